@@ -8,9 +8,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 

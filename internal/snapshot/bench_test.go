@@ -5,11 +5,10 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )

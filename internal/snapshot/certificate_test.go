@@ -7,10 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 

@@ -6,12 +6,11 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"

@@ -4,9 +4,8 @@ import (
 	"context"
 	"slices"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"

@@ -5,11 +5,10 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"

@@ -6,13 +6,12 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"

@@ -5,11 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 )
 
 // TestSharedDestinations_NoGapWhenANamespaceIsNotPermissiveAnyMore checks that a client that a policy allows to call a Service keeps its listener

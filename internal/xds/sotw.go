@@ -5,10 +5,9 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"

@@ -6,10 +6,9 @@ import (
 	"encoding/hex"
 	"slices"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 

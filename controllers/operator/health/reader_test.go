@@ -105,7 +105,7 @@ func (audiences) Discard(string, string) {}
 // Who may create pods in the namespace of a mesh also has the key of its authority, so every certificate of a pod there is valid.
 func TestForgedReplicasReceiveNoToken(t *testing.T) {
 	authority := pki.New(t)
-	real := runningPod("real", names.Controller)
+	genuine := runningPod("real", names.Controller)
 	forged := func(edit func(*corev1.Pod)) corev1.Pod {
 		pod := runningPod("forged", names.Controller)
 		edit(&pod)
@@ -126,7 +126,7 @@ func TestForgedReplicasReceiveNoToken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var received receivedTokens
 			addresses := map[string]string{"real": received.serve(t, authority), "forged": received.serve(t, authority)}
-			cluster := clusterWith(t, []string{names.Controller}, real, c.pod)
+			cluster := clusterWith(t, []string{names.Controller}, genuine, c.pod)
 			reader := &Reader{Pods: cluster, Owners: cluster, Tokens: audiences{}, dial: func(ctx context.Context, replica client.Replica) (net.Conn, error) {
 				var dialer net.Dialer
 				return dialer.DialContext(ctx, "tcp", addresses[replica.Name])

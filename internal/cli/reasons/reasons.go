@@ -4,10 +4,9 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/openservicemesh/osm-operator/internal/kinds"
-
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // Reason is a reason and its description.

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpoint "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -21,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 

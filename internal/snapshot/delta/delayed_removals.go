@@ -3,9 +3,8 @@ package delta
 import (
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 )
 
 // removalDelay is how long a client keeps some clusters that nothing refers to any more, see outlivesReferences. It is the drain time of

@@ -3,9 +3,8 @@ package delta
 import (
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 

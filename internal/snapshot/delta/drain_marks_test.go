@@ -3,8 +3,6 @@ package delta
 import (
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 

@@ -3,10 +3,10 @@ package delta
 import (
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	rpc "google.golang.org/genproto/googleapis/rpc/status"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 )
 
 // TestAuditS15RejectionsCarryNoEscapes rejects a response with a text that would change a terminal.

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 )
 
 // TestAuditP11LeavingPermissiveModeIsNoAttack removes more routes than a client may subscribe to without need. The client still subscribes to

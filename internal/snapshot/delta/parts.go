@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/printable"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"

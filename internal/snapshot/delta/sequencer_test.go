@@ -6,11 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	rpc "google.golang.org/genproto/googleapis/rpc/status"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 

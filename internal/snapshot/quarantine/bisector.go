@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 

@@ -3,14 +3,13 @@ package resource
 import (
 	"fmt"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 )
 
 // Content is an immutable resource that was marshalled and hashed once.

@@ -9,11 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 )
 
 // DrainMarks are the drain marks of the filter chains of a listener. A chain without a mark has no element.

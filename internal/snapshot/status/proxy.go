@@ -3,9 +3,8 @@ package status
 import (
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
-
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
