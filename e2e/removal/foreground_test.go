@@ -75,7 +75,7 @@ func TestForegroundDeletionWaitsForSidecars(t *testing.T) {
 	m.deploy("store", 1)
 	buyer := m.pod(m.shop(), "buyer", "")
 	m.awaitReady()
-	load := m.startLoad("buyer", buyer, "store", "20")
+	load := m.startLoad("buyer", buyer, "store", "90")
 	before := uids(t, m.needed())
 
 	m.deleteInForeground()
