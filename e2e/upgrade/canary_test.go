@@ -24,7 +24,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli"
 	"github.com/openservicemesh/osm-operator/internal/demo"
 	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
 // bookstore is the first namespace of a canary. Its clients and the bookwarehouse, which it calls, are in other
@@ -51,7 +50,7 @@ func TestCanaryUpgrade(t *testing.T) {
 func testCanaryPromotion(t *testing.T, s shop, meanwhile func(phases ...string)) {
 	t.Helper()
 	m, early := s.mesh, s.bookNamespace(bookstore)
-	suffix := operand.CanarySuffix(m.name, m.revision(cluster.Version))
+	suffix := names.CanarySuffix(m.name, m.revision(cluster.Version))
 	late, before := s.podUIDs(s.namespacesExcept(early)...), s.podUIDs(early)
 	running := s.startTraffic(0)
 	asked := m.command("mesh", "upgrade", "--version", cluster.Version,
@@ -105,7 +104,7 @@ func testCanaryRollback(t *testing.T, s shop) {
 	m.change(`{"version":"` + faulty(reject.fault) + `","upgrade":{"gates":{"soak":"15s"}}}`)
 	s.awaitRollback(t, reject)
 	running.stop("rollback of a canary")
-	s.awaitPromoted(t, operand.CanarySuffix(m.name, m.revision(faulty(reject.fault))))
+	s.awaitPromoted(t, names.CanarySuffix(m.name, m.revision(faulty(reject.fault))))
 	if diff := cmp.Diff(late, s.podUIDs(s.namespacesExcept(early)...)); diff != "" {
 		t.Errorf("pods of other namespaces were restarted (-before +after):\n%s", diff)
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
 // mesh is a mesh of the cluster.
@@ -93,7 +92,7 @@ func addRevisions(found *mesh, revisions []v1alpha1.RevisionSummary) {
 		case v1alpha1.RoleActive:
 			found.Version = r.Version
 		case v1alpha1.RoleCanary, v1alpha1.RolePromoting:
-			found.Canary, found.canarySuffix = r.Version, operand.CanarySuffix(found.Name, r.Name)
+			found.Canary, found.canarySuffix = r.Version, names.CanarySuffix(found.Name, r.Name)
 		}
 	}
 }

@@ -21,3 +21,6 @@ func Component(app string) string {
 	}
 	return ""
 }
+
+// CanarySuffix is the suffix of the object names of a canary revision: the revision name without the mesh name.
+func CanarySuffix(mesh, revision string) string { return strings.TrimPrefix(revision, mesh+"-") }

@@ -3,7 +3,6 @@ package operand
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -16,9 +15,6 @@ const (
 	xdsHostFlag     = "xds-host"
 	writeStatusFlag = "write-status"
 )
-
-// CanarySuffix is the suffix of the object names of a canary revision: the revision name without the mesh name.
-func CanarySuffix(mesh, revision string) string { return strings.TrimPrefix(revision, mesh+"-") }
 
 // CanRunAsCanary returns an error if a control plane of this version cannot run as a canary, because its manifests do not list a required
 // flag.

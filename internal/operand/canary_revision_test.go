@@ -23,7 +23,7 @@ import (
 func canaryParameters() Parameters {
 	p := scaledParameters()
 	p.Scheduling.Affinity, p.Scheduling.Spread, p.Revision = nil, nil, "osm-v0-2-0"
-	p.CanarySuffix = CanarySuffix(p.Mesh, p.Revision)
+	p.CanarySuffix = names.CanarySuffix(p.Mesh, p.Revision)
 	return p
 }
 
@@ -62,7 +62,7 @@ func typed[T any](t *testing.T, objects []*unstructured.Unstructured, kind strin
 }
 
 func TestCanarySuffix_IsTheRevisionWithoutTheMesh(t *testing.T) {
-	if got := CanarySuffix("east", "east-v0-2-0"); got != "v0-2-0" {
+	if got := names.CanarySuffix("east", "east-v0-2-0"); got != "v0-2-0" {
 		t.Errorf("suffix = %q, want v0-2-0", got)
 	}
 }

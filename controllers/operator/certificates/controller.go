@@ -28,7 +28,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
 	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
 // Reconciler keeps the certificates of meshes. All fields are required.
@@ -162,7 +161,7 @@ func (r *Reconciler) reconcileServing(ctx context.Context, s *scope) error {
 func (r *Reconciler) reconcileCanary(ctx context.Context, s *scope) error {
 	canary := observe.NextCanary(s.mesh, s.wanted, s.revisions)
 	if canary != "" {
-		service := names.WithSuffix(names.Injector, operand.CanarySuffix(s.mesh.Name, canary))
+		service := names.WithSuffix(names.Injector, names.CanarySuffix(s.mesh.Name, canary))
 		return r.renewServing(ctx, s, secrets.CanaryCert, service+"."+s.wanted.Namespace+".svc")
 	}
 	injection, err := webhooks.LiveInjection(ctx, r.Cluster, s.mesh.Name)

@@ -100,7 +100,7 @@ func suffixOf(canary *v1alpha1.MeshRevision) string {
 	if canary == nil {
 		return ""
 	}
-	return operand.CanarySuffix(canary.Spec.Mesh, canary.Name)
+	return names.CanarySuffix(canary.Spec.Mesh, canary.Name)
 }
 
 // aliases returns the suffixes of former canaries that a sidecar may still connect to, sorted: that of the wanted revision, whose sidecars
@@ -127,7 +127,7 @@ func aliases(mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision, wanted stri
 	maps.DeleteFunc(former, func(revision string, _ bool) bool { return revision != wanted && sidecarsOf(mesh, revision) == 0 })
 	var suffixes []string
 	for _, revision := range slices.Sorted(maps.Keys(former)) {
-		suffixes = append(suffixes, operand.CanarySuffix(mesh.Name, revision))
+		suffixes = append(suffixes, names.CanarySuffix(mesh.Name, revision))
 	}
 	return suffixes
 }

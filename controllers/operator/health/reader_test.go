@@ -47,11 +47,11 @@ func clusterWith(t *testing.T, deployments []string, pods ...corev1.Pod) kube.Re
 		}
 	}
 	objects := []kube.Object{&v1alpha1.MeshRevision{
-		ObjectMeta: metav1.ObjectMeta{Name: "revision", UID: "revision"}, Spec: v1alpha1.MeshRevisionSpec{Mesh: "osm", Namespace: "osm-system"},
+		ObjectMeta: metav1.ObjectMeta{Name: "osm-v0-4-0"}, Spec: v1alpha1.MeshRevisionSpec{Mesh: "osm", Namespace: "osm-system"},
 	}}
 	for _, name := range deployments {
 		objects = append(objects,
-			&appsv1.Deployment{ObjectMeta: controlled(name, v1alpha1.GroupVersion.String(), "MeshRevision", "revision")},
+			&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: name, UID: types.UID(name), Labels: map[string]string{names.MeshLabel: "osm"}}},
 			&appsv1.ReplicaSet{ObjectMeta: controlled(name+"-set", "apps/v1", "Deployment", name)})
 	}
 	for i := range pods {

@@ -9,7 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
 	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
-	"github.com/openservicemesh/osm-operator/internal/operand"
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // RunsActive is true when a role includes the mesh's own Deployments.
@@ -105,7 +105,7 @@ func CanarySuffixes(revision *v1alpha1.MeshRevision) []string {
 		suffixes = append(suffixes, "")
 	}
 	if RunsCanary(revision.Spec.Role) {
-		suffixes = append(suffixes, operand.CanarySuffix(revision.Spec.Mesh, revision.Name))
+		suffixes = append(suffixes, names.CanarySuffix(revision.Spec.Mesh, revision.Name))
 	}
 	return suffixes
 }

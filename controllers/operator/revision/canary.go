@@ -19,7 +19,7 @@ import (
 // suffixes are the name suffixes of the control planes that a revision runs: that of the canary, and the empty one of the active control
 // plane. The status counts the pods of the first.
 func suffixes(revision *v1alpha1.MeshRevision) []string {
-	canary := operand.CanarySuffix(revision.Spec.Mesh, revision.Name)
+	canary := names.CanarySuffix(revision.Spec.Mesh, revision.Name)
 	switch revision.Spec.Role {
 	case v1alpha1.RoleCanary:
 		return []string{canary}
@@ -50,7 +50,7 @@ func (r *Reconciler) deleteCanary(ctx context.Context, revision *v1alpha1.MeshRe
 		return err
 	}
 	p := desired.Parameters(revision, r.OperatorNamespace)
-	p.CanarySuffix = operand.CanarySuffix(revision.Spec.Mesh, revision.Name)
+	p.CanarySuffix = names.CanarySuffix(revision.Spec.Mesh, revision.Name)
 	if selected, err := r.isSelected(ctx, revision, p.CanarySuffix); err != nil || selected {
 		return err
 	}

@@ -18,7 +18,6 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
 	"github.com/openservicemesh/osm-operator/controllers/operator/webhooks"
 	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/operand"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
@@ -55,7 +54,7 @@ func checkCanary(s *scope) error {
 	if err := s.release.CanRunAsCanary(); err != nil {
 		return err
 	}
-	longest := names.WithSuffix(reportService, operand.CanarySuffix(s.mesh.Name, desired.RevisionName(s.wanted.Name, s.wanted.Version)))
+	longest := names.WithSuffix(reportService, names.CanarySuffix(s.mesh.Name, desired.RevisionName(s.wanted.Name, s.wanted.Version)))
 	if len(longest) > validation.DNS1035LabelMaxLength {
 		return fmt.Errorf("version %s cannot run as a canary, because its Service %s would have a name of more than %d letters: set spec.upgrade.strategy.type to InPlace for it",
 			s.wanted.Version, longest, validation.DNS1035LabelMaxLength)
@@ -100,7 +99,7 @@ func (r *Reconciler) waitForCanaryCertificate(ctx context.Context, s *scope) err
 	if err != nil {
 		return err
 	}
-	host := names.WithSuffix(names.Injector, operand.CanarySuffix(s.mesh.Name, s.plan.Canary)) + "." + s.wanted.Namespace + ".svc"
+	host := names.WithSuffix(names.Injector, names.CanarySuffix(s.mesh.Name, s.plan.Canary)) + "." + s.wanted.Namespace + ".svc"
 	if secret == nil || !isCertificateOf(secret.Data[corev1.TLSCertKey], host) {
 		s.plan = rollout.WaitingPlan(s.situation, "waiting for the certificate of the canary's injector")
 		s.observeAgain(pollInterval)

@@ -57,7 +57,7 @@ func Render(c *observe.Cluster, active *v1alpha1.MeshRevision, home *corev1.Name
 	}
 	p := desired.Parameters(active, c.OperatorNamespace)
 	if bundle := bundles[secrets.CanaryCert]; injection.Revision != "" && len(bundle) > 0 {
-		p.Canary = &operand.CanaryWebhook{Suffix: operand.CanarySuffix(active.Spec.Mesh, injection.Revision), Namespaces: injection.Namespaces, Bundle: bundle}
+		p.Canary = &operand.CanaryWebhook{Suffix: names.CanarySuffix(active.Spec.Mesh, injection.Revision), Namespaces: injection.Namespaces, Bundle: bundle}
 	}
 	objects, err := release.Webhooks(p, bundles[secrets.InjectorCert], bundles[secrets.ValidatorCert])
 	if err != nil {

@@ -79,7 +79,9 @@ func (o owners) ownPods(ctx context.Context, revision *v1alpha1.MeshRevision, ap
 	} else if err != nil {
 		return err
 	}
-	if err := o.setController(ctx, deployment, v1alpha1.GroupVersion.String(), "MeshRevision", revision); err != nil {
+	before := deployment.DeepCopy()
+	deployment.Labels = map[string]string{names.MeshLabel: o.mesh}
+	if err := o.client.Patch(ctx, deployment, client.MergeFrom(before)); err != nil {
 		return err
 	}
 	set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: o.namespace, Name: app + "-5c"}}

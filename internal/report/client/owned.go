@@ -20,8 +20,8 @@ import (
 type ControlPlane struct{ Mesh, Namespace string }
 
 // Owned returns the pods that the Deployments of MeshRevisions created: each is controlled by a ReplicaSet of a Deployment with the name in its app
-// label, and a MeshRevision of the mesh controls that Deployment. UIDs are compared, because the author of a pod chooses its labels. reader must not
-// lag behind the pods, or pods of a new ReplicaSet are missing.
+// label, and a MeshRevision of the mesh runs a Deployment of that name, which the operator maintains. UIDs are compared, because the author of a pod
+// chooses its labels. reader must not lag behind the pods, or pods of a new ReplicaSet are missing.
 func (p ControlPlane) Owned(ctx context.Context, reader client.Reader, pods []corev1.Pod) ([]corev1.Pod, error) {
 	if len(pods) == 0 {
 		return nil, nil
@@ -40,16 +40,19 @@ func (p ControlPlane) Owned(ctx context.Context, reader client.Reader, pods []co
 	}), nil
 }
 
-// deployments returns the names of the Deployments that MeshRevisions of the mesh control, by UID.
+// deployments returns the names of the Deployments that MeshRevisions of the mesh run, by UID.
 func (p ControlPlane) deployments(ctx context.Context, reader client.Reader) (map[types.UID]string, error) {
 	var revisions v1alpha1.MeshRevisionList
 	if err := reader.List(ctx, &revisions); err != nil {
 		return nil, fmt.Errorf("list MeshRevisions: %w", err)
 	}
-	owners := map[types.UID]bool{}
+	maintained := map[string]bool{}
 	for i := range revisions.Items {
 		if revision := &revisions.Items[i]; revision.Spec.Mesh == p.Mesh && revision.Spec.Namespace == p.Namespace {
-			owners[revision.UID] = true
+			for _, suffix := range []string{"", names.CanarySuffix(p.Mesh, revision.Name)} {
+				maintained[names.WithSuffix(names.Controller, suffix)] = true
+				maintained[names.WithSuffix(names.Injector, suffix)] = true
+			}
 		}
 	}
 	items, err := p.metadata(ctx, reader, "Deployment")
@@ -58,8 +61,8 @@ func (p ControlPlane) deployments(ctx context.Context, reader client.Reader) (ma
 	}
 	deployments := map[types.UID]string{}
 	for i := range items {
-		if owners[controllerOf(&items[i], v1alpha1.GroupVersion.WithKind("MeshRevision"))] {
-			deployments[items[i].UID] = items[i].Name
+		if name := items[i].Name; maintained[name] && items[i].Labels[names.MeshLabel] == p.Mesh {
+			deployments[items[i].UID] = name
 		}
 	}
 	return deployments, nil

@@ -21,16 +21,19 @@ import (
 
 // owner is an owner reference of a controller.
 func owner(kind, name, uid string) []metav1.OwnerReference {
-	version := "apps/v1"
-	if kind == "MeshRevision" {
-		version = v1alpha1.GroupVersion.String()
-	}
-	return []metav1.OwnerReference{{APIVersion: version, Kind: kind, Name: name, UID: types.UID(uid), Controller: ptr.To(true)}}
+	return []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: kind, Name: name, UID: types.UID(uid), Controller: ptr.To(true)}}
 }
 
 // meta is the metadata of an object in the namespace of the mesh.
 func meta(name, uid string, owners []metav1.OwnerReference) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: "osm-system", Name: name, UID: types.UID(uid), OwnerReferences: owners}
+}
+
+// deployment has the label of a mesh.
+func deployment(name, uid, mesh string) *appsv1.Deployment {
+	object := meta(name, uid, nil)
+	object.Labels = map[string]string{names.MeshLabel: mesh}
+	return &appsv1.Deployment{ObjectMeta: object}
 }
 
 // cluster has the mesh "osm" with one control plane, whose ReplicaSet is "set", and objects that are not of that mesh.
@@ -45,12 +48,12 @@ func cluster(t *testing.T, more ...client.Object) client.Client {
 	objects := []client.Object{
 		&v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "osm-v1", UID: "revision"}, Spec: v1alpha1.MeshRevisionSpec{Mesh: "osm", Namespace: "osm-system"}},
 		&v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "other-v1", UID: "foreign-revision"}, Spec: v1alpha1.MeshRevisionSpec{Mesh: "other", Namespace: "other-system"}},
-		&appsv1.Deployment{ObjectMeta: meta(names.Controller, "deployment", owner("MeshRevision", "osm-v1", "revision"))},
+		deployment(names.Controller, "deployment", "osm"),
 		&appsv1.ReplicaSet{ObjectMeta: meta("osm-controller-5c", "set", owner("Deployment", names.Controller, "deployment"))},
-		&appsv1.Deployment{ObjectMeta: meta("osm-controller-forged", "forged", nil)},
+		deployment("osm-controller-forged", "forged", "osm"),
 		&appsv1.ReplicaSet{ObjectMeta: meta("osm-controller-forged-5c", "forged-set", owner("Deployment", "osm-controller-forged", "forged"))},
-		&appsv1.Deployment{ObjectMeta: meta("osm-controller-foreign", "foreign", owner("MeshRevision", "other-v1", "foreign-revision"))},
-		&appsv1.ReplicaSet{ObjectMeta: meta("osm-controller-foreign-5c", "foreign-set", owner("Deployment", "osm-controller-foreign", "foreign"))},
+		deployment(names.WithSuffix(names.Controller, "v1"), "foreign", "other"),
+		&appsv1.ReplicaSet{ObjectMeta: meta("osm-controller-foreign-5c", "foreign-set", owner("Deployment", "osm-controller-v1", "foreign"))},
 		&appsv1.ReplicaSet{ObjectMeta: meta("osm-controller-lone", "lone-set", nil)},
 		&appsv1.ReplicaSet{ObjectMeta: meta("osm-controller-earlier", "earlier-set", owner("Deployment", names.Controller, "earlier-deployment"))},
 	}
@@ -79,7 +82,7 @@ func TestPodsThatNoRevisionCreatedAreNoReplicas(t *testing.T) {
 		"a kind of another group":                 replica("forged", names.Controller, otherGroup),
 		"a DaemonSet with that UID":               replica("forged", names.Controller, owner("DaemonSet", "osm-controller-5c", "set")),
 		"a Deployment of a user":                  replica("forged", "osm-controller-forged", owner("ReplicaSet", "osm-controller-forged-5c", "forged-set")),
-		"a Deployment of another mesh":            replica("forged", "osm-controller-foreign", owner("ReplicaSet", "osm-controller-foreign-5c", "foreign-set")),
+		"a Deployment of another mesh":            replica("forged", "osm-controller-v1", owner("ReplicaSet", "osm-controller-foreign-5c", "foreign-set")),
 		"a ReplicaSet without Deployment":         replica("forged", names.Controller, owner("ReplicaSet", "osm-controller-lone", "lone-set")),
 		"a ReplicaSet of a deleted Deployment":    replica("forged", names.Controller, owner("ReplicaSet", "osm-controller-earlier", "earlier-set")),
 		"the label of another Deployment":         replica("forged", "osm-controller-canary", owner("ReplicaSet", "osm-controller-5c", "set")),
