@@ -1,8 +1,10 @@
 package scripts_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	appsv1 "k8s.io/api/apps/v1"
@@ -30,7 +32,7 @@ func ownPods(ts *testscript.TestScript, neg bool, args []string) {
 	c, err := client.New(apiServer, client.Options{Scheme: scheme})
 	ts.Check(err)
 	o := owners{client: c, mesh: args[0], namespace: args[1]}
-	ts.Defer(func() { ts.Check(client.IgnoreNotFound(c.Delete(context.Background(), o.revision()))) })
+	ts.Defer(func() { ts.Check(o.deleteRevisions(context.Background())) })
 	ts.Check(o.create(context.Background()))
 }
 
@@ -40,13 +42,26 @@ type owners struct {
 	mesh, namespace string
 }
 
+// deleteRevisions deletes the MeshRevisions of the mesh, which are in no namespace.
+func (o owners) deleteRevisions(ctx context.Context) error {
+	var revisions v1alpha1.MeshRevisionList
+	if err := o.client.List(ctx, &revisions); err != nil {
+		return err
+	}
+	for i := range revisions.Items {
+		if revisions.Items[i].Spec.Mesh != o.mesh {
+			continue
+		}
+		if err := client.IgnoreNotFound(o.client.Delete(ctx, &revisions.Items[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (o owners) create(ctx context.Context) error {
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: o.namespace, Name: names.ReportReader}}
 	if err := o.client.Create(ctx, account); err != nil {
-		return err
-	}
-	revision := o.revision()
-	if err := o.client.Create(ctx, revision); err != nil {
 		return err
 	}
 	var pods corev1.PodList
@@ -60,7 +75,7 @@ func (o owners) create(ctx context.Context) error {
 		}
 	}
 	for _, app := range apps {
-		if err := o.ownPods(ctx, revision, app); err != nil {
+		if err := o.ownPods(ctx, app); err != nil {
 			return err
 		}
 	}
@@ -68,7 +83,10 @@ func (o owners) create(ctx context.Context) error {
 }
 
 // ownPods gives the pods with a label the owners that those of a Deployment have.
-func (o owners) ownPods(ctx context.Context, revision *v1alpha1.MeshRevision, app string) error {
+func (o owners) ownPods(ctx context.Context, app string) error {
+	if err := o.client.Create(ctx, o.revision(app)); err != nil {
+		return err
+	}
 	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: o.namespace, Name: app}}
 	deployment.Spec.Selector, deployment.Spec.Template = template(app)
 	if err := o.client.Create(ctx, deployment); apierrors.IsAlreadyExists(err) {
@@ -111,10 +129,11 @@ func (o owners) setController(ctx context.Context, object client.Object, version
 	return o.client.Patch(ctx, object, client.MergeFrom(before))
 }
 
-// revision is the MeshRevision of a mesh.
-func (o owners) revision() *v1alpha1.MeshRevision {
+// revision is the MeshRevision that runs the Deployment of a name.
+func (o owners) revision(app string) *v1alpha1.MeshRevision {
+	suffix := strings.TrimPrefix(strings.TrimPrefix(app, names.Controller), "-")
 	return &v1alpha1.MeshRevision{
-		ObjectMeta: metav1.ObjectMeta{Name: o.mesh + "-scripted"},
+		ObjectMeta: metav1.ObjectMeta{Name: o.mesh + "-" + cmp.Or(suffix, "scripted")},
 		Spec: v1alpha1.MeshRevisionSpec{
 			Mesh: o.mesh, Namespace: o.namespace, Version: "v0.3.0", TrustDomain: "cluster.local",
 			Images: v1alpha1.RevisionImages{Controller: "a", Injector: "a", Init: "a", Sidecar: "a"},
