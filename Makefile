@@ -12,7 +12,7 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build all programs into bin/
-	go build -trimpath -o bin/ -ldflags "-X github.com/openservicemesh/osm-operator/internal/version.Version=$$(cat VERSION)" ./cmd/...
+	go build -trimpath -o bin/ -ldflags "-X github.com/openservicemesh/osm-operator/internal/platform/version.Version=$$(cat VERSION)" ./cmd/...
 
 .PHONY: images
 images: ## Build all container images into bin/images/
@@ -78,7 +78,7 @@ nightly: verdict-nightly verdict-recorded outage-nightly soak ## Run tests that 
 
 .PHONY: outage-nightly
 outage-nightly: ## Stop the API server for ten minutes, in real time
-	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go test -count=1 -timeout=0 -v ./internal/testing/apioutage -outage.time=10m
+	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go test -count=1 -timeout=0 -v ./controllers/controlplane/apioutage -outage.time=10m
 
 .PHONY: verdict-nightly
 verdict-nightly: ## Test 100,000 pairs of an edit and a request with real sidecars, in about 40 minutes
@@ -106,7 +106,7 @@ bench-check: bench-growth ## Run bench, and fail if a ratio to other control pla
 
 .PHONY: bench-growth
 bench-growth: ## Measure how costs grow with large policies, and fail if one grows much more than linearly, in about a minute
-	go test -run '^$$' -bench Linear -benchtime 5x ./internal/authz ./internal/catalog ./internal/envoy ./internal/gateway
+	go test -run '^$$' -bench Linear -benchtime 5x ./internal/mesh/authz ./internal/mesh/catalog ./internal/mesh/envoy ./internal/mesh/gateway
 
 .PHONY: scale
 scale: ## Measure one replica by mesh size, and extrapolate to 100,000 sidecars, in a few minutes
@@ -117,7 +117,7 @@ soak: ## Change a mesh once per second for 30 minutes with 10,000 reconnects, an
 	go test -count=1 -timeout=0 -v ./internal/testing/soak -soak.time=30m -soak.reconnects=10000
 
 .PHONY: mutation
-mutation: ## Change the code of PKG, such as PKG=internal/authz, and list the changes that its tests do not notice; FLAGS="-n 100" samples them
+mutation: ## Change the code of PKG, such as PKG=internal/mesh/authz, and list the changes that its tests do not notice; FLAGS="-n 100" samples them
 	$(HACK) ./mutation $(FLAGS) "$(PKG)"
 
 ##@ Try

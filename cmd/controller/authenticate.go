@@ -6,10 +6,10 @@ import (
 
 	"k8s.io/client-go/rest"
 
-	"github.com/openservicemesh/osm-operator/internal/identity"
-	"github.com/openservicemesh/osm-operator/internal/identity/token"
-	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity/token"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // authenticator derives the identity of a sidecar from its verified token.

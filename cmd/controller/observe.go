@@ -7,11 +7,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/openservicemesh/osm-operator/internal/debug"
-	"github.com/openservicemesh/osm-operator/internal/httplimit"
-	"github.com/openservicemesh/osm-operator/internal/httpmetrics"
-	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/version"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/debug"
+	"github.com/openservicemesh/osm-operator/internal/platform/httplimit"
+	"github.com/openservicemesh/osm-operator/internal/platform/httpmetrics"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/version"
 )
 
 // addMetrics registers the metrics of the process.

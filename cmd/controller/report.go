@@ -13,9 +13,9 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
-	"github.com/openservicemesh/osm-operator/internal/names"
-	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
-	"github.com/openservicemesh/osm-operator/internal/report/server"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/report/server"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
 )
 
 // Limits of token reviews for unauthenticated callers, with a client of their own.

@@ -4,8 +4,8 @@ import (
 	"context"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/internal/debug"
-	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/debug"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
 
 // settings applies the parts of a MeshConfig outside xDS. Invalid values get their default, as in OSM, and the Mesh's

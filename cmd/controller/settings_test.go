@@ -14,9 +14,9 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
-	"github.com/openservicemesh/osm-operator/internal/changetrace"
-	"github.com/openservicemesh/osm-operator/internal/logging"
-	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/changetrace"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/platform/logging"
 )
 
 // newTestProgram returns a program without a cluster.

@@ -6,10 +6,10 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 
-	"github.com/openservicemesh/osm-operator/internal/changetrace"
-	"github.com/openservicemesh/osm-operator/internal/logging"
-	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/version"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/changetrace"
+	"github.com/openservicemesh/osm-operator/internal/platform/logging"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/version"
 )
 
 // newTraces returns the exporter of traces of changes. The MeshConfig selects its server. A server that is away causes an error every few

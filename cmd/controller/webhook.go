@@ -11,9 +11,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
-	"github.com/openservicemesh/osm-operator/internal/admissionserver"
-	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/validate"
+	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
+	"github.com/openservicemesh/osm-operator/internal/platform/admissionserver"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // validatePath is the path of the validating webhook in OSM's webhook configurations.

@@ -14,9 +14,9 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
-	"github.com/openservicemesh/osm-operator/internal/validate"
 )
 
 // TestValidator sends a review over TLS, and then stops the webhook.

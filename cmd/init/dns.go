@@ -8,7 +8,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // resolverFile configures name resolution in the pod. The kubelet writes it for all containers.

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // TestAuditP13ControlPlaneIsFoundInAnyClusterDomain reads the name resolution of pods in clusters with several domains.

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 const (

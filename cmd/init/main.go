@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
-	"github.com/openservicemesh/osm-operator/internal/inject"
-	"github.com/openservicemesh/osm-operator/internal/inject/initconfig"
-	"github.com/openservicemesh/osm-operator/internal/redirect"
+	"github.com/openservicemesh/osm-operator/internal/injector/inject"
+	"github.com/openservicemesh/osm-operator/internal/injector/inject/initconfig"
+	"github.com/openservicemesh/osm-operator/internal/injector/redirect"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
 )
 
 func main() {

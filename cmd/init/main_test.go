@@ -9,9 +9,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
-	"github.com/openservicemesh/osm-operator/internal/inject/initconfig"
-	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/injector/inject/initconfig"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
 )
 
 func environment(change map[string]string) func(string) string {

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/internal/inject/webhook"
+	"github.com/openservicemesh/osm-operator/internal/injector/inject/webhook"
 )
 
 // newCluster returns the cache and clients for reviews.

@@ -19,14 +19,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
-	"github.com/openservicemesh/osm-operator/internal/admissionserver"
-	"github.com/openservicemesh/osm-operator/internal/backoff"
-	"github.com/openservicemesh/osm-operator/internal/health"
-	"github.com/openservicemesh/osm-operator/internal/httplimit"
-	"github.com/openservicemesh/osm-operator/internal/inject"
-	"github.com/openservicemesh/osm-operator/internal/inject/webhook"
-	"github.com/openservicemesh/osm-operator/internal/logging"
-	"github.com/openservicemesh/osm-operator/internal/version"
+	"github.com/openservicemesh/osm-operator/internal/injector/inject"
+	"github.com/openservicemesh/osm-operator/internal/injector/inject/webhook"
+	"github.com/openservicemesh/osm-operator/internal/platform/admissionserver"
+	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
+	"github.com/openservicemesh/osm-operator/internal/platform/health"
+	"github.com/openservicemesh/osm-operator/internal/platform/httplimit"
+	"github.com/openservicemesh/osm-operator/internal/platform/logging"
+	"github.com/openservicemesh/osm-operator/internal/platform/version"
 )
 
 // maxReviews is how many reviews are handled at the same time.

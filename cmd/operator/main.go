@@ -16,12 +16,12 @@ import (
 	"github.com/openservicemesh/osm-operator/config/admission"
 	"github.com/openservicemesh/osm-operator/controllers/operator"
 	"github.com/openservicemesh/osm-operator/controllers/operator/certificates"
-	"github.com/openservicemesh/osm-operator/internal/backoff"
-	"github.com/openservicemesh/osm-operator/internal/component/builtin"
-	"github.com/openservicemesh/osm-operator/internal/logging"
-	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/operand"
-	"github.com/openservicemesh/osm-operator/internal/version"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
+	"github.com/openservicemesh/osm-operator/internal/platform/logging"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/version"
 )
 
 func main() {

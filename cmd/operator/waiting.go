@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/openservicemesh/osm-operator/internal/health"
+	"github.com/openservicemesh/osm-operator/internal/platform/health"
 )
 
 // serveWaiting serves the health of an operator that waits for the API server.

@@ -13,11 +13,11 @@ import (
 	"github.com/spf13/cobra"
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/openservicemesh/osm-operator/internal/logging"
-	"github.com/openservicemesh/osm-operator/internal/prometheus"
-	"github.com/openservicemesh/osm-operator/internal/trafficmetrics"
-	"github.com/openservicemesh/osm-operator/internal/trafficmetrics/server"
-	"github.com/openservicemesh/osm-operator/internal/version"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/trafficmetrics"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/trafficmetrics/server"
+	"github.com/openservicemesh/osm-operator/internal/platform/logging"
+	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/platform/version"
 )
 
 // options holds the values of flags.

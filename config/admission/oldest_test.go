@@ -15,7 +15,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/config/admission"
 	"github.com/openservicemesh/osm-operator/config/crd"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // introduced maps each API of the manifests to the minor version of Kubernetes 1 that introduced it.
@@ -27,7 +27,7 @@ var introduced = map[string]uint{
 // The manifests use no API that the oldest supported version lacks.
 func TestAuditT1ManifestsFitTheOldestKubernetes(t *testing.T) {
 	oldest := version.MustParseGeneric(names.OldestKubernetes)
-	files, err := filepath.Glob("../../internal/operand/manifests/current/*.yaml")
+	files, err := filepath.Glob("../../internal/operator/operand/manifests/current/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no manifests of the control plane are found: %v", err)
 	}

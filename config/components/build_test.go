@@ -47,7 +47,7 @@ func build(t *testing.T, kustomization string) objects {
 // readManifests reads the objects of the control plane of this version.
 func readManifests(t *testing.T, name string) objects {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("../../internal/operand/manifests/current", name))
+	text, err := os.ReadFile(filepath.Join("../../internal/operator/operand/manifests/current", name))
 	if err != nil {
 		t.Fatal(err)
 	}

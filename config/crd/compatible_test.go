@@ -56,7 +56,7 @@ func TestDefinitionsRemainCompatible(t *testing.T) {
 
 // Each recorded version of the control plane has its definitions here, so that the comparison includes it.
 func TestRecordedVersionsHaveDefinitions(t *testing.T) {
-	commits, err := fs.Glob(os.DirFS("../../internal/operand/manifests"), "*/COMMIT")
+	commits, err := fs.Glob(os.DirFS("../../internal/operator/operand/manifests"), "*/COMMIT")
 	if err != nil || len(commits) == 0 {
 		t.Fatalf("no version is recorded (%v)", err)
 	}

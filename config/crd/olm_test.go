@@ -39,7 +39,7 @@ func TestOLMAcceptsTheDefinitions(t *testing.T) {
 // released returns the recorded versions that have been released with their images, and thus with a bundle.
 func released(t *testing.T) []string {
 	t.Helper()
-	lists, err := fs.Glob(os.DirFS("../../internal/operand/manifests"), "*/IMAGES")
+	lists, err := fs.Glob(os.DirFS("../../internal/operator/operand/manifests"), "*/IMAGES")
 	if err != nil || len(lists) == 0 {
 		t.Fatalf("no version has a list of images (%v)", err)
 	}

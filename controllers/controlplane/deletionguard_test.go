@@ -10,7 +10,7 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // TestDeletionGuard_RetriesUntilConfirmed lists four times: an error, a contradiction, a partial confirmation, and a full one.

@@ -9,7 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/health"
+	"github.com/openservicemesh/osm-operator/internal/operator/health"
 )
 
 // A timeout that counts the time of a pause is over at the first look afterwards. That look always waits, because nobody has read load

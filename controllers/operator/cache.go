@@ -16,8 +16,8 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
-	"github.com/openservicemesh/osm-operator/internal/backoff"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // cacheOptions keep in memory only what belongs to meshes: of all other pods, ConfigMaps and so on of a cluster the operator sees

@@ -9,8 +9,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/health"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operator/health"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Somebody deletes the MeshRevision of the version that runs after a rollback. The version that was given up must not take its place.

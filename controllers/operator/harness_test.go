@@ -29,11 +29,11 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/controllers/operator"
-	"github.com/openservicemesh/osm-operator/controllers/operator/health"
-	"github.com/openservicemesh/osm-operator/internal/compatibility"
-	"github.com/openservicemesh/osm-operator/internal/component"
-	"github.com/openservicemesh/osm-operator/internal/logging"
-	"github.com/openservicemesh/osm-operator/internal/operand"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/health"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
+	"github.com/openservicemesh/osm-operator/internal/platform/logging"
 )
 
 const (
@@ -196,7 +196,7 @@ var canaryFlags = regexp.MustCompile(`(?m)^\s*- --(xds-host|write-status)=.*\n`)
 
 // versions returns the current manifests under several versions, between which a mesh can change.
 func versions() (*operand.Catalogue, error) {
-	current := os.DirFS(filepath.Join("..", "..", "internal", "operand", "manifests", "current"))
+	current := os.DirFS(filepath.Join("..", "..", "internal", "operator", "operand", "manifests", "current"))
 	files := fstest.MapFS{}
 	entries, err := fs.ReadDir(current, ".")
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/rollout"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 )
 
 // series returns the values of all series of a mesh, by name and labels without the mesh.

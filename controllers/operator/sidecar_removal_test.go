@@ -16,8 +16,8 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/health"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operator/health"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // restartOnRemoval configures a removal that restarts workloads one at a time, without pauses.

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
-	"github.com/openservicemesh/osm-operator/internal/dashboards"
+	"github.com/openservicemesh/osm-operator/internal/operator/dashboards"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 

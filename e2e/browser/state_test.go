@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/page"
-	"github.com/openservicemesh/osm-operator/internal/report"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
 // at is the time of the recorded state.

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // TestHelm replaces the operator of kubectl by that of the chart, upgrades and uninstalls it. The mesh and its definitions remain, and no request fails.

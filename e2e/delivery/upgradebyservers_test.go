@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/bundle"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/packaging/bundle"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // byOLM subscribes to a catalog.

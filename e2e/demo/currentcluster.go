@@ -11,7 +11,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/e2e/demo/current"
 	"github.com/openservicemesh/osm-operator/e2e/lab"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // prepareCurrent connects to the current cluster of the kubeconfig, checks it, asks the user, and creates the marked namespaces.

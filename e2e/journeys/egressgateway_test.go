@@ -9,7 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/report"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // TestEgressGatewayLosesNothing sends requests of a workload through the egress gateway: the server sees the pods of the gateway only, no

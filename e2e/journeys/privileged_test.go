@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/openservicemesh/osm-operator/e2e/report"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // testPrivilegedInitContainer runs osm-init as a privileged container. Only osm-init is privileged, and the sidecar's rules are in place.

@@ -5,7 +5,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Prepare sets up a cluster with the project's images, the operator and the ready sample mesh. It is idempotent:

@@ -9,7 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/tour"
-	"github.com/openservicemesh/osm-operator/internal/dashboards"
+	"github.com/openservicemesh/osm-operator/internal/operator/dashboards"
 )
 
 // chosen are the values of variables that have one value at a time. The others have all.

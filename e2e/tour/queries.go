@@ -8,9 +8,9 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
-	component "github.com/openservicemesh/osm-operator/internal/component/prometheus"
-	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/prometheus"
+	component "github.com/openservicemesh/osm-operator/internal/operator/component/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 )
 
 // answerLimit is the time limit until a query has an answer: rates need two scrapes.

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
-	"github.com/openservicemesh/osm-operator/internal/component/jaeger"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/jaeger"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // traceLimit is the time limit until Jaeger has a trace. Sidecars send spans every five seconds.

@@ -13,8 +13,8 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/tour"
-	component "github.com/openservicemesh/osm-operator/internal/component/prometheus"
-	"github.com/openservicemesh/osm-operator/internal/prometheus"
+	component "github.com/openservicemesh/osm-operator/internal/operator/component/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 )
 
 // answeredQueries is the metric of a Prometheus that counts its answers to instant queries.

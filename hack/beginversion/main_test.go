@@ -21,7 +21,7 @@ func newCheckout(t *testing.T, recorded ...string) (root string) {
 		"internal/untouched.yaml": "image: openservicemesh/osm-operator:v0.2.0\n",
 	}
 	for _, version := range recorded {
-		files["internal/operand/manifests/"+version+"/COMMIT"] = strings.Repeat("a", 40)
+		files["internal/operator/operand/manifests/"+version+"/COMMIT"] = strings.Repeat("a", 40)
 	}
 	for name, content := range files {
 		file := filepath.Join(root, filepath.FromSlash(name))

@@ -51,7 +51,7 @@ func steps() []step {
 			name:    "manifests",
 			outputs: []string{"bundle/*.Dockerfile", "bundle/*/*.yaml", "bundle/tests/scorecard/*.yaml"},
 			run: func(ctx context.Context, g generator) error {
-				_, err := g.output(ctx, "go", "run", "./internal/bundle/generate", "bundle")
+				_, err := g.output(ctx, "go", "run", "./internal/packaging/bundle/generate", "bundle")
 				return err
 			},
 		},
@@ -59,7 +59,7 @@ func steps() []step {
 			name:    "manifests",
 			outputs: []string{"dist/chart/*.*", "dist/chart/templates/*"},
 			run: func(ctx context.Context, g generator) error {
-				_, err := g.output(ctx, "go", "run", "./internal/chart/generate", "dist/chart")
+				_, err := g.output(ctx, "go", "run", "./internal/packaging/chart/generate", "dist/chart")
 				return err
 			},
 		},
@@ -70,7 +70,7 @@ func steps() []step {
 				if _, err := g.output(ctx, "go", "run", "./internal/testing/threats/gendocs", "docs/threats.md"); err != nil {
 					return err
 				}
-				if _, err := g.output(ctx, "go", "run", "./internal/crdreference/gendocs", "docs/reference"); err != nil {
+				if _, err := g.output(ctx, "go", "run", "./internal/packaging/crdreference/gendocs", "docs/reference"); err != nil {
 					return err
 				}
 				_, err := g.output(ctx, "go", "run", "./internal/cli/gendocs", "docs/cli", "docs/analysis.md", "docs/reasons.md")

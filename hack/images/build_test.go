@@ -22,7 +22,7 @@ import (
 // program prints the version that the linker flag sets.
 const program = `package main
 
-import "github.com/openservicemesh/osm-operator/internal/version"
+import "github.com/openservicemesh/osm-operator/internal/platform/version"
 
 func main() { println(version.Version) }
 `
@@ -36,7 +36,7 @@ func newProject(t *testing.T) (string, image) {
 	files := map[string]string{
 		"go.mod":                      "module github.com/openservicemesh/osm-operator\n\ngo 1.26.0\n",
 		"VERSION":                     "v9.9.9\n",
-		"internal/version/version.go": "package version\n\nvar Version = \"dev\"\n",
+		"internal/platform/version/version.go": "package version\n\nvar Version = \"dev\"\n",
 		"cmd/hello/main.go":           program,
 	}
 	for name, content := range files {

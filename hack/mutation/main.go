@@ -38,7 +38,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 		return err
 	}
 	if flags.NArg() != 1 || flags.Arg(0) == "" {
-		return errors.New("name the folder of one package, for example internal/authz")
+		return errors.New("name the folder of one package, for example internal/mesh/authz")
 	}
 	root, err := repo.Root(".")
 	if err != nil {

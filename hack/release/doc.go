@@ -14,7 +14,7 @@
 //	NOTES.md                 release notes
 //	SHA256SUMS               checksums of all files; signed in SHA256SUMS.sig, to be verified with cosign.pub
 //
-// Unless the version is recorded already, it also adds a folder below internal/operand/manifests, to be committed: the
+// Unless the version is recorded already, it also adds a folder below internal/operator/operand/manifests, to be committed: the
 // current manifests with the digests of the image indexes, the list of the images and the commit. Another one below config/crd/testdata has the
 // definitions, which later versions are compared with. The same commit gives the same files, except for
 // signatures.

@@ -19,7 +19,7 @@ func (r *release) record(ctx context.Context) error {
 		return err
 	}
 	list := filepath.Join(r.folder, "images", lock.File)
-	if err := runVisibly(ctx, r.Root, "go", "run", "./internal/operand/freeze", "-version", r.Version, "-commit", r.Commit, "-images", list); err != nil {
+	if err := runVisibly(ctx, r.Root, "go", "run", "./internal/packaging/freeze", "-version", r.Version, "-commit", r.Commit, "-images", list); err != nil {
 		return err
 	}
 	return lock.WriteFile(recorded.Images(r.Root, r.Version), digestsOf(r.images))

@@ -24,7 +24,7 @@ var randomImports = []string{"pgregory.net/rapid", "math/rand", "math/rand/v2", 
 
 // testPackage is a folder of a module with tests.
 type testPackage struct {
-	// dir is the folder relative to the module, such as ./internal/catalog.
+	// dir is the folder relative to the module, such as ./internal/mesh/catalog.
 	dir string
 	// envtest is true if a test file imports a package named envtest.
 	envtest bool

@@ -70,7 +70,7 @@ func TestSlowestPackagesAreShown(t *testing.T) {
 		{packages: []timed{{repo.Module + "/internal/xds", 12.4}, {repo.Module + "/internal/authz", 1}}},
 		{packages: []timed{{repo.Module + "/e2e/pages", 300.6}}, timings: []timed{{repo.Module + "/e2e/pages.TestA", 300}}},
 	})
-	if want := "slowest packages: e2e/pages 301 s, internal/xds 12 s, internal/authz 1 s\nslowest tests: e2e/pages.TestA 300 s\n"; b.String() != want {
+	if want := "slowest packages: e2e/pages 301 s, internal/controlplane/xds 12 s, internal/mesh/authz 1 s\nslowest tests: e2e/pages.TestA 300 s\n"; b.String() != want {
 		t.Errorf("printed %q, want %q", b.String(), want)
 	}
 }

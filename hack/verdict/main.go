@@ -17,7 +17,7 @@ import (
 )
 
 // bootstrapPackage is the folder of the package that renders the bootstrap of sidecars, relative to a checkout.
-const bootstrapPackage = "internal/envoy/bootstrap"
+const bootstrapPackage = "internal/mesh/envoy/bootstrap"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // Keys of a Secret with a certificate authority. A Secret in OSM's form has no ChainKey.

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // ExternalIssuer is an issuer of cert-manager that issues each certificate of a workload.

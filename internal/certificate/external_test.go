@@ -15,7 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 var corporate = ExternalIssuer{Name: "corporate", Kind: "ClusterIssuer", Group: "cert-manager.io"}

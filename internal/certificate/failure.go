@@ -3,7 +3,7 @@ package certificate
 import (
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // forgetFailure is the time after the last attempt from which a workload is considered gone. It exceeds all delays between attempts.

@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // An issuer fails for all workloads of one namespace, for example because a role of it does not allow their names, which looks as if the issuer was

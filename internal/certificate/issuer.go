@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // maxCommonName is the limit of X.509 (ub-common-name). Longer names appear in the DNS SAN only.

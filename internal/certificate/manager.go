@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // MinLifetime is the minimum lifetime of workload certificates. Shorter values are raised to it, which bounds the rate

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // retryDelay is the minimum delay after a failed renewal. Jitter adds up to the same duration.

@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
-	"github.com/openservicemesh/osm-operator/internal/printable"
+	"github.com/openservicemesh/osm-operator/internal/platform/printable"
 )
 
 // Streams are the input and outputs of a command.

@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/sidecartable"
-	"github.com/openservicemesh/osm-operator/internal/kinds"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // completeMeshedPods completes pods with a sidecar, as NAMESPACE/NAME.

@@ -14,10 +14,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/internal/component/grafana"
-	"github.com/openservicemesh/osm-operator/internal/component/jaeger"
-	"github.com/openservicemesh/osm-operator/internal/component/prometheus"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/grafana"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/jaeger"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // dashboardPage is a web page that a pod in the namespace of the mesh serves.

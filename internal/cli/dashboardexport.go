@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/openservicemesh/osm-operator/internal/dashboards"
+	"github.com/openservicemesh/osm-operator/internal/operator/dashboards"
 )
 
 // The formats of exported dashboards.

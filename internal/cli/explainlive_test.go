@@ -10,10 +10,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
-	"github.com/openservicemesh/osm-operator/internal/identity"
-	"github.com/openservicemesh/osm-operator/internal/kinds"
-	"github.com/openservicemesh/osm-operator/internal/report"
-	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
+	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
 )
 
 // acknowledgingReplica reports a policy that all its sidecars have acknowledged.

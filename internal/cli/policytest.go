@@ -12,7 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/expect"
 	"github.com/openservicemesh/osm-operator/internal/cli/fields"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
-	"github.com/openservicemesh/osm-operator/internal/validate"
+	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
 )
 
 func (a *app) policyTestCommand() *cobra.Command {

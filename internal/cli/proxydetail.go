@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
-	"github.com/openservicemesh/osm-operator/internal/report"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
 // proxyDetail prints the status of one sidecar.

@@ -13,9 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
-	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/report"
-	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
+	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
 )
 
 // connected is a sidecar with the replica that serves it, if any.

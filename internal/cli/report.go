@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/names"
-	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
 )
 
 // reports returns a client for the report API of all control plane replicas of a mesh. It uses forwarded ports that stay open until

@@ -13,7 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/stat"
-	"github.com/openservicemesh/osm-operator/internal/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 )
 
 // defaultWindow has four scrapes of the interval that the operator configures.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/tap"
-	"github.com/openservicemesh/osm-operator/internal/workload"
+	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
 )
 
 // tapOptions are the flags that "osm tap" and "osm top" share.

@@ -14,8 +14,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/cli/tap"
-	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/workload"
+	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // maxTapped is the maximum number of pods whose logs are read at once.

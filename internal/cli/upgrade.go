@@ -16,7 +16,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/values"
-	"github.com/openservicemesh/osm-operator/internal/version"
+	"github.com/openservicemesh/osm-operator/internal/platform/version"
 )
 
 // upgradeOptions are the flags of the mesh upgrade command.

@@ -13,8 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/internal/kinds"
-	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
 )
 
 // shortNames maps short names to policy kinds.

@@ -3,7 +3,7 @@ package v1alpha1
 import "time"
 
 // Defaults of a Mesh. The operator and the CLI share these values, and a test compares the documentation with them. They are never
-// written into a spec. The default namespace and trust domain are those of Open Service Mesh, see internal/names.
+// written into a spec. The default namespace and trust domain are those of Open Service Mesh, see internal/platform/names.
 const (
 	// DefaultReplicas is the number of pods of the controller and of the injector.
 	DefaultReplicas int32 = 2

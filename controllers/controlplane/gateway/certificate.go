@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
-	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
 
 // readCertificate reads the Secret of a certificate. An unusable Secret is an entry with a problem. An error means that the answer is not

@@ -5,8 +5,8 @@ import (
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/openservicemesh/osm-operator/internal/gateway"
-	"github.com/openservicemesh/osm-operator/internal/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
 
 func condition(kind string, v gateway.Verdict) metav1.Condition {

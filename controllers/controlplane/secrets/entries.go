@@ -1,7 +1,7 @@
 package secrets
 
 import (
-	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // Entries are the catalog entries of Secrets. The zero value has none.

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
-	"github.com/openservicemesh/osm-operator/internal/kinds"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
 func account(namespace, name string) *corev1.ServiceAccount {

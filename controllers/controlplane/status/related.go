@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
-	"github.com/openservicemesh/osm-operator/internal/kinds"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
 // relatedWatch is a watch of a kind whose objects affect the conditions of those of another kind.

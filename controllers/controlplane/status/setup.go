@@ -20,10 +20,10 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
-	"github.com/openservicemesh/osm-operator/internal/backoff"
-	"github.com/openservicemesh/osm-operator/internal/ingest"
-	"github.com/openservicemesh/osm-operator/internal/kinds"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Writers configures the status controllers of all policy kinds. All fields are required.

@@ -12,7 +12,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"github.com/openservicemesh/osm-operator/internal/kinds"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
 // Ready is False if any other condition is, and has its reason.

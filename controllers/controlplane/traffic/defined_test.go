@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/yaml"
 
-	"github.com/openservicemesh/osm-operator/internal/kinds"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
 // mapper is a discovery with a fixed answer.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/certificate/certmanager"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // TestMissingIssuerIsNamed has a Mesh that names an issuer which does not exist. cert-manager writes that into the CertificateRequest only.

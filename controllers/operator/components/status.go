@@ -15,9 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	meshstatus "github.com/openservicemesh/osm-operator/controllers/operator/status"
-	"github.com/openservicemesh/osm-operator/internal/component/upgrade"
-	"github.com/openservicemesh/osm-operator/internal/message"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/upgrade"
+	meshstatus "github.com/openservicemesh/osm-operator/internal/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
 
 // teardownPollInterval is the time between two looks at objects that are being deleted.

@@ -14,11 +14,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
-	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
-	"github.com/openservicemesh/osm-operator/internal/component"
-	"github.com/openservicemesh/osm-operator/internal/component/upgrade"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/upgrade"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // circumstances are what upgrades of all components depend on.

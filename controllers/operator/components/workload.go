@@ -10,7 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 )
 
 // isWorkload reports whether an object belongs to the pods of a component: its Deployment, and the ConfigMaps that the pods read.

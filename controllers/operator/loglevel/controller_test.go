@@ -12,7 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/loglevel"
-	"github.com/openservicemesh/osm-operator/internal/logging"
+	"github.com/openservicemesh/osm-operator/internal/platform/logging"
 )
 
 // TestLevelIsLive changes the level of two meshes, and deletes one. A logger that exists already follows.

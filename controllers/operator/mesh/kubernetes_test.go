@@ -8,7 +8,7 @@ import (
 
 	apiversion "k8s.io/apimachinery/pkg/version"
 
-	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 )
 
 // apiServer is an API server with a version.

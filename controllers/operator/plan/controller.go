@@ -17,12 +17,12 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
-	"github.com/openservicemesh/osm-operator/controllers/operator/dryrun"
-	"github.com/openservicemesh/osm-operator/controllers/operator/enqueue"
-	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
-	"github.com/openservicemesh/osm-operator/controllers/operator/status"
-	"github.com/openservicemesh/osm-operator/internal/rollout"
+	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
+	"github.com/openservicemesh/osm-operator/internal/operator/dryrun"
+	"github.com/openservicemesh/osm-operator/internal/operator/enqueue"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/operator/status"
 )
 
 // repeatInterval is how often a plan is computed without an event: budgets, policies and pods without sidecars send none.

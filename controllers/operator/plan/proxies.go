@@ -11,13 +11,13 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/dataplane"
-	"github.com/openservicemesh/osm-operator/controllers/operator/dryrun"
-	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/load"
-	"github.com/openservicemesh/osm-operator/internal/message"
-	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/plan"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/compare"
+	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/operator/dataplane"
+	"github.com/openservicemesh/osm-operator/internal/operator/dryrun"
+	"github.com/openservicemesh/osm-operator/internal/platform/message"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // planProxies adds to a plan which configuration of sidecars would change, and which flows would be decided differently. Only changes of the

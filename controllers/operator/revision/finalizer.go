@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 )
 
 // Finalizer keeps a MeshRevision until it owns no objects. Earlier versions of the operator made it their owner. Without the finalizer, deleting

@@ -13,12 +13,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
-	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
-	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
-	"github.com/openservicemesh/osm-operator/controllers/operator/webhooks"
-	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/rollout"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/operator/secrets"
+	"github.com/openservicemesh/osm-operator/internal/operator/webhooks"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // observeCanary adds to a situation the namespaces of the canary, its registered injector, and why there can be no canary.

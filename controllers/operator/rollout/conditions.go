@@ -8,12 +8,12 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
-	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
-	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
-	"github.com/openservicemesh/osm-operator/controllers/operator/restart"
-	"github.com/openservicemesh/osm-operator/controllers/operator/status"
-	"github.com/openservicemesh/osm-operator/internal/rollout"
+	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/operator/restart"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/operator/status"
 )
 
 // setConditions sets ControlPlaneReady, Upgrading and DataPlaneUpToDate. A mesh that is being removed, or is

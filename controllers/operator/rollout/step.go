@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/rollout"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 )
 
 // stepStart is when the present step began: when the revision took its role, when a workload was restarted for it last, or when gates were

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
+	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
 )
 
 func TestAssess_WithoutRefusals(t *testing.T) {

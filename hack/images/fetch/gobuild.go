@@ -10,7 +10,7 @@ import (
 )
 
 // versionPackage contains the variables that the linker sets: Version, Commit and Date.
-const versionPackage = "github.com/openservicemesh/osm-operator/internal/version"
+const versionPackage = "github.com/openservicemesh/osm-operator/internal/platform/version"
 
 // Build describes how programs of the repository are compiled.
 type Build struct {

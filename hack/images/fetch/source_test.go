@@ -47,7 +47,7 @@ func TestSourceOf(t *testing.T) {
 }
 
 func TestLinkerVariables(t *testing.T) {
-	const p = "-X github.com/openservicemesh/osm-operator/internal/version."
+	const p = "-X github.com/openservicemesh/osm-operator/internal/platform/version."
 	if got, want := linkerVariables("v1", source{}), p+"Version=v1"; got != want {
 		t.Errorf("got %s", got)
 	}

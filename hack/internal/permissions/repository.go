@@ -27,11 +27,11 @@ func ReadRepository(root string) (r Repository, err error) {
 	if err != nil {
 		return r, err
 	}
-	current, err := find(root, "internal/operand/manifests/current/*.yaml", "internal/component/*/testdata/*.yaml")
+	current, err := find(root, "internal/operator/operand/manifests/current/*.yaml", "internal/operator/component/*/testdata/*.yaml")
 	if err != nil {
 		return r, err
 	}
-	every, err := find(root, "internal/operand/manifests/*/*.yaml", "internal/component/*/testdata/*.yaml")
+	every, err := find(root, "internal/operator/operand/manifests/*/*.yaml", "internal/operator/component/*/testdata/*.yaml")
 	if err != nil {
 		return r, err
 	}

@@ -6,8 +6,8 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/identity"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Mesh is what gets certificates of an authority.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // An approver neither approves nor denies the requests of one namespace. A workload of another one gets a slot when the first of them end.

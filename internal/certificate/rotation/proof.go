@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // settleTime is how long a replica must have served its trust bundle until a sidecar without pending changes counts as one that

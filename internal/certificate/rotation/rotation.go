@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // Authority is a certificate authority. Certificates are identified by their fingerprints.

@@ -20,7 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
-	"github.com/openservicemesh/osm-operator/internal/load"
+	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
 var now = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)

@@ -39,7 +39,7 @@ func TestCodes(t *testing.T) {
 
 // Every problem that reading an object has a name for has a code of its own.
 func TestEveryReasonHasACode(t *testing.T) {
-	text, err := os.ReadFile("../../ingest/problem.go")
+	text, err := os.ReadFile("../../mesh/ingest/problem.go")
 	if err != nil {
 		t.Fatal(err)
 	}

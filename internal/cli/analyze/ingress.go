@@ -3,7 +3,7 @@ package analyze
 import (
 	"slices"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // ingress analyzes the backends and gateways of IngressBackends.

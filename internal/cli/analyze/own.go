@@ -3,8 +3,8 @@ package analyze
 import (
 	"slices"
 
-	"github.com/openservicemesh/osm-operator/internal/ingest"
-	"github.com/openservicemesh/osm-operator/internal/validate"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
 )
 
 // ownReasons lists the reasons of problems with single objects, in the order of their codes from OSM0101. Append new reasons at the end

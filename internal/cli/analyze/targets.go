@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/openservicemesh/osm-operator/internal/authz"
-	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // targets analyzes the references of TrafficTargets.

@@ -1,6 +1,6 @@
 package analyze
 
-import "github.com/openservicemesh/osm-operator/internal/catalog"
+import "github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 
 // telemetries analyzes the references of Telemetries.
 func (a *analysis) telemetries() {

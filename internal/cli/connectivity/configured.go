@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/openservicemesh/osm-operator/internal/authz"
-	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // verifyConfiguration verifies that the sidecar of a pod has the configuration for services and a valid certificate.

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // Ingress is a connection from a gateway outside the mesh to a port of a pod.

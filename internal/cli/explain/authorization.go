@@ -3,8 +3,8 @@ package explain
 import (
 	"fmt"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // authorizers describes the servers of ExternalAuthorizations that decide about requests to an identity in addition to policies.

@@ -4,11 +4,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/largemesh"
-	"github.com/openservicemesh/osm-operator/internal/load"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
 // BenchmarkAsk is an answer with a remedy, about a mesh of 1,000 services and 10,000 policies that is loaded already.

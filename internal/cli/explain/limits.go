@@ -3,8 +3,8 @@ package explain
 import (
 	"fmt"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // limits describes the rate limits of a Service that apply to a protocol.

@@ -5,8 +5,8 @@ import (
 	"io"
 	"slices"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // Live holds the acknowledgements of the sidecars for an answer. The answer is in force when all sidecars have acknowledged.

@@ -3,8 +3,8 @@ package explain
 import (
 	"slices"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // logs describes the Telemetries of the sidecars behind an identity. Without one, their access log has the default format.

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 )
 
 // Question asks whether one party may call another.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/dist"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
-	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/operand"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Image is an image that the operator runs, or that it configures for a mesh.

@@ -35,7 +35,7 @@ func meshConfigOf(t *testing.T, documents string) map[string]any {
 
 // Files without a MeshConfig are evaluated with the settings that the operator gives to a new mesh.
 func TestComplete_HasSettingsOfANewMesh(t *testing.T) {
-	text, err := os.ReadFile("../../../controllers/operator/meshconfig/preset.yaml")
+	text, err := os.ReadFile("../../operator/meshconfig/preset.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/openservicemesh/osm-operator/internal/report"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
 // Backing lists the workloads behind Services: the name of a Service "<namespace>/<name>" has the service accounts of its pods.

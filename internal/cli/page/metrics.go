@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/common/model"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/openservicemesh/osm-operator/internal/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 )
 
 // Queries about the last minute. A Prometheus that does not rename metrics has them with the prefix of Envoy. The latency of an edge is that of all clients in its namespace: metrics name workloads, load reports

@@ -20,9 +20,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/page"
-	"github.com/openservicemesh/osm-operator/internal/kinds"
-	"github.com/openservicemesh/osm-operator/internal/prometheus"
-	"github.com/openservicemesh/osm-operator/internal/report"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
 var now = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)

@@ -2,5 +2,5 @@
 // allowed.
 //
 // The objects of a mesh and an edit flow in. A Plan flows out, and nothing is written. The control plane's own code loads both meshes;
-// internal/plan compares them.
+// internal/mesh/compare compares them.
 package plan

@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
-	"github.com/openservicemesh/osm-operator/internal/load"
-	compared "github.com/openservicemesh/osm-operator/internal/plan"
+	compared "github.com/openservicemesh/osm-operator/internal/mesh/compare"
+	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
 // Edit is a change of a mesh.

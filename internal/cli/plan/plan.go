@@ -6,11 +6,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
-	"github.com/openservicemesh/osm-operator/internal/load"
-	compared "github.com/openservicemesh/osm-operator/internal/plan"
-	"github.com/openservicemesh/osm-operator/internal/validate"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	compared "github.com/openservicemesh/osm-operator/internal/mesh/compare"
+	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
 )
 
 // Subject is the mesh to edit.

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
-	compared "github.com/openservicemesh/osm-operator/internal/plan"
+	compared "github.com/openservicemesh/osm-operator/internal/mesh/compare"
 )
 
 // marks are the diff markers of actions.

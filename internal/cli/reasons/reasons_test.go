@@ -34,7 +34,7 @@ func explainedReasons(t *testing.T) map[string]bool {
 func TestComplete(t *testing.T) {
 	explained := explainedReasons(t)
 	declaration := regexp.MustCompile(`(?m)^(?:\t|const )Reason\w+\s+= "(\w+)"`)
-	for _, file := range []string{"../../ingest/problem.go", "../../kinds/conditions.go", "../../../api/operator/v1alpha1/conditions.go"} {
+	for _, file := range []string{"../../mesh/ingest/problem.go", "../../mesh/kinds/conditions.go", "../../../api/operator/v1alpha1/conditions.go"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

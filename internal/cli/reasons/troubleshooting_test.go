@@ -30,7 +30,7 @@ func TestTroubleshootingHasEachReason(t *testing.T) {
 func TestTroubleshootingHasEachCondition(t *testing.T) {
 	page := readText(t, "../../../docs/troubleshooting.md")
 	declaration := regexp.MustCompile(`(?m)^\tCondition\w+ += "(\w+)"`)
-	for _, file := range []string{"../../../api/operator/v1alpha1/conditions.go", "../../kinds/conditions.go"} {
+	for _, file := range []string{"../../../api/operator/v1alpha1/conditions.go", "../../mesh/kinds/conditions.go"} {
 		found := declaration.FindAllStringSubmatch(readText(t, file), -1)
 		if len(found) < 4 {
 			t.Errorf("%s declares %d conditions: has the form changed?", file, len(found))

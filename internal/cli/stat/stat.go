@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/openservicemesh/osm-operator/internal/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 )
 
 // Row is the traffic to one workload or Service, or by one of its routes.

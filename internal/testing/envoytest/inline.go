@@ -8,7 +8,7 @@ import (
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 )
 
 // filter inlines the discovered configuration of a filter, or the discovered routes of an HTTP filter.

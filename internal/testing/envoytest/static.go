@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 )
 
 // Static returns a self-contained configuration: resources that Envoy would fetch over xDS are inlined. Endpoints may be

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/flags"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/flags"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // bootstrap returns a bootstrap that fetches all resources over delta ADS from a Unix socket, which every namespace can reach.

@@ -10,7 +10,7 @@ import (
 	caresv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/network/dns_resolver/cares/v3"
 	"golang.org/x/net/dns/dnsmessage"
 
-	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
 )
 
 // dnsPort is the port of a NameServer. Port 53 needs no exception here, because sidecars are not redirected.

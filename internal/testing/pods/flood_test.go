@@ -13,7 +13,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/openservicemesh/osm-operator/internal/envoy/flags"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/flags"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )

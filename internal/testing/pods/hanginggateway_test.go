@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
 )
 
 // hangingGatewayLimit is the duration of a request to an egress gateway that does not answer: three tries to connect, 2 s each, and time for a

@@ -10,11 +10,11 @@ import (
 	"sigs.k8s.io/yaml"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
-	"github.com/openservicemesh/osm-operator/internal/inject"
-	"github.com/openservicemesh/osm-operator/internal/inject/initconfig"
-	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/injector/inject"
+	"github.com/openservicemesh/osm-operator/internal/injector/inject/initconfig"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 

@@ -19,8 +19,8 @@ import (
 
 	"golang.org/x/net/websocket"
 
-	"github.com/openservicemesh/osm-operator/internal/redirect"
-	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/injector/redirect"
+	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/openservicemesh/osm-operator/internal/authz"
-	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // end is a port of a pod that may receive a request.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // failure is an unexpected observation, or an edit that a sidecar rejects.

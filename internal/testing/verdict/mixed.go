@@ -3,7 +3,7 @@ package verdict
 import (
 	"slices"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // mixed returns the intermediate states of an edit, in which only some sidecars or resources are updated. Their results are

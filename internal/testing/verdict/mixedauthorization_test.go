@@ -4,8 +4,8 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/authz"
-	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 

@@ -1,7 +1,7 @@
 package verdict
 
 import (
-	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	podstest "github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 

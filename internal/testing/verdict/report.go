@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 )
 
 // Report counts the results of edits and requests.

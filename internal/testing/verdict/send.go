@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // responseTimeout limits waiting for a response. Responses in the mesh are fast, so a missing one is a failure in any case.

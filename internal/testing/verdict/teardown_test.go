@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // TestTeardown_FailsNoRequest tears meshes down under a load of about 200 allowed requests a second. No request may fail while

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/identity"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // TestTrustDomainMoves_FailsNoRequest moves the mesh to another trust domain and back, in the steps of a rotation, under a load of about 200

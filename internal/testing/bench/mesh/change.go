@@ -3,7 +3,7 @@ package mesh
 import (
 	"fmt"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // Kind is a kind of change.

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // Outside is Policy, where each service also has an Egress and an IngressBackend, and an external server authorizes the requests of each

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // Kinds of changes of traffic policies.

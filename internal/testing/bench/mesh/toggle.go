@@ -1,6 +1,6 @@
 package mesh
 
-import "github.com/openservicemesh/osm-operator/internal/catalog"
+import "github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 
 // Toggles is the number of steps of Toggle after which a service is restored.
 const Toggles = 8

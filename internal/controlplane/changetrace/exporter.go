@@ -1,0 +1,101 @@
+package changetrace
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// Limits of exports. Spans that the server does not take in time are lost.
+const (
+	exportTimeout   = 5 * time.Second
+	shutdownTimeout = 2 * time.Second
+)
+
+// Exporter exports traces of changes while a server is configured. Create it with New. It is safe for concurrent use.
+type Exporter struct {
+	attributes []attribute.KeyValue
+	open       func(context.Context, catalog.Tracing) (sdktrace.SpanExporter, error)
+
+	provider atomic.Pointer[sdktrace.TracerProvider]
+
+	mu      sync.Mutex
+	current catalog.Tracing
+}
+
+// New returns an Exporter without a server. The attributes describe this process.
+func New(attributes ...attribute.KeyValue) *Exporter {
+	return &Exporter{attributes: attributes, open: openOTLP}
+}
+
+// openOTLP returns a client of a server. It connects in the background.
+func openOTLP(ctx context.Context, server catalog.Tracing) (sdktrace.SpanExporter, error) {
+	return otlptracegrpc.New(ctx,
+		otlptracegrpc.WithEndpoint(net.JoinHostPort(server.Address, strconv.Itoa(int(server.Port)))), otlptracegrpc.WithInsecure(),
+		otlptracegrpc.WithTimeout(exportTimeout), otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{Enabled: false}))
+}
+
+// Configure selects the server that receives spans; nil for none. A server that receives Zipkin gets none.
+func (e *Exporter) Configure(ctx context.Context, server *catalog.Tracing) error {
+	wanted := catalog.Tracing{}
+	if server != nil && server.OTLP {
+		wanted = *server
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if wanted == e.current {
+		return nil
+	}
+	var next *sdktrace.TracerProvider
+	if wanted.OTLP {
+		client, err := e.open(ctx, wanted)
+		if err != nil {
+			return fmt.Errorf("traces of changes cannot be sent to %s: %w", wanted.Address, err)
+		}
+		next = sdktrace.NewTracerProvider(
+			sdktrace.WithBatcher(client, sdktrace.WithExportTimeout(exportTimeout)),
+			sdktrace.WithSampler(sdktrace.TraceIDRatioBased(wanted.Sampling/100)),
+			sdktrace.WithResource(resource.NewSchemaless(e.attributes...)))
+	}
+	e.current = wanted
+	if former := e.provider.Swap(next); former != nil {
+		go shutdown(former)
+	}
+	return nil
+}
+
+// Close sends the remaining spans.
+func (e *Exporter) Close() {
+	if former := e.provider.Swap(nil); former != nil {
+		shutdown(former)
+	}
+}
+
+// shutdown sends the remaining spans of a provider. Its errors go to OpenTelemetry's handler of errors.
+func shutdown(provider *sdktrace.TracerProvider) {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	_ = provider.Shutdown(ctx)
+}
+
+// Enabled implements status.Exporter.
+func (e *Exporter) Enabled() bool { return e.provider.Load() != nil }
+
+// Export implements status.Exporter. The SDK queues the spans.
+func (e *Exporter) Export(t status.Trace) {
+	if provider := e.provider.Load(); provider != nil {
+		record(provider.Tracer("github.com/openservicemesh/osm-operator"), t)
+	}
+}

@@ -1,0 +1,139 @@
+package loadstats
+
+import (
+	"sync"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// Intervals of load reports.
+const (
+	// Interval is the reporting interval of sidecars.
+	Interval = 5 * time.Second
+	// Lease is how long sidecars keep reporting after the last read.
+	Lease = time.Minute
+	// Window is the period of counts and rates.
+	Window = time.Minute
+)
+
+// Bounds on the memory that sidecars can use.
+const (
+	// maxPairs is the maximum number of pairs of a client identity and an upstream cluster; each takes about 600
+	// bytes.
+	maxPairs = 20_000
+	// maxClusters is the maximum number of clusters per client identity.
+	maxClusters = 2048
+	// maxName is the maximum length of a cluster name in bytes. Names of Services are much shorter.
+	maxName = 768
+	// maxRate is how many requests per second of one sidecar count. It exceeds what a sidecar can proxy.
+	maxRate = 50_000
+)
+
+// Counts are numbers of requests as Envoy counts them: a response of 500 or more, or none, is a failure. For TCP
+// upstreams they count connections, which neither succeed nor fail.
+type Counts struct{ Issued, Succeeded, Failed uint64 }
+
+// Plus adds counts. Sums saturate, because sidecars may report any number.
+func (c Counts) Plus(other Counts) Counts {
+	return Counts{addSaturated(c.Issued, other.Issued), addSaturated(c.Succeeded, other.Succeeded), addSaturated(c.Failed, other.Failed)}
+}
+
+func addSaturated(a, s uint64) uint64 {
+	if sum := a + s; sum >= a {
+		return sum
+	}
+	return ^uint64(0)
+}
+
+// Load is what one sidecar sent to one upstream cluster since its last report.
+type Load struct {
+	Cluster string
+	Counts
+}
+
+// Store holds load reports. It is safe for concurrent use. Loads use memory only while there is a reader.
+type Store struct {
+	now func() time.Time
+
+	mu sync.Mutex
+	// since and until are when reporting begins and ends; changed is closed when reporting begins again.
+	since, until time.Time
+	changed      chan struct{}
+	reporters    map[string]*Reporter
+	pairs        map[pair]*series
+	clusters     map[identity.ServiceAccount]int
+	// failing has the servers that do not answer. It does not depend on readers.
+	failing map[unanswered]failing
+}
+
+type pair struct {
+	client  identity.ServiceAccount
+	cluster string
+}
+
+// NewStore returns an empty Store. now is the clock.
+func NewStore(now func() time.Time) *Store {
+	return &Store{
+		now: now, changed: make(chan struct{}),
+		reporters: map[string]*Reporter{}, pairs: map[pair]*series{}, clusters: map[identity.ServiceAccount]int{},
+		failing: map[unanswered]failing{},
+	}
+}
+
+// Requested returns until when sidecars should report, which is in the past when there is no reader. The channel is
+// closed when reporting begins again.
+func (s *Store) Requested() (until time.Time, changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.until, s.changed
+}
+
+// extendLease makes sidecars report until the lease ends. The caller holds mu.
+func (s *Store) extendLease(now time.Time) {
+	if !now.Before(s.until) {
+		s.since = now
+		s.reset()
+		close(s.changed)
+		s.changed = make(chan struct{})
+	}
+	s.until = now.Add(Lease)
+}
+
+// reset removes all reports. The caller holds mu.
+func (s *Store) reset() {
+	clear(s.pairs)
+	clear(s.clusters)
+	for _, r := range s.reporters {
+		r.reports = 0
+	}
+}
+
+// addLoad adds a load to its series and reports whether there was room. The caller holds mu.
+func (s *Store) addLoad(client identity.ServiceAccount, load Load, began, now time.Time) bool {
+	key := pair{client, load.Cluster}
+	entry := s.pairs[key]
+	if entry == nil {
+		if len(load.Cluster) > maxName || len(s.pairs) >= maxPairs || s.clusters[client] >= maxClusters {
+			return false
+		}
+		entry = &series{since: began}
+		s.pairs[key] = entry
+		s.clusters[client]++
+	}
+	entry.add(load.Counts, now)
+	return true
+}
+
+// removeExpired removes series without a report for a whole Window. The caller holds mu.
+func (s *Store) removeExpired(now time.Time) {
+	for key, entry := range s.pairs {
+		if now.Sub(entry.last) <= Window {
+			continue
+		}
+		delete(s.pairs, key)
+		if s.clusters[key.client]--; s.clusters[key.client] == 0 {
+			delete(s.clusters, key.client)
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package loadstats
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+var (
+	buyer = identity.ServiceAccount{Namespace: "shop", Name: "buyer"}
+	till  = identity.ServiceAccount{Namespace: "shop", Name: "till"}
+)
+
+// clock is a manual clock. It starts at the beginning of an interval.
+type clock struct{ now time.Time }
+
+func newClock() *clock { return &clock{time.Unix(1_800_000_000, 0).UTC()} }
+
+func (c *clock) wait(d time.Duration) { c.now = c.now.Add(d) }
+
+func newTestStore(c *clock) *Store { return NewStore(func() time.Time { return c.now }) }
+
+// reportsRequested reports whether sidecars should report now.
+func (s *Store) reportsRequested() bool {
+	until, _ := s.Requested()
+	return s.now().Before(until)
+}
+
+func load(cluster string, issued, succeeded, failed uint64) []Load {
+	return []Load{{cluster, Counts{issued, succeeded, failed}}}
+}
+
+// TestReportsOnlyWhileRead has two readers with a long pause between them.
+func TestReportsOnlyWhileRead(t *testing.T) {
+	c := newClock()
+	s := newTestStore(c)
+	r := s.Register("one", buyer)
+	r.Report(load("a/web|80", 1, 1, 0), Interval)
+	if s.reportsRequested() {
+		t.Error("reports are requested without a reader")
+	}
+	_, changed := s.Requested()
+	if got := s.Read(); len(got.Pairs) > 0 || got.Sidecars != 1 || got.Reporting != 0 || !got.Since.Equal(c.now) {
+		t.Errorf("the first read returned %+v", got)
+	}
+	select {
+	case <-changed:
+	default:
+		t.Error("streams are not notified that reports are requested")
+	}
+	_, changed = s.Requested()
+	c.wait(Lease - time.Second)
+	s.Read()
+	c.wait(Lease - time.Second)
+	if !s.reportsRequested() {
+		t.Error("the second read did not extend the lease")
+	}
+	r.Report(load("a/web|80", 1, 1, 0), Interval)
+	c.wait(2 * time.Second)
+	if s.reportsRequested() {
+		t.Error("reports are requested although the lease has expired")
+	}
+	select {
+	case <-changed:
+		t.Error("streams were notified of an extended lease")
+	default:
+	}
+	if got := s.Read(); len(got.Pairs) > 0 || got.Reporting != 0 {
+		t.Errorf("a read after the lease returned old reports: %+v", got)
+	}
+}
+
+func TestRates(t *testing.T) {
+	c := newClock()
+	s := newTestStore(c)
+	s.Read()
+	began := c.now
+	one, two, other := s.Register("one", buyer), s.Register("two", buyer), s.Register("three", till)
+	c.wait(Interval)
+	one.Report(load("a/web|80", 40, 30, 10), Interval)
+	two.Report(load("a/web|80", 10, 10, 0), Interval)
+	c.wait(Interval)
+	one.Report(load("a/web|80", 50, 50, 0), Interval)
+	other.Report(load("a/web|80", 7, 0, 7), Interval)
+	got := s.Read()
+	want := Loads{Since: began, Sidecars: 3, Reporting: 3, Pairs: []Pair{
+		{Client: buyer, Cluster: "a/web|80", Counts: Counts{100, 90, 10}, Over: 2 * Interval, Recent: []Recent{
+			{began.Add(Interval), Counts{50, 40, 10}}, {began.Add(2 * Interval), Counts{50, 50, 0}},
+		}},
+		{Client: till, Cluster: "a/web|80", Counts: Counts{7, 0, 7}, Over: Interval, Recent: []Recent{{began.Add(2 * Interval), Counts{7, 0, 7}}}},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if rate := got.Pairs[0].Rate(); rate != 10 {
+		t.Errorf("%v requests a second", rate)
+	}
+	other.Unregister()
+	for range 2 * slots {
+		c.wait(Interval)
+		one.Report(load("a/web|80", 5, 5, 0), Interval)
+		got = s.Read()
+	}
+	if len(got.Pairs) != 1 || got.Pairs[0].Issued != uint64(5*slots) || got.Pairs[0].Over != Window || got.Sidecars != 2 {
+		t.Errorf("after two minutes: %+v", got)
+	}
+}
+
+// TestMemoryIsBounded reports more loads than the limits.
+func TestMemoryIsBounded(t *testing.T) {
+	c := newClock()
+	s, dropped := newTestStore(c), 0
+	s.Read()
+	flood := func(client identity.ServiceAccount, clusters int) {
+		loads := make([]Load, clusters)
+		for i := range loads {
+			loads[i] = Load{Cluster: fmt.Sprint(client.Name, i), Counts: Counts{Issued: 1}}
+		}
+		dropped += s.Register(client.Name, client).Report(loads, Interval)
+	}
+	flood(buyer, maxClusters+3)
+	dropped += s.Register("long", till).Report(load(strings.Repeat("x", maxName+1), 1, 1, 0), Interval)
+	if len(s.pairs) != maxClusters || dropped != 4 {
+		t.Errorf("%d pairs are kept, %d dropped", len(s.pairs), dropped)
+	}
+	for i := range maxPairs/maxClusters + 2 {
+		flood(identity.ServiceAccount{Namespace: "x", Name: fmt.Sprint(i)}, maxClusters)
+	}
+	if len(s.pairs) != maxPairs {
+		t.Errorf("%d pairs are kept", len(s.pairs))
+	}
+	c.wait(Window / 2)
+	s.Read()
+	c.wait(Window/2 + time.Second)
+	s.Register("late", till).Report(load("a/web|80", 1, 1, 0), Interval)
+	if len(s.pairs) != 1 || len(s.clusters) != 1 {
+		t.Errorf("%d pairs are kept after their sidecars stopped reporting", len(s.pairs))
+	}
+}
+
+func TestNewerStreamSupersedes(t *testing.T) {
+	s := newTestStore(newClock())
+	older := s.Register("one", buyer)
+	newer := s.Register("one", buyer)
+	select {
+	case <-older.Done():
+	default:
+		t.Error("the older stream is not done")
+	}
+	older.Unregister()
+	if got := s.Read().Sidecars; got != 1 {
+		t.Errorf("%d sidecars", got)
+	}
+	newer.Unregister()
+	if got := s.Read().Sidecars; got != 0 {
+		t.Errorf("%d sidecars", got)
+	}
+}

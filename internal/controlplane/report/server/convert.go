@@ -1,0 +1,105 @@
+package server
+
+import (
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
+)
+
+// Proxies converts the sidecars of a Store to a document.
+func Proxies(list []status.Proxy) report.Proxies {
+	result := report.Proxies{Proxies: make([]report.Proxy, 0, len(list))}
+	for _, p := range list {
+		proxy := proxy(p)
+		result.Proxies = append(result.Proxies, proxy)
+		result.Counts = result.Counts.Plus(proxy.Counts())
+	}
+	return result
+}
+
+// authority describes the authority of a replica. It is nil while the trust bundle is unknown.
+func authority(issuer Issuer, trust status.Trust) *report.Authority {
+	trusted, err := certificate.Fingerprints(trust.Bundle)
+	if err != nil {
+		return nil
+	}
+	return &report.Authority{
+		Issuer: issuer.Generation(), Failure: issuanceFailure(issuer.Failure()), Trusted: trusted, Since: trust.Since.UTC(),
+		TrustDomain: trust.TrustDomains.Issued, ClientTrustDomains: trust.TrustDomains.Clients, ServerTrustDomains: trust.TrustDomains.Servers,
+	}
+}
+
+func issuanceFailure(f *certificate.Failure) *report.IssuanceFailure {
+	if f == nil {
+		return nil
+	}
+	return &report.IssuanceFailure{Since: f.Since.UTC(), Error: f.Err.Error()}
+}
+
+func proxy(p status.Proxy) report.Proxy {
+	result := report.Proxy{
+		Namespace: p.Pod.Namespace, Pod: p.Pod.Name, UID: p.PodUID, ServiceAccount: p.Scope.Identity.Name,
+		Revision: p.Scope.Class.Revision, Connected: p.ConnectedSince.UTC(), UsesCertificates: p.UsesCertificates,
+		AwaitsCertificate: p.AwaitsCertificate, CertificateEnd: optional(p.CertificateExpiry),
+		CertificateIssuer: p.CertificateIssuer, CertificateTrustDomain: p.CertificateTrustDomain, Types: map[string]report.Type{},
+		Envoy: p.Software.Envoy, Bootstrap: p.Software.Bootstrap, Unserved: p.Software.UnservedReason,
+	}
+	for t, ts := range p.Types {
+		result.Types[t.String()] = report.Type{
+			Version: p.ScopeVersions[t], Sent: ts.Sent, Accepted: ts.Acknowledged, Rejected: ts.Rejected,
+			Behind: optional(ts.PendingSince), Rejection: ts.Rejection,
+		}
+	}
+	return result
+}
+
+func object(s status.Policy) report.Object {
+	result := report.Object{
+		Kind: string(s.Policy.Kind), Namespace: s.Policy.Name.Namespace, Name: s.Policy.Name.Name,
+		Generation: s.Generation, Changed: s.ChangedAt.UTC(), Sidecars: s.Proxies, Acknowledged: s.Acknowledged, Rejected: s.Rejected, Settled: optional(s.CompletedAt),
+	}
+	for _, pod := range s.Pending {
+		result.Laggards = append(result.Laggards, pod.String())
+	}
+	return result
+}
+
+// Rejections converts the quarantined policies of a Store, the servers that do not answer, and the policies with too many routes to a document.
+func Rejections(list []quarantine.Rejection, failures []loadstats.Failure, limited []status.LimitedPolicy) report.Rejections {
+	result := report.Rejections{Rejections: make([]report.Rejection, 0, len(list))}
+	for _, r := range list {
+		result.Rejections = append(result.Rejections, report.Rejection{
+			Kind: string(r.Policy.Kind), Namespace: r.Policy.Name.Namespace, Name: r.Policy.Name.Name,
+			ServiceAccount: r.Scope.Identity.String(), Pod: r.Proxy.String(),
+			Type: r.Type.String(), Resource: r.Resource, Text: r.Message, At: r.At.UTC(),
+		})
+	}
+	for _, f := range failures {
+		failure := report.ServerFailure{Cluster: f.Cluster, ServiceAccount: f.Client.String(), Sidecars: f.Sidecars, Since: f.Since.UTC()}
+		if f.Policy != (catalog.Name{}) {
+			failure.Policy = f.Policy.String()
+		}
+		result.Failures = append(result.Failures, failure)
+	}
+	for _, p := range limited {
+		policy := report.LimitedPolicy{Kind: string(p.Policy.Kind), Namespace: p.Policy.Name.Namespace, Name: p.Policy.Name.Name, More: p.More}
+		for _, account := range p.ServiceAccounts {
+			policy.ServiceAccounts = append(policy.ServiceAccounts, account.String())
+		}
+		result.Limited = append(result.Limited, policy)
+	}
+	return result
+}
+
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

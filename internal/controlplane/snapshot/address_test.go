@@ -1,0 +1,62 @@
+package snapshot
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// TestAuditS14TokenFromAnotherPod uses the token of a pod from several addresses.
+func TestAuditS14TokenFromAnotherPod(t *testing.T) {
+	entries := twoServices()
+	client, _ := podsOf(entries)
+	client.IPs = append(client.IPs, netip.MustParseAddr("fd00::1"))
+	starting := meshtest.Pod("a", "starting", "client", "client", "10.0.0.3")
+	starting.IPs = nil
+	finished := meshtest.Pod("a", "finished", "client", "client", "10.0.0.4")
+	finished.Finished = true
+	outside := meshtest.Pod("elsewhere", "outside", "any", "any", "10.0.0.5")
+	h := newSyncedHarness(append(entries, starting, finished, outside)...)
+	for name, test := range map[string]struct {
+		pod  *catalog.Pod
+		from string
+		want error
+	}{
+		"its own address":                   {client, "10.0.0.1", nil},
+		"its own IPv6 address":              {client, "fd00::1", nil},
+		"another pod of the mesh":           {client, "10.0.0.2", ErrForeignAddress},
+		"a pod outside the mesh":            {client, "10.0.0.5", ErrForeignAddress},
+		"the address of a node":             {client, "192.0.2.1", nil},
+		"a former address of a pod":         {client, "10.0.0.4", nil},
+		"before its own address is known":   {starting, "10.0.0.2", nil},
+		"a connection without IP addresses": {client, "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			peer := peerOf(test.pod)
+			if test.from != "" {
+				peer.Address = netip.MustParseAddr(test.from)
+			}
+			stream, err := h.tryConnect(peer)
+			if !errors.Is(err, test.want) {
+				t.Errorf("error = %v, want %v", err, test.want)
+			}
+			if stream != nil {
+				stream.Close()
+				h.run()
+			}
+		})
+	}
+	ended := *outside
+	ended.Finished = true
+	h.apply(&ended)
+	peer := peerOf(client)
+	peer.Address = netip.MustParseAddr("10.0.0.5")
+	if stream, err := h.tryConnect(peer); err != nil {
+		t.Errorf("the address of a pod that has finished: %v", err)
+	} else {
+		stream.Close()
+	}
+}

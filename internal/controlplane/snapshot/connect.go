@@ -1,0 +1,173 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// Peer is the authenticated client of a stream: the claims of its verified token.
+type Peer struct {
+	Pod               catalog.Name
+	PodUID            string
+	ServiceAccount    identity.ServiceAccount
+	ServiceAccountUID string
+	// Address is where the connection comes from; the zero address if it is not known.
+	Address netip.Addr
+	// Expiry is when the token expires. The stream ends at that time, unless Extend returns a later one.
+	Expiry time.Time
+	// Extend returns until when an expired token may be used, the zero time if it may not. nil extends nothing.
+	Extend func(context.Context) time.Time
+}
+
+// Reasons why a stream is rejected or ends. Also see delta.ErrExpired.
+var (
+	// ErrUnknown means that the token's pod or service account does not exist in the mesh.
+	ErrUnknown = errors.New("the token does not belong to a live pod of the mesh")
+	// ErrNoSidecar means that the pod has no sidecar of this mesh. Its other containers get no configuration.
+	ErrNoSidecar = errors.New("the pod has no sidecar of this mesh")
+	// ErrForeignAddress means that the connection comes from another pod than the token.
+	ErrForeignAddress = errors.New("the token is used from the address of another pod")
+	// ErrNotSynced means that the initial sync is not complete.
+	ErrNotSynced = errors.New("the control plane has not yet read the whole mesh; try again")
+	// ErrFull means that the limit of connected proxies is reached.
+	ErrFull = errors.New("this replica of the control plane has reached maxDataPlaneConnections")
+	// ErrSuperseded means that the same pod has opened a newer stream.
+	ErrSuperseded = errors.New("the pod has opened a newer stream")
+	// ErrGone means that the pod or its service account was deleted, or that the pod has finished or has left the mesh.
+	ErrGone = errors.New("the pod or its service account is no longer in the mesh")
+	// ErrBlocked means that a write has exceeded its timeout.
+	ErrBlocked = errors.New("the sidecar does not read its responses")
+	// ErrStopped means that the control plane is shutting down.
+	ErrStopped = errors.New("the control plane is stopping")
+)
+
+const (
+	// unknownPodTimeout is how long Connect waits for an unknown pod: the watch may be behind the token.
+	unknownPodTimeout = 2 * time.Second
+	// syncTimeout is how long Connect waits for the initial sync.
+	syncTimeout = 10 * time.Second
+)
+
+// pendingStream is a stream that is not bound to its pod yet.
+type pendingStream struct {
+	peer  Peer
+	abort func()
+	// reason is why it could not be bound so far.
+	reason error
+	result chan connectResult
+}
+
+type connectResult struct {
+	stream *Stream
+	err    error
+}
+
+// Connect binds a stream to the live pod of its peer. The caller serves and closes the returned stream. Connect blocks while the
+// pod is unknown or the Store is not synced. It returns one of the errors above, or that of ctx. The Store calls abort at most
+// once, to close a connection whose client does not read.
+func (s *Store) Connect(ctx context.Context, peer Peer, abort func()) (*Stream, error) {
+	p := &pendingStream{peer: peer, abort: abort, result: make(chan connectResult, 1)}
+	if !s.run(func() { s.addPending(p) }) {
+		return nil, ErrStopped
+	}
+	timeout := unknownPodTimeout
+	if !s.synced.Load() {
+		timeout = syncTimeout
+	}
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case r := <-p.result:
+		return r.stream, r.err
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	s.run(func() { s.reject(p, p.reason) })
+	r := <-p.result
+	if ctx.Err() != nil && r.stream != nil {
+		r.stream.Close()
+		return nil, ctx.Err()
+	}
+	return r.stream, r.err
+}
+
+func (s *Store) addPending(p *pendingStream) {
+	s.pendingStreams[p] = struct{}{}
+	s.tryBind(p)
+}
+
+// bindPending binds pending streams whose pods are known now.
+func (s *Store) bindPending() {
+	for p := range s.pendingStreams {
+		s.tryBind(p)
+	}
+}
+
+// reject ends the wait of a pending stream. It does nothing if the stream is bound already.
+func (s *Store) reject(p *pendingStream, err error) {
+	if _, pending := s.pendingStreams[p]; !pending {
+		return
+	}
+	delete(s.pendingStreams, p)
+	p.result <- connectResult{err: err}
+}
+
+// tryBind binds a stream to its pod, rejects it, or keeps it pending while the pod may still appear.
+func (s *Store) tryBind(p *pendingStream) {
+	if !s.synced.Load() {
+		p.reason = ErrNotSynced
+		return
+	}
+	view := s.catalog.View()
+	pod, err := s.livePod(view, p.peer)
+	if errors.Is(err, ErrUnknown) {
+		p.reason = err
+		return
+	}
+	if err == nil {
+		err = s.checkMaxConnections(p.peer)
+	}
+	if err != nil {
+		s.reject(p, err)
+		return
+	}
+	delete(s.pendingStreams, p)
+	p.result <- connectResult{stream: s.bind(p, view, pod)}
+}
+
+// livePod returns the pod of a peer. Every claim of the token must match the live objects.
+func (s *Store) livePod(view *catalog.View, peer Peer) (*catalog.Pod, error) {
+	pod := view.Pod(peer.Pod)
+	switch {
+	case pod == nil || pod.Finished:
+		return nil, fmt.Errorf("%w: pod %s is not running", ErrUnknown, peer.Pod)
+	case pod.UID != peer.PodUID:
+		return nil, fmt.Errorf("%w: pod %s has another UID", ErrUnknown, peer.Pod)
+	case pod.Identity() != peer.ServiceAccount:
+		return nil, fmt.Errorf("%w: pod %s runs as another service account", ErrUnknown, peer.Pod)
+	case view.ServiceAccountUID(peer.ServiceAccount) != peer.ServiceAccountUID || peer.ServiceAccountUID == "":
+		return nil, fmt.Errorf("%w: service account %s has another UID", ErrUnknown, peer.ServiceAccount)
+	case !view.IsServed(pod):
+		return nil, ErrNoSidecar
+	// Other addresses may be the pod's own: some clusters translate source addresses to those of nodes.
+	case view.IsAddressOfAnother(pod, peer.Address):
+		return nil, ErrForeignAddress
+	}
+	return pod, nil
+}
+
+// checkMaxConnections does not count the stream that a reconnecting pod replaces.
+func (s *Store) checkMaxConnections(peer Peer) error {
+	limit := int(s.maxConnections.Load())
+	if limit == 0 || len(s.streams) < limit || s.streams[peer.PodUID] != nil {
+		return nil
+	}
+	s.metrics.full.Inc()
+	return ErrFull
+}

@@ -1,0 +1,189 @@
+package delta
+
+import (
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+)
+
+// States of a name in typeState.versions that are not versions. All are reserved.
+var (
+	// stateUnsent: the client subscribed to the name and waits for an answer.
+	stateUnsent = resource.Reserved(0)
+	// stateAbsent: a response to the client said that the resource does not exist. The client never had it.
+	stateAbsent = resource.Reserved(1)
+	// stateRemoved: the client had the resource, and a response removed it.
+	stateRemoved = resource.Reserved(2)
+	// stateEmptyRoutes: the client was sent an empty route configuration in place of a missing one.
+	stateEmptyRoutes = resource.Reserved(3)
+	// stateReported: the client reported a certificate from an earlier stream, which may still be usable.
+	stateReported = resource.Reserved(4)
+	// stateUnknown: the client has a version that this control plane did not create.
+	stateUnknown = resource.Reserved(5)
+	// stateForgotten is an exception for a name in the base that the client does not have.
+	stateForgotten = resource.Reserved(6)
+)
+
+// Limits of the sequencer.
+const (
+	// ackTimeout is how long a response waits for the acknowledgement of another one that it depends on. Then it is sent anyway.
+	ackTimeout = 5 * time.Second
+	// maxResponseBytes is the size above which a response is divided. gRPC clients reject messages over 4 MiB.
+	maxResponseBytes = 3 << 20
+)
+
+// sequencer is the state machine of one stream. Requests, changed names and the time flow in; responses flow out.
+//
+// At most one response of each type is in flight. Changes during that time are merged: only names are recorded, and the content
+// is looked up when it is sent.
+type sequencer struct {
+	types [resourcetype.NumTypes]typeState
+	// warming has the sent clusters whose endpoints are not acknowledged. The value is the nonce of the response with the
+	// endpoints; empty before it is sent.
+	warming map[string]string
+	// removalsDue has clusters that are not referred to any more, and when they are removed; zero for as soon as possible.
+	removalsDue map[string]time.Time
+	// reportedCertificate is the version of the certificate from an earlier stream. The client keeps it until certificateReusableUntil;
+	// zero if it does not.
+	reportedCertificate      string
+	certificateReusableUntil time.Time
+	marks                    drainMarks
+	nonce                    uint64
+	// started is true after the first request, and resumed after one with versions from an earlier stream.
+	started, resumed bool
+	// readinessCluster is sent until the client uses everything that it was sent; nil afterwards.
+	readinessCluster *resource.Content
+	// routesMissingSince is since when only subscriptions to routes are missing for that; zero if something else is missing.
+	routesMissingSince time.Time
+	undivided          bool
+}
+
+// typeState is the state of one resource type.
+type typeState struct {
+	// requested is true after the first request of the type.
+	requested bool
+	// wildcard is true if the client subscribes to all resources of the type.
+	wildcard bool
+	// responseDue is true if the client waits for a response even if it is empty.
+	responseDue bool
+	// versions has the last sent version, or a state, of each name that was sent or subscribed to.
+	versions versions
+	// dirty has names whose version may differ from the snapshot, and dirtySince is the time of the oldest change.
+	dirty      map[string]struct{}
+	dirtySince time.Time
+
+	// inFlight is the nonce of the response without an answer; empty if there is none. inFlightSince was its dirtySince.
+	inFlight      string
+	inFlightSince time.Time
+	// rejected is true after a NACK of the latest response.
+	rejected bool
+	bisector quarantine.Bisector
+
+	// addsBlockedSince and removesBlockedSince are since when additions and removals wait for other types; zero if they do not.
+	addsBlockedSince, removesBlockedSince time.Time
+}
+
+// markChanged records that resources of the snapshot may have changed.
+func (q *sequencer) markChanged(t resourcetype.Type, names []string, now time.Time) {
+	st := &q.types[t]
+	for _, name := range names {
+		if _, known := st.versions.get(name); known || st.wildcard {
+			st.markDirty(name, now)
+		}
+	}
+}
+
+// markAllChanged records that everything may have changed, for example because the proxy has moved to another scope.
+func (q *sequencer) markAllChanged(snap Snapshot, now time.Time) {
+	snap = q.withReadinessCluster(snap)
+	for t := range resourcetype.NumTypes {
+		q.markTypeChanged(t, snap, now)
+	}
+}
+
+func (q *sequencer) markTypeChanged(t resourcetype.Type, snap Snapshot, now time.Time) {
+	st := &q.types[t]
+	for name := range st.versions.all() {
+		st.markDirty(name, now)
+	}
+	if st.wildcard {
+		for name := range snap.Names(t) {
+			st.markDirty(name, now)
+		}
+	}
+}
+
+func (st *typeState) markDirty(name string, now time.Time) {
+	if st.dirty == nil {
+		st.dirty = map[string]struct{}{}
+	}
+	if st.dirtySince.IsZero() {
+		st.dirtySince = now
+	}
+	st.dirty[name] = struct{}{}
+}
+
+// resetDirtySince ends the record of changes if there are none.
+func (st *typeState) resetDirtySince() {
+	if len(st.dirty) == 0 {
+		st.dirty = nil
+		st.dirtySince = time.Time{}
+	}
+}
+
+// canRespond reports whether a response may be due. It ends the waits of a type without changes.
+func (st *typeState) canRespond() bool {
+	if len(st.dirty) == 0 && !st.responseDue {
+		st.addsBlockedSince, st.removesBlockedSince = time.Time{}, time.Time{}
+		return st.bisector.HasParts() && st.inFlight == ""
+	}
+	return st.requested && st.inFlight == ""
+}
+
+// deadline returns when next may have a response without further input; zero if never.
+func (q *sequencer) deadline() time.Time {
+	earliest := q.certificateReusableUntil
+	consider := func(since time.Time, wait time.Duration) {
+		if since.IsZero() {
+			return
+		}
+		if at := since.Add(wait); earliest.IsZero() || at.Before(earliest) {
+			earliest = at
+		}
+	}
+	consider(q.routesMissingSince, ackTimeout)
+	for _, due := range q.removalsDue {
+		consider(due, 0)
+	}
+	for t := range q.types {
+		st := &q.types[t]
+		if !st.canRespond() {
+			continue
+		}
+		consider(st.addsBlockedSince, ackTimeout)
+		consider(st.removesBlockedSince, ackTimeout)
+		if st.bisector.HasParts() {
+			consider(st.bisector.PausedUntil(), 0)
+		}
+	}
+	return earliest
+}
+
+// pendingSince returns for each type the time of the oldest change without an answer; zero if there is none. Clusters and
+// listeners are pending from the start of the stream until the client requests them.
+func (q *sequencer) pendingSince(start time.Time) (since [resourcetype.NumTypes]time.Time) {
+	for t := range resourcetype.NumTypes {
+		st := &q.types[t]
+		switch {
+		case st.requested && st.inFlight != "":
+			since[t] = st.inFlightSince
+		case len(st.dirty) > 0 && st.requested:
+			since[t] = st.dirtySince
+		case t.IsWildcard() && !st.requested:
+			since[t] = start
+		}
+	}
+	return since
+}

@@ -1,0 +1,227 @@
+package delta
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"time"
+
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+)
+
+// Errors of Serve.
+var (
+	// ErrExpired means that the client's token has expired.
+	ErrExpired = errors.New("the service account token has expired; connect again with a fresh one")
+	// ErrNotSent is returned by a SendFunc for a response without resources that the client's protocol cannot express. Serve
+	// continues without waiting for an answer.
+	ErrNotSent = errors.New("the response was not sent")
+)
+
+// InvalidRequestError wraps the error of a request that is malformed or exceeds a limit. Envoy never sends one.
+type InvalidRequestError struct{ error }
+
+// Unwrap returns the cause.
+func (e *InvalidRequestError) Unwrap() error { return e.error }
+
+// SendFunc writes a response to the client.
+type SendFunc func(*Response) error
+
+// Options configures a Session.
+type Options struct {
+	// Undivided sends all changes of a type in one response of any size. A NACK is then not traced to a single resource.
+	Undivided bool
+	// ReadinessCluster is sent to a new client until it has accepted everything; nil for none.
+	ReadinessCluster *resource.Content
+	// Extend returns until when an expired token may be used, the zero time if it may not. nil extends nothing.
+	Extend func(context.Context) time.Time
+}
+
+// Session runs the state machine of a Stream. It belongs to the stream's goroutine.
+type Session struct {
+	stream    *Stream
+	sequencer sequencer
+	extend    func(context.Context) time.Time
+}
+
+// NewSession returns the Session of a stream. A stream has one.
+func (s *Stream) NewSession(options Options) *Session {
+	session := &Session{stream: s, extend: options.Extend}
+	session.sequencer.undivided, session.sequencer.readinessCluster = options.Undivided, options.ReadinessCluster
+	return session
+}
+
+// Serve processes requests until one of these ends the stream: ctx, Stream.End, the expiry of the client's token, an error of send,
+// or the end of requests (nil).
+func (s *Session) Serve(ctx context.Context, expiry time.Time, requests <-chan *discovery.DeltaDiscoveryRequest, send SendFunc) error {
+	now := s.stream.config.Now
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	defer timer.Stop()
+	expiryTimer := time.NewTimer(expiry.Sub(now()))
+	defer expiryTimer.Stop()
+	for {
+		deadline, err := s.Flush(send)
+		if err != nil {
+			return err
+		}
+		if !deadline.IsZero() {
+			timer.Reset(max(deadline.Sub(now()), time.Millisecond))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.stream.ended:
+			return s.stream.cause
+		case <-expiryTimer.C:
+			until := s.extendExpired(ctx)
+			if until.IsZero() {
+				return ErrExpired
+			}
+			expiryTimer.Reset(max(until.Sub(now()), minExtension))
+		case req, open := <-requests:
+			if !open {
+				return nil
+			}
+			err = s.Handle(req)
+		case <-s.stream.wake:
+		case <-timer.C:
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// minExtension is the minimum time between two extensions of an expired token.
+const minExtension = time.Second
+
+func (s *Session) extendExpired(ctx context.Context) time.Time {
+	if s.extend == nil {
+		return time.Time{}
+	}
+	return s.extend(ctx)
+}
+
+// Flush sends everything that may be sent now. It returns when there may be more without further input; zero if never.
+func (s *Session) Flush(send SendFunc) (time.Time, error) {
+	for {
+		var r *Response
+		var deadline time.Time
+		s.withSnapshot(func(snapshot Snapshot, now time.Time) {
+			if r = s.sequencer.next(snapshot, now); r == nil {
+				deadline = s.sequencer.deadline()
+			}
+		})
+		if r == nil {
+			s.stream.recordProgress(&s.sequencer)
+			return deadline, nil
+		}
+		err := s.write(r, send)
+		if errors.Is(err, ErrNotSent) {
+			s.sequencer.cancelInFlight(r.Type)
+			continue
+		}
+		s.stream.config.Metrics.countResponse(r, err)
+		if err != nil {
+			return time.Time{}, err
+		}
+		s.stream.acks.RecordSent(r.Type, r.certificateVersion())
+		s.stream.recordSent()
+	}
+}
+
+// write sends a response unless the stream has ended. End and write each set their own flag before they read the other's, so at
+// least one of them notices.
+func (s *Session) write(r *Response, send SendFunc) error {
+	stream := s.stream
+	stream.writeStarted.Store(stream.config.Now().UnixNano())
+	defer stream.writeStarted.Store(0)
+	select {
+	case <-stream.ended:
+		return stream.cause
+	default:
+	}
+	err := send(r)
+	select {
+	case <-stream.ended:
+		return stream.cause
+	default:
+		return err
+	}
+}
+
+// Handle processes a request. The error is an *InvalidRequestError.
+func (s *Session) Handle(req *discovery.DeltaDiscoveryRequest) error {
+	stream := s.stream
+	var result requestResult
+	var err error
+	s.withSnapshot(func(snapshot Snapshot, now time.Time) {
+		result, err = s.sequencer.handleRequest(req, snapshot, now)
+		if err == nil {
+			stream.config.Metrics.countRequest(result, countForeignCertificates(req, snapshot))
+		}
+	})
+	if err != nil {
+		return &InvalidRequestError{err}
+	}
+	if result.Type == resourcetype.Secrets {
+		stream.acks.RecordInitialCertificate(s.sequencer.reportedCertificate)
+		stream.acks.SetUsesCertificates(s.sequencer.types[resourcetype.Secrets].versions.len() > 0)
+	}
+	if !result.IsAnswer {
+		return nil
+	}
+	stream.acks.RecordAnswer(status.Answer{Type: result.Type, Message: result.Message, Rejection: result.Rejection}, stream.config.Now())
+	if result.Message != "" {
+		stream.recordRejected()
+		stream.config.Log.Info("A sidecar rejected its configuration",
+			"pod", stream.pod.String(), "type", result.Type.String(), "message", result.Message)
+	}
+	if result.Rejected != nil {
+		stream.owner.HandleNACK(*result.Rejected)
+	}
+	return nil
+}
+
+// SentVersions returns the versions that the client was last sent, including names that it only subscribes to.
+func (s *Session) SentVersions(t resourcetype.Type) map[string]resource.Version {
+	return maps.Collect(s.sequencer.types[t].versions.all())
+}
+
+// withSnapshot calls f while the snapshot does not change and after its changes were taken: a state machine that sees a new
+// listener has also been notified of the listener's cluster.
+func (s *Session) withSnapshot(f func(Snapshot, time.Time)) {
+	stream := s.stream
+	now := stream.config.Now()
+	for {
+		stream.mu.Lock()
+		snapshot := stream.snapshot
+		stream.mu.Unlock()
+		snapshot.RLock()
+		if stream.takePending(&s.sequencer, snapshot) {
+			f(snapshot, now)
+			snapshot.RUnlock()
+			return
+		}
+		snapshot.RUnlock()
+	}
+}
+
+// countForeignCertificates counts subscriptions to certificates of other workloads.
+func countForeignCertificates(req *discovery.DeltaDiscoveryRequest, snapshot Snapshot) int {
+	if req.GetTypeUrl() != resourcetype.Secrets.URL() {
+		return 0
+	}
+	count := 0
+	for _, name := range req.GetResourceNamesSubscribe() {
+		if resource.IsServiceCertificate(name) && !snapshot.IsPending(resourcetype.Secrets, name) {
+			count++
+		}
+	}
+	return count
+}

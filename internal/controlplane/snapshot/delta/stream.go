@@ -1,0 +1,248 @@
+package delta
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+)
+
+// MaxPendingChanges is how many Changes a stream queues while its client is slow. With more it compares the whole snapshot once.
+const MaxPendingChanges = 32
+
+// Config is common to all streams. All fields are required.
+type Config struct {
+	Now     func() time.Time
+	Log     logr.Logger
+	Metrics *Metrics
+}
+
+// Owner receives what a stream finds out.
+type Owner interface {
+	// HandleNACK is called on the stream's goroutine when a rejected resource is found. It must not block.
+	HandleNACK(r quarantine.RejectedResource)
+	// Abort cuts the connection. It is called at most once, while a write blocks.
+	Abort()
+}
+
+// Stream hands changes over from the Store's goroutine to the Session of one client. Its methods are safe for concurrent use and
+// never wait for the client.
+type Stream struct {
+	config      *Config
+	owner       Owner
+	pod         catalog.Name
+	connectedAt time.Time
+	acks        status.Acknowledgements
+
+	// wake has an element when there is something new in the fields that mu guards.
+	wake chan struct{}
+	// ended is closed when the Store ends the stream, after cause is set.
+	ended   chan struct{}
+	endOnce sync.Once
+	cause   error
+	// writeStarted is when the write in progress began, in Unix nanoseconds; 0 without one.
+	writeStarted atomic.Int64
+
+	// mu is locked after the snapshot's lock.
+	mu       sync.Mutex
+	snapshot SharedSnapshot
+	pending  []pendingChanges
+	// allSince is set when pending is not complete because everything may have changed.
+	allSince time.Time
+	// unacknowledgedSince is the time of the oldest change that the client has not answered; zero if there is none.
+	unacknowledgedSince time.Time
+	follower            status.Follower
+}
+
+// pendingChanges share their Changes with all affected streams.
+type pendingChanges struct {
+	changes *Changes
+	at      time.Time
+}
+
+// Init initializes a Stream. It must be called before any other method.
+func (s *Stream) Init(config *Config, owner Owner, pod catalog.Name, snapshot SharedSnapshot) {
+	s.config, s.owner, s.pod, s.snapshot = config, owner, pod, snapshot
+	s.connectedAt = config.Now()
+	s.unacknowledgedSince = s.connectedAt
+	s.wake, s.ended = make(chan struct{}, 1), make(chan struct{})
+}
+
+// ConnectedAt returns when the stream began.
+func (s *Stream) ConnectedAt() time.Time { return s.connectedAt }
+
+// Acknowledgements returns the record of responses and answers.
+func (s *Stream) Acknowledgements() *status.Acknowledgements { return &s.acks }
+
+// End makes Serve return cause, even if a write blocks. Only the first call has an effect.
+func (s *Stream) End(cause error) {
+	s.endOnce.Do(func() {
+		s.cause = cause
+		close(s.ended)
+		if s.writeStarted.Load() != 0 {
+			s.owner.Abort()
+		}
+	})
+}
+
+// Ended returns a channel that is closed by End.
+func (s *Stream) Ended() <-chan struct{} { return s.ended }
+
+// Cause returns the argument of End. It must be called after Ended is closed.
+func (s *Stream) Cause() error { return s.cause }
+
+// IsBlockedSince reports whether a write has been in progress since before t.
+func (s *Stream) IsBlockedSince(t time.Time) bool {
+	started := s.writeStarted.Load()
+	return started != 0 && started < t.UnixNano()
+}
+
+// Notify queues changes of the snapshot. The trace may be nil.
+func (s *Stream) Notify(changes *Changes, now time.Time, trace *status.BatchTrace) {
+	s.mu.Lock()
+	if len(s.pending) < MaxPendingChanges {
+		s.pending = append(s.pending, pendingChanges{changes, now})
+	} else {
+		s.setAllSince(now)
+	}
+	s.recordNotified(now, trace)
+	s.mu.Unlock()
+	s.wakeUp()
+}
+
+// Move replaces the snapshot. The client is sent the differences. The trace may be nil.
+func (s *Stream) Move(snapshot SharedSnapshot, now time.Time, trace *status.BatchTrace) {
+	s.mu.Lock()
+	s.snapshot = snapshot
+	s.setAllSince(now)
+	s.recordNotified(now, trace)
+	s.mu.Unlock()
+	s.wakeUp()
+}
+
+// setAllSince requires mu.
+func (s *Stream) setAllSince(now time.Time) {
+	if s.allSince.IsZero() {
+		s.allSince = now
+		if len(s.pending) > 0 {
+			s.allSince = s.pending[0].at
+		}
+	}
+	s.pending = nil
+}
+
+// recordNotified requires mu.
+func (s *Stream) recordNotified(now time.Time, trace *status.BatchTrace) {
+	if s.unacknowledgedSince.IsZero() {
+		s.unacknowledgedSince = now
+	}
+	s.follower.Notified(trace, now)
+}
+
+func (s *Stream) wakeUp() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// PendingChanges returns the queued changes. With all, everything may have changed.
+func (s *Stream) PendingChanges() (list []*Changes, all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.pending {
+		list = append(list, p.changes)
+	}
+	return list, !s.allSince.IsZero()
+}
+
+// HasAcknowledged reports whether the client has answered all changes until a time.
+func (s *Stream) HasAcknowledged(until time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unacknowledgedSince.IsZero() || s.unacknowledgedSince.After(until)
+}
+
+// AddPendingPod adds the pod to the traces that the client has not answered.
+func (s *Stream) AddPendingPod(pending status.PendingPods) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pending.Add(s.pod, &s.follower)
+}
+
+// CloseTraces releases the traces of a stream that has ended.
+func (s *Stream) CloseTraces() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.follower.Close(s.config.Now())
+}
+
+// takePending moves the queued changes to the state machine. It returns false if the stream has moved to another snapshot. The
+// caller holds the read lock of snapshot.
+func (s *Stream) takePending(q *sequencer, snapshot SharedSnapshot) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.snapshot != snapshot {
+		return false
+	}
+	if !s.allSince.IsZero() {
+		q.markAllChanged(snapshot, s.allSince)
+	}
+	for _, p := range s.pending {
+		for t := range resourcetype.NumTypes {
+			q.markChanged(t, p.changes[t], p.at)
+		}
+	}
+	clear(s.pending)
+	s.pending, s.allSince = s.pending[:0], time.Time{}
+	s.follower.MarkSynced()
+	return true
+}
+
+// recordSent updates the traces after a write.
+func (s *Stream) recordSent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.follower.IsEmpty() {
+		s.follower.Sent(s.config.Now())
+	}
+}
+
+// recordRejected updates the traces after a NACK.
+func (s *Stream) recordRejected() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.follower.Rejected()
+}
+
+// recordProgress publishes what is pending. It is called when there is nothing to send.
+func (s *Stream) recordProgress(q *sequencer) {
+	types := q.pendingSince(s.connectedAt)
+	s.acks.SetPending(&types)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unacknowledgedSince = s.allSince
+	if len(s.pending) > 0 {
+		s.unacknowledgedSince = earlier(s.unacknowledgedSince, s.pending[0].at)
+	}
+	for _, since := range types { // not in one slice: this runs for each response and answer and must not allocate
+		s.unacknowledgedSince = earlier(s.unacknowledgedSince, since)
+	}
+	if !s.follower.IsEmpty() {
+		s.follower.Answered(s.unacknowledgedSince, s.config.Now())
+	}
+}
+
+// earlier returns the earlier of two times. A zero time does not count.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,129 @@
+package snapshot
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+)
+
+// ErrNotConnected means that a pod has no stream in this replica.
+var ErrNotConnected = errors.New("no sidecar of this pod is connected to this replica of the control plane")
+
+// Proxies returns the status of the connected proxies, sorted by pod.
+func (s *Store) Proxies() []status.Proxy {
+	streams := s.registry.list()
+	proxies := make([]status.Proxy, 0, len(streams))
+	versions := map[*scopeNode]map[resourcetype.Type]string{}
+	for _, stream := range streams {
+		n := stream.scope.Load()
+		if versions[n] == nil {
+			versions[n] = n.versions()
+		}
+		p := status.Proxy{
+			Pod: stream.peer.Pod, PodUID: stream.peer.PodUID, Scope: n.key, ConnectedSince: stream.delta.ConnectedAt(), ScopeVersions: versions[n],
+		}
+		stream.delta.Acknowledgements().WriteTo(&p)
+		proxies = append(proxies, p)
+	}
+	slices.SortFunc(proxies, func(a, b status.Proxy) int { return a.Pod.Compare(b.Pod) })
+	return proxies
+}
+
+// Trust returns the trust bundle that all scopes have. A proxy has acknowledged it if its secrets are up to date.
+func (s *Store) Trust() status.Trust {
+	if trust := s.trust.Load(); trust != nil {
+		return *trust
+	}
+	return status.Trust{}
+}
+
+// Traces returns the traces of the latest changes, the latest first.
+func (s *Store) Traces() []status.Trace {
+	return s.tracer.List(func(pending status.PendingPods) {
+		for _, stream := range s.registry.list() {
+			stream.delta.AddPendingPod(pending)
+		}
+	})
+}
+
+// Entries returns the catalog entries of some kinds, sorted. The error is ErrStopped or that of ctx.
+func (s *Store) Entries(ctx context.Context, kinds ...catalog.Kind) ([]catalog.Entry, error) {
+	result := make(chan []catalog.Entry, 1)
+	if !s.run(func() { result <- s.catalog.Entries(kinds...) }) {
+		return nil, ErrStopped
+	}
+	select {
+	case list := <-result:
+		return list, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// DecisionServers returns the authorization servers and rate limit services of a proxy, by the UID of its pod, sorted by cluster. There are
+// none without a stream.
+func (s *Store) DecisionServers(uid string) []loadstats.Server {
+	stream := s.registry.find(uid)
+	if stream == nil {
+		return nil
+	}
+	n := stream.scope.Load()
+	var servers []loadstats.Server
+	for _, name := range n.ownClusters(envoy.IsDecisionServer) {
+		server := loadstats.Server{Cluster: name}
+		switch name {
+		case envoy.PolicyAuthorizationCluster(true):
+			server.Policy = n.key.MeshAuthorization
+		case envoy.PolicyAuthorizationCluster(false):
+			server.Policy = n.key.Authorization
+		}
+		servers = append(servers, server)
+	}
+	return servers
+}
+
+// ConfiguredResource is a resource in the snapshot of a proxy.
+type ConfiguredResource struct {
+	Type    resourcetype.Type
+	Name    string
+	Version string
+	// Resource is nil for secrets, because they contain private keys.
+	Resource *anypb.Any
+}
+
+// Resources returns the snapshot of a proxy, by the UID of its pod, sorted by type and name. The error is ErrNotConnected or about
+// a resource that does not decode.
+func (s *Store) Resources(uid string) ([]ConfiguredResource, error) {
+	stream := s.registry.find(uid)
+	if stream == nil {
+		return nil, ErrNotConnected
+	}
+	var list []ConfiguredResource
+	for _, c := range stream.scope.Load().allContents() {
+		versioned := resource.Versioned{Content: c, Version: c.Hash()}
+		r := ConfiguredResource{Type: c.Type(), Name: c.Name(), Version: versioned.WireVersion()}
+		if c.Type() != resourcetype.Secrets {
+			message, err := (&delta.Response{Type: c.Type(), Resources: []resource.Versioned{versioned}}).Proto()
+			if err != nil {
+				return nil, err
+			}
+			r.Resource = message.GetResources()[0].GetResource()
+		}
+		list = append(list, r)
+	}
+	slices.SortFunc(list, func(a, b ConfiguredResource) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
+	})
+	return list, nil
+}

@@ -1,0 +1,47 @@
+package snapshot
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+type metrics struct {
+	full       prometheus.Counter
+	namespaces prometheus.Gauge
+	// monitored has the names of the namespaces in the mesh. It belongs to the Store's goroutine.
+	monitored map[string]struct{}
+}
+
+func newMetrics(registerer prometheus.Registerer, connected *registry, queue *queue) *metrics {
+	m := &metrics{
+		full: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "osm_proxy_max_connections_rejected", Help: "Sidecars rejected because of maxDataPlaneConnections.",
+		}),
+		namespaces: prometheus.NewGauge(prometheus.GaugeOpts{Name: "osm_resource_namespace_count", Help: "Namespaces that are part of the mesh."}),
+		monitored:  map[string]struct{}{},
+	}
+	queued := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "osm_events_queued", Help: "Changes of objects that wait to be applied."},
+		func() float64 { return float64(queue.changeCount()) })
+	proxies := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "osm_proxy_connect_count", Help: "Connected sidecars."},
+		func() float64 { return float64(connected.count()) })
+	registerer.MustRegister(m.full, m.namespaces, queued, proxies)
+	return m
+}
+
+// countNamespaces updates the number of namespaces in the mesh.
+func (m *metrics) countNamespaces(changes []catalog.Change) {
+	for i := range changes {
+		change := &changes[i]
+		if change.Ref.Kind != catalog.KindNamespace {
+			continue
+		}
+		name := change.Ref.Name.Namespace
+		if ns, ok := change.Entry.(*catalog.Namespace); ok && ns.Monitored {
+			m.monitored[name] = struct{}{}
+		} else {
+			delete(m.monitored, name)
+		}
+		m.namespaces.Set(float64(len(m.monitored)))
+	}
+}

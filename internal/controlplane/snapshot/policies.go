@@ -1,0 +1,148 @@
+package snapshot
+
+import (
+	"context"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// Policy returns the status of a policy. The error is status.ErrUnknownPolicy, ErrStopped or that of ctx.
+func (s *Store) Policy(ctx context.Context, policy catalog.Ref) (status.Policy, error) {
+	type answer struct {
+		status status.Policy
+		err    error
+	}
+	result := make(chan answer, 1)
+	running := s.run(func() {
+		status, err := s.policyStatus(policy)
+		result <- answer{status, err}
+	})
+	if !running {
+		return status.Policy{}, ErrStopped
+	}
+	select {
+	case a := <-result:
+		return a.status, a.err
+	case <-ctx.Done():
+		return status.Policy{}, ctx.Err()
+	}
+}
+
+func (s *Store) policyStatus(policy catalog.Ref) (status.Policy, error) {
+	return s.policies.Status(policy, s.config.Now(), s.countProxies)
+}
+
+// countProxies counts the proxies of the scopes that depend on a policy.
+func (s *Store) countProxies(p *status.Policy) {
+	for n := range s.scopesDependingOn(s.catalog.PolicyDeps(p.Policy)) {
+		p.Proxies += len(n.streams)
+		if _, quarantined := s.quarantine.Policies(n.key)[p.Policy]; quarantined {
+			p.Rejected += len(n.streams)
+			continue
+		}
+		for stream := range n.streams {
+			if stream.delta.HasAcknowledged(p.ChangedAt) {
+				p.Acknowledged++
+			} else {
+				p.Pending = append(p.Pending, stream.peer.Pod)
+			}
+		}
+	}
+}
+
+// updateCompletedPolicies records the policies that were acknowledged since the last call.
+func (s *Store) updateCompletedPolicies() {
+	s.policies.UpdateCompleted(s.config.Now(), s.countProxies)
+}
+
+// recordPolicyChanges records the changes of policies before they are applied. It returns the changed policies, and whether one
+// of them was quarantined.
+func (s *Store) recordPolicyChanges(changes []catalog.Change) (changed []catalog.Ref, released bool) {
+	for _, change := range changes {
+		if !change.Ref.Kind.IsPolicy() {
+			continue
+		}
+		if !s.catalog.Differs(change) {
+			s.policies.RecordGeneration(change)
+			continue
+		}
+		if s.quarantine.RecordChange(change) {
+			released = true
+		}
+		s.policies.RecordChange(change)
+		if change.Entry != nil {
+			changed = append(changed, change.Ref)
+		}
+	}
+	return changed, released
+}
+
+// Rejections returns the quarantined policies, sorted.
+func (s *Store) Rejections() []quarantine.Rejection { return s.quarantine.Rejections() }
+
+// OnRejections sets a function that is called on the Store's goroutine when Rejections has changed. It must be set before Run and
+// must not block.
+func (s *Store) OnRejections(f func()) { s.quarantine.OnChange(f) }
+
+// quarantineScopes implements quarantine.Scopes.
+type quarantineScopes struct{ store *Store }
+
+// IsCurrent implements quarantine.Scopes.
+func (q quarantineScopes) IsCurrent(key scope.Key, r quarantine.RejectedResource) bool {
+	n := q.store.scopes[key]
+	if n == nil {
+		return false
+	}
+	c := n.own.contents[r.Type][r.Name]
+	if c == nil && n.shared != nil {
+		c = n.shared.contents[r.Type][r.Name]
+	}
+	return c != nil && c.Hash() == r.Hash
+}
+
+// Answers implements quarantine.Scopes.
+func (q quarantineScopes) Answers(key scope.Key, rejecting []catalog.Name) (a quarantine.Answers) {
+	n := q.store.scopes[key]
+	if n == nil {
+		return a
+	}
+	now := q.store.config.Now()
+	for stream := range n.streams {
+		switch {
+		case slices.Contains(rejecting, stream.peer.Pod):
+			a.Rejected++
+		case stream.delta.HasAcknowledged(now):
+			a.Accepted++
+		default:
+			a.Pending++
+		}
+	}
+	return a
+}
+
+// Policies implements quarantine.Scopes.
+func (q quarantineScopes) Policies(key scope.Key) []catalog.Ref {
+	return q.store.catalog.Policies(q.store.dependencies(q.store.scopes[key]))
+}
+
+// BuildWithout implements quarantine.Scopes.
+func (q quarantineScopes) BuildWithout(key scope.Key, policies map[catalog.Ref]struct{}, t resourcetype.Type, name string) (*resource.Content, bool) {
+	s := q.store
+	trial := scope.BuildWithShared(s.catalog.ViewWithout(policies), s.trustDomains, key, nil)
+	scope.KeepDrainMarks(s.scopes[key].built, trial)
+	for _, r := range s.marshal(s.buildScope(trial)) {
+		if r.kind == t && r.name == name {
+			return r.content, true
+		}
+	}
+	return nil, false
+}
+
+// Rebuild implements quarantine.Scopes.
+func (q quarantineScopes) Rebuild(key scope.Key) { q.store.rebuildScope(q.store.scopes[key]) }

@@ -1,0 +1,151 @@
+package quarantine
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// fakeScopes has one scope whose resources are made from one policy.
+type fakeScopes struct {
+	proxies  int
+	accepted int
+	rebuilt  int
+	outdated map[string]bool
+}
+
+var policy = catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: "a", Name: "t"}}
+
+func (f *fakeScopes) IsCurrent(_ scope.Key, r RejectedResource) bool { return !f.outdated[r.Name] }
+
+func (f *fakeScopes) Answers(_ scope.Key, rejecting []catalog.Name) Answers {
+	return Answers{Rejected: len(rejecting), Accepted: f.accepted, Pending: f.proxies - f.accepted - len(rejecting)}
+}
+
+func (f *fakeScopes) Policies(scope.Key) []catalog.Ref { return []catalog.Ref{policy} }
+
+func (f *fakeScopes) BuildWithout(scope.Key, map[catalog.Ref]struct{}, resourcetype.Type, string) (*resource.Content, bool) {
+	return nil, true // the resource cannot be built
+}
+
+func (f *fakeScopes) Rebuild(scope.Key) { f.rebuilt++ }
+
+// harness is a Quarantine with a clock and timers.
+type harness struct {
+	*Quarantine
+	*fakeScopes
+	now    time.Time
+	timers []func()
+}
+
+func newHarness(proxies int) *harness {
+	h := &harness{fakeScopes: &fakeScopes{proxies: proxies, outdated: map[string]bool{}}, now: time.Unix(0, 0)}
+	h.Quarantine = New(Config{
+		Scopes: h.fakeScopes, Log: logr.Discard(), Metrics: prometheus.NewRegistry(), Now: func() time.Time { return h.now },
+		RunAfter: func(_ time.Duration, f func()) { h.timers = append(h.timers, f) },
+	})
+	h.RecordChange(catalog.Change{Ref: policy, Entry: &catalog.TrafficTarget{Name: policy.Name}})
+	h.MarkSynced(h.now)
+	return h
+}
+
+func (h *harness) reject(resourceName, proxy string) {
+	h.HandleNACK(scope.Key{}, RejectedResource{Type: resourcetype.Routes, Name: resourceName}, catalog.Name{Namespace: "a", Name: proxy})
+}
+
+// fire lets time pass and runs the timers.
+func (h *harness) fire(after time.Duration) {
+	h.now = h.now.Add(after)
+	timers := h.timers
+	h.timers = nil
+	for _, f := range timers {
+		f()
+	}
+}
+
+func (h *harness) waiting() int {
+	if s := h.scopes[scope.Key{}]; s != nil {
+		return len(s.pending)
+	}
+	return 0
+}
+
+// TestThreat51WaitingNACKsAreBounded rejects more resources than are recorded, as a compromised proxy could.
+func TestThreat51WaitingNACKsAreBounded(t *testing.T) {
+	h := newHarness(10)
+	for i := range 1000 {
+		h.reject(fmt.Sprint("r", i), "one")
+		h.reject(fmt.Sprint("r", i), "one")
+	}
+	if n := h.waiting(); n != 400 {
+		t.Errorf("%d NACKs wait, want 400", n)
+	}
+	for i := range 1000 {
+		h.outdated[fmt.Sprint("r", i)] = true
+	}
+	h.fire(time.Second)
+	if n := h.waiting(); n != 0 {
+		t.Errorf("%d NACKs wait for resources that are outdated", n)
+	}
+}
+
+// TestAuditP2MajorityDecides counts the examinations for proxies that reject a resource among those of a scope. An examination
+// without a culprit records the resource as unresolved.
+func TestAuditP2MajorityDecides(t *testing.T) {
+	for _, test := range []struct {
+		proxies, accepted, rejecting int
+		atOnce, afterTimeout         bool
+	}{
+		{proxies: 1, rejecting: 1, atOnce: true, afterTimeout: true},
+		{proxies: 2, rejecting: 1, afterTimeout: true}, // the other one does not answer
+		{proxies: 2, rejecting: 1, accepted: 1},
+		{proxies: 2, rejecting: 2, atOnce: true, afterTimeout: true},
+		{proxies: 3, rejecting: 1, accepted: 2},
+		{proxies: 3, rejecting: 2, accepted: 1, atOnce: true, afterTimeout: true},
+		{proxies: 10, rejecting: 3, accepted: 2, afterTimeout: true},
+		{proxies: 10, rejecting: 3, accepted: 3},
+		{proxies: 10, rejecting: 1, afterTimeout: true}, // nobody else answers
+	} {
+		h := newHarness(test.proxies)
+		h.accepted = test.accepted
+		for i := range test.rejecting {
+			h.reject("r", fmt.Sprint("pod", i))
+		}
+		examined := func() bool { return len(h.scopes[scope.Key{}].unresolved) > 0 }
+		if examined() != test.atOnce {
+			t.Errorf("%+v: examined at once: %t", test, examined())
+		}
+		h.fire(time.Second)
+		if examined() != test.atOnce {
+			t.Errorf("%+v: examined before the others could answer: %t", test, examined())
+		}
+		h.fire(answerTimeout)
+		if examined() != test.afterTimeout {
+			t.Errorf("%+v: examined after the others could answer: %t", test, examined())
+		}
+	}
+}
+
+// TestAuditP2MinorityGrows lets more proxies reject a resource that a minority had rejected.
+func TestAuditP2MinorityGrows(t *testing.T) {
+	h := newHarness(3)
+	h.accepted = 2
+	h.reject("r", "one")
+	h.fire(answerTimeout)
+	if len(h.scopes[scope.Key{}].unresolved) > 0 {
+		t.Fatal("one of three decides")
+	}
+	h.accepted = 1
+	h.reject("r", "two")
+	if len(h.scopes[scope.Key{}].unresolved) == 0 {
+		t.Error("two of three do not decide")
+	}
+}

@@ -1,0 +1,240 @@
+package snapshot
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// rebuildAffected rebuilds what depends on the touched dependencies, and nothing else.
+func (s *Store) rebuildAffected(touched []catalog.Dep) {
+	// Endpoints come before scopes: a scope that drops a cluster also drops its endpoints.
+	for e := range s.endpointsIndex.affected(touched) {
+		s.rebuildEndpoints(e)
+	}
+	// Scopes that get destinations of their own come before shared destinations, which may lose some that these scopes keep.
+	scopes := s.scopeIndex.affected(touched)
+	for n := range scopes {
+		if s.leavesShared(n) {
+			s.rebuildScope(n)
+			delete(scopes, n)
+		}
+	}
+	// Shared destinations come before streams: a stream that moves to a new scope needs them.
+	dependents := s.rebuildShared(touched)
+	for stream := range s.streamIndex.affected(touched) {
+		s.rebind(stream)
+	}
+	for _, n := range dependents {
+		n.stale = true
+		scopes[n] = struct{}{}
+	}
+	for n := range scopes {
+		s.rebuildScope(n)
+	}
+	s.bindPending()
+}
+
+// leavesShared reports whether a scope with shared destinations needs destinations of its own.
+func (s *Store) leavesShared(n *scopeNode) bool {
+	return n.shared != nil && !scope.UsesSharedDestinations(s.catalog.View(), n.key.Identity)
+}
+
+// Resync rebuilds everything from the catalog and pushes what differs: nothing, unless a dependency was missed. It costs as much
+// as a change of the whole mesh.
+func (s *Store) Resync() {
+	s.run(s.rebuildAll)
+}
+
+// rebuildAll rebuilds everything from the catalog.
+func (s *Store) rebuildAll() {
+	for _, n := range s.scopes {
+		n.stale = true
+	}
+	s.shared.stale = true
+	touched := slices.Collect(maps.Keys(s.scopeIndex.dependents))
+	touched = slices.AppendSeq(touched, maps.Keys(s.endpointsIndex.dependents))
+	touched = slices.AppendSeq(touched, maps.Keys(s.streamIndex.dependents))
+	touched = slices.AppendSeq(touched, maps.Keys(s.shared.index.dependents))
+	s.rebuildAffected(touched)
+}
+
+// scopeFor returns the node of a scope and builds it if there is none.
+func (s *Store) scopeFor(key scope.Key) *scopeNode {
+	if n, ok := s.scopes[key]; ok {
+		return n
+	}
+	n := &scopeNode{key: key, streams: map[*Stream]struct{}{}, identity: s.identityFor(key.Identity)}
+	s.scopes[key] = n
+	n.identity.scopes[n] = struct{}{}
+	s.rebuildScope(n)
+	return n
+}
+
+// rebuildScope builds a scope from the catalog and notifies its streams of the differences. It ignores a scope that is no longer
+// in use.
+func (s *Store) rebuildScope(n *scopeNode) {
+	if s.scopes[n.key] != n {
+		return
+	}
+	quarantined := s.quarantine.Policies(n.key)
+	began := s.config.Now()
+	view := s.catalog.ViewWithout(quarantined)
+	var shared *sharedLayer
+	var destinations *scope.Destinations
+	if len(quarantined) == 0 && !n.key.IsGateway() && scope.UsesSharedDestinations(view, n.key.Identity) {
+		if shared = s.useShared(n, scope.AccessLogOf(view, n.key)); shared != nil {
+			destinations = destinationsOf(s.shared.current)
+		}
+	}
+	built := scope.BuildWithShared(view, s.trustDomains, n.key, destinations)
+	s.scopeIndex.set(n, view.Deps())
+	if n.built != nil {
+		scope.CarryDrainMarks(n.built, built)
+	}
+	s.logDeniedPorts(n, built)
+	s.recordLimited(n, built.Limited)
+	s.trace.AddScopes(1)
+	began = s.addStage(status.StageScope, began)
+	if shared != nil {
+		s.editSharing(n, shared, built)
+	} else {
+		s.editOwn(n, built)
+	}
+	n.stale = false
+	s.addStage(status.StageEnvoy, began)
+}
+
+// logDeniedPorts logs that ports of a workload begin to deny all requests, because its policies have too many routes.
+func (s *Store) logDeniedPorts(n *scopeNode, built *scope.Scope) {
+	if built.DeniedPorts > 0 && (n.built == nil || n.built.DeniedPorts == 0) {
+		s.config.Log.Info("Ports of a workload deny all requests, because their policies have more routes than a sidecar can have: use fewer ports or matches",
+			"identity", n.key.Identity.String(), "ports", built.DeniedPorts, "maximum", authz.MaxRoutes)
+	}
+}
+
+// editSharing edits a scope with shared destinations. Its own resources are few and always translated as a whole.
+func (s *Store) editSharing(n *scopeNode, shared *sharedLayer, built *scope.Scope) {
+	own := withoutDestinations(built)
+	if n.stale || n.shared != shared || !equalScopes(n.built, own) {
+		step := transition{after: withDestinations(built, &scope.Destinations{Outbound: built.Outbound}), build: s.buildOwn}
+		s.editScope(n, shared, s.translate(&n.own, n, step))
+	}
+	n.built, n.separable = own, false
+}
+
+// editOwn edits a scope with destinations of its own.
+func (s *Store) editOwn(n *scopeNode, built *scope.Scope) {
+	separable := isSeparable(built.Outbound)
+	isComparable := separable && n.separable && !n.stale && n.shared == nil
+	if !isComparable || !equalScopes(n.built, built) {
+		step := transition{after: built, build: s.buildScope}
+		if isComparable && reflect.DeepEqual(withoutLists(n.built), withoutLists(built)) {
+			step = partialTransition(n.built, built, s.buildScope)
+		}
+		s.editScope(n, nil, s.translate(&n.own, n, step))
+	}
+	n.built, n.separable = built, separable
+}
+
+// editScope exchanges the shared layer and applies edits, notifies the scope's streams, and releases what is replaced.
+func (s *Store) editScope(n *scopeNode, shared *sharedLayer, e edits) {
+	replaced, previous := n.own.replacedEndpoints(e), n.shared
+	n.mu.Lock()
+	changes := n.replace(shared, e)
+	s.trace.AddResources(changes.Len())
+	if !changes.IsEmpty() {
+		s.notifyStreams(n, &changes)
+	}
+	n.mu.Unlock()
+	for _, before := range replaced {
+		s.releaseEndpoints(before, n)
+	}
+	if previous != shared {
+		s.releaseShared(previous, n)
+	}
+}
+
+// notifyStreams notifies the streams of a scope. The caller holds the scope's lock, so no stream sees a new resource before it is
+// notified of the resources that the new one depends on.
+func (s *Store) notifyStreams(n *scopeNode, changes *delta.Changes) {
+	now := s.config.Now()
+	for stream := range n.streams {
+		stream.delta.Notify(changes, now, s.trace)
+	}
+}
+
+// releaseScope removes a scope without streams.
+func (s *Store) releaseScope(n *scopeNode) {
+	if len(n.streams) > 0 {
+		return
+	}
+	delete(s.scopes, n.key)
+	s.quarantine.CloseScope(n.key)
+	s.scopeIndex.remove(n)
+	s.recordLimited(n, nil)
+	s.releaseShared(n.shared, n)
+	for _, e := range n.own.endpoints {
+		s.releaseEndpoints(e, n)
+	}
+	delete(n.identity.scopes, n)
+	if len(n.identity.scopes) == 0 {
+		delete(s.identities, n.identity.account)
+	}
+}
+
+// endpointsFor returns the node of a cluster's endpoints and builds it if there is none.
+func (s *Store) endpointsFor(c scope.Cluster) *endpointsNode {
+	if e, ok := s.endpoints[c.Endpoints]; ok {
+		return e
+	}
+	e := &endpointsNode{key: c.Endpoints, cluster: c.Name(), users: map[endpointsUser]struct{}{}}
+	s.endpoints[c.Endpoints] = e
+	s.rebuildEndpoints(e)
+	return e
+}
+
+// rebuildEndpoints builds endpoints from the catalog and notifies the streams that use them if they differ.
+func (s *Store) rebuildEndpoints(e *endpointsNode) {
+	if s.endpoints[e.key] != e {
+		return
+	}
+	began := s.config.Now()
+	view := s.catalog.View()
+	built := scope.BuildEndpoints(view, e.key)
+	s.endpointsIndex.set(e, view.Deps())
+	began = s.addStage(status.StageScope, began)
+	defer func() { s.addStage(status.StageEnvoy, began) }()
+	c, err := resource.New(envoy.Endpoints(e.cluster, built))
+	if err != nil {
+		s.config.Log.Error(err, "Endpoints are not updated", "cluster", e.cluster)
+		return
+	}
+	if old := e.current.Load(); old != nil && old.Hash() == c.Hash() {
+		return
+	}
+	e.current.Store(s.interner.Intern(c))
+	s.trace.AddResources(1)
+	changes := delta.Changes{resourcetype.Endpoints: {e.cluster}}
+	for user := range e.users {
+		user.notify(s, &changes)
+	}
+}
+
+// releaseEndpoints removes endpoints that nothing uses any more.
+func (s *Store) releaseEndpoints(e *endpointsNode, user endpointsUser) {
+	delete(e.users, user)
+	if len(e.users) == 0 && s.endpoints[e.key] == e {
+		delete(s.endpoints, e.key)
+		s.endpointsIndex.remove(e)
+	}
+}

@@ -1,0 +1,206 @@
+package snapshot
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// scopeNode is the snapshot of a scope in use. It implements delta.SharedSnapshot. The Store's goroutine alone modifies it;
+// streams read it under its lock and that of the shared layer.
+type scopeNode struct {
+	key scope.Key
+
+	// mu guards own and shared. The lock of shared is taken after it.
+	mu sync.RWMutex
+	// own has the resources that shared lacks or has in another form.
+	own layer
+	// shared has the resources of shared destinations; nil if the scope has destinations of its own.
+	shared   *sharedLayer
+	identity *identityNode
+
+	// The following fields belong to the Store's goroutine.
+
+	// built is the scope that own was built from, without shared destinations.
+	built *scope.Scope
+	// separable is the result of isSeparable for built.
+	separable bool
+	// stale is true if own must be translated again even if built is the same.
+	stale   bool
+	streams map[*Stream]struct{}
+}
+
+// endpointsNode is a set of endpoints in use. All layers whose clients have the same endpoints share it.
+type endpointsNode struct {
+	key     scope.EndpointsKey
+	cluster string
+	current atomic.Pointer[resource.Content]
+	// users belongs to the Store's goroutine.
+	users map[endpointsUser]struct{}
+}
+
+// endpointsUser is a *scopeNode or a *sharedLayer.
+type endpointsUser interface {
+	// notify notifies the streams of a change.
+	notify(s *Store, changes *delta.Changes)
+}
+
+// RLock implements delta.SharedSnapshot.
+func (n *scopeNode) RLock() {
+	n.mu.RLock()
+	if n.shared != nil {
+		n.shared.mu.RLock()
+	}
+}
+
+// RUnlock implements delta.SharedSnapshot.
+func (n *scopeNode) RUnlock() {
+	if n.shared != nil {
+		n.shared.mu.RUnlock()
+	}
+	n.mu.RUnlock()
+}
+
+// Content implements delta.Snapshot.
+func (n *scopeNode) Content(t resourcetype.Type, name string) (*resource.Content, bool) {
+	if t == resourcetype.Secrets && n.identity.hasSecret(name) {
+		c := n.identity.secret(name)
+		return c, c != nil
+	}
+	c := n.own.content(t, name)
+	if c == nil && n.shared != nil {
+		c = n.shared.content(t, name)
+	}
+	return c, c != nil
+}
+
+// Names implements delta.Snapshot.
+func (n *scopeNode) Names(t resourcetype.Type) iter.Seq[string] {
+	if n.shared == nil {
+		return maps.Keys(n.own.contents[t])
+	}
+	return func(yield func(string) bool) {
+		for name := range n.own.contents[t] {
+			if !yield(name) {
+				return
+			}
+		}
+		for name := range n.shared.contents[t] {
+			if n.own.contents[t][name] == nil && !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// Base implements delta.Snapshot.
+func (n *scopeNode) Base(t resourcetype.Type) *delta.Base {
+	if n.shared == nil {
+		return nil
+	}
+	return n.shared.bases[t].base
+}
+
+// IsPending implements delta.Snapshot: the certificate of the workload is issued asynchronously.
+func (n *scopeNode) IsPending(t resourcetype.Type, name string) bool {
+	return t == resourcetype.Secrets && n.identity.hasSecret(name)
+}
+
+// HasEndpoints implements delta.Snapshot.
+func (n *scopeNode) HasEndpoints(cluster string) bool {
+	return n.own.endpoints[cluster] != nil || n.shared != nil && n.shared.endpoints[cluster] != nil
+}
+
+// notify implements endpointsUser.
+func (n *scopeNode) notify(s *Store, changes *delta.Changes) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s.notifyStreams(n, changes)
+}
+
+// ownClusters returns the matching names of clusters that are not shared, sorted.
+func (n *scopeNode) ownClusters(matches func(name string) bool) []string {
+	n.RLock()
+	defer n.RUnlock()
+	var list []string
+	for name := range n.own.contents[resourcetype.Clusters] {
+		if matches(name) {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// allContents returns all resources.
+func (n *scopeNode) allContents() []*resource.Content {
+	n.RLock()
+	defer n.RUnlock()
+	all := n.own.all()
+	if n.shared != nil {
+		all = append(all, slices.DeleteFunc(n.shared.all(), func(c *resource.Content) bool { return n.own.content(c.Type(), c.Name()) != nil })...)
+	}
+	if c := n.identity.current.Load(); c != nil {
+		all = append(all, c)
+	}
+	return all
+}
+
+// versions returns one version for all resources of each type, without endpoints and the certificate of the workload.
+func (n *scopeNode) versions() map[resourcetype.Type]string {
+	n.RLock()
+	defer n.RUnlock()
+	versions := map[resourcetype.Type]string{}
+	for t := range resourcetype.NumTypes {
+		sum, count := resource.Version{}, len(n.own.contents[t]) // XOR does not depend on the order of the map
+		for _, c := range n.own.contents[t] {
+			sum = sum.Xor(c.Hash())
+		}
+		if n.shared != nil {
+			sum = sum.Xor(n.shared.sumWithout(t, n.own.contents[t]))
+			count += len(n.shared.contents[t])
+		}
+		if count > 0 {
+			versions[t] = sum.String()
+		}
+	}
+	return versions
+}
+
+// replace applies edits to the scope's own layer and exchanges the shared one. It returns what changed. The caller holds the write lock.
+func (n *scopeNode) replace(shared *sharedLayer, e edits) delta.Changes {
+	if shared == n.shared {
+		return n.own.apply(e)
+	}
+	before := n.flatten()
+	n.own.apply(e)
+	n.shared = shared
+	after := edits(n.flatten())
+	after.removeOthers(&before)
+	return before.apply(after)
+}
+
+// flatten returns a copy with the resources of both layers.
+func (n *scopeNode) flatten() layer {
+	var all layer
+	for t := range resourcetype.NumTypes {
+		all.contents[t] = map[string]*resource.Content{}
+		if n.shared != nil {
+			maps.Copy(all.contents[t], n.shared.contents[t])
+		}
+		maps.Copy(all.contents[t], n.own.contents[t])
+	}
+	all.endpoints = map[string]*endpointsNode{}
+	if n.shared != nil {
+		maps.Copy(all.endpoints, n.shared.endpoints)
+	}
+	maps.Copy(all.endpoints, n.own.endpoints)
+	return all
+}

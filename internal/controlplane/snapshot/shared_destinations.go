@@ -1,0 +1,193 @@
+package snapshot
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// sharedDestinations are the destinations that every client may call: all in permissive mode, otherwise those of permissive
+// namespaces. They are built, compared and translated once for all scopes that use them. A scope that may call more, or that has
+// quarantined policies, has its own destinations.
+type sharedDestinations struct {
+	// current has no more than what is equal for all clients. It is nil while no scope uses it, and if nothing is permissive.
+	current *scope.Scope
+	// separable is the result of isSeparable for current.
+	separable bool
+	// stale is true if the layers must be translated again even if the destinations are the same.
+	stale bool
+	// layers has the resources, by the properties in which they differ. Scopes of a layer use current, or the destinations before it until
+	// they are rebuilt.
+	layers map[sharedKey]*sharedLayer
+	// index has one node: this.
+	index *index[*sharedDestinations]
+}
+
+// sharedKey has the properties of a client that its destinations depend on.
+type sharedKey struct {
+	// ipv6 is true for pods with an IPv6 address.
+	ipv6 bool
+	// accessLog describes the access log of the client; empty for the default.
+	accessLog string
+}
+
+// sharedKeyOf returns the key of a client. Equal access logs have equal descriptions: fmt sorts the keys of maps.
+func sharedKeyOf(class scope.Class, log *scope.AccessLog) sharedKey {
+	key := sharedKey{ipv6: class.IPv6}
+	if log != nil {
+		key.accessLog = fmt.Sprintf("%+v %+v", *log, log.Export)
+	}
+	return key
+}
+
+func newSharedDestinations() *sharedDestinations {
+	return &sharedDestinations{layers: map[sharedKey]*sharedLayer{}, index: newIndex[*sharedDestinations]()}
+}
+
+// scopes returns the scopes that share destinations.
+func (d *sharedDestinations) scopes() []*scopeNode {
+	var list []*scopeNode
+	for _, l := range d.layers {
+		for n := range l.scopes {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// rebuildShared builds the shared destinations again if they depend on touched, and updates their layers. It returns the scopes whose own
+// resources depend on the difference.
+func (s *Store) rebuildShared(touched []catalog.Dep) []*scopeNode {
+	d := s.shared
+	if len(d.index.affected(touched)) == 0 {
+		return nil
+	}
+	began := s.config.Now()
+	before, wasSeparable := d.current, d.separable
+	s.buildShared()
+	began = s.addStage(status.StageScope, began)
+	if d.current == nil { // the scopes get their own
+		return d.scopes()
+	}
+	if before != nil && !d.stale && equalScopes(before, d.current) {
+		return nil
+	}
+	for _, l := range d.layers {
+		s.trace.AddScopes(len(l.scopes))
+		s.updateLayer(l, before, wasSeparable && d.separable)
+	}
+	s.addStage(status.StageEnvoy, began)
+	d.stale = false
+	hadAny, hasAny := before != nil && len(before.Outbound) > 0, len(d.current.Outbound) > 0
+	return slices.DeleteFunc(d.scopes(), func(n *scopeNode) bool { return hadAny == hasAny && len(n.built.Retries) == 0 })
+}
+
+// buildShared sets the current shared destinations.
+func (s *Store) buildShared() {
+	d, view := s.shared, s.catalog.View()
+	before := limitedOf(d.current)
+	d.current = nil
+	if built := scope.SharedDestinations(view); built != nil {
+		settings := view.Settings()
+		d.current = &scope.Scope{TLS: settings.TLS, Tracing: settings.Tracing, Outbound: built.Outbound, Clusters: built.Clusters, Limited: built.Limited}
+		d.current.SetTrustDomains(s.trustDomains)
+		d.separable = isSeparable(built.Outbound)
+	}
+	d.index.set(d, view.Deps())
+	s.limited.replace(identity.ServiceAccount{}, before, limitedOf(d.current))
+}
+
+// limitedOf returns the policies that the route limit restricts in a scope; none for nil.
+func limitedOf(s *scope.Scope) []catalog.Ref {
+	if s == nil {
+		return nil
+	}
+	return s.Limited
+}
+
+// updateLayer translates the difference between the destinations before and now.
+func (s *Store) updateLayer(l *sharedLayer, before *scope.Scope, separable bool) {
+	after := l.complete(s.shared.current)
+	step := transition{after: after, build: envoy.BuildShared}
+	if separable && before != nil && !s.shared.stale && reflect.DeepEqual(withoutLists(before), withoutLists(s.shared.current)) {
+		step = partialTransition(l.complete(before), after, envoy.BuildShared)
+	}
+	e := s.translate(&l.layer, l, step)
+	replaced := l.replacedEndpoints(e)
+	l.update(s, e)
+	for _, before := range replaced {
+		s.releaseEndpoints(before, l)
+	}
+}
+
+// complete returns the scope of the clients of the layer.
+func (l *sharedLayer) complete(s *scope.Scope) *scope.Scope {
+	changed := *s
+	changed.Key.Class.IPv6, changed.AccessLog = l.key.ipv6, l.accessLog
+	return &changed
+}
+
+// useShared returns the layer for a scope with an access log, or nil if there are no shared destinations.
+func (s *Store) useShared(n *scopeNode, log *scope.AccessLog) *sharedLayer {
+	d := s.shared
+	if d.current == nil {
+		s.buildShared()
+	}
+	if d.current == nil {
+		return nil
+	}
+	key := sharedKeyOf(n.key.Class, log)
+	l := d.layers[key]
+	if l == nil {
+		l = &sharedLayer{key: key, accessLog: log, scopes: map[*scopeNode]struct{}{}}
+		d.layers[key] = l
+		l.update(s, s.translate(&l.layer, l, transition{after: l.complete(d.current), build: envoy.BuildShared}))
+	}
+	l.scopes[n] = struct{}{}
+	return l
+}
+
+// releaseShared removes a scope from a layer. The layer is dropped with its last scope, and the destinations with the last layer.
+func (s *Store) releaseShared(l *sharedLayer, n *scopeNode) {
+	if l == nil {
+		return
+	}
+	delete(l.scopes, n)
+	if len(l.scopes) > 0 {
+		return
+	}
+	delete(s.shared.layers, l.key)
+	for _, e := range l.endpoints {
+		s.releaseEndpoints(e, l)
+	}
+	if len(s.shared.layers) == 0 {
+		s.shared.index.remove(s.shared)
+		s.limited.replace(identity.ServiceAccount{}, limitedOf(s.shared.current), nil)
+		s.shared.current = nil
+	}
+}
+
+// dependencies returns what a scope was built from, including its shared destinations.
+func (s *Store) dependencies(n *scopeNode) []catalog.Dep {
+	if n.shared != nil {
+		return slices.Concat(s.scopeIndex.dependencies[n], s.shared.index.dependencies[s.shared])
+	}
+	return s.scopeIndex.dependencies[n]
+}
+
+// scopesDependingOn returns the scopes that were built from any of deps, including shared destinations.
+func (s *Store) scopesDependingOn(deps []catalog.Dep) map[*scopeNode]struct{} {
+	scopes := s.scopeIndex.affected(deps)
+	if len(s.shared.index.affected(deps)) > 0 {
+		for _, n := range s.shared.scopes() {
+			scopes[n] = struct{}{}
+		}
+	}
+	return scopes
+}

@@ -1,0 +1,167 @@
+package status
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// Limits of traces.
+const (
+	// maxTraces is how many traces are kept.
+	maxTraces = 128
+	// maxTracedObjects is how many objects a trace names.
+	maxTracedObjects = 8
+	// maxComparedObjects is how many objects of a batch are compared with the catalog to find those that differ.
+	maxComparedObjects = 64
+)
+
+// TracedObject is an object of a batch.
+type TracedObject struct {
+	Ref catalog.Ref
+	// Generation is that of the object; 0 if it is not known.
+	Generation int64
+	Removed    bool
+}
+
+// Trace is the record of one batch of changes.
+type Trace struct {
+	// Number counts batches since the start. Batches without effect have numbers but no traces.
+	Number uint64
+	// StartedAt is when the watch delivered the first object.
+	StartedAt time.Time
+	// Objects names some of the changed objects, at most 8. Total counts all objects of the batch, also unchanged ones.
+	Objects []TracedObject
+	Total   int
+	// Scopes counts the rebuilt scopes, and Resources the changed resources and endpoints.
+	Scopes, Resources int
+	// Streams counts the notified streams. Each is Acknowledged, Rejected, Disconnected (it ended without an answer), Skipped (it
+	// had 32 unanswered batches) or Open.
+	Streams, Acknowledged, Rejected, Disconnected, Skipped, Open int
+	// Stages has the time spent in each stage that the batch reached.
+	Stages map[Stage]time.Duration
+	// Duration is the time from StartedAt to the answer of the last stream; 0 while a stream is Open.
+	Duration time.Duration
+	// Pending lists pods of Open streams, sorted, at most 20.
+	Pending []catalog.Name
+}
+
+// Tracer keeps the traces of the latest batches. Begin and Finish belong to the Store's goroutine; List is safe for concurrent
+// use.
+type Tracer struct {
+	metrics  *traceMetrics
+	exporter Exporter
+	number   uint64
+
+	mu   sync.Mutex
+	ring [maxTraces]*BatchTrace
+	next int
+}
+
+// Exporter receives the traces of batches that all notified streams have answered. Batches without streams have none.
+type Exporter interface {
+	// Enabled reports whether traces are exported. Otherwise they are not built.
+	Enabled() bool
+	// Export takes a trace. It must not block, because streams call it.
+	Export(Trace)
+}
+
+// NewTracer returns a Tracer that registers its metrics. The exporter may be nil.
+func NewTracer(registerer prometheus.Registerer, exporter Exporter) *Tracer {
+	return &Tracer{metrics: newTraceMetrics(registerer), exporter: exporter}
+}
+
+// Batch describes changes that are processed together.
+type Batch struct {
+	Changes []catalog.Change
+	// QueuedAt is when the first change was queued.
+	QueuedAt time.Time
+	// Ingest is the longest time that the conversion of one object took.
+	Ingest time.Duration
+}
+
+// Begin starts a trace. isModified reports whether a change differs from the catalog.
+func (r *Tracer) Begin(b Batch, now time.Time, isModified func(catalog.Change) bool) *BatchTrace {
+	r.number++
+	t := &BatchTrace{metrics: r.metrics, exporter: r.exporter, number: r.number, startedAt: b.QueuedAt, total: len(b.Changes)}
+	t.open.Store(1)
+	t.stages[StageIngest], t.stages[StageQueue] = b.Ingest, max(now.Sub(b.QueuedAt), 0)
+	for i := range b.Changes {
+		change := &b.Changes[i]
+		if !change.Received.IsZero() && change.Received.Before(t.startedAt) {
+			t.startedAt = change.Received
+		}
+		if i < maxComparedObjects && len(t.objects) < maxTracedObjects && isModified(*change) {
+			t.objects = append(t.objects, TracedObject{change.Ref, change.Generation, change.Entry == nil})
+		}
+	}
+	return t
+}
+
+// Finish publishes a trace when all streams were notified.
+func (r *Tracer) Finish(t *BatchTrace, now time.Time) {
+	r.mu.Lock()
+	r.ring[r.next] = t
+	r.next = (r.next + 1) % maxTraces
+	r.mu.Unlock()
+	if t.streams > 0 {
+		r.metrics.broadcasts.Inc()
+	}
+	t.release(now)
+}
+
+// List returns the traces, the latest first. addPending is called if a trace is not complete. It must call
+// PendingPods.Add for the Follower of each stream.
+func (r *Tracer) List(addPending func(PendingPods)) []Trace {
+	list := r.latest()
+	pending := PendingPods{}
+	for _, t := range list {
+		if t.duration.Load() == 0 {
+			pending[t] = nil
+		}
+	}
+	if len(pending) > 0 {
+		addPending(pending)
+	}
+	result := make([]Trace, 0, len(list))
+	for _, t := range list {
+		result = append(result, t.report(pending[t]))
+	}
+	return result
+}
+
+func (r *Tracer) latest() []*BatchTrace {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []*BatchTrace
+	for i := range maxTraces {
+		if t := r.ring[(r.next-1-i+2*maxTraces)%maxTraces]; t != nil {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+func (t *BatchTrace) report(pending []catalog.Name) Trace {
+	report := Trace{
+		Number: t.number, StartedAt: t.startedAt, Objects: t.objects, Total: t.total, Scopes: t.scopes, Resources: t.resources, Streams: t.streams,
+		Rejected: int(t.rejected.Load()), Disconnected: int(t.disconnected.Load()), Skipped: int(t.skipped.Load()),
+		Duration: time.Duration(t.duration.Load()), Stages: map[Stage]time.Duration{},
+	}
+	if report.Duration == 0 {
+		report.Open = int(max(t.open.Load(), 0))
+	}
+	report.Acknowledged = max(t.streams-report.Rejected-report.Disconnected-report.Skipped-report.Open, 0)
+	for stage := range numStages {
+		if spent, ok := t.stage(stage); ok {
+			report.Stages[stage] = spent
+		}
+	}
+	slices.SortFunc(pending, catalog.Name.Compare)
+	report.Pending = pending[:min(len(pending), maxListedPods)]
+	return report
+}

@@ -1,0 +1,228 @@
+package snapshot
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+const (
+	// writeTimeout is how long one write to a proxy may take.
+	writeTimeout = time.Minute
+	// sweepInterval is how often the Store checks for blocked streams and for policies that became acknowledged.
+	sweepInterval = time.Second
+)
+
+// Store keeps the configuration of all connected proxies up to date. Its methods are safe for concurrent use and do not block,
+// unless documented otherwise.
+type Store struct {
+	config       Config
+	metrics      *metrics
+	streamConfig delta.Config
+	queue        *queue
+	synced       atomic.Bool
+	ready        atomic.Bool
+	// maxConnections is 0 for no limit.
+	maxConnections atomic.Int64
+	// trust is the trust bundle in all scopes; nil before the initial sync.
+	trust            atomic.Pointer[status.Trust]
+	registry         registry
+	tracer           *status.Tracer
+	quarantine       *quarantine.Quarantine
+	limited          limitedPolicies
+	readinessCluster *resource.Content
+	// afterFunc is time.AfterFunc, except in tests.
+	afterFunc func(time.Duration, func())
+
+	// The following fields belong to the goroutine of Run.
+	catalog        *catalog.Catalog
+	trustDomains   identity.TrustDomains
+	interner       *resource.Interner
+	scopes         map[scope.Key]*scopeNode
+	endpoints      map[scope.EndpointsKey]*endpointsNode
+	identities     map[identity.ServiceAccount]*identityNode
+	streams        map[string]*Stream // by pod UID
+	pendingStreams map[*pendingStream]struct{}
+	shared         *sharedDestinations
+	policies       *status.Policies
+	// trace is the trace of the batch that is being applied; nil otherwise.
+	trace *status.BatchTrace
+
+	streamIndex    *index[*Stream]
+	scopeIndex     *index[*scopeNode]
+	endpointsIndex *index[*endpointsNode]
+}
+
+// NewStore returns an empty Store. It processes changes while Run runs.
+func NewStore(config Config) *Store {
+	s := &Store{
+		config:           config,
+		streamConfig:     delta.Config{Now: config.Now, Log: config.Log, Metrics: delta.NewMetrics(config.Metrics)},
+		queue:            newQueue(),
+		tracer:           status.NewTracer(config.Metrics, config.Traces),
+		readinessCluster: newReadinessCluster(),
+		afterFunc:        func(d time.Duration, f func()) { time.AfterFunc(d, f) },
+		catalog:          catalog.New(),
+		trustDomains:     config.Certificates.TrustDomains(),
+		interner:         resource.NewInterner(),
+		scopes:           map[scope.Key]*scopeNode{},
+		endpoints:        map[scope.EndpointsKey]*endpointsNode{},
+		identities:       map[identity.ServiceAccount]*identityNode{},
+		streams:          map[string]*Stream{},
+		pendingStreams:   map[*pendingStream]struct{}{},
+		shared:           newSharedDestinations(),
+		policies:         status.NewPolicies(),
+		streamIndex:      newIndex[*Stream](),
+		scopeIndex:       newIndex[*scopeNode](),
+		endpointsIndex:   newIndex[*endpointsNode](),
+	}
+	s.metrics = newMetrics(config.Metrics, &s.registry, s.queue)
+	s.quarantine = quarantine.New(quarantine.Config{
+		Scopes: quarantineScopes{s}, Log: config.Log, Metrics: config.Metrics, Now: config.Now, RunAfter: s.runAfter,
+	})
+	return s
+}
+
+// Apply queues changes of the mesh. Changes that are queued while the Store is busy are applied in one batch.
+func (s *Store) Apply(list []catalog.Change) { s.queue.addChanges(list, s.config.Now()) }
+
+// MarkSynced ends the initial sync: Apply was called with everything that existed at the start. No stream is served before, so
+// that no proxy gets the configuration of an incomplete mesh.
+func (s *Store) MarkSynced() {
+	s.run(func() {
+		s.synced.Store(true)
+		s.trust.Store(s.currentTrust())
+		s.quarantine.MarkSynced(s.config.Now().Add(s.config.StartupPeriod))
+		s.bindPending()
+		s.ready.Store(true)
+	})
+}
+
+// IsReady reports whether streams are served: the initial sync is complete and the Store is running.
+func (s *Store) IsReady() bool { return s.ready.Load() }
+
+// SetMaxConnections limits the number of connected proxies; 0 means no limit. It does not end streams.
+func (s *Store) SetMaxConnections(n int) { s.maxConnections.Store(int64(n)) }
+
+// CertificateRotated pushes the new certificate of a workload.
+func (s *Store) CertificateRotated(sa identity.ServiceAccount) {
+	s.run(func() {
+		if n := s.identities[sa]; n != nil {
+			s.requestCertificate(n)
+		}
+	})
+}
+
+// RootChanged pushes a new trust bundle and new trust domains.
+func (s *Store) RootChanged() {
+	s.run(func() {
+		trust := s.currentTrust()
+		if domains := trust.TrustDomains; !domains.Equal(s.trustDomains) {
+			s.trustDomains = domains
+			s.rebuildAll()
+		} else {
+			s.rebuildTrust()
+		}
+		s.trust.Store(trust)
+	})
+}
+
+// rebuildTrust rebuilds all scopes: their trust secrets change, though the scopes do not.
+func (s *Store) rebuildTrust() {
+	for _, n := range s.scopes {
+		n.stale = true
+		s.rebuildScope(n)
+	}
+}
+
+// currentTrust returns the trust bundle of scopes that are built from now on.
+func (s *Store) currentTrust() *status.Trust {
+	return &status.Trust{Bundle: s.config.Certificates.Root(), TrustDomains: s.config.Certificates.TrustDomains(), Since: s.config.Now()}
+}
+
+// run calls f on the goroutine of Run. It returns false if the Store has stopped.
+func (s *Store) run(f func()) bool { return s.queue.addCommand(f) }
+
+// runAfter calls f on the goroutine of Run after a delay.
+func (s *Store) runAfter(delay time.Duration, f func()) {
+	s.afterFunc(delay, func() { s.run(f) })
+}
+
+// Run processes changes until ctx ends, then ends all streams. It returns nil.
+func (s *Store) Run(ctx context.Context) error {
+	defer s.stop()
+	sweep := time.NewTicker(sweepInterval)
+	defer sweep.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-sweep.C:
+			s.endBlockedStreams()
+			s.updateCompletedPolicies()
+		case <-s.queue.wake:
+		}
+		s.process(s.queue.take())
+	}
+}
+
+// process applies changes and runs commands. New changes are applied between commands: a thousand proxies that connect at once
+// must not delay an endpoint change for the connected ones.
+func (s *Store) process(w work) {
+	s.applyBatch(w.batch)
+	for _, command := range w.commands {
+		command()
+		s.applyBatch(s.queue.takeChanges())
+	}
+}
+
+func (s *Store) applyBatch(b status.Batch) {
+	if len(b.Changes) == 0 {
+		return
+	}
+	began := s.config.Now()
+	s.trace = s.tracer.Begin(b, began, s.catalog.Differs)
+	began = s.config.Now()
+	policies, released := s.recordPolicyChanges(b.Changes)
+	touched := s.catalog.Apply(b.Changes)
+	s.metrics.countNamespaces(b.Changes)
+	s.addStage(status.StageCatalog, began)
+	s.rebuildAffected(touched)
+	s.policies.SetChanged(policies, s.config.Now())
+	if len(touched) > 0 {
+		s.tracer.Finish(s.trace, s.config.Now())
+	}
+	s.trace = nil
+	if released {
+		s.quarantine.Publish()
+	}
+}
+
+// addStage adds the time since began to a stage of the current trace and returns the current time.
+func (s *Store) addStage(stage status.Stage, began time.Time) time.Time {
+	now := s.config.Now()
+	s.trace.AddStage(stage, began, now)
+	return now
+}
+
+// stop ends all streams and rejects new ones.
+func (s *Store) stop() {
+	s.ready.Store(false)
+	for _, command := range s.queue.close().commands {
+		command()
+	}
+	for p := range s.pendingStreams {
+		s.reject(p, ErrStopped)
+	}
+	for _, stream := range s.streams {
+		stream.delta.End(ErrStopped)
+	}
+}

@@ -1,0 +1,142 @@
+package snapshot
+
+import (
+	"context"
+	"sync/atomic"
+
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// Stream is the stream of one connected proxy.
+type Stream struct {
+	store *Store
+	peer  Peer
+	abort func()
+	// scope is set by the Store's goroutine alone.
+	scope atomic.Pointer[scopeNode]
+	delta delta.Stream
+	// removed is closed when the stream is not in the Store any more.
+	removed chan struct{}
+}
+
+// Removed returns a channel that is closed when the stream has ended.
+func (s *Stream) Removed() <-chan struct{} { return s.removed }
+
+// SetSoftware records what the proxy reports about itself.
+func (s *Stream) SetSoftware(software status.Software) {
+	s.delta.Acknowledgements().SetSoftware(software)
+}
+
+// Serve processes requests until the stream ends. The error is one of this package, delta.ErrExpired, a *delta.InvalidRequestError,
+// or that of ctx or send; nil after the end of requests.
+func (s *Stream) Serve(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send delta.SendFunc) error {
+	session := s.delta.NewSession(delta.Options{ReadinessCluster: s.store.readinessCluster, Extend: s.peer.Extend})
+	return session.Serve(ctx, s.peer.Expiry, requests, send)
+}
+
+// ServeUndivided is Serve for a client that needs all changes of a type in one response. It does not use the readiness cluster,
+// and NACKs do not quarantine policies.
+func (s *Stream) ServeUndivided(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send delta.SendFunc) error {
+	return s.delta.NewSession(delta.Options{Undivided: true, Extend: s.peer.Extend}).Serve(ctx, s.peer.Expiry, requests, send)
+}
+
+// Close removes the stream from the Store. It must be called once, after Serve.
+func (s *Stream) Close() {
+	s.store.run(func() { s.store.remove(s) })
+}
+
+// HandleNACK implements delta.Owner.
+func (s *Stream) HandleNACK(r quarantine.RejectedResource) {
+	s.store.run(func() {
+		n := s.scope.Load()
+		if s.store.scopes[n.key] == n {
+			s.store.quarantine.HandleNACK(n.key, r, s.peer.Pod)
+		}
+	})
+}
+
+// Abort implements delta.Owner.
+func (s *Stream) Abort() { s.abort() }
+
+// bind creates the stream of a live pod. An older stream of the pod ends.
+func (s *Store) bind(p *pendingStream, view *catalog.View, pod *catalog.Pod) *Stream {
+	peer := p.peer
+	n := s.scopeFor(scope.KeyFor(view, pod))
+	stream := &Stream{store: s, peer: peer, abort: p.abort, removed: make(chan struct{})}
+	stream.scope.Store(n)
+	stream.delta.Init(&s.streamConfig, stream, peer.Pod, n)
+	n.streams[stream] = struct{}{}
+	old := s.streams[peer.PodUID]
+	s.streams[peer.PodUID] = stream
+	if old != nil { // after the new stream is added, so that a scope of both stays
+		s.end(old, ErrSuperseded)
+	}
+	s.streamIndex.set(stream, view.Deps())
+	s.registry.add(stream)
+	return stream
+}
+
+// rebind updates the scope of a stream after its pod or service account has changed, or ends the stream.
+func (s *Store) rebind(stream *Stream) {
+	if s.streams[stream.peer.PodUID] != stream {
+		return
+	}
+	view := s.catalog.View()
+	pod := view.Pod(stream.peer.Pod)
+	accountUID := view.ServiceAccountUID(stream.peer.ServiceAccount)
+	if pod == nil || pod.UID != stream.peer.PodUID || pod.Finished || !view.IsServed(pod) || accountUID != stream.peer.ServiceAccountUID {
+		s.end(stream, ErrGone)
+		return
+	}
+	key := scope.KeyFor(view, pod)
+	s.streamIndex.set(stream, view.Deps())
+	old := stream.scope.Load()
+	if key == old.key {
+		return
+	}
+	n := s.scopeFor(key)
+	delete(old.streams, stream)
+	n.streams[stream] = struct{}{}
+	stream.scope.Store(n)
+	stream.delta.Move(n, s.config.Now(), s.trace)
+	s.releaseScope(old)
+}
+
+// end ends and removes a stream.
+func (s *Store) end(stream *Stream, cause error) {
+	stream.delta.End(cause)
+	s.remove(stream)
+}
+
+// remove removes a stream. It may be called again.
+func (s *Store) remove(stream *Stream) {
+	n := stream.scope.Load()
+	if _, in := n.streams[stream]; !in {
+		return
+	}
+	delete(n.streams, stream)
+	close(stream.removed)
+	s.releaseScope(n)
+	s.streamIndex.remove(stream)
+	if s.streams[stream.peer.PodUID] == stream {
+		delete(s.streams, stream.peer.PodUID)
+	}
+	s.registry.remove(stream)
+	stream.delta.CloseTraces()
+}
+
+// endBlockedStreams ends the streams of proxies that do not read. Each has a response in memory.
+func (s *Store) endBlockedStreams() {
+	limit := s.config.Now().Add(-writeTimeout)
+	for _, stream := range s.streams {
+		if stream.delta.IsBlockedSince(limit) {
+			s.end(stream, ErrBlocked)
+		}
+	}
+}

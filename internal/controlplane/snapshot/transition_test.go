@@ -1,0 +1,94 @@
+package snapshot
+
+import (
+	"reflect"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// TestTransition_EqualsFullTranslation applies random edits and compares a scope with its full translation.
+func TestTransition_EqualsFullTranslation(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		h := newSyncedHarness()
+		probe := meshtest.Pod("a", "probe", "one", "one", "10.0.1.1")
+		h.apply(append(twoServices(), probe, accountOf(probe))...)
+		stream := h.connect(t, probe)
+		for range rapid.IntRange(1, 25).Draw(rt, "edits") {
+			change := keepNamespace(meshtest.Change().Draw(rt, "change"))
+			h.store.Apply([]catalog.Change{change})
+			h.run()
+			n := stream.scope.Load()
+			full, all := h.store.editsTo(&layer{}, n, transition{after: h.scopeOf(n), build: h.store.buildScope}), n.flatten()
+			for kind := range resourcetype.NumTypes {
+				if diff := differences(all.contents[kind], full.contents[kind]); len(diff) > 0 {
+					rt.Fatalf("%s after %+v: %v differ from a full translation", kind, change.Entry, diff)
+				}
+			}
+			if diff := differences(all.endpoints, full.endpoints); len(diff) > 0 {
+				rt.Fatalf("endpoints after %+v: %v differ from a full translation", change.Entry, diff)
+			}
+		}
+	})
+}
+
+// differences returns the keys whose values differ.
+func differences[V comparable](a, b map[string]V) []string {
+	var names []string
+	for name, value := range a {
+		if other, ok := b[name]; !ok || other != value {
+			names = append(names, name)
+		}
+	}
+	for name := range b {
+		if _, ok := a[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// TestEqual_ComparesEveryField fails if a new field is not compared.
+func TestEqual_ComparesEveryField(t *testing.T) {
+	checkEveryField(t, equalOutbound)
+	checkEveryField(t, equalCluster)
+}
+
+func checkEveryField[T any](t *testing.T, equal func(a, b *T) bool) {
+	var zero T
+	kind := reflect.TypeOf(zero)
+	if !equal(&zero, &zero) {
+		t.Errorf("two empty %s differ", kind)
+	}
+	for i := range kind.NumField() {
+		other := reflect.New(kind).Elem()
+		fill(other.Field(i))
+		if different := other.Interface().(T); equal(&zero, &different) {
+			t.Errorf("a difference in %s.%s is not detected", kind, kind.Field(i).Name)
+		}
+	}
+}
+
+// fill sets a value or one of its fields to another value than zero.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Uint16, reflect.Uint32:
+		v.SetUint(1)
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+	case reflect.Struct:
+		fill(v.Field(0))
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+	default:
+		panic("a field of kind " + v.Kind().String() + " must be compared and filled")
+	}
+}

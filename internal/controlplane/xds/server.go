@@ -1,0 +1,155 @@
+package xds
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"time"
+
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	loadstatsv3 "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
+	"github.com/openservicemesh/osm-operator/internal/platform/connlimit"
+)
+
+// Limits of a connection. A proxy has one discovery stream and one stream of load reports, on one connection or on two.
+const (
+	// maxStreams also has room for streams that are ending.
+	maxStreams      = 4
+	maxRequestBytes = 4 << 20
+	maxHeaderBytes  = 32 << 10
+	// streamWindow and connectionWindow are how much a client may send before it is read. They do not grow.
+	streamWindow     = 64 << 10
+	connectionWindow = maxStreams * streamWindow
+	handshakeTimeout = 10 * time.Second
+	// maxConnectionAge is when a proxy must reconnect; gRPC adds a jitter of 10%. Reconnecting distributes proxies over replicas and
+	// makes them present a fresh token.
+	maxConnectionAge = 30 * time.Minute
+	// maxConnectionAgeGrace is for the response that is being written.
+	maxConnectionAgeGrace = 5 * time.Second
+	// keepaliveTime and keepaliveTimeout detect connections to clients that no longer exist.
+	keepaliveTime    = 30 * time.Second
+	keepaliveTimeout = 10 * time.Second
+	// minPingInterval limits keepalive pings of the client.
+	minPingInterval = 10 * time.Second
+	// firstRequestTimeout is how long a client may take to send the first request of a stream after its pod is known.
+	firstRequestTimeout = 5 * time.Second
+	// discoveryTimeout is how long a stream of load reports waits for the discovery stream of its pod.
+	discoveryTimeout = 10 * time.Second
+)
+
+// A connection is pending while it has no stream whose pod is known to the Store. Opening one needs no credentials, or the token of any pod of the
+// cluster, so pending connections are limited in number and time.
+const (
+	// maxPending is how many connections may be pending.
+	maxPending = 4096
+	// maxPendingPerAddress is how many may be pending from one address. A pod needs one; an address can stand for all
+	// pods of a node.
+	maxPendingPerAddress = 256
+	// pendingTimeout is how long a connection may be pending.
+	pendingTimeout = 15 * time.Second
+)
+
+// Config configures a Server. All fields are required, unless documented otherwise.
+type Config struct {
+	Store         *snapshot.Store
+	Authenticator Authenticator
+	// TLS has the server certificate. The minimum version is TLS 1.2, even if TLS allows less.
+	TLS     *tls.Config
+	Log     logr.Logger
+	Metrics prometheus.Registerer
+	// Compatibility decides which Envoy releases are served; the zero value serves all.
+	Compatibility compatibility.Entry
+	// Loads records load reports. The default is a store that is not read.
+	Loads *loadstats.Store
+	// MaxPendingPerAddress is how many connections of one address may be pending. The default is 256.
+	MaxPendingPerAddress int
+	// Now returns the current time. The default is time.Now.
+	Now func() time.Time
+}
+
+// Server serves proxies.
+type Server struct {
+	discovery.UnimplementedAggregatedDiscoveryServiceServer
+	loadstatsv3.UnimplementedLoadReportingServiceServer
+
+	config  Config
+	metrics *metrics
+	// log is for events that clients can cause.
+	log  *limitedLog
+	grpc *grpc.Server
+}
+
+// NewServer returns a Server.
+func NewServer(config Config) (*Server, error) {
+	if config.TLS == nil {
+		return nil, errors.New("the xDS server needs a TLS configuration: sidecars send their tokens over this connection")
+	}
+	tlsConfig := config.TLS.Clone()
+	tlsConfig.MinVersion = max(tlsConfig.MinVersion, tls.VersionTLS12)
+	tlsConfig.NextProtos = []string{"h2"}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Loads == nil {
+		config.Loads = loadstats.NewStore(config.Now)
+	}
+	if config.MaxPendingPerAddress == 0 {
+		config.MaxPendingPerAddress = maxPendingPerAddress
+	}
+	handshakes := newHandshakeLimiter(max(runtime.GOMAXPROCS(0), minActiveHandshakes))
+	s := &Server{config: config, metrics: newMetrics(config.Metrics, handshakes)}
+	limits := connlimit.Limits{Total: maxPending, PerAddress: config.MaxPendingPerAddress, Timeout: pendingTimeout}
+	pending := connlimit.New(limits, s.metrics.countClosedPending)
+	s.log = newLimitedLog(config.Log, config.Now, s.metrics.droppedLines.Inc)
+	messages := newMessageLimiter(maxLargeMessages, largeMessageTimeout, s.recordMessageLimit)
+	s.grpc = grpc.NewServer(
+		grpc.Creds(transport{credentials.NewTLS(tlsConfig), pending, handshakes, messages}),
+		grpc.ForceServerCodecV2(codec{}),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxRecvMsgSize(maxRequestBytes),
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connectionWindow),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.ConnectionTimeout(handshakeTimeout),
+		grpc.ReadBufferSize(0), // TLS has its own buffer
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionAge:      maxConnectionAge,
+			MaxConnectionAgeGrace: maxConnectionAgeGrace,
+			Time:                  keepaliveTime,
+			Timeout:               keepaliveTimeout,
+		}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPingInterval, PermitWithoutStream: true}),
+	)
+	discovery.RegisterAggregatedDiscoveryServiceServer(s.grpc, s)
+	loadstatsv3.RegisterLoadReportingServiceServer(s.grpc, s)
+	return s, nil
+}
+
+// Serve accepts connections until ctx ends, then closes the listener and all connections. Proxies keep their configuration and
+// reconnect to another replica.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	stop := context.AfterFunc(ctx, s.grpc.Stop)
+	defer stop()
+	if err := s.grpc.Serve(listener); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("the xDS server on %s stopped: %w", listener.Addr(), err)
+	}
+	return nil
+}
+
+// recordMessageLimit records that a connection was closed because of a limit of messages.
+func (s *Server) recordMessageLimit(reason error) {
+	s.metrics.rejected.WithLabelValues("messages").Inc()
+	s.log.info("Closed a connection", "reason", reason.Error())
+}

@@ -1,0 +1,74 @@
+package inject
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// Warnings returns sentences for the creator of an injected pod: what will not work, and what is not protected.
+func Warnings(pod *corev1.Pod, ns Namespace) []string {
+	var warnings []string
+	const enforce = "pod-security.kubernetes.io/enforce"
+	if level := ns.Labels[enforce]; level == "baseline" || level == "restricted" {
+		warnings = append(warnings, fmt.Sprintf("namespace %s has the label %s=%s, which forbids the capability NET_ADMIN that the init container %s needs: "+
+			"the pod will be rejected unless the level is privileged", ns.Name, enforce, level, names.InitContainer))
+	}
+	for _, annotation := range Exclusions(pod) {
+		warnings = append(warnings, fmt.Sprintf("the annotation %s=%s makes traffic bypass the mesh, without its policies and encryption", annotation, pod.Annotations[annotation]))
+	}
+	if policy := pod.Spec.DNSPolicy; policy == corev1.DNSDefault || policy == corev1.DNSNone {
+		warnings = append(warnings, fmt.Sprintf("the pod has the dnsPolicy %s: its sidecar resolves the control plane by a name of the cluster's DNS, "+
+			"and the pod will not start unless its name servers resolve that name; use ClusterFirst", policy))
+	}
+	if pod.Spec.ShareProcessNamespace != nil && *pod.Spec.ShareProcessNamespace {
+		warnings = append(warnings, "the pod has shareProcessNamespace, so a container running as root can read the sidecar's token and keys: "+
+			"remove it unless all containers are trusted as much as the sidecar")
+	}
+	for c := range containers(pod) {
+		if c.Name != names.InitContainer {
+			warnings = append(warnings, networkWarnings(c.Name, c.SecurityContext)...)
+		}
+	}
+	return warnings
+}
+
+// WarnEphemeral returns the Warnings for ephemeral containers of a running pod.
+func WarnEphemeral(pod *corev1.Pod) []string {
+	var warnings []string
+	for _, c := range pod.Spec.EphemeralContainers {
+		warnings = append(warnings, networkWarnings(c.Name, c.SecurityContext)...)
+	}
+	return warnings
+}
+
+// Exclusions returns the annotations that exclude some of the pod's traffic from its sidecar, in a fixed order.
+func Exclusions(pod *corev1.Pod) []string {
+	return slices.DeleteFunc([]string{
+		names.InboundPortExclusionAnnotation, names.OutboundPortExclusionAnnotation,
+		names.OutboundIPRangeExclusionAnnotation, names.OutboundIPRangeInclusionAnnotation,
+	}, func(annotation string) bool { return pod.Annotations[annotation] == "" })
+}
+
+func networkWarnings(container string, security *corev1.SecurityContext) []string {
+	if !canChangeNetwork(security) {
+		return nil
+	}
+	return []string{fmt.Sprintf("the container %s can change the pod's network and bypass the mesh: "+
+		"remove NET_ADMIN and privileged unless it needs them", container)}
+}
+
+func canChangeNetwork(security *corev1.SecurityContext) bool {
+	if security == nil {
+		return false
+	}
+	if security.Privileged != nil && *security.Privileged {
+		return true
+	}
+	return security.Capabilities != nil && slices.ContainsFunc(security.Capabilities.Add, func(c corev1.Capability) bool {
+		return c == "NET_ADMIN" || c == "CAP_NET_ADMIN" || c == "ALL"
+	})
+}

@@ -1,0 +1,224 @@
+package authz
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// Decide returns the outcome of a request, and the reason, once all sidecars have the configuration for this view.
+func Decide(v *catalog.View, r Request) Verdict {
+	port, ok := portOf(v.Service(r.Service), r.Port)
+	if !ok {
+		return unreachable(v, r, fmt.Sprintf("the mesh has no Service %s with a port %d", r.Service, r.Port))
+	}
+	route := resolveRoute(v, r.Source, v.Service(r.Service), port)
+	if !route.isReachable(r.Pod) {
+		return unreachable(v, r, route.missing(v, r))
+	}
+	if !isOffered(v, r.Source, r.Service) {
+		return unreachable(v, r, fmt.Sprintf("fewer Services that %s may call in namespace %s: its sidecar has the first %d ports by name", r.Source, r.Service.Namespace, MaxForeignPorts))
+	}
+	if port.Protocol.IsHTTP() && strings.Contains(r.Path, "#") {
+		return singleAnswer(Answer{Outcome: BadRequest, Missing: "a path without a fragment (#)"})
+	}
+	verdict := Verdict{}
+	rule, matched := route.ruleFor(r)
+	for _, b := range rule.resolved {
+		if b.Weight > 0 {
+			verdict.Answers = append(verdict.Answers, b.evaluate(v, r, rule.direct)...)
+		}
+	}
+	if len(verdict.Answers) == 0 {
+		verdict = singleAnswer(Answer{Outcome: Unavailable, Missing: rule.missing(r)})
+	}
+	for i := range verdict.Answers {
+		verdict.Answers[i].setRule(rule.Split, matched)
+	}
+	return verdict
+}
+
+// missing describes what the rule needs to have a destination.
+func (s resolvedRule) missing(r Request) string {
+	if s.Split == nil {
+		return fmt.Sprintf("a pod behind %s, for the requests that no TrafficSplit takes", r.Service)
+	}
+	return fmt.Sprintf("a backend in the TrafficSplit %s of %s that has this port and a weight", s.Split.Name, r.Service)
+}
+
+// setRule records the TrafficSplit and the match that selected the destination.
+func (a *Answer) setRule(split *catalog.TrafficSplit, matched *SplitMatch) {
+	if split != nil {
+		a.Split = split.Name.String()
+	}
+	if matched != nil {
+		a.Match = matched.String()
+	}
+}
+
+// evaluate returns one answer for each candidate of the backend.
+func (b resolvedBackend) evaluate(v *catalog.View, r Request, direct bool) []Answer {
+	candidates := b.candidates(v, r.Pod, direct)
+	if len(candidates) == 0 {
+		return []Answer{{Outcome: Unavailable, Service: b.Service.Name, Missing: "a ready pod with a sidecar behind " + b.Service.Name.String()}}
+	}
+	var answers []Answer
+	for _, p := range candidates {
+		answers = append(answers, p.evaluate(v, r))
+	}
+	return answers
+}
+
+func singleAnswer(a Answer) Verdict { return Verdict{Answers: []Answer{a}} }
+
+func portOf(service *catalog.Service, number uint16) (catalog.Port, bool) {
+	if service == nil {
+		return catalog.Port{}, false
+	}
+	i := slices.IndexFunc(service.Ports, func(p catalog.Port) bool { return p.Number == number })
+	if i < 0 {
+		return catalog.Port{}, false
+	}
+	return service.Ports[i], true
+}
+
+// unreachable is the verdict on a destination that is not in the configuration of the client's sidecar.
+//
+// Egress policies apply to the address like to any other.
+func unreachable(v *catalog.View, r Request, missing string) Verdict {
+	outcome := Refused
+	switch outside := DecideEgress(v, egressRequest(v, r)); {
+	case outside.Outcome == NotFound || outside.Outcome == BadRequest:
+		outcome = outside.Outcome
+	case outside.Outcome == Allowed:
+		outcome = PassedThrough
+	case v.AllowsEgress(r.Source.Namespace):
+		outcome = PassedThrough
+	case reachesAny(v, r.Source):
+		outcome = Reset
+	}
+	verdict := singleAnswer(Answer{Outcome: outcome, Missing: missing})
+	verdict.unreachable = true
+	return verdict
+}
+
+// egressRequest is a request to a Service as one to its address.
+func egressRequest(v *catalog.View, r Request) EgressRequest {
+	e := EgressRequest{Source: r.Source, Port: r.Port, Address: r.Pod, Protocol: catalog.ProtocolTCP, Method: r.Method, Path: r.Path}
+	service := v.Service(r.Service)
+	if service != nil && !service.Headless() {
+		e.Address = service.ClusterIPs[0]
+	}
+	if port, ok := portOf(service, r.Port); ok && port.Protocol.IsHTTP() {
+		e.Protocol = catalog.ProtocolHTTP
+	}
+	for _, h := range r.Headers {
+		if h.Name == ":authority" {
+			e.Host = h.Value
+		} else {
+			e.Headers = append(e.Headers, h)
+		}
+	}
+	return e
+}
+
+// reachesAny reports whether the source's sidecar has any destination.
+func reachesAny(v *catalog.View, source identity.ServiceAccount) bool {
+	if len(EgressPorts(v, source)) > 0 {
+		return true
+	}
+	for _, name := range v.Services() {
+		service := v.Service(name)
+		for _, port := range service.Ports {
+			if route := resolveRoute(v, source, service, port); route.reachable && len(route.addresses) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// candidate is a workload that may receive the request.
+type candidate struct {
+	service  catalog.Name
+	identity identity.ServiceAccount
+	// port is the container's port, protocol the one that the server's sidecar uses for it.
+	port     uint16
+	protocol catalog.Protocol
+	// trusted is false when the client expects other identities and aborts the handshake.
+	trusted bool
+}
+
+// evaluate returns the decision of the server's sidecar.
+func (p candidate) evaluate(v *catalog.View, r Request) Answer {
+	a := Answer{Service: p.service, Destination: p.identity}
+	permissive := v.Permissive(p.identity.Namespace)
+	connecting := GrantingTargets(v, r.Source, p.identity, p.port, p.protocol)
+	switch {
+	case !permissive && len(connecting) == 0:
+		a.Outcome, a.Missing = Unavailable, missingTarget(r.Source, p.identity, p.port, p.protocol)
+	case !p.trusted:
+		a.Outcome, a.Missing = Unavailable, "a server that proves to be one of the identities that the client may call on this port"
+	case p.protocol.IsHTTP():
+		a.evaluateRequest(v, p, r)
+	default:
+		a.Outcome, a.Permissive = Allowed, permissive
+		if !permissive {
+			a.Policies = connecting
+		}
+	}
+	return a
+}
+
+// evaluateRequest authorizes a request to an HTTP port.
+func (a *Answer) evaluateRequest(v *catalog.View, p candidate, r Request) {
+	m, err := serverMessage(r)
+	if err != nil {
+		a.Outcome, a.Missing = BadRequest, err.Error()
+		return
+	}
+	if v.Permissive(p.identity.Namespace) {
+		a.Outcome, a.Permissive = Allowed, true
+	} else {
+		a.evaluatePolicies(v, p, r.Source, m)
+	}
+}
+
+// evaluatePolicies collects the policies that grant a request. One is enough.
+func (a *Answer) evaluatePolicies(v *catalog.View, p candidate, source identity.ServiceAccount, m message) {
+	var others []string
+	for _, target := range v.TargetsTo(p.identity) {
+		g := grantOf(v, target)
+		if !g.connects(p.port, p.protocol) || !slices.ContainsFunc(g.matches, m.matches) {
+			continue
+		}
+		if slices.Contains(target.Sources, source) {
+			a.Policies = append(a.Policies, target.Name.String())
+		} else if len(target.Sources) > 0 {
+			others = append(others, target.Name.String())
+		}
+	}
+	request := fmt.Sprintf("%s %.100s", m.method, m.path)
+	switch {
+	case len(a.Policies) > 0:
+		a.Outcome = Allowed
+	case len(others) > 0:
+		a.Outcome = Forbidden
+		a.Missing = fmt.Sprintf("%s among the sources of a TrafficTarget that grants %s, such as %s", source, request, strings.Join(others, ", "))
+	default:
+		a.Outcome = NotFound
+		a.Missing = fmt.Sprintf("an HTTPRouteGroup match for %s, with the request's headers, in a TrafficTarget from %s to %s", request, source, p.identity)
+	}
+}
+
+// missingTarget describes the policy that would allow the source to connect.
+func missingTarget(source, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) string {
+	rule := "an HTTPRouteGroup"
+	if !protocol.IsHTTP() {
+		rule = fmt.Sprintf("a TCPRoute for port %d", port)
+	}
+	return fmt.Sprintf("a TrafficTarget in namespace %s from %s to %s with a rule for %s", destination.Namespace, source, destination, rule)
+}

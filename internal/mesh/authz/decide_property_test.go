@@ -1,0 +1,167 @@
+package authz
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+var anyCatalog = rapid.Custom(func(t *rapid.T) *catalog.Catalog {
+	c := meshtest.Apply(&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "b", Monitored: true})
+	c.Apply(rapid.SliceOfN(meshtest.Change(), 20, 60).Draw(t, "mesh"))
+	return c
+})
+
+var anyAccount = rapid.Custom(func(t *rapid.T) identity.ServiceAccount {
+	return identity.ServiceAccount{
+		Namespace: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "namespace"),
+		Name:      rapid.SampledFrom([]string{"one", "two", "three"}).Draw(t, "name"),
+	}
+})
+
+// requests returns one request to each port of each Service, and to each pod of headless Services.
+func requests(v *catalog.View, source identity.ServiceAccount, path string) []Request {
+	var list []Request
+	for _, name := range v.Services() {
+		service := v.Service(name)
+		for _, port := range service.Ports {
+			r := Request{Source: source, Service: name, Port: port.Number, Method: "GET", Path: path}
+			if !service.Headless() {
+				list = append(list, r)
+				continue
+			}
+			for _, b := range v.Backends(service, port) {
+				r.Pod = b.Address.Addr()
+				list = append(list, r)
+			}
+		}
+	}
+	return list
+}
+
+// TestDecideAgreesWithMayConnect checks that a request to a Service without a split is connectable exactly if the
+// client may connect to an identity behind it.
+func TestDecideAgreesWithMayConnect(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v, source := anyCatalog.Draw(t, "catalog").View(), anyAccount.Draw(t, "source")
+		for _, r := range requests(v, source, rapid.SampledFrom([]string{"/x", "/x#y"}).Draw(t, "path")) {
+			if v.Split(r.Service) != nil {
+				continue
+			}
+			service := v.Service(r.Service)
+			port, _ := portOf(service, r.Port)
+			target := v.TargetPort(service, port)
+			want := target != 0 && slices.ContainsFunc(v.ServiceIdentities(r.Service), func(sa identity.ServiceAccount) bool {
+				return MayConnect(v, source, sa, target, EffectiveProtocol(v, service, port))
+			})
+			got := Decide(v, r)
+			if slices.ContainsFunc(got.Answers, func(a Answer) bool { return a.Split != "" }) {
+				continue // a split with matches
+			}
+			if got.Connectable() != want {
+				t.Fatalf("%+v = %+v, but the client may connect: %v", r, got, want)
+			}
+		}
+	})
+}
+
+// TestAuditEgressDecidesWithoutDestination checks that an Egress for the port of a Service without pods does not make the Service connectable.
+func TestAuditEgressDecidesWithoutDestination(t *testing.T) {
+	c := meshtest.Apply(&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{EgressPolicies: true},
+		meshtest.Service("a", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP),
+		&catalog.Egress{
+			Name: meshtest.Name("a", "out"), Sources: []identity.ServiceAccount{meshtest.SA("a", "one")}, Hosts: []string{"example.com"},
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+		})
+	got := Decide(c.View(), Request{Source: meshtest.SA("a", "one"), Service: meshtest.Name("a", "web"), Port: 80, Method: "GET", Path: "/x"})
+	if !got.Always(NotFound) || got.Connectable() {
+		t.Errorf("%+v, connectable %t; want status 404 from no destination", got, got.Connectable())
+	}
+}
+
+// TestDecideAgreesWithInboundRules checks that verdicts agree with the rules of the server's sidecar.
+func TestDecideAgreesWithInboundRules(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v, source := anyCatalog.Draw(t, "catalog").View(), anyAccount.Draw(t, "source")
+		path := rapid.SampledFrom([]string{"/x", "/y", "/z", "//y", "/x/.."}).Draw(t, "path")
+		for _, r := range requests(v, source, path) {
+			port, _ := portOf(v.Service(r.Service), r.Port)
+			for _, a := range Decide(v, r).Answers {
+				if a.Destination == (identity.ServiceAccount{}) || v.Split(r.Service) != nil {
+					continue
+				}
+				protocol := EffectiveProtocol(v, v.Service(r.Service), port)
+				rules := InboundRules(v, a.Destination, v.TargetPort(v.Service(r.Service), port), protocol)
+				if want := enforced(rules, protocol, r); a.Outcome != want {
+					t.Fatalf("%+v = %+v, but the rules of the server's sidecar give %q\n%+v", r, a, want, rules)
+				}
+			}
+		}
+	})
+}
+
+// enforced evaluates the rules as a sidecar does: first the connection, then the routes that match, then their
+// sources.
+func enforced(rules Rules, protocol catalog.Protocol, r Request) Outcome {
+	connects := rules.Permissive || slices.ContainsFunc(rules.Network, func(n NetworkRule) bool { return slices.Contains(n.Sources, r.Source) })
+	if !connects {
+		return Unavailable
+	}
+	if !protocol.IsHTTP() {
+		return Allowed
+	}
+	m, err := serverMessage(r)
+	if err != nil {
+		return BadRequest
+	}
+	outcome := NotFound
+	for _, route := range rules.Routes {
+		if !m.matches(route.Match) {
+			continue
+		}
+		if route.AnySource || slices.Contains(route.Sources, r.Source) {
+			return Allowed
+		}
+		outcome = Forbidden
+	}
+	return outcome
+}
+
+// TestTrafficTargetRevokesNothing checks that an additional TrafficTarget revokes no permission.
+func TestTrafficTargetRevokesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c, source := anyCatalog.Draw(t, "catalog"), anyAccount.Draw(t, "source")
+		before := map[candidate]bool{}
+		all := requests(c.View(), source, "/x")
+		for _, r := range all {
+			for _, a := range Decide(c.View(), r).Answers {
+				if a.Outcome == Allowed {
+					before[candidate{service: a.Service, identity: a.Destination, port: r.Port}] = true
+				}
+			}
+		}
+		destination := anyAccount.Draw(t, "destination")
+		rules := rapid.SliceOf(rapid.Custom(func(t *rapid.T) catalog.TargetRule {
+			return catalog.TargetRule{
+				Kind: rapid.SampledFrom([]catalog.Kind{catalog.KindHTTPRouteGroup, catalog.KindTCPRoute}).Draw(t, "kind"),
+				Name: rapid.SampledFrom([]string{"one", "two", "three"}).Draw(t, "rule"),
+			}
+		})).Draw(t, "rules")
+		c.Apply([]catalog.Change{catalog.Set(meshtest.Target("added", destination, rules, anyAccount.Draw(t, "added source")))})
+		for _, r := range all {
+			for _, a := range Decide(c.View(), r).Answers {
+				if a.Outcome == Allowed {
+					delete(before, candidate{service: a.Service, identity: a.Destination, port: r.Port})
+				}
+			}
+		}
+		if len(before) > 0 {
+			t.Fatalf("no longer allowed: %v", before)
+		}
+	})
+}

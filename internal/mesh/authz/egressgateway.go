@@ -1,0 +1,74 @@
+package authz
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// GatewayDestination is a host on a port to which the egress gateway forwards because of one Egress. Clients name it by its ID, and the gateway
+// looks up the host: nothing else that a client sends affects where its connection goes.
+type GatewayDestination struct {
+	// Policy is the Egress.
+	Policy catalog.Name
+	Host   string
+	// Port is that which clients use.
+	Port uint16
+	// Protocol is ProtocolHTTP or ProtocolHTTPS.
+	Protocol catalog.Protocol
+	// Sources are the clients, sorted. No other client may connect.
+	Sources []identity.ServiceAccount
+	// With Restricted, requests must match one of Matches.
+	Restricted bool
+	Matches    []catalog.HTTPMatch
+	// Setting is the UpstreamTrafficSetting of the namespace of the Egress; empty for none.
+	Setting string
+	// TLS is how the gateway encrypts requests; nil for none.
+	TLS *catalog.EgressTLS
+}
+
+// ID identifies the destination in connections of sidecars to the gateway.
+func (d GatewayDestination) ID() string {
+	return GatewayDestinationID(d.Policy, d.Protocol, d.Host, d.Port)
+}
+
+// GatewayDestinationID returns the ID of a GatewayDestination. It has the form of a DNS label, and no two destinations have the same one.
+func GatewayDestinationID(policy catalog.Name, protocol catalog.Protocol, host string, port uint16) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s|%s|%s|%d", policy, protocol, host, port))
+	return hex.EncodeToString(sum[:16])
+}
+
+// GatewayDestinations returns the destinations of the egress gateway, by policy, port and host. It leaves out those of a namespace beyond
+// MaxRoutes: all namespaces share the gateway.
+func GatewayDestinations(v *catalog.View) []GatewayDestination {
+	return GatewayDestinationsWithin(v, &RouteLimit{})
+}
+
+// GatewayDestinationsWithin is GatewayDestinations with a RouteLimit, which records the Egresses that are not complete.
+func GatewayDestinationsWithin(v *catalog.View, limit *RouteLimit) []GatewayDestination {
+	if !v.Settings().EgressPolicies {
+		return nil
+	}
+	var list []GatewayDestination
+	for _, policy := range v.GatewayEgresses() {
+		matches := egressMatches(v, policy)
+		for _, port := range policy.Ports {
+			for _, host := range policy.Hosts {
+				d := GatewayDestination{Policy: policy.Name, Host: host, Port: port.Number, Protocol: port.Protocol, Sources: policy.Sources, Setting: policy.Setting}
+				switch {
+				case isWildcard(host), port.Protocol == catalog.ProtocolHTTPS && isAddress(host):
+					continue
+				case port.Protocol == catalog.ProtocolHTTP:
+					d.Restricted, d.Matches, d.TLS = policy.Restricted, matches, policy.Gateway.TLS
+				}
+				if limit.AdmitPolicy(policy.Ref(), 1+len(d.Matches)+len(d.Sources)) {
+					list = append(list, d)
+				}
+			}
+		}
+	}
+	return list
+}

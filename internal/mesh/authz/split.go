@@ -1,0 +1,136 @@
+package authz
+
+import (
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// defaultWeight is OSM's weight of a Service without a TrafficSplit. Only ratios matter.
+const defaultWeight = 100
+
+// RouteRule assigns some requests to a port of a Service to weighted backends.
+type RouteRule struct {
+	// Split is the TrafficSplit that defines the rule; nil for the Service's own rule.
+	Split *catalog.TrafficSplit
+	// Matches select the requests; any one is enough. The last rule of a port has none and applies to all remaining
+	// requests.
+	Matches []SplitMatch
+	// Backends receive the requests by weight. If the list is empty or all weights are 0, the requests have no
+	// destination.
+	Backends []WeightedBackend
+}
+
+// SplitMatch is a match of an HTTPRouteGroup that a TrafficSplit refers to.
+type SplitMatch struct {
+	Group catalog.Name
+	catalog.HTTPMatch
+}
+
+// WeightedBackend is a port of a Service that receives a share of requests.
+type WeightedBackend struct {
+	Service *catalog.Service
+	Port    catalog.Port
+	// TargetPort is the container's port.
+	TargetPort uint16
+	Weight     uint32
+}
+
+// String names the match as "<name> of HTTPRouteGroup <namespace>/<name>".
+func (m SplitMatch) String() string {
+	if m.Name == "" {
+		return "HTTPRouteGroup " + m.Group.String()
+	}
+	return m.Name + " of HTTPRouteGroup " + m.Group.String()
+}
+
+// RouteRules are the rules for requests to a port of a Service. The first rule that matches a request applies; the
+// last one matches every request. TrafficSplits with matches come first, the oldest ahead, and only on HTTP ports.
+//
+// A backend that is the root of another split receives its share itself. Splits are not followed further, so they have
+// no cycles.
+func RouteRules(v *catalog.View, service *catalog.Service, port catalog.Port) []RouteRule {
+	var list []RouteRule
+	if port.Protocol.IsHTTP() {
+		for _, split := range v.MatchingSplits(service.Name) {
+			if matches := splitMatches(v, split); len(matches) > 0 {
+				list = append(list, RouteRule{Split: split, Matches: matches, Backends: splitBackends(v, split, port)})
+			}
+		}
+	}
+	last := RouteRule{Split: v.Split(service.Name)}
+	if last.Split != nil {
+		last.Backends = splitBackends(v, last.Split, port)
+	} else if target := v.TargetPort(service, port); target != 0 {
+		last.Backends = []WeightedBackend{{Service: service, Port: port, TargetPort: target, Weight: defaultWeight}}
+	}
+	return append(list, last)
+}
+
+type splitMatchesKey struct{ split catalog.Name }
+
+// splitMatches are the matches of a split's existing groups, in order of the groups' names. All ports of the root Service share the list, which nobody
+// may change.
+func splitMatches(v *catalog.View, split *catalog.TrafficSplit) []SplitMatch {
+	return v.Memo(splitMatchesKey{split.Name}, func() any { return resolveSplitMatches(v, split) }).([]SplitMatch)
+}
+
+func resolveSplitMatches(v *catalog.View, split *catalog.TrafficSplit) []SplitMatch {
+	var list []SplitMatch
+	for _, name := range split.Matches {
+		group := v.HTTPRouteGroup(catalog.Name{Namespace: split.Name.Namespace, Name: name})
+		if group == nil {
+			continue
+		}
+		for _, match := range group.Matches {
+			list = append(list, SplitMatch{group.Name, match})
+		}
+	}
+	return list
+}
+
+// splitBackends are the usable backends of a split. A backend is skipped when it does not exist, has no port with the
+// root's number (SMI), or its container port is not known yet.
+func splitBackends(v *catalog.View, split *catalog.TrafficSplit, root catalog.Port) []WeightedBackend {
+	var backends []WeightedBackend
+	for _, backend := range split.Backends {
+		service := v.Service(backend.Service)
+		port, ok := portOf(service, root.Number)
+		if !ok {
+			continue
+		}
+		if target := v.TargetPort(service, port); target != 0 {
+			backends = append(backends, WeightedBackend{Service: service, Port: port, TargetPort: target, Weight: backend.Weight})
+		}
+	}
+	return backends
+}
+
+// ClientChoosesPod reports whether requests go to the pod that the client chose: the Service is headless and takes the
+// requests itself, or its split has no other backend. Load balancing would reach another member of a StatefulSet.
+func (r RouteRule) ClientChoosesPod(root *catalog.Service) bool {
+	return root.Headless() && len(r.Backends) == 1 && r.Backends[0].Service == root && r.Backends[0].Weight > 0
+}
+
+// MatchRule returns the rule that applies to a request.
+func MatchRule(rules []RouteRule, r Request) RouteRule {
+	m := clientMessage(r)
+	for _, r := range rules {
+		if _, ok := r.match(m); ok {
+			return r
+		}
+	}
+	return RouteRule{} // not reached: the last rule matches every request
+}
+
+// match returns the match that selects the request. The last rule selects every request, with a nil match.
+func (r RouteRule) match(m message) (matched *SplitMatch, ok bool) {
+	if len(r.Matches) == 0 {
+		return nil, true
+	}
+	i := slices.IndexFunc(r.Matches, func(match SplitMatch) bool { return m.matches(match.HTTPMatch) })
+	if i < 0 {
+		return nil, false
+	}
+	return &r.Matches[i], true
+}

@@ -1,0 +1,134 @@
+package catalog
+
+import (
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// Catalog holds the entries of one mesh. It is not safe for concurrent use.
+type Catalog struct {
+	entries map[Ref]Entry
+
+	pods index[string]
+	// podsAt has the running pods of each address.
+	podsAt      index[netip.Addr]
+	services    index[string]
+	slicesOf    index[Name]
+	targetsTo   index[identity.ServiceAccount]
+	targetsFrom index[identity.ServiceAccount]
+	splitsOf    index[Name]
+	splitsWith  index[Name]
+	retriesFrom index[identity.ServiceAccount]
+	settingsOf  index[Name]
+	// backpressuresOf is separate from settingsOf because objects of both kinds may have the same name.
+	backpressuresOf index[Name]
+	// ingressBackendsOf has the IngressBackends of each Service.
+	ingressBackendsOf index[Name]
+	egressesFrom      index[identity.ServiceAccount]
+	telemetriesIn     index[string]
+	authorizationsIn  index[string]
+	// gateways has the entries of the Gateway API by kind, and the Egresses with the egress gateway.
+	gateways   index[Kind]
+	identities counts[Name, identity.ServiceAccount]
+	servicesOf counts[identity.ServiceAccount, Name]
+	sharing    sharing
+	// targetPorts has the numbers of a port name in the pods of a Service.
+	targetPorts counts[portName, uint16]
+	// permissiveOverrides are the namespaces that override permissive mode.
+	permissiveOverrides map[string]struct{}
+}
+
+// New returns an empty catalog, which denies everything.
+func New() *Catalog {
+	return &Catalog{
+		entries:             map[Ref]Entry{},
+		pods:                index[string]{},
+		podsAt:              index[netip.Addr]{},
+		services:            index[string]{},
+		slicesOf:            index[Name]{},
+		targetsTo:           index[identity.ServiceAccount]{},
+		targetsFrom:         index[identity.ServiceAccount]{},
+		splitsOf:            index[Name]{},
+		splitsWith:          index[Name]{},
+		retriesFrom:         index[identity.ServiceAccount]{},
+		settingsOf:          index[Name]{},
+		backpressuresOf:     index[Name]{},
+		ingressBackendsOf:   index[Name]{},
+		egressesFrom:        index[identity.ServiceAccount]{},
+		telemetriesIn:       index[string]{},
+		authorizationsIn:    index[string]{},
+		gateways:            index[Kind]{},
+		identities:          counts[Name, identity.ServiceAccount]{},
+		servicesOf:          counts[identity.ServiceAccount, Name]{},
+		sharing:             newSharing(),
+		targetPorts:         counts[portName, uint16]{},
+		permissiveOverrides: map[string]struct{}{},
+	}
+}
+
+// Apply makes the changes in order and returns every affected dependency, sorted. A change that leaves an entry equal
+// affects nothing.
+func (c *Catalog) Apply(changes []Change) []Dep {
+	affected := depSet{}
+	for _, change := range changes {
+		c.apply(change, affected)
+	}
+	return slices.SortedFunc(maps.Keys(affected), Dep.Compare)
+}
+
+func (c *Catalog) apply(change Change, affected depSet) {
+	before, exists := c.entries[change.Ref]
+	if !c.Differs(change) {
+		return
+	}
+	if exists {
+		c.unlink(before, affected)
+		delete(c.entries, change.Ref)
+	}
+	if change.Entry != nil {
+		c.entries[change.Ref] = change.Entry
+		c.link(change.Entry, affected)
+	}
+	if exists != (change.Entry != nil) && change.Ref.Kind == KindService {
+		affected.add(DepServices, Name{})
+	}
+}
+
+// Differs reports whether a change would change anything.
+func (c *Catalog) Differs(change Change) bool {
+	before, exists := c.entries[change.Ref]
+	if !exists || change.Entry == nil {
+		return exists != (change.Entry != nil)
+	}
+	return !reflect.DeepEqual(before, change.Entry)
+}
+
+// depSet is a set of dependencies.
+type depSet map[Dep]struct{}
+
+func (t depSet) add(kind DepKind, name Name) { t[Dep{kind, name}] = struct{}{} }
+
+func (t depSet) account(kind DepKind, sa identity.ServiceAccount) { t.add(kind, Name(sa)) }
+
+func get[E Entry](c *Catalog, kind Kind, name Name) (E, bool) {
+	entry, ok := c.entries[Ref{kind, name}].(E)
+	return entry, ok
+}
+
+// sorted returns the entries that an index names, in order of their names.
+func sorted[E Entry](c *Catalog, kind Kind, names map[Name]struct{}) []E {
+	if len(names) == 0 {
+		return nil // the most frequent case for policies
+	}
+	list := make([]E, 0, len(names))
+	for _, name := range slices.SortedFunc(maps.Keys(names), Name.Compare) {
+		if entry, ok := get[E](c, kind, name); ok {
+			list = append(list, entry)
+		}
+	}
+	return list
+}

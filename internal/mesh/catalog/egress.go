@@ -1,0 +1,103 @@
+package catalog
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// ProtocolHTTPS is TLS of the application to a destination outside the mesh. Only an Egress has it.
+const ProtocolHTTPS Protocol = "https"
+
+// Egress allows workloads of its namespace to call destinations outside the mesh (policy.openservicemesh.io). It requires
+// Settings.EgressPolicies.
+type Egress struct {
+	Name    Name
+	Created time.Time
+	// Sources are the clients, in the namespace of the Egress, sorted.
+	Sources []identity.ServiceAccount
+	// Hosts are the names and addresses for HTTP ports, and the server names for HTTPS ports, lower case and sorted.
+	Hosts []string
+	// Prefixes restrict the addresses on HTTPS and TCP ports, sorted. On TCP ports, none means every address.
+	Prefixes []netip.Prefix
+	// Ports are sorted by number, then protocol.
+	Ports []EgressPort
+	// Restricted is true if only requests that match one of RouteGroups are allowed on HTTP ports.
+	Restricted bool
+	// RouteGroups are HTTPRouteGroups of the namespace, sorted.
+	RouteGroups []string
+	// Setting is the UpstreamTrafficSetting of the namespace that limits connections; empty for none.
+	Setting string
+	// Gateway sends requests and connections through the egress gateway; nil for none. Ports have the protocols http and https then, and
+	// Prefixes is empty.
+	Gateway *EgressGateway
+}
+
+// EgressPort is a port outside the mesh and its protocol.
+type EgressPort struct {
+	Number   uint16
+	Protocol Protocol
+}
+
+// Ref implements Entry.
+func (e *Egress) Ref() Ref { return Ref{KindEgress, e.Name} }
+
+// HasPort reports whether the policy has a port with one of the protocols.
+func (e *Egress) HasPort(number uint16, protocols ...Protocol) bool {
+	first, _ := slices.BinarySearchFunc(e.Ports, number, func(p EgressPort, number uint16) int { return cmp.Compare(p.Number, number) })
+	for _, port := range e.Ports[first:] {
+		if port.Number != number {
+			return false
+		}
+		if slices.Contains(protocols, port.Protocol) {
+			return true
+		}
+	}
+	return false
+}
+
+// SharesSource reports whether both policies have a client in common.
+func (e *Egress) SharesSource(other *Egress) bool {
+	return slices.ContainsFunc(e.Sources, func(source identity.ServiceAccount) bool { return slices.Contains(other.Sources, source) })
+}
+
+// Excludes reports whether the policy has the port with a protocol that excludes that of another policy. Sidecars wait for the first
+// bytes of the client on ports with HTTP or TLS, and of the server on ports with ProtocolTCPServerFirst.
+func (e *Egress) Excludes(port EgressPort) bool {
+	switch port.Protocol {
+	case ProtocolHTTP, ProtocolHTTPS:
+		return e.HasPort(port.Number, ProtocolTCPServerFirst)
+	case ProtocolTCPServerFirst:
+		return e.HasPort(port.Number, ProtocolHTTP, ProtocolHTTPS)
+	}
+	return false
+}
+
+// Precedes reports whether this policy applies before another one where they exclude each other: the older one, then the first by name.
+func (e *Egress) Precedes(other *Egress) bool {
+	return cmp.Or(e.Created.Compare(other.Created), e.Name.Compare(other.Name)) < 0
+}
+
+// EgressesFrom returns the Egresses of a client: the oldest first, then by name.
+func (v *View) EgressesFrom(source identity.ServiceAccount) []*Egress {
+	v.deps.add(DepEgressesFrom, Name(source))
+	list := visible(v, sorted[*Egress](v.catalog, KindEgress, v.catalog.egressesFrom[source]))
+	slices.SortStableFunc(list, func(a, b *Egress) int { return a.Created.Compare(b.Created) })
+	for i, policy := range list {
+		list[i] = v.InForce(policy)
+	}
+	return list
+}
+
+// NamedUpstreamSetting returns an UpstreamTrafficSetting by its own name, or nil.
+func (v *View) NamedUpstreamSetting(name Name) *UpstreamTrafficSetting {
+	v.deps.add(DepNamedUpstreamSetting, name)
+	setting, ok := get[*UpstreamTrafficSetting](v.catalog, KindUpstreamTrafficSetting, name)
+	if !ok || v.isHidden(setting.Ref()) {
+		return nil
+	}
+	return setting
+}

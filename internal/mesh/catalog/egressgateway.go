@@ -1,0 +1,124 @@
+package catalog
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// EgressGateway sends what an Egress allows through the egress gateway of the mesh.
+type EgressGateway struct {
+	// TLS makes the gateway encrypt requests to ports with ProtocolHTTP; nil for none.
+	TLS *EgressTLS
+}
+
+// EgressTLS is how the egress gateway encrypts requests.
+type EgressTLS struct {
+	// Port is that of the servers.
+	Port uint16
+	// Secret has the authorities of the servers, and optionally a client certificate. It is in the namespace of the Egress.
+	Secret string
+}
+
+// Credential returns the name of the Secret that an Egress refers to; ok is false without one.
+func (e *Egress) Credential() (name Name, ok bool) {
+	if e.Gateway == nil || e.Gateway.TLS == nil {
+		return Name{}, false
+	}
+	return Name{e.Name.Namespace, e.Gateway.TLS.Secret}, true
+}
+
+// ThroughGateway returns the policy with the egress gateway. It looks up hosts itself, so it cannot forward to the address that a client
+// chose. No other protocol than http and https remains, and no port of a policy with Prefixes.
+func (e *Egress) ThroughGateway() *Egress {
+	if e.Gateway != nil {
+		return e
+	}
+	out := *e
+	out.Gateway, out.Prefixes = &EgressGateway{}, nil
+	out.Hosts = slices.DeleteFunc(slices.Clone(e.Hosts), IsLocalHost)
+	out.Ports = slices.DeleteFunc(slices.Clone(e.Ports), func(port EgressPort) bool {
+		return len(e.Prefixes) > 0 || port.Protocol != ProtocolHTTP && port.Protocol != ProtocolHTTPS
+	})
+	return &out
+}
+
+// IsLocalHost reports whether a host is an address that means another destination in the pod of the gateway, or on its node, than in that of
+// the client.
+func IsLocalHost(host string) bool {
+	address, _ := netip.ParseAddr(host) // the zero value is none of these
+	return IsOwnHost(host) || address.IsLinkLocalUnicast() || address.IsMulticast()
+}
+
+// IsOwnHost reports whether a host is always the pod that connects to it: a loopback or unspecified address, or a name that RFC 6761 reserves.
+func IsOwnHost(host string) bool {
+	address, _ := netip.ParseAddr(host) // the zero value is none of these
+	address = address.Unmap()
+	return address.IsLoopback() || address.IsUnspecified() || host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+// RequiresEgressGateway reports whether workloads of a namespace reach destinations outside the mesh through the egress gateway only.
+func (v *View) RequiresEgressGateway(namespace string) bool {
+	v.deps.add(DepRequiresEgressGateway, Name{Namespace: namespace})
+	ns, ok := get[*Namespace](v.catalog, KindNamespace, Name{Namespace: namespace})
+	return ok && ns.EgressGateway
+}
+
+// AllowsEgress reports whether workloads of a namespace may call destinations outside the mesh that no Egress is about.
+func (v *View) AllowsEgress(namespace string) bool {
+	return v.Settings().Egress && !v.RequiresEgressGateway(namespace)
+}
+
+// InForce returns an Egress as its namespace applies it.
+func (v *View) InForce(policy *Egress) *Egress {
+	if v.RequiresEgressGateway(policy.Name.Namespace) {
+		return policy.ThroughGateway()
+	}
+	return policy
+}
+
+// EgressCredential is the content of a Secret that an Egress refers to.
+type EgressCredential struct {
+	Name Name
+	// AuthoritiesPEM are the authorities of the servers. They are valid, unless Problem is set.
+	AuthoritiesPEM []byte
+	// ChainPEM and KeyPEM are the client certificate; empty without one. They are valid and belong together.
+	ChainPEM, KeyPEM []byte
+	// Problem is why the Secret cannot be used, a sentence; empty if it can.
+	Problem string
+}
+
+// Ref implements Entry.
+func (c *EgressCredential) Ref() Ref { return Ref{KindEgressCredential, c.Name} }
+
+// GatewayEgresses returns the Egresses of the mesh with the egress gateway, by name.
+func (v *View) GatewayEgresses() []*Egress {
+	v.deps.add(DepEgressGateway, Name{})
+	list := visible(v, sorted[*Egress](v.catalog, KindEgress, v.catalog.gateways[KindEgress]))
+	for i, policy := range list {
+		list[i] = v.InForce(policy)
+	}
+	return slices.DeleteFunc(list, func(e *Egress) bool { return e.Gateway == nil || !v.InMesh(e.Name.Namespace) })
+}
+
+// EgressCredential returns the content of a Secret; nil before it was read.
+func (v *View) EgressCredential(name Name) *EgressCredential {
+	v.deps.add(DepEgressGateway, Name{})
+	credential, _ := get[*EgressCredential](v.catalog, KindEgressCredential, name)
+	return credential
+}
+
+// EgressGatewayAddresses are the addresses of the Service of the egress gateway, none without the Service.
+func (v *View) EgressGatewayAddresses() []netip.Addr {
+	name := Name{v.Settings().Namespace, names.EgressGateway}
+	v.deps.add(DepService, name)
+	if service, ok := get[*Service](v.catalog, KindService, name); ok {
+		return service.ClusterIPs
+	}
+	return nil
+}
+
+// IsEgressGateway reports whether a pod belongs to the egress gateway of the mesh.
+func (v *View) IsEgressGateway(pod *Pod) bool { return v.isGatewayPod(pod, names.EgressGateway) }

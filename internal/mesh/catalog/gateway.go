@@ -1,0 +1,192 @@
+package catalog
+
+import (
+	"slices"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// Gateway is a Gateway of a class of this mesh (gateway.networking.k8s.io).
+type Gateway struct {
+	Name    Name
+	Created time.Time
+	// Class is the name of its GatewayClass.
+	Class     string
+	Listeners []GatewayListener
+}
+
+// Ref implements Entry.
+func (g *Gateway) Ref() Ref { return Ref{KindGateway, g.Name} }
+
+// GatewayListener is one listener of a Gateway.
+type GatewayListener struct {
+	Name string
+	Port uint16
+	// Protocol is HTTP, HTTPS, or another one that is not supported.
+	Protocol string
+	// Hostname restricts the hosts; empty means any. It may start with "*.".
+	Hostname string
+	// Terminate is false if TLS passes through, which is not supported.
+	Terminate bool
+	// Certificates are the Secrets in order of preference.
+	Certificates []Name
+	// OtherCertificate describes a certificate that is not a Secret; empty if there is none.
+	OtherCertificate string
+	// From selects the namespaces whose routes may attach: Same, All, Selector or None.
+	From string
+	// Selector selects these namespaces by labels.
+	Selector LabelSelector
+	// OtherKinds is true if HTTPRoutes may not attach.
+	OtherKinds bool
+}
+
+// LabelSelector selects by labels. All requirements must hold.
+type LabelSelector []LabelRequirement
+
+// LabelRequirement is one requirement. Operator is In, NotIn, Exists or DoesNotExist.
+type LabelRequirement struct {
+	Key, Operator string
+	Values        []string
+}
+
+// Matches reports whether labels meet all requirements. An unknown operator matches nothing.
+func (s LabelSelector) Matches(labels map[string]string) bool {
+	for _, r := range s {
+		value, exists := labels[r.Key]
+		met := map[string]bool{
+			"In": exists && slices.Contains(r.Values, value), "NotIn": !exists || !slices.Contains(r.Values, value),
+			"Exists": exists, "DoesNotExist": !exists,
+		}[r.Operator]
+		if !met {
+			return false
+		}
+	}
+	return true
+}
+
+// GatewayClass is a GatewayClass with the controller name of this mesh.
+type GatewayClass struct{ Name string }
+
+// Ref implements Entry.
+func (c *GatewayClass) Ref() Ref { return Ref{KindGatewayClass, Name{Name: c.Name}} }
+
+// NamespaceLabels are the labels of a namespace, which select routes of Gateways.
+type NamespaceLabels struct {
+	Namespace string
+	Labels    map[string]string
+}
+
+// Ref implements Entry.
+func (l *NamespaceLabels) Ref() Ref { return Ref{KindNamespaceLabels, Name{Name: l.Namespace}} }
+
+// ReferenceGrant permits references to objects of its namespace (gateway.networking.k8s.io).
+type ReferenceGrant struct {
+	Name Name
+	From []GrantedReferrer
+	To   []GrantedObject
+}
+
+// GrantedReferrer is a kind of objects in a namespace that may refer to objects.
+type GrantedReferrer struct{ Group, Kind, Namespace string }
+
+// GrantedObject is a kind of objects; an empty name means all.
+type GrantedObject struct{ Group, Kind, Name string }
+
+// Ref implements Entry.
+func (g *ReferenceGrant) Ref() Ref { return Ref{KindReferenceGrant, g.Name} }
+
+// GatewayCertificate is the content of a Secret that a listener of a Gateway refers to.
+type GatewayCertificate struct {
+	Name Name
+	// ChainPEM and KeyPEM are valid and belong together, unless Problem is set.
+	ChainPEM, KeyPEM []byte
+	// Problem is why the certificate cannot be used, a sentence; empty if it can.
+	Problem string
+	// Warning is why clients reject a certificate that is in use, a sentence; empty if there is no reason.
+	Warning string
+}
+
+// Ref implements Entry.
+func (c *GatewayCertificate) Ref() Ref { return Ref{KindGatewayCertificate, c.Name} }
+
+// Gateways returns the Gateways of the classes of this mesh, the oldest first, then by name.
+func (v *View) Gateways() []*Gateway {
+	gateways := gatewayEntries[*Gateway](v, KindGateway)
+	gateways = slices.DeleteFunc(gateways, func(g *Gateway) bool {
+		_, ours := get[*GatewayClass](v.catalog, KindGatewayClass, Name{Name: g.Class})
+		return !ours
+	})
+	slices.SortStableFunc(gateways, func(a, b *Gateway) int { return a.Created.Compare(b.Created) })
+	return gateways
+}
+
+// HTTPRoutes returns the HTTPRoutes that refer to Gateways, the oldest first, then by name.
+func (v *View) HTTPRoutes() []*HTTPRoute {
+	routes := visible(v, gatewayEntries[*HTTPRoute](v, KindHTTPRoute))
+	slices.SortStableFunc(routes, func(a, b *HTTPRoute) int { return a.Created.Compare(b.Created) })
+	return routes
+}
+
+// gatewayEntries returns all entries of a kind by name.
+func gatewayEntries[E Entry](v *View, kind Kind) []E {
+	v.deps.add(DepGateways, Name{})
+	return sorted[E](v.catalog, kind, v.catalog.gateways[kind])
+}
+
+// GatewayCertificate returns the content of a Secret; nil before it was read.
+func (v *View) GatewayCertificate(name Name) *GatewayCertificate {
+	v.deps.add(DepGateways, Name{})
+	certificate, _ := get[*GatewayCertificate](v.catalog, KindGatewayCertificate, name)
+	return certificate
+}
+
+// LabelsOf returns the labels of a namespace.
+func (v *View) LabelsOf(namespace string) map[string]string {
+	v.deps.add(DepNamespaceLabels, Name{})
+	if entry, ok := get[*NamespaceLabels](v.catalog, KindNamespaceLabels, Name{Name: namespace}); ok {
+		return entry.Labels
+	}
+	return nil
+}
+
+// Grants reports whether a ReferenceGrant in the namespace of an object permits a reference to it.
+func (v *View) Grants(from GrantedReferrer, group, kind string, to Name) bool {
+	return slices.ContainsFunc(gatewayEntries[*ReferenceGrant](v, KindReferenceGrant), func(g *ReferenceGrant) bool {
+		return g.Name.Namespace == to.Namespace && slices.Contains(g.From, from) &&
+			(slices.Contains(g.To, GrantedObject{group, kind, ""}) || slices.Contains(g.To, GrantedObject{group, kind, to.Name}))
+	})
+}
+
+// IngressGatewayPorts maps the ports of the Service of the ingress gateway to those of its pods. It is empty without the Service.
+func (v *View) IngressGatewayPorts() map[uint16]uint16 {
+	name := Name{v.Settings().Namespace, names.IngressGateway}
+	v.deps.add(DepService, name)
+	ports := map[uint16]uint16{}
+	if service, ok := get[*Service](v.catalog, KindService, name); ok {
+		for _, port := range service.Ports {
+			ports[port.Number] = port.TargetPort
+		}
+	}
+	return ports
+}
+
+// IsGateway reports whether a pod belongs to the ingress gateway of the mesh.
+func (v *View) IsGateway(pod *Pod) bool { return v.isGatewayPod(pod, names.IngressGateway) }
+
+// isGatewayPod reports whether a pod belongs to a gateway of the mesh. Only the operator may create pods in its namespace.
+func (v *View) isGatewayPod(pod *Pod, gateway string) bool {
+	namespace := v.Settings().Namespace
+	return namespace != "" && pod.Name.Namespace == namespace && pod.ServiceAccount == gateway && pod.Labels[names.AppLabel] == gateway
+}
+
+// IsServed reports whether a pod gets configuration: it has a sidecar in the mesh, or belongs to a gateway.
+func (v *View) IsServed(pod *Pod) bool {
+	return pod.Injected && (v.InMesh(pod.Name.Namespace) || v.IsGateway(pod) || v.IsEgressGateway(pod))
+}
+
+// updateGatewayIndex indexes an entry of the Gateway API by its kind.
+func (c *Catalog) updateGatewayIndex(ref Ref, delta int, affected depSet) {
+	updateIndex(c.gateways, ref.Kind, ref.Name, delta)
+	affected.add(DepGateways, Name{})
+}

@@ -1,0 +1,63 @@
+package catalog
+
+import (
+	"slices"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// Retry configures how a client's sidecar retries requests to some Services (policy.openservicemesh.io). It requires
+// Settings.RetryPolicies.
+type Retry struct {
+	Name    Name
+	Created time.Time
+	// Source is the client, in the namespace of the Retry.
+	Source identity.ServiceAccount
+	// Destinations are Services, sorted.
+	Destinations []Name
+	Policy       RetryPolicy
+}
+
+// Ref implements Entry.
+func (r *Retry) Ref() Ref { return Ref{KindRetry, r.Name} }
+
+// RetryPolicy configures retries of failed requests.
+type RetryPolicy struct {
+	// On lists Envoy's retry conditions, joined by commas, for example "5xx,connect-failure".
+	On string
+	// Count is the maximum number of retries.
+	Count uint32
+	// PerTryTimeout bounds each attempt; 0 means no limit.
+	PerTryTimeout time.Duration
+	// BackoffBase is the backoff before the first retry; it grows up to ten times that. 0 is Envoy's default of 25 ms.
+	BackoffBase time.Duration
+}
+
+// RetriedServices returns the destinations of a client's Retries, sorted. The client may not be allowed to call all of
+// them.
+func (v *View) RetriedServices(source identity.ServiceAccount) []Name {
+	v.deps.add(DepRetriesFrom, Name(source))
+	var list []Name
+	for _, r := range visible(v, sorted[*Retry](v.catalog, KindRetry, v.catalog.retriesFrom[source])) {
+		list = append(list, r.Destinations...)
+	}
+	slices.SortFunc(list, Name.Compare)
+	return slices.Compact(list)
+}
+
+// Retry returns the Retry in force for requests of a client to a Service: the oldest, the first by name among those of
+// equal age; nil if there is none.
+func (v *View) Retry(source identity.ServiceAccount, destination Name) *Retry {
+	v.deps.add(DepRetriesFrom, Name(source))
+	return oldestOf(v, KindRetry, v.catalog.retriesFrom[source], func(r *Retry) bool { return r.hasDestination(destination) })
+}
+
+func (r *Retry) hasDestination(destination Name) bool {
+	for _, d := range r.Destinations {
+		if d == destination {
+			return true
+		}
+	}
+	return false
+}

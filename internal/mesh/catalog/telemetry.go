@@ -1,0 +1,101 @@
+package catalog
+
+import (
+	"slices"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// Telemetry configures the access log of the sidecars of some pods (policy.openservicemesh.io).
+type Telemetry struct {
+	Name    Name
+	Created time.Time
+	// Selector selects pods by their labels; empty selects all pods of the namespace. In the namespace of the mesh it selects pods of all
+	// namespaces.
+	Selector map[string]string
+	// Text is the format of a line. If it is empty, Fields are the keys and formats of a line of JSON; empty for the default.
+	Text   string
+	Fields map[string]string
+	// Filter is a CEL expression that selects what is logged; empty for everything.
+	Filter string
+	// Export names the ExtensionService that receives the log; empty for none. Attributes are added to each record.
+	Export     Name
+	Attributes map[string]string
+}
+
+// Ref implements Entry.
+func (t *Telemetry) Ref() Ref { return Ref{KindTelemetry, t.Name} }
+
+// IsMeshWide reports whether the policy concerns pods of all namespaces, because it is in the namespace of the mesh.
+func (t *Telemetry) IsMeshWide(meshNamespace string) bool { return t.Name.Namespace == meshNamespace }
+
+func (t *Telemetry) age() time.Time { return t.Created }
+
+// TelemetryOf returns the name of the Telemetry in force for a pod; empty if there is none. The most specific one applies: of the
+// namespace with a selector, of the namespace, of the mesh with a selector, of the mesh. Among equals it is the oldest.
+func (v *View) TelemetryOf(pod *Pod) Name {
+	for _, namespace := range slices.Compact([]string{pod.Name.Namespace, v.Settings().Namespace}) {
+		v.deps.add(DepTelemetriesIn, Name{Namespace: namespace})
+		if namespace == "" {
+			continue
+		}
+		for _, selective := range []bool{true, false} {
+			policy := oldestOf(v, KindTelemetry, v.catalog.telemetriesIn[namespace], func(t *Telemetry) bool {
+				return len(t.Selector) > 0 == selective && hasLabels(pod, t.Selector)
+			})
+			if policy != nil {
+				return policy.Name
+			}
+		}
+	}
+	return Name{}
+}
+
+// Telemetry returns a Telemetry, or nil.
+func (v *View) Telemetry(name Name) *Telemetry {
+	v.deps.add(DepTelemetry, name)
+	policy, ok := get[*Telemetry](v.catalog, KindTelemetry, name)
+	if !ok || v.isHidden(policy.Ref()) {
+		return nil
+	}
+	return policy
+}
+
+// hasLabels reports whether a pod has all labels of a selector.
+func hasLabels(pod *Pod, selector map[string]string) bool {
+	for key, value := range selector {
+		if have, ok := pod.Labels[key]; !ok || have != value {
+			return false
+		}
+	}
+	return true
+}
+
+// TelemetriesOf returns the Telemetries in force for the running pods of an identity, sorted. It records no dependency on the pods: only
+// explanations use it.
+func (v *View) TelemetriesOf(sa identity.ServiceAccount) []Name {
+	return v.namesOfPods(sa, func(pod *Pod) []Name { return []Name{v.TelemetryOf(pod)} })
+}
+
+// AuthorizationsTo returns the ExternalAuthorizations in force for the running pods of an identity, sorted. It records no dependency on the
+// pods: only explanations use it.
+func (v *View) AuthorizationsTo(sa identity.ServiceAccount) []Name {
+	return v.namesOfPods(sa, func(pod *Pod) []Name {
+		own, mesh := v.AuthorizationsOf(pod)
+		return []Name{own, mesh}
+	})
+}
+
+// namesOfPods collects names for the running pods of an identity, without empty ones.
+func (v *View) namesOfPods(sa identity.ServiceAccount, of func(*Pod) []Name) []Name {
+	var names []Name
+	for _, pod := range sorted[*Pod](v.catalog, KindPod, v.catalog.pods[sa.Namespace]) {
+		if pod.Identity() == sa && !pod.Finished {
+			names = append(names, of(pod)...)
+		}
+	}
+	names = slices.DeleteFunc(names, func(name Name) bool { return name == Name{} })
+	slices.SortFunc(names, Name.Compare)
+	return slices.Compact(names)
+}

@@ -1,0 +1,287 @@
+package catalog
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// View reads the catalog and records its dependencies. It is valid until the next Apply.
+type View struct {
+	catalog *Catalog
+	deps    depSet
+	// excluded are policies that the view does not contain.
+	excluded map[Ref]struct{}
+	// targetsFrom caches results of TargetsFrom, which is called once per Service that a client may call.
+	targetsFrom map[identity.ServiceAccount][]*TrafficTarget
+	// memo has the results of Memo.
+	memo map[any]any
+}
+
+// View returns a view without recorded dependencies.
+func (c *Catalog) View() *View { return &View{catalog: c, deps: depSet{}} }
+
+// Deps returns all recorded dependencies, in no particular order.
+func (v *View) Deps() []Dep { return slices.Collect(maps.Keys(v.deps)) }
+
+// Memo returns what compute returned for the first call with the key. Types of keys are not shared between packages. The dependencies that
+// compute records are those of the view for good, so later calls need none.
+func (v *View) Memo(key any, compute func() any) any {
+	value, known := v.memo[key]
+	if !known {
+		value = compute()
+		if v.memo == nil {
+			v.memo = map[any]any{}
+		}
+		v.memo[key] = value
+	}
+	return value
+}
+
+// Settings returns the mesh's settings. Without a MeshConfig they are zero: nothing is permitted.
+func (v *View) Settings() Settings {
+	v.deps.add(DepSettings, Name{})
+	if s, ok := get[*Settings](v.catalog, KindSettings, Name{}); ok {
+		return *s
+	}
+	return Settings{}
+}
+
+// Pod returns a pod, or nil.
+func (v *View) Pod(name Name) *Pod {
+	v.deps.add(DepPod, name)
+	pod, _ := get[*Pod](v.catalog, KindPod, name)
+	return pod
+}
+
+// InMesh reports whether a namespace is part of the mesh. It records no dependency: callers also read a pod or Service
+// of the namespace, which a change of the namespace affects.
+func (v *View) InMesh(namespace string) bool {
+	ns, ok := get[*Namespace](v.catalog, KindNamespace, Name{Namespace: namespace})
+	return ok && ns.Monitored
+}
+
+// ServiceAccountUID returns the UID of an existing service account, or an empty string.
+func (v *View) ServiceAccountUID(sa identity.ServiceAccount) string {
+	v.deps.account(DepAccount, sa)
+	if account, ok := get[*ServiceAccount](v.catalog, KindServiceAccount, Name(sa)); ok {
+		return account.UID
+	}
+	return ""
+}
+
+// IsAddressOfAnother reports whether an address belongs to other running pods only. It is false as long as the pod's own addresses are
+// not known. It records no dependency: only the authentication of new streams uses it.
+func (v *View) IsAddressOfAnother(pod *Pod, address netip.Addr) bool {
+	return len(pod.IPs) > 0 && !slices.Contains(pod.IPs, address) && len(v.catalog.podsAt[address]) > 0
+}
+
+// Service returns a Service, or nil when it does not exist or its namespace is not in the mesh.
+func (v *View) Service(name Name) *Service {
+	v.deps.add(DepService, name)
+	service, ok := get[*Service](v.catalog, KindService, name)
+	if !ok || !v.InMesh(name.Namespace) {
+		return nil
+	}
+	return service
+}
+
+// Services returns the names of all Services of the mesh, sorted.
+func (v *View) Services() []Name {
+	v.deps.add(DepServices, Name{})
+	var names []Name
+	for namespace, services := range v.catalog.services {
+		if v.InMesh(namespace) {
+			names = slices.AppendSeq(names, maps.Keys(services))
+		}
+	}
+	slices.SortFunc(names, Name.Compare)
+	return names
+}
+
+// ServicesIn returns the names of the Services of a namespace of the mesh, sorted.
+func (v *View) ServicesIn(namespace string) []Name {
+	v.deps.add(DepNamespaceServices, Name{Namespace: namespace})
+	if !v.InMesh(namespace) {
+		return nil
+	}
+	return slices.SortedFunc(maps.Keys(v.catalog.services[namespace]), Name.Compare)
+}
+
+// ServicesOfPod returns the Services of the mesh that select the pod, sorted.
+func (v *View) ServicesOfPod(pod *Pod) []Name {
+	v.deps.add(DepNamespaceServices, Name{Namespace: pod.Name.Namespace})
+	if !v.InMesh(pod.Name.Namespace) {
+		return nil
+	}
+	var names []Name
+	for name := range v.catalog.services[pod.Name.Namespace] {
+		if service, ok := get[*Service](v.catalog, KindService, name); ok && service.selects(pod) {
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, Name.Compare)
+	return names
+}
+
+// ServiceIdentities returns the identities of the pods behind a Service, sorted.
+func (v *View) ServiceIdentities(service Name) []identity.ServiceAccount {
+	v.deps.add(DepServiceIdentities, service)
+	return slices.SortedFunc(maps.Keys(v.catalog.identities[service]), identity.ServiceAccount.Compare)
+}
+
+// Sharing returns the Services of the mesh that select pods of a Service, sorted, without the Service itself.
+func (v *View) Sharing(service Name) []Name {
+	v.deps.add(DepSharing, service)
+	return v.catalog.sharing.with(service)
+}
+
+// ServicesOf returns the Services of the mesh whose pods have the identity, sorted.
+func (v *View) ServicesOf(sa identity.ServiceAccount) []Name {
+	v.deps.add(DepServicesOf, Name(sa))
+	if !v.InMesh(sa.Namespace) {
+		return nil
+	}
+	return slices.SortedFunc(maps.Keys(v.catalog.servicesOf[sa]), Name.Compare)
+}
+
+// TargetsTo returns the TrafficTargets whose destination is the service account, sorted by name.
+func (v *View) TargetsTo(sa identity.ServiceAccount) []*TrafficTarget {
+	v.deps.add(DepTargetsTo, Name(sa))
+	return visible(v, sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsTo[sa]))
+}
+
+// TargetsFrom returns the TrafficTargets with the service account among their sources, sorted by name. The caller must
+// not change the list.
+func (v *View) TargetsFrom(sa identity.ServiceAccount) []*TrafficTarget {
+	v.deps.add(DepTargetsFrom, Name(sa))
+	list, ok := v.targetsFrom[sa]
+	if !ok {
+		list = visible(v, sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsFrom[sa]))
+		if v.targetsFrom == nil {
+			v.targetsFrom = map[identity.ServiceAccount][]*TrafficTarget{}
+		}
+		v.targetsFrom[sa] = list
+	}
+	return list
+}
+
+// HTTPRouteGroup returns an HTTPRouteGroup, or nil.
+func (v *View) HTTPRouteGroup(name Name) *HTTPRouteGroup {
+	v.deps.add(DepHTTPRouteGroup, name)
+	group, ok := get[*HTTPRouteGroup](v.catalog, KindHTTPRouteGroup, name)
+	if !ok || v.isHidden(group.Ref()) {
+		return nil
+	}
+	return group
+}
+
+// TCPRoute returns a TCPRoute, or nil.
+func (v *View) TCPRoute(name Name) *TCPRoute {
+	v.deps.add(DepTCPRoute, name)
+	route, ok := get[*TCPRoute](v.catalog, KindTCPRoute, name)
+	if !ok || v.isHidden(route.Ref()) {
+		return nil
+	}
+	return route
+}
+
+// Permissive reports whether every identity of the mesh may call the Services and pods of a namespace: by the
+// namespace's override, or else by the mesh-wide setting.
+func (v *View) Permissive(namespace string) bool {
+	v.deps.add(DepPermissive, Name{Namespace: namespace})
+	ns, ok := get[*Namespace](v.catalog, KindNamespace, Name{Namespace: namespace})
+	if ok && ns.Permissive != nil {
+		return *ns.Permissive
+	}
+	return v.Settings().Permissive
+}
+
+// PermissiveOverrides returns the namespaces that override permissive mode, sorted. Permissive returns their setting.
+func (v *View) PermissiveOverrides() []string {
+	v.deps.add(DepPermissiveOverrides, Name{})
+	return slices.Sorted(maps.Keys(v.catalog.permissiveOverrides))
+}
+
+// Split returns the TrafficSplit in force for requests to a root Service that no split with matches selects. It is the oldest without
+// matches, the first by name among those of equal age; nil if there is none.
+func (v *View) Split(root Name) *TrafficSplit {
+	v.deps.add(DepSplit, root)
+	everything := func(s *TrafficSplit) bool { return len(s.Matches) == 0 }
+	return oldestOf(v, KindTrafficSplit, v.catalog.splitsOf[root], everything)
+}
+
+// MatchingSplits returns the TrafficSplits that select some requests to a root Service: the oldest first, then by
+// name. The first split whose HTTPRouteGroups match a request applies to it.
+func (v *View) MatchingSplits(root Name) []*TrafficSplit {
+	v.deps.add(DepSplit, root)
+	splits := visible(v, sorted[*TrafficSplit](v.catalog, KindTrafficSplit, v.catalog.splitsOf[root]))
+	splits = slices.DeleteFunc(splits, func(s *TrafficSplit) bool { return len(s.Matches) == 0 })
+	slices.SortStableFunc(splits, func(a, b *TrafficSplit) int { return a.Created.Compare(b.Created) })
+	return splits
+}
+
+// RootsOf returns the root Services of the TrafficSplits that have the Service among their backends, sorted.
+func (v *View) RootsOf(backend Name) []Name {
+	v.deps.add(DepSplitsWith, backend)
+	var roots []Name
+	for _, split := range visible(v, sorted[*TrafficSplit](v.catalog, KindTrafficSplit, v.catalog.splitsWith[backend])) {
+		roots = append(roots, split.Root)
+	}
+	slices.SortFunc(roots, Name.Compare)
+	return slices.Compact(roots)
+}
+
+// Backend is one address behind a port of a Service and the identity that it must prove.
+type Backend struct {
+	Address  netip.AddrPort
+	Identity identity.ServiceAccount
+	Workload Workload
+	Ready    bool
+}
+
+// Backends returns the addresses behind a port of a Service: ready ones, and terminating ones that still serve. An
+// address counts only if it belongs to an existing pod that the Service selects and that has a sidecar, possibly one
+// of Open Service Mesh. No other endpoint can prove an identity that clients expect.
+func (v *View) Backends(service *Service, port Port) []Backend {
+	v.deps.add(DepEndpoints, service.Name)
+	var backends []Backend
+	for _, slice := range sorted[*EndpointSlice](v.catalog, KindEndpointSlice, v.catalog.slicesOf[service.Name]) {
+		number, ok := slice.Ports[port.Name]
+		if !ok {
+			number = v.TargetPort(service, port)
+		}
+		for _, endpoint := range slice.Endpoints {
+			if backend, ok := v.backend(service, endpoint, number); ok {
+				backends = append(backends, backend)
+			}
+		}
+	}
+	// Two slices can disagree about an endpoint while it moves from one to the other.
+	slices.SortFunc(backends, func(a, b Backend) int { return cmp.Or(a.Address.Compare(b.Address), readyFirst(a, b)) })
+	return slices.CompactFunc(backends, func(a, b Backend) bool { return a.Address == b.Address })
+}
+
+func readyFirst(a, b Backend) int {
+	switch {
+	case a.Ready == b.Ready:
+		return 0
+	case a.Ready:
+		return -1
+	}
+	return 1
+}
+
+func (v *View) backend(service *Service, endpoint Endpoint, port uint16) (Backend, bool) {
+	pod, ok := get[*Pod](v.catalog, KindPod, endpoint.Pod)
+	if !ok || port == 0 || !pod.Injected && !pod.OSMSidecar || !service.selects(pod) || !slices.Contains(pod.IPs, endpoint.Address) {
+		return Backend{}, false
+	}
+	if !endpoint.Ready && !endpoint.Terminating {
+		return Backend{}, false
+	}
+	return Backend{Address: netip.AddrPortFrom(endpoint.Address, port), Identity: pod.Identity(), Workload: pod.Workload, Ready: endpoint.Ready}, true
+}

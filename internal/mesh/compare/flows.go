@@ -1,0 +1,193 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// Access is the access of a flow.
+type Access string
+
+// Access levels of a flow.
+const (
+	// Denied means that all requests are denied.
+	Denied Access = "denied"
+	// Partly means that the result depends on the selected server.
+	Partly Access = "partly allowed"
+	// Allowed means that all requests are allowed.
+	Allowed Access = "allowed"
+)
+
+// AnySource is the source of flows that do not depend on policies.
+const AnySource = "*"
+
+// OutsideSource begins the sources of flows from outside the mesh.
+const OutsideSource = "outside the mesh"
+
+// Flow is traffic from a source to a port of a Service whose access changes.
+type Flow struct {
+	// From is a service account, "<namespace>/<name>", AnySource, or a client outside the mesh, which begins with OutsideSource.
+	From string `json:"from"`
+	// To is "<namespace>/<service>:<port>", a description of several ports, a destination outside the mesh, or a URL of the ingress gateway.
+	To string `json:"to"`
+	// Request describes the requests by their match. It is "connections" for a TCP port.
+	Request string `json:"request"`
+	// Example is an evaluated request.
+	Example string `json:"example,omitempty"`
+	Before  Access `json:"before"`
+	After   Access `json:"after"`
+	// By lists the policies and rules that allow the flow, after or before the edit.
+	By []string `json:"by,omitempty"`
+	// Seen describes the denial after the edit.
+	Seen string `json:"seen,omitempty"`
+	// Unused is true if no pod of the mesh uses the service account From.
+	Unused bool `json:"unused,omitempty"`
+}
+
+// Denies returns true if the edit reduces the access.
+func (f Flow) Denies() bool { return rank(f.After) < rank(f.Before) }
+
+func rank(a Access) int { return slices.Index([]Access{Denied, Partly, Allowed}, a) }
+
+// flows compares flows before and after an edit.
+type flows struct {
+	before, after flowSide
+	// running are the identities of pods in either mesh.
+	running    map[identity.ServiceAccount]bool
+	list       []Flow
+	uncompared map[string]bool
+}
+
+// flowSide is the mesh before or after the edit.
+type flowSide struct {
+	view  *catalog.View
+	ports map[portID]*servicePort
+}
+
+func newFlows(before, after Mesh) *flows {
+	f := &flows{before: newFlowSide(before), after: newFlowSide(after), running: map[identity.ServiceAccount]bool{}, uncompared: map[string]bool{}}
+	for _, l := range []Mesh{before, after} {
+		view := l.Catalog.View()
+		for _, entry := range l.Entries {
+			if pod, ok := entry.(*catalog.Pod); ok && pod.Injected && !pod.Finished && view.InMesh(pod.Name.Namespace) {
+				f.running[pod.Identity()] = true
+			}
+		}
+	}
+	return f
+}
+
+func newFlowSide(l Mesh) flowSide {
+	view := l.Catalog.View()
+	b := &portBuilder{view: view, rules: map[ruleKey]authz.Rules{}}
+	return flowSide{view: view, ports: b.buildAll()}
+}
+
+// compare returns the flows whose access changes.
+func (f *flows) compare() []Flow {
+	f.compareEgressSetting()
+	f.compareEgressPolicies()
+	ids := map[portID]bool{}
+	for id := range f.before.ports {
+		ids[id] = true
+	}
+	for id := range f.after.ports {
+		ids[id] = true
+	}
+	opened := map[string][]portID{}
+	for _, id := range slices.SortedFunc(maps.Keys(ids), portID.compare) {
+		before, after := f.before.ports[id], f.after.ports[id]
+		f.compareIngress(id)
+		if before.equal(after) {
+			continue
+		}
+		if before != nil && after != nil && before.isPermissive() != after.isPermissive() {
+			opened[id.service.Namespace] = append(opened[id.service.Namespace], id)
+			continue
+		}
+		f.comparePort(id, before, after)
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(opened)) {
+		f.addPermissiveChange(namespace, opened[namespace])
+	}
+	f.compareGateways()
+	return f.list
+}
+
+// unavailable returns descriptions of flows that were not compared.
+func (f *flows) unavailable() []string { return slices.Sorted(maps.Keys(f.uncompared)) }
+
+// addPermissiveChange adds a flow for a namespace whose permissive mode changes.
+func (f *flows) addPermissiveChange(namespace string, ids []portID) {
+	permissive := f.after.view.Permissive(namespace)
+	to := fmt.Sprintf("%d ports of Services in namespace %s", len(ids), namespace)
+	if len(ids) == 1 {
+		to = ids[0].String()
+	}
+	flow := Flow{From: AnySource, To: to, Request: "everything that no policy grants", Before: Denied, After: Allowed, By: []string{"permissive mode"}}
+	if !permissive {
+		flow.Before, flow.After = Allowed, Denied
+	}
+	f.list = append(f.list, flow)
+}
+
+// comparePort compares one port for all relevant sources.
+func (f *flows) comparePort(id portID, before, after *servicePort) {
+	if before.isPermissive() || after.isPermissive() {
+		f.compareSource(id, before, after, identity.ServiceAccount{})
+		return
+	}
+	sources := append(before.sources(), after.sources()...)
+	slices.SortFunc(sources, identity.ServiceAccount.Compare)
+	for _, source := range slices.Compact(sources) {
+		f.compareSource(id, before, after, source)
+	}
+}
+
+// compareSource compares one port for one source. The empty source stands for all identities.
+func (f *flows) compareSource(id portID, before, after *servicePort, source identity.ServiceAccount) {
+	sameKind := before != nil && after != nil && before.http == after.http
+	if sameKind && reflect.DeepEqual(before.viewOf(source), after.viewOf(source)) && reflect.DeepEqual(before.routeMatches, after.routeMatches) {
+		return
+	}
+	c := portComparison{flows: f, id: id, before: before, after: after, source: source}
+	if before != nil && before.http || after != nil && after.http {
+		c.requests(sameKind)
+	} else {
+		c.connections()
+	}
+}
+
+// add adds a flow.
+func (f *flows) add(source identity.ServiceAccount, flow Flow) {
+	flow.From = AnySource
+	if source != (identity.ServiceAccount{}) {
+		flow.From = source.Namespace + "/" + source.Name
+		flow.Unused = !f.running[source]
+	}
+	f.list = append(f.list, flow)
+}
+
+// recordUncompared records that something was not compared.
+func (f *flows) recordUncompared(format string, args ...any) {
+	f.uncompared[fmt.Sprintf(format, args...)] = true
+}
+
+// describe formats a match with the given methods.
+func describe(m catalog.HTTPMatch, methods string) string {
+	parts := []string{methods, m.PathRegex}
+	if m.PathRegex == "" {
+		parts[1] = "any path"
+	}
+	for _, h := range m.Headers {
+		parts = append(parts, fmt.Sprintf("-H '%s: %s'", h.Name, h.Regex))
+	}
+	return strings.Join(parts, " ")
+}

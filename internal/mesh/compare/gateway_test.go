@@ -1,0 +1,68 @@
+package plan
+
+import (
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// TestAuditPlanOfGateway edits the certificates and the routes of a Gateway. The plan contains the pod of the ingress gateway.
+func TestAuditPlanOfGateway(t *testing.T) {
+	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	pod := &catalog.Pod{
+		Name: catalog.Name{Namespace: "osm-system", Name: "gateway-1"}, UID: "g", ServiceAccount: names.IngressGateway, Injected: true,
+		Labels: map[string]string{names.AppLabel: names.IngressGateway},
+	}
+	gateway := func(certificates ...catalog.Name) *catalog.Gateway {
+		return &catalog.Gateway{Name: in("web"), Class: "osm", Listeners: []catalog.GatewayListener{
+			{Name: "a", Port: 443, Protocol: "HTTPS", From: "Same", Terminate: true, Certificates: certificates},
+		}}
+	}
+	certificate := func(name, chain string) *catalog.GatewayCertificate {
+		return &catalog.GatewayCertificate{Name: in(name), ChainPEM: []byte(chain), KeyPEM: []byte("key")}
+	}
+	route := &catalog.HTTPRoute{Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
+		Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Filters: catalog.RouteFilters{Redirect: &catalog.RouteRedirect{Status: 302}},
+	}}}
+	for name, test := range map[string]struct {
+		edit []catalog.Change
+		want map[string]int
+	}{
+		"another certificate":  {[]catalog.Change{catalog.Set(gateway(in("one"), in("two")))}, map[string]int{"SDS": 1}},
+		"a renewed one":        {[]catalog.Change{catalog.Set(certificate("one", "renewed"))}, map[string]int{"SDS": 1}},
+		"a route":              {[]catalog.Change{catalog.Set(route)}, map[string]int{"RDS": 1}},
+		"a Gateway of another": {[]catalog.Change{catalog.Set(&catalog.Gateway{Name: in("other"), Class: "foreign"})}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}
+			for _, entry := range []catalog.Entry{
+				&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.GatewayClass{Name: "osm"}, pod,
+				&catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []catalog.Port{{Number: 443, TargetPort: 10443}}},
+				gateway(in("one")), certificate("one", "chain"), certificate("two", "chain"),
+			} {
+				apply(before, []catalog.Change{catalog.Set(entry)})
+			}
+			after := before.clone()
+			touched := apply(after, test.edit)
+			found, err := Compare(Subject{TrustDomain: "cluster.local", Workloads: map[catalog.Name]string{pod.Name: "Deployment osm-system/gateway"}}, before, after, touched)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.want == nil {
+				if len(found.Proxies) > 0 {
+					t.Errorf("the plan has %+v", found.Proxies)
+				}
+				return
+			}
+			if len(found.Proxies) != 1 || found.Proxies[0].State != Changed {
+				t.Fatalf("the plan has %+v, want the ingress gateway", found.Proxies)
+			}
+			for kind, count := range test.want {
+				if r := found.Proxies[0].Resources; r.Added[kind]+r.Changed[kind] != count {
+					t.Errorf("resources %+v, want %d of %s", r, count, kind)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,184 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// portComparison compares what a source may send to a port, before and after the edit.
+type portComparison struct {
+	flows         *flows
+	id            portID
+	before, after *servicePort
+	source        identity.ServiceAccount
+}
+
+// sample is an example request.
+type sample struct {
+	method, path string
+	headers      []authz.Header
+}
+
+func (s sample) String() string {
+	text := s.method + " " + s.path
+	for _, h := range s.headers {
+		text += fmt.Sprintf(" -H '%s: %s'", h.Name, h.Value)
+	}
+	return text
+}
+
+// reply is the verdict for a sample on one side.
+type reply struct {
+	access   Access
+	policies []string
+	// seen describes the denial.
+	seen string
+}
+
+// ask evaluates a sample on one side.
+func (c portComparison) ask(side flowSide, p *servicePort, s sample) reply {
+	if p == nil {
+		return reply{access: Denied, seen: "port not found"}
+	}
+	if !p.accepts(c.source) {
+		return reply{access: Denied, seen: "the connection fails"}
+	}
+	host := fmt.Sprintf("%s.%s:%d", c.id.service.Name, c.id.service.Namespace, c.id.port)
+	r := authz.Request{Source: c.source, Service: c.id.service, Port: c.id.port}
+	if p.http {
+		r.Method, r.Path, r.Headers = s.method, s.path, append([]authz.Header{{Name: ":authority", Value: host}}, s.headers...)
+		if i := slices.IndexFunc(s.headers, func(h authz.Header) bool { return h.Name == ":authority" }); i >= 0 {
+			r.Headers = s.headers
+		}
+	}
+	var all authz.Verdict
+	if p.pods == nil {
+		all = authz.Decide(side.view, r)
+	}
+	for _, pod := range p.pods {
+		r.Pod = pod
+		all.Answers = append(all.Answers, authz.Decide(side.view, r).Answers...)
+	}
+	return replyOf(all)
+}
+
+func replyOf(v authz.Verdict) reply {
+	r := reply{access: Denied}
+	switch {
+	case len(v.Answers) == 0:
+		r.seen = string(authz.Unavailable)
+	case v.Always(authz.Allowed):
+		r.access = Allowed
+	case v.May(authz.Allowed):
+		r.access = Partly
+	}
+	var seen []string
+	for _, a := range v.Answers {
+		r.policies = append(r.policies, a.Policies...)
+		if a.Outcome != authz.Allowed {
+			seen = append(seen, strings.TrimSpace(string(a.Outcome)+" "+at(a)))
+		}
+	}
+	slices.Sort(seen)
+	if len(seen) > 0 {
+		r.seen = strings.Join(slices.Compact(seen), ", ")
+	}
+	slices.Sort(r.policies)
+	r.policies = slices.Compact(r.policies)
+	return r
+}
+
+func at(a authz.Answer) string {
+	if a.Service == (catalog.Name{}) {
+		return ""
+	}
+	return "at " + a.Service.String()
+}
+
+// connections compares a TCP port.
+func (c portComparison) connections() {
+	before, after := c.ask(c.flows.before, c.before, sample{}), c.ask(c.flows.after, c.after, sample{})
+	if before.access != after.access {
+		c.flows.add(c.source, c.flow(before, after, "connections", "", nil))
+	}
+}
+
+// flow returns a flow whose access changes.
+func (c portComparison) flow(before, after reply, request, example string, match *catalog.HTTPMatch) Flow {
+	flow := Flow{To: c.id.String(), Request: request, Example: example, Before: before.access, After: after.access}
+	side, policies := c.flows.after, after.policies
+	if flow.Denies() {
+		side, policies, flow.Seen = c.flows.before, before.policies, after.seen
+	}
+	for _, policy := range policies {
+		flow.By = append(flow.By, c.rule(side.view, policy, match))
+	}
+	return flow
+}
+
+// rule describes a policy and its rule that grants the match.
+func (c portComparison) rule(v *catalog.View, policy string, match *catalog.HTTPMatch) string {
+	text := "TrafficTarget " + policy
+	if match == nil {
+		return text
+	}
+	for _, target := range v.TargetsFrom(c.source) {
+		if target.Name.String() != policy {
+			continue
+		}
+		for _, rule := range target.Rules {
+			group := v.HTTPRouteGroup(catalog.Name{Namespace: target.Name.Namespace, Name: rule.Name})
+			if rule.Kind != catalog.KindHTTPRouteGroup || group == nil {
+				continue
+			}
+			for _, m := range group.Matches {
+				if matchKey(m) == matchKey(*match) && (len(rule.Matches) == 0 || slices.Contains(rule.Matches, m.Name)) {
+					return text + " (HTTPRouteGroup " + rule.Name + ", match " + m.Name + ")"
+				}
+			}
+		}
+	}
+	return text
+}
+
+// matchKey is equal for matches with the same expressions.
+func matchKey(m catalog.HTTPMatch) string {
+	return fmt.Sprintf("%q %q %q", m.PathRegex, m.Methods, m.Headers)
+}
+
+// requests compares an HTTP port by examples for each relevant match.
+func (c portComparison) requests(sameKind bool) {
+	matches := c.matches()
+	if !sameKind {
+		matches = append(matches, catalog.HTTPMatch{})
+	}
+	requestComparison{
+		flows: c.flows, to: c.id.String(),
+		ask: func(s sample) (before, after reply) {
+			return c.ask(c.flows.before, c.before, s), c.ask(c.flows.after, c.after, s)
+		},
+		add: func(before, after reply, request, example string, m catalog.HTTPMatch) {
+			c.flows.add(c.source, c.flow(before, after, request, example, &m))
+		},
+	}.compare(matches)
+}
+
+// matches returns the matches that decide about the source's requests on either side, without duplicates.
+func (c portComparison) matches() []catalog.HTTPMatch {
+	var all []catalog.HTTPMatch
+	for _, d := range []*servicePort{c.before, c.after} {
+		if d == nil {
+			continue
+		}
+		all = append(all, d.routeMatches...)
+		for _, p := range d.destinations {
+			all = append(all, p.granted(c.source)...)
+		}
+	}
+	return withoutDuplicates(all)
+}

@@ -1,0 +1,198 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// portID is a port of a Service.
+type portID struct {
+	service catalog.Name
+	port    uint16
+}
+
+func (id portID) compare(other portID) int {
+	if c := id.service.Compare(other.service); c != 0 {
+		return c
+	}
+	return int(id.port) - int(other.port)
+}
+
+func (id portID) String() string { return fmt.Sprintf("%s:%d", id.service, id.port) }
+
+// servicePort describes the destinations of a port of a Service.
+type servicePort struct {
+	http         bool
+	destinations []destination
+	// routeMatches are the matches of the TrafficSplits of the port.
+	routeMatches []catalog.HTTPMatch
+	// pods has one pod address per identity of a headless Service. It is nil for other Services.
+	pods []netip.Addr
+}
+
+// destination is an identity that receives requests to a port.
+type destination struct {
+	service  catalog.Name
+	identity identity.ServiceAccount
+	// split is the index of the route rule. weighted is false if the backend has weight 0.
+	split    int
+	weighted bool
+	// ready is true if the identity has a ready pod.
+	ready bool
+	rules authz.Rules
+}
+
+// portBuilder builds the servicePorts of a mesh.
+type portBuilder struct {
+	view  *catalog.View
+	rules map[ruleKey]authz.Rules
+}
+
+type ruleKey struct {
+	identity identity.ServiceAccount
+	port     uint16
+	protocol catalog.Protocol
+}
+
+func (b *portBuilder) buildAll() map[portID]*servicePort {
+	all := map[portID]*servicePort{}
+	for _, name := range b.view.Services() {
+		service := b.view.Service(name)
+		for _, port := range service.Ports {
+			all[portID{name, port.Number}] = b.build(service, port)
+		}
+	}
+	return all
+}
+
+func (b *portBuilder) build(service *catalog.Service, port catalog.Port) *servicePort {
+	result := &servicePort{http: port.Protocol.IsHTTP()}
+	for i, rule := range authz.RouteRules(b.view, service, port) {
+		for _, match := range rule.Matches {
+			plain := match.HTTPMatch
+			plain.Name = ""
+			result.routeMatches = append(result.routeMatches, plain)
+		}
+		for _, backend := range rule.Backends {
+			result.destinations = append(result.destinations, b.destinations(i, backend)...)
+		}
+	}
+	if service.Headless() {
+		result.pods = b.podPerIdentity(service, port)
+	}
+	return result
+}
+
+// destinations returns the identities behind a weighted backend.
+func (b *portBuilder) destinations(split int, backend authz.WeightedBackend) []destination {
+	protocol := authz.EffectiveProtocol(b.view, backend.Service, backend.Port)
+	backends := b.view.Backends(backend.Service, backend.Port)
+	var list []destination
+	for _, sa := range b.view.ServiceIdentities(backend.Service.Name) {
+		list = append(list, destination{
+			service: backend.Service.Name, identity: sa, split: split, weighted: backend.Weight > 0,
+			ready: slices.ContainsFunc(backends, func(endpoint catalog.Backend) bool { return endpoint.Identity == sa }),
+			rules: b.inboundRules(ruleKey{sa, backend.TargetPort, protocol}),
+		})
+	}
+	return list
+}
+
+func (b *portBuilder) inboundRules(k ruleKey) authz.Rules {
+	rules, known := b.rules[k]
+	if !known {
+		rules = authz.InboundRules(b.view, k.identity, k.port, k.protocol)
+		b.rules[k] = rules
+	}
+	return rules
+}
+
+// podPerIdentity returns one address of each identity behind a headless Service.
+func (b *portBuilder) podPerIdentity(service *catalog.Service, port catalog.Port) []netip.Addr {
+	pods := []netip.Addr{}
+	seen := map[identity.ServiceAccount]bool{}
+	for _, endpoint := range b.view.Backends(service, port) {
+		if !seen[endpoint.Identity] {
+			seen[endpoint.Identity] = true
+			pods = append(pods, endpoint.Address.Addr())
+		}
+	}
+	return pods
+}
+
+// equal returns true if both ports behave the same.
+func (p *servicePort) equal(other *servicePort) bool {
+	return p != nil && other != nil && reflect.DeepEqual(p, other)
+}
+
+// isPermissive returns true if the port accepts all sources.
+func (p *servicePort) isPermissive() bool {
+	return p != nil && slices.ContainsFunc(p.destinations, func(d destination) bool { return d.rules.Permissive })
+}
+
+// sources returns the identities that policies allow to connect, sorted.
+func (p *servicePort) sources() []identity.ServiceAccount {
+	if p == nil {
+		return nil
+	}
+	var all []identity.ServiceAccount
+	for _, d := range p.destinations {
+		for _, rule := range d.rules.Network {
+			all = append(all, rule.Sources...)
+		}
+	}
+	slices.SortFunc(all, identity.ServiceAccount.Compare)
+	return slices.Compact(all)
+}
+
+// accepts returns true if the source may connect to a destination of the port.
+func (p *servicePort) accepts(source identity.ServiceAccount) bool {
+	return p != nil && slices.ContainsFunc(p.destinations, func(d destination) bool { return d.accepts(source) })
+}
+
+// accepts returns true if the source may connect to the destination.
+func (d destination) accepts(source identity.ServiceAccount) bool {
+	return d.rules.Permissive || slices.ContainsFunc(d.rules.Network, func(r authz.NetworkRule) bool { return slices.Contains(r.Sources, source) })
+}
+
+// granted returns the matches of the requests that a source may send to the destination.
+func (d destination) granted(source identity.ServiceAccount) []catalog.HTTPMatch {
+	var list []catalog.HTTPMatch
+	for _, route := range d.rules.Routes {
+		if route.AnySource || slices.Contains(route.Sources, source) {
+			list = append(list, route.Match)
+		}
+	}
+	return list
+}
+
+// sourceView is a destination from the perspective of one source.
+type sourceView struct {
+	Service                  catalog.Name
+	Identity                 identity.ServiceAccount
+	Split                    int
+	Weighted, Ready, Accepts bool
+	Granted                  []catalog.HTTPMatch
+}
+
+// viewOf returns everything that determines the verdicts on requests of a source.
+func (p *servicePort) viewOf(source identity.ServiceAccount) []sourceView {
+	if p == nil {
+		return nil
+	}
+	list := []sourceView{}
+	for _, d := range p.destinations {
+		s := sourceView{Service: d.service, Identity: d.identity, Split: d.split, Weighted: d.weighted, Ready: d.ready, Accepts: d.accepts(source)}
+		if s.Accepts {
+			s.Granted = d.granted(source)
+		}
+		list = append(list, s)
+	}
+	return list
+}

@@ -1,0 +1,146 @@
+package bootstrap
+
+import (
+	"time"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	commondnsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/common/dns/v3"
+	dnsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/dns/v3"
+	credentialinjectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/credential_injector/v3"
+	upstreamcodecv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/upstream_codec/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	genericv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/injected_credentials/generic/v3"
+	caresv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/network/dns_resolver/cares/v3"
+	upstreamhttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+const (
+	connectTimeout = 2 * time.Second
+	// A lost connection to the control plane is detected after at most the sum of these two. The server must allow
+	// pings at this interval.
+	keepaliveInterval = 30 * time.Second
+	keepaliveTimeout  = 10 * time.Second
+	dnsRefresh        = 5 * time.Second
+	dnsFailureRefresh = time.Second
+	// Reconnects back off with full jitter between these two, so that sidecars reconnect to a restarted control plane
+	// within seconds but not all at once.
+	retryBase = 500 * time.Millisecond
+	retryMax  = 10 * time.Second
+)
+
+// dynamicResources gets clusters and listeners from the aggregated stream. The first response has no timeout: a
+// sidecar without configuration would report itself ready and reject all traffic.
+func dynamicResources() *bootstrapv3.Bootstrap_DynamicResources {
+	source := &corev3.ConfigSource{
+		ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
+		ResourceApiVersion:    corev3.ApiVersion_V3,
+		InitialFetchTimeout:   durationpb.New(0),
+	}
+	return &bootstrapv3.Bootstrap_DynamicResources{
+		AdsConfig: adsSource(),
+		CdsConfig: source,
+		LdsConfig: proto.CloneOf(source),
+	}
+}
+
+// adsSource sends the node in the first request of a stream only. The node lists all extensions of Envoy and takes 60
+// KB; an ACK without it takes 100 bytes.
+func adsSource() *corev3.ApiConfigSource {
+	source := controlPlaneSource(corev3.ApiConfigSource_DELTA_GRPC)
+	source.SetNodeOnFirstMessageOnly = true
+	return source
+}
+
+// controlPlaneSource is a gRPC service of the control plane.
+func controlPlaneSource(api corev3.ApiConfigSource_ApiType) *corev3.ApiConfigSource {
+	return &corev3.ApiConfigSource{
+		ApiType:             api,
+		TransportApiVersion: corev3.ApiVersion_V3,
+		GrpcServices: []*corev3.GrpcService{{
+			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{
+				ClusterName: names.Controller,
+				RetryPolicy: &corev3.RetryPolicy{RetryBackOff: &corev3.BackoffStrategy{
+					BaseInterval: durationpb.New(retryBase), MaxInterval: durationpb.New(retryMax),
+				}},
+			}},
+		}},
+	}
+}
+
+// xdsCluster is the control plane. Its address comes from DNS, the connection uses TLS, and requests carry the pod's
+// token.
+func xdsCluster(c Config) *clusterv3.Cluster {
+	return &clusterv3.Cluster{
+		Name: names.Controller,
+		ClusterDiscoveryType: &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
+			Name: "envoy.clusters.dns", TypedConfig: message.Any(xdsDNS()),
+		}},
+		ConnectTimeout:  durationpb.New(connectTimeout),
+		LoadAssignment:  endpoints(names.Controller, c.XDSHost, c.XDSPort),
+		TransportSocket: xdsTLS(c),
+		TypedExtensionProtocolOptions: map[string]*anypb.Any{
+			message.HTTPProtocolOptions: message.Any(xdsHTTP(c)),
+		},
+		UpstreamConnectionOptions: &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{
+			KeepaliveTime: wrapperspb.UInt32(uint32(keepaliveInterval.Seconds())),
+		}},
+	}
+}
+
+// xdsDNS resolves the control plane's address periodically, and more often after a failure. Connections outlive a
+// changed address.
+func xdsDNS() *dnsv3.DnsCluster {
+	return &dnsv3.DnsCluster{
+		AllAddressesInSingleEndpoint: true,
+		DnsLookupFamily:              commondnsv3.DnsLookupFamily_ALL,
+		DnsRefreshRate:               durationpb.New(dnsRefresh),
+		DnsFailureRefreshRate: &dnsv3.DnsCluster_RefreshRate{
+			BaseInterval: durationpb.New(dnsFailureRefresh), MaxInterval: durationpb.New(dnsRefresh),
+		},
+		TypedDnsResolverConfig: message.Extension("envoy.network.dns_resolver.cares", &caresv3.CaresDnsResolverConfig{
+			// The name is fully qualified. Each search domain of the pod would add a query to every lookup.
+			DnsResolverOptions: &corev3.DnsResolverOptions{NoDefaultSearchDomain: true},
+		}),
+	}
+}
+
+// xdsHTTP adds the token to every request to the control plane, without a scheme. Envoy reads the token again when the
+// kubelet replaces it.
+func xdsHTTP(c Config) *upstreamhttpv3.HttpProtocolOptions {
+	credential := &genericv3.Generic{
+		Header:     "authorization",
+		Credential: secretConfig(tokenSecretName, c.configFile(TokenSecretFile), c.Dirs.Token),
+	}
+	injector := &credentialinjectorv3.CredentialInjector{
+		Overwrite:  true,
+		Credential: message.Extension("envoy.http.injected_credentials.generic", credential),
+	}
+	options := http2(&corev3.Http2ProtocolOptions{ConnectionKeepalive: &corev3.KeepaliveSettings{
+		Interval: durationpb.New(keepaliveInterval), Timeout: durationpb.New(keepaliveTimeout),
+	}})
+	options.HttpFilters = []*hcmv3.HttpFilter{
+		message.HTTPFilter("credential", injector),
+		message.HTTPFilter("codec", &upstreamcodecv3.UpstreamCodec{}),
+	}
+	return options
+}
+
+// http2 makes a cluster use HTTP/2.
+func http2(options *corev3.Http2ProtocolOptions) *upstreamhttpv3.HttpProtocolOptions {
+	return &upstreamhttpv3.HttpProtocolOptions{
+		UpstreamProtocolOptions: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig_{
+			ExplicitHttpConfig: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig{
+				ProtocolConfig: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: options},
+			},
+		},
+	}
+}

@@ -1,0 +1,152 @@
+package envoy
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// connectTimeout bounds connecting and the TLS handshake together. A client waits this long for the address of a
+// deleted pod before it tries another endpoint.
+const connectTimeout = 2 * time.Second
+
+// ownClusters are the clusters that do not belong to a destination: the application, any address, and the metrics of the sidecar.
+func ownClusters(s *scope.Scope, inbound []inboundPort) []*clusterv3.Cluster {
+	var out []*clusterv3.Cluster
+	for _, in := range inbound {
+		out = append(out, localCluster(in))
+	}
+	out = append(out, egressClusters(s)...)
+	out = append(out, egressGatewayClusters(s)...)
+	out = append(out, extAuthzClusters(s)...)
+	out = append(out, extensionClusters(s)...)
+	out = append(out, rateLimitClusters(s, inbound)...)
+	out = append(out, tracingClusters(s)...)
+	if s.Egress {
+		out = append(out, passthroughOriginalDst())
+	}
+	if s.Key.Class.Metrics {
+		out = append(out, adminCluster())
+	}
+	return out
+}
+
+// destinationClusters are the clusters of the destinations. They are equal for all clients with the same destinations.
+func destinationClusters(s *scope.Scope) []*clusterv3.Cluster {
+	var out []*clusterv3.Cluster
+	for _, c := range s.Clusters {
+		out = append(out, meshCluster(s, c))
+	}
+	for _, o := range s.Outbound {
+		if needsPodsCluster(o) {
+			out = append(out, podsCluster(s, o))
+		}
+	}
+	return out
+}
+
+func clusterResources(list []*clusterv3.Cluster) []Resource {
+	return newResources(ClusterType, (*clusterv3.Cluster).GetName, list)
+}
+
+// meshCluster is one port of a Service as a destination. EDS delivers its endpoints under the cluster's name.
+func meshCluster(s *scope.Scope, c scope.Cluster) *clusterv3.Cluster {
+	out := newCluster(c.Name(), clusterv3.Cluster_EDS)
+	out.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads}
+	out.Metadata = serviceMetadata(c.Service)
+	out.TransportSocket = clientTLS(s, c.Service, c.Identities)
+	out.TypedExtensionProtocolOptions = upstreamHTTP(c.Protocol, c.Upstream)
+	applyConnectionSettings(out, c.Upstream)
+	if c.Upstream != nil {
+		out.OutlierDetection = outlierDetection(c.Upstream.OutlierDetection)
+		out.HealthChecks = healthChecks(c)
+		// Without this, Envoy keeps calling removed endpoints for as long as their checks succeed.
+		out.IgnoreHealthOnHostRemoval = len(out.HealthChecks) > 0
+	}
+	return out
+}
+
+// podsCluster connects to the address that the client chose, always on the pod's port. It has no health checks: no
+// other pod can take the request.
+func podsCluster(s *scope.Scope, o scope.Outbound) *clusterv3.Cluster {
+	out := newOriginalDstCluster(podsClusterName(o.Service, o.PodPort))
+	out.LbConfig = &clusterv3.Cluster_OriginalDstLbConfig_{OriginalDstLbConfig: &clusterv3.Cluster_OriginalDstLbConfig{
+		UpstreamPortOverride: wrapperspb.UInt32(uint32(o.PodPort)),
+	}}
+	out.Metadata = serviceMetadata(o.Service)
+	out.TransportSocket = clientTLS(s, o.Service, serversOf(s, o.Service))
+	out.TypedExtensionProtocolOptions = upstreamHTTP(o.Protocol, o.Upstream)
+	applyConnectionSettings(out, o.Upstream)
+	return out
+}
+
+// serversOf are the identities behind all ports of a Service.
+func serversOf(s *scope.Scope, service catalog.Name) []identity.ServiceAccount {
+	var servers []identity.ServiceAccount
+	first, _ := slices.BinarySearchFunc(s.Clusters, service, func(c scope.Cluster, name catalog.Name) int { return c.Service.Compare(name) })
+	for _, c := range s.Clusters[first:] {
+		if c.Service != service {
+			break
+		}
+		servers = append(servers, c.Identities...)
+	}
+	return servers
+}
+
+// localCluster is the application in the sidecar's own pod.
+func localCluster(in inboundPort) *clusterv3.Cluster {
+	out := loopbackCluster(localClusterName(in.Service, in.TargetPort), in.TargetPort)
+	out.Metadata = serviceMetadata(in.Service)
+	out.TypedExtensionProtocolOptions = upstreamHTTP(in.Protocol, nil)
+	return out
+}
+
+// passthroughOriginalDst forwards connections to unknown destinations unchanged.
+func passthroughOriginalDst() *clusterv3.Cluster { return newOriginalDstCluster(PassthroughCluster) }
+
+// adminCluster is Envoy's admin interface, for the metrics listener.
+func adminCluster() *clusterv3.Cluster { return loopbackCluster(metricsCluster, names.AdminPort) }
+
+func loopbackCluster(name string, port uint16) *clusterv3.Cluster {
+	out := newCluster(name, clusterv3.Cluster_STATIC)
+	out.LoadAssignment = loadAssignment(name, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port))
+	return out
+}
+
+// serverCluster has one server outside the mesh, by its DNS name or IP address.
+func serverCluster(name, address string, port uint16, class scope.Class) *clusterv3.Cluster {
+	out := newCluster(name, clusterv3.Cluster_STATIC)
+	if _, err := netip.ParseAddr(address); err != nil {
+		out.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: dnsDiscovery(class)}
+	}
+	out.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: name, Endpoints: []*endpointv3.LocalityLbEndpoints{{
+		LbEndpoints: []*endpointv3.LbEndpoint{message.Endpoint(message.SocketAddress(address, port))},
+	}}}
+	return out
+}
+
+func newOriginalDstCluster(name string) *clusterv3.Cluster {
+	out := newCluster(name, clusterv3.Cluster_ORIGINAL_DST)
+	out.LbPolicy = clusterv3.Cluster_CLUSTER_PROVIDED
+	return out
+}
+
+func newCluster(name string, kind clusterv3.Cluster_DiscoveryType) *clusterv3.Cluster {
+	return &clusterv3.Cluster{
+		Name:                 name,
+		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: kind},
+		ConnectTimeout:       durationpb.New(connectTimeout),
+		CircuitBreakers:      noLimits,
+	}
+}

@@ -1,0 +1,163 @@
+package envoy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	httpinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/http_inspector/v3"
+	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// egressListeners are the listeners for ports outside the mesh, one for each port. They bind no port: the outbound listener hands them
+// the connections to every address that no Service of the mesh has. Connections that no policy allows are closed, or passed through if
+// the mesh allows egress.
+func egressListeners(s *scope.Scope) []*listenerv3.Listener {
+	if s.Passthrough {
+		return nil
+	}
+	var out []*listenerv3.Listener
+	for _, port := range s.EgressPorts {
+		listener := newListener(fmt.Sprintf("egress_%d", port.Number), anyAddress(port.Number, s.Key.Class), corev3.TrafficDirection_OUTBOUND)
+		listener.BindToPort = wrapperspb.Bool(false)
+		listener.ListenerFilters = egressInspectors(port)
+		listener.ContinueOnListenerFiltersTimeout = len(listener.ListenerFilters) > 0
+		listener.AccessLog = loggersOf(s).outboundListener
+		listener.FilterChains = egressChains(s, port)
+		switch {
+		case s.Egress:
+			listener.DefaultFilterChain = passthroughFilterChain(s)
+		case len(listener.FilterChains) == 0:
+			listener.FilterChains = []*listenerv3.FilterChain{{Name: closedChain}}
+		}
+		out = append(out, listener)
+	}
+	return out
+}
+
+// anyAddress has a port of every address of the pod's address families.
+func anyAddress(port uint16, class scope.Class) []netip.AddrPort {
+	addresses := []netip.AddrPort{netip.AddrPortFrom(netip.IPv4Unspecified(), port)}
+	if class.IPv6 {
+		addresses = append(addresses, netip.AddrPortFrom(netip.IPv6Unspecified(), port))
+	}
+	return addresses
+}
+
+// egressInspectors read the first bytes of a client where a policy depends on them. Elsewhere a server that sends the first bytes is not
+// delayed.
+func egressInspectors(port authz.EgressPort) []*listenerv3.ListenerFilter {
+	var filters []*listenerv3.ListenerFilter
+	if port.HasTLS() {
+		filters = append(filters, listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{}))
+	}
+	if port.HasHTTP() {
+		filters = append(filters, listenerFilter(httpInspectorFilter, &httpinspectorv3.HttpInspector{}))
+	}
+	return filters
+}
+
+// egressChains are the filter chains of a port. Envoy selects the longest prefix of the destination first and does not backtrack. So
+// each prefix has all chains that apply within it.
+func egressChains(s *scope.Scope, port authz.EgressPort) []*listenerv3.FilterChain {
+	cell := egressCell{scope: s, number: port.Number, setting: port.Setting, http: port.HasHTTP()}
+	cell.hosts = slices.DeleteFunc(slices.Clone(port.Hosts), func(h authz.EgressHost) bool { return !h.TLS })
+	var out []*listenerv3.FilterChain
+	for _, r := range port.Ranges {
+		// Sorted prefixes follow those around them, so the others before them end here.
+		for len(cell.ranges) > 0 && !cell.ranges[len(cell.ranges)-1].Prefix.Contains(r.Prefix.Addr()) {
+			cell.ranges = cell.ranges[:len(cell.ranges)-1]
+		}
+		cell.prefix, cell.ranges = r.Prefix, append(cell.ranges, r)
+		out = append(out, cell.chains()...)
+	}
+	cell.prefix, cell.ranges = netip.Prefix{}, nil
+	return append(out, cell.chains()...)
+}
+
+// egressCell is a part of the destinations on a port: a prefix without the longer ones, or the addresses outside all prefixes.
+type egressCell struct {
+	scope  *scope.Scope
+	number uint16
+	// setting is that of connections to ranges.
+	setting string
+	// http is true if the port has hosts for HTTP, and hosts are those for TLS.
+	http   bool
+	hosts  []authz.EgressHost
+	prefix netip.Prefix
+	// ranges are those of the prefix and around it, the shortest prefix first.
+	ranges []authz.EgressRange
+}
+
+func (c egressCell) chains() []*listenerv3.FilterChain {
+	var out []*listenerv3.FilterChain
+	byName := map[string]bool{}
+	var anyTLS bool
+	var names []string
+	for _, r := range c.ranges {
+		if r.Any {
+			return []*listenerv3.FilterChain{c.chain("tcp", "", &listenerv3.FilterChainMatch{}, c.toOriginalDestination())}
+		}
+		anyTLS, names = anyTLS || r.AnyTLS, append(names, r.ServerNames...)
+	}
+	for _, host := range c.hosts {
+		byName[host.Host] = true
+		cluster := hostClusterName(host.TLSGateway, catalog.ProtocolHTTPS, host.Host, c.number)
+		out = append(out, c.tlsChain(host.Host, tcpEgress(c.scope, c.number, cluster, c.scope.EgressUpstreams[host.Setting])))
+	}
+	for _, name := range names {
+		if !byName[name] {
+			byName[name] = true
+			out = append(out, c.tlsChain(name, c.toOriginalDestination()))
+		}
+	}
+	if anyTLS {
+		out = append(out, c.tlsChain("", c.toOriginalDestination()))
+	}
+	if c.http {
+		// A TLS client may offer the same protocols.
+		match := &listenerv3.FilterChainMatch{TransportProtocol: "raw_buffer", ApplicationProtocols: []string{"http/1.0", "http/1.1", "h2c"}}
+		out = append(out, c.chain("http", "", match, outboundHTTP(c.scope, egressRouteName(c.number))))
+	}
+	return out
+}
+
+// tlsChain forwards TLS connections that request a server name; empty for any.
+func (c egressCell) tlsChain(name string, filter *listenerv3.Filter) *listenerv3.FilterChain {
+	match := &listenerv3.FilterChainMatch{TransportProtocol: "tls"}
+	if name != "" {
+		match.ServerNames = []string{name}
+	}
+	return c.chain("https", name, match, filter)
+}
+
+func (c egressCell) chain(protocol, host string, match *listenerv3.FilterChainMatch, filter *listenerv3.Filter) *listenerv3.FilterChain {
+	name := fmt.Sprintf("egress-%s.%d", protocol, c.number)
+	if c.prefix.IsValid() {
+		match.PrefixRanges = []*corev3.CidrRange{cidrRange(c.prefix)}
+		name += "|" + c.prefix.String()
+	}
+	if host != "" {
+		name += "|" + host
+	}
+	return &listenerv3.FilterChain{Name: name, FilterChainMatch: match, Filters: []*listenerv3.Filter{filter}}
+}
+
+func (c egressCell) toOriginalDestination() *listenerv3.Filter {
+	return tcpEgress(c.scope, c.number, originalPortName(c.number), c.scope.EgressUpstreams[c.setting])
+}
+
+func tcpEgress(s *scope.Scope, port uint16, cluster string, upstream *scope.Upstream) *listenerv3.Filter {
+	return tcpSplit(loggersOf(s).outboundConnections, fmt.Sprintf("egress-tcp-proxy.%d", port), []weightedCluster{{cluster: cluster, weight: 1}}, tcpIdleTimeout(upstream))
+}
+
+func cidrRange(prefix netip.Prefix) *corev3.CidrRange {
+	return &corev3.CidrRange{AddressPrefix: prefix.Addr().String(), PrefixLen: wrapperspb.UInt32(uint32(prefix.Bits()))} //nolint:gosec // 0 to 128
+}

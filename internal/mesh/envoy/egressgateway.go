@@ -1,0 +1,108 @@
+package envoy
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// egressGatewayListeners are the listeners of the egress gateway: one, which has a filter chain for each destination. The server name that a
+// sidecar requests selects the chain, and the handshake admits the clients of its policy only.
+func egressGatewayListeners(s *scope.Scope) []*listenerv3.Listener {
+	if s.EgressGateway == nil || len(s.EgressGateway.Destinations) == 0 {
+		return nil
+	}
+	out := newBoundListener("egress-gateway", names.EgressGatewayPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
+	out.ListenerFilters = []*listenerv3.ListenerFilter{listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{})}
+	out.AccessLog = loggersOf(s).inboundListener
+	for i := range s.EgressGateway.Destinations {
+		d := &s.EgressGateway.Destinations[i]
+		out.FilterChains = append(out.FilterChains, &listenerv3.FilterChain{
+			Name: gatewayClusterName(d.GatewayDestination),
+			FilterChainMatch: &listenerv3.FilterChainMatch{
+				ServerNames: []string{gatewayServerName(d.GatewayDestination)}, TransportProtocol: "tls", ApplicationProtocols: []string{meshALPN},
+			},
+			TransportSocket:               serverTLS(s, egressTrustName(s, d)),
+			TransportSocketConnectTimeout: handshakeTimeout,
+			Filters:                       []*listenerv3.Filter{egressGatewayProxy(s, d)},
+		})
+	}
+	return []*listenerv3.Listener{out}
+}
+
+// egressGatewayProxy forwards connections or requests of verified clients.
+func egressGatewayProxy(s *scope.Scope, d *scope.EgressDestination) *listenerv3.Filter {
+	cluster := gatewayClusterName(d.GatewayDestination)
+	if d.Protocol == catalog.ProtocolHTTPS {
+		return tcpToApplication(loggersOf(s).inboundConnections, cluster, cluster, tcpIdleTimeout(d.Upstream), tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE)
+	}
+	hcm := connectionManager(s, egressGatewayRouteName(d))
+	hcm.AccessLog = loggersOf(s).inboundRequests
+	hcm.HttpFilters = []*hcmv3.HttpFilter{requestRBACFilter, router}
+	return message.NetworkFilter(hcmFilter, hcm)
+}
+
+// egressGatewayRouteConfigs are the route configurations of the egress gateway, one for each destination. The Host header must be that of the
+// destination, and never selects it. RBAC rejects requests on open connections of a client that lost its permission.
+func egressGatewayRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
+	if s.EgressGateway == nil {
+		return nil
+	}
+	var out []*routev3.RouteConfiguration
+	for i := range s.EgressGateway.Destinations {
+		d := &s.EgressGateway.Destinations[i]
+		if d.Protocol != catalog.ProtocolHTTP {
+			continue
+		}
+		host := outsideHost(d.Host, d.Port, d.Restricted, d.Matches, egressGatewayRoute(d))
+		host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC([]authz.Route{{Sources: d.Sources}}, s.AcceptedClientDomains())}
+		out = append(out, &routev3.RouteConfiguration{
+			Name: egressGatewayRouteName(d), VirtualHosts: []*routev3.VirtualHost{host}, ValidateClusters: wrapperspb.Bool(false),
+		})
+	}
+	return out
+}
+
+// egressGatewayRoute forwards a request. Encrypted, it names the host without the port that the client used.
+func egressGatewayRoute(d *scope.EgressDestination) *routev3.Route {
+	if d.TLS != nil && d.Credential == "" {
+		return &routev3.Route{Action: directResponse(503, "the Secret of the Egress cannot be used: see its status\n")}
+	}
+	action := forward([]weightedCluster{{cluster: gatewayClusterName(d.GatewayDestination), weight: 1}}, requestTimeout(d.Upstream), retryPolicy(nil))
+	if d.TLS != nil {
+		action.Route.HostRewriteSpecifier = &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: tlsAuthority(d)}
+	}
+	return &routev3.Route{Action: action}
+}
+
+// egressGatewayTrust are the validation contexts of the destinations of the egress gateway: each admits the clients of its policy.
+func egressGatewayTrust(s *scope.Scope, rootPEM []byte) []*tlsv3.Secret {
+	if s.EgressGateway == nil {
+		return nil
+	}
+	var out []*tlsv3.Secret
+	for i := range s.EgressGateway.Destinations {
+		d := &s.EgressGateway.Destinations[i]
+		out = append(out, trustSecret(egressTrustName(s, d), rootPEM, allowedPrincipals(d.Sources, s.AcceptedClientDomains())))
+	}
+	return out
+}
+
+func egressTrustName(s *scope.Scope, d *scope.EgressDestination) string {
+	return InboundTrustName(s.Key.Identity) + "|" + d.ID()
+}
+
+// egressGatewayRouteName begins like those of the ingress gateway: a gateway waits for the requests of these before it stops.
+func egressGatewayRouteName(d *scope.EgressDestination) string { return "rds-gateway.egress." + d.ID() }

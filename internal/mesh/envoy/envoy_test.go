@@ -1,0 +1,74 @@
+package envoy_test
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
+)
+
+// TestEnvoyAcceptsGoldens validates every golden output, with endpoints and secrets, with the real Envoy.
+func TestEnvoyAcceptsGoldens(t *testing.T) {
+	sets := map[string][]envoy.Resource{}
+	ca := pki.New(t)
+	for name, s := range scopes(t) {
+		sets[name] = complete(t, ca, s)
+	}
+	envoytest.Validate(t, sets)
+}
+
+// complete returns all resources of a sidecar with this scope.
+func complete(t *testing.T, ca *pki.Authority, s *scope.Scope) []envoy.Resource {
+	t.Helper()
+	chain, key := ca.Issue(t, s.Key.Identity, s.TrustDomain)
+	issueGatewayCertificates(s, chain, key)
+	issueEgressCredentials(s, ca.RootPEM, chain, key)
+	return slices.Concat(
+		envoy.Build(s),
+		envoy.TrustSecrets(s, ca.RootPEM),
+		[]envoy.Resource{envoy.ServiceCertSecret(envoy.ServiceCertName, chain, key)},
+		endpoints(s),
+		envoy.GatewaySecrets(s),
+	)
+}
+
+// issueGatewayCertificates sets the certificates that listeners of an ingress gateway name.
+func issueGatewayCertificates(s *scope.Scope, chain, key []byte) {
+	if s.Gateway == nil {
+		return
+	}
+	s.Gateway.Certificates = nil
+	for _, l := range s.Gateway.Listeners {
+		for _, name := range l.Certificates {
+			s.Gateway.Certificates = append(s.Gateway.Certificates, scope.GatewayCertificate{Name: name, ChainPEM: chain, KeyPEM: key})
+		}
+	}
+}
+
+// issueEgressCredentials sets the credentials that destinations of an egress gateway name.
+func issueEgressCredentials(s *scope.Scope, authorities, chain, key []byte) {
+	if s.EgressGateway == nil {
+		return
+	}
+	s.EgressGateway.Credentials = nil
+	for _, d := range s.EgressGateway.Destinations {
+		if d.Credential != "" {
+			s.EgressGateway.Credentials = append(s.EgressGateway.Credentials, scope.EgressCredential{Name: d.Credential, AuthoritiesPEM: authorities, ChainPEM: chain, KeyPEM: key})
+		}
+	}
+}
+
+func endpoints(s *scope.Scope) []envoy.Resource {
+	var out []envoy.Resource
+	for _, c := range s.Clusters {
+		out = append(out, envoy.Endpoints(c.Name(), scope.Endpoints{
+			Key:       c.Endpoints,
+			Addresses: []netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), c.TargetPort)},
+		}))
+	}
+	return out
+}

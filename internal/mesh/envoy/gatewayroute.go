@@ -1,0 +1,142 @@
+package envoy
+
+import (
+	"fmt"
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// noGatewayBackend is a cluster that does not exist: the share of a backend that cannot be used is answered with 500.
+const noGatewayBackend = "gateway-no-backend"
+
+// gatewayRouteConfigs are the route configurations of the ingress gateway.
+func gatewayRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
+	if s.Gateway == nil {
+		return nil
+	}
+	var out []*routev3.RouteConfiguration
+	byName := map[string]*routev3.RouteConfiguration{}
+	for i := range s.Gateway.Listeners {
+		l := &s.Gateway.Listeners[i]
+		name := gatewayRouteName(l)
+		config := byName[name]
+		if config == nil {
+			config = &routev3.RouteConfiguration{Name: name, ValidateClusters: wrapperspb.Bool(false), IgnorePortInHostMatching: true}
+			byName[name] = config
+			out = append(out, config)
+		}
+		for _, host := range l.Hosts {
+			config.VirtualHosts = append(config.VirtualHosts, gatewayVirtualHost(l, host))
+		}
+	}
+	return out
+}
+
+func gatewayVirtualHost(l *scope.GatewayListener, h scope.GatewayHost) *routev3.VirtualHost {
+	host := &routev3.VirtualHost{Name: fmt.Sprintf("%s|%s", l.Name, h.Domain), Domains: []string{h.Domain}, Routes: ambiguousRequestRoutes()}
+	for i := range h.Routes {
+		host.Routes = append(host.Routes, gatewayRoute(l, &h.Routes[i]))
+	}
+	return host
+}
+
+func gatewayRoute(l *scope.GatewayListener, r *scope.GatewayRoute) *routev3.Route {
+	out := &routev3.Route{
+		Match:                   gatewayMatch(r.Match),
+		RequestHeadersToAdd:     headerOptions(r.Filters.Request),
+		RequestHeadersToRemove:  r.Filters.Request.Remove,
+		ResponseHeadersToAdd:    headerOptions(r.Filters.Response),
+		ResponseHeadersToRemove: r.Filters.Response.Remove,
+	}
+	to, usable := gatewayClusters(r.Backends)
+	switch {
+	case r.Unsupported:
+		out.Action = directResponse(500, "the HTTPRoute uses something that the gateway does not support: see its status\n")
+	case r.Filters.Redirect != nil:
+		out.Action = &routev3.Route_Redirect{Redirect: gatewayRedirect(l, r)}
+	case r.Denied:
+		out.Action = directResponse(403, "no policy allows the ingress gateway to call this service\n")
+	case !usable:
+		out.Action = directResponse(500, "the HTTPRoute has no usable backend: see its status\n")
+	default:
+		action := forward(to, r.Timeout, retryPolicy(nil))
+		action.Route.ClusterNotFoundResponseCode = routev3.RouteAction_INTERNAL_SERVER_ERROR
+		rewriteRequest(action.Route, r)
+		out.Action = action
+	}
+	return out
+}
+
+// gatewayClusters are the clusters of a route, and whether any of them exists.
+func gatewayClusters(backends []scope.Backend) (to []weightedCluster, usable bool) {
+	to = weightedClusters(scope.Outbound{}, backends)
+	for i := range to {
+		usable = usable || to[i].cluster != ""
+		if to[i].cluster == "" {
+			to[i].cluster = noGatewayBackend
+		}
+	}
+	return to, usable
+}
+
+func gatewayMatch(m catalog.RouteMatch) *routev3.RouteMatch {
+	out := anyRequest()
+	switch prefix := strings.TrimRight(m.Path, "/"); {
+	case m.PathType == "Exact":
+		out.PathSpecifier = &routev3.RouteMatch_Path{Path: m.Path}
+	case m.PathType == "RegularExpression":
+		out.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: regexMatcher(m.Path)}
+	case prefix != "":
+		out.PathSpecifier = &routev3.RouteMatch_PathSeparatedPrefix{PathSeparatedPrefix: prefix}
+	default:
+		out.PathSpecifier = &routev3.RouteMatch_Prefix{Prefix: "/"}
+	}
+	if m.Method != "" {
+		out.Headers = append(out.Headers, methodMatcher([]string{m.Method}))
+	}
+	for _, h := range m.Headers {
+		value := message.Exact(h.Value)
+		if h.Regex {
+			value = regexValue(h.Value)
+		}
+		name := strings.ToLower(h.Name)
+		if name == "host" {
+			name = ":authority"
+		}
+		out.Headers = append(out.Headers, headerMatcher(name, value))
+	}
+	for _, q := range m.Query {
+		value := message.Exact(q.Value)
+		if q.Regex {
+			value = regexValue(q.Value)
+		}
+		out.QueryParameters = append(out.QueryParameters, &routev3.QueryParameterMatcher{
+			Name: q.Name, QueryParameterMatchSpecifier: &routev3.QueryParameterMatcher_StringMatch{StringMatch: value},
+		})
+	}
+	return out
+}
+
+// headerOptions sets and adds headers. Values are literal, so Envoy's format operators are escaped.
+func headerOptions(edits catalog.HeaderEdits) []*corev3.HeaderValueOption {
+	var out []*corev3.HeaderValueOption
+	add := func(list []catalog.HeaderValue, action corev3.HeaderValueOption_HeaderAppendAction) {
+		for _, h := range list {
+			out = append(out, &corev3.HeaderValueOption{
+				Header:         &corev3.HeaderValue{Key: h.Name, Value: strings.ReplaceAll(h.Value, "%", "%%")},
+				AppendAction:   action,
+				KeepEmptyValue: true,
+			})
+		}
+	}
+	add(edits.Set, corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD)
+	add(edits.Add, corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD)
+	return out
+}

@@ -1,0 +1,45 @@
+package envoy
+
+import (
+	"testing"
+	"time"
+
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// decode decodes the configuration of a filter.
+func decode[M proto.Message](t *testing.T, filter *listenerv3.Filter, into M) M {
+	t.Helper()
+	if err := filter.GetTypedConfig().UnmarshalTo(into); err != nil {
+		t.Fatal(err)
+	}
+	return into
+}
+
+// TestAuditP5QuietStreamsLive checks both directions: without a value Envoy ends a request after five quiet minutes.
+func TestAuditP5QuietStreamsLive(t *testing.T) {
+	for name, filter := range map[string]*listenerv3.Filter{"inbound": inboundHTTP(&scope.Scope{}, "r", nil), "outbound": outboundHTTP(&scope.Scope{}, "r")} {
+		idle := decode(t, filter, &hcmv3.HttpConnectionManager{}).GetStreamIdleTimeout()
+		if idle == nil || idle.AsDuration() != 0 {
+			t.Errorf("%s: the stream idle timeout is %v, want 0s", name, idle)
+		}
+	}
+}
+
+// TestAuditP6IdleTimeoutOfTheServer checks that the server's proxy has the configured idle timeout.
+func TestAuditP6IdleTimeoutOfTheServer(t *testing.T) {
+	for idle, want := range map[time.Duration]string{0: "<nil>", 24 * time.Hour: "24h0m0s"} {
+		got := "<nil>"
+		if d := decode(t, tcpToApplication(standardLoggers.inboundConnections, "p", "c", idle, connectMode(inboundPort{})), &tcpv3.TcpProxy{}).GetIdleTimeout(); d != nil {
+			got = d.AsDuration().String()
+		}
+		if got != want {
+			t.Errorf("the idle timeout for %s is %s, want %s", idle, got, want)
+		}
+	}
+}

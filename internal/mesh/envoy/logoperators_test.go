@@ -1,0 +1,26 @@
+package envoy_test
+
+import (
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
+)
+
+// TestGoldenLogOperators checks that both supported versions of Envoy accept every command operator that a Telemetry may have.
+func TestGoldenLogOperators(t *testing.T) {
+	text := ""
+	for _, operator := range ingest.LogOperators() {
+		text += operator + " "
+	}
+	s := &scope.Scope{
+		TrustDomain: "cluster.local", Egress: true,
+		AccessLog: &scope.AccessLog{Text: text, Export: &scope.LogExport{
+			Service: catalog.ExtensionService{Name: catalog.Name{Namespace: "shop", Name: "otel"}, Address: "192.0.2.1", Port: 4317},
+		}},
+	}
+	envoytest.Validate(t, map[string][]envoy.Resource{"every operator": envoy.Build(s)})
+}

@@ -1,0 +1,147 @@
+package envoy
+
+import (
+	"net/netip"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// outboundListenerOf accepts the connections that were redirected on their way out of the pod and hands each to the
+// listener of its destination. Connections to other destinations are closed, or passed through when egress is enabled.
+func outboundListenerOf(s *scope.Scope) *listenerv3.Listener {
+	out := newBoundListener(outboundListener, names.OutboundPort, s.Key.Class, corev3.TrafficDirection_OUTBOUND)
+	out.UseOriginalDst = wrapperspb.Bool(true)
+	out.ListenerFilters = []*listenerv3.ListenerFilter{originalDestination, rejectSidecarPorts()}
+	out.AccessLog = loggersOf(s).outboundListener
+	if s.Egress {
+		out.DefaultFilterChain = passthroughFilterChain(s)
+		return out
+	}
+	out.FilterChains = []*listenerv3.FilterChain{{Name: closedChain}}
+	return out
+}
+
+// passthroughFilterChain forwards connections unchanged.
+func passthroughFilterChain(s *scope.Scope) *listenerv3.FilterChain {
+	return &listenerv3.FilterChain{Name: passthroughChain, Filters: []*listenerv3.Filter{tcpToCluster(loggersOf(s).outboundConnections, PassthroughCluster, PassthroughCluster)}}
+}
+
+// rejectSidecarPorts closes plaintext connections to the ports that the sidecar itself listens on, whatever their
+// address. Envoy would hand them to its own listener, which binds every address: an application that scrapes another
+// pod would get its own pod's metrics.
+//
+// A TLS handshake passes the filter and fails at that listener. On other ports the filter is disabled, because it
+// waits for the client's first bytes, which may never arrive.
+func rejectSidecarPorts() *listenerv3.ListenerFilter {
+	filter := listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{CloseConnectionOnClientHelloParsingErrors: true})
+	own := []*listenerv3.ListenerFilterChainMatchPredicate{
+		portRange(names.InboundPort, names.InboundPort),
+		portRange(names.PrometheusPort, names.PrometheusPort),
+		portRange(names.LivenessPort, names.LastProbePort),
+	}
+	filter.FilterDisabled = &listenerv3.ListenerFilterChainMatchPredicate{
+		Rule: &listenerv3.ListenerFilterChainMatchPredicate_NotMatch{NotMatch: &listenerv3.ListenerFilterChainMatchPredicate{
+			Rule: &listenerv3.ListenerFilterChainMatchPredicate_OrMatch{
+				OrMatch: &listenerv3.ListenerFilterChainMatchPredicate_MatchSet{Rules: own},
+			},
+		}},
+	}
+	return filter
+}
+
+// portRange matches destination ports from first to last, both included.
+func portRange(first, last int32) *listenerv3.ListenerFilterChainMatchPredicate {
+	return &listenerv3.ListenerFilterChainMatchPredicate{
+		Rule: &listenerv3.ListenerFilterChainMatchPredicate_DestinationPortRange{
+			DestinationPortRange: &typev3.Int32Range{Start: first, End: last + 1},
+		},
+	}
+}
+
+// destinationListeners are the listeners to which the outbound listener hands connections. They bind no port and are
+// the same for every client, so a new Service costs each sidecar one small, shared listener.
+func destinationListeners(s *scope.Scope, reachable []destination) []*listenerv3.Listener {
+	var out []*listenerv3.Listener
+	for _, d := range reachable {
+		for _, addresses := range d.listeners {
+			name := outboundListenerName(d.Outbound)
+			if d.Headless() {
+				name = headlessListenerName(addresses[0])
+			}
+			out = append(out, newUnboundListener(s, name, addresses, d.Outbound))
+		}
+	}
+	return out
+}
+
+// destination is a port that the client can reach: at least one address belongs to an address family of the pod and to
+// no earlier destination.
+type destination struct {
+	scope.Outbound
+	// listeners holds the addresses of each listener.
+	listeners [][]netip.AddrPort
+}
+
+func destinations(s *scope.Scope) []destination {
+	if s.Passthrough {
+		return nil
+	}
+	taken := map[netip.AddrPort]bool{}
+	var out []destination
+	for _, o := range s.Outbound {
+		d := destination{Outbound: o}
+		for _, addresses := range listenerAddresses(o) {
+			if addresses = claimAddresses(addresses, s.Key.Class, taken); len(addresses) > 0 {
+				d.listeners = append(d.listeners, addresses)
+			}
+		}
+		if len(d.listeners) > 0 {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// listenerAddresses groups the addresses of a port by listener. Each pod address of a headless Service has its own
+// listener. A change of one pod then leaves connections to the others alone, and an address can move between two
+// Services with the same pods.
+func listenerAddresses(o scope.Outbound) [][]netip.AddrPort {
+	var virtual []netip.AddrPort
+	var single [][]netip.AddrPort
+	for _, a := range o.Addresses {
+		service, pod := netip.AddrPortFrom(a, o.Port), netip.AddrPortFrom(a, o.PodPort)
+		virtual = append(virtual, service)
+		single = append(single, []netip.AddrPort{service}, []netip.AddrPort{pod})
+	}
+	if o.Headless() {
+		return single
+	}
+	return [][]netip.AddrPort{virtual}
+}
+
+func newUnboundListener(s *scope.Scope, name string, addresses []netip.AddrPort, o scope.Outbound) *listenerv3.Listener {
+	out := newListener(name, addresses, corev3.TrafficDirection_OUTBOUND)
+	out.BindToPort = wrapperspb.Bool(false)
+	out.FilterChains = []*listenerv3.FilterChain{outboundChain(s, o)}
+	return out
+}
+
+// outboundChain has no listener filters, so a server that sends the first bytes is not delayed.
+func outboundChain(s *scope.Scope, o scope.Outbound) *listenerv3.FilterChain {
+	chain := &listenerv3.FilterChain{Name: outboundChainName(o)}
+	to := weightedClusters(o, o.Backends)
+	switch {
+	case o.Protocol.IsHTTP():
+		chain.Filters = []*listenerv3.Filter{outboundHTTP(s, outboundRouteName(o))}
+	case len(to) > 0:
+		chain.Filters = []*listenerv3.Filter{tcpSplit(loggersOf(s).outboundConnections, "outbound-mesh-tcp-proxy_"+chain.Name, to, tcpIdleTimeout(o.Upstream))}
+	}
+	return chain
+}

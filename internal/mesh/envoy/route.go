@@ -1,0 +1,191 @@
+package envoy
+
+import (
+	"fmt"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+func routeResources(list []*routev3.RouteConfiguration) []Resource {
+	return newResources(RouteType, (*routev3.RouteConfiguration).GetName, list)
+}
+
+// inboundRouteConfigs are the route configurations of the workload's HTTP ports.
+func inboundRouteConfigs(s *scope.Scope, inbound []inboundPort) []*routev3.RouteConfiguration {
+	var out []*routev3.RouteConfiguration
+	for _, in := range inbound {
+		if in.Protocol.IsHTTP() {
+			out = append(out, inboundRoutes(s, in))
+		}
+	}
+	return out
+}
+
+// outboundRouteConfigs are the route configurations of the destinations' HTTP ports.
+func outboundRouteConfigs(s *scope.Scope, reachable []destination) []*routev3.RouteConfiguration {
+	var out []*routev3.RouteConfiguration
+	for _, d := range reachable {
+		if d.Protocol.IsHTTP() {
+			out = append(out, outboundRoutes(d.Outbound, s.RetryOf(d.Service)))
+		}
+	}
+	return out
+}
+
+// retryRouteConfigs are the outbound route configurations that differ for this client because of its Retry policies.
+func retryRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
+	if len(s.Retries) == 0 {
+		return nil
+	}
+	var out []*routev3.RouteConfiguration
+	for _, d := range destinations(s) {
+		if retry := s.RetryOf(d.Service); retry != nil && d.Protocol.IsHTTP() {
+			out = append(out, outboundRoutes(d.Outbound, retry))
+		}
+	}
+	return out
+}
+
+// inboundRoutes selects the requests that reach the application. A request without a route gets 404; a request with a
+// route that is granted to other clients gets 403.
+//
+// The Host header is not matched: clients may use any name of the Service, a pod name or the root of a TrafficSplit. They may receive a
+// change later than the server.
+func inboundRoutes(s *scope.Scope, in inboundPort) *routev3.RouteConfiguration {
+	host := virtualHost("inbound", in.Service, in.ports...)
+	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(in.Rules.Routes, s.AcceptedClientDomains())}
+	skipUnusedAuthorization(s, host)
+	if limit := portRequestLimit(in.Limits); limit != nil {
+		host.TypedPerFilterConfig[httpLimitFilter] = limitRequests(limit)
+	}
+	host.RateLimits = portDescriptors(in.Limits)
+	local := []weightedCluster{{cluster: localClusterName(in.Service, in.TargetPort), weight: 1}}
+	var routes []*routev3.Route
+	limit := limitMetadata(in.Limits)
+	for _, r := range in.Rules.Routes {
+		route := &routev3.Route{Name: routeName(r.Match), Metadata: limit, Match: requestMatch(r.Match), Action: withDescriptors(forward(local, 0, nil), routeDescriptors(in.Limits, r.Match.PathRegex))}
+		if limit := routeLimit(in.Limits, r.Match.PathRegex); limit != nil {
+			route.TypedPerFilterConfig = map[string]*anypb.Any{httpLimitFilter: limitRequests(limit)}
+		}
+		routes = append(routes, route)
+	}
+	return serverRoutes(inboundRouteName(in), host, routes)
+}
+
+func withDescriptors(action *routev3.Route_Route, descriptors []*routev3.RateLimit) *routev3.Route_Route {
+	action.Route.RateLimits = descriptors
+	return action
+}
+
+// serverRoutes is the route configuration of a port that others call. Whoever calls, ambiguous requests are rejected, and the application
+// receives the address of the connection.
+func serverRoutes(name string, host *routev3.VirtualHost, routes []*routev3.Route) *routev3.RouteConfiguration {
+	host.RetryPolicy = localRetryPolicy
+	host.Routes = withFault(append(ambiguousRequestRoutes(), routes...))
+	config := routeConfig(name, host)
+	config.RequestHeadersToAdd = forwardedForHeader
+	return config
+}
+
+// forwardedForHeader appends the address of the client's pod to x-forwarded-for. Earlier entries are claims of the
+// client, which may be a gateway.
+var forwardedForHeader = []*corev3.HeaderValueOption{{
+	Header:       &corev3.HeaderValue{Key: "x-forwarded-for", Value: "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"},
+	AppendAction: corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD,
+}}
+
+// outboundRoutes sends the requests that a TrafficSplit selects to its backends, and all others to the backends of the
+// port. The server's sidecar authorizes them.
+func outboundRoutes(o scope.Outbound, retry *catalog.RetryPolicy) *routev3.RouteConfiguration {
+	host := virtualHost("outbound", o.Service, o.Port)
+	for _, r := range o.Routes {
+		for _, match := range r.Matches {
+			host.Routes = append(host.Routes, outboundRoute(o, requestMatch(match), r.Backends, retry))
+		}
+	}
+	host.Routes = append(host.Routes, outboundRoute(o, anyRequest(), o.Backends, retry))
+	return routeConfig(outboundRouteName(o), host)
+}
+
+func outboundRoute(o scope.Outbound, match *routev3.RouteMatch, list []scope.Backend, retry *catalog.RetryPolicy) *routev3.Route {
+	if to := weightedClusters(o, list); len(to) > 0 {
+		return &routev3.Route{Match: match, Action: forward(to, requestTimeout(o.Upstream), retryPolicy(retry))}
+	}
+	return &routev3.Route{Match: match, Action: noBackendResponse()}
+}
+
+func routeConfig(name string, host *routev3.VirtualHost) *routev3.RouteConfiguration {
+	return &routev3.RouteConfiguration{
+		Name:             name,
+		VirtualHosts:     []*routev3.VirtualHost{host},
+		ValidateClusters: wrapperspb.Bool(false),
+	}
+}
+
+// virtualHost lists every name of the Service, for OSM's tools, and matches any other name too.
+func virtualHost(direction string, service catalog.Name, ports ...uint16) *routev3.VirtualHost {
+	host := &routev3.VirtualHost{
+		Name: fmt.Sprintf("%s_virtual-host|%s", direction, names.ServiceHost(service.Name, service.Namespace)),
+	}
+	domain := service.Name
+	for _, suffix := range []string{"", "." + service.Namespace, ".svc", ".cluster", ".local"} {
+		domain += suffix
+		host.Domains = append(host.Domains, domain)
+		for _, port := range ports {
+			host.Domains = append(host.Domains, fmt.Sprintf("%s:%d", domain, port))
+		}
+	}
+	host.Domains = append(host.Domains, "*")
+	return host
+}
+
+// forward sends requests to clusters by weight. A timeout of 0 means none.
+func forward(to []weightedCluster, timeout time.Duration, retry *routev3.RetryPolicy) *routev3.Route_Route {
+	split := &routev3.WeightedCluster{}
+	for _, b := range to {
+		split.Clusters = append(split.Clusters, &routev3.WeightedCluster_ClusterWeight{
+			Name:   b.cluster,
+			Weight: wrapperspb.UInt32(b.weight),
+		})
+	}
+	return &routev3.Route_Route{Route: &routev3.RouteAction{
+		ClusterSpecifier: &routev3.RouteAction_WeightedClusters{WeightedClusters: split},
+		Timeout:          durationpb.New(timeout),
+		RetryPolicy:      retry,
+	}}
+}
+
+// noBackendResponse answers requests for which no backend has a weight, or that no TrafficSplit selects.
+func noBackendResponse() *routev3.Route_DirectResponse {
+	return directResponse(503, "no backend of this service has a share of this request: see its TrafficSplits\n")
+}
+
+func directResponse(status uint32, text string) *routev3.Route_DirectResponse {
+	return &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{
+		Status: status,
+		Body:   &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: text}},
+	}}
+}
+
+// ambiguousRequestRoutes rejects requests that the policy and the application could read differently. Envoy treats
+// "..;x" as an ordinary segment, but some application servers drop the part after the semicolon and resolve the dots.
+// Two Host headers arrive as one value with a comma.
+func ambiguousRequestRoutes() []*routev3.Route {
+	dots := anyRequest()
+	dots.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: regexMatcher(`.*/\.\.?;.*`)}
+	hosts := anyRequest()
+	hosts.Headers = []*routev3.HeaderMatcher{headerMatcher(":authority", regexValue(".*,.*"))}
+	return []*routev3.Route{
+		{Match: dots, Action: directResponse(400, "a path segment of dots with parameters is ambiguous\n")},
+		{Match: hosts, Action: directResponse(400, "more than one host is ambiguous\n")},
+	}
+}

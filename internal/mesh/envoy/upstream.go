@@ -1,0 +1,132 @@
+package envoy
+
+import (
+	"cmp"
+	"math"
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// applyConnectionSettings bounds the connections of a cluster by the settings of its Service.
+func applyConnectionSettings(c *clusterv3.Cluster, up *scope.Upstream) {
+	if up == nil {
+		return
+	}
+	limits := up.Connections
+	c.ConnectTimeout = durationpb.New(cmp.Or(limits.ConnectTimeout, connectTimeout))
+	c.CircuitBreakers = circuitBreakers(limits)
+}
+
+// circuitBreakers are the limits of a Service, and no limit where it sets none. Envoy's default of 1,024 would limit applications without
+// a circuit breaker.
+func circuitBreakers(limits catalog.ConnectionSettings) *clusterv3.CircuitBreakers {
+	limit := func(value *uint32) *wrapperspb.UInt32Value {
+		if value == nil {
+			return wrapperspb.UInt32(math.MaxUint32)
+		}
+		return wrapperspb.UInt32(*value)
+	}
+	return &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
+		Priority:           corev3.RoutingPriority_DEFAULT,
+		MaxConnections:     limit(limits.MaxConnections),
+		MaxPendingRequests: limit(limits.MaxPendingRequests),
+		MaxRequests:        limit(limits.MaxRequests),
+		MaxRetries:         limit(limits.MaxRetries),
+		TrackRemaining:     true,
+	}}}
+}
+
+// noLimits disables the circuit breakers of a cluster.
+var noLimits = circuitBreakers(catalog.ConnectionSettings{})
+
+// upstreamHTTP uses the HTTP version of the client's request, so that gRPC stays HTTP/2, and the connection lifetime
+// that the Service sets.
+func upstreamHTTP(p catalog.Protocol, up *scope.Upstream) map[string]*anypb.Any {
+	if !p.IsHTTP() {
+		return nil
+	}
+	options := downstreamHTTPVersion
+	if up != nil && (up.Connections.MaxRequestsPerConnection != nil || up.Connections.HTTPIdleTimeout > 0) {
+		options = &httpv3.HttpProtocolOptions{CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{
+			IdleTimeout:              durationUnlessZero(up.Connections.HTTPIdleTimeout),
+			MaxRequestsPerConnection: optional(up.Connections.MaxRequestsPerConnection),
+		}}
+		proto.Merge(options, downstreamHTTPVersion)
+	}
+	return map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(options)}
+}
+
+var downstreamHTTPVersion = &httpv3.HttpProtocolOptions{
+	UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_UseDownstreamProtocolConfig{
+		UseDownstreamProtocolConfig: &httpv3.HttpProtocolOptions_UseDownstreamHttpConfig{
+			HttpProtocolOptions:  &corev3.Http1ProtocolOptions{},
+			Http2ProtocolOptions: &corev3.Http2ProtocolOptions{},
+		},
+	},
+}
+
+// outlierDetection ejects endpoints after consecutive failures: responses of 500 or more, broken connections and
+// failed connection attempts. One endpoint may always be ejected; Envoy's limit of 10 % alone would never eject
+// endpoints of small Services.
+func outlierDetection(o *catalog.OutlierDetection) *clusterv3.OutlierDetection {
+	if o == nil {
+		return nil
+	}
+	return &clusterv3.OutlierDetection{
+		Consecutive_5Xx:      uint32UnlessZero(o.ConsecutiveErrors),
+		Interval:             durationUnlessZero(o.Interval),
+		BaseEjectionTime:     durationUnlessZero(o.BaseEjectionTime),
+		MaxEjectionPercent:   optional(o.MaxEjectionPercent),
+		EnforcingSuccessRate: wrapperspb.UInt32(0),
+		AlwaysEjectOneHost:   wrapperspb.Bool(true),
+	}
+}
+
+// requestTimeout bounds a request up to the end of its response; 0 means no limit. Envoy's default of 15 s would break
+// applications that take longer.
+func requestTimeout(up *scope.Upstream) time.Duration {
+	if up == nil {
+		return 0
+	}
+	return up.Connections.RequestTimeout
+}
+
+// tcpIdleTimeout is how long a TCP connection may be idle; 0 is Envoy's default of an hour.
+func tcpIdleTimeout(up *scope.Upstream) time.Duration {
+	if up == nil {
+		return 0
+	}
+	return up.Connections.TCPIdleTimeout
+}
+
+func optional(value *uint32) *wrapperspb.UInt32Value {
+	if value == nil {
+		return nil
+	}
+	return wrapperspb.UInt32(*value)
+}
+
+func uint32UnlessZero(value uint32) *wrapperspb.UInt32Value {
+	if value == 0 {
+		return nil
+	}
+	return wrapperspb.UInt32(value)
+}
+
+func durationUnlessZero(d time.Duration) *durationpb.Duration {
+	if d == 0 {
+		return nil
+	}
+	return durationpb.New(d)
+}

@@ -1,0 +1,149 @@
+package gateway
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// addGateway checks the listeners of a Gateway. Those of older Gateways are checked already, and have precedence.
+func (r *resolver) addGateway(g *catalog.Gateway) {
+	state := &gatewayState{gateway: g}
+	r.gateways = append(r.gateways, state)
+	r.byName[g.Name] = state
+	for _, spec := range g.Listeners {
+		l := &listenerState{spec: spec, bind: r.ports[spec.Port]}
+		l.status = ListenerStatus{Name: spec.Name, Accepted: yes(gatewayv1.ListenerReasonAccepted), ResolvedRefs: yes(gatewayv1.ListenerReasonResolvedRefs)}
+		r.checkListener(g, l)
+		state.listeners = append(state.listeners, l)
+	}
+}
+
+func (r *resolver) checkListener(g *catalog.Gateway, l *listenerState) {
+	if l.status.Accepted = r.acceptListener(l); l.status.Accepted.OK {
+		r.addAccepted(l, g.Name)
+	}
+	if l.spec.OtherKinds {
+		l.status.ResolvedRefs = no(gatewayv1.ListenerReasonInvalidRouteKinds, "allowedRoutes.kinds has no HTTPRoute, and the gateway supports no other kind: add HTTPRoute.")
+	}
+	if l.isTLS() {
+		r.resolveCertificates(g, l)
+	}
+}
+
+func (r *resolver) acceptListener(l *listenerState) Verdict {
+	if l.spec.Protocol != string(gatewayv1.HTTPProtocolType) && l.spec.Protocol != string(gatewayv1.HTTPSProtocolType) {
+		return no(gatewayv1.ListenerReasonUnsupportedProtocol, "The protocol %s is not supported: use HTTP or HTTPS.", l.spec.Protocol)
+	}
+	if l.isTLS() && !l.spec.Terminate {
+		return no(gatewayv1.ListenerReasonUnsupportedProtocol, "tls.mode Passthrough is not supported: use Terminate.")
+	}
+	if l.bind == 0 {
+		return no(gatewayv1.ListenerReasonPortUnavailable, "The ingress gateway has no port %d: add it to spec.ingressGateway.ports of the Mesh, or use another port.", l.spec.Port)
+	}
+	// All listeners of a port have the protocol of the first one.
+	if first := r.first[l.spec.Port]; first.listener != nil && first.listener.spec.Protocol != l.spec.Protocol {
+		return no(gatewayv1.ListenerReasonProtocolConflict, "The listener %s of Gateway %s has another protocol on port %d.", first.listener.spec.Name, first.gateway, l.spec.Port)
+	}
+	if other := r.accepted[hostPort{l.spec.Port, keyOf(l.spec.Hostname)}]; other.listener != nil {
+		return no(gatewayv1.ListenerReasonHostnameConflict, "The listener %s of Gateway %s has the same port %d and hostname.", other.listener.spec.Name, other.gateway, l.spec.Port)
+	}
+	return yes(gatewayv1.ListenerReasonAccepted)
+}
+
+func (r *resolver) addAccepted(l *listenerState, name catalog.Name) {
+	accepted := acceptedListener{l, name}
+	r.accepted[hostPort{l.spec.Port, keyOf(l.spec.Hostname)}] = accepted
+	if r.first[l.spec.Port].listener == nil {
+		r.first[l.spec.Port] = accepted
+	}
+}
+
+// resolveCertificates collects the usable certificates of a listener.
+func (r *resolver) resolveCertificates(g *catalog.Gateway, l *listenerState) {
+	fail := func(reason gatewayv1.ListenerConditionReason, format string, args ...any) {
+		l.status.ResolvedRefs = no(reason, format, args...)
+	}
+	if l.spec.OtherCertificate != "" {
+		fail(gatewayv1.ListenerReasonInvalidCertificateRef, "tls.certificateRefs refers to %s: refer to a Secret.", l.spec.OtherCertificate)
+	}
+	from := catalog.GrantedReferrer{Group: Group, Kind: "Gateway", Namespace: g.Name.Namespace}
+	for _, name := range l.spec.Certificates {
+		if name.Namespace != g.Name.Namespace && !r.view.Grants(from, "", "Secret", name) {
+			fail(gatewayv1.ListenerReasonRefNotPermitted, "No ReferenceGrant in the namespace %s permits Gateways of the namespace %s to use the Secret %s.", name.Namespace, g.Name.Namespace, name.Name)
+			continue
+		}
+		certificate := r.view.GatewayCertificate(name)
+		switch {
+		case certificate == nil:
+			fail(gatewayv1.ListenerReasonInvalidCertificateRef, "The Secret %s has not been read yet.", name)
+		case certificate.Problem != "":
+			fail(gatewayv1.ListenerReasonInvalidCertificateRef, "%s", certificate.Problem)
+		default:
+			if certificate.Warning != "" {
+				fail(gatewayv1.ListenerReasonInvalidCertificateRef, "%s", certificate.Warning)
+			}
+			l.certificates = append(l.certificates, certificate)
+		}
+	}
+	if len(l.spec.Certificates) == 0 && l.spec.OtherCertificate == "" {
+		fail(gatewayv1.ListenerReasonInvalidCertificateRef, "tls.certificateRefs is empty: refer to a Secret of type kubernetes.io/tls.")
+	}
+}
+
+func (l *listenerState) isTLS() bool { return l.spec.Protocol == string(gatewayv1.HTTPSProtocolType) }
+
+// isServed reports whether clients can connect. TLS needs a certificate.
+func (l *listenerState) isServed() bool {
+	return l.status.Accepted.OK && (!l.isTLS() || len(l.certificates) > 0)
+}
+
+// build returns a listener with its hosts. Each host belongs to the listener of the port with the most specific hostname for it, of which
+// samePort has all by their keys.
+func (r *resolver) build(l *listenerState, name catalog.Name, samePort map[string]*listenerState) Listener {
+	out := Listener{
+		Gateway: name, Name: l.spec.Name, Port: l.spec.Port, Bind: l.bind,
+		TLS: l.isTLS(), Hostname: l.spec.Hostname, Certificates: l.certificates,
+	}
+	domains := map[string]struct{}{domainOf(l.spec.Hostname): {}}
+	for _, route := range l.routes {
+		for _, hostname := range route.hostnames {
+			domains[domainOf(hostname)] = struct{}{}
+		}
+	}
+	index := indexRoutes(l.routes)
+	for _, domain := range slices.Sorted(maps.Keys(domains)) {
+		if l.isTLS() || mostSpecific(samePort, domain) == l {
+			out.Hosts = append(out.Hosts, Host{Domain: domain, Rules: index.rules(domain, r.inherits(index, domain))})
+		}
+	}
+	return out
+}
+
+// mostSpecific returns the listener with the longest hostname that includes a domain.
+func mostSpecific(listeners map[string]*listenerState, domain string) *listenerState {
+	for key := range wider(domain) {
+		if l := listeners[key]; l != nil {
+			return l
+		}
+	}
+	return nil
+}
+
+func sortListeners(list []Listener) {
+	slices.SortFunc(list, func(a, b Listener) int {
+		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Hostname, b.Hostname))
+	})
+}
+
+// yes and no make verdicts. A message of no is a sentence.
+func yes[R ~string](reason R) Verdict { return Verdict{OK: true, Reason: string(reason)} }
+
+func no[R ~string](reason R, format string, args ...any) Verdict {
+	return Verdict{Reason: string(reason), Message: fmt.Sprintf(format, args...)}
+}

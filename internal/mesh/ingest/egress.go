@@ -1,0 +1,148 @@
+package ingest
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	accessv1alpha3 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/access/v1alpha3"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// Egress reads an Egress (policy.openservicemesh.io/v1alpha1). It skips invalid sources, hosts, ranges and ports. There is no entry
+// without a usable source and port. An invalid part never opens more than the valid ones.
+func Egress(u *unstructured.Unstructured) (*catalog.Egress, []Problem) {
+	var found problems
+	spec := specObject(u, &found)
+	policy := &catalog.Egress{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
+	policy.Sources = egressSources(spec, u.GetNamespace())
+	policy.Hosts = egressHosts(spec)
+	policy.Prefixes = egressPrefixes(spec)
+	ports := egressPorts(spec)
+	egressMatches(spec, policy)
+	ports = egressGateway(spec, policy, ports)
+	if malformed := found.onlyMalformed(); len(malformed) > 0 {
+		return nil, malformed
+	}
+	invalidRanges := len(spec.list("ipAddresses")) > 0 && len(policy.Prefixes) == 0
+	for _, port := range ports {
+		if hasDestination(policy, port, invalidRanges, &found) {
+			policy.Ports = append(policy.Ports, port)
+		}
+	}
+	warnUnusedHosts(policy, &found)
+	warnUnusedTLS(policy, &found)
+	if len(spec.list("sources")) == 0 {
+		found.reject(ReasonGrantsNothing, "spec.sources is empty, so this Egress allows nothing: name the service accounts of the clients.")
+	}
+	if len(spec.list("ports")) == 0 {
+		found.reject(ReasonGrantsNothing, "spec.ports is empty, so this Egress allows nothing: write the port and the protocol of the destination.")
+	}
+	if len(policy.Sources) == 0 || len(policy.Ports) == 0 {
+		return nil, found
+	}
+	return policy, found
+}
+
+// egressSources reads the clients, sorted. A namespace decides about its own clients only.
+func egressSources(spec object, namespace string) []identity.ServiceAccount {
+	var sources []identity.ServiceAccount
+	for _, item := range spec.objects("sources") {
+		source, ok := serviceAccount(item.path, accessv1alpha3.IdentityBindingSubject{
+			Kind: item.text("kind"), Name: item.text("name"), Namespace: item.text("namespace"),
+		}, "", spec.problems)
+		switch {
+		case !ok:
+		case source.Namespace != namespace:
+			item.problems.reject(ReasonForeignNamespace, "%s.namespace is %q, but this Egress is in the namespace %q, so the source is left out: "+
+				"create an Egress in the namespace of the client. Only that namespace decides what its clients may call.", item.path, source.Namespace, namespace)
+		default:
+			sources = append(sources, source)
+		}
+	}
+	slices.SortFunc(sources, identity.ServiceAccount.Compare)
+	return slices.Compact(sources)
+}
+
+// egressPrefixes reads the address ranges, sorted.
+func egressPrefixes(spec object) []netip.Prefix {
+	var prefixes []netip.Prefix
+	for i, item := range spec.list("ipAddresses") {
+		path := indexed(spec.child("ipAddresses"), i)
+		text, ok := item.(string)
+		if !ok {
+			spec.problems.malformed(path, item, "text")
+			continue
+		}
+		if prefix, ok := parseRange(path, text, spec.problems); ok {
+			prefixes = append(prefixes, prefix)
+		}
+	}
+	slices.SortFunc(prefixes, netip.Prefix.Compare)
+	return slices.Compact(prefixes)
+}
+
+// egressPorts reads the ports, sorted by number and protocol. Sidecars wait for the first bytes of a client on ports with HTTP or TLS,
+// so tcp-server-first excludes them.
+func egressPorts(spec object) []catalog.EgressPort {
+	protocols := []catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolHTTPS, catalog.ProtocolTCP, catalog.ProtocolTCPServerFirst}
+	var ports []catalog.EgressPort
+	serverFirst := map[uint16]bool{}
+	for _, item := range spec.objects("ports") {
+		number, protocol := item.whole("number"), catalog.Protocol(strings.ToLower(item.text("protocol")))
+		switch {
+		case number < 1 || number > 65535:
+			item.problems.reject(ReasonInvalidPort, "%s.number is %d, so it is left out: write a port from 1 to 65535.", item.path, number)
+		case names.IsReservedPort(uint16(number)):
+			item.problems.reject(ReasonInvalidPort, "%s.number %d belongs to sidecars, so it is left out: the destination needs another port.", item.path, number)
+		case !slices.Contains(protocols, protocol):
+			item.problems.reject(ReasonUnknownProtocol, "%s.protocol is %.40q, so it is left out: use http, https, tcp or tcp-server-first.", item.path, protocol)
+		default:
+			ports = append(ports, catalog.EgressPort{Number: uint16(number), Protocol: protocol})
+			serverFirst[uint16(number)] = serverFirst[uint16(number)] || protocol == catalog.ProtocolTCPServerFirst
+		}
+	}
+	ports = slices.DeleteFunc(ports, func(p catalog.EgressPort) bool {
+		inspected := p.Protocol == catalog.ProtocolHTTP || p.Protocol == catalog.ProtocolHTTPS
+		if inspected && serverFirst[p.Number] {
+			spec.problems.reject(ReasonDuplicateMatch, "spec.ports has the port %d with the protocols %s and tcp-server-first, which exclude each other, so %s is left out.", p.Number, p.Protocol, p.Protocol)
+		}
+		return inspected && serverFirst[p.Number]
+	})
+	slices.SortFunc(ports, func(a, b catalog.EgressPort) int {
+		return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.Protocol, b.Protocol))
+	})
+	return slices.Compact(ports)
+}
+
+// hasDestination reports whether a port has a destination.
+func hasDestination(policy *catalog.Egress, port catalog.EgressPort, invalidRanges bool, found *problems) bool {
+	switch {
+	case port.Protocol != catalog.ProtocolHTTP && invalidRanges:
+		return false // the problem is known already
+	case port.Protocol == catalog.ProtocolHTTP && policy.Restricted && len(policy.RouteGroups) == 0:
+		return false
+	case port.Protocol == catalog.ProtocolHTTP && !slices.ContainsFunc(policy.Hosts, isResolvable):
+		found.reject(ReasonGrantsNothing, "Port %d has the protocol http, and spec.hosts names no host, so it is left out: name the hosts that clients may call.", port.Number)
+	case port.Protocol == catalog.ProtocolHTTPS && len(policy.Prefixes) == 0 && !slices.ContainsFunc(policy.Hosts, isServerName):
+		found.reject(ReasonGrantsNothing, "Port %d has the protocol https, and there are neither spec.hosts nor spec.ipAddresses, so it is left out: name the hosts that clients may call.", port.Number)
+	default:
+		return true
+	}
+	return false
+}
+
+// warnUnusedHosts warns about hosts that restrict nothing.
+func warnUnusedHosts(policy *catalog.Egress, found *problems) {
+	bytesOnly := !slices.ContainsFunc(policy.Ports, func(p catalog.EgressPort) bool {
+		return p.Protocol == catalog.ProtocolHTTP || p.Protocol == catalog.ProtocolHTTPS
+	})
+	if len(policy.Hosts) > 0 && len(policy.Ports) > 0 && bytesOnly {
+		found.warn(ReasonNotUsed, "spec.hosts has no effect on ports with the protocol tcp: restrict them with spec.ipAddresses, or use https or http.")
+	}
+}

@@ -1,0 +1,145 @@
+package ingest
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// maxListed is how many rejected addresses a message lists.
+const maxListed = 5
+
+// EndpointSlice reads an EndpointSlice, or returns nil when it belongs to no Service. It skips endpoints without a pod
+// of the same namespace, which have no identity. It also skips addresses that no pod can have, so that a manual slice
+// cannot route traffic to a node's own services or a cloud's metadata server.
+func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []Problem) {
+	service := slice.Labels[discoveryv1.LabelServiceName]
+	if service == "" {
+		return nil, nil
+	}
+	entry := &catalog.EndpointSlice{
+		Name:    catalog.Name{Namespace: slice.Namespace, Name: slice.Name},
+		Service: catalog.Name{Namespace: slice.Namespace, Name: service},
+		Ports:   endpointPorts(slice.Ports),
+	}
+	var found problems
+	for _, number := range reservedPorts(slice.Ports) {
+		found.reject(ReasonInvalidPort, "The EndpointSlice of Service %s has the port %d, which belongs to the sidecar and gets no traffic: use another port in the container.", service, number)
+	}
+	var rejected, withoutPod []string
+	for _, endpoint := range slice.Endpoints {
+		pod, known := podOf(endpoint, slice.Namespace)
+		for _, text := range endpoint.Addresses {
+			address, err := podAddress(text)
+			switch {
+			case err != nil:
+				rejected = append(rejected, err.Error())
+			case !known:
+				withoutPod = append(withoutPod, text)
+			default:
+				entry.Endpoints = append(entry.Endpoints, readEndpoint(address, pod, endpoint.Conditions))
+			}
+		}
+	}
+	slices.SortStableFunc(entry.Endpoints, func(a, b catalog.Endpoint) int { return a.Address.Compare(b.Address) })
+	if len(rejected) > 0 {
+		found.reject(ReasonRefusedAddress, "The EndpointSlice of Service %s has addresses that no pod can have, and they get no traffic: %s.", service, joinFirst(rejected))
+	}
+	if len(withoutPod) > 0 {
+		found.reject(ReasonRefusedAddress, "The EndpointSlice of Service %s has addresses without a pod of its namespace, and they get no traffic, because nothing can prove who answers there: %s.", service, joinFirst(withoutPod))
+	}
+	return entry, found
+}
+
+// joinFirst joins the first texts of a list and counts the others.
+func joinFirst(texts []string) string {
+	if len(texts) > maxListed {
+		return fmt.Sprintf("%s and %d more", strings.Join(texts[:maxListed], ", "), len(texts)-maxListed)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// podOf returns the pod behind an endpoint.
+func podOf(endpoint discoveryv1.Endpoint, namespace string) (catalog.Name, bool) {
+	ref := endpoint.TargetRef
+	if ref == nil || ref.Kind != "Pod" || ref.Name == "" || (ref.Namespace != "" && ref.Namespace != namespace) {
+		return catalog.Name{}, false
+	}
+	return catalog.Name{Namespace: namespace, Name: ref.Name}, true
+}
+
+// podAddress parses an address that a pod can have.
+func podAddress(text string) (netip.Addr, error) {
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("%.60q (not an IP address)", text)
+	}
+	kind := ""
+	address = address.Unmap()
+	switch {
+	case address.Zone() != "":
+		kind = "with a zone"
+	case address.IsUnspecified():
+		kind = "unspecified"
+	case address.IsLoopback():
+		kind = "loopback"
+	case address.IsLinkLocalUnicast():
+		kind = "link-local"
+	case address.IsMulticast() || address == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		kind = "multicast or broadcast"
+	default:
+		return address, nil
+	}
+	return netip.Addr{}, fmt.Errorf("%s (%s)", text, kind)
+}
+
+// readEndpoint applies the defaults of the EndpointSlice API: unknown conditions mean ready and serving.
+func readEndpoint(address netip.Addr, pod catalog.Name, c discoveryv1.EndpointConditions) catalog.Endpoint {
+	isTrue := func(b *bool, absent bool) bool { return (b == nil && absent) || (b != nil && *b) }
+	ready := isTrue(c.Ready, true)
+	terminating := isTrue(c.Terminating, false)
+	return catalog.Endpoint{
+		Address: address,
+		Pod:     pod,
+		Ready:   ready && !terminating,
+		// A terminating endpoint that no longer serves gets no traffic at all.
+		Terminating: terminating && isTrue(c.Serving, true),
+	}
+}
+
+// reservedPorts returns the ports that belong to sidecars.
+func reservedPorts(ports []discoveryv1.EndpointPort) []uint16 {
+	var reserved []uint16
+	for _, port := range ports {
+		if port.Port != nil && names.IsReservedPort(uint16(*port.Port)) {
+			reserved = append(reserved, uint16(*port.Port))
+		}
+	}
+	return reserved
+}
+
+// endpointPorts maps the names of TCP ports to numbers.
+func endpointPorts(ports []discoveryv1.EndpointPort) map[string]uint16 {
+	all := map[string]uint16{}
+	for _, port := range ports {
+		if port.Port == nil || *port.Port < 1 || *port.Port > 65535 || (port.Protocol != nil && *port.Protocol != corev1.ProtocolTCP) {
+			continue
+		}
+		if names.IsReservedPort(uint16(*port.Port)) {
+			continue
+		}
+		name := ""
+		if port.Name != nil {
+			name = *port.Name
+		}
+		all[name] = uint16(*port.Port)
+	}
+	return all
+}

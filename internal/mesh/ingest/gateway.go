@@ -1,0 +1,118 @@
+package ingest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// GatewayClass returns a function that reads a GatewayClass. There is no entry if its controller is another one.
+func GatewayClass(mesh string) func(*unstructured.Unstructured) (*catalog.GatewayClass, []Problem) {
+	return func(u *unstructured.Unstructured) (*catalog.GatewayClass, []Problem) {
+		if controller, _, _ := unstructured.NestedString(u.Object, "spec", "controllerName"); controller != names.GatewayController(mesh) {
+			return nil, nil
+		}
+		return &catalog.GatewayClass{Name: u.GetName()}, nil
+	}
+}
+
+// NamespaceLabels reads the labels of a namespace.
+func NamespaceLabels(ns *corev1.Namespace) *catalog.NamespaceLabels {
+	return &catalog.NamespaceLabels{Namespace: ns.Name, Labels: ns.Labels}
+}
+
+// Gateway reads a Gateway. What the ingress gateway does not support is part of the entry, because it has a status of its own.
+func Gateway(u *unstructured.Unstructured) (*catalog.Gateway, []Problem) {
+	object, found := convert[gatewayv1.Gateway](u)
+	if found != nil {
+		return nil, found
+	}
+	gateway := &catalog.Gateway{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName)}
+	for i := range object.Spec.Listeners {
+		gateway.Listeners = append(gateway.Listeners, gatewayListener(u.GetNamespace(), &object.Spec.Listeners[i]))
+	}
+	return gateway, nil
+}
+
+func gatewayListener(namespace string, l *gatewayv1.Listener) catalog.GatewayListener {
+	listener := catalog.GatewayListener{
+		Name: string(l.Name), Port: uint16(l.Port), Protocol: string(l.Protocol), Hostname: string(ptr.Deref(l.Hostname, "")), //nolint:gosec // the schema limits it
+		Terminate: true, From: string(gatewayv1.NamespacesFromSame),
+	}
+	if l.TLS != nil {
+		listener.Terminate = ptr.Deref(l.TLS.Mode, gatewayv1.TLSModeTerminate) == gatewayv1.TLSModeTerminate
+		for _, ref := range l.TLS.CertificateRefs {
+			group, kind := string(ptr.Deref(ref.Group, "")), string(ptr.Deref(ref.Kind, "Secret"))
+			if group != "" || kind != "Secret" {
+				listener.OtherCertificate = fmt.Sprintf("%s %s", kind, ref.Name)
+				continue
+			}
+			listener.Certificates = append(listener.Certificates, catalog.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), Name: string(ref.Name)})
+		}
+	}
+	if l.AllowedRoutes == nil {
+		return listener
+	}
+	if from := l.AllowedRoutes.Namespaces; from != nil {
+		listener.From = string(ptr.Deref(from.From, gatewayv1.NamespacesFromSame))
+		listener.Selector = labelSelector(from.Selector)
+	}
+	for _, kind := range l.AllowedRoutes.Kinds {
+		listener.OtherKinds = true
+		if kind.Kind == "HTTPRoute" && ptr.Deref(kind.Group, gatewayv1.GroupName) == gatewayv1.GroupName {
+			listener.OtherKinds = false
+			break
+		}
+	}
+	return listener
+}
+
+func labelSelector(selector *metav1.LabelSelector) catalog.LabelSelector {
+	if selector == nil {
+		return catalog.LabelSelector{{}} // matches nothing
+	}
+	var requirements catalog.LabelSelector
+	for _, key := range slices.Sorted(maps.Keys(selector.MatchLabels)) {
+		requirements = append(requirements, catalog.LabelRequirement{Key: key, Operator: "In", Values: []string{selector.MatchLabels[key]}})
+	}
+	for _, e := range selector.MatchExpressions {
+		requirements = append(requirements, catalog.LabelRequirement{Key: e.Key, Operator: string(e.Operator), Values: e.Values})
+	}
+	return requirements
+}
+
+// ReferenceGrant reads a ReferenceGrant.
+func ReferenceGrant(u *unstructured.Unstructured) (*catalog.ReferenceGrant, []Problem) {
+	object, found := convert[gatewayv1.ReferenceGrant](u)
+	if found != nil {
+		return nil, found
+	}
+	grant := &catalog.ReferenceGrant{Name: nameOf(u)}
+	for _, from := range object.Spec.From {
+		grant.From = append(grant.From, catalog.GrantedReferrer{Group: string(from.Group), Kind: string(from.Kind), Namespace: string(from.Namespace)})
+	}
+	for _, to := range object.Spec.To {
+		grant.To = append(grant.To, catalog.GrantedObject{Group: string(to.Group), Kind: string(to.Kind), Name: string(ptr.Deref(to.Name, ""))})
+	}
+	return grant, nil
+}
+
+// convert reads an object into its type.
+func convert[T any](u *unstructured.Unstructured) (*T, []Problem) {
+	object := new(T)
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, object); err != nil {
+		return nil, []Problem{{Reason: ReasonMalformed, Message: fmt.Sprintf("This %s cannot be read, so it has no effect: %v.", cmp.Or(u.GetKind(), "object"), err)}}
+	}
+	return object, nil
+}

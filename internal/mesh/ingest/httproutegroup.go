@@ -1,0 +1,80 @@
+package ingest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	specsv1alpha4 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/specs/v1alpha4"
+	"golang.org/x/net/http/httpguts"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// HTTPRouteGroup reads an SMI HTTPRouteGroup (specs.smi-spec.io/v1alpha4). It skips matches that are not usable. A group
+// without matches grants nothing.
+func HTTPRouteGroup(u *unstructured.Unstructured) (*catalog.HTTPRouteGroup, []Problem) {
+	var found problems
+	fields, headersByMatch := splitHeaders(specOf(u))
+	spec, ok := decodeSpec[specsv1alpha4.HTTPRouteGroupSpec](fields, &found)
+	if !ok {
+		return nil, found
+	}
+	group := &catalog.HTTPRouteGroup{Name: nameOf(u)}
+	names := map[string]bool{}
+	for i, m := range spec.Matches {
+		path := fmt.Sprintf("spec.matches[%d]", i)
+		match, usable := httpMatch(path, m, headersByMatch[i], &found)
+		switch {
+		case names[match.Name]:
+			found.reject(ReasonDuplicateMatch, "%s has the name %.80q of a match before it, and is not used: give each match its own name.", path, match.Name)
+		case usable:
+			group.Matches = append(group.Matches, match)
+		}
+		names[match.Name] = true
+	}
+	if len(spec.Matches) == 0 {
+		found.warn(ReasonGrantsNothing, "spec.matches is empty, so TrafficTargets that refer to this HTTPRouteGroup grant nothing by it: name at least one match.")
+	}
+	return group, found
+}
+
+// httpMatch reads one match and reports whether it is usable.
+func httpMatch(path string, m specsv1alpha4.HTTPMatch, headerSpec any, found *problems) (catalog.HTTPMatch, bool) {
+	match := catalog.HTTPMatch{Name: m.Name, PathRegex: m.PathRegex}
+	usable := true
+	if err := checkRegex(match.PathRegex); err != nil {
+		found.reject(ReasonInvalidRegex, "%s.pathRegex of the match %.80q is refused and the match not used: %s.", path, match.Name, err)
+		usable = false
+	}
+	if match.PathRegex == ".*" {
+		match.PathRegex = "" // every path, in the form that compares equal
+	}
+	var ok bool
+	if match.Methods, ok = methods(path, m.Methods, found); !ok {
+		usable = false
+	}
+	if match.Headers, ok = headers(path+".headers", headerSpec, found); !ok {
+		usable = false
+	}
+	return match, usable
+}
+
+// methods reads the methods of a match. An empty list and * mean any method.
+func methods(path string, list []string, found *problems) ([]string, bool) {
+	var all []string
+	for _, method := range list {
+		method = strings.ToUpper(method)
+		if method == "*" {
+			return nil, true
+		}
+		if !httpguts.ValidHeaderFieldName(method) { // methods and header names are both tokens of RFC 9110
+			found.reject(ReasonInvalidMethod, "%s.methods has %.40q, which is not a method of HTTP, and the match is not used.", path, method)
+			return nil, false
+		}
+		all = append(all, method)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), true
+}

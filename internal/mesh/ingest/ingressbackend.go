@@ -1,0 +1,133 @@
+package ingest
+
+import (
+	"cmp"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// IngressBackend reads an IngressBackend (policy.openservicemesh.io/v1alpha1). It skips invalid backends and sources. There is no entry
+// without a usable backend, or when no source is left that admits a client: an entry without sources would admit everybody.
+func IngressBackend(u *unstructured.Unstructured) (*catalog.IngressBackend, []Problem) {
+	var found problems
+	spec := specObject(u, &found)
+	policy := &catalog.IngressBackend{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
+	policy.Backends = ingressPorts(spec, u.GetNamespace())
+	sources := ingressSources(spec)
+	policy.Gateways, policy.Prefixes, policy.Principals = sources.gateways, sources.prefixes, sources.principals
+	policy.RouteGroups = ingressRoutes(spec)
+	if malformed := found.onlyMalformed(); len(malformed) > 0 {
+		return nil, malformed
+	}
+	if len(spec.list("sources")) == 0 {
+		found.reject(ReasonGrantsNothing, "spec.sources is empty, so this IngressBackend admits nobody: name the Service of the ingress controller.")
+	}
+	policy.Backends = slices.DeleteFunc(policy.Backends, func(p catalog.IngressPort) bool { return !hasClients(policy, p, &found) })
+	if len(policy.Backends) == 0 || sources.invalidAddress || len(spec.list("matches")) > 0 && len(policy.RouteGroups) == 0 {
+		return nil, found
+	}
+	return policy, found
+}
+
+// hasClients reports whether a port has clients. Plaintext clients have addresses only, and TLS clients need a name unless their
+// certificate is not verified.
+func hasClients(policy *catalog.IngressBackend, port catalog.IngressPort, found *problems) bool {
+	switch {
+	case port.TLS && !port.SkipClientCertificate && len(policy.Principals) == 0:
+		found.reject(ReasonGrantsNothing, "Port %d of Service %s verifies client certificates, and spec.sources has no AuthenticatedPrincipal, so it admits nobody: "+
+			"add the name in the certificate of the ingress controller, or set tls.skipClientCertValidation.", port.TargetPort, port.Service.Name)
+	case (!port.TLS || port.SkipClientCertificate) && policy.AnyAddress():
+		found.reject(ReasonGrantsNothing, "Port %d of Service %s verifies no client certificate, and spec.sources has no Service and no IPRange, so it admits nobody: "+
+			"add the Service of the ingress controller. To admit every address, write the IPRange 0.0.0.0/0.", port.TargetPort, port.Service.Name)
+	default:
+		return true
+	}
+	return false
+}
+
+// ingressPorts reads the backends, sorted, and skips invalid and repeated ones.
+func ingressPorts(spec object, namespace string) []catalog.IngressPort {
+	var ports []catalog.IngressPort
+	for _, item := range spec.objects("backends") {
+		port, ok := ingressPort(item, namespace)
+		if !ok {
+			continue
+		}
+		if slices.ContainsFunc(ports, func(p catalog.IngressPort) bool { return p.Service == port.Service && p.TargetPort == port.TargetPort }) {
+			item.problems.reject(ReasonDuplicateMatch, "%s repeats port %d of Service %s, so it is left out: write each port once.", item.path, port.TargetPort, port.Service.Name)
+			continue
+		}
+		ports = append(ports, port)
+	}
+	slices.SortFunc(ports, func(a, b catalog.IngressPort) int {
+		return cmp.Or(a.Service.Compare(b.Service), cmp.Compare(a.TargetPort, b.TargetPort))
+	})
+	return ports
+}
+
+func ingressPort(item object, namespace string) (catalog.IngressPort, bool) {
+	service, number, protocol := item.text("name"), item.object("port").whole("number"), item.object("port").text("protocol")
+	tls := item.object("tls")
+	port := catalog.IngressPort{
+		Service: catalog.Name{Namespace: namespace, Name: service}, TargetPort: uint16(number), //nolint:gosec // checked below
+		TLS: protocol == "https", SkipClientCertificate: protocol == "https" && tls.flag("skipClientCertValidation"),
+		ServerNames: serverNames(tls),
+	}
+	switch {
+	case len(validation.IsDNS1123Label(service)) > 0:
+		item.problems.reject(ReasonInvalidName, "%s.name %.80q is not the name of a Service, so it is left out: name a Service of the namespace %s.", item.path, service, namespace)
+	case number < 1 || number > 65535:
+		item.problems.reject(ReasonInvalidPort, "%s.port.number is %d, so it is left out: write the targetPort of the Service, 1 to 65535.", item.path, number)
+	case protocol != "http" && protocol != "https":
+		item.problems.reject(ReasonUnknownProtocol, "%s.port.protocol is %.40q, so it is left out: use http or https.", item.path, protocol)
+	case len(port.ServerNames) > 0 && !port.TLS:
+		item.problems.warn(ReasonNotUsed, "%s.tls.sniHosts have no effect with the protocol http: use https, or remove them.", item.path)
+		port.ServerNames = nil
+		return port, true
+	case len(tls.list("sniHosts")) > 0 && len(port.ServerNames) == 0 && port.TLS:
+		item.problems.reject(ReasonInvalidName, "%s has no usable name in tls.sniHosts, so it is left out.", item.path)
+	default:
+		return port, true
+	}
+	return catalog.IngressPort{}, false
+}
+
+// serverNames reads the SNI hosts, sorted, and skips those that no client can request.
+func serverNames(tls object) []string {
+	var hosts []string
+	for i, item := range tls.list("sniHosts") {
+		host, ok := item.(string)
+		switch {
+		case !ok:
+			tls.problems.malformed(indexed(tls.child("sniHosts"), i), item, "text")
+		case len(validation.IsDNS1123Subdomain(host)) > 0:
+			tls.problems.reject(ReasonInvalidName, "%s %.80q is not a host name, so it is left out: use lowercase letters, digits, dashes and dots.", indexed(tls.child("sniHosts"), i), host)
+		default:
+			hosts = append(hosts, host)
+		}
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
+}
+
+// ingressRoutes reads the names of the HTTPRouteGroups, sorted.
+func ingressRoutes(spec object) []string {
+	var groups []string
+	for _, item := range spec.objects("matches") {
+		kind, name := item.text("kind"), item.text("name")
+		switch {
+		case kind != string(catalog.KindHTTPRouteGroup):
+			item.problems.reject(ReasonUnsupported, "%s has the kind %.40q, so it admits nothing: use HTTPRouteGroup.", item.path, kind)
+		case len(validation.IsDNS1123Subdomain(name)) > 0:
+			item.problems.reject(ReasonInvalidName, "%s.name %.80q is not the name of an HTTPRouteGroup, so it admits nothing.", item.path, name)
+		default:
+			groups = append(groups, name)
+		}
+	}
+	slices.Sort(groups)
+	return slices.Compact(groups)
+}

@@ -1,0 +1,89 @@
+package ingest
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+func TestIngressBackend(t *testing.T) {
+	const (
+		http    = "backends: [{name: web, port: {number: 8080, protocol: http}}]\n"
+		https   = "backends: [{name: web, port: {number: 8080, protocol: https}, tls: {skipClientCertValidation: false, sniHosts: [b.example.com, a.example.com]}}]\n"
+		skip    = "backends: [{name: web, port: {number: 8080, protocol: https}, tls: {skipClientCertValidation: true}}]\n"
+		service = "{kind: Service, name: nginx, namespace: ingress}"
+		person  = "{kind: AuthenticatedPrincipal, name: nginx.ingress.cluster.local}"
+	)
+	from := func(sources ...string) string { return "sources: [" + strings.Join(sources, ", ") + "]\n" }
+	entry := func(change func(*catalog.IngressBackend)) *catalog.IngressBackend {
+		b := &catalog.IngressBackend{
+			Name: x, Created: created, Backends: []catalog.IngressPort{{Service: catalog.Name{Namespace: "shop", Name: "web"}, TargetPort: 8080}},
+			Gateways: []catalog.Name{{Namespace: "ingress", Name: "nginx"}},
+		}
+		change(b)
+		return b
+	}
+	for name, c := range map[string]struct {
+		spec     string
+		want     *catalog.IngressBackend
+		problems []string
+	}{
+		"http from a Service": {http + from(service), entry(func(*catalog.IngressBackend) {}), nil},
+		"http from ranges": {http + from("{kind: IPRange, name: 10.1.2.3/8}", "{kind: IPRange, name: 2001:db8::1}"), entry(func(b *catalog.IngressBackend) {
+			b.Gateways, b.Prefixes = nil, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::1/128")}
+		}), nil},
+		"https with a principal": {https + from(service, person), entry(func(b *catalog.IngressBackend) {
+			b.Principals = []string{"nginx.ingress.cluster.local"}
+			b.Backends[0].TLS, b.Backends[0].ServerNames = true, []string{"a.example.com", "b.example.com"}
+		}), nil},
+		"https with a principal from any address": {https + from(person), entry(func(b *catalog.IngressBackend) {
+			b.Gateways, b.Principals = nil, []string{"nginx.ingress.cluster.local"}
+			b.Backends[0].TLS, b.Backends[0].ServerNames = true, []string{"a.example.com", "b.example.com"}
+		}), nil},
+		"https without verification": {skip + from(service), entry(func(b *catalog.IngressBackend) {
+			b.Backends[0].TLS, b.Backends[0].SkipClientCertificate = true, true
+		}), nil},
+		"requests of a group": {http + from(service) + "matches: [{apiGroup: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, name: front}]", entry(func(b *catalog.IngressBackend) {
+			b.RouteGroups = []string{"front"}
+		}), nil},
+		"https without a principal":              {https + from(service), nil, []string{"GrantsNothing: add the name in the certificate of the ingress controller, or set tls.skipClientCertValidation"}},
+		"http from a principal only":             {http + from(person), nil, []string{"GrantsNothing: add the Service of the ingress controller. To admit every address, write the IPRange 0.0.0.0/0"}},
+		"no verification, from a principal only": {skip + from(person), nil, []string{"GrantsNothing: verifies no client certificate"}},
+		"no sources":                             {http, nil, []string{"GrantsNothing: spec.sources is empty", "GrantsNothing: admits nobody"}},
+		"a bad range does not mean any":          {https + from("{kind: IPRange, name: 10.0.0.0/33}", person), nil, []string{"RefusedAddress: is not an IP range, so it is left out: write for example 10.0.0.0/8"}},
+		"an IPv4 range in IPv6 notation":         {https + from("{kind: IPRange, name: '::ffff:10.0.0.0/104'}", person), nil, []string{"RefusedAddress: write it in IPv4 notation"}},
+		"a Service without a namespace":          {http + from("{kind: Service, name: nginx}"), nil, []string{"InvalidName: write the name and the namespace", "GrantsNothing: admits nobody"}},
+		"several sources are sorted": {
+			https + from("{kind: Service, name: z, namespace: b}", "{kind: Service, name: a, namespace: b}", "{kind: Service, name: a, namespace: b}", "{kind: IPRange, name: 10.0.0.0/8}", "{kind: IPRange, name: 9.0.0.0/8}", person, "{kind: AuthenticatedPrincipal, name: a.b.c}"),
+			entry(func(b *catalog.IngressBackend) {
+				b.Gateways = []catalog.Name{{Namespace: "b", Name: "a"}, {Namespace: "b", Name: "z"}}
+				b.Prefixes = []netip.Prefix{netip.MustParsePrefix("9.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
+				b.Principals = []string{"a.b.c", "nginx.ingress.cluster.local"}
+				b.Backends[0].TLS, b.Backends[0].ServerNames = true, []string{"a.example.com", "b.example.com"}
+			}), nil,
+		},
+		"a bad Service does not mean any": {https + from("{kind: Service, name: nginx}", person), nil, []string{"InvalidName: write the name and the namespace"}},
+		"a name that is none": {
+			http + from(service, "{kind: AuthenticatedPrincipal, name: 'a b'}", "{kind: AuthenticatedPrincipal}", "{kind: IPRange, name: 10.0.0.0/8}"),
+			entry(func(b *catalog.IngressBackend) { b.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }),
+			[]string{"InvalidName: is not a name in a certificate", "InvalidName: is not a name in a certificate"},
+		},
+		"an unknown source":                        {http + from(service, "{kind: User, name: me}"), entry(func(*catalog.IngressBackend) {}), []string{`Unsupported: kind "User"`}},
+		"an unknown protocol":                      {strings.Replace(http, "protocol: http", "protocol: tcp", 1) + from(service), nil, []string{"UnknownProtocol: use http or https"}},
+		"a port out of range":                      {strings.Replace(http, "8080", "70000", 1) + from(service), nil, []string{"InvalidPort: write the targetPort of the Service, 1 to 65535"}},
+		"a matching port next to a bad one":        {"backends: [{name: web, port: {number: 8080, protocol: http}}, {name: W_, port: {number: 1, protocol: http}}]\n" + from(service), entry(func(*catalog.IngressBackend) {}), []string{"InvalidName: is not the name of a Service"}},
+		"a repeated port":                          {"backends: [{name: web, port: {number: 8080, protocol: http}}, {name: web, port: {number: 8080, protocol: https}}]\n" + from(service), entry(func(*catalog.IngressBackend) {}), []string{"DuplicateMatch: write each port once"}},
+		"server names without TLS":                 {"backends: [{name: web, port: {number: 8080, protocol: http}, tls: {sniHosts: [a.example.com]}}]\n" + from(service), entry(func(*catalog.IngressBackend) {}), []string{"?NotUsed: have no effect with the protocol http"}},
+		"unusable server names do not mean any":    {strings.Replace(https, "[b.example.com, a.example.com]", "['*']", 1) + from(service, person), nil, []string{"InvalidName: is not a host name", "InvalidName: no usable name in tls.sniHosts"}},
+		"unusable matches do not mean any":         {http + from(service) + "matches: [{kind: TCPRoute, name: front}]", nil, []string{"Unsupported: use HTTPRouteGroup"}},
+		"a wrong type is the only problem of note": {"backends: {name: web}\n" + from(service), nil, []string{"Malformed: spec.backends is an object: expected a list"}},
+		"a flag that is text":                      {strings.Replace(skip, "true", "'yes'", 1) + from(service), nil, []string{`Malformed: spec.backends[0].tls.skipClientCertValidation is the text "yes": expected true or false`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, problems := IngressBackend(smi(t, c.spec))
+			expect(t, c.want, got, c.problems, problems)
+		})
+	}
+}

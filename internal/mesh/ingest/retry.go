@@ -1,0 +1,112 @@
+package ingest
+
+import (
+	"slices"
+	"strings"
+
+	accessv1alpha3 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/access/v1alpha3"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// retryConditions are Envoy's retry conditions for HTTP and gRPC.
+var retryConditions = []string{
+	"5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "envoy-ratelimited", "retriable-4xx", "refused-stream",
+	"retriable-status-codes", "retriable-headers", "http3-post-connect-failure",
+	"cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable",
+}
+
+// conditionsWithHeader need a list that a Retry has no field for; only a request header can contain it.
+var conditionsWithHeader = []string{"retriable-status-codes", "retriable-headers"}
+
+// defaultRetries is the number of retries when a Retry does not set it, as in OSM and Envoy.
+const defaultRetries = 1
+
+// maxRetries limits the load that one failed request can cause at a server.
+const maxRetries = 10
+
+// Retry reads a Retry (policy.openservicemesh.io/v1alpha1). It skips invalid destinations. Without a valid source in its
+// own namespace, a destination and a condition there is no entry.
+func Retry(u *unstructured.Unstructured) (*catalog.Retry, []Problem) {
+	var found problems
+	spec := specObject(u, &found)
+	retry := &catalog.Retry{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
+	sourceSpec := spec.object("source")
+	source, usable := serviceAccount(sourceSpec.path, accessv1alpha3.IdentityBindingSubject{
+		Kind: sourceSpec.text("kind"), Name: sourceSpec.text("name"), Namespace: sourceSpec.text("namespace"),
+	}, "", &found)
+	if usable && source.Namespace != u.GetNamespace() {
+		usable = false
+		found.reject(ReasonForeignNamespace, "spec.source.namespace is %q, but this Retry is in the namespace %q, so it has no effect: create it in the namespace of its source. Only that namespace decides how its clients retry.", source.Namespace, u.GetNamespace())
+	}
+	retry.Source = source
+	retry.Destinations = retryDestinations(spec)
+	var acts bool
+	retry.Policy, acts = retryPolicy(spec.object("retryPolicy"))
+	if malformed := found.onlyMalformed(); len(malformed) > 0 {
+		return nil, malformed
+	}
+	if len(spec.list("destinations")) == 0 {
+		found.reject(ReasonGrantsNothing, "spec.destinations is empty, so this Retry does nothing: list the Services to which requests are repeated.")
+	}
+	if !usable || !acts || len(retry.Destinations) == 0 {
+		return nil, found
+	}
+	return retry, found
+}
+
+// retryDestinations reads the destinations, sorted, and skips those that are not Services.
+func retryDestinations(spec object) []catalog.Name {
+	var services []catalog.Name
+	for _, item := range spec.objects("destinations") {
+		kind, name := item.text("kind"), catalog.Name{Namespace: item.text("namespace"), Name: item.text("name")}
+		switch {
+		case kind != "Service":
+			item.problems.reject(ReasonUnsupported, "%s has the kind %.40q, so it is left out: use Service.", item.path, kind)
+		case len(validation.IsDNS1123Label(name.Namespace)) > 0:
+			item.problems.reject(ReasonInvalidName, "%s.namespace %.80q is not the name of a namespace, so it is left out: write the namespace of the Service.", item.path, name.Namespace)
+		case len(validation.IsDNS1123Label(name.Name)) > 0:
+			item.problems.reject(ReasonInvalidName, "%s.name %.80q is not the name of a Service, so it is left out: name each Service on its own.", item.path, name.Name)
+		default:
+			services = append(services, name)
+		}
+	}
+	slices.SortFunc(services, catalog.Name.Compare)
+	return slices.Compact(services)
+}
+
+// retryPolicy reads the retry settings and reports whether they are usable.
+func retryPolicy(spec object) (catalog.RetryPolicy, bool) {
+	policy := catalog.RetryPolicy{
+		Count:         defaultRetries,
+		PerTryTimeout: spec.durationFrom("perTryTimeout", "1s", minTimeout),
+		BackoffBase:   spec.duration("retryBackoffBaseInterval", "25ms"),
+	}
+	if count := spec.count("numRetries", 0); count != nil {
+		policy.Count = min(*count, maxRetries)
+		if *count > maxRetries {
+			spec.problems.warn(ReasonInvalidNumber, "%s is %d and counts as %d, the maximum: write a number from 0 to %d.", spec.child("numRetries"), *count, maxRetries, maxRetries)
+		}
+	}
+	var conditions []string
+	for condition := range strings.SplitSeq(spec.text("retryOn"), ",") {
+		condition = strings.TrimSpace(condition)
+		switch {
+		case condition == "" || slices.Contains(conditions, condition):
+			continue
+		case !slices.Contains(retryConditions, condition):
+			spec.problems.reject(ReasonInvalidCondition, "%s has %.60q, which is not a condition that sidecars support, so this Retry does nothing: use %s.", spec.child("retryOn"), condition, strings.Join(retryConditions, ", "))
+			return policy, false
+		case slices.Contains(conditionsWithHeader, condition):
+			spec.problems.warn(ReasonInvalidCondition, "%s has %s, which acts only on requests that bring its list in a header of Envoy: use 5xx, gateway-error or retriable-4xx for all requests.", spec.child("retryOn"), condition)
+		}
+		conditions = append(conditions, condition)
+	}
+	if len(conditions) == 0 {
+		spec.problems.reject(ReasonInvalidCondition, "%s is empty, so this Retry does nothing: write for example 5xx,connect-failure.", spec.child("retryOn"))
+	}
+	policy.On = strings.Join(conditions, ",")
+	return policy, len(conditions) > 0
+}

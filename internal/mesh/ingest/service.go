@@ -1,0 +1,86 @@
+package ingest
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// maxServicePorts is the maximum number of ports of a Service. Each is a listener, a route configuration and a cluster in the sidecars of all its
+// clients.
+const maxServicePorts = 1000
+
+// Service reads a Service, or returns nil for type ExternalName, which has no endpoints. It skips ports with
+// unsupported protocols. The entry shares the selector map, which must not change afterwards.
+func Service(service *corev1.Service) (*catalog.Service, []Problem) {
+	if service.Spec.Type == corev1.ServiceTypeExternalName {
+		return nil, nil
+	}
+	var found problems
+	entry := &catalog.Service{
+		Name:     catalog.Name{Namespace: service.Namespace, Name: service.Name},
+		Selector: service.Spec.Selector,
+	}
+	for _, ip := range clusterIPs(service) {
+		if address, err := netip.ParseAddr(ip); err == nil {
+			entry.ClusterIPs = append(entry.ClusterIPs, address.Unmap())
+		}
+	}
+	slices.SortFunc(entry.ClusterIPs, netip.Addr.Compare)
+	for _, port := range service.Spec.Ports {
+		if read, ok := servicePort(port, &found); ok {
+			entry.Ports = append(entry.Ports, read)
+		}
+	}
+	slices.SortFunc(entry.Ports, func(a, b catalog.Port) int { return cmp.Compare(a.Number, b.Number) })
+	if len(entry.Ports) > maxServicePorts {
+		found.reject(ReasonUnsupported, "The Service has %d ports, and only the first %d by number are part of the mesh: divide it into several Services.", len(entry.Ports), maxServicePorts)
+		entry.Ports = slices.Clone(entry.Ports[:maxServicePorts])
+	}
+	return entry, found
+}
+
+// clusterIPs are the virtual addresses as text, or "None" for a headless Service.
+func clusterIPs(service *corev1.Service) []string {
+	if len(service.Spec.ClusterIPs) == 0 {
+		return []string{service.Spec.ClusterIP}
+	}
+	return service.Spec.ClusterIPs
+}
+
+// servicePort reads one port, and reports whether it is part of the mesh.
+func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) {
+	if port.Protocol != "" && port.Protocol != corev1.ProtocolTCP {
+		found.warn(ReasonNotCaptured, "Port %d has the protocol %s: sidecars intercept TCP alone, so its traffic bypasses the mesh.", port.Port, port.Protocol)
+		return catalog.Port{}, false
+	}
+	read := catalog.Port{Name: port.Name, Number: uint16(port.Port)}
+	switch {
+	case port.TargetPort.Type == intstr.String:
+		read.TargetName = port.TargetPort.StrVal
+	case port.TargetPort.IntVal != 0:
+		read.TargetPort = uint16(port.TargetPort.IntVal)
+	default:
+		read.TargetPort = read.Number
+	}
+	if names.IsReservedPort(read.TargetPort) {
+		found.reject(ReasonInvalidPort, "Port %d has the targetPort %d, which belongs to the sidecar, so the port is not part of the mesh: use another port in the container.", port.Port, read.TargetPort)
+		return read, false
+	}
+	if port.AppProtocol == nil || *port.AppProtocol == "" {
+		read.Protocol = protocolOfName(port.Name)
+		return read, true
+	}
+	protocol, ok := protocolOf(*port.AppProtocol)
+	if !ok {
+		found.reject(ReasonUnknownProtocol, "Port %d has the appProtocol %.60q, which sidecars do not support, so the port is not part of the mesh: use http, grpc, tcp, tcp-server-first or https, and tcp for everything that is not HTTP.", port.Port, *port.AppProtocol)
+	}
+	read.Protocol = protocol
+	return read, ok
+}

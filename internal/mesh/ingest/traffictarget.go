@@ -1,0 +1,117 @@
+package ingest
+
+import (
+	"fmt"
+	"slices"
+
+	accessv1alpha3 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/access/v1alpha3"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// maxRules is the maximum number of rules of a TrafficTarget. Sidecars of its sources depend on each of them.
+const maxRules = 1024
+
+// TrafficTarget reads an SMI TrafficTarget (access.smi-spec.io/v1alpha3). A target that grants nothing, or that is not
+// usable as a whole, has no entry.
+func TrafficTarget(u *unstructured.Unstructured) (*catalog.TrafficTarget, []Problem) {
+	var found problems
+	spec, ok := decodeSpec[accessv1alpha3.TrafficTargetSpec](specOf(u), &found)
+	if !ok {
+		return nil, found
+	}
+	destination, usable := targetDestination(spec, u.GetNamespace(), &found)
+	sources := targetSources(spec, &found)
+	rules, rulesUsable := targetRules(spec, &found)
+	if len(spec.Sources) == 0 {
+		found.warn(ReasonGrantsNothing, "spec.sources is empty, so this TrafficTarget grants nothing: list the service accounts that may call.")
+	}
+	if len(spec.Rules) == 0 {
+		found.warn(ReasonGrantsNothing, "spec.rules is empty, so this TrafficTarget grants nothing: list an HTTPRouteGroup or a TCPRoute with what may be called.")
+	}
+	if !usable || !rulesUsable || len(rules) == 0 || len(sources) == 0 {
+		return nil, found
+	}
+	return &catalog.TrafficTarget{Name: nameOf(u), Destination: destination, Sources: sources, Rules: rules}, found
+}
+
+// targetDestination reads the destination. It must be in the namespace of the TrafficTarget: a namespace grants access to its
+// own workloads only.
+func targetDestination(spec accessv1alpha3.TrafficTargetSpec, namespace string, found *problems) (identity.ServiceAccount, bool) {
+	destination, ok := serviceAccount("spec.destination", spec.Destination, namespace, found)
+	if ok && destination.Namespace != namespace {
+		found.reject(ReasonForeignNamespace, "spec.destination.namespace is %s, but this TrafficTarget is in %s: create it in the namespace of its destination.", destination.Namespace, namespace)
+		return destination, false
+	}
+	return destination, ok
+}
+
+// targetSources reads the sources, sorted, and skips those that are not usable.
+func targetSources(spec accessv1alpha3.TrafficTargetSpec, found *problems) []identity.ServiceAccount {
+	var sources []identity.ServiceAccount
+	for i, subject := range spec.Sources {
+		if sa, ok := serviceAccount(fmt.Sprintf("spec.sources[%d]", i), subject, "", found); ok {
+			sources = append(sources, sa)
+		}
+	}
+	slices.SortFunc(sources, identity.ServiceAccount.Compare)
+	return slices.Compact(sources)
+}
+
+// targetRules reads the rules and skips UDPRoutes. As in OSM, one rule of an unknown kind makes the whole target unusable: what
+// it was meant to restrict is not known.
+func targetRules(spec accessv1alpha3.TrafficTargetSpec, found *problems) ([]catalog.TargetRule, bool) {
+	if len(spec.Rules) > maxRules {
+		found.reject(ReasonUnsupported, "spec.rules has %d elements, so this TrafficTarget grants nothing: write at most %d, or several TrafficTargets.", len(spec.Rules), maxRules)
+		return nil, false
+	}
+	usable := true
+	var rules []catalog.TargetRule
+	for i, r := range spec.Rules {
+		path := fmt.Sprintf("spec.rules[%d]", i)
+		if r.Kind == "UDPRoute" {
+			found.warn(ReasonNotCaptured, "%s refers to UDPRoute %.80q and is not enforced, because sidecars do not intercept UDP; the other rules of this TrafficTarget count.", path, r.Name)
+			continue
+		}
+		rule := catalog.TargetRule{Kind: catalog.Kind(r.Kind), Name: r.Name, Matches: r.Matches}
+		if rule.Kind != catalog.KindHTTPRouteGroup && rule.Kind != catalog.KindTCPRoute {
+			found.reject(ReasonUnsupported, "%s has the kind %.40q, which is not acted on, so this TrafficTarget grants nothing: use HTTPRouteGroup or TCPRoute.", path, rule.Kind)
+			usable = false
+		}
+		if rule.Name == "" {
+			found.reject(ReasonInvalidName, "%s has no name, so this TrafficTarget grants nothing: name a route in the namespace of this object.", path)
+			usable = false
+		}
+		rules = append(rules, rule)
+	}
+	return mergeRules(rules), usable
+}
+
+// mergeRules merges the rules for each route object. Without this, a target could contain the matches of one object thousands of times. Rules
+// without matches stay apart from those with matches.
+func mergeRules(rules []catalog.TargetRule) []catalog.TargetRule {
+	type key struct {
+		kind  catalog.Kind
+		name  string
+		named bool
+	}
+	positions := map[key]int{}
+	var merged []catalog.TargetRule
+	for _, rule := range rules {
+		at := key{rule.Kind, rule.Name, len(rule.Matches) > 0}
+		i, known := positions[at]
+		if !known {
+			i = len(merged)
+			positions[at] = i
+			merged = append(merged, catalog.TargetRule{Kind: rule.Kind, Name: rule.Name})
+		}
+		merged[i].Matches = append(merged[i].Matches, rule.Matches...)
+	}
+	for i := range merged {
+		slices.Sort(merged[i].Matches)
+		merged[i].Matches = slices.Compact(merged[i].Matches)
+	}
+	return merged
+}

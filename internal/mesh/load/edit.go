@@ -1,0 +1,104 @@
+package load
+
+import (
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// Kinds returns the kinds of objects that define a mesh, with their catalog kinds.
+func Kinds(mesh string, scheme *runtime.Scheme) (map[schema.GroupKind]catalog.Kind, error) {
+	kinds := map[schema.GroupKind]catalog.Kind{}
+	for _, source := range sources(mesh) {
+		kind, err := apiutil.GVKForObject(source.Object, scheme)
+		if err != nil {
+			return nil, err
+		}
+		kinds[kind.GroupKind()] = source.Kind
+	}
+	return kinds, nil
+}
+
+// Clone returns a copy of the mesh with its own catalog, to which edits can be applied.
+func (l *Loaded) Clone() *Loaded {
+	copied := &Loaded{
+		Catalog: catalog.New(), Names: maps.Clone(l.Names), Entries: maps.Clone(l.Entries), Findings: slices.Clone(l.Findings),
+	}
+	changes := make([]catalog.Change, 0, len(l.Entries))
+	for _, entry := range l.Entries {
+		changes = append(changes, catalog.Set(entry))
+	}
+	copied.Catalog.Apply(changes)
+	return copied
+}
+
+// Edit adds or replaces the objects in put and deletes those in remove. It returns the dependencies that changed. Objects
+// of other kinds are ignored.
+func (l *Loaded) Edit(mesh string, scheme *runtime.Scheme, put, remove []*unstructured.Unstructured) ([]catalog.Dep, error) {
+	touched := map[catalog.Dep]struct{}{}
+	removed, added := sortByKind(remove), sortByKind(put)
+	for _, source := range sources(mesh) {
+		kind, err := apiutil.GVKForObject(source.Object, scheme)
+		if err != nil {
+			return nil, err
+		}
+		for _, object := range removed[kind.GroupKind()] {
+			l.remove(source, object, touched)
+		}
+		for _, object := range added[kind.GroupKind()] {
+			if err := l.replace(source, object, touched); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, dep := range l.assumeCertificates() {
+		touched[dep] = struct{}{}
+	}
+	return slices.SortedFunc(maps.Keys(touched), catalog.Dep.Compare), nil
+}
+
+func (l *Loaded) replace(source kinds.Source, object namedObject, touched map[catalog.Dep]struct{}) error {
+	var next conversion
+	if err := next.convert(source, object); err != nil {
+		return err
+	}
+	if next.entry == nil {
+		l.remove(source, object, touched)
+	} else {
+		l.apply(catalog.Set(next.entry), touched)
+	}
+	l.dropFindings(source.Kind, object.Name)
+	l.add(source.Kind, object.Name, next) // applying the entry again has no effect
+	return nil
+}
+
+func (l *Loaded) remove(source kinds.Source, object namedObject, touched map[catalog.Dep]struct{}) {
+	name := object.Name
+	l.dropFindings(source.Kind, name)
+	delete(l.Names, catalog.Ref{Kind: source.Kind, Name: name})
+	if source.Kind == catalog.KindSettings && name.Name != names.MeshConfig {
+		return // only the MeshConfig of that name has an entry
+	}
+	ref := kinds.RefOf(source.Kind, name)
+	delete(l.Entries, ref)
+	l.apply(catalog.Change{Ref: ref}, touched)
+}
+
+// dropFindings removes the findings about an object.
+func (l *Loaded) dropFindings(kind catalog.Kind, name catalog.Name) {
+	l.Findings = slices.DeleteFunc(l.Findings, func(f Finding) bool { return f.Kind == kind && f.Name == name })
+}
+
+func (l *Loaded) apply(change catalog.Change, touched map[catalog.Dep]struct{}) {
+	for _, dep := range l.Catalog.Apply([]catalog.Change{change}) {
+		touched[dep] = struct{}{}
+	}
+}

@@ -1,0 +1,191 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+)
+
+// Loaded is a mesh at one point in time.
+type Loaded struct {
+	Catalog *catalog.Catalog
+	// Names contains all objects, including those without an entry because of their problems.
+	Names map[catalog.Ref]struct{}
+	// Entries contains the entries of the objects.
+	Entries map[catalog.Ref]catalog.Entry
+	// Findings contains the problems of the objects, ordered by kind and name.
+	Findings []Finding
+}
+
+// Finding is a problem of one object.
+type Finding struct {
+	Kind catalog.Kind
+	Name catalog.Name
+	ingest.Problem
+}
+
+// sources returns the Sources of all kinds that define a mesh, MeshConfig last.
+func sources(mesh string) []kinds.Source {
+	return slices.Concat(kinds.Workloads(mesh), kinds.Policies(), kinds.GatewayAPI(mesh), []kinds.Source{kinds.MeshConfig(func(*configv1alpha2.MeshConfig) {})})
+}
+
+// FromCluster reads the mesh whose control plane runs in namespace. Kinds that the cluster does not define are empty.
+func FromCluster(ctx context.Context, c client.Client, mesh, namespace string) (*Loaded, error) {
+	objects, err := Objects(ctx, c, mesh, namespace)
+	if err != nil {
+		return nil, err
+	}
+	return FromObjects(mesh, c.Scheme(), objects)
+}
+
+// Objects reads the objects that define the mesh whose control plane runs in namespace. Its result is the input of
+// FromObjects, and of callers that need the complete objects.
+func Objects(ctx context.Context, c client.Client, mesh, namespace string) ([]*unstructured.Unstructured, error) {
+	all := sources(mesh)
+	lists := make([][]unstructured.Unstructured, len(all))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, source := range all {
+		group.Go(func() error {
+			items, err := list(ctx, c, source, namespace)
+			lists[i] = items
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var objects []*unstructured.Unstructured
+	for _, items := range lists {
+		for i := range items {
+			objects = append(objects, &items[i])
+		}
+	}
+	return objects, nil
+}
+
+// list reads all objects of a kind, but MeshConfigs from the mesh's own namespace only.
+func list(ctx context.Context, c client.Client, source kinds.Source, namespace string) ([]unstructured.Unstructured, error) {
+	kind, err := c.GroupVersionKindFor(source.Object)
+	if err != nil {
+		return nil, err
+	}
+	var options []client.ListOption
+	if source.Kind == catalog.KindSettings {
+		options = append(options, client.InNamespace(namespace))
+	}
+	all := &unstructured.UnstructuredList{}
+	all.SetGroupVersionKind(kind)
+	err = c.List(ctx, all, options...)
+	if meta.IsNoMatchError(err) {
+		return nil, nil
+	}
+	for i := range all.Items {
+		all.Items[i].SetGroupVersionKind(kind)
+	}
+	return all.Items, err
+}
+
+// FromObjects builds a mesh from objects. It ignores objects of other kinds, and treats every version as the stored
+// version. Several goroutines read the objects concurrently.
+func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Unstructured) (*Loaded, error) {
+	kinds := sortByKind(objects)
+	all := sources(mesh)
+	lists, results := make([][]namedObject, len(all)), make([][]conversion, len(all))
+	group := errgroup.Group{}
+	for i, source := range all {
+		kind, err := apiutil.GVKForObject(source.Object, scheme)
+		if err != nil {
+			return nil, err
+		}
+		list := kinds[kind.GroupKind()]
+		lists[i] = list
+		results[i] = make([]conversion, len(list))
+		for start := 0; start < len(list); start += batchSize {
+			group.Go(func() error {
+				for j := start; j < min(start+batchSize, len(list)); j++ {
+					if err := results[i][j].convert(source, list[j]); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	loaded := newLoaded()
+	for i, source := range all {
+		for j, object := range lists[i] {
+			loaded.add(source.Kind, object.Name, results[i][j])
+		}
+	}
+	loaded.assumeCertificates()
+	return loaded, nil
+}
+
+// batchSize is the number of objects that one goroutine reads.
+const batchSize = 1000
+
+// namedObject caches the name of an object, which is used often.
+type namedObject struct {
+	catalog.Name
+	*unstructured.Unstructured
+}
+
+// sortByKind groups objects by kind and sorts each group by name.
+func sortByKind(objects []*unstructured.Unstructured) map[schema.GroupKind][]namedObject {
+	kinds := map[schema.GroupKind][]namedObject{}
+	for _, object := range objects {
+		kind := object.GroupVersionKind().GroupKind()
+		kinds[kind] = append(kinds[kind], namedObject{catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}, object})
+	}
+	for _, list := range kinds {
+		slices.SortStableFunc(list, func(a, b namedObject) int { return a.Compare(b.Name) })
+	}
+	return kinds
+}
+
+// conversion is the result of ingesting an object. It has no entry if the object is not part of the mesh.
+type conversion struct {
+	entry    catalog.Entry
+	problems []ingest.Problem
+}
+
+func (r *conversion) convert(source kinds.Source, object namedObject) error {
+	typed, err := kinds.Typed(object.Unstructured, source.Object)
+	if err != nil {
+		return fmt.Errorf("%w: correct the object", err)
+	}
+	r.entry, r.problems = source.Ingest(typed)
+	return nil
+}
+
+// add records the conversion of one object.
+func (l *Loaded) add(kind catalog.Kind, name catalog.Name, r conversion) {
+	l.Names[catalog.Ref{Kind: kind, Name: name}] = struct{}{}
+	for _, problem := range r.problems {
+		l.Findings = append(l.Findings, Finding{Kind: kind, Name: name, Problem: problem})
+	}
+	if r.entry != nil {
+		l.Entries[r.entry.Ref()] = r.entry
+		l.Catalog.Apply([]catalog.Change{catalog.Set(r.entry)})
+	}
+}
+
+func newLoaded() *Loaded {
+	return &Loaded{Catalog: catalog.New(), Names: map[catalog.Ref]struct{}{}, Entries: map[catalog.Ref]catalog.Entry{}}
+}

@@ -1,0 +1,138 @@
+package scope
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// Destinations are the destinations of a client.
+type Destinations struct {
+	// Outbound and Clusters are those of a Scope.
+	Outbound []Outbound
+	Clusters []Cluster
+	// Limited are the TrafficSplits that are not complete because of authz.MaxRoutes, sorted.
+	Limited []catalog.Ref
+}
+
+// Build builds the scope of a key. The view records its dependencies.
+func Build(v *catalog.View, trustDomain string, key Key) *Scope {
+	return BuildWithShared(v, identity.OneTrustDomain(trustDomain), key, nil)
+}
+
+// BuildWithShared is Build with destinations from SharedDestinations of the same mesh; with nil it computes its own.
+// UsesSharedDestinations reports which clients may use them. The view does not record the dependencies of the shared
+// destinations.
+func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, shared *Destinations) *Scope {
+	settings := v.Settings()
+	s := &Scope{Key: key, TLS: settings.TLS, Egress: v.AllowsEgress(key.Identity.Namespace), AcceptAnyClient: settings.Teardown > 0}
+	s.SetTrustDomains(domains)
+	s.ExternalAuthorization, s.Tracing = settings.ExternalAuthorization, settings.Tracing
+	s.AccessLog, s.Authorizations = AccessLogOf(v, key), authorizations(v, key)
+	s.Passthrough = settings.Teardown == catalog.TeardownPassthrough
+	if key.IsGateway() {
+		s.Egress, s.Passthrough, s.ExternalAuthorization, s.Authorizations = false, false, nil, nil
+		if key.Gateway {
+			s.addGateway(v)
+		} else {
+			s.addEgressGateway(v)
+		}
+		return s
+	}
+	s.Egress = s.Egress || s.Passthrough
+	for _, name := range parseNames(key.Services) {
+		if service := v.Service(name); service != nil {
+			s.Inbound = append(s.Inbound, inbound(v, key, service)...)
+		}
+	}
+	if settings.IngressBackends {
+		s.Ingress = ingress(v, s.Inbound)
+	}
+	s.limitRoutes()
+	if shared == nil {
+		own := destinations(v, key.Identity)
+		shared = &own
+		s.addLimited(own.Limited)
+	}
+	s.Outbound, s.Clusters = shared.Outbound, shared.Clusters
+	var outside authz.RouteLimit
+	s.EgressPorts, s.EgressUpstreams = egress(v, key.Identity, &outside)
+	s.addLimited(outside.Limited())
+	s.EgressGatewayService = egressGatewayOf(v, s.EgressPorts)
+	s.Retries = retries(v, key.Identity, settings.RetryPolicies)
+	return s
+}
+
+// SharedDestinations are the destinations that every client may call because the mesh or a namespace is permissive;
+// nil if nothing is permissive. The view records their dependencies.
+func SharedDestinations(v *catalog.View) *Destinations {
+	if !permissiveAnywhere(v) {
+		return nil
+	}
+	d := destinations(v, identity.ServiceAccount{})
+	return &d
+}
+
+func destinations(v *catalog.View, client identity.ServiceAccount) Destinations {
+	return newOutboundBuilder(v, client).destinations()
+}
+
+func newOutboundBuilder(v *catalog.View, client identity.ServiceAccount) outboundBuilder {
+	return outboundBuilder{view: v, client: client, clusters: map[string]Cluster{}, limit: &authz.RouteLimit{}}
+}
+
+func (o outboundBuilder) destinations() Destinations {
+	var d Destinations
+	for _, name := range o.reachable() {
+		if service := o.view.Service(name); service != nil {
+			d.Outbound = append(d.Outbound, o.of(service)...)
+		}
+	}
+	d.Outbound = withoutDuplicates(d.Outbound)
+	d.Clusters, d.Limited = sortedClusters(o.clusters), o.limit.Limited()
+	return d
+}
+
+// inbound returns one element per distinct container port of the Service. Several Service ports may target one
+// container port.
+func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
+	var list []Inbound
+	seen := map[uint16]bool{}
+	setting := UpstreamSetting(v, service.Name)
+	limits := limitsOf(setting)
+	own := key.namedPorts()
+	for _, port := range service.Ports {
+		target := v.TargetPort(service, port)
+		if number, named := own[portKey(service.Name, port.Name)]; named && port.TargetPort == 0 {
+			target = number
+		}
+		if target == 0 || seen[target] {
+			continue
+		}
+		seen[target] = true
+		protocol := authz.EffectiveProtocol(v, service, port)
+		list = append(list, Inbound{
+			Service:    service.Name,
+			Port:       port.Number,
+			TargetPort: target,
+			Protocol:   protocol,
+			Rules:      authz.InboundRules(v, key.Identity, target, protocol),
+			Limits:     limits,
+			// An HTTP connection is closed by the client's sidecar.
+			IdleTimeout: longIdleTimeout(setting, protocol),
+		})
+	}
+	return list
+}
+
+func sortedClusters(clusters map[string]Cluster) []Cluster {
+	return slices.SortedFunc(maps.Values(clusters), compareClusters)
+}
+
+func compareClusters(a, b Cluster) int {
+	return cmp.Or(a.Service.Compare(b.Service), cmp.Compare(a.TargetPort, b.TargetPort))
+}

@@ -1,0 +1,134 @@
+package scope
+
+import (
+	"math"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+)
+
+// Gateway is the configuration of the ingress gateway.
+type Gateway struct {
+	// Listeners are sorted by port, then by hostname. Those of one port have one protocol and different hostnames.
+	Listeners []GatewayListener
+	// Certificates are those that listeners name, each once.
+	Certificates []GatewayCertificate
+}
+
+// GatewayListener accepts requests of clients outside the mesh.
+type GatewayListener struct {
+	// Name is "<namespace>/<name of the Gateway>/<name of the listener>".
+	Name string
+	// Port is that of the Service, and Bind that of the pod.
+	Port, Bind uint16
+	// Hostname is the name that TLS clients request; empty for any.
+	Hostname string
+	// Certificates are the names of certificates for TLS; none without TLS.
+	Certificates []string
+	Hosts        []GatewayHost
+}
+
+// GatewayHost is a host with its routes. The first route that matches a request applies; without one the answer is 404.
+type GatewayHost struct {
+	Domain string
+	Routes []GatewayRoute
+}
+
+// GatewayRoute handles the requests that it matches.
+type GatewayRoute struct {
+	Match catalog.RouteMatch
+	// Backends receive the requests by weight. One without a Cluster answers 500.
+	Backends []Backend
+	Filters  catalog.RouteFilters
+	// Unsupported is true if the rule cannot be used: it answers 500.
+	Unsupported bool
+	// Denied is true if no policy allows the gateway to call any of the backends: it answers 403.
+	Denied bool
+	// Timeout bounds a request; 0 means no limit.
+	Timeout time.Duration
+}
+
+// GatewayCertificate is a certificate with its key, both PEM. The name is "<namespace>/<name>" of its Secret.
+type GatewayCertificate struct {
+	Name             string
+	ChainPEM, KeyPEM []byte
+}
+
+// addGateway adds the listeners of all Gateways, and the destinations of their routes. The ingress gateway is a client of the mesh: it
+// connects with its own identity, and servers apply their policies to it.
+func (s *Scope) addGateway(v *catalog.View) {
+	o := outboundBuilder{view: v, client: s.Key.Identity, clusters: map[string]Cluster{}}
+	s.Gateway = &Gateway{}
+	known := map[string]bool{}
+	for _, l := range gateway.Resolve(v).Listeners {
+		listener := GatewayListener{Name: l.Gateway.String() + "/" + l.Name, Port: l.Port, Bind: l.Bind, Hostname: l.Hostname}
+		for _, c := range l.Certificates {
+			name := c.Name.String()
+			listener.Certificates = append(listener.Certificates, name)
+			if !known[name] {
+				known[name] = true
+				s.Gateway.Certificates = append(s.Gateway.Certificates, GatewayCertificate{name, c.ChainPEM, c.KeyPEM})
+			}
+		}
+		for _, host := range l.Hosts {
+			out := GatewayHost{Domain: host.Domain}
+			for _, rule := range host.Rules {
+				out.Routes = append(out.Routes, o.gatewayRoute(rule))
+			}
+			listener.Hosts = append(listener.Hosts, out)
+		}
+		s.Gateway.Listeners = append(s.Gateway.Listeners, listener)
+	}
+	s.Clusters = sortedClusters(o.clusters)
+}
+
+func (o outboundBuilder) gatewayRoute(rule gateway.Rule) GatewayRoute {
+	route := GatewayRoute{Match: rule.Match, Filters: rule.Rule.Filters, Unsupported: rule.Rule.Unsupported != "", Timeout: rule.Rule.Timeout}
+	exists, allowed := false, false
+	for _, backend := range rule.Backends {
+		exists = exists || backend.Service != nil
+		backends, callable := o.gatewayBackends(backend)
+		allowed = allowed || callable
+		route.Backends = append(route.Backends, backends...)
+	}
+	route.Denied = exists && !allowed
+	return route
+}
+
+// gatewayBackends divides the weight of a backend among those of the TrafficSplit for all requests to it, if there is one. It also reports
+// whether the gateway may call any of them. Of several, one that it may not call keeps its weight: its server rejects the connections.
+func (o outboundBuilder) gatewayBackends(b gateway.Backend) (backends []Backend, callable bool) {
+	unusable := []Backend{{Weight: scaled(b.Weight, 1, 1)}}
+	if b.Service == nil {
+		return unusable, false
+	}
+	rules := authz.RouteRules(o.view, b.Service, b.Port)
+	targets := rules[len(rules)-1].Backends
+	var total uint64
+	for _, target := range targets {
+		total += uint64(target.Weight)
+	}
+	if total == 0 {
+		return unusable, true
+	}
+	for _, target := range targets {
+		cluster, allowed := o.cluster(target)
+		callable = callable || allowed
+		o.clusters[cluster.Name()] = cluster
+		backends = append(backends, Backend{Cluster: cluster.Name(), Weight: scaled(b.Weight, uint64(target.Weight), total)})
+	}
+	return backends, callable
+}
+
+// weightPrecision multiplies weights, so that a TrafficSplit can divide a weight of 1. The largest weight of a route is a million.
+const weightPrecision = 1000
+
+// scaled returns the part of a weight for one backend of a TrafficSplit. A part that is not zero is at least 1.
+func scaled(weight uint32, part, total uint64) uint32 {
+	if weight == 0 || part == 0 {
+		return 0
+	}
+	return uint32(min(max(uint64(weight)*weightPrecision*part/total, 1), math.MaxUint32)) //nolint:gosec // bounded
+}

@@ -1,0 +1,158 @@
+package scope_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// gatewayMesh has a Gateway with a route to a Service that a TrafficSplit divides between two others.
+func gatewayMesh(entries ...catalog.Entry) *catalog.Catalog {
+	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	c := catalog.New()
+	all := append([]catalog.Entry{
+		&catalog.Settings{Namespace: "osm-system"},
+		&catalog.Namespace{Name: "shop", Monitored: true},
+		&catalog.GatewayClass{Name: "osm"},
+		&catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
+		&catalog.Gateway{Name: in("web"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "a", Port: 80, Protocol: "HTTP", From: "Same"}}},
+		&catalog.HTTPRoute{Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
+			Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Backends: []catalog.RouteBackend{{Service: in("root"), Port: 80, Weight: 1}},
+		}}},
+		&catalog.TrafficSplit{Name: in("s"), Root: in("root"), Backends: []catalog.SplitBackend{{Service: in("v1"), Weight: 90}, {Service: in("v2"), Weight: 10}}},
+		&catalog.HTTPRouteGroup{Name: in("all"), Matches: []catalog.HTTPMatch{{Name: "all", PathRegex: ".*"}}},
+	}, entries...)
+	for _, version := range []string{"root", "v1", "v2"} {
+		labels := map[string]string{"app": version}
+		all = append(all,
+			&catalog.Service{Name: in(version), Selector: labels, Ports: []catalog.Port{{Number: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP}}},
+			&catalog.Pod{Name: in(version), ServiceAccount: version, Labels: labels, Injected: true})
+	}
+	for _, entry := range all {
+		c.Apply([]catalog.Change{catalog.Set(entry)})
+	}
+	return c
+}
+
+func grantGateway(to, from string) *catalog.TrafficTarget {
+	return &catalog.TrafficTarget{
+		Name: catalog.Name{Namespace: "shop", Name: "to-" + to}, Destination: identity.ServiceAccount{Namespace: "shop", Name: to},
+		Sources: []identity.ServiceAccount{{Namespace: "osm-system", Name: from}},
+		Rules:   []catalog.TargetRule{{Kind: catalog.KindHTTPRouteGroup, Name: "all"}},
+	}
+}
+
+func gatewayScope(c *catalog.Catalog) *scope.Scope {
+	key := scope.Key{Identity: identity.ServiceAccount{Namespace: "osm-system", Name: names.IngressGateway}, Gateway: true}
+	return scope.Build(c.View(), "cluster.local", key)
+}
+
+// TestGatewayIsAClient checks that servers are called by their policies, and that a TrafficSplit divides the requests.
+func TestGatewayIsAClient(t *testing.T) {
+	for name, test := range map[string]struct {
+		entries []catalog.Entry
+		denied  bool
+	}{
+		"no policy":          {nil, true},
+		"a policy of others": {[]catalog.Entry{grantGateway("v1", "nginx")}, true},
+		"a policy":           {[]catalog.Entry{grantGateway("v1", names.IngressGateway)}, false},
+		"permissive mode":    {[]catalog.Entry{&catalog.Settings{Namespace: "osm-system", Permissive: true}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := gatewayScope(gatewayMesh(test.entries...))
+			route := s.Gateway.Listeners[0].Hosts[0].Routes[0]
+			if route.Denied != test.denied {
+				t.Errorf("denied %t, want %t", route.Denied, test.denied)
+			}
+			if got, want := fmt.Sprint(route.Backends), "[{shop/v1|8080 900} {shop/v2|8080 100}]"; got != want {
+				t.Errorf("backends %s, want %s", got, want)
+			}
+			if len(s.Clusters) != 2 || len(s.Outbound)+len(s.Inbound) > 0 {
+				t.Errorf("%d clusters, %d outbound and %d inbound ports, want only the clusters of the route", len(s.Clusters), len(s.Outbound), len(s.Inbound))
+			}
+		})
+	}
+}
+
+// TestOnlyGatewayPodsAreGateways checks that no pod outside the namespace of the mesh becomes a gateway, and gets the keys of listeners.
+func TestOnlyGatewayPodsAreGateways(t *testing.T) {
+	c := gatewayMesh()
+	labels := map[string]string{names.AppLabel: names.IngressGateway}
+	for name, test := range map[string]struct {
+		pod  catalog.Pod
+		want bool
+	}{
+		"the gateway":       {catalog.Pod{Name: catalog.Name{Namespace: "osm-system", Name: "g"}, ServiceAccount: names.IngressGateway, Labels: labels, Injected: true}, true},
+		"another namespace": {catalog.Pod{Name: catalog.Name{Namespace: "shop", Name: "g"}, ServiceAccount: names.IngressGateway, Labels: labels, Injected: true}, false},
+		"another account":   {catalog.Pod{Name: catalog.Name{Namespace: "osm-system", Name: "g"}, ServiceAccount: "grafana", Labels: labels, Injected: true}, false},
+	} {
+		if got := scope.KeyFor(c.View(), &test.pod).Gateway; got != test.want {
+			t.Errorf("%s: gateway %t, want %t", name, got, test.want)
+		}
+	}
+}
+
+// TestGatewayRoutesWithoutServer checks the answers where a backend does not exist, and that a certificate of several listeners is sent once.
+func TestGatewayRoutesWithoutServer(t *testing.T) {
+	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	route := &catalog.HTTPRoute{Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
+		Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Backends: []catalog.RouteBackend{{Service: in("gone"), Port: 80, Weight: 2}},
+	}}}
+	listener := func(name, host string) catalog.GatewayListener {
+		return catalog.GatewayListener{Name: name, Port: 443, Protocol: "HTTPS", Hostname: host, Terminate: true, From: "Same", Certificates: []catalog.Name{in("tls")}}
+	}
+	s := gatewayScope(gatewayMesh(route,
+		&catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []catalog.Port{{Number: 443, TargetPort: 10443}}},
+		&catalog.GatewayCertificate{Name: in("tls"), ChainPEM: []byte("chain"), KeyPEM: []byte("key")},
+		&catalog.Gateway{Name: in("web"), Class: "osm", Listeners: []catalog.GatewayListener{listener("a", "a.example.com"), listener("b", "b.example.com")}}))
+	if len(s.Gateway.Listeners) != 2 || len(s.Gateway.Certificates) != 1 || string(s.Gateway.Certificates[0].KeyPEM) != "key" {
+		t.Fatalf("%d listeners with the certificates %+v, want two listeners with one", len(s.Gateway.Listeners), s.Gateway.Certificates)
+	}
+	for _, l := range s.Gateway.Listeners {
+		if !slices.Equal(l.Certificates, []string{"shop/tls"}) {
+			t.Errorf("the listener %s names the certificates %v, want that of its Secret", l.Name, l.Certificates)
+		}
+	}
+	got := s.Gateway.Listeners[0].Hosts[0].Routes[0]
+	if got.Denied || fmt.Sprint(got.Backends) != "[{ 2000}]" {
+		t.Errorf("a route to no Service is denied %t with the backends %v, want its weight without a cluster, and no denial", got.Denied, got.Backends)
+	}
+}
+
+// TestGatewayRoutesWithSeveralBackends checks when a route is denied, and which backends answer 500.
+func TestGatewayRoutesWithSeveralBackends(t *testing.T) {
+	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	split := func(backends ...catalog.SplitBackend) catalog.Entry {
+		return &catalog.TrafficSplit{Name: in("s"), Root: in("root"), Backends: backends}
+	}
+	toV1 := grantGateway("v1", names.IngressGateway)
+	for name, test := range map[string]struct {
+		services []string
+		entries  []catalog.Entry
+		want     string
+		denied   bool
+	}{
+		"a missing one and one that it may not call":    {[]string{"v1", "gone"}, nil, "[{shop/v1|8080 1000} { 1000}]", true},
+		"one that it may call and one that it may not":  {[]string{"v1", "v2"}, []catalog.Entry{toV1}, "[{shop/v1|8080 1000} {shop/v2|8080 1000}]", false},
+		"one that it may not call and one that it may":  {[]string{"v2", "v1"}, []catalog.Entry{toV1}, "[{shop/v2|8080 1000} {shop/v1|8080 1000}]", false},
+		"a split without backends":                      {[]string{"root"}, []catalog.Entry{toV1, split()}, "[{ 1000}]", false},
+		"a split whose backends have the weight 0":      {[]string{"root"}, []catalog.Entry{toV1, split(catalog.SplitBackend{Service: in("v1")})}, "[{ 1000}]", false},
+		"a split whose backend does not exist":          {[]string{"root"}, []catalog.Entry{toV1, split(catalog.SplitBackend{Service: in("gone"), Weight: 1})}, "[{ 1000}]", false},
+		"a split between one that it may call, and not": {[]string{"root"}, []catalog.Entry{toV1}, "[{shop/v1|8080 900} {shop/v2|8080 100}]", false},
+	} {
+		rule := catalog.HTTPRouteRule{Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}}
+		for _, service := range test.services {
+			rule.Backends = append(rule.Backends, catalog.RouteBackend{Service: in(service), Port: 80, Weight: 1})
+		}
+		route := &catalog.HTTPRoute{Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{rule}}
+		got := gatewayScope(gatewayMesh(append(test.entries, route)...)).Gateway.Listeners[0].Hosts[0].Routes[0]
+		if fmt.Sprint(got.Backends) != test.want || got.Denied != test.denied {
+			t.Errorf("%s: the backends are %v, denied %t; want %s, %t", name, got.Backends, got.Denied, test.want, test.denied)
+		}
+	}
+}

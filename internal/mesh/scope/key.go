@@ -1,0 +1,86 @@
+package scope
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// KeyFor returns the scope key of a pod's sidecar.
+func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
+	own, mesh := v.AuthorizationsOf(pod)
+	services := v.ServicesOfPod(pod)
+	return Key{
+		Identity:      pod.Identity(),
+		Services:      joinNames(services),
+		Telemetry:     v.TelemetryOf(pod),
+		Authorization: own, MeshAuthorization: mesh,
+		Ports:   joinPorts(v.NamedPorts(pod, services)),
+		Gateway: v.IsGateway(pod), EgressGateway: v.IsEgressGateway(pod),
+		Class: Class{
+			Revision: pod.Revision,
+			IPv6:     slices.ContainsFunc(pod.IPs, netip.Addr.Is6),
+			Metrics:  pod.Metrics,
+		},
+	}
+}
+
+// KeyOfServices returns a key for pods of an identity that some Services select. It has no other properties.
+func KeyOfServices(account identity.ServiceAccount, services []catalog.Name) Key {
+	return Key{Identity: account, Services: joinNames(services)}
+}
+
+func joinNames[T interface{ String() string }](list []T) string {
+	parts := make([]string, len(list))
+	for i, item := range list {
+		parts[i] = item.String()
+	}
+	return strings.Join(parts, ",")
+}
+
+func joinPorts(list []catalog.NamedPort) string {
+	parts := make([]string, len(list))
+	for i, p := range list {
+		parts[i] = portKey(p.Service, p.Port) + "=" + strconv.Itoa(int(p.Number))
+	}
+	return strings.Join(parts, ",")
+}
+
+func portKey(service catalog.Name, port string) string { return service.String() + "/" + port }
+
+// namedPorts returns the numbers of Ports by portKey.
+func (k Key) namedPorts() map[string]uint16 {
+	numbers := map[string]uint16{}
+	for part := range strings.SplitSeq(k.Ports, ",") {
+		port, text, _ := strings.Cut(part, "=")
+		if number, err := strconv.ParseUint(text, 10, 16); err == nil {
+			numbers[port] = uint16(number)
+		}
+	}
+	return numbers
+}
+
+// parseNames is the inverse of joinNames.
+func parseNames(list string) []catalog.Name {
+	if list == "" {
+		return nil
+	}
+	var result []catalog.Name
+	for part := range strings.SplitSeq(list, ",") {
+		namespace, name, _ := strings.Cut(part, "/")
+		result = append(result, catalog.Name{Namespace: namespace, Name: name})
+	}
+	return result
+}
+
+func parseAccounts(list string) []identity.ServiceAccount {
+	var result []identity.ServiceAccount
+	for _, name := range parseNames(list) {
+		result = append(result, identity.ServiceAccount(name))
+	}
+	return result
+}

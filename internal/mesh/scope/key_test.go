@@ -1,0 +1,30 @@
+package scope
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// TestKeyKeepsNamedPorts checks that a key returns the numbers with which it was made.
+func TestKeyKeepsNamedPorts(t *testing.T) {
+	web, api := meshtest.Name("shop", "web"), meshtest.Name("shop", "api")
+	for name, test := range map[string]struct {
+		ports []catalog.NamedPort
+		want  map[string]uint16
+	}{
+		"none":                   {nil, map[string]uint16{}},
+		"the only port, unnamed": {[]catalog.NamedPort{{Service: web, Number: 8080}}, map[string]uint16{"shop/web/": 8080}},
+		"ports of two Services": {
+			[]catalog.NamedPort{{Service: api, Port: "http", Number: 65535}, {Service: web, Port: "http", Number: 8080}, {Service: web, Port: "metrics", Number: 9090}},
+			map[string]uint16{"shop/api/http": 65535, "shop/web/http": 8080, "shop/web/metrics": 9090},
+		},
+	} {
+		if diff := cmp.Diff(test.want, Key{Ports: joinPorts(test.ports)}.namedPorts()); diff != "" {
+			t.Errorf("%s: numbers (-want +got):\n%s", name, diff)
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package scope_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// TestSharedDestinationsEqualOwn checks that a client with shared destinations has the same scope as with its own, and
+// that there are none if no client may use them.
+func TestSharedDestinationsEqualOwn(t *testing.T) {
+	shared, alone := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		c := catalog.New()
+		c.Apply(rapid.SliceOfN(Change(), 20, 60).Draw(t, "mesh"))
+		for _, name := range []string{"one", "two", "three"} {
+			key := scope.Key{Identity: SA("a", name)}
+			if !scope.UsesSharedDestinations(c.View(), key.Identity) {
+				alone++
+				continue
+			}
+			shared++
+			shared := scope.SharedDestinations(c.View())
+			if shared == nil {
+				t.Fatal("a client shares destinations that do not exist")
+			}
+			want, got := scope.Build(c.View(), trustDomain, key), scope.BuildWithShared(c.View(), identity.OneTrustDomain(trustDomain), key, shared)
+			if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}), cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("the scope of %s differs (-alone +shared):\n%s", key.Identity, diff)
+			}
+		}
+	})
+	if shared == 0 || alone == 0 {
+		t.Errorf("%d clients shared and %d did not: both must have been tried", shared, alone)
+	}
+}
+
+// TestPermissiveNamespaceLimitsDependencies checks that in a strict mesh with one permissive namespace a new Service
+// elsewhere does not affect clients.
+func TestPermissiveNamespaceLimitsDependencies(t *testing.T) {
+	yes := true
+	open := Pod("open", "x", "x", "x", "10.0.0.2")
+	c := Apply(&catalog.Namespace{Name: "open", Monitored: true, Permissive: &yes}, &catalog.Namespace{Name: "shop", Monitored: true},
+		open, Service("open", "x", "x", "10.96.0.2", 80, catalog.ProtocolHTTP))
+	v := c.View()
+	s := scope.Build(v, trustDomain, scope.Key{Identity: SA("shop", "client")})
+	if diff := cmp.Diff(map[string]string{"open/x:80": "open/x|80=100"}, outbound(s)); diff != "" {
+		t.Fatalf("outbound (-want +got):\n%s", diff)
+	}
+	read := map[catalog.Dep]bool{}
+	for _, dep := range v.Deps() {
+		read[dep] = true
+	}
+	for _, test := range []struct {
+		namespace string
+		want      bool
+	}{{"shop", false}, {"open", true}} {
+		hit := false
+		for _, dep := range c.Apply([]catalog.Change{catalog.Set(Service(test.namespace, "new", "new", "10.96.0.9", 80, catalog.ProtocolHTTP))}) {
+			hit = hit || read[dep]
+		}
+		if hit != test.want {
+			t.Errorf("a new Service in namespace %s affects the client: %t, want %t", test.namespace, hit, test.want)
+		}
+	}
+}
+
+// TestStrictNamespaceDrainsConnections checks that open connections are drained when a namespace stops being
+// permissive.
+func TestStrictNamespaceDrainsConnections(t *testing.T) {
+	yes, no := true, false
+	db := Pod("shop", "db", "db", "db", "10.0.0.1")
+	service := Service("shop", "db", "db", "10.96.0.1", 3306, catalog.ProtocolTCP)
+	c := Apply(&catalog.Namespace{Name: "shop", Monitored: true, Permissive: &yes}, db, service, Slice(service.Name, db))
+	build := func() *scope.Scope { return scope.Build(c.View(), trustDomain, scope.KeyFor(c.View(), db)) }
+	before := build()
+	c.Apply([]catalog.Change{catalog.Set(&catalog.Namespace{Name: "shop", Monitored: true, Permissive: &no})})
+	strict := build()
+	scope.CarryDrainMarks(before, strict)
+	if strict.Inbound[0].DrainMark == "" {
+		t.Error("a namespace turned strict has no drain mark: open connections outlive their permission")
+	}
+	c.Apply([]catalog.Change{catalog.Set(&catalog.Namespace{Name: "shop", Monitored: true, Permissive: &yes})})
+	again := build()
+	scope.CarryDrainMarks(strict, again)
+	if again.Inbound[0].DrainMark != strict.Inbound[0].DrainMark {
+		t.Error("connections are drained although no source lost a permission")
+	}
+}
+
+// TestSharedDestinationsAddNoDependencies checks that a client with shared destinations is not rebuilt when they change.
+func TestSharedDestinationsAddNoDependencies(t *testing.T) {
+	c := Apply(permissiveMesh()...)
+	v := c.View()
+	s := scope.BuildWithShared(v, identity.OneTrustDomain(trustDomain), scope.Key{Identity: SA("shop", "client")}, scope.SharedDestinations(c.View()))
+	if len(s.Outbound) == 0 {
+		t.Fatal("the client has no destination")
+	}
+	for _, name := range []string{"v1", "new"} {
+		if affects(c, v, Service("shop", name, name, "10.96.0.9", 80, catalog.ProtocolHTTP)) {
+			t.Errorf("a change of the Service %s affects the client", name)
+		}
+	}
+}
+
+// TestPermissiveMeshIgnoresTrafficTargets checks that a TrafficTarget affects no client of a mesh that is permissive everywhere.
+func TestPermissiveMeshIgnoresTrafficTargets(t *testing.T) {
+	c := Apply(permissiveMesh()...)
+	v := c.View()
+	if !scope.UsesSharedDestinations(v, SA("shop", "client")) {
+		t.Fatal("the client does not use the shared destinations")
+	}
+	if affects(c, v, target("t", "v1", "client")) {
+		t.Error("a TrafficTarget affects the client")
+	}
+}
+
+// affects reports whether a new version of an entry affects what was read from a view.
+func affects(c *catalog.Catalog, v *catalog.View, entry catalog.Entry) bool {
+	affected := c.Apply([]catalog.Change{catalog.Set(entry)})
+	return slices.ContainsFunc(v.Deps(), func(dep catalog.Dep) bool { return slices.Contains(affected, dep) })
+}
+
+// TestDestinationsAreSorted checks the order of destinations that policies allow and of those in permissive namespaces.
+func TestDestinationsAreSorted(t *testing.T) {
+	yes := true
+	entries := []catalog.Entry{
+		&catalog.Namespace{Name: "a", Monitored: true, Permissive: &yes}, &catalog.Namespace{Name: "shop", Monitored: true},
+		&catalog.Namespace{Name: "z", Monitored: true, Permissive: &yes}, Group("shop", "all", "/.*"), target("t", "web", "client"),
+	}
+	for i, namespace := range []string{"z", "shop", "a"} {
+		pod := Pod(namespace, "web", "web", "web", fmt.Sprintf("10.0.0.%d", i))
+		entries = append(entries, pod, Service(namespace, "web", "web", fmt.Sprintf("10.96.0.%d", i), 80, catalog.ProtocolHTTP))
+	}
+	var got []string
+	for _, out := range scope.Build(Apply(entries...).View(), trustDomain, scope.Key{Identity: SA("shop", "client")}).Outbound {
+		got = append(got, out.Service.String())
+	}
+	if diff := cmp.Diff([]string{"a/web", "shop/web", "z/web"}, got); diff != "" {
+		t.Errorf("destinations (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,182 @@
+package scope
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// Key identifies a scope. Sidecars with equal keys get equal configuration. It is comparable.
+type Key struct {
+	Identity identity.ServiceAccount
+	// Services are the Services that select the pod, "<namespace>/<name>", sorted and joined by commas.
+	Services string
+	// Ports are the numbers of the pod for named target ports of these Services, "<namespace>/<name>/<port>=<number>", in their order
+	// and joined by commas.
+	Ports string
+	// Telemetry is the one in force for the pod; empty if there is none.
+	Telemetry catalog.Name
+	// Authorization and MeshAuthorization are the ExternalAuthorizations in force for the pod, of its namespace and of that of the mesh;
+	// empty if there is none.
+	Authorization, MeshAuthorization catalog.Name
+	Class                            Class
+	// Gateway is true for pods of the ingress gateway, and EgressGateway for those of the egress gateway. They have no application.
+	Gateway, EgressGateway bool
+}
+
+// IsGateway reports whether the key is that of a gateway.
+func (k Key) IsGateway() bool { return k.Gateway || k.EgressGateway }
+
+// Class has the other properties in which sidecars of one identity may differ.
+type Class struct {
+	// Revision is the MeshRevision whose injector added the sidecar.
+	Revision string
+	// IPv6 is true when the pod has an IPv6 address. Envoy may bind one only then.
+	IPv6 bool
+	// Metrics is true when the sidecar serves its metrics to scrapers.
+	Metrics bool
+}
+
+// Scope is the configuration of one kind of sidecar as plain data. All lists are sorted. It is immutable.
+type Scope struct {
+	Key Key
+	// TrustDomain is the trust domain of the mesh, in which certificates are issued.
+	TrustDomain string
+	// ClientTrustDomains are accepted from clients and ServerTrustDomains of servers, while the mesh moves to another trust domain. They
+	// are sorted and include TrustDomain. Without them, only TrustDomain is accepted.
+	ClientTrustDomains, ServerTrustDomains []string
+	// KnownTrustDomains are all trust domains that the mesh has had, sorted. Without them, it has had no other one.
+	KnownTrustDomains []string
+	TLS               catalog.TLS
+	// Egress passes connections to unknown destinations through.
+	Egress bool
+	// AcceptAnyClient accepts clients without TLS too. It is set during teardown of the mesh.
+	AcceptAnyClient bool
+	// ExternalAuthorization must allow each inbound HTTP request; nil for none.
+	ExternalAuthorization *catalog.ExternalAuthorization
+	// Authorizations must allow each inbound HTTP request too.
+	Authorizations []Authorization
+	// Tracing receives traces of requests; nil for none.
+	Tracing *catalog.Tracing
+	// AccessLog replaces the default access log; nil for the default.
+	AccessLog *AccessLog
+	// Passthrough sends every new connection to its original destination unchanged. Outbound and Clusters then serve
+	// open connections only.
+	Passthrough bool
+	// Gateway is the configuration of the ingress gateway; nil in sidecars.
+	Gateway *Gateway
+	// EgressGateway is the configuration of the egress gateway; nil in sidecars.
+	EgressGateway *EgressGateway
+	// Inbound has one element per container port of each Service that selects the workload.
+	Inbound []Inbound
+	// DeniedPorts is how many ports deny all requests because their routes are beyond authz.MaxRoutes.
+	DeniedPorts int
+	// Limited are the policies that are not complete because of authz.MaxRoutes, sorted. Those of shared destinations are not included.
+	Limited []catalog.Ref
+	// Ingress has the ports that clients outside the mesh may reach.
+	Ingress []Ingress
+	// Outbound has one element per port of each Service that the identity may call.
+	Outbound []Outbound
+	// EgressPorts are the destinations outside the mesh that policies allow, by port.
+	EgressPorts []authz.EgressPort
+	// EgressUpstreams has the client-side settings that EgressPorts name.
+	EgressUpstreams map[string]*Upstream
+	// EgressGatewayService is that of the egress gateway; nil if no destination of EgressPorts uses it.
+	EgressGatewayService *EgressGatewayService
+	// Clusters are the destinations that Outbound refers to, each once.
+	Clusters []Cluster
+	// Retries configure this client's retries. They may include Services that it cannot call. They are separate from
+	// Outbound because in a permissive mesh nothing else about a destination depends on the client.
+	Retries []Retry
+}
+
+// Inbound is one port of a Service that selects the workload.
+type Inbound struct {
+	Service catalog.Name
+	// Port is the Service's port, TargetPort the container's.
+	Port       uint16
+	TargetPort uint16
+	Protocol   catalog.Protocol
+	Rules      authz.Rules
+	// Limits bound the traffic to the port; nil means no limit.
+	Limits *Limits
+	// IdleTimeout is after what time without data a connection to a TCP port is closed; 0 is Envoy's default of an hour.
+	IdleTimeout time.Duration
+	// DrainMark changes when a source loses its permission. The sidecar then drains the port, so no connection
+	// outlives its permission. Initially empty.
+	DrainMark string
+}
+
+// Outbound is one port of a Service that the identity may call.
+type Outbound struct {
+	Service  catalog.Name
+	Port     uint16
+	Protocol catalog.Protocol
+	// Addresses are the virtual addresses, or the pod addresses of a headless Service.
+	Addresses []netip.Addr
+	// PodPort is the pods' port of a headless Service; 0 otherwise. Clients of a headless Service connect to a pod's
+	// address on the Service's port or on the pod's port; both are intercepted.
+	PodPort uint16
+	// Routes apply to some requests, in order. Only HTTP ports have any.
+	Routes []OutboundRoutes
+	// Backends receive the traffic that no route selects, by weight: the Service itself, or the backends of a
+	// TrafficSplit. If the list is empty or all weights are 0, the traffic has no destination.
+	Backends []Backend
+	// Upstream has the client-side settings for this Service; nil means defaults.
+	Upstream *Upstream
+}
+
+// OutboundRoutes are the routes of a TrafficSplit with matches.
+type OutboundRoutes struct {
+	// Matches select the requests as the client sent them; any one is enough.
+	Matches []catalog.HTTPMatch
+	// Backends are like those of an Outbound.
+	Backends []Backend
+}
+
+// Headless reports whether clients connect to the pods' own addresses.
+func (o Outbound) Headless() bool { return o.PodPort != 0 }
+
+// Backend is a weighted reference to a Cluster.
+type Backend struct {
+	// Cluster is the name of an element of Scope.Clusters.
+	Cluster string
+	Weight  uint32
+}
+
+// Cluster is one port of a Service as a destination.
+type Cluster struct {
+	Service    catalog.Name
+	TargetPort uint16
+	Protocol   catalog.Protocol
+	// Identities are those behind the Service that this client may call, sorted. The server must prove one of them.
+	Identities []identity.ServiceAccount
+	// Endpoints identifies the endpoints that this client may use.
+	Endpoints EndpointsKey
+	// Upstream has the client-side settings for this Service; nil means defaults.
+	Upstream *Upstream
+}
+
+// Name is OSM's cluster name, "<namespace>/<service>|<target port>".
+func (c Cluster) Name() string { return ClusterName(c.Service, c.TargetPort) }
+
+// EndpointsKey identifies the endpoints of one port of a Service for clients that may call the same identities. It is
+// comparable. Equal keys share one resource across scopes.
+type EndpointsKey struct {
+	Service    catalog.Name
+	TargetPort uint16
+	// Identities lists the allowed identities ("<namespace>/<name>", sorted, joined by commas). Empty means all.
+	Identities string
+}
+
+// Endpoints are the current endpoints of an EndpointsKey.
+type Endpoints struct {
+	Key EndpointsKey
+	// Addresses accept new connections. They are sorted.
+	Addresses []netip.AddrPort
+	// Workloads are those of the addresses, in their order, or nil.
+	Workloads []catalog.Workload
+}

@@ -1,0 +1,100 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// ReleaseOwners removes the owner references to Meshes and MeshRevisions from an object. Earlier versions of the operator wrote them. With such a
+// reference, foreground deletion of the owner deletes the object at once, before the finalizer of the owner can remove the mesh in order.
+//
+// It removes the label of the application instance too: Argo CD counts an object with this label and without owner as part of an Application.
+func ReleaseOwners(ctx context.Context, c client.Client, object client.Object) error {
+	kept := slices.DeleteFunc(slices.Clone(object.GetOwnerReferences()), isReleased)
+	if len(kept) == len(object.GetOwnerReferences()) {
+		return nil
+	}
+	before, ok := object.DeepCopyObject().(client.Object)
+	if !ok {
+		return fmt.Errorf("%T is not an API object", object)
+	}
+	object.SetOwnerReferences(kept)
+	labels := object.GetLabels()
+	if mesh := labels[names.MeshLabel]; mesh != "" && labels[names.InstanceLabel] == mesh {
+		delete(labels, names.InstanceLabel)
+		object.SetLabels(labels)
+	}
+	err := c.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner(FieldManager))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("the owner of %T %s cannot be removed: %w", object, client.ObjectKeyFromObject(object), err)
+	}
+	return nil
+}
+
+// isReleased reports whether an owner is a Mesh or a MeshRevision.
+func isReleased(owner metav1.OwnerReference) bool {
+	return strings.HasPrefix(owner.APIVersion, v1alpha1.GroupVersion.Group+"/")
+}
+
+// ReleaseLabelled removes the owner references to Meshes and MeshRevisions from the objects of some kinds that were made for a mesh. An object that
+// cannot be patched does not keep others from it.
+func ReleaseLabelled(ctx context.Context, c client.Client, mesh string, lists ...client.ObjectList) error {
+	var failed []error
+	for _, list := range lists {
+		if err := c.List(ctx, list, client.MatchingLabels{names.MeshLabel: mesh}); err != nil {
+			failed = append(failed, fmt.Errorf("the objects of the mesh %s cannot be listed: %w", mesh, err))
+			continue
+		}
+		failed = append(failed, meta.EachListItem(list, func(item runtime.Object) error {
+			if object, ok := item.(client.Object); ok {
+				failed = append(failed, ReleaseOwners(ctx, c, object))
+			}
+			return nil
+		}))
+	}
+	return errors.Join(failed...)
+}
+
+// claim removes the owner references to Meshes and MeshRevisions from the live object, and returns its content afterwards. It fails if the object
+// was made for another mesh, from which the apply would take it away.
+func (a *Applier) claim(ctx context.Context, desired *unstructured.Unstructured, live map[string]any) (map[string]any, error) {
+	if live == nil {
+		return nil, nil
+	}
+	object := &unstructured.Unstructured{Object: live}
+	if err := a.checkMesh(ctx, desired.GetLabels()[names.MeshLabel], object.GetLabels()[names.MeshLabel]); err != nil {
+		return nil, objectError(desired, "applied", err)
+	}
+	if err := ReleaseOwners(ctx, a.client, object); err != nil {
+		return nil, err
+	}
+	return object.Object, nil
+}
+
+// checkMesh returns an error if an object has the label of another mesh that exists. Somebody may have changed the label to any other value.
+func (a *Applier) checkMesh(ctx context.Context, mesh, other string) error {
+	if a.Meshes == nil || mesh == "" || other == "" || other == mesh {
+		return nil
+	}
+	err := a.Meshes.Get(ctx, client.ObjectKey{Name: other}, &v1alpha1.Mesh{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("the Mesh %s cannot be read: %w", other, err)
+	}
+	return fmt.Errorf("it belongs to the mesh %s", other)
+}

@@ -1,0 +1,73 @@
+package builtin_test
+
+import (
+	"slices"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+)
+
+// Each object must be of a declared kind, because only declared kinds are watched and granted. It must have the labels of the mesh,
+// because the operator finds its objects by them.
+func TestComponentsRenderWhatTheyDeclare(t *testing.T) {
+	known := map[string]bool{}
+	for _, c := range builtin.All() {
+		if problems := validation.IsDNS1123Label(c.Name()); len(problems) > 0 || known[c.Name()] {
+			t.Errorf("the name %q is a duplicate or invalid: %v", c.Name(), problems)
+		}
+		known[c.Name()] = true
+		objects, err := c.Render(inputs(t))
+		if err != nil || len(objects) == 0 {
+			t.Errorf("%s rendered %d objects: %v", c.Name(), len(objects), err)
+		}
+		for _, object := range objects {
+			if object.GetKind() == "Deployment" && !requires(c, component.V1("", "ConfigMap", "configmaps").GroupVersionKind) {
+				t.Errorf("%s renders the Deployment %s, but Requires does not list ConfigMaps, which record it", c.Name(), object.GetName())
+			}
+			if !requires(c, object.GroupVersionKind()) {
+				t.Errorf("%s renders the %s %s, but Requires does not list this kind", c.Name(), object.GetKind(), object.GetName())
+			}
+			for key, value := range operand.Labels("osm", "v0.1.0") {
+				if object.GetLabels()[key] != value {
+					t.Errorf("%s: the %s %s has the labels %v, want %s=%s", c.Name(), object.GetKind(), object.GetName(), object.GetLabels(), key, value)
+				}
+			}
+		}
+		if health := c.Health(objects); !health.Ready && health.Message == "" {
+			t.Errorf("%s is not ready without a message", c.Name())
+		}
+	}
+}
+
+func requires(c component.Component, kind schema.GroupVersionKind) bool {
+	return slices.ContainsFunc(c.Requires(), func(k component.Kind) bool { return k.GroupVersionKind == kind })
+}
+
+// inputs returns a mesh for which every component has objects.
+func inputs(t *testing.T) component.Inputs {
+	t.Helper()
+	images := operand.Images{Controller: "controller", Injector: "injector", Init: "init", Sidecar: "sidecar"}
+	catalogue, err := operand.NewCatalogue("v0.1.0", images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := catalogue.Release("v0.1.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	workload := operand.Workload{Autoscaling: &operand.Autoscaling{Min: 2, Max: 4, CPU: 80}}
+	return component.Inputs{
+		Mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}},
+		ControlPlanes: []component.ControlPlane{{Release: release, Parameters: operand.Parameters{
+			Mesh: "osm", Namespace: "osm-system", OperatorNamespace: "osm-operator-system", Revision: "osm-v0-1-0",
+			TrustDomain: "cluster.local", Controller: workload, Injector: workload, Images: images,
+		}}},
+	}
+}

@@ -1,0 +1,135 @@
+package component
+
+import (
+	"cmp"
+	"fmt"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+)
+
+// Component is one part of a mesh that does not depend on other parts. Its methods are pure.
+type Component interface {
+	// Name is the name in status.components: lowercase, unique among all components.
+	Name() string
+	// Requires lists every kind that Render returns, and ConfigMaps if one is a Deployment: the operator records the last good objects in
+	// one. The component is not rendered until the API server serves all of them.
+	Requires() []Kind
+	// Images lists the images that the component runs, unless they are those of the control plane.
+	Images() []Image
+	// Render returns the objects of the component. Each needs the labels of operand.Labels.
+	Render(inputs Inputs) ([]*unstructured.Unstructured, error)
+	// Health assesses the live objects. It is called when all objects exist.
+	Health(live []*unstructured.Unstructured) Health
+}
+
+// Image is an image that a component runs by default.
+type Image struct {
+	// Variable is the environment variable of the operator that replaces the reference, such as RELATED_IMAGE_PROMETHEUS.
+	Variable string
+	// Reference is the default.
+	Reference string
+}
+
+// Optional is implemented by components that a Mesh enables. The objects of a disabled component are deleted, and its kinds are not
+// watched.
+type Optional interface {
+	// Enabled reports whether the Mesh enables the component.
+	Enabled(mesh *v1alpha1.Mesh) bool
+}
+
+// Kind is a kind of objects, with the resource name that roles use.
+type Kind struct {
+	schema.GroupVersionKind
+	// Resource is the plural resource name, such as services.
+	Resource string
+	// Names are the only names that objects have. The operator may change and delete no others. Empty means any name.
+	Names []string
+}
+
+// V1 returns a kind in version v1 of a group; "" is the core group.
+func V1(group, kind, resource string) Kind {
+	return Kind{GroupVersionKind: schema.GroupVersionKind{Group: group, Version: "v1", Kind: kind}, Resource: resource}
+}
+
+// Health is the state of a component.
+type Health struct {
+	// Ready is true when the component works.
+	Ready bool
+	// Message describes what is missing. It is empty for a component that is ready.
+	Message string
+}
+
+// AlwaysHealthy is the health of a component whose objects have no state of their own.
+func AlwaysHealthy([]*unstructured.Unstructured) Health { return Health{Ready: true} }
+
+// Inputs are what components are rendered from.
+type Inputs struct {
+	// Mesh is the Mesh that owns the component.
+	Mesh *v1alpha1.Mesh
+	// ControlPlanes are the running control planes: the active one first, then the canary, if there is one.
+	ControlPlanes []ControlPlane
+	// Members are the namespaces of the mesh, sorted.
+	Members []string
+	// Aliases are the name suffixes of former canaries. Sidecars may still connect to a Service with this suffix.
+	Aliases []string
+	// Images are the references that replace defaults, by their variables.
+	Images map[string]string
+	// EnvoyImage and InitImage are those that the Mesh or the MeshConfig sets for new pods. Empty means the image of the control plane.
+	EnvoyImage, InitImage string
+}
+
+// Image returns the reference of an image: that of the Mesh, which may be nil, or of the variable, or the default.
+func (i Inputs) Image(image Image, ofMesh *string) string {
+	return cmp.Or(ptr.Deref(ofMesh, ""), i.Images[image.Variable], image.Reference)
+}
+
+// ControlPlane is one running control plane.
+type ControlPlane struct {
+	// Release has the manifests of its version.
+	Release *operand.Release
+	// Parameters are those that its Deployments are rendered with.
+	Parameters operand.Parameters
+}
+
+// RenderControlPlanes renders each control plane and concatenates the objects.
+func RenderControlPlanes(inputs Inputs, render func(ControlPlane) ([]*unstructured.Unstructured, error)) ([]*unstructured.Unstructured, error) {
+	var all []*unstructured.Unstructured
+	for _, controlPlane := range inputs.ControlPlanes {
+		objects, err := render(controlPlane)
+		if err != nil {
+			return nil, fmt.Errorf("version %s: %w", controlPlane.Release.Version, err)
+		}
+		all = append(all, objects...)
+	}
+	return all, nil
+}
+
+// Rules returns the permissions that the operator needs for the objects of components.
+func Rules(components []Component) []rbacv1.PolicyRule {
+	var rules []rbacv1.PolicyRule
+	for _, c := range components {
+		for _, kind := range c.Requires() {
+			rules = append(rules, rulesOf(kind)...)
+		}
+	}
+	return rules
+}
+
+// rulesOf returns the permissions for the objects of a kind. Kubernetes cannot limit create, list and watch to names.
+func rulesOf(kind Kind) []rbacv1.PolicyRule {
+	rule := rbacv1.PolicyRule{
+		APIGroups: []string{kind.Group}, Resources: []string{kind.Resource}, Verbs: []string{"create", "delete", "get", "list", "patch", "watch"},
+	}
+	if len(kind.Names) == 0 {
+		return []rbacv1.PolicyRule{rule}
+	}
+	named := rule
+	rule.Verbs, named.Verbs, named.ResourceNames = []string{"create", "list", "watch"}, []string{"delete", "get", "patch"}, kind.Names
+	return []rbacv1.PolicyRule{rule, named}
+}

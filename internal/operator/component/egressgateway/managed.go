@@ -1,0 +1,72 @@
+package egressgateway
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/gatewaypods"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// Managed runs an egress gateway in the namespace of the mesh.
+type Managed struct{}
+
+// Mode returns the mode, with its default.
+func Mode(mesh *v1alpha1.Mesh) v1alpha1.EgressGatewayMode {
+	return ptr.Deref(settings(mesh).Mode, v1alpha1.EgressGatewayDisabled)
+}
+
+func settings(mesh *v1alpha1.Mesh) v1alpha1.EgressGatewaySpec {
+	return ptr.Deref(mesh.Spec.EgressGateway, v1alpha1.EgressGatewaySpec{})
+}
+
+// Name implements component.Component.
+func (Managed) Name() string { return "egress-gateway" }
+
+// Enabled implements component.Optional.
+func (Managed) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1.EgressGatewayManaged }
+
+// Requires implements component.Component.
+func (Managed) Requires() []component.Kind { return gatewaypods.Kinds() }
+
+// Images implements component.Component. They are those of the active control plane.
+func (Managed) Images() []component.Image { return nil }
+
+// Render implements component.Component.
+func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
+	if len(inputs.ControlPlanes) == 0 {
+		return nil, nil
+	}
+	if err := gatewaypods.Check(inputs.ControlPlanes[0], "egress gateway", "spec.egressGateway"); err != nil {
+		return nil, err
+	}
+	declared := settings(inputs.Mesh)
+	pods := gatewaypods.Settings{
+		Name: names.EgressGateway, Replicas: declared.Replicas, Scheduling: declared.GatewaySchedulingSpec, Resources: declared.Resources,
+	}
+	gateway, err := pods.Deployment(inputs)
+	if err != nil {
+		return nil, err
+	}
+	return component.Labelled(inputs, pods.ServiceAccount(inputs.Mesh), service(inputs.Mesh, pods), gateway, pods.DisruptionBudget(inputs.Mesh))
+}
+
+// service is what sidecars connect to. The control plane reads its addresses.
+func service(mesh *v1alpha1.Mesh, pods gatewaypods.Settings) *corev1.Service {
+	return &corev1.Service{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: pods.Meta(mesh),
+		Spec: corev1.ServiceSpec{Selector: pods.Selector(), Type: corev1.ServiceTypeClusterIP, Ports: []corev1.ServicePort{{
+			Name: "sidecars", Port: names.EgressGatewayPort, TargetPort: intstr.FromInt32(names.EgressGatewayPort), Protocol: corev1.ProtocolTCP,
+		}}},
+	}
+}
+
+// Health implements component.Component. It is that of the Deployment.
+func (Managed) Health(live []*unstructured.Unstructured) component.Health {
+	return component.DeploymentHealth(live, names.EgressGateway)
+}

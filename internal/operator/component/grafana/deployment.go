@@ -1,0 +1,114 @@
+package grafana
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
+)
+
+const (
+	// portName is the name of the port of the server.
+	portName = "http"
+	// dataDir is where the server keeps its database, which has nothing that a restart needs.
+	dataDir = "/var/lib/grafana"
+	// userID is that of the image.
+	userID = 472
+)
+
+// selector selects the pod. "osm dashboard" looks for this label, as in OSM.
+var selector = map[string]string{"app": Name}
+
+func serviceAccount(inputs component.Inputs) *corev1.ServiceAccount {
+	return &corev1.ServiceAccount{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: meta(inputs, Name),
+		AutomountServiceAccountToken: ptr.To(false),
+	}
+}
+
+func service(inputs component.Inputs) *corev1.Service {
+	return &corev1.Service{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: meta(inputs, Name),
+		Spec: corev1.ServiceSpec{
+			Selector: selector,
+			Ports:    []corev1.ServicePort{{Name: portName, Port: Port, TargetPort: intstr.FromString(portName), Protocol: corev1.ProtocolTCP}},
+		},
+	}
+}
+
+func deployment(inputs component.Inputs, mounts []mount) *appsv1.Deployment {
+	return &appsv1.Deployment{
+		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: meta(inputs, Name),
+		Spec: appsv1.DeploymentSpec{
+			Replicas: ptr.To(int32(1)),
+			Selector: &metav1.LabelSelector{MatchLabels: selector},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{component.ConfigHashAnnotation: component.ConfigHash(configsOf(mounts)...)}},
+				Spec: corev1.PodSpec{
+					ServiceAccountName: Name, AutomountServiceAccountToken: ptr.To(false),
+					NodeSelector:    map[string]string{"kubernetes.io/os": "linux"},
+					SecurityContext: component.PodSecurity(userID),
+					Containers:      []corev1.Container{container(inputs, mounts)},
+					Volumes:         volumes(mounts),
+				},
+			},
+		},
+	}
+}
+
+func container(inputs component.Inputs, mounts []mount) corev1.Container {
+	managed := ptr.Deref(settings(inputs.Mesh).Managed, v1alpha1.ManagedGrafana{})
+	probe := &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
+		Path: "/api/health", Port: intstr.FromString(portName), Scheme: corev1.URISchemeHTTP,
+	}}}
+	c := corev1.Container{
+		Name: "grafana", Image: inputs.Image(image(), managed.Image), ImagePullPolicy: corev1.PullIfNotPresent,
+		Env: []corev1.EnvVar{
+			{Name: "GF_PATHS_CONFIG", Value: "/etc/grafana/osm/grafana.ini"},
+			{Name: "GF_PATHS_PROVISIONING", Value: provisioning},
+			{Name: "GF_PATHS_DATA", Value: dataDir},
+			{Name: "GF_PATHS_LOGS", Value: dataDir + "/log"},
+			{Name: "GF_PATHS_PLUGINS", Value: dataDir + "/plugins"},
+		},
+		Ports:          []corev1.ContainerPort{{Name: portName, ContainerPort: Port, Protocol: corev1.ProtocolTCP}},
+		Resources:      ptr.Deref(managed.Resources, defaultResources()),
+		ReadinessProbe: probe, LivenessProbe: withDelay(probe),
+		SecurityContext: component.ContainerSecurity(),
+		VolumeMounts:    []corev1.VolumeMount{{Name: "data", MountPath: dataDir}, {Name: "tmp", MountPath: "/tmp"}},
+	}
+	for _, m := range mounts {
+		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: m.config.Name, MountPath: m.path, ReadOnly: true})
+	}
+	return c
+}
+
+// withDelay lets the first start create the database.
+func withDelay(probe *corev1.Probe) *corev1.Probe {
+	delayed := probe.DeepCopy()
+	delayed.InitialDelaySeconds = 60
+	return delayed
+}
+
+func defaultResources() corev1.ResourceRequirements {
+	return corev1.ResourceRequirements{Requests: corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse("50m"), corev1.ResourceMemory: resource.MustParse("128Mi"),
+	}}
+}
+
+func volumes(mounts []mount) []corev1.Volume {
+	list := []corev1.Volume{
+		{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
+		{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
+	}
+	for _, m := range mounts {
+		list = append(list, corev1.Volume{Name: m.config.Name, VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
+			LocalObjectReference: corev1.LocalObjectReference{Name: m.config.Name},
+		}}})
+	}
+	return list
+}

@@ -1,0 +1,137 @@
+package ingressgateway_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/ingressgateway"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/golden"
+)
+
+func mesh(settings v1alpha1.IngressGatewaySpec) *v1alpha1.Mesh {
+	settings.Mode = ptr.To(v1alpha1.IngressGatewayManaged)
+	return &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Spec: v1alpha1.MeshSpec{IngressGateway: &settings}}
+}
+
+// TestImagesOfNewPods checks that a gateway runs the images that the Mesh or the MeshConfig sets for sidecars.
+func TestImagesOfNewPods(t *testing.T) {
+	version := release(t, "v9.9.9")
+	objects, err := ingressgateway.Managed{}.Render(component.Inputs{
+		Mesh: mesh(v1alpha1.IngressGatewaySpec{}), EnvoyImage: "mirror/envoy", InitImage: "mirror/init",
+		ControlPlanes: []component.ControlPlane{{Release: version, Parameters: operand.Parameters{Namespace: "osm-system", TrustDomain: "cluster.local", Images: version.Images}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := map[string]string{}
+	for _, object := range objects {
+		for _, field := range []string{"initContainers", "containers"} {
+			containers, _, err := unstructured.NestedSlice(object.Object, "spec", "template", "spec", field)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, container := range containers {
+				c := container.(map[string]any)
+				images[c["name"].(string)] = c["image"].(string)
+			}
+		}
+	}
+	if len(images) != 3 {
+		t.Errorf("containers %v, want three", images)
+	}
+	for name, image := range images {
+		if want := map[bool]string{true: "mirror/envoy", false: "mirror/init"}[name == names.SidecarContainer]; image != want {
+			t.Errorf("the container %s has the image %s, want %s", name, image, want)
+		}
+	}
+}
+
+func render(t *testing.T, mesh *v1alpha1.Mesh, release *operand.Release) ([]*unstructured.Unstructured, error) {
+	t.Helper()
+	return ingressgateway.Managed{}.Render(component.Inputs{Mesh: mesh, ControlPlanes: []component.ControlPlane{{
+		Release: release,
+		Parameters: operand.Parameters{
+			Namespace: "osm-system", TrustDomain: "cluster.local", Images: release.Images, Scheduling: operand.Scheduling{PullSecrets: []string{"registry"}},
+		},
+	}}})
+}
+
+// release returns a version of the control plane.
+func release(t *testing.T, version string) *operand.Release {
+	t.Helper()
+	c, err := operand.NewCatalogue("v9.9.9", operand.Images{Controller: "c", Injector: "i", Init: "example/init", Sidecar: "example/envoy"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Release(version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+var custom = v1alpha1.IngressGatewaySpec{
+	Replicas: ptr.To[int32](3), ServiceType: ptr.To(corev1.ServiceTypeClusterIP), Ports: []int32{8443, 80},
+	GatewaySchedulingSpec: v1alpha1.GatewaySchedulingSpec{
+		NodeSelector:      map[string]string{"pool": "edge"},
+		Tolerations:       []corev1.Toleration{{Key: "example.com/edge", Operator: corev1.TolerationOpExists}},
+		PriorityClassName: ptr.To("edge"),
+		Affinity: &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+			RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{TopologyKey: corev1.LabelHostname}},
+		}},
+		TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.DoNotSchedule}},
+	},
+	Resources: &corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4")}},
+}
+
+func TestGolden(t *testing.T) {
+	for name, settings := range map[string]v1alpha1.IngressGatewaySpec{"defaults": {}, "custom": custom} {
+		t.Run(name, func(t *testing.T) {
+			objects, err := render(t, mesh(settings), release(t, "v9.9.9"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			for _, object := range objects {
+				text, err := yaml.Marshal(object.Object)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got.WriteString("---\n")
+				got.Write(text)
+			}
+			golden.Compare(t, "testdata/"+name+".yaml", got.Bytes())
+		})
+	}
+}
+
+// TestOlderControlPlane checks that a version without gateways gets none, instead of pods that never become ready.
+func TestOlderControlPlane(t *testing.T) {
+	_, err := render(t, mesh(v1alpha1.IngressGatewaySpec{}), release(t, "v0.1.0"))
+	if err == nil || !strings.Contains(err.Error(), "version v0.1.0 of the control plane has no ingress gateway: upgrade the mesh") {
+		t.Errorf("error %v, want one that asks for an upgrade", err)
+	}
+}
+
+func TestMode(t *testing.T) {
+	for name, m := range map[string]*v1alpha1.Mesh{"no settings": {}, "no mode": {Spec: v1alpha1.MeshSpec{IngressGateway: &v1alpha1.IngressGatewaySpec{}}}} {
+		if (ingressgateway.Managed{}).Enabled(m) {
+			t.Errorf("%s: the gateway is enabled, want the default Disabled", name)
+		}
+	}
+	if !(ingressgateway.Managed{}).Enabled(mesh(custom)) {
+		t.Error("mode Managed does not enable the gateway")
+	}
+}

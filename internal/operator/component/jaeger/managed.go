@@ -1,0 +1,66 @@
+package jaeger
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
+)
+
+// Managed runs a Jaeger in the namespace of the mesh.
+type Managed struct{}
+
+// Name implements component.Component.
+func (Managed) Name() string { return "jaeger" }
+
+// Enabled implements component.Optional.
+func (Managed) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1.JaegerManaged }
+
+// Requires implements component.Component.
+func (Managed) Requires() []component.Kind {
+	return []component.Kind{
+		component.V1("", "ConfigMap", "configmaps"),
+		component.V1("", "Service", "services"),
+		component.V1("apps", "Deployment", "deployments"),
+	}
+}
+
+// Images implements component.Component.
+func (Managed) Images() []component.Image { return []component.Image{image()} }
+
+// Render implements component.Component.
+func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
+	config, err := configMap(inputs.Mesh)
+	if err != nil {
+		return nil, err
+	}
+	return component.Labelled(inputs, config, service(inputs.Mesh), deployment(inputs, config))
+}
+
+// Health implements component.Component. It is that of the Deployment. A pod does not start without the Secret of its storage.
+func (Managed) Health(live []*unstructured.Unstructured) component.Health {
+	health := component.DeploymentHealth(live, Name)
+	if secret, key := storageSecret(live); !health.Ready && secret != "" {
+		health.Message += fmt.Sprintf("; it starts only if the Secret %s has the key %s with the configuration of a storage backend", secret, key)
+	}
+	return health
+}
+
+// storageSecret returns the Secret that the live Deployment mounts, and its key.
+func storageSecret(live []*unstructured.Unstructured) (name, key string) {
+	for _, object := range live {
+		volumes, _, _ := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "volumes")
+		for _, v := range volumes {
+			volume, _ := v.(map[string]any)
+			items, _, _ := unstructured.NestedSlice(volume, "secret", "items")
+			for _, i := range items {
+				item, _ := i.(map[string]any)
+				name, _, _ = unstructured.NestedString(volume, "secret", "secretName")
+				key, _ = item["key"].(string)
+			}
+		}
+	}
+	return name, key
+}

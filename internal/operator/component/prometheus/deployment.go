@@ -1,0 +1,124 @@
+package prometheus
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
+)
+
+const (
+	configDir = "/etc/prometheus"
+	dataDir   = "/prometheus"
+	// portName is the name of the port of the server.
+	portName = "http"
+	// userID is that of the image: the nobody of Prometheus.
+	userID = 65534
+)
+
+var selector = map[string]string{"app": Name}
+
+func managedSettings(mesh *v1alpha1.Mesh) v1alpha1.ManagedPrometheus {
+	return ptr.Deref(Settings(mesh).Managed, v1alpha1.ManagedPrometheus{})
+}
+
+// deployment has one pod: a second one would need a volume of its own, and scrape everything twice.
+func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deployment {
+	settings := managedSettings(inputs.Mesh)
+	return &appsv1.Deployment{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: ptr.To(int32(1)),
+			Strategy: appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType},
+			Selector: &metav1.LabelSelector{MatchLabels: selector},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{component.ConfigHashAnnotation: component.ConfigHash(config)}},
+				Spec: corev1.PodSpec{
+					ServiceAccountName: Name,
+					NodeSelector:       map[string]string{"kubernetes.io/os": "linux"},
+					SecurityContext:    component.PodSecurity(userID),
+					Containers:         []corev1.Container{container(settings, inputs.Image(image(), settings.Image))},
+					Volumes: []corev1.Volume{
+						{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
+							LocalObjectReference: corev1.LocalObjectReference{Name: Name},
+						}}},
+						{Name: "data", VolumeSource: dataVolume(settings)},
+					},
+				},
+			},
+		},
+	}
+}
+
+func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Container {
+	retention := DefaultRetention
+	if settings.Retention != nil {
+		retention = settings.Retention.Duration
+	}
+	probe := func(path string) *corev1.Probe {
+		return &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromString(portName), Scheme: corev1.URISchemeHTTP}}}
+	}
+	return corev1.Container{
+		Name: "prometheus", Image: image, ImagePullPolicy: corev1.PullIfNotPresent,
+		Command: []string{"/bin/prometheus"},
+		Args: []string{
+			"--config.file=" + configDir + "/" + configFile,
+			"--storage.tsdb.path=" + dataDir,
+			fmt.Sprintf("--storage.tsdb.retention.time=%dms", retention.Milliseconds()),
+			fmt.Sprintf("--web.listen-address=:%d", Port),
+		},
+		Ports:          []corev1.ContainerPort{{Name: portName, ContainerPort: Port, Protocol: corev1.ProtocolTCP}},
+		Resources:      ptr.Deref(settings.Resources, defaultResources()),
+		ReadinessProbe: probe("/-/ready"), LivenessProbe: probe("/-/healthy"),
+		SecurityContext: component.ContainerSecurity(),
+		VolumeMounts:    []corev1.VolumeMount{{Name: "config", MountPath: configDir, ReadOnly: true}, {Name: "data", MountPath: dataDir}},
+	}
+}
+
+func defaultResources() corev1.ResourceRequirements {
+	return corev1.ResourceRequirements{Requests: corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("512Mi"),
+	}}
+}
+
+func dataVolume(settings v1alpha1.ManagedPrometheus) corev1.VolumeSource {
+	if settings.Storage == nil {
+		return corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}
+	}
+	return corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: Name}}
+}
+
+// volumeClaim returns the claim for the samples, or nil without storage.
+func volumeClaim(inputs component.Inputs) *corev1.PersistentVolumeClaim {
+	settings := managedSettings(inputs.Mesh)
+	if settings.Storage == nil {
+		return nil
+	}
+	return &corev1.PersistentVolumeClaim{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "PersistentVolumeClaim"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
+		Spec: corev1.PersistentVolumeClaimSpec{
+			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}, StorageClassName: settings.StorageClassName,
+			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: *settings.Storage}},
+		},
+	}
+}
+
+func service(inputs component.Inputs) *corev1.Service {
+	return &corev1.Service{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
+		Spec: corev1.ServiceSpec{
+			Selector: selector,
+			Ports:    []corev1.ServicePort{{Name: portName, Port: Port, TargetPort: intstr.FromString(portName), Protocol: corev1.ProtocolTCP}},
+		},
+	}
+}

@@ -1,0 +1,101 @@
+package trafficmetrics
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+const (
+	portName    = "https"
+	port        = 8443
+	servicePort = 443
+	userID      = 65532
+	// startPeriod and startTimeout are how often a starting server is probed, and for how long, in seconds.
+	startPeriod, startTimeout = 2, 3600
+	// caDir has caFile with the certificates of the Prometheus, and tokenDir the key token of the Secret, if it exists.
+	caDir, caFile = "/etc/prometheus-ca", "ca.crt"
+	tokenDir      = "/etc/prometheus-token"
+)
+
+var selector = map[string]string{names.AppLabel: Name}
+
+// authorities has the certificates that verify an https address of the Prometheus.
+func authorities(inputs component.Inputs) *corev1.ConfigMap {
+	config := &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: meta(inputs), Data: map[string]string{}}
+	if bundle := prometheus.Settings(inputs.Mesh).CABundle; len(bundle) > 0 {
+		config.Data[caFile] = string(bundle)
+	}
+	return config
+}
+
+func service(inputs component.Inputs) *corev1.Service {
+	return &corev1.Service{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: meta(inputs),
+		Spec: corev1.ServiceSpec{
+			Selector: selector,
+			Ports:    []corev1.ServicePort{{Name: portName, Port: servicePort, TargetPort: intstr.FromString(portName), Protocol: corev1.ProtocolTCP}},
+		},
+	}
+}
+
+// deployment has one pod: the APIService has the certificate of one server.
+func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deployment {
+	secret := &corev1.SecretVolumeSource{SecretName: names.PrometheusTokenSecret, Optional: ptr.To(true), Items: []corev1.KeyToPath{{Key: "token", Path: "token"}}}
+	reference := corev1.LocalObjectReference{Name: Name}
+	return &appsv1.Deployment{
+		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: meta(inputs),
+		Spec: appsv1.DeploymentSpec{
+			Replicas: ptr.To(int32(1)),
+			Strategy: appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType},
+			Selector: &metav1.LabelSelector{MatchLabels: selector},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{component.ConfigHashAnnotation: component.ConfigHash(config)}},
+				Spec: corev1.PodSpec{
+					ServiceAccountName: Name,
+					NodeSelector:       map[string]string{"kubernetes.io/os": "linux"},
+					SecurityContext:    component.PodSecurity(userID),
+					Containers:         []corev1.Container{container(inputs.Mesh, inputs.Image(image(), managedSettings(inputs.Mesh).Image))},
+					Volumes: []corev1.Volume{
+						{Name: "ca", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: reference}}},
+						{Name: "token", VolumeSource: corev1.VolumeSource{Secret: secret}},
+					},
+				},
+			},
+		},
+	}
+}
+
+func container(mesh *v1alpha1.Mesh, image string) corev1.Container {
+	settings := managedSettings(mesh)
+	health := &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
+		Path: "/healthz", Port: intstr.FromString(portName), Scheme: corev1.URISchemeHTTPS,
+	}}}
+	// The server accepts requests once the API server has answered. A restart would not make it answer.
+	started := health.DeepCopy()
+	started.PeriodSeconds, started.FailureThreshold = startPeriod, startTimeout/startPeriod
+	return corev1.Container{
+		Name: "traffic-metrics", Image: image, ImagePullPolicy: corev1.PullIfNotPresent,
+		Args: []string{
+			fmt.Sprintf("--address=:%d", port),
+			fmt.Sprintf("--host=%s.%s.svc", Name, component.Namespace(mesh)),
+			"--prometheus=" + prometheus.Address(mesh),
+			"--prometheus-ca=" + caDir + "/" + caFile,
+			"--prometheus-token=" + tokenDir + "/token",
+		},
+		Ports:        []corev1.ContainerPort{{Name: portName, ContainerPort: port, Protocol: corev1.ProtocolTCP}},
+		Resources:    ptr.Deref(settings.Resources, defaultResources()),
+		StartupProbe: started, ReadinessProbe: health, LivenessProbe: health,
+		SecurityContext: component.ContainerSecurity(),
+		VolumeMounts:    []corev1.VolumeMount{{Name: "ca", MountPath: caDir, ReadOnly: true}, {Name: "token", MountPath: tokenDir, ReadOnly: true}},
+	}
+}

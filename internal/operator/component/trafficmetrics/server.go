@@ -1,0 +1,108 @@
+package trafficmetrics
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
+)
+
+// Server runs the server in the namespace of the mesh.
+type Server struct{}
+
+// Name implements component.Component.
+func (Server) Name() string { return "traffic-metrics" }
+
+// Enabled implements component.Optional.
+func (Server) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1.TrafficMetricsManaged }
+
+// Requires implements component.Component.
+func (Server) Requires() []component.Kind {
+	return []component.Kind{
+		component.V1("", "ServiceAccount", "serviceaccounts"),
+		component.V1("", "ConfigMap", "configmaps"),
+		component.V1("", "Service", "services"),
+		component.V1("apps", "Deployment", "deployments"),
+		component.V1("rbac.authorization.k8s.io", "Role", "roles"),
+		component.V1("rbac.authorization.k8s.io", "RoleBinding", "rolebindings"),
+		component.V1("rbac.authorization.k8s.io", "ClusterRole", "clusterroles"),
+		component.V1("rbac.authorization.k8s.io", "ClusterRoleBinding", "clusterrolebindings"),
+	}
+}
+
+// Images implements component.Component.
+func (Server) Images() []component.Image { return []component.Image{image()} }
+
+// Render implements component.Component.
+func (Server) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
+	config := authorities(inputs)
+	objects := append([]client.Object{serviceAccount(inputs), config}, access(inputs)...)
+	return component.Labelled(inputs, append(objects, service(inputs), deployment(inputs, config))...)
+}
+
+// Health implements component.Component. It is that of the Deployment.
+func (Server) Health(live []*unstructured.Unstructured) component.Health {
+	return component.DeploymentHealth(live, Name)
+}
+
+// API registers the server in the API server.
+type API struct{}
+
+// Name implements component.Component.
+func (API) Name() string { return "traffic-metrics-api" }
+
+// Enabled implements component.Optional. The API is registered while its server is ready.
+func (API) Enabled(mesh *v1alpha1.Mesh) bool {
+	if !(Server{}).Enabled(mesh) {
+		return false
+	}
+	for _, c := range mesh.Status.Components {
+		if c.Name == (Server{}).Name() {
+			return c.Ready
+		}
+	}
+	return false
+}
+
+// Requires implements component.Component.
+func (API) Requires() []component.Kind {
+	kind := component.V1("apiregistration.k8s.io", "APIService", "apiservices")
+	kind.Names = []string{APIServiceName}
+	return []component.Kind{kind}
+}
+
+// Images implements component.Component.
+func (API) Images() []component.Image { return nil }
+
+// Render implements component.Component. The server writes the certificate that the API server trusts.
+func (API) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
+	api := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
+		"metadata": map[string]any{"name": APIServiceName},
+		"spec": map[string]any{
+			"group": "metrics.smi-spec.io", "version": "v1alpha1", "groupPriorityMinimum": int64(100), "versionPriority": int64(100),
+			"service": map[string]any{"namespace": component.Namespace(inputs.Mesh), "name": Name, "port": int64(servicePort)},
+		},
+	}}
+	return component.Labelled(inputs, api)
+}
+
+// Health implements component.Component. It is that of the APIService.
+func (API) Health(live []*unstructured.Unstructured) component.Health {
+	for _, object := range live {
+		conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
+		for _, c := range conditions {
+			condition, _ := c.(map[string]any)
+			if condition["type"] != "Available" {
+				continue
+			}
+			if condition["status"] == "True" {
+				return component.Health{Ready: true}
+			}
+			message, _ := condition["message"].(string)
+			return component.Health{Message: "the APIService " + APIServiceName + " is not available: " + message}
+		}
+	}
+	return component.Health{Message: "the API server has not reached the server yet"}
+}

@@ -1,0 +1,186 @@
+package dataplane
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// Plane observes and restarts the workloads of all meshes of a cluster.
+type Plane struct {
+	// cache holds injected pods, all workloads that can be restarted, and all PodDisruptionBudgets.
+	cache cache.Cache
+	// namespaces reads from the manager's cache.
+	namespaces client.Reader
+	writer     client.Writer
+	// live reads from the API server.
+	live client.Reader
+	now  func() time.Time
+}
+
+// New returns a Plane whose watches start with the manager.
+func New(mgr manager.Manager, now func() time.Time) (*Plane, error) {
+	injected, err := labels.NewRequirement(names.ProxyUUIDLabel, selection.Exists, nil)
+	if err != nil {
+		return nil, err
+	}
+	own, err := cache.New(mgr.GetConfig(), cache.Options{
+		Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), HTTPClient: mgr.GetHTTPClient(), DefaultTransform: strip, NewInformer: backoff.NewInformer,
+		ByObject: map[client.Object]cache.ByObject{&corev1.Pod{}: {Label: labels.NewSelector().Add(*injected)}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the sidecars cannot be watched: %w", err)
+	}
+	return &Plane{own, mgr.GetClient(), mgr.GetClient(), mgr.GetAPIReader(), now}, mgr.Add(own)
+}
+
+// meshOf returns the mesh of a namespace. It is empty for a namespace without mesh and for an unknown one.
+func (p *Plane) meshOf(ctx context.Context, namespace string) string {
+	object := &corev1.Namespace{}
+	if p.namespaces.Get(ctx, client.ObjectKey{Name: namespace}, object) != nil {
+		return ""
+	}
+	if _, ignored := object.Labels[names.IgnoreLabel]; ignored {
+		return ""
+	}
+	return object.Labels[names.MonitoredByLabel]
+}
+
+// Workloads returns the workloads with sidecars in the namespaces of a mesh, sorted. Sidecars that another mesh or an Open Service Mesh
+// injected are included; the latter count under an empty revision. So are workloads that were restarted and have no pod at the moment.
+func (p *Plane) Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error) {
+	return p.workloads(ctx, mesh, func(member string, pod *corev1.Pod) bool { return member == mesh && hasSidecar(pod) })
+}
+
+// workloads returns the workloads of the matching pods. member is the mesh of the namespace of a pod.
+func (p *Plane) workloads(ctx context.Context, mesh string, matches func(member string, pod *corev1.Pod) bool) ([]rollout.Workload, error) {
+	o := observation{states: map[rollout.Ref]state{}, optedOut: map[string]bool{}, now: p.now()}
+	pods, err := p.pods(ctx, matches)
+	if err != nil {
+		return nil, err
+	}
+	o.pods = pods
+	for _, read := range []func(context.Context, *observation) error{
+		p.readStates, func(ctx context.Context, o *observation) error { return p.readRestarted(ctx, mesh, o) }, p.readBudgets, p.readNamespaces,
+	} {
+		if err := read(ctx, &o); err != nil {
+			return nil, err
+		}
+	}
+	return o.workloads(), nil
+}
+
+// pods returns the matching pods of the cache.
+func (p *Plane) pods(ctx context.Context, matches func(member string, pod *corev1.Pod) bool) ([]corev1.Pod, error) {
+	var list corev1.PodList
+	if err := p.cache.List(ctx, &list); err != nil {
+		return nil, fmt.Errorf("the pods with sidecars cannot be listed: %w", err)
+	}
+	members := p.members(ctx)
+	var found []corev1.Pod
+	for i := range list.Items {
+		if pod := &list.Items[i]; matches(members(pod.Namespace), pod) {
+			found = append(found, *pod)
+		}
+	}
+	return found, nil
+}
+
+// members returns meshOf with a memory.
+func (p *Plane) members(ctx context.Context) func(namespace string) string {
+	known := map[string]string{}
+	return func(namespace string) string {
+		mesh, found := known[namespace]
+		if !found {
+			mesh = p.meshOf(ctx, namespace)
+			known[namespace] = mesh
+		}
+		return mesh
+	}
+}
+
+// readRestarted reads the workloads of a mesh that were restarted for one of its revisions. While such a workload replaces its only pod, no
+// pod leads to it.
+func (p *Plane) readRestarted(ctx context.Context, mesh string, o *observation) error {
+	states, err := p.restarted(ctx, func(revision string) bool { return desired.IsRevisionOf(mesh, revision) })
+	if err != nil {
+		return err
+	}
+	members := p.members(ctx)
+	for ref, state := range states {
+		if members(ref.Namespace) == mesh {
+			o.states[ref] = state
+			o.restarted = append(o.restarted, ref)
+		}
+	}
+	return nil
+}
+
+// readStates reads the workloads of the observed pods.
+func (p *Plane) readStates(ctx context.Context, o *observation) error {
+	for i := range o.pods {
+		ref := WorkloadOf(&o.pods[i])
+		if _, known := o.states[ref]; known || !ref.Restartable() {
+			continue
+		}
+		object := objectOf(ref)
+		err := p.cache.Get(ctx, client.ObjectKeyFromObject(object), object)
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("%s cannot be read: %w", ref, err)
+		}
+		if err == nil {
+			o.states[ref] = stateOf(object)
+		}
+	}
+	return nil
+}
+
+func (p *Plane) readBudgets(ctx context.Context, o *observation) error {
+	var list policyv1.PodDisruptionBudgetList
+	if err := p.cache.List(ctx, &list); err != nil {
+		return fmt.Errorf("the PodDisruptionBudgets cannot be listed: %w", err)
+	}
+	o.budgets = list.Items
+	return nil
+}
+
+func (p *Plane) readNamespaces(ctx context.Context, o *observation) error {
+	var list corev1.NamespaceList
+	if err := p.namespaces.List(ctx, &list, client.MatchingLabels{names.RestartLabel: restartDisabled}); err != nil {
+		return fmt.Errorf("the namespaces cannot be listed: %w", err)
+	}
+	for i := range list.Items {
+		o.optedOut[list.Items[i].Name] = true
+	}
+	return nil
+}
+
+// objectOf returns an empty object of a workload that can be restarted.
+func objectOf(ref rollout.Ref) client.Object {
+	var object client.Object
+	switch ref.Kind {
+	case "StatefulSet":
+		object = &appsv1.StatefulSet{}
+	case "DaemonSet":
+		object = &appsv1.DaemonSet{}
+	default:
+		object = &appsv1.Deployment{}
+	}
+	object.SetNamespace(ref.Namespace)
+	object.SetName(ref.Name)
+	return object
+}

@@ -1,0 +1,59 @@
+package dataplane
+
+import (
+	"context"
+	"maps"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// Sources returns watches that request a reconciliation of the meshes of changed pods. The status of a workload
+// changes with its pods, so only changes of its spec and labels count. PodDisruptionBudgets are read when a wave is chosen.
+func (p *Plane) Sources() []source.Source {
+	return []source.Source{
+		source.Kind(p.cache, &corev1.Pod{}, handler.TypedEnqueueRequestsFromMapFunc(func(ctx context.Context, pod *corev1.Pod) []reconcile.Request {
+			mesh, _ := desired.MeshOf(pod.Labels[names.RevisionLabel])
+			return requests(mesh, p.meshOf(ctx, pod.Namespace))
+		})),
+		watchWorkloads(p, &appsv1.Deployment{}), watchWorkloads(p, &appsv1.StatefulSet{}), watchWorkloads(p, &appsv1.DaemonSet{}),
+	}
+}
+
+// watchWorkloads requests a reconciliation when a workload may be restarted now: it opted in again, or its denied restart is tried again.
+func watchWorkloads[T client.Object](p *Plane, kind T) source.Source {
+	return source.Kind(p.cache, kind,
+		handler.TypedEnqueueRequestsFromMapFunc(func(ctx context.Context, workload T) []reconcile.Request {
+			return requests(p.meshOf(ctx, workload.GetNamespace()))
+		}),
+		predicate.TypedFuncs[T]{
+			CreateFunc: func(event.TypedCreateEvent[T]) bool { return false },
+			DeleteFunc: func(event.TypedDeleteEvent[T]) bool { return false },
+			UpdateFunc: func(e event.TypedUpdateEvent[T]) bool { return isEdited(e.ObjectOld, e.ObjectNew) },
+		})
+}
+
+// isEdited reports whether the spec or the labels of an object differ.
+func isEdited(before, after client.Object) bool {
+	return before.GetGeneration() != after.GetGeneration() || !maps.Equal(before.GetLabels(), after.GetLabels())
+}
+
+// requests returns one request for each distinct mesh with a name.
+func requests(meshes ...string) []reconcile.Request {
+	var all []reconcile.Request
+	for i, mesh := range meshes {
+		if mesh != "" && (i == 0 || mesh != meshes[0]) {
+			all = append(all, reconcile.Request{NamespacedName: client.ObjectKey{Name: mesh}})
+		}
+	}
+	return all
+}

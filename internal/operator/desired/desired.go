@@ -1,0 +1,143 @@
+package desired
+
+import (
+	"regexp"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// Mesh is the desired state of a Mesh.
+type Mesh struct {
+	// Name is the name of the mesh.
+	Name string
+	// Namespace is the namespace of the control plane.
+	Namespace string
+	// Version is the version of the control plane.
+	Version string
+	// TrustDomain is the suffix of all identities.
+	TrustDomain string
+	// DeclaresTrustDomain is true if the Mesh itself declares its trust domain, and no MeshRootCertificate does.
+	DeclaresTrustDomain bool
+	// Key is the algorithm and size of workload keys. Both fields are set.
+	Key v1alpha1.KeySpec
+	// Provider is who provides the certificate authority, Issuer the issuer of cert-manager, and Vault the Vault.
+	Provider v1alpha1.CertificateProvider
+	Issuer   v1alpha1.IssuerReference
+	Vault    v1alpha1.VaultSpec
+	// RequestsCertificates is true if the issuer of cert-manager issues each certificate of a workload.
+	RequestsCertificates bool
+	// DeclaresAuthority is true if the Mesh itself declares its certificate authority, and no MeshRootCertificate does.
+	DeclaresAuthority bool
+	// RotateRoot is the value for which the root is made; empty if none is declared.
+	RotateRoot string
+	// RotateWithout are the namespaces that rotations do not wait for.
+	RotateWithout []string
+}
+
+// StateOf returns the desired state of a Mesh. current is the version of the operator, which is the default version of a mesh.
+func StateOf(mesh *v1alpha1.Mesh, current string) Mesh {
+	state := Mesh{
+		Name:        mesh.Name,
+		Namespace:   ptr.Deref(mesh.Spec.Namespace, names.DefaultNamespace),
+		Version:     ptr.Deref(mesh.Spec.Version, current),
+		TrustDomain: names.DefaultTrustDomain,
+		Key:         defaultKey(nil),
+		Provider:    v1alpha1.ProviderBuiltIn,
+	}
+	if certificates := mesh.Spec.Certificates; certificates != nil {
+		state.TrustDomain = ptr.Deref(certificates.TrustDomain, names.DefaultTrustDomain)
+		state.DeclaresTrustDomain = certificates.TrustDomain != nil
+		state.Key = defaultKey(certificates.Key)
+		state.Provider = ptr.Deref(certificates.Provider, v1alpha1.ProviderBuiltIn)
+		state.Issuer = ptr.Deref(certificates.IssuerRef, v1alpha1.IssuerReference{})
+		state.RequestsCertificates = ptr.Deref(certificates.WorkloadIssuance, "") == v1alpha1.IssuanceCertificateRequest
+		state.Vault = ptr.Deref(certificates.Vault, v1alpha1.VaultSpec{})
+		state.RotateRoot = ptr.Deref(certificates.RotateRoot, "")
+		state.RotateWithout = certificates.RotateWithout
+		state.DeclaresAuthority = certificates.Provider != nil || certificates.RotateRoot != nil
+	}
+	return state
+}
+
+// defaultKey returns a key with defaults applied.
+func defaultKey(declared *v1alpha1.KeySpec) v1alpha1.KeySpec {
+	if declared == nil {
+		declared = &v1alpha1.KeySpec{}
+	}
+	algorithm := ptr.Deref(declared.Algorithm, v1alpha1.ECDSA)
+	size := v1alpha1.DefaultECDSAKeySize
+	if algorithm == v1alpha1.RSA {
+		size = v1alpha1.DefaultRSAKeySize
+	}
+	return v1alpha1.KeySpec{Algorithm: &algorithm, Size: ptr.To(ptr.Deref(declared.Size, size))}
+}
+
+// RevisionName returns the name of the MeshRevision of a version.
+func RevisionName(mesh, version string) string {
+	return mesh + "-" + strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(version, ".", "-"), "+", "-"))
+}
+
+// revisionSuffix matches the part of a revision's name after the name of the mesh.
+var revisionSuffix = regexp.MustCompile(`^(v[0-9]+-[0-9]+-[0-9]+(-[-0-9a-z]+)?|dev)$`)
+
+// IsRevisionOf reports whether a name is that of a current or former MeshRevision of a mesh.
+func IsRevisionOf(mesh, revision string) bool {
+	suffix, ok := strings.CutPrefix(revision, mesh+"-")
+	return ok && revisionSuffix.MatchString(suffix)
+}
+
+// anyRevision matches the name of any revision. Its first group is greedy, so the last version in the name counts.
+var anyRevision = regexp.MustCompile(`^(.+)-(v[0-9]+-[0-9]+-[0-9]+(-[-0-9a-z]+)?|dev)$`)
+
+// MeshOf returns the mesh of a current or former MeshRevision with this name.
+func MeshOf(revision string) (string, bool) {
+	parts := anyRevision.FindStringSubmatch(revision)
+	if parts == nil {
+		return "", false
+	}
+	return parts[1], true
+}
+
+// Revision returns the desired MeshRevision of a mesh, without an owner. images are those of the desired version.
+func Revision(mesh *v1alpha1.Mesh, wanted Mesh, images operand.Images) *v1alpha1.MeshRevision {
+	images = Images(mesh, images)
+	return &v1alpha1.MeshRevision{
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "MeshRevision"},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:   RevisionName(wanted.Name, wanted.Version),
+			Labels: operand.Labels(wanted.Name, wanted.Version),
+		},
+		Spec: v1alpha1.MeshRevisionSpec{
+			Mesh: wanted.Name, Version: wanted.Version, Namespace: wanted.Namespace, TrustDomain: wanted.TrustDomain,
+			Key: wanted.Key, ControlPlane: controlPlane(mesh),
+			Images: v1alpha1.RevisionImages{
+				Controller: images.Controller, Injector: images.Injector, Init: images.Init, Sidecar: images.Sidecar,
+			},
+		},
+	}
+}
+
+// Parameters returns the parameters for rendering a revision.
+func Parameters(revision *v1alpha1.MeshRevision, operatorNamespace string) operand.Parameters {
+	spec := revision.Spec
+	return operand.Parameters{
+		Mesh: spec.Mesh, Namespace: spec.Namespace, OperatorNamespace: operatorNamespace, Revision: revision.Name,
+		TrustDomain:     spec.TrustDomain,
+		Controller:      operandWorkload(Controller(spec.ControlPlane)),
+		Injector:        operandWorkload(Injector(spec.ControlPlane)),
+		Scheduling:      scheduling(spec.ControlPlane),
+		LogLevel:        ptr.Deref(spec.ControlPlane.LogLevel, ""),
+		WebhookClientCA: ptr.Deref(spec.ControlPlane.WebhookClientCA, ""),
+		KeyAlgorithm:    string(ptr.Deref(spec.Key.Algorithm, "")),
+		KeySize:         ptr.Deref(spec.Key.Size, 0),
+		Images: operand.Images{
+			Controller: spec.Images.Controller, Injector: spec.Images.Injector, Init: spec.Images.Init, Sidecar: spec.Images.Sidecar,
+		},
+	}
+}

@@ -1,0 +1,158 @@
+package dryrun
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/openservicemesh/osm-operator/internal/operator/apply"
+)
+
+// Get reads an object of the simulated cluster.
+func (c *Client) Get(ctx context.Context, name client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+	gvk, err := apiutil.GVKForObject(into, c.scheme)
+	if err != nil {
+		return err
+	}
+	changed := c.objects[key{gvk.GroupKind(), name}]
+	if changed == nil {
+		err := c.base.Get(ctx, name, into, opts...)
+		if _, applied := into.GetAnnotations()[apply.HashAnnotation]; err == nil && applied {
+			c.seen[key{gvk.GroupKind(), name}] = true
+		}
+		return err
+	}
+	if changed.now == nil {
+		return notFound(gvk, name)
+	}
+	return fill(into, changed.now)
+}
+
+func notFound(gvk schema.GroupVersionKind, name client.ObjectKey) error {
+	return apierrors.NewNotFound(schema.GroupResource{Group: gvk.Group, Resource: strings.ToLower(gvk.Kind)}, name.Name)
+}
+
+// fill decodes content into a typed or unstructured object.
+func fill(into runtime.Object, content map[string]any) error {
+	content = runtime.DeepCopyJSON(content)
+	if u, ok := into.(*unstructured.Unstructured); ok {
+		u.Object = content
+		return nil
+	}
+	value := reflect.ValueOf(into).Elem()
+	value.Set(reflect.Zero(value.Type()))
+	return runtime.DefaultUnstructuredConverter.FromUnstructured(content, into)
+}
+
+// List lists objects of the simulated cluster. A field selector applies to unchanged objects only.
+func (c *Client) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	gvk, err := apiutil.GVKForObject(list, c.scheme)
+	if err != nil {
+		return err
+	}
+	gvk.Kind = strings.TrimSuffix(gvk.Kind, "List")
+	if err := c.base.List(ctx, list, opts...); err != nil {
+		return err
+	}
+	items, err := meta.ExtractList(list)
+	if err != nil {
+		return err
+	}
+	var merged []runtime.Object
+	for _, item := range items {
+		accessor, err := meta.Accessor(item)
+		if err != nil {
+			return err
+		}
+		if c.objects[key{gvk.GroupKind(), client.ObjectKey{Namespace: accessor.GetNamespace(), Name: accessor.GetName()}}] == nil {
+			merged = append(merged, item)
+		}
+	}
+	options := &client.ListOptions{}
+	options.ApplyOptions(opts)
+	for _, k := range c.order {
+		if k.GroupKind != gvk.GroupKind() || !isSelected(c.objects[k].now, options) {
+			continue
+		}
+		item, err := newItem(list)
+		if err != nil {
+			return err
+		}
+		if err := fill(item, c.objects[k].now); err != nil {
+			return err
+		}
+		merged = append(merged, item)
+	}
+	return meta.SetList(list, merged)
+}
+
+// isSelected reports whether an object matches list options.
+func isSelected(content map[string]any, options *client.ListOptions) bool {
+	if content == nil {
+		return false
+	}
+	u := &unstructured.Unstructured{Object: content}
+	if options.Namespace != "" && u.GetNamespace() != options.Namespace {
+		return false
+	}
+	return options.LabelSelector == nil || options.LabelSelector.Matches(labels.Set(u.GetLabels()))
+}
+
+// newItem returns an empty item of a list.
+func newItem(list client.ObjectList) (runtime.Object, error) {
+	if _, ok := list.(*unstructured.UnstructuredList); ok {
+		return &unstructured.Unstructured{}, nil
+	}
+	items := reflect.ValueOf(list).Elem().FieldByName("Items")
+	if !items.IsValid() {
+		return nil, fmt.Errorf("%T has no items", list)
+	}
+	item, ok := reflect.New(items.Type().Elem()).Interface().(runtime.Object)
+	if !ok {
+		return nil, fmt.Errorf("the items of %T are not objects", list)
+	}
+	return item, nil
+}
+
+// current is the content of an object in the simulated cluster, or nil. A cache may lack an object that exists, so that is read live.
+func (c *Client) current(ctx context.Context, gvk schema.GroupVersionKind, name client.ObjectKey) (map[string]any, error) {
+	if changed := c.objects[key{gvk.GroupKind(), name}]; changed != nil {
+		return changed.now, nil
+	}
+	typed, err := c.scheme.New(gvk)
+	if err != nil {
+		return nil, err
+	}
+	into, ok := typed.(client.Object)
+	if !ok {
+		return nil, fmt.Errorf("the kind %s has no metadata", gvk.Kind)
+	}
+	err = c.base.Get(ctx, name, into)
+	if apierrors.IsNotFound(err) {
+		err = c.live.Get(ctx, name, into)
+	}
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	into.GetObjectKind().SetGroupVersionKind(gvk)
+	return runtime.DefaultUnstructuredConverter.ToUnstructured(into)
+}
+
+// IsChanged reports whether an object was created, changed or deleted in the simulated cluster.
+func (c *Client) IsChanged(named client.Object) bool {
+	gvk, err := apiutil.GVKForObject(named, c.scheme)
+	return err == nil && c.objects[key{gvk.GroupKind(), client.ObjectKeyFromObject(named)}] != nil
+}

@@ -1,0 +1,159 @@
+package dryrun
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
+	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
+	"github.com/openservicemesh/osm-operator/internal/operator/health"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
+)
+
+// SimulateDeployments completes the rollouts of a mesh's Deployments: all pods are ready, and those of other versions are gone.
+func (c *Client) SimulateDeployments(ctx context.Context, mesh string) error {
+	var deployments appsv1.DeploymentList
+	if err := c.List(ctx, &deployments, client.MatchingLabels{names.MeshLabel: mesh}); err != nil {
+		return err
+	}
+	for i := range deployments.Items {
+		d := &deployments.Items[i]
+		replicas := ptr.Deref(d.Spec.Replicas, 1)
+		d.Status = appsv1.DeploymentStatus{
+			ObservedGeneration: d.Generation, Replicas: replicas, UpdatedReplicas: replicas, ReadyReplicas: replicas, AvailableReplicas: replicas,
+		}
+		if err := c.Status().Update(ctx, d); err != nil {
+			return err
+		}
+		if err := c.deleteOutdatedPods(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteOutdatedPods deletes the pods of a Deployment that run another version. The deletions are not changes of the operator.
+func (c *Client) deleteOutdatedPods(ctx context.Context, d *appsv1.Deployment) error {
+	var pods corev1.PodList
+	if err := c.List(ctx, &pods, client.InNamespace(d.Namespace), client.MatchingLabels{names.AppLabel: d.Name}); err != nil {
+		return err
+	}
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		if pod.Labels[names.VersionLabel] == d.Spec.Template.Labels[names.VersionLabel] {
+			continue
+		}
+		gvk, content, err := c.content(pod)
+		if err != nil {
+			return err
+		}
+		c.put(key{gvk.GroupKind(), client.ObjectKeyFromObject(pod)}, gvk, content, nil, false)
+	}
+	return nil
+}
+
+// Workloads lists the workloads with sidecars of a mesh.
+type Workloads interface {
+	Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error)
+}
+
+// DataPlane simulates restarts: a restarted workload has new sidecars and is ready at once.
+type DataPlane struct {
+	cluster   *Cluster
+	base      Workloads
+	restarted map[rollout.Ref]rollout.Restart
+	// waves holds the restarted workloads, one element for each moment of the clock.
+	waves    [][]rollout.Ref
+	lastWave time.Time
+}
+
+// DataPlane returns a data plane with the workloads of base.
+func (c *Cluster) DataPlane(base Workloads) *DataPlane {
+	return &DataPlane{cluster: c, base: base, restarted: map[rollout.Ref]rollout.Restart{}}
+}
+
+// Workloads returns the real workloads with the simulated restarts.
+func (p *DataPlane) Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error) {
+	list, err := p.base.Workloads(ctx, mesh)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		restart, ok := p.restarted[list[i].Ref]
+		if !ok {
+			continue
+		}
+		sidecars := 0
+		for _, n := range list[i].Sidecars {
+			sidecars += n
+		}
+		list[i].Sidecars = map[string]int{restart.Revision: sidecars}
+		list[i].Restart, list[i].ReadySince, list[i].Ready = restart, restart.At, true
+	}
+	return list, nil
+}
+
+// WorkloadsForTeardown is not supported: there are no plans for the deletion of a mesh.
+func (p *DataPlane) WorkloadsForTeardown(context.Context, string, string) ([]rollout.Workload, error) {
+	return nil, errors.New("a dry run does not simulate the deletion of a mesh")
+}
+
+// Sources returns no watches: only the dry run itself changes anything.
+func (p *DataPlane) Sources() []source.Source { return nil }
+
+// Restart restarts a workload. Restarts at the same time of the clock are one wave.
+func (p *DataPlane) Restart(_ context.Context, ref rollout.Ref, revision string, at time.Time) error {
+	if len(p.waves) == 0 || !at.Equal(p.lastWave) {
+		p.waves = append(p.waves, nil)
+	}
+	p.lastWave = at
+	p.waves[len(p.waves)-1] = append(p.waves[len(p.waves)-1], ref)
+	p.restarted[ref] = rollout.Restart{Revision: revision, At: at}
+	p.cluster.writes++
+	return nil
+}
+
+// VersionOf returns nothing: no simulated restart is denied.
+func (p *DataPlane) VersionOf(context.Context, rollout.Ref) string { return "" }
+
+// Waves returns the restarted workloads in order.
+func (p *DataPlane) Waves() [][]rollout.Ref { return slices.Clone(p.waves) }
+
+// Health observes a control plane for which every gate passes.
+type Health struct{}
+
+// Replicas returns nothing: in a simulation no control plane has loaded a new certificate authority.
+func (Health) Replicas(context.Context, health.Target) ([]rotation.Replica, error) { return nil, nil }
+
+// RunningSidecars returns nothing: no sidecar delays a simulated rotation.
+func (Health) RunningSidecars(context.Context, string) ([]preflight.Sidecar, error) { return nil, nil }
+
+// Read returns an observation for which every gate passes.
+func (Health) Read(context.Context, health.Target) (health.Observation, error) {
+	return health.Observation{
+		Proxies: &health.Proxies{Connected: math.MaxInt32}, CertificatesUntil: &time.Time{}, Requests: &rollout.Requests{Issued: 1},
+	}, nil
+}
+
+// ErrorRate returns the rate of a Prometheus without failed requests.
+func (Health) ErrorRate(context.Context, prometheus.Target, string, time.Time) (float64, error) {
+	return 0, nil
+}
+
+// DiscardEvents is an EventRecorder without output.
+type DiscardEvents struct{}
+
+// Eventf discards an Event.
+func (DiscardEvents) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}

@@ -1,0 +1,120 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	kube "sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
+	"github.com/openservicemesh/osm-operator/internal/platform/report/client"
+)
+
+// Target is the revision to observe.
+type Target struct {
+	Mesh        string
+	Namespace   string
+	Version     string
+	TrustDomain string
+	// Roots are the certificates (PEM) of the mesh's certificate authority.
+	Roots []byte
+	// Suffixes are the name suffixes of the Deployments to observe. None means the active ones, whose suffix is empty.
+	Suffixes []string
+}
+
+// Reader observes revisions.
+type Reader struct {
+	// Pods reads the pods of control planes.
+	Pods kube.Reader
+	// Owners reads the workloads that own the pods from the API server. A cache could lag behind that of the pods.
+	Owners kube.Reader
+	// Tokens returns bearer tokens whose user may get the report.
+	Tokens Tokens
+	// dial connects to a replica; nil connects to its address.
+	dial func(context.Context, client.Replica) (net.Conn, error)
+}
+
+// Tokens returns tokens for audiences, and discards those that a server does not accept.
+type Tokens interface {
+	ForAudience(ctx context.Context, audience string) (string, error)
+	Discard(audience, token string)
+}
+
+// Read observes a revision. A part that cannot be observed is absent.
+func (r *Reader) Read(ctx context.Context, s Target) (Observation, error) {
+	var observation Observation
+	pods, err := r.pods(ctx, s)
+	if err != nil {
+		return observation, err
+	}
+	observation.Restarts = containerRestarts(pods)
+	replicas := replicasOf(pods, s.apps(names.Controller))
+	reporter := r.reporter(s, replicas)
+	// A revision without reachable replicas leaves these parts absent.
+	if proxies, err := reporter.Proxies(ctx); err == nil {
+		observation.setProxies(proxies)
+	}
+	if loads, err := reporter.Loads(ctx); err == nil {
+		observation.setRequests(loads)
+		observation.LoadReportsUnsupported = slices.ContainsFunc(loads, func(a client.Answer[report.Loads]) bool { return errors.Is(a.Err, client.ErrOlder) })
+	}
+	return observation, nil
+}
+
+// reporter reads the reports of replicas.
+func (r *Reader) reporter(s Target, replicas []client.Replica) *client.Client {
+	audience := names.ReportAudience(s.Mesh)
+	return client.New(client.Config{
+		Replicas:     func(context.Context) ([]client.Replica, error) { return replicas, nil },
+		Token:        func(ctx context.Context) (string, error) { return r.Tokens.ForAudience(ctx, audience) },
+		Unauthorized: func(token string) { r.Tokens.Discard(audience, token) },
+		Roots:        func() ([]byte, error) { return s.Roots, nil },
+		TrustDomain:  s.TrustDomain,
+		Dial:         r.dial,
+	})
+}
+
+// pods lists the pods that the Deployments of the revision created. It selects them by version: during a takeover two revisions share the names
+// of Deployments.
+func (r *Reader) pods(ctx context.Context, s Target) ([]corev1.Pod, error) {
+	var list corev1.PodList
+	if err := r.Pods.List(ctx, &list, kube.InNamespace(s.Namespace), kube.MatchingLabels{names.VersionLabel: s.Version}); err != nil {
+		return nil, fmt.Errorf("the pods of version %s cannot be listed: %w", s.Version, err)
+	}
+	apps := s.apps(names.Controller, names.Injector)
+	pods := slices.DeleteFunc(list.Items, func(p corev1.Pod) bool {
+		return p.DeletionTimestamp != nil || !slices.Contains(apps, p.Labels[names.AppLabel])
+	})
+	owned, err := client.ControlPlane{Mesh: s.Mesh, Namespace: s.Namespace}.Owned(ctx, r.Owners, pods)
+	if err != nil {
+		return nil, fmt.Errorf("the owners of the pods of version %s cannot be read: %w", s.Version, err)
+	}
+	return owned, nil
+}
+
+// apps are the app labels of the pods of components.
+func (s Target) apps(components ...string) []string {
+	suffixes := s.Suffixes
+	if len(suffixes) == 0 {
+		suffixes = []string{""}
+	}
+	var apps []string
+	for _, suffix := range suffixes {
+		for _, component := range components {
+			apps = append(apps, names.WithSuffix(component, suffix))
+		}
+	}
+	return apps
+}
+
+// replicasOf returns the running controllers, sorted by name.
+func replicasOf(pods []corev1.Pod, controllers []string) []client.Replica {
+	return client.ReplicasOf(slices.DeleteFunc(slices.Clone(pods), func(pod corev1.Pod) bool {
+		return !slices.Contains(controllers, pod.Labels[names.AppLabel]) || pod.Status.Phase != corev1.PodRunning || len(pod.Status.PodIPs) == 0
+	}))
+}

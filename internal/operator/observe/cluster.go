@@ -1,0 +1,126 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// Secrets reads the Secrets of control planes.
+type Secrets interface {
+	// Get reads a Secret, or returns nil when there is none.
+	Get(ctx context.Context, namespace, name string) (*corev1.Secret, error)
+	// Sources are watches of all of them, as requests.
+	Sources(requests func(context.Context, *corev1.Secret) []reconcile.Request) []source.Source
+}
+
+// Cluster is what every controller of a Mesh reads from. All fields are required.
+type Cluster struct {
+	// Client reads from the manager's cache.
+	Client client.Client
+	// Live reads from the API server, for what is not worth a watch.
+	Live client.Reader
+	// Secrets reads the Secrets of control planes.
+	Secrets Secrets
+	// Catalogue holds the versions that can be installed.
+	Catalogue *operand.Catalogue
+	// OperatorNamespace is where the operator runs.
+	OperatorNamespace string
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Wanted is what a Mesh asks for, with defaults applied.
+func (c *Cluster) Wanted(mesh *v1alpha1.Mesh) desired.Mesh {
+	return desired.StateOf(mesh, c.Catalogue.Current())
+}
+
+// Namespace reads a namespace, or returns nil when there is none.
+func (c *Cluster) Namespace(ctx context.Context, name string) (*corev1.Namespace, error) {
+	namespace := &corev1.Namespace{}
+	err := c.Client.Get(ctx, client.ObjectKey{Name: name}, namespace)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the namespace %s cannot be read: %w", name, err)
+	}
+	return namespace, nil
+}
+
+// Members lists the namespaces that are part of a mesh.
+func (c *Cluster) Members(ctx context.Context, mesh string) ([]corev1.Namespace, error) {
+	var list corev1.NamespaceList
+	if err := c.Client.List(ctx, &list, client.MatchingLabels{names.MonitoredByLabel: mesh}); err != nil {
+		return nil, fmt.Errorf("the namespaces of the mesh cannot be listed: %w", err)
+	}
+	var members []corev1.Namespace
+	for i := range list.Items {
+		if _, ignored := list.Items[i].Labels[names.IgnoreLabel]; !ignored {
+			members = append(members, list.Items[i])
+		}
+	}
+	return members, nil
+}
+
+// Revisions lists the MeshRevisions of a mesh.
+func (c *Cluster) Revisions(ctx context.Context, mesh string) ([]v1alpha1.MeshRevision, error) {
+	var list v1alpha1.MeshRevisionList
+	if err := c.Client.List(ctx, &list, client.MatchingLabels{names.MeshLabel: mesh}); err != nil {
+		return nil, fmt.Errorf("the MeshRevisions cannot be listed: %w", err)
+	}
+	return list.Items, nil
+}
+
+// IsDeployed is true when the control plane of a mesh has been deployed into a namespace.
+func (c *Cluster) IsDeployed(ctx context.Context, mesh, namespace string) (bool, error) {
+	controller := &appsv1.Deployment{}
+	err := c.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.Controller}, controller)
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("the Deployment of the control plane cannot be read: %w", err)
+	}
+	return err == nil && controller.Labels[names.MeshLabel] == mesh, nil
+}
+
+// Root reads the certificate authority that the control planes in a namespace use; nil when its Secret does not exist.
+func (c *Cluster) Root(ctx context.Context, namespace string) (*certificate.Root, error) {
+	return c.authority(ctx, namespace, names.ActiveCASecret, "Delete the Secret to have it made again")
+}
+
+// DesiredRoot reads the certificate authority that the mesh in a namespace should use; nil when its Secret does not exist.
+func (c *Cluster) DesiredRoot(ctx context.Context, namespace string) (*certificate.Root, error) {
+	root, err := c.authority(ctx, namespace, names.CABundleSecret, "Correct it, or delete the Secret to have a new one made")
+	if err != nil || root == nil {
+		return nil, err
+	}
+	if err := root.Valid(c.Now()); err != nil {
+		return nil, fmt.Errorf("the certificate authority in Secret %s/%s cannot be used: %w. Correct it, or delete the Secret to have a new one made", namespace, names.CABundleSecret, err)
+	}
+	return root, nil
+}
+
+// authority decodes a Secret with a certificate authority, which may have expired.
+func (c *Cluster) authority(ctx context.Context, namespace, name, remedy string) (*certificate.Root, error) {
+	secret, err := c.Secrets.Get(ctx, namespace, name)
+	if err != nil || secret == nil {
+		return nil, err
+	}
+	root, err := certificate.Decode(secret.Data)
+	if err != nil {
+		return nil, fmt.Errorf("the certificate authority in Secret %s/%s cannot be used: %w. %s", namespace, name, err, remedy)
+	}
+	return root, nil
+}

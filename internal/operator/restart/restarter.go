@@ -1,0 +1,186 @@
+package restart
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+)
+
+// DataPlane restarts workloads.
+type DataPlane interface {
+	// Restart makes a workload replace its pods.
+	Restart(ctx context.Context, ref rollout.Ref, revision string, at time.Time) error
+	// VersionOf returns a text that changes with the spec and labels of a workload and with the metadata of its namespace.
+	VersionOf(ctx context.Context, ref rollout.Ref) string
+}
+
+const (
+	// firstBackoff is how long a denied workload is left alone after the first denial. Each further one doubles it. A corrected policy
+	// sends no event to the operator, so maxBackoff is how long a user waits then.
+	firstBackoff = 10 * time.Second
+	maxBackoff   = time.Minute
+)
+
+// Restarter restarts the workloads of waves. Meshes may be restarted in parallel.
+type Restarter struct {
+	dataPlane DataPlane
+	recorder  events.EventRecorder
+	metrics   *metrics.Recorder
+	now       func() time.Time
+
+	mu     sync.Mutex
+	denied map[types.UID]map[rollout.Ref]denial
+}
+
+// denial is that a restart was denied, or failed.
+type denial struct {
+	target  string
+	message string
+	backoff time.Duration
+	until   time.Time
+	// circumstances are those of the restart.
+	circumstances circumstances
+}
+
+// circumstances are what a user can change to have a restart tried again at once.
+type circumstances struct {
+	generation                int64
+	labels, annotations, load string
+}
+
+func (r *Restarter) circumstances(ctx context.Context, mesh *v1alpha1.Mesh, ref rollout.Ref) circumstances {
+	return circumstances{
+		generation: mesh.Generation, labels: labels.FormatLabels(mesh.Labels), annotations: labels.FormatLabels(mesh.Annotations),
+		load: r.dataPlane.VersionOf(ctx, ref),
+	}
+}
+
+// New makes a Restarter. metrics may be nil.
+func New(plane DataPlane, recorder events.EventRecorder, m *metrics.Recorder, now func() time.Time) *Restarter {
+	return &Restarter{dataPlane: plane, recorder: recorder, metrics: m, now: now, denied: map[types.UID]map[rollout.Ref]denial{}}
+}
+
+// Denied returns why the last restart of a workload for a target was denied, and whether its backoff is over; empty when it was not
+// denied. A change of the Mesh, the workload or its namespace ends the backoff. A workload stays denied until a restart succeeds, so that
+// retries do not change the phase of an upgrade.
+func (r *Restarter) Denied(ctx context.Context, mesh *v1alpha1.Mesh) func(ref rollout.Ref, target string) (message string, due bool) {
+	return func(ref rollout.Ref, target string) (string, bool) {
+		d, found := r.find(mesh, ref, target)
+		if !found {
+			return "", false
+		}
+		return d.message, !d.until.After(r.now()) || d.circumstances != r.circumstances(ctx, mesh, ref)
+	}
+}
+
+// find returns the denial of a workload for a target.
+func (r *Restarter) find(mesh *v1alpha1.Mesh, ref rollout.Ref, target string) (denial, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d, found := r.denied[mesh.UID][ref]
+	return d, found && d.target == target
+}
+
+// RetryAfter is how long to wait until the first denied workload of a wave is due; 0 when none is denied. Workloads that are due, but
+// that the limits of the wave exclude, are observed again after the first backoff.
+func (r *Restarter) RetryAfter(mesh *v1alpha1.Mesh, wave rollout.Wave) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first := time.Duration(0)
+	for _, note := range wave.Blocked {
+		if d, found := r.denied[mesh.UID][note.Ref]; found && d.target == wave.Target {
+			wait := d.until.Sub(r.now())
+			if wait <= 0 {
+				wait = firstBackoff
+			}
+			first = soonest(first, wait)
+		}
+	}
+	return first
+}
+
+// Run restarts the workloads of a wave. described is the text of the Event about a workload. It returns how long to wait before the
+// mesh is observed again; 0 means that nothing asks for it.
+func (r *Restarter) Run(ctx context.Context, mesh *v1alpha1.Mesh, wave rollout.Wave, action string, described func(rollout.Ref) string) (time.Duration, error) {
+	again := time.Duration(0)
+	for _, ref := range slices.Concat(wave.Restart, wave.Retry) {
+		err := r.dataPlane.Restart(ctx, ref, wave.Target, r.now())
+		switch {
+		case err == nil:
+			r.forget(mesh, ref)
+			r.metrics.RecordRestart(mesh.Name)
+			r.recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "Restarted", action+" "+ref.String(), "%s", described(ref))
+		case ctx.Err() != nil:
+			return again, err
+		case apierrors.IsConflict(err) || apierrors.IsNotFound(err):
+			// The workload has changed since it was observed.
+			again = soonest(again, retryChanged)
+		default:
+			again = soonest(again, r.deny(ctx, mesh, ref, wave.Target, err))
+			reason := "RestartDenied"
+			if isUnavailable(err) {
+				reason = "RestartFailed"
+			}
+			r.recorder.Eventf(mesh, nil, corev1.EventTypeWarning, reason, "Deny "+ref.String(), "%v", err)
+		}
+	}
+	return again, nil
+}
+
+// retryChanged is how soon a workload that has changed meanwhile is observed again.
+const retryChanged = 2 * time.Second
+
+// deny records that a restart was denied, and returns how long the workload is left alone. What the API server failed to answer does not
+// make the next wait longer.
+func (r *Restarter) deny(ctx context.Context, mesh *v1alpha1.Mesh, ref rollout.Ref, target string, err error) time.Duration {
+	current := denial{target: target, backoff: firstBackoff, circumstances: r.circumstances(ctx, mesh, ref)}
+	what := "failed because the API server did not answer"
+	if !isUnavailable(err) {
+		what = "was denied"
+		if before, again := r.find(mesh, ref, target); again && before.circumstances == current.circumstances {
+			current.backoff = min(2*before.backoff, maxBackoff)
+		}
+	}
+	current.message = fmt.Sprintf("its restart %s, and is tried again after %s: %v", what, current.backoff, err)
+	current.until = r.now().Add(current.backoff)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.denied[mesh.UID] == nil {
+		r.denied[mesh.UID] = map[rollout.Ref]denial{}
+	}
+	r.denied[mesh.UID][ref] = current
+	return current.backoff
+}
+
+func (r *Restarter) forget(mesh *v1alpha1.Mesh, ref rollout.Ref) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.denied[mesh.UID], ref)
+}
+
+// Forget removes what is known of a mesh that is gone.
+func (r *Restarter) Forget(mesh types.UID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.denied, mesh)
+}
+
+// soonest is the shorter of two waiting times, of which 0 is none.
+func soonest(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,100 @@
+package admissionserver
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/httplimit"
+)
+
+// shutdownTimeout limits the reviews that are in flight when the server stops.
+const shutdownTimeout = 20 * time.Second
+
+// limits leave room for several API servers that create many pods at once. One address can stand for all of them.
+func limits(requests int) httplimit.Limits {
+	return httplimit.Limits{
+		Connections: 1024, ConnectionsPerAddress: 256, Requests: requests, RequestsPerAddress: max(requests/4, 1),
+		// A review has up to two objects of the API server's size limit, and some overhead. Usual reviews are small.
+		Body: 7 << 20, SmallBody: 64 << 10, LargeBodies: 8,
+	}
+}
+
+// Config configures a server. All fields are required, unless documented otherwise.
+type Config struct {
+	Listener net.Listener
+	Handler  http.Handler
+	// Certificate returns the certificate of each handshake.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// ClientCAs are the authorities whose clients may connect. The default is any client, also without a certificate.
+	ClientCAs *x509.CertPool
+	// Requests is how many reviews are handled at the same time, a quarter of them from one address.
+	Requests int
+	// PropagationDelay is how long a stopping server still accepts reviews, until every API server has removed its
+	// endpoint. The default is none.
+	PropagationDelay time.Duration
+	// OnClosed is called for each connection that is refused or closed because of a limit.
+	OnClosed func()
+}
+
+// Serve serves reviews until ctx ends, and then drains.
+func Serve(ctx context.Context, config Config) error {
+	server := &http.Server{
+		Handler:           config.Handler,
+		TLSConfig:         config.tls(),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       20 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+	// The limits exclude HTTP/2, with which an API server would send all reviews over one connection, and so to one replica.
+	listener := httplimit.Apply(server, config.Listener, limits(config.Requests), config.OnClosed)
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		time.Sleep(config.PropagationDelay)
+		shutdownCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		stopped <- server.Shutdown(shutdownCtx)
+	}()
+	if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("the webhook server on %s stopped: %w", config.Listener.Addr(), err)
+	}
+	return <-stopped
+}
+
+func (c Config) tls() *tls.Config {
+	config := &tls.Config{GetCertificate: c.Certificate, MinVersion: tls.VersionTLS13}
+	if c.ClientCAs != nil {
+		config.ClientCAs, config.ClientAuth = c.ClientCAs, tls.RequireAndVerifyClientCert
+	}
+	return config
+}
+
+// ParseClientCAs reads the PEM certificates of authorities. It returns nil, which accepts any client, for an empty text.
+func ParseClientCAs(text string) (*x509.CertPool, error) {
+	if text == "" {
+		return nil, nil
+	}
+	pool := x509.NewCertPool()
+	for rest := []byte(text); len(bytes.TrimSpace(rest)) > 0; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return nil, errors.New("the authorities for clients of the webhook are not PEM certificates: correct spec.controlPlane.webhookClientCA of the Mesh")
+		}
+		authority, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("an authority for clients of the webhook is invalid: correct spec.controlPlane.webhookClientCA of the Mesh: %w", err)
+		}
+		pool.AddCert(authority)
+	}
+	return pool, nil
+}

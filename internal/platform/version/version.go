@@ -1,0 +1,12 @@
+package version
+
+// Version is the release that the program was built from, such as "v0.1.0". Release builds set it with
+// -ldflags "-X github.com/openservicemesh/osm-operator/internal/platform/version.Version=v0.1.0". The default is "dev".
+var Version = "dev"
+
+// Commit is the commit that the program was built from, with the suffix "-dirty" if the working tree had changes. Release
+// builds set it like Version.
+var Commit = ""
+
+// Date is the time of the commit, which keeps builds reproducible.
+var Date = ""
