@@ -34,10 +34,10 @@ func newProject(t *testing.T) (string, image) {
 	t.Helper()
 	root := t.TempDir()
 	files := map[string]string{
-		"go.mod":                      "module github.com/openservicemesh/osm-operator\n\ngo 1.26.0\n",
-		"VERSION":                     "v9.9.9\n",
+		"go.mod":                               "module github.com/openservicemesh/osm-operator\n\ngo 1.26.0\n",
+		"VERSION":                              "v9.9.9\n",
 		"internal/platform/version/version.go": "package version\n\nvar Version = \"dev\"\n",
-		"cmd/hello/main.go":           program,
+		"cmd/hello/main.go":                    program,
 	}
 	for name, content := range files {
 		file := filepath.Join(root, name)

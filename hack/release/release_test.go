@@ -63,7 +63,7 @@ func TestVersionsAreBuiltFromTheirRecordedCommits(t *testing.T) {
 	if err := checkRecord(repo.Source{Root: root, Version: "v1.2.3", Commit: "b"}); err != nil {
 		t.Errorf("a version that is not recorded: %v", err)
 	}
-	folder := filepath.Join(root, "internal", "operand", "manifests", "v1.2.3")
+	folder := filepath.Join(root, "internal", "operator", "operand", "manifests", "v1.2.3")
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func (r release) build(ctx context.Context, p platform, common []file) (string, 
 		Dir: r.root,
 		Env: []string{"CGO_ENABLED=0", "GOOS=" + p.os, "GOARCH=" + p.arch},
 		Args: []string{
-			"go", "build", "-trimpath", "-buildvcs=true", "-ldflags", "-s -w -buildid= -X " + repo.Module + "/internal/version.Version=" + r.version,
+			"go", "build", "-trimpath", "-buildvcs=true", "-ldflags", "-s -w -buildid= -X " + repo.Module + "/internal/platform/version.Version=" + r.version,
 			"-o", program, "./cmd/osm",
 		},
 	})

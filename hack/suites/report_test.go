@@ -67,7 +67,7 @@ func TestFailuresAreExcerpted(t *testing.T) {
 func TestSlowestPackagesAreShown(t *testing.T) {
 	var b strings.Builder
 	printSlowest(&b, []outcome{
-		{packages: []timed{{repo.Module + "/internal/xds", 12.4}, {repo.Module + "/internal/authz", 1}}},
+		{packages: []timed{{repo.Module + "/internal/controlplane/xds", 12.4}, {repo.Module + "/internal/mesh/authz", 1}}},
 		{packages: []timed{{repo.Module + "/e2e/pages", 300.6}}, timings: []timed{{repo.Module + "/e2e/pages.TestA", 300}}},
 	})
 	if want := "slowest packages: e2e/pages 301 s, internal/controlplane/xds 12 s, internal/mesh/authz 1 s\nslowest tests: e2e/pages.TestA 300 s\n"; b.String() != want {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -43,7 +44,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	return recorded.Builder{Root: root}.CheckOut(ctx, version, func(folder string) error {
-		if err := replacePackage(filepath.Join(root, bootstrapPackage), filepath.Join(folder, bootstrapPackage)); err != nil {
+		if err := replacePackage(root, folder); err != nil {
 			return err
 		}
 		cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=0", "-v", "-run=^TestVerdicts$", "./internal/testing/verdict",
@@ -74,8 +75,9 @@ func recordedVersion(root string, arguments []string) (string, error) {
 	return "", errors.New("name one recorded version, for example v0.1.0")
 }
 
-// replacePackage replaces the sources of one package by those of another, without tests.
-func replacePackage(from, to string) error {
+// replacePackage replaces the sources of the bootstrap package of a checkout by those of this one, without tests.
+func replacePackage(root, checkout string) error {
+	to := filepath.Join(checkout, recorded.Folder(checkout, bootstrapPackage))
 	older, err := filepath.Glob(filepath.Join(to, "*.go"))
 	if err != nil {
 		return err
@@ -85,7 +87,7 @@ func replacePackage(from, to string) error {
 			return err
 		}
 	}
-	newer, err := filepath.Glob(filepath.Join(from, "*.go"))
+	newer, err := filepath.Glob(filepath.Join(root, bootstrapPackage, "*.go"))
 	if err != nil {
 		return err
 	}
@@ -97,9 +99,20 @@ func replacePackage(from, to string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(to, filepath.Base(file)), source, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(to, filepath.Base(file)), moveImports(checkout, source), 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ownImport matches an import of a package of this module.
+var ownImport = regexp.MustCompile(`"github.com/openservicemesh/osm-operator/([^"]+)"`)
+
+// moveImports changes imports to the folders of another checkout.
+func moveImports(checkout string, source []byte) []byte {
+	return ownImport.ReplaceAllFunc(source, func(found []byte) []byte {
+		folder := string(ownImport.FindSubmatch(found)[1])
+		return []byte(strings.Replace(string(found), folder, recorded.Folder(checkout, folder), 1))
+	})
 }

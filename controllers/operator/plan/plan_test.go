@@ -24,7 +24,7 @@ import (
 func largest() *v1alpha1.PlanStatus {
 	long := strings.Repeat("n", 253)
 	done := &simulated{version: "v0.2.0", problem: metav1.Condition{Message: strings.Repeat("p", 5000)}}
-	changes := &plan.Changes{}
+	changes := &compare.Changes{}
 	for i := range 1000 {
 		change := dryrun.Change{Verb: dryrun.Update, Kind: schema.GroupKind{Kind: "Deployment"}, ObjectKey: client.ObjectKey{Namespace: long, Name: long}}
 		for j := range 50 {
@@ -34,8 +34,8 @@ func largest() *v1alpha1.PlanStatus {
 		done.changes = append(done.changes, change)
 		done.waves = append(done.waves, []rollout.Ref{ref})
 		done.skipped = append(done.skipped, rollout.Note{Ref: ref, Reason: strings.Repeat("r", 5000)})
-		changes.Proxies = append(changes.Proxies, plan.Proxies{Workload: ref.String(), Sidecars: 9, Resources: plan.Counts{Added: map[string]int{"CDS": 100000, "LDS": 100000}}})
-		changes.Flows = append(changes.Flows, plan.Flow{From: long + "/" + long, To: long + "/" + long, Request: strings.Repeat("x", 5000), After: plan.Allowed, Before: plan.Denied, By: []string{long, long}})
+		changes.Proxies = append(changes.Proxies, compare.Proxies{Workload: ref.String(), Sidecars: 9, Resources: compare.Counts{Added: map[string]int{"CDS": 100000, "LDS": 100000}}})
+		changes.Flows = append(changes.Flows, compare.Flow{From: long + "/" + long, To: long + "/" + long, Request: strings.Repeat("x", 5000), After: compare.Allowed, Before: compare.Denied, By: []string{long, long}})
 		changes.Unavailable = append(changes.Unavailable, strings.Repeat("u", 5000))
 	}
 	p := planOf(done, nil)

@@ -66,7 +66,7 @@ func notComputable(p *v1alpha1.PlanStatus, own string) string {
 }
 
 // compareSidecars compares the mesh as it is with the mesh under another MeshConfig.
-func (r *Reconciler) compareSidecars(ctx context.Context, active *v1alpha1.MeshRevision, config *unstructured.Unstructured) (*plan.Changes, error) {
+func (r *Reconciler) compareSidecars(ctx context.Context, active *v1alpha1.MeshRevision, config *unstructured.Unstructured) (*compare.Changes, error) {
 	mesh, scheme := active.Spec.Mesh, r.Client.Scheme()
 	objects, err := load.Objects(ctx, r.Client, mesh, active.Spec.Namespace)
 	if err != nil {
@@ -81,7 +81,7 @@ func (r *Reconciler) compareSidecars(ctx context.Context, active *v1alpha1.MeshR
 	if err != nil {
 		return nil, err
 	}
-	subject := plan.Subject{TrustDomain: active.Spec.TrustDomain, Workloads: map[catalog.Name]string{}}
+	subject := compare.Subject{TrustDomain: active.Spec.TrustDomain, Workloads: map[catalog.Name]string{}}
 	for _, object := range objects {
 		if object.GetKind() != "Pod" {
 			continue
@@ -91,11 +91,11 @@ func (r *Reconciler) compareSidecars(ctx context.Context, active *v1alpha1.MeshR
 		}}
 		subject.Workloads[catalog.Name{Namespace: pod.Namespace, Name: pod.Name}] = dataplane.WorkloadOf(pod).String()
 	}
-	return plan.Compare(subject, plan.Mesh{Catalog: before.Catalog, Entries: before.Entries}, plan.Mesh{Catalog: after.Catalog, Entries: after.Entries}, touched)
+	return compare.Meshes(subject, compare.Mesh{Catalog: before.Catalog, Entries: before.Entries}, compare.Mesh{Catalog: after.Catalog, Entries: after.Entries}, touched)
 }
 
 // plannedProxies counts and lists sidecars.
-func plannedProxies(p *v1alpha1.PlannedProxies, changes *plan.Changes) {
+func plannedProxies(p *v1alpha1.PlannedProxies, changes *compare.Changes) {
 	p.Changed, p.Total = int32(changes.Sidecars), max(p.Total, int32(changes.AllSidecars))
 	for _, one := range changes.Proxies[:min(len(changes.Proxies), v1alpha1.MaxPlanned)] {
 		p.Examples = append(p.Examples, v1alpha1.PlannedProxy{
@@ -119,13 +119,13 @@ func counted(counts map[string]int) string {
 	if len(counts) == 0 {
 		return ""
 	}
-	return plan.CountsText(counts)
+	return compare.CountsText(counts)
 }
 
 // plannedFlows counts and lists flows. Those that would be denied come first.
-func plannedFlows(p *v1alpha1.PlannedFlows, changes *plan.Changes) {
+func plannedFlows(p *v1alpha1.PlannedFlows, changes *compare.Changes) {
 	flows := slices.Clone(changes.Flows)
-	slices.SortStableFunc(flows, func(a, b plan.Flow) int {
+	slices.SortStableFunc(flows, func(a, b compare.Flow) int {
 		switch {
 		case a.Denies() == b.Denies():
 			return 0

@@ -29,7 +29,7 @@ func (b Builder) WriteFiles(ctx context.Context, version, folder string) error {
 		if err := pinTree(os.DirFS(dist), "chart", images, folder); err != nil {
 			return err
 		}
-		if _, err := b.run(ctx, checkout, "go", "run", "./internal/packaging/bundle/generate", "-images", list, filepath.Join(folder, "bundle")); err != nil {
+		if _, err := b.run(ctx, checkout, "go", "run", "./"+Folder(checkout, "internal/packaging/bundle/generate"), "-images", list, filepath.Join(folder, "bundle")); err != nil {
 			return fmt.Errorf("cannot generate the bundle of %s: %w", version, err)
 		}
 		return nil

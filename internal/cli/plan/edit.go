@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
-	compared "github.com/openservicemesh/osm-operator/internal/mesh/compare"
+	"github.com/openservicemesh/osm-operator/internal/mesh/compare"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
@@ -27,13 +27,13 @@ type Edit struct {
 }
 
 // Action is the kind of change of an object.
-type Action = compared.Action
+type Action = compare.Action
 
 // Actions on objects.
 const (
-	Added   = compared.Added
-	Changed = compared.Changed
-	Removed = compared.Removed
+	Added   = compare.Added
+	Changed = compare.Changed
+	Removed = compare.Removed
 )
 
 // Object describes the change of an object.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	compared "github.com/openservicemesh/osm-operator/internal/mesh/compare"
+	"github.com/openservicemesh/osm-operator/internal/mesh/compare"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
 )
@@ -29,7 +29,7 @@ type Subject struct {
 type Plan struct {
 	// Objects lists the changed objects.
 	Objects []Object `json:"objects"`
-	compared.Changes
+	compare.Changes
 }
 
 // Refused returns true if the mesh would reject an object.
@@ -53,8 +53,8 @@ func Compare(s Subject, before *load.Loaded, e *Edit) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	subject := compared.Subject{TrustDomain: s.TrustDomain, Root: s.Root, Workloads: workloadsOf(s.Objects, e.Put)}
-	changes, err := compared.Compare(subject, sideOf(before), sideOf(after), touched)
+	subject := compare.Subject{TrustDomain: s.TrustDomain, Root: s.Root, Workloads: workloadsOf(s.Objects, e.Put)}
+	changes, err := compare.Meshes(subject, sideOf(before), sideOf(after), touched)
 	if err != nil {
 		return nil, err
 	}
@@ -62,8 +62,8 @@ func Compare(s Subject, before *load.Loaded, e *Edit) (*Plan, error) {
 	return &Plan{Objects: e.withAdmission(), Changes: *changes}, nil
 }
 
-func sideOf(l *load.Loaded) compared.Mesh {
-	return compared.Mesh{Catalog: l.Catalog, Entries: l.Entries}
+func sideOf(l *load.Loaded) compare.Mesh {
+	return compare.Mesh{Catalog: l.Catalog, Entries: l.Entries}
 }
 
 // withAdmission returns the object changes with the admission result.

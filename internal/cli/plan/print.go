@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
-	compared "github.com/openservicemesh/osm-operator/internal/mesh/compare"
+	"github.com/openservicemesh/osm-operator/internal/mesh/compare"
 )
 
 // marks are the diff markers of actions.
@@ -74,14 +74,14 @@ func (p *Plan) proxyTable() output.Table {
 	for _, one := range p.Proxies {
 		table.Rows = append(table.Rows, []string{
 			one.Workload, strconv.Itoa(one.Sidecars), string(one.State),
-			compared.CountsText(one.Resources.Added), compared.CountsText(one.Resources.Changed), compared.CountsText(one.Resources.Removed), strconv.Itoa(one.Bytes),
+			compare.CountsText(one.Resources.Added), compare.CountsText(one.Resources.Changed), compare.CountsText(one.Resources.Removed), strconv.Itoa(one.Bytes),
 		})
 	}
 	return table
 }
 
-func (p *Plan) flows(denies bool) []compared.Flow {
-	var list []compared.Flow
+func (p *Plan) flows(denies bool) []compare.Flow {
+	var list []compare.Flow
 	for _, f := range p.Flows {
 		if f.Denies() == denies {
 			list = append(list, f)
@@ -90,13 +90,13 @@ func (p *Plan) flows(denies bool) []compared.Flow {
 	return list
 }
 
-func printFlow(w io.Writer, f compared.Flow, wide bool) {
+func printFlow(w io.Writer, f compare.Flow, wide bool) {
 	from := f.From
-	if f.From == compared.AnySource {
+	if f.From == compare.AnySource {
 		from = "everybody"
 	}
 	fmt.Fprintf(w, "  %s -> %s  %s\n", from, f.To, f.Request)
-	if f.Before == compared.Partly || f.After == compared.Partly {
+	if f.Before == compare.Partly || f.After == compare.Partly {
 		fmt.Fprintf(w, "    %s, previously %s\n", f.After, f.Before)
 	}
 	if len(f.By) > 0 {

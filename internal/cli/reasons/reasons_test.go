@@ -55,20 +55,22 @@ func TestComplete(t *testing.T) {
 func TestEventsAreComplete(t *testing.T) {
 	explained, found := explainedReasons(t), 0
 	recorded := regexp.MustCompile(`(?s)corev1\.EventType\w+, "(\w+)"|\n\t\w+ Outcome = "(\w+)"`)
-	err := filepath.WalkDir("../../../controllers/operator", func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
-			return err
-		}
-		for _, match := range recorded.FindAllStringSubmatch(readText(t, file), -1) {
-			found++
-			if reason := match[1] + match[2]; !explained[reason] && reason != "Unchanged" {
-				t.Errorf("%s of %s is not explained", reason, file)
+	for _, folder := range []string{"../../../controllers/operator", "../../operator"} {
+		err := filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
+				return err
 			}
+			for _, match := range recorded.FindAllStringSubmatch(readText(t, file), -1) {
+				found++
+				if reason := match[1] + match[2]; !explained[reason] && reason != "Unchanged" {
+					t.Errorf("%s of %s is not explained", reason, file)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	if found < 20 {
 		t.Errorf("found %d reasons: has the form changed?", found)

@@ -1,4 +1,4 @@
-package plan
+package compare
 
 import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"

@@ -1,4 +1,4 @@
-package plan
+package compare
 
 import (
 	"testing"
@@ -45,7 +45,7 @@ func TestAuditPlanOfGateway(t *testing.T) {
 			}
 			after := before.clone()
 			touched := apply(after, test.edit)
-			found, err := Compare(Subject{TrustDomain: "cluster.local", Workloads: map[catalog.Name]string{pod.Name: "Deployment osm-system/gateway"}}, before, after, touched)
+			found, err := Meshes(Subject{TrustDomain: "cluster.local", Workloads: map[catalog.Name]string{pod.Name: "Deployment osm-system/gateway"}}, before, after, touched)
 			if err != nil {
 				t.Fatal(err)
 			}

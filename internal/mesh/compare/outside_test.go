@@ -1,4 +1,4 @@
-package plan
+package compare
 
 import (
 	"fmt"
@@ -163,7 +163,7 @@ func TestAuditPlanOfOutsideFlows(t *testing.T) {
 			apply(before, test.before)
 			after := before.clone()
 			touched := apply(after, test.edit)
-			found, err := Compare(Subject{TrustDomain: "cluster.local"}, before, after, touched)
+			found, err := Meshes(Subject{TrustDomain: "cluster.local"}, before, after, touched)
 			if err != nil {
 				t.Fatal(err)
 			}

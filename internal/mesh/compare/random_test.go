@@ -1,4 +1,4 @@
-package plan
+package compare
 
 import (
 	"fmt"
@@ -59,7 +59,7 @@ func drawEdit(t *rapid.T) randomEdit {
 		}
 	}
 	var err error
-	m.plan, err = Compare(Subject{TrustDomain: "cluster.local", Workloads: workloads}, m.before, m.after, touched)
+	m.plan, err = Meshes(Subject{TrustDomain: "cluster.local", Workloads: workloads}, m.before, m.after, touched)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ func main() {
 	version := flag.String("version", "", "the version to record, such as v0.1.0")
 	commit := flag.String("commit", "", "the commit that the images were built from")
 	images := flag.String("images", filepath.Join("bin", "images", "images.lock"), "the image list of the image builder")
-	out := flag.String("out", filepath.Join("internal", "operand", "manifests"), "the parent folder of the version folders")
+	out := flag.String("out", filepath.Join("internal", "operator", "operand", "manifests"), "the parent folder of the version folders")
 	flag.Parse()
 	folder, err := freeze(*version, *commit, *images, *out)
 	if err != nil {

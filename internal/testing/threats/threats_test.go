@@ -83,7 +83,7 @@ func TestEveryGoldenCaseOfThePageExists(t *testing.T) {
 		t.Error("the page names no golden cases")
 	}
 	for _, name := range found {
-		if _, err := os.Stat(filepath.Join(root, "internal", "envoy", "testdata", name[1]+".out.yaml")); err != nil {
+		if _, err := os.Stat(filepath.Join(root, "internal", "mesh", "envoy", "testdata", name[1]+".out.yaml")); err != nil {
 			t.Errorf("the page names the golden case %s: %v", name[1], err)
 		}
 	}

@@ -1,4 +1,4 @@
-package plan
+package compare
 
 import (
 	"reflect"
@@ -51,8 +51,8 @@ type Changes struct {
 // Empty returns true if neither sidecars nor flows change.
 func (c *Changes) Empty() bool { return len(c.Proxies) == 0 && len(c.Flows) == 0 }
 
-// Compare returns the differences between two meshes. touched are the changed dependencies; if there are none, nothing differs.
-func Compare(s Subject, before, after Mesh, touched []catalog.Dep) (*Changes, error) {
+// Meshes returns the differences between two meshes. touched are the changed dependencies; if there are none, nothing differs.
+func Meshes(s Subject, before, after Mesh, touched []catalog.Dep) (*Changes, error) {
 	found := &Changes{Proxies: []Proxies{}, Flows: []Flow{}}
 	if len(touched) == 0 {
 		return found, nil

@@ -1,4 +1,4 @@
-package adopt_test
+package migration
 
 import (
 	"context"
