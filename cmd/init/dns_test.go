@@ -8,8 +8,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// TestAuditP13ControlPlaneIsFoundInAnyClusterDomain reads the name resolution of pods in clusters with several domains.
-func TestAuditP13ControlPlaneIsFoundInAnyClusterDomain(t *testing.T) {
+// TestControlPlaneIsFoundInAnyClusterDomain reads the name resolution of pods in clusters with several domains.
+func TestControlPlaneIsFoundInAnyClusterDomain(t *testing.T) {
 	const host = "osm-controller.osm-system.svc.cluster.local"
 	for name, test := range map[string]struct{ file, host, want string }{
 		"the usual domain":    {"search shop.svc.cluster.local svc.cluster.local cluster.local\n", host, host},

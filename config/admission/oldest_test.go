@@ -25,7 +25,7 @@ var introduced = map[string]uint{
 }
 
 // The manifests use no API that the oldest supported version lacks.
-func TestAuditT1ManifestsFitTheOldestKubernetes(t *testing.T) {
+func TestManifestsFitTheOldestKubernetes(t *testing.T) {
 	oldest := version.MustParseGeneric(names.OldestKubernetes)
 	files, err := filepath.Glob("../../internal/operator/operand/manifests/current/*.yaml")
 	if err != nil || len(files) == 0 {
@@ -49,7 +49,7 @@ func TestAuditT1ManifestsFitTheOldestKubernetes(t *testing.T) {
 }
 
 // The expressions of definitions and admission policies use no function that the oldest supported version lacks.
-func TestAuditT1ExpressionsFitTheOldestKubernetes(t *testing.T) {
+func TestExpressionsFitTheOldestKubernetes(t *testing.T) {
 	oldest := version.MustParseGeneric(names.OldestKubernetes)
 	env := expressions(t, oldest)
 	compiled := 0

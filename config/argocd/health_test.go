@@ -7,8 +7,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestAuditO13HealthCheck runs the script in the interpreter that Argo CD has.
-func TestAuditO13HealthCheck(t *testing.T) {
+// TestHealthCheck runs the script in the interpreter that Argo CD has.
+func TestHealthCheck(t *testing.T) {
 	for name, tt := range map[string]struct{ object, status, message string }{
 		"no status":                     {"", "Progressing", "waits for the operator to read this generation"},
 		"status of an older generation": {"status: {observedGeneration: 1, conditions: [{type: Ready, status: 'True'}]}", "Progressing", "waits for the operator to read this generation"},

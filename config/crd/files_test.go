@@ -98,7 +98,7 @@ func TestSMIDefinitionsHaveTheLabel(t *testing.T) {
 }
 
 // kubectl get shows whether a policy is in force with all its references.
-func TestAuditU6PoliciesHaveAReadyColumn(t *testing.T) {
+func TestPoliciesHaveAReadyColumn(t *testing.T) {
 	checked := 0
 	for _, definition := range envtest.Definitions(t, crd.Own, crd.SMI) {
 		group, kind := definition.Spec.Group, definition.Spec.Names.Kind

@@ -8,8 +8,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// testAuditS11ImagesHavePermittedPrefixes applies the component image-prefixes, which limits the images that a MeshConfig may name.
-func testAuditS11ImagesHavePermittedPrefixes(t *testing.T, c client.Client) {
+// testImagesHavePermittedPrefixes applies the component image-prefixes, which limits the images that a MeshConfig may name.
+func testImagesHavePermittedPrefixes(t *testing.T, c client.Client) {
 	for _, namespace := range []string{"prefixed-system", "osm-operator-system"} {
 		if err := c.Create(t.Context(), parse(t, "{apiVersion: v1, kind: Namespace, metadata: {name: "+namespace+"}}")); client.IgnoreAlreadyExists(err) != nil {
 			t.Fatal(err)

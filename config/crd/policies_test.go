@@ -54,9 +54,9 @@ func testPolicies(t *testing.T, c client.Client) {
 	})
 	const onlySource = `, but this Retry is in the namespace "in-mesh": only the namespace of the source decides how its clients retry`
 	checkCreations(t, c, []creation{
-		{"TestAuditS1 retry of its own clients", retryOf("in-mesh", "in-mesh"), ""},
-		{"TestAuditS1 retry of other clients", retryOf("in-mesh", "elsewhere"), `spec.source.namespace is "elsewhere"` + onlySource},
-		{"TestAuditS1 retry outside a mesh", retryOf("no-mesh", "elsewhere"), ""},
+		{"Test retry of its own clients", retryOf("in-mesh", "in-mesh"), ""},
+		{"Test retry of other clients", retryOf("in-mesh", "elsewhere"), `spec.source.namespace is "elsewhere"` + onlySource},
+		{"Test retry outside a mesh", retryOf("no-mesh", "elsewhere"), ""},
 	})
 	permissive := func(word string) string {
 		return "{apiVersion: v1, kind: Namespace, metadata: {name: x, annotations: {openservicemesh.io/permissive-traffic-policy: " + word + "}}}"

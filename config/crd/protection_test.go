@@ -41,9 +41,9 @@ func setSidecars(t *testing.T, c client.Client, mesh *unstructured.Unstructured,
 	}
 }
 
-// testAuditU11NothingIsDeletedUnderSidecars deletes what running sidecars need. It requires the policies of testPolicies and the namespaces of
+// testNothingIsDeletedUnderSidecars deletes what running sidecars need. It requires the policies of testPolicies and the namespaces of
 // testRemovalOrder.
-func testAuditU11NothingIsDeletedUnderSidecars(t *testing.T, c client.Client) {
+func testNothingIsDeletedUnderSidecars(t *testing.T, c client.Client) {
 	const home = "{apiVersion: v1, kind: Namespace, metadata: {name: busy-system}}"
 	const target = "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: traffictargets.access.smi-spec.io}}"
 	const operator = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: osm-operator, namespace: anywhere, labels: {app.kubernetes.io/name: openservicemesh.io}}, " +
@@ -75,8 +75,8 @@ func testAuditU11NothingIsDeletedUnderSidecars(t *testing.T, c client.Client) {
 	}
 }
 
-// testAuditU3MeshConfigIsKept deletes the MeshConfig of a mesh, whose settings users would lose.
-func testAuditU3MeshConfigIsKept(t *testing.T, c client.Client) {
+// testMeshConfigIsKept deletes the MeshConfig of a mesh, whose settings users would lose.
+func testMeshConfigIsKept(t *testing.T, c client.Client) {
 	config := func(namespace string) string {
 		return "{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: " + namespace + "}}"
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/openservicemesh/osm-operator/config/crd"
 )
 
-// TestAuditT7StoredVersionsAreKept checks that every version in which a recorded definition stored objects still exists and is served. The API
+// TestStoredVersionsAreKept checks that every version in which a recorded definition stored objects still exists and is served. The API
 // server refuses a definition without a version in its status.storedVersions.
-func TestAuditT7StoredVersionsAreKept(t *testing.T) {
+func TestStoredVersionsAreKept(t *testing.T) {
 	recorded, err := fs.Glob(os.DirFS("testdata"), "v*")
 	if err != nil || len(recorded) == 0 {
 		t.Fatalf("no version is recorded in testdata (%v)", err)

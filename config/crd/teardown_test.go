@@ -13,9 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// testAuditS11OnlyTheOperatorOpensAMesh writes the annotation that opens all sidecars, as an editor of MeshConfigs and with the role of the
+// testOnlyTheOperatorOpensAMesh writes the annotation that opens all sidecars, as an editor of MeshConfigs and with the role of the
 // operator.
-func testAuditS11OnlyTheOperatorOpensAMesh(t *testing.T, server *rest.Config, admin client.Client) {
+func testOnlyTheOperatorOpensAMesh(t *testing.T, server *rest.Config, admin client.Client) {
 	for _, text := range []string{
 		"{apiVersion: v1, kind: Namespace, metadata: {name: opened-system}}",
 		"{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: config-editor}, rules: [{apiGroups: [config.openservicemesh.io], resources: [meshconfigs], verbs: [create, patch, get]}]}",

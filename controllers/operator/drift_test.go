@@ -122,9 +122,9 @@ func containsAll(text string, words []string) bool {
 }
 
 // Events of one object are added up, and show the text of the first. A deleted object looks like one that never existed.
-func TestAuditU9EachDriftHasItsEvent(t *testing.T) {
+func TestEachDriftHasItsEvent(t *testing.T) {
 	t.Parallel()
-	const name = "auditu9"
+	const name = "drifting"
 	readyMesh(t, name, nil)
 	deployment := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)}
 	change(t, deployment, func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "evil/image:1" })
@@ -133,14 +133,14 @@ func TestAuditU9EachDriftHasItsEvent(t *testing.T) {
 	waitEvent(t, meshNamespace(name)+"/osm-injector", "DriftRepaired", "replicas")
 	remove(t, deployment)
 	waitEvent(t, meshNamespace(name)+"/osm-injector", "DriftRepaired", "created", "deleted outside the operator")
-	remove(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "osm-controller-auditu9"}})
-	waitEvent(t, "osm-controller-auditu9", "DriftRepaired", "created", "deleted outside the operator")
+	remove(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "osm-controller-drifting"}})
+	waitEvent(t, "osm-controller-drifting", "DriftRepaired", "created", "deleted outside the operator")
 }
 
 // Pods with the tokens of a deleted ServiceAccount are refused by the API server until they are replaced.
-func TestAuditU1RecreatedAccountReplacesThePods(t *testing.T) {
+func TestRecreatedAccountReplacesThePods(t *testing.T) {
 	t.Parallel()
-	const name = "auditu1"
+	const name = "replacedaccount"
 	readyMesh(t, name, nil)
 	for _, component := range []string{names.Controller, names.Injector} {
 		account := &corev1.ServiceAccount{ObjectMeta: inMeshNamespace(name, component)}

@@ -106,9 +106,9 @@ func TestDeletedMeshConfigIsRecreated(t *testing.T) {
 }
 
 // A MeshConfig that is created with defaults loses the settings of users.
-func TestAuditU3DeletedMeshConfigIsRestored(t *testing.T) {
+func TestDeletedMeshConfigIsRestored(t *testing.T) {
 	t.Parallel()
-	const name = "auditu3"
+	const name = "withoutconfig"
 	mesh := readyMesh(t, name, nil)
 	live := meshConfig(name)
 	change(t, live, func(m *configv1alpha2.MeshConfig) {

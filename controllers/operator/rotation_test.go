@@ -74,8 +74,8 @@ func waitCertificates(t *testing.T, mesh *v1alpha1.Mesh, issuer *certificate.Roo
 
 // The Secret with the certificate authority is replaced in one step, as users do. The mesh trusts both before the new one issues, waits
 // for a sidecar that lags and names it, goes on after a restart of the operator, and withdraws the old one.
-func TestAuditS16ReplacedAuthorityBecomesARotation(t *testing.T) {
-	const name = "audits16"
+func TestReplacedAuthorityBecomesARotation(t *testing.T) {
+	const name = "newauthority"
 	mesh := readyMesh(t, name, nil)
 	old := activeRoot(t, name)
 	cluster.health.lag(meshNamespace(name), "shop/stopped")

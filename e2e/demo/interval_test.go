@@ -16,7 +16,7 @@ func reading(outcomes map[string]int, books map[string]int) *counters {
 }
 
 // The table begins when the bookstore answers, so failures of its start are not in it.
-func TestAuditU16TableBeginsWhenTheBookstoreAnswers(t *testing.T) {
+func TestTableBeginsWhenTheBookstoreAnswers(t *testing.T) {
 	starting := reading(map[string]int{"503": 2, "refused": 1}, nil)
 	running := reading(map[string]int{"503": 2, "refused": 1, "200": 40}, map[string]int{"v1": 10, "v2": 30})
 	interval := running.since(starting)
@@ -31,7 +31,7 @@ func TestAuditU16TableBeginsWhenTheBookstoreAnswers(t *testing.T) {
 	}
 }
 
-func TestAuditU16DisturbedIntervals(t *testing.T) {
+func TestDisturbedIntervals(t *testing.T) {
 	before := reading(map[string]int{"200": 5, "404": 1}, nil)
 	for name, test := range map[string]struct {
 		outcomes map[string]int

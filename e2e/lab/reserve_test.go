@@ -7,7 +7,7 @@ import (
 )
 
 // A process whose parent has reserved the cluster reserves nothing. Otherwise it has the cluster until it ends.
-func TestAuditU17ProcessReservesTheCluster(t *testing.T) {
+func TestProcessReservesTheCluster(t *testing.T) {
 	repository, err := FindRepository()
 	if err != nil {
 		t.Fatal(err)

@@ -2,8 +2,8 @@ package report
 
 import "testing"
 
-// TestAuditT6StarvedRequestsAreBounded requires that a client without a processor cannot hide failures.
-func TestAuditT6StarvedRequestsAreBounded(t *testing.T) {
+// TestStarvedRequestsAreBounded requires that a client without a processor cannot hide failures.
+func TestStarvedRequestsAreBounded(t *testing.T) {
 	for name, test := range map[string]struct {
 		requests Requests
 		want     int
@@ -23,7 +23,7 @@ func TestAuditT6StarvedRequestsAreBounded(t *testing.T) {
 	}
 }
 
-func TestAuditT6SkippedRequestsAreBounded(t *testing.T) {
+func TestSkippedRequestsAreBounded(t *testing.T) {
 	if !(Requests{Requests: 100, Skipped: 99}).IsRepresentative() || (Requests{Requests: 100, Skipped: 100}).IsRepresentative() {
 		t.Error("the bound is not half of the scheduled requests")
 	}

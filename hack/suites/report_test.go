@@ -75,7 +75,7 @@ func TestSlowestPackagesAreShown(t *testing.T) {
 	}
 }
 
-func TestAuditT8TheTotalIsLimited(t *testing.T) {
+func TestTheTotalIsLimited(t *testing.T) {
 	b := budget{Total: timeLimit{Test: 60, Full: 120}}
 	if err := b.exceeded(time.Minute, false); err != nil {
 		t.Errorf("a run within the total fails: %v", err)

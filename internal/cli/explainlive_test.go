@@ -29,7 +29,7 @@ func (r acknowledgingReplica) Proxies(context.Context) ([]reportclient.Answer[re
 }
 
 // The acknowledgements of a policy do not hide that the client has no sidecar.
-func TestAuditU7ClientWithoutSidecar(t *testing.T) {
+func TestClientWithoutSidecar(t *testing.T) {
 	target := kinds.Object(kinds.TrafficTarget)
 	target.SetNamespace("shop")
 	target.SetName("t")

@@ -12,7 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-func TestAuditU4NamespacesOfKubernetesAreRefused(t *testing.T) {
+func TestNamespacesOfKubernetesAreRefused(t *testing.T) {
 	for _, name := range []string{"kube-system", "kube-public", "kube-node-lease"} {
 		if err := checkSystemNamespaces([]string{"shop", name}, false); err == nil || !strings.Contains(err.Error(), "namespace "+name+" belongs to Kubernetes") {
 			t.Errorf("%s: error %v", name, err)
@@ -27,7 +27,7 @@ func TestAuditU4NamespacesOfKubernetesAreRefused(t *testing.T) {
 }
 
 // With --force, a namespace of Kubernetes gets no injection and no advice to restart its pods.
-func TestAuditU4NamespaceOfKubernetesWithForce(t *testing.T) {
+func TestNamespaceOfKubernetesWithForce(t *testing.T) {
 	for name, injected := range map[string]bool{"kube-system": false, "shop": true} {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "coredns"}}
 		c := fake.NewClientBuilder().WithObjects(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, pod).Build()
@@ -50,7 +50,7 @@ func TestAuditU4NamespaceOfKubernetesWithForce(t *testing.T) {
 }
 
 // Pods that terminate or have ended need no restart.
-func TestAuditU10TerminatingPodsAreNotCounted(t *testing.T) {
+func TestTerminatingPodsAreNotCounted(t *testing.T) {
 	now := metav1.Now()
 	pods := func(change func(*corev1.Pod)) *corev1.Pod {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "p", Finalizers: []string{"test/hold"}}}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestAuditS15CommandsPrintNoEscapes writes an escape sequence to the outputs of commands.
-func TestAuditS15CommandsPrintNoEscapes(t *testing.T) {
+// TestCommandsPrintNoEscapes writes an escape sequence to the outputs of commands.
+func TestCommandsPrintNoEscapes(t *testing.T) {
 	var out, failed bytes.Buffer
 	root := New(Streams{In: strings.NewReader(""), Out: &out, Err: &failed}, time.Now, func(string) string { return "" })
 	fmt.Fprint(root.OutOrStdout(), "\x1b[2Jdata")

@@ -26,7 +26,7 @@ func readerOf(t *testing.T, objects ...client.Object) client.Reader {
 	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
 }
 
-func TestAuditU15WaitForMesh(t *testing.T) {
+func TestWaitForMesh(t *testing.T) {
 	withConditions := func(generation int64, conditions ...metav1.Condition) *v1alpha1.Mesh {
 		m := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", Generation: 2}}
 		for _, c := range conditions {
@@ -57,7 +57,7 @@ func TestAuditU15WaitForMesh(t *testing.T) {
 	}
 }
 
-func TestAuditU15WaitForDeployment(t *testing.T) {
+func TestWaitForDeployment(t *testing.T) {
 	deployment := func(updated, available int32) *appsv1.Deployment {
 		return &appsv1.Deployment{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},

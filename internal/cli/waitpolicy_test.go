@@ -48,7 +48,7 @@ const (
 )
 
 // A policy is in force when its conditions are True and its sidecars have acknowledged it.
-func TestAuditU2WaitReadsConditions(t *testing.T) {
+func TestWaitReadsConditions(t *testing.T) {
 	all := acknowledgedBy(2)
 	for name, test := range map[string]struct {
 		object  *unstructured.Unstructured
@@ -98,7 +98,7 @@ func TestAuditU2WaitReadsConditions(t *testing.T) {
 }
 
 // A condition that becomes True soon after another policy was applied is no failure.
-func TestAuditU2ConditionThatRecoversIsNoFailure(t *testing.T) {
+func TestConditionThatRecoversIsNoFailure(t *testing.T) {
 	w := waitFor(conditioned(2, "Accepted True Accepted in force", "ResolvedRefs False RefNotFound no such group"), acknowledgedBy(1))
 	for range failedPolls - 1 {
 		if done, err := w.poll(t.Context()); done || err != nil {

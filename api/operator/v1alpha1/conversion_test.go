@@ -74,8 +74,8 @@ var (
 	_ conversion.Convertible = &spokeMesh{}
 )
 
-// TestAuditO9HubAndSpokeConvert shows the pattern by which another version is added, see hub.go.
-func TestAuditO9HubAndSpokeConvert(t *testing.T) {
+// TestHubAndSpokeConvert shows the pattern by which another version is added, see hub.go.
+func TestHubAndSpokeConvert(t *testing.T) {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)

@@ -33,9 +33,9 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// TestAuditP4APIServerAwayForTwoHours stops and restarts the API server. Sidecars keep their resources, and sidecars of known
+// TestAPIServerAwayForTwoHours stops and restarts the API server. Sidecars keep their resources, and sidecars of known
 // pods can connect. After the restart they receive changed resources only.
-func TestAuditP4APIServerAwayForTwoHours(t *testing.T) {
+func TestAPIServerAwayForTwoHours(t *testing.T) {
 	server := envtest.StartServer(t)
 	o := create(t, kubernetes.NewForConfigOrDie(server.Config))
 	p := start(t, server.Config)

@@ -19,7 +19,7 @@ func account(namespace, name string) *corev1.ServiceAccount {
 }
 
 // A typing error in an account of a TrafficTarget is reported in its condition ResolvedRefs.
-func TestAuditU13AccountsOfTargets(t *testing.T) {
+func TestAccountsOfTargets(t *testing.T) {
 	grant := target(rule("TCPRoute", "ports"))
 	route := object(kinds.TCPRoute, "ports", 1, map[string]any{})
 	for _, test := range []evaluateCase{
@@ -43,7 +43,7 @@ func TestAuditU13AccountsOfTargets(t *testing.T) {
 
 // A new or deleted account causes an evaluation of the targets that name it, in any namespace. The initial list of accounts does not,
 // because the targets themselves are in an initial list.
-func TestAuditU13ChangedAccountsAreEvaluated(t *testing.T) {
+func TestChangedAccountsAreEvaluated(t *testing.T) {
 	reader := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(target(rule("TCPRoute", "ports"))).Build()
 	handler := enqueueConflicting(reader, kinds.TrafficTarget, namingAccount)
 	for name, test := range map[string]struct {

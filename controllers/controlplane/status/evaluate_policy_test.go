@@ -83,7 +83,7 @@ func TestEvaluateSplit(t *testing.T) {
 }
 
 // A split whose requests have no destination is not accepted. A missing backend next to a usable one only loses its share.
-func TestAuditU5SplitWithoutUsableBackend(t *testing.T) {
+func TestSplitWithoutUsableBackend(t *testing.T) {
 	weighted := func(backends ...any) *unstructured.Unstructured {
 		u := split("s", 1)
 		u.Object["spec"].(map[string]any)["backends"] = backends

@@ -13,8 +13,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
-// TestAuditS2BoundIsReported checks that the TrafficTarget which offers too many Services to another namespace reports it.
-func TestAuditS2BoundIsReported(t *testing.T) {
+// TestBoundIsReported checks that the TrafficTarget which offers too many Services to another namespace reports it.
+func TestBoundIsReported(t *testing.T) {
 	from := func(namespace string) *unstructured.Unstructured {
 		return object(kinds.TrafficTarget, "t", 1, map[string]any{
 			"destination": map[string]any{"kind": "ServiceAccount", "name": "server", "namespace": "shop"},

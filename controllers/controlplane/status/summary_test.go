@@ -16,7 +16,7 @@ import (
 )
 
 // Ready is False if any other condition is, and has its reason.
-func TestAuditU6ReadySummarizes(t *testing.T) {
+func TestReadySummarizes(t *testing.T) {
 	condition := func(kind string, status metav1.ConditionStatus, reason string) metav1.Condition {
 		return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: "because of " + reason}
 	}
@@ -38,7 +38,7 @@ func TestAuditU6ReadySummarizes(t *testing.T) {
 }
 
 // The reconciler writes Ready without an Event of its own.
-func TestAuditU6ReadyIsWritten(t *testing.T) {
+func TestReadyIsWritten(t *testing.T) {
 	stored := target(rule("HTTPRouteGroup", "none"))
 	writer := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(stored, account("shop", "web"), account("shop", "client")).WithStatusSubresource(stored).Build()
 	recorder := events.NewFakeRecorder(10)

@@ -37,8 +37,8 @@ spec: {versions: [{name: v1alpha1, served: true}, {name: ` + version + `, served
 	return u
 }
 
-// TestAuditP3IncompleteDiscovery checks that a kind counts as not defined only when that is certain.
-func TestAuditP3IncompleteDiscovery(t *testing.T) {
+// TestIncompleteDiscovery checks that a kind counts as not defined only when that is certain.
+func TestIncompleteDiscovery(t *testing.T) {
 	absent := &meta.NoKindMatchError{GroupKind: kinds.TrafficTarget.GroupKind()}
 	for name, test := range map[string]struct {
 		discovery error
@@ -63,8 +63,8 @@ func TestAuditP3IncompleteDiscovery(t *testing.T) {
 	}
 }
 
-// TestAuditP3DefinitionNames compares the names of definitions with those in config/crd and of the Gateway API.
-func TestAuditP3DefinitionNames(t *testing.T) {
+// TestDefinitionNames compares the names of definitions with those in config/crd and of the Gateway API.
+func TestDefinitionNames(t *testing.T) {
 	for kind, want := range map[schema.GroupVersionKind]string{
 		kinds.TrafficTarget: "traffictargets.access.smi-spec.io", kinds.HTTPRouteGroup: "httproutegroups.specs.smi-spec.io", kinds.TCPRoute: "tcproutes.specs.smi-spec.io",
 		kinds.UDPRoute: "udproutes.specs.smi-spec.io", kinds.TrafficSplit: "trafficsplits.split.smi-spec.io",

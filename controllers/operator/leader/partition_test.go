@@ -94,8 +94,8 @@ func (r *replica) becomesLeader(t *testing.T, other *replica) time.Duration {
 	return time.Since(begin)
 }
 
-// TestAuditT7PartitionedLeaderStops separates the leader from the API server. It stops before its Lease expires, and only then another replica leads.
-func TestAuditT7PartitionedLeaderStops(t *testing.T) {
+// TestPartitionedLeaderStops separates the leader from the API server. It stops before its Lease expires, and only then another replica leads.
+func TestPartitionedLeaderStops(t *testing.T) {
 	clients := fake.NewClientset()
 	first := startReplica(t, clients, "first")
 	first.becomesLeader(t, nil)
@@ -111,8 +111,8 @@ func TestAuditT7PartitionedLeaderStops(t *testing.T) {
 	}
 }
 
-// TestAuditT7LeaseOfCrashedLeaderExpires ends a leader that cannot release its Lease.
-func TestAuditT7LeaseOfCrashedLeaderExpires(t *testing.T) {
+// TestLeaseOfCrashedLeaderExpires ends a leader that cannot release its Lease.
+func TestLeaseOfCrashedLeaderExpires(t *testing.T) {
 	clients := fake.NewClientset()
 	first := startReplica(t, clients, "first")
 	first.becomesLeader(t, nil)

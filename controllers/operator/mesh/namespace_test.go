@@ -27,7 +27,7 @@ func namespaceReconciler(funcs interceptor.Funcs, objects ...client.Object) (*Re
 }
 
 // A Namespace and a Mesh that are applied together arrive in the cache at different times.
-func TestAuditO15NamespaceThatTheCacheLacksIsUsed(t *testing.T) {
+func TestNamespaceThatTheCacheLacksIsUsed(t *testing.T) {
 	r, s := namespaceReconciler(interceptor.Funcs{
 		Get: func(_ context.Context, _ client.WithWatch, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
 			return apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, key.Name)
@@ -42,7 +42,7 @@ func TestAuditO15NamespaceThatTheCacheLacksIsUsed(t *testing.T) {
 }
 
 // Argo CD prunes an object that has the instance label of an Application and no owner, because it takes the object for a part of it.
-func TestAuditO12ArgoCDDoesNotPruneTheNamespace(t *testing.T) {
+func TestArgoCDDoesNotPruneTheNamespace(t *testing.T) {
 	r, s := namespaceReconciler(interceptor.Funcs{})
 	if err := r.reconcileNamespace(t.Context(), s); err != nil {
 		t.Fatal(err)

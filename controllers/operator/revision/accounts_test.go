@@ -9,7 +9,7 @@ import (
 )
 
 // Pods whose template does not change keep the tokens of a deleted account, which the API server refuses.
-func TestAuditU1AccountIsPartOfThePodTemplate(t *testing.T) {
+func TestAccountIsPartOfThePodTemplate(t *testing.T) {
 	account := func(name, uid string) *unstructured.Unstructured {
 		object := &unstructured.Unstructured{Object: map[string]any{"kind": "ServiceAccount", "metadata": map[string]any{"name": name, "uid": uid}}}
 		return object

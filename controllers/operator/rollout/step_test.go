@@ -87,7 +87,7 @@ func TestSidecarsThatHaveJustStartedNeedNotBeConnected(t *testing.T) {
 }
 
 // A step that was paused for an hour, or whose operator was away, must not fail or pass at the first look.
-func TestAuditO6StepBeginsAnewAfterAnAbsence(t *testing.T) {
+func TestStepBeginsAnewAfterAnAbsence(t *testing.T) {
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	at := func(minutes int) *metav1.Time {
 		moment := metav1.NewTime(noon.Add(time.Duration(minutes) * time.Minute))

@@ -18,7 +18,7 @@ func acquire(t *testing.T, path, run string) *Reservation {
 }
 
 // One run at a time uses the cluster. Others wait, and report who has it.
-func TestAuditU17OthersWaitForTheCluster(t *testing.T) {
+func TestOthersWaitForTheCluster(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	first := acquire(t, path, "make test in /a")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -48,7 +48,7 @@ func TestAuditU17OthersWaitForTheCluster(t *testing.T) {
 }
 
 // The commands that a run starts use its reservation. One that has ended counts for nothing.
-func TestAuditU17ChildrenInheritTheReservation(t *testing.T) {
+func TestChildrenInheritTheReservation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	first := acquire(t, path, "make test in /a")
 	child, err := Acquire(t.Context(), path, "cluster up", first.ID, func(string) { t.Error("the child waits") })

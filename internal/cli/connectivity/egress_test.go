@@ -14,8 +14,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestAuditVerifyEgressPolicies verifies connections to external hosts that an Egress allows, denies, or sends through the egress gateway.
-func TestAuditVerifyEgressPolicies(t *testing.T) {
+// TestVerifyEgressPolicies verifies connections to external hosts that an Egress allows, denies, or sends through the egress gateway.
+func TestVerifyEgressPolicies(t *testing.T) {
 	pod := meshtest.Pod("shop", "web-1", "web", "web", "10.0.0.1")
 	egress := &catalog.Egress{
 		Name: meshtest.Name("shop", "api"), Sources: []identity.ServiceAccount{meshtest.SA("shop", "web")}, Hosts: []string{"api.example.com"},

@@ -9,8 +9,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestAuditVerifyIngressGateway verifies requests through the ingress gateway of the mesh, and what may be missing.
-func TestAuditVerifyIngressGateway(t *testing.T) {
+// TestVerifyIngressGateway verifies requests through the ingress gateway of the mesh, and what may be missing.
+func TestVerifyIngressGateway(t *testing.T) {
 	pod := meshtest.Pod("osm-system", "gateway-1", names.IngressGateway, names.IngressGateway, "10.0.0.9")
 	service := &catalog.Service{Name: meshtest.Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}}
 	web, server := meshtest.Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), meshtest.Pod("shop", "web-1", "web", "web", "10.0.0.1")

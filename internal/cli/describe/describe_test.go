@@ -47,8 +47,8 @@ func text(t *testing.T, name catalog.Name, entries ...catalog.Entry) string {
 	return out.String()
 }
 
-// TestAuditU15DescribePod shows all policies of a workload.
-func TestAuditU15DescribePod(t *testing.T) {
+// TestDescribePod shows all policies of a workload.
+func TestDescribePod(t *testing.T) {
 	got := strings.Split(text(t, Name("shop", "web-0"), shop()...), "\n")
 	for i := range got {
 		got[i] = strings.Join(strings.Fields(got[i]), " ")

@@ -132,7 +132,7 @@ func TestAskAboutWhatIsNotThere(t *testing.T) {
 }
 
 // An address leads to its Service or pod. A host outside the mesh needs a URL.
-func TestAuditU12AskAboutAddresses(t *testing.T) {
+func TestAskAboutAddresses(t *testing.T) {
 	entries := shop()
 	m := mesh(Apply(entries...), entries...)
 	m.PodAt = func(a netip.Addr) catalog.Name {

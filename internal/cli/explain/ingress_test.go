@@ -13,8 +13,8 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestAuditAskFromOutside asks for clients outside the mesh: by an IngressBackend, with conditions and authorizers, and by the ingress gateway.
-func TestAuditAskFromOutside(t *testing.T) {
+// TestAskFromOutside asks for clients outside the mesh: by an IngressBackend, with conditions and authorizers, and by the ingress gateway.
+func TestAskFromOutside(t *testing.T) {
 	on := &catalog.Settings{Namespace: "osm-system", IngressBackends: true}
 	port := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP).Ports[0].TargetPort
 	backend := &catalog.IngressBackend{

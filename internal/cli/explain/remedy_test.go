@@ -11,7 +11,7 @@ import (
 )
 
 // What is missing is named once, with the remedy that helps.
-func TestAuditU7RemediesHelp(t *testing.T) {
+func TestRemediesHelp(t *testing.T) {
 	odd := &catalog.Service{Name: Name("shop", "odd"), Selector: map[string]string{"app": "web"}}
 	pod := Pod("shop", "lone-0", "lone", "lone", "10.0.0.7")
 	for name, test := range map[string]struct {
@@ -78,7 +78,7 @@ func TestAuditU7RemediesHelp(t *testing.T) {
 }
 
 // An allowed call names the rate limits of its destination.
-func TestAuditU7RateLimitsAreNamed(t *testing.T) {
+func TestRateLimitsAreNamed(t *testing.T) {
 	web, till := SA("shop", "web"), SA("front", "till")
 	limit := catalog.RequestRateLimit{RateLimit: catalog.RateLimit{Tokens: 1, Burst: 2, Interval: time.Minute}, Status: 429}
 	setting := &catalog.UpstreamTrafficSetting{

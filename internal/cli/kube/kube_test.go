@@ -61,7 +61,7 @@ func flagsForCluster(t *testing.T, cluster string, args ...string) *Flags {
 	return flags
 }
 
-func TestAuditT7FlagsSelectContextAndNamespace(t *testing.T) {
+func TestFlagsSelectContextAndNamespace(t *testing.T) {
 	for name, test := range map[string]struct {
 		args                     []string
 		namespace, only, context string
@@ -82,8 +82,8 @@ func TestAuditT7FlagsSelectContextAndNamespace(t *testing.T) {
 	}
 }
 
-// TestAuditT7MissingKubeconfig checks what a user without a cluster reads, instead of an error about localhost.
-func TestAuditT7MissingKubeconfig(t *testing.T) {
+// TestMissingKubeconfig checks what a user without a cluster reads, instead of an error about localhost.
+func TestMissingKubeconfig(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -106,8 +106,8 @@ func TestAuditT7MissingKubeconfig(t *testing.T) {
 	}
 }
 
-// TestAuditT7SentencesHaveRemedies checks what users read instead of the errors of the client.
-func TestAuditT7SentencesHaveRemedies(t *testing.T) {
+// TestSentencesHaveRemedies checks what users read instead of the errors of the client.
+func TestSentencesHaveRemedies(t *testing.T) {
 	meshes := schema.GroupResource{Group: "operator.openservicemesh.io", Resource: "meshes"}
 	other := errors.New("something else")
 	for name, test := range map[string]struct {
@@ -141,8 +141,8 @@ func TestAuditT7SentencesHaveRemedies(t *testing.T) {
 	}
 }
 
-// TestAuditT7UnreachableServers checks what users read about servers that do not answer as the kubeconfig expects.
-func TestAuditT7UnreachableServers(t *testing.T) {
+// TestUnreachableServers checks what users read about servers that do not answer as the kubeconfig expects.
+func TestUnreachableServers(t *testing.T) {
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
 	defer untrusted.Close()
 	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -202,8 +202,8 @@ func TestRequestedTokensHaveAnAudience(t *testing.T) {
 	}
 }
 
-// TestAuditT7DeprecationsAreNotPrinted checks that users read only the warnings that concern them.
-func TestAuditT7DeprecationsAreNotPrinted(t *testing.T) {
+// TestDeprecationsAreNotPrinted checks that users read only the warnings that concern them.
+func TestDeprecationsAreNotPrinted(t *testing.T) {
 	cluster, _, _ := tokenServer(t)
 	var printed bytes.Buffer
 	flags := flagsForCluster(t, cluster)
@@ -216,7 +216,7 @@ func TestAuditT7DeprecationsAreNotPrinted(t *testing.T) {
 	}
 }
 
-func TestAuditT7PodsThatHaveEnded(t *testing.T) {
+func TestPodsThatHaveEnded(t *testing.T) {
 	for name, test := range map[string]struct {
 		pod  corev1.Pod
 		want bool

@@ -133,7 +133,7 @@ var misuses = map[string]misuse{
 var internals = regexp.MustCompile(`context deadline|goroutine|panic|%!|<nil>|\{"(apiVersion|kind|metadata)|0x[0-9a-f]{6}`)
 
 // Every wrong call has one error that names what is wrong. The order of these tests matters: the first ones need a cluster without a mesh.
-func TestAuditU12WrongCallsAreExplained(t *testing.T) {
+func TestWrongCallsAreExplained(t *testing.T) {
 	t.Setenv("KUBECONFIG", kubeconfig)
 	t.Setenv("HOME", t.TempDir())
 	grant := filepath.Join(t.TempDir(), "grant.yaml")

@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestAuditU15Tables reads answers of Envoy 1.40.
-func TestAuditU15Tables(t *testing.T) {
+// TestTables reads answers of Envoy 1.40.
+func TestTables(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer string
 		want   [][]string

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestAuditS6ForgedReportsAreBounded reports more failed requests than a sidecar can send, at once and in many reports.
-func TestAuditS6ForgedReportsAreBounded(t *testing.T) {
+// TestForgedReportsAreBounded reports more failed requests than a sidecar can send, at once and in many reports.
+func TestForgedReportsAreBounded(t *testing.T) {
 	c := newClock()
 	s := newTestStore(c)
 	forger, honest := s.Register("one", buyer), s.Register("two", till)

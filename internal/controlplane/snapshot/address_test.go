@@ -9,8 +9,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestAuditS14TokenFromAnotherPod uses the token of a pod from several addresses.
-func TestAuditS14TokenFromAnotherPod(t *testing.T) {
+// TestTokenFromAnotherPod uses the token of a pod from several addresses.
+func TestTokenFromAnotherPod(t *testing.T) {
 	entries := twoServices()
 	client, _ := podsOf(entries)
 	client.IPs = append(client.IPs, netip.MustParseAddr("fd00::1"))

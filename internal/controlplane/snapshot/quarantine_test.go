@@ -136,8 +136,8 @@ func TestQuarantine_OnlyScopeOfTheNACK(t *testing.T) {
 	}
 }
 
-// TestAuditP2OneProxyCannotTakeAPolicyFromItsSiblings rejects a grant in one of three equal pods.
-func TestAuditP2OneProxyCannotTakeAPolicyFromItsSiblings(t *testing.T) {
+// TestOneProxyCannotTakeAPolicyFromItsSiblings rejects a grant in one of three equal pods.
+func TestOneProxyCannotTakeAPolicyFromItsSiblings(t *testing.T) {
 	h, rejecting := newQuarantineHarness(t)
 	var siblings []*fakeProxy
 	for i := range 2 {

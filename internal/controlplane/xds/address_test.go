@@ -10,8 +10,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestAuditS14TokenFromAnotherPodIsRefused connects from an address that another pod has.
-func TestAuditS14TokenFromAnotherPodIsRefused(t *testing.T) {
+// TestTokenFromAnotherPodIsRefused connects from an address that another pod has.
+func TestTokenFromAnotherPodIsRefused(t *testing.T) {
 	m := newMesh()
 	thief := meshtest.Pod("elsewhere", "thief", "thief", "thief", "127.0.0.1")
 	c := start(t, append(m.entries(), thief)...)

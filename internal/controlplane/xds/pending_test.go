@@ -12,8 +12,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestAuditS4ConnectionWithoutStreamEnds completes a handshake and opens no stream.
-func TestAuditS4ConnectionWithoutStreamEnds(t *testing.T) {
+// TestConnectionWithoutStreamEnds completes a handshake and opens no stream.
+func TestConnectionWithoutStreamEnds(t *testing.T) {
 	transport := newTestTransport(t, newHandshakeLimiter(1), func() {})
 	transport.pending = connlimit.New(connlimit.Limits{Total: 10, PerAddress: 10, Timeout: 50 * time.Millisecond}, func() {})
 	client, server := net.Pipe()
@@ -34,8 +34,8 @@ func TestAuditS4ConnectionWithoutStreamEnds(t *testing.T) {
 	})
 }
 
-// TestAuditS4SidecarConnectsWhileSilentOnesFill opens more silent connections than an address may have, over TCP.
-func TestAuditS4SidecarConnectsWhileSilentOnesFill(t *testing.T) {
+// TestSidecarConnectsWhileSilentOnesFill opens more silent connections than an address may have, over TCP.
+func TestSidecarConnectsWhileSilentOnesFill(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)
 	c.store.MarkSynced()

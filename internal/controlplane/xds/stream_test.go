@@ -167,8 +167,8 @@ func TestExpiredTokenEndsTheStream(t *testing.T) {
 	}
 }
 
-// TestAuditP4StreamOutlivesItsToken extends an expired token once.
-func TestAuditP4StreamOutlivesItsToken(t *testing.T) {
+// TestStreamOutlivesItsToken extends an expired token once.
+func TestStreamOutlivesItsToken(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)
 	c.store.MarkSynced()

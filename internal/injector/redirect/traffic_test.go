@@ -137,8 +137,8 @@ func TestThreat26BothFamiliesAreCaptured(t *testing.T) {
 	})
 }
 
-// TestAuditS9NoPortBypassesTheSidecar checks ports that have a meaning in the sidecar, but need no exception.
-func TestAuditS9NoPortBypassesTheSidecar(t *testing.T) {
+// TestNoPortBypassesTheSidecar checks ports that have a meaning in the sidecar, but need no exception.
+func TestNoPortBypassesTheSidecar(t *testing.T) {
 	checkDials(t, newNetwork(t, Config{}), []dialCase{
 		{what: "the admin port of another pod", uid: root, address: "10.9.0.2:15000", want: "outbound 10.9.0.2:15000"},
 		{what: "the admin port from outside", inbound: true, address: "10.9.0.1:15000", want: "inbound 10.9.0.1:15000"},
@@ -146,8 +146,8 @@ func TestAuditS9NoPortBypassesTheSidecar(t *testing.T) {
 	})
 }
 
-// TestAuditP9TruncatedAnswersResolve connects to the name servers of the pod, as clients do after a truncated answer over UDP.
-func TestAuditP9TruncatedAnswersResolve(t *testing.T) {
+// TestTruncatedAnswersResolve connects to the name servers of the pod, as clients do after a truncated answer over UDP.
+func TestTruncatedAnswersResolve(t *testing.T) {
 	resolvers := []netip.Addr{netip.MustParseAddr(peer4), netip.MustParseAddr(peer6)}
 	t.Run("default", func(t *testing.T) {
 		checkDials(t, newNetwork(t, Config{Resolvers: resolvers}), []dialCase{

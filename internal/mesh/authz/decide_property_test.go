@@ -70,8 +70,8 @@ func TestDecideAgreesWithMayConnect(t *testing.T) {
 	})
 }
 
-// TestAuditEgressDecidesWithoutDestination checks that an Egress for the port of a Service without pods does not make the Service connectable.
-func TestAuditEgressDecidesWithoutDestination(t *testing.T) {
+// TestEgressDecidesWithoutDestination checks that an Egress for the port of a Service without pods does not make the Service connectable.
+func TestEgressDecidesWithoutDestination(t *testing.T) {
 	c := meshtest.Apply(&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{EgressPolicies: true},
 		meshtest.Service("a", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP),
 		&catalog.Egress{

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestAuditP8NamedPortsAreIndexed compares lookups of a named port in small and large namespaces.
-func TestAuditP8NamedPortsAreIndexed(t *testing.T) {
+// TestNamedPortsAreIndexed compares lookups of a named port in small and large namespaces.
+func TestNamedPortsAreIndexed(t *testing.T) {
 	service := &Service{
 		Name: Name{"a", "s"}, Selector: map[string]string{"app": "s"}, Ports: []Port{{Name: "web", Number: 80, TargetName: "http"}},
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// TestAuditPlanOfGateway edits the certificates and the routes of a Gateway. The plan contains the pod of the ingress gateway.
-func TestAuditPlanOfGateway(t *testing.T) {
+// TestPlanOfGateway edits the certificates and the routes of a Gateway. The plan contains the pod of the ingress gateway.
+func TestPlanOfGateway(t *testing.T) {
 	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
 	pod := &catalog.Pod{
 		Name: catalog.Name{Namespace: "osm-system", Name: "gateway-1"}, UID: "g", ServiceAccount: names.IngressGateway, Injected: true,

@@ -56,8 +56,8 @@ func routeTo(path string, filters catalog.RouteFilters) catalog.Change {
 	})
 }
 
-// TestAuditPlanOfOutsideFlows edits the policies of clients and servers outside the mesh. The plan contains exactly the flows whose access changes.
-func TestAuditPlanOfOutsideFlows(t *testing.T) {
+// TestPlanOfOutsideFlows edits the policies of clients and servers outside the mesh. The plan contains exactly the flows whose access changes.
+func TestPlanOfOutsideFlows(t *testing.T) {
 	same := func(*catalog.IngressBackend) {}
 	mayCall := catalog.Set(Target("gateway", SA("shop", "web"), []catalog.TargetRule{HTTP("cart")}, SA("osm-system", names.IngressGateway)))
 	noEgress := catalog.Set(&catalog.Settings{Namespace: "osm-system", IngressBackends: true, EgressPolicies: true, Egress: true})

@@ -21,8 +21,8 @@ func decode[M proto.Message](t *testing.T, filter *listenerv3.Filter, into M) M 
 	return into
 }
 
-// TestAuditP5QuietStreamsLive checks both directions: without a value Envoy ends a request after five quiet minutes.
-func TestAuditP5QuietStreamsLive(t *testing.T) {
+// TestQuietStreamsLive checks both directions: without a value Envoy ends a request after five quiet minutes.
+func TestQuietStreamsLive(t *testing.T) {
 	for name, filter := range map[string]*listenerv3.Filter{"inbound": inboundHTTP(&scope.Scope{}, "r", nil), "outbound": outboundHTTP(&scope.Scope{}, "r")} {
 		idle := decode(t, filter, &hcmv3.HttpConnectionManager{}).GetStreamIdleTimeout()
 		if idle == nil || idle.AsDuration() != 0 {
@@ -31,8 +31,8 @@ func TestAuditP5QuietStreamsLive(t *testing.T) {
 	}
 }
 
-// TestAuditP6IdleTimeoutOfTheServer checks that the server's proxy has the configured idle timeout.
-func TestAuditP6IdleTimeoutOfTheServer(t *testing.T) {
+// TestIdleTimeoutOfTheServer checks that the server's proxy has the configured idle timeout.
+func TestIdleTimeoutOfTheServer(t *testing.T) {
 	for idle, want := range map[time.Duration]string{0: "<nil>", 24 * time.Hour: "24h0m0s"} {
 		got := "<nil>"
 		if d := decode(t, tcpToApplication(standardLoggers.inboundConnections, "p", "c", idle, connectMode(inboundPort{})), &tcpv3.TcpProxy{}).GetIdleTimeout(); d != nil {

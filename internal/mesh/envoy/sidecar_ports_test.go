@@ -8,9 +8,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// TestAuditP15EveryPortOfTheSidecarIsGuarded checks the destination ports at which the sidecar inspects outbound connections. Envoy would hand
+// TestEveryPortOfTheSidecarIsGuarded checks the destination ports at which the sidecar inspects outbound connections. Envoy would hand
 // plaintext to its own listener of the same port.
-func TestAuditP15EveryPortOfTheSidecarIsGuarded(t *testing.T) {
+func TestEveryPortOfTheSidecarIsGuarded(t *testing.T) {
 	guarded := rejectSidecarPorts().GetFilterDisabled().GetNotMatch().GetOrMatch().GetRules()
 	for port := int32(1); port <= 65535; port++ {
 		want := names.IsReservedPort(uint16(port)) && port != names.AdminPort && port != names.OutboundPort

@@ -7,8 +7,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// TestAuditS8ReservedPorts checks that no Service can publish a port of the sidecar, such as its admin interface.
-func TestAuditS8ReservedPorts(t *testing.T) {
+// TestReservedPorts checks that no Service can publish a port of the sidecar, such as its admin interface.
+func TestReservedPorts(t *testing.T) {
 	service, problems := Service(read[corev1.Service](t, `
 spec:
   clusterIP: 10.0.0.1

@@ -12,8 +12,8 @@ const ownRetry = `source: {kind: ServiceAccount, name: buyer, namespace: shop}
 destinations: [{kind: Service, name: books, namespace: library}]
 retryPolicy: {retryOn: 5xx, perTryTimeout: 1s, numRetries: 3, retryBackoffBaseInterval: 25ms}`
 
-// TestAuditS1RetryOfAnotherNamespace checks that a namespace cannot configure the clients of another one.
-func TestAuditS1RetryOfAnotherNamespace(t *testing.T) {
+// TestRetryOfAnotherNamespace checks that a namespace cannot configure the clients of another one.
+func TestRetryOfAnotherNamespace(t *testing.T) {
 	if got, problems := Retry(smi(t, ownRetry)); got == nil || len(problems) > 0 {
 		t.Fatalf("the Retry of the source's namespace is %v with the problems %v", got, problems)
 	}
@@ -21,8 +21,8 @@ func TestAuditS1RetryOfAnotherNamespace(t *testing.T) {
 	expect(t, (*catalog.Retry)(nil), got, []string{`ForeignNamespace: spec.source.namespace is "bank", but this Retry is in the namespace "shop"`}, problems)
 }
 
-// TestAuditS1RetryIsBounded checks that no Retry multiplies requests without a limit.
-func TestAuditS1RetryIsBounded(t *testing.T) {
+// TestRetryIsBounded checks that no Retry multiplies requests without a limit.
+func TestRetryIsBounded(t *testing.T) {
 	extreme := strings.NewReplacer("numRetries: 3", "numRetries: 4294967295", "perTryTimeout: 1s", "perTryTimeout: 1ns").Replace(ownRetry)
 	got, problems := Retry(smi(t, extreme))
 	if got == nil || got.Policy.Count != 10 || got.Policy.PerTryTimeout != 10*time.Millisecond {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestAuditS2ShortPeriods checks that a Service's settings cannot keep the sidecars of all its clients busy.
-func TestAuditS2ShortPeriods(t *testing.T) {
+// TestShortPeriods checks that a Service's settings cannot keep the sidecars of all its clients busy.
+func TestShortPeriods(t *testing.T) {
 	got, problems := UpstreamTrafficSetting(smi(t, `host: web.shop.svc.cluster.local
 connectionSettings: {tcp: {connectTimeout: 1ns, idleTimeout: 1ms}, http: {requestTimeout: 1us, idleTimeout: 999ms}}
 outlierDetection: {interval: 1ns, baseEjectionTime: 1ns}

@@ -10,8 +10,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// TestAuditS17ContainerOfTheSameNameIsNoSidecar reads pods whose author chose the names of containers and labels.
-func TestAuditS17ContainerOfTheSameNameIsNoSidecar(t *testing.T) {
+// TestContainerOfTheSameNameIsNoSidecar reads pods whose author chose the names of containers and labels.
+func TestContainerOfTheSameNameIsNoSidecar(t *testing.T) {
 	sidecar := corev1.Container{Name: names.SidecarContainer, RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}
 	for name, test := range map[string]struct {
 		spec          corev1.PodSpec

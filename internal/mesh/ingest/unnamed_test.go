@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestAuditP16FieldsWithoutEffectAreNamed compares the fields without effect in docs/meshconfig.md with those that the condition names, and with
+// TestFieldsWithoutEffectAreNamed compares the fields without effect in docs/meshconfig.md with those that the condition names, and with
 // the exceptions of the page.
-func TestAuditP16FieldsWithoutEffectAreNamed(t *testing.T) {
+func TestFieldsWithoutEffectAreNamed(t *testing.T) {
 	page, err := os.ReadFile("../../../docs/meshconfig.md")
 	if err != nil {
 		t.Fatal(err)

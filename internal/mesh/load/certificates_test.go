@@ -25,8 +25,8 @@ const gateways = `
 {apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: web, namespace: shop}, spec: {gatewayClassName: osm, listeners: [{name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: one}]}}]}}
 `
 
-// TestAuditPlanAssumesCertificates checks that listeners with TLS are served although Secrets are not read, and follow an edit.
-func TestAuditPlanAssumesCertificates(t *testing.T) {
+// TestPlanAssumesCertificates checks that listeners with TLS are served although Secrets are not read, and follow an edit.
+func TestPlanAssumesCertificates(t *testing.T) {
 	var all []*unstructured.Unstructured
 	for text := range strings.SplitSeq(gateways, "---\n") {
 		u := &unstructured.Unstructured{}

@@ -10,9 +10,9 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestAuditS2OneNamespaceFillsTheSidecarsOfAnother checks the bound on what the TrafficTargets of one namespace put into
+// TestOneNamespaceFillsTheSidecarsOfAnother checks the bound on what the TrafficTargets of one namespace put into
 // the sidecars of another, that the namespace's own clients have no bound, and that explanations agree.
-func TestAuditS2OneNamespaceFillsTheSidecarsOfAnother(t *testing.T) {
+func TestOneNamespaceFillsTheSidecarsOfAnother(t *testing.T) {
 	const services = authz.MaxForeignPorts + 5
 	server := Pod("a", "server", "server", "server", "10.0.0.1")
 	entries := []catalog.Entry{

@@ -9,8 +9,8 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestAuditP6LongIdleTimeout checks that the server's sidecar does not close a connection before the configured time.
-func TestAuditP6LongIdleTimeout(t *testing.T) {
+// TestLongIdleTimeout checks that the server's sidecar does not close a connection before the configured time.
+func TestLongIdleTimeout(t *testing.T) {
 	for _, test := range []struct {
 		protocol   catalog.Protocol
 		idle, want time.Duration

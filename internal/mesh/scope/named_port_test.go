@@ -11,8 +11,8 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestAuditP7NumberOfANamedPortChangesDuringARollout has pods of two versions, which give different numbers to the port that a Service names.
-func TestAuditP7NumberOfANamedPortChangesDuringARollout(t *testing.T) {
+// TestNumberOfANamedPortChangesDuringARollout has pods of two versions, which give different numbers to the port that a Service names.
+func TestNumberOfANamedPortChangesDuringARollout(t *testing.T) {
 	withPort := func(name, ip string, number uint16) *catalog.Pod {
 		pod := Pod("a", name, "server", "server", ip)
 		pod.Ports = map[string]uint16{"http": number}

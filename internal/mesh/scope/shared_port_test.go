@@ -9,9 +9,9 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestAuditS7SecondServiceDoesNotBypassRequestRules adds a Service of the protocol tcp to the container port of an HTTP
+// TestSecondServiceDoesNotBypassRequestRules adds a Service of the protocol tcp to the container port of an HTTP
 // Service. It checks the server, the client and the explanation.
-func TestAuditS7SecondServiceDoesNotBypassRequestRules(t *testing.T) {
+func TestSecondServiceDoesNotBypassRequestRules(t *testing.T) {
 	server, elsewhere := Pod("a", "server", "server", "server", "10.0.0.1"), Pod("a", "other", "other", "server", "10.0.0.2")
 	second := Service("a", "bypass", "server", "172.0.0.2", 80, catalog.ProtocolTCP)
 	apart := Service("a", "apart", "other", "172.0.0.3", 80, catalog.ProtocolTCP)

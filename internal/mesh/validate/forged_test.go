@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// TestAuditS5ForgedReviewsAreCheap sends reviews of groups that no schema would accept. Any pod can send them.
-func TestAuditS5ForgedReviewsAreCheap(t *testing.T) {
+// TestForgedReviewsAreCheap sends reviews of groups that no schema would accept. Any pod can send them.
+func TestForgedReviewsAreCheap(t *testing.T) {
 	for _, test := range []struct {
 		matches int
 		want    string

@@ -6,7 +6,7 @@ import (
 )
 
 // A refusal does not describe what would apply if the object were stored. The status of a stored object does.
-func TestAuditU8RefusalsAreNoStatus(t *testing.T) {
+func TestRefusalsAreNoStatus(t *testing.T) {
 	const config = "apiVersion: config.openservicemesh.io/v1alpha2\nkind: MeshConfig\nmetadata: {name: osm-mesh-config, namespace: osm-system}\nspec: "
 	for name, test := range map[string]struct{ spec, refusal, effect string }{
 		"short":     {"{certificate: {serviceCertValidityDuration: 1s, certKeyBitSize: 2048}}", "1s is too short: write at least 1m0s.", "Certificates are valid for 1m0s."},

@@ -55,7 +55,7 @@ func refs(workloads []rollout.Workload) (list []string) {
 }
 
 // The author of a pod writes its labels. Labels that count let anybody block upgrades and removals, and restart workloads.
-func TestAuditO7LabelsAloneMakeNoSidecar(t *testing.T) {
+func TestLabelsAloneMakeNoSidecar(t *testing.T) {
 	in := func(namespace string, p corev1.Pod) *corev1.Pod { p.Namespace = namespace; return &p }
 	forged := func(p *corev1.Pod) { p.Spec.InitContainers = nil; p.Labels[names.ProxyUUIDLabel] = "1" }
 	plane := planeOf(
@@ -76,7 +76,7 @@ func TestAuditO7LabelsAloneMakeNoSidecar(t *testing.T) {
 }
 
 // A removal that lists all pods of the cluster from the API server each time is expensive. This Plane has no API server.
-func TestAuditO14SidecarsAreCountedInTheCache(t *testing.T) {
+func TestSidecarsAreCountedInTheCache(t *testing.T) {
 	terminating, finished := pod("last", "osm-v0-2-0", "", ""), pod("done", "osm-v0-2-0", "", "")
 	terminating.DeletionTimestamp, terminating.Finalizers = &metav1.Time{Time: noon}, []string{"example.org/held"}
 	finished.Status.Phase = corev1.PodSucceeded
@@ -87,7 +87,7 @@ func TestAuditO14SidecarsAreCountedInTheCache(t *testing.T) {
 }
 
 // A Deployment with the strategy Recreate has no pod for a moment. An upgrade that finds workloads by their pods loses it then.
-func TestAuditWorkloadIsFoundWithoutPods(t *testing.T) {
+func TestWorkloadIsFoundWithoutPods(t *testing.T) {
 	deployment := func(name, revision string, replicas int32) *appsv1.Deployment {
 		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Spec: appsv1.DeploymentSpec{Replicas: ptr.To(replicas)}}
 		d.Spec.Template.Annotations = map[string]string{names.RestartAnnotation: formatRestart(rollout.Restart{Revision: revision, At: noon})}

@@ -24,8 +24,8 @@ func proxies(account, revision string, healthy, failing int) []report.Proxy {
 	return list
 }
 
-// TestAuditS6OneSidecarDoesNotFailAnUpgrade lets sidecars of a workload reject configuration and claim expired certificates.
-func TestAuditS6OneSidecarDoesNotFailAnUpgrade(t *testing.T) {
+// TestOneSidecarDoesNotFailAnUpgrade lets sidecars of a workload reject configuration and claim expired certificates.
+func TestOneSidecarDoesNotFailAnUpgrade(t *testing.T) {
 	for name, c := range map[string]struct {
 		proxies [][]report.Proxy
 		want    int

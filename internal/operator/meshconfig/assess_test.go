@@ -33,7 +33,7 @@ func TestWhatActsOnNewPodsOnlyIsSaid(t *testing.T) {
 }
 
 // A value that is replaced by a default stays in the status, after the warning at admission.
-func TestAuditU8ReplacedValuesStayInTheStatus(t *testing.T) {
+func TestReplacedValuesStayInTheStatus(t *testing.T) {
 	config := &configv1alpha2.MeshConfig{Spec: configv1alpha2.MeshConfigSpec{Certificate: configv1alpha2.CertificateSpec{ServiceCertValidityDuration: "24h", CertKeyBitSize: 7}}}
 	got := assess(config)
 	if want := "spec.certificate.certKeyBitSize 7 is out of range and means 2048"; got.State != conditions.Failing || !strings.Contains(got.Message, want) {

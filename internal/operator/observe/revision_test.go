@@ -34,7 +34,7 @@ func TestCanarySuffixes(t *testing.T) {
 }
 
 // A version that failed is not tried again because of an edit that does not concern it, such as that of the log level.
-func TestAuditO10RejectionBelongsToImages(t *testing.T) {
+func TestRejectionBelongsToImages(t *testing.T) {
 	images := v1alpha1.RevisionImages{Controller: "c:1", Injector: "i:1", Init: "n:1", Sidecar: "s:1"}
 	fixed := images
 	fixed.Sidecar = "s:2"

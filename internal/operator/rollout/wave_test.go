@@ -270,7 +270,7 @@ func inNamespaces(count int, change ...func(*Workload)) []Workload {
 }
 
 // Limits of single namespaces restart as many workloads at once as there are namespaces.
-func TestAuditO8RestartsOfAllNamespacesAreLimited(t *testing.T) {
+func TestRestartsOfAllNamespacesAreLimited(t *testing.T) {
 	two := Limits{MaxUnavailable: intstr.FromInt32(1), MaxConcurrent: 2}
 	restarting := append(inNamespaces(1, restarted, notReady), inNamespaces(4)[1:]...)
 	ready := append(inNamespaces(1, restarted, func(w *Workload) { w.Sidecars = map[string]int{"new": 1} }), inNamespaces(4)[1:]...)
@@ -288,7 +288,7 @@ func TestAuditO8RestartsOfAllNamespacesAreLimited(t *testing.T) {
 }
 
 // A denied restart that is due does not exceed the limit.
-func TestAuditO8RetriesAreLimitedToo(t *testing.T) {
+func TestRetriesAreLimitedToo(t *testing.T) {
 	limits := Limits{MaxUnavailable: intstr.FromInt32(1), MaxConcurrent: 1, Denied: func(ref Ref, _ string) (string, bool) { return "denied", ref.Namespace < "c" }}
 	wave := NextWave(inNamespaces(2), "new", limits, noon)
 	if got := names(wave.Retry); !slices.Equal(got, []string{"xa"}) {
@@ -297,7 +297,7 @@ func TestAuditO8RetriesAreLimitedToo(t *testing.T) {
 }
 
 // A Deployment with the strategy Recreate has no pod for a moment. A wave that finds workloads by their pods is over then.
-func TestAuditWorkloadWithoutPodsKeepsItsWave(t *testing.T) {
+func TestWorkloadWithoutPodsKeepsItsWave(t *testing.T) {
 	gone := func(w *Workload) { w.Sidecars = map[string]int{} }
 	checkWaves(t, map[string]waveCase{
 		"its restart is in progress": {

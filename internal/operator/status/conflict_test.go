@@ -16,9 +16,9 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-// TestAuditT7ConflictsOfStatusWrites lets the API server refuse a status. Conflicts stay recognizable, so that the controller tries again without
+// TestConflictsOfStatusWrites lets the API server refuse a status. Conflicts stay recognizable, so that the controller tries again without
 // an error in its log, and a Mesh that is gone needs no status.
-func TestAuditT7ConflictsOfStatusWrites(t *testing.T) {
+func TestConflictsOfStatusWrites(t *testing.T) {
 	meshes := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "meshes"}
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
@@ -58,8 +58,8 @@ func TestAuditT7ConflictsOfStatusWrites(t *testing.T) {
 	}
 }
 
-// TestAuditT7OutdatedStatusIsNotSent checks that a status that was computed from an outdated Mesh is a conflict without a request.
-func TestAuditT7OutdatedStatusIsNotSent(t *testing.T) {
+// TestOutdatedStatusIsNotSent checks that a status that was computed from an outdated Mesh is a conflict without a request.
+func TestOutdatedStatusIsNotSent(t *testing.T) {
 	w := NewWriter(interceptor.NewClient(fake.NewFakeClient(), interceptor.Funcs{
 		SubResourceApply: func(context.Context, client.Client, string, runtime.ApplyConfiguration, ...client.SubResourceApplyOption) error {
 			t.Error("an outdated status is sent")

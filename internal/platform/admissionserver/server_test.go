@@ -19,8 +19,8 @@ import (
 
 const timeout = 30 * time.Second
 
-// TestAuditS5SilentConnectionsLockNoAPIServerOut opens more connections than allowed, from several pods without credentials.
-func TestAuditS5SilentConnectionsLockNoAPIServerOut(t *testing.T) {
+// TestSilentConnectionsLockNoAPIServerOut opens more connections than allowed, from several pods without credentials.
+func TestSilentConnectionsLockNoAPIServerOut(t *testing.T) {
 	address, client, closed := start(t)
 	for _, pod := range []string{"127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6"} {
 		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(pod)}}
@@ -46,9 +46,9 @@ func TestAuditS5SilentConnectionsLockNoAPIServerOut(t *testing.T) {
 	}
 }
 
-// TestAuditS5OnlyKnownClientsConnect sends reviews without a client certificate, with one of another authority, and with one of
+// TestOnlyKnownClientsConnect sends reviews without a client certificate, with one of another authority, and with one of
 // the configured authority.
-func TestAuditS5OnlyKnownClientsConnect(t *testing.T) {
+func TestOnlyKnownClientsConnect(t *testing.T) {
 	known, unknown := pki.New(t), pki.New(t)
 	pool, err := ParseClientCAs(string(known.RootPEM))
 	if err != nil {

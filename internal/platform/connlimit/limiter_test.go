@@ -38,8 +38,8 @@ func admitSilent(t *testing.T, l *Limiter, address string) *addressedConn {
 	return conn
 }
 
-// TestAuditS4SilentConnectionsLockNobodyOut fills the server from many pods, each above its limit.
-func TestAuditS4SilentConnectionsLockNobodyOut(t *testing.T) {
+// TestSilentConnectionsLockNobodyOut fills the server from many pods, each above its limit.
+func TestSilentConnectionsLockNobodyOut(t *testing.T) {
 	closed := 0
 	l := New(Limits{Total: total, PerAddress: perAddress, Timeout: time.Hour}, func() { closed++ })
 	first := admitSilent(t, l, "10.0.0.1")
@@ -67,9 +67,9 @@ func TestAuditS4SilentConnectionsLockNobodyOut(t *testing.T) {
 	}
 }
 
-// TestAuditS4OverloadRefusesNewcomers checks that pods with one connection each do not displace each other. Otherwise no
+// TestOverloadRefusesNewcomers checks that pods with one connection each do not displace each other. Otherwise no
 // handshake would complete while all sidecars reconnect.
-func TestAuditS4OverloadRefusesNewcomers(t *testing.T) {
+func TestOverloadRefusesNewcomers(t *testing.T) {
 	l := New(Limits{Total: 2, PerAddress: 2, Timeout: time.Hour}, func() {})
 	one, two := admitSilent(t, l, "10.0.0.1"), admitSilent(t, l, "10.0.0.2")
 	if _, err := l.Admit(&addressedConn{remote: netip.MustParseAddr("10.0.0.3")}); err == nil || one.closed || two.closed {
@@ -77,8 +77,8 @@ func TestAuditS4OverloadRefusesNewcomers(t *testing.T) {
 	}
 }
 
-// TestAuditS4ExemptConnectionsAreNotCounted checks that an exempt connection takes no place.
-func TestAuditS4ExemptConnectionsAreNotCounted(t *testing.T) {
+// TestExemptConnectionsAreNotCounted checks that an exempt connection takes no place.
+func TestExemptConnectionsAreNotCounted(t *testing.T) {
 	l := New(Limits{Total: 1, PerAddress: 1, Timeout: time.Hour}, func() {})
 	conn, err := l.Admit(&addressedConn{remote: netip.MustParseAddr("10.0.0.1")})
 	if err != nil {

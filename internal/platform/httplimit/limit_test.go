@@ -101,9 +101,9 @@ func (s *server) expectAnswer(t *testing.T, size int) {
 	}
 }
 
-// TestAuditS5SlowClientsLockNobodyOut fills the connections with clients that send nothing, a part of the header or a part
+// TestSlowClientsLockNobodyOut fills the connections with clients that send nothing, a part of the header or a part
 // of the body.
-func TestAuditS5SlowClientsLockNobodyOut(t *testing.T) {
+func TestSlowClientsLockNobodyOut(t *testing.T) {
 	for name, sent := range map[string]string{
 		"nothing":            "",
 		"a part of a header": "POST / HTTP/1.1\r\nHost: a\r\nContent-",
@@ -124,8 +124,8 @@ func TestAuditS5SlowClientsLockNobodyOut(t *testing.T) {
 	}
 }
 
-// TestAuditS5RequestsOfAnAddressWaitForEachOther blocks as many requests as possible from some addresses.
-func TestAuditS5RequestsOfAnAddressWaitForEachOther(t *testing.T) {
+// TestRequestsOfAnAddressWaitForEachOther blocks as many requests as possible from some addresses.
+func TestRequestsOfAnAddressWaitForEachOther(t *testing.T) {
 	s := start(t, testLimits())
 	for _, address := range attackers {
 		for range 3 {
@@ -165,8 +165,8 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestAuditS5LargeBodiesShareMemory holds all places of large bodies. Usual requests do not need one.
-func TestAuditS5LargeBodiesShareMemory(t *testing.T) {
+// TestLargeBodiesShareMemory holds all places of large bodies. Usual requests do not need one.
+func TestLargeBodiesShareMemory(t *testing.T) {
 	s := start(t, testLimits())
 	for _, address := range attackers {
 		for range testLimits().LargeBodies {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestAuditS15EscapesDoNotReachTerminals cleans text that a sidecar chose.
-func TestAuditS15EscapesDoNotReachTerminals(t *testing.T) {
+// TestEscapesDoNotReachTerminals cleans text that a sidecar chose.
+func TestEscapesDoNotReachTerminals(t *testing.T) {
 	for text, want := range map[string]string{
 		"no such filter":             "no such filter",
 		"two\nlines\tand a tab":      "two\nlines\tand a tab",

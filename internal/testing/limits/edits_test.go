@@ -20,7 +20,7 @@ const ownPort = 8080
 const drained = verdict.DrainTime + time.Second
 
 // The wait for connections that an edit must not close is longer than the drain time. Otherwise a drained listener is not noticed.
-func TestAuditT2EditsOutlastTheDrainTime(t *testing.T) {
+func TestEditsOutlastTheDrainTime(t *testing.T) {
 	if drained <= verdict.DrainTime {
 		t.Errorf("the test waits %s, and the drain time is %s", drained, verdict.DrainTime)
 	}

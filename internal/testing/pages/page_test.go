@@ -46,7 +46,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestAuditU14WhatCannotBePastedIsRejected(t *testing.T) {
+func TestWhatCannotBePastedIsRejected(t *testing.T) {
 	for name, markdown := range map[string]string{
 		"console block": "```console\n$ hello\n```\n",
 		"prompt":        "```sh\n$ hello\n```\n",

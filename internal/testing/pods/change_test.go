@@ -68,8 +68,8 @@ func (s *shop) outlastsDrain(t *testing.T, conn net.Conn) {
 	}
 }
 
-// TestAuditT2DrainedConnectionsAreNoticed checks that outlastsDrain would notice a drained connection.
-func TestAuditT2DrainedConnectionsAreNoticed(t *testing.T) {
+// TestDrainedConnectionsAreNoticed checks that outlastsDrain would notice a drained connection.
+func TestDrainedConnectionsAreNoticed(t *testing.T) {
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	conn := s.greeted(t, databaseIP)

@@ -18,9 +18,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
-// TestAuditS13UnfinishedHandshakesAreBounded holds connections of a client without a certificate: as many as the server's sidecar accepts,
+// TestUnfinishedHandshakesAreBounded holds connections of a client without a certificate: as many as the server's sidecar accepts,
 // and some more.
-func TestAuditS13UnfinishedHandshakesAreBounded(t *testing.T) {
+func TestUnfinishedHandshakesAreBounded(t *testing.T) {
 	const limit = 8
 	n := pods.NewNetwork(t)
 	config := n.Bootstrap("server")

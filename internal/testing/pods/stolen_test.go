@@ -45,8 +45,8 @@ func (s *shop) as(t *testing.T, authority *pki.Authority, sa identity.ServiceAcc
 	return &tls.Config{ServerName: webServer, NextProtos: []string{"osm"}, Certificates: certificate(t, authority, sa), InsecureSkipVerify: true}
 }
 
-// TestAuditS18StolenCertificateOverHTTP1 sends the attacks of threats 15 to 21 with the client's certificate, past its sidecar.
-func TestAuditS18StolenCertificateOverHTTP1(t *testing.T) {
+// TestStolenCertificateOverHTTP1 sends the attacks of threats 15 to 21 with the client's certificate, past its sidecar.
+func TestStolenCertificateOverHTTP1(t *testing.T) {
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	s.dial = s.stolen(s.as(t, s.network.CA, buyer))
@@ -102,8 +102,8 @@ func (s *shop) forgedHeaders(t *testing.T) {
 	}
 }
 
-// TestAuditS18StolenCertificateOverHTTP2 sends requests that no HTTP library would send, frame by frame.
-func TestAuditS18StolenCertificateOverHTTP2(t *testing.T) {
+// TestStolenCertificateOverHTTP2 sends requests that no HTTP library would send, frame by frame.
+func TestStolenCertificateOverHTTP2(t *testing.T) {
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	s.dial = s.stolen(s.as(t, s.network.CA, buyer))
@@ -188,9 +188,9 @@ func exchangeHTTP2(conn net.Conn, fields []string) string {
 	return "reset"
 }
 
-// TestAuditS18HandshakesOfStolenCertificates checks who may connect to a port: the holder of a valid certificate of an account that the
+// TestHandshakesOfStolenCertificates checks who may connect to a port: the holder of a valid certificate of an account that the
 // policies allow, for the Service that is on the port.
-func TestAuditS18HandshakesOfStolenCertificates(t *testing.T) {
+func TestHandshakesOfStolenCertificates(t *testing.T) {
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	foreign := pki.New(t)
@@ -237,8 +237,8 @@ func askOnce(conn net.Conn) string {
 	return "closed"
 }
 
-// TestAuditS18ResumedSessionHasNoOldPermission resumes a TLS session after the client has lost its permission.
-func TestAuditS18ResumedSessionHasNoOldPermission(t *testing.T) {
+// TestResumedSessionHasNoOldPermission resumes a TLS session after the client has lost its permission.
+func TestResumedSessionHasNoOldPermission(t *testing.T) {
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	config := s.as(t, s.network.CA, buyer)

@@ -11,8 +11,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
-// TestAuditT5EngineAgreesWithReference compares the policy engine, on objects that the control plane has read, with the texts of SMI and OSM.
-func TestAuditT5EngineAgreesWithReference(t *testing.T) {
+// TestEngineAgreesWithReference compares the policy engine, on objects that the control plane has read, with the texts of SMI and OSM.
+func TestEngineAgreesWithReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		state := AnyState().Draw(t, "mesh")
 		o := newOracle(state)

@@ -19,9 +19,9 @@ const (
 	hangingPort  = 9194
 )
 
-// TestAuditServersWithoutAnswers_OfRealSidecars has an authorizer that refuses connections, one that accepts them and never answers, a rate
+// TestServersWithoutAnswers_OfRealSidecars has an authorizer that refuses connections, one that accepts them and never answers, a rate
 // limit service that is away, and an authorizer that answers. Sidecars report exactly those without answers.
-func TestAuditServersWithoutAnswers_OfRealSidecars(t *testing.T) {
+func TestServersWithoutAnswers_OfRealSidecars(t *testing.T) {
 	n := NewNetwork(t)
 	serveOutside(t, n)
 	address := n.outside.IP.String()

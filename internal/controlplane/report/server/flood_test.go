@@ -14,8 +14,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
-// TestAuditS6InvalidTokensDelayNoKnownReader lets invalid tokens take all reviews of unknown tokens.
-func TestAuditS6InvalidTokensDelayNoKnownReader(t *testing.T) {
+// TestInvalidTokensDelayNoKnownReader lets invalid tokens take all reviews of unknown tokens.
+func TestInvalidTokensDelayNoKnownReader(t *testing.T) {
 	now := moment
 	access := (&cluster{}).access(func() time.Time { return now })
 	handler := Handler(store{ready: true}, nil, issuer(""), access)

@@ -9,8 +9,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
 
-// TestAuditS15RejectionsCarryNoEscapes rejects a response with a text that would change a terminal.
-func TestAuditS15RejectionsCarryNoEscapes(t *testing.T) {
+// TestRejectionsCarryNoEscapes rejects a response with a text that would change a terminal.
+func TestRejectionsCarryNoEscapes(t *testing.T) {
 	c := newConversation(t)
 	c.put(resourcetype.Listeners, "l", "1")
 	c.subscribe(resourcetype.Listeners)

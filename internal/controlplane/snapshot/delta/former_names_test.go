@@ -9,9 +9,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
 
-// TestAuditP11LeavingPermissiveModeIsNoAttack removes more routes than a client may subscribe to without need. The client still subscribes to
+// TestLeavingPermissiveModeIsNoAttack removes more routes than a client may subscribe to without need. The client still subscribes to
 // them, on the same stream or on a new one.
-func TestAuditP11LeavingPermissiveModeIsNoAttack(t *testing.T) {
+func TestLeavingPermissiveModeIsNoAttack(t *testing.T) {
 	const routes = maxUnknownNames + 500
 	names, versions := make([]string, routes), map[string]string{}
 	c := newConversation(t)

@@ -97,9 +97,9 @@ func TestThreat51WaitingNACKsAreBounded(t *testing.T) {
 	}
 }
 
-// TestAuditP2MajorityDecides counts the examinations for proxies that reject a resource among those of a scope. An examination
+// TestMajorityDecides counts the examinations for proxies that reject a resource among those of a scope. An examination
 // without a culprit records the resource as unresolved.
-func TestAuditP2MajorityDecides(t *testing.T) {
+func TestMajorityDecides(t *testing.T) {
 	for _, test := range []struct {
 		proxies, accepted, rejecting int
 		atOnce, afterTimeout         bool
@@ -134,8 +134,8 @@ func TestAuditP2MajorityDecides(t *testing.T) {
 	}
 }
 
-// TestAuditP2MinorityGrows lets more proxies reject a resource that a minority had rejected.
-func TestAuditP2MinorityGrows(t *testing.T) {
+// TestMinorityGrows lets more proxies reject a resource that a minority had rejected.
+func TestMinorityGrows(t *testing.T) {
 	h := newHarness(3)
 	h.accepted = 2
 	h.reject("r", "one")

@@ -7,7 +7,7 @@ import (
 )
 
 // Versions are compared in place of contents. Each half counts, so that nobody finds two contents of equal version.
-func TestAuditP14VersionsHave128Bits(t *testing.T) {
+func TestVersionsHave128Bits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		data := rapid.SliceOf(rapid.Byte()).Draw(t, "data")
 		v := hash(data)

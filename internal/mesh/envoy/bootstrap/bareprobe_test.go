@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestAuditS10OnlyBareGETRequestsPass sends what any pod can send to the port of a probe, and more than a probe does.
-func TestAuditS10OnlyBareGETRequestsPass(t *testing.T) {
+// TestOnlyBareGETRequestsPass sends what any pod can send to the port of a probe, and more than a probe does.
+func TestOnlyBareGETRequestsPass(t *testing.T) {
 	s := startSidecar(t, Probe{
 		Kind: Liveness, Container: "app", Handler: HTTP, ListenPort: 15901, Port: 8080, Path: "/alive", TimeoutSeconds: 1, PeriodSeconds: 1,
 	})

@@ -15,8 +15,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// TestAuditP1IssuerChanges renames the issuer of the API server while the control plane runs.
-func TestAuditP1IssuerChanges(t *testing.T) {
+// TestIssuerChanges renames the issuer of the API server while the control plane runs.
+func TestIssuerChanges(t *testing.T) {
 	c := newCluster(t)
 	current := issuer
 	v := NewVerifier(Config{
@@ -44,8 +44,8 @@ func TestAuditP1IssuerChanges(t *testing.T) {
 	verify(issuer, false)
 }
 
-// TestAuditP1TokenReview checks tokens that the API server accepts although it publishes neither their key nor their issuer.
-func TestAuditP1TokenReview(t *testing.T) {
+// TestTokenReview checks tokens that the API server accepts although it publishes neither their key nor their issuer.
+func TestTokenReview(t *testing.T) {
 	right := Reviewed{Username: "system:serviceaccount:bookstore:bookstore", UID: "sa-uid", Pod: "bookstore-0", PodUID: "pod-uid"}
 	otherPod := right
 	otherPod.PodUID = "another"
@@ -92,8 +92,8 @@ func TestAuditP1TokenReview(t *testing.T) {
 	}
 }
 
-// TestAuditP1ReviewRequest serves a TokenReview as kube-apiserver does.
-func TestAuditP1ReviewRequest(t *testing.T) {
+// TestReviewRequest serves a TokenReview as kube-apiserver does.
+func TestReviewRequest(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var review authenticationv1.TokenReview
 		if r.URL.Path != reviewPath || r.Method != http.MethodPost || json.NewDecoder(r.Body).Decode(&review) != nil {
@@ -122,8 +122,8 @@ func TestAuditP1ReviewRequest(t *testing.T) {
 	}
 }
 
-// TestAuditP4TokensOutliveAnOutage checks expired tokens while the API server is available, unavailable, and back.
-func TestAuditP4TokensOutliveAnOutage(t *testing.T) {
+// TestTokensOutliveAnOutage checks expired tokens while the API server is available, unavailable, and back.
+func TestTokensOutliveAnOutage(t *testing.T) {
 	c := newCluster(t)
 	v := NewVerifier(Config{
 		Audience: audience, FetchIssuer: c.issuer, FetchKeys: c.keys, Now: func() time.Time { return c.now },

@@ -74,8 +74,8 @@ func (s *server) verifier(t *testing.T) *token.Verifier {
 	return token.NewVerifier(token.Config{Audience: audience, FetchIssuer: api.Issuer, FetchKeys: api.Keys, Now: time.Now})
 }
 
-// TestAuditP1TokensOfUnknownKeys verifies tokens with a TokenReview alone, with the permissions of the controller.
-func TestAuditP1TokensOfUnknownKeys(t *testing.T) {
+// TestTokensOfUnknownKeys verifies tokens with a TokenReview alone, with the permissions of the controller.
+func TestTokensOfUnknownKeys(t *testing.T) {
 	s := start(t)
 	api := token.NewAPIServer(kubernetes.NewForConfigOrDie(s.config).Discovery().RESTClient())
 	if err := api.Check(t.Context()); err != nil {

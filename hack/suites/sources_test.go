@@ -10,7 +10,7 @@ import (
 )
 
 // A skip is allowed if the budget lists it, and in `make test-full` only if the scenario does not belong to that run.
-func TestAuditT3SkipsAreListed(t *testing.T) {
+func TestSkipsAreListed(t *testing.T) {
 	b := budget{Skips: []skip{{Test: "p.TestLong", RunsInFull: true, Reason: "4 minutes"}, {Test: "p.TestMissing", Reason: "no hardware"}}}
 	for test, want := range map[string]struct{ short, full bool }{"p.TestLong": {true, false}, "p.TestMissing": {true, true}, "p.TestOther": {false, false}} {
 		if got := b.maySkip(test, false); got != want.short {
@@ -26,7 +26,7 @@ func TestAuditT3SkipsAreListed(t *testing.T) {
 var hiddenScenario = regexp.MustCompile(`if (lab\.IsF|f)ull\(\)[^{]*\{\s*t\.Run`)
 
 // No scenario is left out without a skip, which the budget lists.
-func TestAuditT3NoScenarioIsHidden(t *testing.T) {
+func TestNoScenarioIsHidden(t *testing.T) {
 	hidden := "\tif full() {\n\t\tt.Run(\"a\", testA)\n"
 	if !hiddenScenario.MatchString(hidden) {
 		t.Errorf("%q is not found", hidden)
@@ -50,7 +50,7 @@ func TestAuditT3NoScenarioIsHidden(t *testing.T) {
 var bareMessage = regexp.MustCompile(`\bt\.(Error|Fatal)f\("%[+#]?v"`)
 
 // Each failure of a test names what it is about.
-func TestAuditT9MessagesNameTheirSubject(t *testing.T) {
+func TestMessagesNameTheirSubject(t *testing.T) {
 	bare := "\t\tt.Errorf(\"%+v\", got)\n"
 	if !bareMessage.MatchString(bare) {
 		t.Errorf("%q is not found", bare)
@@ -73,7 +73,7 @@ func TestAuditT9MessagesNameTheirSubject(t *testing.T) {
 }
 
 // Tests that draw random values are never answered from the test cache.
-func TestAuditT4RandomTestsDrawAnew(t *testing.T) {
+func TestRandomTestsDrawAnew(t *testing.T) {
 	root := writeTree(t, map[string]string{
 		"go.mod":             "module m\n",
 		"hack/go.mod":        "module h\n",

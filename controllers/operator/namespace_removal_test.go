@@ -41,9 +41,9 @@ func leftNamespace(t *testing.T, mesh *v1alpha1.Mesh) *corev1.Namespace {
 }
 
 // A namespace that is deleted by default takes along what somebody puts there between the look and the deletion.
-func TestAuditO4NamespaceRemainsByDefault(t *testing.T) {
+func TestNamespaceRemainsByDefault(t *testing.T) {
 	t.Parallel()
-	const name = "audito4kept"
+	const name = "remainingkept"
 	if namespace := leftNamespace(t, readyMesh(t, name, nil)); namespace.DeletionTimestamp != nil {
 		t.Error("the namespace is deleted, which nobody has requested")
 	}
@@ -51,9 +51,9 @@ func TestAuditO4NamespaceRemainsByDefault(t *testing.T) {
 }
 
 // A namespace of which the operator cannot list everything may contain anything.
-func TestAuditO4NamespaceThatCannotBeReadRemains(t *testing.T) {
+func TestNamespaceThatCannotBeReadRemains(t *testing.T) {
 	t.Parallel()
-	const name = "audito4blind"
+	const name = "remainingblind"
 	if namespace := leftNamespace(t, readyMesh(t, name, deleteNamespace)); namespace.DeletionTimestamp != nil {
 		t.Error("a namespace with unknown objects was deleted")
 	}
@@ -61,7 +61,7 @@ func TestAuditO4NamespaceThatCannotBeReadRemains(t *testing.T) {
 }
 
 // A look at some kinds only deletes the objects of all others with the namespace.
-func TestAuditO4NamespaceWithForeignObjectRemains(t *testing.T) {
+func TestNamespaceWithForeignObjectRemains(t *testing.T) {
 	t.Parallel()
 	meta := func(mesh string) metav1.ObjectMeta { return inMeshNamespace(mesh, "mine") }
 	pod := corev1.PodTemplateSpec{Spec: corev1.PodSpec{
@@ -91,7 +91,7 @@ func TestAuditO4NamespaceWithForeignObjectRemains(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			name := "audito4" + kind
+			name := "remaining" + kind
 			mesh := readyMesh(t, name, deleteNamespace)
 			allowNamespaceRead(t, name)
 			own := object(name)

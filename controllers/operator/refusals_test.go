@@ -32,7 +32,7 @@ import (
 
 // A renewal that depends on the steps of an upgrade would not run in any of these states, and the first wait for a new certificate would
 // time out. A condition that is removed or rewritten in between is caught by the watch.
-func TestAuditO1CertificatesAreRenewedInEveryState(t *testing.T) {
+func TestCertificatesAreRenewedInEveryState(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string
@@ -59,7 +59,7 @@ func TestAuditO1CertificatesAreRenewedInEveryState(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			name := "audito1" + test.name
+			name := "expiring" + test.name
 			mesh := readyMesh(t, name, nil)
 			broken := watchCondition(t, name, v1alpha1.ConditionCertificatesReady)
 			test.enter(t, mesh)
@@ -77,9 +77,9 @@ func TestAuditO1CertificatesAreRenewedInEveryState(t *testing.T) {
 
 // After the root is replaced, the webhooks of a paused mesh trust it together with the new certificates. A trust step that belongs to the
 // rollout would leave the old root in their caBundle, and every call of a webhook would fail.
-func TestAuditO1PausedMeshKeepsTheTrustOfItsWebhooks(t *testing.T) {
+func TestPausedMeshKeepsTheTrustOfItsWebhooks(t *testing.T) {
 	t.Parallel()
-	const name = "audito1trust"
+	const name = "pausedtrust"
 	mesh := readyMesh(t, name, nil)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused = ptr.To(true) })
 	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonPaused)
@@ -95,11 +95,11 @@ func TestAuditO1PausedMeshKeepsTheTrustOfItsWebhooks(t *testing.T) {
 	}
 }
 
-// A distribution that stops at the first error leaves the namespaces after "audito2-a" without trust, and one that blocks the mesh never
+// A distribution that stops at the first error leaves the namespaces after "refusing-a" without trust, and one that blocks the mesh never
 // lets it become ready, renew or upgrade.
-func TestAuditO2NamespaceThatRefusesTrustDoesNotBlockTheMesh(t *testing.T) {
+func TestNamespaceThatRefusesTrustDoesNotBlockTheMesh(t *testing.T) {
 	t.Parallel()
-	const name, fixed, full = "audito2", "audito2-a", "audito2-b"
+	const name, fixed, full = "refusing", "refusing-a", "refusing-b"
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fixed, Labels: map[string]string{names.MonitoredByLabel: name}}})
 	own := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixed, Name: names.TrustConfigMap(name)},
@@ -109,20 +109,20 @@ func TestAuditO2NamespaceThatRefusesTrustDoesNotBlockTheMesh(t *testing.T) {
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: full, Labels: map[string]string{names.MonitoredByLabel: name}}})
 	quota := fillQuota(t, full)
 	mesh := readyMesh(t, name, fastUpgrades)
-	m := newCanaryWorkloads(t, name, map[string][]string{"audito2-c": {"cart"}, "audito2-d": {"desk"}})
+	m := newCanaryWorkloads(t, name, map[string][]string{"refusing-c": {"cart"}, "refusing-d": {"desk"}})
 
 	waitRefusals(t, mesh, fixed+": ", "immutable", full+": ", "exceeded quota")
 	waitEventOn(t, fixed, v1alpha1.ReasonNamespacesRefused, "immutable")
 	waitEventOn(t, full, v1alpha1.ReasonNamespacesRefused, "exceeded quota")
-	for _, namespace := range []string{"audito2-c", "audito2-d", meshNamespace(name)} {
+	for _, namespace := range []string{"refusing-c", "refusing-d", meshNamespace(name)} {
 		waitFor(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: own.Name}}, func(*corev1.ConfigMap) error { return nil })
 	}
 	expireServing(t, name, secrets.InjectorCert, names.Injector)
 	waitRenewed(t, name, secrets.InjectorCert, names.Injector)
 
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
-	m.wait("audito2-c", "audito2-v0-1-0")
-	m.wait("audito2-d", "audito2-v0-1-0")
+	m.wait("refusing-c", "refusing-v0-1-0")
+	m.wait("refusing-d", "refusing-v0-1-0")
 	waitHistory(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
 	waitReady(t, mesh)
 	waitRefusals(t, mesh, fixed+": ", full+": ")
@@ -144,9 +144,9 @@ func TestAuditO2NamespaceThatRefusesTrustDoesNotBlockTheMesh(t *testing.T) {
 }
 
 // An upgrade that stops at the first denied patch never restarts "search", which follows "cart", and never succeeds.
-func TestAuditO5DeniedRestartDoesNotBlockAnUpgrade(t *testing.T) {
+func TestDeniedRestartDoesNotBlockAnUpgrade(t *testing.T) {
 	t.Parallel()
-	const name = "audito5up"
+	const name = "deniedup"
 	mesh := readyMesh(t, name, fastUpgrades)
 	s := newWorkloads(t, name, "cart", "checkout", "search")
 	s.wait(name+"-v0-0-9", 3)
@@ -172,9 +172,9 @@ func TestAuditO5DeniedRestartDoesNotBlockAnUpgrade(t *testing.T) {
 
 // A rollback that stops at the first denied patch leaves "checkout" and "search", which follow "cart", at the version that failed. One that
 // takes each retry for a step of the rollback reports RollingBack again after RolledBack.
-func TestAuditO5DeniedRestartDoesNotBlockARollback(t *testing.T) {
+func TestDeniedRestartDoesNotBlockARollback(t *testing.T) {
 	t.Parallel()
-	const name = "audito5back"
+	const name = "deniedback"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		fastUpgrades(spec)
 		spec.Upgrade.DataPlane.MaxUnavailable = ptr.To(intstr.FromInt32(3))
@@ -220,9 +220,9 @@ func waitRetriedDenial(t *testing.T, mesh *v1alpha1.Mesh) {
 }
 
 // A removal that stops at the first denied patch leaves "search", which follows "cart", with its sidecar.
-func TestAuditO5DeniedRestartDoesNotBlockARemoval(t *testing.T) {
+func TestDeniedRestartDoesNotBlockARemoval(t *testing.T) {
 	t.Parallel()
-	const name = "audito5gone"
+	const name = "deniedgone"
 	mesh := readyMesh(t, name, restartOnRemoval)
 	s := newWorkloads(t, name, "cart", "search")
 	s.wait(name+"-v0-0-9", 2)
@@ -407,7 +407,7 @@ func waitDenied(t *testing.T, mesh *v1alpha1.Mesh, namespace, deployment string)
 }
 
 // policyAnswer is what the policy of denyRestarts answers.
-const policyAnswer = "frozen until the audit ends"
+const policyAnswer = "frozen until the inspection ends"
 
 // denyRestarts denies all changes of a Deployment by the operator, until it is allowed again.
 func denyRestarts(t *testing.T, namespace, deployment string) (allow func()) {

@@ -14,9 +14,9 @@ import (
 
 // A timeout that counts the time of a pause is over at the first look afterwards. That look always waits, because nobody has read load
 // reports for a while.
-func TestAuditO6PausedUpgradeIsNotRolledBackAtItsFirstLook(t *testing.T) {
+func TestPausedUpgradeIsNotRolledBackAtItsFirstLook(t *testing.T) {
 	t.Parallel()
-	const name = "audito6"
+	const name = "pausedupgrade"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		fastUpgrades(spec)
 		spec.Upgrade.Gates.Timeout = &metav1.Duration{Duration: 30 * time.Second}
@@ -50,9 +50,9 @@ func TestAuditO6PausedUpgradeIsNotRolledBackAtItsFirstLook(t *testing.T) {
 }
 
 // An edit that does not concern the version must not try a bad version again.
-func TestAuditO10RejectedVersionIsTriedAgainWithOtherImagesOnly(t *testing.T) {
+func TestRejectedVersionIsTriedAgainWithOtherImagesOnly(t *testing.T) {
 	t.Parallel()
-	const name = "audito10"
+	const name = "rejectedversion"
 	mesh := readyMesh(t, name, fastUpgrades)
 	failing := healthy()
 	failing.Proxies = &health.Proxies{Rejecting: 1, Rejections: []health.Rejection{{Workload: "shop/cart", Sidecars: 1, Example: "a sidecar"}}}
@@ -76,9 +76,9 @@ func TestAuditO10RejectedVersionIsTriedAgainWithOtherImagesOnly(t *testing.T) {
 }
 
 // A new operator must not change meshes in another way than an upgrade that a user requests: with the gates and the restarts of the Mesh.
-func TestAuditO11MeshWithoutVersionFollowsTheOperatorWithItsGates(t *testing.T) {
+func TestMeshWithoutVersionFollowsTheOperatorWithItsGates(t *testing.T) {
 	t.Parallel()
-	const name = "audito11"
+	const name = "unversioned"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		fastUpgrades(spec)
 		spec.Upgrade.DataPlane.Restart = ptr.To(v1alpha1.RestartManual)
