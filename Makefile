@@ -41,6 +41,10 @@ fmt: ## Format all Go code
 
 ##@ Check
 
+.PHONY: check
+check: ## Run linters, and the unit tests that changes since main can affect; SINCE=HEAD~3 compares with another commit
+	$(HACK) ./suites -changed $(if $(SINCE),-since $(SINCE))
+
 .PHONY: lint
 lint: ## Run all linters
 	$(HACK) ./suites lint
@@ -66,7 +70,7 @@ test-e2e: ## Run end-to-end tests on a local cluster
 	$(HACK) ./suites e2e
 
 .PHONY: test
-test: ## Run all of the above, within the time limits of hack/budget.yaml
+test: ## Run all suites, within the time limits of hack/budget.yaml
 	$(HACK) ./suites
 
 .PHONY: test-full

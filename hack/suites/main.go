@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -20,8 +21,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	full := flag.Bool("full", false, "run all tests, as before a release, without the test cache")
+	changed := flag.Bool("changed", false, "run the linters, and the unit tests that the changes can affect")
+	since := flag.String("since", "", "with -changed: the commit to compare with; by default the one where the branch left main, or the previous one on main")
 	flag.Parse()
-	if err := run(ctx, *full, flag.Args()); err != nil {
+	if err := run(ctx, options{full: *full, changed: *changed, since: *since, names: flag.Args()}); err != nil {
 		fmt.Fprintln(os.Stderr, "suites:", err)
 		os.Exit(1)
 	}
@@ -30,13 +33,20 @@ func main() {
 // errFailed refers to the printed table for details.
 var errFailed = errors.New("some suites failed")
 
-func run(ctx context.Context, full bool, names []string) error {
+// options are what the command line selects.
+type options struct {
+	full, changed bool
+	since         string
+	names         []string
+}
+
+func run(ctx context.Context, o options) error {
 	root, err := repo.Root(".")
 	if err != nil {
 		return err
 	}
-	c := checkout{root: root, full: full}
-	wanted, err := selectSuites(suites(), names)
+	c := checkout{root: root, full: o.full}
+	chosen, err := choose(ctx, c, o)
 	if err != nil {
 		return err
 	}
@@ -45,7 +55,7 @@ func run(ctx context.Context, full bool, names []string) error {
 		return err
 	}
 	begin := time.Now()
-	outcomes := runAll(ctx, c, b, wanted)
+	outcomes := runAll(ctx, c, b, chosen)
 	duration := time.Since(begin)
 	fmt.Println()
 	printFailures(os.Stdout, outcomes)
@@ -53,36 +63,46 @@ func run(ctx context.Context, full bool, names []string) error {
 		return err
 	}
 	printSlowest(os.Stdout, outcomes)
-	fmt.Println(lastLine(target(full, names), outcomes, duration))
+	fmt.Println(lastLine(target(o), outcomes, duration))
 	if slices.ContainsFunc(outcomes, func(o outcome) bool { return o.err != nil }) {
 		return errFailed
 	}
-	if len(names) > 0 {
+	if o.changed || len(o.names) > 0 {
 		return nil
 	}
-	return b.exceeded(duration, full)
+	return b.exceeded(duration, o.full)
+}
+
+// choose returns the suites that the options select.
+func choose(ctx context.Context, c checkout, o options) ([]suite, error) {
+	if !o.changed {
+		return selectSuites(suites(), o.names)
+	}
+	return changedSuites(ctx, c, cmp.Or(o.since, forkPoint(ctx, c.root)), os.Stdout)
 }
 
 // target returns the name of the run in the last line.
-func target(full bool, names []string) string {
+func target(o options) string {
 	switch {
-	case len(names) > 0:
-		return strings.Join(names, ", ")
-	case full:
+	case o.changed:
+		return "make check"
+	case len(o.names) > 0:
+		return strings.Join(o.names, ", ")
+	case o.full:
 		return "make test-full"
 	}
 	return "make test"
 }
 
 // runAll prepares and runs the suites, and stops what the preparation started.
-func runAll(ctx context.Context, c checkout, b budget, wanted []suite) []outcome {
+func runAll(ctx context.Context, c checkout, b budget, chosen []suite) []outcome {
 	r := runner{checkout: c, budget: b, out: os.Stdout, now: time.Now}
 	p := &preparation{checkout: c, out: os.Stdout, tried: map[need]error{}}
 	defer p.stop()
-	prepared := r.runLimited(ctx, prepareName, func(ctx context.Context, _ *outcome) error { return p.fulfil(ctx, wanted) })
+	prepared := r.runLimited(ctx, prepareName, func(ctx context.Context, _ *outcome) error { return p.fulfil(ctx, chosen) })
 	outcomes := []outcome{prepared}
 	r.env = append(p.env, c.env()...)
-	for _, s := range wanted {
+	for _, s := range chosen {
 		if ctx.Err() != nil {
 			break
 		}
