@@ -94,7 +94,7 @@ verdict-recorded: ## Test 20,000 pairs with new sidecars and the previous contro
 
 .PHONY: bench
 bench: ## Measure the propagation of a change to sidecars, and its limits, in about two minutes
-	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) go run ./internal/testing/bench
+	go run ./internal/testing/bench
 
 .PHONY: bench-datapath
 bench-datapath: ## Measure what a pair of sidecars adds to requests, and the memory of a sidecar, in about five minutes
@@ -111,10 +111,6 @@ bench-check: bench-growth ## Run bench, and fail if a ratio to other control pla
 .PHONY: bench-growth
 bench-growth: ## Measure how costs grow with large policies, and fail if one grows much more than linearly, in about a minute
 	go test -run '^$$' -bench Linear -benchtime 5x ./internal/mesh/authz ./internal/mesh/catalog ./internal/mesh/envoy ./internal/mesh/gateway
-
-.PHONY: scale
-scale: ## Measure one replica by mesh size, and extrapolate to 100,000 sidecars, in a few minutes
-	go run ./internal/testing/bench -scale -out bin/scale
 
 .PHONY: soak
 soak: ## Change a mesh once per second for 30 minutes with 10,000 reconnects, and check for leaks

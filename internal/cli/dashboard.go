@@ -43,10 +43,6 @@ var dashboardPages = map[string]dashboardPage{
 		"Jaeger", jaeger.Name, jaeger.QueryPort,
 		"the Mesh does not run one in namespace %s: set spec.observability.jaeger.mode to Managed and spec.observability.tracing.enable to true",
 	},
-	"perses": {
-		"Perses", "perses", 8080,
-		"deploy Perses with the pod label app=perses in namespace %s, and import what `osm dashboard export --format perses` writes",
-	},
 }
 
 // meshPage is the argument for the page of the mesh itself.
@@ -57,15 +53,14 @@ func (a *app) dashboardCommand() *cobra.Command {
 	var local, remote uint16
 	var browser bool
 	cmd := &cobra.Command{
-		Use:   "dashboard [mesh|grafana|prometheus|jaeger|perses]",
+		Use:   "dashboard [mesh|grafana|prometheus|jaeger]",
 		Short: "Open the page of a mesh, or one of its programs",
 		Long: `Serve the page of a mesh on a local port and open it in a browser, until interrupted. The page shows the traffic as a graph,
 sidecars, policies, certificates, changes and the rollout in progress. It reads with your permissions and needs no Prometheus.
 With one in the mesh, it has latencies and verdicts too.
 
 With the name of a program, forward a local port to it and open it. The program must run in the mesh's namespace, as a pod with
-the label app=osm-grafana, app=osm-prometheus, app=jaeger or app=perses. The Mesh runs the first three if spec.observability
-selects the mode Managed.
+the label app=osm-grafana, app=osm-prometheus or app=jaeger. The Mesh runs them if spec.observability selects the mode Managed.
 
 Without an argument, open Grafana if one runs, and the page of the mesh otherwise.`,
 		Example: `  osm dashboard
@@ -107,7 +102,7 @@ Without an argument, open Grafana if one runs, and the page of the mesh otherwis
 	cmd.AddCommand(a.dashboardExportCommand())
 	a.addMeshName(cmd, &meshName, "")
 	cmd.Flags().Uint16VarP(&local, "local-port", "p", 0, "local port; 0 selects a free port (default: 9080 for the mesh, or the port of the program)")
-	cmd.Flags().Uint16VarP(&remote, "remote-port", "r", 0, "port of the pod (default: 3000 for Grafana, 7070 for Prometheus, 16686 for Jaeger, 8080 for Perses)")
+	cmd.Flags().Uint16VarP(&remote, "remote-port", "r", 0, "port of the pod (default: 3000 for Grafana, 7070 for Prometheus, 16686 for Jaeger)")
 	cmd.Flags().BoolVarP(&browser, "open-browser", "b", true, "open a browser")
 	return cmd
 }

@@ -10,7 +10,7 @@ type ComponentStatus struct {
 	// ready is true when all objects of the component exist and are healthy.
 	Ready bool `json:"ready"`
 
-	// reason is Ready, Progressing, UpgradePending, Upgrading, ComponentHeldBack, ApplyFailed or KindNotServed.
+	// reason is Ready, Progressing, UpgradePending, ApplyFailed or KindNotServed.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 
@@ -23,24 +23,25 @@ type ComponentStatus struct {
 	// +listType=atomic
 	Objects []ObjectReference `json:"objects,omitempty"`
 
-	// upgrade is the latest change of the component's pods. It is absent once their new version is ready.
+	// upgrade was the latest change of the component's pods. Operators after v0.3.0 do not write it. It is part of the schema because OLM
+	// rejects a definition that loses a field.
 	// +optional
 	Upgrade *ComponentUpgrade `json:"upgrade,omitempty"`
 }
 
-// ComponentUpgrade is a change of the pods of a component that has not succeeded.
+// ComponentUpgrade was a change of the pods of a component that had not succeeded. Only earlier operators write it.
 type ComponentUpgrade struct {
-	// attempt identifies what is tried: the objects, the generation of the Mesh and the version of the operator.
+	// attempt identifies what was tried: the objects, the generation of the Mesh and the version of the operator.
 	Attempt string `json:"attempt"`
 
 	// startTime is when the new objects were applied.
 	StartTime metav1.Time `json:"startTime"`
 
-	// readyTime is since when all new pods are ready. It is absent while one is not.
+	// readyTime is since when all new pods were ready. It is absent if one was not.
 	// +optional
 	ReadyTime *metav1.Time `json:"readyTime,omitempty"`
 
-	// failure is why the last good objects were applied again. It is absent while the change is in progress.
+	// failure is why the earlier objects were applied again. It is absent if the change was in progress.
 	// +optional
 	Failure string `json:"failure,omitempty"`
 }

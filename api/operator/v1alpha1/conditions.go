@@ -44,7 +44,7 @@ const (
 	// mesh works without them.
 	ConditionConfigurationAccepted = "ConfigurationAccepted"
 
-	// ConditionComponentsReady is True when every component whose kinds the API server serves is ready, and none is held back. It does not
+	// ConditionComponentsReady is True when every component whose kinds the API server serves is ready. It does not
 	// affect Ready.
 	ConditionComponentsReady = "ComponentsReady"
 
@@ -78,7 +78,7 @@ const (
 	ReasonRemovingSidecars = "RemovingSidecars"
 	// ReasonUpgrading means that an upgrade is in progress; status.upgrade has its phase.
 	ReasonUpgrading = "Upgrading"
-	// ReasonUpgradePending means that a new version of a component waits for the rollout of the control plane, or for another component.
+	// ReasonUpgradePending means that a new version of a component waits for the rollout of the control plane.
 	ReasonUpgradePending = "UpgradePending"
 	// ReasonRollingBack means that a gate failed and the mesh returns to the last verified version.
 	ReasonRollingBack = "RollingBack"
@@ -175,8 +175,6 @@ const (
 	ReasonApplyFailed = "ApplyFailed"
 	// ReasonComponentFailed means that a component could not be rendered or applied, or is not healthy. The message lists them.
 	ReasonComponentFailed = "ComponentFailed"
-	// ReasonComponentHeldBack means that a new version of a component did not become ready. Its last good version runs.
-	ReasonComponentHeldBack = "ComponentHeldBack"
 	// ReasonKindNotServed means that a component waits for a kind that the API server does not serve.
 	ReasonKindNotServed = "KindNotServed"
 	// ReasonCertificatesFailed means that a certificate could not be issued or read.

@@ -14,7 +14,6 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
-	"github.com/openservicemesh/osm-operator/internal/operator/component/upgrade"
 	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 )
@@ -44,11 +43,9 @@ type Reconciler struct {
 	Now func() time.Time
 	// Metrics counts repairs. It may be nil.
 	Metrics *metrics.Recorder
-
-	attempts attempts
 }
 
-// Simulated returns a Reconciler for the same components in a simulated cluster. What is only simulated is neither counted nor remembered.
+// Simulated returns a Reconciler for the same components in a simulated cluster. Simulated repairs are not counted.
 func (r *Reconciler) Simulated(c client.Client, applier *apply.Applier, now func() time.Time) *Reconciler {
 	return &Reconciler{
 		Client: c, Objects: c, Applier: applier, Components: r.Components, Kinds: r.Kinds, Catalogue: r.Catalogue,
@@ -85,12 +82,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err != nil || len(inputs.ControlPlanes) == 0 {
 		return reconcile.Result{}, err
 	}
-	observed, err := r.circumstances(ctx, mesh)
+	rollout, err := r.pendingRollout(ctx, mesh)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
 	r.Applier.BeginReconcile(mesh)
-	statuses, retry := r.reconcileAll(ctx, mesh, inputs, observed)
+	statuses, retry := r.reconcileAll(ctx, mesh, inputs, rollout)
 	if err := r.writeStatus(ctx, mesh, statuses, true); err != nil {
 		return reconcile.Result{}, err
 	}
@@ -100,18 +97,19 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	return reconcile.Result{}, nil
 }
 
-// reconcileAll reconciles each enabled component and prunes the others. retry asks for a requeue.
+// reconcileAll reconciles each enabled component and prunes the others. rollout is that of pendingRollout. retry asks for a requeue.
 func (r *Reconciler) reconcileAll(
-	ctx context.Context, mesh *v1alpha1.Mesh, inputs component.Inputs, observed circumstances,
+	ctx context.Context, mesh *v1alpha1.Mesh, inputs component.Inputs, rollout string,
 ) (statuses []v1alpha1.ComponentStatus, retry bool) {
 	rendered := make([]rendering, 0, len(r.Components))
 	for _, c := range r.Components {
 		if optional, ok := c.(component.Optional); ok && !optional.Enabled(mesh) {
 			continue
 		}
-		rendered = append(rendered, r.render(ctx, mesh, c, inputs))
+		one := r.render(ctx, c, inputs)
+		one.fail(r.awaitRollout(ctx, mesh, &one, rollout))
+		rendered = append(rendered, one)
 	}
-	r.decideUpgrades(ctx, mesh, rendered, observed)
 	known := map[string]bool{}
 	if err := r.recordInventory(ctx, mesh, rendered); err != nil {
 		for i := range rendered {
@@ -120,7 +118,7 @@ func (r *Reconciler) reconcileAll(
 	}
 	for i := range rendered {
 		status := r.reconcileComponent(ctx, mesh, &rendered[i])
-		retry = retry || !status.Ready && status.Reason != v1alpha1.ReasonKindNotServed || rendered[i].decision.Attempt.InProgress()
+		retry = retry || !status.Ready && status.Reason != v1alpha1.ReasonKindNotServed
 		known[status.Name] = true
 		statuses = append(statuses, status)
 	}
@@ -145,24 +143,18 @@ func (r *Reconciler) reconcileAll(
 type rendering struct {
 	component.Component
 	objects []*unstructured.Unstructured
-	// decision is whether objects are the rendered or the last good ones. record records the last good ones; it may be nil.
-	decision upgrade.Decision
-	record   *unstructured.Unstructured
-	// problem is why its new pods are not ready.
-	problem string
+	// awaited is the rollout that its new pods wait for. kept are its live objects that are not changed until then.
+	awaited string
+	kept    []*unstructured.Unstructured
 	// missing lists the required kinds that are not served.
 	missing []string
 	err     error
 }
 
-// all returns the objects and the record.
-func (c *rendering) all() []*unstructured.Unstructured {
-	if c.record == nil {
-		return c.objects
-	}
-	return append(slices.Clone(c.objects), c.record)
-}
+// all returns the objects that are applied, and those that are kept.
+func (c *rendering) all() []*unstructured.Unstructured { return slices.Concat(c.objects, c.kept) }
 
+// fail keeps the first error.
 func (c *rendering) fail(err error) {
 	if c.err == nil {
 		c.err = err
@@ -170,7 +162,7 @@ func (c *rendering) fail(err error) {
 }
 
 // render renders a component if all its kinds are served.
-func (r *Reconciler) render(ctx context.Context, mesh *v1alpha1.Mesh, c component.Component, inputs component.Inputs) rendering {
+func (r *Reconciler) render(ctx context.Context, c component.Component, inputs component.Inputs) rendering {
 	result := rendering{Component: c}
 	for _, kind := range c.Requires() {
 		served, err := r.Kinds.Ensure(ctx, kind)
@@ -194,7 +186,7 @@ func (r *Reconciler) render(ctx context.Context, mesh *v1alpha1.Mesh, c componen
 
 // reconcileComponent applies the objects of a component and prunes those of its inventory that are not rendered.
 func (r *Reconciler) reconcileComponent(ctx context.Context, mesh *v1alpha1.Mesh, c *rendering) v1alpha1.ComponentStatus {
-	status := v1alpha1.ComponentStatus{Name: c.Name(), Objects: inventoryOf(mesh, c.Name()), Upgrade: statusOf(c.decision.Attempt)}
+	status := v1alpha1.ComponentStatus{Name: c.Name(), Objects: inventoryOf(mesh, c.Name())}
 	if len(c.missing) > 0 {
 		status.Reason, status.Message = v1alpha1.ReasonKindNotServed, fmt.Sprintf("the API server does not serve %v", c.missing)
 		// Objects of a kind that is not served were deleted together with its definition. The others remain: a Service of the type LoadBalancer
@@ -203,7 +195,7 @@ func (r *Reconciler) reconcileComponent(ctx context.Context, mesh *v1alpha1.Mesh
 		return status
 	}
 	if c.err == nil {
-		c.fail(r.Applier.ApplyAll(ctx, mesh, c.all()))
+		c.fail(r.Applier.ApplyAll(ctx, mesh, c.objects))
 	}
 	if c.err != nil {
 		status.Reason, status.Message = v1alpha1.ReasonApplyFailed, c.err.Error()
@@ -217,14 +209,17 @@ func (r *Reconciler) reconcileComponent(ctx context.Context, mesh *v1alpha1.Mesh
 		return status
 	}
 	r.assess(ctx, c, &status)
-	describeUpgrade(c.decision, c.problem, &status)
+	if status.Ready && c.awaited != "" {
+		status.Reason, status.Message = v1alpha1.ReasonUpgradePending, "its upgrade waits for "+c.awaited+"; its pods serve unchanged"
+	}
 	return status
 }
 
 // assess reads the live objects of a component and writes its health into status.
 func (r *Reconciler) assess(ctx context.Context, c *rendering, status *v1alpha1.ComponentStatus) {
-	live := make([]*unstructured.Unstructured, 0, len(c.objects))
-	for _, object := range c.objects {
+	objects := c.all()
+	live := make([]*unstructured.Unstructured, 0, len(objects))
+	for _, object := range objects {
 		read := &unstructured.Unstructured{}
 		read.SetGroupVersionKind(object.GroupVersionKind())
 		if err := r.Objects.Get(ctx, client.ObjectKeyFromObject(object), read); err != nil {

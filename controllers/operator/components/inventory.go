@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -32,14 +31,18 @@ func inventoryOf(mesh *v1alpha1.Mesh, name string) []v1alpha1.ObjectReference {
 func referencesOf(objects []*unstructured.Unstructured) []v1alpha1.ObjectReference {
 	var references []v1alpha1.ObjectReference
 	for _, object := range objects {
-		references = append(references, v1alpha1.ObjectReference{
-			APIVersion: object.GetAPIVersion(), Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName(),
-		})
+		references = append(references, referenceOf(object))
 	}
 	return references
 }
 
-// recordInventory adds rendered objects to the inventory before they are created, and attempts before they start.
+func referenceOf(object *unstructured.Unstructured) v1alpha1.ObjectReference {
+	return v1alpha1.ObjectReference{
+		APIVersion: object.GetAPIVersion(), Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName(),
+	}
+}
+
+// recordInventory adds rendered objects to the inventory before they are created.
 func (r *Reconciler) recordInventory(ctx context.Context, mesh *v1alpha1.Mesh, rendered []rendering) error {
 	statuses := slices.Clone(mesh.Status.Components)
 	changed := false
@@ -57,10 +60,6 @@ func (r *Reconciler) recordInventory(ctx context.Context, mesh *v1alpha1.Mesh, r
 				statuses[i].Objects = append(statuses[i].Objects, reference)
 				changed = true
 			}
-		}
-		// The start of an attempt is recorded before its objects are applied.
-		if attempt := statusOf(c.decision.Attempt); c.err == nil && attempt != nil && !equality.Semantic.DeepEqual(attempt, statuses[i].Upgrade) {
-			statuses[i].Upgrade, changed = attempt, true
 		}
 	}
 	if !changed {

@@ -62,7 +62,7 @@ func pass(t *testing.T, r *Reconciler, mesh *v1alpha1.Mesh) []v1alpha1.Component
 		t.Fatal(err)
 	}
 	r.Applier.BeginReconcile(mesh)
-	statuses, _ := r.reconcileAll(t.Context(), mesh, component.Inputs{Mesh: mesh, Members: members}, circumstances{})
+	statuses, _ := r.reconcileAll(t.Context(), mesh, component.Inputs{Mesh: mesh, Members: members}, "")
 	mesh.Status.Components = statuses
 	return statuses
 }

@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/component/upgrade"
 	meshstatus "github.com/openservicemesh/osm-operator/internal/operator/status"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
@@ -63,43 +62,15 @@ func (r *Reconciler) writeStatus(ctx context.Context, mesh *v1alpha1.Mesh, statu
 	return nil
 }
 
-// describeUpgrade adds what is done about an upgrade to the status of a component whose objects are applied.
-func describeUpgrade(d upgrade.Decision, problem string, status *v1alpha1.ComponentStatus) {
-	var reason, text string
-	switch d.Action {
-	case upgrade.Wait:
-		reason, text = v1alpha1.ReasonUpgradePending, "its upgrade "+d.Reason+"; the former version runs"
-	case upgrade.Try:
-		reason, text = v1alpha1.ReasonUpgrading, fmt.Sprintf("its new pods must be ready for %s; without that, the last good ones return after %s", upgrade.Soak, upgrade.Deadline)
-		if status.Ready && problem != "" {
-			text += ": " + problem
-		}
-	case upgrade.HoldBack:
-		reason, text = v1alpha1.ReasonComponentHeldBack, "the last good version runs, because "+d.Attempt.Failure+
-			"; correct the cause or its settings: a change of the Mesh's spec, or another version of the operator, starts the next attempt"
-	case upgrade.Install, upgrade.Accept:
-		return
-	}
-	if !status.Ready {
-		text = status.Message + "; " + text
-	}
-	if status.Ready || d.Action == upgrade.HoldBack {
-		status.Reason = reason
-	}
-	status.Message = text
-}
-
 // readyCondition summarises the components. A component whose kinds are not served does not make the condition False.
 func readyCondition(statuses []v1alpha1.ComponentStatus) metav1.Condition {
-	var failed, heldBack, missing, upgrading []string
+	var failed, missing, pending []string
 	for _, s := range statuses {
 		// A component with many failed objects must leave room for the others.
 		s.Message = message.Limit(s.Message, message.MaxCondition/4)
 		switch {
-		case s.Reason == v1alpha1.ReasonComponentHeldBack:
-			heldBack = append(heldBack, s.Name+": "+s.Message)
 		case s.Ready && s.Message != "":
-			upgrading = append(upgrading, s.Name+": "+s.Message)
+			pending = append(pending, s.Name+": "+s.Message)
 		case s.Ready:
 		case s.Reason == v1alpha1.ReasonKindNotServed:
 			missing = append(missing, s.Name+": "+s.Message)
@@ -111,13 +82,11 @@ func readyCondition(statuses []v1alpha1.ComponentStatus) metav1.Condition {
 	switch {
 	case len(failed) > 0:
 		condition.Status, condition.Reason = metav1.ConditionFalse, v1alpha1.ReasonComponentFailed
-		condition.Message = strings.Join(append(failed, heldBack...), "; ")
-	case len(heldBack) > 0:
-		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonComponentHeldBack, strings.Join(heldBack, "; ")
+		condition.Message = strings.Join(failed, "; ")
 	case len(missing) > 0:
-		condition.Reason, condition.Message = v1alpha1.ReasonKindNotServed, "all other components are ready; "+strings.Join(append(missing, upgrading...), "; ")
-	case len(upgrading) > 0:
-		condition.Reason, condition.Message = v1alpha1.ReasonComponentsReady, "all components are ready; "+strings.Join(upgrading, "; ")
+		condition.Reason, condition.Message = v1alpha1.ReasonKindNotServed, "all other components are ready; "+strings.Join(append(missing, pending...), "; ")
+	case len(pending) > 0:
+		condition.Reason, condition.Message = v1alpha1.ReasonComponentsReady, "all components are ready; "+strings.Join(pending, "; ")
 	default:
 		condition.Reason, condition.Message = v1alpha1.ReasonComponentsReady, "all components are ready"
 	}

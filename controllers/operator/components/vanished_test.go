@@ -39,7 +39,7 @@ func TestVanishedKindDeletesNothingElse(t *testing.T) {
 	b.pass()
 
 	// An operator records objects before it creates them.
-	b.mesh.Status.Components[0].Objects = append(b.mesh.Status.Components[0].Objects, reference("example.com/v1", "Class", "", "osm"))
+	b.mesh.Status.Components[0].Objects = append(b.mesh.Status.Components[0].Objects, v1alpha1.ObjectReference{APIVersion: "example.com/v1", Kind: "Class", Name: "osm"})
 	b.Kinds = kindsWithout{&class}
 	requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonKindNotServed, "Class example.com/v1")
 	b.requireRuns("first", "first:1", "a")

@@ -89,8 +89,8 @@ var misuses = map[string]misuse{
 	}},
 	"proxy set":        {"reset_counters nope", "Could not find pod nope", "", map[string]string{"reset_counters inside/nope": "Could not find pod nope in namespace inside"}},
 	"proxy status":     {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "-n nope": "namespace nope does not exist or is not part of mesh present", "-o nope": "must be one of"}},
-	"dashboard":        {"grafana", "", "", map[string]string{"--mesh-name nope": unknownMesh, "grafana": "mesh present has no Grafana", "nope": "unknown dashboard \"nope\": use grafana, jaeger, perses, prometheus, mesh", "grafana nope": "accepts at most 1 arg"}},
-	"dashboard export": {"DASHBOARDS", neither, neither, map[string]string{"DASHBOARDS --format nope": "invalid --format \"nope\": must be one of grafana, perses", "": "missing FOLDER", "GRANT": "the folder cannot be created"}},
+	"dashboard":        {"grafana", "", "", map[string]string{"--mesh-name nope": unknownMesh, "grafana": "mesh present has no Grafana", "nope": "unknown dashboard \"nope\": use grafana, jaeger, prometheus, mesh", "grafana nope": "accepts at most 1 arg"}},
+	"dashboard export": {"DASHBOARDS", neither, neither, map[string]string{"": "missing FOLDER", "GRANT": "the folder cannot be created"}},
 	"bundle images":    {"", neither, neither, map[string]string{"-o nope": "must be one of", "nope": "unexpected argument", "--patch": "--patch requires --mirror", "--mirror https://a": "without a scheme"}},
 	"stat": {"", "", "", map[string]string{
 		"--mesh-name nope": unknownMesh, "nope": "unknown statistics \"nope\": use workloads, services or routes", "--window 1ms": "invalid --window 1ms: use at least",

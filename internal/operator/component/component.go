@@ -17,8 +17,7 @@ import (
 type Component interface {
 	// Name is the name in status.components: lowercase, unique among all components.
 	Name() string
-	// Requires lists every kind that Render returns, and ConfigMaps if one is a Deployment: the operator records the last good objects in
-	// one. The component is not rendered until the API server serves all of them.
+	// Requires lists every kind that Render returns. The component is not rendered until the API server serves all of them.
 	Requires() []Kind
 	// Images lists the images that the component runs, unless they are those of the control plane.
 	Images() []Image

@@ -2,7 +2,6 @@ package component
 
 import (
 	"fmt"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -32,38 +31,4 @@ func Labelled(inputs Inputs, objects ...client.Object) ([]*unstructured.Unstruct
 		all = append(all, &unstructured.Unstructured{Object: content})
 	}
 	return all, nil
-}
-
-// DeploymentHealth is the health of a component that is one Deployment.
-func DeploymentHealth(live []*unstructured.Unstructured, name string) Health {
-	for _, object := range live {
-		if object.GetKind() != "Deployment" {
-			continue
-		}
-		available, _, _ := unstructured.NestedInt64(object.Object, "status", "availableReplicas")
-		observed, _, _ := unstructured.NestedInt64(object.Object, "status", "observedGeneration")
-		if available > 0 && observed >= object.GetGeneration() {
-			return Health{Ready: true}
-		}
-		text := fmt.Sprintf("the Deployment %s/%s has no ready pod", object.GetNamespace(), object.GetName())
-		if failure := DeploymentFailure(object); failure != "" {
-			text += ": " + failure
-		}
-		return Health{Message: text}
-	}
-	return Health{Message: "the Deployment " + name + " does not exist"}
-}
-
-// DeploymentFailure returns why a Deployment gets no new pods, such as a quota; empty if Kubernetes reports no reason.
-func DeploymentFailure(deployment *unstructured.Unstructured) string {
-	conditions, _, _ := unstructured.NestedSlice(deployment.Object, "status", "conditions")
-	var reasons []string
-	for _, c := range conditions {
-		condition, _ := c.(map[string]any)
-		failed := condition["type"] == "ReplicaFailure" && condition["status"] == "True" || condition["type"] == "Progressing" && condition["status"] == "False"
-		if message, _ := condition["message"].(string); failed && message != "" {
-			reasons = append(reasons, message)
-		}
-	}
-	return strings.Join(reasons, ": ")
 }

@@ -1,8 +1,6 @@
 package dashboards_test
 
 import (
-	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -13,21 +11,16 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/golden"
 )
 
-// TestGolden compares the JSON for each program with testdata.
+// TestGolden compares the JSON of each dashboard with testdata.
 func TestGolden(t *testing.T) {
-	for program, render := range map[string]func(dashboards.Dashboard) ([]byte, error){
-		"grafana": dashboards.Grafana, "perses": func(d dashboards.Dashboard) ([]byte, error) { return dashboards.Perses(d, "osm") },
-	} {
-		for _, d := range dashboards.All() {
-			t.Run(program+"/"+d.File, func(t *testing.T) {
-				got, err := render(d)
-				if err != nil {
-					t.Fatal(err)
-				}
-				path := filepath.Join("testdata", program, d.File+".json")
-				golden.Compare(t, path, got)
-			})
-		}
+	for _, d := range dashboards.All() {
+		t.Run(d.File, func(t *testing.T) {
+			got, err := dashboards.Grafana(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden.Compare(t, filepath.Join("testdata", d.File+".json"), got)
+		})
 	}
 }
 
@@ -92,61 +85,6 @@ func TestDashboardsAreComplete(t *testing.T) {
 			}
 			if found := regexp.MustCompile(`(=~?)"\$`+v.Name+`"`).FindAllStringSubmatch(text.String(), -1); slices.ContainsFunc(found, func(m []string) bool { return m[1] != operator }) {
 				t.Errorf("%s: $%s needs %s", d.File, v.Name, operator)
-			}
-		}
-	}
-}
-
-// TestPersesCountsInBuckets reads the panels of histograms. Their values are counts, whatever the unit of the bounds is.
-func TestPersesCountsInBuckets(t *testing.T) {
-	found := 0
-	for _, d := range dashboards.All() {
-		text, err := dashboards.Perses(d, "osm")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var page struct {
-			Spec struct{ Panels map[string]persesPanel }
-		}
-		if err := json.Unmarshal(text, &page); err != nil {
-			t.Fatal(err)
-		}
-		for i, row := range d.Rows {
-			for j, p := range row.Panels {
-				if p.Kind != dashboards.Heatmap {
-					continue
-				}
-				found++
-				panel := page.Spec.Panels[fmt.Sprintf("panel_%d_%d", i, j)].Spec
-				if chart := panel.Plugin.Spec; chart.YAxis.Format.Unit != "decimal" || chart.Visual.AreaOpacity == 0 {
-					t.Errorf("%s: %q has the chart %+v, want areas of counts", d.File, p.Title, chart)
-				}
-				if len(panel.Queries) != 1 || panel.Queries[0].Spec.Plugin.Spec.SeriesNameFormat != "up to {{le}}" || !strings.HasSuffix(panel.Display.Description, "in seconds.") {
-					t.Errorf("%s: %q does not explain its bounds: %+v", d.File, p.Title, panel)
-				}
-			}
-		}
-	}
-	if found == 0 {
-		t.Error("no dashboard has a histogram")
-	}
-}
-
-// persesPanel is what the test reads of a panel.
-type persesPanel struct {
-	Spec struct {
-		Display struct{ Description string }
-		Plugin  struct {
-			Spec struct {
-				YAxis  struct{ Format struct{ Unit string } }
-				Visual struct{ AreaOpacity float64 }
-			}
-		}
-		Queries []struct {
-			Spec struct {
-				Plugin struct {
-					Spec struct{ SeriesNameFormat string }
-				}
 			}
 		}
 	}

@@ -18,15 +18,12 @@ const minimum = 3
 
 // changes measures all kinds of changes.
 func (s *session) changes() error {
-	for _, kind := range []mesh.Kind{mesh.Nothing, mesh.Endpoint, mesh.Elsewhere, mesh.Rules, mesh.Limits, mesh.Retry, mesh.Split, mesh.Grant, mesh.NewService, mesh.Egress, mesh.Ingress, mesh.Authorizer} {
+	for _, kind := range []mesh.Kind{mesh.Nothing, mesh.Endpoint, mesh.Rules, mesh.Limits, mesh.Retry, mesh.Split, mesh.Grant, mesh.NewService, mesh.Egress, mesh.Ingress, mesh.Authorizer} {
 		if s.measured.mode == mesh.Visible && slices.Contains(mesh.PolicyOnly(), kind) {
 			continue // a permissive mesh has no rules
 		}
 		if (s.measured.mode == mesh.Outside) != slices.Contains(mesh.OutsideOnly(), kind) && kind != mesh.Nothing {
 			continue // the other kinds cost the same as in mode Policy
-		}
-		if kind == mesh.Elsewhere && s.measured.of == 0 {
-			continue // all sidecars are connected
 		}
 		if err := s.changesOf(kind); err != nil {
 			return fmt.Errorf("%s: %w", kind, err)

@@ -44,7 +44,7 @@ func (o options) endToEnds(out io.Writer) error {
 		}
 		for _, sidecars := range sizes {
 			result, err := endtoend.Measure(context.Background(), endtoend.Options{
-				Mode: mode, Sidecars: sidecars, Changes: endToEndChanges, Profiles: o.profiles, Start: func(c *exec.Cmd) error { return startOn(c, serverCore) },
+				Mode: mode, Sidecars: sidecars, Changes: endToEndChanges, Start: func(c *exec.Cmd) error { return startOn(c, serverCore) },
 			}, kinds...)
 			if err != nil {
 				return fmt.Errorf("%s, %d sidecars: %w", mode, sidecars, err)

@@ -22,8 +22,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/report"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
-	"github.com/openservicemesh/osm-operator/internal/testing/bench/sidecar"
-	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 )
 
 // options are the flags.
@@ -34,13 +32,8 @@ type options struct {
 	variants            string
 	out, baseline       string
 	profiles            string
-	from                string
-	scaling, renewal    bool
-	flood               bool
-	sidecar             bool
+	renewal, flood      bool
 	endToEnd, cold      bool
-	meshes              string
-	target              int
 }
 
 func main() {
@@ -59,18 +52,13 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "measure one mode only: policy or visible")
 	flag.StringVar(&o.sizes, "sizes", "", "measure these numbers of sidecars instead, separated by commas")
 	flag.StringVar(&o.variants, "variants", "", "measure only control planes whose names contain one of these words, separated by commas")
-	flag.StringVar(&o.out, "out", "bin/bench", "write results to files with this prefix: .json and .svg")
+	flag.StringVar(&o.out, "out", "bin/bench", "write the results to this file, with .json added")
 	flag.StringVar(&o.baseline, "baseline", "internal/testing/bench/baseline.json", "the file with the ratios of an earlier short run")
-	flag.StringVar(&o.profiles, "profiles", "", "write CPU profiles of our control plane into this folder, also with -endtoend")
-	flag.StringVar(&o.from, "from", "", "measure nothing, but show the results in these .json files, separated by commas, as those of one run")
-	flag.BoolVar(&o.scaling, "scale", false, "measure one replica by the size of the mesh (-meshes) and by its own sidecars (-sizes), and extrapolate to -target")
+	flag.StringVar(&o.profiles, "profiles", "", "write CPU profiles of our control plane into this folder")
 	flag.BoolVar(&o.renewal, "renewal", false, "measure only the renewal of 2,000 certificates at once")
 	flag.BoolVar(&o.flood, "flood", false, "measure only changes and new sidecars while clients without credentials open as many connections as they can")
-	flag.BoolVar(&o.sidecar, "sidecar", false, "measure only the statistics of a sidecar; ENVOY_BIN is the path of Envoy")
 	flag.BoolVar(&o.endToEnd, "endtoend", false, "measure changes from a real API server to the sidecars of the real osm-controller; KUBEBUILDER_ASSETS names its programs")
 	flag.BoolVar(&o.cold, "coldstart", false, "measure the start of the real osm-controller with a real API server, for -sizes pods; KUBEBUILDER_ASSETS names its programs")
-	flag.StringVar(&o.meshes, "meshes", "5000,10000,20000", "with -scale, numbers of sidecars in the mesh; connections are measured in the largest")
-	flag.IntVar(&o.target, "target", 100_000, "with -scale, the number of sidecars to extrapolate to")
 	flag.Parse()
 	if err := run(o, os.Stdout); err != nil {
 		log.Fatal(err)
@@ -78,17 +66,11 @@ func main() {
 }
 
 func run(o options, out io.Writer) error {
-	if o.scaling {
-		return o.scale(out)
-	}
 	if o.flood {
 		return o.measureFloods(out)
 	}
 	if o.renewal {
 		return o.renewals(out)
-	}
-	if o.sidecar {
-		return statistics(out)
 	}
 	if o.endToEnd {
 		return o.endToEnds(out)
@@ -99,9 +81,6 @@ func run(o options, out io.Writer) error {
 	if o.everything() {
 		// Before this process is kept on one core: the command line has all of them.
 		if err := largemesh.Table(context.Background(), out); err != nil {
-			return err
-		}
-		if err := statistics(out); err != nil {
 			return err
 		}
 	}
@@ -130,25 +109,13 @@ func run(o options, out io.Writer) error {
 	return nil
 }
 
-// statistics measures what the statistics of a sidecar cost.
-func statistics(out io.Writer) error {
-	program := os.Getenv(envoytest.BinaryVariable)
-	if program == "" {
-		return fmt.Errorf("%s is not set: set it to the path of Envoy, or use make bench", envoytest.BinaryVariable)
-	}
-	return sidecar.Table(context.Background(), out, program, sidecar.Load{Rate: 1000, Duration: 10 * time.Second})
-}
-
 // everything reports whether the flags select a complete run without a comparison.
 func (o options) everything() bool {
-	return o.from == "" && o.only == "" && o.sizes == "" && o.variants == "" && !o.check && !o.record
+	return o.only == "" && o.sizes == "" && o.variants == "" && !o.check && !o.record
 }
 
-// results runs the benchmark or reads earlier results.
+// results runs the benchmark.
 func (o options) results() (*report.Run, error) {
-	if o.from != "" {
-		return read(strings.Split(o.from, ","))
-	}
 	p, err := o.plan()
 	if err != nil {
 		return nil, err
@@ -185,27 +152,6 @@ func (o options) newRun() (*report.Run, error) {
 	}, nil
 }
 
-// read merges the results of earlier runs.
-func read(files []string) (*report.Run, error) {
-	var all report.Run
-	for i, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		var one report.Run
-		if err := json.Unmarshal(data, &one); err != nil {
-			return nil, fmt.Errorf("%s holds no results: %w", file, err)
-		}
-		results := append(all.Results, one.Results...)
-		if i == 0 {
-			all = one
-		}
-		all.Results = results
-	}
-	return &all, nil
-}
-
 // measureMesh measures all variants in one mesh. It writes intermediate results, because a long run may be interrupted.
 func (o options) measureMesh(p plan, m measured, signer *fleet.Signer, results *report.Run) error {
 	a, err := newTestbed(p, m, signer, o.profiles)
@@ -238,13 +184,13 @@ func (o options) plan() (plan, error) {
 		p = fullPlan()
 	}
 	if o.sizes != "" {
+		sizes, err := numbers(o.sizes)
+		if err != nil {
+			return p, err
+		}
 		p.meshes = nil
 		for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible, mesh.Outside} {
-			for text := range strings.SplitSeq(o.sizes, ",") {
-				sidecars, err := strconv.Atoi(text)
-				if err != nil {
-					return p, fmt.Errorf("%q in -sizes is not a number of sidecars", text)
-				}
+			for _, sidecars := range sizes {
 				p.meshes = append(p.meshes, measured{mode: mode, sidecars: sidecars})
 			}
 		}
@@ -259,7 +205,21 @@ func (o options) plan() (plan, error) {
 	return p, nil
 }
 
-// write writes the results as JSON and as a plot.
+// numbers parses comma-separated numbers of sidecars and sorts them.
+func numbers(text string) ([]int, error) {
+	var list []int
+	for field := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(field)
+		if err != nil || n <= 0 {
+			return nil, fmt.Errorf("%q in -sizes is not a number of sidecars", field)
+		}
+		list = append(list, n)
+	}
+	slices.Sort(list)
+	return list, nil
+}
+
+// write writes the results as JSON.
 func write(prefix string, results *report.Run) error {
 	if err := os.MkdirAll(filepath.Dir(prefix), 0o755); err != nil {
 		return err
@@ -268,15 +228,7 @@ func write(prefix string, results *report.Run) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(prefix+".json", append(data, '\n'), 0o644); err != nil {
-		return err
-	}
-	file, err := os.Create(prefix + ".svg")
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	return results.Plot(file)
+	return os.WriteFile(prefix+".json", append(data, '\n'), 0o644)
 }
 
 // recordBaseline writes the ratios of a run as the baseline.
@@ -302,7 +254,7 @@ func (o options) compare(results *report.Run) error {
 		return fmt.Errorf("%s is not a baseline: %w", o.baseline, err)
 	}
 	complaints := report.Worse(results.Ratios(string(server.Ours)), baseline)
-	for run := 1; run < checks && len(complaints) > 0 && o.from == ""; run++ {
+	for run := 1; run < checks && len(complaints) > 0; run++ {
 		log.Printf("worse than the baseline, perhaps because of the machine; measuring again:\n  %s", strings.Join(complaints, "\n  "))
 		again, err := o.results()
 		if err != nil {

@@ -187,12 +187,7 @@ func (s *session) weigh() error {
 	if s.variant == server.Broadcast {
 		return nil // its memory is not that of a control plane
 	}
-	before, err := s.child.do(server.Command{Task: server.Settle})
-	if err != nil {
-		return err
-	}
 	answer, err := s.child.do(server.Command{Task: server.Weigh, File: s.profileName("heap")})
-	s.result.Values[report.Resident] = float64(before.Resident)
 	s.result.Values[report.Memory] = float64(answer.Memory)
 	return err
 }

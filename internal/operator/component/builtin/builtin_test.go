@@ -4,9 +4,12 @@ import (
 	"slices"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
@@ -28,9 +31,6 @@ func TestComponentsRenderWhatTheyDeclare(t *testing.T) {
 			t.Errorf("%s rendered %d objects: %v", c.Name(), len(objects), err)
 		}
 		for _, object := range objects {
-			if object.GetKind() == "Deployment" && !requires(c, component.V1("", "ConfigMap", "configmaps").GroupVersionKind) {
-				t.Errorf("%s renders the Deployment %s, but Requires does not list ConfigMaps, which record it", c.Name(), object.GetName())
-			}
 			if !requires(c, object.GroupVersionKind()) {
 				t.Errorf("%s renders the %s %s, but Requires does not list this kind", c.Name(), object.GetKind(), object.GetName())
 			}
@@ -43,6 +43,39 @@ func TestComponentsRenderWhatTheyDeclare(t *testing.T) {
 		if health := c.Health(objects); !health.Ready && health.Message == "" {
 			t.Errorf("%s is not ready without a message", c.Name())
 		}
+	}
+}
+
+// TestBadImagesLeaveEarlierPodsServing checks that no earlier pod stops before a new one is ready, unless both need the same volume or
+// certificate.
+func TestBadImagesLeaveEarlierPodsServing(t *testing.T) {
+	stopsFirst := map[string]bool{"prometheus with a volume": true, "traffic-metrics": true}
+	stored := inputs(t)
+	stored.Mesh.Spec.Observability = &v1alpha1.ObservabilitySpec{Prometheus: &v1alpha1.PrometheusComponent{
+		Managed: &v1alpha1.ManagedPrometheus{Storage: ptr.To(resource.MustParse("1Gi"))},
+	}}
+	deployments := 0
+	for suffix, in := range map[string]component.Inputs{"": inputs(t), " with a volume": stored} {
+		for _, c := range builtin.All() {
+			objects, err := c.Render(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, object := range objects {
+				if object.GetKind() != "Deployment" {
+					continue
+				}
+				deployments++
+				most, found, _ := unstructured.NestedInt64(object.Object, "spec", "strategy", "rollingUpdate", "maxUnavailable")
+				keeps := found && most == 0
+				if name := c.Name(); keeps == (stopsFirst[name] || stopsFirst[name+suffix]) {
+					t.Errorf("%s%s: a new pod replaces the earlier one only when it is ready: %t", name, suffix, keeps)
+				}
+			}
+		}
+	}
+	if deployments != 2*6 {
+		t.Errorf("%d Deployments, want twice six", deployments)
 	}
 }
 

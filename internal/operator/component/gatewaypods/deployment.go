@@ -6,7 +6,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/internal/injector/inject"
@@ -16,6 +15,9 @@ import (
 
 // gracePeriodSeconds is more than the drain container takes.
 const gracePeriodSeconds = 75
+
+// minReadySeconds is how long a new pod must stay ready before an earlier one stops.
+const minReadySeconds = 10
 
 // Deployment replaces pods one by one, and each only after its successor is ready.
 func (s Settings) Deployment(inputs component.Inputs) (*appsv1.Deployment, error) {
@@ -27,12 +29,11 @@ func (s Settings) Deployment(inputs component.Inputs) (*appsv1.Deployment, error
 		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: s.Meta(inputs.Mesh),
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To(ptr.Deref(s.Replicas, DefaultReplicas)),
-			Strategy: appsv1.DeploymentStrategy{
-				Type:          appsv1.RollingUpdateDeploymentStrategyType,
-				RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: ptr.To(intstr.FromInt32(0)), MaxSurge: ptr.To(intstr.FromInt32(1))},
-			},
-			Selector: &metav1.LabelSelector{MatchLabels: s.Selector()},
-			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: s.Selector()}, Spec: pod},
+			Strategy: component.RollingUpdate(),
+			// An Envoy that ends with its first requests replaces no other one.
+			MinReadySeconds: minReadySeconds,
+			Selector:        &metav1.LabelSelector{MatchLabels: s.Selector()},
+			Template:        corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: s.Selector()}, Spec: pod},
 		},
 	}, nil
 }

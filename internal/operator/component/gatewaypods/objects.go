@@ -40,11 +40,10 @@ func Check(active component.ControlPlane, title, field string) error {
 	return fmt.Errorf("version %s of the control plane has no %s: upgrade the mesh, or set %s.mode to Disabled", active.Release.Version, title, field)
 }
 
-// Kinds are the kinds of the objects of a gateway, and ConfigMaps, in which the operator records the last good ones.
+// Kinds are the kinds of the objects of a gateway.
 func Kinds() []component.Kind {
 	return []component.Kind{
 		component.V1("", "ServiceAccount", "serviceaccounts"),
-		component.V1("", "ConfigMap", "configmaps"),
 		component.V1("", "Service", "services"),
 		component.V1("apps", "Deployment", "deployments"),
 		component.V1("policy", "PodDisruptionBudget", "poddisruptionbudgets"),

@@ -46,6 +46,7 @@ func deployment(inputs component.Inputs, mounts []mount) *appsv1.Deployment {
 		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: meta(inputs, Name),
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To(int32(1)),
+			Strategy: component.RollingUpdate(),
 			Selector: &metav1.LabelSelector{MatchLabels: selector},
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{component.ConfigHashAnnotation: component.ConfigHash(configsOf(mounts)...)}},

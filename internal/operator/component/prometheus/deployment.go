@@ -29,7 +29,15 @@ func managedSettings(mesh *v1alpha1.Mesh) v1alpha1.ManagedPrometheus {
 	return ptr.Deref(Settings(mesh).Managed, v1alpha1.ManagedPrometheus{})
 }
 
-// deployment has one pod: a second one would need a volume of its own, and scrape everything twice.
+// strategy stops the earlier pod first if both would write to the same volume.
+func strategy(settings v1alpha1.ManagedPrometheus) appsv1.DeploymentStrategy {
+	if settings.Storage != nil {
+		return appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}
+	}
+	return component.RollingUpdate()
+}
+
+// deployment has one pod: a second one would scrape everything twice.
 func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deployment {
 	settings := managedSettings(inputs.Mesh)
 	return &appsv1.Deployment{
@@ -37,7 +45,7 @@ func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deplo
 		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To(int32(1)),
-			Strategy: appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType},
+			Strategy: strategy(settings),
 			Selector: &metav1.LabelSelector{MatchLabels: selector},
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{component.ConfigHashAnnotation: component.ConfigHash(config)}},

@@ -18,7 +18,6 @@ func (b *bench) changes(ctx context.Context, kind mesh.Kind) (*Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	profiled := b.profile(ctx, kind)
 	before, sent := time.Now(), b.fleet.Traffic().Bytes
 	out := &Change{Kind: kind}
 	for range b.Changes {
@@ -41,7 +40,7 @@ func (b *bench) changes(ctx context.Context, kind mesh.Kind) (*Change, error) {
 	out.Bytes = float64(b.fleet.Traffic().Bytes-sent) / float64(n)
 	out.Status, out.Events = (written.status-idle.writes.status)/float64(n), (written.events-idle.writes.events)/float64(n)
 	slices.Sort(out.Times)
-	return out, profiled()
+	return out, nil
 }
 
 // change makes one change, and returns how long it took and how many sidecars it updated without need.

@@ -43,8 +43,6 @@ type Options struct {
 	Sidecars int
 	// Changes is the number of changes of each kind.
 	Changes int
-	// Profiles is the folder for a CPU profile of the changes of each kind; empty for none.
-	Profiles string
 	// Start runs the controller, on a core of its own if the machine has several.
 	Start func(*exec.Cmd) error
 }
@@ -145,7 +143,6 @@ func (b *bench) createMesh(ctx context.Context) error {
 	config := &configv1alpha2.MeshConfig{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.MeshConfig}}
 	config.Spec.Traffic.EnablePermissiveTrafficPolicyMode = b.Mode == mesh.Visible
 	config.Spec.FeatureFlags.EnableRetryPolicy = true
-	config.Spec.Observability.EnableDebugServer = b.Profiles != ""
 	var own client.Object = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
 	for _, object := range []client.Object{own, config} {
 		if err := b.cluster.client.Create(ctx, object); err != nil {

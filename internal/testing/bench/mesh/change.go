@@ -21,8 +21,6 @@ const (
 	Rules Kind = "rules"
 	// NewService adds a service with two pods; in mode Policy four others may call it.
 	NewService Kind = "new service"
-	// Elsewhere is Endpoint for a service that no connected sidecar may call. Such services must exist.
-	Elsewhere Kind = "endpoint elsewhere"
 )
 
 // Change is one change of a mesh.
@@ -45,10 +43,6 @@ func (m *Mesh) Next(kind Kind) Change {
 	switch kind {
 	case Endpoint:
 		return m.endpoint(i)
-	case Elsewhere:
-		first := m.Connected + callers
-		c := m.endpoint(first + n*stride%(m.Services-callers-first))
-		return Change{Changes: c.Changes}
 	case Grant:
 		return m.grant(i, n/among)
 	case Rules:

@@ -1,9 +1,6 @@
 package report
 
 import (
-	"encoding/xml"
-	"errors"
-	"io"
 	"strings"
 	"testing"
 
@@ -91,28 +88,5 @@ func TestLeast(t *testing.T) {
 	}}
 	if ratios := nothing.Ratios("ours"); len(ratios) > 0 {
 		t.Errorf("changes of nothing are compared: %v", ratios)
-	}
-}
-
-func TestPlotIsWellFormed(t *testing.T) {
-	var text strings.Builder
-	if err := sample().Plot(&text); err != nil {
-		t.Fatal(err)
-	}
-	circles := 0
-	for d := xml.NewDecoder(strings.NewReader(text.String())); ; {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if start, ok := token.(xml.StartElement); ok && start.Name.Local == "circle" {
-			circles++
-		}
-	}
-	if circles != 3+2 {
-		t.Errorf("%d circles were drawn, want 3 values and 2 in the legend", circles)
 	}
 }

@@ -17,8 +17,6 @@ const (
 	RestartCPU    Metric = "restart, CPU"
 	RestartShare  Metric = "restart, sent again"
 	Memory        Metric = "memory"
-	Resident      Metric = "resident memory after the first sync"
-	ReadCPU       Metric = "reading the mesh, CPU"
 	MemorySlope   Metric = "memory a sidecar (slope)"
 	ChangeP50     Metric = "change to last acknowledgement, p50"
 	ChangeP99     Metric = "change to last acknowledgement, p99"
@@ -38,8 +36,6 @@ type Result struct {
 	Variant  string
 	Mode     string
 	Sidecars int
-	// Of is the number of sidecars in the mesh if some connect elsewhere, else 0.
-	Of int `json:",omitempty"`
 	// Values are in seconds, bytes or counts. Metrics that were not measured are absent.
 	Values map[Metric]float64
 }

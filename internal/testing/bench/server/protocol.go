@@ -19,8 +19,6 @@ const (
 	CacheByScope Variant = "cache, node a scope"
 	// CacheByProxy is the same with one node for each sidecar.
 	CacheByProxy Variant = "cache, node a proxy"
-	// Bare accepts connections and streams, reads requests and does not respond. It measures the memory of gRPC and TLS.
-	Bare Variant = "connections alone"
 )
 
 // Setup configures the process before it serves.
@@ -85,6 +83,6 @@ type Answer struct {
 	// CPU is the CPU time used so far in nanoseconds, and Mallocs the number of allocations.
 	CPU     int64
 	Mallocs uint64
-	// Memory is the memory that the Go runtime obtained from the system in bytes; Resident is the resident set size.
-	Memory, Resident uint64
+	// Memory is the memory that the Go runtime obtained from the system in bytes.
+	Memory uint64
 }

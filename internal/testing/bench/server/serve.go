@@ -76,8 +76,6 @@ func newControlPlane(setup Setup, m *mesh.Mesh) (controlPlane, error) {
 		return newBroadcast(m, authority)
 	case CacheByScope, CacheByProxy:
 		return newCache(m, authority, setup.Variant == CacheByProxy)
-	case Bare:
-		return newBare(authority), nil
 	}
 	return nil, fmt.Errorf("there is no control plane %q", setup.Variant)
 }

@@ -2,6 +2,7 @@ package components
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
-	"github.com/openservicemesh/osm-operator/internal/operator/component/upgrade"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 )
 
 // server is a component with a Deployment, a ConfigMap that its pods read, and a Service.
@@ -60,11 +61,11 @@ func (s *server) Render(inputs component.Inputs) ([]*unstructured.Unstructured, 
 type bench struct {
 	*testing.T
 	*Reconciler
-	mesh     *v1alpha1.Mesh
-	first    *server
-	second   *server
-	observed circumstances
-	clock    time.Time
+	mesh   *v1alpha1.Mesh
+	first  *server
+	second *server
+	// rollout is the pending one of the control plane.
+	rollout string
 }
 
 func newBench(t *testing.T) *bench {
@@ -80,10 +81,9 @@ func newBench(t *testing.T) *bench {
 		WithInterceptorFuncs(interceptor.Funcs{Apply: applyWithGeneration}).Build()
 	b := &bench{
 		T: t, mesh: mesh, first: &server{"first", "first:1", "a"}, second: &server{"second", "second:1", "a"},
-		observed: circumstances{operator: "v1"}, clock: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
 	b.Reconciler = &Reconciler{
-		Client: c, Objects: c, Applier: apply.New(c, events.NewFakeRecorder(1000)), Kinds: AllKinds{}, Now: func() time.Time { return b.clock },
+		Client: c, Objects: c, Applier: apply.New(c, events.NewFakeRecorder(1000)), Kinds: AllKinds{}, Now: time.Now,
 		Components: []component.Component{b.first, b.second},
 	}
 	return b
@@ -111,7 +111,7 @@ func applyWithGeneration(ctx context.Context, c client.WithWatch, object runtime
 func (b *bench) pass() metav1.Condition {
 	b.Helper()
 	b.Applier.BeginReconcile(b.mesh)
-	statuses, _ := b.reconcileAll(b.Context(), b.mesh, component.Inputs{Mesh: b.mesh}, b.observed)
+	statuses, _ := b.reconcileAll(b.Context(), b.mesh, component.Inputs{Mesh: b.mesh}, b.rollout)
 	if err := b.writeStatus(b.Context(), b.mesh, statuses, true); err != nil {
 		b.Fatal(err)
 	}
@@ -177,129 +177,171 @@ func requireCondition(t *testing.T, got metav1.Condition, status metav1.Conditio
 	}
 }
 
-// TestComponentsAreUpgradedInOrder has a new operator with new images of two components. They wait for the control plane, and for each other.
-func TestComponentsAreUpgradedInOrder(t *testing.T) {
+// refuse makes the API server refuse Deployments with an image until the returned function is called.
+func (b *bench) refuse(image string) (admit func()) {
+	b.Helper()
+	inner, ok := b.Client.(client.WithWatch)
+	if !ok {
+		b.Fatal("the client has no watch")
+	}
+	refused := true
+	c := interceptor.NewClient(inner, interceptor.Funcs{
+		Apply: func(ctx context.Context, c client.WithWatch, object runtime.ApplyConfiguration, options ...client.ApplyOption) error {
+			content, _ := object.(interface{ UnstructuredContent() map[string]any })
+			d := &appsv1.Deployment{}
+			if content != nil && runtime.DefaultUnstructuredConverter.FromUnstructured(content.UnstructuredContent(), d) == nil && refused &&
+				len(d.Spec.Template.Spec.Containers) > 0 && d.Spec.Template.Spec.Containers[0].Image == image {
+				return errors.New(`admission webhook "policy.example.com" denied the request`)
+			}
+			return c.Apply(ctx, object, options...)
+		},
+	})
+	b.Applier = apply.New(c, events.NewFakeRecorder(1000))
+	return func() { refused = false }
+}
+
+// fail reports why a component gets no new pods, while earlier ones serve or none does.
+func (b *bench) fail(name string, serving int32, condition appsv1.DeploymentCondition) {
+	b.Helper()
+	d := b.deployment(name)
+	d.Status = appsv1.DeploymentStatus{
+		ObservedGeneration: d.Generation, Replicas: 1, AvailableReplicas: serving, Conditions: []appsv1.DeploymentCondition{condition},
+	}
+	if err := b.Client.Status().Update(b.Context(), d); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// TestNewImagesWaitForTheControlPlane has a new operator with new images of two components. Their pods and configurations stay the same until
+// the control plane is upgraded.
+func TestNewImagesWaitForTheControlPlane(t *testing.T) {
 	b := newBench(t)
 	b.install()
-	b.observed = circumstances{operator: "v2", controlPlane: "version v2 of the control plane"}
+	b.rollout = "version v2 of the control plane"
 	b.first.image, b.second.image, b.second.config = "first:2", "second:2", "b"
-	requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonComponentsReady,
-		"first: its upgrade waits for version v2 of the control plane", "second: its upgrade waits for version v2 of the control plane")
-	b.requireRuns("first", "first:1", "a")
-	b.requireRuns("second", "second:1", "a")
+	for range 2 {
+		requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonComponentsReady,
+			"first: its upgrade waits for version v2 of the control plane", "second: its upgrade waits for version v2 of the control plane")
+		b.requireRuns("first", "first:1", "a")
+		b.requireRuns("second", "second:1", "a")
+	}
+	for _, c := range b.mesh.Status.Components {
+		if c.Reason != v1alpha1.ReasonUpgradePending || len(c.Objects) != 3 {
+			t.Errorf("%s has the reason %s and the objects %v, want %s and three", c.Name, c.Reason, c.Objects, v1alpha1.ReasonUpgradePending)
+		}
+	}
 
-	b.observed.controlPlane = ""
-	requireCondition(t, b.pass(), metav1.ConditionFalse, v1alpha1.ReasonComponentFailed, "first: the Deployment osm-system/first has no ready pod")
+	b.rollout = ""
+	b.pass()
 	b.requireRuns("first", "first:2", "a")
-	b.requireRuns("second", "second:1", "a")
-	b.rollOut("first", true)
-	requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonComponentsReady, "first: its new pods must be ready for 30s", "second: its upgrade waits for the upgrade of first")
-	b.clock = b.clock.Add(upgrade.Soak)
-	b.pass()
 	b.requireRuns("second", "second:2", "b")
+	b.rollOut("first", true)
 	b.rollOut("second", true)
-	b.pass()
-	b.clock = b.clock.Add(upgrade.Soak)
 	requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonComponentsReady, "all components are ready")
 	for _, c := range b.mesh.Status.Components {
-		if c.Upgrade != nil || c.Message != "" {
-			t.Errorf("%s has the attempt %+v and the message %q after its upgrade", c.Name, c.Upgrade, c.Message)
+		if c.Message != "" {
+			t.Errorf("%s has the message %q after its upgrade", c.Name, c.Message)
 		}
 	}
 }
 
-// TestBrokenComponentIsHeldBack has a new version whose pods never become ready. The image and the configuration return, the condition has the
-// cause and the remedy, the other component is upgraded, and a change of the spec starts the next attempt.
-func TestBrokenComponentIsHeldBack(t *testing.T) {
+// TestSettingsWaitForNoRollout changes a configuration during a rollout, but no image.
+func TestSettingsWaitForNoRollout(t *testing.T) {
 	b := newBench(t)
 	b.install()
-	b.observed.operator = "v2"
-	b.first.image, b.first.config, b.second.image = "first:broken", "b", "second:2"
+	b.first.config, b.rollout = "b", "version v2"
 	b.pass()
-	b.rollOut("first", false)
-	b.watch(upgrade.Deadline)
-	b.requireRuns("first", "first:broken", "b")
-	b.requireRuns("second", "second:1", "a")
-
-	b.clock = b.clock.Add(time.Second)
-	b.pass()
-	b.requireRuns("first", "first:1", "a")
-	b.requireRuns("second", "second:2", "a")
-	b.rollOut("first", true)
-	b.rollOut("second", true)
-	b.pass()
-	b.clock = b.clock.Add(upgrade.Soak)
-	held := b.pass()
-	requireCondition(t, held, metav1.ConditionFalse, v1alpha1.ReasonComponentHeldBack,
-		"first: the last good version runs, because its new pods were not ready 10m0s after the change: the Deployment osm-system/first has no ready pod",
-		"a change of the Mesh's spec, or another version of the operator, starts the next attempt")
-	if strings.Contains(held.Message, "second") {
-		t.Errorf("the message is %q, want nothing about the other component", held.Message)
-	}
-	b.clock = b.clock.Add(24 * time.Hour)
-	b.pass()
-	b.requireRuns("first", "first:1", "a")
-
-	b.mesh.Generation++
-	b.first.image = "first:3"
-	b.pass()
-	b.requireRuns("first", "first:3", "b")
-	b.rollOut("first", true)
-	b.pass()
-	b.clock = b.clock.Add(upgrade.Soak)
-	requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonComponentsReady, "all components are ready")
+	b.requireRuns("first", "first:1", "b")
 }
 
-// TestFirstUpgradeAfterAnOperatorWithoutRecords has components that an operator without records has applied. What runs is the last good version.
-func TestFirstUpgradeAfterAnOperatorWithoutRecords(t *testing.T) {
-	b := newBench(t)
-	b.install()
-	for _, name := range []string{"first", "second"} {
-		record := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: recordName(name)}}
-		if err := b.Client.Delete(t.Context(), record); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b.first.image, b.first.config, b.observed = "first:broken", "b", circumstances{operator: "v2", controlPlane: "version v2"}
-	requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonComponentsReady, "first: its upgrade waits for version v2")
-	b.requireRuns("first", "first:1", "a")
-	b.observed.controlPlane = ""
-	b.pass()
-	b.rollOut("first", false)
-	b.requireRuns("first", "first:broken", "b")
-	b.watch(upgrade.Deadline + time.Minute)
-	b.requireRuns("first", "first:1", "a")
-}
-
-// TestBrokenInstallationIsCorrected has a first version that never runs. There is nothing to return to, and a correction waits for nothing.
+// TestBrokenInstallationIsCorrected has a first version that never runs. Nothing serves, so a correction waits for nothing.
 func TestBrokenInstallationIsCorrected(t *testing.T) {
 	b := newBench(t)
 	b.pass()
 	b.rollOut("first", false)
-	b.clock = b.clock.Add(2 * upgrade.Deadline)
 	requireCondition(t, b.pass(), metav1.ConditionFalse, v1alpha1.ReasonComponentFailed, "first: the Deployment osm-system/first has no ready pod")
-	b.mesh.Generation++
-	b.first.image, b.observed.controlPlane = "first:2", "version v2"
+	b.first.image, b.rollout = "first:2", "version v2"
 	b.pass()
 	b.requireRuns("first", "first:2", "a")
 }
 
-// TestDisabledComponentKeepsNoRecord verifies that a record is an object of its component.
-func TestDisabledComponentKeepsNoRecord(t *testing.T) {
-	b := newBench(t)
-	b.install()
-	if !exists(t, b.Reconciler, "v1", "ConfigMap", client.ObjectKey{Namespace: "osm-system", Name: recordName("first")}) {
-		t.Fatal("nothing is recorded")
-	}
-	b.Components = []component.Component{b.second}
-	b.pass()
-	if exists(t, b.Reconciler, "v1", "ConfigMap", client.ObjectKey{Namespace: "osm-system", Name: recordName("first")}) {
-		t.Error("the record of a disabled component remains")
+// TestBrokenUpgradeIsReported has a new image that does not start, in Deployments whose earlier pods serve or had to stop. The condition has the
+// place, the cause and the remedy. The other component is upgraded.
+func TestBrokenUpgradeIsReported(t *testing.T) {
+	deadline := appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Message: `ReplicaSet "first-2" has timed out progressing.`}
+	quota := appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "exceeded quota: pods=10"}
+	for name, test := range map[string]struct {
+		serving   int32
+		condition appsv1.DeploymentCondition
+		want      []string
+	}{
+		"earlier pods serve":          {1, deadline, []string{"first: the Deployment osm-system/first cannot start new pods, and the earlier ones serve", "has timed out progressing", "correct the image"}},
+		"a quota admits no new pods":  {1, quota, []string{"cannot start new pods, and the earlier ones serve: exceeded quota: pods=10"}},
+		"the earlier pod had to stop": {0, deadline, []string{"first: the Deployment osm-system/first has no ready pod", "has timed out progressing", "correct the image"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.install()
+			b.first.image, b.second.image = "first:broken", "second:2"
+			b.pass()
+			b.fail("first", test.serving, test.condition)
+			b.rollOut("second", true)
+			condition := b.pass()
+			requireCondition(t, condition, metav1.ConditionFalse, v1alpha1.ReasonComponentFailed, test.want...)
+			if strings.Contains(condition.Message, "second") {
+				t.Errorf("the message is %q, want nothing about the other component", condition.Message)
+			}
+			b.requireRuns("second", "second:2", "a")
+
+			b.first.image = "first:3"
+			b.pass()
+			b.rollOut("first", true)
+			requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonComponentsReady, "all components are ready")
+		})
 	}
 }
 
-// TestDriftIsIgnoredDuringUpgrades has a Deployment that the operator must not change. No attempt is recorded, so none fails.
-func TestDriftIsIgnoredDuringUpgrades(t *testing.T) {
+// TestRefusedComponentIsReported has a policy engine that refuses a new image. The condition has its answer, the other component is upgraded,
+// and the image is applied as soon as the policy engine admits it.
+func TestRefusedComponentIsReported(t *testing.T) {
+	b := newBench(t)
+	b.install()
+	admit := b.refuse("first:2")
+	b.first.image, b.second.image = "first:2", "second:2"
+	requireCondition(t, b.pass(), metav1.ConditionFalse, v1alpha1.ReasonComponentFailed, "first: ", `admission webhook "policy.example.com" denied`)
+	b.requireRuns("first", "first:1", "a")
+	b.requireRuns("second", "second:2", "a")
+	b.rollOut("second", true)
+	admit()
+	b.pass()
+	b.requireRuns("first", "first:2", "a")
+	b.rollOut("first", true)
+	requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonComponentsReady, "all components are ready")
+}
+
+// TestRecordsOfEarlierOperatorsAreDeleted has a ConfigMap with the last good objects of a component, which v0.3.0 lists among its objects.
+func TestRecordsOfEarlierOperatorsAreDeleted(t *testing.T) {
+	b := newBench(t)
+	b.install()
+	key := client.ObjectKey{Namespace: "osm-system", Name: "osm-first-last-good"}
+	record := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, Labels: operand.Labels(b.mesh.Name, "")}}
+	if err := b.Client.Create(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	first := &b.mesh.Status.Components[0]
+	first.Objects = append(first.Objects, v1alpha1.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: key.Namespace, Name: key.Name})
+	b.pass()
+	if exists(t, b.Reconciler, "v1", "ConfigMap", key) {
+		t.Error("the record remains")
+	}
+	b.pass()
+	if objects := b.mesh.Status.Components[0].Objects; len(objects) != 3 {
+		t.Errorf("the inventory is %v, want three objects", objects)
+	}
+}
+
+// TestIgnoredDriftIsKept has a Deployment that the operator must not change.
+func TestIgnoredDriftIsKept(t *testing.T) {
 	b := newBench(t)
 	b.install()
 	d := b.deployment("first")
@@ -308,14 +350,12 @@ func TestDriftIsIgnoredDuringUpgrades(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.first.image = "first:2"
-	b.pass()
-	b.clock = b.clock.Add(2 * upgrade.Deadline)
 	requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonComponentsReady)
 	b.requireRuns("first", "first:1", "a")
 }
 
-// TestPendingRollout lists when the control plane runs the wanted version.
-func TestPendingRollout(t *testing.T) {
+// TestDescribeRollout lists when the control plane runs the wanted version.
+func TestDescribeRollout(t *testing.T) {
 	now := ptr.To(metav1.Now())
 	revision := func(version string, role v1alpha1.Role, verified *metav1.Time) v1alpha1.MeshRevision {
 		return v1alpha1.MeshRevision{
@@ -339,23 +379,9 @@ func TestPendingRollout(t *testing.T) {
 		"nothing is installed":               {nil, nil, false},
 	} {
 		mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Status: v1alpha1.MeshStatus{Conditions: test.conditions}}
-		pending := pendingRollout(mesh, test.revisions, "v0.2.0")
+		pending := describeRollout(mesh, test.revisions, "v0.2.0")
 		if test.done != (pending == "") || !test.done && !strings.Contains(pending, "version v0.2.0 of the control plane") {
 			t.Errorf("%s: %q, want nothing: %t", name, pending, test.done)
 		}
-	}
-}
-
-// TestRecordKeepsObjects writes and reads a record, including numbers and a large configuration.
-func TestRecordKeepsObjects(t *testing.T) {
-	b := newBench(t)
-	b.first.config = strings.Repeat("a line of a large configuration\n", 20000)
-	b.install()
-	good, err := b.readRecord(t.Context(), "first", "osm-system")
-	if err != nil || good == nil || good.version != "v1" {
-		t.Fatalf("record %+v: %v", good, err)
-	}
-	if key, err := keyOf(good.objects); err != nil || key != good.key {
-		t.Errorf("the objects of the record have the key %s (%v), want %s", key, err, good.key)
 	}
 }

@@ -1,0 +1,70 @@
+package components
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// pendingRollout describes the rollout of the control plane that has not succeeded. It is empty if there is none.
+func (r *Reconciler) pendingRollout(ctx context.Context, mesh *v1alpha1.Mesh) (string, error) {
+	var list v1alpha1.MeshRevisionList
+	if err := r.Client.List(ctx, &list, client.MatchingLabels{names.MeshLabel: mesh.Name}); err != nil {
+		return "", fmt.Errorf("the MeshRevisions cannot be listed: %w", err)
+	}
+	return describeRollout(mesh, list.Items, desired.StateOf(mesh, r.Catalogue.Current()).Version), nil
+}
+
+// describeRollout describes the rollout of the desired version, unless that version is verified and the only one that runs.
+func describeRollout(mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision, version string) string {
+	wanted, done := desired.RevisionName(mesh.Name, version), false
+	canary := false
+	for i := range revisions {
+		role := revisions[i].Spec.Role
+		canary = canary || role == v1alpha1.RoleCanary || role == v1alpha1.RolePromoting
+		if revisions[i].Name == wanted {
+			done = revisions[i].Status.VerificationTime != nil && (role == v1alpha1.RoleActive || role == "")
+		}
+	}
+	if done && !canary && !meta.IsStatusConditionTrue(mesh.Status.Conditions, v1alpha1.ConditionUpgrading) {
+		return ""
+	}
+	return fmt.Sprintf("version %s of the control plane, which is not verified yet (see the condition %s)", version, v1alpha1.ConditionUpgrading)
+}
+
+// awaitRollout keeps the pods of a component with a new image as they are until the control plane is upgraded. A gateway gets a new Envoy only
+// after the sidecars have it, and Prometheus, whose metrics the gates read, is not restarted meanwhile. Pods that do not serve wait for nothing.
+func (r *Reconciler) awaitRollout(ctx context.Context, mesh *v1alpha1.Mesh, c *rendering, rollout string) error {
+	i := slices.IndexFunc(c.objects, isDeployment)
+	if rollout == "" || i < 0 {
+		return nil
+	}
+	deployment := c.objects[i]
+	live, err := r.readLive(ctx, referenceOf(deployment))
+	if err != nil || live == nil || !component.HasAvailablePods(live) || slices.Equal(imagesOf(live), imagesOf(deployment)) {
+		return err
+	}
+	references := inventoryOf(mesh, c.Name())
+	if !slices.Contains(references, referenceOf(deployment)) {
+		references = append(references, referenceOf(deployment))
+	}
+	for _, reference := range references {
+		object, err := r.readLive(ctx, reference)
+		if err != nil {
+			return err
+		}
+		if object != nil && isWorkload(object) {
+			c.kept = append(c.kept, object)
+		}
+	}
+	c.objects, c.awaited = slices.DeleteFunc(c.objects, isWorkload), rollout
+	return nil
+}
