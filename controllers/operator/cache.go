@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -28,8 +27,6 @@ func cacheOptions() cache.Options {
 		&apiextensionsv1.CustomResourceDefinition{}: {
 			Label: labels.SelectorFromSet(labels.Set{mesh.ManagedByLabel: mesh.ManagedByOperator}),
 		},
-		// The status writer divides the fields of an earlier operator by their managers.
-		&v1alpha1.Mesh{}: {Transform: func(object any) (any, error) { return object, nil }},
 		// Who owns which field of a MeshConfig decides what the operator may write.
 		&configv1alpha2.MeshConfig{}: {Transform: func(object any) (any, error) { return object, nil }},
 	}

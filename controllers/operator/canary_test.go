@@ -433,17 +433,6 @@ func TestCanaryWithoutNamespacesHalts(t *testing.T) {
 	waitReady(t, mesh)
 }
 
-func TestVersionWithoutCanaryFlagsHalts(t *testing.T) {
-	t.Parallel()
-	const name = "canaryold"
-	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { canaryIn(name + "-first")(spec); spec.Version = ptr.To(operatorVersion) })
-	newCanaryWorkloads(t, name, map[string][]string{name + "-first": {"cart"}})
-	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(ancientVersion) })
-	condition := waitCondition(t, mesh, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonUpgradeHalted)
-	assertContains(t, condition.Message, ancientVersion, "InPlace")
-	waitVersion(t, name, operatorVersion)
-}
-
 func TestInvalidCanarySelectorIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -41,8 +40,6 @@ const (
 	operatorVersion = "v0.1.0"
 	// olderVersion is an older version that it can install.
 	olderVersion = "v0.0.9"
-	// ancientVersion lacks the flags that a canary needs.
-	ancientVersion = "v0.0.8"
 	// latestVersion is a patch release of operatorVersion.
 	latestVersion = "v0.1.1"
 	// nextVersion is one minor version after operatorVersion, and distantVersion is one after nextVersion.
@@ -191,9 +188,6 @@ func supportedSteps() compatibility.Table {
 	}
 }
 
-// canaryFlags are the arguments that versions without support for canaries lack.
-var canaryFlags = regexp.MustCompile(`(?m)^\s*- --(xds-host|write-status)=.*\n`)
-
 // versions returns the current manifests under several versions, between which a mesh can change.
 func versions() (*operand.Catalogue, error) {
 	current := os.DirFS(filepath.Join("..", "..", "internal", "operator", "operand", "manifests", "current"))
@@ -211,7 +205,6 @@ func versions() (*operand.Catalogue, error) {
 		for _, version := range []string{olderVersion, latestVersion, nextVersion, distantVersion} {
 			files[version+"/"+entry.Name()] = &fstest.MapFile{Data: content}
 		}
-		files[ancientVersion+"/"+entry.Name()] = &fstest.MapFile{Data: canaryFlags.ReplaceAll(content, nil)}
 	}
 	return operand.OpenCatalogue(files, operatorVersion, operand.Images{
 		Controller: "example/controller:1", Injector: "example/injector:1", Init: "example/init:1", Sidecar: "example/envoy:1",

@@ -184,18 +184,3 @@ func TestPausedMeshIsNotChanged(t *testing.T) {
 	waitVersion(t, name, operatorVersion)
 	waitReady(t, mesh)
 }
-
-func TestDowngradeToVersionWithoutLoadReports(t *testing.T) {
-	t.Parallel()
-	const name = "back"
-	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { fastUpgrades(spec); spec.Version = ptr.To(operatorVersion) })
-	s := newWorkloads(t, name, "cart")
-	s.wait("back-v0-1-0", 1)
-	unsupported := healthy()
-	unsupported.Requests, unsupported.LoadReportsUnsupported = nil, true
-	cluster.health.set(meshNamespace(name), olderVersion, unsupported)
-	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(olderVersion) })
-	s.wait("back-v0-0-9", 1)
-	waitHistory(t, mesh, v1alpha1.ResultSucceeded, operatorVersion, olderVersion)
-	waitReady(t, mesh)
-}

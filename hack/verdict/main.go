@@ -72,7 +72,7 @@ func recordedVersion(root string, arguments []string) (string, error) {
 	case 1:
 		return arguments[0], nil
 	}
-	return "", errors.New("name one recorded version, for example v0.1.0")
+	return "", errors.New("name one recorded version, for example v0.3.0")
 }
 
 // replacePackage replaces the sources of the bootstrap package of a checkout by those of this one, without tests.

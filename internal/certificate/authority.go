@@ -18,7 +18,7 @@ const (
 	ChainKey = "tls.crt"
 	// SignerKey has the private key of the issuing certificate.
 	SignerKey = "private.key"
-	// DomainsKey has the trust domains of the mesh. Secrets of versions before v0.2 do not have it.
+	// DomainsKey has the trust domains of the mesh. A Secret in OSM's form does not have it.
 	DomainsKey = "trust-domains.json"
 	// ExternalIssuerKey has the issuer of cert-manager that issues the certificates of workloads, if the authority does not.
 	ExternalIssuerKey = "workload-issuer.json"

@@ -181,7 +181,7 @@ func (a *app) observeRotation(ctx context.Context, c client.Client, m mesh, live
 	a.progress().report("reading the sidecar status of mesh %s", m.Name)
 	answers, err := a.reports(ctx, c, m).Proxies(ctx)
 	for _, answer := range answers {
-		o.Replicas = append(o.Replicas, health.ReplicaOf(answer, domain))
+		o.Replicas = append(o.Replicas, health.ReplicaOf(answer))
 	}
 	return o, err
 }

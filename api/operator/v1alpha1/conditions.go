@@ -166,7 +166,7 @@ const (
 	// lists them. The version is retried with other images.
 	ReasonRolledBack = "RolledBack"
 	// ReasonUpgradeHalted means that a gate failed without a rollback, because spec.upgrade.rollback is Manual or no verified version
-	// exists; or that a canary cannot start, because the version does not support it or no namespace is selected.
+	// exists; or that a canary cannot start, because no namespace is selected or a name would be too long.
 	ReasonUpgradeHalted = "UpgradeHalted"
 	// ReasonUnsupportedKubernetes means that the cluster is older than this version can run on.
 	ReasonUnsupportedKubernetes = "UnsupportedKubernetes"

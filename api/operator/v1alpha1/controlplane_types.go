@@ -15,7 +15,7 @@ type ControlPlaneSpec struct {
 	Injector *WorkloadSpec `json:"injector,omitempty"`
 
 	// replicas is the number of pods of the controller and of the injector.
-	// Deprecated: version v0.1.0 stored this field; use controller.replicas and injector.replicas. It applies to each of the two
+	// Deprecated: use controller.replicas and injector.replicas. It applies to each of the two
 	// that sets neither replicas nor autoscaling. Default: 2.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
@@ -23,7 +23,7 @@ type ControlPlaneSpec struct {
 	Replicas *int32 `json:"replicas,omitempty"`
 
 	// resources are the compute resources of the pods of controller and injector.
-	// Deprecated: version v0.1.0 stored this field; use controller.resources and injector.resources. It applies to each of the two
+	// Deprecated: use controller.resources and injector.resources. It applies to each of the two
 	// that does not set resources. Default: the resources in the manifests of the version.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`

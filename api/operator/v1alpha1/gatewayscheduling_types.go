@@ -3,7 +3,7 @@ package v1alpha1
 import corev1 "k8s.io/api/core/v1"
 
 // GatewaySchedulingSpec configures where the pods of a gateway run. It has no effect without the gateway. The validation rules of gateways have only
-// the fields of v0.2.0, because the Operator Lifecycle Manager v1 rejects an upgrade that changes a rule.
+// the fields of v0.3.0, because the Operator Lifecycle Manager v1 rejects an upgrade that changes a rule.
 type GatewaySchedulingSpec struct {
 	// nodeSelector lists labels that a node must have, in addition to kubernetes.io/os=linux. Default: none.
 	// +optional

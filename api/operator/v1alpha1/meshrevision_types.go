@@ -72,7 +72,7 @@ type MeshRevisionSpec struct {
 	// +required
 	Images RevisionImages `json:"images"`
 
-	// role is Active, Canary, Promoting or Standby. A revision that version v0.1.0 stored has none and counts as Active.
+	// role is Active, Canary, Promoting or Standby.
 	// +optional
 	Role Role `json:"role,omitempty"`
 }

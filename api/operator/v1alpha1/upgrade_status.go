@@ -92,7 +92,7 @@ const MaxHistory = 10
 // +kubebuilder:validation:Enum=Active;Canary;Promoting;Standby
 type Role string
 
-// The roles. A revision without a role was stored by an operator that had none: it is active as long as no other revision is.
+// The roles.
 const (
 	// RoleActive runs the Deployments of the mesh, osm-controller and osm-injector.
 	RoleActive Role = "Active"
@@ -109,8 +109,7 @@ type RevisionRejection struct {
 	// meshGeneration is the generation of the Mesh during the failed upgrade.
 	MeshGeneration int64 `json:"meshGeneration"`
 
-	// images are the images that failed. The revision is tried again with other images. It is absent if an operator of version v0.1.0
-	// wrote the rejection; the revision is then tried again with another generation of the Mesh.
+	// images are the images that failed. The revision is tried again with other images.
 	// +optional
 	Images *RevisionImages `json:"images,omitempty"`
 
@@ -127,7 +126,7 @@ type RevisionBaseline struct {
 	// +optional
 	From string `json:"from,omitempty"`
 
-	// errorRate is the share of requests that failed, such as "0.25%". It is empty if the version before does not report it.
+	// errorRate is the share of requests that failed, such as "0.25%". It is empty if the version before did not report it in time.
 	// +optional
 	ErrorRate string `json:"errorRate,omitempty"`
 

@@ -9,8 +9,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 )
 
-// withDomains returns the active authority with its trust domains. A Secret without them is of a mesh that has never changed its trust
-// domain, and which its control planes have as a parameter.
+// withDomains returns the active authority with its trust domains. A Secret in OSM's form has none: the control
+// planes have the trust domain as a parameter.
 func (s *scope) withDomains(active *certificate.Root) *certificate.Root {
 	if !active.TrustDomains().IsZero() {
 		return active

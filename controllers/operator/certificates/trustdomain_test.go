@@ -62,8 +62,8 @@ func TestTrustDomainOfTheMeshTakesPrecedence(t *testing.T) {
 	}
 }
 
-// A Secret of an earlier version has no trust domains: those of the active control plane count.
-func TestTrustDomainOfAnEarlierVersion(t *testing.T) {
+// A Secret in OSM's form has no trust domains: those of the active control plane count.
+func TestTrustDomainOfASecretInTheFormOfOSM(t *testing.T) {
 	s := scopeOf(nil)
 	s.wanted.TrustDomain = "new.example"
 	revision := v1alpha1.MeshRevision{Spec: v1alpha1.MeshRevisionSpec{Role: v1alpha1.RoleActive, TrustDomain: "old.example"}}

@@ -46,7 +46,7 @@ func (r *Reconciler) deleteCanary(ctx context.Context, revision *v1alpha1.MeshRe
 		// The teardown of the mesh deletes the objects of a version that cannot be rendered.
 		return nil
 	}
-	if err != nil || release.CanRunAsCanary() != nil {
+	if err != nil {
 		return err
 	}
 	p := desired.Parameters(revision, r.OperatorNamespace)

@@ -51,9 +51,6 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *scope, situation *rol
 
 // checkCanary returns an error if the desired version cannot run as a canary.
 func checkCanary(s *scope) error {
-	if err := s.release.CanRunAsCanary(); err != nil {
-		return err
-	}
 	longest := names.WithSuffix(reportService, names.CanarySuffix(s.mesh.Name, desired.RevisionName(s.wanted.Name, s.wanted.Version)))
 	if len(longest) > validation.DNS1035LabelMaxLength {
 		return fmt.Errorf("version %s cannot run as a canary, because its Service %s would have a name of more than %d letters: set spec.upgrade.strategy.type to InPlace for it",

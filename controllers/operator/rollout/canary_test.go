@@ -1,12 +1,14 @@
 package rollout
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 )
 
@@ -44,6 +46,18 @@ func TestCanaryAnswers(t *testing.T) {
 		revision.Spec.Role, revision.Status.Role, revision.Status.Injector.Ready = c.spec, c.status, c.ready
 		if got := canaryAnswers(revision); got != c.want {
 			t.Errorf("%+v: answers is %v", c, got)
+		}
+	}
+}
+
+// The names of the Services of a canary contain its version, and their length is limited.
+func TestCheckCanary_LimitsTheNamesOfServices(t *testing.T) {
+	for version, want := range map[string]string{
+		"v0.4.0": "", "v0.4.0-" + strings.Repeat("x", 50): "set spec.upgrade.strategy.type to InPlace",
+	} {
+		s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}, wanted: desired.Mesh{Name: "osm", Version: version}}
+		if err := checkCanary(s); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("version %s: %v, want %q", version, err, want)
 		}
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
-	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 )
 
@@ -104,10 +103,6 @@ func observation(s *scope, reading health.Observation) rollout.Observation {
 		rate := observe.Share(baseline.ErrorRate)
 		o.Baseline = &rate
 	}
-	// Only a downgrade may lack load reports. A new version that cannot report requests does not pass the gate.
-	if baseline := status.Baseline; baseline != nil && reading.LoadReportsUnsupported {
-		o.LoadReportsUnsupported = operand.Compare(s.current.Spec.Version, baseline.From) < 0
-	}
 	return o
 }
 
@@ -154,7 +149,7 @@ func (r *Reconciler) measureBaseline(ctx context.Context, s *scope) (bool, error
 	}
 	if reading.Requests != nil {
 		baseline.ErrorRate = observe.Percentage(reading.Requests.ErrorRate())
-	} else if !reading.LoadReportsUnsupported && r.Now().Sub(s.current.CreationTimestamp.Time) < baselineTimeout {
+	} else if r.Now().Sub(s.current.CreationTimestamp.Time) < baselineTimeout {
 		return false, nil
 	}
 	return true, r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.Baseline, status.Rejected = baseline, nil })

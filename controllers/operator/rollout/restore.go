@@ -56,7 +56,7 @@ func lostVersion(revisions []v1alpha1.MeshRevision, name string, wanted desired.
 		return from, false // it was not verified either
 	}
 	return from, from != "" && !slices.ContainsFunc(revisions, func(r v1alpha1.MeshRevision) bool {
-		return r.Name != name && r.DeletionTimestamp == nil && (r.Status.VerificationTime != nil || r.Spec.Role == "")
+		return r.Name != name && r.DeletionTimestamp == nil && r.Status.VerificationTime != nil
 	})
 }
 

@@ -29,7 +29,6 @@ func TestLostVersion(t *testing.T) {
 	rejected := func(r *v1alpha1.MeshRevision) { r.Status.Rejected = &v1alpha1.RevisionRejection{Reason: "bad"} }
 	deleted := func(r *v1alpha1.MeshRevision) { r.DeletionTimestamp = &now }
 	restored := func(r *v1alpha1.MeshRevision) { r.Annotations = map[string]string{restoredAnnotation: "v2"} }
-	withoutRole := func(r *v1alpha1.MeshRevision) { r.Spec.Role = "" }
 	for name, test := range map[string]struct {
 		revisions []v1alpha1.MeshRevision
 		want      bool
@@ -45,7 +44,6 @@ func TestLostVersion(t *testing.T) {
 		"deleted after the upgrade":              {[]v1alpha1.MeshRevision{revision("v2", from("v1"), verified)}, false},
 		"another good one remains":               {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v0", verified)}, false},
 		"never verified":                         {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1")}, false},
-		"one of an operator without roles":       {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v0", withoutRole)}, false},
 		"an upgrade from the version itself":     {[]v1alpha1.MeshRevision{revision("v2", from("v2"))}, false},
 		"an upgrade from no version":             {[]v1alpha1.MeshRevision{revision("v2", from(""))}, false},
 		"the wanted one is deleted, not the old": {[]v1alpha1.MeshRevision{revision("v1", verified), revision("v2", from("v1"), deleted)}, false},

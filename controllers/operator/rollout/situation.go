@@ -52,14 +52,11 @@ func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Si
 	return situation, r.observeCanary(ctx, s, &situation)
 }
 
-// fact is what the status of a MeshRevision contains. What an operator without roles had brought to work is good.
+// fact is what the status of a MeshRevision contains.
 func fact(mesh *v1alpha1.Mesh, revision *v1alpha1.MeshRevision) rollout.Revision {
 	f := rollout.Revision{Name: revision.Name, Serving: !readySince(revision).IsZero(), InjectorReady: canaryAnswers(revision)}
-	switch {
-	case revision.Status.VerificationTime != nil:
+	if revision.Status.VerificationTime != nil {
 		f.Verified = revision.Status.VerificationTime.Time
-	case revision.Spec.Role == "" && f.Serving:
-		f.Verified = revision.CreationTimestamp.Time
 	}
 	if observe.IsRejected(mesh, revision) {
 		f.Rejected = revision.Status.Rejected.Reason

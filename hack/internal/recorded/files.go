@@ -19,7 +19,7 @@ func (b Builder) WriteFiles(ctx context.Context, version, folder string) error {
 		return err
 	}
 	if len(images) == 0 {
-		return fmt.Errorf("%s was recorded without its images: files of versions before v0.2.0 cannot be built", version)
+		return fmt.Errorf("%s was recorded without its images, so its files cannot be built: add its list of images", version)
 	}
 	return b.CheckOut(ctx, version, func(checkout string) error {
 		dist := filepath.Join(checkout, "dist")

@@ -19,8 +19,7 @@ import (
 // manifests is the folder of recorded versions, relative to the checkout; each has a folder.
 const manifests = "internal/operator/operand/manifests"
 
-// imagesFile is the file in the folder of a recorded version with the references and digests of its released images. v0.1.0
-// has none.
+// imagesFile is the file in the folder of a recorded version with the references and digests of its released images.
 const imagesFile = "IMAGES"
 
 const (

@@ -11,9 +11,6 @@ func Preflight(o Observed) []string {
 	}
 	w = append(w, o.Webhooks...)
 	w.addReplicas(o, func(r Replica) {
-		if r.FixedDomain && o.Desired.Domains.Issued != o.Active.Domains.Issued {
-			w.add("the version of the control plane pod %s cannot change its trust domain: upgrade the mesh first", r.Name)
-		}
 		for _, p := range r.Proxies {
 			if p.UsesCertificates && !p.Synced && !p.AwaitsCertificate {
 				w.add("the sidecar of %s has not acknowledged its present certificates, so it would not confirm new ones", p.Name)

@@ -22,10 +22,6 @@ func TestPreflight(t *testing.T) {
 		}, ""},
 		"a sidecar without a connection": {func(o *Observed) { o.Sidecars = []string{"shop/cut", "shop/web"} }, "the sidecar of shop/cut is not connected"},
 		"a replica without an answer":    {func(o *Observed) { o.Replicas[0].Problem = "timeout" }, "r1 is unknown: timeout"},
-		"an old control plane keeps its trust domain": {func(o *Observed) {
-			o.Replicas[0].FixedDomain, o.Desired.Domains.Issued = true, "other.example"
-		}, "r1 cannot change its trust domain"},
-		"an old control plane in the same trust domain": {func(o *Observed) { o.Replicas[0].FixedDomain = true }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Preflight(observed(oldRoot, newRoot, test.change))

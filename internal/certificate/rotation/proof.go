@@ -22,8 +22,6 @@ type Replica struct {
 	Trusted []string
 	// Domains are the trust domains that the replica uses.
 	Domains identity.TrustDomains
-	// FixedDomain is true if the version of the replica cannot change its trust domain.
-	FixedDomain bool
 	// Since is when the replica began to serve Trusted and Domains to its sidecars.
 	Since   time.Time
 	Proxies []Proxy
@@ -66,8 +64,6 @@ func (o Observed) withoutTrust() []string {
 		switch {
 		case !containsAll(r.Trusted, o.Active.Trusted):
 			w.add("the control plane pod %s has not loaded the new root", r.Name)
-		case o.movesDomain() && !r.hasDomains(o.Active.Domains) && r.FixedDomain:
-			w.add("the version of the control plane pod %s cannot change its trust domain: upgrade the mesh first", r.Name)
 		case o.movesDomain() && !r.hasDomains(o.Active.Domains):
 			w.add("the control plane pod %s has not loaded the new trust domains", r.Name)
 		case o.Now.Sub(r.Since) < settleTime:

@@ -178,10 +178,6 @@ func TestDecide_TrustDomain(t *testing.T) {
 		"a replica has not loaded it": {
 			observed(moving(ab, ab), toB, func(o *Observed) { o.Replicas[0].Domains = domains(a, a) }), WaitingForTrust, moving(ab, ab), "r1 has not loaded the new trust domains",
 		},
-		"a replica never loads it": {
-			observed(moving(ab, ab), toB, func(o *Observed) { o.Replicas[0].Domains, o.Replicas[0].FixedDomain = domains(a, a), true }),
-			WaitingForTrust, moving(ab, ab), "r1 cannot change its trust domain: upgrade",
-		},
 		"a sidecar lags": {
 			observed(moving(ab, ab), toB, func(o *Observed) { o.Replicas[0].Proxies[0].UpToDate = false }), WaitingForTrust, moving(ab, ab), "shop/web has not acknowledged the new trust domains",
 		},

@@ -115,18 +115,8 @@ func (s *Sidecar) verifyResources(dir direction, wanted []item) Check {
 	return success("%s", context)
 }
 
-// has reports whether the sidecar has a resource. With a control plane of v0.1.0 the names of secrets are longer.
-func (s *Sidecar) has(i item) bool {
-	if s.active[i.part][i.name] || i.part != secrets {
-		return s.active[i.part][i.name]
-	}
-	for name := range s.active[secrets] {
-		if strings.HasPrefix(name, i.name+":") {
-			return true
-		}
-	}
-	return false
-}
+// has reports whether the sidecar has a resource.
+func (s *Sidecar) has(i item) bool { return s.active[i.part][i.name] }
 
 // counts formats the number of resources by type.
 func counts(wanted []item) string {

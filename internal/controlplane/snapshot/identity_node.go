@@ -18,38 +18,12 @@ const maxCertificateBackoff = 30 * time.Second
 // identityNode is a workload identity in use and its certificate. The Store's goroutine alone modifies it.
 type identityNode struct {
 	account identity.ServiceAccount
+	// current is the certificate; nil before it is issued.
 	current atomic.Pointer[resource.Content]
-	// former is current by its former name, after a client has requested it.
-	former atomic.Pointer[formerSecret]
-	scopes map[*scopeNode]struct{}
+	scopes  map[*scopeNode]struct{}
 	// requesting is true while a goroutine requests the certificate. repeat is true if it must be requested again afterwards.
 	requesting, repeat bool
 	failures           int
-}
-
-// formerSecret is a certificate by its former name.
-type formerSecret struct{ current, content *resource.Content }
-
-// hasSecret reports whether a name is that of the identity's certificate.
-func (n *identityNode) hasSecret(name string) bool {
-	return name == envoy.ServiceCertName || resource.IsServiceCertificate(name) && name == envoy.FormerServiceCertName(n.account)
-}
-
-// secret returns the certificate by one of its names; nil before it is issued. It is safe for concurrent use.
-func (n *identityNode) secret(name string) *resource.Content {
-	current := n.current.Load()
-	if current == nil || name == envoy.ServiceCertName {
-		return current
-	}
-	if former := n.former.Load(); former != nil && former.current == current {
-		return former.content
-	}
-	content, err := current.WithSecretName(name)
-	if err != nil { // it is a secret that was marshalled here
-		panic(err)
-	}
-	n.former.Store(&formerSecret{current, content})
-	return content
 }
 
 // identityFor returns the node of an identity and creates it if there is none.
@@ -103,7 +77,7 @@ func (s *Store) setCertificate(n *identityNode, certificate Certificate) error {
 		return err
 	}
 	n.current.Store(c)
-	changes := delta.Changes{resourcetype.Secrets: {envoy.ServiceCertName, envoy.FormerServiceCertName(n.account)}}
+	changes := delta.Changes{resourcetype.Secrets: {envoy.ServiceCertName}}
 	for sc := range n.scopes {
 		sc.notify(s, &changes)
 	}

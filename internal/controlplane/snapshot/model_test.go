@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -97,7 +97,7 @@ func (p *fakeProxy) checkFinal(rt *rapid.T) {
 			if !exists && (version == "" || version == emptyRoutesVersion) {
 				delete(names, name)
 			}
-			if resource.IsServiceCertificate(name) && !p.deadline.IsZero() {
+			if name == envoy.ServiceCertName && !p.deadline.IsZero() {
 				names[name] = want // an older one that is still valid; the deadline is its expiry
 			}
 			if exists && p.rejected[typeURL+"\x00"+name+"\x00"+want] {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -70,8 +71,8 @@ func (n *scopeNode) RUnlock() {
 
 // Content implements delta.Snapshot.
 func (n *scopeNode) Content(t resourcetype.Type, name string) (*resource.Content, bool) {
-	if t == resourcetype.Secrets && n.identity.hasSecret(name) {
-		c := n.identity.secret(name)
+	if n.IsPending(t, name) {
+		c := n.identity.current.Load()
 		return c, c != nil
 	}
 	c := n.own.content(t, name)
@@ -110,7 +111,7 @@ func (n *scopeNode) Base(t resourcetype.Type) *delta.Base {
 
 // IsPending implements delta.Snapshot: the certificate of the workload is issued asynchronously.
 func (n *scopeNode) IsPending(t resourcetype.Type, name string) bool {
-	return t == resourcetype.Secrets && n.identity.hasSecret(name)
+	return t == resourcetype.Secrets && name == envoy.ServiceCertName
 }
 
 // HasEndpoints implements delta.Snapshot.

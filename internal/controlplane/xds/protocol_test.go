@@ -146,7 +146,7 @@ func TestThreat2ClaimIsNotIdentity(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = stream.Send(&discovery.DeltaDiscoveryRequest{
-		TypeUrl: fakexds.SecretType, ResourceNamesSubscribe: []string{"service-cert:a/client", "service-cert:a/server"},
+		TypeUrl: fakexds.SecretType, ResourceNamesSubscribe: []string{"service-cert", "service-cert:a/server"},
 		Node: &core.Node{Id: "uuid.sidecar.server.a." + trustDomain, Cluster: "server"},
 	})
 	if err != nil {
@@ -166,7 +166,7 @@ func TestThreat2ClaimIsNotIdentity(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(sent) != 1 || sent[0] != "service-cert:a/client" {
+	if len(sent) != 1 || sent[0] != "service-cert" {
 		t.Errorf("sent %v", sent)
 	}
 	if got := c.metric(t, "osm_proxy_node_mismatch_count"); got != 1 {

@@ -235,7 +235,7 @@ func TestThreat49SupersededWhileItDoesNotRead(t *testing.T) {
 	if err := stream.Send(&discovery.DeltaDiscoveryRequest{TypeUrl: fakexds.ClusterType}); err != nil {
 		t.Fatal(err)
 	}
-	if err := stream.Send(&discovery.DeltaDiscoveryRequest{TypeUrl: fakexds.SecretType, ResourceNamesSubscribe: []string{"service-cert:a/client"}}); err != nil {
+	if err := stream.Send(&discovery.DeltaDiscoveryRequest{TypeUrl: fakexds.SecretType, ResourceNamesSubscribe: []string{"service-cert"}}); err != nil {
 		t.Fatal(err)
 	}
 	eventually.True(t, waitLimit, "two requests are counted", func() bool { return c.metric(t, "osm_proxy_xds_request_count") == 2 })

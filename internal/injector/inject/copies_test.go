@@ -72,44 +72,6 @@ func TestThreat32ProbesNotRestorable(t *testing.T) {
 	}
 }
 
-// TestThreat32CopiesOfVersion010 uses a pod injected by v0.1.0, which passed HTTPS and gRPC probes through to the application.
-func TestThreat32CopiesOfVersion010(t *testing.T) {
-	const copied = `
-metadata: {name: app}
-spec:
-  initContainers:
-  - name: osm-init
-    args:
-    - '--config={"version":1,"bootstrap":{"proxyUUID":"old","trustDomain":"cluster.local","xdsHost":"x","xdsPort":1,"probes":[
-      {"kind":"liveness","container":"app","handler":"passthrough","listenPort":15901,"port":9000,"timeoutSeconds":1,"periodSeconds":10},
-      {"kind":"readiness","container":"app","handler":"passthrough","listenPort":15902,"port":8443,"timeoutSeconds":1,"periodSeconds":10}]},"redirect":{}}'
-  - name: envoy
-  containers:
-  - name: app
-    livenessProbe: {grpc: {port: 15901}}
-    readinessProbe: {httpGet: {port: 15902, path: /ready, scheme: HTTPS}}
-`
-	const original = `
-metadata: {name: app}
-spec:
-  containers:
-  - name: app
-    livenessProbe: {grpc: {port: 9000}}
-    readinessProbe: {httpGet: {port: 8443, path: /ready, scheme: HTTPS}}
-`
-	got, err := Mutate(parsePod(t, copied), testNamespace(), testConfig(), testUUID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := Mutate(parsePod(t, original), testNamespace(), testConfig(), testUUID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the copy differs from the original (-original +copy):\n%s", diff)
-	}
-}
-
 // TestThreat32Forged covers pods that pretend to have a sidecar, or contain parts of one.
 func TestThreat32Forged(t *testing.T) {
 	for name, test := range map[string]struct{ pod, want string }{

@@ -101,8 +101,6 @@ func restoreProbe(probe *corev1.Probe, before *bootstrap.Probe) bool {
 		restoreRequest(probe.HTTPGet, before)
 	case probe.GRPC != nil:
 		probe.GRPC.Port = port.IntVal
-	case probe.HTTPGet != nil:
-		probe.HTTPGet.Port = port
 	default:
 		return false
 	}

@@ -101,12 +101,6 @@ func outboundRouteName(o scope.Outbound) string {
 // all clients of a Service have the same cluster.
 const ServiceCertName = "service-cert"
 
-// FormerServiceCertName is the name that ServiceCertName had in v0.1.0, as in OSM. A sidecar that connects with the configuration of such a
-// control plane subscribes to it until it has new clusters and listeners.
-func FormerServiceCertName(sa identity.ServiceAccount) string {
-	return ServiceCertName + ":" + sa.String()
-}
-
 // OutboundTrustName is the name of the secret with the roots with which a client verifies servers. The names that a server may have
 // are in the cluster.
 const OutboundTrustName = "root-cert-for-mtls-outbound"

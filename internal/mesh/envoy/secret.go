@@ -15,8 +15,7 @@ import (
 // name".
 const unmatchableName = "nobody.invalid"
 
-// ServiceCertSecret holds the certificate chain and private key of a workload, both PEM. The name is ServiceCertName or
-// FormerServiceCertName.
+// ServiceCertSecret holds a certificate chain and its private key, both PEM. The name of that of a workload is ServiceCertName.
 func ServiceCertSecret(name string, chainPEM, keyPEM []byte) Resource {
 	return newSecret(&tlsv3.Secret{
 		Name: name,

@@ -42,7 +42,7 @@ func Injector(spec v1alpha1.ControlPlaneSpec) v1alpha1.WorkloadSpec {
 	return workload(spec, spec.Injector)
 }
 
-// workload applies the deprecated fields that version v0.1.0 stored, where the workload does not set its own, and then the defaults.
+// workload applies the deprecated fields where the workload does not set its own, and then the defaults.
 func workload(spec v1alpha1.ControlPlaneSpec, declared *v1alpha1.WorkloadSpec) v1alpha1.WorkloadSpec {
 	w := v1alpha1.WorkloadSpec{}
 	if declared != nil {

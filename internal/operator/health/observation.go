@@ -21,8 +21,6 @@ type Observation struct {
 	CertificatesUntil *time.Time
 	// Requests are those of the last minute. Sidecars report them only while they are read, so the first observation has none.
 	Requests *rollout.Requests
-	// LoadReportsUnsupported is true when the revision's version cannot report requests.
-	LoadReportsUnsupported bool
 }
 
 // Proxies counts connected sidecars.

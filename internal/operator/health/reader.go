@@ -2,7 +2,6 @@ package health
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
-	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	"github.com/openservicemesh/osm-operator/internal/platform/report/client"
 )
 
@@ -61,7 +59,6 @@ func (r *Reader) Read(ctx context.Context, s Target) (Observation, error) {
 	}
 	if loads, err := reporter.Loads(ctx); err == nil {
 		observation.setRequests(loads)
-		observation.LoadReportsUnsupported = slices.ContainsFunc(loads, func(a client.Answer[report.Loads]) bool { return errors.Is(a.Err, client.ErrOlder) })
 	}
 	return observation, nil
 }

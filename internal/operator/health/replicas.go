@@ -26,13 +26,13 @@ func (r *Reader) Replicas(ctx context.Context, s Target) ([]rotation.Replica, er
 	}
 	replicas := make([]rotation.Replica, 0, len(answers))
 	for _, answer := range answers {
-		replicas = append(replicas, ReplicaOf(answer, s.TrustDomain))
+		replicas = append(replicas, ReplicaOf(answer))
 	}
 	return replicas, nil
 }
 
-// ReplicaOf converts what one replica reports. trustDomain is that of a version which cannot change it.
-func ReplicaOf(answer client.Answer[report.Proxies], trustDomain string) rotation.Replica {
+// ReplicaOf converts what one replica reports.
+func ReplicaOf(answer client.Answer[report.Proxies]) rotation.Replica {
 	replica := rotation.Replica{Name: answer.Replica}
 	authority := answer.Value.Authority
 	switch {
@@ -40,12 +40,11 @@ func ReplicaOf(answer client.Answer[report.Proxies], trustDomain string) rotatio
 		replica.Problem = answer.Err.Error()
 		return replica
 	case authority == nil:
-		replica.Problem = "its version does not report its certificate authority; upgrade the mesh first"
+		replica.Problem = "it does not report its certificate authority"
 		return replica
 	}
 	replica.Issuer, replica.Trusted, replica.Since = authority.Issuer, authority.Trusted, authority.Since
-	replica.FixedDomain = authority.TrustDomain == ""
-	replica.Domains = domainsOf(*authority, trustDomain)
+	replica.Domains = identity.TrustDomains{Issued: authority.TrustDomain, Clients: authority.ClientTrustDomains, Servers: authority.ServerTrustDomains}
 	if failure := authority.Failure; failure != nil {
 		replica.Failure, replica.FailingSince = failure.Error, failure.Since
 	}
@@ -60,26 +59,10 @@ func ReplicaOf(answer client.Answer[report.Proxies], trustDomain string) rotatio
 			UsesCertificates:  p.UsesCertificates && p.Unserved == "",
 			AwaitsCertificate: p.AwaitsCertificate,
 			Synced:            isAcknowledged(secrets),
-			UpToDate:          isUpToDate(p), Issuer: p.CertificateIssuer, Domain: domainOf(p, *authority, trustDomain),
+			UpToDate:          isUpToDate(p), Issuer: p.CertificateIssuer, Domain: p.CertificateTrustDomain,
 		})
 	}
 	return replica
-}
-
-// domainsOf converts the trust domains of a replica.
-func domainsOf(a report.Authority, fixed string) identity.TrustDomains {
-	if a.TrustDomain == "" {
-		return identity.OneTrustDomain(fixed)
-	}
-	return identity.TrustDomains{Issued: a.TrustDomain, Clients: a.ClientTrustDomains, Servers: a.ServerTrustDomains}
-}
-
-// domainOf returns the trust domain in the certificate of a sidecar; empty without one.
-func domainOf(p report.Proxy, a report.Authority, fixed string) string {
-	if a.TrustDomain == "" && p.CertificateIssuer != "" {
-		return fixed
-	}
-	return p.CertificateTrustDomain
 }
 
 // isUpToDate reports whether a sidecar has acknowledged all its configuration. Endpoints do not depend on the authority, and change often.

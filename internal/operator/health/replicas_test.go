@@ -14,21 +14,28 @@ import (
 )
 
 func TestReplicaOf(t *testing.T) {
-	synced := report.Proxy{Namespace: "shop", Pod: "a", Connected: noon, UsesCertificates: true, CertificateIssuer: "g1", Types: map[string]report.Type{"SDS": {}}}
+	synced := report.Proxy{Namespace: "shop", Pod: "a", Connected: noon, UsesCertificates: true, CertificateIssuer: "g1", CertificateTrustDomain: "cluster.local", Types: map[string]report.Type{"SDS": {}}}
 	behind := report.Proxy{Namespace: "shop", Pod: "b", UsesCertificates: true, AwaitsCertificate: true, Types: map[string]report.Type{"SDS": {Behind: &noon}}}
 	rejecting := report.Proxy{Namespace: "shop", Pod: "c", UsesCertificates: true, Types: map[string]report.Type{"SDS": {Rejection: "no"}}}
 	unserved := report.Proxy{Namespace: "shop", Pod: "d", UsesCertificates: true, Unserved: "its Envoy is 1.38.3"}
 	got := ReplicaOf(client.Answer[report.Proxies]{Replica: "r", Value: report.Proxies{
-		Authority: &report.Authority{Issuer: "g2", Trusted: []string{"g1", "g2"}, Since: noon},
-		Proxies:   []report.Proxy{synced, behind, rejecting, unserved},
-	}}, "cluster.local")
+		Authority: &report.Authority{
+			Issuer: "g2", Trusted: []string{"g1", "g2"}, Since: noon,
+			TrustDomain: "cluster.local", ClientTrustDomains: []string{"cluster.local"}, ServerTrustDomains: []string{"cluster.local"},
+		},
+		Proxies: []report.Proxy{synced, behind, rejecting, unserved},
+	}})
 	proxies := []rotation.Proxy{
 		{Name: "shop/a", Since: noon, UsesCertificates: true, Synced: true, UpToDate: true, Issuer: "g1", Domain: "cluster.local"},
 		{Name: "shop/b", UsesCertificates: true, AwaitsCertificate: true},
 		{Name: "shop/c", UsesCertificates: true},
 		{Name: "shop/d", Synced: true, UpToDate: true},
 	}
-	want := rotation.Replica{Name: "r", Issuer: "g2", Trusted: []string{"g1", "g2"}, Domains: identity.OneTrustDomain("cluster.local"), FixedDomain: true, Since: noon, Proxies: proxies}
+	domain := []string{"cluster.local"}
+	want := rotation.Replica{
+		Name: "r", Issuer: "g2", Trusted: []string{"g1", "g2"}, Domains: identity.TrustDomains{Issued: domain[0], Clients: domain, Servers: domain},
+		Since: noon, Proxies: proxies,
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -48,7 +55,7 @@ func TestReplicaOf_TrustDomains(t *testing.T) {
 			ClientTrustDomains: []string{"new.example", "old.example"}, ServerTrustDomains: []string{"new.example"},
 		},
 		Proxies: []report.Proxy{proxy("a", "EDS"), proxy("b", "RDS")},
-	}}, "cluster.local")
+	}})
 	want := rotation.Replica{
 		Name: "r", Issuer: "g", Trusted: []string{"g"},
 		Domains: identity.TrustDomains{Issued: "new.example", Clients: []string{"new.example", "old.example"}, Servers: []string{"new.example"}},
@@ -63,9 +70,9 @@ func TestReplicaOf_TrustDomains(t *testing.T) {
 }
 
 func TestReplicaWithoutAnswerIsUnknown(t *testing.T) {
-	gone := ReplicaOf(client.Answer[report.Proxies]{Replica: "r", Err: errors.New("no route")}, "")
-	older := ReplicaOf(client.Answer[report.Proxies]{Replica: "r"}, "")
-	if gone.Problem != "no route" || !strings.Contains(older.Problem, "upgrade the mesh") {
+	gone := ReplicaOf(client.Answer[report.Proxies]{Replica: "r", Err: errors.New("no route")})
+	older := ReplicaOf(client.Answer[report.Proxies]{Replica: "r"})
+	if gone.Problem != "no route" || !strings.Contains(older.Problem, "certificate authority") {
 		t.Errorf("problems are %q and %q", gone.Problem, older.Problem)
 	}
 }

@@ -22,21 +22,14 @@ func RunsCanary(role v1alpha1.Role) bool {
 	return role == v1alpha1.RoleCanary || role == v1alpha1.RolePromoting
 }
 
-// ActiveRevision is the revision that runs the mesh's own Deployments; nil for none. A revision without a role was made by an
-// operator before roles existed, and is active as long as no other is.
+// ActiveRevision is the revision that runs the mesh's own Deployments; nil for none.
 func ActiveRevision(revisions []v1alpha1.MeshRevision) *v1alpha1.MeshRevision {
-	var withoutRole *v1alpha1.MeshRevision
 	for i := range revisions {
-		revision := &revisions[i]
-		switch {
-		case revision.DeletionTimestamp != nil:
-		case RunsActive(revision.Spec.Role):
-			return revision
-		case revision.Spec.Role == "" && withoutRole == nil:
-			withoutRole = revision
+		if revisions[i].DeletionTimestamp == nil && RunsActive(revisions[i].Spec.Role) {
+			return &revisions[i]
 		}
 	}
-	return withoutRole
+	return nil
 }
 
 // CanaryRevision is the revision that runs the canary's Deployments; nil for none.
@@ -76,17 +69,10 @@ func NextCanary(mesh *v1alpha1.Mesh, wanted desired.Mesh, revisions []v1alpha1.M
 	return next.Name
 }
 
-// IsRejected reports whether the version of a revision failed with the present images. Operators of version v0.1.0 recorded the generation of the
-// Mesh instead.
+// IsRejected reports whether the version of a revision failed with the present images.
 func IsRejected(mesh *v1alpha1.Mesh, revision *v1alpha1.MeshRevision) bool {
 	rejected := revision.Status.Rejected
-	switch {
-	case rejected == nil:
-		return false
-	case rejected.Images == nil:
-		return rejected.MeshGeneration == mesh.Generation
-	}
-	return *rejected.Images == EffectiveImages(mesh, revision)
+	return rejected != nil && rejected.Images != nil && *rejected.Images == EffectiveImages(mesh, revision)
 }
 
 // EffectiveImages are the images of a revision, with that of the sidecar that the Mesh declares.
@@ -101,7 +87,7 @@ func EffectiveImages(mesh *v1alpha1.Mesh, revision *v1alpha1.MeshRevision) v1alp
 // CanarySuffixes are the suffixes of the Deployments that a revision runs in its role; the mesh's own have none.
 func CanarySuffixes(revision *v1alpha1.MeshRevision) []string {
 	var suffixes []string
-	if role := revision.Spec.Role; RunsActive(role) || role == "" {
+	if RunsActive(revision.Spec.Role) {
 		suffixes = append(suffixes, "")
 	}
 	if RunsCanary(revision.Spec.Role) {

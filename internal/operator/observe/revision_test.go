@@ -23,7 +23,7 @@ func TestRevisionOfService(t *testing.T) {
 
 func TestCanarySuffixes(t *testing.T) {
 	for role, want := range map[v1alpha1.Role][]string{
-		"": {""}, v1alpha1.RoleActive: {""}, v1alpha1.RoleCanary: {"v0-2-0"}, v1alpha1.RolePromoting: {"", "v0-2-0"}, v1alpha1.RoleStandby: nil,
+		v1alpha1.RoleActive: {""}, v1alpha1.RoleCanary: {"v0-2-0"}, v1alpha1.RolePromoting: {"", "v0-2-0"}, v1alpha1.RoleStandby: nil,
 	} {
 		revision := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "osm-v0-2-0"}}
 		revision.Spec.Mesh, revision.Spec.Role = "osm", role
@@ -42,11 +42,9 @@ func TestRejectionBelongsToImages(t *testing.T) {
 		rejected *v1alpha1.RevisionRejection
 		want     bool
 	}{
-		"not rejected":                              {nil, false},
-		"the spec changed":                          {&v1alpha1.RevisionRejection{MeshGeneration: 3, Images: &images}, true},
-		"other images":                              {&v1alpha1.RevisionRejection{MeshGeneration: 4, Images: &fixed}, false},
-		"an earlier operator, the same spec":        {&v1alpha1.RevisionRejection{MeshGeneration: 4}, true},
-		"an earlier operator, and the spec changed": {&v1alpha1.RevisionRejection{MeshGeneration: 3}, false},
+		"not rejected":     {nil, false},
+		"the spec changed": {&v1alpha1.RevisionRejection{MeshGeneration: 3, Images: &images}, true},
+		"other images":     {&v1alpha1.RevisionRejection{MeshGeneration: 4, Images: &fixed}, false},
 	} {
 		revision := &v1alpha1.MeshRevision{Spec: v1alpha1.MeshRevisionSpec{Images: images}, Status: v1alpha1.MeshRevisionStatus{Rejected: c.rejected}}
 		mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Generation: 4}}

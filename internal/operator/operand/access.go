@@ -53,19 +53,6 @@ func bindSubjects(object *unstructured.Unstructured, p Parameters) error {
 	return unstructured.SetNestedSlice(object.Object, subjects, "subjects")
 }
 
-// Grants reports whether the control plane has permissions for an API group.
-func (r *Release) Grants(group string) bool {
-	found := false
-	for _, object := range r.objects[controllerFile] {
-		if object.GetKind() != "ClusterRole" {
-			continue
-		}
-		// A role that cannot be read fails the rendering of the control plane.
-		_ = editRules(object.DeepCopy(), func(rule *rbacv1.PolicyRule) { found = found || slices.Contains(rule.APIGroups, group) })
-	}
-	return found
-}
-
 // editRules edits each rule of a role in place.
 func editRules(object *unstructured.Unstructured, edit func(*rbacv1.PolicyRule)) error {
 	rules, _, err := unstructured.NestedSlice(object.Object, "rules")

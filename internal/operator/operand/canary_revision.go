@@ -16,46 +16,6 @@ const (
 	writeStatusFlag = "write-status"
 )
 
-// CanRunAsCanary returns an error if a control plane of this version cannot run as a canary, because its manifests do not list a required
-// flag.
-func (r *Release) CanRunAsCanary() error {
-	for _, required := range []struct{ file, flag string }{{injectorFile, xdsHostFlag}, {controllerFile, writeStatusFlag}} {
-		listed, err := r.hasFlag(required.file, required.flag)
-		if err != nil {
-			return err
-		}
-		if !listed {
-			return fmt.Errorf("version %s cannot run as a canary, because it has no flag --%s: set spec.upgrade.strategy.type to InPlace for it",
-				r.Version, required.flag)
-		}
-	}
-	return nil
-}
-
-// hasFlag reports whether a container in a manifest has a flag.
-func (r *Release) hasFlag(file, flag string) (bool, error) {
-	objects, err := r.copies(file)
-	if err != nil {
-		return false, err
-	}
-	listed := false
-	for _, object := range objects {
-		if object.GetKind() != "Deployment" {
-			continue
-		}
-		err := editDeployment(object, func(d *deployment) error {
-			for _, container := range d.Spec.Template.Spec.Containers {
-				listed = listed || slices.ContainsFunc(container.Args, func(argument string) bool { return flagName(argument) == flag })
-			}
-			return nil
-		})
-		if err != nil {
-			return false, fmt.Errorf("the Deployment %s of version %s cannot be read: %w", object.GetName(), r.Version, err)
-		}
-	}
-	return listed, nil
-}
-
 // CanaryServices renders the Services of a canary control plane: for sidecars, for reports and for the injector's webhook. With alias it
 // renders only the Service for sidecars, which selects the mesh's own control plane. Sidecars never change the host that they started with,
 // so this host must resolve after the canary was promoted or removed.

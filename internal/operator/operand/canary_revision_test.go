@@ -218,34 +218,6 @@ func TestCanaryAlias_SelectsTheActiveControlPlane(t *testing.T) {
 	}
 }
 
-// The frozen v0.1.0 has neither flag, so only an alias of it can be rendered.
-func TestCanary_RequiresFlags(t *testing.T) {
-	catalogue, err := NewCatalogue("v0.2.0", testImages())
-	if err != nil {
-		t.Fatal(err)
-	}
-	old, err := catalogue.Release("v0.1.0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rendered := old.ControlPlane(canaryParameters())
-	for _, err := range []error{old.CanRunAsCanary(), rendered} {
-		if err == nil || !strings.Contains(err.Error(), "v0.1.0") || !strings.Contains(err.Error(), "InPlace") {
-			t.Errorf("error = %v, want one that names the version and the remedy", err)
-		}
-	}
-	if _, err := old.CanaryServices(canaryParameters(), true); err != nil {
-		t.Errorf("an alias to version v0.1.0: %v", err)
-	}
-	current, err := catalogue.Release("v0.2.0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := current.CanRunAsCanary(); err != nil {
-		t.Errorf("the current version: %v", err)
-	}
-}
-
 func TestCanaryWebhook_EachNamespaceMatchesOneWebhook(t *testing.T) {
 	p := testParameters()
 	p.Canary = &CanaryWebhook{Suffix: "v0-2-0", Namespaces: []string{"shop", "bank", "shop"}, Bundle: []byte("canary bundle")}

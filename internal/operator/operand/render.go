@@ -28,11 +28,6 @@ func (r *Release) Services(p Parameters) ([]*unstructured.Unstructured, error) {
 // ControlPlane renders the objects of one MeshRevision: service accounts, roles, bindings and Deployments. With
 // Parameters.CanarySuffix all of them have other names and selectors than the mesh's own.
 func (r *Release) ControlPlane(p Parameters) ([]*unstructured.Unstructured, error) {
-	if p.CanarySuffix != "" {
-		if err := r.CanRunAsCanary(); err != nil {
-			return nil, err
-		}
-	}
 	objects, err := r.controlPlane(p, func(kind string) bool { return kind != disruptionBudget })
 	if err != nil {
 		return nil, err

@@ -24,8 +24,6 @@ type Observation struct {
 	// Requests are those of the last minute. Baseline is the error rate before the step, 0 if there was none.
 	Requests *Requests
 	Baseline *float64
-	// LoadReportsUnsupported is true for an earlier version without load reports. A rollback to such a version skips the ErrorRate gate.
-	LoadReportsUnsupported bool
 	// Prometheus is the error rate that Prometheus reports; nil when none is configured.
 	Prometheus *Prometheus
 	// HealthySince is when all other gates first passed in this step. It is later if a pod of the control plane or a restarted workload became

@@ -94,7 +94,6 @@ func TestGates(t *testing.T) {
 		"no requests":                                 {healthy(failing(0, 0)), "ErrorRate", Passed},
 		"as many fail as in the baseline":             {healthy(failing(3000, 10_000), func(o *Observation) { o.Baseline = pointer(0.3) }), "ErrorRate", Passed},
 		"error rate is unknown":                       {healthy(func(o *Observation) { o.Requests = nil }), "ErrorRate", Waiting},
-		"earlier version has no load reports":         {healthy(func(o *Observation) { o.Requests, o.LoadReportsUnsupported = nil, true }), "ErrorRate", Passed},
 		"baseline is unknown":                         {healthy(func(o *Observation) { o.Baseline = nil }), "ErrorRate", Passed},
 		"baseline is unknown, error rate is high":     {healthy(failing(200, 10_000), func(o *Observation) { o.Baseline = nil }), "ErrorRate", Failed},
 		"no Prometheus is configured":                 {healthy(), "", Passed},

@@ -74,10 +74,6 @@ func certificatesValid(o Observation, _ Bounds) Verdict {
 // errorRate compares the error rate with the baseline. A missing baseline counts as 0, which is the strictest comparison.
 func errorRate(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: "ErrorRate"}
-	if o.LoadReportsUnsupported {
-		v.Message = "this earlier version does not report failed requests"
-		return v
-	}
 	if o.Requests == nil {
 		v.State, v.Message = Waiting, "the load reports of the sidecars cannot be read"
 		return v

@@ -11,16 +11,15 @@ func TestGateMessages(t *testing.T) {
 		observation Observation
 		want        string
 	}{
-		"restarts":            {controlPlaneRestarts, healthy(), "containers of the control plane were restarted 0 times"},
-		"unknown restarts":    {controlPlaneRestarts, healthy(func(o *Observation) { o.Restarts = nil }), "the pods of the control plane cannot be read"},
-		"connected":           {proxiesConnected, healthy(), "10 of 10 sidecars are connected"},
-		"unknown sidecars":    {proxiesConnected, healthy(func(o *Observation) { o.Proxies = nil }), "the control plane does not report which sidecars are connected"},
-		"no rejection":        {configurationAccepted, healthy(), "0 sidecars reject their configuration"},
-		"unknown rejections":  {configurationAccepted, healthy(func(o *Observation) { o.Proxies = nil }), "the control plane does not report which configuration sidecars reject"},
-		"a rejection":         {configurationAccepted, healthy(func(o *Observation) { o.Proxies.Rejected, o.Proxies.Example = 2, "shop/web: bad" }), "2 sidecars reject their configuration, more than 0: shop/web: bad"},
-		"errors":              {errorRate, healthy(), "0.10% of requests fail (10 of 10000 in the last minute), 0.10% failed before the step"},
-		"more errors":         {errorRate, healthy(failing(500, 10_000)), "5.00% of requests fail (500 of 10000 in the last minute), 0.10% failed before the step, an increase of more than 2.00 percentage points"},
-		"unsupported reports": {errorRate, healthy(func(o *Observation) { o.LoadReportsUnsupported = true }), "this earlier version does not report failed requests"},
+		"restarts":           {controlPlaneRestarts, healthy(), "containers of the control plane were restarted 0 times"},
+		"unknown restarts":   {controlPlaneRestarts, healthy(func(o *Observation) { o.Restarts = nil }), "the pods of the control plane cannot be read"},
+		"connected":          {proxiesConnected, healthy(), "10 of 10 sidecars are connected"},
+		"unknown sidecars":   {proxiesConnected, healthy(func(o *Observation) { o.Proxies = nil }), "the control plane does not report which sidecars are connected"},
+		"no rejection":       {configurationAccepted, healthy(), "0 sidecars reject their configuration"},
+		"unknown rejections": {configurationAccepted, healthy(func(o *Observation) { o.Proxies = nil }), "the control plane does not report which configuration sidecars reject"},
+		"a rejection":        {configurationAccepted, healthy(func(o *Observation) { o.Proxies.Rejected, o.Proxies.Example = 2, "shop/web: bad" }), "2 sidecars reject their configuration, more than 0: shop/web: bad"},
+		"errors":             {errorRate, healthy(), "0.10% of requests fail (10 of 10000 in the last minute), 0.10% failed before the step"},
+		"more errors":        {errorRate, healthy(failing(500, 10_000)), "5.00% of requests fail (500 of 10000 in the last minute), 0.10% failed before the step, an increase of more than 2.00 percentage points"},
 		"Prometheus": {
 			prometheusErrorRate, healthy(prometheus(pointer(0.015), 0.005)),
 			"the Prometheus at http://prometheus:9090 reports that 1.50% of requests fail, 0.50% failed before the step",

@@ -1,6 +1,5 @@
 // Package status writes the status of Meshes for several controllers.
 //
 // In flows the desired status of a controller; out flows one server-side apply of the part that it owns, or nothing when that part
-// has not changed. Each part of the status has one Owner, with a field manager of its own. Statuses that an earlier operator wrote
-// by merge patches are divided among the owners once.
+// has not changed. Each part of the status has one Owner, with a field manager of its own.
 package status

@@ -48,9 +48,6 @@ var (
 	Components = Owner{Manager: "osm-operator-components", Fields: []string{"components"}, Conditions: []string{v1alpha1.ConditionComponentsReady}}
 )
 
-// Owners are all owners. The first one also takes over fields that no owner names.
-func Owners() []Owner { return []Owner{Mesh, Certificates, Trust, Rollout, Teardown, Plan, Components} }
-
 // part is what an owner has in a status, as its JSON would be.
 func (o Owner) part(status *v1alpha1.MeshStatus) (map[string]any, error) {
 	kept := status.DeepCopy()

@@ -67,9 +67,6 @@ func (w Writer) Write(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, wan
 
 // apply applies a part of the status under the name of its owner.
 func (w Writer) apply(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, part map[string]any) error {
-	if err := w.divide(ctx, mesh); err != nil {
-		return err
-	}
 	object := &unstructured.Unstructured{Object: map[string]any{"status": part}}
 	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("Mesh"))
 	object.SetName(mesh.Name)

@@ -14,7 +14,7 @@ const firstSample = "config/samples/operator_v1alpha1_mesh.yaml"
 
 var otherSamples = []string{"config/samples/policy_*.yaml", "config/samples/config_*.yaml"}
 
-// releasedImages matches the list of images of each recorded version that was released with a bundle. v0.1.0 has none.
+// releasedImages matches the list of images of each recorded version.
 const releasedImages = "internal/operator/operand/manifests/*/IMAGES"
 
 // ReadInput reads the input from a checkout, without images.

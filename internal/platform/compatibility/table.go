@@ -26,19 +26,11 @@ type Table []Entry
 func Recorded() Table {
 	return Table{
 		{
-			Minor: "v0.1", Bootstrap: "1", Envoy: "1.40", Bootstraps: []string{"1", "2"}, Envoys: []string{"1.40"},
-			TestedBy: "end-to-end tests of v0.1.0; random policies with sidecars of v0.2; rollback of only the control plane on a real cluster",
+			Minor: "v0.3", Bootstrap: "2", Envoy: "1.40", Bootstraps: []string{"2"}, Envoys: []string{"1.39", "1.40"},
+			TestedBy: "end-to-end tests of v0.3.0",
 		},
 		{
-			Minor: "v0.2", Bootstrap: "2", Envoy: "1.40", Bootstraps: []string{"1", "2"}, Envoys: []string{"1.39", "1.40"},
-			TestedBy: "end-to-end tests of v0.2.0; upgrade from v0.1.0 on a real cluster",
-		},
-		{
-			Minor: "v0.3", Bootstrap: "2", Envoy: "1.40", Bootstraps: []string{"1", "2"}, Envoys: []string{"1.39", "1.40"},
-			TestedBy: "end-to-end tests of v0.3.0; upgrade from v0.2.0 on a real cluster",
-		},
-		{
-			Minor: "v0.4", Bootstrap: "2", Envoy: "1.40", Bootstraps: []string{"1", "2"}, Envoys: []string{"1.39", "1.40"},
+			Minor: "v0.4", Bootstrap: "2", Envoy: "1.40", Bootstraps: []string{"2"}, Envoys: []string{"1.39", "1.40"},
 			TestedBy: "golden configurations validated by both Envoy versions; random policies between sidecars of both; upgrade from v0.3.0 on a real cluster",
 		},
 	}

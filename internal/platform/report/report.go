@@ -16,7 +16,7 @@ const (
 
 // Proxies are the sidecars that are connected to a replica.
 type Proxies struct {
-	// Authority is the certificate authority of the replica. It is nil if the version of the replica does not report it.
+	// Authority is the certificate authority of the replica. It is nil while the trust bundle is unknown.
 	Authority *Authority `json:"authority,omitempty"`
 	Counts    Counts     `json:"counts"`
 	// Proxies are sorted by namespace and pod.
@@ -30,7 +30,6 @@ type Authority struct {
 	// Trusted are the certificates in the trust bundle of the sidecars. A sidecar has them if its secrets (SDS) are up to date.
 	Trusted []string `json:"trusted"`
 	// TrustDomain is the trust domain of new certificates. ClientTrustDomains are accepted from clients, and ServerTrustDomains of servers.
-	// They are empty if the version of the replica cannot change its trust domain.
 	TrustDomain        string   `json:"trustDomain,omitempty"`
 	ClientTrustDomains []string `json:"clientTrustDomains,omitempty"`
 	ServerTrustDomains []string `json:"serverTrustDomains,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
 
@@ -70,7 +71,7 @@ func (q *sequencer) expireReportedCertificate(now time.Time) {
 	q.certificateReusableUntil = time.Time{}
 	st := &q.types[resourcetype.Secrets]
 	for name := range st.versions.all() {
-		if resource.IsServiceCertificate(name) {
+		if name == envoy.ServiceCertName {
 			st.versions.set(name, stateUnknown)
 			st.markDirty(name, now)
 		}
@@ -197,7 +198,7 @@ func (q *sequencer) recordSent(t resourcetype.Type, name string, res resource.Ve
 	default:
 		st.versions.set(name, stateRemoved)
 	}
-	if t == resourcetype.Secrets && res.Content != nil && resource.IsServiceCertificate(name) {
+	if t == resourcetype.Secrets && res.Content != nil && name == envoy.ServiceCertName {
 		q.certificateReusableUntil = time.Time{}
 	}
 	if t == resourcetype.Clusters {

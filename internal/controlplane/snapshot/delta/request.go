@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/platform/printable"
 )
@@ -170,19 +171,15 @@ func (q *sequencer) handleFirstRequest(t resourcetype.Type, req *discovery.Delta
 // setInitialVersion records a version from an earlier stream.
 func (q *sequencer) setInitialVersion(t resourcetype.Type, name, version string, snap Snapshot, now time.Time) {
 	st := &q.types[t]
-	c, exists := snap.Content(t, name)
+	c, _ := snap.Content(t, name)
 	switch t {
 	case resourcetype.Listeners:
 		version = q.reportListener(name, version, c)
 	case resourcetype.Extensions:
 		version = q.reportPermissions(name, version, snap, now)
 	}
-	if exists && c.Hash().IsSentAs(version) {
-		st.versions.set(name, c.Hash())
-	} else {
-		st.versions.set(name, parseVersion(version))
-	}
-	if t == resourcetype.Secrets && resource.IsServiceCertificate(name) {
+	st.versions.set(name, parseVersion(version))
+	if t == resourcetype.Secrets && name == envoy.ServiceCertName {
 		st.versions.set(name, stateReported)
 		q.reportedCertificate = version
 	}

@@ -113,7 +113,7 @@ func (r *Response) certificateVersion() string {
 		return ""
 	}
 	for _, res := range r.Resources {
-		if resource.IsServiceCertificate(res.Name()) {
+		if res.Name() == envoy.ServiceCertName {
 			return res.WireVersion()
 		}
 	}

@@ -266,7 +266,7 @@ func TestThreat50ReconnectSendsOnlyDifferences(t *testing.T) {
 }
 
 func TestSequencer_KeepsCertificateOfAnotherReplica(t *testing.T) {
-	const name = "service-cert:a/b"
+	const name = "service-cert"
 	soon := time.Unix(1_800_000_000, 0).Add(time.Hour)
 	version := func(generation string, expiry time.Time) string {
 		return resource.CertificateVersion(generation, "a.example", expiry)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"time"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
 
@@ -163,7 +165,7 @@ func (s *Session) Handle(req *discovery.DeltaDiscoveryRequest) error {
 	s.withSnapshot(func(snapshot Snapshot, now time.Time) {
 		result, err = s.sequencer.handleRequest(req, snapshot, now)
 		if err == nil {
-			stream.config.Metrics.countRequest(result, countForeignCertificates(req, snapshot))
+			stream.config.Metrics.countRequest(result, countForeignCertificates(req))
 		}
 	})
 	if err != nil {
@@ -212,14 +214,15 @@ func (s *Session) withSnapshot(f func(Snapshot, time.Time)) {
 	}
 }
 
-// countForeignCertificates counts subscriptions to certificates of other workloads.
-func countForeignCertificates(req *discovery.DeltaDiscoveryRequest, snapshot Snapshot) int {
+// countForeignCertificates counts subscriptions to certificates of workloads by the names that they have in OSM. A sidecar of this mesh
+// sends none, because its own certificate has the same name in all sidecars.
+func countForeignCertificates(req *discovery.DeltaDiscoveryRequest) int {
 	if req.GetTypeUrl() != resourcetype.Secrets.URL() {
 		return 0
 	}
 	count := 0
 	for _, name := range req.GetResourceNamesSubscribe() {
-		if resource.IsServiceCertificate(name) && !snapshot.IsPending(resourcetype.Secrets, name) {
+		if strings.HasPrefix(name, envoy.ServiceCertName+":") {
 			count++
 		}
 	}

@@ -4,11 +4,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	tls "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-
-	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
-	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
 
 // trustDomainMark precedes the trust domain in the version of a certificate.
@@ -16,22 +11,6 @@ const trustDomainMark = "@"
 
 // ReuseMargin is the remaining lifetime below which a certificate from an earlier stream is replaced.
 const ReuseMargin = 10 * time.Minute
-
-// IsServiceCertificate reports whether a secret has a workload's certificate and private key, by its present or former name.
-func IsServiceCertificate(name string) bool {
-	rest, found := strings.CutPrefix(name, envoy.ServiceCertName)
-	return found && (rest == "" || rest[0] == ':')
-}
-
-// WithSecretName returns the same secret by another name.
-func (c *Content) WithSecretName(name string) (*Content, error) {
-	secret := &tls.Secret{}
-	if err := c.decode(secret); err != nil {
-		return nil, err
-	}
-	secret.Name = name
-	return NewWithVersion(envoy.Resource{TypeURL: resourcetype.Secrets.URL(), Name: name, Message: secret}, c.wireVersion)
-}
 
 // CertificateVersion returns the version of a service certificate. It does not depend on the content: each replica issues its
 // own keys, and a sidecar that reconnects to another replica must keep its certificate.
@@ -50,7 +29,7 @@ func CertificateExpiry(version string) (time.Time, bool) {
 }
 
 // CertificateGeneration returns the generation of the root that issued the certificate with a version, and the trust domain of its workload.
-// Both are empty without a certificate. Versions before v0.2 have no trust domain.
+// Both are empty without a certificate.
 func CertificateGeneration(version string) (generation, trustDomain string) {
 	issued, _, _ := cutLast(version)
 	generation, trustDomain, _ = strings.Cut(issued, trustDomainMark)

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"strconv"
 )
 
 // Version is a content hash, or a hash of several versions. It has 128 bits, because versions are compared and contents are not: with 64 bits
@@ -41,11 +40,6 @@ func ParseVersion(s string) (Version, bool) {
 	}
 	v := versionOf(data)
 	return v, !v.IsReserved()
-}
-
-// IsSentAs reports whether a control plane sends the version as a text. Those before v0.2 sent its first half, without leading zeros.
-func (v Version) IsSentAs(text string) bool {
-	return text == v.String() || text == strconv.FormatUint(v.high, 16)
 }
 
 // versionOf returns the version in the first bytes of data.

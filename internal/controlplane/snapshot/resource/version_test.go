@@ -25,17 +25,7 @@ func TestVersionsHave128Bits(t *testing.T) {
 	})
 }
 
-// A sidecar of an earlier control plane has the first half of the version, and is not sent the same content again.
-func TestIsSentAs_EarlierControlPlanes(t *testing.T) {
-	v := Version{0x0123456789abcdef, 7}
-	for text, want := range map[string]bool{v.String(): true, "123456789abcdef": true, "0123456789abcdef": false, "7": false, "": false} {
-		if got := v.IsSentAs(text); got != want {
-			t.Errorf("%q: %t, want %t", text, got, want)
-		}
-	}
-}
-
-// Versions of other lengths, such as the 16 digits of earlier control planes, and reserved ones are unknown.
+// Versions of other lengths and reserved ones are unknown.
 func TestParseVersion_RejectsOthers(t *testing.T) {
 	for _, text := range []string{"", "1f", "0123456789abcdef", "not-hexadecimal-but-of-32-letters", Reserved(3).String(), Version{1, 2}.String() + "00"} {
 		if v, ok := ParseVersion(text); ok {

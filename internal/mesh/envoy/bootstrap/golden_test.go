@@ -35,13 +35,12 @@ func with(change func(*Config)) Config {
 func goldenCases() map[string]Config {
 	http := Probe{Kind: Liveness, Container: "app", Handler: HTTP, ListenPort: 15901, Port: 8080, Path: "/alive?full=1", TimeoutSeconds: 3, PeriodSeconds: 10}
 	tcp := Probe{Kind: Readiness, Container: "app", Handler: TCP, ListenPort: 15902, Port: 3306, TimeoutSeconds: 1, PeriodSeconds: 10}
-	tls := Probe{Kind: Startup, Container: "app", Handler: Passthrough, ListenPort: 15903, Port: 8443, TimeoutSeconds: 1, PeriodSeconds: 1}
-	https, grpc := http, tls
+	grpc := Probe{Kind: Startup, Container: "app", Handler: GRPC, ListenPort: 15903, Port: 9000, TimeoutSeconds: 1, PeriodSeconds: 1}
+	https := http
 	https.Container, https.Handler, https.Port, https.Path = "secure", HTTPS, 8443, "/healthz"
-	grpc.Handler, grpc.Port = GRPC, 9000
 	warm := Probe{Kind: PostStart, Container: "app", Handler: HTTP, ListenPort: 15906, Port: 8080, Path: "/warm?all=1"}
 	leave := Probe{Kind: PreStop, Container: "app", Handler: HTTPS, ListenPort: 15906, Port: 8443, Path: "/drain"}
-	second, third := http, tls
+	second, third := http, grpc
 	second.Container, second.Port, second.Path = "web", 8081, "/"
 	third.Kind, third.Container, third.ListenPort = Liveness, "secure", 15906
 	return map[string]Config{
@@ -51,7 +50,6 @@ func goldenCases() map[string]Config {
 		"all-statistics":       with(func(c *Config) { c.Statistics = AllStatistics }),
 		"probe-http":           with(func(c *Config) { c.Probes = []Probe{http} }),
 		"probe-tcp":            with(func(c *Config) { c.Probes = []Probe{tcp} }),
-		"probe-passthrough":    with(func(c *Config) { c.Probes = []Probe{tls} }),
 		"probe-two-containers": with(func(c *Config) { c.Probes = []Probe{second, http} }),
 		"probe-https":          with(func(c *Config) { c.Probes = []Probe{http, https} }),
 		"probe-grpc":           with(func(c *Config) { c.Probes = []Probe{grpc} }),

@@ -70,8 +70,6 @@ const (
 	// TCP answers an HTTP request with 200 while the application's port accepts connections, otherwise with 503. A
 	// plain TCP probe would always connect to the sidecar itself and succeed.
 	TCP ProbeHandler = "tcp"
-	// Passthrough forwards the TCP connection of any client. Injectors up to v0.1.0 use it for HTTPS and gRPC.
-	Passthrough ProbeHandler = "passthrough"
 )
 
 // healthCheck is the method that the kubelet's gRPC probes call.
@@ -114,8 +112,8 @@ func (p Probe) validate() error {
 		return fmt.Errorf("%s has an unknown kind: use liveness, readiness, startup, postStart or preStop", where)
 	case p.Kind.isHook() && !p.hasPath():
 		return fmt.Errorf("%s is a hook and has the handler %q: use http or https", where, p.Handler)
-	case !slices.Contains([]ProbeHandler{HTTP, HTTPS, GRPC, TCP, Passthrough}, p.Handler):
-		return fmt.Errorf("%s has the unknown handler %q: use http, https, grpc, tcp or passthrough", where, p.Handler)
+	case !slices.Contains([]ProbeHandler{HTTP, HTTPS, GRPC, TCP}, p.Handler):
+		return fmt.Errorf("%s has the unknown handler %q: use http, https, grpc or tcp", where, p.Handler)
 	case p.Port == 0 || p.ListenPort == 0:
 		return fmt.Errorf("%s has no port", where)
 	case p.Container == "":

@@ -12,7 +12,6 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	healthcheckv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/health_check/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -22,11 +21,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 )
 
-// Statistics prefixes of probes, as in OSM.
-const (
-	probesStatPrefix      = "health_probes_http"
-	passthroughStatPrefix = "health_probes"
-)
+// probesStatPrefix is the statistics prefix of probes, as in OSM.
+const probesStatPrefix = "health_probes_http"
 
 // probes are the listeners that the kubelet's probes reach and the clusters behind them.
 func probes(c Config) ([]*listenerv3.Listener, []*clusterv3.Cluster) {
@@ -62,12 +58,6 @@ func probeListener(c Config, shared []Probe) *listenerv3.Listener {
 		name = fmt.Sprintf("%s_%d", name, first.ListenPort)
 	}
 	single := len(shared) == 1
-	if first.Handler == Passthrough {
-		return podListener(c, name, first.ListenPort, message.NetworkFilter("tcp_proxy", &tcpproxyv3.TcpProxy{
-			StatPrefix:       passthroughStatPrefix,
-			ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: clusterNameOf(first, single)},
-		}))
-	}
 	var routes []*routev3.Route
 	var checks []*hcmv3.HttpFilter
 	for _, p := range shared {

@@ -29,8 +29,7 @@ func readyListener(c Config) *listenerv3.Listener {
 }
 
 // readyClusters forward to the admin interface unless the control plane has sent names.UnreadyCluster. Envoy reports
-// itself ready after it rejected its first configuration, so its own answer is not enough. Older control planes do not
-// send that cluster.
+// itself ready after it rejected its first configuration, so its own answer is not enough.
 func readyClusters() []*clusterv3.Cluster {
 	return []*clusterv3.Cluster{
 		{

@@ -78,7 +78,6 @@ func kubeletStatistics() *matcherv3.ListStringMatcher {
 		"cluster." + names.UnreadyCluster + ".",
 		"http." + readyListenerName + ".",
 		"http." + probesStatPrefix + ".",
-		"tcp." + passthroughStatPrefix + ".",
 		// The listeners on the ports 15901 to 15909.
 		"listener.0.0.0.0_1590",
 	})

@@ -42,9 +42,6 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if len(inputs.ControlPlanes) == 0 {
 		return nil, nil
 	}
-	if err := gatewaypods.Check(inputs.ControlPlanes[0], "egress gateway", "spec.egressGateway"); err != nil {
-		return nil, err
-	}
 	declared := settings(inputs.Mesh)
 	pods := gatewaypods.Settings{
 		Name: names.EgressGateway, Replicas: declared.Replicas, Scheduling: declared.GatewaySchedulingSpec, Resources: declared.Resources,

@@ -1,8 +1,6 @@
 package gatewaypods
 
 import (
-	"fmt"
-
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -27,17 +25,6 @@ type Settings struct {
 	Scheduling v1alpha1.GatewaySchedulingSpec
 	// Resources are those of Envoy.
 	Resources *corev1.ResourceRequirements
-}
-
-// gatewayGroup is an API group that all control planes with gateways read, and no other ones.
-const gatewayGroup = "gateway.networking.k8s.io"
-
-// Check returns an error if the control plane configures no gateways. title names the gateway, and field is that of the Mesh which enables it.
-func Check(active component.ControlPlane, title, field string) error {
-	if active.Release.Grants(gatewayGroup) {
-		return nil
-	}
-	return fmt.Errorf("version %s of the control plane has no %s: upgrade the mesh, or set %s.mode to Disabled", active.Release.Version, title, field)
 }
 
 // Kinds are the kinds of the objects of a gateway.

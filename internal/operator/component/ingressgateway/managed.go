@@ -34,9 +34,6 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if len(inputs.ControlPlanes) == 0 {
 		return nil, nil
 	}
-	if err := gatewaypods.Check(inputs.ControlPlanes[0], "ingress gateway", "spec.ingressGateway"); err != nil {
-		return nil, err
-	}
 	pods := podSettings(inputs.Mesh)
 	gateway, err := pods.Deployment(inputs)
 	if err != nil {

@@ -27,9 +27,6 @@ const (
 // ErrNotFound means that no replica has the object.
 var ErrNotFound = errors.New("not found in any replica of the control plane")
 
-// ErrOlder means that the version of a replica does not support the requested report.
-var ErrOlder = errors.New("its version does not support this report")
-
 // ErrNoReplicas means that no replica is running.
 var ErrNoReplicas = errors.New("no replica of the control plane is running")
 
@@ -177,7 +174,7 @@ func responseError(replica Replica, path string, code int, body io.Reader) error
 	case code == http.StatusNotFound && strings.HasPrefix(path, report.ObjectsPath):
 		return fmt.Errorf("replica %s: %w", replica.Name, ErrNotFound)
 	case code == http.StatusNotFound:
-		return fmt.Errorf("replica %s: %w", replica.Name, ErrOlder)
+		return fmt.Errorf("replica %s: its version does not support this report", replica.Name)
 	}
 	return fmt.Errorf("replica %s returned an error: %s", replica.Name, document.Error)
 }
