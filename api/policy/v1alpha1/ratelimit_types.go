@@ -34,7 +34,7 @@ type TCPLocalRateLimitSpec struct {
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4294967295
-	Connections int64 `json:"connections"`
+	Connections *int64 `json:"connections"`
 
 	// unit is the time unit of the rate: second, minute or hour.
 	// +required
@@ -53,7 +53,7 @@ type HTTPLocalRateLimitSpec struct {
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4294967295
-	Requests int64 `json:"requests"`
+	Requests *int64 `json:"requests"`
 
 	// unit is the time unit of the rate: second, minute or hour.
 	// +required
@@ -69,7 +69,7 @@ type HTTPLocalRateLimitSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=400
 	// +kubebuilder:validation:Maximum=599
-	ResponseStatusCode int64 `json:"responseStatusCode,omitempty"`
+	ResponseStatusCode *int64 `json:"responseStatusCode,omitempty"`
 
 	// responseHeadersToAdd are HTTP headers that are added to responses to requests over the limit.
 	// +optional

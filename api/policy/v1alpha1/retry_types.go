@@ -91,7 +91,7 @@ type RetryPolicySpec struct {
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=4294967295
-	NumRetries int64 `json:"numRetries"`
+	NumRetries *int64 `json:"numRetries"`
 
 	// retryBackoffBaseInterval is the base interval of the exponential backoff, for example 25ms. The maximum interval is ten
 	// times the base interval.

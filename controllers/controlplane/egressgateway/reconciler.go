@@ -6,7 +6,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -98,13 +97,7 @@ func (r *Reconciler) names(ctx context.Context) ([]catalog.Name, error) {
 // Setup adds the controller to mgr once the cluster defines Egresses.
 func (r *Reconciler) Setup(mgr manager.Manager) error {
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		err := wait.PollUntilContextCancel(ctx, traffic.DefinitionPollInterval, true, func(context.Context) (bool, error) {
-			return traffic.IsDefined(mgr.GetRESTMapper(), kinds.Egress), nil
-		})
-		if err != nil {
-			return nil // the process is stopping
-		}
-		return r.add(mgr)
+		return traffic.WhenDefined(ctx, mgr.GetRESTMapper(), func() error { return r.add(mgr) }, kinds.Egress)
 	}))
 }
 

@@ -6,7 +6,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,21 +23,8 @@ import (
 // Setup adds the controller to mgr once the cluster defines the Gateway API.
 func (r *Reconciler) Setup(mgr manager.Manager) error {
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		err := wait.PollUntilContextCancel(ctx, traffic.DefinitionPollInterval, true, func(context.Context) (bool, error) { return isDefined(mgr), nil })
-		if err != nil {
-			return nil // the process is stopping
-		}
-		return r.add(mgr)
+		return traffic.WhenDefined(ctx, mgr.GetRESTMapper(), func() error { return r.add(mgr) }, gatewayKinds()...)
 	}))
-}
-
-func isDefined(mgr manager.Manager) bool {
-	for _, kind := range gatewayKinds() {
-		if !traffic.IsDefined(mgr.GetRESTMapper(), kind) {
-			return false
-		}
-	}
-	return true
 }
 
 func gatewayKinds() []schema.GroupVersionKind {

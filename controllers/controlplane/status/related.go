@@ -3,9 +3,9 @@ package status
 import (
 	"context"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -40,23 +40,9 @@ func relatedWatches(reader client.Reader, k policyKind) []relatedWatch {
 // startWatches starts each watch once the cluster defines its kind. It returns when all have started, or when ctx ends. A kind can be defined
 // later than the one that it affects, and the first discovery can fail.
 func startWatches(ctx context.Context, mapper meta.RESTMapper, list []relatedWatch, start func(relatedWatch) error) error {
-	var failed error
-	err := wait.PollUntilContextCancel(ctx, traffic.DefinitionPollInterval, true, func(context.Context) (bool, error) {
-		var undefined []relatedWatch
-		for _, w := range list {
-			if !traffic.IsDefined(mapper, w.kind) {
-				undefined = append(undefined, w)
-				continue
-			}
-			if failed = start(w); failed != nil {
-				return false, failed
-			}
-		}
-		list = undefined
-		return len(list) == 0, nil
-	})
-	if err != nil && failed == nil {
-		return nil // the process is stopping
+	group, ctx := errgroup.WithContext(ctx)
+	for _, w := range list {
+		group.Go(func() error { return traffic.WhenDefined(ctx, mapper, func() error { return start(w) }, w.kind) })
 	}
-	return failed
+	return group.Wait()
 }

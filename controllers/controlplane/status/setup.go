@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -129,22 +128,14 @@ func (w Writers) addPolicies(mgr manager.Manager) error {
 			}
 			continue
 		}
-		if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return w.addOnceDefined(ctx, mgr, k, acquired) })); err != nil {
+		err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+			return traffic.WhenDefined(ctx, mgr.GetRESTMapper(), func() error { return w.add(mgr, k, acquired) }, k.kind)
+		}))
+		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// addOnceDefined adds the controller of a kind when the cluster defines it.
-func (w Writers) addOnceDefined(ctx context.Context, mgr manager.Manager, k policyKind, acquired <-chan struct{}) error {
-	err := wait.PollUntilContextCancel(ctx, traffic.DefinitionPollInterval, false, func(context.Context) (bool, error) {
-		return traffic.IsDefined(mgr.GetRESTMapper(), k.kind), nil
-	})
-	if err != nil {
-		return nil // the process is stopping
-	}
-	return w.add(mgr, k, acquired)
 }
 
 func (w Writers) add(mgr manager.Manager, k policyKind, acquired <-chan struct{}) error {

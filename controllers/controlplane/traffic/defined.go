@@ -3,6 +3,7 @@ package traffic
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -20,6 +22,18 @@ const DefinitionPollInterval = 5 * time.Second
 func IsDefined(mapper meta.RESTMapper, kind schema.GroupVersionKind) bool {
 	_, err := mapper.RESTMapping(kind.GroupKind(), kind.Version)
 	return err == nil
+}
+
+// WhenDefined calls start once the cluster defines some kinds, and returns its error. It returns nil if ctx ends before.
+func WhenDefined(ctx context.Context, mapper meta.RESTMapper, start func() error, required ...schema.GroupVersionKind) error {
+	isUndefined := func(kind schema.GroupVersionKind) bool { return !IsDefined(mapper, kind) }
+	err := wait.PollUntilContextCancel(ctx, DefinitionPollInterval, true, func(context.Context) (bool, error) {
+		return !slices.ContainsFunc(required, isUndefined), nil
+	})
+	if err != nil {
+		return nil //nolint:nilerr // the process is stopping
+	}
+	return start()
 }
 
 // Definitions finds out which kinds the cluster defines.

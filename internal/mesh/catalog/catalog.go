@@ -13,60 +13,31 @@ import (
 type Catalog struct {
 	entries map[Ref]Entry
 
-	pods index[string]
-	// podsAt has the running pods of each address.
-	podsAt      index[netip.Addr]
-	services    index[string]
-	slicesOf    index[Name]
-	targetsTo   index[identity.ServiceAccount]
-	targetsFrom index[identity.ServiceAccount]
-	splitsOf    index[Name]
-	splitsWith  index[Name]
-	retriesFrom index[identity.ServiceAccount]
-	settingsOf  index[Name]
-	// backpressuresOf is separate from settingsOf because objects of both kinds may have the same name.
-	backpressuresOf index[Name]
-	// ingressBackendsOf has the IngressBackends of each Service.
-	ingressBackendsOf index[Name]
-	egressesFrom      index[identity.ServiceAccount]
-	telemetriesIn     index[string]
-	authorizationsIn  index[string]
-	// gateways has the entries of the Gateway API by kind, and the Egresses with the egress gateway.
-	gateways   index[Kind]
+	// byDep has the entries of each dependency.
+	byDep index[entriesOf]
+	// pods has the pods of each namespace, and podsAt the running pods of each address.
+	pods       index[string]
+	podsAt     index[netip.Addr]
 	identities counts[Name, identity.ServiceAccount]
 	servicesOf counts[identity.ServiceAccount, Name]
 	sharing    sharing
 	// targetPorts has the numbers of a port name in the pods of a Service.
 	targetPorts counts[portName, uint16]
-	// permissiveOverrides are the namespaces that override permissive mode.
-	permissiveOverrides map[string]struct{}
+	// deps is the memory for the dependencies of the entry that changes.
+	deps []Dep
 }
 
 // New returns an empty catalog, which denies everything.
 func New() *Catalog {
 	return &Catalog{
-		entries:             map[Ref]Entry{},
-		pods:                index[string]{},
-		podsAt:              index[netip.Addr]{},
-		services:            index[string]{},
-		slicesOf:            index[Name]{},
-		targetsTo:           index[identity.ServiceAccount]{},
-		targetsFrom:         index[identity.ServiceAccount]{},
-		splitsOf:            index[Name]{},
-		splitsWith:          index[Name]{},
-		retriesFrom:         index[identity.ServiceAccount]{},
-		settingsOf:          index[Name]{},
-		backpressuresOf:     index[Name]{},
-		ingressBackendsOf:   index[Name]{},
-		egressesFrom:        index[identity.ServiceAccount]{},
-		telemetriesIn:       index[string]{},
-		authorizationsIn:    index[string]{},
-		gateways:            index[Kind]{},
-		identities:          counts[Name, identity.ServiceAccount]{},
-		servicesOf:          counts[identity.ServiceAccount, Name]{},
-		sharing:             newSharing(),
-		targetPorts:         counts[portName, uint16]{},
-		permissiveOverrides: map[string]struct{}{},
+		entries:     map[Ref]Entry{},
+		byDep:       index[entriesOf]{},
+		pods:        index[string]{},
+		podsAt:      index[netip.Addr]{},
+		identities:  counts[Name, identity.ServiceAccount]{},
+		servicesOf:  counts[identity.ServiceAccount, Name]{},
+		sharing:     newSharing(),
+		targetPorts: counts[portName, uint16]{},
 	}
 }
 
@@ -119,8 +90,22 @@ func get[E Entry](c *Catalog, kind Kind, name Name) (E, bool) {
 	return entry, ok
 }
 
-// sorted returns the entries that an index names, in order of their names.
-func sorted[E Entry](c *Catalog, kind Kind, names map[Name]struct{}) []E {
+// entriesOf are the entries of a kind that have a dependency.
+type entriesOf struct {
+	dep  Dep
+	kind Kind
+}
+
+// names returns the names of the entries of a kind that have a dependency.
+func (c *Catalog) names(kind Kind, dep Dep) map[Name]struct{} { return c.byDep[entriesOf{dep, kind}] }
+
+// sorted returns the entries of a kind that have a dependency, in order of their names.
+func sorted[E Entry](c *Catalog, kind Kind, dep Dep) []E {
+	return entriesNamed[E](c, kind, c.names(kind, dep))
+}
+
+// entriesNamed returns entries in order of their names.
+func entriesNamed[E Entry](c *Catalog, kind Kind, names map[Name]struct{}) []E {
 	if len(names) == 0 {
 		return nil // the most frequent case for policies
 	}

@@ -73,6 +73,13 @@ const (
 	DepNamespaceLabels
 )
 
+// isSelection reports whether the data selects one of several policies. What is built from the selected one depends on it by name.
+func (k DepKind) isSelection() bool { return k == DepTelemetriesIn || k == DepAuthorizationsIn }
+
+// isIndexed reports whether entries are found by such dependencies. These kinds have one entry, which is found by its name, and there are many
+// of them.
+func (k DepKind) isIndexed() bool { return k != DepPod && k != DepService && k != DepAccount }
+
 // Dep is data that something was built from and that a change may affect.
 type Dep struct {
 	Kind DepKind

@@ -45,6 +45,14 @@ type EgressPort struct {
 // Ref implements Entry.
 func (e *Egress) Ref() Ref { return Ref{KindEgress, e.Name} }
 
+// Deps implements Entry. Every Egress concerns the egress gateway, because its namespace may require it.
+func (e *Egress) Deps(list []Dep) []Dep {
+	for _, source := range e.Sources {
+		list = append(list, Dep{DepEgressesFrom, Name(source)})
+	}
+	return append(list, Dep{Kind: DepEgressGateway})
+}
+
 // HasPort reports whether the policy has a port with one of the protocols.
 func (e *Egress) HasPort(number uint16, protocols ...Protocol) bool {
 	first, _ := slices.BinarySearchFunc(e.Ports, number, func(p EgressPort, number uint16) int { return cmp.Compare(p.Number, number) })
@@ -83,8 +91,7 @@ func (e *Egress) Precedes(other *Egress) bool {
 
 // EgressesFrom returns the Egresses of a client: the oldest first, then by name.
 func (v *View) EgressesFrom(source identity.ServiceAccount) []*Egress {
-	v.deps.add(DepEgressesFrom, Name(source))
-	list := visible(v, sorted[*Egress](v.catalog, KindEgress, v.catalog.egressesFrom[source]))
+	list := find[*Egress](v, KindEgress, Dep{DepEgressesFrom, Name(source)})
 	slices.SortStableFunc(list, func(a, b *Egress) int { return a.Created.Compare(b.Created) })
 	for i, policy := range list {
 		list[i] = v.InForce(policy)

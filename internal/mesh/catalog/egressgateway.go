@@ -93,10 +93,14 @@ type EgressCredential struct {
 // Ref implements Entry.
 func (c *EgressCredential) Ref() Ref { return Ref{KindEgressCredential, c.Name} }
 
+// Deps implements Entry.
+func (c *EgressCredential) Deps(list []Dep) []Dep {
+	return append(list, Dep{Kind: DepEgressGateway})
+}
+
 // GatewayEgresses returns the Egresses of the mesh with the egress gateway, by name.
 func (v *View) GatewayEgresses() []*Egress {
-	v.deps.add(DepEgressGateway, Name{})
-	list := visible(v, sorted[*Egress](v.catalog, KindEgress, v.catalog.gateways[KindEgress]))
+	list := find[*Egress](v, KindEgress, Dep{Kind: DepEgressGateway})
 	for i, policy := range list {
 		list[i] = v.InForce(policy)
 	}

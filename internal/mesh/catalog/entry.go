@@ -68,6 +68,9 @@ type Ref struct {
 type Entry interface {
 	// Ref identifies the entry. Two entries with equal Refs are versions of the same object.
 	Ref() Ref
+	// Deps appends the dependencies that the entry has: a scope with one of them may change with the entry. Queries find entries by
+	// them, so this is the only place that names them.
+	Deps(list []Dep) []Dep
 }
 
 // Change replaces the entry with this Ref, or removes it when Entry is nil.
@@ -100,6 +103,19 @@ type Namespace struct {
 // Ref identifies one entry.
 func (n *Namespace) Ref() Ref { return Ref{KindNamespace, Name{Namespace: n.Name}} }
 
+// Deps implements Entry.
+func (n *Namespace) Deps(list []Dep) []Dep {
+	own := Name{Namespace: n.Name}
+	list = append(list,
+		Dep{Kind: DepServices}, Dep{Kind: DepEgressGateway},
+		Dep{DepNamespaceServices, own}, Dep{DepPermissive, own}, Dep{DepRequiresEgressGateway, own},
+	)
+	if n.Permissive != nil {
+		list = append(list, Dep{Kind: DepPermissiveOverrides})
+	}
+	return list
+}
+
 // ServiceAccount exists for its UID: tokens of a deleted and recreated account are invalid.
 type ServiceAccount struct {
 	Name Name
@@ -108,6 +124,11 @@ type ServiceAccount struct {
 
 // Ref implements Entry.
 func (s *ServiceAccount) Ref() Ref { return Ref{KindServiceAccount, s.Name} }
+
+// Deps implements Entry.
+func (s *ServiceAccount) Deps(list []Dep) []Dep {
+	return append(list, Dep{DepAccount, s.Name})
+}
 
 // Pod is the part of a pod that the mesh uses.
 type Pod struct {
@@ -138,6 +159,11 @@ type Workload struct{ Kind, Name string }
 
 // Ref implements Entry.
 func (p *Pod) Ref() Ref { return Ref{KindPod, p.Name} }
+
+// Deps implements Entry.
+func (p *Pod) Deps(list []Dep) []Dep {
+	return append(list, Dep{DepPod, p.Name})
+}
 
 // Identity is the workload identity of the pod.
 func (p *Pod) Identity() identity.ServiceAccount {
@@ -172,6 +198,11 @@ type Service struct {
 // Ref implements Entry.
 func (s *Service) Ref() Ref { return Ref{KindService, s.Name} }
 
+// Deps implements Entry.
+func (s *Service) Deps(list []Dep) []Dep {
+	return append(list, Dep{DepService, s.Name}, Dep{DepNamespaceServices, Name{Namespace: s.Name.Namespace}})
+}
+
 // Headless reports whether clients connect to the pods' own addresses.
 func (s *Service) Headless() bool { return len(s.ClusterIPs) == 0 }
 
@@ -197,6 +228,11 @@ type EndpointSlice struct {
 // Ref implements Entry.
 func (s *EndpointSlice) Ref() Ref { return Ref{KindEndpointSlice, s.Name} }
 
+// Deps implements Entry.
+func (s *EndpointSlice) Deps(list []Dep) []Dep {
+	return append(list, Dep{DepEndpoints, s.Service})
+}
+
 // Endpoint is one address behind a Service. Its identity comes from its pod only.
 type Endpoint struct {
 	Address netip.Addr
@@ -217,6 +253,15 @@ type TrafficTarget struct {
 // Ref implements Entry.
 func (t *TrafficTarget) Ref() Ref { return Ref{KindTrafficTarget, t.Name} }
 
+// Deps implements Entry.
+func (t *TrafficTarget) Deps(list []Dep) []Dep {
+	list = append(list, Dep{DepTargetsTo, Name(t.Destination)})
+	for _, source := range t.Sources {
+		list = append(list, Dep{DepTargetsFrom, Name(source)})
+	}
+	return list
+}
+
 // TargetRule refers to a route object in the TrafficTarget's namespace.
 type TargetRule struct {
 	// Kind is KindHTTPRouteGroup or KindTCPRoute.
@@ -234,6 +279,11 @@ type HTTPRouteGroup struct {
 
 // Ref implements Entry.
 func (g *HTTPRouteGroup) Ref() Ref { return Ref{KindHTTPRouteGroup, g.Name} }
+
+// Deps implements Entry.
+func (g *HTTPRouteGroup) Deps(list []Dep) []Dep {
+	return append(list, Dep{DepHTTPRouteGroup, g.Name})
+}
 
 // HTTPMatch selects requests. Every part that is set must match.
 type HTTPMatch struct {
@@ -261,6 +311,11 @@ type TCPRoute struct {
 // Ref implements Entry.
 func (r *TCPRoute) Ref() Ref { return Ref{KindTCPRoute, r.Name} }
 
+// Deps implements Entry.
+func (r *TCPRoute) Deps(list []Dep) []Dep {
+	return append(list, Dep{DepTCPRoute, r.Name})
+}
+
 // TrafficSplit distributes the traffic of a root Service to backends in its namespace by weight (split.smi-spec.io).
 type TrafficSplit struct {
 	Name     Name
@@ -274,6 +329,15 @@ type TrafficSplit struct {
 
 // Ref implements Entry.
 func (s *TrafficSplit) Ref() Ref { return Ref{KindTrafficSplit, s.Name} }
+
+// Deps implements Entry.
+func (s *TrafficSplit) Deps(list []Dep) []Dep {
+	list = append(list, Dep{DepSplit, s.Root})
+	for _, backend := range s.Backends {
+		list = append(list, Dep{DepSplitsWith, backend.Service})
+	}
+	return list
+}
 
 // SplitBackend is one weighted backend of a TrafficSplit.
 type SplitBackend struct {
@@ -347,6 +411,11 @@ const (
 
 // Ref implements Entry.
 func (s *Settings) Ref() Ref { return Ref{Kind: KindSettings} }
+
+// Deps implements Entry.
+func (s *Settings) Deps(list []Dep) []Dep {
+	return append(list, Dep{Kind: DepSettings})
+}
 
 // TLS has the parameters of connections between sidecars, by Envoy's names. Empty values mean Envoy's defaults.
 type TLS struct {

@@ -17,6 +17,11 @@ type ExtensionService struct {
 // Ref implements Entry.
 func (s *ExtensionService) Ref() Ref { return Ref{KindExtensionService, s.Name} }
 
+// Deps implements Entry.
+func (s *ExtensionService) Deps(list []Dep) []Dep {
+	return append(list, Dep{DepExtensionService, s.Name})
+}
+
 // ExtensionService returns the server that a policy in a namespace refers to; nil if there is none. It must be in the namespace of the
 // policy or of the mesh, so that nobody else decides where sidecars send data.
 func (v *View) ExtensionService(policyNamespace string, name Name) *ExtensionService {

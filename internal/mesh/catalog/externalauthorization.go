@@ -26,6 +26,11 @@ type ExternalAuthorizationPolicy struct {
 // Ref implements Entry.
 func (p *ExternalAuthorizationPolicy) Ref() Ref { return Ref{KindExternalAuthorization, p.Name} }
 
+// Deps implements Entry.
+func (p *ExternalAuthorizationPolicy) Deps(list []Dep) []Dep {
+	return append(list, Dep{DepAuthorization, p.Name}, Dep{DepAuthorizationsIn, Name{Namespace: p.Name.Namespace}})
+}
+
 // AuthorizationsOf returns the names of the policies in force for a pod: that of its namespace, and that of the namespace of the mesh.
 // Either may be empty. In each namespace one with a selector has precedence, then the oldest.
 func (v *View) AuthorizationsOf(pod *Pod) (own, mesh Name) {
@@ -40,9 +45,8 @@ func (v *View) AuthorizationsOf(pod *Pod) (own, mesh Name) {
 }
 
 func (v *View) authorizationIn(namespace string, pod *Pod) Name {
-	v.deps.add(DepAuthorizationsIn, Name{Namespace: namespace})
 	var found *ExternalAuthorizationPolicy
-	for _, policy := range sorted[*ExternalAuthorizationPolicy](v.catalog, KindExternalAuthorization, v.catalog.authorizationsIn[namespace]) {
+	for _, policy := range find[*ExternalAuthorizationPolicy](v, KindExternalAuthorization, Dep{DepAuthorizationsIn, Name{Namespace: namespace}}) {
 		if hasLabels(pod, policy.Selector) && (found == nil || policy.precedes(found)) {
 			found = policy
 		}

@@ -19,6 +19,11 @@ type Gateway struct {
 // Ref implements Entry.
 func (g *Gateway) Ref() Ref { return Ref{KindGateway, g.Name} }
 
+// Deps implements Entry.
+func (g *Gateway) Deps(list []Dep) []Dep {
+	return append(list, Dep{Kind: DepGateways})
+}
+
 // GatewayListener is one listener of a Gateway.
 type GatewayListener struct {
 	Name string
@@ -71,6 +76,11 @@ type GatewayClass struct{ Name string }
 // Ref implements Entry.
 func (c *GatewayClass) Ref() Ref { return Ref{KindGatewayClass, Name{Name: c.Name}} }
 
+// Deps implements Entry.
+func (c *GatewayClass) Deps(list []Dep) []Dep {
+	return append(list, Dep{Kind: DepGateways})
+}
+
 // NamespaceLabels are the labels of a namespace, which select routes of Gateways.
 type NamespaceLabels struct {
 	Namespace string
@@ -79,6 +89,11 @@ type NamespaceLabels struct {
 
 // Ref implements Entry.
 func (l *NamespaceLabels) Ref() Ref { return Ref{KindNamespaceLabels, Name{Name: l.Namespace}} }
+
+// Deps implements Entry.
+func (l *NamespaceLabels) Deps(list []Dep) []Dep {
+	return append(list, Dep{Kind: DepNamespaceLabels})
+}
 
 // ReferenceGrant permits references to objects of its namespace (gateway.networking.k8s.io).
 type ReferenceGrant struct {
@@ -96,6 +111,11 @@ type GrantedObject struct{ Group, Kind, Name string }
 // Ref implements Entry.
 func (g *ReferenceGrant) Ref() Ref { return Ref{KindReferenceGrant, g.Name} }
 
+// Deps implements Entry.
+func (g *ReferenceGrant) Deps(list []Dep) []Dep {
+	return append(list, Dep{Kind: DepGateways})
+}
+
 // GatewayCertificate is the content of a Secret that a listener of a Gateway refers to.
 type GatewayCertificate struct {
 	Name Name
@@ -110,9 +130,14 @@ type GatewayCertificate struct {
 // Ref implements Entry.
 func (c *GatewayCertificate) Ref() Ref { return Ref{KindGatewayCertificate, c.Name} }
 
+// Deps implements Entry.
+func (c *GatewayCertificate) Deps(list []Dep) []Dep {
+	return append(list, Dep{Kind: DepGateways})
+}
+
 // Gateways returns the Gateways of the classes of this mesh, the oldest first, then by name.
 func (v *View) Gateways() []*Gateway {
-	gateways := gatewayEntries[*Gateway](v, KindGateway)
+	gateways := find[*Gateway](v, KindGateway, Dep{Kind: DepGateways})
 	gateways = slices.DeleteFunc(gateways, func(g *Gateway) bool {
 		_, ours := get[*GatewayClass](v.catalog, KindGatewayClass, Name{Name: g.Class})
 		return !ours
@@ -123,15 +148,9 @@ func (v *View) Gateways() []*Gateway {
 
 // HTTPRoutes returns the HTTPRoutes that refer to Gateways, the oldest first, then by name.
 func (v *View) HTTPRoutes() []*HTTPRoute {
-	routes := visible(v, gatewayEntries[*HTTPRoute](v, KindHTTPRoute))
+	routes := find[*HTTPRoute](v, KindHTTPRoute, Dep{Kind: DepGateways})
 	slices.SortStableFunc(routes, func(a, b *HTTPRoute) int { return a.Created.Compare(b.Created) })
 	return routes
-}
-
-// gatewayEntries returns all entries of a kind by name.
-func gatewayEntries[E Entry](v *View, kind Kind) []E {
-	v.deps.add(DepGateways, Name{})
-	return sorted[E](v.catalog, kind, v.catalog.gateways[kind])
 }
 
 // GatewayCertificate returns the content of a Secret; nil before it was read.
@@ -152,7 +171,7 @@ func (v *View) LabelsOf(namespace string) map[string]string {
 
 // Grants reports whether a ReferenceGrant in the namespace of an object permits a reference to it.
 func (v *View) Grants(from GrantedReferrer, group, kind string, to Name) bool {
-	return slices.ContainsFunc(gatewayEntries[*ReferenceGrant](v, KindReferenceGrant), func(g *ReferenceGrant) bool {
+	return slices.ContainsFunc(find[*ReferenceGrant](v, KindReferenceGrant, Dep{Kind: DepGateways}), func(g *ReferenceGrant) bool {
 		return g.Name.Namespace == to.Namespace && slices.Contains(g.From, from) &&
 			(slices.Contains(g.To, GrantedObject{group, kind, ""}) || slices.Contains(g.To, GrantedObject{group, kind, to.Name}))
 	})
@@ -183,10 +202,4 @@ func (v *View) isGatewayPod(pod *Pod, gateway string) bool {
 // IsServed reports whether a pod gets configuration: it has a sidecar in the mesh, or belongs to a gateway.
 func (v *View) IsServed(pod *Pod) bool {
 	return pod.Injected && (v.InMesh(pod.Name.Namespace) || v.IsGateway(pod) || v.IsEgressGateway(pod))
-}
-
-// updateGatewayIndex indexes an entry of the Gateway API by its kind.
-func (c *Catalog) updateGatewayIndex(ref Ref, delta int, affected depSet) {
-	updateIndex(c.gateways, ref.Kind, ref.Name, delta)
-	affected.add(DepGateways, Name{})
 }

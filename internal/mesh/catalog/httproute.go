@@ -20,6 +20,11 @@ type HTTPRoute struct {
 // Ref implements Entry.
 func (r *HTTPRoute) Ref() Ref { return Ref{KindHTTPRoute, r.Name} }
 
+// Deps implements Entry.
+func (r *HTTPRoute) Deps(list []Dep) []Dep {
+	return append(list, Dep{Kind: DepGateways})
+}
+
 // RouteParent refers to a Gateway, or to some of its listeners.
 type RouteParent struct {
 	Gateway Name

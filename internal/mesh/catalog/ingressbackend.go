@@ -27,6 +27,14 @@ type IngressBackend struct {
 // Ref implements Entry.
 func (b *IngressBackend) Ref() Ref { return Ref{KindIngressBackend, b.Name} }
 
+// Deps implements Entry.
+func (b *IngressBackend) Deps(list []Dep) []Dep {
+	for _, port := range b.Backends {
+		list = append(list, Dep{DepIngressBackend, port.Service})
+	}
+	return list
+}
+
 // AnyAddress reports whether clients are not selected by their addresses.
 func (b *IngressBackend) AnyAddress() bool { return len(b.Gateways) == 0 && len(b.Prefixes) == 0 }
 
@@ -46,8 +54,7 @@ type IngressPort struct {
 // IngressBackend returns the policy in force for a container port of a Service and its port: the oldest, the first by name among those
 // of equal age; nil if there is none.
 func (v *View) IngressBackend(service Name, targetPort uint16) (*IngressBackend, IngressPort) {
-	v.deps.add(DepIngressBackend, service)
-	policy := oldestOf(v, KindIngressBackend, v.catalog.ingressBackendsOf[service], func(b *IngressBackend) bool {
+	policy := oldestOf(v, KindIngressBackend, Dep{DepIngressBackend, service}, func(b *IngressBackend) bool {
 		_, found := b.portOf(service, targetPort)
 		return found
 	})
@@ -69,13 +76,8 @@ func (b *IngressBackend) portOf(service Name, targetPort uint16) (IngressPort, b
 // Addresses returns the addresses behind a Service of any namespace, sorted. They need no sidecar: the Service is a gateway outside
 // the mesh. Addresses of endpoints that do not receive new traffic are included, because they may still send requests.
 func (v *View) Addresses(service Name) []netip.Addr {
-	v.deps.add(DepEndpoints, service)
 	var list []netip.Addr
-	for name := range v.catalog.slicesOf[service] {
-		slice, ok := get[*EndpointSlice](v.catalog, KindEndpointSlice, name)
-		if !ok {
-			continue
-		}
+	for _, slice := range find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service}) {
 		for _, endpoint := range slice.Endpoints {
 			list = append(list, endpoint.Address)
 		}

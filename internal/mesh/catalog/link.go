@@ -9,59 +9,21 @@ func (c *Catalog) link(entry Entry, affected depSet)   { c.updateIndexes(entry, 
 func (c *Catalog) unlink(entry Entry, affected depSet) { c.updateIndexes(entry, -1, affected) }
 
 func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
+	ref := entry.Ref()
+	c.deps = entry.Deps(c.deps[:0])
+	for _, dep := range c.deps {
+		affected[dep] = struct{}{}
+		if dep.Kind.isIndexed() {
+			updateIndex(c.byDep, entriesOf{dep, ref.Kind}, ref.Name, delta)
+		}
+	}
 	switch e := entry.(type) {
-	case *Settings:
-		affected.add(DepSettings, Name{})
 	case *Namespace:
-		c.updateNamespace(e, delta, affected)
-	case *ServiceAccount:
-		affected.add(DepAccount, e.Name)
+		c.affectNamespace(e.Name, affected)
 	case *Pod:
 		c.updatePod(e, delta, affected)
 	case *Service:
 		c.updateService(e, delta, affected)
-	case *EndpointSlice:
-		updateIndex(c.slicesOf, e.Service, e.Name, delta)
-		affected.add(DepEndpoints, e.Service)
-	case *TrafficTarget:
-		c.updateTarget(e, delta, affected)
-	case *HTTPRouteGroup, *TCPRoute, *ExtensionService:
-		addPolicyDeps(e, affected)
-	case *TrafficSplit:
-		c.updateSplit(e, delta, affected)
-	case *Retry:
-		updateIndex(c.retriesFrom, e.Source, e.Name, delta)
-		addPolicyDeps(e, affected)
-	case *IngressBackend:
-		for _, port := range e.Backends {
-			updateIndex(c.ingressBackendsOf, port.Service, e.Name, delta)
-		}
-		addPolicyDeps(e, affected)
-	case *Egress:
-		for _, source := range e.Sources {
-			updateIndex(c.egressesFrom, source, e.Name, delta)
-		}
-		updateIndex(c.gateways, KindEgress, e.Name, delta)
-		addPolicyDeps(e, affected)
-	case *Telemetry:
-		updateIndex(c.telemetriesIn, e.Name.Namespace, e.Name, delta)
-		affected.add(DepTelemetriesIn, Name{Namespace: e.Name.Namespace})
-		addPolicyDeps(e, affected)
-	case *ExternalAuthorizationPolicy:
-		updateIndex(c.authorizationsIn, e.Name.Namespace, e.Name, delta)
-		affected.add(DepAuthorizationsIn, Name{Namespace: e.Name.Namespace})
-		addPolicyDeps(e, affected)
-	case *Gateway, *GatewayClass, *ReferenceGrant, *GatewayCertificate, *HTTPRoute:
-		c.updateGatewayIndex(e.Ref(), delta, affected)
-	case *EgressCredential:
-		affected.add(DepEgressGateway, Name{})
-	case *NamespaceLabels:
-		affected.add(DepNamespaceLabels, Name{})
-	case *UpstreamTrafficSetting:
-		if e.Service != (Name{}) {
-			updateIndex(c.upstreamIndex(e.Kind), e.Service, e.Name, delta)
-		}
-		addPolicyDeps(e, affected)
 	}
 }
 
@@ -73,32 +35,23 @@ func updateIndex[K comparable](x index[K], key K, name Name, delta int) {
 	}
 }
 
-// updateNamespace affects every Service and pod of the namespace, because joining or leaving the mesh changes all of
-// them.
-func (c *Catalog) updateNamespace(ns *Namespace, delta int, affected depSet) {
-	if ns.Permissive != nil {
-		affected.add(DepPermissiveOverrides, Name{})
-		if delta > 0 {
-			c.permissiveOverrides[ns.Name] = struct{}{}
-		} else {
-			delete(c.permissiveOverrides, ns.Name)
-		}
-	}
-	affected.add(DepServices, Name{})
-	affected.add(DepEgressGateway, Name{})
-	affected.add(DepNamespaceServices, Name{Namespace: ns.Name})
-	affected.add(DepPermissive, Name{Namespace: ns.Name})
-	affected.add(DepRequiresEgressGateway, Name{Namespace: ns.Name})
-	for name := range c.services[ns.Name] {
+// affectNamespace affects every Service and pod of a namespace, because joining or leaving the mesh changes all of them.
+func (c *Catalog) affectNamespace(namespace string, affected depSet) {
+	for name := range c.servicesIn(namespace) {
 		affected.add(DepService, name)
 		affected.add(DepEndpoints, name)
 		for sa := range c.identities[name] {
 			affected.account(DepServicesOf, sa)
 		}
 	}
-	for name := range c.pods[ns.Name] {
+	for name := range c.pods[namespace] {
 		affected.add(DepPod, name)
 	}
+}
+
+// servicesIn returns the names of the Services of a namespace.
+func (c *Catalog) servicesIn(namespace string) map[Name]struct{} {
+	return c.names(KindService, Dep{DepNamespaceServices, Name{Namespace: namespace}})
 }
 
 func (c *Catalog) updatePod(pod *Pod, delta int, affected depSet) {
@@ -108,7 +61,6 @@ func (c *Catalog) updatePod(pod *Pod, delta int, affected depSet) {
 			updateIndex(c.podsAt, address, pod.Name, delta)
 		}
 	}
-	affected.add(DepPod, pod.Name)
 	selecting := c.servicesSelecting(pod)
 	for _, name := range selecting {
 		c.countIdentity(name, pod.Identity(), delta, affected)
@@ -126,7 +78,7 @@ func (c *Catalog) updatePod(pod *Pod, delta int, affected depSet) {
 // servicesSelecting returns the Services that select a pod, in no particular order.
 func (c *Catalog) servicesSelecting(pod *Pod) []Name {
 	var names []Name
-	for name := range c.services[pod.Name.Namespace] {
+	for name := range c.servicesIn(pod.Name.Namespace) {
 		if service, ok := get[*Service](c, KindService, name); ok && service.selects(pod) {
 			names = append(names, name)
 		}
@@ -135,10 +87,7 @@ func (c *Catalog) servicesSelecting(pod *Pod) []Name {
 }
 
 func (c *Catalog) updateService(service *Service, delta int, affected depSet) {
-	updateIndex(c.services, service.Name.Namespace, service.Name, delta)
-	affected.add(DepService, service.Name)
 	affected.add(DepEndpoints, service.Name)
-	affected.add(DepNamespaceServices, Name{Namespace: service.Name.Namespace})
 	var selected []*Pod
 	for name := range c.pods[service.Name.Namespace] {
 		pod, ok := get[*Pod](c, KindPod, name)
@@ -158,29 +107,6 @@ func (c *Catalog) countIdentity(service Name, sa identity.ServiceAccount, delta 
 	if c.servicesOf.add(sa, service, delta) {
 		affected.account(DepServicesOf, sa)
 	}
-}
-
-func (c *Catalog) updateTarget(target *TrafficTarget, delta int, affected depSet) {
-	updateIndex(c.targetsTo, target.Destination, target.Name, delta)
-	for _, source := range target.Sources {
-		updateIndex(c.targetsFrom, source, target.Name, delta)
-	}
-	addPolicyDeps(target, affected)
-}
-
-func (c *Catalog) updateSplit(split *TrafficSplit, delta int, affected depSet) {
-	updateIndex(c.splitsOf, split.Root, split.Name, delta)
-	for _, backend := range split.Backends {
-		updateIndex(c.splitsWith, backend.Service, split.Name, delta)
-	}
-	addPolicyDeps(split, affected)
-}
-
-func (c *Catalog) upstreamIndex(kind Kind) index[Name] {
-	if kind == KindBackpressure {
-		return c.backpressuresOf
-	}
-	return c.settingsOf
 }
 
 // selects reports whether the pod is behind the Service. A Service without a selector selects nothing.

@@ -17,11 +17,11 @@ func (r *Retry) age() time.Time                  { return r.Created }
 func (b *IngressBackend) age() time.Time         { return b.Created }
 func (u *UpstreamTrafficSetting) age() time.Time { return u.Created }
 
-// oldestOf returns the oldest selected policy that is visible in the view, the first by name among those of equal age;
+// oldestOf records a dependency and returns the oldest selected policy that has it and is visible in the view, the first by name among those of equal age;
 // the zero value if there is none.
-func oldestOf[E aged](v *View, kind Kind, names map[Name]struct{}, include func(E) bool) E {
+func oldestOf[E aged](v *View, kind Kind, dep Dep, include func(E) bool) E {
 	var none E
-	list := visible(v, sorted[E](v.catalog, kind, names))
+	list := find[E](v, kind, dep)
 	list = slices.DeleteFunc(list, func(e E) bool { return !include(e) })
 	if len(list) == 0 {
 		return none

@@ -4,21 +4,18 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
+
+// excludable are the kinds of policies that a view may exclude.
+var excludable = []Kind{
+	KindTrafficTarget, KindHTTPRouteGroup, KindTCPRoute, KindTrafficSplit, KindRetry, KindUpstreamTrafficSetting, KindBackpressure,
+	KindIngressBackend, KindEgress, KindTelemetry, KindExtensionService, KindHTTPRoute,
+}
 
 // IsPolicy reports whether entries of the kind are policies: leaving one out changes how traffic is handled, but not
 // which workloads exist.
 func (k Kind) IsPolicy() bool {
-	switch k {
-	case KindTrafficTarget, KindHTTPRouteGroup, KindTCPRoute, KindTrafficSplit, KindRetry, KindUpstreamTrafficSetting, KindBackpressure,
-		KindIngressBackend, KindEgress, KindTelemetry, KindExtensionService, KindExternalAuthorization,
-		KindHTTPRoute:
-		return true
-	default:
-		return false
-	}
+	return k == KindExternalAuthorization || slices.Contains(excludable, k)
 }
 
 // Compare orders by kind, then name.
@@ -46,111 +43,35 @@ func visible[E Entry](v *View, list []E) []E {
 	return slices.DeleteFunc(list, func(e E) bool { return v.isHidden(e.Ref()) })
 }
 
-// Policies returns the existing policies that any of the dependencies refer to, sorted.
+// find records a dependency and returns the visible entries of a kind that have it, in order of their names.
+func find[E Entry](v *View, kind Kind, dep Dep) []E {
+	v.deps[dep] = struct{}{}
+	return visible(v, sorted[E](v.catalog, kind, dep))
+}
+
+// Policies returns the existing policies that any of the dependencies refer to, sorted, without those that are never excluded.
 func (c *Catalog) Policies(deps []Dep) []Ref {
 	found := map[Ref]struct{}{}
 	for _, dep := range deps {
-		switch dep.Kind {
-		case DepTargetsTo:
-			collect(found, KindTrafficTarget, c.targetsTo[identity.ServiceAccount(dep.Name)])
-		case DepTargetsFrom:
-			collect(found, KindTrafficTarget, c.targetsFrom[identity.ServiceAccount(dep.Name)])
-		case DepSplit:
-			collect(found, KindTrafficSplit, c.splitsOf[dep.Name])
-		case DepSplitsWith:
-			collect(found, KindTrafficSplit, c.splitsWith[dep.Name])
-		case DepRetriesFrom:
-			collect(found, KindRetry, c.retriesFrom[identity.ServiceAccount(dep.Name)])
-		case DepUpstreamSetting:
-			collect(found, KindUpstreamTrafficSetting, c.settingsOf[dep.Name])
-			collect(found, KindBackpressure, c.backpressuresOf[dep.Name])
-		case DepIngressBackend:
-			collect(found, KindIngressBackend, c.ingressBackendsOf[dep.Name])
-		case DepEgressesFrom:
-			collect(found, KindEgress, c.egressesFrom[identity.ServiceAccount(dep.Name)])
-		case DepNamedUpstreamSetting:
-			c.collectOne(found, Ref{KindUpstreamTrafficSetting, dep.Name})
-		case DepTelemetry:
-			c.collectOne(found, Ref{KindTelemetry, dep.Name})
-		case DepExtensionService:
-			c.collectOne(found, Ref{KindExtensionService, dep.Name})
-		case DepGateways:
-			collect(found, KindHTTPRoute, c.gateways[KindHTTPRoute])
-		case DepEgressGateway:
-			collect(found, KindEgress, c.gateways[KindEgress])
-		case DepHTTPRouteGroup:
-			c.collectOne(found, Ref{KindHTTPRouteGroup, dep.Name})
-		case DepTCPRoute:
-			c.collectOne(found, Ref{KindTCPRoute, dep.Name})
+		if dep.Kind.isSelection() {
+			continue
+		}
+		for _, kind := range excludable {
+			for name := range c.names(kind, dep) {
+				found[Ref{kind, name}] = struct{}{}
+			}
 		}
 	}
 	return slices.SortedFunc(maps.Keys(found), Ref.Compare)
 }
 
-func collect(found map[Ref]struct{}, kind Kind, names map[Name]struct{}) {
-	for name := range names {
-		found[Ref{kind, name}] = struct{}{}
-	}
-}
-
-func (c *Catalog) collectOne(found map[Ref]struct{}, ref Ref) {
-	if _, ok := c.entries[ref]; ok {
-		found[ref] = struct{}{}
-	}
-}
-
 // PolicyDeps returns the dependencies that refer to a policy, sorted; none when the policy does not exist.
 func (c *Catalog) PolicyDeps(policy Ref) []Dep {
-	affected := depSet{}
-	if entry, ok := c.entries[policy]; ok {
-		addPolicyDeps(entry, affected)
+	entry, ok := c.entries[policy]
+	if !ok || !policy.Kind.IsPolicy() {
+		return nil
 	}
-	return slices.SortedFunc(maps.Keys(affected), Dep.Compare)
-}
-
-// addPolicyDeps adds the dependencies that refer to a policy.
-func addPolicyDeps(entry Entry, affected depSet) {
-	switch e := entry.(type) {
-	case *TrafficTarget:
-		affected.account(DepTargetsTo, e.Destination)
-		for _, source := range e.Sources {
-			affected.account(DepTargetsFrom, source)
-		}
-	case *HTTPRouteGroup:
-		affected.add(DepHTTPRouteGroup, e.Name)
-	case *TCPRoute:
-		affected.add(DepTCPRoute, e.Name)
-	case *HTTPRoute:
-		affected.add(DepGateways, Name{})
-	case *TrafficSplit:
-		affected.add(DepSplit, e.Root)
-		for _, backend := range e.Backends {
-			affected.add(DepSplitsWith, backend.Service)
-		}
-	case *Retry:
-		affected.account(DepRetriesFrom, e.Source)
-	case *IngressBackend:
-		for _, port := range e.Backends {
-			affected.add(DepIngressBackend, port.Service)
-		}
-	case *Egress:
-		for _, source := range e.Sources {
-			affected.account(DepEgressesFrom, source)
-		}
-		// The namespace may require the gateway.
-		affected.add(DepEgressGateway, Name{})
-	case *Telemetry:
-		affected.add(DepTelemetry, e.Name)
-	case *ExternalAuthorizationPolicy:
-		affected.add(DepAuthorization, e.Name)
-	case *ExtensionService:
-		affected.add(DepExtensionService, e.Name)
-	case *UpstreamTrafficSetting:
-		if e.Service != (Name{}) {
-			affected.add(DepUpstreamSetting, e.Service)
-		}
-		if e.Kind == KindUpstreamTrafficSetting {
-			affected.add(DepNamedUpstreamSetting, e.Name)
-		}
-	}
+	deps := slices.DeleteFunc(entry.Deps(nil), func(dep Dep) bool { return dep.Kind.isSelection() })
+	slices.SortFunc(deps, Dep.Compare)
+	return slices.Compact(deps)
 }

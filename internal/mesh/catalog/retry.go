@@ -22,6 +22,11 @@ type Retry struct {
 // Ref implements Entry.
 func (r *Retry) Ref() Ref { return Ref{KindRetry, r.Name} }
 
+// Deps implements Entry.
+func (r *Retry) Deps(list []Dep) []Dep {
+	return append(list, Dep{DepRetriesFrom, Name(r.Source)})
+}
+
 // RetryPolicy configures retries of failed requests.
 type RetryPolicy struct {
 	// On lists Envoy's retry conditions, joined by commas, for example "5xx,connect-failure".
@@ -37,9 +42,8 @@ type RetryPolicy struct {
 // RetriedServices returns the destinations of a client's Retries, sorted. The client may not be allowed to call all of
 // them.
 func (v *View) RetriedServices(source identity.ServiceAccount) []Name {
-	v.deps.add(DepRetriesFrom, Name(source))
 	var list []Name
-	for _, r := range visible(v, sorted[*Retry](v.catalog, KindRetry, v.catalog.retriesFrom[source])) {
+	for _, r := range find[*Retry](v, KindRetry, Dep{DepRetriesFrom, Name(source)}) {
 		list = append(list, r.Destinations...)
 	}
 	slices.SortFunc(list, Name.Compare)
@@ -49,8 +53,7 @@ func (v *View) RetriedServices(source identity.ServiceAccount) []Name {
 // Retry returns the Retry in force for requests of a client to a Service: the oldest, the first by name among those of
 // equal age; nil if there is none.
 func (v *View) Retry(source identity.ServiceAccount, destination Name) *Retry {
-	v.deps.add(DepRetriesFrom, Name(source))
-	return oldestOf(v, KindRetry, v.catalog.retriesFrom[source], func(r *Retry) bool { return r.hasDestination(destination) })
+	return oldestOf(v, KindRetry, Dep{DepRetriesFrom, Name(source)}, func(r *Retry) bool { return r.hasDestination(destination) })
 }
 
 func (r *Retry) hasDestination(destination Name) bool {

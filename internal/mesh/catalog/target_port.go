@@ -55,11 +55,9 @@ func (v *View) TargetPorts(service *Service, port Port) []uint16 {
 		return slices.Sorted(maps.Keys(numbers))
 	}
 	var numbers []uint16
-	for name := range v.catalog.slicesOf[service.Name] {
-		if slice, ok := get[*EndpointSlice](v.catalog, KindEndpointSlice, name); ok {
-			if number, ok := slice.Ports[port.Name]; ok {
-				numbers = append(numbers, number)
-			}
+	for _, slice := range find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service.Name}) {
+		if number, ok := slice.Ports[port.Name]; ok {
+			numbers = append(numbers, number)
 		}
 	}
 	slices.Sort(numbers)

@@ -27,6 +27,11 @@ type Telemetry struct {
 // Ref implements Entry.
 func (t *Telemetry) Ref() Ref { return Ref{KindTelemetry, t.Name} }
 
+// Deps implements Entry.
+func (t *Telemetry) Deps(list []Dep) []Dep {
+	return append(list, Dep{DepTelemetry, t.Name}, Dep{DepTelemetriesIn, Name{Namespace: t.Name.Namespace}})
+}
+
 // IsMeshWide reports whether the policy concerns pods of all namespaces, because it is in the namespace of the mesh.
 func (t *Telemetry) IsMeshWide(meshNamespace string) bool { return t.Name.Namespace == meshNamespace }
 
@@ -36,12 +41,8 @@ func (t *Telemetry) age() time.Time { return t.Created }
 // namespace with a selector, of the namespace, of the mesh with a selector, of the mesh. Among equals it is the oldest.
 func (v *View) TelemetryOf(pod *Pod) Name {
 	for _, namespace := range slices.Compact([]string{pod.Name.Namespace, v.Settings().Namespace}) {
-		v.deps.add(DepTelemetriesIn, Name{Namespace: namespace})
-		if namespace == "" {
-			continue
-		}
 		for _, selective := range []bool{true, false} {
-			policy := oldestOf(v, KindTelemetry, v.catalog.telemetriesIn[namespace], func(t *Telemetry) bool {
+			policy := oldestOf(v, KindTelemetry, Dep{DepTelemetriesIn, Name{Namespace: namespace}}, func(t *Telemetry) bool {
 				return len(t.Selector) > 0 == selective && hasLabels(pod, t.Selector)
 			})
 			if policy != nil {
@@ -90,7 +91,7 @@ func (v *View) AuthorizationsTo(sa identity.ServiceAccount) []Name {
 // namesOfPods collects names for the running pods of an identity, without empty ones.
 func (v *View) namesOfPods(sa identity.ServiceAccount, of func(*Pod) []Name) []Name {
 	var names []Name
-	for _, pod := range sorted[*Pod](v.catalog, KindPod, v.catalog.pods[sa.Namespace]) {
+	for _, pod := range entriesNamed[*Pod](v.catalog, KindPod, v.catalog.pods[sa.Namespace]) {
 		if pod.Identity() == sa && !pod.Finished {
 			names = append(names, of(pod)...)
 		}

@@ -31,6 +31,17 @@ type UpstreamTrafficSetting struct {
 // Ref implements Entry.
 func (u *UpstreamTrafficSetting) Ref() Ref { return Ref{u.Kind, u.Name} }
 
+// Deps implements Entry.
+func (u *UpstreamTrafficSetting) Deps(list []Dep) []Dep {
+	if u.Service != (Name{}) {
+		list = append(list, Dep{DepUpstreamSetting, u.Service})
+	}
+	if u.Kind == KindUpstreamTrafficSetting {
+		list = append(list, Dep{DepNamedUpstreamSetting, u.Name})
+	}
+	return list
+}
+
 // ConnectionSettings apply in each client's sidecar. Nil and 0 mean no limit.
 type ConnectionSettings struct {
 	MaxConnections           *uint32
@@ -98,10 +109,10 @@ type HealthCheck struct {
 // UpstreamSetting returns the setting in force for a Service: the oldest, the first by name among those of equal age.
 // A Backpressure applies only without an UpstreamTrafficSetting. Nil if there is none.
 func (v *View) UpstreamSetting(service Name) *UpstreamTrafficSetting {
-	v.deps.add(DepUpstreamSetting, service)
+	dep := Dep{DepUpstreamSetting, service}
 	all := func(*UpstreamTrafficSetting) bool { return true }
 	return cmp.Or(
-		oldestOf(v, KindUpstreamTrafficSetting, v.catalog.settingsOf[service], all),
-		oldestOf(v, KindBackpressure, v.catalog.backpressuresOf[service], all),
+		oldestOf(v, KindUpstreamTrafficSetting, dep, all),
+		oldestOf(v, KindBackpressure, dep, all),
 	)
 }

@@ -93,9 +93,9 @@ func (v *View) Service(name Name) *Service {
 func (v *View) Services() []Name {
 	v.deps.add(DepServices, Name{})
 	var names []Name
-	for namespace, services := range v.catalog.services {
-		if v.InMesh(namespace) {
-			names = slices.AppendSeq(names, maps.Keys(services))
+	for namespace := range v.catalog.names(KindNamespace, Dep{Kind: DepServices}) {
+		if v.InMesh(namespace.Namespace) {
+			names = slices.AppendSeq(names, maps.Keys(v.catalog.servicesIn(namespace.Namespace)))
 		}
 	}
 	slices.SortFunc(names, Name.Compare)
@@ -108,7 +108,7 @@ func (v *View) ServicesIn(namespace string) []Name {
 	if !v.InMesh(namespace) {
 		return nil
 	}
-	return slices.SortedFunc(maps.Keys(v.catalog.services[namespace]), Name.Compare)
+	return slices.SortedFunc(maps.Keys(v.catalog.servicesIn(namespace)), Name.Compare)
 }
 
 // ServicesOfPod returns the Services of the mesh that select the pod, sorted.
@@ -117,12 +117,7 @@ func (v *View) ServicesOfPod(pod *Pod) []Name {
 	if !v.InMesh(pod.Name.Namespace) {
 		return nil
 	}
-	var names []Name
-	for name := range v.catalog.services[pod.Name.Namespace] {
-		if service, ok := get[*Service](v.catalog, KindService, name); ok && service.selects(pod) {
-			names = append(names, name)
-		}
-	}
+	names := v.catalog.servicesSelecting(pod)
 	slices.SortFunc(names, Name.Compare)
 	return names
 }
@@ -150,17 +145,15 @@ func (v *View) ServicesOf(sa identity.ServiceAccount) []Name {
 
 // TargetsTo returns the TrafficTargets whose destination is the service account, sorted by name.
 func (v *View) TargetsTo(sa identity.ServiceAccount) []*TrafficTarget {
-	v.deps.add(DepTargetsTo, Name(sa))
-	return visible(v, sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsTo[sa]))
+	return find[*TrafficTarget](v, KindTrafficTarget, Dep{DepTargetsTo, Name(sa)})
 }
 
 // TargetsFrom returns the TrafficTargets with the service account among their sources, sorted by name. The caller must
 // not change the list.
 func (v *View) TargetsFrom(sa identity.ServiceAccount) []*TrafficTarget {
-	v.deps.add(DepTargetsFrom, Name(sa))
 	list, ok := v.targetsFrom[sa]
 	if !ok {
-		list = visible(v, sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsFrom[sa]))
+		list = find[*TrafficTarget](v, KindTrafficTarget, Dep{DepTargetsFrom, Name(sa)})
 		if v.targetsFrom == nil {
 			v.targetsFrom = map[identity.ServiceAccount][]*TrafficTarget{}
 		}
@@ -202,23 +195,24 @@ func (v *View) Permissive(namespace string) bool {
 
 // PermissiveOverrides returns the namespaces that override permissive mode, sorted. Permissive returns their setting.
 func (v *View) PermissiveOverrides() []string {
-	v.deps.add(DepPermissiveOverrides, Name{})
-	return slices.Sorted(maps.Keys(v.catalog.permissiveOverrides))
+	var list []string
+	for _, ns := range find[*Namespace](v, KindNamespace, Dep{Kind: DepPermissiveOverrides}) {
+		list = append(list, ns.Name)
+	}
+	return list
 }
 
 // Split returns the TrafficSplit in force for requests to a root Service that no split with matches selects. It is the oldest without
 // matches, the first by name among those of equal age; nil if there is none.
 func (v *View) Split(root Name) *TrafficSplit {
-	v.deps.add(DepSplit, root)
 	everything := func(s *TrafficSplit) bool { return len(s.Matches) == 0 }
-	return oldestOf(v, KindTrafficSplit, v.catalog.splitsOf[root], everything)
+	return oldestOf(v, KindTrafficSplit, Dep{DepSplit, root}, everything)
 }
 
 // MatchingSplits returns the TrafficSplits that select some requests to a root Service: the oldest first, then by
 // name. The first split whose HTTPRouteGroups match a request applies to it.
 func (v *View) MatchingSplits(root Name) []*TrafficSplit {
-	v.deps.add(DepSplit, root)
-	splits := visible(v, sorted[*TrafficSplit](v.catalog, KindTrafficSplit, v.catalog.splitsOf[root]))
+	splits := find[*TrafficSplit](v, KindTrafficSplit, Dep{DepSplit, root})
 	splits = slices.DeleteFunc(splits, func(s *TrafficSplit) bool { return len(s.Matches) == 0 })
 	slices.SortStableFunc(splits, func(a, b *TrafficSplit) int { return a.Created.Compare(b.Created) })
 	return splits
@@ -226,9 +220,8 @@ func (v *View) MatchingSplits(root Name) []*TrafficSplit {
 
 // RootsOf returns the root Services of the TrafficSplits that have the Service among their backends, sorted.
 func (v *View) RootsOf(backend Name) []Name {
-	v.deps.add(DepSplitsWith, backend)
 	var roots []Name
-	for _, split := range visible(v, sorted[*TrafficSplit](v.catalog, KindTrafficSplit, v.catalog.splitsWith[backend])) {
+	for _, split := range find[*TrafficSplit](v, KindTrafficSplit, Dep{DepSplitsWith, backend}) {
 		roots = append(roots, split.Root)
 	}
 	slices.SortFunc(roots, Name.Compare)
@@ -247,9 +240,8 @@ type Backend struct {
 // address counts only if it belongs to an existing pod that the Service selects and that has a sidecar, possibly one
 // of Open Service Mesh. No other endpoint can prove an identity that clients expect.
 func (v *View) Backends(service *Service, port Port) []Backend {
-	v.deps.add(DepEndpoints, service.Name)
 	var backends []Backend
-	for _, slice := range sorted[*EndpointSlice](v.catalog, KindEndpointSlice, v.catalog.slicesOf[service.Name]) {
+	for _, slice := range find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service.Name}) {
 		number, ok := slice.Ports[port.Name]
 		if !ok {
 			number = v.TargetPort(service, port)

@@ -17,8 +17,8 @@ func TestAuthorizationFields(t *testing.T) {
 	}
 	got, problems := ExternalAuthorization(smi(t, "{extensionService: {name: opa}, pathPrefix: '/a?b', requestHeaders: [5, X-A, a b]}"))
 	expect(t, policy, got, []string{
-		`Malformed: spec.pathPrefix "/a?b" is not the beginning of a URL path and counts as absent: write one that begins with /, for example /check.`,
 		"Malformed: spec.requestHeaders[0] is the number 5: expected text. The field counts as absent.",
+		`Malformed: spec.pathPrefix "/a?b" is not the beginning of a URL path and counts as absent: write one that begins with /, for example /check.`,
 		`InvalidHeader: spec.requestHeaders[2] "a b" is not the name of a header, so it is left out.`,
 	}, problems)
 	for _, p := range problems {

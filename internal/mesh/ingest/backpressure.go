@@ -4,6 +4,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
@@ -14,20 +15,20 @@ const backpressureLabel = "app"
 // UpstreamTrafficSetting.
 func Backpressure(u *unstructured.Unstructured) (*catalog.UpstreamTrafficSetting, []Problem) {
 	var found problems
-	spec := specObject(u, &found)
+	spec, ok := decodeSpec[policyv1alpha1.BackpressureSpec](specOf(u), &found)
+	if !ok {
+		return nil, found
+	}
 	setting := &catalog.UpstreamTrafficSetting{
 		Kind: catalog.KindBackpressure, Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(),
 		Service: catalog.Name{Namespace: u.GetNamespace(), Name: u.GetLabels()[backpressureLabel]},
 		Connections: catalog.ConnectionSettings{
-			MaxConnections:           spec.count("maxConnections", 0),
-			MaxPendingRequests:       spec.count("maxPendingRequests", 0),
-			MaxRequests:              spec.count("maxRequests", 0),
-			MaxRetries:               spec.count("maxRetries", 0),
-			MaxRequestsPerConnection: spec.count("maxRequestsPerConnection", 0),
+			MaxConnections:           found.count("spec.maxConnections", spec.MaxConnections, 0),
+			MaxPendingRequests:       found.count("spec.maxPendingRequests", spec.MaxPendingRequests, 0),
+			MaxRequests:              found.count("spec.maxRequests", spec.MaxRequests, 0),
+			MaxRetries:               found.count("spec.maxRetries", spec.MaxRetries, 0),
+			MaxRequestsPerConnection: found.count("spec.maxRequestsPerConnection", spec.MaxRequestsPerConnection, 0),
 		},
-	}
-	if malformed := found.onlyMalformed(); len(malformed) > 0 {
-		return nil, malformed
 	}
 	if len(validation.IsDNS1123Label(setting.Service.Name)) > 0 {
 		found.reject(ReasonInvalidName, "The label %s of this Backpressure is %.80q and names no Service, so it is not used: write an UpstreamTrafficSetting with spec.host <service>.%s.svc.cluster.local.", backpressureLabel, setting.Service.Name, u.GetNamespace())

@@ -9,6 +9,7 @@ import (
 	accessv1alpha3 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/access/v1alpha3"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -18,18 +19,18 @@ import (
 // without a usable source and port. An invalid part never opens more than the valid ones.
 func Egress(u *unstructured.Unstructured) (*catalog.Egress, []Problem) {
 	var found problems
-	spec := specObject(u, &found)
-	policy := &catalog.Egress{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
-	policy.Sources = egressSources(spec, u.GetNamespace())
-	policy.Hosts = egressHosts(spec)
-	policy.Prefixes = egressPrefixes(spec)
-	ports := egressPorts(spec)
-	egressMatches(spec, policy)
-	ports = egressGateway(spec, policy, ports)
-	if malformed := found.onlyMalformed(); len(malformed) > 0 {
-		return nil, malformed
+	spec, ok := decodeSpec[policyv1alpha1.EgressSpec](specOf(u), &found)
+	if !ok {
+		return nil, found
 	}
-	invalidRanges := len(spec.list("ipAddresses")) > 0 && len(policy.Prefixes) == 0
+	policy := &catalog.Egress{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
+	policy.Sources = egressSources(spec.Sources, u.GetNamespace(), &found)
+	policy.Hosts = egressHosts(spec.Hosts, len(spec.IPAddresses) > 0, &found)
+	policy.Prefixes = egressPrefixes(spec.IPAddresses, &found)
+	ports := egressPorts(spec.Ports, &found)
+	egressMatches(spec.Matches, policy, &found)
+	ports = egressGateway(&spec, policy, ports, &found)
+	invalidRanges := len(spec.IPAddresses) > 0 && len(policy.Prefixes) == 0
 	for _, port := range ports {
 		if hasDestination(policy, port, invalidRanges, &found) {
 			policy.Ports = append(policy.Ports, port)
@@ -37,10 +38,10 @@ func Egress(u *unstructured.Unstructured) (*catalog.Egress, []Problem) {
 	}
 	warnUnusedHosts(policy, &found)
 	warnUnusedTLS(policy, &found)
-	if len(spec.list("sources")) == 0 {
+	if len(spec.Sources) == 0 {
 		found.reject(ReasonGrantsNothing, "spec.sources is empty, so this Egress allows nothing: name the service accounts of the clients.")
 	}
-	if len(spec.list("ports")) == 0 {
+	if len(spec.Ports) == 0 {
 		found.reject(ReasonGrantsNothing, "spec.ports is empty, so this Egress allows nothing: write the port and the protocol of the destination.")
 	}
 	if len(policy.Sources) == 0 || len(policy.Ports) == 0 {
@@ -50,17 +51,16 @@ func Egress(u *unstructured.Unstructured) (*catalog.Egress, []Problem) {
 }
 
 // egressSources reads the clients, sorted. A namespace decides about its own clients only.
-func egressSources(spec object, namespace string) []identity.ServiceAccount {
+func egressSources(items []policyv1alpha1.EgressSourceSpec, namespace string, found *problems) []identity.ServiceAccount {
 	var sources []identity.ServiceAccount
-	for _, item := range spec.objects("sources") {
-		source, ok := serviceAccount(item.path, accessv1alpha3.IdentityBindingSubject{
-			Kind: item.text("kind"), Name: item.text("name"), Namespace: item.text("namespace"),
-		}, "", spec.problems)
+	for i, item := range items {
+		path := indexed("spec.sources", i)
+		source, ok := serviceAccount(path, accessv1alpha3.IdentityBindingSubject(item), "", found)
 		switch {
 		case !ok:
 		case source.Namespace != namespace:
-			item.problems.reject(ReasonForeignNamespace, "%s.namespace is %q, but this Egress is in the namespace %q, so the source is left out: "+
-				"create an Egress in the namespace of the client. Only that namespace decides what its clients may call.", item.path, source.Namespace, namespace)
+			found.reject(ReasonForeignNamespace, "%s.namespace is %q, but this Egress is in the namespace %q, so the source is left out: "+
+				"create an Egress in the namespace of the client. Only that namespace decides what its clients may call.", path, source.Namespace, namespace)
 		default:
 			sources = append(sources, source)
 		}
@@ -70,16 +70,10 @@ func egressSources(spec object, namespace string) []identity.ServiceAccount {
 }
 
 // egressPrefixes reads the address ranges, sorted.
-func egressPrefixes(spec object) []netip.Prefix {
+func egressPrefixes(items []string, found *problems) []netip.Prefix {
 	var prefixes []netip.Prefix
-	for i, item := range spec.list("ipAddresses") {
-		path := indexed(spec.child("ipAddresses"), i)
-		text, ok := item.(string)
-		if !ok {
-			spec.problems.malformed(path, item, "text")
-			continue
-		}
-		if prefix, ok := parseRange(path, text, spec.problems); ok {
+	for i, text := range items {
+		if prefix, ok := parseRange(indexed("spec.ipAddresses", i), text, found); ok {
 			prefixes = append(prefixes, prefix)
 		}
 	}
@@ -89,19 +83,19 @@ func egressPrefixes(spec object) []netip.Prefix {
 
 // egressPorts reads the ports, sorted by number and protocol. Sidecars wait for the first bytes of a client on ports with HTTP or TLS,
 // so tcp-server-first excludes them.
-func egressPorts(spec object) []catalog.EgressPort {
+func egressPorts(items []policyv1alpha1.EgressPortSpec, found *problems) []catalog.EgressPort {
 	protocols := []catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolHTTPS, catalog.ProtocolTCP, catalog.ProtocolTCPServerFirst}
 	var ports []catalog.EgressPort
 	serverFirst := map[uint16]bool{}
-	for _, item := range spec.objects("ports") {
-		number, protocol := item.whole("number"), catalog.Protocol(strings.ToLower(item.text("protocol")))
+	for i, item := range items {
+		path, number, protocol := indexed("spec.ports", i), item.Number, catalog.Protocol(strings.ToLower(item.Protocol))
 		switch {
 		case number < 1 || number > 65535:
-			item.problems.reject(ReasonInvalidPort, "%s.number is %d, so it is left out: write a port from 1 to 65535.", item.path, number)
+			found.reject(ReasonInvalidPort, "%s.number is %d, so it is left out: write a port from 1 to 65535.", path, number)
 		case names.IsReservedPort(uint16(number)):
-			item.problems.reject(ReasonInvalidPort, "%s.number %d belongs to sidecars, so it is left out: the destination needs another port.", item.path, number)
+			found.reject(ReasonInvalidPort, "%s.number %d belongs to sidecars, so it is left out: the destination needs another port.", path, number)
 		case !slices.Contains(protocols, protocol):
-			item.problems.reject(ReasonUnknownProtocol, "%s.protocol is %.40q, so it is left out: use http, https, tcp or tcp-server-first.", item.path, protocol)
+			found.reject(ReasonUnknownProtocol, "%s.protocol is %.40q, so it is left out: use http, https, tcp or tcp-server-first.", path, protocol)
 		default:
 			ports = append(ports, catalog.EgressPort{Number: uint16(number), Protocol: protocol})
 			serverFirst[uint16(number)] = serverFirst[uint16(number)] || protocol == catalog.ProtocolTCPServerFirst
@@ -110,7 +104,7 @@ func egressPorts(spec object) []catalog.EgressPort {
 	ports = slices.DeleteFunc(ports, func(p catalog.EgressPort) bool {
 		inspected := p.Protocol == catalog.ProtocolHTTP || p.Protocol == catalog.ProtocolHTTPS
 		if inspected && serverFirst[p.Number] {
-			spec.problems.reject(ReasonDuplicateMatch, "spec.ports has the port %d with the protocols %s and tcp-server-first, which exclude each other, so %s is left out.", p.Number, p.Protocol, p.Protocol)
+			found.reject(ReasonDuplicateMatch, "spec.ports has the port %d with the protocols %s and tcp-server-first, which exclude each other, so %s is left out.", p.Number, p.Protocol, p.Protocol)
 		}
 		return inspected && serverFirst[p.Number]
 	})

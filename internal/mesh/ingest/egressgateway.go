@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -15,44 +16,43 @@ const defaultTLSPort = 443
 // egressGateway reads how the egress gateway forwards what an Egress allows, and returns the ports that it can forward. It looks up hosts
 // itself, so it cannot forward to the address that a client chose. Without a usable configuration of TLS, no port remains: what should be
 // encrypted is never sent as it is.
-func egressGateway(spec object, policy *catalog.Egress, ports []catalog.EgressPort) []catalog.EgressPort {
-	if spec.fields["gateway"] == nil {
+func egressGateway(spec *policyv1alpha1.EgressSpec, policy *catalog.Egress, ports []catalog.EgressPort, found *problems) []catalog.EgressPort {
+	if spec.Gateway == nil {
 		return ports
 	}
-	gateway := spec.object("gateway")
 	policy.Gateway = &catalog.EgressGateway{}
-	if gateway.fields["tls"] != nil {
-		if policy.Gateway.TLS = egressTLS(gateway.object("tls")); policy.Gateway.TLS == nil {
+	if spec.Gateway.TLS != nil {
+		if policy.Gateway.TLS = egressTLS(spec.Gateway.TLS, found); policy.Gateway.TLS == nil {
 			return nil
 		}
 	}
-	policy.Hosts = slices.DeleteFunc(policy.Hosts, func(host string) bool { return isLocalHost(host, spec.problems) })
-	if len(spec.list("ipAddresses")) > 0 {
-		spec.problems.reject(ReasonUnsupported, "spec.ipAddresses has addresses that clients choose, and the egress gateway looks up spec.hosts instead, so this Egress allows nothing: remove spec.ipAddresses or spec.gateway.")
+	policy.Hosts = slices.DeleteFunc(policy.Hosts, func(host string) bool { return isLocalHost(host, found) })
+	if len(spec.IPAddresses) > 0 {
+		found.reject(ReasonUnsupported, "spec.ipAddresses has addresses that clients choose, and the egress gateway looks up spec.hosts instead, so this Egress allows nothing: remove spec.ipAddresses or spec.gateway.")
 		return nil
 	}
 	return slices.DeleteFunc(ports, func(port catalog.EgressPort) bool {
 		unsupported := port.Protocol != catalog.ProtocolHTTP && port.Protocol != catalog.ProtocolHTTPS
 		if unsupported {
-			spec.problems.reject(ReasonUnsupported, "Port %d has the protocol %s, which has no hosts for the egress gateway to look up, so it is left out: use http or https, or an Egress without spec.gateway.", port.Number, port.Protocol)
+			found.reject(ReasonUnsupported, "Port %d has the protocol %s, which has no hosts for the egress gateway to look up, so it is left out: use http or https, or an Egress without spec.gateway.", port.Number, port.Protocol)
 		}
 		return unsupported
 	})
 }
 
 // egressTLS reads how the egress gateway encrypts requests; nil if it cannot.
-func egressTLS(o object) *catalog.EgressTLS {
-	tls := &catalog.EgressTLS{Port: defaultTLSPort, Secret: o.text("secretName")}
-	if o.fields["port"] != nil {
-		number := o.whole("port")
+func egressTLS(spec *policyv1alpha1.EgressTLSSpec, found *problems) *catalog.EgressTLS {
+	tls := &catalog.EgressTLS{Port: defaultTLSPort, Secret: spec.SecretName}
+	if spec.Port != nil {
+		number := *spec.Port
 		if number < 1 || number > 65535 || names.IsReservedPort(uint16(number)) {
-			o.problems.reject(ReasonInvalidPort, "%s.port is %d, so this Egress allows nothing: write a port from 1 to 65535 that does not belong to sidecars.", o.path, number)
+			found.reject(ReasonInvalidPort, "spec.gateway.tls.port is %d, so this Egress allows nothing: write a port from 1 to 65535 that does not belong to sidecars.", number)
 			return nil
 		}
 		tls.Port = uint16(number)
 	}
 	if len(validation.IsDNS1123Subdomain(tls.Secret)) > 0 {
-		o.problems.reject(ReasonInvalidName, "%s.secretName %.80q is not the name of an object, so this Egress allows nothing: name a Secret with the key ca.crt.", o.path, tls.Secret)
+		found.reject(ReasonInvalidName, "spec.gateway.tls.secretName %.80q is not the name of an object, so this Egress allows nothing: name a Secret with the key ca.crt.", tls.Secret)
 		return nil
 	}
 	return tls

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
@@ -14,20 +15,20 @@ import (
 // without a usable backend, or when no source is left that admits a client: an entry without sources would admit everybody.
 func IngressBackend(u *unstructured.Unstructured) (*catalog.IngressBackend, []Problem) {
 	var found problems
-	spec := specObject(u, &found)
-	policy := &catalog.IngressBackend{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
-	policy.Backends = ingressPorts(spec, u.GetNamespace())
-	sources := ingressSources(spec)
-	policy.Gateways, policy.Prefixes, policy.Principals = sources.gateways, sources.prefixes, sources.principals
-	policy.RouteGroups = ingressRoutes(spec)
-	if malformed := found.onlyMalformed(); len(malformed) > 0 {
-		return nil, malformed
+	spec, ok := decodeSpec[policyv1alpha1.IngressBackendSpec](specOf(u), &found)
+	if !ok {
+		return nil, found
 	}
-	if len(spec.list("sources")) == 0 {
+	policy := &catalog.IngressBackend{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
+	policy.Backends = ingressPorts(spec.Backends, u.GetNamespace(), &found)
+	sources := ingressSources(spec.Sources, &found)
+	policy.Gateways, policy.Prefixes, policy.Principals = sources.gateways, sources.prefixes, sources.principals
+	policy.RouteGroups = ingressRoutes(spec.Matches, &found)
+	if len(spec.Sources) == 0 {
 		found.reject(ReasonGrantsNothing, "spec.sources is empty, so this IngressBackend admits nobody: name the Service of the ingress controller.")
 	}
 	policy.Backends = slices.DeleteFunc(policy.Backends, func(p catalog.IngressPort) bool { return !hasClients(policy, p, &found) })
-	if len(policy.Backends) == 0 || sources.invalidAddress || len(spec.list("matches")) > 0 && len(policy.RouteGroups) == 0 {
+	if len(policy.Backends) == 0 || sources.invalidAddress || len(spec.Matches) > 0 && len(policy.RouteGroups) == 0 {
 		return nil, found
 	}
 	return policy, found
@@ -50,15 +51,16 @@ func hasClients(policy *catalog.IngressBackend, port catalog.IngressPort, found 
 }
 
 // ingressPorts reads the backends, sorted, and skips invalid and repeated ones.
-func ingressPorts(spec object, namespace string) []catalog.IngressPort {
+func ingressPorts(items []policyv1alpha1.BackendSpec, namespace string, found *problems) []catalog.IngressPort {
 	var ports []catalog.IngressPort
-	for _, item := range spec.objects("backends") {
-		port, ok := ingressPort(item, namespace)
+	for i, item := range items {
+		path := indexed("spec.backends", i)
+		port, ok := ingressPort(path, &item, namespace, found)
 		if !ok {
 			continue
 		}
 		if slices.ContainsFunc(ports, func(p catalog.IngressPort) bool { return p.Service == port.Service && p.TargetPort == port.TargetPort }) {
-			item.problems.reject(ReasonDuplicateMatch, "%s repeats port %d of Service %s, so it is left out: write each port once.", item.path, port.TargetPort, port.Service.Name)
+			found.reject(ReasonDuplicateMatch, "%s repeats port %d of Service %s, so it is left out: write each port once.", path, port.TargetPort, port.Service.Name)
 			continue
 		}
 		ports = append(ports, port)
@@ -69,27 +71,26 @@ func ingressPorts(spec object, namespace string) []catalog.IngressPort {
 	return ports
 }
 
-func ingressPort(item object, namespace string) (catalog.IngressPort, bool) {
-	service, number, protocol := item.text("name"), item.object("port").whole("number"), item.object("port").text("protocol")
-	tls := item.object("tls")
+func ingressPort(path string, item *policyv1alpha1.BackendSpec, namespace string, found *problems) (catalog.IngressPort, bool) {
+	service, number, protocol := item.Name, item.Port.Number, item.Port.Protocol
 	port := catalog.IngressPort{
 		Service: catalog.Name{Namespace: namespace, Name: service}, TargetPort: uint16(number), //nolint:gosec // checked below
-		TLS: protocol == "https", SkipClientCertificate: protocol == "https" && tls.flag("skipClientCertValidation"),
-		ServerNames: serverNames(tls),
+		TLS: protocol == "https", SkipClientCertificate: protocol == "https" && item.TLS.SkipClientCertValidation,
+		ServerNames: serverNames(path+".tls.sniHosts", item.TLS.SNIHosts, found),
 	}
 	switch {
 	case len(validation.IsDNS1123Label(service)) > 0:
-		item.problems.reject(ReasonInvalidName, "%s.name %.80q is not the name of a Service, so it is left out: name a Service of the namespace %s.", item.path, service, namespace)
+		found.reject(ReasonInvalidName, "%s.name %.80q is not the name of a Service, so it is left out: name a Service of the namespace %s.", path, service, namespace)
 	case number < 1 || number > 65535:
-		item.problems.reject(ReasonInvalidPort, "%s.port.number is %d, so it is left out: write the targetPort of the Service, 1 to 65535.", item.path, number)
+		found.reject(ReasonInvalidPort, "%s.port.number is %d, so it is left out: write the targetPort of the Service, 1 to 65535.", path, number)
 	case protocol != "http" && protocol != "https":
-		item.problems.reject(ReasonUnknownProtocol, "%s.port.protocol is %.40q, so it is left out: use http or https.", item.path, protocol)
+		found.reject(ReasonUnknownProtocol, "%s.port.protocol is %.40q, so it is left out: use http or https.", path, protocol)
 	case len(port.ServerNames) > 0 && !port.TLS:
-		item.problems.warn(ReasonNotUsed, "%s.tls.sniHosts have no effect with the protocol http: use https, or remove them.", item.path)
+		found.warn(ReasonNotUsed, "%s.tls.sniHosts have no effect with the protocol http: use https, or remove them.", path)
 		port.ServerNames = nil
 		return port, true
-	case len(tls.list("sniHosts")) > 0 && len(port.ServerNames) == 0 && port.TLS:
-		item.problems.reject(ReasonInvalidName, "%s has no usable name in tls.sniHosts, so it is left out.", item.path)
+	case len(item.TLS.SNIHosts) > 0 && len(port.ServerNames) == 0 && port.TLS:
+		found.reject(ReasonInvalidName, "%s has no usable name in tls.sniHosts, so it is left out.", path)
 	default:
 		return port, true
 	}
@@ -97,33 +98,29 @@ func ingressPort(item object, namespace string) (catalog.IngressPort, bool) {
 }
 
 // serverNames reads the SNI hosts, sorted, and skips those that no client can request.
-func serverNames(tls object) []string {
+func serverNames(path string, items []string, found *problems) []string {
 	var hosts []string
-	for i, item := range tls.list("sniHosts") {
-		host, ok := item.(string)
-		switch {
-		case !ok:
-			tls.problems.malformed(indexed(tls.child("sniHosts"), i), item, "text")
-		case len(validation.IsDNS1123Subdomain(host)) > 0:
-			tls.problems.reject(ReasonInvalidName, "%s %.80q is not a host name, so it is left out: use lowercase letters, digits, dashes and dots.", indexed(tls.child("sniHosts"), i), host)
-		default:
-			hosts = append(hosts, host)
+	for i, host := range items {
+		if len(validation.IsDNS1123Subdomain(host)) > 0 {
+			found.reject(ReasonInvalidName, "%s %.80q is not a host name, so it is left out: use lowercase letters, digits, dashes and dots.", indexed(path, i), host)
+			continue
 		}
+		hosts = append(hosts, host)
 	}
 	slices.Sort(hosts)
 	return slices.Compact(hosts)
 }
 
 // ingressRoutes reads the names of the HTTPRouteGroups, sorted.
-func ingressRoutes(spec object) []string {
+func ingressRoutes(items []policyv1alpha1.RouteReference, found *problems) []string {
 	var groups []string
-	for _, item := range spec.objects("matches") {
-		kind, name := item.text("kind"), item.text("name")
+	for i, item := range items {
+		path, kind, name := indexed("spec.matches", i), item.Kind, item.Name
 		switch {
 		case kind != string(catalog.KindHTTPRouteGroup):
-			item.problems.reject(ReasonUnsupported, "%s has the kind %.40q, so it admits nothing: use HTTPRouteGroup.", item.path, kind)
+			found.reject(ReasonUnsupported, "%s has the kind %.40q, so it admits nothing: use HTTPRouteGroup.", path, kind)
 		case len(validation.IsDNS1123Subdomain(name)) > 0:
-			item.problems.reject(ReasonInvalidName, "%s.name %.80q is not the name of an HTTPRouteGroup, so it admits nothing.", item.path, name)
+			found.reject(ReasonInvalidName, "%s.name %.80q is not the name of an HTTPRouteGroup, so it admits nothing.", path, name)
 		default:
 			groups = append(groups, name)
 		}

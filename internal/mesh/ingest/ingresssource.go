@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
@@ -24,30 +25,30 @@ type sourceSet struct {
 }
 
 // ingressSources reads the sources. All lists are sorted.
-func ingressSources(spec object) sourceSet {
+func ingressSources(items []policyv1alpha1.IngressSourceSpec, found *problems) sourceSet {
 	var set sourceSet
 	addresses := 0
-	for _, item := range spec.objects("sources") {
-		kind, name := item.text("kind"), item.text("name")
+	for i, item := range items {
+		path, kind, name := indexed("spec.sources", i), item.Kind, item.Name
 		switch kind {
 		case "Service":
 			addresses++
-			if gateway, ok := gatewayService(item, name); ok {
+			if gateway, ok := gatewayService(path, catalog.Name{Namespace: item.Namespace, Name: name}, found); ok {
 				set.gateways = append(set.gateways, gateway)
 			}
 		case "IPRange":
 			addresses++
-			if prefix, ok := addressRange(item, name); ok {
+			if prefix, ok := parseRange(path+".name", name, found); ok {
 				set.prefixes = append(set.prefixes, prefix)
 			}
 		case "AuthenticatedPrincipal":
 			if name == "" || len(name) > maxPrincipal || strings.ContainsFunc(name, isSpaceOrControl) {
-				item.problems.reject(ReasonInvalidName, "%s.name %.80q is not a name in a certificate, so it is left out: write the DNS or URI name of the ingress controller.", item.path, name)
+				found.reject(ReasonInvalidName, "%s.name %.80q is not a name in a certificate, so it is left out: write the DNS or URI name of the ingress controller.", path, name)
 			} else {
 				set.principals = append(set.principals, name)
 			}
 		default:
-			item.problems.reject(ReasonUnsupported, "%s has the kind %.40q, so it is left out: use Service, IPRange or AuthenticatedPrincipal.", item.path, kind)
+			found.reject(ReasonUnsupported, "%s has the kind %.40q, so it is left out: use Service, IPRange or AuthenticatedPrincipal.", path, kind)
 		}
 	}
 	set.invalidAddress = addresses > 0 && len(set.gateways)+len(set.prefixes) == 0
@@ -58,18 +59,13 @@ func ingressSources(spec object) sourceSet {
 	return set
 }
 
-func gatewayService(item object, name string) (catalog.Name, bool) {
-	gateway := catalog.Name{Namespace: item.text("namespace"), Name: name}
+func gatewayService(path string, gateway catalog.Name, found *problems) (catalog.Name, bool) {
 	if len(validation.IsDNS1123Label(gateway.Namespace)) > 0 || len(validation.IsDNS1123Label(gateway.Name)) > 0 {
-		item.problems.reject(ReasonInvalidName, "%s names the Service %.80q of the namespace %.80q, so it is left out: write the name and the namespace of the ingress controller's Service.",
-			item.path, name, gateway.Namespace)
+		found.reject(ReasonInvalidName, "%s names the Service %.80q of the namespace %.80q, so it is left out: write the name and the namespace of the ingress controller's Service.",
+			path, gateway.Name, gateway.Namespace)
 		return catalog.Name{}, false
 	}
 	return gateway, true
-}
-
-func addressRange(item object, text string) (netip.Prefix, bool) {
-	return parseRange(item.child("name"), text, item.problems)
 }
 
 // parseRange parses a range in CIDR notation. A single address is a range of one.

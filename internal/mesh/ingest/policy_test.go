@@ -69,7 +69,7 @@ func TestRetry(t *testing.T) {
 		"no destination":        {source + policy, nil, []string{"GrantsNothing: spec.destinations is empty"}},
 		"source of other kind":  {strings.Replace(source, "ServiceAccount", "Service", 1) + destinations + policy, nil, []string{"Unsupported: spec.source has the kind"}},
 		"source of no one":      {"source: {kind: ServiceAccount, name: buyer}\n" + destinations + policy, nil, []string{"InvalidName: spec.source has no namespace"}},
-		"malformed":             {source + destinations + "retryPolicy: {retryOn: [5xx], numRetries: many}", nil, []string{"Malformed: spec.retryPolicy.numRetries", "Malformed: spec.retryPolicy.retryOn is a list"}},
+		"malformed":             {source + destinations + "retryPolicy: {retryOn: [5xx], numRetries: many}", nil, []string{"Malformed: spec.retryPolicy.retryOn is a list", "Malformed: spec.retryPolicy.numRetries"}},
 		"nothing":               {"{}", nil, []string{"Unsupported: spec.source", "InvalidCondition: retryOn is empty", "GrantsNothing: spec.destinations"}},
 		"numRetries of nothing": {strings.Replace(on("5xx,reset"), "numRetries: 3", "numRetries: 0", 1), retry(func(r *catalog.Retry) { r.Policy.Count = 0 }), nil},
 	} {

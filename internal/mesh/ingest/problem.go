@@ -1,9 +1,6 @@
 package ingest
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // Problem is a problem with an object, for its author to fix or to consider.
 type Problem struct {
@@ -90,15 +87,4 @@ func (p problems) effect(format string, args ...any) {
 // warn adds a warning about an object that applies.
 func (p *problems) warn(reason, format string, args ...any) {
 	*p = append(*p, Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Warning: true})
-}
-
-// onlyMalformed returns the problems with fields of the wrong type, each once. If there are any, the others may be consequences.
-func (p problems) onlyMalformed() []Problem {
-	var all []Problem
-	for _, one := range p {
-		if one.Reason == ReasonMalformed && !slices.Contains(all, one) {
-			all = append(all, one)
-		}
-	}
-	return all
 }

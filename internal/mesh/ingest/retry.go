@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
@@ -31,24 +32,21 @@ const maxRetries = 10
 // own namespace, a destination and a condition there is no entry.
 func Retry(u *unstructured.Unstructured) (*catalog.Retry, []Problem) {
 	var found problems
-	spec := specObject(u, &found)
+	spec, ok := decodeSpec[policyv1alpha1.RetrySpec](specOf(u), &found)
+	if !ok {
+		return nil, found
+	}
 	retry := &catalog.Retry{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
-	sourceSpec := spec.object("source")
-	source, usable := serviceAccount(sourceSpec.path, accessv1alpha3.IdentityBindingSubject{
-		Kind: sourceSpec.text("kind"), Name: sourceSpec.text("name"), Namespace: sourceSpec.text("namespace"),
-	}, "", &found)
+	source, usable := serviceAccount("spec.source", accessv1alpha3.IdentityBindingSubject(spec.Source), "", &found)
 	if usable && source.Namespace != u.GetNamespace() {
 		usable = false
 		found.reject(ReasonForeignNamespace, "spec.source.namespace is %q, but this Retry is in the namespace %q, so it has no effect: create it in the namespace of its source. Only that namespace decides how its clients retry.", source.Namespace, u.GetNamespace())
 	}
 	retry.Source = source
-	retry.Destinations = retryDestinations(spec)
+	retry.Destinations = retryDestinations(spec.Destinations, &found)
 	var acts bool
-	retry.Policy, acts = retryPolicy(spec.object("retryPolicy"))
-	if malformed := found.onlyMalformed(); len(malformed) > 0 {
-		return nil, malformed
-	}
-	if len(spec.list("destinations")) == 0 {
+	retry.Policy, acts = retryPolicy(&spec.RetryPolicy, &found)
+	if len(spec.Destinations) == 0 {
 		found.reject(ReasonGrantsNothing, "spec.destinations is empty, so this Retry does nothing: list the Services to which requests are repeated.")
 	}
 	if !usable || !acts || len(retry.Destinations) == 0 {
@@ -58,17 +56,17 @@ func Retry(u *unstructured.Unstructured) (*catalog.Retry, []Problem) {
 }
 
 // retryDestinations reads the destinations, sorted, and skips those that are not Services.
-func retryDestinations(spec object) []catalog.Name {
+func retryDestinations(destinations []policyv1alpha1.RetryDestination, found *problems) []catalog.Name {
 	var services []catalog.Name
-	for _, item := range spec.objects("destinations") {
-		kind, name := item.text("kind"), catalog.Name{Namespace: item.text("namespace"), Name: item.text("name")}
+	for i, item := range destinations {
+		path, name := indexed("spec.destinations", i), catalog.Name{Namespace: item.Namespace, Name: item.Name}
 		switch {
-		case kind != "Service":
-			item.problems.reject(ReasonUnsupported, "%s has the kind %.40q, so it is left out: use Service.", item.path, kind)
+		case item.Kind != "Service":
+			found.reject(ReasonUnsupported, "%s has the kind %.40q, so it is left out: use Service.", path, item.Kind)
 		case len(validation.IsDNS1123Label(name.Namespace)) > 0:
-			item.problems.reject(ReasonInvalidName, "%s.namespace %.80q is not the name of a namespace, so it is left out: write the namespace of the Service.", item.path, name.Namespace)
+			found.reject(ReasonInvalidName, "%s.namespace %.80q is not the name of a namespace, so it is left out: write the namespace of the Service.", path, name.Namespace)
 		case len(validation.IsDNS1123Label(name.Name)) > 0:
-			item.problems.reject(ReasonInvalidName, "%s.name %.80q is not the name of a Service, so it is left out: name each Service on its own.", item.path, name.Name)
+			found.reject(ReasonInvalidName, "%s.name %.80q is not the name of a Service, so it is left out: name each Service on its own.", path, name.Name)
 		default:
 			services = append(services, name)
 		}
@@ -78,34 +76,34 @@ func retryDestinations(spec object) []catalog.Name {
 }
 
 // retryPolicy reads the retry settings and reports whether they are usable.
-func retryPolicy(spec object) (catalog.RetryPolicy, bool) {
+func retryPolicy(spec *policyv1alpha1.RetryPolicySpec, found *problems) (catalog.RetryPolicy, bool) {
 	policy := catalog.RetryPolicy{
 		Count:         defaultRetries,
-		PerTryTimeout: spec.durationFrom("perTryTimeout", "1s", minTimeout),
-		BackoffBase:   spec.duration("retryBackoffBaseInterval", "25ms"),
+		PerTryTimeout: found.durationFrom("spec.retryPolicy.perTryTimeout", spec.PerTryTimeout, "1s", minTimeout),
+		BackoffBase:   found.duration("spec.retryPolicy.retryBackoffBaseInterval", spec.RetryBackoffBaseInterval, "25ms"),
 	}
-	if count := spec.count("numRetries", 0); count != nil {
+	if count := found.count("spec.retryPolicy.numRetries", spec.NumRetries, 0); count != nil {
 		policy.Count = min(*count, maxRetries)
 		if *count > maxRetries {
-			spec.problems.warn(ReasonInvalidNumber, "%s is %d and counts as %d, the maximum: write a number from 0 to %d.", spec.child("numRetries"), *count, maxRetries, maxRetries)
+			found.warn(ReasonInvalidNumber, "spec.retryPolicy.numRetries is %d and counts as %d, the maximum: write a number from 0 to %d.", *count, maxRetries, maxRetries)
 		}
 	}
 	var conditions []string
-	for condition := range strings.SplitSeq(spec.text("retryOn"), ",") {
+	for condition := range strings.SplitSeq(spec.RetryOn, ",") {
 		condition = strings.TrimSpace(condition)
 		switch {
 		case condition == "" || slices.Contains(conditions, condition):
 			continue
 		case !slices.Contains(retryConditions, condition):
-			spec.problems.reject(ReasonInvalidCondition, "%s has %.60q, which is not a condition that sidecars support, so this Retry does nothing: use %s.", spec.child("retryOn"), condition, strings.Join(retryConditions, ", "))
+			found.reject(ReasonInvalidCondition, "spec.retryPolicy.retryOn has %.60q, which is not a condition that sidecars support, so this Retry does nothing: use %s.", condition, strings.Join(retryConditions, ", "))
 			return policy, false
 		case slices.Contains(conditionsWithHeader, condition):
-			spec.problems.warn(ReasonInvalidCondition, "%s has %s, which acts only on requests that bring its list in a header of Envoy: use 5xx, gateway-error or retriable-4xx for all requests.", spec.child("retryOn"), condition)
+			found.warn(ReasonInvalidCondition, "spec.retryPolicy.retryOn has %s, which acts only on requests that bring its list in a header of Envoy: use 5xx, gateway-error or retriable-4xx for all requests.", condition)
 		}
 		conditions = append(conditions, condition)
 	}
 	if len(conditions) == 0 {
-		spec.problems.reject(ReasonInvalidCondition, "%s is empty, so this Retry does nothing: write for example 5xx,connect-failure.", spec.child("retryOn"))
+		found.reject(ReasonInvalidCondition, "spec.retryPolicy.retryOn is empty, so this Retry does nothing: write for example 5xx,connect-failure.")
 	}
 	policy.On = strings.Join(conditions, ",")
 	return policy, len(conditions) > 0

@@ -11,7 +11,7 @@ import (
 // isServer reports whether a server of the MeshConfig has a usable address and port. Otherwise it rejects the field. Written is the
 // address as the user wrote it, and role describes the server.
 func isServer(field, address, written string, port int, role string, found *problems) bool {
-	return isAddress(field+".address", address, written, role, found) && isPort(field+".port", int64(port), role, found)
+	return isAddress(field+".address", address, written, role, found) && isPort(field+".port", port, role, found)
 }
 
 func isAddress(field, address, written, role string, found *problems) bool {
@@ -30,7 +30,7 @@ func isHostName(text string) bool {
 	return err != nil && strings.Trim(top, "0123456789") != "" && len(validation.IsDNS1123Subdomain(text)) == 0
 }
 
-func isPort(field string, port int64, role string, found *problems) bool {
+func isPort[N int | int32 | int64](field string, port N, role string, found *problems) bool {
 	if port >= 1 && port <= 65535 {
 		return true
 	}

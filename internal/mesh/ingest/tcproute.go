@@ -13,7 +13,10 @@ import (
 // invalid port has no entry: no ports means every port, so skipping the invalid one could allow all.
 func TCPRoute(u *unstructured.Unstructured) (*catalog.TCPRoute, []Problem) {
 	var found problems
-	spec, _ := decodeSpec[specsv1alpha4.TCPRouteSpec](specOf(u), &found) // a spec that is not usable is a problem
+	spec, ok := decodeSpec[specsv1alpha4.TCPRouteSpec](specOf(u), &found)
+	if !ok {
+		return nil, found
+	}
 	route := &catalog.TCPRoute{Name: nameOf(u)}
 	for _, port := range spec.Matches.Ports {
 		if port < 1 || port > 65535 {

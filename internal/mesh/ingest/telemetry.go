@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
@@ -23,21 +24,20 @@ const (
 // default format, or contains everything. There is no entry if the selector is invalid, or if nothing is configured.
 func Telemetry(u *unstructured.Unstructured) (*catalog.Telemetry, []Problem) {
 	var found problems
-	spec := specObject(u, &found)
+	spec, ok := decodeSpec[policyv1alpha1.TelemetrySpec](specOf(u), &found)
+	if !ok {
+		return nil, found
+	}
 	policy := &catalog.Telemetry{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
 	var usable bool
-	policy.Selector, usable = podSelector(spec, "selects no pods")
-	log := spec.object("accessLog")
-	logText(log, policy)
-	policy.Filter = logFilter(log)
-	logExport(log, policy)
-	if malformed := found.onlyMalformed(); len(malformed) > 0 {
-		return nil, malformed
-	}
-	if log.fields == nil {
+	policy.Selector, usable = podSelector(spec.Selector, "selects no pods", &found)
+	if spec.AccessLog == nil {
 		found.reject(ReasonGrantsNothing, "spec.accessLog is empty, so this Telemetry changes nothing: write a format, a filter or openTelemetry.")
 		return nil, found
 	}
+	logText(spec.AccessLog.Format, policy, &found)
+	policy.Filter = logFilter(spec.AccessLog.Filter, &found)
+	logExport(spec.AccessLog.OpenTelemetry, policy, &found)
 	if !usable {
 		return nil, found
 	}
@@ -45,31 +45,28 @@ func Telemetry(u *unstructured.Unstructured) (*catalog.Telemetry, []Problem) {
 }
 
 // podSelector reads labels of pods. The effect describes an object with an invalid label.
-func podSelector(spec object, effect string) (map[string]string, bool) {
-	labels := spec.object("selector")
-	selector := map[string]string{}
-	for _, key := range slices.Sorted(maps.Keys(labels.fields)) {
-		value := labels.text(key)
+func podSelector(labels map[string]string, effect string, found *problems) (map[string]string, bool) {
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		value := labels[key]
 		if len(validation.IsQualifiedName(key)) > 0 || len(validation.IsValidLabelValue(value)) > 0 {
-			spec.problems.reject(ReasonInvalidName, "spec.selector has %.80q: %.80q, which is not a label, so this object %s: write labels of pods.", key, value, effect)
+			found.reject(ReasonInvalidName, "spec.selector has %.80q: %.80q, which is not a label, so this object %s: write labels of pods.", key, value, effect)
 			return nil, false
 		}
-		selector[key] = value
 	}
-	if len(selector) == 0 {
+	if len(labels) == 0 {
 		return nil, true
 	}
-	return selector, true
+	return labels, true
 }
 
 // logText reads the format: a JSON object of keys and formats, or a text.
-func logText(log object, policy *catalog.Telemetry) {
-	format := strings.TrimSpace(log.text("format"))
+func logText(format string, policy *catalog.Telemetry, found *problems) {
+	format = strings.TrimSpace(format)
 	switch {
 	case len(format) > maxLogFormat:
-		log.problems.reject(ReasonInvalidFormat, "%s has %d characters: use at most %d.", log.child("format"), len(format), maxLogFormat)
+		found.reject(ReasonInvalidFormat, "spec.accessLog.format has %d characters: use at most %d.", len(format), maxLogFormat)
 	case strings.HasPrefix(format, "{"):
-		if fields, ok := logFields(log, format); ok {
+		if fields, ok := logFields(format, found); ok {
 			policy.Fields = fields
 			return
 		}
@@ -79,26 +76,26 @@ func logText(log object, policy *catalog.Telemetry) {
 			policy.Text = format
 			return
 		}
-		log.problems.reject(ReasonInvalidFormat, "%s %s.", log.child("format"), reason)
+		found.reject(ReasonInvalidFormat, "spec.accessLog.format %s.", reason)
 	}
-	log.problems.effect("The log has the default format.")
+	found.effect("The log has the default format.")
 }
 
 // logFields reads a format in JSON.
-func logFields(log object, format string) (map[string]string, bool) {
-	path := log.child("format")
+func logFields(format string, found *problems) (map[string]string, bool) {
+	const path = "spec.accessLog.format"
 	var fields map[string]string
 	if err := json.Unmarshal([]byte(format), &fields); err != nil {
-		log.problems.reject(ReasonInvalidFormat, "%s begins with { and is not a JSON object of keys and texts (%.120s): write for example {\"path\": \"%%REQ(:PATH)%%\"}, or a text.", path, err)
+		found.reject(ReasonInvalidFormat, "%s begins with { and is not a JSON object of keys and texts (%.120s): write for example {\"path\": \"%%REQ(:PATH)%%\"}, or a text.", path, err)
 		return nil, false
 	}
 	if len(fields) == 0 || len(fields) > maxLogFields {
-		log.problems.reject(ReasonInvalidFormat, "%s has %d keys: use 1 to %d.", path, len(fields), maxLogFields)
+		found.reject(ReasonInvalidFormat, "%s has %d keys: use 1 to %d.", path, len(fields), maxLogFields)
 		return nil, false
 	}
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		if reason := checkLogFormat(fields[key]); reason != "" {
-			log.problems.reject(ReasonInvalidFormat, "%s: the key %.60q %s.", path, key, reason)
+			found.reject(ReasonInvalidFormat, "%s: the key %.60q %s.", path, key, reason)
 			return nil, false
 		}
 	}
@@ -106,35 +103,33 @@ func logFields(log object, format string) (map[string]string, bool) {
 }
 
 // logFilter reads the expression that selects what is logged.
-func logFilter(log object) string {
-	expression := strings.TrimSpace(log.text("filter"))
+func logFilter(expression string, found *problems) string {
+	expression = strings.TrimSpace(expression)
 	if expression == "" {
 		return ""
 	}
 	if err := checkExpression(expression); err != nil {
-		log.problems.reject(ReasonInvalidExpression, "%s: %s.", log.child("filter"), err)
-		log.problems.effect("Everything is logged.")
+		found.reject(ReasonInvalidExpression, "spec.accessLog.filter: %s.", err)
+		found.effect("Everything is logged.")
 		return ""
 	}
 	return expression
 }
 
 // logExport reads the collector and the attributes of its records.
-func logExport(log object, policy *catalog.Telemetry) {
-	export := log.object("openTelemetry")
-	if export.fields == nil {
+func logExport(export *policyv1alpha1.OpenTelemetrySpec, policy *catalog.Telemetry, found *problems) {
+	if export == nil {
 		return
 	}
-	attributes := export.object("attributes")
-	for _, key := range slices.Sorted(maps.Keys(attributes.fields)) {
-		value := attributes.text(key)
+	for _, key := range slices.Sorted(maps.Keys(export.Attributes)) {
+		value := export.Attributes[key]
 		reason := checkLogFormat(value)
 		if len(policy.Attributes) == maxLogFields {
 			reason = "is one too many"
 		}
 		if reason != "" {
-			log.problems.reject(ReasonInvalidFormat, "%s: the key %.60q %s.", attributes.path, key, reason)
-			log.problems.effect("The attribute is left out.")
+			found.reject(ReasonInvalidFormat, "spec.accessLog.openTelemetry.attributes: the key %.60q %s.", key, reason)
+			found.effect("The attribute is left out.")
 			continue
 		}
 		if policy.Attributes == nil {
@@ -142,18 +137,17 @@ func logExport(log object, policy *catalog.Telemetry) {
 		}
 		policy.Attributes[key] = value
 	}
-	policy.Export = extensionRef(export, policy.Name.Namespace)
+	policy.Export = extensionRef("spec.accessLog.openTelemetry.extensionService", export.ExtensionService, policy.Name.Namespace, found)
 }
 
 // extensionRef reads a reference to an ExtensionService, by default in the namespace of the policy.
-func extensionRef(parent object, namespace string) catalog.Name {
-	ref := parent.object("extensionService")
-	name := catalog.Name{Namespace: ref.text("namespace"), Name: ref.text("name")}
+func extensionRef(path string, ref policyv1alpha1.ExtensionServiceRef, namespace string, found *problems) catalog.Name {
+	name := catalog.Name(ref)
 	if name.Namespace == "" {
 		name.Namespace = namespace
 	}
 	if len(validation.IsDNS1123Subdomain(name.Name)) > 0 || len(validation.IsDNS1123Label(name.Namespace)) > 0 {
-		ref.problems.reject(ReasonInvalidName, "%s names %.80q in the namespace %.80q, which no ExtensionService can have: write its name and namespace.", ref.path, name.Name, name.Namespace)
+		found.reject(ReasonInvalidName, "%s names %.80q in the namespace %.80q, which no ExtensionService can have: write its name and namespace.", path, name.Name, name.Namespace)
 		return catalog.Name{}
 	}
 	return name

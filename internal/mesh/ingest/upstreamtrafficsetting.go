@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
@@ -22,21 +23,23 @@ const (
 // Invalid fields are skipped and the others apply.
 func UpstreamTrafficSetting(u *unstructured.Unstructured) (*catalog.UpstreamTrafficSetting, []Problem) {
 	var found problems
-	spec := specObject(u, &found)
+	spec, ok := decodeSpec[policyv1alpha1.UpstreamTrafficSettingSpec](specOf(u), &found)
+	if !ok {
+		return nil, found
+	}
 	setting := &catalog.UpstreamTrafficSetting{
 		Kind: catalog.KindUpstreamTrafficSetting, Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(),
-		Connections:      connectionSettings(spec.object("connectionSettings")),
-		OutlierDetection: outlierDetection(spec),
-		HealthCheck:      healthCheck(spec),
+		Connections:      connectionSettings(spec.ConnectionSettings, &found),
+		OutlierDetection: outlierDetection(spec.OutlierDetection, &found),
+		HealthCheck:      healthCheck(spec.HealthCheck, &found),
 	}
 	var usable bool
-	setting.Service, usable = settingHost(spec, u.GetNamespace())
-	rateLimits(spec, setting)
-	setting.Routes = routeLimits(spec)
-	globalLimits(spec, setting)
-	if malformed := found.onlyMalformed(); len(malformed) > 0 {
-		return nil, malformed
-	}
+	setting.Service, usable = settingHost(spec.Host, u.GetNamespace(), &found)
+	undecoded, _ := specOf(u).(map[string]any)
+	warnUnknownLimits("spec.rateLimit", undecoded["rateLimit"], &found)
+	rateLimits(spec.RateLimit, setting, &found)
+	setting.Routes = routeLimits(spec.HTTPRoutes, undecoded["httpRoutes"], &found)
+	globalLimits(&spec, setting, &found)
 	if !usable {
 		return nil, found
 	}
@@ -44,57 +47,64 @@ func UpstreamTrafficSetting(u *unstructured.Unstructured) (*catalog.UpstreamTraf
 }
 
 // settingHost reads the Service that the host names; it is empty for other hosts. Only an Egress uses settings of those.
-func settingHost(spec object, namespace string) (catalog.Name, bool) {
-	host := spec.text("host")
+func settingHost(host, namespace string, found *problems) (catalog.Name, bool) {
 	if host == "" {
-		spec.problems.reject(ReasonInvalidName, "spec.host is empty, so this UpstreamTrafficSetting is not used: write <service>.%s.svc.cluster.local.", namespace)
+		found.reject(ReasonInvalidName, "spec.host is empty, so this UpstreamTrafficSetting is not used: write <service>.%s.svc.cluster.local.", namespace)
 		return catalog.Name{}, false
 	}
 	service, local := localService(host, namespace)
 	if local && strings.Contains(host, ".") {
 		return service, true
 	}
-	spec.problems.warn(ReasonNotUsed, "spec.host %.80q is not the DNS name of a Service of the namespace %s, so this UpstreamTrafficSetting applies only where an Egress names it: for a Service, write <service>.%s.svc.cluster.local.", host, namespace, namespace)
+	found.warn(ReasonNotUsed, "spec.host %.80q is not the DNS name of a Service of the namespace %s, so this UpstreamTrafficSetting applies only where an Egress names it: for a Service, write <service>.%s.svc.cluster.local.", host, namespace, namespace)
 	return catalog.Name{}, true
 }
 
-func connectionSettings(spec object) catalog.ConnectionSettings {
-	tcp, http := spec.object("tcp"), spec.object("http")
-	return catalog.ConnectionSettings{
-		MaxConnections:           tcp.count("maxConnections", 0),
-		ConnectTimeout:           tcp.durationFrom("connectTimeout", "5s", minTimeout),
-		TCPIdleTimeout:           tcp.durationFrom("idleTimeout", "1h", minPeriod),
-		MaxPendingRequests:       http.count("maxPendingRequests", 0),
-		MaxRequests:              http.count("maxRequests", 0),
-		MaxRetries:               http.count("maxRetries", 0),
-		MaxRequestsPerConnection: http.count("maxRequestsPerConnection", 0),
-		RequestTimeout:           http.durationFrom("requestTimeout", "15s", minTimeout),
-		HTTPIdleTimeout:          http.durationFrom("idleTimeout", "1h", minPeriod),
+func connectionSettings(spec *policyv1alpha1.ConnectionSettingsSpec, found *problems) catalog.ConnectionSettings {
+	var settings catalog.ConnectionSettings
+	if spec == nil {
+		return settings
 	}
+	if tcp := spec.TCP; tcp != nil {
+		const path = "spec.connectionSettings.tcp."
+		settings.MaxConnections = found.count(path+"maxConnections", tcp.MaxConnections, 0)
+		settings.ConnectTimeout = found.durationFrom(path+"connectTimeout", tcp.ConnectTimeout, "5s", minTimeout)
+		settings.TCPIdleTimeout = found.durationFrom(path+"idleTimeout", tcp.IdleTimeout, "1h", minPeriod)
+	}
+	if http := spec.HTTP; http != nil {
+		const path = "spec.connectionSettings.http."
+		settings.MaxPendingRequests = found.count(path+"maxPendingRequests", http.MaxPendingRequests, 0)
+		settings.MaxRequests = found.count(path+"maxRequests", http.MaxRequests, 0)
+		settings.MaxRetries = found.count(path+"maxRetries", http.MaxRetries, 0)
+		settings.MaxRequestsPerConnection = found.count(path+"maxRequestsPerConnection", http.MaxRequestsPerConnection, 0)
+		settings.RequestTimeout = found.durationFrom(path+"requestTimeout", http.RequestTimeout, "15s", minTimeout)
+		settings.HTTPIdleTimeout = found.durationFrom(path+"idleTimeout", http.IdleTimeout, "1h", minPeriod)
+	}
+	return settings
 }
 
-func outlierDetection(spec object) *catalog.OutlierDetection {
-	outlier := spec.object("outlierDetection")
-	if outlier.fields == nil {
+func outlierDetection(spec *policyv1alpha1.OutlierDetectionSpec, found *problems) *catalog.OutlierDetection {
+	if spec == nil {
 		return nil
 	}
+	const path = "spec.outlierDetection."
 	return &catalog.OutlierDetection{
-		ConsecutiveErrors:  valueOrZero(outlier.count("consecutiveErrors", 1)),
-		Interval:           outlier.durationFrom("interval", "10s", minPeriod),
-		BaseEjectionTime:   outlier.durationFrom("baseEjectionTime", "30s", minPeriod),
-		MaxEjectionPercent: outlier.number("maxEjectionPercent", 0, 100),
+		ConsecutiveErrors:  valueOrZero(found.count(path+"consecutiveErrors", spec.ConsecutiveErrors, 1)),
+		Interval:           found.durationFrom(path+"interval", spec.Interval, "10s", minPeriod),
+		BaseEjectionTime:   found.durationFrom(path+"baseEjectionTime", spec.BaseEjectionTime, "30s", minPeriod),
+		MaxEjectionPercent: found.number(path+"maxEjectionPercent", spec.MaxEjectionPercent, 0, 100),
 	}
 }
 
-func healthCheck(spec object) *catalog.HealthCheck {
-	check := spec.object("healthCheck")
-	if check.fields == nil {
+func healthCheck(spec *policyv1alpha1.HealthCheckSpec, found *problems) *catalog.HealthCheck {
+	if spec == nil {
 		return nil
 	}
+	const path = "spec.healthCheck."
 	return &catalog.HealthCheck{
-		Interval:           check.durationFrom("interval", "10s", minPeriod),
-		Timeout:            check.durationFrom("timeout", "1s", minTimeout),
-		UnhealthyThreshold: valueOrZero(check.count("unhealthyThreshold", 1)),
-		HealthyThreshold:   valueOrZero(check.count("healthyThreshold", 1)),
+		Interval:           found.durationFrom(path+"interval", spec.Interval, "10s", minPeriod),
+		Timeout:            found.durationFrom(path+"timeout", spec.Timeout, "1s", minTimeout),
+		UnhealthyThreshold: valueOrZero(found.count(path+"unhealthyThreshold", spec.UnhealthyThreshold, 1)),
+		HealthyThreshold:   valueOrZero(found.count(path+"healthyThreshold", spec.HealthyThreshold, 1)),
 	}
 }

@@ -1,0 +1,189 @@
+package catalog
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// TestIndexEqualsScan makes random changes and compares what the catalog has indexed with a scan of all entries.
+func TestIndexEqualsScan(t *testing.T) {
+	for seed := range uint64(50) {
+		random := entryMaker{rand.New(rand.NewPCG(seed, 0))}
+		c := New()
+		for range 200 {
+			before := maps.Clone(c.entries)
+			changes := random.changes()
+			checkAffected(t, before, changes, c.Apply(changes))
+		}
+		checkIndexes(t, c)
+		checkPolicies(t, c)
+		if t.Failed() {
+			t.Fatalf("the seed is %d", seed)
+		}
+	}
+}
+
+// TestEmptyCatalogHasNoMemory checks that removed entries leave nothing behind.
+func TestEmptyCatalogHasNoMemory(t *testing.T) {
+	random := entryMaker{rand.New(rand.NewPCG(1, 0))}
+	c := New()
+	for range 200 {
+		c.Apply(random.changes())
+	}
+	for ref := range maps.Clone(c.entries) {
+		c.Apply([]Change{{Ref: ref}})
+	}
+	left := len(c.entries) + len(c.byDep) + len(c.pods) + len(c.podsAt) + len(c.identities) + len(c.servicesOf) + len(c.targetPorts) + len(c.sharing.sets)
+	if left > 0 {
+		t.Errorf("the empty catalog has %+v", c)
+	}
+}
+
+// checkAffected verifies that a change affects the dependencies of its entry before and after it.
+func checkAffected(t *testing.T, before map[Ref]Entry, changes []Change, affected []Dep) {
+	t.Helper()
+	if !slices.IsSortedFunc(affected, Dep.Compare) {
+		t.Errorf("the affected dependencies are not sorted: %v", affected)
+	}
+	for _, change := range changes {
+		if old, exists := before[change.Ref]; exists == (change.Entry != nil) && (!exists || cmp.Equal(old, change.Entry, cmp.Comparer(equalAddr))) {
+			continue
+		}
+		for _, entry := range []Entry{before[change.Ref], change.Entry} {
+			if entry == nil {
+				continue
+			}
+			for _, dep := range entry.Deps(nil) {
+				if _, found := slices.BinarySearchFunc(affected, dep, Dep.Compare); !found {
+					t.Errorf("the change of %v does not affect %v", change.Ref, dep)
+				}
+			}
+		}
+	}
+}
+
+func equalAddr(a, b netip.Addr) bool { return a == b }
+
+// checkIndexes compares the indexes with a scan, and what is counted with a new catalog of the same entries.
+func checkIndexes(t *testing.T, c *Catalog) {
+	t.Helper()
+	byDep := index[entriesOf]{}
+	fresh := New()
+	for ref, entry := range c.entries {
+		for _, dep := range entry.Deps(nil) {
+			if dep.Kind.isIndexed() {
+				byDep.add(entriesOf{dep, ref.Kind}, ref.Name)
+			}
+		}
+		fresh.Apply([]Change{Set(entry)})
+	}
+	compare(t, "index", byDep, c.byDep)
+	compare(t, "pods", fresh.pods, c.pods)
+	compare(t, "addresses", fresh.podsAt, c.podsAt)
+	compare(t, "identities", fresh.identities, c.identities)
+	compare(t, "Services of identities", fresh.servicesOf, c.servicesOf)
+	compare(t, "target ports", fresh.targetPorts, c.targetPorts)
+}
+
+func compare[K comparable, V any](t *testing.T, what string, want, got map[K]V) {
+	t.Helper()
+	if !cmp.Equal(want, got, cmp.Comparer(equalAddr), cmp.AllowUnexported(entriesOf{}, portName{})) {
+		t.Errorf("%s differ: want %v, got %v", what, want, got)
+	}
+}
+
+// checkPolicies compares both directions between dependencies and policies with each other.
+func checkPolicies(t *testing.T, c *Catalog) {
+	t.Helper()
+	for ref, entry := range c.entries {
+		deps := c.PolicyDeps(ref)
+		if !ref.Kind.IsPolicy() {
+			deps = entry.Deps(nil)
+		}
+		for _, dep := range deps {
+			excludable := ref.Kind.IsPolicy() && ref.Kind != KindExternalAuthorization
+			if got := slices.Contains(c.Policies([]Dep{dep}), ref); got != excludable {
+				t.Errorf("%v is among the policies of %v: %t", ref, dep, got)
+			}
+		}
+	}
+}
+
+// entryMaker makes random entries. Their few names and references make conflicts frequent.
+type entryMaker struct{ *rand.Rand }
+
+func (r entryMaker) changes() []Change {
+	var changes []Change
+	for _, entry := range r.entries() {
+		change := Set(entry)
+		if r.IntN(3) == 0 {
+			change.Entry = nil
+		}
+		if r.IntN(4) == 0 && !slices.ContainsFunc(changes, func(other Change) bool { return other.Ref == change.Ref }) {
+			changes = append(changes, change)
+		}
+	}
+	return changes
+}
+
+func (r entryMaker) text() string                     { return string(rune('a' + r.IntN(3))) }
+func (r entryMaker) name() Name                       { return Name{r.text(), r.text()} }
+func (r entryMaker) account() identity.ServiceAccount { return identity.ServiceAccount(r.name()) }
+func (r entryMaker) labels() map[string]string        { return map[string]string{"app": r.text()} }
+func (r entryMaker) flag() bool                       { return r.IntN(2) == 0 }
+
+func (r entryMaker) accounts() []identity.ServiceAccount {
+	return []identity.ServiceAccount{r.account(), r.account()}[:r.IntN(3)]
+}
+
+// entries returns an entry of each kind.
+func (r entryMaker) entries() []Entry {
+	permissive := map[bool]*bool{true: new(bool)}[r.flag()]
+	host := map[bool]Name{true: r.name()}[r.flag()]
+	return slices.Concat(r.workloads(), []Entry{
+		&Settings{Permissive: r.flag()},
+		&Namespace{Name: r.text(), Monitored: r.flag(), Permissive: permissive},
+		&NamespaceLabels{Namespace: r.text(), Labels: r.labels()},
+		&TrafficTarget{Name: r.name(), Destination: r.account(), Sources: r.accounts()},
+		&HTTPRouteGroup{Name: r.name()},
+		&TCPRoute{Name: r.name()},
+		&TrafficSplit{Name: r.name(), Root: r.name(), Backends: []SplitBackend{{Service: r.name()}, {Service: r.name()}}},
+		&Retry{Name: r.name(), Source: r.account()},
+		&UpstreamTrafficSetting{Kind: KindUpstreamTrafficSetting, Name: r.name(), Service: host},
+		&UpstreamTrafficSetting{Kind: KindBackpressure, Name: r.name(), Service: host},
+		&IngressBackend{Name: r.name(), Backends: []IngressPort{{Service: r.name(), TargetPort: 1}, {Service: r.name(), TargetPort: 2}}},
+		&Egress{Name: r.name(), Sources: r.accounts()},
+		&Telemetry{Name: r.name(), Text: r.text()},
+		&ExternalAuthorizationPolicy{Name: r.name(), PathPrefix: r.text()},
+		&ExtensionService{Name: r.name(), Address: r.text()},
+		&GatewayClass{Name: r.text()},
+		&Gateway{Name: r.name(), Class: r.text()},
+		&HTTPRoute{Name: r.name()},
+		&ReferenceGrant{Name: r.name()},
+		&GatewayCertificate{Name: r.name(), Problem: r.text()},
+		&EgressCredential{Name: r.name(), Problem: r.text()},
+	})
+}
+
+func (r entryMaker) workloads() []Entry {
+	service := r.name()
+	port := Port{Name: "p", Number: 80, TargetName: "http"}
+	address := netip.MustParseAddr(fmt.Sprint("10.0.0.", r.IntN(4)))
+	return []Entry{
+		&ServiceAccount{Name: r.name(), UID: r.text()},
+		&Pod{
+			Name: r.name(), ServiceAccount: r.text(), IPs: []netip.Addr{address}, Labels: r.labels(), Finished: r.flag(),
+			Ports: map[string]uint16{"http": uint16(8080 + r.IntN(2))},
+		},
+		&Service{Name: service, Selector: r.labels(), Ports: []Port{port}},
+		&EndpointSlice{Name: r.name(), Service: r.name(), Endpoints: []Endpoint{{Address: address, Pod: r.name()}}},
+	}
+}
