@@ -15,9 +15,18 @@ import (
 // TestEveryFieldCanBeDecoded decodes a value into each field of each API type.
 func TestEveryFieldCanBeDecoded(t *testing.T) {
 	for _, spec := range []any{
-		policyv1alpha1.BackpressureSpec{}, policyv1alpha1.EgressSpec{}, policyv1alpha1.ExternalAuthorizationSpec{}, policyv1alpha1.IngressBackendSpec{},
-		policyv1alpha1.RetrySpec{}, policyv1alpha1.TelemetrySpec{}, policyv1alpha1.UpstreamTrafficSettingSpec{}, configv1alpha2.ExtensionServiceSpec{},
-		accessv1alpha3.TrafficTargetSpec{}, specsv1alpha4.HTTPRouteGroupSpec{}, specsv1alpha4.TCPRouteSpec{}, splitv1alpha4.TrafficSplitSpec{},
+		policyv1alpha1.BackpressureSpec{},
+		policyv1alpha1.EgressSpec{},
+		policyv1alpha1.ExternalAuthorizationSpec{},
+		policyv1alpha1.IngressBackendSpec{},
+		policyv1alpha1.RetrySpec{},
+		policyv1alpha1.TelemetrySpec{},
+		policyv1alpha1.UpstreamTrafficSettingSpec{},
+		configv1alpha2.ExtensionServiceSpec{},
+		accessv1alpha3.TrafficTargetSpec{},
+		specsv1alpha4.HTTPRouteGroupSpec{},
+		specsv1alpha4.TCPRouteSpec{},
+		splitv1alpha4.TrafficSplitSpec{},
 	} {
 		var found problems
 		out := reflect.New(reflect.TypeOf(spec)).Elem()
