@@ -44,7 +44,7 @@ func setSidecars(t *testing.T, c client.Client, mesh *unstructured.Unstructured,
 // testNothingIsDeletedUnderSidecars deletes what running sidecars need. It requires the policies of testPolicies and the namespaces of
 // testRemovalOrder.
 func testNothingIsDeletedUnderSidecars(t *testing.T, c client.Client) {
-	const home = "{apiVersion: v1, kind: Namespace, metadata: {name: busy-system}}"
+	const namespace = "{apiVersion: v1, kind: Namespace, metadata: {name: busy-system}}"
 	const target = "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: traffictargets.access.smi-spec.io}}"
 	const operator = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: osm-operator, namespace: anywhere, labels: {app.kubernetes.io/name: openservicemesh.io}}, " +
 		"spec: {selector: {matchLabels: {app: o}}, template: {metadata: {labels: {app: o}}, spec: {containers: [{name: o, image: o}]}}}}"
@@ -52,20 +52,20 @@ func testNothingIsDeletedUnderSidecars(t *testing.T, c client.Client) {
 	mesh := parse(t, "{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: busy}, spec: {namespace: busy-system}}")
 	const another = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: osm-operator, namespace: busy-shop}, " +
 		"spec: {selector: {matchLabels: {app: o}}, template: {metadata: {labels: {app: o}}, spec: {containers: [{name: o, image: o}]}}}}"
-	for _, text := range []string{home, "{apiVersion: v1, kind: Namespace, metadata: {name: anywhere}}", other, operator, another} {
+	for _, text := range []string{namespace, "{apiVersion: v1, kind: Namespace, metadata: {name: anywhere}}", other, operator, another} {
 		create(t, c, parse(t, text))
 	}
 	create(t, c, mesh)
-	awaitDeletions(t, c, "", home, target, operator, other)
+	awaitDeletions(t, c, "", namespace, target, operator, other)
 	setSidecars(t, c, mesh, 3)
-	awaitDeletions(t, c, "the Mesh busy has 3 sidecars that need this: delete the Mesh first", home, target, operator)
+	awaitDeletions(t, c, "the Mesh busy has 3 sidecars that need this: delete the Mesh first", namespace, target, operator)
 	awaitDeletions(t, c, "", other, another)
-	allowed := parse(t, home)
+	allowed := parse(t, namespace)
 	allow := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"operator.openservicemesh.io/allow-deletion":"true"}}}`))
 	if err := c.Patch(t.Context(), allowed, allow); err != nil {
 		t.Fatal(err)
 	}
-	awaitDeletions(t, c, "", home)
+	awaitDeletions(t, c, "", namespace)
 	setSidecars(t, c, mesh, 0)
 	awaitDeletions(t, c, "", target, operator)
 	for _, object := range []client.Object{mesh, parse(t, operator)} {

@@ -17,13 +17,13 @@ func testRemovalOrder(t *testing.T, c client.Client) {
 	definition := func(name string) string {
 		return "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: " + name + "}}"
 	}
-	const home = "{apiVersion: v1, kind: Namespace, metadata: {name: osm-operator-system}}"
+	const namespace = "{apiVersion: v1, kind: Namespace, metadata: {name: osm-operator-system}}"
 	const labelled = "{apiVersion: v1, kind: Namespace, metadata: {name: somewhere, labels: {app.kubernetes.io/name: openservicemesh.io, app.kubernetes.io/component: operator}}}"
 	const other = "{apiVersion: v1, kind: Namespace, metadata: {name: osm-operator-system-of-mine}}"
 	mesh := parse(t, "{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: in-the-way}}")
-	needed := []string{home, labelled, definition("meshes.operator.openservicemesh.io"), definition("meshrevisions.operator.openservicemesh.io"), definition("meshconfigs.config.openservicemesh.io")}
+	needed := []string{namespace, labelled, definition("meshes.operator.openservicemesh.io"), definition("meshrevisions.operator.openservicemesh.io"), definition("meshconfigs.config.openservicemesh.io")}
 	free := []string{other, definition("retries.policy.openservicemesh.io")}
-	for _, namespace := range []string{home, labelled, other} {
+	for _, namespace := range []string{namespace, labelled, other} {
 		create(t, c, parse(t, namespace))
 	}
 	create(t, c, mesh)

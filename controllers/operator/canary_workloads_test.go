@@ -153,8 +153,8 @@ func (m *canaryWorkloads) replace(ctx context.Context, namespace, name string) b
 
 // webhook returns the Service of the only injector that the API server would call for a namespace. Any other number is an error.
 func (m *canaryWorkloads) webhook(ctx context.Context, namespace string) (string, error) {
-	home := &corev1.Namespace{}
-	if err := cluster.client.Get(ctx, client.ObjectKey{Name: namespace}, home); err != nil {
+	selected := &corev1.Namespace{}
+	if err := cluster.client.Get(ctx, client.ObjectKey{Name: namespace}, selected); err != nil {
 		return "", err
 	}
 	configuration := &admissionv1.MutatingWebhookConfiguration{}
@@ -167,7 +167,7 @@ func (m *canaryWorkloads) webhook(ctx context.Context, namespace string) (string
 		if err != nil {
 			return "", err
 		}
-		if selector.Matches(labels.Set(home.Labels)) {
+		if selector.Matches(labels.Set(selected.Labels)) {
 			called = append(called, webhook.ClientConfig.Service.Name)
 		}
 	}

@@ -34,9 +34,9 @@ func observationTime() time.Duration {
 func TestIdleMeshesOfAllKindsAreNotWritten(t *testing.T) {
 	for i, spec := range sampleSpecs(t) {
 		readyMesh(t, fmt.Sprintf("calm-sample-%d", i), func(s *v1alpha1.MeshSpec) {
-			home := s.Namespace
+			namespace := s.Namespace
 			*s = spec
-			s.Namespace = home
+			s.Namespace = namespace
 		})
 	}
 	readyMesh(t, "calm-minimal", nil)

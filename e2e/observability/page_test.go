@@ -59,13 +59,13 @@ func readState(ctx context.Context, address string) (*page.State, error) {
 
 // showsBookstore reports whether every part of the state has what the bookstore has.
 func showsBookstore(s *page.State) bool {
-	buys, backed, judged := false, false, false
+	buys, backed, evaluated := false, false, false
 	for _, e := range s.Edges {
 		buys = buys || e.From == "workload:bookbuyer/bookbuyer" && e.To == "service:bookstore/bookstore-v1" && e.Rate > 0 && e.MTLS && e.P99 != nil
 		backed = backed || e.Backs && e.From == "service:bookstore/bookstore-v1"
 	}
 	for _, p := range s.Policies {
-		judged = judged || p.Kind == "TrafficTarget" && p.State == "in force" && p.Allowed != nil && *p.Allowed > 0
+		evaluated = evaluated || p.Kind == "TrafficTarget" && p.State == "in force" && p.Allowed != nil && *p.Allowed > 0
 	}
-	return buys && backed && judged && len(s.Problems) == 0 && len(s.Sidecars) > 3 && len(s.Certificates) > 1 && len(s.Changes) > 0
+	return buys && backed && evaluated && len(s.Problems) == 0 && len(s.Sidecars) > 3 && len(s.Certificates) > 1 && len(s.Changes) > 0
 }

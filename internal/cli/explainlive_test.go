@@ -20,8 +20,8 @@ import (
 type acknowledgingReplica []report.Proxy
 
 func (r acknowledgingReplica) Object(context.Context, string, string, string) ([]reportclient.Answer[report.Object], error) {
-	settled := time.Unix(1, 0)
-	return []reportclient.Answer[report.Object]{{Replica: "a", Value: report.Object{Sidecars: 2, Acknowledged: 2, Settled: &settled}}}, nil
+	responded := time.Unix(1, 0)
+	return []reportclient.Answer[report.Object]{{Replica: "a", Value: report.Object{Sidecars: 2, Acknowledged: 2, RespondedAt: &responded}}}, nil
 }
 
 func (r acknowledgingReplica) Proxies(context.Context) ([]reportclient.Answer[report.Proxies], error) {

@@ -86,8 +86,8 @@ func (a *app) namespaceAdd(ctx context.Context, meshName string, withoutInjectio
 // addNamespaces adds namespaces to a mesh, except those with a control plane of one of all meshes.
 func (a *app) addNamespaces(ctx context.Context, c client.Client, found mesh, all []mesh, withoutInjection bool, namespaces []string) error {
 	for _, name := range namespaces {
-		if home, ok := meshInNamespace(name, all); ok {
-			a.line("Namespace [%s] already has [%s] installed and cannot be added to mesh [%s]", name, names.Controller, home.Name)
+		if installed, ok := meshInNamespace(name, all); ok {
+			a.line("Namespace [%s] already has [%s] installed and cannot be added to mesh [%s]", name, names.Controller, installed.Name)
 			continue
 		}
 		if err := a.addNamespace(ctx, c, found.Name, withoutInjection || names.IsSystemNamespace(name), name); err != nil {

@@ -129,7 +129,7 @@ func (w *policyWait) pollReports(ctx context.Context, generation int64) (bool, e
 	if len(w.sum.Outdated) > 0 {
 		w.last += "; replicas that have not observed its newest version: " + strings.Join(w.sum.Outdated, ", ")
 	}
-	return !w.sum.Settled.IsZero() && len(w.sum.Unknown) == 0, nil
+	return !w.sum.RespondedAt.IsZero() && len(w.sum.Unknown) == 0, nil
 }
 
 // summary describes a policy that is in force.

@@ -23,8 +23,8 @@ func (r constantReport) Object(context.Context, string, string, string) ([]repor
 }
 
 func acknowledgedBy(sidecars int) constantReport {
-	settled := time.Unix(1, 0)
-	return constantReport{Generation: 2, Sidecars: sidecars, Acknowledged: sidecars, Settled: &settled}
+	responded := time.Unix(1, 0)
+	return constantReport{Generation: 2, Sidecars: sidecars, Acknowledged: sidecars, RespondedAt: &responded}
 }
 
 // conditioned returns a Retry of generation 2 with conditions of a generation, each as "TYPE STATUS REASON MESSAGE".

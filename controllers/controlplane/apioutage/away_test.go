@@ -21,14 +21,14 @@ var long = flag.Duration("outage.time", 0, "how long the API server is away in r
 // absence is the minimum duration of the outage on the control plane's clock. It is longer than the life of a token.
 const absence = 2 * time.Hour
 
-// patience limits waiting for any expected state.
-const patience = time.Minute
+// timeout limits waiting for any expected state.
+const timeout = time.Minute
 
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for begun := time.Now(); !is(); time.Sleep(20 * time.Millisecond) {
-		if time.Since(begun) > patience {
-			t.Fatalf("waited %s for %s", patience, what)
+		if time.Since(begun) > timeout {
+			t.Fatalf("waited %s for %s", timeout, what)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func TestAPIServerAwayForTwoHours(t *testing.T) {
 	}
 	for name, s := range map[string]*sidecar{"the first": one, "the second": two} {
 		eventually(t, name+" sidecar receives an endpoint", func() bool { return s.wasSent(fakexds.EndpointType, cluster) })
-		eventually(t, "all resources are acknowledged", p.settled)
+		eventually(t, "all resources are acknowledged", p.acknowledged)
 		if diff := cmp.Diff([]string{fakexds.EndpointType + " " + cluster}, s.everything()); diff != "" {
 			t.Errorf("%s sidecar, since the API server was stopped (-want +sent):\n%s", name, diff)
 		}
@@ -100,10 +100,10 @@ func (p *plane) wait(t *testing.T) {
 
 // configured reports whether a sidecar has the route and the endpoints of the Service, and has acknowledged all resources.
 func (p *plane) configured(s *sidecar) bool {
-	return s.wasSent(fakexds.RouteType, "rds-outbound.80|shop/web") && s.wasSent(fakexds.EndpointType, cluster) && p.settled()
+	return s.wasSent(fakexds.RouteType, "rds-outbound.80|shop/web") && s.wasSent(fakexds.EndpointType, cluster) && p.acknowledged()
 }
 
-func (p *plane) settled() bool {
+func (p *plane) acknowledged() bool {
 	for _, proxy := range p.store.Proxies() {
 		if !proxy.IsUpToDate() {
 			return false
@@ -122,7 +122,7 @@ func (p *plane) again(t *testing.T, s *sidecar, token string) *sidecar {
 	eventually(t, "the sidecar is disconnected", func() bool { return len(p.store.Proxies()) == 1 })
 	asked := p.requests(t) + float64(len(s.envoy.Open()))
 	s = p.connect(t, token, s.envoy)
-	eventually(t, "the sidecar is connected again", func() bool { return p.requests(t) >= asked && p.settled() })
+	eventually(t, "the sidecar is connected again", func() bool { return p.requests(t) >= asked && p.acknowledged() })
 	if sent := s.everything(); len(sent) > 0 {
 		t.Errorf("a reconnected sidecar received %v", sent)
 	}

@@ -57,8 +57,8 @@ type Reconciler struct {
 type scope struct {
 	mesh   *v1alpha1.Mesh
 	wanted desired.Mesh
-	// home is the namespace of the mesh.
-	home      *corev1.Namespace
+	// namespace is that of the mesh.
+	namespace *corev1.Namespace
 	revisions []v1alpha1.MeshRevision
 	// root is the active certificate authority.
 	root *certificate.Root
@@ -125,7 +125,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 // renew brings all certificates of a mesh up to date, in the order in which they depend on each other.
 func (r *Reconciler) renew(ctx context.Context, s *scope) error {
 	var err error
-	if s.home, err = r.Namespace(ctx, s.wanted.Namespace); err != nil {
+	if s.namespace, err = r.Namespace(ctx, s.wanted.Namespace); err != nil {
 		return err
 	}
 	if s.revisions, err = r.Revisions(ctx, s.mesh.Name); err != nil {
@@ -187,7 +187,7 @@ func (r *Reconciler) widenTrust(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	objects, err := webhooks.Render(r.Cluster, active, s.home, injection, s.bundles)
+	objects, err := webhooks.Render(r.Cluster, active, s.namespace, injection, s.bundles)
 	if err != nil {
 		return err
 	}

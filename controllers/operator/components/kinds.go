@@ -30,8 +30,8 @@ type kindWatches struct {
 
 	mu      sync.Mutex
 	answers map[schema.GroupVersion]served
-	// settled is when the answers of discovery include the last change of a definition. changes counts these changes.
-	settled time.Time
+	// current is the time from which the answers of discovery include the last change of a definition. changes counts these changes.
+	current time.Time
 	changes int
 	watched map[schema.GroupVersionKind]bool
 }
@@ -116,8 +116,8 @@ func (w *kindWatches) remember(version schema.GroupVersion, answer served, began
 	if w.changes != changes {
 		return
 	}
-	if began.Before(w.settled) {
-		answer.until = w.settled
+	if began.Before(w.current) {
+		answer.until = w.current
 	}
 	w.answers[version] = answer
 }
@@ -128,5 +128,5 @@ func (w *kindWatches) forget() {
 	defer w.mu.Unlock()
 	clear(w.answers)
 	w.changes++
-	w.settled = time.Now().Add(definitionDelay)
+	w.current = time.Now().Add(definitionDelay)
 }

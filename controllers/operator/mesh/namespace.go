@@ -23,37 +23,37 @@ const pruneAnnotation = "argocd.argoproj.io/sync-options"
 
 // reconcileNamespace creates the namespace of the mesh. One that exists is used as it is, and stays when the mesh is removed.
 func (r *Reconciler) reconcileNamespace(ctx context.Context, s *scope) error {
-	home, err := r.Namespace(ctx, s.wanted.Namespace)
+	namespace, err := r.Namespace(ctx, s.wanted.Namespace)
 	if err != nil {
 		return err
 	}
-	if home == nil {
+	if namespace == nil {
 		return r.createNamespace(ctx, s)
 	}
-	if home.DeletionTimestamp == nil {
+	if namespace.DeletionTimestamp == nil {
 		return nil
 	}
 	// The servers of the webhooks end with the namespace, which may take long to be deleted. No pod shall wait for them.
 	if _, err := apply.DeleteLabelled(ctx, r.Client, s.mesh.Name, &admissionv1.MutatingWebhookConfigurationList{}, &admissionv1.ValidatingWebhookConfigurationList{}); err != nil {
 		return err
 	}
-	return fmt.Errorf("the namespace %s is being deleted: the mesh is installed again when it is gone", home.Name)
+	return fmt.Errorf("the namespace %s is being deleted: the mesh is installed again when it is gone", namespace.Name)
 }
 
 // createNamespace creates the namespace; its label marks it as made for this mesh. A namespace that somebody else created at the
 // same time, and that the cache does not hold yet, is used as it is.
 func (r *Reconciler) createNamespace(ctx context.Context, s *scope) error {
-	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name: s.wanted.Namespace, Labels: operand.Labels(s.mesh.Name, ""), Annotations: map[string]string{pruneAnnotation: "Prune=false"},
 	}}
-	err := r.Client.Create(ctx, home, client.FieldOwner(apply.FieldManager))
+	err := r.Client.Create(ctx, namespace, client.FieldOwner(apply.FieldManager))
 	if apierrors.IsAlreadyExists(err) {
 		s.observeAgain(namespaceRetry)
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("the namespace %s cannot be created: %w", home.Name, err)
+		return fmt.Errorf("the namespace %s cannot be created: %w", namespace.Name, err)
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Created", "CreateNamespace", "created Namespace %s", home.Name)
+	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Created", "CreateNamespace", "created Namespace %s", namespace.Name)
 	return nil
 }

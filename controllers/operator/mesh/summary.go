@@ -77,7 +77,7 @@ func rank(state conditions.State) int {
 	return slices.Index([]conditions.State{conditions.Ready, conditions.Progressing, conditions.Failing, conditions.Stalled}, state)
 }
 
-// upgrading is how an upgrade weighs on whether the mesh is ready. A mesh that is being installed is judged by its parts.
+// upgrading is how an upgrade weighs on whether the mesh is ready. The readiness of a mesh that is being installed follows from its parts.
 func upgrading(mesh *v1alpha1.Mesh) conditions.Assessment {
 	c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionUpgrading)
 	assessment := withStalled(observe.Assess(mesh, v1alpha1.ConditionUpgrading))

@@ -62,19 +62,19 @@ func (k *Keeper) Start(ctx context.Context) error {
 
 // Apply applies the policies once.
 func (k *Keeper) Apply(ctx context.Context) error {
-	home := &corev1.Namespace{}
-	if err := k.Reader.Get(ctx, client.ObjectKey{Name: k.Namespace}, home); err != nil {
+	namespace := &corev1.Namespace{}
+	if err := k.Reader.Get(ctx, client.ObjectKey{Name: k.Namespace}, namespace); err != nil {
 		return fmt.Errorf("cannot read the namespace of the operator: %w", err)
 	}
-	home.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}
+	namespace.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}
 	objects, err := k.objects()
 	if err != nil {
 		return err
 	}
 	for _, object := range objects {
-		object.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: home.APIVersion, Kind: home.Kind, Name: home.Name, UID: home.UID}})
+		object.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: namespace.APIVersion, Kind: namespace.Kind, Name: namespace.Name, UID: namespace.UID}})
 	}
-	return k.Applier.ApplyAll(ctx, home, objects)
+	return k.Applier.ApplyAll(ctx, namespace, objects)
 }
 
 // objects reads the policies. The default namespace of the operator is replaced by the real one.

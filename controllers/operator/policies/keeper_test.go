@@ -27,10 +27,10 @@ func (r *recorder) ApplyAll(_ context.Context, _ client.Object, objects []*unstr
 }
 
 func TestPoliciesProtectTheNamespaceOfTheOperator(t *testing.T) {
-	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "operators", UID: "1"}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "operators", UID: "1"}}
 	applied := &recorder{}
 	keeper := &policies.Keeper{
-		Applier: applied, Reader: fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).WithObjects(home).Build(),
+		Applier: applied, Reader: fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).WithObjects(namespace).Build(),
 		Namespace: "operators", Files: admission.Policies, Log: testr.New(t),
 	}
 	if err := keeper.Apply(t.Context()); err != nil {

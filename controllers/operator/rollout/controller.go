@@ -64,14 +64,14 @@ type Reconciler struct {
 	ClockJumps bool
 }
 
-// pollInterval is how often an upgrade is observed: what gates judge sends no events.
+// pollInterval is how often an upgrade is observed: the inputs of gates send no events.
 const pollInterval = 2 * time.Second
 
 // scope is the shared state of the steps of one reconciliation. Each step may read what earlier ones wrote.
 type scope struct {
-	mesh   *v1alpha1.Mesh
-	wanted desired.Mesh
-	home   *corev1.Namespace
+	mesh      *v1alpha1.Mesh
+	wanted    desired.Mesh
+	namespace *corev1.Namespace
 	// release is that of the wanted version.
 	release *operand.Release
 	bundles webhooks.Bundles
@@ -143,10 +143,10 @@ func (r *Reconciler) mayRollOut(ctx context.Context, s *scope) (bool, error) {
 		}
 	}
 	var err error
-	if s.home, err = r.Namespace(ctx, s.wanted.Namespace); err != nil {
+	if s.namespace, err = r.Namespace(ctx, s.wanted.Namespace); err != nil {
 		return false, err
 	}
-	if s.home == nil || s.home.DeletionTimestamp != nil {
+	if s.namespace == nil || s.namespace.DeletionTimestamp != nil {
 		s.waiting = "waiting for the namespace " + s.wanted.Namespace
 		return false, nil
 	}
@@ -177,8 +177,8 @@ func (r *Reconciler) run(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// decide observes the mesh and computes the plan for its way to the wanted version. Until the wanted revision is verified the gates are
-// judged each time.
+// decide observes the mesh and computes the plan for its way to the wanted version. Until the desired revision is verified, the gates are
+// evaluated each time.
 func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 	situation, err := r.observeSituation(ctx, s)
 	if err != nil {
@@ -190,7 +190,7 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 	}
 	if s.isUpgrading() {
 		s.observeAgain(pollInterval)
-		if err := r.judge(ctx, s); err != nil {
+		if err := r.evaluateGates(ctx, s); err != nil {
 			return err
 		}
 	} else if s.current != nil {

@@ -20,13 +20,13 @@ type Health interface {
 	Read(ctx context.Context, target health.Target) (health.Observation, error)
 }
 
-// baselineTimeout is how long the requests of the version before are waited for; then the new one is judged without comparison.
+// baselineTimeout is how long the requests of the version before are waited for; then the gates evaluate the new one without comparison.
 const baselineTimeout = time.Minute
 
 // maxRejectingWorkloads bounds the workloads that a baseline lists.
 const maxRejectingWorkloads = 256
 
-// noHealth is the observation of a control plane that need not be asked.
+// noHealth is the observation of a control plane that is not observed.
 var noHealth = health.Observation{}
 
 // isUpgrading is true when there is a version to come from and one to go to that has not been verified.
@@ -42,13 +42,13 @@ func (s *scope) isUpgrading() bool {
 	return good && !verified
 }
 
-// isActing is true when the wanted revision runs anything.
+// isActing is true when the desired revision runs anything.
 func (s *scope) isActing() bool {
 	return s.situation.Desired == s.situation.Active || s.situation.Desired == s.situation.Canary
 }
 
-// judge judges the gates of the wanted revision.
-func (r *Reconciler) judge(ctx context.Context, s *scope) error {
+// evaluateGates evaluates the gates of the desired revision.
+func (r *Reconciler) evaluateGates(ctx context.Context, s *scope) error {
 	if s.current == nil || !s.isActing() {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (r *Reconciler) healthTarget(ctx context.Context, revision *v1alpha1.MeshRe
 	}
 }
 
-// observation is what the gates judge.
+// observation is the input of the gates.
 func observation(s *scope, reading health.Observation) rollout.Observation {
 	status := s.current.Status
 	o := rollout.Observation{

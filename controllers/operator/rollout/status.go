@@ -155,7 +155,7 @@ func (s *scope) progress() string {
 	return strings.Join(sentences, "; ")
 }
 
-// countProxies counts the sidecars of the mesh. Only those of settled workloads are certainly ready.
+// countProxies counts the sidecars of the mesh. Only those of workloads without a rollout in progress are certainly ready.
 func countProxies(s *scope) *v1alpha1.ProxyCounts {
 	byRevision, outdated := dataplane.CountSidecars(s.situation.Workloads, s.target)
 	counts := &v1alpha1.ProxyCounts{Outdated: int32(outdated)}

@@ -39,7 +39,7 @@ func (r *Reconciler) renderWebhooks(s *scope, injection webhooks.Injection) ([]*
 	if s.active == nil {
 		return nil, nil
 	}
-	return webhooks.Render(r.Cluster, s.active, s.home, injection, s.bundles)
+	return webhooks.Render(r.Cluster, s.active, s.namespace, injection, s.bundles)
 }
 
 // withdrawCanary gives all namespaces back to the active revision's injector, before anything that the canary's injector needs is changed.

@@ -52,8 +52,8 @@ func (r *Reconciler) deletions() []deletion {
 // deleteWebhooksWithoutServers deletes the webhooks of a mesh whose namespace is gone or being deleted, so that no pod waits for their
 // servers.
 func (r *Reconciler) deleteWebhooksWithoutServers(ctx context.Context, s *scope) error {
-	home, err := r.Namespace(ctx, s.wanted.Namespace)
-	if err != nil || home != nil && home.DeletionTimestamp == nil {
+	namespace, err := r.Namespace(ctx, s.wanted.Namespace)
+	if err != nil || namespace != nil && namespace.DeletionTimestamp == nil {
 		return err
 	}
 	_, err = apply.DeleteLabelled(ctx, r.Client, s.mesh.Name, &admissionv1.MutatingWebhookConfigurationList{}, &admissionv1.ValidatingWebhookConfigurationList{})

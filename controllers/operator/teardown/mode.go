@@ -45,8 +45,8 @@ func (r *Reconciler) setTeardownMode(ctx context.Context, s *scope, phase v1alph
 // liveMeshConfig is the MeshConfig that carries the mode. One that somebody has deleted is created again. There is none when the namespace is
 // gone or being deleted, and the control planes with it.
 func (r *Reconciler) liveMeshConfig(ctx context.Context, s *scope) (*configv1alpha2.MeshConfig, error) {
-	home := &corev1.Namespace{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Name: s.wanted.Namespace}, home); err != nil || home.DeletionTimestamp != nil {
+	namespace := &corev1.Namespace{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: s.wanted.Namespace}, namespace); err != nil || namespace.DeletionTimestamp != nil {
 		return nil, client.IgnoreNotFound(err)
 	}
 	live, err := r.MeshConfigs.GetOrCreate(ctx, s.mesh)

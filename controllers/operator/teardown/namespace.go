@@ -25,11 +25,11 @@ func deletesNamespace(mesh *v1alpha1.Mesh) bool {
 // removeNamespace deletes the namespace of the mesh if the Mesh requests it, the operator created it, and it contains no other object.
 // It does not wait for the end of the deletion, which takes as long as the last pod.
 func (r *Reconciler) removeNamespace(ctx context.Context, s *scope) (int, error) {
-	home := &corev1.Namespace{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Name: s.wanted.Namespace}, home); err != nil {
+	namespace := &corev1.Namespace{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: s.wanted.Namespace}, namespace); err != nil {
 		return 0, client.IgnoreNotFound(err)
 	}
-	if home.Labels[names.MeshLabel] != s.mesh.Name || home.DeletionTimestamp != nil {
+	if namespace.Labels[names.MeshLabel] != s.mesh.Name || namespace.DeletionTimestamp != nil {
 		return 0, nil
 	}
 	if !deletesNamespace(s.mesh) {
@@ -42,12 +42,12 @@ func (r *Reconciler) removeNamespace(ctx context.Context, s *scope) (int, error)
 		r.keepNamespace(s, fmt.Sprintf("the operator may not list all its objects, bind the ClusterRole %s to it first: %v", namespaceReader, err))
 		return 0, nil
 	case err != nil:
-		return 0, fmt.Errorf("namespace %s cannot be deleted, because its objects are not known: correct this, or set spec.removal.namespace to Retain: %w", home.Name, err)
+		return 0, fmt.Errorf("namespace %s cannot be deleted, because its objects are not known: correct this, or set spec.removal.namespace to Retain: %w", namespace.Name, err)
 	case foreign != "":
 		r.keepNamespace(s, "it has "+foreign+", which was not made for this mesh")
 		return 0, nil
 	}
-	return 0, apply.Delete(ctx, r.Client, home)
+	return 0, apply.Delete(ctx, r.Client, namespace)
 }
 
 // keepNamespace records why the namespace of the mesh remains.

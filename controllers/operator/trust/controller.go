@@ -94,20 +94,20 @@ func (r *Reconciler) distribute(ctx context.Context, mesh *v1alpha1.Mesh) (*cond
 	if err != nil {
 		return nil, nil, err
 	}
-	home := r.Wanted(mesh).Namespace
-	waiting := observe.Waiting(fmt.Sprintf("waiting for the certificate authority in Secret %s/%s", home, names.CABundleSecret))
+	meshNamespace := r.Wanted(mesh).Namespace
+	waiting := observe.Waiting(fmt.Sprintf("waiting for the certificate authority in Secret %s/%s", meshNamespace, names.CABundleSecret))
 	if !maintained {
 		if observe.ModeOf(mesh) != observe.Apply {
 			return nil, nil, nil
 		}
 		return &waiting, nil, nil
 	}
-	root, err := r.Root(ctx, home)
+	root, err := r.Root(ctx, meshNamespace)
 	if err != nil || root == nil {
 		// The condition CertificatesReady says why. What is distributed already stays.
 		return &waiting, nil, nil
 	}
-	wanted, err := r.namespaces(ctx, mesh, home)
+	wanted, err := r.namespaces(ctx, mesh, meshNamespace)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -131,12 +131,12 @@ func (r *Reconciler) distribute(ctx context.Context, mesh *v1alpha1.Mesh) (*cond
 }
 
 // namespaces are those that get the trust of a mesh, sorted. Nothing can be created in a namespace that is being deleted.
-func (r *Reconciler) namespaces(ctx context.Context, mesh *v1alpha1.Mesh, home string) ([]string, error) {
+func (r *Reconciler) namespaces(ctx context.Context, mesh *v1alpha1.Mesh, meshNamespace string) ([]string, error) {
 	members, err := r.Members(ctx, mesh.Name)
 	if err != nil {
 		return nil, err
 	}
-	wanted := map[string]bool{home: true}
+	wanted := map[string]bool{meshNamespace: true}
 	for i := range members {
 		if members[i].DeletionTimestamp == nil {
 			wanted[members[i].Name] = true

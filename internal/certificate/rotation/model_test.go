@@ -203,8 +203,8 @@ func (m *model) pass(t *rapid.T, lagging int, trust bool) {
 	}
 }
 
-// settle connects all sidecars, lets everything arrive, and returns whether the rotation completed.
-func (m *model) settle(t *rapid.T) bool {
+// synchronize connects all sidecars, lets everything arrive, and returns whether the rotation completed.
+func (m *model) synchronize(t *rapid.T) bool {
 	for i := range m.sidecars {
 		m.sidecars[i].cut = false
 	}
@@ -247,7 +247,7 @@ func TestRotationNeverBreaksTrust(t *testing.T) {
 				m.pass(t, sidecars.Draw(t, "lagging"), rapid.Bool().Draw(t, "trust"))
 			},
 		})
-		if !m.settle(t) {
+		if !m.synchronize(t) {
 			t.Fatalf("the rotation to %v does not complete: %+v", m.desired, Decide(m.observe()))
 		}
 	})
@@ -276,7 +276,7 @@ func TestStoppedSidecarHoldsTheRotation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		again := *m
 		again.sidecars, again.replicas = slices.Clone(m.sidecars), slices.Clone(m.replicas)
-		if !again.settle(t) {
+		if !again.synchronize(t) {
 			t.Fatal("the rotation does not continue")
 		}
 	})

@@ -8,9 +8,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
-// settleTime is how long a replica must have served its trust bundle until a sidecar without pending changes counts as one that
+// servedTime is how long a replica must have served its trust bundle until a sidecar without pending changes counts as one that
 // has it. It is also how long a sidecar must be connected until one without requests for certificates counts as one that needs none.
-const settleTime = 5 * time.Second
+const servedTime = 5 * time.Second
 
 // Replica is what a replica of the control plane reports.
 type Replica struct {
@@ -66,7 +66,7 @@ func (o Observed) withoutTrust() []string {
 			w.add("the control plane pod %s has not loaded the new root", r.Name)
 		case o.movesDomain() && !r.hasDomains(o.Active.Domains):
 			w.add("the control plane pod %s has not loaded the new trust domains", r.Name)
-		case o.Now.Sub(r.Since) < settleTime:
+		case o.Now.Sub(r.Since) < servedTime:
 			w.add("the control plane pod %s is sending the new root", r.Name)
 		default:
 			w.addSidecars(o, r, func(p Proxy) string {
@@ -159,7 +159,7 @@ func (w *waiting) addSidecars(o Observed, r Replica, problemOf func(Proxy) strin
 		switch {
 		case p.UsesCertificates && problem != "":
 			w.add("the sidecar of %s %s", p.Name, problem)
-		case !p.UsesCertificates && o.Now.Sub(p.Since) < settleTime:
+		case !p.UsesCertificates && o.Now.Sub(p.Since) < servedTime:
 			w.add("the sidecar of %s has just connected", p.Name)
 		}
 	}

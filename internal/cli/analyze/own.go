@@ -65,15 +65,15 @@ func CodeOf(reason string) string {
 func (a *analysis) own() {
 	for _, object := range a.mesh.Objects {
 		for _, problem := range validate.Object(object) {
-			a.judge(subjectOf(object), problem)
+			a.reportProblem(subjectOf(object), problem)
 		}
 	}
 	for _, f := range a.mesh.Loaded.Findings {
-		a.judge(a.subject(f.Kind, f.Name), f.Problem)
+		a.reportProblem(a.subject(f.Kind, f.Name), f.Problem)
 	}
 }
 
-func (a *analysis) judge(s subject, p ingest.Problem) {
+func (a *analysis) reportProblem(s subject, p ingest.Problem) {
 	severity := Error
 	if p.Warning {
 		severity = Warning

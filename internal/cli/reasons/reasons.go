@@ -32,7 +32,7 @@ func All() []Reason {
 
 func ofPolicies() []Reason {
 	return []Reason{
-		{kinds.ReasonRejectedByProxy, policies, "A sidecar rejected the configuration that results from the policy, so the policy is withheld: the message has the error of Envoy. Correct the policy; it returns when its object changes."},
+		{kinds.ReasonRejectedByProxy, policies, "A sidecar rejected the configuration that results from the policy, so the policy is quarantined: the message has the error of Envoy. Correct the policy; it returns when its object changes."},
 		{ingest.ReasonMalformed, policies, "A field has the wrong type, so the object is ignored: fix the field in the message."},
 		{ingest.ReasonUnsupported, policies, "The object requests a feature that this version does not support: the message describes the effective behavior."},
 		{ingest.ReasonForeignNamespace, policies, "The object refers to another namespace than its own: move it to that namespace."},

@@ -93,13 +93,13 @@ func TestChangesNotifyOnlyAffectedStreams(t *testing.T) {
 func TestScopesAndContentsAreShared(t *testing.T) {
 	h := newSyncedHarness()
 	one := meshtest.Pod("a", "one", "x", "one", "10.0.0.1")
-	twin := meshtest.Pod("a", "twin", "x", "one", "10.0.0.2")
+	sibling := meshtest.Pod("a", "sibling", "x", "one", "10.0.0.2")
 	other := meshtest.Pod("a", "other", "y", "other", "10.0.0.3")
 	service := meshtest.Service("a", "s", "z", "10.96.0.1", 80, catalog.ProtocolHTTP)
 	backer := meshtest.Pod("a", "backer", "z", "backer", "10.0.0.4")
 	h.apply(&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{Permissive: true},
-		one, twin, other, accountOf(one), accountOf(other), service, backer, meshtest.Slice(service.Name, backer))
-	s1, s2, s3 := h.connect(t, one), h.connect(t, twin), h.connect(t, other)
+		one, sibling, other, accountOf(one), accountOf(other), service, backer, meshtest.Slice(service.Name, backer))
+	s1, s2, s3 := h.connect(t, one), h.connect(t, sibling), h.connect(t, other)
 	if s1.scope.Load() != s2.scope.Load() || s1.scope.Load() == s3.scope.Load() {
 		t.Error("the scope is shared by the wrong streams")
 	}

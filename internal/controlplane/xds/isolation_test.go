@@ -155,7 +155,7 @@ func TestThreat51NackLoopDoesNotAffectOthers(t *testing.T) {
 }
 
 // answer subscribes to everything and answers each response after a pause, until ctx ends.
-func (i *isolation) answer(ctx context.Context, t *testing.T, pause time.Duration, judge func(*discovery.DeltaDiscoveryResponse) *rpc.Status) {
+func (i *isolation) answer(ctx context.Context, t *testing.T, pause time.Duration, nack func(*discovery.DeltaDiscoveryResponse) *rpc.Status) {
 	stream, end, err := i.open(ctx)
 	if err != nil {
 		t.Error(err)
@@ -178,7 +178,7 @@ func (i *isolation) answer(ctx context.Context, t *testing.T, pause time.Duratio
 		case <-ctx.Done():
 		}
 		_ = stream.Send(&discovery.DeltaDiscoveryRequest{
-			TypeUrl: response.GetTypeUrl(), ResponseNonce: response.GetNonce(), ErrorDetail: judge(response),
+			TypeUrl: response.GetTypeUrl(), ResponseNonce: response.GetNonce(), ErrorDetail: nack(response),
 		})
 	}
 }

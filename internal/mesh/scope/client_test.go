@@ -11,14 +11,14 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// web is a mesh with pods of two service accounts behind the Services web and twin, which select the same pods and
+// web is a mesh with pods of two service accounts behind the Services web and second, which select the same pods and
 // port.
 func web(more ...catalog.Entry) *catalog.Catalog {
 	one, two := Pod("shop", "web-1", "web", "one", "10.0.0.1"), Pod("shop", "web-2", "web", "two", "10.0.0.2")
-	service, twin := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Service("shop", "twin", "web", "10.96.0.2", 80, catalog.ProtocolHTTP)
+	service, second := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Service("shop", "second", "web", "10.96.0.2", 80, catalog.ProtocolHTTP)
 	return Apply(append([]catalog.Entry{
-		&catalog.Namespace{Name: "shop", Monitored: true}, one, two, service, twin,
-		Slice(service.Name, one, two), Slice(twin.Name, one, two), Group("shop", "all", "/.*"),
+		&catalog.Namespace{Name: "shop", Monitored: true}, one, two, service, second,
+		Slice(service.Name, one, two), Slice(second.Name, one, two), Group("shop", "all", "/.*"),
 	}, more...)...)
 }
 
@@ -33,7 +33,7 @@ func TestClientWithoutService(t *testing.T) {
 	if len(s.Inbound) > 0 || s.Key.Services != "" {
 		t.Errorf("a client without a Service has the inbound ports %+v", s.Inbound)
 	}
-	if diff := cmp.Diff(map[string]string{"shop/web:80": "shop/web|80=100", "shop/twin:80": "shop/twin|80=100"}, outbound(s)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"shop/web:80": "shop/web|80=100", "shop/second:80": "shop/second|80=100"}, outbound(s)); diff != "" {
 		t.Errorf("outbound (-want +got):\n%s", diff)
 	}
 }
@@ -47,7 +47,7 @@ func TestPodCallingOwnServiceNeedsPolicy(t *testing.T) {
 		want    map[string]string
 	}{
 		{"without a policy", nil, map[string]string{}},
-		{"with one", []catalog.Entry{target("t", "one", "one")}, map[string]string{"shop/web:80": "shop/web|80=100", "shop/twin:80": "shop/twin|80=100"}},
+		{"with one", []catalog.Entry{target("t", "one", "one")}, map[string]string{"shop/web:80": "shop/web|80=100", "shop/second:80": "shop/second|80=100"}},
 	} {
 		c := web(test.targets...)
 		s := scope.Build(c.View(), trustDomain, scope.KeyFor(c.View(), c.View().Pod(Name("shop", "web-1"))))

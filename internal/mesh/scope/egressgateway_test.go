@@ -35,7 +35,7 @@ func credential(problem string) *catalog.EgressCredential {
 	return &catalog.EgressCredential{Name: catalog.Name{Namespace: "shop", Name: "outside"}, AuthoritiesPEM: []byte("roots"), KeyPEM: []byte("key"), ChainPEM: []byte("chain"), Problem: problem}
 }
 
-// TestOnlyTheEgressGatewayHasCredentials checks who gets the content of a Secret, and that an unusable one withholds its destination only.
+// TestOnlyTheEgressGatewayHasCredentials checks who gets the content of a Secret, and that an unusable one omits its destination only.
 func TestOnlyTheEgressGatewayHasCredentials(t *testing.T) {
 	build := func(c *catalog.Catalog, account identity.ServiceAccount, ingress, egress bool) *scope.Scope {
 		return scope.Build(c.View(), "cluster.local", scope.Key{Identity: account, Gateway: ingress, EgressGateway: egress})

@@ -14,7 +14,7 @@ import (
 // TestTeardown checks the two steps of a teardown: accept any client, then also pass connections through. Destinations
 // of open connections stay in the scope.
 func TestTeardown(t *testing.T) {
-	want := map[string]string{"shop/web:80": "shop/web|80=100", "shop/twin:80": "shop/twin|80=100"}
+	want := map[string]string{"shop/web:80": "shop/web|80=100", "shop/second:80": "shop/second|80=100"}
 	for _, permissive := range []bool{false, true} {
 		for _, test := range []struct {
 			teardown                       catalog.Teardown

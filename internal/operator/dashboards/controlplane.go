@@ -82,7 +82,7 @@ func pushPath() Dashboard {
 			lines("Responses", PerSecond, rate("osm_proxy_response_send_success_count", "type"), "{{type}}"),
 			lines("Requests", PerSecond, rate("osm_proxy_xds_request_count", "type"), "{{type}}"),
 			lines("Sent configuration", BytesPerSecond, rate("osm_proxy_response_bytes_total", "type"), "{{type}}"),
-			failures("Rejected configuration", "Each is a resource that a sidecar does not use. Its policy is withheld.", PerSecond, rate("osm_proxy_response_rejected_count", "type"), "{{type}}"),
+			failures("Rejected configuration", "Each is a resource that a sidecar does not use. Its policy is quarantined.", PerSecond, rate("osm_proxy_response_rejected_count", "type"), "{{type}}"),
 			failures("Refused streams", "", PerSecond, rate("osm_proxy_refused_count", "reason"), "{{reason}}"),
 		}}, {Title: "Processes", Panels: []Panel{
 			lines("CPU", Cores, "sum by (pod) (rate(process_cpu_seconds_total"+m+"[$__rate_interval]))", "{{pod}}"),

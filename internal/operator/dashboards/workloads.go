@@ -16,7 +16,7 @@ func overview() Dashboard {
 			number("Namespaces", Count, "max(osm_resource_namespace_count"+m+")"),
 			number("Requests", PerSecond, "sum(rate(osm_request_total"+m+"[$__rate_interval]))"),
 			number("Success", Ratio, `sum(rate(osm_request_total{mesh="$mesh", response_code!~"5.."}[$__rate_interval])) / sum(rate(osm_request_total`+m+"[$__rate_interval]))"),
-			number("Withheld policies", Count, "max(osm_policy_withheld_count"+m+")"),
+			number("Quarantined policies", Count, "max(osm_policy_quarantined_count"+m+")"),
 		}}, {Title: "Services", Panels: []Panel{
 			lines("Requests", PerSecond, rate("osm_request_total", m, by), service),
 			failures("Failed requests", "Status 500 and more.", PerSecond, rate("osm_request_total", `{mesh="$mesh", response_code=~"5.."}`, by), service),
@@ -60,8 +60,8 @@ func verdicts() Dashboard {
 				"sum by (source_identity, destination_namespace, destination_name) (rate(osm_inbound_connections_denied_total"+m+"[$__rate_interval]))",
 				"{{source_identity}} to {{destination_namespace}}/{{destination_name}}"),
 		}}, {Title: "Policies", Panels: []Panel{
-			number("Withheld policies", Count, "max(osm_policy_withheld_count"+m+")"),
-			failures("Quarantined policies", "Sidecars rejected the configuration that results from them.", Count,
+			number("Quarantined policies", Count, "max(osm_policy_quarantined_count"+m+")"),
+			failures("Rejected policies", "Sidecars rejected the configuration that results from them.", Count,
 				"sum by (kind) (increase(osm_policy_rejected_count"+m+"[$__rate_interval]))", "{{kind}}"),
 			failures("Refused at admission", "", PerSecond,
 				`sum by (kind) (rate(osm_admission_webhook_response_total{mesh="$mesh", success="false"}[$__rate_interval]))`, "{{kind}}"),

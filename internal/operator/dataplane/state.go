@@ -11,8 +11,8 @@ import (
 
 // state is the state of a workload according to its own object.
 type state struct {
-	// settled is true when the last rollout is complete and every pod is ready.
-	settled bool
+	// complete is true when the last rollout is complete and every pod is ready.
+	complete bool
 	// onDelete is true when a new pod template does not replace every pod by itself.
 	onDelete bool
 	// restart is the value of names.RestartAnnotation on the pod template.
@@ -29,20 +29,20 @@ func stateOf(object client.Object) state {
 	switch o := object.(type) {
 	case *appsv1.Deployment:
 		wanted := ptr.Deref(o.Spec.Replicas, 1)
-		s.settled = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedReplicas == wanted &&
+		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedReplicas == wanted &&
 			o.Status.Replicas == wanted && o.Status.AvailableReplicas == wanted
 		s.onDelete = o.Spec.Paused
 		s.rolledOut = rolloutTime(o.Status.Conditions)
 		s.restart, s.podLabels = restartAnnotationOf(&o.Spec.Template), o.Spec.Template.Labels
 	case *appsv1.StatefulSet:
 		wanted := ptr.Deref(o.Spec.Replicas, 1)
-		s.settled = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.ReadyReplicas == wanted && o.Status.Replicas == wanted &&
+		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.ReadyReplicas == wanted && o.Status.Replicas == wanted &&
 			(o.Status.UpdatedReplicas == wanted || o.Status.UpdateRevision == o.Status.CurrentRevision)
 		s.onDelete = o.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType || partition(o) > 0
 		s.restart, s.podLabels = restartAnnotationOf(&o.Spec.Template), o.Spec.Template.Labels
 	case *appsv1.DaemonSet:
 		wanted := o.Status.DesiredNumberScheduled
-		s.settled = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedNumberScheduled == wanted && o.Status.NumberAvailable == wanted
+		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedNumberScheduled == wanted && o.Status.NumberAvailable == wanted
 		s.onDelete = o.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType
 		s.restart, s.podLabels = restartAnnotationOf(&o.Spec.Template), o.Spec.Template.Labels
 	}

@@ -40,7 +40,7 @@ func (p *Plane) WorkloadsForTeardown(ctx context.Context, mesh, target string) (
 	for ref, state := range states {
 		if !withSidecars[ref] {
 			restarted = append(restarted, rollout.Workload{
-				Ref: ref, Ready: state.settled, Restart: parseRestart(state.restart), ReadySince: state.rolledOut,
+				Ref: ref, Ready: state.complete, Restart: parseRestart(state.restart), ReadySince: state.rolledOut,
 			})
 		}
 	}

@@ -89,7 +89,7 @@ func (o observation) workload(ref rollout.Ref) rollout.Workload {
 		}
 		return w
 	}
-	w.Ready, w.OnDelete = state.settled, state.onDelete
+	w.Ready, w.OnDelete = state.complete, state.onDelete
 	w.OptedOut = w.OptedOut || state.labels[names.RestartLabel] == restartDisabled
 	w.Restart = parseRestart(state.restart)
 	w.Blocked = o.blockingBudget(ref.Namespace, state.podLabels)

@@ -10,8 +10,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
 )
 
-// TestWhatActsOnNewPodsOnlyIsSaid judges MeshConfigs as their authors wrote them.
-func TestWhatActsOnNewPodsOnlyIsSaid(t *testing.T) {
+// TestWhatActsOnNewPodsOnlyIsReported reads MeshConfigs as their authors wrote them.
+func TestWhatActsOnNewPodsOnlyIsReported(t *testing.T) {
 	const fine = "every field of the MeshConfig that asks for something is acted on"
 	for name, c := range map[string]struct {
 		traffic, want string

@@ -46,12 +46,12 @@ func (c *Cluster) Claimed(ctx context.Context, mesh *v1alpha1.Mesh) (*StalledErr
 		return &StalledError{v1alpha1.ReasonNamespaceClaimed, fmt.Sprintf(
 			"the namespace %s belongs to the Mesh %s, which is older: delete one of the two, or create this one again with another spec.namespace", wanted.Namespace, other.Name)}, nil
 	}
-	home, err := c.Namespace(ctx, wanted.Namespace)
-	if err != nil || home == nil {
+	namespace, err := c.Namespace(ctx, wanted.Namespace)
+	if err != nil || namespace == nil {
 		return nil, err
 	}
-	owner := home.Labels[names.MonitoredByLabel]
-	if _, ignored := home.Labels[names.IgnoreLabel]; owner == "" || owner == mesh.Name || ignored {
+	owner := namespace.Labels[names.MonitoredByLabel]
+	if _, ignored := namespace.Labels[names.IgnoreLabel]; owner == "" || owner == mesh.Name || ignored {
 		return nil, nil
 	}
 	return &StalledError{v1alpha1.ReasonNamespaceClaimed, fmt.Sprintf(

@@ -66,8 +66,8 @@ func IsStalled(mesh *v1alpha1.Mesh) bool {
 // being deleted.
 func (c *Cluster) NeedsMaintenance(ctx context.Context, mesh *v1alpha1.Mesh) (bool, error) {
 	wanted := c.Wanted(mesh)
-	home, err := c.Namespace(ctx, wanted.Namespace)
-	if err != nil || home == nil || home.DeletionTimestamp != nil {
+	namespace, err := c.Namespace(ctx, wanted.Namespace)
+	if err != nil || namespace == nil || namespace.DeletionTimestamp != nil {
 		return false, err
 	}
 	if removal := mesh.Status.Removal; removal != nil && removal.Phase == v1alpha1.RemovalDeleting {

@@ -212,7 +212,7 @@ func drawWorkloads(t *rapid.T, revisions []string) []Workload {
 			},
 			OptedOut: rapid.IntRange(0, 5).Draw(t, "opted out") == 0,
 			Sidecars: map[string]int{rapid.SampledFrom(revisions).Draw(t, "revision"): 1},
-			Ready:    rapid.IntRange(0, 3).Draw(t, "settled") > 0,
+			Ready:    rapid.IntRange(0, 3).Draw(t, "complete") > 0,
 		}
 		if rapid.IntRange(0, 5).Draw(t, "blocked") == 0 {
 			w.Blocked = "budget"

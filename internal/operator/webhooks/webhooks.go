@@ -50,7 +50,7 @@ type Injection struct {
 
 // Render renders the webhook configurations of a mesh whose active revision is given. The namespace of the mesh owns them: they are
 // deleted with it, so that no pod waits for a server that is gone.
-func Render(c *observe.Cluster, active *v1alpha1.MeshRevision, home *corev1.Namespace, injection Injection, bundles Bundles) ([]*unstructured.Unstructured, error) {
+func Render(c *observe.Cluster, active *v1alpha1.MeshRevision, namespace *corev1.Namespace, injection Injection, bundles Bundles) ([]*unstructured.Unstructured, error) {
 	release, err := ReleaseOf(c, active)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func Render(c *observe.Cluster, active *v1alpha1.MeshRevision, home *corev1.Name
 	if err != nil {
 		return nil, err
 	}
-	return objects, apply.SetController(home, c.Client.Scheme(), objects...)
+	return objects, apply.SetController(namespace, c.Client.Scheme(), objects...)
 }
 
 // ReleaseOf opens the release of a revision. The current release stands in for one that this operator does not know.

@@ -140,8 +140,8 @@ type Object struct {
 	Sidecars     int `json:"sidecars"`
 	Acknowledged int `json:"acknowledged"`
 	Rejected     int `json:"rejected"`
-	// Settled is the time when all connected sidecars had responded.
-	Settled *time.Time `json:"settled,omitempty"`
+	// RespondedAt is the time when all connected sidecars had responded.
+	RespondedAt *time.Time `json:"settled,omitempty"`
 	// Laggards are examples of sidecars that have not responded, as "<namespace>/<pod>".
 	Laggards []string `json:"laggards,omitempty"`
 }

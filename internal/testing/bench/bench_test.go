@@ -32,7 +32,7 @@ func TestSmallMeshes(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := plan{
-		syncs: 1, patience: time.Minute,
+		syncs: 1, timeout: time.Minute,
 		changes: map[mesh.Kind]int{
 			mesh.Nothing: 3, mesh.Endpoint: 4, mesh.Rules: 3, mesh.Grant: 3, mesh.Split: 3, mesh.Limits: 3, mesh.Retry: 3, mesh.NewService: 3,
 			mesh.Egress: 3, mesh.Ingress: 3, mesh.Authorizer: 3,

@@ -44,7 +44,7 @@ func (s *session) changesOf(kind mesh.Kind) error {
 	}
 	var samples []sample
 	for begun := time.Now(); len(samples) < s.plan.changes[kind]; {
-		if len(samples) >= minimum && time.Since(begun) > s.plan.patience {
+		if len(samples) >= minimum && time.Since(begun) > s.plan.timeout {
 			break
 		}
 		one, err := s.change(kind)
@@ -72,13 +72,13 @@ func (s *session) change(kind mesh.Kind) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
-	acknowledged, err := s.settle(w)
+	acknowledged, err := s.awaitAcknowledged(w)
 	if err != nil {
 		return sample{}, err
 	}
 	time.Sleep(straggle)
 	after := s.fleet.Traffic()
-	ended, err := s.child.do(server.Command{Task: server.Settle, Requests: after.Requests})
+	ended, err := s.child.do(server.Command{Task: server.AwaitRequests, Requests: after.Requests})
 	if err != nil {
 		return sample{}, err
 	}
@@ -120,7 +120,7 @@ func (s *session) profile(phase string) (server.Answer, error) {
 	if name := s.profileName(phase); name != "" {
 		return s.child.do(server.Command{Task: server.Profile, File: name})
 	}
-	return s.child.do(server.Command{Task: server.Settle})
+	return s.child.do(server.Command{Task: server.AwaitRequests})
 }
 
 // profileName returns the file of a profile, or "" if none is requested.

@@ -87,7 +87,7 @@ func (s *session) underFlood(out io.Writer, name string, newcomers []string, f *
 	if f != nil {
 		time.Sleep(fill)
 	}
-	begun, err := s.child.do(server.Command{Task: server.Settle})
+	begun, err := s.child.do(server.Command{Task: server.AwaitRequests})
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (s *session) underFlood(out io.Writer, name string, newcomers []string, f *
 		}
 		joins = append(joins, joined.Seconds())
 	}
-	ended, err := s.child.do(server.Command{Task: server.Settle})
+	ended, err := s.child.do(server.Command{Task: server.AwaitRequests})
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,9 @@ type plan struct {
 	meshes []measured
 	// syncs is the number of first syncs; the median counts, and the smaller one of two.
 	syncs int
-	// changes is the maximum number of changes of each kind, and patience limits their duration. At least three are made.
+	// changes is the maximum number of changes of each kind, and timeout limits their duration. At least three are made.
 	changes  map[mesh.Kind]int
-	patience time.Duration
+	timeout  time.Duration
 	variants []server.Variant
 	// cacheLimit is the number of sidecars above which the stock cache is not measured in mode Visible, because it takes hours.
 	cacheLimit int
@@ -44,7 +44,7 @@ func shortPlan() plan {
 			mesh.Nothing: 50, mesh.Endpoint: 100, mesh.Rules: 20, mesh.Grant: 20, mesh.Split: 20, mesh.Limits: 20, mesh.Retry: 20,
 			mesh.NewService: 5, mesh.Egress: 20, mesh.Ingress: 20, mesh.Authorizer: 20,
 		},
-		patience: 2 * time.Second, variants: allVariants, cacheLimit: 200,
+		timeout: 2 * time.Second, variants: allVariants, cacheLimit: 200,
 	}
 }
 
@@ -56,7 +56,7 @@ func fullPlan() plan {
 			mesh.Nothing: 100, mesh.Endpoint: 300, mesh.Rules: 100, mesh.Grant: 100, mesh.Split: 50, mesh.Limits: 50, mesh.Retry: 50,
 			mesh.NewService: 10, mesh.Egress: 50, mesh.Ingress: 50, mesh.Authorizer: 50,
 		},
-		patience: 8 * time.Second, variants: allVariants, cacheLimit: 500,
+		timeout: 8 * time.Second, variants: allVariants, cacheLimit: 500,
 	}
 	for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible} {
 		for _, sidecars := range []int{100, 500, 1000, 2000} {

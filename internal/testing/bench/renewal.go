@@ -92,11 +92,11 @@ func (s *session) renewAll() (renewed, error) {
 			return r, err
 		}
 		r.during = append(r.during, one.wall)
-		if now, err = s.child.do(server.Command{Task: server.Settle}); err != nil {
+		if now, err = s.child.do(server.Command{Task: server.AwaitRequests}); err != nil {
 			return r, err
 		}
-		if span(begun.At, now.At) > patience.Seconds() {
-			return r, fmt.Errorf("%d of %d certificates are renewed after %s", now.Renewed, identities, patience)
+		if span(begun.At, now.At) > timeout.Seconds() {
+			return r, fmt.Errorf("%d of %d certificates are renewed after %s", now.Renewed, identities, timeout)
 		}
 	}
 	now, err = s.untilIdle()

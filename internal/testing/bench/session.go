@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// patience limits waiting for sidecars to receive their resources.
-	patience = 10 * time.Minute
+	// timeout limits waiting for sidecars to receive their resources.
+	timeout = 10 * time.Minute
 	// quiet is the idle time after which a restart is complete.
 	quiet = 500 * time.Millisecond
 	// idleShare is the CPU usage of one core below which a server is idle; queries of the benchmark cause it.
@@ -152,7 +152,7 @@ func (s *session) firstSync() (wall, cpu, sent float64, err error) {
 		return 0, 0, 0, err
 	}
 	s.fleet.Connect(s.child.address, s.tls)
-	ended, err := s.settle(w)
+	ended, err := s.awaitAcknowledged(w)
 	if err != nil {
 		return 0, 0, 0, err
 	}
@@ -162,22 +162,22 @@ func (s *session) firstSync() (wall, cpu, sent float64, err error) {
 	return span(begun.At, ended.At), span(begun.CPU, ended.CPU), float64(s.fleet.Traffic().Bytes), nil
 }
 
-// settle waits until sidecars have the expected resources and the server has read their ACKs.
-func (s *session) settle(w *fleet.Wait) (server.Answer, error) {
-	limit := time.NewTimer(patience)
+// awaitAcknowledged waits until sidecars have the expected resources and the server has read their ACKs.
+func (s *session) awaitAcknowledged(w *fleet.Wait) (server.Answer, error) {
+	limit := time.NewTimer(timeout)
 	defer limit.Stop()
 	check := time.NewTicker(time.Second)
 	defer check.Stop()
 	for {
 		select {
 		case <-w.Done():
-			return s.child.do(server.Command{Task: server.Settle, Requests: s.fleet.Traffic().Requests})
+			return s.child.do(server.Command{Task: server.AwaitRequests, Requests: s.fleet.Traffic().Requests})
 		case <-check.C:
 			if err := s.fleet.Err(); err != nil {
 				return server.Answer{}, err
 			}
 		case <-limit.C:
-			return server.Answer{}, fmt.Errorf("not all sidecars have their resources after %s: %s", patience, s.fleet.Missing())
+			return server.Answer{}, fmt.Errorf("not all sidecars have their resources after %s: %s", timeout, s.fleet.Missing())
 		}
 	}
 }
@@ -222,7 +222,7 @@ func (s *session) restart() error {
 // untilIdle waits until all sidecars have sent their first requests and the server is idle. It returns the answer from the start
 // of the idle time.
 func (s *session) untilIdle() (server.Answer, error) {
-	idle, err := s.child.do(server.Command{Task: server.Settle})
+	idle, err := s.child.do(server.Command{Task: server.AwaitRequests})
 	if err != nil {
 		return idle, err
 	}
@@ -231,11 +231,11 @@ func (s *session) untilIdle() (server.Answer, error) {
 		if err := s.fleet.Err(); err != nil {
 			return idle, err
 		}
-		if time.Since(begun) > patience {
-			return idle, fmt.Errorf("the server is not idle after %s", patience)
+		if time.Since(begun) > timeout {
+			return idle, fmt.Errorf("the server is not idle after %s", timeout)
 		}
 		sent, complete := s.fleet.Reconnected()
-		now, err := s.child.do(server.Command{Task: server.Settle, Requests: sent})
+		now, err := s.child.do(server.Command{Task: server.AwaitRequests, Requests: sent})
 		if err != nil {
 			return idle, err
 		}

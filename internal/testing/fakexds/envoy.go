@@ -132,7 +132,7 @@ func (e *Envoy) answer(r *discovery.DeltaDiscoveryResponse, ack *discovery.Delta
 	for _, name := range r.GetRemovedResources() {
 		e.removed(r.GetTypeUrl(), name)
 	}
-	e.settle()
+	e.useWarm()
 	requests := append(e.resubscribe(), ack)
 	return append(requests, e.askForListeners()...)
 }
@@ -185,8 +185,8 @@ func (e *Envoy) removed(typeURL, name string) {
 	e.arrived(typeURL, name)
 }
 
-// settle puts warm resources into use.
-func (e *Envoy) settle() {
+// useWarm puts warm resources into use.
+func (e *Envoy) useWarm() {
 	for t, resources := range e.warming {
 		for name, w := range resources {
 			waits := false

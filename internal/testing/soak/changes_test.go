@@ -47,7 +47,7 @@ func (p *plane) connectAll(t *testing.T) {
 		left.Wait()
 	})
 	eventually.True(t, timeout, "all sidecars are connected", func() bool { return len(p.Store.Proxies()) == sidecars })
-	p.settle(t)
+	p.awaitAcknowledged(t)
 }
 
 // live makes changes for the given duration and until all services are restored. It logs a census each minute.

@@ -89,11 +89,11 @@ func (p *plane) toggle(t *testing.T, n int) {
 	t.Helper()
 	p.Store.Apply(p.mesh.Toggle(n))
 	p.Barrier(t.Context())
-	p.settle(t)
+	p.awaitAcknowledged(t)
 }
 
-// settle waits until all connected sidecars have acknowledged all resources.
-func (p *plane) settle(t *testing.T) {
+// awaitAcknowledged waits until all connected sidecars have acknowledged all resources.
+func (p *plane) awaitAcknowledged(t *testing.T) {
 	t.Helper()
-	eventually.True(t, timeout, "all sidecars have acknowledged", p.Settled)
+	eventually.True(t, timeout, "all sidecars have acknowledged", p.Acknowledged)
 }

@@ -25,7 +25,7 @@ func (s *step) failure(r Request, text string) *failure {
 // unexpected returns the failure for an observation.
 func (s *step) unexpected(sample sample, when string) *failure {
 	r := s.requests[sample.request]
-	return s.failure(r, fmt.Sprintf("%s, %s sees %q\n  before: %s\n  after:  %s\n  (%s after the edit, which had settled after %s)",
+	return s.failure(r, fmt.Sprintf("%s, %s sees %q\n  before: %s\n  after:  %s\n  (%s after the edit, which was acknowledged after %s)",
 		when, r, sample.seen, s.old[sample.request], s.new[sample.request],
 		sample.start.Sub(s.applied).Round(time.Millisecond), s.acknowledged.Sub(s.applied).Round(time.Millisecond)))
 }

@@ -85,7 +85,7 @@ func (r *Report) Unobserved() []string {
 
 // String summarizes the report.
 func (r *Report) String() string {
-	return fmt.Sprintf("%d edits, settled after %s on average and %s at most; %d answers were late, by %s at most; %d were split by request, %d allowed without a policy, %d denied by authorization servers; answers: %s; to outside: %s; from outside: %s",
+	return fmt.Sprintf("%d edits, acknowledged after %s on average and %s at most; %d answers were late, by %s at most; %d were split by request, %d allowed without a policy, %d denied by authorization servers; answers: %s; to outside: %s; from outside: %s",
 		r.edits, (r.settling / time.Duration(max(r.edits, 1))).Round(time.Millisecond), r.slowest.Round(time.Millisecond),
 		r.lateAnswers, r.latest.Round(time.Millisecond), r.matched, r.opened, r.refused, counted(r.outcomes[""]), counted(r.outcomes[egress]), counted(r.outcomes[ingress]))
 }

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// settleLimit is how long sidecars may take to acknowledge an edit.
-	settleLimit = time.Minute
+	// acknowledgeLimit is how long sidecars may take to acknowledge an edit.
+	acknowledgeLimit = time.Minute
 	// staleLimit is how long responses may match the mesh before the edit after all sidecars have acknowledged it, while workers
 	// apply the update and connections drain.
 	staleLimit = 3 * DrainTime
@@ -102,7 +102,7 @@ func (n *Network) drain(old, next *oracle) {
 func (n *Network) waitAcknowledged() string {
 	var last uint64
 	still := 0
-	for deadline := time.Now().Add(settleLimit); time.Now().Before(deadline); time.Sleep(interval) {
+	for deadline := time.Now().Add(acknowledgeLimit); time.Now().Before(deadline); time.Sleep(interval) {
 		sent, answered, rejection := n.control.progress()
 		if rejection != "" {
 			return rejection
@@ -115,7 +115,7 @@ func (n *Network) waitAcknowledged() string {
 			return ""
 		}
 	}
-	return fmt.Sprintf("after %s some sidecar still waits or has not answered", settleLimit)
+	return fmt.Sprintf("after %s some sidecar still waits or has not answered", acknowledgeLimit)
 }
 
 // warming reports whether a sidecar waits for referenced resources.

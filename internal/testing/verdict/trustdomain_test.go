@@ -63,7 +63,7 @@ func (n *Network) moveTrustDomain(t *testing.T, l *load, from, to string) {
 // waitForCertificates waits until all sidecars have acknowledged a certificate in a trust domain.
 func (n *Network) waitForCertificates(t *testing.T, domain string) {
 	t.Helper()
-	for deadline := time.Now().Add(settleLimit); ; time.Sleep(interval) {
+	for deadline := time.Now().Add(acknowledgeLimit); ; time.Sleep(interval) {
 		isLate := func(p status.Proxy) bool { return p.UsesCertificates && p.CertificateTrustDomain != domain }
 		if !slices.ContainsFunc(n.control.store.Proxies(), isLate) {
 			return

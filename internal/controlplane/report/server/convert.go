@@ -61,7 +61,7 @@ func proxy(p status.Proxy) report.Proxy {
 func object(s status.Policy) report.Object {
 	result := report.Object{
 		Kind: string(s.Policy.Kind), Namespace: s.Policy.Name.Namespace, Name: s.Policy.Name.Name,
-		Generation: s.Generation, Changed: s.ChangedAt.UTC(), Sidecars: s.Proxies, Acknowledged: s.Acknowledged, Rejected: s.Rejected, Settled: optional(s.CompletedAt),
+		Generation: s.Generation, Changed: s.ChangedAt.UTC(), Sidecars: s.Proxies, Acknowledged: s.Acknowledged, Rejected: s.Rejected, RespondedAt: optional(s.CompletedAt),
 	}
 	for _, pod := range s.Pending {
 		result.Laggards = append(result.Laggards, pod.String())

@@ -297,7 +297,7 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// policy is one that is withheld.
+// policy is one that is quarantined.
 var policy = catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: "a", Name: "t"}}
 
 // book is what sidecars have reported.

@@ -26,7 +26,7 @@ type nack struct {
 	// proxies are those that reject it, at least one, in order of their answers.
 	proxies []catalog.Name
 	at      time.Time
-	// minority is true while most proxies accept the resource. It is then withheld from those that reject it only.
+	// minority is true while most proxies accept the resource. It is then quarantined for those that reject it only.
 	minority bool
 }
 

@@ -99,7 +99,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			Help: "Policies that were quarantined because a sidecar rejected configuration built from them.",
 		}, []string{"kind"}),
 		quarantined: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "osm_policy_withheld_count",
+			Name: "osm_policy_quarantined_count",
 			Help: "Policies that are quarantined now, counted once for each affected scope.",
 		}),
 	}

@@ -11,7 +11,7 @@ import (
 // TestReadyOnlyWhenConfigured starts a sidecar without a control plane and waits for its first configuration.
 func TestReadyOnlyWhenConfigured(t *testing.T) {
 	s := startSidecar(t)
-	eventually.True(t, patience, "envoy runs", func() bool {
+	eventually.True(t, timeout, "envoy runs", func() bool {
 		_, body := get(s.pod, "http://127.0.0.1:15000/ready")
 		return strings.Contains(body, "INITIALIZING")
 	})
@@ -20,7 +20,7 @@ func TestReadyOnlyWhenConfigured(t *testing.T) {
 	}
 
 	ads, _ := serveADS(t, s.pod, s.authority, "ads.cluster.local")
-	eventually.True(t, patience, "the sidecar finds the control plane", func() bool { return ads.saw("token-1") })
+	eventually.True(t, timeout, "the sidecar finds the control plane", func() bool { return ads.saw("token-1") })
 	if code := status(s.kubelet, readyURL); code != 0 {
 		t.Errorf("with a silent control plane the sidecar answers %d, want refused", code)
 	}
@@ -38,7 +38,7 @@ func TestReadyOnlyWhenConfigured(t *testing.T) {
 	if code := status(s.kubelet, "http://10.9.0.1:15000/ready"); code != 0 {
 		t.Errorf("the admin interface answers %d outside the pod, want refused", code)
 	}
-	eventually.True(t, patience, "the sidecar offers to report load", func() bool {
+	eventually.True(t, timeout, "the sidecar offers to report load", func() bool {
 		ads.mu.Lock()
 		defer ads.mu.Unlock()
 		return ads.loads > 0
@@ -52,34 +52,34 @@ func TestReadyOnlyWhenConfigured(t *testing.T) {
 func TestTokenRotation(t *testing.T) {
 	s := startSidecar(t)
 	first, stop := serveADS(t, s.pod, s.authority, "ads.cluster.local")
-	eventually.True(t, patience, "a stream with the first token", func() bool { return first.saw("token-1") })
+	eventually.True(t, timeout, "a stream with the first token", func() bool { return first.saw("token-1") })
 	s.mount(t, s.dirs.Token, "token", []byte("token-2"))
 	stop()
 	second, _ := serveADS(t, s.pod, s.authority, "ads.cluster.local")
-	eventually.True(t, patience, "a stream with the second token", func() bool { return second.saw("token-2") })
+	eventually.True(t, timeout, "a stream with the second token", func() bool { return second.saw("token-2") })
 }
 
 // TestTrustRotation changes the control plane's root, and then the trusted root.
 func TestTrustRotation(t *testing.T) {
 	s := startSidecar(t)
 	first, stop := serveADS(t, s.pod, s.authority, "ads.cluster.local")
-	eventually.True(t, patience, "a stream", func() bool { return first.saw("token-1") })
+	eventually.True(t, timeout, "a stream", func() bool { return first.saw("token-1") })
 	stop()
 	other := newAuthority(t)
 	second, _ := serveADS(t, s.pod, other, "ads.cluster.local")
-	eventually.True(t, patience, "the new root is refused", func() bool { return s.stat(t, "ssl.fail_verify_error") > 0 })
+	eventually.True(t, timeout, "the new root is refused", func() bool { return s.stat(t, "ssl.fail_verify_error") > 0 })
 	if second.saw("token-1") {
 		t.Error("the sidecar sent its token to an untrusted server")
 	}
 	s.mount(t, s.dirs.Trust, "ca.crt", append(s.authority.rootPEM, other.rootPEM...))
-	eventually.True(t, patience, "the new root is trusted", func() bool { return second.saw("token-1") })
+	eventually.True(t, timeout, "the new root is trusted", func() bool { return second.saw("token-1") })
 }
 
 // TestServerNameIsChecked uses a server certificate of the trusted root for another name.
 func TestServerNameIsChecked(t *testing.T) {
 	s := startSidecar(t)
 	ads, _ := serveADS(t, s.pod, s.authority, "bookstore.bookstore.cluster.local")
-	eventually.True(t, patience, "the name is refused", func() bool { return s.stat(t, "ssl.fail_verify_san") > 0 })
+	eventually.True(t, timeout, "the name is refused", func() bool { return s.stat(t, "ssl.fail_verify_san") > 0 })
 	if ads.saw("token-1") {
 		t.Error("the sidecar sent its token to a workload that impersonates the control plane")
 	}

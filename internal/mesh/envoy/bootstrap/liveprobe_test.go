@@ -77,9 +77,9 @@ func (s *sidecar) checkTCPProbe(t *testing.T) {
 	if listener == nil {
 		t.Fatal("the application's port cannot be opened")
 	}
-	eventually.True(t, patience, "the open port is noticed", func() bool { return status(s.kubelet, url) == 200 })
+	eventually.True(t, timeout, "the open port is noticed", func() bool { return status(s.kubelet, url) == 200 })
 	_ = listener.Close()
-	eventually.True(t, patience, "the closed port is noticed", func() bool { return status(s.kubelet, url) == 503 })
+	eventually.True(t, timeout, "the closed port is noticed", func() bool { return status(s.kubelet, url) == 503 })
 }
 
 func (s *sidecar) checkHTTPSProbe(t *testing.T) {

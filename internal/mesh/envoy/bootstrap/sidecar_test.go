@@ -19,7 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
 )
 
-const patience = 20 * time.Second
+const timeout = 20 * time.Second
 
 // sidecar is a real Envoy in a pod's network namespace, with the sidecar's user, and a kubelet outside the pod.
 type sidecar struct {
@@ -146,5 +146,5 @@ const readyURL = "http://10.9.0.1:15905/ready"
 
 func (s *sidecar) awaitReady(t *testing.T) {
 	t.Helper()
-	eventually.True(t, patience, "the sidecar is ready", func() bool { return status(s.kubelet, readyURL) == 200 })
+	eventually.True(t, timeout, "the sidecar is ready", func() bool { return status(s.kubelet, readyURL) == 200 })
 }

@@ -148,7 +148,7 @@ func TestObject(t *testing.T) {
 	early, late := time.Unix(1_800_000_000, 0).UTC(), time.Unix(1_800_000_060, 0).UTC()
 	path := report.ObjectsPath + "TrafficTarget/a/t"
 	done := func(n int, at time.Time) map[string]any {
-		return map[string]any{path: report.Object{Sidecars: n, Acknowledged: n, Settled: &at}}
+		return map[string]any{path: report.Object{Sidecars: n, Acknowledged: n, RespondedAt: &at}}
 	}
 	generation := func(n int64, documents map[string]any) map[string]any {
 		object := documents[path].(report.Object)
@@ -164,7 +164,7 @@ func TestObject(t *testing.T) {
 		want ObjectSum
 		err  error
 	}{
-		{"all have it", []map[string]any{done(2, early), done(1, late)}, false, ObjectSum{Sidecars: 3, Acknowledged: 3, Settled: late}, nil},
+		{"all have it", []map[string]any{done(2, early), done(1, late)}, false, ObjectSum{Sidecars: 3, Acknowledged: 3, RespondedAt: late}, nil},
 		{
 			"one lacks it",
 			[]map[string]any{done(2, early), {path: report.Object{Sidecars: 1, Laggards: []string{"a/p"}}}},
@@ -174,7 +174,7 @@ func TestObject(t *testing.T) {
 		},
 		{
 			"a sidecar came later and lacks it",
-			[]map[string]any{{path: report.Object{Sidecars: 2, Acknowledged: 1, Settled: &early}}},
+			[]map[string]any{{path: report.Object{Sidecars: 2, Acknowledged: 1, RespondedAt: &early}}},
 			false,
 			ObjectSum{Sidecars: 2, Acknowledged: 1},
 			nil,
@@ -192,7 +192,7 @@ func TestObject(t *testing.T) {
 			"all speak of this version",
 			[]map[string]any{generation(2, done(2, early)), generation(2, done(1, late))},
 			false,
-			ObjectSum{Sidecars: 3, Acknowledged: 3, Settled: late},
+			ObjectSum{Sidecars: 3, Acknowledged: 3, RespondedAt: late},
 			nil,
 		},
 		{"nobody knows it", []map[string]any{{}, {}}, false, ObjectSum{Unknown: []string{"a", "b"}}, ErrNotFound},

@@ -37,9 +37,9 @@ func Total(answers []Answer[report.Proxies]) Sum {
 // ObjectSum counts the acknowledgements of a policy in a mesh.
 type ObjectSum struct {
 	Sidecars, Acknowledged, Rejected int
-	// Settled is the time of the last answer. It is zero if a sidecar has not answered, or a replica is unknown.
-	Settled  time.Time
-	Laggards []string
+	// RespondedAt is the time of the last answer. It is zero if a sidecar has not answered, or a replica is unknown.
+	RespondedAt time.Time
+	Laggards    []string
 	// Unknown are the replicas that did not respond.
 	Unknown []string
 	// Outdated are the replicas with another generation of the policy than requested.
@@ -50,20 +50,20 @@ type ObjectSum struct {
 // ErrNotFound if no replica has the policy.
 func Combine(answers []Answer[report.Object], generation int64) (ObjectSum, error) {
 	var sum ObjectSum
-	missing, settled := 0, len(answers) > 0
+	missing, responded := 0, len(answers) > 0
 	for _, answer := range answers {
 		if answer.Err != nil {
 			if errors.Is(answer.Err, ErrNotFound) {
 				missing++
 			}
 			sum.Unknown = append(sum.Unknown, answer.Replica)
-			settled = false
+			responded = false
 			continue
 		}
 		object := answer.Value
 		if generation != 0 && object.Generation != 0 && object.Generation != generation {
 			sum.Outdated = append(sum.Outdated, answer.Replica)
-			settled = false
+			responded = false
 			continue
 		}
 		sum.Sidecars += object.Sidecars
@@ -71,17 +71,17 @@ func Combine(answers []Answer[report.Object], generation int64) (ObjectSum, erro
 		sum.Rejected += object.Rejected
 		sum.Laggards = append(sum.Laggards, object.Laggards...)
 		switch {
-		case object.Settled == nil:
-			settled = false
-		case object.Settled.After(sum.Settled):
-			sum.Settled = *object.Settled
+		case object.RespondedAt == nil:
+			responded = false
+		case object.RespondedAt.After(sum.RespondedAt):
+			sum.RespondedAt = *object.RespondedAt
 		}
 	}
 	if missing > 0 && missing == len(answers) {
 		return sum, ErrNotFound
 	}
-	if !settled || sum.Acknowledged+sum.Rejected < sum.Sidecars {
-		sum.Settled = time.Time{}
+	if !responded || sum.Acknowledged+sum.Rejected < sum.Sidecars {
+		sum.RespondedAt = time.Time{}
 	}
 	return sum, nil
 }

@@ -65,7 +65,7 @@ func (b *bench) change(ctx context.Context, kind mesh.Kind) (took time.Duration,
 			return 0, 0, err
 		}
 	}
-	if err := b.settle(wait, changeLimit); err != nil {
+	if err := b.awaitResources(wait, changeLimit); err != nil {
 		return 0, 0, err
 	}
 	took = time.Since(begun)

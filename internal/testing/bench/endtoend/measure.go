@@ -228,7 +228,7 @@ func (b *bench) connect(ctx context.Context, result *Result) error {
 	b.fleet.Connect(fmt.Sprintf("127.0.0.1:%d", names.ADSPort), &tls.Config{
 		RootCAs: pool, ServerName: names.ADSCommonName(mesh.TrustDomain), MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{tls.X25519},
 	})
-	if err := b.settle(wait, syncLimit); err != nil {
+	if err := b.awaitResources(wait, syncLimit); err != nil {
 		return err
 	}
 	result.Sync = time.Since(begun)
@@ -237,8 +237,8 @@ func (b *bench) connect(ctx context.Context, result *Result) error {
 	return err
 }
 
-// settle waits until sidecars have what they expect.
-func (b *bench) settle(wait *fleet.Wait, limit time.Duration) error {
+// awaitResources waits until sidecars have what they expect.
+func (b *bench) awaitResources(wait *fleet.Wait, limit time.Duration) error {
 	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	select {

@@ -43,8 +43,8 @@ func (p *InProcess) Barrier(ctx context.Context) {
 	_, _ = p.Store.Policy(ctx, catalog.Ref{}) // the query is answered after all earlier changes
 }
 
-// Settled reports whether every connected sidecar has acknowledged all resources.
-func (p *InProcess) Settled() bool {
+// Acknowledged reports whether every connected sidecar has acknowledged all resources.
+func (p *InProcess) Acknowledged() bool {
 	for _, proxy := range p.Store.Proxies() {
 		for _, status := range proxy.Types {
 			if !status.PendingSince.IsZero() || status.IsAwaitingAnswer() || status.Rejection != "" {

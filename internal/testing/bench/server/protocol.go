@@ -55,8 +55,8 @@ const (
 	Go Task = "go"
 	// Renew makes all certificates due at once. Only this project's control plane renews any.
 	Renew Task = "renew"
-	// Settle waits until a number of requests has been read.
-	Settle Task = "settle"
+	// AwaitRequests waits until a number of requests has been read.
+	AwaitRequests Task = "await-requests"
 	// Weigh collects garbage and returns free memory to the system, to measure the memory in use. It writes a heap profile if a file
 	// is given.
 	Weigh Task = "weigh"

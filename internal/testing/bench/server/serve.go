@@ -31,8 +31,8 @@ type controlPlane interface {
 	requests() int64
 }
 
-// settleLimit limits waiting for the responses of sidecars.
-const settleLimit = 5 * time.Minute
+// requestLimit limits waiting for the responses of sidecars.
+const requestLimit = 5 * time.Minute
 
 // Run reads a Setup and then commands until the input or ctx ends.
 func Run(ctx context.Context, in io.Reader, out io.Writer) error {
@@ -129,8 +129,8 @@ func (p *process) do(c Command) error {
 		return p.plane.prepare(p.mesh.Next(c.Kind))
 	case Go:
 		return p.plane.change()
-	case Settle:
-		return p.settle(c.Requests)
+	case AwaitRequests:
+		return p.awaitRequests(c.Requests)
 	case Renew:
 		if plane, ok := p.plane.(*ours); ok {
 			plane.renew()
@@ -148,12 +148,12 @@ func (p *process) do(c Command) error {
 	return fmt.Errorf("there is no task %q", c.Task)
 }
 
-// settle waits until a number of requests has been read.
-func (p *process) settle(requests int64) error {
-	limit := time.Now().Add(settleLimit)
+// awaitRequests waits until a number of requests has been read.
+func (p *process) awaitRequests(requests int64) error {
+	limit := time.Now().Add(requestLimit)
 	for p.plane.requests() < requests {
 		if time.Now().After(limit) {
-			return fmt.Errorf("%d of %d requests have been read after %s", p.plane.requests(), requests, settleLimit)
+			return fmt.Errorf("%d of %d requests have been read after %s", p.plane.requests(), requests, requestLimit)
 		}
 		time.Sleep(200 * time.Microsecond)
 	}
