@@ -89,35 +89,35 @@ func runArgoCD(t *testing.T) {
 	must(t, err)
 	program, err := cluster.Repository.ToolOutput(t.Context(), "./tool", "-path", "argocd")
 	must(t, err)
-	home := argoHome(t)
+	homeFolder := argoHomeFolder(t)
 	cache, server := freeAddress(t), freeAddress(t)
 	_, cachePort, _ := net.SplitHostPort(cache)
 	_, serverPort, _ := net.SplitHostPort(server)
-	runServer(t, home, "redis", redis, "--port", cachePort, "--bind", "127.0.0.1", "--save", "", "--dir", home)
-	runServer(t, home, "argocd-repo-server", program, "--address", "127.0.0.1", "--port", serverPort, "--metrics-port", freePort(t), "--redis", cache, "--disable-tls")
-	runServer(t, home, "argocd-application-controller", program, "--kubeconfig", cluster.Kubeconfig, "--namespace", argoNamespace,
+	runServer(t, homeFolder, "redis", redis, "--port", cachePort, "--bind", "127.0.0.1", "--save", "", "--dir", homeFolder)
+	runServer(t, homeFolder, "argocd-repo-server", program, "--address", "127.0.0.1", "--port", serverPort, "--metrics-port", freePort(t), "--redis", cache, "--disable-tls")
+	runServer(t, homeFolder, "argocd-application-controller", program, "--kubeconfig", cluster.Kubeconfig, "--namespace", argoNamespace,
 		"--repo-server", server, "--repo-server-plaintext", "--redis", cache, "--metrics-port", freePort(t), "--app-resync", "10")
 }
 
-// argoHome creates a home folder with the kubeconfig, and folders for keys that Argo CD reads.
-func argoHome(t *testing.T) string {
+// argoHomeFolder creates a home folder with the kubeconfig, and folders for keys that Argo CD reads.
+func argoHomeFolder(t *testing.T) string {
 	t.Helper()
-	home := t.TempDir()
+	homeFolder := t.TempDir()
 	for _, folder := range []string{".kube", "tls", "ssh", "tmp"} {
-		must(t, os.Mkdir(filepath.Join(home, folder), 0o700))
+		must(t, os.Mkdir(filepath.Join(homeFolder, folder), 0o700))
 	}
-	must(t, os.Symlink(cluster.Kubeconfig, filepath.Join(home, ".kube", "config")))
-	return home
+	must(t, os.Symlink(cluster.Kubeconfig, filepath.Join(homeFolder, ".kube", "config")))
+	return homeFolder
 }
 
 // runServer runs a program of Argo CD until the test ends, and prints its log if the test fails.
-func runServer(t *testing.T, home, name, program string, args ...string) {
+func runServer(t *testing.T, homeFolder, name, program string, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
 	cmd.Env = append(os.Environ(),
-		"ARGOCD_BINARY_NAME="+name, "HOME="+home, "KUBECONFIG="+cluster.Kubeconfig, "ARGOCD_FAKE_IN_CLUSTER=true", "ARGOCD_GPG_ENABLED=false",
-		"ARGOCD_TLS_DATA_PATH="+filepath.Join(home, "tls"), "ARGOCD_SSH_DATA_PATH="+filepath.Join(home, "ssh"), "TMPDIR="+filepath.Join(home, "tmp"))
-	log, err := os.Create(filepath.Join(home, name+".log"))
+		"ARGOCD_BINARY_NAME="+name, "HOME="+homeFolder, "KUBECONFIG="+cluster.Kubeconfig, "ARGOCD_FAKE_IN_CLUSTER=true", "ARGOCD_GPG_ENABLED=false",
+		"ARGOCD_TLS_DATA_PATH="+filepath.Join(homeFolder, "tls"), "ARGOCD_SSH_DATA_PATH="+filepath.Join(homeFolder, "ssh"), "TMPDIR="+filepath.Join(homeFolder, "tmp"))
+	log, err := os.Create(filepath.Join(homeFolder, name+".log"))
 	must(t, err)
 	cmd.Stdout, cmd.Stderr = log, log
 	must(t, cmd.Start())

@@ -136,8 +136,8 @@ func testNamespaceFirst(t *testing.T) {
 	m.awaitReady()
 	m.awaitAnswer(buyer, "store")
 	start := time.Now()
-	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: m.namespace()}}
-	must(t, cluster.Patch(t.Context(), home, `{"metadata":{"annotations":{"operator.openservicemesh.io/allow-deletion":"true"}}}`))
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: m.namespace()}}
+	must(t, cluster.Patch(t.Context(), namespace, `{"metadata":{"annotations":{"operator.openservicemesh.io/allow-deletion":"true"}}}`))
 	must(t, cluster.DeleteNamespace(t.Context(), m.namespace()))
 	must(t, lab.Until(t.Context(), 20*time.Second, "the webhooks are gone", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(m.name)}, &admissionv1.MutatingWebhookConfiguration{})

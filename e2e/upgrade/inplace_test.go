@@ -69,10 +69,10 @@ func upgradeInPlace(t *testing.T, s shop, meanwhile func()) {
 	meanwhile()
 	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Previous, cluster.Version)
 	must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
-	s.checkUpgradedExcept(t, buyer, keeper, bookbuyer)
+	s.checkUpgradedExcept(t, buyer, archive, bookbuyer)
 	// In each pair, client and server have sidecars of different versions.
-	s.checkRequests(t, "cart", keeper)
-	s.checkRequests(t, buyer, keeper)
+	s.checkRequests(t, "cart", archive)
+	s.checkRequests(t, buyer, archive)
 	s.checkRequests(t, buyer, store)
 	running.stop("in-place upgrade")
 }

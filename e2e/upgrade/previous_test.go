@@ -35,7 +35,7 @@ func testPreviousControlPlane(t *testing.T, s shop) {
 	}
 	// Newer to newer, newer to older, and older to newer sidecars.
 	s.checkRequests(t, "cart", store)
-	s.checkRequests(t, "cart", keeper)
+	s.checkRequests(t, "cart", archive)
 	s.checkRequests(t, buyer, store)
 	s.checkPolicyPropagation(t)
 	running.stop("new sidecars with the previous control plane")

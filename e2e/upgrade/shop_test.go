@@ -20,8 +20,8 @@ import (
 const (
 	// buyer is a bare pod, which is never restarted, so it keeps its first sidecar.
 	buyer = "buyer"
-	// keeper opts out of restarts.
-	keeper = "keeper"
+	// archive opts out of restarts.
+	archive = "archive"
 	// store has two replicas, so that no request to it may fail.
 	store = "store"
 	// warehouse has two replicas as well.
@@ -64,14 +64,14 @@ func deployShop(t *testing.T, m mesh) shop {
 	must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
 	t.Cleanup(s.close)
 	s.deployBookstore()
-	for _, server := range []string{store, warehouse, keeper} {
+	for _, server := range []string{store, warehouse, archive} {
 		must(t, cluster.Put(t.Context(), fmt.Sprintf(policies, s.namespace, server)))
 	}
 	account, pod := cluster.TestPod(s.namespace, buyer)
 	must(t, cluster.Create(t.Context(), account, pod))
 	s.deploy(store, 2, nil)
 	s.deploy(warehouse, 2, nil)
-	s.deploy(keeper, 1, map[string]string{names.RestartLabel: "disabled"})
+	s.deploy(archive, 1, map[string]string{names.RestartLabel: "disabled"})
 	for _, other := range others {
 		s.deploy(other, 1, nil)
 	}

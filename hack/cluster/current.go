@@ -36,9 +36,9 @@ func currentKubeconfig() string {
 	if list := filepath.SplitList(os.Getenv("KUBECONFIG")); len(list) > 0 {
 		return list[0]
 	}
-	home, err := os.UserHomeDir()
+	homeFolder, err := os.UserHomeDir()
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(home, ".kube", "config")
+	return filepath.Join(homeFolder, ".kube", "config")
 }

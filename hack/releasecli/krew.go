@@ -9,8 +9,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// home is the address of the project.
-const home = "https://github.com/openservicemesh/osm-operator"
+// project is the address of the project.
+const project = "https://github.com/openservicemesh/osm-operator"
 
 // krewFile is the name of krew's manifest. Krew requires the name of the plugin.
 const krewFile = "osm.yaml"
@@ -57,7 +57,7 @@ func (r release) writeKrew(archives map[platform]string) error {
 	manifest := plugin{
 		APIVersion: "krew.googlecontainertools.github.com/v1alpha2", Kind: "Plugin", Metadata: pluginName{Name: "osm"},
 		Spec: pluginSpec{
-			Version: r.version, Homepage: home, ShortDescription: "Install and observe Open Service Mesh",
+			Version: r.version, Homepage: project, ShortDescription: "Install and observe Open Service Mesh",
 			Description: "Installs Open Service Mesh, adds namespaces to it, explains its policies, and shows its traffic.\n",
 		},
 	}
@@ -72,7 +72,7 @@ func (r release) writeKrew(archives map[platform]string) error {
 		}
 		manifest.Spec.Platforms = append(manifest.Spec.Platforms, pluginPlatform{
 			Selector: pluginSelector{MatchLabels: map[string]string{"os": p.os, "arch": p.arch}},
-			URI:      fmt.Sprintf("%s/releases/download/%s/%s", home, r.version, filepath.Base(archive)),
+			URI:      fmt.Sprintf("%s/releases/download/%s/%s", project, r.version, filepath.Base(archive)),
 			SHA256:   fmt.Sprintf("%x", sha256.Sum256(content)),
 			Bin:      p.program(),
 			Files:    []pluginFile{{From: p.program(), To: "."}, {From: "LICENSE", To: "."}},

@@ -67,13 +67,13 @@ func TestExitCodesAreDocumented(t *testing.T) {
 	}
 }
 
-// The file of settings is found by OSM_CONFIG, or in the user's home, which Windows names by another variable.
+// The file of settings is found by OSM_CONFIG, or in the user's home folder, which Windows names by another variable.
 func TestSettings(t *testing.T) {
-	home := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(home, ".osm"), 0o700); err != nil {
+	homeFolder := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(homeFolder, ".osm"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for path, kind := range map[string]string{filepath.Join(home, ".osm", "config.yaml"): "managed", filepath.Join(home, "other"): "self-hosted"} {
+	for path, kind := range map[string]string{filepath.Join(homeFolder, ".osm", "config.yaml"): "managed", filepath.Join(homeFolder, "other"): "self-hosted"} {
 		if err := os.WriteFile(path, []byte("install: {kind: "+kind+"}"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -82,10 +82,10 @@ func TestSettings(t *testing.T) {
 		env  map[string]string
 		want string
 	}{
-		"home":       {map[string]string{"HOME": home}, managed},
-		"on Windows": {map[string]string{"USERPROFILE": home}, managed},
-		"named":      {map[string]string{"HOME": home, "OSM_CONFIG": filepath.Join(home, "other")}, selfHosted},
-		"nothing":    {nil, selfHosted},
+		"home folder": {map[string]string{"HOME": homeFolder}, managed},
+		"on Windows":  {map[string]string{"USERPROFILE": homeFolder}, managed},
+		"named":       {map[string]string{"HOME": homeFolder, "OSM_CONFIG": filepath.Join(homeFolder, "other")}, selfHosted},
+		"nothing":     {nil, selfHosted},
 	} {
 		got, err := loadSettings(func(key string) string { return test.env[key] })
 		if err != nil || got.Install.Kind != test.want {

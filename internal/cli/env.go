@@ -35,12 +35,12 @@ func loadSettings(env func(string) string) (settings, error) {
 	var s settings
 	s.Install.Kind = selfHosted
 	path := env("OSM_CONFIG")
-	home := cmp.Or(env("HOME"), env("USERPROFILE")) // the latter on Windows
+	homeFolder := cmp.Or(env("HOME"), env("USERPROFILE")) // the latter on Windows
 	switch {
-	case path == "" && home == "":
+	case path == "" && homeFolder == "":
 		return s, nil
 	case path == "":
-		path = filepath.Join(home, ".osm", "config.yaml")
+		path = filepath.Join(homeFolder, ".osm", "config.yaml")
 	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

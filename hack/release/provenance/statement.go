@@ -18,9 +18,9 @@ const (
 	// PayloadType is the type of statements in envelopes.
 	PayloadType = "application/vnd.in-toto+json"
 
-	home = "https://github.com/openservicemesh/osm-operator"
+	project = "https://github.com/openservicemesh/osm-operator"
 	// buildType identifies the meaning of the parameters: the program hack/release of the commit, with no other input.
-	buildType = home + "/tree/main/hack/release"
+	buildType = project + "/tree/main/hack/release"
 )
 
 // Build describes one run of hack/release.
@@ -71,12 +71,12 @@ func predicate(b Build, inputs []Artifact) (*structpb.Struct, error) {
 	if b.Commit == "" || b.Builder == "" {
 		return nil, errors.New("provenance needs the commit and the builder")
 	}
-	parameters, err := structpb.NewStruct(map[string]any{"version": b.Version, "repository": home})
+	parameters, err := structpb.NewStruct(map[string]any{"version": b.Version, "repository": project})
 	if err != nil {
 		return nil, err
 	}
 	dependencies := []*intoto.ResourceDescriptor{
-		{Uri: "git+" + home + "@" + b.Commit, Digest: map[string]string{"gitCommit": b.Commit}},
+		{Uri: "git+" + project + "@" + b.Commit, Digest: map[string]string{"gitCommit": b.Commit}},
 		{Uri: "pkg:generic/go@" + b.Go, Name: b.Go},
 	}
 	for _, input := range inputs {

@@ -10,8 +10,8 @@ import (
 	spdx "github.com/spdx/tools-golang/spdx/v2/v2_3"
 )
 
-// home is the address of the project, and the prefix of the names of documents.
-const home = "https://github.com/openservicemesh/osm-operator"
+// project is the address of the project, and the prefix of the names of documents.
+const project = "https://github.com/openservicemesh/osm-operator"
 
 // creator is the program that writes the documents.
 const creator = "osm-operator-release"
@@ -27,7 +27,7 @@ func SPDX(s Subject) ([]byte, error) {
 		DataLicense:       spdx.DataLicense,
 		SPDXIdentifier:    "DOCUMENT",
 		DocumentName:      s.Name + " " + s.Version,
-		DocumentNamespace: fmt.Sprintf("%s/spdx/%s", home, s.SHA256),
+		DocumentNamespace: fmt.Sprintf("%s/spdx/%s", project, s.SHA256),
 		CreationInfo: &spdx.CreationInfo{
 			Creators: []common.Creator{{CreatorType: "Tool", Creator: creator}},
 			Created:  s.Created.UTC().Format(time.RFC3339),
@@ -59,7 +59,7 @@ func spdxSubject(s Subject, id common.ElementID) *spdx.Package {
 	p := spdxPackage(s.Name, s.Version, s.SHA256, id)
 	p.PrimaryPackagePurpose = purpose
 	p.PackageLicenseDeclared = "Apache-2.0"
-	p.PackageHomePage = home
+	p.PackageHomePage = project
 	return p
 }
 

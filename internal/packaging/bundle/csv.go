@@ -18,7 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// repository is the home of the project.
+// repository is the address of the project.
 const repository = "https://github.com/openservicemesh/osm-operator"
 
 // policyRules allow the operator to apply its admission policies, because OLM refuses them in a bundle.

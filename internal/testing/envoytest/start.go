@@ -22,7 +22,7 @@ import (
 const logShown = 2048
 
 // Install copies a binary to a directory that every user can read, and returns the path of the copy. The sidecar's user must not
-// read the developer's home directory.
+// read the developer's home folder.
 func Install(t testing.TB, binary, dir string) string {
 	t.Helper()
 	source, err := os.Open(binary)
