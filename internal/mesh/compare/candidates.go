@@ -24,22 +24,32 @@ func candidates(touched map[catalog.Dep]bool, meshes ...Mesh) (found map[identit
 	}
 	for _, l := range meshes {
 		for _, entry := range l.Entries {
-			switch e := entry.(type) {
-			case *catalog.TrafficTarget:
-				if refersTo(e, routes) {
-					found[e.Destination] = true
-					for _, source := range e.Sources {
-						found[source] = true
-					}
+			target, isTarget := entry.(*catalog.TrafficTarget)
+			switch {
+			case isTarget && refersTo(target, routes):
+				found[target.Destination] = true
+				for _, source := range target.Sources {
+					found[source] = true
 				}
-			case *catalog.TrafficSplit:
-				if len(e.Matches) > 0 && len(routes) > 0 {
-					return nil, false // its clients depend on route objects, too
-				}
+			case len(routes) > 0 && len(routeGroups(entry)) > 0:
+				return nil, false
 			}
 		}
 	}
 	return found, true
+}
+
+// routeGroups returns the HTTPRouteGroups that a policy other than a TrafficTarget names. Scopes depend on them too.
+func routeGroups(entry catalog.Entry) []string {
+	switch e := entry.(type) {
+	case *catalog.TrafficSplit:
+		return e.Matches
+	case *catalog.Egress:
+		return e.RouteGroups
+	case *catalog.IngressBackend:
+		return e.RouteGroups
+	}
+	return nil
 }
 
 // refersTo returns true if a TrafficTarget has a rule for one of the route objects.
