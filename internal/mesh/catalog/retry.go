@@ -24,7 +24,7 @@ func (r *Retry) Ref() Ref { return Ref{KindRetry, r.Name} }
 
 // Deps implements Entry.
 func (r *Retry) Deps(list []Dep) []Dep {
-	return append(list, Dep{DepRetriesFrom, Name(r.Source)})
+	return append(list, Dep{DepClientPolicies, Name(r.Source)})
 }
 
 // RetryPolicy configures retries of failed requests.
@@ -43,7 +43,7 @@ type RetryPolicy struct {
 // them.
 func (v *View) RetriedServices(source identity.ServiceAccount) []Name {
 	var list []Name
-	for _, r := range find[*Retry](v, KindRetry, Dep{DepRetriesFrom, Name(source)}) {
+	for _, r := range find[*Retry](v, KindRetry, Dep{DepClientPolicies, Name(source)}) {
 		list = append(list, r.Destinations...)
 	}
 	slices.SortFunc(list, Name.Compare)
@@ -53,7 +53,7 @@ func (v *View) RetriedServices(source identity.ServiceAccount) []Name {
 // Retry returns the Retry in force for requests of a client to a Service: the oldest, the first by name among those of
 // equal age; nil if there is none.
 func (v *View) Retry(source identity.ServiceAccount, destination Name) *Retry {
-	return oldestOf(v, KindRetry, Dep{DepRetriesFrom, Name(source)}, func(r *Retry) bool { return r.hasDestination(destination) })
+	return oldestOf(v, KindRetry, Dep{DepClientPolicies, Name(source)}, func(r *Retry) bool { return r.hasDestination(destination) })
 }
 
 func (r *Retry) hasDestination(destination Name) bool {
