@@ -49,6 +49,8 @@ type policyKind struct {
 	named []schema.GroupVersionKind
 	// conflicting returns a filter for objects of this kind, in any namespace, that a change can affect; nil for none.
 	conflicting func(client.Object) func(*unstructured.Unstructured) bool
+	// conflicts finds older objects with precedence over a new one; nil for kinds without conflicts.
+	conflicts conflictFinder
 	// referring returns a filter for objects of this kind, in any namespace, that refer to a Service; nil for none.
 	referring func(client.Object) func(*unstructured.Unstructured) bool
 	// account returns a filter for objects of this kind, in any namespace, that name a ServiceAccount; nil for none.
@@ -71,37 +73,43 @@ func (w Writers) policyKinds() []policyKind {
 	return []policyKind{
 		{kind: kinds.TrafficTarget, evaluate: EvaluateTarget, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup, kinds.TCPRoute}, services: true, account: namingAccount},
 		{
-			kind: kinds.TrafficSplit, evaluate: EvaluateSplit, services: true,
+			kind: kinds.TrafficSplit, evaluate: EvaluateSplit, services: true, conflicts: amongAll(kinds.TrafficSplit, ingest.TrafficSplit, splitConflicts),
 			related: []schema.GroupVersionKind{kinds.TrafficSplit}, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup},
 		},
 		{kind: kinds.HTTPRouteGroup, evaluate: EvaluateRoutes(ingest.HTTPRouteGroup)},
 		{kind: kinds.TCPRoute, evaluate: EvaluateRoutes(ingest.TCPRoute)},
 		{kind: kinds.UDPRoute, evaluate: EvaluateUnenforced(ingest.UDPRoute)},
-		{kind: kinds.Retry, evaluate: EvaluateRetry(w.Namespace), conflicting: sameSource, config: true},
 		{
-			kind: kinds.UpstreamTrafficSetting, evaluate: EvaluateSetting, services: true, osmSummary: true, servers: rateLimitServers,
-			related: []schema.GroupVersionKind{kinds.UpstreamTrafficSetting, kinds.HTTPRouteGroup, kinds.Egress},
+			kind: kinds.Retry, evaluate: EvaluateRetry(w.Namespace), conflicting: sameSource, config: true,
+			conflicts: among(kinds.Retry, sameSource, ingest.Retry, retryConflicts),
 		},
 		{
-			kind: kinds.Backpressure, evaluate: EvaluateBackpressure, services: true,
+			kind: kinds.UpstreamTrafficSetting, evaluate: EvaluateSetting, services: true, osmSummary: true, servers: rateLimitServers,
+			related:   []schema.GroupVersionKind{kinds.UpstreamTrafficSetting, kinds.HTTPRouteGroup, kinds.Egress},
+			conflicts: amongAll(kinds.UpstreamTrafficSetting, ingest.UpstreamTrafficSetting, settingConflicts),
+		},
+		{
+			kind: kinds.Backpressure, evaluate: EvaluateBackpressure, services: true, conflicts: amongBackpressures,
 			related: []schema.GroupVersionKind{kinds.Backpressure, kinds.UpstreamTrafficSetting},
 		},
 		{
 			kind: kinds.IngressBackend, evaluate: EvaluateIngress(w.Namespace), services: true, config: true, osmSummary: true, referring: fromGateway,
-			related: []schema.GroupVersionKind{kinds.IngressBackend}, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup},
+			conflicts: amongAll(kinds.IngressBackend, ingest.IngressBackend, ingressConflicts),
+			related:   []schema.GroupVersionKind{kinds.IngressBackend}, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup},
 		},
 		{
 			kind: kinds.Egress, evaluate: EvaluateEgress(w.Namespace, w.LookupHost, w.Secrets), config: true, account: namingAccount, recheck: lookupInterval,
-			referring: usingEgressGateway(w.Namespace),
-			related:   []schema.GroupVersionKind{kinds.Egress}, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup, kinds.UpstreamTrafficSetting},
+			referring: usingEgressGateway(w.Namespace), conflicts: amongAll(kinds.Egress, ingest.Egress, egressConflicts),
+			related: []schema.GroupVersionKind{kinds.Egress}, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup, kinds.UpstreamTrafficSetting},
 		},
 		{
 			kind: kinds.Telemetry, evaluate: EvaluateTelemetry(w.Namespace), osmSummary: true, meshWide: true, extension: usingExtension(w.Namespace),
-			related: []schema.GroupVersionKind{kinds.Telemetry},
+			related: []schema.GroupVersionKind{kinds.Telemetry}, conflicts: amongAll(kinds.Telemetry, ingest.Telemetry, telemetryConflicts),
 		},
 		{
 			kind: kinds.ExternalAuthorization, evaluate: EvaluateAuthorization(w.Namespace), meshWide: true, extension: usingExtension(w.Namespace),
 			related: []schema.GroupVersionKind{kinds.ExternalAuthorization}, servers: authorizationServer(w.Namespace),
+			conflicts: amongAll(kinds.ExternalAuthorization, ingest.ExternalAuthorization, authorizationConflicts),
 		},
 		{kind: kinds.ExtensionService, evaluate: EvaluateRoutes(ingest.ExtensionService), meshWide: true},
 	}

@@ -1,11 +1,15 @@
 package catalog
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
+
+// KindRetry is the kind of Retry entries.
+const KindRetry Kind = "Retry"
 
 // Retry configures how a client's sidecar retries requests to some Services (policy.openservicemesh.io). It requires
 // Settings.RetryPolicies.
@@ -21,6 +25,21 @@ type Retry struct {
 
 // Ref implements Entry.
 func (r *Retry) Ref() Ref { return Ref{KindRetry, r.Name} }
+
+// Age implements Aged.
+func (r *Retry) Age() time.Time { return r.Created }
+
+// Claims implements Claimant.
+func (r *Retry) Claims() []Claim {
+	var claims []Claim
+	for _, destination := range r.Destinations {
+		claims = append(claims, Claim{
+			fmt.Sprintf("retry %s/%s %s", r.Source.Namespace, r.Source.Name, destination),
+			fmt.Sprintf("both configure requests of %s/%s to Service %s. Remove the destination from one of them.", r.Source.Namespace, r.Source.Name, destination),
+		})
+	}
+	return claims
+}
 
 // Deps implements Entry.
 func (r *Retry) Deps(list []Dep) []Dep {

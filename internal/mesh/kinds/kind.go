@@ -77,6 +77,9 @@ func (k Kind) IsNamed(text string) bool {
 // AffectsTraffic reports whether objects of the kind are policies that have an effect.
 func (k Kind) AffectsTraffic() bool { return k.source != nil }
 
+// IsPolicy reports whether admission validates objects of the kind, and the control plane writes their status.
+func (k Kind) IsPolicy() bool { return k.source != nil || k.check != nil }
+
 // Validate returns the problems of an object of any version of the kind.
 func (k Kind) Validate(object *unstructured.Unstructured) []ingest.Problem {
 	switch {

@@ -20,11 +20,10 @@ var (
 // Change draws a random edit of a small mesh with all kinds of entries. It uses few names, so that edits affect each other.
 func Change() *rapid.Generator[catalog.Change] {
 	return rapid.Custom(func(t *rapid.T) catalog.Change {
-		entry := rapid.OneOf(
+		entry := rapid.OneOf(append(policies(),
 			entry(drawNamespace), entry(drawPod), entry(drawService), entry(drawSlice), entry(drawTarget),
-			entry(drawGroup), entry(drawTCPRoute), entry(drawSplit), entry(drawSettings), entry(drawRetry), entry(drawUpstream), entry(drawIngressBackend), entry(drawEgress),
-			entry(drawTelemetry), entry(drawAuthorization), entry(drawExtension),
-		).Draw(t, "entry")
+			entry(drawGroup), entry(drawTCPRoute), entry(drawSplit), entry(drawSettings),
+		)...).Draw(t, "entry")
 		change := catalog.Set(entry)
 		if rapid.IntRange(0, 4).Draw(t, "delete") == 0 {
 			change.Entry = nil
