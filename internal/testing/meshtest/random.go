@@ -145,13 +145,14 @@ func drawSettings(t *rapid.T) *catalog.Settings {
 			traces.OTLP, traces.Path = true, ""
 		}
 	}
-	return &catalog.Settings{
+	settings := &catalog.Settings{
 		// A namespace of the random mesh is that of the mesh sometimes.
 		Namespace:             rapid.SampledFrom([]string{"osm-system", "a"}).Draw(t, "mesh namespace"),
 		ExternalAuthorization: server,
 		Tracing:               traces,
 		Permissive:            rapid.IntRange(0, 3).Draw(t, "permissive") == 0, Egress: rapid.Bool().Draw(t, "egress"),
 		EmptyRulesSelectNothing: rapid.IntRange(0, 3).Draw(t, "empty rules") == 0,
-		RetryPolicies:           rapid.Bool().Draw(t, "retries"), IngressBackends: rapid.Bool().Draw(t, "ingress"), EgressPolicies: rapid.IntRange(0, 3).Draw(t, "egress policies") > 0, ActiveHealthChecks: rapid.IntRange(0, 3).Draw(t, "checks") == 0,
 	}
+	drawSwitches(t, settings)
+	return settings
 }

@@ -18,6 +18,12 @@ func policies() []*rapid.Generator[catalog.Entry] {
 	}
 }
 
+// drawSwitches draws which kinds the settings enable.
+func drawSwitches(t *rapid.T, s *catalog.Settings) {
+	s.RetryPolicies, s.IngressBackends = rapid.Bool().Draw(t, "retries"), rapid.Bool().Draw(t, "ingress")
+	s.EgressPolicies, s.ActiveHealthChecks = rapid.IntRange(0, 3).Draw(t, "egress policies") > 0, rapid.IntRange(0, 3).Draw(t, "checks") == 0
+}
+
 func drawRetry(t *rapid.T) *catalog.Retry {
 	source := drawAccount(t)
 	name := Name(source.Namespace, rapid.SampledFrom(words).Draw(t, "retry"))

@@ -138,9 +138,8 @@ func drawSettings(t *rapid.T) catalog.Entry {
 	settings := &catalog.Settings{
 		Namespace: meshNamespace, ExternalAuthorization: drawConfiguredAuthorization(t),
 		Permissive: oneIn(t, 6, "permissive"), Egress: oneIn(t, 3, "egress"), EmptyRulesSelectNothing: oneIn(t, 5, "empty rules"),
-		RetryPolicies: !oneIn(t, 3, "no retries"), ActiveHealthChecks: oneIn(t, 8, "health checks"),
-		IngressBackends: !oneIn(t, 4, "no ingress backends"), EgressPolicies: !oneIn(t, 3, "no egress policies"),
 	}
+	drawSwitches(t, settings)
 	// All ranges have a common version, because sidecars apply a change at different times.
 	settings.TLS = catalog.TLS{MinVersion: oneOf([]string{"TLSv1_2", "TLSv1_3"}).Draw(t, "oldest TLS"), MaxVersion: "TLSv1_3"}
 	return settings

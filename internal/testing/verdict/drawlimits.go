@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
 )
@@ -23,6 +24,20 @@ func addSendingPolicies(add func(catalog.Kind, int, catalog.Name, func(*rapid.T)
 	}
 	for _, name := range []catalog.Name{Name("a", "upstream1"), Name("a", "upstream2"), Name("b", "upstream1")} {
 		add(catalog.KindUpstreamTrafficSetting, 2, name, func(t *rapid.T) catalog.Entry { return drawUpstream(t, name) })
+	}
+}
+
+// drawSwitches draws which kinds the settings enable.
+func drawSwitches(t *rapid.T, s *catalog.Settings) {
+	s.RetryPolicies, s.ActiveHealthChecks = !oneIn(t, 3, "no retries"), oneIn(t, 8, "health checks")
+	s.IngressBackends, s.EgressPolicies = !oneIn(t, 4, "no ingress backends"), !oneIn(t, 3, "no egress policies")
+}
+
+// featureFlags returns the switches of the MeshConfig for settings.
+func featureFlags(s *catalog.Settings) configv1alpha2.FeatureFlags {
+	return configv1alpha2.FeatureFlags{
+		EnableRetryPolicy: s.RetryPolicies, EnableEnvoyActiveHealthChecks: s.ActiveHealthChecks,
+		EnableIngressBackendPolicy: s.IngressBackends, EnableEgressPolicy: s.EgressPolicies,
 	}
 }
 
