@@ -10,18 +10,35 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
-// conflictKinds maps kind names to the kinds whose objects can conflict.
-var conflictKinds = map[string][]catalog.Kind{
-	"trafficsplit": {catalog.KindTrafficSplit}, "trafficsplits": {catalog.KindTrafficSplit}, "ts": {catalog.KindTrafficSplit},
-	"retry": {catalog.KindRetry}, "retries": {catalog.KindRetry},
-	"upstreamtrafficsetting": {catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure}, "upstreamtrafficsettings": {catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure},
-	"externalauthorization": {catalog.KindExternalAuthorization}, "externalauthorizations": {catalog.KindExternalAuthorization},
-	"telemetry": {catalog.KindTelemetry}, "telemetries": {catalog.KindTelemetry},
-	"egress": {catalog.KindEgress}, "egresses": {catalog.KindEgress},
-	"ingressbackend": {catalog.KindIngressBackend}, "ingressbackends": {catalog.KindIngressBackend},
+// conflictKinds returns the kinds whose objects can conflict, sorted, in lower case. A kind that yields to another one is checked with it.
+func conflictKinds() []string {
+	var all []string
+	for _, kind := range kinds.All() {
+		if kind.Exclusive && kind.YieldsTo == "" {
+			all = append(all, strings.ToLower(kind.Kind))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// conflictingKinds returns a kind by its singular, plural or short name, and the kinds that yield to it; none if no objects conflict.
+func conflictingKinds(text string) []catalog.Kind {
+	named, _ := kinds.Named(text)
+	if !slices.Contains(conflictKinds(), strings.ToLower(named.Kind)) {
+		return nil
+	}
+	all := []catalog.Kind{catalog.Kind(named.Kind)}
+	for _, kind := range kinds.All() {
+		if kind.YieldsTo == all[0] {
+			all = append(all, catalog.Kind(kind.Kind))
+		}
+	}
+	return all
 }
 
 func (a *app) checkConflictsCommand() *cobra.Command {
@@ -30,13 +47,13 @@ func (a *app) checkConflictsCommand() *cobra.Command {
 		Use:   "check-conflicts KIND",
 		Short: "Check for conflicts between policies of a kind",
 		Long: `Check for conflicts between policies of a kind. If two policies configure the same thing, one of them has no effect. KIND is
-egress, externalauthorization, ingressbackend, trafficsplit, retry, telemetry or upstreamtrafficsetting. -n accepts several
+` + enumerated(conflictKinds(), "or") + `. -n accepts several
 namespaces, separated by commas; the default is all namespaces. The exit code is 1 if there are conflicts. "osm analyze" reports
 conflicts and all other problems.`,
 		Example: `  osm policy check-conflicts trafficsplit
   osm policy check-conflicts ingressbackend -n shop,till`,
 		Args:              exactly(1, "KIND"),
-		ValidArgsFunction: cobra.FixedCompletions([]string{"egress", "externalauthorization", "ingressbackend", "retry", "telemetry", "trafficsplit", "upstreamtrafficsetting"}, cobra.ShellCompDirectiveNoFileComp),
+		ValidArgsFunction: cobra.FixedCompletions(conflictKinds(), cobra.ShellCompDirectiveNoFileComp),
 		RunE:              a.run(func(ctx context.Context, args []string) error { return a.checkConflicts(ctx, meshName, args[0]) }),
 	}
 	a.addMeshName(cmd, &meshName, "")
@@ -44,9 +61,9 @@ conflicts and all other problems.`,
 }
 
 func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
-	kinds := conflictKinds[strings.ToLower(kind)]
-	if kinds == nil {
-		return fmt.Errorf("unsupported kind %q: must be egress, externalauthorization, ingressbackend, trafficsplit, retry, telemetry or upstreamtrafficsetting", kind)
+	conflicting := conflictingKinds(kind)
+	if conflicting == nil {
+		return fmt.Errorf("unsupported kind %q: must be %s", kind, enumerated(conflictKinds(), "or"))
 	}
 	c, err := a.kube.Client()
 	if err != nil {
@@ -69,14 +86,14 @@ func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
 			return fmt.Errorf("namespace %s not found: list namespaces with `kubectl get namespaces`", namespace)
 		}
 	}
-	return a.reportConflicts(analyze.Conflicts(loaded), kinds, namespaces)
+	return a.reportConflicts(analyze.Conflicts(loaded), conflicting, namespaces)
 }
 
 // reportConflicts prints the conflicts between policies of the given kinds, in OSM's format.
-func (a *app) reportConflicts(all []analyze.Conflict, kinds []catalog.Kind, namespaces []string) error {
+func (a *app) reportConflicts(all []analyze.Conflict, conflicting []catalog.Kind, namespaces []string) error {
 	found := false
 	for _, c := range all {
-		if !slices.Contains(kinds, c.Kind) || len(namespaces) > 0 && !slices.Contains(namespaces, c.Name.Namespace) {
+		if !slices.Contains(conflicting, c.Kind) || len(namespaces) > 0 && !slices.Contains(namespaces, c.Name.Namespace) {
 			continue
 		}
 		found = true
@@ -93,6 +110,6 @@ func (a *app) reportConflicts(all []analyze.Conflict, kinds []catalog.Kind, name
 	if len(namespaces) > 0 {
 		where = " in namespace " + strings.Join(namespaces, ", ")
 	}
-	a.line("No conflicts among %s resources%s", kinds[0], where)
+	a.line("No conflicts among %s resources%s", conflicting[0], where)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
 // uninstallOptions are the flags of the uninstall mesh command.
@@ -275,28 +277,19 @@ func (a *app) removeSharedResources(ctx context.Context, c client.Client, o unin
 	return nil
 }
 
-// definitions are the CRDs of policies and settings. The operator's own CRDs are deleted with the operator.
-var definitions = []string{
-	"egresses.policy.openservicemesh.io",
-	"extensionservices.config.openservicemesh.io",
-	"externalauthorizations.policy.openservicemesh.io",
-	"telemetries.policy.openservicemesh.io",
-	"ingressbackends.policy.openservicemesh.io",
-	"meshconfigs.config.openservicemesh.io",
-	"meshrootcertificates.config.openservicemesh.io",
-	"upstreamtrafficsettings.policy.openservicemesh.io",
-	"retries.policy.openservicemesh.io",
-	"backpressures.policy.openservicemesh.io",
-	"multiclusterservices.config.openservicemesh.io",
-	"httproutegroups.specs.smi-spec.io",
-	"tcproutes.specs.smi-spec.io",
-	"udproutes.specs.smi-spec.io",
-	"trafficsplits.split.smi-spec.io",
-	"traffictargets.access.smi-spec.io",
+// definitions returns the CRDs of policies and settings. The operator's own CRDs are deleted with the operator.
+func definitions() []string {
+	table := kinds.All()
+	slices.SortStableFunc(table, func(x, y kinds.Kind) int { return x.Removal - y.Removal })
+	var all []string
+	for _, kind := range table {
+		all = append(all, kind.Definition())
+	}
+	return all
 }
 
 func (a *app) removeDefinitions(ctx context.Context, c client.Client) error {
-	for _, name := range definitions {
+	for _, name := range definitions() {
 		definition := &unstructured.Unstructured{}
 		definition.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
 		definition.SetName(name)

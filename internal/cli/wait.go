@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -17,19 +16,10 @@ import (
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
 )
 
-// shortNames maps short names to policy kinds.
-var shortNames = map[string]string{"tt": "TrafficTarget", "htr": "HTTPRouteGroup", "tr": "TCPRoute", "ts": "TrafficSplit"}
-
 // policyKind returns the policy kind for a singular, plural or short name, or "" if there is none.
 func policyKind(text string) string {
-	text = strings.ToLower(text)
-	for _, source := range kinds.Policies() {
-		plural, singular := meta.UnsafeGuessKindToResource(source.Object.GetObjectKind().GroupVersionKind())
-		if text == plural.Resource || text == singular.Resource || shortNames[text] == string(source.Kind) {
-			return string(source.Kind)
-		}
-	}
-	return ""
+	kind, _ := kinds.Named(text)
+	return kind.Kind
 }
 
 // policyKinds returns the policy kinds in lower case.
@@ -47,9 +37,8 @@ func (a *app) waitCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "wait KIND/NAME...",
 		Short: "Wait until policies are in force, or a mesh or Deployment is ready",
-		Long: `Wait until the control plane has accepted the current version of a policy, and all affected sidecars have acknowledged it. The
-command prints the number of sidecars and the elapsed time. Kinds are traffictarget, httproutegroup, tcproute, trafficsplit,
-retry, upstreamtrafficsetting, backpressure, ingressbackend, egress, telemetry, externalauthorization and extensionservice.
+		Long: wrapped("Wait until the control plane has accepted the current version of a policy, and all affected sidecars have acknowledged it. "+
+			"The command prints the number of sidecars and the elapsed time. Kinds are "+enumerated(policyKinds(), "and")+".") + `
 
 The exit code is 1 if a condition of the policy is False. Causes are a MeshConfig that disables its kind, another policy that takes
 precedence, or a reference to an object that does not exist. It is also 1 if a sidecar rejects the policy or the timeout expires. A

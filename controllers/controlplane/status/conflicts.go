@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -11,55 +12,59 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
+// conflictFinder finds older policies with precedence over an object. It ignores objects that cannot be read.
+type conflictFinder func(context.Context, client.Reader, *unstructured.Unstructured) []ingest.Problem
+
 // FindConflicts returns a function that finds older policies with precedence over a new object. It provides warnings for
 // admission, so objects that cannot be read are ignored.
 func FindConflicts(reader client.Reader) func(context.Context, *unstructured.Unstructured) []ingest.Problem {
+	finders := map[schema.GroupKind]conflictFinder{}
+	for _, k := range (Writers{}).policyKinds() {
+		finders[k.kind.GroupKind()] = k.conflicts
+	}
 	return func(ctx context.Context, object *unstructured.Unstructured) []ingest.Problem {
-		namespace := object.GetNamespace()
-		switch object.GroupVersionKind().GroupKind() {
-		case kinds.TrafficSplit.GroupKind():
-			if split, _ := ingest.TrafficSplit(object); split != nil {
-				others, _ := listEntries(ctx, reader, kinds.TrafficSplit, namespace, ingest.TrafficSplit)
-				return splitConflicts(split, others)
-			}
-		case kinds.Retry.GroupKind():
-			if retry, _ := ingest.Retry(object); retry != nil {
-				others, _ := listMatching(ctx, reader, kinds.Retry, namespace, sameSource(object), ingest.Retry)
-				return retryConflicts(retry, others)
-			}
-		case kinds.UpstreamTrafficSetting.GroupKind():
-			if setting, _ := ingest.UpstreamTrafficSetting(object); setting != nil {
-				others, _ := listEntries(ctx, reader, kinds.UpstreamTrafficSetting, namespace, ingest.UpstreamTrafficSetting)
-				return settingConflicts(setting, others)
-			}
-		case kinds.IngressBackend.GroupKind():
-			if policy, _ := ingest.IngressBackend(object); policy != nil {
-				others, _ := listEntries(ctx, reader, kinds.IngressBackend, namespace, ingest.IngressBackend)
-				return ingressConflicts(policy, others)
-			}
-		case kinds.Egress.GroupKind():
-			if policy, _ := ingest.Egress(object); policy != nil {
-				others, _ := listEntries(ctx, reader, kinds.Egress, namespace, ingest.Egress)
-				return egressConflicts(policy, others)
-			}
-		case kinds.ExternalAuthorization.GroupKind():
-			policy, _ := ingest.ExternalAuthorization(object)
-			others, _ := listEntries(ctx, reader, kinds.ExternalAuthorization, namespace, ingest.ExternalAuthorization)
-			return authorizationConflicts(policy, others)
-		case kinds.Telemetry.GroupKind():
-			if policy, _ := ingest.Telemetry(object); policy != nil {
-				others, _ := listEntries(ctx, reader, kinds.Telemetry, namespace, ingest.Telemetry)
-				return telemetryConflicts(policy, others)
-			}
-		case kinds.Backpressure.GroupKind():
-			if setting, _ := ingest.Backpressure(object); setting != nil {
-				newer, _ := listEntries(ctx, reader, kinds.UpstreamTrafficSetting, namespace, ingest.UpstreamTrafficSetting)
-				others, _ := listEntries(ctx, reader, kinds.Backpressure, namespace, ingest.Backpressure)
-				return backpressureConflicts(setting, newer, others)
-			}
+		if find := finders[object.GroupVersionKind().GroupKind()]; find != nil {
+			return find(ctx, reader, object)
 		}
 		return nil
 	}
+}
+
+// amongAll compares an object with all others of its kind in its namespace.
+func amongAll[E comparable](
+	kind schema.GroupVersionKind, read func(*unstructured.Unstructured) (E, []ingest.Problem), compare func(E, []E) []ingest.Problem,
+) conflictFinder {
+	every := func(client.Object) func(*unstructured.Unstructured) bool {
+		return func(*unstructured.Unstructured) bool { return true }
+	}
+	return among(kind, every, read, compare)
+}
+
+// among compares an object with those of its kind in its namespace that pass a filter, which is cheaper than ingest.
+func among[E comparable](
+	kind schema.GroupVersionKind, filter func(client.Object) func(*unstructured.Unstructured) bool,
+	read func(*unstructured.Unstructured) (E, []ingest.Problem), compare func(E, []E) []ingest.Problem,
+) conflictFinder {
+	return func(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) []ingest.Problem {
+		var none E
+		policy, _ := read(object)
+		if policy == none {
+			return nil
+		}
+		others, _ := listMatching(ctx, reader, kind, object.GetNamespace(), filter(object), read)
+		return compare(policy, others)
+	}
+}
+
+// amongBackpressures compares a Backpressure with the UpstreamTrafficSettings and Backpressures of its namespace.
+func amongBackpressures(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) []ingest.Problem {
+	setting, _ := ingest.Backpressure(object)
+	if setting == nil {
+		return nil
+	}
+	newer, _ := listEntries(ctx, reader, kinds.UpstreamTrafficSetting, object.GetNamespace(), ingest.UpstreamTrafficSetting)
+	others, _ := listEntries(ctx, reader, kinds.Backpressure, object.GetNamespace(), ingest.Backpressure)
+	return backpressureConflicts(setting, newer, others)
 }
 
 // backpressureConflicts returns the conflict with an UpstreamTrafficSetting of the same Service, or else with an older Backpressure.

@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -22,9 +21,7 @@ func EvaluateEgress(namespace string, lookup HostLookup, secrets client.Reader) 
 		if policy == nil {
 			return []metav1.Condition{unusedCondition(problems)}, nil
 		}
-		disabled, err := disabledFeature(ctx, reader, namespace, "Egress", "enableEgressPolicy", func(f configv1alpha2.FeatureFlags) bool {
-			return f.EnableEgressPolicy
-		})
+		disabled, err := disabledFeature(ctx, reader, namespace, kinds.Egress)
 		if err != nil {
 			return nil, err
 		}

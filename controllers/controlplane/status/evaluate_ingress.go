@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -26,9 +25,7 @@ func EvaluateIngress(namespace string) Evaluate {
 		if policy == nil {
 			return []metav1.Condition{unusedCondition(problems)}, nil
 		}
-		disabled, err := disabledFeature(ctx, reader, namespace, "IngressBackend", "enableIngressBackendPolicy", func(f configv1alpha2.FeatureFlags) bool {
-			return f.EnableIngressBackendPolicy
-		})
+		disabled, err := disabledFeature(ctx, reader, namespace, kinds.IngressBackend)
 		if err != nil {
 			return nil, err
 		}

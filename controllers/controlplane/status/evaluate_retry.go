@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -23,9 +22,7 @@ func EvaluateRetry(namespace string) Evaluate {
 		if retry == nil {
 			return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems)}, nil
 		}
-		disabled, err := disabledFeature(ctx, reader, namespace, "Retry", "enableRetryPolicy", func(f configv1alpha2.FeatureFlags) bool {
-			return f.EnableRetryPolicy
-		})
+		disabled, err := disabledFeature(ctx, reader, namespace, kinds.Retry)
 		if err != nil {
 			return nil, err
 		}

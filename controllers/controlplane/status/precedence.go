@@ -62,23 +62,11 @@ func (a age) before(b age) bool {
 }
 
 func ageOf(entry catalog.Entry) age {
-	switch e := entry.(type) {
-	case *catalog.TrafficSplit:
-		return age{e.Created, e.Name}
-	case *catalog.Retry:
-		return age{e.Created, e.Name}
-	case *catalog.IngressBackend:
-		return age{e.Created, e.Name}
-	case *catalog.Egress:
-		return age{e.Created, e.Name}
-	case *catalog.ExternalAuthorizationPolicy:
-		return age{e.Created, e.Name}
-	case *catalog.Telemetry:
-		return age{e.Created, e.Name}
-	case *catalog.UpstreamTrafficSetting:
-		return age{e.Created, e.Name}
+	result := age{name: entry.Ref().Name}
+	if policy, ok := entry.(catalog.Aged); ok {
+		result.created = policy.Age()
 	}
-	return age{name: entry.Ref().Name}
+	return result
 }
 
 // conflict returns the problem that another policy has precedence.

@@ -3,7 +3,6 @@ package status
 import (
 	"context"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -37,74 +36,6 @@ type Writers struct {
 	LookupHost HostLookup
 	// Secrets reads Secrets from the API server.
 	Secrets client.Reader
-}
-
-// policyKind describes a kind whose objects get status conditions.
-type policyKind struct {
-	kind     schema.GroupVersionKind
-	evaluate Evaluate
-	// related are kinds whose changes can affect the conditions of objects of this kind in the same namespace.
-	related []schema.GroupVersionKind
-	// named are kinds whose changes can affect the objects of this kind that name them in the same namespace.
-	named []schema.GroupVersionKind
-	// conflicting returns a filter for objects of this kind, in any namespace, that a change can affect; nil for none.
-	conflicting func(client.Object) func(*unstructured.Unstructured) bool
-	// referring returns a filter for objects of this kind, in any namespace, that refer to a Service; nil for none.
-	referring func(client.Object) func(*unstructured.Unstructured) bool
-	// account returns a filter for objects of this kind, in any namespace, that name a ServiceAccount; nil for none.
-	account func(client.Object) func(*unstructured.Unstructured) bool
-	// extension returns a filter for objects of this kind, in any namespace, that may refer to an ExtensionService; nil for none.
-	extension func(client.Object) func(*unstructured.Unstructured) bool
-	// servers returns the servers that decide for sidecars because of an object; nil for none.
-	servers decisionServers
-	// meshWide is true if objects in the namespace of the mesh have an effect too.
-	meshWide bool
-	// services and config are true if Services of the namespace or the MeshConfig affect the conditions.
-	services, config bool
-	// osmSummary adds OSM's two status fields to the conditions.
-	osmSummary bool
-	// recheck is the interval at which objects are evaluated without a change; 0 for never.
-	recheck time.Duration
-}
-
-func (w Writers) policyKinds() []policyKind {
-	return []policyKind{
-		{kind: kinds.TrafficTarget, evaluate: EvaluateTarget, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup, kinds.TCPRoute}, services: true, account: namingAccount},
-		{
-			kind: kinds.TrafficSplit, evaluate: EvaluateSplit, services: true,
-			related: []schema.GroupVersionKind{kinds.TrafficSplit}, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup},
-		},
-		{kind: kinds.HTTPRouteGroup, evaluate: EvaluateRoutes(ingest.HTTPRouteGroup)},
-		{kind: kinds.TCPRoute, evaluate: EvaluateRoutes(ingest.TCPRoute)},
-		{kind: kinds.UDPRoute, evaluate: EvaluateUnenforced(ingest.UDPRoute)},
-		{kind: kinds.Retry, evaluate: EvaluateRetry(w.Namespace), conflicting: sameSource, config: true},
-		{
-			kind: kinds.UpstreamTrafficSetting, evaluate: EvaluateSetting, services: true, osmSummary: true, servers: rateLimitServers,
-			related: []schema.GroupVersionKind{kinds.UpstreamTrafficSetting, kinds.HTTPRouteGroup, kinds.Egress},
-		},
-		{
-			kind: kinds.Backpressure, evaluate: EvaluateBackpressure, services: true,
-			related: []schema.GroupVersionKind{kinds.Backpressure, kinds.UpstreamTrafficSetting},
-		},
-		{
-			kind: kinds.IngressBackend, evaluate: EvaluateIngress(w.Namespace), services: true, config: true, osmSummary: true, referring: fromGateway,
-			related: []schema.GroupVersionKind{kinds.IngressBackend}, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup},
-		},
-		{
-			kind: kinds.Egress, evaluate: EvaluateEgress(w.Namespace, w.LookupHost, w.Secrets), config: true, account: namingAccount, recheck: lookupInterval,
-			referring: usingEgressGateway(w.Namespace),
-			related:   []schema.GroupVersionKind{kinds.Egress}, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup, kinds.UpstreamTrafficSetting},
-		},
-		{
-			kind: kinds.Telemetry, evaluate: EvaluateTelemetry(w.Namespace), osmSummary: true, meshWide: true, extension: usingExtension(w.Namespace),
-			related: []schema.GroupVersionKind{kinds.Telemetry},
-		},
-		{
-			kind: kinds.ExternalAuthorization, evaluate: EvaluateAuthorization(w.Namespace), meshWide: true, extension: usingExtension(w.Namespace),
-			related: []schema.GroupVersionKind{kinds.ExternalAuthorization}, servers: authorizationServer(w.Namespace),
-		},
-		{kind: kinds.ExtensionService, evaluate: EvaluateRoutes(ingest.ExtensionService), meshWide: true},
-	}
 }
 
 // Setup adds a controller for each policy kind, once the cluster defines the kind. It must be called before the Leader runs.

@@ -32,7 +32,7 @@ func (a *analysis) acting() {
 			a.add(codeNotActedOn, s, "This version does not support kind %s, so the object has no effect: see docs/compatibility.md for alternatives.", kind.Kind)
 		}
 		_, acted := a.current[kind]
-		if acted && a.policies[catalog.Kind(kind.Kind)] && kind.Kind != "Retry" && !a.view.InMesh(object.GetNamespace()) && !a.mesh.Partial && !a.isMeshWide(object) {
+		if acted && a.policies[catalog.Kind(kind.Kind)] && !a.anywhere[kind.Kind] && !a.view.InMesh(object.GetNamespace()) && !a.mesh.Partial && !a.isMeshWide(object) {
 			a.add(codeOutsideMesh, s, "Namespace %s is not part of mesh %s, so the object has no effect: add the namespace with `osm namespace add %s`, or move the object.", object.GetNamespace(), a.mesh.Name, object.GetNamespace())
 		}
 	}
@@ -41,8 +41,8 @@ func (a *analysis) acting() {
 
 // isMeshWide reports whether an object in the namespace of the mesh concerns all namespaces.
 func (a *analysis) isMeshWide(object *unstructured.Unstructured) bool {
-	wide := []string{kinds.Telemetry.Kind, kinds.ExternalAuthorization.Kind, kinds.ExtensionService.Kind}
-	return slices.Contains(wide, object.GetKind()) && object.GetNamespace() == a.view.Settings().Namespace
+	kind, _ := kinds.Lookup(object.GroupVersionKind().GroupKind())
+	return kind.MeshWide && object.GetNamespace() == a.view.Settings().Namespace
 }
 
 const (

@@ -14,6 +14,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -50,6 +51,8 @@ type analysis struct {
 	current  map[schema.GroupKind]string
 	idle     []schema.GroupKind
 	policies map[catalog.Kind]bool
+	// anywhere are the kinds that are analyzed in namespaces outside the mesh too.
+	anywhere map[string]bool
 }
 
 // subject is the object of a finding.
@@ -79,7 +82,7 @@ func Cluster(ctx context.Context, c client.Client, m Mesh) *Report {
 
 func (a *analysis) look() {
 	for _, look := range []func(){
-		a.own, a.unknownFields, a.targets, a.routes, a.splits, a.retries, a.settings, a.ingress, a.egress, a.telemetries, a.authorizations, a.conflicts, a.acting, a.workloads, a.services, a.namespaces,
+		a.own, a.unknownFields, a.targets, a.routes, a.splits, a.servicePolicies, a.ingress, a.egress, a.telemetries, a.authorizations, a.conflicts, a.acting, a.workloads, a.services, a.namespaces,
 	} {
 		look()
 	}
@@ -89,10 +92,13 @@ func newAnalysis(m Mesh) *analysis {
 	a := &analysis{
 		mesh: m, view: m.Loaded.Catalog.View(), codes: map[string]Code{},
 		found: map[Finding]bool{}, hidden: map[Finding]bool{}, objects: map[catalog.Ref]*unstructured.Unstructured{},
-		current: currentVersions(), idle: NotActedOn(), policies: map[catalog.Kind]bool{},
+		current: currentVersions(), idle: NotActedOn(), policies: map[catalog.Kind]bool{}, anywhere: map[string]bool{},
 	}
 	for kind := range a.current {
 		a.policies[catalog.Kind(kind.Kind)] = kind.Kind != "MeshConfig"
+	}
+	for _, kind := range kinds.All() {
+		a.anywhere[kind.Kind] = kind.Anywhere
 	}
 	for _, code := range Codes() {
 		a.codes[code.ID] = code
@@ -145,7 +151,7 @@ func (a *analysis) concerns(code string, s subject) bool {
 	if mesh := a.meshOf(s.namespace); mesh != a.mesh.Name && slices.Contains(a.mesh.Meshes, mesh) {
 		return false
 	}
-	return s.kind == "Retry" || code == codeOutsideMesh || a.policies[catalog.Kind(s.kind)] && strings.HasPrefix(code, ownPrefix)
+	return a.anywhere[s.kind] || code == codeOutsideMesh || a.policies[catalog.Kind(s.kind)] && strings.HasPrefix(code, ownPrefix)
 }
 
 // meshOf returns the mesh in the label of a namespace.

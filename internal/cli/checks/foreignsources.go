@@ -4,45 +4,45 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
-// clientPolicies are kinds that concern clients, with the path of their sources. OSM accepts sources of any namespace.
-var clientPolicies = []struct {
-	kind string
-	path []string
-}{
-	{"Egress", []string{"spec", "sources"}},
-	{"Retry", []string{"spec", "source"}},
+// clientPolicies returns the kinds that concern clients, sorted. OSM accepts sources of any namespace.
+func clientPolicies() []kinds.Kind {
+	policies := slices.DeleteFunc(kinds.All(), func(k kinds.Kind) bool { return k.Clients == nil })
+	slices.SortFunc(policies, func(a, b kinds.Kind) int { return strings.Compare(a.Kind, b.Kind) })
+	return policies
 }
 
 // foreignSources finds policies for clients of another namespace, which are in effect in OSM and not in this mesh.
 func (s Subject) foreignSources(ctx context.Context) []Result {
 	var results []Result
-	for _, policy := range clientPolicies {
+	for _, policy := range clientPolicies() {
 		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: policy.kind})
+		list.SetGroupVersionKind(policy.GroupVersionKind)
 		err := s.Client.List(ctx, list)
 		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
 			continue
 		}
 		if err != nil {
-			results = append(results, unreadable("objects of kind "+policy.kind, err))
+			results = append(results, unreadable("objects of kind "+policy.Kind, err))
 			continue
 		}
 		var found []string
 		for i := range list.Items {
-			if hasForeignSource(&list.Items[i], policy.path) {
+			if hasForeignSource(&list.Items[i], policy.Clients) {
 				found = append(found, list.Items[i].GetNamespace()+"/"+list.Items[i].GetName())
 			}
 		}
 		if len(found) > 0 {
-			results = append(results, warning(fmt.Sprintf("create each %s in the namespace of its sources", policy.kind),
-				"sources of another namespace have no effect in this mesh, and these objects of kind %s have some: %s", policy.kind, firstThree(found)))
+			results = append(results, warning(fmt.Sprintf("create each %s in the namespace of its sources", policy.Kind),
+				"sources of another namespace have no effect in this mesh, and these objects of kind %s have some: %s", policy.Kind, firstThree(found)))
 		}
 	}
 	return results

@@ -81,5 +81,8 @@ func (d *Declaration) set(a assignment) error {
 			return fmt.Errorf("%s", r.instead)
 		}
 	}
+	if flag, found := strings.CutPrefix(a.name, "osm.featureFlags."); found && isFeatureFlag(flag) {
+		return configBoolean("featureFlags", flag)(d, a.value)
+	}
 	return fmt.Errorf("unknown value, or a value without an equivalent in the Mesh; see `kubectl explain mesh.spec` for the fields of a Mesh")
 }

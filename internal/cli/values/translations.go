@@ -2,6 +2,7 @@ package values
 
 import (
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -12,10 +13,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-// translations maps names of chart values to functions that set the equivalent field.
+// translations maps names of chart values to functions that set the equivalent field. Those of feature
+// flags have the names of the MeshConfig.
 var translations = map[string]func(*Declaration, string) error{
 	"osm.meshName":     func(d *Declaration, v string) error { d.Mesh.Name = v; return nil },
 	"osm.osmNamespace": func(d *Declaration, v string) error { d.Mesh.Spec.Namespace = &v; return nil },
@@ -80,14 +83,17 @@ var translations = map[string]func(*Declaration, string) error{
 	"osm.networkInterfaceExclusionList": configTexts("traffic", "networkInterfaceExclusionList"),
 	"osm.outboundPortExclusionList":     configNumbers("traffic", "outboundPortExclusionList"),
 	"osm.inboundPortExclusionList":      configNumbers("traffic", "inboundPortExclusionList"),
+}
 
-	"osm.featureFlags.enableWASMStats":                configBoolean("featureFlags", "enableWASMStats"),
-	"osm.featureFlags.enableEgressPolicy":             configBoolean("featureFlags", "enableEgressPolicy"),
-	"osm.featureFlags.enableSnapshotCacheMode":        configBoolean("featureFlags", "enableSnapshotCacheMode"),
-	"osm.featureFlags.enableAsyncProxyServiceMapping": configBoolean("featureFlags", "enableAsyncProxyServiceMapping"),
-	"osm.featureFlags.enableIngressBackendPolicy":     configBoolean("featureFlags", "enableIngressBackendPolicy"),
-	"osm.featureFlags.enableEnvoyActiveHealthChecks":  configBoolean("featureFlags", "enableEnvoyActiveHealthChecks"),
-	"osm.featureFlags.enableRetryPolicy":              configBoolean("featureFlags", "enableRetryPolicy"),
+// isFeatureFlag reports whether the MeshConfig has a switch of that name.
+func isFeatureFlag(name string) bool {
+	flags := reflect.TypeFor[configv1alpha2.FeatureFlags]()
+	for i := range flags.NumField() {
+		if field, _, _ := strings.Cut(flags.Field(i).Tag.Get("json"), ","); field == name {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *Declaration) sidecar() *v1alpha1.SidecarSpec {

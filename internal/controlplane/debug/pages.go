@@ -11,6 +11,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/report/server"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
 // shownCertificate is a workload certificate without its key.
@@ -54,19 +55,15 @@ func streams(s Sources, _ *http.Request) (any, error) { return server.Proxies(s.
 
 func changes(s Sources, _ *http.Request) (any, error) { return server.Changes(s.Store.Traces()), nil }
 
-// policyKinds are the kinds of traffic policies.
-var policyKinds = []catalog.Kind{
-	catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, catalog.KindRetry,
-	catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure, catalog.KindIngressBackend, catalog.KindEgress, catalog.KindTelemetry, catalog.KindExternalAuthorization, catalog.KindExtensionService,
-}
-
 // policies returns the policies in the catalog, by kind.
 func policies(s Sources, r *http.Request) (any, error) {
-	entries, err := s.Store.Entries(r.Context(), policyKinds...)
+	var policies []catalog.Kind
 	byKind := map[catalog.Kind][]catalog.Entry{}
-	for _, kind := range policyKinds {
-		byKind[kind] = []catalog.Entry{}
+	for _, source := range kinds.Policies() {
+		policies = append(policies, source.Kind)
+		byKind[source.Kind] = []catalog.Entry{}
 	}
+	entries, err := s.Store.Entries(r.Context(), policies...)
 	for _, e := range entries {
 		byKind[e.Ref().Kind] = append(byKind[e.Ref().Kind], e)
 	}

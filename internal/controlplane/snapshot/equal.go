@@ -12,7 +12,7 @@ import (
 func equalScopes(before, after *scope.Scope) bool {
 	return slices.EqualFunc(before.Outbound, after.Outbound, byValue(equalOutbound)) &&
 		slices.EqualFunc(before.Clusters, after.Clusters, byValue(equalCluster)) &&
-		reflect.DeepEqual(before.Inbound, after.Inbound) && reflect.DeepEqual(before.Retries, after.Retries) &&
+		reflect.DeepEqual(before.Inbound, after.Inbound) && reflect.DeepEqual(before.ClientPolicies, after.ClientPolicies) &&
 		reflect.DeepEqual(withoutLists(before), withoutLists(after))
 }
 

@@ -47,9 +47,9 @@ type transition struct {
 	partial bool
 }
 
-// partialTransition compares the destinations, retries and inbound ports of two versions. Everything else must be equal.
+// partialTransition compares the destinations, client policies and inbound ports of two versions. Everything else must be equal.
 func partialTransition(before, after *scope.Scope, build func(*scope.Scope) []envoy.Resource) transition {
-	removed, added := reduce(destinationsOf(before), destinationsOf(after), servicesWithChangedRetries(before.Retries, after.Retries)...)
+	removed, added := reduce(destinationsOf(before), destinationsOf(after), before.ChangedServices(&after.ClientPolicies)...)
 	if removed == nil {
 		return transition{after: after, build: build}
 	}
@@ -96,16 +96,6 @@ func reduce(before, after *scope.Destinations, more ...catalog.Name) (removed, a
 	return selectServices(before, changed), selectServices(after, changed)
 }
 
-// servicesWithChangedRetries returns the Services whose retry policies differ.
-func servicesWithChangedRetries(before, after []scope.Retry) []catalog.Name {
-	var list []catalog.Name
-	from, to := trimCommonEnds(before, after, func(a, b *scope.Retry) bool { return *a == *b })
-	for _, r := range slices.Concat(from, to) {
-		list = append(list, r.Service)
-	}
-	return list
-}
-
 // selectServices returns the destinations of some Services.
 func selectServices(d *scope.Destinations, services map[catalog.Name]bool) *scope.Destinations {
 	selected := &scope.Destinations{}
@@ -138,6 +128,6 @@ func withDestinations(s *scope.Scope, d *scope.Destinations) *scope.Scope {
 
 func withoutLists(s *scope.Scope) scope.Scope {
 	rest := *s
-	rest.Inbound, rest.Outbound, rest.Clusters, rest.Retries = nil, nil, nil, nil
+	rest.Inbound, rest.Outbound, rest.Clusters, rest.ClientPolicies = nil, nil, nil, scope.ClientPolicies{}
 	return rest
 }

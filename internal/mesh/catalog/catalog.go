@@ -15,6 +15,8 @@ type Catalog struct {
 
 	// byDep has the entries of each dependency.
 	byDep index[entriesOf]
+	// policyKinds are the kinds of all excludable policies since the start.
+	policyKinds map[Kind]struct{}
 	// pods has the pods of each namespace, and podsAt the running pods of each address.
 	pods       index[string]
 	podsAt     index[netip.Addr]
@@ -32,6 +34,7 @@ func New() *Catalog {
 	return &Catalog{
 		entries:     map[Ref]Entry{},
 		byDep:       index[entriesOf]{},
+		policyKinds: map[Kind]struct{}{},
 		pods:        index[string]{},
 		podsAt:      index[netip.Addr]{},
 		identities:  counts[Name, identity.ServiceAccount]{},
@@ -62,6 +65,9 @@ func (c *Catalog) apply(change Change, affected depSet) {
 	}
 	if change.Entry != nil {
 		c.entries[change.Ref] = change.Entry
+		if change.Ref.Kind.isExcludable() {
+			c.policyKinds[change.Ref.Kind] = struct{}{}
+		}
 		c.link(change.Entry, affected)
 	}
 	if exists != (change.Entry != nil) && change.Ref.Kind == KindService {

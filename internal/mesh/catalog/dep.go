@@ -41,8 +41,8 @@ const (
 	DepPermissive
 	// DepPermissiveOverrides: the namespaces that override permissive mode. No name.
 	DepPermissiveOverrides
-	// DepRetriesFrom: the Retries of a client. Name is the service account's.
-	DepRetriesFrom
+	// DepClientPolicies: the policies that configure the requests of a client. Name is the service account's.
+	DepClientPolicies
 	// DepUpstreamSetting: the UpstreamTrafficSettings and Backpressures of a Service.
 	DepUpstreamSetting
 	// DepIngressBackend: the IngressBackends of a Service.

@@ -45,6 +45,9 @@ type EgressPort struct {
 // Ref implements Entry.
 func (e *Egress) Ref() Ref { return Ref{KindEgress, e.Name} }
 
+// Age implements Aged.
+func (e *Egress) Age() time.Time { return e.Created }
+
 // Deps implements Entry. Every Egress concerns the egress gateway, because its namespace may require it.
 func (e *Egress) Deps(list []Dep) []Dep {
 	for _, source := range e.Sources {

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -36,7 +37,6 @@ const (
 	KindHTTPRouteGroup Kind = "HTTPRouteGroup"
 	KindTCPRoute       Kind = "TCPRoute"
 	KindTrafficSplit   Kind = "TrafficSplit"
-	KindRetry          Kind = "Retry"
 	// KindUpstreamTrafficSetting and KindBackpressure entries are both of type UpstreamTrafficSetting.
 	KindUpstreamTrafficSetting Kind = "UpstreamTrafficSetting"
 	KindBackpressure           Kind = "Backpressure"
@@ -329,6 +329,24 @@ type TrafficSplit struct {
 
 // Ref implements Entry.
 func (s *TrafficSplit) Ref() Ref { return Ref{KindTrafficSplit, s.Name} }
+
+// Age implements Aged.
+func (s *TrafficSplit) Age() time.Time { return s.Created }
+
+// Claims implements Claimant.
+func (s *TrafficSplit) Claims() []Claim {
+	if len(s.Matches) == 0 {
+		return []Claim{{"split " + s.Root.String(), fmt.Sprintf("both split the requests to Service %s. Delete one of them.", s.Root)}}
+	}
+	var claims []Claim
+	for _, group := range s.Matches {
+		claims = append(claims, Claim{
+			"split " + s.Root.String() + " " + group,
+			fmt.Sprintf("both split the requests to Service %s that HTTPRouteGroup %s selects. Delete one of them, or use another group.", s.Root, group),
+		})
+	}
+	return claims
+}
 
 // Deps implements Entry.
 func (s *TrafficSplit) Deps(list []Dep) []Dep {

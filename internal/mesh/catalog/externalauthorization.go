@@ -1,6 +1,9 @@
 package catalog
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // ExternalAuthorizationPolicy makes a server decide about inbound HTTP requests to some pods (policy.openservicemesh.io). It only denies:
 // leaving it out would allow more, so no view excludes it, and it is never quarantined.
@@ -25,6 +28,14 @@ type ExternalAuthorizationPolicy struct {
 
 // Ref implements Entry.
 func (p *ExternalAuthorizationPolicy) Ref() Ref { return Ref{KindExternalAuthorization, p.Name} }
+
+// Age implements Aged.
+func (p *ExternalAuthorizationPolicy) Age() time.Time { return p.Created }
+
+// Claims implements Claimant.
+func (p *ExternalAuthorizationPolicy) Claims() []Claim {
+	return []Claim{{fmt.Sprintf("authorization %s %v", p.Name.Namespace, p.Selector), "both select the same pods. Merge them into one object."}}
+}
 
 // Deps implements Entry.
 func (p *ExternalAuthorizationPolicy) Deps(list []Dep) []Dep {

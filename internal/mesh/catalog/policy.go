@@ -6,17 +6,23 @@ import (
 	"slices"
 )
 
-// excludable are the kinds of policies that a view may exclude.
-var excludable = []Kind{
-	KindTrafficTarget, KindHTTPRouteGroup, KindTCPRoute, KindTrafficSplit, KindRetry, KindUpstreamTrafficSetting, KindBackpressure,
-	KindIngressBackend, KindEgress, KindTelemetry, KindExtensionService, KindHTTPRoute,
+// isWorkload reports whether entries of the kind say which workloads, gateways and Secrets exist, or are settings.
+func (k Kind) isWorkload() bool {
+	switch k {
+	case KindNamespace, KindNamespaceLabels, KindServiceAccount, KindPod, KindService, KindEndpointSlice, KindSettings,
+		KindGatewayClass, KindGateway, KindReferenceGrant, KindGatewayCertificate, KindEgressCredential:
+		return true
+	}
+	return false
 }
 
 // IsPolicy reports whether entries of the kind are policies: leaving one out changes how traffic is handled, but not
 // which workloads exist.
-func (k Kind) IsPolicy() bool {
-	return k == KindExternalAuthorization || slices.Contains(excludable, k)
-}
+func (k Kind) IsPolicy() bool { return !k.isWorkload() }
+
+// isExcludable reports whether a view may exclude entries of the kind. Without an ExternalAuthorization, requests would be allowed that its
+// server denies.
+func (k Kind) isExcludable() bool { return k.IsPolicy() && k != KindExternalAuthorization }
 
 // Compare orders by kind, then name.
 func (r Ref) Compare(other Ref) int {
@@ -56,7 +62,7 @@ func (c *Catalog) Policies(deps []Dep) []Ref {
 		if dep.Kind.isSelection() {
 			continue
 		}
-		for _, kind := range excludable {
+		for kind := range c.policyKinds {
 			for name := range c.names(kind, dep) {
 				found[Ref{kind, name}] = struct{}{}
 			}

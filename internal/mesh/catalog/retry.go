@@ -1,11 +1,15 @@
 package catalog
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
+
+// KindRetry is the kind of Retry entries.
+const KindRetry Kind = "Retry"
 
 // Retry configures how a client's sidecar retries requests to some Services (policy.openservicemesh.io). It requires
 // Settings.RetryPolicies.
@@ -22,9 +26,24 @@ type Retry struct {
 // Ref implements Entry.
 func (r *Retry) Ref() Ref { return Ref{KindRetry, r.Name} }
 
+// Age implements Aged.
+func (r *Retry) Age() time.Time { return r.Created }
+
+// Claims implements Claimant.
+func (r *Retry) Claims() []Claim {
+	var claims []Claim
+	for _, destination := range r.Destinations {
+		claims = append(claims, Claim{
+			fmt.Sprintf("retry %s/%s %s", r.Source.Namespace, r.Source.Name, destination),
+			fmt.Sprintf("both configure requests of %s/%s to Service %s. Remove the destination from one of them.", r.Source.Namespace, r.Source.Name, destination),
+		})
+	}
+	return claims
+}
+
 // Deps implements Entry.
 func (r *Retry) Deps(list []Dep) []Dep {
-	return append(list, Dep{DepRetriesFrom, Name(r.Source)})
+	return append(list, Dep{DepClientPolicies, Name(r.Source)})
 }
 
 // RetryPolicy configures retries of failed requests.
@@ -43,7 +62,7 @@ type RetryPolicy struct {
 // them.
 func (v *View) RetriedServices(source identity.ServiceAccount) []Name {
 	var list []Name
-	for _, r := range find[*Retry](v, KindRetry, Dep{DepRetriesFrom, Name(source)}) {
+	for _, r := range find[*Retry](v, KindRetry, Dep{DepClientPolicies, Name(source)}) {
 		list = append(list, r.Destinations...)
 	}
 	slices.SortFunc(list, Name.Compare)
@@ -53,7 +72,7 @@ func (v *View) RetriedServices(source identity.ServiceAccount) []Name {
 // Retry returns the Retry in force for requests of a client to a Service: the oldest, the first by name among those of
 // equal age; nil if there is none.
 func (v *View) Retry(source identity.ServiceAccount, destination Name) *Retry {
-	return oldestOf(v, KindRetry, Dep{DepRetriesFrom, Name(source)}, func(r *Retry) bool { return r.hasDestination(destination) })
+	return oldestOf(v, KindRetry, Dep{DepClientPolicies, Name(source)}, func(r *Retry) bool { return r.hasDestination(destination) })
 }
 
 func (r *Retry) hasDestination(destination Name) bool {

@@ -12,7 +12,7 @@ func candidates(touched map[catalog.Dep]bool, meshes ...Mesh) (found map[identit
 	routes := map[catalog.Ref]bool{}
 	for dep := range touched {
 		switch dep.Kind {
-		case catalog.DepTargetsTo, catalog.DepTargetsFrom, catalog.DepRetriesFrom:
+		case catalog.DepTargetsTo, catalog.DepTargetsFrom, catalog.DepClientPolicies:
 			found[identity.ServiceAccount(dep.Name)] = true
 		case catalog.DepHTTPRouteGroup:
 			routes[catalog.Ref{Kind: catalog.KindHTTPRouteGroup, Name: dep.Name}] = true

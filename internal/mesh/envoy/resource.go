@@ -36,11 +36,11 @@ func Build(s *scope.Scope) []Resource {
 // BuildShared makes the resources of a scope that are equal for all clients with the same destinations and address families: their
 // clusters, listeners and routes. BuildShared overwritten by BuildOwn equals Build.
 func BuildShared(s *scope.Scope) []Resource {
-	withoutRetries := *s
-	withoutRetries.Retries = nil
+	anyClient := *s
+	anyClient.ClientPolicies = scope.ClientPolicies{}
 	reachable := destinations(s)
 	out := append(clusterResources(destinationClusters(s)), listenerResources(destinationListeners(s, reachable))...)
-	return append(out, routeResources(outboundRouteConfigs(&withoutRetries, reachable))...)
+	return append(out, routeResources(outboundRouteConfigs(&anyClient, reachable))...)
 }
 
 // BuildOwn makes the resources of a scope that BuildShared leaves out, and those that this client has in a different
@@ -48,7 +48,7 @@ func BuildShared(s *scope.Scope) []Resource {
 func BuildOwn(s *scope.Scope) []Resource {
 	inbound := mergeInbound(s.Inbound)
 	out := append(clusterResources(ownClusters(s, inbound)), listenerResources(boundListeners(s, inbound))...)
-	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), retryRouteConfigs(s)))...)
+	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), clientRouteConfigs(s)))...)
 	out = append(out, networkFilters(s, inbound)...)
 	return append(out, ingressFilters(s)...)
 }

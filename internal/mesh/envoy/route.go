@@ -41,9 +41,9 @@ func outboundRouteConfigs(s *scope.Scope, reachable []destination) []*routev3.Ro
 	return out
 }
 
-// retryRouteConfigs are the outbound route configurations that differ for this client because of its Retry policies.
-func retryRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
-	if len(s.Retries) == 0 {
+// clientRouteConfigs are the outbound route configurations that differ for this client because of its own policies.
+func clientRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
+	if s.ClientPolicies.AreEmpty() {
 		return nil
 	}
 	var out []*routev3.RouteConfiguration

@@ -1,14 +1,14 @@
 package kinds
 
 import (
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
 
-// Policy kinds in their stored versions. They are read as unstructured objects, because one object of an unexpected shape
+// Kinds of Open Service Mesh in their stored versions. They are read as unstructured objects, because one object of an unexpected shape
 // would fail the decoding of a whole typed list.
 var (
 	TrafficTarget  = schema.GroupVersionKind{Group: "access.smi-spec.io", Version: "v1alpha3", Kind: "TrafficTarget"}
@@ -25,47 +25,39 @@ var (
 	Telemetry              = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Telemetry"}
 	ExtensionService       = schema.GroupVersionKind{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "ExtensionService"}
 	Egress                 = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Egress"}
+
+	MeshConfigs         = schema.GroupVersionKind{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "MeshConfig"}
+	MeshRootCertificate = schema.GroupVersionKind{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "MeshRootCertificate"}
+	MultiClusterService = schema.GroupVersionKind{Group: "config.openservicemesh.io", Version: "v1alpha1", Kind: "MultiClusterService"}
 )
 
-// Kinds of the Gateway API, in versions that all its releases since 1.0 serve.
-var (
-	GatewayClass   = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "GatewayClass"}
-	Gateway        = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "Gateway"}
-	HTTPRoute      = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRoute"}
-	ReferenceGrant = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1beta1", Kind: "ReferenceGrant"}
-)
-
-// GatewayAPI returns the kinds that configure the ingress gateway of a mesh.
-func GatewayAPI(mesh string) []Source {
-	return []Source{
-		SourceOf(catalog.KindGatewayClass, Object(GatewayClass), ingest.GatewayClass(mesh)),
-		SourceOf(catalog.KindGateway, Object(Gateway), ingest.Gateway),
-		SourceOf(catalog.KindHTTPRoute, Object(HTTPRoute), ingest.HTTPRoute),
-		SourceOf(catalog.KindReferenceGrant, Object(ReferenceGrant), ingest.ReferenceGrant),
+// All returns the table of kinds: the policies in the order of all outputs, and then the settings.
+func All() []Kind {
+	return []Kind{
+		policy(TrafficTarget, ingest.TrafficTarget, Facts{Short: "tt", Removal: 16}),
+		policy(HTTPRouteGroup, ingest.HTTPRouteGroup, Facts{Short: "htr", Removal: 12}),
+		policy(TCPRoute, ingest.TCPRoute, Facts{Short: "tr", Removal: 13}),
+		policy(TrafficSplit, ingest.TrafficSplit, Facts{Short: "ts", Removal: 15, Exclusive: true}),
+		policy(Retry, ingest.Retry, Facts{
+			Removal: 9, Exclusive: true, Clients: []string{"spec", "source"}, Anywhere: true,
+			Feature: &Feature{Field: "enableRetryPolicy", Enabled: func(f configv1alpha2.FeatureFlags) bool { return f.EnableRetryPolicy }},
+		}),
+		policy(UpstreamTrafficSetting, ingest.UpstreamTrafficSetting, Facts{Removal: 8, Exclusive: true}),
+		policy(Backpressure, ingest.Backpressure, Facts{Removal: 10, Exclusive: true, YieldsTo: catalog.KindUpstreamTrafficSetting}),
+		policy(IngressBackend, ingest.IngressBackend, Facts{
+			Removal: 5, Exclusive: true,
+			Feature: &Feature{Field: "enableIngressBackendPolicy", Enabled: func(f configv1alpha2.FeatureFlags) bool { return f.EnableIngressBackendPolicy }},
+		}),
+		policy(Egress, ingest.Egress, Facts{
+			Removal: 1, Exclusive: true, Clients: []string{"spec", "sources"},
+			Feature: &Feature{Field: "enableEgressPolicy", Enabled: func(f configv1alpha2.FeatureFlags) bool { return f.EnableEgressPolicy }},
+		}),
+		policy(Telemetry, ingest.Telemetry, Facts{Removal: 4, Exclusive: true, MeshWide: true}),
+		policy(ExternalAuthorization, ingest.ExternalAuthorization, Facts{Short: "extauthz", Removal: 3, Exclusive: true, MeshWide: true}),
+		policy(ExtensionService, ingest.ExtensionService, Facts{Short: "extsvc", Removal: 2, MeshWide: true}),
+		{GroupVersionKind: UDPRoute, check: ingest.UDPRoute, Facts: Facts{Short: "ur", Removal: 14}},
+		{GroupVersionKind: MeshConfigs, Facts: Facts{Removal: 6}},
+		{GroupVersionKind: MeshRootCertificate, Facts: Facts{Short: "mrc", Removal: 7}},
+		{GroupVersionKind: MultiClusterService, Facts: Facts{Removal: 11}},
 	}
-}
-
-// Policies returns the policy kinds that affect traffic.
-func Policies() []Source {
-	return []Source{
-		SourceOf(catalog.KindTrafficTarget, Object(TrafficTarget), ingest.TrafficTarget),
-		SourceOf(catalog.KindHTTPRouteGroup, Object(HTTPRouteGroup), ingest.HTTPRouteGroup),
-		SourceOf(catalog.KindTCPRoute, Object(TCPRoute), ingest.TCPRoute),
-		SourceOf(catalog.KindTrafficSplit, Object(TrafficSplit), ingest.TrafficSplit),
-		SourceOf(catalog.KindRetry, Object(Retry), ingest.Retry),
-		SourceOf(catalog.KindUpstreamTrafficSetting, Object(UpstreamTrafficSetting), ingest.UpstreamTrafficSetting),
-		SourceOf(catalog.KindBackpressure, Object(Backpressure), ingest.Backpressure),
-		SourceOf(catalog.KindIngressBackend, Object(IngressBackend), ingest.IngressBackend),
-		SourceOf(catalog.KindEgress, Object(Egress), ingest.Egress),
-		SourceOf(catalog.KindTelemetry, Object(Telemetry), ingest.Telemetry),
-		SourceOf(catalog.KindExternalAuthorization, Object(ExternalAuthorization), ingest.ExternalAuthorization),
-		SourceOf(catalog.KindExtensionService, Object(ExtensionService), ingest.ExtensionService),
-	}
-}
-
-// Object returns an empty object of a kind.
-func Object(kind schema.GroupVersionKind) *unstructured.Unstructured {
-	u := &unstructured.Unstructured{}
-	u.SetGroupVersionKind(kind)
-	return u
 }

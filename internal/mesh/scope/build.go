@@ -63,7 +63,7 @@ func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, sh
 	s.EgressPorts, s.EgressUpstreams = egress(v, key.Identity, &outside)
 	s.addLimited(outside.Limited())
 	s.EgressGatewayService = egressGatewayOf(v, s.EgressPorts)
-	s.Retries = retries(v, key.Identity, settings.RetryPolicies)
+	s.ClientPolicies = clientPolicies(v, key.Identity, &settings)
 	return s
 }
 

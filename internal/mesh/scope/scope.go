@@ -88,9 +88,7 @@ type Scope struct {
 	EgressGatewayService *EgressGatewayService
 	// Clusters are the destinations that Outbound refers to, each once.
 	Clusters []Cluster
-	// Retries configure this client's retries. They may include Services that it cannot call. They are separate from
-	// Outbound because in a permissive mesh nothing else about a destination depends on the client.
-	Retries []Retry
+	ClientPolicies
 }
 
 // Inbound is one port of a Service that selects the workload.

@@ -104,7 +104,7 @@ func TestRetries(t *testing.T) {
 	if got := retries(v, client, false); got != nil {
 		t.Errorf("disabled, the client retries %+v", got)
 	}
-	s := &Scope{Retries: retries(v, client, true)}
+	s := &Scope{ClientPolicies: ClientPolicies{Retries: retries(v, client, true)}}
 	if got := s.RetryOf(meshtest.Name("shop", "web")); got == nil || got.Count != 3 {
 		t.Errorf("the policy for shop/web is %+v, want 3 retries", got)
 	}

@@ -20,11 +20,10 @@ var (
 // Change draws a random edit of a small mesh with all kinds of entries. It uses few names, so that edits affect each other.
 func Change() *rapid.Generator[catalog.Change] {
 	return rapid.Custom(func(t *rapid.T) catalog.Change {
-		entry := rapid.OneOf(
+		entry := rapid.OneOf(append(policies(),
 			entry(drawNamespace), entry(drawPod), entry(drawService), entry(drawSlice), entry(drawTarget),
-			entry(drawGroup), entry(drawTCPRoute), entry(drawSplit), entry(drawSettings), entry(drawRetry), entry(drawUpstream), entry(drawIngressBackend), entry(drawEgress),
-			entry(drawTelemetry), entry(drawAuthorization), entry(drawExtension),
-		).Draw(t, "entry")
+			entry(drawGroup), entry(drawTCPRoute), entry(drawSplit), entry(drawSettings),
+		)...).Draw(t, "entry")
 		change := catalog.Set(entry)
 		if rapid.IntRange(0, 4).Draw(t, "delete") == 0 {
 			change.Entry = nil
@@ -146,13 +145,14 @@ func drawSettings(t *rapid.T) *catalog.Settings {
 			traces.OTLP, traces.Path = true, ""
 		}
 	}
-	return &catalog.Settings{
+	settings := &catalog.Settings{
 		// A namespace of the random mesh is that of the mesh sometimes.
 		Namespace:             rapid.SampledFrom([]string{"osm-system", "a"}).Draw(t, "mesh namespace"),
 		ExternalAuthorization: server,
 		Tracing:               traces,
 		Permissive:            rapid.IntRange(0, 3).Draw(t, "permissive") == 0, Egress: rapid.Bool().Draw(t, "egress"),
 		EmptyRulesSelectNothing: rapid.IntRange(0, 3).Draw(t, "empty rules") == 0,
-		RetryPolicies:           rapid.Bool().Draw(t, "retries"), IngressBackends: rapid.Bool().Draw(t, "ingress"), EgressPolicies: rapid.IntRange(0, 3).Draw(t, "egress policies") > 0, ActiveHealthChecks: rapid.IntRange(0, 3).Draw(t, "checks") == 0,
 	}
+	drawSwitches(t, settings)
+	return settings
 }

@@ -11,6 +11,19 @@ import (
 
 var created = rapid.Map(rapid.Int64Range(0, 2), func(s int64) time.Time { return time.Unix(s, 0) })
 
+// policies generate the policies that configure how traffic is sent, or which traffic leaves and enters the mesh.
+func policies() []*rapid.Generator[catalog.Entry] {
+	return []*rapid.Generator[catalog.Entry]{
+		entry(drawRetry), entry(drawUpstream), entry(drawIngressBackend), entry(drawEgress), entry(drawTelemetry), entry(drawAuthorization), entry(drawExtension),
+	}
+}
+
+// drawSwitches draws which kinds the settings enable.
+func drawSwitches(t *rapid.T, s *catalog.Settings) {
+	s.RetryPolicies, s.IngressBackends = rapid.Bool().Draw(t, "retries"), rapid.Bool().Draw(t, "ingress")
+	s.EgressPolicies, s.ActiveHealthChecks = rapid.IntRange(0, 3).Draw(t, "egress policies") > 0, rapid.IntRange(0, 3).Draw(t, "checks") == 0
+}
+
 func drawRetry(t *rapid.T) *catalog.Retry {
 	source := drawAccount(t)
 	name := Name(source.Namespace, rapid.SampledFrom(words).Draw(t, "retry"))

@@ -70,12 +70,7 @@ func slots() []slot {
 	for _, name := range []catalog.Name{Name("a", "split1"), Name("a", "split2"), Name("a", "split3"), Name("b", "split1"), Name("b", "split2")} {
 		add(catalog.KindTrafficSplit, 4, name, func(t *rapid.T) catalog.Entry { return drawSplit(t, name) })
 	}
-	for _, name := range []catalog.Name{Name("a", "retry1"), Name("b", "retry2")} {
-		add(catalog.KindRetry, 2, name, func(t *rapid.T) catalog.Entry { return drawRetry(t, name) })
-	}
-	for _, name := range []catalog.Name{Name("a", "upstream1"), Name("a", "upstream2"), Name("b", "upstream1")} {
-		add(catalog.KindUpstreamTrafficSetting, 2, name, func(t *rapid.T) catalog.Entry { return drawUpstream(t, name) })
-	}
+	addSendingPolicies(add)
 	add(catalog.KindEndpointSlice, 2, Name(gateway.Namespace, "clients-1"), drawGateway)
 	for _, name := range []catalog.Name{Name("a", "i1"), Name("a", "i2"), Name("b", "i1")} {
 		add(catalog.KindIngressBackend, 4, name, func(t *rapid.T) catalog.Entry { return drawIngressBackend(t, name) })
@@ -143,9 +138,8 @@ func drawSettings(t *rapid.T) catalog.Entry {
 	settings := &catalog.Settings{
 		Namespace: meshNamespace, ExternalAuthorization: drawConfiguredAuthorization(t),
 		Permissive: oneIn(t, 6, "permissive"), Egress: oneIn(t, 3, "egress"), EmptyRulesSelectNothing: oneIn(t, 5, "empty rules"),
-		RetryPolicies: !oneIn(t, 3, "no retries"), ActiveHealthChecks: oneIn(t, 8, "health checks"),
-		IngressBackends: !oneIn(t, 4, "no ingress backends"), EgressPolicies: !oneIn(t, 3, "no egress policies"),
 	}
+	drawSwitches(t, settings)
 	// All ranges have a common version, because sidecars apply a change at different times.
 	settings.TLS = catalog.TLS{MinVersion: oneOf([]string{"TLSv1_2", "TLSv1_3"}).Draw(t, "oldest TLS"), MaxVersion: "TLSv1_3"}
 	return settings

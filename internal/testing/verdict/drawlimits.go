@@ -6,7 +6,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
 )
 
 // The following settings affect how requests are sent, but not whether they are allowed: retries, limits that are never reached,
@@ -14,6 +16,30 @@ import (
 
 // plenty exceeds the load of every test.
 const plenty = 1_000_000
+
+// addSendingPolicies adds the generators of policies that affect how requests are sent.
+func addSendingPolicies(add func(catalog.Kind, int, catalog.Name, func(*rapid.T) catalog.Entry)) {
+	for _, name := range []catalog.Name{Name("a", "retry1"), Name("b", "retry2")} {
+		add(catalog.KindRetry, 2, name, func(t *rapid.T) catalog.Entry { return drawRetry(t, name) })
+	}
+	for _, name := range []catalog.Name{Name("a", "upstream1"), Name("a", "upstream2"), Name("b", "upstream1")} {
+		add(catalog.KindUpstreamTrafficSetting, 2, name, func(t *rapid.T) catalog.Entry { return drawUpstream(t, name) })
+	}
+}
+
+// drawSwitches draws which kinds the settings enable.
+func drawSwitches(t *rapid.T, s *catalog.Settings) {
+	s.RetryPolicies, s.ActiveHealthChecks = !oneIn(t, 3, "no retries"), oneIn(t, 8, "health checks")
+	s.IngressBackends, s.EgressPolicies = !oneIn(t, 4, "no ingress backends"), !oneIn(t, 3, "no egress policies")
+}
+
+// featureFlags returns the switches of the MeshConfig for settings.
+func featureFlags(s *catalog.Settings) configv1alpha2.FeatureFlags {
+	return configv1alpha2.FeatureFlags{
+		EnableRetryPolicy: s.RetryPolicies, EnableEnvoyActiveHealthChecks: s.ActiveHealthChecks,
+		EnableIngressBackendPolicy: s.IngressBackends, EnableEgressPolicy: s.EgressPolicies,
+	}
+}
 
 func drawRetry(t *rapid.T, name catalog.Name) catalog.Entry {
 	r := &catalog.Retry{Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0), Source: oneOf(accounts).Draw(t, "source")}

@@ -97,10 +97,7 @@ func meshConfig(s *catalog.Settings) configv1alpha2.MeshConfig {
 			config.Spec.Observability.Tracing.Protocol = configv1alpha2.TracingOTLP
 		}
 	}
-	config.Spec.FeatureFlags.EnableRetryPolicy = s.RetryPolicies
-	config.Spec.FeatureFlags.EnableEgressPolicy = s.EgressPolicies
-	config.Spec.FeatureFlags.EnableIngressBackendPolicy = s.IngressBackends
-	config.Spec.FeatureFlags.EnableEnvoyActiveHealthChecks = s.ActiveHealthChecks
+	config.Spec.FeatureFlags = featureFlags(s)
 	config.Spec.Sidecar.TLSMinProtocolVersion = configv1alpha2.TLSVersion(s.TLS.MinVersion)
 	config.Spec.Sidecar.TLSMaxProtocolVersion = configv1alpha2.TLSVersion(s.TLS.MaxVersion)
 	config.Spec.Sidecar.CipherSuites, config.Spec.Sidecar.ECDHCurves = s.TLS.CipherSuites, s.TLS.ECDHCurves

@@ -96,16 +96,23 @@ func (w State) entries() State { return w.entriesOf(w.objects()) }
 func (w State) entriesOf(objects *reference.Cluster) State {
 	all := read(objects)
 	for ref, e := range w {
-		switch ref.Kind {
-		case catalog.KindRetry, catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure, catalog.KindEgress,
-			catalog.KindTelemetry, catalog.KindExternalAuthorization, catalog.KindExtensionService:
-			all[ref] = e // the reference does not cover these kinds, or has another form of them
+		if ref.Kind.IsPolicy() && !isInReference(ref.Kind) {
+			all[ref] = e
 		}
 	}
 	for _, sa := range accounts {
 		all.add(&catalog.ServiceAccount{Name: catalog.Name(sa), UID: accountUID(sa)})
 	}
 	return all
+}
+
+// isInReference reports whether the reference decides by policies of the kind, in the form in which the mesh has them.
+func isInReference(kind catalog.Kind) bool {
+	switch kind {
+	case catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, catalog.KindIngressBackend:
+		return true
+	}
+	return false
 }
 
 func accountUID(sa identity.ServiceAccount) string { return "uid-of-" + sa.Name }

@@ -1,0 +1,73 @@
+package scope
+
+import (
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// ClientPolicies configure the requests of one client. They are separate from Outbound because in a permissive mesh nothing else about a
+// destination depends on the client.
+type ClientPolicies struct {
+	// Retries are sorted by Service. They may include Services that the client cannot call.
+	Retries []Retry
+}
+
+func clientPolicies(v *catalog.View, client identity.ServiceAccount, settings *catalog.Settings) ClientPolicies {
+	return ClientPolicies{Retries: retries(v, client, settings.RetryPolicies)}
+}
+
+// AreEmpty reports whether all destinations have the same configuration as for any other client.
+func (p *ClientPolicies) AreEmpty() bool { return len(p.Retries) == 0 }
+
+// ChangedServices returns the Services whose policies differ.
+func (p *ClientPolicies) ChangedServices(after *ClientPolicies) []catalog.Name {
+	return differentServices(p.Retries, after.Retries, func(r Retry) catalog.Name { return r.Service })
+}
+
+// differentServices returns the Services of the elements that only one of two sorted lists has.
+func differentServices[E comparable](before, after []E, service func(E) catalog.Name) []catalog.Name {
+	if slices.Equal(before, after) {
+		return nil // nearly always
+	}
+	var services []catalog.Name
+	for _, lists := range [][2][]E{{before, after}, {after, before}} {
+		for _, element := range lists[0] {
+			if !slices.Contains(lists[1], element) {
+				services = append(services, service(element))
+			}
+		}
+	}
+	return services
+}
+
+// Retry configures how a client retries requests to a Service. The Service may be the root of a TrafficSplit.
+type Retry struct {
+	Service catalog.Name
+	Policy  catalog.RetryPolicy
+}
+
+// retries are the Retry policies of a client, sorted by Service.
+func retries(v *catalog.View, client identity.ServiceAccount, enabled bool) []Retry {
+	if !enabled {
+		return nil
+	}
+	var list []Retry
+	for _, service := range v.RetriedServices(client) {
+		if r := v.Retry(client, service); r != nil {
+			list = append(list, Retry{service, r.Policy})
+		}
+	}
+	return list
+}
+
+// RetryOf is the client's retry policy for a Service; nil if there is none.
+func (s *Scope) RetryOf(service catalog.Name) *catalog.RetryPolicy {
+	for i := range s.Retries {
+		if s.Retries[i].Service == service {
+			return &s.Retries[i].Policy
+		}
+	}
+	return nil
+}
