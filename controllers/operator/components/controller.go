@@ -14,7 +14,6 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
-	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 )
 
@@ -41,16 +40,6 @@ type Reconciler struct {
 	Images map[string]string
 	// Now is the clock.
 	Now func() time.Time
-	// Metrics counts repairs. It may be nil.
-	Metrics *metrics.Recorder
-}
-
-// Simulated returns a Reconciler for the same components in a simulated cluster. Simulated repairs are not counted.
-func (r *Reconciler) Simulated(c client.Client, applier *apply.Applier, now func() time.Time) *Reconciler {
-	return &Reconciler{
-		Client: c, Objects: c, Applier: applier, Components: r.Components, Kinds: r.Kinds, Catalogue: r.Catalogue,
-		OperatorNamespace: r.OperatorNamespace, Images: r.Images, Now: now,
-	}
 }
 
 // Kinds reports which kinds the API server serves.

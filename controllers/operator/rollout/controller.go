@@ -60,8 +60,6 @@ type Reconciler struct {
 	Compatibility compatibility.Table
 	// Metrics counts what happens; nil counts nothing.
 	Metrics *metrics.Recorder
-	// ClockJumps is true in a simulation. The time that its clock skips is not an absence of the operator.
-	ClockJumps bool
 }
 
 // pollInterval is how often an upgrade is observed: what gates judge sends no events.
