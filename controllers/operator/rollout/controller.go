@@ -69,7 +69,9 @@ const pollInterval = 2 * time.Second
 type scope struct {
 	mesh   *v1alpha1.Mesh
 	wanted desired.Mesh
-	home   *corev1.Namespace
+	// session applies objects, and notes which of them ignore drift.
+	session *apply.Session
+	home    *corev1.Namespace
 	// release is that of the wanted version.
 	release *operand.Release
 	bundles webhooks.Bundles
@@ -115,7 +117,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	s := &scope{mesh: mesh, wanted: r.Wanted(mesh)}
+	s := &scope{mesh: mesh, wanted: r.Wanted(mesh), session: r.Applier.For(mesh)}
 	allowed, err := r.mayRollOut(ctx, s)
 	if err == nil && allowed {
 		err = r.run(ctx, s)
@@ -161,7 +163,6 @@ func (r *Reconciler) mayRollOut(ctx context.Context, s *scope) (bool, error) {
 
 // run decides about the next step, then takes it.
 func (r *Reconciler) run(ctx context.Context, s *scope) error {
-	r.Applier.BeginReconcile(s.mesh)
 	if whole, err := r.restorePrevious(ctx, s); err != nil || !whole {
 		return err
 	}
