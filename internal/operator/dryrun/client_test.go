@@ -248,3 +248,13 @@ func TestNoTypeHoldsAWriter(t *testing.T) {
 		}
 	}
 }
+
+// Components have objects of kinds that the operator has no types for.
+func TestKindsWithoutTypesAreApplied(t *testing.T) {
+	cluster, c := newDryRun(t)
+	monitor := object(t, `{apiVersion: monitoring.coreos.com/v1, kind: PodMonitor, metadata: {namespace: home, name: a}, spec: {jobLabel: app}}`)
+	if outcome, err := apply.New(c, dryrun.DiscardEvents{}).For(configMap("owner", nil)).Apply(t.Context(), monitor); err != nil || outcome != apply.Created {
+		t.Errorf("%s (%v)", outcome, err)
+	}
+	checkChanges(t, cluster, "Create a")
+}

@@ -19,7 +19,7 @@ import (
 type Cluster struct {
 	scheme *runtime.Scheme
 	mapper meta.RESTMapper
-	// live finds objects that a cache does not hold, so that they are updated instead of created.
+	// live reads objects from the API server before their first change.
 	live client.Reader
 	now  time.Time
 
