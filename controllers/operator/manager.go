@@ -1,7 +1,6 @@
 package operator
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -26,31 +25,21 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/certificates"
+	"github.com/openservicemesh/osm-operator/controllers/operator/components"
 	"github.com/openservicemesh/osm-operator/controllers/operator/loglevel"
 	"github.com/openservicemesh/osm-operator/controllers/operator/ownership"
 	"github.com/openservicemesh/osm-operator/controllers/operator/plan"
 	"github.com/openservicemesh/osm-operator/controllers/operator/policies"
-	"github.com/openservicemesh/osm-operator/controllers/operator/rollout"
 	"github.com/openservicemesh/osm-operator/controllers/operator/teardown"
-	"github.com/openservicemesh/osm-operator/internal/certificate/vault"
 	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
-	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
 	"github.com/openservicemesh/osm-operator/internal/operator/dataplane"
-	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
-	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
-	"github.com/openservicemesh/osm-operator/internal/operator/restart"
-	"github.com/openservicemesh/osm-operator/internal/operator/secrets"
-	"github.com/openservicemesh/osm-operator/internal/operator/status"
-	"github.com/openservicemesh/osm-operator/internal/operator/tokens"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
-	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 )
 
 // Options are what the operator is started with.
@@ -88,12 +77,6 @@ type Options struct {
 	Now func() time.Time
 	// SeveralInOneProcess allows controllers of the same name twice in a process, which tests need.
 	SeveralInOneProcess bool
-}
-
-// Health observes control planes.
-type Health interface {
-	rollout.Health
-	certificates.Replicas
 }
 
 // NewManager puts the operator together; it acts when the manager is started.
@@ -163,25 +146,11 @@ func repairConversions(ctx context.Context, mgr ctrl.Manager) error {
 
 // addReconcilers adds the controllers. None of them calls another: they are ordered by the state that they observe.
 func addReconcilers(mgr ctrl.Manager, o Options) error {
-	store, err := secrets.New(mgr)
-	if err != nil {
-		return err
-	}
 	plane, err := dataplane.New(mgr, o.Now)
 	if err != nil {
 		return err
 	}
-	own := tokens.New(mgr.GetClient(), o.Namespace, o.Now)
-	if o.Health == nil {
-		o.Health = &health.Reader{Pods: mgr.GetClient(), Owners: mgr.GetAPIReader(), Tokens: own}
-	}
-	if o.Registry == nil && o.SeveralInOneProcess {
-		o.Registry = prometheusclient.NewRegistry()
-	}
-	if o.Compatibility == nil {
-		o.Compatibility = compatibility.Recorded()
-	}
-	recorded, err := addMetrics(mgr, o.Registry)
+	watches, err := components.NewWatches(mgr)
 	if err != nil {
 		return err
 	}
@@ -190,37 +159,27 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return fmt.Errorf("the kinds of the API server cannot be read: %w", err)
 	}
-	shared, err := newParts(kinds, o)
+	d, err := newDependencies(mgr, o, kinds)
 	if err != nil {
 		return err
 	}
-	cluster := &observe.Cluster{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Catalogue: o.Catalogue, OperatorNamespace: o.Namespace, Now: o.Now,
-	}
-	writer := status.NewWriter(mgr.GetClient())
-	recorder := eventRecorder(mgr)
-	shared.cluster, shared.status, shared.recorder, shared.metrics = cluster, writer, recorder, recorded
-	shared.plane, shared.restarts, shared.sidecars, shared.health, shared.prometheus = plane, plane, plane, o.Health, prometheus.New(nil)
-	shared.vault, shared.tokens = vault.Signer{}, own.ForAudience
-	shared.mountDelay = cmp.Or(o.MountDelay, certificates.DefaultMountDelay)
-	shared.components = append(builtin.All(), o.Components...)
-	shared.images = o.ComponentImages
-	built := shared.build()
-	shared.running = built.components
-	plans := &plan.Reconciler{Cluster: cluster, Status: writer, DataPlane: plane, Controllers: shared.simulated}
-	teardowns := &teardown.Reconciler{
-		Cluster: cluster, Recorder: recorder, MeshConfigs: shared.meshConfigs(), Status: writer, DataPlane: plane,
-		Restarter: restart.New(plane, recorder, recorded, o.Now), Health: o.Health, Metrics: recorded, Kinds: kinds,
-	}
-	controllers := []interface{ SetupWithManager(ctrl.Manager) error }{
-		&ownership.Reconciler{Cluster: cluster}, built.mesh, built.certificates, built.trust, built.rollout, built.revision, built.components, plans, teardowns,
+	d.DataPlane, d.Kinds, d.Objects = plane, watches, watches.Objects
+	c := newControllers(d)
+	reconcilers := []interface{ SetupWithManager(ctrl.Manager) error }{
+		&ownership.Reconciler{Cluster: d.Cluster}, c.mesh, c.certificates, c.trust, c.rollout, c.revision,
+		components.Controller{Reconciler: c.components, Watches: watches},
+		&plan.Reconciler{Cluster: d.Cluster, Status: d.Status, DataPlane: plane, Controllers: d.simulatedControllers},
+		&teardown.Reconciler{
+			Cluster: d.Cluster, Recorder: d.Recorder, MeshConfigs: d.meshConfigs(), Status: d.Status, DataPlane: plane,
+			Restarter: d.restarter(), Health: d.Health, Metrics: d.Metrics, Kinds: kinds,
+		},
 	}
 	if o.SetLogLevel != nil {
-		controllers = append(controllers, &loglevel.Reconciler{Client: mgr.GetClient(), Flag: o.LogLevel, Set: o.SetLogLevel})
+		reconcilers = append(reconcilers, &loglevel.Reconciler{Client: mgr.GetClient(), Flag: o.LogLevel, Set: o.SetLogLevel})
 	}
-	for _, controller := range controllers {
-		if err := controller.SetupWithManager(mgr); err != nil {
-			return fmt.Errorf("the watches of %T cannot be prepared: %w", controller, err)
+	for _, r := range reconcilers {
+		if err := r.SetupWithManager(mgr); err != nil {
+			return fmt.Errorf("the watches of %T cannot be prepared: %w", r, err)
 		}
 	}
 	return nil
@@ -232,8 +191,13 @@ func eventRecorder(mgr ctrl.Manager) events.EventRecorder {
 }
 
 // addMetrics registers the metrics about meshes.
-func addMetrics(mgr ctrl.Manager, registry prometheusclient.Registerer) (*metrics.Recorder, error) {
-	if registry == nil {
+func addMetrics(mgr ctrl.Manager, o Options) (*metrics.Recorder, error) {
+	registry := o.Registry
+	switch {
+	case registry != nil:
+	case o.SeveralInOneProcess:
+		registry = prometheusclient.NewRegistry()
+	default:
 		registry = served.Registry
 	}
 	if err := registry.Register(metrics.NewCollector(mgr.GetClient(), mgr.Elected())); err != nil {

@@ -191,6 +191,7 @@ func (r *Reconciler) widenTrust(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
+	session := r.Applier.For(s.mesh)
 	for _, object := range objects {
 		live, err := webhooks.Registered(ctx, r.Cluster, object)
 		if err != nil {
@@ -199,7 +200,7 @@ func (r *Reconciler) widenTrust(ctx context.Context, s *scope) error {
 		if live == nil || webhooks.Trusts(live, s.bundles) {
 			continue
 		}
-		if _, err := r.Applier.Apply(ctx, s.mesh, object); err != nil {
+		if _, err := session.Apply(ctx, object); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
-	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 )
 
@@ -41,16 +40,6 @@ type Reconciler struct {
 	Images map[string]string
 	// Now is the clock.
 	Now func() time.Time
-	// Metrics counts repairs. It may be nil.
-	Metrics *metrics.Recorder
-}
-
-// Simulated returns a Reconciler for the same components in a simulated cluster. Simulated repairs are not counted.
-func (r *Reconciler) Simulated(c client.Client, applier *apply.Applier, now func() time.Time) *Reconciler {
-	return &Reconciler{
-		Client: c, Objects: c, Applier: applier, Components: r.Components, Kinds: r.Kinds, Catalogue: r.Catalogue,
-		OperatorNamespace: r.OperatorNamespace, Images: r.Images, Now: now,
-	}
 }
 
 // Kinds reports which kinds the API server serves.
@@ -86,9 +75,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	r.Applier.BeginReconcile(mesh)
-	statuses, retry := r.reconcileAll(ctx, mesh, inputs, rollout)
-	if err := r.writeStatus(ctx, mesh, statuses, true); err != nil {
+	session := r.Applier.For(mesh)
+	statuses, retry := r.reconcileAll(ctx, session, mesh, inputs, rollout)
+	if err := r.writeStatus(ctx, session, mesh, statuses); err != nil {
 		return reconcile.Result{}, err
 	}
 	if retry {
@@ -99,7 +88,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 
 // reconcileAll reconciles each enabled component and prunes the others. rollout is that of pendingRollout. retry asks for a requeue.
 func (r *Reconciler) reconcileAll(
-	ctx context.Context, mesh *v1alpha1.Mesh, inputs component.Inputs, rollout string,
+	ctx context.Context, session *apply.Session, mesh *v1alpha1.Mesh, inputs component.Inputs, rollout string,
 ) (statuses []v1alpha1.ComponentStatus, retry bool) {
 	rendered := make([]rendering, 0, len(r.Components))
 	for _, c := range r.Components {
@@ -117,7 +106,7 @@ func (r *Reconciler) reconcileAll(
 		}
 	}
 	for i := range rendered {
-		status := r.reconcileComponent(ctx, mesh, &rendered[i])
+		status := r.reconcileComponent(ctx, session, mesh, &rendered[i])
 		retry = retry || !status.Ready && status.Reason != v1alpha1.ReasonKindNotServed
 		known[status.Name] = true
 		statuses = append(statuses, status)
@@ -185,7 +174,7 @@ func (r *Reconciler) render(ctx context.Context, c component.Component, inputs c
 }
 
 // reconcileComponent applies the objects of a component and prunes those of its inventory that are not rendered.
-func (r *Reconciler) reconcileComponent(ctx context.Context, mesh *v1alpha1.Mesh, c *rendering) v1alpha1.ComponentStatus {
+func (r *Reconciler) reconcileComponent(ctx context.Context, session *apply.Session, mesh *v1alpha1.Mesh, c *rendering) v1alpha1.ComponentStatus {
 	status := v1alpha1.ComponentStatus{Name: c.Name(), Objects: inventoryOf(mesh, c.Name())}
 	if len(c.missing) > 0 {
 		status.Reason, status.Message = v1alpha1.ReasonKindNotServed, fmt.Sprintf("the API server does not serve %v", c.missing)
@@ -195,7 +184,7 @@ func (r *Reconciler) reconcileComponent(ctx context.Context, mesh *v1alpha1.Mesh
 		return status
 	}
 	if c.err == nil {
-		c.fail(r.Applier.ApplyAll(ctx, mesh, c.objects))
+		c.fail(session.ApplyAll(ctx, c.objects))
 	}
 	if c.err != nil {
 		status.Reason, status.Message = v1alpha1.ReasonApplyFailed, c.err.Error()

@@ -65,7 +65,7 @@ func (r *Reconciler) recordInventory(ctx context.Context, mesh *v1alpha1.Mesh, r
 	if !changed {
 		return nil
 	}
-	return r.writeStatus(ctx, mesh, statuses, false)
+	return r.writeStatus(ctx, nil, mesh, statuses)
 }
 
 // prune deletes the recorded objects that are not in keep, and returns those that still exist.
@@ -129,7 +129,7 @@ func (r *Reconciler) teardown(ctx context.Context, mesh *v1alpha1.Mesh) (reconci
 			statuses = append(statuses, c)
 		}
 	}
-	failed = append(failed, r.writeStatus(ctx, mesh, statuses, false))
+	failed = append(failed, r.writeStatus(ctx, nil, mesh, statuses))
 	if err := errors.Join(failed...); err != nil || len(statuses) == 0 {
 		return reconcile.Result{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/discovery"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -22,8 +23,11 @@ import (
 // definitionDelay: the API server follows its definitions with a delay.
 const discoveryPeriod = time.Minute
 
-// kindWatches starts the watch of a kind when the API server serves it, and stops it when it no longer does.
-type kindWatches struct {
+// Watches starts the watch of a kind when the API server serves it, and stops it when it no longer does.
+type Watches struct {
+	// Objects reads the watched objects from a cache, and writes them.
+	Objects client.Client
+
 	discovery  discovery.DiscoveryInterface
 	cache      cache.Cache
 	controller controller.Controller
@@ -42,20 +46,20 @@ type served struct {
 	until time.Time
 }
 
-func newKindWatches(mgr ctrl.Manager, objects cache.Cache) (*kindWatches, error) {
+func newWatches(mgr ctrl.Manager, objects cache.Cache) (*Watches, error) {
 	// A client with the HTTP client of the manager has no time limit.
-	client, err := discovery.NewDiscoveryClientForConfig(mgr.GetConfig())
+	kinds, err := discovery.NewDiscoveryClientForConfig(mgr.GetConfig())
 	if err != nil {
 		return nil, fmt.Errorf("discovery of kinds cannot be prepared: %w", err)
 	}
-	return &kindWatches{
-		discovery: client, cache: objects,
+	return &Watches{
+		discovery: kinds, cache: objects,
 		answers: map[schema.GroupVersion]served{}, watched: map[schema.GroupVersionKind]bool{},
 	}, nil
 }
 
 // Ensure implements Kinds.
-func (w *kindWatches) Ensure(ctx context.Context, kind component.Kind) (bool, error) {
+func (w *Watches) Ensure(ctx context.Context, kind component.Kind) (bool, error) {
 	is, err := w.isServed(kind.GroupVersionKind)
 	if err != nil {
 		return false, err
@@ -79,7 +83,7 @@ func (w *kindWatches) Ensure(ctx context.Context, kind component.Kind) (bool, er
 }
 
 // isServed asks discovery whether a kind is served. No lock is held meanwhile: the answer about one kind may take long.
-func (w *kindWatches) isServed(kind schema.GroupVersionKind) (bool, error) {
+func (w *Watches) isServed(kind schema.GroupVersionKind) (bool, error) {
 	version, began := kind.GroupVersion(), time.Now()
 	known, changes := w.answerOf(version)
 	if known != nil && began.Before(known.until) {
@@ -100,7 +104,7 @@ func (w *kindWatches) isServed(kind schema.GroupVersionKind) (bool, error) {
 }
 
 // answerOf returns the latest answer about a version, or nil, and the number of changes of definitions so far.
-func (w *kindWatches) answerOf(version schema.GroupVersion) (*served, int) {
+func (w *Watches) answerOf(version schema.GroupVersion) (*served, int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if answer, ok := w.answers[version]; ok {
@@ -110,7 +114,7 @@ func (w *kindWatches) answerOf(version schema.GroupVersion) (*served, int) {
 }
 
 // remember keeps an answer, unless a definition has changed since the request.
-func (w *kindWatches) remember(version schema.GroupVersion, answer served, began time.Time, changes int) {
+func (w *Watches) remember(version schema.GroupVersion, answer served, began time.Time, changes int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.changes != changes {
@@ -123,7 +127,7 @@ func (w *kindWatches) remember(version schema.GroupVersion, answer served, began
 }
 
 // forget discards all discovery answers, and those until definitionDelay has passed.
-func (w *kindWatches) forget() {
+func (w *Watches) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	clear(w.answers)

@@ -64,8 +64,8 @@ func (w watchStopper) RemoveInformer(context.Context, client.Object) error {
 	return nil
 }
 
-func newGizmoKinds(server *gizmoServer, watched *int) *kindWatches {
-	return &kindWatches{
+func newGizmoKinds(server *gizmoServer, watched *int) *Watches {
+	return &Watches{
 		discovery: server, controller: watchStarter{watched: watched}, cache: watchStopper{watched: watched},
 		answers: map[schema.GroupVersion]served{}, watched: map[schema.GroupVersionKind]bool{},
 	}
@@ -205,7 +205,7 @@ func TestDiscoveryEnds(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-ended }))
 	defer server.Close()
 	defer close(ended)
-	kinds, err := newKindWatches(clients{config: &rest.Config{Host: server.URL, Timeout: 100 * time.Millisecond}}, nil)
+	kinds, err := newWatches(clients{config: &rest.Config{Host: server.URL, Timeout: 100 * time.Millisecond}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

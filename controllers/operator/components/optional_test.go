@@ -61,8 +61,7 @@ func pass(t *testing.T, r *Reconciler, mesh *v1alpha1.Mesh) []v1alpha1.Component
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Applier.BeginReconcile(mesh)
-	statuses, _ := r.reconcileAll(t.Context(), mesh, component.Inputs{Mesh: mesh, Members: members}, "")
+	statuses, _ := r.reconcileAll(t.Context(), r.Applier.For(mesh), mesh, component.Inputs{Mesh: mesh, Members: members}, "")
 	mesh.Status.Components = statuses
 	return statuses
 }

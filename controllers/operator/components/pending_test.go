@@ -110,9 +110,9 @@ func applyWithGeneration(ctx context.Context, c client.WithWatch, object runtime
 // pass reconciles all components once, and returns the condition.
 func (b *bench) pass() metav1.Condition {
 	b.Helper()
-	b.Applier.BeginReconcile(b.mesh)
-	statuses, _ := b.reconcileAll(b.Context(), b.mesh, component.Inputs{Mesh: b.mesh}, b.rollout)
-	if err := b.writeStatus(b.Context(), b.mesh, statuses, true); err != nil {
+	session := b.Applier.For(b.mesh)
+	statuses, _ := b.reconcileAll(b.Context(), session, b.mesh, component.Inputs{Mesh: b.mesh}, b.rollout)
+	if err := b.writeStatus(b.Context(), session, b.mesh, statuses); err != nil {
 		b.Fatal(err)
 	}
 	return readyCondition(statuses)

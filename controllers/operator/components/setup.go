@@ -26,10 +26,8 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/enqueue"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
-	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -44,9 +42,23 @@ func definitions() *metav1.PartialObjectMetadata {
 	return metadata
 }
 
-// NewCluster returns a client and an unstructured cache for the objects of components, and adds it to mgr. The cache holds only objects
-// of meshes, and watches a kind from its first use.
-func NewCluster(mgr ctrl.Manager) (cluster.Cluster, error) {
+// NewWatches returns the watches of the kinds of components, and adds their cache to mgr. The unstructured cache holds only objects of meshes,
+// and watches a kind from its first use.
+func NewWatches(mgr ctrl.Manager) (*Watches, error) {
+	objects, err := newCluster(mgr)
+	if err != nil {
+		return nil, err
+	}
+	watches, err := newWatches(mgr, objects.GetCache())
+	if err != nil {
+		return nil, err
+	}
+	watches.Objects = limitReads(objects.GetClient(), objects.GetCache())
+	return watches, nil
+}
+
+// newCluster returns a client and a cache for the objects of components, and adds it to mgr.
+func newCluster(mgr ctrl.Manager) (cluster.Cluster, error) {
 	ofMeshes, err := labels.NewRequirement(names.MeshLabel, selection.Exists, nil)
 	if err != nil {
 		return nil, err
@@ -67,28 +79,24 @@ func NewCluster(mgr ctrl.Manager) (cluster.Cluster, error) {
 	return objects, mgr.Add(objects)
 }
 
-// SetupWithManager adds the controller to mgr. It sets Objects, Applier and Kinds.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	objects, err := NewCluster(mgr)
-	if err != nil {
-		return err
-	}
-	kinds, err := newKindWatches(mgr, objects.GetCache())
-	if err != nil {
-		return err
-	}
-	r.Objects, r.Kinds = limitReads(objects.GetClient(), objects.GetCache()), kinds
-	r.Applier = apply.New(r.Objects, message.Recorder{Inner: mgr.GetEventRecorder(names.Operator)})
-	r.Applier.Repairs, r.Applier.Meshes = r.Metrics.RecordRepair, r.Client
-	kinds.controller, err = ctrl.NewControllerManagedBy(mgr).
+// Controller reconciles components after changes of what it watches.
+type Controller struct {
+	*Reconciler
+	// Watches are the Kinds of the Reconciler.
+	Watches *Watches
+}
+
+// SetupWithManager adds the controller to mgr.
+func (c Controller) SetupWithManager(mgr ctrl.Manager) (err error) {
+	c.Watches.controller, err = ctrl.NewControllerManagedBy(mgr).
 		Named("components").
 		WithOptions(enqueue.Options()).
 		For(&v1alpha1.Mesh{}).
 		Watches(&v1alpha1.MeshRevision{}, byMeshLabel[client.Object]()).
 		Watches(&corev1.Namespace{}, byMembership()).
-		Watches(&configv1alpha2.MeshConfig{}, r.byMeshConfig(), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		WatchesRawSource(source.Kind(objects.GetCache(), definitions(), r.onDefinition(kinds))).
-		Build(r)
+		Watches(&configv1alpha2.MeshConfig{}, c.byMeshConfig(), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WatchesRawSource(source.Kind(c.Watches.cache, definitions(), c.onDefinition(c.Watches))).
+		Build(c)
 	return err
 }
 
@@ -113,7 +121,7 @@ func byMembership() handler.EventHandler {
 }
 
 // onDefinition reconciles all meshes when a definition that a component requires appears, changes or disappears.
-func (r *Reconciler) onDefinition(kinds *kindWatches) handler.TypedEventHandler[*metav1.PartialObjectMetadata, reconcile.Request] {
+func (r *Reconciler) onDefinition(kinds *Watches) handler.TypedEventHandler[*metav1.PartialObjectMetadata, reconcile.Request] {
 	required := map[string]bool{}
 	for _, c := range r.Components {
 		for _, kind := range c.Requires() {

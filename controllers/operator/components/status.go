@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	meshstatus "github.com/openservicemesh/osm-operator/internal/operator/status"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
@@ -22,17 +23,18 @@ import (
 // teardownPollInterval is the time between two looks at objects that are being deleted.
 const teardownPollInterval = 200 * time.Millisecond
 
-// writeStatus applies status.components, and with assessed the condition ComponentsReady, if they changed. It updates mesh.
-func (r *Reconciler) writeStatus(ctx context.Context, mesh *v1alpha1.Mesh, statuses []v1alpha1.ComponentStatus, assessed bool) error {
+// writeStatus applies status.components, and the condition ComponentsReady, if they changed. It updates mesh. Without the session of a whole
+// reconciliation the condition stays as it is.
+func (r *Reconciler) writeStatus(ctx context.Context, session *apply.Session, mesh *v1alpha1.Mesh, statuses []v1alpha1.ComponentStatus) error {
 	before := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionComponentsReady)
 	statuses = slices.Clone(statuses)
 	for i := range statuses {
 		statuses[i].Message = message.ForCondition(statuses[i].Message)
 	}
 	conditions := slices.Clone(mesh.Status.Conditions)
-	if assessed {
+	if session != nil {
 		condition := readyCondition(statuses)
-		if ignored := r.Applier.IgnoredObjects(mesh); ignored != "" {
+		if ignored := session.IgnoredObjects(); ignored != "" {
 			condition.Message += "; " + ignored
 		}
 		condition.Message = message.ForCondition(condition.Message)

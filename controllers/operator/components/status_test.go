@@ -34,7 +34,7 @@ func TestManyRefusedObjectsAreReported(t *testing.T) {
 		},
 	})
 	for range 2 {
-		if err := r.writeStatus(t.Context(), mesh, statuses, true); err != nil {
+		if err := r.writeStatus(t.Context(), r.Applier.For(mesh), mesh, statuses); err != nil {
 			t.Fatal(err)
 		}
 	}

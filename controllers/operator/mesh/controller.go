@@ -52,6 +52,8 @@ type Reconciler struct {
 type scope struct {
 	mesh   *v1alpha1.Mesh
 	wanted desired.Mesh
+	// session applies objects, and notes which of them ignore drift.
+	session *apply.Session
 	// status is what the mesh controller will write.
 	status *v1alpha1.MeshStatus
 	// notes are sentences for the condition Installed.
@@ -88,7 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	s := &scope{mesh: mesh, wanted: r.Wanted(mesh), status: mesh.Status.DeepCopy()}
+	s := &scope{mesh: mesh, wanted: r.Wanted(mesh), session: r.Applier.For(mesh), status: mesh.Status.DeepCopy()}
 	var failed error
 	if observe.ModeOf(mesh) == observe.Apply {
 		if added, err := r.ensureFinalizer(ctx, mesh); added || err != nil {
@@ -115,7 +117,6 @@ type phase func(context.Context, *scope) error
 
 // prepare runs the phases up to the first failure. The definitions and the MeshConfig do not need each other.
 func (r *Reconciler) prepare(ctx context.Context, s *scope) error {
-	r.Applier.BeginReconcile(s.mesh)
 	for _, run := range []phase{r.validate, r.reconcileNamespace, independently(r.reconcileDefinitions, r.reconcileMeshConfig)} {
 		if err := run(ctx, s); err != nil {
 			return err
@@ -145,7 +146,7 @@ func independently(phases ...phase) phase {
 
 // reconcileMeshConfig keeps the MeshConfig, and assesses it, also after its fields or its backup were refused.
 func (r *Reconciler) reconcileMeshConfig(ctx context.Context, s *scope) error {
-	live, failed := r.MeshConfigs.Reconcile(ctx, s.mesh)
+	live, failed := r.MeshConfigs.Reconcile(ctx, s.session, s.mesh)
 	if live == nil {
 		return failed
 	}

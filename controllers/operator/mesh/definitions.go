@@ -37,7 +37,7 @@ func (r *Reconciler) reconcileDefinition(ctx context.Context, s *scope, definiti
 		return err
 	}
 	if foreign == nil {
-		_, err := r.Applier.Apply(ctx, s.mesh, definition)
+		_, err := s.session.Apply(ctx, definition)
 		return err
 	}
 	taken, err := r.adoptDefinition(ctx, s, definition, foreign)

@@ -54,7 +54,7 @@ func TestRefusedDefinitionStopsNoOther(t *testing.T) {
 	}
 	mesh := &v1alpha1.Mesh{}
 	mesh.Name = names.Controller
-	err := r.reconcileDefinitions(t.Context(), &scope{mesh: mesh})
+	err := r.reconcileDefinitions(t.Context(), &scope{mesh: mesh, session: r.Applier.For(mesh)})
 	if err == nil || !strings.Contains(err.Error(), "b.example.com") || !strings.Contains(err.Error(), "denied by policy") {
 		t.Errorf("error %v, want the refused definition and the answer", err)
 	}
@@ -85,7 +85,7 @@ func TestRefusedBackupIsNoReasonToIgnoreTheMeshConfig(t *testing.T) {
 	cluster := &observe.Cluster{Client: c, Live: c, Catalogue: &operand.Catalogue{}, Now: time.Now}
 	recorder := events.NewFakeRecorder(10)
 	r := &Reconciler{Cluster: cluster, MeshConfigs: &meshconfig.Keeper{Cluster: cluster, Applier: apply.New(c, recorder), Recorder: recorder}}
-	s := &scope{mesh: mesh}
+	s := &scope{mesh: mesh, session: r.MeshConfigs.Applier.For(mesh)}
 	if err := r.reconcileMeshConfig(t.Context(), s); err == nil || !strings.Contains(err.Error(), "exceeded quota") {
 		t.Errorf("error %v, want the answer about the backup", err)
 	}

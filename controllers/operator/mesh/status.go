@@ -94,7 +94,7 @@ func (r *Reconciler) assessInstalled(ctx context.Context, s *scope, failed error
 		notes = append(notes, webhook+" is registered as soon as its pods are ready")
 	}
 	notes = append(notes, s.notes...)
-	if ignored := r.Applier.IgnoredObjects(s.mesh); ignored != "" {
+	if ignored := s.session.IgnoredObjects(); ignored != "" {
 		notes = append(notes, ignored)
 	}
 	if len(missing) > 0 {

@@ -31,6 +31,8 @@ type Simulation struct {
 	DataPlane *dryrun.DataPlane
 	// Health observes control planes that are well.
 	Health dryrun.Health
+	// Vault signs nothing.
+	Vault dryrun.Vault
 	// Recorder records no Events.
 	Recorder dryrun.DiscardEvents
 	// Status writes the status of the simulated Mesh.
@@ -50,36 +52,43 @@ type simulated struct {
 	problem metav1.Condition
 }
 
-// simulate lets the controllers act in memory until nothing is left to do.
+// newSimulation returns the simulation of a mesh in a simulated cluster.
+func (r *Reconciler) newSimulation(cluster *dryrun.Cluster, mesh string) Simulation {
+	c := cluster.Client(r.Client)
+	observed := *r.Cluster
+	observed.Client, observed.Live = c, cluster.Client(r.Live)
+	observed.Secrets, observed.Now = &simulatedSecrets{r.Secrets, c}, cluster.Now
+	return Simulation{Mesh: mesh, Client: c, Cluster: &observed, DataPlane: cluster.DataPlane(r.DataPlane), Status: status.Writer{Client: c}}
+}
+
+// simulate runs the controllers in memory until nothing is left to do.
 func (r *Reconciler) simulate(ctx context.Context, mesh *v1alpha1.Mesh) (*simulated, error) {
 	cluster := dryrun.New(r.Client.Scheme(), r.Client.RESTMapper(), r.Live, r.Now())
-	world, plane := cluster.Client(r.Client), cluster.DataPlane(r.DataPlane)
-	twin := *r.Cluster
-	twin.Client, twin.Live, twin.Secrets, twin.Now = world, cluster.Client(r.Live), &simulatedSecrets{r.Secrets, world}, cluster.Now
+	s := r.newSimulation(cluster, mesh.Name)
 	applied := mesh.DeepCopy()
 	applied.Spec.Mode, applied.Spec.Paused, applied.Status.Plan = nil, nil, nil
-	if err := world.Update(ctx, applied); err != nil {
+	if err := s.Client.Update(ctx, applied); err != nil {
 		return nil, err
 	}
 	ready := metav1.Condition{}
-	settle := func(ctx context.Context) error { return world.SimulateDeployments(ctx, mesh.Name) }
+	settle := func(ctx context.Context) error { return s.Client.SimulateDeployments(ctx, mesh.Name) }
 	stop := func(ctx context.Context) (stop bool, err error) {
-		ready, err = readyOf(ctx, world, mesh.Name)
+		ready, err = readyOf(ctx, s.Client, mesh.Name)
 		return ready.Status == metav1.ConditionFalse, err
 	}
-	failed, err := cluster.Run(ctx, settle, stop, r.Controllers(Simulation{Mesh: mesh.Name, Client: world, Cluster: &twin, DataPlane: plane, Status: status.Writer{Client: world}})...)
+	failed, err := cluster.Run(ctx, settle, stop, r.Controllers(s)...)
 	problem := problemOf(ready, failed)
 	if errors.Is(err, dryrun.ErrTooManyRounds) {
 		problem = metav1.Condition{Reason: v1alpha1.ReasonPlanFailed, Message: "the plan is not complete: " + err.Error()}
 	} else if err != nil {
 		return nil, err
 	}
-	skipped, err := skippedWorkloads(ctx, &twin, mesh, plane)
+	skipped, err := skippedWorkloads(ctx, s.Cluster, mesh, s.DataPlane)
 	if err != nil {
 		return nil, err
 	}
 	return &simulated{
-		changes: cluster.Changes(), unchanged: cluster.Unchanged(), waves: plane.Waves(), skipped: skipped,
+		changes: cluster.Changes(), unchanged: cluster.Unchanged(), waves: s.DataPlane.Waves(), skipped: skipped,
 		version: r.Wanted(mesh).Version, problem: problem,
 	}, nil
 }
@@ -96,9 +105,9 @@ func problemOf(ready metav1.Condition, failed error) metav1.Condition {
 }
 
 // readyOf is the condition Ready of a simulated mesh.
-func readyOf(ctx context.Context, world client.Reader, name string) (metav1.Condition, error) {
+func readyOf(ctx context.Context, simulated client.Reader, name string) (metav1.Condition, error) {
 	mesh := &v1alpha1.Mesh{}
-	if err := world.Get(ctx, client.ObjectKey{Name: name}, mesh); err != nil {
+	if err := simulated.Get(ctx, client.ObjectKey{Name: name}, mesh); err != nil {
 		return metav1.Condition{}, err
 	}
 	if c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady); c != nil {
@@ -128,17 +137,17 @@ func skippedWorkloads(ctx context.Context, c *observe.Cluster, mesh *v1alpha1.Me
 // simulatedSecrets are the Secrets of a simulation.
 type simulatedSecrets struct {
 	observe.Secrets
-	world *dryrun.Client
+	simulated *dryrun.Client
 }
 
 // Get reads a Secret that the simulation has written, or else the live one.
 func (s *simulatedSecrets) Get(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
 	secret.Namespace, secret.Name = namespace, name
-	if !s.world.IsChanged(secret) {
+	if !s.simulated.IsChanged(secret) {
 		return s.Secrets.Get(ctx, namespace, name)
 	}
-	err := s.world.Get(ctx, client.ObjectKeyFromObject(secret), secret)
+	err := s.simulated.Get(ctx, client.ObjectKeyFromObject(secret), secret)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}

@@ -7,12 +7,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // applyAll applies the Deployments after all other objects, because they contain the UIDs of the ServiceAccounts.
-func (r *Reconciler) applyAll(ctx context.Context, revision *v1alpha1.MeshRevision, objects []*unstructured.Unstructured) error {
+func applyAll(ctx context.Context, session *apply.Session, objects []*unstructured.Unstructured) error {
 	var deployments, others []*unstructured.Unstructured
 	for _, object := range objects {
 		if object.GetKind() == "Deployment" {
@@ -21,11 +21,11 @@ func (r *Reconciler) applyAll(ctx context.Context, revision *v1alpha1.MeshRevisi
 			others = append(others, object)
 		}
 	}
-	failed := r.Applier.ApplyAll(ctx, revision, others)
+	failed := session.ApplyAll(ctx, others)
 	if err := setAccounts(deployments, others); err != nil {
 		return errors.Join(failed, err)
 	}
-	return errors.Join(failed, r.Applier.ApplyAll(ctx, revision, deployments))
+	return errors.Join(failed, session.ApplyAll(ctx, deployments))
 }
 
 // setAccounts writes the UIDs of ServiceAccounts into the pod templates that have the annotation for it. When an account was deleted and created

@@ -104,8 +104,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 
 // reconcileDeployed applies the objects of a revision, and writes the status even when that failed.
 func (r *Reconciler) reconcileDeployed(ctx context.Context, revision *v1alpha1.MeshRevision) (reconcile.Result, error) {
-	applied := r.deploy(ctx, revision)
-	status, err := r.computeStatus(ctx, revision, applied)
+	session := r.Applier.For(revision)
+	applied := r.deploy(ctx, session, revision)
+	status, err := r.computeStatus(ctx, revision, applied, session.IgnoredObjects())
 	if err == nil {
 		err = r.writeStatus(ctx, revision, status)
 	}

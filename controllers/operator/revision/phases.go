@@ -6,12 +6,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 )
 
 // deploy renders and applies the objects of a revision, and deletes a canary that its role does not include.
-func (r *Reconciler) deploy(ctx context.Context, revision *v1alpha1.MeshRevision) error {
-	r.Applier.BeginReconcile(revision)
+func (r *Reconciler) deploy(ctx context.Context, session *apply.Session, revision *v1alpha1.MeshRevision) error {
 	objects, err := r.render(revision)
 	if err != nil {
 		return err
@@ -19,7 +19,7 @@ func (r *Reconciler) deploy(ctx context.Context, revision *v1alpha1.MeshRevision
 	if err := r.setInitialReplicas(ctx, revision, objects); err != nil {
 		return err
 	}
-	if err := r.applyAll(ctx, revision, objects); err != nil {
+	if err := applyAll(ctx, session, objects); err != nil {
 		return err
 	}
 	return r.deleteCanary(ctx, revision)

@@ -19,13 +19,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// ObserveStatus computes the status of a revision without writing it.
-func (r *Reconciler) ObserveStatus(ctx context.Context, revision *v1alpha1.MeshRevision) (v1alpha1.MeshRevisionStatus, error) {
-	return r.computeStatus(ctx, revision, nil)
-}
-
-// computeStatus computes the status from the live Deployments and pods. applied is the error of deploy.
-func (r *Reconciler) computeStatus(ctx context.Context, revision *v1alpha1.MeshRevision, applied error) (v1alpha1.MeshRevisionStatus, error) {
+// computeStatus computes the status from the live Deployments and pods. applied is the error of deploy, and ignored that of assess.
+func (r *Reconciler) computeStatus(
+	ctx context.Context, revision *v1alpha1.MeshRevision, applied error, ignored string,
+) (v1alpha1.MeshRevisionStatus, error) {
 	status := *revision.Status.DeepCopy()
 	var workloads []workload
 	for _, suffix := range suffixes(revision) {
@@ -41,7 +38,7 @@ func (r *Reconciler) computeStatus(ctx context.Context, revision *v1alpha1.MeshR
 	status.Controller, status.Injector = workloads[0].count(), workloads[1].count()
 	r.setRole(revision, &status)
 	editor := conditions.NewEditor(&status.Conditions, revision.Generation, r.Now())
-	editor.SetSummary(assess(applied, workloads, r.Applier.IgnoredObjects(revision)))
+	editor.SetSummary(assess(applied, workloads, ignored))
 	return status, nil
 }
 

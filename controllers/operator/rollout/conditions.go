@@ -28,7 +28,7 @@ func (r *Reconciler) setConditions(s *scope, wanted *v1alpha1.MeshStatus, failed
 		switch kind {
 		case v1alpha1.ConditionControlPlaneReady:
 			assessment := assessControlPlane(s, failed)
-			if ignored := r.Applier.IgnoredObjects(s.mesh); ignored != "" {
+			if ignored := s.session.IgnoredObjects(); ignored != "" {
 				assessment.Message += "; " + ignored
 			}
 			editor.Set(kind, assessment)

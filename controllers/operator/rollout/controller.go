@@ -60,8 +60,6 @@ type Reconciler struct {
 	Compatibility compatibility.Table
 	// Metrics counts what happens; nil counts nothing.
 	Metrics *metrics.Recorder
-	// ClockJumps is true in a simulation. The time that its clock skips is not an absence of the operator.
-	ClockJumps bool
 }
 
 // pollInterval is how often an upgrade is observed: the inputs of gates send no events.
@@ -69,8 +67,10 @@ const pollInterval = 2 * time.Second
 
 // scope is the shared state of the steps of one reconciliation. Each step may read what earlier ones wrote.
 type scope struct {
-	mesh      *v1alpha1.Mesh
-	wanted    desired.Mesh
+	mesh   *v1alpha1.Mesh
+	wanted desired.Mesh
+	// session applies objects, and notes which of them ignore drift.
+	session   *apply.Session
 	namespace *corev1.Namespace
 	// release is that of the wanted version.
 	release *operand.Release
@@ -117,7 +117,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	s := &scope{mesh: mesh, wanted: r.Wanted(mesh)}
+	s := &scope{mesh: mesh, wanted: r.Wanted(mesh), session: r.Applier.For(mesh)}
 	allowed, err := r.mayRollOut(ctx, s)
 	if err == nil && allowed {
 		err = r.run(ctx, s)
@@ -163,7 +163,6 @@ func (r *Reconciler) mayRollOut(ctx context.Context, s *scope) (bool, error) {
 
 // run decides about the next step, then takes it.
 func (r *Reconciler) run(ctx context.Context, s *scope) error {
-	r.Applier.BeginReconcile(s.mesh)
 	if whole, err := r.restorePrevious(ctx, s); err != nil || !whole {
 		return err
 	}

@@ -91,7 +91,7 @@ func (r *Reconciler) applyRevision(ctx context.Context, s *scope, role v1alpha1.
 	delete(content, "status")
 	object := &unstructured.Unstructured{Object: content}
 	unstructured.RemoveNestedField(object.Object, "metadata", "creationTimestamp")
-	outcome, err := r.Applier.Apply(ctx, s.mesh, object)
+	outcome, err := s.session.Apply(ctx, object)
 	s.applied = s.applied || outcome != apply.Unchanged
 	return err
 }

@@ -39,7 +39,7 @@ func (r *Reconciler) resume(ctx context.Context, s *scope) error {
 		last = observed.Time
 	}
 	now := metav1.NewTime(r.Now().Truncate(time.Second))
-	if r.ClockJumps || now.Sub(last) <= maxObservationGap {
+	if now.Sub(last) <= maxObservationGap {
 		return nil
 	}
 	return r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) {
@@ -50,7 +50,7 @@ func (r *Reconciler) resume(ctx context.Context, s *scope) error {
 // recordObservation stores when the gates were evaluated.
 func (r *Reconciler) recordObservation(ctx context.Context, s *scope) error {
 	now := metav1.NewTime(r.Now().Truncate(time.Second))
-	if observed := s.current.Status.ObservedTime; r.ClockJumps || observed != nil && now.Sub(observed.Time) < observationPrecision {
+	if observed := s.current.Status.ObservedTime; observed != nil && now.Sub(observed.Time) < observationPrecision {
 		return nil
 	}
 	return r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.ObservedTime = &now })

@@ -55,7 +55,7 @@ func (r *Reconciler) withdrawCanary(ctx context.Context, s *scope) error {
 		if webhooks.SecretOf(object) != secrets.InjectorCert {
 			continue
 		}
-		if _, err := r.Applier.Apply(ctx, s.mesh, object); err != nil {
+		if _, err := s.session.Apply(ctx, object); err != nil {
 			return err
 		}
 		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CanaryWithdrawn", "Withdraw "+s.situation.CanaryInjector,
@@ -94,7 +94,7 @@ func (r *Reconciler) reconcileWebhooks(ctx context.Context, s *scope) error {
 				return err
 			}
 		}
-		if _, err := r.Applier.Apply(ctx, s.mesh, object); err != nil {
+		if _, err := s.session.Apply(ctx, object); err != nil {
 			return err
 		}
 	}

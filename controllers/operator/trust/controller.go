@@ -111,10 +111,10 @@ func (r *Reconciler) distribute(ctx context.Context, mesh *v1alpha1.Mesh) (*cond
 	if err != nil {
 		return nil, nil, err
 	}
-	r.Applier.BeginReconcile(mesh)
+	session := r.Applier.For(mesh)
 	var refusals []refusal
 	for _, namespace := range wanted {
-		if err := r.distributeTo(ctx, mesh, root, namespace); err != nil {
+		if err := r.distributeTo(ctx, session, mesh, root, namespace); err != nil {
 			if ctx.Err() != nil {
 				return nil, nil, err
 			}
@@ -126,7 +126,7 @@ func (r *Reconciler) distribute(ctx context.Context, mesh *v1alpha1.Mesh) (*cond
 		return nil, nil, err
 	}
 	refusals = append(refusals, pruned...)
-	assessment := assess(len(wanted), refusals, r.Applier.IgnoredObjects(mesh))
+	assessment := assess(len(wanted), refusals, session.IgnoredObjects())
 	return &assessment, refusals, nil
 }
 
@@ -146,9 +146,9 @@ func (r *Reconciler) namespaces(ctx context.Context, mesh *v1alpha1.Mesh, meshNa
 }
 
 // distributeTo keeps the trust of one namespace, and records an Event on the namespace when it refuses.
-func (r *Reconciler) distributeTo(ctx context.Context, mesh *v1alpha1.Mesh, root *certificate.Root, namespace string) error {
+func (r *Reconciler) distributeTo(ctx context.Context, session *apply.Session, mesh *v1alpha1.Mesh, root *certificate.Root, namespace string) error {
 	object := configMap(mesh.Name, namespace, root)
-	_, err := r.Applier.Apply(ctx, mesh, object)
+	_, err := session.Apply(ctx, object)
 	if err != nil && ctx.Err() == nil {
 		r.Recorder.Eventf(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, mesh, corev1.EventTypeWarning, v1alpha1.ReasonNamespacesRefused, "DistributeTrust",
 			"new pods of this namespace cannot join the mesh %s, because it refuses the ConfigMap %s: %v", mesh.Name, object.GetName(), err)

@@ -5,18 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 const (
@@ -47,8 +43,7 @@ const (
 type Applier struct {
 	client   client.Client
 	recorder events.EventRecorder
-	ignored  *ignoredObjects
-	known    *knownObjects
+	history  history
 	// Repairs counts objects whose changes or deletion outside the operator were reverted, by mesh and kind. It may be nil.
 	Repairs func(mesh, kind string)
 	// Meshes reads Meshes, so that no object is taken away from another mesh. Without it, the label of another mesh counts as drift.
@@ -57,35 +52,16 @@ type Applier struct {
 
 // New returns an Applier. The cache that c reads from must hold every kind that is applied.
 func New(c client.Client, recorder events.EventRecorder) *Applier {
-	return &Applier{client: c, recorder: recorder, ignored: newIgnoredObjects(), known: newKnownObjects()}
+	return &Applier{client: c, recorder: recorder, history: history{last: map[types.UID]*reconciliation{}}}
 }
 
-// ApplyAll applies every object in order on behalf of owner. A failed object does not keep later objects from being applied. The
-// returned error joins one *ObjectError for each failed object.
+// ApplyAll is a whole reconciliation of an owner: Session.ApplyAll of a new Session.
 func (a *Applier) ApplyAll(ctx context.Context, owner client.Object, objects []*unstructured.Unstructured) error {
-	var failed []error
-	for _, object := range objects {
-		if _, err := a.Apply(ctx, owner, object); err != nil {
-			failed = append(failed, err)
-		}
-	}
-	return errors.Join(failed...)
+	return a.For(owner).ApplyAll(ctx, objects)
 }
 
-// Apply applies an object on behalf of owner, and records Events about owner. It forces conflicts: the operator owns what it renders.
-func (a *Applier) Apply(ctx context.Context, owner client.Object, object *unstructured.Unstructured) (Outcome, error) {
-	outcome, fields, err := a.ApplyWithoutEvents(ctx, object)
-	if err != nil {
-		return outcome, err
-	}
-	a.known.record(owner.GetUID(), describe(object))
-	a.RecordIgnored(owner, object, outcome == DriftIgnored)
-	a.recordChange(owner, object, outcome, fields)
-	return outcome, nil
-}
-
-// ApplyWithoutEvents is Apply without Events. It returns the fields whose drift was repaired, for Events of the caller. Afterwards the object
-// has the UID of the live one.
+// ApplyWithoutEvents applies an object. It forces conflicts: the operator owns what it renders. It returns the fields whose drift was repaired,
+// for Events of the caller. Afterwards the object has the UID of the live one.
 func (a *Applier) ApplyWithoutEvents(ctx context.Context, object *unstructured.Unstructured) (Outcome, []string, error) {
 	desired := object.DeepCopy()
 	hash, err := hashOf(desired)
@@ -179,54 +155,6 @@ func (a *Applier) live(ctx context.Context, desired *unstructured.Unstructured) 
 	// A typed cache returns objects without their kind.
 	object.GetObjectKind().SetGroupVersionKind(gvk)
 	return runtime.DefaultUnstructuredConverter.ToUnstructured(object)
-}
-
-// recordChange records an Event about owner. The object is the related one, because the recorder aggregates Events of equal objects.
-func (a *Applier) recordChange(owner client.Object, object *unstructured.Unstructured, outcome Outcome, fields []string) {
-	name := describe(object)
-	switch outcome {
-	case Created:
-		if a.known.existed(owner.GetUID(), name) {
-			a.countRepair(object)
-			a.recorder.Eventf(owner, object, corev1.EventTypeWarning, string(DriftRepaired), "Recreate",
-				"created %s again, which was deleted outside the operator", name)
-			return
-		}
-		a.recorder.Eventf(owner, object, corev1.EventTypeNormal, string(outcome), "Apply", "created %s", name)
-	case Updated:
-		a.recorder.Eventf(owner, object, corev1.EventTypeNormal, string(outcome), "Apply", "updated %s", name)
-	case DriftRepaired:
-		a.countRepair(object)
-		// The recorder adds up Events with the same action, and keeps the text of the first.
-		a.recorder.Eventf(owner, object, corev1.EventTypeWarning, string(outcome), actionOf("Revert", fields),
-			"reverted changes of %s that were made outside the operator: %s", name, abbreviate(fields))
-	}
-}
-
-func (a *Applier) countRepair(object *unstructured.Unstructured) {
-	if a.Repairs != nil {
-		a.Repairs(object.GetLabels()[names.MeshLabel], object.GetKind())
-	}
-}
-
-// maxAction is the number of characters of an action that the API server accepts.
-const maxAction = 128
-
-// actionOf distinguishes Events about different fields of one object.
-func actionOf(verb string, fields []string) string {
-	action := verb + " " + strings.Join(fields, ",")
-	return action[:min(len(action), maxAction)]
-}
-
-// maxListed keeps Events and conditions short: an Event holds at most 1024 characters.
-const maxListed = 5
-
-// abbreviate lists the first items and counts the rest.
-func abbreviate(items []string) string {
-	if len(items) > maxListed {
-		return fmt.Sprintf("%s and %d more", strings.Join(items[:maxListed], ", "), len(items)-maxListed)
-	}
-	return strings.Join(items, ", ")
 }
 
 // hashOf is a short hash of a configuration. Equal objects have equal hashes, because maps are marshalled in key order.

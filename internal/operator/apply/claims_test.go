@@ -46,7 +46,7 @@ func TestEnlargedClaimIsKept(t *testing.T) {
 		}}}
 		claim.SetNamespace("osm-system")
 		claim.SetName("osm-prometheus")
-		outcome, err := applier.Apply(t.Context(), owner, claim)
+		outcome, err := applier.For(owner).Apply(t.Context(), claim)
 		if err != nil {
 			t.Fatalf("a claim of %s: %v", size, err)
 		}

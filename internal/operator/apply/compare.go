@@ -67,6 +67,12 @@ func compareList(desired, live []any, path string, paths *[]string) {
 	}
 }
 
+// Merge keys are derived from names, although the managed fields of a live object and the schemas of Kubernetes have them. The cache strips
+// managed fields, so they would cost a request for each comparison, also in an idle cluster. structured-merge-diff compares by schema, but it
+// counts zero values as differences, which the API server omits, and custom resources of components have no schema here. A wrong key would
+// hide an added item, or write the object in every reconciliation. Tests of all rendered objects exclude both: they change every owned field,
+// and they count the writes of idle meshes.
+
 // mergeKeys returns the fields by which the items of a list merge, or nil for an atomic list.
 func mergeKeys(list []any, path string) []string {
 	if mergesByName(list, path) {

@@ -119,7 +119,7 @@ func object(t *testing.T, text string) *unstructured.Unstructured {
 func TestApplyDistinguishesRepairFromUpdate(t *testing.T) {
 	_, first := newDryRun(t)
 	wanted := object(t, `{apiVersion: v1, kind: ConfigMap, metadata: {namespace: home, name: a}, data: {k: "1", l: "1"}}`)
-	if _, err := apply.New(first, dryrun.DiscardEvents{}).Apply(t.Context(), configMap("owner", nil), wanted); err != nil {
+	if _, err := apply.New(first, dryrun.DiscardEvents{}).For(configMap("owner", nil)).Apply(t.Context(), wanted); err != nil {
 		t.Fatal(err)
 	}
 	live := &corev1.ConfigMap{}
@@ -140,7 +140,7 @@ func TestApplyDistinguishesRepairFromUpdate(t *testing.T) {
 			cluster, again := newDryRun(t, live.DeepCopy())
 			applier := apply.New(again, dryrun.DiscardEvents{})
 			for range 2 {
-				if _, err := applier.Apply(t.Context(), configMap("owner", nil), object(t, c.text)); err != nil {
+				if _, err := applier.For(configMap("owner", nil)).Apply(t.Context(), object(t, c.text)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -247,4 +247,14 @@ func TestNoTypeHoldsAWriter(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Components have objects of kinds that the operator has no types for.
+func TestKindsWithoutTypesAreApplied(t *testing.T) {
+	cluster, c := newDryRun(t)
+	monitor := object(t, `{apiVersion: monitoring.coreos.com/v1, kind: PodMonitor, metadata: {namespace: home, name: a}, spec: {jobLabel: app}}`)
+	if outcome, err := apply.New(c, dryrun.DiscardEvents{}).For(configMap("owner", nil)).Apply(t.Context(), monitor); err != nil || outcome != apply.Created {
+		t.Errorf("%s (%v)", outcome, err)
+	}
+	checkChanges(t, cluster, "Create a")
 }

@@ -19,7 +19,7 @@ import (
 type Cluster struct {
 	scheme *runtime.Scheme
 	mapper meta.RESTMapper
-	// live finds objects that a cache does not hold, so that they are updated instead of created.
+	// live reads objects from the API server before their first change.
 	live client.Reader
 	now  time.Time
 
@@ -57,8 +57,28 @@ func New(scheme *runtime.Scheme, mapper meta.RESTMapper, live client.Reader, now
 // Now returns the time of the simulated clock.
 func (c *Cluster) Now() time.Time { return c.now }
 
-// AdvanceClock moves the simulated clock.
-func (c *Cluster) AdvanceClock(d time.Duration) { c.now = c.now.Add(d) }
+// AdvanceClock moves the simulated clock. The gates of upgrades count as evaluated in the meantime, as by an operator that runs: the time that
+// the clock skips is not an absence of the operator.
+func (c *Cluster) AdvanceClock(d time.Duration) {
+	c.now = c.now.Add(d)
+	for k, o := range c.objects {
+		if k.Kind == "MeshRevision" {
+			o.now = observedAt(o.now, c.now)
+		}
+	}
+}
+
+// observedAt is a MeshRevision whose gates were evaluated at a time, if they were evaluated at all.
+func observedAt(content map[string]any, at time.Time) map[string]any {
+	status, _, _ := unstructured.NestedMap(content, "status")
+	if status["observedTime"] == nil {
+		return content
+	}
+	status["observedTime"] = at.UTC().Format(time.RFC3339)
+	content = maps.Clone(content)
+	content["status"] = status
+	return content
+}
 
 // Writes counts the writes that changed something.
 func (c *Cluster) Writes() int { return c.writes }

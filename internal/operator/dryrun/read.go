@@ -124,31 +124,18 @@ func newItem(list client.ObjectList) (runtime.Object, error) {
 	return item, nil
 }
 
-// current is the content of an object in the simulated cluster, or nil. A cache may lack an object that exists, so that is read live.
-func (c *Client) current(ctx context.Context, gvk schema.GroupVersionKind, name client.ObjectKey) (map[string]any, error) {
+// current is the content of an object in the simulated cluster, or nil. An unchanged object is read live, because a cache may lack an object that
+// exists, and has no managed fields.
+func (c *Cluster) current(ctx context.Context, gvk schema.GroupVersionKind, name client.ObjectKey) (map[string]any, error) {
 	if changed := c.objects[key{gvk.GroupKind(), name}]; changed != nil {
 		return changed.now, nil
 	}
-	typed, err := c.scheme.New(gvk)
-	if err != nil {
-		return nil, err
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(gvk)
+	if err := c.live.Get(ctx, name, object); err != nil {
+		return nil, client.IgnoreNotFound(err)
 	}
-	into, ok := typed.(client.Object)
-	if !ok {
-		return nil, fmt.Errorf("the kind %s has no metadata", gvk.Kind)
-	}
-	err = c.base.Get(ctx, name, into)
-	if apierrors.IsNotFound(err) {
-		err = c.live.Get(ctx, name, into)
-	}
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	into.GetObjectKind().SetGroupVersionKind(gvk)
-	return runtime.DefaultUnstructuredConverter.ToUnstructured(into)
+	return object.Object, nil
 }
 
 // IsChanged reports whether an object was created, changed or deleted in the simulated cluster.

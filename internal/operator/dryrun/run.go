@@ -57,7 +57,8 @@ func (c *Cluster) Run(ctx context.Context, settle func(context.Context) error, s
 	return nil, fmt.Errorf("%w after %d rounds", ErrTooManyRounds, maxRounds)
 }
 
-// round reconciles every object once. It returns the earliest requeue within the horizon, or zero.
+// round reconciles every object once. It returns the earliest requeue within the horizon, or zero. A terminal error is no failure of the
+// round: no retry can cure it, and the conditions of the Mesh report it.
 func round(ctx context.Context, settle func(context.Context) error, controllers []Controller) (requeue time.Duration, failed, err error) {
 	for _, controller := range controllers {
 		requests, err := controller.Requests(ctx)
@@ -66,6 +67,9 @@ func round(ctx context.Context, settle func(context.Context) error, controllers 
 		}
 		for _, request := range requests {
 			result, err := controller.Reconcile(ctx, request)
+			if errors.Is(err, reconcile.TerminalError(nil)) {
+				continue
+			}
 			if err != nil {
 				failed = errors.Join(failed, fmt.Errorf("%s %s: %w", controller.Name, request.Name, err))
 			}

@@ -7,9 +7,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/dryrun"
 )
 
@@ -92,5 +95,43 @@ func TestRunEndsWhenChangesNeverEnd(t *testing.T) {
 	}
 	if _, err := c.Run(t.Context(), nothing, never, dryrun.Controller{Requests: requests, Reconcile: flip}); !errors.Is(err, dryrun.ErrTooManyRounds) {
 		t.Errorf("error = %v, want ErrTooManyRounds", err)
+	}
+}
+
+// The conditions of a Mesh report what no retry can cure.
+func TestTerminalErrorsAreNoFailureOfARun(t *testing.T) {
+	cluster, _ := newDryRun(t)
+	reconciler := func(context.Context, reconcile.Request) (reconcile.Result, error) {
+		return reconcile.Result{}, reconcile.TerminalError(errors.New("invalid"))
+	}
+	failed, err := cluster.Run(t.Context(), nothing, never, dryrun.Controller{Name: "a", Requests: requests, Reconcile: reconciler})
+	if failed != nil || err != nil {
+		t.Errorf("failed %v, error %v", failed, err)
+	}
+}
+
+// A clock that skips an hour is not an operator that was away for an hour.
+func TestSkippedTimeIsObserved(t *testing.T) {
+	evaluated, unevaluated := &v1alpha1.MeshRevision{}, &v1alpha1.MeshRevision{}
+	evaluated.Name, unevaluated.Name = "evaluated", "unevaluated"
+	cluster, c := newDryRun(t, evaluated, unevaluated)
+	evaluated.Status.ObservedTime, unevaluated.Status.HealthyTime = ptr.To(metav1.NewTime(noon)), ptr.To(metav1.NewTime(noon))
+	for _, revision := range []*v1alpha1.MeshRevision{evaluated, unevaluated} {
+		if err := c.Status().Update(t.Context(), revision); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writes := cluster.Writes()
+	cluster.AdvanceClock(time.Hour)
+	for _, revision := range []*v1alpha1.MeshRevision{evaluated, unevaluated} {
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(revision), revision); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if observed := evaluated.Status.ObservedTime; !observed.Equal(ptr.To(metav1.NewTime(noon.Add(time.Hour)))) || unevaluated.Status.ObservedTime != nil {
+		t.Errorf("observed at %v and %v", observed, unevaluated.Status.ObservedTime)
+	}
+	if cluster.Writes() != writes {
+		t.Error("the clock has written")
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
+	"github.com/openservicemesh/osm-operator/internal/certificate/vault"
 	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -105,9 +106,9 @@ func (p *DataPlane) Workloads(ctx context.Context, mesh string) ([]rollout.Workl
 	return list, nil
 }
 
-// WorkloadsForTeardown is not supported: there are no plans for the deletion of a mesh.
-func (p *DataPlane) WorkloadsForTeardown(context.Context, string, string) ([]rollout.Workload, error) {
-	return nil, errors.New("a dry run does not simulate the deletion of a mesh")
+// RunningSidecars returns nothing: no sidecar delays a simulated rotation.
+func (p *DataPlane) RunningSidecars(context.Context, string) ([]preflight.Sidecar, error) {
+	return nil, nil
 }
 
 // Sources returns no watches: only the dry run itself changes anything.
@@ -137,9 +138,6 @@ type Health struct{}
 // Replicas returns nothing: in a simulation no control plane has loaded a new certificate authority.
 func (Health) Replicas(context.Context, health.Target) ([]rotation.Replica, error) { return nil, nil }
 
-// RunningSidecars returns nothing: no sidecar delays a simulated rotation.
-func (Health) RunningSidecars(context.Context, string) ([]preflight.Sidecar, error) { return nil, nil }
-
 // Read returns an observation for which every gate passes.
 func (Health) Read(context.Context, health.Target) (health.Observation, error) {
 	return health.Observation{
@@ -151,6 +149,20 @@ func (Health) Read(context.Context, health.Target) (health.Observation, error) {
 func (Health) ErrorRate(context.Context, prometheus.Target, string, time.Time) (float64, error) {
 	return 0, nil
 }
+
+// errVault rejects what a dry run must not do outside the cluster.
+var errVault = errors.New("a plan requests no certificate authority from a Vault")
+
+// Vault signs nothing.
+type Vault struct{}
+
+// Sign rejects a request.
+func (Vault) Sign(context.Context, vault.Server, []byte, string, time.Duration) (vault.Issued, error) {
+	return vault.Issued{}, errVault
+}
+
+// Token rejects a request for a token with which the operator would log in to a Vault.
+func (Vault) Token(context.Context, string) (string, error) { return "", errVault }
 
 // DiscardEvents is an EventRecorder without output.
 type DiscardEvents struct{}

@@ -33,8 +33,8 @@ type Keeper struct {
 }
 
 // Reconcile creates the MeshConfig of a mesh if it does not exist, and keeps the fields that the Mesh decides. It returns the live
-// object, with an error too if there is one.
-func (k *Keeper) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (*configv1alpha2.MeshConfig, error) {
+// object, with an error too if there is one. session is that of the Mesh.
+func (k *Keeper) Reconcile(ctx context.Context, session *apply.Session, mesh *v1alpha1.Mesh) (*configv1alpha2.MeshConfig, error) {
 	live, err := k.GetOrCreate(ctx, mesh)
 	if err != nil {
 		return nil, fmt.Errorf("the MeshConfig of the mesh cannot be read or created: %w", err)
@@ -42,7 +42,7 @@ func (k *Keeper) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (*configv1a
 	if err := k.EndTeardown(ctx, mesh, live); err != nil {
 		return live, err
 	}
-	return live, errors.Join(k.applyDeclared(ctx, mesh, live), k.saveBackup(ctx, mesh, live))
+	return live, errors.Join(k.applyDeclared(ctx, session, mesh, live), k.saveBackup(ctx, mesh, live))
 }
 
 // GetOrCreate reads the MeshConfig of a mesh, or creates it with its last spec, or else with all presets. Create never overwrites one that a user
@@ -75,7 +75,7 @@ func (k *Keeper) GetOrCreate(ctx context.Context, mesh *v1alpha1.Mesh) (*configv
 }
 
 // applyDeclared writes the fields that the Mesh decides, and hands back those that it no longer does.
-func (k *Keeper) applyDeclared(ctx context.Context, mesh *v1alpha1.Mesh, live *configv1alpha2.MeshConfig) error {
+func (k *Keeper) applyDeclared(ctx context.Context, session *apply.Session, mesh *v1alpha1.Mesh, live *configv1alpha2.MeshConfig) error {
 	declared, err := declarations(mesh)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (k *Keeper) applyDeclared(ctx context.Context, mesh *v1alpha1.Mesh, live *c
 		return err
 	}
 	ignored := apply.IgnoresDrift(live.Annotations)
-	k.Applier.RecordIgnored(mesh, object, ignored)
+	session.RecordIgnored(object, ignored)
 	if ignored {
 		return nil
 	}

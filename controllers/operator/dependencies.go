@@ -1,0 +1,135 @@
+package operator
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/config/crd"
+	"github.com/openservicemesh/osm-operator/controllers/operator/certificates"
+	"github.com/openservicemesh/osm-operator/controllers/operator/components"
+	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
+	"github.com/openservicemesh/osm-operator/controllers/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/certificate/vault"
+	"github.com/openservicemesh/osm-operator/internal/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
+	"github.com/openservicemesh/osm-operator/internal/operator/health"
+	"github.com/openservicemesh/osm-operator/internal/operator/meshconfig"
+	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/operator/restart"
+	"github.com/openservicemesh/osm-operator/internal/operator/secrets"
+	"github.com/openservicemesh/osm-operator/internal/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/operator/tokens"
+	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
+	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
+)
+
+// Dependencies are what the reconcilers of a mesh read, write and measure with. A plan builds the same reconcilers with simulated ones.
+type Dependencies struct {
+	Cluster  *observe.Cluster
+	Status   status.Writer
+	Recorder events.EventRecorder
+	// DataPlane observes and restarts the workloads with sidecars.
+	DataPlane DataPlane
+	Health    Health
+	// MountDelay is how long it takes at most until pods have the files of a changed Secret.
+	MountDelay time.Duration
+	Vault      certificates.VaultSigner
+	// Tokens returns tokens of the operator's ServiceAccount for an audience.
+	Tokens     func(ctx context.Context, audience string) (string, error)
+	Prometheus rollout.Prometheus
+	// Metrics counts what happens; nil counts nothing.
+	Metrics *metrics.Recorder
+	// Components are those of every mesh, and Images replace their default images, by the variables of component.Image.
+	Components []component.Component
+	Images     map[string]string
+	// Objects reads and writes the objects of components. Kinds are the kinds that the API server serves.
+	Objects client.Client
+	Kinds   components.Kinds
+	// Compatibility defines the supported steps between versions.
+	Compatibility compatibility.Table
+	// Definitions are those of the Service Mesh Interface.
+	Definitions []*unstructured.Unstructured
+	// Kubernetes is the version of the API server.
+	Kubernetes *mesh.Kubernetes
+}
+
+// DataPlane observes and restarts the workloads with sidecars.
+type DataPlane interface {
+	rollout.DataPlane
+	restart.DataPlane
+	certificates.Sidecars
+}
+
+// Health observes control planes.
+type Health interface {
+	rollout.Health
+	certificates.Replicas
+}
+
+// applier returns a new Applier that reads and writes with a client: each reconciler has its own.
+func (d *Dependencies) applier(c client.Client) *apply.Applier {
+	a := apply.New(c, d.Recorder)
+	a.Repairs, a.Meshes = d.Metrics.RecordRepair, d.Cluster.Client
+	return a
+}
+
+// meshConfigs returns a new keeper of MeshConfigs.
+func (d *Dependencies) meshConfigs() *meshconfig.Keeper {
+	return &meshconfig.Keeper{Cluster: d.Cluster, Applier: d.applier(d.Cluster.Client), Recorder: d.Recorder}
+}
+
+// restarter returns a new Restarter.
+func (d *Dependencies) restarter() *restart.Restarter {
+	return restart.New(d.DataPlane, d.Recorder, d.Metrics, d.Cluster.Now)
+}
+
+// newDependencies returns the dependencies of a running operator, except for the data plane and the kinds of components.
+func newDependencies(mgr ctrl.Manager, o Options, server discovery.ServerVersionInterface) (Dependencies, error) {
+	cluster, err := newCluster(mgr, o)
+	if err != nil {
+		return Dependencies{}, err
+	}
+	kubernetes, err := mesh.ReadKubernetes(server)
+	if err != nil {
+		return Dependencies{}, err
+	}
+	definitions, err := mesh.ReadDefinitions(crd.SMI)
+	if err != nil {
+		return Dependencies{}, err
+	}
+	counters, err := addMetrics(mgr, o)
+	if err != nil {
+		return Dependencies{}, err
+	}
+	own := tokens.New(mgr.GetClient(), o.Namespace, o.Now)
+	if o.Health == nil {
+		o.Health = &health.Reader{Pods: mgr.GetClient(), Owners: mgr.GetAPIReader(), Tokens: own}
+	}
+	if o.Compatibility == nil {
+		o.Compatibility = compatibility.Recorded()
+	}
+	return Dependencies{
+		Cluster: cluster, Status: status.NewWriter(mgr.GetClient()), Recorder: eventRecorder(mgr), Metrics: counters,
+		Health: o.Health, MountDelay: cmp.Or(o.MountDelay, certificates.DefaultMountDelay), Prometheus: prometheus.New(nil),
+		Vault: vault.Signer{}, Tokens: own.ForAudience,
+		Components: append(builtin.All(), o.Components...), Images: o.ComponentImages,
+		Compatibility: o.Compatibility, Definitions: definitions, Kubernetes: kubernetes,
+	}, nil
+}
+
+// newCluster returns what reads the state of meshes.
+func newCluster(mgr ctrl.Manager, o Options) (*observe.Cluster, error) {
+	store, err := secrets.New(mgr)
+	return &observe.Cluster{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Catalogue: o.Catalogue, OperatorNamespace: o.Namespace, Now: o.Now,
+	}, err
+}
