@@ -17,8 +17,8 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/egressgateway"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gateway"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
@@ -53,21 +53,22 @@ func newManager(restConfig *rest.Config, o options) (manager.Manager, error) {
 func (p *program) runFeed(ctx context.Context) error {
 	endStart := limitStartMemory()
 	log := p.log.WithName("feed")
-	feed := controlplane.NewFeed(p.manager.GetCache(), p.manager.GetAPIReader(), p.manager.GetScheme(), p.store, log, time.Now)
-	feed.Events = controlplane.NewEvents(p.registry)
-	feed.Problems = p.events.Record
+	objects := feed.New(feed.Config{
+		Cache: p.manager.GetCache(), Live: p.manager.GetAPIReader(), Scheme: p.manager.GetScheme(), Sink: p.store, Log: log, Now: time.Now,
+		Events: feed.NewEvents(p.registry), Problems: p.events.Record,
+	})
 	var synced []toolscache.InformerSynced
 	settings := kinds.MeshConfig(p.settings)
 	settings.Namespace = p.options.namespace
 	for _, source := range append(kinds.Workloads(p.options.mesh), settings) {
-		hasSynced, err := feed.Watch(ctx, source)
+		hasSynced, err := objects.Watch(ctx, source)
 		if err != nil {
 			return err
 		}
 		synced = append(synced, hasSynced)
 	}
 	definitions := traffic.Definitions{Mapper: p.manager.GetRESTMapper(), Reader: p.manager.GetAPIReader()}
-	watcher := traffic.Watcher{Feed: feed, Definitions: definitions, Log: log}
+	watcher := traffic.Watcher{Feed: objects, Definitions: definitions, Log: log}
 	policies, err := watcher.Start(ctx, append(kinds.Policies(), kinds.GatewayAPI(p.options.mesh)...))
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/changetrace"
@@ -163,7 +164,7 @@ func newProgram(o options) (*program, error) {
 	config.QPS, config.Burst = 50, 100
 	// Watching deprecated policy kinds causes warnings on which readers of the log cannot act.
 	config.WarningHandlerWithContext = rest.NoWarnings{}
-	ages := controlplane.NewWatchAges(time.Now)
+	ages := feed.NewWatchAges(time.Now)
 	p.registry.MustRegister(ages)
 	config.Wrap(ages.Wrap)
 	p.config = config

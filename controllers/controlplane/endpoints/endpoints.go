@@ -1,4 +1,4 @@
-package controlplane
+package endpoints
 
 import (
 	"context"
@@ -8,8 +8,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// HasReadyEndpoint reports whether a pod of a Service accepts connections.
-func HasReadyEndpoint(ctx context.Context, reader client.Reader, service client.ObjectKey) (bool, error) {
+// HasReady reports whether a pod of a Service accepts connections.
+func HasReady(ctx context.Context, reader client.Reader, service client.ObjectKey) (bool, error) {
 	var slices discoveryv1.EndpointSliceList
 	if err := reader.List(ctx, &slices, client.InNamespace(service.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service.Name}); err != nil {
 		return false, err

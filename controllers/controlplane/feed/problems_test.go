@@ -1,4 +1,4 @@
-package controlplane
+package feed
 
 import (
 	"testing"
@@ -18,14 +18,14 @@ import (
 // TestFeed_ReportsProblems adds an object with problems, fixes it and deletes it. Each step must be reported.
 func TestFeed_ReportsProblems(t *testing.T) {
 	var reported []string
-	feed := &Feed{sink: new(changes), log: logr.Discard(), now: time.Now}
-	feed.Problems = func(kind catalog.Kind, object client.Object, problems []ingest.Problem) {
+	record := func(kind catalog.Kind, object client.Object, problems []ingest.Problem) {
 		text := string(kind) + " " + object.GetName()
 		for _, problem := range problems {
 			text += " " + problem.Reason
 		}
 		reported = append(reported, text)
 	}
+	feed := New(Config{Sink: new(changes), Log: logr.Discard(), Now: time.Now, Problems: record})
 	source := kinds.SourceOf(catalog.KindService, &corev1.Service{}, ingest.Service)
 	d := newDeletionGuard(nil, func(catalog.Ref) {}, logr.Discard())
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "dns"}}

@@ -1,4 +1,4 @@
-package controlplane
+package feed
 
 import (
 	"context"
@@ -22,46 +22,55 @@ type Sink interface {
 	Apply(changes []catalog.Change)
 }
 
-// Feed watches Sources and sends catalog changes to a Sink.
-type Feed struct {
-	cache  ctrlcache.Cache
-	live   client.Reader
-	scheme *runtime.Scheme
-	sink   Sink
-	log    logr.Logger
-	now    func() time.Time
-	// Events counts watch events; nil counts nothing. It must be set before Watch.
+// Config configures a Feed. Events and Problems are optional.
+type Config struct {
+	// Cache has the watches.
+	Cache ctrlcache.Cache
+	// Live confirms deletions.
+	Live   client.Reader
+	Scheme *runtime.Scheme
+	Sink   Sink
+	Log    logr.Logger
+	// Now is the clock.
+	Now func() time.Time
+	// Events counts watch events.
 	Events *Events
 	// Problems is called with the problems of each added or updated object, and with none for a deleted one. It must not
-	// block. It may be nil, and must be set before Watch.
+	// block.
 	Problems func(kind catalog.Kind, object client.Object, problems []ingest.Problem)
 }
 
-// NewFeed returns a Feed that watches through cache, and confirms deletions with the live reader. now is the clock.
-func NewFeed(cache ctrlcache.Cache, live client.Reader, scheme *runtime.Scheme, sink Sink, log logr.Logger, now func() time.Time) *Feed {
-	return &Feed{cache: cache, live: live, scheme: scheme, sink: sink, log: log, now: now}
+// Feed watches Sources and sends catalog changes to a Sink.
+type Feed struct{ config Config }
+
+// New returns a Feed.
+func New(config Config) *Feed {
+	if config.Problems == nil {
+		config.Problems = func(catalog.Kind, client.Object, []ingest.Problem) {}
+	}
+	return &Feed{config: config}
 }
 
 // Watch starts to watch a Source and returns at once. synced reports whether the Sink has received every object of the
 // first list.
 func (f *Feed) Watch(ctx context.Context, source kinds.Source) (synced func() bool, err error) {
-	informer, err := f.cache.GetInformer(ctx, source.Object, ctrlcache.BlockUntilSynced(false))
+	informer, err := f.config.Cache.GetInformer(ctx, source.Object, ctrlcache.BlockUntilSynced(false))
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", source.Kind, err)
 	}
-	remove := func(ref catalog.Ref) { f.sink.Apply([]catalog.Change{{Ref: ref, Received: f.now()}}) }
-	guard := newDeletionGuard(storedNames(f.live, f.scheme, source), remove, f.log.WithValues("kind", source.Kind))
+	remove := func(ref catalog.Ref) { f.config.Sink.Apply([]catalog.Change{{Ref: ref, Received: f.config.Now()}}) }
+	guard := newDeletionGuard(storedNames(f.config.Live, f.config.Scheme, source), remove, f.config.Log.WithValues("kind", source.Kind))
 	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc: func(obj any) {
-			f.Events.record(source.Kind, "added")
+			f.config.Events.record(source.Kind, "added")
 			f.set(source, guard, obj)
 		},
 		UpdateFunc: func(_, obj any) {
-			f.Events.record(source.Kind, "updated")
+			f.config.Events.record(source.Kind, "updated")
 			f.set(source, guard, obj)
 		},
 		DeleteFunc: func(obj any) {
-			f.Events.record(source.Kind, "deleted")
+			f.config.Events.record(source.Kind, "deleted")
 			f.remove(ctx, source, guard, obj)
 		},
 	})
@@ -76,24 +85,18 @@ func (f *Feed) set(source kinds.Source, guard *deletionGuard, obj any) {
 	if !ok {
 		return
 	}
-	received := f.now()
+	received := f.config.Now()
 	entry, problems := source.Ingest(object)
 	for _, problem := range problems {
-		f.log.V(1).Info("parts of the object are ignored", "kind", source.Kind, "namespace", object.GetNamespace(), "name", object.GetName(),
+		f.config.Log.V(1).Info("parts of the object are ignored", "kind", source.Kind, "namespace", object.GetNamespace(), "name", object.GetName(),
 			"reason", problem.Reason, "message", problem.StatusMessage())
 	}
-	f.reportProblems(source.Kind, object, problems)
+	f.config.Problems(source.Kind, object, problems)
 	entryRef := ref(source.Kind, object)
 	guard.observe(client.ObjectKeyFromObject(object), entryRef)
-	f.sink.Apply([]catalog.Change{{
+	f.config.Sink.Apply([]catalog.Change{{
 		Ref: entryRef, Entry: entry, Created: object.GetCreationTimestamp().Time, Generation: generation(object), Received: received,
 	}})
-}
-
-func (f *Feed) reportProblems(kind catalog.Kind, object client.Object, problems []ingest.Problem) {
-	if f.Problems != nil {
-		f.Problems(kind, object, problems)
-	}
 }
 
 func (f *Feed) remove(ctx context.Context, source kinds.Source, guard *deletionGuard, obj any) {
@@ -105,7 +108,7 @@ func (f *Feed) remove(ctx context.Context, source kinds.Source, guard *deletionG
 	if !ok {
 		return
 	}
-	f.reportProblems(source.Kind, object, nil)
+	f.config.Problems(source.Kind, object, nil)
 	key, entryRef := client.ObjectKeyFromObject(object), ref(source.Kind, object)
 	if unobserved {
 		guard.deleteUnobserved(ctx, key, entryRef)

@@ -1,4 +1,4 @@
-package controlplane_test
+package feed_test
 
 import (
 	"encoding/json"
@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -98,7 +98,7 @@ func startFeed(t *testing.T, s *fakeServer) (*recordingSink, *prometheus.Registr
 	mapper := meta.NewDefaultRESTMapper(nil)
 	mapper.Add(schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, meta.RESTScopeRoot)
 	config := &rest.Config{Host: http.URL}
-	ages, registry := controlplane.NewWatchAges(time.Now), prometheus.NewRegistry()
+	ages, registry := feed.NewWatchAges(time.Now), prometheus.NewRegistry()
 	registry.MustRegister(ages)
 	config.Wrap(ages.Wrap)
 	objects, err := cache.New(config, cache.Options{Scheme: clientgoscheme.Scheme, Mapper: mapper})
@@ -111,8 +111,8 @@ func startFeed(t *testing.T, s *fakeServer) (*recordingSink, *prometheus.Registr
 	}
 	go func() { _ = objects.Start(t.Context()) }()
 	target := &recordingSink{entries: map[catalog.Ref]catalog.Entry{}}
-	feed := controlplane.NewFeed(objects, live, clientgoscheme.Scheme, target, logr.Discard(), time.Now)
-	if _, err := feed.Watch(t.Context(), kinds.Workloads("osm")[0]); err != nil {
+	f := feed.New(feed.Config{Cache: objects, Live: live, Scheme: clientgoscheme.Scheme, Sink: target, Log: logr.Discard(), Now: time.Now})
+	if _, err := f.Watch(t.Context(), kinds.Workloads("osm")[0]); err != nil {
 		t.Fatal(err)
 	}
 	return target, registry

@@ -1,4 +1,4 @@
-package controlplane_test
+package feed_test
 
 import (
 	"slices"
@@ -20,7 +20,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/config/crd"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -108,16 +108,16 @@ func (w *feedTest) run(t *testing.T, scheme *runtime.Scheme) {
 		t.Fatal(err)
 	}
 	go func() { _ = objects.Start(t.Context()) }()
-	feed := controlplane.NewFeed(objects, w.client, scheme, w.sink, logr.Discard(), time.Now)
+	f := feed.New(feed.Config{Cache: objects, Live: w.client, Scheme: scheme, Sink: w.sink, Log: logr.Discard(), Now: time.Now})
 	var synced []toolscache.InformerSynced
 	for _, source := range kinds.Workloads("osm") {
-		one, err := feed.Watch(t.Context(), source)
+		one, err := f.Watch(t.Context(), source)
 		if err != nil {
 			t.Fatal(err)
 		}
 		synced = append(synced, one)
 	}
-	watcher := traffic.Watcher{Feed: feed, Definitions: traffic.Definitions{Mapper: mapper, Reader: w.client}, Log: logr.Discard()}
+	watcher := traffic.Watcher{Feed: f, Definitions: traffic.Definitions{Mapper: mapper, Reader: w.client}, Log: logr.Discard()}
 	policies, err := watcher.Start(t.Context(), kinds.Policies())
 	if err != nil {
 		t.Fatal(err)

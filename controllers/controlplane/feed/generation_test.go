@@ -1,4 +1,4 @@
-package controlplane
+package feed
 
 import (
 	"testing"
@@ -26,7 +26,7 @@ func TestFeed_SetsGeneration(t *testing.T) {
 	moment := time.Unix(1_800_000_000, 0)
 	var got changes
 	source := kinds.SourceOf(catalog.KindNamespace, &corev1.Namespace{}, ingestNamespace)
-	feed := &Feed{sink: &got, log: logr.Discard(), now: func() time.Time { return moment }}
+	feed := New(Config{Sink: &got, Log: logr.Discard(), Now: func() time.Time { return moment }})
 	guard := newDeletionGuard(nil, nil, logr.Discard())
 	for _, object := range []*corev1.Namespace{
 		{ObjectMeta: metav1.ObjectMeta{Name: "a", Generation: 3, ResourceVersion: "77"}},
