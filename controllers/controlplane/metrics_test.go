@@ -1,4 +1,4 @@
-package main
+package controlplane
 
 import (
 	"io/fs"
@@ -15,9 +15,9 @@ func TestMetrics_AreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defined := regexp.MustCompile(`(?:Name:\s*|counter\(|byType\(|NewDesc\()"(osm_[a-z0-9_]+)"`)
+	defined := regexp.MustCompile(`(?:Name:\s*|counter\(|byType\(|NewDesc\()"(osm_[a-z0-9_]*[a-z0-9])"`)
 	found := 0
-	for _, folder := range []string{"../../internal", "../../controllers/controlplane", "."} {
+	for _, folder := range []string{"../../internal", "."} {
 		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 				return err

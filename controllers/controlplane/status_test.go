@@ -1,4 +1,4 @@
-package main
+package controlplane
 
 import (
 	"context"
@@ -10,36 +10,33 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+	"github.com/openservicemesh/osm-operator/internal/platform/logging"
 )
 
 // Two control planes of one mesh have one writer of status, because a canary never competes for the Lease.
 func TestWriteStatus_OnlyActiveControlPlaneCompetes(t *testing.T) {
 	for _, c := range []struct {
 		name       string
-		args       []string
 		contending bool
 	}{
-		{"active", nil, true},
-		{"one flag", []string{"--write-status=false"}, false},
+		{"active", true},
+		{"canary", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := newTestProgram(t)
-			cmd := command(&p.options)
-			if err := cmd.ParseFlags(append(c.args, "--osm-namespace=osm-system")); err != nil {
-				t.Fatal(err)
-			}
 			clients := fake.NewClientset()
-			p.clients, p.leader = clients, &status.Leader{}
-			t.Setenv("CONTROLLER_POD_NAME", "osm-controller-0")
+			w := &statusWriter{
+				config:  Config{Namespace: "osm-system", PodName: "osm-controller-0", WriteStatus: c.contending},
+				clients: clients, log: logging.New("error"), leader: &status.Leader{},
+			}
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			ended := make(chan error, 1)
-			go func() { ended <- p.writeStatus(ctx, ctx) }()
+			go func() { ended <- w.lead(ctx, ctx) }()
 			if c.contending {
 				for getLease(t, clients) == nil {
 					select {
 					case err := <-ended:
-						t.Fatalf("writeStatus returned before it had the Lease: %v", err)
+						t.Fatalf("lead returned before it had the Lease: %v", err)
 					case <-time.After(10 * time.Millisecond):
 					}
 				}

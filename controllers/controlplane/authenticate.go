@@ -1,4 +1,4 @@
-package main
+package controlplane
 
 import (
 	"context"
@@ -15,10 +15,10 @@ import (
 // authenticator derives the identity of a sidecar from its verified token.
 type authenticator struct{ verifier *token.Verifier }
 
-func newAuthenticator(o options, client rest.Interface) authenticator {
+func newAuthenticator(config Config, client rest.Interface) authenticator {
 	server := token.NewAPIServer(client)
 	return authenticator{token.NewVerifier(token.Config{
-		Audience: names.TokenAudience(o.mesh, o.namespace), FetchIssuer: server.Issuer, FetchKeys: server.Keys,
+		Audience: names.TokenAudience(config.Mesh, config.Namespace), FetchIssuer: server.Issuer, FetchKeys: server.Keys,
 		Review: server.Review, Check: server.Check, Now: time.Now,
 	})}
 }

@@ -1,8 +1,6 @@
-package main
+package controlplane
 
 import (
-	"os"
-
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 
@@ -14,11 +12,11 @@ import (
 
 // newTraces returns the exporter of traces of changes. The MeshConfig selects its server. A server that is away causes an error every few
 // seconds, so errors are logged at the level debug.
-func newTraces(o options, log *logging.Logger) *changetrace.Exporter {
+func newTraces(config Config, log *logging.Logger) *changetrace.Exporter {
 	tracing := log.WithName("traces")
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { tracing.V(1).Info("traces of changes are lost", "error", err.Error()) }))
 	return changetrace.New(
-		attribute.String("service.name", names.Controller), attribute.String("service.namespace", o.namespace),
-		attribute.String("service.instance.id", os.Getenv("CONTROLLER_POD_NAME")), attribute.String("service.version", version.Version),
-		attribute.String("osm.mesh", o.mesh))
+		attribute.String("service.name", names.Controller), attribute.String("service.namespace", config.Namespace),
+		attribute.String("service.instance.id", config.PodName), attribute.String("service.version", version.Version),
+		attribute.String("osm.mesh", config.Mesh))
 }

@@ -1,10 +1,11 @@
-package main
+package controlplane
 
 import (
 	"context"
 	"net"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,46 +13,38 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/changetrace"
-	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/platform/logging"
 )
 
-// newTestProgram returns a program without a cluster.
-func newTestProgram(t *testing.T) *program {
+// newTestSettings returns the settings of a control plane without a cluster. listen opens the listener of the debug server.
+func newTestSettings(t *testing.T, listen func() (net.Listener, error)) *settings {
 	t.Helper()
 	root, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	manager := certificate.NewManager(certificate.Options{
-		Root: root, TrustDomain: "mesh.test", Lifetime: time.Hour, Now: time.Now, Jitter: func() float64 { return 0 },
-	})
-	p := &program{
-		log: logging.New("error"), registry: prometheus.NewRegistry(), authority: &authority{manager: manager},
-		resync: controlplane.NewResync(func() {}), traces: changetrace.New(),
+	log, registry, traces := logging.New("error"), prometheus.NewRegistry(), changetrace.New()
+	manager, store := newStore(Config{TrustDomain: "mesh.test"}, root, nil, log, registry, traces)
+	var meshConfig atomic.Pointer[configv1alpha2.MeshConfig]
+	return &settings{
+		log: log, flags: newFlagMetric(registry), traces: traces, store: store, certificates: manager, resync: NewResync(func() {}),
+		meshConfig: &meshConfig, debug: newDebugServer(listen, store, manager, &meshConfig, log),
 	}
-	p.addMetrics()
-	p.store = snapshot.NewStore(snapshot.Config{
-		Certificates: certificateSource{manager}, Log: p.log.Logger, Metrics: p.registry, Now: time.Now,
-	})
-	return p
 }
 
 // TestSettings_LogLevelIsLive applies three levels. A logger that exists already follows.
 func TestSettings_LogLevelIsLive(t *testing.T) {
-	p := newTestProgram(t)
-	p.addDebug(func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") })
-	derived := p.log.WithName("xds")
+	s := newTestSettings(t, func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") })
+	derived := s.log.WithName("xds")
 	for _, step := range []struct {
 		level       string
 		info, debug bool
 	}{{"error", false, false}, {"debug", true, true}, {"info", true, false}} {
 		mc := &configv1alpha2.MeshConfig{}
 		mc.Spec.Observability.OSMLogLevel = step.level
-		p.settings(mc)
+		s.apply(mc)
 		if derived.Enabled() != step.info || derived.V(1).Enabled() != step.debug {
 			t.Errorf("%s: info %t, debug %t; want %t, %t", step.level, derived.Enabled(), derived.V(1).Enabled(), step.info, step.debug)
 		}
@@ -60,33 +53,32 @@ func TestSettings_LogLevelIsLive(t *testing.T) {
 
 // TestSettings_ToggleDebugServer applies three versions of a MeshConfig.
 func TestSettings_ToggleDebugServer(t *testing.T) {
-	p := newTestProgram(t)
 	listening := make(chan net.Listener, 2)
-	p.addDebug(func() (net.Listener, error) {
+	s := newTestSettings(t, func() (net.Listener, error) {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		listening <- listener
 		return listener, err
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- p.debug.Run(ctx) }()
-	settings := func(debug, retry bool) {
+	go func() { done <- s.debug.Run(ctx) }()
+	apply := func(debug, retry bool) {
 		mc := &configv1alpha2.MeshConfig{}
 		mc.Spec.Observability.EnableDebugServer, mc.Spec.FeatureFlags.EnableRetryPolicy = debug, retry
 		mc.Spec.Certificate.ServiceCertValidityDuration = "1h"
-		p.settings(mc)
+		s.apply(mc)
 	}
-	settings(false, false)
-	settings(true, true)
+	apply(false, false)
+	apply(true, true)
 	address := (<-listening).Addr().String()
 	if code := pageStatus(t, address); code != http.StatusOK {
 		t.Errorf("status of the debug page = %d", code)
 	}
-	if on := testutil.ToFloat64(p.flags.WithLabelValues("enableRetryPolicy")); on != 1 {
+	if on := testutil.ToFloat64(s.flags.WithLabelValues("enableRetryPolicy")); on != 1 {
 		t.Errorf("the flag metric = %v, want 1", on)
 	}
-	settings(false, false)
-	if on := testutil.ToFloat64(p.flags.WithLabelValues("enableRetryPolicy")); on != 0 {
+	apply(false, false)
+	if on := testutil.ToFloat64(s.flags.WithLabelValues("enableRetryPolicy")); on != 0 {
 		t.Errorf("the flag metric = %v, want 0", on)
 	}
 	deadline := time.Now().Add(10 * time.Second)
@@ -125,7 +117,7 @@ func TestDebugAddress_IsLoopback(t *testing.T) {
 }
 
 func TestVersionInfo(t *testing.T) {
-	families, err := newTestProgram(t).registry.Gather()
+	families, err := newMetrics().registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

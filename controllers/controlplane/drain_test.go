@@ -1,4 +1,4 @@
-package main
+package controlplane
 
 import (
 	"context"
@@ -18,7 +18,7 @@ func TestDrainContext_ServesAfterStop(t *testing.T) {
 			t.Fatal("the context ended before the parent")
 		}
 		stop()
-		if err := (&program{}).notReady(ctx); err == nil {
+		if err := (&ControlPlane{}).notReady(ctx); err == nil {
 			t.Error("the stopping control plane is ready")
 		}
 		time.Sleep(propagationDelay - time.Millisecond)

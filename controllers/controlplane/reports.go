@@ -1,4 +1,4 @@
-package main
+package controlplane
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/report/server"
@@ -25,12 +26,12 @@ const (
 )
 
 // serveReport serves the state of this replica's sidecars to authorized callers.
-func (p *program) serveReport(ctx context.Context) error {
-	unknown, err := p.reviewClients()
+func (c *ControlPlane) serveReport(ctx context.Context) error {
+	unknown, err := c.reviewClients()
 	if err != nil {
 		return err
 	}
-	known, err := p.reviewClients()
+	known, err := c.reviewClients()
 	if err != nil {
 		return err
 	}
@@ -38,45 +39,30 @@ func (p *program) serveReport(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	own := certificate.NewRenamedServerCertificate(p.authority.manager, time.Now, p.authority.serverNames(p.options.trustDomain, names.ReportCommonName))
+	own := certificate.NewRenamedServerCertificate(c.authority.manager, time.Now, c.authority.manager.ServerNames(names.ReportCommonName))
 	access := server.NewAccess(server.AccessConfig{
-		Mesh: p.options.mesh, Unknown: unknown, Known: known, Now: time.Now,
+		Mesh: c.config.Mesh, Unknown: unknown, Known: known, Now: time.Now,
 	})
 	return server.Serve(ctx, server.Config{
-		Listener: listener, Certificate: own.Get, Handler: server.Handler(p.store, p.loads, p.authority.manager, access), OnClosed: p.limits.CountClosed,
+		Listener: listener, Certificate: own.Get, Handler: server.Handler(c.store, c.loads, c.authority.manager, access), OnClosed: c.metrics.limits.CountClosed,
 	})
 }
 
 // reviewClients returns clients with a rate limit of their own.
-func (p *program) reviewClients() (kubernetes.Interface, error) {
-	config := rest.CopyConfig(p.config)
+func (c *ControlPlane) reviewClients() (kubernetes.Interface, error) {
+	config := rest.CopyConfig(c.api.config)
 	config.QPS, config.Burst = reviewQPS, reviewBurst
 	return kubernetes.NewForConfig(config)
 }
 
 // otherReplicas returns a client for the reports of the other replicas.
-func (p *program) otherReplicas() *reportclient.Client {
+func (c *ControlPlane) otherReplicas(reader client.Reader) *reportclient.Client {
 	return reportclient.New(reportclient.Config{
-		Replicas:    p.replicasExcept(os.Getenv("CONTROLLER_POD_NAME")),
+		Replicas:    reportclient.PodsExcept(c.config.PodName, reader, c.config.Namespace),
 		Token:       reportToken,
-		Roots:       func() ([]byte, error) { return p.authority.manager.Root(), nil },
-		TrustDomain: p.options.trustDomain,
+		Roots:       func() ([]byte, error) { return c.authority.manager.Root(), nil },
+		TrustDomain: c.config.TrustDomain,
 	})
-}
-
-// replicasExcept returns a function that lists all replicas but the given one.
-func (p *program) replicasExcept(own string) func(context.Context) ([]reportclient.Replica, error) {
-	all := reportclient.Pods(p.manager.GetClient(), p.options.namespace)
-	return func(ctx context.Context) ([]reportclient.Replica, error) {
-		list, err := all(ctx)
-		var others []reportclient.Replica
-		for _, replica := range list {
-			if replica.Name != own {
-				others = append(others, replica)
-			}
-		}
-		return others, err
-	}
 }
 
 // reportToken returns the token for the report API of the other replicas, from a file that the kubelet renews.

@@ -1,4 +1,4 @@
-package main
+package controlplane
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
@@ -28,18 +29,18 @@ type validator struct {
 	watcher *certwatcher.CertWatcher
 }
 
-// newValidator returns the webhook of the program.
-func (p *program) newValidator() (*validator, error) {
-	reviews, err := validate.NewHTTPHandler(p.log.WithName("validator"), status.FindConflicts(p.manager.GetClient()), p.registry)
+// newValidator returns the webhook of the control plane. It finds conflicts of policies with reader.
+func (c *ControlPlane) newValidator(reader client.Reader) (*validator, error) {
+	reviews, err := validate.NewHTTPHandler(c.log.WithName("validator"), status.FindConflicts(reader), c.metrics.registry)
 	if err != nil {
 		return nil, err
 	}
-	clientCAs, err := admissionserver.ParseClientCAs(p.options.webhookClientCA)
+	clientCAs, err := admissionserver.ParseClientCAs(c.config.WebhookClientCA)
 	if err != nil {
 		return nil, err
 	}
 	address := fmt.Sprintf(":%d", names.ValidatorPort)
-	v, err := newValidator(address, p.options.webhookCertDir, p.http.Measure(reviews, validatePath), p.limits.CountClosed)
+	v, err := newValidator(address, c.config.WebhookCertDir, c.metrics.http.Measure(reviews, validatePath), c.metrics.limits.CountClosed)
 	if err != nil {
 		return nil, err
 	}
