@@ -1,4 +1,4 @@
-package main
+package injector
 
 import (
 	"context"
@@ -61,8 +61,8 @@ func (h *harness) injectsAfterLabelling(t *testing.T) {
 		if len(pod.Spec.InitContainers) != 2 || pod.Labels[names.ProxyUUIDLabel] == "" || pod.Labels[names.RevisionLabel] != "osm-v0-1-0" {
 			t.Fatalf("the pod in %s has no sidecar: labels %v, %d init containers", namespace, pod.Labels, len(pod.Spec.InitContainers))
 		}
-		if arguments := strings.Join(pod.Spec.InitContainers[0].Args, " "); !strings.Contains(arguments, h.options.xdsHost) {
-			t.Errorf("the bootstrap in %s lacks the host %s: %s", namespace, h.options.xdsHost, arguments)
+		if arguments := strings.Join(pod.Spec.InitContainers[0].Args, " "); !strings.Contains(arguments, h.config.XDSHost) {
+			t.Errorf("the bootstrap in %s lacks the host %s: %s", namespace, h.config.XDSHost, arguments)
 		}
 		if trust, err := h.getTrust(namespace); err != nil || trust.Data[names.CABundleCert] != "the root" {
 			t.Errorf("trust of %s is %v, %v", namespace, trust.Data, err)
@@ -107,7 +107,7 @@ func (h *harness) skipsHostNetwork(t *testing.T) {
 func (h *harness) followsMeshConfig(t *testing.T) {
 	h.createMember(t, "configured")
 	h.create(t, &configv1alpha2.MeshConfig{
-		ObjectMeta: metav1.ObjectMeta{Name: names.MeshConfig, Namespace: h.options.namespace},
+		ObjectMeta: metav1.ObjectMeta{Name: names.MeshConfig, Namespace: h.config.Namespace},
 		Spec: configv1alpha2.MeshConfigSpec{
 			Sidecar:     configv1alpha2.SidecarSpec{EnvoyImage: "registry/envoy:2", LogLevel: "debug"},
 			Certificate: configv1alpha2.CertificateSpec{ServiceCertValidityDuration: "24h", CertKeyBitSize: 2048},
@@ -124,10 +124,10 @@ func (h *harness) followsMeshConfig(t *testing.T) {
 }
 
 func (h *harness) servesRenewedCertificate(t *testing.T) {
-	url := "https://" + h.options.webhookAddress + "/healthz"
+	url := "https://" + h.config.WebhookAddress + "/healthz"
 	if err := get(url, h.root); err != nil {
 		t.Fatal(err)
 	}
-	renewed := newCertificate(t, h.options.webhookCertDir)
+	renewed := newCertificate(t, h.config.WebhookCertDir)
 	eventually.Succeeds(t, timeout, "the renewed certificate is served", func() error { return get(url, renewed) })
 }

@@ -1,4 +1,4 @@
-package main
+package injector
 
 import (
 	"crypto/ecdsa"

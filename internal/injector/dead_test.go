@@ -1,4 +1,4 @@
-package main
+package injector
 
 import (
 	"context"
@@ -18,14 +18,14 @@ import (
 func TestWebhook_UnavailableInjectorBlocksMemberPodsOnly(t *testing.T) {
 	h := startHarness(t)
 	h.registerWebhook(t)
-	labels := map[string]string{names.MonitoredByLabel: h.options.mesh}
-	for _, name := range []string{"kube-system", "kube-public", h.options.namespace, names.OperatorNamespace} {
+	labels := map[string]string{names.MonitoredByLabel: h.config.Mesh}
+	for _, name := range []string{"kube-system", "kube-public", h.config.Namespace, names.OperatorNamespace} {
 		h.ensureNamespace(t, name, labels)
 	}
 	h.ensureNamespace(t, "outside", nil)
 	h.ensureNamespace(t, "of-another-mesh", map[string]string{names.MonitoredByLabel: "other"})
-	h.ensureNamespace(t, "ignored", map[string]string{names.MonitoredByLabel: h.options.mesh, names.IgnoreLabel: "true"})
-	for _, namespace := range []string{"kube-system", "kube-public", h.options.namespace, names.OperatorNamespace, "outside", "of-another-mesh", "ignored"} {
+	h.ensureNamespace(t, "ignored", map[string]string{names.MonitoredByLabel: h.config.Mesh, names.IgnoreLabel: "true"})
+	for _, namespace := range []string{"kube-system", "kube-public", h.config.Namespace, names.OperatorNamespace, "outside", "of-another-mesh", "ignored"} {
 		h.create(t, newPod(namespace, "app"))
 	}
 	h.createMember(t, "inside")

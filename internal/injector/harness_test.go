@@ -1,4 +1,4 @@
-package main
+package injector
 
 import (
 	"context"
@@ -34,8 +34,8 @@ const timeout = 30 * time.Second
 // harness is an API server and a running injector, with the permissions and the webhook that the operator creates for it.
 type harness struct {
 	client.Client
-	options options
-	root    []byte
+	config Config
+	root   []byte
 }
 
 func startHarness(t *testing.T) *harness {
@@ -49,9 +49,9 @@ func startHarness(t *testing.T) *harness {
 		t.Fatalf("the API server does not start: %v", err)
 	}
 	t.Cleanup(func() { _ = environment.Stop() })
-	h := &harness{Client: newClient(t, config), options: options{
-		mesh: "osm", namespace: "osm-system", trustDomain: "cluster.local", revision: "osm-v0-1-0", logLevel: "error", webhookCertDir: t.TempDir(),
-		xdsHost: "osm-controller-v0-1-0.osm-system.svc.cluster.local", envoyImage: "envoy:1", initImage: "init:1", webhookAddress: freeAddress(t), healthAddress: freeAddress(t),
+	h := &harness{Client: newClient(t, config), config: Config{
+		Mesh: "osm", Namespace: "osm-system", TrustDomain: "cluster.local", Revision: "osm-v0-1-0", LogLevel: "error", WebhookCertDir: t.TempDir(),
+		XDSHost: "osm-controller-v0-1-0.osm-system.svc.cluster.local", EnvoyImage: "envoy:1", InitImage: "init:1", WebhookAddress: freeAddress(t), HealthAddress: freeAddress(t),
 	}}
 	// The injector uses the service account of its Deployment, and has only the permissions of its roles.
 	account, err := environment.AddUser(envtest.User{
@@ -65,7 +65,7 @@ func startHarness(t *testing.T) *harness {
 		t.Fatal(err)
 	}
 	t.Setenv("KUBECONFIG", writeFile(t, t.TempDir(), "kubeconfig", kubeconfig))
-	h.root = newCertificate(t, h.options.webhookCertDir)
+	h.root = newCertificate(t, h.config.WebhookCertDir)
 	h.install(t)
 	return h
 }
@@ -88,7 +88,7 @@ func newClient(t *testing.T, config *rest.Config) client.Client {
 // install creates the objects of an injector as the operator does, except for its Deployment and webhook.
 func (h *harness) install(t *testing.T) {
 	t.Helper()
-	h.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: h.options.namespace}})
+	h.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: h.config.Namespace}})
 	objects, err := h.release(t).ControlPlane(h.parameters())
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func (h *harness) install(t *testing.T) {
 		}
 	}
 	h.create(t, &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: names.TrustConfigMap("osm"), Namespace: h.options.namespace},
+		ObjectMeta: metav1.ObjectMeta{Name: names.TrustConfigMap("osm"), Namespace: h.config.Namespace},
 		Data:       map[string]string{names.CABundleCert: "the root"},
 	})
 }
@@ -124,7 +124,7 @@ func (h *harness) registerWebhook(t *testing.T) {
 			clientConfig := webhook.(map[string]any)["clientConfig"].(map[string]any)
 			path := clientConfig["service"].(map[string]any)["path"].(string)
 			delete(clientConfig, "service")
-			clientConfig["url"] = "https://" + h.options.webhookAddress + path
+			clientConfig["url"] = "https://" + h.config.WebhookAddress + path
 		}
 		if err := unstructured.SetNestedSlice(object.Object, webhooks, "webhooks"); err != nil {
 			t.Fatal(err)
@@ -148,8 +148,8 @@ func (h *harness) release(t *testing.T) *operand.Release {
 
 func (h *harness) parameters() operand.Parameters {
 	return operand.Parameters{
-		Mesh: "osm", Namespace: h.options.namespace, OperatorNamespace: names.OperatorNamespace, Revision: h.options.revision,
-		TrustDomain: h.options.trustDomain, Controller: operand.Workload{Replicas: 1}, Injector: operand.Workload{Replicas: 1},
+		Mesh: "osm", Namespace: h.config.Namespace, OperatorNamespace: names.OperatorNamespace, Revision: h.config.Revision,
+		TrustDomain: h.config.TrustDomain, Controller: operand.Workload{Replicas: 1}, Injector: operand.Workload{Replicas: 1},
 		Images: operand.Images{Controller: "controller:1", Injector: "injector:1", Init: "init:1", Sidecar: "envoy:1"},
 	}
 }
@@ -166,7 +166,11 @@ func (h *harness) start(t *testing.T) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, h.options) }()
+	injector, err := New(h.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { ended <- injector.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
@@ -180,7 +184,7 @@ func (h *harness) start(t *testing.T) {
 			t.Fatalf("the injector exited early: %v", err)
 		default:
 		}
-		return get("http://"+h.options.healthAddress+"/health/ready", nil)
+		return get("http://"+h.config.HealthAddress+"/health/ready", nil)
 	})
 }
 

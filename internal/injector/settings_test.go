@@ -1,4 +1,4 @@
-package main
+package injector
 
 import (
 	"testing"
@@ -32,13 +32,13 @@ func TestSettings_LogLevelIsLive(t *testing.T) {
 		}
 	}
 	informers := &informertest.FakeInformers{Scheme: scheme}
-	p := &program{log: logging.New("warn"), cluster: cachedCluster{cache: informers}}
-	derived := p.log.WithName("webhook")
-	if err := p.sync(t.Context()); err != nil {
+	o := &objects{cluster: cachedCluster{cache: informers}, log: logging.New("warn")}
+	derived := o.log.WithName("webhook")
+	if err := o.sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if !p.synced.Load() || derived.Enabled() {
-		t.Fatalf("synced %t, info %t before the MeshConfig exists; want true, and the level of the flag", p.synced.Load(), derived.Enabled())
+	if !o.synced.Load() || derived.Enabled() {
+		t.Fatalf("synced %t, info %t before the MeshConfig exists; want true, and the level of the flag", o.synced.Load(), derived.Enabled())
 	}
 	events, err := informers.FakeInformerFor(t.Context(), &configv1alpha2.MeshConfig{})
 	if err != nil {
