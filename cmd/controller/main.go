@@ -14,7 +14,8 @@ import (
 )
 
 func main() {
-	if err := command(&controlplane.Config{PodName: os.Getenv("CONTROLLER_POD_NAME")}).ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
+	config := controlplane.Config{PodName: os.Getenv("CONTROLLER_POD_NAME"), Addresses: controlplane.DefaultAddresses()}
+	if err := command(&config).ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(1)
 	}

@@ -24,6 +24,8 @@ type Config struct {
 	WebhookCertDir string
 	// WebhookClientCA has PEM certificates of authorities whose clients may connect to the webhook. Empty means any client.
 	WebhookClientCA string
+	// Addresses are where the servers listen.
+	Addresses Addresses
 	// WriteStatus lets this replica compete for the Lease for writing status and Events of policies.
 	WriteStatus bool
 }

@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +46,7 @@ func New(config Config) (*ControlPlane, error) {
 	}
 	traces := newTraces(config, log)
 	certificates, store := newStore(config, root, requester, log, metrics.registry, traces)
+	listenDebug := func() (net.Listener, error) { return net.Listen("tcp", config.Addresses.Debug) }
 	var meshConfig atomic.Pointer[configv1alpha2.MeshConfig]
 	return &ControlPlane{
 		config: config, log: log, metrics: metrics, api: api, store: store, loads: loadstats.NewStore(time.Now),

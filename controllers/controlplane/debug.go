@@ -1,7 +1,6 @@
 package controlplane
 
 import (
-	"fmt"
 	"net"
 	"sync/atomic"
 
@@ -10,13 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/debug"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/platform/logging"
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
-
-// debugAddress is on the loopback interface: kubectl port-forward reaches it, but no other pod does.
-func debugAddress() string { return fmt.Sprintf("127.0.0.1:%d", names.DebugPort) }
-
-func listenDebug() (net.Listener, error) { return net.Listen("tcp", debugAddress()) }
 
 // newDebugServer returns the debug server, which is off until the MeshConfig enables it.
 func newDebugServer(

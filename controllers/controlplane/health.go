@@ -3,11 +3,9 @@ package controlplane
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/health"
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // awaitAPIServer waits until the API server answers, which managers require when they are made. Meanwhile the control plane is alive, and not ready.
@@ -19,7 +17,7 @@ func (c *ControlPlane) awaitAPIServer(ctx context.Context) error {
 
 func (c *ControlPlane) serveHealth(ctx context.Context, notReady func() error) error {
 	return health.Serve(ctx, health.Config{
-		Address:  fmt.Sprintf(":%d", names.HealthPort),
+		Address:  c.config.Addresses.Health,
 		Handler:  c.metrics.http.Measure(health.Handler(c.metrics.registry, notReady), health.Paths()...),
 		OnClosed: c.metrics.limits.CountClosed,
 	})

@@ -2,7 +2,6 @@ package controlplane
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -35,7 +34,7 @@ func (c *ControlPlane) serveReport(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", names.ReportPort))
+	listener, err := net.Listen("tcp", c.config.Addresses.Report)
 	if err != nil {
 		return err
 	}

@@ -110,9 +110,9 @@ func pageStatus(t *testing.T, address string) int {
 }
 
 func TestDebugAddress_IsLoopback(t *testing.T) {
-	address, err := netip.ParseAddrPort(debugAddress())
+	address, err := netip.ParseAddrPort(DefaultAddresses().Debug)
 	if err != nil || !address.Addr().IsLoopback() || address.Port() != 9092 {
-		t.Errorf("the debug server listens on %s: %v", debugAddress(), err)
+		t.Errorf("the debug server listens on %s: %v", DefaultAddresses().Debug, err)
 	}
 }
 

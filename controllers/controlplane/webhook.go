@@ -14,7 +14,6 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
 	"github.com/openservicemesh/osm-operator/internal/platform/admissionserver"
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // validatePath is the path of the validating webhook in OSM's webhook configurations.
@@ -39,8 +38,7 @@ func (c *ControlPlane) newValidator(reader client.Reader) (*validator, error) {
 	if err != nil {
 		return nil, err
 	}
-	address := fmt.Sprintf(":%d", names.ValidatorPort)
-	v, err := newValidator(address, c.config.WebhookCertDir, c.metrics.http.Measure(reviews, validatePath), c.metrics.limits.CountClosed)
+	v, err := newValidator(c.config.Addresses.Webhook, c.config.WebhookCertDir, c.metrics.http.Measure(reviews, validatePath), c.metrics.limits.CountClosed)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package controlplane
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"time"
 
@@ -28,6 +27,6 @@ func (c *ControlPlane) xdsServer() (serve func(context.Context) error, err error
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", names.ADSPort))
+	listener, err := net.Listen("tcp", c.config.Addresses.XDS)
 	return func(ctx context.Context) error { return server.Serve(ctx, listener) }, err
 }
