@@ -1,4 +1,4 @@
-package main
+package podinit
 
 import (
 	"errors"
@@ -11,10 +11,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// resolverFile configures name resolution in the pod. The kubelet writes it for all containers.
-const resolverFile = "/etc/resolv.conf"
+// ResolverFile configures name resolution in the pod. The kubelet writes it for all containers.
+const ResolverFile = "/etc/resolv.conf"
 
-// dns is the content of a resolverFile.
+// dns is the content of a ResolverFile.
 type dns struct {
 	// servers are the name servers.
 	servers []netip.Addr

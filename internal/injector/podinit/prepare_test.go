@@ -1,4 +1,4 @@
-package main
+package podinit
 
 import (
 	"os"
@@ -51,12 +51,12 @@ func resolverPath(t *testing.T) string {
 	return path
 }
 
-func TestRun_PreparesPod(t *testing.T) {
+func TestPrepare_PreparesPod(t *testing.T) {
 	ns, dirs := nstest.New(t), testDirs(t)
 	// A restarted pod sandbox runs osm-init again.
 	for range 2 {
 		var err error
-		ns.Do(func() { err = run(arguments(t), environment(nil), dirs, resolverPath(t)) })
+		ns.Do(func() { err = Prepare(arguments(t), environment(nil), dirs, resolverPath(t)) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestRun_PreparesPod(t *testing.T) {
 	}
 }
 
-func TestRun_RejectsInvalidInput(t *testing.T) {
+func TestPrepare_RejectsInvalidInput(t *testing.T) {
 	for name, test := range map[string]struct {
 		env  map[string]string
 		dirs bootstrap.Dirs
@@ -95,7 +95,7 @@ func TestRun_RejectsInvalidInput(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ns := nstest.New(t)
 			var err error
-			ns.Do(func() { err = run(arguments(t), environment(test.env), test.dirs, resolverPath(t)) })
+			ns.Do(func() { err = Prepare(arguments(t), environment(test.env), test.dirs, resolverPath(t)) })
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error is %v, want one with %q", err, test.want)
 			}
@@ -106,8 +106,8 @@ func TestRun_RejectsInvalidInput(t *testing.T) {
 	}
 }
 
-// TestRun_FailsWithoutNetAdmin covers a platform that removes NET_ADMIN.
-func TestRun_FailsWithoutNetAdmin(t *testing.T) {
+// TestPrepare_FailsWithoutNetAdmin covers a platform that removes NET_ADMIN.
+func TestPrepare_FailsWithoutNetAdmin(t *testing.T) {
 	ns, dirs := nstest.New(t), testDirs(t)
 	var dropped, err error
 	ns.Do(func() {
@@ -120,7 +120,7 @@ func TestRun_FailsWithoutNetAdmin(t *testing.T) {
 		if dropped = unix.Capset(&header, &data[0]); dropped != nil {
 			return
 		}
-		err = run(arguments(t), environment(nil), dirs, resolverPath(t))
+		err = Prepare(arguments(t), environment(nil), dirs, resolverPath(t))
 	})
 	if dropped != nil {
 		t.Fatal(dropped)

@@ -1,4 +1,4 @@
-package main
+package drain
 
 import (
 	"bufio"
@@ -35,8 +35,8 @@ type drainer struct {
 	poll                 time.Duration
 }
 
-// drainOnSignal waits for SIGTERM and drains the Envoy of the pod.
-func drainOnSignal() error {
+// OnSignal waits for SIGTERM and drains the Envoy of the pod.
+func OnSignal() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	<-ctx.Done()
