@@ -1,6 +1,6 @@
-// Package controlplane feeds the objects of the API server into the catalog of the running mesh.
+// Package controlplane is osm-controller: it composes the control plane of one mesh. New makes the parts that need no API
+// server, and Run waits for the API server, makes the others and runs all.
 //
-// Its input is watch events. Its output is catalog changes, converted by package ingest, for a Sink. Package kinds defines
-// the watched kinds, and package status writes the status of policies. The only decision made
-// here is whether a list without any objects must be confirmed.
+// A Config and the objects of the API server flow in. Out flow xDS, admission responses, conditions of policies, health
+// endpoints and metrics.
 package controlplane

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // serverLifetime is the lifetime of the control plane's own server certificate.
@@ -40,6 +42,18 @@ func NewServerCertificate(issuer ServerIssuer, now func() time.Time, dnsNames ..
 // NewRenamedServerCertificate returns a certificate for DNS names that may change. The first handshake issues it.
 func NewRenamedServerCertificate(issuer ServerIssuer, now func() time.Time, dnsNames func() []string) *ServerCertificate {
 	return &ServerCertificate{issuer: issuer, dnsNames: dnsNames, now: now}
+}
+
+// ServerNames returns a function that lists the DNS names of a server of the control plane: one for each trust domain that its clients may
+// expect.
+func (m *Manager) ServerNames(name func(trustDomain string) string) func() []string {
+	return func() []string {
+		var list []string
+		for _, domain := range identity.MergeTrustDomains(m.TrustDomains().Known, []string{m.options.TrustDomain}) {
+			list = append(list, name(domain))
+		}
+		return list
+	}
 }
 
 // TLSConfig returns a server configuration for HTTP/2, as gRPC requires, with TLS 1.2 or later.

@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/xds"
@@ -73,7 +73,7 @@ func start(t *testing.T, config *rest.Config) *plane {
 	t.Helper()
 	log.SetLogger(logr.Discard())
 	p := &plane{registry: prometheus.NewRegistry()}
-	ages := controlplane.NewWatchAges(p.now)
+	ages := feed.NewWatchAges(p.now)
 	p.registry.MustRegister(ages)
 	config = rest.CopyConfig(config)
 	config.Wrap(ages.Wrap)
@@ -142,10 +142,10 @@ func (p *plane) feed(t *testing.T, config *rest.Config) {
 		t.Fatal(err)
 	}
 	go func() { _ = objects.Start(t.Context()) }()
-	feed := controlplane.NewFeed(objects, live, clientgoscheme.Scheme, p.store, logr.Discard(), p.now)
+	f := feed.New(feed.Config{Cache: objects, Live: live, Scheme: clientgoscheme.Scheme, Sink: p.store, Log: logr.Discard(), Now: p.now})
 	var synced []toolscache.InformerSynced
 	for _, source := range kinds.Workloads(meshName) {
-		one, err := feed.Watch(t.Context(), source)
+		one, err := f.Watch(t.Context(), source)
 		if err != nil {
 			t.Fatal(err)
 		}

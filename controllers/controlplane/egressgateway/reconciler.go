@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -32,7 +32,7 @@ type Reconciler struct {
 	// Secrets reads from the API server.
 	Secrets client.Reader
 	// Sink receives the contents.
-	Sink controlplane.Sink
+	Sink feed.Sink
 	// Mesh is the name of the mesh, and Namespace that of its control plane.
 	Mesh, Namespace string
 

@@ -12,7 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/endpoints"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
@@ -34,7 +35,7 @@ type Reconciler struct {
 	// Leading reports whether this replica writes status.
 	Leading func() bool
 	// Sink receives certificates.
-	Sink controlplane.Sink
+	Sink feed.Sink
 	// Rejected returns the rejections of an HTTPRoute by the ingress gateway. It returns false until they are known.
 	Rejected func(kind, namespace, name string) ([]report.Rejection, bool)
 	// RejectedRoutes returns a channel of HTTPRoutes whose rejections changed, which the caller reads from then on. It may be nil.
@@ -171,6 +172,6 @@ func (r *Reconciler) readGateway(ctx context.Context, s *state) error {
 	entry, _ := ingest.Service(&service)
 	s.catalog.Apply([]catalog.Change{catalog.Set(entry)})
 	var err error
-	s.ready, err = controlplane.HasReadyEndpoint(ctx, r.Client, client.ObjectKeyFromObject(&service))
+	s.ready, err = endpoints.HasReady(ctx, r.Client, client.ObjectKeyFromObject(&service))
 	return err
 }

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/endpoints"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
@@ -70,7 +70,7 @@ func unavailableGateway(ctx context.Context, reader client.Reader, namespace str
 	if err != nil {
 		return nil, err
 	}
-	ready, err := controlplane.HasReadyEndpoint(ctx, reader, service)
+	ready, err := endpoints.HasReady(ctx, reader, service)
 	if err != nil || ready {
 		return nil, err
 	}

@@ -6,13 +6,13 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/util/wait"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
 // Watcher watches the policy kinds, each once the cluster defines it.
 type Watcher struct {
-	Feed        *controlplane.Feed
+	Feed        *feed.Feed
 	Definitions Definitions
 	Log         logr.Logger
 }

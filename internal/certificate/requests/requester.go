@@ -23,8 +23,6 @@ const (
 	maxConcurrent = 16
 	// deleteTimeout is how long the deletion of a CertificateRequest may take.
 	deleteTimeout = 10 * time.Second
-	// abandonedAge is the age from which a CertificateRequest is one of a replica that has crashed.
-	abandonedAge = 10 * time.Minute
 	// namePrefix starts the names of all CertificateRequests.
 	namePrefix = "osm-workload-"
 	// workloadAnnotation has the workload of a CertificateRequest, as "<namespace>/<service account>".
@@ -154,22 +152,6 @@ func (r *Requester) remove(request *cmapi.CertificateRequest) {
 	ctx, cancel := context.WithTimeout(context.Background(), deleteTimeout)
 	defer cancel()
 	_ = r.config.Client.Delete(ctx, request)
-}
-
-// Sweep deletes the CertificateRequests of replicas that have crashed.
-func (r *Requester) Sweep(ctx context.Context) error {
-	var list cmapi.CertificateRequestList
-	if err := r.config.Client.List(ctx, &list, client.InNamespace(r.config.Namespace), client.MatchingLabels(r.config.Labels)); err != nil {
-		return describe(fmt.Errorf("the CertificateRequests of workloads cannot be listed: %w", err))
-	}
-	var errs []error
-	for i := range list.Items {
-		request := &list.Items[i]
-		if r.config.Now().Sub(request.CreationTimestamp.Time) > abandonedAge {
-			errs = append(errs, client.IgnoreNotFound(r.config.Client.Delete(ctx, request)))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // describe adds what to do about an error of the API server.

@@ -240,4 +240,8 @@ func TestPods(t *testing.T) {
 	if diff := cmp.Diff([]Replica{{Name: "a", Address: "10.0.0.1:9094"}, {Name: "b", Address: "[fd00::1]:9094"}}, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+	others, err := PodsExcept("a", reader, "mesh")(t.Context())
+	if diff := cmp.Diff(got[1:], others); err != nil || diff != "" {
+		t.Errorf("the replicas except a: %v, -want +got:\n%s", err, diff)
+	}
 }

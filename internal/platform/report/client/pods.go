@@ -36,6 +36,15 @@ func Pods(reader client.Reader, namespace string) func(context.Context) ([]Repli
 	}
 }
 
+// PodsExcept is like Pods, for a replica that reads the reports of all others.
+func PodsExcept(own string, reader client.Reader, namespace string) func(context.Context) ([]Replica, error) {
+	all := Pods(reader, namespace)
+	return func(ctx context.Context) ([]Replica, error) {
+		replicas, err := all(ctx)
+		return slices.DeleteFunc(replicas, func(r Replica) bool { return r.Name == own }), err
+	}
+}
+
 // controllerPods lists the running pods with the labels of a controller. Pods that are not ready are included, because they may still serve
 // sidecars.
 func controllerPods(ctx context.Context, reader client.Reader, namespace string) ([]corev1.Pod, error) {

@@ -1,0 +1,81 @@
+package controlplane
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/egressgateway"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/gateway"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/report/server"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/logging"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
+)
+
+// statusWriter writes the status and Events of policies while this replica holds the Lease.
+type statusWriter struct {
+	config     Config
+	clients    kubernetes.Interface
+	log        *logging.Logger
+	leader     *status.Leader
+	rejections *status.Rejections
+	events     *status.EventReporter
+}
+
+// newStatusWriter adds the controllers that write status to mgr.
+func (c *ControlPlane) newStatusWriter(mgr manager.Manager) (*statusWriter, error) {
+	own := func() report.Rejections {
+		return server.Rejections(c.store.Rejections(), c.loads.Failures(), c.store.LimitedPolicies())
+	}
+	leader, rejections := &status.Leader{}, status.NewRejections(own, c.otherReplicas(mgr.GetClient()).Rejections, time.Now)
+	c.store.OnRejections(rejections.Changed)
+	events := status.NewEventReporter(mgr.GetClient(), mgr.GetEventRecorder(names.Controller), leader, c.config.Mesh, c.log.WithName("status"))
+	if err := c.addGateways(mgr, leader, rejections); err != nil {
+		return nil, err
+	}
+	err := status.Writers{
+		Leader: leader, Rejections: rejections, Mesh: c.config.Mesh, Namespace: c.config.Namespace, LookupHost: net.DefaultResolver.LookupHost,
+		Secrets: mgr.GetAPIReader(),
+	}.Setup(mgr)
+	return &statusWriter{config: c.config, clients: c.api.clients, log: c.log, leader: leader, rejections: rejections, events: events}, err
+}
+
+// addGateways adds the controllers of gateways, which read Secrets for the store too.
+func (c *ControlPlane) addGateways(mgr manager.Manager, leader *status.Leader, rejections *status.Rejections) error {
+	gateways := &gateway.Reconciler{
+		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Leading: leader.Leading, Sink: c.store, Mesh: c.config.Mesh, Namespace: c.config.Namespace,
+		Now: time.Now, Rejected: rejections.Of, RejectedRoutes: func() <-chan event.GenericEvent { return rejections.Watch(kinds.HTTPRoute) },
+	}
+	if err := gateways.Setup(mgr); err != nil {
+		return err
+	}
+	credentials := &egressgateway.Reconciler{
+		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Sink: c.store, Mesh: c.config.Mesh, Namespace: c.config.Namespace,
+	}
+	return credentials.Setup(mgr)
+}
+
+// lead competes for the Lease until stopping or running ends. It does not wait for the delay between the two, so that another
+// replica acquires the Lease at once. A canary control plane never competes, and writes no status or Events without the Lease.
+func (w *statusWriter) lead(stopping, running context.Context) error {
+	if !w.config.WriteStatus {
+		w.log.Info("policy status is written by the active control plane")
+		return nil
+	}
+	leading, stop := context.WithCancel(running)
+	defer stop()
+	defer context.AfterFunc(stopping, stop)()
+	return w.leader.Run(leading, w.clients, w.config.Namespace, w.config.PodName, w.log.WithName("status"))
+}
+
+// watchRejections collects rejections for the status of policies until ctx ends.
+func (w *statusWriter) watchRejections(ctx context.Context) error {
+	return w.rejections.Run(ctx, w.leader.Leading, w.log.WithName("status"))
+}
