@@ -24,10 +24,10 @@ type controllers struct {
 // newControllers builds the reconcilers that install and upgrade meshes.
 func newControllers(d Dependencies) controllers {
 	c := d.Cluster
-	keeper := d.meshConfigs()
+	meshConfigs := d.meshConfigs()
 	return controllers{
 		mesh: &mesh.Reconciler{
-			Cluster: c, Applier: keeper.Applier, Recorder: d.Recorder, MeshConfigs: keeper, Status: d.Status,
+			Cluster: c, Applier: meshConfigs.Applier, Recorder: d.Recorder, MeshConfigs: meshConfigs, Status: d.Status,
 			Definitions: d.Definitions, Kubernetes: d.Kubernetes, Metrics: d.Metrics,
 		},
 		certificates: &certificates.Reconciler{

@@ -82,9 +82,9 @@ func (d *Dependencies) applier(c client.Client) *apply.Applier {
 	return a
 }
 
-// meshConfigs returns a new keeper of MeshConfigs.
-func (d *Dependencies) meshConfigs() *meshconfig.Keeper {
-	return &meshconfig.Keeper{Cluster: d.Cluster, Applier: d.applier(d.Cluster.Client), Recorder: d.Recorder}
+// meshConfigs returns a new reconciler of MeshConfigs.
+func (d *Dependencies) meshConfigs() *meshconfig.Reconciler {
+	return &meshconfig.Reconciler{Cluster: d.Cluster, Applier: d.applier(d.Cluster.Client), Recorder: d.Recorder}
 }
 
 // restarter returns a new Restarter.

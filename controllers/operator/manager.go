@@ -120,11 +120,11 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 		return nil, err
 	}
 	if o.AdmissionPolicies != nil {
-		keeper := &policies.Keeper{
+		admission := &policies.Reconciler{
 			Applier: apply.New(mgr.GetClient(), eventRecorder(mgr)), Reader: mgr.GetAPIReader(),
 			Namespace: o.Namespace, Files: o.AdmissionPolicies, Log: o.Logger,
 		}
-		if err := mgr.Add(keeper); err != nil {
+		if err := mgr.Add(admission); err != nil {
 			return nil, err
 		}
 	}

@@ -64,8 +64,8 @@ func TestRemovalPhases(t *testing.T) {
 	mesh := readyMesh(t, name, restartOnRemoval)
 	s := newWorkloads(t, name, "cart", "mail", "search")
 	s.wait("takeout-v0-0-9", 3)
-	keeper := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "mail"}}
-	change(t, keeper, func(d *appsv1.Deployment) { d.Labels = map[string]string{names.RestartLabel: "disabled"} })
+	optedOut := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "mail"}}
+	change(t, optedOut, func(d *appsv1.Deployment) { d.Labels = map[string]string{names.RestartLabel: "disabled"} })
 	batch := podWithSidecar(t, s.namespace, "takeout-v0-0-9")
 	behind := healthy()
 	behind.Proxies.Behind = 1
@@ -109,7 +109,7 @@ func TestRemovalPhases(t *testing.T) {
 		t.Errorf("the restarts are %v, want one of cart and one of search", again)
 	}
 	remove(t, batch, client.GracePeriodSeconds(0))
-	change(t, keeper, func(d *appsv1.Deployment) { d.Labels = nil })
+	change(t, optedOut, func(d *appsv1.Deployment) { d.Labels = nil })
 	waitGone(t, mesh)
 	waitGone(t, meshConfig(name))
 }

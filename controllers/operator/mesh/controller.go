@@ -37,7 +37,7 @@ type Reconciler struct {
 	// Recorder records Events about a Mesh.
 	Recorder events.EventRecorder
 	// MeshConfigs keeps the MeshConfigs of meshes.
-	MeshConfigs *meshconfig.Keeper
+	MeshConfigs *meshconfig.Reconciler
 	// Status writes the status of a Mesh.
 	Status status.Writer
 	// Definitions are those of the Service Mesh Interface, see ReadDefinitions.

@@ -84,7 +84,7 @@ func TestRefusedBackupIsNoReasonToIgnoreTheMeshConfig(t *testing.T) {
 	}).Build()
 	cluster := &observe.Cluster{Client: c, Live: c, Catalogue: &operand.Catalogue{}, Now: time.Now}
 	recorder := events.NewFakeRecorder(10)
-	r := &Reconciler{Cluster: cluster, MeshConfigs: &meshconfig.Keeper{Cluster: cluster, Applier: apply.New(c, recorder), Recorder: recorder}}
+	r := &Reconciler{Cluster: cluster, MeshConfigs: &meshconfig.Reconciler{Cluster: cluster, Applier: apply.New(c, recorder), Recorder: recorder}}
 	s := &scope{mesh: mesh, session: r.MeshConfigs.Applier.For(mesh)}
 	if err := r.reconcileMeshConfig(t.Context(), s); err == nil || !strings.Contains(err.Error(), "exceeded quota") {
 		t.Errorf("error %v, want the answer about the backup", err)

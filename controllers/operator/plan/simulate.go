@@ -71,12 +71,12 @@ func (r *Reconciler) simulate(ctx context.Context, mesh *v1alpha1.Mesh) (*simula
 		return nil, err
 	}
 	ready := metav1.Condition{}
-	settle := func(ctx context.Context) error { return s.Client.SimulateDeployments(ctx, mesh.Name) }
+	finish := func(ctx context.Context) error { return s.Client.SimulateDeployments(ctx, mesh.Name) }
 	stop := func(ctx context.Context) (stop bool, err error) {
 		ready, err = readyOf(ctx, s.Client, mesh.Name)
 		return ready.Status == metav1.ConditionFalse, err
 	}
-	failed, err := cluster.Run(ctx, settle, stop, r.Controllers(s)...)
+	failed, err := cluster.Run(ctx, finish, stop, r.Controllers(s)...)
 	problem := problemOf(ready, failed)
 	if errors.Is(err, dryrun.ErrTooManyRounds) {
 		problem = metav1.Condition{Reason: v1alpha1.ReasonPlanFailed, Message: "the plan is not complete: " + err.Error()}

@@ -48,7 +48,7 @@ type Reconciler struct {
 	// Recorder records Events about a Mesh.
 	Recorder events.EventRecorder
 	// MeshConfigs keeps the MeshConfig, which carries the teardown mode to control planes.
-	MeshConfigs *meshconfig.Keeper
+	MeshConfigs *meshconfig.Reconciler
 	// Status writes the status of a Mesh.
 	Status status.Writer
 	// DataPlane observes the workloads with sidecars.

@@ -43,14 +43,14 @@ func newDryRun(t *testing.T, objects ...client.Object) (*dryrun.Cluster, *dryrun
 }
 
 func configMap(name string, data map[string]string) *corev1.ConfigMap {
-	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "home", Name: name, Labels: map[string]string{"of": "mesh"}}, Data: data}
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "osm", Name: name, Labels: map[string]string{"of": "mesh"}}, Data: data}
 }
 
 // listByLabel returns the values of ConfigMaps with the label of the mesh, by name.
 func listByLabel(t *testing.T, c client.Client) map[string]string {
 	t.Helper()
 	var list corev1.ConfigMapList
-	if err := c.List(t.Context(), &list, client.InNamespace("home"), client.MatchingLabels{"of": "mesh"}); err != nil {
+	if err := c.List(t.Context(), &list, client.InNamespace("osm"), client.MatchingLabels{"of": "mesh"}); err != nil {
 		t.Fatal(err)
 	}
 	found := map[string]string{}
@@ -118,7 +118,7 @@ func object(t *testing.T, text string) *unstructured.Unstructured {
 // An object that was changed outside the operator is repaired. With a new configuration it is updated.
 func TestApplyDistinguishesRepairFromUpdate(t *testing.T) {
 	_, first := newDryRun(t)
-	wanted := object(t, `{apiVersion: v1, kind: ConfigMap, metadata: {namespace: home, name: a}, data: {k: "1", l: "1"}}`)
+	wanted := object(t, `{apiVersion: v1, kind: ConfigMap, metadata: {namespace: osm, name: a}, data: {k: "1", l: "1"}}`)
 	if _, err := apply.New(first, dryrun.DiscardEvents{}).For(configMap("owner", nil)).Apply(t.Context(), wanted); err != nil {
 		t.Fatal(err)
 	}
@@ -133,8 +133,8 @@ func TestApplyDistinguishesRepairFromUpdate(t *testing.T) {
 		text string
 		want []string
 	}{
-		"same configuration": {`{apiVersion: v1, kind: ConfigMap, metadata: {namespace: home, name: a}, data: {k: "1", l: "1"}}`, []string{"Repair a data.k"}},
-		"new configuration":  {`{apiVersion: v1, kind: ConfigMap, metadata: {namespace: home, name: a}, data: {k: "1", l: "2"}}`, []string{"Update a data.k data.l"}},
+		"same configuration": {`{apiVersion: v1, kind: ConfigMap, metadata: {namespace: osm, name: a}, data: {k: "1", l: "1"}}`, []string{"Repair a data.k"}},
+		"new configuration":  {`{apiVersion: v1, kind: ConfigMap, metadata: {namespace: osm, name: a}, data: {k: "1", l: "2"}}`, []string{"Update a data.k data.l"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster, again := newDryRun(t, live.DeepCopy())
@@ -153,7 +153,7 @@ func TestApplyDistinguishesRepairFromUpdate(t *testing.T) {
 }
 
 func TestChangesLeaveOutTheStatus(t *testing.T) {
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "home", Name: "pod"}}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "osm", Name: "pod"}}
 	cluster, c := newDryRun(t, pod)
 	before := pod.DeepCopy()
 	pod.Status.Phase = corev1.PodRunning
@@ -170,10 +170,10 @@ func TestChangesLeaveOutTheStatus(t *testing.T) {
 func TestSimulateDeploymentsCompletesRollouts(t *testing.T) {
 	labels := map[string]string{names.MeshLabel: "osm", names.AppLabel: "controller", names.VersionLabel: "old"}
 	deployment := &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "home", Name: "controller", Labels: labels, Generation: 7},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "osm", Name: "controller", Labels: labels, Generation: 7},
 		Spec:       appsv1.DeploymentSpec{Replicas: ptr.To[int32](2), Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}}},
 	}
-	cluster, c := newDryRun(t, deployment, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "home", Name: "pod", Labels: labels}})
+	cluster, c := newDryRun(t, deployment, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "osm", Name: "pod", Labels: labels}})
 	pods := func() int {
 		var list corev1.PodList
 		if err := c.List(t.Context(), &list); err != nil {
@@ -252,7 +252,7 @@ func TestNoTypeHoldsAWriter(t *testing.T) {
 // Components have objects of kinds that the operator has no types for.
 func TestKindsWithoutTypesAreApplied(t *testing.T) {
 	cluster, c := newDryRun(t)
-	monitor := object(t, `{apiVersion: monitoring.coreos.com/v1, kind: PodMonitor, metadata: {namespace: home, name: a}, spec: {jobLabel: app}}`)
+	monitor := object(t, `{apiVersion: monitoring.coreos.com/v1, kind: PodMonitor, metadata: {namespace: osm, name: a}, spec: {jobLabel: app}}`)
 	if outcome, err := apply.New(c, dryrun.DiscardEvents{}).For(configMap("owner", nil)).Apply(t.Context(), monitor); err != nil || outcome != apply.Created {
 		t.Errorf("%s (%v)", outcome, err)
 	}

@@ -44,8 +44,8 @@ func content(t *testing.T, c client.Client, like *unstructured.Unstructured) map
 
 func TestApplyMergesAsAnAPIServer(t *testing.T) {
 	const (
-		configMap = "apiVersion: v1, kind: ConfigMap, metadata: {namespace: home, name: a}"
-		role      = "apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {namespace: home, name: a}"
+		configMap = "apiVersion: v1, kind: ConfigMap, metadata: {namespace: osm, name: a}"
+		role      = "apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {namespace: osm, name: a}"
 		webhook   = "apiVersion: admissionregistration.k8s.io/v1, kind: MutatingWebhookConfiguration, metadata: {name: a}"
 		custom    = "apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: a}"
 	)
@@ -85,7 +85,7 @@ func TestApplyMergesAsAnAPIServer(t *testing.T) {
 
 func TestApplyConflictsUnlessForced(t *testing.T) {
 	_, c := newDryRun(t)
-	const before, after = `{apiVersion: v1, kind: ConfigMap, metadata: {namespace: home, name: a}, data: {k: "1"}}`, `{apiVersion: v1, kind: ConfigMap, metadata: {namespace: home, name: a}, data: {k: "2"}}`
+	const before, after = `{apiVersion: v1, kind: ConfigMap, metadata: {namespace: osm, name: a}, data: {k: "1"}}`, `{apiVersion: v1, kind: ConfigMap, metadata: {namespace: osm, name: a}, data: {k: "2"}}`
 	if err := applyAs(t, c, "other", before); err != nil {
 		t.Fatal(err)
 	}

@@ -30,14 +30,14 @@ type Controller struct {
 	Reconcile reconcile.Func
 }
 
-// Run reconciles the controllers in turn, completes a round with settle, and repeats until a round changes nothing and no controller
+// Run reconciles the controllers in turn, completes a round with finish, and repeats until a round changes nothing and no controller
 // has a requeue. stop, which is called after a round without changes, ends the run earlier. The first returned error joins the
 // failures of the last round, which a controller would retry; the second one is a failure of the dry run itself.
-func (c *Cluster) Run(ctx context.Context, settle func(context.Context) error, stop func(context.Context) (bool, error), controllers ...Controller) (failed, err error) {
+func (c *Cluster) Run(ctx context.Context, finish func(context.Context) error, stop func(context.Context) (bool, error), controllers ...Controller) (failed, err error) {
 	idle, wait := 0, time.Second
 	for range maxRounds {
 		before := c.writes
-		requeue, failed, err := round(ctx, settle, controllers)
+		requeue, failed, err := round(ctx, finish, controllers)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func (c *Cluster) Run(ctx context.Context, settle func(context.Context) error, s
 
 // round reconciles every object once. It returns the earliest requeue within the horizon, or zero. A terminal error is no failure of the
 // round: no retry can cure it, and the conditions of the Mesh report it.
-func round(ctx context.Context, settle func(context.Context) error, controllers []Controller) (requeue time.Duration, failed, err error) {
+func round(ctx context.Context, finish func(context.Context) error, controllers []Controller) (requeue time.Duration, failed, err error) {
 	for _, controller := range controllers {
 		requests, err := controller.Requests(ctx)
 		if err != nil {
@@ -78,5 +78,5 @@ func round(ctx context.Context, settle func(context.Context) error, controllers 
 			}
 		}
 	}
-	return requeue, failed, settle(ctx)
+	return requeue, failed, finish(ctx)
 }

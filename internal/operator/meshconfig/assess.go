@@ -16,15 +16,15 @@ import (
 )
 
 // WriteAccepted writes into the status of a MeshConfig which of its fields are not acted on, and returns the same for the Mesh.
-func (k *Keeper) WriteAccepted(ctx context.Context, live *configv1alpha2.MeshConfig) (conditions.Assessment, error) {
+func (r *Reconciler) WriteAccepted(ctx context.Context, live *configv1alpha2.MeshConfig) (conditions.Assessment, error) {
 	assessment := assess(live)
 	before := live.DeepCopy()
 	live.Status.ObservedGeneration = live.Generation
-	conditions.NewEditor(&live.Status.Conditions, live.Generation, k.Now()).Set(configv1alpha2.ConditionAccepted, assessment)
+	conditions.NewEditor(&live.Status.Conditions, live.Generation, r.Now()).Set(configv1alpha2.ConditionAccepted, assessment)
 	if equality.Semantic.DeepEqual(before.Status, live.Status) {
 		return assessment, nil
 	}
-	if err := k.Client.Status().Patch(ctx, live, client.MergeFrom(before), client.FieldOwner(apply.FieldManager)); err != nil {
+	if err := r.Client.Status().Patch(ctx, live, client.MergeFrom(before), client.FieldOwner(apply.FieldManager)); err != nil {
 		return assessment, fmt.Errorf("the status of the MeshConfig cannot be written: %w", client.IgnoreNotFound(err))
 	}
 	return assessment, nil

@@ -24,7 +24,7 @@ const (
 )
 
 // saveBackup stores the spec of a MeshConfig, from which it is restored after somebody deletes it.
-func (k *Keeper) saveBackup(ctx context.Context, mesh *v1alpha1.Mesh, live *configv1alpha2.MeshConfig) error {
+func (r *Reconciler) saveBackup(ctx context.Context, mesh *v1alpha1.Mesh, live *configv1alpha2.MeshConfig) error {
 	if live.DeletionTimestamp != nil {
 		return nil
 	}
@@ -38,15 +38,15 @@ func (k *Keeper) saveBackup(ctx context.Context, mesh *v1alpha1.Mesh, live *conf
 	object.SetNamespace(live.Namespace)
 	object.SetName(backupName)
 	object.SetLabels(operand.Labels(mesh.Name, ""))
-	_, _, err = k.Applier.ApplyWithoutEvents(ctx, object)
+	_, _, err = r.Applier.ApplyWithoutEvents(ctx, object)
 	return err
 }
 
 // restoreSpec gives a new MeshConfig the stored spec, and reports whether there is one. A damaged backup is ignored, because the mesh needs a
 // MeshConfig.
-func (k *Keeper) restoreSpec(ctx context.Context, mesh *v1alpha1.Mesh, object *unstructured.Unstructured) (bool, error) {
+func (r *Reconciler) restoreSpec(ctx context.Context, mesh *v1alpha1.Mesh, object *unstructured.Unstructured) (bool, error) {
 	backup := &corev1.ConfigMap{}
-	err := k.Live.Get(ctx, client.ObjectKey{Namespace: object.GetNamespace(), Name: backupName}, backup)
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: object.GetNamespace(), Name: backupName}, backup)
 	if apierrors.IsNotFound(err) || err == nil && backup.Labels[names.MeshLabel] != mesh.Name {
 		return false, nil
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // SetTeardownMode sets the annotation by which control planes learn the mode of a teardown; an empty mode removes it.
-func (k *Keeper) SetTeardownMode(ctx context.Context, config *configv1alpha2.MeshConfig, mode string) error {
+func (r *Reconciler) SetTeardownMode(ctx context.Context, config *configv1alpha2.MeshConfig, mode string) error {
 	before := config.DeepCopy()
 	config = config.DeepCopy()
 	if mode == "" {
@@ -25,7 +25,7 @@ func (k *Keeper) SetTeardownMode(ctx context.Context, config *configv1alpha2.Mes
 		}
 		config.Annotations[names.TeardownAnnotation] = mode
 	}
-	if err := k.Client.Patch(ctx, config, client.MergeFrom(before), client.FieldOwner(apply.FieldManager)); err != nil {
+	if err := r.Client.Patch(ctx, config, client.MergeFrom(before), client.FieldOwner(apply.FieldManager)); err != nil {
 		return fmt.Errorf("the MeshConfig cannot be annotated: %w", client.IgnoreNotFound(err))
 	}
 	return nil
@@ -33,14 +33,14 @@ func (k *Keeper) SetTeardownMode(ctx context.Context, config *configv1alpha2.Mes
 
 // EndTeardown removes the teardown mode from a MeshConfig: one that somebody else wrote, or the operator's own when the MeshConfig
 // outlives its mesh.
-func (k *Keeper) EndTeardown(ctx context.Context, mesh *v1alpha1.Mesh, config *configv1alpha2.MeshConfig) error {
+func (r *Reconciler) EndTeardown(ctx context.Context, mesh *v1alpha1.Mesh, config *configv1alpha2.MeshConfig) error {
 	mode, set := config.Annotations[names.TeardownAnnotation]
 	if !set {
 		return nil
 	}
 	if mesh.DeletionTimestamp == nil {
-		k.Recorder.Eventf(mesh, nil, corev1.EventTypeWarning, "Reverted", "Stay", "removed the annotation %s: %s from MeshConfig %s/%s, which ends policies and mutual TLS: only the operator writes it, while it removes a mesh",
+		r.Recorder.Eventf(mesh, nil, corev1.EventTypeWarning, "Reverted", "Stay", "removed the annotation %s: %s from MeshConfig %s/%s, which ends policies and mutual TLS: only the operator writes it, while it removes a mesh",
 			names.TeardownAnnotation, mode, config.Namespace, config.Name)
 	}
-	return k.SetTeardownMode(ctx, config, "")
+	return r.SetTeardownMode(ctx, config, "")
 }

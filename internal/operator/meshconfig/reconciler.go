@@ -23,8 +23,8 @@ import (
 // presetManager owns the fields that a MeshConfig starts with, and those that a Mesh no longer decides, until users change them.
 const presetManager = "osm-preset"
 
-// Keeper keeps MeshConfigs. All fields are required.
-type Keeper struct {
+// Reconciler maintains MeshConfigs. All fields are required.
+type Reconciler struct {
 	*observe.Cluster
 	// Applier writes the fields that a Mesh decides.
 	Applier *apply.Applier
@@ -34,48 +34,48 @@ type Keeper struct {
 
 // Reconcile creates the MeshConfig of a mesh if it does not exist, and keeps the fields that the Mesh decides. It returns the live
 // object, with an error too if there is one. session is that of the Mesh.
-func (k *Keeper) Reconcile(ctx context.Context, session *apply.Session, mesh *v1alpha1.Mesh) (*configv1alpha2.MeshConfig, error) {
-	live, err := k.GetOrCreate(ctx, mesh)
+func (r *Reconciler) Reconcile(ctx context.Context, session *apply.Session, mesh *v1alpha1.Mesh) (*configv1alpha2.MeshConfig, error) {
+	live, err := r.GetOrCreate(ctx, mesh)
 	if err != nil {
 		return nil, fmt.Errorf("the MeshConfig of the mesh cannot be read or created: %w", err)
 	}
-	if err := k.EndTeardown(ctx, mesh, live); err != nil {
+	if err := r.EndTeardown(ctx, mesh, live); err != nil {
 		return live, err
 	}
-	return live, errors.Join(k.applyDeclared(ctx, session, mesh, live), k.saveBackup(ctx, mesh, live))
+	return live, errors.Join(r.applyDeclared(ctx, session, mesh, live), r.saveBackup(ctx, mesh, live))
 }
 
 // GetOrCreate reads the MeshConfig of a mesh, or creates it with its last spec, or else with all presets. Create never overwrites one that a user
 // created at the same time.
-func (k *Keeper) GetOrCreate(ctx context.Context, mesh *v1alpha1.Mesh) (*configv1alpha2.MeshConfig, error) {
-	namespace := k.Wanted(mesh).Namespace
+func (r *Reconciler) GetOrCreate(ctx context.Context, mesh *v1alpha1.Mesh) (*configv1alpha2.MeshConfig, error) {
+	namespace := r.Wanted(mesh).Namespace
 	live := &configv1alpha2.MeshConfig{}
-	if err := k.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.MeshConfig}, live); !apierrors.IsNotFound(err) {
+	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.MeshConfig}, live); !apierrors.IsNotFound(err) {
 		return live, err
 	}
 	object, err := presetMeshConfig(namespace)
 	if err != nil {
 		return nil, err
 	}
-	restored, err := k.restoreSpec(ctx, mesh, object)
+	restored, err := r.restoreSpec(ctx, mesh, object)
 	if err != nil {
 		return nil, err
 	}
 	object.SetLabels(operand.Labels(mesh.Name, ""))
-	err = k.Client.Create(ctx, object, client.FieldOwner(presetManager))
+	err = r.Client.Create(ctx, object, client.FieldOwner(presetManager))
 	switch {
 	case err == nil && restored:
-		k.Recorder.Eventf(mesh, nil, corev1.EventTypeWarning, "Restored", "RestoreMeshConfig", "created MeshConfig %s/%s again with its last values, because somebody has deleted it", object.GetNamespace(), object.GetName())
+		r.Recorder.Eventf(mesh, nil, corev1.EventTypeWarning, "Restored", "RestoreMeshConfig", "created MeshConfig %s/%s again with its last values, because somebody has deleted it", object.GetNamespace(), object.GetName())
 	case err == nil:
-		k.Recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "Created", "CreateMeshConfig", "created MeshConfig %s/%s", object.GetNamespace(), object.GetName())
+		r.Recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "Created", "CreateMeshConfig", "created MeshConfig %s/%s", object.GetNamespace(), object.GetName())
 	case !apierrors.IsAlreadyExists(err):
 		return nil, err
 	}
-	return live, k.Live.Get(ctx, client.ObjectKeyFromObject(object), live)
+	return live, r.Live.Get(ctx, client.ObjectKeyFromObject(object), live)
 }
 
 // applyDeclared writes the fields that the Mesh decides, and hands back those that it no longer does.
-func (k *Keeper) applyDeclared(ctx context.Context, session *apply.Session, mesh *v1alpha1.Mesh, live *configv1alpha2.MeshConfig) error {
+func (r *Reconciler) applyDeclared(ctx context.Context, session *apply.Session, mesh *v1alpha1.Mesh, live *configv1alpha2.MeshConfig) error {
 	declared, err := declarations(mesh)
 	if err != nil {
 		return err
@@ -94,32 +94,32 @@ func (k *Keeper) applyDeclared(ctx context.Context, session *apply.Session, mesh
 		return err
 	}
 	if returned := without(owned, leafFields(object)); len(returned) > 0 {
-		if err := k.handBack(ctx, mesh, live.Namespace, returned); err != nil {
+		if err := r.handBack(ctx, mesh, live.Namespace, returned); err != nil {
 			return err
 		}
 	}
 	if len(declared) == 0 {
-		return k.releaseAll(ctx, live, object)
+		return r.releaseAll(ctx, live, object)
 	}
-	outcome, fields, err := k.Applier.ApplyWithoutEvents(ctx, object)
+	outcome, fields, err := r.Applier.ApplyWithoutEvents(ctx, object)
 	switch {
 	case err != nil:
 		return err
 	case outcome == apply.DriftRepaired:
-		k.Recorder.Eventf(mesh, nil, corev1.EventTypeWarning, "Reverted", "Revert", "%s of MeshConfig %s/%s was changed by somebody else and put back, because the Mesh declares it in %s: change it there",
+		r.Recorder.Eventf(mesh, nil, corev1.EventTypeWarning, "Reverted", "Revert", "%s of MeshConfig %s/%s was changed by somebody else and put back, because the Mesh declares it in %s: change it there",
 			strings.Join(fields, ", "), live.Namespace, names.MeshConfig, strings.Join(fieldsOf(declared, fields), ", "))
 	case outcome != apply.Unchanged:
-		k.Recorder.Eventf(mesh, nil, corev1.EventTypeNormal, string(outcome), "Declare", "wrote what the Mesh declares into MeshConfig %s/%s", live.Namespace, names.MeshConfig)
+		r.Recorder.Eventf(mesh, nil, corev1.EventTypeNormal, string(outcome), "Declare", "wrote what the Mesh declares into MeshConfig %s/%s", live.Namespace, names.MeshConfig)
 	}
 	return nil
 }
 
 // releaseAll gives up all fields. A MeshConfig that the operator never touched stays untouched.
-func (k *Keeper) releaseAll(ctx context.Context, live *configv1alpha2.MeshConfig, bare *unstructured.Unstructured) error {
+func (r *Reconciler) releaseAll(ctx context.Context, live *configv1alpha2.MeshConfig, bare *unstructured.Unstructured) error {
 	if _, touched := live.Annotations[apply.HashAnnotation]; !touched {
 		return nil
 	}
-	if err := k.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(bare), client.FieldOwner(apply.FieldManager), client.ForceOwnership); err != nil {
+	if err := r.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(bare), client.FieldOwner(apply.FieldManager), client.ForceOwnership); err != nil {
 		return fmt.Errorf("the fields of the MeshConfig cannot be handed back: %w", err)
 	}
 	return nil
@@ -127,9 +127,9 @@ func (k *Keeper) releaseAll(ctx context.Context, live *configv1alpha2.MeshConfig
 
 // handBack makes the preset manager an owner of fields at the values they have, so that they stay when the operator gives them up.
 // It applies all that it owns already, too: what an apply leaves out is removed.
-func (k *Keeper) handBack(ctx context.Context, mesh *v1alpha1.Mesh, namespace string, returned []string) error {
+func (r *Reconciler) handBack(ctx context.Context, mesh *v1alpha1.Mesh, namespace string, returned []string) error {
 	live := bareMeshConfig(namespace)
-	if err := k.Live.Get(ctx, client.ObjectKeyFromObject(live), live); err != nil {
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(live), live); err != nil {
 		return fmt.Errorf("the MeshConfig cannot be read: %w", err)
 	}
 	kept, err := appliedFields(live.GetManagedFields(), presetManager)
@@ -140,10 +140,10 @@ func (k *Keeper) handBack(ctx context.Context, mesh *v1alpha1.Mesh, namespace st
 	if err := copyFields(live, object, append(kept, returned...)); err != nil {
 		return err
 	}
-	if err := k.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(presetManager)); err != nil {
+	if err := r.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(presetManager)); err != nil {
 		return fmt.Errorf("the fields %s of the MeshConfig cannot be handed back: %w", strings.Join(returned, ", "), err)
 	}
-	k.Recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "HandedBack", "HandBack", "%s of MeshConfig %s/%s is no longer decided by the Mesh and keeps its value",
+	r.Recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "HandedBack", "HandBack", "%s of MeshConfig %s/%s is no longer decided by the Mesh and keeps its value",
 		strings.Join(returned, ", "), namespace, names.MeshConfig)
 	return nil
 }

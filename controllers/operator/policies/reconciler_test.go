@@ -29,11 +29,11 @@ func (r *recorder) ApplyAll(_ context.Context, _ client.Object, objects []*unstr
 func TestPoliciesProtectTheNamespaceOfTheOperator(t *testing.T) {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "operators", UID: "1"}}
 	applied := &recorder{}
-	keeper := &policies.Keeper{
+	reconciler := &policies.Reconciler{
 		Applier: applied, Reader: fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).WithObjects(namespace).Build(),
 		Namespace: "operators", Files: admission.Policies, Log: testr.New(t),
 	}
-	if err := keeper.Apply(t.Context()); err != nil {
+	if err := reconciler.Apply(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	kinds, protected := map[string]int{}, false
@@ -61,11 +61,11 @@ func TestPoliciesProtectTheNamespaceOfTheOperator(t *testing.T) {
 
 func TestPoliciesWithoutNamespace(t *testing.T) {
 	applied := &recorder{}
-	keeper := &policies.Keeper{
+	reconciler := &policies.Reconciler{
 		Applier: applied, Reader: fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).Build(), Namespace: "operators",
 		Files: admission.Policies, Log: testr.New(t),
 	}
-	if err := keeper.Apply(t.Context()); err == nil || len(applied.applied) > 0 {
+	if err := reconciler.Apply(t.Context()); err == nil || len(applied.applied) > 0 {
 		t.Errorf("policies without an owner would remain for ever: error %v, %d applied", err, len(applied.applied))
 	}
 }

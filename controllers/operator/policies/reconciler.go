@@ -29,8 +29,8 @@ type Applier interface {
 	ApplyAll(ctx context.Context, owner client.Object, objects []*unstructured.Unstructured) error
 }
 
-// Keeper applies the policies.
-type Keeper struct {
+// Reconciler applies the policies.
+type Reconciler struct {
 	// Applier applies them, and Reader reads the namespace of the operator.
 	Applier Applier
 	Reader  client.Reader
@@ -42,14 +42,14 @@ type Keeper struct {
 }
 
 // NeedLeaderElection reports that only the active operator applies policies.
-func (*Keeper) NeedLeaderElection() bool { return true }
+func (*Reconciler) NeedLeaderElection() bool { return true }
 
 // Start applies the policies until the context ends. A failure is logged and tried again: meshes work without these policies.
-func (k *Keeper) Start(ctx context.Context) error {
+func (r *Reconciler) Start(ctx context.Context) error {
 	for {
 		pause := Interval
-		if err := k.Apply(ctx); err != nil && ctx.Err() == nil {
-			k.Log.Error(err, "cannot apply the admission policies of the operator: invalid policies and dangerous deletions are not rejected")
+		if err := r.Apply(ctx); err != nil && ctx.Err() == nil {
+			r.Log.Error(err, "cannot apply the admission policies of the operator: invalid policies and dangerous deletions are not rejected")
 			pause = retryInterval
 		}
 		select {
@@ -61,35 +61,35 @@ func (k *Keeper) Start(ctx context.Context) error {
 }
 
 // Apply applies the policies once.
-func (k *Keeper) Apply(ctx context.Context) error {
+func (r *Reconciler) Apply(ctx context.Context) error {
 	namespace := &corev1.Namespace{}
-	if err := k.Reader.Get(ctx, client.ObjectKey{Name: k.Namespace}, namespace); err != nil {
+	if err := r.Reader.Get(ctx, client.ObjectKey{Name: r.Namespace}, namespace); err != nil {
 		return fmt.Errorf("cannot read the namespace of the operator: %w", err)
 	}
 	namespace.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}
-	objects, err := k.objects()
+	objects, err := r.objects()
 	if err != nil {
 		return err
 	}
 	for _, object := range objects {
 		object.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: namespace.APIVersion, Kind: namespace.Kind, Name: namespace.Name, UID: namespace.UID}})
 	}
-	return k.Applier.ApplyAll(ctx, namespace, objects)
+	return r.Applier.ApplyAll(ctx, namespace, objects)
 }
 
 // objects reads the policies. The default namespace of the operator is replaced by the real one.
-func (k *Keeper) objects() ([]*unstructured.Unstructured, error) {
-	paths, err := fs.Glob(k.Files, "*.yaml")
+func (r *Reconciler) objects() ([]*unstructured.Unstructured, error) {
+	paths, err := fs.Glob(r.Files, "*.yaml")
 	if err != nil {
 		return nil, err
 	}
 	var objects []*unstructured.Unstructured
 	var failed []error
 	for _, path := range paths {
-		text, err := fs.ReadFile(k.Files, path)
+		text, err := fs.ReadFile(r.Files, path)
 		object := &unstructured.Unstructured{}
 		if err == nil {
-			err = yaml.Unmarshal([]byte(strings.ReplaceAll(string(text), names.OperatorNamespace, k.Namespace)), &object.Object)
+			err = yaml.Unmarshal([]byte(strings.ReplaceAll(string(text), names.OperatorNamespace, r.Namespace)), &object.Object)
 		}
 		if err != nil {
 			failed = append(failed, fmt.Errorf("cannot read the admission policy %s: %w", path, err))
