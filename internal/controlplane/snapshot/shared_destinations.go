@@ -85,7 +85,7 @@ func (s *Store) rebuildShared(touched []catalog.Dep) []*scopeNode {
 	s.addStage(status.StageEnvoy, began)
 	d.stale = false
 	hadAny, hasAny := before != nil && len(before.Outbound) > 0, len(d.current.Outbound) > 0
-	return slices.DeleteFunc(d.scopes(), func(n *scopeNode) bool { return hadAny == hasAny && n.built.ClientPolicies.AreEmpty() })
+	return slices.DeleteFunc(d.scopes(), func(n *scopeNode) bool { return hadAny == hasAny && n.built.HasNoClientPolicies() })
 }
 
 // buildShared sets the current shared destinations.

@@ -43,7 +43,7 @@ func outboundRouteConfigs(s *scope.Scope, reachable []destination) []*routev3.Ro
 
 // clientRouteConfigs are the outbound route configurations that differ for this client because of its own policies.
 func clientRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
-	if s.ClientPolicies.AreEmpty() {
+	if s.HasNoClientPolicies() {
 		return nil
 	}
 	var out []*routev3.RouteConfiguration

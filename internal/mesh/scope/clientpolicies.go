@@ -18,8 +18,8 @@ func clientPolicies(v *catalog.View, client identity.ServiceAccount, settings *c
 	return ClientPolicies{Retries: retries(v, client, settings.RetryPolicies)}
 }
 
-// AreEmpty reports whether all destinations have the same configuration as for any other client.
-func (p *ClientPolicies) AreEmpty() bool { return len(p.Retries) == 0 }
+// HasNoClientPolicies reports whether all destinations have the same configuration as for any other client.
+func (p *ClientPolicies) HasNoClientPolicies() bool { return len(p.Retries) == 0 }
 
 // ChangedServices returns the Services whose policies differ.
 func (p *ClientPolicies) ChangedServices(after *ClientPolicies) []catalog.Name {
