@@ -94,20 +94,18 @@ func run(options operator.Options, further string) error {
 // images reads the images of the control plane. Packagers and mirrors replace these variables in the operator's Deployment.
 func images() operand.Images {
 	return operand.Images{
-		Controller: os.Getenv("RELATED_IMAGE_OSM_CONTROLLER"),
-		Injector:   os.Getenv("RELATED_IMAGE_OSM_INJECTOR"),
-		Init:       os.Getenv("RELATED_IMAGE_OSM_INIT"),
-		Sidecar:    os.Getenv("RELATED_IMAGE_ENVOY"),
+		Controller: os.Getenv(builtin.ControllerVariable),
+		Injector:   os.Getenv(builtin.InjectorVariable),
+		Init:       os.Getenv(builtin.InitVariable),
+		Sidecar:    os.Getenv(builtin.EnvoyVariable),
 	}
 }
 
 // componentImages reads the variables that replace images of components.
 func componentImages() map[string]string {
 	images := map[string]string{}
-	for _, c := range builtin.All() {
-		for _, image := range c.Images() {
-			images[image.Variable] = os.Getenv(image.Variable)
-		}
+	for _, image := range builtin.Images() {
+		images[image.Variable] = os.Getenv(image.Variable)
 	}
 	return images
 }

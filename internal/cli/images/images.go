@@ -3,6 +3,7 @@ package images
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/dist"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -30,16 +33,14 @@ type Image struct {
 	Version string `json:"version"`
 }
 
-// fields are the fields of the Mesh that replace the images of variables.
-var fields = map[string]string{
-	"RELATED_IMAGE_OSM_CONTROLLER":  "spec.controlPlane.images.controller",
-	"RELATED_IMAGE_OSM_INJECTOR":    "spec.controlPlane.images.injector",
-	"RELATED_IMAGE_OSM_INIT":        "spec.controlPlane.images.init",
-	"RELATED_IMAGE_ENVOY":           "spec.sidecar.image",
-	"RELATED_IMAGE_PROMETHEUS":      "spec.observability.prometheus.managed.image",
-	"RELATED_IMAGE_GRAFANA":         "spec.observability.grafana.managed.image",
-	"RELATED_IMAGE_JAEGER":          "spec.observability.jaeger.managed.image",
-	"RELATED_IMAGE_TRAFFIC_METRICS": "spec.observability.trafficMetrics.managed.image",
+// field returns the field of the Mesh that replaces the image of a variable, or "".
+func field(variable string) string {
+	images := builtin.Images()
+	i := slices.IndexFunc(images, func(image component.Image) bool { return image.Variable == variable })
+	if i < 0 {
+		return ""
+	}
+	return images[i].Field
 }
 
 // variablePrefix is the prefix of variables with images.
@@ -55,7 +56,7 @@ func List(mirror string) ([]Image, error) {
 	images := []Image{newImage(mirror, container.Image, "", "", version)}
 	for _, variable := range container.Env {
 		if strings.HasPrefix(variable.Name, variablePrefix) {
-			images = append(images, newImage(mirror, variable.Value, variable.Name, fields[variable.Name], version))
+			images = append(images, newImage(mirror, variable.Value, variable.Name, field(variable.Name), version))
 		}
 	}
 	earlier, err := earlierVersions(mirror, version)
@@ -107,12 +108,12 @@ func earlierVersions(mirror, current string) ([]Image, error) {
 			return nil, err
 		}
 		for _, image := range []struct{ reference, variable string }{
-			{release.Images.Controller, "RELATED_IMAGE_OSM_CONTROLLER"},
-			{release.Images.Injector, "RELATED_IMAGE_OSM_INJECTOR"},
-			{release.Images.Init, "RELATED_IMAGE_OSM_INIT"},
-			{release.Images.Sidecar, "RELATED_IMAGE_ENVOY"},
+			{release.Images.Controller, builtin.ControllerVariable},
+			{release.Images.Injector, builtin.InjectorVariable},
+			{release.Images.Init, builtin.InitVariable},
+			{release.Images.Sidecar, builtin.EnvoyVariable},
 		} {
-			images = append(images, newImage(mirror, image.reference, "", fields[image.variable], version))
+			images = append(images, newImage(mirror, image.reference, "", field(image.variable), version))
 		}
 	}
 	return images, nil

@@ -27,11 +27,15 @@ type Component interface {
 	Health(live []*unstructured.Unstructured) Health
 }
 
-// Image is an image that a component runs by default.
+// Image is an image that the operator runs, and where users replace it. The chart, the list of "osm bundle images" and the operator read it.
 type Image struct {
 	// Variable is the environment variable of the operator that replaces the reference, such as RELATED_IMAGE_PROMETHEUS.
 	Variable string
-	// Reference is the default.
+	// HelmKey is the key of the image below images in the values of the chart.
+	HelmKey string
+	// Field is the field of the Mesh that replaces the image.
+	Field string
+	// Reference is the default. Images of the control plane have none here, because it depends on the version.
 	Reference string
 }
 

@@ -3,17 +3,22 @@ package chart_test
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/dist"
 	"github.com/openservicemesh/osm-operator/internal/cli/images"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
 )
 
 // folder is the chart.
@@ -163,6 +168,37 @@ func TestInvalidValues(t *testing.T) {
 		_, err := helm(t, "template", "osm-operator", folder, "--set", setting)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, want one about %s", setting, err, want)
+		}
+	}
+}
+
+// Every image has a value that replaces it, and the schema permits no other one.
+func TestValuesHaveEachImage(t *testing.T) {
+	want := []string{"operator"}
+	for _, image := range builtin.Images() {
+		want = append(want, image.HelmKey)
+	}
+	slices.Sort(want)
+	var values struct{ Images map[string]string }
+	var schema struct {
+		Properties struct {
+			Images struct{ Properties map[string]any }
+		}
+	}
+	for name, target := range map[string]any{"values.yaml": &values, "values.schema.json": &schema} {
+		text, err := os.ReadFile(filepath.Join("../../../config/helm", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.Unmarshal(text, target); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	for name, got := range map[string][]string{
+		"values.yaml": slices.Sorted(maps.Keys(values.Images)), "values.schema.json": slices.Sorted(maps.Keys(schema.Properties.Images.Properties)),
+	} {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("config/helm/%s: images (-want +got):\n%s", name, diff)
 		}
 	}
 }

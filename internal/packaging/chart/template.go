@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -48,16 +49,9 @@ func keep(text string) (string, error) {
 
 // parametrize replaces the parts of the Deployment that values change.
 func parametrize(text string) (string, error) {
-	images := map[string]string{
-		"image: ": "operator",
-		"name: RELATED_IMAGE_OSM_CONTROLLER\n          value: ":  "controller",
-		"name: RELATED_IMAGE_OSM_INJECTOR\n          value: ":    "injector",
-		"name: RELATED_IMAGE_OSM_INIT\n          value: ":        "init",
-		"name: RELATED_IMAGE_ENVOY\n          value: ":           "envoy",
-		"name: RELATED_IMAGE_PROMETHEUS\n          value: ":      "prometheus",
-		"name: RELATED_IMAGE_GRAFANA\n          value: ":         "grafana",
-		"name: RELATED_IMAGE_JAEGER\n          value: ":          "jaeger",
-		"name: RELATED_IMAGE_TRAFFIC_METRICS\n          value: ": "trafficMetrics",
+	images := map[string]string{"image: ": "operator"}
+	for _, image := range builtin.Images() {
+		images["name: "+image.Variable+"\n          value: "] = image.HelmKey
 	}
 	var err error
 	for before, name := range images {

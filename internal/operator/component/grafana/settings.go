@@ -31,5 +31,8 @@ func meta(inputs component.Inputs, name string) metav1.ObjectMeta {
 }
 
 func image() component.Image {
-	return component.Image{Variable: "RELATED_IMAGE_GRAFANA", Reference: DefaultImage}
+	return component.Image{
+		Variable: "RELATED_IMAGE_GRAFANA", HelmKey: "grafana", Field: "spec.observability.grafana.managed.image",
+		Reference: DefaultImage,
+	}
 }

@@ -33,5 +33,8 @@ func managedSettings(mesh *v1alpha1.Mesh) v1alpha1.ManagedJaeger {
 }
 
 func image() component.Image {
-	return component.Image{Variable: "RELATED_IMAGE_JAEGER", Reference: DefaultImage}
+	return component.Image{
+		Variable: "RELATED_IMAGE_JAEGER", HelmKey: "jaeger", Field: "spec.observability.jaeger.managed.image",
+		Reference: DefaultImage,
+	}
 }

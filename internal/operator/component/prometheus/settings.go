@@ -45,5 +45,8 @@ func Address(mesh *v1alpha1.Mesh) string {
 }
 
 func image() component.Image {
-	return component.Image{Variable: "RELATED_IMAGE_PROMETHEUS", Reference: DefaultImage}
+	return component.Image{
+		Variable: "RELATED_IMAGE_PROMETHEUS", HelmKey: "prometheus", Field: "spec.observability.prometheus.managed.image",
+		Reference: DefaultImage,
+	}
 }

@@ -35,7 +35,10 @@ func Mode(mesh *v1alpha1.Mesh) v1alpha1.TrafficMetricsMode {
 
 // image is that of the operator's version.
 func image() component.Image {
-	return component.Image{Variable: "RELATED_IMAGE_TRAFFIC_METRICS", Reference: imageName + ":" + version.Version}
+	return component.Image{
+		Variable: "RELATED_IMAGE_TRAFFIC_METRICS", HelmKey: "trafficMetrics", Field: "spec.observability.trafficMetrics.managed.image",
+		Reference: imageName + ":" + version.Version,
+	}
 }
 
 func defaultResources() corev1.ResourceRequirements {

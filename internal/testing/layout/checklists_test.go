@@ -1,0 +1,110 @@
+package layout
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// checklist is a list of CONTRIBUTING.md with the Go files that somebody changes who adds something.
+type checklist struct {
+	heading string
+	// placeholder is replaced by name in the files of the list.
+	placeholder, name string
+	// example matches the identifiers and texts that stand for the example.
+	example *regexp.Regexp
+	// folders may have files with the example, except without.
+	folders, without []string
+}
+
+// Other retries have names of their own. The benchmark measures some kinds only.
+var policyKind = checklist{
+	"### Add a policy kind", "<kind>", "retry",
+	regexp.MustCompile(`^("?Retry"?|"retr(y|ies)"|Retr(y|ies)(List|Spec|Of|Policies)?|Retries|RetriedServices|KindRetry|EvaluateRetry|retryConflicts|` +
+		`newRetryPolicy|drawRetry|EnableRetryPolicy|"enableRetryPolicy"|code(No)?Retr(y|ies)[A-Za-z]+)$`),
+	[]string{"api", "controllers/controlplane", "internal/cli", "internal/controlplane", "internal/mesh", "internal/testing"}, []string{"internal/testing/bench"},
+}
+
+// The MeshConfig names Jaeger too, because OSM had it there.
+var component = checklist{
+	"### Add a component", "<component>", "jaeger",
+	regexp.MustCompile(`(?i)jaeger`),
+	[]string{"api/operator", "cmd", "controllers/operator", "internal/cli", "internal/operator", "internal/packaging"}, nil,
+}
+
+// TestContributingNamesTheFilesToChange verifies the checklists with the files of their examples. A file that names the example and is not in
+// the list is one more that everybody would have to change: derive it from the declaration of the kind or the component instead.
+func TestContributingNamesTheFilesToChange(t *testing.T) {
+	for _, c := range []checklist{policyKind, component} {
+		named := map[string]bool{}
+		for _, folder := range c.folders {
+			err := fs.WalkDir(os.DirFS(root), folder, func(name string, _ fs.DirEntry, err error) error {
+				switch {
+				case err != nil:
+					return err
+				case slices.Contains(c.without, name):
+					return fs.SkipDir
+				case isWritten(name) && namesExample(t, name, c.example):
+					named[name] = true
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(c.files(t), named); diff != "" {
+			t.Errorf("CONTRIBUTING.md, %q: the files of the checklist (-) and of its example %s (+) differ:\n%s", c.heading, c.name, diff)
+		}
+	}
+}
+
+// isWritten reports whether a file is Go source that is neither a test nor generated.
+func isWritten(name string) bool {
+	return path.Ext(name) == ".go" && !strings.HasSuffix(name, "_test.go") && !strings.HasPrefix(path.Base(name), "zz_generated")
+}
+
+func namesExample(t *testing.T, name string, example *regexp.Regexp) bool {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	ast.Inspect(file, func(node ast.Node) bool {
+		switch n := node.(type) {
+		case *ast.Ident:
+			found = found || example.MatchString(n.Name)
+		case *ast.BasicLit:
+			found = found || example.MatchString(n.Value)
+		}
+		return !found
+	})
+	return found
+}
+
+// files returns the Go files that the checklist names.
+func (c checklist) files(t *testing.T) map[string]bool {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(root, "CONTRIBUTING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(content), c.heading+"\n")
+	section, _, _ = strings.Cut(section, "\n### ")
+	files := map[string]bool{}
+	for _, file := range regexp.MustCompile("`([^` ]+\\.go)`").FindAllStringSubmatch(section, -1) {
+		files[strings.ReplaceAll(file[1], c.placeholder, c.name)] = true
+	}
+	return files
+}
