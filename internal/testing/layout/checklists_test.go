@@ -42,10 +42,12 @@ var component = checklist{
 	[]string{"api/operator", "cmd", "controllers/operator", "internal/cli", "internal/operator", "internal/packaging"}, nil,
 }
 
+var message = checklist{"### Add an analysis message", "<message>", "codeHostNetwork", regexp.MustCompile(`^codeHostNetwork$`), []string{"internal"}, nil}
+
 // TestContributingNamesTheFilesToChange verifies the checklists with the files of their examples. A file that names the example and is not in
 // the list is one more that everybody would have to change: derive it from the declaration of the kind or the component instead.
 func TestContributingNamesTheFilesToChange(t *testing.T) {
-	for _, c := range []checklist{policyKind, component} {
+	for _, c := range []checklist{policyKind, component, message} {
 		named := map[string]bool{}
 		for _, folder := range c.folders {
 			err := fs.WalkDir(os.DirFS(root), folder, func(name string, _ fs.DirEntry, err error) error {
