@@ -2,7 +2,6 @@ package egressgateway_test
 
 import (
 	"bytes"
-	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -71,14 +70,6 @@ func TestGolden(t *testing.T) {
 			}
 			golden.Compare(t, "testdata/"+name+".yaml", got.Bytes())
 		})
-	}
-}
-
-// TestOlderControlPlane checks that a version without gateways gets none, instead of pods that never become ready.
-func TestOlderControlPlane(t *testing.T) {
-	_, err := render(t, mesh(v1alpha1.EgressGatewaySpec{}), release(t, "v0.1.0"))
-	if err == nil || !strings.Contains(err.Error(), "version v0.1.0 of the control plane has no egress gateway: upgrade the mesh") {
-		t.Errorf("error %v, want one that asks for an upgrade", err)
 	}
 }
 
