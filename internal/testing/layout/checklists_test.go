@@ -32,14 +32,16 @@ var policyKind = checklist{
 	"### Add a policy kind", "<kind>", "retry",
 	regexp.MustCompile(`^("?Retry"?|"retr(y|ies)"|Retr(y|ies)(List|Spec|Of|Policies)?|Retries|RetriedServices|KindRetry|EvaluateRetry|retryConflicts|` +
 		`newRetryPolicy|drawRetry|EnableRetryPolicy|"enableRetryPolicy"|code(No)?Retr(y|ies)[A-Za-z]+)$`),
-	[]string{"api", "controllers/controlplane", "internal/cli", "internal/controlplane", "internal/mesh", "internal/testing"}, []string{"internal/testing/bench"},
+	[]string{"api", "controllers/controlplane", "internal/cli", "internal/controlplane", "internal/mesh", "internal/testing"},
+	[]string{"internal/testing/bench"},
 }
 
 // The MeshConfig names Jaeger too, because OSM had it there.
 var component = checklist{
 	"### Add a component", "<component>", "jaeger",
 	regexp.MustCompile(`(?i)jaeger`),
-	[]string{"api/operator", "cmd", "controllers/operator", "internal/cli", "internal/operator", "internal/packaging"}, nil,
+	[]string{"api/operator", "cmd", "controllers/operator", "internal/cli", "internal/operator", "internal/packaging"},
+	nil,
 }
 
 var message = checklist{"### Add an analysis message", "<message>", "codeHostNetwork", regexp.MustCompile(`^codeHostNetwork$`), []string{"internal"}, nil}
