@@ -64,7 +64,7 @@ func newCluster(t *testing.T) *cluster {
 // operator runs the operator and a simulated kubelet until stop is called.
 func (c *cluster) operator() (stop func()) {
 	c.t.Helper()
-	files := os.DirFS(filepath.Join("..", "operand", "manifests"))
+	files := os.DirFS(filepath.Join("..", "..", "..", "internal", "operator", "operand", "manifests"))
 	catalogue, err := operand.OpenCatalogue(files, "v9.9.9", operand.Images{
 		Controller: "example/controller:1", Injector: "example/injector:1", Init: "example/init:1", Sidecar: "example/envoy:1",
 	})
