@@ -104,8 +104,10 @@ func images() operand.Images {
 // componentImages reads the variables that replace images of components.
 func componentImages() map[string]string {
 	images := map[string]string{}
-	for _, image := range builtin.Images() {
-		images[image.Variable] = os.Getenv(image.Variable)
+	for _, c := range builtin.All() {
+		for _, image := range c.Images() {
+			images[image.Variable] = os.Getenv(image.Variable)
+		}
 	}
 	return images
 }

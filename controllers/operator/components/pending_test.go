@@ -354,7 +354,7 @@ func TestIgnoredDriftIsKept(t *testing.T) {
 	b.requireRuns("first", "first:1", "a")
 }
 
-// TestDescribeRollout lists when the control plane runs the wanted version.
+// TestDescribeRollout lists when the control plane runs the desired version.
 func TestDescribeRollout(t *testing.T) {
 	now := ptr.To(metav1.Now())
 	revision := func(version string, role v1alpha1.Role, verified *metav1.Time) v1alpha1.MeshRevision {

@@ -176,7 +176,7 @@ func (r *Reconciler) run(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// decide observes the mesh and computes the plan for its way to the wanted version. Until the desired revision is verified, the gates are
+// decide observes the mesh and computes the plan for its way to the desired version. Until the desired revision is verified, the gates are
 // evaluated each time.
 func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 	situation, err := r.observeSituation(ctx, s)

@@ -3,6 +3,7 @@ package kinds
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -102,13 +103,15 @@ func Named(text string) (Kind, bool) {
 	return find(func(k Kind) bool { return k.AffectsTraffic() && k.IsNamed(text) })
 }
 
+// rows is the table for look-ups, made once: admission and analysis look up the kind of each object.
+var rows = sync.OnceValue(All)
+
 func find(matches func(Kind) bool) (Kind, bool) {
-	table := All()
-	i := slices.IndexFunc(table, matches)
+	i := slices.IndexFunc(rows(), matches)
 	if i < 0 {
 		return Kind{}, false
 	}
-	return table[i], true
+	return rows()[i], true
 }
 
 // Policies returns a Source for each kind that affects traffic.

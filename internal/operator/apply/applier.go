@@ -55,7 +55,7 @@ func New(c client.Client, recorder events.EventRecorder) *Applier {
 	return &Applier{client: c, recorder: recorder, history: history{last: map[types.UID]*reconciliation{}}}
 }
 
-// ApplyAll is a whole reconciliation of an owner: Session.ApplyAll of a new Session.
+// ApplyAll applies the objects of an owner in a new Session. They are all that its reconciliation applies.
 func (a *Applier) ApplyAll(ctx context.Context, owner client.Object, objects []*unstructured.Unstructured) error {
 	return a.For(owner).ApplyAll(ctx, objects)
 }

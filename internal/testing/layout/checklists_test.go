@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// checklist is a list of CONTRIBUTING.md with the Go files that somebody changes who adds something.
+// checklist is a section of CONTRIBUTING.md that names the Go files to change for an addition, such as a policy kind.
 type checklist struct {
 	heading string
 	// placeholder is replaced by name in the files of the list.
@@ -47,7 +47,7 @@ var component = checklist{
 var message = checklist{"### Add an analysis message", "<message>", "codeHostNetwork", regexp.MustCompile(`^codeHostNetwork$`), []string{"internal"}, nil}
 
 // TestContributingNamesTheFilesToChange verifies the checklists with the files of their examples. A file that names the example and is not in
-// the list is one more that everybody would have to change: derive it from the declaration of the kind or the component instead.
+// the list is one more to change for each addition: derive it from the declaration of the kind or the component instead.
 func TestContributingNamesTheFilesToChange(t *testing.T) {
 	for _, c := range []checklist{policyKind, component, message} {
 		named := map[string]bool{}
