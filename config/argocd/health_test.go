@@ -36,7 +36,7 @@ func TestHealthCheck(t *testing.T) {
 		"removal goes on": {
 			deleted("{type: Ready, status: Unknown}, {type: Removed, status: Unknown, message: waits for 3 sidecars}"), "Progressing", "waits for 3 sidecars",
 		},
-		"removal fails": {deleted("{type: Removed, status: 'False', message: a webhook refuses it}"), "Degraded", "a webhook refuses it"},
+		"removal fails": {deleted("{type: Removed, status: 'False', message: a webhook rejects it}"), "Degraded", "a webhook rejects it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := evaluate(t, tt.object)

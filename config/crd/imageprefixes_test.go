@@ -33,10 +33,10 @@ func testImagesHavePermittedPrefixes(t *testing.T, c client.Client) {
 		}
 		t.Cleanup(func() { _ = c.Delete(t.Context(), object) })
 	}
-	const refused = `"example.com/envoy:1" begins with no permitted prefix: openservicemesh/, docker.io/openservicemesh/ (ConfigMap osm-image-prefixes in namespace osm-operator-system)`
-	awaitCreation(t, c, config("envoyImage: example.com/envoy:1"), "spec.sidecar.envoyImage "+refused)
-	awaitCreation(t, c, config("initContainerImage: example.com/envoy:1"), "spec.sidecar.initContainerImage "+refused)
-	awaitCreation(t, c, config("envoyWindowsImage: example.com/envoy:1"), "spec.sidecar.envoyWindowsImage "+refused)
+	const rejected = `"example.com/envoy:1" begins with no permitted prefix: openservicemesh/, docker.io/openservicemesh/ (ConfigMap osm-image-prefixes in namespace osm-operator-system)`
+	awaitCreation(t, c, config("envoyImage: example.com/envoy:1"), "spec.sidecar.envoyImage "+rejected)
+	awaitCreation(t, c, config("initContainerImage: example.com/envoy:1"), "spec.sidecar.initContainerImage "+rejected)
+	awaitCreation(t, c, config("envoyWindowsImage: example.com/envoy:1"), "spec.sidecar.envoyWindowsImage "+rejected)
 	for patch, want := range map[string]string{
 		`{"spec":{"sidecar":{"logLevel":"debug"}}}`:                               "",
 		`{"spec":{"sidecar":{"envoyImage":"docker.io/openservicemesh/envoy:1"}}}`: "",

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// awaitDeletions waits until the deletion of every object is refused with some words in a dry run, or allowed without words. The policies observe
+// awaitDeletions waits until the deletion of every object is rejected with some words in a dry run, or allowed without words. The policies observe
 // Meshes with a delay.
 func awaitDeletions(t *testing.T, c client.Client, words string, texts ...string) {
 	t.Helper()
@@ -28,7 +28,7 @@ func awaitDeletions(t *testing.T, c client.Client, words string, texts ...string
 		return wrong == "", nil
 	})
 	if err != nil {
-		t.Errorf("the answer %q was wanted: %s", words, wrong)
+		t.Errorf("the answer %q was expected: %s", words, wrong)
 	}
 }
 

@@ -27,8 +27,8 @@ func testRemovalOrder(t *testing.T, c client.Client) {
 		create(t, c, parse(t, namespace))
 	}
 	create(t, c, mesh)
-	// eventually waits until every deletion has the wanted result in a dry run. The policies observe Meshes with a delay.
-	eventually := func(texts []string, refused bool) {
+	// eventually waits until every deletion has the desired result in a dry run. The policies observe Meshes with a delay.
+	eventually := func(texts []string, rejected bool) {
 		t.Helper()
 		var wrong string
 		err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
@@ -36,14 +36,14 @@ func testRemovalOrder(t *testing.T, c client.Client) {
 			for _, text := range texts {
 				err := c.Delete(ctx, parse(t, text), client.DryRunAll)
 				rejected := err != nil && strings.Contains(err.Error(), "the Mesh in-the-way still needs this: delete the Mesh")
-				if refused && !rejected || !refused && err != nil {
+				if rejected && !rejected || !rejected && err != nil {
 					wrong = fmt.Sprintf("deleting %s: %v", text, err)
 				}
 			}
 			return wrong == "", nil
 		})
 		if err != nil {
-			t.Errorf("refused %t was wanted: %s", refused, wrong)
+			t.Errorf("rejected %t was expected: %s", rejected, wrong)
 		}
 	}
 	eventually(needed, true)

@@ -77,13 +77,13 @@ func contents(t *testing.T, files fs.FS) [][]byte {
 }
 
 // installPolicies installs the admission policies and waits until they are enforced, which means that they reject the given objects.
-func installPolicies(t *testing.T, c client.Client, refused ...*unstructured.Unstructured) {
+func installPolicies(t *testing.T, c client.Client, rejected ...*unstructured.Unstructured) {
 	t.Helper()
 	for _, content := range contents(t, admission.Policies) {
 		create(t, c, parse(t, string(content)))
 	}
 	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
-		for _, object := range refused {
+		for _, object := range rejected {
 			if c.Create(ctx, object.DeepCopy(), client.DryRunAll) == nil {
 				return false, nil
 			}

@@ -13,7 +13,7 @@ import (
 )
 
 // TestStoredVersionsAreKept checks that every version in which a recorded definition stored objects still exists and is served. The API
-// server refuses a definition without a version in its status.storedVersions.
+// server rejects a definition without a version in its status.storedVersions.
 func TestStoredVersionsAreKept(t *testing.T) {
 	recorded, err := fs.Glob(os.DirFS("testdata"), "v*")
 	if err != nil || len(recorded) == 0 {

@@ -59,7 +59,7 @@ func newClientOf(t *testing.T, server *rest.Config, user string) client.Client {
 	return newClient(t, impersonating)
 }
 
-// awaitCreation waits until creating an object is refused with some words in a dry run, or allowed without words. A new role or policy acts with a
+// awaitCreation waits until creating an object is rejected with some words in a dry run, or allowed without words. A new role or policy acts with a
 // delay.
 func awaitCreation(t *testing.T, c client.Client, text, words string) {
 	t.Helper()
@@ -70,6 +70,6 @@ func awaitCreation(t *testing.T, c client.Client, text, words string) {
 		return words == "" && err == nil || words != "" && err != nil && strings.Contains(err.Error(), words), nil
 	})
 	if err != nil {
-		t.Errorf("the answer %q was wanted: %s", words, wrong)
+		t.Errorf("the answer %q was expected: %s", words, wrong)
 	}
 }

@@ -49,7 +49,7 @@ func TestValidator(t *testing.T) {
 	body, _ := io.ReadAll(response.Body)
 	response.Body.Close()
 	if response.StatusCode != http.StatusOK || !strings.Contains(string(body), `"allowed":false`) {
-		t.Errorf("the response is %d %s, want a refusal", response.StatusCode, body)
+		t.Errorf("the response is %d %s, want a rejection", response.StatusCode, body)
 	}
 	stop()
 	if err := <-ended; err != nil {

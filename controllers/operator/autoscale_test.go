@@ -157,7 +157,7 @@ func TestNewMeshWithAutoscalingStartsWithMinReplicas(t *testing.T) {
 	waitGone(t, autoscaler)
 }
 
-// A rollback restores the replicas of the previous version and deletes the autoscalers of the failed one.
+// A rollback restores the replicas of the earlier version and deletes the autoscalers of the failed one.
 func TestRollbackDeletesAutoscalersOfTheFailedVersion(t *testing.T) {
 	t.Parallel()
 	const name = "unscaled"

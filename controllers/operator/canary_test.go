@@ -85,7 +85,7 @@ func waitRoles(t *testing.T, mesh *v1alpha1.Mesh, want map[string]v1alpha1.Role)
 	})
 }
 
-// checkPhaseOrder checks that the wanted phases occurred in this order. Other phases may be between them.
+// checkPhaseOrder checks that the desired phases occurred in this order. Other phases may be between them.
 func checkPhaseOrder(t *testing.T, have []v1alpha1.UpgradePhase, want ...v1alpha1.UpgradePhase) {
 	t.Helper()
 	i := 0
@@ -444,7 +444,7 @@ func TestInvalidCanarySelectorIsRejected(t *testing.T) {
 		"type InPlace":   {func(u *v1alpha1.UpgradeSpec) { u.Strategy.Type = nil }, "has no effect with type InPlace"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "canaryrefused"}}
+			mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "canaryrejected"}}
 			canaryIn("shop")(&mesh.Spec)
 			c.edit(mesh.Spec.Upgrade)
 			err := cluster.client.Create(t.Context(), mesh)

@@ -103,10 +103,10 @@ func TestInvalidServingCertificateIsReplaced(t *testing.T) {
 	mesh := readyMesh(t, name, nil)
 	serving := &corev1.Secret{ObjectMeta: inMeshNamespace(name, secrets.ValidatorCert)}
 	get(t, serving)
-	previous := string(serving.Data[corev1.TLSCertKey])
+	earlier := string(serving.Data[corev1.TLSCertKey])
 	change(t, serving, func(s *corev1.Secret) { s.Data[corev1.TLSPrivateKeyKey] = []byte("damaged") })
 	waitFor(t, serving, func(s *corev1.Secret) error {
-		if string(s.Data[corev1.TLSCertKey]) == previous {
+		if string(s.Data[corev1.TLSCertKey]) == earlier {
 			return fmt.Errorf("the certificate was not replaced")
 		}
 		return nil

@@ -14,7 +14,7 @@ func TestDefinitionsAreRepaired(t *testing.T) {
 	waitNoWrites(t)
 	definition := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "tcproutes.specs.smi-spec.io"}}
 	get(t, definition)
-	previous := definition.Spec.DeepCopy()
+	earlier := definition.Spec.DeepCopy()
 	for name, edit := range map[string]func(*apiextensionsv1.CustomResourceDefinitionSpec){
 		"description": func(s *apiextensionsv1.CustomResourceDefinitionSpec) {
 			s.Versions[0].Schema.OpenAPIV3Schema.Description = "x"
@@ -32,7 +32,7 @@ func TestDefinitionsAreRepaired(t *testing.T) {
 	} {
 		change(t, definition, func(d *apiextensionsv1.CustomResourceDefinition) { edit(&d.Spec) })
 		waitFor(t, definition, func(d *apiextensionsv1.CustomResourceDefinition) error {
-			if !equal(*previous, d.Spec) {
+			if !equal(*earlier, d.Spec) {
 				return fmt.Errorf("%s: the CRD is not repaired", name)
 			}
 			return nil

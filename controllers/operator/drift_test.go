@@ -137,7 +137,7 @@ func TestEachDriftHasItsEvent(t *testing.T) {
 	waitEvent(t, "osm-controller-drifting", "DriftRepaired", "created", "deleted outside the operator")
 }
 
-// Pods with the tokens of a deleted ServiceAccount are refused by the API server until they are replaced.
+// Pods with the tokens of a deleted ServiceAccount are rejected by the API server until they are replaced.
 func TestRecreatedAccountReplacesThePods(t *testing.T) {
 	t.Parallel()
 	const name = "replacedaccount"

@@ -102,7 +102,7 @@ func TestIngressGatewayCertificateIsKept(t *testing.T) {
 	})
 }
 
-// A declaration that would take the identity of a workload or of the control plane, or the Secret of somebody else, is refused. The mesh
+// A declaration that would take the identity of a workload or of the control plane, or the Secret of somebody else, is rejected. The mesh
 // stays ready.
 func TestThreat3IngressGatewayTakesNoOtherIdentity(t *testing.T) {
 	t.Parallel()

@@ -92,12 +92,12 @@ func TestDeletedMeshConfigIsRecreated(t *testing.T) {
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.Traffic = &v1alpha1.TrafficSpec{Permissive: ptr.To(true)} })
 	live := meshConfig(name)
 	get(t, live)
-	previous := live.UID
+	earlier := live.UID
 	if err := cluster.client.Delete(t.Context(), live); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, live, func(m *configv1alpha2.MeshConfig) error {
-		if m.UID == previous || !m.Spec.Traffic.EnablePermissiveTrafficPolicyMode || m.Spec.Certificate.ServiceCertValidityDuration != "24h" {
+		if m.UID == earlier || !m.Spec.Traffic.EnablePermissiveTrafficPolicyMode || m.Spec.Certificate.ServiceCertValidityDuration != "24h" {
 			return fmt.Errorf("the MeshConfig is not complete: %+v", m.Spec)
 		}
 		return nil
@@ -120,9 +120,9 @@ func TestDeletedMeshConfigIsRestored(t *testing.T) {
 		}
 		return nil
 	})
-	previous := live.UID
+	earlier := live.UID
 	remove(t, live)
-	waitRecreated(t, live, previous)
+	waitRecreated(t, live, earlier)
 	if !live.Spec.Traffic.EnablePermissiveTrafficPolicyMode || !live.Spec.Traffic.EnableEgress {
 		t.Errorf("the MeshConfig has lost its values: %+v", live.Spec.Traffic)
 	}

@@ -92,9 +92,9 @@ func TestEveryOwnedFieldIsRepaired(t *testing.T) {
 type fieldEditor struct {
 	t        *testing.T
 	original *unstructured.Unstructured
-	// refused are the fields that the API server does not allow to change. changed are the repaired fields.
-	refused []string
-	changed int
+	// rejected are the fields that the API server does not allow to change. changed are the repaired fields.
+	rejected []string
+	changed  int
 }
 
 // run changes and removes each owned field, and finally deletes the object.
@@ -115,24 +115,24 @@ func (v *fieldEditor) run(ctx context.Context) {
 			continue
 		}
 		if !v.change(ctx, path, otherValues(value)) && !v.remove(ctx, path) {
-			v.refused = append(v.refused, path.String())
+			v.rejected = append(v.rejected, path.String())
 		}
 	}
 	for _, path := range sample(items) {
 		if !v.remove(ctx, path) {
-			v.refused = append(v.refused, path.String())
+			v.rejected = append(v.rejected, path.String())
 		}
 	}
 	if v.changed == 0 && len(values) > 0 {
 		v.t.Errorf("%s: none of %d fields could be changed", v.name(), len(values))
 	}
-	for _, path := range v.refused {
+	for _, path := range v.rejected {
 		if !slices.Contains(immutableFields(), v.original.GetKind()+" "+path) {
 			v.t.Errorf("%s: the API server rejects changes of %s, so its repair is not tested", v.name(), path)
 		}
 	}
 	v.delete(ctx)
-	v.t.Logf("%s: %d changes repaired, %v refused", v.name(), v.changed, v.refused)
+	v.t.Logf("%s: %d changes repaired, %v rejected", v.name(), v.changed, v.rejected)
 }
 
 // sample returns random fields in `make test`, and all in `make test-full`. A failure names its field.

@@ -162,7 +162,7 @@ func TestNoObjectHasTheMeshAsItsOwner(t *testing.T) {
 
 // Earlier operators wrote owners. They are removed when the operator starts, also from a paused mesh, and when the Mesh is deleted.
 func TestOwnersOfEarlierOperatorsAreRemoved(t *testing.T) {
-	const name = "formerowner"
+	const name = "earlierowner"
 	mesh, pod := fullMesh(t, name)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused = ptr.To(true) })
 	waitCondition(t, mesh, v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused)

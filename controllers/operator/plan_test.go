@@ -217,7 +217,7 @@ func TestPlanOfUpgrade(t *testing.T) {
 	waitGone(t, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "planup-v0-0-9"}})
 }
 
-// A plan that is equal to the previous one is not written.
+// A plan that is equal to the earlier one is not written.
 func TestUnchangedPlanIsNotWritten(t *testing.T) {
 	const name = "planquiet"
 	mesh := readyMesh(t, name, nil)

@@ -95,11 +95,11 @@ func TestPausedMeshKeepsTheTrustOfItsWebhooks(t *testing.T) {
 	}
 }
 
-// A distribution that stops at the first error leaves the namespaces after "refusing-a" without trust, and one that blocks the mesh never
+// A distribution that stops at the first error leaves the namespaces after "rejecting-a" without trust, and one that blocks the mesh never
 // lets it become ready, renew or upgrade.
-func TestNamespaceThatRefusesTrustDoesNotBlockTheMesh(t *testing.T) {
+func TestNamespaceThatRejectsTrustDoesNotBlockTheMesh(t *testing.T) {
 	t.Parallel()
-	const name, fixed, full = "refusing", "refusing-a", "refusing-b"
+	const name, fixed, full = "rejecting", "rejecting-a", "rejecting-b"
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fixed, Labels: map[string]string{names.MonitoredByLabel: name}}})
 	own := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixed, Name: names.TrustConfigMap(name)},
@@ -109,23 +109,23 @@ func TestNamespaceThatRefusesTrustDoesNotBlockTheMesh(t *testing.T) {
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: full, Labels: map[string]string{names.MonitoredByLabel: name}}})
 	quota := fillQuota(t, full)
 	mesh := readyMesh(t, name, fastUpgrades)
-	m := newCanaryWorkloads(t, name, map[string][]string{"refusing-c": {"cart"}, "refusing-d": {"desk"}})
+	m := newCanaryWorkloads(t, name, map[string][]string{"rejecting-c": {"cart"}, "rejecting-d": {"desk"}})
 
-	waitRefusals(t, mesh, fixed+": ", "immutable", full+": ", "exceeded quota")
-	waitEventOn(t, fixed, v1alpha1.ReasonNamespacesRefused, "immutable")
-	waitEventOn(t, full, v1alpha1.ReasonNamespacesRefused, "exceeded quota")
-	for _, namespace := range []string{"refusing-c", "refusing-d", meshNamespace(name)} {
+	waitRejections(t, mesh, fixed+": ", "immutable", full+": ", "exceeded quota")
+	waitEventOn(t, fixed, v1alpha1.ReasonNamespacesRejected, "immutable")
+	waitEventOn(t, full, v1alpha1.ReasonNamespacesRejected, "exceeded quota")
+	for _, namespace := range []string{"rejecting-c", "rejecting-d", meshNamespace(name)} {
 		waitFor(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: own.Name}}, func(*corev1.ConfigMap) error { return nil })
 	}
 	expireServing(t, name, secrets.InjectorCert, names.Injector)
 	waitRenewed(t, name, secrets.InjectorCert, names.Injector)
 
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
-	m.wait("refusing-c", "refusing-v0-1-0")
-	m.wait("refusing-d", "refusing-v0-1-0")
+	m.wait("rejecting-c", "rejecting-v0-1-0")
+	m.wait("rejecting-d", "rejecting-v0-1-0")
 	waitHistory(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
 	waitReady(t, mesh)
-	waitRefusals(t, mesh, fixed+": ", full+": ")
+	waitRejections(t, mesh, fixed+": ", full+": ")
 	get(t, own)
 	if own.Data[names.CABundleCert] != "mine" {
 		t.Error("the immutable ConfigMap was replaced")
@@ -374,10 +374,10 @@ func fillQuota(t *testing.T, namespace string) *corev1.ResourceQuota {
 	return quota
 }
 
-// waitRefusals waits until TrustDistributed is False with some words.
-func waitRefusals(t *testing.T, mesh *v1alpha1.Mesh, words ...string) {
+// waitRejections waits until TrustDistributed is False with some words.
+func waitRejections(t *testing.T, mesh *v1alpha1.Mesh, words ...string) {
 	t.Helper()
-	c := waitCondition(t, mesh, v1alpha1.ConditionTrustDistributed, metav1.ConditionFalse, v1alpha1.ReasonNamespacesRefused)
+	c := waitCondition(t, mesh, v1alpha1.ConditionTrustDistributed, metav1.ConditionFalse, v1alpha1.ReasonNamespacesRejected)
 	assertContains(t, c.Message, words...)
 }
 

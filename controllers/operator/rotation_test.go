@@ -177,7 +177,7 @@ func TestThreat44ExpiredAuthorityIsReplacedWithoutProof(t *testing.T) {
 	waitRotated(t, mesh)
 }
 
-// A new value of rotateRoot makes a new root. The previous value goes back to the previous root while the rotation is in progress.
+// A new value of rotateRoot makes a new root. The earlier value goes back to the earlier root while the rotation is in progress.
 func TestRootIsRotatedByDeclaration(t *testing.T) {
 	t.Parallel()
 	const name = "rotateroot"
@@ -198,7 +198,7 @@ func TestRootIsRotatedByDeclaration(t *testing.T) {
 	desired := &corev1.Secret{ObjectMeta: inMeshNamespace(name, names.CABundleSecret)}
 	waitFor(t, desired, func(s *corev1.Secret) error {
 		if len(s.Data) != 2 {
-			return fmt.Errorf("the previous root is kept after the rotation: %d keys", len(s.Data))
+			return fmt.Errorf("the earlier root is kept after the rotation: %d keys", len(s.Data))
 		}
 		return nil
 	})

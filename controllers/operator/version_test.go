@@ -22,7 +22,7 @@ func TestNewRevisionTakesOverBeforeTheOldOneIsDeleted(t *testing.T) {
 	get(t, old)
 	account := &corev1.ServiceAccount{ObjectMeta: inMeshNamespace(name, names.Injector)}
 	get(t, account)
-	previous := account.UID
+	earlier := account.UID
 
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	waitGone(t, old)
@@ -40,7 +40,7 @@ func TestNewRevisionTakesOverBeforeTheOldOneIsDeleted(t *testing.T) {
 		}
 	}
 	get(t, account)
-	if account.UID != previous || len(account.OwnerReferences) != 0 {
+	if account.UID != earlier || len(account.OwnerReferences) != 0 {
 		t.Errorf("the ServiceAccount was recreated or has an owner: %+v", account.ObjectMeta)
 	}
 	eventually(t, func() error {

@@ -102,16 +102,16 @@ func (s *workloads) replacePods(ctx context.Context, deployments []string) {
 // replacePod gives the pod of a Deployment the sidecar of a new pod, and makes it ready. A pod without a sidecar is a new one, because
 // containers of a pod cannot change.
 func (s *workloads) replacePod(ctx context.Context, name, hash string) bool {
-	wanted := s.pod(name, hash, s.activeRevision(ctx))
+	desired := s.pod(name, hash, s.activeRevision(ctx))
 	var list corev1.PodList
 	if cluster.client.List(ctx, &list, client.InNamespace(s.namespace), client.MatchingLabels{"app": name}) != nil {
 		return false
 	}
-	pod := wanted
+	pod := desired
 	switch {
-	case len(list.Items) == 1 && wanted.Labels[names.RevisionLabel] != "":
+	case len(list.Items) == 1 && desired.Labels[names.RevisionLabel] != "":
 		pod = &list.Items[0]
-		pod.Labels, pod.OwnerReferences = wanted.Labels, wanted.OwnerReferences
+		pod.Labels, pod.OwnerReferences = desired.Labels, desired.OwnerReferences
 		if cluster.client.Update(ctx, pod) != nil {
 			return false
 		}

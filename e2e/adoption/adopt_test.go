@@ -153,7 +153,7 @@ func optOut(t *testing.T, d *appsv1.Deployment, value string) {
 }
 
 // requester returns a function that sends requests from a pod to the bookstore, like OSM's demo, until the outcome is as
-// wanted.
+// desired.
 func requester(t *testing.T, pod *corev1.Pod) func(what, path, want string) {
 	agent := cluster.Agent(t.Context(), pod.Namespace, pod.Name, lab.AgentPort)
 	url := fmt.Sprintf("http://%s:%d", names.ServiceHost("bookstore", store), servicePort)

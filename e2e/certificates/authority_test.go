@@ -39,7 +39,7 @@ func readAuthority(ctx context.Context, secretName string) (*certificate.Root, e
 	return certificate.Decode(secret.Data)
 }
 
-// ownAuthority waits until the mesh uses its own authority alone, to which it may be returning since the previous test, and returns it.
+// ownAuthority waits until the mesh uses its own authority alone, to which it may be returning since the earlier test, and returns it.
 func ownAuthority(t *testing.T) *certificate.Root {
 	t.Helper()
 	var own *certificate.Root

@@ -66,7 +66,7 @@ func TestCertManagerServesGateways(t *testing.T) {
 }
 
 // awaitServed connects to the gateway until it presents a certificate of the issuer with another serial number, and returns that.
-func awaitServed(t *testing.T, former string) string {
+func awaitServed(t *testing.T, earlier string) string {
 	t.Helper()
 	var serial string
 	eventually(t, podLimit, "the gateway presents a certificate of cert-manager", func(ctx context.Context) (bool, string, error) {
@@ -77,7 +77,7 @@ func awaitServed(t *testing.T, former string) string {
 			return false, err.Error(), nil
 		}
 		serial = got
-		return serial != former, "serial number " + serial, nil
+		return serial != earlier, "serial number " + serial, nil
 	})
 	return serial
 }

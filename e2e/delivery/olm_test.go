@@ -23,8 +23,8 @@ import (
 const (
 	// catalogAddress is where opm serves the catalog: the node's address on the network of the pods.
 	catalogAddress = "10.244.0.1:50051"
-	// previous is the version that is installed first. It has the same programs.
-	previous = "v0.1.99"
+	// earlier is the version that is installed first. It has the same programs.
+	earlier = "v0.1.99"
 )
 
 // subscription installs the package from the catalog into a namespace.
@@ -55,17 +55,17 @@ func TestOLM(t *testing.T) {
 	traffic := startTraffic(t)
 	createNamespace(t, "operators")
 
-	stop := serveCatalog(t, previous)
+	stop := serveCatalog(t, earlier)
 	must(t, cluster.Put(t.Context(), subscription))
 	t.Cleanup(func() { must(t, uninstall(context.Background())) })
-	awaitSucceeded(t, bundle.Package+"."+previous)
+	awaitSucceeded(t, bundle.Package+"."+earlier)
 	awaitStandBy(t, "operators")
 	must(t, stopOperator(t.Context(), names.OperatorNamespace))
 	requireReconciled(t, `{"spec":{"controlPlane":{"logLevel":"debug"}}}`)
 	requirePolicies(t, "operators")
 
 	stop()
-	serveCatalog(t, previous, version(t))
+	serveCatalog(t, earlier, version(t))
 	awaitSucceeded(t, bundle.Package+"."+version(t))
 	requireReconciled(t, `{"spec":{"controlPlane":null}}`)
 	finishTraffic(t, traffic)

@@ -30,8 +30,8 @@ type installation interface {
 func TestReleaseIsUpgraded(t *testing.T) {
 	lab.RequireFull(t)
 	files := t.TempDir()
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "version-files", cluster.Previous, files))
-	must(t, cluster.LoadVersion(t.Context(), os.Stderr, cluster.Previous))
+	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "version-files", cluster.Earlier, files))
+	must(t, cluster.LoadVersion(t.Context(), os.Stderr, cluster.Earlier))
 	t.Cleanup(func() {
 		_, err := lab.Prepare(context.Background(), os.Stderr, installLimit)
 		must(t, err)
@@ -53,7 +53,7 @@ func testUpgrade(t *testing.T, way installation, files string) {
 	})
 	way.install(t, files)
 	must(t, cluster.Apply(t.Context(), upgradedMesh(t, "config", "samples", "operator_v1alpha1_mesh.yaml")))
-	awaitVersion(t, cluster.Previous)
+	awaitVersion(t, cluster.Earlier)
 	traffic := startTraffic(t)
 	way.upgrade(t)
 	awaitVersion(t, version(t))

@@ -30,13 +30,13 @@ func (o *byOLM) install(t *testing.T, files string) {
 	o.released = bundle.Release{Files: readTree(t, filepath.Join(files, "bundle"))}
 	o.stop = serveReleases(t, o.released)
 	must(t, cluster.Put(t.Context(), subscription))
-	awaitSucceeded(t, bundle.Package+"."+cluster.Previous)
+	awaitSucceeded(t, bundle.Package+"."+cluster.Earlier)
 }
 
 func (o *byOLM) upgrade(t *testing.T) {
 	t.Helper()
 	o.stop()
-	o.stop = serveReleases(t, o.released, render(t, version(t), cluster.Previous))
+	o.stop = serveReleases(t, o.released, render(t, version(t), cluster.Earlier))
 	awaitSucceeded(t, bundle.Package+"."+version(t))
 }
 

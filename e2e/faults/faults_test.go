@@ -96,7 +96,7 @@ var faults = []fault{
 	{name: "one controller without a network", begin: separated(names.DefaultNamespace, names.Controller, names.Controller, fromAll), lasts: separation},
 	{name: "API server stopped", begin: stopAPIServer, lasts: absence},
 	{name: "API server stopped, control plane killed", begin: killWithoutAPIServer, lasts: separation},
-	{name: "API server refuses writes", begin: refuseWrites, lasts: separation},
+	{name: "API server rejects writes", begin: rejectWrites, lasts: separation},
 	{name: "ServiceAccount of the controller deleted", begin: deleteAccount(names.Controller)},
 	{name: "ServiceAccount of the injector deleted", begin: deleteAccount(names.Injector)},
 }
@@ -131,11 +131,11 @@ func killWithoutAPIServer(t *testing.T) effect {
 	return e
 }
 
-// refuseWrites lets the API server refuse writes, as with full storage. It accepts them again even if the test fails.
-func refuseWrites(t *testing.T) effect {
+// rejectWrites lets the API server reject writes, as with full storage. It accepts them again even if the test fails.
+func rejectWrites(t *testing.T) effect {
 	t.Helper()
-	e := apiServer(t, "refuse-writes", "accept-writes")
-	created := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: inside, GenerateName: "refused-"}}
+	e := apiServer(t, "reject-writes", "accept-writes")
+	created := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: inside, GenerateName: "rejected-"}}
 	if err := cluster.Client.Create(t.Context(), created); err == nil {
 		t.Errorf("the API server accepts the ConfigMap %s", created.Name)
 	}

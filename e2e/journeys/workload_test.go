@@ -127,7 +127,7 @@ func splitByFamily(t *testing.T, addresses []string) (v4, v6 string) {
 	return v4, v6
 }
 
-// expect sends requests until some in a row have the wanted outcome.
+// expect sends requests until some in a row have the desired outcome.
 func (p workload) expect(t *testing.T, url, want string, args ...string) *report.Requests {
 	t.Helper()
 	return p.expectWithin(t, policyLimit, url, want, args...)

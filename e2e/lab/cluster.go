@@ -29,9 +29,9 @@ type Cluster struct {
 	Kubeconfig string
 	Config     *rest.Config
 	Client     client.WithWatch
-	// Version is the tag of the project's images, and Previous the last recorded version before it, which upgrades start from.
-	Version, Previous string
-	kubectl           string
+	// Version is the tag of the project's images, and Earlier the last recorded version before it, which upgrades start from.
+	Version, Earlier string
+	kubectl          string
 }
 
 // Start starts the local cluster and connects to it. With CLUSTER=current it connects to the kubeconfig's cluster.
@@ -77,18 +77,18 @@ func Connect(ctx context.Context, repository Repository) (*Cluster, error) {
 		return nil, err
 	}
 	present := strings.TrimSpace(string(version))
-	previous, err := previousVersion(present)
+	earlier, err := earlierVersion(present)
 	if err != nil {
 		return nil, err
 	}
 	return &Cluster{
 		Repository: repository, Kubeconfig: kubeconfig, Config: config, Client: c,
-		Version: present, Previous: previous, kubectl: kubectl,
+		Version: present, Earlier: earlier, kubectl: kubectl,
 	}, nil
 }
 
-// previousVersion returns the last recorded version before a version.
-func previousVersion(version string) (string, error) {
+// earlierVersion returns the last recorded version before a version.
+func earlierVersion(version string) (string, error) {
 	catalogue, err := operand.NewCatalogue(version, operand.Images{})
 	if err != nil {
 		return "", err

@@ -16,7 +16,7 @@ import (
 const deletionLimit = 2 * time.Minute
 
 // CreateNamespace creates a namespace in a mesh with injection enabled, or outside of any mesh if mesh is empty. It waits for one of
-// that name that is being deleted, for instance by the previous test.
+// that name that is being deleted, for instance by the earlier test.
 func (c *Cluster) CreateNamespace(ctx context.Context, name, mesh string) error {
 	if _, err := c.HasNamespace(ctx, deletionLimit, name); err != nil {
 		return err

@@ -2,13 +2,13 @@ package lab
 
 import "testing"
 
-func TestPreviousVersion(t *testing.T) {
+func TestEarlierVersion(t *testing.T) {
 	for version, want := range map[string]string{"v0.4.0": "v0.3.0", "v0.3.5": "v0.3.0"} {
-		if got, err := previousVersion(version); err != nil || got != want {
+		if got, err := earlierVersion(version); err != nil || got != want {
 			t.Errorf("the version before %s is %q, %v; want %s", version, got, err, want)
 		}
 	}
-	if got, err := previousVersion("v0.3.0"); err == nil {
+	if got, err := earlierVersion("v0.3.0"); err == nil {
 		t.Errorf("the version before v0.3.0 is %q, want an error", got)
 	}
 }

@@ -59,21 +59,21 @@ func sampleMesh() *v1alpha1.Mesh {
 }
 
 // AwaitComponents waits until components of the sample mesh are ready.
-func AwaitComponents(ctx context.Context, cluster *lab.Cluster, wanted ...string) error {
-	return lab.Until(ctx, serversLimit, "components "+strings.Join(wanted, ", ")+" are ready", func(ctx context.Context) (bool, string, error) {
+func AwaitComponents(ctx context.Context, cluster *lab.Cluster, desired ...string) error {
+	return lab.Until(ctx, serversLimit, "components "+strings.Join(desired, ", ")+" are ready", func(ctx context.Context) (bool, string, error) {
 		live := &v1alpha1.Mesh{}
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, live); err != nil {
 			return false, "", err
 		}
 		ready, observed := 0, ""
 		for _, c := range live.Status.Components {
-			if slices.Contains(wanted, c.Name) {
+			if slices.Contains(desired, c.Name) {
 				observed += fmt.Sprintf("%s: %t %s; ", c.Name, c.Ready, c.Message)
 				if c.Ready {
 					ready++
 				}
 			}
 		}
-		return ready == len(wanted), observed, nil
+		return ready == len(desired), observed, nil
 	})
 }

@@ -63,7 +63,7 @@ func FindChange(ctx context.Context, cluster *lab.Cluster, since time.Time) (Tra
 }
 
 // awaitTrace waits for a trace of a service.
-func awaitTrace(ctx context.Context, cluster *lab.Cluster, since time.Time, service, what string, wanted func(Trace) bool) (Trace, error) {
+func awaitTrace(ctx context.Context, cluster *lab.Cluster, since time.Time, service, what string, desired func(Trace) bool) (Trace, error) {
 	pod, err := cluster.Pod(ctx, names.DefaultNamespace, names.AppLabel, jaeger.Name)
 	if err != nil {
 		return Trace{}, err
@@ -78,7 +78,7 @@ func awaitTrace(ctx context.Context, cluster *lab.Cluster, since time.Time, serv
 		if err != nil {
 			return false, err.Error(), nil
 		}
-		i := slices.IndexFunc(traces, wanted)
+		i := slices.IndexFunc(traces, desired)
 		if i < 0 {
 			return false, fmt.Sprintf("%d traces of %s", len(traces), service), nil
 		}

@@ -13,7 +13,7 @@ const outage = time.Minute
 // testAPIServerOutage stops the API server during the restarts of an upgrade. Workloads keep working, and the operator
 // continues when the API server is back.
 func testAPIServerOutage(t *testing.T) {
-	s := deployShop(t, newMesh(t, "outage", cluster.Previous))
+	s := deployShop(t, newMesh(t, "outage", cluster.Earlier))
 	upgradeInPlace(t, s, func() {
 		s.mesh.awaitPhase("Workloads")
 		must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "api-server", "stop"))

@@ -34,7 +34,7 @@ func TestCanaryUpgrade(t *testing.T) {
 	if lab.IsFull() {
 		addFaultyVersions(t, reject.fault)
 	}
-	s := deployShop(t, newMesh(t, "canary", cluster.Previous))
+	s := deployShop(t, newMesh(t, "canary", cluster.Earlier))
 	t.Run("is promoted", func(t *testing.T) {
 		s := s.in(t)
 		meanwhile := func(...string) {}
@@ -79,7 +79,7 @@ func testCanaryPromotion(t *testing.T, s shop, meanwhile func(phases ...string))
 	}
 	m.change(`{"upgrade":{"gates":{"soak":"5s"}}}`)
 	meanwhile("ControlPlane", "Workloads")
-	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Previous, cluster.Version)
+	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Earlier, cluster.Version)
 	if err := <-asked; err != nil {
 		t.Error(err)
 	}

@@ -112,13 +112,13 @@ func (e *diagnosis) collect(ctx context.Context, called string, failures []repor
 	}
 }
 
-// bookbuyerFailures returns the number of failed requests of the bookbuyer, or the given previous number if it cannot be read.
-func (e *diagnosis) bookbuyerFailures(ctx context.Context, previous int) int {
+// bookbuyerFailures returns the number of failed requests of the bookbuyer, or the given earlier number if it cannot be read.
+func (e *diagnosis) bookbuyerFailures(ctx context.Context, earlier int) int {
 	ctx, cancel := context.WithTimeout(ctx, checkInterval)
 	defer cancel()
 	now, err := e.shop.buyerCounters(ctx)
 	if err != nil {
-		return previous
+		return earlier
 	}
 	return now.Requests - now.Outcomes["200"]
 }

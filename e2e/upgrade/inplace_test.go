@@ -32,9 +32,9 @@ func TestInPlaceUpgradeAndRollback(t *testing.T) {
 	}
 }
 
-// testUpgradeSequence runs a sequence of scenarios on one mesh. Each starts in the final state of the previous one.
+// testUpgradeSequence runs a sequence of scenarios on one mesh. Each starts in the final state of the earlier one.
 func testUpgradeSequence(t *testing.T) {
-	s := deployShop(t, newMesh(t, "upgrade", cluster.Previous))
+	s := deployShop(t, newMesh(t, "upgrade", cluster.Earlier))
 	t.Run("to the next version", func(t *testing.T) { upgradeInPlace(t, s.in(t), func() {}) })
 	rollback := func(b faultyVersion) func(*testing.T) {
 		return func(t *testing.T) { testRollback(t, s.in(t), b, func() {}) }
@@ -44,7 +44,7 @@ func testUpgradeSequence(t *testing.T) {
 	t.Run("to a version with the fault reject", onlyFull(rollback(reject)))
 	t.Run("to a version with the fault unavailable", rollback(unavailable))
 	t.Run("rollback after the first wave", onlyFull(func(t *testing.T) { testRollbackAfterWave(t, s.in(t)) }))
-	t.Run("with the previous control plane", onlyFull(func(t *testing.T) { testPreviousControlPlane(t, s.in(t)) }))
+	t.Run("with the earlier control plane", onlyFull(func(t *testing.T) { testEarlierControlPlane(t, s.in(t)) }))
 }
 
 // onlyFull returns a test that is skipped unless this is `make test-full`.
@@ -61,13 +61,13 @@ func upgradeInPlace(t *testing.T, s shop, meanwhile func()) {
 	m := s.mesh
 	byRevision, _, err := s.sidecars(t.Context())
 	must(t, err)
-	if byRevision[m.revision(cluster.Previous)] != totalSidecars {
-		t.Fatalf("the sidecars by revision are %v, want %d of %s", byRevision, totalSidecars, m.revision(cluster.Previous))
+	if byRevision[m.revision(cluster.Earlier)] != totalSidecars {
+		t.Fatalf("the sidecars by revision are %v, want %d of %s", byRevision, totalSidecars, m.revision(cluster.Earlier))
 	}
 	running := s.startTraffic(0)
 	m.change(`{"version":"` + cluster.Version + `"}`)
 	meanwhile()
-	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Previous, cluster.Version)
+	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Earlier, cluster.Version)
 	must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
 	s.checkUpgradedExcept(t, buyer, archive, bookbuyer)
 	// In each pair, client and server have sidecars of different versions.
@@ -90,7 +90,7 @@ func (s shop) checkUpgradedExcept(t *testing.T, exceptions ...string) {
 	for app, revision := range ofApp {
 		want := s.mesh.revision(cluster.Version)
 		if old[app] {
-			want = s.mesh.revision(cluster.Previous)
+			want = s.mesh.revision(cluster.Earlier)
 		}
 		if revision != want {
 			t.Errorf("the sidecar of %s has revision %s, want %s", app, revision, want)

@@ -15,7 +15,7 @@ import (
 
 // testOperatorKilled kills the operator in each phase. All its state is in the cluster, so the next operator pod continues.
 func testOperatorKilled(t *testing.T) {
-	s := deployShop(t, newMesh(t, "killed", cluster.Previous, func(m mesh) { m.killOperatorIn("Installing") }))
+	s := deployShop(t, newMesh(t, "killed", cluster.Earlier, func(m mesh) { m.killOperatorIn("Installing") }))
 	t.Run("to the next version", func(t *testing.T) {
 		s := s.in(t)
 		upgradeInPlace(t, s, func() { s.mesh.killOperatorIn("ControlPlane", "Workloads") })

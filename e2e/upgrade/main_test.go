@@ -25,11 +25,11 @@ func TestMain(m *testing.M) {
 	os.Exit(lab.Suite{SetUp: setUp, FailureMessage: "cannot set up the upgrade tests", Out: os.Stderr}.Run(m))
 }
 
-// setUp installs the operator, and loads the images of the previous version.
+// setUp installs the operator, and loads the images of the earlier version.
 func setUp(ctx context.Context) (*lab.Cluster, error) {
 	var err error
 	if cluster, err = lab.Prepare(ctx, os.Stderr, installLimit); err != nil {
 		return cluster, err
 	}
-	return cluster, cluster.LoadVersion(ctx, os.Stderr, cluster.Previous)
+	return cluster, cluster.LoadVersion(ctx, os.Stderr, cluster.Earlier)
 }

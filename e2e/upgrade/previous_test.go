@@ -8,7 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-// mailPolicy is a policy that the previous control plane must push to newer sidecars: mail may call the store.
+// mailPolicy is a policy that the earlier control plane must push to newer sidecars: mail may call the store.
 const mailPolicy = `apiVersion: access.smi-spec.io/v1alpha3
 kind: TrafficTarget
 metadata: {name: later, namespace: %[1]s}
@@ -18,17 +18,17 @@ spec:
   rules: [{kind: HTTPRouteGroup, name: books}]
 `
 
-// testPreviousControlPlane rolls back only the control plane, by spec.version. The newer sidecars stay, keep calling each
+// testEarlierControlPlane rolls back only the control plane, by spec.version. The newer sidecars stay, keep calling each
 // other and the older ones, and receive a new policy.
-func testPreviousControlPlane(t *testing.T, s shop) {
+func testEarlierControlPlane(t *testing.T, s shop) {
 	t.Helper()
 	m := s.mesh
 	sidecars, _, err := s.sidecars(t.Context())
 	must(t, err)
 	running := s.startTraffic(0)
-	m.change(`{"version":"` + cluster.Previous + `","upgrade":{"dataPlane":{"restart":"Manual"}}}`)
-	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Version, cluster.Previous)
-	s.awaitControlPlane(t, cluster.Previous)
+	m.change(`{"version":"` + cluster.Earlier + `","upgrade":{"dataPlane":{"restart":"Manual"}}}`)
+	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Version, cluster.Earlier)
+	s.awaitControlPlane(t, cluster.Earlier)
 	must(t, cluster.Available(t.Context(), podLimit, m.namespace()))
 	if now, _, err := s.sidecars(t.Context()); err != nil || fmt.Sprint(now) != fmt.Sprint(sidecars) {
 		t.Errorf("the sidecars by revision are %v (%v), want %v as before", now, err, sidecars)
@@ -38,7 +38,7 @@ func testPreviousControlPlane(t *testing.T, s shop) {
 	s.checkRequests(t, "cart", archive)
 	s.checkRequests(t, buyer, store)
 	s.checkPolicyPropagation(t)
-	running.stop("new sidecars with the previous control plane")
+	running.stop("new sidecars with the earlier control plane")
 	m.change(`{"version":"` + cluster.Version + `"}`)
 	must(t, cluster.MeshReady(t.Context(), m.name, upgradeLimit))
 }
@@ -55,6 +55,6 @@ func (s shop) checkPolicyPropagation(t *testing.T) {
 	must(t, cluster.Put(t.Context(), text))
 	start := time.Now()
 	s.awaitReachable(s.agent("mail"), store)
-	t.Logf("a policy from the previous control plane reached new sidecars within %s", time.Since(start).Round(time.Millisecond))
+	t.Logf("a policy from the earlier control plane reached new sidecars within %s", time.Since(start).Round(time.Millisecond))
 	must(t, cluster.Remove(t.Context(), text))
 }

@@ -24,7 +24,7 @@ const answeredQueries = `prometheus_http_requests_total{code="200",handler="/api
 func TestGateQueriesTheManagedPrometheus(t *testing.T) {
 	lab.RequireFull(t)
 	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "prometheus"))
-	m := newMesh(t, "measured", cluster.Previous)
+	m := newMesh(t, "measured", cluster.Earlier)
 	s := shop{t, m, m.shop()}
 	t.Cleanup(s.close)
 	s.deployBookstore()
@@ -45,7 +45,7 @@ func TestGateQueriesTheManagedPrometheus(t *testing.T) {
 
 	before := readCounter(t, address)
 	m.change(`{"version":"` + cluster.Version + `"}`)
-	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Previous, cluster.Version)
+	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Earlier, cluster.Version)
 	if after := readCounter(t, address); after <= before {
 		t.Errorf("Prometheus has answered %v queries before the upgrade and %v after it: the gate did not query it", before, after)
 	} else {

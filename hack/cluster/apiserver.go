@@ -12,7 +12,7 @@ import (
 func apiServerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "api-server",
-		Short: "Stop and start the API server alone, or let it refuse writes, to test the cluster without it",
+		Short: "Stop and start the API server alone, or let it reject writes, to test the cluster without it",
 	}
 	add := func(name, short string, f func(context.Context, *tool, *node.Node) error) {
 		cmd.AddCommand(&cobra.Command{Use: name, Short: short, Args: cobra.NoArgs, RunE: localOnly(f)})
@@ -27,8 +27,8 @@ func apiServerCommand() *cobra.Command {
 		}
 		return n.StartAPIServer(ctx, set)
 	})
-	add("refuse-writes", "Let the API server refuse to create and change objects, as with full storage", func(ctx context.Context, _ *tool, n *node.Node) error {
-		return n.RefuseWrites(ctx)
+	add("reject-writes", "Let the API server deny creating and changing objects, as with full storage", func(ctx context.Context, _ *tool, n *node.Node) error {
+		return n.RejectWrites(ctx)
 	})
 	add("accept-writes", "Let the API server accept writes again", func(ctx context.Context, _ *tool, n *node.Node) error {
 		return n.AcceptWrites(ctx)

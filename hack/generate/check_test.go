@@ -75,8 +75,8 @@ func TestSelectSteps(t *testing.T) {
 	if _, err := selectSteps(steps(), []string{"manifest"}); err == nil {
 		t.Error("an unknown step was accepted")
 	}
-	wanted, err := selectSteps(steps(), []string{"manifests"})
-	if err != nil || len(wanted) != 4 {
-		t.Errorf("selectSteps(manifests) = %d steps, %v; want the 4 of that name", len(wanted), err)
+	desired, err := selectSteps(steps(), []string{"manifests"})
+	if err != nil || len(desired) != 4 {
+		t.Errorf("selectSteps(manifests) = %d steps, %v; want the 4 of that name", len(desired), err)
 	}
 }

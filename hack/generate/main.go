@@ -37,7 +37,7 @@ func usage(w io.Writer, all []step) {
 }
 
 func run(ctx context.Context, check bool, names []string) error {
-	wanted, err := selectSteps(steps(), names)
+	desired, err := selectSteps(steps(), names)
 	if err != nil {
 		return err
 	}
@@ -48,9 +48,9 @@ func run(ctx context.Context, check bool, names []string) error {
 	g := generator{root: box.Root, tool: box.Path}
 	g.kubectl = g.findKubectl
 	if check {
-		return verify(ctx, g, wanted)
+		return verify(ctx, g, desired)
 	}
-	return generate(ctx, g, wanted)
+	return generate(ctx, g, desired)
 }
 
 // selectSteps returns the steps with the given names, or all steps without names.
@@ -58,23 +58,23 @@ func selectSteps(all []step, names []string) ([]step, error) {
 	if len(names) == 0 {
 		return all, nil
 	}
-	var wanted []step
+	var desired []step
 	for _, name := range names {
-		before := len(wanted)
+		before := len(desired)
 		for _, s := range all {
 			if s.name == name {
-				wanted = append(wanted, s)
+				desired = append(desired, s)
 			}
 		}
-		if len(wanted) == before {
+		if len(desired) == before {
 			return nil, fmt.Errorf("there is no step %q: run with -h for the list", name)
 		}
 	}
-	return wanted, nil
+	return desired, nil
 }
 
-func generate(ctx context.Context, g generator, wanted []step) error {
-	for _, s := range wanted {
+func generate(ctx context.Context, g generator, desired []step) error {
+	for _, s := range desired {
 		if err := s.run(ctx, g); err != nil {
 			return fmt.Errorf("cannot generate %s: %w", strings.Join(s.outputs, ", "), err)
 		}
@@ -83,16 +83,16 @@ func generate(ctx context.Context, g generator, wanted []step) error {
 }
 
 // verify generates the files, records which ones changed, and restores them all.
-func verify(ctx context.Context, g generator, wanted []step) error {
+func verify(ctx context.Context, g generator, desired []step) error {
 	var outputs []string
-	for _, s := range wanted {
+	for _, s := range desired {
 		outputs = append(outputs, s.outputs...)
 	}
 	before, err := readFiles(g.root, outputs)
 	if err != nil {
 		return err
 	}
-	failed := generate(ctx, g, wanted)
+	failed := generate(ctx, g, desired)
 	after, err := readFiles(g.root, outputs)
 	if err != nil {
 		return err

@@ -28,8 +28,8 @@ type builder struct {
 	targets []*target // one gives images, several give image indexes
 }
 
-// build assembles one image and writes its archive, unless the archive of the previous run is identical.
-func (b *builder) build(ctx context.Context, img image, previous lock.Image) (lock.Image, error) {
+// build assembles one image and writes its archive, unless the archive of the earlier run is identical.
+func (b *builder) build(ctx context.Context, img image, earlier lock.Image) (lock.Image, error) {
 	name := archive.Name{Repository: repository + img.name, Tag: b.version}
 	current := lock.Image{Reference: name.String(), Archive: img.name + ".tar"}
 	var images []v1.Image
@@ -49,7 +49,7 @@ func (b *builder) build(ctx context.Context, img image, previous lock.Image) (lo
 		return lock.Image{}, err
 	}
 	file := filepath.Join(b.out, current.Archive)
-	if size, ok := unchanged(file, previous, current); ok {
+	if size, ok := unchanged(file, earlier, current); ok {
 		current.Size = size
 		return current, nil
 	}
@@ -64,16 +64,16 @@ func (b *builder) build(ctx context.Context, img image, previous lock.Image) (lo
 	return current, nil
 }
 
-// unchanged reports whether the archive of the previous run is identical to the current image, and its size.
-func unchanged(file string, previous, current lock.Image) (int64, bool) {
-	if previous.Digest != current.Digest || previous.Reference != current.Reference {
+// unchanged reports whether the archive of the earlier run is identical to the current image, and its size.
+func unchanged(file string, earlier, current lock.Image) (int64, bool) {
+	if earlier.Digest != current.Digest || earlier.Reference != current.Reference {
 		return 0, false
 	}
 	info, err := os.Stat(file)
-	if err != nil || info.Size() != previous.Size {
+	if err != nil || info.Size() != earlier.Size {
 		return 0, false
 	}
-	return previous.Size, true
+	return earlier.Size, true
 }
 
 // imageLayers returns the layers of an image, the largest and least often changed first.

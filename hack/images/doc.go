@@ -9,7 +9,7 @@
 //	                                                  build image indexes, as for releases
 //	go run ./images list                              print the image names
 //	go run ./images envoy-path                        print the path of Envoy, downloading it if needed
-//	go run ./images earlier-envoy-path                print the path of the previous minor version of Envoy, used in tests
+//	go run ./images earlier-envoy-path                print the path of the earlier minor version of Envoy, used in tests
 //	go run ./images prometheus-path                   print the path of Prometheus, used in tests that scrape sidecars
 //	go run ./images chromium-path                     print the path of Chromium, downloading it if needed, used in tests
 //	go run ./images redis-path                        print the path of Redis, downloading it if needed, used in tests

@@ -13,10 +13,10 @@ import (
 // cacheFolder returns the folder of cached downloads, layers and programs, which is that of the other tools.
 func cacheFolder() (string, error) { return paths.FindCache(os.Getenv) }
 
-// versionOrDefault returns the wanted version, or the content of the file VERSION if it is empty.
-func versionOrDefault(root, wanted string) (string, error) {
-	if wanted != "" {
-		return wanted, nil
+// versionOrDefault returns the desired version, or the content of the file VERSION if it is empty.
+func versionOrDefault(root, desired string) (string, error) {
+	if desired != "" {
+		return desired, nil
 	}
 	raw, err := os.ReadFile(filepath.Join(root, "VERSION"))
 	if err != nil {

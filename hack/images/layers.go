@@ -53,7 +53,7 @@ func baseKey(img image, sources []lock.Source) string {
 	return fmt.Sprintf("base\n%v\n%s %d\n%v", img.base.files, img.base.dataDir, img.user, sources)
 }
 
-// baseTree extracts the wanted files from the packages and checks that no library is missing.
+// baseTree extracts the desired files from the packages and checks that no library is missing.
 func (b *builder) baseTree(ctx context.Context, img image, packages []fetch.Package) (*rootfs.Tree, error) {
 	tree := rootfs.New()
 	for _, p := range packages {

@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *version, err = versionOrDefault(root, *version); err != nil {
 		return err
 	}
-	wanted, err := selectImages(catalogue(), flags.Args(), func(img image) bool {
+	desired, err := selectImages(catalogue(), flags.Args(), func(img image) bool {
 		if img.command == "" || fetch.HasCommand(root, img.command) {
 			return true
 		}
@@ -84,24 +84,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	b := &builder{
 		root: root, cache: cache, out: *out, version: *version, tags: *tags, layers: layer.NewStore(filepath.Join(cache, "layers")), targets: targets,
 	}
-	return withLock(cache, func() error { return buildAll(ctx, b, wanted, stdout) })
+	return withLock(cache, func() error { return buildAll(ctx, b, desired, stdout) })
 }
 
 // buildAll builds the images, updates the list of the output folder and prints the built images.
-func buildAll(ctx context.Context, b *builder, wanted []image, stdout io.Writer) error {
+func buildAll(ctx context.Context, b *builder, desired []image, stdout io.Writer) error {
 	list, err := lock.Read(b.out)
 	if err != nil {
 		return err
 	}
 	for _, t := range b.targets {
-		if err := t.prepare(ctx, b, wanted); err != nil {
+		if err := t.prepare(ctx, b, desired); err != nil {
 			return fmt.Errorf("%s: %w", t.architecture, err)
 		}
 	}
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		return fmt.Errorf("cannot create the output folder: %w", err)
 	}
-	for _, img := range wanted {
+	for _, img := range desired {
 		if list[img.name], err = b.build(ctx, img, list[img.name]); err != nil {
 			return fmt.Errorf("image %s: %w", img.name, err)
 		}
@@ -109,7 +109,7 @@ func buildAll(ctx context.Context, b *builder, wanted []image, stdout io.Writer)
 			return err
 		}
 	}
-	return printTable(stdout, wanted, list)
+	return printTable(stdout, desired, list)
 }
 
 // printPath returns a function that prints the path of a fetched program.

@@ -23,7 +23,7 @@ func main() {
 	}
 }
 
-// run prints refused requests, and unused permissions. Refused requests are an error.
+// run prints denied requests, and unused permissions. Denied requests are an error.
 func run(out io.Writer, unused bool) error {
 	if os.Getenv("CLUSTER") == "current" {
 		fmt.Fprintln(out, "the current cluster has no audit log that can be read")
@@ -48,14 +48,14 @@ func run(out io.Writer, unused bool) error {
 			}
 		}
 	}
-	refused := permissions.Refused(requests, "osm-", manifests.Held, manifests.Explained.Refused)
-	for _, request := range refused {
-		fmt.Fprintln(out, "refused:", request)
+	denied := permissions.Denied(requests, "osm-", manifests.Held, manifests.Explained.Denied)
+	for _, request := range denied {
+		fmt.Fprintln(out, "denied:", request)
 	}
-	if len(refused) > 0 {
-		return fmt.Errorf("%d requests of %d were refused: add a permission, remove the request, or explain it in hack/permissions.yaml", len(refused), len(requests))
+	if len(denied) > 0 {
+		return fmt.Errorf("%d requests of %d were denied: add a permission, remove the request, or explain it in hack/permissions.yaml", len(denied), len(requests))
 	}
-	fmt.Fprintf(out, "%d requests, none refused unexpectedly\n", len(requests))
+	fmt.Fprintf(out, "%d requests, none denied unexpectedly\n", len(requests))
 	return nil
 }
 

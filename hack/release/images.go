@@ -36,8 +36,8 @@ func (r *release) buildCommandLine(ctx context.Context) error {
 	return runVisibly(ctx, filepath.Join(r.Root, "hack"), "go", arguments...)
 }
 
-// previous returns the last version that was recorded before this one, and its commit.
-func (r *release) previous() (version, commit string, err error) {
+// earlier returns the last version that was recorded before this one, and its commit.
+func (r *release) earlier() (version, commit string, err error) {
 	versions, err := recorded.Versions(r.Root)
 	if err != nil || len(versions) == 0 {
 		return "", "", err

@@ -29,15 +29,15 @@ const (
 
 // writeNotes writes the release notes.
 func (r *release) writeNotes(ctx context.Context) error {
-	previous, commit, err := r.previous()
-	if err != nil || previous == "" {
+	earlier, commit, err := r.earlier()
+	if err != nil || earlier == "" {
 		return err
 	}
 	log, err := r.Git(ctx, "log", "--no-merges", "--format=%h %s", commit+"..HEAD")
 	if err != nil {
-		return fmt.Errorf("cannot list the commits since %s; fetch the whole history: %w", previous, err)
+		return fmt.Errorf("cannot list the commits since %s; fetch the whole history: %w", earlier, err)
 	}
-	return r.write("NOTES.md", []byte(notes.Markdown(r.Version, previous, notes.Parse(log))))
+	return r.write("NOTES.md", []byte(notes.Markdown(r.Version, earlier, notes.Parse(log))))
 }
 
 // build describes this run.

@@ -30,7 +30,7 @@ func main() {
 
 // run builds a release.
 func run(ctx context.Context, dirty bool, list string) error {
-	wanted, err := selectPlatforms(list)
+	desired, err := selectPlatforms(list)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func run(ctx context.Context, dirty bool, list string) error {
 		return err
 	}
 	archives := map[platform]string{}
-	for _, p := range wanted {
+	for _, p := range desired {
 		began := time.Now()
 		archive, err := r.build(ctx, p, common)
 		if err != nil {

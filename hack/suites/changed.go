@@ -79,7 +79,7 @@ func changedFiles(ctx context.Context, root, since string) ([]string, error) {
 	return files, nil
 }
 
-// forkPoint returns the commit where the current branch left main, or the previous commit on main itself.
+// forkPoint returns the commit where the current branch left main, or the earlier commit on main itself.
 func forkPoint(ctx context.Context, root string) string {
 	for _, main := range []string{"origin/main", "main"} {
 		base, err := runPlain(ctx, command{dir: root, args: []string{"git", "merge-base", "HEAD", main}}, nil)

@@ -22,7 +22,7 @@ func main() {
 	defer stop()
 	full := flag.Bool("full", false, "run all tests, as before a release, without the test cache")
 	changed := flag.Bool("changed", false, "run the linters, and the unit tests that the changes can affect")
-	since := flag.String("since", "", "with -changed: the commit to compare with; by default the one where the branch left main, or the previous one on main")
+	since := flag.String("since", "", "with -changed: the commit to compare with; by default the one where the branch left main, or the earlier one on main")
 	flag.Parse()
 	if err := run(ctx, options{full: *full, changed: *changed, since: *since, names: flag.Args()}); err != nil {
 		fmt.Fprintln(os.Stderr, "suites:", err)
@@ -116,18 +116,18 @@ func selectSuites(all []suite, names []string) ([]suite, error) {
 	if len(names) == 0 {
 		return all, nil
 	}
-	wanted := map[string]bool{}
+	desired := map[string]bool{}
 	for _, name := range names {
-		wanted[name] = true
+		desired[name] = true
 	}
 	var chosen []suite
 	for _, s := range all {
-		if wanted[s.name] {
+		if desired[s.name] {
 			chosen = append(chosen, s)
-			delete(wanted, s.name)
+			delete(desired, s.name)
 		}
 	}
-	for name := range wanted {
+	for name := range desired {
 		return nil, fmt.Errorf("there is no suite %q: the suites are %s", name, strings.Join(suiteNames(), ", "))
 	}
 	return chosen, nil

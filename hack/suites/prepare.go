@@ -54,9 +54,9 @@ type preparation struct {
 }
 
 // fulfil fulfils the needs of the suites in order. It continues after an error: only the suites with that need fail.
-func (p *preparation) fulfil(ctx context.Context, wanted []suite) error {
+func (p *preparation) fulfil(ctx context.Context, desired []suite) error {
 	var failed []error
-	for _, s := range wanted {
+	for _, s := range desired {
 		for _, n := range s.needs {
 			if _, tried := p.tried[n]; tried {
 				continue

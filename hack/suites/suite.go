@@ -149,7 +149,7 @@ func envtests(c checkout) ([]command, error) {
 	return productTests(c, func(p testPackage) bool { return p.envtest && !inE2E(p) }, "-count=1", "-p=1", "-skip", goldenWord)
 }
 
-// e2e also checks that the API server refused no request of the mesh for lack of permission, and lists permissions that no request needed.
+// e2e also checks that the API server rejected no request of the mesh for lack of permission, and lists permissions that no request needed.
 func e2e(c checkout) ([]command, error) {
 	commands, err := productTests(c, inE2E, "-count=1", "-p=1")
 	if err != nil {

@@ -28,8 +28,8 @@ type fakeIssuer struct {
 
 	mu  sync.Mutex
 	err error
-	// deny is the namespace whose workloads are denied, and refuse the one whose requests fail.
-	deny, refuse string
+	// deny is the namespace whose workloads are denied, and reject the one whose requests fail.
+	deny, reject string
 	seen         []ExternalIssuer
 	running, top int
 }
@@ -44,7 +44,7 @@ func (f *fakeIssuer) Request(issuer ExternalIssuer, workload identity.ServiceAcc
 	if workload.Namespace == f.deny {
 		err = fmt.Errorf("%s: %w", workload, &DeniedError{"no policy allows it"})
 	}
-	if workload.Namespace == f.refuse {
+	if workload.Namespace == f.reject {
 		err = errors.New("the role does not allow this name")
 	}
 	f.mu.Unlock()

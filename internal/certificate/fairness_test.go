@@ -34,7 +34,7 @@ func TestFailingWorkloadsDoNotDelayOthers(t *testing.T) {
 				use()
 				use()
 				f.mu.Lock()
-				f.refuse = "failing"
+				f.reject = "failing"
 				f.mu.Unlock()
 				if outage > 0 {
 					f.fail(errors.New("sealed"))

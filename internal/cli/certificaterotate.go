@@ -33,7 +33,7 @@ func (a *app) rotateCommand() *cobra.Command {
 		Use:   "rotate",
 		Short: "Replace the root certificate of a mesh without failed calls",
 		Long: `Replace the root certificate of a mesh by a new one. The command sets spec.certificates.rotateRoot of the Mesh to the current time
-and waits until the rotation is over. The operator takes each step when every sidecar has confirmed the previous one. If the command is
+and waits until the rotation is over. The operator takes each step when every sidecar has confirmed the earlier one. If the command is
 interrupted, the rotation continues.`,
 		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.rotate(ctx, o) }),
@@ -106,9 +106,9 @@ func (a *app) checkDeclaredRoots(ctx context.Context, c client.Reader, namespace
 }
 
 // checkRotation reports why the root of a mesh cannot be rotated by its field.
-func checkRotation(live *v1alpha1.Mesh, wanted, trustDomain string) error {
-	if wanted != "" && wanted != trustDomain {
-		return fmt.Errorf("the trust domain of mesh %s is %s: to change it to %s, set spec.certificates.trustDomain of the Mesh", live.Name, trustDomain, wanted)
+func checkRotation(live *v1alpha1.Mesh, desired, trustDomain string) error {
+	if desired != "" && desired != trustDomain {
+		return fmt.Errorf("the trust domain of mesh %s is %s: to change it to %s, set spec.certificates.trustDomain of the Mesh", live.Name, trustDomain, desired)
 	}
 	if certificates := live.Spec.Certificates; certificates != nil && certificates.IssuerRef != nil {
 		return fmt.Errorf("cert-manager issues the certificate authority of mesh %s: replace the root of its issuer %q, and the mesh follows", live.Name, certificates.IssuerRef.Name)

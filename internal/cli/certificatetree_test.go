@@ -55,7 +55,7 @@ root Unknown                     -            -
 	}
 }
 
-func TestRotationIsRefusedWithAReason(t *testing.T) {
+func TestRotationIsRejectedWithAReason(t *testing.T) {
 	mesh := func(change func(*v1alpha1.Mesh)) *v1alpha1.Mesh {
 		m := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}
 		if change != nil {

@@ -21,10 +21,10 @@ func TestStateOf(t *testing.T) {
 		types      map[string]report.Type
 		state, txt string
 	}{
-		"nothing yet":            {nil, "up to date", ""},
-		"all acknowledged":       {map[string]report.Type{"CDS": {Accepted: 1}}, "up to date", ""},
-		"an answer is missing":   {map[string]report.Type{"LDS": {Behind: &since}, "CDS": {Behind: &since}}, "behind", "waiting for the acknowledgement of CDS, LDS"},
-		"a refusal is the worst": {map[string]report.Type{"LDS": {Behind: &since}, "RDS": {Rejection: "no"}}, "rejecting", "RDS: no"},
+		"nothing yet":              {nil, "up to date", ""},
+		"all acknowledged":         {map[string]report.Type{"CDS": {Accepted: 1}}, "up to date", ""},
+		"an answer is missing":     {map[string]report.Type{"LDS": {Behind: &since}, "CDS": {Behind: &since}}, "behind", "waiting for the acknowledgement of CDS, LDS"},
+		"a rejection is the worst": {map[string]report.Type{"LDS": {Behind: &since}, "RDS": {Rejection: "no"}}, "rejecting", "RDS: no"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -103,7 +103,7 @@ func (a *app) install(ctx context.Context, o installOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := a.refuseSecondMesh(ctx, c, declared.Mesh.Name, o.single); err != nil {
+	if err := a.rejectSecondMesh(ctx, c, declared.Mesh.Name, o.single); err != nil {
 		return err
 	}
 	p := a.progress()
@@ -167,8 +167,8 @@ func (a *app) printDeclaration(d *values.Declaration) error {
 	return nil
 }
 
-// refuseSecondMesh returns an error if the mesh exists, or if single is set and the cluster has any mesh.
-func (a *app) refuseSecondMesh(ctx context.Context, c client.Client, name string, single bool) error {
+// rejectSecondMesh returns an error if the mesh exists, or if single is set and the cluster has any mesh.
+func (a *app) rejectSecondMesh(ctx context.Context, c client.Client, name string, single bool) error {
 	all, err := a.meshes(ctx, c)
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ func (a *app) namespaceAddCommand() *cobra.Command {
 		Long: `Add namespaces to a mesh. The policies of the mesh then apply to them, and new pods get a sidecar. Existing pods get a sidecar when
 they are restarted, for example with "kubectl rollout restart deployment".
 
-The namespaces kube-system, kube-public and kube-node-lease are refused: the cluster's DNS and network must not depend on sidecars. With
+The namespaces kube-system, kube-public and kube-node-lease are rejected: the cluster's DNS and network must not depend on sidecars. With
 --force they are added without sidecar injection, and the injector never injects there.`,
 		Example: `  # Inject sidecars into all new pods in namespace shop.
   osm namespace add shop

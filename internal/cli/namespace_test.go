@@ -12,7 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-func TestNamespacesOfKubernetesAreRefused(t *testing.T) {
+func TestNamespacesOfKubernetesAreRejected(t *testing.T) {
 	for _, name := range []string{"kube-system", "kube-public", "kube-node-lease"} {
 		if err := checkSystemNamespaces([]string{"shop", name}, false); err == nil || !strings.Contains(err.Error(), "namespace "+name+" belongs to Kubernetes") {
 			t.Errorf("%s: error %v", name, err)

@@ -98,7 +98,7 @@ func (a *app) plan(ctx context.Context, o *planOptions) error {
 	switch {
 	case err != nil:
 		return err
-	case p.Refused():
+	case p.Rejected():
 		return silent{exitFailed}
 	case !p.Empty():
 		return silent{exitNo}

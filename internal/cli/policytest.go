@@ -75,15 +75,15 @@ func (a *app) policyTest(ctx context.Context, meshName string, paths []string, j
 	}
 	results := expect.Run(ctx, m, cases)
 	for _, object := range rest {
-		refusals, warnings := validate.Split(validate.Object(object))
+		rejections, warnings := validate.Split(validate.Object(object))
 		for _, unknown := range schemas.Find(object) {
-			refusals = append(refusals, fmt.Sprintf("%s is not a field of this kind: use one of %s", unknown.Path, strings.Join(unknown.Known, ", ")))
+			rejections = append(rejections, fmt.Sprintf("%s is not a field of this kind: use one of %s", unknown.Path, strings.Join(unknown.Known, ", ")))
 		}
 		name := object.GetKind() + " " + object.GetNamespace() + "/" + object.GetName()
 		for _, w := range warnings {
 			a.note("Note: %s: %s", name, w)
 		}
-		for _, r := range refusals {
+		for _, r := range rejections {
 			results = append(results, expect.Result{Case: expect.Case{From: name, To: "admission", Want: "allowed"}, Failure: r})
 		}
 	}

@@ -36,9 +36,9 @@ type summary struct {
 }
 
 type component struct {
-	Name   string `json:"name"`
-	Ready  int32  `json:"ready"`
-	Wanted int32  `json:"wanted"`
+	Name    string `json:"name"`
+	Ready   int32  `json:"ready"`
+	Desired int32  `json:"desired"`
 }
 
 type podCounts struct {
@@ -129,7 +129,7 @@ func components(ctx context.Context, c client.Client, namespace, suffix string) 
 		}
 		one := component{Name: name, Ready: d.Status.ReadyReplicas}
 		if d.Spec.Replicas != nil {
-			one.Wanted = *d.Spec.Replicas
+			one.Desired = *d.Spec.Replicas
 		}
 		all = append(all, one)
 	}
@@ -192,7 +192,7 @@ func (g *summary) print(w io.Writer) {
 func readiness(all []component) string {
 	var parts []string
 	for _, c := range all {
-		parts = append(parts, fmt.Sprintf("%s %d of %d ready", c.Name, c.Ready, c.Wanted))
+		parts = append(parts, fmt.Sprintf("%s %d of %d ready", c.Name, c.Ready, c.Desired))
 	}
 	return strings.Join(parts, ", ")
 }

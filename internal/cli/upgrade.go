@@ -159,7 +159,7 @@ func specPatch(changes v1alpha1.MeshSpec, way strategyFlags, live *v1alpha1.Upgr
 	return json.Marshal(map[string]any{"spec": spec})
 }
 
-// waitForChange waits until a Mesh is reconciled. refusal is the operator's reason if the Mesh is Stalled.
+// waitForChange waits until a Mesh is reconciled. rejection is the operator's reason if the Mesh is Stalled.
 func (a *app) waitForChange(ctx context.Context, c client.Client, m *v1alpha1.Mesh, p *progress) (rejection string, err error) {
 	last := "the operator has not reconciled it yet: check that it runs (kubectl get pods -A -l app=osm-operator)"
 	err = wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
@@ -185,7 +185,7 @@ func (a *app) waitForChange(ctx context.Context, c client.Client, m *v1alpha1.Me
 	return rejection, err
 }
 
-// restoreMesh restores the previous spec of a Mesh.
+// restoreMesh restores the earlier spec of a Mesh.
 func (a *app) restoreMesh(ctx context.Context, c client.Client, before, live *v1alpha1.Mesh, rejection string) error {
 	changed := live.DeepCopy()
 	live.Spec = before.Spec

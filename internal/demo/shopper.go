@@ -16,7 +16,7 @@ type shopper struct {
 	log      *slog.Logger
 
 	next atomic.Int64
-	last sync.Map // path -> previous outcome, so that only changes are logged
+	last sync.Map // path -> earlier outcome, so that only changes are logged
 }
 
 // Bookbuyer buys books, which the demo's policies allow. It runs until ctx is done.

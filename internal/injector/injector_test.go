@@ -88,7 +88,7 @@ func (h *harness) deniesWithMessage(t *testing.T) {
 	user := int64(names.ProxyUID)
 	pod.Spec.Containers[0].SecurityContext = &corev1.SecurityContext{RunAsUser: &user}
 	err := h.Create(context.Background(), pod)
-	const want = "pod refused/app cannot get its sidecar: the container app runs as user 1500, which is the sidecar's"
+	const want = "pod rejected/app cannot get its sidecar: the container app runs as user 1500, which is the sidecar's"
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error is %v, want %q", err, want)
 	}

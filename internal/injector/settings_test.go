@@ -44,19 +44,19 @@ func TestSettings_LogLevelIsLive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var former *configv1alpha2.MeshConfig
+	var earlier *configv1alpha2.MeshConfig
 	for _, step := range []struct {
 		level              string
 		info, debug, trace bool
 	}{{"info", true, false, false}, {"trace", true, true, true}, {"debug", true, true, false}, {"error", false, false, false}} {
 		config := &configv1alpha2.MeshConfig{}
 		config.Spec.Observability.OSMLogLevel = step.level
-		if former == nil {
+		if earlier == nil {
 			events.Add(config)
 		} else {
-			events.Update(former, config)
+			events.Update(earlier, config)
 		}
-		former = config
+		earlier = config
 		if derived.Enabled() != step.info || derived.V(1).Enabled() != step.debug || derived.V(2).Enabled() != step.trace {
 			t.Errorf("%s: info %t, debug %t, trace %t; want %t, %t, %t", step.level,
 				derived.Enabled(), derived.V(1).Enabled(), derived.V(2).Enabled(), step.info, step.debug, step.trace)

@@ -179,7 +179,7 @@ type VaultTokenReference struct {
 const (
 	// StateValidatingRollout means that the mesh trusts the root, or starts to. It does not issue.
 	StateValidatingRollout = "validatingRollout"
-	// StateIssuingRollout means that the root issues, and certificates of the former one are being replaced.
+	// StateIssuingRollout means that the root issues, and certificates of the earlier one are being replaced.
 	StateIssuingRollout = "issuingRollout"
 	// StateActive means that the root issues all certificates.
 	StateActive = "active"

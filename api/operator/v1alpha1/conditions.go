@@ -181,8 +181,8 @@ const (
 	ReasonCertificatesFailed = "CertificatesFailed"
 	// ReasonReplicasFailed means that pods of the control plane keep failing, or did not become ready in time.
 	ReasonReplicasFailed = "ReplicasFailed"
-	// ReasonNamespacesRefused means that namespaces reject the ConfigMap with the root certificate, for example because of a quota.
-	ReasonNamespacesRefused = "NamespacesRefused"
+	// ReasonNamespacesRejected means that namespaces reject the ConfigMap with the root certificate, for example because of a quota.
+	ReasonNamespacesRejected = "NamespacesRejected"
 	// ReasonRestartsDenied means that restarts of workloads are rejected, for example by a policy engine. They are retried with a backoff.
 	ReasonRestartsDenied = "RestartsDenied"
 	// ReasonDeleteFailed means that an object of the mesh could not be removed.

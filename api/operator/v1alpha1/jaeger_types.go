@@ -47,7 +47,7 @@ type ManagedJaeger struct {
 	// +optional
 	StorageSecretRef *SecretKeyReference `json:"storageSecretRef,omitempty"`
 
-	// resources are the compute resources of Jaeger. It refuses spans when it reaches 80% of its memory limit. Default: requests of
+	// resources are the compute resources of Jaeger. It rejects spans when it reaches 80% of its memory limit. Default: requests of
 	// 50m CPU and 128Mi memory, a limit of 512Mi memory.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`

@@ -238,7 +238,7 @@ type CertificatesSpec struct {
 	Key *KeySpec `json:"key,omitempty"`
 
 	// rotateRoot replaces the root by a new one whenever its value changes, without failed calls. The value is any name of the new root,
-	// for example 2026-11. Until the condition RotatingAuthority is gone, the previous value goes back to the previous root. Default:
+	// for example 2026-11. Until the condition RotatingAuthority is gone, the earlier value goes back to the earlier root. Default:
 	// none.
 	// +optional
 	// +kubebuilder:validation:MinLength=1

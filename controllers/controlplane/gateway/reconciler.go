@@ -107,7 +107,7 @@ func (r *Reconciler) read(ctx context.Context) (*state, error) {
 			case len(problems) > 0:
 				s.unreadable = append(s.unreadable, unreadable{kind, object, problems[0].StatusMessage()})
 			case kind == kinds.HTTPRoute:
-				// Its former parent may have been a Gateway of this mesh.
+				// Its earlier parent may have been a Gateway of this mesh.
 				s.add(kind, object)
 			}
 		}

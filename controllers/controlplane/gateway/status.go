@@ -73,15 +73,15 @@ func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.Gatew
 	status.Addresses = addressesOf(s.service)
 	programmed := programmedCondition(s, slices.ContainsFunc(g.Listeners, func(l gateway.ListenerStatus) bool { return l.Served }))
 	setConditions(&status.Conditions, before.Generation, condition(string(gatewayv1.GatewayConditionAccepted), g.Accepted), programmed)
-	former := status.Listeners
+	earlier := status.Listeners
 	status.Listeners = nil
 	for _, l := range g.Listeners {
 		listener := gatewayv1.ListenerStatus{Name: gatewayv1.SectionName(l.Name), AttachedRoutes: l.AttachedRoutes, SupportedKinds: []gatewayv1.RouteGroupKind{
 			{Group: ptr.To(gatewayv1.Group(gateway.Group)), Kind: "HTTPRoute"},
 		}}
-		for i := range former {
-			if former[i].Name == listener.Name {
-				listener.Conditions = former[i].Conditions
+		for i := range earlier {
+			if earlier[i].Name == listener.Name {
+				listener.Conditions = earlier[i].Conditions
 			}
 		}
 		setConditions(&listener.Conditions, before.Generation,
@@ -100,28 +100,28 @@ func (r *Reconciler) writeRoute(ctx context.Context, object *unstructured.Unstru
 	}
 	own := gatewayv1.GatewayController(names.GatewayController(r.Mesh))
 	status := before.Status.DeepCopy()
-	former := status.Parents
-	status.Parents = slices.DeleteFunc(slices.Clone(former), func(p gatewayv1.RouteParentStatus) bool { return p.ControllerName == own })
+	earlier := status.Parents
+	status.Parents = slices.DeleteFunc(slices.Clone(earlier), func(p gatewayv1.RouteParentStatus) bool { return p.ControllerName == own })
 	for _, p := range parents {
 		entry := gatewayv1.RouteParentStatus{ParentRef: parentReference(p), ControllerName: own}
-		for i := range former {
-			if former[i].ControllerName == own && equality.Semantic.DeepEqual(former[i].ParentRef, entry.ParentRef) {
-				entry.Conditions = former[i].Conditions
+		for i := range earlier {
+			if earlier[i].ControllerName == own && equality.Semantic.DeepEqual(earlier[i].ParentRef, entry.ParentRef) {
+				entry.Conditions = earlier[i].Conditions
 			}
 		}
 		setConditions(&entry.Conditions, before.Generation, r.routeConditions(object, p)...)
 		status.Parents = append(status.Parents, entry)
 	}
-	if len(status.Parents) == 0 && len(former) == 0 {
+	if len(status.Parents) == 0 && len(earlier) == 0 {
 		return nil
 	}
 	return r.patch(ctx, object, before.Status, status)
 }
 
 // patch writes the fields of the status that have changed, and removes those that are empty now. Other controllers may write the same lists, so
-// a patch of an outdated object is refused. The watch then delivers its new version.
+// a patch of an outdated object is rejected. The watch then delivers its new version.
 func (r *Reconciler) patch(ctx context.Context, object *unstructured.Unstructured, before, after any) error {
-	former, err := json.Marshal(before)
+	earlier, err := json.Marshal(before)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (r *Reconciler) patch(ctx context.Context, object *unstructured.Unstructure
 	if err != nil {
 		return err
 	}
-	changes, err := jsonpatch.CreateMergePatch(former, current)
+	changes, err := jsonpatch.CreateMergePatch(earlier, current)
 	if err != nil || string(changes) == "{}" {
 		return err
 	}

@@ -94,7 +94,7 @@ func TestEventReporter_RunRecords(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- reporter.Run(ctx) }()
-	long := []ingest.Problem{{Reason: ingest.ReasonRefusedAddress, Message: strings.Repeat("é", 2000)}}
+	long := []ingest.Problem{{Reason: ingest.ReasonRejectedAddress, Message: strings.Repeat("é", 2000)}}
 	reporter.Record(catalog.KindEndpointSlice, newService("shop", "slice", ""), long)
 	select {
 	case event := <-recorder.Events:

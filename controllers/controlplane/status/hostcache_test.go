@@ -73,7 +73,7 @@ func TestHostCache_SlowHostsDelayNoOther(t *testing.T) {
 		}
 		var failure *net.DNSError
 		if _, err := c.lookupHost(t.Context(), "slow-0.example.com"); !errors.As(err, &failure) || !failure.IsTimeout {
-			t.Errorf("a slow host: %v, want the answer of the former query", err)
+			t.Errorf("a slow host: %v, want the answer of the earlier query", err)
 		}
 		time.Sleep(lookupTimeout)
 	})

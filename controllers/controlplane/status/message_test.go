@@ -16,7 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
 
-// The API server refuses a status with a message of more than 32,768 characters, and an Event with a note of more than 1,024 bytes. A policy
+// The API server rejects a status with a message of more than 32,768 characters, and an Event with a note of more than 1,024 bytes. A policy
 // with many problems has both all the same.
 func TestReconcile_CutsMessagesOfManyProblems(t *testing.T) {
 	stored := target(rule("TCPRoute", "ports"))

@@ -95,7 +95,7 @@ func byKey(list []report.ServerFailure) map[failureKey]report.ServerFailure {
 func changedFailures(before, after map[failureKey]report.ServerFailure) []report.ServerFailure {
 	var changed []report.ServerFailure
 	for key, one := range after {
-		if former, known := before[key]; !known || former != one {
+		if earlier, known := before[key]; !known || earlier != one {
 			changed = append(changed, one)
 		}
 	}

@@ -143,7 +143,7 @@ func (s decisionServer) hasAddress(ctx context.Context, lookup HostLookup) bool 
 	return !errors.As(err, &failure) || !failure.IsNotFound
 }
 
-// answersCondition returns the condition ServiceAnswers for the servers of a policy. A former failure stays until every sidecar had time to
+// answersCondition returns the condition ServiceAnswers for the servers of a policy. An earlier failure stays until every sidecar had time to
 // report to this replica or another one.
 func answersCondition(ctx context.Context, servers []decisionServer, failures *serverFailures, lookup HostLookup, before []metav1.Condition) metav1.Condition {
 	list, complete := failures.current()
@@ -153,8 +153,8 @@ func answersCondition(ctx context.Context, servers []decisionServer, failures *s
 			problems = append(problems, p)
 		}
 	}
-	if former := meta.FindStatusCondition(before, kinds.ConditionServiceAnswers); former != nil && former.Reason == kinds.ReasonServiceNotAnswering && len(problems) == 0 && !complete {
-		return *former
+	if earlier := meta.FindStatusCondition(before, kinds.ConditionServiceAnswers); earlier != nil && earlier.Reason == kinds.ReasonServiceNotAnswering && len(problems) == 0 && !complete {
+		return *earlier
 	}
 	result := condition(kinds.ConditionServiceAnswers, kinds.ReasonServiceAnswers, problems)
 	if len(problems) == 0 {

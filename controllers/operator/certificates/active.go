@@ -34,13 +34,13 @@ func (r *Reconciler) applyActive(ctx context.Context, s *scope, content map[stri
 	secret := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Secret", "type": string(corev1.SecretTypeOpaque), "data": data,
 	}}
-	secret.SetNamespace(s.wanted.Namespace)
+	secret.SetNamespace(s.desired.Namespace)
 	secret.SetName(names.ActiveCASecret)
 	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
 	secret.SetAnnotations(map[string]string{changedAnnotation: changed.UTC().Format(time.RFC3339)})
 	// A hash of a private key must not be left in an annotation.
 	if err := r.Applier.ApplyUnconditionally(ctx, secret); err != nil {
-		return fmt.Errorf("the active certificate authority in Secret %s/%s cannot be written: %w", s.wanted.Namespace, names.ActiveCASecret, err)
+		return fmt.Errorf("the active certificate authority in Secret %s/%s cannot be written: %w", s.desired.Namespace, names.ActiveCASecret, err)
 	}
 	return nil
 }
@@ -48,7 +48,7 @@ func (r *Reconciler) applyActive(ctx context.Context, s *scope, content map[stri
 // restoreActive restores the labels of the active certificate authority, and returns when it was changed last. A time
 // that is missing or damaged counts as now.
 func (r *Reconciler) restoreActive(ctx context.Context, s *scope) (time.Time, error) {
-	live, err := r.Secrets.Get(ctx, s.wanted.Namespace, names.ActiveCASecret)
+	live, err := r.Secrets.Get(ctx, s.desired.Namespace, names.ActiveCASecret)
 	if err != nil || live == nil {
 		return time.Time{}, err
 	}

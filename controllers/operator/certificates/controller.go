@@ -55,8 +55,8 @@ type Reconciler struct {
 
 // scope is the shared state of the steps of one reconciliation.
 type scope struct {
-	mesh   *v1alpha1.Mesh
-	wanted desired.Mesh
+	mesh    *v1alpha1.Mesh
+	desired desired.Mesh
 	// namespace is that of the mesh.
 	namespace *corev1.Namespace
 	revisions []v1alpha1.MeshRevision
@@ -110,8 +110,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	wanted := r.Wanted(mesh)
-	s := &scope{mesh: mesh, wanted: wanted, issuedDomain: wanted.TrustDomain, bundles: webhooks.Bundles{}, serving: map[string]time.Time{}}
+	desired := r.Desired(mesh)
+	s := &scope{mesh: mesh, desired: desired, issuedDomain: desired.TrustDomain, bundles: webhooks.Bundles{}, serving: map[string]time.Time{}}
 	maintained, err := r.NeedsMaintenance(ctx, mesh)
 	if err == nil && maintained {
 		err = r.renew(ctx, s)
@@ -125,13 +125,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 // renew brings all certificates of a mesh up to date, in the order in which they depend on each other.
 func (r *Reconciler) renew(ctx context.Context, s *scope) error {
 	var err error
-	if s.namespace, err = r.Namespace(ctx, s.wanted.Namespace); err != nil {
+	if s.namespace, err = r.Namespace(ctx, s.desired.Namespace); err != nil {
 		return err
 	}
 	if s.revisions, err = r.Revisions(ctx, s.mesh.Name); err != nil {
 		return err
 	}
-	if s.bundles, err = webhooks.ReadBundles(ctx, r.Secrets, s.wanted.Namespace); err != nil {
+	if s.bundles, err = webhooks.ReadBundles(ctx, r.Secrets, s.desired.Namespace); err != nil {
 		return err
 	}
 	for _, step := range []func(context.Context, *scope) error{
@@ -150,7 +150,7 @@ func (r *Reconciler) reconcileServing(ctx context.Context, s *scope) error {
 	for _, served := range []struct{ secret, service string }{
 		{secrets.InjectorCert, names.Injector}, {secrets.ValidatorCert, names.Validator},
 	} {
-		if err := r.renewServing(ctx, s, served.secret, served.service+"."+s.wanted.Namespace+".svc"); err != nil {
+		if err := r.renewServing(ctx, s, served.secret, served.service+"."+s.desired.Namespace+".svc"); err != nil {
 			return err
 		}
 	}
@@ -159,16 +159,16 @@ func (r *Reconciler) reconcileServing(ctx context.Context, s *scope) error {
 
 // reconcileCanary keeps the certificate of the canary's injector, and deletes it after the last canary.
 func (r *Reconciler) reconcileCanary(ctx context.Context, s *scope) error {
-	canary := observe.NextCanary(s.mesh, s.wanted, s.revisions)
+	canary := observe.NextCanary(s.mesh, s.desired, s.revisions)
 	if canary != "" {
 		service := names.WithSuffix(names.Injector, names.CanarySuffix(s.mesh.Name, canary))
-		return r.renewServing(ctx, s, secrets.CanaryCert, service+"."+s.wanted.Namespace+".svc")
+		return r.renewServing(ctx, s, secrets.CanaryCert, service+"."+s.desired.Namespace+".svc")
 	}
 	injection, err := webhooks.LiveInjection(ctx, r.Cluster, s.mesh.Name)
 	if err != nil || injection.Revision != "" || observe.ModeOf(s.mesh) != observe.Apply {
 		return err
 	}
-	secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, secrets.CanaryCert)
+	secret, err := r.Secrets.Get(ctx, s.desired.Namespace, secrets.CanaryCert)
 	if err != nil || secret == nil || secret.Labels[names.MeshLabel] != s.mesh.Name {
 		return err
 	}
@@ -209,8 +209,8 @@ func (r *Reconciler) widenTrust(ctx context.Context, s *scope) error {
 
 // writeCondition writes CertificatesReady. A mesh without certificates that is paused, planned or being removed has no such condition.
 func (r *Reconciler) writeCondition(ctx context.Context, s *scope, maintained bool, failed error) error {
-	wanted := s.mesh.Status.DeepCopy()
-	editor := conditions.NewEditor(&wanted.Conditions, s.mesh.Generation, r.Now())
+	desired := s.mesh.Status.DeepCopy()
+	editor := conditions.NewEditor(&desired.Conditions, s.mesh.Generation, r.Now())
 	switch {
 	case failed != nil:
 		editor.Set(v1alpha1.ConditionCertificatesReady, conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonCertificatesFailed, Message: failed.Error()})
@@ -221,7 +221,7 @@ func (r *Reconciler) writeCondition(ctx context.Context, s *scope, maintained bo
 		}
 		editor.Set(v1alpha1.ConditionCertificatesReady, conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonCertificatesValid, Message: message})
 	case observe.ModeOf(s.mesh) == observe.Apply:
-		editor.Set(v1alpha1.ConditionCertificatesReady, observe.Waiting(fmt.Sprintf("waiting until the Mesh is accepted and the namespace %s is ready", s.wanted.Namespace)))
+		editor.Set(v1alpha1.ConditionCertificatesReady, observe.Waiting(fmt.Sprintf("waiting until the Mesh is accepted and the namespace %s is ready", s.desired.Namespace)))
 	default:
 		editor.SetOrRemove(false, v1alpha1.ConditionCertificatesReady, "", "")
 	}
@@ -245,8 +245,8 @@ func (r *Reconciler) writeCondition(ctx context.Context, s *scope, maintained bo
 		editor.SetOrRemove(false, v1alpha1.ConditionIngressCertificateReady, "", "")
 	}
 	if maintained && failed == nil {
-		wanted.Certificates = s.summarize()
+		desired.Certificates = s.summarize()
 	}
-	_, err := r.Status.Write(ctx, status.Certificates, s.mesh, wanted)
+	_, err := r.Status.Write(ctx, status.Certificates, s.mesh, desired)
 	return err
 }

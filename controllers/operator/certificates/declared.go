@@ -14,63 +14,63 @@ import (
 )
 
 const (
-	// rootAnnotation is the value of spec.certificates.rotateRoot for which an authority was made. previousAnnotation is that of the
-	// authority under previousPrefix.
-	rootAnnotation     = "operator.openservicemesh.io/root"
-	previousAnnotation = "operator.openservicemesh.io/previous-root"
-	// previousPrefix starts the keys of the authority that the desired one has replaced. It is kept until the rotation is over.
-	previousPrefix = "previous."
+	// rootAnnotation is the value of spec.certificates.rotateRoot for which an authority was made. earlierAnnotation is that of the
+	// authority under earlierPrefix.
+	rootAnnotation    = "operator.openservicemesh.io/root"
+	earlierAnnotation = "operator.openservicemesh.io/previous-root"
+	// earlierPrefix starts the keys of the authority that the desired one has replaced. It is kept until the rotation is over.
+	earlierPrefix = "previous."
 )
 
-// declareRoot replaces the desired certificate authority when the Mesh declares another value for it: by the previous one if the value is
-// that of the previous one, and by a new one otherwise. A new authority has the value from the start.
+// declareRoot replaces the desired certificate authority when the Mesh declares another value for it: by the earlier one if the value is
+// that of the earlier one, and by a new one otherwise. A new authority has the value from the start.
 func (r *Reconciler) declareRoot(ctx context.Context, s *scope) error {
-	secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, names.CABundleSecret)
-	if err != nil || secret == nil || secret.Annotations[rootAnnotation] == s.wanted.RotateRoot {
+	secret, err := r.Secrets.Get(ctx, s.desired.Namespace, names.CABundleSecret)
+	if err != nil || secret == nil || secret.Annotations[rootAnnotation] == s.desired.RotateRoot {
 		return err
 	}
-	previous, hasPrevious := secret.Annotations[previousAnnotation]
-	goesBack := hasPrevious && previous == s.wanted.RotateRoot
-	if s.wanted.RotateRoot == "" && !goesBack {
+	earlier, hasEarlier := secret.Annotations[earlierAnnotation]
+	goesBack := hasEarlier && earlier == s.desired.RotateRoot
+	if s.desired.RotateRoot == "" && !goesBack {
 		// A value that is removed later declares nothing.
 		return nil
 	}
-	next := ownContent(secret, previousPrefix)
+	next := ownContent(secret, earlierPrefix)
 	if !goesBack {
 		if next, err = r.newContent(s); err != nil {
 			return err
 		}
 	}
 	changed := secret.DeepCopy()
-	removePrevious(changed)
+	removeEarlier(changed)
 	for key, value := range ownContent(secret, "") {
 		delete(changed.Data, key)
-		changed.Data[previousPrefix+key] = value
+		changed.Data[earlierPrefix+key] = value
 	}
 	for key, value := range next {
 		changed.Data[key] = value
 	}
-	setAnnotation(changed, previousAnnotation, secret.Annotations[rootAnnotation])
-	setAnnotation(changed, rootAnnotation, s.wanted.RotateRoot)
+	setAnnotation(changed, earlierAnnotation, secret.Annotations[rootAnnotation])
+	setAnnotation(changed, rootAnnotation, s.desired.RotateRoot)
 	if err := r.patchDesired(ctx, secret, changed); err != nil {
 		return err
 	}
 	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AuthorityDeclared", "DeclareAuthority",
-		"replaced the certificate authority in Secret %s/%s for spec.certificates.rotateRoot %q", secret.Namespace, secret.Name, s.wanted.RotateRoot)
+		"replaced the certificate authority in Secret %s/%s for spec.certificates.rotateRoot %q", secret.Namespace, secret.Name, s.desired.RotateRoot)
 	return nil
 }
 
-// forgetPrevious removes the previous authority after a rotation.
-func (r *Reconciler) forgetPrevious(ctx context.Context, s *scope) error {
-	secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, names.CABundleSecret)
+// forgetEarlier removes the earlier authority after a rotation.
+func (r *Reconciler) forgetEarlier(ctx context.Context, s *scope) error {
+	secret, err := r.Secrets.Get(ctx, s.desired.Namespace, names.CABundleSecret)
 	if err != nil || secret == nil {
 		return err
 	}
-	if _, ok := secret.Annotations[previousAnnotation]; !ok {
+	if _, ok := secret.Annotations[earlierAnnotation]; !ok {
 		return nil
 	}
 	changed := secret.DeepCopy()
-	removePrevious(changed)
+	removeEarlier(changed)
 	return r.patchDesired(ctx, secret, changed)
 }
 
@@ -85,7 +85,7 @@ func (r *Reconciler) patchDesired(ctx context.Context, before, after *corev1.Sec
 
 // newContent is the content of a Secret with a new root.
 func (r *Reconciler) newContent(s *scope) (map[string][]byte, error) {
-	root, err := certificate.NewRoot(rootKey(s.wanted.Key), r.Now())
+	root, err := certificate.NewRoot(rootKey(s.desired.Key), r.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -107,14 +107,14 @@ func ownContent(secret *corev1.Secret, prefix string) map[string][]byte {
 	return content
 }
 
-// removePrevious removes the previous authority from a Secret.
-func removePrevious(secret *corev1.Secret) {
+// removeEarlier removes the earlier authority from a Secret.
+func removeEarlier(secret *corev1.Secret) {
 	for key := range secret.Data {
-		if strings.HasPrefix(key, previousPrefix) {
+		if strings.HasPrefix(key, earlierPrefix) {
 			delete(secret.Data, key)
 		}
 	}
-	delete(secret.Annotations, previousAnnotation)
+	delete(secret.Annotations, earlierAnnotation)
 }
 
 func setAnnotation(secret *corev1.Secret, key, value string) {

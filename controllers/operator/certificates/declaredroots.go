@@ -52,8 +52,8 @@ func hasInUse(list []declared) bool {
 // readDeclared reads the MeshRootCertificates in the namespace of the mesh, oldest first.
 func (r *Reconciler) readDeclared(ctx context.Context, s *scope) error {
 	var list configv1alpha2.MeshRootCertificateList
-	if err := r.Client.List(ctx, &list, client.InNamespace(s.wanted.Namespace)); err != nil {
-		return fmt.Errorf("the MeshRootCertificates of namespace %s cannot be listed: %w", s.wanted.Namespace, err)
+	if err := r.Client.List(ctx, &list, client.InNamespace(s.desired.Namespace)); err != nil {
+		return fmt.Errorf("the MeshRootCertificates of namespace %s cannot be listed: %w", s.desired.Namespace, err)
 	}
 	slices.SortFunc(list.Items, func(a, b configv1alpha2.MeshRootCertificate) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
@@ -69,7 +69,7 @@ func (r *Reconciler) readDeclared(ctx context.Context, s *scope) error {
 		d := &s.declared[i]
 		switch {
 		case d.role() == configv1alpha2.RoleInactive:
-		case s.wanted.DeclaresAuthority:
+		case s.desired.DeclaresAuthority:
 			d.problem = errors.New("the Mesh sets spec.certificates.provider or spec.certificates.rotateRoot, which takes precedence: remove them there to use this root")
 		case used == maxInUse:
 			d.problem = fmt.Errorf("%d older MeshRootCertificates are active or passive already: make one of them inactive", maxInUse)
@@ -90,27 +90,27 @@ func (r *Reconciler) declaredRoot(ctx context.Context, s *scope) (*certificate.R
 		}
 	}
 	s.problem = problem(s.declared)
-	wanted := s.root
+	desired := s.root
 	issuing := chooseIssuing(s.declared)
 	s.declareDomains(issuing)
 	if issuing != nil {
 		issuing.issues, s.delegation = true, issuing.delegation
 		if issuing.root != nil {
-			wanted = issuing.root
+			desired = issuing.root
 		}
 	}
 	switch {
-	case wanted == nil && s.problem != nil:
+	case desired == nil && s.problem != nil:
 		return nil, s.problem
-	case wanted == nil:
+	case desired == nil:
 		return r.builtInRoot(ctx, s)
 	}
-	return wanted.Trusting(s.declaredTrust(wanted)), nil
+	return desired.Trusting(s.declaredTrust(desired)), nil
 }
 
 // declaredTrust returns the certificates of all roots that are declared, beginning with the issuing one.
-func (s *scope) declaredTrust(wanted *certificate.Root) []*x509.Certificate {
-	trusted := wanted.Trusted()
+func (s *scope) declaredTrust(desired *certificate.Root) []*x509.Certificate {
+	trusted := desired.Trusted()
 	isComplete := true
 	for i := range s.declared {
 		d := &s.declared[i]
@@ -176,7 +176,7 @@ func (r *Reconciler) readDeclaredRoot(ctx context.Context, s *scope, d *declared
 	case spec.Provider.CertManager != nil:
 		return r.issuedDeclaredRoot(ctx, s, d, r.certManager(declaredIssuer(*spec.Provider.CertManager)))
 	case spec.Provider.Vault != nil:
-		request, err := vaultOfRoot(*spec.Provider.Vault, s.wanted.Namespace)
+		request, err := vaultOfRoot(*spec.Provider.Vault, s.desired.Namespace)
 		if err != nil {
 			return nil, err
 		}

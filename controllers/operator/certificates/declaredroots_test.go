@@ -70,11 +70,11 @@ func newReconciler(t *testing.T, objects ...client.Object) *Reconciler {
 // scopeOf returns a scope of a mesh that has an active root.
 func scopeOf(active *certificate.Root) *scope {
 	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "1"}}
-	wanted := desired.StateOf(mesh, "v0.1.0")
+	desired := desired.StateOf(mesh, "v0.1.0")
 	if active != nil {
-		active = active.In(identity.OneTrustDomain(wanted.TrustDomain))
+		active = active.In(identity.OneTrustDomain(desired.TrustDomain))
 	}
-	return &scope{mesh: mesh, wanted: wanted, issuedDomain: wanted.TrustDomain, root: active}
+	return &scope{mesh: mesh, desired: desired, issuedDomain: desired.TrustDomain, root: active}
 }
 
 // mrc returns a MeshRootCertificate of a Secret. Later numbers are younger.
@@ -289,7 +289,7 @@ func TestMeshTakesPrecedenceOverDeclaredRoots(t *testing.T) {
 	a, b := validRoot(t), validRoot(t)
 	r := newReconciler(t, rootSecret(t, names.CABundleSecret, a), rootSecret(t, "b", b), mrc(1, configv1alpha2.RoleActive, "b"))
 	s := scopeOf(a)
-	s.wanted.DeclaresAuthority = true
+	s.desired.DeclaresAuthority = true
 	got, err := r.desiredRoot(t.Context(), s)
 	if err != nil || got.Generation() != a.Generation() {
 		t.Errorf("the root is %v, %v, want that of the Mesh", got, err)

@@ -19,13 +19,13 @@ func (r *Reconciler) secretRoot(ctx context.Context, s *scope, reference corev1.
 	switch {
 	case reference.Name == "":
 		return nil, errors.New("spec.provider.tresor.ca.secretRef.name is empty: name the Secret of the root")
-	case reference.Namespace != "" && reference.Namespace != s.wanted.Namespace:
-		return nil, fmt.Errorf("the Secret %s/%s is in another namespace: copy it to the namespace %s of the mesh", reference.Namespace, reference.Name, s.wanted.Namespace)
+	case reference.Namespace != "" && reference.Namespace != s.desired.Namespace:
+		return nil, fmt.Errorf("the Secret %s/%s is in another namespace: copy it to the namespace %s of the mesh", reference.Namespace, reference.Name, s.desired.Namespace)
 	case reference.Name == names.CABundleSecret:
 		return r.builtInRoot(ctx, s)
 	}
 	s.renewAfter(delegationInterval)
-	secret, err := r.readSecret(ctx, client.ObjectKey{Namespace: s.wanted.Namespace, Name: reference.Name})
+	secret, err := r.readSecret(ctx, client.ObjectKey{Namespace: s.desired.Namespace, Name: reference.Name})
 	if apierrors.IsNotFound(err) {
 		return r.createRoot(ctx, s, reference.Name)
 	}

@@ -65,7 +65,7 @@ func (r *Reconciler) issuedRoot(ctx context.Context, s *scope, name string, requ
 	if err != nil {
 		return nil, problem, err
 	}
-	secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, name)
+	secret, err := r.Secrets.Get(ctx, s.desired.Namespace, name)
 	if err != nil || secret == nil {
 		return nil, problem, err
 	}
@@ -83,26 +83,26 @@ func (r *Reconciler) issuedRoot(ctx context.Context, s *scope, name string, requ
 // certManager returns a request that applies a Certificate of an issuer of cert-manager.
 func (r *Reconciler) certManager(issuer cmmeta.IssuerReference) authorityRequest {
 	return func(ctx context.Context, s *scope, name string) (delegation, error) {
-		wanted, err := certmanager.Certificate(certmanager.Request{
-			Mesh: s.mesh.Name, Namespace: s.wanted.Namespace, Name: name, Issuer: issuer,
-			Key: rootKey(s.wanted.Key), Labels: operand.Labels(s.mesh.Name, ""),
+		desired, err := certmanager.Certificate(certmanager.Request{
+			Mesh: s.mesh.Name, Namespace: s.desired.Namespace, Name: name, Issuer: issuer,
+			Key: rootKey(s.desired.Key), Labels: operand.Labels(s.mesh.Name, ""),
 		})
 		if err != nil {
 			return delegation{}, err
 		}
-		reason, message := r.requestCertificate(ctx, wanted)
+		reason, message := r.requestCertificate(ctx, desired)
 		return delegation{"cert-manager", reason, message}, nil
 	}
 }
 
 // requestCertificate applies a Certificate, and returns why cert-manager has not issued it.
-func (r *Reconciler) requestCertificate(ctx context.Context, wanted *unstructured.Unstructured) (reason, message string) {
+func (r *Reconciler) requestCertificate(ctx context.Context, desired *unstructured.Unstructured) (reason, message string) {
 	live := &unstructured.Unstructured{}
-	live.SetGroupVersionKind(wanted.GroupVersionKind())
-	err := r.Live.Get(ctx, client.ObjectKeyFromObject(wanted), live)
-	if err == nil && equality.Semantic.DeepDerivative(wanted.Object["spec"], live.Object["spec"]) {
+	live.SetGroupVersionKind(desired.GroupVersionKind())
+	err := r.Live.Get(ctx, client.ObjectKeyFromObject(desired), live)
+	if err == nil && equality.Semantic.DeepDerivative(desired.Object["spec"], live.Object["spec"]) {
 		if message := certmanager.Problem(live); message != "" {
-			if reason := r.requestProblem(ctx, wanted); reason != "" {
+			if reason := r.requestProblem(ctx, desired); reason != "" {
 				message += "; " + reason
 			}
 			return v1alpha1.ReasonNotIssued, fmt.Sprintf("cert-manager has not issued the Certificate %s/%s: %s", live.GetNamespace(), live.GetName(), message)
@@ -110,24 +110,24 @@ func (r *Reconciler) requestCertificate(ctx context.Context, wanted *unstructure
 		return "", ""
 	}
 	if err == nil || apierrors.IsNotFound(err) {
-		err = r.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(wanted), client.FieldOwner(apply.FieldManager), client.ForceOwnership)
+		err = r.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(desired), client.FieldOwner(apply.FieldManager), client.ForceOwnership)
 	}
 	if isNotServed(err) {
 		return v1alpha1.ReasonKindNotServed, "cert-manager is not installed: the API server does not serve its kind Certificate"
 	}
 	if err != nil {
-		return v1alpha1.ReasonNotIssued, fmt.Sprintf("the Certificate %s/%s cannot be applied: %v", wanted.GetNamespace(), wanted.GetName(), err)
+		return v1alpha1.ReasonNotIssued, fmt.Sprintf("the Certificate %s/%s cannot be applied: %v", desired.GetNamespace(), desired.GetName(), err)
 	}
-	return v1alpha1.ReasonNotIssued, fmt.Sprintf("waiting for cert-manager to issue the Certificate %s/%s", wanted.GetNamespace(), wanted.GetName())
+	return v1alpha1.ReasonNotIssued, fmt.Sprintf("waiting for cert-manager to issue the Certificate %s/%s", desired.GetNamespace(), desired.GetName())
 }
 
 // requestProblem returns why the CertificateRequest of a Certificate has no answer; empty if that is not known.
-func (r *Reconciler) requestProblem(ctx context.Context, wanted *unstructured.Unstructured) string {
+func (r *Reconciler) requestProblem(ctx context.Context, desired *unstructured.Unstructured) string {
 	list := certmanager.Requests()
-	if err := r.Live.List(ctx, list, client.InNamespace(wanted.GetNamespace())); err != nil {
+	if err := r.Live.List(ctx, list, client.InNamespace(desired.GetNamespace())); err != nil {
 		return ""
 	}
-	return certmanager.RequestProblem(list, wanted.GetName())
+	return certmanager.RequestProblem(list, desired.GetName())
 }
 
 // isNotServed reports whether an error means that the API server does not serve a kind.
@@ -155,16 +155,16 @@ func (r *Reconciler) endDelegations(ctx context.Context, s *scope) error {
 func (s *scope) requests(name string) bool {
 	switch name {
 	case names.DelegatedCA:
-		return s.wanted.Provider == v1alpha1.ProviderCertManager
+		return s.desired.Provider == v1alpha1.ProviderCertManager
 	case names.VaultCA:
-		return s.wanted.Provider == v1alpha1.ProviderVault
+		return s.desired.Provider == v1alpha1.ProviderVault
 	}
 	return slices.ContainsFunc(s.declared, func(d declared) bool { return d.inUse && d.status.Secret == name })
 }
 
 // endDelegation deletes a Certificate and its Secret. The Secret is missing if cert-manager never issued the Certificate.
 func (r *Reconciler) endDelegation(ctx context.Context, s *scope, name string) error {
-	secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, name)
+	secret, err := r.Secrets.Get(ctx, s.desired.Namespace, name)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (r *Reconciler) endDelegation(ctx context.Context, s *scope, name string) e
 	if !hasSecret && !ended {
 		return nil
 	}
-	object := certmanager.Reference(s.wanted.Namespace, name)
+	object := certmanager.Reference(s.desired.Namespace, name)
 	if err := r.Client.Delete(ctx, object); err != nil && !isNotServed(err) {
 		return fmt.Errorf("the Certificate %s/%s cannot be deleted: %w", object.GetNamespace(), object.GetName(), err)
 	}

@@ -41,27 +41,27 @@ func (g *gateway) describe() string {
 // reconcileGateway keeps the certificate of the ingress gateway in the Secret that the MeshConfig names. A problem with it stops nothing else.
 func (r *Reconciler) reconcileGateway(ctx context.Context, s *scope) error {
 	config := &configv1alpha2.MeshConfig{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.wanted.Namespace, Name: names.MeshConfig}, config)
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.desired.Namespace, Name: names.MeshConfig}, config)
 	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("the MeshConfig of namespace %s cannot be read: %w", s.wanted.Namespace, err)
+		return fmt.Errorf("the MeshConfig of namespace %s cannot be read: %w", s.desired.Namespace, err)
 	}
 	spec := config.Spec.Certificate.IngressGateway
-	var previous *v1alpha1.GatewayCertificate
+	var earlier *v1alpha1.GatewayCertificate
 	if s.mesh.Status.Certificates != nil {
-		previous = s.mesh.Status.Certificates.IngressGateway
+		earlier = s.mesh.Status.Certificates.IngressGateway
 	}
-	if previous != nil && (spec == nil || gatewayKey(spec) != client.ObjectKey{Namespace: previous.Namespace, Name: previous.Name}) {
-		if err := r.deleteGateway(ctx, s, *previous); err != nil {
-			s.gateway = &gateway{previous, err}
+	if earlier != nil && (spec == nil || gatewayKey(spec) != client.ObjectKey{Namespace: earlier.Namespace, Name: earlier.Name}) {
+		if err := r.deleteGateway(ctx, s, *earlier); err != nil {
+			s.gateway = &gateway{earlier, err}
 			return nil
 		}
-		previous = nil
+		earlier = nil
 	}
 	if spec == nil {
 		return nil
 	}
 	// The Secret stays known after a problem, so that it can be deleted later.
-	s.gateway = &gateway{summary: previous}
+	s.gateway = &gateway{summary: earlier}
 	s.renewAfter(gatewayInterval)
 	request, err := r.gatewayRequest(ctx, s, spec)
 	if err == nil {
@@ -147,7 +147,7 @@ func (s *scope) verifyGateway(live *corev1.Secret, request gatewayRequest, now t
 	pair, err := tls.X509KeyPair(live.Data[corev1.TLSCertKey], live.Data[corev1.TLSPrivateKeyKey])
 	switch {
 	case err != nil:
-		return nil, time.Time{}, fmt.Errorf("the previous one was damaged: %w", err)
+		return nil, time.Time{}, fmt.Errorf("the earlier one was damaged: %w", err)
 	case !s.root.Issued(pair.Leaf):
 		return nil, time.Time{}, errors.New("the mesh has another certificate authority")
 	case len(pair.Leaf.DNSNames) != 1 || pair.Leaf.DNSNames[0] != request.dnsName:
@@ -155,7 +155,7 @@ func (s *scope) verifyGateway(live *corev1.Secret, request gatewayRequest, now t
 	case pair.Leaf.NotAfter.After(now.Add(request.lifetime)):
 		return nil, time.Time{}, errors.New("the declared lifetime is shorter now")
 	case !now.Before(gatewayRenewal(pair.Leaf.NotAfter, request.lifetime)) && pair.Leaf.NotAfter.Before(s.root.NotAfter()):
-		return nil, time.Time{}, fmt.Errorf("the previous one ends at %s", pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
+		return nil, time.Time{}, fmt.Errorf("the earlier one ends at %s", pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 	kept := map[string][]byte{corev1.TLSCertKey: live.Data[corev1.TLSCertKey], corev1.TLSPrivateKeyKey: live.Data[corev1.TLSPrivateKeyKey]}
 	return kept, pair.Leaf.NotAfter, nil
@@ -179,9 +179,9 @@ func (r *Reconciler) writeGateway(ctx context.Context, s *scope, key client.Obje
 }
 
 // deleteGateway deletes the Secret of an earlier declaration.
-func (r *Reconciler) deleteGateway(ctx context.Context, s *scope, previous v1alpha1.GatewayCertificate) error {
+func (r *Reconciler) deleteGateway(ctx context.Context, s *scope, earlier v1alpha1.GatewayCertificate) error {
 	live := &corev1.Secret{}
-	key := client.ObjectKey{Namespace: previous.Namespace, Name: previous.Name}
+	key := client.ObjectKey{Namespace: earlier.Namespace, Name: earlier.Name}
 	err := r.Live.Get(ctx, key, live)
 	if apierrors.IsNotFound(err) || err == nil && live.Labels[names.MeshLabel] != s.mesh.Name {
 		return nil

@@ -17,7 +17,7 @@ func (r *Reconciler) checkGatewayName(ctx context.Context, s *scope, name string
 	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
 		return fmt.Errorf("%s: %q is not a DNS name: %s", field, name, problems[0])
 	}
-	for _, domain := range identity.MergeTrustDomains(s.root.TrustDomains().Known, []string{s.wanted.TrustDomain}) {
+	for _, domain := range identity.MergeTrustDomains(s.root.TrustDomains().Known, []string{s.desired.TrustDomain}) {
 		if err := r.checkGatewayNameIn(ctx, s, name, domain); err != nil {
 			return fmt.Errorf("%s: the name %q %w", field, name, err)
 		}

@@ -82,9 +82,9 @@ func rotatingScope(active *certificate.Root) *scope {
 // of the others.
 func TestPreflightListsEachSidecarThatWouldBreak(t *testing.T) {
 	active := corporateRoot(t, func(*x509.Certificate) {})
-	wanted := corporateRoot(t, func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{"bank.cluster.local"} })
+	desired := corporateRoot(t, func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{"bank.cluster.local"} })
 	r, s := rotatingReconciler(t, active, 120), rotatingScope(active)
-	if err := r.rotate(t.Context(), s, s.root, wanted); err != nil {
+	if err := r.rotate(t.Context(), s, s.root, desired); err != nil {
 		t.Fatal(err)
 	}
 	if s.rotation == nil || s.rotation.Phase != rotation.AuthorityRejected || s.root.Generation() != active.Generation() || len(s.root.Anchors()) != 1 {

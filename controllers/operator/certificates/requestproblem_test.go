@@ -15,13 +15,13 @@ import (
 
 // TestMissingIssuerIsNamed has a Mesh that names an issuer which does not exist. cert-manager writes that into the CertificateRequest only.
 func TestMissingIssuerIsNamed(t *testing.T) {
-	wanted, err := certmanager.Certificate(certmanager.Request{
+	desired, err := certmanager.Certificate(certmanager.Request{
 		Mesh: "osm", Namespace: namespace, Name: names.DelegatedCA, Issuer: cmmeta.IssuerReference{Name: "crop", Kind: "ClusterIssuer", Group: "cert-manager.io"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	live := wanted.DeepCopy()
+	live := desired.DeepCopy()
 	live.Object["status"] = map[string]any{"conditions": []any{
 		map[string]any{"type": "Ready", "status": "False", "message": "Issuing certificate as Secret does not exist"},
 	}}
@@ -34,7 +34,7 @@ func TestMissingIssuerIsNamed(t *testing.T) {
 	request.SetName("osm-ca-1")
 	request.SetAnnotations(map[string]string{cmapi.CertificateNameKey: names.DelegatedCA})
 	r := newReconciler(t, live, request)
-	reason, message := r.requestCertificate(t.Context(), wanted)
+	reason, message := r.requestCertificate(t.Context(), desired)
 	if reason != v1alpha1.ReasonNotIssued || !strings.Contains(message, `its CertificateRequest osm-ca-1: Referenced "ClusterIssuer" not found: clusterissuer.cert-manager.io "crop" not found`) {
 		t.Errorf("%s: %s", reason, message)
 	}

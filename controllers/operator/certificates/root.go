@@ -21,7 +21,7 @@ import (
 
 // reconcileRoot moves the mesh towards its desired certificate authority. While that one cannot be used, the active one serves.
 func (r *Reconciler) reconcileRoot(ctx context.Context, s *scope) error {
-	active, err := r.Root(ctx, s.wanted.Namespace)
+	active, err := r.Root(ctx, s.desired.Namespace)
 	if err != nil {
 		return err
 	}
@@ -29,21 +29,21 @@ func (r *Reconciler) reconcileRoot(ctx context.Context, s *scope) error {
 		active = s.withDomains(active)
 	}
 	s.root = active
-	wanted, err := r.desiredRoot(ctx, s)
+	desired, err := r.desiredRoot(ctx, s)
 	if err == nil {
-		wanted, err = s.inDesiredDomains(wanted)
+		desired, err = s.inDesiredDomains(desired)
 	}
 	switch {
 	case active == nil && err != nil:
 		return err
 	case active == nil:
-		s.root = wanted
+		s.root = desired
 		return r.writeActive(ctx, s)
 	case err != nil:
 		s.problem = err
 		return nil
 	}
-	if err := r.rotate(ctx, s, active, wanted); err != nil {
+	if err := r.rotate(ctx, s, active, desired); err != nil {
 		// The states of the roots are unknown.
 		s.declared = nil
 		return err
@@ -57,12 +57,12 @@ func (r *Reconciler) desiredRoot(ctx context.Context, s *scope) (*certificate.Ro
 		return nil, err
 	}
 	switch {
-	case hasInUse(s.declared) && !s.wanted.DeclaresAuthority:
+	case hasInUse(s.declared) && !s.desired.DeclaresAuthority:
 		return r.declaredRoot(ctx, s)
-	case s.wanted.Provider == v1alpha1.ProviderCertManager:
-		return r.delegatedRoot(ctx, s, names.DelegatedCA, r.certManager(issuerReference(s.wanted.Issuer)))
-	case s.wanted.Provider == v1alpha1.ProviderVault:
-		return r.delegatedRoot(ctx, s, names.VaultCA, r.vault(vaultOfMesh(s.wanted.Vault, s.wanted.Namespace)))
+	case s.desired.Provider == v1alpha1.ProviderCertManager:
+		return r.delegatedRoot(ctx, s, names.DelegatedCA, r.certManager(issuerReference(s.desired.Issuer)))
+	case s.desired.Provider == v1alpha1.ProviderVault:
+		return r.delegatedRoot(ctx, s, names.VaultCA, r.vault(vaultOfMesh(s.desired.Vault, s.desired.Namespace)))
 	}
 	return r.builtInRoot(ctx, s)
 }
@@ -72,7 +72,7 @@ func (r *Reconciler) builtInRoot(ctx context.Context, s *scope) (*certificate.Ro
 	if err := r.declareRoot(ctx, s); err != nil {
 		return nil, err
 	}
-	root, err := r.DesiredRoot(ctx, s.wanted.Namespace)
+	root, err := r.DesiredRoot(ctx, s.desired.Namespace)
 	if err != nil || root != nil {
 		return root, err
 	}
@@ -91,12 +91,12 @@ func (r *Reconciler) createRoot(ctx context.Context, s *scope, name string) (*ce
 	}
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: s.wanted.Namespace, Name: name, Labels: operand.Labels(s.mesh.Name, ""),
+			Namespace: s.desired.Namespace, Name: name, Labels: operand.Labels(s.mesh.Name, ""),
 		},
 		Data: content,
 	}
-	if s.wanted.RotateRoot != "" {
-		setAnnotation(secret, rootAnnotation, s.wanted.RotateRoot)
+	if s.desired.RotateRoot != "" {
+		setAnnotation(secret, rootAnnotation, s.desired.RotateRoot)
 	}
 	if err := r.Client.Create(ctx, secret, client.FieldOwner(apply.FieldManager)); err != nil {
 		return nil, fmt.Errorf("the Secret %s/%s for the certificate authority cannot be created: %w", secret.Namespace, secret.Name, err)
@@ -123,8 +123,8 @@ func (r *Reconciler) collectWarnings(ctx context.Context, s *scope) error {
 	}
 	var sharing []string
 	for i := range meshes.Items {
-		other := r.Wanted(&meshes.Items[i])
-		if other.Name == s.mesh.Name || other.Namespace == s.wanted.Namespace {
+		other := r.Desired(&meshes.Items[i])
+		if other.Name == s.mesh.Name || other.Namespace == s.desired.Namespace {
 			continue
 		}
 		secret, err := r.Secrets.Get(ctx, other.Namespace, names.CABundleSecret)
@@ -139,7 +139,7 @@ func (r *Reconciler) collectWarnings(ctx context.Context, s *scope) error {
 		slices.Sort(sharing)
 		s.notes = append(s.notes, fmt.Sprintf(
 			"the certificate authority is that of the mesh %s too, so workloads of each can prove themselves to the other: where no access is meant, delete the Secret %s/%s of one of them, and restart its workloads",
-			strings.Join(sharing, " and "), s.wanted.Namespace, names.CABundleSecret))
+			strings.Join(sharing, " and "), s.desired.Namespace, names.CABundleSecret))
 	}
 	return nil
 }

@@ -38,14 +38,14 @@ type Sidecars interface {
 	RunningSidecars(ctx context.Context, mesh string) ([]preflight.Sidecar, error)
 }
 
-// rotate performs the next step from the active certificate authority to the wanted one, and sets the root of the scope if that changes.
-func (r *Reconciler) rotate(ctx context.Context, s *scope, active, wanted *certificate.Root) error {
+// rotate performs the next step from the active certificate authority to the desired one, and sets the root of the scope if that changes.
+func (r *Reconciler) rotate(ctx context.Context, s *scope, active, desired *certificate.Root) error {
 	changed, err := r.restoreActive(ctx, s)
 	if err != nil {
 		return err
 	}
 	o := rotation.Observed{
-		Now: r.Now(), Desired: describe(wanted), Active: describe(active), ActiveExpired: active.Valid(r.Now()) != nil,
+		Now: r.Now(), Desired: describe(desired), Active: describe(active), ActiveExpired: active.Valid(r.Now()) != nil,
 		Since: changed, MountDelay: r.MountDelay,
 	}
 	decision := rotation.Decide(o)
@@ -53,24 +53,24 @@ func (r *Reconciler) rotate(ctx context.Context, s *scope, active, wanted *certi
 		if err := r.observeTrust(ctx, s, &o); err != nil {
 			return err
 		}
-		o.Except(s.wanted.RotateWithout)
-		if o.Rejected, err = r.rejected(ctx, s, wanted); err != nil {
+		o.Except(s.desired.RotateWithout)
+		if o.Rejected, err = r.rejected(ctx, s, desired); err != nil {
 			return err
 		}
 		decision = rotation.Decide(o)
 	}
 	if decision.Phase == rotation.Idle {
-		if err := r.changeWorkloadIssuer(ctx, s, wanted.ExternalIssuer()); err != nil {
+		if err := r.changeWorkloadIssuer(ctx, s, desired.ExternalIssuer()); err != nil {
 			return err
 		}
-		return errors.Join(r.forgetPrevious(ctx, s), r.endDelegations(ctx, s))
+		return errors.Join(r.forgetEarlier(ctx, s), r.endDelegations(ctx, s))
 	}
 	s.rotation = &decision
 	s.renewAfter(rotationInterval)
 	if len(decision.Waiting) > 0 {
 		return nil
 	}
-	s.root = chooseIssuer(decision.Next, active, wanted)
+	s.root = chooseIssuer(decision.Next, active, desired)
 	if err := r.writeActive(ctx, s); err != nil {
 		return err
 	}
@@ -84,13 +84,13 @@ func describe(root *certificate.Root) rotation.Authority {
 }
 
 // chooseIssuer returns the authority that a rotation has decided on.
-func chooseIssuer(next rotation.Authority, active, wanted *certificate.Root) *certificate.Root {
+func chooseIssuer(next rotation.Authority, active, desired *certificate.Root) *certificate.Root {
 	issuer := active
-	if next.Issuer == wanted.Generation() {
-		issuer = wanted
+	if next.Issuer == desired.Generation() {
+		issuer = desired
 	}
-	known := append(active.Trusted(), wanted.Trusted()...)
-	fingerprints := append(active.Anchors(), wanted.Anchors()...)
+	known := append(active.Trusted(), desired.Trusted()...)
+	fingerprints := append(active.Anchors(), desired.Anchors()...)
 	var trusted []*x509.Certificate
 	for _, fingerprint := range next.Trusted {
 		trusted = append(trusted, known[slices.Index(fingerprints, fingerprint)])
@@ -144,13 +144,13 @@ func (r *Reconciler) namespacesWithout(ctx context.Context, s *scope, trusted []
 	if err != nil {
 		return nil, err
 	}
-	wanted := []string{s.wanted.Namespace}
+	desired := []string{s.desired.Namespace}
 	for i := range members {
 		if members[i].DeletionTimestamp == nil {
-			wanted = append(wanted, members[i].Name)
+			desired = append(desired, members[i].Name)
 		}
 	}
-	return preflight.NamespacesWithout(ctx, r.Client, s.mesh.Name, wanted, trusted)
+	return preflight.NamespacesWithout(ctx, r.Client, s.mesh.Name, desired, trusted)
 }
 
 // rotationMessage describes a rotation in progress.

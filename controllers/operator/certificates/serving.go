@@ -27,7 +27,7 @@ const (
 
 // renewServing keeps one serving certificate in its Secret.
 func (r *Reconciler) renewServing(ctx context.Context, s *scope, name, host string) error {
-	live, err := r.Secrets.Get(ctx, s.wanted.Namespace, name)
+	live, err := r.Secrets.Get(ctx, s.desired.Namespace, name)
 	if err != nil {
 		return err
 	}
@@ -134,12 +134,12 @@ func (r *Reconciler) writeServing(ctx context.Context, s *scope, name string, is
 	secret := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Secret", "type": string(corev1.SecretTypeTLS), "data": data,
 	}}
-	secret.SetNamespace(s.wanted.Namespace)
+	secret.SetNamespace(s.desired.Namespace)
 	secret.SetName(name)
 	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
 	// A hash of a private key must not be left in an annotation.
 	if err := r.Applier.ApplyUnconditionally(ctx, secret); err != nil {
-		return fmt.Errorf("the certificate in Secret %s/%s cannot be written: %w", s.wanted.Namespace, name, err)
+		return fmt.Errorf("the certificate in Secret %s/%s cannot be written: %w", s.desired.Namespace, name, err)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ func (s *scope) withDomains(active *certificate.Root) *certificate.Root {
 	if !active.TrustDomains().IsZero() {
 		return active
 	}
-	domain := s.wanted.TrustDomain
+	domain := s.desired.TrustDomain
 	if revision := observe.ActiveRevision(s.revisions); revision != nil {
 		domain = revision.Spec.TrustDomain
 	}
@@ -23,7 +23,7 @@ func (s *scope) withDomains(active *certificate.Root) *certificate.Root {
 }
 
 // inDesiredDomains returns the desired authority in the trust domains that the Mesh and its MeshRootCertificates declare.
-func (s *scope) inDesiredDomains(wanted *certificate.Root) (*certificate.Root, error) {
+func (s *scope) inDesiredDomains(desired *certificate.Root) (*certificate.Root, error) {
 	domains := identity.AcceptedTrustDomains(s.issuedDomain, s.acceptedDomains...)
 	known := domains.Known
 	if s.root != nil {
@@ -34,7 +34,7 @@ func (s *scope) inDesiredDomains(wanted *certificate.Root) (*certificate.Root, e
 			return nil, err
 		}
 	}
-	return wanted.In(domains), nil
+	return desired.In(domains), nil
 }
 
 // checkTrustDomain reports why a mesh cannot have a trust domain together with those that it has had.
@@ -51,9 +51,9 @@ func (d *declared) domain(ofMesh string) string { return cmp.Or(d.object.Spec.Tr
 
 // checkDeclaredDomain reports why the mesh cannot use the trust domain of a MeshRootCertificate.
 func (s *scope) checkDeclaredDomain(d *declared) error {
-	domain := d.domain(s.wanted.TrustDomain)
-	if domain != s.wanted.TrustDomain && s.wanted.DeclaresTrustDomain {
-		return fmt.Errorf("its trust domain is %s, and spec.certificates.trustDomain of the Mesh is %s, which takes precedence: remove it there to use this one", domain, s.wanted.TrustDomain)
+	domain := d.domain(s.desired.TrustDomain)
+	if domain != s.desired.TrustDomain && s.desired.DeclaresTrustDomain {
+		return fmt.Errorf("its trust domain is %s, and spec.certificates.trustDomain of the Mesh is %s, which takes precedence: remove it there to use this one", domain, s.desired.TrustDomain)
 	}
 	if s.root == nil {
 		return nil
@@ -67,7 +67,7 @@ func (s *scope) declareDomains(issuing *declared) {
 	for i := range s.declared {
 		d := &s.declared[i]
 		if d.root != nil {
-			s.acceptedDomains = append(s.acceptedDomains, d.domain(s.wanted.TrustDomain))
+			s.acceptedDomains = append(s.acceptedDomains, d.domain(s.desired.TrustDomain))
 		}
 		isIncomplete = isIncomplete || d.inUse && d.root == nil
 	}
@@ -76,7 +76,7 @@ func (s *scope) declareDomains(issuing *declared) {
 	}
 	switch {
 	case issuing != nil && issuing.root != nil:
-		s.issuedDomain = issuing.domain(s.wanted.TrustDomain)
+		s.issuedDomain = issuing.domain(s.desired.TrustDomain)
 	case s.root != nil:
 		s.issuedDomain = s.root.TrustDomains().Issued
 	}

@@ -36,12 +36,12 @@ func TestDeclaredTrustDomains(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, s := newReconciler(t, append([]client.Object{rootSecret(t, first, a), rootSecret(t, second, b)}, test.declared...)...), scopeOf(a)
-			wanted, err := r.desiredRoot(t.Context(), s)
+			desired, err := r.desiredRoot(t.Context(), s)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if wanted, err = s.inDesiredDomains(wanted); err != nil || !wanted.TrustDomains().Equal(test.want) {
-				t.Errorf("got %+v, %v, want %+v", wanted.TrustDomains(), err, test.want)
+			if desired, err = s.inDesiredDomains(desired); err != nil || !desired.TrustDomains().Equal(test.want) {
+				t.Errorf("got %+v, %v, want %+v", desired.TrustDomains(), err, test.want)
 			}
 		})
 	}
@@ -53,7 +53,7 @@ func TestTrustDomainOfTheMeshTakesPrecedence(t *testing.T) {
 	other.Spec.TrustDomain = "new.example"
 	r := newReconciler(t, rootSecret(t, names.CABundleSecret, a), rootSecret(t, "b", b), mrc(1, configv1alpha2.RoleActive, names.CABundleSecret), other)
 	s := scopeOf(a)
-	s.wanted.DeclaresTrustDomain = true
+	s.desired.DeclaresTrustDomain = true
 	if _, err := r.desiredRoot(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestTrustDomainOfTheMeshTakesPrecedence(t *testing.T) {
 // A Secret in OSM's form has no trust domains: those of the active control plane count.
 func TestTrustDomainOfASecretInTheFormOfOSM(t *testing.T) {
 	s := scopeOf(nil)
-	s.wanted.TrustDomain = "new.example"
+	s.desired.TrustDomain = "new.example"
 	revision := v1alpha1.MeshRevision{Spec: v1alpha1.MeshRevisionSpec{Role: v1alpha1.RoleActive, TrustDomain: "old.example"}}
 	s.revisions = []v1alpha1.MeshRevision{revision}
 	if got := s.withDomains(validRoot(t)).TrustDomains(); !got.Equal(identity.OneTrustDomain("old.example")) {
@@ -73,8 +73,8 @@ func TestTrustDomainOfASecretInTheFormOfOSM(t *testing.T) {
 	}
 }
 
-// In b.a.example and a.example, two service accounts could have the same name. This holds for former trust domains, too.
-func TestAmbiguousTrustDomainIsRefused(t *testing.T) {
+// In b.a.example and a.example, two service accounts could have the same name. This holds for earlier trust domains, too.
+func TestAmbiguousTrustDomainIsRejected(t *testing.T) {
 	moved := identity.OneTrustDomain("b.example")
 	moved.Known = []string{"a.example", "b.example"}
 	s := scopeOf(nil)

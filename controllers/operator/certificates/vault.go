@@ -85,11 +85,11 @@ func vaultOfRoot(spec configv1alpha2.VaultProvider, namespace string) (vaultRequ
 // vault returns a request that has an authority signed by a Vault if there is none yet, or if it must be renewed.
 func (r *Reconciler) vault(request vaultRequest) authorityRequest {
 	return func(ctx context.Context, s *scope, name string) (delegation, error) {
-		current, err := r.Secrets.Get(ctx, s.wanted.Namespace, name)
+		current, err := r.Secrets.Get(ctx, s.desired.Namespace, name)
 		if err != nil {
 			return delegation{}, err
 		}
-		hash, err := request.hash(s.wanted.Key)
+		hash, err := request.hash(s.desired.Key)
 		if err != nil {
 			return delegation{}, err
 		}
@@ -126,7 +126,7 @@ func (r *Reconciler) signAtVault(ctx context.Context, s *scope, name string, req
 		return err
 	}
 	commonName := "mesh " + s.mesh.Name
-	csr, key, err := certificate.NewRequest(rootKey(s.wanted.Key), commonName)
+	csr, key, err := certificate.NewRequest(rootKey(s.desired.Key), commonName)
 	if err != nil {
 		return err
 	}
@@ -137,14 +137,14 @@ func (r *Reconciler) signAtVault(ctx context.Context, s *scope, name string, req
 	data := map[string][]byte{names.CABundleCert: issued.Roots, corev1.TLSCertKey: issued.Chain, corev1.TLSPrivateKeyKey: key}
 	// An authority that peers would reject must not replace a working one.
 	checked := &corev1.Secret{Data: data}
-	checked.Namespace, checked.Name = s.wanted.Namespace, name
+	checked.Namespace, checked.Name = s.desired.Namespace, name
 	if _, err := certmanager.Authority(checked, r.Now()); err != nil {
 		return err
 	}
 	if err := r.writeIssued(ctx, s, name, hash, data); err != nil {
 		return err
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AuthorityIssued", "SignAtVault", "the Vault at %s has signed a certificate authority, in Secret %s/%s", server.Address, s.wanted.Namespace, name)
+	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AuthorityIssued", "SignAtVault", "the Vault at %s has signed a certificate authority, in Secret %s/%s", server.Address, s.desired.Namespace, name)
 	return nil
 }
 
@@ -174,13 +174,13 @@ func (r *Reconciler) writeIssued(ctx context.Context, s *scope, name, hash strin
 		data[key] = base64.StdEncoding.EncodeToString(value)
 	}
 	secret := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Secret", "type": string(corev1.SecretTypeTLS), "data": data}}
-	secret.SetNamespace(s.wanted.Namespace)
+	secret.SetNamespace(s.desired.Namespace)
 	secret.SetName(name)
 	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
 	secret.SetAnnotations(map[string]string{requestAnnotation: hash})
 	// A hash of a private key must not be left in an annotation.
 	if err := r.Applier.ApplyUnconditionally(ctx, secret); err != nil {
-		return fmt.Errorf("the certificate authority in Secret %s/%s cannot be written: %w", s.wanted.Namespace, name, err)
+		return fmt.Errorf("the certificate authority in Secret %s/%s cannot be written: %w", s.desired.Namespace, name, err)
 	}
 	return nil
 }

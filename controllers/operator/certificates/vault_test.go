@@ -49,7 +49,7 @@ func vaultScope(t *testing.T, spec v1alpha1.VaultSpec) (*Reconciler, *fakeVault,
 	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "1"}}
 	mesh.Spec.Certificates = &v1alpha1.CertificatesSpec{Provider: ptr.To(v1alpha1.ProviderVault), Vault: &spec}
 	active := validRoot(t)
-	return r, signer, func() *scope { return &scope{mesh: mesh, wanted: desired.StateOf(mesh, "v0.1.0"), root: active} }
+	return r, signer, func() *scope { return &scope{mesh: mesh, desired: desired.StateOf(mesh, "v0.1.0"), root: active} }
 }
 
 // A Vault signs once, again at two thirds of the lifetime, and its last authority is used while it is sealed.
@@ -130,7 +130,7 @@ func TestVaultOfAMeshRootCertificate(t *testing.T) {
 		}
 	}
 	s := next()
-	s.wanted.DeclaresAuthority = false
+	s.desired.DeclaresAuthority = false
 	issued, err := r.desiredRoot(t.Context(), s)
 	if err != nil || issued.Anchors()[0] == s.root.Anchors()[0] {
 		t.Fatalf("the root is %v, %v, want that of the Vault", issued, err)

@@ -15,10 +15,10 @@ import (
 // issuingWorkloads returns the authority of cert-manager with the issuer of workload certificates, if that is not the authority itself. Both
 // lead to the same root.
 func (s *scope) issuingWorkloads(authority *certificate.Root) *certificate.Root {
-	if s.wanted.Provider != v1alpha1.ProviderCertManager || !s.wanted.RequestsCertificates {
+	if s.desired.Provider != v1alpha1.ProviderCertManager || !s.desired.RequestsCertificates {
 		return authority
 	}
-	issuer := issuerReference(s.wanted.Issuer)
+	issuer := issuerReference(s.desired.Issuer)
 	return authority.IssuedBy(&certificate.ExternalIssuer{Name: issuer.Name, Kind: issuer.Kind, Group: issuer.Group})
 }
 

@@ -26,8 +26,8 @@ func (o observed) Replicas(context.Context, health.Target) ([]rotation.Replica, 
 // requestingScope returns a scope of a mesh whose workloads have certificates of an issuer.
 func requestingScope(active *certificate.Root) *scope {
 	s := scopeOf(active)
-	s.wanted.Provider, s.wanted.RequestsCertificates, s.wanted.DeclaresAuthority = v1alpha1.ProviderCertManager, true, true
-	s.wanted.Issuer = v1alpha1.IssuerReference{Name: "corporate"}
+	s.desired.Provider, s.desired.RequestsCertificates, s.desired.DeclaresAuthority = v1alpha1.ProviderCertManager, true, true
+	s.desired.Issuer = v1alpha1.IssuerReference{Name: "corporate"}
 	return s
 }
 

@@ -111,18 +111,18 @@ func (r *Reconciler) reconcileAll(
 		known[status.Name] = true
 		statuses = append(statuses, status)
 	}
-	for _, former := range mesh.Status.Components {
-		if known[former.Name] {
+	for _, earlier := range mesh.Status.Components {
+		if known[earlier.Name] {
 			continue
 		}
-		remaining, err := r.prune(ctx, mesh, former.Objects, nil)
+		remaining, err := r.prune(ctx, mesh, earlier.Objects, nil)
 		if len(remaining) > 0 {
-			former.Objects, former.Ready, former.Reason = remaining, false, v1alpha1.ReasonProgressing
-			former.Message = "being removed"
+			earlier.Objects, earlier.Ready, earlier.Reason = remaining, false, v1alpha1.ReasonProgressing
+			earlier.Message = "being removed"
 			if err != nil {
-				former.Message += ": " + err.Error()
+				earlier.Message += ": " + err.Error()
 			}
-			statuses, retry = append(statuses, former), true
+			statuses, retry = append(statuses, earlier), true
 		}
 	}
 	return statuses, retry

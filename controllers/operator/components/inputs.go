@@ -74,8 +74,8 @@ func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component
 		parameters.CanarySuffix = c.suffix
 		inputs.ControlPlanes = append(inputs.ControlPlanes, component.ControlPlane{Release: release, Parameters: parameters})
 	}
-	wanted := desired.RevisionName(mesh.Name, desired.StateOf(mesh, r.Catalogue.Current()).Version)
-	inputs.Aliases = aliases(mesh, list.Items, wanted, canary)
+	next := desired.RevisionName(mesh.Name, desired.StateOf(mesh, r.Catalogue.Current()).Version)
+	inputs.Aliases = aliases(mesh, list.Items, next, canary)
 	return inputs, r.addPodImages(ctx, &inputs)
 }
 
@@ -103,30 +103,30 @@ func suffixOf(canary *v1alpha1.MeshRevision) string {
 	return names.CanarySuffix(canary.Spec.Mesh, canary.Name)
 }
 
-// aliases returns the suffixes of former canaries that a sidecar may still connect to, sorted: that of the wanted revision, whose sidecars
+// aliases returns the suffixes of earlier canaries that a sidecar may still connect to, sorted: that of the desired revision, whose sidecars
 // may be from its time as a canary, and those of revisions that still have sidecars. Revisions that no longer exist are known by the
 // recorded Services.
-func aliases(mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision, wanted string, canary *v1alpha1.MeshRevision) []string {
-	former := map[string]bool{}
+func aliases(mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision, next string, canary *v1alpha1.MeshRevision) []string {
+	earlier := map[string]bool{}
 	for i := range revisions {
 		if revisions[i].Status.RanAsCanary {
-			former[revisions[i].Name] = true
+			earlier[revisions[i].Name] = true
 		}
 	}
 	for _, c := range mesh.Status.Components {
 		for _, object := range c.Objects {
 			suffix, ok := strings.CutPrefix(object.Name, names.Controller+"-")
 			if revision := mesh.Name + "-" + suffix; ok && object.Kind == "Service" && desired.IsRevisionOf(mesh.Name, revision) {
-				former[revision] = true
+				earlier[revision] = true
 			}
 		}
 	}
 	if canary != nil {
-		delete(former, canary.Name)
+		delete(earlier, canary.Name)
 	}
-	maps.DeleteFunc(former, func(revision string, _ bool) bool { return revision != wanted && sidecarsOf(mesh, revision) == 0 })
+	maps.DeleteFunc(earlier, func(revision string, _ bool) bool { return revision != next && sidecarsOf(mesh, revision) == 0 })
 	var suffixes []string
-	for _, revision := range slices.Sorted(maps.Keys(former)) {
+	for _, revision := range slices.Sorted(maps.Keys(earlier)) {
 		suffixes = append(suffixes, names.CanarySuffix(mesh.Name, revision))
 	}
 	return suffixes

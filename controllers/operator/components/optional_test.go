@@ -150,7 +150,7 @@ func hangReads(r *Reconciler, kind string) {
 	r.Applier = apply.New(r.Objects, events.NewFakeRecorder(100))
 }
 
-// TestUnreadableObjectBlocksNoOtherComponent has a former component with an object of a kind that this version of the operator cannot read:
+// TestUnreadableObjectBlocksNoOtherComponent has an earlier component with an object of a kind that this version of the operator cannot read:
 // its cache never has it. The other components are reconciled, and the status has the reason.
 func TestUnreadableObjectBlocksNoOtherComponent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

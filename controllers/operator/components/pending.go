@@ -25,12 +25,12 @@ func (r *Reconciler) pendingRollout(ctx context.Context, mesh *v1alpha1.Mesh) (s
 
 // describeRollout describes the rollout of the desired version, unless that version is verified and the only one that runs.
 func describeRollout(mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision, version string) string {
-	wanted, done := desired.RevisionName(mesh.Name, version), false
+	desired, done := desired.RevisionName(mesh.Name, version), false
 	canary := false
 	for i := range revisions {
 		role := revisions[i].Spec.Role
 		canary = canary || role == v1alpha1.RoleCanary || role == v1alpha1.RolePromoting
-		if revisions[i].Name == wanted {
+		if revisions[i].Name == desired {
 			done = revisions[i].Status.VerificationTime != nil && (role == v1alpha1.RoleActive || role == "")
 		}
 	}

@@ -177,19 +177,19 @@ func requireCondition(t *testing.T, got metav1.Condition, status metav1.Conditio
 	}
 }
 
-// refuse makes the API server refuse Deployments with an image until the returned function is called.
-func (b *bench) refuse(image string) (admit func()) {
+// reject makes the API server reject Deployments with an image until the returned function is called.
+func (b *bench) reject(image string) (admit func()) {
 	b.Helper()
 	inner, ok := b.Client.(client.WithWatch)
 	if !ok {
 		b.Fatal("the client has no watch")
 	}
-	refused := true
+	rejected := true
 	c := interceptor.NewClient(inner, interceptor.Funcs{
 		Apply: func(ctx context.Context, c client.WithWatch, object runtime.ApplyConfiguration, options ...client.ApplyOption) error {
 			content, _ := object.(interface{ UnstructuredContent() map[string]any })
 			d := &appsv1.Deployment{}
-			if content != nil && runtime.DefaultUnstructuredConverter.FromUnstructured(content.UnstructuredContent(), d) == nil && refused &&
+			if content != nil && runtime.DefaultUnstructuredConverter.FromUnstructured(content.UnstructuredContent(), d) == nil && rejected &&
 				len(d.Spec.Template.Spec.Containers) > 0 && d.Spec.Template.Spec.Containers[0].Image == image {
 				return errors.New(`admission webhook "policy.example.com" denied the request`)
 			}
@@ -197,7 +197,7 @@ func (b *bench) refuse(image string) (admit func()) {
 		},
 	})
 	b.Applier = apply.New(c, events.NewFakeRecorder(1000))
-	return func() { refused = false }
+	return func() { rejected = false }
 }
 
 // fail reports why a component gets no new pods, while earlier ones serve or none does.
@@ -301,12 +301,12 @@ func TestBrokenUpgradeIsReported(t *testing.T) {
 	}
 }
 
-// TestRefusedComponentIsReported has a policy engine that refuses a new image. The condition has its answer, the other component is upgraded,
+// TestRejectedComponentIsReported has a policy engine that rejects a new image. The condition has its answer, the other component is upgraded,
 // and the image is applied as soon as the policy engine admits it.
-func TestRefusedComponentIsReported(t *testing.T) {
+func TestRejectedComponentIsReported(t *testing.T) {
 	b := newBench(t)
 	b.install()
-	admit := b.refuse("first:2")
+	admit := b.reject("first:2")
 	b.first.image, b.second.image = "first:2", "second:2"
 	requireCondition(t, b.pass(), metav1.ConditionFalse, v1alpha1.ReasonComponentFailed, "first: ", `admission webhook "policy.example.com" denied`)
 	b.requireRuns("first", "first:1", "a")
@@ -369,14 +369,14 @@ func TestDescribeRollout(t *testing.T) {
 		conditions []metav1.Condition
 		done       bool
 	}{
-		"the wanted version runs":            {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, now)}, nil, true},
-		"the former one is kept":             {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, now), revision("v0.1.0", v1alpha1.RoleStandby, now)}, nil, true},
-		"the former version runs":            {[]v1alpha1.MeshRevision{revision("v0.1.0", v1alpha1.RoleActive, now)}, nil, false},
-		"the rollout has not begun":          {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleStandby, nil), revision("v0.1.0", v1alpha1.RoleActive, now)}, nil, false},
-		"the wanted version is not verified": {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, nil)}, nil, false},
-		"a canary runs":                      {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, now), revision("v0.3.0", v1alpha1.RoleCanary, nil)}, nil, false},
-		"workloads are restarted":            {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, now)}, upgrading, false},
-		"nothing is installed":               {nil, nil, false},
+		"the desired version runs":            {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, now)}, nil, true},
+		"the earlier one is kept":             {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, now), revision("v0.1.0", v1alpha1.RoleStandby, now)}, nil, true},
+		"the earlier version runs":            {[]v1alpha1.MeshRevision{revision("v0.1.0", v1alpha1.RoleActive, now)}, nil, false},
+		"the rollout has not begun":           {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleStandby, nil), revision("v0.1.0", v1alpha1.RoleActive, now)}, nil, false},
+		"the desired version is not verified": {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, nil)}, nil, false},
+		"a canary runs":                       {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, now), revision("v0.3.0", v1alpha1.RoleCanary, nil)}, nil, false},
+		"workloads are restarted":             {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, now)}, upgrading, false},
+		"nothing is installed":                {nil, nil, false},
 	} {
 		mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Status: v1alpha1.MeshStatus{Conditions: test.conditions}}
 		pending := describeRollout(mesh, test.revisions, "v0.2.0")

@@ -14,16 +14,16 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-// TestManyRefusedObjectsAreReported refuses one object of a component in each of 500 namespaces, as a policy engine does. The API server refuses
+// TestManyRejectedObjectsAreReported rejects one object of a component in each of 500 namespaces, as a policy engine does. The API server rejects
 // a status with a condition of more than 32,768 characters, and the Mesh would not show why anything fails.
-func TestManyRefusedObjectsAreReported(t *testing.T) {
+func TestManyRejectedObjectsAreReported(t *testing.T) {
 	r, mesh := meshWithPrometheus(t, v1alpha1.PrometheusManaged)
-	var refusals []string
+	var rejections []string
 	for i := range 500 {
-		refusals = append(refusals, fmt.Sprintf("Role team-%d/osm-prometheus cannot be applied: admission webhook \"policy.example.com\" denied the request: no Roles", i))
+		rejections = append(rejections, fmt.Sprintf("Role team-%d/osm-prometheus cannot be applied: admission webhook \"policy.example.com\" denied the request: no Roles", i))
 	}
 	statuses := []v1alpha1.ComponentStatus{
-		{Name: "prometheus", Reason: v1alpha1.ReasonApplyFailed, Message: strings.Join(refusals, "\n")},
+		{Name: "prometheus", Reason: v1alpha1.ReasonApplyFailed, Message: strings.Join(rejections, "\n")},
 		{Name: "services", Reason: v1alpha1.ReasonApplyFailed, Message: "Service osm-controller cannot be applied: exceeded quota"},
 	}
 	written := 0

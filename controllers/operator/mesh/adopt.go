@@ -22,14 +22,14 @@ import (
 // pollForeign is how often a mesh looks again whether an OSM that stands in its way is gone.
 const pollForeign = 30 * time.Second
 
-// checkForeign refuses to take over an OSM that runs, and makes what a removed one has left readable. What is not the operator's is
+// checkForeign rejects a Mesh that would take over a running OSM, and makes what a removed one has left readable. What is not the operator's is
 // not watched, so the API server is asked, and only until the control plane of the mesh exists.
 func (r *Reconciler) checkForeign(ctx context.Context, s *scope) error {
-	installed, err := r.IsDeployed(ctx, s.mesh.Name, s.wanted.Namespace)
+	installed, err := r.IsDeployed(ctx, s.mesh.Name, s.desired.Namespace)
 	if err != nil || installed {
 		return err
 	}
-	found, err := adopt.FindConflict(ctx, r.Live, s.mesh.Name, s.wanted.Namespace)
+	found, err := adopt.FindConflict(ctx, r.Live, s.mesh.Name, s.desired.Namespace)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (r *Reconciler) checkForeign(ctx context.Context, s *scope) error {
 	return err
 }
 
-// checkWebhook refuses a mesh whose name an injector elsewhere answers for.
+// checkWebhook rejects a mesh whose name an injector elsewhere answers for.
 func (r *Reconciler) checkWebhook(ctx context.Context, s *scope) error {
 	webhook := &admissionv1.MutatingWebhookConfiguration{}
 	err := r.Live.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(s.mesh.Name)}, webhook)
@@ -61,7 +61,7 @@ func (r *Reconciler) checkWebhook(ctx context.Context, s *scope) error {
 	if webhook.Labels[names.MeshLabel] == s.mesh.Name {
 		return nil
 	}
-	answered, err := adopt.IsServed(ctx, r.Live, webhook, s.wanted.Namespace)
+	answered, err := adopt.IsServed(ctx, r.Live, webhook, s.desired.Namespace)
 	if err != nil || !answered {
 		return err
 	}

@@ -50,8 +50,8 @@ type Reconciler struct {
 
 // scope is the shared state of the phases of one reconciliation. Each phase may read what earlier ones wrote.
 type scope struct {
-	mesh   *v1alpha1.Mesh
-	wanted desired.Mesh
+	mesh    *v1alpha1.Mesh
+	desired desired.Mesh
 	// session applies objects, and notes which of them ignore drift.
 	session *apply.Session
 	// status is what the mesh controller will write.
@@ -90,7 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	s := &scope{mesh: mesh, wanted: r.Wanted(mesh), session: r.Applier.For(mesh), status: mesh.Status.DeepCopy()}
+	s := &scope{mesh: mesh, desired: r.Desired(mesh), session: r.Applier.For(mesh), status: mesh.Status.DeepCopy()}
 	var failed error
 	if observe.ModeOf(mesh) == observe.Apply {
 		if added, err := r.ensureFinalizer(ctx, mesh); added || err != nil {
@@ -144,7 +144,7 @@ func independently(phases ...phase) phase {
 	}
 }
 
-// reconcileMeshConfig keeps the MeshConfig, and assesses it, also after its fields or its backup were refused.
+// reconcileMeshConfig keeps the MeshConfig, and assesses it, also after its fields or its backup were rejected.
 func (r *Reconciler) reconcileMeshConfig(ctx context.Context, s *scope) error {
 	live, failed := r.MeshConfigs.Reconcile(ctx, s.session, s.mesh)
 	if live == nil {

@@ -35,19 +35,19 @@ func reconcilerFor(t *testing.T, server *apiServer) *Reconciler {
 	return &Reconciler{Kubernetes: read}
 }
 
-func TestOldKubernetesIsRefused(t *testing.T) {
+func TestOldKubernetesIsRejected(t *testing.T) {
 	for _, test := range []struct {
-		version string
-		refused bool
+		version  string
+		rejected bool
 	}{
 		{"v1.28.15", true}, {"v1.29.14", true}, {"v1.30.0", false}, {"v1.36.3", false}, {"v1.31.2-gke.100", false}, {"v1.27.9+k3s1", true}, {"unknown", false},
 	} {
 		t.Run(test.version, func(t *testing.T) {
 			err := reconcilerFor(t, &apiServer{version: test.version}).checkCluster(&scope{})
-			if observe.IsStalledError(err) != test.refused {
+			if observe.IsStalledError(err) != test.rejected {
 				t.Errorf("checkCluster = %v", err)
 			}
-			if test.refused && !strings.Contains(fmt.Sprint(err), "upgrade the cluster") {
+			if test.rejected && !strings.Contains(fmt.Sprint(err), "upgrade the cluster") {
 				t.Errorf("the error does not say what to do: %v", err)
 			}
 		})
@@ -60,7 +60,7 @@ func TestUpgradedKubernetesIsAccepted(t *testing.T) {
 	r := reconcilerFor(t, server)
 	s := &scope{}
 	if err := r.checkCluster(s); !observe.IsStalledError(err) || s.requeue != pollKubernetes {
-		t.Errorf("%v, observed again after %s; want a refusal, and %s", err, s.requeue, pollKubernetes)
+		t.Errorf("%v, observed again after %s; want a rejection, and %s", err, s.requeue, pollKubernetes)
 	}
 	server.away = true
 	if err := r.checkCluster(&scope{}); err == nil || observe.IsStalledError(err) {

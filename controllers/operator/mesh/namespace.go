@@ -23,7 +23,7 @@ const pruneAnnotation = "argocd.argoproj.io/sync-options"
 
 // reconcileNamespace creates the namespace of the mesh. One that exists is used as it is, and stays when the mesh is removed.
 func (r *Reconciler) reconcileNamespace(ctx context.Context, s *scope) error {
-	namespace, err := r.Namespace(ctx, s.wanted.Namespace)
+	namespace, err := r.Namespace(ctx, s.desired.Namespace)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (r *Reconciler) reconcileNamespace(ctx context.Context, s *scope) error {
 // same time, and that the cache does not hold yet, is used as it is.
 func (r *Reconciler) createNamespace(ctx context.Context, s *scope) error {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: s.wanted.Namespace, Labels: operand.Labels(s.mesh.Name, ""), Annotations: map[string]string{pruneAnnotation: "Prune=false"},
+		Name: s.desired.Namespace, Labels: operand.Labels(s.mesh.Name, ""), Annotations: map[string]string{pruneAnnotation: "Prune=false"},
 	}}
 	err := r.Client.Create(ctx, namespace, client.FieldOwner(apply.FieldManager))
 	if apierrors.IsAlreadyExists(err) {

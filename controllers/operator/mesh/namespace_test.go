@@ -23,7 +23,7 @@ import (
 func namespaceReconciler(funcs interceptor.Funcs, objects ...client.Object) (*Reconciler, *scope) {
 	c := fake.NewClientBuilder().WithObjects(objects...).WithInterceptorFuncs(funcs).Build()
 	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}
-	return &Reconciler{Cluster: &observe.Cluster{Client: c}, Recorder: events.NewFakeRecorder(10)}, &scope{mesh: mesh, wanted: desired.Mesh{Name: "osm", Namespace: "osm-system"}}
+	return &Reconciler{Cluster: &observe.Cluster{Client: c}, Recorder: events.NewFakeRecorder(10)}, &scope{mesh: mesh, desired: desired.Mesh{Name: "osm", Namespace: "osm-system"}}
 }
 
 // A Namespace and a Mesh that are applied together arrive in the cache at different times.

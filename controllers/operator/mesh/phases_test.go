@@ -26,8 +26,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// A policy engine that refuses one definition keeps the operator from none of the others.
-func TestRefusedDefinitionStopsNoOther(t *testing.T) {
+// A policy engine that rejects one definition keeps the operator from none of the others.
+func TestRejectedDefinitionStopsNoOther(t *testing.T) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{apiextensionsv1.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
@@ -56,15 +56,15 @@ func TestRefusedDefinitionStopsNoOther(t *testing.T) {
 	mesh.Name = names.Controller
 	err := r.reconcileDefinitions(t.Context(), &scope{mesh: mesh, session: r.Applier.For(mesh)})
 	if err == nil || !strings.Contains(err.Error(), "b.example.com") || !strings.Contains(err.Error(), "denied by policy") {
-		t.Errorf("error %v, want the refused definition and the answer", err)
+		t.Errorf("error %v, want the rejected definition and the answer", err)
 	}
 	if !slices.Equal(applied, []string{"a.example.com", "c.example.com"}) {
 		t.Errorf("applied %v, want the first and the last", applied)
 	}
 }
 
-// A quota that refuses the backup of the MeshConfig does not keep the operator from assessing it.
-func TestRefusedBackupIsNoReasonToIgnoreTheMeshConfig(t *testing.T) {
+// A quota that rejects the backup of the MeshConfig does not keep the operator from assessing it.
+func TestRejectedBackupIsNoReasonToIgnoreTheMeshConfig(t *testing.T) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, configv1alpha2.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {

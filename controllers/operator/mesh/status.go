@@ -24,7 +24,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope, failed error) er
 		return err
 	}
 	s.status.ObservedGeneration = s.mesh.Generation
-	s.status.Namespace, s.status.DesiredVersion = s.wanted.Namespace, s.wanted.Version
+	s.status.Namespace, s.status.DesiredVersion = s.desired.Namespace, s.desired.Version
 	s.status.Namespaces = int32(len(members))
 	if err := r.setConditions(ctx, s, failed); err != nil {
 		return err
@@ -32,7 +32,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope, failed error) er
 	view := s.mesh.DeepCopy()
 	view.Status = *s.status
 	s.status.Phase, _ = metrics.PhaseOf(view)
-	summarise(view, s.wanted.Namespace, r.Now()).write(s.status)
+	summarise(view, s.desired.Namespace, r.Now()).write(s.status)
 	written, err := r.Status.Write(ctx, status.Mesh, s.mesh, s.status)
 	if err != nil || written == nil {
 		return err

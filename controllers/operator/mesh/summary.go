@@ -51,7 +51,7 @@ func summarise(mesh *v1alpha1.Mesh, namespace string, now time.Time) summary {
 
 // summariseParts is the worst of the parts that decide whether a mesh is ready. Of parts that are equally bad the first is reported:
 // webhooks wait for the control plane, so what keeps that from being ready says more. Fields without effect, and single namespaces that
-// refuse their trust, do not keep the mesh from being ready.
+// reject their trust, do not keep the mesh from being ready.
 func summariseParts(mesh *v1alpha1.Mesh, namespace string) conditions.Assessment {
 	worst := conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonReady, Message: "version " + mesh.Status.DesiredVersion + " runs in namespace " + namespace}
 	trust := observe.Assess(mesh, v1alpha1.ConditionTrustDistributed)

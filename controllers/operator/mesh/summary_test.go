@@ -46,7 +46,7 @@ func TestSummaryKeepsTheRules(t *testing.T) {
 		v1alpha1.ConditionCertificatesReady, v1alpha1.ConditionTrustDistributed, v1alpha1.ConditionControlPlaneReady, v1alpha1.ConditionInstalled,
 		v1alpha1.ConditionUpgrading, v1alpha1.ConditionRemoved, v1alpha1.ConditionPlanned,
 	}
-	var previous []metav1.Condition
+	var earlier []metav1.Condition
 	for _, kind := range kinds {
 		for _, state := range states {
 			for _, reason := range []string{"Because", v1alpha1.ReasonUnknownVersion, v1alpha1.ReasonRolledBack} {
@@ -62,15 +62,15 @@ func TestSummaryKeepsTheRules(t *testing.T) {
 					case 3:
 						mesh.DeletionTimestamp = &metav1.Time{Time: noon()}
 					}
-					mesh.Status.Conditions = append(mesh.Status.Conditions, previous...)
+					mesh.Status.Conditions = append(mesh.Status.Conditions, earlier...)
 					summarise(mesh, "osm-system", noon()).write(&mesh.Status)
 					if broken := conditions.Lint(generation, generation, mesh.Status.Conditions); len(broken) > 0 {
 						t.Errorf("%s %v %s, mode %d: %v", kind, state, reason, mode, broken)
 					}
-					previous = nil
+					earlier = nil
 					for _, c := range mesh.Status.Conditions {
 						if c.Type == v1alpha1.ConditionReady || c.Type == v1alpha1.ConditionReconciling || c.Type == v1alpha1.ConditionStalled {
-							previous = append(previous, c)
+							earlier = append(earlier, c)
 						}
 					}
 				}
@@ -92,7 +92,7 @@ func TestSummaryReportsTheWorstPart(t *testing.T) {
 		"failure is worse than waiting":     {map[string]conditions.Assessment{v1alpha1.ConditionControlPlaneReady: progressing, v1alpha1.ConditionInstalled: {State: conditions.Failing, Reason: "Refused", Message: "refused"}}, metav1.ConditionFalse, "refused"},
 		"a certificate":                     {map[string]conditions.Assessment{v1alpha1.ConditionCertificatesReady: {State: conditions.Failing, Reason: "Bad", Message: "bad key"}}, metav1.ConditionFalse, "bad key"},
 		"what only a user can change":       {map[string]conditions.Assessment{v1alpha1.ConditionControlPlaneReady: {State: conditions.Failing, Reason: "Crash", Message: "crash"}, v1alpha1.ConditionInstalled: {State: conditions.Failing, Reason: v1alpha1.ReasonInvalidSpec, Message: "change it"}}, metav1.ConditionFalse, "change it"},
-		"one namespace does not decide":     {map[string]conditions.Assessment{v1alpha1.ConditionTrustDistributed: {State: conditions.Failing, Reason: v1alpha1.ReasonNamespacesRefused, Message: "quota"}}, metav1.ConditionTrue, "version v0.1.0"},
+		"one namespace does not decide":     {map[string]conditions.Assessment{v1alpha1.ConditionTrustDistributed: {State: conditions.Failing, Reason: v1alpha1.ReasonNamespacesRejected, Message: "quota"}}, metav1.ConditionTrue, "version v0.1.0"},
 		"an upgrade":                        {map[string]conditions.Assessment{v1alpha1.ConditionUpgrading: {State: conditions.Ready, Reason: v1alpha1.ReasonUpgrading, Message: "on its way"}}, metav1.ConditionUnknown, "on its way"},
 		"an upgrade that was rolled back":   {map[string]conditions.Assessment{v1alpha1.ConditionUpgrading: {State: conditions.Failing, Reason: v1alpha1.ReasonRolledBack, Message: "given up"}}, metav1.ConditionFalse, "given up"},
 	} {

@@ -18,7 +18,7 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 	if err := r.checkCluster(s); err != nil {
 		return err
 	}
-	release, err := r.Catalogue.Release(s.wanted.Version)
+	release, err := r.Catalogue.Release(s.desired.Version)
 	var unknown *operand.UnknownVersionError
 	if errors.As(err, &unknown) {
 		return &observe.StalledError{Reason: v1alpha1.ReasonUnknownVersion, Message: "spec.version: " + err.Error()}
@@ -29,11 +29,11 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 	if missing := desired.Images(s.mesh, release.Images).Missing(); len(missing) > 0 {
 		return &observe.StalledError{Reason: v1alpha1.ReasonInvalidSpec, Message: fmt.Sprintf(
 			"the operator does not know the images of version %s (%s): set the RELATED_IMAGE variables in its Deployment, or spec.controlPlane.images",
-			s.wanted.Version, strings.Join(missing, ", "))}
+			s.desired.Version, strings.Join(missing, ", "))}
 	}
-	if s.wanted.Namespace == r.OperatorNamespace {
+	if s.desired.Namespace == r.OperatorNamespace {
 		return &observe.StalledError{Reason: v1alpha1.ReasonInvalidSpec, Message: fmt.Sprintf(
-			"spec.namespace %s is where the operator runs: give the mesh a namespace of its own, for example %s", s.wanted.Namespace, names.DefaultNamespace)}
+			"spec.namespace %s is where the operator runs: give the mesh a namespace of its own, for example %s", s.desired.Namespace, names.DefaultNamespace)}
 	}
 	claimed, err := r.Claimed(ctx, s.mesh)
 	if err != nil {
@@ -45,7 +45,7 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 	return r.checkForeign(ctx, s)
 }
 
-// checkCluster refuses clusters that are too old. Nothing reports their upgrade, so they are observed again.
+// checkCluster rejects clusters that are too old. Nothing reports their upgrade, so they are observed again.
 func (r *Reconciler) checkCluster(s *scope) error {
 	outdated, err := r.Kubernetes.Outdated()
 	if err != nil || outdated == "" {

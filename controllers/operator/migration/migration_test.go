@@ -43,14 +43,14 @@ func TestAdoptsAnUninstalledOSM(t *testing.T) {
 	c.installKinds()
 
 	stop := c.operator()
-	wanted := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Spec: v1alpha1.MeshSpec{Namespace: ptr.To("osm-system")}}
-	must(t, c.client.Create(t.Context(), wanted))
+	desired := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Spec: v1alpha1.MeshSpec{Namespace: ptr.To("osm-system")}}
+	must(t, c.client.Create(t.Context(), desired))
 	c.contains(c.condition("osm", v1alpha1.ConditionStalled, v1alpha1.ReasonNamespaceClaimed),
 		"Deployment osm-system/osm-controller", "was not made for this Mesh", "helm uninstall osm --namespace osm-system --no-hooks", "docs/migration.md")
 	for _, object := range deployments {
 		must(t, c.client.Delete(t.Context(), object))
 	}
-	c.touch(wanted)
+	c.touch(desired)
 	c.eventually(func() error {
 		message := c.condition("osm", v1alpha1.ConditionStalled, v1alpha1.ReasonNamespaceClaimed)
 		if !strings.Contains(message, "Service osm-system/osm-controller") {
@@ -65,10 +65,10 @@ func TestAdoptsAnUninstalledOSM(t *testing.T) {
 	c.breakConversions()
 
 	// The new operator finds kinds that cannot be listed. In plan mode it changes nothing else.
-	must(t, c.client.Patch(t.Context(), wanted, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"mode":"Plan"}}`))))
+	must(t, c.client.Patch(t.Context(), desired, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"mode":"Plan"}}`))))
 	defer c.operator()()
 	c.waitPlan()
-	must(t, c.client.Patch(t.Context(), wanted, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"mode":"Apply"}}`))))
+	must(t, c.client.Patch(t.Context(), desired, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"mode":"Apply"}}`))))
 	c.condition("osm", v1alpha1.ConditionReady, v1alpha1.ReasonReady)
 	if diff := cmp.Diff(before, c.snapshot(kept)); diff != "" {
 		t.Errorf("objects of users or OSM were changed (-before +after):\n%s", diff)
@@ -76,7 +76,7 @@ func TestAdoptsAnUninstalledOSM(t *testing.T) {
 	c.checkDefinitions()
 	c.checkWebhooks()
 	c.checkRestarted(web)
-	c.checkDeclaredFieldsOnly(wanted, before, kept)
+	c.checkDeclaredFieldsOnly(desired, before, kept)
 }
 
 // authority creates a certificate authority in the format of OSM.
@@ -325,8 +325,8 @@ func (c *cluster) checkDeclaredFieldsOnly(m *v1alpha1.Mesh, before map[string]an
 			return fmt.Errorf("the declared field is not written yet")
 		}
 		spec["traffic"].(map[string]any)["enableEgress"] = true
-		previous := before[config].(map[string]any)
-		if diff := cmp.Diff(previous["spec"], spec); diff != "" {
+		earlier := before[config].(map[string]any)
+		if diff := cmp.Diff(earlier["spec"], spec); diff != "" {
 			c.t.Fatalf("other fields changed (-before +after):\n%s", diff)
 		}
 		return nil

@@ -89,7 +89,7 @@ var cachedKinds = []string{
 func (r *Reconciler) releaseSecrets(ctx context.Context, mesh *v1alpha1.Mesh) error {
 	var failed []error
 	for _, name := range secrets.Names() {
-		secret, err := r.Secrets.Get(ctx, r.Wanted(mesh).Namespace, name)
+		secret, err := r.Secrets.Get(ctx, r.Desired(mesh).Namespace, name)
 		if err == nil && secret != nil {
 			// The cache shares its objects.
 			err = apply.ReleaseOwners(ctx, r.Client, secret.DeepCopy())
@@ -110,7 +110,7 @@ type object struct {
 func (r *Reconciler) uncached(mesh *v1alpha1.Mesh) []object {
 	var all []object
 	for _, name := range secrets.Issued() {
-		certificate := certmanager.Reference(r.Wanted(mesh).Namespace, name)
+		certificate := certmanager.Reference(r.Desired(mesh).Namespace, name)
 		all = append(all, object{certificate.GroupVersionKind(), client.ObjectKeyFromObject(certificate)})
 	}
 	if c := mesh.Status.Certificates; c != nil && c.IngressGateway != nil {

@@ -81,11 +81,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	wanted := mesh.Status.DeepCopy()
+	desired := mesh.Status.DeepCopy()
 	if !observe.IsPlanOnly(mesh) {
-		wanted.Plan = nil
-		conditions.NewEditor(&wanted.Conditions, mesh.Generation, r.Now()).SetOrRemove(false, v1alpha1.ConditionPlanned, "", "")
-		_, err := r.Status.Write(ctx, status.Plan, mesh, wanted)
+		desired.Plan = nil
+		conditions.NewEditor(&desired.Conditions, mesh.Generation, r.Now()).SetOrRemove(false, v1alpha1.ConditionPlanned, "", "")
+		_, err := r.Status.Write(ctx, status.Plan, mesh, desired)
 		return reconcile.Result{}, err
 	}
 	if wait := r.limiter.wait(mesh, r.Now()); wait > 0 {
@@ -97,12 +97,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	var failed error
 	if mesh.DeletionTimestamp != nil {
-		wanted.Plan = nil
-	} else if planned, failed = r.computePlan(ctx, mesh, wanted); failed != nil {
+		desired.Plan = nil
+	} else if planned, failed = r.computePlan(ctx, mesh, desired); failed != nil {
 		planned = conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonPlanFailed, Message: "the plan cannot be made, which is tried again: " + failed.Error()}
 	}
-	conditions.NewEditor(&wanted.Conditions, mesh.Generation, r.Now()).Set(v1alpha1.ConditionPlanned, planned)
-	_, err := r.Status.Write(ctx, status.Plan, mesh, wanted)
+	conditions.NewEditor(&desired.Conditions, mesh.Generation, r.Now()).Set(v1alpha1.ConditionPlanned, planned)
+	_, err := r.Status.Write(ctx, status.Plan, mesh, desired)
 	if err := errors.Join(failed, err); err != nil {
 		return reconcile.Result{}, err
 	}
@@ -110,7 +110,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 }
 
 // computePlan simulates what Apply would do, and writes the plan into a status.
-func (r *Reconciler) computePlan(ctx context.Context, mesh *v1alpha1.Mesh, wanted *v1alpha1.MeshStatus) (conditions.Assessment, error) {
+func (r *Reconciler) computePlan(ctx context.Context, mesh *v1alpha1.Mesh, desired *v1alpha1.MeshStatus) (conditions.Assessment, error) {
 	revisions, err := r.Revisions(ctx, mesh.Name)
 	if err != nil {
 		return conditions.Assessment{}, err
@@ -125,7 +125,7 @@ func (r *Reconciler) computePlan(ctx context.Context, mesh *v1alpha1.Mesh, wante
 		return conditions.Assessment{}, err
 	}
 	finish(next, mesh, r.Now())
-	wanted.Plan = next
+	desired.Plan = next
 	if result.problem.Message != "" {
 		return conditions.Assessment{State: conditions.Failing, Reason: result.problem.Reason, Message: result.problem.Message}, nil
 	}

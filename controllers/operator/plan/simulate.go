@@ -89,7 +89,7 @@ func (r *Reconciler) simulate(ctx context.Context, mesh *v1alpha1.Mesh) (*simula
 	}
 	return &simulated{
 		changes: cluster.Changes(), unchanged: cluster.Unchanged(), waves: s.DataPlane.Waves(), skipped: skipped,
-		version: r.Wanted(mesh).Version, problem: problem,
+		version: r.Desired(mesh).Version, problem: problem,
 	}, nil
 }
 

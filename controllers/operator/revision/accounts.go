@@ -29,7 +29,7 @@ func applyAll(ctx context.Context, session *apply.Session, objects []*unstructur
 }
 
 // setAccounts writes the UIDs of ServiceAccounts into the pod templates that have the annotation for it. When an account was deleted and created
-// again, the changed template replaces the pods: their tokens name the deleted account, and the API server refuses them.
+// again, the changed template replaces the pods: their tokens name the deleted account, and the API server rejects them.
 func setAccounts(deployments, others []*unstructured.Unstructured) error {
 	accounts := map[string]types.UID{}
 	for _, object := range others {
@@ -39,7 +39,7 @@ func setAccounts(deployments, others []*unstructured.Unstructured) error {
 	}
 	for _, deployment := range deployments {
 		path := []string{"spec", "template", "metadata", "annotations", names.AccountAnnotation}
-		if _, wanted, _ := unstructured.NestedString(deployment.Object, path...); !wanted {
+		if _, desired, _ := unstructured.NestedString(deployment.Object, path...); !desired {
 			continue
 		}
 		account, _, err := unstructured.NestedString(deployment.Object, "spec", "template", "spec", "serviceAccountName")

@@ -8,7 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// Pods whose template does not change keep the tokens of a deleted account, which the API server refuses.
+// Pods whose template does not change keep the tokens of a deleted account, which the API server rejects.
 func TestAccountIsPartOfThePodTemplate(t *testing.T) {
 	account := func(name, uid string) *unstructured.Unstructured {
 		object := &unstructured.Unstructured{Object: map[string]any{"kind": "ServiceAccount", "metadata": map[string]any{"name": name, "uid": uid}}}

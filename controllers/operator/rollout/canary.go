@@ -51,10 +51,10 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *scope, situation *rol
 
 // checkCanary returns an error if the desired version cannot run as a canary.
 func checkCanary(s *scope) error {
-	longest := names.WithSuffix(reportService, names.CanarySuffix(s.mesh.Name, desired.RevisionName(s.wanted.Name, s.wanted.Version)))
+	longest := names.WithSuffix(reportService, names.CanarySuffix(s.mesh.Name, desired.RevisionName(s.desired.Name, s.desired.Version)))
 	if len(longest) > validation.DNS1035LabelMaxLength {
 		return fmt.Errorf("version %s cannot run as a canary, because its Service %s would have a name of more than %d letters: set spec.upgrade.strategy.type to InPlace for it",
-			s.wanted.Version, longest, validation.DNS1035LabelMaxLength)
+			s.desired.Version, longest, validation.DNS1035LabelMaxLength)
 	}
 	return nil
 }
@@ -92,11 +92,11 @@ func (r *Reconciler) waitForCanaryCertificate(ctx context.Context, s *scope) err
 	if s.plan.Canary == "" || s.plan.Canary == s.situation.Canary {
 		return nil
 	}
-	secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, secrets.CanaryCert)
+	secret, err := r.Secrets.Get(ctx, s.desired.Namespace, secrets.CanaryCert)
 	if err != nil {
 		return err
 	}
-	host := names.WithSuffix(names.Injector, names.CanarySuffix(s.mesh.Name, s.plan.Canary)) + "." + s.wanted.Namespace + ".svc"
+	host := names.WithSuffix(names.Injector, names.CanarySuffix(s.mesh.Name, s.plan.Canary)) + "." + s.desired.Namespace + ".svc"
 	if secret == nil || !isCertificateOf(secret.Data[corev1.TLSCertKey], host) {
 		s.plan = rollout.WaitingPlan(s.situation, "waiting for the certificate of the canary's injector")
 		s.observeAgain(pollInterval)

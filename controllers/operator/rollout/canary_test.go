@@ -55,7 +55,7 @@ func TestCheckCanary_LimitsTheNamesOfServices(t *testing.T) {
 	for version, want := range map[string]string{
 		"v0.4.0": "", "v0.4.0-" + strings.Repeat("x", 50): "set spec.upgrade.strategy.type to InPlace",
 	} {
-		s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}, wanted: desired.Mesh{Name: "osm", Version: version}}
+		s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}, desired: desired.Mesh{Name: "osm", Version: version}}
 		if err := checkCanary(s); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("version %s: %v, want %q", version, err, want)
 		}

@@ -18,8 +18,8 @@ import (
 
 // setConditions sets ControlPlaneReady, Upgrading and DataPlaneUpToDate. A mesh that is being removed, or is
 // not installed and not to be installed, has none of them.
-func (r *Reconciler) setConditions(s *scope, wanted *v1alpha1.MeshStatus, failed error) {
-	editor := conditions.NewEditor(&wanted.Conditions, s.mesh.Generation, r.Now())
+func (r *Reconciler) setConditions(s *scope, updated *v1alpha1.MeshStatus, failed error) {
+	editor := conditions.NewEditor(&updated.Conditions, s.mesh.Generation, r.Now())
 	for _, kind := range status.Rollout.Conditions {
 		if mode := observe.ModeOf(s.mesh); mode == observe.Remove || mode == observe.Maintain && s.active == nil {
 			editor.SetOrRemove(false, kind, "", "")
@@ -33,9 +33,9 @@ func (r *Reconciler) setConditions(s *scope, wanted *v1alpha1.MeshStatus, failed
 			}
 			editor.Set(kind, assessment)
 		case v1alpha1.ConditionUpgrading:
-			setUpgrading(editor, s, wanted.Upgrade, failed)
+			setUpgrading(editor, s, updated.Upgrade, failed)
 		case v1alpha1.ConditionDataPlaneUpToDate:
-			editor.Set(kind, assessDataPlane(s, wanted.Proxies))
+			editor.Set(kind, assessDataPlane(s, updated.Proxies))
 		}
 	}
 }

@@ -67,15 +67,15 @@ const pollInterval = 2 * time.Second
 
 // scope is the shared state of the steps of one reconciliation. Each step may read what earlier ones wrote.
 type scope struct {
-	mesh   *v1alpha1.Mesh
-	wanted desired.Mesh
+	mesh    *v1alpha1.Mesh
+	desired desired.Mesh
 	// session applies objects, and notes which of them ignore drift.
 	session   *apply.Session
 	namespace *corev1.Namespace
-	// release is that of the wanted version.
+	// release is that of the desired version.
 	release *operand.Release
 	bundles webhooks.Bundles
-	// current is the MeshRevision of the wanted version; nil when it does not exist.
+	// current is the MeshRevision of the desired version; nil when it does not exist.
 	current *v1alpha1.MeshRevision
 	// active is the MeshRevision that runs the mesh's own Deployments, by the plan; nil when it does not exist.
 	active *v1alpha1.MeshRevision
@@ -117,7 +117,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	s := &scope{mesh: mesh, wanted: r.Wanted(mesh), session: r.Applier.For(mesh)}
+	s := &scope{mesh: mesh, desired: r.Desired(mesh), session: r.Applier.For(mesh)}
 	allowed, err := r.mayRollOut(ctx, s)
 	if err == nil && allowed {
 		err = r.run(ctx, s)
@@ -136,34 +136,34 @@ func (r *Reconciler) mayRollOut(ctx context.Context, s *scope) (bool, error) {
 	}
 	if !observe.IsAccepted(s.mesh) {
 		// What the mesh controller fails to apply to a mesh that runs does not keep a rollout from going on.
-		deployed, err := r.IsDeployed(ctx, s.mesh.Name, s.wanted.Namespace)
+		deployed, err := r.IsDeployed(ctx, s.mesh.Name, s.desired.Namespace)
 		if err != nil || !deployed || observe.IsStalled(s.mesh) {
 			s.waiting = "waiting for the condition " + v1alpha1.ConditionInstalled
 			return false, err
 		}
 	}
 	var err error
-	if s.namespace, err = r.Namespace(ctx, s.wanted.Namespace); err != nil {
+	if s.namespace, err = r.Namespace(ctx, s.desired.Namespace); err != nil {
 		return false, err
 	}
 	if s.namespace == nil || s.namespace.DeletionTimestamp != nil {
-		s.waiting = "waiting for the namespace " + s.wanted.Namespace
+		s.waiting = "waiting for the namespace " + s.desired.Namespace
 		return false, nil
 	}
-	if s.bundles, err = webhooks.ReadBundles(ctx, r.Secrets, s.wanted.Namespace); err != nil {
+	if s.bundles, err = webhooks.ReadBundles(ctx, r.Secrets, s.desired.Namespace); err != nil {
 		return false, err
 	}
 	if len(s.bundles[secrets.InjectorCert]) == 0 || len(s.bundles[secrets.ValidatorCert]) == 0 {
 		s.waiting = "waiting for the condition " + v1alpha1.ConditionCertificatesReady
 		return false, nil
 	}
-	s.release, err = r.Catalogue.Release(s.wanted.Version)
+	s.release, err = r.Catalogue.Release(s.desired.Version)
 	return err == nil, err
 }
 
 // run decides about the next step, then takes it.
 func (r *Reconciler) run(ctx context.Context, s *scope) error {
-	if whole, err := r.restorePrevious(ctx, s); err != nil || !whole {
+	if whole, err := r.restoreEarlier(ctx, s); err != nil || !whole {
 		return err
 	}
 	for _, step := range []func(context.Context, *scope) error{

@@ -78,7 +78,7 @@ func gateServer(mesh *v1alpha1.Mesh) (server *v1alpha1.PrometheusSpec, optional 
 // token returns the bearer token for the server, or "" without a Secret.
 func (r *Reconciler) token(ctx context.Context, s *scope) (string, error) {
 	secret := &corev1.Secret{}
-	key := client.ObjectKey{Namespace: s.wanted.Namespace, Name: names.PrometheusTokenSecret}
+	key := client.ObjectKey{Namespace: s.desired.Namespace, Name: names.PrometheusTokenSecret}
 	if err := r.Live.Get(ctx, key, secret); err != nil {
 		if apierrors.IsNotFound(err) {
 			return "", nil

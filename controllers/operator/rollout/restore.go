@@ -20,39 +20,39 @@ import (
 // restoredAnnotation is the version of the upgrade for which a MeshRevision was restored.
 const restoredAnnotation = "operator.openservicemesh.io/restored-for"
 
-// restorePrevious makes the MeshRevision of the version before an upgrade again if somebody has deleted it. Without it there would be nothing to roll
-// back to: the wanted version would take over the mesh, whatever its gates say, also if it was given up. It reports whether the upgrade may go on.
-func (r *Reconciler) restorePrevious(ctx context.Context, s *scope) (bool, error) {
+// restoreEarlier makes the MeshRevision of the version before an upgrade again if somebody has deleted it. Without it there would be nothing to roll
+// back to: the desired version would take over the mesh, whatever its gates say, also if it was given up. It reports whether the upgrade may go on.
+func (r *Reconciler) restoreEarlier(ctx context.Context, s *scope) (bool, error) {
 	revisions, err := r.Revisions(ctx, s.mesh.Name)
 	if err != nil {
 		return false, err
 	}
-	from, lost := lostVersion(revisions, desired.RevisionName(s.wanted.Name, s.wanted.Version), s.wanted)
+	from, lost := lostVersion(revisions, desired.RevisionName(s.desired.Name, s.desired.Version), s.desired)
 	if !lost {
 		return true, nil
 	}
-	name := desired.RevisionName(s.wanted.Name, from)
+	name := desired.RevisionName(s.desired.Name, from)
 	s.waiting = fmt.Sprintf("waiting for the MeshRevision %s, which was deleted, and which the mesh needs to roll back", name)
 	s.observeAgain(time.Second)
 	live := observe.FindRevision(revisions, name)
 	switch {
 	case live == nil:
-		return false, r.createPrevious(ctx, s, from, observe.ActiveRevision(revisions) == nil)
+		return false, r.createEarlier(ctx, s, from, observe.ActiveRevision(revisions) == nil)
 	case live.DeletionTimestamp != nil:
 		return false, nil // its finalizer is removed first
 	}
-	return false, r.verifyPrevious(ctx, live)
+	return false, r.verifyEarlier(ctx, live)
 }
 
-// lostVersion returns the version before the upgrade to a wanted revision if no revision remains to which the mesh could be rolled back.
-func lostVersion(revisions []v1alpha1.MeshRevision, name string, wanted desired.Mesh) (from string, lost bool) {
+// lostVersion returns the version before the upgrade to a desired revision if no revision remains to which the mesh could be rolled back.
+func lostVersion(revisions []v1alpha1.MeshRevision, name string, state desired.Mesh) (from string, lost bool) {
 	current := observe.FindRevision(revisions, name)
-	if current == nil || current.Status.VerificationTime != nil || current.Status.Baseline == nil || current.Status.Baseline.From == wanted.Version {
+	if current == nil || current.Status.VerificationTime != nil || current.Status.Baseline == nil || current.Status.Baseline.From == state.Version {
 		return "", false
 	}
 	from = current.Status.Baseline.From
-	previous := observe.FindRevision(revisions, desired.RevisionName(wanted.Name, from))
-	if previous != nil && previous.DeletionTimestamp == nil && previous.Annotations[restoredAnnotation] == "" {
+	earlier := observe.FindRevision(revisions, desired.RevisionName(state.Name, from))
+	if earlier != nil && earlier.DeletionTimestamp == nil && earlier.Annotations[restoredAnnotation] == "" {
 		return from, false // it was not verified either
 	}
 	return from, from != "" && !slices.ContainsFunc(revisions, func(r v1alpha1.MeshRevision) bool {
@@ -60,16 +60,16 @@ func lostVersion(revisions []v1alpha1.MeshRevision, name string, wanted desired.
 	})
 }
 
-// createPrevious makes the MeshRevision of a version again. Its objects still exist, and it takes them over.
-func (r *Reconciler) createPrevious(ctx context.Context, s *scope, version string, active bool) error {
+// createEarlier makes the MeshRevision of a version again. Its objects still exist, and it takes them over.
+func (r *Reconciler) createEarlier(ctx context.Context, s *scope, version string, active bool) error {
 	release, err := r.Catalogue.Release(version)
 	if err != nil {
 		return err
 	}
-	wanted := s.wanted
-	wanted.Version = version
-	revision := desired.Revision(s.mesh, wanted, release.Images)
-	revision.Annotations = map[string]string{restoredAnnotation: s.wanted.Version}
+	state := s.desired
+	state.Version = version
+	revision := desired.Revision(s.mesh, state, release.Images)
+	revision.Annotations = map[string]string{restoredAnnotation: s.desired.Version}
 	revision.Spec.Role = v1alpha1.RoleStandby
 	if active {
 		revision.Spec.Role = v1alpha1.RoleActive
@@ -82,12 +82,12 @@ func (r *Reconciler) createPrevious(ctx context.Context, s *scope, version strin
 		return fmt.Errorf("the MeshRevision %s, which was deleted, cannot be made again: %w", revision.Name, err)
 	}
 	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "RevisionRestored", "Restore "+revision.Name,
-		"made the MeshRevision %s again, which was deleted during the upgrade to %s: the mesh needs it to roll back", revision.Name, s.wanted.Version)
+		"made the MeshRevision %s again, which was deleted during the upgrade to %s: the mesh needs it to roll back", revision.Name, s.desired.Version)
 	return nil
 }
 
-// verifyPrevious records that a restored revision has run the mesh.
-func (r *Reconciler) verifyPrevious(ctx context.Context, revision *v1alpha1.MeshRevision) error {
+// verifyEarlier records that a restored revision has run the mesh.
+func (r *Reconciler) verifyEarlier(ctx context.Context, revision *v1alpha1.MeshRevision) error {
 	now := metav1.NewTime(r.Now().Truncate(time.Second))
 	return r.recordOnRevision(ctx, revision, func(status *v1alpha1.MeshRevisionStatus) { status.VerificationTime = &now })
 }

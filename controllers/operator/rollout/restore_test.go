@@ -13,7 +13,7 @@ import (
 // The version before an upgrade is lost if somebody has deleted its MeshRevision, and no other verified one remains.
 func TestLostVersion(t *testing.T) {
 	now := metav1.NewTime(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
-	wanted := desired.Mesh{Name: "osm", Version: "v2"}
+	state := desired.Mesh{Name: "osm", Version: "v2"}
 	revision := func(version string, changes ...func(*v1alpha1.MeshRevision)) v1alpha1.MeshRevision {
 		r := v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: desired.RevisionName("osm", version)}}
 		r.Spec.Role = v1alpha1.RoleStandby
@@ -33,22 +33,22 @@ func TestLostVersion(t *testing.T) {
 		revisions []v1alpha1.MeshRevision
 		want      bool
 	}{
-		"an installation":                        {[]v1alpha1.MeshRevision{revision("v2")}, false},
-		"the first pass of an upgrade":           {[]v1alpha1.MeshRevision{revision("v1", verified)}, false},
-		"during an upgrade":                      {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1", verified)}, false},
-		"deleted during an upgrade":              {[]v1alpha1.MeshRevision{revision("v2", from("v1"))}, true},
-		"deleted after a rollback":               {[]v1alpha1.MeshRevision{revision("v2", from("v1"), rejected)}, true},
-		"being deleted":                          {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1", verified, deleted)}, true},
-		"restored, not yet verified":             {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1", restored)}, true},
-		"restored":                               {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1", restored, verified)}, false},
-		"deleted after the upgrade":              {[]v1alpha1.MeshRevision{revision("v2", from("v1"), verified)}, false},
-		"another good one remains":               {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v0", verified)}, false},
-		"never verified":                         {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1")}, false},
-		"an upgrade from the version itself":     {[]v1alpha1.MeshRevision{revision("v2", from("v2"))}, false},
-		"an upgrade from no version":             {[]v1alpha1.MeshRevision{revision("v2", from(""))}, false},
-		"the wanted one is deleted, not the old": {[]v1alpha1.MeshRevision{revision("v1", verified), revision("v2", from("v1"), deleted)}, false},
+		"an installation":                         {[]v1alpha1.MeshRevision{revision("v2")}, false},
+		"the first pass of an upgrade":            {[]v1alpha1.MeshRevision{revision("v1", verified)}, false},
+		"during an upgrade":                       {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1", verified)}, false},
+		"deleted during an upgrade":               {[]v1alpha1.MeshRevision{revision("v2", from("v1"))}, true},
+		"deleted after a rollback":                {[]v1alpha1.MeshRevision{revision("v2", from("v1"), rejected)}, true},
+		"being deleted":                           {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1", verified, deleted)}, true},
+		"restored, not yet verified":              {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1", restored)}, true},
+		"restored":                                {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1", restored, verified)}, false},
+		"deleted after the upgrade":               {[]v1alpha1.MeshRevision{revision("v2", from("v1"), verified)}, false},
+		"another good one remains":                {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v0", verified)}, false},
+		"never verified":                          {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1")}, false},
+		"an upgrade from the version itself":      {[]v1alpha1.MeshRevision{revision("v2", from("v2"))}, false},
+		"an upgrade from no version":              {[]v1alpha1.MeshRevision{revision("v2", from(""))}, false},
+		"the desired one is deleted, not the old": {[]v1alpha1.MeshRevision{revision("v1", verified), revision("v2", from("v1"), deleted)}, false},
 	} {
-		version, lost := lostVersion(test.revisions, "osm-v2", wanted)
+		version, lost := lostVersion(test.revisions, "osm-v2", state)
 		if lost != test.want || lost && version != "v1" {
 			t.Errorf("%s: version %q is lost: %t, want %t", name, version, lost, test.want)
 		}

@@ -21,7 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// reconcileRevisions keeps the MeshRevision of the wanted version, and assigns every revision its role. The revision controller deploys
+// reconcileRevisions keeps the MeshRevision of the desired version, and assigns every revision its role. The revision controller deploys
 // them.
 func (r *Reconciler) reconcileRevisions(ctx context.Context, s *scope) error {
 	if err := r.recordConclusions(ctx, s); err != nil {
@@ -62,7 +62,7 @@ func roleIn(p rollout.Plan, revision string) v1alpha1.Role {
 	return v1alpha1.RoleStandby
 }
 
-// assignRole gives another revision than the wanted one its role.
+// assignRole gives another revision than the desired one its role.
 func (r *Reconciler) assignRole(ctx context.Context, revision *v1alpha1.MeshRevision, role v1alpha1.Role) error {
 	if revision.Spec.Role == role || revision.DeletionTimestamp != nil {
 		return nil
@@ -75,17 +75,17 @@ func (r *Reconciler) assignRole(ctx context.Context, revision *v1alpha1.MeshRevi
 	return nil
 }
 
-// applyRevision applies the MeshRevision of the wanted version.
+// applyRevision applies the MeshRevision of the desired version.
 func (r *Reconciler) applyRevision(ctx context.Context, s *scope, role v1alpha1.Role) error {
-	wanted := desired.Revision(s.mesh, s.wanted, s.release.Images)
-	wanted.Spec.Role = role
+	desired := desired.Revision(s.mesh, s.desired, s.release.Images)
+	desired.Spec.Role = role
 	if s.current != nil {
 		// Its sidecars know the control plane by this trust domain.
-		wanted.Spec.TrustDomain = s.current.Spec.TrustDomain
+		desired.Spec.TrustDomain = s.current.Spec.TrustDomain
 	}
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(wanted)
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(desired)
 	if err != nil {
-		return fmt.Errorf("the MeshRevision %s cannot be written down: %w", wanted.Name, err)
+		return fmt.Errorf("the MeshRevision %s cannot be written down: %w", desired.Name, err)
 	}
 	// Zero values of the typed form are not applied.
 	delete(content, "status")
@@ -96,7 +96,7 @@ func (r *Reconciler) applyRevision(ctx context.Context, s *scope, role v1alpha1.
 	return err
 }
 
-// recordConclusions records on the wanted revision that it passed, or why it was given up.
+// recordConclusions records on the desired revision that it passed, or why it was given up.
 func (r *Reconciler) recordConclusions(ctx context.Context, s *scope) error {
 	now := metav1.NewTime(r.Now().Truncate(time.Second))
 	switch {
@@ -135,7 +135,7 @@ func (r *Reconciler) retire(ctx context.Context, s *scope) error {
 	}
 	for _, name := range []string{names.Controller, names.Injector} {
 		deployment := &appsv1.Deployment{}
-		err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.wanted.Namespace, Name: name}, deployment)
+		err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.desired.Namespace, Name: name}, deployment)
 		if err != nil || deployment.Labels[names.VersionLabel] != current.Spec.Version {
 			return client.IgnoreNotFound(err)
 		}

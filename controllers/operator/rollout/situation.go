@@ -28,7 +28,7 @@ func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Si
 	}
 	upgrade, _, _ := observe.UpgradeSettings(s.mesh)
 	situation := rollout.Situation{
-		Strategy: rollout.Strategy(observe.Strategy(s.mesh)), Now: r.Now(), Desired: desired.RevisionName(s.wanted.Name, s.wanted.Version), Workloads: workloads, Limits: observe.Limits(s.mesh),
+		Strategy: rollout.Strategy(observe.Strategy(s.mesh)), Now: r.Now(), Desired: desired.RevisionName(s.desired.Name, s.desired.Version), Workloads: workloads, Limits: observe.Limits(s.mesh),
 		AutomaticRollback: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
 	}
 	situation.Limits.Denied = r.Restarter.Denied(ctx, s.mesh)
@@ -96,7 +96,7 @@ func (r *Reconciler) checkStep(s *scope) error {
 	if s.situation.Active == "" || s.isActing() {
 		return nil
 	}
-	problem := r.Compatibility.CheckStep(r.versionOf(s, s.situation.Active), s.wanted.Version, r.sidecarVersions(s))
+	problem := r.Compatibility.CheckStep(r.versionOf(s, s.situation.Active), s.desired.Version, r.sidecarVersions(s))
 	if problem == "" {
 		return nil
 	}
@@ -119,7 +119,7 @@ func (r *Reconciler) sidecarVersions(s *scope) []string {
 // versionOf is the version of a revision, which may have been deleted, by its name; empty for one that this operator does not know.
 func (r *Reconciler) versionOf(s *scope, revision string) string {
 	for _, version := range r.Catalogue.Known() {
-		if desired.RevisionName(s.wanted.Name, version) == revision {
+		if desired.RevisionName(s.desired.Name, version) == revision {
 			return version
 		}
 	}

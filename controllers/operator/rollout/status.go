@@ -21,16 +21,16 @@ import (
 
 // writeStatus writes the rollout's part of the status, whatever the steps achieved. failed is why they ended early.
 func (r *Reconciler) writeStatus(ctx context.Context, s *scope, failed error) error {
-	wanted := s.mesh.Status.DeepCopy()
-	if err := r.observeRevisions(ctx, s, wanted); err != nil {
+	updated := s.mesh.Status.DeepCopy()
+	if err := r.observeRevisions(ctx, s, updated); err != nil {
 		return err
 	}
 	switch mode := observe.ModeOf(s.mesh); {
 	case s.plan.Phase != "":
-		s.setUpgrade(wanted, r.Now())
-		recordHistory(s, wanted)
+		s.setUpgrade(updated, r.Now())
+		recordHistory(s, updated)
 	case mode == observe.Remove:
-		wanted.Upgrade = nil
+		updated.Upgrade = nil
 	default:
 		// Without a plan the upgrade is as it was.
 	}
@@ -39,9 +39,9 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope, failed error) er
 			return err
 		}
 	}
-	wanted.Proxies = countProxies(s)
-	r.setConditions(s, wanted, failed)
-	written, err := r.Status.Write(ctx, status.Rollout, s.mesh, wanted)
+	updated.Proxies = countProxies(s)
+	r.setConditions(s, updated, failed)
+	written, err := r.Status.Write(ctx, status.Rollout, s.mesh, updated)
 	if err != nil || written == nil {
 		return err
 	}
@@ -51,28 +51,28 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope, failed error) er
 }
 
 // observeRevisions lists the revisions in the status, with what they are now.
-func (r *Reconciler) observeRevisions(ctx context.Context, s *scope, wanted *v1alpha1.MeshStatus) error {
+func (r *Reconciler) observeRevisions(ctx context.Context, s *scope, updated *v1alpha1.MeshStatus) error {
 	revisions, err := r.Revisions(ctx, s.mesh.Name)
 	if err != nil {
 		return err
 	}
-	s.current = observe.FindRevision(revisions, desired.RevisionName(s.wanted.Name, s.wanted.Version))
+	s.current = observe.FindRevision(revisions, desired.RevisionName(s.desired.Name, s.desired.Version))
 	if s.plan.Active == "" {
 		s.active = observe.ActiveRevision(revisions)
 	} else if active := observe.FindRevision(revisions, s.plan.Active); active != nil {
 		s.active = active
 	}
 	if s.active != nil && observe.AssessRevision(s.active).State == conditions.Ready {
-		wanted.Version = s.active.Spec.Version
+		updated.Version = s.active.Spec.Version
 	}
-	wanted.Revisions = nil
+	updated.Revisions = nil
 	for i := range revisions {
-		wanted.Revisions = append(wanted.Revisions, v1alpha1.RevisionSummary{
+		updated.Revisions = append(updated.Revisions, v1alpha1.RevisionSummary{
 			Name: revisions[i].Name, Version: revisions[i].Spec.Version, Role: revisions[i].Spec.Role,
 			Ready: observe.AssessRevision(&revisions[i]).State == conditions.Ready,
 		})
 	}
-	slices.SortFunc(wanted.Revisions, func(a, b v1alpha1.RevisionSummary) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(updated.Revisions, func(a, b v1alpha1.RevisionSummary) int { return strings.Compare(a.Name, b.Name) })
 	return nil
 }
 
@@ -90,17 +90,17 @@ func (r *Reconciler) observeWorkloads(ctx context.Context, s *scope) error {
 }
 
 // setUpgrade writes the phase of the plan.
-func (s *scope) setUpgrade(wanted *v1alpha1.MeshStatus, now time.Time) {
-	before := wanted.Upgrade
-	wanted.Upgrade = nil
+func (s *scope) setUpgrade(updated *v1alpha1.MeshStatus, now time.Time) {
+	before := updated.Upgrade
+	updated.Upgrade = nil
 	if s.plan.Phase == rollout.Idle {
 		return
 	}
-	wanted.Upgrade = &v1alpha1.UpgradeStatus{
-		From: s.from(), To: s.wanted.Version, Phase: v1alpha1.UpgradePhase(s.plan.Phase), StartTime: metav1.NewTime(now), Message: s.progress(),
+	updated.Upgrade = &v1alpha1.UpgradeStatus{
+		From: s.from(), To: s.desired.Version, Phase: v1alpha1.UpgradePhase(s.plan.Phase), StartTime: metav1.NewTime(now), Message: s.progress(),
 	}
-	if before != nil && before.Phase == wanted.Upgrade.Phase && before.To == wanted.Upgrade.To {
-		wanted.Upgrade.StartTime = before.StartTime
+	if before != nil && before.Phase == updated.Upgrade.Phase && before.To == updated.Upgrade.To {
+		updated.Upgrade.StartTime = before.StartTime
 	}
 }
 
@@ -114,7 +114,7 @@ func recordHistory(s *scope, status *v1alpha1.MeshStatus) {
 	if s.current.Status.Baseline != nil {
 		start = s.current.Status.Baseline.Time
 	}
-	entry := v1alpha1.HistoryEntry{Version: s.wanted.Version, From: s.from(), StartTime: &start}
+	entry := v1alpha1.HistoryEntry{Version: s.desired.Version, From: s.from(), StartTime: &start}
 	switch revision := s.current.Status; {
 	case revision.VerificationTime != nil:
 		entry.Result, entry.CompletionTime = v1alpha1.ResultSucceeded, *revision.VerificationTime
@@ -138,7 +138,7 @@ func (s *scope) from() string {
 	switch {
 	case s.current != nil && s.current.Status.Baseline != nil:
 		return s.current.Status.Baseline.From
-	case s.active != nil && s.active.Spec.Version != s.wanted.Version:
+	case s.active != nil && s.active.Spec.Version != s.desired.Version:
 		return s.active.Spec.Version
 	}
 	return ""

@@ -70,7 +70,7 @@ func (s *scope) healthySince() time.Time {
 	return s.latest(since, func(w rollout.Workload) time.Time { return w.ReadySince })
 }
 
-// latest is the latest of a moment and those of the workloads that were restarted for the wanted revision.
+// latest is the latest of a moment and those of the workloads that were restarted for the desired revision.
 func (s *scope) latest(moment time.Time, of func(rollout.Workload) time.Time) time.Time {
 	moments := []time.Time{moment}
 	for _, w := range s.situation.Workloads {

@@ -19,13 +19,13 @@ import (
 // cert-manager has never issued have no Secret.
 func (r *Reconciler) deleteCertificates(ctx context.Context, s *scope) (int, error) {
 	for _, name := range secrets.Issued() {
-		certificate := certmanager.Reference(s.wanted.Namespace, name)
+		certificate := certmanager.Reference(s.desired.Namespace, name)
 		err := r.Live.Get(ctx, client.ObjectKeyFromObject(certificate), certificate)
 		switch {
 		case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
 			continue
 		case err != nil:
-			return 0, fmt.Errorf("the Certificate %s/%s cannot be read: %w", s.wanted.Namespace, name, err)
+			return 0, fmt.Errorf("the Certificate %s/%s cannot be read: %w", s.desired.Namespace, name, err)
 		case certificate.GetLabels()[names.MeshLabel] != s.mesh.Name:
 			continue
 		}

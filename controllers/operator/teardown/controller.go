@@ -65,8 +65,8 @@ type Reconciler struct {
 
 // scope is the shared state of the steps of one reconciliation.
 type scope struct {
-	mesh   *v1alpha1.Mesh
-	wanted desired.Mesh
+	mesh    *v1alpha1.Mesh
+	desired desired.Mesh
 	// removal is how far the removal is.
 	removal *v1alpha1.RemovalStatus
 	// workloads are those with sidecars, and those that were restarted without.
@@ -100,7 +100,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if observe.ModeOf(mesh) != observe.Remove || !controllerutil.ContainsFinalizer(mesh, observe.Finalizer) {
 		return reconcile.Result{}, nil
 	}
-	s := &scope{mesh: mesh, wanted: r.Wanted(mesh), removal: mesh.Status.Removal.DeepCopy()}
+	s := &scope{mesh: mesh, desired: r.Desired(mesh), removal: mesh.Status.Removal.DeepCopy()}
 	assessment, err := r.removeNext(ctx, s)
 	if err != nil {
 		assessment = conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonDeleteFailed, Message: err.Error()}
@@ -168,10 +168,10 @@ func (r *Reconciler) phaseStart(s *scope, phase v1alpha1.RemovalPhase) time.Time
 
 // writeStatus writes how far the removal is.
 func (r *Reconciler) writeStatus(ctx context.Context, s *scope, assessment conditions.Assessment) error {
-	wanted := s.mesh.Status.DeepCopy()
-	wanted.Removal = s.removal
-	conditions.NewEditor(&wanted.Conditions, s.mesh.Generation, r.Now()).Set(v1alpha1.ConditionRemoved, assessment)
-	written, err := r.Status.Write(ctx, status.Teardown, s.mesh, wanted)
+	desired := s.mesh.Status.DeepCopy()
+	desired.Removal = s.removal
+	conditions.NewEditor(&desired.Conditions, s.mesh.Generation, r.Now()).Set(v1alpha1.ConditionRemoved, assessment)
+	written, err := r.Status.Write(ctx, status.Teardown, s.mesh, desired)
 	if err != nil || written == nil {
 		return err
 	}

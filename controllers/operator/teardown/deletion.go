@@ -52,7 +52,7 @@ func (r *Reconciler) deletions() []deletion {
 // deleteWebhooksWithoutServers deletes the webhooks of a mesh whose namespace is gone or being deleted, so that no pod waits for their
 // servers.
 func (r *Reconciler) deleteWebhooksWithoutServers(ctx context.Context, s *scope) error {
-	namespace, err := r.Namespace(ctx, s.wanted.Namespace)
+	namespace, err := r.Namespace(ctx, s.desired.Namespace)
 	if err != nil || namespace != nil && namespace.DeletionTimestamp == nil {
 		return err
 	}
@@ -63,18 +63,18 @@ func (r *Reconciler) deleteWebhooksWithoutServers(ctx context.Context, s *scope)
 // endTeardownMode removes the teardown mode from a MeshConfig that stays.
 func (r *Reconciler) endTeardownMode(ctx context.Context, s *scope) (int, error) {
 	live := &configv1alpha2.MeshConfig{}
-	if err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.wanted.Namespace, Name: names.MeshConfig}, live); err != nil {
+	if err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.desired.Namespace, Name: names.MeshConfig}, live); err != nil {
 		return 0, client.IgnoreNotFound(err)
 	}
 	return 0, r.MeshConfigs.EndTeardown(ctx, s.mesh, live)
 }
 
 // deleteSecrets deletes Secrets that were made for the mesh.
-func (r *Reconciler) deleteSecrets(wanted ...string) func(context.Context, *scope) (int, error) {
+func (r *Reconciler) deleteSecrets(desired ...string) func(context.Context, *scope) (int, error) {
 	return func(ctx context.Context, s *scope) (int, error) {
 		left := 0
-		for _, name := range wanted {
-			secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, name)
+		for _, name := range desired {
+			secret, err := r.Secrets.Get(ctx, s.desired.Namespace, name)
 			if err != nil {
 				return left, err
 			}

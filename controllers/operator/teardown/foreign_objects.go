@@ -67,7 +67,7 @@ func (r *Reconciler) foreignObjectOf(ctx context.Context, s *scope, kind schema.
 	for token := ""; ; {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-		err := r.Live.List(ctx, list, client.InNamespace(s.wanted.Namespace), client.Limit(foreignPage), client.Continue(token))
+		err := r.Live.List(ctx, list, client.InNamespace(s.desired.Namespace), client.Limit(foreignPage), client.Continue(token))
 		if err != nil {
 			return "", fmt.Errorf("objects of kind %s cannot be listed: %w", kind.GroupKind(), err)
 		}

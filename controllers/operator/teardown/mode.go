@@ -46,7 +46,7 @@ func (r *Reconciler) setTeardownMode(ctx context.Context, s *scope, phase v1alph
 // gone or being deleted, and the control planes with it.
 func (r *Reconciler) liveMeshConfig(ctx context.Context, s *scope) (*configv1alpha2.MeshConfig, error) {
 	namespace := &corev1.Namespace{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Name: s.wanted.Namespace}, namespace); err != nil || namespace.DeletionTimestamp != nil {
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: s.desired.Namespace}, namespace); err != nil || namespace.DeletionTimestamp != nil {
 		return nil, client.IgnoreNotFound(err)
 	}
 	live, err := r.MeshConfigs.GetOrCreate(ctx, s.mesh)
@@ -88,7 +88,7 @@ func (r *Reconciler) unacknowledged(ctx context.Context, s *scope) (string, erro
 			}
 		}
 	}
-	root, err := r.Root(ctx, s.wanted.Namespace)
+	root, err := r.Root(ctx, s.desired.Namespace)
 	if err != nil || root == nil {
 		return "the control plane cannot be asked how far they are, because the certificate authority is gone", nil
 	}

@@ -26,7 +26,7 @@ func deletesNamespace(mesh *v1alpha1.Mesh) bool {
 // It does not wait for the end of the deletion, which takes as long as the last pod.
 func (r *Reconciler) removeNamespace(ctx context.Context, s *scope) (int, error) {
 	namespace := &corev1.Namespace{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Name: s.wanted.Namespace}, namespace); err != nil {
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: s.desired.Namespace}, namespace); err != nil {
 		return 0, client.IgnoreNotFound(err)
 	}
 	if namespace.Labels[names.MeshLabel] != s.mesh.Name || namespace.DeletionTimestamp != nil {
@@ -52,5 +52,5 @@ func (r *Reconciler) removeNamespace(ctx context.Context, s *scope) (int, error)
 
 // keepNamespace records why the namespace of the mesh remains.
 func (r *Reconciler) keepNamespace(s *scope, reason string) {
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "NamespaceKept", "Remove", "kept namespace %s: %s", s.wanted.Namespace, reason)
+	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "NamespaceKept", "Remove", "kept namespace %s: %s", s.desired.Namespace, reason)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
 )
 
-func TestAssess_WithoutRefusals(t *testing.T) {
+func TestAssess_WithoutRejections(t *testing.T) {
 	for _, c := range []struct {
 		namespaces int
 		ignored    string
@@ -27,16 +27,16 @@ func TestAssess_WithoutRefusals(t *testing.T) {
 	}
 }
 
-func TestAssess_NamesTheFirstRefusals(t *testing.T) {
-	var refusals []refusal
+func TestAssess_NamesTheFirstRejections(t *testing.T) {
+	var rejections []rejection
 	for i := range 7 {
-		refusals = append(refusals, refusal{fmt.Sprintf("shop-%d", 6-i), errors.New("exceeded quota")})
+		rejections = append(rejections, rejection{fmt.Sprintf("shop-%d", 6-i), errors.New("exceeded quota")})
 	}
-	got := assess(9, refusals, "")
-	if got.State != conditions.Failing || got.Reason != v1alpha1.ReasonNamespacesRefused {
+	got := assess(9, rejections, "")
+	if got.State != conditions.Failing || got.Reason != v1alpha1.ReasonNamespacesRejected {
 		t.Errorf("got %+v", got)
 	}
-	if want := "7 of 9 namespaces refuse the root certificate, and new pods of theirs cannot join the mesh: shop-0: exceeded quota; shop-1: "; !strings.HasPrefix(got.Message, want) {
+	if want := "7 of 9 namespaces reject the root certificate, and new pods of theirs cannot join the mesh: shop-0: exceeded quota; shop-1: "; !strings.HasPrefix(got.Message, want) {
 		t.Errorf("message = %q, want it to begin with %q", got.Message, want)
 	}
 	if !strings.HasSuffix(got.Message, "shop-4: exceeded quota; and 2 more") {

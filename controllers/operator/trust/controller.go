@@ -29,8 +29,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// retryRefused is how soon a namespace that refused its ConfigMap is tried again. Quotas and policies are not watched.
-const retryRefused = 15 * time.Second
+// retryRejected is how soon a namespace that rejected its ConfigMap is tried again. Quotas and policies are not watched.
+const retryRejected = 15 * time.Second
 
 // Reconciler distributes the trust of meshes. All fields are required.
 type Reconciler struct {
@@ -43,8 +43,8 @@ type Reconciler struct {
 	Status status.Writer
 }
 
-// refusal is what a namespace answered.
-type refusal struct {
+// rejection is what a namespace answered.
+type rejection struct {
 	namespace string
 	err       error
 }
@@ -74,27 +74,27 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		// The teardown deletes what the trust controller made.
 		return reconcile.Result{}, r.writeCondition(ctx, mesh, nil)
 	}
-	assessment, refusals, err := r.distribute(ctx, mesh)
+	assessment, rejections, err := r.distribute(ctx, mesh)
 	if err != nil {
 		assessment = &conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonApplyFailed, Message: err.Error()}
 	}
 	if err := errors.Join(err, r.writeCondition(ctx, mesh, assessment)); err != nil {
 		return reconcile.Result{}, err
 	}
-	if len(refusals) > 0 {
-		return reconcile.Result{RequeueAfter: retryRefused}, nil
+	if len(rejections) > 0 {
+		return reconcile.Result{RequeueAfter: retryRejected}, nil
 	}
 	return reconcile.Result{}, nil
 }
 
 // distribute keeps the root certificate in the namespace of the mesh and in every namespace that is part of it, and nowhere else. A nil
 // assessment means that the mesh has no trust to distribute.
-func (r *Reconciler) distribute(ctx context.Context, mesh *v1alpha1.Mesh) (*conditions.Assessment, []refusal, error) {
+func (r *Reconciler) distribute(ctx context.Context, mesh *v1alpha1.Mesh) (*conditions.Assessment, []rejection, error) {
 	maintained, err := r.NeedsMaintenance(ctx, mesh)
 	if err != nil {
 		return nil, nil, err
 	}
-	meshNamespace := r.Wanted(mesh).Namespace
+	meshNamespace := r.Desired(mesh).Namespace
 	waiting := observe.Waiting(fmt.Sprintf("waiting for the certificate authority in Secret %s/%s", meshNamespace, names.CABundleSecret))
 	if !maintained {
 		if observe.ModeOf(mesh) != observe.Apply {
@@ -107,27 +107,27 @@ func (r *Reconciler) distribute(ctx context.Context, mesh *v1alpha1.Mesh) (*cond
 		// The condition CertificatesReady says why. What is distributed already stays.
 		return &waiting, nil, nil
 	}
-	wanted, err := r.namespaces(ctx, mesh, meshNamespace)
+	desired, err := r.namespaces(ctx, mesh, meshNamespace)
 	if err != nil {
 		return nil, nil, err
 	}
 	session := r.Applier.For(mesh)
-	var refusals []refusal
-	for _, namespace := range wanted {
+	var rejections []rejection
+	for _, namespace := range desired {
 		if err := r.distributeTo(ctx, session, mesh, root, namespace); err != nil {
 			if ctx.Err() != nil {
 				return nil, nil, err
 			}
-			refusals = append(refusals, refusal{namespace, err})
+			rejections = append(rejections, rejection{namespace, err})
 		}
 	}
-	pruned, err := r.prune(ctx, mesh, wanted)
+	pruned, err := r.prune(ctx, mesh, desired)
 	if err != nil {
 		return nil, nil, err
 	}
-	refusals = append(refusals, pruned...)
-	assessment := assess(len(wanted), refusals, session.IgnoredObjects())
-	return &assessment, refusals, nil
+	rejections = append(rejections, pruned...)
+	assessment := assess(len(desired), rejections, session.IgnoredObjects())
+	return &assessment, rejections, nil
 }
 
 // namespaces are those that get the trust of a mesh, sorted. Nothing can be created in a namespace that is being deleted.
@@ -136,22 +136,22 @@ func (r *Reconciler) namespaces(ctx context.Context, mesh *v1alpha1.Mesh, meshNa
 	if err != nil {
 		return nil, err
 	}
-	wanted := map[string]bool{meshNamespace: true}
+	desired := map[string]bool{meshNamespace: true}
 	for i := range members {
 		if members[i].DeletionTimestamp == nil {
-			wanted[members[i].Name] = true
+			desired[members[i].Name] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(wanted)), nil
+	return slices.Sorted(maps.Keys(desired)), nil
 }
 
-// distributeTo keeps the trust of one namespace, and records an Event on the namespace when it refuses.
+// distributeTo keeps the trust of one namespace, and records an Event on the namespace when that namespace rejects it.
 func (r *Reconciler) distributeTo(ctx context.Context, session *apply.Session, mesh *v1alpha1.Mesh, root *certificate.Root, namespace string) error {
 	object := configMap(mesh.Name, namespace, root)
 	_, err := session.Apply(ctx, object)
 	if err != nil && ctx.Err() == nil {
-		r.Recorder.Eventf(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, mesh, corev1.EventTypeWarning, v1alpha1.ReasonNamespacesRefused, "DistributeTrust",
-			"new pods of this namespace cannot join the mesh %s, because it refuses the ConfigMap %s: %v", mesh.Name, object.GetName(), err)
+		r.Recorder.Eventf(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, mesh, corev1.EventTypeWarning, v1alpha1.ReasonNamespacesRejected, "DistributeTrust",
+			"new pods of this namespace cannot join the mesh %s, because it rejects the ConfigMap %s: %v", mesh.Name, object.GetName(), err)
 	}
 	return err
 }
@@ -169,29 +169,29 @@ func configMap(mesh, namespace string, root *certificate.Root) *unstructured.Uns
 }
 
 // prune deletes the trust of namespaces that left the mesh.
-func (r *Reconciler) prune(ctx context.Context, mesh *v1alpha1.Mesh, wanted []string) ([]refusal, error) {
+func (r *Reconciler) prune(ctx context.Context, mesh *v1alpha1.Mesh, desired []string) ([]rejection, error) {
 	var list corev1.ConfigMapList
 	if err := r.Client.List(ctx, &list, client.MatchingLabels{names.MeshLabel: mesh.Name}); err != nil {
 		return nil, fmt.Errorf("the trust ConfigMaps cannot be listed: %w", err)
 	}
-	var refusals []refusal
+	var rejections []rejection
 	for i := range list.Items {
 		object := &list.Items[i]
-		if object.Name != names.TrustConfigMap(mesh.Name) || slices.Contains(wanted, object.Namespace) || object.DeletionTimestamp != nil {
+		if object.Name != names.TrustConfigMap(mesh.Name) || slices.Contains(desired, object.Namespace) || object.DeletionTimestamp != nil {
 			continue
 		}
 		if err := client.IgnoreNotFound(r.Client.Delete(ctx, object)); err != nil {
-			refusals = append(refusals, refusal{object.Namespace, fmt.Errorf("the ConfigMap %s/%s, which is no longer needed, cannot be deleted: %w", object.Namespace, object.Name, err)})
+			rejections = append(rejections, rejection{object.Namespace, fmt.Errorf("the ConfigMap %s/%s, which is no longer needed, cannot be deleted: %w", object.Namespace, object.Name, err)})
 			continue
 		}
 		r.Recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "Deleted", "Leave "+object.Namespace, "deleted ConfigMap %s/%s: the namespace is no longer part of the mesh", object.Namespace, object.Name)
 	}
-	return refusals, nil
+	return rejections, nil
 }
 
-// assess reports which namespaces refuse their ConfigMap, and what they answer.
-func assess(namespaces int, refusals []refusal, ignored string) conditions.Assessment {
-	if len(refusals) == 0 {
+// assess reports which namespaces reject their ConfigMap, and what they answer.
+func assess(namespaces int, rejections []rejection, ignored string) conditions.Assessment {
+	if len(rejections) == 0 {
 		message := fmt.Sprintf("the root certificate is in %d namespaces", namespaces)
 		if namespaces == 1 {
 			message = "the root certificate is in 1 namespace"
@@ -202,27 +202,27 @@ func assess(namespaces int, refusals []refusal, ignored string) conditions.Asses
 		return conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonTrustDistributed, Message: message}
 	}
 	const most = 5
-	slices.SortStableFunc(refusals, func(a, b refusal) int { return strings.Compare(a.namespace, b.namespace) })
+	slices.SortStableFunc(rejections, func(a, b rejection) int { return strings.Compare(a.namespace, b.namespace) })
 	var answers []string
-	for _, one := range refusals[:min(len(refusals), most)] {
+	for _, one := range rejections[:min(len(rejections), most)] {
 		answers = append(answers, one.namespace+": "+one.err.Error())
 	}
-	if len(refusals) > most {
-		answers = append(answers, fmt.Sprintf("and %d more", len(refusals)-most))
+	if len(rejections) > most {
+		answers = append(answers, fmt.Sprintf("and %d more", len(rejections)-most))
 	}
-	return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonNamespacesRefused, Message: fmt.Sprintf(
-		"%d of %d namespaces refuse the root certificate, and new pods of theirs cannot join the mesh: %s", len(refusals), namespaces, strings.Join(answers, "; "))}
+	return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonNamespacesRejected, Message: fmt.Sprintf(
+		"%d of %d namespaces reject the root certificate, and new pods of theirs cannot join the mesh: %s", len(rejections), namespaces, strings.Join(answers, "; "))}
 }
 
 // writeCondition writes TrustDistributed, or removes it.
 func (r *Reconciler) writeCondition(ctx context.Context, mesh *v1alpha1.Mesh, assessment *conditions.Assessment) error {
-	wanted := mesh.Status.DeepCopy()
-	editor := conditions.NewEditor(&wanted.Conditions, mesh.Generation, r.Now())
+	desired := mesh.Status.DeepCopy()
+	editor := conditions.NewEditor(&desired.Conditions, mesh.Generation, r.Now())
 	if assessment == nil {
 		editor.SetOrRemove(false, v1alpha1.ConditionTrustDistributed, "", "")
 	} else {
 		editor.Set(v1alpha1.ConditionTrustDistributed, *assessment)
 	}
-	_, err := r.Status.Write(ctx, status.Trust, mesh, wanted)
+	_, err := r.Status.Write(ctx, status.Trust, mesh, desired)
 	return err
 }

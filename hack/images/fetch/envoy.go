@@ -47,7 +47,7 @@ func EnvoyOf(architecture string) (EnvoyRelease, error) {
 	}
 }
 
-// EarlierEnvoy is a release of the previous minor version. Configurations are checked with both.
+// EarlierEnvoy is a release of the earlier minor version. Configurations are checked with both.
 func EarlierEnvoy() EnvoyRelease {
 	return EnvoyRelease{
 		Version:       "1.39.3",

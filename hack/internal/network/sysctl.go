@@ -36,7 +36,7 @@ func changedByKubelet() []string {
 type Sysctls struct {
 	// Root is the folder of the settings, /proc/sys outside tests.
 	Root string
-	// Record is the file with the previous values.
+	// Record is the file with the earlier values.
 	Record string
 }
 

@@ -21,7 +21,7 @@ func (n *Node) prepare(c component.Cluster) error {
 		}
 	}
 	loadModules()
-	// The previous values are recorded first, so that `down` can restore them from here on.
+	// The earlier values are recorded first, so that `down` can restore them from here on.
 	if err := n.sysctls.Apply(); err != nil {
 		return err
 	}

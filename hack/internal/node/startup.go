@@ -105,7 +105,7 @@ func await(ctx context.Context, timeout time.Duration, programs []*process.Runni
 		if err == nil {
 			return nil
 		}
-		// After the timeout every check fails with a context error. The previous error has the reason.
+		// After the timeout every check fails with a context error. The earlier error has the reason.
 		if last == nil || ctx.Err() == nil {
 			last = err
 		}

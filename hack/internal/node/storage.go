@@ -11,10 +11,10 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/component"
 )
 
-// RefuseWrites makes etcd refuse all writes, as it does when its storage is full. The API server still reads and deletes.
-func (n *Node) RefuseWrites(ctx context.Context) error { return n.storageAlarm(ctx, "ACTIVATE") }
+// RejectWrites makes etcd reject all writes, as it does when its storage is full. The API server still reads and deletes.
+func (n *Node) RejectWrites(ctx context.Context) error { return n.storageAlarm(ctx, "ACTIVATE") }
 
-// AcceptWrites ends the effect of RefuseWrites.
+// AcceptWrites ends the effect of RejectWrites.
 func (n *Node) AcceptWrites(ctx context.Context) error { return n.storageAlarm(ctx, "DEACTIVATE") }
 
 // storageAlarm activates or deactivates etcd's alarm for full storage, by its HTTP interface. Any member ID serves, as long as both calls name it.

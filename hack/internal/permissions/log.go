@@ -24,8 +24,8 @@ type Request struct {
 	Path      string
 	// Created is true if the request created its object. An apply is a patch, and needs the permission to create then.
 	Created bool
-	// Refused is true if no role allows the request.
-	Refused bool
+	// Denied is true if no role allows the request.
+	Denied bool
 	// Time is when the API server received the request.
 	Time time.Time
 }
@@ -66,7 +66,7 @@ const decision = "authorization.k8s.io/decision"
 
 const accountPrefix = "system:serviceaccount:"
 
-// ReadLog returns the authorized and the refused requests of service accounts. A request that did not reach authorization is left out. The last
+// ReadLog returns the authorized and the denied requests of service accounts. A request that did not reach authorization is left out. The last
 // line may be incomplete while the API server runs.
 func ReadLog(log io.Reader) ([]Request, error) {
 	var requests []Request
@@ -95,7 +95,7 @@ func requestOf(e event) (Request, bool) {
 		return Request{}, false
 	}
 	r := Request{
-		Account: strings.Replace(account, ":", "/", 1), Verb: e.Verb, Refused: e.Annotations[decision] == "forbid",
+		Account: strings.Replace(account, ":", "/", 1), Verb: e.Verb, Denied: e.Annotations[decision] == "forbid",
 		Created: e.ResponseStatus.Code == http.StatusCreated, Time: e.RequestReceivedTimestamp,
 	}
 	if e.ObjectRef == nil {

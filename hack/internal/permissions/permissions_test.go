@@ -11,7 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/permissions"
 )
 
-// log has a watch, a request for a subresource, two equal refused requests, a path, an apply that creates, an administrator, and an incomplete
+// log has a watch, a request for a subresource, two equal denied requests, a path, an apply that creates, an administrator, and an incomplete
 // last line.
 const log = `{"stage":"ResponseStarted","verb":"watch","user":{"username":"system:serviceaccount:osm-system:osm-controller"},"objectRef":{"resource":"pods"},"annotations":{"authorization.k8s.io/decision":"allow"}}
 {"verb":"patch","user":{"username":"system:serviceaccount:osm-system:osm-controller"},"objectRef":{"apiGroup":"split.smi-spec.io","resource":"trafficsplits","subresource":"status","namespace":"shop","name":"books"},"annotations":{"authorization.k8s.io/decision":"allow"}}
@@ -61,12 +61,12 @@ func TestCompare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"osm-system/osm-controller: get secrets key in shop"}, permissions.Refused(requests, "osm-", nil, nil)); diff != "" {
-		t.Errorf("refused (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"osm-system/osm-controller: get secrets key in shop"}, permissions.Denied(requests, "osm-", nil, nil)); diff != "" {
+		t.Errorf("denied (-want +got):\n%s", diff)
 	}
 	expected := []permissions.Expected{{Account: "osm-controller", Verb: "get", Resource: "secrets"}}
-	if refused := permissions.Refused(requests, "osm-", nil, expected); len(refused) > 0 {
-		t.Errorf("refused %v, want none besides the expected requests", refused)
+	if denied := permissions.Denied(requests, "osm-", nil, expected); len(denied) > 0 {
+		t.Errorf("denied %v, want none besides the expected requests", denied)
 	}
 	held, all := readAccounts(t)
 	granted := []permissions.Permission{{Verb: "list", Resource: "services"}}
@@ -103,33 +103,33 @@ func readAccounts(t *testing.T) (held map[string][]permissions.Permission, all [
 // TestDeletedRoles checks that requests are no fault if the manifests allow them: a test has deleted the role.
 func TestDeletedRoles(t *testing.T) {
 	held, _ := readAccounts(t)
-	injector := permissions.Request{Account: "osm-system/osm-injector", Verb: "list", Group: "coordination.k8s.io", Resource: "leases", Refused: true}
+	injector := permissions.Request{Account: "osm-system/osm-injector", Verb: "list", Group: "coordination.k8s.io", Resource: "leases", Denied: true}
 	everywhere := []string{injector.String()}
-	if diff := cmp.Diff(everywhere, permissions.Refused([]permissions.Request{injector}, "osm-", held, nil)); diff != "" {
-		t.Errorf("refused in all namespaces, which a Role does not allow (-want +got):\n%s", diff)
+	if diff := cmp.Diff(everywhere, permissions.Denied([]permissions.Request{injector}, "osm-", held, nil)); diff != "" {
+		t.Errorf("denied in all namespaces, which a Role does not allow (-want +got):\n%s", diff)
 	}
 	injector.Namespace = "osm-system"
-	if refused := permissions.Refused([]permissions.Request{injector}, "osm-", held, nil); len(refused) > 0 {
-		t.Errorf("refused %v, want none: the Role allows it", refused)
+	if denied := permissions.Denied([]permissions.Request{injector}, "osm-", held, nil); len(denied) > 0 {
+		t.Errorf("denied %v, want none: the Role allows it", denied)
 	}
 	injector.Account = "osm-system/osm-injector-v0-2-0"
-	if refused := permissions.Refused([]permissions.Request{injector}, "osm-", held, nil); len(refused) > 0 {
-		t.Errorf("refused %v of a canary, want none: the Role allows it", refused)
+	if denied := permissions.Denied([]permissions.Request{injector}, "osm-", held, nil); len(denied) > 0 {
+		t.Errorf("denied %v of a canary, want none: the Role allows it", denied)
 	}
 }
 
 // TestStartingAPIServer checks that discovery, which roles of Kubernetes allow, is no fault of ours.
 func TestStartingAPIServer(t *testing.T) {
 	for path, want := range map[string]int{"/api": 0, "/apis/gateway.networking.k8s.io/v1": 0, "/version": 0, "/metrics": 1, "/apiary": 1} {
-		request := permissions.Request{Account: "osm-system/osm-controller", Verb: "get", Path: path, Refused: true}
-		if refused := permissions.Refused([]permissions.Request{request}, "osm-", nil, nil); len(refused) != want {
-			t.Errorf("%s: refused %v, want %d", path, refused, want)
+		request := permissions.Request{Account: "osm-system/osm-controller", Verb: "get", Path: path, Denied: true}
+		if denied := permissions.Denied([]permissions.Request{request}, "osm-", nil, nil); len(denied) != want {
+			t.Errorf("%s: denied %v, want %d", path, denied, want)
 		}
 	}
 }
 
 func TestEveryExplanationHasAReason(t *testing.T) {
-	for _, entry := range []string{"refused: [{account: osm-controller, verb: get, resource: secrets}]", "unused: [{account: osm-controller, verbs: [get], resources: [secrets]}]"} {
+	for _, entry := range []string{"denied: [{account: osm-controller, verb: get, resource: secrets}]", "unused: [{account: osm-controller, verbs: [get], resources: [secrets]}]"} {
 		file := filepath.Join(t.TempDir(), "permissions.yaml")
 		if err := os.WriteFile(file, []byte(entry), 0o600); err != nil {
 			t.Fatal(err)

@@ -116,7 +116,7 @@ func permissionsOf(r manifest) []Permission {
 func Unused(requests []Request, account string, held, granted []Permission, listed []Rare) []string {
 	used := map[Permission]bool{}
 	for _, r := range requests {
-		if _, name, _ := strings.Cut(r.Account, "/"); name != account || r.Refused {
+		if _, name, _ := strings.Cut(r.Account, "/"); name != account || r.Denied {
 			continue
 		}
 		for _, p := range held {

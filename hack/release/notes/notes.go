@@ -37,7 +37,7 @@ func Parse(log string) []Commit {
 }
 
 // Markdown returns the notes of a version. The sections are sorted by area; within one, the first commit is first.
-func Markdown(version, previous string, commits []Commit) string {
+func Markdown(version, earlier string, commits []Commit) string {
 	sections := map[string][]string{}
 	for _, commit := range slices.Backward(commits) {
 		section, change := other, commit.Subject
@@ -50,7 +50,7 @@ func Markdown(version, previous string, commits []Commit) string {
 		sections[section] = append(sections[section], fmt.Sprintf("- %s (%s)\n", change, commit.Hash))
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "# %s\n\n%d commits since %s.\n", version, len(commits), previous)
+	fmt.Fprintf(&text, "# %s\n\n%d commits since %s.\n", version, len(commits), earlier)
 	for _, section := range slices.SortedFunc(maps.Keys(sections), compare) {
 		fmt.Fprintf(&text, "\n## %s\n\n%s", section, strings.Join(sections[section], ""))
 	}

@@ -36,8 +36,8 @@ func sample(t *testing.T) Subject {
 	}
 }
 
-// wanted are the components of the sample.
-var wanted = []string{
+// desired are the components of the sample.
+var desired = []string{
 	"pkg:deb/debian/libc6@2.36-9%2Bdeb12u1?arch=arm64",
 	"pkg:golang/example.com/new@v1.1.0",
 	"pkg:golang/github.com/openservicemesh/osm-operator@v1.2.3",
@@ -47,7 +47,7 @@ var wanted = []string{
 
 func checkURLs(t *testing.T, urls []string) {
 	t.Helper()
-	if diff := cmp.Diff(wanted, urls); diff != "" {
+	if diff := cmp.Diff(desired, urls); diff != "" {
 		t.Errorf("components differ (-want +got):\n%s", diff)
 	}
 }

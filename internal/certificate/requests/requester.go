@@ -125,7 +125,7 @@ func await(ctx context.Context, events watch.Interface, name string) ([]byte, er
 // result returns the chain of a CertificateRequest, or why there is none: what it waits for, or an error that is final.
 func result(request *cmapi.CertificateRequest) (chain []byte, pending string, err error) {
 	// The conditions have any order, and that of a denial has its reason.
-	var refused error
+	var rejected error
 	for _, c := range request.Status.Conditions {
 		isTrue := c.Status == cmmeta.ConditionTrue
 		switch {
@@ -135,16 +135,16 @@ func result(request *cmapi.CertificateRequest) (chain []byte, pending string, er
 			return nil, "", &certificate.DeniedError{Message: "the request is invalid: " + c.Message}
 		case c.Type != cmapi.CertificateRequestConditionReady:
 		case c.Reason == cmapi.CertificateRequestReasonDenied:
-			refused = &certificate.DeniedError{Message: "the request was denied: " + c.Message}
+			rejected = &certificate.DeniedError{Message: "the request was denied: " + c.Message}
 		case c.Reason == cmapi.CertificateRequestReasonFailed:
-			refused = fmt.Errorf("the request has failed: %s", c.Message)
+			rejected = fmt.Errorf("the request has failed: %s", c.Message)
 		case isTrue && len(request.Status.Certificate) > 0:
 			return request.Status.Certificate, "", nil
 		default:
 			pending = c.Message
 		}
 	}
-	return nil, pending, refused
+	return nil, pending, rejected
 }
 
 // remove deletes a CertificateRequest. One that cannot be deleted is swept later.

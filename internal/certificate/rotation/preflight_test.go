@@ -15,7 +15,7 @@ func TestPreflight(t *testing.T) {
 		"files are being mounted":         {func(o *Observed) { o.Since = noon }, ""},
 		"a rejected certificate":          {func(o *Observed) { o.Rejected = []string{"the webhook w cannot use it"} }, "the webhook w cannot use it"},
 		"a webhook that is not updated":   {func(o *Observed) { o.Webhooks = []string{"the webhook w is not updated"} }, "the webhook w is not updated"},
-		"a namespace that refuses trust":  {func(o *Observed) { o.Namespaces = []string{"shop"} }, "the namespace shop"},
+		"a namespace that rejects trust":  {func(o *Observed) { o.Namespaces = []string{"shop"} }, "the namespace shop"},
 		"a sidecar that does not confirm": {func(o *Observed) { o.Replicas[0].Proxies[0].Synced = false }, "the sidecar of shop/web has not acknowledged"},
 		"a sidecar that never had a certificate": {func(o *Observed) {
 			o.Replicas[0].Proxies[0] = Proxy{Name: "shop/web", UsesCertificates: true, AwaitsCertificate: true}

@@ -94,7 +94,7 @@ func newClient(server Server) (*api.Client, error) {
 func login(ctx context.Context, client *api.Client, server Server) error {
 	answer, err := client.Logical().WriteWithContext(ctx, "auth/"+server.AuthMount+"/login", map[string]any{"role": server.Role, "jwt": server.JWT})
 	if err != nil {
-		return fmt.Errorf("the Vault at %s has refused the login of role %s: %w", server.Address, server.Role, describe(err, server))
+		return fmt.Errorf("the Vault at %s has rejected the login of role %s: %w", server.Address, server.Role, describe(err, server))
 	}
 	if answer == nil || answer.Auth == nil {
 		return fmt.Errorf("the Vault at %s has answered the login of role %s without a token", server.Address, server.Role)

@@ -146,7 +146,7 @@ func TestEnvironmentDoesNotApply(t *testing.T) {
 	t.Setenv("VAULT_TOKEN", "root")
 	t.Setenv("VAULT_SKIP_VERIFY", "true")
 	if _, err := sign(t, newPKI(t), func(s *Server) { s.Token = "another" }); err == nil || !strings.Contains(err.Error(), "status 403: permission denied") {
-		t.Errorf("the error with a refused token is %v", err)
+		t.Errorf("the error with a rejected token is %v", err)
 	}
 }
 

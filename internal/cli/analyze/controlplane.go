@@ -138,7 +138,7 @@ const targetPolicy = "traffictarget-namespace.openservicemesh.io"
 
 // admission reports missing webhooks and admission policies.
 func (a *analysis) admission(ctx context.Context, c client.Client) {
-	for _, wanted := range []struct {
+	for _, desired := range []struct {
 		code, kind, name string
 		object           client.Object
 		lost             string
@@ -147,12 +147,12 @@ func (a *analysis) admission(ctx context.Context, c client.Client) {
 		{codeNoValidator, "ValidatingWebhookConfiguration", names.ValidatingWebhook(a.mesh.Name), &admissionv1.ValidatingWebhookConfiguration{}, "invalid policies are accepted"},
 		{codeNoAdmission, "ValidatingAdmissionPolicy", targetPolicy, &admissionv1.ValidatingAdmissionPolicy{}, "TrafficTargets for workloads in other namespaces are accepted, but ignored"},
 	} {
-		s := subject{kind: wanted.kind, name: wanted.name}
-		switch err := c.Get(ctx, client.ObjectKey{Name: wanted.name}, wanted.object); {
+		s := subject{kind: desired.kind, name: desired.name}
+		switch err := c.Get(ctx, client.ObjectKey{Name: desired.name}, desired.object); {
 		case apierrors.IsNotFound(err):
-			a.add(wanted.code, s, "The object is missing, so %s: the operator recreates it; if not, see the operator's log.", wanted.lost)
+			a.add(desired.code, s, "The object is missing, so %s: the operator recreates it; if not, see the operator's log.", desired.lost)
 		case err != nil:
-			a.gap(wanted.kind+" "+wanted.name, err)
+			a.gap(desired.kind+" "+desired.name, err)
 		}
 	}
 }

@@ -25,7 +25,7 @@ var ownReasons = []struct{ reason, title, meaning, remedy string }{
 	{ingest.ReasonGrantsNothing, "A policy that grants nothing", "The policy has no rules, no sources or no matches, so it grants nothing.", "Complete it, or delete it."},
 	{ingest.ReasonUnknownProtocol, "Unknown protocol of a port", "Sidecars do not support the protocol of the port. The message describes the effective protocol.", "Set appProtocol to a supported protocol, or to tcp."},
 	{ingest.ReasonNotCaptured, "Traffic that sidecars do not intercept", "The traffic, such as UDP, bypasses the mesh.", "None, if this is intended."},
-	{ingest.ReasonRefusedAddress, "Invalid endpoint address", "The address cannot belong to a pod, so it gets no traffic.", "Correct the EndpointSlice."},
+	{ingest.ReasonRejectedAddress, "Invalid endpoint address", "The address cannot belong to a pod, so it gets no traffic.", "Correct the EndpointSlice."},
 	{ingest.ReasonInvalidNumber, "Number out of range", "The part of the object with this number is ignored.", "Follow the message."},
 	{ingest.ReasonInvalidCondition, "Invalid retry condition", "Sidecars do not support the condition, or it has no effect by itself.", "Follow the message."},
 	{ingest.ReasonInvalidAnnotation, "Invalid annotation value", "The annotation is ignored.", "Use a value from the message."},

@@ -55,9 +55,9 @@ func (a *analysis) rule(s subject, target *catalog.TrafficTarget, rule catalog.T
 	if rule.Kind != catalog.KindHTTPRouteGroup || group == nil {
 		return
 	}
-	for _, wanted := range rule.Matches {
-		if !slices.ContainsFunc(group.Matches, func(m catalog.HTTPMatch) bool { return m.Name == wanted }) {
-			a.add(codeNoMatch, s, "HTTPRouteGroup %s has no valid match %q, so this part of the rule grants nothing: add the match, or correct the name.", rule.Name, wanted)
+	for _, desired := range rule.Matches {
+		if !slices.ContainsFunc(group.Matches, func(m catalog.HTTPMatch) bool { return m.Name == desired }) {
+			a.add(codeNoMatch, s, "HTTPRouteGroup %s has no valid match %q, so this part of the rule grants nothing: add the match, or correct the name.", rule.Name, desired)
 		}
 	}
 }

@@ -17,9 +17,9 @@ import (
 
 // outsideWay is a way to an external host that is allowed.
 type outsideWay struct {
-	// by is what allows it, and wanted what the sidecar needs for it.
-	by     string
-	wanted []item
+	// by is what allows it, and desired what the sidecar needs for it.
+	by      string
+	desired []item
 	// gateway is true if the connection goes through the egress gateway.
 	gateway bool
 }
@@ -31,13 +31,13 @@ func (m Mesh) waysOut(v *catalog.View, source *catalog.Pod, o Outside) []outside
 		got, host := authz.DecideEgress(v, call), hostOf(v, call)
 		switch {
 		case got.Outcome == authz.PassedThrough:
-			ways = append(ways, outsideWay{by: "egress is enabled in mesh " + m.Name, wanted: passthroughResources})
+			ways = append(ways, outsideWay{by: "egress is enabled in mesh " + m.Name, desired: passthroughResources})
 		case got.Outcome == authz.Allowed:
 			by := fmt.Sprintf("Egress %s allows %s", strings.Join(got.Policies, ", "), call.Protocol)
-			ways = append(ways, outsideWay{by: by, wanted: m.egressItems(v, source, o), gateway: got.Gateway})
+			ways = append(ways, outsideWay{by: by, desired: m.egressItems(v, source, o), gateway: got.Gateway})
 		case call.Protocol == catalog.ProtocolHTTP && host.HTTP:
 			by := fmt.Sprintf("Egress %s allows the http requests that match its HTTPRouteGroups", strings.Join(host.Policies, ", "))
-			ways = append(ways, outsideWay{by: by, wanted: m.egressItems(v, source, o), gateway: host.HTTPGateway != (catalog.Name{})})
+			ways = append(ways, outsideWay{by: by, desired: m.egressItems(v, source, o), gateway: host.HTTPGateway != (catalog.Name{})})
 		}
 	}
 	return ways
@@ -73,10 +73,10 @@ func (o Outside) calls(source *catalog.Pod) []authz.EgressRequest {
 func (m Mesh) egressItems(v *catalog.View, source *catalog.Pod, o Outside) []item {
 	listener, config := fmt.Sprintf("egress_%d", o.Port), fmt.Sprintf("rds-egress.%d", o.Port)
 	of := map[string]part{resource.ListenerType: listeners, resource.RouteType: routes, resource.ClusterType: clusters}
-	wanted := []string{listener, config, fmt.Sprint(o.Port), fmt.Sprintf("%s:%d", strings.ToLower(o.Host), o.Port)}
+	desired := []string{listener, config, fmt.Sprint(o.Port), fmt.Sprintf("%s:%d", strings.ToLower(o.Host), o.Port)}
 	var all []item
 	for _, r := range envoy.Build(scope.Build(v, m.TrustDomain, scope.KeyFor(v, source))) {
-		if kind, known := of[r.TypeURL]; known && slices.Contains(wanted, r.Name) {
+		if kind, known := of[r.TypeURL]; known && slices.Contains(desired, r.Name) {
 			all = append(all, item{kind, r.Name})
 		}
 	}

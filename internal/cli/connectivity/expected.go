@@ -95,10 +95,10 @@ func namesContaining(services []catalog.Name) func(string) bool {
 }
 
 // verifyResources verifies that a sidecar has all expected resources.
-func (s *Sidecar) verifyResources(dir direction, wanted []item) Check {
-	context := fmt.Sprintf("The sidecar has its %s configuration: %s", dir.String(), counts(wanted))
+func (s *Sidecar) verifyResources(dir direction, desired []item) Check {
+	context := fmt.Sprintf("The sidecar has its %s configuration: %s", dir.String(), counts(desired))
 	var missing, rejected []string
-	for _, i := range wanted {
+	for _, i := range desired {
 		if !s.has(i) {
 			missing = append(missing, string(i.part)+" "+i.name)
 		}
@@ -119,9 +119,9 @@ func (s *Sidecar) verifyResources(dir direction, wanted []item) Check {
 func (s *Sidecar) has(i item) bool { return s.active[i.part][i.name] }
 
 // counts formats the number of resources by type.
-func counts(wanted []item) string {
+func counts(desired []item) string {
 	number := map[part]int{}
-	for _, i := range wanted {
+	for _, i := range desired {
 		number[i.part]++
 	}
 	var all []string

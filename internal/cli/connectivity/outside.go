@@ -75,16 +75,16 @@ func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) Chec
 		return unknown(title, err, "")
 	}
 	var by []string
-	var wanted []item
+	var desired []item
 	for _, way := range ways {
 		by = append(by, way.by)
-		for _, i := range way.wanted {
-			if !slices.Contains(wanted, i) {
-				wanted = append(wanted, i)
+		for _, i := range way.desired {
+			if !slices.Contains(desired, i) {
+				desired = append(desired, i)
 			}
 		}
 	}
-	return Group(title+": "+strings.Join(slices.Compact(by), "; "), sidecar.verifyResources(outbound, wanted))
+	return Group(title+": "+strings.Join(slices.Compact(by), "; "), sidecar.verifyResources(outbound, desired))
 }
 
 // bypassReason returns why a connection bypasses the sidecar, or "".

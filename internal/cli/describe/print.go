@@ -48,11 +48,11 @@ func (d *Description) clients() output.Table {
 			table.Rows = append(table.Rows, []string{in.Service, port, "nobody", "-", "-"})
 		}
 		for _, g := range in.Grants {
-			wanted := strings.Join(g.Requests, "; ")
-			if wanted == "" {
-				wanted = "-"
+			desired := strings.Join(g.Requests, "; ")
+			if desired == "" {
+				desired = "-"
 			}
-			table.Rows = append(table.Rows, []string{in.Service, port, strings.Join(g.Clients, ", "), wanted, g.Policy})
+			table.Rows = append(table.Rows, []string{in.Service, port, strings.Join(g.Clients, ", "), desired, g.Policy})
 		}
 	}
 	return table

@@ -150,7 +150,7 @@ func Table(ctx context.Context, out io.Writer) error {
 func medians(ctx context.Context, q Question) (wall, cpu time.Duration, err error) {
 	var walls, cpus []time.Duration
 	for range repetitions {
-		runtime.GC() // do not measure garbage of the previous question
+		runtime.GC() // do not measure garbage of the earlier question
 		began, used := time.Now(), processorTime()
 		if err := q.Answer(ctx); err != nil {
 			return 0, 0, err

@@ -113,7 +113,7 @@ func TestPageLoadsNothingFromElsewhere(t *testing.T) {
 	}
 }
 
-func TestForeignNamesAreRefused(t *testing.T) {
+func TestForeignNamesAreRejected(t *testing.T) {
 	server := serve(t, func(context.Context) (*page.State, error) { return &page.State{}, nil }, time.Now)
 	for host, want := range map[string]int{
 		"": http.StatusOK, "localhost:3000": http.StatusOK, "[::1]:3000": http.StatusOK,

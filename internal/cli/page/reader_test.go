@@ -44,8 +44,8 @@ func condition(kind, status, reason string) map[string]any {
 	return map[string]any{"type": kind, "status": status, "reason": reason, "message": "explained", "lastTransitionTime": "2026-01-02T15:04:05Z"}
 }
 
-// shop returns a reader of a mesh with the namespace shop. Requests of its client can be refused.
-func shop(t *testing.T, refuse func(client.ObjectList) error, objects ...client.Object) page.Reader {
+// shop returns a reader of a mesh with the namespace shop. Requests of its client can be rejected.
+func shop(t *testing.T, reject func(client.ObjectList) error, objects ...client.Object) page.Reader {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, discoveryv1.AddToScheme, v1alpha1.AddToScheme} {
@@ -68,8 +68,8 @@ func shop(t *testing.T, refuse func(client.ObjectList) error, objects ...client.
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, mesh, slice)...).WithInterceptorFuncs(interceptor.Funcs{
 		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
-			if refuse != nil {
-				if err := refuse(list); err != nil {
+			if reject != nil {
+				if err := reject(list); err != nil {
 					return err
 				}
 			}

@@ -41,7 +41,7 @@ func New(read func(context.Context) (*State, error), now func() time.Time) (*Han
 	return h, nil
 }
 
-// ServeHTTP refuses requests under other names than that of the local address: a foreign web page could otherwise give its own name
+// ServeHTTP rejects requests under other names than that of the local address: a foreign web page could otherwise give its own name
 // this address and read the state.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !isLocal(r.Host) {

@@ -42,9 +42,9 @@ type Object struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name"`
-	// Refusals are the reasons why admission would reject the object. Warnings are its admission warnings.
-	Refusals []string `json:"refusals,omitempty"`
-	Warnings []string `json:"warnings,omitempty"`
+	// Rejections are the reasons why admission would reject the object. Warnings are its admission warnings.
+	Rejections []string `json:"rejections,omitempty"`
+	Warnings   []string `json:"warnings,omitempty"`
 }
 
 // String returns "<kind> <namespace>/<name>".
@@ -91,13 +91,13 @@ func (s Subject) Between(after, written []*unstructured.Unstructured) (*Edit, er
 	e := &Edit{}
 	old, current := byKey(s.Objects), byKey(after)
 	for _, object := range after {
-		previous := old[keyOf(object)]
-		if previous != nil && reflect.DeepEqual(previous.Object, object.Object) {
+		earlier := old[keyOf(object)]
+		if earlier != nil && reflect.DeepEqual(earlier.Object, object.Object) {
 			continue
 		}
 		e.Put = append(e.Put, object)
 		if authored[keyOf(object)] {
-			e.note(action(previous), object)
+			e.note(action(earlier), object)
 		}
 	}
 	for _, object := range s.Objects {

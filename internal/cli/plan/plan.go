@@ -32,9 +32,9 @@ type Plan struct {
 	compare.Changes
 }
 
-// Refused returns true if the mesh would reject an object.
-func (p *Plan) Refused() bool {
-	return slices.ContainsFunc(p.Objects, func(o Object) bool { return len(o.Refusals) > 0 })
+// Rejected returns true if the mesh would reject an object.
+func (p *Plan) Rejected() bool {
+	return slices.ContainsFunc(p.Objects, func(o Object) bool { return len(o.Rejections) > 0 })
 }
 
 // Make computes the effect of an edit.
@@ -75,7 +75,7 @@ func (e *Edit) withAdmission() []Object {
 	list := make([]Object, 0, len(e.Objects))
 	for _, o := range e.Objects {
 		if object := put[o.String()]; object != nil && o.Action != Removed {
-			o.Refusals, o.Warnings = validate.Split(validate.Object(object))
+			o.Rejections, o.Warnings = validate.Split(validate.Object(object))
 		}
 		list = append(list, o)
 	}

@@ -60,7 +60,7 @@ func (p *Plan) printObjects(w io.Writer) {
 	}
 	for _, o := range p.Objects {
 		fmt.Fprintf(w, "%s %s\n", marks[o.Action], o)
-		for _, reason := range o.Refusals {
+		for _, reason := range o.Rejections {
 			fmt.Fprintf(w, "    rejected: %s\n", reason)
 		}
 		for _, warning := range o.Warnings {

@@ -86,7 +86,7 @@ func (o *overlay) endpoints() error {
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, service); err != nil {
 			return err
 		}
-		if previous := o.before[id]; previous != nil && reflect.DeepEqual(selectorOf(previous), selectorOf(object)) && !o.selectsNew(service) {
+		if earlier := o.before[id]; earlier != nil && reflect.DeepEqual(selectorOf(earlier), selectorOf(object)) && !o.selectsNew(service) {
 			continue
 		}
 		if err := o.replaceEndpoints(service); err != nil {

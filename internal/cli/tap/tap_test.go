@@ -15,11 +15,11 @@ import (
 
 // Lines as sidecars write them.
 const (
-	allowed = `{"authority":"web.shop","bytes_received":0,"bytes_sent":41,"denied_by":null,"duration":3,"method":"GET","path":"/books/1?q=a","protocol":"HTTP/1.1","response_code":200,"response_code_details":"via_upstream","response_flags":"-","source_identity":"buyer.shop.cluster.local","start_time":"2026-01-02T15:04:05.519Z","upstream_cluster":"shop/web|8080|local"}`
-	refused = `{"authority":"web.shop","bytes_received":0,"bytes_sent":19,"denied_by":"no policy","duration":0,"method":"GET","path":"/admin","protocol":"HTTP/1.1","response_code":403,"response_code_details":"rbac_access_denied","response_flags":"UAEX","source_identity":"thief.shop.cluster.local","start_time":"2026-01-02T15:04:06.519Z","upstream_cluster":"shop/web|8080|local"}`
-	called  = `{"authority":"db","bytes_received":7,"bytes_sent":9,"duration":12,"method":"POST","path":"/books/2","protocol":"HTTP/2","response_code":503,"response_code_details":"no_healthy_upstream","response_flags":"UH","source_identity":null,"start_time":"2026-01-02T15:04:07.519Z","upstream_cluster":"shop/db|80"}`
-	tcp     = `{"authority":null,"bytes_received":121,"bytes_sent":5,"duration":1500,"method":null,"path":null,"protocol":null,"response_code":0,"response_code_details":null,"response_flags":"-","source_identity":"buyer.shop.cluster.local","start_time":"2026-01-02T15:04:08.519Z","upstream_cluster":"shop/web|3306|local"}`
-	warning = `[2026-01-02 15:04:05.000][1][warning][config] something`
+	allowed  = `{"authority":"web.shop","bytes_received":0,"bytes_sent":41,"denied_by":null,"duration":3,"method":"GET","path":"/books/1?q=a","protocol":"HTTP/1.1","response_code":200,"response_code_details":"via_upstream","response_flags":"-","source_identity":"buyer.shop.cluster.local","start_time":"2026-01-02T15:04:05.519Z","upstream_cluster":"shop/web|8080|local"}`
+	rejected = `{"authority":"web.shop","bytes_received":0,"bytes_sent":19,"denied_by":"no policy","duration":0,"method":"GET","path":"/admin","protocol":"HTTP/1.1","response_code":403,"response_code_details":"rbac_access_denied","response_flags":"UAEX","source_identity":"thief.shop.cluster.local","start_time":"2026-01-02T15:04:06.519Z","upstream_cluster":"shop/web|8080|local"}`
+	called   = `{"authority":"db","bytes_received":7,"bytes_sent":9,"duration":12,"method":"POST","path":"/books/2","protocol":"HTTP/2","response_code":503,"response_code_details":"no_healthy_upstream","response_flags":"UH","source_identity":null,"start_time":"2026-01-02T15:04:07.519Z","upstream_cluster":"shop/db|80"}`
+	tcp      = `{"authority":null,"bytes_received":121,"bytes_sent":5,"duration":1500,"method":null,"path":null,"protocol":null,"response_code":0,"response_code_details":null,"response_flags":"-","source_identity":"buyer.shop.cluster.local","start_time":"2026-01-02T15:04:08.519Z","upstream_cluster":"shop/web|3306|local"}`
+	warning  = `[2026-01-02 15:04:05.000][1][warning][config] something`
 )
 
 func at(seconds int) time.Time {
@@ -28,10 +28,10 @@ func at(seconds int) time.Time {
 
 func TestParse(t *testing.T) {
 	for line, want := range map[string]tap.Event{
-		allowed: {Time: at(5), Namespace: "shop", Pod: "web-0", Direction: tap.Inbound, Peer: "shop/buyer", Method: "GET", Path: "/books/1?q=a", Host: "web.shop", Protocol: "HTTP/1.1", Status: 200, Details: "via_upstream", Milliseconds: 3, Sent: 41},
-		refused: {Time: at(6), Namespace: "shop", Pod: "web-0", Direction: tap.Inbound, Peer: "shop/thief", Method: "GET", Path: "/admin", Host: "web.shop", Protocol: "HTTP/1.1", Status: 403, DeniedBy: "no policy", Flags: "UAEX", Details: "rbac_access_denied", Sent: 19},
-		called:  {Time: at(7), Namespace: "shop", Pod: "web-0", Direction: tap.Outbound, Peer: "shop/db|80", Method: "POST", Path: "/books/2", Host: "db", Protocol: "HTTP/2", Status: 503, Flags: "UH", Details: "no_healthy_upstream", Milliseconds: 12, Received: 7, Sent: 9},
-		tcp:     {Time: at(8), Namespace: "shop", Pod: "web-0", Direction: tap.Inbound, Peer: "shop/buyer", Milliseconds: 1500, Received: 121, Sent: 5},
+		allowed:  {Time: at(5), Namespace: "shop", Pod: "web-0", Direction: tap.Inbound, Peer: "shop/buyer", Method: "GET", Path: "/books/1?q=a", Host: "web.shop", Protocol: "HTTP/1.1", Status: 200, Details: "via_upstream", Milliseconds: 3, Sent: 41},
+		rejected: {Time: at(6), Namespace: "shop", Pod: "web-0", Direction: tap.Inbound, Peer: "shop/thief", Method: "GET", Path: "/admin", Host: "web.shop", Protocol: "HTTP/1.1", Status: 403, DeniedBy: "no policy", Flags: "UAEX", Details: "rbac_access_denied", Sent: 19},
+		called:   {Time: at(7), Namespace: "shop", Pod: "web-0", Direction: tap.Outbound, Peer: "shop/db|80", Method: "POST", Path: "/books/2", Host: "db", Protocol: "HTTP/2", Status: 503, Flags: "UH", Details: "no_healthy_upstream", Milliseconds: 12, Received: 7, Sent: 9},
+		tcp:      {Time: at(8), Namespace: "shop", Pod: "web-0", Direction: tap.Inbound, Peer: "shop/buyer", Milliseconds: 1500, Received: 121, Sent: 5},
 	} {
 		got, ok := tap.Parse("shop", "web-0", []byte(line))
 		if diff := cmp.Diff(want, got); !ok || diff != "" {
@@ -57,7 +57,7 @@ func logs(texts map[string]string) func(context.Context, tap.Pod) (io.ReadCloser
 }
 
 func TestFilters(t *testing.T) {
-	all := map[string]string{"web-0": strings.Join([]string{allowed, warning, refused, called, tcp}, "\n")}
+	all := map[string]string{"web-0": strings.Join([]string{allowed, warning, rejected, called, tcp}, "\n")}
 	for name, test := range map[string]struct {
 		filter tap.Filter
 		want   string
@@ -116,7 +116,7 @@ func TestLogThatCannotBeReadEndsAll(t *testing.T) {
 
 func TestTop(t *testing.T) {
 	top := tap.Top{Workload: func(p tap.Pod) string { return "deployment/" + strings.TrimSuffix(p.Name, "-0") }}
-	texts := map[string]string{"web-0": strings.Join([]string{allowed, refused, strings.ReplaceAll(allowed, `"duration":3`, `"duration":9`), tcp}, "\n")}
+	texts := map[string]string{"web-0": strings.Join([]string{allowed, rejected, strings.ReplaceAll(allowed, `"duration":3`, `"duration":9`), tcp}, "\n")}
 	if _, err := tap.Follow(t.Context(), []tap.Pod{{Namespace: "shop", Name: "web-0"}}, tap.Filter{}, logs(texts), top.Add); err != nil {
 		t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func normal(t *testing.T, text string) map[string]any {
 	return content
 }
 
-func TestRefuse(t *testing.T) {
+func TestReject(t *testing.T) {
 	tests := []struct{ set, want string }{
 		{"osm.enableEgress", "must be name=value"},
 		{"osm.enableEgress=maybe", "must be true or false"},

@@ -31,7 +31,7 @@ func vaultRole(d *Declaration, _ string) error {
 	return nil
 }
 
-// vaultToken refuses a token on the command line.
+// vaultToken rejects a token on the command line.
 func vaultToken(*Declaration, string) error {
 	return errors.New("a token is read from a Secret only: create it in the namespace of the mesh, and set osm.vault.secret.name and osm.vault.secret.key")
 }

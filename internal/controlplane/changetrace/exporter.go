@@ -49,37 +49,37 @@ func openOTLP(ctx context.Context, server catalog.Tracing) (sdktrace.SpanExporte
 
 // Configure selects the server that receives spans; nil for none. A server that receives Zipkin gets none.
 func (e *Exporter) Configure(ctx context.Context, server *catalog.Tracing) error {
-	wanted := catalog.Tracing{}
+	desired := catalog.Tracing{}
 	if server != nil && server.OTLP {
-		wanted = *server
+		desired = *server
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if wanted == e.current {
+	if desired == e.current {
 		return nil
 	}
 	var next *sdktrace.TracerProvider
-	if wanted.OTLP {
-		client, err := e.open(ctx, wanted)
+	if desired.OTLP {
+		client, err := e.open(ctx, desired)
 		if err != nil {
-			return fmt.Errorf("traces of changes cannot be sent to %s: %w", wanted.Address, err)
+			return fmt.Errorf("traces of changes cannot be sent to %s: %w", desired.Address, err)
 		}
 		next = sdktrace.NewTracerProvider(
 			sdktrace.WithBatcher(client, sdktrace.WithExportTimeout(exportTimeout)),
-			sdktrace.WithSampler(sdktrace.TraceIDRatioBased(wanted.Sampling/100)),
+			sdktrace.WithSampler(sdktrace.TraceIDRatioBased(desired.Sampling/100)),
 			sdktrace.WithResource(resource.NewSchemaless(e.attributes...)))
 	}
-	e.current = wanted
-	if former := e.provider.Swap(next); former != nil {
-		go shutdown(former)
+	e.current = desired
+	if earlier := e.provider.Swap(next); earlier != nil {
+		go shutdown(earlier)
 	}
 	return nil
 }
 
 // Close sends the remaining spans.
 func (e *Exporter) Close() {
-	if former := e.provider.Swap(nil); former != nil {
-		shutdown(former)
+	if earlier := e.provider.Swap(nil); earlier != nil {
+		shutdown(earlier)
 	}
 }
 

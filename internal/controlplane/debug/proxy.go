@@ -52,15 +52,15 @@ func proxies(s Sources, r *http.Request) (any, error) {
 		}
 	}
 	all := s.Store.Proxies()
-	wanted := r.URL.Query().Get("uuid")
-	if wanted == "" {
+	desired := r.URL.Query().Get("uuid")
+	if desired == "" {
 		list := make([]listed, 0, len(all))
 		for _, p := range all {
 			list = append(list, listing(p, uuids))
 		}
 		return list, nil
 	}
-	i := slices.IndexFunc(all, func(p status.Proxy) bool { return p.PodUID == wanted || uuids[p.PodUID] == wanted })
+	i := slices.IndexFunc(all, func(p status.Proxy) bool { return p.PodUID == desired || uuids[p.PodUID] == desired })
 	if i < 0 {
 		return nil, problem{http.StatusNotFound, "no sidecar with this uuid is connected to this replica: see /debug/proxy, and ask the other replicas"}
 	}

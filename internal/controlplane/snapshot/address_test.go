@@ -30,7 +30,7 @@ func TestTokenFromAnotherPod(t *testing.T) {
 		"another pod of the mesh":           {client, "10.0.0.2", ErrForeignAddress},
 		"a pod outside the mesh":            {client, "10.0.0.5", ErrForeignAddress},
 		"the address of a node":             {client, "192.0.2.1", nil},
-		"a former address of a pod":         {client, "10.0.0.4", nil},
+		"an earlier address of a pod":       {client, "10.0.0.4", nil},
 		"before its own address is known":   {starting, "10.0.0.2", nil},
 		"a connection without IP addresses": {client, "", nil},
 	} {

@@ -105,7 +105,7 @@ func TestProxyWithoutSecretsUsesNoCertificates(t *testing.T) {
 	}
 }
 
-// A proxy awaits its certificate until one is sent. One that reconnects has that of its former stream, also while no other is issued.
+// A proxy awaits its certificate until one is sent. One that reconnects has that of its earlier stream, also while no other is issued.
 func TestProxyAwaitsItsCertificate(t *testing.T) {
 	entries := twoServices()
 	client, _ := podsOf(entries)

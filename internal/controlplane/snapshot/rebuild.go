@@ -148,7 +148,7 @@ func (s *Store) editOwn(n *scopeNode, built *scope.Scope) {
 
 // editScope exchanges the shared layer and applies edits, notifies the scope's streams, and releases what is replaced.
 func (s *Store) editScope(n *scopeNode, shared *sharedLayer, e edits) {
-	replaced, previous := n.own.replacedEndpoints(e), n.shared
+	replaced, earlier := n.own.replacedEndpoints(e), n.shared
 	n.mu.Lock()
 	changes := n.replace(shared, e)
 	s.trace.AddResources(changes.Len())
@@ -159,8 +159,8 @@ func (s *Store) editScope(n *scopeNode, shared *sharedLayer, e edits) {
 	for _, before := range replaced {
 		s.releaseEndpoints(before, n)
 	}
-	if previous != shared {
-		s.releaseShared(previous, n)
+	if earlier != shared {
+		s.releaseShared(earlier, n)
 	}
 }
 

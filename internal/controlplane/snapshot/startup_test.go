@@ -8,7 +8,7 @@ import (
 )
 
 // A new control plane version may build configuration that proxies reject whatever the policies are. It must not remove permissions to
-// find out, because the proxies still use their previous configuration.
+// find out, because the proxies still use their earlier configuration.
 func TestStartupPeriod_PoliciesAreNotQuarantined(t *testing.T) {
 	h := newHarness()
 	h.store.config.StartupPeriod = time.Minute

@@ -11,7 +11,7 @@ import (
 )
 
 // The scope of a client that may call the whole mesh has thousands of resources, and most changes affect few of them. The
-// resources of one destination Service do not depend on the other destinations. So a scope is compared with its previous version
+// resources of one destination Service do not depend on the other destinations. So a scope is compared with its earlier version
 // Service by Service, and only the differences are translated. A property test compares the result with a full translation.
 
 // isSeparable reports whether the destinations of a scope can be translated one by one. They cannot if two of them claim one

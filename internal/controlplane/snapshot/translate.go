@@ -77,7 +77,7 @@ func (s *Store) marshal(resources []envoy.Resource) []translated {
 	return list
 }
 
-// editsTo returns edits that set everything in the new version. A resource that cannot be marshalled keeps its previous version and does
+// editsTo returns edits that set everything in the new version. A resource that cannot be marshalled keeps its earlier version and does
 // not affect the others.
 func (s *Store) editsTo(l *layer, user endpointsUser, step transition) edits {
 	e := edits{endpoints: make(map[string]*endpointsNode, len(step.after.Clusters))}

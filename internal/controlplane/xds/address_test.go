@@ -11,7 +11,7 @@ import (
 )
 
 // TestTokenFromAnotherPodIsRefused connects from an address that another pod has.
-func TestTokenFromAnotherPodIsRefused(t *testing.T) {
+func TestTokenFromAnotherPodIsRejected(t *testing.T) {
 	m := newMesh()
 	thief := meshtest.Pod("elsewhere", "thief", "thief", "thief", "127.0.0.1")
 	c := start(t, append(m.entries(), thief)...)

@@ -13,10 +13,10 @@ func newMetrics(registerer prometheus.Registerer, handshakes *handshakeLimiter) 
 	}
 	m := &metrics{
 		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "osm_proxy_refused_count", Help: "Streams that were rejected or ended because of the client or its requests.",
+			Name: "osm_proxy_rejected_count", Help: "Streams that were rejected or ended because of the client or its requests.",
 		}, []string{"reason"}),
 		nodeMismatches: counter("osm_proxy_node_mismatch_count", "Requests whose node ID names another workload than the token."),
-		droppedLines:   counter("osm_proxy_refused_unlogged_count", "Rejections that were not logged because of the rate limit."),
+		droppedLines:   counter("osm_proxy_rejected_unlogged_count", "Rejections that were not logged because of the rate limit."),
 		droppedLoads: counter("osm_proxy_load_report_dropped_count",
 			"Clusters in load reports that were not recorded because of a limit."),
 	}

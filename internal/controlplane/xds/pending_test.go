@@ -91,7 +91,7 @@ func TestSilentStreamsEnd(t *testing.T) {
 	ads := client.open(deltaMethod, c.tokenOf(m.client))
 	loads := client.open(loadMethod, c.tokenOf(m.client))
 	eventually.True(t, firstRequestTimeout+waitLimit, "both streams have ended", func() bool { return !client.isOpen(ads) && !client.isOpen(loads) })
-	if n := c.metric(t, "osm_proxy_refused_count"); n == 0 {
+	if n := c.metric(t, "osm_proxy_rejected_count"); n == 0 {
 		t.Error("no silent stream is counted")
 	}
 	eventually.True(t, waitLimit, "no sidecar is connected", func() bool { return len(c.store.Proxies()) == 0 })

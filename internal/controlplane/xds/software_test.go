@@ -54,7 +54,7 @@ func TestUnsupportedEnvoyIsNotServed(t *testing.T) {
 				return len(list) == 1 && cmp.Equal(list[0].Software, test.want)
 			})
 			proxy := c.store.Proxies()[0]
-			if rejected := testutil.CollectAndCount(c.metrics, "osm_proxy_refused_count") > 0; rejected == test.served {
+			if rejected := testutil.CollectAndCount(c.metrics, "osm_proxy_rejected_count") > 0; rejected == test.served {
 				t.Errorf("a rejection was counted: %t", rejected)
 			}
 			if test.served {

@@ -51,7 +51,7 @@ func newSotWAdapter() *sotwAdapter {
 	return &sotwAdapter{subscribed: map[string]map[string]struct{}{}, sent: map[resourcetype.Type]map[string]resource.Versioned{}}
 }
 
-// deltaRequest returns the difference between a request and the previous one of its type.
+// deltaRequest returns the difference between a request and the earlier one of its type.
 func (a *sotwAdapter) deltaRequest(req *discovery.DiscoveryRequest) *discovery.DeltaDiscoveryRequest {
 	request := &discovery.DeltaDiscoveryRequest{
 		Node: req.GetNode(), TypeUrl: req.GetTypeUrl(), ResponseNonce: req.GetResponseNonce(), ErrorDetail: req.GetErrorDetail(),

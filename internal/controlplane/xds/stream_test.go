@@ -80,7 +80,7 @@ func TestStreamsEnd(t *testing.T) {
 }
 
 // TestThreat1And5Refused connects with every kind of invalid token.
-func TestThreat1And5Refused(t *testing.T) {
+func TestThreat1And5Rejected(t *testing.T) {
 	m := newMesh()
 	plain := meshtest.Pod("a", "plain", "plain", "client", "10.0.0.9")
 	plain.Injected = false

@@ -76,7 +76,7 @@ func TestInitialize_RunsScriptsOnce(t *testing.T) {
 	for _, part := range order {
 		next := strings.Index(script, part)
 		if next <= at {
-			t.Errorf("the script lacks %q after the previous part:\n%s", part, script)
+			t.Errorf("the script lacks %q after the earlier part:\n%s", part, script)
 		}
 		at = next
 	}

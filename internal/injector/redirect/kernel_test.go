@@ -28,7 +28,7 @@ func TestApply_InstallsRules(t *testing.T) {
 	}
 }
 
-// TestApply_ReplacesTable replaces rules and expects none of the previous table.
+// TestApply_ReplacesTable replaces rules and expects none of the earlier table.
 func TestApply_ReplacesTable(t *testing.T) {
 	ns := nstest.New(t)
 	apply(t, ns, ruleCases()["everything"])

@@ -102,10 +102,10 @@ func scopeOf(l Mesh, k scope.Key) *scope.Scope {
 }
 
 // fullConfiguration returns the complete configuration of a sidecar, without shared destinations.
-func fullConfiguration(t *rapid.T, l Mesh, previous *scope.Scope, k scope.Key) contents {
+func fullConfiguration(t *rapid.T, l Mesh, earlier *scope.Scope, k scope.Key) contents {
 	built := built{Scope: scopeOf(l, k)}
-	if previous != nil {
-		scope.CarryDrainMarks(previous, built.Scope)
+	if earlier != nil {
+		scope.CarryDrainMarks(earlier, built.Scope)
 	}
 	all, err := newSide(l.Catalog, Subject{TrustDomain: "cluster.local"}).contentsOf(built)
 	if err != nil {

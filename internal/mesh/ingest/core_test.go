@@ -283,7 +283,7 @@ func TestThreat41Endpoints(t *testing.T) {
 		slice := &discoveryv1.EndpointSlice{Endpoints: []discoveryv1.Endpoint{{Addresses: []string{address}, TargetRef: c.ref}}}
 		slice.Labels = map[string]string{discoveryv1.LabelServiceName: "books"}
 		entry, problems := EndpointSlice(slice)
-		expect(t, 0, len(entry.Endpoints), []string{"RefusedAddress: " + c.want}, problems)
+		expect(t, 0, len(entry.Endpoints), []string{"RejectedAddress: " + c.want}, problems)
 	}
 }
 

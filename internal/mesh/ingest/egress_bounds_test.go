@@ -41,16 +41,16 @@ func TestEgressNeverOpensMore(t *testing.T) {
 		},
 		"invalid ranges through the gateway": {
 			egressSource + egressHost + egressHTTPS + "ipAddresses: [10.0.0.0/99]\ngateway: {}", nil,
-			[]string{"RefusedAddress: is not an IP range", "Unsupported: remove spec.ipAddresses or spec.gateway"},
+			[]string{"RejectedAddress: is not an IP range", "Unsupported: remove spec.ipAddresses or spec.gateway"},
 		},
 		"a wildcard with invalid ranges through the gateway": {
 			egressSource + "hosts: ['*.example.com']\n" + egressHTTPS + "ipAddresses: [10.0.0.0/99]\ngateway: {}", nil,
-			[]string{"RefusedAddress: is not an IP range", "Unsupported: remove spec.ipAddresses or spec.gateway"},
+			[]string{"RejectedAddress: is not an IP range", "Unsupported: remove spec.ipAddresses or spec.gateway"},
 		},
 		"invalid ranges leave requests to hosts": {
 			egressSource + egressHost + "ports: [{number: 80, protocol: http}, {number: 443, protocol: https}]\nipAddresses: [x]",
 			egressEntry(80, catalog.ProtocolHTTP, nil),
-			[]string{"RefusedAddress: is not an IP range"},
+			[]string{"RejectedAddress: is not an IP range"},
 		},
 		"requests to a wildcard": {
 			egressSource + "hosts: ['*.example.com']\nipAddresses: [10.0.0.0/8]\n" + egressHTTP, nil, []string{"GrantsNothing: spec.hosts names no host"},
@@ -79,7 +79,7 @@ func TestEgressNeverOpensMore(t *testing.T) {
 		"local hosts of the gateway": {
 			egressSource + "hosts: [a.localhost, a.example.com]\n" + egressHTTP + "gateway: {}",
 			egressEntry(80, catalog.ProtocolHTTP, func(e *catalog.Egress) { e.Gateway = &catalog.EgressGateway{} }),
-			[]string{"RefusedAddress: a.localhost"},
+			[]string{"RejectedAddress: a.localhost"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

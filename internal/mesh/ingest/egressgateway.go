@@ -62,7 +62,7 @@ func egressTLS(spec *policyv1alpha1.EgressTLSSpec, found *problems) *catalog.Egr
 func isLocalHost(host string, found *problems) bool {
 	local := catalog.IsLocalHost(host)
 	if local {
-		found.reject(ReasonRefusedAddress, "The host %s of spec.hosts is local to the pod or the node of the egress gateway, so it is left out: name a host outside.", host)
+		found.reject(ReasonRejectedAddress, "The host %s of spec.hosts is local to the pod or the node of the egress gateway, so it is left out: name a host outside.", host)
 	}
 	return local
 }
@@ -74,7 +74,7 @@ func RequiredGateway(policy *catalog.Egress) []Problem {
 	const because = "The namespace %s requires the egress gateway, "
 	for _, host := range policy.Hosts {
 		if !slices.Contains(left.Hosts, host) {
-			found.reject(ReasonRefusedAddress, because+"and the host %s of spec.hosts is local to its pod or node, so it is left out: name a host outside.", policy.Name.Namespace, host)
+			found.reject(ReasonRejectedAddress, because+"and the host %s of spec.hosts is local to its pod or node, so it is left out: name a host outside.", policy.Name.Namespace, host)
 		}
 	}
 	if len(policy.Prefixes) > 0 {

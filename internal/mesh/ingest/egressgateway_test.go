@@ -15,7 +15,7 @@ func TestRequiredGateway(t *testing.T) {
 		problems []string
 	}{
 		"nothing":    {catalog.Egress{Hosts: []string{"a.example.com"}, Ports: []catalog.EgressPort{http}}, nil},
-		"local host": {catalog.Egress{Hosts: []string{"a.example.com", "localhost"}, Ports: []catalog.EgressPort{http}}, []string{"RefusedAddress: the host localhost of spec.hosts"}},
+		"local host": {catalog.Egress{Hosts: []string{"a.example.com", "localhost"}, Ports: []catalog.EgressPort{http}}, []string{"RejectedAddress: the host localhost of spec.hosts"}},
 		"a port":     {catalog.Egress{Hosts: []string{"a.example.com"}, Ports: []catalog.EgressPort{http, tcp}}, []string{"Unsupported: the protocol tcp of port 5432"}},
 		"everything, with ranges": {
 			catalog.Egress{Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Ports: []catalog.EgressPort{http, tcp}},

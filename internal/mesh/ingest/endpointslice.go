@@ -50,10 +50,10 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []
 	}
 	slices.SortStableFunc(entry.Endpoints, func(a, b catalog.Endpoint) int { return a.Address.Compare(b.Address) })
 	if len(rejected) > 0 {
-		found.reject(ReasonRefusedAddress, "The EndpointSlice of Service %s has addresses that no pod can have, and they get no traffic: %s.", service, joinFirst(rejected))
+		found.reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses that no pod can have, and they get no traffic: %s.", service, joinFirst(rejected))
 	}
 	if len(withoutPod) > 0 {
-		found.reject(ReasonRefusedAddress, "The EndpointSlice of Service %s has addresses without a pod of its namespace, and they get no traffic, because nothing can prove who answers there: %s.", service, joinFirst(withoutPod))
+		found.reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses without a pod of its namespace, and they get no traffic, because nothing can prove who answers there: %s.", service, joinFirst(withoutPod))
 	}
 	return entry, found
 }

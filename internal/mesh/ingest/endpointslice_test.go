@@ -36,7 +36,7 @@ endpoints:
 	expect(t, []catalog.Endpoint{
 		{Address: netip.MustParseAddr("10.0.0.1"), Pod: catalog.Name{Namespace: "shop", Name: "a"}, Terminating: true},
 		{Address: netip.MustParseAddr("10.0.0.2"), Pod: catalog.Name{Namespace: "shop", Name: "b"}, Ready: true},
-	}, got.Endpoints, []string{"RefusedAddress: addresses without a pod of its namespace, and they get no traffic, because nothing can prove who answers there: 10.0.0.3"}, problems)
+	}, got.Endpoints, []string{"RejectedAddress: addresses without a pod of its namespace, and they get no traffic, because nothing can prove who answers there: 10.0.0.3"}, problems)
 }
 
 func TestFewRejectedAddressesAreListed(t *testing.T) {

@@ -85,10 +85,10 @@ func sentences(t *testing.T, lists ...[]Problem) {
 // TestHeaderFormsAreEquivalent checks that a list of single headers, in any order, and one object are equivalent.
 func TestHeaderFormsAreEquivalent(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		wanted := rapid.MapOfN(rapid.StringMatching(`[A-Za-z][A-Za-z0-9-]{0,8}`), rapid.StringMatching(`[a-z.*+]{0,4}[a-z]`), 0, 5).Draw(r, "headers")
+		desired := rapid.MapOfN(rapid.StringMatching(`[A-Za-z][A-Za-z0-9-]{0,8}`), rapid.StringMatching(`[a-z.*+]{0,4}[a-z]`), 0, 5).Draw(r, "headers")
 		var list []any
 		object := map[string]any{}
-		for name, regex := range wanted {
+		for name, regex := range desired {
 			list = append(list, map[string]any{name: regex})
 			object[name] = regex
 		}

@@ -21,7 +21,7 @@ func headers(path string, spec any, found *problems) ([]catalog.HeaderMatch, boo
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
 			header, err := headerMatch(name, fields[name])
 			if err != nil {
-				found.reject(err.reason, "%s %.80q is refused and the match not used: %s.", path, name, err.text)
+				found.reject(err.reason, "%s %.80q is rejected and the match not used: %s.", path, name, err.text)
 				usable = false
 			}
 			all = append(all, header)
@@ -70,7 +70,7 @@ func headerMatch(name string, value any) (catalog.HeaderMatch, *headerProblem) {
 	case !httpguts.ValidHeaderFieldName(match.Name):
 		return match, &headerProblem{ReasonInvalidHeader, "it is not the name of a header"}
 	case strings.Contains(match.Name, "_"):
-		return match, &headerProblem{ReasonInvalidHeader, "sidecars refuse requests that have header names with underscores: use dashes"}
+		return match, &headerProblem{ReasonInvalidHeader, "sidecars reject requests that have header names with underscores: use dashes"}
 	}
 	if err := checkRegex(regex); err != nil {
 		return match, &headerProblem{ReasonInvalidRegex, err.Error()}

@@ -45,7 +45,7 @@ func httpMatch(path string, m specsv1alpha4.HTTPMatch, headerSpec any, found *pr
 	match := catalog.HTTPMatch{Name: m.Name, PathRegex: m.PathRegex}
 	usable := true
 	if err := checkRegex(match.PathRegex); err != nil {
-		found.reject(ReasonInvalidRegex, "%s.pathRegex of the match %.80q is refused and the match not used: %s.", path, match.Name, err)
+		found.reject(ReasonInvalidRegex, "%s.pathRegex of the match %.80q is rejected and the match not used: %s.", path, match.Name, err)
 		usable = false
 	}
 	if match.PathRegex == ".*" {

@@ -73,7 +73,7 @@ func TestIngressClients(t *testing.T) {
 		"a principal with a control":           {`{kind: AuthenticatedPrincipal, name: "a\x7f"}, {kind: AuthenticatedPrincipal, name: a}`, "", principals("a"), []string{"InvalidName: is not a name in a certificate"}},
 		"a Service with an impossible name":    {"{kind: Service, name: A_B, namespace: ingress}", "", ingressEntry(web), []string{`InvalidName: names the Service "A_B"`}},
 		"a Service in no possible namespace":   {"{kind: Service, name: nginx, namespace: a.b}", "", ingressEntry(web), []string{`InvalidName: of the namespace "a.b"`}},
-		"an address with a zone":               {"{kind: IPRange, name: 'fe80::1%eth0'}, {kind: IPRange, name: 10.0.0.0/8}", "", ranges, []string{"RefusedAddress: is not an IP range"}},
+		"an address with a zone":               {"{kind: IPRange, name: 'fe80::1%eth0'}, {kind: IPRange, name: 10.0.0.0/8}", "", ranges, []string{"RejectedAddress: is not an IP range"}},
 		"groups are sorted":                    {"", "matches: [{kind: HTTPRouteGroup, name: b}, {kind: HTTPRouteGroup, name: a}, {kind: HTTPRouteGroup, name: b}]", groups, nil},
 		"an impossible group is not any":       {"", "matches: [{kind: HTTPRouteGroup, name: A_B}]", nil, []string{`InvalidName: spec.matches[0].name "A_B"`}},
 		"an impossible group leaves others":    {"", "matches: [{kind: HTTPRouteGroup, name: A_B}, {kind: HTTPRouteGroup, name: a}, {kind: HTTPRouteGroup, name: b}]", groups, []string{"InvalidName: spec.matches[0]"}},

@@ -52,8 +52,8 @@ func TestIngressBackend(t *testing.T) {
 		"http from a principal only":             {http + from(person), nil, []string{"GrantsNothing: add the Service of the ingress controller. To admit every address, write the IPRange 0.0.0.0/0"}},
 		"no verification, from a principal only": {skip + from(person), nil, []string{"GrantsNothing: verifies no client certificate"}},
 		"no sources":                             {http, nil, []string{"GrantsNothing: spec.sources is empty", "GrantsNothing: admits nobody"}},
-		"a bad range does not mean any":          {https + from("{kind: IPRange, name: 10.0.0.0/33}", person), nil, []string{"RefusedAddress: is not an IP range, so it is left out: write for example 10.0.0.0/8"}},
-		"an IPv4 range in IPv6 notation":         {https + from("{kind: IPRange, name: '::ffff:10.0.0.0/104'}", person), nil, []string{"RefusedAddress: write it in IPv4 notation"}},
+		"a bad range does not mean any":          {https + from("{kind: IPRange, name: 10.0.0.0/33}", person), nil, []string{"RejectedAddress: is not an IP range, so it is left out: write for example 10.0.0.0/8"}},
+		"an IPv4 range in IPv6 notation":         {https + from("{kind: IPRange, name: '::ffff:10.0.0.0/104'}", person), nil, []string{"RejectedAddress: write it in IPv4 notation"}},
 		"a Service without a namespace":          {http + from("{kind: Service, name: nginx}"), nil, []string{"InvalidName: write the name and the namespace", "GrantsNothing: admits nobody"}},
 		"several sources are sorted": {
 			https + from("{kind: Service, name: z, namespace: b}", "{kind: Service, name: a, namespace: b}", "{kind: Service, name: a, namespace: b}", "{kind: IPRange, name: 10.0.0.0/8}", "{kind: IPRange, name: 9.0.0.0/8}", person, "{kind: AuthenticatedPrincipal, name: a.b.c}"),

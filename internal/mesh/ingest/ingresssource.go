@@ -74,13 +74,13 @@ func parseRange(path, text string, found *problems) (netip.Prefix, bool) {
 	if err != nil {
 		address, addressErr := netip.ParseAddr(text)
 		if addressErr != nil || address.Zone() != "" {
-			found.reject(ReasonRefusedAddress, "%s %.80q is not an IP range, so it is left out: write for example 10.0.0.0/8.", path, text)
+			found.reject(ReasonRejectedAddress, "%s %.80q is not an IP range, so it is left out: write for example 10.0.0.0/8.", path, text)
 			return netip.Prefix{}, false
 		}
 		prefix = netip.PrefixFrom(address, address.BitLen())
 	}
 	if prefix.Addr().Is4In6() {
-		found.reject(ReasonRefusedAddress, "%s %.80q is an IPv4 range in IPv6 notation, so it is left out: write it in IPv4 notation.", path, text)
+		found.reject(ReasonRejectedAddress, "%s %.80q is an IPv4 range in IPv6 notation, so it is left out: write it in IPv4 notation.", path, text)
 		return netip.Prefix{}, false
 	}
 	return prefix.Masked(), true

@@ -54,7 +54,7 @@ func parseKeyPair(chain, key []byte) (*keyPair, error) {
 	}, checkLeaf(certificates[0])
 }
 
-// parseCertificates reads the certificates of a file in PEM, at least one. It skips blocks of other types, or with only refuses them.
+// parseCertificates reads the certificates of a file in PEM, at least one. It skips blocks of other types, or with only rejects them.
 func parseCertificates(list []byte, only bool) ([]*x509.Certificate, error) {
 	var certificates []*x509.Certificate
 	for {

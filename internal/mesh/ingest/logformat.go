@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// logOperators are the command operators that a format may have. Others are refused, also because some read files of the sidecar, such
+// logOperators are the command operators that a format may have. Others are rejected, also because some read files of the sidecar, such
 // as its token.
 var logOperators = []string{
 	"ACCESS_LOG_TYPE", "BYTES_RECEIVED", "BYTES_SENT", "CEL", "CLUSTER_METADATA", "CONNECTION_ID", "CONNECTION_TERMINATION_DETAILS",

@@ -8,7 +8,7 @@ type Problem struct {
 	Reason string
 	// Message describes what is wrong, its effect and what to write instead, in full sentences.
 	Message string
-	// Effect is a sentence about the value in use while the object is stored. It is empty if Message describes it. A refusal leaves it out.
+	// Effect is a sentence about the value in use while the object is stored. It is empty if Message describes it. A rejection leaves it out.
 	Effect string
 	// Warning is true when the object applies as written, though possibly not as intended. Otherwise the object, or
 	// the part that the message names, does not apply.
@@ -59,8 +59,8 @@ const (
 	ReasonInvalidFormat = "InvalidFormat"
 	// ReasonInvalidExpression: a CEL expression that sidecars cannot evaluate.
 	ReasonInvalidExpression = "InvalidExpression"
-	// ReasonRefusedAddress: an endpoint address that no pod can have.
-	ReasonRefusedAddress = "RefusedAddress"
+	// ReasonRejectedAddress: an endpoint address that no pod can have.
+	ReasonRejectedAddress = "RejectedAddress"
 )
 
 // StatusMessage returns the message for the status of a stored object.

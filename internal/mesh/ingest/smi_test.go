@@ -95,9 +95,9 @@ func TestHTTPRouteGroup(t *testing.T) {
 		"threat 13, bad regex is off, others live": {
 			"matches: [{name: bad, pathRegex: '/a('}, {name: good, pathRegex: /b}]",
 			group(catalog.HTTPMatch{Name: "good", PathRegex: "/b"}),
-			[]string{`InvalidRegex: spec.matches[0].pathRegex of the match "bad" is refused`},
+			[]string{`InvalidRegex: spec.matches[0].pathRegex of the match "bad" is rejected`},
 		},
-		"bad header regex":     {"matches: [{name: m, headers: [{a: '('}]}]", group(), []string{`InvalidRegex: spec.matches[0].headers[0] "a" is refused`}},
+		"bad header regex":     {"matches: [{name: m, headers: [{a: '('}]}]", group(), []string{`InvalidRegex: spec.matches[0].headers[0] "a" is rejected`}},
 		"header not text":      {"matches: [{name: m, headers: [{a: 5}]}]", group(), []string{"InvalidHeader: its value is the number 5"}},
 		"headers not a list":   {"matches: [{name: m, headers: a}]", group(), []string{`InvalidHeader: spec.matches[0].headers is the text "a"`}},
 		"headers list of text": {"matches: [{name: m, headers: [a]}]", group(), []string{`InvalidHeader: spec.matches[0].headers[0] is the text "a"`}},

@@ -44,7 +44,7 @@ func TestTrafficTargetRulesAreBounded(t *testing.T) {
 		fmt.Fprintf(&rules, "- {kind: TCPRoute, name: r%d}\n", i)
 	}
 	if target, problems := TrafficTarget(smi(t, anySource+"rules:\n"+rules.String())); target == nil || len(target.Rules) != maxRules || len(problems) > 0 {
-		t.Errorf("%d rules are refused: %v", maxRules, problems)
+		t.Errorf("%d rules are rejected: %v", maxRules, problems)
 	}
 	target, problems := TrafficTarget(smi(t, anySource+"rules:\n"+rules.String()+"- {kind: TCPRoute, name: more}"))
 	if target != nil || len(problems) != 1 || problems[0].Reason != ReasonUnsupported || problems[0].Warning {

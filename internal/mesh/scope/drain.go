@@ -10,12 +10,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
-// CarryDrainMarks copies the drain marks of previous to next, and sets a new mark on each port where a source lost its
+// CarryDrainMarks copies the drain marks of earlier to next, and sets a new mark on each port where a source lost its
 // permission. Sidecars authorize a connection only when it is opened, so an open one would outlive its permission.
 //
-// previous is the last scope of the same key. Call CarryDrainMarks before next is shared.
-func CarryDrainMarks(previous, next *Scope) {
-	forEachCommonPort(previous, next, func(was, is *Inbound) {
+// earlier is the last scope of the same key. Call CarryDrainMarks before next is shared.
+func CarryDrainMarks(earlier, next *Scope) {
+	forEachCommonPort(earlier, next, func(was, is *Inbound) {
 		is.DrainMark = was.DrainMark
 		if losesSource(was.Rules, is.Rules) {
 			is.DrainMark = nextMark(was.DrainMark, is.Rules)
@@ -23,20 +23,20 @@ func CarryDrainMarks(previous, next *Scope) {
 	})
 }
 
-// KeepDrainMarks copies the drain marks of previous to next, for a scope that is not sent to sidecars.
-func KeepDrainMarks(previous, next *Scope) {
-	forEachCommonPort(previous, next, func(was, is *Inbound) { is.DrainMark = was.DrainMark })
+// KeepDrainMarks copies the drain marks of earlier to next, for a scope that is not sent to sidecars.
+func KeepDrainMarks(earlier, next *Scope) {
+	forEachCommonPort(earlier, next, func(was, is *Inbound) { is.DrainMark = was.DrainMark })
 }
 
 // forEachCommonPort calls fn for each port that both scopes have.
-func forEachCommonPort(previous, next *Scope, fn func(was, is *Inbound)) {
+func forEachCommonPort(earlier, next *Scope, fn func(was, is *Inbound)) {
 	type portKey struct {
 		service catalog.Name
 		port    uint16
 	}
 	before := map[portKey]*Inbound{}
-	for i := range previous.Inbound {
-		in := &previous.Inbound[i]
+	for i := range earlier.Inbound {
+		in := &earlier.Inbound[i]
 		before[portKey{in.Service, in.TargetPort}] = in
 	}
 	for i := range next.Inbound {

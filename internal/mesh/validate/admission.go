@@ -56,24 +56,24 @@ func (a Admission) Handle(ctx context.Context, request admission.Request) admiss
 	if object.GetNamespace() == "" {
 		object.SetNamespace(request.Namespace)
 	}
-	refusals, warnings := Split(Object(object))
-	refusals = shorten(refusals)
-	if a.CheckRelated != nil && len(refusals) == 0 {
+	rejections, warnings := Split(Object(object))
+	rejections = shorten(rejections)
+	if a.CheckRelated != nil && len(rejections) == 0 {
 		for _, problem := range a.CheckRelated(ctx, object) {
 			warnings = append(warnings, problem.Message)
 		}
 	}
 	warnings = shorten(warnings)
 	switch {
-	case len(refusals) == 0:
+	case len(rejections) == 0:
 		return admission.Allowed("").WithWarnings(warnings...)
 	case request.Operation == admissionv1.Update && sameSpec(object, request.OldObject.Raw):
-		return admission.Allowed("").WithWarnings(append(refusals, warnings...)...)
+		return admission.Allowed("").WithWarnings(append(rejections, warnings...)...)
 	}
-	return admission.Denied(strings.Join(refusals, " ")).WithWarnings(warnings...)
+	return admission.Denied(strings.Join(rejections, " ")).WithWarnings(warnings...)
 }
 
-// maxMessages is how many refusals and how many warnings a response has. API servers drop long warnings, and responses to
+// maxMessages is how many rejections and how many warnings a response has. API servers drop long warnings, and responses to
 // forged reviews must stay small.
 const maxMessages = 20
 

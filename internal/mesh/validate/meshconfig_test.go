@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// A refusal does not describe what would apply if the object were stored. The status of a stored object does.
-func TestRefusalsAreNoStatus(t *testing.T) {
+// A rejection does not describe what would apply if the object were stored. The status of a stored object does.
+func TestRejectionsAreNoStatus(t *testing.T) {
 	const config = "apiVersion: config.openservicemesh.io/v1alpha2\nkind: MeshConfig\nmetadata: {name: osm-mesh-config, namespace: osm-system}\nspec: "
-	for name, test := range map[string]struct{ spec, refusal, effect string }{
+	for name, test := range map[string]struct{ spec, rejection, effect string }{
 		"short":     {"{certificate: {serviceCertValidityDuration: 1s, certKeyBitSize: 2048}}", "1s is too short: write at least 1m0s.", "Certificates are valid for 1m0s."},
 		"negative":  {"{certificate: {serviceCertValidityDuration: -1h, certKeyBitSize: 2048}}", "is not above zero: write for example 24h.", "Certificates are valid for 24h0m0s."},
 		"no number": {"{certificate: {serviceCertValidityDuration: day, certKeyBitSize: 2048}}", "is not a duration", "Certificates are valid for 24h0m0s."},
@@ -18,10 +18,10 @@ func TestRefusalsAreNoStatus(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			problems := Object(parse(t, config+test.spec))
-			refusals, _ := Split(problems)
-			text := strings.Join(refusals, " ")
-			if !strings.Contains(text, test.refusal) || strings.Contains(text, test.effect) {
-				t.Errorf("the refusal is %q, want %q without %q", text, test.refusal, test.effect)
+			rejections, _ := Split(problems)
+			text := strings.Join(rejections, " ")
+			if !strings.Contains(text, test.rejection) || strings.Contains(text, test.effect) {
+				t.Errorf("the rejection is %q, want %q without %q", text, test.rejection, test.effect)
 			}
 			if status := problems[0].StatusMessage(); !strings.HasSuffix(status, test.effect) {
 				t.Errorf("the status is %q, want %q at its end", status, test.effect)

@@ -32,13 +32,13 @@ func countMatches(u *unstructured.Unstructured) int {
 }
 
 // Split separates problems that reject an object from warnings.
-func Split(problems []ingest.Problem) (refusals, warnings []string) {
+func Split(problems []ingest.Problem) (rejections, warnings []string) {
 	for _, p := range problems {
 		if p.Warning {
 			warnings = append(warnings, p.Message)
 		} else {
-			refusals = append(refusals, p.Message)
+			rejections = append(rejections, p.Message)
 		}
 	}
-	return refusals, warnings
+	return rejections, warnings
 }

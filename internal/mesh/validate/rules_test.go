@@ -35,8 +35,8 @@ const (
 func TestRules(t *testing.T) {
 	for name, c := range map[string]struct {
 		object string
-		// refusals and warnings are parts of the expected messages, in order.
-		refusals, warnings []string
+		// rejections and warnings are parts of the expected messages, in order.
+		rejections, warnings []string
 	}{
 		"good target":         {goodTarget, nil, nil},
 		"target elsewhere":    {badTarget, []string{"create it in the namespace of its destination"}, nil},
@@ -52,7 +52,7 @@ func TestRules(t *testing.T) {
 		"setting of a host outside": {policy + "kind: UpstreamTrafficSetting\nspec: {host: example.com}", nil, []string{"applies only where an Egress names it"}},
 		"setting with a bad limit":  {policy + "kind: UpstreamTrafficSetting\nspec: {host: a.shop, rateLimit: {local: {tcp: {connections: 1, unit: day}}}}", []string{"write second, minute or hour"}, nil},
 		"backpressure of nothing":   {policy + "kind: Backpressure\nspec: {maxConnections: 1}", []string{"names no Service"}, nil},
-		"two bad regexes":           {group + "spec: {matches: [{name: a, pathRegex: '('}, {name: b, headers: [{h: '['}]}]}", []string{`match "a"`, `"h" is refused`}, nil},
+		"two bad regexes":           {group + "spec: {matches: [{name: a, pathRegex: '('}, {name: b, headers: [{h: '['}]}]}", []string{`match "a"`, `"h" is rejected`}, nil},
 		"empty group":               {group + "spec: {}", nil, []string{"name at least one match"}},
 		"port":                      {route + "spec: {matches: {ports: [70000]}}", []string{"write numbers from 1 to 65535"}, nil},
 		"weights":                   {split + "spec: {service: a, backends: [{service: b, weight: 0}]}", []string{"a weight above 0"}, nil},
@@ -83,8 +83,8 @@ func TestRules(t *testing.T) {
 		"kind of another group":    {strings.Replace(badTarget, "access.smi-spec.io", "example.com", 1), nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			refusals, warnings := Split(Object(parse(t, c.object)))
-			compare(t, "refusals", c.refusals, refusals)
+			rejections, warnings := Split(Object(parse(t, c.object)))
+			compare(t, "rejections", c.rejections, rejections)
 			compare(t, "warnings", c.warnings, warnings)
 		})
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 )
 
-// TestEnlargedClaimIsKept has a claim that an administrator has enlarged. The API server refuses to shrink it, and still accepts a larger size.
+// TestEnlargedClaimIsKept has a claim that an administrator has enlarged. The API server does not shrink it, and still accepts a larger size.
 func TestEnlargedClaimIsKept(t *testing.T) {
 	c := fake.NewClientBuilder().WithScheme(scheme.Scheme).WithInterceptorFuncs(interceptor.Funcs{
 		Apply: func(ctx context.Context, c client.WithWatch, configuration runtime.ApplyConfiguration, opts ...client.ApplyOption) error {

@@ -53,8 +53,8 @@ type operation struct {
 // ownerCollisions replaces the owners of a live object when one of them has the desired kind and name but another UID.
 func ownerCollisions(desired *unstructured.Unstructured, live map[string]any) []operation {
 	for _, current := range (&unstructured.Unstructured{Object: live}).GetOwnerReferences() {
-		for _, wanted := range desired.GetOwnerReferences() {
-			if current.Kind == wanted.Kind && current.Name == wanted.Name && current.UID != wanted.UID {
+		for _, owner := range desired.GetOwnerReferences() {
+			if current.Kind == owner.Kind && current.Name == owner.Name && current.UID != owner.UID {
 				owners, _, _ := unstructured.NestedSlice(desired.Object, "metadata", "ownerReferences")
 				return []operation{{"add", "/metadata/ownerReferences", owners}}
 			}

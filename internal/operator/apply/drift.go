@@ -41,7 +41,7 @@ func (s *Session) RecordIgnored(object *unstructured.Unstructured, ignored bool)
 	}
 	s.applier.history.store(s.owner.GetUID(), s.current)
 	switch {
-	case s.previous.ignored[name] == ignored:
+	case s.earlier.ignored[name] == ignored:
 	case ignored:
 		recorder.Eventf(s.owner, object, corev1.EventTypeWarning, string(DriftIgnored), "Ignore",
 			"%s is not updated because of its annotation %s=%s: remove the annotation to have it updated again", name, names.DriftAnnotation, names.DriftIgnore)

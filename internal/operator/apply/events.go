@@ -15,7 +15,7 @@ func (s *Session) recordChange(object *unstructured.Unstructured, outcome Outcom
 	name := describe(object)
 	switch outcome {
 	case Created:
-		if s.previous.applied[name] {
+		if s.earlier.applied[name] {
 			s.applier.countRepair(object)
 			s.applier.recorder.Eventf(s.owner, object, corev1.EventTypeWarning, string(DriftRepaired), "Recreate",
 				"created %s again, which was deleted outside the operator", name)

@@ -14,13 +14,13 @@ import (
 type Session struct {
 	applier *Applier
 	owner   client.Object
-	// previous is the last reconciliation of the owner that applied anything, current is this one.
-	previous, current *reconciliation
+	// earlier is the last reconciliation of the owner that applied anything, current is this one.
+	earlier, current *reconciliation
 }
 
-// reconciliation holds the objects that a reconciliation applied, and those of them that ignored drift. An applied object of the previous one
+// reconciliation holds the objects that a reconciliation applied, and those of them that ignored drift. An applied object of the earlier one
 // that does not exist was deleted by somebody else: the operator deletes only what it no longer applies. This decides about the text of
-// Events only. A new process knows of no previous reconciliation.
+// Events only. A new process knows of no earlier reconciliation.
 type reconciliation struct{ applied, ignored map[string]bool }
 
 // history holds the last reconciliation of each owner. Different owners may be reconciled at the same time.
@@ -47,7 +47,7 @@ func (h *history) store(owner types.UID, r *reconciliation) {
 // For begins a reconciliation of an owner. Each reconciliation has its own Session.
 func (a *Applier) For(owner client.Object) *Session {
 	return &Session{
-		applier: a, owner: owner, previous: a.history.of(owner.GetUID()), current: &reconciliation{applied: map[string]bool{}, ignored: map[string]bool{}},
+		applier: a, owner: owner, earlier: a.history.of(owner.GetUID()), current: &reconciliation{applied: map[string]bool{}, ignored: map[string]bool{}},
 	}
 }
 

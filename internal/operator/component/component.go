@@ -79,7 +79,7 @@ type Inputs struct {
 	ControlPlanes []ControlPlane
 	// Members are the namespaces of the mesh, sorted.
 	Members []string
-	// Aliases are the name suffixes of former canaries. Sidecars may still connect to a Service with this suffix.
+	// Aliases are the name suffixes of earlier canaries. Sidecars may still connect to a Service with this suffix.
 	Aliases []string
 	// Images are the references that replace defaults, by their variables.
 	Images map[string]string

@@ -38,7 +38,7 @@ func meshAndEnvoyDetails() Dashboard {
 			{Title: "Increase of errors", Unit: PerSecond, Exceptional: true, Queries: errorQueries(`{instance=~"$osm_controller_instance|$osm_injector_instance"`)},
 			failures("Controller: rejected configuration", "Resources that sidecars rejected (NACK).", PerSecond,
 				"sum by (type) (rate(osm_proxy_response_rejected_count"+controllers+"[$__rate_interval]))", "{{type}}"),
-			failures("Injector: refused pods", "", PerSecond,
+			failures("Injector: rejected pods", "", PerSecond,
 				`sum(rate(osm_admission_webhook_response_total{instance=~"$osm_injector_instance", kind="Pod", success="false"}[$__rate_interval]))`, "refused"),
 		}}},
 	}
@@ -83,7 +83,7 @@ func pushPath() Dashboard {
 			lines("Requests", PerSecond, rate("osm_proxy_xds_request_count", "type"), "{{type}}"),
 			lines("Sent configuration", BytesPerSecond, rate("osm_proxy_response_bytes_total", "type"), "{{type}}"),
 			failures("Rejected configuration", "Each is a resource that a sidecar does not use. Its policy is quarantined.", PerSecond, rate("osm_proxy_response_rejected_count", "type"), "{{type}}"),
-			failures("Refused streams", "", PerSecond, rate("osm_proxy_refused_count", "reason"), "{{reason}}"),
+			failures("Rejected streams", "", PerSecond, rate("osm_proxy_rejected_count", "reason"), "{{reason}}"),
 		}}, {Title: "Processes", Panels: []Panel{
 			lines("CPU", Cores, "sum by (pod) (rate(process_cpu_seconds_total"+m+"[$__rate_interval]))", "{{pod}}"),
 			lines("Memory (RSS)", Bytes, "sum by (pod) (process_resident_memory_bytes"+m+")", "{{pod}}"),

@@ -117,7 +117,7 @@ func controlPlaneTraffic() Dashboard {
 		Rows: []Row{{Title: "Streams", Panels: []Panel{
 			lines("Success count", Count, "sum(envoy_cluster_upstream_rq_xx"+matchers+`, envoy_response_code_class="2"})`, "accepted streams"),
 			failures("Failure count", "Streams that the control plane did not accept.", Count,
-				"sum(envoy_cluster_upstream_rq_xx"+matchers+`, envoy_response_code_class=~"4|5"})`, "refused streams"),
+				"sum(envoy_cluster_upstream_rq_xx"+matchers+`, envoy_response_code_class=~"4|5"})`, "rejected streams"),
 			lines("Active connections to the control plane", Count, "sum(envoy_cluster_upstream_cx_active"+matchers+"})", "connections"),
 			lines("Connected sidecars", Count, `sum(envoy_control_plane_connected_state{source_namespace=~"$source_namespace", source_service=~"$source_service"})`, "sidecars"),
 		}}, {Title: "Traffic", Panels: []Panel{

@@ -63,7 +63,7 @@ func verdicts() Dashboard {
 			number("Quarantined policies", Count, "max(osm_policy_quarantined_count"+m+")"),
 			failures("Rejected policies", "Sidecars rejected the configuration that results from them.", Count,
 				"sum by (kind) (increase(osm_policy_rejected_count"+m+"[$__rate_interval]))", "{{kind}}"),
-			failures("Refused at admission", "", PerSecond,
+			failures("Rejected at admission", "", PerSecond,
 				`sum by (kind) (rate(osm_admission_webhook_response_total{mesh="$mesh", success="false"}[$__rate_interval]))`, "{{kind}}"),
 		}}},
 	}

@@ -59,9 +59,9 @@ func TestLabelsAloneMakeNoSidecar(t *testing.T) {
 	in := func(namespace string, p corev1.Pod) *corev1.Pod { p.Namespace = namespace; return &p }
 	forged := func(p *corev1.Pod) { p.Spec.InitContainers = nil; p.Labels[names.ProxyUUIDLabel] = "1" }
 	plane := planeOf(
-		namespace("shop", "osm"), namespace("outside", ""), namespace("former", ""), namespace("other", "other"),
+		namespace("shop", "osm"), namespace("outside", ""), namespace("earlier", ""), namespace("other", "other"),
 		in("shop", pod("real", "osm-v0-2-0", "", "")), in("shop", pod("forged", "osm-v0-2-0", "", "", forged)),
-		in("outside", pod("forged", "osm-v0-2-0", "", "", forged)), in("former", pod("kept", "osm-v0-2-0", "", "")),
+		in("outside", pod("forged", "osm-v0-2-0", "", "", forged)), in("earlier", pod("kept", "osm-v0-2-0", "", "")),
 		in("other", pod("foreign", "osm-v0-2-0", "", "")),
 	)
 	upgrade, err := plane.Workloads(t.Context(), "osm")
@@ -69,7 +69,7 @@ func TestLabelsAloneMakeNoSidecar(t *testing.T) {
 		t.Errorf("an upgrade counts %v (%v)", got, err)
 	}
 	left, err := plane.SidecarPods(t.Context(), "osm")
-	want := []rollout.Ref{{Kind: "Pod", Namespace: "former", Name: "kept"}, {Kind: "Pod", Namespace: "shop", Name: "real"}}
+	want := []rollout.Ref{{Kind: "Pod", Namespace: "earlier", Name: "kept"}, {Kind: "Pod", Namespace: "shop", Name: "real"}}
 	if diff := cmp.Diff(want, left); err != nil || diff != "" {
 		t.Errorf("a removal waits for other pods (-want +got): %s (%v)", diff, err)
 	}

@@ -28,21 +28,21 @@ func stateOf(object client.Object) state {
 	s := state{labels: object.GetLabels()}
 	switch o := object.(type) {
 	case *appsv1.Deployment:
-		wanted := ptr.Deref(o.Spec.Replicas, 1)
-		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedReplicas == wanted &&
-			o.Status.Replicas == wanted && o.Status.AvailableReplicas == wanted
+		desired := ptr.Deref(o.Spec.Replicas, 1)
+		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedReplicas == desired &&
+			o.Status.Replicas == desired && o.Status.AvailableReplicas == desired
 		s.onDelete = o.Spec.Paused
 		s.rolledOut = rolloutTime(o.Status.Conditions)
 		s.restart, s.podLabels = restartAnnotationOf(&o.Spec.Template), o.Spec.Template.Labels
 	case *appsv1.StatefulSet:
-		wanted := ptr.Deref(o.Spec.Replicas, 1)
-		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.ReadyReplicas == wanted && o.Status.Replicas == wanted &&
-			(o.Status.UpdatedReplicas == wanted || o.Status.UpdateRevision == o.Status.CurrentRevision)
+		desired := ptr.Deref(o.Spec.Replicas, 1)
+		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.ReadyReplicas == desired && o.Status.Replicas == desired &&
+			(o.Status.UpdatedReplicas == desired || o.Status.UpdateRevision == o.Status.CurrentRevision)
 		s.onDelete = o.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType || partition(o) > 0
 		s.restart, s.podLabels = restartAnnotationOf(&o.Spec.Template), o.Spec.Template.Labels
 	case *appsv1.DaemonSet:
-		wanted := o.Status.DesiredNumberScheduled
-		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedNumberScheduled == wanted && o.Status.NumberAvailable == wanted
+		desired := o.Status.DesiredNumberScheduled
+		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedNumberScheduled == desired && o.Status.NumberAvailable == desired
 		s.onDelete = o.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType
 		s.restart, s.podLabels = restartAnnotationOf(&o.Spec.Template), o.Spec.Template.Labels
 	}

@@ -86,7 +86,7 @@ func (p *Plane) readLastReady(ctx context.Context, workloads []rollout.Workload,
 	last := map[string]*rollout.Workload{}
 	for i := range workloads {
 		w := &workloads[i]
-		if previous := last[w.Ref.Namespace]; previous == nil || w.Restart.At.After(previous.Restart.At) {
+		if earlier := last[w.Ref.Namespace]; earlier == nil || w.Restart.At.After(earlier.Restart.At) {
 			last[w.Ref.Namespace] = w
 		}
 	}

@@ -126,13 +126,13 @@ func readiness(pod *corev1.Pod) (bool, time.Time) {
 	return false, time.Time{}
 }
 
-// CountSidecars counts sidecars by revision, and those whose revision is not the wanted one of their namespace.
-func CountSidecars(workloads []rollout.Workload, wanted func(namespace string) string) (byRevision map[string]int, outdated int) {
+// CountSidecars counts sidecars by revision, and those whose revision is not the desired one of their namespace.
+func CountSidecars(workloads []rollout.Workload, desired func(namespace string) string) (byRevision map[string]int, outdated int) {
 	byRevision = map[string]int{}
 	for _, w := range workloads {
 		for revision, n := range w.Sidecars {
 			byRevision[revision] += n
-			if revision != wanted(w.Ref.Namespace) {
+			if revision != desired(w.Ref.Namespace) {
 				outdated += n
 			}
 		}

@@ -86,7 +86,7 @@ func RevisionName(mesh, version string) string {
 // revisionSuffix matches the part of a revision's name after the name of the mesh.
 var revisionSuffix = regexp.MustCompile(`^(v[0-9]+-[0-9]+-[0-9]+(-[-0-9a-z]+)?|dev)$`)
 
-// IsRevisionOf reports whether a name is that of a current or former MeshRevision of a mesh.
+// IsRevisionOf reports whether a name is that of a current or earlier MeshRevision of a mesh.
 func IsRevisionOf(mesh, revision string) bool {
 	suffix, ok := strings.CutPrefix(revision, mesh+"-")
 	return ok && revisionSuffix.MatchString(suffix)
@@ -95,7 +95,7 @@ func IsRevisionOf(mesh, revision string) bool {
 // anyRevision matches the name of any revision. Its first group is greedy, so the last version in the name counts.
 var anyRevision = regexp.MustCompile(`^(.+)-(v[0-9]+-[0-9]+-[0-9]+(-[-0-9a-z]+)?|dev)$`)
 
-// MeshOf returns the mesh of a current or former MeshRevision with this name.
+// MeshOf returns the mesh of a current or earlier MeshRevision with this name.
 func MeshOf(revision string) (string, bool) {
 	parts := anyRevision.FindStringSubmatch(revision)
 	if parts == nil {
@@ -105,17 +105,17 @@ func MeshOf(revision string) (string, bool) {
 }
 
 // Revision returns the desired MeshRevision of a mesh, without an owner. images are those of the desired version.
-func Revision(mesh *v1alpha1.Mesh, wanted Mesh, images operand.Images) *v1alpha1.MeshRevision {
+func Revision(mesh *v1alpha1.Mesh, desired Mesh, images operand.Images) *v1alpha1.MeshRevision {
 	images = Images(mesh, images)
 	return &v1alpha1.MeshRevision{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "MeshRevision"},
 		ObjectMeta: metav1.ObjectMeta{
-			Name:   RevisionName(wanted.Name, wanted.Version),
-			Labels: operand.Labels(wanted.Name, wanted.Version),
+			Name:   RevisionName(desired.Name, desired.Version),
+			Labels: operand.Labels(desired.Name, desired.Version),
 		},
 		Spec: v1alpha1.MeshRevisionSpec{
-			Mesh: wanted.Name, Version: wanted.Version, Namespace: wanted.Namespace, TrustDomain: wanted.TrustDomain,
-			Key: wanted.Key, ControlPlane: controlPlane(mesh),
+			Mesh: desired.Name, Version: desired.Version, Namespace: desired.Namespace, TrustDomain: desired.TrustDomain,
+			Key: desired.Key, ControlPlane: controlPlane(mesh),
 			Images: v1alpha1.RevisionImages{
 				Controller: images.Controller, Injector: images.Injector, Init: images.Init, Sidecar: images.Sidecar,
 			},

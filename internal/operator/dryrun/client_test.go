@@ -118,12 +118,12 @@ func object(t *testing.T, text string) *unstructured.Unstructured {
 // An object that was changed outside the operator is repaired. With a new configuration it is updated.
 func TestApplyDistinguishesRepairFromUpdate(t *testing.T) {
 	_, first := newDryRun(t)
-	wanted := object(t, `{apiVersion: v1, kind: ConfigMap, metadata: {namespace: osm, name: a}, data: {k: "1", l: "1"}}`)
-	if _, err := apply.New(first, dryrun.DiscardEvents{}).For(configMap("owner", nil)).Apply(t.Context(), wanted); err != nil {
+	desired := object(t, `{apiVersion: v1, kind: ConfigMap, metadata: {namespace: osm, name: a}, data: {k: "1", l: "1"}}`)
+	if _, err := apply.New(first, dryrun.DiscardEvents{}).For(configMap("owner", nil)).Apply(t.Context(), desired); err != nil {
 		t.Fatal(err)
 	}
 	live := &corev1.ConfigMap{}
-	if err := first.Get(t.Context(), client.ObjectKeyFromObject(wanted), live); err != nil {
+	if err := first.Get(t.Context(), client.ObjectKeyFromObject(desired), live); err != nil {
 		t.Fatal(err)
 	}
 	live.ResourceVersion = "" // the fake client rejects a version on creation

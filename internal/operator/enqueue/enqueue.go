@@ -75,7 +75,7 @@ func (m Mapper) All() handler.EventHandler {
 
 // runningIn lists the meshes whose control plane runs in a namespace.
 func (m Mapper) runningIn(ctx context.Context, namespace string) []reconcile.Request {
-	return m.filter(ctx, func(mesh *v1alpha1.Mesh) bool { return m.Cluster.Wanted(mesh).Namespace == namespace })
+	return m.filter(ctx, func(mesh *v1alpha1.Mesh) bool { return m.Cluster.Desired(mesh).Namespace == namespace })
 }
 
 // filter lists some meshes. An error can be ignored: the cache is empty only before its first sync, which reconciles all.

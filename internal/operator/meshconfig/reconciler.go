@@ -48,7 +48,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, session *apply.Session, mesh
 // GetOrCreate reads the MeshConfig of a mesh, or creates it with its last spec, or else with all presets. Create never overwrites one that a user
 // created at the same time.
 func (r *Reconciler) GetOrCreate(ctx context.Context, mesh *v1alpha1.Mesh) (*configv1alpha2.MeshConfig, error) {
-	namespace := r.Wanted(mesh).Namespace
+	namespace := r.Desired(mesh).Namespace
 	live := &configv1alpha2.MeshConfig{}
 	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.MeshConfig}, live); !apierrors.IsNotFound(err) {
 		return live, err

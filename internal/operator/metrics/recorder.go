@@ -89,12 +89,12 @@ func (r *Recorder) RecordStatus(before, after *v1alpha1.Mesh, now time.Time) {
 	if r == nil {
 		return
 	}
-	previous, since := PhaseOf(before)
+	earlier, since := PhaseOf(before)
 	current, _ := PhaseOf(after)
-	if previous != "" && previous != current {
-		r.durations.WithLabelValues(after.Name, string(previous)).Observe(now.Sub(since).Seconds())
+	if earlier != "" && earlier != current {
+		r.durations.WithLabelValues(after.Name, string(earlier)).Observe(now.Sub(since).Seconds())
 	}
-	if current == v1alpha1.PhaseRollingBack && previous != current {
+	if current == v1alpha1.PhaseRollingBack && earlier != current {
 		r.rollbacks.WithLabelValues(after.Name).Inc()
 	}
 	for _, entry := range after.Status.History {

@@ -29,8 +29,8 @@ func IsStalledError(err error) bool {
 // one namespace the oldest has it. No mesh runs in a namespace that is part of another mesh, whose injector would change the pods
 // of its control plane.
 func (c *Cluster) Claimed(ctx context.Context, mesh *v1alpha1.Mesh) (*StalledError, error) {
-	wanted := c.Wanted(mesh)
-	if other, alike := desired.MeshOf(mesh.Name); alike && desired.IsRevisionOf(other, desired.RevisionName(mesh.Name, wanted.Version)) {
+	state := c.Desired(mesh)
+	if other, alike := desired.MeshOf(mesh.Name); alike && desired.IsRevisionOf(other, desired.RevisionName(mesh.Name, state.Version)) {
 		return &StalledError{v1alpha1.ReasonInvalidSpec, fmt.Sprintf(
 			"metadata.name %s is how a revision of the mesh %s is named, so that their sidecars could not be told apart: delete this Mesh, and create it again under another name", mesh.Name, other)}, nil
 	}
@@ -40,13 +40,13 @@ func (c *Cluster) Claimed(ctx context.Context, mesh *v1alpha1.Mesh) (*StalledErr
 	}
 	for i := range meshes.Items {
 		other := &meshes.Items[i]
-		if other.Name == mesh.Name || c.Wanted(other).Namespace != wanted.Namespace || !isOlder(other, mesh) {
+		if other.Name == mesh.Name || c.Desired(other).Namespace != state.Namespace || !isOlder(other, mesh) {
 			continue
 		}
 		return &StalledError{v1alpha1.ReasonNamespaceClaimed, fmt.Sprintf(
-			"the namespace %s belongs to the Mesh %s, which is older: delete one of the two, or create this one again with another spec.namespace", wanted.Namespace, other.Name)}, nil
+			"the namespace %s belongs to the Mesh %s, which is older: delete one of the two, or create this one again with another spec.namespace", state.Namespace, other.Name)}, nil
 	}
-	namespace, err := c.Namespace(ctx, wanted.Namespace)
+	namespace, err := c.Namespace(ctx, state.Namespace)
 	if err != nil || namespace == nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (c *Cluster) Claimed(ctx context.Context, mesh *v1alpha1.Mesh) (*StalledErr
 	}
 	return &StalledError{v1alpha1.ReasonNamespaceClaimed, fmt.Sprintf(
 		"the namespace %s, where this mesh is to run, is part of the mesh %s, which would add its sidecars to the control plane: take it out with `kubectl label namespace %s %s-`, or create this Mesh again with another spec.namespace",
-		wanted.Namespace, owner, wanted.Namespace, names.MonitoredByLabel)}, nil
+		state.Namespace, owner, state.Namespace, names.MonitoredByLabel)}, nil
 }
 
 // isOlder is true when the first of two Meshes was created before the second.

@@ -43,8 +43,8 @@ type Cluster struct {
 	Now func() time.Time
 }
 
-// Wanted is what a Mesh asks for, with defaults applied.
-func (c *Cluster) Wanted(mesh *v1alpha1.Mesh) desired.Mesh {
+// Desired is what a Mesh asks for, with defaults applied.
+func (c *Cluster) Desired(mesh *v1alpha1.Mesh) desired.Mesh {
 	return desired.StateOf(mesh, c.Catalogue.Current())
 }
 

@@ -54,7 +54,7 @@ func IsAccepted(mesh *v1alpha1.Mesh) bool {
 	return installed.Status == metav1.ConditionTrue || installed.Reason == v1alpha1.ReasonWaitingForReplicas
 }
 
-// IsStalled is true when the mesh controller has refused this generation of the spec, or has not decided about it yet.
+// IsStalled is true when the mesh controller has rejected this generation of the spec, or has not decided about it yet.
 func IsStalled(mesh *v1alpha1.Mesh) bool {
 	installed := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionInstalled)
 	return installed == nil || installed.ObservedGeneration != mesh.Generation ||
@@ -65,8 +65,8 @@ func IsStalled(mesh *v1alpha1.Mesh) bool {
 // whatever has become of the spec since. Nothing is kept in a namespace that another mesh claims, nor once the control plane is
 // being deleted.
 func (c *Cluster) NeedsMaintenance(ctx context.Context, mesh *v1alpha1.Mesh) (bool, error) {
-	wanted := c.Wanted(mesh)
-	namespace, err := c.Namespace(ctx, wanted.Namespace)
+	desired := c.Desired(mesh)
+	namespace, err := c.Namespace(ctx, desired.Namespace)
 	if err != nil || namespace == nil || namespace.DeletionTimestamp != nil {
 		return false, err
 	}
@@ -80,5 +80,5 @@ func (c *Cluster) NeedsMaintenance(ctx context.Context, mesh *v1alpha1.Mesh) (bo
 	if IsAccepted(mesh) {
 		return true, nil
 	}
-	return c.IsDeployed(ctx, mesh.Name, wanted.Namespace)
+	return c.IsDeployed(ctx, mesh.Name, desired.Namespace)
 }

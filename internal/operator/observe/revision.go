@@ -54,11 +54,11 @@ func FindRevision(revisions []v1alpha1.MeshRevision, name string) *v1alpha1.Mesh
 
 // NextCanary is the revision that runs the canary's Deployments or will do so next; empty for none. Its certificate must exist before
 // its injector starts.
-func NextCanary(mesh *v1alpha1.Mesh, wanted desired.Mesh, revisions []v1alpha1.MeshRevision) string {
+func NextCanary(mesh *v1alpha1.Mesh, state desired.Mesh, revisions []v1alpha1.MeshRevision) string {
 	if canary := CanaryRevision(revisions); canary != nil {
 		return canary.Name
 	}
-	next := FindRevision(revisions, desired.RevisionName(wanted.Name, wanted.Version))
+	next := FindRevision(revisions, desired.RevisionName(state.Name, state.Version))
 	active := ActiveRevision(revisions)
 	if next == nil || active == nil || next.Name == active.Name || next.DeletionTimestamp != nil || Strategy(mesh) != v1alpha1.StrategyCanary {
 		return ""

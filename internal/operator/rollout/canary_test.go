@@ -99,14 +99,14 @@ func canaryRemoved(s *Situation) { s.Canary, s.CanaryInjector = "", "" }
 // oldActive makes the old revision run the mesh's own Deployments.
 func oldActive(s *Situation) { s.Active = "old" }
 
-func TestWaitingPlan_RemovesThePreviousCanary(t *testing.T) {
+func TestWaitingPlan_RemovesTheEarlierCanary(t *testing.T) {
 	s := canaryUpgrade(func(s *Situation) { s.Desired, s.CanaryInjector = "newer", "new" })
 	if p := WaitingPlan(s, "measuring"); p.Phase != CanaryControlPlane || p.Active != "old" || p.Canary != "new" || p.CanaryInjector != "" {
-		t.Errorf("got %+v: want the webhook of the previous canary to be removed before its control plane", p)
+		t.Errorf("got %+v: want the webhook of the earlier canary to be removed before its control plane", p)
 	}
 	s.CanaryInjector = ""
 	if p := WaitingPlan(s, "measuring"); p.Canary != "" {
-		t.Errorf("got %+v: want the previous canary to be removed", p)
+		t.Errorf("got %+v: want the earlier canary to be removed", p)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-// TestConflictsOfStatusWrites lets the API server refuse a status. Conflicts stay recognizable, so that the controller tries again without
+// TestConflictsOfStatusWrites lets the API server reject a status. Conflicts stay recognizable, so that the controller tries again without
 // an error in its log, and a Mesh that is gone needs no status.
 func TestConflictsOfStatusWrites(t *testing.T) {
 	meshes := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "meshes"}
@@ -43,11 +43,11 @@ func TestConflictsOfStatusWrites(t *testing.T) {
 			},
 		}).Build()
 		mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "1", ResourceVersion: "7"}}
-		wanted := mesh.Status.DeepCopy()
+		desired := mesh.Status.DeepCopy()
 		if !test.unchanged {
-			wanted.DesiredVersion = "v0.3.0"
+			desired.DesiredVersion = "v0.3.0"
 		}
-		written, err := NewWriter(c).Write(t.Context(), Mesh, mesh, wanted)
+		written, err := NewWriter(c).Write(t.Context(), Mesh, mesh, desired)
 		if (err != nil) != test.fails || apierrors.IsConflict(err) != test.conflict || (written != nil) != test.written || (requests > 0) == test.unchanged {
 			t.Errorf("%s: %d requests, written %t, error %v; want written %t, an error %t, a conflict %t", name, requests, written != nil, err,
 				test.written, test.fails, test.conflict)

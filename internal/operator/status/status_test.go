@@ -41,11 +41,11 @@ func TestMerge_ReplacesThePartOfItsOwner(t *testing.T) {
 		DesiredVersion: "v2", Version: "v1", Upgrade: &v1alpha1.UpgradeStatus{To: "v2"},
 		Conditions: []metav1.Condition{at, {Type: v1alpha1.ConditionUpgrading, Status: metav1.ConditionTrue}, {Type: v1alpha1.ConditionDataPlaneUpToDate}},
 	}
-	wanted := &v1alpha1.MeshStatus{
+	desired := &v1alpha1.MeshStatus{
 		DesiredVersion: "not of this owner", Version: "v2",
 		Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse}, {Type: v1alpha1.ConditionUpgrading, Status: metav1.ConditionFalse}},
 	}
-	got, err := merge(Rollout, before, wanted)
+	got, err := merge(Rollout, before, desired)
 	if err != nil {
 		t.Fatal(err)
 	}

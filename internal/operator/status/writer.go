@@ -24,12 +24,12 @@ type Writer struct {
 	latest *latest
 }
 
-// NewWriter returns a Writer for a client that reads from a cache. It refuses to write what was computed from an outdated Mesh.
+// NewWriter returns a Writer for a client that reads from a cache. It rejects what was computed from an outdated Mesh.
 func NewWriter(c client.Client) Writer { return Writer{Client: c, latest: newLatest()} }
 
-// Write applies the owner's part of wanted to the status of mesh, which is as it was read. It returns the Mesh with its new status, or
-// nil when nothing was written: the part has not changed, or the Mesh is gone. What others own in wanted is not read.
-func (w Writer) Write(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, wanted *v1alpha1.MeshStatus) (*v1alpha1.Mesh, error) {
+// Write applies the owner's part of desired to the status of mesh, which is as it was read. It returns the Mesh with its new status, or
+// nil when nothing was written: the part has not changed, or the Mesh is gone. What others own in desired is not read.
+func (w Writer) Write(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, desired *v1alpha1.MeshStatus) (*v1alpha1.Mesh, error) {
 	if owner.Manager != Mesh.Manager && meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady) == nil {
 		// A status without a summary would mislead tools. The first summary is an event for every controller.
 		return nil, nil
@@ -38,7 +38,7 @@ func (w Writer) Write(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, wan
 	if err != nil {
 		return nil, err
 	}
-	after, err := owner.part(wanted)
+	after, err := owner.part(desired)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (w Writer) Write(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, wan
 		return nil, apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("meshes").GroupResource(), mesh.Name,
 			errors.New("the cache does not have the last status yet"))
 	}
-	merged, err := merge(owner, &mesh.Status, wanted)
+	merged, err := merge(owner, &mesh.Status, desired)
 	if err != nil {
 		return nil, err
 	}
@@ -80,12 +80,12 @@ func (w Writer) apply(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, par
 }
 
 // merge is a status with the owner's part of another one.
-func merge(owner Owner, status, wanted *v1alpha1.MeshStatus) (*v1alpha1.MeshStatus, error) {
+func merge(owner Owner, status, desired *v1alpha1.MeshStatus) (*v1alpha1.MeshStatus, error) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(status)
 	if err != nil {
 		return nil, err
 	}
-	part, err := owner.part(wanted)
+	part, err := owner.part(desired)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func merge(owner Owner, status, wanted *v1alpha1.MeshStatus) (*v1alpha1.MeshStat
 	for _, kind := range owner.Conditions {
 		meta.RemoveStatusCondition(&merged.Conditions, kind)
 	}
-	merged.Conditions = append(merged.Conditions, slices.DeleteFunc(slices.Clone(wanted.Conditions), func(c metav1.Condition) bool {
+	merged.Conditions = append(merged.Conditions, slices.DeleteFunc(slices.Clone(desired.Conditions), func(c metav1.Condition) bool {
 		return !slices.Contains(owner.Conditions, c.Type)
 	})...)
 	return merged, nil

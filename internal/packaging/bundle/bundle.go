@@ -19,7 +19,7 @@ const (
 
 // Input is what a bundle is made from.
 type Input struct {
-	// Version is the version, such as v0.1.0, and Replaces the previous version, or empty.
+	// Version is the version, such as v0.1.0, and Replaces the earlier version, or empty.
 	Version, Replaces string
 	// Created is the date of the release, such as 2026-11-30; empty for a version that is not released.
 	Created string

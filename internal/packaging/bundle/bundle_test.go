@@ -120,7 +120,7 @@ func TestImagesHaveDigests(t *testing.T) {
 	}
 }
 
-// What OLM refuses in bundles is applied by the operator, which has the permissions for it.
+// What OLM rejects in bundles is applied by the operator, which has the permissions for it.
 func TestOperatorAppliesAdmissionPolicies(t *testing.T) {
 	loaded := render(t, nil)
 	for _, object := range loaded.Objects {

@@ -21,7 +21,7 @@ import (
 // repository is the address of the project.
 const repository = "https://github.com/openservicemesh/osm-operator"
 
-// policyRules allow the operator to apply its admission policies, because OLM refuses them in a bundle.
+// policyRules allow the operator to apply its admission policies, because OLM rejects them in a bundle.
 var policyRules = []rbacv1.PolicyRule{{
 	APIGroups: []string{"admissionregistration.k8s.io"},
 	Resources: []string{"validatingadmissionpolicies", "validatingadmissionpolicybindings"},

@@ -47,12 +47,12 @@ func ReadInput(checkout fs.FS) (Input, error) {
 	if err != nil {
 		return in, err
 	}
-	in.Replaces = previous(lists, in.Version)
+	in.Replaces = earlier(lists, in.Version)
 	return in, failed
 }
 
-// previous returns the highest released version below a version, or nothing. The folder of each list is named after its version.
-func previous(lists []string, version string) string {
+// earlier returns the highest released version below a version, or nothing. The folder of each list is named after its version.
+func earlier(lists []string, version string) string {
 	present, err := semver.ParseTolerant(version)
 	if err != nil {
 		return "" // the rendering of the bundle reports it

@@ -20,7 +20,7 @@ type manifests struct {
 	// bound are the names of the roles of the operator's ServiceAccount, which are part of the ClusterServiceVersion.
 	boundCluster, bound []string
 	definitions         []apiextensionsv1.CustomResourceDefinition
-	// policies are the admission policies and their bindings, which OLM refuses. The operator applies them.
+	// policies are the admission policies and their bindings, which OLM rejects. The operator applies them.
 	policies []*unstructured.Unstructured
 	// others are files of the bundle as they are.
 	others []*unstructured.Unstructured

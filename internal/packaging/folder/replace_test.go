@@ -21,6 +21,6 @@ func TestReplace(t *testing.T) {
 		t.Errorf("the file has %q: %v", content, err)
 	}
 	if _, err := os.Stat(filepath.Join(path, "old.yaml")); !os.IsNotExist(err) {
-		t.Errorf("a file of the former folder remains: %v", err)
+		t.Errorf("a file of the earlier folder remains: %v", err)
 	}
 }

@@ -69,7 +69,7 @@ func (s *apiServer) counts() (requests, watches int) {
 	return s.requests, len(s.watches)
 }
 
-var refused = &url.Error{Op: "Get", URL: "https://api", Err: syscall.ECONNREFUSED}
+var unreachable = &url.Error{Op: "Get", URL: "https://api", Err: syscall.ECONNREFUSED}
 
 // TestNewInformer_ContinuesSoonAfterAnInterruption stops an API server for an hour. Informers of client-go would continue up to a minute after
 // its return.
@@ -83,7 +83,7 @@ func TestNewInformer_ContinuesSoonAfterAnInterruption(t *testing.T) {
 			close(stopped)
 		}()
 		synctest.Wait()
-		before := server.interrupt(refused)
+		before := server.interrupt(unreachable)
 		time.Sleep(time.Hour)
 		requests, watches := server.counts()
 		if n := requests - before; watches != 1 || n < 480 || n > 1000 {
@@ -95,7 +95,7 @@ func TestNewInformer_ContinuesSoonAfterAnInterruption(t *testing.T) {
 		if _, watches := server.counts(); watches != 2 {
 			t.Errorf("%d watches 8 seconds after the return of the API server, want a second one", watches)
 		}
-		server.interrupt(refused)
+		server.interrupt(unreachable)
 		time.Sleep(time.Minute)
 		cancel()
 		<-stopped // also while the API server is away
@@ -108,7 +108,7 @@ func TestIsUnreachable(t *testing.T) {
 		err  error
 		want bool
 	}{
-		"connection refused":  {refused, true},
+		"connection refused":  {unreachable, true},
 		"unknown certificate": {&url.Error{Op: "Get", Err: errors.New("x509: certificate signed by unknown authority")}, true},
 		"unavailable":         {apierrors.NewServiceUnavailable("starting"), true},
 		"bad gateway":         {apierrors.NewGenericServerResponse(http.StatusBadGateway, "get", resource, "", "", 0, true), true},

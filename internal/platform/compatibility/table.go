@@ -43,8 +43,8 @@ func Current() Entry {
 }
 
 // Find returns the entry of a version, such as v0.2.1. It returns false for a version that is not in the table.
-func (t Table) Find(wanted string) (Entry, bool) {
-	i := t.index(wanted)
+func (t Table) Find(desired string) (Entry, bool) {
+	i := t.index(desired)
 	if i < 0 {
 		return Entry{}, false
 	}
@@ -52,8 +52,8 @@ func (t Table) Find(wanted string) (Entry, bool) {
 }
 
 // index returns the position of the entry of a version, or -1.
-func (t Table) index(wanted string) int {
-	v, err := version.ParseSemantic(wanted)
+func (t Table) index(desired string) int {
+	v, err := version.ParseSemantic(desired)
 	if err != nil {
 		return -1
 	}

@@ -69,7 +69,7 @@ func TestSilentConnectionsLockNobodyOut(t *testing.T) {
 
 // TestOverloadRefusesNewcomers checks that pods with one connection each do not displace each other. Otherwise no
 // handshake would complete while all sidecars reconnect.
-func TestOverloadRefusesNewcomers(t *testing.T) {
+func TestOverloadRejectsNewcomers(t *testing.T) {
 	l := New(Limits{Total: 2, PerAddress: 2, Timeout: time.Hour}, func() {})
 	one, two := admitSilent(t, l, "10.0.0.1"), admitSilent(t, l, "10.0.0.2")
 	if _, err := l.Admit(&addressedConn{remote: netip.MustParseAddr("10.0.0.3")}); err == nil || one.closed || two.closed {

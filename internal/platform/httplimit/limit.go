@@ -31,7 +31,7 @@ type Limits struct {
 type connKey struct{}
 
 // Apply makes a server respect the limits, and returns the listener to serve. It calls onClosed for each connection that is
-// refused or closed because of a limit.
+// rejected or closed because of a limit.
 func Apply(server *http.Server, listener net.Listener, limits Limits, onClosed func()) net.Listener {
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		if secure, ok := conn.(*tls.Conn); ok {

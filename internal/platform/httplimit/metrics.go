@@ -2,7 +2,7 @@ package httplimit
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Metrics counts what limits refuse.
+// Metrics counts what limits reject.
 type Metrics struct{ closed prometheus.Counter }
 
 // NewMetrics registers the metrics.

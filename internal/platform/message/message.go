@@ -4,7 +4,7 @@ import "strings"
 
 const (
 	// MaxCondition is the length of the longest message of a condition, in bytes. It is readable, and far below the 32,768 characters that the
-	// API server accepts: it refuses the whole status otherwise.
+	// API server accepts: it rejects the whole status otherwise.
 	MaxCondition = 4096
 	// MaxNote is the length of the longest note of an Event that the API server accepts, in bytes.
 	MaxNote = 1024

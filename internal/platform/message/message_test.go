@@ -37,7 +37,7 @@ func (r *recorded) Eventf(_, _ runtime.Object, _, _, action, note string, args .
 	}
 }
 
-// The API server refuses Events with longer notes or actions. The names of a namespace and a workload together are longer than an action.
+// The API server rejects Events with longer notes or actions. The names of a namespace and a workload together are longer than an action.
 func TestRecorder_LimitsEvents(t *testing.T) {
 	inner := &recorded{}
 	action := "Deny Deployment " + strings.Repeat("n", 63) + "/" + strings.Repeat("w", 253)

@@ -7,7 +7,7 @@ import (
 	"k8s.io/client-go/tools/events"
 )
 
-// Recorder is an EventRecorder that limits notes and actions. The API server refuses longer ones, and client-go drops the Event.
+// Recorder is an EventRecorder that limits notes and actions. The API server rejects longer ones, and client-go drops the Event.
 type Recorder struct{ Inner events.EventRecorder }
 
 // Eventf implements events.EventRecorder.

@@ -11,15 +11,15 @@ import (
 func (e *Envoy) resubscribe() []*discovery.DeltaDiscoveryRequest {
 	var requests []*discovery.DeltaDiscoveryRequest
 	for _, t := range []string{EndpointType, SecretType, RouteType, ExtensionType} {
-		st, wanted := e.types[t], e.wanted(t)
+		st, desired := e.types[t], e.desired(t)
 		req := &discovery.DeltaDiscoveryRequest{TypeUrl: t}
-		for name := range wanted {
+		for name := range desired {
 			if _, ok := st.subscribed[name]; !ok {
 				req.ResourceNamesSubscribe = append(req.ResourceNamesSubscribe, name)
 			}
 		}
 		for name := range st.subscribed {
-			if _, ok := wanted[name]; !ok {
+			if _, ok := desired[name]; !ok {
 				req.ResourceNamesUnsubscribe = append(req.ResourceNamesUnsubscribe, name)
 				delete(st.held, name)
 			}
@@ -29,14 +29,14 @@ func (e *Envoy) resubscribe() []*discovery.DeltaDiscoveryRequest {
 		}
 		slices.Sort(req.ResourceNamesSubscribe)
 		slices.Sort(req.ResourceNamesUnsubscribe)
-		st.subscribed, st.asked = wanted, true
+		st.subscribed, st.asked = desired, true
 		requests = append(requests, req)
 	}
 	return requests
 }
 
-// wanted returns the names of a type that clusters and listeners refer to.
-func (e *Envoy) wanted(typeURL string) map[string]struct{} {
+// desired returns the names of a type that clusters and listeners refer to.
+func (e *Envoy) desired(typeURL string) map[string]struct{} {
 	names := map[string]struct{}{}
 	for _, resources := range e.using {
 		for _, refs := range resources {

@@ -283,10 +283,10 @@ func TestThreat42EgressGatewayRefuses(t *testing.T) {
 	}
 	plain.Sources = []identity.ServiceAccount{thief}
 	o.configure(t, plain, bytes, restricted)
-	eventually.True(t, 20*time.Second, "new connections of the former client are refused", func() bool {
+	eventually.True(t, 20*time.Second, "new connections of the earlier client are refused", func() bool {
 		return status(dial(&buyer, name(plain), "osm"), get("/", "api.example.com")) == "closed"
 	})
 	if got := status(open, get("/", "api.example.com")); got != "403" && got != "closed" {
-		t.Errorf("an open connection of the former client gets %s, want 403", got)
+		t.Errorf("an open connection of the earlier client gets %s, want 403", got)
 	}
 }

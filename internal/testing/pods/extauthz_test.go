@@ -107,7 +107,7 @@ func TestExternalAuthorization(t *testing.T) {
 		answer := s.client.Get(t, "http://"+webIP.String()+path)
 		return fmt.Sprintf("%d %s", answer.Status, answer.Body)
 	}
-	// Connections from before a change keep the former configuration until they are drained.
+	// Connections from before a change keep the earlier configuration until they are drained.
 	expect := func(what, path, want string) {
 		t.Helper()
 		eventually.True(t, 10*time.Second, fmt.Sprintf("%s: %s gets %q", what, path, want), func() bool { return strings.HasPrefix(ask(path), want) })

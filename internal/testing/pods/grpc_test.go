@@ -34,8 +34,8 @@ func serveGRPC(t *testing.T, listener net.Listener, name string) {
 
 func (l *library) UnaryCall(ctx context.Context, r *grpc_testing.SimpleRequest) (*grpc_testing.SimpleResponse, error) {
 	_ = grpc.SetTrailer(ctx, metadata.Pairs("pod", l.name))
-	if wanted := r.GetResponseStatus(); wanted != nil {
-		return nil, status.Error(codes.Code(wanted.GetCode()), wanted.GetMessage())
+	if desired := r.GetResponseStatus(); desired != nil {
+		return nil, status.Error(codes.Code(desired.GetCode()), desired.GetMessage())
 	}
 	return &grpc_testing.SimpleResponse{Hostname: l.name}, nil
 }

@@ -31,7 +31,7 @@ func TestEveryAttackHasATest(t *testing.T) {
 
 // TestProblems checks that each kind of gap is found.
 func TestProblems(t *testing.T) {
-	tests := map[string]string{"TestThreat1And2Refused": "a_test.go", "TestThreat14To16": "b_test.go", "TestOther": "c_test.go"}
+	tests := map[string]string{"TestThreat1And2Rejected": "a_test.go", "TestThreat14To16": "b_test.go", "TestOther": "c_test.go"}
 	rest := threats.Attack{Attack: "all others", Numbers: "4 to 60", Result: "refused", Tests: []string{"TestThreat14To16"}}
 	attacks := []threats.Attack{
 		{Attack: "x", Numbers: "1, 2", Result: "refused", Tests: []string{"TestOther"}},
@@ -40,7 +40,7 @@ func TestProblems(t *testing.T) {
 		rest,
 	}
 	want := []string{
-		"attack 3 has no row", "no attack of the number of TestThreat1And2Refused names it", `the attack "y" has no result or no test`,
+		"attack 3 has no row", "no attack of the number of TestThreat1And2Rejected names it", `the attack "y" has no result or no test`,
 		`the attack "z" names TestGone, which does not exist`,
 	}
 	if got := threats.Problems(attacks, tests); !slices.Equal(got, want) {

@@ -30,7 +30,7 @@ func TestFlips_FailNoRequest(t *testing.T) {
 		before := n.State
 		n.State = before.with([]catalog.Change{flip})
 		n.control.apply(changes(before.entries(), n.State.entries()))
-		// Some changes arrive while sidecars still apply the previous one.
+		// Some changes arrive while sidecars still apply the earlier one.
 		if choose.IntN(3) == 0 {
 			l.round()
 		}

@@ -141,9 +141,9 @@ func TestMixed_ServerKeepsFormerProtocol(t *testing.T) {
 	edit := catalog.Set(serviceOfProtocol(80, catalog.ProtocolHTTP, to.Addr()))
 	w := stateOfProtocol(serviceOfProtocol(83, catalog.ProtocolTCP, to.Addr()))
 	requireMixed(t, w, edit, Request{Pod: 1, To: to, Method: "POST", Path: "/a"}, map[string]bool{"p3:8081": true, "p4:8081": false})
-	former := netip.AddrPortFrom(to.Addr(), 83)
+	earlier := netip.AddrPortFrom(to.Addr(), 83)
 	underscore := []authz.Header{{Name: "x_user", Value: "alice"}}
-	requireMixed(t, w, edit, Request{Pod: 1, To: former, Method: "GET", Path: "/1", Headers: underscore}, map[string]bool{"400": true, "200": false})
+	requireMixed(t, w, edit, Request{Pod: 1, To: earlier, Method: "GET", Path: "/1", Headers: underscore}, map[string]bool{"400": true, "200": false})
 }
 
 // TestMixed_HeadlessServiceGetsAnAddress is the same race with an address that the Service did not have before, and the reverse.

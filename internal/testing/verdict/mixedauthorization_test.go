@@ -10,7 +10,7 @@ import (
 )
 
 // TestMixed_PoliciesAndFormerAuthorizers covers an edit of policies and of an authorization server at once: a connection from before may be
-// denied by what remains of the former mesh, but no request that the new server denies is allowed because the former mesh had no server.
+// denied by what remains of the earlier mesh, but no request that the new server denies is allowed because the earlier mesh had no server.
 func TestMixed_PoliciesAndFormerAuthorizers(t *testing.T) {
 	w := podsOnly()
 	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)

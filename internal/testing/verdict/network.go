@@ -35,7 +35,7 @@ type Network struct {
 	outside *podstest.Pod
 	// State is the current state of the control plane.
 	State State
-	// drained is when no connection asks former authorization servers any more.
+	// drained is when no connection asks earlier authorization servers any more.
 	drained time.Time
 }
 

@@ -41,11 +41,11 @@ func (n *Network) Reset(t reporter, w State) {
 }
 
 func (n *Network) reset(w State) (problem string) {
-	former := newOracle(n.State)
+	earlier := newOracle(n.State)
 	n.control.apply(changes(n.State.entries(), w.entries()))
 	n.State = w
 	problem = n.waitAcknowledged()
-	n.drain(former, newOracle(w))
+	n.drain(earlier, newOracle(w))
 	return problem
 }
 
@@ -89,7 +89,7 @@ func (n *Network) try(edit []catalog.Change, requests []Request) *failure {
 }
 
 // drain makes the next step wait, if authorization servers change, until the connections from before are closed. They keep their filters, so they
-// ask the former servers, or none.
+// ask the earlier servers, or none.
 func (n *Network) drain(old, next *oracle) {
 	for _, p := range pods {
 		if !slices.Equal(old.authorizersOf(p.name), next.authorizersOf(p.name)) {

@@ -49,11 +49,11 @@ func (c *cluster) access(now func() time.Time) *Access {
 		if !bound {
 			audience = "api"
 		}
-		wanted := review.Spec.Audiences
-		if len(wanted) == 0 {
-			wanted = []string{"api"}
+		desired := review.Spec.Audiences
+		if len(desired) == 0 {
+			desired = []string{"api"}
 		}
-		review.Status.Authenticated = user != "what" && slices.Contains(wanted, audience)
+		review.Status.Authenticated = user != "what" && slices.Contains(desired, audience)
 		if review.Status.Authenticated {
 			review.Status.User.Username, review.Status.Audiences = user, []string{audience}
 		}

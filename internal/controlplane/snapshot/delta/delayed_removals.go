@@ -12,7 +12,7 @@ import (
 const removalDelay = 30 * time.Second
 
 // outlivesReferences reports whether connections that are drained may use a cluster after its removal. Envoy aborts decisions of authorization
-// servers and rate limit services in progress with their cluster, which fails the requests. The destinations of a former Egress remain allowed
+// servers and rate limit services in progress with their cluster, which fails the requests. The destinations of an earlier Egress remain allowed
 // if all destinations outside the mesh are; otherwise its clusters are removed at once, so that nothing reaches them.
 func outlivesReferences(snap Snapshot, name string) bool {
 	if envoy.IsOutside(name) {

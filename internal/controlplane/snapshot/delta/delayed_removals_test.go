@@ -53,8 +53,8 @@ func TestSequencer_KeepsDecisionServersUntilDecisionsEnd(t *testing.T) {
 	}
 }
 
-// formerEgress returns a conversation in which the cluster of a host outside the mesh was removed while all such hosts are allowed.
-func formerEgress(t *testing.T) *conversation {
+// earlierEgress returns a conversation in which the cluster of a host outside the mesh was removed while all such hosts are allowed.
+func earlierEgress(t *testing.T) *conversation {
 	t.Helper()
 	c := withClusters(t, "example.com:80", envoy.PassthroughCluster)
 	c.remove(resourcetype.Clusters, "example.com:80")
@@ -63,7 +63,7 @@ func formerEgress(t *testing.T) *conversation {
 }
 
 func TestSequencer_KeepsFormerEgressWhileAllIsAllowed(t *testing.T) {
-	c := formerEgress(t)
+	c := earlierEgress(t)
 	c.wait(removalDelay)
 	c.expect("CDS -example.com:80")
 	c.ack(resourcetype.Clusters)
@@ -71,7 +71,7 @@ func TestSequencer_KeepsFormerEgressWhileAllIsAllowed(t *testing.T) {
 }
 
 func TestSequencer_RemovesFormerEgressThatIsNotAllowed(t *testing.T) {
-	c := formerEgress(t)
+	c := earlierEgress(t)
 	c.wait(time.Second)
 	c.remove(resourcetype.Clusters, envoy.PassthroughCluster)
 	c.expect("CDS -example.com:80 -" + envoy.PassthroughCluster)

@@ -39,8 +39,8 @@ func TestVersions_EqualAMap(t *testing.T) {
 				}
 				for n := 'a'; n <= 'h'; n++ {
 					got, known := v.get(string(n))
-					if wanted, ok := want[string(n)]; got != wanted && ok || known != ok {
-						t.Fatalf("version of %c is %v (%t), want %v (%t)", n, got, known, wanted, ok)
+					if desired, ok := want[string(n)]; got != desired && ok || known != ok {
+						t.Fatalf("version of %c is %v (%t), want %v (%t)", n, got, known, desired, ok)
 					}
 				}
 				if v.len() < len(want) {

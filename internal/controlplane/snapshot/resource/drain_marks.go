@@ -82,16 +82,16 @@ func nextMark(mark string) string {
 func (m DrainMarks) OfChain(name string) string { return m[keyOf(name)] }
 
 // Carry returns the marks that a listener needs so that a client drains exactly the chains that lost a permission. The client has the
-// marks m, which it got in place of those in former; current are those of the snapshot. A chain whose mark in the snapshot did not change,
+// marks m, which it got in place of those in earlier; current are those of the snapshot. A chain whose mark in the snapshot did not change,
 // or which has none there, keeps the client's mark. Any other gets a mark that the client does not have: a replica that started anew can
 // set one that another replica set before it.
-func (m DrainMarks) Carry(former, current DrainMarks) DrainMarks {
+func (m DrainMarks) Carry(earlier, current DrainMarks) DrainMarks {
 	carried := maps.Clone(current)
 	for key, mark := range m {
 		switch now := current[key]; {
 		case now == "" && carried == nil:
 			carried = DrainMarks{key: mark}
-		case now == "" || now == former[key]:
+		case now == "" || now == earlier[key]:
 			carried[key] = mark
 		case now == mark:
 			carried[key] = nextMark(mark)

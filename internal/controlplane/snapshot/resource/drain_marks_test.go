@@ -30,7 +30,7 @@ func TestListenerVersion_RoundTrip(t *testing.T) {
 	}
 }
 
-// Marks without end would make versions that the control plane refuses when they are reported.
+// Marks without end would make versions that the control plane rejects when they are reported.
 func TestListenerVersion_LimitsMarks(t *testing.T) {
 	text := ListenerVersion{Hash: hash([]byte("a")).String(), Marks: someMarks(1000), Unmarked: hash([]byte("b")).String()}.String()
 	if len(text) > maxVersionLength {

@@ -62,11 +62,11 @@ func TestAggregatedAPI(t *testing.T) {
 	if body, err := admin.RESTClient().Get().AbsPath(api + "/namespaces/bookstore/edges").DoRaw(t.Context()); err != nil || !strings.Contains(string(body), `"kind":"Namespace"`) {
 		t.Errorf("edges of a namespace: %s %v", body, err)
 	}
-	refuseDirectRequests(t, port)
+	rejectDirectRequests(t, port)
 }
 
-// refuseDirectRequests verifies that nobody gets the rights of a user by headers alone.
-func refuseDirectRequests(t *testing.T, port int) {
+// rejectDirectRequests verifies that nobody gets the rights of a user by headers alone.
+func rejectDirectRequests(t *testing.T, port int) {
 	t.Helper()
 	client := unverified()
 	for header, value := range map[string]string{"X-Remote-User": "admin", "Authorization": "Bearer invalid", "X-Other": ""} {

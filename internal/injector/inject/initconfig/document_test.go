@@ -69,7 +69,7 @@ func TestArgumentsAreNotExpanded(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseRejects(t *testing.T) {
 	for name, test := range map[string]struct {
 		args []string
 		want string

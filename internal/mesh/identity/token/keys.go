@@ -19,7 +19,7 @@ const (
 	// maxAge is the age after which keys are fetched again although they are known, so that a withdrawn key does not
 	// stay valid.
 	maxAge = 10 * time.Minute
-	// issuerGrace is for how long a former issuer is accepted. It is longer than the life of its tokens.
+	// issuerGrace is for how long an earlier issuer is accepted. It is longer than the life of its tokens.
 	issuerGrace = 24 * time.Hour
 )
 

@@ -18,7 +18,7 @@ const (
 	storageDir, storageFile = "/etc/jaeger-storage", "backend.yaml"
 	// store is the name of the only storage backend.
 	store = "traces"
-	// memoryPercentage is the share of the memory limit at which spans are refused, and memorySpike the share below it at which
+	// memoryPercentage is the share of the memory limit at which spans are rejected, and memorySpike the share below it at which
 	// the garbage is collected.
 	memoryPercentage, memorySpike = 80, 15
 )

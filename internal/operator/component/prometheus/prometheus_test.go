@@ -136,7 +136,7 @@ func TestHealth(t *testing.T) {
 		"it runs":                 {deployment(map[string]any{"observedGeneration": int64(2), "availableReplicas": int64(1)}), ""},
 		"it starts":               {deployment(map[string]any{"observedGeneration": int64(2)}), "the Deployment osm-system/osm-prometheus has no ready pod"},
 		"an older version runs":   {deployment(map[string]any{"observedGeneration": int64(1), "availableReplicas": int64(1)}), "no ready pod"},
-		"a quota refuses its pod": {deployment(map[string]any{"observedGeneration": int64(2), "conditions": quota}), "no ready pod: exceeded quota"},
+		"a quota rejects its pod": {deployment(map[string]any{"observedGeneration": int64(2), "conditions": quota}), "no ready pod: exceeded quota"},
 		"it does not exist":       {nil, "does not exist"},
 	} {
 		health := prometheus.Managed{}.Health(test.live)

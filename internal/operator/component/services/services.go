@@ -22,7 +22,7 @@ func (Component) Requires() []component.Kind {
 func (Component) Images() []component.Image { return nil }
 
 // Render implements component.Component. The Services of the mesh select its active control plane, and a canary has Services of its own.
-// An alias keeps the name of a former canary and selects the active control plane, because a sidecar keeps the host that it was injected
+// An alias keeps the name of an earlier canary and selects the active control plane, because a sidecar keeps the host that it was injected
 // with.
 func (Component) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
 	objects, err := component.RenderControlPlanes(inputs, func(c component.ControlPlane) ([]*unstructured.Unstructured, error) {

@@ -115,7 +115,7 @@ func TestUnreachableIsUnknown(t *testing.T) {
 	}
 }
 
-func TestRefusalIsUnknown(t *testing.T) {
+func TestRejectionIsUnknown(t *testing.T) {
 	ours := pki.New(t)
 	one, _ := serve(t, ours, nil)
 	answers, err := newClient(ours, "wrong", Replica{Name: "one", Address: one}).Proxies(t.Context())

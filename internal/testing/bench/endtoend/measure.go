@@ -186,16 +186,16 @@ func (b *bench) tokens(ctx context.Context) ([]string, error) {
 	group.SetLimit(creators)
 	for i := range out {
 		group.Go(func() error {
-			wanted := b.mesh.Pod(i)
+			desired := b.mesh.Pod(i)
 			var pod corev1.Pod
-			if err := b.cluster.client.Get(ctx, client.ObjectKey(wanted.Name), &pod); err != nil {
+			if err := b.cluster.client.Get(ctx, client.ObjectKey(desired.Name), &pod); err != nil {
 				return err
 			}
 			request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
 				Audiences: []string{names.TokenAudience(meshName, namespace)}, ExpirationSeconds: ptr.To[int64](36000),
 				BoundObjectRef: &authenticationv1.BoundObjectReference{Kind: "Pod", APIVersion: "v1", Name: pod.Name, UID: pod.UID},
 			}}
-			account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: wanted.ServiceAccount}}
+			account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: desired.ServiceAccount}}
 			err := b.cluster.client.SubResource("token").Create(ctx, account, request)
 			out[i] = request.Status.Token
 			return err

@@ -157,10 +157,10 @@ func (c *cluster) prepare(ctx context.Context, entry catalog.Entry) (write, erro
 }
 
 func (c *cluster) create(ctx context.Context, o client.Object) error {
-	wanted, isPod := o.DeepCopyObject().(*corev1.Pod)
+	desired, isPod := o.DeepCopyObject().(*corev1.Pod)
 	if err := c.client.Create(ctx, o); err != nil || !isPod {
 		return err
 	}
-	wanted.ResourceVersion = o.GetResourceVersion()
-	return c.client.Status().Update(ctx, wanted)
+	desired.ResourceVersion = o.GetResourceVersion()
+	return c.client.Status().Update(ctx, desired)
 }

@@ -20,16 +20,16 @@ type sidecar struct {
 	id    string
 	token string
 	held  [numKinds]map[*name]held
-	// wanted counts the clusters and listeners that refer to a name.
-	wanted [numKinds]map[*name]int32
-	asked  [numKinds]bool
-	expect expectation
+	// desired counts the clusters and listeners that refer to a name.
+	desired [numKinds]map[*name]int32
+	asked   [numKinds]bool
+	expect  expectation
 }
 
 func newSidecar(f *Fleet, id, token string) *sidecar {
 	s := &sidecar{fleet: f, id: id, token: token}
 	for k := range s.held {
-		s.held[k], s.wanted[k] = map[*name]held{}, map[*name]int32{}
+		s.held[k], s.desired[k] = map[*name]held{}, map[*name]int32{}
 	}
 	return s
 }
@@ -43,7 +43,7 @@ func (s *sidecar) open() []*discovery.DeltaDiscoveryRequest {
 			continue
 		}
 		req := &discovery.DeltaDiscoveryRequest{TypeUrl: urls[k]}
-		for n := range s.wanted[k] {
+		for n := range s.desired[k] {
 			req.ResourceNamesSubscribe = append(req.ResourceNamesSubscribe, n.text)
 		}
 		if len(s.held[k]) > 0 {
@@ -82,7 +82,7 @@ func (s *sidecar) receive(r *response) ([]*discovery.DeltaDiscoveryRequest, erro
 	}
 	requests := s.resubscribe(subscribe, unsubscribe)
 	requests = append(requests, &discovery.DeltaDiscoveryRequest{TypeUrl: urls[r.kind], ResponseNonce: r.nonce})
-	if !s.asked[listeners] && s.asked[endpoints] && len(s.held[endpoints]) >= len(s.wanted[endpoints]) {
+	if !s.asked[listeners] && s.asked[endpoints] && len(s.held[endpoints]) >= len(s.desired[endpoints]) {
 		s.asked[listeners] = true
 		requests = append(requests, &discovery.DeltaDiscoveryRequest{TypeUrl: urls[listeners]})
 	}
@@ -95,11 +95,11 @@ func (s *sidecar) refer(r *resource, by int32, changed *[numKinds][]*name) {
 		return
 	}
 	for _, n := range r.refs {
-		count := s.wanted[n.kind][n] + by
+		count := s.desired[n.kind][n] + by
 		if count > 0 {
-			s.wanted[n.kind][n] = count
+			s.desired[n.kind][n] = count
 		} else {
-			delete(s.wanted[n.kind], n)
+			delete(s.desired[n.kind], n)
 			delete(s.held[n.kind], n)
 		}
 		if count == 0 || (by > 0 && count == 1) {

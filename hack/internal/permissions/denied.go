@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Expected are requests that may be refused.
+// Expected are requests that may be denied.
 type Expected struct {
 	// Account is the name of the service account, in any namespace.
 	Account string `json:"account"`
@@ -18,7 +18,7 @@ type Expected struct {
 	// Group is empty for the core group.
 	Group    string `json:"group,omitempty"`
 	Resource string `json:"resource"`
-	// Reason is why they may be refused.
+	// Reason is why they may be denied.
 	Reason string `json:"reason"`
 }
 
@@ -48,9 +48,9 @@ func (r Rare) includes(account string, p Permission) bool {
 	return r.Group == p.Group && slices.Contains(r.Resources, p.Resource) && (len(r.Names) == 0 || slices.Contains(r.Names, p.Name))
 }
 
-// Explanations are the requests that may be refused, and the permissions that may be unused.
+// Explanations are the requests that may be denied, and the permissions that may be unused.
 type Explanations struct {
-	Refused []Expected `json:"refused"`
+	Denied []Expected `json:"denied"`
 	Unused  []Rare     `json:"unused"`
 }
 
@@ -64,7 +64,7 @@ func ReadExplanations(file string) (Explanations, error) {
 	if err := yaml.UnmarshalStrict(content, &all); err != nil {
 		return all, fmt.Errorf("%s: %w", file, err)
 	}
-	for _, e := range all.Refused {
+	for _, e := range all.Denied {
 		if e.Account == "" || e.Verb == "" || e.Resource == "" || e.Reason == "" {
 			return all, fmt.Errorf("%s: the entry %+v has no account, verb, resource or reason", file, e)
 		}
@@ -87,13 +87,13 @@ func Stale(listed []Rare, held map[string][]Permission) []Rare {
 // canarySuffix is the version in the names of a canary's accounts, such as osm-controller-v0-2-0.
 var canarySuffix = regexp.MustCompile(`-v\d+-\d+-\d+.*$`)
 
-// discovery matches the paths that roles of Kubernetes allow to everybody. An API server refuses them until it has read these roles.
+// discovery matches the paths that roles of Kubernetes allow to everybody. An API server rejects them until it has read these roles.
 var discovery = regexp.MustCompile(`^/(apis?|openapi|version)(/|$)`)
 
-// Refused returns the refused requests of accounts whose name starts with a prefix, without duplicates and sorted. It leaves out expected requests,
+// Denied returns the denied requests of accounts whose name starts with a prefix, without duplicates and sorted. It leaves out expected requests,
 // and those that the account's roles in the manifests allow: tests delete roles, and delete an account before its pods.
-func Refused(requests []Request, prefix string, held map[string][]Permission, expected []Expected) []string {
-	var refused []string
+func Denied(requests []Request, prefix string, held map[string][]Permission, expected []Expected) []string {
+	var denied []string
 	for _, r := range requests {
 		_, name, _ := strings.Cut(r.Account, "/")
 		name = canarySuffix.ReplaceAllString(name, "")
@@ -101,10 +101,10 @@ func Refused(requests []Request, prefix string, held map[string][]Permission, ex
 			return e.Account == name && e.Verb == r.Verb && e.Group == r.Group && e.Resource == r.Resource
 		})
 		allowed := slices.ContainsFunc(held[name], func(p Permission) bool { return p.Allows(r) })
-		if r.Refused && strings.HasPrefix(name, prefix) && !known && !allowed && !discovery.MatchString(r.Path) {
-			refused = append(refused, r.String())
+		if r.Denied && strings.HasPrefix(name, prefix) && !known && !allowed && !discovery.MatchString(r.Path) {
+			denied = append(denied, r.String())
 		}
 	}
-	slices.Sort(refused)
-	return slices.Compact(refused)
+	slices.Sort(denied)
+	return slices.Compact(denied)
 }
