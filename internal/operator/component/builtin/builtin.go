@@ -2,14 +2,12 @@ package builtin
 
 import (
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
-	"github.com/openservicemesh/osm-operator/internal/operator/component/autoscalers"
-	"github.com/openservicemesh/osm-operator/internal/operator/component/disruptionbudgets"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/controlplane"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/egressgateway"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/grafana"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/ingressgateway"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/jaeger"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus"
-	"github.com/openservicemesh/osm-operator/internal/operator/component/services"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/trafficmetrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/dashboards"
 )
@@ -18,9 +16,9 @@ import (
 func All() []component.Component {
 	pages := grafana.NewPages(dashboards.Grafana)
 	return []component.Component{
-		services.Component{},
-		disruptionbudgets.Component{},
-		autoscalers.Component{},
+		controlplane.Services(),
+		controlplane.DisruptionBudgets(),
+		controlplane.Autoscalers(),
 		prometheus.Managed{},
 		prometheus.Monitors{},
 		grafana.Managed{Pages: pages},
