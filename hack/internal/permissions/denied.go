@@ -51,7 +51,7 @@ func (r Rare) includes(account string, p Permission) bool {
 // Explanations are the requests that may be denied, and the permissions that may be unused.
 type Explanations struct {
 	Denied []Expected `json:"denied"`
-	Unused  []Rare     `json:"unused"`
+	Unused []Rare     `json:"unused"`
 }
 
 // ReadExplanations reads hack/permissions.yaml. Each entry needs a reason.
