@@ -150,3 +150,8 @@ func (a *app) waitForRotation(ctx context.Context, c client.Client, live *v1alph
 	}
 	return err
 }
+
+// alphaCommand has OSM's alpha commands under their old names.
+func (a *app) alphaCommand() *cobra.Command {
+	return group("alpha", "Commands in alpha", nil, group("certificate", "Manage certificates", nil, a.rotateCommand()))
+}

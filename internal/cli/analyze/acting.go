@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/fields"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
@@ -135,4 +136,21 @@ func (a *analysis) config() subject {
 		}
 	}
 	return subject{kind: "MeshConfig", namespace: a.mesh.Namespace, name: "osm-mesh-config"}
+}
+
+// unknownFields reports fields of objects in files that their kind does not have. The API server drops such fields of stored objects.
+func (a *analysis) unknownFields() {
+	if !a.mesh.Partial {
+		return
+	}
+	schemas, err := fields.Read()
+	if err != nil {
+		a.unread = append(a.unread, err.Error())
+		return
+	}
+	for _, object := range a.mesh.Objects {
+		for _, unknown := range schemas.Find(object) {
+			a.add(codeUnknownField, subjectOf(object), "%s is not a field of this kind, so it has no effect: use one of %s.", unknown.Path, strings.Join(unknown.Known, ", "))
+		}
+	}
 }

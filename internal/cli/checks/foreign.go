@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -16,6 +17,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -183,4 +185,53 @@ func (s Subject) withoutEffect(ctx context.Context) []Result {
 		}
 	}
 	return results
+}
+
+// clientPolicies returns the kinds that concern clients, sorted. OSM accepts sources of any namespace.
+func clientPolicies() []kinds.Kind {
+	policies := slices.DeleteFunc(kinds.All(), func(k kinds.Kind) bool { return k.Clients == nil })
+	slices.SortFunc(policies, func(a, b kinds.Kind) int { return strings.Compare(a.Kind, b.Kind) })
+	return policies
+}
+
+// foreignSources finds policies for clients of another namespace, which are in effect in OSM and not in this mesh.
+func (s Subject) foreignSources(ctx context.Context) []Result {
+	var results []Result
+	for _, policy := range clientPolicies() {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(policy.GroupVersionKind)
+		err := s.Client.List(ctx, list)
+		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			results = append(results, unreadable("objects of kind "+policy.Kind, err))
+			continue
+		}
+		var found []string
+		for i := range list.Items {
+			if hasForeignSource(&list.Items[i], policy.Clients) {
+				found = append(found, list.Items[i].GetNamespace()+"/"+list.Items[i].GetName())
+			}
+		}
+		if len(found) > 0 {
+			results = append(results, warning(fmt.Sprintf("create each %s in the namespace of its sources", policy.Kind),
+				"sources of another namespace have no effect in this mesh, and these objects of kind %s have some: %s", policy.Kind, firstThree(found)))
+		}
+	}
+	return results
+}
+
+// hasForeignSource returns true if a source of the policy is in another namespace. path leads to one source or to a list.
+func hasForeignSource(policy *unstructured.Unstructured, path []string) bool {
+	value, _, _ := unstructured.NestedFieldNoCopy(policy.Object, path...)
+	sources, isList := value.([]any)
+	if !isList {
+		sources = []any{value}
+	}
+	return slices.ContainsFunc(sources, func(source any) bool {
+		content, _ := source.(map[string]any)
+		namespace, found := content["namespace"].(string)
+		return found && namespace != policy.GetNamespace()
+	})
 }

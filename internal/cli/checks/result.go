@@ -1,11 +1,15 @@
 package checks
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/version"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // Status is the status of a check.
@@ -95,4 +99,18 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Subject is the mesh to check.
+type Subject struct {
+	Client client.Client
+	// Mesh is the name of the mesh, Namespace the namespace of its control plane.
+	Mesh, Namespace string
+	// CanarySuffix is the name suffix of the canary's Deployments, or empty.
+	CanarySuffix string
+	// Kubernetes returns the version of the API server.
+	Kubernetes func() (*version.Info, error)
+	// Ask sends a request to an HTTP server in a pod. An error means that the pod is not healthy.
+	Ask func(ctx context.Context, namespace, pod string, port int, path string) error
+	Now time.Time
 }

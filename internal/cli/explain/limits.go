@@ -2,8 +2,10 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -54,4 +56,52 @@ func rate(r catalog.RateLimit, noun string) string {
 		text += fmt.Sprintf(" and a burst of %d", r.Burst)
 	}
 	return text
+}
+
+// authorizers describes the servers of ExternalAuthorizations that decide about requests to an identity in addition to policies.
+func (e evaluator) authorizers(destination identity.ServiceAccount, protocol catalog.Protocol) []string {
+	if !protocol.IsHTTP() {
+		return nil
+	}
+	var all []string
+	for _, name := range e.v.AuthorizationsTo(destination) {
+		policy := e.v.Authorization(name)
+		if policy == nil {
+			continue
+		}
+		otherwise := "gets status 503"
+		if policy.FailureModeAllow {
+			otherwise = "is allowed"
+		}
+		if e.v.ExtensionService(name.Namespace, policy.Service) == nil {
+			all = append(all, fmt.Sprintf("the ExtensionService %s of ExternalAuthorization %s cannot be used, so the request %s", policy.Service, name, otherwise))
+			continue
+		}
+		all = append(all, fmt.Sprintf("the ExtensionService %s must allow the request too; without its answer within %s the request %s (ExternalAuthorization %s)",
+			policy.Service, policy.Timeout, otherwise, name))
+	}
+	return all
+}
+
+// logs describes the Telemetries of the sidecars behind an identity. Without one, their access log has the default format.
+func logs(v *catalog.View, destination identity.ServiceAccount) []string {
+	var all []string
+	for _, name := range v.TelemetriesOf(destination) {
+		policy := v.Telemetry(name)
+		if policy == nil {
+			continue
+		}
+		text := "by Telemetry " + name.String()
+		if policy.Filter != "" {
+			text += ", if " + policy.Filter
+		}
+		if policy.Export != (catalog.Name{}) {
+			text += ", exported to ExtensionService " + policy.Export.String()
+			if v.ExtensionService(name.Namespace, policy.Export) == nil {
+				text += ", which cannot be used"
+			}
+		}
+		all = append(all, text)
+	}
+	return slices.Compact(all)
 }
