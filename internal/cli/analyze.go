@@ -44,7 +44,6 @@ The exit code is 1 if there is a finding with severity error or the analysis fai
 		Example: `  osm analyze
   osm analyze -n bookstore --severity warning
   osm analyze -f manifests/ -o json`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.analyze(ctx, &o) }),
 	}
 	f := cmd.Flags()
@@ -101,12 +100,9 @@ func severityOf(text string) (analyze.Severity, error) {
 
 func (a *app) listCodes(form *output.Flag) error {
 	all := analyze.Codes()
-	result := output.Result{Data: map[string]any{"items": all}, Table: output.Table{Columns: output.Columns("CODE", "SEVERITY", "WHAT")}}
-	for _, code := range all {
-		result.Names = append(result.Names, code.ID)
-		result.Table.Rows = append(result.Table.Rows, []string{code.ID, string(code.Severity), code.Title})
-	}
-	return form.Print(a.Out, result)
+	return form.Print(a.Out, output.List(map[string]any{"items": all}, all, output.Columns("CODE", "SEVERITY", "WHAT"), func(code analyze.Code) (string, []string) {
+		return code.ID, []string{code.ID, string(code.Severity), code.Title}
+	}))
 }
 
 func (a *app) analyzeFiles(o *analyzeOptions) (*analyze.Report, error) {
@@ -129,15 +125,11 @@ func (a *app) analyzeFiles(o *analyzeOptions) (*analyze.Report, error) {
 }
 
 func (a *app) analyzeCluster(ctx context.Context, o *analyzeOptions) (*analyze.Report, error) {
-	c, err := a.kube.Client()
+	c, all, err := a.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := a.meshes(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	found, err := a.oneMesh(ctx, c, o.mesh)
+	found, err := selectMesh(o.mesh, all)
 	if err != nil {
 		return nil, err
 	}
@@ -183,8 +175,5 @@ func (a *app) reportAnalysis(report *analyze.Report, form *output.Flag) error {
 	for _, gap := range report.Unread {
 		a.note("Not analyzed: %s", gap)
 	}
-	if report.Worst() == analyze.Error {
-		return silent{exitFailed}
-	}
-	return nil
+	return exitIf(report.Worst() == analyze.Error, exitFailed, nil)
 }

@@ -95,6 +95,7 @@ Data is printed to standard output; notes, progress and errors to standard error
 	}
 	a.kube.AddTo(root.PersistentFlags())
 	root.AddCommand(a.commands()...)
+	rejectArguments(root)
 	a.addCompletion(root)
 	return root
 }
@@ -130,6 +131,14 @@ func exitCodes() string {
 type silent struct{ code int }
 
 func (s silent) Error() string { return "failed" }
+
+// exitIf returns err, or the exit code of an answer that is printed already, if the condition is true.
+func exitIf(condition bool, code int, err error) error {
+	if err == nil && condition {
+		return silent{code}
+	}
+	return err
+}
 
 // Run runs the command line and returns the exit code. program is the name of the executable. Libraries do not log.
 func Run(ctx context.Context, program string, args []string, streams Streams) int {
@@ -214,6 +223,16 @@ func onlySubcommands(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("unknown command %q for %q: did you mean %s?", args[0], cmd.CommandPath(), strings.Join(similar, " or "))
 	}
 	return fmt.Errorf("unknown command %q for %q: see `%s --help`", args[0], cmd.CommandPath(), cmd.CommandPath())
+}
+
+// rejectArguments makes arguments an error for all commands that declare none.
+func rejectArguments(cmd *cobra.Command) {
+	if cmd.Args == nil {
+		cmd.Args = exactly(0, "")
+	}
+	for _, child := range cmd.Commands() {
+		rejectArguments(child)
+	}
 }
 
 // explainFlagError adds the correction to an error of a flag.

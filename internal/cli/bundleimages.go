@@ -32,7 +32,6 @@ Deployment instead, with which the operator and its meshes use the mirror.`,
 		Example: `  osm bundle images
   osm bundle images --mirror registry.example.com/osm > mirror.txt
   osm bundle images --mirror registry.example.com/osm --patch > patch.yaml`,
-		Args: exactly(0, ""),
 	}
 	cmd.RunE = a.run(func(context.Context, []string) error {
 		if err := form.Check(); err != nil {
@@ -75,10 +74,7 @@ func (a *app) printImagePatch(all []images.Image) error {
 }
 
 func imageTable(all []images.Image) output.Result {
-	result := output.Result{Data: all, Table: output.Table{Columns: output.Columns("IMAGE", "VERSION", "VARIABLE", "FIELD")}}
-	for _, image := range all {
-		result.Names = append(result.Names, image.Source)
-		result.Table.Rows = append(result.Table.Rows, []string{image.Source, image.Version, image.Variable, image.Field})
-	}
-	return result
+	return output.List(all, all, output.Columns("IMAGE", "VERSION", "VARIABLE", "FIELD"), func(image images.Image) (string, []string) {
+		return image.Source, []string{image.Source, image.Version, image.Variable, image.Field}
+	})
 }

@@ -35,7 +35,6 @@ func (a *app) rotateCommand() *cobra.Command {
 		Long: `Replace the root certificate of a mesh by a new one. The command sets spec.certificates.rotateRoot of the Mesh to the current time
 and waits until the rotation is over. The operator takes each step when every sidecar has confirmed the earlier one. If the command is
 interrupted, the rotation continues.`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.rotate(ctx, o) }),
 	}
 	a.addMeshName(cmd, &o.mesh, "")

@@ -29,7 +29,6 @@ and what it waits for.
 The exit code is 1 if a rotation waits for something, or if a replica of the control plane does not respond.`,
 		Example: `  osm certificates
   osm certificates -o json`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.certificates(ctx, meshName, &form) }),
 	}
 	a.addMeshName(cmd, &meshName, "")
@@ -57,7 +56,7 @@ func (a *app) certificates(ctx context.Context, meshName string, form *output.Fl
 	}
 	tree := newCertificateTree(m.Name, *live.Status.Certificates, reported)
 	tree.Rotation = rotationOf(live)
-	result := output.Result{Data: tree, Names: []string{"mesh.operator.openservicemesh.io/" + m.Name}, Table: a.certificateTable(tree)}
+	result := output.Result{Data: tree, Names: []string{meshResource + m.Name}, Table: a.certificateTable(tree)}
 	if err := form.Print(a.Out, result); err != nil {
 		return err
 	}
@@ -70,10 +69,7 @@ func (a *app) certificates(ctx context.Context, meshName string, form *output.Fl
 			a.line("  %s", blocker)
 		}
 	}
-	if !complete || tree.Rotation != nil && len(tree.Rotation.Blockers) > 0 {
-		return silent{exitFailed}
-	}
-	return nil
+	return exitIf(!complete || tree.Rotation != nil && len(tree.Rotation.Blockers) > 0, exitFailed, nil)
 }
 
 // describeIssuance prints what differs from the usual: an external issuer of workload certificates, and several trust domains.
@@ -242,7 +238,7 @@ func (a *app) certificateTable(tree *certificateTree) output.Table {
 			}
 			row(1, fmt.Sprintf("issuer %s (%s)", issuer.Fingerprint, state), "", issuer.NotAfter, issuer.Subject)
 			for _, w := range issuer.Workloads {
-				row(2, "workload "+w.ServiceAccount, count(w.Sidecars, "sidecar"), w.NotAfter, "")
+				row(2, "workload "+w.ServiceAccount, output.Count(w.Sidecars, "sidecar"), w.NotAfter, "")
 			}
 			for _, w := range issuer.Webhooks {
 				row(2, "webhook "+w.Secret, "", &w.NotAfter, "")
@@ -250,12 +246,4 @@ func (a *app) certificateTable(tree *certificateTree) output.Table {
 		}
 	}
 	return table
-}
-
-// count formats a number of things.
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

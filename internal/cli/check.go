@@ -1,15 +1,16 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/version"
-	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
@@ -31,7 +32,6 @@ func (a *app) checkCommand() *cobra.Command {
 		Long: `Check the operator, the control plane, namespaces, sidecars and policies of a mesh. Each problem is printed with its remedy.
 With --pre-install, check whether the cluster supports a mesh and whether you have the permissions to install it. The exit code is 1
 if a check fails.`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if preInstall {
 				return a.check(ctx, meshName, false, &form, checks.Subject.PreInstall)
@@ -52,7 +52,6 @@ func (a *app) verifyCommand() *cobra.Command {
 		Use:   "control-plane-health",
 		Short: "Check the health of the control plane",
 		Long:  `Check the Deployments, Services, webhooks and health probes of a control plane. "osm check" also checks namespaces, sidecars and policies.`,
-		Args:  exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			return a.check(ctx, meshName, true, &form, checks.Subject.ControlPlane)
 		}),
@@ -77,16 +76,13 @@ func (a *app) check(ctx context.Context, meshName string, existing bool, form *o
 		groups = append(groups, part(subject, ctx)...)
 	}
 	worst := checks.Worst(groups)
-	if form.ForPeople() {
-		checks.Print(a.Out, groups)
+	text := func(w io.Writer) error {
+		checks.Print(w, groups)
 		a.line("\nStatus: %s", worst)
-	} else if err := form.Print(a.Out, output.Result{Data: map[string]any{"status": worst, "groups": groups}, Names: []string{"check/" + string(worst)}}); err != nil {
-		return err
+		return nil
 	}
-	if worst == checks.Failed {
-		return silent{exitFailed}
-	}
-	return nil
+	err = form.Print(a.Out, output.Result{Data: map[string]any{"status": worst, "groups": groups}, Names: []string{"check/" + string(worst)}, Text: text})
+	return exitIf(worst == checks.Failed, exitFailed, err)
 }
 
 // subject returns the mesh to check. If the cluster has none, it is the mesh that would be installed. With existing, another mesh than those
@@ -121,22 +117,16 @@ func (a *app) subject(ctx context.Context, meshName string, existing bool) (chec
 			return checks.Subject{}, noSuchMesh("", all)
 		}
 	}
-	if subject.Mesh == "" {
-		subject.Mesh = names.DefaultMesh
-	}
+	subject.Mesh = cmp.Or(subject.Mesh, names.DefaultMesh)
 	return subject, nil
 }
 
 func (a *app) kubernetesVersion() (*version.Info, error) {
-	config, err := a.kube.Config()
+	clients, err := a.kube.Clientset()
 	if err != nil {
 		return nil, err
 	}
-	c, err := discovery.NewDiscoveryClientForConfig(config)
-	if err != nil {
-		return nil, err
-	}
-	return c.ServerVersion()
+	return clients.Discovery().ServerVersion()
 }
 
 // ingressOptions are the flags of the verify ingress command.
@@ -161,7 +151,6 @@ and HTTPRoutes instead. They also check whether policies allow it to call the Se
 the default namespace is the one of -n.`,
 		Example: `  osm verify ingress --from-service ingress/gateway --to-pod shop/web-0 --to-service web --ingress-backend web --to-port 8080
   osm verify ingress --from-service osm-system/osm-ingress-gateway --to-service shop/web`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.verifyIngress(ctx, o, &form) }),
 	}
 	f := cmd.Flags()

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"path"
 	"slices"
 	"strings"
 
@@ -21,74 +22,41 @@ import (
 
 // completeNamespaces completes the namespaces of the cluster.
 func (a *app) completeNamespaces(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	c, err := a.kube.Client()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var namespaces corev1.NamespaceList
-	if err := c.List(cmd.Context(), &namespaces); err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var all []string
-	for i := range namespaces.Items {
-		all = append(all, namespaces.Items[i].Name)
-	}
-	return withPrefix(all, prefix), cobra.ShellCompDirectiveNoFileComp
+	return completed(a.listNames(cmd.Context(), &corev1.NamespaceList{}), prefix)
 }
 
 // completeMeshes completes the meshes of the cluster.
 func (a *app) completeMeshes(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	c, err := a.kube.Client()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var meshes v1alpha1.MeshList
-	if err := c.List(cmd.Context(), &meshes); err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var all []string
-	for i := range meshes.Items {
-		all = append(all, meshes.Items[i].Name)
-	}
-	return withPrefix(all, prefix), cobra.ShellCompDirectiveNoFileComp
+	return completed(a.listNames(cmd.Context(), &v1alpha1.MeshList{}), prefix)
 }
 
 // completePods completes pods with a sidecar in the current namespace.
 func (a *app) completePods(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	c, err := a.kube.Client()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+	all := a.listNames(cmd.Context(), &corev1.PodList{}, client.InNamespace(a.kube.OnlyNamespace()), client.HasLabels{names.ProxyUUIDLabel})
+	for i := range all {
+		all[i] = path.Base(all[i])
 	}
-	var pods corev1.PodList
-	if err := c.List(cmd.Context(), &pods, client.InNamespace(a.kube.OnlyNamespace()), client.HasLabels{names.ProxyUUIDLabel}); err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var all []string
-	for i := range pods.Items {
-		all = append(all, pods.Items[i].Name)
-	}
+	return completed(all, prefix)
+}
+
+// completed returns the words that complete a prefix. Files do not complete it.
+func completed(all []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	return withPrefix(all, prefix), cobra.ShellCompDirectiveNoFileComp
 }
 
 func withPrefix(all []string, prefix string) []string {
-	var found []string
-	for _, name := range all {
-		if strings.HasPrefix(name, prefix) {
-			found = append(found, name)
-		}
-	}
-	return found
+	return slices.DeleteFunc(slices.Clone(all), func(name string) bool { return !strings.HasPrefix(name, prefix) })
 }
 
 // completeMeshedPods completes pods with a sidecar, as NAMESPACE/NAME.
 func (a *app) completeMeshedPods(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	return withPrefix(a.listNames(cmd.Context(), &corev1.PodList{}, client.HasLabels{names.ProxyUUIDLabel}), prefix), cobra.ShellCompDirectiveNoFileComp
+	return completed(a.listNames(cmd.Context(), &corev1.PodList{}, client.HasLabels{names.ProxyUUIDLabel}), prefix)
 }
 
 // completeParties completes Deployments, StatefulSets and Services, as NAMESPACE/NAME. Pods and other kinds are left out for brevity.
 func (a *app) completeParties(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	if len(args) == 1 {
-		return withPrefix([]string{"to"}, prefix), cobra.ShellCompDirectiveNoFileComp
+		return completed([]string{"to"}, prefix)
 	}
 	if len(args) > 2 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -98,7 +66,7 @@ func (a *app) completeParties(cmd *cobra.Command, args []string, prefix string) 
 		all = append(all, a.listNames(cmd.Context(), list)...)
 	}
 	slices.Sort(all)
-	return withPrefix(slices.Compact(all), prefix), cobra.ShellCompDirectiveNoFileComp
+	return completed(slices.Compact(all), prefix)
 }
 
 // completePolicies completes KIND/ first and then the policies of that kind in the current namespace.
@@ -126,7 +94,7 @@ func (a *app) completePolicies(cmd *cobra.Command, _ []string, prefix string) ([
 			all = append(all, typed+"/"+strings.TrimPrefix(name, namespace+"/"))
 		}
 	}
-	return withPrefix(all, prefix), cobra.ShellCompDirectiveNoFileComp
+	return completed(all, prefix)
 }
 
 // adminQueries are the common pages of Envoy's admin interface.
@@ -136,14 +104,14 @@ var adminQueries = []string{"certs", "clusters", "config_dump", "help", "init_du
 func (a *app) completeAdmin(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	switch len(args) {
 	case 0:
-		return withPrefix(append(slices.Clone(adminQueries), sidecartable.Names()...), prefix), cobra.ShellCompDirectiveNoFileComp
+		return completed(append(slices.Clone(adminQueries), sidecartable.Names()...), prefix)
 	case 1:
 		return a.completePods(cmd, args, prefix)
 	}
 	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
-// listNames returns the listed objects as NAMESPACE/NAME. Completion ignores errors.
+// listNames returns the listed objects as NAMESPACE/NAME, or NAME without a namespace. Completion ignores errors.
 func (a *app) listNames(ctx context.Context, list client.ObjectList, options ...client.ListOption) []string {
 	c, err := a.kube.Client()
 	if err != nil {
@@ -155,7 +123,7 @@ func (a *app) listNames(ctx context.Context, list client.ObjectList, options ...
 	var all []string
 	_ = meta.EachListItem(list, func(item runtime.Object) error {
 		if object, err := meta.Accessor(item); err == nil {
-			all = append(all, object.GetNamespace()+"/"+object.GetName())
+			all = append(all, strings.TrimPrefix(object.GetNamespace()+"/"+object.GetName(), "/"))
 		}
 		return nil
 	})
@@ -188,7 +156,6 @@ the plugin kubectl-osm. Completion for kubectl itself must be set up.`,
 		Example: `  ln -s "$(command -v osm)" ~/bin/kubectl-osm
   osm completion kubectl-plugin > ~/bin/kubectl_complete-osm
   chmod +x ~/bin/kubectl_complete-osm`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(context.Context, []string) error {
 			a.line("%s", kubectlCompletion)
 			return nil

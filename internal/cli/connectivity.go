@@ -45,7 +45,6 @@ Specify pods and Services as NAMESPACE/NAME; the default namespace is the one of
 succeed.`,
 		Example: `  osm verify connectivity --from-pod bookbuyer/bookbuyer-5c797ff5f4-tck47 --to-pod bookstore/bookstore-v1-8659bfb57-66zx9 --to-service bookstore
   osm verify connectivity --from-pod bookbuyer/bookbuyer-5c797ff5f4-tck47 --to-ext-host example.org --to-ext-port 443`,
-		Args: exactly(0, ""),
 	}
 	cmd.RunE = a.run(func(ctx context.Context, _ []string) error {
 		o.protocolGiven = cmd.Flags().Changed("app-protocol")
@@ -141,15 +140,8 @@ func (o connectivityOptions) check() error {
 
 // printCheck prints a tree of checks. It returns an error unless the result is Success.
 func (a *app) printCheck(result connectivity.Check, form *output.Flag) error {
-	if form.ForPeople() {
-		result.Print(a.Out)
-	} else if err := form.Print(a.Out, output.Result{Data: result, Names: []string{"check/" + strings.ToLower(string(result.Status))}}); err != nil {
-		return err
-	}
-	if result.Status != connectivity.Success {
-		return silent{exitFailed}
-	}
-	return nil
+	err := form.Print(a.Out, output.Result{Data: result, Names: []string{"check/" + strings.ToLower(string(result.Status))}, Text: result.Print})
+	return exitIf(result.Status != connectivity.Success, exitFailed, err)
 }
 
 // parseName parses "[NAMESPACE/]NAME".
@@ -166,7 +158,11 @@ func (a *app) verifier(ctx context.Context, c client.Client, found mesh) (connec
 	if err != nil {
 		return connectivity.Mesh{}, err
 	}
-	asked := map[catalog.Name]func() (*connectivity.Sidecar, error){}
+	type answer struct {
+		sidecar *connectivity.Sidecar
+		err     error
+	}
+	asked := map[catalog.Name]answer{}
 	return connectivity.Mesh{
 		Mesh: m, TrustDomain: a.trustDomain(ctx, c, found), Now: a.now(),
 		Pod: func(ctx context.Context, name catalog.Name) (*corev1.Pod, error) {
@@ -175,11 +171,11 @@ func (a *app) verifier(ctx context.Context, c client.Client, found mesh) (connec
 		},
 		Connected: a.connectedTo(c, found),
 		Sidecar: func(ctx context.Context, name catalog.Name) (*connectivity.Sidecar, error) {
-			if asked[name] == nil {
+			if _, known := asked[name]; !known {
 				sidecar, err := a.readSidecar(ctx, name)
-				asked[name] = func() (*connectivity.Sidecar, error) { return sidecar, err }
+				asked[name] = answer{sidecar, err}
 			}
-			return asked[name]()
+			return asked[name].sidecar, asked[name].err
 		},
 	}, nil
 }

@@ -85,15 +85,9 @@ func (a *app) explain(ctx context.Context, q explain.Question, meshName string, 
 		return errors.New("no policy would allow this call: run the command without --remedy to see the reason")
 	case remedyOnly:
 		return answer.PrintRemedy(a.Out)
-	case form.ForPeople():
-		err = answer.Print(a.Out)
-	default:
-		err = form.Print(a.Out, output.Result{Data: answer, Names: policyNames(answer)})
 	}
-	if err == nil && !answer.Allowed {
-		return silent{exitNo}
-	}
-	return err
+	err = form.Print(a.Out, output.Result{Data: answer, Names: policyNames(answer), Text: answer.Print})
+	return exitIf(!answer.Allowed, exitNo, err)
 }
 
 func policyNames(answer *explain.Answer) []string {
@@ -276,8 +270,5 @@ func (a *app) describePod(m explain.Mesh, name catalog.Name, form *output.Flag) 
 	if err != nil {
 		return err
 	}
-	if form.ForPeople() {
-		return described.Print(a.Out)
-	}
-	return form.Print(a.Out, output.Result{Data: described, Names: []string{"pod/" + name.Name}})
+	return form.Print(a.Out, output.Result{Data: described, Names: []string{"pod/" + name.Name}, Text: described.Print})
 }

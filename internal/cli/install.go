@@ -63,7 +63,6 @@ exists, only the values of --set are changed.`,
 
   # Print the Mesh without installing it.
   osm install --dry-run > mesh.yaml`,
-		Args:   exactly(0, ""),
 		Hidden: a.settings.Install.Kind == managed,
 		RunE:   a.run(func(ctx context.Context, _ []string) error { return a.install(ctx, o) }),
 	}

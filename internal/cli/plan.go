@@ -52,7 +52,6 @@ mesh would reject an object.`,
 
   # Compare a branch with main, without a cluster.
   osm plan -f branch/ --against main/`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.plan(ctx, &o) }),
 	}
 	f := cmd.Flags()
@@ -90,20 +89,10 @@ func (a *app) plan(ctx context.Context, o *planOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.form.ForPeople() {
-		err = p.Print(a.Out, &o.form)
-	} else {
-		err = o.form.Print(a.Out, output.Result{Data: p, Names: p.Names()})
-	}
-	switch {
-	case err != nil:
-		return err
-	case p.Rejected():
-		return silent{exitFailed}
-	case !p.Empty():
-		return silent{exitNo}
-	}
-	return nil
+	text := func(w io.Writer) error { return p.Print(w, &o.form) }
+	err = o.form.Print(a.Out, output.Result{Data: p, Names: p.Names(), Text: text})
+	err = exitIf(p.Rejected(), exitFailed, err)
+	return exitIf(!p.Empty(), exitNo, err)
 }
 
 // objectsOf reads objects from files and standard input. It drops the expectations of `osm policy test`.

@@ -157,15 +157,8 @@ func (a *app) proxyDetail(ctx context.Context, meshName, namespace, pod string, 
 		return fmt.Errorf("several namespaces have a pod %s (%s, %s): select one with -n", pod, all[0].Namespace, all[1].Namespace)
 	}
 	p := all[0]
-	if form.ForPeople() {
-		err = a.printDetail(p)
-	} else {
-		err = form.Print(a.Out, output.Result{Data: p, Names: []string{"pod/" + p.Pod}})
-	}
-	if err == nil && p.State != stateUpToDate && p.State != stateBehind {
-		return silent{exitFailed}
-	}
-	return err
+	err = form.Print(a.Out, output.Result{Data: p, Names: []string{"pod/" + p.Pod}, Text: func(io.Writer) error { return a.printDetail(p) }})
+	return exitIf(p.State != stateUpToDate && p.State != stateBehind, exitFailed, err)
 }
 
 func formatPlace(namespace string, m mesh) string {

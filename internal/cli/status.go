@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
@@ -57,7 +58,6 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Show the status of a mesh",
 		Long: `Show the status of a mesh: its readiness, control plane, traffic policy mode, namespaces, pods, and policies with problems. The
 exit code is 1 if the mesh is not ready.`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.status(ctx, meshName, &form) }),
 	}
 	a.addMeshName(cmd, &meshName, "")
@@ -74,15 +74,8 @@ func (a *app) status(ctx context.Context, meshName string, form *output.Flag) er
 	if err != nil {
 		return err
 	}
-	if form.ForPeople() {
-		found.print(a.Out)
-	} else if err := form.Print(a.Out, output.Result{Data: found, Names: []string{"mesh.operator.openservicemesh.io/" + m.Name}}); err != nil {
-		return err
-	}
-	if m.Declared && m.Ready != "True" {
-		return silent{exitFailed}
-	}
-	return nil
+	err = form.Print(a.Out, output.Result{Data: found, Names: []string{meshResource + m.Name}, Text: found.print})
+	return exitIf(m.Declared && m.Ready != "True", exitFailed, err)
 }
 
 func (a *app) summarize(ctx context.Context, c client.Client, m mesh) (*summary, error) {
@@ -127,11 +120,7 @@ func components(ctx context.Context, c client.Client, namespace, suffix string) 
 		if client.IgnoreNotFound(err) != nil {
 			return nil, err
 		}
-		one := component{Name: name, Ready: d.Status.ReadyReplicas}
-		if d.Spec.Replicas != nil {
-			one.Desired = *d.Spec.Replicas
-		}
-		all = append(all, one)
+		all = append(all, component{Name: name, Ready: d.Status.ReadyReplicas, Desired: ptr.Deref(d.Spec.Replicas, 0)})
 	}
 	return all, nil
 }
@@ -156,7 +145,7 @@ func (p *podCounts) count(ctx context.Context, c client.Client, namespace string
 }
 
 // print writes the summary as text.
-func (g *summary) print(w io.Writer) {
+func (g *summary) print(w io.Writer) error {
 	line := func(title, format string, args ...any) {
 		fmt.Fprintf(w, "%-15s %s\n", title, fmt.Sprintf(format, args...))
 	}
@@ -186,6 +175,7 @@ func (g *summary) print(w io.Writer) {
 	for _, p := range g.Problems {
 		line("Policies", "[%s] %s", p.Status, p.What)
 	}
+	return nil
 }
 
 // readiness formats the number of ready pods of each Deployment.

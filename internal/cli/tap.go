@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -165,11 +166,7 @@ func (a *app) tappedPods(ctx context.Context, selected string, o *tapOptions) (m
 	case len(pods) > maxTapped:
 		return nil, nil, fmt.Errorf("%d pods are selected, at most %d logs are read at once: select a namespace by -n, or a workload", len(pods), maxTapped)
 	}
-	config, err := a.kube.Config()
-	if err != nil {
-		return nil, nil, err
-	}
-	logs, err := kubernetes.NewForConfig(config)
+	logs, err := a.kube.Clientset()
 	return pods, logs, err
 }
 
@@ -195,18 +192,13 @@ func (a *app) tapSelection(m mesh, selected string) ([]string, func(*corev1.Pod)
 
 func podsWithSidecars(ctx context.Context, c client.Client, namespaces []string, selects func(*corev1.Pod) bool) (map[tap.Pod]*corev1.Pod, error) {
 	found := map[tap.Pod]*corev1.Pod{}
-	for _, namespace := range namespaces {
-		var pods corev1.PodList
-		if err := c.List(ctx, &pods, client.InNamespace(namespace), client.HasLabels{names.ProxyUUIDLabel}); err != nil {
-			return nil, err
-		}
-		for i := range pods.Items {
-			if p := &pods.Items[i]; p.Status.Phase == corev1.PodRunning && selects(p) {
-				found[tap.Pod{Namespace: p.Namespace, Name: p.Name}] = p
-			}
+	pods, err := sidecarPods(ctx, c, namespaces)
+	for _, p := range pods {
+		if selects(p) {
+			found[tap.Pod{Namespace: p.Namespace, Name: p.Name}] = p
 		}
 	}
-	return found, nil
+	return found, err
 }
 
 // isSelected reports whether a pod is the one of a reference, or belongs to its workload or account. A name without a kind can be any of them.
@@ -222,12 +214,7 @@ func isSelected(p *corev1.Pod, r explain.Reference) bool {
 }
 
 func keysOf(pods map[tap.Pod]*corev1.Pod) []tap.Pod {
-	var keys []tap.Pod
-	for key := range pods {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, func(a, b tap.Pod) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
-	return keys
+	return slices.SortedFunc(maps.Keys(pods), func(a, b tap.Pod) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
 }
 
 // opener opens the log of a sidecar from now on.

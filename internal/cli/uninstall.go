@@ -48,7 +48,6 @@ spec.removal.sidecars of the Mesh is Restart, the operator restarts the workload
 mesh afterwards.
 
 CRDs and policies are kept unless --delete-cluster-wide-resources is set.`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.uninstall(ctx, o) }),
 	}
 	f := cmd.Flags()
@@ -73,11 +72,7 @@ func (a *app) uninstall(ctx context.Context, o uninstallOptions) error {
 	if _, err := sidecarRemoval(o.sidecars); err != nil {
 		return err
 	}
-	c, err := a.kube.Client()
-	if err != nil {
-		return err
-	}
-	all, err := a.meshes(ctx, c)
+	c, all, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -109,12 +104,7 @@ func (a *app) uninstall(ctx context.Context, o uninstallOptions) error {
 }
 
 func hasMesh(all []mesh, name string) bool {
-	for _, m := range all {
-		if m.Name == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(all, func(m mesh) bool { return m.Name == name })
 }
 
 // confirm prompts for y or n, up to three times, unless the flag that skips it is set.

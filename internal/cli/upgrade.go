@@ -47,7 +47,6 @@ Existing sidecars keep running. Pods get the new sidecar version when they are r
 		Example: `  osm mesh upgrade --version v0.4.0
   osm mesh upgrade --version v0.4.0 --strategy canary --canary-namespaces kubernetes.io/metadata.name=shop
   osm mesh upgrade --mesh-name osm --set=osm.enablePermissiveTrafficPolicy=false`,
-		Args:   exactly(0, ""),
 		Hidden: a.settings.Install.Kind == managed,
 	}
 	cmd.RunE = a.run(func(ctx context.Context, _ []string) error {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -41,7 +42,6 @@ func (a *app) versionCommand() *cobra.Command {
 		Short: "Print the versions of osm and of all meshes",
 		Long: `Print the version of osm and the running version of each mesh in the cluster. A canary has its own line. If the control plane of a
 mesh does not respond, the command prints the version in the status of the Mesh.`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if err := form.Check(); err != nil {
 				return err
@@ -82,31 +82,21 @@ func (a *app) version(ctx context.Context, clientOnly, versionOnly bool, form *o
 	if versionOnly {
 		columns[3].Wide, columns[4].Wide = true, true
 	}
-	result := output.Result{Data: found, Table: output.Table{Columns: columns}}
-	for _, m := range found.Meshes {
-		result.Names = append(result.Names, m.Version)
-		result.Table.Rows = append(result.Table.Rows, []string{m.Name, m.Namespace, m.Version, orUnknown(m.Commit), orUnknown(m.Date)})
-	}
 	if form.ForPeople() {
 		a.line("")
 	}
-	return form.Print(a.Out, result)
+	return form.Print(a.Out, output.List(found, found.Meshes, columns, func(m meshVersion) (string, []string) {
+		return m.Version, []string{m.Name, m.Namespace, m.Version, orUnknown(m.Commit), orUnknown(m.Date)}
+	}))
 }
 
 func orUnknown(text string) string {
-	if text == "" {
-		return "Unknown"
-	}
-	return text
+	return cmp.Or(text, "Unknown")
 }
 
 // meshVersions returns the versions of all meshes.
 func (a *app) meshVersions(ctx context.Context) ([]meshVersion, error) {
-	c, err := a.kube.Client()
-	if err != nil {
-		return nil, err
-	}
-	all, err := a.meshes(ctx, c)
+	c, all, err := a.connect(ctx)
 	if err != nil {
 		return nil, err
 	}

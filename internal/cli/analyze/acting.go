@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/fields"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
@@ -118,13 +119,13 @@ func (a *analysis) permissive() {
 	byMesh := 0
 	for _, namespace := range slices.Sorted(maps.Keys(idle)) {
 		if slices.Contains(a.view.PermissiveOverrides(), namespace) {
-			a.add(codePermissive, a.subject(catalog.KindNamespace, catalog.Name{Name: namespace}), "The namespace is in permissive mode, so its TrafficTargets have no effect: %s.", counted(idle[namespace], "TrafficTarget"))
+			a.add(codePermissive, a.subject(catalog.KindNamespace, catalog.Name{Name: namespace}), "The namespace is in permissive mode, so its TrafficTargets have no effect: %s.", output.Count(idle[namespace], "TrafficTarget"))
 		} else {
 			byMesh += idle[namespace]
 		}
 	}
 	if byMesh > 0 {
-		a.add(codePermissive, a.config(), "The mesh is in permissive mode, so TrafficTargets have no effect: %s. `osm plan` shows which traffic would be denied without it.", counted(byMesh, "TrafficTarget"))
+		a.add(codePermissive, a.config(), "The mesh is in permissive mode, so TrafficTargets have no effect: %s. `osm plan` shows which traffic would be denied without it.", output.Count(byMesh, "TrafficTarget"))
 	}
 }
 

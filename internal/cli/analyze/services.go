@@ -2,7 +2,6 @@ package analyze
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -111,14 +110,11 @@ func (a *analysis) services() {
 }
 
 func selectorText(selector map[string]string) string {
-	text := ""
-	for _, key := range sortedKeys(selector) {
-		if text != "" {
-			text += ","
-		}
-		text += fmt.Sprintf("%s=%s", key, selector[key])
+	var pairs []string
+	for _, key := range slices.Sorted(maps.Keys(selector)) {
+		pairs = append(pairs, key+"="+selector[key])
 	}
-	return text
+	return strings.Join(pairs, ",")
 }
 
 // Conflict is a policy without effect, or with less effect, because another policy takes precedence.

@@ -18,6 +18,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/operators"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -85,9 +86,9 @@ func podsReady(d *appsv1.Deployment) Result {
 		desired = *d.Spec.Replicas
 	}
 	if d.Status.ReadyReplicas < desired || desired == 0 {
-		return failed(fmt.Sprintf("run kubectl -n %s describe pods -l app=%s", d.Namespace, d.Name), "%s: %d of %s ready", d.Name, d.Status.ReadyReplicas, plural(int(desired), "pod"))
+		return failed(fmt.Sprintf("run kubectl -n %s describe pods -l app=%s", d.Namespace, d.Name), "%s: %d of %s ready", d.Name, d.Status.ReadyReplicas, output.Count(int(desired), "pod"))
 	}
-	return ok("%s: %s ready", d.Name, plural(int(desired), "pod"))
+	return ok("%s: %s ready", d.Name, output.Count(int(desired), "pod"))
 }
 
 func (s Subject) mesh(ctx context.Context) []Result {
@@ -151,7 +152,7 @@ func (s Subject) probes(ctx context.Context, component string) Result {
 	if running == 0 {
 		return failed(fmt.Sprintf("run kubectl -n %s describe pods -l app=%s", s.Namespace, component), "no pod of %s is running", component)
 	}
-	return ok("%s passes its health probes (%s)", component, plural(running, "pod"))
+	return ok("%s passes its health probes (%s)", component, output.Count(running, "pod"))
 }
 
 func (s Subject) endpoints(ctx context.Context, service string) Result {
@@ -170,7 +171,7 @@ func (s Subject) endpoints(ctx context.Context, service string) Result {
 	if ready == 0 {
 		return failed("", "Service %s/%s has no ready endpoints", s.Namespace, service)
 	}
-	return ok("Service %s/%s has %s", s.Namespace, service, plural(ready, "ready endpoint"))
+	return ok("Service %s/%s has %s", s.Namespace, service, output.Count(ready, "ready endpoint"))
 }
 
 func (s Subject) injectorWebhook(ctx context.Context) Result {

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
@@ -65,7 +66,7 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []Result {
 		}
 	}
 	if ready > 0 {
-		results = append(results, ok("%s with a ready sidecar", plural(ready, "pod")))
+		results = append(results, ok("%s with a ready sidecar", output.Count(ready, "pod")))
 	}
 	if len(notReady) > 0 {
 		results = append(results, failed(fmt.Sprintf("see the log: kubectl -n %s logs %s -c envoy", ns.Name, notReady[0]), "pods whose sidecar is not ready: %s", firstThree(notReady)))

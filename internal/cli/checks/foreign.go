@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
@@ -160,7 +161,7 @@ func (s Subject) osmSidecarPods(ctx context.Context) []Result {
 		return nil
 	}
 	return []Result{warning("the operator restarts their workloads in waves; skipped workloads are listed in the status of the Mesh",
-		"%s with an OSM sidecar that gets no configuration updates, such as %s", plural(count, "pod"), example)}
+		"%s with an OSM sidecar that gets no configuration updates, such as %s", output.Count(count, "pod"), example)}
 }
 
 // kindsWithoutEffect are OSM kinds that the control plane does not support.
@@ -181,7 +182,7 @@ func (s Subject) withoutEffect(ctx context.Context) []Result {
 			results = append(results, unreadable("objects of kind "+kind.Kind, err))
 		case len(list.Items) > 0:
 			results = append(results, warning("nothing replaces them: keep them, or delete them", "%s of kind %s, which is not supported and has no effect, such as %s/%s",
-				plural(len(list.Items), "object"), kind.Kind, list.Items[0].GetNamespace(), list.Items[0].GetName()))
+				output.Count(len(list.Items), "object"), kind.Kind, list.Items[0].GetNamespace(), list.Items[0].GetName()))
 		}
 	}
 	return results

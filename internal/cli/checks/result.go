@@ -93,14 +93,6 @@ func Print(w io.Writer, groups []Group) {
 
 func indent(text string) string { return strings.ReplaceAll(text, "\n", "\n            ") }
 
-// plural formats a number with its noun.
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 // Subject is the mesh to check.
 type Subject struct {
 	Client client.Client

@@ -243,7 +243,10 @@ func Group(context string, parts ...Check) Check {
 }
 
 // Print writes a tree of checks as text.
-func (c Check) Print(w io.Writer) { c.print(w, "") }
+func (c Check) Print(w io.Writer) error {
+	c.print(w, "")
+	return nil
+}
 
 func (c Check) print(w io.Writer, indent string) {
 	fmt.Fprintf(w, "%s[+] Context: %s\n", indent, c.Context)

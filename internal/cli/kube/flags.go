@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -96,6 +97,15 @@ func (w warnings) HandleWarningHeader(code int, agent, text string) {
 	if !strings.Contains(text, " is deprecated") {
 		w.next.HandleWarningHeader(code, agent, text)
 	}
+}
+
+// Clientset returns a client for subresources, such as logs and tokens.
+func (f *Flags) Clientset() (*kubernetes.Clientset, error) {
+	config, err := f.Config()
+	if err != nil {
+		return nil, err
+	}
+	return kubernetes.NewForConfig(config)
 }
 
 // Client returns a client for the kinds of Kubernetes and the mesh.

@@ -95,11 +95,7 @@ func (f *Flags) dialer(namespace, pod string) (httpstream.Dialer, error) {
 
 // PodAnswer sends a GET request to an HTTP server in a pod through the API server, and returns the response.
 func (f *Flags) PodAnswer(ctx context.Context, namespace, pod string, port int, path string) ([]byte, error) {
-	config, err := f.Config()
-	if err != nil {
-		return nil, err
-	}
-	clients, err := kubernetes.NewForConfig(config)
+	clients, err := f.Clientset()
 	if err != nil {
 		return nil, err
 	}
@@ -127,11 +123,7 @@ func (f *Flags) RequestToken(ctx context.Context, namespace, account, audience s
 		// A request without audiences yields a token for the API server.
 		return "", errNoAudience
 	}
-	config, err := f.Config()
-	if err != nil {
-		return "", err
-	}
-	clients, err := kubernetes.NewForConfig(config)
+	clients, err := f.Clientset()
 	if err != nil {
 		return "", err
 	}
