@@ -140,6 +140,14 @@ func exitIf(condition bool, code int, err error) error {
 	return err
 }
 
+// timedOut replaces an error that means that the time is over by a message.
+func timedOut(err error, format string, args ...any) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("timed out: "+format, args...)
+	}
+	return err
+}
+
 // Run runs the command line and returns the exit code. program is the name of the executable. Libraries do not log.
 func Run(ctx context.Context, program string, args []string, streams Streams) int {
 	klog.SetLogger(logr.Discard())

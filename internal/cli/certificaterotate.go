@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -144,10 +143,7 @@ func (a *app) waitForRotation(ctx context.Context, c client.Client, live *v1alph
 		p.report("%s", last)
 		return rotation == nil && certificates != nil && certificates.Issuer.Fingerprint != before && len(certificates.Roots) == 1, nil
 	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("timed out: the rotation of mesh %s is not over after %s: %s\nIt continues: see `osm certificates`", live.Name, p.elapsed(), last)
-	}
-	return err
+	return timedOut(err, "the rotation of mesh %s is not over after %s: %s\nIt continues: see `osm certificates`", live.Name, p.elapsed(), last)
 }
 
 // alphaCommand has OSM's alpha commands under their old names.

@@ -8,7 +8,6 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/version"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -178,7 +178,7 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 		return err
 	}
 	inside := parseName(namespace, o.toPod).Namespace
-	kinds := []struct {
+	objects := []struct {
 		flag, text, namespace string
 		kind                  schema.GroupVersionKind
 	}{
@@ -188,7 +188,7 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 		{"ingress-backend", o.ingressBackend, inside, ingressBackendKind},
 	}
 	var parts []connectivity.Check
-	for _, k := range kinds {
+	for _, k := range objects {
 		if k.text != "" {
 			name := parseName(k.namespace, k.text)
 			parts = append(parts, a.exists(ctx, c, k.kind, client.ObjectKey{Namespace: name.Namespace, Name: name.Name}, k.flag))
@@ -234,9 +234,7 @@ func verifyPolicy(loaded *load.Loaded, o ingressOptions, namespace, inside strin
 // exists checks that an object exists.
 func (a *app) exists(ctx context.Context, c client.Client, kind schema.GroupVersionKind, key client.ObjectKey, flag string) connectivity.Check {
 	check := connectivity.Check{Context: fmt.Sprintf("%s %q exists", kind.Kind, key), Status: connectivity.Success}
-	object := &unstructured.Unstructured{}
-	object.SetGroupVersionKind(kind)
-	err := c.Get(ctx, key, object)
+	err := c.Get(ctx, key, kinds.Object(kind))
 	switch {
 	case err == nil:
 	case kube.IsUndefined(err):

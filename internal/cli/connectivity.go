@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/cli/connectivity"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -91,12 +91,14 @@ func (a *app) connectivity(ctx context.Context, o connectivityOptions, form *out
 		}
 		result = m.Verify(ctx, q)
 	} else {
-		outside, err := outboundExclusions(ctx, c, found)
+		traffic, err := trafficSettings(ctx, c, found)
 		if err != nil {
 			return err
 		}
-		outside.From, outside.Host, outside.Port, outside.Protocols = from, o.host, o.port, o.outsideProtocols()
-		result = m.VerifyOutside(ctx, outside)
+		result = m.VerifyOutside(ctx, connectivity.Outside{
+			From: from, Host: o.host, Port: o.port, Protocols: o.outsideProtocols(),
+			ExcludedPorts: traffic.OutboundPortExclusionList, ExcludedRanges: traffic.OutboundIPRangeExclusionList,
+		})
 	}
 	return a.printCheck(result, form)
 }
@@ -169,7 +171,7 @@ func (a *app) verifier(ctx context.Context, c client.Client, found mesh) (connec
 			pod := &corev1.Pod{}
 			return pod, a.kube.Sentence(c.Get(ctx, client.ObjectKey{Namespace: name.Namespace, Name: name.Name}, pod))
 		},
-		Connected: a.connectedTo(c, found),
+		Connected: a.connectedTo(ctx, c, found),
 		Sidecar: func(ctx context.Context, name catalog.Name) (*connectivity.Sidecar, error) {
 			if _, known := asked[name]; !known {
 				sidecar, err := a.readSidecar(ctx, name)
@@ -201,18 +203,16 @@ func (a *app) readSidecar(ctx context.Context, name catalog.Name) (*connectivity
 }
 
 // connectedTo returns a function that looks up a sidecar in the reports of the control plane replicas. The reports are read once.
-func (a *app) connectedTo(c client.Client, found mesh) func(context.Context, catalog.Name) (bool, string, error) {
-	var all []connected
-	var complete bool
-	var failed error
-	asked := false
-	return func(ctx context.Context, name catalog.Name) (bool, string, error) {
-		if !asked {
-			all, complete, failed = a.sidecars(ctx, c, found, "")
-			asked = true
-		}
-		if failed != nil {
-			return false, "", failed
+func (a *app) connectedTo(ctx context.Context, c client.Client, found mesh) func(context.Context, catalog.Name) (bool, string, error) {
+	complete := false
+	sidecars := sync.OnceValues(func() (all []connected, err error) {
+		all, complete, err = a.sidecars(ctx, c, found, "")
+		return all, err
+	})
+	return func(_ context.Context, name catalog.Name) (bool, string, error) {
+		all, err := sidecars()
+		if err != nil {
+			return false, "", err
 		}
 		for _, p := range all {
 			if p.Namespace == name.Namespace && p.Pod == name.Name && p.State != stateUnknown {
@@ -224,15 +224,4 @@ func (a *app) connectedTo(c client.Client, found mesh) func(context.Context, cat
 		}
 		return false, "it is not connected to any control plane replica", nil
 	}
-}
-
-// outboundExclusions returns the outbound exclusions of the MeshConfig.
-func outboundExclusions(ctx context.Context, c client.Client, m mesh) (connectivity.Outside, error) {
-	var o connectivity.Outside
-	config := &configv1alpha2.MeshConfig{}
-	if err := c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: names.MeshConfig}, config); client.IgnoreNotFound(err) != nil {
-		return o, err
-	}
-	o.ExcludedPorts, o.ExcludedRanges = config.Spec.Traffic.OutboundPortExclusionList, config.Spec.Traffic.OutboundIPRangeExclusionList
-	return o, nil
 }

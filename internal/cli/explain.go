@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/describe"
@@ -18,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
@@ -138,8 +138,7 @@ func (a *app) fromCluster(ctx context.Context, c client.Client, found mesh) (exp
 	}
 	m := meshOf(found.Name, loaded)
 	m.Account = func(ctx context.Context, kind, namespace, name string) (string, bool, error) {
-		object := &unstructured.Unstructured{}
-		object.SetGroupVersionKind(manifests.WorkloadKinds[kind])
+		object := kinds.Object(manifests.WorkloadKinds[kind])
 		err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)
 		if apierrors.IsNotFound(err) {
 			return "", false, nil
@@ -177,11 +176,7 @@ func meshOf(name string, loaded *load.Loaded) explain.Mesh {
 
 // fromFiles loads a mesh from manifests.
 func fromFiles(meshName string, paths []string) (explain.Mesh, error) {
-	files, err := manifests.Files(paths...)
-	if err != nil {
-		return explain.Mesh{}, err
-	}
-	objects, err := manifests.Read(files)
+	objects, err := readAll(paths...)
 	if err != nil {
 		return explain.Mesh{}, err
 	}
@@ -200,7 +195,7 @@ func meshOfObjects(meshName string, objects []*unstructured.Unstructured) (expla
 	m := meshOf(complete.Mesh, loaded)
 	m.Account = func(_ context.Context, kind, namespace, name string) (string, bool, error) {
 		for _, object := range objects {
-			if isSameKind(object.GroupVersionKind(), manifests.WorkloadKinds[kind]) && object.GetNamespace() == namespace && object.GetName() == name {
+			if object.GroupVersionKind().GroupKind() == manifests.WorkloadKinds[kind].GroupKind() && object.GetNamespace() == namespace && object.GetName() == name {
 				return manifests.AccountOf(object), true, nil
 			}
 		}
@@ -208,8 +203,6 @@ func meshOfObjects(meshName string, objects []*unstructured.Unstructured) (expla
 	}
 	return m, nil
 }
-
-func isSameKind(a, b schema.GroupVersionKind) bool { return a.GroupKind() == b.GroupKind() }
 
 func (a *app) describeCommand() *cobra.Command {
 	return group("describe", "Show what the mesh does for a pod", nil, a.describePodCommand())

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -10,12 +9,14 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/dist"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/operators"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -44,21 +45,15 @@ func (a *app) installOperator(ctx context.Context, c client.Client, p *progress)
 		if err := c.Get(ctx, client.ObjectKey{Namespace: names.OperatorNamespace, Name: "osm-operator"}, d); err != nil {
 			return false, err
 		}
-		desired := int32(1)
-		if d.Spec.Replicas != nil {
-			desired = *d.Spec.Replicas
-		}
+		desired := ptr.Deref(d.Spec.Replicas, 1)
 		last = fmt.Sprintf("%d of %d pods are ready", d.Status.ReadyReplicas, desired)
 		p.report("waiting for the operator: %s", last)
 		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == desired && d.Status.ReadyReplicas >= desired, nil
 	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("timed out: the operator is not ready after %s (%s): run `kubectl -n %s describe pods` for details", p.elapsed(), last, names.OperatorNamespace)
-	}
 	if err == nil {
 		a.note("The operator is running in namespace %s.", names.OperatorNamespace)
 	}
-	return err
+	return timedOut(err, "the operator is not ready after %s (%s): run `kubectl -n %s describe pods` for details", p.elapsed(), last, names.OperatorNamespace)
 }
 
 // applyWhenServed applies an object. It retries while the API server does not serve the kind yet.
@@ -76,8 +71,7 @@ func (a *app) applyWhenServed(ctx context.Context, c client.Client, object *unst
 }
 
 func established(ctx context.Context, c client.Client, name string) (bool, error) {
-	live := &unstructured.Unstructured{}
-	live.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+	live := kinds.Object(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
 	if err := c.Get(ctx, client.ObjectKey{Name: name}, live); err != nil {
 		return false, err
 	}

@@ -116,11 +116,11 @@ func (a *app) objectsOf(paths []string) ([]*unstructured.Unstructured, error) {
 }
 
 func (a *app) standardInput() ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
 	text, err := io.ReadAll(a.In)
-	if err != nil {
-		return nil, fmt.Errorf("read standard input: %w", err)
+	if err == nil {
+		objects, err = manifests.Decode(text)
 	}
-	objects, err := manifests.Decode(text)
 	if err != nil {
 		return nil, fmt.Errorf("read standard input: %w", err)
 	}

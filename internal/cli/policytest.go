@@ -11,7 +11,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/expect"
 	"github.com/openservicemesh/osm-operator/internal/cli/fields"
-	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
 )
 
@@ -49,11 +48,7 @@ func (a *app) policyTest(ctx context.Context, meshName string, paths []string, j
 	if len(paths) == 0 {
 		return fmt.Errorf("missing files: usage: `osm policy test -f FILE_OR_DIRECTORY`")
 	}
-	files, err := manifests.Files(paths...)
-	if err != nil {
-		return err
-	}
-	objects, err := manifests.Read(files)
+	objects, err := readAll(paths...)
 	if err != nil {
 		return err
 	}

@@ -90,11 +90,9 @@ func (a *app) proxyStatus(ctx context.Context, meshName, namespace string, form 
 	broken := !complete
 	for _, p := range found {
 		broken = broken || p.State == stateRejecting || p.State == stateDisconnected || p.State == stateUnserved
-		if p.State == stateUnserved && form.ForPeople() && !form.Wide() {
-			a.line("\n%s/%s is not served: %s", p.Namespace, p.Pod, p.Text)
-		}
-		if p.State == stateRejecting && form.ForPeople() && !form.Wide() {
-			a.line("\n%s/%s rejects %s", p.Namespace, p.Pod, p.Text)
+		verb := map[string]string{stateUnserved: "is not served:", stateRejecting: "rejects"}[p.State]
+		if verb != "" && form.ForPeople() && !form.Wide() {
+			a.line("\n%s/%s %s %s", p.Namespace, p.Pod, verb, p.Text)
 		}
 	}
 	return exitIf(broken, exitFailed, nil)

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -89,12 +88,11 @@ func (a *app) summarize(ctx context.Context, c client.Client, m mesh) (*summary,
 			return nil, err
 		}
 	}
-	config := &configv1alpha2.MeshConfig{}
-	err = c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: names.MeshConfig}, config)
-	if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
+	traffic, err := trafficSettings(ctx, c, m)
+	if err != nil {
 		return nil, err
 	}
-	found.Permissive, found.Egress = config.Spec.Traffic.EnablePermissiveTrafficPolicyMode, config.Spec.Traffic.EnableEgress
+	found.Permissive, found.Egress = traffic.EnablePermissiveTrafficPolicyMode, traffic.EnableEgress
 	for _, namespace := range m.Members {
 		if err := found.Pods.count(ctx, c, namespace); err != nil {
 			return nil, err
@@ -109,6 +107,16 @@ func (a *app) summarize(ctx context.Context, c client.Client, m mesh) (*summary,
 		}
 	}
 	return found, nil
+}
+
+// trafficSettings returns the traffic settings in the MeshConfig of a mesh, or the defaults without one.
+func trafficSettings(ctx context.Context, c client.Client, m mesh) (configv1alpha2.TrafficSpec, error) {
+	config := &configv1alpha2.MeshConfig{}
+	err := c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: names.MeshConfig}, config)
+	if meta.IsNoMatchError(err) {
+		err = nil
+	}
+	return config.Spec.Traffic, client.IgnoreNotFound(err)
 }
 
 // components returns the Deployments of a control plane. The suffix selects the canary's and is empty for the active control plane.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,9 +94,7 @@ func (a *app) upgrade(ctx context.Context, o upgradeOptions) error {
 	if o.version == "" && version.Version == "dev" {
 		return errors.New("missing --version: this program is a development build")
 	}
-	if o.version == "" {
-		o.version = version.Version
-	}
+	o.version = cmp.Or(o.version, version.Version)
 	changes.Mesh.Spec.Version = &o.version
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
@@ -181,10 +180,7 @@ func (a *app) waitForChange(ctx context.Context, c client.Client, m *v1alpha1.Me
 		}
 		return ready.Status == metav1.ConditionTrue && (m.Spec.Version == nil || m.Status.Version == *m.Spec.Version), nil
 	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("timed out: mesh %s has not reached the new version after %s: %s\nThe operator keeps retrying: see `osm status`", m.Name, p.elapsed(), last)
-	}
-	return rejection, err
+	return rejection, timedOut(err, "mesh %s has not reached the new version after %s: %s\nThe operator keeps retrying: see `osm status`", m.Name, p.elapsed(), last)
 }
 
 // restoreMesh restores the earlier spec of a Mesh.

@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
@@ -48,10 +49,7 @@ func (w *deploymentWait) poll(ctx context.Context) (bool, error) {
 	if err := w.mesh.checkMember(w.namespace); err != nil {
 		return false, err
 	}
-	desired := int32(1)
-	if d.Spec.Replicas != nil {
-		desired = *d.Spec.Replicas
-	}
+	desired := ptr.Deref(d.Spec.Replicas, 1)
 	s := d.Status
 	if s.ObservedGeneration < d.Generation || s.UpdatedReplicas < desired || s.AvailableReplicas < desired || s.Replicas > s.UpdatedReplicas {
 		w.last = fmt.Sprintf("%d of %d pods are updated, %d of %d pods are available", s.UpdatedReplicas, desired, s.AvailableReplicas, s.Replicas)

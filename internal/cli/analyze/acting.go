@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/fields"
@@ -90,14 +89,11 @@ func (a *analysis) version(s subject, current string) {
 
 // reported reports what sidecars report about policies: that they rejected one, or that its server does not answer.
 func (a *analysis) reported(s subject) {
-	var state struct {
-		Conditions []metav1.Condition `json:"conditions"`
+	conditions, err := kinds.ConditionsOf(s.object)
+	if err != nil {
+		return // written by something else than the control plane
 	}
-	raw, _, _ := unstructured.NestedMap(s.object.Object, "status")
-	if runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &state) != nil {
-		return
-	}
-	for _, c := range state.Conditions {
+	for _, c := range conditions {
 		if c.Reason == kinds.ReasonRejectedByProxy && c.Status == metav1.ConditionFalse {
 			a.add(codeRejected, s, "%s", c.Message)
 		}

@@ -45,12 +45,6 @@ func (a *analysis) backend(s subject, split *catalog.TrafficSplit, name catalog.
 	}
 }
 
-// servicePolicies analyzes the policies that configure requests to Services.
-func (a *analysis) servicePolicies() {
-	a.retries()
-	a.settings()
-}
-
 // retries analyzes the clients and Services of Retries.
 func (a *analysis) retries() {
 	for _, retry := range entries[*catalog.Retry](a) {

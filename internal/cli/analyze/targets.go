@@ -172,13 +172,12 @@ func (a *analysis) egress() {
 // egressConflicts returns the Egresses with a port on which an older one of the same client has a protocol that excludes theirs.
 func egressConflicts(l *load.Loaded) []Conflict {
 	var list []Conflict
-	all := slices.Collect(func(yield func(*catalog.Egress) bool) {
-		for _, entry := range l.Catalog.Entries(catalog.KindEgress) {
-			if policy, ok := entry.(*catalog.Egress); ok && !yield(policy) {
-				return
-			}
+	var all []*catalog.Egress
+	for _, entry := range l.Catalog.Entries(catalog.KindEgress) {
+		if policy, ok := entry.(*catalog.Egress); ok {
+			all = append(all, policy)
 		}
-	})
+	}
 	for _, policy := range all {
 		for _, other := range all {
 			for _, port := range policy.Ports {

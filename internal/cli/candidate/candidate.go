@@ -21,6 +21,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -124,8 +125,7 @@ func (s Source) get(ctx context.Context, kind schema.GroupVersionKind, namespace
 	if object := s.find(kind.GroupKind(), namespace, name); object != nil {
 		return object, nil
 	}
-	object := &unstructured.Unstructured{}
-	object.SetGroupVersionKind(kind)
+	object := kinds.Object(kind)
 	err := s.Cluster.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)
 	return object, err
 }

@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
@@ -27,22 +28,23 @@ func (s Subject) ControlPlane(ctx context.Context) []Group {
 	groups := []Group{
 		{"Operator", s.operators(ctx)},
 		{"Mesh " + s.Mesh, append(s.mesh(ctx), s.meshConfig(ctx))},
-		{"Control plane", []Result{
-			s.deployment(ctx, s.Namespace, names.Controller), s.deployment(ctx, s.Namespace, names.Injector),
-			s.probes(ctx, names.Controller), s.probes(ctx, names.Injector),
-			s.endpoints(ctx, names.Controller), s.endpoints(ctx, names.Injector), s.endpoints(ctx, names.Validator),
-		}},
+		{"Control plane", append(s.programs(ctx, ""), s.endpoints(ctx, names.Validator))},
 		{"Webhooks", []Result{s.injectorWebhook(ctx), s.validatorWebhook(ctx)}},
 	}
 	if s.CanarySuffix == "" {
 		return groups
 	}
-	controller, injector := names.WithSuffix(names.Controller, s.CanarySuffix), names.WithSuffix(names.Injector, s.CanarySuffix)
-	return append(groups, Group{"Canary control plane", []Result{
+	return append(groups, Group{"Canary control plane", s.programs(ctx, s.CanarySuffix)})
+}
+
+// programs checks the programs of a control plane. The suffix is that of the canary's Deployments, or empty.
+func (s Subject) programs(ctx context.Context, suffix string) []Result {
+	controller, injector := names.WithSuffix(names.Controller, suffix), names.WithSuffix(names.Injector, suffix)
+	return []Result{
 		s.deployment(ctx, s.Namespace, controller), s.deployment(ctx, s.Namespace, injector),
 		s.probes(ctx, controller), s.probes(ctx, injector),
 		s.endpoints(ctx, controller), s.endpoints(ctx, injector),
-	}})
+	}
 }
 
 // operators checks every operator of the cluster. Without one, it reports that of the default namespace as missing.
@@ -81,10 +83,7 @@ func (s Subject) deployment(ctx context.Context, namespace, name string) Result 
 
 // podsReady reports whether all pods of a Deployment are ready.
 func podsReady(d *appsv1.Deployment) Result {
-	desired := int32(1)
-	if d.Spec.Replicas != nil {
-		desired = *d.Spec.Replicas
-	}
+	desired := ptr.Deref(d.Spec.Replicas, 1)
 	if d.Status.ReadyReplicas < desired || desired == 0 {
 		return failed(fmt.Sprintf("run kubectl -n %s describe pods -l app=%s", d.Namespace, d.Name), "%s: %d of %s ready", d.Name, d.Status.ReadyReplicas, output.Count(int(desired), "pod"))
 	}

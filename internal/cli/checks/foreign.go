@@ -109,27 +109,32 @@ func (s Subject) widenedRules(ctx context.Context, config *configv1alpha2.MeshCo
 	if config.Name == "" || config.Labels[names.MeshLabel] != "" || config.Spec.Traffic.RulesWithoutMatches != "" {
 		return nil
 	}
-	targets := &unstructured.UnstructuredList{}
-	targets.SetGroupVersionKind(schema.GroupVersionKind{Group: "access.smi-spec.io", Version: "v1alpha3", Kind: "TrafficTarget"})
-	err := s.Client.List(ctx, targets)
-	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return []Result{unreadable("TrafficTargets", err)}
-	}
-	var found []string
-	for i := range targets.Items {
-		rules, _, _ := unstructured.NestedSlice(targets.Items[i].Object, "spec", "rules")
-		if slices.ContainsFunc(rules, withoutMatches) {
-			found = append(found, targets.Items[i].GetNamespace()+"/"+targets.Items[i].GetName())
-		}
-	}
+	found, problems := s.find(ctx, kinds.TrafficTarget, "TrafficTargets", func(target *unstructured.Unstructured) bool {
+		rules, _, _ := unstructured.NestedSlice(target.Object, "spec", "rules")
+		return slices.ContainsFunc(rules, withoutMatches)
+	})
 	if len(found) == 0 {
-		return nil
+		return problems
 	}
 	return []Result{warning("set spec.traffic.rulesWithoutMatches: None in the Mesh to keep OSM's behavior, or list the matches",
 		"these TrafficTargets refer to an HTTPRouteGroup without matches, which granted nothing in OSM and grants all matches in this mesh: %s", firstThree(found))}
+}
+
+// find returns the names of the objects of a kind that fulfill a condition; none if the API server does not serve the kind. what describes them
+// in the problem that they cannot be read.
+func (s Subject) find(ctx context.Context, kind schema.GroupVersionKind, what string, condition func(*unstructured.Unstructured) bool) (found []string, problems []Result) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind)
+	err := s.Client.List(ctx, list)
+	if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
+		return nil, []Result{unreadable(what, err)}
+	}
+	for i := range list.Items {
+		if condition(&list.Items[i]) {
+			found = append(found, list.Items[i].GetNamespace()+"/"+list.Items[i].GetName())
+		}
+	}
+	return found, nil
 }
 
 // withoutMatches returns true if a rule refers to an HTTPRouteGroup without matches.
@@ -164,28 +169,18 @@ func (s Subject) osmSidecarPods(ctx context.Context) []Result {
 		"%s with an OSM sidecar that gets no configuration updates, such as %s", output.Count(count, "pod"), example)}
 }
 
-// kindsWithoutEffect are OSM kinds that the control plane does not support.
-var kindsWithoutEffect = []schema.GroupVersionKind{
-	{Group: "config.openservicemesh.io", Version: "v1alpha1", Kind: "MultiClusterService"},
-}
+// multiClusterService is an OSM kind that the control plane does not support.
+var multiClusterService = schema.GroupVersionKind{Group: "config.openservicemesh.io", Version: "v1alpha1", Kind: "MultiClusterService"}
 
 // withoutEffect counts policies of unsupported kinds.
 func (s Subject) withoutEffect(ctx context.Context) []Result {
-	var results []Result
-	for _, kind := range kindsWithoutEffect {
-		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(kind)
-		err := s.Client.List(ctx, list)
-		switch {
-		case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
-		case err != nil:
-			results = append(results, unreadable("objects of kind "+kind.Kind, err))
-		case len(list.Items) > 0:
-			results = append(results, warning("nothing replaces them: keep them, or delete them", "%s of kind %s, which is not supported and has no effect, such as %s/%s",
-				output.Count(len(list.Items), "object"), kind.Kind, list.Items[0].GetNamespace(), list.Items[0].GetName()))
-		}
+	kind := multiClusterService
+	found, problems := s.find(ctx, kind, "objects of kind "+kind.Kind, func(*unstructured.Unstructured) bool { return true })
+	if len(found) == 0 {
+		return problems
 	}
-	return results
+	return []Result{warning("nothing replaces them: keep them, or delete them", "%s of kind %s, which is not supported and has no effect, such as %s",
+		output.Count(len(found), "object"), kind.Kind, found[0])}
 }
 
 // clientPolicies returns the kinds that concern clients, sorted. OSM accepts sources of any namespace.
@@ -199,22 +194,10 @@ func clientPolicies() []kinds.Kind {
 func (s Subject) foreignSources(ctx context.Context) []Result {
 	var results []Result
 	for _, policy := range clientPolicies() {
-		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(policy.GroupVersionKind)
-		err := s.Client.List(ctx, list)
-		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
-			results = append(results, unreadable("objects of kind "+policy.Kind, err))
-			continue
-		}
-		var found []string
-		for i := range list.Items {
-			if hasForeignSource(&list.Items[i], policy.Clients) {
-				found = append(found, list.Items[i].GetNamespace()+"/"+list.Items[i].GetName())
-			}
-		}
+		found, problems := s.find(ctx, policy.GroupVersionKind, "objects of kind "+policy.Kind, func(object *unstructured.Unstructured) bool {
+			return hasForeignSource(object, policy.Clients)
+		})
+		results = append(results, problems...)
 		if len(found) > 0 {
 			results = append(results, warning(fmt.Sprintf("create each %s in the namespace of its sources", policy.Kind),
 				"sources of another namespace have no effect in this mesh, and these objects of kind %s have some: %s", policy.Kind, firstThree(found)))

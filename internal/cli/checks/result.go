@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,16 +64,14 @@ func unreadable(subject string, err error) Result {
 
 // Worst returns the worst status of all results, in the order Failed, Unknown, Warning, OK.
 func Worst(groups []Group) Status {
-	order := map[Status]int{OK: 0, Warning: 1, Unknown: 2, Failed: 3}
-	worst := OK
+	order := []Status{OK, Warning, Unknown, Failed}
+	worst := 0
 	for _, g := range groups {
 		for _, r := range g.Results {
-			if order[r.Status] > order[worst] {
-				worst = r.Status
-			}
+			worst = max(worst, slices.Index(order, r.Status))
 		}
 	}
-	return worst
+	return order[worst]
 }
 
 // Print writes groups as text.

@@ -11,6 +11,7 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
@@ -144,7 +145,7 @@ func (s *Sidecar) verifyResources(dir direction, desired []item) Check {
 	context := fmt.Sprintf("The sidecar has its %s configuration: %s", dir.String(), counts(desired))
 	var missing, rejected []string
 	for _, i := range desired {
-		if !s.has(i) {
+		if !s.active[i.part][i.name] {
 			missing = append(missing, string(i.part)+" "+i.name)
 		}
 		if text, is := s.rejected[i.name]; is {
@@ -160,9 +161,6 @@ func (s *Sidecar) verifyResources(dir direction, desired []item) Check {
 	return success("%s", context)
 }
 
-// has reports whether the sidecar has a resource.
-func (s *Sidecar) has(i item) bool { return s.active[i.part][i.name] }
-
 // counts formats the number of resources by type.
 func counts(desired []item) string {
 	number := map[part]int{}
@@ -171,12 +169,8 @@ func counts(desired []item) string {
 	}
 	var all []string
 	for _, p := range []part{listeners, chains, clusters, routes, secrets} {
-		switch n := number[p]; n {
-		case 0:
-		case 1:
-			all = append(all, "1 "+string(p))
-		default:
-			all = append(all, fmt.Sprintf("%d %ss", n, p))
+		if n := number[p]; n > 0 {
+			all = append(all, output.Count(n, string(p)))
 		}
 	}
 	return strings.Join(all, ", ")

@@ -78,15 +78,11 @@ func verifyGateway(v *catalog.View, policy *catalog.IngressBackend, gateway cata
 		return success("%s", context)
 	}
 	for _, address := range addresses {
-		if !slices.ContainsFunc(policy.Prefixes, prefixContaining(address)) {
+		if !slices.ContainsFunc(policy.Prefixes, func(p netip.Prefix) bool { return p.Contains(address) }) {
 			return failure(context, fmt.Sprintf("spec.sources admits neither the Service nor the address %s", address), "add the Service to spec.sources")
 		}
 	}
 	return success("%s", context)
-}
-
-func prefixContaining(address netip.Addr) func(netip.Prefix) bool {
-	return func(p netip.Prefix) bool { return p.Contains(address) }
 }
 
 // VerifyIngressGateway verifies that requests reach a Service through the ingress gateway of the mesh. Without a name, only the gateway is

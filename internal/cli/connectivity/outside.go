@@ -1,6 +1,7 @@
 package connectivity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,11 +35,7 @@ type Outside struct {
 
 // VerifyOutside verifies the connection to an external host.
 func (m Mesh) VerifyOutside(ctx context.Context, o Outside) Check {
-	host := o.Host
-	if host == "" {
-		host = "any host"
-	}
-	title := fmt.Sprintf("Verify if pod %q can access external host %q on port %d", o.From, host, o.Port)
+	title := fmt.Sprintf("Verify if pod %q can access external host %q on port %d", o.From, cmp.Or(o.Host, "any host"), o.Port)
 	v := m.Catalog.View()
 	return Group(title, m.sidecar(ctx, v, "source", o.From), m.verifyEgress(ctx, v, o))
 }

@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -117,14 +118,7 @@ func requests(rules authz.Rules, policy string) []string {
 
 // request formats a match.
 func request(m catalog.HTTPMatch) string {
-	method, path := "any method", m.PathRegex
-	if len(m.Methods) > 0 {
-		method = strings.Join(m.Methods, ",")
-	}
-	if path == "" {
-		path = "any path"
-	}
-	text := method + " " + path
+	text := cmp.Or(strings.Join(m.Methods, ","), "any method") + " " + cmp.Or(m.PathRegex, "any path")
 	for _, header := range m.Headers {
 		text += fmt.Sprintf(" with %s: %s", header.Name, header.Regex)
 	}
@@ -190,11 +184,7 @@ func (d *Description) clients() output.Table {
 			table.Rows = append(table.Rows, []string{in.Service, port, "nobody", "-", "-"})
 		}
 		for _, g := range in.Grants {
-			desired := strings.Join(g.Requests, "; ")
-			if desired == "" {
-				desired = "-"
-			}
-			table.Rows = append(table.Rows, []string{in.Service, port, strings.Join(g.Clients, ", "), desired, g.Policy})
+			table.Rows = append(table.Rows, []string{in.Service, port, strings.Join(g.Clients, ", "), cmp.Or(strings.Join(g.Requests, "; "), "-"), g.Policy})
 		}
 	}
 	return table
@@ -203,11 +193,7 @@ func (d *Description) clients() output.Table {
 func (d *Description) destinations() output.Table {
 	table := output.Table{Columns: output.Columns("SERVICE", "PORT", "BACKENDS")}
 	for _, o := range d.Outbound {
-		to := strings.Join(o.Backends, ", ")
-		if to == "" {
-			to = "none"
-		}
-		table.Rows = append(table.Rows, []string{o.Service, strconv.Itoa(int(o.Port)) + "/" + o.Protocol, to})
+		table.Rows = append(table.Rows, []string{o.Service, strconv.Itoa(int(o.Port)) + "/" + o.Protocol, cmp.Or(strings.Join(o.Backends, ", "), "none")})
 	}
 	return table
 }
@@ -215,11 +201,7 @@ func (d *Description) destinations() output.Table {
 func (d *Description) policies() output.Table {
 	table := output.Table{Columns: output.Columns("KIND", "NAME", "PROBLEMS")}
 	for _, p := range d.Policies {
-		problems := strings.Join(p.Problems, " ")
-		if problems == "" {
-			problems = "none"
-		}
-		table.Rows = append(table.Rows, []string{p.Kind, p.Name, problems})
+		table.Rows = append(table.Rows, []string{p.Kind, p.Name, cmp.Or(strings.Join(p.Problems, " "), "none")})
 	}
 	return table
 }

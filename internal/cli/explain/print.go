@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
@@ -82,12 +83,7 @@ func (a *Answer) policyKind() string {
 }
 
 func (a *Answer) grantsRequests() bool {
-	for _, object := range a.Remedy {
-		if object.GetKind() == "HTTPRouteGroup" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.Remedy, func(object *unstructured.Unstructured) bool { return object.GetKind() == "HTTPRouteGroup" })
 }
 
 func (way Way) print(w io.Writer, a *Answer) {
@@ -96,20 +92,12 @@ func (way Way) print(w io.Writer, a *Answer) {
 		what = "Host"
 	}
 	fmt.Fprintf(w, "\n  %s %s port %d (%s)", what, way.Service, way.Port, way.Protocol)
-	if way.Gateway != "" {
-		fmt.Fprintf(w, ", by %s", way.Gateway)
-	}
-	if way.Split != "" {
-		fmt.Fprintf(w, ", by TrafficSplit %s", way.Split)
-	}
-	if way.Match != "" {
-		fmt.Fprintf(w, " (match %s)", way.Match)
-	}
-	if way.At != "" {
-		fmt.Fprintf(w, " to %s", way.At)
-	}
-	if way.Destination != "" {
-		fmt.Fprintf(w, ", ServiceAccount %s", way.Destination)
+	for _, part := range []struct{ format, text string }{
+		{", by %s", way.Gateway}, {", by TrafficSplit %s", way.Split}, {" (match %s)", way.Match}, {" to %s", way.At}, {", ServiceAccount %s", way.Destination},
+	} {
+		if part.text != "" {
+			fmt.Fprintf(w, part.format, part.text)
+		}
 	}
 	fmt.Fprintf(w, "\n    %s: %s\n", way.Outcome, way.Seen)
 	if len(way.Policies) > 0 && way.Outcome == string(authz.Allowed) {
@@ -122,23 +110,18 @@ func (way Way) print(w io.Writer, a *Answer) {
 	if way.Permissive != "" && way.Outcome == string(authz.Allowed) {
 		fmt.Fprintf(w, "    by: permissive mode of %s\n", way.Permissive)
 	}
-	for _, split := range way.LeftOut {
-		fmt.Fprintf(w, "    left out: %s\n", split)
-	}
-	for _, limit := range way.Limits {
-		fmt.Fprintf(w, "    limit: %s\n", limit)
-	}
-	if way.Authorizer != "" {
-		fmt.Fprintf(w, "    authorization: %s\n", way.Authorizer)
-	}
-	for _, server := range way.Authorizers {
-		fmt.Fprintf(w, "    authorization: %s\n", server)
-	}
-	for _, log := range way.Logs {
-		fmt.Fprintf(w, "    log: %s\n", log)
-	}
-	if way.Missing != "" {
-		fmt.Fprintf(w, "    missing: %s\n", way.Missing)
+	for _, part := range []struct {
+		title string
+		texts []string
+	}{
+		{"left out", way.LeftOut}, {"limit", way.Limits}, {"authorization", []string{way.Authorizer}}, {"authorization", way.Authorizers},
+		{"log", way.Logs}, {"missing", []string{way.Missing}},
+	} {
+		for _, text := range part.texts {
+			if text != "" {
+				fmt.Fprintf(w, "    %s: %s\n", part.title, text)
+			}
+		}
 	}
 	for _, grant := range way.Granted {
 		fmt.Fprintf(w, "    may send: %s", grant.Request)

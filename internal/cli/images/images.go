@@ -3,7 +3,6 @@ package images
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/dist"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
-	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -36,12 +34,12 @@ type Image struct {
 
 // field returns the field of the Mesh that replaces the image of a variable, or "".
 func field(variable string) string {
-	images := builtin.Images()
-	i := slices.IndexFunc(images, func(image component.Image) bool { return image.Variable == variable })
-	if i < 0 {
-		return ""
+	for _, image := range builtin.Images() {
+		if image.Variable == variable {
+			return image.Field
+		}
 	}
-	return images[i].Field
+	return ""
 }
 
 // variablePrefix is the prefix of variables with images.

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
@@ -119,10 +121,7 @@ func (f *Flags) Client() (client.WithWatch, error) {
 		return nil, err
 	}
 	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
-	if err != nil {
-		return nil, f.Sentence(err)
-	}
-	return c, nil
+	return c, f.Sentence(err)
 }
 
 // Scheme returns a scheme with the kinds of Kubernetes and the mesh.
@@ -138,8 +137,8 @@ func Scheme() (*runtime.Scheme, error) {
 
 // ContextName returns the name of the current kubeconfig context, or "" if there is none.
 func (f *Flags) ContextName() string {
-	if f.config.Context != nil && *f.config.Context != "" {
-		return *f.config.Context
+	if selected := ptr.Deref(f.config.Context, ""); selected != "" {
+		return selected
 	}
 	raw, err := f.config.ToRawKubeConfigLoader().RawConfig()
 	if err != nil {
@@ -150,21 +149,12 @@ func (f *Flags) ContextName() string {
 
 // kubeconfig returns the path of the kubeconfig for error messages.
 func (f *Flags) kubeconfig() string {
-	if f.config.KubeConfig != nil && *f.config.KubeConfig != "" {
-		return *f.config.KubeConfig
-	}
-	if path := os.Getenv("KUBECONFIG"); path != "" {
-		return path
-	}
-	return "~/.kube/config"
+	return cmp.Or(ptr.Deref(f.config.KubeConfig, ""), os.Getenv("KUBECONFIG"), "~/.kube/config")
 }
 
 // OnlyNamespace returns the namespace of -n, or "" if -n is not set.
 func (f *Flags) OnlyNamespace() string {
-	if f.config.Namespace == nil {
-		return ""
-	}
-	return *f.config.Namespace
+	return ptr.Deref(f.config.Namespace, "")
 }
 
 // ErrNoOperator is returned if the cluster has no CRD for Mesh.

@@ -105,10 +105,7 @@ func (f *Flags) PodAnswer(ctx context.Context, namespace, pod string, port int, 
 	if limited.Err() != nil && ctx.Err() == nil {
 		return nil, fmt.Errorf("port %d of pod %s/%s: no answer within %s", port, namespace, pod, f.podTimeout)
 	}
-	if err != nil {
-		return nil, f.Sentence(err)
-	}
-	return answer, nil
+	return answer, f.Sentence(err)
 }
 
 // tokenSeconds is the validity of a requested token. It is the minimum that the API server accepts.

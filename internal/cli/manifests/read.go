@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,10 +12,14 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
 )
 
 // Decode reads YAML documents or JSON. It flattens lists, and rejects documents without a kind.
@@ -130,11 +135,8 @@ func template(workload *unstructured.Unstructured) map[string]any {
 
 // AccountOf returns the service account name of a workload's pods.
 func AccountOf(workload *unstructured.Unstructured) string {
-	addAccount, _, _ := unstructured.NestedString(template(workload), "spec", "serviceAccountName")
-	if addAccount == "" {
-		return "default"
-	}
-	return addAccount
+	account, _, _ := unstructured.NestedString(template(workload), "spec", "serviceAccountName")
+	return cmp.Or(account, "default")
 }
 
 // Workload identifies the owner of a pod.
@@ -145,17 +147,6 @@ func (w Workload) String() string { return strings.ToLower(w.Kind) + " " + w.Nam
 
 // OwnerOf returns the workload of a pod: its controller, or the Deployment of its ReplicaSet. A pod without a controller owns itself.
 func OwnerOf(pod *unstructured.Unstructured) Workload {
-	w := Workload{"Pod", pod.GetNamespace(), pod.GetName()}
-	for _, owner := range pod.GetOwnerReferences() {
-		if owner.Controller == nil || !*owner.Controller {
-			continue
-		}
-		w.Kind, w.Name = owner.Kind, owner.Name
-		if hash := pod.GetLabels()["pod-template-hash"]; owner.Kind == "ReplicaSet" && hash != "" {
-			if name, cut := strings.CutSuffix(owner.Name, "-"+hash); cut {
-				w.Kind, w.Name = "Deployment", name
-			}
-		}
-	}
-	return w
+	owner := workload.Of(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: pod.GetName(), Labels: pod.GetLabels(), OwnerReferences: pod.GetOwnerReferences()}})
+	return Workload{owner.Kind, pod.GetNamespace(), owner.Name}
 }

@@ -125,10 +125,6 @@ const (
 
 // policies returns the policies in the namespaces of a mesh, and a problem for each kind that cannot be read.
 func policies(ctx context.Context, c client.Client, members []string) (all []Policy, objects []*unstructured.Unstructured, problems []string) {
-	inMesh := map[string]bool{}
-	for _, m := range members {
-		inMesh[m] = true
-	}
 	all = []Policy{}
 	for _, source := range kinds.Policies() {
 		kind := source.Object.GetObjectKind().GroupVersionKind()
@@ -141,7 +137,7 @@ func policies(ctx context.Context, c client.Client, members []string) (all []Pol
 			continue
 		}
 		for i := range list.Items {
-			if object := &list.Items[i]; inMesh[object.GetNamespace()] {
+			if object := &list.Items[i]; slices.Contains(members, object.GetNamespace()) {
 				all, objects = append(all, policyOf(object)), append(objects, object)
 			}
 		}

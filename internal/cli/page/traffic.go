@@ -182,10 +182,7 @@ func parties(object *unstructured.Unstructured) (destination string, sources map
 	name := func(party map[string]any) string {
 		account, _ := party["name"].(string)
 		namespace, _ := party["namespace"].(string)
-		if namespace == "" {
-			namespace = object.GetNamespace()
-		}
-		return namespace + "/" + account
+		return cmp.Or(namespace, object.GetNamespace()) + "/" + account
 	}
 	target, _, _ := unstructured.NestedMap(object.Object, "spec", "destination")
 	list, _, _ := unstructured.NestedSlice(object.Object, "spec", "sources")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	jsonpatch "github.com/evanphx/json-patch/v5"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -189,7 +190,7 @@ func merge(original, modified, current []byte, object *unstructured.Unstructured
 		if err != nil {
 			return nil, err
 		}
-		return mergeFields(current, patch)
+		return jsonpatch.MergePatch(current, patch)
 	}
 	schema, err := strategicpatch.NewPatchMetaFromStruct(typed)
 	if err != nil {
@@ -200,37 +201,6 @@ func merge(original, modified, current []byte, object *unstructured.Unstructured
 		return nil, err
 	}
 	return strategicpatch.StrategicMergePatchUsingLookupPatchMeta(current, patch, schema)
-}
-
-// mergeFields applies a JSON merge patch (RFC 7386).
-func mergeFields(current, patch []byte) ([]byte, error) {
-	var object, changes map[string]any
-	if err := json.Unmarshal(current, &object); err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(patch, &changes); err != nil {
-		return nil, err
-	}
-	return json.Marshal(patched(object, changes))
-}
-
-func patched(object, changes map[string]any) map[string]any {
-	if object == nil {
-		object = map[string]any{}
-	}
-	for field, change := range changes {
-		nested, isObject := change.(map[string]any)
-		switch {
-		case change == nil:
-			delete(object, field)
-		case isObject:
-			inner, _ := object[field].(map[string]any)
-			object[field] = patched(inner, nested)
-		default:
-			object[field] = change
-		}
-	}
-	return object
 }
 
 // isUnchanged is a fast check whether applying changes nothing: the object contains all fields of the file, and the last applied version

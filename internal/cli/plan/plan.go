@@ -171,13 +171,7 @@ func (p *Plan) proxyTable() output.Table {
 }
 
 func (p *Plan) flows(denies bool) []compare.Flow {
-	var list []compare.Flow
-	for _, f := range p.Flows {
-		if f.Denies() == denies {
-			list = append(list, f)
-		}
-	}
-	return list
+	return slices.DeleteFunc(slices.Clone(p.Flows), func(f compare.Flow) bool { return f.Denies() != denies })
 }
 
 func printFlow(w io.Writer, f compare.Flow, wide bool) {
