@@ -47,12 +47,11 @@ The exit code is 1 if there is a finding with severity error or the analysis fai
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.analyze(ctx, &o) }),
 	}
 	f := cmd.Flags()
-	a.addMeshName(cmd, &o.mesh, "")
+	a.addMeshAndOutput(cmd, &o.mesh, &o.form)
 	f.StringSliceVarP(&o.files, "filename", "f", nil, "files or directories to analyze instead of a cluster, separated by commas; - reads standard input")
 	f.StringVar(&o.severity, "severity", "info", "minimum severity to report: info, warning or error")
 	f.BoolVarP(&o.all, "all-namespaces", "A", false, "report findings in all namespaces; this is the default")
 	f.BoolVar(&o.codes, "codes", false, "list all codes and exit")
-	o.form.AddTo(f)
 	_ = cmd.RegisterFlagCompletionFunc("severity", cobra.FixedCompletions([]string{"info", "warning", "error"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

@@ -31,8 +31,7 @@ The exit code is 1 if a rotation waits for something, or if a replica of the con
   osm certificates -o json`,
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.certificates(ctx, meshName, &form) }),
 	}
-	a.addMeshName(cmd, &meshName, "")
-	form.AddTo(cmd.Flags())
+	a.addMeshAndOutput(cmd, &meshName, &form)
 	cmd.AddCommand(a.certificatesCheckCommand())
 	return cmd
 }

@@ -40,8 +40,7 @@ if a check fails.`,
 		}),
 	}
 	cmd.Flags().BoolVar(&preInstall, "pre-install", false, "check whether the cluster can run a mesh")
-	a.addMeshName(cmd, &meshName, "")
-	form.AddTo(cmd.Flags())
+	a.addMeshAndOutput(cmd, &meshName, &form)
 	return cmd
 }
 
@@ -154,14 +153,13 @@ the default namespace is the one of -n.`,
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.verifyIngress(ctx, o, &form) }),
 	}
 	f := cmd.Flags()
-	a.addMeshName(cmd, &o.mesh, "")
+	a.addMeshAndOutput(cmd, &o.mesh, &form)
 	f.StringVar(&o.fromService, "from-service", "", "Service of the ingress")
 	f.StringVar(&o.toPod, "to-pod", "", "destination pod")
 	f.StringVar(&o.toService, "to-service", "", "Service of the destination pod; the default namespace is the pod's")
 	f.StringVar(&o.ingressBackend, "ingress-backend", "", "IngressBackend that allows the ingress; the default namespace is the pod's")
 	f.Uint16Var(&o.port, "to-port", 0, "port of the pod")
 	f.StringVar(&o.protocol, "app-protocol", "http", "application protocol: http or https")
-	form.AddTo(f)
 	return cmd
 }
 

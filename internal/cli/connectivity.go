@@ -51,14 +51,13 @@ succeed.`,
 		return a.connectivity(ctx, o, &form)
 	})
 	f := cmd.Flags()
-	a.addMeshName(cmd, &o.mesh, "")
+	a.addMeshAndOutput(cmd, &o.mesh, &form)
 	f.StringVar(&o.fromPod, "from-pod", "", "source pod")
 	f.StringVar(&o.toPod, "to-pod", "", "destination pod")
 	f.StringVar(&o.toService, "to-service", "", "Service of the destination pod (default: any Service that selects the pod); the default namespace is the pod's")
 	f.StringVar(&o.protocol, "app-protocol", "http", "application protocol: http, https, tcp, tcp-server-first or grpc")
 	f.Uint16Var(&o.port, "to-ext-port", 0, "destination port outside the mesh")
 	f.StringVar(&o.host, "to-ext-host", "", "destination host outside the mesh (default: any)")
-	form.AddTo(f)
 	for _, flag := range []string{"from-pod", "to-pod"} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, a.completeMeshedPods)
 	}

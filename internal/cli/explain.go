@@ -67,11 +67,10 @@ The exit code is 0 if the call is allowed and 2 if it is denied.`,
 	}
 	cmd.ValidArgsFunction = a.completeParties
 	f := cmd.Flags()
-	a.addMeshName(cmd, &meshName, "")
+	a.addMeshAndOutput(cmd, &meshName, &form)
 	f.StringArrayVarP(&headers, "header", "H", nil, "request header, \"name: value\"; can be repeated")
 	f.StringSliceVarP(&files, "filename", "f", nil, "evaluate these files or directories instead of a cluster, separated by commas")
 	f.BoolVar(&remedyOnly, "remedy", false, "print only the YAML that would allow the call")
-	form.AddTo(f)
 	return cmd
 }
 

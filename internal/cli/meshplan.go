@@ -29,8 +29,7 @@ The exit code is 0 if nothing would change, 2 if something would change, and 1 o
   osm mesh plan`,
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.meshPlan(ctx, name, &form) }),
 	}
-	a.addMeshName(cmd, &name, "")
-	form.AddTo(cmd.Flags())
+	a.addMeshAndOutput(cmd, &name, &form)
 	return cmd
 }
 

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -60,6 +61,12 @@ func checkSystemNamespaces(namespaces []string, force bool) error {
 		}
 	}
 	return nil
+}
+
+// addMeshAndOutput adds the flags --mesh-name and those of the output.
+func (a *app) addMeshAndOutput(cmd *cobra.Command, meshName *string, form *output.Flag) {
+	a.addMeshName(cmd, meshName, "")
+	form.AddTo(cmd.Flags())
 }
 
 // addMeshName adds the flag --mesh-name.

@@ -37,8 +37,7 @@ func (a *app) namespaceListCommand() *cobra.Command {
 			return a.namespaceList(ctx, c, meshName, &form)
 		}),
 	}
-	a.addMeshName(cmd, &meshName, "")
-	form.AddTo(cmd.Flags())
+	a.addMeshAndOutput(cmd, &meshName, &form)
 	return cmd
 }
 

@@ -55,12 +55,11 @@ mesh would reject an object.`,
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.plan(ctx, &o) }),
 	}
 	f := cmd.Flags()
-	a.addMeshName(cmd, &o.mesh, "")
+	a.addMeshAndOutput(cmd, &o.mesh, &o.form)
 	f.StringSliceVarP(&o.files, "filename", "f", nil, "files or directories to apply, separated by commas; - reads standard input")
 	f.StringSliceVar(&o.deleted, "delete", nil, "files or directories with objects to delete")
 	f.StringSliceVar(&o.before, "against", nil, "files or directories with the mesh to compare with, instead of a cluster")
 	f.BoolVar(&o.offline, "offline", false, "do not connect to a cluster; requires --against")
-	o.form.AddTo(f)
 	return cmd
 }
 

@@ -62,9 +62,8 @@ The exit code is 1 if a sidecar is rejecting, not served or not connected, or if
 		}),
 		ValidArgsFunction: a.completePods,
 	}
-	a.addMeshName(cmd, &meshName, "")
+	a.addMeshAndOutput(cmd, &meshName, &form)
 	cmd.Flags().BoolVarP(&everywhere, "all-namespaces", "A", false, "show all namespaces of the mesh; this is the default")
-	form.AddTo(cmd.Flags())
 	return cmd
 }
 

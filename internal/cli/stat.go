@@ -50,10 +50,9 @@ The numbers come from the Prometheus that the Mesh runs (spec.observability.prom
 			return a.stat(ctx, group, o)
 		}),
 	}
-	a.addMeshName(cmd, &o.meshName, "")
+	a.addMeshAndOutput(cmd, &o.meshName, &o.form)
 	cmd.Flags().StringVar(&o.address, "prometheus", "", "URL of a Prometheus that scrapes the mesh (default: the one that the Mesh runs)")
 	cmd.Flags().DurationVar(&o.window, "window", defaultWindow, "time over which rates are averaged")
-	o.form.AddTo(cmd.Flags())
 	return cmd
 }
 

@@ -59,8 +59,7 @@ func (a *app) statusCommand() *cobra.Command {
 exit code is 1 if the mesh is not ready.`,
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.status(ctx, meshName, &form) }),
 	}
-	a.addMeshName(cmd, &meshName, "")
-	form.AddTo(cmd.Flags())
+	a.addMeshAndOutput(cmd, &meshName, &form)
 	return cmd
 }
 

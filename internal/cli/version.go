@@ -16,11 +16,12 @@ import (
 
 // versions is the output of `osm version`.
 type versions struct {
-	CLI    cliVersion    `json:"cli"`
+	CLI    build         `json:"cli"`
 	Meshes []meshVersion `json:"meshes"`
 }
 
-type cliVersion struct {
+// build identifies a build of a program.
+type build struct {
 	Version string `json:"version"`
 	Commit  string `json:"gitCommit"`
 	Date    string `json:"buildDate"`
@@ -29,9 +30,7 @@ type cliVersion struct {
 type meshVersion struct {
 	Name      string `json:"name"`
 	Namespace string `json:"namespace"`
-	Version   string `json:"version"`
-	Commit    string `json:"gitCommit"`
-	Date      string `json:"buildDate"`
+	build
 }
 
 func (a *app) versionCommand() *cobra.Command {
@@ -57,7 +56,7 @@ mesh does not respond, the command prints the version in the status of the Mesh.
 
 func (a *app) version(ctx context.Context, clientOnly, versionOnly bool, form *output.Flag) error {
 	commit, date := version.Source()
-	found := versions{CLI: cliVersion{Version: version.Version, Commit: commit, Date: date}, Meshes: []meshVersion{}}
+	found := versions{CLI: build{Version: version.Version, Commit: commit, Date: date}, Meshes: []meshVersion{}}
 	if form.ForPeople() {
 		if versionOnly {
 			a.line("CLI Version: %s", version.Version)
@@ -102,7 +101,7 @@ func (a *app) meshVersions(ctx context.Context) ([]meshVersion, error) {
 	}
 	found := make([]meshVersion, 0, len(all))
 	ask := func(m mesh, declared, app string) {
-		one := meshVersion{Name: m.Name, Namespace: m.Namespace, Version: declared}
+		one := meshVersion{Name: m.Name, Namespace: m.Namespace, build: build{Version: declared}}
 		if err := a.readVersion(ctx, c, app, &one); err != nil {
 			a.note("Warning: the control plane of mesh %s does not respond, using the version in its status: %v", m.Name, err)
 		}

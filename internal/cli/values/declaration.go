@@ -1,6 +1,7 @@
 package values
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,8 @@ type Declaration struct {
 	Notes []string
 
 	provider certificateProvider
+	// exists is true for a mesh that is installed already.
+	exists bool
 }
 
 // Translate returns the declaration of a new mesh: OSM's presets (permissive mode and egress enabled), overridden by sets.
@@ -33,42 +36,38 @@ func Inherit(name, namespace string, sets []string) (*Declaration, error) {
 }
 
 func declare(name, namespace string, traffic *v1alpha1.TrafficSpec, sets []string) (*Declaration, error) {
-	assignments, err := parse(sets)
-	if err != nil {
-		return nil, err
-	}
 	d := &Declaration{Mesh: &v1alpha1.Mesh{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Mesh"},
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec:       v1alpha1.MeshSpec{Namespace: &namespace, Traffic: traffic},
 	}}
-	for _, a := range assignments {
-		if err := d.set(a); err != nil {
-			return nil, fmt.Errorf("--set %s=%s: %w", a.name, a.value, err)
-		}
-	}
-	return d, d.setProvider()
+	return d, d.setAll(sets)
 }
 
 // Changes returns a declaration with only the fields in sets, for an existing mesh.
 func Changes(name string, sets []string) (*Declaration, error) {
+	d := &Declaration{Mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: name}}, exists: true}
+	return d, d.setAll(sets)
+}
+
+// setAll applies the arguments of --set in their order.
+func (d *Declaration) setAll(sets []string) error {
 	assignments, err := parse(sets)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	d := &Declaration{Mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: name}}}
 	for _, a := range assignments {
-		if a.name == "osm.meshName" || a.name == "osm.osmNamespace" {
-			return nil, fmt.Errorf("--set %s=%s: name and namespace of a mesh are immutable: uninstall the mesh and install a new one", a.name, a.value)
-		}
 		if err := d.set(a); err != nil {
-			return nil, fmt.Errorf("--set %s=%s: %w", a.name, a.value, err)
+			return fmt.Errorf("--set %s=%s: %w", a.name, a.value, err)
 		}
 	}
-	return d, d.setProvider()
+	return d.setProvider()
 }
 
 func (d *Declaration) set(a assignment) error {
+	if d.exists && (a.name == "osm.meshName" || a.name == "osm.osmNamespace") {
+		return errors.New("name and namespace of a mesh are immutable: uninstall the mesh and install a new one")
+	}
 	if translate := translations[a.name]; translate != nil {
 		return translate(d, a.value)
 	}
