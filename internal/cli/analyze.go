@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
-	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
@@ -109,13 +108,9 @@ func (a *app) analyzeFiles(o *analyzeOptions) (*analyze.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	complete, err := manifests.Complete(o.mesh, written)
+	complete, loaded, err := loadManifests(o.mesh, written)
 	if err != nil {
 		return nil, err
-	}
-	loaded, err := load.FromObjects(complete.Mesh, complete.Scheme, complete.Objects)
-	if err != nil {
-		return nil, fmt.Errorf("read manifests: %w", err)
 	}
 	m := analyze.Mesh{Name: complete.Mesh, Namespace: names.DefaultNamespace, Loaded: loaded, Objects: complete.Objects, Partial: true, Now: a.now()}
 	report := analyze.Run(m)

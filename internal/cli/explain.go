@@ -182,14 +182,23 @@ func fromFiles(meshName string, paths []string) (explain.Mesh, error) {
 	return meshOfObjects(meshName, objects)
 }
 
-func meshOfObjects(meshName string, objects []*unstructured.Unstructured) (explain.Mesh, error) {
+// loadManifests loads a mesh from objects in files, completed with what a cluster would add.
+func loadManifests(meshName string, objects []*unstructured.Unstructured) (*manifests.Completed, *load.Loaded, error) {
 	complete, err := manifests.Complete(meshName, objects)
 	if err != nil {
-		return explain.Mesh{}, err
+		return nil, nil, err
 	}
 	loaded, err := load.FromObjects(complete.Mesh, complete.Scheme, complete.Objects)
 	if err != nil {
-		return explain.Mesh{}, fmt.Errorf("read manifests: %w", err)
+		return nil, nil, fmt.Errorf("read manifests: %w", err)
+	}
+	return complete, loaded, nil
+}
+
+func meshOfObjects(meshName string, objects []*unstructured.Unstructured) (explain.Mesh, error) {
+	complete, loaded, err := loadManifests(meshName, objects)
+	if err != nil {
+		return explain.Mesh{}, err
 	}
 	m := meshOf(complete.Mesh, loaded)
 	m.Account = func(_ context.Context, kind, namespace, name string) (string, bool, error) {

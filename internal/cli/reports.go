@@ -168,17 +168,15 @@ func livePolicy(ctx context.Context, c client.Client, replicas objectReports, po
 	const kind = "TrafficTarget"
 	l := explain.Live{Of: kind + " " + policy}
 	namespace, name, _ := strings.Cut(policy, "/")
+	var answers []reportclient.Answer[report.Object]
+	var sum reportclient.ObjectSum
 	generation, err := generationOf(ctx, c, policyRef{kind, namespace, name})
-	if err != nil {
-		l.Unknown = err.Error()
-		return l
+	if err == nil {
+		answers, err = replicas.Object(ctx, kind, namespace, name)
 	}
-	answers, err := replicas.Object(ctx, kind, namespace, name)
-	if err != nil {
-		l.Unknown = err.Error()
-		return l
+	if err == nil {
+		sum, err = reportclient.Combine(answers, generation)
 	}
-	sum, err := reportclient.Combine(answers, generation)
 	if err != nil {
 		l.Unknown = err.Error()
 		return l

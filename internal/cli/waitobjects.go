@@ -256,18 +256,16 @@ func (w *policyWait) restricted() string { return strings.Join(w.warnings, " ") 
 
 // readPolicy returns a policy.
 func readPolicy(ctx context.Context, c client.Reader, p policyRef) (*unstructured.Unstructured, error) {
-	for _, source := range kinds.Policies() {
-		if string(source.Kind) != p.kind {
-			continue
-		}
-		object := kinds.Object(source.Object.GetObjectKind().GroupVersionKind())
-		err := c.Get(ctx, client.ObjectKey{Namespace: p.namespace, Name: p.name}, object)
-		if apierrors.IsNotFound(err) {
-			return nil, fmt.Errorf("%s not found: specify its namespace with -n", p)
-		}
-		return object, err
+	kind, _ := kinds.Named(p.kind)
+	if !kind.AffectsTraffic() {
+		return nil, fmt.Errorf("unknown kind %s", p.kind)
 	}
-	return nil, fmt.Errorf("unknown kind %s", p.kind)
+	object := kinds.Object(kind.GroupVersionKind)
+	err := c.Get(ctx, client.ObjectKey{Namespace: p.namespace, Name: p.name}, object)
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("%s not found: specify its namespace with -n", p)
+	}
+	return object, err
 }
 
 // generationOf returns the current generation of a policy. A replica with an older generation is outdated. Without permission to read

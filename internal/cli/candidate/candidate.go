@@ -130,9 +130,6 @@ func (s Source) get(ctx context.Context, kind schema.GroupVersionKind, namespace
 	return object, err
 }
 
-// isNotServed reports whether the API server does not have a kind.
-func isNotServed(err error) bool { return meta.IsNoMatchError(err) }
-
 const (
 	issuerGroup = "cert-manager.io"
 	// clusterResources is the namespace of the Secrets of a ClusterIssuer, as cert-manager is installed by default.
@@ -154,7 +151,7 @@ func (s Source) FromIssuer(ctx context.Context, group, kind, name string) (Candi
 	}
 	issuer, err := s.get(ctx, schema.GroupVersionKind{Group: issuerGroup, Version: "v1", Kind: kind}, namespace, name)
 	switch {
-	case isNotServed(err):
+	case meta.IsNoMatchError(err):
 		c.Problems = []string{"cert-manager is not installed: the API server does not serve its kind " + kind}
 		return c, nil
 	case apierrors.IsNotFound(err):

@@ -94,10 +94,7 @@ func (s Subject) existingResources(ctx context.Context) []Result {
 	for _, object := range dead {
 		results = append(results, warning("install the mesh, which replaces it", "webhook configuration %s of a removed OSM has no server: in namespaces of the mesh, pods do not start or policies are rejected", object.GetName()))
 	}
-	results = append(results, s.widenedRules(ctx, config)...)
-	results = append(results, s.osmSidecarPods(ctx)...)
-	results = append(results, s.foreignSources(ctx)...)
-	results = append(results, s.withoutEffect(ctx)...)
+	results = slices.Concat(results, s.widenedRules(ctx, config), s.osmSidecarPods(ctx), s.foreignSources(ctx), s.withoutEffect(ctx))
 	if len(results) == 0 {
 		results = append(results, ok("no resources of an earlier OSM found"))
 	}

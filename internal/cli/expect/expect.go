@@ -85,19 +85,19 @@ type Result struct {
 	Case Case `json:"case"`
 	// Failure describes the difference. It is empty if the expectation is met.
 	Failure string `json:"failure,omitempty"`
-	Answer  *explain.Answer
 }
 
 // Run evaluates all cases.
 func Run(ctx context.Context, m explain.Mesh, cases []Case) []Result {
 	results := make([]Result, 0, len(cases))
 	for _, c := range cases {
-		results = append(results, run(ctx, m, c))
+		results = append(results, Result{Case: c, Failure: run(ctx, m, c)})
 	}
 	return results
 }
 
-func run(ctx context.Context, m explain.Mesh, c Case) Result {
+// run evaluates a case. It returns the difference, or "" if the expectation is met.
+func run(ctx context.Context, m explain.Mesh, c Case) string {
 	var headers []string
 	for name, value := range c.Headers {
 		headers = append(headers, name+": "+value)
@@ -105,13 +105,13 @@ func run(ctx context.Context, m explain.Mesh, c Case) Result {
 	slices.Sort(headers)
 	question, err := explain.ParseQuestion([]string{c.From, "to", c.To, c.Request}, headers, "default")
 	if err != nil {
-		return Result{Case: c, Failure: err.Error()}
+		return err.Error()
 	}
 	answer, err := explain.Ask(ctx, m, question)
 	if err != nil {
-		return Result{Case: c, Failure: err.Error()}
+		return err.Error()
 	}
-	return Result{Case: c, Failure: c.failure(answer), Answer: answer}
+	return c.failure(answer)
 }
 
 // failure describes how an answer differs from the expectation.

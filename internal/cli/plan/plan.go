@@ -48,11 +48,6 @@ func Make(s Subject, e *Edit) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Compare(s, before, e)
-}
-
-// Compare is like Make for a mesh that is already loaded.
-func Compare(s Subject, before *load.Loaded, e *Edit) (*Plan, error) {
 	after := before.Clone()
 	touched, err := after.Edit(s.Mesh, s.Scheme, e.Put, e.Remove)
 	if err != nil {
