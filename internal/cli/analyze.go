@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
-	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
@@ -44,16 +43,14 @@ The exit code is 1 if there is a finding with severity error or the analysis fai
 		Example: `  osm analyze
   osm analyze -n bookstore --severity warning
   osm analyze -f manifests/ -o json`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.analyze(ctx, &o) }),
 	}
 	f := cmd.Flags()
-	a.addMeshName(cmd, &o.mesh, "")
+	a.addMeshAndOutput(cmd, &o.mesh, &o.form)
 	f.StringSliceVarP(&o.files, "filename", "f", nil, "files or directories to analyze instead of a cluster, separated by commas; - reads standard input")
 	f.StringVar(&o.severity, "severity", "info", "minimum severity to report: info, warning or error")
 	f.BoolVarP(&o.all, "all-namespaces", "A", false, "report findings in all namespaces; this is the default")
 	f.BoolVar(&o.codes, "codes", false, "list all codes and exit")
-	o.form.AddTo(f)
 	_ = cmd.RegisterFlagCompletionFunc("severity", cobra.FixedCompletions([]string{"info", "warning", "error"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -101,12 +98,9 @@ func severityOf(text string) (analyze.Severity, error) {
 
 func (a *app) listCodes(form *output.Flag) error {
 	all := analyze.Codes()
-	result := output.Result{Data: map[string]any{"items": all}, Table: output.Table{Columns: output.Columns("CODE", "SEVERITY", "WHAT")}}
-	for _, code := range all {
-		result.Names = append(result.Names, code.ID)
-		result.Table.Rows = append(result.Table.Rows, []string{code.ID, string(code.Severity), code.Title})
-	}
-	return form.Print(a.Out, result)
+	return form.Print(a.Out, output.List(map[string]any{"items": all}, all, output.Columns("CODE", "SEVERITY", "WHAT"), func(code analyze.Code) (string, []string) {
+		return code.ID, []string{code.ID, string(code.Severity), code.Title}
+	}))
 }
 
 func (a *app) analyzeFiles(o *analyzeOptions) (*analyze.Report, error) {
@@ -114,13 +108,9 @@ func (a *app) analyzeFiles(o *analyzeOptions) (*analyze.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	complete, err := manifests.Complete(o.mesh, written)
+	complete, loaded, err := loadManifests(o.mesh, written)
 	if err != nil {
 		return nil, err
-	}
-	loaded, err := load.FromObjects(complete.Mesh, complete.Scheme, complete.Objects)
-	if err != nil {
-		return nil, fmt.Errorf("read manifests: %w", err)
 	}
 	m := analyze.Mesh{Name: complete.Mesh, Namespace: names.DefaultNamespace, Loaded: loaded, Objects: complete.Objects, Partial: true, Now: a.now()}
 	report := analyze.Run(m)
@@ -129,15 +119,11 @@ func (a *app) analyzeFiles(o *analyzeOptions) (*analyze.Report, error) {
 }
 
 func (a *app) analyzeCluster(ctx context.Context, o *analyzeOptions) (*analyze.Report, error) {
-	c, err := a.kube.Client()
+	c, all, err := a.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := a.meshes(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	found, err := a.oneMesh(ctx, c, o.mesh)
+	found, err := selectMesh(o.mesh, all)
 	if err != nil {
 		return nil, err
 	}
@@ -183,8 +169,5 @@ func (a *app) reportAnalysis(report *analyze.Report, form *output.Flag) error {
 	for _, gap := range report.Unread {
 		a.note("Not analyzed: %s", gap)
 	}
-	if report.Worst() == analyze.Error {
-		return silent{exitFailed}
-	}
-	return nil
+	return exitIf(report.Worst() == analyze.Error, exitFailed, nil)
 }

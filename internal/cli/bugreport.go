@@ -101,7 +101,6 @@ The archive never contains Secrets or private keys. It does contain environment 
 		Example: `  osm support bug-report
   osm support bug-report --app-namespaces shop,till -o report.tar.gz
   osm support bug-report --app-deployments shop/web --app-pods till/till-5c797ff5f4-tck47 --ingress`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.bugReport(ctx, o) }),
 	}
 	f := cmd.Flags()
@@ -121,11 +120,7 @@ func (a *app) bugReport(ctx context.Context, o bugReportOptions) error {
 	if err != nil {
 		return err
 	}
-	config, err := a.kube.Config()
-	if err != nil {
-		return err
-	}
-	logs, err := kubernetes.NewForConfig(config)
+	logs, err := a.kube.Clientset()
 	if err != nil {
 		return err
 	}

@@ -1,15 +1,16 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -19,7 +20,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/operator/health"
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // checkOptions are the flags of osm certificates check.
@@ -64,7 +64,6 @@ The exit code is 0 if nothing would break, 2 if something would, and 1 on errors
   osm certificates check -f mesh.yaml
   osm certificates check --issuer ClusterIssuer/corporate
   osm certificates check --ca-file chain.pem -o json`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.checkAuthority(ctx, &o) }),
 	}
 	f := cmd.Flags()
@@ -130,14 +129,8 @@ func authorityIn(file string) (candidate.Candidate, error) {
 
 // preflight checks a candidate with the functions of the operator.
 func (a *app) preflight(ctx context.Context, c client.Client, m mesh, live *v1alpha1.Mesh, of candidate.Candidate) (*certificateCheck, error) {
-	present := live.Status.Certificates.TrustDomain
-	if present == "" {
-		present = a.trustDomain(ctx, c, m)
-	}
-	result := &certificateCheck{Mesh: m.Name, Candidate: of.Description, TrustDomain: of.TrustDomain, Problems: of.Problems, Notes: of.Notes}
-	if result.TrustDomain == "" {
-		result.TrustDomain = present
-	}
+	present := a.trustDomain(ctx, c, m)
+	result := &certificateCheck{Mesh: m.Name, Candidate: of.Description, TrustDomain: cmp.Or(of.TrustDomain, present), Problems: of.Problems, Notes: of.Notes}
 	if other := identity.AmbiguousTrustDomain(result.TrustDomain, []string{present}); other != "" {
 		result.Problems = append(result.Problems, fmt.Sprintf("the trust domain %s cannot follow %s: one is a subdomain of the other", result.TrustDomain, other))
 	}
@@ -189,43 +182,33 @@ func (a *app) observeRotation(ctx context.Context, c client.Client, m mesh, live
 // runningSidecars lists the running pods of a mesh with a sidecar.
 func runningSidecars(ctx context.Context, c client.Client, m mesh) ([]preflight.Sidecar, error) {
 	var all []preflight.Sidecar
-	for _, member := range m.Members {
-		var pods corev1.PodList
-		if err := c.List(ctx, &pods, client.InNamespace(member), client.HasLabels{names.ProxyUUIDLabel}); err != nil {
-			return nil, err
-		}
-		for i := range pods.Items {
-			p := &pods.Items[i]
-			if p.Status.Phase == corev1.PodRunning && p.DeletionTimestamp == nil {
-				account := identity.ServiceAccount{Namespace: p.Namespace, Name: p.Spec.ServiceAccountName}
-				all = append(all, preflight.Sidecar{Name: p.Namespace + "/" + p.Name, Account: account})
-			}
+	pods, err := sidecarPods(ctx, c, m.Members)
+	for _, p := range pods {
+		if p.DeletionTimestamp == nil {
+			account := identity.ServiceAccount{Namespace: p.Namespace, Name: p.Spec.ServiceAccountName}
+			all = append(all, preflight.Sidecar{Name: p.Namespace + "/" + p.Name, Account: account})
 		}
 	}
-	return all, nil
+	return all, err
 }
 
 // printPreflight prints the result of a check of an authority.
 func (a *app) printPreflight(result *certificateCheck, form *output.Flag) error {
-	var err error
-	if form.ForPeople() {
+	text := func(io.Writer) error {
 		a.line("Candidate: %s, in the trust domain %s", result.Candidate, result.TrustDomain)
 		for _, note := range result.Notes {
 			a.line("Note: %s", note)
 		}
 		if len(result.Problems) == 0 {
-			a.line("Nothing would break: %s, the webhooks and the control plane can use it.", count(result.Sidecars, "sidecar"))
+			a.line("Nothing would break: %s, the webhooks and the control plane can use it.", output.Count(result.Sidecars, "sidecar"))
 		} else {
 			a.line("\nWould break or hold the rotation (%d):", len(result.Problems))
 		}
 		for _, problem := range result.Problems {
 			a.line("  %s", problem)
 		}
-	} else {
-		err = form.Print(a.Out, output.Result{Data: result, Names: []string{"mesh.operator.openservicemesh.io/" + result.Mesh}})
+		return nil
 	}
-	if err == nil && len(result.Problems) > 0 {
-		err = silent{exitNo}
-	}
-	return err
+	err := form.Print(a.Out, output.Result{Data: result, Names: []string{meshResource + result.Mesh}, Text: text})
+	return exitIf(len(result.Problems) > 0, exitNo, err)
 }

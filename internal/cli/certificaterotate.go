@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -35,7 +34,6 @@ func (a *app) rotateCommand() *cobra.Command {
 		Long: `Replace the root certificate of a mesh by a new one. The command sets spec.certificates.rotateRoot of the Mesh to the current time
 and waits until the rotation is over. The operator takes each step when every sidecar has confirmed the earlier one. If the command is
 interrupted, the rotation continues.`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.rotate(ctx, o) }),
 	}
 	a.addMeshName(cmd, &o.mesh, "")
@@ -145,8 +143,10 @@ func (a *app) waitForRotation(ctx context.Context, c client.Client, live *v1alph
 		p.report("%s", last)
 		return rotation == nil && certificates != nil && certificates.Issuer.Fingerprint != before && len(certificates.Roots) == 1, nil
 	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("timed out: the rotation of mesh %s is not over after %s: %s\nIt continues: see `osm certificates`", live.Name, p.elapsed(), last)
-	}
-	return err
+	return timedOut(err, "the rotation of mesh %s is not over after %s: %s\nIt continues: see `osm certificates`", live.Name, p.elapsed(), last)
+}
+
+// alphaCommand has OSM's alpha commands under their old names.
+func (a *app) alphaCommand() *cobra.Command {
+	return group("alpha", "Commands in alpha", nil, group("certificate", "Manage certificates", nil, a.rotateCommand()))
 }

@@ -1,14 +1,24 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/version"
-	"k8s.io/client-go/discovery"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
+	"github.com/openservicemesh/osm-operator/internal/cli/connectivity"
+	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -22,7 +32,6 @@ func (a *app) checkCommand() *cobra.Command {
 		Long: `Check the operator, the control plane, namespaces, sidecars and policies of a mesh. Each problem is printed with its remedy.
 With --pre-install, check whether the cluster supports a mesh and whether you have the permissions to install it. The exit code is 1
 if a check fails.`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if preInstall {
 				return a.check(ctx, meshName, false, &form, checks.Subject.PreInstall)
@@ -31,8 +40,7 @@ if a check fails.`,
 		}),
 	}
 	cmd.Flags().BoolVar(&preInstall, "pre-install", false, "check whether the cluster can run a mesh")
-	a.addMeshName(cmd, &meshName, "")
-	form.AddTo(cmd.Flags())
+	a.addMeshAndOutput(cmd, &meshName, &form)
 	return cmd
 }
 
@@ -43,7 +51,6 @@ func (a *app) verifyCommand() *cobra.Command {
 		Use:   "control-plane-health",
 		Short: "Check the health of the control plane",
 		Long:  `Check the Deployments, Services, webhooks and health probes of a control plane. "osm check" also checks namespaces, sidecars and policies.`,
-		Args:  exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			return a.check(ctx, meshName, true, &form, checks.Subject.ControlPlane)
 		}),
@@ -68,16 +75,13 @@ func (a *app) check(ctx context.Context, meshName string, existing bool, form *o
 		groups = append(groups, part(subject, ctx)...)
 	}
 	worst := checks.Worst(groups)
-	if form.ForPeople() {
-		checks.Print(a.Out, groups)
+	text := func(w io.Writer) error {
+		checks.Print(w, groups)
 		a.line("\nStatus: %s", worst)
-	} else if err := form.Print(a.Out, output.Result{Data: map[string]any{"status": worst, "groups": groups}, Names: []string{"check/" + string(worst)}}); err != nil {
-		return err
+		return nil
 	}
-	if worst == checks.Failed {
-		return silent{exitFailed}
-	}
-	return nil
+	err = form.Print(a.Out, output.Result{Data: map[string]any{"status": worst, "groups": groups}, Names: []string{"check/" + string(worst)}, Text: text})
+	return exitIf(worst == checks.Failed, exitFailed, err)
 }
 
 // subject returns the mesh to check. If the cluster has none, it is the mesh that would be installed. With existing, another mesh than those
@@ -112,20 +116,131 @@ func (a *app) subject(ctx context.Context, meshName string, existing bool) (chec
 			return checks.Subject{}, noSuchMesh("", all)
 		}
 	}
-	if subject.Mesh == "" {
-		subject.Mesh = names.DefaultMesh
-	}
+	subject.Mesh = cmp.Or(subject.Mesh, names.DefaultMesh)
 	return subject, nil
 }
 
 func (a *app) kubernetesVersion() (*version.Info, error) {
-	config, err := a.kube.Config()
+	clients, err := a.kube.Clientset()
 	if err != nil {
 		return nil, err
 	}
-	c, err := discovery.NewDiscoveryClientForConfig(config)
-	if err != nil {
-		return nil, err
+	return clients.Discovery().ServerVersion()
+}
+
+// ingressOptions are the flags of the verify ingress command.
+type ingressOptions struct {
+	mesh             string
+	fromService      string
+	toPod, toService string
+	ingressBackend   string
+	port             uint16
+	protocol         string
+}
+
+func (a *app) verifyIngressCommand() *cobra.Command {
+	var o ingressOptions
+	var form output.Flag
+	cmd := &cobra.Command{
+		Use:   "ingress --ingress-backend NAME",
+		Short: "Verify that traffic from an ingress reaches a pod",
+		Long: `Verify the objects between an ingress and a pod of the mesh: the Service of the ingress, the pod, and its Service. Verify also
+that the IngressBackend admits the connection. If that Service is the ingress gateway of the mesh, the steps check its Gateways
+and HTTPRoutes instead. They also check whether policies allow it to call the Service of the pod. Specify names as NAMESPACE/NAME;
+the default namespace is the one of -n.`,
+		Example: `  osm verify ingress --from-service ingress/gateway --to-pod shop/web-0 --to-service web --ingress-backend web --to-port 8080
+  osm verify ingress --from-service osm-system/osm-ingress-gateway --to-service shop/web`,
+		RunE: a.run(func(ctx context.Context, _ []string) error { return a.verifyIngress(ctx, o, &form) }),
 	}
-	return c.ServerVersion()
+	f := cmd.Flags()
+	a.addMeshAndOutput(cmd, &o.mesh, &form)
+	f.StringVar(&o.fromService, "from-service", "", "Service of the ingress")
+	f.StringVar(&o.toPod, "to-pod", "", "destination pod")
+	f.StringVar(&o.toService, "to-service", "", "Service of the destination pod; the default namespace is the pod's")
+	f.StringVar(&o.ingressBackend, "ingress-backend", "", "IngressBackend that allows the ingress; the default namespace is the pod's")
+	f.Uint16Var(&o.port, "to-port", 0, "port of the pod")
+	f.StringVar(&o.protocol, "app-protocol", "http", "application protocol: http or https")
+	return cmd
+}
+
+// ingressBackendKind is the OSM kind that allows ingress traffic.
+var ingressBackendKind = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "IngressBackend"}
+
+func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.Flag) error {
+	c, found, err := a.open(ctx, o.mesh, form)
+	if err != nil {
+		return err
+	}
+	namespace, err := a.kube.Namespace()
+	if err != nil {
+		return err
+	}
+	inside := parseName(namespace, o.toPod).Namespace
+	objects := []struct {
+		flag, text, namespace string
+		kind                  schema.GroupVersionKind
+	}{
+		{"from-service", o.fromService, namespace, schema.GroupVersionKind{Version: "v1", Kind: "Service"}},
+		{"to-pod", o.toPod, namespace, schema.GroupVersionKind{Version: "v1", Kind: "Pod"}},
+		{"to-service", o.toService, inside, schema.GroupVersionKind{Version: "v1", Kind: "Service"}},
+		{"ingress-backend", o.ingressBackend, inside, ingressBackendKind},
+	}
+	var parts []connectivity.Check
+	for _, k := range objects {
+		if k.text != "" {
+			name := parseName(k.namespace, k.text)
+			parts = append(parts, a.exists(ctx, c, k.kind, client.ObjectKey{Namespace: name.Namespace, Name: name.Name}, k.flag))
+		}
+	}
+	gateway := o.fromService != "" && parseName(namespace, o.fromService) == catalog.Name{Namespace: found.Namespace, Name: names.IngressGateway}
+	if gateway && o.ingressBackend != "" {
+		return errors.New("--ingress-backend cannot be combined with the ingress gateway of the mesh: TrafficTargets allow its requests, as those of other clients of the mesh")
+	}
+	if gateway || o.ingressBackend != "" {
+		loaded, err := load.FromCluster(ctx, c, found.Name, found.Namespace)
+		if err != nil {
+			return err
+		}
+		if gateway {
+			parts = append(parts, connectivity.VerifyIngressGateway(loaded.Catalog.View(), serviceOf(inside, o.toService))...)
+		} else {
+			parts = append(parts, verifyPolicy(loaded, o, namespace, inside)...)
+		}
+	}
+	return a.printCheck(connectivity.Group("Verify if the ingress can access the mesh", parts...), form)
+}
+
+// serviceOf parses the name of a Service; empty for none.
+func serviceOf(namespace, text string) catalog.Name {
+	if text == "" {
+		return catalog.Name{}
+	}
+	return parseName(namespace, text)
+}
+
+// verifyPolicy verifies the IngressBackend of the options.
+func verifyPolicy(loaded *load.Loaded, o ingressOptions, namespace, inside string) []connectivity.Check {
+	i := connectivity.Ingress{Policy: parseName(inside, o.ingressBackend), Port: o.port, Protocol: o.protocol}
+	if o.fromService != "" {
+		i.Gateway = parseName(namespace, o.fromService)
+	}
+	i.Service = serviceOf(inside, o.toService)
+	policy, _ := loaded.Entries[catalog.Ref{Kind: catalog.KindIngressBackend, Name: i.Policy}].(*catalog.IngressBackend)
+	return connectivity.VerifyIngress(loaded.Catalog.View(), policy, i)
+}
+
+// exists checks that an object exists.
+func (a *app) exists(ctx context.Context, c client.Client, kind schema.GroupVersionKind, key client.ObjectKey, flag string) connectivity.Check {
+	check := connectivity.Check{Context: fmt.Sprintf("%s %q exists", kind.Kind, key), Status: connectivity.Success}
+	err := c.Get(ctx, key, kinds.Object(kind))
+	switch {
+	case err == nil:
+	case kube.IsUndefined(err):
+		check.Status, check.Reason = connectivity.Failure, fmt.Sprintf("the cluster has no CRD for kind %s", kind.Kind)
+	case client.IgnoreNotFound(err) == nil:
+		check.Status, check.Reason, check.Suggestion = connectivity.Failure, "not found", "create it, or check --"+flag
+	default:
+		check.Status, check.Reason = connectivity.Unknown, a.kube.Sentence(err).Error()
+	}
+	return check
 }

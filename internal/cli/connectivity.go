@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/cli/connectivity"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -45,21 +45,19 @@ Specify pods and Services as NAMESPACE/NAME; the default namespace is the one of
 succeed.`,
 		Example: `  osm verify connectivity --from-pod bookbuyer/bookbuyer-5c797ff5f4-tck47 --to-pod bookstore/bookstore-v1-8659bfb57-66zx9 --to-service bookstore
   osm verify connectivity --from-pod bookbuyer/bookbuyer-5c797ff5f4-tck47 --to-ext-host example.org --to-ext-port 443`,
-		Args: exactly(0, ""),
 	}
 	cmd.RunE = a.run(func(ctx context.Context, _ []string) error {
 		o.protocolGiven = cmd.Flags().Changed("app-protocol")
 		return a.connectivity(ctx, o, &form)
 	})
 	f := cmd.Flags()
-	a.addMeshName(cmd, &o.mesh, "")
+	a.addMeshAndOutput(cmd, &o.mesh, &form)
 	f.StringVar(&o.fromPod, "from-pod", "", "source pod")
 	f.StringVar(&o.toPod, "to-pod", "", "destination pod")
 	f.StringVar(&o.toService, "to-service", "", "Service of the destination pod (default: any Service that selects the pod); the default namespace is the pod's")
 	f.StringVar(&o.protocol, "app-protocol", "http", "application protocol: http, https, tcp, tcp-server-first or grpc")
 	f.Uint16Var(&o.port, "to-ext-port", 0, "destination port outside the mesh")
 	f.StringVar(&o.host, "to-ext-host", "", "destination host outside the mesh (default: any)")
-	form.AddTo(f)
 	for _, flag := range []string{"from-pod", "to-pod"} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, a.completeMeshedPods)
 	}
@@ -92,12 +90,14 @@ func (a *app) connectivity(ctx context.Context, o connectivityOptions, form *out
 		}
 		result = m.Verify(ctx, q)
 	} else {
-		outside, err := outboundExclusions(ctx, c, found)
+		traffic, err := trafficSettings(ctx, c, found)
 		if err != nil {
 			return err
 		}
-		outside.From, outside.Host, outside.Port, outside.Protocols = from, o.host, o.port, o.outsideProtocols()
-		result = m.VerifyOutside(ctx, outside)
+		result = m.VerifyOutside(ctx, connectivity.Outside{
+			From: from, Host: o.host, Port: o.port, Protocols: o.outsideProtocols(),
+			ExcludedPorts: traffic.OutboundPortExclusionList, ExcludedRanges: traffic.OutboundIPRangeExclusionList,
+		})
 	}
 	return a.printCheck(result, form)
 }
@@ -141,15 +141,8 @@ func (o connectivityOptions) check() error {
 
 // printCheck prints a tree of checks. It returns an error unless the result is Success.
 func (a *app) printCheck(result connectivity.Check, form *output.Flag) error {
-	if form.ForPeople() {
-		result.Print(a.Out)
-	} else if err := form.Print(a.Out, output.Result{Data: result, Names: []string{"check/" + strings.ToLower(string(result.Status))}}); err != nil {
-		return err
-	}
-	if result.Status != connectivity.Success {
-		return silent{exitFailed}
-	}
-	return nil
+	err := form.Print(a.Out, output.Result{Data: result, Names: []string{"check/" + strings.ToLower(string(result.Status))}, Text: result.Print})
+	return exitIf(result.Status != connectivity.Success, exitFailed, err)
 }
 
 // parseName parses "[NAMESPACE/]NAME".
@@ -166,20 +159,24 @@ func (a *app) verifier(ctx context.Context, c client.Client, found mesh) (connec
 	if err != nil {
 		return connectivity.Mesh{}, err
 	}
-	asked := map[catalog.Name]func() (*connectivity.Sidecar, error){}
+	type answer struct {
+		sidecar *connectivity.Sidecar
+		err     error
+	}
+	asked := map[catalog.Name]answer{}
 	return connectivity.Mesh{
 		Mesh: m, TrustDomain: a.trustDomain(ctx, c, found), Now: a.now(),
 		Pod: func(ctx context.Context, name catalog.Name) (*corev1.Pod, error) {
 			pod := &corev1.Pod{}
 			return pod, a.kube.Sentence(c.Get(ctx, client.ObjectKey{Namespace: name.Namespace, Name: name.Name}, pod))
 		},
-		Connected: a.connectedTo(c, found),
+		Connected: a.connectedTo(ctx, c, found),
 		Sidecar: func(ctx context.Context, name catalog.Name) (*connectivity.Sidecar, error) {
-			if asked[name] == nil {
+			if _, known := asked[name]; !known {
 				sidecar, err := a.readSidecar(ctx, name)
-				asked[name] = func() (*connectivity.Sidecar, error) { return sidecar, err }
+				asked[name] = answer{sidecar, err}
 			}
-			return asked[name]()
+			return asked[name].sidecar, asked[name].err
 		},
 	}, nil
 }
@@ -205,18 +202,16 @@ func (a *app) readSidecar(ctx context.Context, name catalog.Name) (*connectivity
 }
 
 // connectedTo returns a function that looks up a sidecar in the reports of the control plane replicas. The reports are read once.
-func (a *app) connectedTo(c client.Client, found mesh) func(context.Context, catalog.Name) (bool, string, error) {
-	var all []connected
-	var complete bool
-	var failed error
-	asked := false
-	return func(ctx context.Context, name catalog.Name) (bool, string, error) {
-		if !asked {
-			all, complete, failed = a.sidecars(ctx, c, found, "")
-			asked = true
-		}
-		if failed != nil {
-			return false, "", failed
+func (a *app) connectedTo(ctx context.Context, c client.Client, found mesh) func(context.Context, catalog.Name) (bool, string, error) {
+	complete := false
+	sidecars := sync.OnceValues(func() (all []connected, err error) {
+		all, complete, err = a.sidecars(ctx, c, found, "")
+		return all, err
+	})
+	return func(_ context.Context, name catalog.Name) (bool, string, error) {
+		all, err := sidecars()
+		if err != nil {
+			return false, "", err
 		}
 		for _, p := range all {
 			if p.Namespace == name.Namespace && p.Pod == name.Name && p.State != stateUnknown {
@@ -228,15 +223,4 @@ func (a *app) connectedTo(c client.Client, found mesh) func(context.Context, cat
 		}
 		return false, "it is not connected to any control plane replica", nil
 	}
-}
-
-// outboundExclusions returns the outbound exclusions of the MeshConfig.
-func outboundExclusions(ctx context.Context, c client.Client, m mesh) (connectivity.Outside, error) {
-	var o connectivity.Outside
-	config := &configv1alpha2.MeshConfig{}
-	if err := c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: names.MeshConfig}, config); client.IgnoreNotFound(err) != nil {
-		return o, err
-	}
-	o.ExcludedPorts, o.ExcludedRanges = config.Spec.Traffic.OutboundPortExclusionList, config.Spec.Traffic.OutboundIPRangeExclusionList
-	return o, nil
 }

@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -17,6 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/component/grafana"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/jaeger"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/operator/dashboards"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -163,4 +166,35 @@ func browse(ctx context.Context, page string) error {
 		return exec.CommandContext(ctx, "rundll32", "url.dll,FileProtocolHandler", page).Run()
 	}
 	return exec.CommandContext(ctx, "xdg-open", page).Run()
+}
+
+func (a *app) dashboardExportCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "export FOLDER",
+		Short: "Write the dashboards into files, for Grafana",
+		Long: `Write the dashboards of this version as JSON files into a folder, which is created if it does not exist. Import them into Grafana.
+No cluster is needed.`,
+		Example: `  osm dashboard export dashboards`,
+		Args:    exactly(1, "FOLDER"),
+	}
+	cmd.RunE = a.run(func(_ context.Context, args []string) error { return a.exportDashboards(args[0]) })
+	return cmd
+}
+
+func (a *app) exportDashboards(folder string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("the folder cannot be created: %w", err)
+	}
+	for _, d := range dashboards.All() {
+		text, err := dashboards.Grafana(d)
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(folder, d.File+".json")
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return fmt.Errorf("a dashboard cannot be written: %w", err)
+		}
+		a.line("%s", path)
+	}
+	return nil
 }

@@ -9,13 +9,9 @@ import (
 	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/cli/page"
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
@@ -76,16 +72,11 @@ func (s *pageSource) summary(ctx context.Context) (page.Mesh, error) {
 	s.mu.Lock()
 	s.current = m
 	s.mu.Unlock()
-	found := page.Mesh{
+	traffic, err := trafficSettings(ctx, s.client, m)
+	return page.Mesh{
 		Name: m.Name, Namespace: m.Namespace, Version: m.Version, Ready: m.Ready, Reason: m.Reason, Message: m.Message, Members: m.Members,
-	}
-	config := &configv1alpha2.MeshConfig{}
-	err = s.client.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: names.MeshConfig}, config)
-	if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
-		return page.Mesh{}, s.app.kube.Sentence(err)
-	}
-	found.Permissive, found.Egress = config.Spec.Traffic.EnablePermissiveTrafficPolicyMode, config.Spec.Traffic.EnableEgress
-	return found, nil
+		Permissive: traffic.EnablePermissiveTrafficPolicyMode, Egress: traffic.EnableEgress,
+	}, s.app.kube.Sentence(err)
 }
 
 // connected returns a client of the replicas.

@@ -64,7 +64,6 @@ func (a *app) envCommand() *cobra.Command {
 		Short: "Print the configuration of osm",
 		Long: `Print the configuration of osm. It is read from the file in the environment variable OSM_CONFIG, by default
 ~/.osm/config.yaml.`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(context.Context, []string) error {
 			s := a.settings
 			s.Install.Namespace = a.kube.OSMNamespace

@@ -10,13 +10,14 @@ import (
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/describe"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
@@ -66,11 +67,10 @@ The exit code is 0 if the call is allowed and 2 if it is denied.`,
 	}
 	cmd.ValidArgsFunction = a.completeParties
 	f := cmd.Flags()
-	a.addMeshName(cmd, &meshName, "")
+	a.addMeshAndOutput(cmd, &meshName, &form)
 	f.StringArrayVarP(&headers, "header", "H", nil, "request header, \"name: value\"; can be repeated")
 	f.StringSliceVarP(&files, "filename", "f", nil, "evaluate these files or directories instead of a cluster, separated by commas")
 	f.BoolVar(&remedyOnly, "remedy", false, "print only the YAML that would allow the call")
-	form.AddTo(f)
 	return cmd
 }
 
@@ -84,15 +84,9 @@ func (a *app) explain(ctx context.Context, q explain.Question, meshName string, 
 		return errors.New("no policy would allow this call: run the command without --remedy to see the reason")
 	case remedyOnly:
 		return answer.PrintRemedy(a.Out)
-	case form.ForPeople():
-		err = answer.Print(a.Out)
-	default:
-		err = form.Print(a.Out, output.Result{Data: answer, Names: policyNames(answer)})
 	}
-	if err == nil && !answer.Allowed {
-		return silent{exitNo}
-	}
-	return err
+	err = form.Print(a.Out, output.Result{Data: answer, Names: policyNames(answer), Text: answer.Print})
+	return exitIf(!answer.Allowed, exitNo, err)
 }
 
 func policyNames(answer *explain.Answer) []string {
@@ -143,8 +137,7 @@ func (a *app) fromCluster(ctx context.Context, c client.Client, found mesh) (exp
 	}
 	m := meshOf(found.Name, loaded)
 	m.Account = func(ctx context.Context, kind, namespace, name string) (string, bool, error) {
-		object := &unstructured.Unstructured{}
-		object.SetGroupVersionKind(manifests.WorkloadKinds[kind])
+		object := kinds.Object(manifests.WorkloadKinds[kind])
 		err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)
 		if apierrors.IsNotFound(err) {
 			return "", false, nil
@@ -182,30 +175,35 @@ func meshOf(name string, loaded *load.Loaded) explain.Mesh {
 
 // fromFiles loads a mesh from manifests.
 func fromFiles(meshName string, paths []string) (explain.Mesh, error) {
-	files, err := manifests.Files(paths...)
-	if err != nil {
-		return explain.Mesh{}, err
-	}
-	objects, err := manifests.Read(files)
+	objects, err := readAll(paths...)
 	if err != nil {
 		return explain.Mesh{}, err
 	}
 	return meshOfObjects(meshName, objects)
 }
 
-func meshOfObjects(meshName string, objects []*unstructured.Unstructured) (explain.Mesh, error) {
+// loadManifests loads a mesh from objects in files, completed with what a cluster would add.
+func loadManifests(meshName string, objects []*unstructured.Unstructured) (*manifests.Completed, *load.Loaded, error) {
 	complete, err := manifests.Complete(meshName, objects)
 	if err != nil {
-		return explain.Mesh{}, err
+		return nil, nil, err
 	}
 	loaded, err := load.FromObjects(complete.Mesh, complete.Scheme, complete.Objects)
 	if err != nil {
-		return explain.Mesh{}, fmt.Errorf("read manifests: %w", err)
+		return nil, nil, fmt.Errorf("read manifests: %w", err)
+	}
+	return complete, loaded, nil
+}
+
+func meshOfObjects(meshName string, objects []*unstructured.Unstructured) (explain.Mesh, error) {
+	complete, loaded, err := loadManifests(meshName, objects)
+	if err != nil {
+		return explain.Mesh{}, err
 	}
 	m := meshOf(complete.Mesh, loaded)
 	m.Account = func(_ context.Context, kind, namespace, name string) (string, bool, error) {
 		for _, object := range objects {
-			if isSameKind(object.GroupVersionKind(), manifests.WorkloadKinds[kind]) && object.GetNamespace() == namespace && object.GetName() == name {
+			if object.GroupVersionKind().GroupKind() == manifests.WorkloadKinds[kind].GroupKind() && object.GetNamespace() == namespace && object.GetName() == name {
 				return manifests.AccountOf(object), true, nil
 			}
 		}
@@ -214,4 +212,64 @@ func meshOfObjects(meshName string, objects []*unstructured.Unstructured) (expla
 	return m, nil
 }
 
-func isSameKind(a, b schema.GroupVersionKind) bool { return a.GroupKind() == b.GroupKind() }
+func (a *app) describeCommand() *cobra.Command {
+	return group("describe", "Show what the mesh does for a pod", nil, a.describePodCommand())
+}
+
+func (a *app) describePodCommand() *cobra.Command {
+	var meshName string
+	var files []string
+	var form output.Flag
+	cmd := &cobra.Command{
+		Use:   "pod POD",
+		Short: "Show who may call a pod, whom it may call, and all policies that affect it",
+		Long: `Show the clients that may call a pod and what allows them, and the Services that it may call. All policies that affect its sidecar
+follow, with their problems. The answer is computed by the same code that configures the sidecar. POD is NAME or NAMESPACE/NAME.
+
+For one call, with the reason and what is missing, use "osm explain".`,
+		Example: `  osm describe pod bookstore-v1-5c797ff5f4-tck47 -n bookstore
+  osm describe pod bookstore/bookstore-v1-5c797ff5f4-tck47 -o json`,
+		Args: exactly(1, "POD"),
+
+		ValidArgsFunction: a.completeMeshedPods,
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			if err := form.Check(); err != nil {
+				return err
+			}
+			namespace, err := a.kube.Namespace()
+			if err != nil {
+				return err
+			}
+			m, err := a.readMesh(ctx, meshName, files)
+			if err != nil {
+				return err
+			}
+			return a.describePod(m, parseName(namespace, args[0]), &form)
+		}),
+	}
+	f := cmd.Flags()
+	a.addMeshName(cmd, &meshName, "")
+	f.StringSliceVarP(&files, "filename", "f", nil, "evaluate these files or directories instead of a cluster, separated by commas")
+	form.AddTo(f)
+	return cmd
+}
+
+// readMesh loads the mesh from files, or from the cluster without any.
+func (a *app) readMesh(ctx context.Context, meshName string, files []string) (explain.Mesh, error) {
+	if len(files) > 0 {
+		return fromFiles(meshName, files)
+	}
+	c, found, err := a.open(ctx, meshName, nil)
+	if err != nil {
+		return explain.Mesh{}, err
+	}
+	return a.fromCluster(ctx, c, found)
+}
+
+func (a *app) describePod(m explain.Mesh, name catalog.Name, form *output.Flag) error {
+	described, err := describe.Pod(m.Catalog, name, m.Problems)
+	if err != nil {
+		return err
+	}
+	return form.Print(a.Out, output.Result{Data: described, Names: []string{"pod/" + name.Name}, Text: described.Print})
+}

@@ -63,7 +63,6 @@ exists, only the values of --set are changed.`,
 
   # Print the Mesh without installing it.
   osm install --dry-run > mesh.yaml`,
-		Args:   exactly(0, ""),
 		Hidden: a.settings.Install.Kind == managed,
 		RunE:   a.run(func(ctx context.Context, _ []string) error { return a.install(ctx, o) }),
 	}
@@ -214,10 +213,7 @@ func (a *app) waitForMesh(ctx context.Context, c client.Client, d *values.Declar
 		}
 		return ready.Status == metav1.ConditionTrue && configured, nil
 	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("timed out: mesh %s is not ready after %s: %s", d.Mesh.Name, p.elapsed(), last)
-	}
-	return err
+	return timedOut(err, "mesh %s is not ready after %s: %s", d.Mesh.Name, p.elapsed(), last)
 }
 
 // configure patches the MeshConfig fields that a Mesh does not have. It returns false until the operator has created the MeshConfig.

@@ -1,15 +1,18 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -41,6 +44,9 @@ type mesh struct {
 	canarySuffix string
 }
 
+// meshResource precedes the name of a Mesh in the output of -o name.
+const meshResource = "mesh.operator.openservicemesh.io/"
+
 // meshes returns the meshes of the cluster, sorted by name: those with a Mesh object and those installed by OSM.
 func (a *app) meshes(ctx context.Context, c client.Client) ([]mesh, error) {
 	var declared v1alpha1.MeshList
@@ -68,12 +74,9 @@ func (a *app) meshes(ctx context.Context, c client.Client) ([]mesh, error) {
 }
 
 func fromDeclared(m *v1alpha1.Mesh) mesh {
-	found := mesh{Name: m.Name, Namespace: m.Status.Namespace, Version: m.Status.Version, Desired: m.Status.DesiredVersion, Ready: "Unknown", Declared: true}
-	if found.Namespace == "" {
-		found.Namespace = namespaceOf(m)
-	}
-	if found.Version == "" && m.Spec.Version != nil {
-		found.Version = *m.Spec.Version
+	found := mesh{
+		Name: m.Name, Namespace: cmp.Or(m.Status.Namespace, namespaceOf(m)), Version: cmp.Or(m.Status.Version, ptr.Deref(m.Spec.Version, "")),
+		Desired: m.Status.DesiredVersion, Ready: "Unknown", Declared: true,
 	}
 	if m.Status.Plan != nil {
 		found.Plan = m.Status.Plan.Summary
@@ -98,10 +101,7 @@ func addRevisions(found *mesh, revisions []v1alpha1.RevisionSummary) {
 }
 
 func namespaceOf(m *v1alpha1.Mesh) string {
-	if m.Spec.Namespace != nil {
-		return *m.Spec.Namespace
-	}
-	return names.DefaultNamespace
+	return ptr.Deref(m.Spec.Namespace, names.DefaultNamespace)
 }
 
 // addMembers sets the member namespaces of each mesh.
@@ -129,20 +129,35 @@ func (a *app) open(ctx context.Context, name string, form *output.Flag) (client.
 			return nil, mesh{}, err
 		}
 	}
-	c, err := a.kube.Client()
+	c, all, err := a.connect(ctx)
 	if err != nil {
 		return nil, mesh{}, err
 	}
-	m, err := a.oneMesh(ctx, c, name)
+	m, err := selectMesh(name, all)
 	return c, m, err
 }
 
-// oneMesh returns the named mesh. An empty name selects the only mesh.
+// connect connects to the cluster and lists its meshes.
+func (a *app) connect(ctx context.Context) (client.WithWatch, []mesh, error) {
+	c, err := a.kube.Client()
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := a.meshes(ctx, c)
+	return c, all, err
+}
+
+// oneMesh reads the named mesh. An empty name selects the only mesh.
 func (a *app) oneMesh(ctx context.Context, c client.Client, name string) (mesh, error) {
 	all, err := a.meshes(ctx, c)
 	if err != nil {
 		return mesh{}, err
 	}
+	return selectMesh(name, all)
+}
+
+// selectMesh returns the named mesh. An empty name selects the only mesh.
+func selectMesh(name string, all []mesh) (mesh, error) {
 	if name == "" && len(all) == 1 {
 		return all[0], nil
 	}
@@ -174,4 +189,64 @@ func noSuchMesh(name string, all []mesh) error {
 		return fmt.Errorf("several meshes found (%s): select one with --mesh-name", strings.Join(known, ", "))
 	}
 	return fmt.Errorf("Mesh [%s] does not exist. Please specify another mesh using --mesh-name or create a new mesh: existing meshes: %s", name, strings.Join(known, ", ")) //nolint:staticcheck // same message as OSM
+}
+
+func (a *app) meshCommand() *cobra.Command {
+	return group("mesh", "Manage meshes", nil, a.meshListCommand(), a.meshPlanCommand(), a.meshUpgradeCommand())
+}
+
+func (a *app) meshListCommand() *cobra.Command {
+	var form output.Flag
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the meshes in the cluster",
+		Long: `List all meshes: those declared by a Mesh object, and those installed by OSM. The column CANARY shows the canary version
+during an upgrade. The second table shows the SMI versions that a mesh supports.`,
+		RunE: a.run(func(ctx context.Context, _ []string) error { return a.meshList(ctx, &form) }),
+	}
+	form.AddTo(cmd.Flags())
+	// OSM forwarded a port to the mesh. The flag is accepted so that scripts which set it keep working.
+	cmd.Flags().Uint16P("local-port", "p", 9091, "no effect; accepted for compatibility with OSM")
+	return cmd
+}
+
+// smiSupported lists the SMI versions that every control plane version supports.
+const smiSupported = "HTTPRouteGroup:v1alpha4,TCPRoute:v1alpha4,TrafficSplit:v1alpha2,TrafficSplit:v1alpha4,TrafficTarget:v1alpha3"
+
+func (a *app) meshList(ctx context.Context, form *output.Flag) error {
+	if err := form.Check(); err != nil {
+		return err
+	}
+	_, all, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	result := output.Result{
+		Data: map[string]any{"items": all},
+		Table: output.Table{Columns: append(output.Columns("MESH NAME", "MESH NAMESPACE", "VERSION"),
+			output.Column{Name: "DESIRED", Wide: true}, output.Column{Name: "ADDED NAMESPACES"},
+			output.Column{Name: "CANARY", Wide: !anyCanary(all)}, output.Column{Name: "READY", Wide: true}, output.Column{Name: "REASON", Wide: true}, output.Column{Name: "PLAN", Wide: true})},
+	}
+	support := output.Table{Columns: output.Columns("MESH NAME", "MESH NAMESPACE", "SMI SUPPORTED")}
+	for _, m := range all {
+		result.Names = append(result.Names, meshResource+m.Name)
+		result.Table.Rows = append(result.Table.Rows, []string{m.Name, m.Namespace, m.Version, orDash(m.Desired), strings.Join(m.Members, ","), orDash(m.Canary), m.Ready, m.Reason, orDash(m.Plan)})
+		if m.Declared {
+			support.Rows = append(support.Rows, []string{m.Name, m.Namespace, smiSupported})
+		}
+	}
+	if form.ForPeople() && len(all) == 0 {
+		a.note("No osm mesh control planes found")
+		return nil
+	}
+	if err := form.Print(a.Out, result); err != nil || !form.ForPeople() || len(support.Rows) == 0 {
+		return err
+	}
+	a.line("")
+	return form.Print(a.Out, output.Result{Table: support})
+}
+
+// anyCanary returns true if a mesh has a canary.
+func anyCanary(all []mesh) bool {
+	return slices.ContainsFunc(all, func(m mesh) bool { return m.Canary != "" })
 }

@@ -27,11 +27,9 @@ The exit code is 0 if nothing would change, 2 if something would change, and 1 o
 		Example: `  kubectl patch mesh osm --type merge -p '{"spec":{"mode":"Plan","version":"v0.4.0"}}'
   kubectl wait mesh osm --for=condition=Planned
   osm mesh plan`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.meshPlan(ctx, name, &form) }),
 	}
-	a.addMeshName(cmd, &name, "")
-	form.AddTo(cmd.Flags())
+	a.addMeshAndOutput(cmd, &name, &form)
 	return cmd
 }
 
@@ -44,19 +42,14 @@ func (a *app) meshPlan(ctx context.Context, name string, form *output.Flag) erro
 	if err != nil {
 		return err
 	}
-	if form.ForPeople() {
-		printMeshPlan(a.Out, plan)
-	} else if err := form.Print(a.Out, output.Result{Data: plan, Names: []string{"mesh.operator.openservicemesh.io/" + m.Name}}); err != nil {
-		return err
+	text := func(w io.Writer) error {
+		printMeshPlan(w, plan)
+		return nil
 	}
 	o := plan.Objects
-	switch {
-	case plan.Problem != "":
-		return silent{exitFailed}
-	case o.Create+o.Update+o.Repair+o.Delete+plan.Workloads.Restart > 0:
-		return silent{exitNo}
-	}
-	return nil
+	err = form.Print(a.Out, output.Result{Data: plan, Names: []string{meshResource + m.Name}, Text: text})
+	err = exitIf(plan.Problem != "", exitFailed, err)
+	return exitIf(o.Create+o.Update+o.Repair+o.Delete+plan.Workloads.Restart > 0, exitNo, err)
 }
 
 // planIn returns the plan in the status of a mesh.

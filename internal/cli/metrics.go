@@ -40,7 +40,6 @@ func (a *app) metricsSwitchCommand(s metricsSwitch, short string) *cobra.Command
 		Long:  short + `. Applies to existing and new pods. Prometheus scrapes pods by their prometheus.io annotations.`,
 		Example: fmt.Sprintf(`  osm metrics %s --namespace shop
   osm metrics %s --namespace shop,billing`, s.word, s.word),
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if len(namespaces) == 0 {
 				return fmt.Errorf("missing namespace: usage: `osm metrics %s --namespace NAMESPACE`", s.word)

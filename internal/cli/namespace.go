@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -61,6 +63,12 @@ func checkSystemNamespaces(namespaces []string, force bool) error {
 	return nil
 }
 
+// addMeshAndOutput adds the flags --mesh-name and those of the output.
+func (a *app) addMeshAndOutput(cmd *cobra.Command, meshName *string, form *output.Flag) {
+	a.addMeshName(cmd, meshName, "")
+	form.AddTo(cmd.Flags())
+}
+
 // addMeshName adds the flag --mesh-name.
 func (a *app) addMeshName(cmd *cobra.Command, value *string, standard string) {
 	cmd.Flags().StringVar(value, "mesh-name", standard, "name of the mesh")
@@ -68,15 +76,11 @@ func (a *app) addMeshName(cmd *cobra.Command, value *string, standard string) {
 }
 
 func (a *app) namespaceAdd(ctx context.Context, meshName string, withoutInjection bool, namespaces []string) error {
-	c, err := a.kube.Client()
+	c, all, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
-	all, err := a.meshes(ctx, c)
-	if err != nil {
-		return err
-	}
-	found, err := a.oneMesh(ctx, c, meshName)
+	found, err := selectMesh(meshName, all)
 	if err != nil {
 		return err
 	}
@@ -86,8 +90,8 @@ func (a *app) namespaceAdd(ctx context.Context, meshName string, withoutInjectio
 // addNamespaces adds namespaces to a mesh, except those with a control plane of one of all meshes.
 func (a *app) addNamespaces(ctx context.Context, c client.Client, found mesh, all []mesh, withoutInjection bool, namespaces []string) error {
 	for _, name := range namespaces {
-		if installed, ok := meshInNamespace(name, all); ok {
-			a.line("Namespace [%s] already has [%s] installed and cannot be added to mesh [%s]", name, names.Controller, installed.Name)
+		if i := slices.IndexFunc(all, func(m mesh) bool { return m.Namespace == name }); i >= 0 {
+			a.line("Namespace [%s] already has [%s] installed and cannot be added to mesh [%s]", name, names.Controller, all[i].Name)
 			continue
 		}
 		if err := a.addNamespace(ctx, c, found.Name, withoutInjection || names.IsSystemNamespace(name), name); err != nil {
@@ -95,16 +99,6 @@ func (a *app) addNamespaces(ctx context.Context, c client.Client, found mesh, al
 		}
 	}
 	return nil
-}
-
-// meshInNamespace returns the mesh whose control plane runs in a namespace.
-func meshInNamespace(namespace string, all []mesh) (mesh, bool) {
-	for _, m := range all {
-		if m.Namespace == namespace {
-			return m, true
-		}
-	}
-	return mesh{}, false
 }
 
 func (a *app) addNamespace(ctx context.Context, c client.Client, meshName string, withoutInjection bool, name string) error {

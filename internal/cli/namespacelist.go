@@ -26,7 +26,6 @@ func (a *app) namespaceListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List the namespaces of meshes",
 		Long:  `List the namespaces that belong to a mesh, with their sidecar injection setting.`,
-		Args:  exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if err := form.Check(); err != nil {
 				return err
@@ -38,8 +37,7 @@ func (a *app) namespaceListCommand() *cobra.Command {
 			return a.namespaceList(ctx, c, meshName, &form)
 		}),
 	}
-	a.addMeshName(cmd, &meshName, "")
-	form.AddTo(cmd.Flags())
+	a.addMeshAndOutput(cmd, &meshName, &form)
 	return cmd
 }
 
@@ -66,15 +64,12 @@ func (a *app) namespaceList(ctx context.Context, c client.Client, meshName strin
 		return nil
 	}
 	found := make([]membership, 0, len(namespaces.Items))
-	result := output.Result{Table: output.Table{Columns: output.Columns("NAMESPACE", "MESH", "SIDECAR-INJECTION")}}
 	for i := range namespaces.Items {
-		m := memberOf(&namespaces.Items[i])
-		found = append(found, m)
-		result.Names = append(result.Names, "namespace/"+m.Namespace)
-		result.Table.Rows = append(result.Table.Rows, []string{m.Namespace, m.Mesh, m.Injection})
+		found = append(found, memberOf(&namespaces.Items[i]))
 	}
-	result.Data = map[string]any{"items": found}
-	return form.Print(a.Out, result)
+	return form.Print(a.Out, output.List(map[string]any{"items": found}, found, output.Columns("NAMESPACE", "MESH", "SIDECAR-INJECTION"), func(m membership) (string, []string) {
+		return "namespace/" + m.Namespace, []string{m.Namespace, m.Mesh, m.Injection}
+	}))
 }
 
 func memberOf(ns *corev1.Namespace) membership {

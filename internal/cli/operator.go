@@ -5,17 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/dist"
+	"github.com/openservicemesh/osm-operator/internal/cli/images"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/operators"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -44,21 +50,15 @@ func (a *app) installOperator(ctx context.Context, c client.Client, p *progress)
 		if err := c.Get(ctx, client.ObjectKey{Namespace: names.OperatorNamespace, Name: "osm-operator"}, d); err != nil {
 			return false, err
 		}
-		desired := int32(1)
-		if d.Spec.Replicas != nil {
-			desired = *d.Spec.Replicas
-		}
+		desired := ptr.Deref(d.Spec.Replicas, 1)
 		last = fmt.Sprintf("%d of %d pods are ready", d.Status.ReadyReplicas, desired)
 		p.report("waiting for the operator: %s", last)
 		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == desired && d.Status.ReadyReplicas >= desired, nil
 	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("timed out: the operator is not ready after %s (%s): run `kubectl -n %s describe pods` for details", p.elapsed(), last, names.OperatorNamespace)
-	}
 	if err == nil {
 		a.note("The operator is running in namespace %s.", names.OperatorNamespace)
 	}
-	return err
+	return timedOut(err, "the operator is not ready after %s (%s): run `kubectl -n %s describe pods` for details", p.elapsed(), last, names.OperatorNamespace)
 }
 
 // applyWhenServed applies an object. It retries while the API server does not serve the kind yet.
@@ -76,8 +76,7 @@ func (a *app) applyWhenServed(ctx context.Context, c client.Client, object *unst
 }
 
 func established(ctx context.Context, c client.Client, name string) (bool, error) {
-	live := &unstructured.Unstructured{}
-	live.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+	live := kinds.Object(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
 	if err := c.Get(ctx, client.ObjectKey{Name: name}, live); err != nil {
 		return false, err
 	}
@@ -109,4 +108,71 @@ func (a *app) removeOperator(ctx context.Context, c client.Client) error {
 	}
 	a.line("Deleted the operator and its CRDs")
 	return nil
+}
+
+func (a *app) bundleCommand() *cobra.Command {
+	return group("bundle", "Prepare clusters without access to public registries", nil, a.bundleImagesCommand())
+}
+
+func (a *app) bundleImagesCommand() *cobra.Command {
+	var form output.Flag
+	var mirror string
+	var patch bool
+	cmd := &cobra.Command{
+		Use:   "images",
+		Short: "List the images that a mesh can need",
+		Long: `List the images of the operator, of the mesh in the version of this program, and of the earlier versions that the operator can
+install. Each has the variable of the operator's Deployment, and the field of the Mesh, that replaces it. Images of servers are
+needed only by meshes that run them. No cluster is needed.
+
+With --mirror, print a line SOURCE=TARGET per image, as "oc image mirror -f" reads it. With --patch, print a patch of the operator's
+Deployment instead, with which the operator and its meshes use the mirror.`,
+		Example: `  osm bundle images
+  osm bundle images --mirror registry.example.com/osm > mirror.txt
+  osm bundle images --mirror registry.example.com/osm --patch > patch.yaml`,
+	}
+	cmd.RunE = a.run(func(context.Context, []string) error {
+		if err := form.Check(); err != nil {
+			return err
+		}
+		if patch && mirror == "" {
+			return errors.New("--patch requires --mirror: give the registry that has the images")
+		}
+		if strings.Contains(mirror, "://") {
+			return fmt.Errorf("invalid --mirror %s: write the registry without a scheme, such as registry.example.com/osm", mirror)
+		}
+		all, err := images.List(mirror)
+		if err != nil {
+			return err
+		}
+		if patch {
+			return a.printImagePatch(all)
+		}
+		if mirror != "" && form.ForPeople() {
+			for _, image := range all {
+				a.line("%s=%s", image.Source, image.Target)
+			}
+			return nil
+		}
+		return form.Print(a.Out, imageTable(all))
+	})
+	form.AddTo(cmd.Flags())
+	cmd.Flags().StringVar(&mirror, "mirror", "", "registry, with an optional path, that the images are copied to")
+	cmd.Flags().BoolVar(&patch, "patch", false, "print a patch of the operator's Deployment")
+	return cmd
+}
+
+func (a *app) printImagePatch(all []images.Image) error {
+	text, err := images.Patch(all)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(a.Out, string(text))
+	return nil
+}
+
+func imageTable(all []images.Image) output.Result {
+	return output.List(all, all, output.Columns("IMAGE", "VERSION", "VARIABLE", "FIELD"), func(image images.Image) (string, []string) {
+		return image.Source, []string{image.Source, image.Version, image.Variable, image.Field}
+	})
 }

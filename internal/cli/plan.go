@@ -52,16 +52,14 @@ mesh would reject an object.`,
 
   # Compare a branch with main, without a cluster.
   osm plan -f branch/ --against main/`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.plan(ctx, &o) }),
 	}
 	f := cmd.Flags()
-	a.addMeshName(cmd, &o.mesh, "")
+	a.addMeshAndOutput(cmd, &o.mesh, &o.form)
 	f.StringSliceVarP(&o.files, "filename", "f", nil, "files or directories to apply, separated by commas; - reads standard input")
 	f.StringSliceVar(&o.deleted, "delete", nil, "files or directories with objects to delete")
 	f.StringSliceVar(&o.before, "against", nil, "files or directories with the mesh to compare with, instead of a cluster")
 	f.BoolVar(&o.offline, "offline", false, "do not connect to a cluster; requires --against")
-	o.form.AddTo(f)
 	return cmd
 }
 
@@ -90,20 +88,10 @@ func (a *app) plan(ctx context.Context, o *planOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.form.ForPeople() {
-		err = p.Print(a.Out, &o.form)
-	} else {
-		err = o.form.Print(a.Out, output.Result{Data: p, Names: p.Names()})
-	}
-	switch {
-	case err != nil:
-		return err
-	case p.Rejected():
-		return silent{exitFailed}
-	case !p.Empty():
-		return silent{exitNo}
-	}
-	return nil
+	text := func(w io.Writer) error { return p.Print(w, &o.form) }
+	err = o.form.Print(a.Out, output.Result{Data: p, Names: p.Names(), Text: text})
+	err = exitIf(p.Rejected(), exitFailed, err)
+	return exitIf(!p.Empty(), exitNo, err)
 }
 
 // objectsOf reads objects from files and standard input. It drops the expectations of `osm policy test`.
@@ -127,11 +115,11 @@ func (a *app) objectsOf(paths []string) ([]*unstructured.Unstructured, error) {
 }
 
 func (a *app) standardInput() ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
 	text, err := io.ReadAll(a.In)
-	if err != nil {
-		return nil, fmt.Errorf("read standard input: %w", err)
+	if err == nil {
+		objects, err = manifests.Decode(text)
 	}
-	objects, err := manifests.Decode(text)
 	if err != nil {
 		return nil, fmt.Errorf("read standard input: %w", err)
 	}

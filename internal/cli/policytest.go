@@ -11,7 +11,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/expect"
 	"github.com/openservicemesh/osm-operator/internal/cli/fields"
-	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
 )
 
@@ -37,7 +36,6 @@ want is allowed, denied or partly, or the kind of denial: forbidden, not found, 
 through. The exit code is 1 if an expectation is not met.`,
 		Example: `  osm policy test -f manifests/
   osm policy test -f apps/,policies/,expectations.yaml --junit report.xml`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.policyTest(ctx, meshName, files, junit) }),
 	}
 	cmd.Flags().StringSliceVarP(&files, "filename", "f", nil, "files or directories with manifests and expectations, separated by commas")
@@ -50,11 +48,7 @@ func (a *app) policyTest(ctx context.Context, meshName string, paths []string, j
 	if len(paths) == 0 {
 		return fmt.Errorf("missing files: usage: `osm policy test -f FILE_OR_DIRECTORY`")
 	}
-	files, err := manifests.Files(paths...)
-	if err != nil {
-		return err
-	}
-	objects, err := manifests.Read(files)
+	objects, err := readAll(paths...)
 	if err != nil {
 		return err
 	}
@@ -112,10 +106,7 @@ func (a *app) reportTest(results []expect.Result, junit string) error {
 	}
 	failed := expect.Failed(results)
 	fmt.Fprintf(out, "%d of %d expectations met\n", len(results)-failed, len(results))
-	if failed > 0 {
-		return silent{exitFailed}
-	}
-	return nil
+	return exitIf(failed > 0, exitFailed, nil)
 }
 
 // writeFile writes a file and adds its path to errors.

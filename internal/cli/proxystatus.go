@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -61,9 +62,8 @@ The exit code is 1 if a sidecar is rejecting, not served or not connected, or if
 		}),
 		ValidArgsFunction: a.completePods,
 	}
-	a.addMeshName(cmd, &meshName, "")
+	a.addMeshAndOutput(cmd, &meshName, &form)
 	cmd.Flags().BoolVarP(&everywhere, "all-namespaces", "A", false, "show all namespaces of the mesh; this is the default")
-	form.AddTo(cmd.Flags())
 	return cmd
 }
 
@@ -81,10 +81,7 @@ func (a *app) proxyStatus(ctx context.Context, meshName, namespace string, form 
 	}
 	if len(found) == 0 && form.ForPeople() {
 		a.note("No sidecars in %s", formatPlace(namespace, m))
-		if complete {
-			return nil
-		}
-		return silent{exitFailed}
+		return exitIf(!complete, exitFailed, nil)
 	}
 	if err := form.Print(a.Out, a.proxyTable(found)); err != nil {
 		return err
@@ -92,17 +89,12 @@ func (a *app) proxyStatus(ctx context.Context, meshName, namespace string, form 
 	broken := !complete
 	for _, p := range found {
 		broken = broken || p.State == stateRejecting || p.State == stateDisconnected || p.State == stateUnserved
-		if p.State == stateUnserved && form.ForPeople() && !form.Wide() {
-			a.line("\n%s/%s is not served: %s", p.Namespace, p.Pod, p.Text)
-		}
-		if p.State == stateRejecting && form.ForPeople() && !form.Wide() {
-			a.line("\n%s/%s rejects %s", p.Namespace, p.Pod, p.Text)
+		verb := map[string]string{stateUnserved: "is not served:", stateRejecting: "rejects"}[p.State]
+		if verb != "" && form.ForPeople() && !form.Wide() {
+			a.line("\n%s/%s %s %s", p.Namespace, p.Pod, verb, p.Text)
 		}
 	}
-	if broken {
-		return silent{exitFailed}
-	}
-	return nil
+	return exitIf(broken, exitFailed, nil)
 }
 
 // sidecars returns the sidecars of a namespace, or of all namespaces if it is empty. These are those that replicas report, and those that
@@ -155,26 +147,34 @@ func disconnectedSidecars(ctx context.Context, c client.Client, m mesh, namespac
 	for _, p := range all {
 		known[p.Namespace+"/"+p.Pod] = true
 	}
+	members := slices.DeleteFunc(slices.Clone(m.Members), func(member string) bool { return namespace != "" && namespace != member })
+	pods, err := sidecarPods(ctx, c, members)
 	disconnected := []connected{}
-	for _, member := range m.Members {
-		if namespace != "" && namespace != member {
-			continue
-		}
-		var pods corev1.PodList
-		if err := c.List(ctx, &pods, client.InNamespace(member), client.HasLabels{names.ProxyUUIDLabel}); err != nil {
-			return disconnected, err
-		}
-		for i := range pods.Items {
-			p := &pods.Items[i]
-			if p.Status.Phase != corev1.PodRunning || p.DeletionTimestamp != nil || known[p.Namespace+"/"+p.Name] {
-				continue
-			}
+	for _, p := range pods {
+		if p.DeletionTimestamp == nil && !known[p.Namespace+"/"+p.Name] {
 			disconnected = append(disconnected, connected{State: stateDisconnected, Proxy: report.Proxy{
 				Namespace: p.Namespace, Pod: p.Name, UID: string(p.UID), ServiceAccount: p.Spec.ServiceAccountName, Revision: p.Labels[names.RevisionLabel],
 			}})
 		}
 	}
-	return disconnected, nil
+	return disconnected, err
+}
+
+// sidecarPods returns the running pods with a sidecar in namespaces, those that terminate included. After an error, it returns those before.
+func sidecarPods(ctx context.Context, c client.Reader, namespaces []string) ([]*corev1.Pod, error) {
+	var running []*corev1.Pod
+	for _, namespace := range namespaces {
+		var pods corev1.PodList
+		if err := c.List(ctx, &pods, client.InNamespace(namespace), client.HasLabels{names.ProxyUUIDLabel}); err != nil {
+			return running, err
+		}
+		for i := range pods.Items {
+			if pods.Items[i].Status.Phase == corev1.PodRunning {
+				running = append(running, &pods.Items[i])
+			}
+		}
+	}
+	return running, nil
 }
 
 // States of a sidecar.
@@ -215,15 +215,13 @@ func stateOf(p report.Proxy, replica string) connected {
 }
 
 func (a *app) proxyTable(found []connected) output.Result {
-	result := output.Result{Data: map[string]any{"items": found}, Table: output.Table{Columns: append(
-		output.Columns("NAMESPACE", "POD", "SERVICE ACCOUNT", "STATE", "CONNECTED", "CERTIFICATE ENDS", "REVISION", "REPLICA"), output.Column{Name: "ENVOY", Wide: true}, output.Column{Name: "TEXT", Wide: true})}}
-	for _, p := range found {
-		result.Names = append(result.Names, "pod/"+p.Pod)
-		result.Table.Rows = append(result.Table.Rows, []string{
+	columns := append(output.Columns("NAMESPACE", "POD", "SERVICE ACCOUNT", "STATE", "CONNECTED", "CERTIFICATE ENDS", "REVISION", "REPLICA"),
+		output.Column{Name: "ENVOY", Wide: true}, output.Column{Name: "TEXT", Wide: true})
+	return output.List(map[string]any{"items": found}, found, columns, func(p connected) (string, []string) {
+		return "pod/" + p.Pod, []string{
 			p.Namespace, p.Pod, p.ServiceAccount, p.State, a.since(p.Connected), a.until(p.CertificateEnd), orUnknown(p.Revision), orDash(p.Replica), orUnknown(p.Envoy), strings.ReplaceAll(p.Text, "\n", " "),
-		})
-	}
-	return result
+		}
+	})
 }
 
 // since returns the time since t, or "-" for the zero time.
@@ -246,8 +244,5 @@ func (a *app) until(t *time.Time) string {
 }
 
 func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
+	return cmp.Or(text, "-")
 }

@@ -50,10 +50,9 @@ The numbers come from the Prometheus that the Mesh runs (spec.observability.prom
 			return a.stat(ctx, group, o)
 		}),
 	}
-	a.addMeshName(cmd, &o.meshName, "")
+	a.addMeshAndOutput(cmd, &o.meshName, &o.form)
 	cmd.Flags().StringVar(&o.address, "prometheus", "", "URL of a Prometheus that scrapes the mesh (default: the one that the Mesh runs)")
 	cmd.Flags().DurationVar(&o.window, "window", defaultWindow, "time over which rates are averaged")
-	o.form.AddTo(cmd.Flags())
 	return cmd
 }
 
@@ -80,7 +79,7 @@ func (a *app) stat(ctx context.Context, group stat.Group, o *statOptions) error 
 	if len(rows) == 0 && o.form.ForPeople() {
 		return errors.New("there are no metrics of workloads for this query: check that Prometheus scrapes the sidecars, and that there was traffic")
 	}
-	return o.form.Print(a.Out, output.Result{Data: rows, Names: namesOfRows(rows), Table: statTable(group, rows)})
+	return o.form.Print(a.Out, statTable(group, rows))
 }
 
 // prometheusOf returns the Prometheus at an address, or the one that runs in the namespace of the mesh.
@@ -97,15 +96,14 @@ func (a *app) prometheusOf(ctx context.Context, c client.Client, m mesh, address
 	return prometheus.Target{Address: "http://" + local}, err
 }
 
-func statTable(group stat.Group, rows []stat.Row) output.Table {
+func statTable(group stat.Group, rows []stat.Row) output.Result {
 	names := []string{"NAMESPACE", "NAME", "RPS", "SUCCESS", "DENIED/S", "P50", "P95", "P99"}
 	if group == stat.Routes {
 		names = slices.Insert(names, 2, "ROUTE")
 	} else {
 		names = append(names, "TCP CONN/S", "TCP BYTES/S")
 	}
-	table := output.Table{Columns: output.Columns(names...)}
-	for _, r := range rows {
+	return output.List(rows, rows, output.Columns(names...), func(r stat.Row) (string, []string) {
 		cells := []string{
 			r.Namespace, nameOfRow(r), fmt.Sprintf("%.1f", r.Requests), optionally(r.Success, func(v float64) string { return fmt.Sprintf("%.2f%%", 100*v) }),
 			fmt.Sprintf("%.1f", r.Denied), optionally(r.P50, milliseconds), optionally(r.P95, milliseconds), optionally(r.P99, milliseconds),
@@ -115,21 +113,12 @@ func statTable(group stat.Group, rows []stat.Row) output.Table {
 		} else {
 			cells = append(cells, fmt.Sprintf("%.1f", r.Connections), fmt.Sprintf("%.0f", r.Bytes))
 		}
-		table.Rows = append(table.Rows, cells)
-	}
-	return table
+		return nameOfRow(r), cells
+	})
 }
 
 // nameOfRow is the name of a workload or Service as kubectl writes it.
 func nameOfRow(r stat.Row) string { return strings.ToLower(r.Kind) + "/" + r.Name }
-
-func namesOfRows(rows []stat.Row) []string {
-	names := make([]string, 0, len(rows))
-	for _, r := range rows {
-		names = append(names, nameOfRow(r))
-	}
-	return names
-}
 
 func milliseconds(v float64) string { return fmt.Sprintf("%.0fms", v) }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
@@ -57,11 +57,9 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Show the status of a mesh",
 		Long: `Show the status of a mesh: its readiness, control plane, traffic policy mode, namespaces, pods, and policies with problems. The
 exit code is 1 if the mesh is not ready.`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.status(ctx, meshName, &form) }),
 	}
-	a.addMeshName(cmd, &meshName, "")
-	form.AddTo(cmd.Flags())
+	a.addMeshAndOutput(cmd, &meshName, &form)
 	return cmd
 }
 
@@ -74,15 +72,8 @@ func (a *app) status(ctx context.Context, meshName string, form *output.Flag) er
 	if err != nil {
 		return err
 	}
-	if form.ForPeople() {
-		found.print(a.Out)
-	} else if err := form.Print(a.Out, output.Result{Data: found, Names: []string{"mesh.operator.openservicemesh.io/" + m.Name}}); err != nil {
-		return err
-	}
-	if m.Declared && m.Ready != "True" {
-		return silent{exitFailed}
-	}
-	return nil
+	err = form.Print(a.Out, output.Result{Data: found, Names: []string{meshResource + m.Name}, Text: found.print})
+	return exitIf(m.Declared && m.Ready != "True", exitFailed, err)
 }
 
 func (a *app) summarize(ctx context.Context, c client.Client, m mesh) (*summary, error) {
@@ -96,12 +87,11 @@ func (a *app) summarize(ctx context.Context, c client.Client, m mesh) (*summary,
 			return nil, err
 		}
 	}
-	config := &configv1alpha2.MeshConfig{}
-	err = c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: names.MeshConfig}, config)
-	if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
+	traffic, err := trafficSettings(ctx, c, m)
+	if err != nil {
 		return nil, err
 	}
-	found.Permissive, found.Egress = config.Spec.Traffic.EnablePermissiveTrafficPolicyMode, config.Spec.Traffic.EnableEgress
+	found.Permissive, found.Egress = traffic.EnablePermissiveTrafficPolicyMode, traffic.EnableEgress
 	for _, namespace := range m.Members {
 		if err := found.Pods.count(ctx, c, namespace); err != nil {
 			return nil, err
@@ -118,6 +108,16 @@ func (a *app) summarize(ctx context.Context, c client.Client, m mesh) (*summary,
 	return found, nil
 }
 
+// trafficSettings returns the traffic settings in the MeshConfig of a mesh, or the defaults without one.
+func trafficSettings(ctx context.Context, c client.Client, m mesh) (configv1alpha2.TrafficSpec, error) {
+	config := &configv1alpha2.MeshConfig{}
+	err := c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: names.MeshConfig}, config)
+	if meta.IsNoMatchError(err) {
+		err = nil
+	}
+	return config.Spec.Traffic, client.IgnoreNotFound(err)
+}
+
 // components returns the Deployments of a control plane. The suffix selects the canary's and is empty for the active control plane.
 func components(ctx context.Context, c client.Client, namespace, suffix string) ([]component, error) {
 	var all []component
@@ -127,11 +127,7 @@ func components(ctx context.Context, c client.Client, namespace, suffix string) 
 		if client.IgnoreNotFound(err) != nil {
 			return nil, err
 		}
-		one := component{Name: name, Ready: d.Status.ReadyReplicas}
-		if d.Spec.Replicas != nil {
-			one.Desired = *d.Spec.Replicas
-		}
-		all = append(all, one)
+		all = append(all, component{Name: name, Ready: d.Status.ReadyReplicas, Desired: ptr.Deref(d.Spec.Replicas, 0)})
 	}
 	return all, nil
 }
@@ -156,7 +152,7 @@ func (p *podCounts) count(ctx context.Context, c client.Client, namespace string
 }
 
 // print writes the summary as text.
-func (g *summary) print(w io.Writer) {
+func (g *summary) print(w io.Writer) error {
 	line := func(title, format string, args ...any) {
 		fmt.Fprintf(w, "%-15s %s\n", title, fmt.Sprintf(format, args...))
 	}
@@ -186,6 +182,7 @@ func (g *summary) print(w io.Writer) {
 	for _, p := range g.Problems {
 		line("Policies", "[%s] %s", p.Status, p.What)
 	}
+	return nil
 }
 
 // readiness formats the number of ready pods of each Deployment.

@@ -44,7 +44,7 @@ func (a *app) errorInfoCommand() *cobra.Command {
 			for _, r := range reasons.All() {
 				all = append(all, r.Code)
 			}
-			return withPrefix(all, prefix), cobra.ShellCompDirectiveNoFileComp
+			return completed(all, prefix)
 		},
 	}
 	form.AddTo(cmd.Flags())
@@ -64,10 +64,7 @@ func (a *app) errorInfo(args []string, form *output.Flag) error {
 	case len(found) == 0:
 		return fmt.Errorf("unknown reason %s: list all reasons with `osm support error-info`", args[0])
 	}
-	result := output.Result{Data: map[string]any{"items": found}, Table: output.Table{Columns: output.Columns("ERROR CODE", "ON", "DESCRIPTION")}}
-	for _, r := range found {
-		result.Names = append(result.Names, r.Code)
-		result.Table.Rows = append(result.Table.Rows, []string{r.Code, r.On, r.Description})
-	}
-	return form.Print(a.Out, result)
+	return form.Print(a.Out, output.List(map[string]any{"items": found}, found, output.Columns("ERROR CODE", "ON", "DESCRIPTION"), func(r reasons.Reason) (string, []string) {
+		return r.Code, []string{r.Code, r.On, r.Description}
+	}))
 }

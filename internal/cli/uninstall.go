@@ -16,7 +16,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,7 +47,6 @@ spec.removal.sidecars of the Mesh is Restart, the operator restarts the workload
 mesh afterwards.
 
 CRDs and policies are kept unless --delete-cluster-wide-resources is set.`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.uninstall(ctx, o) }),
 	}
 	f := cmd.Flags()
@@ -70,14 +68,11 @@ func (a *app) uninstall(ctx context.Context, o uninstallOptions) error {
 	if a.settings.Install.Kind == managed {
 		return errors.New("OSM CANNOT be uninstalled in a managed environment: install.kind in the configuration file is managed")
 	}
-	if _, err := sidecarRemoval(o.sidecars); err != nil {
-		return err
-	}
-	c, err := a.kube.Client()
+	sidecars, err := sidecarRemoval(o.sidecars)
 	if err != nil {
 		return err
 	}
-	all, err := a.meshes(ctx, c)
+	c, all, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -96,7 +91,7 @@ func (a *app) uninstall(ctx context.Context, o uninstallOptions) error {
 		if !yes {
 			continue
 		}
-		if err := a.removeMesh(ctx, c, m, o); err != nil {
+		if err := a.removeMesh(ctx, c, m, o, sidecars); err != nil {
 			return err
 		}
 	}
@@ -109,12 +104,7 @@ func (a *app) uninstall(ctx context.Context, o uninstallOptions) error {
 }
 
 func hasMesh(all []mesh, name string) bool {
-	for _, m := range all {
-		if m.Name == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(all, func(m mesh) bool { return m.Name == name })
 }
 
 // confirm prompts for y or n, up to three times, unless the flag that skips it is set.
@@ -142,11 +132,11 @@ func (a *app) confirm(answers *bufio.Reader, skip bool, flag, question string) (
 }
 
 // removeMesh removes a mesh and waits until it is gone.
-func (a *app) removeMesh(ctx context.Context, c client.Client, m mesh, o uninstallOptions) error {
+func (a *app) removeMesh(ctx context.Context, c client.Client, m mesh, o uninstallOptions, sidecars v1alpha1.SidecarRemoval) error {
 	if !m.Declared {
 		return fmt.Errorf("mesh %s in namespace %s has no Mesh object: uninstall it with the tool that installed it, such as `helm uninstall -n %s %s`", m.Name, m.Namespace, m.Namespace, m.Name)
 	}
-	if err := a.deleteMesh(ctx, c, m, o); err != nil {
+	if err := a.deleteMesh(ctx, c, m, o.timeout, sidecars); err != nil {
 		return err
 	}
 	a.line("OSM [mesh name: %s] in namespace [%s] uninstalled", m.Name, m.Namespace)
@@ -167,8 +157,8 @@ func (a *app) removeMesh(ctx context.Context, c client.Client, m mesh, o uninsta
 // deleteMesh deletes a Mesh and removes its namespaces. If users restart the workloads, the namespaces are removed first, so that new
 // pods get no sidecar. If the operator restarts them, they are removed last: pods with and without a sidecar can only communicate
 // while the namespace is in the mesh.
-func (a *app) deleteMesh(ctx context.Context, c client.Client, m mesh, o uninstallOptions) error {
-	restarts, err := a.chooseRemoval(ctx, c, m.Name, o.sidecars)
+func (a *app) deleteMesh(ctx context.Context, c client.Client, m mesh, timeout time.Duration, sidecars v1alpha1.SidecarRemoval) error {
+	restarts, err := a.chooseRemoval(ctx, c, m.Name, sidecars)
 	if err != nil {
 		return err
 	}
@@ -181,7 +171,7 @@ func (a *app) deleteMesh(ctx context.Context, c client.Client, m mesh, o uninsta
 	if err := c.Delete(ctx, object); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("delete Mesh %s: %w", m.Name, a.kube.Sentence(err))
 	}
-	if err := a.waitForRemoval(ctx, c, object, o.timeout); err != nil || !restarts {
+	if err := a.waitForRemoval(ctx, c, object, timeout); err != nil || !restarts {
 		return err
 	}
 	return a.removeMembers(ctx, c, m)
@@ -198,11 +188,7 @@ func (a *app) removeMembers(ctx context.Context, c client.Client, m mesh) error 
 }
 
 // chooseRemoval sets spec.removal of a Mesh. It returns true if the operator restarts the workloads.
-func (a *app) chooseRemoval(ctx context.Context, c client.Client, name, chosen string) (bool, error) {
-	sidecars, err := sidecarRemoval(chosen)
-	if err != nil {
-		return false, err
-	}
+func (a *app) chooseRemoval(ctx context.Context, c client.Client, name string, sidecars v1alpha1.SidecarRemoval) (bool, error) {
 	object := &v1alpha1.Mesh{}
 	if err := c.Get(ctx, client.ObjectKey{Name: name}, object); err != nil {
 		return false, client.IgnoreNotFound(err)
@@ -248,10 +234,7 @@ func (a *app) waitForRemoval(ctx context.Context, c client.Client, object *v1alp
 		p.report("%s", last)
 		return false, err
 	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("timed out: mesh %s is not removed after %s: %s", object.Name, p.elapsed(), last)
-	}
-	return err
+	return timedOut(err, "mesh %s is not removed after %s: %s", object.Name, p.elapsed(), last)
 }
 
 // removeSharedResources removes resources shared by all meshes, if requested.
@@ -290,8 +273,7 @@ func definitions() []string {
 
 func (a *app) removeDefinitions(ctx context.Context, c client.Client) error {
 	for _, name := range definitions() {
-		definition := &unstructured.Unstructured{}
-		definition.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+		definition := kinds.Object(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
 		definition.SetName(name)
 		switch err := c.Delete(ctx, definition); {
 		case apierrors.IsNotFound(err):

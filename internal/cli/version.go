@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -15,11 +16,12 @@ import (
 
 // versions is the output of `osm version`.
 type versions struct {
-	CLI    cliVersion    `json:"cli"`
+	CLI    build         `json:"cli"`
 	Meshes []meshVersion `json:"meshes"`
 }
 
-type cliVersion struct {
+// build identifies a build of a program.
+type build struct {
 	Version string `json:"version"`
 	Commit  string `json:"gitCommit"`
 	Date    string `json:"buildDate"`
@@ -28,9 +30,7 @@ type cliVersion struct {
 type meshVersion struct {
 	Name      string `json:"name"`
 	Namespace string `json:"namespace"`
-	Version   string `json:"version"`
-	Commit    string `json:"gitCommit"`
-	Date      string `json:"buildDate"`
+	build
 }
 
 func (a *app) versionCommand() *cobra.Command {
@@ -41,7 +41,6 @@ func (a *app) versionCommand() *cobra.Command {
 		Short: "Print the versions of osm and of all meshes",
 		Long: `Print the version of osm and the running version of each mesh in the cluster. A canary has its own line. If the control plane of a
 mesh does not respond, the command prints the version in the status of the Mesh.`,
-		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if err := form.Check(); err != nil {
 				return err
@@ -57,7 +56,7 @@ mesh does not respond, the command prints the version in the status of the Mesh.
 
 func (a *app) version(ctx context.Context, clientOnly, versionOnly bool, form *output.Flag) error {
 	commit, date := version.Source()
-	found := versions{CLI: cliVersion{Version: version.Version, Commit: commit, Date: date}, Meshes: []meshVersion{}}
+	found := versions{CLI: build{Version: version.Version, Commit: commit, Date: date}, Meshes: []meshVersion{}}
 	if form.ForPeople() {
 		if versionOnly {
 			a.line("CLI Version: %s", version.Version)
@@ -82,37 +81,27 @@ func (a *app) version(ctx context.Context, clientOnly, versionOnly bool, form *o
 	if versionOnly {
 		columns[3].Wide, columns[4].Wide = true, true
 	}
-	result := output.Result{Data: found, Table: output.Table{Columns: columns}}
-	for _, m := range found.Meshes {
-		result.Names = append(result.Names, m.Version)
-		result.Table.Rows = append(result.Table.Rows, []string{m.Name, m.Namespace, m.Version, orUnknown(m.Commit), orUnknown(m.Date)})
-	}
 	if form.ForPeople() {
 		a.line("")
 	}
-	return form.Print(a.Out, result)
+	return form.Print(a.Out, output.List(found, found.Meshes, columns, func(m meshVersion) (string, []string) {
+		return m.Version, []string{m.Name, m.Namespace, m.Version, orUnknown(m.Commit), orUnknown(m.Date)}
+	}))
 }
 
 func orUnknown(text string) string {
-	if text == "" {
-		return "Unknown"
-	}
-	return text
+	return cmp.Or(text, "Unknown")
 }
 
 // meshVersions returns the versions of all meshes.
 func (a *app) meshVersions(ctx context.Context) ([]meshVersion, error) {
-	c, err := a.kube.Client()
-	if err != nil {
-		return nil, err
-	}
-	all, err := a.meshes(ctx, c)
+	c, all, err := a.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	found := make([]meshVersion, 0, len(all))
 	ask := func(m mesh, declared, app string) {
-		one := meshVersion{Name: m.Name, Namespace: m.Namespace, Version: declared}
+		one := meshVersion{Name: m.Name, Namespace: m.Namespace, build: build{Version: declared}}
 		if err := a.readVersion(ctx, c, app, &one); err != nil {
 			a.note("Warning: the control plane of mesh %s does not respond, using the version in its status: %v", m.Name, err)
 		}

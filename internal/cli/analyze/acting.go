@@ -9,9 +9,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/fields"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
@@ -88,14 +89,11 @@ func (a *analysis) version(s subject, current string) {
 
 // reported reports what sidecars report about policies: that they rejected one, or that its server does not answer.
 func (a *analysis) reported(s subject) {
-	var state struct {
-		Conditions []metav1.Condition `json:"conditions"`
+	conditions, err := kinds.ConditionsOf(s.object)
+	if err != nil {
+		return // written by something else than the control plane
 	}
-	raw, _, _ := unstructured.NestedMap(s.object.Object, "status")
-	if runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &state) != nil {
-		return
-	}
-	for _, c := range state.Conditions {
+	for _, c := range conditions {
 		if c.Reason == kinds.ReasonRejectedByProxy && c.Status == metav1.ConditionFalse {
 			a.add(codeRejected, s, "%s", c.Message)
 		}
@@ -117,13 +115,13 @@ func (a *analysis) permissive() {
 	byMesh := 0
 	for _, namespace := range slices.Sorted(maps.Keys(idle)) {
 		if slices.Contains(a.view.PermissiveOverrides(), namespace) {
-			a.add(codePermissive, a.subject(catalog.KindNamespace, catalog.Name{Name: namespace}), "The namespace is in permissive mode, so its TrafficTargets have no effect: %s.", counted(idle[namespace], "TrafficTarget"))
+			a.add(codePermissive, a.subject(catalog.KindNamespace, catalog.Name{Name: namespace}), "The namespace is in permissive mode, so its TrafficTargets have no effect: %s.", output.Count(idle[namespace], "TrafficTarget"))
 		} else {
 			byMesh += idle[namespace]
 		}
 	}
 	if byMesh > 0 {
-		a.add(codePermissive, a.config(), "The mesh is in permissive mode, so TrafficTargets have no effect: %s. `osm plan` shows which traffic would be denied without it.", counted(byMesh, "TrafficTarget"))
+		a.add(codePermissive, a.config(), "The mesh is in permissive mode, so TrafficTargets have no effect: %s. `osm plan` shows which traffic would be denied without it.", output.Count(byMesh, "TrafficTarget"))
 	}
 }
 
@@ -135,4 +133,21 @@ func (a *analysis) config() subject {
 		}
 	}
 	return subject{kind: "MeshConfig", namespace: a.mesh.Namespace, name: "osm-mesh-config"}
+}
+
+// unknownFields reports fields of objects in files that their kind does not have. The API server drops such fields of stored objects.
+func (a *analysis) unknownFields() {
+	if !a.mesh.Partial {
+		return
+	}
+	schemas, err := fields.Read()
+	if err != nil {
+		a.unread = append(a.unread, err.Error())
+		return
+	}
+	for _, object := range a.mesh.Objects {
+		for _, unknown := range schemas.Find(object) {
+			a.add(codeUnknownField, subjectOf(object), "%s is not a field of this kind, so it has no effect: use one of %s.", unknown.Path, strings.Join(unknown.Known, ", "))
+		}
+	}
 }

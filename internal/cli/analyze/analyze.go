@@ -82,7 +82,8 @@ func Cluster(ctx context.Context, c client.Client, m Mesh) *Report {
 
 func (a *analysis) look() {
 	for _, look := range []func(){
-		a.own, a.unknownFields, a.targets, a.routes, a.splits, a.servicePolicies, a.ingress, a.egress, a.telemetries, a.authorizations, a.conflicts, a.acting, a.workloads, a.services, a.namespaces,
+		a.own, a.unknownFields, a.targets, a.routes, a.splits, a.retries, a.settings, a.ingress, a.egress, a.telemetries, a.authorizations,
+		a.conflicts, a.acting, a.workloads, a.services, a.namespaces,
 	} {
 		look()
 	}

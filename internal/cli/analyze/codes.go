@@ -1,5 +1,15 @@
 package analyze
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
 // Code is a kind of finding. The meaning of a code never changes.
 type Code struct {
 	ID string `json:"code"`
@@ -79,98 +89,175 @@ const (
 )
 
 // Codes returns all codes, sorted.
-func Codes() []Code {
-	var all []Code
-	all = append(all, ownCodes()...)
-	all = append(all, referenceCodes()...)
-	all = append(all, conflictCodes()...)
-	all = append(all, actingCodes()...)
-	all = append(all, workloadCodes()...)
-	all = append(all, namespaceCodes()...)
-	return append(all, controlPlaneCodes()...)
+func Codes() []Code { return append(ownCodes(), meshCodes...) }
+
+// meshCodes are the codes of problems that concern more than one object.
+var meshCodes = []Code{
+	{codeNoDestination, Error, "The destination of a TrafficTarget does not exist", "The service account does not exist in the namespace, so the policy grants nothing.", "Correct spec.destination.name, or create the service account."},
+	{codeNotBehindService, Warning, "No Service selects the destination of a TrafficTarget", "Sidecars can only reach pods through Services. No Service selects a pod with the service account of the destination, so the policy has no effect.", "Create a Service whose selector matches the pods, start the workload, or correct the destination."},
+	{codeNoSource, Warning, "A source does not exist", "The service account does not exist in the namespace, so no pod can use the policy.", "Correct the name or the namespace of the source, or create the service account."},
+	{codeSourceOutside, Warning, "A source is outside the mesh", "The namespace of the source does not belong to the mesh, so its pods have no mesh identity and are denied.", "Add the namespace with osm namespace add NAMESPACE."},
+	{codeNoRoute, Error, "A route object does not exist", "A rule refers to an HTTPRouteGroup or a TCPRoute that does not exist in the namespace of the policy. The rule grants nothing, and a TrafficSplit with it splits nothing.", "Create the route object in the same namespace, or correct the name."},
+	{codeNoMatch, Error, "A match does not exist", "A rule refers to a match that the HTTPRouteGroup does not have, or that is invalid. This part of the rule grants nothing.", "Add the match to the HTTPRouteGroup, or correct the name."},
+	{codeUnusedRoute, Info, "A route object is not used", "An HTTPRouteGroup or a TCPRoute has no effect by itself.", "Refer to it from a TrafficTarget or a TrafficSplit, or delete it."},
+	{codeNoRoot, Error, "The root of a TrafficSplit does not exist", "Clients call the root Service, so without it no traffic is split.", "Create the Service, or correct spec.service."},
+	{codeNoBackend, Error, "A backend of a TrafficSplit does not exist", "The backend is not a Service of the namespace and gets no requests: the other backends share them. If no backend is left, requests fail.", "Create the Service, or correct the name of the backend."},
+	{codeBackendPort, Warning, "A backend has no port of the root", "Requests keep the port of the root Service. A backend without a port of that number gets no requests.", "Add a port with the same number to the backend Service."},
+	{codeNoHost, Error, "The Service of an UpstreamTrafficSetting does not exist", "spec.host (for a Backpressure, the label app) is not a Service of the namespace, so the settings have no effect.", "Correct spec.host: <service>.<namespace>.svc.cluster.local."},
+	{codeNoRetryTarget, Warning, "The destination of a Retry does not exist", "Requests to the destination are not retried.", "Correct the destination: <service>.<namespace>.svc.cluster.local."},
+	{codeUnknownPort, Warning, "A TCPRoute has a port that the destination does not have", "Ports of a TCPRoute are container ports. No Service of the destination has this target port, so the route grants nothing.", "Use the targetPort of the Service, or correct the number."},
+	{codeWrongProtocol, Warning, "Rules do not fit the protocol of the destination", "A TrafficTarget with only HTTPRouteGroups grants only HTTP ports, and all ports of the destination are TCP.", "Add a rule with a TCPRoute, or set appProtocol: http in the port of the Service."},
+	{codeNoIngressPort, Error, "The backend of an IngressBackend does not exist", "The backend is not a Service of the namespace, or the Service has no such targetPort. No client outside the mesh is admitted to it.", "Correct the name, and set port.number to the targetPort of the Service."},
+	{codeNoGateway, Error, "The gateway of an IngressBackend does not exist", "A source of kind Service does not exist, so connections from its pods are rejected.", "Correct the name and the namespace of the source: it is the Service of the ingress controller."},
+	{codeNoSetting, Warning, "The UpstreamTrafficSetting of an Egress does not exist", "An Egress names an UpstreamTrafficSetting that does not exist in its namespace, so its connections have no limits.", "Create the UpstreamTrafficSetting, or correct the name in spec.matches."},
+	{codeNoExtension, Warning, "An ExtensionService cannot be used", "A policy refers to an ExtensionService that does not exist, is invalid, or is in another namespace than the policy and the mesh.", "Create the ExtensionService in the namespace of the policy or of the mesh, or correct the reference."},
+	{codeNoEgressGateway, Error, "The mesh has no egress gateway", "An Egress sends its traffic through the egress gateway, but the Mesh does not enable it. Requests fail with status 503; none leaves the mesh without the gateway.", "Set spec.egressGateway.mode of the Mesh to Managed, or remove spec.gateway from the Egress and the annotation openservicemesh.io/egress-gateway from its namespace."},
+	{codeOutsideGateway, Warning, "The egress gateway cannot forward a part of an Egress", "The namespace requires the egress gateway, which looks up hosts and forwards http and https. The Egress has other protocols, ipAddresses or local hosts, which are left out.", "Use http or https with hosts, or remove the annotation openservicemesh.io/egress-gateway from the namespace."},
+
+	{codeSplitConflict, Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},
+	{codeRetryConflict, Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},
+	{codeSettingConflict, Warning, "UpstreamTrafficSettings conflict", "Two objects configure the traffic to the same Service. The older UpstreamTrafficSetting takes precedence. A Backpressure only applies without an UpstreamTrafficSetting.", "Merge them into one object."},
+	{codeIngressConflict, Warning, "IngressBackends conflict", "Two IngressBackends open the same port of a Service. The older one takes precedence.", "Merge them into one object."},
+	{codeEgressConflict, Warning, "Egresses exclude each other", "Two Egresses of the same client have a port with http or https and with tcp-server-first. Sidecars cannot wait for both sides to speak first. The older one takes precedence.", "Use one of the protocols."},
+	{codeLogConflict, Warning, "Telemetries conflict", "Two Telemetries of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
+	{codeAuthConflict, Warning, "ExternalAuthorizations conflict", "Two ExternalAuthorizations of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
+
+	{codeRetriesOff, Warning, "Retry policies are disabled", "A Retry only has an effect if the MeshConfig enables retry policies.", "Set spec.featureFlags.enableRetryPolicy to true in the MeshConfig."},
+	{codeOutsideMesh, Warning, "A policy is in a namespace outside the mesh", "Pods in this namespace have no sidecar of the mesh, so the policy has no effect.", "Add the namespace with osm namespace add NAMESPACE, or move the policy."},
+	{codePermissive, Info, "TrafficTargets have no effect in permissive mode", "In permissive mode all traffic inside the mesh is allowed, independent of TrafficTargets.", "When the policies are complete, disable permissive mode for the mesh (MeshConfig, spec.traffic.enablePermissiveTrafficPolicyMode) or the namespace. `osm plan` shows which traffic would be denied."},
+	{codeDeprecated, Warning, "A deprecated kind or version", "The object uses a deprecated kind or API version.", "Use the version in the message."},
+	{codeNotActedOn, Warning, "Unsupported kind", "This version does not support this kind of Open Service Mesh, so the object has no effect.", "Delete the object. docs/compatibility.md lists what this version does not have."},
+	{codeRejected, Error, "Sidecars reject a policy", "A sidecar rejected the configuration of the policy. The policy is quarantined until it changes.", "Fix the error in the condition Accepted of the object."},
+	{codeIngressOff, Warning, "IngressBackend policies are disabled", "An IngressBackend only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableIngressBackendPolicy to true in the MeshConfig."},
+	{codeEgressOff, Warning, "Egress policies are disabled", "An Egress only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableEgressPolicy to true in the MeshConfig."},
+	{codeNoAnswer, Warning, "A server does not answer sidecars", "Sidecars get no answer from the server that decides about requests: an external authorizer, or a rate limit service. Requests are then rejected or allowed, as the policy defines.", "Check that the server runs and that its address is correct. The condition ServiceAnswers of the object has the details."},
+	{codeUnknownField, Error, "A field does not exist", "The kind has no such field. kubectl rejects the object, and the API server drops the field from stored objects. Only files can have such fields.", "Correct the name of the field, or remove it."},
+
+	{codeMadeBefore, Warning, "Pods were created before sidecar injection was enabled", "The pods have no sidecar although injection is enabled. They were created before, or while the injector was not available. No policies apply to them, and they cannot call workloads in the mesh.", "Restart the workload with kubectl rollout restart."},
+	{codeNotInjected, Info, "Injection is disabled", "Pods in a namespace of the mesh have no sidecar because an annotation disables injection, or no annotation enables it.", "If this is not intended, set the annotation openservicemesh.io/sidecar-injection to enabled on the namespace or the pod template, and restart the workload."},
+	{codeHostNetwork, Warning, "Pods use the host network", "Traffic of these pods cannot be distinguished from traffic of the node. They get no sidecar, and workloads in the mesh reject their connections.", "Run the workload without hostNetwork, or in a namespace outside the mesh."},
+	{codeOldSidecar, Warning, "Sidecars have another version than the control plane", "The sidecars keep working, without the features of newer versions.", "Restart the workload with kubectl rollout restart."},
+	{codeNobodySelected, Info, "A Service selects no pod", "Requests to the Service fail until its selector matches a pod.", "Correct the selector, or start the workload."},
+
+	{codeNoSuchMesh, Error, "A namespace belongs to a mesh that does not exist", "The mesh in the label openservicemesh.io/monitored-by does not exist in this cluster: no sidecars are injected, and policies have no effect.", "Remove the label, or correct it with osm namespace add NAMESPACE --mesh-name MESH."},
+	{codeIgnored, Warning, "A namespace is added to the mesh and ignored", "The label openservicemesh.io/ignore takes precedence: the namespace is not part of the mesh.", "Remove one of the labels."},
+	{codeNoMembers, Info, "The mesh has no namespaces", "No namespace has the label of the mesh.", "Add a namespace with osm namespace add NAMESPACE."},
+	{codePodSecurity, Error, "Pod security forbids sidecars", "The namespace enforces a pod security level that forbids the capability NET_ADMIN of the init container: pods with sidecars do not start.", "Run kubectl label namespace NAMESPACE pod-security.kubernetes.io/enforce=privileged --overwrite"},
+	{codeSystem, Warning, "A namespace of Kubernetes is added to the mesh", "The injector never injects sidecars into kube-system, kube-public and kube-node-lease, because the cluster's DNS and network must not depend on them. Clients of the mesh expect a sidecar in front of its Services, so their calls fail.", "Run osm namespace remove NAMESPACE"},
+
+	{codeNoTrust, Error, "The root certificate is missing in a namespace", "New pods in the namespace do not start, because their sidecars cannot verify the control plane.", "The operator creates the ConfigMap within seconds. If it does not, run `osm check` and see the operator's log."},
+	{codeRootEnded, Error, "The root certificate has expired", "Sidecars no longer trust each other or the control plane.", "Renew the root of the mesh."},
+	{codeRootEnds, Warning, "The root certificate expires soon", "When it expires, sidecars no longer trust each other or the control plane.", "Renew the root of the mesh in time."},
+	{codeNoInjector, Error, "The injector's webhook is missing", "New pods get no sidecar.", "The operator recreates it. If it does not, run `osm check` and see the operator's log."},
+	{codeNoValidator, Warning, "The validator's webhook is missing", "The cluster accepts invalid policies, and only their status reports the problem.", "The operator recreates it. If it does not, see the operator's log."},
+	{codeNoAdmission, Warning, "An admission policy is missing", "The cluster accepts TrafficTargets for workloads in other namespaces. The mesh ignores them.", "The operator recreates it. If it does not, see the operator's log."},
+	{codeMeshNotReady, Error, "The mesh is not ready", "The operator could not reconcile the mesh.", "See the reason in the message, and run `osm check` for details."},
+	{codeNoMeshConfig, Error, "The MeshConfig is missing", "Without a MeshConfig all optional features are disabled, and traffic is denied unless a policy allows it.", "The operator creates it for a Mesh. Without a Mesh, apply a MeshConfig named osm-mesh-config in the namespace of the mesh."},
 }
 
-func referenceCodes() []Code {
-	return []Code{
-		{codeNoDestination, Error, "The destination of a TrafficTarget does not exist", "The service account does not exist in the namespace, so the policy grants nothing.", "Correct spec.destination.name, or create the service account."},
-		{codeNotBehindService, Warning, "No Service selects the destination of a TrafficTarget", "Sidecars can only reach pods through Services. No Service selects a pod with the service account of the destination, so the policy has no effect.", "Create a Service whose selector matches the pods, start the workload, or correct the destination."},
-		{codeNoSource, Warning, "A source does not exist", "The service account does not exist in the namespace, so no pod can use the policy.", "Correct the name or the namespace of the source, or create the service account."},
-		{codeSourceOutside, Warning, "A source is outside the mesh", "The namespace of the source does not belong to the mesh, so its pods have no mesh identity and are denied.", "Add the namespace with osm namespace add NAMESPACE."},
-		{codeNoRoute, Error, "A route object does not exist", "A rule refers to an HTTPRouteGroup or a TCPRoute that does not exist in the namespace of the policy. The rule grants nothing, and a TrafficSplit with it splits nothing.", "Create the route object in the same namespace, or correct the name."},
-		{codeNoMatch, Error, "A match does not exist", "A rule refers to a match that the HTTPRouteGroup does not have, or that is invalid. This part of the rule grants nothing.", "Add the match to the HTTPRouteGroup, or correct the name."},
-		{codeUnusedRoute, Info, "A route object is not used", "An HTTPRouteGroup or a TCPRoute has no effect by itself.", "Refer to it from a TrafficTarget or a TrafficSplit, or delete it."},
-		{codeNoRoot, Error, "The root of a TrafficSplit does not exist", "Clients call the root Service, so without it no traffic is split.", "Create the Service, or correct spec.service."},
-		{codeNoBackend, Error, "A backend of a TrafficSplit does not exist", "The backend is not a Service of the namespace and gets no requests: the other backends share them. If no backend is left, requests fail.", "Create the Service, or correct the name of the backend."},
-		{codeBackendPort, Warning, "A backend has no port of the root", "Requests keep the port of the root Service. A backend without a port of that number gets no requests.", "Add a port with the same number to the backend Service."},
-		{codeNoHost, Error, "The Service of an UpstreamTrafficSetting does not exist", "spec.host (for a Backpressure, the label app) is not a Service of the namespace, so the settings have no effect.", "Correct spec.host: <service>.<namespace>.svc.cluster.local."},
-		{codeNoRetryTarget, Warning, "The destination of a Retry does not exist", "Requests to the destination are not retried.", "Correct the destination: <service>.<namespace>.svc.cluster.local."},
-		{codeUnknownPort, Warning, "A TCPRoute has a port that the destination does not have", "Ports of a TCPRoute are container ports. No Service of the destination has this target port, so the route grants nothing.", "Use the targetPort of the Service, or correct the number."},
-		{codeWrongProtocol, Warning, "Rules do not fit the protocol of the destination", "A TrafficTarget with only HTTPRouteGroups grants only HTTP ports, and all ports of the destination are TCP.", "Add a rule with a TCPRoute, or set appProtocol: http in the port of the Service."},
-		{codeNoIngressPort, Error, "The backend of an IngressBackend does not exist", "The backend is not a Service of the namespace, or the Service has no such targetPort. No client outside the mesh is admitted to it.", "Correct the name, and set port.number to the targetPort of the Service."},
-		{codeNoGateway, Error, "The gateway of an IngressBackend does not exist", "A source of kind Service does not exist, so connections from its pods are rejected.", "Correct the name and the namespace of the source: it is the Service of the ingress controller."},
-		{codeNoSetting, Warning, "The UpstreamTrafficSetting of an Egress does not exist", "An Egress names an UpstreamTrafficSetting that does not exist in its namespace, so its connections have no limits.", "Create the UpstreamTrafficSetting, or correct the name in spec.matches."},
-		{codeNoExtension, Warning, "An ExtensionService cannot be used", "A policy refers to an ExtensionService that does not exist, is invalid, or is in another namespace than the policy and the mesh.", "Create the ExtensionService in the namespace of the policy or of the mesh, or correct the reference."},
-		{codeNoEgressGateway, Error, "The mesh has no egress gateway", "An Egress sends its traffic through the egress gateway, but the Mesh does not enable it. Requests fail with status 503; none leaves the mesh without the gateway.", "Set spec.egressGateway.mode of the Mesh to Managed, or remove spec.gateway from the Egress and the annotation openservicemesh.io/egress-gateway from its namespace."},
-		{codeOutsideGateway, Warning, "The egress gateway cannot forward a part of an Egress", "The namespace requires the egress gateway, which looks up hosts and forwards http and https. The Egress has other protocols, ipAddresses or local hosts, which are left out.", "Use http or https with hosts, or remove the annotation openservicemesh.io/egress-gateway from the namespace."},
+// ownReasons lists the reasons of problems with single objects, in the order of their codes from OSM0101. Append new reasons at the end
+// to keep the codes stable.
+var ownReasons = []struct{ reason, title, meaning, remedy string }{
+	{ingest.ReasonMalformed, "A field has the wrong type", "The object is ignored.", "Correct the field in the message."},
+	{ingest.ReasonUnsupported, "Unsupported feature", "The object requests an unsupported feature. The message describes the effective behavior.", "Follow the message."},
+	{ingest.ReasonForeignNamespace, "An object refers to another namespace", "An object may only refer to workloads in its own namespace.", "Move the object to that namespace."},
+	{ingest.ReasonInvalidName, "Invalid name", "The part of the object with this name is ignored.", "Correct the name."},
+	{ingest.ReasonInvalidRegex, "Invalid regular expression", "The expression is not valid RE2, too long or too large. The match is ignored.", "Use a shorter expression in RE2 syntax."},
+	{ingest.ReasonInvalidHeader, "Invalid header", "The match is ignored.", "Follow the message."},
+	{ingest.ReasonInvalidMethod, "Invalid HTTP method", "The match is ignored.", "Use a method such as GET, or * for any method."},
+	{ingest.ReasonDuplicateMatch, "Duplicate match name", "Two matches of a group have the same name. The first one is used.", "Use a unique name for each match."},
+	{ingest.ReasonInvalidPort, "Port out of range", "The port is ignored.", "Use a number from 1 to 65535."},
+	{ingest.ReasonInvalidWeight, "Invalid weight", "A weight is missing, negative or too large, or all weights are 0.", "Follow the message."},
+	{ingest.ReasonInvalidDuration, "Invalid duration", "The default is used instead.", "Use a number with a unit, such as 5s."},
+	{ingest.ReasonInvalidTLS, "Contradictory TLS versions", "The minimum TLS version is higher than the maximum. The defaults are used instead.", "Follow the message."},
+	{ingest.ReasonGrantsNothing, "A policy that grants nothing", "The policy has no rules, no sources or no matches, so it grants nothing.", "Complete it, or delete it."},
+	{ingest.ReasonUnknownProtocol, "Unknown protocol of a port", "Sidecars do not support the protocol of the port. The message describes the effective protocol.", "Set appProtocol to a supported protocol, or to tcp."},
+	{ingest.ReasonNotCaptured, "Traffic that sidecars do not intercept", "The traffic, such as UDP, bypasses the mesh.", "None, if this is intended."},
+	{ingest.ReasonRejectedAddress, "Invalid endpoint address", "The address cannot belong to a pod, so it gets no traffic.", "Correct the EndpointSlice."},
+	{ingest.ReasonInvalidNumber, "Number out of range", "The part of the object with this number is ignored.", "Follow the message."},
+	{ingest.ReasonInvalidCondition, "Invalid retry condition", "Sidecars do not support the condition, or it has no effect by itself.", "Follow the message."},
+	{ingest.ReasonInvalidAnnotation, "Invalid annotation value", "The annotation is ignored.", "Use a value from the message."},
+	{ingest.ReasonNotUsed, "Unused object", "The object, or a part of it, has no effect in this version.", "Follow the message."},
+	{ingest.ReasonInvalidFormat, "Invalid format of log lines", "Sidecars do not support a command operator of the format, or the mesh does not allow it. The log has the default format.", "Follow the message."},
+	{ingest.ReasonInvalidExpression, "Invalid CEL expression", "Sidecars cannot evaluate the expression. Everything is logged.", "Follow the message."},
+}
+
+// ownCodes returns the codes of problems with single objects.
+func ownCodes() []Code {
+	all := []Code{{codeOther, Error, "Other problem of an object", "The message describes the problem and its effect.", "Follow the message."}}
+	for i, r := range ownReasons {
+		all = append(all, Code{ID: ownCode(i), Severity: Error, Title: r.title, Meaning: r.meaning, Remedy: r.remedy})
+	}
+	return all
+}
+
+// ownPrefix is the prefix of codes for problems with single objects.
+const ownPrefix = "OSM01"
+
+func ownCode(i int) string {
+	const digits = "0123456789"
+	n := i + 1
+	return ownPrefix + string(digits[n/10]) + string(digits[n%10])
+}
+
+// CodeOf returns the code for the condition reason of a problem with a single object.
+func CodeOf(reason string) string {
+	i := slices.IndexFunc(ownReasons, func(r struct{ reason, title, meaning, remedy string }) bool { return r.reason == reason })
+	if i < 0 {
+		return codeOther
+	}
+	return ownCode(i)
+}
+
+// own reports problems with single objects.
+func (a *analysis) own() {
+	for _, object := range a.mesh.Objects {
+		for _, problem := range validate.Object(object) {
+			a.reportProblem(subjectOf(object), problem)
+		}
+	}
+	for _, f := range a.mesh.Loaded.Findings {
+		a.reportProblem(a.subject(f.Kind, f.Name), f.Problem)
 	}
 }
 
-func conflictCodes() []Code {
-	return []Code{
-		{codeSplitConflict, Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},
-		{codeRetryConflict, Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},
-		{codeSettingConflict, Warning, "UpstreamTrafficSettings conflict", "Two objects configure the traffic to the same Service. The older UpstreamTrafficSetting takes precedence. A Backpressure only applies without an UpstreamTrafficSetting.", "Merge them into one object."},
-		{codeIngressConflict, Warning, "IngressBackends conflict", "Two IngressBackends open the same port of a Service. The older one takes precedence.", "Merge them into one object."},
-		{codeEgressConflict, Warning, "Egresses exclude each other", "Two Egresses of the same client have a port with http or https and with tcp-server-first. Sidecars cannot wait for both sides to speak first. The older one takes precedence.", "Use one of the protocols."},
-		{codeLogConflict, Warning, "Telemetries conflict", "Two Telemetries of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
-		{codeAuthConflict, Warning, "ExternalAuthorizations conflict", "Two ExternalAuthorizations of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
+func (a *analysis) reportProblem(s subject, p ingest.Problem) {
+	severity := Error
+	if p.Warning {
+		severity = Warning
 	}
+	message := p.StatusMessage()
+	if a.mesh.Partial {
+		message = p.Message // the object is in a file
+	}
+	a.report(CodeOf(p.Reason), severity, s, message)
 }
 
-func actingCodes() []Code {
-	return []Code{
-		{codeRetriesOff, Warning, "Retry policies are disabled", "A Retry only has an effect if the MeshConfig enables retry policies.", "Set spec.featureFlags.enableRetryPolicy to true in the MeshConfig."},
-		{codeOutsideMesh, Warning, "A policy is in a namespace outside the mesh", "Pods in this namespace have no sidecar of the mesh, so the policy has no effect.", "Add the namespace with osm namespace add NAMESPACE, or move the policy."},
-		{codePermissive, Info, "TrafficTargets have no effect in permissive mode", "In permissive mode all traffic inside the mesh is allowed, independent of TrafficTargets.", "When the policies are complete, disable permissive mode for the mesh (MeshConfig, spec.traffic.enablePermissiveTrafficPolicyMode) or the namespace. `osm plan` shows which traffic would be denied."},
-		{codeDeprecated, Warning, "A deprecated kind or version", "The object uses a deprecated kind or API version.", "Use the version in the message."},
-		{codeNotActedOn, Warning, "Unsupported kind", "This version does not support this kind of Open Service Mesh, so the object has no effect.", "Delete the object. docs/compatibility.md lists what this version does not have."},
-		{codeRejected, Error, "Sidecars reject a policy", "A sidecar rejected the configuration of the policy. The policy is quarantined until it changes.", "Fix the error in the condition Accepted of the object."},
-		{codeIngressOff, Warning, "IngressBackend policies are disabled", "An IngressBackend only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableIngressBackendPolicy to true in the MeshConfig."},
-		{codeEgressOff, Warning, "Egress policies are disabled", "An Egress only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableEgressPolicy to true in the MeshConfig."},
-		{codeNoAnswer, Warning, "A server does not answer sidecars", "Sidecars get no answer from the server that decides about requests: an external authorizer, or a rate limit service. Requests are then rejected or allowed, as the policy defines.", "Check that the server runs and that its address is correct. The condition ServiceAnswers of the object has the details."},
-		{codeUnknownField, Error, "A field does not exist", "The kind has no such field. kubectl rejects the object, and the API server drops the field from stored objects. Only files can have such fields.", "Correct the name of the field, or remove it."},
-	}
-}
+// Page returns the documentation page of all codes, in Markdown.
+func Page() string {
+	var page strings.Builder
+	fmt.Fprintf(&page, `# Findings of `+"`osm analyze`"+`
 
-func workloadCodes() []Code {
-	return []Code{
-		{codeMadeBefore, Warning, "Pods were created before sidecar injection was enabled", "The pods have no sidecar although injection is enabled. They were created before, or while the injector was not available. No policies apply to them, and they cannot call workloads in the mesh.", "Restart the workload with kubectl rollout restart."},
-		{codeNotInjected, Info, "Injection is disabled", "Pods in a namespace of the mesh have no sidecar because an annotation disables injection, or no annotation enables it.", "If this is not intended, set the annotation openservicemesh.io/sidecar-injection to enabled on the namespace or the pod template, and restart the workload."},
-		{codeHostNetwork, Warning, "Pods use the host network", "Traffic of these pods cannot be distinguished from traffic of the node. They get no sidecar, and workloads in the mesh reject their connections.", "Run the workload without hostNetwork, or in a namespace outside the mesh."},
-		{codeOldSidecar, Warning, "Sidecars have another version than the control plane", "The sidecars keep working, without the features of newer versions.", "Restart the workload with kubectl rollout restart."},
-		{codeNobodySelected, Info, "A Service selects no pod", "Requests to the Service fail until its selector matches a pod.", "Correct the selector, or start the workload."},
-	}
-}
+`+"`osm analyze`"+` finds problems of a mesh and its policies in a cluster or, with `+"`-f`"+`, in files. Each finding is one line with severity,
+code, object and message:
 
-func namespaceCodes() []Code {
-	return []Code{
-		{codeNoSuchMesh, Error, "A namespace belongs to a mesh that does not exist", "The mesh in the label openservicemesh.io/monitored-by does not exist in this cluster: no sidecars are injected, and policies have no effect.", "Remove the label, or correct it with osm namespace add NAMESPACE --mesh-name MESH."},
-		{codeIgnored, Warning, "A namespace is added to the mesh and ignored", "The label openservicemesh.io/ignore takes precedence: the namespace is not part of the mesh.", "Remove one of the labels."},
-		{codeNoMembers, Info, "The mesh has no namespaces", "No namespace has the label of the mesh.", "Add a namespace with osm namespace add NAMESPACE."},
-		{codePodSecurity, Error, "Pod security forbids sidecars", "The namespace enforces a pod security level that forbids the capability NET_ADMIN of the init container: pods with sidecars do not start.", "Run kubectl label namespace NAMESPACE pod-security.kubernetes.io/enforce=privileged --overwrite"},
-		{codeSystem, Warning, "A namespace of Kubernetes is added to the mesh", "The injector never injects sidecars into kube-system, kube-public and kube-node-lease, because the cluster's DNS and network must not depend on them. Clients of the mesh expect a sidecar in front of its Services, so their calls fail.", "Run osm namespace remove NAMESPACE"},
-	}
-}
+    Error [OSM0205] (TrafficTarget shop/web) HTTPRouteGroup paths does not exist, so the rule that refers to it grants nothing: ...
 
-func controlPlaneCodes() []Code {
-	return []Code{
-		{codeNoTrust, Error, "The root certificate is missing in a namespace", "New pods in the namespace do not start, because their sidecars cannot verify the control plane.", "The operator creates the ConfigMap within seconds. If it does not, run `osm check` and see the operator's log."},
-		{codeRootEnded, Error, "The root certificate has expired", "Sidecars no longer trust each other or the control plane.", "Renew the root of the mesh."},
-		{codeRootEnds, Warning, "The root certificate expires soon", "When it expires, sidecars no longer trust each other or the control plane.", "Renew the root of the mesh in time."},
-		{codeNoInjector, Error, "The injector's webhook is missing", "New pods get no sidecar.", "The operator recreates it. If it does not, run `osm check` and see the operator's log."},
-		{codeNoValidator, Warning, "The validator's webhook is missing", "The cluster accepts invalid policies, and only their status reports the problem.", "The operator recreates it. If it does not, see the operator's log."},
-		{codeNoAdmission, Warning, "An admission policy is missing", "The cluster accepts TrafficTargets for workloads in other namespaces. The mesh ignores them.", "The operator recreates it. If it does not, see the operator's log."},
-		{codeMeshNotReady, Error, "The mesh is not ready", "The operator could not reconcile the mesh.", "See the reason in the message, and run `osm check` for details."},
-		{codeNoMeshConfig, Error, "The MeshConfig is missing", "Without a MeshConfig all optional features are disabled, and traffic is denied unless a policy allows it.", "The operator creates it for a Mesh. Without a Mesh, apply a MeshConfig named osm-mesh-config in the namespace of the mesh."},
+**Error** means that something does not work or is ignored. **Warning** means that it works, but perhaps not as intended. **Info** means that
+it may be intended. The meaning of a code never changes. The exit code is 1 if there is a finding with severity Error.
+
+To suppress findings for an object, list their codes in its annotation `+"`%s`"+`, separated by commas; `+"`*`"+` suppresses all
+findings. For findings about pods, set the annotation in the pod template of the workload.
+
+| Code | Severity | Title |
+|---|---|---|
+`, names.AnalyzeIgnoreAnnotation)
+	all := Codes()
+	for _, code := range all {
+		fmt.Fprintf(&page, "| [%s](#%s) | %s | %s |\n", code.ID, strings.ToLower(code.ID), code.Severity, code.Title)
 	}
+	for _, code := range all {
+		fmt.Fprintf(&page, "\n## %s\n\n**%s** (%s). %s\n\n%s\n", code.ID, code.Title, code.Severity, code.Meaning, code.Remedy)
+	}
+	return page.String()
 }

@@ -1,10 +1,14 @@
 package analyze
 
 import (
-	"fmt"
+	"cmp"
+	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
 // splits analyzes the Services and route objects of TrafficSplits.
@@ -39,12 +43,6 @@ func (a *analysis) backend(s subject, split *catalog.TrafficSplit, name catalog.
 			a.add(codeBackendPort, s, "Backend %s has no port %d of the root %s, so it gets no requests to this port: add a port with this number.", name.Name, port.Number, split.Root.Name)
 		}
 	}
-}
-
-// servicePolicies analyzes the policies that configure requests to Services.
-func (a *analysis) servicePolicies() {
-	a.retries()
-	a.settings()
 }
 
 // retries analyzes the clients and Services of Retries.
@@ -106,12 +104,132 @@ func (a *analysis) services() {
 }
 
 func selectorText(selector map[string]string) string {
-	text := ""
-	for _, key := range sortedKeys(selector) {
-		if text != "" {
-			text += ","
-		}
-		text += fmt.Sprintf("%s=%s", key, selector[key])
+	var pairs []string
+	for _, key := range slices.Sorted(maps.Keys(selector)) {
+		pairs = append(pairs, key+"="+selector[key])
 	}
-	return text
+	return strings.Join(pairs, ",")
+}
+
+// Conflict is a policy without effect, or with less effect, because another policy takes precedence.
+type Conflict struct {
+	// Kind and Name identify the overridden policy.
+	Kind catalog.Kind
+	Name catalog.Name
+	// WinnerKind and WinnerName identify the policy that takes precedence.
+	WinnerKind catalog.Kind
+	WinnerName catalog.Name
+	// About describes the subject of both policies and the remedy.
+	About string
+}
+
+// Winner returns "<kind> <namespace>/<name>" of the policy that takes precedence.
+func (c Conflict) Winner() string { return string(c.WinnerKind) + " " + c.WinnerName.String() }
+
+// claim is the configuration of a subject by a policy.
+type claim struct {
+	ref     catalog.Ref
+	created time.Time
+	about   string
+}
+
+// compare sorts the claim with precedence first: UpstreamTrafficSettings before Backpressures, then by age, then by name.
+func (c claim) compare(other claim) int {
+	last := func(x claim) int {
+		if x.ref.Kind == catalog.KindBackpressure {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(last(c)-last(other), c.created.Compare(other.created), c.ref.Name.Compare(other.ref.Name))
+}
+
+// Conflicts returns the conflicts among policies, sorted by the overridden policy.
+func Conflicts(l *load.Loaded) []Conflict {
+	claims := map[string][]claim{}
+	for ref, entry := range l.Entries {
+		policy, exclusive := entry.(catalog.Claimant)
+		if !exclusive {
+			continue
+		}
+		for _, c := range policy.Claims() {
+			claims[c.Subject] = append(claims[c.Subject], claim{ref, policy.Age(), c.About})
+		}
+	}
+	var list []Conflict
+	for _, subject := range slices.Sorted(maps.Keys(claims)) {
+		all := claims[subject]
+		slices.SortFunc(all, claim.compare)
+		for _, c := range all[1:] {
+			list = append(list, Conflict{Kind: c.ref.Kind, Name: c.ref.Name, WinnerKind: all[0].ref.Kind, WinnerName: all[0].ref.Name, About: c.about})
+		}
+	}
+	list = append(list, egressConflicts(l)...)
+	slices.SortStableFunc(list, func(a, b Conflict) int {
+		return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), a.Name.Compare(b.Name), a.WinnerName.Compare(b.WinnerName), strings.Compare(a.About, b.About))
+	})
+	return list
+}
+
+// telemetries analyzes the references of Telemetries.
+func (a *analysis) telemetries() {
+	for _, policy := range entries[*catalog.Telemetry](a) {
+		if policy.Export != (catalog.Name{}) {
+			a.extension(a.subject(catalog.KindTelemetry, policy.Name), policy.Name.Namespace, policy.Export, "logs are not exported")
+		}
+	}
+}
+
+// authorizations analyzes the references of ExternalAuthorizations.
+func (a *analysis) authorizations() {
+	for _, policy := range entries[*catalog.ExternalAuthorizationPolicy](a) {
+		effect := "requests get status 503"
+		if policy.FailureModeAllow {
+			effect = "all requests are allowed, because failureModeAllow is true"
+		}
+		a.extension(a.subject(catalog.KindExternalAuthorization, policy.Name), policy.Name.Namespace, policy.Service, effect)
+	}
+}
+
+// extension reports an ExtensionService that a policy cannot use.
+func (a *analysis) extension(s subject, namespace string, name catalog.Name, effect string) {
+	if a.view.ExtensionService(namespace, name) == nil && (!a.mesh.Partial || a.configured()) {
+		a.add(codeNoExtension, s, "ExtensionService %s cannot be used by this object, so %s: create it in namespace %s or in the namespace of the mesh, or correct the reference.", name, effect, namespace)
+	}
+}
+
+// ingress analyzes the backends and gateways of IngressBackends.
+func (a *analysis) ingress() {
+	for _, policy := range entries[*catalog.IngressBackend](a) {
+		s := a.subject(catalog.KindIngressBackend, policy.Name)
+		for _, port := range policy.Backends {
+			a.ingressPort(s, port)
+		}
+		for _, gateway := range policy.Gateways {
+			if a.missing(catalog.KindService, gateway) {
+				a.add(codeNoGateway, s, "Service %s not found in namespace %s, so connections from its pods are rejected: correct spec.sources.", gateway.Name, gateway.Namespace)
+			}
+		}
+		if !a.view.Settings().IngressBackends && (!a.mesh.Partial || a.configured()) {
+			a.add(codeIngressOff, s, "IngressBackend policies are disabled: set spec.featureFlags.enableIngressBackendPolicy to true in the MeshConfig.")
+		}
+	}
+}
+
+func (a *analysis) ingressPort(s subject, port catalog.IngressPort) {
+	if a.missing(catalog.KindService, port.Service) {
+		a.add(codeNoIngressPort, s, "Service %s not found in namespace %s: correct spec.backends.", port.Service.Name, port.Service.Namespace)
+		return
+	}
+	service := a.view.Service(port.Service)
+	if service == nil {
+		return
+	}
+	hasPort := slices.ContainsFunc(service.Ports, func(p catalog.Port) bool {
+		target := a.view.TargetPort(service, p)
+		return target == port.TargetPort || target == 0
+	})
+	if !hasPort {
+		a.add(codeNoIngressPort, s, "Service %s has no targetPort %d: set port.number to the port of the pods, not of the Service.", service.Name.Name, port.TargetPort)
+	}
 }

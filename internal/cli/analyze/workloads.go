@@ -1,8 +1,8 @@
 package analyze
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -33,7 +34,7 @@ func (a *analysis) workloads() {
 	for f, list := range pods {
 		// Pods have the annotations of their pod template.
 		s := subject{kind: f.workload.Kind, namespace: f.workload.Namespace, name: f.workload.Name, object: list[0]}
-		n := counted(len(list), "pod")
+		n := output.Count(len(list), "pod")
 		restart := fmt.Sprintf("kubectl -n %s rollout restart %s/%s", s.namespace, strings.ToLower(s.kind), s.name)
 		if s.kind == "Pod" {
 			restart = "delete it and create it again"
@@ -46,7 +47,7 @@ func (a *analysis) workloads() {
 		case codeMadeBefore:
 			a.add(f.code, s, "%s without a sidecar, although injection is enabled: %s.", n, restart)
 		case codeOldSidecar:
-			a.add(f.code, s, "%s with a sidecar of %s, while the control plane is %s: %s.", n, orNone(list[0].GetLabels()[names.RevisionLabel]), a.mesh.Revision, restart)
+			a.add(f.code, s, "%s with a sidecar of %s, while the control plane is %s: %s.", n, cmp.Or(list[0].GetLabels()[names.RevisionLabel], "an unknown version"), a.mesh.Revision, restart)
 		}
 	}
 }
@@ -97,23 +98,6 @@ func (a *analysis) whyNot(pod *unstructured.Unstructured) string {
 func enabled(word string) bool {
 	return slices.Contains([]string{"enabled", "yes", "true"}, strings.ToLower(strings.TrimSpace(word)))
 }
-
-func orNone(revision string) string {
-	if revision == "" {
-		return "an unknown version"
-	}
-	return revision
-}
-
-// counted formats a number with its noun.
-func counted(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // namespaces analyzes the labels of namespaces.
 func (a *analysis) namespaces() {

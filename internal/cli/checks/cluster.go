@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/version"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -50,7 +51,7 @@ func (s Subject) nodes(ctx context.Context) Result {
 	if len(others) > 0 {
 		return warning("schedule the pods of the mesh on Linux nodes with a node selector", "sidecars require Linux, and these nodes run another operating system: %s", strings.Join(others, ", "))
 	}
-	return ok("%s, all running Linux", plural(len(nodes.Items), "node"))
+	return ok("%s, all running Linux", output.Count(len(nodes.Items), "node"))
 }
 
 // requiredPermissions are the permissions that an installation needs, besides read access.

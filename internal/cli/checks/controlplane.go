@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -12,11 +13,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/operators"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -25,22 +28,23 @@ func (s Subject) ControlPlane(ctx context.Context) []Group {
 	groups := []Group{
 		{"Operator", s.operators(ctx)},
 		{"Mesh " + s.Mesh, append(s.mesh(ctx), s.meshConfig(ctx))},
-		{"Control plane", []Result{
-			s.deployment(ctx, s.Namespace, names.Controller), s.deployment(ctx, s.Namespace, names.Injector),
-			s.probes(ctx, names.Controller), s.probes(ctx, names.Injector),
-			s.endpoints(ctx, names.Controller), s.endpoints(ctx, names.Injector), s.endpoints(ctx, names.Validator),
-		}},
+		{"Control plane", append(s.programs(ctx, ""), s.endpoints(ctx, names.Validator))},
 		{"Webhooks", []Result{s.injectorWebhook(ctx), s.validatorWebhook(ctx)}},
 	}
 	if s.CanarySuffix == "" {
 		return groups
 	}
-	controller, injector := names.WithSuffix(names.Controller, s.CanarySuffix), names.WithSuffix(names.Injector, s.CanarySuffix)
-	return append(groups, Group{"Canary control plane", []Result{
+	return append(groups, Group{"Canary control plane", s.programs(ctx, s.CanarySuffix)})
+}
+
+// programs checks the programs of a control plane. The suffix is that of the canary's Deployments, or empty.
+func (s Subject) programs(ctx context.Context, suffix string) []Result {
+	controller, injector := names.WithSuffix(names.Controller, suffix), names.WithSuffix(names.Injector, suffix)
+	return []Result{
 		s.deployment(ctx, s.Namespace, controller), s.deployment(ctx, s.Namespace, injector),
 		s.probes(ctx, controller), s.probes(ctx, injector),
 		s.endpoints(ctx, controller), s.endpoints(ctx, injector),
-	}})
+	}
 }
 
 // operators checks every operator of the cluster. Without one, it reports that of the default namespace as missing.
@@ -79,14 +83,11 @@ func (s Subject) deployment(ctx context.Context, namespace, name string) Result 
 
 // podsReady reports whether all pods of a Deployment are ready.
 func podsReady(d *appsv1.Deployment) Result {
-	desired := int32(1)
-	if d.Spec.Replicas != nil {
-		desired = *d.Spec.Replicas
-	}
+	desired := ptr.Deref(d.Spec.Replicas, 1)
 	if d.Status.ReadyReplicas < desired || desired == 0 {
-		return failed(fmt.Sprintf("run kubectl -n %s describe pods -l app=%s", d.Namespace, d.Name), "%s: %d of %s ready", d.Name, d.Status.ReadyReplicas, plural(int(desired), "pod"))
+		return failed(fmt.Sprintf("run kubectl -n %s describe pods -l app=%s", d.Namespace, d.Name), "%s: %d of %s ready", d.Name, d.Status.ReadyReplicas, output.Count(int(desired), "pod"))
 	}
-	return ok("%s: %s ready", d.Name, plural(int(desired), "pod"))
+	return ok("%s: %s ready", d.Name, output.Count(int(desired), "pod"))
 }
 
 func (s Subject) mesh(ctx context.Context) []Result {
@@ -150,7 +151,7 @@ func (s Subject) probes(ctx context.Context, component string) Result {
 	if running == 0 {
 		return failed(fmt.Sprintf("run kubectl -n %s describe pods -l app=%s", s.Namespace, component), "no pod of %s is running", component)
 	}
-	return ok("%s passes its health probes (%s)", component, plural(running, "pod"))
+	return ok("%s passes its health probes (%s)", component, output.Count(running, "pod"))
 }
 
 func (s Subject) endpoints(ctx context.Context, service string) Result {
@@ -169,7 +170,7 @@ func (s Subject) endpoints(ctx context.Context, service string) Result {
 	if ready == 0 {
 		return failed("", "Service %s/%s has no ready endpoints", s.Namespace, service)
 	}
-	return ok("Service %s/%s has %s", s.Namespace, service, plural(ready, "ready endpoint"))
+	return ok("Service %s/%s has %s", s.Namespace, service, output.Count(ready, "ready endpoint"))
 }
 
 func (s Subject) injectorWebhook(ctx context.Context) Result {
@@ -206,3 +207,36 @@ func missingWebhook(name, consequence string, err error) Result {
 	}
 	return unreadable("webhook "+name, err)
 }
+
+// certificates checks what the status of a Mesh reports about its certificates. A Mesh without such a status has no result.
+func (s Subject) certificates(m *v1alpha1.Mesh) []Result {
+	var results []Result
+	if certificates := m.Status.Certificates; certificates != nil {
+		results = append(results, s.expiry("the certificate authority "+certificates.Issuer.Fingerprint, certificates.Issuer.NotAfter.Time))
+	}
+	for _, kind := range []string{v1alpha1.ConditionCertificatesDelegated, v1alpha1.ConditionIngressCertificateReady} {
+		if c := meta.FindStatusCondition(m.Status.Conditions, kind); c != nil && c.Status == metav1.ConditionFalse {
+			results = append(results, warning("", "%s is False, %s: %s", kind, c.Reason, c.Message))
+		}
+	}
+	if c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionRotatingAuthority); c != nil {
+		results = append(results, warning("see `osm certificates`", "a rotation is in progress, in step %s: %s", c.Reason, c.Message))
+	}
+	return results
+}
+
+// expiry reports when something expires.
+func (s Subject) expiry(what string, end time.Time) Result {
+	date := end.UTC().Format(time.DateOnly)
+	switch left := end.Sub(s.Now); {
+	case left <= 0:
+		return failed("see `osm certificates`", "%s expired on %s", what, date)
+	case left < issuerWarning:
+		return warning("see `osm certificates`", "%s expires on %s", what, date)
+	}
+	return ok("%s is valid until %s", what, date)
+}
+
+// issuerWarning is the remaining validity below which a certificate authority causes a warning. cert-manager renews one of 90 days when a
+// third of that is left.
+const issuerWarning = 28 * 24 * time.Hour

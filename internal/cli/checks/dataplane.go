@@ -11,10 +11,16 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -60,7 +66,7 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []Result {
 		}
 	}
 	if ready > 0 {
-		results = append(results, ok("%s with a ready sidecar", plural(ready, "pod")))
+		results = append(results, ok("%s with a ready sidecar", output.Count(ready, "pod")))
 	}
 	if len(notReady) > 0 {
 		results = append(results, failed(fmt.Sprintf("see the log: kubectl -n %s logs %s -c envoy", ns.Name, notReady[0]), "pods whose sidecar is not ready: %s", firstThree(notReady)))
@@ -122,4 +128,57 @@ func (s Subject) trust(ctx context.Context, namespace string) Result {
 		return warning("", "the root certificate expires on %s", end)
 	}
 	return ok("the root certificate is valid until %s", end)
+}
+
+// Policies checks whether all policies are in force.
+func (s Subject) Policies(ctx context.Context) []Group {
+	group := Group{Title: "Policies"}
+	count := 0
+	for _, source := range kinds.Policies() {
+		kind := source.Object.GetObjectKind().GroupVersionKind()
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(kind)
+		err := s.Client.List(ctx, list)
+		if meta.IsNoMatchError(err) {
+			group.Results = append(group.Results, failed("the operator installs the CRD with the first Mesh", "the cluster has no CRD for kind %s", kind.Kind))
+			continue
+		}
+		if err != nil {
+			group.Results = append(group.Results, unreadable("objects of kind "+kind.Kind, err))
+			continue
+		}
+		for i := range list.Items {
+			count++
+			group.Results = append(group.Results, policyResults(&list.Items[i])...)
+		}
+	}
+	group.Results = append(group.Results, s.withoutEffect(ctx)...)
+	if len(group.Results) == 0 {
+		group.Results = append(group.Results, ok("%d policies, all in force", count))
+	}
+	return []Group{group}
+}
+
+// policyResults reports the False conditions of a policy. Without conditions, it applies the admission rules.
+func policyResults(object *unstructured.Unstructured) []Result {
+	name := object.GetKind() + " " + object.GetNamespace() + "/" + object.GetName()
+	if conditions, err := kinds.ConditionsOf(object); err == nil && len(conditions) > 0 {
+		var results []Result
+		for _, c := range conditions {
+			// Ready repeats one of the others.
+			if c.Status == metav1.ConditionFalse && c.Type != kinds.ConditionReady {
+				results = append(results, failed("", "%s: %s: %s", name, c.Reason, c.Message))
+			}
+		}
+		return results
+	}
+	var results []Result
+	for _, p := range validate.Object(object) {
+		r := failed("", "%s: %s: %s", name, p.Reason, p.StatusMessage())
+		if p.Warning {
+			r.Status = Warning
+		}
+		results = append(results, r)
+	}
+	return results
 }

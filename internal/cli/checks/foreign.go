@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -15,7 +16,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -91,10 +94,7 @@ func (s Subject) existingResources(ctx context.Context) []Result {
 	for _, object := range dead {
 		results = append(results, warning("install the mesh, which replaces it", "webhook configuration %s of a removed OSM has no server: in namespaces of the mesh, pods do not start or policies are rejected", object.GetName()))
 	}
-	results = append(results, s.widenedRules(ctx, config)...)
-	results = append(results, s.osmSidecarPods(ctx)...)
-	results = append(results, s.foreignSources(ctx)...)
-	results = append(results, s.withoutEffect(ctx)...)
+	results = slices.Concat(results, s.widenedRules(ctx, config), s.osmSidecarPods(ctx), s.foreignSources(ctx), s.withoutEffect(ctx))
 	if len(results) == 0 {
 		results = append(results, ok("no resources of an earlier OSM found"))
 	}
@@ -106,27 +106,32 @@ func (s Subject) widenedRules(ctx context.Context, config *configv1alpha2.MeshCo
 	if config.Name == "" || config.Labels[names.MeshLabel] != "" || config.Spec.Traffic.RulesWithoutMatches != "" {
 		return nil
 	}
-	targets := &unstructured.UnstructuredList{}
-	targets.SetGroupVersionKind(schema.GroupVersionKind{Group: "access.smi-spec.io", Version: "v1alpha3", Kind: "TrafficTarget"})
-	err := s.Client.List(ctx, targets)
-	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return []Result{unreadable("TrafficTargets", err)}
-	}
-	var found []string
-	for i := range targets.Items {
-		rules, _, _ := unstructured.NestedSlice(targets.Items[i].Object, "spec", "rules")
-		if slices.ContainsFunc(rules, withoutMatches) {
-			found = append(found, targets.Items[i].GetNamespace()+"/"+targets.Items[i].GetName())
-		}
-	}
+	found, problems := s.find(ctx, kinds.TrafficTarget, "TrafficTargets", func(target *unstructured.Unstructured) bool {
+		rules, _, _ := unstructured.NestedSlice(target.Object, "spec", "rules")
+		return slices.ContainsFunc(rules, withoutMatches)
+	})
 	if len(found) == 0 {
-		return nil
+		return problems
 	}
 	return []Result{warning("set spec.traffic.rulesWithoutMatches: None in the Mesh to keep OSM's behavior, or list the matches",
 		"these TrafficTargets refer to an HTTPRouteGroup without matches, which granted nothing in OSM and grants all matches in this mesh: %s", firstThree(found))}
+}
+
+// find returns the names of the objects of a kind that fulfill a condition; none if the API server does not serve the kind. what describes them
+// in the problem that they cannot be read.
+func (s Subject) find(ctx context.Context, kind schema.GroupVersionKind, what string, condition func(*unstructured.Unstructured) bool) (found []string, problems []Result) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind)
+	err := s.Client.List(ctx, list)
+	if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
+		return nil, []Result{unreadable(what, err)}
+	}
+	for i := range list.Items {
+		if condition(&list.Items[i]) {
+			found = append(found, list.Items[i].GetNamespace()+"/"+list.Items[i].GetName())
+		}
+	}
+	return found, nil
 }
 
 // withoutMatches returns true if a rule refers to an HTTPRouteGroup without matches.
@@ -158,29 +163,56 @@ func (s Subject) osmSidecarPods(ctx context.Context) []Result {
 		return nil
 	}
 	return []Result{warning("the operator restarts their workloads in waves; skipped workloads are listed in the status of the Mesh",
-		"%s with an OSM sidecar that gets no configuration updates, such as %s", plural(count, "pod"), example)}
+		"%s with an OSM sidecar that gets no configuration updates, such as %s", output.Count(count, "pod"), example)}
 }
 
-// kindsWithoutEffect are OSM kinds that the control plane does not support.
-var kindsWithoutEffect = []schema.GroupVersionKind{
-	{Group: "config.openservicemesh.io", Version: "v1alpha1", Kind: "MultiClusterService"},
-}
+// multiClusterService is an OSM kind that the control plane does not support.
+var multiClusterService = schema.GroupVersionKind{Group: "config.openservicemesh.io", Version: "v1alpha1", Kind: "MultiClusterService"}
 
 // withoutEffect counts policies of unsupported kinds.
 func (s Subject) withoutEffect(ctx context.Context) []Result {
+	kind := multiClusterService
+	found, problems := s.find(ctx, kind, "objects of kind "+kind.Kind, func(*unstructured.Unstructured) bool { return true })
+	if len(found) == 0 {
+		return problems
+	}
+	return []Result{warning("nothing replaces them: keep them, or delete them", "%s of kind %s, which is not supported and has no effect, such as %s",
+		output.Count(len(found), "object"), kind.Kind, found[0])}
+}
+
+// clientPolicies returns the kinds that concern clients, sorted. OSM accepts sources of any namespace.
+func clientPolicies() []kinds.Kind {
+	policies := slices.DeleteFunc(kinds.All(), func(k kinds.Kind) bool { return k.Clients == nil })
+	slices.SortFunc(policies, func(a, b kinds.Kind) int { return strings.Compare(a.Kind, b.Kind) })
+	return policies
+}
+
+// foreignSources finds policies for clients of another namespace, which are in effect in OSM and not in this mesh.
+func (s Subject) foreignSources(ctx context.Context) []Result {
 	var results []Result
-	for _, kind := range kindsWithoutEffect {
-		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(kind)
-		err := s.Client.List(ctx, list)
-		switch {
-		case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
-		case err != nil:
-			results = append(results, unreadable("objects of kind "+kind.Kind, err))
-		case len(list.Items) > 0:
-			results = append(results, warning("nothing replaces them: keep them, or delete them", "%s of kind %s, which is not supported and has no effect, such as %s/%s",
-				plural(len(list.Items), "object"), kind.Kind, list.Items[0].GetNamespace(), list.Items[0].GetName()))
+	for _, policy := range clientPolicies() {
+		found, problems := s.find(ctx, policy.GroupVersionKind, "objects of kind "+policy.Kind, func(object *unstructured.Unstructured) bool {
+			return hasForeignSource(object, policy.Clients)
+		})
+		results = append(results, problems...)
+		if len(found) > 0 {
+			results = append(results, warning(fmt.Sprintf("create each %s in the namespace of its sources", policy.Kind),
+				"sources of another namespace have no effect in this mesh, and these objects of kind %s have some: %s", policy.Kind, firstThree(found)))
 		}
 	}
 	return results
+}
+
+// hasForeignSource returns true if a source of the policy is in another namespace. path leads to one source or to a list.
+func hasForeignSource(policy *unstructured.Unstructured, path []string) bool {
+	value, _, _ := unstructured.NestedFieldNoCopy(policy.Object, path...)
+	sources, isList := value.([]any)
+	if !isList {
+		sources = []any{value}
+	}
+	return slices.ContainsFunc(sources, func(source any) bool {
+		content, _ := source.(map[string]any)
+		namespace, found := content["namespace"].(string)
+		return found && namespace != policy.GetNamespace()
+	})
 }

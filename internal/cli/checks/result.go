@@ -1,11 +1,16 @@
 package checks
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/version"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // Status is the status of a check.
@@ -59,16 +64,14 @@ func unreadable(subject string, err error) Result {
 
 // Worst returns the worst status of all results, in the order Failed, Unknown, Warning, OK.
 func Worst(groups []Group) Status {
-	order := map[Status]int{OK: 0, Warning: 1, Unknown: 2, Failed: 3}
-	worst := OK
+	order := []Status{OK, Warning, Unknown, Failed}
+	worst := 0
 	for _, g := range groups {
 		for _, r := range g.Results {
-			if order[r.Status] > order[worst] {
-				worst = r.Status
-			}
+			worst = max(worst, slices.Index(order, r.Status))
 		}
 	}
-	return worst
+	return order[worst]
 }
 
 // Print writes groups as text.
@@ -89,10 +92,16 @@ func Print(w io.Writer, groups []Group) {
 
 func indent(text string) string { return strings.ReplaceAll(text, "\n", "\n            ") }
 
-// plural formats a number with its noun.
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
+// Subject is the mesh to check.
+type Subject struct {
+	Client client.Client
+	// Mesh is the name of the mesh, Namespace the namespace of its control plane.
+	Mesh, Namespace string
+	// CanarySuffix is the name suffix of the canary's Deployments, or empty.
+	CanarySuffix string
+	// Kubernetes returns the version of the API server.
+	Kubernetes func() (*version.Info, error)
+	// Ask sends a request to an HTTP server in a pod. An error means that the pod is not healthy.
+	Ask func(ctx context.Context, namespace, pod string, port int, path string) error
+	Now time.Time
 }

@@ -1,10 +1,14 @@
 package describe
 
 import (
+	"cmp"
 	"fmt"
+	"io"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
@@ -114,14 +118,7 @@ func requests(rules authz.Rules, policy string) []string {
 
 // request formats a match.
 func request(m catalog.HTTPMatch) string {
-	method, path := "any method", m.PathRegex
-	if len(m.Methods) > 0 {
-		method = strings.Join(m.Methods, ",")
-	}
-	if path == "" {
-		path = "any path"
-	}
-	text := method + " " + path
+	text := cmp.Or(strings.Join(m.Methods, ","), "any method") + " " + cmp.Or(m.PathRegex, "any path")
 	for _, header := range m.Headers {
 		text += fmt.Sprintf(" with %s: %s", header.Name, header.Regex)
 	}
@@ -146,4 +143,65 @@ func backends(o scope.Outbound) []string {
 		out = append(out, fmt.Sprintf("%s (weight %d)", b.Cluster, b.Weight))
 	}
 	return out
+}
+
+// Print writes a description as text.
+func (d *Description) Print(w io.Writer) error {
+	fmt.Fprintf(w, "%-9s %s\n%-9s %s\n", "Pod", d.Pod, "Account", d.Account)
+	if d.Sidecar == "" {
+		fmt.Fprintf(w, "%-9s none: no policy applies to this pod. Restart it to add a sidecar\n", "Sidecar")
+	} else {
+		fmt.Fprintf(w, "%-9s revision %s\n", "Sidecar", d.Sidecar)
+	}
+	for _, part := range []struct {
+		title, none string
+		table       output.Table
+	}{
+		{"Clients", "no Service selects the pod, so nobody calls it through the mesh", d.clients()},
+		{"May call", "no policy allows the pod to call another workload", d.destinations()},
+		{"Policies", "none", d.policies()},
+	} {
+		if len(part.table.Rows) == 0 {
+			fmt.Fprintf(w, "\n%s: %s\n", part.title, part.none)
+			continue
+		}
+		fmt.Fprintf(w, "\n%s\n", part.title)
+		if err := new(output.Flag).Print(w, output.Result{Table: part.table}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Description) clients() output.Table {
+	table := output.Table{Columns: output.Columns("SERVICE", "PORT", "CLIENT", "REQUESTS", "BY TRAFFICTARGET")}
+	for _, in := range d.Inbound {
+		port := strconv.Itoa(int(in.Port)) + "/" + in.Protocol
+		switch {
+		case in.Permissive:
+			table.Rows = append(table.Rows, []string{in.Service, port, "every workload of the mesh", "all", "none: permissive mode"})
+		case len(in.Grants) == 0:
+			table.Rows = append(table.Rows, []string{in.Service, port, "nobody", "-", "-"})
+		}
+		for _, g := range in.Grants {
+			table.Rows = append(table.Rows, []string{in.Service, port, strings.Join(g.Clients, ", "), cmp.Or(strings.Join(g.Requests, "; "), "-"), g.Policy})
+		}
+	}
+	return table
+}
+
+func (d *Description) destinations() output.Table {
+	table := output.Table{Columns: output.Columns("SERVICE", "PORT", "BACKENDS")}
+	for _, o := range d.Outbound {
+		table.Rows = append(table.Rows, []string{o.Service, strconv.Itoa(int(o.Port)) + "/" + o.Protocol, cmp.Or(strings.Join(o.Backends, ", "), "none")})
+	}
+	return table
+}
+
+func (d *Description) policies() output.Table {
+	table := output.Table{Columns: output.Columns("KIND", "NAME", "PROBLEMS")}
+	for _, p := range d.Policies {
+		table.Rows = append(table.Rows, []string{p.Kind, p.Name, cmp.Or(strings.Join(p.Problems, " "), "none")})
+	}
+	return table
 }

@@ -2,7 +2,9 @@ package expect
 
 import (
 	"context"
+	"encoding/xml"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -83,19 +85,19 @@ type Result struct {
 	Case Case `json:"case"`
 	// Failure describes the difference. It is empty if the expectation is met.
 	Failure string `json:"failure,omitempty"`
-	Answer  *explain.Answer
 }
 
 // Run evaluates all cases.
 func Run(ctx context.Context, m explain.Mesh, cases []Case) []Result {
 	results := make([]Result, 0, len(cases))
 	for _, c := range cases {
-		results = append(results, run(ctx, m, c))
+		results = append(results, Result{Case: c, Failure: run(ctx, m, c)})
 	}
 	return results
 }
 
-func run(ctx context.Context, m explain.Mesh, c Case) Result {
+// run evaluates a case. It returns the difference, or "" if the expectation is met.
+func run(ctx context.Context, m explain.Mesh, c Case) string {
 	var headers []string
 	for name, value := range c.Headers {
 		headers = append(headers, name+": "+value)
@@ -103,13 +105,13 @@ func run(ctx context.Context, m explain.Mesh, c Case) Result {
 	slices.Sort(headers)
 	question, err := explain.ParseQuestion([]string{c.From, "to", c.To, c.Request}, headers, "default")
 	if err != nil {
-		return Result{Case: c, Failure: err.Error()}
+		return err.Error()
 	}
 	answer, err := explain.Ask(ctx, m, question)
 	if err != nil {
-		return Result{Case: c, Failure: err.Error()}
+		return err.Error()
 	}
-	return Result{Case: c, Failure: c.failure(answer), Answer: answer}
+	return c.failure(answer)
 }
 
 // failure describes how an answer differs from the expectation.
@@ -164,4 +166,52 @@ func withPrefix(prefix, text string) string {
 		return ""
 	}
 	return prefix + text
+}
+
+// suite, test and failure are the commonly supported elements of the JUnit format.
+type suite struct {
+	XMLName  xml.Name `xml:"testsuite"`
+	Name     string   `xml:"name,attr"`
+	Tests    int      `xml:"tests,attr"`
+	Failures int      `xml:"failures,attr"`
+	Cases    []test   `xml:"testcase"`
+}
+
+type test struct {
+	Name    string   `xml:"name,attr"`
+	Class   string   `xml:"classname,attr"`
+	Failure *failure `xml:"failure,omitempty"`
+}
+
+type failure struct {
+	Message string `xml:"message,attr"`
+}
+
+// Failed counts the failed results.
+func Failed(results []Result) int {
+	n := 0
+	for _, r := range results {
+		if r.Failure != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// JUnit writes results as JUnit XML.
+func JUnit(w io.Writer, results []Result) error {
+	s := suite{Name: "policies", Tests: len(results), Failures: Failed(results)}
+	for _, r := range results {
+		one := test{Name: r.Case.Name(), Class: "policies"}
+		if r.Failure != "" {
+			one.Failure = &failure{Message: r.Failure}
+		}
+		s.Cases = append(s.Cases, one)
+	}
+	text, err := xml.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s%s\n", xml.Header, text)
+	return err
 }

@@ -222,19 +222,14 @@ func (m Mesh) missingPort(v *catalog.View, to party) Piece {
 // setVerdict sets the verdict from the ways.
 func (a *Answer) setVerdict() {
 	allowed := 0
-	policies := map[string]bool{}
 	for _, w := range a.Ways {
 		if w.Outcome == string(authz.Allowed) {
 			allowed++
 		}
-		for _, p := range w.Policies {
-			policies[p] = true
-		}
-	}
-	for p := range policies {
-		a.Policies = append(a.Policies, p)
+		a.Policies = append(a.Policies, w.Policies...)
 	}
 	slices.Sort(a.Policies)
+	a.Policies = slices.Compact(a.Policies)
 	a.Allowed = allowed == len(a.Ways) && len(a.Missing) == 0
 	a.Partly = !a.Allowed && allowed > 0 && len(a.Missing) == 0
 }
@@ -263,8 +258,7 @@ func (e evaluator) waysTo(p servicePort) []Way {
 	verdict := e.decide(p)
 	var ways []Way
 	for _, answer := range verdict.Answers {
-		elsewhere := answer.Destination != (identity.ServiceAccount{}) && p.only != (identity.ServiceAccount{}) && answer.Destination != p.only
-		if elsewhere {
+		if answer.Destination != (identity.ServiceAccount{}) && p.only != (identity.ServiceAccount{}) && answer.Destination != p.only {
 			continue
 		}
 		w := e.way(p)
@@ -372,14 +366,19 @@ func (e evaluator) authorizer(protocol catalog.Protocol) string {
 	if server == nil || !protocol.IsHTTP() {
 		return ""
 	}
-	otherwise := "gets status 503"
-	if server.FailureModeAllow {
-		otherwise = "is allowed"
-	}
+	otherwise := withoutAnswer(server.FailureModeAllow)
 	if server.Address == "" {
 		return "there is no usable authorization server, so the request " + otherwise
 	}
 	return fmt.Sprintf("the authorization server %s:%d must allow the request too; without its answer within %s the request %s", server.Address, server.Port, server.Timeout, otherwise)
+}
+
+// withoutAnswer describes what happens to a request that an authorization server does not decide about.
+func withoutAnswer(allow bool) string {
+	if allow {
+		return "is allowed"
+	}
+	return "gets status 503"
 }
 
 // granted lists the requests that the caller may send to an identity behind a Service.
@@ -407,15 +406,7 @@ func (e evaluator) granted(p servicePort, service catalog.Name, to identity.Serv
 
 // describe formats a match as text.
 func describe(m catalog.HTTPMatch) string {
-	parts := []string{"any method"}
-	if len(m.Methods) > 0 {
-		parts[0] = strings.Join(m.Methods, ", ")
-	}
-	if m.PathRegex == "" {
-		parts = append(parts, "any path")
-	} else {
-		parts = append(parts, m.PathRegex)
-	}
+	parts := []string{cmp.Or(strings.Join(m.Methods, ", "), "any method"), cmp.Or(m.PathRegex, "any path")}
 	for _, h := range m.Headers {
 		parts = append(parts, fmt.Sprintf("-H '%s: %s'", h.Name, h.Regex))
 	}

@@ -6,9 +6,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
-	"github.com/openservicemesh/osm-operator/internal/cli/largemesh"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/testing/largemesh"
 )
 
 // BenchmarkAsk is an answer with a remedy, about a mesh of 1,000 services and 10,000 policies that is loaded already.

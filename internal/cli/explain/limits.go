@@ -2,8 +2,12 @@ package explain
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -54,4 +58,215 @@ func rate(r catalog.RateLimit, noun string) string {
 		text += fmt.Sprintf(" and a burst of %d", r.Burst)
 	}
 	return text
+}
+
+// authorizers describes the servers of ExternalAuthorizations that decide about requests to an identity in addition to policies.
+func (e evaluator) authorizers(destination identity.ServiceAccount, protocol catalog.Protocol) []string {
+	if !protocol.IsHTTP() {
+		return nil
+	}
+	var all []string
+	for _, name := range e.v.AuthorizationsTo(destination) {
+		policy := e.v.Authorization(name)
+		if policy == nil {
+			continue
+		}
+		otherwise := withoutAnswer(policy.FailureModeAllow)
+		if e.v.ExtensionService(name.Namespace, policy.Service) == nil {
+			all = append(all, fmt.Sprintf("the ExtensionService %s of ExternalAuthorization %s cannot be used, so the request %s", policy.Service, name, otherwise))
+			continue
+		}
+		all = append(all, fmt.Sprintf("the ExtensionService %s must allow the request too; without its answer within %s the request %s (ExternalAuthorization %s)",
+			policy.Service, policy.Timeout, otherwise, name))
+	}
+	return all
+}
+
+// logs describes the Telemetries of the sidecars behind an identity. Without one, their access log has the default format.
+func logs(v *catalog.View, destination identity.ServiceAccount) []string {
+	var all []string
+	for _, name := range v.TelemetriesOf(destination) {
+		policy := v.Telemetry(name)
+		if policy == nil {
+			continue
+		}
+		text := "by Telemetry " + name.String()
+		if policy.Filter != "" {
+			text += ", if " + policy.Filter
+		}
+		if policy.Export != (catalog.Name{}) {
+			text += ", exported to ExtensionService " + policy.Export.String()
+			if v.ExtensionService(name.Namespace, policy.Export) == nil {
+				text += ", which cannot be used"
+			}
+		}
+		all = append(all, text)
+	}
+	return slices.Compact(all)
+}
+
+// remedyOfLimit is what to do if policies have too many routes.
+const remedyOfLimit = "use fewer ports, hosts, matches or sources in the policies of namespace %s whose condition Accepted has the reason TooManyRoutes"
+
+// remedyOfSplits is what to do if TrafficSplits have too many routes.
+const remedyOfSplits = "use fewer ports, matches or backends in those whose condition Accepted has the reason TooManyRoutes"
+
+// deniedPorts returns the ports that deny all requests of the mesh, because the policies for their pods have too many routes.
+func (m Mesh) deniedPorts(e evaluator, ports []servicePort) []Piece {
+	var missing []Piece
+	for _, p := range ports {
+		for _, d := range p.destinations(e) {
+			rules := authz.InboundRules(e.v, d.identity, d.port, d.protocol)
+			denied := func(s *scope.Scope) bool {
+				return admitsAny(rules) && slices.ContainsFunc(s.Inbound, func(in scope.Inbound) bool {
+					return in.Service == d.service && in.TargetPort == d.port && !admitsAny(in.Rules)
+				})
+			}
+			if m.anyLimited(e.v, d.identity, denied) {
+				do := fmt.Sprintf(remedyOfLimit, d.identity.Namespace)
+				if rules.Permissive {
+					do = "use fewer ports in the Services of these pods"
+				}
+				missing = append(missing, Piece{
+					What: fmt.Sprintf("port %d of pods of %s denies all requests of the mesh, because all ports have more than %d routes and clients", d.port, d.identity, authz.MaxRoutes), Do: do,
+				})
+			}
+		}
+	}
+	return slices.Compact(missing)
+}
+
+// denyBeyondLimit makes an allowed way one that the sidecar of its destination denies, if the port has too many routes.
+func (m Mesh) denyBeyondLimit(e evaluator, p servicePort, way *Way) {
+	namespace, name, _ := strings.Cut(way.Destination, "/")
+	p.only = identity.ServiceAccount{Namespace: namespace, Name: name}
+	if way.Outcome != string(authz.Allowed) {
+		return
+	}
+	if denied := m.deniedPorts(e, []servicePort{p}); len(denied) > 0 {
+		way.Outcome, way.Seen, way.Policies = string(authz.Unavailable), "status 503", nil
+		way.Missing = denied[0].What + ": " + denied[0].Do
+	}
+}
+
+// admitsAny returns true if rules admit any client of the mesh.
+func admitsAny(rules authz.Rules) bool { return rules.Permissive || len(rules.Network) > 0 }
+
+// isIngressDenied returns true if a port denies all requests from outside, because the IngressBackends for its pods have too many routes.
+func (m Mesh) isIngressDenied(v *catalog.View, p servicePort) bool {
+	target := v.TargetPort(p.service, p.port)
+	return slices.ContainsFunc(v.ServiceIdentities(p.service.Name), func(account identity.ServiceAccount) bool {
+		return m.anyLimited(v, account, func(s *scope.Scope) bool {
+			return slices.ContainsFunc(s.Ingress, func(in scope.Ingress) bool { return in.TargetPort == target && !in.AnyRequest && len(in.Matches) == 0 })
+		})
+	})
+}
+
+// denyIngress makes the way one to a port beyond the route limit.
+func (way *Way) denyIngress(namespace string) {
+	way.Outcome, way.Seen, way.Policies = string(authz.Reset), "the connection is closed", nil
+	way.Missing = fmt.Sprintf("at most %d matches and clients for all ports of the pods: "+remedyOfLimit, authz.MaxRoutes, namespace)
+}
+
+// anyLimited returns true if the sidecar of a pod of an identity has ports beyond the route limit, and fulfills the condition.
+func (m Mesh) anyLimited(v *catalog.View, account identity.ServiceAccount, condition func(*scope.Scope) bool) bool {
+	build := func(key scope.Key) *scope.Scope {
+		return scope.BuildWithShared(v, identity.OneTrustDomain(""), key, &scope.Destinations{})
+	}
+	if build(scope.KeyOfServices(account, v.ServicesOf(account))).DeniedPorts == 0 {
+		return false // no pod has more ports
+	}
+	return slices.ContainsFunc(m.Catalog.Entries(catalog.KindPod), func(entry catalog.Entry) bool {
+		pod := entry.(*catalog.Pod)
+		if pod.Identity() != account || pod.Finished {
+			return false
+		}
+		built := build(scope.KeyFor(v, pod))
+		return built.DeniedPorts > 0 && condition(built)
+	})
+}
+
+// isForwarded returns false if the egress gateway does not have the destination of an allowed call, because the Egresses of a namespace have too
+// many routes.
+func isForwarded(v *catalog.View, a authz.EgressAnswer, r authz.EgressRequest) bool {
+	if !a.Gateway {
+		return true
+	}
+	var limit authz.RouteLimit
+	destinations := authz.GatewayDestinationsWithin(v, &limit)
+	isLimited := slices.ContainsFunc(limit.Limited(), func(policy catalog.Ref) bool { return slices.Contains(a.Policies, policy.Name.String()) })
+	return !isLimited || slices.ContainsFunc(destinations, func(d authz.GatewayDestination) bool {
+		return slices.Contains(a.Policies, d.Policy.String()) && d.Host == strings.ToLower(r.Host) && d.Port == r.Port && d.Protocol == r.Protocol
+	})
+}
+
+// denyForwarding makes the way one to a destination that the egress gateway does not have.
+func (way *Way) denyForwarding(r authz.EgressRequest) {
+	way.Outcome, way.Seen, way.Policies = string(authz.Unavailable), seen(authz.Unavailable, r.Protocol), nil
+	namespace := r.Source.Namespace
+	way.Missing = fmt.Sprintf("the destination in the egress gateway: the Egresses of namespace %s have more than %d routes and clients there: "+remedyOfLimit,
+		namespace, authz.MaxRoutes, namespace)
+}
+
+// limitedEgress describes why destinations outside the mesh may be missing in the sidecar of a client; nil if all are there.
+func limitedEgress(v *catalog.View, client identity.ServiceAccount) []Piece {
+	var limit authz.RouteLimit
+	authz.EgressPortsWithin(v, client, &limit)
+	if len(limit.Limited()) == 0 {
+		return nil
+	}
+	return []Piece{{
+		What: fmt.Sprintf("the Egresses of %s have more than %d hosts, ranges and routes, so its sidecar does not have all", client, authz.MaxRoutes),
+		Do:   fmt.Sprintf(remedyOfLimit, client.Namespace),
+	}}
+}
+
+// leaveOutSplits sets which TrafficSplits the sidecar of the caller does not have on each port.
+func (e evaluator) leaveOutSplits(ports []servicePort) {
+	if !slices.ContainsFunc(ports, func(p servicePort) bool { return len(e.v.MatchingSplits(p.service.Name)) > 0 }) {
+		return
+	}
+	leftOut := scope.LeftOutSplits(e.v, e.caller)
+	for i, p := range ports {
+		ports[i].leftOut = leftOut[scope.ServicePort{Service: p.service.Name, Port: p.port.Number}]
+	}
+}
+
+// matchingSplits are the TrafficSplits with matches of the Service of a port.
+func matchingSplits(v *catalog.View, p servicePort) map[catalog.Ref]struct{} {
+	splits := map[catalog.Ref]struct{}{}
+	for _, split := range v.MatchingSplits(p.service.Name) {
+		splits[split.Ref()] = struct{}{}
+	}
+	return splits
+}
+
+// viewOf returns the mesh as the sidecar or gateway of the caller has it for a port.
+func (e evaluator) viewOf(p servicePort) *catalog.View {
+	if len(p.leftOut) == 0 {
+		return e.v
+	}
+	return e.catalog.ViewWithout(p.leftOut)
+}
+
+// leftOut describes the TrafficSplits that select the request of the question, or any request, and that the sidecar of the caller does not have.
+func (e evaluator) leftOut(p servicePort) []string {
+	if len(p.leftOut) == 0 {
+		return nil
+	}
+	rules := authz.RouteRules(e.v, p.service, p.port)
+	if e.question.asksRequest() {
+		rules = []authz.RouteRule{authz.MatchRule(rules, e.request(p))}
+	}
+	var all []string
+	for _, rule := range rules {
+		if rule.Split == nil {
+			continue
+		}
+		if _, isLeftOut := p.leftOut[rule.Split.Ref()]; isLeftOut {
+			all = append(all, fmt.Sprintf("TrafficSplit %s, because the TrafficSplits of namespace %s have more than %d routes, one for each match and backend, in the sidecar of the client: "+remedyOfSplits,
+				rule.Split.Name, rule.Split.Name.Namespace, authz.MaxRoutes))
+		}
+	}
+	return all
 }

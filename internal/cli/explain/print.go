@@ -6,9 +6,12 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // Print writes an answer as text.
@@ -80,12 +83,7 @@ func (a *Answer) policyKind() string {
 }
 
 func (a *Answer) grantsRequests() bool {
-	for _, object := range a.Remedy {
-		if object.GetKind() == "HTTPRouteGroup" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.Remedy, func(object *unstructured.Unstructured) bool { return object.GetKind() == "HTTPRouteGroup" })
 }
 
 func (way Way) print(w io.Writer, a *Answer) {
@@ -94,20 +92,12 @@ func (way Way) print(w io.Writer, a *Answer) {
 		what = "Host"
 	}
 	fmt.Fprintf(w, "\n  %s %s port %d (%s)", what, way.Service, way.Port, way.Protocol)
-	if way.Gateway != "" {
-		fmt.Fprintf(w, ", by %s", way.Gateway)
-	}
-	if way.Split != "" {
-		fmt.Fprintf(w, ", by TrafficSplit %s", way.Split)
-	}
-	if way.Match != "" {
-		fmt.Fprintf(w, " (match %s)", way.Match)
-	}
-	if way.At != "" {
-		fmt.Fprintf(w, " to %s", way.At)
-	}
-	if way.Destination != "" {
-		fmt.Fprintf(w, ", ServiceAccount %s", way.Destination)
+	for _, part := range []struct{ format, text string }{
+		{", by %s", way.Gateway}, {", by TrafficSplit %s", way.Split}, {" (match %s)", way.Match}, {" to %s", way.At}, {", ServiceAccount %s", way.Destination},
+	} {
+		if part.text != "" {
+			fmt.Fprintf(w, part.format, part.text)
+		}
 	}
 	fmt.Fprintf(w, "\n    %s: %s\n", way.Outcome, way.Seen)
 	if len(way.Policies) > 0 && way.Outcome == string(authz.Allowed) {
@@ -120,23 +110,18 @@ func (way Way) print(w io.Writer, a *Answer) {
 	if way.Permissive != "" && way.Outcome == string(authz.Allowed) {
 		fmt.Fprintf(w, "    by: permissive mode of %s\n", way.Permissive)
 	}
-	for _, split := range way.LeftOut {
-		fmt.Fprintf(w, "    left out: %s\n", split)
-	}
-	for _, limit := range way.Limits {
-		fmt.Fprintf(w, "    limit: %s\n", limit)
-	}
-	if way.Authorizer != "" {
-		fmt.Fprintf(w, "    authorization: %s\n", way.Authorizer)
-	}
-	for _, server := range way.Authorizers {
-		fmt.Fprintf(w, "    authorization: %s\n", server)
-	}
-	for _, log := range way.Logs {
-		fmt.Fprintf(w, "    log: %s\n", log)
-	}
-	if way.Missing != "" {
-		fmt.Fprintf(w, "    missing: %s\n", way.Missing)
+	for _, part := range []struct {
+		title string
+		texts []string
+	}{
+		{"left out", way.LeftOut}, {"limit", way.Limits}, {"authorization", []string{way.Authorizer}}, {"authorization", way.Authorizers},
+		{"log", way.Logs}, {"missing", []string{way.Missing}},
+	} {
+		for _, text := range part.texts {
+			if text != "" {
+				fmt.Fprintf(w, "    %s: %s\n", part.title, text)
+			}
+		}
 	}
 	for _, grant := range way.Granted {
 		fmt.Fprintf(w, "    may send: %s", grant.Request)
@@ -162,4 +147,55 @@ func (a *Answer) PrintRemedy(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// Live holds the acknowledgements of the sidecars for an answer. The answer is in force when all sidecars have acknowledged.
+type Live struct {
+	// Of is the subject: a policy, or the configuration of service accounts.
+	Of string `json:"of"`
+	// Sidecars counts the affected sidecars. Acknowledged and Rejected count parts of them; all others have not responded.
+	Sidecars     int `json:"sidecars"`
+	Acknowledged int `json:"acknowledged"`
+	Rejected     int `json:"rejected,omitempty"`
+	// Unknown explains why the numbers are missing or incomplete. It is empty if they are complete.
+	Unknown string `json:"unknown,omitempty"`
+}
+
+// String formats the acknowledgements as a sentence.
+func (l Live) String() string {
+	if l.Sidecars == 0 && l.Unknown == "" {
+		return l.Of + ": no connected sidecar"
+	}
+	text := fmt.Sprintf("%s: acknowledged by %d of %d sidecars", l.Of, l.Acknowledged, l.Sidecars)
+	if l.Sidecars == 0 && l.Unknown != "" {
+		text = l.Of + ": acknowledgement unknown"
+	}
+	if l.Rejected > 0 {
+		text += fmt.Sprintf(", rejected by %d", l.Rejected)
+	}
+	if l.Unknown != "" {
+		text += " (" + l.Unknown + ")"
+	}
+	return text
+}
+
+func (a *Answer) printLive(w io.Writer) {
+	if len(a.Live) > 0 {
+		fmt.Fprintln(w)
+	}
+	for _, l := range a.Live {
+		fmt.Fprintf(w, "  live: %s\n", l)
+	}
+}
+
+// parties returns the service accounts involved in a call: the caller's, and those of the destinations.
+func parties(e evaluator, all []servicePort) []identity.ServiceAccount {
+	found := []identity.ServiceAccount{e.caller}
+	for _, p := range all {
+		for _, b := range p.destinations(e) {
+			found = append(found, b.identity)
+		}
+	}
+	slices.SortFunc(found[1:], func(a, b identity.ServiceAccount) int { return catalog.Name(a).Compare(catalog.Name(b)) })
+	return slices.Compact(found)
 }

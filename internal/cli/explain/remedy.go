@@ -157,13 +157,7 @@ func account(sa identity.ServiceAccount) map[string]any {
 
 // object returns an object with an unused name.
 func (t *trial) object(kind catalog.Kind, namespace, name string, spec map[string]any) *unstructured.Unstructured {
-	u := kinds.Object(kinds.TrafficTarget)
-	switch kind {
-	case catalog.KindHTTPRouteGroup:
-		u = kinds.Object(kinds.HTTPRouteGroup)
-	case catalog.KindTCPRoute:
-		u = kinds.Object(kinds.TCPRoute)
-	}
+	u := kinds.Object(sourceOf(kind).Object.GetObjectKind().GroupVersionKind())
 	free := name
 	for i := 2; t.exists(kind, namespace, free); i++ {
 		free = fmt.Sprintf("%s-%d", name, i)
@@ -181,27 +175,19 @@ func (t *trial) exists(kind catalog.Kind, namespace, name string) bool {
 
 // add adds an object to the catalog, with the same conversion as in the control plane.
 func (t *trial) add(u *unstructured.Unstructured) {
-	var entry catalog.Entry
-	switch u.GetKind() {
-	case "HTTPRouteGroup":
-		if group, _ := ingest.HTTPRouteGroup(u); group != nil {
-			entry = group
-		}
-	case "TCPRoute":
-		if route, _ := ingest.TCPRoute(u); route != nil {
-			entry = route
-		}
-	default:
-		if target, _ := ingest.TrafficTarget(u); target != nil {
-			entry = target
-		}
-	}
+	entry, _ := sourceOf(catalog.Kind(u.GetKind())).Ingest(u)
 	if entry == nil {
 		return
 	}
 	t.mesh.Catalog.Apply([]catalog.Change{catalog.Set(entry)})
 	t.made[entry.Ref()] = true
 	t.objects = append(t.objects, u)
+}
+
+// sourceOf returns how policies of a kind are read.
+func sourceOf(kind catalog.Kind) kinds.Source {
+	sources := kinds.Policies()
+	return sources[slices.IndexFunc(sources, func(s kinds.Source) bool { return s.Kind == kind })]
 }
 
 // undo removes the tentative policies.

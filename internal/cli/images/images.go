@@ -3,16 +3,15 @@ package images
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/dist"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
-	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -35,12 +34,12 @@ type Image struct {
 
 // field returns the field of the Mesh that replaces the image of a variable, or "".
 func field(variable string) string {
-	images := builtin.Images()
-	i := slices.IndexFunc(images, func(image component.Image) bool { return image.Variable == variable })
-	if i < 0 {
-		return ""
+	for _, image := range builtin.Images() {
+		if image.Variable == variable {
+			return image.Field
+		}
 	}
-	return images[i].Field
+	return ""
 }
 
 // variablePrefix is the prefix of variables with images.
@@ -133,4 +132,29 @@ func newImage(mirror, reference, variable, field, version string) Image {
 		image.Target = strings.TrimSuffix(mirror, "/") + "/" + reference
 	}
 	return image
+}
+
+// Patch returns a strategic merge patch of the operator's Deployment, with which the operator and its meshes use the mirror.
+func Patch(images []Image) ([]byte, error) {
+	d, err := deployment()
+	if err != nil {
+		return nil, err
+	}
+	container := map[string]any{"name": d.Spec.Template.Spec.Containers[0].Name}
+	var variables []map[string]string
+	for _, image := range images {
+		switch {
+		case image.Target == "":
+			return nil, fmt.Errorf("the image %s has no place in a mirror", image.Source)
+		case image.Variable != "":
+			variables = append(variables, map[string]string{"name": image.Variable, "value": image.Target})
+		case image.Field == "":
+			container["image"] = image.Target
+		}
+	}
+	container["env"] = variables
+	spec := map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{container}}}}
+	return yaml.Marshal(map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": names.Operator, "namespace": names.OperatorNamespace}, "spec": spec,
+	})
 }

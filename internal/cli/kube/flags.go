@@ -1,17 +1,29 @@
 package kube
 
 import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
@@ -89,6 +101,15 @@ func (w warnings) HandleWarningHeader(code int, agent, text string) {
 	}
 }
 
+// Clientset returns a client for subresources, such as logs and tokens.
+func (f *Flags) Clientset() (*kubernetes.Clientset, error) {
+	config, err := f.Config()
+	if err != nil {
+		return nil, err
+	}
+	return kubernetes.NewForConfig(config)
+}
+
 // Client returns a client for the kinds of Kubernetes and the mesh.
 func (f *Flags) Client() (client.WithWatch, error) {
 	config, err := f.Config()
@@ -100,10 +121,7 @@ func (f *Flags) Client() (client.WithWatch, error) {
 		return nil, err
 	}
 	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
-	if err != nil {
-		return nil, f.Sentence(err)
-	}
-	return c, nil
+	return c, f.Sentence(err)
 }
 
 // Scheme returns a scheme with the kinds of Kubernetes and the mesh.
@@ -119,8 +137,8 @@ func Scheme() (*runtime.Scheme, error) {
 
 // ContextName returns the name of the current kubeconfig context, or "" if there is none.
 func (f *Flags) ContextName() string {
-	if f.config.Context != nil && *f.config.Context != "" {
-		return *f.config.Context
+	if selected := ptr.Deref(f.config.Context, ""); selected != "" {
+		return selected
 	}
 	raw, err := f.config.ToRawKubeConfigLoader().RawConfig()
 	if err != nil {
@@ -131,19 +149,101 @@ func (f *Flags) ContextName() string {
 
 // kubeconfig returns the path of the kubeconfig for error messages.
 func (f *Flags) kubeconfig() string {
-	if f.config.KubeConfig != nil && *f.config.KubeConfig != "" {
-		return *f.config.KubeConfig
-	}
-	if path := os.Getenv("KUBECONFIG"); path != "" {
-		return path
-	}
-	return "~/.kube/config"
+	return cmp.Or(ptr.Deref(f.config.KubeConfig, ""), os.Getenv("KUBECONFIG"), "~/.kube/config")
 }
 
 // OnlyNamespace returns the namespace of -n, or "" if -n is not set.
 func (f *Flags) OnlyNamespace() string {
-	if f.config.Namespace == nil {
-		return ""
+	return ptr.Deref(f.config.Namespace, "")
+}
+
+// ErrNoOperator is returned if the cluster has no CRD for Mesh.
+var ErrNoOperator = errors.New("the operator is not installed (no CRD for kind Mesh): install it with `osm install --operator`, or apply dist/install.yaml")
+
+// Sentence replaces a known client error by a message with the remedy. Other errors are returned unchanged.
+func (f *Flags) Sentence(err error) error {
+	if err == nil {
+		return nil
 	}
-	return *f.config.Namespace
+	known := f.sentence(err)
+	if known == "" {
+		return err
+	}
+	if f.Verbose {
+		known += "\n  " + err.Error()
+	}
+	return &rewrittenError{text: known, cause: err}
+}
+
+// rewrittenError is an error with a rewritten message.
+type rewrittenError struct {
+	text  string
+	cause error
+}
+
+func (e *rewrittenError) Error() string { return e.text }
+func (e *rewrittenError) Unwrap() error { return e.cause }
+
+func (f *Flags) sentence(err error) string {
+	var rewritten *rewrittenError
+	var address *url.Error
+	switch {
+	case errors.As(err, &rewritten), errors.Is(err, context.Canceled):
+		return ""
+	case clientcmd.IsEmptyConfig(err):
+		return "no cluster is configured: set KUBECONFIG or use --kubeconfig"
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf("kubeconfig %s not found: check --kubeconfig or KUBECONFIG", f.kubeconfig())
+	case clientcmd.IsContextNotFound(err) || clientcmd.IsConfigurationInvalid(err) || strings.Contains(err.Error(), "context \"") && strings.Contains(err.Error(), "does not exist"):
+		return fmt.Sprintf("invalid kubeconfig %s (%s): list contexts with `kubectl config get-contexts` and select one with --context", f.kubeconfig(), err)
+	case IsUndefined(err):
+		return undefined(err)
+	case apierrors.IsUnauthorized(err):
+		return fmt.Sprintf("not authenticated: log in again, or select another context than %q with --context", f.ContextName())
+	case apierrors.IsForbidden(err):
+		return fmt.Sprintf("permission denied: %s. Ask a cluster administrator for this permission (`kubectl auth can-i --list` shows yours)", forbidden(err))
+	case errors.As(err, &address):
+		return unreachable(address)
+	}
+	return ""
+}
+
+// IsUndefined returns true if the cluster has no CRD for the requested kind.
+func IsUndefined(err error) bool {
+	var groups *discovery.ErrGroupDiscoveryFailed
+	return meta.IsNoMatchError(err) || errors.As(err, &groups)
+}
+
+func undefined(err error) string {
+	if strings.Contains(err.Error(), operatorv1alpha1.GroupVersion.Group) || strings.Contains(err.Error(), `"Mesh`) {
+		return ErrNoOperator.Error()
+	}
+	return fmt.Sprintf("the cluster has no CRD for a required kind (%s): check that a mesh is installed with `osm check`", err)
+}
+
+// forbidden returns the API server's explanation without the prefix that repeats the object.
+func forbidden(err error) string {
+	text := err.Error()
+	if _, after, found := strings.Cut(text, "is forbidden: "); found {
+		return after
+	}
+	return text
+}
+
+func unreachable(err *url.Error) string {
+	host := err.URL
+	if parsed, parseErr := url.Parse(err.URL); parseErr == nil {
+		host = parsed.Scheme + "://" + parsed.Host
+	}
+	reason := err.Err.Error()
+	var operation *net.OpError
+	switch {
+	case err.Timeout():
+		reason = "timeout"
+	case strings.Contains(reason, "x509:"):
+		return fmt.Sprintf("the kubeconfig does not trust the certificate of the cluster at %s (%s): check certificate-authority-data and server", host, reason)
+	case errors.As(err.Err, &operation):
+		reason = operation.Err.Error()
+	}
+	return fmt.Sprintf("could not connect to the cluster at %s (%s): check that it is running and that --context is correct", host, reason)
 }

@@ -2,15 +2,20 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 	"k8s.io/streaming/pkg/httpstream"
+	"k8s.io/utils/ptr"
 )
 
 // Forward forwards a local port to a port of a pod, like kubectl port-forward, until ctx ends. If local is 0, it selects a free port. It
@@ -90,11 +95,7 @@ func (f *Flags) dialer(namespace, pod string) (httpstream.Dialer, error) {
 
 // PodAnswer sends a GET request to an HTTP server in a pod through the API server, and returns the response.
 func (f *Flags) PodAnswer(ctx context.Context, namespace, pod string, port int, path string) ([]byte, error) {
-	config, err := f.Config()
-	if err != nil {
-		return nil, err
-	}
-	clients, err := kubernetes.NewForConfig(config)
+	clients, err := f.Clientset()
 	if err != nil {
 		return nil, err
 	}
@@ -104,8 +105,34 @@ func (f *Flags) PodAnswer(ctx context.Context, namespace, pod string, port int, 
 	if limited.Err() != nil && ctx.Err() == nil {
 		return nil, fmt.Errorf("port %d of pod %s/%s: no answer within %s", port, namespace, pod, f.podTimeout)
 	}
-	if err != nil {
-		return nil, f.Sentence(err)
+	return answer, f.Sentence(err)
+}
+
+// tokenSeconds is the validity of a requested token. It is the minimum that the API server accepts.
+const tokenSeconds = 600
+
+// errNoAudience means that the caller named no audience.
+var errNoAudience = errors.New("a token without audience would be for the API server")
+
+// RequestToken returns a short-lived token of a service account for an audience, which is not that of the API server.
+func (f *Flags) RequestToken(ctx context.Context, namespace, account, audience string) (string, error) {
+	if audience == "" {
+		// A request without audiences yields a token for the API server.
+		return "", errNoAudience
 	}
-	return answer, nil
+	clients, err := f.Clientset()
+	if err != nil {
+		return "", err
+	}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{audience}, ExpirationSeconds: ptr.To[int64](tokenSeconds)}}
+	answer, err := clients.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, account, request, metav1.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("request a token of service account %s/%s: %w", namespace, account, f.Sentence(err))
+	}
+	return answer.Status.Token, nil
+}
+
+// IsGone returns true for pods that have ended or terminate. A restart does not concern them.
+func IsGone(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }

@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,9 +12,14 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
 )
 
 // Decode reads YAML documents or JSON. It flattens lists, and rejects documents without a kind.
@@ -105,4 +111,42 @@ func Read(files []string) ([]*unstructured.Unstructured, error) {
 		all = append(all, objects...)
 	}
 	return all, nil
+}
+
+// WorkloadKinds maps lower-case names to the kinds that create pods.
+var WorkloadKinds = map[string]schema.GroupVersionKind{
+	"deployment":  {Group: "apps", Version: "v1", Kind: "Deployment"},
+	"statefulset": {Group: "apps", Version: "v1", Kind: "StatefulSet"},
+	"daemonset":   {Group: "apps", Version: "v1", Kind: "DaemonSet"},
+	"replicaset":  {Group: "apps", Version: "v1", Kind: "ReplicaSet"},
+	"job":         {Group: "batch", Version: "v1", Kind: "Job"},
+	"cronjob":     {Group: "batch", Version: "v1", Kind: "CronJob"},
+}
+
+// template returns the pod template of a workload, or nil for other kinds.
+func template(workload *unstructured.Unstructured) map[string]any {
+	path := []string{"spec", "template"}
+	if workload.GetKind() == "CronJob" {
+		path = []string{"spec", "jobTemplate", "spec", "template"}
+	}
+	found, _, _ := unstructured.NestedMap(workload.Object, path...)
+	return found
+}
+
+// AccountOf returns the service account name of a workload's pods.
+func AccountOf(workload *unstructured.Unstructured) string {
+	account, _, _ := unstructured.NestedString(template(workload), "spec", "serviceAccountName")
+	return cmp.Or(account, "default")
+}
+
+// Workload identifies the owner of a pod.
+type Workload struct{ Kind, Namespace, Name string }
+
+// String returns "<kind> <namespace>/<name>" with the kind in lower case.
+func (w Workload) String() string { return strings.ToLower(w.Kind) + " " + w.Namespace + "/" + w.Name }
+
+// OwnerOf returns the workload of a pod: its controller, or the Deployment of its ReplicaSet. A pod without a controller owns itself.
+func OwnerOf(pod *unstructured.Unstructured) Workload {
+	owner := workload.Of(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: pod.GetName(), Labels: pod.GetLabels(), OwnerReferences: pod.GetOwnerReferences()}})
+	return Workload{owner.Kind, pod.GetNamespace(), owner.Name}
 }

@@ -70,10 +70,33 @@ type Result struct {
 	// Names are "<kind>/<name>" of the objects, for -o name.
 	Names []string
 	Table Table
+	// Text writes the result for people, instead of the table. It may be nil.
+	Text func(io.Writer) error
+}
+
+// List returns a result with a name and a row for each item.
+func List[T any](data any, items []T, columns []Column, row func(T) (name string, cells []string)) Result {
+	r := Result{Data: data, Table: Table{Columns: columns}}
+	for _, item := range items {
+		name, cells := row(item)
+		r.Names, r.Table.Rows = append(r.Names, name), append(r.Table.Rows, cells)
+	}
+	return r
+}
+
+// Count formats a number with its noun.
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // Print writes a result in the format of -o.
 func (f *Flag) Print(w io.Writer, r Result) error {
+	if r.Text != nil && f.ForPeople() {
+		return r.Text(w)
+	}
 	switch f.form {
 	case "json":
 		encoder := json.NewEncoder(w)

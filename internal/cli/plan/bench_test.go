@@ -6,8 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
-	"github.com/openservicemesh/osm-operator/internal/cli/largemesh"
 	"github.com/openservicemesh/osm-operator/internal/cli/plan"
+	"github.com/openservicemesh/osm-operator/internal/testing/largemesh"
 )
 
 func subject(t testing.TB, objects []*unstructured.Unstructured) plan.Subject {

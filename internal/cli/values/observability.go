@@ -50,29 +50,31 @@ func prometheusRetention(d *Declaration, text string) error {
 }
 
 func (d *Declaration) observability() *v1alpha1.ObservabilitySpec {
-	if d.Mesh.Spec.Observability == nil {
-		d.Mesh.Spec.Observability = &v1alpha1.ObservabilitySpec{}
-	}
-	return d.Mesh.Spec.Observability
+	return ensure(&d.Mesh.Spec.Observability)
 }
 
 func (d *Declaration) prometheus() *v1alpha1.PrometheusComponent {
-	if d.observability().Prometheus == nil {
-		d.observability().Prometheus = &v1alpha1.PrometheusComponent{}
-	}
-	return d.observability().Prometheus
+	return ensure(&d.observability().Prometheus)
 }
 
 func (d *Declaration) managedPrometheus() *v1alpha1.ManagedPrometheus {
-	if d.prometheus().Managed == nil {
-		d.prometheus().Managed = &v1alpha1.ManagedPrometheus{}
-	}
-	return d.prometheus().Managed
+	return ensure(&d.prometheus().Managed)
 }
 
 func (d *Declaration) grafana() *v1alpha1.GrafanaComponent {
-	if d.observability().Grafana == nil {
-		d.observability().Grafana = &v1alpha1.GrafanaComponent{}
-	}
-	return d.observability().Grafana
+	return ensure(&d.observability().Grafana)
+}
+
+// deployJaeger sets the mode of Jaeger. As in OSM, traces are sent with osm.tracing.enable.
+func deployJaeger(d *Declaration, v bool) {
+	setManaged(&d.jaeger().Mode, v1alpha1.JaegerManaged, v1alpha1.JaegerDisabled, v)
+}
+
+func jaegerImage(d *Declaration, v string) error {
+	d.jaeger().Managed = &v1alpha1.ManagedJaeger{Image: &v}
+	return nil
+}
+
+func (d *Declaration) jaeger() *v1alpha1.JaegerComponent {
+	return ensure(&d.observability().Jaeger)
 }

@@ -97,45 +97,35 @@ func isFeatureFlag(name string) bool {
 }
 
 func (d *Declaration) sidecar() *v1alpha1.SidecarSpec {
-	if d.Mesh.Spec.Sidecar == nil {
-		d.Mesh.Spec.Sidecar = &v1alpha1.SidecarSpec{}
-	}
-	return d.Mesh.Spec.Sidecar
+	return ensure(&d.Mesh.Spec.Sidecar)
 }
 
 func (d *Declaration) traffic() *v1alpha1.TrafficSpec {
-	if d.Mesh.Spec.Traffic == nil {
-		d.Mesh.Spec.Traffic = &v1alpha1.TrafficSpec{}
-	}
-	return d.Mesh.Spec.Traffic
+	return ensure(&d.Mesh.Spec.Traffic)
 }
 
 func (d *Declaration) controlPlane() *v1alpha1.ControlPlaneSpec {
-	if d.Mesh.Spec.ControlPlane == nil {
-		d.Mesh.Spec.ControlPlane = &v1alpha1.ControlPlaneSpec{}
-	}
-	return d.Mesh.Spec.ControlPlane
+	return ensure(&d.Mesh.Spec.ControlPlane)
 }
 
 func (d *Declaration) controller() *v1alpha1.WorkloadSpec {
-	if d.controlPlane().Controller == nil {
-		d.controlPlane().Controller = &v1alpha1.WorkloadSpec{}
-	}
-	return d.controlPlane().Controller
+	return ensure(&d.controlPlane().Controller)
 }
 
 func (d *Declaration) injector() *v1alpha1.WorkloadSpec {
-	if d.controlPlane().Injector == nil {
-		d.controlPlane().Injector = &v1alpha1.WorkloadSpec{}
-	}
-	return d.controlPlane().Injector
+	return ensure(&d.controlPlane().Injector)
 }
 
 func (d *Declaration) certificates() *v1alpha1.CertificatesSpec {
-	if d.Mesh.Spec.Certificates == nil {
-		d.Mesh.Spec.Certificates = &v1alpha1.CertificatesSpec{}
+	return ensure(&d.Mesh.Spec.Certificates)
+}
+
+// ensure returns the value of an optional field, which it creates if it does not exist.
+func ensure[T any](field **T) *T {
+	if *field == nil {
+		*field = new(T)
 	}
-	return d.Mesh.Spec.Certificates
+	return *field
 }
 
 func parseBool(text string) (bool, error) {
@@ -178,11 +168,7 @@ func quantity(of func(*Declaration) *v1alpha1.WorkloadSpec, name corev1.Resource
 		if err != nil {
 			return fmt.Errorf("must be a quantity, such as 500m or 128Mi")
 		}
-		w := of(d)
-		if w.Resources == nil {
-			w.Resources = &corev1.ResourceRequirements{}
-		}
-		list := side(w.Resources)
+		list := side(ensure(&of(d).Resources))
 		if *list == nil {
 			*list = corev1.ResourceList{}
 		}

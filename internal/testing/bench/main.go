@@ -17,11 +17,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/cli/largemesh"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/fleet"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/report"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
+	"github.com/openservicemesh/osm-operator/internal/testing/largemesh"
 )
 
 // options are the flags.

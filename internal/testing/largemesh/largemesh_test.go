@@ -3,7 +3,7 @@ package largemesh_test
 import (
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/cli/largemesh"
+	"github.com/openservicemesh/osm-operator/internal/testing/largemesh"
 )
 
 // Every question has the answer that it should have.
