@@ -104,22 +104,19 @@ func (o outboundBuilder) gatewayBackends(b gateway.Backend) (backends []Backend,
 	if b.Service == nil {
 		return unusable, false
 	}
-	rules := authz.RouteRules(o.view, b.Service, b.Port)
-	targets := rules[len(rules)-1].Backends
+	rules := authz.RouteRulesFor(o.view, o.client, b.Service, b.Port)
+	last := rules[len(rules)-1]
 	var total uint64
-	for _, target := range targets {
+	for _, target := range last.Backends {
 		total += uint64(target.Weight)
 	}
 	if total == 0 {
 		return unusable, true
 	}
-	for _, target := range targets {
-		cluster, allowed := o.cluster(target)
-		callable = callable || allowed
-		o.clusters[cluster.Name()] = cluster
-		backends = append(backends, Backend{Cluster: cluster.Name(), Weight: scaled(b.Weight, uint64(target.Weight), total)})
+	for _, target := range last.Backends {
+		backends = append(backends, Backend{Cluster: o.addCluster(target), Weight: scaled(b.Weight, uint64(target.Weight), total)})
 	}
-	return backends, callable
+	return backends, last.IsCallable()
 }
 
 // weightPrecision multiplies weights, so that a TrafficSplit can divide a weight of 1. The largest weight of a route is a million.

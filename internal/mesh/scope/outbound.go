@@ -24,11 +24,17 @@ type outboundBuilder struct {
 func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 	var list []Outbound
 	for _, port := range service.Ports {
-		out := Outbound{Service: service.Name, Port: port.Number, Protocol: port.Protocol, Addresses: service.ClusterIPs}
-		if service.Headless() {
-			out.PodPort, out.Addresses = o.view.TargetPort(service, port), o.podAddresses(service, port)
+		route := authz.ResolveRoute(o.view, o.client, service, port)
+		if !slices.ContainsFunc(route.Rules, authz.RouteRule.IsCallable) {
+			continue // its routes do not count
 		}
-		if o.addRules(&out, authz.RouteRules(o.view, service, port)) {
+		out := Outbound{Service: service.Name, Port: port.Number, Protocol: port.Protocol, Addresses: route.Addresses}
+		if service.Headless() {
+			out.PodPort = o.view.TargetPort(service, port)
+		}
+		rules := slices.DeleteFunc(route.Rules, func(rule authz.RouteRule) bool { return !o.admit(out, rule) })
+		if slices.ContainsFunc(rules, authz.RouteRule.IsCallable) {
+			o.addRules(&out, rules)
 			out.Upstream = o.upstream(service.Name)
 			list = append(list, out)
 		}
@@ -36,26 +42,22 @@ func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 	return list
 }
 
-// addRules adds the backends of an outbound port and reports whether the client may reach any. A backend that the
-// client may not call keeps its weight: the server denies its share, which reveals the missing policy.
-func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) (reachable bool) {
-	if len(rules) > 1 && !slices.ContainsFunc(rules, o.mayCall) {
-		return false // its routes do not count
+// admit reports whether the routes of a rule are within the limit.
+func (o outboundBuilder) admit(out Outbound, rule authz.RouteRule) bool {
+	admitted := len(rule.Matches) == 0 || o.limit.AdmitPolicy(rule.Split.Ref(), sizeOfSplit(rule))
+	if !admitted && o.leaveOut != nil {
+		o.leaveOut(out, rule.Split)
 	}
-	var clusters []Cluster
+	return admitted
+}
+
+// addRules adds the backends of an outbound port. A backend that the client may not call keeps its weight: the server
+// denies its share, which reveals the missing policy.
+func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) {
 	for _, rule := range rules {
-		if len(rule.Matches) > 0 && !o.limit.AdmitPolicy(rule.Split.Ref(), sizeOfSplit(rule)) {
-			if o.leaveOut != nil {
-				o.leaveOut(*out, rule.Split)
-			}
-			continue
-		}
 		var backends []Backend
 		for _, backend := range rule.Backends {
-			cluster, allowed := o.cluster(backend)
-			reachable = reachable || allowed
-			clusters = append(clusters, cluster)
-			backends = append(backends, Backend{Cluster: cluster.Name(), Weight: backend.Weight})
+			backends = append(backends, Backend{Cluster: o.addCluster(backend), Weight: backend.Weight})
 		}
 		if len(rule.Matches) == 0 {
 			out.Backends = backends
@@ -63,21 +65,6 @@ func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) (reach
 		}
 		out.Routes = append(out.Routes, OutboundRoutes{Matches: o.matches(rule), Backends: backends})
 	}
-	if !reachable {
-		return false
-	}
-	for _, cluster := range clusters {
-		o.clusters[cluster.Name()] = cluster
-	}
-	return true
-}
-
-// mayCall reports whether the client may reach any identity behind the backends of a rule.
-func (o outboundBuilder) mayCall(rule authz.RouteRule) bool {
-	return slices.ContainsFunc(rule.Backends, func(backend authz.WeightedBackend) bool {
-		_, allowed := o.cluster(backend)
-		return allowed
-	})
 }
 
 type splitMatchesKey struct{ split catalog.Name }
@@ -93,33 +80,21 @@ func (o outboundBuilder) matches(rule authz.RouteRule) []catalog.HTTPMatch {
 	}).([]catalog.HTTPMatch)
 }
 
-// cluster returns a port of a Service with the identities that the client may call, or with all identities if it may
-// call none.
-func (o outboundBuilder) cluster(backend authz.WeightedBackend) (Cluster, bool) {
-	name := backend.Service.Name
-	all := o.view.ServiceIdentities(name)
+// addCluster adds a port of a Service with the identities that the client may call, or with all identities if it may
+// call none. It returns the name of the cluster.
+func (o outboundBuilder) addCluster(backend authz.WeightedBackend) string {
+	service := backend.Service.Name
 	// All ports with one target port share the cluster, so its identities must not depend on the port.
-	protocol := authz.EffectiveProtocol(o.view, backend.Service, backend.Port)
-	allowed := slices.DeleteFunc(slices.Clone(all), func(sa identity.ServiceAccount) bool {
-		return !authz.MayConnect(o.view, o.client, sa, backend.TargetPort, protocol)
-	})
-	c := Cluster{Service: name, TargetPort: backend.TargetPort, Protocol: protocol, Identities: all}
-	c.Endpoints = EndpointsKey{Service: name, TargetPort: backend.TargetPort}
-	c.Upstream = o.upstream(name)
-	if len(allowed) > 0 && len(allowed) < len(all) {
-		c.Identities = allowed
-		c.Endpoints.Identities = joinNames(allowed)
+	c := Cluster{Service: service, TargetPort: backend.TargetPort, Protocol: backend.Protocol, Identities: backend.Identities}
+	c.Endpoints = EndpointsKey{Service: service, TargetPort: backend.TargetPort}
+	c.Upstream = o.upstream(service)
+	if len(backend.Allowed) > 0 && len(backend.Allowed) < len(backend.Identities) {
+		c.Identities = backend.Allowed
+		c.Endpoints.Identities = joinNames(backend.Allowed)
 	}
-	return c, len(allowed) > 0
-}
-
-// podAddresses are the addresses of the pods of a headless Service.
-func (o outboundBuilder) podAddresses(service *catalog.Service, port catalog.Port) []netip.Addr {
-	var addresses []netip.Addr
-	for _, backend := range o.view.Backends(service, port) {
-		addresses = append(addresses, backend.Address.Addr())
-	}
-	return addresses
+	name := c.Name()
+	o.clusters[name] = c
+	return name
 }
 
 // withoutDuplicates removes ports without an address, and keeps an address and port for the first Service by name: Envoy
