@@ -2,6 +2,7 @@ package authz
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -120,4 +121,77 @@ func (b WeightedBackend) endpoints(v *catalog.View, direct bool) []catalog.Backe
 		return backends
 	}
 	return slices.DeleteFunc(backends, func(endpoint catalog.Backend) bool { return !endpoint.Ready })
+}
+
+// MaxForeignPorts is how many ports of Services the TrafficTargets of one namespace can add to the sidecars of a client in
+// another namespace. Each port is a listener and a cluster, and needs memory there.
+const MaxForeignPorts = 1000
+
+// GrantedServices are the Services of identities that TrafficTargets let a client call, and the roots of splits to those,
+// sorted. It leaves out permissive namespaces. Of a namespace other than the client's it returns the first Services by
+// name, up to MaxForeignPorts ports.
+func GrantedServices(v *catalog.View, client identity.ServiceAccount) []catalog.Name {
+	found := map[catalog.Name]struct{}{}
+	for _, target := range v.TargetsFrom(client) {
+		if v.Permissive(target.Destination.Namespace) {
+			continue
+		}
+		for _, service := range v.ServicesOf(target.Destination) {
+			found[service] = struct{}{}
+			for _, root := range v.RootsOf(service) {
+				found[root] = struct{}{}
+			}
+		}
+	}
+	ports := map[string]int{}
+	return slices.DeleteFunc(slices.SortedFunc(maps.Keys(found), catalog.Name.Compare), func(name catalog.Name) bool {
+		if name.Namespace == client.Namespace {
+			return false
+		}
+		if service := v.Service(name); service != nil {
+			ports[name.Namespace] += len(service.Ports)
+		}
+		return ports[name.Namespace] > MaxForeignPorts
+	})
+}
+
+// isOffered reports whether a Service is within the bound of GrantedServices. It assumes that the client may call it.
+func isOffered(v *catalog.View, client identity.ServiceAccount, service catalog.Name) bool {
+	return service.Namespace == client.Namespace || v.Permissive(service.Namespace) || slices.Contains(GrantedServices(v, client), service)
+}
+
+// EffectiveProtocol is the protocol that sidecars use for the container port behind a Service port. Several ports, also of
+// different Services, may target one container port. HTTP wins if any of them uses it, because only HTTP requests are
+// authorized: a second Service with the protocol tcp must not bypass the rules for requests.
+func EffectiveProtocol(v *catalog.View, service *catalog.Service, port catalog.Port) catalog.Protocol {
+	if port.Protocol.IsHTTP() {
+		return port.Protocol
+	}
+	target := v.TargetPorts(service, port)
+	if protocol, found := httpProtocol(v, service, target); found {
+		return protocol
+	}
+	for _, name := range v.Sharing(service.Name) {
+		if other := v.Service(name); other != nil {
+			if protocol, found := httpProtocol(v, other, target); found {
+				return protocol
+			}
+		}
+	}
+	return port.Protocol
+}
+
+// httpProtocol returns the protocol of the first HTTP port of a Service that targets one of some container ports.
+func httpProtocol(v *catalog.View, service *catalog.Service, targets []uint16) (catalog.Protocol, bool) {
+	for _, port := range service.Ports {
+		if !port.Protocol.IsHTTP() {
+			continue
+		}
+		for _, target := range v.TargetPorts(service, port) {
+			if slices.Contains(targets, target) {
+				return port.Protocol, true
+			}
+		}
+	}
+	return "", false
 }

@@ -3,6 +3,7 @@ package scope
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -126,4 +127,47 @@ func (o Outbound) listenAddresses(a netip.Addr) []netip.AddrPort {
 		claimed = append(claimed, netip.AddrPortFrom(a, o.PodPort))
 	}
 	return claimed
+}
+
+// BuildEndpoints returns the endpoints of a key: the ready ones, or, when none is ready, the terminating ones that
+// still serve.
+func BuildEndpoints(v *catalog.View, key EndpointsKey) Endpoints {
+	result := Endpoints{Key: key}
+	service := v.Service(key.Service)
+	if service == nil {
+		return result
+	}
+	allowed := parseAccounts(key.Identities)
+	var ready, terminating []catalog.Backend
+	for _, port := range service.Ports {
+		if v.TargetPort(service, port) != key.TargetPort {
+			continue
+		}
+		for _, backend := range v.Backends(service, port) {
+			if len(allowed) > 0 && !slices.Contains(allowed, backend.Identity) {
+				continue
+			}
+			if backend.Ready {
+				ready = append(ready, backend)
+			} else {
+				terminating = append(terminating, backend)
+			}
+		}
+	}
+	usable := ready
+	if len(ready) == 0 {
+		usable = terminating
+	}
+	slices.SortFunc(usable, func(a, b catalog.Backend) int { return a.Address.Compare(b.Address) })
+	usable = slices.CompactFunc(usable, func(a, b catalog.Backend) bool { return a.Address == b.Address })
+	for _, backend := range usable {
+		result.Addresses = append(result.Addresses, backend.Address)
+		result.Workloads = append(result.Workloads, backend.Workload)
+	}
+	return result
+}
+
+// ClusterName is OSM's name of an upstream cluster, "<namespace>/<service>|<target port>".
+func ClusterName(service catalog.Name, targetPort uint16) string {
+	return service.Namespace + "/" + service.Name + "|" + strconv.Itoa(int(targetPort))
 }

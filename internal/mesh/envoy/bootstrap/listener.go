@@ -4,8 +4,11 @@ import (
 	"net/http"
 	"time"
 
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	aggregatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/aggregate/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
@@ -13,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // httpConnectionManagerFilter answers the listed paths and nothing else. Its listeners are open to the whole cluster.
@@ -83,4 +87,70 @@ func codecOf(routes []*routev3.Route) hcmv3.HttpConnectionManager_CodecType {
 		}
 	}
 	return hcmv3.HttpConnectionManager_HTTP1
+}
+
+const loopback = "127.0.0.1"
+
+// localTimeout bounds connections inside the pod.
+const localTimeout = time.Second
+
+func endpoints(cluster, host string, port uint16) *endpointv3.ClusterLoadAssignment {
+	return &endpointv3.ClusterLoadAssignment{ClusterName: cluster, Endpoints: []*endpointv3.LocalityLbEndpoints{{
+		LbEndpoints: []*endpointv3.LbEndpoint{message.Endpoint(message.SocketAddress(host, port))},
+	}}}
+}
+
+// localCluster is a port on the pod's loopback address.
+func localCluster(name string, port uint16) *clusterv3.Cluster {
+	return &clusterv3.Cluster{
+		Name:                 name,
+		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC},
+		ConnectTimeout:       durationpb.New(localTimeout),
+		LoadAssignment:       endpoints(name, loopback, port),
+	}
+}
+
+// podListener listens on every address of the pod, for clients outside it.
+func podListener(c Config, name string, port uint16, filters ...*listenerv3.Filter) *listenerv3.Listener {
+	listener := &listenerv3.Listener{
+		Name:         name,
+		Address:      message.SocketAddress("0.0.0.0", port),
+		FilterChains: []*listenerv3.FilterChain{{Filters: filters}},
+	}
+	if c.hasIPv6() {
+		listener.AdditionalAddresses = []*listenerv3.AdditionalAddress{{Address: message.SocketAddress("::", port)}}
+	}
+	return listener
+}
+
+const (
+	// ReadyPath is the path on names.ReadyPort that answers 200 once the sidecar has accepted its first configuration.
+	ReadyPath             = "/ready"
+	readyListenerName     = "ready_listener"
+	readyClusterName      = "ready_cluster"
+	readyAdminClusterName = "ready_admin_cluster"
+)
+
+// readyListener exposes one path of the admin interface to the kubelet. Envoy accepts no connections before its first
+// clusters and listeners have arrived, so the probe fails until then.
+func readyListener(c Config) *listenerv3.Listener {
+	route := pathRoute(http.MethodGet, ReadyPath, readyClusterName, ReadyPath, localTimeout)
+	return podListener(c, readyListenerName, names.ReadyPort, httpConnectionManagerFilter(readyListenerName, []*routev3.Route{route}))
+}
+
+// readyClusters forward to the admin interface unless the control plane has sent names.UnreadyCluster. Envoy reports
+// itself ready after it rejected its first configuration, so its own answer is not enough.
+func readyClusters() []*clusterv3.Cluster {
+	return []*clusterv3.Cluster{
+		{
+			Name: readyClusterName,
+			ClusterDiscoveryType: &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
+				Name:        "envoy.clusters.aggregate",
+				TypedConfig: message.Any(&aggregatev3.ClusterConfig{Clusters: []string{names.UnreadyCluster, readyAdminClusterName}}),
+			}},
+			ConnectTimeout: durationpb.New(localTimeout),
+			LbPolicy:       clusterv3.Cluster_CLUSTER_PROVIDED,
+		},
+		localCluster(readyAdminClusterName, names.AdminPort),
+	}
 }
