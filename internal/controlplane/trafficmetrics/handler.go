@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path"
 	"slices"
+	"strings"
 
 	smi "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/metrics/v1alpha2"
 	corev1 "k8s.io/api/core/v1"
@@ -161,5 +162,27 @@ func newList(of resource, namespace, name string, items []*smi.TrafficMetrics) l
 		TypeMeta: metav1.TypeMeta{APIVersion: Version.String(), Kind: "TrafficMetricsList"},
 		Resource: &corev1.ObjectReference{APIVersion: of.apiVersion, Kind: of.kind, Namespace: namespace, Name: name},
 		Items:    items,
+	}}
+}
+
+// discovery returns the document at a path that is no resource.
+func discovery(at string) (any, error) {
+	version := metav1.GroupVersionForDiscovery{GroupVersion: Version.String(), Version: Version.Version}
+	group := metav1.APIGroup{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroup"}, Name: Version.Group,
+		Versions: []metav1.GroupVersionForDiscovery{version}, PreferredVersion: version,
+	}
+	switch strings.TrimSuffix(at, "/") {
+	case "/apis":
+		return metav1.APIGroupList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroupList"}, Groups: []metav1.APIGroup{group}}, nil
+	case "/apis/" + Version.Group:
+		return group, nil
+	case root:
+		return metav1.APIResourceList{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"}, GroupVersion: Version.String(), APIResources: apiResources(),
+		}, nil
+	}
+	return nil, &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure, Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound, Message: "there is nothing at " + at,
 	}}
 }
