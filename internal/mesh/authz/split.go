@@ -76,21 +76,19 @@ type splitMatchesKey struct{ split catalog.Name }
 // splitMatches are the matches of a split's existing groups, in order of the groups' names. All ports of the root Service share the list, which nobody
 // may change.
 func splitMatches(v *catalog.View, split *catalog.TrafficSplit) []SplitMatch {
-	return v.Memo(splitMatchesKey{split.Name}, func() any { return resolveSplitMatches(v, split) }).([]SplitMatch)
-}
-
-func resolveSplitMatches(v *catalog.View, split *catalog.TrafficSplit) []SplitMatch {
-	var list []SplitMatch
-	for _, name := range split.Matches {
-		group := v.HTTPRouteGroup(catalog.Name{Namespace: split.Name.Namespace, Name: name})
-		if group == nil {
-			continue
+	return catalog.Memo(v, splitMatchesKey{split.Name}, func() []SplitMatch {
+		var list []SplitMatch
+		for _, name := range split.Matches {
+			group := v.HTTPRouteGroup(catalog.Name{Namespace: split.Name.Namespace, Name: name})
+			if group == nil {
+				continue
+			}
+			for _, match := range group.Matches {
+				list = append(list, SplitMatch{group.Name, match})
+			}
 		}
-		for _, match := range group.Matches {
-			list = append(list, SplitMatch{group.Name, match})
-		}
-	}
-	return list
+		return list
+	})
 }
 
 // splitBackends are the usable backends of a split. A backend is skipped when it does not exist, has no port with the

@@ -50,6 +50,17 @@ func visible[E Entry](v *View, list []E) []E {
 	return slices.DeleteFunc(list, func(e E) bool { return v.isHidden(e.Ref()) })
 }
 
+// visibleEntry records a dependency on an entry and returns it, or the zero value if it does not exist or is not visible in the view.
+func visibleEntry[E Entry](v *View, kind Kind, dep DepKind, name Name) E {
+	v.deps.add(dep, name)
+	entry, ok := get[E](v.catalog, kind, name)
+	if !ok || v.isHidden(Ref{kind, name}) {
+		var none E
+		return none
+	}
+	return entry
+}
+
 // find records a dependency and returns the visible entries of a kind that have it, in order of their names.
 func find[E Entry](v *View, kind Kind, dep Dep) []E {
 	v.deps[dep] = struct{}{}

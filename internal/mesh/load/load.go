@@ -128,7 +128,7 @@ func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Un
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	loaded := newLoaded()
+	loaded := &Loaded{Catalog: catalog.New(), Names: map[catalog.Ref]struct{}{}, Entries: map[catalog.Ref]catalog.Entry{}}
 	for i, source := range all {
 		for j, object := range lists[i] {
 			loaded.add(source.Kind, object.Name, results[i][j])
@@ -185,10 +185,6 @@ func (l *Loaded) add(kind catalog.Kind, name catalog.Name, r conversion) {
 		l.Entries[r.entry.Ref()] = r.entry
 		l.Catalog.Apply([]catalog.Change{catalog.Set(r.entry)})
 	}
-}
-
-func newLoaded() *Loaded {
-	return &Loaded{Catalog: catalog.New(), Names: map[catalog.Ref]struct{}{}, Entries: map[catalog.Ref]catalog.Entry{}}
 }
 
 // assumedCertificate replaces the content of Secrets.

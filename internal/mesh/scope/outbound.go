@@ -72,13 +72,13 @@ type splitMatchesKey struct{ split catalog.Name }
 
 // matches are those of a rule. All ports of the Service share the list, which nobody may change.
 func (o outboundBuilder) matches(rule authz.RouteRule) []catalog.HTTPMatch {
-	return o.view.Memo(splitMatchesKey{rule.Split.Name}, func() any {
+	return catalog.Memo(o.view, splitMatchesKey{rule.Split.Name}, func() []catalog.HTTPMatch {
 		var list []catalog.HTTPMatch
 		for _, match := range rule.Matches {
 			list = append(list, match.HTTPMatch)
 		}
 		return list
-	}).([]catalog.HTTPMatch)
+	})
 }
 
 // addCluster adds a port of a Service with the identities that the client may call, or with all identities if it may

@@ -152,10 +152,6 @@ type reviewer struct {
 	now    func() time.Time
 }
 
-func newReviewer(review func(context.Context, string, string) (Reviewed, error), now func() time.Time) *reviewer {
-	return &reviewer{review: review, limit: rate.NewLimiter(reviewsPerSecond, reviewBurst), now: now}
-}
-
 // confirm reports whether the API server accepts a token for the objects that its claims name.
 func (r *reviewer) confirm(ctx context.Context, raw, audience string, claimed Token) error {
 	if r.review == nil || !r.limit.AllowN(r.now(), 1) {
