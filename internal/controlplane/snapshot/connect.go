@@ -221,28 +221,25 @@ func (r *registry) wait(peer Peer) *waitingReader {
 func (r *registry) stopWaiting(reader *waitingReader) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	uid := reader.peer.PodUID
-	left := slices.DeleteFunc(r.waiting[uid], func(other *waitingReader) bool { return other == reader })
-	if len(left) == 0 {
-		delete(r.waiting, uid)
-	} else {
+	r.removeWaiting(reader.peer.PodUID, func(other *waitingReader) bool { return other == reader })
+}
+
+// removeWaiting removes the selected readers of a pod. The caller holds mu.
+func (r *registry) removeWaiting(uid string, remove func(*waitingReader) bool) {
+	if left := slices.DeleteFunc(r.waiting[uid], remove); len(left) > 0 {
 		r.waiting[uid] = left
+	} else {
+		delete(r.waiting, uid)
 	}
 }
 
 // resolve passes a new stream to the readers that wait for it. The caller holds mu.
 func (r *registry) resolve(stream *Stream) {
-	uid := stream.peer.PodUID
-	left := slices.DeleteFunc(r.waiting[uid], func(reader *waitingReader) bool {
+	r.removeWaiting(stream.peer.PodUID, func(reader *waitingReader) bool {
 		if !stream.peer.isSameClient(reader.peer) {
 			return false
 		}
 		reader.stream <- stream
 		return true
 	})
-	if len(left) == 0 {
-		delete(r.waiting, uid)
-	} else {
-		r.waiting[uid] = left
-	}
 }

@@ -81,7 +81,7 @@ func NewStore(config Config) *Store {
 		identities:       map[identity.ServiceAccount]*identityNode{},
 		streams:          map[string]*Stream{},
 		pendingStreams:   map[*pendingStream]struct{}{},
-		shared:           newSharedDestinations(),
+		shared:           &sharedDestinations{layers: map[sharedKey]*sharedLayer{}, index: newIndex[*sharedDestinations]()},
 		policies:         status.NewPolicies(),
 		streamIndex:      newIndex[*Stream](),
 		scopeIndex:       newIndex[*scopeNode](),

@@ -209,10 +209,6 @@ func destinationsOf(s *scope.Scope) *scope.Destinations {
 	return &scope.Destinations{Outbound: s.Outbound, Clusters: s.Clusters}
 }
 
-func withoutDestinations(s *scope.Scope) *scope.Scope {
-	return withDestinations(s, &scope.Destinations{})
-}
-
 func withDestinations(s *scope.Scope, d *scope.Destinations) *scope.Scope {
 	changed := *s
 	changed.Outbound, changed.Clusters = d.Outbound, d.Clusters
