@@ -52,13 +52,11 @@ func EvaluateTarget(ctx context.Context, reader client.Reader, object *unstructu
 		return nil, err
 	}
 	for _, rule := range target.Rules {
-		problem, err := unresolvedRoute(ctx, reader, target.Name.Namespace, rule)
+		problems, err := unresolvedRoute(ctx, reader, target.Name.Namespace, rule)
 		if err != nil {
 			return nil, err
 		}
-		if problem != nil {
-			missing = append(missing, *problem)
-		}
+		missing = append(missing, problems...)
 	}
 	return append(conditions, condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)), nil
 }
@@ -67,18 +65,16 @@ func EvaluateTarget(ctx context.Context, reader client.Reader, object *unstructu
 func unresolvedRouteGroups(ctx context.Context, reader client.Reader, namespace string, groups []string) ([]ingest.Problem, error) {
 	var missing []ingest.Problem
 	for _, name := range groups {
-		problem, err := unresolvedRoute(ctx, reader, namespace, catalog.TargetRule{Kind: catalog.KindHTTPRouteGroup, Name: name})
+		problems, err := unresolvedRoute(ctx, reader, namespace, catalog.TargetRule{Kind: catalog.KindHTTPRouteGroup, Name: name})
 		if err != nil {
 			return nil, err
 		}
-		if problem != nil {
-			missing = append(missing, *problem)
-		}
+		missing = append(missing, problems...)
 	}
 	return missing, nil
 }
 
-func unresolvedRoute(ctx context.Context, reader client.Reader, namespace string, rule catalog.TargetRule) (*ingest.Problem, error) {
+func unresolvedRoute(ctx context.Context, reader client.Reader, namespace string, rule catalog.TargetRule) ([]ingest.Problem, error) {
 	routes := map[catalog.Kind]schema.GroupVersionKind{
 		catalog.KindHTTPRouteGroup: kinds.HTTPRouteGroup,
 		catalog.KindTCPRoute:       kinds.TCPRoute,
@@ -86,8 +82,7 @@ func unresolvedRoute(ctx context.Context, reader client.Reader, namespace string
 	object := kinds.Object(routes[rule.Kind])
 	err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: rule.Name}, object)
 	if apierrors.IsNotFound(err) {
-		return &ingest.Problem{Reason: kinds.ReasonRefNotFound, Message: fmt.Sprintf(
-			"%s %s/%s does not exist, so the rule that refers to it grants nothing: create it, or correct the name.", rule.Kind, namespace, rule.Name)}, nil
+		return []ingest.Problem{notFound("%s %s/%s does not exist, so the rule that refers to it grants nothing: create it, or correct the name.", rule.Kind, namespace, rule.Name)}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -101,7 +96,7 @@ func unresolvedRoute(ctx context.Context, reader client.Reader, namespace string
 	}
 	for _, name := range rule.Matches {
 		if !slices.ContainsFunc(group.Matches, func(m catalog.HTTPMatch) bool { return m.Name == name }) {
-			return &ingest.Problem{Reason: kinds.ReasonRefNotFound, Message: fmt.Sprintf(
+			return []ingest.Problem{notFound(
 				"HTTPRouteGroup %s/%s has no usable match named %q, so that part of the rule grants nothing: add the match, or correct the name.", namespace, rule.Name, name)}, nil
 		}
 	}

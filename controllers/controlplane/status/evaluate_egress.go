@@ -65,15 +65,9 @@ func egressConflicts(policy *catalog.Egress, others []*catalog.Egress) []ingest.
 
 // unresolvedEgress returns the references of an Egress to what does not exist.
 func unresolvedEgress(ctx context.Context, reader client.Reader, policy *catalog.Egress) ([]ingest.Problem, error) {
-	var missing []ingest.Problem
-	for _, source := range policy.Sources {
-		exists, err := accountExists(ctx, reader, source)
-		if err != nil {
-			return nil, err
-		}
-		if !exists {
-			missing = append(missing, notFound("ServiceAccount %s of spec.sources does not exist, so nothing is granted to it: create it, or correct the name.", source))
-		}
+	missing, err := unresolvedSources(ctx, reader, policy.Sources)
+	if err != nil {
+		return nil, err
 	}
 	groups, err := unresolvedRouteGroups(ctx, reader, policy.Name.Namespace, policy.RouteGroups)
 	if missing = append(missing, groups...); err != nil || policy.Setting == "" {

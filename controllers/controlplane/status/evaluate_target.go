@@ -29,7 +29,14 @@ func unresolvedAccounts(ctx context.Context, reader client.Reader, target *catal
 	if !exists {
 		missing = append(missing, notFound("ServiceAccount %s of spec.destination does not exist, so the policy grants nothing: create it, or correct the name.", target.Destination))
 	}
-	for _, source := range target.Sources {
+	sources, err := unresolvedSources(ctx, reader, target.Sources)
+	return append(missing, sources...), err
+}
+
+// unresolvedSources returns the accounts of spec.sources that do not exist.
+func unresolvedSources(ctx context.Context, reader client.Reader, sources []identity.ServiceAccount) ([]ingest.Problem, error) {
+	var missing []ingest.Problem
+	for _, source := range sources {
 		exists, err := accountExists(ctx, reader, source)
 		if err != nil {
 			return nil, err
