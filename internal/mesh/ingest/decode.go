@@ -34,6 +34,12 @@ func decodeSpec[T any](spec any, found *problems) (T, bool) {
 	return out, decode("spec", spec, target, found)
 }
 
+// decodeObject is decodeSpec for the spec of an object. It returns the problems as a new list.
+func decodeObject[T any](u *unstructured.Unstructured) (spec T, found problems, ok bool) {
+	spec, ok = decodeSpec[T](specOf(u), &found)
+	return spec, found, ok
+}
+
 // decode stores a value, adds a problem for each part of the wrong type, and reports whether there was none. Without found it
 // builds no paths and no messages. The converter of apimachinery is no replacement: its errors name Go types but no field.
 // Field names are compared exactly; absent fields and null are zero values. Unknown fields are ignored.

@@ -20,8 +20,7 @@ import (
 // Egress reads an Egress (policy.openservicemesh.io/v1alpha1). It skips invalid sources, hosts, ranges and ports. There is no entry
 // without a usable source and port. An invalid part never opens more than the valid ones.
 func Egress(u *unstructured.Unstructured) (*catalog.Egress, []Problem) {
-	var found problems
-	spec, ok := decodeSpec[policyv1alpha1.EgressSpec](specOf(u), &found)
+	spec, found, ok := decodeObject[policyv1alpha1.EgressSpec](u)
 	if !ok {
 		return nil, found
 	}

@@ -17,8 +17,7 @@ import (
 // IngressBackend reads an IngressBackend (policy.openservicemesh.io/v1alpha1). It skips invalid backends and sources. There is no entry
 // without a usable backend, or when no source is left that admits a client: an entry without sources would admit everybody.
 func IngressBackend(u *unstructured.Unstructured) (*catalog.IngressBackend, []Problem) {
-	var found problems
-	spec, ok := decodeSpec[policyv1alpha1.IngressBackendSpec](specOf(u), &found)
+	spec, found, ok := decodeObject[policyv1alpha1.IngressBackendSpec](u)
 	if !ok {
 		return nil, found
 	}

@@ -66,8 +66,7 @@ func serviceAccount(path string, subject accessv1alpha3.IdentityBindingSubject, 
 // TCPRoute reads an SMI TCPRoute (specs.smi-spec.io/v1alpha4), whose matches field is one object. A route with an
 // invalid port has no entry: no ports means every port, so skipping the invalid one could allow all.
 func TCPRoute(u *unstructured.Unstructured) (*catalog.TCPRoute, []Problem) {
-	var found problems
-	spec, ok := decodeSpec[specsv1alpha4.TCPRouteSpec](specOf(u), &found)
+	spec, found, ok := decodeObject[specsv1alpha4.TCPRouteSpec](u)
 	if !ok {
 		return nil, found
 	}

@@ -25,8 +25,7 @@ const (
 // Telemetry reads a Telemetry (policy.openservicemesh.io/v1alpha1). Invalid parts are skipped and the others apply: the log then has the
 // default format, or contains everything. There is no entry if the selector is invalid, or if nothing is configured.
 func Telemetry(u *unstructured.Unstructured) (*catalog.Telemetry, []Problem) {
-	var found problems
-	spec, ok := decodeSpec[policyv1alpha1.TelemetrySpec](specOf(u), &found)
+	spec, found, ok := decodeObject[policyv1alpha1.TelemetrySpec](u)
 	if !ok {
 		return nil, found
 	}

@@ -23,8 +23,7 @@ const (
 // UpstreamTrafficSetting reads an UpstreamTrafficSetting (policy.openservicemesh.io/v1alpha1). There is no entry without a host.
 // Invalid fields are skipped and the others apply.
 func UpstreamTrafficSetting(u *unstructured.Unstructured) (*catalog.UpstreamTrafficSetting, []Problem) {
-	var found problems
-	spec, ok := decodeSpec[policyv1alpha1.UpstreamTrafficSettingSpec](specOf(u), &found)
+	spec, found, ok := decodeObject[policyv1alpha1.UpstreamTrafficSettingSpec](u)
 	if !ok {
 		return nil, found
 	}
@@ -116,8 +115,7 @@ const backpressureLabel = "app"
 // Backpressure reads a Backpressure of early OSM releases (policy.openservicemesh.io/v1alpha1) as the equivalent
 // UpstreamTrafficSetting.
 func Backpressure(u *unstructured.Unstructured) (*catalog.UpstreamTrafficSetting, []Problem) {
-	var found problems
-	spec, ok := decodeSpec[policyv1alpha1.BackpressureSpec](specOf(u), &found)
+	spec, found, ok := decodeObject[policyv1alpha1.BackpressureSpec](u)
 	if !ok {
 		return nil, found
 	}

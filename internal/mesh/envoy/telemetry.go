@@ -1,19 +1,117 @@
 package envoy
 
 import (
+	"math"
 	"slices"
+	"time"
 
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	tracev3 "github.com/envoyproxy/go-control-plane/envoy/config/trace/v3"
 	statsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stats/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	detectorsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/tracers/opentelemetry/resource_detectors/v3"
+	samplersv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/tracers/opentelemetry/samplers/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
+
+// TracingCluster is OSM's name of the cluster of the server that receives traces.
+const TracingCluster = "envoy-tracing-cluster"
+
+// exportTimeout bounds one request with spans over OTLP.
+const exportTimeout = 5 * time.Second
+
+// tracing sends a span of each sampled request. A request that belongs to a trace continues it, and the span names the sidecar by its
+// identity. The application must copy the headers of the trace to the requests that it makes in turn.
+func tracing(server *catalog.Tracing) *hcmv3.HttpConnectionManager_Tracing {
+	if server == nil {
+		return nil
+	}
+	sampling := server.Sampling
+	if server.OTLP { // its sampler decides
+		sampling = 100
+	}
+	return &hcmv3.HttpConnectionManager_Tracing{RandomSampling: &typev3.Percent{Value: sampling}, Provider: tracer(server)}
+}
+
+func tracer(server *catalog.Tracing) *tracev3.Tracing_Http {
+	if server.OTLP {
+		return &tracev3.Tracing_Http{
+			Name:       "envoy.tracers.opentelemetry",
+			ConfigType: &tracev3.Tracing_Http_TypedConfig{TypedConfig: message.Any(openTelemetry(server))},
+		}
+	}
+	return &tracev3.Tracing_Http{
+		Name:       "envoy.tracers.zipkin",
+		ConfigType: &tracev3.Tracing_Http_TypedConfig{TypedConfig: message.Any(zipkin(server))},
+	}
+}
+
+// zipkin continues traces in the headers of B3 or of W3C.
+func zipkin(server *catalog.Tracing) *tracev3.ZipkinConfig {
+	return &tracev3.ZipkinConfig{
+		CollectorCluster:         TracingCluster,
+		CollectorEndpoint:        server.Path,
+		CollectorHostname:        server.Address,
+		CollectorEndpointVersion: tracev3.ZipkinConfig_HTTP_JSON,
+		TraceId_128Bit:           true,
+		// Client and server have a span each, as in OpenTelemetry.
+		SharedSpanContext:  wrapperspb.Bool(false),
+		TraceContextOption: tracev3.ZipkinConfig_USE_B3_WITH_W3C_PROPAGATION,
+	}
+}
+
+// openTelemetry continues traces in the headers of W3C. Listeners are shared among sidecars, so the environment of the sidecar has its
+// name, in names.ResourceAttributesEnv.
+func openTelemetry(server *catalog.Tracing) *tracev3.OpenTelemetryConfig {
+	return &tracev3.OpenTelemetryConfig{
+		GrpcService: &corev3.GrpcService{
+			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: TracingCluster, Authority: server.Address}},
+			Timeout:         durationpb.New(exportTimeout),
+		},
+		Sampler: sampler(server.Sampling),
+		ResourceDetectors: []*corev3.TypedExtensionConfig{{
+			Name:        "envoy.tracers.opentelemetry.resource_detectors.environment",
+			TypedConfig: message.Any(&detectorsv3.EnvironmentResourceDetectorConfig{}),
+		}},
+	}
+}
+
+// sampler follows the decision of the caller, and decides by percentage where a trace begins. Without it, Envoy would apply the percentage
+// to sampled requests of callers again.
+func sampler(percentage float64) *corev3.TypedExtensionConfig {
+	const millionthsPerPercent = 10_000
+	ratio := &samplersv3.TraceIdRatioBasedSamplerConfig{SamplingPercentage: &typev3.FractionalPercent{
+		Numerator: uint32(math.Round(percentage * millionthsPerPercent)), Denominator: typev3.FractionalPercent_MILLION,
+	}}
+	parent := &samplersv3.ParentBasedSamplerConfig{WrappedSampler: &corev3.TypedExtensionConfig{
+		Name: "envoy.tracers.opentelemetry.samplers.trace_id_ratio_based", TypedConfig: message.Any(ratio),
+	}}
+	return &corev3.TypedExtensionConfig{Name: "envoy.tracers.opentelemetry.samplers.parent_based", TypedConfig: message.Any(parent)}
+}
+
+// tracingClusters has the server that receives traces. While its name does not resolve, traces are lost and requests are not affected.
+func tracingClusters(s *scope.Scope) []*clusterv3.Cluster {
+	server := s.Tracing
+	if server == nil {
+		return nil
+	}
+	cluster := serverCluster(TracingCluster, server.Address, server.Port, s.Key.Class)
+	if server.OTLP {
+		cluster.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
+	}
+	return []*clusterv3.Cluster{cluster}
+}
 
 // Expressions about denials. RBAC filters write these details, other filters write others.
 const (

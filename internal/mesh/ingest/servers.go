@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,7 +14,106 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
+
+// ExtensionService reads an ExtensionService (config.openservicemesh.io/v1alpha2). There is no entry without a usable address.
+func ExtensionService(u *unstructured.Unstructured) (*catalog.ExtensionService, []Problem) {
+	spec, found, ok := decodeObject[configv1alpha2.ExtensionServiceSpec](u)
+	if !ok {
+		return nil, found
+	}
+	protocol := strings.ToLower(spec.Protocol)
+	service := &catalog.ExtensionService{
+		Name: nameOf(u), Address: strings.ToLower(strings.TrimSuffix(spec.Host, ".")),
+		ConnectTimeout: found.durationFrom("spec.connectTimeout", spec.ConnectTimeout, "2s", minTimeout),
+	}
+	usable := isExtensionServer("spec.host", "spec.port", service.Address, spec.Host, spec.Port, &found)
+	switch {
+	case protocol == "http":
+		service.HTTP1 = true
+	case !slices.Contains([]string{"", "h2c", "grpc"}, protocol):
+		found.reject(ReasonUnknownProtocol, "spec.protocol is %.40q: write h2c or grpc for a server with HTTP/2 without TLS, or http for one with HTTP/1.1.", protocol)
+		usable = false
+	}
+	if !usable {
+		return nil, found
+	}
+	service.Port = uint16(spec.Port) //nolint:gosec // checked
+	return service, found
+}
+
+// isExtensionServer reports whether sidecars may connect to a server. The loopback address is the sidecar itself: whoever may edit
+// policies must not reach its admin interface through it.
+func isExtensionServer(hostField, portField, address, written string, port int32, found *problems) bool {
+	if !isAddress(hostField, address, written, "server", found) || !isPort(portField, port, "server", found) {
+		return false
+	}
+	switch {
+	case catalog.IsOwnHost(address):
+		found.reject(ReasonInvalidName, "%s %.80q is the pod of each sidecar: write the name of a Service or of a server outside the cluster.", hostField, written)
+	case names.IsReservedPort(uint16(port)): //nolint:gosec // checked
+		found.reject(ReasonInvalidPort, "%s %d belongs to sidecars: the server needs another port.", portField, port)
+	default:
+		return true
+	}
+	return false
+}
+
+// Defaults for the server that receives traces. Those of Zipkin are OSM's.
+const (
+	defaultTracingPort = 9411
+	defaultTracingPath = "/api/v2/spans"
+	defaultOTLPPort    = 4317
+)
+
+// tracing reads the server that receives traces; nil if tracing is disabled or the server cannot be used. The default server is that of
+// OSM's chart in the namespace of the mesh.
+func tracing(spec *configv1alpha2.TracingSpec, namespace string, found *problems) *catalog.Tracing {
+	if !spec.Enable {
+		return nil
+	}
+	const field = "spec.observability.tracing"
+	address := cmp.Or(strings.ToLower(strings.TrimSuffix(spec.Address, ".")), "jaeger."+namespace+".svc.cluster.local")
+	port, path := cmp.Or(spec.Port, defaultTracingPort), cmp.Or(spec.Endpoint, defaultTracingPath)
+	otlp := spec.Protocol == configv1alpha2.TracingOTLP
+	if otlp {
+		port, path = cmp.Or(spec.Port, defaultOTLPPort), ""
+	}
+	switch {
+	case !isServer(field, address, spec.Address, port, "server that receives traces", found):
+	case spec.Protocol != "" && spec.Protocol != configv1alpha2.TracingZipkin && !otlp:
+		found.reject(ReasonMalformed, "%s.protocol %.20q is unknown: write Zipkin or OTLP.", field, spec.Protocol)
+	case otlp && spec.Endpoint != "":
+		found.reject(ReasonMalformed, "%s.endpoint is a path of the protocol Zipkin: remove it, and set port to that of OTLP over gRPC, usually %d.", field, defaultOTLPPort)
+	case !otlp && !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " \t\r\n"):
+		found.reject(ReasonMalformed, "%s.endpoint %.80q is not a URL path: write one that begins with /, for example %s.", field, path, defaultTracingPath)
+	default:
+		return &catalog.Tracing{Address: address, Port: uint16(port), OTLP: otlp, Path: path, Sampling: sampling(field, spec.SamplingPercentage, found)}
+	}
+	found.effect("No traces are sent.")
+	return nil
+}
+
+// TracingServer reads the server that receives traces, as it is used for sidecars.
+func TracingServer(spec *configv1alpha2.MeshConfigSpec, namespace string) *catalog.Tracing {
+	return tracing(&spec.Observability.Tracing, namespace, &problems{})
+}
+
+// sampling reads a percentage.
+func sampling(field, text string, found *problems) float64 {
+	const all = 100
+	if text == "" {
+		return all
+	}
+	percentage, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(percentage >= 0 && percentage <= all) {
+		found.reject(ReasonMalformed, "%s.samplingPercentage %.20q is not a percentage: write a number from 0 to 100, for example 0.5.", field, text)
+		found.effect("All traces are sent.")
+		return all
+	}
+	return percentage
+}
 
 // maxAuthorizationBody is the largest part of a body that a server gets, in bytes.
 const maxAuthorizationBody = 64 << 10
