@@ -37,11 +37,9 @@ func RouteRulesFor(v *catalog.View, client identity.ServiceAccount, service *cat
 	for _, rule := range rules {
 		for i := range rule.Backends {
 			b := &rule.Backends[i]
-			for _, sa := range b.Identities {
-				if MayConnect(v, client, sa, b.TargetPort, b.Protocol) {
-					b.Allowed = append(b.Allowed, sa)
-				}
-			}
+			b.Allowed = slices.DeleteFunc(slices.Clone(b.Identities), func(sa identity.ServiceAccount) bool {
+				return !MayConnect(v, client, sa, b.TargetPort, b.Protocol)
+			})
 		}
 	}
 	return rules
