@@ -1,9 +1,16 @@
 package controlplane
 
 import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -11,6 +18,9 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 )
@@ -33,4 +43,73 @@ func newManager(restConfig *rest.Config, namespace string) (manager.Manager, err
 		Metrics:                metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress: "0",
 	})
+}
+
+// qps and burst limit the requests of the process to the API server.
+const qps, burst = 50, 100
+
+// apiServer is how the API server is reached.
+type apiServer struct {
+	config  *rest.Config
+	clients kubernetes.Interface
+}
+
+// newAPIServer finds the API server's address, and registers a metric for the ages of watches.
+func newAPIServer(registry prometheus.Registerer) (apiServer, error) {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return apiServer{}, fmt.Errorf("the API server's address is not known: run in a cluster, or set KUBECONFIG: %w", err)
+	}
+	config.QPS, config.Burst = qps, burst
+	// Watching deprecated policy kinds causes warnings on which readers of the log cannot act.
+	config.WarningHandlerWithContext = rest.NoWarnings{}
+	ages := feed.NewWatchAges(time.Now)
+	registry.MustRegister(ages)
+	config.Wrap(ages.Wrap)
+	clients, err := kubernetes.NewForConfig(config)
+	return apiServer{config, clients}, err
+}
+
+// readObjects feeds the cluster's objects into the store, and lets the store serve once all existing objects have arrived.
+func (c *ControlPlane) readObjects(ctx context.Context, mgr manager.Manager, events *status.EventReporter) error {
+	endStart := limitStartMemory()
+	log := c.log.WithName("feed")
+	objects := feed.New(feed.Config{
+		Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Scheme: mgr.GetScheme(), Sink: c.store, Log: log, Now: time.Now,
+		Events: feed.NewEvents(c.metrics.registry), Problems: events.Record,
+	})
+	synced, err := c.watchBuiltIn(ctx, objects)
+	if err != nil {
+		return err
+	}
+	definitions := traffic.Definitions{Mapper: mgr.GetRESTMapper(), Reader: mgr.GetAPIReader()}
+	watcher := traffic.Watcher{Feed: objects, Definitions: definitions, Log: log}
+	policies, err := watcher.Start(ctx, append(kinds.Policies(), kinds.GatewayAPI(c.config.Mesh)...))
+	if err != nil {
+		return err
+	}
+	for _, hasSynced := range policies {
+		synced = append(synced, hasSynced)
+	}
+	if toolscache.WaitForCacheSync(ctx.Done(), synced...) {
+		log.Info("all objects of the mesh have been read")
+		c.store.MarkSynced()
+		endStart()
+	}
+	return nil
+}
+
+// watchBuiltIn watches workloads and the MeshConfig, whose kinds are always defined.
+func (c *ControlPlane) watchBuiltIn(ctx context.Context, objects *feed.Feed) ([]toolscache.InformerSynced, error) {
+	meshConfig := kinds.MeshConfig(c.settings.apply)
+	meshConfig.Namespace = c.config.Namespace
+	var synced []toolscache.InformerSynced
+	for _, source := range append(kinds.Workloads(c.config.Mesh), meshConfig) {
+		hasSynced, err := objects.Watch(ctx, source)
+		if err != nil {
+			return nil, err
+		}
+		synced = append(synced, hasSynced)
+	}
+	return synced, nil
 }

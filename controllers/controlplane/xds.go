@@ -2,12 +2,23 @@ package controlplane
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"time"
 
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/rest"
+
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/certificate/requests"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/changetrace"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/xds"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity/token"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
+	"github.com/openservicemesh/osm-operator/internal/platform/logging"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -29,4 +40,103 @@ func (c *ControlPlane) xdsServer() (serve func(context.Context) error, err error
 	}
 	listener, err := net.Listen("tcp", c.config.Addresses.XDS)
 	return func(ctx context.Context) error { return server.Serve(ctx, listener) }, err
+}
+
+// authenticator derives the identity of a sidecar from its verified token.
+type authenticator struct{ verifier *token.Verifier }
+
+func newAuthenticator(config Config, client rest.Interface) authenticator {
+	server := token.NewAPIServer(client)
+	return authenticator{token.NewVerifier(token.Config{
+		Audience: names.TokenAudience(config.Mesh, config.Namespace), FetchIssuer: server.Issuer, FetchKeys: server.Keys,
+		Review: server.Review, Check: server.Check, Now: time.Now,
+	})}
+}
+
+// Authenticate verifies a token and returns the peer that it identifies.
+func (a authenticator) Authenticate(ctx context.Context, raw string) (snapshot.Peer, error) {
+	verified, err := a.verifier.Verify(ctx, raw)
+	if err != nil {
+		return snapshot.Peer{}, err
+	}
+	peer := snapshot.Peer{
+		PodUID: verified.PodUID, ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.ValidUntil,
+		ServiceAccount: identity.ServiceAccount{Namespace: verified.Namespace, Name: verified.ServiceAccount},
+	}
+	peer.Extend = func(ctx context.Context) time.Time { return a.verifier.Extend(ctx, verified.Expiry) }
+	peer.Pod.Namespace, peer.Pod.Name = verified.Namespace, verified.Pod
+	return peer, nil
+}
+
+const (
+	// caInterval is how often the mounted CA Secret is checked. The kubelet takes about a minute to update it.
+	caInterval = 10 * time.Second
+	// requestTimeout is how long cert-manager may take to issue a certificate.
+	requestTimeout = 30 * time.Second
+	// sweepInterval is how often abandoned CertificateRequests are deleted.
+	sweepInterval = 10 * time.Minute
+)
+
+// authority is the certificate authority of the mesh, with its root from the mounted Secret.
+type authority struct {
+	directory *certificate.Directory
+	requester *requests.Requester
+	manager   *certificate.Manager
+}
+
+// newRequester returns a requester of certificates of cert-manager. It sends nothing before its first request.
+func newRequester(config Config, api *rest.Config) (*requests.Requester, error) {
+	client, err := requests.NewClient(api)
+	if err != nil {
+		return nil, err
+	}
+	labels := map[string]string{names.MeshLabel: config.Mesh, names.AppLabel: names.Controller}
+	return requests.New(requests.Config{Client: client, Namespace: config.Namespace, Labels: labels, Timeout: requestTimeout, Now: time.Now}), nil
+}
+
+// run renews certificates and watches the Secret until ctx ends. It deletes abandoned CertificateRequests while workloads have certificates of
+// cert-manager.
+func (a *authority) run(ctx context.Context, log logr.Logger) error {
+	failed := func(err error) { log.Error(err, "certificate renewal failed") }
+	go a.requester.SweepEvery(ctx, sweepInterval, a.manager.UsesExternalIssuer, failed)
+	go a.directory.Watch(ctx, caInterval, a.manager.SetRoot, failed)
+	a.manager.Run(ctx, failed)
+	return nil
+}
+
+const (
+	// initialLifetime is OSM's default lifetime of workload certificates, used until the MeshConfig is read.
+	initialLifetime = 24 * time.Hour
+	// quarantineDelay leaves time for the operator to roll back a new version whose configuration sidecars reject.
+	quarantineDelay = time.Minute
+)
+
+// certificateSource adapts a Manager to snapshot.CertificateSource.
+type certificateSource struct{ *certificate.Manager }
+
+// Certificate implements snapshot.CertificateSource.
+func (s certificateSource) Certificate(sa identity.ServiceAccount) (snapshot.Certificate, error) {
+	leaf, err := s.Manager.Certificate(sa)
+	return snapshot.Certificate(leaf), err
+}
+
+// newStore returns the store of what sidecars get and the manager of their certificates. The two call each other: the store requests
+// certificates, and the manager notifies the store of changed ones.
+func newStore(
+	config Config, root *certificate.Root, requester certificate.Requester, log *logging.Logger, registry *prometheus.Registry, traces *changetrace.Exporter,
+) (*certificate.Manager, *snapshot.Store) {
+	var store *snapshot.Store
+	manager := certificate.NewManager(certificate.Options{
+		Root: root, TrustDomain: config.TrustDomain, Key: config.Key, Lifetime: initialLifetime,
+		Now: time.Now, Jitter: rand.Float64, Metrics: certificate.NewMetrics(registry), Requester: requester,
+		Rotated:     func(sa identity.ServiceAccount) { store.CertificateRotated(sa) },
+		RootChanged: func() { store.RootChanged() },
+	})
+	registry.MustRegister(certificate.NewExpiryCollector(manager))
+	store = snapshot.NewStore(snapshot.Config{
+		Certificates: certificateSource{manager},
+		Log:          log.WithName("store"), Metrics: registry, Now: time.Now, StartupPeriod: quarantineDelay, Jitter: rand.Float64,
+		Traces: traces,
+	})
+	return manager, store
 }

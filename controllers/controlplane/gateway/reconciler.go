@@ -6,19 +6,27 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/endpoints"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
@@ -174,4 +182,52 @@ func (r *Reconciler) readGateway(ctx context.Context, s *state) error {
 	var err error
 	s.ready, err = endpoints.HasReady(ctx, r.Client, client.ObjectKeyFromObject(&service))
 	return err
+}
+
+// Setup adds the controller to mgr once the cluster defines the Gateway API.
+func (r *Reconciler) Setup(mgr manager.Manager) error {
+	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		return traffic.WhenDefined(ctx, mgr.GetRESTMapper(), func() error { return r.add(mgr) }, gatewayKinds()...)
+	}))
+}
+
+func gatewayKinds() []schema.GroupVersionKind {
+	return []schema.GroupVersionKind{kinds.GatewayClass, kinds.Gateway, kinds.HTTPRoute, kinds.ReferenceGrant}
+}
+
+func (r *Reconciler) add(mgr manager.Manager) error {
+	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request {
+		return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: "all"}}}
+	})
+	ofGateway := predicate.NewPredicateFuncs(func(object client.Object) bool {
+		return object.GetNamespace() == r.Namespace && object.GetLabels()[discoveryv1.LabelServiceName] == names.IngressGateway
+	})
+	b := ctrl.NewControllerManagedBy(mgr).Named("gateways").WithOptions(backoff.Options(1)).
+		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		Watches(&corev1.Service{}, all, builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
+		Watches(&discoveryv1.EndpointSlice{}, all, builder.WithPredicates(ofGateway))
+	if r.RejectedRoutes != nil {
+		b = b.WatchesRawSource(source.Channel(r.RejectedRoutes(), all))
+	}
+	for _, kind := range gatewayKinds() {
+		b = b.Watches(kinds.Object(kind), all)
+	}
+	return b.Complete(r)
+}
+
+// updateCertificates sends the certificates to the control plane, and returns them. It removes those that no Gateway uses any more. A
+// Secret that cannot be read now keeps its last content. An unusable Secret is an entry with a problem.
+func (r *Reconciler) updateCertificates(ctx context.Context, names []catalog.Name) ([]catalog.Change, error) {
+	current, removed, failed := r.certificates.Update(names, func(name catalog.Name) (catalog.Entry, error) {
+		data, problem, err := secrets.Read(ctx, r.Secrets, name, r.Namespace)
+		switch {
+		case err != nil:
+			return nil, err
+		case problem != "":
+			return &catalog.GatewayCertificate{Name: name, Problem: problem}, nil
+		}
+		return ingest.GatewayCertificate(name, data, r.Now()), nil
+	})
+	r.Sink.Apply(append(removed, current...))
+	return current, failed
 }

@@ -5,15 +5,22 @@ import (
 	"fmt"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Evaluate computes the conditions of an object. It only reads.
@@ -50,13 +57,11 @@ func EvaluateTarget(ctx context.Context, reader client.Reader, object *unstructu
 		return nil, err
 	}
 	for _, rule := range target.Rules {
-		problem, err := unresolvedRoute(ctx, reader, target.Name.Namespace, rule)
+		problems, err := unresolvedRoute(ctx, reader, target.Name.Namespace, rule)
 		if err != nil {
 			return nil, err
 		}
-		if problem != nil {
-			missing = append(missing, *problem)
-		}
+		missing = append(missing, problems...)
 	}
 	return append(conditions, condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)), nil
 }
@@ -65,18 +70,16 @@ func EvaluateTarget(ctx context.Context, reader client.Reader, object *unstructu
 func unresolvedRouteGroups(ctx context.Context, reader client.Reader, namespace string, groups []string) ([]ingest.Problem, error) {
 	var missing []ingest.Problem
 	for _, name := range groups {
-		problem, err := unresolvedRoute(ctx, reader, namespace, catalog.TargetRule{Kind: catalog.KindHTTPRouteGroup, Name: name})
+		problems, err := unresolvedRoute(ctx, reader, namespace, catalog.TargetRule{Kind: catalog.KindHTTPRouteGroup, Name: name})
 		if err != nil {
 			return nil, err
 		}
-		if problem != nil {
-			missing = append(missing, *problem)
-		}
+		missing = append(missing, problems...)
 	}
 	return missing, nil
 }
 
-func unresolvedRoute(ctx context.Context, reader client.Reader, namespace string, rule catalog.TargetRule) (*ingest.Problem, error) {
+func unresolvedRoute(ctx context.Context, reader client.Reader, namespace string, rule catalog.TargetRule) ([]ingest.Problem, error) {
 	routes := map[catalog.Kind]schema.GroupVersionKind{
 		catalog.KindHTTPRouteGroup: kinds.HTTPRouteGroup,
 		catalog.KindTCPRoute:       kinds.TCPRoute,
@@ -84,8 +87,7 @@ func unresolvedRoute(ctx context.Context, reader client.Reader, namespace string
 	object := kinds.Object(routes[rule.Kind])
 	err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: rule.Name}, object)
 	if apierrors.IsNotFound(err) {
-		return &ingest.Problem{Reason: kinds.ReasonRefNotFound, Message: fmt.Sprintf(
-			"%s %s/%s does not exist, so the rule that refers to it grants nothing: create it, or correct the name.", rule.Kind, namespace, rule.Name)}, nil
+		return []ingest.Problem{notFound("%s %s/%s does not exist, so the rule that refers to it grants nothing: create it, or correct the name.", rule.Kind, namespace, rule.Name)}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -99,9 +101,152 @@ func unresolvedRoute(ctx context.Context, reader client.Reader, namespace string
 	}
 	for _, name := range rule.Matches {
 		if !slices.ContainsFunc(group.Matches, func(m catalog.HTTPMatch) bool { return m.Name == name }) {
-			return &ingest.Problem{Reason: kinds.ReasonRefNotFound, Message: fmt.Sprintf(
+			return []ingest.Problem{notFound(
 				"HTTPRouteGroup %s/%s has no usable match named %q, so that part of the rule grants nothing: add the match, or correct the name.", namespace, rule.Name, name)}, nil
 		}
 	}
 	return nil, nil
+}
+
+// disabledFeature returns a problem if a switch of the MeshConfig in a namespace disables the kind of objects.
+func disabledFeature(ctx context.Context, reader client.Reader, namespace string, gvk schema.GroupVersionKind) ([]ingest.Problem, error) {
+	kind, _ := kinds.Lookup(gvk.GroupKind())
+	config := &configv1alpha2.MeshConfig{}
+	if err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.MeshConfig}, config); client.IgnoreNotFound(err) != nil {
+		return nil, err
+	}
+	if kind.Feature == nil || kind.Feature.Enabled(config.Spec.FeatureFlags) {
+		return nil, nil
+	}
+	return []ingest.Problem{{Reason: kinds.ReasonDisabled, Message: fmt.Sprintf(
+		"%s objects have an effect only while spec.featureFlags.%s of MeshConfig %s/%s is true: set it to true.", kind.Kind, kind.Feature.Field, namespace, names.MeshConfig)}}, nil
+}
+
+// unresolvedAccounts returns the accounts of a TrafficTarget that do not exist.
+func unresolvedAccounts(ctx context.Context, reader client.Reader, target *catalog.TrafficTarget) ([]ingest.Problem, error) {
+	var missing []ingest.Problem
+	exists, err := accountExists(ctx, reader, target.Destination)
+	if err != nil {
+		return nil, err
+	}
+	if !exists {
+		missing = append(missing, notFound("ServiceAccount %s of spec.destination does not exist, so the policy grants nothing: create it, or correct the name.", target.Destination))
+	}
+	sources, err := unresolvedSources(ctx, reader, target.Sources)
+	return append(missing, sources...), err
+}
+
+// unresolvedSources returns the accounts of spec.sources that do not exist.
+func unresolvedSources(ctx context.Context, reader client.Reader, sources []identity.ServiceAccount) ([]ingest.Problem, error) {
+	var missing []ingest.Problem
+	for _, source := range sources {
+		exists, err := accountExists(ctx, reader, source)
+		if err != nil {
+			return nil, err
+		}
+		if !exists {
+			missing = append(missing, notFound("ServiceAccount %s of spec.sources does not exist, so nothing is granted to it: create it, or correct the name.", source))
+		}
+	}
+	return missing, nil
+}
+
+func accountExists(ctx context.Context, reader client.Reader, account identity.ServiceAccount) (bool, error) {
+	err := reader.Get(ctx, client.ObjectKey(account), &corev1.ServiceAccount{})
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// namingAccount returns a filter for the TrafficTargets and Egresses that name an account. It reads two fields only, because it runs for
+// each of them in the cluster.
+func namingAccount(account client.Object) func(*unstructured.Unstructured) bool {
+	names := func(field any) bool {
+		fields, _ := field.(map[string]any)
+		return fields["name"] == account.GetName() && fields["namespace"] == account.GetNamespace()
+	}
+	return func(object *unstructured.Unstructured) bool {
+		spec, _ := object.Object["spec"].(map[string]any)
+		sources, _ := spec["sources"].([]any)
+		return names(spec["destination"]) || slices.ContainsFunc(sources, names)
+	}
+}
+
+// accountChanges returns a predicate for new and deleted accounts. The initial list needs no evaluation: the policies are in an initial list as well.
+func accountChanges() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(e event.CreateEvent) bool { return !e.IsInInitialList },
+		UpdateFunc:  func(event.UpdateEvent) bool { return false },
+		DeleteFunc:  func(event.DeleteEvent) bool { return true },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
+}
+
+// servicesBeyondBound reports the Services of a TrafficTarget that its sources in other namespaces do not receive, because
+// the namespace offers them too many. A namespace with few ports costs one list of its Services.
+func servicesBeyondBound(ctx context.Context, reader client.Reader, target *catalog.TrafficTarget) ([]ingest.Problem, error) {
+	namespace := target.Name.Namespace
+	foreign := slices.DeleteFunc(slices.Clone(target.Sources), func(source identity.ServiceAccount) bool { return source.Namespace == namespace })
+	if len(foreign) == 0 {
+		return nil, nil
+	}
+	var services corev1.ServiceList
+	if err := reader.List(ctx, &services, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	ports := 0
+	for i := range services.Items {
+		ports += len(services.Items[i].Spec.Ports)
+	}
+	if ports <= authz.MaxForeignPorts {
+		return nil, nil
+	}
+	view, err := offeredBy(ctx, reader, namespace, services.Items)
+	if err != nil {
+		return nil, err
+	}
+	return boundProblems(view, target, foreign), nil
+}
+
+// offeredBy returns a catalog view with the pods, Services and TrafficTargets of one namespace.
+func offeredBy(ctx context.Context, reader client.Reader, namespace string, services []corev1.Service) (*catalog.View, error) {
+	changes := []catalog.Change{catalog.Set(&catalog.Namespace{Name: namespace, Monitored: true})}
+	for i := range services {
+		if service, _ := ingest.Service(&services[i]); service != nil {
+			changes = append(changes, catalog.Set(service))
+		}
+	}
+	var pods corev1.PodList
+	if err := reader.List(ctx, &pods, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	for i := range pods.Items {
+		changes = append(changes, catalog.Set(ingest.Pod(&pods.Items[i])))
+	}
+	targets, err := listEntries(ctx, reader, kinds.TrafficTarget, namespace, ingest.TrafficTarget)
+	if err != nil {
+		return nil, err
+	}
+	for _, target := range targets {
+		changes = append(changes, catalog.Set(target))
+	}
+	c := catalog.New()
+	c.Apply(changes)
+	return c.View(), nil
+}
+
+// boundProblems returns a problem for each source that does not receive all Services of the target.
+func boundProblems(v *catalog.View, target *catalog.TrafficTarget, sources []identity.ServiceAccount) []ingest.Problem {
+	var problems []ingest.Problem
+	for _, source := range sources {
+		offered := authz.GrantedServices(v, source)
+		missing := slices.DeleteFunc(v.ServicesOf(target.Destination), func(service catalog.Name) bool { return slices.Contains(offered, service) })
+		if len(missing) > 0 {
+			problems = append(problems, ingest.Problem{Reason: kinds.ReasonTooManyServices, Message: fmt.Sprintf(
+				"The TrafficTargets of namespace %s offer more than %d ports of Services to %s, so its sidecars lack %d of the Services of %s, such as %s: grant it access to fewer service accounts, or delete Services.",
+				target.Name.Namespace, authz.MaxForeignPorts, source, len(missing), target.Destination, missing[0])})
+		}
+	}
+	return problems
 }

@@ -4,16 +4,23 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
@@ -162,4 +169,66 @@ func (r *Reconciler) recordEvent(object *unstructured.Unstructured, condition me
 	}
 	note := fmt.Sprintf("%s is %s: %s", condition.Type, condition.Status, condition.Message)
 	r.Recorder.Eventf(object, nil, kind, condition.Reason, "Evaluate", "%s", message.ForEvent(note))
+}
+
+// relatedWatch is a watch of a kind whose objects affect the conditions of those of another kind.
+type relatedWatch struct {
+	kind       schema.GroupVersionKind
+	handler    handler.EventHandler
+	predicates []predicate.Predicate
+}
+
+// relatedWatches returns the watches for objects of a kind, except those of kinds that every cluster defines.
+func relatedWatches(reader client.Reader, k policyKind) []relatedWatch {
+	var list []relatedWatch
+	specs := []predicate.Predicate{predicate.GenerationChangedPredicate{}}
+	for _, other := range k.related {
+		list = append(list, relatedWatch{other, enqueueSameNamespace(reader, k.kind), specs})
+	}
+	for _, other := range k.named {
+		list = append(list, relatedWatch{other, enqueueNaming(reader, k.kind), specs})
+	}
+	if k.extension != nil {
+		list = append(list, relatedWatch{kinds.ExtensionService, enqueueConflicting(reader, k.kind, k.extension), nil})
+	}
+	return list
+}
+
+// startWatches starts each watch once the cluster defines its kind. It returns when all have started, or when ctx ends. A kind can be defined
+// later than the one that it affects, and the first discovery can fail.
+func startWatches(ctx context.Context, mapper meta.RESTMapper, list []relatedWatch, start func(relatedWatch) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, w := range list {
+		group.Go(func() error { return traffic.WhenDefined(ctx, mapper, func() error { return start(w) }, w.kind) })
+	}
+	return group.Wait()
+}
+
+// condition returns a condition for problems. It is True without problems, or with warnings only, which are in its message.
+func condition(conditionType, okReason string, problems []ingest.Problem) metav1.Condition {
+	if len(problems) == 0 {
+		return metav1.Condition{Type: conditionType, Status: metav1.ConditionTrue, Reason: okReason, Message: "in force"}
+	}
+	result := metav1.Condition{Type: conditionType, Status: metav1.ConditionTrue, Reason: problems[0].Reason}
+	messages := make([]string, len(problems))
+	for i, problem := range problems {
+		messages[i] = problem.StatusMessage()
+		if !problem.Warning && result.Status == metav1.ConditionTrue {
+			result.Status, result.Reason = metav1.ConditionFalse, problem.Reason
+		}
+	}
+	result.Message = strings.Join(messages, " ")
+	return result
+}
+
+// summarize returns the condition Ready for the other conditions of an object.
+func summarize(conditions []metav1.Condition) metav1.Condition {
+	ready := metav1.Condition{Type: kinds.ConditionReady, Status: metav1.ConditionTrue, Reason: kinds.ReasonReady, Message: "in force"}
+	for _, c := range conditions {
+		restricted := c.Reason != kinds.ReasonAccepted && c.Reason != kinds.ReasonResolvedRefs && c.Reason != kinds.ReasonServiceAnswers
+		if ready.Status == metav1.ConditionTrue && (c.Status != metav1.ConditionTrue || ready.Reason == kinds.ReasonReady && restricted) {
+			ready.Status, ready.Reason, ready.Message = c.Status, c.Reason, c.Message
+		}
+	}
+	return ready
 }

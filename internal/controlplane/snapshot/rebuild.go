@@ -124,7 +124,7 @@ func (s *Store) logDeniedPorts(n *scopeNode, built *scope.Scope) {
 
 // editSharing edits a scope with shared destinations. Its own resources are few and always translated as a whole.
 func (s *Store) editSharing(n *scopeNode, shared *sharedLayer, built *scope.Scope) {
-	own := withoutDestinations(built)
+	own := withDestinations(built, &scope.Destinations{})
 	if n.stale || n.shared != shared || !equalScopes(n.built, own) {
 		step := transition{after: withDestinations(built, &scope.Destinations{Outbound: built.Outbound}), build: s.buildOwn}
 		s.editScope(n, shared, s.translate(&n.own, n, step))

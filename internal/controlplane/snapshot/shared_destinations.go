@@ -46,10 +46,6 @@ func sharedKeyOf(class scope.Class, log *scope.AccessLog) sharedKey {
 	return key
 }
 
-func newSharedDestinations() *sharedDestinations {
-	return &sharedDestinations{layers: map[sharedKey]*sharedLayer{}, index: newIndex[*sharedDestinations]()}
-}
-
 // scopes returns the scopes that share destinations.
 func (d *sharedDestinations) scopes() []*scopeNode {
 	var list []*scopeNode

@@ -1,9 +1,12 @@
 package snapshot
 
 import (
+	"net/netip"
+	"reflect"
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -98,4 +101,122 @@ func (s *Store) editsTo(l *layer, user endpointsUser, step transition) edits {
 		e.endpoints[node.cluster] = node
 	}
 	return e
+}
+
+// The scope of a client that may call the whole mesh has thousands of resources, and most changes affect few of them. The
+// resources of one destination Service do not depend on the other destinations. So a scope is compared with its earlier version
+// Service by Service, and only the differences are translated. A property test compares the result with a full translation.
+
+// isSeparable reports whether the destinations of a scope can be translated one by one. They cannot if two of them claim one
+// address, because then their order decides.
+func isSeparable(outbound []scope.Outbound) bool {
+	owners := make(map[netip.AddrPort]catalog.Name, len(outbound))
+	for i := range outbound {
+		o := &outbound[i]
+		ports := []uint16{o.Port, o.PodPort}
+		if !o.Headless() {
+			ports = ports[:1]
+		}
+		for _, address := range o.Addresses {
+			for _, port := range ports {
+				at := netip.AddrPortFrom(address, port)
+				if owner, taken := owners[at]; taken && owner != o.Service {
+					return false
+				}
+				owners[at] = o.Service
+			}
+		}
+	}
+	return true
+}
+
+// transition is the change of a layer from one version of a scope to the next.
+type transition struct {
+	before, after *scope.Scope
+	// build makes the resources of the layer. They include endpoints of the scope's clusters.
+	build func(*scope.Scope) []envoy.Resource
+	// partial is true if both versions have only the destinations that may differ, and no inbound ports if these are equal.
+	// Otherwise before is ignored.
+	partial bool
+}
+
+// partialTransition compares the destinations, client policies and inbound ports of two versions. Everything else must be equal.
+func partialTransition(before, after *scope.Scope, build func(*scope.Scope) []envoy.Resource) transition {
+	removed, added := reduce(destinationsOf(before), destinationsOf(after), before.ChangedServices(&after.ClientPolicies)...)
+	if removed == nil {
+		return transition{after: after, build: build}
+	}
+	t := transition{before: withDestinations(before, removed), after: withDestinations(after, added), build: build, partial: true}
+	if reflect.DeepEqual(t.before.Inbound, t.after.Inbound) {
+		t.before.Inbound, t.after.Inbound = nil, nil
+	}
+	return t
+}
+
+// onlyAdds reports whether the transition removes no name.
+func (t *transition) onlyAdds() bool {
+	return slices.EqualFunc(t.before.Inbound, t.after.Inbound, hasSameResourceNames) &&
+		containsInOrder(t.after.Outbound, t.before.Outbound, equalOutbound) &&
+		containsInOrder(t.after.Clusters, t.before.Clusters, equalCluster)
+}
+
+// hasSameResourceNames reports whether two inbound ports are translated to resources of the same names.
+func hasSameResourceNames(a, b scope.Inbound) bool {
+	return a.Service == b.Service && a.Port == b.Port && a.TargetPort == b.TargetPort && a.Protocol == b.Protocol &&
+		a.Rules.Permissive == b.Rules.Permissive
+}
+
+// reduce returns the destinations of both versions that may differ. One equal destination stays in both, because resources also
+// depend on whether there are any. It returns nil if there is no equal one. More are Services that differ for another reason.
+func reduce(before, after *scope.Destinations, more ...catalog.Name) (removed, added *scope.Destinations) {
+	changed := map[catalog.Name]bool{}
+	for _, service := range more {
+		changed[service] = true
+	}
+	outboundBefore, outboundAfter := trimCommonEnds(before.Outbound, after.Outbound, equalOutbound)
+	for _, o := range slices.Concat(outboundBefore, outboundAfter) {
+		changed[o.Service] = true
+	}
+	clustersBefore, clustersAfter := trimCommonEnds(before.Clusters, after.Clusters, equalCluster)
+	for _, c := range slices.Concat(clustersBefore, clustersAfter) {
+		changed[c.Service] = true
+	}
+	kept := slices.IndexFunc(after.Outbound, func(o scope.Outbound) bool { return !changed[o.Service] })
+	if kept < 0 {
+		return nil, nil
+	}
+	changed[after.Outbound[kept].Service] = true
+	return selectServices(before, changed), selectServices(after, changed)
+}
+
+// selectServices returns the destinations of some Services.
+func selectServices(d *scope.Destinations, services map[catalog.Name]bool) *scope.Destinations {
+	selected := &scope.Destinations{}
+	for i := range d.Outbound {
+		if services[d.Outbound[i].Service] {
+			selected.Outbound = append(selected.Outbound, d.Outbound[i])
+		}
+	}
+	for i := range d.Clusters {
+		if services[d.Clusters[i].Service] {
+			selected.Clusters = append(selected.Clusters, d.Clusters[i])
+		}
+	}
+	return selected
+}
+
+func destinationsOf(s *scope.Scope) *scope.Destinations {
+	return &scope.Destinations{Outbound: s.Outbound, Clusters: s.Clusters}
+}
+
+func withDestinations(s *scope.Scope, d *scope.Destinations) *scope.Scope {
+	changed := *s
+	changed.Outbound, changed.Clusters = d.Outbound, d.Clusters
+	return &changed
+}
+
+func withoutLists(s *scope.Scope) scope.Scope {
+	rest := *s
+	rest.Inbound, rest.Outbound, rest.Clusters, rest.ClientPolicies = nil, nil, nil, scope.ClientPolicies{}
+	return rest
 }

@@ -13,6 +13,7 @@ import (
 	loadstatsv3 "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
@@ -152,4 +153,59 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 func (s *Server) recordMessageLimit(reason error) {
 	s.metrics.rejected.WithLabelValues("messages").Inc()
 	s.log.info("Closed a connection", "reason", reason.Error())
+}
+
+type metrics struct {
+	rejected                                   *prometheus.CounterVec
+	nodeMismatches, droppedLines, droppedLoads prometheus.Counter
+}
+
+func newMetrics(registerer prometheus.Registerer, handshakes *handshakeLimiter) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	m := &metrics{
+		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "osm_proxy_rejected_count", Help: "Streams that were rejected or ended because of the client or its requests.",
+		}, []string{"reason"}),
+		nodeMismatches: counter("osm_proxy_node_mismatch_count", "Requests whose node ID names another workload than the token."),
+		droppedLines:   counter("osm_proxy_rejected_unlogged_count", "Rejections that were not logged because of the rate limit."),
+		droppedLoads: counter("osm_proxy_load_report_dropped_count",
+			"Clusters in load reports that were not recorded because of a limit."),
+	}
+	pending := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "osm_proxy_handshake_count", Help: "Connections in their TLS handshake.",
+	}, func() float64 { return float64(handshakes.total.Load()) })
+	registerer.MustRegister(m.rejected, m.nodeMismatches, m.droppedLines, m.droppedLoads, pending)
+	return m
+}
+
+// countClosedPending counts a connection that was closed because it, or too many, had no stream of a known pod.
+func (m *metrics) countClosedPending() { m.rejected.WithLabelValues("handshakes").Inc() }
+
+// Unauthenticated clients can cause log lines, so their rate is limited.
+const (
+	logInterval = time.Second
+	logBurst    = 20
+)
+
+// limitedLog is a log with a rate limit.
+type limitedLog struct {
+	logger logr.Logger
+	now    func() time.Time
+	limit  *rate.Limiter
+	// onDropped is called for each dropped line.
+	onDropped func()
+}
+
+func newLimitedLog(logger logr.Logger, now func() time.Time, onDropped func()) *limitedLog {
+	return &limitedLog{logger: logger, now: now, limit: rate.NewLimiter(rate.Every(logInterval), logBurst), onDropped: onDropped}
+}
+
+func (l *limitedLog) info(message string, keysAndValues ...any) {
+	if !l.limit.AllowN(l.now(), 1) {
+		l.onDropped()
+		return
+	}
+	l.logger.Info(message, keysAndValues...)
 }

@@ -11,11 +11,12 @@ import (
 
 // Decide returns the outcome of a request, and the reason, once all sidecars have the configuration for this view.
 func Decide(v *catalog.View, r Request) Verdict {
-	port, ok := portOf(v.Service(r.Service), r.Port)
+	service := v.Service(r.Service)
+	port, ok := portOf(service, r.Port)
 	if !ok {
 		return unreachable(v, r, fmt.Sprintf("the mesh has no Service %s with a port %d", r.Service, r.Port))
 	}
-	route := resolveRoute(v, r.Source, v.Service(r.Service), port)
+	route := ResolveRoute(v, r.Source, service, port)
 	if !route.isReachable(r.Pod) {
 		return unreachable(v, r, route.missing(v, r))
 	}
@@ -26,14 +27,14 @@ func Decide(v *catalog.View, r Request) Verdict {
 		return singleAnswer(Answer{Outcome: BadRequest, Missing: "a path without a fragment (#)"})
 	}
 	verdict := Verdict{}
-	rule, matched := route.ruleFor(r)
-	for _, b := range rule.resolved {
+	rule, matched := matchRule(route.Rules, r)
+	for _, b := range rule.Backends {
 		if b.Weight > 0 {
-			verdict.Answers = append(verdict.Answers, b.evaluate(v, r, rule.direct)...)
+			verdict.Answers = append(verdict.Answers, b.evaluate(v, r, rule.ClientChoosesPod(service))...)
 		}
 	}
 	if len(verdict.Answers) == 0 {
-		verdict = singleAnswer(Answer{Outcome: Unavailable, Missing: rule.missing(r)})
+		verdict = singleAnswer(Answer{Outcome: Unavailable, Missing: rule.missing(r.Service)})
 	}
 	for i := range verdict.Answers {
 		verdict.Answers[i].setRule(rule.Split, matched)
@@ -42,11 +43,11 @@ func Decide(v *catalog.View, r Request) Verdict {
 }
 
 // missing describes what the rule needs to have a destination.
-func (s resolvedRule) missing(r Request) string {
-	if s.Split == nil {
-		return fmt.Sprintf("a pod behind %s, for the requests that no TrafficSplit takes", r.Service)
+func (r RouteRule) missing(service catalog.Name) string {
+	if r.Split == nil {
+		return fmt.Sprintf("a pod behind %s, for the requests that no TrafficSplit takes", service)
 	}
-	return fmt.Sprintf("a backend in the TrafficSplit %s of %s that has this port and a weight", s.Split.Name, r.Service)
+	return fmt.Sprintf("a backend in the TrafficSplit %s of %s that has this port and a weight", r.Split.Name, service)
 }
 
 // setRule records the TrafficSplit and the match that selected the destination.
@@ -60,7 +61,7 @@ func (a *Answer) setRule(split *catalog.TrafficSplit, matched *SplitMatch) {
 }
 
 // evaluate returns one answer for each candidate of the backend.
-func (b resolvedBackend) evaluate(v *catalog.View, r Request, direct bool) []Answer {
+func (b WeightedBackend) evaluate(v *catalog.View, r Request, direct bool) []Answer {
 	candidates := b.candidates(v, r.Pod, direct)
 	if len(candidates) == 0 {
 		return []Answer{{Outcome: Unavailable, Service: b.Service.Name, Missing: "a ready pod with a sidecar behind " + b.Service.Name.String()}}
@@ -133,7 +134,7 @@ func reachesAny(v *catalog.View, source identity.ServiceAccount) bool {
 	for _, name := range v.Services() {
 		service := v.Service(name)
 		for _, port := range service.Ports {
-			if route := resolveRoute(v, source, service, port); route.reachable && len(route.addresses) > 0 {
+			if ResolveRoute(v, source, service, port).hasListener() {
 				return true
 			}
 		}

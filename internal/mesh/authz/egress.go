@@ -204,17 +204,7 @@ type egressMatchesKey struct{ policy catalog.Name }
 
 // egressMatches are the requests to which an Egress is restricted. Nobody may change the list.
 func egressMatches(v *catalog.View, policy *catalog.Egress) []catalog.HTTPMatch {
-	return v.Memo(egressMatchesKey{policy.Name}, func() any { return resolveEgressMatches(v, policy) }).([]catalog.HTTPMatch)
-}
-
-func resolveEgressMatches(v *catalog.View, policy *catalog.Egress) []catalog.HTTPMatch {
-	var matches []catalog.HTTPMatch
-	for _, name := range policy.RouteGroups {
-		if group := v.HTTPRouteGroup(catalog.Name{Namespace: policy.Name.Namespace, Name: name}); group != nil {
-			matches = append(matches, group.Matches...)
-		}
-	}
-	return matches
+	return catalog.Memo(v, egressMatchesKey{policy.Name}, func() []catalog.HTTPMatch { return v.GroupMatches(policy.Name.Namespace, policy.RouteGroups) })
 }
 
 // host returns the element of a host. Beyond the limit it returns one that nothing uses.

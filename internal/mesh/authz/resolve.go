@@ -2,6 +2,7 @@ package authz
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -10,101 +11,76 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
-// resolvedRoute is a port of a Service as one client's sidecar is configured for it.
-type resolvedRoute struct {
-	// rules are in order of evaluation; the last one matches every request.
-	rules []resolvedRule
-	// headless is true when the client connects to a pod's address.
-	headless bool
-	// addresses are those to which the client may connect.
-	addresses []netip.Addr
-	// reachable is true when the client may connect to an identity behind one of the backends.
-	reachable bool
+// ResolvedRoute is a port of a Service as one client's sidecar is configured for it.
+type ResolvedRoute struct {
+	// Rules are in order of evaluation; the last one matches every request.
+	Rules []RouteRule
+	// Addresses are those to which the client may connect: of the Service, or of the pods of a headless one.
+	Addresses []netip.Addr
+	service   *catalog.Service
 }
 
-// resolvedRule is a RouteRule as one client sees it.
-type resolvedRule struct {
-	RouteRule
-	resolved []resolvedBackend
-	// direct is true when requests go to the pod that the client chose.
-	direct bool
-}
-
-// resolvedBackend is a backend as one client sees it.
-type resolvedBackend struct {
-	WeightedBackend
-	// protocol is the one that the server's sidecar uses for the container's port.
-	protocol catalog.Protocol
-	// all are the identities behind the Service; the client may connect to those in allowed.
-	all, allowed []identity.ServiceAccount
-}
-
-// resolveRoute resolves a port of a Service for a client.
-func resolveRoute(v *catalog.View, source identity.ServiceAccount, service *catalog.Service, port catalog.Port) resolvedRoute {
-	route := resolvedRoute{headless: service.Headless(), addresses: service.ClusterIPs}
-	if route.headless {
+// ResolveRoute resolves a port of a Service for a client.
+func ResolveRoute(v *catalog.View, client identity.ServiceAccount, service *catalog.Service, port catalog.Port) ResolvedRoute {
+	route := ResolvedRoute{Rules: RouteRulesFor(v, client, service, port), Addresses: service.ClusterIPs, service: service}
+	if service.Headless() {
 		for _, endpoint := range v.Backends(service, port) {
-			route.addresses = append(route.addresses, endpoint.Address.Addr())
+			route.Addresses = append(route.Addresses, endpoint.Address.Addr())
 		}
-	}
-	for _, rule := range RouteRules(v, service, port) {
-		s := resolvedRule{RouteRule: rule, direct: rule.ClientChoosesPod(service)}
-		for _, b := range rule.Backends {
-			s.resolved = append(s.resolved, resolveBackend(v, source, b))
-		}
-		route.reachable = route.reachable || slices.ContainsFunc(s.resolved, func(b resolvedBackend) bool { return len(b.allowed) > 0 })
-		route.rules = append(route.rules, s)
 	}
 	return route
 }
 
-func resolveBackend(v *catalog.View, source identity.ServiceAccount, at WeightedBackend) resolvedBackend {
-	b := resolvedBackend{WeightedBackend: at, protocol: EffectiveProtocol(v, at.Service, at.Port), all: v.ServiceIdentities(at.Service.Name)}
-	for _, sa := range b.all {
-		if MayConnect(v, source, sa, b.TargetPort, b.protocol) {
-			b.allowed = append(b.allowed, sa)
+// RouteRulesFor are the RouteRules of a port of a Service, with the identities that a client may call.
+func RouteRulesFor(v *catalog.View, client identity.ServiceAccount, service *catalog.Service, port catalog.Port) []RouteRule {
+	rules := RouteRules(v, service, port)
+	for _, rule := range rules {
+		for i := range rule.Backends {
+			b := &rule.Backends[i]
+			b.Allowed = slices.DeleteFunc(slices.Clone(b.Identities), func(sa identity.ServiceAccount) bool {
+				return !MayConnect(v, client, sa, b.TargetPort, b.Protocol)
+			})
 		}
 	}
-	return b
+	return rules
 }
 
-// ruleFor returns the rule for a request, and the match that selected it, if any.
-func (route resolvedRoute) ruleFor(r Request) (resolvedRule, *SplitMatch) {
-	m := clientMessage(r)
-	for _, s := range route.rules {
-		if matched, ok := s.match(m); ok {
-			return s, matched
-		}
-	}
-	return resolvedRule{}, nil // not reached: the last rule matches every request
+// IsCallable reports whether the client may connect to an identity behind one of the backends.
+func (r RouteRule) IsCallable() bool {
+	return slices.ContainsFunc(r.Backends, func(b WeightedBackend) bool { return len(b.Allowed) > 0 })
 }
+
+// isCallable reports whether the client may connect to an identity behind one of the backends of any rule.
+func (route ResolvedRoute) isCallable() bool {
+	return slices.ContainsFunc(route.Rules, RouteRule.IsCallable)
+}
+
+// hasListener reports whether the client's sidecar has a listener for the port.
+func (route ResolvedRoute) hasListener() bool { return route.isCallable() && len(route.Addresses) > 0 }
 
 // isReachable reports whether the client's sidecar has the destination. pod is the client's choice for a headless
 // Service.
-func (route resolvedRoute) isReachable(pod netip.Addr) bool {
-	if route.headless {
-		return route.reachable && slices.Contains(route.addresses, pod)
-	}
-	return route.reachable && len(route.addresses) > 0
+func (route ResolvedRoute) isReachable(pod netip.Addr) bool {
+	return route.hasListener() && (!route.service.Headless() || slices.Contains(route.Addresses, pod))
 }
 
 // missing describes why the client's sidecar does not have the destination.
-func (route resolvedRoute) missing(v *catalog.View, r Request) string {
-	if route.reachable {
+func (route ResolvedRoute) missing(v *catalog.View, r Request) string {
+	if route.isCallable() {
 		return fmt.Sprintf("a pod with a sidecar behind %s at the address %s", r.Service, r.Pod)
 	}
 	var targets []string
-	for _, s := range route.rules {
-		for _, b := range s.resolved {
-			for _, sa := range b.all {
-				targets = append(targets, missingTarget(r.Source, sa, b.TargetPort, b.protocol))
+	for _, rule := range route.Rules {
+		for _, b := range rule.Backends {
+			for _, sa := range b.Identities {
+				targets = append(targets, missingTarget(r.Source, sa, b.TargetPort, b.Protocol))
 			}
 		}
 	}
-	last := route.rules[len(route.rules)-1]
+	last := route.Rules[len(route.Rules)-1]
 	switch {
-	case len(targets) == 0 && last.Split != nil && len(last.resolved) == 0:
-		return last.missing(r)
+	case len(targets) == 0 && last.Split != nil && len(last.Backends) == 0:
+		return last.missing(r.Service)
 	case len(targets) == 0:
 		return "a pod behind " + r.Service.String()
 	}
@@ -114,15 +90,15 @@ func (route resolvedRoute) missing(v *catalog.View, r Request) string {
 
 // candidates are the distinct workloads to which the backend's requests may go. direct means that the client chose the
 // pod.
-func (b resolvedBackend) candidates(v *catalog.View, pod netip.Addr, direct bool) []candidate {
+func (b WeightedBackend) candidates(v *catalog.View, pod netip.Addr, direct bool) []candidate {
 	var candidates []candidate
 	for _, endpoint := range b.endpoints(v, direct) {
 		if direct && endpoint.Address.Addr() != pod {
 			continue
 		}
 		p := candidate{
-			service: b.Service.Name, identity: endpoint.Identity, port: b.TargetPort, protocol: b.protocol,
-			trusted: len(b.allowed) == 0 || slices.Contains(b.allowed, endpoint.Identity),
+			service: b.Service.Name, identity: endpoint.Identity, port: b.TargetPort, protocol: b.Protocol,
+			trusted: len(b.Allowed) == 0 || slices.Contains(b.Allowed, endpoint.Identity),
 		}
 		// Load balancing leaves out pods that the client may not call. A client that chooses its pod fails instead.
 		if (p.trusted || direct) && !slices.Contains(candidates, p) {
@@ -134,13 +110,86 @@ func (b resolvedBackend) candidates(v *catalog.View, pod netip.Addr, direct bool
 
 // endpoints are the ready addresses behind the backend. If the client may call none of them, terminating ones that
 // still serve count too. A client that chooses its pod may choose one that is not ready.
-func (b resolvedBackend) endpoints(v *catalog.View, direct bool) []catalog.Backend {
+func (b WeightedBackend) endpoints(v *catalog.View, direct bool) []catalog.Backend {
 	backends := v.Backends(b.Service, b.Port)
 	usable := func(endpoint catalog.Backend) bool {
-		return endpoint.Ready && (len(b.allowed) == 0 || slices.Contains(b.allowed, endpoint.Identity))
+		return endpoint.Ready && (len(b.Allowed) == 0 || slices.Contains(b.Allowed, endpoint.Identity))
 	}
 	if direct || !slices.ContainsFunc(backends, usable) {
 		return backends
 	}
 	return slices.DeleteFunc(backends, func(endpoint catalog.Backend) bool { return !endpoint.Ready })
+}
+
+// MaxForeignPorts is how many ports of Services the TrafficTargets of one namespace can add to the sidecars of a client in
+// another namespace. Each port is a listener and a cluster, and needs memory there.
+const MaxForeignPorts = 1000
+
+// GrantedServices are the Services of identities that TrafficTargets let a client call, and the roots of splits to those,
+// sorted. It leaves out permissive namespaces. Of a namespace other than the client's it returns the first Services by
+// name, up to MaxForeignPorts ports.
+func GrantedServices(v *catalog.View, client identity.ServiceAccount) []catalog.Name {
+	found := map[catalog.Name]struct{}{}
+	for _, target := range v.TargetsFrom(client) {
+		if v.Permissive(target.Destination.Namespace) {
+			continue
+		}
+		for _, service := range v.ServicesOf(target.Destination) {
+			found[service] = struct{}{}
+			for _, root := range v.RootsOf(service) {
+				found[root] = struct{}{}
+			}
+		}
+	}
+	ports := map[string]int{}
+	return slices.DeleteFunc(slices.SortedFunc(maps.Keys(found), catalog.Name.Compare), func(name catalog.Name) bool {
+		if name.Namespace == client.Namespace {
+			return false
+		}
+		if service := v.Service(name); service != nil {
+			ports[name.Namespace] += len(service.Ports)
+		}
+		return ports[name.Namespace] > MaxForeignPorts
+	})
+}
+
+// isOffered reports whether a Service is within the bound of GrantedServices. It assumes that the client may call it.
+func isOffered(v *catalog.View, client identity.ServiceAccount, service catalog.Name) bool {
+	return service.Namespace == client.Namespace || v.Permissive(service.Namespace) || slices.Contains(GrantedServices(v, client), service)
+}
+
+// EffectiveProtocol is the protocol that sidecars use for the container port behind a Service port. Several ports, also of
+// different Services, may target one container port. HTTP wins if any of them uses it, because only HTTP requests are
+// authorized: a second Service with the protocol tcp must not bypass the rules for requests.
+func EffectiveProtocol(v *catalog.View, service *catalog.Service, port catalog.Port) catalog.Protocol {
+	if port.Protocol.IsHTTP() {
+		return port.Protocol
+	}
+	target := v.TargetPorts(service, port)
+	if protocol, found := httpProtocol(v, service, target); found {
+		return protocol
+	}
+	for _, name := range v.Sharing(service.Name) {
+		if other := v.Service(name); other != nil {
+			if protocol, found := httpProtocol(v, other, target); found {
+				return protocol
+			}
+		}
+	}
+	return port.Protocol
+}
+
+// httpProtocol returns the protocol of the first HTTP port of a Service that targets one of some container ports.
+func httpProtocol(v *catalog.View, service *catalog.Service, targets []uint16) (catalog.Protocol, bool) {
+	for _, port := range service.Ports {
+		if !port.Protocol.IsHTTP() {
+			continue
+		}
+		for _, target := range v.TargetPorts(service, port) {
+			if slices.Contains(targets, target) {
+				return port.Protocol, true
+			}
+		}
+	}
+	return "", false
 }

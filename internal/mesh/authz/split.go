@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // defaultWeight is OSM's weight of a Service without a TrafficSplit. Only ratios matter.
@@ -31,9 +32,12 @@ type SplitMatch struct {
 type WeightedBackend struct {
 	Service *catalog.Service
 	Port    catalog.Port
-	// TargetPort is the container's port.
+	// TargetPort is the container's port, and Protocol the one that the server's sidecar uses for it.
 	TargetPort uint16
+	Protocol   catalog.Protocol
 	Weight     uint32
+	// Identities are those behind the Service. A client may connect to Allowed, which only RouteRulesFor sets.
+	Identities, Allowed []identity.ServiceAccount
 }
 
 // String names the match as "<name> of HTTPRouteGroup <namespace>/<name>".
@@ -61,8 +65,8 @@ func RouteRules(v *catalog.View, service *catalog.Service, port catalog.Port) []
 	last := RouteRule{Split: v.Split(service.Name)}
 	if last.Split != nil {
 		last.Backends = splitBackends(v, last.Split, port)
-	} else if target := v.TargetPort(service, port); target != 0 {
-		last.Backends = []WeightedBackend{{Service: service, Port: port, TargetPort: target, Weight: defaultWeight}}
+	} else {
+		last.Backends = appendBackend(v, nil, service, port, defaultWeight)
 	}
 	return append(list, last)
 }
@@ -72,21 +76,19 @@ type splitMatchesKey struct{ split catalog.Name }
 // splitMatches are the matches of a split's existing groups, in order of the groups' names. All ports of the root Service share the list, which nobody
 // may change.
 func splitMatches(v *catalog.View, split *catalog.TrafficSplit) []SplitMatch {
-	return v.Memo(splitMatchesKey{split.Name}, func() any { return resolveSplitMatches(v, split) }).([]SplitMatch)
-}
-
-func resolveSplitMatches(v *catalog.View, split *catalog.TrafficSplit) []SplitMatch {
-	var list []SplitMatch
-	for _, name := range split.Matches {
-		group := v.HTTPRouteGroup(catalog.Name{Namespace: split.Name.Namespace, Name: name})
-		if group == nil {
-			continue
+	return catalog.Memo(v, splitMatchesKey{split.Name}, func() []SplitMatch {
+		var list []SplitMatch
+		for _, name := range split.Matches {
+			group := v.HTTPRouteGroup(catalog.Name{Namespace: split.Name.Namespace, Name: name})
+			if group == nil {
+				continue
+			}
+			for _, match := range group.Matches {
+				list = append(list, SplitMatch{group.Name, match})
+			}
 		}
-		for _, match := range group.Matches {
-			list = append(list, SplitMatch{group.Name, match})
-		}
-	}
-	return list
+		return list
+	})
 }
 
 // splitBackends are the usable backends of a split. A backend is skipped when it does not exist, has no port with the
@@ -95,15 +97,23 @@ func splitBackends(v *catalog.View, split *catalog.TrafficSplit, root catalog.Po
 	var backends []WeightedBackend
 	for _, backend := range split.Backends {
 		service := v.Service(backend.Service)
-		port, ok := portOf(service, root.Number)
-		if !ok {
-			continue
-		}
-		if target := v.TargetPort(service, port); target != 0 {
-			backends = append(backends, WeightedBackend{Service: service, Port: port, TargetPort: target, Weight: backend.Weight})
+		if port, ok := portOf(service, root.Number); ok {
+			backends = appendBackend(v, backends, service, port, backend.Weight)
 		}
 	}
 	return backends
+}
+
+// appendBackend adds a port of a Service whose container port is known.
+func appendBackend(v *catalog.View, list []WeightedBackend, service *catalog.Service, port catalog.Port, weight uint32) []WeightedBackend {
+	target := v.TargetPort(service, port)
+	if target == 0 {
+		return list
+	}
+	return append(list, WeightedBackend{
+		Service: service, Port: port, TargetPort: target, Protocol: EffectiveProtocol(v, service, port), Weight: weight,
+		Identities: v.ServiceIdentities(service.Name),
+	})
 }
 
 // ClientChoosesPod reports whether requests go to the pod that the client chose: the Service is headless and takes the
@@ -114,13 +124,19 @@ func (r RouteRule) ClientChoosesPod(root *catalog.Service) bool {
 
 // MatchRule returns the rule that applies to a request.
 func MatchRule(rules []RouteRule, r Request) RouteRule {
+	rule, _ := matchRule(rules, r)
+	return rule
+}
+
+// matchRule returns the rule for a request, and the match that selected it, if any.
+func matchRule(rules []RouteRule, r Request) (RouteRule, *SplitMatch) {
 	m := clientMessage(r)
 	for _, r := range rules {
-		if _, ok := r.match(m); ok {
-			return r
+		if matched, ok := r.match(m); ok {
+			return r, matched
 		}
 	}
-	return RouteRule{} // not reached: the last rule matches every request
+	return RouteRule{}, nil // not reached: the last rule matches every request
 }
 
 // match returns the match that selects the request. The last rule selects every request, with a nil match.

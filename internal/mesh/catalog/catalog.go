@@ -123,3 +123,53 @@ func entriesNamed[E Entry](c *Catalog, kind Kind, names map[Name]struct{}) []E {
 	}
 	return list
 }
+
+// index maps a property to the names of the entries that have it.
+type index[K comparable] map[K]map[Name]struct{}
+
+func (x index[K]) add(key K, name Name) {
+	if x[key] == nil {
+		x[key] = map[Name]struct{}{}
+	}
+	x[key][name] = struct{}{}
+}
+
+func (x index[K]) remove(key K, name Name) {
+	delete(x[key], name)
+	if len(x[key]) == 0 {
+		delete(x, key)
+	}
+}
+
+// counts maps a key to its values and how many objects contribute each value.
+type counts[K, V comparable] map[K]map[V]int
+
+// add changes the count by delta and reports whether the value appeared or disappeared.
+func (c counts[K, V]) add(key K, value V, delta int) bool {
+	if c[key] == nil {
+		c[key] = map[V]int{}
+	}
+	before := c[key][value]
+	after := before + delta
+	if after > 0 {
+		c[key][value] = after
+	} else {
+		delete(c[key], value)
+	}
+	if len(c[key]) == 0 {
+		delete(c, key)
+	}
+	return (before > 0) != (after > 0)
+}
+
+// Entries returns all entries of some kinds, sorted by kind and name.
+func (c *Catalog) Entries(kinds ...Kind) []Entry {
+	var list []Entry
+	for ref, entry := range c.entries {
+		if slices.Contains(kinds, ref.Kind) {
+			list = append(list, entry)
+		}
+	}
+	slices.SortFunc(list, func(a, b Entry) int { return a.Ref().Compare(b.Ref()) })
+	return list
+}

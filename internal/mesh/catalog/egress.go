@@ -104,10 +104,5 @@ func (v *View) EgressesFrom(source identity.ServiceAccount) []*Egress {
 
 // NamedUpstreamSetting returns an UpstreamTrafficSetting by its own name, or nil.
 func (v *View) NamedUpstreamSetting(name Name) *UpstreamTrafficSetting {
-	v.deps.add(DepNamedUpstreamSetting, name)
-	setting, ok := get[*UpstreamTrafficSetting](v.catalog, KindUpstreamTrafficSetting, name)
-	if !ok || v.isHidden(setting.Ref()) {
-		return nil
-	}
-	return setting
+	return visibleEntry[*UpstreamTrafficSetting](v, KindUpstreamTrafficSetting, DepNamedUpstreamSetting, name)
 }

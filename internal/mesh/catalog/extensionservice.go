@@ -29,9 +29,5 @@ func (v *View) ExtensionService(policyNamespace string, name Name) *ExtensionSer
 	if name.Namespace != policyNamespace && name.Namespace != v.Settings().Namespace {
 		return nil
 	}
-	service, ok := get[*ExtensionService](v.catalog, KindExtensionService, name)
-	if !ok || v.isHidden(service.Ref()) {
-		return nil
-	}
-	return service
+	return visibleEntry[*ExtensionService](v, KindExtensionService, DepExtensionService, name)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 )
 
 // isWorkload reports whether entries of the kind say which workloads, gateways and Secrets exist, or are settings.
@@ -49,6 +50,17 @@ func visible[E Entry](v *View, list []E) []E {
 	return slices.DeleteFunc(list, func(e E) bool { return v.isHidden(e.Ref()) })
 }
 
+// visibleEntry records a dependency on an entry and returns it, or the zero value if it does not exist or is not visible in the view.
+func visibleEntry[E Entry](v *View, kind Kind, dep DepKind, name Name) E {
+	v.deps.add(dep, name)
+	entry, ok := get[E](v.catalog, kind, name)
+	if !ok || v.isHidden(Ref{kind, name}) {
+		var none E
+		return none
+	}
+	return entry
+}
+
 // find records a dependency and returns the visible entries of a kind that have it, in order of their names.
 func find[E Entry](v *View, kind Kind, dep Dep) []E {
 	v.deps[dep] = struct{}{}
@@ -80,4 +92,41 @@ func (c *Catalog) PolicyDeps(policy Ref) []Dep {
 	deps := slices.DeleteFunc(entry.Deps(nil), func(dep Dep) bool { return dep.Kind.isSelection() })
 	slices.SortFunc(deps, Dep.Compare)
 	return slices.Compact(deps)
+}
+
+// Aged is a policy of which several may apply. The oldest wins, so a new object never overrides what works.
+type Aged interface {
+	Entry
+	// Age returns the time of creation.
+	Age() time.Time
+}
+
+// Claimant is a policy that takes precedence over newer ones with an equal claim.
+type Claimant interface {
+	Aged
+	// Claims returns what the policy configures alone.
+	Claims() []Claim
+}
+
+// Claim is what only one policy can configure.
+type Claim struct {
+	// Subject is equal for policies that exclude each other.
+	Subject string
+	// About describes to users what both policies do, and the remedy.
+	About string
+}
+
+// oldestOf records a dependency and returns the oldest selected policy that has it and is visible in the view, the first by name among those of equal age;
+// the zero value if there is none.
+func oldestOf[E interface {
+	comparable
+	Aged
+}](v *View, kind Kind, dep Dep, include func(E) bool) E {
+	var none E
+	list := find[E](v, kind, dep)
+	list = slices.DeleteFunc(list, func(e E) bool { return !include(e) })
+	if len(list) == 0 {
+		return none
+	}
+	return slices.MinFunc(list, func(a, b E) int { return a.Age().Compare(b.Age()) })
 }

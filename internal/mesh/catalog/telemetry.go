@@ -62,12 +62,7 @@ func (v *View) TelemetryOf(pod *Pod) Name {
 
 // Telemetry returns a Telemetry, or nil.
 func (v *View) Telemetry(name Name) *Telemetry {
-	v.deps.add(DepTelemetry, name)
-	policy, ok := get[*Telemetry](v.catalog, KindTelemetry, name)
-	if !ok || v.isHidden(policy.Ref()) {
-		return nil
-	}
-	return policy
+	return visibleEntry[*Telemetry](v, KindTelemetry, DepTelemetry, name)
 }
 
 // hasLabels reports whether a pod has all labels of a selector.

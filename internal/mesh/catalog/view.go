@@ -29,15 +29,15 @@ func (v *View) Deps() []Dep { return slices.Collect(maps.Keys(v.deps)) }
 
 // Memo returns what compute returned for the first call with the key. Types of keys are not shared between packages. The dependencies that
 // compute records are those of the view for good, so later calls need none.
-func (v *View) Memo(key any, compute func() any) any {
-	value, known := v.memo[key]
-	if !known {
-		value = compute()
-		if v.memo == nil {
-			v.memo = map[any]any{}
-		}
-		v.memo[key] = value
+func Memo[T any](v *View, key any, compute func() T) T {
+	if value, known := v.memo[key].(T); known {
+		return value
 	}
+	value := compute()
+	if v.memo == nil {
+		v.memo = map[any]any{}
+	}
+	v.memo[key] = value
 	return value
 }
 
@@ -164,22 +164,23 @@ func (v *View) TargetsFrom(sa identity.ServiceAccount) []*TrafficTarget {
 
 // HTTPRouteGroup returns an HTTPRouteGroup, or nil.
 func (v *View) HTTPRouteGroup(name Name) *HTTPRouteGroup {
-	v.deps.add(DepHTTPRouteGroup, name)
-	group, ok := get[*HTTPRouteGroup](v.catalog, KindHTTPRouteGroup, name)
-	if !ok || v.isHidden(group.Ref()) {
-		return nil
-	}
-	return group
+	return visibleEntry[*HTTPRouteGroup](v, KindHTTPRouteGroup, DepHTTPRouteGroup, name)
 }
 
 // TCPRoute returns a TCPRoute, or nil.
 func (v *View) TCPRoute(name Name) *TCPRoute {
-	v.deps.add(DepTCPRoute, name)
-	route, ok := get[*TCPRoute](v.catalog, KindTCPRoute, name)
-	if !ok || v.isHidden(route.Ref()) {
-		return nil
+	return visibleEntry[*TCPRoute](v, KindTCPRoute, DepTCPRoute, name)
+}
+
+// GroupMatches returns the matches of those HTTPRouteGroups of a namespace that exist, in order of the names.
+func (v *View) GroupMatches(namespace string, groups []string) []HTTPMatch {
+	var matches []HTTPMatch
+	for _, name := range groups {
+		if group := v.HTTPRouteGroup(Name{Namespace: namespace, Name: name}); group != nil {
+			matches = append(matches, group.Matches...)
+		}
 	}
-	return route
+	return matches
 }
 
 // Permissive reports whether every identity of the mesh may call the Services and pods of a namespace: by the

@@ -91,14 +91,13 @@ func (b *portBuilder) build(service *catalog.Service, port catalog.Port) *servic
 
 // destinations returns the identities behind a weighted backend.
 func (b *portBuilder) destinations(split int, backend authz.WeightedBackend) []destination {
-	protocol := authz.EffectiveProtocol(b.view, backend.Service, backend.Port)
 	backends := b.view.Backends(backend.Service, backend.Port)
 	var list []destination
-	for _, sa := range b.view.ServiceIdentities(backend.Service.Name) {
+	for _, sa := range backend.Identities {
 		list = append(list, destination{
 			service: backend.Service.Name, identity: sa, split: split, weighted: backend.Weight > 0,
 			ready: slices.ContainsFunc(backends, func(endpoint catalog.Backend) bool { return endpoint.Identity == sa }),
-			rules: b.inboundRules(ruleKey{sa, backend.TargetPort, protocol}),
+			rules: b.inboundRules(ruleKey{sa, backend.TargetPort, backend.Protocol}),
 		})
 	}
 	return list

@@ -1,11 +1,13 @@
 package envoy
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -149,4 +151,91 @@ func newCluster(name string, kind clusterv3.Cluster_DiscoveryType) *clusterv3.Cl
 		ConnectTimeout:       durationpb.New(connectTimeout),
 		CircuitBreakers:      noLimits,
 	}
+}
+
+// locality is the zone of all endpoints, as in OSM: endpoints are not weighted by zone.
+const locality = "local"
+
+// Endpoints is the EDS resource of a cluster. Endpoints of one workload share their metadata.
+func Endpoints(clusterName string, e scope.Endpoints) Resource {
+	message := loadAssignment(clusterName, e.Addresses...)
+	metadata := map[catalog.Workload]*corev3.Metadata{}
+	for i, workload := range e.Workloads {
+		if metadata[workload] == nil {
+			metadata[workload] = workloadMetadata(workload)
+		}
+		message.GetEndpoints()[0].GetLbEndpoints()[i].Metadata = metadata[workload]
+	}
+	return Resource{TypeURL: EndpointType, Name: clusterName, Message: message}
+}
+
+// loadAssignment has no locality when there are no addresses. Envoy then answers that there is no healthy upstream.
+func loadAssignment(clusterName string, addresses ...netip.AddrPort) *endpointv3.ClusterLoadAssignment {
+	out := &endpointv3.ClusterLoadAssignment{ClusterName: clusterName}
+	if len(addresses) == 0 {
+		return out
+	}
+	zone := &endpointv3.LocalityLbEndpoints{Locality: &corev3.Locality{Zone: locality}}
+	for _, a := range addresses {
+		zone.LbEndpoints = append(zone.LbEndpoints, message.Endpoint(socketAddress(a)))
+	}
+	out.Endpoints = []*endpointv3.LocalityLbEndpoints{zone}
+	return out
+}
+
+func socketAddress(a netip.AddrPort) *corev3.Address {
+	return message.SocketAddress(a.Addr().Unmap().String(), a.Port())
+}
+
+// weightedCluster is a cluster and its weight, at least 1.
+type weightedCluster struct {
+	cluster string
+	weight  uint32
+}
+
+// weightedClusters are the clusters of a list of backends that have a weight. An empty result means that requests have
+// no destination. Envoy rejects a total weight beyond 32 bits, so large weights are scaled down together.
+func weightedClusters(o scope.Outbound, list []scope.Backend) []weightedCluster {
+	if clientChoosesPod(o, list) {
+		return []weightedCluster{{cluster: podsClusterName(o.Service, o.PodPort), weight: 1}}
+	}
+	var total uint64
+	for _, b := range list {
+		total += uint64(b.Weight)
+	}
+	divisor := uint32(total/math.MaxUint32 + 1)
+	var out []weightedCluster
+	for _, b := range list {
+		if b.Weight > 0 {
+			out = append(out, weightedCluster{cluster: b.Cluster, weight: max(1, b.Weight/divisor)})
+		}
+	}
+	return out
+}
+
+// clientChoosesPod reports whether connections go to the pod that the client chose: the Service is headless and takes
+// the requests itself. Load balancing would connect the client to another member of a StatefulSet.
+func clientChoosesPod(o scope.Outbound, list []scope.Backend) bool {
+	if !o.Headless() || len(list) != 1 {
+		return false
+	}
+	// A TrafficSplit may give the Service itself a weight of 0.
+	return list[0].Weight > 0 && list[0].Cluster == scope.ClusterName(o.Service, o.PodPort)
+}
+
+// needsPodsCluster reports whether any requests to an outbound port go to the pod that the client chose.
+func needsPodsCluster(o scope.Outbound) bool {
+	return clientChoosesPod(o, o.Backends) ||
+		slices.ContainsFunc(o.Routes, func(r scope.OutboundRoutes) bool { return clientChoosesPod(o, r.Backends) })
+}
+
+// UnreadyCluster is the cluster that marks a sidecar as not ready. The readiness probe of the bootstrap prefers it
+// while it exists. Its endpoint is a socket that cannot exist, so no application of the pod can answer.
+func UnreadyCluster() Resource {
+	out := newCluster(names.UnreadyCluster, clusterv3.Cluster_STATIC)
+	unconnectable := &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: "/dev/null/not-ready"}}}
+	out.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: out.Name, Endpoints: []*endpointv3.LocalityLbEndpoints{{
+		LbEndpoints: []*endpointv3.LbEndpoint{message.Endpoint(unconnectable)},
+	}}}
+	return Resource{TypeURL: ClusterType, Name: out.Name, Message: out}
 }

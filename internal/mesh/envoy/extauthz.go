@@ -1,6 +1,9 @@
 package envoy
 
 import (
+	"fmt"
+	"strings"
+
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
@@ -8,6 +11,7 @@ import (
 	extauthzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -93,3 +97,124 @@ var onlyHTTP2 = &httpv3.HttpProtocolOptions{
 		ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: &corev3.Http2ProtocolOptions{}},
 	}},
 }
+
+// policyAuthorization is the filter for the server of an ExternalAuthorization. Filter and cluster have the same names for every policy,
+// so connections that are drained after a change use the current server.
+func policyAuthorization(a scope.Authorization) *hcmv3.HttpFilter {
+	policy := a.Policy
+	config := &extauthzv3.ExtAuthz{
+		StatPrefix:                authorizationLevel(a.MeshWide),
+		TransportApiVersion:       corev3.ApiVersion_V3,
+		FailureModeAllow:          policy.FailureModeAllow,
+		FailureModeAllowHeaderAdd: policy.FailureModeAllow,
+		StatusOnError:             undecided,
+	}
+	if policy.MaxRequestBytes > 0 {
+		config.WithRequestBody = &extauthzv3.BufferSettings{MaxRequestBytes: policy.MaxRequestBytes, AllowPartialMessage: true, PackAsBytes: true}
+	}
+	if len(policy.RequestHeaders) > 0 {
+		config.AllowedHeaders = exactly(policy.RequestHeaders)
+	}
+	cluster := PolicyAuthorizationCluster(a.MeshWide)
+	if a.Service != nil && a.Service.HTTP1 {
+		config.Services = &extauthzv3.ExtAuthz_HttpService{HttpService: authorizationHTTP(a, cluster)}
+	} else {
+		config.Services = &extauthzv3.ExtAuthz_GrpcService{GrpcService: &corev3.GrpcService{
+			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: cluster}},
+			Timeout:         durationpb.New(policy.Timeout),
+		}}
+	}
+	return message.HTTPFilter(policyAuthorizationFilter(a.MeshWide), config)
+}
+
+// authorizationHTTP sends requests to a server with HTTP/1.1.
+func authorizationHTTP(a scope.Authorization, cluster string) *extauthzv3.HttpService {
+	service := &extauthzv3.HttpService{
+		ServerUri: &corev3.HttpUri{
+			Uri:              "http://" + a.Service.Address,
+			HttpUpstreamType: &corev3.HttpUri_Cluster{Cluster: cluster},
+			Timeout:          durationpb.New(a.Policy.Timeout),
+		},
+		PathPrefix: a.Policy.PathPrefix,
+	}
+	if len(a.Policy.ResponseHeaders) > 0 {
+		service.AuthorizationResponse = &extauthzv3.AuthorizationResponse{AllowedUpstreamHeaders: exactly(a.Policy.ResponseHeaders)}
+	}
+	return service
+}
+
+// exactly matches names of headers.
+func exactly(names []string) *matcherv3.ListStringMatcher {
+	list := &matcherv3.ListStringMatcher{}
+	for _, name := range names {
+		list.Patterns = append(list.Patterns, message.Exact(name))
+	}
+	return list
+}
+
+// authorizationLevel distinguishes the policy of the mesh from that of the namespace.
+func authorizationLevel(meshWide bool) string {
+	if meshWide {
+		return "mesh"
+	}
+	return "namespace"
+}
+
+func policyAuthorizationFilter(meshWide bool) string {
+	return extAuthzFilter + "." + authorizationLevel(meshWide)
+}
+
+// Clusters of servers that decide about requests or connections before a sidecar forwards them.
+const (
+	// ConfiguredAuthorizationCluster is the cluster of the authorization server of the MeshConfig.
+	ConfiguredAuthorizationCluster = "external-authorization"
+
+	policyAuthorizationPrefix = ConfiguredAuthorizationCluster + "|"
+	rateLimitPrefix           = "ratelimit|"
+)
+
+// IsDecisionServer reports whether a cluster is an authorization server or a rate limit service.
+func IsDecisionServer(cluster string) bool {
+	return cluster == ConfiguredAuthorizationCluster || strings.HasPrefix(cluster, policyAuthorizationPrefix) || strings.HasPrefix(cluster, rateLimitPrefix)
+}
+
+// PolicyAuthorizationCluster is the cluster of the server of an ExternalAuthorization: that of the mesh, or that of the namespace.
+func PolicyAuthorizationCluster(meshWide bool) string {
+	return policyAuthorizationPrefix + authorizationLevel(meshWide)
+}
+
+// RateLimitCluster is the cluster of the service that counts a global limit.
+func RateLimitCluster(limit catalog.GlobalLimit) string {
+	return fmt.Sprintf("%s%s:%d", rateLimitPrefix, limit.Address, limit.Port)
+}
+
+// extensionClusters are the servers outside the mesh that policies refer to.
+func extensionClusters(s *scope.Scope) []*clusterv3.Cluster {
+	var out []*clusterv3.Cluster
+	if s.AccessLog != nil && s.AccessLog.Export != nil {
+		service := &s.AccessLog.Export.Service
+		out = append(out, extensionCluster(extensionClusterName(service.Name), service, s.Key.Class))
+	}
+	for _, a := range s.Authorizations {
+		name := PolicyAuthorizationCluster(a.MeshWide)
+		if a.Service == nil {
+			out = append(out, emptyCluster(name))
+			continue
+		}
+		out = append(out, extensionCluster(name, a.Service, s.Key.Class))
+	}
+	return out
+}
+
+func extensionCluster(name string, service *catalog.ExtensionService, class scope.Class) *clusterv3.Cluster {
+	out := serverCluster(name, service.Address, service.Port, class)
+	if !service.HTTP1 {
+		out.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
+	}
+	if service.ConnectTimeout > 0 {
+		out.ConnectTimeout = durationpb.New(service.ConnectTimeout)
+	}
+	return out
+}
+
+func extensionClusterName(name catalog.Name) string { return "extension|" + name.String() }

@@ -3,12 +3,21 @@ package envoy
 import (
 	"net/netip"
 	"slices"
+	"time"
 
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	httprbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	originaldstv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/original_dst/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -68,3 +77,176 @@ func listenerFilter(name string, config proto.Message) *listenerv3.ListenerFilte
 
 // originalDestination restores the destination that a connection had before it was redirected.
 var originalDestination = listenerFilter(originalDstFilter, &originaldstv3.OriginalDst{})
+
+// HTTP filters with a fixed configuration.
+var (
+	requestRBACFilter = message.HTTPFilter(httpRBACFilter, &httprbacv3.RBAC{})
+	router            = message.HTTPFilter(routerFilter, &routerv3.Router{})
+)
+
+// inboundHTTP handles requests from other workloads.
+func inboundHTTP(s *scope.Scope, routeConfig string, limits *scope.Limits) *listenerv3.Filter {
+	hcm := serverConnectionManager(s, routeConfig)
+	hcm.HttpFilters = slices.Concat(
+		// The rules of RBAC come with the virtual host, so a path without a route is answered with 404 instead of 403.
+		[]*hcmv3.HttpFilter{healthCheckFilter, requestRBACFilter},
+		// After RBAC: requests that policies deny cost the authorization server nothing.
+		externalAuthorization(s),
+		// Last, so that denied requests do not use up the limit.
+		[]*hcmv3.HttpFilter{requestLimitFilter},
+		globalRequestLimit(limits),
+		[]*hcmv3.HttpFilter{router},
+	)
+	return message.NetworkFilter(hcmFilter, hcm)
+}
+
+// serverConnectionManager normalizes paths before matching and rejects ambiguous ones: "/public/..%2Fadmin" could be one path for the
+// policy and another for the application.
+func serverConnectionManager(s *scope.Scope, routeConfig string) *hcmv3.HttpConnectionManager {
+	hcm := connectionManager(s, routeConfig)
+	hcm.NormalizePath = wrapperspb.Bool(true)
+	hcm.MergeSlashes = true
+	hcm.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_REJECT_REQUEST
+	hcm.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
+		HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
+	}
+	hcm.AccessLog = loggersOf(s).inboundRequests
+	return hcm
+}
+
+// outboundHTTP handles requests of the local application. It leaves paths unchanged, because the server's sidecar
+// authorizes them.
+func outboundHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
+	hcm := connectionManager(s, routeConfig)
+	hcm.HttpFilters = []*hcmv3.HttpFilter{router}
+	return message.NetworkFilter(hcmFilter, hcm)
+}
+
+// connectionManager is the configuration that both directions share. No address counts as internal, so Envoy removes
+// x-envoy- headers, with which a client could change timeouts, retries or statistics. It also removes the client
+// certificate header. x-forwarded-proto and x-request-id pass, because a gateway in front of the mesh may set them.
+func connectionManager(s *scope.Scope, routeConfig string) *hcmv3.HttpConnectionManager {
+	return &hcmv3.HttpConnectionManager{
+		StatPrefix:               "mesh-http-conn-manager." + routeConfig,
+		CodecType:                hcmv3.HttpConnectionManager_AUTO,
+		ForwardClientCertDetails: hcmv3.HttpConnectionManager_SANITIZE,
+		InternalAddressConfig:    &hcmv3.HttpConnectionManager_InternalAddressConfig{},
+		GenerateRequestId:        wrapperspb.Bool(true),
+		// Envoy's default ends a request after five minutes without data: quiet gRPC streams and WebSockets, slow answers.
+		StreamIdleTimeout: durationpb.New(0),
+		AccessLog:         loggersOf(s).outboundRequests,
+		Tracing:           tracing(s.Tracing),
+		UpgradeConfigs:    []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
+		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
+			ConfigSource:    ads,
+			RouteConfigName: routeConfig,
+		}},
+	}
+}
+
+// maxConnectAttempts is how many endpoints are tried for one connection. No bytes were sent before a connection is
+// established, so another attempt is always safe.
+const maxConnectAttempts = 3
+
+// maxEarlyBytes is how much a client may send before the connection to the application is established.
+const maxEarlyBytes = 16 << 10
+
+// tcpToApplication forwards connections of verified clients to the application. It closes connections that are idle for the given time; 0 is
+// Envoy's default of an hour.
+func tcpToApplication(logs []*accesslogv3.AccessLog, statPrefix, clusterName string, idle time.Duration, mode tcpv3.UpstreamConnectMode) *listenerv3.Filter {
+	proxy := &tcpv3.TcpProxy{
+		IdleTimeout:         durationUnlessZero(idle),
+		StatPrefix:          statPrefix,
+		ClusterSpecifier:    &tcpv3.TcpProxy_Cluster{Cluster: clusterName},
+		UpstreamConnectMode: mode,
+	}
+	if mode != tcpv3.UpstreamConnectMode_IMMEDIATE {
+		proxy.MaxEarlyDataBytes = wrapperspb.UInt32(maxEarlyBytes)
+	}
+	return tcpProxy(logs, proxy)
+}
+
+// connectMode is the time of the connection to the application: once the TLS handshake has verified the client. Behind a filter that waits
+// for a rate limit service, Envoy misses the end of the handshake. The first data of the client comes after it. Clients of server-first
+// protocols send none, so their connections are opened at once, and only their data waits for the handshake.
+func connectMode(in inboundPort) tcpv3.UpstreamConnectMode {
+	switch {
+	case in.Limits == nil || in.Limits.GlobalConnections == nil:
+		return tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE
+	case in.Protocol == catalog.ProtocolTCPServerFirst:
+		return tcpv3.UpstreamConnectMode_IMMEDIATE
+	default:
+		return tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_DATA
+	}
+}
+
+// tcpToCluster forwards connections to one cluster.
+func tcpToCluster(logs []*accesslogv3.AccessLog, statPrefix, clusterName string) *listenerv3.Filter {
+	return tcpProxy(logs, &tcpv3.TcpProxy{
+		StatPrefix:       statPrefix,
+		ClusterSpecifier: &tcpv3.TcpProxy_Cluster{Cluster: clusterName},
+	})
+}
+
+// tcpSplit forwards connections to several clusters by weight. It closes connections that are idle for the given time;
+// 0 is Envoy's default of an hour.
+func tcpSplit(logs []*accesslogv3.AccessLog, statPrefix string, weightedClusters []weightedCluster, idle time.Duration) *listenerv3.Filter {
+	split := &tcpv3.TcpProxy_WeightedCluster{}
+	for _, b := range weightedClusters {
+		split.Clusters = append(split.Clusters, &tcpv3.TcpProxy_WeightedCluster_ClusterWeight{Name: b.cluster, Weight: b.weight})
+	}
+	return tcpProxy(logs, &tcpv3.TcpProxy{
+		StatPrefix:         statPrefix,
+		ClusterSpecifier:   &tcpv3.TcpProxy_WeightedClusters{WeightedClusters: split},
+		MaxConnectAttempts: wrapperspb.UInt32(maxConnectAttempts),
+		IdleTimeout:        durationUnlessZero(idle),
+	})
+}
+
+// tcpProxy logs when the connection to the upstream is established, and at the end.
+func tcpProxy(logs []*accesslogv3.AccessLog, config *tcpv3.TcpProxy) *listenerv3.Filter {
+	config.AccessLog = logs
+	config.AccessLogOptions = &tcpv3.TcpProxy_TcpAccessLogOptions{FlushAccessLogOnConnected: true}
+	return message.NetworkFilter(tcpProxyFilter, config)
+}
+
+// markField is the drain mark in the metadata of a filter chain.
+const markField = "drain"
+
+// drainMark is metadata that makes a filter chain differ from its predecessor, so that Envoy drains the chain's
+// connections.
+func drainMark(mark string) *corev3.Metadata {
+	if mark == "" {
+		return nil
+	}
+	return metadata(map[string]string{markField: mark})
+}
+
+// DrainMarks returns the drain marks of a listener by filter chain; nil if it has none.
+func DrainMarks(r Resource) map[string]string {
+	var marks map[string]string
+	listener, _ := r.Message.(*listenerv3.Listener)
+	for _, chain := range listener.GetFilterChains() {
+		mark := chain.GetMetadata().GetFilterMetadata()[metadataNamespace].GetFields()[markField].GetStringValue()
+		if mark == "" {
+			continue
+		}
+		if marks == nil {
+			marks = map[string]string{}
+		}
+		marks[chain.GetName()] = mark
+	}
+	return marks
+}
+
+// WithDrainMarks returns a listener whose filter chains have the marks that markOf returns for their names; empty for none.
+func WithDrainMarks(listener *listenerv3.Listener, markOf func(chain string) string) *listenerv3.Listener {
+	marked := proto.CloneOf(listener)
+	for _, chain := range marked.GetFilterChains() {
+		chain.Metadata = drainMark(markOf(chain.GetName()))
+	}
+	return marked
+}
+
+// InboundListener is the name of the listener whose filter chains have drain marks.
+const InboundListener = inboundListener

@@ -2,11 +2,17 @@ package envoy
 
 import (
 	"cmp"
+	"fmt"
+	"net/netip"
 	"slices"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -68,4 +74,156 @@ func newResources[M proto.Message](typeURL string, name func(M) string, messages
 var ads = &corev3.ConfigSource{
 	ResourceApiVersion:    corev3.ApiVersion_V3,
 	ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
+}
+
+// PassthroughCluster has the destinations outside the mesh without a policy. It exists while they are allowed. The name is that of OSM.
+const PassthroughCluster = "passthrough-outbound"
+
+// Names that OSM users and tools rely on.
+const (
+	inboundListener    = "inbound-listener"
+	outboundListener   = "outbound-listener"
+	prometheusListener = "inbound-prometheus-listener"
+
+	passthroughChain = "outbound-egress-filter-chain"
+	metricsCluster   = "envoy-metrics-cluster"
+
+	originalDstFilter   = "original_dst"
+	tlsInspectorFilter  = "tls_inspector"
+	httpInspectorFilter = "http_inspector"
+	networkRBACFilter   = "l4_rbac"
+	hcmFilter           = "http_connection_manager"
+	tcpProxyFilter      = "tcp_proxy"
+	httpRBACFilter      = "envoy.filters.http.rbac"
+	routerFilter        = "http_router"
+	healthFilter        = "http_health_check"
+	httpLimitFilter     = "envoy.filters.http.local_ratelimit"
+
+	connectionLimitFilter = "l4_local_rate_limit"
+
+	// meshALPN is the protocol that sidecars offer to each other. The mesh's filter chains match nothing else.
+	meshALPN = "osm"
+)
+
+// Names that are new in this implementation.
+const (
+	// closedChain has no filters, so Envoy accepts its connections and closes them.
+	closedChain = "outbound-closed"
+
+	// plaintextChainPrefix is the prefix of the chains that accept any client during teardown of the mesh.
+	plaintextChainPrefix = "inbound_open_"
+
+	// healthALPN is the protocol that sidecars offer when they check the health of a TCP port.
+	healthALPN = "osm-health"
+)
+
+func inboundChainName(in inboundPort) string {
+	return fmt.Sprintf("inbound_%s_%d_%s", in.Service, in.TargetPort, in.Protocol)
+}
+
+func inboundRouteName(in inboundPort) string {
+	return fmt.Sprintf("rds-inbound.%d|%s", in.TargetPort, in.Service)
+}
+
+func inboundRBACName(in inboundPort) string {
+	return networkRBACFilter + "|" + inboundChainName(in)
+}
+
+func connectionLimitName(in inboundPort) string {
+	return connectionLimitFilter + "|" + inboundChainName(in)
+}
+
+func healthChainName(in inboundPort) string {
+	return fmt.Sprintf("inbound_health_%s_%d", in.Service, in.TargetPort)
+}
+
+func localClusterName(service catalog.Name, targetPort uint16) string {
+	return scope.ClusterName(service, targetPort) + "|local"
+}
+
+// podsClusterName is the cluster through which a client of a headless Service reaches the pod that it addressed.
+func podsClusterName(service catalog.Name, podPort uint16) string {
+	return scope.ClusterName(service, podPort) + "|pods"
+}
+
+func outboundChainName(o scope.Outbound) string {
+	return fmt.Sprintf("outbound_%s_%d_%s", o.Service, o.Port, o.Protocol)
+}
+
+// outboundListenerName leaves out the protocol. A port whose protocol changes keeps its address, and Envoy would
+// reject a second listener on it.
+func outboundListenerName(o scope.Outbound) string {
+	return fmt.Sprintf("outbound_%s_%d", o.Service, o.Port)
+}
+
+// headlessListenerName leaves out the Service. When another Service takes over an address, Envoy receives an update. Under a second name
+// it would reject the new listener until the old one is removed.
+func headlessListenerName(pod netip.AddrPort) string { return "outbound_pod|" + pod.String() }
+
+func outboundRouteName(o scope.Outbound) string {
+	return fmt.Sprintf("rds-outbound.%d|%s", o.Port, o.Service)
+}
+
+// ServiceCertName is the name of the secret with the sidecar's own certificate and key. It is the same in all sidecars, so that
+// all clients of a Service have the same cluster.
+const ServiceCertName = "service-cert"
+
+// OutboundTrustName is the name of the secret with the roots with which a client verifies servers. The names that a server may have
+// are in the cluster.
+const OutboundTrustName = "root-cert-for-mtls-outbound"
+
+// InboundTrustName is the name of the secret with which a workload verifies its clients.
+func InboundTrustName(sa identity.ServiceAccount) string {
+	return "root-cert-for-mtls-inbound:" + sa.String()
+}
+
+// inboundTrustName is InboundTrustName except on TCP ports with rules. There the handshake itself admits only some
+// principals, so each port has its own secret.
+func inboundTrustName(sa identity.ServiceAccount, in inboundPort) string {
+	if in.Protocol.IsHTTP() || in.Rules.Permissive {
+		return InboundTrustName(sa)
+	}
+	return InboundTrustName(sa) + "|" + scope.ClusterName(in.Service, in.TargetPort)
+}
+
+// Type URLs of the resources that the control plane serves.
+const (
+	ClusterType   = resource.ClusterType
+	EndpointType  = resource.EndpointType
+	ListenerType  = resource.ListenerType
+	RouteType     = resource.RouteType
+	SecretType    = resource.SecretType
+	ExtensionType = resource.ExtensionConfigType
+)
+
+// metadataNamespace is the key of the mesh's metadata in Envoy resources. Labels of statistics come from these fields.
+const metadataNamespace = "osm"
+
+// Fields of the metadata of clusters and endpoints.
+const (
+	namespaceField = "namespace"
+	serviceField   = "service"
+	kindField      = "kind"
+	nameField      = "name"
+)
+
+// serviceMetadata describes the Service of a cluster.
+func serviceMetadata(service catalog.Name) *corev3.Metadata {
+	return metadata(map[string]string{namespaceField: service.Namespace, serviceField: service.Name})
+}
+
+// workloadMetadata describes the workload of an endpoint; nil if it is unknown.
+func workloadMetadata(w catalog.Workload) *corev3.Metadata {
+	if w == (catalog.Workload{}) {
+		return nil
+	}
+	return metadata(map[string]string{kindField: w.Kind, nameField: w.Name})
+}
+
+func metadata(fields map[string]string) *corev3.Metadata {
+	values := make(map[string]*structpb.Value, len(fields))
+	for key, value := range fields {
+		values[key] = structpb.NewStringValue(value)
+	}
+	return &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{metadataNamespace: {Fields: values}}}
 }

@@ -1,6 +1,8 @@
 package envoy
 
 import (
+	"slices"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/proto"
@@ -75,4 +77,82 @@ func tlsParams(t catalog.TLS) *tlsv3.TlsParameters {
 
 func tlsSocket(context proto.Message) *corev3.TransportSocket {
 	return message.TransportSocket("envoy.transport_sockets.tls", context)
+}
+
+// unmatchableName is a name that no certificate of the mesh can carry. Envoy takes an empty list of names for "any
+// name".
+const unmatchableName = "nobody.invalid"
+
+// ServiceCertSecret holds a certificate chain and its private key, both PEM. The name of that of a workload is ServiceCertName.
+func ServiceCertSecret(name string, chainPEM, keyPEM []byte) Resource {
+	return newSecret(&tlsv3.Secret{
+		Name: name,
+		Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{
+			CertificateChain: inlineBytes(chainPEM),
+			PrivateKey:       inlineBytes(keyPEM),
+		}},
+	})
+}
+
+// TrustSecrets are the validation contexts of a scope, sorted by name. There is one for the servers that it calls, without names because
+// these are in the clusters. There is one for its clients, without names because RBAC authorizes requests by name. Each TCP port with
+// rules, and each destination of the egress gateway, has one with the identities that may connect.
+func TrustSecrets(s *scope.Scope, rootPEM []byte) []Resource {
+	anyClient := InboundTrustName(s.Key.Identity)
+	list := []*tlsv3.Secret{trustSecret(OutboundTrustName, rootPEM, nil), trustSecret(anyClient, rootPEM, nil)}
+	for _, in := range mergeInbound(s.Inbound) {
+		if name := inboundTrustName(s.Key.Identity, in); name != anyClient {
+			var clients []identity.ServiceAccount
+			for _, rule := range in.Rules.Network {
+				clients = append(clients, rule.Sources...)
+			}
+			list = append(list, trustSecret(name, rootPEM, allowedPrincipals(clients, s.AcceptedClientDomains())))
+		}
+	}
+	list = append(list, egressGatewayTrust(s, rootPEM)...)
+	return newResources(SecretType, (*tlsv3.Secret).GetName, list)
+}
+
+// allowedPrincipals are the principals of the identities in all trust domains, sorted by identity and unique. The list is never empty.
+func allowedPrincipals(identities []identity.ServiceAccount, trustDomains []string) []string {
+	if len(identities) == 0 {
+		return []string{unmatchableName}
+	}
+	var principals []string
+	for _, sa := range slices.Compact(slices.SortedFunc(slices.Values(identities), identity.ServiceAccount.Compare)) {
+		principals = append(principals, sa.Principals(trustDomains)...)
+	}
+	return principals
+}
+
+// trustSecret trusts certificates of the root that carry one of the principals, or all certificates of the root
+// without principals.
+func trustSecret(name string, rootPEM []byte, principals []string) *tlsv3.Secret {
+	return &tlsv3.Secret{
+		Name: name,
+		Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{
+			TrustedCa:                 inlineBytes(rootPEM),
+			MatchTypedSubjectAltNames: matchPrincipals(principals),
+		}},
+	}
+}
+
+// matchPrincipals matches certificates with one of the principals.
+func matchPrincipals(principals []string) []*tlsv3.SubjectAltNameMatcher {
+	var matchers []*tlsv3.SubjectAltNameMatcher
+	for _, p := range principals {
+		matchers = append(matchers, &tlsv3.SubjectAltNameMatcher{
+			SanType: tlsv3.SubjectAltNameMatcher_DNS,
+			Matcher: message.Exact(p),
+		})
+	}
+	return matchers
+}
+
+func newSecret(s *tlsv3.Secret) Resource {
+	return Resource{TypeURL: SecretType, Name: s.GetName(), Message: s}
+}
+
+func inlineBytes(b []byte) *corev3.DataSource {
+	return &corev3.DataSource{Specifier: &corev3.DataSource_InlineBytes{InlineBytes: b}}
 }

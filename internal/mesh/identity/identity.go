@@ -2,8 +2,10 @@ package identity
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
@@ -51,4 +53,83 @@ func ParsePrincipal(principal, trustDomain string) (ServiceAccount, error) {
 		return ServiceAccount{}, fmt.Errorf("principal %q is not of the form <service account>.<namespace>.%s", principal, trustDomain)
 	}
 	return ServiceAccount{Namespace: rest[dot+1:], Name: rest[:dot]}, nil
+}
+
+// TrustDomains are the trust domains of a mesh. While the mesh moves from one to another, it accepts both. All lists are sorted and
+// include Issued.
+type TrustDomains struct {
+	// Issued is the trust domain of certificates that are issued from now on.
+	Issued string `json:"issued"`
+	// Clients are the trust domains that servers accept from clients, and Servers those that clients accept from servers.
+	Clients []string `json:"clients"`
+	Servers []string `json:"servers"`
+	// Known are all trust domains that the mesh has had. A running sidecar verifies the control plane with that of its injection, so none is
+	// removed.
+	Known []string `json:"known"`
+}
+
+// OneTrustDomain returns the trust domains of a mesh that moves to no other one.
+func OneTrustDomain(domain string) TrustDomains {
+	return AcceptedTrustDomains(domain, domain)
+}
+
+// AcceptedTrustDomains returns trust domains of which one is issued and all are accepted.
+func AcceptedTrustDomains(issued string, accepted ...string) TrustDomains {
+	all := MergeTrustDomains([]string{issued}, accepted)
+	return TrustDomains{Issued: issued, Clients: all, Servers: all, Known: all}
+}
+
+// MergeTrustDomains returns the trust domains of both lists, sorted, each once.
+func MergeTrustDomains(a, b []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
+}
+
+// IsZero reports whether the trust domains are not set.
+func (d TrustDomains) IsZero() bool { return d.Issued == "" }
+
+// Equal reports whether two values are the same.
+func (d TrustDomains) Equal(other TrustDomains) bool {
+	return d.Issued == other.Issued && slices.Equal(d.Clients, other.Clients) && slices.Equal(d.Servers, other.Servers) &&
+		slices.Equal(d.Known, other.Known)
+}
+
+// Encode returns the text that DecodeTrustDomains reads.
+func (d TrustDomains) Encode() ([]byte, error) { return json.Marshal(d) }
+
+// DecodeTrustDomains parses trust domains.
+func DecodeTrustDomains(text []byte) (TrustDomains, error) {
+	var d TrustDomains
+	if err := json.Unmarshal(text, &d); err != nil {
+		return TrustDomains{}, fmt.Errorf("the trust domains cannot be read: %w", err)
+	}
+	for _, domain := range slices.Concat(d.Clients, d.Servers, d.Known, []string{d.Issued}) {
+		if _, err := spiffeid.TrustDomainFromString(domain); err != nil {
+			return TrustDomains{}, fmt.Errorf("trust domain %q: %w", domain, err)
+		}
+	}
+	for _, list := range []*[]string{&d.Clients, &d.Servers, &d.Known} {
+		*list = MergeTrustDomains(*list, []string{d.Issued})
+	}
+	return d, nil
+}
+
+// AmbiguousTrustDomain returns an accepted trust domain that cannot be accepted together with another one, because one is a subdomain of the
+// other; empty if there is none. With both a.example and b.a.example, two service accounts could have the same principal, because the name
+// of a service account may contain dots.
+func AmbiguousTrustDomain(domain string, accepted []string) string {
+	for _, other := range accepted {
+		if strings.HasSuffix(domain, "."+other) || strings.HasSuffix(other, "."+domain) {
+			return other
+		}
+	}
+	return ""
+}
+
+// Principals returns the principals of a service account in several trust domains, in their order.
+func (sa ServiceAccount) Principals(trustDomains []string) []string {
+	list := make([]string, 0, len(trustDomains))
+	for _, domain := range trustDomains {
+		list = append(list, sa.Principal(domain))
+	}
+	return list
 }

@@ -6,6 +6,9 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -29,6 +32,12 @@ func decodeSpec[T any](spec any, found *problems) (T, bool) {
 		return out, true
 	}
 	return out, decode("spec", spec, target, found)
+}
+
+// decodeObject is decodeSpec for the spec of an object. It returns the problems as a new list.
+func decodeObject[T any](u *unstructured.Unstructured) (spec T, found problems, ok bool) {
+	spec, ok = decodeSpec[T](specOf(u), &found)
+	return spec, found, ok
 }
 
 // decode stores a value, adds a problem for each part of the wrong type, and reports whether there was none. Without found it
@@ -121,4 +130,114 @@ func decodeMap(path string, entries map[string]any, out reflect.Value, found *pr
 		out.SetMapIndex(reflect.ValueOf(key), element)
 	}
 	return ok
+}
+
+func decodeFields(path string, fields map[string]any, out reflect.Value, found *problems) bool {
+	ok := true
+	for i, name := range fieldNames(out.Type()) {
+		if name == "" { // inlined
+			ok = decodeFields(path, fields, out.Field(i), found) && ok
+			continue
+		}
+		value := fields[name]
+		if value == nil {
+			continue
+		}
+		fieldPath := ""
+		if found != nil {
+			fieldPath = path + "." + name
+		}
+		ok = decode(fieldPath, value, out.Field(i), found) && ok
+	}
+	return ok
+}
+
+// fieldNamesByType caches the results of fieldNames.
+var fieldNamesByType sync.Map
+
+// fieldNames returns the JSON names of the fields of a struct type.
+func fieldNames(t reflect.Type) []string {
+	if cached, ok := fieldNamesByType.Load(t); ok {
+		return cached.([]string)
+	}
+	fields := make([]string, t.NumField())
+	for i := range fields {
+		fields[i], _, _ = strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	}
+	fieldNamesByType.Store(t, fields)
+	return fields
+}
+
+// maxDuration is the longest duration in a policy. Ten times this value still fits all timers.
+const maxDuration = 8760 * time.Hour
+
+// wholeNumber converts the number types of JSON and YAML decoders.
+func wholeNumber(value any) (int64, bool) {
+	switch n := value.(type) {
+	case int64:
+		return n, true
+	case int:
+		return int64(n), true
+	case float64:
+		if n == math.Trunc(n) && math.Abs(n) < 1<<53 {
+			return int64(n), true
+		}
+	}
+	return 0, false
+}
+
+// count converts a count of at least minimum; nil when it is absent or invalid. An invalid value is a problem of that
+// field only.
+func (p *problems) count(path string, value *int64, minimum uint32) *uint32 {
+	return p.number(path, value, minimum, math.MaxUint32)
+}
+
+// number converts a number within bounds; nil when it is absent or invalid.
+func (p *problems) number(path string, value *int64, minimum, maximum uint32) *uint32 {
+	if value == nil {
+		return nil
+	}
+	if *value < int64(minimum) || *value > int64(maximum) {
+		p.reject(ReasonInvalidNumber, "%s is %d, which is out of range and has no effect: write a whole number from %d to %d.", path, *value, minimum, maximum)
+		return nil
+	}
+	number := uint32(*value)
+	return &number
+}
+
+// duration parses a duration; 0 when it is absent or invalid. An invalid value is a problem of that field only.
+func (p *problems) duration(path, text, example string) time.Duration {
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		p.reject(ReasonInvalidDuration, "%s %.40q is not a duration and has no effect: write a number with a unit, for example %s.", path, text, example)
+	case d < 0:
+		p.reject(ReasonInvalidDuration, "%s %s is below zero and has no effect: write for example %s.", path, text, example)
+	case d > maxDuration:
+		p.reject(ReasonInvalidDuration, "%s %s is too long and has no effect: write at most %dh.", path, text, int(maxDuration.Hours()))
+	default:
+		return d
+	}
+	return 0
+}
+
+// durationFrom parses a duration and raises it to a minimum, with a warning; 0 when it is absent, zero or invalid.
+func (p *problems) durationFrom(path, text, example string, minimum time.Duration) time.Duration {
+	d := p.duration(path, text, example)
+	if d == 0 || d >= minimum {
+		return d
+	}
+	p.warn(ReasonInvalidDuration, "%s %s is too short and counts as %s: write at least %s.", path, d, minimum, minimum)
+	return minimum
+}
+
+// valueOrZero dereferences a number; nil is 0.
+func valueOrZero(number *uint32) uint32 {
+	if number == nil {
+		return 0
+	}
+	return *number
 }

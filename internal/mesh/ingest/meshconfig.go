@@ -2,9 +2,13 @@ package ingest
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -180,4 +184,66 @@ func IgnoredFields(spec *configv1alpha2.MeshConfigSpec) []string {
 		}
 	}
 	return paths
+}
+
+// CipherSuites are the TLS 1.2 cipher suites that sidecars support, by Envoy's names. Envoy rejects a listener or
+// cluster with any other.
+func CipherSuites() []string {
+	return []string{
+		"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384",
+		"ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305",
+		"ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES256-SHA",
+		"AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "AES256-SHA",
+	}
+}
+
+// ECDHCurves are the curves that sidecars support, by Envoy's names.
+func ECDHCurves() []string { return []string{"X25519", "P-256", "P-384", "P-521", "X25519MLKEM768"} }
+
+// knownNames returns the names that sidecars support. One unsupported name would make every sidecar reject every
+// listener and cluster. An empty result means Envoy's defaults.
+func knownNames(field string, names, all []string, found *problems) []string {
+	var good, bad []string
+	for _, name := range names {
+		if slices.Contains(all, name) {
+			good = append(good, name)
+		} else {
+			bad = append(bad, name)
+		}
+	}
+	if len(bad) > 0 {
+		found.reject(ReasonInvalidTLS, "%s names %.80q, which sidecars do not support: use %s.", field, strings.Join(bad, ", "), strings.Join(all, ", "))
+		found.effect("These are left out.")
+	}
+	return good
+}
+
+// isServer reports whether a server of the MeshConfig has a usable address and port. Otherwise it rejects the field. Written is the
+// address as the user wrote it, and role describes the server.
+func isServer(field, address, written string, port int, role string, found *problems) bool {
+	return isAddress(field+".address", address, written, role, found) && isPort(field+".port", port, role, found)
+}
+
+func isAddress(field, address, written, role string, found *problems) bool {
+	if _, err := netip.ParseAddr(address); err == nil || isHostName(address) {
+		return true
+	}
+	found.reject(ReasonInvalidName, "%s %.80q is not a DNS name or an IP address: write the name of the %s.", field, written, role)
+	return false
+}
+
+// isHostName reports whether a text is a DNS name. No top-level domain is a number: some resolvers read 127.1 as 127.0.0.1, so it is no name
+// either.
+func isHostName(text string) bool {
+	top := text[strings.LastIndexByte(text, '.')+1:]
+	_, err := strconv.ParseUint(top, 0, 64)
+	return err != nil && strings.Trim(top, "0123456789") != "" && len(validation.IsDNS1123Subdomain(text)) == 0
+}
+
+func isPort[N int | int32 | int64](field string, port N, role string, found *problems) bool {
+	if port >= 1 && port <= 65535 {
+		return true
+	}
+	found.reject(ReasonInvalidPort, "%s is %d: write the port of the %s, 1 to 65535.", field, port, role)
+	return false
 }

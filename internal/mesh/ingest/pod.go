@@ -1,13 +1,17 @@
 package ingest
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -121,4 +125,75 @@ func stripContainers(containers []corev1.Container) []corev1.Container {
 		}
 	}
 	return all
+}
+
+// newPodFields lists the fields that only the injector reads, and whether they differ from their defaults.
+var newPodFields = []struct {
+	path string
+	set  func(*configv1alpha2.MeshConfigSpec) bool
+}{
+	{"sidecar.enablePrivilegedInitContainer", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.EnablePrivilegedInitContainer }},
+	{"sidecar.logLevel", func(s *configv1alpha2.MeshConfigSpec) bool {
+		return s.Sidecar.LogLevel != "" && s.Sidecar.LogLevel != "error"
+	}},
+	{"sidecar.envoyImage", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.EnvoyImage != "" }},
+	{"sidecar.initContainerImage", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.InitContainerImage != "" }},
+	{"sidecar.resources", func(s *configv1alpha2.MeshConfigSpec) bool {
+		return len(s.Sidecar.Resources.Limits)+len(s.Sidecar.Resources.Requests) > 0
+	}},
+	{"sidecar.statistics", func(s *configv1alpha2.MeshConfigSpec) bool {
+		return s.Sidecar.Statistics == configv1alpha2.StatisticsAll
+	}},
+	{"sidecar.localProxyMode", func(s *configv1alpha2.MeshConfigSpec) bool {
+		return s.Sidecar.LocalProxyMode == configv1alpha2.LocalProxyModePodIP
+	}},
+	{"traffic.outboundIPRangeExclusionList", func(s *configv1alpha2.MeshConfigSpec) bool { return len(s.Traffic.OutboundIPRangeExclusionList) > 0 }},
+	{"traffic.outboundIPRangeInclusionList", func(s *configv1alpha2.MeshConfigSpec) bool { return len(s.Traffic.OutboundIPRangeInclusionList) > 0 }},
+	{"traffic.outboundPortExclusionList", func(s *configv1alpha2.MeshConfigSpec) bool { return len(s.Traffic.OutboundPortExclusionList) > 0 }},
+	{"traffic.inboundPortExclusionList", func(s *configv1alpha2.MeshConfigSpec) bool { return len(s.Traffic.InboundPortExclusionList) > 0 }},
+	{"traffic.networkInterfaceExclusionList", func(s *configv1alpha2.MeshConfigSpec) bool { return len(s.Traffic.NetworkInterfaceExclusionList) > 0 }},
+}
+
+// NewPodFields are the paths of fields that are set and apply to new pods only, for example spec.sidecar.logLevel.
+func NewPodFields(spec *configv1alpha2.MeshConfigSpec) []string {
+	var paths []string
+	for _, field := range newPodFields {
+		if field.set(spec) {
+			paths = append(paths, fmt.Sprintf("spec.%s", field.path))
+		}
+	}
+	return paths
+}
+
+// Namespace reads whether a namespace belongs to a mesh, by its labels, its override of permissive mode, and whether it requires the egress
+// gateway. An invalid override is ignored. Another invalid annotation requires the gateway, because somebody wrote it to restrict traffic.
+func Namespace(ns *corev1.Namespace, mesh string) (*catalog.Namespace, []Problem) {
+	var found problems
+	_, ignored := ns.Labels[names.IgnoreLabel]
+	entry := &catalog.Namespace{Name: ns.Name, Monitored: !ignored && mesh != "" && ns.Labels[names.MonitoredByLabel] == mesh}
+	switch value, exists := ns.Annotations[names.PermissiveAnnotation]; strings.ToLower(value) {
+	case "enabled", "yes", "true":
+		entry.Permissive = ptr.To(true)
+	case "disabled", "no", "false":
+		entry.Permissive = ptr.To(false)
+	default:
+		if exists {
+			found.reject(ReasonInvalidAnnotation, "The annotation %s of this namespace is %.40q and has no effect: write enabled or disabled.", names.PermissiveAnnotation, value)
+		}
+	}
+	switch value, exists := ns.Annotations[names.EgressGatewayAnnotation]; strings.ToLower(value) {
+	case "enabled", "yes", "true":
+		entry.EgressGateway = true
+	case "disabled", "no", "false":
+	default:
+		if entry.EgressGateway = exists; exists {
+			found.reject(ReasonInvalidAnnotation, "The annotation %s of this namespace is %.40q, which is read as enabled: write enabled or disabled.", names.EgressGatewayAnnotation, value)
+		}
+	}
+	return entry, found
+}
+
+// ServiceAccount reads a service account.
+func ServiceAccount(sa *corev1.ServiceAccount) *catalog.ServiceAccount {
+	return &catalog.ServiceAccount{Name: catalog.Name{Namespace: sa.Namespace, Name: sa.Name}, UID: string(sa.UID)}
 }

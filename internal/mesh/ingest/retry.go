@@ -31,8 +31,7 @@ const maxRetries = 10
 // Retry reads a Retry (policy.openservicemesh.io/v1alpha1). It skips invalid destinations. Without a valid source in its
 // own namespace, a destination and a condition there is no entry.
 func Retry(u *unstructured.Unstructured) (*catalog.Retry, []Problem) {
-	var found problems
-	spec, ok := decodeSpec[policyv1alpha1.RetrySpec](specOf(u), &found)
+	spec, found, ok := decodeObject[policyv1alpha1.RetrySpec](u)
 	if !ok {
 		return nil, found
 	}

@@ -1,12 +1,19 @@
 package ingest
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	accessv1alpha3 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/access/v1alpha3"
+	specsv1alpha4 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/specs/v1alpha4"
+	"golang.org/x/net/http/httpguts"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
@@ -54,4 +61,168 @@ func serviceAccount(path string, subject accessv1alpha3.IdentityBindingSubject, 
 		return sa, true
 	}
 	return identity.ServiceAccount{}, false
+}
+
+// TCPRoute reads an SMI TCPRoute (specs.smi-spec.io/v1alpha4), whose matches field is one object. A route with an
+// invalid port has no entry: no ports means every port, so skipping the invalid one could allow all.
+func TCPRoute(u *unstructured.Unstructured) (*catalog.TCPRoute, []Problem) {
+	spec, found, ok := decodeObject[specsv1alpha4.TCPRouteSpec](u)
+	if !ok {
+		return nil, found
+	}
+	route := &catalog.TCPRoute{Name: nameOf(u)}
+	for _, port := range spec.Matches.Ports {
+		if port < 1 || port > 65535 {
+			found.reject(ReasonInvalidPort, "spec.matches.ports has %d, which is not a port, so this TCPRoute is not used: write numbers from 1 to 65535.", port)
+			continue
+		}
+		route.Ports = append(route.Ports, uint16(port))
+	}
+	if len(found) > 0 {
+		return nil, found
+	}
+	slices.Sort(route.Ports)
+	route.Ports = slices.Compact(route.Ports)
+	return route, nil
+}
+
+// UDPRoute validates an SMI UDPRoute (specs.smi-spec.io/v1alpha4). It has no entry, because sidecars do not intercept
+// UDP.
+func UDPRoute(*unstructured.Unstructured) []Problem {
+	var found problems
+	found.warn(ReasonNotCaptured, "Sidecars do not intercept UDP, so this UDPRoute is not enforced, and UDP traffic bypasses the mesh: block it with a NetworkPolicy if necessary.")
+	return found
+}
+
+// HTTPRouteGroup reads an SMI HTTPRouteGroup (specs.smi-spec.io/v1alpha4). It skips matches that are not usable. A group
+// without matches grants nothing.
+func HTTPRouteGroup(u *unstructured.Unstructured) (*catalog.HTTPRouteGroup, []Problem) {
+	var found problems
+	fields, headersByMatch := splitHeaders(specOf(u))
+	spec, ok := decodeSpec[specsv1alpha4.HTTPRouteGroupSpec](fields, &found)
+	if !ok {
+		return nil, found
+	}
+	group := &catalog.HTTPRouteGroup{Name: nameOf(u)}
+	names := map[string]bool{}
+	for i, m := range spec.Matches {
+		path := fmt.Sprintf("spec.matches[%d]", i)
+		match, usable := httpMatch(path, m, headersByMatch[i], &found)
+		switch {
+		case names[match.Name]:
+			found.reject(ReasonDuplicateMatch, "%s has the name %.80q of a match before it, and is not used: give each match its own name.", path, match.Name)
+		case usable:
+			group.Matches = append(group.Matches, match)
+		}
+		names[match.Name] = true
+	}
+	if len(spec.Matches) == 0 {
+		found.warn(ReasonGrantsNothing, "spec.matches is empty, so TrafficTargets that refer to this HTTPRouteGroup grant nothing by it: name at least one match.")
+	}
+	return group, found
+}
+
+// httpMatch reads one match and reports whether it is usable.
+func httpMatch(path string, m specsv1alpha4.HTTPMatch, headerSpec any, found *problems) (catalog.HTTPMatch, bool) {
+	match := catalog.HTTPMatch{Name: m.Name, PathRegex: m.PathRegex}
+	usable := true
+	if err := checkRegex(match.PathRegex); err != nil {
+		found.reject(ReasonInvalidRegex, "%s.pathRegex of the match %.80q is rejected and the match not used: %s.", path, match.Name, err)
+		usable = false
+	}
+	if match.PathRegex == ".*" {
+		match.PathRegex = "" // every path, in the form that compares equal
+	}
+	var ok bool
+	if match.Methods, ok = methods(path, m.Methods, found); !ok {
+		usable = false
+	}
+	if match.Headers, ok = headers(path+".headers", headerSpec, found); !ok {
+		usable = false
+	}
+	return match, usable
+}
+
+// methods reads the methods of a match. An empty list and * mean any method.
+func methods(path string, list []string, found *problems) ([]string, bool) {
+	var all []string
+	for _, method := range list {
+		method = strings.ToUpper(method)
+		if method == "*" {
+			return nil, true
+		}
+		if !httpguts.ValidHeaderFieldName(method) { // methods and header names are both tokens of RFC 9110
+			found.reject(ReasonInvalidMethod, "%s.methods has %.40q, which is not a method of HTTP, and the match is not used.", path, method)
+			return nil, false
+		}
+		all = append(all, method)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), true
+}
+
+// headers reads the headers of a match in both forms in use: a list of objects with one header each (the SMI SDK), and one
+// object with all headers (the SMI specification). All of them must match. It reports whether they are usable.
+func headers(path string, spec any, found *problems) ([]catalog.HeaderMatch, bool) {
+	var all []catalog.HeaderMatch
+	usable := true
+	collect := func(path string, fields map[string]any) {
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			header, err := headerMatch(name, fields[name])
+			if err != nil {
+				found.reject(err.reason, "%s %.80q is rejected and the match not used: %s.", path, name, err.text)
+				usable = false
+			}
+			all = append(all, header)
+		}
+	}
+	switch value := spec.(type) {
+	case nil:
+	case map[string]any:
+		collect(path, value)
+	case []any:
+		for i, element := range value {
+			fields, ok := element.(map[string]any)
+			if !ok {
+				found.reject(ReasonInvalidHeader, "%s[%d] is %s, and the match is not used: write one header and its regular expression, for example - user-agent: \".*\".", path, i, describe(element))
+				usable = false
+			}
+			collect(fmt.Sprintf("%s[%d]", path, i), fields)
+		}
+	default:
+		found.reject(ReasonInvalidHeader, "%s is %s, and the match is not used: write a list of headers and their regular expressions.", path, describe(value))
+		usable = false
+	}
+	slices.SortFunc(all, func(a, b catalog.HeaderMatch) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Regex, b.Regex))
+	})
+	return slices.Compact(all), usable
+}
+
+// headerProblem is why a header cannot be matched.
+type headerProblem struct{ reason, text string }
+
+// headerMatch reads one header.
+func headerMatch(name string, value any) (catalog.HeaderMatch, *headerProblem) {
+	match := catalog.HeaderMatch{Name: strings.ToLower(name)}
+	if match.Name == "host" {
+		match.Name = ":authority"
+	}
+	regex, ok := value.(string)
+	match.Regex = regex
+	switch {
+	case !ok:
+		return match, &headerProblem{ReasonInvalidHeader, "its value is " + describe(value) + ": write a regular expression as text"}
+	case match.Name == ":authority":
+	case strings.HasPrefix(match.Name, ":"):
+		return match, &headerProblem{ReasonInvalidHeader, "only the pseudo-header :authority can be matched: use pathRegex and methods for the others"}
+	case !httpguts.ValidHeaderFieldName(match.Name):
+		return match, &headerProblem{ReasonInvalidHeader, "it is not the name of a header"}
+	case strings.Contains(match.Name, "_"):
+		return match, &headerProblem{ReasonInvalidHeader, "sidecars reject requests that have header names with underscores: use dashes"}
+	}
+	if err := checkRegex(regex); err != nil {
+		return match, &headerProblem{ReasonInvalidRegex, err.Error()}
+	}
+	return match, nil
 }

@@ -28,8 +28,7 @@ const (
 // no entry, so all traffic stays with the root Service. A total weight of 0 is valid, as in OSM: the traffic has no
 // destination.
 func TrafficSplit(u *unstructured.Unstructured) (*catalog.TrafficSplit, []Problem) {
-	var found problems
-	spec, ok := decodeSpec[splitv1alpha4.TrafficSplitSpec](specOf(u), &found)
+	spec, found, ok := decodeObject[splitv1alpha4.TrafficSplitSpec](u)
 	if !ok {
 		return nil, found
 	}

@@ -17,8 +17,7 @@ const maxRules = 1024
 // TrafficTarget reads an SMI TrafficTarget (access.smi-spec.io/v1alpha3). A target that grants nothing, or that is not
 // usable as a whole, has no entry.
 func TrafficTarget(u *unstructured.Unstructured) (*catalog.TrafficTarget, []Problem) {
-	var found problems
-	spec, ok := decodeSpec[accessv1alpha3.TrafficTargetSpec](specOf(u), &found)
+	spec, found, ok := decodeObject[accessv1alpha3.TrafficTargetSpec](u)
 	if !ok {
 		return nil, found
 	}

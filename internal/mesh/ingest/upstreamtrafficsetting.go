@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -22,8 +23,7 @@ const (
 // UpstreamTrafficSetting reads an UpstreamTrafficSetting (policy.openservicemesh.io/v1alpha1). There is no entry without a host.
 // Invalid fields are skipped and the others apply.
 func UpstreamTrafficSetting(u *unstructured.Unstructured) (*catalog.UpstreamTrafficSetting, []Problem) {
-	var found problems
-	spec, ok := decodeSpec[policyv1alpha1.UpstreamTrafficSettingSpec](specOf(u), &found)
+	spec, found, ok := decodeObject[policyv1alpha1.UpstreamTrafficSettingSpec](u)
 	if !ok {
 		return nil, found
 	}
@@ -107,4 +107,32 @@ func healthCheck(spec *policyv1alpha1.HealthCheckSpec, found *problems) *catalog
 		UnhealthyThreshold: valueOrZero(found.count(path+"unhealthyThreshold", spec.UnhealthyThreshold, 1)),
 		HealthyThreshold:   valueOrZero(found.count(path+"healthyThreshold", spec.HealthyThreshold, 1)),
 	}
+}
+
+// backpressureLabel on a Backpressure names its Service.
+const backpressureLabel = "app"
+
+// Backpressure reads a Backpressure of early OSM releases (policy.openservicemesh.io/v1alpha1) as the equivalent
+// UpstreamTrafficSetting.
+func Backpressure(u *unstructured.Unstructured) (*catalog.UpstreamTrafficSetting, []Problem) {
+	spec, found, ok := decodeObject[policyv1alpha1.BackpressureSpec](u)
+	if !ok {
+		return nil, found
+	}
+	setting := &catalog.UpstreamTrafficSetting{
+		Kind: catalog.KindBackpressure, Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(),
+		Service: catalog.Name{Namespace: u.GetNamespace(), Name: u.GetLabels()[backpressureLabel]},
+		Connections: catalog.ConnectionSettings{
+			MaxConnections:           found.count("spec.maxConnections", spec.MaxConnections, 0),
+			MaxPendingRequests:       found.count("spec.maxPendingRequests", spec.MaxPendingRequests, 0),
+			MaxRequests:              found.count("spec.maxRequests", spec.MaxRequests, 0),
+			MaxRetries:               found.count("spec.maxRetries", spec.MaxRetries, 0),
+			MaxRequestsPerConnection: found.count("spec.maxRequestsPerConnection", spec.MaxRequestsPerConnection, 0),
+		},
+	}
+	if len(validation.IsDNS1123Label(setting.Service.Name)) > 0 {
+		found.reject(ReasonInvalidName, "The label %s of this Backpressure is %.80q and names no Service, so it is not used: write an UpstreamTrafficSetting with spec.host <service>.%s.svc.cluster.local.", backpressureLabel, setting.Service.Name, u.GetNamespace())
+		return nil, found
+	}
+	return setting, found
 }

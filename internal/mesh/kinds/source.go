@@ -2,14 +2,22 @@ package kinds
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Source describes one kind of Kubernetes object: what to watch, and how to convert it to a catalog entry.
@@ -72,4 +80,86 @@ func Typed(object *unstructured.Unstructured, empty client.Object) (client.Objec
 		return nil, fmt.Errorf("%s %s/%s: %w", object.GetKind(), object.GetNamespace(), object.GetName(), err)
 	}
 	return typed, nil
+}
+
+// Workloads returns the kinds that every control plane requires.
+func Workloads(mesh string) []Source {
+	namespace := func(ns *corev1.Namespace) (*catalog.Namespace, []ingest.Problem) { return ingest.Namespace(ns, mesh) }
+	return []Source{
+		SourceOf(catalog.KindNamespace, &corev1.Namespace{}, namespace),
+		SourceOf(catalog.KindNamespaceLabels, &corev1.Namespace{}, withoutProblems(ingest.NamespaceLabels)),
+		SourceOf(catalog.KindServiceAccount, &corev1.ServiceAccount{}, withoutProblems(ingest.ServiceAccount)),
+		SourceOf(catalog.KindPod, &corev1.Pod{}, withoutProblems(ingest.Pod)),
+		SourceOf(catalog.KindService, &corev1.Service{}, ingest.Service),
+		SourceOf(catalog.KindEndpointSlice, &discoveryv1.EndpointSlice{}, ingest.EndpointSlice),
+	}
+}
+
+// withoutProblems adapts an ingest function of a kind whose objects are always valid.
+func withoutProblems[T client.Object, E catalog.Entry](convert func(T) E) func(T) (E, []ingest.Problem) {
+	return func(object T) (E, []ingest.Problem) { return convert(object), nil }
+}
+
+// Kinds of the Gateway API, in versions that all its releases since 1.0 serve.
+var (
+	GatewayClass   = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "GatewayClass"}
+	Gateway        = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "Gateway"}
+	HTTPRoute      = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRoute"}
+	ReferenceGrant = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1beta1", Kind: "ReferenceGrant"}
+)
+
+// GatewayAPI returns the kinds that configure the ingress gateway of a mesh.
+func GatewayAPI(mesh string) []Source {
+	return []Source{
+		SourceOf(catalog.KindGatewayClass, Object(GatewayClass), ingest.GatewayClass(mesh)),
+		SourceOf(catalog.KindGateway, Object(Gateway), ingest.Gateway),
+		SourceOf(catalog.KindHTTPRoute, Object(HTTPRoute), ingest.HTTPRoute),
+		SourceOf(catalog.KindReferenceGrant, Object(ReferenceGrant), ingest.ReferenceGrant),
+	}
+}
+
+// MeshConfig watches the MeshConfig named osm-mesh-config and calls listener with every version. Other MeshConfigs are ignored.
+func MeshConfig(listener func(*configv1alpha2.MeshConfig)) Source {
+	convert := func(mc *configv1alpha2.MeshConfig) (*catalog.Settings, []ingest.Problem) {
+		if mc.Name != names.MeshConfig {
+			return nil, nil
+		}
+		listener(mc)
+		return ingest.MeshConfig(mc)
+	}
+	return SourceOf(catalog.KindSettings, &configv1alpha2.MeshConfig{}, convert)
+}
+
+// CacheOptions reduces the objects of frequent kinds to the fields that ingest reads.
+func CacheOptions() map[client.Object]cache.ByObject {
+	return map[client.Object]cache.ByObject{
+		&corev1.Pod{}:            {Transform: stripPod},
+		&corev1.ServiceAccount{}: {Transform: stripMeta},
+		&corev1.Namespace{}:      {Transform: stripNamespace},
+	}
+}
+
+func stripPod(obj any) (any, error) {
+	if pod, ok := obj.(*corev1.Pod); ok {
+		return ingest.StripPod(pod), nil
+	}
+	return obj, nil
+}
+
+func stripMeta(obj any) (any, error) {
+	if object, ok := obj.(metav1.Object); ok {
+		object.SetManagedFields(nil)
+		object.SetAnnotations(nil)
+	}
+	return obj, nil
+}
+
+func stripNamespace(obj any) (any, error) {
+	if ns, ok := obj.(*corev1.Namespace); ok {
+		ns.ManagedFields = nil
+		maps.DeleteFunc(ns.Annotations, func(key, _ string) bool {
+			return key != names.PermissiveAnnotation && key != names.EgressGatewayAnnotation
+		})
+	}
+	return obj, nil
 }

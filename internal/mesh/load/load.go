@@ -15,6 +15,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
@@ -127,7 +128,7 @@ func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Un
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	loaded := newLoaded()
+	loaded := &Loaded{Catalog: catalog.New(), Names: map[catalog.Ref]struct{}{}, Entries: map[catalog.Ref]catalog.Entry{}}
 	for i, source := range all {
 		for j, object := range lists[i] {
 			loaded.add(source.Kind, object.Name, results[i][j])
@@ -186,6 +187,41 @@ func (l *Loaded) add(kind catalog.Kind, name catalog.Name, r conversion) {
 	}
 }
 
-func newLoaded() *Loaded {
-	return &Loaded{Catalog: catalog.New(), Names: map[catalog.Ref]struct{}{}, Entries: map[catalog.Ref]catalog.Entry{}}
+// assumedCertificate replaces the content of Secrets.
+const assumedCertificate = "assumed"
+
+// assumeCertificates adds an entry for each Secret that Gateways and Egresses use, and removes the others. It returns the dependencies that
+// changed. Secrets are not read, because few users may: they are assumed to have valid certificates that do not change.
+func (l *Loaded) assumeCertificates() []catalog.Dep {
+	used := l.assumedEntries()
+	var changes []catalog.Change
+	for ref := range l.Entries {
+		isSecret := ref.Kind == catalog.KindGatewayCertificate || ref.Kind == catalog.KindEgressCredential
+		if isSecret && !slices.ContainsFunc(used, func(entry catalog.Entry) bool { return entry.Ref() == ref }) {
+			changes = append(changes, catalog.Change{Ref: ref})
+			delete(l.Entries, ref)
+		}
+	}
+	for _, entry := range used {
+		if _, known := l.Entries[entry.Ref()]; !known {
+			l.Entries[entry.Ref()] = entry
+			changes = append(changes, catalog.Set(entry))
+		}
+	}
+	return l.Catalog.Apply(changes)
+}
+
+// assumedEntries are the entries of the Secrets in use.
+func (l *Loaded) assumedEntries() []catalog.Entry {
+	content := []byte(assumedCertificate)
+	var entries []catalog.Entry
+	for _, name := range gateway.Certificates(l.Catalog.View()) {
+		entries = append(entries, &catalog.GatewayCertificate{Name: name, ChainPEM: content, KeyPEM: content})
+	}
+	for _, policy := range l.Catalog.View().GatewayEgresses() {
+		if name, ok := policy.Credential(); ok {
+			entries = append(entries, &catalog.EgressCredential{Name: name, AuthoritiesPEM: content, ChainPEM: content, KeyPEM: content})
+		}
+	}
+	return entries
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -136,3 +137,127 @@ func sortedClusters(clusters map[string]Cluster) []Cluster {
 func compareClusters(a, b Cluster) int {
 	return cmp.Or(a.Service.Compare(b.Service), cmp.Compare(a.TargetPort, b.TargetPort))
 }
+
+// UsesSharedDestinations reports whether a client may call exactly the shared destinations: something is permissive,
+// and no policy grants the client access to the rest. In passthrough mode no client uses them.
+func UsesSharedDestinations(v *catalog.View, client identity.ServiceAccount) bool {
+	if !permissiveAnywhere(v) || v.Settings().Teardown == catalog.TeardownPassthrough {
+		return false
+	}
+	if v.Settings().Permissive && len(v.PermissiveOverrides()) == 0 {
+		return true
+	}
+	return !slices.ContainsFunc(v.TargetsFrom(client), func(target *catalog.TrafficTarget) bool {
+		return !v.Permissive(target.Destination.Namespace)
+	})
+}
+
+// permissiveAnywhere reports whether the mesh or one of its namespaces is permissive.
+func permissiveAnywhere(v *catalog.View) bool {
+	return v.Settings().Permissive || slices.ContainsFunc(v.PermissiveOverrides(), v.Permissive)
+}
+
+// reachable are the Services that the client may be able to call, sorted: Services of permissive namespaces, Services
+// that TrafficTargets let it call, and the roots of splits to those.
+func (o outboundBuilder) reachable() []catalog.Name {
+	services := append(authz.GrantedServices(o.view, o.client), permissiveServices(o.view)...)
+	slices.SortFunc(services, catalog.Name.Compare)
+	return slices.Compact(services)
+}
+
+// permissiveServices are the Services of permissive namespaces. In a mesh that is not permissive it reads only
+// namespaces that override the mode, so a new Service elsewhere affects no sidecar.
+func permissiveServices(v *catalog.View) []catalog.Name {
+	if v.Settings().Permissive {
+		return slices.DeleteFunc(v.Services(), func(name catalog.Name) bool { return !v.Permissive(name.Namespace) })
+	}
+	var services []catalog.Name
+	for _, namespace := range v.PermissiveOverrides() {
+		if v.Permissive(namespace) {
+			services = append(services, v.ServicesIn(namespace)...)
+		}
+	}
+	return services
+}
+
+// ServicePort is a port of a Service.
+type ServicePort struct {
+	Service catalog.Name
+	Port    uint16
+}
+
+// LeftOutSplits returns the TrafficSplits whose routes the sidecar of a client does not have because of authz.MaxRoutes, by port of their root Service.
+func LeftOutSplits(v *catalog.View, client identity.ServiceAccount) map[ServicePort]map[catalog.Ref]struct{} {
+	if UsesSharedDestinations(v, client) {
+		client = identity.ServiceAccount{}
+	}
+	found := map[ServicePort]map[catalog.Ref]struct{}{}
+	o := newOutboundBuilder(v, client)
+	o.leaveOut = func(out Outbound, split *catalog.TrafficSplit) {
+		port := ServicePort{out.Service, out.Port}
+		if found[port] == nil {
+			found[port] = map[catalog.Ref]struct{}{}
+		}
+		found[port][split.Ref()] = struct{}{}
+	}
+	o.destinations()
+	return found
+}
+
+// limitRoutes denies all requests on the inbound ports whose routes and clients are beyond authz.MaxRoutes.
+func (s *Scope) limitRoutes() {
+	var mesh, outside authz.RouteLimit
+	for i := range s.Inbound {
+		if in := &s.Inbound[i]; !mesh.Admit(s.Key.Identity.Namespace, sizeOf(in.Rules)) {
+			recordTargets(&mesh, in.Rules)
+			in.Rules = authz.Rules{}
+			s.DeniedPorts++
+		}
+	}
+	for i := range s.Ingress {
+		if in := &s.Ingress[i]; !outside.Admit(s.Key.Identity.Namespace, in.size()) {
+			outside.Record(catalog.Ref{Kind: catalog.KindIngressBackend, Name: in.Policy})
+			in.admitNobody()
+			s.DeniedPorts++
+		}
+	}
+	s.addLimited(mesh.Limited())
+	s.addLimited(outside.Limited())
+}
+
+// recordTargets records the TrafficTargets of a port.
+func recordTargets(limit *authz.RouteLimit, rules authz.Rules) {
+	for _, rule := range rules.Network {
+		namespace, name, _ := strings.Cut(rule.Policy, "/")
+		limit.Record(catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: namespace, Name: name}})
+	}
+}
+
+// addLimited adds policies to Limited.
+func (s *Scope) addLimited(policies []catalog.Ref) {
+	if len(policies) == 0 {
+		return
+	}
+	s.Limited = append(s.Limited, policies...)
+	slices.SortFunc(s.Limited, catalog.Ref.Compare)
+	s.Limited = slices.Compact(s.Limited)
+}
+
+// sizeOf counts the routes of a port, and its clients. Routes that share a list of clients share them in sidecars too.
+func sizeOf(rules authz.Rules) int {
+	size := len(rules.Routes)
+	for _, rule := range rules.Network {
+		size += len(rule.Sources)
+	}
+	counted := map[*identity.ServiceAccount]bool{}
+	for _, route := range rules.Routes {
+		if len(route.Sources) > 0 && !counted[&route.Sources[0]] {
+			counted[&route.Sources[0]] = true
+			size += len(route.Sources)
+		}
+	}
+	return size
+}
+
+// sizeOfSplit counts the backends of all matches: in sidecars, the route of each match has all of them.
+func sizeOfSplit(rule authz.RouteRule) int { return len(rule.Matches) * max(1, len(rule.Backends)) }

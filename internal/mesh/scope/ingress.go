@@ -78,33 +78,21 @@ type ingressPrefixesKey struct{ policy catalog.Name }
 
 // ingressPrefixes are the addresses that an IngressBackend admits. All its ports share the list, which nobody may change.
 func ingressPrefixes(v *catalog.View, policy *catalog.IngressBackend) []netip.Prefix {
-	return v.Memo(ingressPrefixesKey{policy.Name}, func() any { return resolveIngressPrefixes(v, policy) }).([]netip.Prefix)
-}
-
-func resolveIngressPrefixes(v *catalog.View, policy *catalog.IngressBackend) []netip.Prefix {
-	prefixes := slices.Clone(policy.Prefixes)
-	for _, gateway := range policy.Gateways {
-		for _, address := range v.Addresses(gateway) {
-			prefixes = append(prefixes, netip.PrefixFrom(address, address.BitLen()))
+	return catalog.Memo(v, ingressPrefixesKey{policy.Name}, func() []netip.Prefix {
+		prefixes := slices.Clone(policy.Prefixes)
+		for _, gateway := range policy.Gateways {
+			for _, address := range v.Addresses(gateway) {
+				prefixes = append(prefixes, netip.PrefixFrom(address, address.BitLen()))
+			}
 		}
-	}
-	slices.SortFunc(prefixes, netip.Prefix.Compare)
-	return slices.Compact(prefixes)
+		slices.SortFunc(prefixes, netip.Prefix.Compare)
+		return slices.Compact(prefixes)
+	})
 }
 
 type ingressMatchesKey struct{ policy catalog.Name }
 
 // ingressMatches are the requests that an IngressBackend admits. All its ports share the list, which nobody may change.
 func ingressMatches(v *catalog.View, policy *catalog.IngressBackend) []catalog.HTTPMatch {
-	return v.Memo(ingressMatchesKey{policy.Name}, func() any { return resolveIngressMatches(v, policy) }).([]catalog.HTTPMatch)
-}
-
-func resolveIngressMatches(v *catalog.View, policy *catalog.IngressBackend) []catalog.HTTPMatch {
-	var matches []catalog.HTTPMatch
-	for _, name := range policy.RouteGroups {
-		if group := v.HTTPRouteGroup(catalog.Name{Namespace: policy.Name.Namespace, Name: name}); group != nil {
-			matches = append(matches, group.Matches...)
-		}
-	}
-	return matches
+	return catalog.Memo(v, ingressMatchesKey{policy.Name}, func() []catalog.HTTPMatch { return v.GroupMatches(policy.Name.Namespace, policy.RouteGroups) })
 }

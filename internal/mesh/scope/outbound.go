@@ -3,6 +3,8 @@ package scope
 import (
 	"net/netip"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -24,11 +26,17 @@ type outboundBuilder struct {
 func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 	var list []Outbound
 	for _, port := range service.Ports {
-		out := Outbound{Service: service.Name, Port: port.Number, Protocol: port.Protocol, Addresses: service.ClusterIPs}
-		if service.Headless() {
-			out.PodPort, out.Addresses = o.view.TargetPort(service, port), o.podAddresses(service, port)
+		route := authz.ResolveRoute(o.view, o.client, service, port)
+		if !slices.ContainsFunc(route.Rules, authz.RouteRule.IsCallable) {
+			continue // its routes do not count
 		}
-		if o.addRules(&out, authz.RouteRules(o.view, service, port)) {
+		out := Outbound{Service: service.Name, Port: port.Number, Protocol: port.Protocol, Addresses: route.Addresses}
+		if service.Headless() {
+			out.PodPort = o.view.TargetPort(service, port)
+		}
+		rules := slices.DeleteFunc(route.Rules, func(rule authz.RouteRule) bool { return !o.admit(out, rule) })
+		if slices.ContainsFunc(rules, authz.RouteRule.IsCallable) {
+			o.addRules(&out, rules)
 			out.Upstream = o.upstream(service.Name)
 			list = append(list, out)
 		}
@@ -36,26 +44,22 @@ func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 	return list
 }
 
-// addRules adds the backends of an outbound port and reports whether the client may reach any. A backend that the
-// client may not call keeps its weight: the server denies its share, which reveals the missing policy.
-func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) (reachable bool) {
-	if len(rules) > 1 && !slices.ContainsFunc(rules, o.mayCall) {
-		return false // its routes do not count
+// admit reports whether the routes of a rule are within the limit.
+func (o outboundBuilder) admit(out Outbound, rule authz.RouteRule) bool {
+	admitted := len(rule.Matches) == 0 || o.limit.AdmitPolicy(rule.Split.Ref(), sizeOfSplit(rule))
+	if !admitted && o.leaveOut != nil {
+		o.leaveOut(out, rule.Split)
 	}
-	var clusters []Cluster
+	return admitted
+}
+
+// addRules adds the backends of an outbound port. A backend that the client may not call keeps its weight: the server
+// denies its share, which reveals the missing policy.
+func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) {
 	for _, rule := range rules {
-		if len(rule.Matches) > 0 && !o.limit.AdmitPolicy(rule.Split.Ref(), sizeOfSplit(rule)) {
-			if o.leaveOut != nil {
-				o.leaveOut(*out, rule.Split)
-			}
-			continue
-		}
 		var backends []Backend
 		for _, backend := range rule.Backends {
-			cluster, allowed := o.cluster(backend)
-			reachable = reachable || allowed
-			clusters = append(clusters, cluster)
-			backends = append(backends, Backend{Cluster: cluster.Name(), Weight: backend.Weight})
+			backends = append(backends, Backend{Cluster: o.addCluster(backend), Weight: backend.Weight})
 		}
 		if len(rule.Matches) == 0 {
 			out.Backends = backends
@@ -63,63 +67,36 @@ func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) (reach
 		}
 		out.Routes = append(out.Routes, OutboundRoutes{Matches: o.matches(rule), Backends: backends})
 	}
-	if !reachable {
-		return false
-	}
-	for _, cluster := range clusters {
-		o.clusters[cluster.Name()] = cluster
-	}
-	return true
-}
-
-// mayCall reports whether the client may reach any identity behind the backends of a rule.
-func (o outboundBuilder) mayCall(rule authz.RouteRule) bool {
-	return slices.ContainsFunc(rule.Backends, func(backend authz.WeightedBackend) bool {
-		_, allowed := o.cluster(backend)
-		return allowed
-	})
 }
 
 type splitMatchesKey struct{ split catalog.Name }
 
 // matches are those of a rule. All ports of the Service share the list, which nobody may change.
 func (o outboundBuilder) matches(rule authz.RouteRule) []catalog.HTTPMatch {
-	return o.view.Memo(splitMatchesKey{rule.Split.Name}, func() any {
+	return catalog.Memo(o.view, splitMatchesKey{rule.Split.Name}, func() []catalog.HTTPMatch {
 		var list []catalog.HTTPMatch
 		for _, match := range rule.Matches {
 			list = append(list, match.HTTPMatch)
 		}
 		return list
-	}).([]catalog.HTTPMatch)
-}
-
-// cluster returns a port of a Service with the identities that the client may call, or with all identities if it may
-// call none.
-func (o outboundBuilder) cluster(backend authz.WeightedBackend) (Cluster, bool) {
-	name := backend.Service.Name
-	all := o.view.ServiceIdentities(name)
-	// All ports with one target port share the cluster, so its identities must not depend on the port.
-	protocol := authz.EffectiveProtocol(o.view, backend.Service, backend.Port)
-	allowed := slices.DeleteFunc(slices.Clone(all), func(sa identity.ServiceAccount) bool {
-		return !authz.MayConnect(o.view, o.client, sa, backend.TargetPort, protocol)
 	})
-	c := Cluster{Service: name, TargetPort: backend.TargetPort, Protocol: protocol, Identities: all}
-	c.Endpoints = EndpointsKey{Service: name, TargetPort: backend.TargetPort}
-	c.Upstream = o.upstream(name)
-	if len(allowed) > 0 && len(allowed) < len(all) {
-		c.Identities = allowed
-		c.Endpoints.Identities = joinNames(allowed)
-	}
-	return c, len(allowed) > 0
 }
 
-// podAddresses are the addresses of the pods of a headless Service.
-func (o outboundBuilder) podAddresses(service *catalog.Service, port catalog.Port) []netip.Addr {
-	var addresses []netip.Addr
-	for _, backend := range o.view.Backends(service, port) {
-		addresses = append(addresses, backend.Address.Addr())
+// addCluster adds a port of a Service with the identities that the client may call, or with all identities if it may
+// call none. It returns the name of the cluster.
+func (o outboundBuilder) addCluster(backend authz.WeightedBackend) string {
+	service := backend.Service.Name
+	// All ports with one target port share the cluster, so its identities must not depend on the port.
+	c := Cluster{Service: service, TargetPort: backend.TargetPort, Protocol: backend.Protocol, Identities: backend.Identities}
+	c.Endpoints = EndpointsKey{Service: service, TargetPort: backend.TargetPort}
+	c.Upstream = o.upstream(service)
+	if len(backend.Allowed) > 0 && len(backend.Allowed) < len(backend.Identities) {
+		c.Identities = backend.Allowed
+		c.Endpoints.Identities = joinNames(backend.Allowed)
 	}
-	return addresses
+	name := c.Name()
+	o.clusters[name] = c
+	return name
 }
 
 // withoutDuplicates removes ports without an address, and keeps an address and port for the first Service by name: Envoy
@@ -151,4 +128,136 @@ func (o Outbound) listenAddresses(a netip.Addr) []netip.AddrPort {
 		claimed = append(claimed, netip.AddrPortFrom(a, o.PodPort))
 	}
 	return claimed
+}
+
+// BuildEndpoints returns the endpoints of a key: the ready ones, or, when none is ready, the terminating ones that
+// still serve.
+func BuildEndpoints(v *catalog.View, key EndpointsKey) Endpoints {
+	result := Endpoints{Key: key}
+	service := v.Service(key.Service)
+	if service == nil {
+		return result
+	}
+	allowed := parseAccounts(key.Identities)
+	var ready, terminating []catalog.Backend
+	for _, port := range service.Ports {
+		if v.TargetPort(service, port) != key.TargetPort {
+			continue
+		}
+		for _, backend := range v.Backends(service, port) {
+			if len(allowed) > 0 && !slices.Contains(allowed, backend.Identity) {
+				continue
+			}
+			if backend.Ready {
+				ready = append(ready, backend)
+			} else {
+				terminating = append(terminating, backend)
+			}
+		}
+	}
+	usable := ready
+	if len(ready) == 0 {
+		usable = terminating
+	}
+	slices.SortFunc(usable, func(a, b catalog.Backend) int { return a.Address.Compare(b.Address) })
+	usable = slices.CompactFunc(usable, func(a, b catalog.Backend) bool { return a.Address == b.Address })
+	for _, backend := range usable {
+		result.Addresses = append(result.Addresses, backend.Address)
+		result.Workloads = append(result.Workloads, backend.Workload)
+	}
+	return result
+}
+
+// ClusterName is OSM's name of an upstream cluster, "<namespace>/<service>|<target port>".
+func ClusterName(service catalog.Name, targetPort uint16) string {
+	return service.Namespace + "/" + service.Name + "|" + strconv.Itoa(int(targetPort))
+}
+
+// Upstream is the part of an UpstreamTrafficSetting that applies in clients' sidecars.
+type Upstream struct {
+	Connections      catalog.ConnectionSettings
+	OutlierDetection *catalog.OutlierDetection
+	HealthCheck      *catalog.HealthCheck
+}
+
+// Limits is the part of an UpstreamTrafficSetting that applies in servers' sidecars, to each pod separately.
+type Limits struct {
+	// Policy is the setting that has the limits.
+	Policy catalog.Ref
+	// Connections bounds new connections to the port, for every protocol.
+	Connections *catalog.RateLimit
+	// Requests bounds requests to an HTTP port. Routes bound the requests of single routes instead.
+	Requests *catalog.RequestRateLimit
+	Routes   []catalog.RouteRateLimit
+	// GlobalConnections and GlobalRequests bound the rates of all pods together.
+	GlobalConnections *catalog.GlobalConnectionLimit
+	GlobalRequests    *catalog.GlobalRequestLimit
+}
+
+// UpstreamSetting returns the setting in force for a Service: its own, or else that of the first root, by name, of the
+// TrafficSplits to it. Clients of a split know its root only, and so do authors of limits.
+func UpstreamSetting(v *catalog.View, service catalog.Name) *catalog.UpstreamTrafficSetting {
+	if setting := v.UpstreamSetting(service); setting != nil {
+		return setting
+	}
+	for _, root := range v.RootsOf(service) {
+		if !splitsTo(v, root, service) {
+			continue
+		}
+		if setting := v.UpstreamSetting(root); setting != nil {
+			return setting
+		}
+	}
+	return nil
+}
+
+// splitsTo reports whether a TrafficSplit in force sends requests for root to the Service. A split that lost to an
+// older one does not.
+func splitsTo(v *catalog.View, root, service catalog.Name) bool {
+	sends := func(split *catalog.TrafficSplit) bool {
+		return slices.ContainsFunc(split.Backends, func(b catalog.SplitBackend) bool { return b.Service == service })
+	}
+	split := v.Split(root)
+	return split != nil && sends(split) || slices.ContainsFunc(v.MatchingSplits(root), sends)
+}
+
+// upstream has the client-side settings for a Service; nil means defaults.
+func (o outboundBuilder) upstream(service catalog.Name) *Upstream {
+	setting := UpstreamSetting(o.view, service)
+	healthChecked := o.view.Settings().ActiveHealthChecks
+	if setting == nil && !healthChecked {
+		return nil
+	}
+	up := &Upstream{}
+	if setting != nil {
+		up.Connections, up.OutlierDetection, up.HealthCheck = setting.Connections, setting.OutlierDetection, setting.HealthCheck
+	}
+	if up.HealthCheck == nil && healthChecked {
+		up.HealthCheck = &catalog.HealthCheck{}
+	}
+	return up
+}
+
+// defaultIdleTimeout is after what time without data Envoy closes a TCP connection by default.
+const defaultIdleTimeout = time.Hour
+
+// longIdleTimeout returns the idle timeout of connections to a TCP port if it exceeds the default; 0 otherwise, because the
+// sidecar of the client closes them earlier.
+func longIdleTimeout(setting *catalog.UpstreamTrafficSetting, protocol catalog.Protocol) time.Duration {
+	if setting == nil || protocol.IsHTTP() || setting.Connections.TCPIdleTimeout <= defaultIdleTimeout {
+		return 0
+	}
+	return setting.Connections.TCPIdleTimeout
+}
+
+// limitsOf returns the limits of a setting, or nil if it has none.
+func limitsOf(setting *catalog.UpstreamTrafficSetting) *Limits {
+	if setting == nil || setting.ConnectionRate == nil && setting.RequestRate == nil && len(setting.Routes) == 0 &&
+		setting.GlobalConnections == nil && setting.GlobalRequests == nil {
+		return nil
+	}
+	return &Limits{
+		Policy: setting.Ref(), Connections: setting.ConnectionRate, Requests: setting.RequestRate, Routes: setting.Routes,
+		GlobalConnections: setting.GlobalConnections, GlobalRequests: setting.GlobalRequests,
+	}
 }

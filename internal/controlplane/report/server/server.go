@@ -3,13 +3,21 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/platform/httplimit"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
 // Limits of a connection.
@@ -48,4 +56,85 @@ func Serve(ctx context.Context, config Config) error {
 		return fmt.Errorf("the report server on %s stopped: %w", config.Listener.Addr(), err)
 	}
 	return nil
+}
+
+// Store is the reported part of the snapshot Store. It is safe for concurrent use.
+type Store interface {
+	// IsReady returns true if the Store serves sidecars.
+	IsReady() bool
+	Proxies() []status.Proxy
+	Trust() status.Trust
+	Policy(ctx context.Context, policy catalog.Ref) (status.Policy, error)
+	Rejections() []quarantine.Rejection
+	LimitedPolicies() []status.LimitedPolicy
+	Traces() []status.Trace
+}
+
+// Loads are the load reports of sidecars. Reading enables load reporting. It is safe for concurrent use.
+type Loads interface {
+	Read() loadstats.Loads
+	// Failures are the authorization and rate limit servers that do not answer. They do not depend on enabled reporting.
+	Failures() []loadstats.Failure
+}
+
+// Issuer identifies the certificate that issues certificates. It is safe for concurrent use.
+type Issuer interface {
+	Generation() string
+	// Failure is why certificates are not issued; nil if they are.
+	Failure() *certificate.Failure
+}
+
+// Handler serves the reports of a Store and the loads of its sidecars to users that access authorizes.
+func Handler(store Store, load Loads, issuer Issuer, access *Access) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+report.ProxiesPath, func(w http.ResponseWriter, _ *http.Request) {
+		// The trust is read first: a sidecar that is up to date afterwards has acknowledged it.
+		trust := store.Trust()
+		document := Proxies(store.Proxies())
+		document.Authority = authority(issuer, trust)
+		answer(w, document)
+	})
+	mux.HandleFunc("GET "+report.RejectionsPath, func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, Rejections(store.Rejections(), load.Failures(), store.LimitedPolicies()))
+	})
+	mux.HandleFunc("GET "+report.ChangesPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, Changes(store.Traces())) })
+	mux.HandleFunc("GET "+report.LoadsPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, loads(load.Read())) })
+	mux.HandleFunc("GET "+report.ObjectsPath+"{kind}/{namespace}/{name}", func(w http.ResponseWriter, r *http.Request) {
+		policy := catalog.Ref{
+			Kind: catalog.Kind(r.PathValue("kind")),
+			Name: catalog.Name{Namespace: r.PathValue("namespace"), Name: r.PathValue("name")},
+		}
+		found, err := store.Policy(r.Context(), policy)
+		switch {
+		case errors.Is(err, status.ErrUnknownPolicy):
+			writeError(w, http.StatusNotFound, err)
+		case err != nil:
+			writeError(w, http.StatusServiceUnavailable, err)
+		default:
+			answer(w, object(found))
+		}
+	})
+	return access.protect(whenReady(store, mux))
+}
+
+// whenReady rejects requests until the Store is synced. Before, an empty list of sidecars would be misleading.
+func whenReady(store Store, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !store.IsReady() {
+			writeError(w, http.StatusServiceUnavailable, snapshot.ErrNotSynced)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func answer(w http.ResponseWriter, document any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(document) // the client may have disconnected
+}
+
+func writeError(w http.ResponseWriter, code int, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(report.Error{Error: fmt.Sprint(err)})
 }

@@ -2,9 +2,12 @@ package delta
 
 import (
 	"fmt"
+	"strconv"
+	"time"
 
 	route "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -128,4 +131,104 @@ func emptyRoutes(name string) resource.Versioned {
 		panic(err)
 	}
 	return resource.Versioned{Content: c, Version: stateEmptyRoutes}
+}
+
+// nextPart returns the next part of a rejected response, or nil if there is none or it must wait.
+func (q *sequencer) nextPart(t resourcetype.Type, snap Snapshot, now time.Time) *Response {
+	st := &q.types[t]
+	for part := st.bisector.NextPart(now); part != nil; part = st.bisector.NextPart(now) {
+		r := &Response{Type: t}
+		for _, name := range part {
+			if res, ok := q.unchanged(t, name, snap); ok {
+				r.Resources = append(r.Resources, q.withDrainMarks(res))
+			}
+		}
+		if len(r.Resources) > 0 {
+			q.resend(r, now)
+			return r
+		}
+	}
+	return nil
+}
+
+// unchanged returns a resource if the snapshot still has the sent version. A changed resource is sent as a change.
+func (q *sequencer) unchanged(t resourcetype.Type, name string, snap Snapshot) (resource.Versioned, bool) {
+	version, known := q.types[t].versions.get(name)
+	c, exists := snap.Content(t, name)
+	if !known || !exists {
+		return resource.Versioned{}, false
+	}
+	res := q.versioned(t, c)
+	return res, version == res.Version
+}
+
+// resend puts resources in flight that were sent before.
+func (q *sequencer) resend(r *Response, now time.Time) {
+	if r.Type == resourcetype.Clusters {
+		for _, res := range r.Resources {
+			q.recordSentCluster(res.Name(), res, now)
+			if _, subscribed := q.types[resourcetype.Endpoints].versions.get(res.Name()); subscribed {
+				q.types[resourcetype.Endpoints].versions.set(res.Name(), stateUnknown)
+			}
+		}
+	}
+	q.setInFlight(r, now)
+}
+
+// Metrics counts requests and responses of all streams. No label names a proxy: such series would grow with every pod.
+type Metrics struct {
+	sent, sentBytes, sendErrors, requests, rejections *prometheus.CounterVec
+	reconnects, foreignCertificates                   prometheus.Counter
+	latency                                           *prometheus.HistogramVec
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(registerer prometheus.Registerer) *Metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	byType := func(name, help string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"type"})
+	}
+	m := &Metrics{
+		sent:                byType("osm_proxy_response_send_success_count", "Responses sent to sidecars."),
+		sentBytes:           byType("osm_proxy_response_bytes_total", "Bytes of resources in responses sent to sidecars."),
+		sendErrors:          byType("osm_proxy_response_send_error_count", "Responses that could not be sent to sidecars."),
+		requests:            byType("osm_proxy_xds_request_count", "Requests of sidecars."),
+		rejections:          byType("osm_proxy_response_rejected_count", "Responses that sidecars rejected."),
+		reconnects:          counter("osm_proxy_reconnect_count", "Streams of sidecars that already had configuration."),
+		foreignCertificates: counter("osm_proxy_foreign_secret_request_count", "Subscriptions of sidecars to certificates of other workloads."),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "osm_proxy_config_update_time",
+			Help:    "Seconds from a change to its acknowledgement or rejection by a sidecar.",
+			Buckets: []float64{.001, .005, .02, .1, .25, .5, 1, 2.5, 5, 10, 20, 40, 90},
+		}, []string{"resource_type", "success"}),
+	}
+	registerer.MustRegister(m.sent, m.sentBytes, m.sendErrors, m.requests, m.rejections, m.reconnects, m.foreignCertificates, m.latency)
+	return m
+}
+
+func (m *Metrics) countResponse(r *Response, err error) {
+	if err != nil {
+		m.sendErrors.WithLabelValues(r.Type.String()).Inc()
+		return
+	}
+	m.sent.WithLabelValues(r.Type.String()).Inc()
+	m.sentBytes.WithLabelValues(r.Type.String()).Add(float64(r.contentSize()))
+}
+
+func (m *Metrics) countRequest(result requestResult, foreignCertificates int) {
+	m.requests.WithLabelValues(result.Type.String()).Inc()
+	m.foreignCertificates.Add(float64(foreignCertificates))
+	if result.IsReconnect {
+		m.reconnects.Inc()
+	}
+	if !result.IsAnswer {
+		return
+	}
+	acknowledged := result.Message == ""
+	if !acknowledged {
+		m.rejections.WithLabelValues(result.Type.String()).Inc()
+	}
+	m.latency.WithLabelValues(result.Type.String(), strconv.FormatBool(acknowledged)).Observe(result.Latency.Seconds())
 }

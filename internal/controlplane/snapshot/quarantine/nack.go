@@ -2,9 +2,12 @@ package quarantine
 
 import (
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -119,4 +122,136 @@ func (q *Quarantine) decide(key scope.Key, n *nack) (decided, rejected bool) {
 		return false, false
 	}
 	return true, a.Rejected > a.Accepted
+}
+
+// RejectedResource is a resource that a client rejected when it was sent alone.
+type RejectedResource struct {
+	Type resourcetype.Type
+	Name string
+	// Message is the client's error message.
+	Message string
+	// Hash is that of the rejected content.
+	Hash resource.Version
+}
+
+// After maxImmediateNACKs consecutive NACKs, the next part is sent after nackPause.
+const (
+	maxImmediateNACKs = 32
+	nackPause         = time.Second
+)
+
+// Bisector finds the rejected resource in a rejected response of one type. A NACK does not reliably name it, and for some types
+// the client also drops the resources after it. So the resources are sent again in ever smaller parts, until a part is accepted
+// or has only one resource. A message alone never identifies a resource, because it may quote user input.
+//
+// The zero value is ready for use. It belongs to the stream's goroutine.
+type Bisector struct {
+	// inFlight has the resources of the response in flight; it shares the response's slice.
+	inFlight []resource.Versioned
+	// rejected has the message for each name whose last sent version was rejected.
+	rejected map[string]string
+	// parts are lists of names to send again, one response each. The last part is sent first.
+	parts [][]string
+	// message is the client's latest message about the parts.
+	message string
+	// consecutiveNACKs counts NACKs since the last ACK.
+	consecutiveNACKs int
+	pausedUntil      time.Time
+}
+
+// SetInFlight records the resources of a response that was sent.
+func (b *Bisector) SetInFlight(resources []resource.Versioned) { b.inFlight = resources }
+
+// ACK records that the response in flight was accepted.
+func (b *Bisector) ACK() {
+	for _, r := range b.inFlight {
+		delete(b.rejected, r.Name())
+	}
+	b.inFlight, b.consecutiveNACKs, b.pausedUntil = nil, 0, time.Time{}
+}
+
+// NACK records that the response in flight was rejected. It returns the rejected resource if the response had only one.
+func (b *Bisector) NACK(t resourcetype.Type, message string, now time.Time) *RejectedResource {
+	resources := b.inFlight
+	b.inFlight, b.message = nil, message
+	if b.consecutiveNACKs++; b.consecutiveNACKs > maxImmediateNACKs {
+		b.pausedUntil = now.Add(nackPause)
+	}
+	switch len(resources) {
+	case 0:
+		return nil
+	case 1:
+		r := resources[0]
+		if b.rejected == nil {
+			b.rejected = map[string]string{}
+		}
+		b.rejected[r.Name()] = message
+		return &RejectedResource{Type: t, Name: r.Name(), Message: message, Hash: r.Hash()}
+	}
+	b.split(t, resources, message)
+	return nil
+}
+
+// split adds parts for rejected resources. For clusters and listeners, Envoy names the rejected ones and keeps the others.
+func (b *Bisector) split(t resourcetype.Type, resources []resource.Versioned, message string) {
+	var named, all []string
+	for _, r := range resources {
+		all = append(all, r.Name())
+		if t.IsWildcard() && strings.Contains(message, r.Name()) {
+			named = append(named, r.Name())
+		}
+	}
+	for _, name := range slices.Backward(named) {
+		b.parts = append(b.parts, []string{name})
+	}
+	if len(named) == 0 {
+		half := len(all) / 2
+		b.parts = append(b.parts, all[half:], all[:half])
+	}
+}
+
+// NextPart removes and returns the next part to send, or nil if there is none or the pause is not over.
+func (b *Bisector) NextPart(now time.Time) []string {
+	if len(b.parts) == 0 || now.Before(b.pausedUntil) {
+		return nil
+	}
+	part := b.parts[len(b.parts)-1]
+	b.parts = b.parts[:len(b.parts)-1]
+	return part
+}
+
+// HasParts reports whether there are parts to send.
+func (b *Bisector) HasParts() bool { return len(b.parts) > 0 }
+
+// PausedUntil returns when the next part may be sent; zero if it may be sent at once.
+func (b *Bisector) PausedUntil() time.Time { return b.pausedUntil }
+
+// Forget removes a name that the client no longer has or subscribes to.
+func (b *Bisector) Forget(name string) { delete(b.rejected, name) }
+
+// Exclude removes resources from the parts because they are sent in another response. A part could otherwise repeat a version
+// that was rejected alone in the meantime.
+func (b *Bisector) Exclude(sent []resource.Versioned) {
+	for i, part := range b.parts {
+		b.parts[i] = slices.DeleteFunc(part, func(name string) bool {
+			return slices.ContainsFunc(sent, func(r resource.Versioned) bool { return r.Name() == name })
+		})
+	}
+}
+
+// HasRejected reports whether the client rejected something that it was sent last.
+func (b *Bisector) HasRejected() bool { return len(b.rejected) > 0 || len(b.parts) > 0 }
+
+// Message returns the client's message about what it rejects now; empty if it rejects nothing.
+func (b *Bisector) Message() string {
+	if len(b.parts) > 0 {
+		return b.message
+	}
+	first := ""
+	for name := range b.rejected {
+		if first == "" || name < first {
+			first = name
+		}
+	}
+	return b.rejected[first]
 }

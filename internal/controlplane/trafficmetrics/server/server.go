@@ -1,8 +1,11 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -11,9 +14,18 @@ import (
 
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apiserver/pkg/endpoints/filters"
+	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
@@ -129,4 +141,81 @@ func newIssuer(now func() time.Time) (*issuer, error) {
 		return nil, fmt.Errorf("create a root for the certificate of the server: %w", err)
 	}
 	return &issuer{certificate.NewIssuer(root, key, now), root.CertPEM()}, nil
+}
+
+// newCodecs returns an encoder of errors.
+func newCodecs() runtime.NegotiatedSerializer {
+	scheme := runtime.NewScheme()
+	metav1.AddToGroupVersion(scheme, metav1.Unversioned)
+	return serializer.NewCodecFactory(scheme).WithoutConversion()
+}
+
+// protect authenticates and authorizes requests before next.
+func protect(next http.Handler, a *access, codecs runtime.NegotiatedSerializer) http.Handler {
+	handler := filters.WithAuthorization(next, a.authorizer, codecs)
+	handler = filters.WithAuthentication(handler, a.authenticator, filters.Unauthorized(codecs), nil, a.headers)
+	return filters.WithRequestInfo(handler, edgesOfNamespaces{&request.RequestInfoFactory{APIPrefixes: sets.NewString("apis"), GrouplessAPIPrefixes: sets.NewString()}})
+}
+
+// edgesOfNamespaces reads namespaces/x/edges as the sub-resource of a namespace. Kubernetes reads it as a resource in the namespace.
+type edgesOfNamespaces struct{ next request.RequestInfoResolver }
+
+// NewRequestInfo implements request.RequestInfoResolver.
+func (e edgesOfNamespaces) NewRequestInfo(r *http.Request) (*request.RequestInfo, error) {
+	info, err := e.next.NewRequestInfo(r)
+	if err == nil && info.IsResourceRequest && info.Resource == "edges" && info.Name == "" {
+		info.Resource, info.Subresource, info.Name = "namespaces", "edges", info.Namespace
+		if info.Verb == "list" {
+			info.Verb = "get"
+		}
+	}
+	return info, err
+}
+
+// pollInterval is how often the APIService is read.
+const pollInterval = 2 * time.Second
+
+// apiServices is the resource of APIServices.
+var apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
+
+// registration writes the root of the server's certificate into its APIService. Somebody else creates and deletes the APIService.
+type registration struct {
+	client dynamic.Interface
+	bundle []byte
+	log    logr.Logger
+}
+
+// run keeps the bundle of the APIService until ctx ends.
+func (r *registration) run(ctx context.Context) error {
+	wait.UntilWithContext(ctx, func(ctx context.Context) {
+		if err := r.write(ctx); err != nil && ctx.Err() == nil {
+			r.log.Error(err, "the certificate of this server cannot be written into its APIService")
+		}
+	}, pollInterval)
+	return nil
+}
+
+// write writes the bundle if the APIService exists with another one.
+func (r *registration) write(ctx context.Context) error {
+	name := trafficmetrics.Version.Version + "." + trafficmetrics.Version.Group
+	live, err := r.client.Resource(apiServices).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	text, _, _ := unstructured.NestedString(live.Object, "spec", "caBundle")
+	if bundle, err := base64.StdEncoding.DecodeString(text); err == nil && bytes.Equal(bundle, r.bundle) {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"caBundle": r.bundle}})
+	if err != nil {
+		return err
+	}
+	if _, err := r.client.Resource(apiServices).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "osm-traffic-metrics"}); err != nil {
+		return fmt.Errorf("patch %s: %w", name, err)
+	}
+	r.log.Info("wrote the certificate of this server into its APIService", "name", name)
+	return nil
 }

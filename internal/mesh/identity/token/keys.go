@@ -40,10 +40,6 @@ type keyCache struct {
 	failure error
 }
 
-func newKeyCache(issuer func(context.Context) (string, error), keys func(context.Context) (*jose.JSONWebKeySet, error), now func() time.Time) *keyCache {
-	return &keyCache{fetchIssuer: issuer, fetchKeys: keys, now: now, fetching: make(chan struct{}, 1)}
-}
-
 // find returns the public key with the given ID, usable with the algorithm. It fetches when the key is unknown or the keys
 // are old, at most every fetchPause.
 func (c *keyCache) find(ctx context.Context, id, algorithm string) (any, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -70,8 +71,8 @@ func NewVerifier(config Config) *Verifier {
 	return &Verifier{
 		audience: config.Audience,
 		now:      config.Now,
-		keys:     newKeyCache(config.FetchIssuer, config.FetchKeys, config.Now),
-		reviewer: newReviewer(config.Review, config.Now),
+		keys:     &keyCache{fetchIssuer: config.FetchIssuer, fetchKeys: config.FetchKeys, now: config.Now, fetching: make(chan struct{}, 1)},
+		reviewer: &reviewer{review: config.Review, limit: rate.NewLimiter(reviewsPerSecond, reviewBurst), now: config.Now},
 		outage:   outage{check: config.Check, now: config.Now},
 	}
 }

@@ -1,0 +1,261 @@
+package envoy
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// Limits of clients outside the mesh, as Envoy's documentation recommends for edge proxies.
+const (
+	gatewayHeadersTimeout = 10 * time.Second
+	// gatewayIdleTimeout ends a request without data in both directions.
+	gatewayIdleTimeout           = 5 * time.Minute
+	gatewayBufferBytes           = 32 << 10
+	gatewayMaxStreams            = 100
+	gatewayWindowBytes           = 64 << 10
+	gatewayConnectionWindowBytes = 1 << 20
+)
+
+// gatewayListeners are the listeners of the ingress gateway, one for each port.
+func gatewayListeners(s *scope.Scope) []*listenerv3.Listener {
+	if s.Gateway == nil {
+		return nil
+	}
+	var out []*listenerv3.Listener
+	for i := range s.Gateway.Listeners {
+		l := &s.Gateway.Listeners[i]
+		if len(out) == 0 || l.Port != s.Gateway.Listeners[i-1].Port {
+			listener := newBoundListener(fmt.Sprintf("gateway_%d", l.Port), l.Bind, s.Key.Class, corev3.TrafficDirection_INBOUND)
+			listener.PerConnectionBufferLimitBytes = wrapperspb.UInt32(gatewayBufferBytes)
+			if len(l.Certificates) > 0 {
+				listener.ListenerFilters = []*listenerv3.ListenerFilter{listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{})}
+			}
+			out = append(out, listener)
+		}
+		listener := out[len(out)-1]
+		if len(l.Certificates) > 0 {
+			listener.FilterChains = append(listener.FilterChains, gatewayTLSChain(s, l))
+		} else if len(listener.FilterChains) == 0 {
+			// Listeners of one port without TLS share a route configuration: only the host of a request distinguishes them.
+			listener.FilterChains = []*listenerv3.FilterChain{{Name: fmt.Sprintf("gateway_%d", l.Port), Filters: []*listenerv3.Filter{gatewayHTTP(s, gatewayRouteName(l))}}}
+		}
+	}
+	return out
+}
+
+// gatewayTLSChain terminates TLS for the clients that request a name.
+func gatewayTLSChain(s *scope.Scope, l *scope.GatewayListener) *listenerv3.FilterChain {
+	chain := &listenerv3.FilterChain{
+		Name:            gatewayRouteName(l),
+		TransportSocket: gatewayTLS(l.Certificates),
+		Filters:         []*listenerv3.Filter{gatewayHTTP(s, gatewayRouteName(l))},
+	}
+	if l.Hostname != "" {
+		chain.FilterChainMatch = &listenerv3.FilterChainMatch{ServerNames: []string{l.Hostname}}
+	}
+	return chain
+}
+
+func gatewayTLS(certificates []string) *corev3.TransportSocket {
+	common := &tlsv3.CommonTlsContext{
+		TlsParams: &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
+		// Requests are forwarded with the protocol of the client, and many servers have HTTP/1.1 only.
+		AlpnProtocols: []string{"http/1.1"},
+	}
+	for _, name := range certificates {
+		common.TlsCertificateSdsSecretConfigs = append(common.TlsCertificateSdsSecretConfigs, &tlsv3.SdsSecretConfig{Name: gatewaySecretName(name), SdsConfig: ads})
+	}
+	return tlsSocket(&tlsv3.DownstreamTlsContext{CommonTlsContext: common})
+}
+
+// gatewayHTTP handles requests of clients outside the mesh. Nothing that they claim about themselves is trusted: the address of the
+// connection is the last entry of x-forwarded-for, and x-forwarded-proto is that of the connection.
+func gatewayHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
+	hcm := serverConnectionManager(s, routeConfig)
+	hcm.AccessLog = loggersOf(s).outboundRequests
+	hcm.UseRemoteAddress = wrapperspb.Bool(true)
+	hcm.RequestHeadersTimeout = durationpb.New(gatewayHeadersTimeout)
+	hcm.StreamIdleTimeout = durationpb.New(gatewayIdleTimeout)
+	hcm.Http2ProtocolOptions = &corev3.Http2ProtocolOptions{
+		MaxConcurrentStreams:        wrapperspb.UInt32(gatewayMaxStreams),
+		InitialStreamWindowSize:     wrapperspb.UInt32(gatewayWindowBytes),
+		InitialConnectionWindowSize: wrapperspb.UInt32(gatewayConnectionWindowBytes),
+	}
+	hcm.HttpFilters = []*hcmv3.HttpFilter{router}
+	return message.NetworkFilter(hcmFilter, hcm)
+}
+
+// GatewaySecrets are the certificates of the ingress gateway, or the credentials of the egress gateway. No other scope has any.
+func GatewaySecrets(s *scope.Scope) []Resource {
+	if s.Gateway == nil {
+		return egressCredentialSecrets(s)
+	}
+	var out []Resource
+	for _, c := range s.Gateway.Certificates {
+		out = append(out, ServiceCertSecret(gatewaySecretName(c.Name), c.ChainPEM, c.KeyPEM))
+	}
+	return out
+}
+
+func gatewaySecretName(certificate string) string { return "gateway-certificate:" + certificate }
+
+// gatewayRouteName is the route configuration of a listener. Listeners of one port without TLS share one.
+func gatewayRouteName(l *scope.GatewayListener) string {
+	if len(l.Certificates) == 0 {
+		return fmt.Sprintf("rds-gateway.%d", l.Port)
+	}
+	return fmt.Sprintf("rds-gateway.%d|%s", l.Port, l.Hostname)
+}
+
+// egressGatewayListeners are the listeners of the egress gateway: one, which has a filter chain for each destination. The server name that a
+// sidecar requests selects the chain, and the handshake admits the clients of its policy only.
+func egressGatewayListeners(s *scope.Scope) []*listenerv3.Listener {
+	if s.EgressGateway == nil || len(s.EgressGateway.Destinations) == 0 {
+		return nil
+	}
+	out := newBoundListener("egress-gateway", names.EgressGatewayPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
+	out.ListenerFilters = []*listenerv3.ListenerFilter{listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{})}
+	out.AccessLog = loggersOf(s).inboundListener
+	for i := range s.EgressGateway.Destinations {
+		d := &s.EgressGateway.Destinations[i]
+		out.FilterChains = append(out.FilterChains, &listenerv3.FilterChain{
+			Name: gatewayClusterName(d.GatewayDestination),
+			FilterChainMatch: &listenerv3.FilterChainMatch{
+				ServerNames: []string{gatewayServerName(d.GatewayDestination)}, TransportProtocol: "tls", ApplicationProtocols: []string{meshALPN},
+			},
+			TransportSocket:               serverTLS(s, egressTrustName(s, d)),
+			TransportSocketConnectTimeout: handshakeTimeout,
+			Filters:                       []*listenerv3.Filter{egressGatewayProxy(s, d)},
+		})
+	}
+	return []*listenerv3.Listener{out}
+}
+
+// egressGatewayProxy forwards connections or requests of verified clients.
+func egressGatewayProxy(s *scope.Scope, d *scope.EgressDestination) *listenerv3.Filter {
+	cluster := gatewayClusterName(d.GatewayDestination)
+	if d.Protocol == catalog.ProtocolHTTPS {
+		return tcpToApplication(loggersOf(s).inboundConnections, cluster, cluster, tcpIdleTimeout(d.Upstream), tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE)
+	}
+	hcm := connectionManager(s, egressGatewayRouteName(d))
+	hcm.AccessLog = loggersOf(s).inboundRequests
+	hcm.HttpFilters = []*hcmv3.HttpFilter{requestRBACFilter, router}
+	return message.NetworkFilter(hcmFilter, hcm)
+}
+
+// egressGatewayRouteConfigs are the route configurations of the egress gateway, one for each destination. The Host header must be that of the
+// destination, and never selects it. RBAC rejects requests on open connections of a client that lost its permission.
+func egressGatewayRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
+	if s.EgressGateway == nil {
+		return nil
+	}
+	var out []*routev3.RouteConfiguration
+	for i := range s.EgressGateway.Destinations {
+		d := &s.EgressGateway.Destinations[i]
+		if d.Protocol != catalog.ProtocolHTTP {
+			continue
+		}
+		host := outsideHost(d.Host, d.Port, d.Restricted, d.Matches, egressGatewayRoute(d))
+		host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC([]authz.Route{{Sources: d.Sources}}, s.AcceptedClientDomains())}
+		out = append(out, &routev3.RouteConfiguration{
+			Name: egressGatewayRouteName(d), VirtualHosts: []*routev3.VirtualHost{host}, ValidateClusters: wrapperspb.Bool(false),
+		})
+	}
+	return out
+}
+
+// egressGatewayRoute forwards a request. Encrypted, it names the host without the port that the client used.
+func egressGatewayRoute(d *scope.EgressDestination) *routev3.Route {
+	if d.TLS != nil && d.Credential == "" {
+		return &routev3.Route{Action: directResponse(503, "the Secret of the Egress cannot be used: see its status\n")}
+	}
+	action := forward([]weightedCluster{{cluster: gatewayClusterName(d.GatewayDestination), weight: 1}}, requestTimeout(d.Upstream), retryPolicy(nil))
+	if d.TLS != nil {
+		action.Route.HostRewriteSpecifier = &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: tlsAuthority(d)}
+	}
+	return &routev3.Route{Action: action}
+}
+
+// egressGatewayTrust are the validation contexts of the destinations of the egress gateway: each admits the clients of its policy.
+func egressGatewayTrust(s *scope.Scope, rootPEM []byte) []*tlsv3.Secret {
+	if s.EgressGateway == nil {
+		return nil
+	}
+	var out []*tlsv3.Secret
+	for i := range s.EgressGateway.Destinations {
+		d := &s.EgressGateway.Destinations[i]
+		out = append(out, trustSecret(egressTrustName(s, d), rootPEM, allowedPrincipals(d.Sources, s.AcceptedClientDomains())))
+	}
+	return out
+}
+
+func egressTrustName(s *scope.Scope, d *scope.EgressDestination) string {
+	return InboundTrustName(s.Key.Identity) + "|" + d.ID()
+}
+
+// egressGatewayRouteName begins like those of the ingress gateway: a gateway waits for the requests of these before it stops.
+func egressGatewayRouteName(d *scope.EgressDestination) string { return "rds-gateway.egress." + d.ID() }
+
+// toGatewayCluster is a destination that the egress gateway forwards to. Without a gateway it has no endpoints, and requests get status 503.
+func toGatewayCluster(s *scope.Scope, d authz.GatewayDestination) *clusterv3.Cluster {
+	out := newCluster(gatewayClusterName(d), clusterv3.Cluster_STATIC)
+	out.AltStatName = strings.ReplaceAll(out.Name, ":", "_")
+	out.Metadata = metadata(map[string]string{serviceField: d.Host})
+	gateway := s.EgressGatewayService
+	if gateway == nil {
+		return out
+	}
+	out.LoadAssignment = loadAssignment(out.Name, gatewayAddresses(gateway.Addresses, s.Key.Class)...)
+	server := []identity.ServiceAccount{{Namespace: gateway.Namespace, Name: names.EgressGateway}}
+	out.TransportSocket = clientTLSTo(s, gatewayServerName(d), server)
+	if d.Protocol == catalog.ProtocolHTTP {
+		out.TypedExtensionProtocolOptions = upstreamHTTP(catalog.ProtocolHTTP, nil)
+	}
+	return out
+}
+
+// gatewayAddresses are the addresses that a pod can reach.
+func gatewayAddresses(addresses []netip.Addr, class scope.Class) []netip.AddrPort {
+	var out []netip.AddrPort
+	for _, address := range addresses {
+		if class.IPv6 || !address.Is6() {
+			out = append(out, netip.AddrPortFrom(address, names.EgressGatewayPort))
+		}
+	}
+	// Of two address families, one is enough.
+	return out[:min(len(out), 1)]
+}
+
+// gatewayServerName is the server name by which a sidecar requests a destination of the egress gateway.
+func gatewayServerName(d authz.GatewayDestination) string { return d.ID() + ".egress" }
+
+// gatewayClusterName is the cluster of a destination of the egress gateway, in the gateway and in sidecars. The gateway waits for the
+// connections of clusters with egress-tls before it stops.
+func gatewayClusterName(d authz.GatewayDestination) string {
+	kind := "egress-http"
+	if d.Protocol == catalog.ProtocolHTTPS {
+		kind = "egress-tls"
+	}
+	return fmt.Sprintf("%s.%s.%s:%d", kind, d.ID(), d.Host, d.Port)
+}
