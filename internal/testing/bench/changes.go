@@ -3,58 +3,40 @@ package main
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
-	"github.com/openservicemesh/osm-operator/internal/testing/bench/report"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
 )
 
-// minimum is the number of changes of a kind that are made regardless of their duration.
-const minimum = 3
-
-// changes measures all kinds of changes.
-func (s *session) changes() error {
-	for _, kind := range []mesh.Kind{mesh.Nothing, mesh.Endpoint, mesh.Rules, mesh.Limits, mesh.Retry, mesh.Split, mesh.Grant, mesh.NewService, mesh.Egress, mesh.Ingress, mesh.Authorizer} {
-		if s.measured.mode == mesh.Visible && slices.Contains(mesh.PolicyOnly(), kind) {
-			continue // a permissive mesh has no rules
-		}
-		if (s.measured.mode == mesh.Outside) != slices.Contains(mesh.OutsideOnly(), kind) && kind != mesh.Nothing {
-			continue // the other kinds cost the same as in mode Policy
-		}
-		if err := s.changesOf(kind); err != nil {
-			return fmt.Errorf("%s: %w", kind, err)
-		}
-	}
-	return nil
+// changes is the maximum number of changes of each kind, and changesLimit the duration after which fewer are made, but at least minimum.
+var changes = map[mesh.Kind]int{
+	mesh.Nothing: 50, mesh.Endpoint: 100, mesh.Rules: 20, mesh.Grant: 20, mesh.Split: 20, mesh.Limits: 20, mesh.Retry: 20, mesh.NewService: 5,
 }
+
+const (
+	changesLimit = 2 * time.Second
+	minimum      = 3
+)
 
 // sample is the measurement of one change.
-type sample struct {
-	wall, cpu, sent, allocations float64
-	touched, needlessly          int
-}
+type sample struct{ wall, cpu, sent, allocations, touched, needlessly float64 }
 
-func (s *session) changesOf(kind mesh.Kind) error {
-	if _, err := s.profile(string(kind)); err != nil {
-		return err
-	}
-	var samples []sample
-	for begun := time.Now(); len(samples) < s.plan.changes[kind]; {
-		if len(samples) >= minimum && time.Since(begun) > s.plan.timeout {
-			break
+// measureChanges measures all kinds of changes.
+func (s *session) measureChanges() error {
+	for _, kind := range mesh.Kinds(s.shape.Mode) {
+		var samples []sample
+		for begun := time.Now(); len(samples) < s.changes[kind] && (len(samples) < minimum || time.Since(begun) < changesLimit); {
+			one, err := s.change(kind)
+			if err != nil {
+				return fmt.Errorf("%s: %w", kind, err)
+			}
+			samples = append(samples, one)
 		}
-		one, err := s.change(kind)
-		if err != nil {
-			return err
-		}
-		samples = append(samples, one)
+		s.record(kind, samples)
 	}
-	s.record(kind, samples)
-	return s.endProfile()
+	return nil
 }
 
 // change makes one change and waits until all affected sidecars have acknowledged it.
@@ -86,7 +68,7 @@ func (s *session) change(kind mesh.Kind) (sample, error) {
 	return sample{
 		wall: span(begun.At, acknowledged.At), cpu: span(begun.CPU, ended.CPU),
 		sent: float64(after.Bytes - before.Bytes), allocations: float64(ended.Mallocs - begun.Mallocs),
-		touched: touched, needlessly: needlessly,
+		touched: float64(touched), needlessly: float64(needlessly),
 	}, nil
 }
 
@@ -99,45 +81,20 @@ func (s *session) record(kind mesh.Kind, samples []sample) {
 		}
 		return values
 	}
-	put := func(m report.Metric, value float64) { s.result.Values[report.Of(string(kind), m)] = value }
-	nothing := func(m report.Metric) float64 { return s.result.Values[report.Of(string(mesh.Nothing), m)] }
-	if kind == mesh.Nothing {
-		nothing = func(report.Metric) float64 { return 0 }
-	}
 	wall, cpu := column(func(x sample) float64 { return x.wall }), column(func(x sample) float64 { return x.cpu })
-	put(report.ChangeP50, median(wall))
-	put(report.ChangeP99, quantile(wall, 0.99))
-	put(report.ChangeCPU, median(cpu)-nothing(report.ChangeCPU))
-	put(report.ChangeMeanCPU, mean(cpu)-nothing(report.ChangeCPU))
-	put(report.ChangeBytes, median(column(func(x sample) float64 { return x.sent })))
-	put(report.ChangeTouched, median(column(func(x sample) float64 { return float64(x.touched) })))
-	put(report.ChangeNothing, slices.Max(column(func(x sample) float64 { return float64(x.needlessly) })))
-	put(report.ChangeAllocs, median(column(func(x sample) float64 { return x.allocations }))-nothing(report.ChangeAllocs))
-}
-
-// profile starts a CPU profile of this project's control plane, if requested, and returns the current usage.
-func (s *session) profile(phase string) (server.Answer, error) {
-	if name := s.profileName(phase); name != "" {
-		return s.child.do(server.Command{Task: server.Profile, File: name})
+	nothing := s.values[changeCPU.of(mesh.Nothing)]
+	for m, value := range map[metric]float64{
+		changeP50:     median(wall),
+		changeP99:     quantile(wall, 0.99),
+		changeCPU:     median(cpu) - nothing,
+		changeMeanCPU: mean(cpu) - nothing,
+		changeBytes:   median(column(func(x sample) float64 { return x.sent })),
+		changeTouched: median(column(func(x sample) float64 { return x.touched })),
+		changeNothing: slices.Max(column(func(x sample) float64 { return x.needlessly })),
+		changeAllocs:  median(column(func(x sample) float64 { return x.allocations })) - s.values[changeAllocs.of(mesh.Nothing)],
+	} {
+		s.values[m.of(kind)] = value
 	}
-	return s.child.do(server.Command{Task: server.AwaitRequests})
-}
-
-// profileName returns the file of a profile, or "" if none is requested.
-func (s *session) profileName(phase string) string {
-	if s.profiles == "" || s.variant != server.Ours {
-		return ""
-	}
-	name := fmt.Sprintf("%s-%d-%s.pprof", s.measured.mode, s.measured.sidecars, strings.ReplaceAll(phase, " ", "-"))
-	return filepath.Join(s.profiles, name)
-}
-
-func (s *session) endProfile() error {
-	if s.profiles == "" || s.variant != server.Ours {
-		return nil
-	}
-	_, err := s.child.do(server.Command{Task: server.Profile})
-	return err
 }
 
 // span returns a difference of nanoseconds in seconds.

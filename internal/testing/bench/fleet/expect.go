@@ -1,20 +1,27 @@
 package fleet
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
+
+// name is the type and name of a resource.
+type name struct{ typeURL, text string }
 
 // expectation holds the resources that a sidecar waits for.
 type expectation struct {
 	mu sync.Mutex
 	// exact are resources that must arrive in this form.
-	exact map[*name]uint64
-	// missing is the number of resources of each type that must arrive, with any content; all is true while any is missing.
-	missing [numKinds]int
-	all     bool
+	exact map[name]uint64
+	// missing is the number of resources of each type that must arrive, with any content.
+	missing map[string]int
 	// touched is true once any resource has arrived.
 	touched bool
 	wait    *Wait
@@ -38,22 +45,17 @@ func newWait(sidecars int) *Wait {
 // Done is closed when all sidecars have the expected resources and have acknowledged them.
 func (w *Wait) Done() <-chan struct{} { return w.done }
 
-func (w *Wait) finish() {
-	if w.left.Add(-1) == 0 {
-		close(w.done)
-	}
-}
-
-// got records the arrival of a resource.
-func (e *expectation) got(n *name, hash uint64) {
+// received records the arrival of resources.
+func (e *expectation) received(r *discovery.DeltaDiscoveryResponse) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.touched = true
-	if want, ok := e.exact[n]; ok && want == hash {
-		delete(e.exact, n)
-	}
-	if e.all {
-		e.missing[n.kind]--
+	for _, resource := range r.GetResources() {
+		e.touched = true
+		n := name{r.GetTypeUrl(), resource.GetName()}
+		if expected, ok := e.exact[n]; ok && expected == mesh.Hash(resource.GetResource().GetValue()) {
+			delete(e.exact, n)
+		}
+		e.missing[n.typeURL]--
 	}
 }
 
@@ -69,23 +71,21 @@ func (e *expectation) acknowledged() {
 			return
 		}
 	}
-	e.wait.finish()
-	e.wait, e.all = nil, false
+	if e.wait.left.Add(-1) == 0 {
+		close(e.wait.done)
+	}
+	e.wait = nil
 }
 
 // ExpectAll makes every sidecar wait for as many resources of each type as the list has.
 func (f *Fleet) ExpectAll(list []mesh.Resource) *Wait {
-	var counts [numKinds]int
-	for _, r := range list {
-		if k, ok := kindOf([]byte(r.TypeURL)); ok {
-			counts[k]++
-		}
-	}
 	w := newWait(len(f.sidecars))
 	for _, s := range f.sidecars {
-		s.expect.mu.Lock()
-		s.expect.missing, s.expect.all, s.expect.wait, s.expect.touched = counts, true, w, false
-		s.expect.mu.Unlock()
+		missing := map[string]int{}
+		for _, r := range list {
+			missing[r.TypeURL]++
+		}
+		s.expect.replace(nil, missing, w)
 	}
 	return w
 }
@@ -94,20 +94,23 @@ func (f *Fleet) ExpectAll(list []mesh.Resource) *Wait {
 func (f *Fleet) Expect(differences map[int][]mesh.Resource) *Wait {
 	w := newWait(len(differences) * mesh.PodsPerService)
 	for i, s := range f.sidecars {
-		list := differences[i/mesh.PodsPerService]
-		s.expect.mu.Lock()
-		s.expect.touched, s.expect.exact, s.expect.wait = false, map[*name]uint64{}, nil
-		for _, r := range list {
-			if k, ok := kindOf([]byte(r.TypeURL)); ok {
-				s.expect.exact[f.known.name(k, []byte(r.Name))] = r.Hash
-			}
+		exact := map[name]uint64{}
+		for _, r := range differences[i/mesh.PodsPerService] {
+			exact[name{r.TypeURL, r.Name}] = r.Hash
 		}
-		if len(list) > 0 {
-			s.expect.wait = w
+		if len(exact) > 0 {
+			s.expect.replace(exact, map[string]int{}, w)
+		} else {
+			s.expect.replace(nil, map[string]int{}, nil)
 		}
-		s.expect.mu.Unlock()
 	}
 	return w
+}
+
+func (e *expectation) replace(exact map[name]uint64, missing map[string]int, w *Wait) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.exact, e.missing, e.wait, e.touched = exact, missing, w, false
 }
 
 // Touched returns the number of sidecars with any response since the last Expect, and of those that did not need one.
@@ -129,24 +132,11 @@ func (f *Fleet) Touched(differences map[int][]mesh.Resource) (touched, needlessl
 func (f *Fleet) Missing() string {
 	for _, s := range f.sidecars {
 		s.expect.mu.Lock()
-		waits, missing := s.expect.wait != nil, s.expect.describe()
+		waits, exact, missing := s.expect.wait != nil, slices.Collect(maps.Keys(s.expect.exact)), maps.Clone(s.expect.missing)
 		s.expect.mu.Unlock()
 		if waits {
-			return s.id + " waits for" + missing
+			return fmt.Sprintf("%s waits for %v and these numbers of others: %v", s.id, exact, missing)
 		}
 	}
 	return ""
-}
-
-func (e *expectation) describe() string {
-	text := ""
-	for n := range e.exact {
-		text += " " + urls[n.kind] + " " + n.text
-	}
-	for k, n := range e.missing {
-		if n > 0 {
-			text += " more " + urls[k]
-		}
-	}
-	return text
 }

@@ -2,6 +2,8 @@ package mesh
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
@@ -21,7 +23,21 @@ const (
 	Rules Kind = "rules"
 	// NewService adds a service with two pods; in mode Policy four others may call it.
 	NewService Kind = "new service"
+	// Split changes the weights between a service and a neighbour.
+	Split Kind = "split"
+	// Limits changes the connection and request limits of a service.
+	Limits Kind = "limits"
+	// Retry changes the retry policy of one client of a service.
+	Retry Kind = "retry"
 )
+
+// Kinds returns the kinds of changes of a mode, in the order of measurement. A permissive mesh has no policies.
+func Kinds(mode Mode) []Kind {
+	if mode == Visible {
+		return []Kind{Nothing, Endpoint, NewService}
+	}
+	return []Kind{Nothing, Endpoint, Rules, Limits, Retry, Split, Grant, NewService}
+}
 
 // Change is one change of a mesh.
 type Change struct {
@@ -38,13 +54,12 @@ type Change struct {
 func (m *Mesh) Next(kind Kind) Change {
 	n := m.done[kind]
 	m.done[kind]++
-	among := m.changing()
-	i := n * stride % among
+	i := n * stride % m.Services
 	switch kind {
 	case Endpoint:
 		return m.endpoint(i)
 	case Grant:
-		return m.grant(i, n/among)
+		return m.grant(i, n/m.Services)
 	case Rules:
 		return Change{Changes: []catalog.Change{catalog.Set(rules(i, n+1))}, Candidates: []int{i}}
 	case Split:
@@ -55,8 +70,6 @@ func (m *Mesh) Next(kind Kind) Change {
 		return m.retry(i, n)
 	case NewService:
 		return m.newService(m.Services + n)
-	case Egress, Ingress, Authorizer:
-		return m.outsideEdit(kind, i, n)
 	default:
 		return Change{}
 	}
@@ -64,18 +77,6 @@ func (m *Mesh) Next(kind Kind) Change {
 
 // stride is a prime, so that consecutive changes affect different sidecars.
 const stride = 13
-
-// changing returns the number of services that are changed in turn: those whose affected sidecars are all connected.
-func (m *Mesh) changing() int {
-	if m.Connected == m.Services {
-		return m.Services
-	}
-	among := m.Connected - 2*callers
-	if among%stride == 0 {
-		among--
-	}
-	return among
-}
 
 func (m *Mesh) endpoint(i int) Change {
 	m.shrunk[i] = !m.shrunk[i]
@@ -103,9 +104,6 @@ func (m *Mesh) grant(i, round int) Change {
 func (m *Mesh) newService(i int) Change {
 	c := Change{Candidates: m.clientsOf(i), Added: name(i)}
 	entries := append([]catalog.Entry{&catalog.Namespace{Name: name(i).Namespace, Monitored: true}}, m.service(i)...)
-	if m.Mode != Visible {
-		entries = append(entries, rules(i, 0), m.target(i))
-	}
 	for _, entry := range entries {
 		c.Changes = append(c.Changes, catalog.Set(entry))
 	}
@@ -122,4 +120,73 @@ func (m *Mesh) clientsOf(i int) []int {
 		all[n] = n
 	}
 	return all
+}
+
+func (m *Mesh) split(i, version int) Change {
+	neighbour := i + 1
+	// The neighbour has no limits of its own, so the root's limits apply to it.
+	if neighbour >= m.Services || name(neighbour).Namespace != name(i).Namespace {
+		neighbour = i - 1
+	}
+	s := &catalog.TrafficSplit{Name: name(i), Root: name(i), Backends: []catalog.SplitBackend{
+		{Service: name(i), Weight: uint32(version + 1)}, {Service: name(neighbour), Weight: 1},
+	}}
+	return Change{Changes: []catalog.Change{catalog.Set(s)}, Candidates: union(append(m.clientsOf(i), neighbour), m.clientsOf(neighbour))}
+}
+
+func (m *Mesh) limits(i, version int) Change {
+	limit := uint32(version + 1)
+	rate := catalog.RequestRateLimit{RateLimit: catalog.RateLimit{Tokens: limit, Interval: time.Second}, Status: 429}
+	u := &catalog.UpstreamTrafficSetting{
+		Kind: catalog.KindUpstreamTrafficSetting, Name: name(i), Service: name(i),
+		Connections: catalog.ConnectionSettings{MaxConnections: &limit}, RequestRate: &rate,
+	}
+	return Change{Changes: []catalog.Change{catalog.Set(u)}, Candidates: union(m.clientsOf(i), []int{i})}
+}
+
+func (m *Mesh) retry(i, version int) Change {
+	client := m.callersOf(i)[0]
+	r := &catalog.Retry{
+		Name: name(i), Source: Account(client), Destinations: []catalog.Name{name(i)},
+		Policy: catalog.RetryPolicy{On: "5xx", Count: uint32(version + 1)},
+	}
+	return Change{Changes: []catalog.Change{catalog.Set(r)}, Candidates: []int{client}}
+}
+
+// union returns the sorted union without duplicates.
+func union(a, b []int) []int {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Toggles is the number of steps of Toggle after which a service is restored.
+const Toggles = 8
+
+// Toggle returns one step of changes that cancel each other out: each service in turn loses and regains an endpoint, its rules
+// change and change back, and a grant and another service are added and removed. Growth over many steps is a leak.
+func (m *Mesh) Toggle(n int) []catalog.Change {
+	i := n / Toggles * stride % m.Services
+	entries := func() []catalog.Entry {
+		switch n % Toggles {
+		case 0:
+			return []catalog.Entry{m.slice(i, PodsPerService-1)}
+		case 1:
+			return []catalog.Entry{m.slice(i, PodsPerService)}
+		case 2, 3:
+			return []catalog.Entry{rules(i, 3-n%Toggles)}
+		case 4, 5:
+			return []catalog.Entry{m.grant(i, 0).Changes[0].Entry}
+		}
+		extra := m.Services + i
+		return m.service(extra)
+	}()
+	changes := make([]catalog.Change, len(entries))
+	for at, entry := range entries {
+		changes[at] = catalog.Set(entry)
+		if step := n % Toggles; step == 5 || step == 7 {
+			changes[at] = catalog.Change{Ref: entry.Ref()}
+		}
+	}
+	return changes
 }

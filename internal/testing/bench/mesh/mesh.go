@@ -42,9 +42,6 @@ type Mesh struct {
 	Mode Mode
 	// Services is the number of services whose sidecars connect. Changes can add others.
 	Services int
-	// Connected is the number of services, from the first, whose sidecars connect to the measured replica. Unless stated otherwise,
-	// changes affect these services.
-	Connected int
 	// Settings are those of the MeshConfig.
 	Settings *catalog.Settings
 
@@ -59,26 +56,14 @@ const least = 40
 
 // New returns a mesh with at least 40 sidecars, all of which connect.
 func New(mode Mode, sidecars int) *Mesh {
-	services := max(sidecars, least) / PodsPerService
 	return &Mesh{
-		Mode: mode, Services: services, Connected: services, Settings: &catalog.Settings{
-			Permissive: mode == Visible, RetryPolicies: true, IngressBackends: mode == Outside, EgressPolicies: mode == Outside,
-		},
+		Mode: mode, Services: max(sidecars, least) / PodsPerService, Settings: &catalog.Settings{Permissive: mode == Visible, RetryPolicies: true},
 		shrunk: map[int]bool{}, done: map[Kind]int{},
 	}
 }
 
-// NewShare returns a mesh of which only some sidecars connect to the measured replica; 0 means all.
-func NewShare(mode Mode, sidecars, connected int) *Mesh {
-	m := New(mode, sidecars)
-	if connected > 0 {
-		m.Connected = min(max(connected, least)/PodsPerService, m.Services)
-	}
-	return m
-}
-
 // Sidecars returns the number of sidecars that connect.
-func (m *Mesh) Sidecars() int { return m.Connected * PodsPerService }
+func (m *Mesh) Sidecars() int { return m.Services * PodsPerService }
 
 // Pod returns the pod of a sidecar. Sidecars 2i and 2i+1 belong to service i.
 func (m *Mesh) Pod(sidecar int) *catalog.Pod {
@@ -107,17 +92,11 @@ func (m *Mesh) Entries() []catalog.Entry {
 	}
 	for i := range m.Services {
 		entries = append(entries, m.service(i)...)
-		if m.Mode != Visible {
-			entries = append(entries, rules(i, 0), m.target(i))
-		}
-		if m.Mode == Outside {
-			entries = append(entries, outside(i)...)
-		}
 	}
 	return entries
 }
 
-// service returns a service with its account, pods and endpoints.
+// service returns a service with its account, pods and endpoints, and who may call it.
 func (m *Mesh) service(i int) []catalog.Entry {
 	entries := []catalog.Entry{
 		&catalog.ServiceAccount{Name: name(i), UID: AccountUID(Account(i))},
@@ -129,6 +108,9 @@ func (m *Mesh) service(i int) []catalog.Entry {
 	}
 	for n := range PodsPerService {
 		entries = append(entries, m.Pod(i*PodsPerService+n))
+	}
+	if m.Mode != Visible {
+		entries = append(entries, rules(i, 0), m.target(i))
 	}
 	return entries
 }

@@ -1,27 +1,28 @@
-package report
+package main
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
 
-func sample() *Run {
-	return &Run{Results: []Result{
-		{Variant: "limit", Mode: "policy", Sidecars: 100, Values: map[Metric]float64{SyncCPU: 1, Of("endpoint", ChangeCPU): 0.001, Memory: 1e6}},
-		{Variant: "ours", Mode: "policy", Sidecars: 100, Values: map[Metric]float64{
-			SyncCPU: 1.5, SyncWall: 2, Of("endpoint", ChangeCPU): 0.002, Memory: 2e6,
+func sampleReport() *report {
+	return &report{Results: []result{
+		{Variant: "limit", shape: shape{mesh.Policy, 100}, Values: map[metric]float64{syncCPU: 1, changeCPU.of("endpoint"): 0.001, memory: 1e6}},
+		{Variant: "ours", shape: shape{mesh.Policy, 100}, Values: map[metric]float64{
+			syncCPU: 1.5, syncWall: 2, changeCPU.of("endpoint"): 0.002, memory: 2e6,
 		}},
-		{Variant: "ours", Mode: "policy", Sidecars: 300, Values: map[Metric]float64{Memory: 12e6, Of("endpoint", ChangeCPU): 0.002}},
+		{Variant: "ours", shape: shape{mesh.Policy, 300}, Values: map[metric]float64{memory: 12e6, changeCPU.of("endpoint"): 0.002}},
 	}}
 }
 
 func TestTable(t *testing.T) {
-	run := sample()
-	run.AddSlopes()
+	run := sampleReport()
 	var text strings.Builder
-	if err := run.Table(&text, "ours"); err != nil {
+	if err := run.table(&text); err != nil {
 		t.Fatal(err)
 	}
 	want := `
@@ -39,7 +40,6 @@ func TestTable(t *testing.T) {
 | | limit | ours |
 |---|---:|---:|
 | memory | | 12 MB |
-| memory a sidecar (slope) | | 50 kB |
 | endpoint: CPU a change (median) | | 2 ms |
 `
 	if diff := cmp.Diff(want, text.String()); diff != "" {
@@ -48,7 +48,7 @@ func TestTable(t *testing.T) {
 }
 
 func TestWorse(t *testing.T) {
-	ratios := sample().Ratios("ours")
+	ratios := sampleReport().ratios()
 	sync := "policy, 100 sidecars, first sync, CPU, against limit"
 	change := "policy, 100 sidecars, endpoint: CPU a change (median), against limit"
 	if diff := cmp.Diff(map[string]float64{sync: 1.5, change: 2}, ratios); diff != "" {
@@ -62,7 +62,7 @@ func TestWorse(t *testing.T) {
 		{map[string]float64{sync: 1.1, change: 2}, []string{sync + ": 1.50 times as much, 1.10 in the baseline"}},
 		{map[string]float64{"gone": 1}, []string{"gone: was not measured, though the baseline has it"}},
 	} {
-		if diff := cmp.Diff(tt.want, Worse(ratios, tt.baseline)); diff != "" {
+		if diff := cmp.Diff(tt.want, worse(ratios, tt.baseline)); diff != "" {
 			t.Errorf("complaints (-want +got):\n%s", diff)
 		}
 	}
@@ -70,23 +70,23 @@ func TestWorse(t *testing.T) {
 
 // TestLeast measures again with one value less, one more and one that is new.
 func TestLeast(t *testing.T) {
-	run, again := sample(), sample()
+	run, again := sampleReport(), sampleReport()
 	again.Results = again.Results[:2]
-	again.Results[0].Values[SyncCPU] = 0.5
-	again.Results[1].Values[SyncCPU] = 3
-	again.Results[1].Values[Memory] = 1
-	run.Least(again)
-	got := []float64{run.Results[0].Values[SyncCPU], run.Results[1].Values[SyncCPU], run.Results[1].Values[SyncWall], run.Results[2].Values[Memory]}
+	again.Results[0].Values[syncCPU] = 0.5
+	again.Results[1].Values[syncCPU] = 3
+	again.Results[1].Values[memory] = 1
+	run.least(again)
+	got := []float64{run.Results[0].Values[syncCPU], run.Results[1].Values[syncCPU], run.Results[1].Values[syncWall], run.Results[2].Values[memory]}
 	if diff := cmp.Diff([]float64{0.5, 1.5, 2, 12e6}, got); diff != "" {
 		t.Errorf("the least of two runs (-want +got):\n%s", diff)
 	}
-	if ratio := run.Ratios("ours")["policy, 100 sidecars, first sync, CPU, against limit"]; ratio != 3 {
+	if ratio := run.ratios()["policy, 100 sidecars, first sync, CPU, against limit"]; ratio != 3 {
 		t.Errorf("the ratio of the least is %g, want 3", ratio)
 	}
-	nothing := &Run{Results: []Result{
-		{Variant: "limit", Values: map[Metric]float64{Of("nothing", ChangeCPU): 1}}, {Variant: "ours", Values: map[Metric]float64{Of("nothing", ChangeCPU): 2}},
+	nothing := &report{Results: []result{
+		{Variant: "limit", Values: map[metric]float64{changeCPU.of("nothing"): 1}}, {Variant: "ours", Values: map[metric]float64{changeCPU.of("nothing"): 2}},
 	}}
-	if ratios := nothing.Ratios("ours"); len(ratios) > 0 {
+	if ratios := nothing.ratios(); len(ratios) > 0 {
 		t.Errorf("changes of nothing are compared: %v", ratios)
 	}
 }
