@@ -3,11 +3,17 @@ package lab
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // IsCurrent reports whether CLUSTER selects the user's own cluster instead of the local one.
@@ -62,4 +68,78 @@ func (c *Cluster) ApplyFolder(ctx context.Context, path ...string) error {
 func (c *Cluster) Delete(ctx context.Context, manifests string) error {
 	_, err := c.KubectlInput(ctx, manifests, "delete", "--ignore-not-found", "-f", "-")
 	return err
+}
+
+// fieldOwner is the field manager of the tests.
+const fieldOwner = client.FieldOwner("osm-e2e")
+
+// Objects parses manifests given as text.
+func Objects(manifests string) ([]*unstructured.Unstructured, error) {
+	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(manifests), 4096)
+	var all []*unstructured.Unstructured
+	for {
+		object := &unstructured.Unstructured{}
+		err := decoder.Decode(&object.Object)
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("manifests: %w", err)
+		}
+		if len(object.Object) > 0 {
+			all = append(all, object)
+		}
+	}
+}
+
+// Put applies manifests by server-side apply. It starts no process and returns the API server's own error.
+func (c *Cluster) Put(ctx context.Context, manifests string) error {
+	objects, err := Objects(manifests)
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		if err := c.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), fieldOwner, client.ForceOwnership); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove deletes the objects in the manifests without waiting. A missing object is no error.
+func (c *Cluster) Remove(ctx context.Context, manifests string) error {
+	objects, err := Objects(manifests)
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		if err := client.IgnoreNotFound(c.Client.Delete(ctx, object)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Patch applies a JSON merge patch to an object.
+func (c *Cluster) Patch(ctx context.Context, object client.Object, patch string) error {
+	return c.Client.Patch(ctx, object, client.RawPatch("application/merge-patch+json", []byte(patch)), fieldOwner)
+}
+
+// Commands that the demo prints. A user runs them in the root of the repository, and a test does so too.
+const (
+	// InstallCertManager installs cert-manager and an issuer.
+	InstallCertManager = "go run -C hack ./cluster cert-manager up && kubectl apply -f config/samples/cert-manager/issuer.yaml"
+	// UseCertManager makes the issuer provide the certificate authority of the sample mesh.
+	UseCertManager = `kubectl patch mesh osm --type merge -p '{"spec":{"certificates":{"provider":"CertManager","issuerRef":{"name":"corporate","kind":"ClusterIssuer"}}}}'`
+)
+
+// Shell runs a command in the root of the repository, with the kubectl and the kubeconfig of the cluster.
+func (c *Cluster) Shell(ctx context.Context, command string) error {
+	cmd := exec.CommandContext(ctx, "bash", "-c", command)
+	cmd.Dir = c.Repository.Path()
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig, "PATH="+c.Tools()+":"+os.Getenv("PATH"))
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", command, err, output)
+	}
+	return nil
 }

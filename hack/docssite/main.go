@@ -6,8 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -50,5 +52,43 @@ func run(ctx context.Context, out string) error {
 		return err
 	}
 	fmt.Println(out)
+	return nil
+}
+
+// ensurePackages returns the folder with the pinned Python packages, and downloads them if the cache does not have them. pip verifies
+// their hashes.
+func ensurePackages(ctx context.Context, cache build.Cache, root string, report *progress.Reporter) (string, error) {
+	requirements := filepath.Join(root, "hack", "docssite", "requirements.txt")
+	// Some packages contain compiled code for one version of Python.
+	version, err := exec.CommandContext(ctx, "python3", "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("cannot run python3, install it with pip: %w", err)
+	}
+	packages := build.Artifact{
+		Name: "packages", Inputs: []string{string(version)}, Sources: []string{requirements},
+		Make: func(ctx context.Context, dir string) error {
+			return execute(ctx, root, nil, "python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+				"--require-hashes", "--only-binary=:all:", "--target", dir, "--requirement", requirements)
+		},
+	}
+	return cache.Ensure(ctx, packages, func(download func(context.Context) error) error {
+		return report.Run(ctx, "download mkdocs", download)
+	})
+}
+
+// buildSite writes the site. With --strict, mkdocs fails after a warning. It must not run with --quiet, which hides warnings from --strict.
+func buildSite(ctx context.Context, packages, root, out string) error {
+	environment := []string{"PYTHONPATH=" + packages, "PYTHONNOUSERSITE=1", "PYTHONDONTWRITEBYTECODE=1", "NO_MKDOCS_2_WARNING=1"}
+	return execute(ctx, root, environment, "python3", "-m", "mkdocs", "build", "--strict", "--clean", "--site-dir", out)
+}
+
+// execute runs a program in a folder. The error contains what it printed.
+func execute(ctx context.Context, dir string, environment []string, program string, args ...string) error {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), environment...)
+	if printed, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("`%s` failed: %w\n%s", strings.Join(append([]string{program}, args...), " "), err, printed)
+	}
 	return nil
 }

@@ -9,14 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
 )
 
-const (
-	// CertManagerArchive is the file name of cert-manager's image.
-	CertManagerArchive = "cert-manager.tar"
-	// CertManagerDefinitions is the folder of the definitions of its kinds.
-	CertManagerDefinitions = "definitions"
-
-	certManagerModule = "github.com/cert-manager/cert-manager"
-)
+const certManagerModule = "github.com/cert-manager/cert-manager"
 
 // certManager returns the artifact with the image of cert-manager and the definitions of its kinds.
 func certManager(hack string) (build.Artifact, error) {
@@ -37,10 +30,10 @@ func certManager(hack string) (build.Artifact, error) {
 			if err := build.Run(ctx, build.Command{Dir: module, Env: []string{"CGO_ENABLED=0"}, Args: args}); err != nil {
 				return err
 			}
-			if err := writeImage(dir, "cert-manager", "/cert-manager", program, CertManagerArchive); err != nil {
+			if err := writeImage(dir, "cert-manager", "/cert-manager", program, "cert-manager.tar"); err != nil {
 				return err
 			}
-			return copyDefinitions(ctx, module, certManagerModule, "deploy/crds", filepath.Join(dir, CertManagerDefinitions))
+			return copyDefinitions(ctx, module, certManagerModule, "deploy/crds", filepath.Join(dir, Definitions))
 		},
 	}, nil
 }

@@ -58,8 +58,8 @@ func servers() []server {
 	}
 }
 
-// ServerDefinitions is the folder of the definitions of a server's kinds.
-const ServerDefinitions = "definitions"
+// Definitions is the folder of the definitions of the kinds of a server or of cert-manager.
+const Definitions = "definitions"
 
 // artifact returns the artifact with the images of a server.
 func (s server) artifact(hack string) build.Artifact {
@@ -82,7 +82,7 @@ func (s server) artifact(hack string) build.Artifact {
 				}
 			}
 			for _, d := range s.definitions {
-				if err := copyDefinitions(ctx, module, d[0], d[1], filepath.Join(dir, ServerDefinitions)); err != nil {
+				if err := copyDefinitions(ctx, module, d[0], d[1], filepath.Join(dir, Definitions)); err != nil {
 					return err
 				}
 			}

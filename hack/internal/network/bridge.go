@@ -102,3 +102,62 @@ func DeleteLinks(p Plan) error {
 func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
+
+// Plan holds the cluster's addresses, in private ranges.
+type Plan struct {
+	// Bridge is the name of the interface that the host side of every pod link is attached to.
+	Bridge string
+	// CNIName is the network name in the records of CNI plugins.
+	CNIName string
+	// NodeName is the name of the single node.
+	NodeName string
+	// PodV4 and PodV6 are the ranges of pod addresses. The first address of each belongs to the bridge and the node.
+	PodV4, PodV6 netip.Prefix
+	// ServiceV4 and ServiceV6 are the ranges of cluster IPs.
+	ServiceV4, ServiceV6 netip.Prefix
+	// APIPort is the port of the API server on the node's address.
+	APIPort int
+}
+
+// Default is the plan of the local cluster.
+func Default() Plan {
+	return Plan{
+		Bridge:    "osm-local0",
+		CNIName:   "osm-local",
+		NodeName:  "osm-local",
+		PodV4:     netip.MustParsePrefix("10.244.0.0/16"),
+		PodV6:     netip.MustParsePrefix("fd6f:736d:0:1::/64"),
+		ServiceV4: netip.MustParsePrefix("10.96.0.0/16"),
+		ServiceV6: netip.MustParsePrefix("fd6f:736d:0:2::/112"),
+		APIPort:   6443,
+	}
+}
+
+// NodeV4 returns the IPv4 address of the bridge and node.
+func (p Plan) NodeV4() netip.Addr { return nth(p.PodV4, 1) }
+
+// NodeV6 returns the IPv6 address of the bridge and node.
+func (p Plan) NodeV6() netip.Addr { return nth(p.PodV6, 1) }
+
+// APIServiceV4 returns the cluster IP of the Service "kubernetes".
+func (p Plan) APIServiceV4() netip.Addr { return nth(p.ServiceV4, 1) }
+
+// DNSV4 returns the IPv4 cluster IP of the DNS Service.
+func (p Plan) DNSV4() netip.Addr { return nth(p.ServiceV4, 10) }
+
+// DNSV6 returns the IPv6 cluster IP of the DNS Service.
+func (p Plan) DNSV6() netip.Addr { return nth(p.ServiceV6, 10) }
+
+// APIServer returns the URL of the API server.
+func (p Plan) APIServer() string {
+	return "https://" + netip.AddrPortFrom(p.NodeV4(), uint16(p.APIPort)).String()
+}
+
+// nth returns the n-th address of the range; the network address has index 0.
+func nth(p netip.Prefix, n int) netip.Addr {
+	a := p.Masked().Addr()
+	for range n {
+		a = a.Next()
+	}
+	return a
+}
