@@ -1,20 +1,18 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/assets"
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
+	"github.com/openservicemesh/osm-operator/hack/internal/entrypoint"
 	"github.com/openservicemesh/osm-operator/hack/internal/network"
 	"github.com/openservicemesh/osm-operator/hack/internal/node"
 	"github.com/openservicemesh/osm-operator/hack/internal/paths"
@@ -22,12 +20,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := rootCommand().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
+	entrypoint.Main("error", rootCommand().ExecuteContext)
 }
 
 func rootCommand() *cobra.Command {

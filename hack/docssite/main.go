@@ -7,27 +7,21 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
+	"github.com/openservicemesh/osm-operator/hack/internal/entrypoint"
 	"github.com/openservicemesh/osm-operator/hack/internal/paths"
 	"github.com/openservicemesh/osm-operator/hack/internal/progress"
 	"github.com/openservicemesh/osm-operator/hack/internal/repo"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	out := flag.String("out", "", "folder of the site (default bin/site of the checkout)")
 	flag.Parse()
-	if err := run(ctx, *out); err != nil {
-		fmt.Fprintln(os.Stderr, "docssite:", err)
-		os.Exit(1)
-	}
+	entrypoint.Main("docssite", func(ctx context.Context) error { return run(ctx, *out) })
 }
 
 func run(ctx context.Context, out string) error {

@@ -8,25 +8,19 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
+	"github.com/openservicemesh/osm-operator/hack/internal/entrypoint"
 	"github.com/openservicemesh/osm-operator/hack/internal/tool"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	check := flag.Bool("check", false, "write nothing; fail when a generated file is out of date")
 	flag.Usage = func() { usage(flag.CommandLine.Output(), steps()) }
 	flag.Parse()
-	if err := run(ctx, *check, flag.Args()); err != nil {
-		fmt.Fprintln(os.Stderr, "generate:", err)
-		os.Exit(1)
-	}
+	entrypoint.Main("generate", func(ctx context.Context) error { return run(ctx, *check, flag.Args()) })
 }
 
 // usage prints the steps and their outputs.

@@ -1,7 +1,6 @@
 package layer
 
 import (
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,6 +10,7 @@ import (
 	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/openservicemesh/osm-operator/hack/images/rootfs"
@@ -36,7 +36,7 @@ func (s *Store) Layer(key string, gather func() (*rootfs.Tree, error)) (v1.Layer
 	sum := sha256.Sum256([]byte(format + "\n" + key))
 	base := filepath.Join(s.dir, hex.EncodeToString(sum[:]))
 	if l, err := open(base); err == nil {
-		return l, nil
+		return partial.CompressedToLayer(l)
 	}
 	tree, err := gather()
 	if err != nil {
@@ -48,7 +48,11 @@ func (s *Store) Layer(key string, gather func() (*rootfs.Tree, error)) (v1.Layer
 	if err := write(base, tree); err != nil {
 		return nil, err
 	}
-	return open(base)
+	l, err := open(base)
+	if err != nil {
+		return nil, err
+	}
+	return partial.CompressedToLayer(l)
 }
 
 // open reads the metadata of a stored layer and checks the size of its file.
@@ -98,32 +102,3 @@ func (l *stored) MediaType() (types.MediaType, error) { return types.OCILayer, n
 
 // Compressed opens the stored file.
 func (l *stored) Compressed() (io.ReadCloser, error) { return os.Open(l.file) }
-
-// Uncompressed opens the stored file and decompresses it while reading.
-func (l *stored) Uncompressed() (io.ReadCloser, error) {
-	f, err := os.Open(l.file)
-	if err != nil {
-		return nil, err
-	}
-	zr, err := gzip.NewReader(f)
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return &decompressedFile{Reader: zr, file: f}, nil
-}
-
-// decompressedFile closes both the decompressor and the underlying file.
-type decompressedFile struct {
-	*gzip.Reader
-	file *os.File
-}
-
-// Close closes the decompressor, then the file.
-func (u *decompressedFile) Close() error {
-	if err := u.Reader.Close(); err != nil {
-		u.file.Close()
-		return err
-	}
-	return u.file.Close()
-}
