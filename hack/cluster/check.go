@@ -15,18 +15,11 @@ import (
 )
 
 func checkCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "check",
-		Short: "Test the running cluster: DNS, both address families, exec, logs, port-forward, tokens, policies, sidecars",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := newTool()
-			if err != nil {
-				return err
-			}
+	return newCommand("check", cobra.NoArgs,
+		"Test the running cluster: DNS, both address families, exec, logs, port-forward, tokens, policies, sidecars",
+		func(cmd *cobra.Command, t *tool, _ []string) error {
 			return t.check(cmd)
-		},
-	}
+		})
 }
 
 func (t *tool) check(cmd *cobra.Command) error {

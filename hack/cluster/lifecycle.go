@@ -98,15 +98,9 @@ func (t *tool) installPackages(ctx context.Context) error {
 }
 
 func statusCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "status",
-		Short: "Show whether the cluster is healthy, or what a removed cluster left behind; fails unless healthy",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := newTool()
-			if err != nil {
-				return err
-			}
+	return newCommand("status", cobra.NoArgs,
+		"Show whether the cluster is healthy, or what a removed cluster left behind; fails unless healthy",
+		func(cmd *cobra.Command, t *tool, _ []string) error {
 			if yes, err := usesCurrentCluster(); err != nil || yes {
 				if err != nil {
 					return err
@@ -114,8 +108,7 @@ func statusCommand() *cobra.Command {
 				return t.checkCurrentCluster(cmd.Context())
 			}
 			return t.status(cmd)
-		},
-	}
+		})
 }
 
 func (t *tool) status(cmd *cobra.Command) error {
@@ -207,15 +200,9 @@ func (t *tool) reserve(ctx context.Context, command string) (*reservation.Reserv
 
 // reserveCommand keeps the cluster reserved for a program that is not part of this module.
 func reserveCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "reserve RUN",
-		Short: "Reserve the cluster until standard input ends; print the value of " + reservation.Variable + " for other commands of the run",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := newTool()
-			if err != nil {
-				return err
-			}
+	return newCommand("reserve RUN", cobra.ExactArgs(1),
+		"Reserve the cluster until standard input ends; print the value of "+reservation.Variable+" for other commands of the run",
+		func(cmd *cobra.Command, t *tool, args []string) error {
 			held, err := t.reserve(cmd.Context(), args[0])
 			if err != nil {
 				return err
@@ -223,8 +210,7 @@ func reserveCommand() *cobra.Command {
 			defer held.Release()
 			fmt.Fprintln(cmd.OutOrStdout(), held.ID)
 			return waitForEnd(cmd.Context(), os.Stdin)
-		},
-	}
+		})
 }
 
 // waitForEnd waits until input or the context ends. The kernel closes the input when the program at its other end dies.

@@ -15,15 +15,10 @@ import (
 )
 
 func loadVersionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "load-version [VERSION...]",
-		Short: "Build the images of recorded versions from their commits and load them onto the node under the references in their manifests; " +
+	return newCommand("load-version [VERSION...]", nil,
+		"Build the images of recorded versions from their commits and load them onto the node under the references in their manifests; "+
 			"without a version, load the last one before the current one, from which tests upgrade",
-		RunE: func(cmd *cobra.Command, versions []string) error {
-			t, err := newTool()
-			if err != nil {
-				return err
-			}
+		func(cmd *cobra.Command, t *tool, versions []string) error {
 			if yes, err := usesCurrentCluster(); err != nil {
 				return err
 			} else if yes {
@@ -45,8 +40,7 @@ func loadVersionCommand() *cobra.Command {
 				}
 			}
 			return nil
-		},
-	}
+		})
 }
 
 // loadVersion loads the images of one version. An image whose digest differs from the recorded one is loaded under the
@@ -79,15 +73,9 @@ func (t *tool) loadVersion(cmd *cobra.Command, root, version string) error {
 }
 
 func versionFilesCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version-files VERSION FOLDER",
-		Short: "Write the released files of a recorded version, which install it: install.yaml, chart and bundle",
-		Args:  cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := newTool()
-			if err != nil {
-				return err
-			}
+	return newCommand("version-files VERSION FOLDER", cobra.ExactArgs(2),
+		"Write the released files of a recorded version, which install it: install.yaml, chart and bundle",
+		func(cmd *cobra.Command, t *tool, args []string) error {
 			root, err := repo.Root(".")
 			if err != nil {
 				return err
@@ -100,8 +88,7 @@ func versionFilesCommand() *cobra.Command {
 				return err
 			}
 			return recorded.Builder{Root: root, Cache: t.builder.Cache.Dir, Report: t.report}.WriteFiles(cmd.Context(), args[0], folder)
-		},
-	}
+		})
 }
 
 // store opens the node's image store and lists its images.
@@ -121,15 +108,9 @@ func (t *tool) store(ctx context.Context) (imageload.Containerd, imageload.Inven
 }
 
 func loadServersCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "load-servers NAME...",
-		Short: "Build third-party servers if needed and load their images: approver-policy, flux, jaeger, metrics-server, olm, prometheus, prometheus-operator",
-		Args:  cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, names []string) error {
-			t, err := newTool()
-			if err != nil {
-				return err
-			}
+	return newCommand("load-servers NAME...", cobra.MinimumNArgs(1),
+		"Build third-party servers if needed and load their images: approver-policy, flux, jaeger, metrics-server, olm, prometheus, prometheus-operator",
+		func(cmd *cobra.Command, t *tool, names []string) error {
 			var archives []string
 			for _, name := range names {
 				folder, err := t.builder.Server(cmd.Context(), name)
@@ -146,6 +127,5 @@ func loadServersCommand() *cobra.Command {
 				return err
 			}
 			return t.load(cmd, archives)
-		},
-	}
+		})
 }

@@ -40,6 +40,17 @@ func rootCommand() *cobra.Command {
 	return root
 }
 
+// newCommand returns a command that does not lock the cluster.
+func newCommand(use string, args cobra.PositionalArgs, short string, run func(*cobra.Command, *tool, []string) error) *cobra.Command {
+	return &cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, arguments []string) error {
+		t, err := newTool()
+		if err != nil {
+			return err
+		}
+		return run(cmd, t, arguments)
+	}}
+}
+
 // tool holds what every command uses.
 type tool struct {
 	report  *progress.Reporter

@@ -95,20 +95,13 @@ func definitions(folder string) string {
 }
 
 func persesCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "perses-path",
-		Short: "Build Perses if needed and print the folder with its server and plugins",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := newTool()
-			if err != nil {
-				return err
-			}
+	return newCommand("perses-path", cobra.NoArgs,
+		"Build Perses if needed and print the folder with its server and plugins",
+		func(cmd *cobra.Command, t *tool, _ []string) error {
 			folder, err := t.builder.Perses(cmd.Context())
 			if err == nil {
 				fmt.Fprintln(cmd.OutOrStdout(), folder)
 			}
 			return err
-		},
-	}
+		})
 }
