@@ -33,7 +33,7 @@ func prepareCurrent(ctx context.Context, p *progress, o options) (*lab.Cluster, 
 	if err := current.Conflicts(ctx, cluster.Client); err != nil {
 		return nil, fmt.Errorf("the demo cannot be installed in the cluster of context %s:\n%w", target.Context, err)
 	}
-	p.begin(checkStep())
+	p.begin(checkStep)
 	if err := checkBeforeInstall(ctx, p, cluster); err != nil {
 		return nil, err
 	}

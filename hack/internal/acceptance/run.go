@@ -30,8 +30,8 @@ type Cluster struct {
 	ByTag, ByDigest string
 }
 
-// checkTimeout is the time limit of one check.
-const checkTimeout = 60 * time.Second
+// checkTimeout is the time limit of one check, which may be repeated at an interval.
+const checkTimeout, checkInterval = 60 * time.Second, 200 * time.Millisecond
 
 // Run creates the objects, runs every check, deletes the objects and returns all failures.
 func (c Cluster) Run(ctx context.Context, report *progress.Reporter) error {
@@ -90,25 +90,6 @@ func (c Cluster) inClient(ctx context.Context, args ...string) (string, error) {
 
 func (c Cluster) kubectl(ctx context.Context, stdin string, args ...string) (string, error) {
 	return kubectl.Client{Path: c.Kubectl, Kubeconfig: c.Kubeconfig}.Run(ctx, stdin, args...)
-}
-
-// eventually repeats f until it succeeds or checkTimeout has passed.
-func eventually(ctx context.Context, f func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := f()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-tick.C:
-		}
-	}
 }
 
 // checkToken compares the token in the client's pod with the discovery document and keys of the API server.

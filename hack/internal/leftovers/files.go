@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/retry"
 )
 
 // Folders outside the state folder that containerd, the CNI library and the kubelet always write to.
@@ -130,7 +132,7 @@ func unescape(s string) string {
 }
 
 func (m Machine) unmount(ctx context.Context) error {
-	return retry(ctx, func() error {
+	return retry.Until(ctx, removalTimeout, removalInterval, func(context.Context) error {
 		points, err := m.mounts(ctx)
 		if err != nil {
 			return err

@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/network"
 	"github.com/openservicemesh/osm-operator/hack/internal/paths"
 	"github.com/openservicemesh/osm-operator/hack/internal/process"
+	"github.com/openservicemesh/osm-operator/hack/internal/retry"
 )
 
 // Machine finds and removes the leftovers of one cluster.
@@ -81,7 +82,7 @@ func (m Machine) groups(context.Context) ([]string, error) { return m.Group.Root
 
 func (m Machine) removeGroups(ctx context.Context) error {
 	// A killed process stays in its group until the kernel has released it.
-	return retry(ctx, m.Group.Remove)
+	return retry.Until(ctx, removalTimeout, removalInterval, func(context.Context) error { return m.Group.Remove() })
 }
 
 func (m Machine) stateFolder(context.Context) ([]string, error) {
@@ -107,8 +108,8 @@ func (m Machine) removeState(ctx context.Context) error {
 	return os.RemoveAll(m.State.Dir)
 }
 
-// removalTimeout is the time limit for killed processes and their groups to disappear.
-const removalTimeout = 15 * time.Second
+// removalTimeout is the time limit for killed processes, their groups and mounts to disappear. They are removed again at an interval.
+const removalTimeout, removalInterval = 15 * time.Second, 50 * time.Millisecond
 
 // pids returns every live process of the cluster: those in its control group, and those with a valid pid file.
 func (m Machine) pids() ([]int, error) {
@@ -150,7 +151,7 @@ func (m Machine) processes(context.Context) ([]string, error) {
 // kill sends SIGKILL to all processes, repeatedly: processes started in the meantime are in the control group. Their
 // state is discarded, so there is no grace period.
 func (m Machine) kill(ctx context.Context) error {
-	return retry(ctx, func() error {
+	return retry.Until(ctx, removalTimeout, removalInterval, func(context.Context) error {
 		pids, err := m.pids()
 		if err != nil {
 			return err
@@ -165,23 +166,4 @@ func (m Machine) kill(ctx context.Context) error {
 		}
 		return nil
 	})
-}
-
-// retry repeats f until it succeeds, and returns its last error after removalTimeout.
-func retry(ctx context.Context, f func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, removalTimeout)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := f()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-tick.C:
-		}
-	}
 }

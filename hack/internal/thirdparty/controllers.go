@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/kubectl"
+	"github.com/openservicemesh/osm-operator/hack/internal/retry"
 )
 
 //go:embed *.yaml
@@ -123,19 +124,12 @@ spec: {selfSigned: {}}
 
 // awaitWebhook repeats a dry run of an object until the webhook admits it. The injector adds the trust of the webhook late.
 func awaitWebhook(ctx context.Context, k kubectl.Client) error {
-	ctx, cancel := context.WithTimeout(ctx, webhookLimit)
-	defer cancel()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	err := retry.Until(ctx, webhookLimit, 200*time.Millisecond, func(ctx context.Context) error {
 		_, err := k.Run(ctx, trial, "create", "--dry-run=server", "-f", "-")
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("cert-manager does not admit objects after %s: %w", webhookLimit, err)
-		case <-tick.C:
-		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("cert-manager does not admit objects after %s: %w", webhookLimit, err)
 	}
+	return nil
 }
