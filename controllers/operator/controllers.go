@@ -1,14 +1,20 @@
 package operator
 
 import (
+	"context"
 	"math/rand/v2"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/openservicemesh/osm-operator/controllers/operator/certificates"
 	"github.com/openservicemesh/osm-operator/controllers/operator/components"
 	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
+	"github.com/openservicemesh/osm-operator/controllers/operator/plan"
 	"github.com/openservicemesh/osm-operator/controllers/operator/revision"
 	"github.com/openservicemesh/osm-operator/controllers/operator/rollout"
 	"github.com/openservicemesh/osm-operator/controllers/operator/trust"
+	"github.com/openservicemesh/osm-operator/internal/operator/dryrun"
 )
 
 // controllers are the reconcilers that install and upgrade meshes. A plan simulates them.
@@ -46,5 +52,37 @@ func newControllers(d Dependencies) controllers {
 			Client: c.Client, Objects: d.Objects, Applier: d.applier(d.Objects), Components: d.Components, Kinds: d.Kinds,
 			Catalogue: c.Catalogue, OperatorNamespace: c.OperatorNamespace, Images: d.Images, Now: c.Now,
 		},
+	}
+}
+
+// simulated returns the dependencies of the same operator in a simulation. What is only simulated is not counted.
+func (d Dependencies) simulated(s plan.Simulation) Dependencies {
+	d.Cluster, d.Objects, d.Status, d.Recorder, d.Metrics = s.Cluster, s.Client, s.Status, s.Recorder, nil
+	d.DataPlane, d.Health, d.Prometheus = s.DataPlane, s.Health, s.Health
+	d.Vault, d.Tokens = s.Vault, s.Vault.Token
+	return d
+}
+
+// simulatedControllers returns the controllers of a simulation, in the order of a round.
+func (d Dependencies) simulatedControllers(s plan.Simulation) []dryrun.Controller {
+	c := newControllers(d.simulated(s))
+	mesh := func(context.Context) ([]reconcile.Request, error) {
+		return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: s.Mesh}}}, nil
+	}
+	revisions := func(ctx context.Context) ([]reconcile.Request, error) {
+		list, err := s.Cluster.Revisions(ctx, s.Mesh)
+		var requests []reconcile.Request
+		for i := range list {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list[i])})
+		}
+		return requests, err
+	}
+	return []dryrun.Controller{
+		{Name: "Mesh", Requests: mesh, Reconcile: c.mesh.Reconcile},
+		{Name: "Mesh", Requests: mesh, Reconcile: c.certificates.Reconcile},
+		{Name: "Mesh", Requests: mesh, Reconcile: c.trust.Reconcile},
+		{Name: "Mesh", Requests: mesh, Reconcile: c.rollout.Reconcile},
+		{Name: "Mesh", Requests: mesh, Reconcile: c.components.Reconcile},
+		{Name: "MeshRevision", Requests: revisions, Reconcile: c.revision.Reconcile},
 	}
 }

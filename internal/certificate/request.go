@@ -6,6 +6,10 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"slices"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // NewRequest generates a key and a certificate signing request for an authority, both as PEM.
@@ -50,4 +54,54 @@ func appendDistinct(list []*x509.Certificate, c *x509.Certificate) []*x509.Certi
 		}
 	}
 	return append(list, c)
+}
+
+// Info describes a workload's certificate without its private key.
+type Info struct {
+	Workload identity.ServiceAccount
+	// ChainPEM is the certificate, followed by those of its issuers.
+	ChainPEM []byte
+	NotAfter time.Time
+	// Generation is the generation of the root that issued it.
+	Generation string
+	// RenewAt is the time of the next renewal.
+	RenewAt time.Time
+}
+
+// List returns all certificates of the Manager, sorted by workload.
+func (m *Manager) List() []Info {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []Info
+	for sa, e := range m.entries {
+		if e.issued() {
+			list = append(list, Info{sa, e.leaf.ChainPEM, e.leaf.NotAfter, e.leaf.Generation, e.renewAt})
+		}
+	}
+	slices.SortFunc(list, func(a, b Info) int { return a.Workload.Compare(b.Workload) })
+	return list
+}
+
+// Description describes a certificate of an authority.
+type Description struct {
+	// Fingerprint is a short hash of the certificate, like Root.Generation.
+	Fingerprint string
+	Subject     string
+	NotAfter    time.Time
+}
+
+// DescribeIssuer describes the issuing certificate.
+func (r *Root) DescribeIssuer() Description { return describe(r.issuing) }
+
+// DescribeTrusted describes the trusted certificates, in their order.
+func (r *Root) DescribeTrusted() []Description {
+	list := make([]Description, 0, len(r.trusted))
+	for _, c := range r.trusted {
+		list = append(list, describe(c))
+	}
+	return list
+}
+
+func describe(c *x509.Certificate) Description {
+	return Description{Fingerprint: fingerprint(c), Subject: c.Subject.String(), NotAfter: c.NotAfter}
 }

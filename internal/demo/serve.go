@@ -3,10 +3,14 @@ package demo
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 )
 
@@ -53,3 +57,52 @@ func serveOn(ctx context.Context, listener net.Listener, linger time.Duration, w
 	log.Info("stopped")
 	return nil
 }
+
+// Program is one program of the demo. It runs until ctx is done.
+type Program func(ctx context.Context, args []string, getenv func(string) string, log *slog.Logger) error
+
+// Main runs a program with the arguments, environment and signals of this process, and returns the exit code.
+func Main(p Program) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
+	err := p(ctx, os.Args[1:], os.Getenv, log)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 2
+	case err != nil:
+		log.Error(err.Error())
+		return 1
+	}
+	return 0
+}
+
+// Port is the port of every program of the demo.
+const Port = 14001
+
+// Paths of the requests between programs. Policies refer to them.
+const (
+	// PathBooksBought returns the number of books sold (GET).
+	PathBooksBought = "/books-bought"
+	// PathBuyBook sells one book (GET, as in the Open Service Mesh demo).
+	PathBuyBook = "/buy-a-book/new"
+	// PathUpdateBooksBought sets the number of books sold (POST, with the number in the header Booksbought).
+	PathUpdateBooksBought = "/update-books-bought"
+	// PathRestock restocks the number of books in the body (POST).
+	PathRestock = "/restock-books"
+)
+
+// Headers of the requests and responses between programs.
+const (
+	// HeaderIdentity is the response header with the version of the server.
+	HeaderIdentity = "Identity"
+	// HeaderBooksBought carries the number of books sold.
+	HeaderBooksBought = "Booksbought"
+	// HeaderClientApp is the request header with the name of the client program. Policies match it.
+	HeaderClientApp = "client-app"
+	// HeaderUserAgent is the standard request header. Policies match it as userAgent.
+	HeaderUserAgent = "user-agent"
+)
+
+// userAgent matches the expression ".*-http-client/*.*" of the policies.
+const userAgent = "Go-http-client/1.1"

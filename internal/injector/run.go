@@ -4,12 +4,20 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"path/filepath"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 
 	"github.com/openservicemesh/osm-operator/internal/injector/inject/webhook"
 	"github.com/openservicemesh/osm-operator/internal/platform/admissionserver"
+	"github.com/openservicemesh/osm-operator/internal/platform/httplimit"
+	"github.com/openservicemesh/osm-operator/internal/platform/logging"
 	"github.com/openservicemesh/osm-operator/internal/platform/version"
 )
 
@@ -66,4 +74,56 @@ func (i *Injector) newServer(objects *objects) (admissionserver.Config, error) {
 		Certificate: i.watcher.GetCertificate, ClientCAs: clientCAs,
 		Requests: maxReviews, PropagationDelay: propagationDelay, OnClosed: i.limits.CountClosed,
 	}, nil
+}
+
+// Injector adds sidecars to the pods of one mesh. Its fields are the parts that need no API server.
+type Injector struct {
+	config   Config
+	log      *logging.Logger
+	registry *prometheus.Registry
+	limits   *httplimit.Metrics
+	watcher  *certwatcher.CertWatcher
+	api      *rest.Config
+}
+
+// New returns an injector. It reads the webhook's certificate and finds the API server's address, but sends no request.
+func New(config Config) (*Injector, error) {
+	log := logging.New(config.LogLevel)
+	ctrl.SetLogger(log.Logger)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	dir := config.WebhookCertDir
+	watcher, err := certwatcher.New(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
+	if err != nil {
+		return nil, fmt.Errorf("the certificate of the webhook cannot be read from %s, where the operator's Secret is mounted: %w", dir, err)
+	}
+	api, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("the API server's address is not known: run in a cluster, or set KUBECONFIG: %w", err)
+	}
+	return &Injector{config: config, log: log, registry: registry, limits: httplimit.NewMetrics(registry), watcher: watcher, api: api}, nil
+}
+
+// Config configures an injector. All fields but Revision, WebhookClientCA and XDSHost are required.
+type Config struct {
+	// Mesh is the name of the mesh. Namespaces with this label value belong to it.
+	Mesh string
+	// Namespace is the namespace of the control plane and its MeshConfig.
+	Namespace string
+	// TrustDomain is the suffix of workload principals.
+	TrustDomain string
+	// Revision is the name of the MeshRevision that this process is part of.
+	Revision string
+	// LogLevel is the log level until the MeshConfig is read.
+	LogLevel string
+	// WebhookCertDir has tls.crt and tls.key of the webhook.
+	WebhookCertDir string
+	// WebhookClientCA has PEM certificates of authorities whose clients may connect to the webhook. Empty means any client.
+	WebhookClientCA string
+	// XDSHost is the host that new sidecars connect to. Empty means the Service of the control plane in its namespace.
+	XDSHost string
+	// EnvoyImage and InitImage are the images of new sidecars, unless the MeshConfig has others.
+	EnvoyImage, InitImage string
+	// WebhookAddress and HealthAddress are those of the servers.
+	WebhookAddress, HealthAddress string
 }

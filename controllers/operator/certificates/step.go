@@ -1,11 +1,13 @@
 package certificates
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
 )
 
 // describeStep describes how the active authority has changed.
@@ -30,4 +32,15 @@ func describeChange(what string, before, after []string) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("the mesh %s %s from now on, instead of %s", what, strings.Join(is, " and "), strings.Join(was, " and "))}
+}
+
+// rejected lists the sidecars and webhooks whose certificates peers would reject if an authority issued them.
+func (r *Reconciler) rejected(ctx context.Context, s *scope, desired *certificate.Root) ([]string, error) {
+	sidecars, err := r.Sidecars.RunningSidecars(ctx, s.mesh.Name)
+	if err != nil {
+		return nil, err
+	}
+	return preflight.Check(desired.Path(), preflight.Mesh{
+		Namespace: s.desired.Namespace, TrustDomain: desired.TrustDomains().Issued, Sidecars: sidecars, Webhooks: preflight.WebhooksOf(s.mesh.Name),
+	}, r.Now())
 }

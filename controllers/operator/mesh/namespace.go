@@ -2,17 +2,26 @@ package mesh
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // namespaceRetry is the requeue interval for a namespace that exists but is not in the cache yet.
@@ -56,4 +65,98 @@ func (r *Reconciler) createNamespace(ctx context.Context, s *scope) error {
 	}
 	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Created", "CreateNamespace", "created Namespace %s", namespace.Name)
 	return nil
+}
+
+// pollKubernetes is how often the version of an API server that is too old is read again.
+const pollKubernetes = time.Minute
+
+// Kubernetes is the version of the API server. It is safe for concurrent use.
+type Kubernetes struct {
+	server discovery.ServerVersionInterface
+
+	mu      sync.Mutex
+	version string
+}
+
+// ReadKubernetes reads the version of an API server.
+func ReadKubernetes(server discovery.ServerVersionInterface) (*Kubernetes, error) {
+	k := &Kubernetes{server: server}
+	return k, k.read()
+}
+
+func (k *Kubernetes) read() error {
+	info, err := k.server.ServerVersion()
+	if err != nil {
+		return fmt.Errorf("the version of the API server cannot be read: %w", err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.version = info.GitVersion
+	return nil
+}
+
+func (k *Kubernetes) latest() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.version
+}
+
+// Outdated returns a version that is too old, and "" for a supported one. A version that is too old is read again, because somebody may have
+// upgraded the cluster. A version that cannot be parsed is supported.
+func (k *Kubernetes) Outdated() (string, error) {
+	if isSupported(k.latest()) {
+		return "", nil
+	}
+	if err := k.read(); err != nil || isSupported(k.latest()) {
+		return "", err
+	}
+	return k.latest(), nil
+}
+
+func isSupported(cluster string) bool {
+	parsed, err := version.ParseGeneric(cluster)
+	return err != nil || parsed.AtLeast(version.MustParseGeneric(names.OldestKubernetes))
+}
+
+// validate finds what must be changed by somebody before the mesh can be installed.
+func (r *Reconciler) validate(ctx context.Context, s *scope) error {
+	if err := r.checkCluster(s); err != nil {
+		return err
+	}
+	release, err := r.Catalogue.Release(s.desired.Version)
+	var unknown *operand.UnknownVersionError
+	if errors.As(err, &unknown) {
+		return &observe.StalledError{Reason: v1alpha1.ReasonUnknownVersion, Message: "spec.version: " + err.Error()}
+	}
+	if err != nil {
+		return err
+	}
+	if missing := desired.Images(s.mesh, release.Images).Missing(); len(missing) > 0 {
+		return &observe.StalledError{Reason: v1alpha1.ReasonInvalidSpec, Message: fmt.Sprintf(
+			"the operator does not know the images of version %s (%s): set the RELATED_IMAGE variables in its Deployment, or spec.controlPlane.images",
+			s.desired.Version, strings.Join(missing, ", "))}
+	}
+	if s.desired.Namespace == r.OperatorNamespace {
+		return &observe.StalledError{Reason: v1alpha1.ReasonInvalidSpec, Message: fmt.Sprintf(
+			"spec.namespace %s is where the operator runs: give the mesh a namespace of its own, for example %s", s.desired.Namespace, names.DefaultNamespace)}
+	}
+	claimed, err := r.Claimed(ctx, s.mesh)
+	if err != nil {
+		return err
+	}
+	if claimed != nil {
+		return claimed
+	}
+	return r.checkForeign(ctx, s)
+}
+
+// checkCluster rejects clusters that are too old. Nothing reports their upgrade, so they are observed again.
+func (r *Reconciler) checkCluster(s *scope) error {
+	outdated, err := r.Kubernetes.Outdated()
+	if err != nil || outdated == "" {
+		return err
+	}
+	s.observeAgain(pollKubernetes)
+	return &observe.StalledError{Reason: v1alpha1.ReasonUnsupportedKubernetes, Message: fmt.Sprintf(
+		"this cluster runs Kubernetes %s, and version %s or later is required: upgrade the cluster", outdated, names.OldestKubernetes)}
 }

@@ -3,12 +3,14 @@ package plan
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -140,4 +142,37 @@ func finish(next *v1alpha1.PlanStatus, mesh *v1alpha1.Mesh, now time.Time) {
 	if before := mesh.Status.Plan; before != nil && before.Hash == next.Hash {
 		next.Time = before.Time
 	}
+}
+
+// minInterval is the least time between two plans of the same spec. A plan takes about a second to compute, and in a large mesh sidecars
+// come and go all the time.
+const minInterval = 5 * time.Second
+
+// limiter keeps plans apart. A nil limiter does not.
+type limiter struct {
+	mu   sync.Mutex
+	last map[types.UID]lastPlan
+}
+
+// lastPlan is when a plan was computed, and of which generation.
+type lastPlan struct {
+	generation int64
+	at         time.Time
+}
+
+func newLimiter() *limiter { return &limiter{last: map[types.UID]lastPlan{}} }
+
+// wait returns how long the next plan of a mesh must wait. With 0 the plan begins now.
+func (l *limiter) wait(mesh *v1alpha1.Mesh, now time.Time) time.Duration {
+	if l == nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last, made := l.last[mesh.UID]
+	if rest := last.at.Add(minInterval).Sub(now); made && last.generation == mesh.Generation && mesh.DeletionTimestamp == nil && rest > 0 {
+		return rest
+	}
+	l.last[mesh.UID] = lastPlan{mesh.Generation, now}
+	return 0
 }

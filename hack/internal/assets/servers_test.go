@@ -21,7 +21,7 @@ func TestServersAreTheDefaultVersions(t *testing.T) {
 		if err != nil || version != c.version {
 			t.Errorf("the tests run %s %s (%v), want %s: change its image, too", c.module, version, err, c.version)
 		}
-		settings, err := os.ReadFile(filepath.Join(hack, "..", "internal", "operator", "component", name, "settings.go"))
+		settings, err := os.ReadFile(filepath.Join(hack, "..", "internal", "operator", "component", name, "managed.go"))
 		if err != nil || !strings.Contains(string(settings), `"`+c.image+`"`) {
 			t.Errorf("the default image of %s is not %s, which the tests run (%v)", name, c.image, err)
 		}

@@ -3,14 +3,17 @@ package certmanager
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
 )
 
 // Request describes the intermediate authority of a mesh.
@@ -83,4 +86,33 @@ func Problem(live *unstructured.Unstructured) string {
 		}
 	}
 	return cmp.Or(failure, problem)
+}
+
+// Authority reads the authority in a Secret that cert-manager wrote, and reports an error if peers would reject all its certificates. Limits of
+// names are checked for each sidecar before the mesh moves.
+func Authority(secret *corev1.Secret, now time.Time) (*certificate.Root, error) {
+	root, err := decode(secret.Data, now)
+	if err != nil {
+		return nil, fmt.Errorf("the certificate authority in Secret %s/%s cannot be used: %w", secret.Namespace, secret.Name, err)
+	}
+	return root, nil
+}
+
+func decode(data map[string][]byte, now time.Time) (*certificate.Root, error) {
+	if len(data[cmmeta.TLSCAKey]) == 0 {
+		return nil, fmt.Errorf("it has no %s: use an issuer that publishes its root", cmmeta.TLSCAKey)
+	}
+	root, err := certificate.Decode(map[string][]byte{
+		certificate.TrustKey: data[cmmeta.TLSCAKey], certificate.ChainKey: data[corev1.TLSCertKey], certificate.SignerKey: data[corev1.TLSPrivateKeyKey],
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := root.Valid(now); err != nil {
+		return nil, err
+	}
+	if err := preflight.Probe(root.Path(), now); err != nil {
+		return root, fmt.Errorf("peers would reject its certificates: %w", err)
+	}
+	return root, nil
 }

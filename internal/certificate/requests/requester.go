@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -11,7 +12,9 @@ import (
 	"github.com/google/uuid"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
@@ -160,4 +163,116 @@ func describe(err error) error {
 		return fmt.Errorf("%w: install cert-manager", err)
 	}
 	return err
+}
+
+// abandonedAge is the age from which a CertificateRequest is one of a replica that has crashed.
+const abandonedAge = 10 * time.Minute
+
+// SweepEvery sweeps at once and then at an interval until ctx ends, whenever isUsed says that workloads have certificates of cert-manager.
+func (r *Requester) SweepEvery(ctx context.Context, interval time.Duration, isUsed func() bool, failed func(error)) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		if isUsed() {
+			if err := r.Sweep(ctx); err != nil && ctx.Err() == nil {
+				failed(err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// Sweep deletes the CertificateRequests of replicas that have crashed.
+func (r *Requester) Sweep(ctx context.Context) error {
+	var list cmapi.CertificateRequestList
+	if err := r.config.Client.List(ctx, &list, client.InNamespace(r.config.Namespace), client.MatchingLabels(r.config.Labels)); err != nil {
+		return describe(fmt.Errorf("the CertificateRequests of workloads cannot be listed: %w", err))
+	}
+	var errs []error
+	for i := range list.Items {
+		request := &list.Items[i]
+		if r.config.Now().Sub(request.CreationTimestamp.Time) > abandonedAge {
+			errs = append(errs, client.IgnoreNotFound(r.config.Client.Delete(ctx, request)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// slots limits simultaneous requests. Namespaces that wait get a slot in turn, so the requests of one namespace do not delay those of others for
+// longer than one request takes. It is safe for concurrent use.
+type slots struct {
+	mu   sync.Mutex
+	free int
+	// waiting has the requests of each namespace in their order, and turns the namespaces that have some, the next one first.
+	waiting map[string][]chan struct{}
+	turns   []string
+}
+
+func newSlots(number int) *slots {
+	return &slots{free: number, waiting: map[string][]chan struct{}{}}
+}
+
+// acquire waits for a slot.
+func (s *slots) acquire(namespace string) {
+	if granted := s.enqueue(namespace); granted != nil {
+		<-granted
+	}
+}
+
+// enqueue takes a free slot and returns nil. Without one it returns a channel that is closed once a slot is granted.
+func (s *slots) enqueue(namespace string) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.free > 0 {
+		s.free--
+		return nil
+	}
+	if len(s.waiting[namespace]) == 0 {
+		s.turns = append(s.turns, namespace)
+	}
+	granted := make(chan struct{})
+	s.waiting[namespace] = append(s.waiting[namespace], granted)
+	return granted
+}
+
+// release passes a slot on to the next namespace that waits.
+func (s *slots) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.turns) == 0 {
+		s.free++
+		return
+	}
+	next := s.turns[0]
+	s.turns = s.turns[1:]
+	queue := s.waiting[next]
+	close(queue[0])
+	if len(queue) == 1 {
+		delete(s.waiting, next)
+		return
+	}
+	s.waiting[next] = queue[1:]
+	s.turns = append(s.turns, next)
+}
+
+// qps and burst limit the requests to the API server. A certificate takes three.
+const qps, burst = 60, 60
+
+// NewClient returns a client for CertificateRequests, with a rate limit of its own. It sends nothing before its first request.
+func NewClient(config *rest.Config) (client.WithWatch, error) {
+	scheme := runtime.NewScheme()
+	if err := cmapi.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	own := rest.CopyConfig(config)
+	own.QPS, own.Burst = qps, burst
+	c, err := client.NewWithWatch(own, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("the client for CertificateRequests cannot be created: %w", err)
+	}
+	return c, nil
 }

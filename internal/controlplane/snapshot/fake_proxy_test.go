@@ -162,7 +162,7 @@ func (p *fakeProxy) sync(t failer) {
 		if p.deadline.IsZero() || p.deadline.Sub(p.harness.now) > time.Hour {
 			return
 		}
-		if p.lastNACK.IsZero() && !p.resumed && !p.keepsFormerClusters() {
+		if p.lastNACK.IsZero() && !p.resumed && !p.keepsEarlierClusters() {
 			t.Fatalf("the server waits though no message is in transit:\n%s", strings.Join(p.log, "\n"))
 		}
 		p.harness.now = p.deadline
@@ -170,8 +170,8 @@ func (p *fakeProxy) sync(t failer) {
 	t.Fatalf("the stream does not become idle:\n%s", strings.Join(p.log[max(len(p.log)-30, 0):], "\n"))
 }
 
-// keepsFormerClusters reports whether the Envoy has clusters that are removed some time after the last reference to them.
-func (p *fakeProxy) keepsFormerClusters() bool {
+// keepsEarlierClusters reports whether the Envoy has clusters that are removed some time after the last reference to them.
+func (p *fakeProxy) keepsEarlierClusters() bool {
 	n := p.stream.scope.Load()
 	for name := range p.envoy.Versions()[resourcetype.Clusters.URL()] {
 		if _, current := n.Content(resourcetype.Clusters, name); !current && (envoy.IsDecisionServer(name) || envoy.IsOutside(name)) {

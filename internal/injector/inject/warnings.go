@@ -1,7 +1,9 @@
 package inject
 
 import (
+	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -71,4 +73,80 @@ func canChangeNetwork(security *corev1.SecurityContext) bool {
 	return security.Capabilities != nil && slices.ContainsFunc(security.Capabilities.Add, func(c corev1.Capability) bool {
 		return c == "NET_ADMIN" || c == "CAP_NET_ADMIN" || c == "ALL"
 	})
+}
+
+// validate rejects pods that would not work in the mesh or that would bypass it.
+func validate(pod *corev1.Pod) error {
+	var problems []error
+	for c := range containers(pod) {
+		problems = append(problems, validateUser(pod, c.Name, c.SecurityContext), validatePorts(c))
+	}
+	return errors.Join(problems...)
+}
+
+// ValidateEphemeral rejects ephemeral containers of a running pod that would bypass the mesh.
+func ValidateEphemeral(pod *corev1.Pod) error {
+	var problems []error
+	for _, c := range pod.Spec.EphemeralContainers {
+		problems = append(problems, validateUser(pod, c.Name, c.SecurityContext), validateMounts(c.Name, c.VolumeMounts))
+	}
+	return errors.Join(problems...)
+}
+
+// validateMounts rejects mounts of the sidecar's volumes, which include its token.
+func validateMounts(container string, mounts []corev1.VolumeMount) error {
+	var problems []error
+	for _, mount := range mounts {
+		if slices.Contains(injectedVolumes(), mount.Name) {
+			problems = append(problems, fmt.Errorf("the container %s mounts the volume %s, which belongs to the sidecar: "+
+				"remove the mount or rename the volume", container, mount.Name))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// validateUser rejects the sidecar's user, whose connections are not redirected.
+func validateUser(pod *corev1.Pod, container string, security *corev1.SecurityContext) error {
+	var user *int64
+	if pod.Spec.SecurityContext != nil {
+		user = pod.Spec.SecurityContext.RunAsUser
+	}
+	if security != nil && security.RunAsUser != nil {
+		user = security.RunAsUser
+	}
+	if user == nil || *user != names.ProxyUID {
+		return nil
+	}
+	return fmt.Errorf("the container %s runs as user %d, which is the sidecar's: its connections would bypass the mesh; "+
+		"set another runAsUser", container, names.ProxyUID)
+}
+
+// validatePorts rejects container ports that the sidecar listens on.
+func validatePorts(c *corev1.Container) error {
+	var problems []error
+	for _, port := range c.Ports {
+		if port.Protocol != corev1.ProtocolUDP && port.Protocol != corev1.ProtocolSCTP && isReserved(port.ContainerPort) {
+			problems = append(problems, fmt.Errorf("the container %s has the port %d, which the sidecar uses: "+
+				"ports %d to %d and %d to %d are taken, choose another one", c.Name, port.ContainerPort,
+				names.AdminPort, names.PrometheusPort, names.LivenessPort, lastExtraProbePort))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func isReserved(port int32) bool {
+	return port >= names.AdminPort && port <= names.PrometheusPort || port >= names.LivenessPort && port <= lastExtraProbePort
+}
+
+// containers iterates over the init containers and then the application containers of a pod.
+func containers(pod *corev1.Pod) iter.Seq[*corev1.Container] {
+	return func(yield func(*corev1.Container) bool) {
+		for _, list := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+			for i := range list {
+				if !yield(&list[i]) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -39,7 +39,7 @@ func meshAndEnvoyDetails() Dashboard {
 			failures("Controller: rejected configuration", "Resources that sidecars rejected (NACK).", PerSecond,
 				"sum by (type) (rate(osm_proxy_response_rejected_count"+controllers+"[$__rate_interval]))", "{{type}}"),
 			failures("Injector: rejected pods", "", PerSecond,
-				`sum(rate(osm_admission_webhook_response_total{instance=~"$osm_injector_instance", kind="Pod", success="false"}[$__rate_interval]))`, "refused"),
+				`sum(rate(osm_admission_webhook_response_total{instance=~"$osm_injector_instance", kind="Pod", success="false"}[$__rate_interval]))`, "rejected"),
 		}}},
 	}
 }

@@ -1,14 +1,18 @@
 package dataplane
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -68,4 +72,38 @@ func unfinished() client.ListOption {
 		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)),
 		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
 	)}
+}
+
+// RunningSidecars returns the running pods that need the control plane of a mesh, sorted by name. Terminating pods are left out.
+func (p *Plane) RunningSidecars(ctx context.Context, mesh string) ([]preflight.Sidecar, error) {
+	matches := hasSidecarOf(mesh)
+	pods, err := p.pods(ctx, func(member string, pod *corev1.Pod) bool {
+		return pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil && matches(member, pod)
+	})
+	if err != nil {
+		return nil, err
+	}
+	running := make([]preflight.Sidecar, 0, len(pods))
+	for i := range pods {
+		account := identity.ServiceAccount{Namespace: pods[i].Namespace, Name: pods[i].Spec.ServiceAccountName}
+		running = append(running, preflight.Sidecar{Name: pods[i].Namespace + "/" + pods[i].Name, Account: account})
+	}
+	slices.SortFunc(running, func(a, b preflight.Sidecar) int { return cmp.Compare(a.Name, b.Name) })
+	return running, nil
+}
+
+const (
+	// startTimeout is the time in which a new pod should become ready. After that its sidecar must be connected.
+	startTimeout = 30 * time.Second
+	// reportDelay bounds the time from a pod's readiness to the control plane's report of its sidecar.
+	reportDelay = 5 * time.Second
+)
+
+// isStarting reports whether a pod's sidecar need not be connected yet: the pod is new, and not ready or ready for less than
+// reportDelay. A pod that does not become ready counts after startTimeout, which reveals a version whose sidecars never connect.
+func isStarting(pod *corev1.Pod, now time.Time) bool {
+	if ready, since := readiness(pod); ready && now.Sub(since) >= reportDelay {
+		return false
+	}
+	return now.Sub(pod.CreationTimestamp.Time) < startTimeout
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -147,4 +148,19 @@ func hasChanged(before, after *v1alpha1.Mesh, kind string) bool {
 		return was != is
 	}
 	return was.Status != is.Status || was.Reason != is.Reason || was.ObservedGeneration != is.ObservedGeneration
+}
+
+// conflictRetry is longer than an event usually takes to reach the cache.
+const conflictRetry = 200 * time.Millisecond
+
+// RetryConflicts requeues a request whose reconciliation ended with a conflict, without logging an error: only the cache was behind the
+// API server.
+func RetryConflicts(r reconcile.Reconciler) reconcile.Reconciler {
+	return reconcile.Func(func(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+		result, err := r.Reconcile(ctx, request)
+		if apierrors.IsConflict(err) {
+			return reconcile.Result{RequeueAfter: conflictRetry}, nil
+		}
+		return result, err
+	})
 }

@@ -2,8 +2,12 @@ package restart
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -183,4 +187,63 @@ func soonest(a, b time.Duration) time.Duration {
 		return b
 	}
 	return a
+}
+
+// isUnavailable reports whether the API server, or the way to it, failed. An admission webhook that does not answer denies: the API server
+// reports it as an internal error, but it remains until a user repairs the webhook.
+func isUnavailable(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		var transport *url.Error
+		return errors.As(err, &transport)
+	}
+	code := status.Status().Code
+	return code == http.StatusTooManyRequests || code >= http.StatusInternalServerError && !strings.Contains(status.Status().Message, "failed calling webhook")
+}
+
+// Describe describes what a wave does, and about which workloads nothing can be done; at most some workloads of each sort.
+func Describe(w rollout.Wave) string {
+	var sentences []string
+	for _, part := range []struct {
+		what  string
+		notes []rollout.Note
+	}{
+		{"restarting", notes(w.Restart, w.InProgress)},
+		{"waiting", w.Waiting},
+		{"cannot be restarted now", w.Blocked},
+		{"skipped", w.Manual},
+	} {
+		if len(part.notes) > 0 {
+			sentences = append(sentences, part.what+": "+list(part.notes))
+		}
+	}
+	return strings.Join(sentences, "; ")
+}
+
+// notes are workloads without reasons.
+func notes(lists ...[]rollout.Ref) []rollout.Note {
+	var all []rollout.Note
+	for _, refs := range lists {
+		for _, ref := range refs {
+			all = append(all, rollout.Note{Ref: ref})
+		}
+	}
+	return all
+}
+
+// list names the first workloads, with the reason when there is one.
+func list(notes []rollout.Note) string {
+	const most = 5
+	var texts []string
+	for _, note := range notes[:min(len(notes), most)] {
+		text := note.Ref.String()
+		if note.Reason != "" {
+			text += " (" + note.Reason + ")"
+		}
+		texts = append(texts, text)
+	}
+	if len(notes) > most {
+		texts = append(texts, fmt.Sprintf("and %d more", len(notes)-most))
+	}
+	return strings.Join(texts, ", ")
 }

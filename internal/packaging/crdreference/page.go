@@ -2,8 +2,11 @@ package crdreference
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -47,3 +50,65 @@ func render(name, text string, data any) ([]byte, error) {
 	}
 	return out.Bytes(), nil
 }
+
+// Pages returns the pages of all definitions in the file systems, and README.md that lists them, by file name.
+func Pages(definitions ...fs.FS) (map[string][]byte, error) {
+	kinds, err := ReadKinds(definitions...)
+	if err != nil {
+		return nil, err
+	}
+	pages := map[string][]byte{}
+	for _, kind := range kinds {
+		if _, there := pages[kind.File()]; there {
+			return nil, fmt.Errorf("two kinds have the name %s: their pages need different names", kind.Name)
+		}
+		if pages[kind.File()], err = Page(kind); err != nil {
+			return nil, err
+		}
+	}
+	pages["README.md"], err = Index(kinds)
+	return pages, err
+}
+
+// ReadKinds parses every YAML file of the file systems. The kinds are sorted by group and name.
+func ReadKinds(definitions ...fs.FS) ([]Kind, error) {
+	var kinds []Kind
+	for _, definition := range definitions {
+		names, err := fs.Glob(definition, "*/*.yaml")
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			content, err := fs.ReadFile(definition, name)
+			if err != nil {
+				return nil, err
+			}
+			kind, err := Parse(content)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			kinds = append(kinds, kind)
+		}
+	}
+	slices.SortFunc(kinds, func(a, b Kind) int { return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Name, b.Name)) })
+	return kinds, nil
+}
+
+// escape returns text in which Markdown shows every character outside of code spans as it is. Inside of code spans, Markdown has no
+// escapes.
+func escape(text string) string {
+	parts := strings.Split(text, "`")
+	if len(parts)%2 == 0 {
+		// The last backtick opens no code span.
+		last := len(parts) - 1
+		parts = append(parts[:last-1], parts[last-1]+"\\`"+parts[last])
+	}
+	special := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`)
+	for i := 0; i < len(parts); i += 2 {
+		parts[i] = special.Replace(parts[i])
+	}
+	return strings.Join(parts, "`")
+}
+
+// escapeCell returns text for a cell of a table, which a vertical bar would end.
+func escapeCell(text string) string { return strings.ReplaceAll(escape(text), "|", `\|`) }

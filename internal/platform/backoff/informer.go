@@ -7,13 +7,18 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
 // NewInformer returns an informer like cache.NewSharedIndexInformer. It is the field NewInformer of the options of a cache.
@@ -79,4 +84,44 @@ func isUnreachable(err error) bool {
 	}
 	var transport *url.Error
 	return errors.As(err, &transport)
+}
+
+// pollInterval is how often an absent API server is tried.
+const pollInterval = 2 * time.Second
+
+// AwaitAPIServer waits until the API server answers, and serves health meanwhile. A program that exits instead is restarted with growing
+// delays, and stays away for minutes after a long outage.
+func AwaitAPIServer(ctx context.Context, server discovery.ServerVersionInterface, serveHealth func(context.Context) error, log logr.Logger) error {
+	if _, err := server.ServerVersion(); err == nil {
+		return nil
+	}
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- serveHealth(waiting) }()
+	err := wait.PollUntilContextCancel(waiting, pollInterval, true, func(context.Context) (bool, error) {
+		_, err := server.ServerVersion()
+		if err != nil {
+			log.Info("waiting for the API server", "reason", err.Error())
+		}
+		return err == nil, nil
+	})
+	stop()
+	// The address must be free for the program.
+	return errors.Join(err, <-served)
+}
+
+// Pauses of a controller after failures of one object. Each failure doubles it.
+const (
+	firstPause   = 5 * time.Millisecond
+	longestPause = time.Minute
+)
+
+// Options returns the options of a controller that reconciles so many objects at the same time, and waits at most a minute after a
+// failure.
+func Options(concurrency int) controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: concurrency,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstPause, longestPause),
+	}
 }

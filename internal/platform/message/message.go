@@ -1,6 +1,12 @@
 package message
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/events"
+)
 
 const (
 	// MaxCondition is the length of the longest message of a condition, in bytes. It is readable, and far below the 32,768 characters that the
@@ -25,4 +31,12 @@ func Limit(text string, length int) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:length-len(ending)], "") + ending
+}
+
+// Recorder is an EventRecorder that limits notes and actions. The API server rejects longer ones, and client-go drops the Event.
+type Recorder struct{ Inner events.EventRecorder }
+
+// Eventf implements events.EventRecorder.
+func (r Recorder) Eventf(regarding, related runtime.Object, kind, reason, action, note string, args ...any) {
+	r.Inner.Eventf(regarding, related, kind, reason, Limit(action, maxAction), "%s", ForEvent(fmt.Sprintf(note, args...)))
 }

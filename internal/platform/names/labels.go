@@ -1,5 +1,7 @@
 package names
 
+import "slices"
+
 // Labels and annotations on users' objects.
 const (
 	// MonitoredByLabel on a namespace holds the name of the mesh the namespace belongs to.
@@ -79,3 +81,13 @@ const (
 	// MeshLabel marks every object that the operator creates for a mesh.
 	MeshLabel = "operator.openservicemesh.io/mesh"
 )
+
+// OldestKubernetes is the oldest supported version of Kubernetes. It is the first one with the stable ValidatingAdmissionPolicy
+// API. Native sidecars, which exist since 1.29, are required too.
+const OldestKubernetes = "1.30.0"
+
+// IsSystemNamespace returns true for the namespaces of Kubernetes. Their pods never get a sidecar: a cluster cannot start its mesh
+// while its DNS and network depend on the mesh.
+func IsSystemNamespace(name string) bool {
+	return slices.Contains([]string{"kube-system", "kube-public", "kube-node-lease"}, name)
+}

@@ -135,8 +135,8 @@ func TestMixed_AddressMovesToAnotherService(t *testing.T) {
 	requireMixed(t, w, catalog.Set(group("gets", "GET")), Request{Pod: 3, To: to, Method: "GET", Path: "/"}, map[string]bool{"p3:8080": true, "p4:8080": false})
 }
 
-// TestMixed_ServerKeepsFormerProtocol reproduces another race: the port of a Service becomes HTTP, and the server's sidecar still grants TCP.
-func TestMixed_ServerKeepsFormerProtocol(t *testing.T) {
+// TestMixed_ServerKeepsEarlierProtocol reproduces another race: the port of a Service becomes HTTP, and the server's sidecar still grants TCP.
+func TestMixed_ServerKeepsEarlierProtocol(t *testing.T) {
 	to := netip.MustParseAddrPort("10.96.0.3:80")
 	edit := catalog.Set(serviceOfProtocol(80, catalog.ProtocolHTTP, to.Addr()))
 	w := stateOfProtocol(serviceOfProtocol(83, catalog.ProtocolTCP, to.Addr()))

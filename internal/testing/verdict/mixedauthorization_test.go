@@ -9,9 +9,9 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestMixed_PoliciesAndFormerAuthorizers covers an edit of policies and of an authorization server at once: a connection from before may be
+// TestMixed_PoliciesAndEarlierAuthorizers covers an edit of policies and of an authorization server at once: a connection from before may be
 // denied by what remains of the earlier mesh, but no request that the new server denies is allowed because the earlier mesh had no server.
-func TestMixed_PoliciesAndFormerAuthorizers(t *testing.T) {
+func TestMixed_PoliciesAndEarlierAuthorizers(t *testing.T) {
 	w := podsOnly()
 	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
 	service.Ports[0].TargetPort = webPort

@@ -201,7 +201,7 @@ func addsServers(old, next expectation) bool {
 // fitsMixed reports whether an observation matches an intermediate state of the edit.
 func (s *step) fitsMixed(sample sample) bool {
 	r := s.requests[sample.request]
-	if s.fitsFormerAuthorizers(sample) {
+	if s.fitsEarlierAuthorizers(sample) {
 		return true
 	}
 	if r.direction() != "" {
@@ -223,9 +223,9 @@ func changesAuthorizers(old, next expectation) bool {
 	return false
 }
 
-// fitsFormerAuthorizers reports whether an observation is a denial on a connection whose authorization servers are those of the other state. A
+// fitsEarlierAuthorizers reports whether an observation is a denial on a connection whose authorization servers are those of the other state. A
 // server's sidecar drains its connections when they change. Policies of one state and servers of the other must not allow a request together.
-func (s *step) fitsFormerAuthorizers(sample sample) bool {
+func (s *step) fitsEarlierAuthorizers(sample sample) bool {
 	if _, err := strconv.Atoi(sample.seen); err != nil {
 		return false
 	}

@@ -62,7 +62,7 @@ func earlierEgress(t *testing.T) *conversation {
 	return c
 }
 
-func TestSequencer_KeepsFormerEgressWhileAllIsAllowed(t *testing.T) {
+func TestSequencer_KeepsEarlierEgressWhileAllIsAllowed(t *testing.T) {
 	c := earlierEgress(t)
 	c.wait(removalDelay)
 	c.expect("CDS -example.com:80")
@@ -70,7 +70,7 @@ func TestSequencer_KeepsFormerEgressWhileAllIsAllowed(t *testing.T) {
 	c.expect()
 }
 
-func TestSequencer_RemovesFormerEgressThatIsNotAllowed(t *testing.T) {
+func TestSequencer_RemovesEarlierEgressThatIsNotAllowed(t *testing.T) {
 	c := earlierEgress(t)
 	c.wait(time.Second)
 	c.remove(resourcetype.Clusters, envoy.PassthroughCluster)

@@ -3,6 +3,7 @@ package grafana
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/dashboards"
 )
 
 // dashboardKind is the kind of grafana-operator, version 5.
@@ -80,4 +82,28 @@ func (Dashboards) Health(live []*unstructured.Unstructured) component.Health {
 		return component.Health{Message: "the grafana-operator does not show " + strings.Join(problems, "; ")}
 	}
 	return component.Health{Ready: true}
+}
+
+// Pages returns all dashboards with their JSON.
+type Pages func() ([]Page, error)
+
+// Page is a dashboard with its JSON.
+type Page struct {
+	dashboards.Dashboard
+	JSON string
+}
+
+// NewPages returns Pages that render each dashboard once, at the first use: dashboards are constants of a version of the operator.
+func NewPages(render func(dashboards.Dashboard) ([]byte, error)) Pages {
+	return sync.OnceValues(func() ([]Page, error) {
+		var pages []Page
+		for _, d := range dashboards.All() {
+			text, err := render(d)
+			if err != nil {
+				return nil, err
+			}
+			pages = append(pages, Page{Dashboard: d, JSON: string(text)})
+		}
+		return pages, nil
+	})
 }

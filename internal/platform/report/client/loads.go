@@ -4,8 +4,15 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"net"
 	"slices"
+	"strconv"
+	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
@@ -63,4 +70,62 @@ func TotalLoads(answers []Answer[report.Loads]) LoadSum {
 		return cmp.Or(cmp.Compare(a.Client, b.Client), cmp.Compare(a.Cluster, b.Cluster))
 	})
 	return sum
+}
+
+// Replicas lists the running replicas of the control planes, including those of a canary, of pods that their Deployments created.
+func (p ControlPlane) Replicas(reader client.Reader) func(context.Context) ([]Replica, error) {
+	return func(ctx context.Context) ([]Replica, error) {
+		pods, err := controllerPods(ctx, reader, p.Namespace)
+		if err != nil {
+			return nil, err
+		}
+		if pods, err = p.Owned(ctx, reader, pods); err != nil {
+			return nil, err
+		}
+		return ReplicasOf(pods), nil
+	}
+}
+
+// Pods is like ControlPlane.Replicas, but lists all pods with the labels of a replica. It is for clients that may list pods only, whose token
+// reads reports and nothing else.
+func Pods(reader client.Reader, namespace string) func(context.Context) ([]Replica, error) {
+	return func(ctx context.Context) ([]Replica, error) {
+		pods, err := controllerPods(ctx, reader, namespace)
+		return ReplicasOf(pods), err
+	}
+}
+
+// PodsExcept is like Pods, for a replica that reads the reports of all others.
+func PodsExcept(own string, reader client.Reader, namespace string) func(context.Context) ([]Replica, error) {
+	all := Pods(reader, namespace)
+	return func(ctx context.Context) ([]Replica, error) {
+		replicas, err := all(ctx)
+		return slices.DeleteFunc(replicas, func(r Replica) bool { return r.Name == own }), err
+	}
+}
+
+// controllerPods lists the running pods with the labels of a controller. Pods that are not ready are included, because they may still serve
+// sidecars.
+func controllerPods(ctx context.Context, reader client.Reader, namespace string) ([]corev1.Pod, error) {
+	var pods corev1.PodList
+	if err := reader.List(ctx, &pods, client.InNamespace(namespace), client.HasLabels{names.AppLabel}); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool {
+		return pod.Status.Phase != corev1.PodRunning || names.Component(pod.Labels[names.AppLabel]) != names.Controller
+	}), nil
+}
+
+// ReplicasOf converts pods to replicas, sorted by name.
+func ReplicasOf(pods []corev1.Pod) []Replica {
+	var replicas []Replica
+	for i := range pods {
+		replica := Replica{Name: pods[i].Name}
+		if ips := pods[i].Status.PodIPs; len(ips) > 0 {
+			replica.Address = net.JoinHostPort(ips[0].IP, strconv.Itoa(names.ReportPort))
+		}
+		replicas = append(replicas, replica)
+	}
+	slices.SortFunc(replicas, func(a, b Replica) int { return strings.Compare(a.Name, b.Name) })
+	return replicas
 }
