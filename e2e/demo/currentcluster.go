@@ -6,11 +6,17 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 
 	"golang.org/x/term"
 
 	"github.com/openservicemesh/osm-operator/e2e/demo/current"
 	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -27,7 +33,7 @@ func prepareCurrent(ctx context.Context, p *progress, o options) (*lab.Cluster, 
 	if err := current.Conflicts(ctx, cluster.Client); err != nil {
 		return nil, fmt.Errorf("the demo cannot be installed in the cluster of context %s:\n%w", target.Context, err)
 	}
-	p.begin(checkStep())
+	p.begin(checkStep)
 	if err := checkBeforeInstall(ctx, p, cluster); err != nil {
 		return nil, err
 	}
@@ -90,4 +96,52 @@ func removeFromCurrent(ctx context.Context, p *progress) error {
 	}
 	p.printf("deleting the operator and its CustomResourceDefinitions (usually 20 s)")
 	return cluster.UninstallOperator(ctx)
+}
+
+// policyView explains which policies allow a call, with the code that configures the sidecars.
+type policyView struct {
+	view *catalog.View
+}
+
+// readPolicies reads the current policies of the cluster.
+func readPolicies(ctx context.Context, cluster *lab.Cluster) (*policyView, error) {
+	loaded, err := load.FromCluster(ctx, cluster.Client, names.DefaultMesh, names.DefaultNamespace)
+	if err != nil {
+		return nil, err
+	}
+	return &policyView{view: loaded.Catalog.View()}, nil
+}
+
+// reason names the policies that allow source ("<namespace>/<service account>") to reach any of the destinations.
+func (p *policyView) reason(source string, destinations ...string) string {
+	if p.view.Settings().Permissive {
+		return "permissive mode"
+	}
+	from := account(source)
+	granting := map[string]bool{}
+	var found []string
+	for _, destination := range destinations {
+		to := account(destination)
+		for _, name := range p.view.ServicesOf(to) {
+			service := p.view.Service(name)
+			for _, port := range service.Ports {
+				for _, policy := range authz.GrantingTargets(p.view, from, to, p.view.TargetPort(service, port), port.Protocol) {
+					if !granting[policy] {
+						granting[policy] = true
+						found = append(found, "TrafficTarget "+policy)
+					}
+				}
+			}
+		}
+	}
+	if len(found) == 0 {
+		return "no TrafficTarget has the source ServiceAccount " + source + ""
+	}
+	slices.Sort(found)
+	return strings.Join(found, ", ")
+}
+
+func account(text string) identity.ServiceAccount {
+	namespace, name, _ := strings.Cut(text, "/")
+	return identity.ServiceAccount{Namespace: namespace, Name: name}
 }

@@ -44,13 +44,13 @@ func up(ctx context.Context, p *progress, o options) error {
 		return err
 	}
 	if o.observed {
-		p.begin(observabilityStep())
+		p.begin(observabilityStep)
 		p.printf("  metrics: %s", tour.EnableMetrics)
 		if err := tour.Enable(ctx, cluster, p.out); err != nil {
 			return err
 		}
 	}
-	p.begin(trafficStep())
+	p.begin(trafficStep)
 	if err := show(ctx, p, cluster); err != nil {
 		return err
 	}
@@ -67,22 +67,22 @@ func prepare(ctx context.Context, p *progress, o options) (*lab.Cluster, error) 
 	if lab.IsCurrent() {
 		return prepareCurrent(ctx, p, o)
 	}
-	p.begin(clusterStep())
+	p.begin(clusterStep)
 	cluster, err := lab.Start(ctx, p.out)
 	if err != nil {
 		return nil, err
 	}
-	p.begin(imagesStep())
+	p.begin(imagesStep)
 	return cluster, cluster.BuildImages(ctx, p.out)
 }
 
 // installMesh installs the operator and the sample mesh.
 func installMesh(ctx context.Context, p *progress, cluster *lab.Cluster, o options) error {
-	p.begin(operatorStep())
+	p.begin(operatorStep)
 	if err := installOperator(ctx, cluster, o); err != nil {
 		return err
 	}
-	p.begin(meshStep())
+	p.begin(meshStep)
 	if lab.IsCurrent() {
 		if err := current.MarkMesh(ctx, cluster.Client); err != nil {
 			return err
@@ -118,7 +118,7 @@ func installOperator(ctx context.Context, cluster *lab.Cluster, o options) error
 
 // installBookstore deploys the bookstore in the mesh.
 func installBookstore(ctx context.Context, p *progress, cluster *lab.Cluster, o options) error {
-	p.begin(bookstoreStep())
+	p.begin(bookstoreStep)
 	// Namespaces of an earlier demo that are being deleted would take the new objects with them.
 	for _, name := range current.Namespaces() {
 		if _, err := cluster.HasNamespace(ctx, workloadsLimit, name); err != nil {
@@ -183,3 +183,24 @@ Next steps:
   clean up         make demo-down%s`, cluster.Kubeconfig, cluster.Tools(), lab.InstallCertManager, lab.UseCertManager, suffix)
 	return nil
 }
+
+// step is a part of the demo that takes a while.
+type step struct {
+	name string
+	// does is what happens, with the command that a user would run.
+	does string
+	// usual is the time on two cores: first with an empty cache, then later.
+	usual string
+}
+
+// The steps in order.
+var (
+	clusterStep       = step{"cluster", "start a one-node Kubernetes on this machine", "15 s; 10 minutes the first time, which builds Kubernetes"}
+	imagesStep        = step{"images", "build the images of the project and load them", "20 s; 4 minutes the first time"}
+	checkStep         = step{"check", "osm check --pre-install", "5 s; a minute the first time, which builds osm"}
+	operatorStep      = step{"operator", "kubectl apply --server-side -f dist/install.yaml", "10 s"}
+	meshStep          = step{"mesh", "kubectl apply -f config/samples/operator_v1alpha1_mesh.yaml, and wait until it is Ready", "15 s"}
+	bookstoreStep     = step{"bookstore", "kubectl apply -k config/samples/bookstore, and wait for its pods", "30 s"}
+	observabilityStep = step{"observability", "Prometheus, Jaeger and traces", "one minute; 10 minutes the first time, which builds both"}
+	trafficStep       = step{"traffic", "count requests, until 40 books are bought without a failure", "30 s"}
+)

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/demo"
@@ -108,3 +110,18 @@ func shares(c demo.Counters) string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// progress prints progress lines with the time since the start.
+type progress struct {
+	out   io.Writer
+	start time.Time
+}
+
+func newProgress(out io.Writer) *progress { return &progress{out: out, start: time.Now()} }
+
+// begin prints what a step does and how long it usually takes.
+func (p *progress) begin(s step) {
+	p.printf("[%4.0fs] %s: %s (usually %s)", time.Since(p.start).Seconds(), s.name, s.does, s.usual)
+}
+
+func (p *progress) printf(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }

@@ -1,13 +1,19 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/debian"
+	"github.com/openservicemesh/osm-operator/hack/internal/node"
+	"github.com/openservicemesh/osm-operator/hack/internal/reservation"
 )
 
 func upCommand() *cobra.Command {
@@ -92,15 +98,9 @@ func (t *tool) installPackages(ctx context.Context) error {
 }
 
 func statusCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "status",
-		Short: "Show whether the cluster is healthy, or what a removed cluster left behind; fails unless healthy",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := newTool()
-			if err != nil {
-				return err
-			}
+	return newCommand("status", cobra.NoArgs,
+		"Show whether the cluster is healthy, or what a removed cluster left behind; fails unless healthy",
+		func(cmd *cobra.Command, t *tool, _ []string) error {
 			if yes, err := usesCurrentCluster(); err != nil || yes {
 				if err != nil {
 					return err
@@ -108,8 +108,7 @@ func statusCommand() *cobra.Command {
 				return t.checkCurrentCluster(cmd.Context())
 			}
 			return t.status(cmd)
-		},
-	}
+		})
 }
 
 func (t *tool) status(cmd *cobra.Command) error {
@@ -144,3 +143,90 @@ func (t *tool) status(cmd *cobra.Command) error {
 	}
 	return fmt.Errorf("there is no cluster, but there are leftovers (`down` removes them):\n  %s", strings.Join(leftovers, "\n  "))
 }
+
+func apiServerCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "api-server",
+		Short: "Stop and start the API server alone, or let it reject writes, to test the cluster without it",
+	}
+	add := func(name, short string, f func(context.Context, *tool, *node.Node) error) {
+		cmd.AddCommand(&cobra.Command{Use: name, Short: short, Args: cobra.NoArgs, RunE: localOnly(f)})
+	}
+	add("stop", "Kill the API server; pods keep running, and `up` would treat the cluster as damaged", func(ctx context.Context, _ *tool, n *node.Node) error {
+		return n.StopAPIServer(ctx)
+	})
+	add("start", "Start the API server with its stored data and wait until it is ready", func(ctx context.Context, t *tool, n *node.Node) error {
+		set, err := t.builder.All(ctx)
+		if err != nil {
+			return err
+		}
+		return n.StartAPIServer(ctx, set)
+	})
+	add("reject-writes", "Let the API server deny creating and changing objects, as with full storage", func(ctx context.Context, _ *tool, n *node.Node) error {
+		return n.RejectWrites(ctx)
+	})
+	add("accept-writes", "Let the API server accept writes again", func(ctx context.Context, _ *tool, n *node.Node) error {
+		return n.AcceptWrites(ctx)
+	})
+	return cmd
+}
+
+// localOnly wraps a command that changes the local cluster. It fails with CLUSTER=current.
+func localOnly(f func(context.Context, *tool, *node.Node) error) func(*cobra.Command, []string) error {
+	run := lockedAsRoot(func(ctx context.Context, t *tool) error {
+		n, err := t.node()
+		if err != nil {
+			return err
+		}
+		return f(ctx, t, n)
+	})
+	return func(cmd *cobra.Command, args []string) error {
+		if yes, err := usesCurrentCluster(); err != nil {
+			return err
+		} else if yes {
+			return fmt.Errorf("CLUSTER=current: nothing is stopped, started or installed in a cluster that this tool did not create")
+		}
+		return run(cmd, args)
+	}
+}
+
+// reserve reserves the local cluster for a command, unless a run that started the command has it. It waits while another run has it.
+func (t *tool) reserve(ctx context.Context, command string) (*reservation.Reservation, error) {
+	run := reservation.Describe(command, time.Now())
+	return reservation.Acquire(ctx, reservation.File, run, os.Getenv(reservation.Variable), func(holder string) {
+		t.report.Printf("waiting: the local cluster is in use by %s", holder)
+	})
+}
+
+// reserveCommand keeps the cluster reserved for a program that is not part of this module.
+func reserveCommand() *cobra.Command {
+	return newCommand("reserve RUN", cobra.ExactArgs(1),
+		"Reserve the cluster until standard input ends; print the value of "+reservation.Variable+" for other commands of the run",
+		func(cmd *cobra.Command, t *tool, args []string) error {
+			held, err := t.reserve(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			defer held.Release()
+			fmt.Fprintln(cmd.OutOrStdout(), held.ID)
+			return waitForEnd(cmd.Context(), os.Stdin)
+		})
+}
+
+// waitForEnd waits until input or the context ends. The kernel closes the input when the program at its other end dies.
+func waitForEnd(ctx context.Context, input io.Reader) error {
+	ended := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, bufio.NewReader(input))
+		ended <- err
+	}()
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-ended:
+		return err
+	}
+}
+
+// commandLine returns the command of this process for others.
+func commandLine() string { return "cluster " + strings.Join(os.Args[1:], " ") }

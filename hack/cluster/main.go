@@ -1,22 +1,26 @@
 package main
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
+	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/assets"
+	"github.com/openservicemesh/osm-operator/hack/internal/build"
+	"github.com/openservicemesh/osm-operator/hack/internal/entrypoint"
+	"github.com/openservicemesh/osm-operator/hack/internal/network"
+	"github.com/openservicemesh/osm-operator/hack/internal/node"
+	"github.com/openservicemesh/osm-operator/hack/internal/paths"
+	"github.com/openservicemesh/osm-operator/hack/internal/progress"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := rootCommand().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
+	entrypoint.Main("error", rootCommand().ExecuteContext)
 }
 
 func rootCommand() *cobra.Command {
@@ -31,7 +35,77 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(upCommand(), downCommand(), statusCommand(), checkCommand(), loadCommand(), loadVersionCommand(), versionFilesCommand(), certManagerCommand(), approverPolicyCommand(), vaultCommand(), loadServersCommand(), persesCommand(), apiServerCommand(), reserveCommand(), envCommand(), kubeconfigCommand(), assetsCommand())
+	root.AddCommand(upCommand(), downCommand(), statusCommand(), checkCommand(), loadCommand(), loadVersionCommand(), versionFilesCommand(), loadServersCommand(), persesCommand(), apiServerCommand(), reserveCommand(), envCommand(), kubeconfigCommand(), assetsCommand())
 	root.AddCommand(thirdPartyCommands()...)
 	return root
 }
+
+// newCommand returns a command that does not lock the cluster.
+func newCommand(use string, args cobra.PositionalArgs, short string, run func(*cobra.Command, *tool, []string) error) *cobra.Command {
+	return &cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, arguments []string) error {
+		t, err := newTool()
+		if err != nil {
+			return err
+		}
+		return run(cmd, t, arguments)
+	}}
+}
+
+// tool holds what every command uses.
+type tool struct {
+	report  *progress.Reporter
+	builder assets.Builder
+	state   paths.State
+}
+
+func newTool() (*tool, error) {
+	state, err := paths.FindState(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := paths.FindCache(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	hack, err := assets.FindHack()
+	if err != nil {
+		return nil, err
+	}
+	// Progress goes to standard error; standard output is for other programs to read.
+	report := progress.New(os.Stderr, time.Now)
+	return &tool{
+		report:  report,
+		builder: assets.Builder{Hack: hack, Cache: build.Cache{Dir: cache}, Report: report},
+		state:   state,
+	}, nil
+}
+
+func (t *tool) node() (*node.Node, error) { return node.New(t.state, network.Default(), t.report) }
+
+// lock prevents two commands from changing the cluster at the same time. The second waits for the first.
+func (t *tool) lock() (func(), error) {
+	return build.Lock(filepath.Join(t.builder.Cache.Dir, "cluster.lock"))
+}
+
+// requireRoot returns an error for an ordinary user.
+func requireRoot() error {
+	if os.Geteuid() != 0 {
+		return errors.New("run this command as root: it creates control groups, mounts and network interfaces")
+	}
+	return nil
+}
+
+// usesCurrentCluster reports whether CLUSTER selects the kubeconfig's cluster instead of the local one.
+func usesCurrentCluster() (bool, error) {
+	switch v := os.Getenv(paths.ClusterVariable); v {
+	case "", "local":
+		return false, nil
+	case "current":
+		return true, nil
+	default:
+		return false, fmt.Errorf("%s is %q; it must be \"local\" (the default) or \"current\"", paths.ClusterVariable, v)
+	}
+}
+
+// quote returns the string as one word of a POSIX shell.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

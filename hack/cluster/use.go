@@ -8,23 +8,16 @@ import (
 )
 
 func loadCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "load ARCHIVE...",
-		Short: "Load images from OCI archives onto the node, by tag and by digest; images already present are skipped",
-		Args:  cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, archives []string) error {
-			t, err := newTool()
-			if err != nil {
-				return err
-			}
+	return newCommand("load ARCHIVE...", cobra.MinimumNArgs(1),
+		"Load images from OCI archives onto the node, by tag and by digest; images already present are skipped",
+		func(cmd *cobra.Command, t *tool, archives []string) error {
 			if yes, err := usesCurrentCluster(); err != nil {
 				return err
 			} else if yes {
 				return fmt.Errorf("CLUSTER=current: images cannot be loaded onto the nodes of this cluster; push them to a registry that it pulls from")
 			}
 			return t.load(cmd, archives)
-		},
-	}
+		})
 }
 
 func (t *tool) load(cmd *cobra.Command, archives []string) error {
@@ -54,22 +47,15 @@ func (t *tool) load(cmd *cobra.Command, archives []string) error {
 }
 
 func kubeconfigCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "kubeconfig",
-		Short: "Print the path of the cluster's kubeconfig",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := newTool()
-			if err != nil {
-				return err
-			}
+	return newCommand("kubeconfig", cobra.NoArgs,
+		"Print the path of the cluster's kubeconfig",
+		func(cmd *cobra.Command, t *tool, _ []string) error {
 			file, err := t.kubeconfig()
 			if err == nil {
 				fmt.Fprintln(cmd.OutOrStdout(), file)
 			}
 			return err
-		},
-	}
+		})
 }
 
 func (t *tool) kubeconfig() (string, error) {
@@ -81,34 +67,21 @@ func (t *tool) kubeconfig() (string, error) {
 }
 
 func assetsCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "assets",
-		Short: "Build kube-apiserver, etcd and kubectl if needed and print their folder, for KUBEBUILDER_ASSETS",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := newTool()
-			if err != nil {
-				return err
-			}
+	return newCommand("assets", cobra.NoArgs,
+		"Build kube-apiserver, etcd and kubectl if needed and print their folder, for KUBEBUILDER_ASSETS",
+		func(cmd *cobra.Command, t *tool, _ []string) error {
 			dir, err := t.builder.KubernetesOnly(cmd.Context())
 			if err == nil {
 				fmt.Fprintln(cmd.OutOrStdout(), dir)
 			}
 			return err
-		},
-	}
+		})
 }
 
 func envCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "env",
-		Short: "Print shell commands that configure kubectl and envtest: eval \"$(go run ./cluster env)\"",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := newTool()
-			if err != nil {
-				return err
-			}
+	return newCommand("env", cobra.NoArgs,
+		"Print shell commands that configure kubectl and envtest: eval \"$(go run ./cluster env)\"",
+		func(cmd *cobra.Command, t *tool, _ []string) error {
 			kubernetes, err := t.builder.KubernetesOnly(cmd.Context())
 			if err != nil {
 				return err
@@ -120,6 +93,5 @@ func envCommand() *cobra.Command {
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "export KUBECONFIG=%s\nexport PATH=%s:\"$PATH\"\nexport KUBEBUILDER_ASSETS=%s\n",
 				quote(file), quote(kubernetes), quote(filepath.Clean(kubernetes)))
 			return err
-		},
-	}
+		})
 }

@@ -6,26 +6,22 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
+	"os/exec"
 	"path/filepath"
-	"syscall"
+	"strings"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
+	"github.com/openservicemesh/osm-operator/hack/internal/entrypoint"
 	"github.com/openservicemesh/osm-operator/hack/internal/paths"
 	"github.com/openservicemesh/osm-operator/hack/internal/progress"
 	"github.com/openservicemesh/osm-operator/hack/internal/repo"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	out := flag.String("out", "", "folder of the site (default bin/site of the checkout)")
 	flag.Parse()
-	if err := run(ctx, *out); err != nil {
-		fmt.Fprintln(os.Stderr, "docssite:", err)
-		os.Exit(1)
-	}
+	entrypoint.Main("docssite", func(ctx context.Context) error { return run(ctx, *out) })
 }
 
 func run(ctx context.Context, out string) error {
@@ -50,5 +46,43 @@ func run(ctx context.Context, out string) error {
 		return err
 	}
 	fmt.Println(out)
+	return nil
+}
+
+// ensurePackages returns the folder with the pinned Python packages, and downloads them if the cache does not have them. pip verifies
+// their hashes.
+func ensurePackages(ctx context.Context, cache build.Cache, root string, report *progress.Reporter) (string, error) {
+	requirements := filepath.Join(root, "hack", "docssite", "requirements.txt")
+	// Some packages contain compiled code for one version of Python.
+	version, err := exec.CommandContext(ctx, "python3", "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("cannot run python3, install it with pip: %w", err)
+	}
+	packages := build.Artifact{
+		Name: "packages", Inputs: []string{string(version)}, Sources: []string{requirements},
+		Make: func(ctx context.Context, dir string) error {
+			return execute(ctx, root, nil, "python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+				"--require-hashes", "--only-binary=:all:", "--target", dir, "--requirement", requirements)
+		},
+	}
+	return cache.Ensure(ctx, packages, func(download func(context.Context) error) error {
+		return report.Run(ctx, "download mkdocs", download)
+	})
+}
+
+// buildSite writes the site. With --strict, mkdocs fails after a warning. It must not run with --quiet, which hides warnings from --strict.
+func buildSite(ctx context.Context, packages, root, out string) error {
+	environment := []string{"PYTHONPATH=" + packages, "PYTHONNOUSERSITE=1", "PYTHONDONTWRITEBYTECODE=1", "NO_MKDOCS_2_WARNING=1"}
+	return execute(ctx, root, environment, "python3", "-m", "mkdocs", "build", "--strict", "--clean", "--site-dir", out)
+}
+
+// execute runs a program in a folder. The error contains what it printed.
+func execute(ctx context.Context, dir string, environment []string, program string, args ...string) error {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), environment...)
+	if printed, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("`%s` failed: %w\n%s", strings.Join(append([]string{program}, args...), " "), err, printed)
+	}
 	return nil
 }

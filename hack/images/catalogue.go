@@ -1,5 +1,15 @@
 package main
 
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/openservicemesh/osm-operator/hack/images/lock"
+)
+
 // image describes the content of one image. To add an image, add a line to catalogue.
 type image struct {
 	// name is the short name; the full name is docker.io/openservicemesh/<name>:<version>.
@@ -139,4 +149,44 @@ func nginx() base {
 			"usr/share/doc/*/copyright",
 		},
 	}
+}
+
+// printTable prints name, digest and size of the images just built.
+func printTable(w io.Writer, built []image, list lock.Images) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "IMAGE\tDIGEST\tSIZE")
+	for _, img := range built {
+		l := list[img.name]
+		fmt.Fprintf(tw, "%s\t%s\t%.1f MB\n", l.Reference, l.Digest, float64(l.Size)/1e6)
+	}
+	return tw.Flush()
+}
+
+// selectImages returns the images with the given names. Without names it returns all images that can be built.
+func selectImages(all []image, names []string, buildable func(image) bool) ([]image, error) {
+	var selected []image
+	if len(names) == 0 {
+		for _, img := range all {
+			if buildable(img) {
+				selected = append(selected, img)
+			}
+		}
+		return selected, nil
+	}
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(img image) bool { return img.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no image %q; the images are %s", name, strings.Join(namesOf(all), ", "))
+		}
+		selected = append(selected, all[i])
+	}
+	return selected, nil
+}
+
+func namesOf(all []image) []string {
+	var names []string
+	for _, img := range all {
+		names = append(names, img.name)
+	}
+	return names
 }

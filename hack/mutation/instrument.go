@@ -115,3 +115,146 @@ func (i *instrumenter) render() string {
 	}
 	return out.String() + i.source[at:]
 }
+
+// walk adds the mutants of a function.
+func (i *instrumenter) walk(body ast.Node) {
+	ast.Inspect(body, func(node ast.Node) bool {
+		switch n := node.(type) {
+		case *ast.FuncLit:
+			outer := i.returns
+			i.returns = n.Type.Results
+			i.walk(n.Body)
+			i.returns = outer
+			return false
+		case *ast.GenDecl:
+			return n.Tok != token.CONST
+		case *ast.IfStmt:
+			i.condition(n.Cond)
+		case *ast.SwitchStmt:
+			i.cases(n)
+		case *ast.BinaryExpr:
+			i.binary(n)
+		case *ast.UnaryExpr:
+			if n.Op == token.NOT {
+				i.condition(n.X)
+			}
+		case *ast.BlockStmt:
+			i.statements(n.List)
+		case *ast.CaseClause:
+			i.statements(n.Body)
+		case *ast.ReturnStmt:
+			i.results(n)
+		}
+		return true
+	})
+}
+
+// cases adds the conditions of a switch without a tag.
+func (i *instrumenter) cases(n *ast.SwitchStmt) {
+	if n.Tag != nil {
+		return
+	}
+	for _, clause := range n.Body.List {
+		if c, ok := clause.(*ast.CaseClause); ok {
+			for _, condition := range c.List {
+				i.condition(condition)
+			}
+		}
+	}
+}
+
+// condition forces a condition. The operands of && and || are conditions of their own.
+func (i *instrumenter) condition(e ast.Expr) {
+	switch n := e.(type) {
+	case *ast.ParenExpr:
+		i.condition(n.X)
+		return
+	case *ast.BinaryExpr:
+		if n.Op == token.LAND || n.Op == token.LOR {
+			return
+		}
+	case *ast.UnaryExpr:
+		if n.Op == token.NOT {
+			return
+		}
+	}
+	i.wrap(e, "is true", "(mutantActive(%d) || (", "))")
+	i.wrap(e, "is false", "(!mutantActive(%d) && (", "))")
+}
+
+func (i *instrumenter) binary(n *ast.BinaryExpr) {
+	x, y := i.text(n.X), i.text(n.Y)
+	switch n.Op {
+	case token.LAND, token.LOR:
+		i.condition(n.X)
+		i.condition(n.Y)
+	case token.LSS, token.GTR:
+		i.wrap(n, "includes its boundary", "(", " || mutantActive(%d) && ("+x+") == ("+y+"))")
+	case token.LEQ, token.GEQ:
+		i.wrap(n, "excludes its boundary", "(", " && !(mutantActive(%d) && ("+x+") == ("+y+")))")
+	case token.SUB:
+		i.arithmetic(n, x+" + "+y, "adds")
+	case token.ADD:
+		// A + may also join texts. The syntax alone shows that it does not only if an operand is a number.
+		if isNumber(n.X) || isNumber(n.Y) {
+			i.arithmetic(n, x+" - ("+y+")", "subtracts")
+		}
+	case token.MUL:
+		i.arithmetic(n, x+" + "+y, "adds")
+	case token.QUO:
+		i.arithmetic(n, "("+x+") * ("+y+")", "multiplies")
+	}
+}
+
+func isNumber(e ast.Expr) bool {
+	literal, ok := e.(*ast.BasicLit)
+	return ok && (literal.Kind == token.INT || literal.Kind == token.FLOAT)
+}
+
+func (i *instrumenter) arithmetic(n *ast.BinaryExpr, changed, change string) {
+	if !strings.Contains(changed, "\n") {
+		i.wrap(n, change, "mutantPick(%d, "+changed+", ", ")")
+	}
+}
+
+// statements removes statements, and ends loops early.
+func (i *instrumenter) statements(list []ast.Stmt) {
+	for _, statement := range list {
+		switch n := statement.(type) {
+		case *ast.ExprStmt, *ast.IncDecStmt, *ast.DeferStmt:
+			i.wrap(n, "is removed", "if !mutantActive(%d) { ", " }")
+		case *ast.AssignStmt:
+			if n.Tok != token.DEFINE {
+				i.wrap(n, "is removed", "if !mutantActive(%d) { ", " }")
+			}
+		case *ast.BranchStmt:
+			if n.Tok == token.CONTINUE && n.Label == nil {
+				i.wrap(n, "is break", "if mutantActive(%d) { break }; ", "")
+			}
+		}
+	}
+}
+
+// results inverts returned truth values, and removes returned errors.
+func (i *instrumenter) results(n *ast.ReturnStmt) {
+	for k, result := range n.Results {
+		name, _ := result.(*ast.Ident)
+		switch {
+		case name != nil && name.Name == "true":
+			i.wrap(result, "is false", "!mutantActive(%d) && ", "")
+		case name != nil && name.Name == "false":
+			i.wrap(result, "is true", "mutantActive(%d) || ", "")
+		case k == len(n.Results)-1 && i.returnsError(len(n.Results)) && (name == nil || name.Name != "nil"):
+			i.wrap(result, "is no error", "mutantError(%d, ", ")")
+		}
+	}
+}
+
+// returnsError reports whether the function has a number of results, of which the last is an error.
+func (i *instrumenter) returnsError(results int) bool {
+	if i.returns == nil || i.returns.NumFields() != results {
+		return false
+	}
+	last, ok := i.returns.List[len(i.returns.List)-1].Type.(*ast.Ident)
+	return ok && last.Name == "error"
+}

@@ -6,30 +6,24 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/openservicemesh/osm-operator/hack/images/lock"
+	"github.com/openservicemesh/osm-operator/hack/internal/entrypoint"
 	"github.com/openservicemesh/osm-operator/hack/internal/recorded"
 	"github.com/openservicemesh/osm-operator/hack/internal/repo"
 	"github.com/openservicemesh/osm-operator/hack/release/signing"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	var o options
 	flag.StringVar(&o.key, "key", "", "file of the private key that signs; its password is in COSIGN_PASSWORD. Without it nothing is signed")
 	flag.StringVar(&o.builder, "builder", "https://github.com/openservicemesh/osm-operator/tree/main/hack/release", "identifier of the builder in the provenance")
 	flag.StringVar(&o.platforms, "cli-platforms", "", "comma-separated platforms of the command line, such as linux/amd64, as a test (default all)")
 	flag.BoolVar(&o.dirty, "dirty", false, "build from a checkout with uncommitted changes, as a test; the version is not recorded")
 	flag.Parse()
-	if err := run(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "release:", err)
-		os.Exit(1)
-	}
+	entrypoint.Main("release", func(ctx context.Context) error { return run(ctx, o) })
 }
 
 // options are the flags.

@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -13,6 +14,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/build"
+	"github.com/openservicemesh/osm-operator/hack/internal/repo"
 )
 
 // file is a file in an archive.
@@ -92,4 +98,181 @@ func (r release) writeSums(archives []string) (string, error) {
 	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[2*sha256.Size:], b[2*sha256.Size:]) })
 	path := filepath.Join(r.folder, fmt.Sprintf("osm-%s-checksums.txt", r.version))
 	return path, os.WriteFile(path, []byte(strings.Join(lines, "")), 0o644)
+}
+
+// platform is an operating system and an architecture, with Go's names.
+type platform struct{ os, arch string }
+
+func (p platform) String() string { return p.os + "/" + p.arch }
+
+// program returns the file name of the program.
+func (p platform) program() string {
+	if p.os == "windows" {
+		return "osm.exe"
+	}
+	return "osm"
+}
+
+// platforms are all platforms of a release.
+var platforms = []platform{
+	{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "amd64"}, {"darwin", "arm64"}, {"windows", "amd64"}, {"windows", "arm64"},
+}
+
+// selectPlatforms parses a comma-separated list of platforms; an empty list means all.
+func selectPlatforms(list string) ([]platform, error) {
+	if list == "" {
+		return platforms, nil
+	}
+	var chosen []platform
+	for name := range strings.SplitSeq(list, ",") {
+		i := slices.IndexFunc(platforms, func(p platform) bool { return p.String() == name })
+		if i < 0 {
+			return nil, fmt.Errorf("-platforms: %q is not supported: choose from %v", name, platforms)
+		}
+		chosen = append(chosen, platforms[i])
+	}
+	return chosen, nil
+}
+
+// build builds the program for a platform, packs it with the common files, and returns the archive's path.
+func (r release) build(ctx context.Context, p platform, common []file) (string, error) {
+	scratch, err := os.MkdirTemp("", "osm-release-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
+	program := filepath.Join(scratch, p.program())
+	err = build.Run(ctx, build.Command{
+		Dir: r.root,
+		Env: []string{"CGO_ENABLED=0", "GOOS=" + p.os, "GOARCH=" + p.arch},
+		Args: []string{
+			"go", "build", "-trimpath", "-buildvcs=true", "-ldflags", "-s -w -buildid= -X " + repo.Module + "/internal/platform/version.Version=" + r.version,
+			"-o", program, "./cmd/osm",
+		},
+	})
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", p, err)
+	}
+	files := slices.Clone(common)
+	for name, path := range map[string]string{p.program(): program, "LICENSE": filepath.Join(r.root, "LICENSE")} {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return "", err
+		}
+		files = append(files, file{name: name, content: content, executable: path == program})
+	}
+	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
+	base := filepath.Join(r.folder, fmt.Sprintf("osm-%s-%s-%s", r.version, p.os, p.arch))
+	if p.os == "windows" {
+		return base + ".zip", writeArchive(base+".zip", r.commitTime, files, writeZip)
+	}
+	return base + ".tar.gz", writeArchive(base+".tar.gz", r.commitTime, files, writeTarGz)
+}
+
+// completionFiles are the completion scripts in archives, by the argument of `osm completion`.
+var completionFiles = map[string]string{
+	"bash":           "completions/osm.bash",
+	"fish":           "completions/osm.fish",
+	"kubectl-plugin": "completions/kubectl_complete-osm",
+	"powershell":     "completions/osm.ps1",
+	"zsh":            "completions/_osm",
+}
+
+// completions returns the completion scripts. They are the same on all platforms, so a program for this machine prints
+// them.
+func (r release) completions(ctx context.Context) ([]file, error) {
+	scratch, err := os.MkdirTemp("", "osm-completions-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(scratch)
+	program := filepath.Join(scratch, "osm")
+	if err := build.Run(ctx, build.Command{Dir: r.root, Args: []string{"go", "build", "-trimpath", "-o", program, "./cmd/osm"}}); err != nil {
+		return nil, err
+	}
+	var files []file
+	for shell, name := range completionFiles {
+		script, err := build.Output(ctx, build.Command{Args: []string{program, "completion", shell}})
+		if err != nil {
+			return nil, fmt.Errorf("the completion for %s: %w", shell, err)
+		}
+		files = append(files, file{name: name, content: []byte(script), executable: shell == "kubectl-plugin"})
+	}
+	return files, nil
+}
+
+// project is the address of the project.
+const project = "https://github.com/openservicemesh/osm-operator"
+
+// krewFile is the name of krew's manifest. Krew requires the name of the plugin.
+const krewFile = "osm.yaml"
+
+// plugin is krew's manifest, with the fields that this project uses.
+type plugin struct {
+	APIVersion string     `json:"apiVersion"`
+	Kind       string     `json:"kind"`
+	Metadata   pluginName `json:"metadata"`
+	Spec       pluginSpec `json:"spec"`
+}
+
+type pluginName struct {
+	Name string `json:"name"`
+}
+
+type pluginSpec struct {
+	Version          string           `json:"version"`
+	Homepage         string           `json:"homepage"`
+	ShortDescription string           `json:"shortDescription"`
+	Description      string           `json:"description"`
+	Platforms        []pluginPlatform `json:"platforms"`
+}
+
+type pluginPlatform struct {
+	Selector pluginSelector `json:"selector"`
+	URI      string         `json:"uri"`
+	SHA256   string         `json:"sha256"`
+	Bin      string         `json:"bin"`
+	Files    []pluginFile   `json:"files"`
+}
+
+type pluginSelector struct {
+	MatchLabels map[string]string `json:"matchLabels"`
+}
+
+type pluginFile struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// writeKrew writes the manifest with which krew installs the archives as the plugin `kubectl osm`.
+func (r release) writeKrew(archives map[platform]string) error {
+	manifest := plugin{
+		APIVersion: "krew.googlecontainertools.github.com/v1alpha2", Kind: "Plugin", Metadata: pluginName{Name: "osm"},
+		Spec: pluginSpec{
+			Version: r.version, Homepage: project, ShortDescription: "Install and observe Open Service Mesh",
+			Description: "Installs Open Service Mesh, adds namespaces to it, explains its policies, and shows its traffic.\n",
+		},
+	}
+	for _, p := range platforms {
+		archive, isBuilt := archives[p]
+		if !isBuilt {
+			continue
+		}
+		content, err := os.ReadFile(archive)
+		if err != nil {
+			return err
+		}
+		manifest.Spec.Platforms = append(manifest.Spec.Platforms, pluginPlatform{
+			Selector: pluginSelector{MatchLabels: map[string]string{"os": p.os, "arch": p.arch}},
+			URI:      fmt.Sprintf("%s/releases/download/%s/%s", project, r.version, filepath.Base(archive)),
+			SHA256:   fmt.Sprintf("%x", sha256.Sum256(content)),
+			Bin:      p.program(),
+			Files:    []pluginFile{{From: p.program(), To: "."}, {From: "LICENSE", To: "."}},
+		})
+	}
+	text, err := yaml.Marshal(manifest)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(r.folder, krewFile), text, 0o644)
 }

@@ -7,25 +7,19 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/hack/internal/entrypoint"
 	"github.com/openservicemesh/osm-operator/hack/internal/repo"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	dirty := flag.Bool("dirty", false, "build from a checkout with uncommitted changes; the archives are not reproducible")
 	list := flag.String("platforms", "", "comma-separated platforms to build for, such as linux/arm64")
 	flag.Parse()
-	if err := run(ctx, *dirty, *list); err != nil {
-		fmt.Fprintln(os.Stderr, "releasecli:", err)
-		os.Exit(1)
-	}
+	entrypoint.Main("releasecli", func(ctx context.Context) error { return run(ctx, *dirty, *list) })
 }
 
 // run builds a release.

@@ -3,9 +3,16 @@ package main
 import (
 	"context"
 	"fmt"
+	"go/parser"
+	"go/token"
 	"io"
+	"io/fs"
+	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/affected"
@@ -93,3 +100,118 @@ func forkPoint(ctx context.Context, root string) string {
 	}
 	return "HEAD~1"
 }
+
+// goldenWord is part of the test names of the golden suite, and the pattern that selects them.
+const goldenWord = "Golden"
+
+// testFunction matches the names of tests, fuzz tests and examples, but not of TestMain.
+var testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
+
+// randomImports are the imports of tests that draw new values in each run.
+var randomImports = []string{"pgregory.net/rapid", "math/rand", "math/rand/v2", "github.com/openservicemesh/osm-operator/internal/testing/verdict"}
+
+// testPackage is a folder of a module with tests.
+type testPackage struct {
+	// dir is the folder relative to the module, such as ./internal/mesh/catalog.
+	dir string
+	// envtest is true if a test file imports a package named envtest.
+	envtest bool
+	// random is true if a test draws random values, of a library or of the random meshes of this project.
+	random bool
+	// golden is true if a test has Golden in its name, unit if another test exists.
+	golden, unit bool
+	// fuzz are the names of the fuzz tests.
+	fuzz []string
+}
+
+// findPackages returns the packages with tests below a module's root, sorted, without nested modules.
+func findPackages(root string) ([]testPackage, error) {
+	found := map[string]testPackage{}
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return skipFolder(root, file, entry.Name())
+		}
+		if !strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		relative, err := filepath.Rel(root, filepath.Dir(file))
+		if err != nil {
+			return err
+		}
+		dir := "./" + filepath.ToSlash(relative)
+		p, err := classify(found[dir], file)
+		p.dir = dir
+		found[dir] = p
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	packages := make([]testPackage, 0, len(found))
+	for _, p := range found {
+		packages = append(packages, p)
+	}
+	slices.SortFunc(packages, func(a, b testPackage) int { return strings.Compare(a.dir, b.dir) })
+	return packages, nil
+}
+
+// skipFolder returns fs.SkipDir for nested modules and for folders that the go command ignores.
+func skipFolder(root, dir, name string) error {
+	if dir == root {
+		return nil
+	}
+	if name == "testdata" || name == "vendor" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
+		return filepath.SkipDir
+	}
+	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+		return filepath.SkipDir
+	}
+	return nil
+}
+
+// classify updates what is known about a package from one test file.
+func classify(p testPackage, file string) (testPackage, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return p, err
+	}
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, content, parser.ImportsOnly)
+	if err != nil {
+		return p, err
+	}
+	for _, imported := range parsed.Imports {
+		name, err := strconv.Unquote(imported.Path.Value)
+		if err != nil {
+			return p, err
+		}
+		p.envtest = p.envtest || path.Base(name) == "envtest"
+		p.random = p.random || slices.Contains(randomImports, name)
+	}
+	for _, match := range testFunction.FindAllSubmatch(content, -1) {
+		name := string(match[1])
+		isGolden := strings.HasPrefix(name, "Test") && strings.Contains(name, goldenWord)
+		p.golden = p.golden || isGolden
+		p.unit = p.unit || !isGolden && name != "TestMain"
+		if strings.HasPrefix(name, "Fuzz") {
+			p.fuzz = append(p.fuzz, name)
+		}
+	}
+	return p, nil
+}
+
+// selectDirs returns the folders of the packages that pick selects.
+func selectDirs(packages []testPackage, pick func(testPackage) bool) []string {
+	var dirs []string
+	for _, p := range packages {
+		if pick(p) {
+			dirs = append(dirs, p.dir)
+		}
+	}
+	return dirs
+}
+
+// inE2E reports whether the package is below e2e.
+func inE2E(p testPackage) bool { return p.dir == "./e2e" || strings.HasPrefix(p.dir, "./e2e/") }

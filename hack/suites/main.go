@@ -7,27 +7,23 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/hack/internal/entrypoint"
 	"github.com/openservicemesh/osm-operator/hack/internal/repo"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	full := flag.Bool("full", false, "run all tests, as before a release, without the test cache")
 	changed := flag.Bool("changed", false, "run the linters, and the unit tests that the changes can affect")
 	since := flag.String("since", "", "with -changed: the commit to compare with; by default the one where the branch left main, or the earlier one on main")
 	flag.Parse()
-	if err := run(ctx, options{full: *full, changed: *changed, since: *since, names: flag.Args()}); err != nil {
-		fmt.Fprintln(os.Stderr, "suites:", err)
-		os.Exit(1)
-	}
+	entrypoint.Main("suites", func(ctx context.Context) error {
+		return run(ctx, options{full: *full, changed: *changed, since: *since, names: flag.Args()})
+	})
 }
 
 // errFailed refers to the printed table for details.

@@ -1,9 +1,12 @@
 package current
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -102,4 +105,40 @@ func namespaceOf(ctx context.Context, c client.Reader, name string) (*corev1.Nam
 		return nil, fmt.Errorf("read namespace %s: %w", name, err)
 	}
 	return namespace, nil
+}
+
+// Errors of Confirm.
+var (
+	ErrDeclined   = errors.New("nothing was changed")
+	ErrNoTerminal = errors.New("nothing was changed: the question needs a terminal; set YES=1 to install without it")
+)
+
+// Confirm asks the user to go on. With yes it does not ask. Only the answers y and yes count as consent.
+func Confirm(in io.Reader, out io.Writer, terminal, yes bool) error {
+	if yes {
+		return nil
+	}
+	if !terminal {
+		return ErrNoTerminal
+	}
+	fmt.Fprint(out, "\nInstall it? [y/N] ")
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return ErrDeclined
+}
+
+// WithRegistry returns manifests whose images of the project are pulled from a registry with an optional path, as `osm bundle images --mirror`
+// names them. An empty registry changes nothing.
+func WithRegistry(manifests, registry string) string {
+	if registry == "" {
+		return manifests
+	}
+	image := regexp.MustCompile(`(?m)^(.*\b(?:image|value): )(openservicemesh/)`)
+	return image.ReplaceAllString(manifests, "${1}"+strings.ReplaceAll(strings.TrimSuffix(registry, "/"), "$", "$$")+"/${2}")
 }

@@ -1,12 +1,17 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/hack/images/rootfs"
 )
 
 // versionPackage contains the variables that the linker sets: Version, Commit and Date.
@@ -78,4 +83,104 @@ func byModule(root string, packages []string) map[string][]string {
 func HasCommand(root, pkg string) bool {
 	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(path.Clean(pkg)), "*.go"))
 	return err == nil && len(files) > 0
+}
+
+// run runs a command in dir with additional environment variables and returns its standard output. An error contains
+// the standard error output.
+func run(ctx context.Context, dir string, env []string, name string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	return out, nil
+}
+
+// source identifies the sources of the compiled programs.
+type source struct {
+	// commit is the last commit, with "-dirty" if files differ from it, and date its time. The build time would make
+	// two builds of the same files differ. Both are empty outside a git checkout.
+	commit, date string
+}
+
+// sourceOf reads the source of a checkout from git.
+func sourceOf(ctx context.Context, root string) source {
+	head, err := run(ctx, root, nil, "git", "show", "--no-patch", "--format=%H %cI", "HEAD")
+	if err != nil {
+		return source{}
+	}
+	commit, date, _ := strings.Cut(strings.TrimSpace(string(head)), " ")
+	changes, err := run(ctx, root, nil, "git", "status", "--porcelain", "--untracked-files=no")
+	if err != nil || len(changes) > 0 {
+		commit += "-dirty"
+	}
+	return source{commit, date}
+}
+
+// linkerVariables returns the linker flags that set the version and source of programs.
+func linkerVariables(version string, from source) string {
+	flags := fmt.Sprintf("-X %s.Version=%s", versionPackage, version)
+	if from.commit != "" {
+		flags += fmt.Sprintf(" -X %s.Commit=%s -X %s.Date=%s", versionPackage, from.commit, versionPackage, from.date)
+	}
+	return flags
+}
+
+// prometheusFiles are the paths of the server and of promtool in Debian's package.
+var prometheusFiles = []string{"usr/bin/prometheus", "usr/bin/promtool"}
+
+// Prometheus returns the path of Debian's Prometheus below the cache folder, and downloads it if it is missing. promtool is in the
+// same folder.
+func Prometheus(ctx context.Context, cache string) (string, error) {
+	packages, err := Packages(ctx, []string{"prometheus"})
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "prometheus", strings.ReplaceAll(packages[0].Version, ":", "_"))
+	if hasPrograms(dir) {
+		return filepath.Join(dir, "prometheus"), nil
+	}
+	deb, err := packages[0].Download(ctx, cache)
+	if err != nil {
+		return "", err
+	}
+	tree := rootfs.New()
+	if err := Unpack(ctx, deb, prometheusFiles, tree); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("cannot create the folder for Prometheus: %w", err)
+	}
+	for _, file := range prometheusFiles {
+		entry, ok := tree.Get(file)
+		if !ok {
+			return "", fmt.Errorf("%s does not contain %s", deb, file)
+		}
+		if err := writeProgram(filepath.Join(dir, path.Base(file)), entry.Content); err != nil {
+			return "", err
+		}
+	}
+	return filepath.Join(dir, "prometheus"), nil
+}
+
+func hasPrograms(dir string) bool {
+	for _, file := range prometheusFiles {
+		if _, err := os.Stat(filepath.Join(dir, path.Base(file))); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// writeProgram writes an executable file. The rename is atomic: an interrupted run leaves no partial program.
+func writeProgram(program string, content []byte) error {
+	partial := program + ".partial"
+	if err := os.WriteFile(partial, content, 0o755); err != nil {
+		return err
+	}
+	return os.Rename(partial, program)
 }

@@ -1,14 +1,19 @@
 package layer
 
 import (
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash"
+	"io"
 	"os"
 	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/openservicemesh/osm-operator/hack/images/rootfs"
 )
@@ -33,7 +38,7 @@ func (s *Store) Layer(key string, gather func() (*rootfs.Tree, error)) (v1.Layer
 	sum := sha256.Sum256([]byte(format + "\n" + key))
 	base := filepath.Join(s.dir, hex.EncodeToString(sum[:]))
 	if l, err := open(base); err == nil {
-		return l, nil
+		return partial.CompressedToLayer(l)
 	}
 	tree, err := gather()
 	if err != nil {
@@ -45,7 +50,11 @@ func (s *Store) Layer(key string, gather func() (*rootfs.Tree, error)) (v1.Layer
 	if err := write(base, tree); err != nil {
 		return nil, err
 	}
-	return open(base)
+	l, err := open(base)
+	if err != nil {
+		return nil, err
+	}
+	return partial.CompressedToLayer(l)
 }
 
 // open reads the metadata of a stored layer and checks the size of its file.
@@ -66,4 +75,105 @@ func open(base string) (*stored, error) {
 		return nil, fmt.Errorf("%s has %d bytes, want %d", l.file, info.Size(), l.metadata.Size)
 	}
 	return l, nil
+}
+
+// metadata describes a layer as the manifest of an image needs it.
+type metadata struct {
+	Digest v1.Hash `json:"digest"`
+	DiffID v1.Hash `json:"diffID"`
+	Size   int64   `json:"size"`
+}
+
+// stored is a layer whose compressed bytes are in a file.
+type stored struct {
+	file     string
+	metadata metadata
+}
+
+// Digest returns the hash of the compressed bytes.
+func (l *stored) Digest() (v1.Hash, error) { return l.metadata.Digest, nil }
+
+// DiffID returns the hash of the uncompressed tar.
+func (l *stored) DiffID() (v1.Hash, error) { return l.metadata.DiffID, nil }
+
+// Size returns the number of compressed bytes.
+func (l *stored) Size() (int64, error) { return l.metadata.Size, nil }
+
+// MediaType returns the OCI type of a gzipped layer.
+func (l *stored) MediaType() (types.MediaType, error) { return types.OCILayer, nil }
+
+// Compressed opens the stored file.
+func (l *stored) Compressed() (io.ReadCloser, error) { return os.Open(l.file) }
+
+// write compresses a tree into base.tar.gz and describes it in base.json. Both files are written atomically, base.json
+// last, so interrupted and concurrent runs leave no partial layer.
+func write(base string, tree *rootfs.Tree) error {
+	tmp, err := os.CreateTemp(filepath.Dir(base), "writing-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }() // Fails after the rename, when the file no longer exists.
+	desc, err := compress(tmp, tree)
+	if closeErr := tmp.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(tmp.Name(), base+".tar.gz"); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(desc)
+	if err != nil {
+		return err
+	}
+	return writeFileAtomically(base+".json", raw)
+}
+
+// compress writes the tree as a tar with the fastest gzip level. Layers are imported on the same machine, where time to
+// compress costs more than bytes.
+func compress(w io.Writer, tree *rootfs.Tree) (metadata, error) {
+	packed, plain := sha256.New(), sha256.New()
+	size := &counter{}
+	zw, err := gzip.NewWriterLevel(io.MultiWriter(w, packed, size), gzip.BestSpeed)
+	if err != nil {
+		return metadata{}, err
+	}
+	if err := tree.WriteTar(io.MultiWriter(zw, plain)); err != nil {
+		return metadata{}, err
+	}
+	if err := zw.Close(); err != nil {
+		return metadata{}, fmt.Errorf("cannot finish the compressed layer: %w", err)
+	}
+	return metadata{Digest: sum(packed), DiffID: sum(plain), Size: size.n}, nil
+}
+
+func sum(h hash.Hash) v1.Hash {
+	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(h.Sum(nil))}
+}
+
+// counter counts the bytes written to it.
+type counter struct{ n int64 }
+
+// Write adds the length of p and discards the bytes.
+func (c *counter) Write(p []byte) (int, error) {
+	c.n += int64(len(p))
+	return len(p), nil
+}
+
+// writeFileAtomically writes a file atomically.
+func writeFileAtomically(name string, raw []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(name), "writing-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }() // Fails after the rename, when the file no longer exists.
+	if _, err := tmp.Write(raw); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), name)
 }

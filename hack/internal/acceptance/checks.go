@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/retry"
 )
 
 type check struct {
@@ -64,7 +66,7 @@ func (c Cluster) call(ctx context.Context, family, service string) error {
 	if len(waiting) == 0 {
 		return fmt.Errorf("the Service %s has no pods", service)
 	}
-	return eventually(ctx, func() error {
+	return retry.Until(ctx, checkTimeout, checkInterval, func(context.Context) error {
 		// The name includes the namespace because a pod resolves its own short name from its hosts file, without DNS.
 		answer, err := c.inClient(ctx, "get", family, "http://"+service+"."+c.Namespace+".svc.cluster.local/"+family)
 		if err != nil {
@@ -95,7 +97,7 @@ func (c Cluster) callFromMachine(ctx context.Context) error {
 }
 
 func (c Cluster) logs(ctx context.Context) error {
-	return eventually(ctx, func() error {
+	return retry.Until(ctx, checkTimeout, checkInterval, func(context.Context) error {
 		out, err := c.inNamespace(ctx, "logs", "-l", "app=server", "--tail=-1")
 		if err == nil && !strings.Contains(out, "GET /tcp6") {
 			err = errors.New("the request over IPv6 is not in the logs of the server")
@@ -133,7 +135,7 @@ func (c Cluster) portForward(ctx context.Context) error {
 
 func (c Cluster) admission(ctx context.Context) error {
 	// A new policy takes effect after a short delay. Until then the object is created and has to be deleted.
-	return eventually(ctx, func() error {
+	return retry.Until(ctx, checkTimeout, checkInterval, func(context.Context) error {
 		_, err := c.inNamespace(ctx, "create", "configmap", "forbidden")
 		if err != nil && strings.Contains(err.Error(), "the policy forbids this name") {
 			return nil

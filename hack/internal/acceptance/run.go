@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"text/template"
 	"time"
 
@@ -26,8 +30,8 @@ type Cluster struct {
 	ByTag, ByDigest string
 }
 
-// checkTimeout is the time limit of one check.
-const checkTimeout = 60 * time.Second
+// checkTimeout is the time limit of one check, which may be repeated at an interval.
+const checkTimeout, checkInterval = 60 * time.Second, 200 * time.Millisecond
 
 // Run creates the objects, runs every check, deletes the objects and returns all failures.
 func (c Cluster) Run(ctx context.Context, report *progress.Reporter) error {
@@ -88,21 +92,63 @@ func (c Cluster) kubectl(ctx context.Context, stdin string, args ...string) (str
 	return kubectl.Client{Path: c.Kubectl, Kubeconfig: c.Kubeconfig}.Run(ctx, stdin, args...)
 }
 
-// eventually repeats f until it succeeds or checkTimeout has passed.
-func eventually(ctx context.Context, f func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := f()
-		if err == nil {
-			return nil
+// checkToken compares the token in the client's pod with the discovery document and keys of the API server.
+func (c Cluster) checkToken(ctx context.Context) error {
+	raw, err := c.inClient(ctx, "cat", "/token/token")
+	if err != nil {
+		return err
+	}
+	header, claims, err := parseToken(raw)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(claims.Audience, []string{"acceptance"}) || claims.Kubernetes.Pod.Name != "client" {
+		return fmt.Errorf("the token has audience %v and pod %q", claims.Audience, claims.Kubernetes.Pod.Name)
+	}
+	discovery, err := c.kubectl(ctx, "", "get", "--raw", "/.well-known/openid-configuration")
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(discovery, `"issuer":"`+claims.Issuer+`"`) {
+		return fmt.Errorf("the discovery document %s does not name the token's issuer %s", discovery, claims.Issuer)
+	}
+	keys, err := c.kubectl(ctx, "", "get", "--raw", "/openid/v1/jwks")
+	if err == nil && !strings.Contains(keys, `"kid":"`+header.KeyID+`"`) {
+		err = fmt.Errorf("the published keys %s lack the token's %s", keys, header.KeyID)
+	}
+	return err
+}
+
+type tokenHeader struct {
+	KeyID string `json:"kid"`
+}
+
+type tokenClaims struct {
+	Issuer     string   `json:"iss"`
+	Audience   []string `json:"aud"`
+	Kubernetes struct {
+		Pod struct {
+			Name string `json:"name"`
+		} `json:"pod"`
+	} `json:"kubernetes.io"`
+}
+
+// parseToken decodes the header and the claims of a token. It does not verify the signature.
+func parseToken(raw string) (tokenHeader, tokenClaims, error) {
+	var header tokenHeader
+	var claims tokenClaims
+	parts := strings.Split(strings.TrimSpace(raw), ".")
+	if len(parts) != 3 {
+		return header, claims, fmt.Errorf("a token has three parts, this one has %d", len(parts))
+	}
+	for i, into := range []any{&header, &claims} {
+		content, err := base64.RawURLEncoding.DecodeString(parts[i])
+		if err != nil {
+			return header, claims, err
 		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-tick.C:
+		if err := json.Unmarshal(content, into); err != nil {
+			return header, claims, err
 		}
 	}
+	return header, claims, nil
 }

@@ -12,8 +12,6 @@ import (
 )
 
 const (
-	// VaultArchive is the file name of Vault's image.
-	VaultArchive = "vault.tar"
 
 	// vaultSDK is the module that Vault's own repository replaces by an unpublished state. The published version needs vaultEdits.
 	vaultSDK        = "github.com/hashicorp/vault/sdk"
@@ -83,7 +81,7 @@ func vault(hack string) (build.Artifact, error) {
 			if err := build.Run(ctx, build.Command{Dir: source, Env: []string{"CGO_ENABLED=0"}, Args: args}); err != nil {
 				return err
 			}
-			return writeImage(dir, "vault", "/vault", program, VaultArchive)
+			return writeImage(dir, "vault", "/vault", program, "vault.tar")
 		},
 	}, nil
 }

@@ -1,12 +1,20 @@
 package build
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -95,4 +103,80 @@ func Lock(file string) (unlock func(), err error) {
 		return nil, fmt.Errorf("cannot lock %s: %w", file, err)
 	}
 	return func() { f.Close() }, nil
+}
+
+// keyFormat is part of every key. Change it to rebuild all artifacts.
+const keyFormat = "1"
+
+// Key returns the hash of everything that determines the artifact: its inputs, the bytes and relative names of its
+// sources, the Go toolchain and the platform.
+func Key(a Artifact) (string, error) {
+	h := sha256.New()
+	for _, s := range append([]string{keyFormat, a.Name, runtime.Version(), runtime.GOOS, runtime.GOARCH}, a.Inputs...) {
+		fmt.Fprintf(h, "%d:%s\n", len(s), s)
+	}
+	for _, source := range a.Sources {
+		if err := hashTree(h, source); err != nil {
+			return "", fmt.Errorf("cannot read the sources of %s: %w", a.Name, err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16], nil
+}
+
+func hashTree(w io.Writer, root string) error {
+	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%s %x\n", name, sha256.Sum256(content))
+		return nil
+	})
+}
+
+// Command is one run of a tool.
+type Command struct {
+	// Dir is the working folder; empty means the current one.
+	Dir string
+	// Env is added to the environment of this process.
+	Env []string
+	// Args is the program and its arguments.
+	Args []string
+}
+
+// hermeticEnv makes the go command ignore the user's flags and any workspace around the module.
+var hermeticEnv = []string{"GOFLAGS=", "GOWORK=off"}
+
+// Run runs the command to completion. A failure's error contains the end of the output; otherwise the output is
+// dropped.
+func Run(ctx context.Context, c Command) error {
+	_, err := Output(ctx, c)
+	return err
+}
+
+// Output runs the command to completion and returns its standard output. A failure's error contains the end of all
+// output.
+func Output(ctx context.Context, c Command) (string, error) {
+	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
+	cmd.Dir = c.Dir
+	cmd.Env = slices.Concat(os.Environ(), hermeticEnv, c.Env)
+	var all, out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(&all, &out), &all
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("`%s` failed: %w\n%s", strings.Join(c.Args, " "), err, tail(all.String(), 30))
+	}
+	return out.String(), nil
+}
+
+// tail returns the last n lines.
+func tail(s string, n int) string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }

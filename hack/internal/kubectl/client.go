@@ -3,6 +3,7 @@ package kubectl
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -56,9 +57,9 @@ func (c Client) Await(ctx context.Context, namespace string, deployments ...stri
 // Remove deletes manifests, and then the definitions in a folder with all objects of their kinds; empty means none.
 func (c Client) Remove(ctx context.Context, definitions, manifests string) error {
 	_, err := c.Run(ctx, manifests, "delete", "--ignore-not-found", "-f", "-")
-	if err != nil || definitions == "" {
+	if definitions == "" {
 		return err
 	}
-	_, err = c.Run(ctx, "", "delete", "--ignore-not-found", "-f", definitions)
-	return err
+	_, definitionsErr := c.Run(ctx, "", "delete", "--ignore-not-found", "-f", definitions)
+	return errors.Join(err, definitionsErr)
 }

@@ -5,11 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/cgroup"
 	"github.com/openservicemesh/osm-operator/hack/internal/network"
 	"github.com/openservicemesh/osm-operator/hack/internal/paths"
 	"github.com/openservicemesh/osm-operator/hack/internal/process"
+	"github.com/openservicemesh/osm-operator/hack/internal/retry"
 )
 
 // Machine finds and removes the leftovers of one cluster.
@@ -75,7 +82,7 @@ func (m Machine) groups(context.Context) ([]string, error) { return m.Group.Root
 
 func (m Machine) removeGroups(ctx context.Context) error {
 	// A killed process stays in its group until the kernel has released it.
-	return retry(ctx, m.Group.Remove)
+	return retry.Until(ctx, removalTimeout, removalInterval, func(context.Context) error { return m.Group.Remove() })
 }
 
 func (m Machine) stateFolder(context.Context) ([]string, error) {
@@ -99,4 +106,64 @@ func (m Machine) removeState(ctx context.Context) error {
 		return fmt.Errorf("not removing %s: cannot restore kernel settings: %w", m.State.Dir, err)
 	}
 	return os.RemoveAll(m.State.Dir)
+}
+
+// removalTimeout is the time limit for killed processes, their groups and mounts to disappear. They are removed again at an interval.
+const removalTimeout, removalInterval = 15 * time.Second, 50 * time.Millisecond
+
+// pids returns every live process of the cluster: those in its control group, and those with a valid pid file.
+func (m Machine) pids() ([]int, error) {
+	pids, err := m.Group.Pids()
+	if err != nil {
+		return nil, err
+	}
+	names, err := m.Processes.Names()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if id, alive := m.Processes.Find(name); alive {
+			pids = append(pids, id.Pid)
+		}
+	}
+	// This program may itself run in a container of the cluster; it must not kill itself.
+	pids = slices.DeleteFunc(pids, func(pid int) bool { return pid == os.Getpid() || !m.isRunning(pid) })
+	slices.Sort(pids)
+	return slices.Compact(pids), nil
+}
+
+// isRunning reports whether the process exists and is not a zombie.
+func (m Machine) isRunning(pid int) bool {
+	_, err := m.Processes.Proc.Identify(pid)
+	return err == nil
+}
+
+func (m Machine) processes(context.Context) ([]string, error) {
+	pids, err := m.pids()
+	var names []string
+	for _, pid := range pids {
+		comm, _ := os.ReadFile(filepath.Join(string(m.Processes.Proc), strconv.Itoa(pid), "comm"))
+		names = append(names, fmt.Sprintf("%d (%s)", pid, strings.TrimSpace(string(comm))))
+	}
+	return names, err
+}
+
+// kill sends SIGKILL to all processes, repeatedly: processes started in the meantime are in the control group. Their
+// state is discarded, so there is no grace period.
+func (m Machine) kill(ctx context.Context) error {
+	return retry.Until(ctx, removalTimeout, removalInterval, func(context.Context) error {
+		pids, err := m.pids()
+		if err != nil {
+			return err
+		}
+		for _, pid := range pids {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("cannot kill process %d: %w", pid, err)
+			}
+		}
+		if len(pids) > 0 {
+			return fmt.Errorf("%d processes have not ended, the first is %d", len(pids), pids[0])
+		}
+		return nil
+	})
 }

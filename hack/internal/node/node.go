@@ -1,10 +1,18 @@
 package node
 
 import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/assets"
+	"github.com/openservicemesh/osm-operator/hack/internal/certs"
 	"github.com/openservicemesh/osm-operator/hack/internal/cgroup"
 	"github.com/openservicemesh/osm-operator/hack/internal/component"
 	"github.com/openservicemesh/osm-operator/hack/internal/imageload"
@@ -81,4 +89,82 @@ func (n *Node) Stamp() string {
 		return ""
 	}
 	return string(content)
+}
+
+// prepare creates everything that must exist before the first program starts.
+func (n *Node) prepare(c component.Cluster) error {
+	for _, dir := range []string{
+		n.State.Pids(), n.State.PodLogs(), n.State.Certs(), n.State.CNIConfig(), n.State.CNIState(), n.State.Etcd(), n.State.Kubelet(), n.State.Containerd(),
+	} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	loadModules()
+	// The earlier values are recorded first, so that `down` can restore them from here on.
+	if err := n.sysctls.Apply(); err != nil {
+		return err
+	}
+	if err := n.group.Child("daemons").Create(); err != nil {
+		return err
+	}
+	if err := network.CreateBridge(n.Plan); err != nil {
+		return err
+	}
+	if err := certs.Write(n.State.Certs(), n.Plan, time.Now()); err != nil {
+		return err
+	}
+	return n.configure(c)
+}
+
+// loadModules loads kernel modules that are not always present. Errors are ignored: many kernels have them built in. If
+// one is really missing, the settings or mounts that need it fail with their own error.
+func loadModules() {
+	_ = exec.Command("modprobe", "--quiet", "--all", "br_netfilter", "overlay").Run()
+}
+
+func (n *Node) configure(c component.Cluster) error {
+	files, err := c.Render()
+	if err != nil {
+		return err
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(n.State.Config(), name), content, 0o644); err != nil {
+			return err
+		}
+	}
+	admin, err := os.ReadFile(filepath.Join(n.State.Certs(), certs.AdminUser+".kubeconfig"))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(n.State.Kubeconfig(), admin, 0o600)
+}
+
+// RejectWrites makes etcd reject all writes, as it does when its storage is full. The API server still reads and deletes.
+func (n *Node) RejectWrites(ctx context.Context) error { return n.storageAlarm(ctx, "ACTIVATE") }
+
+// AcceptWrites ends the effect of RejectWrites.
+func (n *Node) AcceptWrites(ctx context.Context) error { return n.storageAlarm(ctx, "DEACTIVATE") }
+
+// storageAlarm activates or deactivates etcd's alarm for full storage, by its HTTP interface. Any member ID serves, as long as both calls name it.
+func (n *Node) storageAlarm(ctx context.Context, action string) error {
+	client, err := newClient(n.State.Certs(), certs.APIServerEtcd, certs.EtcdCA)
+	if err != nil {
+		return err
+	}
+	body := fmt.Sprintf(`{"action": %q, "memberID": "1", "alarm": "NOSPACE"}`, action)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, component.EtcdURL+"/v3/maintenance/alarm", bytes.NewBufferString(body))
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("etcd cannot be reached: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(response.Body)
+		return fmt.Errorf("etcd responded with %s: %.200s", response.Status, text)
+	}
+	return nil
 }

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
+	"github.com/openservicemesh/osm-operator/hack/internal/paths"
 	"github.com/openservicemesh/osm-operator/hack/internal/progress"
+	"github.com/openservicemesh/osm-operator/hack/internal/repo"
 )
 
 // Toolbox builds and caches tools.
@@ -74,4 +78,21 @@ func (b Toolbox) names() []string {
 		names = append(names, filepath.Base(filepath.Dir(file)))
 	}
 	return names
+}
+
+// Open returns the tools of the checkout that contains the working folder. Builds are reported on the writer.
+func Open(report io.Writer) (Toolbox, error) {
+	root, err := repo.Root(".")
+	if err != nil {
+		return Toolbox{}, err
+	}
+	cache, err := paths.FindCache(os.Getenv)
+	if err != nil {
+		return Toolbox{}, err
+	}
+	return Toolbox{
+		Root:   root,
+		Cache:  build.Cache{Dir: filepath.Join(cache, "tools")},
+		Report: progress.New(report, time.Now),
+	}, nil
 }

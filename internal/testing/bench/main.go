@@ -17,23 +17,19 @@ import (
 	"strings"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/testing/bench/fleet"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
-	"github.com/openservicemesh/osm-operator/internal/testing/bench/report"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
 	"github.com/openservicemesh/osm-operator/internal/testing/largemesh"
 )
 
 // options are the flags.
 type options struct {
-	full, check, record bool
-	only                string
-	sizes               string
-	variants            string
-	out, baseline       string
-	profiles            string
-	renewal, flood      bool
-	endToEnd, cold      bool
+	check, record  bool
+	only           string
+	sizes          string
+	variants       string
+	out, baseline  string
+	endToEnd, cold bool
 }
 
 func main() {
@@ -46,7 +42,6 @@ func main() {
 		return
 	}
 	var o options
-	flag.BoolVar(&o.full, "full", false, "measure meshes of 100, 500, 1000 and 2000 sidecars, as for docs/performance.md; takes about half an hour")
 	flag.BoolVar(&o.check, "check", false, "fail when a ratio is worse than in the baseline by more than 30%")
 	flag.BoolVar(&o.record, "record", false, "make this run's ratios the baseline")
 	flag.StringVar(&o.only, "only", "", "measure one mode only: policy or visible")
@@ -54,9 +49,6 @@ func main() {
 	flag.StringVar(&o.variants, "variants", "", "measure only control planes whose names contain one of these words, separated by commas")
 	flag.StringVar(&o.out, "out", "bin/bench", "write the results to this file, with .json added")
 	flag.StringVar(&o.baseline, "baseline", "internal/testing/bench/baseline.json", "the file with the ratios of an earlier short run")
-	flag.StringVar(&o.profiles, "profiles", "", "write CPU profiles of our control plane into this folder")
-	flag.BoolVar(&o.renewal, "renewal", false, "measure only the renewal of 2,000 certificates at once")
-	flag.BoolVar(&o.flood, "flood", false, "measure only changes and new sidecars while clients without credentials open as many connections as they can")
 	flag.BoolVar(&o.endToEnd, "endtoend", false, "measure changes from a real API server to the sidecars of the real osm-controller; KUBEBUILDER_ASSETS names its programs")
 	flag.BoolVar(&o.cold, "coldstart", false, "measure the start of the real osm-controller with a real API server, for -sizes pods; KUBEBUILDER_ASSETS names its programs")
 	flag.Parse()
@@ -66,143 +58,103 @@ func main() {
 }
 
 func run(o options, out io.Writer) error {
-	if o.flood {
-		return o.measureFloods(out)
-	}
-	if o.renewal {
-		return o.renewals(out)
-	}
-	if o.endToEnd {
+	if o.endToEnd || o.cold {
 		return o.endToEnds(out)
 	}
-	if o.cold {
-		return o.coldStart(out)
-	}
-	if o.everything() {
+	// everything is true if the flags select a complete run without a comparison.
+	everything := o.only == "" && o.sizes == "" && o.variants == "" && !o.check && !o.record
+	if everything {
 		// Before this process is kept on one core: the command line has all of them.
 		if err := largemesh.Table(context.Background(), out); err != nil {
 			return err
 		}
 	}
-	results, err := o.results()
+	if err := pinSelf(clientCore); err != nil {
+		return err
+	}
+	results, err := o.measure()
 	if err != nil {
 		return err
 	}
-	results.AddSlopes()
-	if err := results.Table(out, string(server.Ours)); err != nil {
+	if err := results.table(out); err != nil {
 		return err
-	}
-	if err := write(o.out, results); err != nil {
-		return err
-	}
-	if o.everything() {
-		if err := o.renewals(out); err != nil {
-			return err
-		}
 	}
 	switch {
+	case everything:
+		return renewals(out)
 	case o.record:
-		return o.recordBaseline(results)
+		return write(o.baseline, results.ratios())
 	case o.check:
 		return o.compare(results)
 	}
 	return nil
 }
 
-// everything reports whether the flags select a complete run without a comparison.
-func (o options) everything() bool {
-	return o.only == "" && o.sizes == "" && o.variants == "" && !o.check && !o.record
-}
+// variants are the control planes in the order of measurement. The broadcast comes first, so that the sidecars of this process
+// decode all resources during its measurement.
+var variants = []server.Variant{server.Broadcast, server.Ours, server.Cache}
 
-// results runs the benchmark.
-func (o options) results() (*report.Run, error) {
-	p, err := o.plan()
-	if err != nil {
-		return nil, err
-	}
-	results, err := o.newRun()
-	if err != nil {
-		return nil, err
-	}
-	signer, err := fleet.NewSigner()
-	if err != nil {
-		return nil, err
-	}
-	for _, m := range p.meshes {
-		if err := o.measureMesh(p, m, signer, results); err != nil {
-			return nil, err
-		}
-	}
-	return results, nil
-}
+// cacheLimit is the number of sidecars above which the stock cache is not measured in mode Visible, because it takes hours.
+const cacheLimit = 200
 
-// newRun prepares this process for measurements.
-func (o options) newRun() (*report.Run, error) {
-	if o.profiles != "" {
-		if err := os.MkdirAll(o.profiles, 0o755); err != nil {
-			return nil, err
-		}
-	}
-	if err := pinSelf(clientCore); err != nil {
-		return nil, fmt.Errorf("this process cannot be kept on one core: %w", err)
-	}
-	return &report.Run{
-		Machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), processor()), Version: runtime.Version(),
-		Begun: time.Now().UTC().Format(time.RFC3339), Arguments: os.Args[1:],
-	}, nil
-}
-
-// measureMesh measures all variants in one mesh. It writes intermediate results, because a long run may be interrupted.
-func (o options) measureMesh(p plan, m measured, signer *fleet.Signer, results *report.Run) error {
-	a, err := newTestbed(p, m, signer, o.profiles)
-	if err != nil {
-		return err
-	}
-	for _, v := range p.variants {
-		if !p.measures(v, m) {
-			continue
-		}
-		begun := time.Now()
-		result, err := a.measure(v)
-		if err != nil {
-			return err
-		}
-		log.Printf("%s, %d sidecars, %s: measured in %s", m.mode, m.sidecars, v, time.Since(begun).Round(100*time.Millisecond))
-		results.Results = append(results.Results, result)
-		if err := write(o.out, results); err != nil {
-			return err
-		}
-	}
-	debug.FreeOSMemory()
-	return nil
-}
-
-// plan returns the plan that the flags select.
-func (o options) plan() (plan, error) {
-	p := shortPlan()
-	if o.full {
-		p = fullPlan()
-	}
+// plan returns the meshes and control planes that the flags select.
+func (o options) plan() ([]shape, []server.Variant, error) {
+	shapes := []shape{{mesh.Policy, 100}, {mesh.Policy, 500}, {mesh.Visible, 100}}
 	if o.sizes != "" {
 		sizes, err := numbers(o.sizes)
 		if err != nil {
-			return p, err
+			return nil, nil, err
 		}
-		p.meshes = nil
-		for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible, mesh.Outside} {
+		shapes = nil
+		for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible} {
 			for _, sidecars := range sizes {
-				p.meshes = append(p.meshes, measured{mode: mode, sidecars: sidecars})
+				shapes = append(shapes, shape{mode, sidecars})
 			}
 		}
 	}
-	p.meshes = slices.DeleteFunc(p.meshes, func(m measured) bool { return o.only != "" && string(m.mode) != o.only })
-	p.variants = slices.DeleteFunc(slices.Clone(p.variants), func(v server.Variant) bool {
+	shapes = slices.DeleteFunc(shapes, func(s shape) bool { return o.only != "" && string(s.Mode) != o.only })
+	selected := slices.DeleteFunc(slices.Clone(variants), func(v server.Variant) bool {
 		return !slices.ContainsFunc(strings.Split(o.variants, ","), func(word string) bool { return strings.Contains(string(v), word) })
 	})
-	if len(p.meshes) == 0 || len(p.variants) == 0 {
-		return p, errors.New("nothing is left to measure: see -only, -sizes and -variants")
+	if len(shapes) == 0 || len(selected) == 0 {
+		return nil, nil, errors.New("nothing is left to measure: see -only, -sizes and -variants")
 	}
-	return p, nil
+	return shapes, selected, nil
+}
+
+// measure runs the benchmark. It writes intermediate results, because a long run may be interrupted.
+func (o options) measure() (*report, error) {
+	shapes, selected, err := o.plan()
+	if err != nil {
+		return nil, err
+	}
+	results := &report{
+		Machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), processor()), Version: runtime.Version(),
+		Begun: time.Now().UTC().Format(time.RFC3339), Arguments: os.Args[1:],
+	}
+	for _, s := range shapes {
+		t, err := newTestbed(s, changes)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range selected {
+			if v == server.Cache && s.Mode == mesh.Visible && s.Sidecars > cacheLimit {
+				continue
+			}
+			begun := time.Now()
+			one, err := t.measure(v)
+			if err != nil {
+				return nil, err
+			}
+			log.Printf("%s, %d sidecars, %s: measured in %s", s.Mode, s.Sidecars, v, time.Since(begun).Round(100*time.Millisecond))
+			results.Results = append(results.Results, one)
+			if err := write(o.out+".json", results); err != nil {
+				return nil, err
+			}
+		}
+		debug.FreeOSMemory()
+	}
+	return results, nil
 }
 
 // numbers parses comma-separated numbers of sidecars and sorts them.
@@ -219,32 +171,23 @@ func numbers(text string) ([]int, error) {
 	return list, nil
 }
 
-// write writes the results as JSON.
-func write(prefix string, results *report.Run) error {
-	if err := os.MkdirAll(filepath.Dir(prefix), 0o755); err != nil {
+// write writes results as JSON.
+func write(file string, results any) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
 	data, err := json.MarshalIndent(results, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(prefix+".json", append(data, '\n'), 0o644)
-}
-
-// recordBaseline writes the ratios of a run as the baseline.
-func (o options) recordBaseline(results *report.Run) error {
-	data, err := json.MarshalIndent(results.Ratios(string(server.Ours)), "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(o.baseline, append(data, '\n'), 0o644)
+	return os.WriteFile(file, append(data, '\n'), 0o644)
 }
 
 // checks is the maximum number of runs before a ratio counts as worse, because a busy machine can distort one run.
 const checks = 3
 
 // compare compares ratios with the baseline. If any is worse it repeats the measurement and uses the minimum of all runs.
-func (o options) compare(results *report.Run) error {
+func (o options) compare(results *report) error {
 	data, err := os.ReadFile(o.baseline)
 	if err != nil {
 		return fmt.Errorf("there is no baseline to compare with: %w", err)
@@ -253,15 +196,15 @@ func (o options) compare(results *report.Run) error {
 	if err := json.Unmarshal(data, &baseline); err != nil {
 		return fmt.Errorf("%s is not a baseline: %w", o.baseline, err)
 	}
-	complaints := report.Worse(results.Ratios(string(server.Ours)), baseline)
+	complaints := worse(results.ratios(), baseline)
 	for run := 1; run < checks && len(complaints) > 0; run++ {
 		log.Printf("worse than the baseline, perhaps because of the machine; measuring again:\n  %s", strings.Join(complaints, "\n  "))
-		again, err := o.results()
+		again, err := o.measure()
 		if err != nil {
 			return err
 		}
-		results.Least(again)
-		complaints = report.Worse(results.Ratios(string(server.Ours)), baseline)
+		results.least(again)
+		complaints = worse(results.ratios(), baseline)
 	}
 	if len(complaints) > 0 {
 		return fmt.Errorf("ratios have become worse:\n  %s", strings.Join(complaints, "\n  "))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -28,7 +28,7 @@ const serveFlag = "-serve"
 type child struct {
 	command *exec.Cmd
 	in      io.WriteCloser
-	out     *bufio.Reader
+	out     *json.Decoder
 	address string
 }
 
@@ -48,29 +48,23 @@ func startChild(setup server.Setup) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.out = bufio.NewReader(out)
+	c.out = json.NewDecoder(out)
 	if err := startOn(c.command, serverCore); err != nil {
 		return nil, err
 	}
-	answer, err := c.exchange(setup)
+	answer, err := c.do(setup)
 	c.address = answer.Address
 	return c, err
 }
 
-// do sends a command and waits for the answer.
-func (c *child) do(command server.Command) (server.Answer, error) { return c.exchange(command) }
-
-func (c *child) exchange(message any) (server.Answer, error) {
+// do sends a command or the setup, and waits for the answer.
+func (c *child) do(message any) (server.Answer, error) {
 	var answer server.Answer
 	if err := json.NewEncoder(c.in).Encode(message); err != nil {
 		return answer, fmt.Errorf("the measured process cannot be reached: %w", err)
 	}
-	line, err := c.out.ReadBytes('\n')
-	if err != nil {
+	if err := c.out.Decode(&answer); err != nil {
 		return answer, fmt.Errorf("the measured process has exited: %w", err)
-	}
-	if err := json.Unmarshal(line, &answer); err != nil {
-		return answer, err
 	}
 	if answer.Error != "" {
 		return answer, errors.New(answer.Error)
@@ -117,12 +111,12 @@ func pinSelf(core int) error {
 	}
 	runtime.GOMAXPROCS(1)
 	for _, thread := range threads {
-		var id int
-		if _, err := fmt.Sscan(thread.Name(), &id); err != nil {
+		id, err := strconv.Atoi(thread.Name())
+		if err != nil {
 			return err
 		}
 		if err := pin(id, core); err != nil && !errors.Is(err, unix.ESRCH) {
-			return err
+			return fmt.Errorf("this process cannot be kept on one core: %w", err)
 		}
 	}
 	return nil

@@ -2,14 +2,14 @@ package main
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/fleet"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
-	"github.com/openservicemesh/osm-operator/internal/testing/bench/report"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
 )
 
@@ -26,17 +26,16 @@ const (
 
 // testbed is one mesh with its sidecars, in which variants are measured in turn.
 type testbed struct {
-	plan     plan
-	measured measured
-	setup    server.Setup
-	fleet    *fleet.Fleet
-	tls      *tls.Config
-	// profiles is the directory for CPU profiles; empty disables them.
-	profiles string
+	shape shape
+	// changes is the maximum number of changes of each kind.
+	changes map[mesh.Kind]int
+	setup   server.Setup
+	fleet   *fleet.Fleet
+	tls     *tls.Config
 }
 
 // newTestbed creates the sidecars of a mesh, their tokens and their authority.
-func newTestbed(p plan, m measured, signer *fleet.Signer, profiles string) (*testbed, error) {
+func newTestbed(of shape, changes map[mesh.Kind]int) (*testbed, error) {
 	root, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
 	if err != nil {
 		return nil, err
@@ -45,23 +44,21 @@ func newTestbed(p plan, m measured, signer *fleet.Signer, profiles string) (*tes
 	if err != nil {
 		return nil, err
 	}
-	invented := m.mesh()
-	tokens := make([]string, invented.Sidecars())
+	signer, err := fleet.NewSigner()
+	if err != nil {
+		return nil, err
+	}
+	m := mesh.New(of.Mode, of.Sidecars)
+	tokens := make([]string, m.Sidecars())
 	for i := range tokens {
-		if tokens[i], err = signer.Token(invented, i); err != nil {
+		if tokens[i], err = signer.Token(m, i); err != nil {
 			return nil, err
 		}
 	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(root.CertPEM())
 	return &testbed{
-		plan: p, measured: m, profiles: profiles, fleet: fleet.New(invented, tokens),
-		tls: &tls.Config{
-			RootCAs: pool, ServerName: server.ServerName, MinVersion: tls.VersionTLS13,
-			CurvePreferences: []tls.CurveID{tls.X25519},
-		}, // as Envoy does
+		shape: of, changes: changes, fleet: fleet.New(m, tokens), tls: fleet.TLS(root, server.ServerName),
 		setup: server.Setup{
-			Mode: m.mode, Sidecars: max(m.sidecars, m.of), Connected: m.sidecars, RootCert: root.CertPEM(), RootKey: key,
+			Mode: of.Mode, Sidecars: of.Sidecars, RootCert: root.CertPEM(), RootKey: key,
 			Keys: signer.Keys, Issuer: fleet.Issuer, Audience: fleet.Audience,
 		},
 	}, nil
@@ -74,28 +71,25 @@ type session struct {
 	child   *child
 	mesh    *mesh.Mesh
 	oracle  *mesh.Oracle
-	result  report.Result
+	values  map[metric]float64
 }
 
 // measure measures a variant.
-func (a *testbed) measure(v server.Variant) (report.Result, error) {
-	s := a.session(v)
-	for _, step := range []func() error{s.firstSyncs, s.weigh, s.restart, s.changes, s.stop} {
+func (t *testbed) measure(v server.Variant) (result, error) {
+	s := t.session(v)
+	for _, step := range []func() error{s.firstSync, s.weigh, s.restart, s.measureChanges, s.stop} {
 		if err := step(); err != nil {
-			return s.result, fmt.Errorf("%s, %d sidecars, %s: %w", a.measured.mode, a.measured.sidecars, v, err)
+			return result{}, fmt.Errorf("%s, %d sidecars, %s: %w", t.shape.Mode, t.shape.Sidecars, v, err)
 		}
 	}
-	return s.result, nil
+	return result{v, t.shape, s.values}, nil
 }
 
 // session returns the session of a variant before its start.
-func (a *testbed) session(v server.Variant) *session {
-	s := &session{testbed: a, variant: v, result: report.Result{
-		Variant: string(v), Mode: string(a.measured.mode), Sidecars: a.measured.sidecars, Values: map[report.Metric]float64{},
-	}}
+func (t *testbed) session(v server.Variant) *session {
+	s := &session{testbed: t, variant: v, values: map[metric]float64{}, mesh: mesh.New(t.shape.Mode, t.shape.Sidecars)}
 	s.setup.Variant = v
-	s.mesh = a.measured.mesh()
-	s.oracle = mesh.NewOracle(s.mesh, a.setup.RootCert)
+	s.oracle = mesh.NewOracle(s.mesh, t.setup.RootCert)
 	return s
 }
 
@@ -109,57 +103,38 @@ func (s *session) stop() error {
 	return s.child.end()
 }
 
-// firstSyncs measures the first sync of all sidecars. The last server keeps running.
-func (s *session) firstSyncs() error {
-	rounds := s.plan.syncs
-	if s.variant == server.Broadcast {
-		rounds++ // the first round parses all resources
+// firstSync measures the first sync of all sidecars. The server keeps running.
+func (s *session) firstSync() error {
+	if err := s.sync(); err != nil || s.variant != server.Broadcast {
+		return err
 	}
-	var wall, cpu, sent []float64
-	for round := range rounds {
-		if round > 0 {
-			if err := s.stop(); err != nil {
-				return err
-			}
-		}
-		if err := s.start(); err != nil {
-			return err
-		}
-		w, c, b, err := s.firstSync()
-		if err != nil {
-			return err
-		}
-		if s.variant != server.Broadcast || round > 0 {
-			wall, cpu, sent = append(wall, w), append(cpu, c), append(sent, b)
-		}
+	// The sidecars have decoded all resources now.
+	if err := s.stop(); err != nil {
+		return err
 	}
-	s.result.Values[report.SyncWall] = median(wall)
-	s.result.Values[report.SyncCPU] = median(cpu)
-	s.result.Values[report.SyncBytes] = median(sent)
-	return nil
+	return s.sync()
 }
 
-func (s *session) firstSync() (wall, cpu, sent float64, err error) {
+func (s *session) sync() error {
 	everything, err := s.oracle.Resources(0)
 	if err != nil {
-		return 0, 0, 0, err
+		return err
+	}
+	if err := s.start(); err != nil {
+		return err
 	}
 	s.fleet.Forget()
 	// The certificate is one additional resource.
 	w := s.fleet.ExpectAll(append(everything, mesh.Resource{TypeURL: mesh.SecretType}))
-	begun, err := s.profile("sync")
+	begun, err := s.child.do(server.Command{Task: server.AwaitRequests})
 	if err != nil {
-		return 0, 0, 0, err
+		return err
 	}
 	s.fleet.Connect(s.child.address, s.tls)
 	ended, err := s.awaitAcknowledged(w)
-	if err != nil {
-		return 0, 0, 0, err
-	}
-	if err := s.endProfile(); err != nil {
-		return 0, 0, 0, err
-	}
-	return span(begun.At, ended.At), span(begun.CPU, ended.CPU), float64(s.fleet.Traffic().Bytes), nil
+	s.values[syncWall], s.values[syncCPU] = span(begun.At, ended.At), span(begun.CPU, ended.CPU)
+	s.values[syncBytes] = float64(s.fleet.Traffic().Bytes)
+	return err
 }
 
 // awaitAcknowledged waits until sidecars have the expected resources and the server has read their ACKs.
@@ -187,8 +162,8 @@ func (s *session) weigh() error {
 	if s.variant == server.Broadcast {
 		return nil // its memory is not that of a control plane
 	}
-	answer, err := s.child.do(server.Command{Task: server.Weigh, File: s.profileName("heap")})
-	s.result.Values[report.Memory] = float64(answer.Memory)
+	answer, err := s.child.do(server.Command{Task: server.Weigh})
+	s.values[memory] = float64(answer.Memory)
 	return err
 }
 
@@ -203,7 +178,7 @@ func (s *session) restart() error {
 	if err := s.start(); err != nil {
 		return err
 	}
-	begun, err := s.profile("restart")
+	begun, err := s.child.do(server.Command{Task: server.AwaitRequests})
 	if err != nil {
 		return err
 	}
@@ -212,11 +187,9 @@ func (s *session) restart() error {
 	if err != nil {
 		return err
 	}
-	before := s.fleet.Traffic()
-	s.result.Values[report.RestartWall] = span(begun.At, ended.At)
-	s.result.Values[report.RestartCPU] = span(begun.CPU, ended.CPU)
-	s.result.Values[report.RestartShare] = float64(before.Bytes) / s.result.Values[report.SyncBytes]
-	return s.endProfile()
+	s.values[restartWall], s.values[restartCPU] = span(begun.At, ended.At), span(begun.CPU, ended.CPU)
+	s.values[restartShare] = float64(s.fleet.Traffic().Bytes) / s.values[syncBytes]
+	return nil
 }
 
 // untilIdle waits until all sidecars have sent their first requests and the server is idle. It returns the answer from the start
@@ -234,16 +207,122 @@ func (s *session) untilIdle() (server.Answer, error) {
 		if time.Since(begun) > timeout {
 			return idle, fmt.Errorf("the server is not idle after %s", timeout)
 		}
-		sent, complete := s.fleet.Reconnected()
-		now, err := s.child.do(server.Command{Task: server.AwaitRequests, Requests: sent})
+		traffic := s.fleet.Traffic()
+		now, err := s.child.do(server.Command{Task: server.AwaitRequests, Requests: traffic.Requests})
 		if err != nil {
 			return idle, err
 		}
 		busy := now.CPU-idle.CPU > (now.At-idle.At)/idleShare
-		if !complete || busy || now.At < s.fleet.Traffic().Last {
+		if !traffic.Complete || busy || now.At < s.fleet.Traffic().Last {
 			idle = now
 		} else if now.At-idle.At > quiet.Nanoseconds() {
 			return idle, nil
 		}
 	}
+}
+
+// changes is the maximum number of changes of each kind, and changesLimit the duration after which fewer are made, but at least minimum.
+var changes = map[mesh.Kind]int{
+	mesh.Nothing: 50, mesh.Endpoint: 100, mesh.Rules: 20, mesh.Grant: 20, mesh.Split: 20, mesh.Limits: 20, mesh.Retry: 20, mesh.NewService: 5,
+}
+
+const (
+	changesLimit = 2 * time.Second
+	minimum      = 3
+)
+
+// sample is the measurement of one change.
+type sample struct{ wall, cpu, sent, allocations, touched, needlessly float64 }
+
+// measureChanges measures all kinds of changes.
+func (s *session) measureChanges() error {
+	for _, kind := range mesh.Kinds(s.shape.Mode) {
+		var samples []sample
+		for begun := time.Now(); len(samples) < s.changes[kind] && (len(samples) < minimum || time.Since(begun) < changesLimit); {
+			one, err := s.change(kind)
+			if err != nil {
+				return fmt.Errorf("%s: %w", kind, err)
+			}
+			samples = append(samples, one)
+		}
+		s.record(kind, samples)
+	}
+	return nil
+}
+
+// change makes one change and waits until all affected sidecars have acknowledged it.
+func (s *session) change(kind mesh.Kind) (sample, error) {
+	differences, err := s.oracle.Apply(s.mesh.Next(kind))
+	if err != nil {
+		return sample{}, err
+	}
+	if _, err := s.child.do(server.Command{Task: server.Prepare, Kind: kind}); err != nil {
+		return sample{}, err
+	}
+	w := s.fleet.Expect(differences)
+	before := s.fleet.Traffic()
+	begun, err := s.child.do(server.Command{Task: server.Go})
+	if err != nil {
+		return sample{}, err
+	}
+	acknowledged, err := s.awaitAcknowledged(w)
+	if err != nil {
+		return sample{}, err
+	}
+	time.Sleep(straggle)
+	after := s.fleet.Traffic()
+	ended, err := s.child.do(server.Command{Task: server.AwaitRequests, Requests: after.Requests})
+	if err != nil {
+		return sample{}, err
+	}
+	touched, needlessly := s.fleet.Touched(differences)
+	return sample{
+		wall: span(begun.At, acknowledged.At), cpu: span(begun.CPU, ended.CPU),
+		sent: float64(after.Bytes - before.Bytes), allocations: float64(ended.Mallocs - begun.Mallocs),
+		touched: float64(touched), needlessly: float64(needlessly),
+	}, nil
+}
+
+// record adds samples to the result. The cost of changes without effect is subtracted from CPU time and allocations.
+func (s *session) record(kind mesh.Kind, samples []sample) {
+	column := func(of func(sample) float64) []float64 {
+		values := make([]float64, len(samples))
+		for i, one := range samples {
+			values[i] = of(one)
+		}
+		return values
+	}
+	wall, cpu := column(func(x sample) float64 { return x.wall }), column(func(x sample) float64 { return x.cpu })
+	nothing := s.values[changeCPU.of(mesh.Nothing)]
+	for m, value := range map[metric]float64{
+		changeP50:     median(wall),
+		changeP99:     quantile(wall, 0.99),
+		changeCPU:     median(cpu) - nothing,
+		changeMeanCPU: mean(cpu) - nothing,
+		changeBytes:   median(column(func(x sample) float64 { return x.sent })),
+		changeTouched: median(column(func(x sample) float64 { return x.touched })),
+		changeNothing: slices.Max(column(func(x sample) float64 { return x.needlessly })),
+		changeAllocs:  median(column(func(x sample) float64 { return x.allocations })) - s.values[changeAllocs.of(mesh.Nothing)],
+	} {
+		s.values[m.of(kind)] = value
+	}
+}
+
+// span returns a difference of nanoseconds in seconds.
+func span(from, to int64) float64 { return time.Duration(to - from).Seconds() }
+
+func median(values []float64) float64 { return quantile(values, 0.5) }
+
+// quantile returns the smallest value that is at least as large as the given share of all values.
+func quantile(values []float64, q float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[max(int(math.Ceil(q*float64(len(sorted))))-1, 0)]
+}
+
+func mean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
 }

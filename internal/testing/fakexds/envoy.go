@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
@@ -33,6 +34,10 @@ type Envoy struct {
 	using map[string]map[string]references
 	// warming are the clusters and listeners that wait for their references.
 	warming map[string]map[string]*warmingResource
+	// changed is true if the references have changed since the last subscription.
+	changed bool
+	// decoded has the references of resources by their content; nil keeps none.
+	decoded *sync.Map
 }
 
 type typeState struct {
@@ -66,6 +71,16 @@ func NewEnvoy() *Envoy {
 		e.types[t] = &typeState{held: map[string]held{}, subscribed: map[string]struct{}{}}
 	}
 	return e
+}
+
+// NewEnvoys returns Envoys without resources, which decode equal resources once.
+func NewEnvoys(count int) []*Envoy {
+	list, decoded := make([]*Envoy, count), &sync.Map{}
+	for i := range list {
+		list[i] = NewEnvoy()
+		list[i].decoded = decoded
+	}
+	return list
 }
 
 // Open returns the first requests of a new stream, with the versions of all resources from earlier streams.
@@ -117,7 +132,7 @@ func (e *Envoy) take(r *discovery.DeltaDiscoveryResponse) error {
 		if _, subscribed := st.subscribed[res.GetName()]; !subscribed && e.using[r.GetTypeUrl()] == nil {
 			continue // unsubscribed while it was in flight
 		}
-		refs, err := referencesOf(res.GetResource())
+		refs, err := e.referencesOf(res.GetResource())
 		if err != nil {
 			return fmt.Errorf("resource %q does not decode: %w", res.GetName(), err)
 		}
@@ -140,6 +155,7 @@ func (e *Envoy) answer(r *discovery.DeltaDiscoveryResponse, ack *discovery.Delta
 // replaced starts the warming of a cluster or listener, and updates the warming of others.
 func (e *Envoy) replaced(typeURL, name string, refs references) {
 	if e.warming[typeURL] != nil {
+		e.changed = true
 		e.warming[typeURL][name] = &warmingResource{refs: refs, missing: e.missing(typeURL, refs)}
 		return
 	}
@@ -174,6 +190,7 @@ func (e *Envoy) arrived(typeURL, name string) {
 func (e *Envoy) removed(typeURL, name string) {
 	st := e.types[typeURL]
 	if e.using[typeURL] != nil {
+		e.changed = true
 		delete(st.held, name)
 		delete(e.using[typeURL], name)
 		delete(e.warming[typeURL], name)
@@ -194,9 +211,124 @@ func (e *Envoy) useWarm() {
 				waits = waits || len(names) > 0
 			}
 			if !waits {
+				e.changed = true
 				e.using[t][name] = w.refs
 				delete(resources, name)
 			}
 		}
 	}
+}
+
+// resubscribe returns the requests that subscribe to the references of all clusters and listeners, warm or warming.
+func (e *Envoy) resubscribe() []*discovery.DeltaDiscoveryRequest {
+	if !e.changed {
+		return nil
+	}
+	e.changed = false
+	var requests []*discovery.DeltaDiscoveryRequest
+	for _, t := range []string{EndpointType, SecretType, RouteType, ExtensionType} {
+		st, desired := e.types[t], e.desired(t)
+		req := &discovery.DeltaDiscoveryRequest{TypeUrl: t}
+		for name := range desired {
+			if _, ok := st.subscribed[name]; !ok {
+				req.ResourceNamesSubscribe = append(req.ResourceNamesSubscribe, name)
+			}
+		}
+		for name := range st.subscribed {
+			if _, ok := desired[name]; !ok {
+				req.ResourceNamesUnsubscribe = append(req.ResourceNamesUnsubscribe, name)
+				delete(st.held, name)
+			}
+		}
+		if len(req.ResourceNamesSubscribe)+len(req.ResourceNamesUnsubscribe) == 0 {
+			continue
+		}
+		slices.Sort(req.ResourceNamesSubscribe)
+		slices.Sort(req.ResourceNamesUnsubscribe)
+		st.subscribed, st.asked = desired, true
+		requests = append(requests, req)
+	}
+	return requests
+}
+
+// desired returns the names of a type that clusters and listeners refer to.
+func (e *Envoy) desired(typeURL string) map[string]struct{} {
+	names := map[string]struct{}{}
+	for _, resources := range e.using {
+		for _, refs := range resources {
+			maps.Copy(names, refs[typeURL])
+		}
+	}
+	for _, resources := range e.warming {
+		for _, w := range resources {
+			maps.Copy(names, w.refs[typeURL])
+		}
+	}
+	return names
+}
+
+// askForListeners returns the first request for listeners, once the first clusters are warm.
+func (e *Envoy) askForListeners() []*discovery.DeltaDiscoveryRequest {
+	st := e.types[ListenerType]
+	if st.asked || len(e.warming[ClusterType]) > 0 {
+		return nil
+	}
+	st.asked = true
+	return []*discovery.DeltaDiscoveryRequest{{TypeUrl: ListenerType}}
+}
+
+// Dangling returns the direct and indirect references of listeners in use to missing resources. Requests that use them
+// fail.
+func (e *Envoy) Dangling() []string {
+	var list []string
+	clusters := map[string]struct{}{}
+	follow := func(from string, refs references) {
+		list = append(list, e.absent(from, refs)...)
+		maps.Copy(clusters, refs[ClusterType])
+	}
+	for name, refs := range e.using[ListenerType] {
+		follow("listener "+name, refs)
+		for routes := range refs[RouteType] {
+			follow("route configuration "+routes, e.types[RouteType].held[routes].refs)
+		}
+	}
+	for name := range clusters {
+		list = append(list, e.absent("cluster "+name, e.using[ClusterType][name])...)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// absent returns the references that are not held; clusters must also be warm.
+func (e *Envoy) absent(from string, refs references) []string {
+	var list []string
+	for t, names := range refs {
+		for name := range names {
+			_, ok := e.using[ClusterType][name]
+			if t != ClusterType {
+				ok = e.types[t].held[name].version != ""
+			}
+			if !ok {
+				list = append(list, from+" refers to "+t+" "+name)
+			}
+		}
+	}
+	return list
+}
+
+// Warming reports whether a resource waits for its references.
+func (e *Envoy) Warming() bool {
+	return len(e.warming[ClusterType])+len(e.warming[ListenerType]) > 0
+}
+
+// Versions returns the versions of all resources, by type and name. The version of a resource that does not exist is empty.
+func (e *Envoy) Versions() map[string]map[string]string {
+	versions := map[string]map[string]string{}
+	for t, st := range e.types {
+		versions[t] = map[string]string{}
+		for name, h := range st.held {
+			versions[t][name] = h.version
+		}
+	}
+	return versions
 }

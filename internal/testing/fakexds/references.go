@@ -1,8 +1,7 @@
 package fakexds
 
 import (
-	"maps"
-	"slices"
+	"hash/maphash"
 
 	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -28,20 +27,23 @@ func (r references) add(typeURL, name string) {
 	r[typeURL][name] = struct{}{}
 }
 
-// References returns the references of a resource and its nested messages: names by type URL.
-func References(resource *anypb.Any) (map[string][]string, error) {
-	refs, err := referencesOf(resource)
-	lists := make(map[string][]string, len(refs))
-	for typeURL, names := range refs {
-		lists[typeURL] = slices.Sorted(maps.Keys(names))
-	}
-	return lists, err
-}
+// seed makes the hashes of contents comparable.
+var seed = maphash.MakeSeed()
 
 // referencesOf reads a resource and its nested messages.
-func referencesOf(resource *anypb.Any) (references, error) {
+func (e *Envoy) referencesOf(resource *anypb.Any) (references, error) {
+	content := maphash.Bytes(seed, resource.GetValue())
+	if e.decoded != nil {
+		if refs, ok := e.decoded.Load(content); ok {
+			return refs.(references), nil
+		}
+	}
 	refs := references{}
-	return refs, refs.open(resource)
+	err := refs.open(resource)
+	if e.decoded != nil && err == nil {
+		e.decoded.Store(content, refs)
+	}
+	return refs, err
 }
 
 func (r references) open(packed *anypb.Any) error {

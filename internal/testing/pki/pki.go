@@ -1,13 +1,17 @@
 package pki
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
 	"net/url"
@@ -107,4 +111,76 @@ func sign(t testing.TB, template, parent *x509.Certificate, key *ecdsa.PrivateKe
 
 func encode(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
+// Pair is a certificate chain and its key, both PEM.
+type Pair struct{ Chain, Key []byte }
+
+// SelfSigned returns a certificate of a key for shop.example.com. Changes edit its template.
+func SelfSigned(t testing.TB, key crypto.Signer, changes ...func(*x509.Certificate)) Pair {
+	t.Helper()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "shop.example.com"}, DNSNames: []string{"shop.example.com"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	for _, change := range changes {
+		change(template)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Pair{encode("CERTIFICATE", der), encode("PRIVATE KEY", private)}
+}
+
+// Keys returns keys of all kinds that users have, by name.
+func Keys(t testing.TB) map[string]crypto.Signer {
+	t.Helper()
+	keys := map[string]crypto.Signer{}
+	add := func(name string, key crypto.Signer, err error) {
+		if err != nil {
+			t.Fatalf("no key %s: %v", name, err)
+		}
+		keys[name] = key
+	}
+	for name, curve := range map[string]elliptic.Curve{"P-224": elliptic.P224(), "P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()} {
+		key, err := ecdsa.GenerateKey(curve, rand.Reader)
+		add(name, key, err)
+	}
+	for name, bits := range map[string]int{"RSA 1024": 1024, "RSA 2048": 2048} {
+		key, err := rsa.GenerateKey(rand.Reader, bits) //nolint:gosec // Users have small keys too.
+		add(name, key, err)
+	}
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	add("Ed25519", key, err)
+	return keys
+}
+
+// Unusual returns chains with their keys in forms that users write by mistake, by name. Their first certificate is valid for crypto/tls.
+func Unusual(t testing.TB) map[string]Pair {
+	t.Helper()
+	key := newKey(t)
+	usual := SelfSigned(t, key)
+	damaged := "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+	after := func(text string) Pair { return Pair{append(bytes.Clone(usual.Chain), text...), usual.Key} }
+	return map[string]Pair{
+		"a damaged intermediate":           after(damaged),
+		"a damaged intermediate of a kind": after("-----BEGIN X509 CERTIFICATE-----\nAAAA\n-----END X509 CERTIFICATE-----\n"),
+		"an incomplete intermediate":       after("-----BEGIN CERTIFICATE-----\nAAA"),
+		"the start of an intermediate":     after("-----BEGIN CERTIFICATE-----\n"),
+		"words":                            after("the end\n"),
+		"headers":                          {bytes.Replace(usual.Chain, []byte("-----BEGIN CERTIFICATE-----\n"), []byte("-----BEGIN CERTIFICATE-----\nOwner: shop\n\n"), 1), usual.Key},
+		"the key first":                    {append(bytes.Clone(usual.Key), usual.Chain...), usual.Key},
+		"lines of Windows":                 {bytes.ReplaceAll(usual.Chain, []byte("\n"), []byte("\r\n")), bytes.ReplaceAll(usual.Key, []byte("\n"), []byte("\r\n"))},
+		"a key to agree on keys": SelfSigned(t, key, func(c *x509.Certificate) {
+			c.KeyUsage = x509.KeyUsageKeyAgreement
+		}),
+		"must staple": SelfSigned(t, key, func(c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}, Value: []byte{0x30, 3, 2, 1, 5}}}
+		}),
+	}
 }

@@ -11,8 +11,23 @@ import (
 	"testing"
 	"time"
 
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/flags"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
 )
@@ -140,4 +155,107 @@ func (p *Pod) ServeTCPAt(t testing.TB, address string, application func(net.Conn
 			}()
 		}
 	}()
+}
+
+// bootstrap returns a bootstrap that fetches all resources over delta ADS from a Unix socket, which every namespace can reach.
+func bootstrap(node, socket string) *bootstrapv3.Bootstrap {
+	return &bootstrapv3.Bootstrap{
+		Node:  &corev3.Node{Id: node, Cluster: "test"},
+		Admin: &bootstrapv3.Admin{Address: tcp("127.0.0.1", names.AdminPort)},
+		DynamicResources: &bootstrapv3.Bootstrap_DynamicResources{
+			AdsConfig: &corev3.ApiConfigSource{
+				ApiType:             corev3.ApiConfigSource_DELTA_GRPC,
+				TransportApiVersion: corev3.ApiVersion_V3,
+				GrpcServices: []*corev3.GrpcService{{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
+					EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: "xds"},
+				}}},
+			},
+			CdsConfig: ads(),
+			LdsConfig: ads(),
+		},
+		StaticResources: &bootstrapv3.Bootstrap_StaticResources{Clusters: []*clusterv3.Cluster{xdsCluster(socket)}},
+		LayeredRuntime:  flags.Layer(),
+	}
+}
+
+func xdsCluster(socket string) *clusterv3.Cluster {
+	return &clusterv3.Cluster{
+		Name:           "xds",
+		ConnectTimeout: durationpb.New(time.Second),
+		LoadAssignment: &endpointv3.ClusterLoadAssignment{
+			ClusterName: "xds",
+			Endpoints: []*endpointv3.LocalityLbEndpoints{{LbEndpoints: []*endpointv3.LbEndpoint{{
+				HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: &endpointv3.Endpoint{
+					Address: &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: socket}}},
+				}},
+			}}}},
+		},
+		TypedExtensionProtocolOptions: map[string]*anypb.Any{
+			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": packed(&httpv3.HttpProtocolOptions{
+				UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{
+					ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
+						ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
+							Http2ProtocolOptions: &corev3.Http2ProtocolOptions{},
+						},
+					},
+				},
+			}),
+		},
+	}
+}
+
+func tcp(address string, port uint32) *corev3.Address {
+	return &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
+		Address:       address,
+		PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: port},
+	}}}
+}
+
+func ads() *corev3.ConfigSource {
+	return &corev3.ConfigSource{
+		ResourceApiVersion:    corev3.ApiVersion_V3,
+		ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
+	}
+}
+
+func packed(m proto.Message) *anypb.Any {
+	out, err := anypb.New(m)
+	if err != nil {
+		panic(err)
+	}
+	return out
+}
+
+func sentinelName(version int) string { return fmt.Sprintf("sentinel-%d", version) }
+
+// sentinelAddress is the address of a version's sentinel inside the pod.
+func sentinelAddress(version int) string { return fmt.Sprintf("127.0.0.1:%d", sentinelPort(version)) }
+
+func sentinelPort(version int) uint32 { return uint32(20000 + version) }
+
+// sentinel returns a listener on a separate port for each version. It responds only when its routes have arrived, which Envoy
+// requests last, and when the worker thread has applied all earlier updates.
+func sentinel(version int) []envoy.Resource {
+	name := sentinelName(version)
+	routes := &routev3.RouteConfiguration{Name: name}
+	hcm := &hcmv3.HttpConnectionManager{
+		StatPrefix: name,
+		HttpFilters: []*hcmv3.HttpFilter{{
+			Name:       "router",
+			ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: packed(&routerv3.Router{})},
+		}},
+		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{ConfigSource: ads(), RouteConfigName: name}},
+	}
+	listener := &listenerv3.Listener{
+		Name:    name,
+		Address: tcp("127.0.0.1", sentinelPort(version)),
+		FilterChains: []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{{
+			Name:       "hcm",
+			ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: packed(hcm)},
+		}}}},
+	}
+	return []envoy.Resource{
+		{TypeURL: envoy.ListenerType, Name: name, Message: listener},
+		{TypeURL: envoy.RouteType, Name: name, Message: routes},
+	}
 }

@@ -3,7 +3,6 @@ package soak
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"flag"
 	"net"
 	"testing"
@@ -60,9 +59,7 @@ func start(t *testing.T) *plane {
 		}
 		p.tokens = append(p.tokens, token)
 	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(root.CertPEM())
-	p.tls = &tls.Config{RootCAs: pool, ServerName: server.ServerName, MinVersion: tls.VersionTLS13}
+	p.tls = fleet.TLS(root, server.ServerName)
 	setup := server.Setup{RootCert: root.CertPEM(), RootKey: key, Keys: signer.Keys, Issuer: fleet.Issuer, Audience: fleet.Audience}
 	if p.InProcess, err = server.NewInProcess(setup, p.mesh); err != nil {
 		t.Fatal(err)

@@ -1,12 +1,17 @@
 package threats
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"text/template"
 
 	"sigs.k8s.io/yaml"
 )
@@ -105,4 +110,63 @@ func missingRow(attacks []Attack, test string) []string {
 		}
 	}
 	return []string{fmt.Sprintf("no attack of the number of %s names it", test)}
+}
+
+// pageTemplate is docs/threats.md without the rows of the attacks.
+//
+//go:embed page.md.tmpl
+var pageTemplate string
+
+// Page renders docs/threats.md. The names of tests link to their files.
+func Page(attacks []Attack, tests map[string]string) ([]byte, error) {
+	parsed, err := template.New("threats.md").Parse(pageTemplate)
+	if err != nil {
+		return nil, err
+	}
+	var rows strings.Builder
+	for _, a := range attacks {
+		links := make([]string, len(a.Tests))
+		for i, name := range a.Tests {
+			links[i] = fmt.Sprintf("[`%s`](../%s)", name, tests[name])
+		}
+		numbers := a.Numbers
+		if numbers == "" {
+			numbers = "–"
+		}
+		fmt.Fprintf(&rows, "| %s | %s | %s | %s |\n", numbers, a.Attack, a.Result, strings.Join(links, ", "))
+	}
+	var page bytes.Buffer
+	err = parsed.Execute(&page, map[string]any{"Rows": strings.TrimSuffix(rows.String(), "\n")})
+	return page.Bytes(), err
+}
+
+var declared = regexp.MustCompile(`(?m)^func ([Tt]est\w+)\(`)
+
+// FindTests returns the files of all tests below a folder, relative to it, by the name of the test. Of several tests with a name, it returns the
+// first file.
+func FindTests(root string) (map[string]string, error) {
+	tests := map[string]string{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && path != root {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, path)
+		for _, name := range declared.FindAllStringSubmatch(string(source), -1) {
+			if tests[name[1]] == "" {
+				tests[name[1]] = filepath.ToSlash(relative)
+			}
+		}
+		return err
+	})
+	return tests, err
 }

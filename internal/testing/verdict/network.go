@@ -1,9 +1,12 @@
 package verdict
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"maps"
+	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -16,6 +19,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"sigs.k8s.io/yaml"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
@@ -154,3 +158,96 @@ func (n *Network) bootstrap(t *testing.T, dir string, pod int, server netip.Addr
 
 // tokenOf returns the token of the pod with the index.
 func tokenOf(pod int) string { return fmt.Sprintf("token of %s", pods[pod].name) }
+
+// podHeader is the response header with the name of the server.
+const podHeader = "X-Pod"
+
+// serveApplications runs the applications of a pod: two HTTP servers, a line echo, and a server that sends first.
+func serveApplications(t *testing.T, pod *podstest.Pod, name string) {
+	t.Helper()
+	at := func(port uint16) string { return fmt.Sprintf("%s:%d", name, port) }
+	for _, port := range []uint16{webPort, otherPort} {
+		pod.ServeHTTP(t, port, nameOverHTTP(at(port)))
+	}
+	pod.ServeTCP(t, echoPort, nameAfterLine(at(echoPort)))
+	pod.ServeTCP(t, greetsPort, nameAtOnce(at(greetsPort)))
+}
+
+// nameOverHTTP returns an HTTP server that responds with its name.
+func nameOverHTTP(name string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set(podHeader, name) })
+}
+
+// nameAfterLine returns a TCP server that responds to the first line with its name.
+func nameAfterLine(name string) func(net.Conn) {
+	return func(conn net.Conn) {
+		if _, err := bufio.NewReader(conn).ReadString('\n'); err == nil {
+			_, _ = fmt.Fprintln(conn, name)
+		}
+	}
+}
+
+// nameAtOnce returns a TCP server that sends its name first.
+func nameAtOnce(name string) func(net.Conn) {
+	return func(conn net.Conn) {
+		_, _ = fmt.Fprintln(conn, name)
+		_, _ = io.Copy(io.Discard, conn)
+	}
+}
+
+// Ports of the servers outside the mesh. The first two are HTTP servers.
+const (
+	outsideWebPort    = 8090
+	outsideOtherPort  = 8091
+	outsideEchoPort   = 9010
+	outsideGreetsPort = 9011
+)
+
+var outsidePorts = []uint16{outsideWebPort, outsideOtherPort, outsideEchoPort, outsideGreetsPort}
+
+// outsideAddresses are the addresses of the servers and clients outside the mesh. The first is also that of the control plane.
+var outsideAddresses = []netip.Addr{netip.AddrFrom4([4]byte{10, 77, 1, 2}), netip.AddrFrom4([4]byte{10, 77, 1, 3})}
+
+// direction returns the direction of a request.
+func (r Request) direction() direction {
+	switch {
+	case r.From.IsValid():
+		return ingress
+	case slices.Contains(outsideAddresses, r.To.Addr()):
+		return egress
+	}
+	return ""
+}
+
+// serveOutsideServers runs the servers outside the mesh in a pod without a sidecar. They respond with their address and port.
+func serveOutsideServers(t *testing.T, pod *podstest.Pod) {
+	t.Helper()
+	if pod.IP != outsideAddresses[0] {
+		t.Fatalf("the pod outside the mesh has the address %s, want %s", pod.IP, outsideAddresses[0])
+	}
+	pod.NS.IP(t, "address add "+outsideAddresses[1].String()+"/32 dev lo")
+	for _, address := range outsideAddresses {
+		at := func(port uint16) string { return netip.AddrPortFrom(address, port).String() }
+		for _, port := range []uint16{outsideWebPort, outsideOtherPort} {
+			pod.ServeHTTPAt(t, at(port), nameOverHTTP(at(port)))
+		}
+		pod.ServeTCPAt(t, at(outsideEchoPort), nameAfterLine(at(outsideEchoPort)))
+		pod.ServeTCPAt(t, at(outsideGreetsPort), nameAtOnce(at(outsideGreetsPort)))
+	}
+}
+
+// Pod returns the pod with the index. Pods 0 and 2 share one identity; pods 1 and 3 have their own.
+func (n *Network) Pod(i int) *podstest.Pod { return n.pods[i] }
+
+// Mesh returns a mesh with the entries. Each pod is ready and has its index as the value of the label "app".
+func Mesh(entries ...catalog.Entry) State {
+	w := State{}
+	for i := range pods {
+		p := newPod(i, string(rune('0'+i)), ready)
+		w[p.Ref()] = p
+	}
+	for _, e := range entries {
+		w[e.Ref()] = e
+	}
+	return w
+}

@@ -1,25 +1,20 @@
 package verdict
 
 import (
-	"net/netip"
 	"slices"
 	"strconv"
 
-	accessv1alpha3 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/access/v1alpha3"
 	specsv1alpha4 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/specs/v1alpha4"
 	splitv1alpha4 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/split/v1alpha4"
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/objects"
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )
 
@@ -39,14 +34,14 @@ func (w State) objects() *reference.Cluster {
 		case *catalog.Settings:
 			c.MeshConfig = meshConfig(e)
 		case *catalog.Pod:
-			c.Pods = append(c.Pods, podObject(e))
+			c.Pods = append(c.Pods, objects.Pod(e))
 		case *catalog.Service:
-			c.Services = append(c.Services, serviceObject(e))
-			c.EndpointSlices = append(c.EndpointSlices, endpointSliceObject(w.endpoints(e)))
+			c.Services = append(c.Services, objects.Service(e))
+			c.EndpointSlices = append(c.EndpointSlices, objects.EndpointSlice(w.endpoints(e)))
 		case *catalog.TrafficTarget:
-			c.TrafficTargets = append(c.TrafficTargets, trafficTarget(e))
+			c.TrafficTargets = append(c.TrafficTargets, objects.TrafficTarget(e))
 		case *catalog.HTTPRouteGroup:
-			c.HTTPRouteGroups = append(c.HTTPRouteGroups, routeGroup(e))
+			c.HTTPRouteGroups = append(c.HTTPRouteGroups, objects.HTTPRouteGroup(e))
 		case *catalog.TCPRoute:
 			c.TCPRoutes = append(c.TCPRoutes, tcpRoute(e))
 		case *catalog.Egress:
@@ -58,7 +53,7 @@ func (w State) objects() *reference.Cluster {
 		case *catalog.ExtensionService:
 			c.ExtensionServices = append(c.ExtensionServices, extensionServiceObject(e))
 		case *catalog.EndpointSlice:
-			c.EndpointSlices = append(c.EndpointSlices, endpointSliceObject(e))
+			c.EndpointSlices = append(c.EndpointSlices, objects.EndpointSlice(e))
 		case *catalog.TrafficSplit:
 			c.TrafficSplits = append(c.TrafficSplits, trafficSplit(e))
 		}
@@ -68,10 +63,6 @@ func (w State) objects() *reference.Cluster {
 		c.Namespaces = append(c.Namespaces, namespaceObject(name, namespace))
 	}
 	return c
-}
-
-func meta(name catalog.Name) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}
 }
 
 func meshConfig(s *catalog.Settings) configv1alpha2.MeshConfig {
@@ -124,104 +115,8 @@ func namespaceObject(name string, namespace *catalog.Namespace) corev1.Namespace
 	return object
 }
 
-func podObject(p *catalog.Pod) corev1.Pod {
-	pod := corev1.Pod{ObjectMeta: meta(p.Name)}
-	pod.UID, pod.Labels = types.UID(p.UID), map[string]string{names.RevisionLabel: p.Revision}
-	for key, value := range p.Labels {
-		pod.Labels[key] = value
-	}
-	application := corev1.Container{Name: "application"}
-	for name, number := range p.Ports {
-		application.Ports = append(application.Ports, corev1.ContainerPort{Name: name, ContainerPort: int32(number)})
-	}
-	pod.Spec.ServiceAccountName = p.ServiceAccount
-	pod.Spec.Containers = []corev1.Container{application}
-	pod.Spec.InitContainers = []corev1.Container{{Name: names.SidecarContainer, RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}}
-	for _, ip := range p.IPs {
-		pod.Status.PodIPs = append(pod.Status.PodIPs, corev1.PodIP{IP: ip.String()})
-	}
-	return pod
-}
-
-func serviceObject(s *catalog.Service) corev1.Service {
-	service := corev1.Service{ObjectMeta: meta(s.Name)}
-	service.Spec.Selector = s.Selector
-	service.Spec.ClusterIPs = texts(s.ClusterIPs)
-	if s.Headless() {
-		service.Spec.ClusterIPs = []string{corev1.ClusterIPNone}
-	}
-	service.Spec.ClusterIP = service.Spec.ClusterIPs[0]
-	for _, p := range s.Ports {
-		port := corev1.ServicePort{Name: p.Name, Port: int32(p.Number), AppProtocol: ptr.To(string(p.Protocol)), TargetPort: intstr.FromInt32(int32(p.TargetPort))}
-		if p.TargetName != "" {
-			port.TargetPort = intstr.FromString(p.TargetName)
-		}
-		service.Spec.Ports = append(service.Spec.Ports, port)
-	}
-	return service
-}
-
-func texts(addresses []netip.Addr) []string {
-	var list []string
-	for _, address := range addresses {
-		list = append(list, address.String())
-	}
-	return list
-}
-
-func endpointSliceObject(s *catalog.EndpointSlice) discoveryv1.EndpointSlice {
-	slice := discoveryv1.EndpointSlice{ObjectMeta: meta(s.Name), AddressType: discoveryv1.AddressTypeIPv4}
-	slice.Labels = map[string]string{discoveryv1.LabelServiceName: s.Service.Name}
-	for name, number := range s.Ports {
-		slice.Ports = append(slice.Ports, discoveryv1.EndpointPort{Name: ptr.To(name), Port: ptr.To(int32(number))})
-	}
-	for _, e := range s.Endpoints {
-		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
-			Addresses:  []string{e.Address.String()},
-			TargetRef:  &corev1.ObjectReference{Kind: "Pod", Namespace: e.Pod.Namespace, Name: e.Pod.Name},
-			Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(e.Ready), Serving: ptr.To(e.Ready || e.Terminating), Terminating: ptr.To(e.Terminating)},
-		})
-	}
-	return slice
-}
-
-func subject(sa identity.ServiceAccount) accessv1alpha3.IdentityBindingSubject {
-	return accessv1alpha3.IdentityBindingSubject{Kind: "ServiceAccount", Namespace: sa.Namespace, Name: sa.Name}
-}
-
-func trafficTarget(t *catalog.TrafficTarget) accessv1alpha3.TrafficTarget {
-	target := accessv1alpha3.TrafficTarget{ObjectMeta: meta(t.Name)}
-	target.Spec.Destination = subject(t.Destination)
-	for _, source := range t.Sources {
-		target.Spec.Sources = append(target.Spec.Sources, subject(source))
-	}
-	for _, rule := range t.Rules {
-		target.Spec.Rules = append(target.Spec.Rules, accessv1alpha3.TrafficTargetRule{Kind: string(rule.Kind), Name: rule.Name, Matches: rule.Matches})
-	}
-	return target
-}
-
-func routeGroup(g *catalog.HTTPRouteGroup) specsv1alpha4.HTTPRouteGroup {
-	group := specsv1alpha4.HTTPRouteGroup{ObjectMeta: meta(g.Name)}
-	for _, m := range g.Matches {
-		match := specsv1alpha4.HTTPMatch{Name: m.Name, PathRegex: m.PathRegex, Methods: m.Methods}
-		for _, header := range m.Headers {
-			if match.Headers == nil {
-				match.Headers = map[string]string{}
-			}
-			name := header.Name
-			if name == ":authority" {
-				name = "host"
-			}
-			match.Headers[name] = header.Regex
-		}
-		group.Spec.Matches = append(group.Spec.Matches, match)
-	}
-	return group
-}
-
 func tcpRoute(r *catalog.TCPRoute) specsv1alpha4.TCPRoute {
-	route := specsv1alpha4.TCPRoute{ObjectMeta: meta(r.Name)}
+	route := specsv1alpha4.TCPRoute{ObjectMeta: objects.Meta(r.Name)}
 	for _, port := range r.Ports {
 		route.Spec.Matches.Ports = append(route.Spec.Matches.Ports, int(port))
 	}
@@ -229,7 +124,7 @@ func tcpRoute(r *catalog.TCPRoute) specsv1alpha4.TCPRoute {
 }
 
 func egressObject(e *catalog.Egress) policyv1alpha1.Egress {
-	object := policyv1alpha1.Egress{ObjectMeta: meta(e.Name)}
+	object := policyv1alpha1.Egress{ObjectMeta: objects.Meta(e.Name)}
 	object.CreationTimestamp = metav1.NewTime(e.Created)
 	object.Spec.Hosts = e.Hosts
 	for _, source := range e.Sources {
@@ -248,7 +143,7 @@ func egressObject(e *catalog.Egress) policyv1alpha1.Egress {
 }
 
 func ingressBackendObject(b *catalog.IngressBackend) policyv1alpha1.IngressBackend {
-	object := policyv1alpha1.IngressBackend{ObjectMeta: meta(b.Name)}
+	object := policyv1alpha1.IngressBackend{ObjectMeta: objects.Meta(b.Name)}
 	object.CreationTimestamp = metav1.NewTime(b.Created)
 	for _, port := range b.Backends {
 		backend := policyv1alpha1.BackendSpec{Name: port.Service.Name, Port: policyv1alpha1.PortSpec{Number: int32(port.TargetPort), Protocol: "http"}}
@@ -273,7 +168,7 @@ func ingressBackendObject(b *catalog.IngressBackend) policyv1alpha1.IngressBacke
 }
 
 func authorizationObject(p *catalog.ExternalAuthorizationPolicy) policyv1alpha1.ExternalAuthorization {
-	object := policyv1alpha1.ExternalAuthorization{ObjectMeta: meta(p.Name)}
+	object := policyv1alpha1.ExternalAuthorization{ObjectMeta: objects.Meta(p.Name)}
 	object.CreationTimestamp = metav1.NewTime(p.Created)
 	object.Spec.Selector, object.Spec.FailureModeAllow = p.Selector, p.FailureModeAllow
 	object.Spec.ExtensionService = policyv1alpha1.ExtensionServiceRef{Namespace: p.Service.Namespace, Name: p.Service.Name}
@@ -282,13 +177,13 @@ func authorizationObject(p *catalog.ExternalAuthorizationPolicy) policyv1alpha1.
 }
 
 func extensionServiceObject(s *catalog.ExtensionService) configv1alpha2.ExtensionService {
-	object := configv1alpha2.ExtensionService{ObjectMeta: meta(s.Name)}
+	object := configv1alpha2.ExtensionService{ObjectMeta: objects.Meta(s.Name)}
 	object.Spec.Host, object.Spec.Port = s.Address, int32(s.Port)
 	return object
 }
 
 func trafficSplit(s *catalog.TrafficSplit) splitv1alpha4.TrafficSplit {
-	split := splitv1alpha4.TrafficSplit{ObjectMeta: meta(s.Name)}
+	split := splitv1alpha4.TrafficSplit{ObjectMeta: objects.Meta(s.Name)}
 	split.CreationTimestamp = metav1.NewTime(s.Created)
 	split.Spec.Service = s.Root.Name
 	for _, b := range s.Backends {

@@ -1,13 +1,18 @@
 package verdict
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )
 
 // Report counts the results of edits and requests.
@@ -97,4 +102,76 @@ func counted(outcomes map[authz.Outcome]int) string {
 		list = append(list, fmt.Sprintf("%s %d", o, outcomes[o]))
 	}
 	return strings.Join(list, ", ")
+}
+
+// outcomes are the outcomes of the policy engine as the reference names them.
+var outcomes = map[authz.Outcome]reference.Outcome{
+	authz.Allowed: reference.Allowed, authz.Forbidden: reference.Forbidden, authz.NotFound: reference.NotFound, authz.BadRequest: reference.BadRequest,
+	authz.Unavailable: reference.Unavailable, authz.Reset: reference.Reset, authz.Refused: reference.Refused, authz.PassedThrough: reference.Passed,
+}
+
+// referenceRequest returns a request in the form of the reference.
+func referenceRequest(r authz.Request) reference.Request {
+	out := reference.Request{
+		Source: types.NamespacedName(r.Source), Service: types.NamespacedName(r.Service), Port: int32(r.Port), Pod: r.Pod.String(), Method: r.Method, Path: r.Path,
+	}
+	for _, h := range r.Headers {
+		out.Headers = append(out.Headers, [2]string{h.Name, h.Value})
+	}
+	return out
+}
+
+// disagreement describes how a verdict differs from the results of the reference; empty if they agree.
+func disagreement(verdict authz.Verdict, results []reference.Result) string {
+	engine, expected := map[string]bool{}, map[string]bool{}
+	for _, a := range verdict.Answers {
+		engine[fmt.Sprint(reference.Result{Outcome: outcomes[a.Outcome], Service: types.NamespacedName(a.Service), Account: types.NamespacedName(a.Destination)})] = true
+	}
+	for _, r := range results {
+		expected[fmt.Sprint(r)] = true
+	}
+	if maps.Equal(engine, expected) {
+		return ""
+	}
+	return fmt.Sprintf("the policy engine decides %v, the reference %v", slices.Sorted(maps.Keys(engine)), slices.Sorted(maps.Keys(expected)))
+}
+
+// String describes the source, destination and content of the request.
+func (r Request) String() string {
+	from := fmt.Sprintf("%s (%s) to %s", pods[r.Pod].name, pods[r.Pod].account, r.To)
+	if r.From.IsValid() {
+		from = fmt.Sprintf("%s to %s", r.From, r.To)
+	}
+	if r.protocol() != catalog.ProtocolHTTP {
+		return from + " by " + string(r.protocol())
+	}
+	var headers []string
+	for _, h := range r.Headers {
+		headers = append(headers, fmt.Sprintf("%s: %q", h.Name, h.Value))
+	}
+	return fmt.Sprintf("%s: %s %s with %s", from, r.Method, r.Path, strings.Join(headers, ", "))
+}
+
+// String returns the mesh as YAML.
+func (w State) String() string {
+	var text strings.Builder
+	for _, ref := range slices.SortedFunc(maps.Keys(w), compareRefs) {
+		text.WriteString(document(ref, w[ref]))
+	}
+	return text.String()
+}
+
+// nulls removes empty fields.
+var nulls = strings.NewReplacer(`"Matches":null,`, "", `,"Matches":null`, "", `,"Methods":null`, "", `,"Headers":null`, "", `"TargetName":"",`, "")
+
+func document(ref catalog.Ref, entry catalog.Entry) string {
+	if entry == nil {
+		return fmt.Sprintf("# %s %s is removed\n", ref.Kind, ref.Name)
+	}
+	out, err := json.Marshal(entry)
+	if err != nil {
+		return fmt.Sprintf("# %s %s cannot be printed: %v\n", ref.Kind, ref.Name, err)
+	}
+	// JSON is YAML, and one line for each object is easy to read.
+	return fmt.Sprintf("- %s: %s\n", ref.Kind, nulls.Replace(string(out)))
 }

@@ -3,17 +3,25 @@ package verdict
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	kubejson "k8s.io/apimachinery/pkg/util/json"
+
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )
 
 // responseTimeout limits waiting for a response. Responses in the mesh are fast, so a missing one is a failure in any case.
@@ -114,4 +122,122 @@ func sendHTTP(conn net.Conn, r Request) string {
 		return pod
 	}
 	return fmt.Sprint(answer.StatusCode)
+}
+
+// read returns the entries of a control plane that has read the objects.
+func read(c *reference.Cluster) State {
+	entries := State{}
+	settings, _ := ingest.MeshConfig(&c.MeshConfig)
+	entries.add(settings)
+	for i := range c.Namespaces {
+		namespace, _ := ingest.Namespace(&c.Namespaces[i], meshName)
+		entries.add(namespace)
+	}
+	for i := range c.Pods {
+		entries.add(ingest.Pod(&c.Pods[i]))
+	}
+	for i := range c.Services {
+		service, _ := ingest.Service(&c.Services[i])
+		entries.add(service)
+	}
+	for i := range c.EndpointSlices {
+		slice, _ := ingest.EndpointSlice(&c.EndpointSlices[i])
+		entries.add(slice)
+	}
+	readPolicies(entries, c.TrafficTargets, ingest.TrafficTarget)
+	readPolicies(entries, c.HTTPRouteGroups, ingest.HTTPRouteGroup)
+	readPolicies(entries, c.TCPRoutes, ingest.TCPRoute)
+	readPolicies(entries, c.TrafficSplits, ingest.TrafficSplit)
+	readPolicies(entries, c.IngressBackends, ingest.IngressBackend)
+	return entries
+}
+
+func (w State) add(e catalog.Entry) { w[e.Ref()] = e }
+
+// readPolicies adds the entries of the policies that are usable.
+func readPolicies[T any, E interface {
+	comparable
+	catalog.Entry
+}](entries State, objects []T, ingest func(*unstructured.Unstructured) (E, []ingest.Problem),
+) {
+	var none E
+	for _, object := range objects {
+		if entry, _ := ingest(asUnstructured(object)); entry != none {
+			entries.add(entry)
+		}
+	}
+}
+
+// asUnstructured returns an object as the API server would return it.
+func asUnstructured(object any) *unstructured.Unstructured {
+	text, err := json.Marshal(object)
+	u := &unstructured.Unstructured{}
+	if err == nil {
+		err = kubejson.Unmarshal(text, &u.Object)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("%T cannot be converted: %v", object, err))
+	}
+	return u
+}
+
+// failure is an unexpected observation, or an edit that a sidecar rejects.
+type failure struct {
+	text    string
+	before  State
+	edit    []catalog.Change
+	request Request
+}
+
+func (s *step) failure(r Request, text string) *failure {
+	return &failure{text: text, before: s.before.state, edit: s.edit, request: r}
+}
+
+// unexpected returns the failure for an observation.
+func (s *step) unexpected(sample sample, when string) *failure {
+	r := s.requests[sample.request]
+	return s.failure(r, fmt.Sprintf("%s, %s sees %q\n  before: %s\n  after:  %s\n  (%s after the edit, which was acknowledged after %s)",
+		when, r, sample.seen, s.old[sample.request], s.new[sample.request],
+		sample.start.Sub(s.applied).Round(time.Millisecond), s.acknowledged.Sub(s.applied).Round(time.Millisecond)))
+}
+
+// String describes the failure, with the mesh and the edit as YAML.
+func (f *failure) String() string {
+	var text strings.Builder
+	text.WriteString(f.text + "\n---\n# the mesh before the edit\n" + f.before.String() + "---\n# the edit\n")
+	for _, c := range changes(f.before, f.before.with(f.edit)) {
+		text.WriteString(document(c.Ref, c.Entry))
+	}
+	return text.String()
+}
+
+// repeated is how often the request of a failure is sent, to reproduce a race.
+const repeated = 5
+
+// reduced removes all objects from the mesh and the edit that are not needed to reproduce the failure. Rapid's shrinking needs
+// hundreds of meshes, which takes too long with real sidecars.
+func (n *Network) reduced(f *failure) *failure {
+	for i := 0; len(f.edit) > 1 && i < len(f.edit); i++ {
+		if g := n.again(f.before, slices.Delete(slices.Clone(f.edit), i, i+1), f.request); g != nil {
+			f, i = g, -1
+		}
+	}
+	for _, ref := range slices.SortedFunc(maps.Keys(f.before), compareRefs) {
+		if ref.Kind == catalog.KindPod {
+			continue
+		}
+		without := f.before.with([]catalog.Change{{Ref: ref}})
+		if g := n.again(without, f.edit, f.request); g != nil {
+			f = g
+		}
+	}
+	return f
+}
+
+// again reports whether a request fails again in a mesh.
+func (n *Network) again(w State, edit []catalog.Change, r Request) *failure {
+	if problem := n.reset(w); problem != "" {
+		return nil
+	}
+	return n.try(edit, slices.Repeat([]Request{r}, repeated))
 }

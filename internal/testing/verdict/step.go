@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
@@ -250,4 +252,102 @@ func (s *step) converge(i int) *failure {
 		}
 		time.Sleep(interval)
 	}
+}
+
+// mixed returns the intermediate states of an edit, in which only some sidecars or resources are updated. Their results are
+// correct although they match neither the mesh before nor the mesh after the edit.
+//
+// A client's sidecar can split requests, and a server's sidecar grant them, by one HTTPRouteGroup, which both receive at different
+// times. A client's sidecar receives the endpoints of a Service before its listeners.
+func (s *step) mixed() []*oracle {
+	before, after := s.before.state, s.after.state
+	var moments []*oracle
+	if s.edits(catalog.KindHTTPRouteGroup) {
+		moments = append(moments, newOracle(dividedAs(before, after, s.edit)), newOracle(dividedAs(after, before, s.edit)))
+	}
+	if s.edits(catalog.KindService) {
+		moments = append(moments, newOracle(behind(before, after)), newOracle(behind(after, before)))
+	}
+	return moments
+}
+
+// edits reports whether the edit includes objects of a kind.
+func (s *step) edits(kind catalog.Kind) bool {
+	return slices.ContainsFunc(s.edit, func(c catalog.Change) bool { return c.Ref.Kind == kind })
+}
+
+// behind returns the mesh with the endpoints of another one.
+func behind(w, other State) State {
+	next := w.with(nil)
+	for ref, entry := range other {
+		if ref.Kind == catalog.KindPod {
+			next[ref] = entry
+		}
+		theirs, ok := entry.(*catalog.Service)
+		if mine, both := w[ref].(*catalog.Service); ok && both {
+			copied := *mine
+			copied.Selector = theirs.Selector
+			next[ref] = &copied
+		}
+	}
+	return next
+}
+
+// dividedAs returns the mesh of servers, with TrafficSplits that use the edited groups as clients do.
+func dividedAs(servers, clients State, edit []catalog.Change) State {
+	next := servers.with(nil)
+	for _, change := range edit {
+		if change.Ref.Kind != catalog.KindHTTPRouteGroup {
+			continue
+		}
+		seen := change.Ref.Name
+		seen.Name += "-of-clients"
+		if group, ok := clients[change.Ref].(*catalog.HTTPRouteGroup); ok {
+			copied := *group
+			copied.Name = seen
+			next[copied.Ref()] = &copied
+		}
+		for ref, entry := range next {
+			split, ok := entry.(*catalog.TrafficSplit)
+			if !ok || ref.Name.Namespace != seen.Namespace {
+				continue
+			}
+			copied := *split
+			copied.Matches = slices.Clone(split.Matches)
+			for i, name := range copied.Matches {
+				if name == change.Ref.Name.Name {
+					copied.Matches[i] = seen.Name
+				}
+			}
+			next[ref] = &copied
+		}
+	}
+	return next
+}
+
+// rapid prefers small numbers, which finds edge cases of arithmetic. Here every choice is an edge case, and a preference for the
+// first choice would always draw similar meshes. These generators are uniform, and still shrink towards the first choice.
+
+// below draws a number from 0 to n-1.
+func below(t *rapid.T, n int, what string) int {
+	number, bits := 0, 0
+	// Eight additional bits keep the bias of the modulo operation small.
+	for limit := n; limit > 0 || bits < 8; limit >>= 1 {
+		number <<= 1
+		if rapid.Bool().Draw(t, what) {
+			number++
+		}
+		if limit == 0 {
+			bits++
+		}
+	}
+	return number % n
+}
+
+// oneIn returns true with a probability of 1/n.
+func oneIn(t *rapid.T, n int, what string) bool { return below(t, n, what) == n-1 }
+
+// oneOf draws one of the list.
+func oneOf[T any](list []T) *rapid.Generator[T] {
+	return rapid.Custom(func(t *rapid.T) T { return list[below(t, len(list), "one of")] })
 }

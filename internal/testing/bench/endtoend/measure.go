@@ -2,14 +2,11 @@ package endtoend
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -150,13 +147,13 @@ func (b *bench) createMesh(ctx context.Context) error {
 		}
 	}
 	b.mesh.Settings, _ = ingest.MeshConfig(config) // as the API server has completed it
-	entries := slices.DeleteFunc(b.mesh.Entries(), func(e catalog.Entry) bool { return e == catalog.Entry(b.mesh.Settings) })
-	isNamespace := func(e catalog.Entry) bool { _, ok := e.(*catalog.Namespace); return ok }
 	var namespaces, rest []catalog.Entry
-	for _, entry := range entries {
-		if isNamespace(entry) {
+	for _, entry := range b.mesh.Entries() {
+		switch entry.(type) {
+		case *catalog.Settings:
+		case *catalog.Namespace:
 			namespaces = append(namespaces, entry)
-		} else {
+		default:
 			rest = append(rest, entry)
 		}
 	}
@@ -220,14 +217,10 @@ func (b *bench) connect(ctx context.Context, result *Result) error {
 	if err != nil {
 		return err
 	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(b.root.CertPEM())
 	// The certificate of the workload is one more.
 	wait := b.fleet.ExpectAll(append(all, mesh.Resource{TypeURL: mesh.SecretType}))
 	begun := time.Now()
-	b.fleet.Connect(fmt.Sprintf("127.0.0.1:%d", names.ADSPort), &tls.Config{
-		RootCAs: pool, ServerName: names.ADSCommonName(mesh.TrustDomain), MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{tls.X25519},
-	})
+	b.fleet.Connect(fmt.Sprintf("127.0.0.1:%d", names.ADSPort), fleet.TLS(b.root, names.ADSCommonName(mesh.TrustDomain)))
 	if err := b.awaitResources(wait, syncLimit); err != nil {
 		return err
 	}

@@ -3,18 +3,22 @@ package fleet
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
 
+	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
 // window is the HTTP/2 window of a connection in bytes. Like Envoy's, it is larger than any configuration.
@@ -29,11 +33,10 @@ type Fleet struct {
 	// Addresses makes each sidecar connect from a loopback address of its own, as pods do.
 	Addresses bool
 
-	known    *known
 	sidecars []*sidecar
 
-	requests, bytes, responses, last atomic.Int64
-	// opened is the number of sidecars that have sent their first requests.
+	requests, bytes, last atomic.Int64
+	// opened is the number of sidecars that have opened their stream.
 	opened atomic.Int64
 
 	stop   context.CancelFunc
@@ -42,28 +45,43 @@ type Fleet struct {
 	failed error
 }
 
+// sidecar is one sidecar across connections. It receives the events of its connection.
+type sidecar struct {
+	fleet     *Fleet
+	id, token string
+	envoy     *fakexds.Envoy
+	expect    expectation
+}
+
 // New returns the sidecars of a mesh, with a token for each.
 func New(m *mesh.Mesh, tokens []string) *Fleet {
-	f := &Fleet{known: newKnown()}
+	f := &Fleet{}
 	for i, token := range tokens {
-		f.sidecars = append(f.sidecars, newSidecar(f, m.NodeID(i), token))
+		f.sidecars = append(f.sidecars, &sidecar{fleet: f, id: m.NodeID(i), token: token})
 	}
+	f.Forget()
 	return f
 }
 
-// Forget replaces all sidecars by new ones without resources.
+// Forget removes the resources of all sidecars.
 func (f *Fleet) Forget() {
-	for i, s := range f.sidecars {
-		f.sidecars[i] = newSidecar(f, s.id, s.token)
+	for i, envoy := range fakexds.NewEnvoys(len(f.sidecars)) {
+		f.sidecars[i].envoy = envoy
 	}
+}
+
+// TLS returns the settings of the sidecars' connections, as in Envoy.
+func TLS(root *certificate.Root, serverName string) *tls.Config {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(root.CertPEM())
+	return &tls.Config{RootCAs: pool, ServerName: serverName, MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{tls.X25519}}
 }
 
 // Connect connects all sidecars concurrently. They stay connected until Disconnect.
 func (f *Fleet) Connect(address string, config *tls.Config) {
-	f.requests.Store(0)
-	f.bytes.Store(0)
-	f.responses.Store(0)
-	f.opened.Store(0)
+	for _, count := range []*atomic.Int64{&f.requests, &f.bytes, &f.opened} {
+		count.Store(0)
+	}
 	f.failed = nil
 	ctx, stop := context.WithCancel(context.Background())
 	f.stop = stop
@@ -81,13 +99,8 @@ func (f *Fleet) dialer(sidecar int) *net.Dialer {
 	if !f.Addresses {
 		return &net.Dialer{}
 	}
-	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: LoopbackAddress(1, sidecar)}}
-}
-
-// LoopbackAddress returns an address of a client on the loopback interface. Those of different networks are different; sidecars have network 1.
-func LoopbackAddress(network byte, client int) net.IP {
 	const perByte = 250
-	return net.IPv4(127, network, byte(client/perByte), byte(client%perByte+1))
+	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 1, byte(sidecar/perByte), byte(sidecar%perByte+1))}}
 }
 
 // Disconnect closes all connections.
@@ -113,108 +126,186 @@ func (f *Fleet) Err() error {
 
 // Traffic counts the requests and responses of all sidecars since Connect.
 type Traffic struct {
-	// Requests and Responses are numbers of messages. Bytes is the size of the responses without framing and encryption.
-	Requests, Responses, Bytes int64
+	// Requests is a number of messages. Bytes is the size of the responses without framing and encryption.
+	Requests, Bytes int64
 	// Last is the time of the last response, in nanoseconds since 1970.
 	Last int64
+	// Complete is true if every sidecar has opened its stream.
+	Complete bool
 }
 
 // Traffic returns the traffic so far.
 func (f *Fleet) Traffic() Traffic {
-	return Traffic{Requests: f.requests.Load(), Responses: f.responses.Load(), Bytes: f.bytes.Load(), Last: f.last.Load()}
-}
-
-// Reconnected returns the number of requests sent, and whether every sidecar has sent its first ones.
-func (f *Fleet) Reconnected() (requests int64, complete bool) {
-	complete = f.opened.Load() == int64(len(f.sidecars))
-	return f.requests.Load(), complete
+	complete := f.opened.Load() == int64(len(f.sidecars))
+	return Traffic{Requests: f.requests.Load(), Bytes: f.bytes.Load(), Last: f.last.Load(), Complete: complete}
 }
 
 // run connects a sidecar and responds to the server until ctx or the stream ends.
 func (s *sidecar) run(ctx context.Context, address string, config *tls.Config, dialer *net.Dialer) error {
-	conn, err := s.dial(address, config, dialer)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	stream, err := s.stream(ctx, conn)
-	if err != nil {
-		return err
-	}
-	requests := s.open()
-	var r response
-	for first := true; ; first = false {
-		for _, req := range requests {
-			if err := stream.SendMsg(req); err != nil {
-				break // receiving returns the error
-			}
-			s.fleet.requests.Add(1)
-		}
-		if first {
-			s.fleet.opened.Add(1)
-		}
-		s.expect.acknowledged()
-		if err := stream.RecvMsg(&r); err != nil {
-			return err
-		}
-		s.fleet.countResponse(&r)
-		if requests, err = s.receive(&r); err != nil {
-			return err
-		}
-	}
-}
-
-func (s *sidecar) dial(address string, config *tls.Config, dialer *net.Dialer) (*grpc.ClientConn, error) {
-	return grpc.NewClient("passthrough:///"+address,
-		grpc.WithTransportCredentials(credentials.NewTLS(config)),
+	conn, err := grpc.NewClient("passthrough:///"+address,
+		grpc.WithTransportCredentials(credentials.NewTLS(config)), grpc.WithStatsHandler(s),
 		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "tcp", address)
 		}),
 		grpc.WithInitialConnWindowSize(window), grpc.WithInitialWindowSize(window),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{}), grpc.MaxCallRecvMsgSize(maxResponse)))
-}
-
-func (s *sidecar) stream(ctx context.Context, conn *grpc.ClientConn) (grpc.ClientStream, error) {
-	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", s.token)
-	return conn.NewStream(ctx, &discovery.AggregatedDiscoveryService_ServiceDesc.Streams[deltaStream()],
-		discovery.AggregatedDiscoveryService_DeltaAggregatedResources_FullMethodName, grpc.WaitForReady(true))
-}
-
-// Join connects a sidecar that is not one of the connected ones, and returns the time until its first response.
-func (f *Fleet) Join(ctx context.Context, m *mesh.Mesh, sidecar int, token, address string, config *tls.Config) (time.Duration, error) {
-	begun := time.Now()
-	s := newSidecar(f, m.NodeID(sidecar), token)
-	conn, err := s.dial(address, config, f.dialer(sidecar))
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponse), grpc.WaitForReady(true)))
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer func() { _ = conn.Close() }()
-	stream, err := s.stream(ctx, conn)
-	if err != nil {
-		return 0, err
-	}
-	for _, req := range s.open() {
-		if err := stream.SendMsg(req); err != nil {
-			break // receiving returns the error
-		}
-		f.requests.Add(1)
-	}
-	err = stream.RecvMsg(&response{})
-	return time.Since(begun), err
+	defer conn.Close()
+	return fakexds.RunOver(ctx, conn, fakexds.Options{Token: s.token, NodeID: s.id, Applied: s.expect.received}, s.envoy)
 }
 
-func (f *Fleet) countResponse(r *response) {
-	f.responses.Add(1)
-	f.bytes.Add(int64(len(r.data)))
-	f.last.Store(time.Now().UnixNano())
+// HandleRPC implements stats.Handler.
+func (s *sidecar) HandleRPC(_ context.Context, event stats.RPCStats) {
+	switch event := event.(type) {
+	case *stats.OutHeader:
+		s.fleet.opened.Add(1)
+	case *stats.OutPayload:
+		s.fleet.requests.Add(1)
+		if event.Payload.(*discovery.DeltaDiscoveryRequest).GetResponseNonce() != "" {
+			s.expect.acknowledged()
+		}
+	case *stats.InPayload:
+		s.fleet.bytes.Add(int64(event.Length))
+		s.fleet.last.Store(event.RecvTime.UnixNano())
+	}
 }
 
-// deltaStream returns the index of the delta stream in the service description.
-func deltaStream() int {
-	for i, stream := range discovery.AggregatedDiscoveryService_ServiceDesc.Streams {
-		if stream.StreamName == "DeltaAggregatedResources" {
-			return i
+// TagRPC implements stats.Handler.
+func (s *sidecar) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+
+// HandleConn implements stats.Handler.
+func (s *sidecar) HandleConn(context.Context, stats.ConnStats) {}
+
+// TagConn implements stats.Handler.
+func (s *sidecar) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+// name is the type and name of a resource.
+type name struct{ typeURL, text string }
+
+// expectation holds the resources that a sidecar waits for.
+type expectation struct {
+	mu sync.Mutex
+	// exact are resources that must arrive in this form.
+	exact map[name]uint64
+	// missing is the number of resources of each type that must arrive, with any content.
+	missing map[string]int
+	// touched is true once any resource has arrived.
+	touched bool
+	wait    *Wait
+}
+
+// Wait waits until sidecars have the expected resources.
+type Wait struct {
+	left atomic.Int64
+	done chan struct{}
+}
+
+func newWait(sidecars int) *Wait {
+	w := &Wait{done: make(chan struct{})}
+	w.left.Store(int64(sidecars))
+	if sidecars == 0 {
+		close(w.done)
+	}
+	return w
+}
+
+// Done is closed when all sidecars have the expected resources and have acknowledged them.
+func (w *Wait) Done() <-chan struct{} { return w.done }
+
+// received records the arrival of resources.
+func (e *expectation) received(r *discovery.DeltaDiscoveryResponse) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, resource := range r.GetResources() {
+		e.touched = true
+		n := name{r.GetTypeUrl(), resource.GetName()}
+		if expected, ok := e.exact[n]; ok && expected == mesh.Hash(resource.GetResource().GetValue()) {
+			delete(e.exact, n)
+		}
+		e.missing[n.typeURL]--
+	}
+}
+
+// acknowledged ends the wait if nothing is missing.
+func (e *expectation) acknowledged() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.wait == nil || len(e.exact) > 0 {
+		return
+	}
+	for _, n := range e.missing {
+		if n > 0 {
+			return
 		}
 	}
-	return 0
+	if e.wait.left.Add(-1) == 0 {
+		close(e.wait.done)
+	}
+	e.wait = nil
+}
+
+// ExpectAll makes every sidecar wait for as many resources of each type as the list has.
+func (f *Fleet) ExpectAll(list []mesh.Resource) *Wait {
+	w := newWait(len(f.sidecars))
+	for _, s := range f.sidecars {
+		missing := map[string]int{}
+		for _, r := range list {
+			missing[r.TypeURL]++
+		}
+		s.expect.replace(nil, missing, w)
+	}
+	return w
+}
+
+// Expect makes the sidecars of services wait for resources.
+func (f *Fleet) Expect(differences map[int][]mesh.Resource) *Wait {
+	w := newWait(len(differences) * mesh.PodsPerService)
+	for i, s := range f.sidecars {
+		exact := map[name]uint64{}
+		for _, r := range differences[i/mesh.PodsPerService] {
+			exact[name{r.TypeURL, r.Name}] = r.Hash
+		}
+		if len(exact) > 0 {
+			s.expect.replace(exact, map[string]int{}, w)
+		} else {
+			s.expect.replace(nil, map[string]int{}, nil)
+		}
+	}
+	return w
+}
+
+func (e *expectation) replace(exact map[name]uint64, missing map[string]int, w *Wait) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.exact, e.missing, e.wait, e.touched = exact, missing, w, false
+}
+
+// Touched returns the number of sidecars with any response since the last Expect, and of those that did not need one.
+func (f *Fleet) Touched(differences map[int][]mesh.Resource) (touched, needlessly int) {
+	for i, s := range f.sidecars {
+		s.expect.mu.Lock()
+		if s.expect.touched {
+			touched++
+			if len(differences[i/mesh.PodsPerService]) == 0 {
+				needlessly++
+			}
+		}
+		s.expect.mu.Unlock()
+	}
+	return touched, needlessly
+}
+
+// Missing describes the missing resources of one sidecar for an error message; it is empty if there are none.
+func (f *Fleet) Missing() string {
+	for _, s := range f.sidecars {
+		s.expect.mu.Lock()
+		waits, exact, missing := s.expect.wait != nil, slices.Collect(maps.Keys(s.expect.exact)), maps.Clone(s.expect.missing)
+		s.expect.mu.Unlock()
+		if waits {
+			return fmt.Sprintf("%s waits for %v and these numbers of others: %v", s.id, exact, missing)
+		}
+	}
+	return ""
 }

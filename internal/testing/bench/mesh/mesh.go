@@ -3,6 +3,8 @@ package mesh
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
@@ -42,9 +44,6 @@ type Mesh struct {
 	Mode Mode
 	// Services is the number of services whose sidecars connect. Changes can add others.
 	Services int
-	// Connected is the number of services, from the first, whose sidecars connect to the measured replica. Unless stated otherwise,
-	// changes affect these services.
-	Connected int
 	// Settings are those of the MeshConfig.
 	Settings *catalog.Settings
 
@@ -59,26 +58,14 @@ const least = 40
 
 // New returns a mesh with at least 40 sidecars, all of which connect.
 func New(mode Mode, sidecars int) *Mesh {
-	services := max(sidecars, least) / PodsPerService
 	return &Mesh{
-		Mode: mode, Services: services, Connected: services, Settings: &catalog.Settings{
-			Permissive: mode == Visible, RetryPolicies: true, IngressBackends: mode == Outside, EgressPolicies: mode == Outside,
-		},
+		Mode: mode, Services: max(sidecars, least) / PodsPerService, Settings: &catalog.Settings{Permissive: mode == Visible, RetryPolicies: true},
 		shrunk: map[int]bool{}, done: map[Kind]int{},
 	}
 }
 
-// NewShare returns a mesh of which only some sidecars connect to the measured replica; 0 means all.
-func NewShare(mode Mode, sidecars, connected int) *Mesh {
-	m := New(mode, sidecars)
-	if connected > 0 {
-		m.Connected = min(max(connected, least)/PodsPerService, m.Services)
-	}
-	return m
-}
-
 // Sidecars returns the number of sidecars that connect.
-func (m *Mesh) Sidecars() int { return m.Connected * PodsPerService }
+func (m *Mesh) Sidecars() int { return m.Services * PodsPerService }
 
 // Pod returns the pod of a sidecar. Sidecars 2i and 2i+1 belong to service i.
 func (m *Mesh) Pod(sidecar int) *catalog.Pod {
@@ -107,17 +94,11 @@ func (m *Mesh) Entries() []catalog.Entry {
 	}
 	for i := range m.Services {
 		entries = append(entries, m.service(i)...)
-		if m.Mode != Visible {
-			entries = append(entries, rules(i, 0), m.target(i))
-		}
-		if m.Mode == Outside {
-			entries = append(entries, outside(i)...)
-		}
 	}
 	return entries
 }
 
-// service returns a service with its account, pods and endpoints.
+// service returns a service with its account, pods and endpoints, and who may call it.
 func (m *Mesh) service(i int) []catalog.Entry {
 	entries := []catalog.Entry{
 		&catalog.ServiceAccount{Name: name(i), UID: AccountUID(Account(i))},
@@ -129,6 +110,9 @@ func (m *Mesh) service(i int) []catalog.Entry {
 	}
 	for n := range PodsPerService {
 		entries = append(entries, m.Pod(i*PodsPerService+n))
+	}
+	if m.Mode != Visible {
+		entries = append(entries, rules(i, 0), m.target(i))
 	}
 	return entries
 }
@@ -192,4 +176,187 @@ func address(first byte, n int) netip.Addr {
 func (m *Mesh) NodeID(sidecar int) string {
 	pod := m.Pod(sidecar)
 	return fmt.Sprintf("%s.sidecar.%s.%s.%s", pod.UID, pod.ServiceAccount, pod.Name.Namespace, TrustDomain)
+}
+
+// Kind is a kind of change.
+type Kind string
+
+// The kinds of changes.
+const (
+	// Nothing changes nothing. It measures the cost of the measurement itself.
+	Nothing Kind = "nothing"
+	// Endpoint removes one of two endpoints of a service, or restores it.
+	Endpoint Kind = "endpoint"
+	// Grant allows one more service to call another.
+	Grant Kind = "grant"
+	// Rules changes the requests that are allowed for existing clients of a service.
+	Rules Kind = "rules"
+	// NewService adds a service with two pods; in mode Policy four others may call it.
+	NewService Kind = "new service"
+	// Split changes the weights between a service and a neighbour.
+	Split Kind = "split"
+	// Limits changes the connection and request limits of a service.
+	Limits Kind = "limits"
+	// Retry changes the retry policy of one client of a service.
+	Retry Kind = "retry"
+)
+
+// Kinds returns the kinds of changes of a mode, in the order of measurement. A permissive mesh has no policies.
+func Kinds(mode Mode) []Kind {
+	if mode == Visible {
+		return []Kind{Nothing, Endpoint, NewService}
+	}
+	return []Kind{Nothing, Endpoint, Rules, Limits, Retry, Split, Grant, NewService}
+}
+
+// Change is one change of a mesh.
+type Change struct {
+	Changes []catalog.Change
+	// Candidates are the only services whose sidecars the change can affect.
+	Candidates []int
+	// Endpoints is the service whose endpoints are the only difference; zero if there are others.
+	Endpoints catalog.Name
+	// Added is the service that is the only addition for every candidate; zero for other kinds of changes.
+	Added catalog.Name
+}
+
+// Next returns the next change of a kind. Each must be applied once, in order.
+func (m *Mesh) Next(kind Kind) Change {
+	n := m.done[kind]
+	m.done[kind]++
+	i := n * stride % m.Services
+	switch kind {
+	case Endpoint:
+		return m.endpoint(i)
+	case Grant:
+		return m.grant(i, n/m.Services)
+	case Rules:
+		return Change{Changes: []catalog.Change{catalog.Set(rules(i, n+1))}, Candidates: []int{i}}
+	case Split:
+		return m.split(i, n)
+	case Limits:
+		return m.limits(i, n)
+	case Retry:
+		return m.retry(i, n)
+	case NewService:
+		return m.newService(m.Services + n)
+	default:
+		return Change{}
+	}
+}
+
+// stride is a prime, so that consecutive changes affect different sidecars.
+const stride = 13
+
+func (m *Mesh) endpoint(i int) Change {
+	m.shrunk[i] = !m.shrunk[i]
+	endpoints := PodsPerService
+	if m.shrunk[i] {
+		endpoints--
+	}
+	return Change{
+		Changes:    []catalog.Change{catalog.Set(m.slice(i, endpoints))},
+		Candidates: m.clientsOf(i), Endpoints: name(i),
+	}
+}
+
+// grant allows a service to call another; round distinguishes repeated grants.
+func (m *Mesh) grant(i, round int) Change {
+	caller := (i + callers + 1 + round) % m.Services
+	target := &catalog.TrafficTarget{
+		Name:        catalog.Name{Namespace: name(i).Namespace, Name: fmt.Sprintf("grant-%d-%d", i, round)},
+		Destination: Account(i), Rules: rulesOf(i),
+	}
+	target.Sources = append(target.Sources, Account(caller))
+	return Change{Changes: []catalog.Change{catalog.Set(target)}, Candidates: []int{i, caller}}
+}
+
+func (m *Mesh) newService(i int) Change {
+	c := Change{Candidates: m.clientsOf(i), Added: name(i)}
+	entries := append([]catalog.Entry{&catalog.Namespace{Name: name(i).Namespace, Monitored: true}}, m.service(i)...)
+	for _, entry := range entries {
+		c.Changes = append(c.Changes, catalog.Set(entry))
+	}
+	return c
+}
+
+// clientsOf returns the services whose sidecars have a service in their configuration.
+func (m *Mesh) clientsOf(i int) []int {
+	if m.Mode != Visible {
+		return m.callersOf(i)
+	}
+	all := make([]int, m.Services)
+	for n := range all {
+		all[n] = n
+	}
+	return all
+}
+
+func (m *Mesh) split(i, version int) Change {
+	neighbour := i + 1
+	// The neighbour has no limits of its own, so the root's limits apply to it.
+	if neighbour >= m.Services || name(neighbour).Namespace != name(i).Namespace {
+		neighbour = i - 1
+	}
+	s := &catalog.TrafficSplit{Name: name(i), Root: name(i), Backends: []catalog.SplitBackend{
+		{Service: name(i), Weight: uint32(version + 1)}, {Service: name(neighbour), Weight: 1},
+	}}
+	return Change{Changes: []catalog.Change{catalog.Set(s)}, Candidates: union(append(m.clientsOf(i), neighbour), m.clientsOf(neighbour))}
+}
+
+func (m *Mesh) limits(i, version int) Change {
+	limit := uint32(version + 1)
+	rate := catalog.RequestRateLimit{RateLimit: catalog.RateLimit{Tokens: limit, Interval: time.Second}, Status: 429}
+	u := &catalog.UpstreamTrafficSetting{
+		Kind: catalog.KindUpstreamTrafficSetting, Name: name(i), Service: name(i),
+		Connections: catalog.ConnectionSettings{MaxConnections: &limit}, RequestRate: &rate,
+	}
+	return Change{Changes: []catalog.Change{catalog.Set(u)}, Candidates: union(m.clientsOf(i), []int{i})}
+}
+
+func (m *Mesh) retry(i, version int) Change {
+	client := m.callersOf(i)[0]
+	r := &catalog.Retry{
+		Name: name(i), Source: Account(client), Destinations: []catalog.Name{name(i)},
+		Policy: catalog.RetryPolicy{On: "5xx", Count: uint32(version + 1)},
+	}
+	return Change{Changes: []catalog.Change{catalog.Set(r)}, Candidates: []int{client}}
+}
+
+// union returns the sorted union without duplicates.
+func union(a, b []int) []int {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Toggles is the number of steps of Toggle after which a service is restored.
+const Toggles = 8
+
+// Toggle returns one step of changes that cancel each other out: each service in turn loses and regains an endpoint, its rules
+// change and change back, and a grant and another service are added and removed. Growth over many steps is a leak.
+func (m *Mesh) Toggle(n int) []catalog.Change {
+	i := n / Toggles * stride % m.Services
+	entries := func() []catalog.Entry {
+		switch n % Toggles {
+		case 0:
+			return []catalog.Entry{m.slice(i, PodsPerService-1)}
+		case 1:
+			return []catalog.Entry{m.slice(i, PodsPerService)}
+		case 2, 3:
+			return []catalog.Entry{rules(i, 3-n%Toggles)}
+		case 4, 5:
+			return []catalog.Entry{m.grant(i, 0).Changes[0].Entry}
+		}
+		extra := m.Services + i
+		return m.service(extra)
+	}()
+	changes := make([]catalog.Change, len(entries))
+	for at, entry := range entries {
+		changes[at] = catalog.Set(entry)
+		if step := n % Toggles; step == 5 || step == 7 {
+			changes[at] = catalog.Change{Ref: entry.Ref()}
+		}
+	}
+	return changes
 }

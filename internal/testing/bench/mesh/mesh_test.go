@@ -12,12 +12,8 @@ import (
 
 // TestCandidates checks that a change affects only its candidates, and that the optimized comparison equals a full comparison.
 func TestCandidates(t *testing.T) {
-	for _, mode := range []Mode{Policy, Visible, Outside} {
-		kinds := []Kind{Nothing, Endpoint, Grant, Rules, Split, Limits, Retry, NewService}
-		if mode == Outside {
-			kinds = OutsideOnly()
-		}
-		for _, kind := range kinds {
+	for _, mode := range []Mode{Policy, Visible} {
+		for _, kind := range Kinds(Policy) {
 			t.Run(string(mode)+" "+string(kind), func(t *testing.T) {
 				quick, full := New(mode, 40), New(mode, 40)
 				fast, slow := NewOracle(quick, []byte("root")), NewOracle(full, []byte("root"))
@@ -62,9 +58,6 @@ func TestPolicyChangesTouchFew(t *testing.T) {
 		{Policy, Rules, 1, "RouteConfiguration"},
 		{Policy, Limits, callers + 1, "Cluster RouteConfiguration"},
 		{Policy, Retry, 1, "RouteConfiguration"},
-		{Outside, Egress, 1, "Cluster RouteConfiguration"},
-		{Outside, Ingress, 1, "RouteConfiguration TypedExtensionConfig"},
-		{Outside, Authorizer, 40, "Cluster"},
 		{Visible, Endpoint, 40, "ClusterLoadAssignment"},
 		{Visible, NewService, 40, "Cluster ClusterLoadAssignment Listener RouteConfiguration"},
 		{Policy, NewService, callers, "Cluster ClusterLoadAssignment Listener RouteConfiguration"},

@@ -1,20 +1,18 @@
 package server
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
@@ -31,9 +29,7 @@ var sendingOrder = []string{
 // broadcast sends prepared bytes to each stream.
 type broadcast struct {
 	discovery.UnimplementedAggregatedDiscoveryServiceServer
-	library *library
-	grpc    *grpc.Server
-	read    atomic.Int64
+	library
 	// all are the messages with all resources of a sidecar, by service; next are those of the prepared change.
 	all, next map[int][]mem.BufferSlice
 	wires     map[*mesh.Resource]mem.SliceBuffer
@@ -44,55 +40,60 @@ type broadcast struct {
 
 func newBroadcast(m *mesh.Mesh, a authority) (*broadcast, error) {
 	b := &broadcast{
-		library: newLibrary(m, a), all: map[int][]mem.BufferSlice{},
+		library: newLibrary(m, a, grpc.ForceServerCodecV2(bareCodec{})), all: map[int][]mem.BufferSlice{},
 		wires: map[*mesh.Resource]mem.SliceBuffer{}, streams: map[int][]grpc.ServerStream{},
 	}
 	for service := range m.Services {
-		list, err := b.library.of(service)
+		list, err := b.of(service)
 		if err != nil {
 			return nil, err
 		}
-		b.all[service] = b.messages(list)
+		if b.all[service], err = b.messages(list); err != nil {
+			return nil, err
+		}
 	}
-	b.grpc = grpc.NewServer(append(a.grpcOptions(), grpc.ForceServerCodecV2(bareCodec{}))...)
 	discovery.RegisterAggregatedDiscoveryServiceServer(b.grpc, b)
 	return b, nil
 }
 
 // messages returns the responses with the resources, in the order of types in which ours are sent.
-func (b *broadcast) messages(list []*mesh.Resource) []mem.BufferSlice {
-	byType := map[string][]*mesh.Resource{}
-	for _, r := range list {
-		byType[r.TypeURL] = append(byType[r.TypeURL], r)
-	}
+func (b *broadcast) messages(list []*mesh.Resource) ([]mem.BufferSlice, error) {
 	var messages []mem.BufferSlice
 	for _, typeURL := range sendingOrder {
+		// Fields of one message can be encoded one after the other.
+		end, err := proto.Marshal(&discovery.DeltaDiscoveryResponse{TypeUrl: typeURL, Nonce: "1"})
+		if err != nil {
+			return nil, err
+		}
 		var message mem.BufferSlice
-		for _, r := range byType[typeURL] {
+		for _, r := range list {
+			if r.TypeURL != typeURL {
+				continue
+			}
 			if message.Len() > maxMessage {
-				messages = append(messages, append(message, mem.SliceBuffer(tail(typeURL))))
+				messages = append(messages, append(message, mem.SliceBuffer(end)))
 				message = nil
 			}
-			r.Message = nil
 			if b.wires[r] == nil {
-				b.wires[r] = wire(r)
+				if b.wires[r], err = wire(r); err != nil {
+					return nil, err
+				}
 			}
 			message = append(message, b.wires[r])
 		}
 		if message != nil {
-			messages = append(messages, append(message, mem.SliceBuffer(tail(typeURL))))
+			messages = append(messages, append(message, mem.SliceBuffer(end)))
 		}
 	}
-	return slices.Clip(messages)
+	return slices.Clip(messages), nil
 }
 
-func (b *broadcast) serve(ctx context.Context, listener net.Listener) error {
-	stop := context.AfterFunc(ctx, b.grpc.Stop)
-	defer stop()
-	if err := b.grpc.Serve(listener); err != nil && ctx.Err() == nil {
-		return err
-	}
-	return nil
+// wire encodes a resource as a field of a response, and forgets its message.
+func wire(r *mesh.Resource) ([]byte, error) {
+	r.Message = nil
+	return proto.Marshal(&discovery.DeltaDiscoveryResponse{Resources: []*discovery.Resource{{
+		Name: r.Name, Version: fmt.Sprintf("%016x", r.Hash), Resource: &anypb.Any{TypeUrl: r.TypeURL, Value: r.Value},
+	}}})
 }
 
 // DeltaAggregatedResources sends all messages at once and counts the requests.
@@ -123,15 +124,14 @@ func (b *broadcast) DeltaAggregatedResources(stream discovery.AggregatedDiscover
 }
 
 func (b *broadcast) prepare(c mesh.Change) error {
-	found, err := b.library.differences(c)
-	if err != nil {
-		return err
-	}
+	found, err := b.differences(c)
 	b.next = make(map[int][]mem.BufferSlice, len(found))
 	for service, list := range found {
-		b.next[service] = b.messages(list)
+		if b.next[service], err = b.messages(list); err != nil {
+			return err
+		}
 	}
-	return nil
+	return err
 }
 
 func (b *broadcast) change() error {
@@ -146,8 +146,6 @@ func (b *broadcast) change() error {
 	}
 	return nil
 }
-
-func (b *broadcast) requests() int64 { return b.read.Load() }
 
 // serviceOf returns the number of a sidecar's service from the node ID in its first request,
 // "<uuid>.sidecar.service-<n>.<namespace>.<trust domain>".

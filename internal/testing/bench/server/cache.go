@@ -13,20 +13,18 @@ import (
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	serverv3 "github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
 
 // cache is the snapshot cache of go-control-plane with the same resources. The affected nodes of a change are given, and their
 // computation is not measured, because every control plane has to do it.
 type cache struct {
-	library *library
+	library
 	cache   cachev3.SnapshotCache
-	grpc    *grpc.Server
-	read    atomic.Int64
 	version int
-	// nodes are the IDs of the nodes of a service.
-	nodes func(service int) []string
 	// held are the resources of a service by type and name.
 	held map[int]map[string]map[string]types.Resource
 	next []update
@@ -47,25 +45,12 @@ func (byIdentity) ID(node *core.Node) string {
 	return workload
 }
 
-func newCache(m *mesh.Mesh, a authority, byProxy bool) (*cache, error) {
-	c := &cache{library: newLibrary(m, a), held: map[int]map[string]map[string]types.Resource{}}
-	c.nodes = func(service int) []string {
-		return []string{byIdentity{}.ID(&core.Node{Id: m.NodeID(service * mesh.PodsPerService)})}
+func newCache(m *mesh.Mesh, a authority) (*cache, error) {
+	c := &cache{
+		library: newLibrary(m, a), held: map[int]map[string]map[string]types.Resource{}, cache: cachev3.NewSnapshotCache(true, byIdentity{}, nil),
 	}
-	var hash cachev3.NodeHash = byIdentity{}
-	if byProxy {
-		hash = cachev3.IDHash{}
-		c.nodes = func(service int) []string {
-			ids := make([]string, mesh.PodsPerService)
-			for n := range ids {
-				ids[n] = m.NodeID(service*mesh.PodsPerService + n)
-			}
-			return ids
-		}
-	}
-	c.cache = cachev3.NewSnapshotCache(true, hash, nil)
 	for service := range m.Services {
-		list, err := c.library.of(service)
+		list, err := c.of(service)
 		if err != nil {
 			return nil, err
 		}
@@ -78,7 +63,6 @@ func newCache(m *mesh.Mesh, a authority, byProxy bool) (*cache, error) {
 		c.read.Add(1)
 		return nil
 	}}
-	c.grpc = grpc.NewServer(a.grpcOptions()...)
 	discovery.RegisterAggregatedDiscoveryServiceServer(c.grpc, serverv3.NewServer(context.Background(), c.cache, callbacks))
 	return c, nil
 }
@@ -100,29 +84,16 @@ func (c *cache) hold(service int, list []*mesh.Resource) {
 			resources[typeURL] = append(resources[typeURL], r)
 		}
 	}
-	for _, node := range c.nodes(service) {
-		c.next = append(c.next, update{node, resources})
-	}
-}
-
-func (c *cache) serve(ctx context.Context, listener net.Listener) error {
-	stop := context.AfterFunc(ctx, c.grpc.Stop)
-	defer stop()
-	if err := c.grpc.Serve(listener); err != nil && ctx.Err() == nil {
-		return err
-	}
-	return nil
+	node := &core.Node{Id: c.mesh.NodeID(service * mesh.PodsPerService)}
+	c.next = append(c.next, update{byIdentity{}.ID(node), resources})
 }
 
 func (c *cache) prepare(change mesh.Change) error {
-	found, err := c.library.differences(change)
-	if err != nil {
-		return err
-	}
+	found, err := c.differences(change)
 	for service, list := range found {
 		c.hold(service, list)
 	}
-	return nil
+	return err
 }
 
 func (c *cache) change() error {
@@ -140,4 +111,75 @@ func (c *cache) change() error {
 	return nil
 }
 
-func (c *cache) requests() int64 { return c.read.Load() }
+// library is a gRPC server that counts requests, with the same resources for the other variants, without duplicates.
+type library struct {
+	mesh      *mesh.Mesh
+	oracle    *mesh.Oracle
+	authority authority
+	shared    map[uint64]*mesh.Resource
+	grpc      *grpc.Server
+	read      *atomic.Int64
+}
+
+func newLibrary(m *mesh.Mesh, a authority, options ...grpc.ServerOption) library {
+	return library{
+		mesh: m, oracle: mesh.NewOracle(m, a.Root()), authority: a, shared: map[uint64]*mesh.Resource{},
+		grpc: grpc.NewServer(append(options, a.grpcOptions()...)...), read: &atomic.Int64{},
+	}
+}
+
+func (l *library) serve(ctx context.Context, listener net.Listener) error {
+	stop := context.AfterFunc(ctx, l.grpc.Stop)
+	defer stop()
+	if err := l.grpc.Serve(listener); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+func (l *library) requests() int64 { return l.read.Load() }
+
+// of returns all resources of the sidecars of a service, with their certificate.
+func (l *library) of(service int) ([]*mesh.Resource, error) {
+	list, err := l.oracle.Resources(service)
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := l.authority.Certificate(mesh.Account(service))
+	if err != nil {
+		return nil, err
+	}
+	secret := envoy.ServiceCertSecret(envoy.ServiceCertName, leaf.ChainPEM, leaf.KeyPEM)
+	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(secret.Message)
+	if err != nil {
+		return nil, err
+	}
+	return l.share(append(list, mesh.Resource{
+		TypeURL: secret.TypeURL, Name: secret.Name, Message: secret.Message, Value: value, Hash: mesh.Hash(value),
+	})), nil
+}
+
+// differences returns the resources that a change adds or replaces, by service.
+func (l *library) differences(c mesh.Change) (map[int][]*mesh.Resource, error) {
+	found, err := l.oracle.Apply(c)
+	if err != nil {
+		return nil, err
+	}
+	shared := make(map[int][]*mesh.Resource, len(found))
+	for service, list := range found {
+		shared[service] = l.share(list)
+	}
+	return shared, nil
+}
+
+func (l *library) share(list []mesh.Resource) []*mesh.Resource {
+	shared := make([]*mesh.Resource, len(list))
+	for i := range list {
+		key := list[i].Hash ^ mesh.Hash([]byte(list[i].Name))
+		if l.shared[key] == nil {
+			l.shared[key] = &list[i]
+		}
+		shared[i] = l.shared[key]
+	}
+	return shared
+}

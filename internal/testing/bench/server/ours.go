@@ -2,18 +2,24 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 
+	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/xds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -45,7 +51,7 @@ func newOurs(setup Setup, m *mesh.Mesh, a authority) (*ours, error) {
 	})
 	o.server, err = xds.NewServer(xds.Config{
 		Store: o.store, Authenticator: authenticator, TLS: a.serverTLS(), Log: logr.Discard(), Metrics: metrics,
-		MaxPendingPerAddress: maxPendingPerAddress(setup),
+		MaxPendingPerAddress: math.MaxInt32, // all sidecars connect from one address
 	})
 	if err != nil {
 		return nil, err
@@ -56,14 +62,6 @@ func newOurs(setup Setup, m *mesh.Mesh, a authority) (*ours, error) {
 	}
 	o.store.MarkSynced()
 	return o, nil
-}
-
-// maxPendingPerAddress returns 0, the default, if sidecars have addresses of their own. Otherwise all of them connect from one.
-func maxPendingPerAddress(setup Setup) int {
-	if setup.Addresses {
-		return 0
-	}
-	return math.MaxInt32
 }
 
 func (o *ours) serve(ctx context.Context, listener net.Listener) error {
@@ -155,4 +153,96 @@ func (t tokens) Authenticate(ctx context.Context, raw string) (xds.Peer, error) 
 		PodUID: verified.PodUID, ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.Expiry,
 		ServiceAccount: identity.ServiceAccount{Namespace: verified.Namespace, Name: verified.ServiceAccount},
 	}, nil
+}
+
+// authority adapts the mesh's certificate authority to snapshot.CertificateSource.
+type authority struct {
+	*certificate.Manager
+	renewals *renewals
+}
+
+// renewals counts renewed certificates.
+type renewals struct {
+	count atomic.Int64
+	// renewed is set before the Manager runs.
+	renewed func(identity.ServiceAccount)
+}
+
+func newAuthority(setup Setup) (authority, error) {
+	root, err := certificate.ParseRoot(setup.RootCert, setup.RootKey, time.Now())
+	if err != nil {
+		return authority{}, err
+	}
+	r := &renewals{}
+	return authority{renewals: r, Manager: certificate.NewManager(certificate.Options{
+		Root: root, TrustDomain: mesh.TrustDomain, Lifetime: 24 * time.Hour, Now: time.Now, Jitter: rand.Float64,
+		Rotated: func(sa identity.ServiceAccount) {
+			r.renewed(sa)
+			r.count.Add(1)
+		},
+	})}, nil
+}
+
+// Certificate implements snapshot.CertificateSource.
+func (a authority) Certificate(sa identity.ServiceAccount) (snapshot.Certificate, error) {
+	leaf, err := a.Manager.Certificate(sa)
+	return snapshot.Certificate(leaf), err
+}
+
+// serverTLS returns the TLS configuration of all variants.
+func (a authority) serverTLS() *tls.Config {
+	return certificate.NewServerCertificate(a.Manager, time.Now, ServerName).TLSConfig()
+}
+
+// grpcOptions returns the gRPC options of the other variants, with the same small buffers as ours.
+func (a authority) grpcOptions() []grpc.ServerOption {
+	config := a.serverTLS()
+	config.NextProtos = []string{"h2"}
+	return []grpc.ServerOption{
+		grpc.Creds(credentials.NewTLS(config)), grpc.ReadBufferSize(4 << 10),
+	}
+}
+
+// InProcess is this project's control plane in the caller's process, for access to its state.
+type InProcess struct {
+	// Store holds the mesh before the first change.
+	Store *snapshot.Store
+	// Metrics contains all metrics of the control plane.
+	Metrics *prometheus.Registry
+	ours    *ours
+}
+
+// NewInProcess returns a control plane for a mesh. It ignores the variant of the Setup.
+func NewInProcess(setup Setup, m *mesh.Mesh) (*InProcess, error) {
+	authority, err := newAuthority(setup)
+	if err != nil {
+		return nil, err
+	}
+	o, err := newOurs(setup, m, authority)
+	if err != nil {
+		return nil, err
+	}
+	return &InProcess{Store: o.store, Metrics: o.registry, ours: o}, nil
+}
+
+// Serve serves sidecars on a listener until ctx ends.
+func (p *InProcess) Serve(ctx context.Context, listener net.Listener) error {
+	return p.ours.serve(ctx, listener)
+}
+
+// Barrier waits until all applied changes have been processed for the affected sidecars.
+func (p *InProcess) Barrier(ctx context.Context) {
+	_, _ = p.Store.Policy(ctx, catalog.Ref{}) // the query is answered after all earlier changes
+}
+
+// Acknowledged reports whether every connected sidecar has acknowledged all resources.
+func (p *InProcess) Acknowledged() bool {
+	for _, proxy := range p.Store.Proxies() {
+		for _, status := range proxy.Types {
+			if !status.PendingSince.IsZero() || status.IsAwaitingAnswer() || status.Rejection != "" {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -1,20 +1,18 @@
 package server
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"runtime"
 	"runtime/debug"
-	"runtime/pprof"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
@@ -36,17 +34,16 @@ const requestLimit = 5 * time.Minute
 
 // Run reads a Setup and then commands until the input or ctx ends.
 func Run(ctx context.Context, in io.Reader, out io.Writer) error {
-	lines := bufio.NewReader(in)
-	p := &process{out: json.NewEncoder(out)}
+	p := &process{in: json.NewDecoder(in), out: json.NewEncoder(out)}
 	var setup Setup
-	if err := readLine(lines, &setup); err != nil {
+	if err := p.in.Decode(&setup); err != nil {
 		return fmt.Errorf("the setup cannot be read: %w", err)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	p.mesh = mesh.NewShare(setup.Mode, setup.Sidecars, setup.Connected)
+	p.mesh = mesh.New(setup.Mode, setup.Sidecars)
 	if p.plane, err = newControlPlane(setup, p.mesh); err != nil {
 		return err
 	}
@@ -56,10 +53,12 @@ func Run(ctx context.Context, in io.Reader, out io.Writer) error {
 	group.Go(func() error {
 		defer stop()
 		runtime.GC()
-		if err := p.answer(Answer{Address: listener.Addr().String()}); err != nil {
+		ready := usage()
+		ready.Address = listener.Addr().String()
+		if err := p.out.Encode(ready); err != nil {
 			return err
 		}
-		return p.runCommands(lines)
+		return p.runCommands()
 	})
 	return group.Wait()
 }
@@ -74,8 +73,8 @@ func newControlPlane(setup Setup, m *mesh.Mesh) (controlPlane, error) {
 		return newOurs(setup, m, authority)
 	case Broadcast:
 		return newBroadcast(m, authority)
-	case CacheByScope, CacheByProxy:
-		return newCache(m, authority, setup.Variant == CacheByProxy)
+	case Cache:
+		return newCache(m, authority)
 	}
 	return nil, fmt.Errorf("there is no control plane %q", setup.Variant)
 }
@@ -84,14 +83,15 @@ func newControlPlane(setup Setup, m *mesh.Mesh) (controlPlane, error) {
 type process struct {
 	mesh  *mesh.Mesh
 	plane controlPlane
+	in    *json.Decoder
 	out   *json.Encoder
 }
 
 // runCommands runs commands until the input ends.
-func (p *process) runCommands(lines *bufio.Reader) error {
+func (p *process) runCommands() error {
 	for {
 		var c Command
-		if err := readLine(lines, &c); errors.Is(err, io.EOF) {
+		if err := p.in.Decode(&c); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
@@ -108,19 +108,10 @@ func (p *process) runCommands(lines *bufio.Reader) error {
 		if plane, ok := p.plane.(*ours); ok {
 			a.Renewed = plane.renewed()
 		}
-		if err := p.answer(a); err != nil {
+		if err := p.out.Encode(a); err != nil {
 			return err
 		}
 	}
-}
-
-func (p *process) answer(a Answer) error {
-	if a.At == 0 {
-		address := a.Address
-		a = usage()
-		a.Address = address
-	}
-	return p.out.Encode(a)
 }
 
 func (p *process) do(c Command) error {
@@ -141,9 +132,7 @@ func (p *process) do(c Command) error {
 			runtime.GC()
 		}
 		debug.FreeOSMemory()
-		return heap(c.File)
-	case Profile:
-		return profile(c.File)
+		return nil
 	}
 	return fmt.Errorf("there is no task %q", c.Task)
 }
@@ -160,43 +149,85 @@ func (p *process) awaitRequests(requests int64) error {
 	return nil
 }
 
-// heap writes a heap profile, and the runtime's heap and stack sizes, if a file is given.
-func heap(name string) error {
-	if name == "" {
-		return nil
-	}
-	file, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
+// usage returns the resource usage of the process. Unavailable values are 0.
+func usage() Answer {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	sizes := fmt.Sprintf("heap in use %d, of it objects %d; stacks %d; runtime's own %d; goroutines %d\n",
-		memory.HeapInuse, memory.HeapAlloc, memory.StackInuse, memory.MSpanInuse+memory.MCacheInuse+memory.GCSys+memory.OtherSys,
-		runtime.NumGoroutine())
-	if err := os.WriteFile(name+".txt", []byte(sizes), 0o644); err != nil {
-		return err
+	var used unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &used) // fails for a wrong argument only
+	return Answer{
+		At: time.Now().UnixNano(), CPU: used.Utime.Nano() + used.Stime.Nano(),
+		Mallocs: memory.Mallocs, Memory: memory.Sys - memory.HeapReleased,
 	}
-	return pprof.Lookup("heap").WriteTo(file, 0)
 }
 
-func profile(name string) error {
-	if name == "" {
-		pprof.StopCPUProfile()
-		return nil
-	}
-	file, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	return pprof.StartCPUProfile(file)
+// Variant selects the measured control plane.
+type Variant string
+
+// The control planes.
+const (
+	// Ours is the snapshot Store behind the xDS server.
+	Ours Variant = "ours"
+	// Broadcast sends prepared bytes to prepared streams and reads the responses. It is the lower bound of the cost.
+	Broadcast Variant = "broadcast"
+	// Cache is go-control-plane's SnapshotCache with one node for each identity.
+	Cache Variant = "cache"
+)
+
+// Setup configures the process before it serves.
+type Setup struct {
+	Variant Variant
+	Mode    mesh.Mode
+	// Sidecars is the number of sidecars in the mesh.
+	Sidecars int
+	// RootCert and RootKey are the authority of the mesh in PEM. They stay the same across restarts.
+	RootCert, RootKey []byte
+	// Keys is the JSON Web Key Set for tokens; Issuer and Audience are their required claims.
+	Keys             []byte
+	Issuer, Audience string
 }
 
-func readLine(lines *bufio.Reader, into any) error {
-	line, err := lines.ReadBytes('\n')
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(line, into)
+// ServerName is the DNS name in the process's certificate.
+const ServerName = "ads." + mesh.TrustDomain
+
+// RenewedLifetime is the lifetime of certificates after Renew.
+const RenewedLifetime = 5 * time.Minute
+
+// Task is the operation of a Command.
+type Task string
+
+// The tasks.
+const (
+	// Prepare computes the next change of a kind for the variants that need it.
+	Prepare Task = "prepare"
+	// Go applies the prepared change.
+	Go Task = "go"
+	// Renew makes all certificates due at once. Only this project's control plane renews any.
+	Renew Task = "renew"
+	// AwaitRequests waits until a number of requests has been read.
+	AwaitRequests Task = "await-requests"
+	// Weigh collects garbage and returns free memory to the system, to measure the memory in use.
+	Weigh Task = "weigh"
+)
+
+// Command is a line sent to the process after the Setup.
+type Command struct {
+	Task     Task
+	Kind     mesh.Kind `json:",omitempty"`
+	Requests int64     `json:",omitempty"`
+}
+
+// Answer is a line sent by the process. The first one, for the Setup, contains the Address.
+type Answer struct {
+	Error   string `json:",omitempty"`
+	Address string `json:",omitempty"`
+	// At is the time of the answer or, for Go, the start of the change, in nanoseconds since 1970.
+	At int64
+	// Renewed is the number of certificates renewed so far.
+	Renewed int64 `json:",omitempty"`
+	// CPU is the CPU time used so far in nanoseconds, and Mallocs the number of allocations.
+	CPU     int64
+	Mallocs uint64
+	// Memory is the memory that the Go runtime obtained from the system in bytes.
+	Memory uint64
 }

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/assets"
+	"github.com/openservicemesh/osm-operator/hack/internal/imageload"
+	"github.com/openservicemesh/osm-operator/hack/internal/recorded"
+	"github.com/openservicemesh/osm-operator/hack/internal/repo"
+)
+
+func loadVersionCommand() *cobra.Command {
+	return newCommand("load-version [VERSION...]", nil,
+		"Build the images of recorded versions from their commits and load them onto the node under the references in their manifests; "+
+			"without a version, load the last one before the current one, from which tests upgrade",
+		func(cmd *cobra.Command, t *tool, versions []string) error {
+			if yes, err := usesCurrentCluster(); err != nil {
+				return err
+			} else if yes {
+				return fmt.Errorf("CLUSTER=current: images cannot be loaded onto the nodes of this cluster; push them to a registry that it pulls from")
+			}
+			root, err := repo.Root(".")
+			if err != nil {
+				return err
+			}
+			if len(versions) == 0 {
+				if versions, err = recorded.Versions(root); err != nil {
+					return err
+				}
+				versions = versions[max(0, len(versions)-1):]
+			}
+			for _, version := range versions {
+				if err := t.loadVersion(cmd, root, version); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+}
+
+// loadVersion loads the images of one version. An image whose digest differs from the recorded one is loaded under the
+// recorded reference anyway: on a single-node test cluster that is better than a missing image.
+func (t *tool) loadVersion(cmd *cobra.Command, root, version string) error {
+	images, err := recorded.Builder{Root: root, Cache: t.builder.Cache.Dir, Report: t.report}.Images(cmd.Context(), version)
+	if err != nil {
+		return err
+	}
+	store, inventory, err := t.store(cmd.Context())
+	if err != nil {
+		return err
+	}
+	for _, image := range images {
+		if !image.IsReproduced() {
+			t.report.Printf("%s was built as %s: an input outside the checkout, such as a Debian package, has changed; the image is used anyway",
+				image.Reference, image.Built)
+		}
+		result, err := store.Load(cmd.Context(), inventory, image.Archive, image.Reference)
+		if err != nil {
+			return err
+		}
+		verb := "loaded"
+		if result.Present {
+			verb = "already there"
+		}
+		t.report.Printf("%s: %s", verb, image.Reference)
+	}
+	return nil
+}
+
+func versionFilesCommand() *cobra.Command {
+	return newCommand("version-files VERSION FOLDER", cobra.ExactArgs(2),
+		"Write the released files of a recorded version, which install it: install.yaml, chart and bundle",
+		func(cmd *cobra.Command, t *tool, args []string) error {
+			root, err := repo.Root(".")
+			if err != nil {
+				return err
+			}
+			folder, err := filepath.Abs(args[1])
+			if err != nil {
+				return err
+			}
+			if err := os.MkdirAll(folder, 0o755); err != nil {
+				return err
+			}
+			return recorded.Builder{Root: root, Cache: t.builder.Cache.Dir, Report: t.report}.WriteFiles(cmd.Context(), args[0], folder)
+		})
+}
+
+// store opens the node's image store and lists its images.
+func (t *tool) store(ctx context.Context) (imageload.Containerd, imageload.Inventory, error) {
+	var none imageload.Containerd
+	n, err := t.node()
+	if err != nil {
+		return none, nil, err
+	}
+	containerd, _, err := t.builder.Cache.Folder(assets.Containerd())
+	if err != nil {
+		return none, nil, err
+	}
+	images := n.Images(assets.Set{Containerd: containerd})
+	inventory, err := images.Inventory(ctx)
+	return images, inventory, err
+}
+
+func loadServersCommand() *cobra.Command {
+	return newCommand("load-servers NAME...", cobra.MinimumNArgs(1),
+		"Build third-party servers if needed and load their images: approver-policy, flux, jaeger, metrics-server, olm, prometheus, prometheus-operator",
+		func(cmd *cobra.Command, t *tool, names []string) error {
+			var archives []string
+			for _, name := range names {
+				folder, err := t.builder.Server(cmd.Context(), name)
+				if err != nil {
+					return err
+				}
+				found, err := filepath.Glob(filepath.Join(folder, "*.tar"))
+				if err != nil {
+					return err
+				}
+				archives = append(archives, found...)
+			}
+			if yes, err := usesCurrentCluster(); err != nil || yes {
+				return err
+			}
+			return t.load(cmd, archives)
+		})
+}

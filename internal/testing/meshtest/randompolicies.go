@@ -1,0 +1,192 @@
+package meshtest
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// EgressHosts are the hosts of random Egresses.
+var EgressHosts = []string{"api.example.com", "db.example.com", "192.0.2.1"}
+
+// EgressPrefixes are the ranges of random Egresses. They overlap.
+var EgressPrefixes = []netip.Prefix{
+	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.0.2.0/28"), netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::/32"),
+}
+
+// EgressPorts are the ports of random Egresses.
+var EgressPorts = []uint16{80, 443}
+
+func drawEgress(t *rapid.T) *catalog.Egress {
+	e := DrawEgress(t, drawName(t), rapid.SliceOfN(rapid.SampledFrom(words), 1, 2).Draw(t, "sources"))
+	if rapid.IntRange(0, 3).Draw(t, "through the gateway") == 0 {
+		UseGateway(t, e)
+	}
+	return e
+}
+
+// UseGateway sends what an Egress allows through the egress gateway, without the ports that it cannot forward.
+func UseGateway(t *rapid.T, e *catalog.Egress) {
+	e.Gateway, e.Prefixes = &catalog.EgressGateway{}, nil
+	e.Ports = slices.DeleteFunc(e.Ports, func(p catalog.EgressPort) bool {
+		return p.Protocol != catalog.ProtocolHTTP && p.Protocol != catalog.ProtocolHTTPS
+	})
+	e.Hosts = slices.DeleteFunc(e.Hosts, func(host string) bool { return host == "*.example.com" })
+	if rapid.Bool().Draw(t, "encrypted") {
+		e.Gateway.TLS = &catalog.EgressTLS{Port: 443, Secret: rapid.SampledFrom(words).Draw(t, "secret")}
+	}
+}
+
+// DrawEgress draws an Egress with the name for accounts of its namespace.
+func DrawEgress(t *rapid.T, name catalog.Name, sources []string) *catalog.Egress {
+	e := &catalog.Egress{Name: name, Created: created.Draw(t, "created")}
+	for _, source := range sources {
+		e.Sources = append(e.Sources, identity.ServiceAccount{Namespace: name.Namespace, Name: source})
+	}
+	e.Hosts = rapid.SliceOfNDistinct(rapid.SampledFrom(EgressHosts), 1, 2, rapid.ID).Draw(t, "hosts")
+	e.Prefixes = rapid.SliceOfNDistinct(rapid.SampledFrom(EgressPrefixes), 0, 2, rapid.ID).Draw(t, "ranges")
+	if len(e.Prefixes) > 0 && rapid.Bool().Draw(t, "wildcard") {
+		e.Hosts = append(e.Hosts, "*.example.com")
+	}
+	protocols := []catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolHTTPS, catalog.ProtocolTCP, catalog.ProtocolTCPServerFirst}
+	for range rapid.IntRange(1, 2).Draw(t, "ports") {
+		e.Ports = append(e.Ports, catalog.EgressPort{
+			Number: rapid.SampledFrom(EgressPorts).Draw(t, "port"), Protocol: rapid.SampledFrom(protocols).Draw(t, "protocol"),
+		})
+	}
+	if e.Restricted = rapid.Bool().Draw(t, "restricted"); e.Restricted {
+		e.RouteGroups = []string{rapid.SampledFrom(words).Draw(t, "group")}
+	}
+	if rapid.Bool().Draw(t, "limited") {
+		e.Setting = rapid.SampledFrom(words).Draw(t, "setting")
+	}
+	slices.SortFunc(e.Sources, identity.ServiceAccount.Compare)
+	slices.Sort(e.Hosts)
+	slices.SortFunc(e.Prefixes, netip.Prefix.Compare)
+	slices.SortFunc(e.Ports, func(a, b catalog.EgressPort) int {
+		return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.Protocol, b.Protocol))
+	})
+	e.Sources, e.Ports = slices.Compact(e.Sources), slices.Compact(e.Ports)
+	return e
+}
+
+var created = rapid.Map(rapid.Int64Range(0, 2), func(s int64) time.Time { return time.Unix(s, 0) })
+
+// policies generate the policies that configure how traffic is sent, or which traffic leaves and enters the mesh.
+func policies() []*rapid.Generator[catalog.Entry] {
+	return []*rapid.Generator[catalog.Entry]{
+		entry(drawRetry), entry(drawUpstream), entry(drawIngressBackend), entry(drawEgress), entry(drawTelemetry), entry(drawAuthorization), entry(drawExtension),
+	}
+}
+
+// drawSwitches draws which kinds the settings enable.
+func drawSwitches(t *rapid.T, s *catalog.Settings) {
+	s.RetryPolicies, s.IngressBackends = rapid.Bool().Draw(t, "retries"), rapid.Bool().Draw(t, "ingress")
+	s.EgressPolicies, s.ActiveHealthChecks = rapid.IntRange(0, 3).Draw(t, "egress policies") > 0, rapid.IntRange(0, 3).Draw(t, "checks") == 0
+}
+
+func drawRetry(t *rapid.T) *catalog.Retry {
+	source := drawAccount(t)
+	name := Name(source.Namespace, rapid.SampledFrom(words).Draw(t, "retry"))
+	r := &catalog.Retry{
+		Name: name, Created: created.Draw(t, "created"), Source: source, Destinations: []catalog.Name{drawName(t)},
+		Policy: catalog.RetryPolicy{On: "5xx", Count: rapid.Uint32Range(0, 3).Draw(t, "count")},
+	}
+	if other := drawName(t); other.Compare(r.Destinations[0]) > 0 {
+		r.Destinations = append(r.Destinations, other)
+	}
+	return r
+}
+
+func drawUpstream(t *rapid.T) *catalog.UpstreamTrafficSetting {
+	u := &catalog.UpstreamTrafficSetting{Kind: catalog.KindUpstreamTrafficSetting, Name: drawName(t), Created: created.Draw(t, "created")}
+	if rapid.IntRange(0, 3).Draw(t, "backpressure") == 0 {
+		u.Kind = catalog.KindBackpressure
+	}
+	if outside := u.Kind == catalog.KindUpstreamTrafficSetting && rapid.IntRange(0, 3).Draw(t, "outside") == 0; !outside {
+		u.Service = Name(u.Name.Namespace, rapid.SampledFrom(words).Draw(t, "service"))
+	}
+	limit := rapid.Uint32Range(1, 3).Draw(t, "limit")
+	rate := catalog.RateLimit{Tokens: limit, Interval: time.Minute}
+	if rapid.Bool().Draw(t, "connections") {
+		u.Connections.MaxConnections, u.ConnectionRate = &limit, &rate
+	}
+	if rapid.Bool().Draw(t, "requests") {
+		requests := catalog.RequestRateLimit{RateLimit: rate, Status: 429}
+		u.RequestRate, u.Routes = &requests, []catalog.RouteRateLimit{{Path: "/one", Limit: requests}}
+		u.Connections.RequestTimeout = time.Duration(limit) * time.Second
+	}
+	if rapid.IntRange(0, 3).Draw(t, "global") == 0 {
+		global := catalog.GlobalLimit{Address: "192.0.2.6", Port: 8081, Domain: "shop", Timeout: time.Second, FailOpen: rapid.Bool().Draw(t, "fail open")}
+		u.GlobalConnections = &catalog.GlobalConnectionLimit{GlobalLimit: global, Descriptors: []catalog.ConnectionDescriptor{{{Key: "a", Value: "b"}}}}
+		u.GlobalRequests = &catalog.GlobalRequestLimit{GlobalLimit: global, Status: 429, Descriptors: []catalog.RequestDescriptor{{{Value: "c"}}}}
+	}
+	if rapid.Bool().Draw(t, "health") {
+		u.HealthCheck, u.OutlierDetection = &catalog.HealthCheck{}, &catalog.OutlierDetection{ConsecutiveErrors: limit}
+	}
+	return u
+}
+
+func drawIngressBackend(t *rapid.T) *catalog.IngressBackend {
+	b := &catalog.IngressBackend{Name: drawName(t), Created: created.Draw(t, "created")}
+	b.Backends = []catalog.IngressPort{{
+		Service:    Name(b.Name.Namespace, rapid.SampledFrom(words).Draw(t, "service")),
+		TargetPort: rapid.SampledFrom([]uint16{80, 8080}).Draw(t, "target port"),
+		TLS:        rapid.Bool().Draw(t, "tls"),
+	}}
+	if rapid.Bool().Draw(t, "gateway") {
+		b.Gateways = []catalog.Name{drawName(t)}
+	}
+	if rapid.Bool().Draw(t, "range") {
+		b.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/25")}
+	}
+	if rapid.Bool().Draw(t, "principal") {
+		b.Principals = []string{"gateway.example.com"}
+	}
+	if rapid.Bool().Draw(t, "routes") {
+		b.RouteGroups = []string{rapid.SampledFrom(words).Draw(t, "group")}
+	}
+	return b
+}
+
+// drawTelemetry selects pods by the label that Services select them by. It may refer to an ExtensionService of any namespace.
+func drawTelemetry(t *rapid.T) *catalog.Telemetry {
+	policy := &catalog.Telemetry{Name: drawName(t), Created: created.Draw(t, "created")}
+	if rapid.Bool().Draw(t, "selective") {
+		policy.Selector = map[string]string{"app": rapid.SampledFrom(words).Draw(t, "app")}
+	}
+	if rapid.Bool().Draw(t, "text") {
+		policy.Text = rapid.SampledFrom([]string{"%RESPONSE_CODE%", "%REQ(:PATH)% %PROTOCOL%"}).Draw(t, "format")
+	} else {
+		policy.Fields = map[string]string{"code": "%RESPONSE_CODE%"}
+	}
+	policy.Filter = rapid.SampledFrom([]string{"", "response.code >= 400"}).Draw(t, "filter")
+	if rapid.Bool().Draw(t, "exported") {
+		policy.Export, policy.Attributes = drawName(t), map[string]string{"mesh": "test"}
+	}
+	return policy
+}
+
+func drawExtension(t *rapid.T) *catalog.ExtensionService {
+	return &catalog.ExtensionService{
+		Name: drawName(t), Address: rapid.SampledFrom([]string{"192.0.2.7", "otel.example.com"}).Draw(t, "server"), Port: 4317,
+		HTTP1: rapid.IntRange(0, 3).Draw(t, "protocol") == 0,
+	}
+}
+
+// drawAuthorization selects pods as drawTelemetry does.
+func drawAuthorization(t *rapid.T) *catalog.ExternalAuthorizationPolicy {
+	policy := &catalog.ExternalAuthorizationPolicy{
+		Name: drawName(t), Created: created.Draw(t, "created"), Service: drawName(t), Timeout: time.Second, FailureModeAllow: rapid.Bool().Draw(t, "failures allow"),
+	}
+	if rapid.Bool().Draw(t, "selective") {
+		policy.Selector = map[string]string{"app": rapid.SampledFrom(words).Draw(t, "app")}
+	}
+	return policy
+}

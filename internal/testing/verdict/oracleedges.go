@@ -1,0 +1,201 @@
+package verdict
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/reference"
+)
+
+// authorizedBy returns the oracle for a moment in which servers already or still ask the authorization servers of another state.
+func (o *oracle) authorizedBy(other *oracle) *oracle {
+	mixed := *o
+	mixed.authorizing = other
+	return &mixed
+}
+
+// authorizersOf returns the servers that must allow requests to a pod, in order.
+func (o *oracle) authorizersOf(pod catalog.Name) []reference.Authorizer {
+	if o.authorizing != nil {
+		return o.authorizing.authorizersOf(pod)
+	}
+	var list []reference.Authorizer
+	view := o.catalog.View()
+	if server := view.Settings().ExternalAuthorization; server != nil {
+		list = append(list, reference.Authorizer{Host: server.Address, Port: int32(server.Port), FailOpen: server.FailureModeAllow})
+	}
+	own, mesh := view.AuthorizationsOf(view.Pod(pod))
+	for _, name := range []catalog.Name{mesh, own} {
+		if policy := view.Authorization(name); policy != nil {
+			a := reference.Authorizer{FailOpen: policy.FailureModeAllow}
+			if service := view.ExtensionService(name.Namespace, policy.Service); service != nil {
+				a.Host, a.Port = service.Address, int32(service.Port)
+			}
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// refusal returns the status with which authorization servers of a pod deny a request; empty if all allow it.
+func (o *oracle) refusal(pod catalog.Name, r Request) string {
+	for _, a := range o.authorizersOf(pod) {
+		server := authorizerAt(uint16(a.Port))
+		switch {
+		case server != nil && server.denies(r):
+			return strconv.Itoa(int(server.status))
+		case server == nil && !a.FailOpen:
+			return "503"
+		}
+	}
+	return ""
+}
+
+// authorizerDisagreement describes for which pod the authorization servers differ from those of the reference; empty if they agree.
+func (o *oracle) authorizerDisagreement() string {
+	for _, p := range pods {
+		engine, expected := o.authorizersOf(p.name), o.reference.Authorizers(types.NamespacedName(p.name))
+		if !slices.Equal(engine, expected) {
+			return fmt.Sprintf("the sidecar of %s asks %v, by the reference %v", p.name, engine, expected)
+		}
+	}
+	return ""
+}
+
+// expectEgress returns the expected result of a request to a server outside the mesh.
+func (o *oracle) expectEgress(r Request) expectation {
+	call := egressCall(r)
+	answer := authz.DecideEgress(o.catalog.View(), call)
+	seen := observationOutside(r, call, answer)
+	e := expectation{seen: map[string]bool{seen: true}, servers: map[string]bool{seen: true}, direction: egress}
+	e.verdict = authz.Decide(o.catalog.View(), question(r)) // no Service has the address
+	e.verdict.Answers = []authz.Answer{{Outcome: answer.Outcome, Policies: answer.Policies, Missing: answer.Missing}}
+	e.disagreement = egressDisagreement(answer, o.reference.DecideEgress(referenceCall(call)))
+	// An edit that changes only which policy or protocol allows a request must not fail it.
+	e.route, e.listener = "egress: "+seen, "egress: "+seen
+	return e
+}
+
+// egressCall returns a request as one of the policy engine.
+func egressCall(r Request) authz.EgressRequest {
+	call := authz.EgressRequest{
+		Source: question(r).Source, Address: r.To.Addr(), Port: r.To.Port(), Protocol: catalog.ProtocolTCP, Method: r.Method, Path: r.Path,
+	}
+	if r.protocol() == catalog.ProtocolHTTP {
+		call.Protocol, call.Host, call.Headers = catalog.ProtocolHTTP, r.Headers[0].Value, r.Headers[1:]
+	}
+	return call
+}
+
+// observationOutside returns the observation for an answer of the policy engine.
+func observationOutside(r Request, call authz.EgressRequest, a authz.EgressAnswer) string {
+	switch a.Outcome {
+	case authz.Allowed, authz.PassedThrough:
+		if a.Resolved {
+			host := netip.MustParseAddr(strings.TrimSuffix(call.Host, ":"+strconv.Itoa(int(call.Port))))
+			return netip.AddrPortFrom(host, call.Port).String()
+		}
+		return r.To.String()
+	case authz.NotFound:
+		return "404"
+	case authz.BadRequest:
+		return "400"
+	case authz.Refused:
+		return refused
+	}
+	return closed
+}
+
+// referenceCall returns a call in the form of the reference.
+func referenceCall(r authz.EgressRequest) reference.EgressCall {
+	call := reference.EgressCall{Source: types.NamespacedName(r.Source), Port: int32(r.Port), Sends: string(r.Protocol), Host: r.Host, Method: r.Method, Path: r.Path}
+	if r.Address.IsValid() {
+		call.Address = r.Address.String()
+	}
+	for _, h := range r.Headers {
+		call.Headers = append(call.Headers, [2]string{h.Name, h.Value})
+	}
+	return call
+}
+
+// egressDisagreement describes how an answer differs from the result of the reference; empty if they agree.
+func egressDisagreement(a authz.EgressAnswer, result reference.EgressResult) string {
+	engine := reference.EgressResult{Outcome: outcomes[a.Outcome], ByName: a.Resolved}
+	if engine == result {
+		return ""
+	}
+	return fmt.Sprintf("the policy engine decides %+v, the reference %+v", engine, result)
+}
+
+// expectIngress returns the expected result of a request of a client outside the mesh to a pod. The client does not use TLS.
+func (o *oracle) expectIngress(r Request) expectation {
+	pod := o.podAt(r)
+	call := authz.IngressRequest{
+		Service: o.openedService(pod, r.To.Port()), TargetPort: r.To.Port(), Address: r.From, Method: r.Method, Path: r.Path, Headers: r.Headers,
+	}
+	answer := authz.DecideIngress(o.catalog.View(), call)
+	if answer.Port.TLS {
+		answer.Outcome = authz.Reset
+	}
+	seen := map[authz.Outcome]string{
+		authz.Allowed: fmt.Sprintf("%s:%d", pod.Name.Name, r.To.Port()), authz.NotFound: "404", authz.BadRequest: "400", authz.Reset: closed,
+	}[answer.Outcome]
+	if len(o.catalog.View().ServicesOfPod(pod)) == 0 {
+		seen = refused // its sidecar has no inbound listener
+	}
+	refusal := o.refusal(pod.Name, r)
+	if answer.Outcome == authz.Allowed && refusal != "" {
+		seen = refusal
+	}
+	e := expectation{seen: map[string]bool{seen: true}, servers: map[string]bool{seen: true}, direction: ingress}
+	e.verdict.Answers = []authz.Answer{{Outcome: answer.Outcome, Missing: answer.Missing}}
+	if result := o.reference.DecideIngress(referenceIngress(pod.Name, call)); result != outcomes[answer.Outcome] {
+		e.disagreement = fmt.Sprintf("the policy engine decides %s, the reference %s", outcomes[answer.Outcome], result)
+	}
+	if answer.Outcome == authz.BadRequest && refusal != "" {
+		e.seen[refusal] = true
+	}
+	e.authorizers = map[catalog.Name][]reference.Authorizer{pod.Name: o.authorizersOf(pod.Name)}
+	// An edit that changes only which policy or Service admits a request must not fail it.
+	e.route, e.listener = "ingress: "+seen, "ingress: "+seen
+	return e
+}
+
+// podAt returns the pod to which a request is sent.
+func (o *oracle) podAt(r Request) *catalog.Pod {
+	i := slices.IndexFunc(pods, func(p pod) bool { return podAddress(slices.Index(pods, p)) == r.To.Addr() })
+	return o.catalog.View().Pod(pods[i].name)
+}
+
+// openedService returns the Service whose IngressBackend applies to a port of a pod: that with the oldest one, because a port has only one.
+func (o *oracle) openedService(p *catalog.Pod, port uint16) catalog.Name {
+	var name catalog.Name
+	var oldest *catalog.IngressBackend
+	view := o.catalog.View()
+	for _, candidate := range view.ServicesOfPod(p) {
+		service := view.Service(candidate)
+		if !slices.ContainsFunc(service.Ports, func(p catalog.Port) bool { return view.TargetPort(service, p) == port }) {
+			continue
+		}
+		if policy, _ := view.IngressBackend(candidate, port); policy != nil && (oldest == nil || policy.Precedes(oldest)) {
+			name, oldest = candidate, policy
+		}
+	}
+	return name
+}
+
+// referenceIngress returns a request to a pod in the form of the reference.
+func referenceIngress(pod catalog.Name, r authz.IngressRequest) reference.IngressCall {
+	call := reference.IngressCall{Pod: types.NamespacedName(pod), Port: int32(r.TargetPort), Address: r.Address.String(), Method: r.Method, Path: r.Path}
+	for _, h := range r.Headers {
+		call.Headers = append(call.Headers, [2]string{h.Name, h.Value})
+	}
+	return call
+}
