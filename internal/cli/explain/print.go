@@ -114,8 +114,12 @@ func (way Way) print(w io.Writer, a *Answer) {
 		title string
 		texts []string
 	}{
-		{"left out", way.LeftOut}, {"limit", way.Limits}, {"authorization", []string{way.Authorizer}}, {"authorization", way.Authorizers},
-		{"log", way.Logs}, {"missing", []string{way.Missing}},
+		{"left out", way.LeftOut},
+		{"limit", way.Limits},
+		{"authorization", []string{way.Authorizer}},
+		{"authorization", way.Authorizers},
+		{"log", way.Logs},
+		{"missing", []string{way.Missing}},
 	} {
 		for _, text := range part.texts {
 			if text != "" {
