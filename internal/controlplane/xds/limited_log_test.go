@@ -39,7 +39,7 @@ func TestThreat50RejectionsDoNotFillTheLog(t *testing.T) {
 		}
 		_, _ = stream.Recv()
 	}
-	eventually.True(t, waitLimit, "every connection is rejected and counted", func() bool { return c.metric(t, "osm_proxy_refused_count") == connections })
+	eventually.True(t, waitLimit, "every connection is rejected and counted", func() bool { return c.metric(t, "osm_proxy_rejected_count") == connections })
 	if c.metric(t, "osm_proxy_rejected_unlogged_count") == 0 {
 		t.Error("every rejection was logged")
 	}
