@@ -83,8 +83,8 @@ func (h *harness) writesNothingInDryRun(t *testing.T) {
 }
 
 func (h *harness) deniesWithMessage(t *testing.T) {
-	h.createMember(t, "refused")
-	pod := newPod("refused", "app")
+	h.createMember(t, "rejected")
+	pod := newPod("rejected", "app")
 	user := int64(names.ProxyUID)
 	pod.Spec.Containers[0].SecurityContext = &corev1.SecurityContext{RunAsUser: &user}
 	err := h.Create(context.Background(), pod)
