@@ -271,6 +271,11 @@ func exactly(n int, what string) cobra.PositionalArgs {
 	}
 }
 
+// atMostOne allows a single argument.
+func atMostOne(cmd *cobra.Command, args []string) error {
+	return exactly(min(len(args), 1), "")(cmd, args)
+}
+
 // proseWidth is the longest line of a description.
 const proseWidth = 126
 

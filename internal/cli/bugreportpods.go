@@ -147,7 +147,7 @@ func (r *bugReport) inside(ctx context.Context, p *corev1.Pod) error {
 	return r.sidecar(ctx, p)
 }
 
-// ofEnvoy are the pages of Envoy's admin interface that a report contains.
+// adminPages are the pages of Envoy's admin interface that a report contains.
 var adminPages = []string{"config_dump", "clusters", "listeners", "certs", "stats", "server_info"}
 
 // sidecar adds the state of a pod's Envoy. Pages that cannot be read are recorded as gaps.

@@ -204,7 +204,10 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 		if gateway {
 			parts = append(parts, connectivity.VerifyIngressGateway(loaded.Catalog.View(), serviceOf(inside, o.toService))...)
 		} else {
-			parts = append(parts, verifyPolicy(loaded, o, namespace, inside)...)
+			i := connectivity.Ingress{Policy: parseName(inside, o.ingressBackend), Service: serviceOf(inside, o.toService), Port: o.port, Protocol: o.protocol}
+			i.Gateway = serviceOf(namespace, o.fromService)
+			policy, _ := loaded.Entries[catalog.Ref{Kind: catalog.KindIngressBackend, Name: i.Policy}].(*catalog.IngressBackend)
+			parts = append(parts, connectivity.VerifyIngress(loaded.Catalog.View(), policy, i)...)
 		}
 	}
 	return a.printCheck(connectivity.Group("Verify if the ingress can access the mesh", parts...), form)
@@ -216,17 +219,6 @@ func serviceOf(namespace, text string) catalog.Name {
 		return catalog.Name{}
 	}
 	return parseName(namespace, text)
-}
-
-// verifyPolicy verifies the IngressBackend of the options.
-func verifyPolicy(loaded *load.Loaded, o ingressOptions, namespace, inside string) []connectivity.Check {
-	i := connectivity.Ingress{Policy: parseName(inside, o.ingressBackend), Port: o.port, Protocol: o.protocol}
-	if o.fromService != "" {
-		i.Gateway = parseName(namespace, o.fromService)
-	}
-	i.Service = serviceOf(inside, o.toService)
-	policy, _ := loaded.Entries[catalog.Ref{Kind: catalog.KindIngressBackend, Name: i.Policy}].(*catalog.IngressBackend)
-	return connectivity.VerifyIngress(loaded.Catalog.View(), policy, i)
 }
 
 // exists checks that an object exists.

@@ -244,7 +244,12 @@ For one call, with the reason and what is missing, use "osm explain".`,
 			if err != nil {
 				return err
 			}
-			return a.describePod(m, parseName(namespace, args[0]), &form)
+			name := parseName(namespace, args[0])
+			described, err := describe.Pod(m.Catalog, name, m.Problems)
+			if err != nil {
+				return err
+			}
+			return form.Print(a.Out, output.Result{Data: described, Names: []string{"pod/" + name.Name}, Text: described.Print})
 		}),
 	}
 	f := cmd.Flags()
@@ -264,12 +269,4 @@ func (a *app) readMesh(ctx context.Context, meshName string, files []string) (ex
 		return explain.Mesh{}, err
 	}
 	return a.fromCluster(ctx, c, found)
-}
-
-func (a *app) describePod(m explain.Mesh, name catalog.Name, form *output.Flag) error {
-	described, err := describe.Pod(m.Catalog, name, m.Problems)
-	if err != nil {
-		return err
-	}
-	return form.Print(a.Out, output.Result{Data: described, Names: []string{"pod/" + name.Name}, Text: described.Print})
 }

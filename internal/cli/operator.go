@@ -146,7 +146,9 @@ Deployment instead, with which the operator and its meshes use the mirror.`,
 			return err
 		}
 		if patch {
-			return a.printImagePatch(all)
+			text, err := images.Patch(all)
+			fmt.Fprint(a.Out, string(text))
+			return err
 		}
 		if mirror != "" && form.ForPeople() {
 			for _, image := range all {
@@ -154,25 +156,12 @@ Deployment instead, with which the operator and its meshes use the mirror.`,
 			}
 			return nil
 		}
-		return form.Print(a.Out, imageTable(all))
+		return form.Print(a.Out, output.List(all, all, output.Columns("IMAGE", "VERSION", "VARIABLE", "FIELD"), func(image images.Image) (string, []string) {
+			return image.Source, []string{image.Source, image.Version, image.Variable, image.Field}
+		}))
 	})
 	form.AddTo(cmd.Flags())
 	cmd.Flags().StringVar(&mirror, "mirror", "", "registry, with an optional path, that the images are copied to")
 	cmd.Flags().BoolVar(&patch, "patch", false, "print a patch of the operator's Deployment")
 	return cmd
-}
-
-func (a *app) printImagePatch(all []images.Image) error {
-	text, err := images.Patch(all)
-	if err != nil {
-		return err
-	}
-	fmt.Fprint(a.Out, string(text))
-	return nil
-}
-
-func imageTable(all []images.Image) output.Result {
-	return output.List(all, all, output.Columns("IMAGE", "VERSION", "VARIABLE", "FIELD"), func(image images.Image) (string, []string) {
-		return image.Source, []string{image.Source, image.Version, image.Variable, image.Field}
-	})
 }

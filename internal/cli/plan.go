@@ -169,11 +169,7 @@ func (a *app) planCluster(ctx context.Context, o *planOptions, toApply []*unstru
 	if err != nil {
 		return nil, err
 	}
-	c, err := a.kube.Client()
-	if err != nil {
-		return nil, err
-	}
-	m, err := a.oneMesh(ctx, c, o.mesh)
+	c, m, err := a.open(ctx, o.mesh, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -160,11 +160,7 @@ func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
 	if conflicting == nil {
 		return fmt.Errorf("unsupported kind %q: must be %s", kind, enumerated(conflictKinds(), "or"))
 	}
-	c, err := a.kube.Client()
-	if err != nil {
-		return err
-	}
-	found, err := a.oneMesh(ctx, c, meshName)
+	c, found, err := a.open(ctx, meshName, nil)
 	if err != nil {
 		return err
 	}

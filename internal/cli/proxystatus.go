@@ -49,7 +49,7 @@ The exit code is 1 if a sidecar is rejecting, not served or not connected, or if
 		Example: `  osm proxy status
   osm proxy status -n bookstore -o wide
   osm proxy status bookbuyer-5c797ff5f4-tck47 -n bookbuyer`,
-		Args: func(cmd *cobra.Command, args []string) error { return exactly(min(len(args), 1), "")(cmd, args) },
+		Args: atMostOne,
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			namespace := a.kube.OnlyNamespace()
 			if everywhere {

@@ -27,12 +27,7 @@ func (a *app) errorInfoCommand() *cobra.Command {
 		Long:  `Explain the reasons that a mesh uses in conditions, Events and messages. Without an argument, list all reasons.`,
 		Example: `  osm support error-info
   osm support error-info RefNotFound`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return exactly(1, "")(cmd, args)
-			}
-			return nil
-		},
+		Args: atMostOne,
 		RunE: a.run(func(_ context.Context, args []string) error {
 			if err := form.Check(); err != nil {
 				return err

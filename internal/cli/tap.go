@@ -60,7 +60,7 @@ func (a *app) tapCommand() *cobra.Command {
 		Example: `  osm tap deploy/bookstore-v1 -n bookstore
   osm tap -n bookstore --status 5xx --direction inbound
   osm tap --denied -o json`,
-		Args: func(cmd *cobra.Command, args []string) error { return exactly(min(len(args), 1), "")(cmd, args) },
+		Args: atMostOne,
 		RunE: a.run(func(ctx context.Context, args []string) error { return a.tap(ctx, strings.Join(args, ""), o) }),
 	}
 	o.addTo(a, cmd)
@@ -76,7 +76,7 @@ func (a *app) topCommand() *cobra.Command {
 		Long:  "Count the HTTP requests and TCP connections of workloads for some seconds, and show a row for each peer, method and path, the busiest first.\n\n" + tapped,
 		Example: `  osm top
   osm top deploy/bookstore-v1 -n bookstore --for 30s --direction inbound`,
-		Args: func(cmd *cobra.Command, args []string) error { return exactly(min(len(args), 1), "")(cmd, args) },
+		Args: atMostOne,
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			if period < time.Second {
 				return fmt.Errorf("invalid --for %s: use at least 1s", period)

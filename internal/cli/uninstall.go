@@ -68,9 +68,9 @@ func (a *app) uninstall(ctx context.Context, o uninstallOptions) error {
 	if a.settings.Install.Kind == managed {
 		return errors.New("OSM CANNOT be uninstalled in a managed environment: install.kind in the configuration file is managed")
 	}
-	sidecars, err := sidecarRemoval(o.sidecars)
-	if err != nil {
-		return err
+	sidecars, known := sidecarRemovals[o.sidecars]
+	if !known {
+		return fmt.Errorf("invalid --sidecars %q: must be restart or wait", o.sidecars)
 	}
 	c, all, err := a.connect(ctx)
 	if err != nil {
@@ -207,18 +207,8 @@ func (a *app) chooseRemoval(ctx context.Context, c client.Client, name string, s
 	return sidecars == v1alpha1.SidecarsRestart, nil
 }
 
-// sidecarRemoval parses the flag --sidecars. It returns "" if the flag is not set.
-func sidecarRemoval(value string) (v1alpha1.SidecarRemoval, error) {
-	switch value {
-	case "":
-		return "", nil
-	case "wait":
-		return v1alpha1.SidecarsWait, nil
-	case "restart":
-		return v1alpha1.SidecarsRestart, nil
-	}
-	return "", fmt.Errorf("invalid --sidecars %q: must be restart or wait", value)
-}
+// sidecarRemovals maps the values of the flag --sidecars. The empty value means that the flag is not set.
+var sidecarRemovals = map[string]v1alpha1.SidecarRemoval{"": "", "wait": v1alpha1.SidecarsWait, "restart": v1alpha1.SidecarsRestart}
 
 func (a *app) waitForRemoval(ctx context.Context, c client.Client, object *v1alpha1.Mesh, timeout time.Duration) error {
 	p := a.progress()

@@ -205,16 +205,15 @@ func (f *strategyFlags) addTo(flags *pflag.FlagSet) {
 
 // selected returns the selected strategy, or "" if none is selected.
 func (f *strategyFlags) selected() (v1alpha1.UpgradeStrategyType, error) {
-	switch strings.ToLower(strings.ReplaceAll(f.strategy, "-", "")) {
-	case "canary":
-		return v1alpha1.StrategyCanary, nil
-	case "inplace":
-		return v1alpha1.StrategyInPlace, nil
-	case "":
-		return "", nil
+	selected, known := strategies[strings.ToLower(strings.ReplaceAll(f.strategy, "-", ""))]
+	if !known {
+		return "", fmt.Errorf("invalid --strategy %q: must be in-place or canary", f.strategy)
 	}
-	return "", fmt.Errorf("invalid --strategy %q: must be in-place or canary", f.strategy)
+	return selected, nil
 }
+
+// strategies maps the values of the flag --strategy, in lower case and without hyphens. The empty value means that the flag is not set.
+var strategies = map[string]v1alpha1.UpgradeStrategyType{"": "", "canary": v1alpha1.StrategyCanary, "inplace": v1alpha1.StrategyInPlace}
 
 // check validates the flags.
 func (f *strategyFlags) check() error {

@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -155,13 +156,13 @@ func (s Subject) probes(ctx context.Context, component string) Result {
 }
 
 func (s Subject) endpoints(ctx context.Context, service string) Result {
-	var slices discoveryv1.EndpointSliceList
-	if err := s.Client.List(ctx, &slices, client.InNamespace(s.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service}); err != nil {
+	var list discoveryv1.EndpointSliceList
+	if err := s.Client.List(ctx, &list, client.InNamespace(s.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service}); err != nil {
 		return unreadable("endpoints of Service "+service, err)
 	}
 	ready := 0
-	for i := range slices.Items {
-		for _, e := range slices.Items[i].Endpoints {
+	for i := range list.Items {
+		for _, e := range list.Items[i].Endpoints {
 			if e.Conditions.Ready == nil || *e.Conditions.Ready {
 				ready++
 			}
@@ -174,45 +175,37 @@ func (s Subject) endpoints(ctx context.Context, service string) Result {
 }
 
 func (s Subject) injectorWebhook(ctx context.Context) Result {
-	name := names.MutatingWebhook(s.Mesh)
 	w := &admissionv1.MutatingWebhookConfiguration{}
-	if err := s.Client.Get(ctx, client.ObjectKey{Name: name}, w); err != nil {
-		return missingWebhook(name, "pods get no sidecar", err)
-	}
-	for _, one := range w.Webhooks {
-		if len(one.ClientConfig.CABundle) == 0 {
-			return failed("the operator sets it when the injector is ready; see `kubectl get mesh`", "webhook %s has no caBundle yet, so the API server cannot call it", name)
-		}
-	}
-	return ok("%s injects sidecars", name)
+	return s.webhook(ctx, w, names.MutatingWebhook(s.Mesh), "injector", "injects sidecars", "pods get no sidecar", func() bool {
+		return slices.ContainsFunc(w.Webhooks, func(one admissionv1.MutatingWebhook) bool { return len(one.ClientConfig.CABundle) == 0 })
+	})
 }
 
 func (s Subject) validatorWebhook(ctx context.Context) Result {
-	name := names.ValidatingWebhook(s.Mesh)
 	w := &admissionv1.ValidatingWebhookConfiguration{}
-	if err := s.Client.Get(ctx, client.ObjectKey{Name: name}, w); err != nil {
-		return missingWebhook(name, "invalid policies are not rejected", err)
-	}
-	for _, one := range w.Webhooks {
-		if len(one.ClientConfig.CABundle) == 0 {
-			return failed("the operator sets it when the controller is ready; see `kubectl get mesh`", "webhook %s has no caBundle yet, so the API server cannot call it", name)
-		}
-	}
-	return ok("%s validates policies", name)
+	return s.webhook(ctx, w, names.ValidatingWebhook(s.Mesh), "controller", "validates policies", "invalid policies are not rejected", func() bool {
+		return slices.ContainsFunc(w.Webhooks, func(one admissionv1.ValidatingWebhook) bool { return len(one.ClientConfig.CABundle) == 0 })
+	})
 }
 
-func missingWebhook(name, consequence string, err error) Result {
-	if apierrors.IsNotFound(err) {
-		return failed("the operator creates it when the control plane is ready; see `kubectl get mesh`", "webhook %s not found: %s", name, consequence)
+// webhook checks that a configuration exists, and that the operator has set all its CA bundles. program serves the webhook.
+func (s Subject) webhook(ctx context.Context, w client.Object, name, program, purpose, without string, lacksBundle func() bool) Result {
+	switch err := s.Client.Get(ctx, client.ObjectKey{Name: name}, w); {
+	case apierrors.IsNotFound(err):
+		return failed("the operator creates it when the control plane is ready; see `kubectl get mesh`", "webhook %s not found: %s", name, without)
+	case err != nil:
+		return unreadable("webhook "+name, err)
+	case lacksBundle():
+		return failed("the operator sets it when the "+program+" is ready; see `kubectl get mesh`", "webhook %s has no caBundle yet, so the API server cannot call it", name)
 	}
-	return unreadable("webhook "+name, err)
+	return ok("%s %s", name, purpose)
 }
 
 // certificates checks what the status of a Mesh reports about its certificates. A Mesh without such a status has no result.
 func (s Subject) certificates(m *v1alpha1.Mesh) []Result {
 	var results []Result
 	if certificates := m.Status.Certificates; certificates != nil {
-		results = append(results, s.expiry("the certificate authority "+certificates.Issuer.Fingerprint, certificates.Issuer.NotAfter.Time))
+		results = append(results, s.expiry("the certificate authority "+certificates.Issuer.Fingerprint, certificates.Issuer.NotAfter.Time, issuerWarning, "see `osm certificates`"))
 	}
 	for _, kind := range []string{v1alpha1.ConditionCertificatesDelegated, v1alpha1.ConditionIngressCertificateReady} {
 		if c := meta.FindStatusCondition(m.Status.Conditions, kind); c != nil && c.Status == metav1.ConditionFalse {
@@ -225,14 +218,14 @@ func (s Subject) certificates(m *v1alpha1.Mesh) []Result {
 	return results
 }
 
-// expiry reports when something expires.
-func (s Subject) expiry(what string, end time.Time) Result {
+// expiry reports when something expires. It warns when less than the given validity is left.
+func (s Subject) expiry(what string, end time.Time, least time.Duration, remedy string) Result {
 	date := end.UTC().Format(time.DateOnly)
 	switch left := end.Sub(s.Now); {
 	case left <= 0:
-		return failed("see `osm certificates`", "%s expired on %s", what, date)
-	case left < issuerWarning:
-		return warning("see `osm certificates`", "%s expires on %s", what, date)
+		return failed(remedy, "%s expired on %s", what, date)
+	case left < least:
+		return warning(remedy, "%s expires on %s", what, date)
 	}
 	return ok("%s is valid until %s", what, date)
 }

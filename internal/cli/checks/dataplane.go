@@ -120,14 +120,7 @@ func (s Subject) trust(ctx context.Context, namespace string) Result {
 	if err != nil {
 		return failed("delete the ConfigMap; the operator recreates it", "parse the certificate in ConfigMap %s: %v", name, err)
 	}
-	end := root.NotAfter.Format(time.DateOnly)
-	switch left := root.NotAfter.Sub(s.Now); {
-	case left <= 0:
-		return failed("", "the root certificate expired on %s", end)
-	case left < expiryWarning:
-		return warning("", "the root certificate expires on %s", end)
-	}
-	return ok("the root certificate is valid until %s", end)
+	return s.expiry("the root certificate", root.NotAfter, expiryWarning, "")
 }
 
 // Policies checks whether all policies are in force.

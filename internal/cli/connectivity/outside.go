@@ -54,7 +54,7 @@ func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) Chec
 		return success("%s: %s, so the connection bypasses the sidecar", title, why)
 	}
 	source := v.Pod(o.From)
-	denied := o.deniedReason(m.Name)
+	denied := "egress is disabled in mesh " + m.Name + ", so connections to addresses outside the mesh are refused or reset, and no Egress allows this one"
 	if v.RequiresEgressGateway(o.From.Namespace) {
 		denied = fmt.Sprintf("namespace %s requires the egress gateway, and no Egress allows this connection through it", o.From.Namespace)
 	}
@@ -183,10 +183,6 @@ func (m Mesh) egressItems(v *catalog.View, source *catalog.Pod, o Outside) []ite
 		}
 	}
 	return all
-}
-
-func (o Outside) deniedReason(mesh string) string {
-	return "egress is disabled in mesh " + mesh + ", so connections to addresses outside the mesh are refused or reset, and no Egress allows this one"
 }
 
 func (o Outside) remedy() string {

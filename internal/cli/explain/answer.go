@@ -415,26 +415,20 @@ func describe(m catalog.HTTPMatch) string {
 
 // seen describes the response that the client gets.
 func seen(outcome authz.Outcome, protocol catalog.Protocol) string {
-	switch outcome {
-	case authz.Allowed:
-		return "it reaches the application"
-	case authz.Forbidden:
-		return "status 403, RBAC: access denied (granted to others)"
-	case authz.NotFound:
-		return "status 404 (granted to nobody)"
-	case authz.BadRequest:
-		return "status 400"
-	case authz.Unavailable:
-		if protocol.IsHTTP() {
-			return "status 503"
-		}
-		return "the connection is closed without a response"
-	case authz.Reset:
-		return "the connection is reset"
-	case authz.Refused:
-		return "the connection is refused"
-	case authz.PassedThrough:
-		return "the connection is passed through like external traffic, and the server's sidecar closes it"
+	if outcome == authz.Unavailable && protocol.IsHTTP() {
+		return "status 503"
 	}
-	return string(outcome)
+	return cmp.Or(responses[outcome], string(outcome))
+}
+
+// responses describe the response for each outcome. HTTP has another one for Unavailable.
+var responses = map[authz.Outcome]string{
+	authz.Allowed:       "it reaches the application",
+	authz.Forbidden:     "status 403, RBAC: access denied (granted to others)",
+	authz.NotFound:      "status 404 (granted to nobody)",
+	authz.BadRequest:    "status 400",
+	authz.Unavailable:   "the connection is closed without a response",
+	authz.Reset:         "the connection is reset",
+	authz.Refused:       "the connection is refused",
+	authz.PassedThrough: "the connection is passed through like external traffic, and the server's sidecar closes it",
 }

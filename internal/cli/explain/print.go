@@ -33,7 +33,12 @@ func (a *Answer) Print(w io.Writer) error {
 			fmt.Fprintf(w, "       do: %s\n", piece.Do)
 		}
 	}
-	a.printLive(w)
+	if len(a.Live) > 0 {
+		fmt.Fprintln(w)
+	}
+	for _, l := range a.Live {
+		fmt.Fprintf(w, "  live: %s\n", l)
+	}
 	if len(a.Remedy) == 0 {
 		return nil
 	}
@@ -181,15 +186,6 @@ func (l Live) String() string {
 		text += " (" + l.Unknown + ")"
 	}
 	return text
-}
-
-func (a *Answer) printLive(w io.Writer) {
-	if len(a.Live) > 0 {
-		fmt.Fprintln(w)
-	}
-	for _, l := range a.Live {
-		fmt.Fprintf(w, "  live: %s\n", l)
-	}
 }
 
 // parties returns the service accounts involved in a call: the caller's, and those of the destinations.

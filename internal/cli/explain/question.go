@@ -87,10 +87,10 @@ func (q *Question) request(words []string) error {
 			q.Path = address.RequestURI()
 		case strings.HasPrefix(word, "/"):
 			q.Path = word
-		case q.Method == "" && q.Path == "" && isMethod(word):
+		case q.Method == "" && q.Path == "" && slices.Contains(methods, strings.ToUpper(word)):
 			q.Method = strings.ToUpper(word)
 		case q.Method == "" && q.Path == "":
-			return fmt.Errorf("%.40q is not a method of HTTP: use one of %s, or a path that begins with /", word, strings.Join(methods, ", "))
+			return fmt.Errorf("%.40q is not a method of HTTP: use one of %s, or a path that begins with /", word, strings.Join(common, ", "))
 		case q.Path == "":
 			return fmt.Errorf("a path begins with /: use /%.80s instead of %.80s", word, word)
 		default:
@@ -106,17 +106,11 @@ func (q *Question) request(words []string) error {
 	return nil
 }
 
-// methods are the methods of HTTP, and extensions those of WebDAV and caches.
+// common are the methods of HTTP. methods also has those of WebDAV and caches. Other words are typing errors rather than private methods.
 var (
-	methods    = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
-	extensions = []string{"COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "PURGE", "REPORT", "SEARCH", "UNLOCK"}
+	common  = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
+	methods = append(slices.Clone(common), "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "PURGE", "REPORT", "SEARCH", "UNLOCK")
 )
-
-// isMethod reports whether a word is a method. Other words are typing errors rather than private methods.
-func isMethod(word string) bool {
-	word = strings.ToUpper(word)
-	return slices.Contains(methods, word) || slices.Contains(extensions, word)
-}
 
 // asksRequest returns true if the question is about one request.
 func (q Question) asksRequest() bool { return q.Path != "" }

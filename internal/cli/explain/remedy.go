@@ -46,11 +46,9 @@ type trial struct {
 	made      map[catalog.Ref]bool
 }
 
-func (t *trial) view() *catalog.View { return t.mesh.Catalog.View() }
-
 // now returns an evaluator for the current state of the mesh.
 func (t *trial) now() evaluator {
-	return evaluator{catalog: t.mesh.Catalog, v: t.view(), caller: t.evaluator.caller, question: t.evaluator.question}
+	return evaluator{catalog: t.mesh.Catalog, v: t.mesh.Catalog.View(), caller: t.evaluator.caller, question: t.evaluator.question}
 }
 
 // allows returns true if policies allow the caller to reach an identity, whether or not its pods are ready.
@@ -84,7 +82,7 @@ func (t *trial) existing(p servicePort, b destination) map[string]any {
 	if !p.port.Protocol.IsHTTP() || !t.evaluator.question.asksRequest() {
 		return nil
 	}
-	v := t.view()
+	v := t.mesh.Catalog.View()
 	for _, target := range v.TargetsTo(b.identity) {
 		for _, r := range target.Rules {
 			group := v.HTTPRouteGroup(catalog.Name{Namespace: target.Name.Namespace, Name: r.Name})
