@@ -54,17 +54,16 @@ func show(ctx context.Context, p *progress, cluster *lab.Cluster) error {
 
 func rows(c *counters, policies *policyView) []row {
 	var list []row
-	for _, path := range slices.Sorted(maps.Keys(c.buyer.Paths)) {
-		list = append(list, row{
-			"bookbuyer", "bookstore", "GET " + path, c.buyer.Paths[path],
-			policies.reason("bookbuyer/bookbuyer", "bookstore/bookstore-v1", "bookstore/bookstore-v2"),
-		})
-	}
-	for _, path := range slices.Sorted(maps.Keys(c.thief.Paths)) {
-		list = append(list, row{
-			"bookthief", "bookstore", "GET " + path, c.thief.Paths[path],
-			policies.reason("bookthief/bookthief", "bookstore/bookstore-v1", "bookstore/bookstore-v2"),
-		})
+	for _, client := range []struct {
+		name  string
+		paths map[string]map[string]int
+	}{{"bookbuyer", c.buyer.Paths}, {"bookthief", c.thief.Paths}} {
+		for _, path := range slices.Sorted(maps.Keys(client.paths)) {
+			list = append(list, row{
+				client.name, "bookstore", "GET " + path, client.paths[path],
+				policies.reason(client.name+"/"+client.name, "bookstore/bookstore-v1", "bookstore/bookstore-v2"),
+			})
+		}
 	}
 	for _, store := range slices.Sorted(maps.Keys(c.stores)) {
 		list = append(list, row{
@@ -194,6 +193,11 @@ func showTour(ctx context.Context, p *progress, cluster *lab.Cluster) error {
 			return err
 		}
 	}
+	// The servers that are built for the local cluster have APIs and no web pages.
+	tracePath, queryPath := "api/traces/", "/api/v1/query?query=up"
+	if lab.IsCurrent() {
+		tracePath, queryPath = "trace/", "/query"
+	}
 	trace, err := tour.FindTrace(ctx, cluster, time.Now().Add(-tracesSince))
 	if err != nil {
 		return err
@@ -204,24 +208,8 @@ Trace %s has %d spans of %s.
   the page of the mesh  go run ./cmd/osm dashboard mesh               http://localhost:9080
   the trace             go run ./cmd/osm dashboard jaeger -b=false    http://localhost:16686/%s%s
   Prometheus            go run ./cmd/osm dashboard prometheus         http://localhost:7070%s`,
-		trace.ID, len(trace.Spans), strings.Join(trace.Services(), ", "), tracePath(), trace.ID, queryPath())
+		trace.ID, len(trace.Spans), strings.Join(trace.Services(), ", "), tracePath, trace.ID, queryPath)
 	return nil
-}
-
-// tracePath is the path of traces. The servers that are built for the local cluster have APIs and no web pages.
-func tracePath() string {
-	if lab.IsCurrent() {
-		return "trace/"
-	}
-	return "api/traces/"
-}
-
-// queryPath is the path of an example for Prometheus.
-func queryPath() string {
-	if lab.IsCurrent() {
-		return "/query"
-	}
-	return "/api/v1/query?query=up"
 }
 
 // printAnswer prints a line for each series: its labels, sorted, and its value.
