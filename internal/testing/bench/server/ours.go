@@ -155,7 +155,7 @@ func (t tokens) Authenticate(ctx context.Context, raw string) (xds.Peer, error) 
 	}, nil
 }
 
-// authority adapts the mesh's certificate authority to snapshot.CertificateSource.
+// authority is the mesh's certificate authority, which counts its renewals.
 type authority struct {
 	*certificate.Manager
 	renewals *renewals
@@ -181,12 +181,6 @@ func newAuthority(setup Setup) (authority, error) {
 			r.count.Add(1)
 		},
 	})}, nil
-}
-
-// Certificate implements snapshot.CertificateSource.
-func (a authority) Certificate(sa identity.ServiceAccount) (snapshot.Certificate, error) {
-	leaf, err := a.Manager.Certificate(sa)
-	return snapshot.Certificate(leaf), err
 }
 
 // serverTLS returns the TLS configuration of all variants.
