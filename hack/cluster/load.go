@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,10 +23,8 @@ func loadVersionCommand() *cobra.Command {
 		"Build the images of recorded versions from their commits and load them onto the node under the references in their manifests; "+
 			"without a version, load the last one before the current one, from which tests upgrade",
 		func(cmd *cobra.Command, t *tool, versions []string) error {
-			if yes, err := usesCurrentCluster(); err != nil {
+			if err := requireLocal(cannotLoad); err != nil {
 				return err
-			} else if yes {
-				return fmt.Errorf("CLUSTER=current: images cannot be loaded onto the nodes of this cluster; push them to a registry that it pulls from")
 			}
 			root, err := repo.Root(".")
 			if err != nil {
@@ -68,11 +65,7 @@ func (t *tool) loadVersion(cmd *cobra.Command, root, version string) error {
 		if err != nil {
 			return err
 		}
-		verb := "loaded"
-		if result.Present {
-			verb = "already there"
-		}
-		t.report.Printf("%s: %s", verb, image.Reference)
+		t.reportLoaded(result, image.Reference)
 	}
 	return nil
 }
@@ -211,16 +204,4 @@ func definitions(folder string) string {
 		return ""
 	}
 	return found
-}
-
-func persesCommand() *cobra.Command {
-	return newCommand("perses-path", cobra.NoArgs,
-		"Build Perses if needed and print the folder with its server and plugins",
-		func(cmd *cobra.Command, t *tool, _ []string) error {
-			folder, err := t.builder.Perses(cmd.Context())
-			if err == nil {
-				fmt.Fprintln(cmd.OutOrStdout(), folder)
-			}
-			return err
-		})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,8 +36,8 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(upCommand(), downCommand(), statusCommand(), checkCommand(), loadCommand(), loadVersionCommand(), versionFilesCommand(), loadServersCommand(), persesCommand(), apiServerCommand(), reserveCommand(), envCommand(), kubeconfigCommand(), assetsCommand())
-	root.AddCommand(thirdPartyCommands()...)
+	root.AddCommand(upCommand(), downCommand(), statusCommand(), checkCommand(), loadCommand(), loadVersionCommand(), versionFilesCommand(), loadServersCommand(), apiServerCommand(), reserveCommand(), envCommand())
+	root.AddCommand(slices.Concat(pathCommands(), thirdPartyCommands())...)
 	return root
 }
 
@@ -105,6 +106,21 @@ func usesCurrentCluster() (bool, error) {
 	default:
 		return false, fmt.Errorf("%s is %q; it must be \"local\" (the default) or \"current\"", paths.ClusterVariable, v)
 	}
+}
+
+// Why commands fail with CLUSTER=current.
+const (
+	cannotLoad   = "images cannot be loaded onto the nodes of this cluster; push them to a registry that it pulls from"
+	cannotChange = "nothing is stopped, started or installed in a cluster that this tool did not create"
+)
+
+// requireLocal returns an error with the reason if CLUSTER selects the kubeconfig's cluster.
+func requireLocal(reason string) error {
+	yes, err := usesCurrentCluster()
+	if err == nil && yes {
+		err = fmt.Errorf("CLUSTER=current: %s", reason)
+	}
+	return err
 }
 
 // quote returns the string as one word of a POSIX shell.

@@ -12,16 +12,15 @@ import (
 
 	"github.com/openservicemesh/osm-operator/hack/internal/acceptance"
 	"github.com/openservicemesh/osm-operator/hack/internal/assets"
+	"github.com/openservicemesh/osm-operator/hack/internal/imageload"
 )
 
 func loadCommand() *cobra.Command {
 	return newCommand("load ARCHIVE...", cobra.MinimumNArgs(1),
 		"Load images from OCI archives onto the node, by tag and by digest; images already present are skipped",
 		func(cmd *cobra.Command, t *tool, archives []string) error {
-			if yes, err := usesCurrentCluster(); err != nil {
+			if err := requireLocal(cannotLoad); err != nil {
 				return err
-			} else if yes {
-				return fmt.Errorf("CLUSTER=current: images cannot be loaded onto the nodes of this cluster; push them to a registry that it pulls from")
 			}
 			return t.load(cmd, archives)
 		})
@@ -42,47 +41,53 @@ func (t *tool) load(cmd *cobra.Command, archives []string) error {
 		if err != nil {
 			return err
 		}
-		verb := "loaded"
-		if result.Present {
-			verb = "already there"
-		}
 		for _, image := range result.Images {
-			t.report.Printf("%s: %s, %s", verb, image.Tagged, image.Canonical)
+			t.reportLoaded(result, image.Tagged+", "+image.Canonical)
 		}
 	}
 	return nil
 }
 
-func kubeconfigCommand() *cobra.Command {
-	return newCommand("kubeconfig", cobra.NoArgs,
-		"Print the path of the cluster's kubeconfig",
-		func(cmd *cobra.Command, t *tool, _ []string) error {
-			file, err := t.kubeconfig()
-			if err == nil {
-				fmt.Fprintln(cmd.OutOrStdout(), file)
-			}
-			return err
-		})
+func (t *tool) reportLoaded(result imageload.Result, names string) {
+	verb := "loaded"
+	if result.Present {
+		verb = "already there"
+	}
+	t.report.Printf("%s: %s", verb, names)
 }
 
-func (t *tool) kubeconfig() (string, error) {
+// pathCommands returns the commands that print a path.
+func pathCommands() []*cobra.Command {
+	var commands []*cobra.Command
+	for _, c := range []struct {
+		use, short string
+		path       func(*tool, context.Context) (string, error)
+	}{
+		{"kubeconfig", "Print the path of the cluster's kubeconfig", (*tool).kubeconfig},
+		{"assets", "Build kube-apiserver, etcd and kubectl if needed and print their folder, for KUBEBUILDER_ASSETS", (*tool).kubernetes},
+		{"perses-path", "Build Perses if needed and print the folder with its server and plugins", (*tool).perses},
+	} {
+		commands = append(commands, newCommand(c.use, cobra.NoArgs, c.short, func(cmd *cobra.Command, t *tool, _ []string) error {
+			path, err := c.path(t, cmd.Context())
+			if err == nil {
+				fmt.Fprintln(cmd.OutOrStdout(), path)
+			}
+			return err
+		}))
+	}
+	return commands
+}
+
+func (t *tool) kubernetes(ctx context.Context) (string, error) { return t.builder.KubernetesOnly(ctx) }
+
+func (t *tool) perses(ctx context.Context) (string, error) { return t.builder.Perses(ctx) }
+
+func (t *tool) kubeconfig(context.Context) (string, error) {
 	yes, err := usesCurrentCluster()
 	if err == nil && yes {
 		return currentKubeconfig(), nil
 	}
 	return t.state.Kubeconfig(), err
-}
-
-func assetsCommand() *cobra.Command {
-	return newCommand("assets", cobra.NoArgs,
-		"Build kube-apiserver, etcd and kubectl if needed and print their folder, for KUBEBUILDER_ASSETS",
-		func(cmd *cobra.Command, t *tool, _ []string) error {
-			dir, err := t.builder.KubernetesOnly(cmd.Context())
-			if err == nil {
-				fmt.Fprintln(cmd.OutOrStdout(), dir)
-			}
-			return err
-		})
 }
 
 func envCommand() *cobra.Command {
@@ -93,7 +98,7 @@ func envCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			file, err := t.kubeconfig()
+			file, err := t.kubeconfig(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -106,9 +111,7 @@ func envCommand() *cobra.Command {
 func checkCommand() *cobra.Command {
 	return newCommand("check", cobra.NoArgs,
 		"Test the running cluster: DNS, both address families, exec, logs, port-forward, tokens, policies, sidecars",
-		func(cmd *cobra.Command, t *tool, _ []string) error {
-			return t.check(cmd)
-		})
+		func(cmd *cobra.Command, t *tool, _ []string) error { return t.check(cmd) })
 }
 
 func (t *tool) check(cmd *cobra.Command) error {

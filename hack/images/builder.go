@@ -7,7 +7,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/images/fetch"
 	"github.com/openservicemesh/osm-operator/hack/images/layer"
 	"github.com/openservicemesh/osm-operator/hack/images/lock"
+	"github.com/openservicemesh/osm-operator/hack/internal/build"
 	"github.com/openservicemesh/osm-operator/hack/internal/paths"
 )
 
@@ -126,17 +126,11 @@ func versionOrDefault(root, desired string) (string, error) {
 
 // withLock runs f while holding the lock of the cache folder: concurrent runs share the folder of compiled programs.
 func withLock(cache string, f func() error) error {
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return fmt.Errorf("cannot create the cache folder: %w", err)
-	}
-	file, err := os.OpenFile(filepath.Join(cache, "images.flock"), os.O_CREATE|os.O_RDWR, 0o644)
+	unlock, err := build.Lock(filepath.Join(cache, "images.flock"))
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
-		return fmt.Errorf("cannot lock the cache folder: %w", err)
-	}
+	defer unlock()
 	return f()
 }
 

@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/files"
 )
 
 // Name is the reference an image is imported under.
@@ -39,22 +41,10 @@ func Write(file string, name Name, content Content) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return fmt.Errorf("cannot create the output folder: %w", err)
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), "writing-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // Fails after the rename, when the file no longer exists.
-	err = writeLayout(tmp, name, content)
-	if closeErr := tmp.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
+	if err := files.Write(file, 0o644, func(w io.Writer) error { return writeLayout(w, name, content) }); err != nil {
 		return fmt.Errorf("cannot write the image %s: %w", name, err)
 	}
-	if err := os.Chmod(tmp.Name(), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), file)
+	return nil
 }
 
 // writeLayout writes a layout whose index.json lists the content under the name.

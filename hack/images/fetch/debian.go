@@ -2,7 +2,6 @@ package fetch
 
 import (
 	"archive/tar"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -40,13 +39,13 @@ func Packages(ctx context.Context, names []string) ([]Package, error) {
 
 // Packages returns apt's current releases of the named packages, sorted by name. It downloads nothing.
 func (a Apt) Packages(ctx context.Context, names []string) ([]Package, error) {
-	args := slices.Concat(a.options, []string{"download", "--print-uris"}, names)
-	out, err := run(ctx, "", nil, "apt-get", args...)
+	args := slices.Concat([]string{"apt-get"}, a.options, []string{"download", "--print-uris"}, names)
+	out, err := run(ctx, "", nil, args...)
 	if err != nil {
 		return nil, fmt.Errorf("cannot look up Debian packages (needs Debian 12 or newer and current package lists; run apt-get update): %w", err)
 	}
 	var found []Package
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(out) {
 		p, err := parseURI(line)
 		if err != nil {
 			return nil, err
@@ -89,11 +88,11 @@ func (p Package) Download(ctx context.Context, cache string) (string, error) {
 		return "", fmt.Errorf("cannot create the folder for Debian packages: %w", err)
 	}
 	// As root, apt would download as its own user, which cannot write to a private folder.
-	args := append(slices.Clone(p.apt.options), "download", "--quiet=2")
+	args := slices.Concat([]string{"apt-get"}, p.apt.options, []string{"download", "--quiet=2"})
 	if os.Geteuid() == 0 {
 		args = append(args, "--option", "APT::Sandbox::User=root")
 	}
-	if _, err := run(ctx, dir, nil, "apt-get", append(args, p.Name+"="+p.Version)...); err != nil {
+	if _, err := run(ctx, dir, nil, append(args, p.Name+"="+p.Version)...); err != nil {
 		return "", fmt.Errorf("cannot download Debian package %s %s; run apt-get update and try again: %w", p.Name, p.Version, err)
 	}
 	got, err := FileSHA256(file)
@@ -129,7 +128,7 @@ func AptOf(ctx context.Context, cache, architecture string) (Apt, error) {
 		"--option", "Dir::State::lists=" + filepath.Join(folder, "lists"), "--option", "Dir::Cache=" + filepath.Join(folder, "cache"),
 		"--option", "APT::Sandbox::User=root",
 	}}
-	if _, err := run(ctx, "", nil, "apt-get", append(a.options, "--quiet=2", "update")...); err != nil {
+	if _, err := run(ctx, "", nil, slices.Concat([]string{"apt-get"}, a.options, []string{"--quiet=2", "update"})...); err != nil {
 		return Apt{}, fmt.Errorf("cannot download the package lists of %s: %w", architecture, err)
 	}
 	return a, nil
@@ -142,7 +141,7 @@ func Unpack(ctx context.Context, deb string, patterns []string, tree *rootfs.Tre
 	if err != nil {
 		return err
 	}
-	tr := tar.NewReader(bytes.NewReader(raw))
+	tr := tar.NewReader(strings.NewReader(raw))
 	for {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
@@ -246,12 +245,12 @@ func (u unpackedProgram) ensure(ctx context.Context, cache string) (string, erro
 
 // missingPackages returns the packages that apt would install now: the named ones and their dependencies.
 func missingPackages(ctx context.Context, names []string) ([]string, error) {
-	args := append([]string{"install", "--print-uris", "--yes", "--quiet=2", "--reinstall", "--no-install-recommends"}, names...)
-	out, err := run(ctx, "", nil, "apt-get", args...)
+	args := append([]string{"apt-get", "install", "--print-uris", "--yes", "--quiet=2", "--reinstall", "--no-install-recommends"}, names...)
+	out, err := run(ctx, "", nil, args...)
 	if err != nil {
 		return nil, fmt.Errorf("cannot resolve the dependencies of Debian packages (run apt-get update): %w", err)
 	}
-	return packageNames(string(out)), nil
+	return packageNames(out), nil
 }
 
 // packageNames returns the names in what apt-get install --print-uris prints: 'uri' file size hash.

@@ -2,18 +2,18 @@ package fetch
 
 import (
 	"archive/zip"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/hack/images/rootfs"
+	"github.com/openservicemesh/osm-operator/hack/internal/build"
+	"github.com/openservicemesh/osm-operator/hack/internal/files"
 )
 
 // versionPackage contains the variables that the linker sets: Version, Commit and Date.
@@ -45,7 +45,7 @@ func (b Build) Commands(ctx context.Context, packages []string) (string, error) 
 		return "", fmt.Errorf("cannot create the folder for programs: %w", err)
 	}
 	args := []string{
-		"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w " + linkerVariables(b.Version, sourceOf(ctx, b.Root)),
+		"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w " + linkerVariables(b.Version, sourceOf(ctx, b.Root)),
 		"-o", dir + string(filepath.Separator),
 	}
 	if b.Tags != "" {
@@ -53,7 +53,7 @@ func (b Build) Commands(ctx context.Context, packages []string) (string, error) 
 	}
 	env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + b.Architecture}
 	for folder, packages := range byModule(b.Root, packages) {
-		if _, err := run(ctx, filepath.Join(b.Root, folder), env, "go", append(slices.Clone(args), packages...)...); err != nil {
+		if _, err := run(ctx, filepath.Join(b.Root, folder), env, slices.Concat(args, packages)...); err != nil {
 			return "", fmt.Errorf("cannot compile the programs of the images: %w", err)
 		}
 	}
@@ -89,17 +89,8 @@ func HasCommand(root, pkg string) bool {
 
 // run runs a command in dir with additional environment variables and returns its standard output. An error contains
 // the standard error output.
-func run(ctx context.Context, dir string, env []string, name string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), env...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, bytes.TrimSpace(stderr.Bytes()))
-	}
-	return out, nil
+func run(ctx context.Context, dir string, env []string, args ...string) (string, error) {
+	return build.Output(ctx, build.Command{Dir: dir, Env: env, Args: args})
 }
 
 // source identifies the sources of the compiled programs.
@@ -115,7 +106,7 @@ func sourceOf(ctx context.Context, root string) source {
 	if err != nil {
 		return source{}
 	}
-	commit, date, _ := strings.Cut(strings.TrimSpace(string(head)), " ")
+	commit, date, _ := strings.Cut(strings.TrimSpace(head), " ")
 	changes, err := run(ctx, root, nil, "git", "status", "--porcelain", "--untracked-files=no")
 	if err != nil || len(changes) > 0 {
 		commit += "-dirty"
@@ -178,13 +169,12 @@ func hasPrograms(dir string) bool {
 	return true
 }
 
-// writeProgram writes an executable file. The rename is atomic: an interrupted run leaves no partial program.
+// writeProgram writes an executable file.
 func writeProgram(program string, content []byte) error {
-	partial := program + ".partial"
-	if err := os.WriteFile(partial, content, 0o755); err != nil {
+	return files.Write(program, 0o755, func(w io.Writer) error {
+		_, err := w.Write(content)
 		return err
-	}
-	return os.Rename(partial, program)
+	})
 }
 
 // amd64 is Go's name of the architecture of the local cluster.

@@ -42,10 +42,8 @@ func (n *Node) Up(ctx context.Context, set assets.Set) error {
 
 // awaitHealthy waits until the cluster is healthy. It fails at once if a process is not running.
 func (n *Node) awaitHealthy(ctx context.Context) error {
-	for _, p := range n.Processes() {
-		if p.Pid == 0 {
-			return fmt.Errorf("%s is not running", p.Name)
-		}
+	if err := n.checkRunning(); err != nil {
+		return err
 	}
 	return await(ctx, healthTimeout, nil, n.CheckHealth)
 }
@@ -127,7 +125,7 @@ func (n *Node) StartAPIServer(ctx context.Context, set assets.Set) error {
 	if err := r.launch(component.APIServer); err != nil {
 		return err
 	}
-	a, err := newAPIClient(n.Plan.APIServer(), n.State.Certs())
+	a, err := n.api()
 	if err != nil {
 		return err
 	}
@@ -158,7 +156,7 @@ func (r *startup) startControlPlane(ctx context.Context) error {
 			return err
 		}
 	}
-	a, err := newAPIClient(r.node.Plan.APIServer(), r.node.State.Certs())
+	a, err := r.node.api()
 	if err != nil {
 		return err
 	}
@@ -188,7 +186,7 @@ func (r *startup) startWorker(ctx context.Context, c component.Cluster) error {
 	if err := r.apply(ctx, c.Manifest()); err != nil {
 		return err
 	}
-	a, err := newAPIClient(r.node.Plan.APIServer(), r.node.State.Certs())
+	a, err := r.node.api()
 	if err != nil {
 		return err
 	}

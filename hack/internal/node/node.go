@@ -88,6 +88,16 @@ func (n *Node) Processes() []Process {
 	return list
 }
 
+// checkRunning returns an error if a process is not running.
+func (n *Node) checkRunning() error {
+	for _, p := range n.Processes() {
+		if p.Pid == 0 {
+			return fmt.Errorf("%s is not running", p.Name)
+		}
+	}
+	return nil
+}
+
 // Stamp returns the key of the assets that the running cluster was started with, or "".
 func (n *Node) Stamp() string {
 	content, err := os.ReadFile(n.State.Stamp())
@@ -181,9 +191,9 @@ type apiClient struct {
 	client *http.Client
 }
 
-func newAPIClient(server, certDir string) (*apiClient, error) {
-	client, err := newClient(certDir, certs.APIServerKubelet, certs.ClusterCA)
-	return &apiClient{server: server, client: client}, err
+func (n *Node) api() (*apiClient, error) {
+	client, err := newClient(n.State.Certs(), certs.APIServerKubelet, certs.ClusterCA)
+	return &apiClient{server: n.Plan.APIServer(), client: client}, err
 }
 
 // newClient returns a client with one of the cluster's certificates, for servers of one of its authorities.
@@ -275,12 +285,10 @@ func (n *Node) checkDNS(ctx context.Context) error {
 
 // CheckHealth returns an error if a process is not running or if the API, the node or DNS is not ready.
 func (n *Node) CheckHealth(ctx context.Context) error {
-	for _, p := range n.Processes() {
-		if p.Pid == 0 {
-			return fmt.Errorf("%s is not running", p.Name)
-		}
+	if err := n.checkRunning(); err != nil {
+		return err
 	}
-	a, err := newAPIClient(n.Plan.APIServer(), n.State.Certs())
+	a, err := n.api()
 	if err != nil {
 		return err
 	}

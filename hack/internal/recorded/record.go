@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -228,13 +227,7 @@ func (b Builder) build(ctx context.Context, r record, folder string) error {
 
 // run runs a program in a folder and returns its output. An error contains the output.
 func (b Builder) run(ctx context.Context, folder, name string, arguments ...string) (string, error) {
-	command := exec.CommandContext(ctx, name, arguments...)
-	command.Dir = folder
-	out, err := command.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%s %s: %w: %s", name, strings.Join(arguments, " "), err, strings.TrimSpace(string(out)))
-	}
-	return string(out), nil
+	return build.Output(ctx, build.Command{Dir: folder, Args: append([]string{name}, arguments...)})
 }
 
 // WriteFiles writes the released files of a version into a folder: install.yaml, and the folders chart and bundle, with the
