@@ -19,6 +19,7 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/hack/images/lock"
+	"github.com/openservicemesh/osm-operator/hack/internal/files"
 	"github.com/openservicemesh/osm-operator/hack/internal/recorded"
 	"github.com/openservicemesh/osm-operator/hack/release/layouts"
 	"github.com/openservicemesh/osm-operator/hack/release/notes"
@@ -285,23 +286,8 @@ func digestsOf(images lock.Images) lock.Images {
 func recordDefinitions(root, version string) error {
 	definitions := filepath.Join(root, "config", "crd")
 	folder := filepath.Join(definitions, "testdata", version)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return err
-	}
-	for _, group := range []string{"bases", "smi"} {
-		files, err := filepath.Glob(filepath.Join(definitions, group, "*.yaml"))
-		if err != nil {
-			return err
-		}
-		for _, file := range files {
-			content, err := os.ReadFile(file)
-			if err != nil {
-				return err
-			}
-			if err := os.WriteFile(filepath.Join(folder, filepath.Base(file)), content, 0o644); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return errors.Join(
+		files.Copy(filepath.Join(definitions, "bases", "*.yaml"), folder),
+		files.Copy(filepath.Join(definitions, "smi", "*.yaml"), folder),
+	)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -42,11 +43,16 @@ type Builder struct {
 
 // KubernetesOnly builds and returns the Kubernetes folder, which is sufficient for envtest.
 func (b Builder) KubernetesOnly(ctx context.Context) (string, error) {
-	a, err := Kubernetes(b.Hack)
+	return b.ensurePinned(ctx, Kubernetes, "building Kubernetes (once; about six minutes on two cores)")
+}
+
+// ensurePinned builds an artifact whose version is pinned in a go.mod.
+func (b Builder) ensurePinned(ctx context.Context, pinned func(hack string) (build.Artifact, error), step string) (string, error) {
+	a, err := pinned(b.Hack)
 	if err != nil {
 		return "", err
 	}
-	return b.ensure(ctx, a, "building Kubernetes (once; about six minutes on two cores)")
+	return b.ensure(ctx, a, step)
 }
 
 // All builds everything that is not cached. The smaller programs are built one by one in parallel with Kubernetes,
@@ -119,6 +125,15 @@ var kubernetesNames = []string{
 // linkerFlags omit symbol tables, which halves the size.
 const linkerFlags = "-s -w"
 
+// goBuild is the command that builds static programs, and part of the keys of artifacts.
+var goBuild = []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags}
+
+// runGoBuild runs goBuild for packages of a module.
+func runGoBuild(ctx context.Context, module string, command []string, output string, packages ...string) error {
+	args := slices.Concat(command, []string{"-o", output}, packages)
+	return build.Run(ctx, build.Command{Dir: module, Env: []string{"CGO_ENABLED=0"}, Args: args})
+}
+
 // Kubernetes returns the artifact with the multi-call binary and its links.
 func Kubernetes(hack string) (build.Artifact, error) {
 	module := filepath.Join(hack, "kube")
@@ -126,14 +141,14 @@ func Kubernetes(hack string) (build.Artifact, error) {
 	if err != nil {
 		return build.Artifact{}, err
 	}
-	args := []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags + versionFlags(version)}
+	args := slices.Clone(goBuild)
+	args[len(args)-1] += versionFlags(version)
 	return build.Artifact{
 		Name:    "kubernetes",
 		Inputs:  append(append([]string{version}, args...), kubernetesNames...),
 		Sources: []string{module},
 		Make: func(ctx context.Context, dir string) error {
-			args := append(args[:len(args):len(args)], "-o", filepath.Join(dir, "kube"), ".")
-			if err := build.Run(ctx, build.Command{Dir: module, Env: []string{"CGO_ENABLED=0"}, Args: args}); err != nil {
+			if err := runGoBuild(ctx, module, args, filepath.Join(dir, "kube"), "."); err != nil {
 				return err
 			}
 			for _, name := range kubernetesNames {
@@ -240,11 +255,7 @@ func nodeImages(hack, coredns string) build.Artifact {
 		Make: func(ctx context.Context, dir string) error {
 			programs := filepath.Join(dir, "programs") + string(filepath.Separator)
 			defer os.RemoveAll(programs)
-			err := build.Run(ctx, build.Command{
-				Dir: hack, Env: []string{"CGO_ENABLED=0"},
-				Args: []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags, "-o", programs, "./pause", "./probe"},
-			})
-			if err != nil {
+			if err := runGoBuild(ctx, hack, goBuild, programs, "./pause", "./probe"); err != nil {
 				return err
 			}
 			for archive, program := range map[string]string{

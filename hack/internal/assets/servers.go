@@ -2,13 +2,13 @@ package assets
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
+	"github.com/openservicemesh/osm-operator/hack/internal/files"
 )
 
 // server is a third-party server that the operator runs or configures. A go.mod below servers pins it and lists its programs as tools.
@@ -65,16 +65,14 @@ const Definitions = "definitions"
 // artifact returns the artifact with the images of a server.
 func (s server) artifact(hack string) build.Artifact {
 	module := filepath.Join(hack, "servers", s.name)
-	args := []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags}
 	return build.Artifact{
 		Name:    s.name,
-		Inputs:  append([]string{fmt.Sprint(s.programs, s.definitions), "format 1"}, args...),
+		Inputs:  append([]string{fmt.Sprint(s.programs, s.definitions), "format 1"}, goBuild...),
 		Sources: []string{module},
 		Make: func(ctx context.Context, dir string) error {
 			programs := filepath.Join(dir, "programs") + string(filepath.Separator)
 			defer os.RemoveAll(programs)
-			args := append(args[:len(args):len(args)], "-o", programs, "tool")
-			if err := build.Run(ctx, build.Command{Dir: module, Env: []string{"CGO_ENABLED=0", "GOFLAGS=-mod=readonly"}, Args: args}); err != nil {
+			if err := runGoBuild(ctx, module, goBuild, programs, "tool"); err != nil {
 				return err
 			}
 			for image, program := range s.programs {
@@ -113,16 +111,14 @@ func certManager(hack string) (build.Artifact, error) {
 	if err != nil {
 		return build.Artifact{}, err
 	}
-	args := []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags}
 	return build.Artifact{
 		Name:    "cert-manager",
-		Inputs:  append([]string{version, "format 1"}, args...),
+		Inputs:  append([]string{version, "format 1"}, goBuild...),
 		Sources: []string{module},
 		Make: func(ctx context.Context, dir string) error {
 			program := filepath.Join(dir, "cert-manager")
 			defer os.RemoveAll(program)
-			args := append(args[:len(args):len(args)], "-o", program, ".")
-			if err := build.Run(ctx, build.Command{Dir: module, Env: []string{"CGO_ENABLED=0"}, Args: args}); err != nil {
+			if err := runGoBuild(ctx, module, goBuild, program, "."); err != nil {
 				return err
 			}
 			if err := writeImage(dir, "cert-manager", "/cert-manager", program, "cert-manager.tar"); err != nil {
@@ -135,41 +131,19 @@ func certManager(hack string) (build.Artifact, error) {
 
 // copyDefinitions copies the CRDs from a folder of a module that the module in a folder requires.
 func copyDefinitions(ctx context.Context, module, required, source, target string) error {
-	list := build.Command{Dir: module, Args: []string{"go", "list", "-m", "-f", "{{.Dir}}", required}}
-	folder, err := build.Output(ctx, list)
+	folder, err := moduleFolder(ctx, module, required)
 	if err != nil {
 		return err
 	}
-	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(folder), filepath.FromSlash(source), "*.yaml"))
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(target, 0o755); err != nil {
-		return err
-	}
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(target, filepath.Base(file)), content, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	return files.Copy(filepath.Join(folder, filepath.FromSlash(source), "*.yaml"), target)
 }
 
 // CertManager builds cert-manager and returns the folder with its image and definitions.
 func (b Builder) CertManager(ctx context.Context) (string, error) {
-	a, err := certManager(b.Hack)
-	if err != nil {
-		return "", err
-	}
-	return b.ensure(ctx, a, "building cert-manager (once; about two minutes on two cores)")
+	return b.ensurePinned(ctx, certManager, "building cert-manager (once; about two minutes on two cores)")
 }
 
 const (
-
 	// vaultSDK is the module that Vault's own repository replaces by an unpublished state. The published version needs vaultEdits.
 	vaultSDK        = "github.com/hashicorp/vault/sdk"
 	vaultSDKVersion = "v0.10.2"
@@ -219,10 +193,9 @@ func vault(hack string) (build.Artifact, error) {
 	if err != nil {
 		return build.Artifact{}, err
 	}
-	args := []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags}
 	return build.Artifact{
 		Name:    "vault",
-		Inputs:  append([]string{version, vaultSDKVersion, fmt.Sprint(vaultEdits()), originalBody, "format 1"}, args...),
+		Inputs:  append([]string{version, vaultSDKVersion, fmt.Sprint(vaultEdits()), originalBody, "format 1"}, goBuild...),
 		Sources: []string{module},
 		Make: func(ctx context.Context, dir string) error {
 			source, program := filepath.Join(dir, "source"), filepath.Join(dir, "vault")
@@ -234,8 +207,7 @@ func vault(hack string) (build.Artifact, error) {
 			if err := writeVaultSDK(ctx, hack, filepath.Join(source, "sdk")); err != nil {
 				return err
 			}
-			args := append(args[:len(args):len(args)], "-o", program, ".")
-			if err := build.Run(ctx, build.Command{Dir: source, Env: []string{"CGO_ENABLED=0"}, Args: args}); err != nil {
+			if err := runGoBuild(ctx, source, goBuild, program, "."); err != nil {
 				return err
 			}
 			return writeImage(dir, "vault", "/vault", program, "vault.tar")
@@ -245,12 +217,7 @@ func vault(hack string) (build.Artifact, error) {
 
 // writeVaultSDK copies vaultSDK from the module cache and edits it.
 func writeVaultSDK(ctx context.Context, hack, target string) error {
-	download := build.Command{Dir: hack, Args: []string{"go", "mod", "download", "-json", vaultSDK + "@" + vaultSDKVersion}}
-	answer, err := build.Output(ctx, download)
-	if err != nil {
-		return err
-	}
-	folder, err := downloadedFolder(answer)
+	folder, err := moduleFolder(ctx, hack, vaultSDK+"@"+vaultSDKVersion)
 	if err != nil {
 		return err
 	}
@@ -263,15 +230,6 @@ func writeVaultSDK(ctx context.Context, hack, target string) error {
 		}
 	}
 	return os.WriteFile(filepath.Join(target, "logical", "original_body.go"), []byte(originalBody), 0o600)
-}
-
-// downloadedFolder reads the folder of a module from the answer of go mod download.
-func downloadedFolder(answer string) (string, error) {
-	var module struct{ Dir string }
-	if err := json.Unmarshal([]byte(answer), &module); err != nil {
-		return "", fmt.Errorf("the answer of go mod download is not readable: %w", err)
-	}
-	return module.Dir, nil
 }
 
 // apply edits one file below a folder. Files of the module cache are read-only.
@@ -292,9 +250,5 @@ func (e vaultEdit) apply(folder string) error {
 
 // Vault builds Vault and returns the folder with its image.
 func (b Builder) Vault(ctx context.Context) (string, error) {
-	a, err := vault(b.Hack)
-	if err != nil {
-		return "", err
-	}
-	return b.ensure(ctx, a, "building Vault (once; about four minutes on two cores)")
+	return b.ensurePinned(ctx, vault, "building Vault (once; about four minutes on two cores)")
 }
