@@ -161,7 +161,7 @@ func (m Machine) processes(context.Context) ([]string, error) {
 func (m Machine) kill(ctx context.Context) error {
 	return retry.Until(ctx, removalTimeout, removalInterval, func(context.Context) error {
 		pids, err := m.pids()
-		if err != nil {
+		if err != nil || len(pids) == 0 {
 			return err
 		}
 		for _, pid := range pids {
@@ -169,10 +169,7 @@ func (m Machine) kill(ctx context.Context) error {
 				return fmt.Errorf("cannot kill process %d: %w", pid, err)
 			}
 		}
-		if len(pids) > 0 {
-			return fmt.Errorf("%d processes have not ended, the first is %d", len(pids), pids[0])
-		}
-		return nil
+		return fmt.Errorf("%d processes have not ended, the first is %d", len(pids), pids[0])
 	})
 }
 
@@ -288,7 +285,7 @@ func unescape(s string) string {
 func (m Machine) unmount(ctx context.Context) error {
 	return retry.Until(ctx, removalTimeout, removalInterval, func(context.Context) error {
 		points, err := m.mounts(ctx)
-		if err != nil {
+		if err != nil || len(points) == 0 {
 			return err
 		}
 		for _, p := range points {
@@ -296,10 +293,7 @@ func (m Machine) unmount(ctx context.Context) error {
 				return fmt.Errorf("cannot unmount %s: %w", p, err)
 			}
 		}
-		if len(points) > 0 {
-			return fmt.Errorf("%s is still mounted", points[0])
-		}
-		return nil
+		return fmt.Errorf("%s is still mounted", points[0])
 	})
 }
 

@@ -62,7 +62,7 @@ func (s *session) renewAll() (renewed, error) {
 		if err != nil {
 			return r, err
 		}
-		r.idle, each = append(r.idle, one.wall), append(each, one.cpu)
+		r.idle, each = append(r.idle, one[changeP50]), append(each, one[changeCPU])
 	}
 	begun, err := s.child.do(server.Command{Task: server.Renew})
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *session) renewAll() (renewed, error) {
 		if err != nil {
 			return r, err
 		}
-		r.during = append(r.during, one.wall)
+		r.during = append(r.during, one[changeP50])
 		if now, err = s.child.do(server.Command{Task: server.AwaitRequests}); err != nil {
 			return r, err
 		}

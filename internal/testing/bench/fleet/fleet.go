@@ -187,14 +187,11 @@ func (s *sidecar) HandleConn(context.Context, stats.ConnStats) {}
 // TagConn implements stats.Handler.
 func (s *sidecar) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 
-// name is the type and name of a resource.
-type name struct{ typeURL, text string }
-
 // expectation holds the resources that a sidecar waits for.
 type expectation struct {
 	mu sync.Mutex
 	// exact are resources that must arrive in this form.
-	exact map[name]uint64
+	exact map[mesh.ResourceKey]uint64
 	// missing is the number of resources of each type that must arrive, with any content.
 	missing map[string]int
 	// touched is true once any resource has arrived.
@@ -226,11 +223,11 @@ func (e *expectation) received(r *discovery.DeltaDiscoveryResponse) {
 	defer e.mu.Unlock()
 	for _, resource := range r.GetResources() {
 		e.touched = true
-		n := name{r.GetTypeUrl(), resource.GetName()}
+		n := mesh.ResourceKey{TypeURL: r.GetTypeUrl(), Name: resource.GetName()}
 		if expected, ok := e.exact[n]; ok && expected == mesh.Hash(resource.GetResource().GetValue()) {
 			delete(e.exact, n)
 		}
-		e.missing[n.typeURL]--
+		e.missing[n.TypeURL]--
 	}
 }
 
@@ -269,9 +266,9 @@ func (f *Fleet) ExpectAll(list []mesh.Resource) *Wait {
 func (f *Fleet) Expect(differences map[int][]mesh.Resource) *Wait {
 	w := newWait(len(differences) * mesh.PodsPerService)
 	for i, s := range f.sidecars {
-		exact := map[name]uint64{}
+		exact := map[mesh.ResourceKey]uint64{}
 		for _, r := range differences[i/mesh.PodsPerService] {
-			exact[name{r.TypeURL, r.Name}] = r.Hash
+			exact[r.ResourceKey] = r.Hash
 		}
 		if len(exact) > 0 {
 			s.expect.replace(exact, map[string]int{}, w)
@@ -282,7 +279,7 @@ func (f *Fleet) Expect(differences map[int][]mesh.Resource) *Wait {
 	return w
 }
 
-func (e *expectation) replace(exact map[name]uint64, missing map[string]int, w *Wait) {
+func (e *expectation) replace(exact map[mesh.ResourceKey]uint64, missing map[string]int, w *Wait) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.exact, e.missing, e.wait, e.touched = exact, missing, w, false
