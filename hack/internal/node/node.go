@@ -229,21 +229,23 @@ func (a *apiClient) get(ctx context.Context, path string) ([]byte, error) {
 	return body, err
 }
 
-// checkReady returns an error until the API server is ready.
-func (a *apiClient) checkReady(ctx context.Context) error {
-	_, err := a.get(ctx, "/readyz")
-	return err
-}
+// Paths of the API server.
+const (
+	readyPath = "/readyz"
+	nodePath  = "/api/v1/nodes/"
+)
 
-// checkNodeExists returns an error until the kubelet has registered the node.
-func (a *apiClient) checkNodeExists(ctx context.Context, name string) error {
-	_, err := a.get(ctx, "/api/v1/nodes/"+name)
-	return err
+// check returns a check that fails until the API server has a path.
+func (a *apiClient) check(path string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := a.get(ctx, path)
+		return err
+	}
 }
 
 // checkNodeReady returns an error until pods can run on the node.
 func (a *apiClient) checkNodeReady(ctx context.Context, name string) error {
-	body, err := a.get(ctx, "/api/v1/nodes/"+name)
+	body, err := a.get(ctx, nodePath+name)
 	if err != nil {
 		return err
 	}
@@ -292,7 +294,7 @@ func (n *Node) CheckHealth(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.checkReady(ctx); err != nil {
+	if err := a.check(readyPath)(ctx); err != nil {
 		return err
 	}
 	if err := a.checkNodeReady(ctx, n.Plan.NodeName); err != nil {
