@@ -58,11 +58,7 @@ func checkBeforeInstall(ctx context.Context, p *progress, cluster *lab.Cluster) 
 
 // removeFromCurrent removes what the demo has created in the current cluster, and prints what it keeps.
 func removeFromCurrent(ctx context.Context, p *progress) error {
-	repository, err := lab.FindRepository()
-	if err != nil {
-		return err
-	}
-	cluster, err := lab.Connect(ctx, repository)
+	cluster, err := lab.Connect(ctx)
 	if err != nil {
 		return err
 	}

@@ -51,11 +51,15 @@ func Start(ctx context.Context, out io.Writer) (*Cluster, error) {
 	if err := repository.Tool(ctx, out, "./cluster", "up"); err != nil {
 		return nil, err
 	}
-	return Connect(ctx, repository)
+	return Connect(ctx)
 }
 
 // Connect connects to the running cluster.
-func Connect(ctx context.Context, repository Repository) (*Cluster, error) {
+func Connect(ctx context.Context) (*Cluster, error) {
+	repository, err := FindRepository()
+	if err != nil {
+		return nil, err
+	}
 	kubeconfig, err := repository.ToolOutput(ctx, "./cluster", "kubeconfig")
 	if err != nil {
 		return nil, err

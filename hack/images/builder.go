@@ -71,14 +71,9 @@ func (b *builder) build(ctx context.Context, img image, earlier lock.Image) (loc
 
 // unchanged reports whether the archive of the earlier run is identical to the current image, and its size.
 func unchanged(file string, earlier, current lock.Image) (int64, bool) {
-	if earlier.Digest != current.Digest || earlier.Reference != current.Reference {
-		return 0, false
-	}
 	info, err := os.Stat(file)
-	if err != nil || info.Size() != earlier.Size {
-		return 0, false
-	}
-	return earlier.Size, true
+	same := err == nil && info.Size() == earlier.Size && earlier.Digest == current.Digest && earlier.Reference == current.Reference
+	return earlier.Size, same
 }
 
 // imageLayers returns the layers of an image, the largest and least often changed first.
@@ -100,14 +95,6 @@ func (b *builder) imageLayers(ctx context.Context, t *target, img image) ([]v1.L
 		return nil, nil, err
 	}
 	return append(layers, program), sources, nil
-}
-
-// labels returns the image's OCI labels. They are the same in every build.
-func (b *builder) labels(img image) map[string]string {
-	return map[string]string{
-		"org.opencontainers.image.title":   fmt.Sprintf("openservicemesh/%s", img.name),
-		"org.opencontainers.image.version": b.version,
-	}
 }
 
 // cacheFolder returns the folder of cached downloads, layers and programs, which is that of the other tools.
@@ -190,7 +177,11 @@ func (b *builder) assemble(ctx context.Context, t *target, img image) (v1.Image,
 		}
 	}
 	process := archive.Process{Entrypoint: []string{img.entrypoint}, User: img.user, WorkingDir: "/", Architecture: t.architecture}
-	built, err := archive.Assemble(layers, process, b.labels(img))
+	// The labels are the same in every build.
+	built, err := archive.Assemble(layers, process, map[string]string{
+		"org.opencontainers.image.title":   "openservicemesh/" + img.name,
+		"org.opencontainers.image.version": b.version,
+	})
 	return built, sources, err
 }
 
@@ -235,9 +226,9 @@ func (b *builder) baseLayers(ctx context.Context, t *target, img image) ([]v1.La
 	for _, p := range packages {
 		sources = append(sources, lock.Source{Name: "deb:" + p.Name, Version: p.Version, SHA256: p.SHA256})
 	}
-	files, err := b.layers.Layer(baseKey(img, sources), func() (*rootfs.Tree, error) {
-		return b.baseTree(ctx, img, packages)
-	})
+	// The key has everything that the files of a base depend on.
+	key := fmt.Sprintf("base\n%v\n%s %d\n%v", img.base.files, img.base.dataDir, img.user, sources)
+	files, err := b.layers.Layer(key, func() (*rootfs.Tree, error) { return b.baseTree(ctx, img, packages) })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -249,17 +240,16 @@ func (b *builder) baseLayers(ctx context.Context, t *target, img image) ([]v1.La
 	if err != nil {
 		return nil, nil, err
 	}
-	program, err := b.envoyLayer(ctx, release, img.entrypoint)
+	bin, err := fetch.Envoy(ctx, b.cache, release)
+	if err != nil {
+		return nil, nil, err
+	}
+	program, err := b.programLayer(bin, img.entrypoint)
 	if err != nil {
 		return nil, nil, err
 	}
 	wheel := lock.Source{Name: "pypi:" + fetch.EnvoyPackage, Version: release.Version, SHA256: release.WheelSHA256}
 	return append(layers, program), append(sources, wheel), nil
-}
-
-// baseKey returns a cache key of everything the files of a base depend on.
-func baseKey(img image, sources []lock.Source) string {
-	return fmt.Sprintf("base\n%v\n%s %d\n%v", img.base.files, img.base.dataDir, img.user, sources)
 }
 
 // baseTree extracts the desired files from the packages and checks that no library is missing.
@@ -278,15 +268,6 @@ func (b *builder) baseTree(ctx context.Context, img image, packages []fetch.Pack
 		tree.Dir(img.base.dataDir, 0o750, img.user)
 	}
 	return tree, tree.CheckLinked()
-}
-
-// envoyLayer returns the layer with the Envoy binary.
-func (b *builder) envoyLayer(ctx context.Context, release fetch.EnvoyRelease, entrypoint string) (v1.Layer, error) {
-	bin, err := fetch.Envoy(ctx, b.cache, release)
-	if err != nil {
-		return nil, err
-	}
-	return b.programLayer(bin, entrypoint)
 }
 
 // programLayer returns a layer with one executable file, cached by the hash of its content.
