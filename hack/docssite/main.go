@@ -41,7 +41,13 @@ func run(ctx context.Context, out string) error {
 	if err != nil {
 		return err
 	}
-	if err := buildSite(ctx, packages, root, out); err != nil {
+	// With --strict, mkdocs fails after a warning. It must not run with --quiet, which hides warnings from --strict.
+	err = build.Run(ctx, build.Command{
+		Dir:  root,
+		Env:  []string{"PYTHONPATH=" + packages, "PYTHONNOUSERSITE=1", "PYTHONDONTWRITEBYTECODE=1", "NO_MKDOCS_2_WARNING=1"},
+		Args: []string{"python3", "-m", "mkdocs", "build", "--strict", "--clean", "--site-dir", out},
+	})
+	if err != nil {
 		return err
 	}
 	fmt.Println(out)
@@ -68,13 +74,5 @@ func ensurePackages(ctx context.Context, cache build.Cache, root string, report 
 	}
 	return cache.Ensure(ctx, packages, func(download func(context.Context) error) error {
 		return report.Run(ctx, "download mkdocs", download)
-	})
-}
-
-// buildSite writes the site. With --strict, mkdocs fails after a warning. It must not run with --quiet, which hides warnings from --strict.
-func buildSite(ctx context.Context, packages, root, out string) error {
-	environment := []string{"PYTHONPATH=" + packages, "PYTHONNOUSERSITE=1", "PYTHONDONTWRITEBYTECODE=1", "NO_MKDOCS_2_WARNING=1"}
-	return build.Run(ctx, build.Command{
-		Dir: root, Env: environment, Args: []string{"python3", "-m", "mkdocs", "build", "--strict", "--clean", "--site-dir", out},
 	})
 }

@@ -116,7 +116,9 @@ func (n *Node) prepare(c component.Cluster) error {
 			return err
 		}
 	}
-	loadModules()
+	// Not all kernel modules are always present. Errors are ignored: many kernels have them built in. If one is really missing, the settings
+	// or mounts that need it fail with their own error.
+	_ = exec.Command("modprobe", "--quiet", "--all", "br_netfilter", "overlay").Run()
 	// The earlier values are recorded first, so that `down` can restore them from here on.
 	if err := n.sysctls.Apply(); err != nil {
 		return err
@@ -131,12 +133,6 @@ func (n *Node) prepare(c component.Cluster) error {
 		return err
 	}
 	return n.configure(c)
-}
-
-// loadModules loads kernel modules that are not always present. Errors are ignored: many kernels have them built in. If
-// one is really missing, the settings or mounts that need it fail with their own error.
-func loadModules() {
-	_ = exec.Command("modprobe", "--quiet", "--all", "br_netfilter", "overlay").Run()
 }
 
 func (n *Node) configure(c component.Cluster) error {
