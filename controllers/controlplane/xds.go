@@ -111,15 +111,6 @@ const (
 	quarantineDelay = time.Minute
 )
 
-// certificateSource adapts a Manager to snapshot.CertificateSource.
-type certificateSource struct{ *certificate.Manager }
-
-// Certificate implements snapshot.CertificateSource.
-func (s certificateSource) Certificate(sa identity.ServiceAccount) (snapshot.Certificate, error) {
-	leaf, err := s.Manager.Certificate(sa)
-	return snapshot.Certificate(leaf), err
-}
-
 // newStore returns the store of what sidecars get and the manager of their certificates. The two call each other: the store requests
 // certificates, and the manager notifies the store of changed ones.
 func newStore(
@@ -134,7 +125,7 @@ func newStore(
 	})
 	registry.MustRegister(certificate.NewExpiryCollector(manager))
 	store = snapshot.NewStore(snapshot.Config{
-		Certificates: certificateSource{manager},
+		Certificates: manager,
 		Log:          log.WithName("store"), Metrics: registry, Now: time.Now, StartupPeriod: quarantineDelay, Jitter: rand.Float64,
 		Traces: traces,
 	})

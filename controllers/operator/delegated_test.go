@@ -22,7 +22,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/certificate/certmanager"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
-	"github.com/openservicemesh/osm-operator/internal/testing/corporateca"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 // certificateDefinition reads the definition of Certificate from the module of cert-manager.
@@ -115,7 +115,7 @@ func TestAuthorityIsDelegatedToCertManager(t *testing.T) {
 	waitGone(t, request)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Certificates = delegated })
 
-	corporate := corporateca.New(t)
+	corporate := pki.NewCorporate(t)
 	first := issue(t, name, corporate.Intermediate(t))
 	waitActive(t, name, first.Generation(), 1)
 	waitRotated(t, mesh)

@@ -17,7 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
-	"github.com/openservicemesh/osm-operator/internal/testing/corporateca"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 // checkCommand checks an authority before it is declared.
@@ -32,7 +32,7 @@ func TestLimitedAuthorityIsRejected(t *testing.T) {
 	before := ownAuthority(t)
 	var own corev1.Secret
 	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.CABundleSecret}, &own))
-	limited := corporateca.NewLimited(t, func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{s.inside + ".cluster.local"} }).Intermediate(t)
+	limited := pki.NewLimitedCorporate(t, func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{s.inside + ".cluster.local"} }).Intermediate(t)
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	must(t, os.WriteFile(file, append(limited[corev1.TLSCertKey], limited["ca.crt"]...), 0o600))
 

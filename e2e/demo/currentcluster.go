@@ -58,11 +58,7 @@ func checkBeforeInstall(ctx context.Context, p *progress, cluster *lab.Cluster) 
 
 // removeFromCurrent removes what the demo has created in the current cluster, and prints what it keeps.
 func removeFromCurrent(ctx context.Context, p *progress) error {
-	repository, err := lab.FindRepository()
-	if err != nil {
-		return err
-	}
-	cluster, err := lab.Connect(ctx, repository)
+	cluster, err := lab.Connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,21 +69,20 @@ func removeFromCurrent(ctx context.Context, p *progress) error {
 	for _, kept := range removal.Kept {
 		p.printf("kept: %s", kept)
 	}
-	if len(removal.Namespaces) > 0 {
-		p.printf("deleting the bookstore (usually 40 s)")
-		if _, err := cluster.Kubectl(ctx, append([]string{"delete", "namespace", "--ignore-not-found"}, removal.Namespaces...)...); err != nil {
-			return err
+	for _, part := range []struct {
+		exists  bool
+		what    string
+		objects []string
+	}{
+		{len(removal.Namespaces) > 0, "the bookstore (usually 40 s)", append([]string{"namespace"}, removal.Namespaces...)},
+		{removal.Mesh, "the mesh (usually 20 s)", []string{"mesh", names.DefaultMesh}},
+		{removal.MeshNamespace, "the namespace of the mesh (usually 10 s)", []string{"namespace", names.DefaultNamespace}},
+	} {
+		if !part.exists {
+			continue
 		}
-	}
-	if removal.Mesh {
-		p.printf("deleting the mesh (usually 20 s)")
-		if _, err := cluster.Kubectl(ctx, "delete", "--ignore-not-found", "mesh", names.DefaultMesh); err != nil {
-			return err
-		}
-	}
-	if removal.MeshNamespace {
-		p.printf("deleting the namespace of the mesh (usually 10 s)")
-		if _, err := cluster.Kubectl(ctx, "delete", "namespace", "--ignore-not-found", names.DefaultNamespace); err != nil {
+		p.printf("deleting %s", part.what)
+		if _, err := cluster.Kubectl(ctx, append([]string{"delete", "--ignore-not-found"}, part.objects...)...); err != nil {
 			return err
 		}
 	}

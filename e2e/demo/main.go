@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -16,7 +19,119 @@ import (
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/tour"
+	"github.com/openservicemesh/osm-operator/internal/demo"
 )
+
+// row is one line of the table: client, server, request, outcomes and deciding policies.
+type row struct {
+	from, to, request string
+	outcomes          map[string]int
+	reason            string
+}
+
+// show prints the observed traffic and the policies that decided it.
+func show(ctx context.Context, p *progress, cluster *lab.Cluster) error {
+	observed, err := observe(ctx, cluster)
+	if err != nil {
+		return err
+	}
+	policies, err := readPolicies(ctx, cluster)
+	if err != nil {
+		return err
+	}
+	p.printf("")
+	w := tabwriter.NewWriter(p.out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(w, "FROM\tTO\tREQUEST\tVERDICT\tOUTCOMES\tDECIDED BY")
+	for _, r := range rows(observed, policies) {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.from, r.to, r.request, verdict(r.outcomes), counts(r.outcomes), r.reason)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	p.printf("\nTrafficSplit bookstore/bookstore-split: %s", shares(observed.buyer))
+	return nil
+}
+
+func rows(c *counters, policies *policyView) []row {
+	var list []row
+	for _, client := range []struct {
+		name  string
+		paths map[string]map[string]int
+	}{{"bookbuyer", c.buyer.Paths}, {"bookthief", c.thief.Paths}} {
+		for _, path := range slices.Sorted(maps.Keys(client.paths)) {
+			list = append(list, row{
+				client.name, "bookstore", "GET " + path, client.paths[path],
+				policies.reason(client.name+"/"+client.name, "bookstore/bookstore-v1", "bookstore/bookstore-v2"),
+			})
+		}
+	}
+	for _, store := range slices.Sorted(maps.Keys(c.stores)) {
+		list = append(list, row{
+			store, "bookwarehouse", "POST " + demo.PathRestock, c.stores[store].Outcomes,
+			policies.reason("bookstore/"+store, "bookwarehouse/bookwarehouse"),
+		})
+	}
+	session := map[string]int{"ok": c.warehouse.Session.Queries, "lost": c.warehouse.Session.Lost}
+	return append(list, row{
+		"bookwarehouse", "mysql", "TCP 3306", session,
+		policies.reason("bookwarehouse/bookwarehouse", "bookwarehouse/mysql"),
+	})
+}
+
+// denials are the outcomes of a denial by policy.
+var denials = []string{"403", "404", "refused", "reset"}
+
+// verdict summarizes the effect of the policies. Failures of the applications, such as 503 while a database starts, do
+// not count.
+func verdict(outcomes map[string]int) string {
+	allowed, denied := outcomes["200"]+outcomes["ok"], 0
+	for _, outcome := range denials {
+		denied += outcomes[outcome]
+	}
+	switch {
+	case allowed > 0 && denied > 0:
+		return "changed during the run"
+	case allowed > 0:
+		return "allowed"
+	case denied > 0:
+		return "denied"
+	default:
+		return "no traffic"
+	}
+}
+
+func counts(outcomes map[string]int) string {
+	var parts []string
+	for _, outcome := range slices.Sorted(maps.Keys(outcomes)) {
+		if outcomes[outcome] > 0 {
+			parts = append(parts, fmt.Sprintf("%s ×%d", outcome, outcomes[outcome]))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func shares(c demo.Counters) string {
+	var parts []string
+	for _, identity := range slices.Sorted(maps.Keys(c.Percent)) {
+		parts = append(parts, fmt.Sprintf("%s sold %d of the bookbuyer's books (%.0f%%)", identity, c.Identities[identity], c.Percent[identity]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// progress prints progress lines with the time since the start.
+type progress struct {
+	out   io.Writer
+	start time.Time
+}
+
+func newProgress(out io.Writer) *progress { return &progress{out: out, start: time.Now()} }
+
+// begin prints what a step does and how long it usually takes.
+func (p *progress) begin(s step) {
+	p.printf("[%4.0fs] %s: %s (usually %s)", time.Since(p.start).Seconds(), s.name, s.does, s.usual)
+}
+
+func (p *progress) printf(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -78,6 +193,11 @@ func showTour(ctx context.Context, p *progress, cluster *lab.Cluster) error {
 			return err
 		}
 	}
+	// The servers that are built for the local cluster have APIs and no web pages.
+	tracePath, queryPath := "api/traces/", "/api/v1/query?query=up"
+	if lab.IsCurrent() {
+		tracePath, queryPath = "trace/", "/query"
+	}
 	trace, err := tour.FindTrace(ctx, cluster, time.Now().Add(-tracesSince))
 	if err != nil {
 		return err
@@ -88,24 +208,8 @@ Trace %s has %d spans of %s.
   the page of the mesh  go run ./cmd/osm dashboard mesh               http://localhost:9080
   the trace             go run ./cmd/osm dashboard jaeger -b=false    http://localhost:16686/%s%s
   Prometheus            go run ./cmd/osm dashboard prometheus         http://localhost:7070%s`,
-		trace.ID, len(trace.Spans), strings.Join(trace.Services(), ", "), tracePath(), trace.ID, queryPath())
+		trace.ID, len(trace.Spans), strings.Join(trace.Services(), ", "), tracePath, trace.ID, queryPath)
 	return nil
-}
-
-// tracePath is the path of traces. The servers that are built for the local cluster have APIs and no web pages.
-func tracePath() string {
-	if lab.IsCurrent() {
-		return "trace/"
-	}
-	return "api/traces/"
-}
-
-// queryPath is the path of an example for Prometheus.
-func queryPath() string {
-	if lab.IsCurrent() {
-		return "/query"
-	}
-	return "/api/v1/query?query=up"
 }
 
 // printAnswer prints a line for each series: its labels, sorted, and its value.

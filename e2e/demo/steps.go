@@ -136,11 +136,7 @@ func installBookstore(ctx context.Context, p *progress, cluster *lab.Cluster, o 
 }
 
 func reportAgain(ctx context.Context, p *progress) error {
-	repository, err := lab.FindRepository()
-	if err != nil {
-		return err
-	}
-	cluster, err := lab.Connect(ctx, repository)
+	cluster, err := lab.Connect(ctx)
 	if err != nil {
 		return err
 	}

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
-	"time"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/demo"
@@ -43,48 +40,28 @@ func observe(ctx context.Context, cluster *lab.Cluster) (*counters, error) {
 
 func read(ctx context.Context, cluster *lab.Cluster) (*counters, error) {
 	now := &counters{stores: map[string]demo.StoreCounters{}}
-	if err := fetch(ctx, cluster, "bookbuyer", "bookbuyer", &now.buyer); err != nil {
-		return nil, err
-	}
-	if err := fetch(ctx, cluster, "bookthief", "bookthief", &now.thief); err != nil {
-		return nil, err
+	for app, into := range map[string]any{"bookbuyer": &now.buyer, "bookthief": &now.thief, "bookwarehouse": &now.warehouse} {
+		if err := fetch(ctx, cluster, app, "app", app, into); err != nil {
+			return nil, err
+		}
 	}
 	for _, version := range []string{"v1", "v2"} {
 		var store demo.StoreCounters
-		if err := fetchLabelled(ctx, cluster, "bookstore", "version", version, &store); err != nil {
+		if err := fetch(ctx, cluster, "bookstore", "version", version, &store); err != nil {
 			return nil, err
 		}
 		now.stores["bookstore-"+version] = store
 	}
-	return now, fetch(ctx, cluster, "bookwarehouse", "bookwarehouse", &now.warehouse)
+	return now, nil
 }
 
-func fetch(ctx context.Context, cluster *lab.Cluster, namespace, app string, into any) error {
-	return fetchLabelled(ctx, cluster, namespace, "app", app, into)
-}
-
-// fetchLabelled reads /counters of a pod through a forwarded port.
-func fetchLabelled(ctx context.Context, cluster *lab.Cluster, namespace, label, value string, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
+// fetch reads /counters of a pod through a forwarded port.
+func fetch(ctx context.Context, cluster *lab.Cluster, namespace, label, value string, into any) error {
 	pod, err := cluster.Pod(ctx, namespace, label, value)
 	if err != nil {
 		return err
 	}
-	address, err := cluster.Forward(ctx, namespace, pod.Name, demo.Port)
-	if err != nil {
-		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/counters", nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+	if err := cluster.GetJSON(ctx, namespace, pod.Name, demo.Port, "/counters", into); err != nil {
 		return fmt.Errorf("counters of %s/%s: %w", namespace, pod.Name, err)
 	}
 	return nil

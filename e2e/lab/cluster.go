@@ -8,9 +8,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -46,11 +51,15 @@ func Start(ctx context.Context, out io.Writer) (*Cluster, error) {
 	if err := repository.Tool(ctx, out, "./cluster", "up"); err != nil {
 		return nil, err
 	}
-	return Connect(ctx, repository)
+	return Connect(ctx)
 }
 
 // Connect connects to the running cluster.
-func Connect(ctx context.Context, repository Repository) (*Cluster, error) {
+func Connect(ctx context.Context) (*Cluster, error) {
+	repository, err := FindRepository()
+	if err != nil {
+		return nil, err
+	}
 	kubeconfig, err := repository.ToolOutput(ctx, "./cluster", "kubeconfig")
 	if err != nil {
 		return nil, err
@@ -135,4 +144,132 @@ func (c *Cluster) LoadVersion(ctx context.Context, out io.Writer, version string
 		return nil
 	}
 	return c.Repository.Tool(ctx, out, "./cluster", "load-version", version)
+}
+
+const (
+	// ToolsImage is the image of the test tools.
+	ToolsImage = "openservicemesh/osm-test-tools"
+	// toolsProgram is the path of the tools in their image.
+	toolsProgram = "/osm-test-tools"
+
+	// HTTPPort is the port of a test pod's HTTP server.
+	HTTPPort = 8080
+	// EchoPort is the port of its TCP echo server.
+	EchoPort = 9000
+	// GreetPort is the port of an echo server that sends a greeting first.
+	GreetPort = 9001
+
+	// AppLabel is the label that Services of test pods select.
+	AppLabel = "app"
+)
+
+// TestPod returns a pod with the tools as servers and agent, and a service account of the same name.
+func (c *Cluster) TestPod(namespace, name string) (*corev1.ServiceAccount, *corev1.Pod) {
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	grace := int64(10)
+	off := false
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{AppLabel: name}},
+		Spec: corev1.PodSpec{
+			ServiceAccountName:            name,
+			AutomountServiceAccountToken:  &off,
+			TerminationGracePeriodSeconds: &grace,
+			Containers:                    []corev1.Container{c.ToolsContainer("app", name, HTTPPort, AgentPort)},
+		},
+	}
+	pod.Spec.Containers[0].Args = append(pod.Spec.Containers[0].Args, fmt.Sprintf("--echo=:%d", EchoPort), fmt.Sprintf("--greet=:%d", GreetPort))
+	return account, pod
+}
+
+// ToolsContainer returns a container with an HTTP server and an agent. The container's readiness follows its /health.
+func (c *Cluster) ToolsContainer(container, name string, httpPort, agentPort int32) corev1.Container {
+	off, on := false, true
+	return corev1.Container{
+		Name:            container,
+		Image:           ToolsImage + ":" + c.Version,
+		ImagePullPolicy: corev1.PullIfNotPresent,
+		Command:         []string{toolsProgram},
+		Args:            []string{"serve", "--name=" + name, fmt.Sprintf("--http=:%d", httpPort), fmt.Sprintf("--agent=127.0.0.1:%d", agentPort)},
+		ReadinessProbe: &corev1.Probe{
+			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/health", Port: intstr.FromInt32(httpPort)}},
+			PeriodSeconds: 1, FailureThreshold: 2, TimeoutSeconds: 2,
+		},
+		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+			corev1.ResourceCPU: resource.MustParse("1m"), corev1.ResourceMemory: resource.MustParse("8Mi"),
+		}},
+		SecurityContext: &corev1.SecurityContext{
+			RunAsNonRoot: &on, AllowPrivilegeEscalation: &off, ReadOnlyRootFilesystem: &on,
+			Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		},
+	}
+}
+
+// TestService returns a dual-stack Service of the test pods with the same name: HTTP on HTTPPort, TCP on EchoPort and
+// GreetPort.
+func TestService(namespace, name string) *corev1.Service {
+	dual := corev1.IPFamilyPolicyPreferDualStack
+	tcp, serverFirst := "tcp", "tcp-server-first"
+	return &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: corev1.ServiceSpec{
+			Selector:       map[string]string{AppLabel: name},
+			IPFamilyPolicy: &dual,
+			Ports: []corev1.ServicePort{
+				{Name: "http", Port: HTTPPort, TargetPort: intstr.FromInt32(HTTPPort)},
+				{Name: "echo", Port: EchoPort, TargetPort: intstr.FromInt32(EchoPort), AppProtocol: &tcp},
+				{Name: "greet", Port: GreetPort, TargetPort: intstr.FromInt32(GreetPort), AppProtocol: &serverFirst},
+			},
+		},
+	}
+}
+
+// Create creates objects in order.
+func (c *Cluster) Create(ctx context.Context, objects ...client.Object) error {
+	for _, object := range objects {
+		if err := c.Client.Create(ctx, object); err != nil {
+			return fmt.Errorf("create %T %s/%s: %w", object, object.GetNamespace(), object.GetName(), err)
+		}
+	}
+	return nil
+}
+
+// PodsReady waits until every pod of a namespace is ready or has succeeded.
+func (c *Cluster) PodsReady(ctx context.Context, limit time.Duration, namespace string) error {
+	err := Until(ctx, limit, "pods in "+namespace+" ready", func(ctx context.Context) (bool, string, error) {
+		var pods corev1.PodList
+		if err := c.Client.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
+			return false, "", err
+		}
+		for i := range pods.Items {
+			if pod := &pods.Items[i]; !IsReady(pod) && pod.Status.Phase != corev1.PodSucceeded {
+				return false, "pod " + pod.Name + " is not ready", c.crashLoopError(ctx, pod)
+			}
+		}
+		return len(pods.Items) > 0, "no pod", nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, c.unreadyContainers(ctx, namespace))
+	}
+	return nil
+}
+
+// crashLoopError returns a PermanentError with the end of the log if a container keeps failing, or nil.
+func (c *Cluster) crashLoopError(ctx context.Context, pod *corev1.Pod) error {
+	for _, status := range append(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses...) {
+		if status.RestartCount > 1 && status.State.Waiting != nil {
+			logs, err := c.Logs(ctx, pod.Namespace, pod.Name, status.Name, 10)
+			return &PermanentError{fmt.Sprintf("container %s of pod %s keeps failing: %s %v", status.Name, pod.Name, logs, errorText(err))}
+		}
+	}
+	return nil
+}
+
+// IsReady reports whether the pod's condition Ready is True.
+func IsReady(pod *corev1.Pod) bool {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
 }

@@ -21,22 +21,19 @@ import (
 
 // Logs returns the last lines of a container's log.
 func (c *Cluster) Logs(ctx context.Context, namespace, pod, container string, lines int64) (string, error) {
-	clients, err := kubernetes.NewForConfig(c.Config)
-	if err != nil {
-		return "", err
-	}
-	options := &corev1.PodLogOptions{Container: container, TailLines: &lines}
-	data, err := clients.CoreV1().Pods(namespace).GetLogs(pod, options).DoRaw(ctx)
-	return string(data), err
+	return c.readLog(ctx, namespace, pod, &corev1.PodLogOptions{Container: container, TailLines: &lines})
 }
 
 // LogsSince returns the log of a container since a time, as far as its node still has it.
 func (c *Cluster) LogsSince(ctx context.Context, namespace, pod, container string, since time.Time) (string, error) {
+	return c.readLog(ctx, namespace, pod, &corev1.PodLogOptions{Container: container, SinceTime: ptr.To(metav1.NewTime(since))})
+}
+
+func (c *Cluster) readLog(ctx context.Context, namespace, pod string, options *corev1.PodLogOptions) (string, error) {
 	clients, err := kubernetes.NewForConfig(c.Config)
 	if err != nil {
 		return "", err
 	}
-	options := &corev1.PodLogOptions{Container: container, SinceTime: ptr.To(metav1.NewTime(since))}
 	data, err := clients.CoreV1().Pods(namespace).GetLogs(pod, options).DoRaw(ctx)
 	return string(data), err
 }

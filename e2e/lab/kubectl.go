@@ -99,30 +99,27 @@ func Objects(manifests string) ([]*unstructured.Unstructured, error) {
 
 // Put applies manifests by server-side apply. It starts no process and returns the API server's own error.
 func (c *Cluster) Put(ctx context.Context, manifests string) error {
-	objects, err := Objects(manifests)
-	if err != nil {
-		return err
-	}
-	for _, object := range objects {
-		if err := c.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), fieldOwner, client.ForceOwnership); err != nil {
-			return err
-		}
-	}
-	return nil
+	return forEachObject(manifests, func(object *unstructured.Unstructured) error {
+		return c.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), fieldOwner, client.ForceOwnership)
+	})
 }
 
 // Remove deletes the objects in the manifests without waiting. A missing object is no error.
 func (c *Cluster) Remove(ctx context.Context, manifests string) error {
+	return forEachObject(manifests, func(object *unstructured.Unstructured) error {
+		return client.IgnoreNotFound(c.Client.Delete(ctx, object))
+	})
+}
+
+// forEachObject calls a function with the objects in manifests until it fails.
+func forEachObject(manifests string, call func(*unstructured.Unstructured) error) error {
 	objects, err := Objects(manifests)
-	if err != nil {
-		return err
-	}
 	for _, object := range objects {
-		if err := client.IgnoreNotFound(c.Client.Delete(ctx, object)); err != nil {
+		if err := call(object); err != nil {
 			return err
 		}
 	}
-	return nil
+	return err
 }
 
 // Patch applies a JSON merge patch to an object.

@@ -1,17 +1,28 @@
 package lab
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/e2e/report"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/full"
 )
 
 // Prepare sets up a cluster with the project's images, the operator and the ready sample mesh. It is idempotent:
@@ -124,3 +135,131 @@ func (c *Cluster) UninstallOperator(ctx context.Context) error {
 
 // Tools returns the folder of kubectl.
 func (c *Cluster) Tools() string { return filepath.Dir(c.kubectl) }
+
+// Suite runs the tests of a package with a setup and a teardown.
+type Suite struct {
+	// SetUp prepares what the tests need. If it fails, the cluster that it returns is described.
+	SetUp func(context.Context) (*Cluster, error)
+	// FailureMessage is printed if SetUp fails.
+	FailureMessage string
+	// TearDown removes what SetUp has created; nil keeps it for the next run.
+	TearDown func(context.Context) error
+	// Out receives the errors of both.
+	Out io.Writer
+}
+
+// Run runs tests, such as those of a *testing.M, and returns the exit code of the program. An interrupt cancels SetUp.
+func (s Suite) Run(tests interface{ Run() int }) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if cluster, err := s.SetUp(ctx); err != nil {
+		_, _ = fmt.Fprintf(s.Out, "%s: %v\n", s.FailureMessage, err)
+		if cluster != nil {
+			_, _ = fmt.Fprintln(s.Out, cluster.ControlPlaneLogs(ctx, names.DefaultNamespace))
+		}
+		return 1
+	}
+	code := tests.Run()
+	if s.TearDown != nil {
+		if err := s.TearDown(context.WithoutCancel(ctx)); err != nil {
+			_, _ = fmt.Fprintln(s.Out, err)
+		}
+	}
+	return code
+}
+
+// IsFull reports whether this is `make test-full`, which also runs the longest scenarios.
+func IsFull() bool { return full.Is() }
+
+// RequireFull skips a test unless this is `make test-full`. hack/budget.yaml lists these tests.
+func RequireFull(t interface {
+	Helper()
+	Skip(args ...any)
+},
+) {
+	t.Helper()
+	full.Require(t)
+}
+
+// Consecutive is how many requests in a row AwaitOutcome requires.
+const Consecutive = 4
+
+// AwaitOutcome sends requests until some in a row have an outcome, and returns the report of those. One request is not enough: the threads of
+// a sidecar apply a change one after the other, so a request with the new outcome may come before one with the old.
+func (a *Agent) AwaitOutcome(ctx context.Context, limit time.Duration, url, want string, args ...string) (result *report.Requests, err error) {
+	args = append([]string{"--count", strconv.Itoa(Consecutive)}, args...)
+	err = Until(ctx, limit, a.pod+" calls "+url+" and gets "+want, func(ctx context.Context) (_ bool, _ string, err error) {
+		if result, err = a.Requests(ctx, url, args...); err != nil {
+			return false, "", err
+		}
+		return result.Outcomes[want] == Consecutive, fmt.Sprint(result.Outcomes, result.Errors), nil
+	})
+	return result, err
+}
+
+// deletionLimit is the time limit for the deletion of a namespace with pods that drain.
+const deletionLimit = 2 * time.Minute
+
+// CreateNamespace creates a namespace in a mesh with injection enabled, or outside of any mesh if mesh is empty. It waits for one of
+// that name that is being deleted, for instance by the earlier test.
+func (c *Cluster) CreateNamespace(ctx context.Context, name, mesh string) error {
+	if _, err := c.HasNamespace(ctx, deletionLimit, name); err != nil {
+		return err
+	}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
+	if mesh != "" {
+		ns.Labels[names.MonitoredByLabel] = mesh
+		ns.Annotations = map[string]string{names.InjectionAnnotation: "enabled"}
+	}
+	return c.Client.Create(ctx, ns)
+}
+
+// HasNamespace reports whether a namespace exists. It waits for one that is being deleted.
+func (c *Cluster) HasNamespace(ctx context.Context, limit time.Duration, name string) (bool, error) {
+	exists := false
+	err := Until(ctx, limit, "the old namespace "+name+" is gone", func(ctx context.Context) (bool, string, error) {
+		var ns corev1.Namespace
+		err := c.Client.Get(ctx, client.ObjectKey{Name: name}, &ns)
+		exists = err == nil && ns.DeletionTimestamp == nil
+		return exists || apierrors.IsNotFound(err), string(ns.Status.Phase), client.IgnoreNotFound(err)
+	})
+	return exists, err
+}
+
+// DeleteNamespace deletes a namespace without waiting. A missing namespace is no error.
+func (c *Cluster) DeleteNamespace(ctx context.Context, name string) error {
+	return client.IgnoreNotFound(c.Client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}))
+}
+
+// reservationVariable is the environment variable with the reservation of the local cluster that this process inherits or has.
+const reservationVariable = "OSM_LOCAL_RESERVATION"
+
+// reserve reserves the local cluster until this process ends, unless the run that started it has the cluster. It waits while another run has
+// it, and prints which one to out. A command of hack/ holds the reservation, and ends with its input.
+func (r Repository) reserve(ctx context.Context, out io.Writer) error {
+	if os.Getenv(reservationVariable) != "" || IsCurrent() {
+		return nil
+	}
+	// The command outlives ctx: tests use the cluster after their setup.
+	cmd := r.command(context.WithoutCancel(ctx), []string{"./cluster", "reserve", filepath.Base(os.Args[0])})
+	cmd.Stderr = out
+	if _, err := cmd.StdinPipe(); err != nil {
+		return err
+	}
+	answer, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("reserve the local cluster: %w", err)
+	}
+	abandon := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(os.Interrupt) })
+	line, err := bufio.NewReader(answer).ReadString('\n')
+	abandon()
+	// The goroutine also keeps the command's input open.
+	go func() { _ = cmd.Wait() }()
+	if id := strings.TrimSpace(line); id != "" {
+		return os.Setenv(reservationVariable, id)
+	}
+	return errors.Join(errors.New("the local cluster could not be reserved"), err, ctx.Err())
+}

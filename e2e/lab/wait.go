@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -157,39 +158,34 @@ func (c *Cluster) RenewPods(ctx context.Context, namespaces ...string) error {
 		return err
 	}
 	for _, namespace := range namespaces {
-		var pods corev1.PodList
-		if err := c.Client.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
+		outdated, err := c.outdatedPods(ctx, namespace, built)
+		if err != nil {
 			return err
 		}
-		for i := range pods.Items {
-			if !isOutdated(&pods.Items[i], built) {
-				continue
-			}
-			if err := client.IgnoreNotFound(c.Client.Delete(ctx, &pods.Items[i])); err != nil {
+		for i := range outdated {
+			if err := client.IgnoreNotFound(c.Client.Delete(ctx, &outdated[i])); err != nil {
 				return err
 			}
 		}
-		if err := c.awaitRenewal(ctx, namespace, built); err != nil {
+		err = Until(ctx, 3*time.Minute, "pods of "+namespace+" renewed", func(ctx context.Context) (bool, string, error) {
+			left, err := c.outdatedPods(ctx, namespace, built)
+			if err != nil || len(left) == 0 {
+				return err == nil, "", err
+			}
+			return false, "pod " + left[0].Name + " still exists", nil
+		})
+		if err != nil {
 			return err
 		}
 	}
 	return c.Available(ctx, 3*time.Minute, namespaces...)
 }
 
-// awaitRenewal waits until no pod of a namespace runs an old image.
-func (c *Cluster) awaitRenewal(ctx context.Context, namespace string, built map[string]string) error {
-	return Until(ctx, 3*time.Minute, "pods of "+namespace+" renewed", func(ctx context.Context) (bool, string, error) {
-		var pods corev1.PodList
-		if err := c.Client.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
-			return false, "", err
-		}
-		for i := range pods.Items {
-			if isOutdated(&pods.Items[i], built) {
-				return false, "pod " + pods.Items[i].Name + " still exists", nil
-			}
-		}
-		return true, "", nil
-	})
+// outdatedPods returns the pods of a namespace that run an old image.
+func (c *Cluster) outdatedPods(ctx context.Context, namespace string, built map[string]string) ([]corev1.Pod, error) {
+	var pods corev1.PodList
+	err := c.Client.List(ctx, &pods, client.InNamespace(namespace))
+	return slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return !isOutdated(&pod, built) }), err
 }
 
 // isOutdated reports whether a pod runs an image of the project that has been rebuilt since.

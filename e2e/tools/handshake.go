@@ -8,9 +8,18 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net"
+	"os"
+	"strings"
 	"time"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/openservicemesh/osm-operator/e2e/report"
 )
@@ -144,4 +153,65 @@ func exchange(conn net.Conn, lines *bufio.Reader, n int) error {
 		return fmt.Errorf("the server echoed %q, want %q", echoed, want)
 	}
 	return nil
+}
+
+func streamCommand() *cobra.Command {
+	var tokenFile, node string
+	cmd := &cobra.Command{
+		Use:   "stream ADDRESS",
+		Short: "request configuration from a control plane like a sidecar",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			token := ""
+			if tokenFile != "" {
+				data, err := os.ReadFile(tokenFile)
+				if err != nil {
+					return err
+				}
+				token = strings.TrimSpace(string(data))
+			}
+			result, err := stream(cmd.Context(), args[0], token, node)
+			if err != nil {
+				return err
+			}
+			return printReport(cmd, result)
+		},
+	}
+	cmd.Flags().StringVar(&tokenFile, "token-file", "", "file with the token to send (default: none)")
+	cmd.Flags().StringVar(&node, "node", "", "node id to send")
+	return cmd
+}
+
+// stream opens a delta xDS stream and subscribes to clusters.
+func stream(ctx context.Context, address, token, node string) (report.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	secure := credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the test checks how the server verifies the client
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(secure))
+	if err != nil {
+		return report.Stream{}, fmt.Errorf("control plane %s: %w", address, err)
+	}
+	defer conn.Close()
+	if token != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
+	}
+	response, err := subscribe(ctx, conn, node)
+	if err != nil {
+		return report.Stream{Code: status.Code(err).String(), Message: status.Convert(err).Message()}, nil
+	}
+	return report.Stream{Code: codes.OK.String(), Resources: len(response.GetResources())}, nil
+}
+
+func subscribe(ctx context.Context, conn *grpc.ClientConn, node string) (*discoveryv3.DeltaDiscoveryResponse, error) {
+	ads, err := discoveryv3.NewAggregatedDiscoveryServiceClient(conn).DeltaAggregatedResources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// The status of a rejected stream is returned by Recv; a failed Send only reports the end of the stream.
+	_ = ads.Send(&discoveryv3.DeltaDiscoveryRequest{
+		Node:                   &corev3.Node{Id: node},
+		TypeUrl:                "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+		ResourceNamesSubscribe: []string{"*"},
+	})
+	return ads.Recv()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,15 +12,13 @@ import (
 
 	"golang.org/x/mod/semver"
 
+	"github.com/openservicemesh/osm-operator/hack/internal/entrypoint"
 	"github.com/openservicemesh/osm-operator/hack/internal/recorded"
 	"github.com/openservicemesh/osm-operator/hack/internal/repo"
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "beginversion:", err)
-		os.Exit(1)
-	}
+	entrypoint.Main("beginversion", func(context.Context) error { return run(os.Args[1:]) })
 }
 
 // run begins the version that the only argument names.

@@ -21,15 +21,11 @@ func upCommand() *cobra.Command {
 		Use:   "up",
 		Short: "Start the cluster, or do nothing if it is healthy",
 		Args:  cobra.NoArgs,
-		RunE: lockedAsRoot(func(ctx context.Context, t *tool) error {
+		RunE: lockedAsRoot(func(ctx context.Context, t *tool, n *node.Node) error {
 			if err := t.installPackages(ctx); err != nil {
 				return err
 			}
 			set, err := t.builder.All(ctx)
-			if err != nil {
-				return err
-			}
-			n, err := t.node()
 			if err != nil {
 				return err
 			}
@@ -47,19 +43,13 @@ func downCommand() *cobra.Command {
 		Use:   "down",
 		Short: "Remove the cluster and everything it created on the machine; built programs stay cached",
 		Args:  cobra.NoArgs,
-		RunE: lockedAsRoot(func(ctx context.Context, t *tool) error {
-			n, err := t.node()
-			if err != nil {
-				return err
-			}
-			return n.Down(ctx)
-		}),
+		RunE:  lockedAsRoot(func(ctx context.Context, _ *tool, n *node.Node) error { return n.Down(ctx) }),
 	}
 }
 
 // lockedAsRoot wraps a command that changes the machine. The command runs as root, one at a time. With CLUSTER=current
 // it only checks the current cluster.
-func lockedAsRoot(f func(context.Context, *tool) error) func(*cobra.Command, []string) error {
+func lockedAsRoot(f func(context.Context, *tool, *node.Node) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
 		t, err := newTool()
 		if err != nil {
@@ -83,7 +73,11 @@ func lockedAsRoot(f func(context.Context, *tool) error) func(*cobra.Command, []s
 			return err
 		}
 		defer unlock()
-		return f(cmd.Context(), t)
+		n, err := t.node()
+		if err != nil {
+			return err
+		}
+		return f(cmd.Context(), t, n)
 	}
 }
 
@@ -101,10 +95,11 @@ func statusCommand() *cobra.Command {
 	return newCommand("status", cobra.NoArgs,
 		"Show whether the cluster is healthy, or what a removed cluster left behind; fails unless healthy",
 		func(cmd *cobra.Command, t *tool, _ []string) error {
-			if yes, err := usesCurrentCluster(); err != nil || yes {
-				if err != nil {
-					return err
-				}
+			yes, err := usesCurrentCluster()
+			switch {
+			case err != nil:
+				return err
+			case yes:
 				return t.checkCurrentCluster(cmd.Context())
 			}
 			return t.status(cmd)
@@ -173,18 +168,10 @@ func apiServerCommand() *cobra.Command {
 
 // localOnly wraps a command that changes the local cluster. It fails with CLUSTER=current.
 func localOnly(f func(context.Context, *tool, *node.Node) error) func(*cobra.Command, []string) error {
-	run := lockedAsRoot(func(ctx context.Context, t *tool) error {
-		n, err := t.node()
-		if err != nil {
-			return err
-		}
-		return f(ctx, t, n)
-	})
+	run := lockedAsRoot(f)
 	return func(cmd *cobra.Command, args []string) error {
-		if yes, err := usesCurrentCluster(); err != nil {
+		if err := requireLocal(cannotChange); err != nil {
 			return err
-		} else if yes {
-			return fmt.Errorf("CLUSTER=current: nothing is stopped, started or installed in a cluster that this tool did not create")
 		}
 		return run(cmd, args)
 	}

@@ -2,7 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -10,8 +11,11 @@ import (
 
 	"github.com/openservicemesh/osm-operator/hack/internal/assets"
 	"github.com/openservicemesh/osm-operator/hack/internal/imageload"
+	"github.com/openservicemesh/osm-operator/hack/internal/kubectl"
+	"github.com/openservicemesh/osm-operator/hack/internal/node"
 	"github.com/openservicemesh/osm-operator/hack/internal/recorded"
 	"github.com/openservicemesh/osm-operator/hack/internal/repo"
+	"github.com/openservicemesh/osm-operator/hack/internal/thirdparty"
 )
 
 func loadVersionCommand() *cobra.Command {
@@ -19,10 +23,8 @@ func loadVersionCommand() *cobra.Command {
 		"Build the images of recorded versions from their commits and load them onto the node under the references in their manifests; "+
 			"without a version, load the last one before the current one, from which tests upgrade",
 		func(cmd *cobra.Command, t *tool, versions []string) error {
-			if yes, err := usesCurrentCluster(); err != nil {
+			if err := requireLocal(cannotLoad); err != nil {
 				return err
-			} else if yes {
-				return fmt.Errorf("CLUSTER=current: images cannot be loaded onto the nodes of this cluster; push them to a registry that it pulls from")
 			}
 			root, err := repo.Root(".")
 			if err != nil {
@@ -63,11 +65,7 @@ func (t *tool) loadVersion(cmd *cobra.Command, root, version string) error {
 		if err != nil {
 			return err
 		}
-		verb := "loaded"
-		if result.Present {
-			verb = "already there"
-		}
-		t.report.Printf("%s: %s", verb, image.Reference)
+		t.reportLoaded(result, image.Reference)
 	}
 	return nil
 }
@@ -128,4 +126,82 @@ func loadServersCommand() *cobra.Command {
 			}
 			return t.load(cmd, archives)
 		})
+}
+
+// thirdPartyCommands returns a command for each of the third-party programs, with the subcommands up and down, and build for some.
+func thirdPartyCommands() []*cobra.Command {
+	var commands []*cobra.Command
+	for _, c := range thirdparty.All() {
+		cmd := &cobra.Command{Use: c.Name, Short: c.Short}
+		cmd.AddCommand(
+			&cobra.Command{Use: "up", Short: c.Up, Args: cobra.NoArgs, RunE: localOnly(func(ctx context.Context, t *tool, n *node.Node) error {
+				return t.install(ctx, n, c)
+			})},
+			&cobra.Command{Use: "down", Short: c.Down, Args: cobra.NoArgs, RunE: localOnly(func(ctx context.Context, t *tool, _ *node.Node) error {
+				k, folder, err := t.program(ctx, c.Name)
+				if err != nil {
+					return err
+				}
+				return c.Remove(ctx, k, definitions(folder))
+			})},
+		)
+		if c.Built {
+			cmd.AddCommand(&cobra.Command{Use: "build", Short: "Build " + c.Title + " if needed", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+				t, err := newTool()
+				if err == nil {
+					_, err = t.build(cmd.Context(), c.Name)
+				}
+				return err
+			}})
+		}
+		commands = append(commands, cmd)
+	}
+	return commands
+}
+
+func (t *tool) install(ctx context.Context, n *node.Node, c thirdparty.Controllers) error {
+	k, folder, err := t.program(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	if c.Loaded {
+		set, err := t.builder.All(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := n.Images(set).Load(ctx, nil, filepath.Join(folder, c.Name+".tar")); err != nil {
+			return err
+		}
+	}
+	return t.report.Run(ctx, "installing "+c.Title, func(ctx context.Context) error { return c.Install(ctx, k, definitions(folder)) })
+}
+
+// program builds a third-party program and returns kubectl and the folder with its images and definitions.
+func (t *tool) program(ctx context.Context, name string) (kubectl.Client, string, error) {
+	folder, err := t.build(ctx, name)
+	if err != nil {
+		return kubectl.Client{}, "", err
+	}
+	programs, err := t.builder.KubernetesOnly(ctx)
+	return kubectl.Client{Path: filepath.Join(programs, "kubectl"), Kubeconfig: t.state.Kubeconfig()}, folder, err
+}
+
+// build builds a third-party program if needed, and returns its folder.
+func (t *tool) build(ctx context.Context, name string) (string, error) {
+	switch name {
+	case "cert-manager":
+		return t.builder.CertManager(ctx)
+	case "vault":
+		return t.builder.Vault(ctx)
+	}
+	return t.builder.Server(ctx, name)
+}
+
+// definitions returns the folder with the definitions of a program's kinds; empty if it has none.
+func definitions(folder string) string {
+	found := filepath.Join(folder, assets.Definitions)
+	if _, err := os.Stat(found); errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	return found
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
@@ -42,7 +41,13 @@ func run(ctx context.Context, out string) error {
 	if err != nil {
 		return err
 	}
-	if err := buildSite(ctx, packages, root, out); err != nil {
+	// With --strict, mkdocs fails after a warning. It must not run with --quiet, which hides warnings from --strict.
+	err = build.Run(ctx, build.Command{
+		Dir:  root,
+		Env:  []string{"PYTHONPATH=" + packages, "PYTHONNOUSERSITE=1", "PYTHONDONTWRITEBYTECODE=1", "NO_MKDOCS_2_WARNING=1"},
+		Args: []string{"python3", "-m", "mkdocs", "build", "--strict", "--clean", "--site-dir", out},
+	})
+	if err != nil {
 		return err
 	}
 	fmt.Println(out)
@@ -61,28 +66,13 @@ func ensurePackages(ctx context.Context, cache build.Cache, root string, report 
 	packages := build.Artifact{
 		Name: "packages", Inputs: []string{string(version)}, Sources: []string{requirements},
 		Make: func(ctx context.Context, dir string) error {
-			return execute(ctx, root, nil, "python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
-				"--require-hashes", "--only-binary=:all:", "--target", dir, "--requirement", requirements)
+			return build.Run(ctx, build.Command{Dir: root, Args: []string{
+				"python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+				"--require-hashes", "--only-binary=:all:", "--target", dir, "--requirement", requirements,
+			}})
 		},
 	}
 	return cache.Ensure(ctx, packages, func(download func(context.Context) error) error {
 		return report.Run(ctx, "download mkdocs", download)
 	})
-}
-
-// buildSite writes the site. With --strict, mkdocs fails after a warning. It must not run with --quiet, which hides warnings from --strict.
-func buildSite(ctx context.Context, packages, root, out string) error {
-	environment := []string{"PYTHONPATH=" + packages, "PYTHONNOUSERSITE=1", "PYTHONDONTWRITEBYTECODE=1", "NO_MKDOCS_2_WARNING=1"}
-	return execute(ctx, root, environment, "python3", "-m", "mkdocs", "build", "--strict", "--clean", "--site-dir", out)
-}
-
-// execute runs a program in a folder. The error contains what it printed.
-func execute(ctx context.Context, dir string, environment []string, program string, args ...string) error {
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), environment...)
-	if printed, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("`%s` failed: %w\n%s", strings.Join(append([]string{program}, args...), " "), err, printed)
-	}
-	return nil
 }

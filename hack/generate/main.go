@@ -112,7 +112,7 @@ func (g generator) findKubectl(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	lines := slices.DeleteFunc(strings.Split(string(out), "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
+	lines := slices.DeleteFunc(strings.Split(out, "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
 	if len(lines) == 0 {
 		return "", errors.New("`go run ./cluster assets` printed no folder: set KUBECTL to the path of kubectl")
 	}

@@ -5,12 +5,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/build"
 )
 
 // step is one generator.
@@ -116,20 +116,12 @@ func (g generator) kustomize(ctx context.Context, tree, file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(file, rendered, 0o644)
+	return os.WriteFile(file, []byte(rendered), 0o644)
 }
 
 // output runs a program in the root and returns its standard output.
-func (g generator) output(ctx context.Context, program string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir = g.root
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("`%s %s` failed: %w\n%s%s", filepath.Base(program), strings.Join(args, " "), err, out, stderr.String())
-	}
-	return out, nil
+func (g generator) output(ctx context.Context, program string, args ...string) (string, error) {
+	return build.Output(ctx, build.Command{Dir: g.root, Args: append([]string{program}, args...)})
 }
 
 // embeddedFields are the fields with large types of Kubernetes. Their own descriptions are ours, and those below them are in the reference of

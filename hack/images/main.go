@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/openservicemesh/osm-operator/hack/images/fetch"
 	"github.com/openservicemesh/osm-operator/hack/images/layer"
@@ -42,22 +43,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	switch flags.Arg(0) {
-	case "list":
-		for _, img := range catalogue() {
-			fmt.Fprintln(stdout, img.name)
+	if flags.Arg(0) == "list" {
+		_, err := fmt.Fprintln(stdout, strings.Join(namesOf(catalogue()), "\n"))
+		return err
+	}
+	if find, ok := programs[flags.Arg(0)]; ok {
+		path, err := find(ctx, cache)
+		if err == nil {
+			_, err = fmt.Fprintln(stdout, path)
 		}
-		return nil
-	case "envoy-path":
-		return printPath(stdout)(fetch.Envoy(ctx, cache, fetch.CurrentEnvoy()))
-	case "earlier-envoy-path":
-		return printPath(stdout)(fetch.Envoy(ctx, cache, fetch.EarlierEnvoy()))
-	case "prometheus-path":
-		return printPath(stdout)(fetch.Prometheus(ctx, cache))
-	case "chromium-path":
-		return printPath(stdout)(fetch.Chromium(ctx, cache))
-	case "redis-path":
-		return printPath(stdout)(fetch.Redis(ctx, cache))
+		return err
 	}
 	if *out == "" {
 		*out = filepath.Join(root, "bin", "images")
@@ -106,13 +101,15 @@ func buildAll(ctx context.Context, b *builder, desired []image, stdout io.Writer
 	return printTable(stdout, desired, list)
 }
 
-// printPath returns a function that prints the path of a fetched program.
-func printPath(stdout io.Writer) func(string, error) error {
-	return func(path string, err error) error {
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(stdout, path)
-		return err
-	}
+// programs are the commands that fetch a program and print its path.
+var programs = map[string]func(ctx context.Context, cache string) (string, error){
+	"envoy-path": func(ctx context.Context, cache string) (string, error) {
+		return fetch.Envoy(ctx, cache, fetch.CurrentEnvoy())
+	},
+	"earlier-envoy-path": func(ctx context.Context, cache string) (string, error) {
+		return fetch.Envoy(ctx, cache, fetch.EarlierEnvoy())
+	},
+	"prometheus-path": fetch.Prometheus,
+	"chromium-path":   fetch.Chromium,
+	"redis-path":      fetch.Redis,
 }

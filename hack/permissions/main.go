@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/openservicemesh/osm-operator/hack/internal/entrypoint"
 	"github.com/openservicemesh/osm-operator/hack/internal/paths"
 	"github.com/openservicemesh/osm-operator/hack/internal/permissions"
 	"github.com/openservicemesh/osm-operator/hack/internal/repo"
@@ -17,10 +19,7 @@ import (
 func main() {
 	unused := flag.Bool("unused", false, "list the permissions that no request needed, and that hack/permissions.yaml does not explain")
 	flag.Parse()
-	if err := run(os.Stdout, *unused); err != nil {
-		fmt.Fprintln(os.Stderr, "permissions:", err)
-		os.Exit(1)
-	}
+	entrypoint.Main("permissions", func(context.Context) error { return run(os.Stdout, *unused) })
 }
 
 // run prints denied requests, and unused permissions. Denied requests are an error.

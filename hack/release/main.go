@@ -35,14 +35,11 @@ type options struct {
 // release is one run.
 type release struct {
 	repo.Source
+	options
 	// folder is the output folder.
 	folder string
-	// builder is the identifier in the provenance.
-	builder string
 	// signer is nil without a key.
 	signer *signing.Signer
-	// platforms are those of the command line; empty means all.
-	platforms string
 	// images are the built images, by short name.
 	images lock.Images
 }
@@ -83,7 +80,7 @@ func prepare(ctx context.Context, o options) (*release, error) {
 	if err := checkRecord(source); err != nil {
 		return nil, err
 	}
-	r := &release{Source: source, folder: filepath.Join(root, "bin", "release"), builder: o.builder, platforms: o.platforms}
+	r := &release{Source: source, options: o, folder: filepath.Join(root, "bin", "release")}
 	if o.key != "" {
 		content, err := os.ReadFile(o.key)
 		if err != nil {

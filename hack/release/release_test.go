@@ -114,7 +114,7 @@ func newRelease(t *testing.T) *release {
 		t.Fatal(err)
 	}
 	r := &release{
-		Source: repo.Source{Version: "v1.2.3", Commit: strings.Repeat("a1", 20)}, folder: t.TempDir(), builder: "https://example.com/builder",
+		Source: repo.Source{Version: "v1.2.3", Commit: strings.Repeat("a1", 20)}, folder: t.TempDir(), options: options{builder: "https://example.com/builder"},
 		signer: &signer, images: images,
 	}
 	if err := r.write("sbom/a", []byte("abc")); err != nil {

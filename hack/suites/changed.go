@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -150,12 +151,7 @@ func findPackages(root string) ([]testPackage, error) {
 	if err != nil {
 		return nil, err
 	}
-	packages := make([]testPackage, 0, len(found))
-	for _, p := range found {
-		packages = append(packages, p)
-	}
-	slices.SortFunc(packages, func(a, b testPackage) int { return strings.Compare(a.dir, b.dir) })
-	return packages, nil
+	return slices.SortedFunc(maps.Values(found), func(a, b testPackage) int { return strings.Compare(a.dir, b.dir) }), nil
 }
 
 // skipFolder returns fs.SkipDir for nested modules and for folders that the go command ignores.

@@ -91,15 +91,9 @@ func (p *preparation) fulfilOne(ctx context.Context, n need) error {
 	case needLinter:
 		return p.tools(ctx, "golangci-lint", "actionlint")
 	case needGenerators:
-		if err := p.tools(ctx, "controller-gen"); err != nil {
-			return err
-		}
-		return p.variable(ctx, "KUBEBUILDER_ASSETS", "./cluster", "assets")
+		return errors.Join(p.tools(ctx, "controller-gen"), p.variable(ctx, "KUBEBUILDER_ASSETS", "./cluster", "assets"))
 	case needEnvoy:
-		if err := p.variable(ctx, "ENVOY_BIN", "./images", "envoy-path"); err != nil {
-			return err
-		}
-		return p.variable(ctx, "EARLIER_ENVOY_BIN", "./images", "earlier-envoy-path")
+		return errors.Join(p.variable(ctx, "ENVOY_BIN", "./images", "envoy-path"), p.variable(ctx, "EARLIER_ENVOY_BIN", "./images", "earlier-envoy-path"))
 	case needPrometheus:
 		return p.variable(ctx, "PROMETHEUS_BIN", "./images", "prometheus-path")
 	case needPackagers:
@@ -125,16 +119,21 @@ func (p *preparation) compile(ctx context.Context, flags ...string) error {
 
 // tools builds developer tools.
 func (p *preparation) tools(ctx context.Context, names ...string) error {
-	box, err := tool.Open(p.out)
-	if err != nil {
-		return err
-	}
 	for _, name := range names {
-		if _, err := box.Path(ctx, name); err != nil {
+		if _, err := p.tool(ctx, name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// tool builds a developer tool and returns its path.
+func (p *preparation) tool(ctx context.Context, name string) (string, error) {
+	box, err := tool.Open(p.out)
+	if err != nil {
+		return "", err
+	}
+	return box.Path(ctx, name)
 }
 
 // toolVariable builds a developer tool and sets an environment variable to its path. A value from the caller is kept.
@@ -142,11 +141,7 @@ func (p *preparation) toolVariable(ctx context.Context, variable, name string) e
 	if os.Getenv(variable) != "" {
 		return nil
 	}
-	box, err := tool.Open(p.out)
-	if err != nil {
-		return err
-	}
-	program, err := box.Path(ctx, name)
+	program, err := p.tool(ctx, name)
 	if err == nil {
 		p.env = append(p.env, variable+"="+program)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -173,12 +174,7 @@ func (t *tally) unfinished(pkg string) []string {
 }
 
 func (t *tally) sorted() []string {
-	keys := make([]string, 0, len(t.results))
-	for key := range t.results {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
+	return slices.Sorted(maps.Keys(t.results))
 }
 
 // budget is the content of hack/budget.yaml.

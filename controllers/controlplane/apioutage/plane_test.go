@@ -47,14 +47,6 @@ type plane struct {
 
 func (p *plane) now() time.Time { return time.Now().Add(time.Duration(p.late.Load())) }
 
-// authority adapts a certificate manager to snapshot.CertificateSource.
-type authority struct{ *certificate.Manager }
-
-func (a authority) Certificate(sa identity.ServiceAccount) (snapshot.Certificate, error) {
-	leaf, err := a.Manager.Certificate(sa)
-	return snapshot.Certificate(leaf), err
-}
-
 // tokens verifies tokens like the controller.
 type tokens struct{ *token.Verifier }
 
@@ -89,9 +81,9 @@ func (p *plane) serve(t *testing.T, config *rest.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer := authority{certificate.NewManager(certificate.Options{
+	issuer := certificate.NewManager(certificate.Options{
 		Root: root, TrustDomain: trustDomain, Lifetime: 24 * time.Hour, Now: p.now, Jitter: rand.Float64,
-	})}
+	})
 	clients, err := rest.UnversionedRESTClientFor(unversioned(config))
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +94,7 @@ func (p *plane) serve(t *testing.T, config *rest.Config) {
 	})
 	server, err := xds.NewServer(xds.Config{
 		Store: p.store, Log: logr.Discard(), Metrics: p.registry,
-		TLS: certificate.NewServerCertificate(issuer.Manager, p.now, serverName).TLSConfig(),
+		TLS: certificate.NewServerCertificate(issuer, p.now, serverName).TLSConfig(),
 		Authenticator: tokens{token.NewVerifier(token.Config{
 			Audience: audience, FetchIssuer: api.Issuer, FetchKeys: api.Keys, Review: api.Review, Check: api.Check, Now: p.now,
 		})},

@@ -28,7 +28,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
-	"github.com/openservicemesh/osm-operator/internal/testing/corporateca"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 // namespace is the namespace of the mesh in these tests.
@@ -247,8 +247,8 @@ func TestStatesDuringARotation(t *testing.T) {
 
 // Each issuer has a Secret of its own, which it keeps when the other one ends.
 func TestDeclaredIssuersHaveTheirOwnSecrets(t *testing.T) {
-	first, second := corporateca.New(t), corporateca.New(t)
-	issued := func(name string, authority *corporateca.Authority) *corev1.Secret {
+	first, second := pki.NewCorporate(t), pki.NewCorporate(t)
+	issued := func(name string, authority *pki.Corporate) *corev1.Secret {
 		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Data: authority.Intermediate(t)}
 	}
 	old, next := delegatedMRC(1, configv1alpha2.RoleInactive, "old"), delegatedMRC(2, configv1alpha2.RoleActive, "next")

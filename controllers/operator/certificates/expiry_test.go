@@ -9,7 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/certificate/certmanager"
-	"github.com/openservicemesh/osm-operator/internal/testing/corporateca"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 // TestExpiringAuthorityIsNoted has an authority that ends within days. The condition has what to do about it, and the mesh is reconciled at its end.
@@ -22,7 +22,7 @@ func TestExpiringAuthorityIsNoted(t *testing.T) {
 		}
 		return root
 	}
-	issued, err := certmanager.Authority(&corev1.Secret{Data: corporateca.New(t).Intermediate(t)}, time.Now())
+	issued, err := certmanager.Authority(&corev1.Secret{Data: pki.NewCorporate(t).Intermediate(t)}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

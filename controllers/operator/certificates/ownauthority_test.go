@@ -14,12 +14,12 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
-	"github.com/openservicemesh/osm-operator/internal/testing/corporateca"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 // osm-ca-bundle may have an intermediate authority with its chain. It issues, peers get the chain, and only its root is trusted.
 func TestOwnIntermediateWithItsChain(t *testing.T) {
-	corporate := corporateca.New(t)
+	corporate := pki.NewCorporate(t)
 	data := corporate.Intermediate(t)
 	bundle := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.CABundleSecret}, Data: map[string][]byte{
 		certificate.TrustKey: corporate.CertPEM(), certificate.ChainKey: data[corev1.TLSCertKey], certificate.SignerKey: data[corev1.TLSPrivateKeyKey],

@@ -20,7 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
-	"github.com/openservicemesh/osm-operator/internal/testing/corporateca"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 // running are the sidecars that a test sets.
@@ -31,7 +31,7 @@ func (r running) RunningSidecars(context.Context, string) ([]preflight.Sidecar, 
 // corporateRoot returns an authority below a root with limits.
 func corporateRoot(t *testing.T, limit func(*x509.Certificate)) *certificate.Root {
 	t.Helper()
-	data := corporateca.NewLimited(t, limit).Intermediate(t)
+	data := pki.NewLimitedCorporate(t, limit).Intermediate(t)
 	root, err := certificate.Decode(map[string][]byte{
 		certificate.TrustKey: data["ca.crt"], certificate.ChainKey: data[corev1.TLSCertKey], certificate.SignerKey: data[corev1.TLSPrivateKeyKey],
 	})
@@ -107,7 +107,7 @@ func TestPreflightListsEachSidecarThatWouldBreak(t *testing.T) {
 
 // An authority below the same root takes effect at once, unless it would break something.
 func TestPreflightOfARenewedAuthority(t *testing.T) {
-	corporate := corporateca.NewLimited(t, func(c *x509.Certificate) { c.PermittedDNSDomains = []string{"corp.example"} })
+	corporate := pki.NewLimitedCorporate(t, func(c *x509.Certificate) { c.PermittedDNSDomains = []string{"corp.example"} })
 	authority := func() *certificate.Root {
 		data := corporate.Intermediate(t)
 		root, err := certificate.Decode(map[string][]byte{

@@ -18,13 +18,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
-	"github.com/openservicemesh/osm-operator/internal/testing/corporateca"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 // fakeVault signs for a lifetime of 90 days, unless it is sealed.
 type fakeVault struct {
 	t      *testing.T
-	root   *corporateca.Authority
+	root   *pki.Corporate
 	sealed bool
 	calls  []vault.Server
 }
@@ -43,7 +43,7 @@ func vaultScope(t *testing.T, spec v1alpha1.VaultSpec) (*Reconciler, *fakeVault,
 	token := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "osm-vault-token"}, Data: map[string][]byte{"token": []byte("s.secret\n")}}
 	r := newReconciler(t, token)
 	r.Applier = apply.New(r.Client, r.Recorder)
-	signer := &fakeVault{t: t, root: corporateca.New(t)}
+	signer := &fakeVault{t: t, root: pki.NewCorporate(t)}
 	r.Vault = signer
 	r.Tokens = func(_ context.Context, audience string) (string, error) { return "jwt for " + audience, nil }
 	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "1"}}

@@ -15,7 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
-	"github.com/openservicemesh/osm-operator/internal/testing/corporateca"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 // observed are replicas that a test sets.
@@ -33,7 +33,7 @@ func requestingScope(active *certificate.Root) *scope {
 
 // The issuer of workload certificates is part of the authority of cert-manager, and only of that.
 func TestIssuerOfWorkloads(t *testing.T) {
-	corporate := corporateca.New(t)
+	corporate := pki.NewCorporate(t)
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.DelegatedCA}, Data: corporate.Intermediate(t)}
 	issued, err := newReconciler(t, secret).desiredRoot(t.Context(), requestingScope(validRoot(t)))
 	if err != nil {

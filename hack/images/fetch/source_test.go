@@ -21,7 +21,7 @@ func TestSourceOf(t *testing.T) {
 			"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b",
 			"GIT_COMMITTER_DATE=2026-01-02T03:04:05+00:00",
 		}
-		if _, err := run(t.Context(), dir, identity, "git", args...); err != nil {
+		if _, err := run(t.Context(), dir, identity, append([]string{"git"}, args...)...); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/openservicemesh/osm-operator/hack/images/rootfs"
+	"github.com/openservicemesh/osm-operator/hack/internal/files"
 )
 
 // format is part of every key. Change it together with the layer format, so that layers of the old format are not
@@ -108,26 +109,15 @@ func (l *stored) Compressed() (io.ReadCloser, error) { return os.Open(l.file) }
 // write compresses a tree into base.tar.gz and describes it in base.json. Both files are written atomically, base.json
 // last, so interrupted and concurrent runs leave no partial layer.
 func write(base string, tree *rootfs.Tree) error {
-	tmp, err := os.CreateTemp(filepath.Dir(base), "writing-*")
+	var described metadata
+	err := files.Write(base+".tar.gz", 0o600, func(w io.Writer) (err error) {
+		described, err = compress(w, tree)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // Fails after the rename, when the file no longer exists.
-	desc, err := compress(tmp, tree)
-	if closeErr := tmp.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), base+".tar.gz"); err != nil {
-		return err
-	}
-	raw, err := json.Marshal(desc)
-	if err != nil {
-		return err
-	}
-	return writeFileAtomically(base+".json", raw)
+	return files.Write(base+".json", 0o600, func(w io.Writer) error { return json.NewEncoder(w).Encode(described) })
 }
 
 // compress writes the tree as a tar with the fastest gzip level. Layers are imported on the same machine, where time to
@@ -159,21 +149,4 @@ type counter struct{ n int64 }
 func (c *counter) Write(p []byte) (int, error) {
 	c.n += int64(len(p))
 	return len(p), nil
-}
-
-// writeFileAtomically writes a file atomically.
-func writeFileAtomically(name string, raw []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(name), "writing-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // Fails after the rename, when the file no longer exists.
-	if _, err := tmp.Write(raw); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), name)
 }

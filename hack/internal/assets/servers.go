@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
+	"github.com/openservicemesh/osm-operator/hack/internal/files"
 )
 
 // server is a third-party server that the operator runs or configures. A go.mod below servers pins it and lists its programs as tools.
@@ -64,16 +65,14 @@ const Definitions = "definitions"
 // artifact returns the artifact with the images of a server.
 func (s server) artifact(hack string) build.Artifact {
 	module := filepath.Join(hack, "servers", s.name)
-	args := []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags}
 	return build.Artifact{
 		Name:    s.name,
-		Inputs:  append([]string{fmt.Sprint(s.programs, s.definitions), "format 1"}, args...),
+		Inputs:  append([]string{fmt.Sprint(s.programs, s.definitions), "format 1"}, goBuild...),
 		Sources: []string{module},
 		Make: func(ctx context.Context, dir string) error {
 			programs := filepath.Join(dir, "programs") + string(filepath.Separator)
 			defer os.RemoveAll(programs)
-			args := append(args[:len(args):len(args)], "-o", programs, "tool")
-			if err := build.Run(ctx, build.Command{Dir: module, Env: []string{"CGO_ENABLED=0", "GOFLAGS=-mod=readonly"}, Args: args}); err != nil {
+			if err := runGoBuild(ctx, module, goBuild, programs, "tool"); err != nil {
 				return err
 			}
 			for image, program := range s.programs {
@@ -112,16 +111,14 @@ func certManager(hack string) (build.Artifact, error) {
 	if err != nil {
 		return build.Artifact{}, err
 	}
-	args := []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags}
 	return build.Artifact{
 		Name:    "cert-manager",
-		Inputs:  append([]string{version, "format 1"}, args...),
+		Inputs:  append([]string{version, "format 1"}, goBuild...),
 		Sources: []string{module},
 		Make: func(ctx context.Context, dir string) error {
 			program := filepath.Join(dir, "cert-manager")
 			defer os.RemoveAll(program)
-			args := append(args[:len(args):len(args)], "-o", program, ".")
-			if err := build.Run(ctx, build.Command{Dir: module, Env: []string{"CGO_ENABLED=0"}, Args: args}); err != nil {
+			if err := runGoBuild(ctx, module, goBuild, program, "."); err != nil {
 				return err
 			}
 			if err := writeImage(dir, "cert-manager", "/cert-manager", program, "cert-manager.tar"); err != nil {
@@ -134,35 +131,124 @@ func certManager(hack string) (build.Artifact, error) {
 
 // copyDefinitions copies the CRDs from a folder of a module that the module in a folder requires.
 func copyDefinitions(ctx context.Context, module, required, source, target string) error {
-	list := build.Command{Dir: module, Args: []string{"go", "list", "-m", "-f", "{{.Dir}}", required}}
-	folder, err := build.Output(ctx, list)
+	folder, err := moduleFolder(ctx, module, required)
 	if err != nil {
 		return err
 	}
-	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(folder), filepath.FromSlash(source), "*.yaml"))
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(target, 0o755); err != nil {
-		return err
-	}
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(target, filepath.Base(file)), content, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	return files.Copy(filepath.Join(folder, filepath.FromSlash(source), "*.yaml"), target)
 }
 
 // CertManager builds cert-manager and returns the folder with its image and definitions.
 func (b Builder) CertManager(ctx context.Context) (string, error) {
-	a, err := certManager(b.Hack)
-	if err != nil {
-		return "", err
+	return b.ensurePinned(ctx, certManager, "building cert-manager (once; about two minutes on two cores)")
+}
+
+const (
+	// vaultSDK is the module that Vault's own repository replaces by an unpublished state. The published version needs vaultEdits.
+	vaultSDK        = "github.com/hashicorp/vault/sdk"
+	vaultSDKVersion = "v0.10.2"
+)
+
+// vaultEdit replaces a text in a file of vaultSDK. The text must occur.
+type vaultEdit struct{ file, old, new string }
+
+// vaultEdits undo the changes of vaultSDK that this version of Vault does not know yet.
+func vaultEdits() []vaultEdit {
+	return []vaultEdit{
+		{"logical/events.go", "\tSendEvent(ctx context.Context, eventType EventType", "\tSend(ctx context.Context, eventType EventType"},
+		{"logical/events.go", "sender.SendEvent(", "sender.Send("},
+		{"framework/backend.go", "b.events.SendEvent(", "b.events.Send("},
+		{"framework/backend.go", "\t\tif p.ExistenceCheck == nil {\n\t\t\tif _, ok := p.Operations", "\t\tif false {\n\t\t\tif _, ok := p.Operations"},
+		{"plugin/grpc_events.go", "func (s *GRPCEventsClient) SendEvent(", "func (s *GRPCEventsClient) Send("},
+		{"plugin/grpc_events.go", "s.impl.SendEvent(", "s.impl.Send("},
 	}
-	return b.ensure(ctx, a, "building cert-manager (once; about two minutes on two cores)")
+}
+
+// originalBody is a file that this version of Vault expects in vaultSDK.
+const originalBody = `package logical
+
+import (
+	"context"
+	"io"
+)
+
+type originalBodyKey struct{}
+
+// ContextOriginalBodyValue returns the body of a request before it was limited.
+func ContextOriginalBodyValue(ctx context.Context) (io.ReadCloser, bool) {
+	body, ok := ctx.Value(originalBodyKey{}).(io.ReadCloser)
+	return body, ok
+}
+
+// CreateContextOriginalBody stores the body of a request before it is limited.
+func CreateContextOriginalBody(parent context.Context, body io.ReadCloser) context.Context {
+	return context.WithValue(parent, originalBodyKey{}, body)
+}
+`
+
+// vault returns the artifact with the image of Vault.
+func vault(hack string) (build.Artifact, error) {
+	module := filepath.Join(hack, "vault")
+	version, err := requiredVersion(filepath.Join(module, "go.mod"), "github.com/hashicorp/vault")
+	if err != nil {
+		return build.Artifact{}, err
+	}
+	return build.Artifact{
+		Name:    "vault",
+		Inputs:  append([]string{version, vaultSDKVersion, fmt.Sprint(vaultEdits()), originalBody, "format 1"}, goBuild...),
+		Sources: []string{module},
+		Make: func(ctx context.Context, dir string) error {
+			source, program := filepath.Join(dir, "source"), filepath.Join(dir, "vault")
+			defer os.RemoveAll(source)
+			defer os.RemoveAll(program)
+			if err := os.CopyFS(source, os.DirFS(module)); err != nil {
+				return err
+			}
+			if err := writeVaultSDK(ctx, hack, filepath.Join(source, "sdk")); err != nil {
+				return err
+			}
+			if err := runGoBuild(ctx, source, goBuild, program, "."); err != nil {
+				return err
+			}
+			return writeImage(dir, "vault", "/vault", program, "vault.tar")
+		},
+	}, nil
+}
+
+// writeVaultSDK copies vaultSDK from the module cache and edits it.
+func writeVaultSDK(ctx context.Context, hack, target string) error {
+	folder, err := moduleFolder(ctx, hack, vaultSDK+"@"+vaultSDKVersion)
+	if err != nil {
+		return err
+	}
+	if err := os.CopyFS(target, os.DirFS(folder)); err != nil {
+		return err
+	}
+	for _, edit := range vaultEdits() {
+		if err := edit.apply(target); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(target, "logical", "original_body.go"), []byte(originalBody), 0o600)
+}
+
+// apply edits one file below a folder. Files of the module cache are read-only.
+func (e vaultEdit) apply(folder string) error {
+	file := filepath.Join(folder, filepath.FromSlash(e.file))
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(content), e.old) {
+		return fmt.Errorf("%s of %s %s does not contain %q: adapt the edits to this version", e.file, vaultSDK, vaultSDKVersion, e.old)
+	}
+	if err := os.Chmod(file, 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(strings.Replace(string(content), e.old, e.new, 1)), 0o600)
+}
+
+// Vault builds Vault and returns the folder with its image.
+func (b Builder) Vault(ctx context.Context) (string, error) {
+	return b.ensurePinned(ctx, vault, "building Vault (once; about four minutes on two cores)")
 }

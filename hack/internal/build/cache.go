@@ -167,10 +167,10 @@ func Output(ctx context.Context, c Command) (string, error) {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir = c.Dir
 	cmd.Env = slices.Concat(os.Environ(), hermeticEnv, c.Env)
-	var all, out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = io.MultiWriter(&all, &out), &all
+	var out, problems bytes.Buffer // one each, because the two streams are copied concurrently
+	cmd.Stdout, cmd.Stderr = &out, &problems
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("`%s` failed: %w\n%s", strings.Join(c.Args, " "), err, tail(all.String(), 30))
+		return "", fmt.Errorf("`%s` failed: %w\n%s", strings.Join(c.Args, " "), err, tail(out.String()+problems.String(), 30))
 	}
 	return out.String(), nil
 }

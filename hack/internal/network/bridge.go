@@ -67,22 +67,17 @@ func Links(p Plan) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the network interfaces: %w", err)
 	}
-	bridge := -1
-	for _, l := range all {
-		if l.Attrs().Name == p.Bridge {
-			bridge = l.Attrs().Index
-		}
+	i := slices.IndexFunc(all, func(l netlink.Link) bool { return l.Attrs().Name == p.Bridge })
+	if i < 0 {
+		return nil, nil
 	}
 	var names []string
 	for _, l := range all {
-		if bridge > 0 && l.Attrs().MasterIndex == bridge {
+		if l.Attrs().MasterIndex == all[i].Attrs().Index {
 			names = append(names, l.Attrs().Name)
 		}
 	}
-	if bridge > 0 {
-		names = append(names, p.Bridge)
-	}
-	return names, nil
+	return append(names, p.Bridge), nil
 }
 
 // DeleteLinks deletes the cluster's interfaces, with their addresses and routes.

@@ -42,10 +42,8 @@ func (n *Node) Up(ctx context.Context, set assets.Set) error {
 
 // awaitHealthy waits until the cluster is healthy. It fails at once if a process is not running.
 func (n *Node) awaitHealthy(ctx context.Context) error {
-	for _, p := range n.Processes() {
-		if p.Pid == 0 {
-			return fmt.Errorf("%s is not running", p.Name)
-		}
+	if err := n.checkRunning(); err != nil {
+		return err
 	}
 	return await(ctx, healthTimeout, nil, n.CheckHealth)
 }
@@ -127,11 +125,11 @@ func (n *Node) StartAPIServer(ctx context.Context, set assets.Set) error {
 	if err := r.launch(component.APIServer); err != nil {
 		return err
 	}
-	a, err := newAPIClient(n.Plan.APIServer(), n.State.Certs())
+	a, err := n.api()
 	if err != nil {
 		return err
 	}
-	return await(ctx, 2*time.Minute, r.started, a.checkReady)
+	return await(ctx, 2*time.Minute, r.started, a.check(readyPath))
 }
 
 // startup is one start of a cluster.
@@ -142,28 +140,28 @@ type startup struct {
 	started []*process.Running
 }
 
-func (r *startup) launch(name string) error {
-	running, err := r.node.daemons.Start(r.specs[name])
-	if err != nil {
-		return err
+func (r *startup) launch(names ...string) error {
+	for _, name := range names {
+		running, err := r.node.daemons.Start(r.specs[name])
+		if err != nil {
+			return err
+		}
+		r.started = append(r.started, running)
 	}
-	r.started = append(r.started, running)
 	return nil
 }
 
 // startControlPlane starts etcd, containerd and the API server, and loads the node's images in parallel.
 func (r *startup) startControlPlane(ctx context.Context) error {
-	for _, name := range []string{component.Etcd, component.Containerd, component.APIServer} {
-		if err := r.launch(name); err != nil {
-			return err
-		}
+	if err := r.launch(component.Etcd, component.Containerd, component.APIServer); err != nil {
+		return err
 	}
-	a, err := newAPIClient(r.node.Plan.APIServer(), r.node.State.Certs())
+	a, err := r.node.api()
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return await(ctx, 2*time.Minute, r.started, a.checkReady) })
+	group.Go(func() error { return await(ctx, 2*time.Minute, r.started, a.check(readyPath)) })
 	group.Go(func() error {
 		for _, archive := range []string{assets.PauseArchive, assets.CoreDNSArchive} {
 			if err := await(ctx, time.Minute, r.started, func(ctx context.Context) error {
@@ -180,21 +178,18 @@ func (r *startup) startControlPlane(ctx context.Context) error {
 
 // startWorker starts the processes that need the API server, and waits until pods run and DNS works.
 func (r *startup) startWorker(ctx context.Context, c component.Cluster) error {
-	for _, name := range []string{component.ControllerManager, component.Kubelet, component.Scheduler} {
-		if err := r.launch(name); err != nil {
-			return err
-		}
+	if err := r.launch(component.ControllerManager, component.Kubelet, component.Scheduler); err != nil {
+		return err
 	}
 	if err := r.apply(ctx, c.Manifest()); err != nil {
 		return err
 	}
-	a, err := newAPIClient(r.node.Plan.APIServer(), r.node.State.Certs())
+	a, err := r.node.api()
 	if err != nil {
 		return err
 	}
-	name := r.node.Plan.NodeName
 	// kube-proxy looks up its node at startup, and a retry is delayed by its backoff.
-	if err := await(ctx, time.Minute, r.started, func(ctx context.Context) error { return a.checkNodeExists(ctx, name) }); err != nil {
+	if err := await(ctx, time.Minute, r.started, a.check(nodePath+r.node.Plan.NodeName)); err != nil {
 		return err
 	}
 	if err := r.launch(component.Proxy); err != nil {

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -156,9 +157,9 @@ func (p Procfs) Identify(pid int) (Identity, error) {
 		return Identity{}, err
 	}
 	// The program's name in parentheses may contain any character, so fields are counted from the last parenthesis.
-	_, rest, ok := cutLast(string(stat), ") ")
-	fields := strings.Fields(rest)
-	if !ok || len(fields) < 20 {
+	end := bytes.LastIndex(stat, []byte(") "))
+	fields := strings.Fields(string(stat[end+1:]))
+	if end < 0 || len(fields) < 20 {
 		return Identity{}, fmt.Errorf("/proc/%d/stat has an unknown form", pid)
 	}
 	if fields[0] == "Z" || fields[0] == "X" {
@@ -179,12 +180,4 @@ func (p Procfs) Identify(pid int) (Identity, error) {
 func (p Procfs) Alive(i Identity) bool {
 	now, err := p.Identify(i.Pid)
 	return err == nil && now == i
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	at := strings.LastIndex(s, sep)
-	if at < 0 {
-		return s, "", false
-	}
-	return s[:at], s[at+len(sep):], true
 }

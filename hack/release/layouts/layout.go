@@ -16,6 +16,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/files"
 )
 
 // Marks of the entries of index.json, as `cosign save` sets them.
@@ -230,26 +232,20 @@ func Pack(folder, archive string) error {
 	slices.SortFunc(names, func(a, b string) int {
 		return cmp.Or(strings.Count(a, "/")-strings.Count(b, "/"), -strings.Compare(a, b))
 	})
-	partial := archive + ".partial"
-	if err := writeArchive(partial, folder, names); err != nil {
-		return errors.Join(fmt.Errorf("cannot pack %s: %w", archive, err), os.RemoveAll(partial))
+	if err := files.Write(archive, 0o644, func(w io.Writer) error { return writeArchive(w, folder, names) }); err != nil {
+		return fmt.Errorf("cannot pack %s: %w", archive, err)
 	}
-	return os.Rename(partial, archive)
+	return nil
 }
 
-func writeArchive(archive, folder string, names []string) error {
-	file, err := os.Create(archive)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	w := tar.NewWriter(file)
+func writeArchive(archive io.Writer, folder string, names []string) error {
+	w := tar.NewWriter(archive)
 	for _, name := range names {
 		if err := addFile(w, folder, name); err != nil {
 			return err
 		}
 	}
-	return errors.Join(w.Close(), file.Close())
+	return w.Close()
 }
 
 func addFile(w *tar.Writer, folder, name string) error {

@@ -163,7 +163,9 @@ func SPDX(s Subject) ([]byte, error) {
 	}
 	for i, c := range s.Components {
 		id := common.ElementID(fmt.Sprintf("Package-%d", i))
-		doc.Packages = append(doc.Packages, spdxComponent(c, id))
+		p := spdxPackage(c.Name, c.Version, c.SHA256, id)
+		p.PackageExternalReferences = []*spdx.PackageExternalReference{{Category: common.CategoryPackageManager, RefType: common.TypePackageManagerPURL, Locator: c.URL}}
+		doc.Packages = append(doc.Packages, p)
 		doc.Relationships = append(doc.Relationships, relation(subject, "CONTAINS", id))
 	}
 	var written bytes.Buffer
@@ -186,12 +188,6 @@ func spdxSubject(s Subject, id common.ElementID) *spdx.Package {
 	p.PrimaryPackagePurpose = purpose
 	p.PackageLicenseDeclared = "Apache-2.0"
 	p.PackageHomePage = project
-	return p
-}
-
-func spdxComponent(c Component, id common.ElementID) *spdx.Package {
-	p := spdxPackage(c.Name, c.Version, c.SHA256, id)
-	p.PackageExternalReferences = []*spdx.PackageExternalReference{{Category: common.CategoryPackageManager, RefType: common.TypePackageManagerPURL, Locator: c.URL}}
 	return p
 }
 

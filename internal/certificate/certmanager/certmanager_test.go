@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
-	"github.com/openservicemesh/osm-operator/internal/testing/corporateca"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 func TestCertificateIsAnIntermediateAuthority(t *testing.T) {
@@ -65,7 +65,7 @@ func TestProblem(t *testing.T) {
 }
 
 func TestAuthority(t *testing.T) {
-	corporate, other := corporateca.New(t), corporateca.New(t)
+	corporate, other := pki.NewCorporate(t), pki.NewCorporate(t)
 	secret := &corev1.Secret{Data: corporate.Intermediate(t)}
 	root, err := Authority(secret, time.Now())
 	if err != nil {
@@ -101,7 +101,7 @@ func TestAuthority(t *testing.T) {
 		"names":                       {func(c *x509.Certificate) { c.PermittedDNSDomains = []string{"cluster.local", "svc"} }, ""},
 	} {
 		t.Run("limited to "+name, func(t *testing.T) {
-			limited := &corev1.Secret{Data: corporateca.NewLimited(t, test.limit).Intermediate(t)}
+			limited := &corev1.Secret{Data: pki.NewLimitedCorporate(t, test.limit).Intermediate(t)}
 			if _, err := Authority(limited, time.Now()); (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error is %v, want %q", err, test.want)
 			}

@@ -18,7 +18,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
-	"github.com/openservicemesh/osm-operator/internal/testing/corporateca"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 // cluster returns a cluster with cert-manager and some objects.
@@ -53,13 +53,13 @@ func issuer(t *testing.T, spec, ready string) *unstructured.Unstructured {
 }
 
 // authority is the Secret of a root of cert-manager.
-func authority(t *testing.T, namespace string, root *corporateca.Authority) *unstructured.Unstructured {
+func authority(t *testing.T, namespace string, root *pki.Corporate) *unstructured.Unstructured {
 	return parse(t, fmt.Sprintf(`{apiVersion: v1, kind: Secret, metadata: {name: root, namespace: %s}, data: {tls.crt: %s}}`,
 		namespace, base64.StdEncoding.EncodeToString(root.CertPEM())))
 }
 
 func TestFromIssuer(t *testing.T) {
-	root := corporateca.New(t)
+	root := pki.NewCorporate(t)
 	for name, test := range map[string]struct {
 		cluster        client.Reader
 		group          string
@@ -115,7 +115,7 @@ func TestLimitsOfAnIssuer(t *testing.T) {
 		"other names than the mesh's": {func(c *x509.Certificate) { c.PermittedDNSDomains = []string{"corp.example"} }, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			root := corporateca.NewLimited(t, test.limit)
+			root := pki.NewLimitedCorporate(t, test.limit)
 			s := Source{Cluster: cluster(issuer(t, "{ca: {secretName: root}}", "True"), authority(t, "cert-manager", root)), Namespace: "osm-system"}
 			c, err := s.FromIssuer(t.Context(), issuerGroup, "ClusterIssuer", "corporate")
 			if err != nil {
@@ -133,7 +133,7 @@ const declared = `{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh,
 
 // A Mesh, its issuer and the CA Secret are read from manifests before they are applied.
 func TestFromMesh(t *testing.T) {
-	root := corporateca.New(t)
+	root := pki.NewCorporate(t)
 	data := root.Intermediate(t)
 	bundle := parse(t, fmt.Sprintf(`{apiVersion: v1, kind: Secret, metadata: {name: osm-ca-bundle}, data: {ca.crt: %s, tls.crt: %s, private.key: %s}}`,
 		base64.StdEncoding.EncodeToString(data["ca.crt"]), base64.StdEncoding.EncodeToString(data[corev1.TLSCertKey]), base64.StdEncoding.EncodeToString(data[corev1.TLSPrivateKeyKey])))
@@ -176,7 +176,7 @@ func TestFromPEM(t *testing.T) {
 	if _, err := FromPEM("ca.pem", []byte("no certificate")); err == nil || !strings.Contains(err.Error(), "ca.pem") {
 		t.Errorf("the error is %v", err)
 	}
-	c, err := FromPEM("ca.pem", corporateca.New(t).CertPEM())
+	c, err := FromPEM("ca.pem", pki.NewCorporate(t).CertPEM())
 	if err != nil || len(c.Path) != 1 || !strings.Contains(c.Description, "corporate root") {
 		t.Errorf("got %+v, %v", c, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
@@ -256,13 +257,5 @@ type CertificateSource interface {
 	TrustDomains() identity.TrustDomains
 }
 
-// Certificate is a workload certificate.
-type Certificate struct {
-	ChainPEM []byte
-	KeyPEM   []byte
-	NotAfter time.Time
-	// Generation changes with the root that issued the certificate, and is equal in all replicas.
-	Generation string
-	// TrustDomain is the trust domain of the workload in the certificate.
-	TrustDomain string
-}
+// Certificate is a workload certificate. Its Generation is equal in all replicas.
+type Certificate = certificate.Certificate

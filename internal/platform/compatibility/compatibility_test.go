@@ -24,7 +24,7 @@ func TestLastEntryDescribesThisVersion(t *testing.T) {
 	if this.Bootstrap != bootstrap.Version {
 		t.Errorf("the entry of %s has bootstrap version %s, and this source renders %s", this.Minor, this.Bootstrap, bootstrap.Version)
 	}
-	pins, err := os.ReadFile("../../../hack/images/fetch/envoy.go")
+	pins, err := os.ReadFile("../../../hack/images/fetch/programs.go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/prometheus/procfs"
 
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
@@ -214,13 +217,9 @@ func (o options) compare(results *report) error {
 
 // processor is the name of the processor, as the system knows it.
 func processor() string {
-	data, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return runtime.GOARCH
-	}
-	for line := range strings.SplitSeq(string(data), "\n") {
-		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
-			return strings.TrimSpace(value)
+	if system, err := procfs.NewDefaultFS(); err == nil {
+		if cores, err := system.CPUInfo(); err == nil && len(cores) > 0 {
+			return cmp.Or(cores[0].ModelName, runtime.GOARCH)
 		}
 	}
 	return runtime.GOARCH

@@ -125,7 +125,7 @@ func (s *session) sync() error {
 	}
 	s.fleet.Forget()
 	// The certificate is one additional resource.
-	w := s.fleet.ExpectAll(append(everything, mesh.Resource{TypeURL: mesh.SecretType}))
+	w := s.fleet.ExpectAll(append(everything, mesh.Resource{ResourceKey: mesh.ResourceKey{TypeURL: mesh.SecretType}}))
 	begun, err := s.child.do(server.Command{Task: server.AwaitRequests})
 	if err != nil {
 		return err
@@ -231,8 +231,8 @@ const (
 	minimum      = 3
 )
 
-// sample is the measurement of one change.
-type sample struct{ wall, cpu, sent, allocations, touched, needlessly float64 }
+// sample is the measurement of one change, by the metric of its median or maximum.
+type sample map[metric]float64
 
 // measureChanges measures all kinds of changes.
 func (s *session) measureChanges() error {
@@ -254,55 +254,53 @@ func (s *session) measureChanges() error {
 func (s *session) change(kind mesh.Kind) (sample, error) {
 	differences, err := s.oracle.Apply(s.mesh.Next(kind))
 	if err != nil {
-		return sample{}, err
+		return nil, err
 	}
 	if _, err := s.child.do(server.Command{Task: server.Prepare, Kind: kind}); err != nil {
-		return sample{}, err
+		return nil, err
 	}
 	w := s.fleet.Expect(differences)
 	before := s.fleet.Traffic()
 	begun, err := s.child.do(server.Command{Task: server.Go})
 	if err != nil {
-		return sample{}, err
+		return nil, err
 	}
 	acknowledged, err := s.awaitAcknowledged(w)
 	if err != nil {
-		return sample{}, err
+		return nil, err
 	}
 	time.Sleep(straggle)
 	after := s.fleet.Traffic()
 	ended, err := s.child.do(server.Command{Task: server.AwaitRequests, Requests: after.Requests})
 	if err != nil {
-		return sample{}, err
+		return nil, err
 	}
 	touched, needlessly := s.fleet.Touched(differences)
 	return sample{
-		wall: span(begun.At, acknowledged.At), cpu: span(begun.CPU, ended.CPU),
-		sent: float64(after.Bytes - before.Bytes), allocations: float64(ended.Mallocs - begun.Mallocs),
-		touched: float64(touched), needlessly: float64(needlessly),
+		changeP50: span(begun.At, acknowledged.At), changeCPU: span(begun.CPU, ended.CPU),
+		changeBytes: float64(after.Bytes - before.Bytes), changeAllocs: float64(ended.Mallocs - begun.Mallocs),
+		changeTouched: float64(touched), changeNothing: float64(needlessly),
 	}, nil
 }
 
 // record adds samples to the result. The cost of changes without effect is subtracted from CPU time and allocations.
 func (s *session) record(kind mesh.Kind, samples []sample) {
-	column := func(of func(sample) float64) []float64 {
-		values := make([]float64, len(samples))
-		for i, one := range samples {
-			values[i] = of(one)
+	columns := map[metric][]float64{}
+	for _, one := range samples {
+		for m, value := range one {
+			columns[m] = append(columns[m], value)
 		}
-		return values
 	}
-	wall, cpu := column(func(x sample) float64 { return x.wall }), column(func(x sample) float64 { return x.cpu })
 	nothing := s.values[changeCPU.of(mesh.Nothing)]
 	for m, value := range map[metric]float64{
-		changeP50:     median(wall),
-		changeP99:     quantile(wall, 0.99),
-		changeCPU:     median(cpu) - nothing,
-		changeMeanCPU: mean(cpu) - nothing,
-		changeBytes:   median(column(func(x sample) float64 { return x.sent })),
-		changeTouched: median(column(func(x sample) float64 { return x.touched })),
-		changeNothing: slices.Max(column(func(x sample) float64 { return x.needlessly })),
-		changeAllocs:  median(column(func(x sample) float64 { return x.allocations })) - s.values[changeAllocs.of(mesh.Nothing)],
+		changeP50:     median(columns[changeP50]),
+		changeP99:     quantile(columns[changeP50], 0.99),
+		changeCPU:     median(columns[changeCPU]) - nothing,
+		changeMeanCPU: mean(columns[changeCPU]) - nothing,
+		changeBytes:   median(columns[changeBytes]),
+		changeTouched: median(columns[changeTouched]),
+		changeNothing: slices.Max(columns[changeNothing]),
+		changeAllocs:  median(columns[changeAllocs]) - s.values[changeAllocs.of(mesh.Nothing)],
 	} {
 		s.values[m.of(kind)] = value
 	}

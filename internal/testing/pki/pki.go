@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
@@ -183,4 +185,82 @@ func Unusual(t testing.TB) map[string]Pair {
 			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}, Value: []byte{0x30, 3, 2, 1, 5}}}
 		}),
 	}
+}
+
+// Corporate is a root outside the cluster. It issues intermediate authorities, as an issuer of cert-manager does.
+type Corporate struct {
+	certificate *x509.Certificate
+	key         *ecdsa.PrivateKey
+}
+
+// NewCorporate returns a new root that may issue intermediate authorities.
+func NewCorporate(t *testing.T) *Corporate {
+	t.Helper()
+	return NewLimitedCorporate(t, func(*x509.Certificate) {})
+}
+
+// NewLimitedCorporate returns a new root with limits, for example of names, that a function sets.
+func NewLimitedCorporate(t *testing.T, limit func(*x509.Certificate)) *Corporate {
+	t.Helper()
+	root := &Corporate{key: newKey(t)}
+	template := &x509.Certificate{Subject: pkix.Name{CommonName: "corporate root"}, NotAfter: time.Now().Add(87600 * time.Hour)}
+	limit(template)
+	root.certificate = signAuthority(t, template, root.key, nil, root.key)
+	return root
+}
+
+// Intermediate issues an intermediate authority for 90 days, and returns the data of its Secret.
+func (a *Corporate) Intermediate(t *testing.T) map[string][]byte {
+	t.Helper()
+	key := newKey(t)
+	template := &x509.Certificate{Subject: pkix.Name{CommonName: "mesh"}, NotAfter: time.Now().Add(90 * 24 * time.Hour)}
+	issued := signAuthority(t, template, key, a.certificate, a.key)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string][]byte{
+		corev1.TLSCertKey: encode("CERTIFICATE", issued.Raw), corev1.TLSPrivateKeyKey: encode("PRIVATE KEY", der), "ca.crt": a.CertPEM(),
+	}
+}
+
+// SignRequest signs a certificate signing request (PEM) as an intermediate authority for 90 days.
+func (a *Corporate) SignRequest(t *testing.T, request []byte) []byte {
+	t.Helper()
+	block, _ := pem.Decode(request)
+	parsed, err := x509.ParseCertificateRequest(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: parsed.Subject, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(90 * 24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, parsed.PublicKey, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encode("CERTIFICATE", der)
+}
+
+// CertPEM returns the certificate of the root.
+func (a *Corporate) CertPEM() []byte { return encode("CERTIFICATE", a.certificate.Raw) }
+
+// signAuthority issues the certificate of an authority. A nil parent means that it is self-signed.
+func signAuthority(t *testing.T, template *x509.Certificate, key *ecdsa.PrivateKey, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) *x509.Certificate {
+	t.Helper()
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		t.Fatal(err)
+	}
+	template.SerialNumber, template.NotBefore = serial, time.Now().Add(-time.Hour)
+	template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageCertSign
+	if parent == nil {
+		parent = template
+	}
+	issued, err := x509.ParseCertificate(sign(t, template, parent, key, parentKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issued
 }

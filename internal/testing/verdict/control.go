@@ -59,15 +59,6 @@ func (tokens) Authenticate(_ context.Context, token string) (xds.Peer, error) {
 	return xds.Peer{}, errors.New("no such token")
 }
 
-// certificateSource adapts a certificate manager to snapshot.CertificateSource.
-type certificateSource struct{ *certificate.Manager }
-
-// Certificate implements snapshot.CertificateSource.
-func (i certificateSource) Certificate(sa identity.ServiceAccount) (snapshot.Certificate, error) {
-	leaf, err := i.Manager.Certificate(sa)
-	return snapshot.Certificate(leaf), err
-}
-
 // serve runs the control plane on a listener until the test ends.
 func serve(t *testing.T, listener net.Listener) *control {
 	t.Helper()
@@ -83,7 +74,7 @@ func serve(t *testing.T, listener net.Listener) *control {
 	c.manager = manager
 	metrics := prometheus.NewRegistry()
 	log := testr.New(t)
-	c.store = snapshot.NewStore(snapshot.Config{Certificates: certificateSource{manager}, Log: log, Metrics: metrics, Now: time.Now})
+	c.store = snapshot.NewStore(snapshot.Config{Certificates: manager, Log: log, Metrics: metrics, Now: time.Now})
 	server, err := xds.NewServer(xds.Config{
 		Store: c.store, Authenticator: tokens{}, Log: log, Metrics: metrics, Loads: c.loads, Compatibility: compatibility.Current(),
 		TLS: certificate.NewServerCertificate(manager, time.Now, names.ADSCommonName(trustDomain)).TLSConfig(),

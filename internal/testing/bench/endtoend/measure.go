@@ -218,7 +218,7 @@ func (b *bench) connect(ctx context.Context, result *Result) error {
 		return err
 	}
 	// The certificate of the workload is one more.
-	wait := b.fleet.ExpectAll(append(all, mesh.Resource{TypeURL: mesh.SecretType}))
+	wait := b.fleet.ExpectAll(append(all, mesh.Resource{ResourceKey: mesh.ResourceKey{TypeURL: mesh.SecretType}}))
 	begun := time.Now()
 	b.fleet.Connect(fmt.Sprintf("127.0.0.1:%d", names.ADSPort), fleet.TLS(b.root, names.ADSCommonName(mesh.TrustDomain)))
 	if err := b.awaitResources(wait, syncLimit); err != nil {

@@ -2,16 +2,22 @@ package fleet
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/stats"
@@ -181,14 +187,11 @@ func (s *sidecar) HandleConn(context.Context, stats.ConnStats) {}
 // TagConn implements stats.Handler.
 func (s *sidecar) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 
-// name is the type and name of a resource.
-type name struct{ typeURL, text string }
-
 // expectation holds the resources that a sidecar waits for.
 type expectation struct {
 	mu sync.Mutex
 	// exact are resources that must arrive in this form.
-	exact map[name]uint64
+	exact map[mesh.ResourceKey]uint64
 	// missing is the number of resources of each type that must arrive, with any content.
 	missing map[string]int
 	// touched is true once any resource has arrived.
@@ -220,11 +223,11 @@ func (e *expectation) received(r *discovery.DeltaDiscoveryResponse) {
 	defer e.mu.Unlock()
 	for _, resource := range r.GetResources() {
 		e.touched = true
-		n := name{r.GetTypeUrl(), resource.GetName()}
+		n := mesh.ResourceKey{TypeURL: r.GetTypeUrl(), Name: resource.GetName()}
 		if expected, ok := e.exact[n]; ok && expected == mesh.Hash(resource.GetResource().GetValue()) {
 			delete(e.exact, n)
 		}
-		e.missing[n.typeURL]--
+		e.missing[n.TypeURL]--
 	}
 }
 
@@ -263,9 +266,9 @@ func (f *Fleet) ExpectAll(list []mesh.Resource) *Wait {
 func (f *Fleet) Expect(differences map[int][]mesh.Resource) *Wait {
 	w := newWait(len(differences) * mesh.PodsPerService)
 	for i, s := range f.sidecars {
-		exact := map[name]uint64{}
+		exact := map[mesh.ResourceKey]uint64{}
 		for _, r := range differences[i/mesh.PodsPerService] {
-			exact[name{r.TypeURL, r.Name}] = r.Hash
+			exact[r.ResourceKey] = r.Hash
 		}
 		if len(exact) > 0 {
 			s.expect.replace(exact, map[string]int{}, w)
@@ -276,7 +279,7 @@ func (f *Fleet) Expect(differences map[int][]mesh.Resource) *Wait {
 	return w
 }
 
-func (e *expectation) replace(exact map[name]uint64, missing map[string]int, w *Wait) {
+func (e *expectation) replace(exact map[mesh.ResourceKey]uint64, missing map[string]int, w *Wait) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.exact, e.missing, e.wait, e.touched = exact, missing, w, false
@@ -308,4 +311,55 @@ func (f *Fleet) Missing() string {
 		}
 	}
 	return ""
+}
+
+const (
+	// Issuer is the issuer of the sidecars' tokens.
+	Issuer = "https://issuer.bench"
+	// Audience is the audience of the sidecars' tokens.
+	Audience = "bench"
+
+	keyID         = "bench"
+	tokenLifetime = 12 * time.Hour
+)
+
+// Signer signs tokens as an API server does: RS256 with 2048 bits.
+type Signer struct {
+	signer jose.Signer
+	// Keys is the JSON Web Key Set for verification.
+	Keys []byte
+}
+
+// NewSigner generates a Signer with a new key.
+func NewSigner() (*Signer, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: keyID}}, nil)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: keyID, Algorithm: "RS256", Use: "sig"}}})
+	return &Signer{signer, keys}, err
+}
+
+// Token returns the service account token of a sidecar's pod.
+func (s *Signer) Token(m *mesh.Mesh, sidecar int) (string, error) {
+	pod := m.Pod(sidecar)
+	type named struct {
+		Name string `json:"name"`
+		UID  string `json:"uid"`
+	}
+	claims := jwt.Claims{
+		Issuer: Issuer, Audience: jwt.Audience{Audience},
+		Subject: "system:serviceaccount:" + pod.Name.Namespace + ":" + pod.ServiceAccount,
+		Expiry:  jwt.NewNumericDate(time.Now().Add(tokenLifetime)),
+	}
+	bound := map[string]any{"kubernetes.io": map[string]any{
+		"namespace":      pod.Name.Namespace,
+		"pod":            named{pod.Name.Name, pod.UID},
+		"serviceaccount": named{pod.ServiceAccount, mesh.AccountUID(pod.Identity())},
+	}}
+	return jwt.Signed(s.signer).Claims(claims).Claims(bound).Serialize()
 }

@@ -14,10 +14,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
+// ResourceKey is the type and name of a resource.
+type ResourceKey struct{ TypeURL, Name string }
+
 // Resource is a marshalled resource of a sidecar.
 type Resource struct {
-	TypeURL string
-	Name    string
+	ResourceKey
 	Message proto.Message
 	// Value is the marshalled message, and Hash its hash.
 	Value []byte
@@ -124,9 +126,9 @@ func (o *Oracle) applyEndpoints(c Change) (map[int][]Resource, error) {
 // destination adds the resources of a new destination, which are the same for all candidates.
 func (o *Oracle) destination(c Change, differences map[int][]Resource) error {
 	first := differences[c.Candidates[0]]
-	names := make(map[string]bool, len(first))
+	names := make(map[ResourceKey]bool, len(first))
 	for _, r := range first {
-		names[r.TypeURL+r.Name] = true
+		names[r.ResourceKey] = true
 	}
 	s := *o.scope(c.Candidates[0])
 	s.Inbound = nil
@@ -138,7 +140,7 @@ func (o *Oracle) destination(c Change, differences map[int][]Resource) error {
 		if err != nil {
 			return err
 		}
-		list = slices.DeleteFunc(list, func(r Resource) bool { return !names[r.TypeURL+r.Name] })
+		list = slices.DeleteFunc(list, func(r Resource) bool { return !names[r.ResourceKey] })
 		if len(list) != len(first) {
 			return fmt.Errorf("service %d is told %d resources of %s, another %d", service, len(list), c.Added, len(first))
 		}
@@ -167,21 +169,20 @@ func marshal(resources []envoy.Resource) ([]Resource, error) {
 		if err != nil {
 			return nil, fmt.Errorf("resource %s does not marshal: %w", r.Name, err)
 		}
-		list[i] = Resource{TypeURL: r.TypeURL, Name: r.Name, Message: r.Message, Value: value, Hash: Hash(value)}
+		list[i] = Resource{ResourceKey: ResourceKey{r.TypeURL, r.Name}, Message: r.Message, Value: value, Hash: Hash(value)}
 	}
 	return list, nil
 }
 
 // difference returns the resources that are not in before with the same content, sorted.
 func difference(before, after []Resource) []Resource {
-	type key struct{ typeURL, name string }
-	held := make(map[key]uint64, len(before))
+	held := make(map[ResourceKey]uint64, len(before))
 	for _, r := range before {
-		held[key{r.TypeURL, r.Name}] = r.Hash
+		held[r.ResourceKey] = r.Hash
 	}
 	var diff []Resource
 	for _, r := range after {
-		if hash, ok := held[key{r.TypeURL, r.Name}]; !ok || hash != r.Hash {
+		if hash, ok := held[r.ResourceKey]; !ok || hash != r.Hash {
 			diff = append(diff, r)
 		}
 	}

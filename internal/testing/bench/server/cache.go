@@ -155,7 +155,7 @@ func (l *library) of(service int) ([]*mesh.Resource, error) {
 		return nil, err
 	}
 	return l.share(append(list, mesh.Resource{
-		TypeURL: secret.TypeURL, Name: secret.Name, Message: secret.Message, Value: value, Hash: mesh.Hash(value),
+		ResourceKey: mesh.ResourceKey{TypeURL: secret.TypeURL, Name: secret.Name}, Message: secret.Message, Value: value, Hash: mesh.Hash(value),
 	})), nil
 }
 

@@ -76,12 +76,6 @@ func (o *ours) serve(ctx context.Context, listener net.Listener) error {
 	return group.Wait()
 }
 
-// renew makes all certificates due at once, by a shorter lifetime.
-func (o *ours) renew() { o.authority.SetLifetime(RenewedLifetime) }
-
-// renewed returns the number of renewals so far.
-func (o *ours) renewed() int64 { return o.authority.renewals.count.Load() }
-
 func (o *ours) prepare(c mesh.Change) error {
 	o.prepared = c.Changes
 	return nil
@@ -127,7 +121,7 @@ func (w watchedMetrics) MustRegister(collectors ...prometheus.Collector) {
 }
 
 // tokens verifies the tokens of sidecars as the controller does, with static keys.
-type tokens struct{ verifier *token.Verifier }
+type tokens struct{ *token.Verifier }
 
 func newTokens(setup Setup) (tokens, error) {
 	var keys jose.JSONWebKeySet
@@ -144,7 +138,7 @@ func newTokens(setup Setup) (tokens, error) {
 
 // Authenticate implements xds.Authenticator.
 func (t tokens) Authenticate(ctx context.Context, raw string) (xds.Peer, error) {
-	verified, err := t.verifier.Verify(ctx, raw)
+	verified, err := t.Verify(ctx, raw)
 	if err != nil {
 		return xds.Peer{}, err
 	}
@@ -155,7 +149,7 @@ func (t tokens) Authenticate(ctx context.Context, raw string) (xds.Peer, error) 
 	}, nil
 }
 
-// authority adapts the mesh's certificate authority to snapshot.CertificateSource.
+// authority is the mesh's certificate authority, which counts its renewals.
 type authority struct {
 	*certificate.Manager
 	renewals *renewals
@@ -183,12 +177,6 @@ func newAuthority(setup Setup) (authority, error) {
 	})}, nil
 }
 
-// Certificate implements snapshot.CertificateSource.
-func (a authority) Certificate(sa identity.ServiceAccount) (snapshot.Certificate, error) {
-	leaf, err := a.Manager.Certificate(sa)
-	return snapshot.Certificate(leaf), err
-}
-
 // serverTLS returns the TLS configuration of all variants.
 func (a authority) serverTLS() *tls.Config {
 	return certificate.NewServerCertificate(a.Manager, time.Now, ServerName).TLSConfig()
@@ -209,7 +197,8 @@ type InProcess struct {
 	Store *snapshot.Store
 	// Metrics contains all metrics of the control plane.
 	Metrics *prometheus.Registry
-	ours    *ours
+	// Serve serves sidecars on a listener until ctx ends.
+	Serve func(ctx context.Context, listener net.Listener) error
 }
 
 // NewInProcess returns a control plane for a mesh. It ignores the variant of the Setup.
@@ -222,12 +211,7 @@ func NewInProcess(setup Setup, m *mesh.Mesh) (*InProcess, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &InProcess{Store: o.store, Metrics: o.registry, ours: o}, nil
-}
-
-// Serve serves sidecars on a listener until ctx ends.
-func (p *InProcess) Serve(ctx context.Context, listener net.Listener) error {
-	return p.ours.serve(ctx, listener)
+	return &InProcess{Store: o.store, Metrics: o.registry, Serve: o.serve}, nil
 }
 
 // Barrier waits until all applied changes have been processed for the affected sidecars.

@@ -6,15 +6,107 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/openservicemesh/osm-operator/hack/images/archive"
 	"github.com/openservicemesh/osm-operator/hack/images/layer"
 	"github.com/openservicemesh/osm-operator/hack/images/rootfs"
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
+	"github.com/openservicemesh/osm-operator/hack/internal/progress"
 )
+
+// Set holds the folders of all assets of a cluster.
+type Set struct {
+	Kubernetes, Containerd, Runc, CNI, CoreDNS, NodeImages string
+}
+
+// Key identifies this set; it changes when any part changes.
+func (s Set) Key() string {
+	var parts []string
+	for _, dir := range []string{s.Kubernetes, s.Containerd, s.Runc, s.CNI, s.CoreDNS, s.NodeImages} {
+		parts = append(parts, filepath.Base(dir))
+	}
+	return strings.Join(parts, "-")
+}
+
+// Builder builds assets.
+type Builder struct {
+	// Hack is the folder of this module's sources.
+	Hack   string
+	Cache  build.Cache
+	Report *progress.Reporter
+}
+
+// KubernetesOnly builds and returns the Kubernetes folder, which is sufficient for envtest.
+func (b Builder) KubernetesOnly(ctx context.Context) (string, error) {
+	return b.ensurePinned(ctx, Kubernetes, "building Kubernetes (once; about six minutes on two cores)")
+}
+
+// ensurePinned builds an artifact whose version is pinned in a go.mod.
+func (b Builder) ensurePinned(ctx context.Context, pinned func(hack string) (build.Artifact, error), step string) (string, error) {
+	a, err := pinned(b.Hack)
+	if err != nil {
+		return "", err
+	}
+	return b.ensure(ctx, a, step)
+}
+
+// All builds everything that is not cached. The smaller programs are built one by one in parallel with Kubernetes,
+// which takes longer and leaves processors idle while it downloads and links.
+func (b Builder) All(ctx context.Context) (Set, error) {
+	var s Set
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		s.Kubernetes, err = b.KubernetesOnly(ctx)
+		return err
+	})
+	group.Go(func() error { return b.buildSmallPrograms(ctx, &s) })
+	return s, group.Wait()
+}
+
+func (b Builder) buildSmallPrograms(ctx context.Context, s *Set) error {
+	for _, part := range []struct {
+		folder   *string
+		artifact build.Artifact
+	}{{&s.Runc, Runc()}, {&s.CNI, CNI()}, {&s.Containerd, Containerd()}, {&s.CoreDNS, CoreDNS()}} {
+		dir, err := b.ensure(ctx, part.artifact, "building "+part.artifact.Name)
+		if err != nil {
+			return err
+		}
+		*part.folder = dir
+	}
+	dir, err := b.ensure(ctx, nodeImages(b.Hack, s.CoreDNS), "building the node's images")
+	s.NodeImages = dir
+	return err
+}
+
+func (b Builder) ensure(ctx context.Context, a build.Artifact, step string) (string, error) {
+	return b.Cache.Ensure(ctx, a, func(build func(context.Context) error) error {
+		return b.Report.Run(ctx, step, build)
+	})
+}
+
+// FindHack returns the folder of this module: the working folder, a parent of it, or `hack` below one of them.
+func FindHack() (string, error) {
+	start, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir := start; ; dir = filepath.Dir(dir) {
+		for _, candidate := range []string{dir, filepath.Join(dir, "hack")} {
+			if _, err := os.Stat(filepath.Join(candidate, "kube", "go.mod")); err == nil {
+				return candidate, nil
+			}
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("cannot find the sources of the local cluster at or above %s: run this inside the repository", start)
+		}
+	}
+}
 
 // Versions of programs built from third-party modules. The versions of Kubernetes and etcd are in kube/go.mod.
 const (
@@ -33,6 +125,15 @@ var kubernetesNames = []string{
 // linkerFlags omit symbol tables, which halves the size.
 const linkerFlags = "-s -w"
 
+// goBuild is the command that builds static programs, and part of the keys of artifacts.
+var goBuild = []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags}
+
+// runGoBuild runs goBuild for packages of a module.
+func runGoBuild(ctx context.Context, module string, command []string, output string, packages ...string) error {
+	args := slices.Concat(command, []string{"-o", output}, packages)
+	return build.Run(ctx, build.Command{Dir: module, Env: []string{"CGO_ENABLED=0"}, Args: args})
+}
+
 // Kubernetes returns the artifact with the multi-call binary and its links.
 func Kubernetes(hack string) (build.Artifact, error) {
 	module := filepath.Join(hack, "kube")
@@ -40,14 +141,14 @@ func Kubernetes(hack string) (build.Artifact, error) {
 	if err != nil {
 		return build.Artifact{}, err
 	}
-	args := []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags + versionFlags(version)}
+	args := slices.Clone(goBuild)
+	args[len(args)-1] += versionFlags(version)
 	return build.Artifact{
 		Name:    "kubernetes",
 		Inputs:  append(append([]string{version}, args...), kubernetesNames...),
 		Sources: []string{module},
 		Make: func(ctx context.Context, dir string) error {
-			args := append(args[:len(args):len(args)], "-o", filepath.Join(dir, "kube"), ".")
-			if err := build.Run(ctx, build.Command{Dir: module, Env: []string{"CGO_ENABLED=0"}, Args: args}); err != nil {
+			if err := runGoBuild(ctx, module, args, filepath.Join(dir, "kube"), "."); err != nil {
 				return err
 			}
 			for _, name := range kubernetesNames {
@@ -154,11 +255,7 @@ func nodeImages(hack, coredns string) build.Artifact {
 		Make: func(ctx context.Context, dir string) error {
 			programs := filepath.Join(dir, "programs") + string(filepath.Separator)
 			defer os.RemoveAll(programs)
-			err := build.Run(ctx, build.Command{
-				Dir: hack, Env: []string{"CGO_ENABLED=0"},
-				Args: []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags, "-o", programs, "./pause", "./probe"},
-			})
-			if err != nil {
+			if err := runGoBuild(ctx, hack, goBuild, programs, "./pause", "./probe"); err != nil {
 				return err
 			}
 			for archive, program := range map[string]string{

@@ -1,0 +1,4 @@
+// Package files writes and copies files of the tools.
+//
+// Input: names and content. Output: files on the disk.
+package files
