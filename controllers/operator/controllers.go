@@ -45,12 +45,9 @@ func newControllers(d Dependencies) controllers {
 			Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, DataPlane: d.DataPlane,
 			Restarter: d.restarter(), Health: d.Health, Prometheus: d.Prometheus, Compatibility: d.Compatibility, Metrics: d.Metrics,
 		},
-		revision: &revision.Reconciler{
-			Client: c.Client, Applier: d.applier(c.Client), Catalogue: c.Catalogue, OperatorNamespace: c.OperatorNamespace, Now: c.Now,
-		},
+		revision: &revision.Reconciler{Cluster: c, Applier: d.applier(c.Client)},
 		components: &components.Reconciler{
-			Client: c.Client, Objects: d.Objects, Applier: d.applier(d.Objects), Components: d.Components, Kinds: d.Kinds,
-			Catalogue: c.Catalogue, OperatorNamespace: c.OperatorNamespace, Images: d.Images, Now: c.Now,
+			Cluster: c, Objects: d.Objects, Applier: d.applier(d.Objects), Components: d.Components, Kinds: d.Kinds, Images: d.Images,
 		},
 	}
 }

@@ -24,7 +24,7 @@ func (r *Reconciler) secretRoot(ctx context.Context, s *scope, reference corev1.
 	case reference.Name == names.CABundleSecret:
 		return r.builtInRoot(ctx, s)
 	}
-	s.renewAfter(delegationInterval)
+	s.RequeueAfter(delegationInterval)
 	secret, err := r.readSecret(ctx, client.ObjectKey{Namespace: s.desired.Namespace, Name: reference.Name})
 	if apierrors.IsNotFound(err) {
 		return r.createRoot(ctx, s, reference.Name)

@@ -60,7 +60,7 @@ func (r *Reconciler) delegatedRoot(ctx context.Context, s *scope, name string, r
 
 // issuedRoot requests an authority, and reads what has been issued last; nil if nothing has.
 func (r *Reconciler) issuedRoot(ctx context.Context, s *scope, name string, request authorityRequest) (*certificate.Root, delegation, error) {
-	s.renewAfter(r.delegationDelay())
+	s.RequeueAfter(r.delegationDelay())
 	problem, err := request(ctx, s, name)
 	if err != nil {
 		return nil, problem, err

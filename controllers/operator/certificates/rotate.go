@@ -66,7 +66,7 @@ func (r *Reconciler) rotate(ctx context.Context, s *scope, active, desired *cert
 		return errors.Join(r.forgetEarlier(ctx, s), r.endDelegations(ctx, s))
 	}
 	s.rotation = &decision
-	s.renewAfter(rotationInterval)
+	s.RequeueAfter(rotationInterval)
 	if len(decision.Waiting) > 0 {
 		return nil
 	}
@@ -126,10 +126,7 @@ func (r *Reconciler) replicas(ctx context.Context, s *scope) ([]rotation.Replica
 		if !observe.RunsActive(revision.Spec.Role) && !observe.RunsCanary(revision.Spec.Role) || revision.DeletionTimestamp != nil {
 			continue
 		}
-		replicas, err := r.Replicas.Replicas(ctx, health.Target{
-			Suffixes: observe.CanarySuffixes(revision), Mesh: revision.Spec.Mesh, Namespace: revision.Spec.Namespace, Version: revision.Spec.Version,
-			TrustDomain: revision.Spec.TrustDomain, Roots: s.root.CertPEM(),
-		})
+		replicas, err := r.Replicas.Replicas(ctx, health.TargetOf(revision, s.root.CertPEM()))
 		if err != nil {
 			return nil, err
 		}

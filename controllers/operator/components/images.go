@@ -7,8 +7,6 @@ import (
 
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -28,23 +26,4 @@ func (r *Reconciler) addPodImages(ctx context.Context, inputs *component.Inputs)
 	inputs.EnvoyImage = cmp.Or(ptr.Deref(declared.Image, ""), config.Spec.Sidecar.EnvoyImage)
 	inputs.InitImage = config.Spec.Sidecar.InitContainerImage
 	return nil
-}
-
-// byMeshConfig maps a MeshConfig to the meshes that run in its namespace.
-func (r *Reconciler) byMeshConfig() handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(r.meshesOf)
-}
-
-func (r *Reconciler) meshesOf(ctx context.Context, config client.Object) []reconcile.Request {
-	var meshes v1alpha1.MeshList
-	if err := r.Client.List(ctx, &meshes); err != nil {
-		return nil
-	}
-	var requests []reconcile.Request
-	for i := range meshes.Items {
-		if component.Namespace(&meshes.Items[i]) == config.GetNamespace() {
-			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&meshes.Items[i])})
-		}
-	}
-	return requests
 }

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // discoveryPeriod is how long a discovery answer is used. A change of a CustomResourceDefinition discards all answers, also those of the next
@@ -69,7 +70,7 @@ func (w *Watches) Ensure(ctx context.Context, kind component.Kind) (bool, error)
 	object := objectOf(kind.GroupVersionKind)
 	switch {
 	case is && !w.watched[kind.GroupVersionKind]:
-		if err := w.controller.Watch(source.Kind(w.cache, object, byMeshLabel[*unstructured.Unstructured]())); err != nil {
+		if err := w.controller.Watch(source.Kind(w.cache, object, byLabel[*unstructured.Unstructured](names.MeshLabel))); err != nil {
 			return false, fmt.Errorf("the kind %s cannot be watched: %w", kind.Kind, err)
 		}
 		w.watched[kind.GroupVersionKind] = true

@@ -92,28 +92,18 @@ func (c Controller) SetupWithManager(mgr ctrl.Manager) (err error) {
 		Named("components").
 		WithOptions(enqueue.Options()).
 		For(&v1alpha1.Mesh{}).
-		Watches(&v1alpha1.MeshRevision{}, byMeshLabel[client.Object]()).
-		Watches(&corev1.Namespace{}, byMembership()).
-		Watches(&configv1alpha2.MeshConfig{}, c.byMeshConfig(), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.MeshRevision{}, byLabel[client.Object](names.MeshLabel)).
+		Watches(&corev1.Namespace{}, byLabel[client.Object](names.MonitoredByLabel)).
+		Watches(&configv1alpha2.MeshConfig{}, enqueue.Mapper{Cluster: c.Cluster}.BySiblings(), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(source.Kind(c.Watches.cache, definitions(), c.onDefinition(c.Watches))).
 		Build(c)
 	return err
 }
 
-// byMeshLabel maps an object to the mesh that its label names.
-func byMeshLabel[T client.Object]() handler.TypedEventHandler[T, reconcile.Request] {
+// byLabel maps an object to the mesh that a label names. After a change of the label both meshes are reconciled.
+func byLabel[T client.Object](label string) handler.TypedEventHandler[T, reconcile.Request] {
 	return handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, object T) []reconcile.Request {
-		if mesh := object.GetLabels()[names.MeshLabel]; mesh != "" {
-			return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: mesh}}}
-		}
-		return nil
-	})
-}
-
-// byMembership maps a namespace to the mesh that it is part of. After a change of its label both meshes are reconciled.
-func byMembership() handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, namespace client.Object) []reconcile.Request {
-		if mesh := namespace.GetLabels()[names.MonitoredByLabel]; mesh != "" {
+		if mesh := object.GetLabels()[label]; mesh != "" {
 			return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: mesh}}}
 		}
 		return nil

@@ -34,7 +34,7 @@ func (r *Reconciler) checkForeign(ctx context.Context, s *scope) error {
 		return err
 	}
 	if found != nil {
-		s.observeAgain(pollForeign)
+		s.RequeueAfter(pollForeign)
 		return &observe.StalledError{Reason: v1alpha1.ReasonNamespaceClaimed, Message: found.Conflict()}
 	}
 	if err := r.checkWebhook(ctx, s); err != nil {
@@ -65,7 +65,7 @@ func (r *Reconciler) checkWebhook(ctx context.Context, s *scope) error {
 	if err != nil || !answered {
 		return err
 	}
-	s.observeAgain(pollForeign)
+	s.RequeueAfter(pollForeign)
 	return &observe.StalledError{Reason: v1alpha1.ReasonNamespaceClaimed, Message: fmt.Sprintf(
 		"the MutatingWebhookConfiguration %s exists, was not made for this Mesh, and is answered by another injector: remove that mesh first, or choose another name for this one", webhook.Name)}
 }

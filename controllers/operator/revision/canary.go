@@ -12,6 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -29,15 +30,10 @@ func suffixes(revision *v1alpha1.MeshRevision) []string {
 	return []string{""}
 }
 
-// runsCanary reports whether a role includes a canary control plane.
-func runsCanary(role v1alpha1.Role) bool {
-	return role == v1alpha1.RoleCanary || role == v1alpha1.RolePromoting
-}
-
 // deleteCanary deletes the canary control plane of a revision whose role does not include it. It finds the objects by their names, which
 // have the revision's suffix.
 func (r *Reconciler) deleteCanary(ctx context.Context, revision *v1alpha1.MeshRevision) error {
-	if runsCanary(revision.Spec.Role) {
+	if observe.RunsCanary(revision.Spec.Role) {
 		return nil
 	}
 	release, err := r.Catalogue.Release(revision.Spec.Version)

@@ -99,7 +99,7 @@ func (r *Reconciler) waitForCanaryCertificate(ctx context.Context, s *scope) err
 	host := names.WithSuffix(names.Injector, names.CanarySuffix(s.mesh.Name, s.plan.Canary)) + "." + s.desired.Namespace + ".svc"
 	if secret == nil || !isCertificateOf(secret.Data[corev1.TLSCertKey], host) {
 		s.plan = rollout.WaitingPlan(s.situation, "waiting for the certificate of the canary's injector")
-		s.observeAgain(pollInterval)
+		s.RequeueAfter(pollInterval)
 	}
 	return nil
 }

@@ -73,10 +73,7 @@ func (r *Reconciler) healthTarget(ctx context.Context, revision *v1alpha1.MeshRe
 	if root, err := r.Root(ctx, revision.Spec.Namespace); err == nil && root != nil {
 		roots = root.CertPEM()
 	}
-	return health.Target{
-		Suffixes: observe.CanarySuffixes(revision),
-		Mesh:     revision.Spec.Mesh, Namespace: revision.Spec.Namespace, Version: revision.Spec.Version, TrustDomain: revision.Spec.TrustDomain, Roots: roots,
-	}
+	return health.TargetOf(revision, roots)
 }
 
 // observation is the input of the gates.

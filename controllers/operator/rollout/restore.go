@@ -33,7 +33,7 @@ func (r *Reconciler) restoreEarlier(ctx context.Context, s *scope) (bool, error)
 	}
 	name := desired.RevisionName(s.desired.Name, from)
 	s.waiting = fmt.Sprintf("waiting for the MeshRevision %s, which was deleted, and which the mesh needs to roll back", name)
-	s.observeAgain(time.Second)
+	s.RequeueAfter(time.Second)
 	live := observe.FindRevision(revisions, name)
 	switch {
 	case live == nil:

@@ -11,7 +11,6 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -101,7 +100,7 @@ func (r *Reconciler) unacknowledged(ctx context.Context, s *scope) (string, erro
 		if revisions[i].Spec.Role == v1alpha1.RoleStandby || revisions[i].DeletionTimestamp != nil {
 			continue
 		}
-		reading, err := r.Health.Read(ctx, healthTarget(&revisions[i], root))
+		reading, err := r.Health.Read(ctx, health.TargetOf(&revisions[i], root.CertPEM()))
 		if err != nil {
 			return "", err
 		}
@@ -118,12 +117,4 @@ func (r *Reconciler) unacknowledged(ctx context.Context, s *scope) (string, erro
 		return fmt.Sprintf("%d have not accepted it yet", behind), nil
 	}
 	return "", nil
-}
-
-// healthTarget is a revision as its health is observed.
-func healthTarget(revision *v1alpha1.MeshRevision, root *certificate.Root) health.Target {
-	return health.Target{
-		Suffixes: observe.CanarySuffixes(revision),
-		Mesh:     revision.Spec.Mesh, Namespace: revision.Spec.Namespace, Version: revision.Spec.Version, TrustDomain: revision.Spec.TrustDomain, Roots: root.CertPEM(),
-	}
 }

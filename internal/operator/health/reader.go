@@ -9,6 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report/client"
 )
@@ -23,6 +25,15 @@ type Target struct {
 	Roots []byte
 	// Suffixes are the name suffixes of the Deployments to observe. None means the active ones, whose suffix is empty.
 	Suffixes []string
+}
+
+// TargetOf is a revision as it is observed. Without roots its replicas cannot be asked, and what they would report is absent.
+func TargetOf(revision *v1alpha1.MeshRevision, roots []byte) Target {
+	spec := revision.Spec
+	return Target{
+		Suffixes: observe.CanarySuffixes(revision),
+		Mesh:     spec.Mesh, Namespace: spec.Namespace, Version: spec.Version, TrustDomain: spec.TrustDomain, Roots: roots,
+	}
 }
 
 // Reader observes revisions.
