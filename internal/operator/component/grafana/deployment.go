@@ -1,15 +1,20 @@
 package grafana
 
 import (
+	"fmt"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/operator/dashboards"
 )
 
 const (
@@ -112,4 +117,111 @@ func volumes(mounts []mount) []corev1.Volume {
 		}}})
 	}
 	return list
+}
+
+// ini has no users and no login: everybody who reaches the server reads its dashboards, and nobody can change them. Grafana calls
+// nothing outside the cluster.
+const ini = `[server]
+http_port = 3000
+[auth]
+disable_login_form = true
+[auth.anonymous]
+enabled = true
+org_role = Viewer
+[auth.basic]
+enabled = false
+[security]
+disable_initial_admin_creation = true
+[users]
+allow_sign_up = false
+[analytics]
+reporting_enabled = false
+check_for_updates = false
+check_for_plugin_updates = false
+[news]
+news_feed_enabled = false
+[log]
+mode = console
+`
+
+// mount is a ConfigMap and the folder of the server that has its files.
+type mount struct {
+	config *corev1.ConfigMap
+	path   string
+}
+
+const provisioning = "/etc/grafana/provisioning"
+
+// dashboardDir is the folder with a folder of files for each folder of dashboards.
+const dashboardDir = "/var/lib/grafana-dashboards"
+
+// folders are the folders of dashboards with the last part of OSM's name of their ConfigMap.
+var folders = []struct {
+	folder dashboards.Folder
+	name   string
+}{{dashboards.DataPlane, "dataplane"}, {dashboards.ControlPlane, "controlplane"}}
+
+// configuration returns the files of the server. The names of ConfigMaps are those of OSM.
+func configuration(inputs component.Inputs, pages []Page) ([]mount, error) {
+	sources, err := yaml.Marshal(datasources(inputs))
+	if err != nil {
+		return nil, fmt.Errorf("the data sources of Grafana cannot be written: %w", err)
+	}
+	providers, err := yaml.Marshal(dashboardProviders())
+	if err != nil {
+		return nil, fmt.Errorf("the dashboard providers of Grafana cannot be written: %w", err)
+	}
+	mounts := []mount{
+		{configMap(inputs, "config", map[string]string{"grafana.ini": ini}), "/etc/grafana/osm"},
+		{configMap(inputs, "datasources", map[string]string{"prometheus.yaml": string(sources)}), provisioning + "/datasources"},
+		{configMap(inputs, "dashboards", map[string]string{"dashboards.yaml": string(providers)}), provisioning + "/dashboards"},
+	}
+	for _, f := range folders {
+		data := map[string]string{}
+		for _, page := range pages {
+			if page.Folder == f.folder {
+				data[page.File+".json"] = page.JSON
+			}
+		}
+		mounts = append(mounts, mount{configMap(inputs, "dashboard-definition-"+f.name, data), dashboardDir + "/" + f.name})
+	}
+	return mounts, nil
+}
+
+func configMap(inputs component.Inputs, name string, data map[string]string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: meta(inputs, Name+"-"+name), Data: data,
+	}
+}
+
+func configsOf(mounts []mount) []*corev1.ConfigMap {
+	var configs []*corev1.ConfigMap
+	for _, m := range mounts {
+		configs = append(configs, m.config)
+	}
+	return configs
+}
+
+// datasources is the Prometheus of the mesh, as the default data source.
+func datasources(inputs component.Inputs) map[string]any {
+	source := map[string]any{
+		"name": "Prometheus", "uid": "osm-prometheus", "type": "prometheus", "access": "proxy", "isDefault": true, "editable": false,
+		"url": prometheus.Address(inputs.Mesh), "jsonData": map[string]any{"timeInterval": "10s", "httpMethod": "POST"},
+	}
+	if bundle := prometheus.Settings(inputs.Mesh).CABundle; len(bundle) > 0 {
+		source["jsonData"].(map[string]any)["tlsAuthWithCACert"] = true
+		source["secureJsonData"] = map[string]any{"tlsCACert": string(bundle)}
+	}
+	return map[string]any{"apiVersion": 1, "datasources": []any{source}}
+}
+
+func dashboardProviders() map[string]any {
+	providers := []any{}
+	for _, f := range folders {
+		providers = append(providers, map[string]any{
+			"name": f.name, "folder": string(f.folder), "type": "file", "disableDeletion": true, "allowUiUpdates": false,
+			"options": map[string]any{"path": dashboardDir + "/" + f.name},
+		})
+	}
+	return map[string]any{"apiVersion": 1, "providers": providers}
 }
