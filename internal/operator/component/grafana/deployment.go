@@ -6,8 +6,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
@@ -30,48 +28,26 @@ const (
 var selector = map[string]string{"app": Name}
 
 func serviceAccount(inputs component.Inputs) *corev1.ServiceAccount {
-	return &corev1.ServiceAccount{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: meta(inputs, Name),
-		AutomountServiceAccountToken: ptr.To(false),
-	}
-}
-
-func service(inputs component.Inputs) *corev1.Service {
-	return &corev1.Service{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: meta(inputs, Name),
-		Spec: corev1.ServiceSpec{
-			Selector: selector,
-			Ports:    []corev1.ServicePort{{Name: portName, Port: Port, TargetPort: intstr.FromString(portName), Protocol: corev1.ProtocolTCP}},
-		},
-	}
+	account := component.ServiceAccount(inputs.Mesh, Name)
+	account.AutomountServiceAccountToken = ptr.To(false)
+	return account
 }
 
 func deployment(inputs component.Inputs, mounts []mount) *appsv1.Deployment {
-	return &appsv1.Deployment{
-		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: meta(inputs, Name),
-		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To(int32(1)),
-			Strategy: component.RollingUpdate(),
-			Selector: &metav1.LabelSelector{MatchLabels: selector},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{component.ConfigHashAnnotation: component.ConfigHash(configsOf(mounts)...)}},
-				Spec: corev1.PodSpec{
-					ServiceAccountName: Name, AutomountServiceAccountToken: ptr.To(false),
-					NodeSelector:    map[string]string{"kubernetes.io/os": "linux"},
-					SecurityContext: component.PodSecurity(userID),
-					Containers:      []corev1.Container{container(inputs, mounts)},
-					Volumes:         volumes(mounts),
-				},
-			},
-		},
-	}
+	return component.Deployment(inputs.Mesh, Name, selector, component.RollingUpdate(), corev1.PodSpec{
+		ServiceAccountName: Name, AutomountServiceAccountToken: ptr.To(false),
+		SecurityContext: component.PodSecurity(userID),
+		Containers:      []corev1.Container{container(inputs, mounts)},
+		Volumes:         volumes(mounts),
+	}, configsOf(mounts)...)
 }
 
 func container(inputs component.Inputs, mounts []mount) corev1.Container {
 	managed := ptr.Deref(settings(inputs.Mesh).Managed, v1alpha1.ManagedGrafana{})
-	probe := &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
-		Path: "/api/health", Port: intstr.FromString(portName), Scheme: corev1.URISchemeHTTP,
-	}}}
+	probe := component.HTTPProbe(corev1.URISchemeHTTP, portName, "/api/health")
+	// The first start creates the database.
+	delayed := probe.DeepCopy()
+	delayed.InitialDelaySeconds = 60
 	c := corev1.Container{
 		Name: "grafana", Image: inputs.Image(image(), managed.Image), ImagePullPolicy: corev1.PullIfNotPresent,
 		Env: []corev1.EnvVar{
@@ -83,7 +59,7 @@ func container(inputs component.Inputs, mounts []mount) corev1.Container {
 		},
 		Ports:          []corev1.ContainerPort{{Name: portName, ContainerPort: Port, Protocol: corev1.ProtocolTCP}},
 		Resources:      ptr.Deref(managed.Resources, defaultResources()),
-		ReadinessProbe: probe, LivenessProbe: withDelay(probe),
+		ReadinessProbe: probe, LivenessProbe: delayed,
 		SecurityContext: component.ContainerSecurity(),
 		VolumeMounts:    []corev1.VolumeMount{{Name: "data", MountPath: dataDir}, {Name: "tmp", MountPath: "/tmp"}},
 	}
@@ -91,13 +67,6 @@ func container(inputs component.Inputs, mounts []mount) corev1.Container {
 		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: m.config.Name, MountPath: m.path, ReadOnly: true})
 	}
 	return c
-}
-
-// withDelay lets the first start create the database.
-func withDelay(probe *corev1.Probe) *corev1.Probe {
-	delayed := probe.DeepCopy()
-	delayed.InitialDelaySeconds = 60
-	return delayed
 }
 
 func defaultResources() corev1.ResourceRequirements {
@@ -112,9 +81,7 @@ func volumes(mounts []mount) []corev1.Volume {
 		{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 	}
 	for _, m := range mounts {
-		list = append(list, corev1.Volume{Name: m.config.Name, VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
-			LocalObjectReference: corev1.LocalObjectReference{Name: m.config.Name},
-		}}})
+		list = append(list, component.ConfigMapVolume(m.config.Name, m.config.Name))
 	}
 	return list
 }
@@ -189,9 +156,7 @@ func configuration(inputs component.Inputs, pages []Page) ([]mount, error) {
 }
 
 func configMap(inputs component.Inputs, name string, data map[string]string) *corev1.ConfigMap {
-	return &corev1.ConfigMap{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: meta(inputs, Name+"-"+name), Data: data,
-	}
+	return component.ConfigMap(inputs.Mesh, Name+"-"+name, data)
 }
 
 func configsOf(mounts []mount) []*corev1.ConfigMap {

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -54,7 +53,8 @@ func (m Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, 
 	for _, config := range configsOf(files) {
 		objects = append(objects, config)
 	}
-	return component.Labelled(inputs, append(objects, serviceAccount(inputs), service(inputs), deployment(inputs, files))...)
+	service := component.Service(inputs.Mesh, Name, selector, component.NamedPort(portName, Port))
+	return component.Labelled(inputs, append(objects, serviceAccount(inputs), service, deployment(inputs, files))...)
 }
 
 // Health implements component.Component. It is that of the Deployment.
@@ -78,10 +78,6 @@ func settings(mesh *v1alpha1.Mesh) v1alpha1.GrafanaComponent {
 // Mode returns the mode, with its default.
 func Mode(mesh *v1alpha1.Mesh) v1alpha1.GrafanaMode {
 	return ptr.Deref(settings(mesh).Mode, v1alpha1.GrafanaDisabled)
-}
-
-func meta(inputs component.Inputs, name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: name}
 }
 
 func image() component.Image {
@@ -125,11 +121,7 @@ func (s Shared) Render(inputs component.Inputs) ([]*unstructured.Unstructured, e
 	}
 	var objects []client.Object
 	for _, page := range pages {
-		config := &corev1.ConfigMap{
-			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-			ObjectMeta: meta(inputs, Name+"-"+page.File),
-			Data:       map[string]string{page.File + ".json": page.JSON},
-		}
+		config := configMap(inputs, page.File, map[string]string{page.File + ".json": page.JSON})
 		config.Labels = map[string]string{dashboardLabel: "1"}
 		config.Annotations = map[string]string{folderAnnotation: string(page.Folder)}
 		objects = append(objects, config)

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -48,7 +47,7 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if err != nil {
 		return nil, err
 	}
-	all, err := component.Labelled(inputs, pods.ServiceAccount(inputs.Mesh), service(inputs.Mesh), gateway, pods.DisruptionBudget(inputs.Mesh))
+	all, err := component.Labelled(inputs, component.ServiceAccount(inputs.Mesh, pods.Name), service(inputs.Mesh), gateway, pods.DisruptionBudget(inputs.Mesh))
 	return append(all, gatewayClass(inputs)), err
 }
 
@@ -68,10 +67,8 @@ func podSettings(mesh *v1alpha1.Mesh) gatewaypods.Settings {
 // exist; with one, it keeps the addresses of clients.
 func service(mesh *v1alpha1.Mesh) *corev1.Service {
 	pods := podSettings(mesh)
-	out := &corev1.Service{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: pods.Meta(mesh),
-		Spec: corev1.ServiceSpec{Selector: pods.Selector(), Type: serviceType(mesh)},
-	}
+	out := component.Service(mesh, pods.Name, pods.Selector())
+	out.Spec.Type = serviceType(mesh)
 	if out.Spec.Type != corev1.ServiceTypeClusterIP {
 		out.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
 	}

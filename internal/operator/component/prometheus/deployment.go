@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -46,39 +45,18 @@ func strategy(settings v1alpha1.ManagedPrometheus) appsv1.DeploymentStrategy {
 // deployment has one pod: a second one would scrape everything twice.
 func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deployment {
 	settings := managedSettings(inputs.Mesh)
-	return &appsv1.Deployment{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
-		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To(int32(1)),
-			Strategy: strategy(settings),
-			Selector: &metav1.LabelSelector{MatchLabels: selector},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{component.ConfigHashAnnotation: component.ConfigHash(config)}},
-				Spec: corev1.PodSpec{
-					ServiceAccountName: Name,
-					NodeSelector:       map[string]string{"kubernetes.io/os": "linux"},
-					SecurityContext:    component.PodSecurity(userID),
-					Containers:         []corev1.Container{container(settings, inputs.Image(image(), settings.Image))},
-					Volumes: []corev1.Volume{
-						{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
-							LocalObjectReference: corev1.LocalObjectReference{Name: Name},
-						}}},
-						{Name: "data", VolumeSource: dataVolume(settings)},
-					},
-				},
-			},
-		},
-	}
+	return component.Deployment(inputs.Mesh, Name, selector, strategy(settings), corev1.PodSpec{
+		ServiceAccountName: Name,
+		SecurityContext:    component.PodSecurity(userID),
+		Containers:         []corev1.Container{container(settings, inputs.Image(image(), settings.Image))},
+		Volumes:            []corev1.Volume{component.ConfigMapVolume("config", Name), {Name: "data", VolumeSource: dataVolume(settings)}},
+	}, config)
 }
 
 func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Container {
 	retention := DefaultRetention
 	if settings.Retention != nil {
 		retention = settings.Retention.Duration
-	}
-	probe := func(path string) *corev1.Probe {
-		return &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromString(portName), Scheme: corev1.URISchemeHTTP}}}
 	}
 	return corev1.Container{
 		Name: "prometheus", Image: image, ImagePullPolicy: corev1.PullIfNotPresent,
@@ -89,9 +67,10 @@ func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Contain
 			fmt.Sprintf("--storage.tsdb.retention.time=%dms", retention.Milliseconds()),
 			fmt.Sprintf("--web.listen-address=:%d", Port),
 		},
-		Ports:          []corev1.ContainerPort{{Name: portName, ContainerPort: Port, Protocol: corev1.ProtocolTCP}},
-		Resources:      ptr.Deref(settings.Resources, defaultResources()),
-		ReadinessProbe: probe("/-/ready"), LivenessProbe: probe("/-/healthy"),
+		Ports:           []corev1.ContainerPort{{Name: portName, ContainerPort: Port, Protocol: corev1.ProtocolTCP}},
+		Resources:       ptr.Deref(settings.Resources, defaultResources()),
+		ReadinessProbe:  component.HTTPProbe(corev1.URISchemeHTTP, portName, "/-/ready"),
+		LivenessProbe:   component.HTTPProbe(corev1.URISchemeHTTP, portName, "/-/healthy"),
 		SecurityContext: component.ContainerSecurity(),
 		VolumeMounts:    []corev1.VolumeMount{{Name: "config", MountPath: configDir, ReadOnly: true}, {Name: "data", MountPath: dataDir}},
 	}
@@ -117,30 +96,11 @@ func volumeClaim(inputs component.Inputs) *corev1.PersistentVolumeClaim {
 		return nil
 	}
 	return &corev1.PersistentVolumeClaim{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "PersistentVolumeClaim"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PersistentVolumeClaim"}, ObjectMeta: component.Meta(inputs.Mesh, Name),
 		Spec: corev1.PersistentVolumeClaimSpec{
 			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}, StorageClassName: settings.StorageClassName,
 			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: *settings.Storage}},
 		},
-	}
-}
-
-func service(inputs component.Inputs) *corev1.Service {
-	return &corev1.Service{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
-		Spec: corev1.ServiceSpec{
-			Selector: selector,
-			Ports:    []corev1.ServicePort{{Name: portName, Port: Port, TargetPort: intstr.FromString(portName), Protocol: corev1.ProtocolTCP}},
-		},
-	}
-}
-
-func serviceAccount(inputs component.Inputs) *corev1.ServiceAccount {
-	return &corev1.ServiceAccount{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
 	}
 }
 
@@ -205,9 +165,5 @@ func configMap(inputs component.Inputs) (*corev1.ConfigMap, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the rules of Prometheus cannot be written: %w", err)
 	}
-	return &corev1.ConfigMap{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
-		Data:       map[string]string{configFile: string(config), rulesFile: string(ruleText)},
-	}, nil
+	return component.ConfigMap(inputs.Mesh, Name, map[string]string{configFile: string(config), rulesFile: string(ruleText)}), nil
 }

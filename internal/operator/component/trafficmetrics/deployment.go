@@ -6,8 +6,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -33,55 +31,28 @@ var selector = map[string]string{names.AppLabel: Name}
 
 // authorities has the certificates that verify an https address of the Prometheus.
 func authorities(inputs component.Inputs) *corev1.ConfigMap {
-	config := &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: meta(inputs), Data: map[string]string{}}
+	config := component.ConfigMap(inputs.Mesh, Name, map[string]string{})
 	if bundle := prometheus.Settings(inputs.Mesh).CABundle; len(bundle) > 0 {
 		config.Data[caFile] = string(bundle)
 	}
 	return config
 }
 
-func service(inputs component.Inputs) *corev1.Service {
-	return &corev1.Service{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: meta(inputs),
-		Spec: corev1.ServiceSpec{
-			Selector: selector,
-			Ports:    []corev1.ServicePort{{Name: portName, Port: servicePort, TargetPort: intstr.FromString(portName), Protocol: corev1.ProtocolTCP}},
-		},
-	}
-}
-
 // deployment has one pod: the APIService has the certificate of one server.
 func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deployment {
 	secret := &corev1.SecretVolumeSource{SecretName: names.PrometheusTokenSecret, Optional: ptr.To(true), Items: []corev1.KeyToPath{{Key: "token", Path: "token"}}}
-	reference := corev1.LocalObjectReference{Name: Name}
-	return &appsv1.Deployment{
-		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: meta(inputs),
-		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To(int32(1)),
-			Strategy: appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType},
-			Selector: &metav1.LabelSelector{MatchLabels: selector},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{component.ConfigHashAnnotation: component.ConfigHash(config)}},
-				Spec: corev1.PodSpec{
-					ServiceAccountName: Name,
-					NodeSelector:       map[string]string{"kubernetes.io/os": "linux"},
-					SecurityContext:    component.PodSecurity(userID),
-					Containers:         []corev1.Container{container(inputs.Mesh, inputs.Image(image(), managedSettings(inputs.Mesh).Image))},
-					Volumes: []corev1.Volume{
-						{Name: "ca", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: reference}}},
-						{Name: "token", VolumeSource: corev1.VolumeSource{Secret: secret}},
-					},
-				},
-			},
-		},
-	}
+	strategy := appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}
+	return component.Deployment(inputs.Mesh, Name, selector, strategy, corev1.PodSpec{
+		ServiceAccountName: Name,
+		SecurityContext:    component.PodSecurity(userID),
+		Containers:         []corev1.Container{container(inputs.Mesh, inputs.Image(image(), managedSettings(inputs.Mesh).Image))},
+		Volumes:            []corev1.Volume{component.ConfigMapVolume("ca", Name), {Name: "token", VolumeSource: corev1.VolumeSource{Secret: secret}}},
+	}, config)
 }
 
 func container(mesh *v1alpha1.Mesh, image string) corev1.Container {
 	settings := managedSettings(mesh)
-	health := &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
-		Path: "/healthz", Port: intstr.FromString(portName), Scheme: corev1.URISchemeHTTPS,
-	}}}
+	health := component.HTTPProbe(corev1.URISchemeHTTPS, portName, "/healthz")
 	// The server accepts requests once the API server has answered. A restart would not make it answer.
 	started := health.DeepCopy()
 	started.PeriodSeconds, started.FailureThreshold = startPeriod, startTimeout/startPeriod
@@ -137,8 +108,4 @@ func defaultResources() corev1.ResourceRequirements {
 		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("64Mi")},
 		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")},
 	}
-}
-
-func meta(inputs component.Inputs) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name}
 }

@@ -1,7 +1,6 @@
 package trafficmetrics
 
 import (
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -40,8 +39,9 @@ func (Server) Images() []component.Image { return []component.Image{image()} }
 // Render implements component.Component.
 func (Server) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
 	config := authorities(inputs)
-	objects := append([]client.Object{serviceAccount(inputs), config}, access(inputs)...)
-	return component.Labelled(inputs, append(objects, service(inputs), deployment(inputs, config))...)
+	objects := append([]client.Object{component.ServiceAccount(inputs.Mesh, Name), config}, access(inputs)...)
+	service := component.Service(inputs.Mesh, Name, selector, component.NamedPort(portName, servicePort))
+	return component.Labelled(inputs, append(objects, service, deployment(inputs, config))...)
 }
 
 // Health implements component.Component. It is that of the Deployment.
@@ -108,10 +108,6 @@ func (API) Health(live []*unstructured.Unstructured) component.Health {
 		}
 	}
 	return component.Health{Message: "the API server has not reached the server yet"}
-}
-
-func serviceAccount(inputs component.Inputs) *corev1.ServiceAccount {
-	return &corev1.ServiceAccount{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: meta(inputs)}
 }
 
 // access allows the server to authenticate and authorize requests, to write its certificate into its APIService, and to list the objects
