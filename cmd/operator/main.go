@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"time"
 
@@ -19,6 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
+	"github.com/openservicemesh/osm-operator/internal/platform/health"
 	"github.com/openservicemesh/osm-operator/internal/platform/logging"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/version"
@@ -110,4 +113,25 @@ func componentImages() map[string]string {
 		}
 	}
 	return images
+}
+
+// serveWaiting serves the health of an operator that waits for the API server.
+func serveWaiting(address string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if address == "" || address == "0" {
+			<-ctx.Done()
+			return nil
+		}
+		return health.Serve(ctx, health.Config{Address: address, Handler: waitingHandler(), OnClosed: func() {}})
+	}
+}
+
+// waitingHandler reports that the operator is alive and not ready.
+func waitingHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "waiting for the API server", http.StatusServiceUnavailable)
+	})
+	return mux
 }

@@ -55,6 +55,7 @@ type Reconciler struct {
 
 // scope is the shared state of the steps of one reconciliation.
 type scope struct {
+	enqueue.Schedule
 	mesh    *v1alpha1.Mesh
 	desired desired.Mesh
 	// namespace is that of the mesh.
@@ -81,8 +82,6 @@ type scope struct {
 	declared []declared
 	// notes are sentences for the condition.
 	notes []string
-	// renewal is when the next certificate is renewed; 0 is never.
-	renewal time.Duration
 }
 
 // SetupWithManager watches Meshes, their Secrets, and what the certificates depend on.
@@ -119,7 +118,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := errors.Join(err, r.writeCondition(ctx, s, maintained, err), r.writeStates(ctx, s)); err != nil {
 		return reconcile.Result{}, err
 	}
-	return reconcile.Result{RequeueAfter: s.renewal}, nil
+	return reconcile.Result{RequeueAfter: s.Requeue}, nil
 }
 
 // renew brings all certificates of a mesh up to date, in the order in which they depend on each other.

@@ -45,8 +45,8 @@ func TestExpiringAuthorityIsNoted(t *testing.T) {
 			if text := strings.Join(s.notes, "; "); !strings.Contains(text, test.want) || (text == "") != (test.want == "") {
 				t.Errorf("the notes are %q, want %q", text, test.want)
 			}
-			if late := s.renewal - test.next; late < -time.Hour || late > time.Hour {
-				t.Errorf("the next reconciliation is in %s, want %s", s.renewal, test.next)
+			if late := s.Requeue - test.next; late < -time.Hour || late > time.Hour {
+				t.Errorf("the next reconciliation is in %s, want %s", s.Requeue, test.next)
 			}
 		})
 	}

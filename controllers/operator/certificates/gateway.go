@@ -4,21 +4,18 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
-	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -62,7 +59,7 @@ func (r *Reconciler) reconcileGateway(ctx context.Context, s *scope) error {
 	}
 	// The Secret stays known after a problem, so that it can be deleted later.
 	s.gateway = &gateway{summary: earlier}
-	s.renewAfter(gatewayInterval)
+	s.RequeueAfter(gatewayInterval)
 	request, err := r.gatewayRequest(ctx, s, spec)
 	if err == nil {
 		var summary *v1alpha1.GatewayCertificate
@@ -123,14 +120,18 @@ func (r *Reconciler) renewGateway(ctx context.Context, s *scope, request gateway
 		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CertificateRenewed", "Renew "+request.key.Name, "issued the certificate of the ingress gateway in Secret %s: %v", request.key, problem)
 	}
 	if end.Before(s.root.NotAfter()) {
-		s.renewAfter(gatewayRenewal(end, request.lifetime).Sub(r.Now()))
+		s.RequeueAfter(gatewayRenewal(end, request.lifetime).Sub(r.Now()))
 	}
 	summary := &v1alpha1.GatewayCertificate{Namespace: request.key.Namespace, Name: request.key.Name, NotAfter: secondsOf(end)}
 	data[names.CABundleCert] = s.root.CertPEM()
 	if problem == nil && isLabelled(live, s.mesh) && bytes.Equal(live.Data[names.CABundleCert], data[names.CABundleCert]) {
 		return summary, nil
 	}
-	return summary, r.writeGateway(ctx, s, request.key, data)
+	// The form is that of OSM.
+	if err := r.applySecret(ctx, s, request.key, corev1.SecretTypeTLS, nil, data); err != nil {
+		return summary, gatewayError(request.key, "written", err)
+	}
+	return summary, nil
 }
 
 // defaultGatewayLifetime is OSM's lifetime of the certificate of an ingress gateway.
@@ -159,23 +160,6 @@ func (s *scope) verifyGateway(live *corev1.Secret, request gatewayRequest, now t
 	}
 	kept := map[string][]byte{corev1.TLSCertKey: live.Data[corev1.TLSCertKey], corev1.TLSPrivateKeyKey: live.Data[corev1.TLSPrivateKeyKey]}
 	return kept, pair.Leaf.NotAfter, nil
-}
-
-// writeGateway writes the Secret in the form of OSM.
-func (r *Reconciler) writeGateway(ctx context.Context, s *scope, key client.ObjectKey, content map[string][]byte) error {
-	data := map[string]any{}
-	for name, value := range content {
-		data[name] = base64.StdEncoding.EncodeToString(value)
-	}
-	secret := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Secret", "type": string(corev1.SecretTypeTLS), "data": data}}
-	secret.SetNamespace(key.Namespace)
-	secret.SetName(key.Name)
-	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
-	// A hash of a private key must not be left in an annotation.
-	if err := r.Applier.ApplyUnconditionally(ctx, secret); err != nil {
-		return gatewayError(key, "written", err)
-	}
-	return nil
 }
 
 // deleteGateway deletes the Secret of an earlier declaration.

@@ -3,7 +3,6 @@ package certificates
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,14 +11,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
-	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -108,20 +105,10 @@ func (r *Reconciler) writeActive(ctx context.Context, s *scope) error {
 
 // applyActive writes the Secret of the active certificate authority.
 func (r *Reconciler) applyActive(ctx context.Context, s *scope, content map[string][]byte, changed time.Time) error {
-	data := map[string]any{}
-	for key, value := range content {
-		data[key] = base64.StdEncoding.EncodeToString(value)
-	}
-	secret := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "Secret", "type": string(corev1.SecretTypeOpaque), "data": data,
-	}}
-	secret.SetNamespace(s.desired.Namespace)
-	secret.SetName(names.ActiveCASecret)
-	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
-	secret.SetAnnotations(map[string]string{changedAnnotation: changed.UTC().Format(time.RFC3339)})
-	// A hash of a private key must not be left in an annotation.
-	if err := r.Applier.ApplyUnconditionally(ctx, secret); err != nil {
-		return fmt.Errorf("the active certificate authority in Secret %s/%s cannot be written: %w", s.desired.Namespace, names.ActiveCASecret, err)
+	key := client.ObjectKey{Namespace: s.desired.Namespace, Name: names.ActiveCASecret}
+	annotations := map[string]string{changedAnnotation: changed.UTC().Format(time.RFC3339)}
+	if err := r.applySecret(ctx, s, key, corev1.SecretTypeOpaque, annotations, content); err != nil {
+		return fmt.Errorf("the active certificate authority in Secret %s cannot be written: %w", key, err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -66,7 +67,7 @@ func (r *Reconciler) rotate(ctx context.Context, s *scope, active, desired *cert
 		return errors.Join(r.forgetEarlier(ctx, s), r.endDelegations(ctx, s))
 	}
 	s.rotation = &decision
-	s.renewAfter(rotationInterval)
+	s.RequeueAfter(rotationInterval)
 	if len(decision.Waiting) > 0 {
 		return nil
 	}
@@ -126,10 +127,7 @@ func (r *Reconciler) replicas(ctx context.Context, s *scope) ([]rotation.Replica
 		if !observe.RunsActive(revision.Spec.Role) && !observe.RunsCanary(revision.Spec.Role) || revision.DeletionTimestamp != nil {
 			continue
 		}
-		replicas, err := r.Replicas.Replicas(ctx, health.Target{
-			Suffixes: observe.CanarySuffixes(revision), Mesh: revision.Spec.Mesh, Namespace: revision.Spec.Namespace, Version: revision.Spec.Version,
-			TrustDomain: revision.Spec.TrustDomain, Roots: s.root.CertPEM(),
-		})
+		replicas, err := r.Replicas.Replicas(ctx, health.TargetOf(revision, s.root.CertPEM()))
 		if err != nil {
 			return nil, err
 		}
@@ -162,4 +160,39 @@ func rotationMessage(decision rotation.Decision) string {
 		return "the mesh keeps its certificate authority, because certificates of the new one would be rejected: " + strings.Join(decision.Summary(maxExamples), "; ")
 	}
 	return "the mesh is changing its certificate authority, and waits: " + strings.Join(decision.Summary(maxExamples), "; ")
+}
+
+// describeStep describes how the active authority has changed.
+func describeStep(before, after *certificate.Root) string {
+	var steps []string
+	if before.Generation() != after.Generation() {
+		steps = append(steps, fmt.Sprintf("the certificate authority %s issues from now on, instead of %s", after.Generation(), before.Generation()))
+	}
+	if was, is := before.TrustDomains(), after.TrustDomains(); was.Issued != is.Issued {
+		steps = append(steps, fmt.Sprintf("certificates are issued in the trust domain %s from now on, instead of %s", is.Issued, was.Issued))
+	}
+	steps = append(steps, describeChange("trusts the certificates", before.Anchors(), after.Anchors())...)
+	steps = append(steps, describeChange("accepts clients of the trust domains", before.TrustDomains().Clients, after.TrustDomains().Clients)...)
+	steps = append(steps, describeChange("accepts servers of the trust domains", before.TrustDomains().Servers, after.TrustDomains().Servers)...)
+	return strings.Join(steps, "; ")
+}
+
+// describeChange describes the change of a list; nothing without one.
+func describeChange(what string, before, after []string) []string {
+	was, is := slices.Sorted(slices.Values(before)), slices.Sorted(slices.Values(after))
+	if slices.Equal(was, is) {
+		return nil
+	}
+	return []string{fmt.Sprintf("the mesh %s %s from now on, instead of %s", what, strings.Join(is, " and "), strings.Join(was, " and "))}
+}
+
+// rejected lists the sidecars and webhooks whose certificates peers would reject if an authority issued them.
+func (r *Reconciler) rejected(ctx context.Context, s *scope, desired *certificate.Root) ([]string, error) {
+	sidecars, err := r.Sidecars.RunningSidecars(ctx, s.mesh.Name)
+	if err != nil {
+		return nil, err
+	}
+	return preflight.Check(desired.Path(), preflight.Mesh{
+		Namespace: s.desired.Namespace, TrustDomain: desired.TrustDomains().Issued, Sidecars: sidecars, Webhooks: preflight.WebhooksOf(s.mesh.Name),
+	}, r.Now())
 }

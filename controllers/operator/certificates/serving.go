@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
@@ -36,9 +37,9 @@ func (r *Reconciler) renewServing(ctx context.Context, s *scope, name, host stri
 		if problem == nil {
 			s.serving[name] = end
 			s.bundles[name] = servingTrust(live, s.root, r.Now().Add(-r.MountDelay))
-			s.renewAfter(renewalDelay(end, s.root, r.Now()))
+			s.RequeueAfter(renewalDelay(end, s.root, r.Now()))
 			if !bytes.Equal(s.bundles[name], s.root.CertPEM()) {
-				s.renewAfter(r.MountDelay)
+				s.RequeueAfter(r.MountDelay)
 			}
 			return r.restoreServing(ctx, s, live)
 		}
@@ -56,7 +57,7 @@ func (r *Reconciler) renewServing(ctx context.Context, s *scope, name, host stri
 			return err
 		}
 	}
-	s.renewAfter(renewalDelay(issued.NotAfter, s.root, r.Now()))
+	s.RequeueAfter(renewalDelay(issued.NotAfter, s.root, r.Now()))
 	return r.writeServing(ctx, s, name, issued)
 }
 
@@ -66,16 +67,6 @@ func renewalDelay(end time.Time, issuer *certificate.Root, now time.Time) time.D
 		return 0
 	}
 	return max(end.Add(-renewBefore).Sub(now), time.Second)
-}
-
-// renewAfter schedules the next renewal; 0 schedules none.
-func (s *scope) renewAfter(after time.Duration) {
-	if after == 0 {
-		return
-	}
-	if s.renewal == 0 || after < s.renewal {
-		s.renewal = max(after, time.Second)
-	}
 }
 
 // verifyServing returns the end of a certificate's lifetime, or why it must be replaced.
@@ -125,23 +116,28 @@ func servingTrust(live *corev1.Secret, root *certificate.Root, before time.Time)
 
 // writeServing writes a certificate into its Secret.
 func (r *Reconciler) writeServing(ctx context.Context, s *scope, name string, issued certificate.Certificate) error {
-	data := map[string]any{}
-	for key, value := range map[string][]byte{
-		corev1.TLSCertKey: issued.ChainPEM, corev1.TLSPrivateKeyKey: issued.KeyPEM, names.CABundleCert: s.bundles[name],
-	} {
-		data[key] = base64.StdEncoding.EncodeToString(value)
-	}
-	secret := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "Secret", "type": string(corev1.SecretTypeTLS), "data": data,
-	}}
-	secret.SetNamespace(s.desired.Namespace)
-	secret.SetName(name)
-	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
-	// A hash of a private key must not be left in an annotation.
-	if err := r.Applier.ApplyUnconditionally(ctx, secret); err != nil {
-		return fmt.Errorf("the certificate in Secret %s/%s cannot be written: %w", s.desired.Namespace, name, err)
+	data := map[string][]byte{corev1.TLSCertKey: issued.ChainPEM, corev1.TLSPrivateKeyKey: issued.KeyPEM, names.CABundleCert: s.bundles[name]}
+	key := client.ObjectKey{Namespace: s.desired.Namespace, Name: name}
+	if err := r.applySecret(ctx, s, key, corev1.SecretTypeTLS, nil, data); err != nil {
+		return fmt.Errorf("the certificate in Secret %s cannot be written: %w", key, err)
 	}
 	return nil
+}
+
+// applySecret writes a Secret of the mesh. A hash of a private key must not be left in an annotation.
+func (r *Reconciler) applySecret(
+	ctx context.Context, s *scope, key client.ObjectKey, kind corev1.SecretType, annotations map[string]string, content map[string][]byte,
+) error {
+	data := map[string]any{}
+	for name, value := range content {
+		data[name] = base64.StdEncoding.EncodeToString(value)
+	}
+	secret := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Secret", "type": string(kind), "data": data}}
+	secret.SetNamespace(key.Namespace)
+	secret.SetName(key.Name)
+	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
+	secret.SetAnnotations(annotations)
+	return r.Applier.ApplyUnconditionally(ctx, secret)
 }
 
 // restoreServing restores the trust of a Secret with a good certificate, and the labels, by which the Secret is found when the mesh is removed.

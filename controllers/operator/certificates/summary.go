@@ -53,11 +53,11 @@ func (s *scope) noteExpiry(now time.Time) {
 	first, notice := firstEnd(s.root)
 	until := first.NotAfter.Add(-notice).Sub(now)
 	if until > 0 {
-		s.renewAfter(until)
+		s.RequeueAfter(until)
 		return
 	}
 	if left := first.NotAfter.Sub(now); left > 0 {
-		s.renewAfter(left) // it becomes a problem
+		s.RequeueAfter(left) // it becomes a problem
 	}
 	s.notes = append(s.notes, fmt.Sprintf("the certificate authority %s (%s) expires at %s, and all calls with mTLS fail then: %s",
 		first.Fingerprint, first.Subject, first.NotAfter.UTC().Format(time.RFC3339), s.expiryRemedy()))

@@ -1,9 +1,9 @@
 package certificates
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -13,7 +13,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -22,7 +21,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/certificate/certmanager"
 	"github.com/openservicemesh/osm-operator/internal/certificate/vault"
-	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -69,15 +67,9 @@ func vaultOfRoot(spec configv1alpha2.VaultProvider, namespace string) (vaultRequ
 	if token.Namespace != "" && token.Namespace != namespace {
 		return vaultRequest{}, fmt.Errorf("the Secret %s/%s is in another namespace: copy it to the namespace %s of the mesh", token.Namespace, token.Name, namespace)
 	}
-	protocol, port := spec.Protocol, int(spec.Port)
-	if protocol == "" {
-		protocol = "http"
-	}
-	if port == 0 {
-		port = 8200
-	}
+	address := cmp.Or(spec.Protocol, "http") + "://" + net.JoinHostPort(spec.Host, strconv.Itoa(cmp.Or(int(spec.Port), 8200)))
 	return vaultRequest{
-		server: vault.Server{Address: protocol + "://" + net.JoinHostPort(spec.Host, strconv.Itoa(port)), Mount: v1alpha1.DefaultVaultMount},
+		server: vault.Server{Address: address, Mount: v1alpha1.DefaultVaultMount},
 		token:  &client.ObjectKey{Namespace: namespace, Name: token.Name}, key: token.Key,
 	}, nil
 }
@@ -126,7 +118,7 @@ func (r *Reconciler) signAtVault(ctx context.Context, s *scope, name string, req
 		return err
 	}
 	commonName := "mesh " + s.mesh.Name
-	csr, key, err := certificate.NewRequest(rootKey(s.desired.Key), commonName)
+	csr, privateKey, err := certificate.NewRequest(rootKey(s.desired.Key), commonName)
 	if err != nil {
 		return err
 	}
@@ -134,15 +126,17 @@ func (r *Reconciler) signAtVault(ctx context.Context, s *scope, name string, req
 	if err != nil {
 		return err
 	}
-	data := map[string][]byte{names.CABundleCert: issued.Roots, corev1.TLSCertKey: issued.Chain, corev1.TLSPrivateKeyKey: key}
+	// The form is that of cert-manager.
+	data := map[string][]byte{names.CABundleCert: issued.Roots, corev1.TLSCertKey: issued.Chain, corev1.TLSPrivateKeyKey: privateKey}
 	// An authority that peers would reject must not replace a working one.
 	checked := &corev1.Secret{Data: data}
 	checked.Namespace, checked.Name = s.desired.Namespace, name
 	if _, err := certmanager.Authority(checked, r.Now()); err != nil {
 		return err
 	}
-	if err := r.writeIssued(ctx, s, name, hash, data); err != nil {
-		return err
+	key := client.ObjectKeyFromObject(checked)
+	if err := r.applySecret(ctx, s, key, corev1.SecretTypeTLS, map[string]string{requestAnnotation: hash}, data); err != nil {
+		return fmt.Errorf("the certificate authority in Secret %s cannot be written: %w", key, err)
 	}
 	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AuthorityIssued", "SignAtVault", "the Vault at %s has signed a certificate authority, in Secret %s/%s", server.Address, s.desired.Namespace, name)
 	return nil
@@ -165,22 +159,4 @@ func (r *Reconciler) authenticate(ctx context.Context, request vaultRequest) (va
 		return server, fmt.Errorf("the Secret %s has no token under the key %s", request.token, request.key)
 	}
 	return server, nil
-}
-
-// writeIssued writes the Secret of an authority, in the form of cert-manager.
-func (r *Reconciler) writeIssued(ctx context.Context, s *scope, name, hash string, content map[string][]byte) error {
-	data := map[string]any{}
-	for key, value := range content {
-		data[key] = base64.StdEncoding.EncodeToString(value)
-	}
-	secret := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Secret", "type": string(corev1.SecretTypeTLS), "data": data}}
-	secret.SetNamespace(s.desired.Namespace)
-	secret.SetName(name)
-	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
-	secret.SetAnnotations(map[string]string{requestAnnotation: hash})
-	// A hash of a private key must not be left in an annotation.
-	if err := r.Applier.ApplyUnconditionally(ctx, secret); err != nil {
-		return fmt.Errorf("the certificate authority in Secret %s/%s cannot be written: %w", s.desired.Namespace, name, err)
-	}
-	return nil
 }

@@ -98,8 +98,8 @@ func TestRetriesOfIssuersAreSpread(t *testing.T) {
 	for jitter, want := range map[float64]time.Duration{0: 15 * time.Second, 0.5: 22500 * time.Millisecond} {
 		r.Jitter = func() float64 { return jitter }
 		s := next()
-		if _, err := r.desiredRoot(t.Context(), s); err != nil || s.renewal != want {
-			t.Errorf("with jitter %v the next attempt is after %s, %v, want %s", jitter, s.renewal, err, want)
+		if _, err := r.desiredRoot(t.Context(), s); err != nil || s.Requeue != want {
+			t.Errorf("with jitter %v the next attempt is after %s, %v, want %s", jitter, s.Requeue, err, want)
 		}
 	}
 }

@@ -7,14 +7,13 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
-	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 )
 
 // retryFailed is the requeue interval of a component that is not ready. Health has no events of its own.
@@ -22,8 +21,7 @@ const retryFailed = 10 * time.Second
 
 // Reconciler reconciles the components of one Mesh per request. All fields are required.
 type Reconciler struct {
-	// Client reads Meshes and MeshRevisions from the manager's cache, and writes the status of Meshes.
-	Client client.Client
+	*observe.Cluster
 	// Objects reads and deletes the objects of components.
 	Objects client.Client
 	// Applier applies the objects of components. It reads through Objects.
@@ -32,14 +30,8 @@ type Reconciler struct {
 	Components []component.Component
 	// Kinds reports which kinds the API server serves.
 	Kinds Kinds
-	// Catalogue holds the versions that can be rendered.
-	Catalogue *operand.Catalogue
-	// OperatorNamespace is the namespace of the operator.
-	OperatorNamespace string
 	// Images are the references that replace default images of components, by the variables of component.Image.
 	Images map[string]string
-	// Now is the clock.
-	Now func() time.Time
 }
 
 // Kinds reports which kinds the API server serves.
@@ -60,12 +52,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	planned := ptr.Deref(mesh.Spec.Mode, v1alpha1.ModeApply) == v1alpha1.ModePlan
-	if planned || ptr.Deref(mesh.Spec.Paused, false) {
-		return reconcile.Result{}, nil
-	}
-	if mesh.DeletionTimestamp != nil {
+	if mode := observe.ModeOf(mesh); mode == observe.Remove {
 		return r.teardown(ctx, mesh)
+	} else if mode == observe.Maintain {
+		return reconcile.Result{}, nil
 	}
 	inputs, err := r.inputs(ctx, mesh)
 	if err != nil || len(inputs.ControlPlanes) == 0 {

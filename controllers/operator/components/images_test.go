@@ -8,11 +8,11 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -37,23 +37,12 @@ func TestPodImages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Spec: v1alpha1.MeshSpec{Sidecar: test.sidecar}}
-			r := &Reconciler{Client: clientWith(t, mesh, test.config)}
+			r := &Reconciler{Cluster: &observe.Cluster{Client: clientWith(t, mesh, test.config)}}
 			inputs := component.Inputs{Mesh: mesh}
 			if err := r.addPodImages(t.Context(), &inputs); err != nil || inputs.EnvoyImage != test.envoy || inputs.InitImage != test.init {
 				t.Errorf("images %q and %q (%v), want %q and %q", inputs.EnvoyImage, inputs.InitImage, err, test.envoy, test.init)
 			}
 		})
-	}
-}
-
-// TestMeshConfigReconcilesItsMesh checks that an edit of a MeshConfig reconciles the components of the mesh in its namespace only.
-func TestMeshConfigReconcilesItsMesh(t *testing.T) {
-	one := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "one"}, Spec: v1alpha1.MeshSpec{Namespace: ptr.To("one-system")}}
-	two := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "two"}, Spec: v1alpha1.MeshSpec{Namespace: ptr.To("two-system")}}
-	r := &Reconciler{Client: clientWith(t, one, two)}
-	got := r.meshesOf(t.Context(), &configv1alpha2.MeshConfig{ObjectMeta: metav1.ObjectMeta{Namespace: "two-system", Name: names.MeshConfig}})
-	if len(got) != 1 || got[0] != (reconcile.Request{NamespacedName: client.ObjectKey{Name: "two"}}) {
-		t.Errorf("requests %v, want one for the mesh two", got)
 	}
 }
 

@@ -1,19 +1,21 @@
 package components
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
-	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -22,34 +24,18 @@ import (
 // control planes, and nothing is rendered.
 func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component.Inputs, error) {
 	inputs := component.Inputs{Mesh: mesh, Images: r.Images}
-	members, err := r.members(ctx, mesh.Name)
+	var err error
+	if inputs.Members, err = r.members(ctx, mesh.Name); err != nil {
+		return inputs, err
+	}
+	revisions, err := r.Revisions(ctx, mesh.Name)
 	if err != nil {
 		return inputs, err
 	}
-	inputs.Members = members
-	var list v1alpha1.MeshRevisionList
-	if err := r.Client.List(ctx, &list, client.MatchingLabels{names.MeshLabel: mesh.Name}); err != nil {
-		return inputs, fmt.Errorf("the MeshRevisions cannot be listed: %w", err)
-	}
-	var active, canary *v1alpha1.MeshRevision
-	for i := range list.Items {
-		revision := &list.Items[i]
-		if revision.DeletionTimestamp != nil {
-			continue
-		}
-		switch revision.Spec.Role {
-		case v1alpha1.RoleActive:
-			active = revision
-		case v1alpha1.RolePromoting:
-			active, canary = revision, revision
-		case v1alpha1.RoleCanary:
-			canary = revision
-		case "":
-			// An operator without roles has stored it.
-			if active == nil {
-				active = revision
-			}
-		}
+	active, canary := observe.ActiveRevision(revisions), observe.CanaryRevision(revisions)
+	if i := slices.IndexFunc(revisions, func(r v1alpha1.MeshRevision) bool { return r.DeletionTimestamp == nil && r.Spec.Role == "" }); active == nil && i >= 0 {
+		// An operator without roles has stored it.
+		active = &revisions[i]
 	}
 	if active == nil {
 		return inputs, nil
@@ -74,25 +60,22 @@ func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component
 		parameters.CanarySuffix = c.suffix
 		inputs.ControlPlanes = append(inputs.ControlPlanes, component.ControlPlane{Release: release, Parameters: parameters})
 	}
-	next := desired.RevisionName(mesh.Name, desired.StateOf(mesh, r.Catalogue.Current()).Version)
-	inputs.Aliases = aliases(mesh, list.Items, next, canary)
+	next := desired.RevisionName(mesh.Name, r.Desired(mesh).Version)
+	inputs.Aliases = aliases(mesh, revisions, next, canary)
 	return inputs, r.addPodImages(ctx, &inputs)
 }
 
 // members returns the namespaces of a mesh, sorted. Namespaces that are being deleted accept no objects.
 func (r *Reconciler) members(ctx context.Context, mesh string) ([]string, error) {
-	var list corev1.NamespaceList
-	if err := r.Client.List(ctx, &list, client.MatchingLabels{names.MonitoredByLabel: mesh}); err != nil {
-		return nil, fmt.Errorf("the namespaces of the mesh cannot be listed: %w", err)
-	}
+	list, err := r.Members(ctx, mesh)
 	var members []string
-	for i := range list.Items {
-		if _, ignored := list.Items[i].Labels[names.IgnoreLabel]; !ignored && list.Items[i].DeletionTimestamp == nil {
-			members = append(members, list.Items[i].Name)
+	for i := range list {
+		if list[i].DeletionTimestamp == nil {
+			members = append(members, list[i].Name)
 		}
 	}
 	slices.Sort(members)
-	return members, nil
+	return members, err
 }
 
 // suffixOf returns the name suffix of a canary.
@@ -115,8 +98,7 @@ func aliases(mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision, next string
 	}
 	for _, c := range mesh.Status.Components {
 		for _, object := range c.Objects {
-			suffix, ok := strings.CutPrefix(object.Name, names.Controller+"-")
-			if revision := mesh.Name + "-" + suffix; ok && object.Kind == "Service" && desired.IsRevisionOf(mesh.Name, revision) {
+			if revision := observe.RevisionOfService(mesh.Name, names.Controller, object.Name); revision != "" && object.Kind == "Service" {
 				earlier[revision] = true
 			}
 		}
@@ -143,4 +125,18 @@ func sidecarsOf(mesh *v1alpha1.Mesh, revision string) int32 {
 		}
 	}
 	return 0
+}
+
+// addPodImages sets the images of new pods as the injector determines them. A Mesh writes its image into the MeshConfig, but after the first
+// reconciliation of components.
+func (r *Reconciler) addPodImages(ctx context.Context, inputs *component.Inputs) error {
+	config := &configv1alpha2.MeshConfig{}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: component.Namespace(inputs.Mesh), Name: names.MeshConfig}, config)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("the MeshConfig cannot be read: %w", err)
+	}
+	declared := ptr.Deref(inputs.Mesh.Spec.Sidecar, v1alpha1.SidecarSpec{})
+	inputs.EnvoyImage = cmp.Or(ptr.Deref(declared.Image, ""), config.Spec.Sidecar.EnvoyImage)
+	inputs.InitImage = config.Spec.Sidecar.InitContainerImage
+	return nil
 }

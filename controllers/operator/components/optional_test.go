@@ -26,6 +26,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -49,7 +50,7 @@ func meshWithPrometheus(t *testing.T, mode v1alpha1.PrometheusMode) (*Reconciler
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "apart", Labels: map[string]string{names.MonitoredByLabel: "osm", names.IgnoreLabel: "true"}}},
 	).Build()
 	return &Reconciler{
-		Client: c, Objects: c, Applier: apply.New(c, events.NewFakeRecorder(100)), Kinds: AllKinds{}, Now: time.Now,
+		Cluster: &observe.Cluster{Client: c, Now: time.Now}, Objects: c, Applier: apply.New(c, events.NewFakeRecorder(100)), Kinds: AllKinds{},
 		Components: []component.Component{prometheus.Managed{}, prometheus.Monitors{}},
 	}, mesh
 }

@@ -14,16 +14,16 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 )
 
 // pendingRollout describes the rollout of the control plane that has not succeeded. It is empty if there is none.
 func (r *Reconciler) pendingRollout(ctx context.Context, mesh *v1alpha1.Mesh) (string, error) {
-	var list v1alpha1.MeshRevisionList
-	if err := r.Client.List(ctx, &list, client.MatchingLabels{names.MeshLabel: mesh.Name}); err != nil {
-		return "", fmt.Errorf("the MeshRevisions cannot be listed: %w", err)
+	revisions, err := r.Revisions(ctx, mesh.Name)
+	if err != nil {
+		return "", err
 	}
-	return describeRollout(mesh, list.Items, desired.StateOf(mesh, r.Catalogue.Current()).Version), nil
+	return describeRollout(mesh, revisions, r.Desired(mesh).Version), nil
 }
 
 // describeRollout describes the rollout of the desired version, unless that version is verified and the only one that runs.
@@ -32,7 +32,7 @@ func describeRollout(mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision, ver
 	canary := false
 	for i := range revisions {
 		role := revisions[i].Spec.Role
-		canary = canary || role == v1alpha1.RoleCanary || role == v1alpha1.RolePromoting
+		canary = canary || observe.RunsCanary(role)
 		if revisions[i].Name == desired {
 			done = revisions[i].Status.VerificationTime != nil && (role == v1alpha1.RoleActive || role == "")
 		}

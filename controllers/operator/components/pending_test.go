@@ -23,6 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 )
 
@@ -83,7 +84,7 @@ func newBench(t *testing.T) *bench {
 		T: t, mesh: mesh, first: &server{"first", "first:1", "a"}, second: &server{"second", "second:1", "a"},
 	}
 	b.Reconciler = &Reconciler{
-		Client: c, Objects: c, Applier: apply.New(c, events.NewFakeRecorder(1000)), Kinds: AllKinds{}, Now: time.Now,
+		Cluster: &observe.Cluster{Client: c, Now: time.Now}, Objects: c, Applier: apply.New(c, events.NewFakeRecorder(1000)), Kinds: AllKinds{},
 		Components: []component.Component{b.first, b.second},
 	}
 	return b

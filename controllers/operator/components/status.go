@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -116,30 +115,29 @@ type limitedReads struct {
 	client.Client
 	informers cache.Informers
 
-	mu sync.Mutex
-	// late holds the kinds whose first read was not answered in time.
-	late map[schema.GroupVersionKind]bool
+	// late holds the kinds (schema.GroupVersionKind) whose first read was not answered in time.
+	late sync.Map
 }
 
 // limitReads limits the reads of a client from a cache with these informers.
 func limitReads(c client.Client, informers cache.Informers) client.Client {
-	return &limitedReads{Client: c, informers: informers, late: map[schema.GroupVersionKind]bool{}}
+	return &limitedReads{Client: c, informers: informers}
 }
 
 // Get implements client.Reader.
 func (l *limitedReads) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
 	kind := object.GetObjectKind().GroupVersionKind()
-	if l.isLate(kind) && !l.isSynced(ctx, object) {
+	if _, late := l.late.Load(kind); late && !l.isSynced(ctx, object) {
 		return &unreadableError{kind.Kind}
 	}
 	reading, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	err := l.Client.Get(reading, key, object, options...)
-	late := err != nil && reading.Err() != nil && ctx.Err() == nil
-	l.setLate(kind, late)
-	if late {
+	if err != nil && reading.Err() != nil && ctx.Err() == nil {
+		l.late.Store(kind, true)
 		return &unreadableError{kind.Kind}
 	}
+	l.late.Delete(kind)
 	return err
 }
 
@@ -147,20 +145,4 @@ func (l *limitedReads) Get(ctx context.Context, key client.ObjectKey, object cli
 func (l *limitedReads) isSynced(ctx context.Context, object client.Object) bool {
 	informer, err := l.informers.GetInformer(ctx, object, cache.BlockUntilSynced(false))
 	return err == nil && informer.HasSynced()
-}
-
-func (l *limitedReads) isLate(kind schema.GroupVersionKind) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.late[kind]
-}
-
-func (l *limitedReads) setLate(kind schema.GroupVersionKind, late bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if late {
-		l.late[kind] = true
-	} else {
-		delete(l.late, kind)
-	}
 }

@@ -1,6 +1,7 @@
 package leader
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -174,8 +175,5 @@ func (o *Others) genuine(ctx context.Context, namespace string) (bool, error) {
 
 // compare orders operators by the time of their election, and by namespace if it is equal.
 func compare(a, b Other) int {
-	if order := a.Since.Compare(b.Since); order != 0 {
-		return order
-	}
-	return strings.Compare(a.Namespace, b.Namespace)
+	return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Namespace, b.Namespace))
 }

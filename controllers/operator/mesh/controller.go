@@ -3,8 +3,6 @@ package mesh
 import (
 	"context"
 	"errors"
-	"time"
-
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -50,6 +48,7 @@ type Reconciler struct {
 
 // scope is the shared state of the phases of one reconciliation. Each phase may read what earlier ones wrote.
 type scope struct {
+	enqueue.Schedule
 	mesh    *v1alpha1.Mesh
 	desired desired.Mesh
 	// session applies objects, and notes which of them ignore drift.
@@ -60,8 +59,6 @@ type scope struct {
 	notes []string
 	// configuration is the assessment of the MeshConfig; nil before it is read.
 	configuration *conditions.Assessment
-	// requeue is when to observe again without an event; 0 is never.
-	requeue time.Duration
 }
 
 // SetupWithManager watches Meshes, with their status, and everything that the phases read.
@@ -103,13 +100,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, errors.Join(failed, err)
 	}
 	switch {
-	case observe.IsStalledError(failed) && s.requeue == 0:
+	case observe.IsStalledError(failed) && s.Requeue == 0:
 		// The next change of the Mesh, or of what it collides with, comes as an event.
 		return reconcile.Result{}, reconcile.TerminalError(failed)
 	case failed != nil && !observe.IsStalledError(failed):
 		return reconcile.Result{}, failed
 	}
-	return reconcile.Result{RequeueAfter: s.requeue}, nil
+	return reconcile.Result{RequeueAfter: s.Requeue}, nil
 }
 
 // phase is one step of the preparation.
@@ -162,11 +159,4 @@ func (r *Reconciler) ensureFinalizer(ctx context.Context, mesh *v1alpha1.Mesh) (
 		return false, nil
 	}
 	return true, r.Client.Patch(ctx, after, client.MergeFromWithOptions(mesh, client.MergeFromWithOptimisticLock{}), client.FieldOwner(apply.FieldManager))
-}
-
-// observeAgain asks for another reconciliation after a time.
-func (s *scope) observeAgain(after time.Duration) {
-	if s.requeue == 0 || after < s.requeue {
-		s.requeue = max(after, time.Second)
-	}
 }

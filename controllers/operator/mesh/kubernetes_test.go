@@ -59,8 +59,8 @@ func TestUpgradedKubernetesIsAccepted(t *testing.T) {
 	server := &apiServer{version: "v1.29.14"}
 	r := reconcilerFor(t, server)
 	s := &scope{}
-	if err := r.checkCluster(s); !observe.IsStalledError(err) || s.requeue != pollKubernetes {
-		t.Errorf("%v, observed again after %s; want a rejection, and %s", err, s.requeue, pollKubernetes)
+	if err := r.checkCluster(s); !observe.IsStalledError(err) || s.Requeue != pollKubernetes {
+		t.Errorf("%v, observed again after %s; want a rejection, and %s", err, s.Requeue, pollKubernetes)
 	}
 	server.away = true
 	if err := r.checkCluster(&scope{}); err == nil || observe.IsStalledError(err) {
@@ -70,8 +70,8 @@ func TestUpgradedKubernetesIsAccepted(t *testing.T) {
 	before := server.requests
 	for range 3 {
 		s := &scope{}
-		if err := r.checkCluster(s); err != nil || s.requeue != 0 {
-			t.Errorf("after the upgrade: %v, observed again after %s", err, s.requeue)
+		if err := r.checkCluster(s); err != nil || s.Requeue != 0 {
+			t.Errorf("after the upgrade: %v, observed again after %s", err, s.Requeue)
 		}
 	}
 	if n := server.requests - before; n != 1 {

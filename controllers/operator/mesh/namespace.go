@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -57,7 +57,7 @@ func (r *Reconciler) createNamespace(ctx context.Context, s *scope) error {
 	}}
 	err := r.Client.Create(ctx, namespace, client.FieldOwner(apply.FieldManager))
 	if apierrors.IsAlreadyExists(err) {
-		s.observeAgain(namespaceRetry)
+		s.RequeueAfter(namespaceRetry)
 		return nil
 	}
 	if err != nil {
@@ -72,10 +72,8 @@ const pollKubernetes = time.Minute
 
 // Kubernetes is the version of the API server. It is safe for concurrent use.
 type Kubernetes struct {
-	server discovery.ServerVersionInterface
-
-	mu      sync.Mutex
-	version string
+	server  discovery.ServerVersionInterface
+	version atomic.Pointer[string]
 }
 
 // ReadKubernetes reads the version of an API server.
@@ -89,28 +87,20 @@ func (k *Kubernetes) read() error {
 	if err != nil {
 		return fmt.Errorf("the version of the API server cannot be read: %w", err)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.version = info.GitVersion
+	k.version.Store(&info.GitVersion)
 	return nil
-}
-
-func (k *Kubernetes) latest() string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.version
 }
 
 // Outdated returns a version that is too old, and "" for a supported one. A version that is too old is read again, because somebody may have
 // upgraded the cluster. A version that cannot be parsed is supported.
 func (k *Kubernetes) Outdated() (string, error) {
-	if isSupported(k.latest()) {
+	if isSupported(*k.version.Load()) {
 		return "", nil
 	}
-	if err := k.read(); err != nil || isSupported(k.latest()) {
+	if err := k.read(); err != nil || isSupported(*k.version.Load()) {
 		return "", err
 	}
-	return k.latest(), nil
+	return *k.version.Load(), nil
 }
 
 func isSupported(cluster string) bool {
@@ -140,11 +130,9 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 		return &observe.StalledError{Reason: v1alpha1.ReasonInvalidSpec, Message: fmt.Sprintf(
 			"spec.namespace %s is where the operator runs: give the mesh a namespace of its own, for example %s", s.desired.Namespace, names.DefaultNamespace)}
 	}
-	claimed, err := r.Claimed(ctx, s.mesh)
-	if err != nil {
+	if claimed, err := r.Claimed(ctx, s.mesh); err != nil {
 		return err
-	}
-	if claimed != nil {
+	} else if claimed != nil {
 		return claimed
 	}
 	return r.checkForeign(ctx, s)
@@ -156,7 +144,7 @@ func (r *Reconciler) checkCluster(s *scope) error {
 	if err != nil || outdated == "" {
 		return err
 	}
-	s.observeAgain(pollKubernetes)
+	s.RequeueAfter(pollKubernetes)
 	return &observe.StalledError{Reason: v1alpha1.ReasonUnsupportedKubernetes, Message: fmt.Sprintf(
 		"this cluster runs Kubernetes %s, and version %s or later is required: upgrade the cluster", outdated, names.OldestKubernetes)}
 }

@@ -36,7 +36,7 @@ func TestNamespaceThatTheCacheLacksIsUsed(t *testing.T) {
 	if err := r.reconcileNamespace(t.Context(), s); err != nil {
 		t.Errorf("the namespace exists: %v", err)
 	}
-	if s.requeue == 0 {
+	if s.Requeue == 0 {
 		t.Error("nothing observes the namespace again")
 	}
 }

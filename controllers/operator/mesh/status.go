@@ -3,10 +3,13 @@ package mesh
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
@@ -115,4 +118,151 @@ func (r *Reconciler) recordTransition(before, after *v1alpha1.Mesh) {
 		kind = corev1.EventTypeWarning
 	}
 	r.Recorder.Eventf(after, nil, kind, is.Reason, "Observe", "%s", is.Message)
+}
+
+// summary is what Ready, Reconciling and Stalled say about a mesh.
+type summary struct {
+	conditions.Assessment
+	// notReconciling is true for a mesh whose state is not known, and which nothing brings to another one.
+	notReconciling bool
+	generation     int64
+	now            time.Time
+}
+
+// write writes a summary into a status.
+func (s summary) write(status *v1alpha1.MeshStatus) {
+	editor := conditions.NewEditor(&status.Conditions, s.generation, s.now)
+	if !s.notReconciling {
+		editor.SetSummary(s.Assessment)
+		return
+	}
+	editor.Set(v1alpha1.ConditionReady, s.Assessment)
+	editor.SetOrRemove(false, v1alpha1.ConditionReconciling, "", "")
+	editor.SetOrRemove(false, v1alpha1.ConditionStalled, "", "")
+}
+
+// summarise sums up the conditions of a Mesh, which the controllers of its parts have written.
+func summarise(mesh *v1alpha1.Mesh, namespace string, now time.Time) summary {
+	s := summary{generation: mesh.Generation, now: now}
+	switch mode := observe.ModeOf(mesh); {
+	case mode == observe.Remove:
+		s.Assessment = summariseRemoval(mesh)
+	case mode == observe.Maintain && observe.IsPlanOnly(mesh):
+		s.Assessment, s.notReconciling = summarisePlan(mesh)
+	case mode == observe.Maintain:
+		s.Assessment = summarisePaused(mesh)
+	default:
+		s.Assessment = summariseParts(mesh, namespace)
+	}
+	return s
+}
+
+// summariseParts is the worst of the parts that decide whether a mesh is ready. Of parts that are equally bad the first is reported:
+// webhooks wait for the control plane, so what keeps that from being ready says more. Fields without effect, and single namespaces that
+// reject their trust, do not keep the mesh from being ready.
+func summariseParts(mesh *v1alpha1.Mesh, namespace string) conditions.Assessment {
+	worst := conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonReady, Message: "version " + mesh.Status.DesiredVersion + " runs in namespace " + namespace}
+	trust := observe.Assess(mesh, v1alpha1.ConditionTrustDistributed)
+	if trust.State == conditions.Failing {
+		trust.State = conditions.Ready
+	}
+	for _, part := range []conditions.Assessment{
+		observe.Assess(mesh, v1alpha1.ConditionCertificatesReady),
+		trust,
+		observe.Assess(mesh, v1alpha1.ConditionControlPlaneReady),
+		withStalled(observe.Assess(mesh, v1alpha1.ConditionInstalled)),
+		upgrading(mesh),
+	} {
+		if rank(part.State) > rank(worst.State) {
+			worst = part
+		}
+	}
+	return worst
+}
+
+// rank orders states by how bad they are.
+func rank(state conditions.State) int {
+	return slices.Index([]conditions.State{conditions.Ready, conditions.Progressing, conditions.Failing, conditions.Stalled}, state)
+}
+
+// upgrading is how an upgrade weighs on whether the mesh is ready. The readiness of a mesh that is being installed follows from its parts.
+func upgrading(mesh *v1alpha1.Mesh) conditions.Assessment {
+	c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionUpgrading)
+	assessment := withStalled(observe.Assess(mesh, v1alpha1.ConditionUpgrading))
+	switch {
+	case c == nil || c.ObservedGeneration != mesh.Generation || assessment.State == conditions.Stalled:
+		return assessment
+	case c.Status != metav1.ConditionFalse:
+		assessment.State = conditions.Progressing
+		return assessment
+	}
+	return conditions.Assessment{State: conditions.Ready}
+}
+
+// withStalled turns a failure into a stall if its reason is one that a retry cannot cure.
+func withStalled(a conditions.Assessment) conditions.Assessment {
+	stalled := []string{
+		v1alpha1.ReasonInvalidSpec, v1alpha1.ReasonUnknownVersion, v1alpha1.ReasonUnsupportedStep, v1alpha1.ReasonNamespaceClaimed,
+		v1alpha1.ReasonRolledBack, v1alpha1.ReasonUpgradeHalted, v1alpha1.ReasonUnsupportedKubernetes,
+	}
+	if a.State == conditions.Failing && slices.Contains(stalled, a.Reason) {
+		a.State = conditions.Stalled
+	}
+	return a
+}
+
+// summariseRemoval repeats the condition of the teardown.
+func summariseRemoval(mesh *v1alpha1.Mesh) conditions.Assessment {
+	removed := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionRemoved)
+	if removed == nil || removed.ObservedGeneration != mesh.Generation {
+		return conditions.Assessment{State: conditions.Progressing, Reason: v1alpha1.ReasonDeleting, Message: "the Mesh is being deleted"}
+	}
+	return observe.Assess(mesh, v1alpha1.ConditionRemoved)
+}
+
+// summarisePaused is how the installed mesh does as it is.
+func summarisePaused(mesh *v1alpha1.Mesh) conditions.Assessment {
+	running := assessRunning(mesh)
+	if running.State == conditions.Ready {
+		running.Reason, running.Message = v1alpha1.ReasonPaused, pausedMessage(mesh)
+	}
+	return running
+}
+
+// summarisePlan is how an installed mesh does, with the plan. A mesh that is not installed is neither ready nor being reconciled.
+func summarisePlan(mesh *v1alpha1.Mesh) (planned conditions.Assessment, notReconciling bool) {
+	planned = withStalled(observe.Assess(mesh, v1alpha1.ConditionPlanned))
+	if planned.State == conditions.Stalled {
+		planned.State = conditions.Failing
+	}
+	if meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionControlPlaneReady) == nil {
+		if planned.State != conditions.Ready {
+			return planned, false
+		}
+		return conditions.Assessment{State: conditions.Progressing, Reason: v1alpha1.ReasonPlanned, Message: "not installed, only planned: " + planned.Message}, true
+	}
+	running := assessRunning(mesh)
+	if running.State == conditions.Ready {
+		running.Reason, running.Message = v1alpha1.ReasonPlanned, planned.Message
+	}
+	return running, false
+}
+
+// assessRunning is how a mesh does that nothing is changed of: its control plane, and its certificates, which are still renewed.
+func assessRunning(mesh *v1alpha1.Mesh) conditions.Assessment {
+	c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionControlPlaneReady)
+	running := observe.Assess(mesh, v1alpha1.ConditionControlPlaneReady)
+	if running.State == conditions.Progressing && (c == nil || c.ObservedGeneration == mesh.Generation) {
+		// Nothing works on it.
+		running.State = conditions.Failing
+	}
+	if c == nil {
+		running.Message = "the control plane is not applied yet"
+	}
+	if certificates := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionCertificatesReady); running.State == conditions.Ready && certificates != nil {
+		if assessment := observe.Assess(mesh, v1alpha1.ConditionCertificatesReady); assessment.State != conditions.Ready {
+			return assessment
+		}
+	}
+	return running
 }

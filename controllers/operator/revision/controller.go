@@ -10,7 +10,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -18,24 +17,17 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
-	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/enqueue"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Reconciler reconciles MeshRevisions. All fields are required.
 type Reconciler struct {
-	// Client reads from the manager's cache.
-	Client client.Client
+	*observe.Cluster
 	// Applier applies the rendered objects.
 	Applier *apply.Applier
-	// Catalogue holds the versions that can be deployed.
-	Catalogue *operand.Catalogue
-	// OperatorNamespace is the namespace of the operator.
-	OperatorNamespace string
-	// Now returns the time.
-	Now func() time.Time
 }
 
 // pollInterval is how often a revision that is not ready is reconciled. The end of a pod's grace period on a lost node sends no event.
@@ -87,13 +79,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	mesh, err := r.mesh(ctx, revision)
 	switch {
-	case err != nil || isPlanned(mesh):
+	case err != nil || mesh != nil && observe.IsPlanOnly(mesh):
+		// In plan mode nothing is written, not even a status.
 		return reconcile.Result{}, err
 	case revision.DeletionTimestamp != nil:
 		return reconcile.Result{}, r.releaseFinalizer(ctx, revision)
 	case revision.Spec.Role == v1alpha1.RoleStandby:
-		return reconcile.Result{}, r.reconcileStandby(ctx, revision, isPaused(mesh))
-	case mesh == nil || isPaused(mesh) || !r.isDesired(revision, mesh):
+		return reconcile.Result{}, r.reconcileStandby(ctx, revision, mesh != nil && observe.IsPaused(mesh))
+	case mesh == nil || observe.IsPaused(mesh) || !r.isDesired(revision, mesh):
 		return reconcile.Result{}, nil
 	}
 	if err := r.ensureFinalizer(ctx, revision); err != nil {
@@ -144,17 +137,7 @@ func (r *Reconciler) mesh(ctx context.Context, revision *v1alpha1.MeshRevision) 
 	return mesh, err
 }
 
-// isPlanned reports whether the Mesh is in plan mode. Then nothing is written, not even a status.
-func isPlanned(mesh *v1alpha1.Mesh) bool {
-	return mesh != nil && ptr.Deref(mesh.Spec.Mode, v1alpha1.ModeApply) == v1alpha1.ModePlan
-}
-
-// isPaused reports whether the Mesh is paused. Then only statuses are written.
-func isPaused(mesh *v1alpha1.Mesh) bool {
-	return mesh != nil && ptr.Deref(mesh.Spec.Paused, false)
-}
-
 // isDesired reports whether a revision runs anything: it has a role, or no role yet and the desired version.
 func (r *Reconciler) isDesired(revision *v1alpha1.MeshRevision, mesh *v1alpha1.Mesh) bool {
-	return revision.Spec.Role != "" || desired.StateOf(mesh, r.Catalogue.Current()).Version == revision.Spec.Version
+	return revision.Spec.Role != "" || r.Desired(mesh).Version == revision.Spec.Version
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -59,7 +60,7 @@ func (r *Reconciler) setRole(revision *v1alpha1.MeshRevision, status *v1alpha1.M
 	if status.Role == revision.Spec.Role && status.RoleStartTime != nil {
 		return
 	}
-	status.RanAsCanary = status.RanAsCanary || runsCanary(revision.Spec.Role)
+	status.RanAsCanary = status.RanAsCanary || observe.RunsCanary(revision.Spec.Role)
 	now := metav1.NewTime(r.Now().Truncate(time.Second))
 	status.Role, status.RoleStartTime = revision.Spec.Role, &now
 }

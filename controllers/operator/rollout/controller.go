@@ -67,6 +67,7 @@ const pollInterval = 2 * time.Second
 
 // scope is the shared state of the steps of one reconciliation. Each step may read what earlier ones wrote.
 type scope struct {
+	enqueue.Schedule
 	mesh    *v1alpha1.Mesh
 	desired desired.Mesh
 	// session applies objects, and notes which of them ignore drift.
@@ -86,8 +87,6 @@ type scope struct {
 	applied bool
 	// waiting describes what the rollout waits for before it may begin.
 	waiting string
-	// requeue is when to observe again without an event; 0 is never.
-	requeue time.Duration
 }
 
 // SetupWithManager watches Meshes, their MeshRevisions, Services and webhooks, and the sidecars.
@@ -126,7 +125,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if written := r.writeStatus(ctx, s, err); written != nil || err != nil && !observe.IsStalledError(err) {
 		return reconcile.Result{}, errors.Join(err, written)
 	}
-	return reconcile.Result{RequeueAfter: s.requeue}, nil
+	return reconcile.Result{RequeueAfter: s.Requeue}, nil
 }
 
 // mayRollOut is true when the Mesh is accepted, and what the control plane needs exists. Otherwise it notes what the rollout waits for.
@@ -188,7 +187,7 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 		return err
 	}
 	if s.isUpgrading() {
-		s.observeAgain(pollInterval)
+		s.RequeueAfter(pollInterval)
 		if err := r.evaluateGates(ctx, s); err != nil {
 			return err
 		}
@@ -203,11 +202,9 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 	if !measured {
 		s.plan = rollout.WaitingPlan(s.situation, "noting how many requests fail with the version that runs")
 	}
-	if s.plan.Wave.RequeueAfter > 0 {
-		s.observeAgain(s.plan.Wave.RequeueAfter)
-	}
+	s.RequeueAfter(s.plan.Wave.RequeueAfter)
 	if !s.plan.Wave.Done() {
-		s.observeAgain(pollInterval)
+		s.RequeueAfter(pollInterval)
 	}
 	return nil
 }
@@ -217,20 +214,9 @@ func (r *Reconciler) restart(ctx context.Context, s *scope) error {
 	again, err := r.Restarter.Run(ctx, s.mesh, s.plan.Wave, "Restart", func(ref rollout.Ref) string {
 		return fmt.Sprintf("restarted %s for the sidecars of %s", ref, s.plan.Wave.Target)
 	})
-	if again > 0 {
-		s.observeAgain(again)
-	}
-	if retry := r.Restarter.RetryAfter(s.mesh, s.plan.Wave); retry > 0 {
-		s.observeAgain(retry)
-	}
+	s.RequeueAfter(again)
+	s.RequeueAfter(r.Restarter.RetryAfter(s.mesh, s.plan.Wave))
 	return err
-}
-
-// observeAgain asks for another reconciliation after a time.
-func (s *scope) observeAgain(after time.Duration) {
-	if s.requeue == 0 || after < s.requeue {
-		s.requeue = max(after, time.Second)
-	}
 }
 
 // isReady is true when a MeshRevision is ready in its present generation.

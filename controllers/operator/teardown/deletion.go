@@ -2,6 +2,7 @@ package teardown
 
 import (
 	"context"
+	"fmt"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -9,10 +10,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/certificate/certmanager"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/secrets"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -88,4 +93,91 @@ func (r *Reconciler) deleteSecrets(desired ...string) func(context.Context, *sco
 		}
 		return left, nil
 	}
+}
+
+// namespaceReader is the ClusterRole that allows to list objects of all kinds, and the name of its RoleBinding in docs/removal.md.
+const namespaceReader = "osm-operator-namespace-reader"
+
+// deletesNamespace reports whether a Mesh requests the deletion of its namespace.
+func deletesNamespace(mesh *v1alpha1.Mesh) bool {
+	return ptr.Deref(ptr.Deref(mesh.Spec.Removal, v1alpha1.RemovalSpec{}).Namespace, v1alpha1.NamespaceRetain) == v1alpha1.NamespaceDelete
+}
+
+// removeNamespace deletes the namespace of the mesh if the Mesh requests it, the operator created it, and it contains no other object.
+// It does not wait for the end of the deletion, which takes as long as the last pod.
+func (r *Reconciler) removeNamespace(ctx context.Context, s *scope) (int, error) {
+	namespace := &corev1.Namespace{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: s.desired.Namespace}, namespace); err != nil {
+		return 0, client.IgnoreNotFound(err)
+	}
+	if namespace.Labels[names.MeshLabel] != s.mesh.Name || namespace.DeletionTimestamp != nil {
+		return 0, nil
+	}
+	if !deletesNamespace(s.mesh) {
+		r.keepNamespace(s, "spec.removal.namespace is Retain")
+		return 0, nil
+	}
+	foreign, err := r.foreignObject(ctx, s)
+	switch {
+	case apierrors.IsForbidden(err):
+		r.keepNamespace(s, fmt.Sprintf("the operator may not list all its objects, bind the ClusterRole %s to it first: %v", namespaceReader, err))
+		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("namespace %s cannot be deleted, because its objects are not known: correct this, or set spec.removal.namespace to Retain: %w", namespace.Name, err)
+	case foreign != "":
+		r.keepNamespace(s, "it has "+foreign+", which was not made for this mesh")
+		return 0, nil
+	}
+	return 0, apply.Delete(ctx, r.Client, namespace)
+}
+
+// keepNamespace records why the namespace of the mesh remains.
+func (r *Reconciler) keepNamespace(s *scope, reason string) {
+	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "NamespaceKept", "Remove", "kept namespace %s: %s", s.desired.Namespace, reason)
+}
+
+// deleteCertificates deletes the Certificates of certificate authorities. Otherwise cert-manager would issue their Secrets again. Those that
+// cert-manager has never issued have no Secret.
+func (r *Reconciler) deleteCertificates(ctx context.Context, s *scope) (int, error) {
+	for _, name := range secrets.Issued() {
+		certificate := certmanager.Reference(s.desired.Namespace, name)
+		err := r.Live.Get(ctx, client.ObjectKeyFromObject(certificate), certificate)
+		switch {
+		case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
+			continue
+		case err != nil:
+			return 0, fmt.Errorf("the Certificate %s/%s cannot be read: %w", s.desired.Namespace, name, err)
+		case certificate.GetLabels()[names.MeshLabel] != s.mesh.Name:
+			continue
+		}
+		if err := apply.Delete(ctx, r.Client, certificate); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
+// deleteGatewayCertificate deletes the Secret of the ingress gateway, whose name the MeshConfig declares. The removal goes on if the operator has
+// no permission for it any more.
+func (r *Reconciler) deleteGatewayCertificate(ctx context.Context, s *scope) (int, error) {
+	if s.mesh.Status.Certificates == nil || s.mesh.Status.Certificates.IngressGateway == nil {
+		return 0, nil
+	}
+	declared := s.mesh.Status.Certificates.IngressGateway
+	secret := &corev1.Secret{}
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: declared.Namespace, Name: declared.Name}, secret)
+	if err == nil && secret.Labels[names.MeshLabel] != s.mesh.Name {
+		return 0, nil
+	}
+	if err == nil {
+		err = apply.Delete(ctx, r.Client, secret)
+	}
+	if apierrors.IsForbidden(err) {
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "CertificateKept", "Remove", "kept Secret %s/%s: %v", declared.Namespace, declared.Name, err)
+		return 0, nil
+	}
+	if client.IgnoreNotFound(err) != nil {
+		return 0, fmt.Errorf("the Secret %s/%s of the ingress gateway cannot be deleted: %w", declared.Namespace, declared.Name, err)
+	}
+	return 0, nil
 }

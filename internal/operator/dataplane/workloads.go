@@ -1,15 +1,22 @@
 package dataplane
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -139,4 +146,132 @@ func CountSidecars(workloads []rollout.Workload, desired func(namespace string) 
 	}
 	maps.DeleteFunc(byRevision, func(_ string, n int) bool { return n == 0 })
 	return byRevision, outdated
+}
+
+// state is the state of a workload according to its own object.
+type state struct {
+	// complete is true when the last rollout is complete and every pod is ready.
+	complete bool
+	// onDelete is true when a new pod template does not replace every pod by itself.
+	onDelete bool
+	// restart is the value of names.RestartAnnotation on the pod template.
+	restart string
+	// rolledOut is when the last rollout completed, if the status holds it.
+	rolledOut time.Time
+	// labels are those of the object, podLabels those of its pod template.
+	labels, podLabels map[string]string
+}
+
+// stateOf reads a Deployment, StatefulSet or DaemonSet.
+func stateOf(object client.Object) state {
+	s := state{labels: object.GetLabels()}
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		desired := ptr.Deref(o.Spec.Replicas, 1)
+		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedReplicas == desired &&
+			o.Status.Replicas == desired && o.Status.AvailableReplicas == desired
+		s.onDelete = o.Spec.Paused
+		s.rolledOut = rolloutTime(o.Status.Conditions)
+		s.restart, s.podLabels = restartAnnotationOf(&o.Spec.Template), o.Spec.Template.Labels
+	case *appsv1.StatefulSet:
+		desired := ptr.Deref(o.Spec.Replicas, 1)
+		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.ReadyReplicas == desired && o.Status.Replicas == desired &&
+			(o.Status.UpdatedReplicas == desired || o.Status.UpdateRevision == o.Status.CurrentRevision)
+		s.onDelete = o.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType || partition(o) > 0
+		s.restart, s.podLabels = restartAnnotationOf(&o.Spec.Template), o.Spec.Template.Labels
+	case *appsv1.DaemonSet:
+		desired := o.Status.DesiredNumberScheduled
+		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedNumberScheduled == desired && o.Status.NumberAvailable == desired
+		s.onDelete = o.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType
+		s.restart, s.podLabels = restartAnnotationOf(&o.Spec.Template), o.Spec.Template.Labels
+	}
+	return s
+}
+
+// rolloutTime is when a Deployment's last rollout completed; zero during a rollout.
+func rolloutTime(conditions []appsv1.DeploymentCondition) time.Time {
+	for _, c := range conditions {
+		if c.Type == appsv1.DeploymentProgressing && c.Reason == "NewReplicaSetAvailable" {
+			return c.LastUpdateTime.Time
+		}
+	}
+	return time.Time{}
+}
+
+// isObserved reports whether a status is that of the latest spec.
+func isObserved(meta metav1.ObjectMeta, observed int64) bool { return observed >= meta.Generation }
+
+// partition is the ordinal below which a StatefulSet does not update pods.
+func partition(s *appsv1.StatefulSet) int32 {
+	if s.Spec.UpdateStrategy.RollingUpdate == nil {
+		return 0
+	}
+	return ptr.Deref(s.Spec.UpdateStrategy.RollingUpdate.Partition, 0)
+}
+
+// RestartError is a restart that the API server rejected. It concerns one workload only.
+type RestartError struct {
+	Workload rollout.Ref
+	Err      error
+}
+
+// Error names the workload.
+func (e *RestartError) Error() string {
+	return fmt.Sprintf("%s cannot be restarted: %v", e.Workload, e.Err)
+}
+
+// Unwrap returns the error of the API server.
+func (e *RestartError) Unwrap() error { return e.Err }
+
+// Restart makes a workload replace its pods, whose new sidecars are of a revision. It returns a *RestartError, which is a conflict when
+// the workload has changed since it was observed. A second restart for the same revision is marked in the annotation.
+func (p *Plane) Restart(ctx context.Context, ref rollout.Ref, revision string, at time.Time) error {
+	object := objectOf(ref)
+	if err := p.cache.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+		return &RestartError{ref, err}
+	}
+	earlier := parseRestart(stateOf(object).restart)
+	annotation := formatRestart(rollout.Restart{Revision: revision, At: at, Retry: earlier.Revision == revision})
+	patch := fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"spec":{"template":{"metadata":{"annotations":{%q:%q}}}}}`,
+		object.GetResourceVersion(), names.RestartAnnotation, annotation)
+	if err := p.writer.Patch(ctx, object, client.RawPatch("application/merge-patch+json", []byte(patch)), client.FieldOwner(apply.FieldManager)); err != nil {
+		return &RestartError{ref, err}
+	}
+	return nil
+}
+
+// VersionOf returns a text that changes with the spec and labels of a workload and with the metadata of its namespace. It does not change
+// with their status, which changes without a user.
+func (p *Plane) VersionOf(ctx context.Context, ref rollout.Ref) string {
+	object, namespace := objectOf(ref), &corev1.Namespace{}
+	if p.cache.Get(ctx, client.ObjectKeyFromObject(object), object) != nil || p.namespaces.Get(ctx, client.ObjectKey{Name: ref.Namespace}, namespace) != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %d %s %s %s", object.GetUID(), object.GetGeneration(), labels.FormatLabels(object.GetLabels()),
+		labels.FormatLabels(namespace.Labels), labels.FormatLabels(namespace.Annotations))
+}
+
+// formatRestart is the value of names.RestartAnnotation for a restart.
+func formatRestart(r rollout.Restart) string {
+	text := r.Revision + " " + r.At.UTC().Format(time.RFC3339)
+	if r.Retry {
+		text += " " + again
+	}
+	return text
+}
+
+// again marks a second restart for the same revision.
+const again = "again"
+
+// parseRestart reads the value of names.RestartAnnotation. A value that the operator did not write is no restart.
+func parseRestart(text string) rollout.Restart {
+	words := strings.Fields(text)
+	if len(words) != 2 && (len(words) != 3 || words[2] != again) {
+		return rollout.Restart{}
+	}
+	at, err := time.Parse(time.RFC3339, words[1])
+	if err != nil {
+		return rollout.Restart{}
+	}
+	return rollout.Restart{Revision: words[0], At: at, Retry: len(words) == 3}
 }

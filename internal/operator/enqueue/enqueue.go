@@ -150,6 +150,19 @@ func hasChanged(before, after *v1alpha1.Mesh, kind string) bool {
 	return was.Status != is.Status || was.Reason != is.Reason || was.ObservedGeneration != is.ObservedGeneration
 }
 
+// Schedule is when to reconcile again without an event.
+type Schedule struct {
+	// Requeue is 0 for never.
+	Requeue time.Duration
+}
+
+// RequeueAfter asks for another reconciliation after a time; 0 asks for none. The earliest one counts.
+func (s *Schedule) RequeueAfter(after time.Duration) {
+	if after != 0 && (s.Requeue == 0 || after < s.Requeue) {
+		s.Requeue = max(after, time.Second)
+	}
+}
+
 // conflictRetry is longer than an event usually takes to reach the cache.
 const conflictRetry = 200 * time.Millisecond
 

@@ -7,12 +7,17 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -107,5 +112,25 @@ func TestByMeshLabel_RequestsTheMeshBeforeAndAfter(t *testing.T) {
 		if got := requests(t, ByMeshLabel(), labelled(c.before), labelled(c.after)); !slices.Equal(got, c.want) {
 			t.Errorf("from %q to %q requests are %v, want %v", c.before, c.after, got, c.want)
 		}
+	}
+}
+
+// TestMeshConfigReconcilesItsMesh checks that an edit of a MeshConfig reconciles the mesh in its namespace only.
+func TestMeshConfigReconcilesItsMesh(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	one, two := meshWith("1"), meshWith("1")
+	one.Name, one.Spec.Namespace = "one", ptr.To("one-system")
+	two.Name, two.Spec.Namespace = "two", ptr.To("two-system")
+	catalogue, err := operand.NewCatalogue("dev", operand.Images{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapper := Mapper{Cluster: &observe.Cluster{Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(one, two).Build(), Catalogue: catalogue}}
+	config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "two-system", Name: names.MeshConfig}}
+	if got := requests(t, mapper.BySiblings(), config, config.DeepCopy()); !slices.Equal(got, []string{"two"}) {
+		t.Errorf("requests are %v, want one for the mesh two", got)
 	}
 }

@@ -9,9 +9,20 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/injector/inject"
+	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/httpmetrics"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 const (
@@ -83,4 +94,93 @@ func (m *Metrics) countReview(kind string, allowed bool) {
 		kind = "other"
 	}
 	m.reviews.WithLabelValues(kind, strconv.FormatBool(allowed)).Inc()
+}
+
+// Objects implements Cluster with a cache and an API client.
+type Objects struct {
+	// Mesh is the name of the mesh, MeshNamespace the namespace of its control plane.
+	Mesh, MeshNamespace string
+	// Cached reads from a cache that was created with CacheOptions.
+	Cached client.Reader
+	// Live reads from the API server.
+	Live client.Reader
+	// Writer creates trust ConfigMaps.
+	Writer client.Writer
+}
+
+// CacheOptions limits a cache to the objects that Objects reads: the mesh's namespaces, MeshConfig and trust ConfigMaps.
+func CacheOptions(mesh, meshNamespace string) cache.Options {
+	return cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		NewInformer:      backoff.NewInformer,
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Namespace{}:          {Label: labels.SelectorFromSet(labels.Set{names.MonitoredByLabel: mesh})},
+			&configv1alpha2.MeshConfig{}: {Namespaces: map[string]cache.Config{meshNamespace: {}}},
+			&corev1.ConfigMap{}:          {Field: fields.OneTermEqualSelector("metadata.name", names.TrustConfigMap(mesh))},
+		},
+	}
+}
+
+// Cached returns the kinds that the cache must have synced before the server becomes ready.
+func Cached() []client.Object {
+	return []client.Object{namespaceMetadata(), &configv1alpha2.MeshConfig{}, &corev1.ConfigMap{}}
+}
+
+func namespaceMetadata() *metav1.PartialObjectMetadata {
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	return object
+}
+
+// Namespace returns a namespace. A namespace that is not found has no labels, so it is not part of the mesh.
+func (o *Objects) Namespace(ctx context.Context, name string, fresh bool) (inject.Namespace, error) {
+	reader := o.Cached
+	if fresh {
+		reader = o.Live
+	}
+	object := namespaceMetadata()
+	err := reader.Get(ctx, client.ObjectKey{Name: name}, object)
+	if apierrors.IsNotFound(err) {
+		return inject.Namespace{Name: name}, nil
+	}
+	if err != nil {
+		return inject.Namespace{}, fmt.Errorf("namespace %s cannot be read: %w", name, err)
+	}
+	return inject.Namespace{Name: name, Labels: object.Labels, Annotations: object.Annotations}, nil
+}
+
+// Settings returns the spec of the MeshConfig, or the defaults if it does not exist.
+func (o *Objects) Settings(ctx context.Context) (configv1alpha2.MeshConfigSpec, error) {
+	object := &configv1alpha2.MeshConfig{}
+	err := o.Cached.Get(ctx, client.ObjectKey{Namespace: o.MeshNamespace, Name: names.MeshConfig}, object)
+	if client.IgnoreNotFound(err) != nil {
+		return configv1alpha2.MeshConfigSpec{}, fmt.Errorf("the MeshConfig %s/%s cannot be read: %w", o.MeshNamespace, names.MeshConfig, err)
+	}
+	return object.Spec, nil
+}
+
+// EnsureTrust creates the trust ConfigMap of a namespace as a copy of the one in the mesh's own namespace. It never
+// updates an existing one, which the operator keeps up to date.
+func (o *Objects) EnsureTrust(ctx context.Context, namespace string) error {
+	name := names.TrustConfigMap(o.Mesh)
+	err := o.Cached.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &corev1.ConfigMap{})
+	if err == nil {
+		return nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return fmt.Errorf("the ConfigMap %s/%s cannot be read: %w", namespace, name, err)
+	}
+	source := &corev1.ConfigMap{}
+	if err := o.Cached.Get(ctx, client.ObjectKey{Namespace: o.MeshNamespace, Name: name}, source); err != nil {
+		return fmt.Errorf("the root certificate of the mesh does not exist yet: the operator writes it to the ConfigMap %s/%s, "+
+			"after which the pod can be created: %w", o.MeshNamespace, name, err)
+	}
+	copied := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: source.Labels},
+		Data:       map[string]string{names.CABundleCert: source.Data[names.CABundleCert]},
+	}
+	if err := o.Writer.Create(ctx, copied); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("the root certificate of the mesh cannot be written to the ConfigMap %s/%s, which the sidecar needs: %w", namespace, name, err)
+	}
+	return nil
 }

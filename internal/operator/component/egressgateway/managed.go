@@ -2,7 +2,6 @@ package egressgateway
 
 import (
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -50,17 +49,16 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if err != nil {
 		return nil, err
 	}
-	return component.Labelled(inputs, pods.ServiceAccount(inputs.Mesh), service(inputs.Mesh, pods), gateway, pods.DisruptionBudget(inputs.Mesh))
+	return component.Labelled(inputs, component.ServiceAccount(inputs.Mesh, pods.Name), service(inputs.Mesh, pods), gateway, pods.DisruptionBudget(inputs.Mesh))
 }
 
 // service is what sidecars connect to. The control plane reads its addresses.
 func service(mesh *v1alpha1.Mesh, pods gatewaypods.Settings) *corev1.Service {
-	return &corev1.Service{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: pods.Meta(mesh),
-		Spec: corev1.ServiceSpec{Selector: pods.Selector(), Type: corev1.ServiceTypeClusterIP, Ports: []corev1.ServicePort{{
-			Name: "sidecars", Port: names.EgressGatewayPort, TargetPort: intstr.FromInt32(names.EgressGatewayPort), Protocol: corev1.ProtocolTCP,
-		}}},
-	}
+	service := component.Service(mesh, pods.Name, pods.Selector(), corev1.ServicePort{
+		Name: "sidecars", Port: names.EgressGatewayPort, TargetPort: intstr.FromInt32(names.EgressGatewayPort), Protocol: corev1.ProtocolTCP,
+	})
+	service.Spec.Type = corev1.ServiceTypeClusterIP
+	return service
 }
 
 // Health implements component.Component. It is that of the Deployment.

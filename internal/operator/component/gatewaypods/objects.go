@@ -45,20 +45,10 @@ func Kinds() []component.Kind {
 // Selector has the labels of the pods.
 func (s Settings) Selector() map[string]string { return map[string]string{names.AppLabel: s.Name} }
 
-// Meta is the metadata of the objects.
-func (s Settings) Meta(mesh *v1alpha1.Mesh) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: component.Namespace(mesh), Name: s.Name}
-}
-
-// ServiceAccount is the identity of the gateway in the mesh.
-func (s Settings) ServiceAccount(mesh *v1alpha1.Mesh) *corev1.ServiceAccount {
-	return &corev1.ServiceAccount{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: s.Meta(mesh)}
-}
-
 // DisruptionBudget permits the eviction of one pod at a time.
 func (s Settings) DisruptionBudget(mesh *v1alpha1.Mesh) *policyv1.PodDisruptionBudget {
 	return &policyv1.PodDisruptionBudget{
-		TypeMeta: metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"}, ObjectMeta: s.Meta(mesh),
+		TypeMeta: metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"}, ObjectMeta: component.Meta(mesh, s.Name),
 		Spec: policyv1.PodDisruptionBudgetSpec{MaxUnavailable: ptr.To(intstr.FromInt32(1)), Selector: &metav1.LabelSelector{MatchLabels: s.Selector()}},
 	}
 }
@@ -83,7 +73,7 @@ func (s Settings) Deployment(inputs component.Inputs) (*appsv1.Deployment, error
 		return nil, err
 	}
 	return &appsv1.Deployment{
-		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: s.Meta(inputs.Mesh),
+		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: component.Meta(inputs.Mesh, s.Name),
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To(ptr.Deref(s.Replicas, DefaultReplicas)),
 			Strategy: component.RollingUpdate(),

@@ -1,15 +1,18 @@
 package grafana
 
 import (
+	"fmt"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/operator/dashboards"
 )
 
 const (
@@ -25,48 +28,26 @@ const (
 var selector = map[string]string{"app": Name}
 
 func serviceAccount(inputs component.Inputs) *corev1.ServiceAccount {
-	return &corev1.ServiceAccount{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: meta(inputs, Name),
-		AutomountServiceAccountToken: ptr.To(false),
-	}
-}
-
-func service(inputs component.Inputs) *corev1.Service {
-	return &corev1.Service{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: meta(inputs, Name),
-		Spec: corev1.ServiceSpec{
-			Selector: selector,
-			Ports:    []corev1.ServicePort{{Name: portName, Port: Port, TargetPort: intstr.FromString(portName), Protocol: corev1.ProtocolTCP}},
-		},
-	}
+	account := component.ServiceAccount(inputs.Mesh, Name)
+	account.AutomountServiceAccountToken = ptr.To(false)
+	return account
 }
 
 func deployment(inputs component.Inputs, mounts []mount) *appsv1.Deployment {
-	return &appsv1.Deployment{
-		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: meta(inputs, Name),
-		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To(int32(1)),
-			Strategy: component.RollingUpdate(),
-			Selector: &metav1.LabelSelector{MatchLabels: selector},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{component.ConfigHashAnnotation: component.ConfigHash(configsOf(mounts)...)}},
-				Spec: corev1.PodSpec{
-					ServiceAccountName: Name, AutomountServiceAccountToken: ptr.To(false),
-					NodeSelector:    map[string]string{"kubernetes.io/os": "linux"},
-					SecurityContext: component.PodSecurity(userID),
-					Containers:      []corev1.Container{container(inputs, mounts)},
-					Volumes:         volumes(mounts),
-				},
-			},
-		},
-	}
+	return component.Deployment(inputs.Mesh, Name, selector, component.RollingUpdate(), corev1.PodSpec{
+		ServiceAccountName: Name, AutomountServiceAccountToken: ptr.To(false),
+		SecurityContext: component.PodSecurity(userID),
+		Containers:      []corev1.Container{container(inputs, mounts)},
+		Volumes:         volumes(mounts),
+	}, configsOf(mounts)...)
 }
 
 func container(inputs component.Inputs, mounts []mount) corev1.Container {
 	managed := ptr.Deref(settings(inputs.Mesh).Managed, v1alpha1.ManagedGrafana{})
-	probe := &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
-		Path: "/api/health", Port: intstr.FromString(portName), Scheme: corev1.URISchemeHTTP,
-	}}}
+	probe := component.HTTPProbe(corev1.URISchemeHTTP, portName, "/api/health")
+	// The first start creates the database.
+	delayed := probe.DeepCopy()
+	delayed.InitialDelaySeconds = 60
 	c := corev1.Container{
 		Name: "grafana", Image: inputs.Image(image(), managed.Image), ImagePullPolicy: corev1.PullIfNotPresent,
 		Env: []corev1.EnvVar{
@@ -78,7 +59,7 @@ func container(inputs component.Inputs, mounts []mount) corev1.Container {
 		},
 		Ports:          []corev1.ContainerPort{{Name: portName, ContainerPort: Port, Protocol: corev1.ProtocolTCP}},
 		Resources:      ptr.Deref(managed.Resources, defaultResources()),
-		ReadinessProbe: probe, LivenessProbe: withDelay(probe),
+		ReadinessProbe: probe, LivenessProbe: delayed,
 		SecurityContext: component.ContainerSecurity(),
 		VolumeMounts:    []corev1.VolumeMount{{Name: "data", MountPath: dataDir}, {Name: "tmp", MountPath: "/tmp"}},
 	}
@@ -86,13 +67,6 @@ func container(inputs component.Inputs, mounts []mount) corev1.Container {
 		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: m.config.Name, MountPath: m.path, ReadOnly: true})
 	}
 	return c
-}
-
-// withDelay lets the first start create the database.
-func withDelay(probe *corev1.Probe) *corev1.Probe {
-	delayed := probe.DeepCopy()
-	delayed.InitialDelaySeconds = 60
-	return delayed
 }
 
 func defaultResources() corev1.ResourceRequirements {
@@ -107,9 +81,112 @@ func volumes(mounts []mount) []corev1.Volume {
 		{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 	}
 	for _, m := range mounts {
-		list = append(list, corev1.Volume{Name: m.config.Name, VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
-			LocalObjectReference: corev1.LocalObjectReference{Name: m.config.Name},
-		}}})
+		list = append(list, component.ConfigMapVolume(m.config.Name, m.config.Name))
 	}
 	return list
+}
+
+// ini has no users and no login: everybody who reaches the server reads its dashboards, and nobody can change them. Grafana calls
+// nothing outside the cluster.
+const ini = `[server]
+http_port = 3000
+[auth]
+disable_login_form = true
+[auth.anonymous]
+enabled = true
+org_role = Viewer
+[auth.basic]
+enabled = false
+[security]
+disable_initial_admin_creation = true
+[users]
+allow_sign_up = false
+[analytics]
+reporting_enabled = false
+check_for_updates = false
+check_for_plugin_updates = false
+[news]
+news_feed_enabled = false
+[log]
+mode = console
+`
+
+// mount is a ConfigMap and the folder of the server that has its files.
+type mount struct {
+	config *corev1.ConfigMap
+	path   string
+}
+
+const provisioning = "/etc/grafana/provisioning"
+
+// dashboardDir is the folder with a folder of files for each folder of dashboards.
+const dashboardDir = "/var/lib/grafana-dashboards"
+
+// folders are the folders of dashboards with the last part of OSM's name of their ConfigMap.
+var folders = []struct {
+	folder dashboards.Folder
+	name   string
+}{{dashboards.DataPlane, "dataplane"}, {dashboards.ControlPlane, "controlplane"}}
+
+// configuration returns the files of the server. The names of ConfigMaps are those of OSM.
+func configuration(inputs component.Inputs, pages []Page) ([]mount, error) {
+	sources, err := yaml.Marshal(datasources(inputs))
+	if err != nil {
+		return nil, fmt.Errorf("the data sources of Grafana cannot be written: %w", err)
+	}
+	providers, err := yaml.Marshal(dashboardProviders())
+	if err != nil {
+		return nil, fmt.Errorf("the dashboard providers of Grafana cannot be written: %w", err)
+	}
+	mounts := []mount{
+		{configMap(inputs, "config", map[string]string{"grafana.ini": ini}), "/etc/grafana/osm"},
+		{configMap(inputs, "datasources", map[string]string{"prometheus.yaml": string(sources)}), provisioning + "/datasources"},
+		{configMap(inputs, "dashboards", map[string]string{"dashboards.yaml": string(providers)}), provisioning + "/dashboards"},
+	}
+	for _, f := range folders {
+		data := map[string]string{}
+		for _, page := range pages {
+			if page.Folder == f.folder {
+				data[page.File+".json"] = page.JSON
+			}
+		}
+		mounts = append(mounts, mount{configMap(inputs, "dashboard-definition-"+f.name, data), dashboardDir + "/" + f.name})
+	}
+	return mounts, nil
+}
+
+func configMap(inputs component.Inputs, name string, data map[string]string) *corev1.ConfigMap {
+	return component.ConfigMap(inputs.Mesh, Name+"-"+name, data)
+}
+
+func configsOf(mounts []mount) []*corev1.ConfigMap {
+	var configs []*corev1.ConfigMap
+	for _, m := range mounts {
+		configs = append(configs, m.config)
+	}
+	return configs
+}
+
+// datasources is the Prometheus of the mesh, as the default data source.
+func datasources(inputs component.Inputs) map[string]any {
+	source := map[string]any{
+		"name": "Prometheus", "uid": "osm-prometheus", "type": "prometheus", "access": "proxy", "isDefault": true, "editable": false,
+		"url": prometheus.Address(inputs.Mesh), "jsonData": map[string]any{"timeInterval": "10s", "httpMethod": "POST"},
+	}
+	if bundle := prometheus.Settings(inputs.Mesh).CABundle; len(bundle) > 0 {
+		source["jsonData"].(map[string]any)["tlsAuthWithCACert"] = true
+		source["secureJsonData"] = map[string]any{"tlsCACert": string(bundle)}
+	}
+	return map[string]any{"apiVersion": 1, "datasources": []any{source}}
+}
+
+func dashboardProviders() map[string]any {
+	providers := []any{}
+	for _, f := range folders {
+		providers = append(providers, map[string]any{
+			"name": f.name, "folder": string(f.folder), "type": "file", "disableDeletion": true, "allowUiUpdates": false,
+			"options": map[string]any{"path": dashboardDir + "/" + f.name},
+		})
+	}
+	return map[string]any{"apiVersion": 1, "providers": providers}
 }

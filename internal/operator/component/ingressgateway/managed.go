@@ -1,11 +1,19 @@
 package ingressgateway
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/gatewaypods"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -39,11 +47,80 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if err != nil {
 		return nil, err
 	}
-	all, err := component.Labelled(inputs, pods.ServiceAccount(inputs.Mesh), service(inputs.Mesh), gateway, pods.DisruptionBudget(inputs.Mesh))
+	all, err := component.Labelled(inputs, component.ServiceAccount(inputs.Mesh, pods.Name), service(inputs.Mesh), gateway, pods.DisruptionBudget(inputs.Mesh))
 	return append(all, gatewayClass(inputs)), err
 }
 
 // Health implements component.Component. It is that of the Deployment.
 func (Managed) Health(live []*unstructured.Unstructured) component.Health {
 	return component.DeploymentHealth(live, names.IngressGateway)
+}
+
+func podSettings(mesh *v1alpha1.Mesh) gatewaypods.Settings {
+	declared := settings(mesh)
+	return gatewaypods.Settings{
+		Name: names.IngressGateway, Replicas: declared.Replicas, Scheduling: declared.GatewaySchedulingSpec, Resources: declared.Resources,
+	}
+}
+
+// service has the ports that listeners may use. The control plane reads them. Without an external address, traffic policy Local does not
+// exist; with one, it keeps the addresses of clients.
+func service(mesh *v1alpha1.Mesh) *corev1.Service {
+	pods := podSettings(mesh)
+	out := component.Service(mesh, pods.Name, pods.Selector())
+	out.Spec.Type = serviceType(mesh)
+	if out.Spec.Type != corev1.ServiceTypeClusterIP {
+		out.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
+	}
+	for _, port := range ports(mesh) {
+		out.Spec.Ports = append(out.Spec.Ports, corev1.ServicePort{
+			Name: fmt.Sprintf("port-%d", port), Port: port, TargetPort: intstr.FromInt32(podPort(port)), Protocol: corev1.ProtocolTCP,
+		})
+	}
+	return out
+}
+
+// gatewayClass has the name of the mesh.
+func gatewayClass(inputs component.Inputs) *unstructured.Unstructured {
+	class := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": gatewayGroup + "/v1", "kind": "GatewayClass",
+		"spec": map[string]any{"controllerName": names.GatewayController(inputs.Mesh.Name), "description": "The ingress gateway of the mesh " + inputs.Mesh.Name},
+	}}
+	class.SetName(inputs.Mesh.Name)
+	class.SetLabels(operand.Labels(inputs.Mesh.Name, inputs.ControlPlanes[0].Release.Version))
+	return class
+}
+
+// DefaultPorts are the default of spec.ingressGateway.ports.
+func DefaultPorts() []int32 { return []int32{80, 443} }
+
+// Mode returns the mode, with its default.
+func Mode(mesh *v1alpha1.Mesh) v1alpha1.IngressGatewayMode {
+	return ptr.Deref(settings(mesh).Mode, v1alpha1.IngressGatewayDisabled)
+}
+
+func settings(mesh *v1alpha1.Mesh) v1alpha1.IngressGatewaySpec {
+	return ptr.Deref(mesh.Spec.IngressGateway, v1alpha1.IngressGatewaySpec{})
+}
+
+func serviceType(mesh *v1alpha1.Mesh) corev1.ServiceType {
+	return cmp.Or(ptr.Deref(settings(mesh).ServiceType, ""), corev1.ServiceTypeLoadBalancer)
+}
+
+// ports are sorted.
+func ports(mesh *v1alpha1.Mesh) []int32 {
+	list := settings(mesh).Ports
+	if len(list) == 0 {
+		list = DefaultPorts()
+	}
+	return slices.Sorted(slices.Values(list))
+}
+
+// podPort returns the port of the pods for a port of the Service. Envoy has no privileges, so it cannot use ports below 1024.
+func podPort(port int32) int32 {
+	const privileged, offset = 1024, 10000
+	if port < privileged {
+		return port + offset
+	}
+	return port
 }

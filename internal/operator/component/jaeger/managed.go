@@ -37,7 +37,7 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if err != nil {
 		return nil, err
 	}
-	return component.Labelled(inputs, config, service(inputs.Mesh), deployment(inputs, config))
+	return component.Labelled(inputs, config, component.Service(inputs.Mesh, Name, selector, servicePorts()...), deployment(inputs, config))
 }
 
 // Health implements component.Component. It is that of the Deployment. A pod does not start without the Secret of its storage.

@@ -2,16 +2,21 @@ package prometheus
 
 import (
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus/rules"
 )
 
 const (
@@ -40,39 +45,18 @@ func strategy(settings v1alpha1.ManagedPrometheus) appsv1.DeploymentStrategy {
 // deployment has one pod: a second one would scrape everything twice.
 func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deployment {
 	settings := managedSettings(inputs.Mesh)
-	return &appsv1.Deployment{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
-		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To(int32(1)),
-			Strategy: strategy(settings),
-			Selector: &metav1.LabelSelector{MatchLabels: selector},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{component.ConfigHashAnnotation: component.ConfigHash(config)}},
-				Spec: corev1.PodSpec{
-					ServiceAccountName: Name,
-					NodeSelector:       map[string]string{"kubernetes.io/os": "linux"},
-					SecurityContext:    component.PodSecurity(userID),
-					Containers:         []corev1.Container{container(settings, inputs.Image(image(), settings.Image))},
-					Volumes: []corev1.Volume{
-						{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
-							LocalObjectReference: corev1.LocalObjectReference{Name: Name},
-						}}},
-						{Name: "data", VolumeSource: dataVolume(settings)},
-					},
-				},
-			},
-		},
-	}
+	return component.Deployment(inputs.Mesh, Name, selector, strategy(settings), corev1.PodSpec{
+		ServiceAccountName: Name,
+		SecurityContext:    component.PodSecurity(userID),
+		Containers:         []corev1.Container{container(settings, inputs.Image(image(), settings.Image))},
+		Volumes:            []corev1.Volume{component.ConfigMapVolume("config", Name), {Name: "data", VolumeSource: dataVolume(settings)}},
+	}, config)
 }
 
 func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Container {
 	retention := DefaultRetention
 	if settings.Retention != nil {
 		retention = settings.Retention.Duration
-	}
-	probe := func(path string) *corev1.Probe {
-		return &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromString(portName), Scheme: corev1.URISchemeHTTP}}}
 	}
 	return corev1.Container{
 		Name: "prometheus", Image: image, ImagePullPolicy: corev1.PullIfNotPresent,
@@ -83,9 +67,10 @@ func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Contain
 			fmt.Sprintf("--storage.tsdb.retention.time=%dms", retention.Milliseconds()),
 			fmt.Sprintf("--web.listen-address=:%d", Port),
 		},
-		Ports:          []corev1.ContainerPort{{Name: portName, ContainerPort: Port, Protocol: corev1.ProtocolTCP}},
-		Resources:      ptr.Deref(settings.Resources, defaultResources()),
-		ReadinessProbe: probe("/-/ready"), LivenessProbe: probe("/-/healthy"),
+		Ports:           []corev1.ContainerPort{{Name: portName, ContainerPort: Port, Protocol: corev1.ProtocolTCP}},
+		Resources:       ptr.Deref(settings.Resources, defaultResources()),
+		ReadinessProbe:  component.HTTPProbe(corev1.URISchemeHTTP, portName, "/-/ready"),
+		LivenessProbe:   component.HTTPProbe(corev1.URISchemeHTTP, portName, "/-/healthy"),
 		SecurityContext: component.ContainerSecurity(),
 		VolumeMounts:    []corev1.VolumeMount{{Name: "config", MountPath: configDir, ReadOnly: true}, {Name: "data", MountPath: dataDir}},
 	}
@@ -111,8 +96,7 @@ func volumeClaim(inputs component.Inputs) *corev1.PersistentVolumeClaim {
 		return nil
 	}
 	return &corev1.PersistentVolumeClaim{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "PersistentVolumeClaim"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PersistentVolumeClaim"}, ObjectMeta: component.Meta(inputs.Mesh, Name),
 		Spec: corev1.PersistentVolumeClaimSpec{
 			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}, StorageClassName: settings.StorageClassName,
 			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: *settings.Storage}},
@@ -120,13 +104,66 @@ func volumeClaim(inputs component.Inputs) *corev1.PersistentVolumeClaim {
 	}
 }
 
-func service(inputs component.Inputs) *corev1.Service {
-	return &corev1.Service{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
-		Spec: corev1.ServiceSpec{
-			Selector: selector,
-			Ports:    []corev1.ServicePort{{Name: portName, Port: Port, TargetPort: intstr.FromString(portName), Protocol: corev1.ProtocolTCP}},
-		},
+// access allows the server to discover the pods of the mesh, in its namespaces and in no others.
+func access(inputs component.Inputs) []client.Object {
+	list := append([]string{component.Namespace(inputs.Mesh)}, inputs.Members...)
+	slices.Sort(list)
+	var objects []client.Object
+	for _, namespace := range slices.Compact(list) {
+		meta := metav1.ObjectMeta{Namespace: namespace, Name: Name}
+		objects = append(objects,
+			&rbacv1.Role{
+				TypeMeta: rbacType("Role"), ObjectMeta: meta,
+				Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch"}}},
+			},
+			&rbacv1.RoleBinding{
+				TypeMeta: rbacType("RoleBinding"), ObjectMeta: meta,
+				RoleRef:  rbacv1.RoleRef{APIGroup: "rbac.authorization.k8s.io", Kind: "Role", Name: Name},
+				Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Name: Name, Namespace: component.Namespace(inputs.Mesh)}},
+			})
 	}
+	return objects
+}
+
+// unboundClaim describes the live claim for the samples if it has no volume; empty if it has one, or without a claim. The pod does not start
+// without the volume.
+func unboundClaim(live []*unstructured.Unstructured) string {
+	for _, object := range live {
+		if object.GetKind() != "PersistentVolumeClaim" {
+			continue
+		}
+		if phase, _, _ := unstructured.NestedString(object.Object, "status", "phase"); phase == "Bound" {
+			continue
+		}
+		class, _, _ := unstructured.NestedString(object.Object, "spec", "storageClassName")
+		of := "no StorageClass"
+		if class != "" {
+			of = "the StorageClass " + class
+		}
+		return fmt.Sprintf("the PersistentVolumeClaim %s/%s with %s has no volume: see kubectl describe persistentvolumeclaim -n %s %s",
+			object.GetNamespace(), object.GetName(), of, object.GetNamespace(), object.GetName())
+	}
+	return ""
+}
+
+// Files of the ConfigMap.
+const (
+	configFile = "prometheus.yml"
+	rulesFile  = "rules.yml"
+)
+
+func configMap(inputs component.Inputs) (*corev1.ConfigMap, error) {
+	file, err := rules.ForMesh(inputs.Mesh.Name)
+	if err != nil {
+		return nil, err
+	}
+	config, err := yaml.Marshal(configuration(inputs))
+	if err != nil {
+		return nil, fmt.Errorf("the configuration of Prometheus cannot be written: %w", err)
+	}
+	ruleText, err := yaml.Marshal(file)
+	if err != nil {
+		return nil, fmt.Errorf("the rules of Prometheus cannot be written: %w", err)
+	}
+	return component.ConfigMap(inputs.Mesh, Name, map[string]string{configFile: string(config), rulesFile: string(ruleText)}), nil
 }

@@ -44,13 +44,14 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if err != nil {
 		return nil, err
 	}
-	objects := []client.Object{serviceAccount(inputs), config}
+	objects := []client.Object{component.ServiceAccount(inputs.Mesh, Name), config}
 	objects = append(objects, access(inputs)...)
 	objects = append(objects, operatorAccess(inputs)...)
 	if claim := volumeClaim(inputs); claim != nil {
 		objects = append(objects, claim)
 	}
-	return component.Labelled(inputs, append(objects, service(inputs), deployment(inputs, config))...)
+	service := component.Service(inputs.Mesh, Name, selector, component.NamedPort(portName, Port))
+	return component.Labelled(inputs, append(objects, service, deployment(inputs, config))...)
 }
 
 // Health implements component.Component. It is that of the Deployment, whose pod does not start without its volume.

@@ -61,17 +61,13 @@ func (Monitors) Health(live []*unstructured.Unstructured) component.Health {
 	return component.AlwaysHealthy(live)
 }
 
-func meta(inputs component.Inputs, name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: name}
-}
-
 func typeMeta(kind string) metav1.TypeMeta {
 	return metav1.TypeMeta{APIVersion: monitoringv1.SchemeGroupVersion.String(), Kind: kind}
 }
 
 func controllerMonitor(inputs component.Inputs) *monitoringv1.ServiceMonitor {
 	return &monitoringv1.ServiceMonitor{
-		TypeMeta: typeMeta(monitoringv1.ServiceMonitorsKind), ObjectMeta: meta(inputs, names.Controller),
+		TypeMeta: typeMeta(monitoringv1.ServiceMonitorsKind), ObjectMeta: component.Meta(inputs.Mesh, names.Controller),
 		Spec: monitoringv1.ServiceMonitorSpec{
 			Selector: metav1.LabelSelector{MatchLabels: map[string]string{"app": names.Controller, names.MeshLabel: inputs.Mesh.Name}},
 			Endpoints: []monitoringv1.Endpoint{{
@@ -88,7 +84,7 @@ const healthPort = "healthz"
 // injectorMonitor monitors pods, because the Service of the injector has no port for metrics.
 func injectorMonitor(inputs component.Inputs) *monitoringv1.PodMonitor {
 	return &monitoringv1.PodMonitor{
-		TypeMeta: typeMeta(monitoringv1.PodMonitorsKind), ObjectMeta: meta(inputs, names.Injector),
+		TypeMeta: typeMeta(monitoringv1.PodMonitorsKind), ObjectMeta: component.Meta(inputs.Mesh, names.Injector),
 		Spec: monitoringv1.PodMonitorSpec{
 			Selector: metav1.LabelSelector{MatchLabels: map[string]string{"app": names.Injector}},
 			PodMetricsEndpoints: []monitoringv1.PodMetricsEndpoint{{
@@ -102,7 +98,7 @@ func injectorMonitor(inputs component.Inputs) *monitoringv1.PodMonitor {
 func sidecarMonitor(inputs component.Inputs) *monitoringv1.PodMonitor {
 	relabelings := append(converted(scrapedSidecars), converted(identifying(inputs.Mesh.Name))...)
 	return &monitoringv1.PodMonitor{
-		TypeMeta: typeMeta(monitoringv1.PodMonitorsKind), ObjectMeta: meta(inputs, sidecarsJob),
+		TypeMeta: typeMeta(monitoringv1.PodMonitorsKind), ObjectMeta: component.Meta(inputs.Mesh, sidecarsJob),
 		Spec: monitoringv1.PodMonitorSpec{
 			NamespaceSelector: monitoringv1.NamespaceSelector{MatchNames: append([]string{component.Namespace(inputs.Mesh)}, inputs.Members...)},
 			Selector: metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{
@@ -121,7 +117,7 @@ func prometheusRule(inputs component.Inputs) (*monitoringv1.PrometheusRule, erro
 	if err != nil {
 		return nil, fmt.Errorf("the rules of Prometheus cannot be read: %w", err)
 	}
-	object := &monitoringv1.PrometheusRule{TypeMeta: typeMeta(monitoringv1.PrometheusRuleKind), ObjectMeta: meta(inputs, Name)}
+	object := &monitoringv1.PrometheusRule{TypeMeta: typeMeta(monitoringv1.PrometheusRuleKind), ObjectMeta: component.Meta(inputs.Mesh, Name)}
 	for _, group := range file.Groups {
 		converted := monitoringv1.RuleGroup{Name: group.Name}
 		for _, r := range group.Rules {
@@ -195,7 +191,7 @@ func operatorMonitor(inputs component.Inputs, namespace string) *monitoringv1.Se
 	endpoint.BearerTokenFile = accountToken //nolint:staticcheck // there is no other field for the token of the server itself
 	endpoint.TLSConfig = &monitoringv1.TLSConfig{SafeTLSConfig: monitoringv1.SafeTLSConfig{InsecureSkipVerify: ptr.To(true)}}
 	return &monitoringv1.ServiceMonitor{
-		TypeMeta: typeMeta(monitoringv1.ServiceMonitorsKind), ObjectMeta: meta(inputs, names.Operator),
+		TypeMeta: typeMeta(monitoringv1.ServiceMonitorsKind), ObjectMeta: component.Meta(inputs.Mesh, names.Operator),
 		Spec: monitoringv1.ServiceMonitorSpec{
 			NamespaceSelector: monitoringv1.NamespaceSelector{MatchNames: []string{namespace}},
 			Selector:          metav1.LabelSelector{MatchLabels: map[string]string{"app": names.Operator}},

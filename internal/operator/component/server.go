@@ -1,0 +1,66 @@
+package component
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+)
+
+// Meta is the metadata of an object in the namespace of the mesh.
+func Meta(mesh *v1alpha1.Mesh, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: Namespace(mesh), Name: name}
+}
+
+// ServiceAccount is the identity of the pods of a component.
+func ServiceAccount(mesh *v1alpha1.Mesh, name string) *corev1.ServiceAccount {
+	return &corev1.ServiceAccount{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: Meta(mesh, name)}
+}
+
+// ConfigMap has files of a component.
+func ConfigMap(mesh *v1alpha1.Mesh, name string, data map[string]string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: Meta(mesh, name), Data: data}
+}
+
+// Service makes pods reachable.
+func Service(mesh *v1alpha1.Mesh, name string, selector map[string]string, ports ...corev1.ServicePort) *corev1.Service {
+	return &corev1.Service{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: Meta(mesh, name),
+		Spec: corev1.ServiceSpec{Selector: selector, Ports: ports},
+	}
+}
+
+// NamedPort is a port of a Service that leads to the port of the pods with the same name.
+func NamedPort(name string, port int32) corev1.ServicePort {
+	return corev1.ServicePort{Name: name, Port: port, TargetPort: intstr.FromString(name), Protocol: corev1.ProtocolTCP}
+}
+
+// HTTPProbe probes a named port of a container.
+func HTTPProbe(scheme corev1.URIScheme, port, path string) *corev1.Probe {
+	return &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromString(port), Scheme: scheme}}}
+}
+
+// ConfigMapVolume is a volume with the files of a ConfigMap.
+func ConfigMapVolume(name, config string) corev1.Volume {
+	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
+		LocalObjectReference: corev1.LocalObjectReference{Name: config},
+	}}}
+}
+
+// Deployment runs one pod on a Linux node. A change of the ConfigMaps restarts it.
+func Deployment(
+	mesh *v1alpha1.Mesh, name string, selector map[string]string, strategy appsv1.DeploymentStrategy, pod corev1.PodSpec, configs ...*corev1.ConfigMap,
+) *appsv1.Deployment {
+	pod.NodeSelector = map[string]string{"kubernetes.io/os": "linux"}
+	annotations := map[string]string{ConfigHashAnnotation: ConfigHash(configs...)}
+	return &appsv1.Deployment{
+		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: Meta(mesh, name),
+		Spec: appsv1.DeploymentSpec{
+			Replicas: ptr.To(int32(1)), Strategy: strategy, Selector: &metav1.LabelSelector{MatchLabels: selector},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: annotations}, Spec: pod},
+		},
+	}
+}
