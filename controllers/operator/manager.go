@@ -8,14 +8,22 @@ import (
 
 	"github.com/go-logr/logr"
 	prometheusclient "github.com/prometheus/client_golang/prometheus"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/discovery"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -27,6 +35,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/components"
 	"github.com/openservicemesh/osm-operator/controllers/operator/loglevel"
+	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
 	"github.com/openservicemesh/osm-operator/controllers/operator/ownership"
 	"github.com/openservicemesh/osm-operator/controllers/operator/plan"
 	"github.com/openservicemesh/osm-operator/controllers/operator/policies"
@@ -37,6 +46,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -221,4 +231,27 @@ func Scheme() (*runtime.Scheme, error) {
 		}
 	}
 	return scheme, nil
+}
+
+// cacheOptions keep in memory only what belongs to meshes: of all other pods, ConfigMaps and so on of a cluster the operator sees
+// nothing.
+func cacheOptions() cache.Options {
+	ours, err := labels.Parse(names.MeshLabel) // the label exists
+	utilruntime.Must(err)
+	byObject := map[client.Object]cache.ByObject{
+		&apiextensionsv1.CustomResourceDefinition{}: {
+			Label: labels.SelectorFromSet(labels.Set{mesh.ManagedByLabel: mesh.ManagedByOperator}),
+		},
+		// Who owns which field of a MeshConfig decides what the operator may write.
+		&configv1alpha2.MeshConfig{}: {Transform: func(object any) (any, error) { return object, nil }},
+	}
+	for _, kind := range []client.Object{
+		&appsv1.Deployment{}, &corev1.ServiceAccount{}, &corev1.Service{}, &corev1.ConfigMap{}, &corev1.Pod{},
+		&rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{}, &rbacv1.Role{}, &rbacv1.RoleBinding{}, &policyv1.PodDisruptionBudget{},
+		&autoscalingv2.HorizontalPodAutoscaler{},
+		&admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{},
+	} {
+		byObject[kind] = cache.ByObject{Label: ours}
+	}
+	return cache.Options{DefaultTransform: cache.TransformStripManagedFields(), NewInformer: backoff.NewInformer, ByObject: byObject}
 }

@@ -95,10 +95,7 @@ func run(o options, out io.Writer) error {
 
 // variants are the control planes in the order of measurement. The broadcast comes first, so that the sidecars of this process
 // decode all resources during its measurement.
-var variants = []server.Variant{server.Broadcast, server.Ours, server.Cache}
-
-// cacheLimit is the number of sidecars above which the stock cache is not measured in mode Visible, because it takes hours.
-const cacheLimit = 200
+var variants = []server.Variant{server.Broadcast, server.Ours}
 
 // plan returns the meshes and control planes that the flags select.
 func (o options) plan() ([]shape, []server.Variant, error) {
@@ -141,9 +138,6 @@ func (o options) measure() (*report, error) {
 			return nil, err
 		}
 		for _, v := range selected {
-			if v == server.Cache && s.Mode == mesh.Visible && s.Sidecars > cacheLimit {
-				continue
-			}
 			begun := time.Now()
 			one, err := t.measure(v)
 			if err != nil {

@@ -6,10 +6,10 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/openservicemesh/osm-operator/config/crd"
 	"github.com/openservicemesh/osm-operator/internal/packaging/crdreference"
+	"github.com/openservicemesh/osm-operator/internal/packaging/folder"
 )
 
 func main() {
@@ -23,27 +23,10 @@ func main() {
 	}
 }
 
-func generate(folder string) error {
+func generate(path string) error {
 	pages, err := crdreference.Pages(crd.Own, crd.SMI)
 	if err != nil {
 		return err
 	}
-	old, err := filepath.Glob(filepath.Join(folder, "*.md"))
-	if err != nil {
-		return err
-	}
-	for _, page := range old {
-		if err := os.Remove(page); err != nil {
-			return err
-		}
-	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return err
-	}
-	for name, content := range pages {
-		if err := os.WriteFile(filepath.Join(folder, name), content, 0o644); err != nil { //nolint:gosec // a page of the documentation
-			return err
-		}
-	}
-	return nil
+	return folder.Replace(path, pages)
 }

@@ -30,10 +30,6 @@ import (
 // window is the HTTP/2 window of a connection in bytes. Like Envoy's, it is larger than any configuration.
 const window = 16 << 20
 
-// maxResponse is the maximum size of a response in bytes. Envoy accepts 4 MiB; the stock cache sends more in large meshes, and
-// must still be measured.
-const maxResponse = 64 << 20
-
 // Fleet holds the sidecars of a mesh.
 type Fleet struct {
 	// Addresses makes each sidecar connect from a loopback address of its own, as pods do.
@@ -154,7 +150,7 @@ func (s *sidecar) run(ctx context.Context, address string, config *tls.Config, d
 			return dialer.DialContext(ctx, "tcp", address)
 		}),
 		grpc.WithInitialConnWindowSize(window), grpc.WithInitialWindowSize(window),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponse), grpc.WaitForReady(true)))
+		grpc.WithDefaultCallOptions(grpc.WaitForReady(true)))
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,14 @@
 package server
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
@@ -14,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
 
@@ -29,7 +33,13 @@ var sendingOrder = []string{
 // broadcast sends prepared bytes to each stream.
 type broadcast struct {
 	discovery.UnimplementedAggregatedDiscoveryServiceServer
-	library
+	mesh      *mesh.Mesh
+	oracle    *mesh.Oracle
+	authority authority
+	grpc      *grpc.Server
+	read      *atomic.Int64
+	// shared are the resources without duplicates.
+	shared map[uint64]*mesh.Resource
 	// all are the messages with all resources of a sidecar, by service; next are those of the prepared change.
 	all, next map[int][]mem.BufferSlice
 	wires     map[*mesh.Resource]mem.SliceBuffer
@@ -40,8 +50,9 @@ type broadcast struct {
 
 func newBroadcast(m *mesh.Mesh, a authority) (*broadcast, error) {
 	b := &broadcast{
-		library: newLibrary(m, a, grpc.ForceServerCodecV2(bareCodec{})), all: map[int][]mem.BufferSlice{},
-		wires: map[*mesh.Resource]mem.SliceBuffer{}, streams: map[int][]grpc.ServerStream{},
+		mesh: m, oracle: mesh.NewOracle(m, a.Root()), authority: a, shared: map[uint64]*mesh.Resource{},
+		grpc: grpc.NewServer(append(a.grpcOptions(), grpc.ForceServerCodecV2(bareCodec{}))...), read: &atomic.Int64{},
+		all: map[int][]mem.BufferSlice{}, wires: map[*mesh.Resource]mem.SliceBuffer{}, streams: map[int][]grpc.ServerStream{},
 	}
 	for service := range m.Services {
 		list, err := b.of(service)
@@ -190,4 +201,60 @@ func (bareCodec) Unmarshal(data mem.BufferSlice, v any) error {
 		message.data = data.Materialize()
 	}
 	return nil
+}
+
+func (b *broadcast) serve(ctx context.Context, listener net.Listener) error {
+	stop := context.AfterFunc(ctx, b.grpc.Stop)
+	defer stop()
+	if err := b.grpc.Serve(listener); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+func (b *broadcast) requests() int64 { return b.read.Load() }
+
+// of returns all resources of the sidecars of a service, with their certificate.
+func (b *broadcast) of(service int) ([]*mesh.Resource, error) {
+	list, err := b.oracle.Resources(service)
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := b.authority.Certificate(mesh.Account(service))
+	if err != nil {
+		return nil, err
+	}
+	secret := envoy.ServiceCertSecret(envoy.ServiceCertName, leaf.ChainPEM, leaf.KeyPEM)
+	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(secret.Message)
+	if err != nil {
+		return nil, err
+	}
+	return b.share(append(list, mesh.Resource{
+		ResourceKey: mesh.ResourceKey{TypeURL: secret.TypeURL, Name: secret.Name}, Message: secret.Message, Value: value, Hash: mesh.Hash(value),
+	})), nil
+}
+
+// differences returns the resources that a change adds or replaces, by service.
+func (b *broadcast) differences(c mesh.Change) (map[int][]*mesh.Resource, error) {
+	found, err := b.oracle.Apply(c)
+	if err != nil {
+		return nil, err
+	}
+	shared := make(map[int][]*mesh.Resource, len(found))
+	for service, list := range found {
+		shared[service] = b.share(list)
+	}
+	return shared, nil
+}
+
+func (b *broadcast) share(list []mesh.Resource) []*mesh.Resource {
+	shared := make([]*mesh.Resource, len(list))
+	for i := range list {
+		key := list[i].Hash ^ mesh.Hash([]byte(list[i].Name))
+		if b.shared[key] == nil {
+			b.shared[key] = &list[i]
+		}
+		shared[i] = b.shared[key]
+	}
+	return shared
 }

@@ -2,5 +2,5 @@
 // reports its resource usage.
 //
 // Its input is commands as lines of JSON, its output answers with CPU and memory usage. It can run this project's control plane,
-// the cache of go-control-plane, or a broadcast without any logic.
+// or a broadcast without any logic.
 package server

@@ -73,8 +73,6 @@ func newControlPlane(setup Setup, m *mesh.Mesh) (controlPlane, error) {
 		return newOurs(setup, m, authority)
 	case Broadcast:
 		return newBroadcast(m, authority)
-	case Cache:
-		return newCache(m, authority)
 	}
 	return nil, fmt.Errorf("there is no control plane %q", setup.Variant)
 }
@@ -170,8 +168,6 @@ const (
 	Ours Variant = "ours"
 	// Broadcast sends prepared bytes to prepared streams and reads the responses. It is the lower bound of the cost.
 	Broadcast Variant = "broadcast"
-	// Cache is go-control-plane's SnapshotCache with one node for each identity.
-	Cache Variant = "cache"
 )
 
 // Setup configures the process before it serves.
