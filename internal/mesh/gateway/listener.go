@@ -119,7 +119,7 @@ func (r *resolver) build(l *listenerState, name catalog.Name, samePort map[strin
 	index := indexRoutes(l.routes)
 	for _, domain := range slices.Sorted(maps.Keys(domains)) {
 		if l.isTLS() || mostSpecific(samePort, domain) == l {
-			out.Hosts = append(out.Hosts, Host{Domain: domain, Rules: index.rules(domain, r.inherits(index, domain))})
+			out.Hosts = append(out.Hosts, Host{Domain: domain, Rules: index.rules(domain, r.inheritsWiderRules(index, domain))})
 		}
 	}
 	return out

@@ -149,9 +149,9 @@ func tooManyRoutes(name catalog.Name, listener, namespace string) Verdict {
 		"use fewer hostnames, matches or backends.", listener, name, namespace, authz.MaxRoutes)
 }
 
-// inherits reports whether a host has the rules of less specific hostnames too. Wildcards multiply with the hosts that they include. These routes
+// inheritsWiderRules reports whether a host has the rules of less specific hostnames too. Wildcards multiply with the hosts that they include. These routes
 // count for the namespace of the host, so others keep theirs.
-func (r *resolver) inherits(x routeIndex, domain string) bool {
+func (r *resolver) inheritsWiderRules(x routeIndex, domain string) bool {
 	own := x.positions[keyOf(domain)]
 	size := -x.sizes[keyOf(domain)]
 	for key := range wider(domain) {

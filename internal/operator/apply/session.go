@@ -34,7 +34,7 @@ type history struct {
 	last map[types.UID]*reconciliation
 }
 
-func (h *history) of(owner types.UID) *reconciliation {
+func (h *history) lastOf(owner types.UID) *reconciliation {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if last := h.last[owner]; last != nil {
@@ -52,7 +52,7 @@ func (h *history) store(owner types.UID, r *reconciliation) {
 // For begins a reconciliation of an owner. Each reconciliation has its own Session.
 func (a *Applier) For(owner client.Object) *Session {
 	return &Session{
-		applier: a, owner: owner, earlier: a.history.of(owner.GetUID()), current: &reconciliation{applied: map[string]bool{}, ignored: map[string]bool{}},
+		applier: a, owner: owner, earlier: a.history.lastOf(owner.GetUID()), current: &reconciliation{applied: map[string]bool{}, ignored: map[string]bool{}},
 	}
 }
 

@@ -147,11 +147,11 @@ func newSlots(total, perAddress int) *slots {
 // acquire waits for a slot of the address, and then for one in total. The caller calls release after the request.
 func (s *slots) acquire(ctx context.Context, key netip.Addr) (release func(), err error) {
 	a := s.join(key)
-	if err := take(ctx, a.taken); err != nil {
+	if err := takeSlot(ctx, a.taken); err != nil {
 		s.leave(key, a)
 		return nil, err
 	}
-	if err := take(ctx, s.taken); err != nil {
+	if err := takeSlot(ctx, s.taken); err != nil {
 		<-a.taken
 		s.leave(key, a)
 		return nil, err
@@ -163,7 +163,7 @@ func (s *slots) acquire(ctx context.Context, key netip.Addr) (release func(), er
 	}, nil
 }
 
-func take(ctx context.Context, taken chan<- struct{}) error {
+func takeSlot(ctx context.Context, taken chan<- struct{}) error {
 	select {
 	case taken <- struct{}{}:
 		return nil

@@ -46,7 +46,7 @@ func Pod(p *catalog.Pod) corev1.Pod {
 func Service(s *catalog.Service) corev1.Service {
 	service := corev1.Service{ObjectMeta: Meta(s.Name)}
 	service.Spec.Selector = s.Selector
-	service.Spec.ClusterIPs = texts(s.ClusterIPs)
+	service.Spec.ClusterIPs = addressTexts(s.ClusterIPs)
 	if s.Headless() {
 		service.Spec.ClusterIPs = []string{corev1.ClusterIPNone}
 	}
@@ -61,7 +61,7 @@ func Service(s *catalog.Service) corev1.Service {
 	return service
 }
 
-func texts(addresses []netip.Addr) []string {
+func addressTexts(addresses []netip.Addr) []string {
 	var list []string
 	for _, address := range addresses {
 		list = append(list, address.String())

@@ -16,7 +16,7 @@ import (
 type Step struct {
 	// Line is the line number of the first command, from 1.
 	Line int
-	// Script is the content of the block.
+	// Script holds the commands of the sh block.
 	Script string
 	// Output holds the lines of the text block below the sh block. It is nil if there is none.
 	Output []string

@@ -67,7 +67,7 @@ func configuration(inputs component.Inputs) serverConfig {
 			JobName: app, KubernetesSDConfigs: pods(namespace),
 			RelabelConfigs: slices.Concat([]relabeling{
 				keep(app, "__meta_kubernetes_pod_label_app"), keep(healthPort, "__meta_kubernetes_pod_container_port_name"),
-			}, identifying(mesh)),
+			}, podLabels(mesh)),
 		})
 	}
 	if namespace := operatorNamespace(inputs); namespace != "" {
@@ -76,7 +76,7 @@ func configuration(inputs component.Inputs) serverConfig {
 	if len(inputs.Members) > 0 {
 		config.ScrapeConfigs = append(config.ScrapeConfigs, scrapeConfig{
 			JobName: sidecarsJob, HonorLabels: true, KubernetesSDConfigs: pods(inputs.Members...),
-			RelabelConfigs:       slices.Concat(scrapedSidecars, identifying(mesh), ofSource),
+			RelabelConfigs:       slices.Concat(scrapedSidecars, podLabels(mesh), ofSource),
 			MetricRelabelConfigs: renamed,
 		})
 	}
@@ -101,8 +101,8 @@ var scrapedSidecars = []relabeling{
 // metricsPort is the name of the metrics port of sidecars, as in OSM.
 const metricsPort = "proxy-metrics"
 
-// identifying labels a target by its mesh, namespace and pod.
-func identifying(mesh string) []relabeling {
+// podLabels labels a target by its mesh, namespace and pod.
+func podLabels(mesh string) []relabeling {
 	return []relabeling{
 		{TargetLabel: "mesh", Replacement: &mesh},
 		label("namespace", "(.*)", "$1", "__meta_kubernetes_namespace"),

@@ -96,7 +96,7 @@ func injectorMonitor(inputs component.Inputs) *monitoringv1.PodMonitor {
 }
 
 func sidecarMonitor(inputs component.Inputs) *monitoringv1.PodMonitor {
-	relabelings := append(converted(scrapedSidecars), converted(identifying(inputs.Mesh.Name))...)
+	relabelings := append(converted(scrapedSidecars), converted(podLabels(inputs.Mesh.Name))...)
 	return &monitoringv1.PodMonitor{
 		TypeMeta: typeMeta(monitoringv1.PodMonitorsKind), ObjectMeta: component.Meta(inputs.Mesh, sidecarsJob),
 		Spec: monitoringv1.PodMonitorSpec{
