@@ -50,13 +50,13 @@ func (r RouteRule) IsCallable() bool {
 	return slices.ContainsFunc(r.Backends, func(b WeightedBackend) bool { return len(b.Allowed) > 0 })
 }
 
-// isCallable reports whether the client may connect to an identity behind one of the backends of any rule.
-func (route ResolvedRoute) isCallable() bool {
+// IsCallable reports whether the client may connect to an identity behind one of the backends of any rule.
+func (route ResolvedRoute) IsCallable() bool {
 	return slices.ContainsFunc(route.Rules, RouteRule.IsCallable)
 }
 
 // hasListener reports whether the client's sidecar has a listener for the port.
-func (route ResolvedRoute) hasListener() bool { return route.isCallable() && len(route.Addresses) > 0 }
+func (route ResolvedRoute) hasListener() bool { return route.IsCallable() && len(route.Addresses) > 0 }
 
 // isReachable reports whether the client's sidecar has the destination. pod is the client's choice for a headless
 // Service.
@@ -66,7 +66,7 @@ func (route ResolvedRoute) isReachable(pod netip.Addr) bool {
 
 // missing describes why the client's sidecar does not have the destination.
 func (route ResolvedRoute) missing(v *catalog.View, r Request) string {
-	if route.isCallable() {
+	if route.IsCallable() {
 		return fmt.Sprintf("a pod with a sidecar behind %s at the address %s", r.Service, r.Pod)
 	}
 	var targets []string

@@ -27,7 +27,7 @@ func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 	var list []Outbound
 	for _, port := range service.Ports {
 		route := authz.ResolveRoute(o.view, o.client, service, port)
-		if !slices.ContainsFunc(route.Rules, authz.RouteRule.IsCallable) {
+		if !route.IsCallable() {
 			continue // its routes do not count
 		}
 		out := Outbound{Service: service.Name, Port: port.Number, Protocol: port.Protocol, Addresses: route.Addresses}
