@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/operator/status"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -67,6 +68,9 @@ func (r *Reconciler) reconcileGateway(ctx context.Context, s *scope) error {
 			s.gateway.summary = summary
 		}
 	}
+	if apierrors.IsConflict(err) {
+		return err
+	}
 	s.gateway.problem = err
 	return nil
 }
@@ -117,7 +121,6 @@ func (r *Reconciler) renewGateway(ctx context.Context, s *scope, request gateway
 			return nil, err
 		}
 		data, end = map[string][]byte{corev1.TLSCertKey: issued.ChainPEM, corev1.TLSPrivateKeyKey: issued.KeyPEM}, issued.NotAfter
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CertificateRenewed", "Renew "+request.key.Name, "issued the certificate of the ingress gateway in Secret %s: %v", request.key, problem)
 	}
 	if end.Before(s.root.NotAfter()) {
 		s.RequeueAfter(gatewayRenewal(end, request.lifetime).Sub(r.Now()))
@@ -127,11 +130,30 @@ func (r *Reconciler) renewGateway(ctx context.Context, s *scope, request gateway
 	if problem == nil && isLabelled(live, s.mesh) && bytes.Equal(live.Data[names.CABundleCert], data[names.CABundleCert]) {
 		return summary, nil
 	}
+	if recorded, err := r.recordGateway(ctx, s, summary); err != nil || !recorded {
+		return nil, err
+	}
+	if problem != nil {
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CertificateRenewed", "Renew "+request.key.Name, "issued the certificate of the ingress gateway in Secret %s: %v", request.key, problem)
+	}
 	// The form is that of OSM.
 	if err := r.applySecret(ctx, s, request.key, corev1.SecretTypeTLS, nil, data); err != nil {
 		return summary, gatewayError(request.key, "written", err)
 	}
 	return summary, nil
+}
+
+// recordGateway writes the name of a Secret to the status before the Secret exists: without a record it would never be deleted. It returns
+// false before the first status of the mesh, which is an event.
+func (r *Reconciler) recordGateway(ctx context.Context, s *scope, summary *v1alpha1.GatewayCertificate) (bool, error) {
+	if earlier := s.gateway.summary; earlier != nil && earlier.Namespace == summary.Namespace && earlier.Name == summary.Name {
+		return true, nil
+	}
+	s.gateway.summary = summary
+	desired := s.mesh.Status.DeepCopy()
+	desired.Certificates = s.summarize()
+	written, err := r.Status.Write(ctx, status.Certificates, s.mesh, desired)
+	return written != nil, err
 }
 
 // defaultGatewayLifetime is OSM's lifetime of the certificate of an ingress gateway.
