@@ -70,6 +70,7 @@ func waitReplicas(t *testing.T, mesh string, replicas int32) {
 
 // The replicas are controlled by the operator, then by an autoscaler, then by the operator again. There are no intermediate values.
 func TestReplicasMoveToAutoscalerAndBack(t *testing.T) {
+	t.Parallel()
 	const name = "stretched"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		spec.ControlPlane = replicas(3)
@@ -90,7 +91,7 @@ func TestReplicasMoveToAutoscalerAndBack(t *testing.T) {
 	waitReplicas(t, name, 3)
 	scale(t, name, names.Controller, 6)
 	scale(t, name, names.Injector, 6)
-	waitNoWrites(t)
+	waitNoWrites(t, name)
 	waitReplicas(t, name, 6)
 	waitReady(t, mesh)
 	get(t, &policyv1.PodDisruptionBudget{ObjectMeta: inMeshNamespace(name, names.Injector)})
@@ -120,6 +121,7 @@ func TestReplicasMoveToAutoscalerAndBack(t *testing.T) {
 
 // A new mesh with autoscaling starts with minReplicas.
 func TestNewMeshWithAutoscalingStartsWithMinReplicas(t *testing.T) {
+	t.Parallel()
 	const name = "elastic"
 	cluster.kubelet.serve(meshNamespace(name))
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}})
@@ -129,9 +131,9 @@ func TestNewMeshWithAutoscalingStartsWithMinReplicas(t *testing.T) {
 	})
 	waitReady(t, mesh)
 	get(t, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inMeshNamespace(name, names.Injector)})
-	waitNoWrites(t)
+	waitNoWrites(t, name)
 	scale(t, name, names.Injector, 5)
-	waitNoWrites(t)
+	waitNoWrites(t, name)
 	for replicas := range seen() {
 		if replicas != 3 && replicas != 5 {
 			t.Errorf("the Deployment had %d replicas temporarily", replicas)

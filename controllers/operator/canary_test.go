@@ -100,20 +100,21 @@ func checkPhaseOrder(t *testing.T, have []v1alpha1.UpgradePhase, want ...v1alpha
 }
 
 func TestCanaryIsVerifiedAndPromoted(t *testing.T) {
-	const name, first, rest = "canary", "canary-first", "canary-rest"
+	t.Parallel()
+	const name, first, rest = "canarywell", "canarywell-first", "canarywell-rest"
 	mesh := readyMesh(t, name, canaryIn(first))
 	m := newCanaryWorkloads(t, name, map[string][]string{first: {"cart"}, rest: {"pay", "search"}})
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
-	m.wait(first, "canary-v0-1-0")
-	m.wait(rest, "canary-v0-1-0")
+	m.wait(first, "canarywell-v0-1-0")
+	m.wait(rest, "canarywell-v0-1-0")
 	waitReady(t, mesh)
 	waitHistory(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
 	checkPhaseOrder(t, cluster.linter.phasesOf(name), "CanaryControlPlane", "CanaryWorkloads", "ControlPlane", "Workloads")
 	for i, restart := range m.recordedRestarts() {
-		if early := restart.namespace != first && restart.active != "canary-v0-1-0"; early || i == 0 && (restart.namespace != first || restart.active != "canary-v0-0-9") {
+		if early := restart.namespace != first && restart.active != "canarywell-v0-1-0"; early || i == 0 && (restart.namespace != first || restart.active != "canarywell-v0-0-9") {
 			t.Errorf("%+v: want the selected namespace before the promotion and the others after it; all restarts: %+v", restart, m.recordedRestarts())
 		}
-		if restart.sidecar != "canary-v0-1-0" {
+		if restart.sidecar != "canarywell-v0-1-0" {
 			t.Errorf("a restart gave sidecars of %s", restart.sidecar)
 		}
 	}
@@ -128,16 +129,16 @@ func TestCanaryIsVerifiedAndPromoted(t *testing.T) {
 	}
 	waitSelector(t, name, names.Controller)
 	waitWebhooks(t, name, 1)
-	waitEvent(t, "canary-v0-1-0", "CanaryInjects", first)
-	waitEvent(t, "canary-v0-1-0", "CanaryWithdrawn", "no longer")
-	waitNoWrites(t)
-	checkNoWrites(t, 2*time.Second, cluster.writes.count.Load())
+	waitEvent(t, "canarywell-v0-1-0", "CanaryInjects", first)
+	waitEvent(t, "canarywell-v0-1-0", "CanaryWithdrawn", "no longer")
+	waitNoWrites(t, name)
+	checkNoWrites(t, 2*time.Second, cluster.writes.count(), name)
 
 	// The Service is deleted when no sidecar uses it.
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		m.Spec.Version, m.Spec.Upgrade.Strategy = ptr.To(olderVersion), nil
 	})
-	m.wait(first, "canary-v0-0-9")
+	m.wait(first, "canarywell-v0-0-9")
 	waitGone(t, canaryService(name))
 	waitReady(t, mesh)
 }
@@ -404,6 +405,7 @@ func TestVersionChangeDuringCanary(t *testing.T) {
 }
 
 func TestPausedCanaryDoesNotProgress(t *testing.T) {
+	t.Parallel()
 	const name = "canarypaused"
 	mesh, m := haltedCanary(t, name)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused = ptr.To(true) })
@@ -411,8 +413,8 @@ func TestPausedCanaryDoesNotProgress(t *testing.T) {
 	failing := healthy()
 	failing.Restarts = 9
 	cluster.health.set(meshNamespace(name), operatorVersion, failing)
-	waitNoWrites(t)
-	checkNoWrites(t, 3*time.Second, cluster.writes.count.Load())
+	waitNoWrites(t, name)
+	checkNoWrites(t, 3*time.Second, cluster.writes.count(), name)
 	m.waitPods(name+"-first", name+"-v0-1-0", 1)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused = nil })
 	m.wait(name+"-first", name+"-v0-0-9")

@@ -155,6 +155,7 @@ func touch(t *testing.T, mesh *v1alpha1.Mesh, value string) {
 // TestComponentWithKindDefinedLater defines the kind of a component while the operator runs: its objects are created, repaired, updated,
 // pruned and removed with the Mesh, without any other code for this component.
 func TestComponentWithKindDefinedLater(t *testing.T) {
+	t.Parallel()
 	mesh := readyMesh(t, gizmoMesh, nil)
 	gizmos.size.Store(3)
 	waitFor(t, mesh, func(m *v1alpha1.Mesh) error {

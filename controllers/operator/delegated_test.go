@@ -99,6 +99,7 @@ func markIssued(t *testing.T, mesh string) {
 // A mesh whose issuer is not there yet uses the built-in authority, and withdraws its request when the provider changes back. It moves to
 // the authority of cert-manager when there is one, follows its renewal, keeps it when cert-manager is removed, and goes back.
 func TestAuthorityIsDelegatedToCertManager(t *testing.T) {
+	t.Parallel()
 	const name = "delegated"
 	delegated := &v1alpha1.CertificatesSpec{
 		Provider: ptr.To(v1alpha1.ProviderCertManager), IssuerRef: &v1alpha1.IssuerReference{Name: "corp", Kind: ptr.To("ClusterIssuer")},

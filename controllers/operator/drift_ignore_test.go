@@ -43,6 +43,7 @@ func waitMessage(t *testing.T, mesh *v1alpha1.Mesh, kind, words string, want boo
 }
 
 func TestDriftOfAnnotatedObjectsIsIgnored(t *testing.T) {
+	t.Parallel()
 	const name = "handmade"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.Traffic = &v1alpha1.TrafficSpec{Egress: ptr.To(false)} })
 	deployment := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
@@ -59,7 +60,7 @@ func TestDriftOfAnnotatedObjectsIsIgnored(t *testing.T) {
 	waitMessage(t, mesh, v1alpha1.ConditionComponentsReady, "Service handmade-system/osm-injector", true)
 	waitEvent(t, "osm-injector", "DriftIgnored", "remove the annotation")
 	waitReady(t, mesh)
-	waitNoWrites(t)
+	waitNoWrites(t, name)
 	get(t, deployment)
 	get(t, service)
 	get(t, config)
@@ -103,6 +104,7 @@ func TestIgnoredDeploymentBlocksUpgrade(t *testing.T) {
 
 // Repairs keep the labels, annotations, variables, containers and other fields that others have added.
 func TestRepairKeepsFieldsOfOthers(t *testing.T) {
+	t.Parallel()
 	const name = "hosting"
 	readyMesh(t, name, nil)
 	deployment := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
@@ -126,7 +128,7 @@ func TestRepairKeepsFieldsOfOthers(t *testing.T) {
 		}
 		return nil
 	})
-	waitNoWrites(t)
+	waitNoWrites(t, name)
 	get(t, deployment)
 	get(t, config)
 	pod := deployment.Spec.Template.Spec

@@ -71,6 +71,7 @@ func TestDriftIsRepaired(t *testing.T) {
 
 // Fields that the operator does not declare keep the values of users.
 func TestForeignFieldsSurvive(t *testing.T) {
+	t.Parallel()
 	const name = "guests"
 	readyMesh(t, name, nil)
 	deployment := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)}
@@ -86,7 +87,7 @@ func TestForeignFieldsSurvive(t *testing.T) {
 		}
 		return nil
 	})
-	waitNoWrites(t)
+	waitNoWrites(t, name)
 	get(t, deployment)
 	if deployment.Annotations["example/owner"] != "team" || len(deployment.Spec.Template.Spec.Tolerations) != 1 {
 		t.Errorf("fields of others were removed: %v, %v", deployment.Annotations, deployment.Spec.Template.Spec.Tolerations)

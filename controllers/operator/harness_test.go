@@ -4,14 +4,15 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -171,9 +172,10 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 			t.Fatal(err)
 		}
 	}
-	cluster.kubelet = newKubelet(watching)
+	if cluster.kubelet, err = startKubelet(ctx, running, cfg, watching); err != nil {
+		return err
+	}
 	cluster.linter = newLinter()
-	running.Go(func() { cluster.kubelet.run(ctx) })
 	return cluster.linter.start(ctx, running, watching)
 }
 
@@ -258,11 +260,23 @@ func createNamespaceReader(ctx context.Context, c client.Client) error {
 
 // writeCounter counts the requests of the operator that change something, except for leases and reviews.
 type writeCounter struct {
-	count atomic.Int64
-	mu    sync.Mutex
-	seen  []string
+	mu   sync.Mutex
+	seen []write
 	// ended are the meshes of tests that have ended. Late writes about them, such as repeated Events, are not counted.
 	ended []string
+}
+
+// write is a request that changes something.
+type write struct {
+	// request is the method and the path.
+	request string
+	// about is the path and, of an Event, the content.
+	about string
+}
+
+// names reports whether a request names a mesh, alone or as a part of another name.
+func (w write) names(mesh string) bool {
+	return regexp.MustCompile(`(^|[^a-z0-9])` + mesh + `($|[^a-z0-9])`).MatchString(w.about)
 }
 
 // end stops counting writes about a mesh.
@@ -274,19 +288,32 @@ func (w *writeCounter) end(mesh string) {
 
 // add counts a request.
 func (w *writeCounter) add(request *http.Request) {
+	seen := write{request: request.Method + " " + request.URL.Path, about: request.URL.Path}
+	if strings.HasSuffix(request.URL.Path, "/events") && request.GetBody != nil {
+		if body, err := request.GetBody(); err == nil {
+			content, _ := io.ReadAll(body)
+			seen.about += string(content)
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if slices.ContainsFunc(w.ended, func(mesh string) bool { return isAbout(request.URL.Path, mesh) }) {
 		return
 	}
-	w.count.Add(1)
-	w.seen = append(w.seen, request.Method+" "+request.URL.Path)
+	w.seen = append(w.seen, seen)
 }
 
 // isAbout reports whether a path is that of an object in the namespace of a mesh, or of an Event about an object with its name.
 func isAbout(path, mesh string) bool {
 	_, event, isEvent := strings.Cut(path, "/events/")
 	return isEvent && strings.HasPrefix(event, mesh) || strings.Contains(path, "/namespaces/"+meshNamespace(mesh)+"/")
+}
+
+// count returns the number of requests so far.
+func (w *writeCounter) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.seen)
 }
 
 // counting is a transport that counts requests.
@@ -302,11 +329,17 @@ func (c *counting) RoundTrip(request *http.Request) (*http.Response, error) {
 	return c.next.RoundTrip(request)
 }
 
-// since lists the requests after the first n.
-func (w *writeCounter) since(n int64) []string {
+// since lists the requests after the first n that name one of the meshes. Without meshes it lists all.
+func (w *writeCounter) since(n int, meshes ...string) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return append([]string(nil), w.seen[n:]...)
+	var requests []string
+	for _, seen := range w.seen[n:] {
+		if len(meshes) == 0 || slices.ContainsFunc(meshes, seen.names) {
+			requests = append(requests, seen.request)
+		}
+	}
+	return requests
 }
 
 // eventually waits until check returns no error.

@@ -57,7 +57,7 @@ func TestIdleMeshesOfAllKindsAreNotWritten(t *testing.T) {
 	idleWithIgnoredObjects(t)
 	idlePlanned(t)
 	waitNoWrites(t)
-	before := cluster.writes.count.Load()
+	before := cluster.writes.count()
 	timer := time.NewTimer(observationTime())
 	defer timer.Stop()
 	<-timer.C

@@ -31,6 +31,7 @@ func TestNewMeshConfigHasPresetsAndDeniesTraffic(t *testing.T) {
 }
 
 func TestUndeclaredFieldsBelongToUsers(t *testing.T) {
+	t.Parallel()
 	const name = "shared"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.Traffic = &v1alpha1.TrafficSpec{Egress: ptr.To(true)} })
 	live := meshConfig(name)
@@ -44,7 +45,7 @@ func TestUndeclaredFieldsBelongToUsers(t *testing.T) {
 	})
 	waitFor(t, live, func(m *configv1alpha2.MeshConfig) error { return wantEgress(m, true) })
 	waitEvent(t, "spec.traffic.enableEgress", "Reverted", "the Mesh declares it in spec.traffic.egress")
-	waitNoWrites(t)
+	waitNoWrites(t, name)
 	get(t, live)
 	if !live.Spec.Traffic.EnablePermissiveTrafficPolicyMode || live.Spec.Observability.OSMLogLevel != "debug" {
 		t.Errorf("undeclared fields were changed: %+v", live.Spec)
@@ -54,13 +55,13 @@ func TestUndeclaredFieldsBelongToUsers(t *testing.T) {
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Traffic = nil })
 	waitEvent(t, "spec.traffic.enableEgress", "HandedBack", "keeps its value", "shared-system")
 	waitReady(t, mesh)
-	waitNoWrites(t)
+	waitNoWrites(t, name)
 	get(t, live)
 	if err := wantEgress(live, true); err != nil {
 		t.Errorf("the field did not keep its value: %v", err)
 	}
 	change(t, live, func(m *configv1alpha2.MeshConfig) { m.Spec.Traffic.EnableEgress = false })
-	waitNoWrites(t)
+	waitNoWrites(t, name)
 	get(t, live)
 	if err := wantEgress(live, false); err != nil {
 		t.Errorf("the operator reverted an undeclared field: %v", err)
@@ -78,7 +79,7 @@ func TestUndeclaredFieldsBelongToUsers(t *testing.T) {
 	})
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Sidecar = nil })
 	waitEvent(t, "spec.sidecar.logLevel", "HandedBack", "shared-system")
-	waitNoWrites(t)
+	waitNoWrites(t, name)
 	get(t, live)
 	if live.Spec.Sidecar.LogLevel != "warning" || live.Spec.Traffic.EnableEgress || live.Spec.Certificate.CertKeyBitSize != 2048 {
 		t.Errorf("handing back changed values: %+v", live.Spec)
@@ -138,6 +139,7 @@ func wantEgress(m *configv1alpha2.MeshConfig, want bool) error {
 }
 
 func TestExistingMeshConfigIsAdoptedUnchanged(t *testing.T) {
+	t.Parallel()
 	const name = "adopted"
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}})
 	own := meshConfig(name)
@@ -148,7 +150,7 @@ func TestExistingMeshConfigIsAdoptedUnchanged(t *testing.T) {
 	create(t, own)
 	generation := own.Generation
 	mesh := readyMesh(t, name, nil)
-	waitNoWrites(t)
+	waitNoWrites(t, name)
 	get(t, own)
 	if own.Generation != generation || len(own.Labels) != 0 || len(own.OwnerReferences) != 0 {
 		t.Errorf("the existing MeshConfig was changed: %+v", own.ObjectMeta)

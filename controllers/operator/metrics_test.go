@@ -77,6 +77,7 @@ func awaitPhaseEvent(t *testing.T, mesh, phase string) {
 
 // Each phase of an upgrade and a rollback has an Event and metrics. The series of a deleted mesh are removed.
 func TestPhasesHaveEventsAndMetrics(t *testing.T) {
+	t.Parallel()
 	const name = "followed"
 	mesh := readyMesh(t, name, fastUpgrades)
 	s := newWorkloads(t, name, "cart", "search")

@@ -16,6 +16,7 @@ import (
 
 // Opting in again triggers a restart without another change in the mesh.
 func TestWorkloadIsRestartedAfterOptingInAgain(t *testing.T) {
+	t.Parallel()
 	const name = "optin"
 	mesh := readyMesh(t, name, fastUpgrades)
 	s := newWorkloads(t, name, "cart")
@@ -25,7 +26,7 @@ func TestWorkloadIsRestartedAfterOptingInAgain(t *testing.T) {
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	waitHistory(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
 	change(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}, func(n *corev1.Namespace) { n.Labels[names.MonitoredByLabel] = name })
-	waitNoWrites(t)
+	waitNoWrites(t, name)
 	get(t, cart)
 	if at := cart.Spec.Template.Annotations[names.RestartAnnotation]; at != "" {
 		t.Fatalf("the workload opted out and was restarted: %s", at)

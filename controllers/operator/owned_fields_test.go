@@ -63,9 +63,10 @@ const sampledFields = 8
 // TestEveryOwnedFieldIsRepaired changes and removes each field that the operator has applied to the objects of a mesh, or random ones of each
 // object. It waits for the repair of each.
 func TestEveryOwnedFieldIsRepaired(t *testing.T) {
+	t.Parallel()
 	const name = "guarded"
 	mesh := readyMesh(t, name, everything)
-	waitNoWrites(t)
+	waitNoWrites(t, name)
 	var objects []*unstructured.Unstructured
 	for _, kind := range appliedKinds() {
 		list := &unstructured.UnstructuredList{}

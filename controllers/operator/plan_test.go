@@ -43,13 +43,13 @@ func changesOf(plan *v1alpha1.PlanStatus) string {
 }
 
 // checkOnlyStatusWrites runs an edit and checks that the operator changes only the status of the mesh.
-func checkOnlyStatusWrites(t *testing.T, edit func()) {
+func checkOnlyStatusWrites(t *testing.T, edit func(), meshes ...string) {
 	t.Helper()
-	waitNoWrites(t)
-	before := cluster.writes.count.Load()
+	waitNoWrites(t, meshes...)
+	before := cluster.writes.count()
 	edit()
-	waitNoWrites(t)
-	for _, request := range cluster.writes.since(before) {
+	waitNoWrites(t, meshes...)
+	for _, request := range cluster.writes.since(before, meshes...) {
 		// The status of a Mesh of an earlier test may still be written.
 		isStatus := strings.Contains(request, "/meshes/") && strings.HasSuffix(request, "/status")
 		if !isStatus && !strings.Contains(request, "/events") {
@@ -103,6 +103,7 @@ func TestPlanOfNewMesh(t *testing.T) {
 }
 
 func TestPlanOfInstalledMesh(t *testing.T) {
+	t.Parallel()
 	const name = "planned"
 	mesh := readyMesh(t, name, nil)
 	controller := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
@@ -130,7 +131,7 @@ func TestPlanOfInstalledMesh(t *testing.T) {
 			}
 			return nil
 		})
-	})
+	}, name)
 	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonPlanned)
 	assertContains(t, condition.Message, "update", "repair 1")
 	plan := mesh.Status.Plan
@@ -157,6 +158,7 @@ func TestPlanOfInstalledMesh(t *testing.T) {
 }
 
 func TestPlanOfUpgrade(t *testing.T) {
+	t.Parallel()
 	const name = "planup"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		fastUpgrades(spec)
@@ -179,7 +181,7 @@ func TestPlanOfUpgrade(t *testing.T) {
 			}
 			return nil
 		})
-	})
+	}, name)
 	plan := mesh.Status.Plan
 	assertContains(t, changesOf(plan), "Create MeshRevision planup-v0-1-0", "Delete MeshRevision planup-v0-0-9", "Update Deployment planup-system/osm-controller")
 	assertContains(t, plan.Summary, "version v0.0.9 to v0.1.0", "restart 3 in 3 waves")
@@ -219,24 +221,23 @@ func TestPlanOfUpgrade(t *testing.T) {
 
 // A plan that is equal to the earlier one is not written.
 func TestUnchangedPlanIsNotWritten(t *testing.T) {
+	t.Parallel()
 	const name = "planquiet"
 	mesh := readyMesh(t, name, nil)
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		m.Spec.Mode, m.Spec.ControlPlane = ptr.To(v1alpha1.ModePlan), replicas(3)
 	})
 	waitPlan(t, mesh, anyPlan)
-	waitNoWrites(t)
-	before := cluster.writes.count.Load()
+	waitNoWrites(t, name)
+	before := cluster.writes.count()
 	for i := range 3 {
 		change(t, mesh, func(m *v1alpha1.Mesh) { m.Annotations = map[string]string{"example/touched": fmt.Sprint(i)} })
 		// This is longer than the interval between two plans.
 		timer := time.NewTimer(6 * time.Second)
 		<-timer.C
 	}
-	for _, request := range cluster.writes.since(before) {
-		if strings.Contains(request, name) {
-			t.Errorf("the operator wrote %s for an unchanged plan", request)
-		}
+	for _, request := range cluster.writes.since(before, name) {
+		t.Errorf("the operator wrote %s for an unchanged plan", request)
 	}
 }
 
@@ -253,6 +254,7 @@ func TestPlanReportsProblems(t *testing.T) {
 
 // The canary namespaces are restarted first. Temporary objects of the canary are not part of the plan.
 func TestPlanOfCanaryUpgrade(t *testing.T) {
+	t.Parallel()
 	const name = "plancan"
 	mesh := readyMesh(t, name, fastUpgrades)
 	newCanaryWorkloads(t, name, map[string][]string{"plancan-first": {"till"}, "plancan-rest": {"cart", "desk"}})
@@ -270,7 +272,7 @@ func TestPlanOfCanaryUpgrade(t *testing.T) {
 			}
 			return nil
 		})
-	})
+	}, name)
 	plan := mesh.Status.Plan
 	want := []v1alpha1.PlannedRestart{{Wave: 1, Workload: "Deployment plancan-first/till"}, {Wave: 2, Workload: "Deployment plancan-rest/cart"}, {Wave: 3, Workload: "Deployment plancan-rest/desk"}}
 	if !slices.Equal(plan.Workloads.Restarts, want) || plan.Problem != "" {

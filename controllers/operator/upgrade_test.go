@@ -167,6 +167,7 @@ func TestManualRestartPolicyRestartsNothing(t *testing.T) {
 }
 
 func TestPausedMeshIsNotChanged(t *testing.T) {
+	t.Parallel()
 	const name = "pausing"
 	mesh := readyMesh(t, name, fastUpgrades)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused, m.Spec.Version = ptr.To(true), ptr.To(operatorVersion) })
@@ -174,8 +175,8 @@ func TestPausedMeshIsNotChanged(t *testing.T) {
 	assertContains(t, condition.Message, "spec.paused")
 	d := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
 	change(t, d, func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](5) })
-	waitNoWrites(t)
-	checkNoWrites(t, 2*time.Second, cluster.writes.count.Load())
+	waitNoWrites(t, name)
+	checkNoWrites(t, 2*time.Second, cluster.writes.count(), name)
 	get(t, d)
 	if *d.Spec.Replicas != 5 || d.Labels[names.VersionLabel] != olderVersion {
 		t.Errorf("a paused mesh was changed: %d replicas of version %s", *d.Spec.Replicas, d.Labels[names.VersionLabel])
