@@ -31,19 +31,14 @@ import (
 const bookstore = "bookstore"
 
 func TestCanaryUpgrade(t *testing.T) {
-	if lab.IsFull() {
-		addFaultyVersions(t, reject.fault)
-	}
+	lab.RequireFull(t)
+	addFaultyVersions(t, reject.fault)
 	s := deployShop(t, newMesh(t, "canary", cluster.Earlier))
 	t.Run("is promoted", func(t *testing.T) {
 		s := s.in(t)
-		meanwhile := func(...string) {}
-		if lab.IsFull() {
-			meanwhile = s.mesh.killOperatorIn
-		}
-		testCanaryPromotion(t, s, meanwhile)
+		testCanaryPromotion(t, s, s.mesh.killOperatorIn)
 	})
-	t.Run("is rolled back", onlyFull(func(t *testing.T) { testCanaryRollback(t, s.in(t)) }))
+	t.Run("is rolled back", func(t *testing.T) { testCanaryRollback(t, s.in(t)) })
 }
 
 // testCanaryPromotion upgrades a mesh to this version under load, one namespace first. meanwhile is called with its phases.
