@@ -105,6 +105,11 @@ func (r references) add(typeURL, name string) {
 	r[typeURL][name] = struct{}{}
 }
 
+func (r references) has(typeURL, name string) bool {
+	_, has := r[typeURL][name]
+	return has
+}
+
 // seed makes the hashes of contents comparable.
 var seed = maphash.MakeSeed()
 

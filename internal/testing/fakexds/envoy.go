@@ -34,8 +34,12 @@ type Envoy struct {
 	using map[string]map[string]references
 	// warming are the clusters and listeners that wait for their references.
 	warming map[string]map[string]*warmingResource
-	// changed is true if the references have changed since the last subscription.
-	changed bool
+	// users count the clusters and listeners that refer to a name, by type and name. changed are the names whose counts have changed since
+	// the last subscription.
+	users   map[string]map[string]int
+	changed references
+	// arrived are the resources of the response that is being processed.
+	arrived references
 	// decoded has the references of resources by their content; nil keeps none.
 	decoded *sync.Map
 }
@@ -66,9 +70,13 @@ func NewEnvoy() *Envoy {
 		types:   map[string]*typeState{},
 		using:   map[string]map[string]references{ClusterType: {}, ListenerType: {}},
 		warming: map[string]map[string]*warmingResource{ClusterType: {}, ListenerType: {}},
+		users:   map[string]map[string]int{},
+		changed: references{},
+		arrived: references{},
 	}
 	for _, t := range typeOrder {
 		e.types[t] = &typeState{held: map[string]held{}, subscribed: map[string]struct{}{}}
+		e.users[t] = map[string]int{}
 	}
 	return e
 }
@@ -154,12 +162,25 @@ func (e *Envoy) answer(r *discovery.DeltaDiscoveryResponse, ack *discovery.Delta
 
 // replaced starts the warming of a cluster or listener, and updates the warming of others.
 func (e *Envoy) replaced(typeURL, name string, refs references) {
-	if e.warming[typeURL] != nil {
-		e.changed = true
-		e.warming[typeURL][name] = &warmingResource{refs: refs, missing: e.missing(typeURL, refs)}
+	if e.warming[typeURL] == nil {
+		e.arrived.add(typeURL, name)
 		return
 	}
-	e.arrived(typeURL, name)
+	if w := e.warming[typeURL][name]; w != nil {
+		e.count(w.refs, -1)
+	}
+	e.count(refs, 1)
+	e.warming[typeURL][name] = &warmingResource{refs: refs, missing: e.missing(typeURL, refs)}
+}
+
+// count counts a cluster or listener as a user of its references, or no longer.
+func (e *Envoy) count(refs references, by int) {
+	for t, names := range refs {
+		for name := range names {
+			e.users[t][name] += by
+			e.changed.add(t, name)
+		}
+	}
 }
 
 // missing returns the references that a cluster or listener waits for. Endpoints must arrive again; other resources may be
@@ -179,18 +200,13 @@ func (e *Envoy) missing(typeURL string, refs references) references {
 	return missing
 }
 
-func (e *Envoy) arrived(typeURL, name string) {
-	for _, resources := range e.warming {
-		for _, w := range resources {
-			delete(w.missing[typeURL], name)
-		}
-	}
-}
-
 func (e *Envoy) removed(typeURL, name string) {
 	st := e.types[typeURL]
 	if e.using[typeURL] != nil {
-		e.changed = true
+		e.count(e.using[typeURL][name], -1)
+		if w := e.warming[typeURL][name]; w != nil {
+			e.count(w.refs, -1)
+		}
 		delete(st.held, name)
 		delete(e.using[typeURL], name)
 		delete(e.warming[typeURL], name)
@@ -199,7 +215,7 @@ func (e *Envoy) removed(typeURL, name string) {
 	if _, subscribed := st.subscribed[name]; subscribed {
 		st.held[name] = held{}
 	}
-	e.arrived(typeURL, name)
+	e.arrived.add(typeURL, name)
 }
 
 // useWarm puts warm resources into use.
@@ -207,36 +223,34 @@ func (e *Envoy) useWarm() {
 	for t, resources := range e.warming {
 		for name, w := range resources {
 			waits := false
-			for _, names := range w.missing {
+			for kind, names := range w.missing {
+				maps.DeleteFunc(names, func(name string, _ struct{}) bool { return e.arrived.has(kind, name) })
 				waits = waits || len(names) > 0
 			}
 			if !waits {
-				e.changed = true
+				e.count(e.using[t][name], -1)
 				e.using[t][name] = w.refs
 				delete(resources, name)
 			}
 		}
 	}
+	clear(e.arrived)
 }
 
 // resubscribe returns the requests that subscribe to the references of all clusters and listeners, warm or warming.
 func (e *Envoy) resubscribe() []*discovery.DeltaDiscoveryRequest {
-	if !e.changed {
-		return nil
-	}
-	e.changed = false
 	var requests []*discovery.DeltaDiscoveryRequest
 	for _, t := range []string{EndpointType, SecretType, RouteType, ExtensionType} {
-		st, desired := e.types[t], e.desired(t)
-		req := &discovery.DeltaDiscoveryRequest{TypeUrl: t}
-		for name := range desired {
-			if _, ok := st.subscribed[name]; !ok {
+		st, req := e.types[t], &discovery.DeltaDiscoveryRequest{TypeUrl: t}
+		for name := range e.changed[t] {
+			_, subscribed := st.subscribed[name]
+			switch used := e.users[t][name] > 0; {
+			case used && !subscribed:
 				req.ResourceNamesSubscribe = append(req.ResourceNamesSubscribe, name)
-			}
-		}
-		for name := range st.subscribed {
-			if _, ok := desired[name]; !ok {
+				st.subscribed[name] = struct{}{}
+			case !used && subscribed:
 				req.ResourceNamesUnsubscribe = append(req.ResourceNamesUnsubscribe, name)
+				delete(st.subscribed, name)
 				delete(st.held, name)
 			}
 		}
@@ -245,26 +259,11 @@ func (e *Envoy) resubscribe() []*discovery.DeltaDiscoveryRequest {
 		}
 		slices.Sort(req.ResourceNamesSubscribe)
 		slices.Sort(req.ResourceNamesUnsubscribe)
-		st.subscribed, st.asked = desired, true
+		st.asked = true
 		requests = append(requests, req)
 	}
+	clear(e.changed)
 	return requests
-}
-
-// desired returns the names of a type that clusters and listeners refer to.
-func (e *Envoy) desired(typeURL string) map[string]struct{} {
-	names := map[string]struct{}{}
-	for _, resources := range e.using {
-		for _, refs := range resources {
-			maps.Copy(names, refs[typeURL])
-		}
-	}
-	for _, resources := range e.warming {
-		for _, w := range resources {
-			maps.Copy(names, w.refs[typeURL])
-		}
-	}
-	return names
 }
 
 // askForListeners returns the first request for listeners, once the first clusters are warm.
