@@ -150,7 +150,9 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 		c.serveReport,
 		func(running context.Context) error { return writer.lead(ctx, running) },
 		writer.events.Run,
-		writer.watchRejections,
+		func(ctx context.Context) error {
+			return writer.rejections.Run(ctx, writer.leader.Leading, writer.log.WithName("status"))
+		},
 	)
 }
 

@@ -173,13 +173,6 @@ func newFlagMetric(registry prometheus.Registerer) *prometheus.GaugeVec {
 	return flags
 }
 
-func boolGauge(on bool) float64 {
-	if on {
-		return 1
-	}
-	return 0
-}
-
 // newDebugServer returns the debug server, which is off until the MeshConfig enables it.
 func newDebugServer(
 	listen func() (net.Listener, error), store *snapshot.Store, certificates *certificate.Manager,

@@ -40,7 +40,7 @@ func (s *settings) apply(mc *configv1alpha2.MeshConfig) {
 	s.meshConfig.Store(mc)
 	s.debug.Set(mc.Spec.Observability.EnableDebugServer)
 	for flag, on := range debug.FeatureFlags(mc.Spec.FeatureFlags) {
-		s.flags.WithLabelValues(flag).Set(boolGauge(on))
+		s.flags.WithLabelValues(flag).Set(map[bool]float64{true: 1}[on])
 	}
 	if err := s.traces.Configure(context.Background(), ingest.TracingServer(&mc.Spec, s.namespace)); err != nil {
 		s.log.Error(err, "traces of changes are lost")

@@ -74,8 +74,3 @@ func (w *statusWriter) lead(stopping, running context.Context) error {
 	defer context.AfterFunc(stopping, stop)()
 	return w.leader.Run(leading, w.clients, w.config.Namespace, w.config.PodName, w.log.WithName("status"))
 }
-
-// watchRejections collects rejections for the status of policies until ctx ends.
-func (w *statusWriter) watchRejections(ctx context.Context) error {
-	return w.rejections.Run(ctx, w.leader.Leading, w.log.WithName("status"))
-}

@@ -193,7 +193,7 @@ func isForwarded(v *catalog.View, a authz.EgressAnswer, r authz.EgressRequest) b
 		return true
 	}
 	var limit authz.RouteLimit
-	destinations := authz.GatewayDestinationsWithin(v, &limit)
+	destinations := authz.GatewayDestinations(v, &limit)
 	isLimited := slices.ContainsFunc(limit.Limited(), func(policy catalog.Ref) bool { return slices.Contains(a.Policies, policy.Name.String()) })
 	return !isLimited || slices.ContainsFunc(destinations, func(d authz.GatewayDestination) bool {
 		return slices.Contains(a.Policies, d.Policy.String()) && d.Host == strings.ToLower(r.Host) && d.Port == r.Port && d.Protocol == r.Protocol

@@ -42,13 +42,8 @@ func GatewayDestinationID(policy catalog.Name, protocol catalog.Protocol, host s
 }
 
 // GatewayDestinations returns the destinations of the egress gateway, by policy, port and host. It leaves out those of a namespace beyond
-// MaxRoutes: all namespaces share the gateway.
-func GatewayDestinations(v *catalog.View) []GatewayDestination {
-	return GatewayDestinationsWithin(v, &RouteLimit{})
-}
-
-// GatewayDestinationsWithin is GatewayDestinations with a RouteLimit, which records the Egresses that are not complete.
-func GatewayDestinationsWithin(v *catalog.View, limit *RouteLimit) []GatewayDestination {
+// MaxRoutes: all namespaces share the gateway. limit records the Egresses that are not complete.
+func GatewayDestinations(v *catalog.View, limit *RouteLimit) []GatewayDestination {
 	if !v.Settings().EgressPolicies {
 		return nil
 	}

@@ -78,7 +78,7 @@ func TestGatewayDestinations(t *testing.T) {
 				c.Apply([]catalog.Change{catalog.Set(entry)})
 			}
 			got, ids := []string{}, map[string]bool{}
-			for _, d := range authz.GatewayDestinations(c.View()) {
+			for _, d := range authz.GatewayDestinations(c.View(), &authz.RouteLimit{}) {
 				ids[d.ID()] = true
 				got = append(got, fmt.Sprintf("%s://%s:%d restricted %t", d.Protocol, d.Host, d.Port, d.Restricted))
 				if len(d.Sources) != 1 || d.Sources[0] != meshtest.SA("ns", "client") {
@@ -134,7 +134,7 @@ func TestNamespaceRequiresTheGateway(t *testing.T) {
 			}
 		}
 	}
-	for _, d := range authz.GatewayDestinations(v) {
+	for _, d := range authz.GatewayDestinations(v, &authz.RouteLimit{}) {
 		if d.Policy.Namespace != "ns" || d.Host != "api.example.com" || !slices.Equal(d.Sources, []identity.ServiceAccount{meshtest.SA("ns", "client")}) {
 			t.Errorf("the gateway forwards %+v, want hosts of the namespace that requires it, for its own clients", d)
 		}

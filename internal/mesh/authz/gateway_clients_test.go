@@ -19,7 +19,7 @@ func TestClientsOfTheEgressGatewayAreBounded(t *testing.T) {
 	}
 	view := Apply(&catalog.Settings{EgressPolicies: true}, &catalog.Namespace{Name: "a", Monitored: true}, policy).View()
 	var limit authz.RouteLimit
-	destinations := authz.GatewayDestinationsWithin(view, &limit)
+	destinations := authz.GatewayDestinations(view, &limit)
 	if want := authz.MaxRoutes / (clients + 1); len(destinations) != want || len(limit.Limited()) != 1 {
 		t.Errorf("%d destinations, limited are %v, want %d destinations", len(destinations), limit.Limited(), want)
 	}

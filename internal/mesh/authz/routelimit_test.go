@@ -30,7 +30,7 @@ func TestOneNamespaceDoesNotFillTheEgressGateway(t *testing.T) {
 		entries = append(entries, &catalog.Namespace{Name: namespace, Monitored: true}, group, policy)
 	}
 	routes := map[string]int{}
-	for _, d := range authz.GatewayDestinations(Apply(entries...).View()) {
+	for _, d := range authz.GatewayDestinations(Apply(entries...).View(), &authz.RouteLimit{}) {
 		routes[d.Policy.Namespace] += 1 + len(d.Matches)
 	}
 	if routes["a"] == 0 || routes["a"] > authz.MaxRoutes || routes["b"] != 1002 {

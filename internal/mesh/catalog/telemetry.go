@@ -41,9 +41,6 @@ func (t *Telemetry) Deps(list []Dep) []Dep {
 	return append(list, Dep{DepTelemetry, t.Name}, Dep{DepTelemetriesIn, Name{Namespace: t.Name.Namespace}})
 }
 
-// IsMeshWide reports whether the policy concerns pods of all namespaces, because it is in the namespace of the mesh.
-func (t *Telemetry) IsMeshWide(meshNamespace string) bool { return t.Name.Namespace == meshNamespace }
-
 // TelemetryOf returns the name of the Telemetry in force for a pod; empty if there is none. The most specific one applies: of the
 // namespace with a selector, of the namespace, of the mesh with a selector, of the mesh. Among equals it is the oldest.
 func (v *View) TelemetryOf(pod *Pod) Name {

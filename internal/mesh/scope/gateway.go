@@ -194,7 +194,7 @@ type EgressCredential struct {
 func (s *Scope) addEgressGateway(v *catalog.View) {
 	s.EgressGateway = &EgressGateway{}
 	var limit authz.RouteLimit
-	for _, d := range authz.GatewayDestinationsWithin(v, &limit) {
+	for _, d := range authz.GatewayDestinations(v, &limit) {
 		out := EgressDestination{GatewayDestination: d, Upstream: egressUpstream(v, d.Policy.Namespace, d.Setting)}
 		if d.TLS != nil {
 			s.EgressGateway.addCredential(v, &out)

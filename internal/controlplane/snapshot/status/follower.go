@@ -161,9 +161,6 @@ func (t *BatchTrace) AddResources(n int) {
 	}
 }
 
-// HasStreams reports whether a stream was notified.
-func (t *BatchTrace) HasStreams() bool { return t.streams > 0 }
-
 // release is called once by the Store and once for each notified stream, when it has answered or ended. The last call sets the
 // duration.
 func (t *BatchTrace) release(now time.Time) {
