@@ -105,7 +105,9 @@ func (r *Rejections) Run(ctx context.Context, leading func() bool, log logr.Logg
 	defer ticker.Stop()
 	for {
 		if !leading() {
-			r.reset()
+			r.mu.Lock()
+			r.known = false
+			r.mu.Unlock()
 		} else if err := r.refresh(ctx); err != nil && ctx.Err() == nil {
 			log.Error(err, "cannot read the rejections of other replicas")
 		}
@@ -116,13 +118,6 @@ func (r *Rejections) Run(ctx context.Context, leading func() bool, log logr.Logg
 		case <-r.wake:
 		}
 	}
-}
-
-// reset marks the rejections as unknown, for a replica without the Lease.
-func (r *Rejections) reset() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.known = false
 }
 
 // refresh polls all replicas and sends the changed objects to their watchers.
