@@ -145,8 +145,3 @@ func (a *app) waitForRotation(ctx context.Context, c client.Client, live *v1alph
 	})
 	return timedOut(err, "the rotation of mesh %s is not over after %s: %s\nIt continues: see `osm certificates`", live.Name, p.elapsed(), last)
 }
-
-// alphaCommand has OSM's alpha commands under their old names.
-func (a *app) alphaCommand() *cobra.Command {
-	return group("alpha", "Commands in alpha", nil, group("certificate", "Manage certificates", nil, a.rotateCommand()))
-}

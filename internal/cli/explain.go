@@ -212,10 +212,6 @@ func meshOfObjects(meshName string, objects []*unstructured.Unstructured) (expla
 	return m, nil
 }
 
-func (a *app) describeCommand() *cobra.Command {
-	return group("describe", "Show what the mesh does for a pod", nil, a.describePodCommand())
-}
-
 func (a *app) describePodCommand() *cobra.Command {
 	var meshName string
 	var files []string

@@ -191,10 +191,6 @@ func noSuchMesh(name string, all []mesh) error {
 	return fmt.Errorf("Mesh [%s] does not exist. Please specify another mesh using --mesh-name or create a new mesh: existing meshes: %s", name, strings.Join(known, ", ")) //nolint:staticcheck // same message as OSM
 }
 
-func (a *app) meshCommand() *cobra.Command {
-	return group("mesh", "Manage meshes", nil, a.meshListCommand(), a.meshPlanCommand(), a.meshUpgradeCommand())
-}
-
 func (a *app) meshListCommand() *cobra.Command {
 	var form output.Flag
 	cmd := &cobra.Command{

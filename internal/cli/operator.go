@@ -110,10 +110,6 @@ func (a *app) removeOperator(ctx context.Context, c client.Client) error {
 	return nil
 }
 
-func (a *app) bundleCommand() *cobra.Command {
-	return group("bundle", "Prepare clusters without access to public registries", nil, a.bundleImagesCommand())
-}
-
 func (a *app) bundleImagesCommand() *cobra.Command {
 	var form output.Flag
 	var mirror string

@@ -16,10 +16,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
-func (a *app) policyCommand() *cobra.Command {
-	return group("policy", "Check and test policies", nil, a.checkPodsCommand(), a.checkConflictsCommand(), a.policyTestCommand())
-}
-
 func (a *app) checkPodsCommand() *cobra.Command {
 	var meshName string
 	cmd := &cobra.Command{

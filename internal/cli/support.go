@@ -12,10 +12,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/reasons"
 )
 
-func (a *app) supportCommand() *cobra.Command {
-	return group("support", "Collect diagnostics and explain errors", nil, a.errorInfoCommand(), a.bugReportCommand())
-}
-
 // osmErrorCode matches the error codes in OSM's logs.
 var osmErrorCode = regexp.MustCompile(`^[Ee][0-9]{4}$`)
 

@@ -91,7 +91,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	view := s.catalog.ViewWithout(quarantined)
 	var shared *sharedLayer
 	var destinations *scope.Destinations
-	if len(quarantined) == 0 && !n.key.IsGateway() && scope.UsesSharedDestinations(view, n.key.Identity) {
+	if len(quarantined) == 0 && n.key.Proxy == scope.ProxySidecar && scope.UsesSharedDestinations(view, n.key.Identity) {
 		if shared = s.useShared(n, scope.AccessLogOf(view, n.key)); shared != nil {
 			destinations = destinationsOf(s.shared.current)
 		}

@@ -91,7 +91,10 @@ func (s *Store) buildShared() {
 	d.current = nil
 	if built := scope.SharedDestinations(view); built != nil {
 		settings := view.Settings()
-		d.current = &scope.Scope{TLS: settings.TLS, Tracing: settings.Tracing, Outbound: built.Outbound, Clusters: built.Clusters, Limited: built.Limited}
+		d.current = &scope.Scope{
+			Common:  scope.Common{TLS: settings.TLS, Tracing: settings.Tracing, Clusters: built.Clusters, Limited: built.Limited},
+			Sidecar: scope.Sidecar{Outbound: built.Outbound},
+		}
 		d.current.SetTrustDomains(s.trustDomains)
 		d.separable = isSeparable(built.Outbound)
 	}

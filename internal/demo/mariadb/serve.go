@@ -57,11 +57,6 @@ func Serve(ctx context.Context, s Settings, output io.Writer, log *slog.Logger) 
 	return <-ended
 }
 
-// systemFiles returns the SQL files that create the system tables, in order.
-func systemFiles() []string {
-	return []string{"mysql_system_tables.sql", "mysql_system_tables_data.sql"}
-}
-
 // Initialize creates the database if the directory does not contain one.
 func Initialize(ctx context.Context, s Settings) error {
 	_, err := os.Stat(s.data())
@@ -91,7 +86,7 @@ func Initialize(ctx context.Context, s Settings) error {
 // script returns the statements that initialize a server: the system tables, then the demo's database and user.
 func (s Settings) script() (io.Reader, error) {
 	parts := []io.Reader{strings.NewReader("CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n")}
-	for _, name := range systemFiles() {
+	for _, name := range []string{"mysql_system_tables.sql", "mysql_system_tables_data.sql"} {
 		raw, err := os.ReadFile(filepath.Join(s.Share, name))
 		if err != nil {
 			return nil, fmt.Errorf("the system tables cannot be created: %w", err)

@@ -15,7 +15,7 @@ import (
 // TestAccessLogKeys fixes the keys that log pipelines of users parse.
 func TestAccessLogKeys(t *testing.T) {
 	var listener *listenerv3.Listener
-	for _, r := range envoy.Build(&scope.Scope{Egress: true}) {
+	for _, r := range envoy.Build(&scope.Scope{Sidecar: scope.Sidecar{Egress: true}}) {
 		if l, ok := r.Message.(*listenerv3.Listener); ok {
 			listener = l
 		}

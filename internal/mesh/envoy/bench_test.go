@@ -14,7 +14,7 @@ import (
 // BenchmarkBuild builds the resources of a client by its number of Services.
 func BenchmarkBuild(b *testing.B) {
 	for _, services := range []int{1, 10, 500} {
-		s := &scope.Scope{TrustDomain: "cluster.local"}
+		s := &scope.Scope{Common: scope.Common{TrustDomain: "cluster.local"}}
 		for i := range services {
 			name := catalog.Name{Namespace: "shop", Name: fmt.Sprintf("service-%d", i)}
 			s.Outbound = append(s.Outbound, scope.Outbound{

@@ -38,13 +38,13 @@ func complete(t *testing.T, ca *pki.Authority, s *scope.Scope) []envoy.Resource 
 
 // issueGatewayCertificates sets the certificates that listeners of an ingress gateway name.
 func issueGatewayCertificates(s *scope.Scope, chain, key []byte) {
-	if s.Gateway == nil {
+	if s.IngressGateway == nil {
 		return
 	}
-	s.Gateway.Certificates = nil
-	for _, l := range s.Gateway.Listeners {
+	s.IngressGateway.Certificates = nil
+	for _, l := range s.IngressGateway.Listeners {
 		for _, name := range l.Certificates {
-			s.Gateway.Certificates = append(s.Gateway.Certificates, scope.GatewayCertificate{Name: name, ChainPEM: chain, KeyPEM: key})
+			s.IngressGateway.Certificates = append(s.IngressGateway.Certificates, scope.GatewayCertificate{Name: name, ChainPEM: chain, KeyPEM: key})
 		}
 	}
 }

@@ -20,13 +20,13 @@ const noGatewayBackend = "gateway-no-backend"
 
 // gatewayRouteConfigs are the route configurations of the ingress gateway.
 func gatewayRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
-	if s.Gateway == nil {
+	if s.IngressGateway == nil {
 		return nil
 	}
 	var out []*routev3.RouteConfiguration
 	byName := map[string]*routev3.RouteConfiguration{}
-	for i := range s.Gateway.Listeners {
-		l := &s.Gateway.Listeners[i]
+	for i := range s.IngressGateway.Listeners {
+		l := &s.IngressGateway.Listeners[i]
 		name := gatewayRouteName(l)
 		config := byName[name]
 		if config == nil {

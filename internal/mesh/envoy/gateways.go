@@ -39,13 +39,13 @@ const (
 
 // gatewayListeners are the listeners of the ingress gateway, one for each port.
 func gatewayListeners(s *scope.Scope) []*listenerv3.Listener {
-	if s.Gateway == nil {
+	if s.IngressGateway == nil {
 		return nil
 	}
 	var out []*listenerv3.Listener
-	for i := range s.Gateway.Listeners {
-		l := &s.Gateway.Listeners[i]
-		if len(out) == 0 || l.Port != s.Gateway.Listeners[i-1].Port {
+	for i := range s.IngressGateway.Listeners {
+		l := &s.IngressGateway.Listeners[i]
+		if len(out) == 0 || l.Port != s.IngressGateway.Listeners[i-1].Port {
 			listener := newBoundListener(fmt.Sprintf("gateway_%d", l.Port), l.Bind, s.Key.Class, corev3.TrafficDirection_INBOUND)
 			listener.PerConnectionBufferLimitBytes = wrapperspb.UInt32(gatewayBufferBytes)
 			if len(l.Certificates) > 0 {
@@ -108,11 +108,11 @@ func gatewayHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
 
 // GatewaySecrets are the certificates of the ingress gateway, or the credentials of the egress gateway. No other scope has any.
 func GatewaySecrets(s *scope.Scope) []Resource {
-	if s.Gateway == nil {
+	if s.IngressGateway == nil {
 		return egressCredentialSecrets(s)
 	}
 	var out []Resource
-	for _, c := range s.Gateway.Certificates {
+	for _, c := range s.IngressGateway.Certificates {
 		out = append(out, ServiceCertSecret(gatewaySecretName(c.Name), c.ChainPEM, c.KeyPEM))
 	}
 	return out

@@ -17,10 +17,13 @@ func TestGoldenLogOperators(t *testing.T) {
 		text += operator + " "
 	}
 	s := &scope.Scope{
-		TrustDomain: "cluster.local", Egress: true,
-		AccessLog: &scope.AccessLog{Text: text, Export: &scope.LogExport{
-			Service: catalog.ExtensionService{Name: catalog.Name{Namespace: "shop", Name: "otel"}, Address: "192.0.2.1", Port: 4317},
-		}},
+		Common: scope.Common{
+			TrustDomain: "cluster.local",
+			AccessLog: &scope.AccessLog{Text: text, Export: &scope.LogExport{
+				Service: catalog.ExtensionService{Name: catalog.Name{Namespace: "shop", Name: "otel"}, Address: "192.0.2.1", Port: 4317},
+			}},
+		},
+		Sidecar: scope.Sidecar{Egress: true},
 	}
 	envoytest.Validate(t, map[string][]envoy.Resource{"every operator": envoy.Build(s)})
 }

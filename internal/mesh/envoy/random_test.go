@@ -101,15 +101,19 @@ var anyOutboundRoutes = rapid.Custom(func(t *rapid.T) scope.OutboundRoutes {
 
 var anyScope = rapid.Custom(func(t *rapid.T) *scope.Scope {
 	s := &scope.Scope{
-		Key: scope.Key{
-			Identity: anyAccount.Draw(t, "identity"),
-			Class:    scope.Class{IPv6: rapid.Bool().Draw(t, "IPv6"), Metrics: rapid.Bool().Draw(t, "metrics")},
+		Common: scope.Common{
+			Key: scope.Key{
+				Identity: anyAccount.Draw(t, "identity"),
+				Class:    scope.Class{IPv6: rapid.Bool().Draw(t, "IPv6"), Metrics: rapid.Bool().Draw(t, "metrics")},
+			},
+			TrustDomain:     "cluster.local",
+			AcceptAnyClient: rapid.Bool().Draw(t, "open"),
 		},
-		TrustDomain:     "cluster.local",
-		Egress:          rapid.Bool().Draw(t, "egress"),
-		AcceptAnyClient: rapid.Bool().Draw(t, "open"),
-		Inbound:         rapid.SliceOfN(anyInbound, 0, 4).Draw(t, "inbound"),
-		Outbound:        rapid.SliceOfN(anyOutbound, 0, 4).Draw(t, "outbound"),
+		Sidecar: scope.Sidecar{
+			Egress:   rapid.Bool().Draw(t, "egress"),
+			Inbound:  rapid.SliceOfN(anyInbound, 0, 4).Draw(t, "inbound"),
+			Outbound: rapid.SliceOfN(anyOutbound, 0, 4).Draw(t, "outbound"),
+		},
 	}
 	s.Clusters = clustersOf(t, s.Outbound)
 	s.Retries = anyRetries.Draw(t, "retries")

@@ -26,16 +26,17 @@ func TestTrustSecrets(t *testing.T) {
 		return scope.Inbound{Service: service("cart"), Port: port, TargetPort: port, Protocol: catalog.ProtocolTCP, Rules: rules}
 	}
 	s := &scope.Scope{
-		Key:         scope.Key{Identity: account("cart")},
-		TrustDomain: "cluster.local",
-		Inbound: []scope.Inbound{
-			{Service: service("cart"), Port: 80, TargetPort: 80, Protocol: catalog.ProtocolHTTP},
-			tcp(1, authz.Rules{}),
-			tcp(2, authz.Rules{Permissive: true}),
-			tcp(3, authz.Rules{Network: []authz.NetworkRule{
-				{Policy: "shop/a", Sources: []identity.ServiceAccount{account("z"), account("y")}},
-				{Policy: "shop/b", Sources: []identity.ServiceAccount{account("y")}},
-			}}),
+		Common: scope.Common{Key: scope.Key{Identity: account("cart")}, TrustDomain: "cluster.local"},
+		Sidecar: scope.Sidecar{
+			Inbound: []scope.Inbound{
+				{Service: service("cart"), Port: 80, TargetPort: 80, Protocol: catalog.ProtocolHTTP},
+				tcp(1, authz.Rules{}),
+				tcp(2, authz.Rules{Permissive: true}),
+				tcp(3, authz.Rules{Network: []authz.NetworkRule{
+					{Policy: "shop/a", Sources: []identity.ServiceAccount{account("z"), account("y")}},
+					{Policy: "shop/b", Sources: []identity.ServiceAccount{account("y")}},
+				}}),
+			},
 		},
 	}
 	got := map[string][]string{}
@@ -70,15 +71,19 @@ func TestServerNames(t *testing.T) {
 	}
 	service := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
 	s := &scope.Scope{
-		TrustDomain: "cluster.local",
-		Outbound: []scope.Outbound{{
-			Service: service("books"), Port: 80, PodPort: 80, Protocol: catalog.ProtocolHTTP, Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")},
-			Backends: []scope.Backend{{Cluster: "shop/books|80", Weight: 1}},
-		}},
-		Clusters: []scope.Cluster{
-			{Service: service("books"), TargetPort: 80, Identities: []identity.ServiceAccount{account("b")}},
-			{Service: service("books"), TargetPort: 81, Identities: []identity.ServiceAccount{account("a"), account("b")}},
-			{Service: service("empty"), TargetPort: 80},
+		Common: scope.Common{
+			TrustDomain: "cluster.local",
+			Clusters: []scope.Cluster{
+				{Service: service("books"), TargetPort: 80, Identities: []identity.ServiceAccount{account("b")}},
+				{Service: service("books"), TargetPort: 81, Identities: []identity.ServiceAccount{account("a"), account("b")}},
+				{Service: service("empty"), TargetPort: 80},
+			},
+		},
+		Sidecar: scope.Sidecar{
+			Outbound: []scope.Outbound{{
+				Service: service("books"), Port: 80, PodPort: 80, Protocol: catalog.ProtocolHTTP, Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")},
+				Backends: []scope.Backend{{Cluster: "shop/books|80", Weight: 1}},
+			}},
 		},
 	}
 	got := map[string][]string{}

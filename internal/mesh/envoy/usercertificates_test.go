@@ -53,8 +53,11 @@ func withSecrets(t *testing.T, ca *pki.Authority, s *scope.Scope) []envoy.Resour
 func listenerWith(c *catalog.GatewayCertificate) *scope.Scope {
 	name := c.Name.String()
 	return &scope.Scope{
-		Key: scope.Key{Identity: identity.ServiceAccount{Namespace: names.DefaultNamespace, Name: names.IngressGateway}}, TrustDomain: "cluster.local",
-		Gateway: &scope.Gateway{
+		Common: scope.Common{
+			Key:         scope.Key{Identity: identity.ServiceAccount{Namespace: names.DefaultNamespace, Name: names.IngressGateway}},
+			TrustDomain: "cluster.local",
+		},
+		IngressGateway: &scope.IngressGateway{
 			Listeners:    []scope.GatewayListener{{Name: "shop/web/https", Port: 443, Bind: 10443, Certificates: []string{name}}},
 			Certificates: []scope.GatewayCertificate{{Name: name, ChainPEM: c.ChainPEM, KeyPEM: c.KeyPEM}},
 		},
@@ -64,8 +67,10 @@ func listenerWith(c *catalog.GatewayCertificate) *scope.Scope {
 // destinationWith returns the scope of an egress gateway with a credential.
 func destinationWith(c *catalog.EgressCredential) *scope.Scope {
 	s := &scope.Scope{
-		Key:         scope.Key{Identity: identity.ServiceAccount{Namespace: names.DefaultNamespace, Name: names.EgressGateway}, EgressGateway: true},
-		TrustDomain: "cluster.local",
+		Common: scope.Common{
+			Key:         scope.Key{Identity: identity.ServiceAccount{Namespace: names.DefaultNamespace, Name: names.EgressGateway}, Proxy: scope.ProxyEgressGateway},
+			TrustDomain: "cluster.local",
+		},
 		EgressGateway: &scope.EgressGateway{Credentials: []scope.EgressCredential{
 			{Name: c.Name.String(), AuthoritiesPEM: c.AuthoritiesPEM, ChainPEM: c.ChainPEM, KeyPEM: c.KeyPEM},
 		}},

@@ -30,21 +30,27 @@ func Build(v *catalog.View, trustDomain string, key Key) *Scope {
 // destinations.
 func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, shared *Destinations) *Scope {
 	settings := v.Settings()
-	s := &Scope{Key: key, TLS: settings.TLS, Egress: v.AllowsEgress(key.Identity.Namespace), AcceptAnyClient: settings.Teardown > 0}
+	s := &Scope{Common: Common{
+		Key: key, TLS: settings.TLS, AcceptAnyClient: settings.Teardown > 0, Tracing: settings.Tracing, AccessLog: AccessLogOf(v, key),
+	}}
 	s.SetTrustDomains(domains)
-	s.ExternalAuthorization, s.Tracing = settings.ExternalAuthorization, settings.Tracing
-	s.AccessLog, s.Authorizations = AccessLogOf(v, key), authorizations(v, key)
-	s.Passthrough = settings.Teardown == catalog.TeardownPassthrough
-	if key.IsGateway() {
-		s.Egress, s.Passthrough, s.ExternalAuthorization, s.Authorizations = false, false, nil, nil
-		if key.Gateway {
-			s.addGateway(v)
-		} else {
-			s.addEgressGateway(v)
-		}
-		return s
+	switch key.Proxy {
+	case ProxySidecar:
+		s.addSidecar(v, &settings, shared)
+	case ProxyIngressGateway:
+		s.addIngressGateway(v)
+	case ProxyEgressGateway:
+		s.addEgressGateway(v)
 	}
-	s.Egress = s.Egress || s.Passthrough
+	return s
+}
+
+// addSidecar adds what the application accepts, and where it may connect to.
+func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *Destinations) {
+	key := s.Key
+	s.ExternalAuthorization, s.Authorizations = settings.ExternalAuthorization, authorizations(v, key)
+	s.Passthrough = settings.Teardown == catalog.TeardownPassthrough
+	s.Egress = s.Passthrough || v.AllowsEgress(key.Identity.Namespace)
 	for _, name := range parseNames(key.Services) {
 		if service := v.Service(name); service != nil {
 			s.Inbound = append(s.Inbound, inbound(v, key, service)...)
@@ -64,8 +70,7 @@ func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, sh
 	s.EgressPorts, s.EgressUpstreams = egress(v, key.Identity, &outside)
 	s.addLimited(outside.Limited())
 	s.EgressGatewayService = egressGatewayOf(v, s.EgressPorts)
-	s.ClientPolicies = clientPolicies(v, key.Identity, &settings)
-	return s
+	s.ClientPolicies = clientPolicies(v, key.Identity, settings)
 }
 
 // SharedDestinations are the destinations that every client may call because the mesh or a namespace is permissive;

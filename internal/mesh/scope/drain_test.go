@@ -35,7 +35,9 @@ func TestCarryDrainMarks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			build := func(r authz.Rules) *scope.Scope {
-				return &scope.Scope{Inbound: []scope.Inbound{{Service: catalog.Name{Namespace: "ns", Name: "s"}, TargetPort: 1, Rules: r}}}
+				return &scope.Scope{Sidecar: scope.Sidecar{
+					Inbound: []scope.Inbound{{Service: catalog.Name{Namespace: "ns", Name: "s"}, TargetPort: 1, Rules: r}},
+				}}
 			}
 			before, after := build(test.before), build(test.after)
 			before.Inbound[0].DrainMark = "old"
@@ -51,8 +53,8 @@ func TestCarryDrainMarks(t *testing.T) {
 			}
 		})
 	}
-	before := &scope.Scope{Inbound: []scope.Inbound{{TargetPort: 1, DrainMark: "old"}}}
-	after := &scope.Scope{Inbound: []scope.Inbound{{TargetPort: 2}}}
+	before := &scope.Scope{Sidecar: scope.Sidecar{Inbound: []scope.Inbound{{TargetPort: 1, DrainMark: "old"}}}}
+	after := &scope.Scope{Sidecar: scope.Sidecar{Inbound: []scope.Inbound{{TargetPort: 2}}}}
 	scope.CarryDrainMarks(before, after)
 	if mark := after.Inbound[0].DrainMark; mark != "" {
 		t.Errorf("a new port gets the mark %q of another one", mark)
@@ -62,8 +64,12 @@ func TestCarryDrainMarks(t *testing.T) {
 // TestKeepDrainMarks checks that a scope that is not sent keeps the marks, also where a source lost its permission.
 func TestKeepDrainMarks(t *testing.T) {
 	allowed := authz.Rules{Network: []authz.NetworkRule{{Policy: "ns/p", Sources: []identity.ServiceAccount{{Namespace: "ns", Name: "a"}}}}}
-	sent := &scope.Scope{Inbound: []scope.Inbound{{TargetPort: 1, Rules: allowed, DrainMark: "one"}, {TargetPort: 2, Rules: allowed, DrainMark: "two"}}}
-	trial := &scope.Scope{Inbound: []scope.Inbound{{TargetPort: 1, Rules: allowed}, {TargetPort: 2}, {TargetPort: 3}}}
+	sent := &scope.Scope{
+		Sidecar: scope.Sidecar{
+			Inbound: []scope.Inbound{{TargetPort: 1, Rules: allowed, DrainMark: "one"}, {TargetPort: 2, Rules: allowed, DrainMark: "two"}},
+		},
+	}
+	trial := &scope.Scope{Sidecar: scope.Sidecar{Inbound: []scope.Inbound{{TargetPort: 1, Rules: allowed}, {TargetPort: 2}, {TargetPort: 3}}}}
 	scope.KeepDrainMarks(sent, trial)
 	for i, want := range []string{"one", "two", ""} {
 		if got := trial.Inbound[i].DrainMark; got != want {

@@ -37,22 +37,22 @@ func credential(problem string) *catalog.EgressCredential {
 
 // TestOnlyTheEgressGatewayHasCredentials checks who gets the content of a Secret, and that an unusable one omits its destination only.
 func TestOnlyTheEgressGatewayHasCredentials(t *testing.T) {
-	build := func(c *catalog.Catalog, account identity.ServiceAccount, ingress, egress bool) *scope.Scope {
-		return scope.Build(c.View(), "cluster.local", scope.Key{Identity: account, Gateway: ingress, EgressGateway: egress})
+	build := func(c *catalog.Catalog, account identity.ServiceAccount, proxy scope.Proxy) *scope.Scope {
+		return scope.Build(c.View(), "cluster.local", scope.Key{Identity: account, Proxy: proxy})
 	}
 	gateway := identity.ServiceAccount{Namespace: "osm-system", Name: names.EgressGateway}
 	usable := egressGatewayMesh(credential(""))
-	for _, s := range []*scope.Scope{build(usable, outgoing, false, false), build(usable, gateway, false, false), build(usable, gateway, true, false)} {
+	for _, s := range []*scope.Scope{build(usable, outgoing, scope.ProxySidecar), build(usable, gateway, scope.ProxySidecar), build(usable, gateway, scope.ProxyIngressGateway)} {
 		if s.EgressGateway != nil {
 			t.Errorf("%s has the configuration of the egress gateway", s.Key.Identity)
 		}
 	}
-	got := build(usable, gateway, false, true).EgressGateway
+	got := build(usable, gateway, scope.ProxyEgressGateway).EgressGateway
 	if len(got.Credentials) != 1 || string(got.Credentials[0].KeyPEM) != "key" || got.Destinations[0].Credential != "shop/outside" || !got.Destinations[0].HasClientCertificate {
 		t.Errorf("the gateway has %+v, want the credential of its destination", got)
 	}
 	for name, c := range map[string]*catalog.Catalog{"unread": egressGatewayMesh(), "unusable": egressGatewayMesh(credential("It is damaged."))} {
-		if got := build(c, gateway, false, true).EgressGateway; len(got.Credentials) > 0 || len(got.Destinations) != 1 || got.Destinations[0].Credential != "" {
+		if got := build(c, gateway, scope.ProxyEgressGateway).EgressGateway; len(got.Credentials) > 0 || len(got.Destinations) != 1 || got.Destinations[0].Credential != "" {
 			t.Errorf("%s: the gateway has %+v, want a destination without a credential", name, got)
 		}
 	}
@@ -83,7 +83,7 @@ func TestEgressGatewayAddresses(t *testing.T) {
 // TestChangesAffectTheEgressGateway checks that each input of the gateway rebuilds its configuration.
 func TestChangesAffectTheEgressGateway(t *testing.T) {
 	c := egressGatewayMesh(credential(""))
-	key := scope.Key{Identity: identity.ServiceAccount{Namespace: "osm-system", Name: names.EgressGateway}, EgressGateway: true}
+	key := scope.Key{Identity: identity.ServiceAccount{Namespace: "osm-system", Name: names.EgressGateway}, Proxy: scope.ProxyEgressGateway}
 	changed := &catalog.Egress{Name: catalog.Name{Namespace: "shop", Name: "api"}, Sources: []identity.ServiceAccount{outgoing}}
 	for name, change := range map[string]catalog.Change{
 		"Secret":    catalog.Set(credential("It is damaged.")),
@@ -108,7 +108,7 @@ func TestChangesAffectTheEgressGateway(t *testing.T) {
 		"another namespace": {catalog.Pod{Name: catalog.Name{Namespace: "shop", Name: "g"}, ServiceAccount: names.EgressGateway, Labels: map[string]string{names.AppLabel: names.EgressGateway}, Injected: true}, false},
 		"the other gateway": {catalog.Pod{Name: catalog.Name{Namespace: "osm-system", Name: "g"}, ServiceAccount: names.IngressGateway, Labels: map[string]string{names.AppLabel: names.IngressGateway}, Injected: true}, false},
 	} {
-		if got := scope.KeyFor(c.View(), &test.pod).EgressGateway; got != test.want {
+		if got := scope.KeyFor(c.View(), &test.pod).Proxy == scope.ProxyEgressGateway; got != test.want {
 			t.Errorf("%s: egress gateway %t, want %t", name, got, test.want)
 		}
 	}
@@ -129,7 +129,7 @@ func TestRequiredEgressGatewayRebuildsSidecars(t *testing.T) {
 	}
 	keys := map[string]scope.Key{
 		"client": {Identity: outgoing}, "other": {Identity: other},
-		"gateway": {Identity: identity.ServiceAccount{Namespace: "osm-system", Name: names.EgressGateway}, EgressGateway: true},
+		"gateway": {Identity: identity.ServiceAccount{Namespace: "osm-system", Name: names.EgressGateway}, Proxy: scope.ProxyEgressGateway},
 	}
 	deps := map[string][]catalog.Dep{}
 	for name, key := range keys {
@@ -172,7 +172,7 @@ func TestEgressDestinationsShareCredential(t *testing.T) {
 		}
 	}
 	c := egressGatewayMesh(credential(""), authorities, egress("api", "outside", "api.example.com", "www.example.com"), egress("bank", "authorities", "bank.example.com"), egress("plain", "outside", "mail.example.com"))
-	got := scope.Build(c.View(), "cluster.local", scope.Key{Identity: identity.ServiceAccount{Namespace: "osm-system", Name: names.EgressGateway}, EgressGateway: true}).EgressGateway
+	got := scope.Build(c.View(), "cluster.local", scope.Key{Identity: identity.ServiceAccount{Namespace: "osm-system", Name: names.EgressGateway}, Proxy: scope.ProxyEgressGateway}).EgressGateway
 	var destinations, credentials []string
 	for _, d := range got.Destinations {
 		destinations = append(destinations, fmt.Sprintf("%s %s %t", d.Host, d.Credential, d.HasClientCertificate))

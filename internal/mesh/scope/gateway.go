@@ -12,8 +12,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
-// Gateway is the configuration of the ingress gateway.
-type Gateway struct {
+// IngressGateway is the configuration of the ingress gateway.
+type IngressGateway struct {
 	// Listeners are sorted by port, then by hostname. Those of one port have one protocol and different hostnames.
 	Listeners []GatewayListener
 	// Certificates are those that listeners name, each once.
@@ -59,11 +59,11 @@ type GatewayCertificate struct {
 	ChainPEM, KeyPEM []byte
 }
 
-// addGateway adds the listeners of all Gateways, and the destinations of their routes. The ingress gateway is a client of the mesh: it
+// addIngressGateway adds the listeners of all Gateways, and the destinations of their routes. The ingress gateway is a client of the mesh: it
 // connects with its own identity, and servers apply their policies to it.
-func (s *Scope) addGateway(v *catalog.View) {
+func (s *Scope) addIngressGateway(v *catalog.View) {
 	o := outboundBuilder{view: v, client: s.Key.Identity, clusters: map[string]Cluster{}}
-	s.Gateway = &Gateway{}
+	s.IngressGateway = &IngressGateway{}
 	known := map[string]bool{}
 	for _, l := range gateway.Resolve(v).Listeners {
 		listener := GatewayListener{Name: l.Gateway.String() + "/" + l.Name, Port: l.Port, Bind: l.Bind, Hostname: l.Hostname}
@@ -72,7 +72,7 @@ func (s *Scope) addGateway(v *catalog.View) {
 			listener.Certificates = append(listener.Certificates, name)
 			if !known[name] {
 				known[name] = true
-				s.Gateway.Certificates = append(s.Gateway.Certificates, GatewayCertificate{name, c.ChainPEM, c.KeyPEM})
+				s.IngressGateway.Certificates = append(s.IngressGateway.Certificates, GatewayCertificate{name, c.ChainPEM, c.KeyPEM})
 			}
 		}
 		for _, host := range l.Hosts {
@@ -82,7 +82,7 @@ func (s *Scope) addGateway(v *catalog.View) {
 			}
 			listener.Hosts = append(listener.Hosts, out)
 		}
-		s.Gateway.Listeners = append(s.Gateway.Listeners, listener)
+		s.IngressGateway.Listeners = append(s.IngressGateway.Listeners, listener)
 	}
 	s.Clusters = sortedClusters(o.clusters)
 }

@@ -48,7 +48,7 @@ func grantGateway(to, from string) *catalog.TrafficTarget {
 }
 
 func gatewayScope(c *catalog.Catalog) *scope.Scope {
-	key := scope.Key{Identity: identity.ServiceAccount{Namespace: "osm-system", Name: names.IngressGateway}, Gateway: true}
+	key := scope.Key{Identity: identity.ServiceAccount{Namespace: "osm-system", Name: names.IngressGateway}, Proxy: scope.ProxyIngressGateway}
 	return scope.Build(c.View(), "cluster.local", key)
 }
 
@@ -65,7 +65,7 @@ func TestGatewayIsAClient(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := gatewayScope(gatewayMesh(test.entries...))
-			route := s.Gateway.Listeners[0].Hosts[0].Routes[0]
+			route := s.IngressGateway.Listeners[0].Hosts[0].Routes[0]
 			if route.Denied != test.denied {
 				t.Errorf("denied %t, want %t", route.Denied, test.denied)
 			}
@@ -91,7 +91,7 @@ func TestOnlyGatewayPodsAreGateways(t *testing.T) {
 		"another namespace": {catalog.Pod{Name: catalog.Name{Namespace: "shop", Name: "g"}, ServiceAccount: names.IngressGateway, Labels: labels, Injected: true}, false},
 		"another account":   {catalog.Pod{Name: catalog.Name{Namespace: "osm-system", Name: "g"}, ServiceAccount: "grafana", Labels: labels, Injected: true}, false},
 	} {
-		if got := scope.KeyFor(c.View(), &test.pod).Gateway; got != test.want {
+		if got := scope.KeyFor(c.View(), &test.pod).Proxy == scope.ProxyIngressGateway; got != test.want {
 			t.Errorf("%s: gateway %t, want %t", name, got, test.want)
 		}
 	}
@@ -110,15 +110,15 @@ func TestGatewayRoutesWithoutServer(t *testing.T) {
 		&catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []catalog.Port{{Number: 443, TargetPort: 10443}}},
 		&catalog.GatewayCertificate{Name: in("tls"), ChainPEM: []byte("chain"), KeyPEM: []byte("key")},
 		&catalog.Gateway{Name: in("web"), Class: "osm", Listeners: []catalog.GatewayListener{listener("a", "a.example.com"), listener("b", "b.example.com")}}))
-	if len(s.Gateway.Listeners) != 2 || len(s.Gateway.Certificates) != 1 || string(s.Gateway.Certificates[0].KeyPEM) != "key" {
-		t.Fatalf("%d listeners with the certificates %+v, want two listeners with one", len(s.Gateway.Listeners), s.Gateway.Certificates)
+	if len(s.IngressGateway.Listeners) != 2 || len(s.IngressGateway.Certificates) != 1 || string(s.IngressGateway.Certificates[0].KeyPEM) != "key" {
+		t.Fatalf("%d listeners with the certificates %+v, want two listeners with one", len(s.IngressGateway.Listeners), s.IngressGateway.Certificates)
 	}
-	for _, l := range s.Gateway.Listeners {
+	for _, l := range s.IngressGateway.Listeners {
 		if !slices.Equal(l.Certificates, []string{"shop/tls"}) {
 			t.Errorf("the listener %s names the certificates %v, want that of its Secret", l.Name, l.Certificates)
 		}
 	}
-	got := s.Gateway.Listeners[0].Hosts[0].Routes[0]
+	got := s.IngressGateway.Listeners[0].Hosts[0].Routes[0]
 	if got.Denied || fmt.Sprint(got.Backends) != "[{ 2000}]" {
 		t.Errorf("a route to no Service is denied %t with the backends %v, want its weight without a cluster, and no denial", got.Denied, got.Backends)
 	}
@@ -150,7 +150,7 @@ func TestGatewayRoutesWithSeveralBackends(t *testing.T) {
 			rule.Backends = append(rule.Backends, catalog.RouteBackend{Service: in(service), Port: 80, Weight: 1})
 		}
 		route := &catalog.HTTPRoute{Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{rule}}
-		got := gatewayScope(gatewayMesh(append(test.entries, route)...)).Gateway.Listeners[0].Hosts[0].Routes[0]
+		got := gatewayScope(gatewayMesh(append(test.entries, route)...)).IngressGateway.Listeners[0].Hosts[0].Routes[0]
 		if fmt.Sprint(got.Backends) != test.want || got.Denied != test.denied {
 			t.Errorf("%s: the backends are %v, denied %t; want %s, %t", name, got.Backends, got.Denied, test.want, test.denied)
 		}

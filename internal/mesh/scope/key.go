@@ -19,14 +19,24 @@ func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
 		Services:      joinNames(services),
 		Telemetry:     v.TelemetryOf(pod),
 		Authorization: own, MeshAuthorization: mesh,
-		Ports:   joinPorts(v.NamedPorts(pod, services)),
-		Gateway: v.IsGateway(pod), EgressGateway: v.IsEgressGateway(pod),
+		Ports: joinPorts(v.NamedPorts(pod, services)),
+		Proxy: proxyOf(v, pod),
 		Class: Class{
 			Revision: pod.Revision,
 			IPv6:     slices.ContainsFunc(pod.IPs, netip.Addr.Is6),
 			Metrics:  pod.Metrics,
 		},
 	}
+}
+
+func proxyOf(v *catalog.View, pod *catalog.Pod) Proxy {
+	switch {
+	case v.IsGateway(pod):
+		return ProxyIngressGateway
+	case v.IsEgressGateway(pod):
+		return ProxyEgressGateway
+	}
+	return ProxySidecar
 }
 
 // KeyOfServices returns a key for pods of an identity that some Services select. It has no other properties.

@@ -39,7 +39,7 @@ func TestIncompletePoliciesAreListed(t *testing.T) {
 	}{
 		"server":         {scope.Key{Identity: server.Identity(), Services: "a/server"}, "[{IngressBackend a/ingress} {TrafficTarget a/t}]"},
 		"client":         {scope.Key{Identity: client}, "[{Egress a/outside} {TrafficSplit a/split}]"},
-		"egress gateway": {scope.Key{EgressGateway: true}, "[{Egress a/forwarded}]"},
+		"egress gateway": {scope.Key{Proxy: scope.ProxyEgressGateway}, "[{Egress a/forwarded}]"},
 		"small":          {scope.Key{Identity: SA("a", "nobody")}, "[]"},
 	} {
 		if got := fmt.Sprint(scope.Build(c.View(), trustDomain, test.key).Limited); got != test.want {

@@ -23,12 +23,19 @@ type Key struct {
 	// empty if there is none.
 	Authorization, MeshAuthorization catalog.Name
 	Class                            Class
-	// Gateway is true for pods of the ingress gateway, and EgressGateway for those of the egress gateway. They have no application.
-	Gateway, EgressGateway bool
+	// Proxy is what the Envoy is for.
+	Proxy Proxy
 }
 
-// IsGateway reports whether the key is that of a gateway.
-func (k Key) IsGateway() bool { return k.Gateway || k.EgressGateway }
+// Proxy is what an Envoy is for. Gateways have no application.
+type Proxy string
+
+// The proxies.
+const (
+	ProxySidecar        Proxy = ""
+	ProxyIngressGateway Proxy = "IngressGateway"
+	ProxyEgressGateway  Proxy = "EgressGateway"
+)
 
 // Class has the other properties in which sidecars of one identity may differ.
 type Class struct {
@@ -40,8 +47,18 @@ type Class struct {
 	Metrics bool
 }
 
-// Scope is the configuration of one kind of sidecar as plain data. All lists are sorted. It is immutable.
+// Scope is the configuration of one kind of sidecar or gateway as plain data. All lists are sorted. It is immutable.
 type Scope struct {
+	Common
+	// Sidecar is empty in gateways.
+	Sidecar
+	// IngressGateway and EgressGateway are nil in other proxies.
+	IngressGateway *IngressGateway
+	EgressGateway  *EgressGateway
+}
+
+// Common is what every Scope has.
+type Common struct {
 	Key Key
 	// TrustDomain is the trust domain of the mesh, in which certificates are issued.
 	TrustDomain string
@@ -51,34 +68,36 @@ type Scope struct {
 	// KnownTrustDomains are all trust domains that the mesh has had, sorted. Without them, it has had no other one.
 	KnownTrustDomains []string
 	TLS               catalog.TLS
-	// Egress passes connections to unknown destinations through.
-	Egress bool
 	// AcceptAnyClient accepts clients without TLS too. It is set during teardown of the mesh.
 	AcceptAnyClient bool
-	// ExternalAuthorization must allow each inbound HTTP request; nil for none.
-	ExternalAuthorization *catalog.ExternalAuthorization
-	// Authorizations must allow each inbound HTTP request too.
-	Authorizations []Authorization
 	// Tracing receives traces of requests; nil for none.
 	Tracing *catalog.Tracing
 	// AccessLog replaces the default access log; nil for the default.
 	AccessLog *AccessLog
+	// Limited are the policies that are not complete because of authz.MaxRoutes, sorted. Those of shared destinations are not included.
+	Limited []catalog.Ref
+	// Clusters are the destinations in the mesh, each once.
+	Clusters []Cluster
+}
+
+// Sidecar is the configuration of a proxy with an application.
+type Sidecar struct {
+	// Egress passes connections to unknown destinations through.
+	Egress bool
+	// ExternalAuthorization must allow each inbound HTTP request; nil for none.
+	ExternalAuthorization *catalog.ExternalAuthorization
+	// Authorizations must allow each inbound HTTP request too.
+	Authorizations []Authorization
 	// Passthrough sends every new connection to its original destination unchanged. Outbound and Clusters then serve
 	// open connections only.
 	Passthrough bool
-	// Gateway is the configuration of the ingress gateway; nil in sidecars.
-	Gateway *Gateway
-	// EgressGateway is the configuration of the egress gateway; nil in sidecars.
-	EgressGateway *EgressGateway
 	// Inbound has one element per container port of each Service that selects the workload.
 	Inbound []Inbound
 	// DeniedPorts is how many ports deny all requests because their routes are beyond authz.MaxRoutes.
 	DeniedPorts int
-	// Limited are the policies that are not complete because of authz.MaxRoutes, sorted. Those of shared destinations are not included.
-	Limited []catalog.Ref
 	// Ingress has the ports that clients outside the mesh may reach.
 	Ingress []Ingress
-	// Outbound has one element per port of each Service that the identity may call.
+	// Outbound has one element per port of each Service that the identity may call. It refers to Clusters.
 	Outbound []Outbound
 	// EgressPorts are the destinations outside the mesh that policies allow, by port.
 	EgressPorts []authz.EgressPort
@@ -86,8 +105,6 @@ type Scope struct {
 	EgressUpstreams map[string]*Upstream
 	// EgressGatewayService is that of the egress gateway; nil if no destination of EgressPorts uses it.
 	EgressGatewayService *EgressGatewayService
-	// Clusters are the destinations that Outbound refers to, each once.
-	Clusters []Cluster
 	ClientPolicies
 }
 

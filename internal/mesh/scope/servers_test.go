@@ -60,8 +60,8 @@ func TestServersOfScopes(t *testing.T) {
 		"a sidecar with its own":     {Key{Identity: meshtest.SA("shop", "web"), Authorization: own}, []string{"shop/auth own"}, true},
 		"a sidecar with both":        {Key{Identity: meshtest.SA("shop", "web"), Authorization: own, MeshAuthorization: mesh}, []string{"osm-system/auth mesh-wide", "shop/auth own"}, true},
 		"a policy that is gone":      {Key{Identity: meshtest.SA("shop", "web"), Authorization: meshtest.Name("shop", "gone")}, nil, true},
-		"the ingress gateway":        {Key{Identity: ingress, Gateway: true, MeshAuthorization: mesh}, nil, false},
-		"the egress gateway":         {Key{Identity: ingress, EgressGateway: true, MeshAuthorization: mesh}, nil, false},
+		"the ingress gateway":        {Key{Identity: ingress, Proxy: ProxyIngressGateway, MeshAuthorization: mesh}, nil, false},
+		"the egress gateway":         {Key{Identity: ingress, Proxy: ProxyEgressGateway, MeshAuthorization: mesh}, nil, false},
 	} {
 		s := Build(serversMesh(), "cluster.local", test.key)
 		var got []string
@@ -88,10 +88,10 @@ func TestServersOfScopes(t *testing.T) {
 // TestPassthroughStripsGateways checks that teardown leaves a gateway with its routes only.
 func TestPassthroughStripsGateways(t *testing.T) {
 	v := serversMesh(&catalog.Settings{Namespace: "osm-system", Teardown: catalog.TeardownPassthrough})
-	for gateway, want := range map[bool]bool{false: true, true: false} {
-		s := Build(v, "cluster.local", Key{Identity: meshtest.SA("osm-system", names.IngressGateway), Gateway: gateway})
+	for proxy, want := range map[Proxy]bool{ProxySidecar: true, ProxyIngressGateway: false, ProxyEgressGateway: false} {
+		s := Build(v, "cluster.local", Key{Identity: meshtest.SA("osm-system", names.IngressGateway), Proxy: proxy})
 		if s.Passthrough != want || s.Egress != want {
-			t.Errorf("gateway %t: passthrough %t, egress %t, want both %t", gateway, s.Passthrough, s.Egress, want)
+			t.Errorf("%s: passthrough %t, egress %t, want both %t", proxy, s.Passthrough, s.Egress, want)
 		}
 	}
 }
@@ -104,7 +104,7 @@ func TestRetries(t *testing.T) {
 	if got := retries(v, client, false); got != nil {
 		t.Errorf("disabled, the client retries %+v", got)
 	}
-	s := &Scope{ClientPolicies: ClientPolicies{Retries: retries(v, client, true)}}
+	s := &Scope{Sidecar: Sidecar{ClientPolicies: ClientPolicies{Retries: retries(v, client, true)}}}
 	if got := s.RetryOf(meshtest.Name("shop", "web")); got == nil || got.Count != 3 {
 		t.Errorf("the policy for shop/web is %+v, want 3 retries", got)
 	}

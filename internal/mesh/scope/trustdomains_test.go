@@ -9,7 +9,7 @@ import (
 )
 
 func TestSetTrustDomains_OneNeedsNoLists(t *testing.T) {
-	s := &scope.Scope{ClientTrustDomains: []string{"a.example", "b.example"}}
+	s := &scope.Scope{Common: scope.Common{ClientTrustDomains: []string{"a.example", "b.example"}}}
 	s.SetTrustDomains(identity.OneTrustDomain("a.example"))
 	if s.ClientTrustDomains != nil || s.ServerTrustDomains != nil || s.KnownTrustDomains != nil {
 		t.Errorf("lists for one trust domain: %+v", s)

@@ -22,11 +22,7 @@ type Field struct {
 	Description string
 }
 
-// fieldsOf returns all fields below a schema, parents before their children.
-func fieldsOf(root *apiextensionsv1.JSONSchemaProps) []Field {
-	return appendFields(nil, "", root)
-}
-
+// appendFields adds all fields below a schema, parents before their children.
 func appendFields(fields []Field, path string, schema *apiextensionsv1.JSONSchemaProps) []Field {
 	for _, name := range slices.Sorted(maps.Keys(schema.Properties)) {
 		property := schema.Properties[name]

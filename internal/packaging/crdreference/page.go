@@ -194,7 +194,7 @@ func newVersion(version apiextensionsv1.CustomResourceDefinitionVersion) Version
 			out.Deprecation = *version.DeprecationWarning
 		}
 	}
-	for _, field := range fieldsOf(root) {
+	for _, field := range appendFields(nil, "", root) {
 		top, _, _ := strings.Cut(field.Path, ".")
 		switch top {
 		case "apiVersion", "kind", "metadata":

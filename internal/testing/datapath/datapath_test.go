@@ -78,7 +78,12 @@ func BenchmarkMemory(b *testing.B) {
 
 // manyServices returns a client that can reach Services with two pods each.
 func manyServices(count int) (*scope.Scope, []scope.Endpoints) {
-	s := &scope.Scope{Key: scope.Key{Identity: identity.ServiceAccount{Namespace: "shop", Name: "buyer"}, Class: scope.Class{Metrics: true}}, TrustDomain: trustDomain}
+	s := &scope.Scope{
+		Common: scope.Common{
+			Key:         scope.Key{Identity: identity.ServiceAccount{Namespace: "shop", Name: "buyer"}, Class: scope.Class{Metrics: true}},
+			TrustDomain: trustDomain,
+		},
+	}
 	var endpoints []scope.Endpoints
 	for i := range count {
 		high, low := byte(i/200), byte(i%200+1)

@@ -121,16 +121,14 @@ func serverScope(p protocol) *scope.Scope {
 		rules.Routes = []authz.Route{{Match: catalog.HTTPMatch{PathRegex: ".*"}, Sources: []identity.ServiceAccount{buyer}}}
 	}
 	return &scope.Scope{
-		Key:         scope.Key{Identity: books, Class: scope.Class{IPv6: true, Metrics: true}},
-		TrustDomain: trustDomain,
-		Inbound:     []scope.Inbound{{Service: service, Port: p.port, TargetPort: p.port, Protocol: p.mesh, Rules: rules}},
+		Common:  scope.Common{Key: scope.Key{Identity: books, Class: scope.Class{IPv6: true, Metrics: true}}, TrustDomain: trustDomain},
+		Sidecar: scope.Sidecar{Inbound: []scope.Inbound{{Service: service, Port: p.port, TargetPort: p.port, Protocol: p.mesh, Rules: rules}}},
 	}
 }
 
 func clientScope(p protocol) *scope.Scope {
 	return withService(&scope.Scope{
-		Key:         scope.Key{Identity: buyer, Class: scope.Class{IPv6: true, Metrics: true}},
-		TrustDomain: trustDomain,
+		Common: scope.Common{Key: scope.Key{Identity: buyer, Class: scope.Class{IPv6: true, Metrics: true}}, TrustDomain: trustDomain},
 	}, p, service, virtual)
 }
 

@@ -81,7 +81,10 @@ func serveOutside(t *testing.T, pod *pods.Pod, name string) {
 // configure gives the client policies for ports outside the mesh.
 func (a *abroad) configure(t *testing.T, egress bool, ports ...authz.EgressPort) {
 	t.Helper()
-	s := &scope.Scope{Key: scope.Key{Identity: buyer, Class: scope.Class{IPv6: true}}, TrustDomain: trustDomain, Egress: egress, EgressPorts: ports}
+	s := &scope.Scope{
+		Common:  scope.Common{Key: scope.Key{Identity: buyer, Class: scope.Class{IPv6: true}}, TrustDomain: trustDomain},
+		Sidecar: scope.Sidecar{Egress: egress, EgressPorts: ports},
+	}
 	a.client.Configure(t, s)
 }
 

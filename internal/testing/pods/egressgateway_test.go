@@ -116,8 +116,10 @@ func (o *outgoing) configure(t *testing.T, destinations ...scope.EgressDestinati
 	t.Helper()
 	chain, key := o.authority.Issue(t, identity.ServiceAccount{Namespace: "example", Name: "partner"}, "com")
 	s := &scope.Scope{
-		Key:         scope.Key{Identity: identity.ServiceAccount{Namespace: names.DefaultNamespace, Name: names.EgressGateway}, EgressGateway: true},
-		TrustDomain: trustDomain,
+		Common: scope.Common{
+			Key:         scope.Key{Identity: identity.ServiceAccount{Namespace: names.DefaultNamespace, Name: names.EgressGateway}, Proxy: scope.ProxyEgressGateway},
+			TrustDomain: trustDomain,
+		},
 		EgressGateway: &scope.EgressGateway{Destinations: destinations, Credentials: []scope.EgressCredential{
 			{Name: "right", AuthoritiesPEM: o.authority.RootPEM, ChainPEM: chain, KeyPEM: key},
 			{Name: "wrong", AuthoritiesPEM: o.network.CA.RootPEM},
@@ -130,8 +132,10 @@ func (o *outgoing) configure(t *testing.T, destinations ...scope.EgressDestinati
 func (o *outgoing) send(t *testing.T, gateway []netip.Addr, ports ...uint16) {
 	t.Helper()
 	s := &scope.Scope{
-		Key: scope.Key{Identity: buyer}, TrustDomain: trustDomain,
-		EgressGatewayService: &scope.EgressGatewayService{Namespace: names.DefaultNamespace, Addresses: gateway},
+		Common: scope.Common{Key: scope.Key{Identity: buyer}, TrustDomain: trustDomain},
+		Sidecar: scope.Sidecar{
+			EgressGatewayService: &scope.EgressGatewayService{Namespace: names.DefaultNamespace, Addresses: gateway},
+		},
 	}
 	for _, port := range ports {
 		s.EgressPorts = append(s.EgressPorts, authz.EgressPort{Number: port, Hosts: []authz.EgressHost{

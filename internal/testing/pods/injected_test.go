@@ -51,7 +51,7 @@ func injected(t *testing.T, n *pods.Network, manifest string, settings configv1a
 		}
 	}
 	p := n.Custom(t, pod.Name, document.Redirect, config)
-	p.Configure(t, &scope.Scope{Key: scope.Key{Identity: books, Class: scope.Class{IPv6: true}}, TrustDomain: trustDomain})
+	p.Configure(t, &scope.Scope{Common: scope.Common{Key: scope.Key{Identity: books, Class: scope.Class{IPv6: true}}, TrustDomain: trustDomain}})
 	return pod, p
 }
 

@@ -37,7 +37,7 @@ func requiringMesh(addresses ...netip.Addr) *catalog.View {
 func TestNamespaceOnlyUsesTheEgressGateway(t *testing.T) {
 	o := newOutgoing(t)
 	view := requiringMesh(o.gateway.IP)
-	gateway := scope.Build(view, trustDomain, scope.Key{Identity: identity.ServiceAccount{Namespace: names.DefaultNamespace, Name: names.EgressGateway}, EgressGateway: true})
+	gateway := scope.Build(view, trustDomain, scope.Key{Identity: identity.ServiceAccount{Namespace: names.DefaultNamespace, Name: names.EgressGateway}, Proxy: scope.ProxyEgressGateway})
 	o.gateway.SendAll(t, gateway, slices.Concat(envoy.Build(gateway), envoy.GatewaySecrets(gateway)))
 	o.client.Configure(t, scope.Build(view, trustDomain, scope.Key{Identity: buyer}))
 	from := " from " + o.gateway.IP.String()

@@ -96,32 +96,38 @@ func echo(w http.ResponseWriter) {
 func (s *shop) serverScope() *scope.Scope {
 	network := []authz.NetworkRule{{Policy: "shop/buyer", Sources: []identity.ServiceAccount{buyer}}}
 	return &scope.Scope{
-		Key:         scope.Key{Identity: books, Class: scope.Class{IPv6: true, Metrics: true}},
-		TrustDomain: trustDomain,
-		Inbound: []scope.Inbound{
-			{Service: web, Port: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP, Rules: authz.Rules{
-				Network: network,
-				Routes: []authz.Route{
-					{Match: catalog.HTTPMatch{PathRegex: "/books/.*", Methods: []string{"GET"}}, Sources: []identity.ServiceAccount{buyer}},
-					{Match: catalog.HTTPMatch{PathRegex: "/admin"}, Sources: []identity.ServiceAccount{thief}},
-				},
-			}},
-			{Service: stateful, Port: 80, TargetPort: 8081, Protocol: catalog.ProtocolHTTP, Rules: authz.Rules{
-				Permissive: true, Routes: []authz.Route{{AnySource: true}},
-			}},
-			{Service: leaf, Port: 80, TargetPort: 8081, Protocol: catalog.ProtocolHTTP, Rules: authz.Rules{
-				Permissive: true, Routes: []authz.Route{{AnySource: true}},
-			}},
-			{Service: database, Port: 3306, TargetPort: 3306, Protocol: catalog.ProtocolTCPServerFirst, Rules: authz.Rules{Network: network}},
-			{Service: archive, Port: 3306, TargetPort: 3306, Protocol: catalog.ProtocolTCP, Rules: authz.Rules{Network: network}},
+		Common: scope.Common{
+			Key:         scope.Key{Identity: books, Class: scope.Class{IPv6: true, Metrics: true}},
+			TrustDomain: trustDomain,
+		},
+		Sidecar: scope.Sidecar{
+			Inbound: []scope.Inbound{
+				{Service: web, Port: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP, Rules: authz.Rules{
+					Network: network,
+					Routes: []authz.Route{
+						{Match: catalog.HTTPMatch{PathRegex: "/books/.*", Methods: []string{"GET"}}, Sources: []identity.ServiceAccount{buyer}},
+						{Match: catalog.HTTPMatch{PathRegex: "/admin"}, Sources: []identity.ServiceAccount{thief}},
+					},
+				}},
+				{Service: stateful, Port: 80, TargetPort: 8081, Protocol: catalog.ProtocolHTTP, Rules: authz.Rules{
+					Permissive: true, Routes: []authz.Route{{AnySource: true}},
+				}},
+				{Service: leaf, Port: 80, TargetPort: 8081, Protocol: catalog.ProtocolHTTP, Rules: authz.Rules{
+					Permissive: true, Routes: []authz.Route{{AnySource: true}},
+				}},
+				{Service: database, Port: 3306, TargetPort: 3306, Protocol: catalog.ProtocolTCPServerFirst, Rules: authz.Rules{Network: network}},
+				{Service: archive, Port: 3306, TargetPort: 3306, Protocol: catalog.ProtocolTCP, Rules: authz.Rules{Network: network}},
+			},
 		},
 	}
 }
 
 func (s *shop) clientScope() *scope.Scope {
 	c := &scope.Scope{
-		Key:         scope.Key{Identity: buyer, Class: scope.Class{IPv6: true, Metrics: true}},
-		TrustDomain: trustDomain,
+		Common: scope.Common{
+			Key:         scope.Key{Identity: buyer, Class: scope.Class{IPv6: true, Metrics: true}},
+			TrustDomain: trustDomain,
+		},
 	}
 	add := func(o scope.Outbound, targetPort uint16) {
 		name := scope.ClusterName(o.Service, targetPort)
