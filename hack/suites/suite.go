@@ -115,8 +115,6 @@ func unit(c checkout) ([]command, error) {
 		args   []string
 	}{{false, args}, {true, fresh}} {
 		if dirs := selectDirs(product, func(p testPackage) bool { return isUnit(p) && p.random == group.random }); len(dirs) > 0 {
-			// go test begins with the first ones. The longest are below internal/testing: they wait for real Envoys while others compute.
-			slices.Reverse(dirs)
 			commands = append(commands, goTest(c.root, dirs, group.args...))
 		}
 	}
