@@ -274,11 +274,6 @@ type write struct {
 	about string
 }
 
-// names reports whether a request names a mesh, alone or as a part of another name.
-func (w write) names(mesh string) bool {
-	return regexp.MustCompile(`(^|[^a-z0-9])` + mesh + `($|[^a-z0-9])`).MatchString(w.about)
-}
-
 // end stops counting writes about a mesh.
 func (w *writeCounter) end(mesh string) {
 	w.mu.Lock()
@@ -329,13 +324,15 @@ func (c *counting) RoundTrip(request *http.Request) (*http.Response, error) {
 	return c.next.RoundTrip(request)
 }
 
-// since lists the requests after the first n that name one of the meshes. Without meshes it lists all.
+// since lists the requests after the first n that name one of the meshes, alone or as a part of another name such as <mesh>-system. Without
+// meshes it lists all.
 func (w *writeCounter) since(n int, meshes ...string) []string {
+	named := regexp.MustCompile(`(^|[^a-z0-9])(` + strings.Join(meshes, "|") + `)($|[^a-z0-9])`)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var requests []string
 	for _, seen := range w.seen[n:] {
-		if len(meshes) == 0 || slices.ContainsFunc(meshes, seen.names) {
+		if len(meshes) == 0 || named.MatchString(seen.about) {
 			requests = append(requests, seen.request)
 		}
 	}

@@ -160,7 +160,7 @@ func (e *Envoy) answer(r *discovery.DeltaDiscoveryResponse, ack *discovery.Delta
 	return append(requests, e.askForListeners()...)
 }
 
-// replaced starts the warming of a cluster or listener, and updates the warming of others.
+// replaced starts the warming of a cluster or listener. Of other types it records the arrival, for which resources may wait.
 func (e *Envoy) replaced(typeURL, name string, refs references) {
 	if e.warming[typeURL] == nil {
 		e.arrived.add(typeURL, name)
