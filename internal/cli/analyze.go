@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
@@ -59,9 +59,9 @@ func (a *app) analyze(ctx context.Context, o *analyzeOptions) error {
 	if err := o.form.Check(); err != nil {
 		return err
 	}
-	least, err := severityOf(o.severity)
-	if err != nil {
-		return err
+	least, valid := diagnosis.ParseSeverity(o.severity)
+	if !valid {
+		return fmt.Errorf("invalid --severity %s: must be info, warning or error", o.severity)
 	}
 	if o.codes {
 		return a.listCodes(&o.form)
@@ -71,6 +71,7 @@ func (a *app) analyze(ctx context.Context, o *analyzeOptions) error {
 		return errors.New("-n and --all-namespaces are mutually exclusive")
 	}
 	var report *analyze.Report
+	var err error
 	if len(o.files) > 0 {
 		report, err = a.analyzeFiles(o)
 	} else {
@@ -86,14 +87,6 @@ func (a *app) analyze(ctx context.Context, o *analyzeOptions) error {
 	}
 	report.Keep(least, namespace)
 	return a.reportAnalysis(report, &o.form)
-}
-
-func severityOf(text string) (analyze.Severity, error) {
-	i := slices.IndexFunc(analyze.Severities, func(s analyze.Severity) bool { return strings.EqualFold(string(s), text) })
-	if i < 0 {
-		return "", fmt.Errorf("invalid --severity %s: must be info, warning or error", text)
-	}
-	return analyze.Severities[i], nil
 }
 
 func (a *app) listCodes(form *output.Flag) error {
@@ -169,5 +162,5 @@ func (a *app) reportAnalysis(report *analyze.Report, form *output.Flag) error {
 	for _, gap := range report.Unread {
 		a.note("Not analyzed: %s", gap)
 	}
-	return exitIf(report.Worst() == analyze.Error, exitFailed, nil)
+	return exitIf(diagnosis.Worst(report.Findings) == diagnosis.Error, exitFailed, nil)
 }

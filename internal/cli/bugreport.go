@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
@@ -156,7 +157,10 @@ func (a *app) bugReport(ctx context.Context, o bugReportOptions) error {
 func (r *bugReport) collect(ctx context.Context, subject checks.Subject, chosen choice) error {
 	r.progress.report("checking the mesh")
 	var text bytes.Buffer
-	checks.Print(&text, slices.Concat(subject.ControlPlane(ctx), subject.DataPlane(ctx), subject.Policies(ctx)))
+	groups := slices.Concat(subject.ControlPlane(ctx), subject.DataPlane(ctx), subject.Policies(ctx))
+	if err := diagnosis.Group("mesh "+subject.Mesh, groups...).PrintGroups(&text); err != nil {
+		return err
+	}
 	if err := r.put("check.txt", text.Bytes()); err != nil {
 		return err
 	}

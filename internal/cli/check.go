@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
 	"github.com/openservicemesh/osm-operator/internal/cli/connectivity"
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -61,7 +61,7 @@ func (a *app) verifyCommand() *cobra.Command {
 }
 
 // check runs checks and prints the results.
-func (a *app) check(ctx context.Context, meshName string, existing bool, form *output.Flag, parts ...func(checks.Subject, context.Context) []checks.Group) error {
+func (a *app) check(ctx context.Context, meshName string, existing bool, form *output.Flag, parts ...func(checks.Subject, context.Context) []diagnosis.Finding) error {
 	if err := form.Check(); err != nil {
 		return err
 	}
@@ -70,18 +70,13 @@ func (a *app) check(ctx context.Context, meshName string, existing bool, form *o
 		return err
 	}
 	a.progress().report("checking mesh %s", subject.Mesh)
-	var groups []checks.Group
+	var groups []diagnosis.Finding
 	for _, part := range parts {
 		groups = append(groups, part(subject, ctx)...)
 	}
-	worst := checks.Worst(groups)
-	text := func(w io.Writer) error {
-		checks.Print(w, groups)
-		a.line("\nStatus: %s", worst)
-		return nil
-	}
-	err = form.Print(a.Out, output.Result{Data: map[string]any{"status": worst, "groups": groups}, Names: []string{"check/" + string(worst)}, Text: text})
-	return exitIf(worst == checks.Failed, exitFailed, err)
+	result := diagnosis.Group("mesh "+subject.Mesh, groups...)
+	err = form.Print(a.Out, output.Result{Data: result, Names: nameOf(result), Text: result.PrintGroups})
+	return exitIf(result.Severity == diagnosis.Error, exitFailed, err)
 }
 
 // subject returns the mesh to check. If the cluster has none, it is the mesh that would be installed. With existing, another mesh than those
@@ -185,7 +180,7 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 		{"to-service", o.toService, inside, schema.GroupVersionKind{Version: "v1", Kind: "Service"}},
 		{"ingress-backend", o.ingressBackend, inside, ingressBackendKind},
 	}
-	var parts []connectivity.Check
+	var parts []diagnosis.Finding
 	for _, k := range objects {
 		if k.text != "" {
 			name := parseName(k.namespace, k.text)
@@ -210,7 +205,7 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 			parts = append(parts, connectivity.VerifyIngress(loaded.Catalog.View(), policy, i)...)
 		}
 	}
-	return a.printCheck(connectivity.Group("Verify if the ingress can access the mesh", parts...), form)
+	return a.printSteps(diagnosis.Group("Verify if the ingress can access the mesh", parts...), form)
 }
 
 // serviceOf parses the name of a Service; empty for none.
@@ -222,17 +217,18 @@ func serviceOf(namespace, text string) catalog.Name {
 }
 
 // exists checks that an object exists.
-func (a *app) exists(ctx context.Context, c client.Client, kind schema.GroupVersionKind, key client.ObjectKey, flag string) connectivity.Check {
-	check := connectivity.Check{Context: fmt.Sprintf("%s %q exists", kind.Kind, key), Status: connectivity.Success}
+func (a *app) exists(ctx context.Context, c client.Client, kind schema.GroupVersionKind, key client.ObjectKey, flag string) diagnosis.Finding {
+	f := diagnosis.Finding{Severity: diagnosis.Error, Check: fmt.Sprintf("%s %q exists", kind.Kind, key)}
 	err := c.Get(ctx, key, kinds.Object(kind))
 	switch {
 	case err == nil:
+		f.Severity = diagnosis.OK
 	case kube.IsUndefined(err):
-		check.Status, check.Reason = connectivity.Failure, fmt.Sprintf("the cluster has no CRD for kind %s", kind.Kind)
+		f.Message = fmt.Sprintf("the cluster has no CRD for kind %s", kind.Kind)
 	case client.IgnoreNotFound(err) == nil:
-		check.Status, check.Reason, check.Suggestion = connectivity.Failure, "not found", "create it, or check --"+flag
+		f.Message, f.Remedy = "not found", "create it, or check --"+flag
 	default:
-		check.Status, check.Reason = connectivity.Unknown, a.kube.Sentence(err).Error()
+		f.Severity, f.Message = diagnosis.Unknown, a.kube.Sentence(err).Error()
 	}
-	return check
+	return f
 }

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/connectivity"
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -81,7 +82,7 @@ func (a *app) connectivity(ctx context.Context, o connectivityOptions, form *out
 		return err
 	}
 	from := parseName(namespace, o.fromPod)
-	var result connectivity.Check
+	var result diagnosis.Finding
 	if o.toPod != "" {
 		to := parseName(namespace, o.toPod)
 		q := connectivity.Question{From: from, To: to, Protocol: protocols[o.protocol]}
@@ -99,7 +100,7 @@ func (a *app) connectivity(ctx context.Context, o connectivityOptions, form *out
 			ExcludedPorts: traffic.OutboundPortExclusionList, ExcludedRanges: traffic.OutboundIPRangeExclusionList,
 		})
 	}
-	return a.printCheck(result, form)
+	return a.printSteps(result, form)
 }
 
 // protocols maps application protocols to the protocol of the sidecar. Encrypted protocols are TCP.
@@ -139,10 +140,15 @@ func (o connectivityOptions) check() error {
 	return nil
 }
 
-// printCheck prints a tree of checks. It returns an error unless the result is Success.
-func (a *app) printCheck(result connectivity.Check, form *output.Flag) error {
-	err := form.Print(a.Out, output.Result{Data: result, Names: []string{"check/" + strings.ToLower(string(result.Status))}, Text: result.Print})
-	return exitIf(result.Status != connectivity.Success, exitFailed, err)
+// printSteps prints the steps of a verification. It returns an error unless all succeed.
+func (a *app) printSteps(result diagnosis.Finding, form *output.Flag) error {
+	err := form.Print(a.Out, output.Result{Data: result, Names: nameOf(result), Text: result.PrintSteps})
+	return exitIf(result.Severity != diagnosis.OK, exitFailed, err)
+}
+
+// nameOf returns the names in the output of a diagnosis.
+func nameOf(result diagnosis.Finding) []string {
+	return []string{"check/" + strings.ToLower(string(result.Severity))}
 }
 
 // parseName parses "[NAMESPACE/]NAME".

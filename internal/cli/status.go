@@ -17,6 +17,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -32,7 +33,7 @@ type summary struct {
 	Egress             bool        `json:"egress"`
 	Pods               podCounts   `json:"pods"`
 	// Problems lists the policies that are not fully in force.
-	Problems []checks.Result `json:"problems"`
+	Problems []diagnosis.Finding `json:"problems"`
 }
 
 type component struct {
@@ -77,7 +78,7 @@ func (a *app) status(ctx context.Context, meshName string, form *output.Flag) er
 }
 
 func (a *app) summarize(ctx context.Context, c client.Client, m mesh) (*summary, error) {
-	found := &summary{mesh: m, Pods: podCounts{ByRevision: map[string]int{}}, Problems: []checks.Result{}}
+	found := &summary{mesh: m, Pods: podCounts{ByRevision: map[string]int{}}, Problems: []diagnosis.Finding{}}
 	var err error
 	if found.ControlPlane, err = components(ctx, c, m.Namespace, ""); err != nil {
 		return nil, err
@@ -99,9 +100,9 @@ func (a *app) summarize(ctx context.Context, c client.Client, m mesh) (*summary,
 	}
 	subject := checks.Subject{Client: c, Mesh: m.Name, Namespace: m.Namespace}
 	for _, group := range subject.Policies(ctx) {
-		for _, r := range group.Results {
-			if r.Status != checks.OK {
-				found.Problems = append(found.Problems, r)
+		for _, f := range group.Parts {
+			if f.Severity != diagnosis.OK {
+				found.Problems = append(found.Problems, f)
 			}
 		}
 	}
@@ -180,7 +181,7 @@ func (g *summary) print(w io.Writer) error {
 		line("Policies", "all in force")
 	}
 	for _, p := range g.Problems {
-		line("Policies", "[%s] %s", p.Status, p.What)
+		line("Policies", "%s %s", p.Severity.Tag(), p.Text())
 	}
 	return nil
 }

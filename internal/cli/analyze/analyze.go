@@ -3,7 +3,6 @@ package analyze
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -39,11 +39,10 @@ type Mesh struct {
 
 // analysis is an analysis in progress.
 type analysis struct {
-	mesh   Mesh
-	view   *catalog.View
-	codes  map[string]Code
-	found  map[Finding]bool
-	hidden map[Finding]bool
+	mesh          Mesh
+	view          *catalog.View
+	codes         map[string]Code
+	found, hidden []diagnosis.Finding
 	// objects maps catalog references to objects.
 	objects map[catalog.Ref]*unstructured.Unstructured
 	unread  []string
@@ -92,7 +91,7 @@ func (a *analysis) look() {
 func newAnalysis(m Mesh) *analysis {
 	a := &analysis{
 		mesh: m, view: m.Loaded.Catalog.View(), codes: map[string]Code{},
-		found: map[Finding]bool{}, hidden: map[Finding]bool{}, objects: map[catalog.Ref]*unstructured.Unstructured{},
+		objects: map[catalog.Ref]*unstructured.Unstructured{},
 		current: currentVersions(), idle: NotActedOn(), policies: map[catalog.Kind]bool{}, anywhere: map[string]bool{},
 	}
 	for kind := range a.current {
@@ -115,10 +114,7 @@ func newAnalysis(m Mesh) *analysis {
 }
 
 func (a *analysis) result() *Report {
-	r := &Report{Findings: slices.SortedFunc(maps.Keys(a.found), Finding.compare), Suppressed: len(a.hidden), Unread: a.unread, Objects: len(a.mesh.Objects) + len(a.mesh.Others)}
-	if r.Findings == nil {
-		r.Findings = []Finding{}
-	}
+	r := &Report{Findings: withoutDuplicates(a.found), Suppressed: len(withoutDuplicates(a.hidden)), Unread: a.unread, Objects: len(a.mesh.Objects) + len(a.mesh.Others)}
 	r.namespaces = map[string]bool{}
 	for _, object := range a.mesh.Objects {
 		name := object.GetNamespace()
@@ -130,17 +126,23 @@ func (a *analysis) result() *Report {
 	return r
 }
 
+// withoutDuplicates sorts findings: two analyses can find the same problem.
+func withoutDuplicates(findings []diagnosis.Finding) []diagnosis.Finding {
+	slices.SortFunc(findings, diagnosis.Finding.Compare)
+	return append([]diagnosis.Finding{}, slices.CompactFunc(findings, diagnosis.Finding.Equal)...)
+}
+
 // report adds a finding, unless its object suppresses it.
-func (a *analysis) report(code string, severity Severity, s subject, message string) {
+func (a *analysis) report(code string, severity diagnosis.Severity, s subject, message string) {
 	if !a.concerns(code, s) {
 		return
 	}
-	f := Finding{Code: code, Severity: severity, Kind: s.kind, Namespace: s.namespace, Name: s.name, Message: message}
+	f := diagnosis.Finding{Code: code, Severity: severity, Kind: s.kind, Namespace: s.namespace, Name: s.name, Message: message}
 	if ignores(s.object, code) {
-		a.hidden[f] = true
+		a.hidden = append(a.hidden, f)
 		return
 	}
-	a.found[f] = true
+	a.found = append(a.found, f)
 }
 
 // concerns returns true if a finding is relevant for this mesh. Outside its namespaces, these are only findings about policies that do not

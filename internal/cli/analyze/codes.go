@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -14,8 +15,8 @@ import (
 type Code struct {
 	ID string `json:"code"`
 	// Severity is the severity of its findings. Findings about single objects may be milder.
-	Severity Severity `json:"severity"`
-	Title    string   `json:"title"`
+	Severity diagnosis.Severity `json:"severity"`
+	Title    string             `json:"title"`
 	// Meaning describes the problem and its effect, Remedy the fix.
 	Meaning string `json:"meaning"`
 	Remedy  string `json:"remedy"`
@@ -93,66 +94,66 @@ func Codes() []Code { return append(ownCodes(), meshCodes...) }
 
 // meshCodes are the codes of problems that concern more than one object.
 var meshCodes = []Code{
-	{codeNoDestination, Error, "The destination of a TrafficTarget does not exist", "The service account does not exist in the namespace, so the policy grants nothing.", "Correct spec.destination.name, or create the service account."},
-	{codeNotBehindService, Warning, "No Service selects the destination of a TrafficTarget", "Sidecars can only reach pods through Services. No Service selects a pod with the service account of the destination, so the policy has no effect.", "Create a Service whose selector matches the pods, start the workload, or correct the destination."},
-	{codeNoSource, Warning, "A source does not exist", "The service account does not exist in the namespace, so no pod can use the policy.", "Correct the name or the namespace of the source, or create the service account."},
-	{codeSourceOutside, Warning, "A source is outside the mesh", "The namespace of the source does not belong to the mesh, so its pods have no mesh identity and are denied.", "Add the namespace with osm namespace add NAMESPACE."},
-	{codeNoRoute, Error, "A route object does not exist", "A rule refers to an HTTPRouteGroup or a TCPRoute that does not exist in the namespace of the policy. The rule grants nothing, and a TrafficSplit with it splits nothing.", "Create the route object in the same namespace, or correct the name."},
-	{codeNoMatch, Error, "A match does not exist", "A rule refers to a match that the HTTPRouteGroup does not have, or that is invalid. This part of the rule grants nothing.", "Add the match to the HTTPRouteGroup, or correct the name."},
-	{codeUnusedRoute, Info, "A route object is not used", "An HTTPRouteGroup or a TCPRoute has no effect by itself.", "Refer to it from a TrafficTarget or a TrafficSplit, or delete it."},
-	{codeNoRoot, Error, "The root of a TrafficSplit does not exist", "Clients call the root Service, so without it no traffic is split.", "Create the Service, or correct spec.service."},
-	{codeNoBackend, Error, "A backend of a TrafficSplit does not exist", "The backend is not a Service of the namespace and gets no requests: the other backends share them. If no backend is left, requests fail.", "Create the Service, or correct the name of the backend."},
-	{codeBackendPort, Warning, "A backend has no port of the root", "Requests keep the port of the root Service. A backend without a port of that number gets no requests.", "Add a port with the same number to the backend Service."},
-	{codeNoHost, Error, "The Service of an UpstreamTrafficSetting does not exist", "spec.host (for a Backpressure, the label app) is not a Service of the namespace, so the settings have no effect.", "Correct spec.host: <service>.<namespace>.svc.cluster.local."},
-	{codeNoRetryTarget, Warning, "The destination of a Retry does not exist", "Requests to the destination are not retried.", "Correct the destination: <service>.<namespace>.svc.cluster.local."},
-	{codeUnknownPort, Warning, "A TCPRoute has a port that the destination does not have", "Ports of a TCPRoute are container ports. No Service of the destination has this target port, so the route grants nothing.", "Use the targetPort of the Service, or correct the number."},
-	{codeWrongProtocol, Warning, "Rules do not fit the protocol of the destination", "A TrafficTarget with only HTTPRouteGroups grants only HTTP ports, and all ports of the destination are TCP.", "Add a rule with a TCPRoute, or set appProtocol: http in the port of the Service."},
-	{codeNoIngressPort, Error, "The backend of an IngressBackend does not exist", "The backend is not a Service of the namespace, or the Service has no such targetPort. No client outside the mesh is admitted to it.", "Correct the name, and set port.number to the targetPort of the Service."},
-	{codeNoGateway, Error, "The gateway of an IngressBackend does not exist", "A source of kind Service does not exist, so connections from its pods are rejected.", "Correct the name and the namespace of the source: it is the Service of the ingress controller."},
-	{codeNoSetting, Warning, "The UpstreamTrafficSetting of an Egress does not exist", "An Egress names an UpstreamTrafficSetting that does not exist in its namespace, so its connections have no limits.", "Create the UpstreamTrafficSetting, or correct the name in spec.matches."},
-	{codeNoExtension, Warning, "An ExtensionService cannot be used", "A policy refers to an ExtensionService that does not exist, is invalid, or is in another namespace than the policy and the mesh.", "Create the ExtensionService in the namespace of the policy or of the mesh, or correct the reference."},
-	{codeNoEgressGateway, Error, "The mesh has no egress gateway", "An Egress sends its traffic through the egress gateway, but the Mesh does not enable it. Requests fail with status 503; none leaves the mesh without the gateway.", "Set spec.egressGateway.mode of the Mesh to Managed, or remove spec.gateway from the Egress and the annotation openservicemesh.io/egress-gateway from its namespace."},
-	{codeOutsideGateway, Warning, "The egress gateway cannot forward a part of an Egress", "The namespace requires the egress gateway, which looks up hosts and forwards http and https. The Egress has other protocols, ipAddresses or local hosts, which are left out.", "Use http or https with hosts, or remove the annotation openservicemesh.io/egress-gateway from the namespace."},
+	{codeNoDestination, diagnosis.Error, "The destination of a TrafficTarget does not exist", "The service account does not exist in the namespace, so the policy grants nothing.", "Correct spec.destination.name, or create the service account."},
+	{codeNotBehindService, diagnosis.Warning, "No Service selects the destination of a TrafficTarget", "Sidecars can only reach pods through Services. No Service selects a pod with the service account of the destination, so the policy has no effect.", "Create a Service whose selector matches the pods, start the workload, or correct the destination."},
+	{codeNoSource, diagnosis.Warning, "A source does not exist", "The service account does not exist in the namespace, so no pod can use the policy.", "Correct the name or the namespace of the source, or create the service account."},
+	{codeSourceOutside, diagnosis.Warning, "A source is outside the mesh", "The namespace of the source does not belong to the mesh, so its pods have no mesh identity and are denied.", "Add the namespace with osm namespace add NAMESPACE."},
+	{codeNoRoute, diagnosis.Error, "A route object does not exist", "A rule refers to an HTTPRouteGroup or a TCPRoute that does not exist in the namespace of the policy. The rule grants nothing, and a TrafficSplit with it splits nothing.", "Create the route object in the same namespace, or correct the name."},
+	{codeNoMatch, diagnosis.Error, "A match does not exist", "A rule refers to a match that the HTTPRouteGroup does not have, or that is invalid. This part of the rule grants nothing.", "Add the match to the HTTPRouteGroup, or correct the name."},
+	{codeUnusedRoute, diagnosis.Info, "A route object is not used", "An HTTPRouteGroup or a TCPRoute has no effect by itself.", "Refer to it from a TrafficTarget or a TrafficSplit, or delete it."},
+	{codeNoRoot, diagnosis.Error, "The root of a TrafficSplit does not exist", "Clients call the root Service, so without it no traffic is split.", "Create the Service, or correct spec.service."},
+	{codeNoBackend, diagnosis.Error, "A backend of a TrafficSplit does not exist", "The backend is not a Service of the namespace and gets no requests: the other backends share them. If no backend is left, requests fail.", "Create the Service, or correct the name of the backend."},
+	{codeBackendPort, diagnosis.Warning, "A backend has no port of the root", "Requests keep the port of the root Service. A backend without a port of that number gets no requests.", "Add a port with the same number to the backend Service."},
+	{codeNoHost, diagnosis.Error, "The Service of an UpstreamTrafficSetting does not exist", "spec.host (for a Backpressure, the label app) is not a Service of the namespace, so the settings have no effect.", "Correct spec.host: <service>.<namespace>.svc.cluster.local."},
+	{codeNoRetryTarget, diagnosis.Warning, "The destination of a Retry does not exist", "Requests to the destination are not retried.", "Correct the destination: <service>.<namespace>.svc.cluster.local."},
+	{codeUnknownPort, diagnosis.Warning, "A TCPRoute has a port that the destination does not have", "Ports of a TCPRoute are container ports. No Service of the destination has this target port, so the route grants nothing.", "Use the targetPort of the Service, or correct the number."},
+	{codeWrongProtocol, diagnosis.Warning, "Rules do not fit the protocol of the destination", "A TrafficTarget with only HTTPRouteGroups grants only HTTP ports, and all ports of the destination are TCP.", "Add a rule with a TCPRoute, or set appProtocol: http in the port of the Service."},
+	{codeNoIngressPort, diagnosis.Error, "The backend of an IngressBackend does not exist", "The backend is not a Service of the namespace, or the Service has no such targetPort. No client outside the mesh is admitted to it.", "Correct the name, and set port.number to the targetPort of the Service."},
+	{codeNoGateway, diagnosis.Error, "The gateway of an IngressBackend does not exist", "A source of kind Service does not exist, so connections from its pods are rejected.", "Correct the name and the namespace of the source: it is the Service of the ingress controller."},
+	{codeNoSetting, diagnosis.Warning, "The UpstreamTrafficSetting of an Egress does not exist", "An Egress names an UpstreamTrafficSetting that does not exist in its namespace, so its connections have no limits.", "Create the UpstreamTrafficSetting, or correct the name in spec.matches."},
+	{codeNoExtension, diagnosis.Warning, "An ExtensionService cannot be used", "A policy refers to an ExtensionService that does not exist, is invalid, or is in another namespace than the policy and the mesh.", "Create the ExtensionService in the namespace of the policy or of the mesh, or correct the reference."},
+	{codeNoEgressGateway, diagnosis.Error, "The mesh has no egress gateway", "An Egress sends its traffic through the egress gateway, but the Mesh does not enable it. Requests fail with status 503; none leaves the mesh without the gateway.", "Set spec.egressGateway.mode of the Mesh to Managed, or remove spec.gateway from the Egress and the annotation openservicemesh.io/egress-gateway from its namespace."},
+	{codeOutsideGateway, diagnosis.Warning, "The egress gateway cannot forward a part of an Egress", "The namespace requires the egress gateway, which looks up hosts and forwards http and https. The Egress has other protocols, ipAddresses or local hosts, which are left out.", "Use http or https with hosts, or remove the annotation openservicemesh.io/egress-gateway from the namespace."},
 
-	{codeSplitConflict, Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},
-	{codeRetryConflict, Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},
-	{codeSettingConflict, Warning, "UpstreamTrafficSettings conflict", "Two objects configure the traffic to the same Service. The older UpstreamTrafficSetting takes precedence. A Backpressure only applies without an UpstreamTrafficSetting.", "Merge them into one object."},
-	{codeIngressConflict, Warning, "IngressBackends conflict", "Two IngressBackends open the same port of a Service. The older one takes precedence.", "Merge them into one object."},
-	{codeEgressConflict, Warning, "Egresses exclude each other", "Two Egresses of the same client have a port with http or https and with tcp-server-first. Sidecars cannot wait for both sides to speak first. The older one takes precedence.", "Use one of the protocols."},
-	{codeLogConflict, Warning, "Telemetries conflict", "Two Telemetries of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
-	{codeAuthConflict, Warning, "ExternalAuthorizations conflict", "Two ExternalAuthorizations of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
+	{codeSplitConflict, diagnosis.Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},
+	{codeRetryConflict, diagnosis.Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},
+	{codeSettingConflict, diagnosis.Warning, "UpstreamTrafficSettings conflict", "Two objects configure the traffic to the same Service. The older UpstreamTrafficSetting takes precedence. A Backpressure only applies without an UpstreamTrafficSetting.", "Merge them into one object."},
+	{codeIngressConflict, diagnosis.Warning, "IngressBackends conflict", "Two IngressBackends open the same port of a Service. The older one takes precedence.", "Merge them into one object."},
+	{codeEgressConflict, diagnosis.Warning, "Egresses exclude each other", "Two Egresses of the same client have a port with http or https and with tcp-server-first. Sidecars cannot wait for both sides to speak first. The older one takes precedence.", "Use one of the protocols."},
+	{codeLogConflict, diagnosis.Warning, "Telemetries conflict", "Two Telemetries of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
+	{codeAuthConflict, diagnosis.Warning, "ExternalAuthorizations conflict", "Two ExternalAuthorizations of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
 
-	{codeRetriesOff, Warning, "Retry policies are disabled", "A Retry only has an effect if the MeshConfig enables retry policies.", "Set spec.featureFlags.enableRetryPolicy to true in the MeshConfig."},
-	{codeOutsideMesh, Warning, "A policy is in a namespace outside the mesh", "Pods in this namespace have no sidecar of the mesh, so the policy has no effect.", "Add the namespace with osm namespace add NAMESPACE, or move the policy."},
-	{codePermissive, Info, "TrafficTargets have no effect in permissive mode", "In permissive mode all traffic inside the mesh is allowed, independent of TrafficTargets.", "When the policies are complete, disable permissive mode for the mesh (MeshConfig, spec.traffic.enablePermissiveTrafficPolicyMode) or the namespace. `osm plan` shows which traffic would be denied."},
-	{codeDeprecated, Warning, "A deprecated kind or version", "The object uses a deprecated kind or API version.", "Use the version in the message."},
-	{codeNotActedOn, Warning, "Unsupported kind", "This version does not support this kind of Open Service Mesh, so the object has no effect.", "Delete the object. docs/compatibility.md lists what this version does not have."},
-	{codeRejected, Error, "Sidecars reject a policy", "A sidecar rejected the configuration of the policy. The policy is quarantined until it changes.", "Fix the error in the condition Accepted of the object."},
-	{codeIngressOff, Warning, "IngressBackend policies are disabled", "An IngressBackend only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableIngressBackendPolicy to true in the MeshConfig."},
-	{codeEgressOff, Warning, "Egress policies are disabled", "An Egress only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableEgressPolicy to true in the MeshConfig."},
-	{codeNoAnswer, Warning, "A server does not answer sidecars", "Sidecars get no answer from the server that decides about requests: an external authorizer, or a rate limit service. Requests are then rejected or allowed, as the policy defines.", "Check that the server runs and that its address is correct. The condition ServiceAnswers of the object has the details."},
-	{codeUnknownField, Error, "A field does not exist", "The kind has no such field. kubectl rejects the object, and the API server drops the field from stored objects. Only files can have such fields.", "Correct the name of the field, or remove it."},
+	{codeRetriesOff, diagnosis.Warning, "Retry policies are disabled", "A Retry only has an effect if the MeshConfig enables retry policies.", "Set spec.featureFlags.enableRetryPolicy to true in the MeshConfig."},
+	{codeOutsideMesh, diagnosis.Warning, "A policy is in a namespace outside the mesh", "Pods in this namespace have no sidecar of the mesh, so the policy has no effect.", "Add the namespace with osm namespace add NAMESPACE, or move the policy."},
+	{codePermissive, diagnosis.Info, "TrafficTargets have no effect in permissive mode", "In permissive mode all traffic inside the mesh is allowed, independent of TrafficTargets.", "When the policies are complete, disable permissive mode for the mesh (MeshConfig, spec.traffic.enablePermissiveTrafficPolicyMode) or the namespace. `osm plan` shows which traffic would be denied."},
+	{codeDeprecated, diagnosis.Warning, "A deprecated kind or version", "The object uses a deprecated kind or API version.", "Use the version in the message."},
+	{codeNotActedOn, diagnosis.Warning, "Unsupported kind", "This version does not support this kind of Open Service Mesh, so the object has no effect.", "Delete the object. docs/compatibility.md lists what this version does not have."},
+	{codeRejected, diagnosis.Error, "Sidecars reject a policy", "A sidecar rejected the configuration of the policy. The policy is quarantined until it changes.", "Fix the error in the condition Accepted of the object."},
+	{codeIngressOff, diagnosis.Warning, "IngressBackend policies are disabled", "An IngressBackend only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableIngressBackendPolicy to true in the MeshConfig."},
+	{codeEgressOff, diagnosis.Warning, "Egress policies are disabled", "An Egress only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableEgressPolicy to true in the MeshConfig."},
+	{codeNoAnswer, diagnosis.Warning, "A server does not answer sidecars", "Sidecars get no answer from the server that decides about requests: an external authorizer, or a rate limit service. Requests are then rejected or allowed, as the policy defines.", "Check that the server runs and that its address is correct. The condition ServiceAnswers of the object has the details."},
+	{codeUnknownField, diagnosis.Error, "A field does not exist", "The kind has no such field. kubectl rejects the object, and the API server drops the field from stored objects. Only files can have such fields.", "Correct the name of the field, or remove it."},
 
-	{codeMadeBefore, Warning, "Pods were created before sidecar injection was enabled", "The pods have no sidecar although injection is enabled. They were created before, or while the injector was not available. No policies apply to them, and they cannot call workloads in the mesh.", "Restart the workload with kubectl rollout restart."},
-	{codeNotInjected, Info, "Injection is disabled", "Pods in a namespace of the mesh have no sidecar because an annotation disables injection, or no annotation enables it.", "If this is not intended, set the annotation openservicemesh.io/sidecar-injection to enabled on the namespace or the pod template, and restart the workload."},
-	{codeHostNetwork, Warning, "Pods use the host network", "Traffic of these pods cannot be distinguished from traffic of the node. They get no sidecar, and workloads in the mesh reject their connections.", "Run the workload without hostNetwork, or in a namespace outside the mesh."},
-	{codeOldSidecar, Warning, "Sidecars have another version than the control plane", "The sidecars keep working, without the features of newer versions.", "Restart the workload with kubectl rollout restart."},
-	{codeNobodySelected, Info, "A Service selects no pod", "Requests to the Service fail until its selector matches a pod.", "Correct the selector, or start the workload."},
+	{codeMadeBefore, diagnosis.Warning, "Pods were created before sidecar injection was enabled", "The pods have no sidecar although injection is enabled. They were created before, or while the injector was not available. No policies apply to them, and they cannot call workloads in the mesh.", "Restart the workload with kubectl rollout restart."},
+	{codeNotInjected, diagnosis.Info, "Injection is disabled", "Pods in a namespace of the mesh have no sidecar because an annotation disables injection, or no annotation enables it.", "If this is not intended, set the annotation openservicemesh.io/sidecar-injection to enabled on the namespace or the pod template, and restart the workload."},
+	{codeHostNetwork, diagnosis.Warning, "Pods use the host network", "Traffic of these pods cannot be distinguished from traffic of the node. They get no sidecar, and workloads in the mesh reject their connections.", "Run the workload without hostNetwork, or in a namespace outside the mesh."},
+	{codeOldSidecar, diagnosis.Warning, "Sidecars have another version than the control plane", "The sidecars keep working, without the features of newer versions.", "Restart the workload with kubectl rollout restart."},
+	{codeNobodySelected, diagnosis.Info, "A Service selects no pod", "Requests to the Service fail until its selector matches a pod.", "Correct the selector, or start the workload."},
 
-	{codeNoSuchMesh, Error, "A namespace belongs to a mesh that does not exist", "The mesh in the label openservicemesh.io/monitored-by does not exist in this cluster: no sidecars are injected, and policies have no effect.", "Remove the label, or correct it with osm namespace add NAMESPACE --mesh-name MESH."},
-	{codeIgnored, Warning, "A namespace is added to the mesh and ignored", "The label openservicemesh.io/ignore takes precedence: the namespace is not part of the mesh.", "Remove one of the labels."},
-	{codeNoMembers, Info, "The mesh has no namespaces", "No namespace has the label of the mesh.", "Add a namespace with osm namespace add NAMESPACE."},
-	{codePodSecurity, Error, "Pod security forbids sidecars", "The namespace enforces a pod security level that forbids the capability NET_ADMIN of the init container: pods with sidecars do not start.", "Run kubectl label namespace NAMESPACE pod-security.kubernetes.io/enforce=privileged --overwrite"},
-	{codeSystem, Warning, "A namespace of Kubernetes is added to the mesh", "The injector never injects sidecars into kube-system, kube-public and kube-node-lease, because the cluster's DNS and network must not depend on them. Clients of the mesh expect a sidecar in front of its Services, so their calls fail.", "Run osm namespace remove NAMESPACE"},
+	{codeNoSuchMesh, diagnosis.Error, "A namespace belongs to a mesh that does not exist", "The mesh in the label openservicemesh.io/monitored-by does not exist in this cluster: no sidecars are injected, and policies have no effect.", "Remove the label, or correct it with osm namespace add NAMESPACE --mesh-name MESH."},
+	{codeIgnored, diagnosis.Warning, "A namespace is added to the mesh and ignored", "The label openservicemesh.io/ignore takes precedence: the namespace is not part of the mesh.", "Remove one of the labels."},
+	{codeNoMembers, diagnosis.Info, "The mesh has no namespaces", "No namespace has the label of the mesh.", "Add a namespace with osm namespace add NAMESPACE."},
+	{codePodSecurity, diagnosis.Error, "Pod security forbids sidecars", "The namespace enforces a pod security level that forbids the capability NET_ADMIN of the init container: pods with sidecars do not start.", "Run kubectl label namespace NAMESPACE pod-security.kubernetes.io/enforce=privileged --overwrite"},
+	{codeSystem, diagnosis.Warning, "A namespace of Kubernetes is added to the mesh", "The injector never injects sidecars into kube-system, kube-public and kube-node-lease, because the cluster's DNS and network must not depend on them. Clients of the mesh expect a sidecar in front of its Services, so their calls fail.", "Run osm namespace remove NAMESPACE"},
 
-	{codeNoTrust, Error, "The root certificate is missing in a namespace", "New pods in the namespace do not start, because their sidecars cannot verify the control plane.", "The operator creates the ConfigMap within seconds. If it does not, run `osm check` and see the operator's log."},
-	{codeRootEnded, Error, "The root certificate has expired", "Sidecars no longer trust each other or the control plane.", "Renew the root of the mesh."},
-	{codeRootEnds, Warning, "The root certificate expires soon", "When it expires, sidecars no longer trust each other or the control plane.", "Renew the root of the mesh in time."},
-	{codeNoInjector, Error, "The injector's webhook is missing", "New pods get no sidecar.", "The operator recreates it. If it does not, run `osm check` and see the operator's log."},
-	{codeNoValidator, Warning, "The validator's webhook is missing", "The cluster accepts invalid policies, and only their status reports the problem.", "The operator recreates it. If it does not, see the operator's log."},
-	{codeNoAdmission, Warning, "An admission policy is missing", "The cluster accepts TrafficTargets for workloads in other namespaces. The mesh ignores them.", "The operator recreates it. If it does not, see the operator's log."},
-	{codeMeshNotReady, Error, "The mesh is not ready", "The operator could not reconcile the mesh.", "See the reason in the message, and run `osm check` for details."},
-	{codeNoMeshConfig, Error, "The MeshConfig is missing", "Without a MeshConfig all optional features are disabled, and traffic is denied unless a policy allows it.", "The operator creates it for a Mesh. Without a Mesh, apply a MeshConfig named osm-mesh-config in the namespace of the mesh."},
+	{codeNoTrust, diagnosis.Error, "The root certificate is missing in a namespace", "New pods in the namespace do not start, because their sidecars cannot verify the control plane.", "The operator creates the ConfigMap within seconds. If it does not, run `osm check` and see the operator's log."},
+	{codeRootEnded, diagnosis.Error, "The root certificate has expired", "Sidecars no longer trust each other or the control plane.", "Renew the root of the mesh."},
+	{codeRootEnds, diagnosis.Warning, "The root certificate expires soon", "When it expires, sidecars no longer trust each other or the control plane.", "Renew the root of the mesh in time."},
+	{codeNoInjector, diagnosis.Error, "The injector's webhook is missing", "New pods get no sidecar.", "The operator recreates it. If it does not, run `osm check` and see the operator's log."},
+	{codeNoValidator, diagnosis.Warning, "The validator's webhook is missing", "The cluster accepts invalid policies, and only their status reports the problem.", "The operator recreates it. If it does not, see the operator's log."},
+	{codeNoAdmission, diagnosis.Warning, "An admission policy is missing", "The cluster accepts TrafficTargets for workloads in other namespaces. The mesh ignores them.", "The operator recreates it. If it does not, see the operator's log."},
+	{codeMeshNotReady, diagnosis.Error, "The mesh is not ready", "The operator could not reconcile the mesh.", "See the reason in the message, and run `osm check` for details."},
+	{codeNoMeshConfig, diagnosis.Error, "The MeshConfig is missing", "Without a MeshConfig all optional features are disabled, and traffic is denied unless a policy allows it.", "The operator creates it for a Mesh. Without a Mesh, apply a MeshConfig named osm-mesh-config in the namespace of the mesh."},
 }
 
 // ownReasons lists the reasons of problems with single objects, in the order of their codes from OSM0101. Append new reasons at the end
@@ -184,9 +185,9 @@ var ownReasons = []struct{ reason, title, meaning, remedy string }{
 
 // ownCodes returns the codes of problems with single objects.
 func ownCodes() []Code {
-	all := []Code{{codeOther, Error, "Other problem of an object", "The message describes the problem and its effect.", "Follow the message."}}
+	all := []Code{{codeOther, diagnosis.Error, "Other problem of an object", "The message describes the problem and its effect.", "Follow the message."}}
 	for i, r := range ownReasons {
-		all = append(all, Code{ID: ownCode(i), Severity: Error, Title: r.title, Meaning: r.meaning, Remedy: r.remedy})
+		all = append(all, Code{ID: ownCode(i), Severity: diagnosis.Error, Title: r.title, Meaning: r.meaning, Remedy: r.remedy})
 	}
 	return all
 }
@@ -222,15 +223,11 @@ func (a *analysis) own() {
 }
 
 func (a *analysis) reportProblem(s subject, p ingest.Problem) {
-	severity := Error
-	if p.Warning {
-		severity = Warning
-	}
 	message := p.StatusMessage()
 	if a.mesh.Partial {
 		message = p.Message // the object is in a file
 	}
-	a.report(CodeOf(p.Reason), severity, s, message)
+	a.report(CodeOf(p.Reason), diagnosis.OfProblem(p).Severity, s, message)
 }
 
 // Page returns the documentation page of all codes, in Markdown.

@@ -27,7 +27,7 @@ func TestCertificatesOfAMesh(t *testing.T) {
 	}{
 		"long":                 {mesh(60 * day), "ok: the certificate authority abc is valid until"},
 		"short":                {mesh(2 * day), "warning: the certificate authority abc expires on"},
-		"expired":              {mesh(-day), "failed: the certificate authority abc expired on"},
+		"expired":              {mesh(-day), "error: the certificate authority abc expired on"},
 		"not delegated":        {mesh(60*day, condition("CertificatesDelegated", "False", "NotIssued")), "warning: CertificatesDelegated is False, NotIssued: why"},
 		"no gateway":           {mesh(60*day, condition("IngressCertificateReady", "False", "CertificatesFailed")), "warning: IngressCertificateReady is False"},
 		"rotation in progress": {mesh(60*day, condition("RotatingAuthority", "True", "WaitingForTrust")), "warning: a rotation is in progress, in step WaitingForTrust: why"},

@@ -26,6 +26,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 )
 
@@ -59,17 +60,17 @@ func subject(t *testing.T, objects ...client.Object) checks.Subject {
 }
 
 // lines are the results of groups, one a line.
-func lines(groups []checks.Group) []string {
+func lines(groups []diagnosis.Finding) []string {
 	var all []string
 	for _, g := range groups {
-		for _, r := range g.Results {
-			all = append(all, string(r.Status)+": "+r.What)
+		for _, r := range g.Parts {
+			all = append(all, strings.ToLower(string(r.Severity))+": "+r.Message)
 		}
 	}
 	return all
 }
 
-func contains(t *testing.T, groups []checks.Group, want ...string) {
+func contains(t *testing.T, groups []diagnosis.Finding, want ...string) {
 	t.Helper()
 	text := strings.Join(lines(groups), "\n")
 	for _, w := range want {
@@ -100,9 +101,9 @@ func TestDataPlane(t *testing.T) {
 	want := []string{
 		"warning: the root certificate expires on 2026-11-22",
 		"ok: 1 pod with a ready sidecar",
-		"failed: pods whose sidecar is not ready: slow",
+		"error: pods whose sidecar is not ready: slow",
 		"warning: pods without a sidecar, to which no policies apply: bare",
-		"failed: ConfigMap osm-trust-osm not found: new pods do not start",
+		"error: ConfigMap osm-trust-osm not found: new pods do not start",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -116,9 +117,9 @@ func TestPreInstallFindsWhatIsInTheWay(t *testing.T) {
 		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "win"}, Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{OperatingSystem: "windows"}}},
 	)
 	contains(t, s.PreInstall(t.Context()),
-		"failed: Kubernetes v1.28.4 is not supported", "warning: sidecars require Linux, and these nodes run another operating system: win",
-		"failed: namespace old runs the control plane of mesh older, which has no Mesh object",
-		"failed: namespace strict enforces the pod security level restricted")
+		"error: Kubernetes v1.28.4 is not supported", "warning: sidecars require Linux, and these nodes run another operating system: win",
+		"error: namespace old runs the control plane of mesh older, which has no Mesh object",
+		"error: namespace strict enforces the pod security level restricted")
 }
 
 func TestPreInstallSaysWhatIsTakenOver(t *testing.T) {
@@ -160,10 +161,10 @@ func TestControlPlaneThatIsBroken(t *testing.T) {
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "osm-controller-a", Namespace: "osm-system", Labels: map[string]string{"app": "osm-controller"}}, Status: corev1.PodStatus{Phase: corev1.PodRunning}},
 	)
 	groups := s.ControlPlane(t.Context())
-	contains(t, groups, "failed: osm-controller: 1 of 2 pods ready", "failed: readiness probe of pod osm-controller-a failed: 503",
-		"failed: Deployment osm-operator not found", "failed: no pod of osm-injector is running",
-		"failed: webhook osm-webhook-osm not found", "failed: Service osm-system/osm-validator has no ready endpoints")
-	if worst := checks.Worst(groups); worst != checks.Failed {
+	contains(t, groups, "error: osm-controller: 1 of 2 pods ready", "error: readiness probe of pod osm-controller-a failed: 503",
+		"error: Deployment osm-operator not found", "error: no pod of osm-injector is running",
+		"error: webhook osm-webhook-osm not found", "error: Service osm-system/osm-validator has no ready endpoints")
+	if worst := diagnosis.Worst(groups); worst != diagnosis.Error {
 		t.Errorf("the worst is %s", worst)
 	}
 }
@@ -172,15 +173,6 @@ func TestControlPlaneOfACanaryIsChecked(t *testing.T) {
 	s := subject(t)
 	s.CanarySuffix = "v0-2-0"
 	contains(t, s.ControlPlane(t.Context()),
-		"failed: Deployment osm-controller-v0-2-0 not found", "failed: Deployment osm-injector-v0-2-0 not found",
-		"failed: no pod of osm-injector-v0-2-0 is running", "failed: Service osm-system/osm-controller-v0-2-0 has no ready endpoints")
-}
-
-func TestPrint(t *testing.T) {
-	var text strings.Builder
-	checks.Print(&text, []checks.Group{{Title: "One", Results: []checks.Result{{Status: checks.OK, What: "fine"}, {Status: checks.Failed, What: "broken", Do: "mend it"}}}, {Title: "Two"}})
-	want := "One\n  [ok]      fine\n  [failed]  broken\n            -> mend it\n\nTwo\n"
-	if diff := cmp.Diff(want, text.String()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+		"error: Deployment osm-controller-v0-2-0 not found", "error: Deployment osm-injector-v0-2-0 not found",
+		"error: no pod of osm-injector-v0-2-0 is running", "error: Service osm-system/osm-controller-v0-2-0 has no ready endpoints")
 }

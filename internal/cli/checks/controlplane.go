@@ -19,29 +19,30 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/operators"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // ControlPlane checks the operator, the control plane and its webhooks.
-func (s Subject) ControlPlane(ctx context.Context) []Group {
-	groups := []Group{
-		{"Operator", s.operators(ctx)},
-		{"Mesh " + s.Mesh, append(s.mesh(ctx), s.meshConfig(ctx))},
-		{"Control plane", append(s.programs(ctx, ""), s.endpoints(ctx, names.Validator))},
-		{"Webhooks", []Result{s.injectorWebhook(ctx), s.validatorWebhook(ctx)}},
+func (s Subject) ControlPlane(ctx context.Context) []diagnosis.Finding {
+	groups := []diagnosis.Finding{
+		diagnosis.Group("Operator", s.operators(ctx)...),
+		diagnosis.Group("Mesh "+s.Mesh, append(s.mesh(ctx), s.meshConfig(ctx))...),
+		diagnosis.Group("Control plane", append(s.programs(ctx, ""), s.endpoints(ctx, names.Validator))...),
+		diagnosis.Group("Webhooks", s.injectorWebhook(ctx), s.validatorWebhook(ctx)),
 	}
 	if s.CanarySuffix == "" {
 		return groups
 	}
-	return append(groups, Group{"Canary control plane", s.programs(ctx, s.CanarySuffix)})
+	return append(groups, diagnosis.Group("Canary control plane", s.programs(ctx, s.CanarySuffix)...))
 }
 
 // programs checks the programs of a control plane. The suffix is that of the canary's Deployments, or empty.
-func (s Subject) programs(ctx context.Context, suffix string) []Result {
+func (s Subject) programs(ctx context.Context, suffix string) []diagnosis.Finding {
 	controller, injector := names.WithSuffix(names.Controller, suffix), names.WithSuffix(names.Injector, suffix)
-	return []Result{
+	return []diagnosis.Finding{
 		s.deployment(ctx, s.Namespace, controller), s.deployment(ctx, s.Namespace, injector),
 		s.probes(ctx, controller), s.probes(ctx, injector),
 		s.endpoints(ctx, controller), s.endpoints(ctx, injector),
@@ -49,94 +50,94 @@ func (s Subject) programs(ctx context.Context, suffix string) []Result {
 }
 
 // operators checks every operator of the cluster. Without one, it reports that of the default namespace as missing.
-func (s Subject) operators(ctx context.Context) []Result {
+func (s Subject) operators(ctx context.Context) []diagnosis.Finding {
 	found, err := operators.Find(ctx, s.Client)
 	if err != nil {
-		return []Result{unreadable("the operators", err)}
+		return []diagnosis.Finding{diagnosis.Unread("the operators", err)}
 	}
 	if len(found) == 0 {
-		return []Result{s.deployment(ctx, names.OperatorNamespace, names.Operator)}
+		return []diagnosis.Finding{s.deployment(ctx, names.OperatorNamespace, names.Operator)}
 	}
-	var results []Result
+	var results []diagnosis.Finding
 	var namespaces []string
 	for i := range found {
 		namespaces = append(namespaces, found[i].Namespace)
 		results = append(results, podsReady(&found[i]))
 	}
 	if len(found) > 1 {
-		results = append(results, warning("uninstall all but one", "operators are installed in the namespaces %s: only one of them is active", strings.Join(namespaces, ", ")))
+		results = append(results, diagnosis.Warn("uninstall all but one", "operators are installed in the namespaces %s: only one of them is active", strings.Join(namespaces, ", ")))
 	}
 	return results
 }
 
-func (s Subject) deployment(ctx context.Context, namespace, name string) Result {
+func (s Subject) deployment(ctx context.Context, namespace, name string) diagnosis.Finding {
 	d := &appsv1.Deployment{}
 	err := s.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, d)
 	if apierrors.IsNotFound(err) {
-		return failed("see the status in `kubectl get mesh`; if the operator is missing, install it with `osm install --operator`",
+		return diagnosis.Fail("see the status in `kubectl get mesh`; if the operator is missing, install it with `osm install --operator`",
 			"Deployment %s not found in namespace %s", name, namespace)
 	}
 	if err != nil {
-		return unreadable(fmt.Sprintf("Deployment %s in namespace %s", name, namespace), err)
+		return diagnosis.Unread(fmt.Sprintf("Deployment %s in namespace %s", name, namespace), err)
 	}
 	return podsReady(d)
 }
 
 // podsReady reports whether all pods of a Deployment are ready.
-func podsReady(d *appsv1.Deployment) Result {
+func podsReady(d *appsv1.Deployment) diagnosis.Finding {
 	desired := ptr.Deref(d.Spec.Replicas, 1)
 	if d.Status.ReadyReplicas < desired || desired == 0 {
-		return failed(fmt.Sprintf("run kubectl -n %s describe pods -l app=%s", d.Namespace, d.Name), "%s: %d of %s ready", d.Name, d.Status.ReadyReplicas, output.Count(int(desired), "pod"))
+		return diagnosis.Fail(fmt.Sprintf("run kubectl -n %s describe pods -l app=%s", d.Namespace, d.Name), "%s: %d of %s ready", d.Name, d.Status.ReadyReplicas, output.Count(int(desired), "pod"))
 	}
-	return ok("%s: %s ready", d.Name, output.Count(int(desired), "pod"))
+	return diagnosis.Pass("%s: %s ready", d.Name, output.Count(int(desired), "pod"))
 }
 
-func (s Subject) mesh(ctx context.Context) []Result {
+func (s Subject) mesh(ctx context.Context) []diagnosis.Finding {
 	m := &v1alpha1.Mesh{}
 	err := s.Client.Get(ctx, client.ObjectKey{Name: s.Mesh}, m)
 	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
-		return []Result{failed("install a mesh with `osm install`", "Mesh %s not found", s.Mesh)}
+		return []diagnosis.Finding{diagnosis.Fail("install a mesh with `osm install`", "Mesh %s not found", s.Mesh)}
 	}
 	if err != nil {
-		return []Result{unreadable("Mesh "+s.Mesh, err)}
+		return []diagnosis.Finding{diagnosis.Unread("Mesh "+s.Mesh, err)}
 	}
-	var results []Result
+	var results []diagnosis.Finding
 	for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionConfigurationAccepted} {
 		c := meta.FindStatusCondition(m.Status.Conditions, kind)
 		switch {
 		case c == nil:
-			results = append(results, failed("see the log of the operator, whose pods `kubectl get pods -A -l app=osm-operator` lists", "condition %s is not set yet", kind))
+			results = append(results, diagnosis.Fail("see the log of the operator, whose pods `kubectl get pods -A -l app=osm-operator` lists", "condition %s is not set yet", kind))
 		case c.Status == metav1.ConditionTrue:
-			results = append(results, ok("%s: %s", kind, c.Message))
+			results = append(results, diagnosis.Pass("%s: %s", kind, c.Message))
 		case kind == v1alpha1.ConditionConfigurationAccepted:
-			results = append(results, warning("", "%s: %s", c.Reason, c.Message))
+			results = append(results, diagnosis.Warn("", "%s: %s", c.Reason, c.Message))
 		default:
-			results = append(results, failed("", "%s is %s, %s: %s", kind, c.Status, c.Reason, c.Message))
+			results = append(results, diagnosis.Fail("", "%s is %s, %s: %s", kind, c.Status, c.Reason, c.Message))
 		}
 	}
 	return append(results, s.certificates(m)...)
 }
 
-func (s Subject) meshConfig(ctx context.Context) Result {
+func (s Subject) meshConfig(ctx context.Context) diagnosis.Finding {
 	m := &configv1alpha2.MeshConfig{}
 	if err := s.Client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: names.MeshConfig}, m); err != nil {
 		if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
-			return failed("the operator recreates it within seconds; if not, see the operator's log", "MeshConfig %s not found in namespace %s", names.MeshConfig, s.Namespace)
+			return diagnosis.Fail("the operator recreates it within seconds; if not, see the operator's log", "MeshConfig %s not found in namespace %s", names.MeshConfig, s.Namespace)
 		}
-		return unreadable("MeshConfig", err)
+		return diagnosis.Unread("MeshConfig", err)
 	}
 	mode := "traffic is denied unless a policy allows it"
 	if m.Spec.Traffic.EnablePermissiveTrafficPolicyMode {
 		mode = "permissive mode: all traffic inside the mesh is allowed"
 	}
-	return ok("MeshConfig %s/%s: %s", s.Namespace, names.MeshConfig, mode)
+	return diagnosis.Pass("MeshConfig %s/%s: %s", s.Namespace, names.MeshConfig, mode)
 }
 
 // probes checks the readiness endpoint of each pod of a component.
-func (s Subject) probes(ctx context.Context, component string) Result {
+func (s Subject) probes(ctx context.Context, component string) diagnosis.Finding {
 	var pods corev1.PodList
 	if err := s.Client.List(ctx, &pods, client.InNamespace(s.Namespace), client.MatchingLabels{names.AppLabel: component}); err != nil {
-		return unreadable("pods of "+component, err)
+		return diagnosis.Unread("pods of "+component, err)
 	}
 	running := 0
 	for i := range pods.Items {
@@ -146,19 +147,19 @@ func (s Subject) probes(ctx context.Context, component string) Result {
 		}
 		running++
 		if err := s.Ask(ctx, s.Namespace, p.Name, names.HealthPort, "/health/ready"); err != nil {
-			return failed(fmt.Sprintf("see the log: kubectl -n %s logs %s", s.Namespace, p.Name), "readiness probe of pod %s failed: %v", p.Name, err)
+			return diagnosis.Fail(fmt.Sprintf("see the log: kubectl -n %s logs %s", s.Namespace, p.Name), "readiness probe of pod %s failed: %v", p.Name, err)
 		}
 	}
 	if running == 0 {
-		return failed(fmt.Sprintf("run kubectl -n %s describe pods -l app=%s", s.Namespace, component), "no pod of %s is running", component)
+		return diagnosis.Fail(fmt.Sprintf("run kubectl -n %s describe pods -l app=%s", s.Namespace, component), "no pod of %s is running", component)
 	}
-	return ok("%s passes its health probes (%s)", component, output.Count(running, "pod"))
+	return diagnosis.Pass("%s passes its health probes (%s)", component, output.Count(running, "pod"))
 }
 
-func (s Subject) endpoints(ctx context.Context, service string) Result {
+func (s Subject) endpoints(ctx context.Context, service string) diagnosis.Finding {
 	var list discoveryv1.EndpointSliceList
 	if err := s.Client.List(ctx, &list, client.InNamespace(s.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service}); err != nil {
-		return unreadable("endpoints of Service "+service, err)
+		return diagnosis.Unread("endpoints of Service "+service, err)
 	}
 	ready := 0
 	for i := range list.Items {
@@ -169,19 +170,19 @@ func (s Subject) endpoints(ctx context.Context, service string) Result {
 		}
 	}
 	if ready == 0 {
-		return failed("", "Service %s/%s has no ready endpoints", s.Namespace, service)
+		return diagnosis.Fail("", "Service %s/%s has no ready endpoints", s.Namespace, service)
 	}
-	return ok("Service %s/%s has %s", s.Namespace, service, output.Count(ready, "ready endpoint"))
+	return diagnosis.Pass("Service %s/%s has %s", s.Namespace, service, output.Count(ready, "ready endpoint"))
 }
 
-func (s Subject) injectorWebhook(ctx context.Context) Result {
+func (s Subject) injectorWebhook(ctx context.Context) diagnosis.Finding {
 	w := &admissionv1.MutatingWebhookConfiguration{}
 	return s.webhook(ctx, w, names.MutatingWebhook(s.Mesh), "injector", "injects sidecars", "pods get no sidecar", func() bool {
 		return slices.ContainsFunc(w.Webhooks, func(one admissionv1.MutatingWebhook) bool { return len(one.ClientConfig.CABundle) == 0 })
 	})
 }
 
-func (s Subject) validatorWebhook(ctx context.Context) Result {
+func (s Subject) validatorWebhook(ctx context.Context) diagnosis.Finding {
 	w := &admissionv1.ValidatingWebhookConfiguration{}
 	return s.webhook(ctx, w, names.ValidatingWebhook(s.Mesh), "controller", "validates policies", "invalid policies are not rejected", func() bool {
 		return slices.ContainsFunc(w.Webhooks, func(one admissionv1.ValidatingWebhook) bool { return len(one.ClientConfig.CABundle) == 0 })
@@ -189,45 +190,45 @@ func (s Subject) validatorWebhook(ctx context.Context) Result {
 }
 
 // webhook checks that a configuration exists, and that the operator has set all its CA bundles. program serves the webhook.
-func (s Subject) webhook(ctx context.Context, w client.Object, name, program, purpose, without string, lacksBundle func() bool) Result {
+func (s Subject) webhook(ctx context.Context, w client.Object, name, program, purpose, without string, lacksBundle func() bool) diagnosis.Finding {
 	switch err := s.Client.Get(ctx, client.ObjectKey{Name: name}, w); {
 	case apierrors.IsNotFound(err):
-		return failed("the operator creates it when the control plane is ready; see `kubectl get mesh`", "webhook %s not found: %s", name, without)
+		return diagnosis.Fail("the operator creates it when the control plane is ready; see `kubectl get mesh`", "webhook %s not found: %s", name, without)
 	case err != nil:
-		return unreadable("webhook "+name, err)
+		return diagnosis.Unread("webhook "+name, err)
 	case lacksBundle():
-		return failed("the operator sets it when the "+program+" is ready; see `kubectl get mesh`", "webhook %s has no caBundle yet, so the API server cannot call it", name)
+		return diagnosis.Fail("the operator sets it when the "+program+" is ready; see `kubectl get mesh`", "webhook %s has no caBundle yet, so the API server cannot call it", name)
 	}
-	return ok("%s %s", name, purpose)
+	return diagnosis.Pass("%s %s", name, purpose)
 }
 
 // certificates checks what the status of a Mesh reports about its certificates. A Mesh without such a status has no result.
-func (s Subject) certificates(m *v1alpha1.Mesh) []Result {
-	var results []Result
+func (s Subject) certificates(m *v1alpha1.Mesh) []diagnosis.Finding {
+	var results []diagnosis.Finding
 	if certificates := m.Status.Certificates; certificates != nil {
 		results = append(results, s.expiry("the certificate authority "+certificates.Issuer.Fingerprint, certificates.Issuer.NotAfter.Time, issuerWarning, "see `osm certificates`"))
 	}
 	for _, kind := range []string{v1alpha1.ConditionCertificatesDelegated, v1alpha1.ConditionIngressCertificateReady} {
 		if c := meta.FindStatusCondition(m.Status.Conditions, kind); c != nil && c.Status == metav1.ConditionFalse {
-			results = append(results, warning("", "%s is False, %s: %s", kind, c.Reason, c.Message))
+			results = append(results, diagnosis.Warn("", "%s is False, %s: %s", kind, c.Reason, c.Message))
 		}
 	}
 	if c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionRotatingAuthority); c != nil {
-		results = append(results, warning("see `osm certificates`", "a rotation is in progress, in step %s: %s", c.Reason, c.Message))
+		results = append(results, diagnosis.Warn("see `osm certificates`", "a rotation is in progress, in step %s: %s", c.Reason, c.Message))
 	}
 	return results
 }
 
 // expiry reports when something expires. It warns when less than the given validity is left.
-func (s Subject) expiry(what string, end time.Time, least time.Duration, remedy string) Result {
+func (s Subject) expiry(what string, end time.Time, least time.Duration, remedy string) diagnosis.Finding {
 	date := end.UTC().Format(time.DateOnly)
 	switch left := end.Sub(s.Now); {
 	case left <= 0:
-		return failed(remedy, "%s expired on %s", what, date)
+		return diagnosis.Fail(remedy, "%s expired on %s", what, date)
 	case left < least:
-		return warning(remedy, "%s expires on %s", what, date)
+		return diagnosis.Warn(remedy, "%s expires on %s", what, date)
 	}
-	return ok("%s is valid until %s", what, date)
+	return diagnosis.Pass("%s is valid until %s", what, date)
 }
 
 // issuerWarning is the remaining validity below which a certificate authority causes a warning. cert-manager renews one of 90 days when a

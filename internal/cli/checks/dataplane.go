@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
@@ -25,29 +26,29 @@ import (
 )
 
 // DataPlane checks the namespaces of a mesh, their trust ConfigMaps and sidecars.
-func (s Subject) DataPlane(ctx context.Context) []Group {
+func (s Subject) DataPlane(ctx context.Context) []diagnosis.Finding {
 	var members corev1.NamespaceList
 	if err := s.Client.List(ctx, &members, client.MatchingLabels{names.MonitoredByLabel: s.Mesh}); err != nil {
-		return []Group{{"Namespaces", []Result{unreadable("namespaces", err)}}}
+		return []diagnosis.Finding{diagnosis.Group("Namespaces", diagnosis.Unread("namespaces", err))}
 	}
 	if len(members.Items) == 0 {
-		return []Group{{"Namespaces", []Result{warning("osm namespace add NAMESPACE", "mesh %s has no namespaces", s.Mesh)}}}
+		return []diagnosis.Finding{diagnosis.Group("Namespaces", diagnosis.Warn("osm namespace add NAMESPACE", "mesh %s has no namespaces", s.Mesh))}
 	}
-	groups := []Group{}
+	groups := []diagnosis.Finding{}
 	for i := range members.Items {
-		groups = append(groups, Group{"Namespace " + members.Items[i].Name, s.namespace(ctx, &members.Items[i])})
+		groups = append(groups, diagnosis.Group("Namespace "+members.Items[i].Name, s.namespace(ctx, &members.Items[i])...))
 	}
 	return groups
 }
 
-func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []Result {
-	results := []Result{s.trust(ctx, ns.Name)}
+func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosis.Finding {
+	results := []diagnosis.Finding{s.trust(ctx, ns.Name)}
 	var pods corev1.PodList
 	if err := s.Client.List(ctx, &pods, client.InNamespace(ns.Name)); err != nil {
-		return append(results, unreadable("pods", err))
+		return append(results, diagnosis.Unread("pods", err))
 	}
 	if names.IsSystemNamespace(ns.Name) {
-		return append(results, warning(fmt.Sprintf("run osm namespace remove %s --mesh-name %s", ns.Name, s.Mesh), "the namespace belongs to Kubernetes, so its pods never get a sidecar"))
+		return append(results, diagnosis.Warn(fmt.Sprintf("run osm namespace remove %s --mesh-name %s", ns.Name, s.Mesh), "the namespace belongs to Kubernetes, so its pods never get a sidecar"))
 	}
 	var withoutSidecar, notReady, osmSidecars []string
 	ready := 0
@@ -66,16 +67,16 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []Result {
 		}
 	}
 	if ready > 0 {
-		results = append(results, ok("%s with a ready sidecar", output.Count(ready, "pod")))
+		results = append(results, diagnosis.Pass("%s with a ready sidecar", output.Count(ready, "pod")))
 	}
 	if len(notReady) > 0 {
-		results = append(results, failed(fmt.Sprintf("see the log: kubectl -n %s logs %s -c envoy", ns.Name, notReady[0]), "pods whose sidecar is not ready: %s", firstThree(notReady)))
+		results = append(results, diagnosis.Fail(fmt.Sprintf("see the log: kubectl -n %s logs %s -c envoy", ns.Name, notReady[0]), "pods whose sidecar is not ready: %s", firstThree(notReady)))
 	}
 	if len(osmSidecars) > 0 {
-		results = append(results, warning(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset, or wait for the operator", ns.Name), "pods with an OSM sidecar, which gets no configuration updates: %s", firstThree(osmSidecars)))
+		results = append(results, diagnosis.Warn(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset, or wait for the operator", ns.Name), "pods with an OSM sidecar, which gets no configuration updates: %s", firstThree(osmSidecars)))
 	}
 	if len(withoutSidecar) > 0 && enabled(ns.Annotations[names.InjectionAnnotation]) {
-		results = append(results, warning(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset", ns.Name), "pods without a sidecar, to which no policies apply: %s", firstThree(withoutSidecar)))
+		results = append(results, diagnosis.Warn(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset", ns.Name), "pods without a sidecar, to which no policies apply: %s", firstThree(withoutSidecar)))
 	}
 	return results
 }
@@ -103,29 +104,29 @@ func firstThree(all []string) string {
 const expiryWarning = 30 * 24 * time.Hour
 
 // trust checks the root certificate in the trust ConfigMap of a namespace. Sidecars use it to verify the control plane.
-func (s Subject) trust(ctx context.Context, namespace string) Result {
+func (s Subject) trust(ctx context.Context, namespace string) diagnosis.Finding {
 	m := &corev1.ConfigMap{}
 	name := names.TrustConfigMap(s.Mesh)
 	if err := s.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, m); err != nil {
 		if apierrors.IsNotFound(err) {
-			return failed("the operator creates it within seconds; if not, see the operator's log", "ConfigMap %s not found: new pods do not start", name)
+			return diagnosis.Fail("the operator creates it within seconds; if not, see the operator's log", "ConfigMap %s not found: new pods do not start", name)
 		}
-		return unreadable("ConfigMap "+name, err)
+		return diagnosis.Unread("ConfigMap "+name, err)
 	}
 	block, _ := pem.Decode([]byte(m.Data[names.CABundleCert]))
 	if block == nil {
-		return failed("delete the ConfigMap; the operator recreates it", "ConfigMap %s has no certificate", name)
+		return diagnosis.Fail("delete the ConfigMap; the operator recreates it", "ConfigMap %s has no certificate", name)
 	}
 	root, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return failed("delete the ConfigMap; the operator recreates it", "parse the certificate in ConfigMap %s: %v", name, err)
+		return diagnosis.Fail("delete the ConfigMap; the operator recreates it", "parse the certificate in ConfigMap %s: %v", name, err)
 	}
 	return s.expiry("the root certificate", root.NotAfter, expiryWarning, "")
 }
 
 // Policies checks whether all policies are in force.
-func (s Subject) Policies(ctx context.Context) []Group {
-	group := Group{Title: "Policies"}
+func (s Subject) Policies(ctx context.Context) []diagnosis.Finding {
+	var findings []diagnosis.Finding
 	count := 0
 	for _, source := range kinds.Policies() {
 		kind := source.Object.GetObjectKind().GroupVersionKind()
@@ -133,45 +134,39 @@ func (s Subject) Policies(ctx context.Context) []Group {
 		list.SetGroupVersionKind(kind)
 		err := s.Client.List(ctx, list)
 		if meta.IsNoMatchError(err) {
-			group.Results = append(group.Results, failed("the operator installs the CRD with the first Mesh", "the cluster has no CRD for kind %s", kind.Kind))
+			findings = append(findings, diagnosis.Fail("the operator installs the CRD with the first Mesh", "the cluster has no CRD for kind %s", kind.Kind))
 			continue
 		}
 		if err != nil {
-			group.Results = append(group.Results, unreadable("objects of kind "+kind.Kind, err))
+			findings = append(findings, diagnosis.Unread("objects of kind "+kind.Kind, err))
 			continue
 		}
 		for i := range list.Items {
 			count++
-			group.Results = append(group.Results, policyResults(&list.Items[i])...)
+			findings = append(findings, policyFindings(&list.Items[i])...)
 		}
 	}
-	group.Results = append(group.Results, s.withoutEffect(ctx)...)
-	if len(group.Results) == 0 {
-		group.Results = append(group.Results, ok("%d policies, all in force", count))
+	findings = append(findings, s.withoutEffect(ctx)...)
+	if len(findings) == 0 {
+		findings = append(findings, diagnosis.Pass("%d policies, all in force", count))
 	}
-	return []Group{group}
+	return []diagnosis.Finding{diagnosis.Group("Policies", findings...)}
 }
 
-// policyResults reports the False conditions of a policy. Without conditions, it applies the admission rules.
-func policyResults(object *unstructured.Unstructured) []Result {
-	name := object.GetKind() + " " + object.GetNamespace() + "/" + object.GetName()
+// policyFindings reports the False conditions of a policy. Without conditions, it applies the admission rules.
+func policyFindings(object *unstructured.Unstructured) []diagnosis.Finding {
+	var findings []diagnosis.Finding
 	if conditions, err := kinds.ConditionsOf(object); err == nil && len(conditions) > 0 {
-		var results []Result
 		for _, c := range conditions {
 			// Ready repeats one of the others.
 			if c.Status == metav1.ConditionFalse && c.Type != kinds.ConditionReady {
-				results = append(results, failed("", "%s: %s: %s", name, c.Reason, c.Message))
+				findings = append(findings, diagnosis.Fail("", "%s: %s", c.Reason, c.Message).About(object))
 			}
 		}
-		return results
+		return findings
 	}
-	var results []Result
 	for _, p := range validate.Object(object) {
-		r := failed("", "%s: %s: %s", name, p.Reason, p.StatusMessage())
-		if p.Warning {
-			r.Status = Warning
-		}
-		results = append(results, r)
+		findings = append(findings, diagnosis.OfProblem(p).About(object))
 	}
-	return results
+	return findings
 }

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -24,85 +25,85 @@ import (
 )
 
 // conflictingMeshes finds a running OSM without a Mesh object, and other meshes with the same name or namespace.
-func (s Subject) conflictingMeshes(ctx context.Context) []Result {
+func (s Subject) conflictingMeshes(ctx context.Context) []diagnosis.Finding {
 	running, err := adopt.List(ctx, s.Client)
 	if err != nil {
-		return []Result{unreadable("Deployments", err)}
+		return []diagnosis.Finding{diagnosis.Unread("Deployments", err)}
 	}
-	var results []Result
+	var results []diagnosis.Finding
 	for _, r := range running {
 		if r.Name == names.Controller {
-			results = append(results, failed(fmt.Sprintf("remove it first with %s, or choose another name and namespace for the new mesh; see docs/migration.md", r.Remedy()),
+			results = append(results, diagnosis.Fail(fmt.Sprintf("remove it first with %s, or choose another name and namespace for the new mesh; see docs/migration.md", r.Remedy()),
 				"namespace %s runs the control plane of mesh %s, which has no Mesh object", r.Namespace, r.Mesh))
 		}
 	}
 	var controllers appsv1.DeploymentList
 	if err := s.Client.List(ctx, &controllers, client.MatchingLabels{names.AppLabel: names.Controller}, client.HasLabels{names.MeshLabel}); err != nil {
-		return append(results, unreadable("Deployments", err))
+		return append(results, diagnosis.Unread("Deployments", err))
 	}
 	for i := range controllers.Items {
 		d := &controllers.Items[i]
 		if d.Namespace == s.Namespace || d.Labels[names.MeshNameLabel] == s.Mesh {
-			results = append(results, warning("choose another --mesh-name and --osm-namespace for a second mesh, or change the existing Mesh",
+			results = append(results, diagnosis.Warn("choose another --mesh-name and --osm-namespace for a second mesh, or change the existing Mesh",
 				"mesh %s already runs in namespace %s", d.Labels[names.MeshNameLabel], d.Namespace))
 		}
 	}
 	results = append(results, s.conflictingWebhook(ctx)...)
 	if len(results) == 0 {
-		results = append(results, ok("no other mesh %s and no control plane in namespace %s", s.Mesh, s.Namespace))
+		results = append(results, diagnosis.Pass("no other mesh %s and no control plane in namespace %s", s.Mesh, s.Namespace))
 	}
 	return results
 }
 
 // conflictingWebhook finds a webhook of the same mesh name that another injector serves.
-func (s Subject) conflictingWebhook(ctx context.Context) []Result {
+func (s Subject) conflictingWebhook(ctx context.Context) []diagnosis.Finding {
 	webhook := &admissionv1.MutatingWebhookConfiguration{}
 	err := s.Client.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(s.Mesh)}, webhook)
 	if apierrors.IsNotFound(err) || webhook.Labels[names.MeshLabel] != "" {
 		return nil
 	}
 	if err != nil {
-		return []Result{unreadable("webhooks", err)}
+		return []diagnosis.Finding{diagnosis.Unread("webhooks", err)}
 	}
 	answered, err := adopt.IsServed(ctx, s.Client, webhook, "")
 	if err != nil {
-		return []Result{unreadable("Services of webhooks", err)}
+		return []diagnosis.Finding{diagnosis.Unread("Services of webhooks", err)}
 	}
 	if !answered {
 		return nil
 	}
-	return []Result{failed("remove the mesh that owns it, or choose another --mesh-name", "webhook %s exists and is served by another injector", webhook.Name)}
+	return []diagnosis.Finding{diagnosis.Fail("remove the mesh that owns it, or choose another --mesh-name", "webhook %s exists and is served by another injector", webhook.Name)}
 }
 
 // existingResources finds resources of a removed OSM and reports how the new mesh treats them.
-func (s Subject) existingResources(ctx context.Context) []Result {
-	var results []Result
+func (s Subject) existingResources(ctx context.Context) []diagnosis.Finding {
+	var results []diagnosis.Finding
 	config := &configv1alpha2.MeshConfig{}
 	err := s.Client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: names.MeshConfig}, config)
 	if err == nil && config.Labels[names.MeshLabel] == "" {
-		results = append(results, ok("the MeshConfig in namespace %s will be kept: permissive mode %t, egress %t", s.Namespace,
+		results = append(results, diagnosis.Pass("the MeshConfig in namespace %s will be kept: permissive mode %t, egress %t", s.Namespace,
 			config.Spec.Traffic.EnablePermissiveTrafficPolicyMode, config.Spec.Traffic.EnableEgress))
 	}
 	secret := &corev1.Secret{}
 	if err := s.Client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: names.CABundleSecret}, secret); err == nil && secret.Labels[names.MeshLabel] == "" {
-		results = append(results, ok("the certificate authority in Secret %s/%s will be reused", s.Namespace, secret.Name))
+		results = append(results, diagnosis.Pass("the certificate authority in Secret %s/%s will be reused", s.Namespace, secret.Name))
 	}
 	dead, err := adopt.DeadWebhooks(ctx, s.Client, s.Mesh)
 	if err != nil {
-		results = append(results, unreadable("webhooks", err))
+		results = append(results, diagnosis.Unread("webhooks", err))
 	}
 	for _, object := range dead {
-		results = append(results, warning("install the mesh, which replaces it", "webhook configuration %s of a removed OSM has no server: in namespaces of the mesh, pods do not start or policies are rejected", object.GetName()))
+		results = append(results, diagnosis.Warn("install the mesh, which replaces it", "webhook configuration %s of a removed OSM has no server: in namespaces of the mesh, pods do not start or policies are rejected", object.GetName()))
 	}
 	results = slices.Concat(results, s.widenedRules(ctx, config), s.osmSidecarPods(ctx), s.foreignSources(ctx), s.withoutEffect(ctx))
 	if len(results) == 0 {
-		results = append(results, ok("no resources of an earlier OSM found"))
+		results = append(results, diagnosis.Pass("no resources of an earlier OSM found"))
 	}
 	return results
 }
 
 // widenedRules finds rules that granted nothing in OSM and grant everything in this mesh.
-func (s Subject) widenedRules(ctx context.Context, config *configv1alpha2.MeshConfig) []Result {
+func (s Subject) widenedRules(ctx context.Context, config *configv1alpha2.MeshConfig) []diagnosis.Finding {
 	if config.Name == "" || config.Labels[names.MeshLabel] != "" || config.Spec.Traffic.RulesWithoutMatches != "" {
 		return nil
 	}
@@ -113,18 +114,18 @@ func (s Subject) widenedRules(ctx context.Context, config *configv1alpha2.MeshCo
 	if len(found) == 0 {
 		return problems
 	}
-	return []Result{warning("set spec.traffic.rulesWithoutMatches: None in the Mesh to keep OSM's behavior, or list the matches",
+	return []diagnosis.Finding{diagnosis.Warn("set spec.traffic.rulesWithoutMatches: None in the Mesh to keep OSM's behavior, or list the matches",
 		"these TrafficTargets refer to an HTTPRouteGroup without matches, which granted nothing in OSM and grants all matches in this mesh: %s", firstThree(found))}
 }
 
 // find returns the names of the objects of a kind that fulfill a condition; none if the API server does not serve the kind. what describes them
 // in the problem that they cannot be read.
-func (s Subject) find(ctx context.Context, kind schema.GroupVersionKind, what string, condition func(*unstructured.Unstructured) bool) (found []string, problems []Result) {
+func (s Subject) find(ctx context.Context, kind schema.GroupVersionKind, what string, condition func(*unstructured.Unstructured) bool) (found []string, problems []diagnosis.Finding) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kind)
 	err := s.Client.List(ctx, list)
 	if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
-		return nil, []Result{unreadable(what, err)}
+		return nil, []diagnosis.Finding{diagnosis.Unread(what, err)}
 	}
 	for i := range list.Items {
 		if condition(&list.Items[i]) {
@@ -142,16 +143,16 @@ func withoutMatches(rule any) bool {
 }
 
 // osmSidecarPods counts pods with a sidecar that OSM injected.
-func (s Subject) osmSidecarPods(ctx context.Context) []Result {
+func (s Subject) osmSidecarPods(ctx context.Context) []diagnosis.Finding {
 	var members corev1.NamespaceList
 	if err := s.Client.List(ctx, &members, client.MatchingLabels{names.MonitoredByLabel: s.Mesh}); err != nil {
-		return []Result{unreadable("namespaces", err)}
+		return []diagnosis.Finding{diagnosis.Unread("namespaces", err)}
 	}
 	count, example := 0, ""
 	for i := range members.Items {
 		var pods corev1.PodList
 		if err := s.Client.List(ctx, &pods, client.InNamespace(members.Items[i].Name), client.HasLabels{names.ProxyUUIDLabel}); err != nil {
-			return []Result{unreadable("pods", err)}
+			return []diagnosis.Finding{diagnosis.Unread("pods", err)}
 		}
 		for j := range pods.Items {
 			if ingest.Pod(&pods.Items[j]).OSMSidecar {
@@ -162,7 +163,7 @@ func (s Subject) osmSidecarPods(ctx context.Context) []Result {
 	if count == 0 {
 		return nil
 	}
-	return []Result{warning("the operator restarts their workloads in waves; skipped workloads are listed in the status of the Mesh",
+	return []diagnosis.Finding{diagnosis.Warn("the operator restarts their workloads in waves; skipped workloads are listed in the status of the Mesh",
 		"%s with an OSM sidecar that gets no configuration updates, such as %s", output.Count(count, "pod"), example)}
 }
 
@@ -170,13 +171,13 @@ func (s Subject) osmSidecarPods(ctx context.Context) []Result {
 var multiClusterService = schema.GroupVersionKind{Group: "config.openservicemesh.io", Version: "v1alpha1", Kind: "MultiClusterService"}
 
 // withoutEffect counts policies of unsupported kinds.
-func (s Subject) withoutEffect(ctx context.Context) []Result {
+func (s Subject) withoutEffect(ctx context.Context) []diagnosis.Finding {
 	kind := multiClusterService
 	found, problems := s.find(ctx, kind, "objects of kind "+kind.Kind, func(*unstructured.Unstructured) bool { return true })
 	if len(found) == 0 {
 		return problems
 	}
-	return []Result{warning("nothing replaces them: keep them, or delete them", "%s of kind %s, which is not supported and has no effect, such as %s",
+	return []diagnosis.Finding{diagnosis.Warn("nothing replaces them: keep them, or delete them", "%s of kind %s, which is not supported and has no effect, such as %s",
 		output.Count(len(found), "object"), kind.Kind, found[0])}
 }
 
@@ -188,15 +189,15 @@ func clientPolicies() []kinds.Kind {
 }
 
 // foreignSources finds policies for clients of another namespace, which are in effect in OSM and not in this mesh.
-func (s Subject) foreignSources(ctx context.Context) []Result {
-	var results []Result
+func (s Subject) foreignSources(ctx context.Context) []diagnosis.Finding {
+	var results []diagnosis.Finding
 	for _, policy := range clientPolicies() {
 		found, problems := s.find(ctx, policy.GroupVersionKind, "objects of kind "+policy.Kind, func(object *unstructured.Unstructured) bool {
 			return hasForeignSource(object, policy.Clients)
 		})
 		results = append(results, problems...)
 		if len(found) > 0 {
-			results = append(results, warning(fmt.Sprintf("create each %s in the namespace of its sources", policy.Kind),
+			results = append(results, diagnosis.Warn(fmt.Sprintf("create each %s in the namespace of its sources", policy.Kind),
 				"sources of another namespace have no effect in this mesh, and these objects of kind %s have some: %s", policy.Kind, firstThree(found)))
 		}
 	}

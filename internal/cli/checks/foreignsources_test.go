@@ -30,9 +30,9 @@ func TestPreInstallFindsSourcesOfOtherNamespaces(t *testing.T) {
 		"warning: sources of another namespace have no effect in this mesh, and these objects of kind Egress have some: shop/mixed",
 		"warning: sources of another namespace have no effect in this mesh, and these objects of kind Retry have some: shop/foreign")
 	for _, group := range groups {
-		for _, result := range group.Results {
-			if strings.Contains(result.What, "shop/own") || strings.Contains(result.What, "shop/none") {
-				t.Errorf("%s", result.What)
+		for _, result := range group.Parts {
+			if strings.Contains(result.Message, "shop/own") || strings.Contains(result.Message, "shop/none") {
+				t.Errorf("%s", result.Message)
 			}
 		}
 	}

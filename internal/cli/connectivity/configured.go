@@ -11,6 +11,7 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -19,7 +20,7 @@ import (
 )
 
 // verifyConfiguration verifies that the sidecar of a pod has the configuration for services and a valid certificate.
-func (m Mesh) verifyConfiguration(ctx context.Context, v *catalog.View, role string, name catalog.Name, dir direction, services []catalog.Name) Check {
+func (m Mesh) verifyConfiguration(ctx context.Context, v *catalog.View, role string, name catalog.Name, dir direction, services []catalog.Name) diagnosis.Finding {
 	title := fmt.Sprintf("Verify the configuration of %s pod %q", role, name)
 	pod := v.Pod(name)
 	if pod == nil {
@@ -30,7 +31,7 @@ func (m Mesh) verifyConfiguration(ctx context.Context, v *catalog.View, role str
 		return unknown(title, err, "")
 	}
 	// A sidecar without allowed peers requests no certificate. The check only runs if policies allow the connection.
-	return Group(title, sidecar.verifyCertificate(pod.Identity().Principal(m.TrustDomain), m.Now), sidecar.verifyResources(dir, m.expected(v, pod, dir, services)))
+	return diagnosis.Group(title, sidecar.verifyCertificate(pod.Identity().Principal(m.TrustDomain), m.Now), sidecar.verifyResources(dir, m.expected(v, pod, dir, services)))
 }
 
 // backendServices returns the Services and the backends of their TrafficSplits.
@@ -141,7 +142,7 @@ func namesContaining(services []catalog.Name) func(string) bool {
 }
 
 // verifyResources verifies that a sidecar has all expected resources.
-func (s *Sidecar) verifyResources(dir direction, desired []item) Check {
+func (s *Sidecar) verifyResources(dir direction, desired []item) diagnosis.Finding {
 	context := fmt.Sprintf("The sidecar has its %s configuration: %s", dir.String(), counts(desired))
 	var missing, rejected []string
 	for _, i := range desired {
@@ -158,7 +159,7 @@ func (s *Sidecar) verifyResources(dir direction, desired []item) Check {
 	case len(missing) > 0:
 		return failure(context, "missing: "+strings.Join(missing, ", "), "check that the sidecar is connected and up to date with `osm proxy status`")
 	}
-	return success("%s", context)
+	return success(context, "")
 }
 
 // counts formats the number of resources by type.

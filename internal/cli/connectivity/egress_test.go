@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
@@ -39,23 +40,23 @@ func TestVerifyEgressPolicies(t *testing.T) {
 		host      string
 		port      uint16
 		protocols []catalog.Protocol
-		status    Status
+		severity  diagnosis.Severity
 		want      string
 		lacks     string
 	}{
-		"no policy":                    {on, nil, "api.example.com", 443, anyProtocol, Failure, "no Egress allows this one", ""},
-		"TLS":                          {on, egress, "API.example.com", 443, anyProtocol, Success, "Egress shop/api allows https", ""},
-		"http":                         {on, egress, "api.example.com", 80, anyProtocol, Success, "Egress shop/api allows http", ""},
-		"another protocol":             {on, egress, "api.example.com", 443, anyProtocol[1:], Failure, "no Egress allows this one", ""},
-		"another host":                 {on, egress, "other.example.com", 443, anyProtocol, Failure, "no Egress allows this one", ""},
-		"some requests":                {on, restricted, "api.example.com", 80, anyProtocol, Success, "allows the http requests that match its HTTPRouteGroups", ""},
-		"a range":                      {on, ranges, "192.0.2.7", 5432, anyProtocol, Success, "Egress shop/api allows", ""},
-		"an address outside the range": {on, ranges, "198.51.100.7", 5432, anyProtocol, Failure, "no Egress allows this one", ""},
-		"everything":                   {open, egress, "other.example.com", 443, anyProtocol, Success, "egress is enabled in mesh osm", ""},
-		"policies are off":             {&catalog.Settings{}, egress, "api.example.com", 443, anyProtocol, Failure, "no Egress allows this one", ""},
-		"a gateway that is missing":    {on, gateway, "api.example.com", 443, anyProtocol, Failure, "the mesh has none", ""},
-		"a sidecar without a listener": {on, egress, "api.example.com", 443, anyProtocol, Failure, "missing: listener egress_443", "egress_443"},
-		"a sidecar without a cluster":  {on, egress, "api.example.com", 443, anyProtocol, Failure, "missing: cluster api.example.com:443", "api.example.com:443"},
+		"no policy":                    {on, nil, "api.example.com", 443, anyProtocol, diagnosis.Error, "no Egress allows this one", ""},
+		"TLS":                          {on, egress, "API.example.com", 443, anyProtocol, diagnosis.OK, "Egress shop/api allows https", ""},
+		"http":                         {on, egress, "api.example.com", 80, anyProtocol, diagnosis.OK, "Egress shop/api allows http", ""},
+		"another protocol":             {on, egress, "api.example.com", 443, anyProtocol[1:], diagnosis.Error, "no Egress allows this one", ""},
+		"another host":                 {on, egress, "other.example.com", 443, anyProtocol, diagnosis.Error, "no Egress allows this one", ""},
+		"some requests":                {on, restricted, "api.example.com", 80, anyProtocol, diagnosis.OK, "allows the http requests that match its HTTPRouteGroups", ""},
+		"a range":                      {on, ranges, "192.0.2.7", 5432, anyProtocol, diagnosis.OK, "Egress shop/api allows", ""},
+		"an address outside the range": {on, ranges, "198.51.100.7", 5432, anyProtocol, diagnosis.Error, "no Egress allows this one", ""},
+		"everything":                   {open, egress, "other.example.com", 443, anyProtocol, diagnosis.OK, "egress is enabled in mesh osm", ""},
+		"policies are off":             {&catalog.Settings{}, egress, "api.example.com", 443, anyProtocol, diagnosis.Error, "no Egress allows this one", ""},
+		"a gateway that is missing":    {on, gateway, "api.example.com", 443, anyProtocol, diagnosis.Error, "the mesh has none", ""},
+		"a sidecar without a listener": {on, egress, "api.example.com", 443, anyProtocol, diagnosis.Error, "missing: listener egress_443", "egress_443"},
+		"a sidecar without a cluster":  {on, egress, "api.example.com", 443, anyProtocol, diagnosis.Error, "missing: cluster api.example.com:443", "api.example.com:443"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			entries := []catalog.Entry{test.settings, &catalog.Namespace{Name: "shop", Monitored: true}, pod, meshtest.Group("shop", "public", "/public/.*")}
@@ -84,9 +85,9 @@ func TestVerifyEgressPolicies(t *testing.T) {
 			}
 			check := m.verifyEgress(t.Context(), m.Catalog.View(), Outside{From: pod.Name, Host: test.host, Port: test.port, Protocols: test.protocols})
 			var text strings.Builder
-			check.Print(&text)
-			if check.Status != test.status || !strings.Contains(text.String(), test.want) {
-				t.Errorf("the check is\n%s\nwant %s with %q", text.String(), test.status, test.want)
+			_ = check.PrintSteps(&text)
+			if check.Severity != test.severity || !strings.Contains(text.String(), test.want) {
+				t.Errorf("the check is\n%s\nwant %s with %q", text.String(), test.severity, test.want)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -45,8 +46,8 @@ func TestVerifyIngressGateway(t *testing.T) {
 			}, test.entries...)...).View()
 			var reasons []string
 			for _, check := range VerifyIngressGateway(view, web.Name) {
-				if check.Status != Success {
-					reasons = append(reasons, check.Reason)
+				if check.Severity != diagnosis.OK {
+					reasons = append(reasons, check.Message)
 				}
 			}
 			if got := strings.Join(reasons, "; "); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {

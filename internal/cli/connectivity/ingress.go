@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
@@ -28,8 +29,8 @@ type Ingress struct {
 }
 
 // VerifyIngress verifies that an IngressBackend is in force for a connection.
-func VerifyIngress(v *catalog.View, policy *catalog.IngressBackend, i Ingress) []Check {
-	checks := []Check{verifyEnabled(v)}
+func VerifyIngress(v *catalog.View, policy *catalog.IngressBackend, i Ingress) []diagnosis.Finding {
+	checks := []diagnosis.Finding{verifyEnabled(v)}
 	if policy == nil {
 		return append(checks, failure(fmt.Sprintf("IngressBackend %q is valid", i.Policy), "it admits nobody",
 			fmt.Sprintf("read its conditions: kubectl get ingressbackend %s -n %s -o yaml", i.Policy.Name, i.Policy.Namespace)))
@@ -43,16 +44,16 @@ func VerifyIngress(v *catalog.View, policy *catalog.IngressBackend, i Ingress) [
 	return checks
 }
 
-func verifyEnabled(v *catalog.View) Check {
+func verifyEnabled(v *catalog.View) diagnosis.Finding {
 	const context = "IngressBackend policies are enabled"
 	if v.Settings().IngressBackends {
-		return success(context)
+		return success(context, "")
 	}
 	return failure(context, "they have no effect in this mesh", "set spec.featureFlags.enableIngressBackendPolicy of the MeshConfig to true")
 }
 
 // verifyBackend verifies the port that the policy opens, and that no older policy has precedence.
-func verifyBackend(v *catalog.View, policy *catalog.IngressBackend, i Ingress) Check {
+func verifyBackend(v *catalog.View, policy *catalog.IngressBackend, i Ingress) diagnosis.Finding {
 	context := fmt.Sprintf("IngressBackend %q opens port %d of Service %q for %s", policy.Name, i.Port, i.Service, i.Protocol)
 	at := slices.IndexFunc(policy.Backends, func(p catalog.IngressPort) bool { return p.Service == i.Service && p.TargetPort == i.Port })
 	if at < 0 {
@@ -64,32 +65,32 @@ func verifyBackend(v *catalog.View, policy *catalog.IngressBackend, i Ingress) C
 	if inForce, _ := v.IngressBackend(i.Service, i.Port); inForce != policy {
 		return failure(context, fmt.Sprintf("IngressBackend %q is older and has precedence", inForce.Name), "merge both into one object")
 	}
-	return success("%s", context)
+	return success(context, "")
 }
 
 // verifyGateway verifies that all addresses of the gateway are admitted.
-func verifyGateway(v *catalog.View, policy *catalog.IngressBackend, gateway catalog.Name) Check {
+func verifyGateway(v *catalog.View, policy *catalog.IngressBackend, gateway catalog.Name) diagnosis.Finding {
 	context := fmt.Sprintf("IngressBackend %q admits the pods of Service %q", policy.Name, gateway)
 	addresses := v.Addresses(gateway)
 	if len(addresses) == 0 {
 		return failure(context, "the Service has no pods", "start the gateway, or correct --from-service")
 	}
 	if policy.AnyAddress() || slices.Contains(policy.Gateways, gateway) {
-		return success("%s", context)
+		return success(context, "")
 	}
 	for _, address := range addresses {
 		if !slices.ContainsFunc(policy.Prefixes, func(p netip.Prefix) bool { return p.Contains(address) }) {
 			return failure(context, fmt.Sprintf("spec.sources admits neither the Service nor the address %s", address), "add the Service to spec.sources")
 		}
 	}
-	return success("%s", context)
+	return success(context, "")
 }
 
 // VerifyIngressGateway verifies that requests reach a Service through the ingress gateway of the mesh. Without a name, only the gateway is
 // verified.
-func VerifyIngressGateway(v *catalog.View, service catalog.Name) []Check {
+func VerifyIngressGateway(v *catalog.View, service catalog.Name) []diagnosis.Finding {
 	resolved := gateway.Resolve(v)
-	checks := []Check{verifyGatewayPods(v), verifyListeners(resolved)}
+	checks := []diagnosis.Finding{verifyGatewayPods(v), verifyListeners(resolved)}
 	if service.Name == "" {
 		return checks
 	}
@@ -101,19 +102,19 @@ func VerifyIngressGateway(v *catalog.View, service catalog.Name) []Check {
 	return checks
 }
 
-func verifyGatewayPods(v *catalog.View) Check {
+func verifyGatewayPods(v *catalog.View) diagnosis.Finding {
 	const context = "The ingress gateway of the mesh has pods"
 	if len(v.Addresses(catalog.Name{Namespace: v.Settings().Namespace, Name: names.IngressGateway})) == 0 {
 		return failure(context, "no pod serves", "set spec.ingressGateway.mode of the Mesh to Managed, and read its condition with osm check")
 	}
-	return success("%s", context)
+	return success(context, "")
 }
 
 // verifyListeners verifies that the gateway serves at least one listener.
-func verifyListeners(resolved gateway.Result) Check {
+func verifyListeners(resolved gateway.Result) diagnosis.Finding {
 	const context = "A Gateway has a listener in use"
 	if len(resolved.Listeners) > 0 {
-		return success("%s", context)
+		return success(context, "")
 	}
 	var reasons []string
 	for _, g := range resolved.Gateways {
@@ -152,7 +153,7 @@ func rulesTo(resolved gateway.Result, service catalog.Name) []routedRule {
 	return list
 }
 
-func verifyRoutes(rules []routedRule, service catalog.Name) Check {
+func verifyRoutes(rules []routedRule, service catalog.Name) diagnosis.Finding {
 	context := fmt.Sprintf("An HTTPRoute leads to Service %q", service)
 	var urls, unsupported []string
 	for _, r := range rules {
@@ -164,7 +165,7 @@ func verifyRoutes(rules []routedRule, service catalog.Name) Check {
 	}
 	switch {
 	case len(urls) > 0:
-		return success("%s: %s", context, strings.Join(slices.Compact(urls), ", "))
+		return success(context, strings.Join(slices.Compact(urls), ", "))
 	case len(unsupported) > 0:
 		return failure(context, strings.Join(unsupported, "; "), "change the rule: the gateway answers its requests with 500")
 	}
@@ -186,7 +187,7 @@ func portsOf(rules []routedRule, service catalog.Name) []catalog.Port {
 }
 
 // verifyPermission verifies that the gateway may call a port of a Service. It is a client of the mesh like others.
-func verifyPermission(v *catalog.View, service *catalog.Service, port catalog.Port) Check {
+func verifyPermission(v *catalog.View, service *catalog.Service, port catalog.Port) diagnosis.Finding {
 	client := identity.ServiceAccount{Namespace: v.Settings().Namespace, Name: names.IngressGateway}
 	context := fmt.Sprintf("Policies allow the ingress gateway to call port %d of Service %q", port.Number, service.Name)
 	protocol, target := authz.EffectiveProtocol(v, service, port), v.TargetPort(service, port)
@@ -204,5 +205,5 @@ func verifyPermission(v *catalog.View, service *catalog.Service, port catalog.Po
 		return failure(context, "no TrafficTarget allows "+client.String()+" to call "+strings.Join(denied, ", "),
 			fmt.Sprintf("osm explain %s/sa/%s to %s --remedy prints the policies that would allow it", client.Namespace, client.Name, service.Name))
 	}
-	return success("%s", context)
+	return success(context, "")
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -48,8 +49,8 @@ func TestVerifyIngress(t *testing.T) {
 			}()
 			var reasons []string
 			for _, check := range VerifyIngress(meshtest.Apply(entries...).View(), c.policy, ask) {
-				if check.Status != Success {
-					reasons = append(reasons, check.Reason)
+				if check.Severity != diagnosis.OK {
+					reasons = append(reasons, check.Message)
 				}
 			}
 			if got := strings.Join(reasons, "; "); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {

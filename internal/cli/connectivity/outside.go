@@ -13,6 +13,7 @@ import (
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
@@ -34,24 +35,24 @@ type Outside struct {
 }
 
 // VerifyOutside verifies the connection to an external host.
-func (m Mesh) VerifyOutside(ctx context.Context, o Outside) Check {
+func (m Mesh) VerifyOutside(ctx context.Context, o Outside) diagnosis.Finding {
 	title := fmt.Sprintf("Verify if pod %q can access external host %q on port %d", o.From, cmp.Or(o.Host, "any host"), o.Port)
 	v := m.Catalog.View()
-	return Group(title, m.sidecar(ctx, v, "source", o.From), m.verifyEgress(ctx, v, o))
+	return diagnosis.Group(title, m.sidecar(ctx, v, "source", o.From), m.verifyEgress(ctx, v, o))
 }
 
 // passthroughResources lists the resources that pass connections to external hosts that no Egress is about.
 var passthroughResources = []item{{listeners, "outbound-listener"}, {chains, "outbound-egress-filter-chain"}, {clusters, "passthrough-outbound"}}
 
 // verifyEgress verifies that a connection to an external host bypasses the sidecar or is allowed by it.
-func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) Check {
+func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) diagnosis.Finding {
 	const title = "Connections to external hosts are allowed"
 	pod, err := m.Pod(ctx, o.From)
 	if err != nil {
 		return unknown(title, err, "")
 	}
 	if why := o.bypassReason(pod); why != "" {
-		return success("%s: %s, so the connection bypasses the sidecar", title, why)
+		return success(title, why+", so the connection bypasses the sidecar")
 	}
 	source := v.Pod(o.From)
 	denied := "egress is disabled in mesh " + m.Name + ", so connections to addresses outside the mesh are refused or reset, and no Egress allows this one"
@@ -85,7 +86,7 @@ func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) Chec
 			}
 		}
 	}
-	return Group(title+": "+strings.Join(slices.Compact(by), "; "), sidecar.verifyResources(outbound, desired))
+	return diagnosis.Group(title+": "+strings.Join(slices.Compact(by), "; "), sidecar.verifyResources(outbound, desired))
 }
 
 // bypassReason returns why a connection bypasses the sidecar, or "".

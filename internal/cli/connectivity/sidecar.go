@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 )
 
 // Sidecar is the configuration of an Envoy.
@@ -164,7 +166,7 @@ func (s *Sidecar) parseCerts(text []byte) error {
 }
 
 // verifyCertificate verifies that the sidecar has a valid certificate for a name.
-func (s *Sidecar) verifyCertificate(name string, now time.Time) Check {
+func (s *Sidecar) verifyCertificate(name string, now time.Time) diagnosis.Finding {
 	context := "The sidecar has a valid certificate for " + name
 	ended := ""
 	var others []string
@@ -173,7 +175,7 @@ func (s *Sidecar) verifyCertificate(name string, now time.Time) Check {
 		case !slices.Contains(c.names, name):
 			others = append(others, c.names...)
 		case c.ends.After(now):
-			return success("%s, until %s", context, c.ends.Format(time.RFC3339))
+			return success(context, "until "+c.ends.Format(time.RFC3339))
 		default:
 			ended = c.ends.Format(time.RFC3339)
 		}

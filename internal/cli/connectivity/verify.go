@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
@@ -40,49 +40,49 @@ type Question struct {
 }
 
 // Verify answers a question.
-func (m Mesh) Verify(ctx context.Context, q Question) Check {
+func (m Mesh) Verify(ctx context.Context, q Question) diagnosis.Finding {
 	title := fmt.Sprintf("Verify if pod %q can access pod %q", q.From, q.To)
 	if q.Service != (catalog.Name{}) {
 		title += fmt.Sprintf(" for service %q", q.Service)
 	}
 	v := m.Catalog.View()
 	services, ports := m.services(v, q)
-	parts := []Check{m.sidecar(ctx, v, "source", q.From), m.sidecar(ctx, v, "destination", q.To), ports}
-	if ports.Status != Success {
-		return Group(title, parts...)
+	parts := []diagnosis.Finding{m.sidecar(ctx, v, "source", q.From), m.sidecar(ctx, v, "destination", q.To), ports}
+	if ports.Severity != diagnosis.OK {
+		return diagnosis.Group(title, parts...)
 	}
 	verdict := m.verdict(ctx, v, q, services)
 	all := append(parts, verdict)
-	if verdict.Status == Success {
+	if verdict.Severity == diagnosis.OK {
 		by := backendServices(v, services)
 		all = append(all, m.verifyConfiguration(ctx, v, "source", q.From, outbound, by), m.verifyConfiguration(ctx, v, "destination", q.To, inbound, m.servicesSelecting(v, q.To, by)))
 	}
-	return Group(title, all...)
+	return diagnosis.Group(title, all...)
 }
 
 // sidecar verifies that a pod has a connected sidecar of the mesh.
-func (m Mesh) sidecar(ctx context.Context, v *catalog.View, role string, name catalog.Name) Check {
+func (m Mesh) sidecar(ctx context.Context, v *catalog.View, role string, name catalog.Name) diagnosis.Finding {
 	title := fmt.Sprintf("Verify the sidecar of %s pod %q", role, name)
 	pod, err := m.Pod(ctx, name)
 	if err != nil {
-		return Group(title, unknown("The pod can be read", err, "specify the pod as NAMESPACE/NAME"))
+		return diagnosis.Group(title, unknown("The pod can be read", err, "specify the pod as NAMESPACE/NAME"))
 	}
 	if !v.InMesh(name.Namespace) {
-		return Group(title, failure("Its namespace belongs to mesh "+m.Name, fmt.Sprintf("namespace %s does not", name.Namespace),
+		return diagnosis.Group(title, failure("Its namespace belongs to mesh "+m.Name, fmt.Sprintf("namespace %s does not", name.Namespace),
 			fmt.Sprintf("run osm namespace add %s --mesh-name %s and restart the pods", name.Namespace, m.Name)))
 	}
-	parts := []Check{success("Its namespace belongs to mesh %s", m.Name), injected(pod)}
-	if parts[1].Status != Success {
-		return Group(title, parts...)
+	parts := []diagnosis.Finding{success("Its namespace belongs to mesh "+m.Name, ""), injected(pod)}
+	if parts[1].Severity != diagnosis.OK {
+		return diagnosis.Group(title, parts...)
 	}
 	parts = append(parts, m.connected(ctx, name))
 	if _, err := m.Sidecar(ctx, name); err != nil {
-		return Group(title, append(parts, unknown("The sidecar responds", err, ""))...)
+		return diagnosis.Group(title, append(parts, unknown("The sidecar responds", err, ""))...)
 	}
-	return Group(title, append(parts, success("The sidecar responds"))...)
+	return diagnosis.Group(title, append(parts, success("The sidecar responds", ""))...)
 }
 
-func injected(pod *corev1.Pod) Check {
+func injected(pod *corev1.Pod) diagnosis.Finding {
 	const title = "The pod has a sidecar"
 	has := ingest.IsInjected(pod) || slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool { return c.Name == names.SidecarContainer })
 	switch {
@@ -91,10 +91,10 @@ func injected(pod *corev1.Pod) Check {
 	case pod.Status.Phase != corev1.PodRunning:
 		return failure(title, "its phase is "+string(pod.Status.Phase), fmt.Sprintf("run kubectl -n %s describe pod %s", pod.Namespace, pod.Name))
 	}
-	return success("%s", title)
+	return success(title, "")
 }
 
-func (m Mesh) connected(ctx context.Context, name catalog.Name) Check {
+func (m Mesh) connected(ctx context.Context, name catalog.Name) diagnosis.Finding {
 	const title = "The sidecar is connected and has acknowledged its configuration"
 	good, text, err := m.Connected(ctx, name)
 	switch {
@@ -103,11 +103,11 @@ func (m Mesh) connected(ctx context.Context, name catalog.Name) Check {
 	case !good:
 		return failure(title, text, fmt.Sprintf("see `osm proxy status %s` and the sidecar log: kubectl -n %s logs %s -c %s", name, name.Namespace, name.Name, names.SidecarContainer))
 	}
-	return success("%s", title)
+	return success(title, "")
 }
 
 // services returns the Services of the destination that have a port with the protocol.
-func (m Mesh) services(v *catalog.View, q Question) ([]*catalog.Service, Check) {
+func (m Mesh) services(v *catalog.View, q Question) ([]*catalog.Service, diagnosis.Finding) {
 	title := fmt.Sprintf("A Service with protocol %[2]s selects pod %[1]q", q.To, q.Protocol)
 	pod := v.Pod(q.To)
 	if pod == nil {
@@ -140,11 +140,11 @@ func (m Mesh) services(v *catalog.View, q Question) ([]*catalog.Service, Check) 
 	case len(matching) == 0:
 		return nil, failure(title, "the ports are "+strings.Join(others, ", "), "set --app-protocol, or set the protocol with the appProtocol or the name prefix of the port")
 	}
-	return matching, success("%s", title)
+	return matching, success(title, "")
 }
 
 // verdict evaluates the policies.
-func (m Mesh) verdict(ctx context.Context, v *catalog.View, q Question, services []*catalog.Service) Check {
+func (m Mesh) verdict(ctx context.Context, v *catalog.View, q Question, services []*catalog.Service) diagnosis.Finding {
 	const title = "Policies allow the source to connect to the destination"
 	from := explain.Reference{Kind: explain.KindPod, Namespace: q.From.Namespace, Name: q.From.Name}
 	var reasons []string
@@ -158,7 +158,7 @@ func (m Mesh) verdict(ctx context.Context, v *catalog.View, q Question, services
 				return unknown(title, err, "")
 			}
 			if answer.Allowed || answer.Partly {
-				return success("%s: %s", title, answer.Headline())
+				return success(title, answer.Headline())
 			}
 			reasons = append(reasons, reasonsOf(answer)...)
 		}
@@ -183,83 +183,20 @@ func reasonsOf(answer *explain.Answer) []string {
 			all = append(all, candidate.Missing)
 		}
 	}
-	for _, piece := range answer.Missing {
-		all = append(all, piece.What)
+	for _, f := range answer.Missing {
+		all = append(all, f.Message)
 	}
 	return all
 }
 
-// Status is the status of a check.
-type Status string
-
-// Statuses of a check.
-const (
-	Success Status = "Success"
-	Failure Status = "Failure"
-	// Unknown means that the check could not run.
-	Unknown Status = "Unknown"
-)
-
-// Check is a check, or a group of checks.
-type Check struct {
-	// Context describes the check.
-	Context string `json:"context"`
-	// Status is the worst status of Parts, if there are any.
-	Status Status `json:"status"`
-	Reason string `json:"reason,omitempty"`
-	// Suggestion is the remedy. It is empty if none is needed.
-	Suggestion string  `json:"suggestion,omitempty"`
-	Parts      []Check `json:"checks,omitempty"`
+func success(check, message string) diagnosis.Finding {
+	return diagnosis.Finding{Severity: diagnosis.OK, Check: check, Message: message}
 }
 
-func success(format string, args ...any) Check {
-	return Check{Context: fmt.Sprintf(format, args...), Status: Success}
+func failure(check, message, remedy string) diagnosis.Finding {
+	return diagnosis.Finding{Severity: diagnosis.Error, Check: check, Message: message, Remedy: remedy}
 }
 
-func failure(context, reason, suggestion string) Check {
-	return Check{Context: context, Status: Failure, Reason: reason, Suggestion: suggestion}
-}
-
-func unknown(context string, err error, suggestion string) Check {
-	return Check{Context: context, Status: Unknown, Reason: err.Error(), Suggestion: suggestion}
-}
-
-// Group combines checks.
-func Group(context string, parts ...Check) Check {
-	c := Check{Context: context, Status: Success, Parts: parts}
-	for _, part := range parts {
-		if part.Status == Failure || part.Status == Unknown && c.Status == Success {
-			c.Status = part.Status
-		}
-	}
-	switch c.Status {
-	case Failure:
-		c.Reason, c.Suggestion = "A verification step failed", "Follow the suggestions of the failed steps below"
-	case Unknown:
-		c.Reason = "A verification step could not be run"
-	case Success:
-	}
-	return c
-}
-
-// Print writes a tree of checks as text.
-func (c Check) Print(w io.Writer) error {
-	c.print(w, "")
-	return nil
-}
-
-func (c Check) print(w io.Writer, indent string) {
-	fmt.Fprintf(w, "%s[+] Context: %s\n", indent, c.Context)
-	line := func(title, text string) {
-		if text != "" {
-			fmt.Fprintf(w, "%s%s: %s\n", indent, title, strings.ReplaceAll(text, "\n", "\n"+indent+"  "))
-		}
-	}
-	line("Status", string(c.Status))
-	line("Reason", c.Reason)
-	line("Suggestion", c.Suggestion)
-	for _, part := range c.Parts {
-		fmt.Fprintln(w)
-		part.print(w, indent+"    ")
-	}
+func unknown(check string, err error, remedy string) diagnosis.Finding {
+	return diagnosis.Finding{Severity: diagnosis.Unknown, Check: check, Message: err.Error(), Remedy: remedy}
 }

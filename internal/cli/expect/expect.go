@@ -156,7 +156,7 @@ func describeAnswer(answer *explain.Answer) string {
 		}
 	}
 	for _, p := range answer.Missing {
-		reasons = append(reasons, p.What)
+		reasons = append(reasons, p.Message)
 	}
 	return text + withPrefix(", ", strings.Join(reasons, "; "))
 }

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
@@ -26,7 +27,7 @@ type Answer struct {
 	Partly bool  `json:"partly,omitempty"`
 	Ways   []Way `json:"ways"`
 	// Missing lists requirements other than policies, such as a sidecar, with their remedies.
-	Missing []Piece `json:"missing,omitempty"`
+	Missing []diagnosis.Finding `json:"missing,omitempty"`
 	// Teardown is a note that policies are not enforced, because the mesh is being removed. It is empty otherwise.
 	Teardown string `json:"teardown,omitempty"`
 	// Remedy holds the objects that would allow the request. It is nil if the request is allowed or policies cannot allow it.
@@ -44,12 +45,6 @@ type Answer struct {
 	Live []Live `json:"live,omitempty"`
 	// Parties are the service accounts of all involved sidecars. The first one is the caller.
 	Parties []identity.ServiceAccount `json:"-"`
-}
-
-// Piece is a missing requirement and its remedy.
-type Piece struct {
-	What string `json:"what"`
-	Do   string `json:"do,omitempty"`
 }
 
 // Way is the verdict for one port of a Service and one identity behind it.
@@ -170,8 +165,8 @@ func (m Mesh) teardownNote(settings catalog.Settings) string {
 }
 
 // membership returns the requirements for membership in the mesh that the two parties do not meet.
-func (m Mesh) membership(v *catalog.View, from, to party) []Piece {
-	var missing []Piece
+func (m Mesh) membership(v *catalog.View, from, to party) []diagnosis.Finding {
+	var missing []diagnosis.Finding
 	for _, p := range []party{from, to} {
 		namespace := p.identity.Namespace
 		if p.service != nil {
@@ -179,26 +174,26 @@ func (m Mesh) membership(v *catalog.View, from, to party) []Piece {
 		}
 		switch {
 		case names.IsSystemNamespace(namespace):
-			missing = append(missing, Piece{What: fmt.Sprintf("namespace %s of %s belongs to Kubernetes, so its pods never get a sidecar", namespace, p.what)})
+			missing = append(missing, diagnosis.Fail("", "namespace %s of %s belongs to Kubernetes, so its pods never get a sidecar", namespace, p.what))
 		case !v.InMesh(namespace):
-			missing = append(missing, Piece{
-				What: fmt.Sprintf("namespace %s of %s is not part of mesh %s", namespace, p.what, m.Name),
-				Do:   fmt.Sprintf("run osm namespace add %s --mesh-name %s and restart the pods", namespace, m.Name),
-			})
+			missing = append(missing, diagnosis.Fail(
+				fmt.Sprintf("run osm namespace add %s --mesh-name %s and restart the pods", namespace, m.Name),
+				"namespace %s of %s is not part of mesh %s", namespace, p.what, m.Name,
+			))
 		case p.pod != nil && !p.pod.Injected:
-			missing = append(missing, Piece{
-				What: p.what + " has no sidecar, so it has no identity in the mesh",
-				Do:   "restart it; if it still has no sidecar, check the annotation openservicemesh.io/sidecar-injection of the pod and its namespace",
-			})
+			missing = append(missing, diagnosis.Fail(
+				"restart it; if it still has no sidecar, check the annotation openservicemesh.io/sidecar-injection of the pod and its namespace",
+				"%s has no sidecar, so it has no identity in the mesh", p.what,
+			))
 		case p.pod != nil && p.pod.Finished:
-			missing = append(missing, Piece{What: p.what + " has terminated"})
+			missing = append(missing, diagnosis.Fail("", "%s has terminated", p.what))
 		}
 	}
-	return slices.CompactFunc(missing, func(x, y Piece) bool { return x == y })
+	return slices.CompactFunc(missing, diagnosis.Finding.Equal)
 }
 
 // missingPort describes why no port leads to a destination of the mesh.
-func (m Mesh) missingPort(v *catalog.View, to party) Piece {
+func (m Mesh) missingPort(v *catalog.View, to party) diagnosis.Finding {
 	services := v.ServicesOf(to.identity)
 	switch {
 	case to.service != nil:
@@ -207,16 +202,16 @@ func (m Mesh) missingPort(v *catalog.View, to party) Piece {
 		services = v.ServicesOfPod(to.pod)
 	}
 	if len(services) == 0 {
-		return Piece{What: "no Service of the mesh selects " + to.what + ", and sidecars can only reach pods through Services", Do: "create a Service whose selector matches its pods"}
+		return diagnosis.Fail("create a Service whose selector matches its pods", "no Service of the mesh selects %s, and sidecars can only reach pods through Services", to.what)
 	}
-	piece := Piece{What: "no port of Service " + services[0].String() + " is part of the mesh", Do: "add a TCP port whose appProtocol sidecars support, such as http, grpc or tcp"}
+	missing := diagnosis.Fail("add a TCP port whose appProtocol sidecars support, such as http, grpc or tcp", "no port of Service %s is part of the mesh", services[0])
 	if m.Problems == nil {
-		return piece
+		return missing
 	}
 	if problems := m.Problems(catalog.Ref{Kind: catalog.KindService, Name: services[0]}); len(problems) > 0 {
-		piece.What, piece.Do = piece.What+": "+strings.Join(problems, " "), ""
+		missing.Message, missing.Remedy = missing.Message+": "+strings.Join(problems, " "), ""
 	}
-	return piece
+	return missing
 }
 
 // setVerdict sets the verdict from the ways.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
@@ -112,8 +113,8 @@ const remedyOfLimit = "use fewer ports, hosts, matches or sources in the policie
 const remedyOfSplits = "use fewer ports, matches or backends in those whose condition Accepted has the reason TooManyRoutes"
 
 // deniedPorts returns the ports that deny all requests of the mesh, because the policies for their pods have too many routes.
-func (m Mesh) deniedPorts(e evaluator, ports []servicePort) []Piece {
-	var missing []Piece
+func (m Mesh) deniedPorts(e evaluator, ports []servicePort) []diagnosis.Finding {
+	var missing []diagnosis.Finding
 	for _, p := range ports {
 		for _, d := range p.destinations(e) {
 			rules := authz.InboundRules(e.v, d.identity, d.port, d.protocol)
@@ -127,13 +128,12 @@ func (m Mesh) deniedPorts(e evaluator, ports []servicePort) []Piece {
 				if rules.Permissive {
 					do = "use fewer ports in the Services of these pods"
 				}
-				missing = append(missing, Piece{
-					What: fmt.Sprintf("port %d of pods of %s denies all requests of the mesh, because all ports have more than %d routes and clients", d.port, d.identity, authz.MaxRoutes), Do: do,
-				})
+				missing = append(missing, diagnosis.Fail(do, "port %d of pods of %s denies all requests of the mesh, because all ports have more than %d routes and clients",
+					d.port, d.identity, authz.MaxRoutes))
 			}
 		}
 	}
-	return slices.Compact(missing)
+	return slices.CompactFunc(missing, diagnosis.Finding.Equal)
 }
 
 // denyBeyondLimit makes an allowed way one that the sidecar of its destination denies, if the port has too many routes.
@@ -145,7 +145,7 @@ func (m Mesh) denyBeyondLimit(e evaluator, p servicePort, way *Way) {
 	}
 	if denied := m.deniedPorts(e, []servicePort{p}); len(denied) > 0 {
 		way.Outcome, way.Seen, way.Policies = string(authz.Unavailable), "status 503", nil
-		way.Missing = denied[0].What + ": " + denied[0].Do
+		way.Missing = denied[0].Message + ": " + denied[0].Remedy
 	}
 }
 
@@ -209,16 +209,14 @@ func (way *Way) denyForwarding(r authz.EgressRequest) {
 }
 
 // limitedEgress describes why destinations outside the mesh may be missing in the sidecar of a client; nil if all are there.
-func limitedEgress(v *catalog.View, client identity.ServiceAccount) []Piece {
+func limitedEgress(v *catalog.View, client identity.ServiceAccount) []diagnosis.Finding {
 	var limit authz.RouteLimit
 	authz.EgressPortsWithin(v, client, &limit)
 	if len(limit.Limited()) == 0 {
 		return nil
 	}
-	return []Piece{{
-		What: fmt.Sprintf("the Egresses of %s have more than %d hosts, ranges and routes, so its sidecar does not have all", client, authz.MaxRoutes),
-		Do:   fmt.Sprintf(remedyOfLimit, client.Namespace),
-	}}
+	return []diagnosis.Finding{diagnosis.Fail(fmt.Sprintf(remedyOfLimit, client.Namespace),
+		"the Egresses of %s have more than %d hosts, ranges and routes, so its sidecar does not have all", client, authz.MaxRoutes)}
 }
 
 // leaveOutSplits sets which TrafficSplits the sidecar of the caller does not have on each port.

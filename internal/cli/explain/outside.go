@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -68,17 +69,17 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 		return a, nil
 	}
 	if !a.Allowed && r.NeedsAddress() && v.RequiresEgressGateway(r.Source.Namespace) {
-		a.Missing = append(a.Missing, Piece{
-			What: fmt.Sprintf("the namespace %s sends everything through the egress gateway, which looks up hosts", r.Source.Namespace),
-			Do:   "use http or https with the name of a host, or remove the annotation " + names.EgressGatewayAnnotation + " of the namespace",
-		})
+		a.Missing = append(a.Missing, diagnosis.Fail(
+			"use http or https with the name of a host, or remove the annotation "+names.EgressGatewayAnnotation+" of the namespace",
+			"the namespace %s sends everything through the egress gateway, which looks up hosts", r.Source.Namespace,
+		))
 		return a, nil
 	}
 	if !a.Allowed {
 		a.Missing = append(a.Missing, limitedEgress(v, caller)...)
 		a.Remedy, a.RemedySuffices = []*unstructured.Unstructured{egressFor(r)}, v.Settings().EgressPolicies
 		if !v.Settings().EgressPolicies {
-			a.Missing = append(a.Missing, Piece{What: "Egress policies are disabled in the mesh", Do: "set spec.featureFlags.enableEgressPolicy of the MeshConfig to true"})
+			a.Missing = append(a.Missing, diagnosis.Fail("set spec.featureFlags.enableEgressPolicy of the MeshConfig to true", "Egress policies are disabled in the mesh"))
 		}
 	}
 	return a, nil

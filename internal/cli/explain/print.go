@@ -27,10 +27,10 @@ func (a *Answer) Print(w io.Writer) error {
 	for _, way := range a.Ways {
 		way.print(w, a)
 	}
-	for _, piece := range a.Missing {
-		fmt.Fprintf(w, "\n  missing: %s\n", piece.What)
-		if piece.Do != "" {
-			fmt.Fprintf(w, "       do: %s\n", piece.Do)
+	for _, f := range a.Missing {
+		fmt.Fprintf(w, "\n  missing: %s\n", f.Message)
+		if f.Remedy != "" {
+			fmt.Fprintf(w, "       do: %s\n", f.Remedy)
 		}
 	}
 	if len(a.Live) > 0 {

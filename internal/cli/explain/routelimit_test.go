@@ -75,7 +75,7 @@ func TestAskNamesTheRouteLimitOfPermissivePorts(t *testing.T) {
 	if answer := ask(t, "front/sa/till shop/svc/s00:1 GET /", entries...); !answer.Allowed {
 		t.Errorf("within the limit: %+v", answer)
 	}
-	if answer := ask(t, "front/sa/till shop/svc/s50:1000 GET /", entries...); answer.Allowed || len(answer.Missing) != 1 || answer.Missing[0].Do != "use fewer ports in the Services of these pods" {
+	if answer := ask(t, "front/sa/till shop/svc/s50:1000 GET /", entries...); answer.Allowed || len(answer.Missing) != 1 || answer.Missing[0].Remedy != "use fewer ports in the Services of these pods" {
 		t.Errorf("beyond the limit: %+v", answer)
 	}
 }
