@@ -126,18 +126,6 @@ func loopbackCluster(name string, port uint16) *clusterv3.Cluster {
 	return out
 }
 
-// serverCluster has one server outside the mesh, by its DNS name or IP address.
-func serverCluster(name, address string, port uint16, class scope.Class) *clusterv3.Cluster {
-	out := newCluster(name, clusterv3.Cluster_STATIC)
-	if _, err := netip.ParseAddr(address); err != nil {
-		out.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: dnsDiscovery(class)}
-	}
-	out.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: name, Endpoints: []*endpointv3.LocalityLbEndpoints{{
-		LbEndpoints: []*endpointv3.LbEndpoint{message.Endpoint(message.SocketAddress(address, port))},
-	}}}
-	return out
-}
-
 func newOriginalDstCluster(name string) *clusterv3.Cluster {
 	out := newCluster(name, clusterv3.Cluster_ORIGINAL_DST)
 	out.LbPolicy = clusterv3.Cluster_CLUSTER_PROVIDED

@@ -5,25 +5,15 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	commondnsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/common/dns/v3"
-	dnsclusterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/dns/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
-)
-
-const (
-	// minDNSRetry and maxDNSRetry bound the interval at which a sidecar repeats a failed DNS query.
-	minDNSRetry = 2 * time.Second
-	maxDNSRetry = 30 * time.Second
 )
 
 // egressClusters are the destinations outside the mesh: one for each host, and one for each port with destinations by address.
@@ -48,7 +38,7 @@ func hostClusters(s *scope.Scope, port uint16, host authz.EgressHost) []*cluster
 	var out []*clusterv3.Cluster
 	direct := func(allowed bool, gateway catalog.Name) bool { return allowed && gateway == (catalog.Name{}) }
 	if http := direct(host.HTTP, host.HTTPGateway); http || direct(host.TLS, host.TLSGateway) {
-		cluster := outsideCluster(egressClusterName(host.Host, port), host.Host, port, s.Key.Class)
+		cluster := outsideCluster(s, egressClusterName(host.Host, port), host.Host, port)
 		out = append(out, withEgressSettings(cluster, http, s.EgressUpstreams[host.Setting]))
 	}
 	if host.HTTPGateway != (catalog.Name{}) {
@@ -62,25 +52,11 @@ func hostClusters(s *scope.Scope, port uint16, host authz.EgressHost) []*cluster
 
 // outsideCluster resolves a host by DNS, with the name servers of the pod. New connections use the current answer, and open ones are not
 // affected when it changes. If a query fails, the last answer applies.
-func outsideCluster(name, host string, port uint16, class scope.Class) *clusterv3.Cluster {
-	out := serverCluster(name, host, port, class)
+func outsideCluster(s *scope.Scope, name, host string, port uint16) *clusterv3.Cluster {
+	out := serverCluster(s, name, host, port)
 	out.Metadata = metadata(map[string]string{serviceField: host})
 	out.AltStatName = strings.ReplaceAll(out.Name, ":", "_")
 	return out
-}
-
-// dnsDiscovery tries the addresses of an answer in turn, those of the pod's address families.
-func dnsDiscovery(class scope.Class) *clusterv3.Cluster_CustomClusterType {
-	family := commondnsv3.DnsLookupFamily_V4_ONLY
-	if class.IPv6 {
-		family = commondnsv3.DnsLookupFamily_ALL
-	}
-	return &clusterv3.Cluster_CustomClusterType{Name: "envoy.cluster.dns", TypedConfig: message.Any(&dnsclusterv3.DnsCluster{
-		RespectDnsTtl:                true,
-		DnsFailureRefreshRate:        &dnsclusterv3.DnsCluster_RefreshRate{BaseInterval: durationpb.New(minDNSRetry), MaxInterval: durationpb.New(maxDNSRetry)},
-		DnsLookupFamily:              family,
-		AllAddressesInSingleEndpoint: true,
-	})}
 }
 
 // originalPortCluster connects to the address that the client chose.
@@ -140,7 +116,7 @@ func egressGatewayClusters(s *scope.Scope) []*clusterv3.Cluster {
 		if d.TLS != nil {
 			port = d.TLS.Port
 		}
-		cluster := outsideCluster(gatewayClusterName(d.GatewayDestination), d.Host, port, s.Key.Class)
+		cluster := outsideCluster(s, gatewayClusterName(d.GatewayDestination), d.Host, port)
 		if d.TLS != nil {
 			if d.Credential == "" {
 				continue

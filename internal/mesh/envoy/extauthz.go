@@ -78,7 +78,7 @@ func extAuthzClusters(s *scope.Scope) []*clusterv3.Cluster {
 	}
 	out := emptyCluster(ConfiguredAuthorizationCluster)
 	if server.Address != "" && server.Port != 0 {
-		out = serverCluster(ConfiguredAuthorizationCluster, server.Address, server.Port, s.Key.Class)
+		out = serverCluster(s, ConfiguredAuthorizationCluster, server.Address, server.Port)
 	}
 	out.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
 	return []*clusterv3.Cluster{out}
@@ -193,7 +193,7 @@ func extensionClusters(s *scope.Scope) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
 	if s.AccessLog != nil && s.AccessLog.Export != nil {
 		service := &s.AccessLog.Export.Service
-		out = append(out, extensionCluster(extensionClusterName(service.Name), service, s.Key.Class))
+		out = append(out, extensionCluster(s, extensionClusterName(service.Name), service))
 	}
 	for _, a := range s.Authorizations {
 		name := PolicyAuthorizationCluster(a.MeshWide)
@@ -201,13 +201,13 @@ func extensionClusters(s *scope.Scope) []*clusterv3.Cluster {
 			out = append(out, emptyCluster(name))
 			continue
 		}
-		out = append(out, extensionCluster(name, a.Service, s.Key.Class))
+		out = append(out, extensionCluster(s, name, a.Service))
 	}
 	return out
 }
 
-func extensionCluster(name string, service *catalog.ExtensionService, class scope.Class) *clusterv3.Cluster {
-	out := serverCluster(name, service.Address, service.Port, class)
+func extensionCluster(s *scope.Scope, name string, service *catalog.ExtensionService) *clusterv3.Cluster {
+	out := serverCluster(s, name, service.Address, service.Port)
 	if !service.HTTP1 {
 		out.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
 	}

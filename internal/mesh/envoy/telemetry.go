@@ -106,7 +106,7 @@ func tracingClusters(s *scope.Scope) []*clusterv3.Cluster {
 	if server == nil {
 		return nil
 	}
-	cluster := serverCluster(TracingCluster, server.Address, server.Port, s.Key.Class)
+	cluster := serverCluster(s, TracingCluster, server.Address, server.Port)
 	if server.OTLP {
 		cluster.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
 	}

@@ -42,6 +42,7 @@ func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, sh
 	case ProxyEgressGateway:
 		s.addEgressGateway(v)
 	}
+	s.addServerIPs(v)
 	return s
 }
 

@@ -74,6 +74,9 @@ type Common struct {
 	Tracing *catalog.Tracing
 	// AccessLog replaces the default access log; nil for the default.
 	AccessLog *AccessLog
+	// ServerIPs are the virtual addresses of servers outside the mesh that are Services of the cluster, by their hosts. Other servers are
+	// resolved by DNS.
+	ServerIPs map[string]netip.Addr
 	// Limited are the policies that are not complete because of authz.MaxRoutes, sorted. Those of shared destinations are not included.
 	Limited []catalog.Ref
 	// Clusters are the destinations in the mesh, each once.

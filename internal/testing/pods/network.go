@@ -1,11 +1,15 @@
 package pods
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -168,13 +172,17 @@ type NameServer struct {
 
 	mu      sync.Mutex
 	records map[string][]netip.Addr
+	// silent are the names without an answer.
+	silent []string
+	// queries counts queries by the queried name.
+	queries map[string]int
 }
 
 // NameServer starts a DNS server without names in a pod of its own. It ends with the test.
 func (n *Network) NameServer(t testing.TB) *NameServer {
 	t.Helper()
 	pod := n.Bare(t)
-	s := &NameServer{address: pod.IP, records: map[string][]netip.Addr{}}
+	s := &NameServer{address: pod.IP, records: map[string][]netip.Addr{}, queries: map[string]int{}}
 	var conn net.PacketConn
 	var err error
 	pod.NS.Do(func() { conn, err = net.ListenPacket("udp", nstest.Address(pod.IP.String(), dnsPort)) })
@@ -191,6 +199,21 @@ func (s *NameServer) Set(name string, addresses ...netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.records[name+"."] = addresses
+}
+
+// Silence makes the server never answer queries for a name.
+func (s *NameServer) Silence(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.records, name+".")
+	s.silent = append(s.silent, name+".")
+}
+
+// Queries returns how many queries the server received, by the queried name.
+func (s *NameServer) Queries() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.queries)
 }
 
 // ResolverConfig is the configuration of a sidecar that uses the server.
@@ -215,6 +238,8 @@ func (s *NameServer) serve(conn net.PacketConn) {
 	}
 }
 
+var errSilent = errors.New("the name has no answer")
+
 func (s *NameServer) answer(query []byte) ([]byte, error) {
 	var message dnsmessage.Message
 	if err := message.Unpack(query); err != nil {
@@ -224,7 +249,12 @@ func (s *NameServer) answer(query []byte) ([]byte, error) {
 	defer s.mu.Unlock()
 	message.Response, message.RecursionAvailable, message.Additionals = true, true, nil
 	for _, question := range message.Questions {
-		addresses := s.records[question.Name.String()]
+		name := question.Name.String()
+		s.queries[strings.TrimSuffix(name, ".")]++
+		if slices.Contains(s.silent, name) {
+			return nil, errSilent
+		}
+		addresses := s.records[name]
 		if len(addresses) == 0 {
 			message.RCode = dnsmessage.RCodeNameError
 		}

@@ -181,8 +181,9 @@ func bootstrap(c Config) *bootstrapv3.Bootstrap {
 			Listeners: append([]*listenerv3.Listener{readyListener(c)}, probeListeners...),
 			Clusters:  slices.Concat([]*clusterv3.Cluster{xdsCluster(c)}, readyClusters(), probeClusters),
 		},
-		LayeredRuntime: flags.Layer(),
-		StatsConfig:    statsOf(c),
+		TypedDnsResolverConfig: dnsResolver(),
+		LayeredRuntime:         flags.Layer(),
+		StatsConfig:            statsOf(c),
 		// Allocates a cluster's statistics on first use. In permissive mode a sidecar has every Service and calls few.
 		DeferredStatOptions: DeferredStats(),
 	}

@@ -32,8 +32,12 @@ const (
 	// pings at this interval.
 	keepaliveInterval = 30 * time.Second
 	keepaliveTimeout  = 10 * time.Second
-	dnsRefresh        = 5 * time.Second
-	dnsFailureRefresh = time.Second
+	// The address of the control plane changes only with its Service, so sidecars ask for it rarely, and not all at once. After a failure they
+	// ask between dnsFailureRefresh and dnsMaxFailureRefresh.
+	dnsRefresh           = time.Minute
+	dnsJitter            = 30 * time.Second
+	dnsFailureRefresh    = time.Second
+	dnsMaxFailureRefresh = 5 * time.Second
 	// Reconnects back off with full jitter between these two, so that sidecars reconnect to a restarted control plane
 	// within seconds but not all at once.
 	retryBase = 500 * time.Millisecond
@@ -85,7 +89,7 @@ func xdsCluster(c Config) *clusterv3.Cluster {
 	return &clusterv3.Cluster{
 		Name: names.Controller,
 		ClusterDiscoveryType: &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
-			Name: "envoy.clusters.dns", TypedConfig: message.Any(xdsDNS()),
+			Name: "envoy.clusters.dns", TypedConfig: message.Any(xdsDNS(c)),
 		}},
 		ConnectTimeout:  durationpb.New(connectTimeout),
 		LoadAssignment:  endpoints(names.Controller, c.XDSHost, c.XDSPort),
@@ -100,20 +104,29 @@ func xdsCluster(c Config) *clusterv3.Cluster {
 }
 
 // xdsDNS resolves the control plane's address periodically, and more often after a failure. Connections outlive a
-// changed address.
-func xdsDNS() *dnsv3.DnsCluster {
+// changed address. A lookup is one query, unless the control plane lacks the first address family of the pod.
+func xdsDNS(c Config) *dnsv3.DnsCluster {
+	family := commondnsv3.DnsLookupFamily_V4_PREFERRED
+	if !c.hasIPv4() {
+		family = commondnsv3.DnsLookupFamily_V6_ONLY
+	}
 	return &dnsv3.DnsCluster{
 		AllAddressesInSingleEndpoint: true,
-		DnsLookupFamily:              commondnsv3.DnsLookupFamily_ALL,
+		DnsLookupFamily:              family,
 		DnsRefreshRate:               durationpb.New(dnsRefresh),
+		DnsJitter:                    durationpb.New(dnsJitter),
 		DnsFailureRefreshRate: &dnsv3.DnsCluster_RefreshRate{
-			BaseInterval: durationpb.New(dnsFailureRefresh), MaxInterval: durationpb.New(dnsRefresh),
+			BaseInterval: durationpb.New(dnsFailureRefresh), MaxInterval: durationpb.New(dnsMaxFailureRefresh),
 		},
-		TypedDnsResolverConfig: message.Extension("envoy.network.dns_resolver.cares", &caresv3.CaresDnsResolverConfig{
-			// The name is fully qualified. Each search domain of the pod would add a query to every lookup.
-			DnsResolverOptions: &corev3.DnsResolverOptions{NoDefaultSearchDomain: true},
-		}),
 	}
+}
+
+// dnsResolver takes names as they are. Each search domain of the pod would add a query to every lookup. Clusters whose host may be a short name
+// have a resolver of their own.
+func dnsResolver() *corev3.TypedExtensionConfig {
+	return message.Extension("envoy.network.dns_resolver.cares", &caresv3.CaresDnsResolverConfig{
+		DnsResolverOptions: &corev3.DnsResolverOptions{NoDefaultSearchDomain: true},
+	})
 }
 
 // xdsHTTP adds the token to every request to the control plane, without a scheme. Envoy reads the token again when the

@@ -1,0 +1,40 @@
+package catalog
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// ClusterIP returns a virtual address of a Service of the cluster by its DNS name: "<service>.<namespace>.svc", alone or below the domain of most
+// clusters. The Service need not be part of the mesh. Without ipv6, only IPv4 addresses are returned. It is false for other names, and for
+// Services without such an address.
+func (v *View) ClusterIP(host string, ipv6 bool) (netip.Addr, bool) {
+	name, known := serviceOfHost(host)
+	if !known {
+		return netip.Addr{}, false
+	}
+	v.deps.add(DepService, name)
+	service, ok := get[*Service](v.catalog, KindService, name)
+	if !ok {
+		return netip.Addr{}, false
+	}
+	// IPv4 addresses come first.
+	for _, address := range service.ClusterIPs {
+		if address.Is4() || ipv6 {
+			return address, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// serviceOfHost parses the DNS name of a Service with its namespace.
+func serviceOfHost(host string) (Name, bool) {
+	host = strings.TrimSuffix(strings.TrimSuffix(host, "."), "."+names.DefaultClusterDomain)
+	parts := strings.Split(host, ".")
+	if len(parts) != 3 || parts[2] != "svc" || parts[0] == "" || parts[1] == "" {
+		return Name{}, false
+	}
+	return Name{Namespace: parts[1], Name: parts[0]}, true
+}
