@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"pgregory.net/rapid"
@@ -17,23 +18,23 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// drainModel is a pod with two TCP ports, a sidecar of it, and replicas that start and stop. It records which chains the sidecar drains.
+// drainModel is a pod with two TCP ports, a sidecar of it, and replicas that start and stop. It records which clients may have open connections.
 type drainModel struct {
 	server   *catalog.Pod
+	other    *catalog.Service
 	entries  []catalog.Entry
 	replicas []*harness
 	proxy    *fakeProxy
-	// granted has the clients that may connect, by port.
-	granted map[uint16]map[string]bool
-	// marks are the drain marks at the sidecar, by chain; nil before the first listener.
+	// granted has the clients that may connect, by port, and hasOther whether the other Service exists.
+	granted  map[uint16]map[string]bool
+	hasOther bool
+	// allowed are the clients that the sidecar lets connect, by port. Those of open may have a connection that is not drained, and lossy ports have
+	// lost a client since they were last drained.
+	allowed, open map[uint16]map[string]bool
+	lossy         map[uint16]bool
+	// marks are the drain marks at the sidecar, by chain.
 	marks map[string]string
-	// held are the clients that the sidecar allowed at the last check, and lost those that lost a permission at any time since then.
-	held map[uint16]map[string]bool
-	lost map[uint16]bool
-	// records has the losses that each replica observed, by port, and record those from which the sidecar's marks come.
-	records map[*harness]map[uint16]string
-	record  map[uint16]string
-	log     []string
+	log   []string
 }
 
 var (
@@ -43,12 +44,14 @@ var (
 
 func newDrainModel(t *testing.T) *drainModel {
 	m := &drainModel{
-		server: meshtest.Pod("a", "server", "server", "server", "10.0.0.2"), lost: map[uint16]bool{},
-		records: map[*harness]map[uint16]string{}, record: map[uint16]string{},
+		server:  meshtest.Pod("a", "server", "server", "server", "10.0.0.2"),
+		other:   meshtest.Service("a", "other", "server", "10.96.0.9", 9009, catalog.ProtocolTCP),
+		allowed: map[uint16]map[string]bool{}, open: map[uint16]map[string]bool{}, lossy: map[uint16]bool{},
 		granted: map[uint16]map[string]bool{9000: {"client": true, "guest": true}, 9001: {"client": true}},
 	}
 	m.entries = []catalog.Entry{&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{}, m.server, accountOf(m.server)}
 	for i, port := range drainPorts {
+		m.open[port] = map[string]bool{}
 		service := meshtest.Service("a", fmt.Sprint("server-", port), "server", fmt.Sprint("10.96.0.", i+1), port, catalog.ProtocolTCP)
 		m.entries = append(m.entries, service, meshtest.Slice(service.Name, m.server),
 			&catalog.TCPRoute{Name: meshtest.Name("a", fmt.Sprint("port-", port)), Ports: []uint16{port}})
@@ -61,10 +64,10 @@ func newDrainModel(t *testing.T) *drainModel {
 // replica starts a replica, which has the present objects and nothing else.
 func (m *drainModel) replica() *harness {
 	h := newSyncedHarness(m.entries...)
-	m.records[h] = map[uint16]string{}
 	for _, port := range drainPorts {
 		m.sendGrants(h, port)
 	}
+	m.sendOther(h)
 	return h
 }
 
@@ -81,53 +84,90 @@ func (m *drainModel) sendGrants(h *harness, port uint16) {
 	h.apply(target)
 }
 
-// connect connects the sidecar to a replica, with what it has. A replica whose record of a port is another one drains it: which of the
-// losses the sidecar missed is unknown. An empty record is none.
+// sendOther creates or removes a Service that selects the pod. The sidecar moves to another scope.
+func (m *drainModel) sendOther(h *harness) {
+	if m.hasOther {
+		h.apply(m.other)
+		return
+	}
+	h.remove(m.other)
+}
+
+// connect connects the sidecar to a replica, with what it has.
 func (m *drainModel) connect(t *testing.T, h *harness) {
 	var before *fakeProxy
 	before, m.proxy = m.proxy, newFakeProxy(h, m.server)
 	if before != nil {
 		m.proxy.envoy = before.envoy
 	}
-	for port, record := range m.records[h] {
-		m.lost[port] = m.lost[port] || record != m.record[port]
+	m.proxy.rejectIf = func(res *discovery.Resource) bool {
+		m.observe(t, res)
+		return false
 	}
-	m.proxy.rejectIf = m.observe
 	m.proxy.open(t)
 }
 
-// observe records the drain marks of a listener that the sidecar gets.
-func (m *drainModel) observe(res *discovery.Resource) bool {
-	listener := &listenerv3.Listener{}
-	if res.GetName() == envoy.InboundListener && res.GetResource().UnmarshalTo(listener) == nil {
-		m.marks = envoy.DrainMarks(envoy.Resource{Message: listener})
-		m.log = append(m.log, fmt.Sprintf("the sidecar gets marks %v", m.marks))
+// observe records what the sidecar gets. A port may be drained only if a client lost its permission there.
+func (m *drainModel) observe(t *testing.T, res *discovery.Resource) {
+	listener, extension := &listenerv3.Listener{}, &corev3.TypedExtensionConfig{}
+	switch {
+	case res.GetName() == envoy.InboundListener && res.GetResource().UnmarshalTo(listener) == nil:
+		marks := envoy.DrainMarks(listener)
+		for _, port := range drainPorts {
+			if m.markOf(marks, port) == m.markOf(m.marks, port) {
+				continue
+			}
+			if !m.lossy[port] {
+				t.Fatalf("port %d is drained, and no client lost its permission\n%s", port, strings.Join(m.log, "\n"))
+			}
+			m.open[port], m.lossy[port] = maps.Clone(m.allowed[port]), false
+		}
+		m.marks = marks
+		m.log = append(m.log, fmt.Sprintf("the sidecar gets marks %v", marks))
+	case res.GetResource().UnmarshalTo(extension) == nil:
+		if principals, ok := envoy.NetworkPrincipals(envoy.Resource{Name: res.GetName(), Message: extension}); ok {
+			m.observePermissions(res.GetName(), principals)
+		}
 	}
-	return false
 }
 
-// check delivers everything, and compares the marks that changed with the permissions that were removed since the last check.
-func (m *drainModel) check(t *rapid.T) {
-	marks := m.marks
-	m.proxy.sync(t)
+func (m *drainModel) observePermissions(name string, principals []string) {
 	for _, port := range drainPorts {
-		drained := false
-		for _, chain := range slices.Concat(slices.Collect(maps.Keys(marks)), slices.Collect(maps.Keys(m.marks))) {
-			drained = drained || strings.Contains(chain, fmt.Sprint(port)) && marks[chain] != m.marks[chain]
+		if !strings.Contains(name, fmt.Sprint(port)) {
+			continue
 		}
-		isLost := false
-		for client := range m.held[port] {
-			isLost = isLost || !m.granted[port][client]
+		allowed := map[string]bool{}
+		for _, principal := range principals {
+			client, _, _ := strings.Cut(principal, ".")
+			allowed[client], m.open[port][client] = true, true
 		}
-		if isLost && !drained || drained && !m.lost[port] {
-			t.Fatalf("port %d: drained %v; allowed were %v, allowed are %v, lost in between %v\n%s",
-				port, drained, m.held[port], m.granted[port], m.lost[port], strings.Join(m.log, "\n"))
+		for client := range m.allowed[port] {
+			m.lossy[port] = m.lossy[port] || !allowed[client]
+		}
+		m.allowed[port] = allowed
+		m.log = append(m.log, fmt.Sprintf("port %d: the sidecar allows %v", port, allowed))
+	}
+}
+
+// markOf returns the drain mark of a port.
+func (m *drainModel) markOf(marks map[string]string, port uint16) string {
+	for chain, mark := range marks {
+		if strings.Contains(chain, fmt.Sprint(port)) {
+			return mark
 		}
 	}
-	m.held, m.lost = map[uint16]map[string]bool{}, map[uint16]bool{}
-	maps.Copy(m.record, m.records[m.proxy.harness])
-	for port, clients := range m.granted {
-		m.held[port] = maps.Clone(clients)
+	return ""
+}
+
+// check delivers everything. No client without a permission has a connection then.
+func (m *drainModel) check(t *rapid.T) {
+	m.proxy.sync(t)
+	for _, port := range drainPorts {
+		for client := range m.open[port] {
+			if !m.granted[port][client] {
+				t.Fatalf("port %d: %s may still have a connection; allowed are %v\n%s", port, client, m.granted[port], strings.Join(m.log, "\n"))
+			}
+		}
 	}
 }
 
@@ -136,33 +176,57 @@ func (m *drainModel) toggle(t *rapid.T) {
 	port, client := rapid.SampledFrom(drainPorts).Draw(t, "port"), rapid.SampledFrom(drainClients).Draw(t, "client")
 	if m.granted[port][client] {
 		delete(m.granted[port], client)
-		m.lost[port] = true
 	} else {
 		m.granted[port][client] = true
 	}
 	for _, h := range m.replicas {
 		m.sendGrants(h, port)
-		if !m.granted[port][client] {
-			m.records[h][port] += fmt.Sprintf("%v ", m.granted[port])
-		}
 	}
 	m.log = append(m.log, fmt.Sprintf("port %d: %s may connect: %v", port, client, m.granted[port][client]))
 }
 
-// TestDrainMarksModel removes permissions while replicas start and stop and the sidecar moves between them. It drains a port exactly if a
-// client lost its permission there since the sidecar was last up to date.
+// toggleOther moves the sidecar to another scope, often together with a changed permission: one apply can have both.
+func (m *drainModel) toggleOther(t *rapid.T) {
+	m.hasOther = !m.hasOther
+	if rapid.Bool().Draw(t, "with a permission") {
+		m.toggle(t)
+	}
+	for _, h := range m.replicas {
+		m.sendOther(h)
+	}
+}
+
+// cut delivers some messages, and then the connection breaks.
+func (m *drainModel) cut(t *rapid.T) {
+	for range rapid.IntRange(0, 12).Draw(t, "messages") {
+		m.proxy.harness.run()
+		m.proxy.flush(t)
+		if !m.proxy.deliverRequest(t) {
+			m.proxy.deliverResponse(t, false)
+		}
+	}
+	m.proxy.close()
+}
+
+// TestDrainMarksModel removes permissions while replicas start and stop, the sidecar moves between them and between scopes, and connections break
+// between two responses. No connection outlives its permission, and no port is drained without a loss.
 func TestDrainMarksModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		m := newDrainModel(t)
 		m.check(rt)
 		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
-			step := rapid.SampledFrom([]string{"toggle", "toggle", "toggle", "check", "check", "move", "restart", "outage"}).Draw(rt, "step")
+			step := rapid.SampledFrom([]string{"toggle", "toggle", "toggle", "check", "check", "scope", "cut", "move", "restart", "outage"}).Draw(rt, "step")
 			m.log = append(m.log, step)
 			switch step {
 			case "toggle":
 				m.toggle(rt)
 			case "check":
 				m.check(rt)
+			case "scope":
+				m.toggleOther(rt)
+			case "cut":
+				m.cut(rt)
+				m.connect(t, m.replicas[rapid.IntRange(0, 1).Draw(rt, "replica")])
 			case "move":
 				m.proxy.close()
 				m.connect(t, m.replicas[rapid.IntRange(0, 1).Draw(rt, "replica")])

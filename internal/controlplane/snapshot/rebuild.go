@@ -98,9 +98,6 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	}
 	built := scope.BuildWithShared(view, s.trustDomains, n.key, destinations)
 	s.scopeIndex.set(n, view.Deps())
-	if n.built != nil {
-		scope.CarryDrainMarks(n.built, built)
-	}
 	s.logDeniedPorts(n, built)
 	s.recordLimited(n, built.Limited)
 	s.trace.AddScopes(1)

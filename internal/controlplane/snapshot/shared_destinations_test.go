@@ -39,7 +39,7 @@ func TestSharedDestinations_EqualOwnDestinations(t *testing.T) {
 			for key, n := range h.store.scopes {
 				want := scope.Build(h.store.catalog.View(), trustDomain, key)
 				if diff := cmp.Diff(want, h.scopeOf(n), cmpopts.EquateEmpty(),
-					cmpopts.IgnoreFields(scope.Inbound{}, "DrainMark"), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+					cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 					rt.Fatalf("after %+v a scope differs from one without sharing (-own +shared):\n%s", change.Entry, diff)
 				}
 				if n.shared != nil {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -152,7 +153,6 @@ func (c *comparison) compare(m transition, existed bool) (difference, error) {
 		return changesOf(nil, held), err
 	}
 	from, to := c.before.build(m.from), c.after.build(m.to)
-	scope.CarryDrainMarks(from.Scope, to.Scope)
 	held, err := c.before.contentsOf(from)
 	if err != nil {
 		return difference{}, err
@@ -195,6 +195,10 @@ func changesOf(before, after contents) difference {
 		}
 		d.bytes += c.size
 	}
+	if inbound := (resource{resourcetype.Listeners, envoy.InboundListener}); before[inbound].hash == after[inbound].hash && losesPrincipal(before, after) {
+		d.counts.Changed[resourcetype.Listeners.String()]++
+		d.bytes += after[inbound].size
+	}
 	for id := range before {
 		if _, left := after[id]; !left {
 			d.counts.Removed[id.kind.String()]++
@@ -218,4 +222,14 @@ func CountsText(counts map[string]int) string {
 		}
 	}
 	return cmp.Or(strings.Join(parts, ", "), "-")
+}
+
+// losesPrincipal reports whether a client of a TCP port loses its permission. The sidecar is then sent its inbound listener with another drain mark.
+func losesPrincipal(before, after contents) bool {
+	for id, c := range after {
+		if held, both := before[id]; both && envoy.LosesPrincipal(held.principals, c.principals, envoy.EveryPrincipal) {
+			return true
+		}
+	}
+	return false
 }

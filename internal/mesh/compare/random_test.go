@@ -84,7 +84,7 @@ func TestProxiesOfRandomEdits(t *testing.T) {
 				}
 				continue
 			}
-			differs := fullConfiguration(t, m.before, nil, from).differs(fullConfiguration(t, m.after, scopeOf(m.before, from), to))
+			differs := fullConfiguration(t, m.before, from).differs(fullConfiguration(t, m.after, to))
 			if want := map[bool]Action{true: Changed, false: ""}[differs]; planned[name] != want {
 				t.Fatalf("%s: plan state %q, want %q from the configuration", name, planned[name], want)
 			}
@@ -102,11 +102,8 @@ func scopeOf(l Mesh, k scope.Key) *scope.Scope {
 }
 
 // fullConfiguration returns the complete configuration of a sidecar, without shared destinations.
-func fullConfiguration(t *rapid.T, l Mesh, earlier *scope.Scope, k scope.Key) contents {
+func fullConfiguration(t *rapid.T, l Mesh, k scope.Key) contents {
 	built := built{Scope: scopeOf(l, k)}
-	if earlier != nil {
-		scope.CarryDrainMarks(earlier, built.Scope)
-	}
 	all, err := newSide(l.Catalog, Subject{TrustDomain: "cluster.local"}).contentsOf(built)
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,8 @@ type content struct {
 	hash [sha256.Size]byte
 	// size is the size in a response, in bytes.
 	size int
+	// principals may open connections to a TCP port, if the resource has its permissions.
+	principals []string
 }
 
 type contents map[resource]content
@@ -151,5 +153,6 @@ func newContent(r envoy.Resource) (resourcetype.Type, content, error) {
 	sent := &discoveryv3.Resource{
 		Name: r.Name, Version: fmt.Sprintf("%0*d", versionLength, 0), Resource: &anypb.Any{TypeUrl: r.TypeURL, Value: value},
 	}
-	return kind, content{hash: sha256.Sum256(value), size: proto.Size(sent)}, nil
+	principals, _ := envoy.NetworkPrincipals(r)
+	return kind, content{hash: sha256.Sum256(value), size: proto.Size(sent), principals: principals}, nil
 }

@@ -95,7 +95,6 @@ func inboundChain(s *scope.Scope, in inboundPort, tls *corev3.TransportSocket) *
 			[]*listenerv3.Filter{inboundProxy(s, in)},
 		),
 		TransportSocket: tls,
-		Metadata:        drainMark(in.DrainMark),
 
 		TransportSocketConnectTimeout: handshakeTimeout,
 	}

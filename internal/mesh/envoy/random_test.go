@@ -57,7 +57,6 @@ var anyInbound = rapid.Custom(func(t *rapid.T) scope.Inbound {
 		Port:       anyPort.Draw(t, "port"),
 		TargetPort: anyPort.Draw(t, "target"),
 		Protocol:   anyProtocol.Draw(t, "protocol"),
-		DrainMark:  rapid.SampledFrom([]string{"", "x"}).Draw(t, "mark"),
 	}
 	in.Rules.Permissive = rapid.Bool().Draw(t, "permissive")
 	if !in.Rules.Permissive && rapid.Bool().Draw(t, "network") {

@@ -3,7 +3,6 @@ package envoy
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
@@ -92,36 +91,6 @@ var (
 	networkRBACType     = message.Any(&netrbacv3.RBAC{}).GetTypeUrl()
 	connectionLimitType = message.Any(&netlimitv3.LocalRateLimit{}).GetTypeUrl()
 )
-
-// ChainOfNetworkRBAC returns the filter chain of the inbound listener whose connections an extension resource authorizes. It returns
-// false for other extension resources.
-func ChainOfNetworkRBAC(extension string) (string, bool) {
-	return strings.CutPrefix(extension, networkRBACFilter+"|")
-}
-
-// EveryPrincipal is what NetworkPrincipals returns for a permissive mesh.
-const EveryPrincipal = ""
-
-// NetworkPrincipals returns the principals that the network RBAC of a filter chain allows, sorted. It returns false for other
-// resources.
-func NetworkPrincipals(r Resource) ([]string, bool) {
-	if _, ok := ChainOfNetworkRBAC(r.Name); !ok {
-		return nil, false
-	}
-	extension, _ := r.Message.(*corev3.TypedExtensionConfig)
-	rbac := &netrbacv3.RBAC{}
-	if extension.GetTypedConfig().UnmarshalTo(rbac) != nil {
-		return nil, false
-	}
-	var names []string
-	for _, policy := range rbac.GetRules().GetPolicies() {
-		for _, principal := range policy.GetPrincipals() {
-			names = append(names, principal.GetAuthenticated().GetPrincipalName().GetExact())
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names), true
-}
 
 // routePolicy is OSM's name of the policy that allows requests.
 const routePolicy = "rbac-for-route"

@@ -75,29 +75,6 @@ func TestPermissiveNamespaceLimitsDependencies(t *testing.T) {
 	}
 }
 
-// TestStrictNamespaceDrainsConnections checks that open connections are drained when a namespace stops being
-// permissive.
-func TestStrictNamespaceDrainsConnections(t *testing.T) {
-	yes, no := true, false
-	db := Pod("shop", "db", "db", "db", "10.0.0.1")
-	service := Service("shop", "db", "db", "10.96.0.1", 3306, catalog.ProtocolTCP)
-	c := Apply(&catalog.Namespace{Name: "shop", Monitored: true, Permissive: &yes}, db, service, Slice(service.Name, db))
-	build := func() *scope.Scope { return scope.Build(c.View(), trustDomain, scope.KeyFor(c.View(), db)) }
-	before := build()
-	c.Apply([]catalog.Change{catalog.Set(&catalog.Namespace{Name: "shop", Monitored: true, Permissive: &no})})
-	strict := build()
-	scope.CarryDrainMarks(before, strict)
-	if strict.Inbound[0].DrainMark == "" {
-		t.Error("a namespace turned strict has no drain mark: open connections outlive their permission")
-	}
-	c.Apply([]catalog.Change{catalog.Set(&catalog.Namespace{Name: "shop", Monitored: true, Permissive: &yes})})
-	again := build()
-	scope.CarryDrainMarks(strict, again)
-	if again.Inbound[0].DrainMark != strict.Inbound[0].DrainMark {
-		t.Error("connections are drained although no source lost a permission")
-	}
-}
-
 // TestSharedDestinationsAddNoDependencies checks that a client with shared destinations is not rebuilt when they change.
 func TestSharedDestinationsAddNoDependencies(t *testing.T) {
 	c := Apply(permissiveMesh()...)

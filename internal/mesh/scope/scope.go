@@ -123,9 +123,6 @@ type Inbound struct {
 	Limits *Limits
 	// IdleTimeout is after what time without data a connection to a TCP port is closed; 0 is Envoy's default of an hour.
 	IdleTimeout time.Duration
-	// DrainMark changes when a source loses its permission. The sidecar then drains the port, so no connection
-	// outlives its permission. Initially empty.
-	DrainMark string
 }
 
 // Outbound is one port of a Service that the identity may call.

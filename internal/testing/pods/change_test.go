@@ -2,14 +2,20 @@ package pods_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // TestOpenConnections changes policies while connections are open.
@@ -35,8 +41,7 @@ func TestOpenConnections(t *testing.T) {
 
 	conn, untouched := s.greeted(t, databaseIP), s.greeted(t, archiveIP)
 	server.Inbound[3].Rules.Network = nil
-	server.Inbound[3].DrainMark = "1"
-	s.server.Configure(t, server)
+	s.drain(t, server)
 	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +57,23 @@ func TestOpenConnections(t *testing.T) {
 	if got, err := s.client.Exchange(t, "10.96.0.2:3306", "hello\n"); got != "" || isTimeout(err) {
 		t.Errorf("a new connection after the permission was removed = %q, %v, want a closed connection", got, err)
 	}
+}
+
+// drain configures the server, with a drain mark in the filter chain of the database.
+func (s *shop) drain(t *testing.T, server *scope.Scope) {
+	t.Helper()
+	built := envoy.Build(server)
+	for i, r := range built {
+		if r.Name == envoy.InboundListener {
+			built[i].Message = envoy.WithDrainMarks(r.Message.(*listenerv3.Listener), func(chain string) string {
+				if strings.Contains(chain, fmt.Sprintf("%s_%d_", server.Inbound[3].Service, server.Inbound[3].TargetPort)) {
+					return "1"
+				}
+				return ""
+			})
+		}
+	}
+	s.server.SendAll(t, server, built)
 }
 
 // outlastsDrain checks that a connection is open after the drain time. Envoy closes connections of drained listeners only then.
@@ -74,8 +96,7 @@ func TestDrainedConnectionsAreNoticed(t *testing.T) {
 	s.configure(t, s.clientScope(), s.serverScope())
 	conn := s.greeted(t, databaseIP)
 	server := s.serverScope()
-	server.Inbound[3].DrainMark = "1"
-	s.server.Configure(t, server)
+	s.drain(t, server)
 	if err := conn.SetReadDeadline(time.Now().Add(s.network.Drain + s.network.Drain/2)); err != nil {
 		t.Fatal(err)
 	}

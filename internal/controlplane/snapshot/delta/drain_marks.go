@@ -8,72 +8,95 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
 
-// drainMarks are those of the client's inbound listener. Other replicas may have set some of them, before the client connected to this
-// one. The client keeps those, because it drains the connections of each filter chain whose mark changes.
-type drainMarks struct {
-	// atClient are the marks that the client has, in place of inSnapshot.
-	atClient, inSnapshot resource.DrainMarks
-	// due are the chains that lose their connections with the next listener, because a principal lost its permission before this stream.
-	due []string
+// drains decides which connections to TCP ports a client has to close. It compares the permissions that the client is sent with those that it has,
+// whatever scope or replica they come from.
+type drains struct {
+	// permissions has the version of the permissions that the client has, by their names, without drain marks.
+	permissions map[string]string
+	// marks are those that the next inbound listener has.
+	marks resource.DrainMarks
 }
 
-// withDrainMarks returns what is sent for a resource: a listener with the marks that the client keeps. It records them.
-func (q *sequencer) withDrainMarks(res resource.Versioned) resource.Versioned {
-	if res.Content == nil || res.Type() != resourcetype.Listeners || res.Name() != envoy.InboundListener {
-		return res
-	}
-	inSnapshot := res.DrainMarks()
-	atClient := q.marks.atClient.Carry(q.marks.inSnapshot, inSnapshot)
-	for _, chain := range q.marks.due {
-		atClient = atClient.Differ(q.marks.atClient, chain)
-	}
-	q.marks = drainMarks{atClient: atClient, inSnapshot: inSnapshot}
-	if atClient.Equal(inSnapshot) {
-		return res
-	}
-	marked, err := res.WithDrainMarks(atClient)
-	if err != nil { // a content of this process decodes
-		return res
-	}
-	return resource.Versioned{Content: marked, Version: res.Version}
-}
-
-// reportListener records the marks of a listener that the client has from an earlier stream, and returns the listener's hash: that of
-// the snapshot's listener if they differ in marks only that this replica does not know.
-func (q *sequencer) reportListener(name, version string, current *resource.Content) (hash string) {
-	held, ok := resource.ParseListenerVersion(version)
-	if !ok || name != envoy.InboundListener {
-		return version
-	}
-	q.marks.atClient = held.Marks
-	if current == nil {
-		return held.Hash
-	}
-	q.marks.inSnapshot = held.Marks.Common(current.DrainMarks())
-	if current.IsSentAs(held) {
-		return current.Hash().String()
-	}
-	return held.Hash
-}
-
-// reportPermissions compares the permissions that the client has from an earlier stream with those of the snapshot, and returns their
-// hash. If a principal has lost its permission since then, its open connections are drained.
-func (q *sequencer) reportPermissions(name, version string, snap Snapshot, now time.Time) (hash string) {
-	chain, isNetworkRBAC := envoy.ChainOfNetworkRBAC(name)
-	if current, exists := snap.Content(resourcetype.Extensions, name); isNetworkRBAC && exists {
-		if resource.LosesPrincipal(version, current.WireVersion()) {
-			q.drain(chain, now)
+// withMarks returns what is sent for a resource: a listener with the client's marks, or permissions with the mark in their version. Permissions that
+// lack a principal that the client still allows set another mark, and so the listener is sent too.
+func (q *sequencer) withMarks(res resource.Versioned, now time.Time) resource.Versioned {
+	switch {
+	case res.Content == nil:
+	case res.Type() == resourcetype.Listeners && res.Name() == envoy.InboundListener:
+		if marked, err := res.WithDrainMarks(q.drains.marks); err == nil { // a content of this process decodes
+			res.Content = marked
+		}
+	case res.Type() == resourcetype.Extensions:
+		if chain, isDrained := envoy.DrainedChain(res.Name()); isDrained {
+			res.Content = q.withPermissions(res, chain, now)
 		}
 	}
-	return resource.PermissionsHash(version)
+	return res
 }
 
-// drain sends the inbound listener with another mark for a filter chain.
-func (q *sequencer) drain(chain string, now time.Time) {
-	q.marks.due = append(q.marks.due, chain)
+func (q *sequencer) withPermissions(res resource.Versioned, chain string, now time.Time) *resource.Content {
+	current := res.WireVersion()
+	if held, known := q.drains.permissions[res.Name()]; known && resource.LosesPrincipal(held, current) {
+		q.setMark(chain, resource.NextMark(q.drains.marks.OfChain(chain), current), now)
+	}
+	q.recordPermissions(res.Name(), current)
+	return res.WithMark(q.drains.marks.OfChain(chain))
+}
+
+func (q *sequencer) recordPermissions(name, version string) {
+	if q.drains.permissions == nil {
+		q.drains.permissions = map[string]string{}
+	}
+	q.drains.permissions[name] = version
+}
+
+// forgetPermissions forgets permissions that the client no longer has. Its filter chain is gone too.
+func (q *sequencer) forgetPermissions(t resourcetype.Type, name string) {
+	if chain, isDrained := envoy.DrainedChain(name); isDrained && t == resourcetype.Extensions {
+		delete(q.drains.permissions, name)
+		q.drains.marks = q.drains.marks.WithChain(chain, "")
+	}
+}
+
+// setMark sends the inbound listener with another mark for a filter chain.
+func (q *sequencer) setMark(chain, mark string, now time.Time) {
+	q.drains.marks = q.drains.marks.WithChain(chain, mark)
 	st := &q.types[resourcetype.Listeners]
 	if _, known := st.versions.get(envoy.InboundListener); known {
 		st.versions.set(envoy.InboundListener, stateUnknown)
 		st.markDirty(envoy.InboundListener, now)
 	}
+}
+
+// reportListener records the marks of the inbound listener that the client has from an earlier stream, and returns the version of the same listener
+// in the snapshot. If a mark is due that the client does not have, the listener is sent again.
+func (q *sequencer) reportListener(name, version string) string {
+	if name != envoy.InboundListener {
+		return version
+	}
+	held, hasMarks := resource.ParseListenerVersion(version)
+	if hasMarks {
+		version = held.Unmarked
+	}
+	due := q.drains.marks
+	q.drains.marks = held.Marks.With(due)
+	if !q.drains.marks.Equal(held.Marks) {
+		return "" // no version of a listener
+	}
+	return version
+}
+
+// reportPermissions records the permissions that the client has from an earlier stream, and returns their hash. If they were sent with a mark that
+// the listener does not have, the client did not get the listener that drains the connections. What the snapshot does not have is removed.
+func (q *sequencer) reportPermissions(name, version string, snap Snapshot, now time.Time) string {
+	chain, isDrained := envoy.DrainedChain(name)
+	if _, exists := snap.Content(resourcetype.Extensions, name); !isDrained || !exists {
+		return version
+	}
+	permissions, mark := resource.CutMark(version)
+	q.recordPermissions(name, permissions)
+	if mark != "" && mark != q.drains.marks.OfChain(chain) {
+		q.setMark(chain, mark, now)
+	}
+	return resource.PermissionsHash(permissions)
 }

@@ -37,7 +37,7 @@ func FuzzRequests(f *testing.F) {
 	f.Add(encode(
 		&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Listeners.URL(), InitialResourceVersions: map[string]string{envoy.InboundListener: "0a:AAAAAAAAAAAAAAAA-0b"}},
 		&discovery.DeltaDiscoveryRequest{
-			TypeUrl: resourcetype.Extensions.URL(), InitialResourceVersions: map[string]string{tcpPermissions: "0c=AAAAAAAA"}, ResourceNamesSubscribe: []string{tcpPermissions},
+			TypeUrl: resourcetype.Extensions.URL(), InitialResourceVersions: map[string]string{tcpPermissions: "0c=AAAAAAAA;1111111111111111"}, ResourceNamesSubscribe: []string{tcpPermissions},
 		},
 	))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -45,7 +45,7 @@ func FuzzRequests(f *testing.F) {
 		c.put(resourcetype.Clusters, "a", "1")
 		c.put(resourcetype.Endpoints, "a", "1")
 		c.put(resourcetype.Listeners, "l", "1")
-		c.place(inboundListener(t, "a", chains{"inbound_web": markOne}))
+		c.place(inboundListener(t, "a"))
 		c.place(permissionsOf(t, "a"))
 		for len(data) > 0 {
 			end := min(1+int(data[0]), len(data))

@@ -104,7 +104,7 @@ func (q *sequencer) respond(t resourcetype.Type, snap Snapshot, now time.Time) *
 		case action == actionRemove && q.delayRemoval(snap, t, name, now):
 			delete(st.dirty, name)
 		default:
-			res = q.withDrainMarks(res)
+			res = q.withMarks(res, now)
 			size += r.append(name, res)
 			q.recordSent(t, name, res, now)
 		}
@@ -187,6 +187,7 @@ func (q *sequencer) recordSent(t resourcetype.Type, name string, res resource.Ve
 	delete(st.dirty, name)
 	if res.Content == nil {
 		st.bisector.Forget(name)
+		q.forgetPermissions(t, name)
 	}
 	switch {
 	case res.Content != nil:

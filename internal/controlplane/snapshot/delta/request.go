@@ -171,10 +171,9 @@ func (q *sequencer) handleFirstRequest(t resourcetype.Type, req *discovery.Delta
 // setInitialVersion records a version from an earlier stream.
 func (q *sequencer) setInitialVersion(t resourcetype.Type, name, version string, snap Snapshot, now time.Time) {
 	st := &q.types[t]
-	c, _ := snap.Content(t, name)
 	switch t {
 	case resourcetype.Listeners:
-		version = q.reportListener(name, version, c)
+		version = q.reportListener(name, version)
 	case resourcetype.Extensions:
 		version = q.reportPermissions(name, version, snap, now)
 	}

@@ -140,7 +140,7 @@ func (q *sequencer) nextPart(t resourcetype.Type, snap Snapshot, now time.Time) 
 		r := &Response{Type: t}
 		for _, name := range part {
 			if res, ok := q.unchanged(t, name, snap); ok {
-				r.Resources = append(r.Resources, q.withDrainMarks(res))
+				r.Resources = append(r.Resources, q.withMarks(res, now))
 			}
 		}
 		if len(r.Resources) > 0 {

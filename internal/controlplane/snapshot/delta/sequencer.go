@@ -49,7 +49,7 @@ type sequencer struct {
 	// zero if it does not.
 	reportedCertificate      string
 	certificateReusableUntil time.Time
-	marks                    drainMarks
+	drains                   drains
 	nonce                    uint64
 	// started is true after the first request, and resumed after one with versions from an earlier stream.
 	started, resumed bool

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"weak"
 
 	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -28,7 +29,10 @@ type Content struct {
 	encoded []byte
 	// wireVersion replaces the hash as version on the wire; empty for most contents.
 	wireVersion string
-	drainMarks  DrainMarks
+	// marks are the drain marks of a listener for one client.
+	marks DrainMarks
+	// marked is the listener with the marks that a client needed last. Most clients with marks need the same ones.
+	marked atomic.Pointer[Content]
 }
 
 // Field numbers of envoy.service.discovery.v3.Resource and google.protobuf.Any.
@@ -51,11 +55,6 @@ func New(r envoy.Resource) (*Content, error) {
 	}
 	c := &Content{kind: kind, name: r.Name, encoded: encode(kind, r.Name, value), bindsPort: bindsPort(r.Message)}
 	c.hash = hash(c.encoded)
-	if c.drainMarks = drainMarksOf(r); c.drainMarks != nil {
-		if c.wireVersion, err = listenerVersion(r, c.hash, c.drainMarks); err != nil {
-			return nil, err
-		}
-	}
 	if principals, ok := envoy.NetworkPrincipals(r); ok {
 		c.wireVersion = permissionsVersion(c.hash, principals)
 	}

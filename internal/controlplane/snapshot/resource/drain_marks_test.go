@@ -15,7 +15,7 @@ const maxVersionLength = 768
 func someMarks(n int) DrainMarks {
 	var marks DrainMarks
 	for i := range n {
-		marks = marks.Differ(nil, fmt.Sprint("chain ", i))
+		marks = marks.WithChain(fmt.Sprint("chain ", i), NextMark("", fmt.Sprint(i)))
 	}
 	return marks
 }
