@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"maps"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
+)
+
+var update = flag.Bool("update", false, "record values that are better than the best so far")
+
+const bestFile = "best.json"
+
+// No change may cost more bytes, reach more sidecars or allocate more than the best control plane of this project did, unless the changelog says so.
+// The name puts the test into a suite without the race detector, which allocates too.
+func TestGoldenCosts(t *testing.T) {
+	measured := map[string]float64{}
+	for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible} {
+		few := map[mesh.Kind]int{}
+		for _, kind := range mesh.Kinds(mode) {
+			few[kind] = 4
+		}
+		a, err := newTestbed(shape{mode, 40}, few)
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := a.measure(server.Ours)
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps.Copy(measured, costs(result))
+	}
+	recorded := map[string]best{}
+	data, err := os.ReadFile(bestFile)
+	if err == nil {
+		err = json.Unmarshal(data, &recorded)
+	}
+	if *update {
+		commit, gitErr := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
+		if gitErr != nil {
+			t.Fatal(gitErr)
+		}
+		if err := write(bestFile, record(measured, recorded, strings.TrimSpace(string(commit)))); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	changelog, err := os.ReadFile("../../../CHANGELOG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, complaint := range compareCosts(measured, recorded, string(changelog)) {
+		t.Error(complaint)
+	}
+}
+
+func TestCompareCosts(t *testing.T) {
+	const key, allocations = "policy, 40 sidecars, endpoint: sent", "policy, 40 sidecars, endpoint: allocations a change"
+	for name, test := range map[string]struct {
+		measured  map[string]float64
+		recorded  map[string]best
+		changelog string
+		want      string
+	}{
+		"as good":              {map[string]float64{key: 10}, map[string]best{key: {Value: 10}}, "", ""},
+		"worse":                {map[string]float64{key: 11}, map[string]best{key: {Value: 10, Commit: "abc"}}, "`" + key + "`", "the best was 10 at abc"},
+		"better":               {map[string]float64{key: 9}, map[string]best{key: {Value: 10}}, "", "record it"},
+		"accepted":             {map[string]float64{key: 11}, map[string]best{key: {Value: 10, Accepted: 11}}, "- `" + key + "`: a reason", ""},
+		"accepted in silence":  {map[string]float64{key: 11}, map[string]best{key: {Value: 10, Accepted: 11}}, key, "CHANGELOG.md has no line"},
+		"worse than accepted":  {map[string]float64{key: 12}, map[string]best{key: {Value: 10, Accepted: 11}}, "`" + key + "`", "the best was 10"},
+		"not measured":         {nil, map[string]best{key: {Value: 10}}, "", "was not measured"},
+		"new":                  {map[string]float64{key: 10}, nil, "", "has no best value"},
+		"allocations vary":     {map[string]float64{allocations: 114}, map[string]best{allocations: {Value: 100}}, "", ""},
+		"allocations increase": {map[string]float64{allocations: 116}, map[string]best{allocations: {Value: 100}}, "", "the best was 100"},
+	} {
+		got := strings.Join(compareCosts(test.measured, test.recorded, test.changelog), "\n")
+		if (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// A worse value is never recorded as the best one.
+func TestRecord(t *testing.T) {
+	before := map[string]best{"worse": {Value: 10, Commit: "a"}, "better": {Value: 10, Commit: "a"}, "regained": {Value: 10, Commit: "a", Accepted: 12}, "accepted": {Value: 10, Commit: "a", Accepted: 12}}
+	got := record(map[string]float64{"worse": 11, "better": 9, "regained": 10, "accepted": 12, "new": 1}, before, "b")
+	want := map[string]best{
+		"worse": {Value: 10, Commit: "a"}, "better": {Value: 9, Commit: "b"}, "regained": {Value: 10, Commit: "a"},
+		"accepted": {Value: 10, Commit: "a", Accepted: 12}, "new": {Value: 1, Commit: "b"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
