@@ -23,6 +23,9 @@ import (
 // deleted pod before it tries another endpoint.
 const connectTimeout = 2 * time.Second
 
+// outsideConnectTimeout is connectTimeout for destinations outside the mesh. They may be far away, and one lost packet costs a second.
+const outsideConnectTimeout = 5 * time.Second
+
 // ownClusters are the clusters that do not belong to a destination: the application, any address, and the metrics of the sidecar.
 func ownClusters(s *scope.Scope, inbound []inboundPort) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
@@ -65,13 +68,22 @@ func clusterResources(list []*clusterv3.Cluster) []Resource {
 // meshCluster is one port of a Service as a destination. EDS delivers its endpoints under the cluster's name.
 func meshCluster(s *scope.Scope, c scope.Cluster) *clusterv3.Cluster {
 	out := newCluster(c.Name(), clusterv3.Cluster_EDS)
+	detectDeadPeers(out)
+	if c.Protocol.IsHTTP() {
+		// Many clients that choose in turn send equally to a slow pod. An endpoint that accepts nothing has the fewest requests, and retries of requests
+		// avoid it. Further attempts of a TCP connection do not, so they need the turn.
+		out.LbPolicy = clusterv3.Cluster_LEAST_REQUEST
+	}
 	out.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads}
 	out.Metadata = serviceMetadata(c.Service)
 	out.TransportSocket = clientTLS(s, c.Service, c.Identities)
-	out.TypedExtensionProtocolOptions = upstreamHTTP(c.Protocol, c.Upstream)
+	out.TypedExtensionProtocolOptions = sidecarHTTP(c.Protocol, c.Upstream)
 	applyConnectionSettings(out, c.Upstream)
+	out.OutlierDetection = ejectUnreachable
 	if c.Upstream != nil {
-		out.OutlierDetection = outlierDetection(c.Upstream.OutlierDetection)
+		if o := c.Upstream.OutlierDetection; o != nil {
+			out.OutlierDetection = outlierDetection(o)
+		}
 		out.HealthChecks = healthChecks(c)
 		// Without this, Envoy keeps calling removed endpoints for as long as their checks succeed.
 		out.IgnoreHealthOnHostRemoval = len(out.HealthChecks) > 0
@@ -88,7 +100,7 @@ func podsCluster(s *scope.Scope, o scope.Outbound) *clusterv3.Cluster {
 	}}
 	out.Metadata = serviceMetadata(o.Service)
 	out.TransportSocket = clientTLS(s, o.Service, serversOf(s, o.Service))
-	out.TypedExtensionProtocolOptions = upstreamHTTP(o.Protocol, o.Upstream)
+	out.TypedExtensionProtocolOptions = sidecarHTTP(o.Protocol, o.Upstream)
 	applyConnectionSettings(out, o.Upstream)
 	return out
 }
@@ -110,12 +122,16 @@ func serversOf(s *scope.Scope, service catalog.Name) []identity.ServiceAccount {
 func localCluster(in inboundPort) *clusterv3.Cluster {
 	out := loopbackCluster(localClusterName(in.Service, in.TargetPort), in.TargetPort)
 	out.Metadata = serviceMetadata(in.Service)
-	out.TypedExtensionProtocolOptions = upstreamHTTP(in.Protocol, nil)
+	out.TypedExtensionProtocolOptions = applicationHTTP(in.Protocol)
 	return out
 }
 
 // passthroughOriginalDst forwards connections to unknown destinations unchanged.
-func passthroughOriginalDst() *clusterv3.Cluster { return newOriginalDstCluster(PassthroughCluster) }
+func passthroughOriginalDst() *clusterv3.Cluster {
+	out := newOriginalDstCluster(PassthroughCluster)
+	out.ConnectTimeout = durationpb.New(outsideConnectTimeout)
+	return out
+}
 
 // adminCluster is Envoy's admin interface, for the metrics listener.
 func adminCluster() *clusterv3.Cluster { return loopbackCluster(metricsCluster, names.AdminPort) }
@@ -128,10 +144,12 @@ func loopbackCluster(name string, port uint16) *clusterv3.Cluster {
 
 func newOriginalDstCluster(name string) *clusterv3.Cluster {
 	out := newCluster(name, clusterv3.Cluster_ORIGINAL_DST)
+	detectDeadPeers(out)
 	out.LbPolicy = clusterv3.Cluster_CLUSTER_PROVIDED
 	return out
 }
 
+// newCluster has connections that stay in the pod.
 func newCluster(name string, kind clusterv3.Cluster_DiscoveryType) *clusterv3.Cluster {
 	return &clusterv3.Cluster{
 		Name:                 name,

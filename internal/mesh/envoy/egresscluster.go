@@ -9,6 +9,7 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -54,6 +55,8 @@ func hostClusters(s *scope.Scope, port uint16, host authz.EgressHost) []*cluster
 // affected when it changes. If a query fails, the last answer applies.
 func outsideCluster(s *scope.Scope, name, host string, port uint16) *clusterv3.Cluster {
 	out := serverCluster(s, name, host, port)
+	out.UpstreamBindConfig = nil // a destination may pause
+	out.ConnectTimeout = durationpb.New(outsideConnectTimeout)
 	out.Metadata = metadata(map[string]string{serviceField: host})
 	out.AltStatName = strings.ReplaceAll(out.Name, ":", "_")
 	return out
@@ -61,7 +64,9 @@ func outsideCluster(s *scope.Scope, name, host string, port uint16) *clusterv3.C
 
 // originalPortCluster connects to the address that the client chose.
 func originalPortCluster(s *scope.Scope, port authz.EgressPort) *clusterv3.Cluster {
-	return withEgressSettings(newOriginalDstCluster(originalPortName(port.Number)), port.HasHTTP(), s.EgressUpstreams[port.Setting])
+	out := newOriginalDstCluster(originalPortName(port.Number))
+	out.ConnectTimeout = durationpb.New(outsideConnectTimeout)
+	return withEgressSettings(out, port.HasHTTP(), s.EgressUpstreams[port.Setting])
 }
 
 func withEgressSettings(c *clusterv3.Cluster, http bool, upstream *scope.Upstream) *clusterv3.Cluster {

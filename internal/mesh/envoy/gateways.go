@@ -226,11 +226,12 @@ func toGatewayCluster(s *scope.Scope, d authz.GatewayDestination) *clusterv3.Clu
 	if gateway == nil {
 		return out
 	}
+	detectDeadPeers(out)
 	out.LoadAssignment = loadAssignment(out.Name, gatewayAddresses(gateway.Addresses, s.Key.Class)...)
 	server := []identity.ServiceAccount{{Namespace: gateway.Namespace, Name: names.EgressGateway}}
 	out.TransportSocket = clientTLSTo(s, gatewayServerName(d), server)
 	if d.Protocol == catalog.ProtocolHTTP {
-		out.TypedExtensionProtocolOptions = upstreamHTTP(catalog.ProtocolHTTP, nil)
+		out.TypedExtensionProtocolOptions = sidecarHTTP(catalog.ProtocolHTTP, nil)
 	}
 	return out
 }

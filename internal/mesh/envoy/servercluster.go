@@ -31,6 +31,7 @@ const (
 // serverCluster has one server outside the mesh, by its DNS name or IP address. A Service of the cluster is reached by its virtual address.
 func serverCluster(s *scope.Scope, name, host string, port uint16) *clusterv3.Cluster {
 	out, address := newCluster(name, clusterv3.Cluster_STATIC), host
+	detectDeadServers(out)
 	_, err := netip.ParseAddr(host)
 	if ip, known := s.ServerIPs[host]; known {
 		address = ip.String()

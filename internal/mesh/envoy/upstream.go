@@ -12,7 +12,7 @@ import (
 	healthv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/health_check/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
-	"google.golang.org/protobuf/proto"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -29,7 +29,9 @@ func applyConnectionSettings(c *clusterv3.Cluster, up *scope.Upstream) {
 		return
 	}
 	limits := up.Connections
-	c.ConnectTimeout = durationpb.New(cmp.Or(limits.ConnectTimeout, connectTimeout))
+	if limits.ConnectTimeout > 0 {
+		c.ConnectTimeout = durationpb.New(limits.ConnectTimeout)
+	}
 	c.CircuitBreakers = circuitBreakers(limits)
 }
 
@@ -42,14 +44,25 @@ func circuitBreakers(limits catalog.ConnectionSettings) *clusterv3.CircuitBreake
 		}
 		return wrapperspb.UInt32(*value)
 	}
-	return &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
+	thresholds := &clusterv3.CircuitBreakers_Thresholds{
 		Priority:           corev3.RoutingPriority_DEFAULT,
 		MaxConnections:     limit(limits.MaxConnections),
 		MaxPendingRequests: limit(limits.MaxPendingRequests),
 		MaxRequests:        limit(limits.MaxRequests),
-		MaxRetries:         limit(limits.MaxRetries),
 		TrackRemaining:     true,
-	}}}
+	}
+	if limits.MaxRetries != nil {
+		thresholds.MaxRetries = limit(limits.MaxRetries)
+	} else {
+		thresholds.RetryBudget = retryBudget
+	}
+	return &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{thresholds}}
+}
+
+// retryBudget bounds retries in progress by a share of the requests in progress, in percent. Without a bound, each client triples its attempts in an
+// outage.
+var retryBudget = &clusterv3.CircuitBreakers_Thresholds_RetryBudget{
+	BudgetPercent: &typev3.Percent{Value: 20}, MinRetryConcurrency: wrapperspb.UInt32(10),
 }
 
 // noLimits disables the circuit breakers of a cluster.
@@ -61,24 +74,58 @@ func upstreamHTTP(p catalog.Protocol, up *scope.Upstream) map[string]*anypb.Any 
 	if !p.IsHTTP() {
 		return nil
 	}
-	options := downstreamHTTPVersion
+	return withLifetime(downstreamHTTPVersion(nil), up)
+}
+
+// sidecarHTTP is upstreamHTTP for connections to other sidecars, which answer pings.
+func sidecarHTTP(p catalog.Protocol, up *scope.Upstream) map[string]*anypb.Any {
+	if !p.IsHTTP() {
+		return nil
+	}
+	return withLifetime(downstreamHTTPVersion(http2Pings), up)
+}
+
+// applicationIdleTimeout is how long an idle connection to the application is kept. Servers close theirs after 2 to 5 seconds, sometimes just as
+// the next request arrives, and only requests without side effects can be repeated then.
+const applicationIdleTimeout = 1500 * time.Millisecond
+
+// applicationHTTP is upstreamHTTP for the application of the pod.
+func applicationHTTP(p catalog.Protocol) map[string]*anypb.Any {
+	return upstreamHTTP(p, &scope.Upstream{Connections: catalog.ConnectionSettings{HTTPIdleTimeout: applicationIdleTimeout}})
+}
+
+func withLifetime(options *httpv3.HttpProtocolOptions, up *scope.Upstream) map[string]*anypb.Any {
 	if up != nil && (up.Connections.MaxRequestsPerConnection != nil || up.Connections.HTTPIdleTimeout > 0) {
-		options = &httpv3.HttpProtocolOptions{CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{
+		options.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
 			IdleTimeout:              durationUnlessZero(up.Connections.HTTPIdleTimeout),
 			MaxRequestsPerConnection: optional(up.Connections.MaxRequestsPerConnection),
-		}}
-		proto.Merge(options, downstreamHTTPVersion)
+		}
 	}
 	return map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(options)}
 }
 
-var downstreamHTTPVersion = &httpv3.HttpProtocolOptions{
-	UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_UseDownstreamProtocolConfig{
-		UseDownstreamProtocolConfig: &httpv3.HttpProtocolOptions_UseDownstreamHttpConfig{
-			HttpProtocolOptions:  &corev3.Http1ProtocolOptions{},
-			Http2ProtocolOptions: &corev3.Http2ProtocolOptions{},
+func downstreamHTTPVersion(pings *corev3.KeepaliveSettings) *httpv3.HttpProtocolOptions {
+	return &httpv3.HttpProtocolOptions{
+		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_UseDownstreamProtocolConfig{
+			UseDownstreamProtocolConfig: &httpv3.HttpProtocolOptions_UseDownstreamHttpConfig{
+				HttpProtocolOptions:  &corev3.Http1ProtocolOptions{},
+				Http2ProtocolOptions: &corev3.Http2ProtocolOptions{ConnectionKeepalive: pings},
+			},
 		},
-	},
+	}
+}
+
+// ejectUnreachable ejects endpoints to which connections fail, for 10 seconds at first and at most half of them. When a node dies, its pods remain
+// endpoints for most of a minute. Responses of an application never eject it.
+var ejectUnreachable = &clusterv3.OutlierDetection{
+	SplitExternalLocalOriginErrors:  true,
+	ConsecutiveLocalOriginFailure:   wrapperspb.UInt32(5),
+	EnforcingLocalOriginSuccessRate: wrapperspb.UInt32(0),
+	EnforcingConsecutive_5Xx:        wrapperspb.UInt32(0),
+	EnforcingSuccessRate:            wrapperspb.UInt32(0),
+	BaseEjectionTime:                durationpb.New(10 * time.Second),
+	MaxEjectionTime:                 durationpb.New(time.Minute),
+	MaxEjectionPercent:              wrapperspb.UInt32(50),
 }
 
 // outlierDetection ejects endpoints after consecutive failures: responses of 500 or more, broken connections and
@@ -144,6 +191,7 @@ const (
 	healthInterval           = 10 * time.Second
 	healthUnhealthyThreshold = 3
 	healthHealthyThreshold   = 1
+	healthJitterPercent      = 10
 )
 
 // healthChecks make the client's sidecar check the server's sidecar over mTLS; the application receives no checks. TCP
@@ -162,10 +210,13 @@ func healthChecks(c scope.Cluster) []*corev3.HealthCheck {
 		Timeout:  durationpb.New(cmp.Or(h.Timeout, healthTimeout)),
 		Interval: interval,
 		// With Envoy's default of a minute, a check that failed before the server had its policy would count for that long.
-		NoTrafficInterval:  interval,
-		UnhealthyThreshold: wrapperspb.UInt32(cmp.Or(h.UnhealthyThreshold, healthUnhealthyThreshold)),
-		HealthyThreshold:   wrapperspb.UInt32(cmp.Or(h.HealthyThreshold, healthHealthyThreshold)),
-		TlsOptions:         &corev3.HealthCheck_TlsOptions{AlpnProtocols: []string{alpn}},
+		NoTrafficInterval: interval,
+		// Clients that got one push would check together.
+		InitialJitter:         interval,
+		IntervalJitterPercent: healthJitterPercent,
+		UnhealthyThreshold:    wrapperspb.UInt32(cmp.Or(h.UnhealthyThreshold, healthUnhealthyThreshold)),
+		HealthyThreshold:      wrapperspb.UInt32(cmp.Or(h.HealthyThreshold, healthHealthyThreshold)),
+		TlsOptions:            &corev3.HealthCheck_TlsOptions{AlpnProtocols: []string{alpn}},
 		HealthChecker: &corev3.HealthCheck_HttpHealthCheck_{HttpHealthCheck: &corev3.HealthCheck_HttpHealthCheck{
 			Host: names.ServiceHost(c.Service.Name, c.Service.Namespace),
 			Path: healthPath,

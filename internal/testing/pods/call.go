@@ -58,6 +58,12 @@ func (p *Pod) Call(t testing.TB, method, url string, headers ...string) Answer {
 // GetHTTP2 is Get over HTTP/2 without TLS, as gRPC clients use it.
 func (p *Pod) GetHTTP2(t testing.TB, url string) Answer {
 	t.Helper()
+	return p.GetHTTP2Within(t, url, 5*time.Second)
+}
+
+// GetHTTP2Within is GetHTTP2 with a time limit.
+func (p *Pod) GetHTTP2Within(t testing.TB, url string, timeout time.Duration) Answer {
+	t.Helper()
 	transport := &http.Transport{DialContext: p.NS.Dial, Protocols: new(http.Protocols)}
 	transport.Protocols.SetUnencryptedHTTP2(true)
 	defer transport.CloseIdleConnections()
@@ -65,7 +71,7 @@ func (p *Pod) GetHTTP2(t testing.TB, url string) Answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return do(&http.Client{Transport: transport, Timeout: 5 * time.Second}, request)
+	return do(&http.Client{Transport: transport, Timeout: timeout}, request)
 }
 
 func do(client *http.Client, request *http.Request) Answer {

@@ -77,6 +77,18 @@ func (n *Network) Refuse(t testing.TB, addresses netip.Prefix) {
 	n.router.IP(t, family+"route add local "+addresses.String()+" dev lo")
 }
 
+// Vanish makes the router drop all packets to a pod, as if its node had lost power. Nobody is told.
+func (n *Network) Vanish(t testing.TB, p *Pod) {
+	t.Helper()
+	for _, address := range p.Addresses() {
+		family, size := "-4", 32
+		if address.Is6() {
+			family, size = "-6", 128
+		}
+		n.router.IP(t, fmt.Sprintf("%s route add blackhole %s/%d", family, address, size))
+	}
+}
+
 // publicDir returns a temporary directory that the sidecar's user can enter.
 func publicDir(t testing.TB) string {
 	t.Helper()

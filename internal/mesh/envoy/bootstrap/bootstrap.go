@@ -176,7 +176,10 @@ func bootstrap(c Config) *bootstrapv3.Bootstrap {
 		Node:             node(c),
 		Admin:            &bootstrapv3.Admin{Address: message.SocketAddress(loopback, names.AdminPort)},
 		DynamicResources: dynamicResources(),
-		ClusterManager:   &bootstrapv3.ClusterManager{LoadStatsConfig: controlPlaneSource(corev3.ApiConfigSource_GRPC)},
+		ClusterManager: &bootstrapv3.ClusterManager{
+			LoadStatsConfig:    controlPlaneSource(corev3.ApiConfigSource_GRPC),
+			UpstreamBindConfig: message.UserTimeout(message.DataTimeout),
+		},
 		StaticResources: &bootstrapv3.Bootstrap_StaticResources{
 			Listeners: append([]*listenerv3.Listener{readyListener(c)}, probeListeners...),
 			Clusters:  slices.Concat([]*clusterv3.Cluster{xdsCluster(c)}, readyClusters(), probeClusters),

@@ -1,0 +1,64 @@
+package envoy_test
+
+import (
+	"testing"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+)
+
+// Sidecars and gateways answer pings. Applications and servers outside the mesh may close a connection with frequent ones, so they get none. All
+// connections that leave the pod have probes of the kernel.
+func TestDeadPeersAreDetected(t *testing.T) {
+	pinged, probed := 0, 0
+	for name, s := range scopes(t) {
+		for _, r := range envoy.Build(s) {
+			c, isCluster := r.Message.(*clusterv3.Cluster)
+			if !isCluster {
+				continue
+			}
+			options := &httpv3.HttpProtocolOptions{}
+			if packed := c.GetTypedExtensionProtocolOptions()[message.HTTPProtocolOptions]; packed != nil {
+				if err := packed.UnmarshalTo(options); err != nil {
+					t.Fatal(err)
+				}
+			}
+			pings := options.GetUseDownstreamProtocolConfig().GetHttp2ProtocolOptions().GetConnectionKeepalive() != nil ||
+				options.GetExplicitHttpConfig().GetHttp2ProtocolOptions().GetConnectionKeepalive() != nil
+			// Servers outside the mesh have DNS or no TLS.
+			toMesh := c.GetTransportSocket() != nil && c.GetClusterType() == nil
+			if pings && !toMesh {
+				t.Errorf("%s: cluster %s pings its peer", name, c.GetName())
+			}
+			probes := c.GetUpstreamConnectionOptions().GetTcpKeepalive() != nil
+			if leavesPod := c.GetType() != clusterv3.Cluster_STATIC || c.GetClusterType() != nil || !isLoopback(c); probes != leavesPod {
+				t.Errorf("%s: cluster %s has probes: %t, want %t", name, c.GetName(), probes, leavesPod)
+			}
+			pinged, probed = pinged+count(pings), probed+count(probes)
+		}
+	}
+	if pinged == 0 || probed <= pinged {
+		t.Errorf("%d clusters ping and %d have probes, want some and more", pinged, probed)
+	}
+}
+
+func isLoopback(c *clusterv3.Cluster) bool {
+	for _, locality := range c.GetLoadAssignment().GetEndpoints() {
+		for _, e := range locality.GetLbEndpoints() {
+			if e.GetEndpoint().GetAddress().GetSocketAddress().GetAddress() != "127.0.0.1" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
