@@ -150,22 +150,18 @@ func (r *Reconciler) readNamespaces(ctx context.Context, s *state) error {
 	return nil
 }
 
-// readServices reads the Services that routes refer to.
+// readServices reads the Services that routes refer to. Each is read once, and those of routes that no listener admits are not read.
 func (r *Reconciler) readServices(ctx context.Context, s *state) error {
-	for _, route := range s.catalog.View().HTTPRoutes() {
-		for i := range route.Rules {
-			for _, backend := range route.Rules[i].Backends {
-				var service corev1.Service
-				if err := r.Client.Get(ctx, client.ObjectKey(backend.Service), &service); err != nil {
-					if client.IgnoreNotFound(err) != nil {
-						return err
-					}
-					continue
-				}
-				entry, _ := ingest.Service(&service)
-				s.catalog.Apply([]catalog.Change{catalog.Set(entry)})
+	for _, name := range gateway.Resolve(s.catalog.View()).Services {
+		var service corev1.Service
+		if err := r.Client.Get(ctx, client.ObjectKey(name), &service); err != nil {
+			if client.IgnoreNotFound(err) != nil {
+				return err
 			}
+			continue
 		}
+		entry, _ := ingest.Service(&service)
+		s.catalog.Apply([]catalog.Change{catalog.Set(entry)})
 	}
 	return nil
 }

@@ -418,3 +418,23 @@ func TestRouteOfAnotherParent(t *testing.T) {
 		t.Errorf("the route still has %q", conditions)
 	}
 }
+
+// TestRouteThatIsNotAdmittedAnyMore checks that the route keeps no condition about references that are not resolved any more.
+func TestRouteThatIsNotAdmittedAnyMore(t *testing.T) {
+	f := newFixture(t, secret(t))
+	f.reconcile(t)
+	route := kinds.Object(kinds.HTTPRoute)
+	if err := f.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "books"}, route); err != nil {
+		t.Fatal(err)
+	}
+	if err := unstructured.SetNestedSlice(route.Object, []any{map[string]any{"name": "web", "sectionName": "missing"}}, "spec", "parentRefs"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Client.Update(t.Context(), route); err != nil {
+		t.Fatal(err)
+	}
+	f.reconcile(t)
+	if conditions, _ := f.conditionsOf(t, "books"); !slices.Equal(conditions, []string{"Accepted False NoMatchingParent"}) {
+		t.Errorf("the route has %q", conditions)
+	}
+}

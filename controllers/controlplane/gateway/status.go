@@ -110,6 +110,9 @@ func (r *Reconciler) writeRoute(ctx context.Context, object *unstructured.Unstru
 				entry.Conditions = earlier[i].Conditions
 			}
 		}
+		if p.ResolvedRefs.Reason == "" {
+			meta.RemoveStatusCondition(&entry.Conditions, string(gatewayv1.RouteConditionResolvedRefs))
+		}
 		setConditions(&entry.Conditions, before.Generation, r.routeConditions(object, p)...)
 		status.Parents = append(status.Parents, entry)
 	}

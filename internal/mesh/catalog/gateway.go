@@ -169,12 +169,41 @@ func (v *View) LabelsOf(namespace string) map[string]string {
 	return nil
 }
 
-// Grants reports whether a ReferenceGrant in the namespace of an object permits a reference to it.
+type (
+	grantsKey     struct{}
+	grantsFromKey struct {
+		namespace string
+		from      GrantedReferrer
+	}
+)
+
+// Grants reports whether a ReferenceGrant in the namespace of an object permits a reference to it. A view reads each ReferenceGrant once for
+// each kind and namespace of referrers, however many references there are.
 func (v *View) Grants(from GrantedReferrer, group, kind string, to Name) bool {
-	return slices.ContainsFunc(find[*ReferenceGrant](v, KindReferenceGrant, Dep{Kind: DepGateways}), func(g *ReferenceGrant) bool {
-		return g.Name.Namespace == to.Namespace && slices.Contains(g.From, from) &&
-			(slices.Contains(g.To, GrantedObject{group, kind, ""}) || slices.Contains(g.To, GrantedObject{group, kind, to.Name}))
+	granted := Memo(v, grantsFromKey{to.Namespace, from}, func() map[GrantedObject]struct{} { return v.granted(from, to.Namespace) })
+	_, all := granted[GrantedObject{group, kind, ""}]
+	_, one := granted[GrantedObject{group, kind, to.Name}]
+	return all || one
+}
+
+// granted returns the objects of a namespace that a referrer may refer to.
+func (v *View) granted(from GrantedReferrer, namespace string) map[GrantedObject]struct{} {
+	grants := Memo(v, grantsKey{}, func() map[string][]*ReferenceGrant {
+		index := map[string][]*ReferenceGrant{}
+		for _, g := range find[*ReferenceGrant](v, KindReferenceGrant, Dep{Kind: DepGateways}) {
+			index[g.Name.Namespace] = append(index[g.Name.Namespace], g)
+		}
+		return index
 	})
+	objects := map[GrantedObject]struct{}{}
+	for _, g := range grants[namespace] {
+		if slices.Contains(g.From, from) {
+			for _, object := range g.To {
+				objects[object] = struct{}{}
+			}
+		}
+	}
+	return objects
 }
 
 // IngressGatewayPorts maps the ports of the Service of the ingress gateway to those of its pods. It is empty without the Service.

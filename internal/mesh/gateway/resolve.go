@@ -21,6 +21,8 @@ type Result struct {
 	// Gateways and Routes have the status of all Gateways and HTTPRoutes, the oldest first.
 	Gateways []GatewayStatus
 	Routes   []RouteStatus
+	// Services are those that admitted routes refer to and may use, existing or not, sorted.
+	Services []catalog.Name
 }
 
 // Listener is one listener of a Gateway that is in use.
@@ -65,6 +67,7 @@ func Resolve(v *catalog.View) Result {
 	r := resolver{
 		view: v, ports: v.IngressGatewayPorts(), byName: map[catalog.Name]*gatewayState{},
 		accepted: map[hostPort]acceptedListener{}, first: map[uint16]acceptedListener{}, narrowed: map[*catalog.HTTPRoute]struct{}{},
+		references: map[string]int{}, services: map[catalog.Name]struct{}{},
 	}
 	for _, g := range v.Gateways() {
 		r.addGateway(g)
@@ -86,6 +89,9 @@ type resolver struct {
 	accepted map[hostPort]acceptedListener
 	first    map[uint16]acceptedListener
 	routes   []RouteStatus
+	// references counts the resolved backendRefs by namespace, and services has the Services that they name.
+	references map[string]int
+	services   map[catalog.Name]struct{}
 	// own counts the routes of HTTPRoutes for their own hostnames, and inherited those that their hosts have from less specific hostnames.
 	own, inherited authz.RouteLimit
 	// narrowed are the HTTPRoutes with hosts that have no rules of less specific hostnames, because these are too many.
@@ -125,6 +131,8 @@ type attachedRoute struct {
 	route     *catalog.HTTPRoute
 	hostnames []string
 	backends  [][]Backend
+	// size is the number of its routes for one hostname.
+	size int
 }
 
 // finish builds the result from the accepted listeners.
@@ -153,6 +161,7 @@ func (r *resolver) finish() Result {
 	sortListeners(result.Listeners)
 	r.reportNarrowed()
 	result.Routes = r.routes
+	result.Services = slices.SortedFunc(maps.Keys(r.services), catalog.Name.Compare)
 	return result
 }
 
