@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -44,6 +46,13 @@ type GatewayListener struct {
 	Selector LabelSelector
 	// OtherKinds is true if HTTPRoutes may not attach.
 	OtherKinds bool
+	// Claimed is since when the listener has its Claim; zero if it has none yet.
+	Claimed time.Time
+}
+
+// Claim describes the port, protocol and hostname of the listener, which only one listener can have. Its status records it.
+func (l *GatewayListener) Claim() string {
+	return fmt.Sprintf("%s on port %d for %s", l.Protocol, l.Port, cmp.Or(l.Hostname, "all hosts"))
 }
 
 // LabelSelector selects by labels. All requirements must hold.

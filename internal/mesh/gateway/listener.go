@@ -11,32 +11,27 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
-// addGateway checks the listeners of a Gateway. Those of older Gateways are checked already, and have precedence.
+// addGateway checks what the listeners of a Gateway refer to. Others decide whether they are accepted.
 func (r *resolver) addGateway(g *catalog.Gateway) {
 	state := &gatewayState{gateway: g}
 	r.gateways = append(r.gateways, state)
 	r.byName[g.Name] = state
 	for _, spec := range g.Listeners {
 		l := &listenerState{spec: spec, bind: r.ports[spec.Port]}
-		l.status = ListenerStatus{Name: spec.Name, Accepted: yes(gatewayv1.ListenerReasonAccepted), ResolvedRefs: yes(gatewayv1.ListenerReasonResolvedRefs)}
-		r.checkListener(g, l)
+		l.status = ListenerStatus{Name: spec.Name, ResolvedRefs: yes(gatewayv1.ListenerReasonResolvedRefs)}
+		if spec.OtherKinds {
+			l.status.ResolvedRefs = no(gatewayv1.ListenerReasonInvalidRouteKinds, "allowedRoutes.kinds has no HTTPRoute, and the gateway supports no other kind: add HTTPRoute.")
+		}
+		if l.isTLS() {
+			r.resolveCertificates(g, l)
+		}
 		state.listeners = append(state.listeners, l)
 	}
 }
 
-func (r *resolver) checkListener(g *catalog.Gateway, l *listenerState) {
-	if l.status.Accepted = r.acceptListener(l); l.status.Accepted.OK {
-		r.addAccepted(l, g.Name)
-	}
-	if l.spec.OtherKinds {
-		l.status.ResolvedRefs = no(gatewayv1.ListenerReasonInvalidRouteKinds, "allowedRoutes.kinds has no HTTPRoute, and the gateway supports no other kind: add HTTPRoute.")
-	}
-	if l.isTLS() {
-		r.resolveCertificates(g, l)
-	}
-}
-
-func (r *resolver) acceptListener(l *listenerState) Verdict {
+// acceptListener compares a listener with those that are accepted already.
+func (r *resolver) acceptListener(c claimant) Verdict {
+	l := c.listener
 	if l.spec.Protocol != string(gatewayv1.HTTPProtocolType) && l.spec.Protocol != string(gatewayv1.HTTPSProtocolType) {
 		return no(gatewayv1.ListenerReasonUnsupportedProtocol, "The protocol %s is not supported: use HTTP or HTTPS.", l.spec.Protocol)
 	}
@@ -48,19 +43,19 @@ func (r *resolver) acceptListener(l *listenerState) Verdict {
 	}
 	// All listeners of a port have the protocol of the first one.
 	if first := r.first[l.spec.Port]; first.listener != nil && first.listener.spec.Protocol != l.spec.Protocol {
-		return no(gatewayv1.ListenerReasonProtocolConflict, "The listener %s of Gateway %s has another protocol on port %d.", first.listener.spec.Name, first.gateway, l.spec.Port)
+		return no(gatewayv1.ListenerReasonProtocolConflict, "The listener %s of Gateway %s has another protocol on port %d.", first.listener.spec.Name, first.gateway.Name, l.spec.Port)
 	}
 	if other := r.accepted[hostPort{l.spec.Port, keyOf(l.spec.Hostname)}]; other.listener != nil {
-		return no(gatewayv1.ListenerReasonHostnameConflict, "The listener %s of Gateway %s has the same port %d and hostname.", other.listener.spec.Name, other.gateway, l.spec.Port)
+		return no(gatewayv1.ListenerReasonHostnameConflict, "The listener %s of Gateway %s has the same port %d and hostname.", other.listener.spec.Name, other.gateway.Name, l.spec.Port)
 	}
-	return yes(gatewayv1.ListenerReasonAccepted)
+	return r.checkTakeover(c)
 }
 
-func (r *resolver) addAccepted(l *listenerState, name catalog.Name) {
-	accepted := acceptedListener{l, name}
-	r.accepted[hostPort{l.spec.Port, keyOf(l.spec.Hostname)}] = accepted
-	if r.first[l.spec.Port].listener == nil {
-		r.first[l.spec.Port] = accepted
+func (r *resolver) addAccepted(c claimant) {
+	port := c.listener.spec.Port
+	r.accepted[hostPort{port, keyOf(c.listener.spec.Hostname)}] = c
+	if r.first[port].listener == nil {
+		r.first[port] = c
 	}
 }
 
@@ -118,6 +113,7 @@ func (r *resolver) build(l *listenerState, name catalog.Name, samePort map[strin
 	}
 	index := indexRoutes(l.routes)
 	for _, domain := range slices.Sorted(maps.Keys(domains)) {
+		r.noteOwner(l, domain, index)
 		if l.isTLS() || mostSpecific(samePort, domain) == l {
 			out.Hosts = append(out.Hosts, Host{Domain: domain, Rules: index.rules(domain, r.inheritsWiderRules(index, domain))})
 		}

@@ -66,8 +66,8 @@ type Backend struct {
 func Resolve(v *catalog.View) Result {
 	r := resolver{
 		view: v, ports: v.IngressGatewayPorts(), byName: map[catalog.Name]*gatewayState{},
-		accepted: map[hostPort]acceptedListener{}, first: map[uint16]acceptedListener{}, narrowed: map[*catalog.HTTPRoute]struct{}{},
-		references: map[string]int{}, services: map[catalog.Name]struct{}{},
+		accepted: map[hostPort]claimant{}, first: map[uint16]claimant{}, narrowed: map[*catalog.HTTPRoute]struct{}{},
+		shadowed: map[*catalog.HTTPRoute]string{}, references: map[string]int{}, services: map[catalog.Name]struct{}{},
 	}
 	for _, g := range v.Gateways() {
 		r.addGateway(g)
@@ -75,6 +75,7 @@ func Resolve(v *catalog.View) Result {
 	for _, route := range v.HTTPRoutes() {
 		r.addRoute(route)
 	}
+	r.acceptListeners()
 	return r.finish()
 }
 
@@ -86,8 +87,8 @@ type resolver struct {
 	gateways []*gatewayState
 	byName   map[catalog.Name]*gatewayState
 	// accepted are the accepted listeners, and first is the first one of each port.
-	accepted map[hostPort]acceptedListener
-	first    map[uint16]acceptedListener
+	accepted map[hostPort]claimant
+	first    map[uint16]claimant
 	routes   []RouteStatus
 	// references counts the resolved backendRefs by namespace, and services has the Services that they name.
 	references map[string]int
@@ -96,18 +97,14 @@ type resolver struct {
 	own, inherited authz.RouteLimit
 	// narrowed are the HTTPRoutes with hosts that have no rules of less specific hostnames, because these are too many.
 	narrowed map[*catalog.HTTPRoute]struct{}
+	// shadowed has a message for HTTPRoutes with a host that another namespace serves.
+	shadowed map[*catalog.HTTPRoute]string
 }
 
 // hostPort identifies a listener among the accepted ones: by its port, and by the key of its hostname.
 type hostPort struct {
 	port uint16
 	key  string
-}
-
-// acceptedListener is an accepted listener of a Gateway.
-type acceptedListener struct {
-	listener *listenerState
-	gateway  catalog.Name
 }
 
 // gatewayState is a Gateway with its listeners.
@@ -124,6 +121,8 @@ type listenerState struct {
 	bind         uint16
 	certificates []*catalog.GatewayCertificate
 	routes       []attachedRoute
+	// served has the keys of the hosts of the routes, and above those of all hostnames that include one of them. They are nil until they are needed.
+	served, above map[string]struct{}
 }
 
 // attachedRoute is a route with the hosts that it has in common with the listener.
@@ -160,6 +159,7 @@ func (r *resolver) finish() Result {
 	}
 	sortListeners(result.Listeners)
 	r.reportNarrowed()
+	r.reportShadowed()
 	result.Routes = r.routes
 	result.Services = slices.SortedFunc(maps.Keys(r.services), catalog.Name.Compare)
 	return result
@@ -182,6 +182,8 @@ type GatewayStatus struct {
 type ListenerStatus struct {
 	Name                   string
 	Accepted, ResolvedRefs Verdict
+	// Claim is what the listener claims from now on; empty if nothing.
+	Claim string
 	// Served is true if clients can connect.
 	Served bool
 	// AttachedRoutes is the number of routes.

@@ -41,7 +41,9 @@ func Gateway(u *unstructured.Unstructured) (*catalog.Gateway, []Problem) {
 	}
 	gateway := &catalog.Gateway{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName)}
 	for i := range object.Spec.Listeners {
-		gateway.Listeners = append(gateway.Listeners, gatewayListener(u.GetNamespace(), &object.Spec.Listeners[i]))
+		listener := gatewayListener(u.GetNamespace(), &object.Spec.Listeners[i])
+		listener.Claimed = claimedSince(object, listener)
+		gateway.Listeners = append(gateway.Listeners, listener)
 	}
 	return gateway, nil
 }
