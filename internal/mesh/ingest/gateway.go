@@ -39,6 +39,11 @@ func Gateway(u *unstructured.Unstructured) (*catalog.Gateway, []Problem) {
 	if found != nil {
 		return nil, found
 	}
+	for i := range object.Spec.Listeners {
+		if found := checkHostname("Gateway", string(ptr.Deref(object.Spec.Listeners[i].Hostname, ""))); found != nil {
+			return nil, found
+		}
+	}
 	gateway := &catalog.Gateway{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName)}
 	for i := range object.Spec.Listeners {
 		listener := gatewayListener(u.GetNamespace(), &object.Spec.Listeners[i])
@@ -135,6 +140,9 @@ func HTTPRoute(u *unstructured.Unstructured) (*catalog.HTTPRoute, []Problem) {
 	if len(route.Parents) == 0 {
 		return nil, nil
 	}
+	if found := checkHostnames("HTTPRoute", object.Spec.Hostnames); found != nil {
+		return nil, found
+	}
 	for _, host := range object.Spec.Hostnames {
 		route.Hostnames = append(route.Hostnames, string(host))
 	}
@@ -211,6 +219,15 @@ func routeMatch(m gatewayv1.HTTPRouteMatch) catalog.RouteMatch {
 
 // checkRouteMatch returns why the gateway cannot use a match.
 func checkRouteMatch(m catalog.RouteMatch) error {
+	for _, header := range m.Headers {
+		value := header.Value
+		if header.Regex {
+			value = ""
+		}
+		if err := checkHeader(header.Name, value); err != nil {
+			return err
+		}
+	}
 	for _, value := range append(slices.Clone(m.Headers), m.Query...) {
 		if !value.Regex {
 			continue
@@ -220,7 +237,7 @@ func checkRouteMatch(m catalog.RouteMatch) error {
 		}
 	}
 	if m.PathType != string(gatewayv1.PathMatchRegularExpression) {
-		return nil
+		return checkPath(m.Path)
 	}
 	if err := checkRegex(m.Path); err != nil {
 		return fmt.Errorf("the path %.60q cannot be used: %w", m.Path, err)
@@ -246,6 +263,9 @@ func routeFilters(list []gatewayv1.HTTPRouteFilter) (filters catalog.RouteFilter
 		default:
 			unsupported = fmt.Sprintf("the gateway does not support the filter %s", f.Type)
 		}
+	}
+	if err := checkFilters(filters); err != nil {
+		unsupported = err.Error()
 	}
 	for _, edits := range []catalog.HeaderEdits{filters.Request, filters.Response} {
 		if name := edits.Protected(); name != "" {
