@@ -40,7 +40,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *state) error {
 	for _, route := range result.Routes {
 		object := s.routes[route.Route.Name]
 		resolved[object] = true
-		failed = append(failed, r.writeRoute(ctx, object, route.Parents))
+		failed = append(failed, r.writeRoute(ctx, object, validated(route)))
 	}
 	for _, object := range s.routes {
 		if !resolved[object] {
