@@ -33,7 +33,7 @@ func gatewayListeners(s *scope.Scope) []*listenerv3.Listener {
 	for i := range s.IngressGateway.Listeners {
 		l := &s.IngressGateway.Listeners[i]
 		if len(out) == 0 || l.Port != s.IngressGateway.Listeners[i-1].Port {
-			listener := newBoundListener(fmt.Sprintf("gateway_%d", l.Port), l.Bind, s.Key.Class, corev3.TrafficDirection_INBOUND)
+			listener := newBoundListener(names.GatewayListener(l.Port), l.Bind, s.Key.Class, corev3.TrafficDirection_INBOUND)
 			listener.PerConnectionBufferLimitBytes = wrapperspb.UInt32(gatewayBufferBytes)
 			if len(l.Certificates) > 0 {
 				listener.ListenerFilters = []*listenerv3.ListenerFilter{listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{})}
@@ -45,7 +45,7 @@ func gatewayListeners(s *scope.Scope) []*listenerv3.Listener {
 			listener.FilterChains = append(listener.FilterChains, gatewayTLSChain(s, l))
 		} else if len(listener.FilterChains) == 0 {
 			// Listeners of one port without TLS share a route configuration: only the host of a request distinguishes them.
-			listener.FilterChains = []*listenerv3.FilterChain{{Name: fmt.Sprintf("gateway_%d", l.Port), Filters: []*listenerv3.Filter{gatewayHTTP(s, gatewayRouteName(l))}}}
+			listener.FilterChains = []*listenerv3.FilterChain{{Name: names.GatewayListener(l.Port), Filters: []*listenerv3.Filter{gatewayHTTP(s, gatewayRouteName(l))}}}
 		}
 	}
 	return out
@@ -116,7 +116,7 @@ func egressGatewayListeners(s *scope.Scope) []*listenerv3.Listener {
 	if s.EgressGateway == nil || len(s.EgressGateway.Destinations) == 0 {
 		return nil
 	}
-	out := newBoundListener("egress-gateway", names.EgressGatewayPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
+	out := newBoundListener(names.EgressGatewayListener, names.EgressGatewayPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
 	out.ListenerFilters = []*listenerv3.ListenerFilter{listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{})}
 	out.AccessLog = loggersOf(s).inboundListener
 	out.PerConnectionBufferLimitBytes = wrapperspb.UInt32(gatewayBufferBytes)

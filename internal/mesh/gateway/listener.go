@@ -48,11 +48,15 @@ func (r *resolver) acceptListener(c claimant) Verdict {
 	if other := r.accepted[hostPort{l.spec.Port, keyOf(l.spec.Hostname)}]; other.listener != nil {
 		return no(gatewayv1.ListenerReasonHostnameConflict, "The listener %s of Gateway %s has the same port %d and hostname.", other.listener.spec.Name, other.gateway.Name, l.spec.Port)
 	}
-	return r.checkTakeover(c)
+	if verdict := r.checkTakeover(c); !verdict.OK {
+		return verdict
+	}
+	return r.checkNumber(c.gateway.Name.Namespace)
 }
 
 func (r *resolver) addAccepted(c claimant) {
 	port := c.listener.spec.Port
+	r.listeners[c.gateway.Name.Namespace]++
 	r.accepted[hostPort{port, keyOf(c.listener.spec.Hostname)}] = c
 	if r.first[port].listener == nil {
 		r.first[port] = c
@@ -67,10 +71,14 @@ func (r *resolver) resolveCertificates(g *catalog.Gateway, l *listenerState) {
 	if l.spec.OtherCertificate != "" {
 		fail(gatewayv1.ListenerReasonInvalidCertificateRef, "tls.certificateRefs refers to %s: refer to a Secret.", l.spec.OtherCertificate)
 	}
-	from := catalog.GrantedReferrer{Group: Group, Kind: "Gateway", Namespace: g.Name.Namespace}
+	known := certificatesByNamespace(r.view)[g.Name.Namespace]
 	for _, name := range l.spec.Certificates {
-		if name.Namespace != g.Name.Namespace && !r.view.Grants(from, "", "Secret", name) {
+		if !mayUse(r.view, g.Name.Namespace, name) {
 			fail(gatewayv1.ListenerReasonRefNotPermitted, "No ReferenceGrant in the namespace %s permits Gateways of the namespace %s to use the Secret %s.", name.Namespace, g.Name.Namespace, name.Name)
+			continue
+		}
+		if _, within := known[name]; !within {
+			fail(ReasonTooManyCertificates, "The Gateways of namespace %s refer to more than %d Secrets, so this one is not read: %s.", g.Name.Namespace, MaxCertificates, name.Name)
 			continue
 		}
 		certificate := r.view.GatewayCertificate(name)

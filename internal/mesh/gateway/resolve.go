@@ -67,7 +67,7 @@ func Resolve(v *catalog.View) Result {
 	r := resolver{
 		view: v, ports: v.IngressGatewayPorts(), byName: map[catalog.Name]*gatewayState{},
 		accepted: map[hostPort]claimant{}, first: map[uint16]claimant{}, narrowed: map[*catalog.HTTPRoute]struct{}{},
-		shadowed: map[*catalog.HTTPRoute]string{}, references: map[string]int{}, services: map[catalog.Name]struct{}{},
+		shadowed: map[*catalog.HTTPRoute]string{}, listeners: map[string]int{}, references: map[string]int{}, services: map[catalog.Name]struct{}{},
 	}
 	for _, g := range v.Gateways() {
 		r.addGateway(g)
@@ -89,7 +89,9 @@ type resolver struct {
 	// accepted are the accepted listeners, and first is the first one of each port.
 	accepted map[hostPort]claimant
 	first    map[uint16]claimant
-	routes   []RouteStatus
+	// listeners counts the accepted listeners by namespace.
+	listeners map[string]int
+	routes    []RouteStatus
 	// references counts the resolved backendRefs by namespace, and services has the Services that they name.
 	references map[string]int
 	services   map[catalog.Name]struct{}
@@ -219,20 +221,4 @@ func (g *gatewayState) status() GatewayStatus {
 		status.Accepted.OK, status.Accepted.Reason = invalid < len(g.listeners), string(gatewayv1.GatewayReasonListenersNotValid)
 	}
 	return status
-}
-
-// Certificates returns the Secrets that Gateways of this mesh refer to and may use, sorted.
-func Certificates(v *catalog.View) []catalog.Name {
-	found := map[catalog.Name]struct{}{}
-	for _, g := range v.Gateways() {
-		from := catalog.GrantedReferrer{Group: Group, Kind: "Gateway", Namespace: g.Name.Namespace}
-		for _, listener := range g.Listeners {
-			for _, name := range listener.Certificates {
-				if name.Namespace == g.Name.Namespace || v.Grants(from, "", "Secret", name) {
-					found[name] = struct{}{}
-				}
-			}
-		}
-	}
-	return slices.SortedFunc(maps.Keys(found), catalog.Name.Compare)
 }

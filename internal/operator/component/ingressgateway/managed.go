@@ -58,8 +58,12 @@ func (Managed) Health(live []*unstructured.Unstructured) component.Health {
 
 func podSettings(mesh *v1alpha1.Mesh) gatewaypods.Settings {
 	declared := settings(mesh)
+	var listeners []string
+	for _, port := range ports(mesh) {
+		listeners = append(listeners, names.GatewayListener(uint16(port))) //nolint:gosec // the schema limits it
+	}
 	return gatewaypods.Settings{
-		Name: names.IngressGateway, Replicas: declared.Replicas, Scheduling: declared.GatewaySchedulingSpec, Resources: declared.Resources,
+		Name: names.IngressGateway, Listeners: listeners, Replicas: declared.Replicas, Scheduling: declared.GatewaySchedulingSpec, Resources: declared.Resources,
 	}
 }
 
