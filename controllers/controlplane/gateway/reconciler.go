@@ -214,6 +214,7 @@ func (r *Reconciler) add(mgr manager.Manager) error {
 // updateCertificates sends the certificates to the control plane, and returns them. It removes those that no Gateway uses any more. A
 // Secret that cannot be read now keeps its last content. An unusable Secret is an entry with a problem.
 func (r *Reconciler) updateCertificates(ctx context.Context, names []catalog.Name) ([]catalog.Change, error) {
+	r.certificates.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
 	current, removed, failed := r.certificates.Update(names, func(name catalog.Name) (catalog.Entry, error) {
 		data, problem, err := secrets.Read(ctx, r.Secrets, name, r.Namespace)
 		switch {
@@ -224,6 +225,8 @@ func (r *Reconciler) updateCertificates(ctx context.Context, names []catalog.Nam
 		}
 		return ingest.GatewayCertificate(name, data, r.Now()), nil
 	})
-	r.Sink.Apply(append(removed, current...))
+	if len(removed) > 0 {
+		r.Sink.Apply(removed)
+	}
 	return current, failed
 }
