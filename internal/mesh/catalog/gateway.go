@@ -16,6 +16,8 @@ type Gateway struct {
 	// Class is the name of its GatewayClass.
 	Class     string
 	Listeners []GatewayListener
+	// Ignored are the fields that are set and have no effect, sorted.
+	Ignored []string
 }
 
 // Ref implements Entry.
@@ -46,6 +48,8 @@ type GatewayListener struct {
 	Selector LabelSelector
 	// OtherKinds is true if HTTPRoutes may not attach.
 	OtherKinds bool
+	// ClientCertificates is true if the Gateway demands certificates of clients, which is not supported.
+	ClientCertificates bool
 	// Claimed is since when the listener has its Claim; zero if it has none yet.
 	Claimed time.Time
 }

@@ -117,10 +117,10 @@ func (r *resolver) noteOwner(l *listenerState, domain string, x routeIndex) {
 	}
 }
 
-// reportShadowed adds a message to the status of routes with a host that another namespace serves.
+// reportShadowed adds a message to the status of routes with a host that another namespace serves, or with fields that have no effect.
 func (r *resolver) reportShadowed() {
 	for i := range r.routes {
-		text := r.shadowed[r.routes[i].Route]
+		text := cmp.Or(r.shadowed[r.routes[i].Route], noEffect(r.routes[i].Route.Ignored))
 		for k := range r.routes[i].Parents {
 			if accepted := &r.routes[i].Parents[k].Accepted; accepted.OK && accepted.Message == "" {
 				accepted.Message = text

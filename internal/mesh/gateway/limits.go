@@ -3,6 +3,7 @@ package gateway
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -24,6 +25,17 @@ const (
 	// ReasonTooManyCertificates means that the Gateways of a namespace refer to more than MaxCertificates Secrets.
 	ReasonTooManyCertificates gatewayv1.ListenerConditionReason = "TooManyCertificates"
 )
+
+// ReasonUnsupportedValue means that a listener would not be as safe as its Gateway demands.
+const ReasonUnsupportedValue gatewayv1.ListenerConditionReason = "UnsupportedValue"
+
+// noEffect describes fields that are set and have no effect; empty without any.
+func noEffect(fields []string) string {
+	if len(fields) == 0 {
+		return ""
+	}
+	return "These fields have no effect: " + strings.Join(fields, ", ") + "."
+}
 
 // checkNumber rejects a listener if its namespace has too many that are accepted.
 func (r *resolver) checkNumber(namespace string) Verdict {

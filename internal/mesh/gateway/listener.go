@@ -38,6 +38,10 @@ func (r *resolver) acceptListener(c claimant) Verdict {
 	if l.isTLS() && !l.spec.Terminate {
 		return no(gatewayv1.ListenerReasonUnsupportedProtocol, "tls.mode Passthrough is not supported: use Terminate.")
 	}
+	if l.spec.ClientCertificates {
+		return no(ReasonUnsupportedValue, "The Gateway demands certificates of clients (spec.tls.frontend), which is not supported. The listener would admit everybody: remove the demand, or "+
+			"authenticate clients behind the gateway.")
+	}
 	if l.bind == 0 {
 		return no(gatewayv1.ListenerReasonPortUnavailable, "The ingress gateway has no port %d: add it to spec.ingressGateway.ports of the Mesh, or use another port.", l.spec.Port)
 	}

@@ -220,5 +220,8 @@ func (g *gatewayState) status() GatewayStatus {
 	if invalid > 0 {
 		status.Accepted.OK, status.Accepted.Reason = invalid < len(g.listeners), string(gatewayv1.GatewayReasonListenersNotValid)
 	}
+	if status.Accepted.Message == "" {
+		status.Accepted.Message = noEffect(g.gateway.Ignored)
+	}
 	return status
 }

@@ -44,9 +44,10 @@ func Gateway(u *unstructured.Unstructured) (*catalog.Gateway, []Problem) {
 			return nil, found
 		}
 	}
-	gateway := &catalog.Gateway{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName)}
+	gateway := &catalog.Gateway{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName), Ignored: ignoredByGateway(&object.Spec)}
 	for i := range object.Spec.Listeners {
 		listener := gatewayListener(u.GetNamespace(), &object.Spec.Listeners[i])
+		listener.ClientCertificates = demandsClientCertificates(&object.Spec, &object.Spec.Listeners[i])
 		listener.Claimed = claimedSince(object, listener)
 		gateway.Listeners = append(gateway.Listeners, listener)
 	}
@@ -131,7 +132,7 @@ func HTTPRoute(u *unstructured.Unstructured) (*catalog.HTTPRoute, []Problem) {
 	if found != nil {
 		return nil, found
 	}
-	route := &catalog.HTTPRoute{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
+	route := &catalog.HTTPRoute{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Ignored: ignoredByRoute(&object.Spec)}
 	for _, ref := range object.Spec.ParentRefs {
 		if parent, ok := RouteParent(u.GetNamespace(), ref); ok {
 			route.Parents = append(route.Parents, parent)
