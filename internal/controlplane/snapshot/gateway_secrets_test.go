@@ -2,11 +2,14 @@ package snapshot
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // gatewayMesh returns a mesh with a pod of each gateway, an HTTPS listener and an Egress with a Secret. The Secrets are not read.
@@ -69,4 +72,46 @@ func TestUnreadableSecretKeepsNoGatewayOut(t *testing.T) {
 	if _, err := h.tryConnect(peerOf(ingress)); err != nil {
 		t.Errorf("the gateway does not connect: %v", err)
 	}
+}
+
+// TestListenerKeepsItsCertificateUntilTheNewOneIsRead names another Secret in a listener. A Secret that was not read yet is not one that does not exist.
+func TestListenerKeepsItsCertificateUntilTheNewOneIsRead(t *testing.T) {
+	certificate := func(name, problem string) *catalog.GatewayCertificate {
+		c := &catalog.GatewayCertificate{Name: catalog.Name{Namespace: "shop", Name: name}, Problem: problem}
+		if problem == "" {
+			c.ChainPEM, c.KeyPEM = []byte("chain of "+name), []byte("key of "+name)
+		}
+		return c
+	}
+	entries, ingress, _ := gatewayMesh()
+	h := newSyncedHarness(append(entries, certificate("tls", ""))...)
+	stream, err := h.tryConnect(peerOf(ingress))
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect := func(when string, secrets ...string) {
+		t.Helper()
+		listener := contentOf(stream, resourcetype.Listeners, "gateway_443")
+		if (listener != nil) != (len(secrets) > 0) {
+			t.Errorf("%s: the listener exists: %t", when, listener != nil)
+			return
+		}
+		for _, name := range secrets {
+			secret := "gateway-certificate:shop/" + name
+			if !strings.Contains(string(listener.Encoded()), secret) || contentOf(stream, resourcetype.Secrets, secret) == nil {
+				t.Errorf("%s: the listener lacks the certificate %s", when, name)
+			}
+		}
+	}
+	expect("at the start", "tls")
+	h.apply(httpsGateway("new"))
+	expect("before the new Secret is read", "tls")
+	h.apply(meshtest.Service("shop", "unrelated", "unrelated", "10.96.9.9", 80, catalog.ProtocolHTTP), &catalog.GatewayClass{Name: "other"})
+	expect("after another change", "tls")
+	h.apply(certificate("new", ""))
+	expect("after the new Secret is read", "new")
+	h.apply(httpsGateway("missing"), certificate("missing", "The Secret does not exist."))
+	expect("after the missing Secret is read")
+	h.apply(httpsGateway("late"))
+	expect("with a listener that had no certificate")
 }

@@ -139,6 +139,7 @@ func (q quarantineScopes) BuildWithout(key scope.Key, policies map[catalog.Ref]s
 	s := q.store
 	trial := scope.BuildWithShared(s.catalog.ViewWithout(policies), s.trustDomains, key, nil)
 	scope.KeepDrainMarks(s.scopes[key].built, trial)
+	scope.CarryCertificates(s.scopes[key].built, trial)
 	for _, r := range s.marshal(s.buildScope(trial)) {
 		if r.kind == t && r.name == name {
 			return r.content, true

@@ -101,6 +101,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	if n.built != nil {
 		scope.CarryDrainMarks(n.built, built)
 	}
+	scope.CarryCertificates(n.built, built)
 	s.logDeniedPorts(n, built)
 	s.recordLimited(n, built.Limited)
 	s.trace.AddScopes(1)

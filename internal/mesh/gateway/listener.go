@@ -88,6 +88,7 @@ func (r *resolver) resolveCertificates(g *catalog.Gateway, l *listenerState) {
 		certificate := r.view.GatewayCertificate(name)
 		switch {
 		case certificate == nil:
+			l.unread = true
 			fail(gatewayv1.ListenerReasonInvalidCertificateRef, "The Secret %s has not been read yet.", name)
 		case certificate.Problem != "":
 			fail(gatewayv1.ListenerReasonInvalidCertificateRef, "%s", certificate.Problem)

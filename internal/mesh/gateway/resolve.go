@@ -18,6 +18,9 @@ const Group = "gateway.networking.k8s.io"
 type Result struct {
 	// Listeners are those that the ingress gateway serves, sorted by port, then by hostname.
 	Listeners []Listener
+	// Unread are listeners that lack a certificate only because no Secret of theirs was read yet. The ingress gateway serves them if it has an earlier
+	// certificate of the listener.
+	Unread []Listener
 	// Gateways and Routes have the status of all Gateways and HTTPRoutes, the oldest first.
 	Gateways []GatewayStatus
 	Routes   []RouteStatus
@@ -122,7 +125,9 @@ type listenerState struct {
 	// bind is the port of the pods.
 	bind         uint16
 	certificates []*catalog.GatewayCertificate
-	routes       []attachedRoute
+	// unread is true if a Secret was not read yet.
+	unread bool
+	routes []attachedRoute
 	// served has the keys of the hosts of the routes, and above those of all hostnames that include one of them. They are nil until they are needed.
 	served, above map[string]struct{}
 }
@@ -154,8 +159,11 @@ func (r *resolver) finish() Result {
 	}
 	for _, g := range r.gateways {
 		for _, l := range g.listeners {
-			if l.isServed() {
+			switch {
+			case l.isServed():
 				result.Listeners = append(result.Listeners, r.build(l, g.gateway.Name, byPort[l.spec.Port]))
+			case l.status.Accepted.OK && l.unread:
+				result.Unread = append(result.Unread, r.build(l, g.gateway.Name, byPort[l.spec.Port]))
 			}
 		}
 	}

@@ -18,6 +18,8 @@ type IngressGateway struct {
 	Listeners []GatewayListener
 	// Certificates are those that listeners name, each once.
 	Certificates []GatewayCertificate
+	// unread are listeners whose certificates were not read yet. CarryCertificates needs them.
+	unread []GatewayListener
 }
 
 // GatewayListener accepts requests of clients outside the mesh.
@@ -65,8 +67,10 @@ func (s *Scope) addIngressGateway(v *catalog.View) {
 	o := gatewayBuilder{outboundBuilder{view: v, client: s.Key.Identity, clusters: map[string]Cluster{}}, map[gatewayPort]gatewayShares{}}
 	s.IngressGateway = &IngressGateway{}
 	known := map[string]bool{}
-	for _, l := range gateway.Resolve(v).Listeners {
-		listener := GatewayListener{Name: l.Gateway.String() + "/" + l.Name, Port: l.Port, Bind: l.Bind, Hostname: l.Hostname}
+	resolved := gateway.Resolve(v)
+	for i := range resolved.Listeners {
+		l := &resolved.Listeners[i]
+		listener := o.gatewayListener(l)
 		for _, c := range l.Certificates {
 			name := c.Name.String()
 			listener.Certificates = append(listener.Certificates, name)
@@ -75,16 +79,25 @@ func (s *Scope) addIngressGateway(v *catalog.View) {
 				s.IngressGateway.Certificates = append(s.IngressGateway.Certificates, GatewayCertificate{name, c.ChainPEM, c.KeyPEM})
 			}
 		}
-		for _, host := range l.Hosts {
-			out := GatewayHost{Domain: host.Domain}
-			for _, rule := range host.Rules {
-				out.Routes = append(out.Routes, o.gatewayRoute(rule))
-			}
-			listener.Hosts = append(listener.Hosts, out)
-		}
 		s.IngressGateway.Listeners = append(s.IngressGateway.Listeners, listener)
 	}
+	for i := range resolved.Unread {
+		s.IngressGateway.unread = append(s.IngressGateway.unread, o.gatewayListener(&resolved.Unread[i]))
+	}
 	s.Clusters = sortedClusters(o.clusters)
+}
+
+// gatewayListener returns a listener with its routes, and without certificates.
+func (o gatewayBuilder) gatewayListener(l *gateway.Listener) GatewayListener {
+	listener := GatewayListener{Name: l.Gateway.String() + "/" + l.Name, Port: l.Port, Bind: l.Bind, Hostname: l.Hostname}
+	for _, host := range l.Hosts {
+		out := GatewayHost{Domain: host.Domain}
+		for _, rule := range host.Rules {
+			out.Routes = append(out.Routes, o.gatewayRoute(rule))
+		}
+		listener.Hosts = append(listener.Hosts, out)
+	}
+	return listener
 }
 
 // gatewayBuilder collects the destinations of the ingress gateway. Many matches have the same backends, so what a port of a Service leads to is
