@@ -84,7 +84,11 @@ func (s LabelSelector) Matches(labels map[string]string) bool {
 }
 
 // GatewayClass is a GatewayClass with the controller name of this mesh.
-type GatewayClass struct{ Name string }
+type GatewayClass struct {
+	Name string
+	// Namespaces are those whose Gateways may use the class; none means all.
+	Namespaces []string
+}
 
 // Ref implements Entry.
 func (c *GatewayClass) Ref() Ref { return Ref{KindGatewayClass, Name{Name: c.Name}} }
@@ -157,6 +161,13 @@ func (v *View) Gateways() []*Gateway {
 	})
 	slices.SortStableFunc(gateways, func(a, b *Gateway) int { return a.Created.Compare(b.Created) })
 	return gateways
+}
+
+// MayHaveGateways reports whether a namespace may have Gateways of a class.
+func (v *View) MayHaveGateways(namespace, class string) bool {
+	v.deps.add(DepGateways, Name{})
+	c, ours := get[*GatewayClass](v.catalog, KindGatewayClass, Name{Name: class})
+	return ours && (len(c.Namespaces) == 0 || slices.Contains(c.Namespaces, namespace))
 }
 
 // HTTPRoutes returns the HTTPRoutes that refer to Gateways, the oldest first, then by name.

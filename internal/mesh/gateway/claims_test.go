@@ -73,6 +73,23 @@ func TestHostsInServiceCannotBeTakenOver(t *testing.T) {
 	}
 }
 
+// TestOnlyAllowedNamespacesHaveGateways checks that Gateways of other namespaces are not served, and that their Secrets are not read.
+func TestOnlyAllowedNamespacesHaveGateways(t *testing.T) {
+	class := &catalog.GatewayClass{Name: "osm", Namespaces: []string{shop}}
+	v := mesh(class, gatewayOf("web", https("a", "", catalog.Name{Namespace: shop, Name: "tls"})),
+		neighbour("g", claimed(https("b", "b.example", catalog.Name{Namespace: other, Name: "tls"}), 1)))
+	result := gateway.Resolve(v)
+	if got := result.Gateways[0]; got.Accepted.OK || got.Listeners[0].Accepted.Reason != "NamespaceNotAllowed" || got.Listeners[0].Claim != "" {
+		t.Errorf("the Gateway of another namespace has %+v", got)
+	}
+	if !result.Gateways[1].Listeners[0].Served {
+		t.Errorf("the Gateway of an allowed namespace has %+v", result.Gateways[1])
+	}
+	if got := fmt.Sprint(gateway.Certificates(v)); got != "[shop/tls]" {
+		t.Errorf("Secrets %s are read", got)
+	}
+}
+
 // TestMoreSpecificHostOfTheSameNamespace checks that a namespace may divide its own hosts among its Gateways.
 func TestMoreSpecificHostOfTheSameNamespace(t *testing.T) {
 	result := gateway.Resolve(mesh(gatewayOf("web", claimed(http("a", ""), 5)), gatewayOf("young", http("b", "a.example")),

@@ -26,6 +26,9 @@ const (
 	ReasonTooManyCertificates gatewayv1.ListenerConditionReason = "TooManyCertificates"
 )
 
+// ReasonNamespaceNotAllowed means that the Mesh does not permit Gateways in the namespace.
+const ReasonNamespaceNotAllowed gatewayv1.ListenerConditionReason = "NamespaceNotAllowed"
+
 // ReasonUnsupportedValue means that a listener would not be as safe as its Gateway demands.
 const ReasonUnsupportedValue gatewayv1.ListenerConditionReason = "UnsupportedValue"
 
@@ -67,7 +70,7 @@ func certificatesByNamespace(v *catalog.View) map[string]map[catalog.Name]struct
 			}
 			for i := range g.Listeners {
 				for _, name := range g.Listeners[i].Certificates {
-					if len(all[namespace]) < MaxCertificates && mayUse(v, namespace, name) {
+					if v.MayHaveGateways(namespace, g.Class) && len(all[namespace]) < MaxCertificates && mayUse(v, namespace, name) {
 						all[namespace][name] = struct{}{}
 					}
 				}

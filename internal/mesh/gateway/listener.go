@@ -32,6 +32,10 @@ func (r *resolver) addGateway(g *catalog.Gateway) {
 // acceptListener compares a listener with those that are accepted already.
 func (r *resolver) acceptListener(c claimant) Verdict {
 	l := c.listener
+	if !r.view.MayHaveGateways(c.gateway.Name.Namespace, c.gateway.Class) {
+		return no(ReasonNamespaceNotAllowed, "The namespace %s may not have Gateways of the class %s: add it to spec.ingressGateway.allowedNamespaces of the Mesh.",
+			c.gateway.Name.Namespace, c.gateway.Class)
+	}
 	if l.spec.Protocol != string(gatewayv1.HTTPProtocolType) && l.spec.Protocol != string(gatewayv1.HTTPSProtocolType) {
 		return no(gatewayv1.ListenerReasonUnsupportedProtocol, "The protocol %s is not supported: use HTTP or HTTPS.", l.spec.Protocol)
 	}

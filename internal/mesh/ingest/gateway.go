@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,7 +25,11 @@ func GatewayClass(mesh string) func(*unstructured.Unstructured) (*catalog.Gatewa
 		if controller, _, _ := unstructured.NestedString(u.Object, "spec", "controllerName"); controller != names.GatewayController(mesh) {
 			return nil, nil
 		}
-		return &catalog.GatewayClass{Name: u.GetName()}, nil
+		class := &catalog.GatewayClass{Name: u.GetName()}
+		if allowed := u.GetAnnotations()[names.AllowedNamespacesAnnotation]; allowed != "" {
+			class.Namespaces = strings.Split(allowed, ",")
+		}
+		return class, nil
 	}
 }
 
@@ -44,7 +49,7 @@ func Gateway(u *unstructured.Unstructured) (*catalog.Gateway, []Problem) {
 			return nil, found
 		}
 	}
-	gateway := &catalog.Gateway{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName), Ignored: ignoredByGateway(&object.Spec)}
+	gateway := &catalog.Gateway{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName), Ignored: setFields(u, ignoredByGateways())}
 	for i := range object.Spec.Listeners {
 		listener := gatewayListener(u.GetNamespace(), &object.Spec.Listeners[i])
 		listener.ClientCertificates = demandsClientCertificates(&object.Spec, &object.Spec.Listeners[i])
@@ -132,7 +137,7 @@ func HTTPRoute(u *unstructured.Unstructured) (*catalog.HTTPRoute, []Problem) {
 	if found != nil {
 		return nil, found
 	}
-	route := &catalog.HTTPRoute{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Ignored: ignoredByRoute(&object.Spec)}
+	route := &catalog.HTTPRoute{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Ignored: setFields(u, ignoredByRoutes())}
 	for _, ref := range object.Spec.ParentRefs {
 		if parent, ok := RouteParent(u.GetNamespace(), ref); ok {
 			route.Parents = append(route.Parents, parent)

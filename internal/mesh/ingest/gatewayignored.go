@@ -1,48 +1,51 @@
 package ingest
 
 import (
-	"maps"
 	"slices"
+	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// setFields returns the paths that are true, sorted.
-func setFields(fields map[string]bool) []string {
-	maps.DeleteFunc(fields, func(_ string, set bool) bool { return !set })
-	return slices.Sorted(maps.Keys(fields))
+// ignoredByGateways are the fields of a Gateway without effect, sorted.
+func ignoredByGateways() []string {
+	return []string{"spec.addresses", "spec.allowedListeners", "spec.defaultScope", "spec.infrastructure", "spec.listeners.tls.options", "spec.tls.backend"}
 }
 
-// ignoredByGateway returns the fields of a Gateway that are set and have no effect.
-func ignoredByGateway(spec *gatewayv1.GatewaySpec) []string {
-	return setFields(map[string]bool{
-		"spec.addresses":        len(spec.Addresses) > 0,
-		"spec.infrastructure":   spec.Infrastructure != nil,
-		"spec.allowedListeners": spec.AllowedListeners != nil,
-		"spec.defaultScope":     spec.DefaultScope != "",
-		"spec.tls.backend":      spec.TLS != nil && spec.TLS.Backend != nil,
-		"spec.listeners.tls.options": slices.ContainsFunc(spec.Listeners, func(l gatewayv1.Listener) bool {
-			return l.TLS != nil && len(l.TLS.Options) > 0
-		}),
-	})
+// ignoredByRoutes are the fields of an HTTPRoute without effect, sorted.
+func ignoredByRoutes() []string {
+	return []string{"spec.rules.retry", "spec.rules.sessionPersistence", "spec.rules.timeouts.backendRequest", "spec.useDefaultGateways"}
 }
 
-// ignoredByRoute returns the fields of an HTTPRoute that are set and have no effect.
-func ignoredByRoute(spec *gatewayv1.HTTPRouteSpec) []string {
-	hasRule := func(matches func(*gatewayv1.HTTPRouteRule) bool) bool {
-		for i := range spec.Rules {
-			if matches(&spec.Rules[i]) {
-				return true
-			}
+// setFields returns the paths that an object sets.
+func setFields(u *unstructured.Unstructured, paths []string) []string {
+	var set []string
+	for _, path := range paths {
+		if isSet(u.Object, strings.Split(path, ".")) {
+			set = append(set, path)
 		}
-		return false
 	}
-	return setFields(map[string]bool{
-		"spec.useDefaultGateways":            spec.UseDefaultGateways != "",
-		"spec.rules.timeouts.backendRequest": hasRule(func(r *gatewayv1.HTTPRouteRule) bool { return r.Timeouts != nil && r.Timeouts.BackendRequest != nil }),
-		"spec.rules.retry":                   hasRule(func(r *gatewayv1.HTTPRouteRule) bool { return r.Retry != nil }),
-		"spec.rules.sessionPersistence":      hasRule(func(r *gatewayv1.HTTPRouteRule) bool { return r.SessionPersistence != nil }),
-	})
+	return set
+}
+
+// isSet reports whether a value has a field, in any element of lists. Empty values count as absent.
+func isSet(value any, path []string) bool {
+	switch v := value.(type) {
+	case nil:
+		return false
+	case map[string]any:
+		if len(path) > 0 {
+			return isSet(v[path[0]], path[1:])
+		}
+		return len(v) > 0
+	case []any:
+		if len(path) > 0 {
+			return slices.ContainsFunc(v, func(element any) bool { return isSet(element, path) })
+		}
+		return len(v) > 0
+	}
+	return len(path) == 0 && value != ""
 }
 
 // demandsClientCertificates reports whether a Gateway demands certificates of the clients of a listener, also if it would then admit others.

@@ -117,3 +117,11 @@ func TestReferenceGrant(t *testing.T) {
 	route, problems := HTTPRoute(smi(t, "{parentRefs: all}"))
 	expect(t, nil, route, []string{"Malformed: cannot be read, so it has no effect"}, problems)
 }
+
+// TestGatewayClassRestrictsNamespaces checks the annotation that the operator writes.
+func TestGatewayClassRestrictsNamespaces(t *testing.T) {
+	class := smi(t, "{controllerName: '"+names.GatewayController("osm")+"'}")
+	class.SetAnnotations(map[string]string{"openservicemesh.io/allowed-namespaces": "infra,shop"})
+	got, problems := GatewayClass("osm")(class)
+	expect(t, &catalog.GatewayClass{Name: "x", Namespaces: []string{"infra", "shop"}}, got, nil, problems)
+}

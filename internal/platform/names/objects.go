@@ -175,6 +175,9 @@ const (
 // GatewayListener is the name of the listener of the ingress gateway for a port of its Service.
 func GatewayListener(port uint16) string { return "gateway_" + strconv.Itoa(int(port)) }
 
+// AllowedNamespacesAnnotation of a GatewayClass has the namespaces whose Gateways the ingress gateway serves, separated by commas. Without it, it serves all.
+const AllowedNamespacesAnnotation = "openservicemesh.io/allowed-namespaces"
+
 // EgressGatewayListener is the name of the listener of the egress gateway.
 const EgressGatewayListener = "egress-gateway"
 

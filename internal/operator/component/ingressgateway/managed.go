@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -91,6 +92,9 @@ func gatewayClass(inputs component.Inputs) *unstructured.Unstructured {
 		"spec": map[string]any{"controllerName": names.GatewayController(inputs.Mesh.Name), "description": "The ingress gateway of the mesh " + inputs.Mesh.Name},
 	}}
 	class.SetName(inputs.Mesh.Name)
+	if allowed := settings(inputs.Mesh).AllowedNamespaces; len(allowed) > 0 {
+		class.SetAnnotations(map[string]string{names.AllowedNamespacesAnnotation: strings.Join(slices.Sorted(slices.Values(allowed)), ",")})
+	}
 	class.SetLabels(operand.Labels(inputs.Mesh.Name, inputs.ControlPlanes[0].Release.Version))
 	return class
 }
