@@ -53,6 +53,7 @@ const completeMesh = `
     replicas: 3
     serviceType: NodePort
     ports: [80, 443, 8443]
+    allowedNamespaces: [infra, shop]
     nodeSelector: {pool: edge}
     tolerations: [{key: example.com/edge, operator: Exists, effect: NoSchedule}]
     affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname}]}}
@@ -117,6 +118,7 @@ func testMesh(t *testing.T, c client.Client) {
 		{"scheduling of an ingress gateway that nobody runs", mesh("osm", "{ingressGateway: {priorityClassName: edge}}"), ""},
 		{"an invalid toleration of a gateway", mesh("osm", "{egressGateway: {mode: Managed, tolerations: [{key: 1}]}}"), "spec.egressGateway.tolerations[0].key: Invalid value"},
 		{"an affinity term without a topology key", mesh("osm", "{ingressGateway: {mode: Managed, affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{}]}}}}"), "topologyKey: Required value"},
+		{"a namespace that is no name", mesh("osm", "{ingressGateway: {mode: Managed, allowedNamespaces: ['a,b']}}"), "spec.ingressGateway.allowedNamespaces[0] in body should match"},
 		{"a listener port of Envoy", mesh("osm", "{ingressGateway: {mode: Managed, ports: [15003]}}"), "contains a port from 15000 to 15999, which belong to Envoy"},
 		{"ports that share one of the pods", mesh("osm", "{ingressGateway: {mode: Managed, ports: [80, 10080]}}"), "which the pods use for it: remove one of them"},
 		{"a Jaeger of others", mesh("osm", "{observability: {jaeger: {mode: Existing}}}"), `Unsupported value: "Existing": supported values: "Disabled", "Managed"`},

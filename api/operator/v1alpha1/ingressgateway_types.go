@@ -44,6 +44,15 @@ type IngressGatewaySpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(p, p >= 1024 || !((p + 10000) in self))",message="spec.ingressGateway.ports contains a port below 1024 and the one that is 10000 higher, which the pods use for it: remove one of them"
 	Ports []int32 `json:"ports,omitempty"`
 
+	// allowedNamespaces are the namespaces whose Gateways the ingress gateway serves. Gateways of other namespaces are not accepted. Default: all namespaces.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	AllowedNamespaces []string `json:"allowedNamespaces,omitempty"`
+
 	// GatewaySchedulingSpec configures where the pods run.
 	GatewaySchedulingSpec `json:",inline"`
 

@@ -580,6 +580,11 @@ func (in *IngressGatewaySpec) DeepCopyInto(out *IngressGatewaySpec) {
 		*out = make([]int32, len(*in))
 		copy(*out, *in)
 	}
+	if in.AllowedNamespaces != nil {
+		in, out := &in.AllowedNamespaces, &out.AllowedNamespaces
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	in.GatewaySchedulingSpec.DeepCopyInto(&out.GatewaySchedulingSpec)
 	if in.Resources != nil {
 		in, out := &in.Resources, &out.Resources

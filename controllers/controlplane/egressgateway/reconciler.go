@@ -46,7 +46,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	current, removed, failed := r.credentials.Update(names, func(name catalog.Name) (catalog.Entry, error) {
+	r.credentials.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
+	_, removed, failed := r.credentials.Update(names, func(name catalog.Name) (catalog.Entry, error) {
 		data, problem, err := secrets.Read(ctx, r.Secrets, name, r.Namespace)
 		switch {
 		case err != nil:
@@ -56,8 +57,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 		}
 		return ingest.EgressCredential(name, data), nil
 	})
-	if len(current)+len(removed) > 0 {
-		r.Sink.Apply(append(removed, current...))
+	if len(removed) > 0 {
+		r.Sink.Apply(removed)
 	}
 	if failed != nil || len(names) == 0 {
 		return ctrl.Result{}, failed

@@ -150,22 +150,18 @@ func (r *Reconciler) readNamespaces(ctx context.Context, s *state) error {
 	return nil
 }
 
-// readServices reads the Services that routes refer to.
+// readServices reads the Services that routes refer to. Each is read once, and those of routes that no listener admits are not read.
 func (r *Reconciler) readServices(ctx context.Context, s *state) error {
-	for _, route := range s.catalog.View().HTTPRoutes() {
-		for i := range route.Rules {
-			for _, backend := range route.Rules[i].Backends {
-				var service corev1.Service
-				if err := r.Client.Get(ctx, client.ObjectKey(backend.Service), &service); err != nil {
-					if client.IgnoreNotFound(err) != nil {
-						return err
-					}
-					continue
-				}
-				entry, _ := ingest.Service(&service)
-				s.catalog.Apply([]catalog.Change{catalog.Set(entry)})
+	for _, name := range gateway.Resolve(s.catalog.View()).Services {
+		var service corev1.Service
+		if err := r.Client.Get(ctx, client.ObjectKey(name), &service); err != nil {
+			if client.IgnoreNotFound(err) != nil {
+				return err
 			}
+			continue
 		}
+		entry, _ := ingest.Service(&service)
+		s.catalog.Apply([]catalog.Change{catalog.Set(entry)})
 	}
 	return nil
 }
@@ -218,6 +214,7 @@ func (r *Reconciler) add(mgr manager.Manager) error {
 // updateCertificates sends the certificates to the control plane, and returns them. It removes those that no Gateway uses any more. A
 // Secret that cannot be read now keeps its last content. An unusable Secret is an entry with a problem.
 func (r *Reconciler) updateCertificates(ctx context.Context, names []catalog.Name) ([]catalog.Change, error) {
+	r.certificates.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
 	current, removed, failed := r.certificates.Update(names, func(name catalog.Name) (catalog.Entry, error) {
 		data, problem, err := secrets.Read(ctx, r.Secrets, name, r.Namespace)
 		switch {
@@ -228,6 +225,8 @@ func (r *Reconciler) updateCertificates(ctx context.Context, names []catalog.Nam
 		}
 		return ingest.GatewayCertificate(name, data, r.Now()), nil
 	})
-	r.Sink.Apply(append(removed, current...))
+	if len(removed) > 0 {
+		r.Sink.Apply(removed)
+	}
 	return current, failed
 }

@@ -418,3 +418,41 @@ func TestRouteOfAnotherParent(t *testing.T) {
 		t.Errorf("the route still has %q", conditions)
 	}
 }
+
+// TestRouteThatIsNotAdmittedAnyMore checks that the route keeps no condition about references that are not resolved any more.
+func TestRouteThatIsNotAdmittedAnyMore(t *testing.T) {
+	f := newFixture(t, secret(t))
+	f.reconcile(t)
+	route := kinds.Object(kinds.HTTPRoute)
+	if err := f.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "books"}, route); err != nil {
+		t.Fatal(err)
+	}
+	if err := unstructured.SetNestedSlice(route.Object, []any{map[string]any{"name": "web", "sectionName": "missing"}}, "spec", "parentRefs"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Client.Update(t.Context(), route); err != nil {
+		t.Fatal(err)
+	}
+	f.reconcile(t)
+	if conditions, _ := f.conditionsOf(t, "books"); !slices.Equal(conditions, []string{"Accepted False NoMatchingParent"}) {
+		t.Errorf("the route has %q", conditions)
+	}
+}
+
+// TestRouteThatEnvoyWouldReject checks that the status has the reason before Envoy gets the route, and that other routes are not affected.
+func TestRouteThatEnvoyWouldReject(t *testing.T) {
+	f := newFixture(t, secret(t), unread(t, `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: long, namespace: shop}
+spec: {parentRefs: [{name: web}], rules: [{matches: [{queryParams: [{name: `+strings.Repeat("q", 1025)+`, value: a}]}]}]}
+`))
+	f.reconcile(t)
+	conditions, message := f.conditionsOf(t, "long")
+	if want := []string{"Accepted False UnsupportedValue", "ResolvedRefs True ResolvedRefs"}; !slices.Equal(conditions, want) || !strings.Contains(message, "rule 1: invalid Route.Match") {
+		t.Errorf("conditions %q with %q, want %q", conditions, message, want)
+	}
+	if conditions, _ := f.conditionsOf(t, "books"); !slices.Contains(conditions, "Accepted True Accepted") {
+		t.Errorf("the other route has %q", conditions)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +21,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -38,7 +40,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *state) error {
 	for _, route := range result.Routes {
 		object := s.routes[route.Route.Name]
 		resolved[object] = true
-		failed = append(failed, r.writeRoute(ctx, object, route.Parents))
+		failed = append(failed, r.writeRoute(ctx, object, validated(route)))
 	}
 	for _, object := range s.routes {
 		if !resolved[object] {
@@ -76,21 +78,38 @@ func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.Gatew
 	setConditions(&status.Conditions, before.Generation, condition(string(gatewayv1.GatewayConditionAccepted), g.Accepted), programmed)
 	earlier := status.Listeners
 	status.Listeners = nil
-	for _, l := range g.Listeners {
+	for i, l := range g.Listeners {
 		listener := gatewayv1.ListenerStatus{Name: gatewayv1.SectionName(l.Name), AttachedRoutes: l.AttachedRoutes, SupportedKinds: []gatewayv1.RouteGroupKind{
 			{Group: ptr.To(gatewayv1.Group(gateway.Group)), Kind: "HTTPRoute"},
 		}}
-		for i := range earlier {
-			if earlier[i].Name == listener.Name {
-				listener.Conditions = earlier[i].Conditions
+		for k := range earlier {
+			if earlier[k].Name == listener.Name {
+				listener.Conditions = slices.Clone(earlier[k].Conditions)
 			}
 		}
+		r.setClaim(&listener.Conditions, before.Generation, l.Claim, g.Gateway.Listeners[i].Claimed)
 		setConditions(&listener.Conditions, before.Generation,
 			condition(string(gatewayv1.ListenerConditionAccepted), l.Accepted), condition(string(gatewayv1.ListenerConditionResolvedRefs), l.ResolvedRefs),
 			conflictedCondition(l.Accepted), programmedCondition(s, l.Served))
 		status.Listeners = append(status.Listeners, listener)
 	}
 	return r.patch(ctx, object, before.Status, status)
+}
+
+// setClaim records what a listener claims, and since when. A new claim begins now.
+func (r *Reconciler) setClaim(list *[]metav1.Condition, generation int64, claim string, since time.Time) {
+	if earlier := meta.FindStatusCondition(*list, ingest.ConditionHostClaimed); earlier != nil && earlier.Message != claim {
+		meta.RemoveStatusCondition(list, ingest.ConditionHostClaimed)
+	}
+	if claim == "" {
+		return
+	}
+	if since.IsZero() {
+		since = r.Now()
+	}
+	setConditions(list, generation, metav1.Condition{
+		Type: ingest.ConditionHostClaimed, Status: metav1.ConditionTrue, Reason: "Claimed", Message: claim, LastTransitionTime: metav1.NewTime(since),
+	})
 }
 
 // writeRoute replaces the entries of this mesh, and keeps those of other controllers.
@@ -109,6 +128,9 @@ func (r *Reconciler) writeRoute(ctx context.Context, object *unstructured.Unstru
 			if earlier[i].ControllerName == own && equality.Semantic.DeepEqual(earlier[i].ParentRef, entry.ParentRef) {
 				entry.Conditions = earlier[i].Conditions
 			}
+		}
+		if p.ResolvedRefs.Reason == "" {
+			meta.RemoveStatusCondition(&entry.Conditions, string(gatewayv1.RouteConditionResolvedRefs))
 		}
 		setConditions(&entry.Conditions, before.Generation, r.routeConditions(object, p)...)
 		status.Parents = append(status.Parents, entry)

@@ -1,8 +1,10 @@
 package secrets
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,6 +16,9 @@ import (
 
 // Entries are the catalog entries of Secrets. The zero value has none.
 type Entries struct {
+	// Receive is called for each Secret as soon as it was read; nil for no call. A pass over all Secrets can take minutes.
+	Receive func(catalog.Change)
+
 	known map[catalog.Name]catalog.Change
 }
 
@@ -21,7 +26,7 @@ type Entries struct {
 // cannot be read now keeps its last entry.
 func (e *Entries) Update(all []catalog.Name, read func(catalog.Name) (catalog.Entry, error)) (current, removed []catalog.Change, failed error) {
 	next := map[catalog.Name]catalog.Change{}
-	for _, name := range all {
+	for _, name := range inTurns(all) {
 		if _, done := next[name]; done {
 			continue
 		}
@@ -31,6 +36,9 @@ func (e *Entries) Update(all []catalog.Name, read func(catalog.Name) (catalog.En
 			failed = err
 		} else {
 			change, known = catalog.Set(entry), true
+			if e.Receive != nil {
+				e.Receive(change)
+			}
 		}
 		if known {
 			next[name] = change
@@ -44,6 +52,27 @@ func (e *Entries) Update(all []catalog.Name, read func(catalog.Name) (catalog.En
 	}
 	e.known = next
 	return current, removed, failed
+}
+
+// inTurns returns the first name of each namespace, then the second ones, and so on. So a namespace with many Secrets delays those of no other by
+// more than its own.
+func inTurns(names []catalog.Name) []catalog.Name {
+	turns := map[string]int{}
+	type turn struct {
+		number int
+		name   catalog.Name
+	}
+	list := make([]turn, 0, len(names))
+	for _, name := range names {
+		list = append(list, turn{turns[name.Namespace], name})
+		turns[name.Namespace]++
+	}
+	slices.SortStableFunc(list, func(a, b turn) int { return cmp.Compare(a.number, b.number) })
+	ordered := make([]catalog.Name, 0, len(list))
+	for _, t := range list {
+		ordered = append(ordered, t.name)
+	}
+	return ordered
 }
 
 // Read returns the content of a Secret, or why there is none as a sentence. An error means that the answer is not known. The namespace is that

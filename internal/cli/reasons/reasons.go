@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
@@ -63,6 +64,10 @@ func ofPolicies() []Reason {
 		{kinds.ReasonNotFollowed, policies, "A backend of a TrafficSplit is the root of another split, which is ignored for this backend."},
 		{kinds.ReasonTooManyServices, policies, "The policy exceeds the number of Services that one namespace adds to sidecars of another: the message names the bound."},
 		{kinds.ReasonTooManyRoutes, policies, "The policies of the namespace have more routes than a sidecar or a gateway can have, so a part of the object is not in force: the message names the place and the remedy."},
+		{string(gateway.ReasonTooManyReferences), policies, "The HTTPRoutes of the namespace have more backendRefs than the ingress gateway resolves, so the route has no effect: use fewer backends."},
+		{string(gateway.ReasonNamespaceNotAllowed), policies, "The Mesh does not permit Gateways in this namespace: add it to spec.ingressGateway.allowedNamespaces, or use another namespace."},
+		{string(gateway.ReasonTooManyListeners), policies, "The Gateways of the namespace have more listeners than the ingress gateway serves for one namespace: use wildcards, or fewer hosts."},
+		{string(gateway.ReasonTooManyCertificates), policies, "The Gateways of the namespace refer to more Secrets than the control plane reads for one namespace: use wildcard certificates, or fewer of them."},
 		{kinds.ReasonNoUsableBackend, policies, "No backend of a TrafficSplit with a weight exists and has a port of the root, so the requests that it selects fail: correct a backend, or delete the split."},
 		{kinds.ReasonHostNotResolved, policies, "A host outside the mesh has no address in DNS, or the control plane cannot look it up: correct the name, or check the DNS servers."},
 		{kinds.ReasonConflicted, policies, "An older object configures the same thing and takes precedence: delete one of the two."},

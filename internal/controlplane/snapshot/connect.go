@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // Peer is the authenticated client of a stream: the claims of its verified token.
@@ -53,6 +54,8 @@ const (
 	unknownPodTimeout = 2 * time.Second
 	// syncTimeout is how long Connect waits for the initial sync.
 	syncTimeout = 10 * time.Second
+	// secretsTimeout is how long after the initial sync gateways wait for their Secrets. One that cannot be read keeps no gateway out for ever.
+	secretsTimeout = 2 * time.Minute
 )
 
 // pendingStream is a stream that is not bound to its pod yet.
@@ -131,6 +134,10 @@ func (s *Store) tryBind(p *pendingStream) {
 		p.reason = err
 		return
 	}
+	if err == nil && s.awaitsSecrets(view, pod) {
+		p.reason = fmt.Errorf("%w: Secrets of gateways are not read", ErrNotSynced)
+		return
+	}
 	if err == nil {
 		err = s.checkMaxConnections(p.peer)
 	}
@@ -140,6 +147,20 @@ func (s *Store) tryBind(p *pendingStream) {
 	}
 	delete(s.pendingStreams, p)
 	p.result <- connectResult{stream: s.bind(p, view, pod)}
+}
+
+// awaitsSecrets reports whether a gateway must wait until its Secrets were read once. Without them it would lose listeners that it has. A reference
+// that is new later delays no gateway.
+func (s *Store) awaitsSecrets(view *catalog.View, pod *catalog.Pod) bool {
+	proxy := scope.KeyFor(view, pod).Proxy
+	if proxy == scope.ProxySidecar || s.secretsRead[proxy] {
+		return false
+	}
+	if s.config.Now().Sub(s.syncedAt) < secretsTimeout && scope.HasUnreadSecrets(view, proxy) {
+		return true
+	}
+	s.secretsRead[proxy] = true
+	return false
 }
 
 // livePod returns the pod of a peer. Every claim of the token must match the live objects.

@@ -138,6 +138,7 @@ func (q quarantineScopes) Policies(key scope.Key) []catalog.Ref {
 func (q quarantineScopes) BuildWithout(key scope.Key, policies map[catalog.Ref]struct{}, t resourcetype.Type, name string) (*resource.Content, bool) {
 	s := q.store
 	trial := scope.BuildWithShared(s.catalog.ViewWithout(policies), s.trustDomains, key, nil)
+	scope.CarryCertificates(s.scopes[key].built, trial)
 	for _, r := range s.marshal(s.buildScope(trial)) {
 		if r.kind == t && r.name == name {
 			return r.content, true

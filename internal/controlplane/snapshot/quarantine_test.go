@@ -246,3 +246,97 @@ func TestThreat51NackLoop(t *testing.T) {
 		t.Errorf("it took only %s: consecutive NACKs are not delayed", h.now.Sub(began))
 	}
 }
+
+// newOldCulprit returns a mesh with bad policies that are older than good ones, as after a restart, and a proxy that rejects "bad".
+func newOldCulprit(t *testing.T, policies ...string) (*harness, *fakeProxy) {
+	entries := twoServices()
+	client, server := podsOf(entries)
+	h := newSyncedHarness(entries...)
+	for i, path := range policies {
+		group := fmt.Sprint("g", i)
+		h.apply(meshtest.Group("a", group, path), meshtest.Target(fmt.Sprint("t", i), server.Identity(), []catalog.TargetRule{meshtest.HTTP(group)}, client.Identity()))
+	}
+	s := newFakeProxy(h, server)
+	s.rejectIf = contains("bad")
+	s.open(t)
+	for range 40 {
+		s.sync(t)
+		h.now = h.now.Add(time.Second)
+		h.fireTimers()
+	}
+	return h, s
+}
+
+// quarantinedNames returns the names of the quarantined policies.
+func (h *harness) quarantinedNames() []string {
+	var list []string
+	for _, r := range h.store.Rejections() {
+		list = append(list, r.Policy.Name.Name)
+	}
+	return list
+}
+
+// TestInnocentPoliciesAreReleased checks that policies that are newer than the cause of a NACK do not stay quarantined with it.
+func TestInnocentPoliciesAreReleased(t *testing.T) {
+	for name, test := range map[string]struct {
+		policies []string
+		want     []string
+	}{
+		"one old culprit":              {[]string{"/bad", "/one", "/two", "/three"}, []string{"t0"}},
+		"two culprits":                 {[]string{"/bad1", "/one", "/bad2", "/two"}, []string{"t0", "t2"}},
+		"a culprit that is the newest": {[]string{"/one", "/two", "/bad"}, []string{"t2"}},
+		"no culprit":                   {[]string{"/one", "/two"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, s := newOldCulprit(t, test.policies...)
+			// The newest part of a culprit is its target or its group.
+			got := h.quarantinedNames()
+			for i := range got {
+				got[i] = strings.Replace(got[i], "g", "t", 1)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("quarantined (-want +got):\n%s", diff)
+			}
+			for _, path := range test.policies {
+				if bad := strings.Contains(path, "bad"); s.hasInboundRoute(path) == bad {
+					t.Errorf("the routes have %s: %t", path, bad)
+				}
+			}
+			s.log = nil
+			s.sync(t)
+			h.fireTimers()
+			s.sync(t)
+			if len(s.log) > 0 {
+				t.Errorf("policies are tried again and again: %v", s.log)
+			}
+		})
+	}
+}
+
+// TestTrialsFollowNewChanges checks that a culprit that appears during a trial does not keep the tried policy quarantined.
+func TestTrialsFollowNewChanges(t *testing.T) {
+	entries := twoServices()
+	client, server := podsOf(entries)
+	h := newSyncedHarness(entries...)
+	add := func(i int, path string) {
+		group := fmt.Sprint("g", i)
+		h.apply(meshtest.Group("a", group, path), meshtest.Target(fmt.Sprint("t", i), server.Identity(), []catalog.TargetRule{meshtest.HTTP(group)}, client.Identity()))
+	}
+	for i, path := range []string{"/bad", "/one", "/two"} {
+		add(i, path)
+	}
+	s := newFakeProxy(h, server)
+	s.rejectIf = contains("bad")
+	s.open(t)
+	for i := range 60 {
+		s.sync(t)
+		h.now = h.now.Add(time.Second)
+		h.fireTimers()
+		if i%2 == 1 && i < 20 {
+			add(10+i, fmt.Sprint("/bad", i))
+		}
+	}
+	if !s.hasInboundRoute("/one") || !s.hasInboundRoute("/two") || s.hasInboundRoute("bad") || len(h.quarantinedNames()) != 11 {
+		t.Errorf("quarantined %v, want the 11 bad ones", h.quarantinedNames())
+	}
+}

@@ -98,6 +98,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	}
 	built := scope.BuildWithShared(view, s.trustDomains, n.key, destinations)
 	s.scopeIndex.set(n, view.Deps())
+	scope.CarryCertificates(n.built, built)
 	s.logDeniedPorts(n, built)
 	s.recordLimited(n, built.Limited)
 	s.trace.AddScopes(1)

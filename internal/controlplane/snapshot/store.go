@@ -55,8 +55,11 @@ type Store struct {
 	identities     map[identity.ServiceAccount]*identityNode
 	streams        map[string]*Stream // by pod UID
 	pendingStreams map[*pendingStream]struct{}
-	shared         *sharedDestinations
-	policies       *status.Policies
+	// syncedAt is when the initial sync was complete. secretsRead has the gateways whose Secrets were read once since.
+	syncedAt    time.Time
+	secretsRead map[scope.Proxy]bool
+	shared      *sharedDestinations
+	policies    *status.Policies
 	// trace is the trace of the batch that is being applied; nil otherwise.
 	trace *status.BatchTrace
 
@@ -82,6 +85,7 @@ func NewStore(config Config) *Store {
 		identities:       map[identity.ServiceAccount]*identityNode{},
 		streams:          map[string]*Stream{},
 		pendingStreams:   map[*pendingStream]struct{}{},
+		secretsRead:      map[scope.Proxy]bool{},
 		shared:           &sharedDestinations{layers: map[sharedKey]*sharedLayer{}, index: newIndex[*sharedDestinations]()},
 		policies:         status.NewPolicies(),
 		streamIndex:      newIndex[*Stream](),
@@ -102,6 +106,7 @@ func (s *Store) Apply(list []catalog.Change) { s.queue.addChanges(list, s.config
 // that no proxy gets the configuration of an incomplete mesh.
 func (s *Store) MarkSynced() {
 	s.run(func() {
+		s.syncedAt = s.config.Now()
 		s.synced.Store(true)
 		s.trust.Store(s.currentTrust())
 		s.quarantine.MarkSynced(s.config.Now().Add(s.config.StartupPeriod))

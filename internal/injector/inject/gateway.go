@@ -3,6 +3,8 @@ package inject
 import (
 	"cmp"
 	"errors"
+	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -21,6 +23,8 @@ type GatewayConfig struct {
 	// Name is that of the Deployment and of the ServiceAccount.
 	Name                  string
 	EnvoyImage, InitImage string
+	// Listeners are the names of the listeners for clients.
+	Listeners []string
 	// Resources are those of Envoy.
 	Resources corev1.ResourceRequirements
 }
@@ -49,6 +53,7 @@ func GatewayPod(c GatewayConfig) (corev1.PodSpec, error) {
 	// Those of a sidecar have no meaning here. The component declares the ports of listeners in the Service.
 	envoy.Ports = nil
 	preparation := withoutPrivileges(initContainer(c.InitImage, args, false))
+	preparation.Env = append(preparation.Env, c.limitsEnv()...)
 	pod := &corev1.Pod{Spec: corev1.PodSpec{
 		ServiceAccountName:           c.Name,
 		AutomountServiceAccountToken: new(false),
@@ -59,6 +64,15 @@ func GatewayPod(c GatewayConfig) (corev1.PodSpec, error) {
 	}}
 	addVolumes(pod, Config{Mesh: c.Mesh, Namespace: c.Namespace})
 	return pod.Spec, nil
+}
+
+// limitsEnv passes the limits of the gateway to osm-init.
+func (c GatewayConfig) limitsEnv() []corev1.EnvVar {
+	env := []corev1.EnvVar{{Name: names.GatewayListenersEnv, Value: strings.Join(c.Listeners, ",")}}
+	if memory, limited := c.Resources.Limits[corev1.ResourceMemory]; limited {
+		env = append(env, corev1.EnvVar{Name: names.GatewayMemoryEnv, Value: strconv.FormatInt(memory.Value(), 10)})
+	}
+	return env
 }
 
 func withoutPrivileges(c corev1.Container) corev1.Container {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/injector/inject/initconfig"
@@ -34,6 +35,9 @@ func Prepare(args []string, getenv func(string) string, dirs bootstrap.Dirs, res
 	config.ServiceAccount, config.Namespace, config.PodIPs, config.Dirs = pod.serviceAccount, pod.namespace, pod.ips, dirs
 	if config.Gateway {
 		config.ProxyUUID = getenv(envPodUID)
+		if config.Limits, err = gatewayLimits(getenv); err != nil {
+			return err
+		}
 		return writeBootstrap(config)
 	}
 	if err := writeBootstrap(config); err != nil {
@@ -46,6 +50,24 @@ func Prepare(args []string, getenv func(string) string, dirs bootstrap.Dirs, res
 		return err
 	}
 	return printRules(rules)
+}
+
+// gatewayLimits reads the limits of a gateway.
+func gatewayLimits(getenv func(string) string) (bootstrap.GatewayLimits, error) {
+	var limits bootstrap.GatewayLimits
+	if list := getenv(names.GatewayListenersEnv); list != "" {
+		limits.Listeners = strings.Split(list, ",")
+	}
+	memory := getenv(names.GatewayMemoryEnv)
+	if memory == "" {
+		return limits, nil
+	}
+	bytes, err := strconv.ParseUint(memory, 10, 64)
+	if err != nil {
+		return limits, fmt.Errorf("the environment variable %s is not a number of bytes: %w", names.GatewayMemoryEnv, err)
+	}
+	limits.Memory = bytes
+	return limits, nil
 }
 
 // writeBootstrap writes the files readable for the sidecar's user. They contain no secrets.

@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,6 +16,8 @@ type Gateway struct {
 	// Class is the name of its GatewayClass.
 	Class     string
 	Listeners []GatewayListener
+	// Ignored are the fields that are set and have no effect, sorted.
+	Ignored []string
 }
 
 // Ref implements Entry.
@@ -44,6 +48,15 @@ type GatewayListener struct {
 	Selector LabelSelector
 	// OtherKinds is true if HTTPRoutes may not attach.
 	OtherKinds bool
+	// ClientCertificates is true if the Gateway demands certificates of clients, which is not supported.
+	ClientCertificates bool
+	// Claimed is since when the listener has its Claim; zero if it has none yet.
+	Claimed time.Time
+}
+
+// Claim describes the port, protocol and hostname of the listener, which only one listener can have. Its status records it.
+func (l *GatewayListener) Claim() string {
+	return fmt.Sprintf("%s on port %d for %s", l.Protocol, l.Port, cmp.Or(l.Hostname, "all hosts"))
 }
 
 // LabelSelector selects by labels. All requirements must hold.
@@ -71,7 +84,11 @@ func (s LabelSelector) Matches(labels map[string]string) bool {
 }
 
 // GatewayClass is a GatewayClass with the controller name of this mesh.
-type GatewayClass struct{ Name string }
+type GatewayClass struct {
+	Name string
+	// Namespaces are those whose Gateways may use the class; none means all.
+	Namespaces []string
+}
 
 // Ref implements Entry.
 func (c *GatewayClass) Ref() Ref { return Ref{KindGatewayClass, Name{Name: c.Name}} }
@@ -146,6 +163,13 @@ func (v *View) Gateways() []*Gateway {
 	return gateways
 }
 
+// MayHaveGateways reports whether a namespace may have Gateways of a class.
+func (v *View) MayHaveGateways(namespace, class string) bool {
+	v.deps.add(DepGateways, Name{})
+	c, ours := get[*GatewayClass](v.catalog, KindGatewayClass, Name{Name: class})
+	return ours && (len(c.Namespaces) == 0 || slices.Contains(c.Namespaces, namespace))
+}
+
 // HTTPRoutes returns the HTTPRoutes that refer to Gateways, the oldest first, then by name.
 func (v *View) HTTPRoutes() []*HTTPRoute {
 	routes := find[*HTTPRoute](v, KindHTTPRoute, Dep{Kind: DepGateways})
@@ -169,12 +193,41 @@ func (v *View) LabelsOf(namespace string) map[string]string {
 	return nil
 }
 
-// Grants reports whether a ReferenceGrant in the namespace of an object permits a reference to it.
+type (
+	grantsKey     struct{}
+	grantsFromKey struct {
+		namespace string
+		from      GrantedReferrer
+	}
+)
+
+// Grants reports whether a ReferenceGrant in the namespace of an object permits a reference to it. A view reads each ReferenceGrant once for
+// each kind and namespace of referrers, however many references there are.
 func (v *View) Grants(from GrantedReferrer, group, kind string, to Name) bool {
-	return slices.ContainsFunc(find[*ReferenceGrant](v, KindReferenceGrant, Dep{Kind: DepGateways}), func(g *ReferenceGrant) bool {
-		return g.Name.Namespace == to.Namespace && slices.Contains(g.From, from) &&
-			(slices.Contains(g.To, GrantedObject{group, kind, ""}) || slices.Contains(g.To, GrantedObject{group, kind, to.Name}))
+	granted := Memo(v, grantsFromKey{to.Namespace, from}, func() map[GrantedObject]struct{} { return v.granted(from, to.Namespace) })
+	_, all := granted[GrantedObject{group, kind, ""}]
+	_, one := granted[GrantedObject{group, kind, to.Name}]
+	return all || one
+}
+
+// granted returns the objects of a namespace that a referrer may refer to.
+func (v *View) granted(from GrantedReferrer, namespace string) map[GrantedObject]struct{} {
+	grants := Memo(v, grantsKey{}, func() map[string][]*ReferenceGrant {
+		index := map[string][]*ReferenceGrant{}
+		for _, g := range find[*ReferenceGrant](v, KindReferenceGrant, Dep{Kind: DepGateways}) {
+			index[g.Name.Namespace] = append(index[g.Name.Namespace], g)
+		}
+		return index
 	})
+	objects := map[GrantedObject]struct{}{}
+	for _, g := range grants[namespace] {
+		if slices.Contains(g.From, from) {
+			for _, object := range g.To {
+				objects[object] = struct{}{}
+			}
+		}
+	}
+	return objects
 }
 
 // IngressGatewayPorts maps the ports of the Service of the ingress gateway to those of its pods. It is empty without the Service.

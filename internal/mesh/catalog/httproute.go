@@ -15,6 +15,8 @@ type HTTPRoute struct {
 	// Hostnames restrict the hosts; empty means those of the listener.
 	Hostnames []string
 	Rules     []HTTPRouteRule
+	// Ignored are the fields that are set and have no effect, sorted.
+	Ignored []string
 }
 
 // Ref implements Entry.

@@ -35,7 +35,9 @@ func gatewayRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 			out = append(out, config)
 		}
 		for _, host := range l.Hosts {
-			config.VirtualHosts = append(config.VirtualHosts, gatewayVirtualHost(l, host))
+			if built := gatewayVirtualHost(l, host); isValidHost(built) {
+				config.VirtualHosts = append(config.VirtualHosts, built)
+			}
 		}
 	}
 	return out
@@ -44,7 +46,9 @@ func gatewayRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 func gatewayVirtualHost(l *scope.GatewayListener, h scope.GatewayHost) *routev3.VirtualHost {
 	host := &routev3.VirtualHost{Name: fmt.Sprintf("%s|%s", l.Name, h.Domain), Domains: []string{h.Domain}, Routes: ambiguousRequestRoutes()}
 	for i := range h.Routes {
-		host.Routes = append(host.Routes, gatewayRoute(l, &h.Routes[i]))
+		if route := validRoute(gatewayRoute(l, &h.Routes[i])); route != nil {
+			host.Routes = append(host.Routes, route)
+		}
 	}
 	return host
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -15,7 +14,6 @@ import (
 	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
@@ -24,17 +22,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
-)
-
-// Limits of clients outside the mesh, as Envoy's documentation recommends for edge proxies.
-const (
-	gatewayHeadersTimeout = 10 * time.Second
-	// gatewayIdleTimeout ends a request without data in both directions.
-	gatewayIdleTimeout           = 5 * time.Minute
-	gatewayBufferBytes           = 32 << 10
-	gatewayMaxStreams            = 100
-	gatewayWindowBytes           = 64 << 10
-	gatewayConnectionWindowBytes = 1 << 20
 )
 
 // gatewayListeners are the listeners of the ingress gateway, one for each port.
@@ -46,7 +33,7 @@ func gatewayListeners(s *scope.Scope) []*listenerv3.Listener {
 	for i := range s.IngressGateway.Listeners {
 		l := &s.IngressGateway.Listeners[i]
 		if len(out) == 0 || l.Port != s.IngressGateway.Listeners[i-1].Port {
-			listener := newBoundListener(fmt.Sprintf("gateway_%d", l.Port), l.Bind, s.Key.Class, corev3.TrafficDirection_INBOUND)
+			listener := newBoundListener(names.GatewayListener(l.Port), l.Bind, s.Key.Class, corev3.TrafficDirection_INBOUND)
 			listener.PerConnectionBufferLimitBytes = wrapperspb.UInt32(gatewayBufferBytes)
 			if len(l.Certificates) > 0 {
 				listener.ListenerFilters = []*listenerv3.ListenerFilter{listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{})}
@@ -58,7 +45,7 @@ func gatewayListeners(s *scope.Scope) []*listenerv3.Listener {
 			listener.FilterChains = append(listener.FilterChains, gatewayTLSChain(s, l))
 		} else if len(listener.FilterChains) == 0 {
 			// Listeners of one port without TLS share a route configuration: only the host of a request distinguishes them.
-			listener.FilterChains = []*listenerv3.FilterChain{{Name: fmt.Sprintf("gateway_%d", l.Port), Filters: []*listenerv3.Filter{gatewayHTTP(s, gatewayRouteName(l))}}}
+			listener.FilterChains = []*listenerv3.FilterChain{{Name: names.GatewayListener(l.Port), Filters: []*listenerv3.Filter{gatewayHTTP(s, gatewayRouteName(l))}}}
 		}
 	}
 	return out
@@ -67,9 +54,10 @@ func gatewayListeners(s *scope.Scope) []*listenerv3.Listener {
 // gatewayTLSChain terminates TLS for the clients that request a name.
 func gatewayTLSChain(s *scope.Scope, l *scope.GatewayListener) *listenerv3.FilterChain {
 	chain := &listenerv3.FilterChain{
-		Name:            gatewayRouteName(l),
-		TransportSocket: gatewayTLS(l.Certificates),
-		Filters:         []*listenerv3.Filter{gatewayHTTP(s, gatewayRouteName(l))},
+		Name:                          gatewayRouteName(l),
+		TransportSocket:               gatewayTLS(l.Certificates),
+		TransportSocketConnectTimeout: handshakeTimeout,
+		Filters:                       []*listenerv3.Filter{gatewayHTTP(s, gatewayRouteName(l))},
 	}
 	if l.Hostname != "" {
 		chain.FilterChainMatch = &listenerv3.FilterChainMatch{ServerNames: []string{l.Hostname}}
@@ -95,13 +83,7 @@ func gatewayHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
 	hcm := serverConnectionManager(s, routeConfig)
 	hcm.AccessLog = loggersOf(s).outboundRequests
 	hcm.UseRemoteAddress = wrapperspb.Bool(true)
-	hcm.RequestHeadersTimeout = durationpb.New(gatewayHeadersTimeout)
-	hcm.StreamIdleTimeout = durationpb.New(gatewayIdleTimeout)
-	hcm.Http2ProtocolOptions = &corev3.Http2ProtocolOptions{
-		MaxConcurrentStreams:        wrapperspb.UInt32(gatewayMaxStreams),
-		InitialStreamWindowSize:     wrapperspb.UInt32(gatewayWindowBytes),
-		InitialConnectionWindowSize: wrapperspb.UInt32(gatewayConnectionWindowBytes),
-	}
+	limitClients(hcm, gatewayIdleTimeout, gatewayStreamIdleTimeout)
 	hcm.HttpFilters = []*hcmv3.HttpFilter{router}
 	return message.NetworkFilter(hcmFilter, hcm)
 }
@@ -134,9 +116,10 @@ func egressGatewayListeners(s *scope.Scope) []*listenerv3.Listener {
 	if s.EgressGateway == nil || len(s.EgressGateway.Destinations) == 0 {
 		return nil
 	}
-	out := newBoundListener("egress-gateway", names.EgressGatewayPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
+	out := newBoundListener(names.EgressGatewayListener, names.EgressGatewayPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
 	out.ListenerFilters = []*listenerv3.ListenerFilter{listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{})}
 	out.AccessLog = loggersOf(s).inboundListener
+	out.PerConnectionBufferLimitBytes = wrapperspb.UInt32(gatewayBufferBytes)
 	for i := range s.EgressGateway.Destinations {
 		d := &s.EgressGateway.Destinations[i]
 		out.FilterChains = append(out.FilterChains, &listenerv3.FilterChain{
@@ -160,6 +143,7 @@ func egressGatewayProxy(s *scope.Scope, d *scope.EgressDestination) *listenerv3.
 	}
 	hcm := connectionManager(s, egressGatewayRouteName(d))
 	hcm.AccessLog = loggersOf(s).inboundRequests
+	limitClients(hcm, egressGatewayIdleTimeout, egressGatewayIdleTimeout)
 	hcm.HttpFilters = []*hcmv3.HttpFilter{requestRBACFilter, router}
 	return message.NetworkFilter(hcmFilter, hcm)
 }

@@ -31,7 +31,7 @@ type Resource struct {
 func Build(s *scope.Scope) []Resource {
 	inbound, reachable := mergeInbound(s.Inbound), destinations(s)
 	var out []Resource
-	out = append(out, clusterResources(append(destinationClusters(s), ownClusters(s, inbound)...))...)
+	out = append(out, clusterResources(limitBuffers(s, append(destinationClusters(s), ownClusters(s, inbound)...)))...)
 	out = append(out, listenerResources(append(boundListeners(s, inbound), destinationListeners(s, reachable)...))...)
 	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), gatewayRouteConfigs(s), egressGatewayRouteConfigs(s), outboundRouteConfigs(s, reachable)))...)
 	out = append(out, networkFilters(s, inbound)...)

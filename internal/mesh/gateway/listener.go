@@ -11,56 +11,63 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
-// addGateway checks the listeners of a Gateway. Those of older Gateways are checked already, and have precedence.
+// addGateway checks what the listeners of a Gateway refer to. Others decide whether they are accepted.
 func (r *resolver) addGateway(g *catalog.Gateway) {
 	state := &gatewayState{gateway: g}
 	r.gateways = append(r.gateways, state)
 	r.byName[g.Name] = state
 	for _, spec := range g.Listeners {
 		l := &listenerState{spec: spec, bind: r.ports[spec.Port]}
-		l.status = ListenerStatus{Name: spec.Name, Accepted: yes(gatewayv1.ListenerReasonAccepted), ResolvedRefs: yes(gatewayv1.ListenerReasonResolvedRefs)}
-		r.checkListener(g, l)
+		l.status = ListenerStatus{Name: spec.Name, ResolvedRefs: yes(gatewayv1.ListenerReasonResolvedRefs)}
+		if spec.OtherKinds {
+			l.status.ResolvedRefs = no(gatewayv1.ListenerReasonInvalidRouteKinds, "allowedRoutes.kinds has no HTTPRoute, and the gateway supports no other kind: add HTTPRoute.")
+		}
+		if l.isTLS() {
+			r.resolveCertificates(g, l)
+		}
 		state.listeners = append(state.listeners, l)
 	}
 }
 
-func (r *resolver) checkListener(g *catalog.Gateway, l *listenerState) {
-	if l.status.Accepted = r.acceptListener(l); l.status.Accepted.OK {
-		r.addAccepted(l, g.Name)
+// acceptListener compares a listener with those that are accepted already.
+func (r *resolver) acceptListener(c claimant) Verdict {
+	l := c.listener
+	if !r.view.MayHaveGateways(c.gateway.Name.Namespace, c.gateway.Class) {
+		return no(ReasonNamespaceNotAllowed, "The namespace %s may not have Gateways of the class %s: add it to spec.ingressGateway.allowedNamespaces of the Mesh.",
+			c.gateway.Name.Namespace, c.gateway.Class)
 	}
-	if l.spec.OtherKinds {
-		l.status.ResolvedRefs = no(gatewayv1.ListenerReasonInvalidRouteKinds, "allowedRoutes.kinds has no HTTPRoute, and the gateway supports no other kind: add HTTPRoute.")
-	}
-	if l.isTLS() {
-		r.resolveCertificates(g, l)
-	}
-}
-
-func (r *resolver) acceptListener(l *listenerState) Verdict {
 	if l.spec.Protocol != string(gatewayv1.HTTPProtocolType) && l.spec.Protocol != string(gatewayv1.HTTPSProtocolType) {
 		return no(gatewayv1.ListenerReasonUnsupportedProtocol, "The protocol %s is not supported: use HTTP or HTTPS.", l.spec.Protocol)
 	}
 	if l.isTLS() && !l.spec.Terminate {
 		return no(gatewayv1.ListenerReasonUnsupportedProtocol, "tls.mode Passthrough is not supported: use Terminate.")
 	}
+	if l.spec.ClientCertificates {
+		return no(ReasonUnsupportedValue, "The Gateway demands certificates of clients (spec.tls.frontend), which is not supported. The listener would admit everybody: remove the demand, or "+
+			"authenticate clients behind the gateway.")
+	}
 	if l.bind == 0 {
 		return no(gatewayv1.ListenerReasonPortUnavailable, "The ingress gateway has no port %d: add it to spec.ingressGateway.ports of the Mesh, or use another port.", l.spec.Port)
 	}
 	// All listeners of a port have the protocol of the first one.
 	if first := r.first[l.spec.Port]; first.listener != nil && first.listener.spec.Protocol != l.spec.Protocol {
-		return no(gatewayv1.ListenerReasonProtocolConflict, "The listener %s of Gateway %s has another protocol on port %d.", first.listener.spec.Name, first.gateway, l.spec.Port)
+		return no(gatewayv1.ListenerReasonProtocolConflict, "The listener %s of Gateway %s has another protocol on port %d.", first.listener.spec.Name, first.gateway.Name, l.spec.Port)
 	}
 	if other := r.accepted[hostPort{l.spec.Port, keyOf(l.spec.Hostname)}]; other.listener != nil {
-		return no(gatewayv1.ListenerReasonHostnameConflict, "The listener %s of Gateway %s has the same port %d and hostname.", other.listener.spec.Name, other.gateway, l.spec.Port)
+		return no(gatewayv1.ListenerReasonHostnameConflict, "The listener %s of Gateway %s has the same port %d and hostname.", other.listener.spec.Name, other.gateway.Name, l.spec.Port)
 	}
-	return yes(gatewayv1.ListenerReasonAccepted)
+	if verdict := r.checkTakeover(c); !verdict.OK {
+		return verdict
+	}
+	return r.checkNumber(c.gateway.Name.Namespace)
 }
 
-func (r *resolver) addAccepted(l *listenerState, name catalog.Name) {
-	accepted := acceptedListener{l, name}
-	r.accepted[hostPort{l.spec.Port, keyOf(l.spec.Hostname)}] = accepted
-	if r.first[l.spec.Port].listener == nil {
-		r.first[l.spec.Port] = accepted
+func (r *resolver) addAccepted(c claimant) {
+	port := c.listener.spec.Port
+	r.listeners[c.gateway.Name.Namespace]++
+	r.accepted[hostPort{port, keyOf(c.listener.spec.Hostname)}] = c
+	if r.first[port].listener == nil {
+		r.first[port] = c
 	}
 }
 
@@ -72,15 +79,20 @@ func (r *resolver) resolveCertificates(g *catalog.Gateway, l *listenerState) {
 	if l.spec.OtherCertificate != "" {
 		fail(gatewayv1.ListenerReasonInvalidCertificateRef, "tls.certificateRefs refers to %s: refer to a Secret.", l.spec.OtherCertificate)
 	}
-	from := catalog.GrantedReferrer{Group: Group, Kind: "Gateway", Namespace: g.Name.Namespace}
+	known := certificatesByNamespace(r.view)[g.Name.Namespace]
 	for _, name := range l.spec.Certificates {
-		if name.Namespace != g.Name.Namespace && !r.view.Grants(from, "", "Secret", name) {
+		if !mayUse(r.view, g.Name.Namespace, name) {
 			fail(gatewayv1.ListenerReasonRefNotPermitted, "No ReferenceGrant in the namespace %s permits Gateways of the namespace %s to use the Secret %s.", name.Namespace, g.Name.Namespace, name.Name)
+			continue
+		}
+		if _, within := known[name]; !within {
+			fail(ReasonTooManyCertificates, "The Gateways of namespace %s refer to more than %d Secrets, so this one is not read: %s.", g.Name.Namespace, MaxCertificates, name.Name)
 			continue
 		}
 		certificate := r.view.GatewayCertificate(name)
 		switch {
 		case certificate == nil:
+			l.unread = true
 			fail(gatewayv1.ListenerReasonInvalidCertificateRef, "The Secret %s has not been read yet.", name)
 		case certificate.Problem != "":
 			fail(gatewayv1.ListenerReasonInvalidCertificateRef, "%s", certificate.Problem)
@@ -118,6 +130,7 @@ func (r *resolver) build(l *listenerState, name catalog.Name, samePort map[strin
 	}
 	index := indexRoutes(l.routes)
 	for _, domain := range slices.Sorted(maps.Keys(domains)) {
+		r.noteOwner(l, domain, index)
 		if l.isTLS() || mostSpecific(samePort, domain) == l {
 			out.Hosts = append(out.Hosts, Host{Domain: domain, Rules: index.rules(domain, r.inheritsWiderRules(index, domain))})
 		}

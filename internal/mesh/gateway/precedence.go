@@ -26,7 +26,7 @@ func indexRoutes(routes []attachedRoute) routeIndex {
 		for _, hostname := range attached.hostnames {
 			key := keyOf(hostname)
 			x.positions[key] = append(x.positions[key], i)
-			x.sizes[key] += sizeOf(attached.route)
+			x.sizes[key] += attached.size
 		}
 	}
 	return x

@@ -18,9 +18,14 @@ const Group = "gateway.networking.k8s.io"
 type Result struct {
 	// Listeners are those that the ingress gateway serves, sorted by port, then by hostname.
 	Listeners []Listener
+	// Unread are listeners that lack a certificate only because no Secret of theirs was read yet. The ingress gateway serves them if it has an earlier
+	// certificate of the listener.
+	Unread []Listener
 	// Gateways and Routes have the status of all Gateways and HTTPRoutes, the oldest first.
 	Gateways []GatewayStatus
 	Routes   []RouteStatus
+	// Services are those that admitted routes refer to and may use, existing or not, sorted.
+	Services []catalog.Name
 }
 
 // Listener is one listener of a Gateway that is in use.
@@ -64,7 +69,8 @@ type Backend struct {
 func Resolve(v *catalog.View) Result {
 	r := resolver{
 		view: v, ports: v.IngressGatewayPorts(), byName: map[catalog.Name]*gatewayState{},
-		accepted: map[hostPort]acceptedListener{}, first: map[uint16]acceptedListener{}, narrowed: map[*catalog.HTTPRoute]struct{}{},
+		accepted: map[hostPort]claimant{}, first: map[uint16]claimant{}, narrowed: map[*catalog.HTTPRoute]struct{}{},
+		shadowed: map[*catalog.HTTPRoute]string{}, listeners: map[string]int{}, references: map[string]int{}, services: map[catalog.Name]struct{}{},
 	}
 	for _, g := range v.Gateways() {
 		r.addGateway(g)
@@ -72,6 +78,7 @@ func Resolve(v *catalog.View) Result {
 	for _, route := range v.HTTPRoutes() {
 		r.addRoute(route)
 	}
+	r.acceptListeners()
 	return r.finish()
 }
 
@@ -83,25 +90,26 @@ type resolver struct {
 	gateways []*gatewayState
 	byName   map[catalog.Name]*gatewayState
 	// accepted are the accepted listeners, and first is the first one of each port.
-	accepted map[hostPort]acceptedListener
-	first    map[uint16]acceptedListener
-	routes   []RouteStatus
+	accepted map[hostPort]claimant
+	first    map[uint16]claimant
+	// listeners counts the accepted listeners by namespace.
+	listeners map[string]int
+	routes    []RouteStatus
+	// references counts the resolved backendRefs by namespace, and services has the Services that they name.
+	references map[string]int
+	services   map[catalog.Name]struct{}
 	// own counts the routes of HTTPRoutes for their own hostnames, and inherited those that their hosts have from less specific hostnames.
 	own, inherited authz.RouteLimit
 	// narrowed are the HTTPRoutes with hosts that have no rules of less specific hostnames, because these are too many.
 	narrowed map[*catalog.HTTPRoute]struct{}
+	// shadowed has a message for HTTPRoutes with a host that another namespace serves.
+	shadowed map[*catalog.HTTPRoute]string
 }
 
 // hostPort identifies a listener among the accepted ones: by its port, and by the key of its hostname.
 type hostPort struct {
 	port uint16
 	key  string
-}
-
-// acceptedListener is an accepted listener of a Gateway.
-type acceptedListener struct {
-	listener *listenerState
-	gateway  catalog.Name
 }
 
 // gatewayState is a Gateway with its listeners.
@@ -117,7 +125,11 @@ type listenerState struct {
 	// bind is the port of the pods.
 	bind         uint16
 	certificates []*catalog.GatewayCertificate
-	routes       []attachedRoute
+	// unread is true if a Secret was not read yet.
+	unread bool
+	routes []attachedRoute
+	// served has the keys of the hosts of the routes, and above those of all hostnames that include one of them. They are nil until they are needed.
+	served, above map[string]struct{}
 }
 
 // attachedRoute is a route with the hosts that it has in common with the listener.
@@ -125,6 +137,8 @@ type attachedRoute struct {
 	route     *catalog.HTTPRoute
 	hostnames []string
 	backends  [][]Backend
+	// size is the number of its routes for one hostname.
+	size int
 }
 
 // finish builds the result from the accepted listeners.
@@ -145,14 +159,19 @@ func (r *resolver) finish() Result {
 	}
 	for _, g := range r.gateways {
 		for _, l := range g.listeners {
-			if l.isServed() {
+			switch {
+			case l.isServed():
 				result.Listeners = append(result.Listeners, r.build(l, g.gateway.Name, byPort[l.spec.Port]))
+			case l.status.Accepted.OK && l.unread:
+				result.Unread = append(result.Unread, r.build(l, g.gateway.Name, byPort[l.spec.Port]))
 			}
 		}
 	}
 	sortListeners(result.Listeners)
 	r.reportNarrowed()
+	r.reportShadowed()
 	result.Routes = r.routes
+	result.Services = slices.SortedFunc(maps.Keys(r.services), catalog.Name.Compare)
 	return result
 }
 
@@ -173,6 +192,8 @@ type GatewayStatus struct {
 type ListenerStatus struct {
 	Name                   string
 	Accepted, ResolvedRefs Verdict
+	// Claim is what the listener claims from now on; empty if nothing.
+	Claim string
 	// Served is true if clients can connect.
 	Served bool
 	// AttachedRoutes is the number of routes.
@@ -207,21 +228,8 @@ func (g *gatewayState) status() GatewayStatus {
 	if invalid > 0 {
 		status.Accepted.OK, status.Accepted.Reason = invalid < len(g.listeners), string(gatewayv1.GatewayReasonListenersNotValid)
 	}
-	return status
-}
-
-// Certificates returns the Secrets that Gateways of this mesh refer to and may use, sorted.
-func Certificates(v *catalog.View) []catalog.Name {
-	found := map[catalog.Name]struct{}{}
-	for _, g := range v.Gateways() {
-		from := catalog.GrantedReferrer{Group: Group, Kind: "Gateway", Namespace: g.Name.Namespace}
-		for _, listener := range g.Listeners {
-			for _, name := range listener.Certificates {
-				if name.Namespace == g.Name.Namespace || v.Grants(from, "", "Secret", name) {
-					found[name] = struct{}{}
-				}
-			}
-		}
+	if status.Accepted.Message == "" {
+		status.Accepted.Message = noEffect(g.gateway.Ignored)
 	}
-	return slices.SortedFunc(maps.Keys(found), catalog.Name.Compare)
+	return status
 }

@@ -78,6 +78,8 @@ func TestListeners(t *testing.T) {
 		From: []catalog.GrantedReferrer{{Group: gateway.Group, Kind: "Gateway", Namespace: shop}}, To: []catalog.GrantedObject{{Kind: "Secret"}},
 	}
 	onPort := func(l catalog.GatewayListener, port uint16) catalog.GatewayListener { l.Port = port; return l }
+	demanding := https("a", "", tls)
+	demanding.ClientCertificates = true
 	passthrough := https("a", "", tls)
 	passthrough.Terminate = false
 	for name, test := range map[string]struct {
@@ -94,6 +96,7 @@ func TestListeners(t *testing.T) {
 		"an unknown port":           {listeners: []catalog.GatewayListener{onPort(http("a", ""), 81)}, want: "PortUnavailable ResolvedRefs false"},
 		"TCP":                       {listeners: []catalog.GatewayListener{{Name: "a", Port: 80, Protocol: "TCP", Terminate: true}}, want: "UnsupportedProtocol ResolvedRefs false"},
 		"TLS that passes through":   {listeners: []catalog.GatewayListener{passthrough}, want: "UnsupportedProtocol ResolvedRefs false"},
+		"client certificates":       {listeners: []catalog.GatewayListener{demanding, http("b", "")}, want: "UnsupportedValue ResolvedRefs false, Accepted ResolvedRefs true"},
 		"no certificate":            {listeners: []catalog.GatewayListener{https("a", "")}, want: "Accepted InvalidCertificateRef false"},
 		"a Secret that is not read": {listeners: []catalog.GatewayListener{https("a", "", catalog.Name{Namespace: shop, Name: "x"})}, want: "Accepted InvalidCertificateRef false"},
 		"a Secret of others":        {listeners: []catalog.GatewayListener{https("a", "", foreign)}, want: "Accepted RefNotPermitted false"},
@@ -135,7 +138,7 @@ func TestForeignClass(t *testing.T) {
 	}
 }
 
-// TestRoutes checks which routes are attached, and their status.
+// TestRoutes checks which routes are attached, and their status. References of routes that no listener admits are not resolved.
 func TestRoutes(t *testing.T) {
 	from := func(l catalog.GatewayListener, from string, selector ...catalog.LabelRequirement) catalog.GatewayListener {
 		l.From, l.Selector = from, selector
@@ -158,13 +161,13 @@ func TestRoutes(t *testing.T) {
 		want     string
 	}{
 		"same namespace":             {http("a", ""), route(shop, "r", nil, rule("/", to(shop))), nil, "Accepted ResolvedRefs"},
-		"another namespace":          {http("a", ""), route(other, "r", nil, rule("/", to(other))), nil, "NotAllowedByListeners ResolvedRefs"},
+		"another namespace":          {http("a", ""), route(other, "r", nil, rule("/", to(other))), nil, "NotAllowedByListeners"},
 		"all namespaces":             {from(http("a", ""), "All"), route(other, "r", nil, rule("/", to(other))), nil, "Accepted ResolvedRefs"},
-		"a namespace outside":        {from(http("a", ""), "All"), route("outside", "r", nil, rule("/", to("outside"))), nil, "NotAllowedByListeners BackendNotFound"},
+		"a namespace outside":        {from(http("a", ""), "All"), route("outside", "r", nil, rule("/", to("outside"))), nil, "NotAllowedByListeners"},
 		"a selected namespace":       {from(http("a", ""), "Selector", catalog.LabelRequirement{Key: "public", Operator: "In", Values: []string{"yes"}}), route(other, "r", nil, rule("/", to(other))), nil, "Accepted ResolvedRefs"},
-		"a namespace not selected":   {from(http("a", ""), "Selector", catalog.LabelRequirement{Key: "public", Operator: "Exists"}), route(shop, "r", nil, rule("/", to(shop))), nil, "NotAllowedByListeners ResolvedRefs"},
-		"another section":            {http("a", ""), section, nil, "NoMatchingParent ResolvedRefs"},
-		"another host":               {http("a", "a.example"), route(shop, "r", []string{"b.example"}, rule("/", to(shop))), nil, "NoMatchingListenerHostname ResolvedRefs"},
+		"a namespace not selected":   {from(http("a", ""), "Selector", catalog.LabelRequirement{Key: "public", Operator: "Exists"}), route(shop, "r", nil, rule("/", to(shop))), nil, "NotAllowedByListeners"},
+		"another section":            {http("a", ""), section, nil, "NoMatchingParent"},
+		"another host":               {http("a", "a.example"), route(shop, "r", []string{"b.example"}, rule("/", to(shop))), nil, "NoMatchingListenerHostname"},
 		"a host of a wildcard":       {http("a", "*.example"), route(shop, "r", []string{"b.example"}, rule("/", to(shop))), nil, "Accepted ResolvedRefs"},
 		"a port that is missing":     {http("a", ""), route(shop, "r", nil, rule("/", missing)), nil, "Accepted BackendNotFound"},
 		"a Service of others":        {http("a", ""), route(shop, "r", nil, rule("/", to(other))), nil, "Accepted RefNotPermitted"},
@@ -176,7 +179,7 @@ func TestRoutes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			result := gateway.Resolve(mesh(append(test.more, gatewayOf("web", test.listener), test.route)...))
 			parent := result.Routes[0].Parents[0]
-			if got := parent.Accepted.Reason + " " + parent.ResolvedRefs.Reason; got != test.want {
+			if got := strings.TrimSpace(parent.Accepted.Reason + " " + parent.ResolvedRefs.Reason); got != test.want {
 				t.Errorf("%s, want %s", got, test.want)
 			}
 			attached := int32(0)
@@ -227,5 +230,18 @@ func TestGatewayReadsNoForeignSecret(t *testing.T) {
 	own, foreign := catalog.Name{Namespace: shop, Name: "tls"}, catalog.Name{Namespace: other, Name: "tls"}
 	if got := gateway.Certificates(mesh(gatewayOf("web", https("a", "", own, foreign)))); len(got) != 1 || got[0] != own {
 		t.Errorf("certificates %v, want only %s", got, own)
+	}
+}
+
+// TestIgnoredFieldsAreNamed checks that the status names the fields that have no effect.
+func TestIgnoredFieldsAreNamed(t *testing.T) {
+	g, r := gatewayOf("web", http("a", "")), route(shop, "r", nil, rule("/", to(shop)))
+	g.Ignored, r.Ignored = []string{"spec.addresses", "spec.infrastructure"}, []string{"spec.rules.retry"}
+	result := gateway.Resolve(mesh(g, r))
+	if got := result.Gateways[0].Accepted; !got.OK || got.Message != "These fields have no effect: spec.addresses, spec.infrastructure." {
+		t.Errorf("the Gateway has %+v", got)
+	}
+	if got := result.Routes[0].Parents[0].Accepted; !got.OK || got.Message != "These fields have no effect: spec.rules.retry." {
+		t.Errorf("the route has %+v", got)
 	}
 }

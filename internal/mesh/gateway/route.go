@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -13,20 +12,20 @@ import (
 // addRoute attaches a route to the listeners of its parents.
 func (r *resolver) addRoute(route *catalog.HTTPRoute) {
 	status := RouteStatus{Route: route}
-	backends, resolved := r.resolveBackends(route)
+	refs := &references{resolver: r, route: route}
 	for _, parent := range route.Parents {
 		g := r.byName[parent.Gateway]
 		if g == nil {
 			continue
 		}
-		accepted := r.attach(g, parent, route, backends)
+		accepted := r.attach(g, parent, refs)
 		if text := unsupportedRule(route); accepted.OK && text != "" {
 			accepted = Verdict{OK: true, Reason: accepted.Reason, Message: "Some rules answer 500, because " + text + "."}
 			if len(route.Rules) == 1 {
 				accepted = no(gatewayv1.RouteReasonUnsupportedValue, "Requests are answered with 500, because %s.", text)
 			}
 		}
-		status.Parents = append(status.Parents, ParentStatus{Parent: parent, Accepted: accepted, ResolvedRefs: resolved})
+		status.Parents = append(status.Parents, ParentStatus{Parent: parent, Accepted: accepted, ResolvedRefs: refs.resolved})
 	}
 	if len(status.Parents) > 0 {
 		r.routes = append(r.routes, status)
@@ -43,7 +42,8 @@ func unsupportedRule(route *catalog.HTTPRoute) string {
 }
 
 // attach attaches a route to the matching listeners of a Gateway that admit it.
-func (r *resolver) attach(g *gatewayState, parent catalog.RouteParent, route *catalog.HTTPRoute, backends [][]Backend) Verdict {
+func (r *resolver) attach(g *gatewayState, parent catalog.RouteParent, refs *references) Verdict {
+	route := refs.route
 	verdict := no(gatewayv1.RouteReasonNoMatchingParent, "Gateway %s has no listener with this sectionName and port.", parent.Gateway)
 	attached, leftOut := false, ""
 	for _, l := range g.listeners {
@@ -58,11 +58,13 @@ func (r *resolver) attach(g *gatewayState, parent catalog.RouteParent, route *ca
 			verdict = no(gatewayv1.RouteReasonNoMatchingListenerHostname, "No host of this route is among those of the listeners of Gateway %s.", parent.Gateway)
 		case l.has(route):
 			attached = true
-		case !r.own.Admit(route.Name.Namespace, len(hostnames)*sizeOf(route)):
+		case !refs.resolve():
+			return tooManyReferences(route.Name.Namespace)
+		case !r.own.Admit(route.Name.Namespace, len(hostnames)*r.sizeOf(route, refs.backends)):
 			leftOut = l.spec.Name
 		default:
 			attached = true
-			l.routes = append(l.routes, attachedRoute{route, hostnames, backends})
+			l.routes = append(l.routes, attachedRoute{route, hostnames, refs.backends, r.sizeOf(route, refs.backends)})
 		}
 	}
 	switch {
@@ -90,53 +92,32 @@ func (r *resolver) admits(l *listenerState, own, namespace string) bool {
 	return false
 }
 
-// resolveBackends returns the backends of each rule, and whether all of them can be used.
-func (r *resolver) resolveBackends(route *catalog.HTTPRoute) ([][]Backend, Verdict) {
-	verdict := yes(gatewayv1.RouteReasonResolvedRefs)
-	all := make([][]Backend, len(route.Rules))
-	for i := range route.Rules {
-		for _, ref := range route.Rules[i].Backends {
-			backend, problem := r.resolveBackend(route.Name.Namespace, ref)
-			if !problem.OK {
-				verdict = problem
-			}
-			all[i] = append(all[i], backend)
-		}
-	}
-	return all, verdict
-}
-
-func (r *resolver) resolveBackend(namespace string, ref catalog.RouteBackend) (Backend, Verdict) {
-	backend := Backend{Weight: ref.Weight}
-	from := catalog.GrantedReferrer{Group: Group, Kind: "HTTPRoute", Namespace: namespace}
-	switch {
-	case ref.Unsupported != "":
-		return backend, no(gatewayv1.RouteReasonInvalidKind, "A backendRef refers to %s: refer to a Service.", ref.Unsupported)
-	case ref.Service.Namespace != namespace && !r.view.Grants(from, "", "Service", ref.Service):
-		return backend, no(gatewayv1.RouteReasonRefNotPermitted, "No ReferenceGrant in the namespace %s permits HTTPRoutes of the namespace %s to use the Service %s.", ref.Service.Namespace, namespace, ref.Service.Name)
-	}
-	service := r.view.Service(ref.Service)
-	if service == nil {
-		return backend, no(gatewayv1.RouteReasonBackendNotFound, "There is no Service %s in the mesh.", ref.Service)
-	}
-	i := slices.IndexFunc(service.Ports, func(p catalog.Port) bool { return p.Number == ref.Port })
-	if i < 0 {
-		return backend, no(gatewayv1.RouteReasonBackendNotFound, "The Service %s has no port %d.", ref.Service, ref.Port)
-	}
-	backend.Service, backend.Port = service, service.Ports[i]
-	return backend, yes(gatewayv1.RouteReasonResolvedRefs)
-}
-
 // ReasonTooManyRoutes means that the HTTPRoutes of a namespace have more routes than the ingress gateway can have.
 const ReasonTooManyRoutes gatewayv1.RouteConditionReason = "TooManyRoutes"
 
-// sizeOf counts the routes of an HTTPRoute for one hostname. Each match has all backends of its rule.
-func sizeOf(route *catalog.HTTPRoute) int {
+// sizeOf counts the routes of an HTTPRoute for one hostname. Each match has all backends of its rule, and instead of the root of a TrafficSplit
+// all backends of the split.
+func (r *resolver) sizeOf(route *catalog.HTTPRoute, backends [][]Backend) int {
 	size := 1
 	for i := range route.Rules {
-		size += len(route.Rules[i].Matches) * max(1, len(route.Rules[i].Backends))
+		width := 0
+		for _, backend := range backends[i] {
+			width += r.widthOf(backend)
+		}
+		size += len(route.Rules[i].Matches) * max(1, width)
 	}
 	return size
+}
+
+// widthOf counts the destinations of a backend.
+func (r *resolver) widthOf(backend Backend) int {
+	if backend.Service == nil {
+		return 1
+	}
+	if split := r.view.Split(backend.Service.Name); split != nil {
+		return max(1, len(split.Backends))
+	}
+	return 1
 }
 
 // has reports whether a route is attached already. Routes are attached one after the other.

@@ -128,3 +128,20 @@ func BenchmarkLinearHosts(b *testing.B) {
 	}
 	cost.Linear(b, factor, operation(size), operation(size*factor))
 }
+
+// TestBackendsOfSplitsCountInTheGateway checks that the root of a TrafficSplit counts as all backends of the split: the route of each match has them.
+func TestBackendsOfSplitsCountInTheGateway(t *testing.T) {
+	root := catalog.Name{Namespace: other, Name: "books"}
+	split := &catalog.TrafficSplit{Name: root, Root: root}
+	for i := range 256 {
+		split.Backends = append(split.Backends, catalog.SplitBackend{Service: catalog.Name{Namespace: other, Name: fmt.Sprint("v", i)}, Weight: 1})
+	}
+	result := gateway.Resolve(mesh(gatewayOf("web", open("a", "")), split,
+		route(other, "few", []string{"few.example"}, rules(other, 100)...), route(other, "many", []string{"many.example"}, rules(other, 100)...),
+		route(shop, "z", []string{"shop.example"}, rules(shop, 100)...)))
+	for name, want := range map[string]bool{"few": true, "many": false, "z": true} {
+		if got := statusOf(t, result, name); got.OK != want || !want && got.Reason != "TooManyRoutes" {
+			t.Errorf("route %s has %+v", name, got)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,7 +25,11 @@ func GatewayClass(mesh string) func(*unstructured.Unstructured) (*catalog.Gatewa
 		if controller, _, _ := unstructured.NestedString(u.Object, "spec", "controllerName"); controller != names.GatewayController(mesh) {
 			return nil, nil
 		}
-		return &catalog.GatewayClass{Name: u.GetName()}, nil
+		class := &catalog.GatewayClass{Name: u.GetName()}
+		if allowed := u.GetAnnotations()[names.AllowedNamespacesAnnotation]; allowed != "" {
+			class.Namespaces = strings.Split(allowed, ",")
+		}
+		return class, nil
 	}
 }
 
@@ -39,9 +44,17 @@ func Gateway(u *unstructured.Unstructured) (*catalog.Gateway, []Problem) {
 	if found != nil {
 		return nil, found
 	}
-	gateway := &catalog.Gateway{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName)}
 	for i := range object.Spec.Listeners {
-		gateway.Listeners = append(gateway.Listeners, gatewayListener(u.GetNamespace(), &object.Spec.Listeners[i]))
+		if found := checkHostname("Gateway", string(ptr.Deref(object.Spec.Listeners[i].Hostname, ""))); found != nil {
+			return nil, found
+		}
+	}
+	gateway := &catalog.Gateway{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName), Ignored: setFields(u, ignoredByGateways())}
+	for i := range object.Spec.Listeners {
+		listener := gatewayListener(u.GetNamespace(), &object.Spec.Listeners[i])
+		listener.ClientCertificates = demandsClientCertificates(&object.Spec, &object.Spec.Listeners[i])
+		listener.Claimed = claimedSince(object, listener)
+		gateway.Listeners = append(gateway.Listeners, listener)
 	}
 	return gateway, nil
 }
@@ -124,7 +137,7 @@ func HTTPRoute(u *unstructured.Unstructured) (*catalog.HTTPRoute, []Problem) {
 	if found != nil {
 		return nil, found
 	}
-	route := &catalog.HTTPRoute{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
+	route := &catalog.HTTPRoute{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Ignored: setFields(u, ignoredByRoutes())}
 	for _, ref := range object.Spec.ParentRefs {
 		if parent, ok := RouteParent(u.GetNamespace(), ref); ok {
 			route.Parents = append(route.Parents, parent)
@@ -132,6 +145,9 @@ func HTTPRoute(u *unstructured.Unstructured) (*catalog.HTTPRoute, []Problem) {
 	}
 	if len(route.Parents) == 0 {
 		return nil, nil
+	}
+	if found := checkHostnames("HTTPRoute", object.Spec.Hostnames); found != nil {
+		return nil, found
 	}
 	for _, host := range object.Spec.Hostnames {
 		route.Hostnames = append(route.Hostnames, string(host))
@@ -209,6 +225,15 @@ func routeMatch(m gatewayv1.HTTPRouteMatch) catalog.RouteMatch {
 
 // checkRouteMatch returns why the gateway cannot use a match.
 func checkRouteMatch(m catalog.RouteMatch) error {
+	for _, header := range m.Headers {
+		value := header.Value
+		if header.Regex {
+			value = ""
+		}
+		if err := checkHeader(header.Name, value); err != nil {
+			return err
+		}
+	}
 	for _, value := range append(slices.Clone(m.Headers), m.Query...) {
 		if !value.Regex {
 			continue
@@ -218,7 +243,7 @@ func checkRouteMatch(m catalog.RouteMatch) error {
 		}
 	}
 	if m.PathType != string(gatewayv1.PathMatchRegularExpression) {
-		return nil
+		return checkPath(m.Path)
 	}
 	if err := checkRegex(m.Path); err != nil {
 		return fmt.Errorf("the path %.60q cannot be used: %w", m.Path, err)
@@ -244,6 +269,9 @@ func routeFilters(list []gatewayv1.HTTPRouteFilter) (filters catalog.RouteFilter
 		default:
 			unsupported = fmt.Sprintf("the gateway does not support the filter %s", f.Type)
 		}
+	}
+	if err := checkFilters(filters); err != nil {
+		unsupported = err.Error()
 	}
 	for _, edits := range []catalog.HeaderEdits{filters.Request, filters.Response} {
 		if name := edits.Protected(); name != "" {

@@ -53,13 +53,25 @@ func TestHTTPRouteOfServices(t *testing.T) {
 // TestHTTPRouteUnsupported checks that what Envoy would reject, or the gateway lacks, is marked and not sent.
 func TestHTTPRouteUnsupported(t *testing.T) {
 	for name, test := range map[string]struct{ rule, want string }{
-		"a filter":                    {"{filters: [{type: RequestMirror, requestMirror: {backendRef: {name: a}}}]}", "does not support the filter RequestMirror"},
-		"a filter of a backend":       {"{backendRefs: [{name: a, port: 80, filters: [{type: RequestMirror}]}]}", "a backendRef has filters"},
-		"the header host":             {"{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: Host, value: a}]}}]}", "cannot change the header Host"},
-		"a pseudo header":             {"{filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {remove: [':status']}}]}", "cannot change the header :status"},
-		"an invalid path":             {"{matches: [{path: {type: RegularExpression, value: '/('}}]}", "it is not a regular expression of RE2"},
-		"an expression that is large": {"{matches: [{headers: [{name: a, type: RegularExpression, value: '(a{1000}){10}'}]}]}", "cannot be used"},
-		"nothing":                     {"{matches: [{path: {type: Exact, value: /a}, method: GET}]}", ""},
+		"a filter":                     {"{filters: [{type: RequestMirror, requestMirror: {backendRef: {name: a}}}]}", "does not support the filter RequestMirror"},
+		"a filter of a backend":        {"{backendRefs: [{name: a, port: 80, filters: [{type: RequestMirror}]}]}", "a backendRef has filters"},
+		"the header host":              {"{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: Host, value: a}]}}]}", "cannot change the header Host"},
+		"a pseudo header":              {"{filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {remove: [':status']}}]}", "cannot change the header :status"},
+		"an invalid path":              {"{matches: [{path: {type: RegularExpression, value: '/('}}]}", "it is not a regular expression of RE2"},
+		"an expression that is large":  {"{matches: [{headers: [{name: a, type: RegularExpression, value: '(a{1000}){10}'}]}]}", "cannot be used"},
+		"a line feed in a header":      {`{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: x, value: "a\nb"}]}}]}`, "the value of the header x has characters that HTTP does not permit"},
+		"a null in an added header":    {`{filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {add: [{name: x, value: "a\0b"}]}}]}`, "the value of the header x has characters that HTTP does not permit"},
+		"the name of a header":         {`{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {add: [{name: "a b", value: c}]}}]}`, `"a b" is not the name of a header`},
+		"the name of no header":        {`{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: ["a\nb"]}}]}`, `"a\nb" is not the name of a header`},
+		"a host to redirect to":        {`{filters: [{type: RequestRedirect, requestRedirect: {hostname: "a b"}}]}`, `"a b" is not a host name`},
+		"a host with a line feed":      {`{filters: [{type: URLRewrite, urlRewrite: {hostname: "a\nb"}}]}`, `"a\nb" is not a host name`},
+		"a path to redirect to":        {`{filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplaceFullPath, replaceFullPath: "/a\rb"}}}]}`, `the path "/a\rb" has characters that HTTP does not permit`},
+		"another path":                 {`{filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: "/a\nb"}}}]}`, `the path "/a\nb" has characters that HTTP does not permit`},
+		"the name of a matched header": {`{matches: [{headers: [{name: "a b", value: c}]}]}`, `"a b" is not the name of a header`},
+		"a matched value":              {`{matches: [{headers: [{name: a, value: "b\nc"}]}]}`, "the value of the header a has characters that HTTP does not permit"},
+		"a path with a query":          {"{matches: [{path: {type: PathPrefix, value: '/a?b'}}]}", `the path "/a?b" cannot be matched`},
+		"a path without a slash":       {"{matches: [{path: {type: Exact, value: 'a'}}]}", `the path "a" cannot be matched`},
+		"nothing":                      {"{matches: [{path: {type: Exact, value: /a}, method: GET}]}", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			route, _ := HTTPRoute(gatewayObject(t, "metadata: {name: r, namespace: shop}\nspec: {parentRefs: [{name: web}], rules: ["+test.rule+"]}"))
@@ -67,6 +79,20 @@ func TestHTTPRouteUnsupported(t *testing.T) {
 				t.Errorf("%q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestInvalidHostnames checks that a route or Gateway with a host name that HTTP does not permit has no effect: without the name it would serve all hosts.
+func TestInvalidHostnames(t *testing.T) {
+	for _, hostname := range []string{`"a\nb"`, `"*"`, `"a b"`, `"*.*.example"`, `".example"`} {
+		route, found := HTTPRoute(gatewayObject(t, "kind: HTTPRoute\nmetadata: {name: r, namespace: shop}\nspec: {parentRefs: [{name: web}], hostnames: [good.example, "+hostname+"]}"))
+		if route != nil || len(found) != 1 || !strings.Contains(found[0].Message, "is not a host name") {
+			t.Errorf("a route for %s: %+v %v, want a problem", hostname, route, found)
+		}
+		gateway, found := Gateway(gatewayObject(t, "kind: Gateway\nmetadata: {name: g}\nspec: {listeners: [{name: a, port: 80, protocol: HTTP, hostname: "+hostname+"}]}"))
+		if gateway != nil || len(found) != 1 || !strings.Contains(found[0].Message, "is not a host name") {
+			t.Errorf("a listener for %s: %+v %v, want a problem", hostname, gateway, found)
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ func TestGatewayCertificate_WhatEnvoyRejects(t *testing.T) {
 	problems := map[string]string{
 		"P-224":                        "its key has the curve P-224, use P-256, P-384 or P-521",
 		"RSA 1024":                     "its RSA key has 1024 bits, use 2048 to 8192",
+		"RSA of three primes":          "its RSA key has 3 primes, use 2",
 		"a damaged intermediate":       "certificate 2: x509: malformed certificate",
 		"an incomplete intermediate":   "the block after certificate 1 has no end",
 		"the start of an intermediate": "the block after certificate 1 has no end",

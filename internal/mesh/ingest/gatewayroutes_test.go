@@ -17,8 +17,9 @@ func TestHTTPRouteFields(t *testing.T) {
 	books := catalog.RouteBackend{Service: catalog.Name{Namespace: "shop", Name: "books"}, Port: 80, Weight: 1}
 	everything := []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}
 	for name, c := range map[string]struct {
-		rule string
-		want catalog.HTTPRouteRule
+		rule    string
+		want    catalog.HTTPRouteRule
+		ignored []string
 	}{
 		"matches": {
 			"{matches: [{path: {type: Exact, value: /a(}, method: GET}, {headers: [{name: h, value: '('}, {name: r, type: RegularExpression, value: a.*}], queryParams: [{name: q, value: '('}, {name: s, type: RegularExpression, value: b.*}]}, {path: {type: RegularExpression, value: /c.*}}]}",
@@ -31,6 +32,7 @@ func TestHTTPRouteFields(t *testing.T) {
 				},
 				{PathType: "RegularExpression", Path: "/c.*"},
 			}},
+			nil,
 		},
 		"an expression after a text": {
 			"{matches: [{headers: [{name: h, value: a}], queryParams: [{name: q, type: RegularExpression, value: '('}]}]}",
@@ -40,26 +42,29 @@ func TestHTTPRouteFields(t *testing.T) {
 					PathType: "PathPrefix", Path: "/", Headers: []catalog.ValueMatch{{Name: "h", Value: "a"}}, Query: []catalog.ValueMatch{{Name: "q", Value: "(", Regex: true}},
 				}},
 			},
+			nil,
 		},
-		"a timeout":                 {"{timeouts: {request: 5s}}", catalog.HTTPRouteRule{Matches: everything, Timeout: 5 * time.Second}},
-		"a timeout of backends":     {"{timeouts: {backendRequest: 5s}}", catalog.HTTPRouteRule{Matches: everything}},
-		"a backend":                 {"{backendRefs: [{name: books, port: 80}]}", catalog.HTTPRouteRule{Matches: everything, Backends: []catalog.RouteBackend{books}}},
-		"a backend of another kind": {"{backendRefs: [{kind: Bucket, name: b}]}", catalog.HTTPRouteRule{Matches: everything, Backends: []catalog.RouteBackend{{Service: catalog.Name{Namespace: "shop", Name: "b"}, Weight: 1, Unsupported: "Bucket b"}}}},
-		"a backend of another API":  {"{backendRefs: [{group: example.com, name: b}]}", catalog.HTTPRouteRule{Matches: everything, Backends: []catalog.RouteBackend{{Service: catalog.Name{Namespace: "shop", Name: "b"}, Weight: 1, Unsupported: "Service b"}}}},
+		"a timeout":                 {"{timeouts: {request: 5s}}", catalog.HTTPRouteRule{Matches: everything, Timeout: 5 * time.Second}, nil},
+		"a timeout of backends":     {"{timeouts: {backendRequest: 5s}}", catalog.HTTPRouteRule{Matches: everything}, []string{"spec.rules.timeouts.backendRequest"}},
+		"a backend":                 {"{backendRefs: [{name: books, port: 80}]}", catalog.HTTPRouteRule{Matches: everything, Backends: []catalog.RouteBackend{books}}, nil},
+		"a backend of another kind": {"{backendRefs: [{kind: Bucket, name: b}]}", catalog.HTTPRouteRule{Matches: everything, Backends: []catalog.RouteBackend{{Service: catalog.Name{Namespace: "shop", Name: "b"}, Weight: 1, Unsupported: "Bucket b"}}}, nil},
+		"a backend of another API":  {"{backendRefs: [{group: example.com, name: b}]}", catalog.HTTPRouteRule{Matches: everything, Backends: []catalog.RouteBackend{{Service: catalog.Name{Namespace: "shop", Name: "b"}, Weight: 1, Unsupported: "Service b"}}}, nil},
 		"a redirect": {
 			"{filters: [{type: RequestRedirect, requestRedirect: {scheme: https, hostname: b.example.com, port: 8443, path: {type: ReplaceFullPath, replaceFullPath: /b}}}]}",
 			catalog.HTTPRouteRule{Matches: everything, Filters: catalog.RouteFilters{Redirect: &catalog.RouteRedirect{Scheme: "https", Hostname: "b.example.com", Port: 8443, Status: 302, Path: &catalog.PathEdit{Value: "/b"}}}},
+			nil,
 		},
 		"another host": {
 			"{filters: [{type: URLRewrite, urlRewrite: {hostname: b.example.com, path: {type: ReplacePrefixMatch, replacePrefixMatch: /b}}}]}",
 			catalog.HTTPRouteRule{Matches: everything, Filters: catalog.RouteFilters{Rewrite: &catalog.RouteRewrite{Hostname: "b.example.com", Path: &catalog.PathEdit{Prefix: true, Value: "/b"}}}},
+			nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, problems := HTTPRoute(smi(t, "{parentRefs: [{name: web}], hostnames: [a.example.com, b.example.com], rules: ["+c.rule+"]}"))
 			expect(t, &catalog.HTTPRoute{
 				Name: x, Created: created, Parents: []catalog.RouteParent{{Gateway: catalog.Name{Namespace: "shop", Name: "web"}}},
-				Hostnames: []string{"a.example.com", "b.example.com"}, Rules: []catalog.HTTPRouteRule{c.want},
+				Hostnames: []string{"a.example.com", "b.example.com"}, Rules: []catalog.HTTPRouteRule{c.want}, Ignored: c.ignored,
 			}, got, nil, problems)
 		})
 	}
@@ -111,4 +116,12 @@ func TestReferenceGrant(t *testing.T) {
 	expect(t, nil, got, []string{"Malformed: cannot be read, so it has no effect"}, problems)
 	route, problems := HTTPRoute(smi(t, "{parentRefs: all}"))
 	expect(t, nil, route, []string{"Malformed: cannot be read, so it has no effect"}, problems)
+}
+
+// TestGatewayClassRestrictsNamespaces checks the annotation that the operator writes.
+func TestGatewayClassRestrictsNamespaces(t *testing.T) {
+	class := smi(t, "{controllerName: '"+names.GatewayController("osm")+"'}")
+	class.SetAnnotations(map[string]string{"openservicemesh.io/allowed-namespaces": "infra,shop"})
+	got, problems := GatewayClass("osm")(class)
+	expect(t, &catalog.GatewayClass{Name: "x", Namespaces: []string{"infra", "shop"}}, got, nil, problems)
 }

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
@@ -101,6 +102,9 @@ func parseKeyPair(chain, key []byte) (*keyPair, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkKey(pair.PrivateKey); err != nil {
+		return nil, err
+	}
 	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
 	if err != nil {
 		return nil, errors.New("the private key cannot be written as PKCS #8")
@@ -108,6 +112,20 @@ func parseKeyPair(chain, key []byte) (*keyPair, error) {
 	return &keyPair{
 		certificates: certificates, chainPEM: encodeCertificates(certificates), keyPEM: pem.EncodeToMemory(&pem.Block{Type: keyBlock, Bytes: der}),
 	}, checkLeaf(certificates[0])
+}
+
+// checkKey reports what Envoy cannot read in a private key that crypto/tls accepts.
+func checkKey(key crypto.PrivateKey) error {
+	private, ok := key.(*rsa.PrivateKey)
+	switch {
+	case !ok:
+		return nil
+	case len(private.Primes) != 2:
+		return fmt.Errorf("its RSA key has %d primes, use 2", len(private.Primes))
+	case private.Validate() != nil:
+		return errors.New("its RSA key is not valid")
+	}
+	return nil
 }
 
 // parseCertificates reads the certificates of a file in PEM, at least one. It skips blocks of other types, or with only rejects them.

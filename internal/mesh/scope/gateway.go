@@ -18,6 +18,8 @@ type IngressGateway struct {
 	Listeners []GatewayListener
 	// Certificates are those that listeners name, each once.
 	Certificates []GatewayCertificate
+	// unread are listeners whose certificates were not read yet. CarryCertificates needs them.
+	unread []GatewayListener
 }
 
 // GatewayListener accepts requests of clients outside the mesh.
@@ -62,11 +64,13 @@ type GatewayCertificate struct {
 // addIngressGateway adds the listeners of all Gateways, and the destinations of their routes. The ingress gateway is a client of the mesh: it
 // connects with its own identity, and servers apply their policies to it.
 func (s *Scope) addIngressGateway(v *catalog.View) {
-	o := outboundBuilder{view: v, client: s.Key.Identity, clusters: map[string]Cluster{}}
+	o := gatewayBuilder{outboundBuilder{view: v, client: s.Key.Identity, clusters: map[string]Cluster{}}, map[gatewayPort]gatewayShares{}}
 	s.IngressGateway = &IngressGateway{}
 	known := map[string]bool{}
-	for _, l := range gateway.Resolve(v).Listeners {
-		listener := GatewayListener{Name: l.Gateway.String() + "/" + l.Name, Port: l.Port, Bind: l.Bind, Hostname: l.Hostname}
+	resolved := gateway.Resolve(v)
+	for i := range resolved.Listeners {
+		l := &resolved.Listeners[i]
+		listener := o.gatewayListener(l)
 		for _, c := range l.Certificates {
 			name := c.Name.String()
 			listener.Certificates = append(listener.Certificates, name)
@@ -75,19 +79,50 @@ func (s *Scope) addIngressGateway(v *catalog.View) {
 				s.IngressGateway.Certificates = append(s.IngressGateway.Certificates, GatewayCertificate{name, c.ChainPEM, c.KeyPEM})
 			}
 		}
-		for _, host := range l.Hosts {
-			out := GatewayHost{Domain: host.Domain}
-			for _, rule := range host.Rules {
-				out.Routes = append(out.Routes, o.gatewayRoute(rule))
-			}
-			listener.Hosts = append(listener.Hosts, out)
-		}
 		s.IngressGateway.Listeners = append(s.IngressGateway.Listeners, listener)
+	}
+	for i := range resolved.Unread {
+		s.IngressGateway.unread = append(s.IngressGateway.unread, o.gatewayListener(&resolved.Unread[i]))
 	}
 	s.Clusters = sortedClusters(o.clusters)
 }
 
-func (o outboundBuilder) gatewayRoute(rule gateway.Rule) GatewayRoute {
+// gatewayListener returns a listener with its routes, and without certificates.
+func (o gatewayBuilder) gatewayListener(l *gateway.Listener) GatewayListener {
+	listener := GatewayListener{Name: l.Gateway.String() + "/" + l.Name, Port: l.Port, Bind: l.Bind, Hostname: l.Hostname}
+	for _, host := range l.Hosts {
+		out := GatewayHost{Domain: host.Domain}
+		for _, rule := range host.Rules {
+			out.Routes = append(out.Routes, o.gatewayRoute(rule))
+		}
+		listener.Hosts = append(listener.Hosts, out)
+	}
+	return listener
+}
+
+// gatewayBuilder collects the destinations of the ingress gateway. Many matches have the same backends, so what a port of a Service leads to is
+// computed once.
+type gatewayBuilder struct {
+	outboundBuilder
+	shares map[gatewayPort]gatewayShares
+}
+
+// gatewayPort is a port of a Service.
+type gatewayPort struct {
+	service catalog.Name
+	port    uint16
+}
+
+// gatewayShares are the destinations of the requests to a port of a Service.
+type gatewayShares struct {
+	// backends have the weights of the TrafficSplit for all requests, and total is their sum.
+	backends []Backend
+	total    uint64
+	// callable is true if the gateway may call any of them.
+	callable bool
+}
+
+func (o gatewayBuilder) gatewayRoute(rule gateway.Rule) GatewayRoute {
 	route := GatewayRoute{Match: rule.Match, Filters: rule.Rule.Filters, Unsupported: rule.Rule.Unsupported != "", Timeout: rule.Rule.Timeout}
 	exists, allowed := false, false
 	for _, backend := range rule.Backends {
@@ -102,24 +137,40 @@ func (o outboundBuilder) gatewayRoute(rule gateway.Rule) GatewayRoute {
 
 // gatewayBackends divides the weight of a backend among those of the TrafficSplit for all requests to it, if there is one. It also reports
 // whether the gateway may call any of them. Of several, one that it may not call keeps its weight: its server rejects the connections.
-func (o outboundBuilder) gatewayBackends(b gateway.Backend) (backends []Backend, callable bool) {
+func (o gatewayBuilder) gatewayBackends(b gateway.Backend) (backends []Backend, callable bool) {
 	unusable := []Backend{{Weight: scaled(b.Weight, 1, 1)}}
 	if b.Service == nil {
 		return unusable, false
 	}
-	rules := authz.RouteRulesFor(o.view, o.client, b.Service, b.Port)
-	last := rules[len(rules)-1]
-	var total uint64
-	for _, target := range last.Backends {
-		total += uint64(target.Weight)
-	}
-	if total == 0 {
+	shares := o.sharesOf(b)
+	if shares.total == 0 {
 		return unusable, true
 	}
-	for _, target := range last.Backends {
-		backends = append(backends, Backend{Cluster: o.addCluster(target), Weight: scaled(b.Weight, uint64(target.Weight), total)})
+	for _, share := range shares.backends {
+		backends = append(backends, Backend{Cluster: share.Cluster, Weight: scaled(b.Weight, uint64(share.Weight), shares.total)})
 	}
-	return backends, last.IsCallable()
+	return backends, shares.callable
+}
+
+// sharesOf returns the destinations of a backend, and adds their clusters.
+func (o gatewayBuilder) sharesOf(b gateway.Backend) gatewayShares {
+	key := gatewayPort{b.Service.Name, b.Port.Number}
+	if known, ok := o.shares[key]; ok {
+		return known
+	}
+	rules := authz.RouteRulesFor(o.view, o.client, b.Service, b.Port)
+	last := rules[len(rules)-1]
+	shares := gatewayShares{callable: last.IsCallable()}
+	for _, target := range last.Backends {
+		shares.total += uint64(target.Weight)
+	}
+	if shares.total > 0 {
+		for _, target := range last.Backends {
+			shares.backends = append(shares.backends, Backend{Cluster: o.addCluster(target), Weight: target.Weight})
+		}
+	}
+	o.shares[key] = shares
+	return shares
 }
 
 // weightPrecision multiplies weights, so that a TrafficSplit can divide a weight of 1. The largest weight of a route is a million.

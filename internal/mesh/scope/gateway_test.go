@@ -156,3 +156,27 @@ func TestGatewayRoutesWithSeveralBackends(t *testing.T) {
 		}
 	}
 }
+
+// TestBackendsOfTheGatewayAreComputedOnce checks that the work for a TrafficSplit does not depend on how many matches lead to its root.
+func TestBackendsOfTheGatewayAreComputedOnce(t *testing.T) {
+	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	split := &catalog.TrafficSplit{Name: in("s"), Root: in("root")}
+	more := []catalog.Entry{split}
+	for i := range 100 {
+		name := in(fmt.Sprint("b", i))
+		split.Backends = append(split.Backends, catalog.SplitBackend{Service: name, Weight: 1})
+		more = append(more, &catalog.Service{Name: name, Selector: map[string]string{"app": "v1"}, Ports: []catalog.Port{{Number: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP}}})
+	}
+	work := func(matches int) float64 {
+		rule := catalog.HTTPRouteRule{Backends: []catalog.RouteBackend{{Service: in("root"), Port: 80, Weight: 1}}}
+		for i := range matches {
+			rule.Matches = append(rule.Matches, catalog.RouteMatch{PathType: "Exact", Path: fmt.Sprint("/", i)})
+		}
+		route := &catalog.HTTPRoute{Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{rule}}
+		c := gatewayMesh(append(more, route)...)
+		return testing.AllocsPerRun(3, func() { gatewayScope(c) })
+	}
+	if few, many := work(1), work(100); many > 2*few {
+		t.Errorf("%.0f allocations for one match, and %.0f for 100", few, many)
+	}
+}

@@ -1,6 +1,9 @@
 package names
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Names of the control plane's objects, as in OSM.
 const (
@@ -167,6 +170,23 @@ const (
 
 	// ProxyUID is the user ID of Envoy. Its traffic is not redirected, so applications must not use it.
 	ProxyUID = 1500
+)
+
+// GatewayListener is the name of the listener of the ingress gateway for a port of its Service.
+func GatewayListener(port uint16) string { return "gateway_" + strconv.Itoa(int(port)) }
+
+// AllowedNamespacesAnnotation of a GatewayClass has the namespaces whose Gateways the ingress gateway serves, separated by commas. Without it, it serves all.
+const AllowedNamespacesAnnotation = "openservicemesh.io/allowed-namespaces"
+
+// EgressGatewayListener is the name of the listener of the egress gateway.
+const EgressGatewayListener = "egress-gateway"
+
+// The limits of a gateway reach osm-init by environment variables: an earlier one ignores them, but rejects unknown fields of its document.
+const (
+	// GatewayMemoryEnv has the memory limit of Envoy's container in bytes; empty without one.
+	GatewayMemoryEnv = "GATEWAY_MEMORY_LIMIT"
+	// GatewayListenersEnv has the names of the listeners for clients, separated by commas.
+	GatewayListenersEnv = "GATEWAY_LISTENERS"
 )
 
 // EgressGatewayPort accepts connections of sidecars in the pods of the egress gateway. Its Service has the same port.

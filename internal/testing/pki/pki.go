@@ -157,6 +157,8 @@ func Keys(t testing.TB) map[string]crypto.Signer {
 		key, err := rsa.GenerateKey(rand.Reader, bits) //nolint:gosec // Users have small keys too.
 		add(name, key, err)
 	}
+	primes, err := rsa.GenerateMultiPrimeKey(rand.Reader, 3, 2048) //nolint:staticcheck // Users can have such keys, which Envoy cannot read.
+	add("RSA of three primes", primes, err)
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	add("Ed25519", key, err)
 	return keys

@@ -122,6 +122,9 @@ func (q *Quarantine) examine(key scope.Key, s *scopeQuarantine, n *nack) (retryA
 	if len(candidates) == 0 {
 		return 0
 	}
+	if q.endTrial(key, s, n) {
+		return 0
+	}
 	id := resourceID{n.Type, n.Name}
 	if newest, unresolved := s.unresolved[id]; unresolved && candidates[0].compare(newest) <= 0 {
 		return 0
@@ -171,8 +174,11 @@ func (q *Quarantine) quarantine(key scope.Key, policy catalog.Ref, n *nack) {
 	q.metrics.rejections.WithLabelValues(string(policy.Kind)).Inc()
 	q.config.Log.Info("Quarantined a policy because a sidecar rejected configuration built from it", "kind", policy.Kind,
 		"policy", policy.Name.String(), "pod", proxy.String(), "type", n.Type.String(), "resource", n.Name, "message", n.Message)
+	s := q.scope(key)
+	s.suspects = append(s.suspects, suspect{policy, resourceID{n.Type, n.Name}})
 	q.config.Scopes.Rebuild(key)
 	q.Publish()
+	q.continueTrialsLater(key, s, trialInterval)
 }
 
 // releaseFor releases the policies that were quarantined because of one resource.

@@ -51,6 +51,11 @@ type scopeQuarantine struct {
 	// may answer.
 	pending         []*nack
 	paused, waiting bool
+	// suspects are quarantined policies that may not be the cause, in the order of their quarantine. At most one is on trial. trying is true
+	// while a look at them is due.
+	suspects []suspect
+	trial    *trial
+	trying   bool
 }
 
 type resourceID struct {
@@ -62,6 +67,9 @@ type resourceID struct {
 // reports whether it was quarantined. The caller rebuilds the scopes and calls Publish.
 func (q *Quarantine) RecordChange(change catalog.Change) (released bool) {
 	for key, s := range q.scopes {
+		if s.trial != nil && s.trial.Policy == change.Ref {
+			s.trial, released = nil, true
+		}
 		if _, quarantined := s.policies[change.Ref]; quarantined {
 			q.Release(key, change.Ref)
 			released = true
@@ -129,7 +137,7 @@ func (q *Quarantine) scope(key scope.Key) *scopeQuarantine {
 }
 
 func (q *Quarantine) removeIfEmpty(key scope.Key) {
-	if s := q.scopes[key]; s != nil && len(s.rejections)+len(s.unresolved)+len(s.pending) == 0 && !s.paused {
+	if s := q.scopes[key]; s != nil && len(s.rejections)+len(s.unresolved)+len(s.pending) == 0 && !s.paused && s.trial == nil {
 		delete(q.scopes, key)
 	}
 }

@@ -56,6 +56,8 @@ type Config struct {
 	Namespace      string `json:"-"`
 	// PodIPs are the addresses of the pod. Listeners bind IPv6 only when one of them is IPv6.
 	PodIPs []netip.Addr `json:"-"`
+	// Limits are those of a gateway. Sidecars have none.
+	Limits GatewayLimits `json:"-"`
 	// Dirs are the sidecar's directories.
 	Dirs Dirs `json:"-"`
 }
@@ -172,7 +174,7 @@ func marshal(m proto.Message) ([]byte, error) {
 
 func bootstrap(c Config) *bootstrapv3.Bootstrap {
 	probeListeners, probeClusters := probes(c)
-	return &bootstrapv3.Bootstrap{
+	b := &bootstrapv3.Bootstrap{
 		Node:             node(c),
 		Admin:            &bootstrapv3.Admin{Address: message.SocketAddress(loopback, names.AdminPort)},
 		DynamicResources: dynamicResources(),
@@ -190,6 +192,10 @@ func bootstrap(c Config) *bootstrapv3.Bootstrap {
 		// Allocates a cluster's statistics on first use. In permissive mode a sidecar has every Service and calls few.
 		DeferredStatOptions: DeferredStats(),
 	}
+	if c.Gateway {
+		limitGateway(b, c.Limits)
+	}
+	return b
 }
 
 // node describes the sidecar to the control plane, which uses none of it as proof of identity.

@@ -54,7 +54,11 @@ func goldenCases() map[string]Config {
 		"probe-https":          with(func(c *Config) { c.Probes = []Probe{http, https} }),
 		"probe-grpc":           with(func(c *Config) { c.Probes = []Probe{grpc} }),
 		"hooks":                with(func(c *Config) { c.Probes = []Probe{http, warm, leave} }),
-		"probe-extra-port":     with(func(c *Config) { c.Probes = []Probe{http, third} }),
+		"gateway": with(func(c *Config) {
+			c.Gateway, c.Limits = true, GatewayLimits{Memory: 512 << 20, Listeners: []string{"gateway_443", "gateway_80"}}
+		}),
+		"gateway-unlimited": with(func(c *Config) { c.Gateway, c.Limits = true, GatewayLimits{Listeners: []string{"egress-gateway"}} }),
+		"probe-extra-port":  with(func(c *Config) { c.Probes = []Probe{http, third} }),
 	}
 }
 

@@ -43,7 +43,7 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	}
 	declared := settings(inputs.Mesh)
 	pods := gatewaypods.Settings{
-		Name: names.EgressGateway, Replicas: declared.Replicas, Scheduling: declared.GatewaySchedulingSpec, Resources: declared.Resources,
+		Name: names.EgressGateway, Listeners: []string{names.EgressGatewayListener}, Replicas: declared.Replicas, Scheduling: declared.GatewaySchedulingSpec, Resources: declared.Resources,
 	}
 	gateway, err := pods.Deployment(inputs)
 	if err != nil {

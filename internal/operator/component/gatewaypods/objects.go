@@ -24,8 +24,10 @@ const DefaultReplicas = 2
 // Settings are those of a gateway. Unset ones have defaults, except Name.
 type Settings struct {
 	// Name is that of all objects.
-	Name     string
-	Replicas *int32
+	Name string
+	// Listeners are the names of the listeners for clients.
+	Listeners []string
+	Replicas  *int32
 	// Scheduling is where the pods run.
 	Scheduling v1alpha1.GatewaySchedulingSpec
 	// Resources are those of Envoy.
@@ -89,7 +91,7 @@ func (s Settings) Deployment(inputs component.Inputs) (*appsv1.Deployment, error
 func (s Settings) pod(inputs component.Inputs) (corev1.PodSpec, error) {
 	parameters := inputs.ControlPlanes[0].Parameters
 	pod, err := inject.GatewayPod(inject.GatewayConfig{
-		Mesh: inputs.Mesh.Name, Namespace: parameters.Namespace, TrustDomain: parameters.TrustDomain, Name: s.Name,
+		Mesh: inputs.Mesh.Name, Namespace: parameters.Namespace, TrustDomain: parameters.TrustDomain, Name: s.Name, Listeners: s.Listeners,
 		Resources:  ptr.Deref(s.Resources, defaultResources()),
 		EnvoyImage: cmp.Or(inputs.EnvoyImage, parameters.Images.Sidecar), InitImage: cmp.Or(inputs.InitImage, parameters.Images.Init),
 	})

@@ -82,7 +82,8 @@ func release(t *testing.T, version string) *operand.Release {
 }
 
 var custom = v1alpha1.IngressGatewaySpec{
-	Replicas: ptr.To[int32](3), ServiceType: ptr.To(corev1.ServiceTypeClusterIP), Ports: []int32{8443, 80},
+	AllowedNamespaces: []string{"shop", "infra"},
+	Replicas:          ptr.To[int32](3), ServiceType: ptr.To(corev1.ServiceTypeClusterIP), Ports: []int32{8443, 80},
 	GatewaySchedulingSpec: v1alpha1.GatewaySchedulingSpec{
 		NodeSelector:      map[string]string{"pool": "edge"},
 		Tolerations:       []corev1.Toleration{{Key: "example.com/edge", Operator: corev1.TolerationOpExists}},

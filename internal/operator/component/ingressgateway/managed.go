@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -58,8 +59,12 @@ func (Managed) Health(live []*unstructured.Unstructured) component.Health {
 
 func podSettings(mesh *v1alpha1.Mesh) gatewaypods.Settings {
 	declared := settings(mesh)
+	var listeners []string
+	for _, port := range ports(mesh) {
+		listeners = append(listeners, names.GatewayListener(uint16(port))) //nolint:gosec // the schema limits it
+	}
 	return gatewaypods.Settings{
-		Name: names.IngressGateway, Replicas: declared.Replicas, Scheduling: declared.GatewaySchedulingSpec, Resources: declared.Resources,
+		Name: names.IngressGateway, Listeners: listeners, Replicas: declared.Replicas, Scheduling: declared.GatewaySchedulingSpec, Resources: declared.Resources,
 	}
 }
 
@@ -87,6 +92,9 @@ func gatewayClass(inputs component.Inputs) *unstructured.Unstructured {
 		"spec": map[string]any{"controllerName": names.GatewayController(inputs.Mesh.Name), "description": "The ingress gateway of the mesh " + inputs.Mesh.Name},
 	}}
 	class.SetName(inputs.Mesh.Name)
+	if allowed := settings(inputs.Mesh).AllowedNamespaces; len(allowed) > 0 {
+		class.SetAnnotations(map[string]string{names.AllowedNamespacesAnnotation: strings.Join(slices.Sorted(slices.Values(allowed)), ",")})
+	}
 	class.SetLabels(operand.Labels(inputs.Mesh.Name, inputs.ControlPlanes[0].Release.Version))
 	return class
 }

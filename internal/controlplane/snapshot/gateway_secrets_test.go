@@ -1,0 +1,117 @@
+package snapshot
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// gatewayMesh returns a mesh with a pod of each gateway, an HTTPS listener and an Egress with a Secret. The Secrets are not read.
+func gatewayMesh() (entries []catalog.Entry, ingress, egress *catalog.Pod) {
+	pod := func(gateway, address string) *catalog.Pod {
+		return &catalog.Pod{
+			Name: catalog.Name{Namespace: "osm-system", Name: gateway}, UID: "uid-" + gateway, ServiceAccount: gateway,
+			Labels: map[string]string{names.AppLabel: gateway}, Injected: true,
+		}
+	}
+	ingress, egress = pod(names.IngressGateway, "10.0.0.8"), pod(names.EgressGateway, "10.0.0.9")
+	return []catalog.Entry{
+		&catalog.Settings{Namespace: "osm-system", EgressPolicies: true}, &catalog.Namespace{Name: "shop", Monitored: true},
+		ingress, egress, accountOf(ingress), accountOf(egress), &catalog.GatewayClass{Name: "osm"},
+		&catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []catalog.Port{{Number: 443, TargetPort: 10443}}},
+		httpsGateway("tls"),
+		&catalog.Egress{
+			Name: catalog.Name{Namespace: "shop", Name: "e"}, Gateway: &catalog.EgressGateway{TLS: &catalog.EgressTLS{Port: 443, Secret: "tls"}},
+			Hosts: []string{"api.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+		},
+	}, ingress, egress
+}
+
+func httpsGateway(secrets ...string) *catalog.Gateway {
+	l := catalog.GatewayListener{Name: "a", Port: 443, Protocol: "HTTPS", Terminate: true, From: "Same"}
+	for _, secret := range secrets {
+		l.Certificates = append(l.Certificates, catalog.Name{Namespace: "shop", Name: secret})
+	}
+	return &catalog.Gateway{Name: catalog.Name{Namespace: "shop", Name: "web"}, Class: "osm", Listeners: []catalog.GatewayListener{l}}
+}
+
+// TestGatewaysWaitForTheirSecrets checks that a gateway that reconnects to a new replica loses no listener: it gets no answer before its Secrets are
+// read once. Secrets that users name later delay no gateway.
+func TestGatewaysWaitForTheirSecrets(t *testing.T) {
+	tls := catalog.Name{Namespace: "shop", Name: "tls"}
+	entries, ingress, egress := gatewayMesh()
+	h := newSyncedHarness(entries...)
+	for _, pod := range []*catalog.Pod{ingress, egress} {
+		if _, err := h.tryConnect(peerOf(pod)); !errors.Is(err, ErrNotSynced) {
+			t.Errorf("%s connects before its Secrets are read: %v", pod.Name, err)
+		}
+	}
+	h.apply(&catalog.GatewayCertificate{Name: tls, ChainPEM: []byte("chain"), KeyPEM: []byte("key")}, &catalog.EgressCredential{Name: tls, Problem: "The Secret does not exist."})
+	for _, pod := range []*catalog.Pod{ingress, egress} {
+		if _, err := h.tryConnect(peerOf(pod)); err != nil {
+			t.Errorf("%s does not connect after its Secrets were read: %v", pod.Name, err)
+		}
+	}
+	h.apply(httpsGateway("tls", "new"))
+	if _, err := h.tryConnect(peerOf(ingress)); err != nil {
+		t.Errorf("a new reference keeps the gateway out: %v", err)
+	}
+}
+
+// TestUnreadableSecretKeepsNoGatewayOut checks that gateways do not wait for ever.
+func TestUnreadableSecretKeepsNoGatewayOut(t *testing.T) {
+	entries, ingress, _ := gatewayMesh()
+	h := newSyncedHarness(entries...)
+	h.now = h.now.Add(3 * time.Minute)
+	if _, err := h.tryConnect(peerOf(ingress)); err != nil {
+		t.Errorf("the gateway does not connect: %v", err)
+	}
+}
+
+// TestListenerKeepsItsCertificateUntilTheNewOneIsRead names another Secret in a listener. A Secret that was not read yet is not one that does not exist.
+func TestListenerKeepsItsCertificateUntilTheNewOneIsRead(t *testing.T) {
+	certificate := func(name, problem string) *catalog.GatewayCertificate {
+		c := &catalog.GatewayCertificate{Name: catalog.Name{Namespace: "shop", Name: name}, Problem: problem}
+		if problem == "" {
+			c.ChainPEM, c.KeyPEM = []byte("chain of "+name), []byte("key of "+name)
+		}
+		return c
+	}
+	entries, ingress, _ := gatewayMesh()
+	h := newSyncedHarness(append(entries, certificate("tls", ""))...)
+	stream, err := h.tryConnect(peerOf(ingress))
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect := func(when string, secrets ...string) {
+		t.Helper()
+		listener := contentOf(stream, resourcetype.Listeners, "gateway_443")
+		if (listener != nil) != (len(secrets) > 0) {
+			t.Errorf("%s: the listener exists: %t", when, listener != nil)
+			return
+		}
+		for _, name := range secrets {
+			secret := "gateway-certificate:shop/" + name
+			if !strings.Contains(string(listener.Encoded()), secret) || contentOf(stream, resourcetype.Secrets, secret) == nil {
+				t.Errorf("%s: the listener lacks the certificate %s", when, name)
+			}
+		}
+	}
+	expect("at the start", "tls")
+	h.apply(httpsGateway("new"))
+	expect("before the new Secret is read", "tls")
+	h.apply(meshtest.Service("shop", "unrelated", "unrelated", "10.96.9.9", 80, catalog.ProtocolHTTP), &catalog.GatewayClass{Name: "other"})
+	expect("after another change", "tls")
+	h.apply(certificate("new", ""))
+	expect("after the new Secret is read", "new")
+	h.apply(httpsGateway("missing"), certificate("missing", "The Secret does not exist."))
+	expect("after the missing Secret is read")
+	h.apply(httpsGateway("late"))
+	expect("with a listener that had no certificate")
+}

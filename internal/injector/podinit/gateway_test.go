@@ -1,0 +1,55 @@
+package podinit
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/injector/inject/initconfig"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
+)
+
+// TestPrepare_LimitsGateways checks that the limits of the pod reach the bootstrap, and that a pod of an earlier operator, without limits, starts.
+func TestPrepare_LimitsGateways(t *testing.T) {
+	args, err := initconfig.Arguments(initconfig.Document{Bootstrap: bootstrap.Config{
+		Gateway: true, TrustDomain: "cluster.local", XDSHost: "osm-controller.osm-system.svc.cluster.local", XDSPort: 15128,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		env    map[string]string
+		want   []string
+		absent string
+		failed string
+	}{
+		"limits": {map[string]string{"GATEWAY_MEMORY_LIMIT": "536870912", "GATEWAY_LISTENERS": "gateway_80,gateway_443"}, []string{"listener.gateway_80.connection_limit: 6144", "listener.gateway_443.connection_limit: 6144", "max_heap_size_bytes"}, "", ""},
+		"none":   {nil, []string{"max_active_downstream_connections"}, "max_heap_size_bytes", ""},
+		"text":   {map[string]string{"GATEWAY_MEMORY_LIMIT": "much"}, nil, "", "GATEWAY_MEMORY_LIMIT is not a number of bytes"},
+	} {
+		dirs := testDirs(t)
+		err := Prepare(args, environment(test.env), dirs, resolverPath(t))
+		if test.failed != "" {
+			if err == nil || !strings.Contains(err.Error(), test.failed) {
+				t.Errorf("%s: %v, want %q", name, err, test.failed)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(filepath.Join(dirs.Config, bootstrap.BootstrapFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range test.want {
+			if !strings.Contains(string(content), want) {
+				t.Errorf("%s: the bootstrap lacks %q", name, want)
+			}
+		}
+		if test.absent != "" && strings.Contains(string(content), test.absent) {
+			t.Errorf("%s: the bootstrap has %q", name, test.absent)
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package ingest
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// handled are the fields of Gateways and HTTPRoutes that ingest reads, or rejects with a reason in the status. A longer path is a part of the field.
+var handled = map[string][]string{
+	"Gateway": {
+		"gatewayClassName", "listeners.name", "listeners.hostname", "listeners.port", "listeners.protocol", "listeners.tls.mode", "listeners.tls.certificateRefs",
+		"listeners.allowedRoutes", "tls.frontend",
+	},
+	"HTTPRoute": {
+		"parentRefs", "hostnames", "rules.matches", "rules.filters", "rules.backendRefs", "rules.timeouts.request",
+		// It only identifies the rule for policies, of which there are none here.
+		"rules.name",
+	},
+}
+
+// ignored are the other fields, with an example. The status names those that are set.
+var ignored = map[string]map[string]string{
+	"Gateway": {
+		"listeners.tls.options": "{listeners: [{name: a, port: 443, protocol: HTTPS, tls: {options: {example.com/minimum: '1.3'}}}]}",
+		"addresses":             "{addresses: [{value: 192.0.2.1}]}",
+		"infrastructure":        "{infrastructure: {labels: {a: b}}}",
+		"allowedListeners":      "{allowedListeners: {namespaces: {from: All}}}",
+		"tls.backend":           "{tls: {backend: {clientCertificateRef: {name: client}}}}",
+		"defaultScope":          "{defaultScope: All}",
+	},
+	"HTTPRoute": {
+		"useDefaultGateways":            "{parentRefs: [{name: web}], useDefaultGateways: All}",
+		"rules.timeouts.backendRequest": "{parentRefs: [{name: web}], rules: [{timeouts: {backendRequest: 1s}}]}",
+		"rules.retry":                   "{parentRefs: [{name: web}], rules: [{retry: {attempts: 3}}]}",
+		"rules.sessionPersistence":      "{parentRefs: [{name: web}], rules: [{sessionPersistence: {sessionName: a}}]}",
+	},
+}
+
+// fieldsOf returns the paths of all fields of a type of the Gateway API.
+func fieldsOf(t reflect.Type, path string) []string {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || !strings.Contains(t.PkgPath(), "gateway-api") {
+		return []string{path}
+	}
+	var all []string
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		all = append(all, fieldsOf(t.Field(i).Type, strings.Trim(path+"."+name, "."))...)
+	}
+	return all
+}
+
+// TestNoFieldIsIgnoredWithoutAWord checks that each field of a Gateway and an HTTPRoute is used, rejected or named in the status. A new version of the
+// Gateway API with another field fails this test.
+func TestNoFieldIsIgnoredWithoutAWord(t *testing.T) {
+	for kind, spec := range map[string]any{"Gateway": gatewayv1.GatewaySpec{}, "HTTPRoute": gatewayv1.HTTPRouteSpec{}} {
+		known := slices.Clone(handled[kind])
+		for path := range ignored[kind] {
+			known = append(known, path)
+		}
+		fields := fieldsOf(reflect.TypeOf(spec), "")
+		for _, field := range fields {
+			if !slices.ContainsFunc(known, func(path string) bool { return field == path || strings.HasPrefix(field, path+".") }) {
+				t.Errorf("%s: the field %s is neither used nor rejected nor listed", kind, field)
+			}
+		}
+		for _, path := range known {
+			if !slices.ContainsFunc(fields, func(field string) bool { return field == path || strings.HasPrefix(field, path+".") }) {
+				t.Errorf("%s: there is no field %s", kind, path)
+			}
+		}
+	}
+	for path, example := range ignored["Gateway"] {
+		gateway, found := Gateway(smi(t, example))
+		if len(found) > 0 || !slices.Equal(gateway.Ignored, []string{"spec." + path}) {
+			t.Errorf("a Gateway with %s: %+v %v", path, gateway, found)
+		}
+	}
+	for path, example := range ignored["HTTPRoute"] {
+		route, found := HTTPRoute(smi(t, example))
+		if len(found) > 0 || !slices.Equal(route.Ignored, []string{"spec." + path}) {
+			t.Errorf("an HTTPRoute with %s: %+v %v", path, route, found)
+		}
+	}
+}
+
+// TestDemandForClientCertificates checks which listeners a Gateway demands client certificates for.
+func TestDemandForClientCertificates(t *testing.T) {
+	const refs = "validation: {caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]}"
+	for name, test := range map[string]struct {
+		tls  string
+		want []bool
+	}{
+		"none":                   {"{backend: {clientCertificateRef: {name: a}}}", []bool{false, false, false}},
+		"all":                    {"{frontend: {default: {" + refs + "}}}", []bool{false, true, true}},
+		"one port":               {"{frontend: {default: {}, perPort: [{port: 443, tls: {" + refs + "}}]}}", []bool{false, true, false}},
+		"all but one":            {"{frontend: {default: {" + refs + "}, perPort: [{port: 443, tls: {}}]}}", []bool{false, false, true}},
+		"a fallback is a demand": {"{frontend: {default: {validation: {caCertificateRefs: [], mode: AllowInsecureFallback}}}}", []bool{false, true, true}},
+	} {
+		gateway, found := Gateway(smi(t, "{tls: "+test.tls+", listeners: [{name: a, port: 80, protocol: HTTP}, {name: b, port: 443, protocol: HTTPS}, {name: c, port: 8443, protocol: HTTPS}]}"))
+		if len(found) > 0 {
+			t.Fatal(found)
+		}
+		var got []bool
+		for _, l := range gateway.Listeners {
+			got = append(got, l.ClientCertificates)
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}
