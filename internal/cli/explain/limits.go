@@ -263,7 +263,7 @@ func (e evaluator) leftOut(p servicePort) []string {
 		}
 		if _, isLeftOut := p.leftOut[rule.Split.Ref()]; isLeftOut {
 			all = append(all, fmt.Sprintf("TrafficSplit %s, because the TrafficSplits of namespace %s have more than %d routes, one for each match and backend, in the sidecar of the client: "+remedyOfSplits,
-				rule.Split.Name, rule.Split.Name.Namespace, authz.MaxRoutes))
+				rule.Split.Name, rule.Split.Name.Namespace, scope.MaxSplitRoutes(e.v, e.caller, rule.Split.Name.Namespace)))
 		}
 	}
 	return all

@@ -134,7 +134,7 @@ const ReasonTooManyRoutes gatewayv1.RouteConditionReason = "TooManyRoutes"
 func sizeOf(route *catalog.HTTPRoute) int {
 	size := 1
 	for i := range route.Rules {
-		size += len(route.Rules[i].Matches) * max(1, len(route.Rules[i].Backends))
+		size += weightOf(&route.Rules[i])
 	}
 	return size
 }
