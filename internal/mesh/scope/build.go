@@ -100,6 +100,7 @@ func (o outboundBuilder) destinations() Destinations {
 		}
 	}
 	d.Outbound = withoutDuplicates(d.Outbound)
+	o.spreadChecks()
 	d.Clusters, d.Limited = sortedClusters(o.clusters), o.limit.Limited()
 	return d
 }

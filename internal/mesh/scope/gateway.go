@@ -84,6 +84,7 @@ func (s *Scope) addIngressGateway(v *catalog.View) {
 		}
 		s.IngressGateway.Listeners = append(s.IngressGateway.Listeners, listener)
 	}
+	o.spreadChecks()
 	s.Clusters = sortedClusters(o.clusters)
 }
 
