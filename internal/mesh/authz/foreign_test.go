@@ -102,3 +102,32 @@ func TestPodsAffectClientsElsewhereRarely(t *testing.T) {
 		t.Errorf("with each further pod, the count was %s", effects)
 	}
 }
+
+// TestDestinationsOfOwnClientsAreBounded checks that a namespace cannot fill the sidecars of its own clients without a limit either: the control plane
+// has their configuration.
+func TestDestinationsOfOwnClientsAreBounded(t *testing.T) {
+	const ports, services = 1000, authz.MaxOwnPorts/1000 + 2
+	entries := []catalog.Entry{
+		&catalog.Namespace{Name: "shop", Monitored: true}, Group("shop", "all", "/.*"), Pod("shop", "web", "web", "web", "10.0.0.1"),
+		Target("shop", SA("shop", "web"), []catalog.TargetRule{HTTP("all")}, SA("shop", "client")),
+	}
+	for i := range services {
+		s := Service("shop", fmt.Sprintf("s%02d", i), "web", fmt.Sprintf("10.96.0.%d", i+1), 1, catalog.ProtocolHTTP)
+		for number := uint16(2); number <= ports; number++ {
+			s.Ports = append(s.Ports, catalog.Port{Number: number, TargetPort: number, Protocol: catalog.ProtocolHTTP})
+		}
+		entries = append(entries, s)
+	}
+	v := Apply(entries...).View()
+	if got := authz.GrantedServices(v, SA("shop", "client")); len(got) != authz.MaxOwnPorts/ports {
+		t.Errorf("the client has %d Services of %d ports", len(got), ports)
+	}
+	last := authz.Decide(v, authz.Request{Source: SA("shop", "client"), Service: Name("shop", "s11"), Port: 1, Method: "GET", Path: "/"})
+	if !last.Always(authz.Reset) || !strings.Contains(last.Answers[0].Missing, "within 10000 ports or 50000 backends") {
+		t.Errorf("a request beyond the bound: %+v", last)
+	}
+	entries = append(entries, &catalog.TrafficSplit{Name: Name("shop", "split"), Root: Name("shop", "s00"), Backends: make([]catalog.SplitBackend, 51)})
+	if got := authz.GrantedServices(Apply(entries...).View(), SA("shop", "client")); got[0] != Name("shop", "s01") {
+		t.Errorf("the first Service of the client is %s, and has 51,000 backends", got[0])
+	}
+}

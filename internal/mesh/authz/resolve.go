@@ -122,7 +122,7 @@ func (b WeightedBackend) endpoints(v *catalog.View, direct bool) []catalog.Backe
 
 // isOffered reports whether a Service is within the bound of GrantedServices. It assumes that the client may call it.
 func isOffered(v *catalog.View, client identity.ServiceAccount, service catalog.Name) bool {
-	return service.Namespace == client.Namespace || v.Permissive(service.Namespace) || slices.Contains(GrantedServices(v, client), service)
+	return v.Permissive(service.Namespace) || slices.Contains(GrantedServices(v, client), service)
 }
 
 // EffectiveProtocol is the protocol that sidecars use for the container port behind a Service port. Several ports, also of

@@ -122,7 +122,9 @@ type HealthCheck struct {
 const defaultHealthInterval = 10 * time.Second
 
 // EffectiveInterval returns the interval of the checks, which may be the default.
-func (h *HealthCheck) EffectiveInterval() time.Duration { return cmp.Or(h.Interval, defaultHealthInterval) }
+func (h *HealthCheck) EffectiveInterval() time.Duration {
+	return cmp.Or(h.Interval, defaultHealthInterval)
+}
 
 // UpstreamSetting returns the setting in force for a Service: the oldest, the first by name among those of equal age.
 // A Backpressure applies only without an UpstreamTrafficSetting. Nil if there is none.
