@@ -61,7 +61,8 @@ func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *
 		s.Ingress = ingress(v, s.Inbound)
 	}
 	s.limitRoutes()
-	if shared == nil {
+	isShared := shared != nil
+	if !isShared {
 		own := destinations(v, key.Identity)
 		shared = &own
 		s.addLimited(own.Limited)
@@ -72,6 +73,9 @@ func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *
 	s.addLimited(outside.Limited())
 	s.EgressGatewayService = egressGatewayOf(v, s.EgressPorts)
 	s.ClientPolicies = clientPolicies(v, key.Identity, settings)
+	if !isShared {
+		s.limitLog()
+	}
 }
 
 // SharedDestinations are the destinations that every client may call because the mesh or a namespace is permissive;
