@@ -57,6 +57,9 @@ func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *
 			s.Inbound = append(s.Inbound, inbound(v, key, service)...)
 		}
 	}
+	if excess := len(s.Inbound) - authz.MaxOwnPorts; excess > 0 {
+		s.Inbound, s.DeniedPorts = slices.Clip(s.Inbound[:authz.MaxOwnPorts]), excess
+	}
 	if settings.IngressBackends {
 		s.Ingress = ingress(v, s.Inbound)
 	}

@@ -122,3 +122,25 @@ func TestLongClientsAndHostsOfIngressCount(t *testing.T) {
 		t.Errorf("%d ports are denied, want %d", s.DeniedPorts, want)
 	}
 }
+
+// TestInboundPortsAreBounded checks that a pod behind many Services has a bounded number of inbound ports. Further ones do not exist in the sidecar, so
+// nobody can connect to them, and they count as denied.
+func TestInboundPortsAreBounded(t *testing.T) {
+	const services = authz.MaxOwnPorts/1000 + 2
+	pod := Pod("a", "server", "server", "server", "10.0.0.1")
+	entries := []catalog.Entry{&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{Permissive: true}, pod}
+	var names []catalog.Name
+	for i := range services {
+		service := Service("a", fmt.Sprintf("s%02d", i), "server", fmt.Sprintf("172.0.0.%d", i), 1, catalog.ProtocolHTTP)
+		for number := uint16(2); number <= 1000; number++ {
+			service.Ports = append(service.Ports, catalog.Port{Number: number, TargetPort: number, Protocol: catalog.ProtocolHTTP})
+		}
+		entries, names = append(entries, service), append(names, service.Name)
+	}
+	v := Apply(entries...).View()
+	all := scope.Build(v, trustDomain, scope.KeyOfServices(pod.Identity(), names))
+	few := scope.Build(v, trustDomain, scope.KeyOfServices(pod.Identity(), names[2:]))
+	if len(all.Inbound) != authz.MaxOwnPorts || all.DeniedPorts != 2000 || len(few.Inbound) != authz.MaxOwnPorts || few.DeniedPorts != 0 {
+		t.Errorf("%d inbound ports with %d denied, and %d with %d", len(all.Inbound), all.DeniedPorts, len(few.Inbound), few.DeniedPorts)
+	}
+}
