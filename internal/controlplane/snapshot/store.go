@@ -57,6 +57,7 @@ type Store struct {
 	pendingStreams map[*pendingStream]struct{}
 	shared         *sharedDestinations
 	policies       *status.Policies
+	budgets        budgets
 	// trace is the trace of the batch that is being applied; nil otherwise.
 	trace *status.BatchTrace
 
@@ -84,6 +85,7 @@ func NewStore(config Config) *Store {
 		pendingStreams:   map[*pendingStream]struct{}{},
 		shared:           &sharedDestinations{layers: map[sharedKey]*sharedLayer{}, index: newIndex[*sharedDestinations]()},
 		policies:         status.NewPolicies(),
+		budgets:          newBudgets(),
 		streamIndex:      newIndex[*Stream](),
 		scopeIndex:       newIndex[*scopeNode](),
 		endpointsIndex:   newIndex[*endpointsNode](),
