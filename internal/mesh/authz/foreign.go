@@ -18,8 +18,10 @@ const (
 	// MaxForeignEndpoints is how many endpoints: pods, counted for each port of a Service, and with the backends of its TrafficSplits. The
 	// number of pods of a Service is rounded up to one less than a power of two.
 	MaxForeignEndpoints = 20_000
-	// MaxOwnPorts and MaxOwnBackends are the bounds for clients in the namespace itself. Their endpoints have no bound.
-	MaxOwnPorts, MaxOwnBackends = 10 * MaxForeignPorts, 10 * MaxForeignBackends
+	// MaxOwnPorts is MaxForeignPorts for clients in the namespace itself. Their endpoints have no bound.
+	MaxOwnPorts = 10 * MaxForeignPorts
+	// MaxOwnBackends is MaxForeignBackends for clients in the namespace itself.
+	MaxOwnBackends = 10 * MaxForeignBackends
 )
 
 // OfferBound describes what the TrafficTargets of a namespace can add to the sidecar of a client.
