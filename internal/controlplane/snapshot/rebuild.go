@@ -102,6 +102,9 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	own := built
 	if shared != nil {
 		own = withDestinations(built, &scope.Destinations{})
+		if built.AccessLog != nil && shared.accessLog == nil {
+			built.AddLimited(catalog.Ref{Kind: catalog.KindTelemetry, Name: built.AccessLog.Policy})
+		}
 	}
 	built = s.withinBudget(n, built, own)
 	s.logDeniedPorts(n, built)

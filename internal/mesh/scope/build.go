@@ -260,6 +260,9 @@ func recordLimited(limit *authz.RouteLimit, in *Inbound, w portWeight) {
 	}
 }
 
+// AddLimited adds a policy that is not complete to Limited.
+func (s *Scope) AddLimited(policy catalog.Ref) { s.addLimited([]catalog.Ref{policy}) }
+
 // addLimited adds policies to Limited.
 func (s *Scope) addLimited(policies []catalog.Ref) {
 	if len(policies) == 0 {

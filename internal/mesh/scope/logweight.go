@@ -7,10 +7,10 @@ const maxLogBytes = 16 << 20
 
 // limitLog replaces a format and attributes that are too long for the number of filter chains by the default.
 func (s *Scope) limitLog() {
-	if s.AccessLog == nil || s.AccessLog.bytes()*s.chains() <= maxLogBytes {
+	if s.AccessLog == nil || s.AccessLog.Fits(s.chains()) {
 		return
 	}
-	s.addLimited([]catalog.Ref{{Kind: catalog.KindTelemetry, Name: s.AccessLog.Policy}})
+	s.AddLimited(catalog.Ref{Kind: catalog.KindTelemetry, Name: s.AccessLog.Policy})
 	log := *s.AccessLog
 	log.Text, log.Fields = "", nil
 	if log.Export != nil {
@@ -18,6 +18,9 @@ func (s *Scope) limitLog() {
 	}
 	s.AccessLog = &log
 }
+
+// Fits reports whether the format and attributes are short enough for a number of filter chains.
+func (l *AccessLog) Fits(chains int) bool { return l.bytes()*chains <= maxLogBytes }
 
 // bytes returns the length of the texts that each filter chain has.
 func (l *AccessLog) bytes() int {
