@@ -134,7 +134,7 @@ const ReasonTooManyRoutes gatewayv1.RouteConditionReason = "TooManyRoutes"
 func sizeOf(route *catalog.HTTPRoute) int {
 	size := 1
 	for i := range route.Rules {
-		size += weightOf(&route.Rules[i])
+		size += weightOf(&route.Rules[i], len(route.Rules[i].Backends))
 	}
 	return size
 }

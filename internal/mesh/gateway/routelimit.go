@@ -8,10 +8,10 @@ import (
 // headerBytes is what a header counts that a filter edits, in addition to its texts.
 const headerBytes = 64
 
-// weightOf returns as how many routes a rule counts for one hostname. Each match has all backends and filters of the rule, and long texts count as
-// several routes.
-func weightOf(rule *catalog.HTTPRouteRule) int {
-	filters, more := filterBytes(&rule.Filters), max(1, len(rule.Backends))-1
+// weightOf returns as how many routes a rule with a number of destinations counts for one hostname. Each match has all destinations and filters of the
+// rule, and long texts count as several routes.
+func weightOf(rule *catalog.HTTPRouteRule, destinations int) int {
+	filters, more := filterBytes(&rule.Filters), max(1, destinations)-1
 	weight := 0
 	for i := range rule.Matches {
 		weight += authz.RoutesOf(matchBytes(&rule.Matches[i])+filters) + more
