@@ -120,9 +120,16 @@ func (b WeightedBackend) endpoints(v *catalog.View, direct bool) []catalog.Backe
 	return slices.DeleteFunc(backends, func(endpoint catalog.Backend) bool { return !endpoint.Ready })
 }
 
+type offeredKey struct{ client identity.ServiceAccount }
+
 // isOffered reports whether a Service is within the bound of GrantedServices. It assumes that the client may call it.
 func isOffered(v *catalog.View, client identity.ServiceAccount, service catalog.Name) bool {
-	return v.Permissive(service.Namespace) || slices.Contains(GrantedServices(v, client), service)
+	if v.Permissive(service.Namespace) {
+		return true
+	}
+	offered := catalog.Memo(v, offeredKey{client}, func() []catalog.Name { return GrantedServices(v, client) })
+	_, found := slices.BinarySearchFunc(offered, service, catalog.Name.Compare)
+	return found
 }
 
 // EffectiveProtocol is the protocol that sidecars use for the container port behind a Service port. Several ports, also of

@@ -20,6 +20,9 @@ func (o outboundBuilder) spreadChecks() {
 		l.perHour += pods * int(time.Hour/c.Upstream.HealthCheck.EffectiveInterval())
 		loads[c.Service.Namespace] = l
 	}
+	if len(loads) == 0 {
+		return // nearly always
+	}
 	for name, c := range o.clusters {
 		if l := loads[c.Service.Namespace]; l.perHour > maxForeignChecks*int(time.Hour/time.Second) {
 			c.Upstream = c.Upstream.checkedEvery(time.Duration(l.endpoints) * time.Second / maxForeignChecks)
