@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
@@ -181,72 +180,4 @@ func accountChanges() predicate.Predicate {
 		DeleteFunc:  func(event.DeleteEvent) bool { return true },
 		GenericFunc: func(event.GenericEvent) bool { return false },
 	}
-}
-
-// servicesBeyondBound reports the Services of a TrafficTarget that its sources in other namespaces do not receive, because
-// the namespace offers them too many. A namespace with few ports costs one list of its Services.
-func servicesBeyondBound(ctx context.Context, reader client.Reader, target *catalog.TrafficTarget) ([]ingest.Problem, error) {
-	namespace := target.Name.Namespace
-	foreign := slices.DeleteFunc(slices.Clone(target.Sources), func(source identity.ServiceAccount) bool { return source.Namespace == namespace })
-	if len(foreign) == 0 {
-		return nil, nil
-	}
-	var services corev1.ServiceList
-	if err := reader.List(ctx, &services, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, err
-	}
-	ports := 0
-	for i := range services.Items {
-		ports += len(services.Items[i].Spec.Ports)
-	}
-	if ports <= authz.MaxForeignPorts {
-		return nil, nil
-	}
-	view, err := offeredBy(ctx, reader, namespace, services.Items)
-	if err != nil {
-		return nil, err
-	}
-	return boundProblems(view, target, foreign), nil
-}
-
-// offeredBy returns a catalog view with the pods, Services and TrafficTargets of one namespace.
-func offeredBy(ctx context.Context, reader client.Reader, namespace string, services []corev1.Service) (*catalog.View, error) {
-	changes := []catalog.Change{catalog.Set(&catalog.Namespace{Name: namespace, Monitored: true})}
-	for i := range services {
-		if service, _ := ingest.Service(&services[i]); service != nil {
-			changes = append(changes, catalog.Set(service))
-		}
-	}
-	var pods corev1.PodList
-	if err := reader.List(ctx, &pods, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, err
-	}
-	for i := range pods.Items {
-		changes = append(changes, catalog.Set(ingest.Pod(&pods.Items[i])))
-	}
-	targets, err := listEntries(ctx, reader, kinds.TrafficTarget, namespace, ingest.TrafficTarget)
-	if err != nil {
-		return nil, err
-	}
-	for _, target := range targets {
-		changes = append(changes, catalog.Set(target))
-	}
-	c := catalog.New()
-	c.Apply(changes)
-	return c.View(), nil
-}
-
-// boundProblems returns a problem for each source that does not receive all Services of the target.
-func boundProblems(v *catalog.View, target *catalog.TrafficTarget, sources []identity.ServiceAccount) []ingest.Problem {
-	var problems []ingest.Problem
-	for _, source := range sources {
-		offered := authz.GrantedServices(v, source)
-		missing := slices.DeleteFunc(v.ServicesOf(target.Destination), func(service catalog.Name) bool { return slices.Contains(offered, service) })
-		if len(missing) > 0 {
-			problems = append(problems, ingest.Problem{Reason: kinds.ReasonTooManyServices, Message: fmt.Sprintf(
-				"The TrafficTargets of namespace %s offer more than %d ports of Services to %s, so its sidecars lack %d of the Services of %s, such as %s: grant it access to fewer service accounts, or delete Services.",
-				target.Name.Namespace, authz.MaxForeignPorts, source, len(missing), target.Destination, missing[0])})
-		}
-	}
-	return problems
 }

@@ -100,6 +100,8 @@ func TestLimitEffect(t *testing.T) {
 	for kind, want := range map[string]string{
 		"TrafficTarget": "deny all requests of the mesh in X, because the routes and clients", "IngressBackend": "deny all requests from outside in X",
 		"TrafficSplit": "go to the destination of all others in X", "Egress": "Some hosts, ranges or matches are left out in X",
+		"Telemetry":              "The log has the default format without attributes in X, because it is too long",
+		"UpstreamTrafficSetting": "deny all requests of the mesh in X, because the routes of all ports of a pod, with their limits",
 	} {
 		if got := limitedCondition(kind, "X", metav1.Condition{Status: metav1.ConditionFalse, Message: "Also."}).Message; !strings.Contains(got, want) || !strings.HasSuffix(got, " Also.") {
 			t.Errorf("%s: %s", kind, got)

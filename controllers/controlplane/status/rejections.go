@@ -235,7 +235,13 @@ func limitEffect(kind, sidecars string) string {
 			"use fewer ports, matches or sources.", sidecars, authz.MaxRoutes)
 	case kinds.TrafficSplit.Kind:
 		return fmt.Sprintf("Some requests that this object selects go to the destination of all others in %s, because the backends of all matches of "+
-			"TrafficSplits of the namespace exceed %d: use fewer ports, matches or backends.", sidecars, authz.MaxRoutes)
+			"TrafficSplits of the namespace exceed %d, or %d for clients in other namespaces: use fewer ports, matches or backends.", sidecars, authz.MaxRoutes, authz.MaxForeignRoutes)
+	case kinds.Telemetry.Kind:
+		return fmt.Sprintf("The log has the default format without attributes in %s, because it is too long for the number of their ports and hosts, "+
+			"or because its namespace has many Telemetries in permissive mode: use a shorter format, fewer attributes or fewer Telemetries.", sidecars)
+	case kinds.UpstreamTrafficSetting.Kind:
+		return fmt.Sprintf("Some ports deny all requests of the mesh in %s, because the routes of all ports of a pod, with their limits and descriptors, exceed %d: "+
+			"use fewer limits of routes, ports or matches.", sidecars, authz.MaxRoutes)
 	}
 	return fmt.Sprintf("Some hosts, ranges or matches are left out in %s, because those of all Egresses of the namespace, and their sources in the "+
 		"egress gateway, exceed %d: use fewer ports, hosts, ranges, matches or sources.", sidecars, authz.MaxRoutes)

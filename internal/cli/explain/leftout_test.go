@@ -13,10 +13,10 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// groupOfHalf returns a group with more than half of the matches that a sidecar can have.
-func groupOfHalf(namespace string) *catalog.HTTPRouteGroup {
+// groupOfHalf returns a group with more than half of the matches that fit.
+func groupOfHalf(namespace string, maximum int) *catalog.HTTPRouteGroup {
 	group := Group(namespace, "many")
-	for i := range authz.MaxRoutes/2 + 1 {
+	for i := range maximum/2 + 1 {
 		group.Matches = append(group.Matches, catalog.HTTPMatch{Name: fmt.Sprint(i), PathRegex: fmt.Sprint("/", i)})
 	}
 	return group
@@ -32,10 +32,10 @@ func TestAskAboutSplitsBeyondTheRouteLimit(t *testing.T) {
 		service.Ports = append(service.Ports, catalog.Port{Number: 81, TargetPort: 81, Protocol: catalog.ProtocolHTTP})
 	}
 	web81 := Slice(stable.Name, Pod("shop", "web-0", "web", "web", "10.0.0.1"))
-	entries := shop(pod, stable, next, web81, Slice(next.Name, pod), groupOfHalf("shop"), Group("shop", "paths", "/1", "/x"),
+	entries := shop(pod, stable, next, web81, Slice(next.Name, pod), groupOfHalf("shop", authz.MaxForeignRoutes), Group("shop", "paths", "/1", "/x"),
 		&catalog.TrafficSplit{Name: Name("shop", "ab"), Root: stable.Name, Matches: []string{"many"}, Backends: []catalog.SplitBackend{{Service: next.Name, Weight: 1}}})
 	toWeb, toBeta := Target("web", web, []catalog.TargetRule{HTTP("paths")}, till), Target("beta", beta, []catalog.TargetRule{HTTP("paths")}, till)
-	const leftOut = "left out: TrafficSplit shop/ab, because"
+	const leftOut = "left out: TrafficSplit shop/ab, because the TrafficSplits of namespace shop have more than 5000 routes"
 	for name, test := range map[string]struct {
 		question  string
 		more      []catalog.Entry
@@ -101,7 +101,7 @@ func TestAskAboutTheEgressGatewayBeyondTheRouteLimit(t *testing.T) {
 	for i := range authz.MaxRoutes {
 		full.Hosts = append(full.Hosts, fmt.Sprintf("h%05d.example.com", i))
 	}
-	away := shop(&catalog.Settings{Namespace: "osm-system", EgressPolicies: true}, groupOfHalf("front"),
+	away := shop(&catalog.Settings{Namespace: "osm-system", EgressPolicies: true}, groupOfHalf("front", authz.MaxRoutes),
 		egress("a", "other", "a.example.com"), egress("b", "till", "b.example.com"), small)
 	gateway := append(away, &catalog.Service{Name: Name("osm-system", names.EgressGateway), ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")}})
 	const limit = "reason TooManyRoutes"
@@ -151,7 +151,7 @@ var ingressGateway = identity.ServiceAccount{Namespace: "osm-system", Name: name
 func TestAskAboutTheIngressGatewayBeyondTheRouteLimit(t *testing.T) {
 	web := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
 	web.Ports = append(web.Ports, catalog.Port{Number: 81, TargetPort: 81, Protocol: catalog.ProtocolHTTP})
-	entries := routed(map[string]uint16{"/1": 80, "/2": 81}, web, Slice(web.Name, Pod("shop", "web-0", "web", "web", "10.0.0.1")), groupOfHalf("shop"),
+	entries := routed(map[string]uint16{"/1": 80, "/2": 81}, web, Slice(web.Name, Pod("shop", "web-0", "web", "web", "10.0.0.1")), groupOfHalf("shop", authz.MaxRoutes),
 		Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("many")}, ingressGateway))
 	const limit = "reason TooManyRoutes"
 	checkParts(t, said(t, "outside shop/svc/web GET /1", nil, entries...), []string{"ALLOWED", "by: TrafficTarget shop/in"}, []string{limit})

@@ -119,9 +119,11 @@ func (m Mesh) deniedPorts(e evaluator, ports []servicePort) []diagnosis.Finding 
 		for _, d := range p.destinations(e) {
 			rules := authz.InboundRules(e.v, d.identity, d.port, d.protocol)
 			denied := func(s *scope.Scope) bool {
-				return admitsAny(rules) && slices.ContainsFunc(s.Inbound, func(in scope.Inbound) bool {
-					return in.Service == d.service && in.TargetPort == d.port && !admitsAny(in.Rules)
-				})
+				i := slices.IndexFunc(s.Inbound, func(in scope.Inbound) bool { return in.Service == d.service && in.TargetPort == d.port })
+				if i < 0 { // it is beyond the ports that a sidecar has, or the pod has another number for its name
+					return admitsAny(rules) && s.Key.IsBehind(d.service) && len(s.Inbound) == authz.MaxOwnPorts
+				}
+				return admitsAny(rules) && !admitsAny(s.Inbound[i].Rules)
 			}
 			if m.anyLimited(e.v, d.identity, denied) {
 				do := fmt.Sprintf(remedyOfLimit, d.identity.Namespace)
@@ -157,7 +159,9 @@ func (m Mesh) isIngressDenied(v *catalog.View, p servicePort) bool {
 	target := v.TargetPort(p.service, p.port)
 	return slices.ContainsFunc(v.ServiceIdentities(p.service.Name), func(account identity.ServiceAccount) bool {
 		return m.anyLimited(v, account, func(s *scope.Scope) bool {
-			return slices.ContainsFunc(s.Ingress, func(in scope.Ingress) bool { return in.TargetPort == target && !in.AnyRequest && len(in.Matches) == 0 })
+			return s.Key.IsBehind(p.service.Name) && !slices.ContainsFunc(s.Ingress, func(in scope.Ingress) bool {
+				return in.TargetPort == target && (in.AnyRequest || len(in.Matches) > 0)
+			})
 		})
 	})
 }
@@ -263,7 +267,7 @@ func (e evaluator) leftOut(p servicePort) []string {
 		}
 		if _, isLeftOut := p.leftOut[rule.Split.Ref()]; isLeftOut {
 			all = append(all, fmt.Sprintf("TrafficSplit %s, because the TrafficSplits of namespace %s have more than %d routes, one for each match and backend, in the sidecar of the client: "+remedyOfSplits,
-				rule.Split.Name, rule.Split.Name.Namespace, authz.MaxRoutes))
+				rule.Split.Name, rule.Split.Name.Namespace, scope.MaxSplitRoutes(e.v, e.caller, rule.Split.Name.Namespace)))
 		}
 	}
 	return all

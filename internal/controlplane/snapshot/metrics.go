@@ -9,6 +9,7 @@ import (
 type metrics struct {
 	full       prometheus.Counter
 	namespaces prometheus.Gauge
+	refused    prometheus.Gauge
 	// monitored has the names of the namespaces in the mesh. It belongs to the Store's goroutine.
 	monitored map[string]struct{}
 }
@@ -19,13 +20,16 @@ func newMetrics(registerer prometheus.Registerer, connected *registry, queue *qu
 			Name: "osm_proxy_max_connections_rejected", Help: "Sidecars rejected because of maxDataPlaneConnections.",
 		}),
 		namespaces: prometheus.NewGauge(prometheus.GaugeOpts{Name: "osm_resource_namespace_count", Help: "Namespaces that are part of the mesh."}),
-		monitored:  map[string]struct{}{},
+		refused: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "osm_proxy_refused_scope_count", Help: "Configurations of sidecars that deny all requests, because those of their namespace are too large.",
+		}),
+		monitored: map[string]struct{}{},
 	}
 	queued := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "osm_events_queued", Help: "Changes of objects that wait to be applied."},
 		func() float64 { return float64(queue.changeCount()) })
 	proxies := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "osm_proxy_connect_count", Help: "Connected sidecars."},
 		func() float64 { return float64(connected.count()) })
-	registerer.MustRegister(m.full, m.namespaces, queued, proxies)
+	registerer.MustRegister(m.full, m.namespaces, m.refused, queued, proxies)
 	return m
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -139,12 +140,12 @@ func (q quarantineScopes) BuildWithout(key scope.Key, policies map[catalog.Ref]s
 	s := q.store
 	trial := scope.BuildWithShared(s.catalog.ViewWithout(policies), s.trustDomains, key, nil)
 	scope.CarryCertificates(s.scopes[key].built, trial)
-	for _, r := range s.marshal(s.buildScope(trial)) {
-		if r.kind == t && r.name == name {
-			return r.content, true
-		}
+	resources := s.buildType(trial, t)
+	i := slices.IndexFunc(resources, func(r envoy.Resource) bool { return r.Name == name })
+	if i < 0 {
+		return nil, false
 	}
-	return nil, false
+	return s.marshal(resources[i : i+1])[0].content, true
 }
 
 // Rebuild implements quarantine.Scopes.

@@ -41,6 +41,7 @@ func (s *Store) rebuildAffected(touched []catalog.Dep) {
 	for n := range scopes {
 		s.rebuildScope(n)
 	}
+	s.retryRefused()
 	s.bindPending()
 }
 
@@ -99,6 +100,14 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	built := scope.BuildWithShared(view, s.trustDomains, n.key, destinations)
 	s.scopeIndex.set(n, view.Deps())
 	scope.CarryCertificates(n.built, built)
+	own := built
+	if shared != nil {
+		own = withDestinations(built, &scope.Destinations{})
+		if built.AccessLog != nil && shared.accessLog == nil {
+			built.AddLimited(catalog.Ref{Kind: catalog.KindTelemetry, Name: built.AccessLog.Policy})
+		}
+	}
+	built = s.withinBudget(n, built, own)
 	s.logDeniedPorts(n, built)
 	s.recordLimited(n, built.Limited)
 	s.trace.AddScopes(1)
@@ -177,6 +186,8 @@ func (s *Store) releaseScope(n *scopeNode) {
 		return
 	}
 	delete(s.scopes, n.key)
+	s.budgets.remove(n)
+	s.countRefused()
 	s.quarantine.CloseScope(n.key)
 	s.scopeIndex.remove(n)
 	s.recordLimited(n, nil)
@@ -188,6 +199,7 @@ func (s *Store) releaseScope(n *scopeNode) {
 	if len(n.identity.scopes) == 0 {
 		delete(s.identities, n.identity.account)
 	}
+	s.retryRefused()
 }
 
 // endpointsFor returns the node of a cluster's endpoints and builds it if there is none.

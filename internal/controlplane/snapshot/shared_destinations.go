@@ -141,6 +141,9 @@ func (s *Store) useShared(n *scopeNode, log *scope.AccessLog) *sharedLayer {
 	if d.current == nil {
 		return nil
 	}
+	if log != nil && !d.hasRoomFor(sharedKeyOf(n.key.Class, log), log) {
+		log = nil
+	}
 	key := sharedKeyOf(n.key.Class, log)
 	l := d.layers[key]
 	if l == nil {
@@ -150,6 +153,27 @@ func (s *Store) useShared(n *scopeNode, log *scope.AccessLog) *sharedLayer {
 	}
 	l.scopes[n] = struct{}{}
 	return l
+}
+
+// maxSharedLogs is how many layers the Telemetries of one namespace can cause. Each has all listeners of the shared destinations.
+const maxSharedLogs = 8
+
+// hasRoomFor reports whether an access log may have a layer: it has one already, or its namespace has few and the log is not too long for the number
+// of listeners. Without a layer of its own, a client has the default log for shared destinations.
+func (d *sharedDestinations) hasRoomFor(key sharedKey, log *scope.AccessLog) bool {
+	if !log.Fits(len(d.current.Outbound)) {
+		return false
+	}
+	if d.layers[key] != nil {
+		return true
+	}
+	count := 0
+	for _, l := range d.layers {
+		if l.accessLog != nil && l.accessLog.Policy.Namespace == log.Policy.Namespace {
+			count++
+		}
+	}
+	return count < maxSharedLogs
 }
 
 // releaseShared removes a scope from a layer. The layer is dropped with its last scope, and the destinations with the last layer.

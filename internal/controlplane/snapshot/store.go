@@ -60,6 +60,7 @@ type Store struct {
 	secretsRead map[scope.Proxy]bool
 	shared      *sharedDestinations
 	policies    *status.Policies
+	budgets     budgets
 	// trace is the trace of the batch that is being applied; nil otherwise.
 	trace *status.BatchTrace
 
@@ -88,6 +89,7 @@ func NewStore(config Config) *Store {
 		secretsRead:      map[scope.Proxy]bool{},
 		shared:           &sharedDestinations{layers: map[sharedKey]*sharedLayer{}, index: newIndex[*sharedDestinations]()},
 		policies:         status.NewPolicies(),
+		budgets:          newBudgets(),
 		streamIndex:      newIndex[*Stream](),
 		scopeIndex:       newIndex[*scopeNode](),
 		endpointsIndex:   newIndex[*endpointsNode](),

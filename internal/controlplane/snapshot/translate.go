@@ -33,6 +33,14 @@ func (s *Store) buildScope(built *scope.Scope) []envoy.Resource {
 	return slices.Concat(envoy.Build(built), envoy.TrustSecrets(built, s.config.Certificates.Root()), envoy.GatewaySecrets(built))
 }
 
+// buildType makes the resources of one type of buildScope. A trial needs one of them, and a scope may have thousands.
+func (s *Store) buildType(built *scope.Scope, t resourcetype.Type) []envoy.Resource {
+	if t == resourcetype.Secrets {
+		return slices.Concat(envoy.TrustSecrets(built, s.config.Certificates.Root()), envoy.GatewaySecrets(built))
+	}
+	return envoy.BuildType(built, t.URL())
+}
+
 // buildOwn makes the resources of a scope that its shared layer lacks or has in another form.
 func (s *Store) buildOwn(built *scope.Scope) []envoy.Resource {
 	return append(envoy.BuildOwn(built), envoy.TrustSecrets(built, s.config.Certificates.Root())...)

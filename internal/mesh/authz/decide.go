@@ -21,7 +21,8 @@ func Decide(v *catalog.View, r Request) Verdict {
 		return unreachable(v, r, route.missing(v, r))
 	}
 	if !isOffered(v, r.Source, r.Service) {
-		return unreachable(v, r, fmt.Sprintf("fewer Services that %s may call in namespace %s: its sidecar has the first %d ports by name", r.Source, r.Service.Namespace, MaxForeignPorts))
+		return unreachable(v, r, fmt.Sprintf("fewer Services that %s may call in namespace %s: its sidecar has the first ones by name within %s",
+			r.Source, r.Service.Namespace, OfferBound(r.Source, r.Service.Namespace)))
 	}
 	if port.Protocol.IsHTTP() && strings.Contains(r.Path, "#") {
 		return singleAnswer(Answer{Outcome: BadRequest, Missing: "a path without a fragment (#)"})

@@ -191,7 +191,7 @@ func (b *egressBuilder) addHTTP(policy *catalog.Egress) {
 		switch {
 		case !host.Restricted:
 			host.Matches = nil
-		case !b.limit.AdmitPolicy(policy.Ref(), len(matches)):
+		case !b.limit.AdmitPolicy(policy.Ref(), egressRoutes(b.view, policy)):
 		case len(host.Matches) == 0:
 			host.Matches = slices.Clip(matches) // shared by all hosts and ports of the policy
 		default:
@@ -205,6 +205,13 @@ type egressMatchesKey struct{ policy catalog.Name }
 // egressMatches are the requests to which an Egress is restricted. Nobody may change the list.
 func egressMatches(v *catalog.View, policy *catalog.Egress) []catalog.HTTPMatch {
 	return catalog.Memo(v, egressMatchesKey{policy.Name}, func() []catalog.HTTPMatch { return v.GroupMatches(policy.Name.Namespace, policy.RouteGroups) })
+}
+
+type egressRoutesKey struct{ policy catalog.Name }
+
+// egressRoutes returns as how many routes the requests count to which an Egress is restricted.
+func egressRoutes(v *catalog.View, policy *catalog.Egress) int {
+	return catalog.Memo(v, egressRoutesKey{policy.Name}, func() int { return RoutesOfMatches(egressMatches(v, policy)) })
 }
 
 // host returns the element of a host. Beyond the limit it returns one that nothing uses.

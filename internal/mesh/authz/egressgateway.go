@@ -41,6 +41,9 @@ func GatewayDestinationID(policy catalog.Name, protocol catalog.Protocol, host s
 	return hex.EncodeToString(sum[:16])
 }
 
+// destinationRoutes is as how many routes a destination counts, in addition to its matches and clients: the gateway has a cluster for it.
+const destinationRoutes = 10
+
 // GatewayDestinations returns the destinations of the egress gateway, by policy, port and host. It leaves out those of a namespace beyond
 // MaxRoutes: all namespaces share the gateway. limit records the Egresses that are not complete.
 func GatewayDestinations(v *catalog.View, limit *RouteLimit) []GatewayDestination {
@@ -49,17 +52,19 @@ func GatewayDestinations(v *catalog.View, limit *RouteLimit) []GatewayDestinatio
 	}
 	var list []GatewayDestination
 	for _, policy := range v.GatewayEgresses() {
-		matches := egressMatches(v, policy)
+		matches, clients := egressMatches(v, policy), RoutesOfClients(policy.Sources)
 		for _, port := range policy.Ports {
 			for _, host := range policy.Hosts {
 				d := GatewayDestination{Policy: policy.Name, Host: host, Port: port.Number, Protocol: port.Protocol, Sources: policy.Sources, Setting: policy.Setting}
+				routes := destinationRoutes + clients
 				switch {
 				case isWildcard(host), port.Protocol == catalog.ProtocolHTTPS && isAddress(host):
 					continue
 				case port.Protocol == catalog.ProtocolHTTP:
 					d.Restricted, d.Matches, d.TLS = policy.Restricted, matches, policy.Gateway.TLS
+					routes += egressRoutes(v, policy)
 				}
-				if limit.AdmitPolicy(policy.Ref(), 1+len(d.Matches)+len(d.Sources)) {
+				if limit.AdmitPolicy(policy.Ref(), routes) {
 					list = append(list, d)
 				}
 			}

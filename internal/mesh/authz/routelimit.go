@@ -9,8 +9,12 @@ import (
 )
 
 // MaxRoutes is how many routes and clients of routes the policies of one namespace can add to a sidecar or to the egress gateway. Without it they
-// multiply: ports by hosts by matches. A few objects of a tenant would then need more memory than the control plane has.
+// multiply: ports by hosts by matches. A few objects of a tenant would then need more memory than the control plane has. A route with long texts
+// counts as several, so this bounds bytes too: see RoutesOf.
 const MaxRoutes = 50_000
+
+// MaxForeignRoutes is MaxRoutes for the sidecars of clients in other namespaces. These clients did not agree to the policies.
+const MaxForeignRoutes = 5000
 
 // RouteLimit counts the routes of a sidecar by the namespace whose policies add them. The zero value is ready for use.
 type RouteLimit struct {
@@ -20,7 +24,11 @@ type RouteLimit struct {
 
 // Admit counts routes of a namespace, and reports whether they are within MaxRoutes. Routes that are not do not count.
 func (l *RouteLimit) Admit(namespace string, routes int) bool {
-	if l.routes[namespace]+routes > MaxRoutes {
+	return l.admit(namespace, routes, MaxRoutes)
+}
+
+func (l *RouteLimit) admit(namespace string, routes, maximum int) bool {
+	if l.routes[namespace]+routes > maximum {
 		return false
 	}
 	if l.routes == nil {
@@ -32,7 +40,24 @@ func (l *RouteLimit) Admit(namespace string, routes int) bool {
 
 // AdmitPolicy is Admit for routes of a policy. It records the policy if they are left out.
 func (l *RouteLimit) AdmitPolicy(policy catalog.Ref, routes int) bool {
-	admitted := l.Admit(policy.Name.Namespace, routes)
+	return l.admitPolicy(policy, routes, MaxRoutes)
+}
+
+// AdmitPolicyFor is AdmitPolicy for the sidecar of a client: within MaxForeignRoutes if the client is in another namespace than the policy.
+func (l *RouteLimit) AdmitPolicyFor(client string, policy catalog.Ref, routes int) bool {
+	return l.admitPolicy(policy, routes, RoutesFor(client, policy.Name.Namespace))
+}
+
+// RoutesFor returns how many routes the policies of a namespace can add to the sidecars of a client in the other one.
+func RoutesFor(client, namespace string) int {
+	if client == namespace {
+		return MaxRoutes
+	}
+	return MaxForeignRoutes
+}
+
+func (l *RouteLimit) admitPolicy(policy catalog.Ref, routes, maximum int) bool {
+	admitted := l.admit(policy.Name.Namespace, routes, maximum)
 	if !admitted {
 		l.Record(policy)
 	}

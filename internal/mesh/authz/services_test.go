@@ -88,7 +88,7 @@ func TestForeignServicesAreBounded(t *testing.T) {
 	}
 	for service, outcome := range map[catalog.Name]authz.Outcome{Name("shop", "c"): authz.Allowed, Name("shop", "d"): authz.Reset, Name("buy", "d"): authz.Allowed} {
 		got := authz.Decide(v, authz.Request{Source: client, Service: service, Port: 1, Method: "GET", Path: "/"})
-		if !got.Always(outcome) || (outcome == authz.Reset) != strings.Contains(got.Answers[0].Missing, "the first 1000 ports by name") {
+		if !got.Always(outcome) || (outcome == authz.Reset) != strings.Contains(got.Answers[0].Missing, "the first ones by name within 1000 ports,") {
 			t.Errorf("a request to %s: %+v, want %s", service, got.Answers, outcome)
 		}
 	}

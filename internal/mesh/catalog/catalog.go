@@ -22,7 +22,9 @@ type Catalog struct {
 	podsAt     index[netip.Addr]
 	identities counts[Name, identity.ServiceAccount]
 	servicesOf counts[identity.ServiceAccount, Name]
-	sharing    sharing
+	// podCounts has the number of pods that a Service selects.
+	podCounts map[Name]int
+	sharing   sharing
 	// targetPorts has the numbers of a port name in the pods of a Service.
 	targetPorts counts[portName, uint16]
 	// deps is the memory for the dependencies of the entry that changes.
@@ -39,6 +41,7 @@ func New() *Catalog {
 		podsAt:      index[netip.Addr]{},
 		identities:  counts[Name, identity.ServiceAccount]{},
 		servicesOf:  counts[identity.ServiceAccount, Name]{},
+		podCounts:   map[Name]int{},
 		sharing:     newSharing(),
 		targetPorts: counts[portName, uint16]{},
 	}

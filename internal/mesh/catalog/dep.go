@@ -23,6 +23,8 @@ const (
 	DepNamespaceServices
 	// DepServiceIdentities: the identities of the pods behind a Service.
 	DepServiceIdentities
+	// DepPodCount: the number of pods that a Service selects, rounded by PodsUpTo.
+	DepPodCount
 	// DepServicesOf: the Services of an identity. Name is the service account's.
 	DepServicesOf
 	// DepSharing: the other Services that select pods of a Service.
@@ -194,6 +196,7 @@ func (c *Catalog) updateService(service *Service, delta int, affected depSet) {
 }
 
 func (c *Catalog) countIdentity(service Name, sa identity.ServiceAccount, delta int, affected depSet) {
+	c.countPod(service, delta, affected)
 	if c.identities.add(service, sa, delta) {
 		affected.add(DepServiceIdentities, service)
 	}

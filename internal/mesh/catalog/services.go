@@ -3,6 +3,7 @@ package catalog
 import (
 	"crypto/sha256"
 	"maps"
+	"math/bits"
 	"slices"
 )
 
@@ -114,6 +115,29 @@ func keyOf(services []Name) setKey {
 		hash.Write([]byte{0})
 	}
 	return setKey(hash.Sum(nil))
+}
+
+// countPod counts a pod that a Service begins or ceases to select. It affects the number only if the rounded one changes.
+func (c *Catalog) countPod(service Name, delta int, affected depSet) {
+	before := c.podCounts[service]
+	after := before + delta
+	if after > 0 {
+		c.podCounts[service] = after
+	} else {
+		delete(c.podCounts, service)
+	}
+	if roundedUp(before) != roundedUp(after) {
+		affected.add(DepPodCount, service)
+	}
+}
+
+// roundedUp returns a number of pods, rounded up to one less than a power of two.
+func roundedUp(pods int) int { return 1<<bits.Len(uint(pods)) - 1 } //nolint:gosec // not negative
+
+// PodsUpTo returns how many pods a Service selects, rounded up to one less than a power of two. So few changes of pods affect what depends on it.
+func (v *View) PodsUpTo(service Name) int {
+	v.deps.add(DepPodCount, service)
+	return roundedUp(v.catalog.podCounts[service])
 }
 
 // portName is a name by which a Service refers to ports of its pods. The number can differ between pods, for example during a rollout

@@ -118,6 +118,14 @@ type HealthCheck struct {
 	HealthyThreshold   uint32
 }
 
+// defaultHealthInterval is that of OSM.
+const defaultHealthInterval = 10 * time.Second
+
+// EffectiveInterval returns the interval of the checks, which may be the default.
+func (h *HealthCheck) EffectiveInterval() time.Duration {
+	return cmp.Or(h.Interval, defaultHealthInterval)
+}
+
 // UpstreamSetting returns the setting in force for a Service: the oldest, the first by name among those of equal age.
 // A Backpressure applies only without an UpstreamTrafficSetting. Nil if there is none.
 func (v *View) UpstreamSetting(service Name) *UpstreamTrafficSetting {

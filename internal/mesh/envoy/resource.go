@@ -29,14 +29,27 @@ type Resource struct {
 // Within a type names are unique, and no two listeners or filter chains match the same connections. Envoy would reject
 // all of them otherwise.
 func Build(s *scope.Scope) []Resource {
-	inbound, reachable := mergeInbound(s.Inbound), destinations(s)
 	var out []Resource
-	out = append(out, clusterResources(limitBuffers(s, append(destinationClusters(s), ownClusters(s, inbound)...)))...)
-	out = append(out, listenerResources(append(boundListeners(s, inbound), destinationListeners(s, reachable)...))...)
-	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), gatewayRouteConfigs(s), egressGatewayRouteConfigs(s), outboundRouteConfigs(s, reachable)))...)
-	out = append(out, networkFilters(s, inbound)...)
-	out = append(out, ingressFilters(s)...)
+	for _, typeURL := range []string{ClusterType, ListenerType, RouteType, ExtensionType} {
+		out = append(out, BuildType(s, typeURL)...)
+	}
 	return out
+}
+
+// BuildType makes the resources of one type that Build makes. There are none for endpoints and secrets.
+func BuildType(s *scope.Scope, typeURL string) []Resource {
+	inbound := mergeInbound(s.Inbound)
+	switch typeURL {
+	case ClusterType:
+		return clusterResources(limitBuffers(s, append(destinationClusters(s), ownClusters(s, inbound)...)))
+	case ListenerType:
+		return listenerResources(append(boundListeners(s, inbound), destinationListeners(s, destinations(s))...))
+	case RouteType:
+		return routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), gatewayRouteConfigs(s), egressGatewayRouteConfigs(s), outboundRouteConfigs(s, destinations(s))))
+	case ExtensionType:
+		return append(networkFilters(s, inbound), ingressFilters(s)...)
+	}
+	return nil
 }
 
 // BuildShared makes the resources of a scope that are equal for all clients with the same destinations and address families: their

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -220,17 +221,21 @@ const maxRouteName = 128
 
 // routeName names a route by what it matches. Policies bound the number of names.
 func routeName(m catalog.HTTPMatch) string {
-	name := cmp.Or(m.PathRegex, ".*")
+	var name strings.Builder
 	if len(m.Methods) > 0 {
-		name = strings.Join(m.Methods, ",") + " " + name
+		name.WriteString(strings.Join(m.Methods, ",") + " ")
 	}
+	name.WriteString(cmp.Or(m.PathRegex, ".*"))
 	for _, h := range m.Headers {
-		name += " " + h.Name
+		if name.Len() > maxRouteName*utf8.UTFMax {
+			break // the rest is cut in any case
+		}
+		name.WriteString(" " + h.Name)
 	}
-	if runes := []rune(name); len(runes) > maxRouteName {
+	if runes := []rune(name.String()); len(runes) > maxRouteName {
 		return string(runes[:maxRouteName-1]) + "…"
 	}
-	return name
+	return name.String()
 }
 
 // methodMatcher matches any of the methods. Methods are quoted because they are not regular expressions.

@@ -188,7 +188,6 @@ const (
 	healthPath               = "/healthz/osm"
 	healthHeader             = "x-osm-envoy-healthcheck"
 	healthTimeout            = time.Second
-	healthInterval           = 10 * time.Second
 	healthUnhealthyThreshold = 3
 	healthHealthyThreshold   = 1
 	healthJitterPercent      = 10
@@ -202,7 +201,7 @@ func healthChecks(c scope.Cluster) []*corev3.HealthCheck {
 		return nil
 	}
 	h, alpn := c.Upstream.HealthCheck, meshALPN
-	interval := durationpb.New(cmp.Or(h.Interval, healthInterval))
+	interval := durationpb.New(h.EffectiveInterval())
 	if !c.Protocol.IsHTTP() {
 		alpn = healthALPN
 	}

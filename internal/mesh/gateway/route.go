@@ -104,7 +104,7 @@ func (r *resolver) sizeOf(route *catalog.HTTPRoute, backends [][]Backend) int {
 		for _, backend := range backends[i] {
 			width += r.widthOf(backend)
 		}
-		size += len(route.Rules[i].Matches) * max(1, width)
+		size += weightOf(&route.Rules[i], width)
 	}
 	return size
 }

@@ -157,6 +157,8 @@ func headerNames(path string, items []string, decoded bool, found *problems) []s
 	for i, name := range items {
 		switch {
 		case name == "" && !decoded:
+		case len(name) > maxHeaderName:
+			found.reject(ReasonInvalidHeader, "%s has %d characters, so it is left out: use at most %d.", indexed(path, i), len(name), maxHeaderName)
 		case !httpguts.ValidHeaderFieldName(name):
 			found.reject(ReasonInvalidHeader, "%s %.80q is not the name of a header, so it is left out.", indexed(path, i), name)
 		default:

@@ -161,9 +161,37 @@ func methods(path string, list []string, found *problems) ([]string, bool) {
 	return slices.Compact(all), true
 }
 
+// The schema has no bounds for headers, and cannot get any: the Operator Lifecycle Manager rejects an upgrade that restricts a field.
+const (
+	// maxHeaders is the maximum number of headers in a match.
+	maxHeaders = 16
+	// maxHeaderName is the maximum length of the name of a header, in bytes.
+	maxHeaderName = 128
+)
+
+// countHeaders returns how many headers a match has, in both forms. Each other element of the list counts as one.
+func countHeaders(spec any) int {
+	switch value := spec.(type) {
+	case map[string]any:
+		return len(value)
+	case []any:
+		count := 0
+		for _, element := range value {
+			fields, _ := element.(map[string]any)
+			count += max(1, len(fields))
+		}
+		return count
+	}
+	return 0
+}
+
 // headers reads the headers of a match in both forms in use: a list of objects with one header each (the SMI SDK), and one
 // object with all headers (the SMI specification). All of them must match. It reports whether they are usable.
 func headers(path string, spec any, found *problems) ([]catalog.HeaderMatch, bool) {
+	if count := countHeaders(spec); count > maxHeaders {
+		found.reject(ReasonInvalidHeader, "%s has %d headers, and the match is not used: use at most %d, or several matches.", path, count, maxHeaders)
+		return nil, false
+	}
 	var all []catalog.HeaderMatch
 	usable := true
 	collect := func(path string, fields map[string]any) {
@@ -211,6 +239,8 @@ func headerMatch(name string, value any) (catalog.HeaderMatch, *headerProblem) {
 	regex, ok := value.(string)
 	match.Regex = regex
 	switch {
+	case len(match.Name) > maxHeaderName:
+		return match, &headerProblem{ReasonInvalidHeader, fmt.Sprintf("it has %d characters: use at most %d", len(match.Name), maxHeaderName)}
 	case !ok:
 		return match, &headerProblem{ReasonInvalidHeader, "its value is " + describe(value) + ": write a regular expression as text"}
 	case match.Name == ":authority":

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// maxLogFormat is the longest format of a line, in bytes.
+	// maxLogFormat is the longest format of a line, and of all attributes of a record together, in bytes.
 	maxLogFormat = 4096
 	// maxLogFields bounds the keys of a line of JSON, and the attributes of a record.
 	maxLogFields = 64
@@ -122,11 +122,17 @@ func logExport(export *policyv1alpha1.OpenTelemetrySpec, policy *catalog.Telemet
 	if export == nil {
 		return
 	}
+	length := 0
 	for _, key := range slices.Sorted(maps.Keys(export.Attributes)) {
 		value := export.Attributes[key]
-		reason := checkLogFormat(value)
-		if len(policy.Attributes) == maxLogFields {
+		var reason string
+		switch size := len(key) + len(value); {
+		case len(policy.Attributes) == maxLogFields:
 			reason = "is one too many"
+		case length+size > maxLogFormat:
+			reason = fmt.Sprintf("makes the attributes longer than %d characters", maxLogFormat)
+		default:
+			reason = checkLogFormat(value)
 		}
 		if reason != "" {
 			found.reject(ReasonInvalidFormat, "spec.accessLog.openTelemetry.attributes: the key %.60q %s.", key, reason)
@@ -137,6 +143,7 @@ func logExport(export *policyv1alpha1.OpenTelemetrySpec, policy *catalog.Telemet
 			policy.Attributes = map[string]string{}
 		}
 		policy.Attributes[key] = value
+		length += len(key) + len(value)
 	}
 	policy.Export = extensionRef("spec.accessLog.openTelemetry.extensionService", export.ExtensionService, policy.Name.Namespace, found)
 }

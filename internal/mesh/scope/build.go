@@ -16,7 +16,7 @@ type Destinations struct {
 	// Outbound and Clusters are those of a Scope.
 	Outbound []Outbound
 	Clusters []Cluster
-	// Limited are the TrafficSplits that are not complete because of authz.MaxRoutes, sorted.
+	// Limited are the TrafficSplits that are not complete because of MaxSplitRoutes, sorted.
 	Limited []catalog.Ref
 }
 
@@ -57,11 +57,15 @@ func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *
 			s.Inbound = append(s.Inbound, inbound(v, key, service)...)
 		}
 	}
+	if excess := len(s.Inbound) - authz.MaxOwnPorts; excess > 0 {
+		s.Inbound, s.DeniedPorts = slices.Clip(s.Inbound[:authz.MaxOwnPorts]), excess
+	}
 	if settings.IngressBackends {
 		s.Ingress = ingress(v, s.Inbound)
 	}
 	s.limitRoutes()
-	if shared == nil {
+	isShared := shared != nil
+	if !isShared {
 		own := destinations(v, key.Identity)
 		shared = &own
 		s.addLimited(own.Limited)
@@ -72,6 +76,9 @@ func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *
 	s.addLimited(outside.Limited())
 	s.EgressGatewayService = egressGatewayOf(v, s.EgressPorts)
 	s.ClientPolicies = clientPolicies(v, key.Identity, settings)
+	if !isShared {
+		s.limitLog()
+	}
 }
 
 // SharedDestinations are the destinations that every client may call because the mesh or a namespace is permissive;
@@ -100,6 +107,7 @@ func (o outboundBuilder) destinations() Destinations {
 		}
 	}
 	d.Outbound = withoutDuplicates(d.Outbound)
+	o.spreadChecks()
 	d.Clusters, d.Limited = sortedClusters(o.clusters), o.limit.Limited()
 	return d
 }
@@ -192,7 +200,15 @@ type ServicePort struct {
 	Port    uint16
 }
 
-// LeftOutSplits returns the TrafficSplits whose routes the sidecar of a client does not have because of authz.MaxRoutes, by port of their root Service.
+// MaxSplitRoutes returns how many routes the TrafficSplits of a namespace can have in the sidecar of a client.
+func MaxSplitRoutes(v *catalog.View, client identity.ServiceAccount, namespace string) int {
+	if UsesSharedDestinations(v, client) {
+		client = identity.ServiceAccount{}
+	}
+	return authz.RoutesFor(client.Namespace, namespace)
+}
+
+// LeftOutSplits returns the TrafficSplits whose routes the sidecar of a client does not have because of MaxSplitRoutes, by port of their root Service.
 func LeftOutSplits(v *catalog.View, client identity.ServiceAccount) map[ServicePort]map[catalog.Ref]struct{} {
 	if UsesSharedDestinations(v, client) {
 		client = identity.ServiceAccount{}
@@ -213,15 +229,17 @@ func LeftOutSplits(v *catalog.View, client identity.ServiceAccount) map[ServiceP
 // limitRoutes denies all requests on the inbound ports whose routes and clients are beyond authz.MaxRoutes.
 func (s *Scope) limitRoutes() {
 	var mesh, outside authz.RouteLimit
+	weights := portWeights{}
 	for i := range s.Inbound {
-		if in := &s.Inbound[i]; !mesh.Admit(s.Key.Identity.Namespace, sizeOf(in.Rules)) {
-			recordTargets(&mesh, in.Rules)
-			in.Rules = authz.Rules{}
+		in := &s.Inbound[i]
+		if w := weights.of(in); !mesh.Admit(s.Key.Identity.Namespace, w.rules+w.limits) {
+			recordLimited(&mesh, in, w)
+			in.Rules, in.Limits = authz.Rules{}, nil
 			s.DeniedPorts++
 		}
 	}
 	for i := range s.Ingress {
-		if in := &s.Ingress[i]; !outside.Admit(s.Key.Identity.Namespace, in.size()) {
+		if in := &s.Ingress[i]; !outside.Admit(s.Key.Identity.Namespace, in.weight()) {
 			outside.Record(catalog.Ref{Kind: catalog.KindIngressBackend, Name: in.Policy})
 			in.admitNobody()
 			s.DeniedPorts++
@@ -231,13 +249,19 @@ func (s *Scope) limitRoutes() {
 	s.addLimited(outside.Limited())
 }
 
-// recordTargets records the TrafficTargets of a port.
-func recordTargets(limit *authz.RouteLimit, rules authz.Rules) {
-	for _, rule := range rules.Network {
+// recordLimited records the TrafficTargets of a port that denies all requests, and its setting if the limits need more than a tenth of the routes.
+func recordLimited(limit *authz.RouteLimit, in *Inbound, w portWeight) {
+	for _, rule := range in.Rules.Network {
 		namespace, name, _ := strings.Cut(rule.Policy, "/")
 		limit.Record(catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: namespace, Name: name}})
 	}
+	if in.Limits != nil && w.limits > w.rules/10 {
+		limit.Record(in.Limits.Policy)
+	}
 }
+
+// AddLimited adds a policy that is not complete to Limited.
+func (s *Scope) AddLimited(policy catalog.Ref) { s.addLimited([]catalog.Ref{policy}) }
 
 // addLimited adds policies to Limited.
 func (s *Scope) addLimited(policies []catalog.Ref) {
@@ -248,22 +272,3 @@ func (s *Scope) addLimited(policies []catalog.Ref) {
 	slices.SortFunc(s.Limited, catalog.Ref.Compare)
 	s.Limited = slices.Compact(s.Limited)
 }
-
-// sizeOf counts the routes of a port, and its clients. Routes that share a list of clients share them in sidecars too.
-func sizeOf(rules authz.Rules) int {
-	size := len(rules.Routes)
-	for _, rule := range rules.Network {
-		size += len(rule.Sources)
-	}
-	counted := map[*identity.ServiceAccount]bool{}
-	for _, route := range rules.Routes {
-		if len(route.Sources) > 0 && !counted[&route.Sources[0]] {
-			counted[&route.Sources[0]] = true
-			size += len(route.Sources)
-		}
-	}
-	return size
-}
-
-// sizeOfSplit counts the backends of all matches: in sidecars, the route of each match has all of them.
-func sizeOfSplit(rule authz.RouteRule) int { return len(rule.Matches) * max(1, len(rule.Backends)) }

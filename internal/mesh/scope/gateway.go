@@ -84,6 +84,7 @@ func (s *Scope) addIngressGateway(v *catalog.View) {
 	for i := range resolved.Unread {
 		s.IngressGateway.unread = append(s.IngressGateway.unread, o.gatewayListener(&resolved.Unread[i]))
 	}
+	o.spreadChecks()
 	s.Clusters = sortedClusters(o.clusters)
 }
 

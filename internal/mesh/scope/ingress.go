@@ -66,9 +66,6 @@ func ingressOf(v *catalog.View, policy *catalog.IngressBackend, port catalog.Ing
 	return out
 }
 
-// size counts the matches and clients of the port.
-func (i Ingress) size() int { return len(i.Matches) + len(i.Prefixes) + len(i.Principals) }
-
 // admitNobody removes the clients and requests of the port.
 func (i *Ingress) admitNobody() {
 	i.AnyRequest, i.Matches, i.Prefixes, i.Principals = false, nil, nil, nil

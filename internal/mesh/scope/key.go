@@ -74,6 +74,11 @@ func (k Key) namedPorts() map[string]uint16 {
 	return numbers
 }
 
+// IsBehind reports whether the Service selects the pods of the scope.
+func (k Key) IsBehind(service catalog.Name) bool {
+	return slices.Contains(parseNames(k.Services), service)
+}
+
 // parseNames is the inverse of joinNames.
 func parseNames(list string) []catalog.Name {
 	if list == "" {

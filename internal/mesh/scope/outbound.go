@@ -46,7 +46,7 @@ func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 
 // admit reports whether the routes of a rule are within the limit.
 func (o outboundBuilder) admit(out Outbound, rule authz.RouteRule) bool {
-	admitted := len(rule.Matches) == 0 || o.limit.AdmitPolicy(rule.Split.Ref(), sizeOfSplit(rule))
+	admitted := len(rule.Matches) == 0 || o.limit.AdmitPolicyFor(o.client.Namespace, rule.Split.Ref(), o.weightOfSplit(rule))
 	if !admitted && o.leaveOut != nil {
 		o.leaveOut(out, rule.Split)
 	}

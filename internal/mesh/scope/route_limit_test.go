@@ -172,7 +172,7 @@ func TestServicesKeepTheirDestinationAtTheLimit(t *testing.T) {
 			t.Errorf("port %d has no destination", out.Port)
 		}
 	}
-	if want := authz.MaxRoutes / manyMatches; divided != want {
+	if want := authz.MaxForeignRoutes / manyMatches; divided != want {
 		t.Errorf("%d ports have the routes of the split, want %d", divided, want)
 	}
 }
@@ -218,10 +218,10 @@ func TestClientsOfIngressAreBounded(t *testing.T) {
 // in the route of each match.
 func TestBackendsOfSplitsCountForEachMatch(t *testing.T) {
 	const backends = 10
-	client := SA("c", "client")
+	client := SA("a", "client")
 	split := &catalog.TrafficSplit{Name: Name("a", "split"), Root: Name("a", "server0"), Matches: []string{"routes"}}
 	entries := []catalog.Entry{
-		&catalog.Settings{Permissive: true}, &catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "c", Monitored: true},
+		&catalog.Settings{Permissive: true}, &catalog.Namespace{Name: "a", Monitored: true},
 		groupOfMany("a", "routes"), split,
 	}
 	for i := range backends {

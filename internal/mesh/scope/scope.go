@@ -96,7 +96,8 @@ type Sidecar struct {
 	Passthrough bool
 	// Inbound has one element per container port of each Service that selects the workload.
 	Inbound []Inbound
-	// DeniedPorts is how many ports deny all requests because their routes are beyond authz.MaxRoutes.
+	// DeniedPorts is how many ports deny all requests because their routes are beyond authz.MaxRoutes, or do not exist because they are
+	// beyond authz.MaxOwnPorts.
 	DeniedPorts int
 	// Ingress has the ports that clients outside the mesh may reach.
 	Ingress []Ingress

@@ -1,0 +1,53 @@
+package snapshot
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// TestLogsOfOneNamespaceCauseFewLayers checks that the Telemetries of a namespace do not multiply the shared destinations without a limit, that those
+// beyond it are listed, and that other namespaces keep theirs.
+func TestLogsOfOneNamespaceCauseFewLayers(t *testing.T) {
+	entries := []catalog.Entry{&catalog.Settings{Permissive: true}}
+	var pods []*catalog.Pod
+	add := func(namespace string, i int, format string) {
+		name := fmt.Sprintf("%s%02d", namespace, i)
+		pod := meshtest.Pod(namespace, name, name, name, fmt.Sprintf("10.0.%d.%d", len(format)&255, i+1))
+		service := meshtest.Service(namespace, name, name, fmt.Sprintf("172.%d.0.%d", namespace[0], i+1), 80, catalog.ProtocolHTTP)
+		pods = append(pods, pod)
+		entries = append(entries, &catalog.Namespace{Name: namespace, Monitored: true}, pod, accountOf(pod), service, meshtest.Slice(service.Name, pod),
+			&catalog.Telemetry{Name: meshtest.Name(namespace, name), Selector: pod.Labels, Text: format})
+	}
+	const number = maxSharedLogs + 2
+	for i := range number {
+		add("a", i, fmt.Sprint("format ", i))
+	}
+	add("b", 0, "another")
+	h := newSyncedHarness(entries...)
+	layers := func() (special int) {
+		for key := range h.store.shared.layers {
+			if key.accessLog != "" {
+				special++
+			}
+		}
+		return special
+	}
+	streams := map[string]*Stream{}
+	for _, pod := range pods {
+		streams[pod.Name.Name] = h.connect(t, pod)
+	}
+	if got := layers(); got != maxSharedLogs+1 {
+		t.Errorf("%d layers have a log of their own, want %d", got, maxSharedLogs+1)
+	}
+	if got := fmt.Sprint(h.store.LimitedPolicies()); got != "[{{Telemetry a/a08} [a/a08] 0} {{Telemetry a/a09} [a/a09] 0}]" {
+		t.Errorf("limited are %s", got)
+	}
+	h.apply(&catalog.Telemetry{Name: meshtest.Name("b", "b00"), Selector: pods[number].Labels, Text: strings.Repeat("a", 4<<20)})
+	if got := layers(); got != maxSharedLogs {
+		t.Errorf("with a log that is too long, %d layers have a log of their own, want %d", got, maxSharedLogs)
+	}
+}

@@ -1,0 +1,102 @@
+package authz
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// What the TrafficTargets of one namespace can add to the sidecars of a client in another namespace. The client did not agree to it.
+const (
+	// MaxForeignPorts is how many ports of Services. Each port is a listener and a cluster, and needs memory there.
+	MaxForeignPorts = 1000
+	// MaxForeignBackends is how many backends of TrafficSplits, counted for each port of the root Service. Each is a cluster.
+	MaxForeignBackends = 5000
+	// MaxForeignEndpoints is how many endpoints: pods, counted for each port of a Service, and with the backends of its TrafficSplits. The
+	// number of pods of a Service is rounded up to one less than a power of two.
+	MaxForeignEndpoints = 20_000
+	// MaxOwnPorts is MaxForeignPorts for clients in the namespace itself. Their endpoints have no bound.
+	MaxOwnPorts = 10 * MaxForeignPorts
+	// MaxOwnBackends is MaxForeignBackends for clients in the namespace itself.
+	MaxOwnBackends = 10 * MaxForeignBackends
+)
+
+// OfferBound describes what the TrafficTargets of a namespace can add to the sidecar of a client.
+func OfferBound(client identity.ServiceAccount, namespace string) string {
+	if client.Namespace == namespace {
+		return fmt.Sprintf("%d ports or %d backends", MaxOwnPorts, MaxOwnBackends)
+	}
+	return fmt.Sprintf("%d ports, %d backends or %d endpoints", MaxForeignPorts, MaxForeignBackends, MaxForeignEndpoints)
+}
+
+// GrantedServices are the Services of identities that TrafficTargets let a client call, and the roots of splits to those,
+// sorted. It leaves out permissive namespaces. Of each namespace it returns the first Services by name that fit: into MaxOwnPorts and
+// MaxOwnBackends for the client's own, else into MaxForeignPorts, MaxForeignBackends and MaxForeignEndpoints.
+func GrantedServices(v *catalog.View, client identity.ServiceAccount) []catalog.Name {
+	found := map[catalog.Name]struct{}{}
+	for _, target := range v.TargetsFrom(client) {
+		if v.Permissive(target.Destination.Namespace) {
+			continue
+		}
+		for _, service := range v.ServicesOf(target.Destination) {
+			found[service] = struct{}{}
+			for _, root := range v.RootsOf(service) {
+				found[root] = struct{}{}
+			}
+		}
+	}
+	offers := map[string]offer{}
+	return slices.DeleteFunc(slices.SortedFunc(maps.Keys(found), catalog.Name.Compare), func(name catalog.Name) bool {
+		service := v.Service(name)
+		if service == nil {
+			return true
+		}
+		isOwn := name.Namespace == client.Namespace
+		sum := offers[name.Namespace].plus(offerOf(v, service, !isOwn))
+		if sum.exceeds(isOwn) {
+			return true
+		}
+		offers[name.Namespace] = sum
+		return false
+	})
+}
+
+// offer is what Services add to the sidecar of a client.
+type offer struct{ ports, backends, endpoints int }
+
+// offerOf returns what a Service adds: its ports, and for each of them the backends and pods of the Service and of its TrafficSplits. Pods are
+// counted only if they matter: what is built depends on what is counted.
+func offerOf(v *catalog.View, service *catalog.Service, countsPods bool) offer {
+	splits := v.MatchingSplits(service.Name)
+	if split := v.Split(service.Name); split != nil {
+		splits = append(splits, split)
+	}
+	receivers := []catalog.Name{service.Name}
+	for _, split := range splits {
+		for _, backend := range split.Backends {
+			receivers = append(receivers, backend.Service)
+		}
+	}
+	pods := 0
+	if countsPods {
+		for _, name := range receivers {
+			pods += v.PodsUpTo(name)
+		}
+	}
+	ports := len(service.Ports)
+	return offer{ports, ports * (len(receivers) - 1), ports * pods}
+}
+
+func (o offer) plus(other offer) offer {
+	return offer{o.ports + other.ports, o.backends + other.backends, o.endpoints + other.endpoints}
+}
+
+func (o offer) exceeds(isOwn bool) bool {
+	if isOwn {
+		return o.ports > MaxOwnPorts || o.backends > MaxOwnBackends
+	}
+	return o.ports > MaxForeignPorts || o.backends > MaxForeignBackends || o.endpoints > MaxForeignEndpoints
+}
