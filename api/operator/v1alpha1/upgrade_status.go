@@ -137,6 +137,12 @@ type RevisionBaseline struct {
 	// +kubebuilder:validation:MaxItems=256
 	Rejecting []string `json:"rejecting,omitempty"`
 
+	// disconnected are the pods, as <namespace>/<name>, whose sidecars ran and were not connected before. They do not fail the upgrade.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	Disconnected []string `json:"disconnected,omitempty"`
+
 	// time is when the baseline was observed, which is the start of the upgrade.
 	Time metav1.Time `json:"time"`
 }

@@ -393,6 +393,11 @@ func (in *GatesSpec) DeepCopyInto(out *GatesSpec) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.MaxDisconnected != nil {
+		in, out := &in.MaxDisconnected, &out.MaxDisconnected
+		*out = new(intstr.IntOrString)
+		**out = **in
+	}
 	if in.MaxRestarts != nil {
 		in, out := &in.MaxRestarts, &out.MaxRestarts
 		*out = new(int32)
@@ -1519,6 +1524,11 @@ func (in *RevisionBaseline) DeepCopyInto(out *RevisionBaseline) {
 	*out = *in
 	if in.Rejecting != nil {
 		in, out := &in.Rejecting, &out.Rejecting
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
+	if in.Disconnected != nil {
+		in, out := &in.Disconnected, &out.Disconnected
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}

@@ -92,6 +92,8 @@ func (p *DataPlane) Workloads(ctx context.Context, mesh string) ([]rollout.Workl
 		return nil, err
 	}
 	for i := range list {
+		// Every sidecar of a simulation is connected.
+		list[i].Running = nil
 		restart, ok := p.restarted[list[i].Ref]
 		if !ok {
 			continue

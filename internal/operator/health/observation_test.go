@@ -23,13 +23,13 @@ func answers[T any](values ...T) (list []client.Answer[T]) {
 
 func TestProxies(t *testing.T) {
 	soon, later := noon.Add(time.Hour), noon.Add(2*time.Hour)
-	healthy := report.Proxy{Namespace: "shop", Pod: "web", ServiceAccount: "web", CertificateEnd: &later, Types: map[string]report.Type{"LDS": {}}}
-	rejecting := report.Proxy{Namespace: "shop", Pod: "db", ServiceAccount: "db", CertificateEnd: &soon, Types: map[string]report.Type{"LDS": {Rejection: "no such filter"}}}
+	healthy := report.Proxy{Namespace: "shop", Pod: "web", UID: "1", ServiceAccount: "web", CertificateEnd: &later, Types: map[string]report.Type{"LDS": {}}}
+	rejecting := report.Proxy{Namespace: "shop", Pod: "db", UID: "2", ServiceAccount: "db", CertificateEnd: &soon, Types: map[string]report.Type{"LDS": {Rejection: "no such filter"}}}
 	var o Observation
 	o.setProxies(answers(report.Proxies{Proxies: []report.Proxy{healthy}}, report.Proxies{Proxies: []report.Proxy{rejecting}}))
 	want := Observation{
 		Proxies: &Proxies{
-			Connected: 2, Rejecting: 1, Rejections: []Rejection{{Workload: "shop/db", Sidecars: 1, Example: "shop/db rejects LDS: no such filter"}},
+			Connected: 2, UIDs: map[string]bool{"1": true, "2": true}, Rejecting: 1, Rejections: []Rejection{{Workload: "shop/db", Sidecars: 1, Example: "shop/db rejects LDS: no such filter"}},
 		},
 		CertificatesUntil: &soon,
 	}
@@ -40,9 +40,9 @@ func TestProxies(t *testing.T) {
 
 func TestUnservedSidecarIsTheExample(t *testing.T) {
 	var o Observation
-	old := report.Proxy{Namespace: "shop", Pod: "web", Unserved: "its Envoy is 1.38.3"}
+	old := report.Proxy{Namespace: "shop", Pod: "web", UID: "1", Unserved: "its Envoy is 1.38.3"}
 	o.setProxies(answers(report.Proxies{Proxies: []report.Proxy{old}}))
-	want := &Proxies{Connected: 1, Rejecting: 1, Rejections: []Rejection{{Workload: "shop/", Sidecars: 1, Example: "shop/web is not served: its Envoy is 1.38.3"}}}
+	want := &Proxies{Connected: 1, UIDs: map[string]bool{"1": true}, Rejecting: 1, Rejections: []Rejection{{Workload: "shop/", Sidecars: 1, Example: "shop/web is not served: its Envoy is 1.38.3"}}}
 	if diff := cmp.Diff(want, o.Proxies); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

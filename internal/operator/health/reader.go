@@ -142,9 +142,11 @@ type Observation struct {
 	Requests *rollout.Requests
 }
 
-// Proxies counts connected sidecars.
+// Proxies describes the connected sidecars.
 type Proxies struct {
 	Connected, Rejecting int
+	// UIDs are those of the pods whose sidecars are connected.
+	UIDs map[string]bool
 	// Behind counts sidecars with unacknowledged configuration.
 	Behind int
 	// Rejections are the workloads most of whose sidecars reject configuration, sorted by name.
@@ -164,7 +166,7 @@ func containerRestarts(pods []corev1.Pod) int {
 
 // setProxies adds up the sidecars of all replicas. It sets nothing when a replica did not answer.
 func (o *Observation) setProxies(answers []client.Answer[report.Proxies]) {
-	var sum Proxies
+	sum := Proxies{UIDs: map[string]bool{}}
 	var all []report.Proxy
 	for _, answer := range answers {
 		if answer.Err != nil {
@@ -173,6 +175,7 @@ func (o *Observation) setProxies(answers []client.Answer[report.Proxies]) {
 		for _, p := range answer.Value.Proxies {
 			counts := p.Counts()
 			sum.Connected += counts.Connected
+			sum.UIDs[p.UID] = true
 			sum.Rejecting += counts.Rejecting
 			sum.Behind += counts.Behind
 		}

@@ -17,7 +17,7 @@ func healthy(change ...func(*Observation)) Observation {
 	o := Observation{
 		Now: noon, UnhealthySince: noon, HealthySince: noon.Add(-2 * time.Minute),
 		Controller: Replicas{2, 2}, Injector: Replicas{2, 2}, Restarts: pointer(0),
-		Proxies: &Proxies{Live: 10, Connected: 10}, CertificatesUntil: pointer(noon.Add(time.Hour)),
+		Proxies: &Proxies{Live: 10}, CertificatesUntil: pointer(noon.Add(time.Hour)),
 		Requests: &Requests{Issued: 10_000, Failed: 10}, Baseline: pointer(0.001),
 	}
 	for _, c := range change {
@@ -79,7 +79,7 @@ func TestGates(t *testing.T) {
 		"no desired injector":                         {healthy(func(o *Observation) { o.Injector = Replicas{} }), "ReplicasReady", Waiting},
 		"container was restarted":                     {healthy(func(o *Observation) { o.Restarts = pointer(1) }), "ControlPlaneRestarts", Failed},
 		"restarts are unknown":                        {healthy(func(o *Observation) { o.Restarts = nil }), "ControlPlaneRestarts", Waiting},
-		"sidecar is not connected":                    {healthy(func(o *Observation) { o.Proxies.Connected = 9 }), "ProxiesConnected", Waiting},
+		"sidecar is not connected":                    {healthy(func(o *Observation) { o.Proxies.Missing = []string{"shop/web"} }), "ProxiesConnected", Waiting},
 		"sidecars are unknown":                        {healthy(func(o *Observation) { o.Proxies = nil }), "ProxiesConnected", Waiting},
 		"sidecars are unknown until the timeout":      {healthy(timedOut, func(o *Observation) { o.Proxies = nil }), "ProxiesConnected", Failed},
 		"sidecar rejects its configuration":           {healthy(func(o *Observation) { o.Proxies.Rejected = 1 }), "ConfigurationAccepted", Failed},
@@ -152,7 +152,7 @@ func TestPassedExceptSoak(t *testing.T) {
 	}{
 		"healthy":                           {healthy(), true},
 		"only the soak is missing":          {healthy(soaking), true},
-		"sidecar is not connected":          {healthy(soaking, func(o *Observation) { o.Proxies.Connected = 9 }), false},
+		"sidecar is not connected":          {healthy(soaking, func(o *Observation) { o.Proxies.Missing = []string{"shop/web"} }), false},
 		"sidecar rejects its configuration": {healthy(func(o *Observation) { o.Proxies.Rejected = 1 }), false},
 		"requests are unknown":              {healthy(func(o *Observation) { o.Requests = nil }), false},
 	} {

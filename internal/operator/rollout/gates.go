@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // soakGate is the name of the gate that passes after all others have passed for the soak time.
@@ -36,14 +38,14 @@ func controlPlaneRestarts(o Observation, b Bounds) Verdict {
 	return v
 }
 
-func proxiesConnected(o Observation, _ Bounds) Verdict {
+func proxiesConnected(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: "ProxiesConnected"}
 	if o.Proxies == nil {
 		v.State, v.Message = Waiting, "the control plane does not report which sidecars are connected"
 		return v
 	}
-	v.Message = fmt.Sprintf("%d of %d sidecars are connected", o.Proxies.Connected, o.Proxies.Live)
-	if o.Proxies.Connected < o.Proxies.Live {
+	v.Message = o.Proxies.message()
+	if !o.Proxies.tolerates(b.MaxDisconnected) {
 		v.State = Waiting
 	}
 	return v
@@ -156,8 +158,12 @@ type Replicas struct {
 
 // Proxies counts sidecars.
 type Proxies struct {
-	// Live counts pods whose sidecar should be connected, Connected those whose sidecar is.
-	Live, Connected int
+	// Live counts the pods whose sidecars should be connected.
+	Live int
+	// Missing names those whose sidecars are not, sorted.
+	Missing []string
+	// Excused is a namespace whose missing sidecars do not count; empty without one.
+	Excused string
 	// Rejected counts sidecars that reject the newest configuration.
 	Rejected int
 	// Example names a sidecar that rejects its configuration, with the error of Envoy; empty without one.
@@ -186,6 +192,8 @@ type Bounds struct {
 	MaxErrorRateIncrease float64
 	// MaxRejected is the tolerated number of sidecars that reject their configuration.
 	MaxRejected int
+	// MaxDisconnected is the tolerated number of missing sidecars, or their share of the sidecars that should be connected, rounded down.
+	MaxDisconnected intstr.IntOrString
 	// MaxRestarts is the tolerated number of container restarts of the control plane in a step.
 	MaxRestarts int
 }
