@@ -169,7 +169,7 @@ func TestFailedCanaryAffectsOnlySelectedNamespaces(t *testing.T) {
 	})
 
 	failing := healthy()
-	failing.Requests = &rollout.Requests{Issued: 100, Failed: 50}
+	failing.Flows = []rollout.Flow{{Requests: rollout.Requests{Issued: 100, Failed: 50}}}
 	cluster.health.set(meshNamespace(name), operatorVersion, failing)
 	m.wait(first, "canaryill-v0-0-9")
 	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)

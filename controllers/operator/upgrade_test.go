@@ -121,7 +121,7 @@ func TestLateFailureRollsWorkloadsBack(t *testing.T) {
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	s.wait("late-v0-1-0", 1)
 	failing := healthy()
-	failing.Requests = &rollout.Requests{Issued: 100, Failed: 50}
+	failing.Flows = []rollout.Flow{{Requests: rollout.Requests{Issued: 100, Failed: 50}}}
 	cluster.health.set(meshNamespace(name), operatorVersion, failing)
 	waitVersion(t, name, olderVersion)
 	s.wait("late-v0-0-9", 2)

@@ -84,7 +84,8 @@ func observation(s *scope, reading health.Observation) rollout.Observation {
 	o := rollout.Observation{
 		Now: s.situation.Now, UnhealthySince: s.unhealthySince(), HealthySince: s.healthySince(),
 		Controller: replicas(status.Controller), Injector: replicas(status.Injector),
-		Restarts: &reading.Restarts, CertificatesUntil: reading.CertificatesUntil, Requests: reading.Requests,
+		Restarts: &reading.Restarts, CertificatesUntil: reading.CertificatesUntil, Flows: reading.Flows,
+		Revision: s.situation.Desired,
 	}
 	if s.situation.ReadySince.IsZero() {
 		// What the status counts may still be about another role, or another generation.
@@ -148,12 +149,12 @@ func (r *Reconciler) measureBaseline(ctx context.Context, s *scope) (bool, error
 		disconnected := s.connection(reading.Proxies).Disconnected()
 		baseline.Disconnected = disconnected[:min(len(disconnected), maxBaselineNames)]
 	}
-	waiting := reading.Proxies == nil || reading.Requests == nil
+	waiting := reading.Proxies == nil || reading.Flows == nil
 	if waiting && r.Now().Sub(s.current.CreationTimestamp.Time) < baselineTimeout {
 		return false, nil
 	}
-	if reading.Requests != nil {
-		baseline.ErrorRate = observe.Percentage(reading.Requests.ErrorRate())
+	if reading.Flows != nil {
+		baseline.ErrorRate = observe.Percentage(rollout.ErrorRate(reading.Flows))
 	}
 	return true, r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.Baseline, status.Rejected = baseline, nil })
 }

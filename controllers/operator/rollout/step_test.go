@@ -104,7 +104,7 @@ func TestDisconnectedPodsAreRecordedBeforeTheUpgrade(t *testing.T) {
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	active := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "osm-v0-1-0"}}
 	next := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "osm-v0-2-0", CreationTimestamp: metav1.NewTime(noon)}}
-	reading := healthOf{Proxies: &health.Proxies{UIDs: map[string]bool{"shop/web-0": true}}, Requests: &rollout.Requests{}}
+	reading := healthOf{Proxies: &health.Proxies{UIDs: map[string]bool{"shop/web-0": true}}, Flows: []rollout.Flow{}}
 	r := reconcilerAt(t, noon, active, next)
 	r.Health, r.Secrets = reading, noSecrets{}
 	s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}, current: next}

@@ -72,7 +72,7 @@ func (r *Reader) Read(ctx context.Context, s Target) (Observation, error) {
 		observation.setProxies(proxies)
 	}
 	if loads, err := reporter.Loads(ctx); err == nil {
-		observation.setRequests(loads)
+		observation.Flows = flows(loads)
 	}
 	return observation, nil
 }
@@ -138,8 +138,9 @@ type Observation struct {
 	Proxies *Proxies
 	// CertificatesUntil is when the first certificate of a sidecar expires; zero without sidecars.
 	CertificatesUntil *time.Time
-	// Requests are those of the last minute. Sidecars report them only while they are read, so the first observation has none.
-	Requests *rollout.Requests
+	// Flows are the requests of the last minute; nil if too few sidecars report them. Sidecars report only while they are read, so the first
+	// observation has none.
+	Flows []rollout.Flow
 }
 
 // Proxies describes the connected sidecars.
@@ -198,22 +199,4 @@ func formatRejection(p report.Proxy) string {
 		}
 	}
 	return p.Namespace + "/" + p.Pod
-}
-
-// setRequests adds up the requests of applications that all sidecars report. Probes of the kubelet and the streams to the control plane do
-// not count: they fail while a pod starts or a replica ends. It sets nothing unless every sidecar has reported.
-func (o *Observation) setRequests(answers []client.Answer[report.Loads]) {
-	sum := client.TotalLoads(answers)
-	if !sum.Complete() {
-		return
-	}
-	var requests rollout.Requests
-	for _, load := range sum.Loads {
-		// An upstream that is not HTTP reports issued requests only.
-		if load.Destination() != (report.Destination{}) && load.Succeeded+load.Failed > 0 {
-			requests.Issued += load.Succeeded + load.Failed
-			requests.Failed += load.Failed
-		}
-	}
-	o.Requests = &requests
 }

