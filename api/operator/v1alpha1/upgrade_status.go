@@ -120,6 +120,29 @@ type RevisionRejection struct {
 	Time metav1.Time `json:"time"`
 }
 
+// StepRestarts are the container restarts of a revision's pods from before a step of an upgrade. They do not count in that step.
+type StepRestarts struct {
+	// stepTime is the start of the step.
+	StepTime metav1.Time `json:"stepTime"`
+
+	// pods are those whose containers had been restarted.
+	// +optional
+	// +listType=map
+	// +listMapKey=uid
+	// +kubebuilder:validation:MaxItems=256
+	Pods []PodRestarts `json:"pods,omitempty"`
+}
+
+// PodRestarts counts the container restarts of one pod.
+type PodRestarts struct {
+	// uid is that of the pod.
+	// +kubebuilder:validation:MaxLength=64
+	UID string `json:"uid"`
+
+	// count is the number of restarts of all its containers.
+	Count int32 `json:"count"`
+}
+
 // RevisionBaseline is what was observed before a revision became active, for comparison.
 type RevisionBaseline struct {
 	// from is the version that was active before.

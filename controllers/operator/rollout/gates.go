@@ -61,6 +61,9 @@ func (r *Reconciler) evaluateGates(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
+	if err := r.recordRestarts(ctx, s, reading.Restarts); err != nil {
+		return err
+	}
 	s.situation.Verdicts = rollout.Evaluate(r.addPrometheus(ctx, s, observation(s, reading)), observe.Bounds(s.mesh))
 	if err := r.recordHealth(ctx, s); err != nil {
 		return err
@@ -80,11 +83,11 @@ func (r *Reconciler) healthTarget(ctx context.Context, revision *v1alpha1.MeshRe
 
 // observation is the input of the gates.
 func observation(s *scope, reading health.Observation) rollout.Observation {
-	status := s.current.Status
+	status, restarts := s.current.Status, restartsInStep(s.current, reading.Restarts)
 	o := rollout.Observation{
 		Now: s.situation.Now, UnhealthySince: s.unhealthySince(), HealthySince: s.healthySince(),
 		Controller: replicas(status.Controller), Injector: replicas(status.Injector),
-		Restarts: &reading.Restarts, CertificatesUntil: reading.CertificatesUntil, Flows: reading.Flows,
+		Restarts: &restarts, CertificatesUntil: reading.CertificatesUntil, Flows: reading.Flows,
 		Revision: s.situation.Desired,
 	}
 	if s.situation.ReadySince.IsZero() {

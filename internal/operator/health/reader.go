@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -132,8 +133,8 @@ func replicasOf(pods []corev1.Pod, controllers []string) []client.Replica {
 
 // Observation is the health of a revision. A nil pointer is a part that could not be observed completely.
 type Observation struct {
-	// Restarts counts the container restarts of the revision's pods.
-	Restarts int
+	// Restarts are the container restarts of the revision's pods, sorted by UID.
+	Restarts []PodRestarts
 	// Proxies are the sidecars that are connected to the revision.
 	Proxies *Proxies
 	// CertificatesUntil is when the first certificate of a sidecar expires; zero without sidecars.
@@ -154,15 +155,27 @@ type Proxies struct {
 	Rejections []Rejection
 }
 
-// containerRestarts adds up the restarts of the containers of pods.
-func containerRestarts(pods []corev1.Pod) int {
-	n := 0
+// PodRestarts counts the container restarts of a pod of the control plane since it was created.
+type PodRestarts struct {
+	UID     string
+	Created time.Time
+	Count   int
+}
+
+// containerRestarts returns the restarts of each pod with any.
+func containerRestarts(pods []corev1.Pod) []PodRestarts {
+	var list []PodRestarts
 	for i := range pods {
+		pod := PodRestarts{UID: string(pods[i].UID), Created: pods[i].CreationTimestamp.Time}
 		for _, status := range pods[i].Status.ContainerStatuses {
-			n += int(status.RestartCount)
+			pod.Count += int(status.RestartCount)
+		}
+		if pod.Count > 0 {
+			list = append(list, pod)
 		}
 	}
-	return n
+	slices.SortFunc(list, func(a, b PodRestarts) int { return cmp.Compare(a.UID, b.UID) })
+	return list
 }
 
 // setProxies adds up the sidecars of all replicas. It sets nothing when a replica did not answer.
