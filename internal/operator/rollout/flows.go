@@ -95,6 +95,8 @@ type comparison struct {
 	known map[string]bool
 	// tolerated is the increase that the Mesh tolerates.
 	tolerated float64
+	// evidence is the number of namespaces whose requests must show that the version works, for another to be excused.
+	evidence int
 }
 
 // exceeds reports whether significantly more requests fail than expected and tolerated.
@@ -109,8 +111,8 @@ func (c comparison) exceeds() bool {
 	return sum.exceeds(expected/float64(sum.Issued) + c.tolerated)
 }
 
-// worstNamespace is the namespace whose requests fail most beyond expectation. If several are equal, it is the one that sent them.
-func (c comparison) worstNamespace() string {
+// worstNamespaces are the namespaces whose requests fail most beyond expectation: of those that sent them, and of all.
+func (c comparison) worstNamespaces() []string {
 	excess, sent := map[string]float64{}, map[string]float64{}
 	for _, f := range c.flows {
 		more := float64(f.Failed) - float64(f.Issued)*(c.expected(f)+c.tolerated)
@@ -121,9 +123,10 @@ func (c comparison) worstNamespace() string {
 			excess[server] += more
 		}
 	}
-	return slices.MaxFunc(slices.Sorted(maps.Keys(excess)), func(a, b string) int {
-		return cmp.Or(cmp.Compare(excess[a], excess[b]), cmp.Compare(sent[a], sent[b]))
-	})
+	most := func(by map[string]float64) string {
+		return slices.MaxFunc(slices.Sorted(maps.Keys(by)), func(a, b string) int { return cmp.Compare(by[a], by[b]) })
+	}
+	return []string{most(sent), most(excess)}
 }
 
 // suspect is the namespace of the destination of a flow, unless the destination is known not to fail by itself.
@@ -140,6 +143,14 @@ func (c comparison) without(namespace string) comparison {
 		return namespaceOf(f.Client) == namespace || c.suspect(f) == namespace
 	})
 	return c
+}
+
+// isExcused reports whether a namespace alone fails: requests that it has no part in show that the version works. If no other namespace
+// has any, the version is yet to be seen elsewhere. If others have only requests to that namespace, the version may be what fails them.
+func (c comparison) isExcused(namespace string) bool {
+	rest := c.without(namespace)
+	isAlone := countNamespaces(c.flows, namespace) == 0
+	return !rest.exceeds() && (isAlone || countNamespaces(rest.flows, namespace) >= c.evidence)
 }
 
 // Comparison is the outcome of the comparison of a version's requests with those without it.
@@ -164,7 +175,8 @@ type Comparison struct {
 // The desired revision concerns a request if its sidecars report it, or serve its destination. A destination that it does not serve, and
 // that fails for old sidecars as well, fails by itself.
 //
-// A namespace does not decide alone if there are at least otherNamespaces others: its owner can fail requests, or report failures.
+// A namespace does not decide alone if there are at least otherNamespaces others: its owner can fail requests, or report failures. See
+// isExcused.
 func CompareFlows(flows []Flow, desired string, baseline *float64, tolerated float64) Comparison {
 	flows = weigh(flows)
 	touched, others := splitFlows(flows, desired)
@@ -173,17 +185,17 @@ func CompareFlows(flows []Flow, desired string, baseline *float64, tolerated flo
 	if baseline != nil {
 		result.Expected = *baseline
 	}
-	tests := []comparison{{touched, reference.rate, reference.known(), tolerated}}
+	tests := []comparison{{touched, reference.rate, reference.known(), tolerated, 1}}
 	if baseline != nil {
-		tests = append(tests, comparison{others, func(Flow) float64 { return *baseline }, nil, tolerated})
+		tests = append(tests, comparison{others, func(Flow) float64 { return *baseline }, nil, tolerated, otherNamespaces})
 	}
 	for _, test := range tests {
 		if !result.Compared || !test.exceeds() {
 			continue
 		}
-		worst := test.worstNamespace()
-		if rest := test.without(worst); countNamespaces(flows, worst) >= otherNamespaces && !rest.exceeds() {
-			result.Excused = worst
+		worst := test.worstNamespaces()
+		if i := slices.IndexFunc(worst, func(n string) bool { return countNamespaces(flows, n) >= otherNamespaces && test.isExcused(n) }); i >= 0 {
+			result.Excused = worst[i]
 			continue
 		}
 		result.Exceeds, result.Requests, result.Example, result.Excused = true, total(test.flows), example(test.flows), ""

@@ -56,12 +56,28 @@ func TestErrorRateOfARevision(t *testing.T) {
 		"its clients in another namespace fail too": {
 			join(between("old", 0, five[:4]...), one(flow("old", "a", "e", 1000), flow("old", "e", "e", 1000))), none, Passed, "the namespace e",
 		},
+		"all namespaces call only one, and fail": {
+			one(flow("old", "a", "z", 1000), flow("old", "b", "z", 1000), flow("old", "c", "z", 1000), flow("old", "d", "z", 1000)), none, Failed, "",
+		},
+		"all new sidecars call only one namespace, and fail": {
+			one(flow("new", "a", "z", 1000), flow("new", "b", "z", 1000), flow("new", "c", "z", 1000), flow("new", "d", "z", 1000)), none, Failed, "",
+		},
+		"new sidecars of one namespace fail, those of another do not": {
+			join(between("new", 1000, "a"), between("new", 0, "b"), between("old", 0, "c", "d", "e")), none, Passed, "the namespace a",
+		},
+		"new sidecars of two namespaces fail": {
+			join(between("new", 1000, "a", "b"), between("old", 0, "c", "d", "e")), none, Failed, "",
+		},
 		"two namespaces fail":                   {join(between("old", 0, five[:3]...), between("old", 1000, "d", "e")), none, Failed, "most of them from d/app to d/app"},
 		"one of three namespaces fails":         {join(between("old", 0, five[:2]...), between("old", 1000, "e")), none, Failed, ""},
 		"a small canary fails in a large mesh":  {between("new", 1000, "a"), none, Failed, ""},
 		"a service fails for old and new alike": {one(flow("old", "a", "z", 500), flow("new", "b", "z", 500), flow("new", "b", "b", 0)), nil, Passed, ""},
-		"a service with new sidecars fails for old clients": {
+		"the only service with new sidecars fails for old clients": {
 			one(flow("old", "a", "z", 500), flow("old", "b", "z", 500), served("new", "z", 0), flow("old", "a", "a", 0), flow("old", "c", "c", 0), flow("old", "z", "c", 0)),
+			nil, Failed, "most of them from a/app to z/app",
+		},
+		"one of two services with new sidecars fails for old clients": {
+			one(flow("old", "a", "z", 500), flow("old", "b", "z", 500), served("new", "z", 0), served("new", "y", 0), flow("old", "a", "y", 0), flow("old", "c", "c", 0), flow("old", "z", "c", 0)),
 			nil, Passed, "the namespace z",
 		},
 		"two services with new sidecars fail for old clients": {
