@@ -67,7 +67,8 @@ func TestCheckCanary_LimitsTheNamesOfServices(t *testing.T) {
 func TestSidecarsOfTheMeshMustBeConnected(t *testing.T) {
 	workloads := []rollout.Workload{
 		runningSidecars("shop", "osm-v0-1-0", "osm-v0-1-0", "osm-v0-1-0"), runningSidecars("bank", "osm-v0-2-0", "osm-v0-2-0", "osm-v0-1-0"),
-		runningSidecars("elsewhere", "other-v0-2-0"), {Sidecars: map[string]int{"osm-v0-2-0": 7}},
+		runningSidecars("elsewhere", "other-v0-2-0"),
+		{Sidecars: map[string]int{"osm-v0-2-0": 7}},
 	}
 	for _, c := range []struct {
 		active, canary string
