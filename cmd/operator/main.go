@@ -68,6 +68,7 @@ func run(options operator.Options, further string) error {
 	if err != nil {
 		return err
 	}
+	catalogue.UseRegistry(os.Getenv(operand.RegistryVariable))
 	if further != "" {
 		if err := catalogue.Add(os.DirFS(further)); err != nil {
 			return err

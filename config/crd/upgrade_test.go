@@ -15,10 +15,13 @@ func plane(text string) string { return mesh("osm", "{upgrade: {dataPlane: "+tex
 func testUpgrade(t *testing.T, c client.Client) {
 	const noAddress = "is not the address of a Prometheus server: write an http or https URL without user, query and fragment, for example http://prometheus.monitoring.svc:9090"
 	checkCreations(t, c, []creation{
-		{"with all gates", gates("{soak: 1m, timeout: 10s, maxErrorRateIncrease: 0.5%, maxRejectedConfigs: 1, maxRestarts: 0, prometheus: {address: 'http://prometheus.monitoring.svc:9090/base', query: 'vector(0)'}}"), ""},
+		{"with all gates", gates("{soak: 1m, timeout: 10s, maxErrorRateIncrease: 0.5%, maxRejectedConfigs: 1, maxDisconnected: 2%, maxRestarts: 0, prometheus: {address: 'http://prometheus.monitoring.svc:9090/base', query: 'vector(0)'}}"), ""},
 		{"invalid soak", gates("{soak: soon}"), `spec.upgrade.gates.soak "soon" is not a duration: write a number with a unit, for example 5m`},
 		{"a timeout too short", gates("{timeout: 9s}"), "spec.upgrade.gates.timeout 9s is too short for a pod to start: use at least 10s"},
 		{"invalid increase", gates("{maxErrorRateIncrease: '0.01'}"), `spec.upgrade.gates.maxErrorRateIncrease "0.01" is not a percentage: write for example 1% or 0.5%`},
+		{"maxDisconnected 0", gates("{maxDisconnected: 0}"), ""},
+		{"negative maxDisconnected", gates("{maxDisconnected: -1}"), "spec.upgrade.gates.maxDisconnected -1 is not a number or a percentage: write a number of at least 0, or 0% to 100%"},
+		{"maxDisconnected without a unit", gates("{maxDisconnected: '5'}"), "spec.upgrade.gates.maxDisconnected 5 is not a number or a percentage"},
 		{"maxUnavailable 0", plane("{maxUnavailable: 0}"), "spec.upgrade.dataPlane.maxUnavailable 0 allows no restart or is not a percentage: write a number of at least 1, or 1% to 100%"},
 		{"maxUnavailable 0%", plane("{maxUnavailable: 0%}"), "spec.upgrade.dataPlane.maxUnavailable 0% allows no restart or is not a percentage"},
 		{"maxUnavailable over 100%", plane("{maxUnavailable: 101%}"), "maxUnavailable 101% allows no restart or is not a percentage"},

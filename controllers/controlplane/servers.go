@@ -62,6 +62,7 @@ func (c *ControlPlane) newValidator(reader client.Reader) (*validator, error) {
 		return nil, err
 	}
 	v.config.ClientCAs = clientCAs
+	c.metrics.registry.MustRegister(admissionserver.NewExpiryCollector(v.config.Certificate))
 	return v, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -169,7 +171,7 @@ func TestRollbackDeletesAutoscalersOfTheFailedVersion(t *testing.T) {
 	})
 	waitHistory(t, mesh, v1alpha1.ResultSucceeded, "", olderVersion)
 	unhealthy := healthy()
-	unhealthy.Restarts = 9
+	unhealthy.Restarts = []health.PodRestarts{{UID: "controller", Created: time.Now().Add(time.Hour), Count: 9}}
 	cluster.health.set(meshNamespace(name), operatorVersion, unhealthy)
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		m.Spec.Version = ptr.To(operatorVersion)

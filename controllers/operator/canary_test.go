@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/operator/secrets"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -169,7 +170,7 @@ func TestFailedCanaryAffectsOnlySelectedNamespaces(t *testing.T) {
 	})
 
 	failing := healthy()
-	failing.Requests = &rollout.Requests{Issued: 100, Failed: 50}
+	failing.Flows = []rollout.Flow{{Requests: rollout.Requests{Issued: 100, Failed: 50}}}
 	cluster.health.set(meshNamespace(name), operatorVersion, failing)
 	m.wait(first, "canaryill-v0-0-9")
 	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
@@ -411,7 +412,7 @@ func TestPausedCanaryDoesNotProgress(t *testing.T) {
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused = ptr.To(true) })
 	waitCondition(t, mesh, v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused)
 	failing := healthy()
-	failing.Restarts = 9
+	failing.Restarts = []health.PodRestarts{{UID: "controller", Created: time.Now().Add(time.Hour), Count: 9}}
 	cluster.health.set(meshNamespace(name), operatorVersion, failing)
 	waitNoWrites(t, name)
 	checkNoWrites(t, 3*time.Second, cluster.writes.count(), name)

@@ -164,7 +164,7 @@ func TestComponentWithKindDefinedLater(t *testing.T) {
 		}
 		return nil
 	})
-	condition := waitCondition(t, mesh, v1alpha1.ConditionComponentsReady, metav1.ConditionTrue, v1alpha1.ReasonKindNotServed)
+	condition := waitCondition(t, mesh, v1alpha1.ConditionComponentsReady, metav1.ConditionFalse, v1alpha1.ReasonKindNotServed)
 	assertContains(t, condition.Message, "Gizmo")
 
 	definition := gizmoDefinition()

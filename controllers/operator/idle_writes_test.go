@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/full"
 )
@@ -128,7 +129,7 @@ func idleRolledBack(t *testing.T) {
 	mesh := readyMesh(t, name, fastUpgrades)
 	newWorkloads(t, name, "cart").wait("calm-back-v0-0-9", 1)
 	unhealthy := healthy()
-	unhealthy.Restarts = 9
+	unhealthy.Restarts = []health.PodRestarts{{UID: "controller", Created: time.Now().Add(time.Hour), Count: 9}}
 	cluster.health.set(meshNamespace(name), operatorVersion, unhealthy)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)

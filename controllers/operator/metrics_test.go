@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 )
 
@@ -94,7 +96,7 @@ func TestPhasesHaveEventsAndMetrics(t *testing.T) {
 	}
 
 	unhealthy := healthy()
-	unhealthy.Restarts = 9
+	unhealthy.Restarts = []health.PodRestarts{{UID: "controller", Created: time.Now().Add(time.Hour), Count: 9}}
 	cluster.health.set(meshNamespace(name), olderVersion, unhealthy)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(olderVersion) })
 	waitHistory(t, mesh, v1alpha1.ResultRolledBack, operatorVersion, olderVersion)

@@ -187,7 +187,7 @@ func TestDeniedRestartDoesNotBlockARollback(t *testing.T) {
 	s.wait(name+"-v0-1-0", 3)
 	allow := denyRestarts(t, s.namespace, "cart")
 	failing := healthy()
-	failing.Requests = &rollout.Requests{Issued: 100, Failed: 50}
+	failing.Flows = []rollout.Flow{{Requests: rollout.Requests{Issued: 100, Failed: 50}}}
 	cluster.health.set(meshNamespace(name), operatorVersion, failing)
 	waitVersion(t, name, olderVersion)
 	s.wait(name+"-v0-0-9", 2)

@@ -121,7 +121,7 @@ func TestLateFailureRollsWorkloadsBack(t *testing.T) {
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	s.wait("late-v0-1-0", 1)
 	failing := healthy()
-	failing.Requests = &rollout.Requests{Issued: 100, Failed: 50}
+	failing.Flows = []rollout.Flow{{Requests: rollout.Requests{Issued: 100, Failed: 50}}}
 	cluster.health.set(meshNamespace(name), operatorVersion, failing)
 	waitVersion(t, name, olderVersion)
 	s.wait("late-v0-0-9", 2)
@@ -138,7 +138,7 @@ func TestManualRollbackHaltsFailedUpgrade(t *testing.T) {
 	})
 	newWorkloads(t, name, "cart").wait("halting-v0-0-9", 1)
 	unhealthy := healthy()
-	unhealthy.Restarts = 9
+	unhealthy.Restarts = []health.PodRestarts{{UID: "controller", Created: time.Now().Add(time.Hour), Count: 9}}
 	cluster.health.set(meshNamespace(name), operatorVersion, unhealthy)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonUpgradeHalted)

@@ -115,16 +115,30 @@ func (r *Root) Trusted() []*x509.Certificate { return slices.Clone(r.trusted) }
 
 // Anchor returns the fingerprint of the trusted certificate to which the chain of the authority leads; empty if it is none of them.
 func (r *Root) Anchor() string {
+	if anchors := r.anchors(); len(anchors) > 0 {
+		return fingerprint(anchors[0])
+	}
+	return ""
+}
+
+// anchors returns the trusted certificates to which the chain of the authority leads.
+func (r *Root) anchors() []*x509.Certificate {
 	last := r.issuing
 	if len(r.chain) > 0 {
 		last = r.chain[len(r.chain)-1]
 	}
-	for _, c := range r.trusted {
-		if c.Equal(last) || last.CheckSignatureFrom(c) == nil {
-			return fingerprint(c)
-		}
-	}
-	return ""
+	return slices.DeleteFunc(slices.Clone(r.trusted), func(c *x509.Certificate) bool {
+		return !c.Equal(last) && last.CheckSignatureFrom(c) != nil
+	})
+}
+
+// Expired reports whether no peer accepts certificates of the authority any more: it has expired, or an authority above it has. An authority
+// that is not valid yet, because a clock is wrong, has peers that accept it.
+func (r *Root) Expired(now time.Time) bool {
+	hasExpired := func(c *x509.Certificate) bool { return !now.Before(c.NotAfter) }
+	anchors := r.anchors()
+	return hasExpired(r.issuing) || slices.ContainsFunc(r.chain, hasExpired) ||
+		len(anchors) > 0 && !slices.ContainsFunc(anchors, func(c *x509.Certificate) bool { return !hasExpired(c) })
 }
 
 // Issued reports whether this authority has issued a certificate.

@@ -142,7 +142,7 @@ Deployment instead, with which the operator and its meshes use the mirror.`,
 			return err
 		}
 		if patch {
-			text, err := images.Patch(all)
+			text, err := images.Patch(mirror, all)
 			fmt.Fprint(a.Out, string(text))
 			return err
 		}

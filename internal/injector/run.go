@@ -104,6 +104,7 @@ func New(config Config) (*Injector, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the certificate of the webhook cannot be read from %s, where the operator's Secret is mounted: %w", dir, err)
 	}
+	registry.MustRegister(admissionserver.NewExpiryCollector(watcher.GetCertificate))
 	api, err := ctrl.GetConfig()
 	if err != nil {
 		return nil, fmt.Errorf("the API server's address is not known: run in a cluster, or set KUBECONFIG: %w", err)

@@ -44,8 +44,7 @@ const (
 	// mesh works without them.
 	ConditionConfigurationAccepted = "ConfigurationAccepted"
 
-	// ConditionComponentsReady is True when every component whose kinds the API server serves is ready. It does not
-	// affect Ready.
+	// ConditionComponentsReady is True when every component that the Mesh requests is ready. Only gateways affect Ready.
 	ConditionComponentsReady = "ComponentsReady"
 
 	// ConditionUpgrading is True while the mesh moves to another version or back, and False while it does not. After a failed upgrade

@@ -39,6 +39,8 @@ const (
 	DefaultStepTimeout = 10 * time.Minute
 	// DefaultMaxErrorRateIncrease is by how many percentage points the share of failed requests may grow.
 	DefaultMaxErrorRateIncrease = "1%"
+	// DefaultMaxDisconnected is the share of the running sidecars that may be without a connection to the new control plane.
+	DefaultMaxDisconnected = "1%"
 	// DefaultMaxRestarts is the number of container restarts that a new control plane may have.
 	DefaultMaxRestarts int32 = 2
 	// DefaultMaxUnavailable is the share of a namespace's workloads that may be restarting or unready at the same time.

@@ -149,6 +149,10 @@ type MeshRevisionStatus struct {
 	// +optional
 	ResumedTime *metav1.Time `json:"resumedTime,omitempty"`
 
+	// restarts are the container restarts of the control plane from before the current step.
+	// +optional
+	Restarts *StepRestarts `json:"restarts,omitempty"`
+
 	// verificationTime is when the revision had passed all gates in the whole mesh. A rollback returns to a verified revision.
 	// +optional
 	VerificationTime *metav1.Time `json:"verificationTime,omitempty"`

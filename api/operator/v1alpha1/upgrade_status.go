@@ -120,6 +120,29 @@ type RevisionRejection struct {
 	Time metav1.Time `json:"time"`
 }
 
+// StepRestarts are the container restarts of a revision's pods from before a step of an upgrade. They do not count in that step.
+type StepRestarts struct {
+	// stepTime is the start of the step.
+	StepTime metav1.Time `json:"stepTime"`
+
+	// pods are those whose containers had been restarted.
+	// +optional
+	// +listType=map
+	// +listMapKey=uid
+	// +kubebuilder:validation:MaxItems=256
+	Pods []PodRestarts `json:"pods,omitempty"`
+}
+
+// PodRestarts counts the container restarts of one pod.
+type PodRestarts struct {
+	// uid is that of the pod.
+	// +kubebuilder:validation:MaxLength=64
+	UID string `json:"uid"`
+
+	// count is the number of restarts of all its containers.
+	Count int32 `json:"count"`
+}
+
 // RevisionBaseline is what was observed before a revision became active, for comparison.
 type RevisionBaseline struct {
 	// from is the version that was active before.
@@ -136,6 +159,12 @@ type RevisionBaseline struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	Rejecting []string `json:"rejecting,omitempty"`
+
+	// disconnected are the pods, as <namespace>/<name>, whose sidecars ran and were not connected before. They do not fail the upgrade.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	Disconnected []string `json:"disconnected,omitempty"`
 
 	// time is when the baseline was observed, which is the start of the upgrade.
 	Time metav1.Time `json:"time"`

@@ -67,6 +67,12 @@ type GatesSpec struct {
 	// +kubebuilder:validation:Minimum=0
 	MaxRejectedConfigs *int32 `json:"maxRejectedConfigs,omitempty"`
 
+	// maxDisconnected is the number of running sidecars that may be without a connection to the new control plane, or their percentage of all,
+	// rounded down. Sidecars that had none before the upgrade do not count. Default: 1%.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : string(self).matches('^([0-9]|[1-9][0-9]|100)%$')",messageExpression="'spec.upgrade.gates.maxDisconnected ' + string(self) + ' is not a number or a percentage: write a number of at least 0, or 0% to 100%'"
+	MaxDisconnected *intstr.IntOrString `json:"maxDisconnected,omitempty"`
+
 	// maxRestarts is the number of container restarts that the new control plane may have. Default: 2.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
@@ -24,6 +26,9 @@ const (
 	DefaultMountDelay = 2 * time.Minute
 	// rotationInterval is how often the progress of a rotation is observed. Sidecars have no events.
 	rotationInterval = 5 * time.Second
+	// reminderInterval is how often an Event names what a rotation waits for, and maxReminded how many of them.
+	reminderInterval = time.Hour
+	maxReminded      = 10
 	// maxExamples limits the examples in the condition.
 	maxExamples = 5
 )
@@ -46,7 +51,7 @@ func (r *Reconciler) rotate(ctx context.Context, s *scope, active, desired *cert
 		return err
 	}
 	o := rotation.Observed{
-		Now: r.Now(), Desired: describe(desired), Active: describe(active), ActiveExpired: active.Valid(r.Now()) != nil,
+		Now: r.Now(), Desired: describe(desired), Active: describe(active), ActiveExpired: active.Expired(r.Now()),
 		Since: changed, MountDelay: r.MountDelay,
 	}
 	decision := rotation.Decide(o)
@@ -69,6 +74,7 @@ func (r *Reconciler) rotate(ctx context.Context, s *scope, active, desired *cert
 	s.rotation = &decision
 	s.RequeueAfter(rotationInterval)
 	if len(decision.Waiting) > 0 {
+		r.remind(s, decision)
 		return nil
 	}
 	s.root = chooseIssuer(decision.Next, active, desired)
@@ -77,6 +83,20 @@ func (r *Reconciler) rotate(ctx context.Context, s *scope, active, desired *cert
 	}
 	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AuthorityRotated", "RotateAuthority", "%s", describeStep(active, s.root))
 	return nil
+}
+
+// remind records an Event about a rotation that waits, every reminderInterval. It is stateless: it counts from the start of the rotation.
+func (r *Reconciler) remind(s *scope, decision rotation.Decision) {
+	rotating := meta.FindStatusCondition(s.mesh.Status.Conditions, v1alpha1.ConditionRotatingAuthority)
+	if rotating == nil {
+		return
+	}
+	elapsed := r.Now().Sub(rotating.LastTransitionTime.Time)
+	if elapsed < reminderInterval || elapsed%reminderInterval >= rotationInterval {
+		return
+	}
+	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "RotationWaits", "RotateAuthority", "the rotation of the certificate authority has taken %s and waits: %s",
+		elapsed.Truncate(time.Hour), strings.Join(decision.Summary(maxReminded), "; "))
 }
 
 // describe is an authority as a rotation compares it.

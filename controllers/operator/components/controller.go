@@ -108,10 +108,7 @@ func (r *Reconciler) reconcileAll(
 		remaining, err := r.prune(ctx, mesh, earlier.Objects, nil)
 		if len(remaining) > 0 {
 			earlier.Objects, earlier.Ready, earlier.Reason = remaining, false, v1alpha1.ReasonProgressing
-			earlier.Message = "being removed"
-			if err != nil {
-				earlier.Message += ": " + err.Error()
-			}
+			earlier.Message = r.describeRemoval(ctx, remaining, err)
 			statuses, retry = append(statuses, earlier), true
 		}
 	}

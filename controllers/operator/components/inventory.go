@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -68,6 +70,29 @@ func (r *Reconciler) recordInventory(ctx context.Context, mesh *v1alpha1.Mesh, r
 	return r.writeStatus(ctx, nil, mesh, statuses)
 }
 
+// describeRemoval describes what the objects of a component wait for while they are deleted.
+func (r *Reconciler) describeRemoval(ctx context.Context, remaining []v1alpha1.ObjectReference, failed error) string {
+	var held []string
+	for _, reference := range remaining {
+		live := &unstructured.Unstructured{}
+		live.SetGroupVersionKind(schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind))
+		if r.Objects.Get(ctx, client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}, live) != nil {
+			continue
+		}
+		if text := apply.Held(reference.Kind, live); text != "" {
+			held = append(held, text)
+		}
+	}
+	text := "being removed"
+	if len(held) > 0 {
+		text += ", waiting for " + strings.Join(held, ", ")
+	}
+	if failed != nil {
+		text += ": " + failed.Error()
+	}
+	return text
+}
+
 // prune deletes the recorded objects that are not in keep, and returns those that still exist.
 func (r *Reconciler) prune(ctx context.Context, mesh *v1alpha1.Mesh, recorded, keep []v1alpha1.ObjectReference) ([]v1alpha1.ObjectReference, error) {
 	var remaining []v1alpha1.ObjectReference
@@ -78,7 +103,7 @@ func (r *Reconciler) prune(ctx context.Context, mesh *v1alpha1.Mesh, recorded, k
 		}
 		exists, err := r.deleteObject(ctx, mesh, reference)
 		if err != nil {
-			failed = append(failed, fmt.Errorf("%s %s cannot be deleted: %w", reference.Kind, reference.Name, err))
+			failed = append(failed, fmt.Errorf("%s %s cannot be deleted: %w", reference.Kind, strings.TrimPrefix(reference.Namespace+"/"+reference.Name, "/"), err))
 		}
 		if exists || err != nil {
 			remaining = append(remaining, reference)
@@ -125,7 +150,7 @@ func (r *Reconciler) teardown(ctx context.Context, mesh *v1alpha1.Mesh) (reconci
 		remaining, err := r.prune(ctx, mesh, c.Objects, nil)
 		failed = append(failed, err)
 		if len(remaining) > 0 {
-			c.Objects, c.Ready, c.Reason, c.Message = remaining, false, v1alpha1.ReasonDeleting, "being removed"
+			c.Objects, c.Ready, c.Reason, c.Message = remaining, false, v1alpha1.ReasonDeleting, r.describeRemoval(ctx, remaining, err)
 			statuses = append(statuses, c)
 		}
 	}

@@ -66,7 +66,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, session *apply.Session, me
 	return nil
 }
 
-// readyCondition summarises the components. A component whose kinds are not served does not make the condition False.
+// readyCondition summarises the components. A component that waits for kinds, although the Mesh requests it, is not ready.
 func readyCondition(statuses []v1alpha1.ComponentStatus) metav1.Condition {
 	var failed, missing, pending []string
 	for _, s := range statuses {
@@ -86,9 +86,9 @@ func readyCondition(statuses []v1alpha1.ComponentStatus) metav1.Condition {
 	switch {
 	case len(failed) > 0:
 		condition.Status, condition.Reason = metav1.ConditionFalse, v1alpha1.ReasonComponentFailed
-		condition.Message = strings.Join(failed, "; ")
+		condition.Message = strings.Join(append(failed, missing...), "; ")
 	case len(missing) > 0:
-		condition.Reason, condition.Message = v1alpha1.ReasonKindNotServed, "all other components are ready; "+strings.Join(append(missing, pending...), "; ")
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonKindNotServed, "all other components are ready; "+strings.Join(append(missing, pending...), "; ")
 	case len(pending) > 0:
 		condition.Reason, condition.Message = v1alpha1.ReasonComponentsReady, "all components are ready; "+strings.Join(pending, "; ")
 	default:

@@ -41,7 +41,7 @@ func TestVanishedKindDeletesNothingElse(t *testing.T) {
 	// An operator records objects before it creates them.
 	b.mesh.Status.Components[0].Objects = append(b.mesh.Status.Components[0].Objects, v1alpha1.ObjectReference{APIVersion: "example.com/v1", Kind: "Class", Name: "osm"})
 	b.Kinds = kindsWithout{&class}
-	requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonKindNotServed, "Class example.com/v1")
+	requireCondition(t, b.pass(), metav1.ConditionFalse, v1alpha1.ReasonKindNotServed, "Class example.com/v1")
 	b.requireRuns("first", "first:1", "a")
 	if err := b.Client.Get(t.Context(), client.ObjectKey{Namespace: "osm-system", Name: "first"}, &corev1.Service{}); err != nil {
 		t.Errorf("the Service: %v", err)

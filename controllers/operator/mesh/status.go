@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/egressgateway"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/ingressgateway"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
 	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
@@ -158,8 +160,8 @@ func summarise(mesh *v1alpha1.Mesh, namespace string, now time.Time) summary {
 }
 
 // summariseParts is the worst of the parts that decide whether a mesh is ready. Of parts that are equally bad the first is reported:
-// webhooks wait for the control plane, so what keeps that from being ready says more. Fields without effect, and single namespaces that
-// reject their trust, do not keep the mesh from being ready.
+// webhooks wait for the control plane, so what keeps that from being ready says more. Gateways are part of the path of requests. Other
+// components, fields without effect, and single namespaces that reject their trust, do not keep the mesh from being ready.
 func summariseParts(mesh *v1alpha1.Mesh, namespace string) conditions.Assessment {
 	worst := conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonReady, Message: "version " + mesh.Status.DesiredVersion + " runs in namespace " + namespace}
 	trust := observe.Assess(mesh, v1alpha1.ConditionTrustDistributed)
@@ -171,6 +173,8 @@ func summariseParts(mesh *v1alpha1.Mesh, namespace string) conditions.Assessment
 		trust,
 		observe.Assess(mesh, v1alpha1.ConditionControlPlaneReady),
 		withStalled(observe.Assess(mesh, v1alpha1.ConditionInstalled)),
+		assessGateway(mesh, ingressgateway.Managed{}),
+		assessGateway(mesh, egressgateway.Managed{}),
 		upgrading(mesh),
 	} {
 		if rank(part.State) > rank(worst.State) {
@@ -178,6 +182,32 @@ func summariseParts(mesh *v1alpha1.Mesh, namespace string) conditions.Assessment
 		}
 	}
 	return worst
+}
+
+// gateway is a component that requests pass.
+type gateway interface {
+	Name() string
+	Enabled(mesh *v1alpha1.Mesh) bool
+}
+
+// assessGateway is how a gateway weighs on whether the mesh is ready. A gateway that is not enabled is ready.
+func assessGateway(mesh *v1alpha1.Mesh, g gateway) conditions.Assessment {
+	if !g.Enabled(mesh) {
+		return conditions.Assessment{State: conditions.Ready}
+	}
+	i := slices.IndexFunc(mesh.Status.Components, func(c v1alpha1.ComponentStatus) bool { return c.Name == g.Name() })
+	if i < 0 {
+		return observe.Waiting("waiting for the component " + g.Name())
+	}
+	c := mesh.Status.Components[i]
+	if c.Ready {
+		return conditions.Assessment{State: conditions.Ready}
+	}
+	state := conditions.Failing
+	if c.Reason == v1alpha1.ReasonProgressing {
+		state = conditions.Progressing
+	}
+	return conditions.Assessment{State: state, Reason: c.Reason, Message: g.Name() + ": " + c.Message}
 }
 
 // rank orders states by how bad they are.

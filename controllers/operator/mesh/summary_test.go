@@ -111,6 +111,40 @@ func TestSummaryReportsTheWorstPart(t *testing.T) {
 	}
 }
 
+// All requests from outside fail without pods of the ingress gateway. Jaeger concerns no request.
+func TestGatewaysDecideWhetherTheMeshIsReady(t *testing.T) {
+	failing := func(name, reason string) []v1alpha1.ComponentStatus {
+		return []v1alpha1.ComponentStatus{{Name: name, Reason: reason, Message: "0 of 2 pods are ready"}}
+	}
+	for name, test := range map[string]struct {
+		components []v1alpha1.ComponentStatus
+		disabled   bool
+		status     metav1.ConditionStatus
+		want       string
+	}{
+		"no pods":             {failing("ingress-gateway", v1alpha1.ReasonApplyFailed), false, metav1.ConditionFalse, "ingress-gateway: 0 of 2 pods are ready"},
+		"no kind":             {failing("ingress-gateway", v1alpha1.ReasonKindNotServed), false, metav1.ConditionFalse, "ingress-gateway"},
+		"pods start":          {failing("ingress-gateway", v1alpha1.ReasonProgressing), false, metav1.ConditionUnknown, "ingress-gateway: 0 of 2"},
+		"not applied yet":     {nil, false, metav1.ConditionUnknown, "ingress-gateway"},
+		"pods are ready":      {[]v1alpha1.ComponentStatus{{Name: "ingress-gateway", Ready: true}}, false, metav1.ConditionTrue, "version v0.1.0"},
+		"a gateway that ends": {failing("ingress-gateway", v1alpha1.ReasonProgressing), true, metav1.ConditionTrue, "version v0.1.0"},
+		"a component aside":   {failing("jaeger", v1alpha1.ReasonApplyFailed), true, metav1.ConditionTrue, "version v0.1.0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mesh := withConditions(healthy())
+			mesh.Status.Components = test.components
+			if !test.disabled {
+				mesh.Spec.IngressGateway = &v1alpha1.IngressGatewaySpec{Mode: ptr.To(v1alpha1.IngressGatewayManaged)}
+			}
+			summarise(mesh, "osm-system", noon()).write(&mesh.Status)
+			ready := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady)
+			if ready.Status != test.status || !strings.Contains(ready.Message, test.want) {
+				t.Errorf("Ready is %s: %q, want %s: %q", ready.Status, ready.Message, test.status, test.want)
+			}
+		})
+	}
+}
+
 // A part that speaks about an earlier generation keeps the mesh from being ready.
 func TestSummaryWaitsForEveryPart(t *testing.T) {
 	for kind := range healthy() {

@@ -79,9 +79,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	mesh, err := r.mesh(ctx, revision)
 	switch {
-	case err != nil || mesh != nil && observe.IsPlanOnly(mesh):
-		// In plan mode nothing is written, not even a status.
+	case err != nil:
 		return reconcile.Result{}, err
+	case revision.DeletionTimestamp == nil && mesh != nil && (observe.IsPlanOnly(mesh) || observe.IsPaused(mesh)) && observe.RunsActive(revision.Spec.Role):
+		return r.observeDeployed(ctx, revision)
+	case mesh != nil && observe.IsPlanOnly(mesh):
+		return reconcile.Result{}, nil
 	case revision.DeletionTimestamp != nil:
 		return reconcile.Result{}, r.releaseFinalizer(ctx, revision)
 	case revision.Spec.Role == v1alpha1.RoleStandby:
@@ -111,6 +114,28 @@ func (r *Reconciler) reconcileDeployed(ctx context.Context, revision *v1alpha1.M
 	case applied != nil || err != nil:
 		return reconcile.Result{}, errors.Join(applied, err)
 	case !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady):
+		return reconcile.Result{RequeueAfter: pollInterval}, nil
+	}
+	return reconcile.Result{}, nil
+}
+
+// observeDeployed writes the status of a revision whose objects are not to be changed. A revision that was not applied as it is keeps its status,
+// which says why.
+func (r *Reconciler) observeDeployed(ctx context.Context, revision *v1alpha1.MeshRevision) (reconcile.Result, error) {
+	ready := meta.FindStatusCondition(revision.Status.Conditions, v1alpha1.ConditionReady)
+	isApplied := ready != nil && ready.ObservedGeneration == revision.Generation && revision.Status.Role == revision.Spec.Role &&
+		ready.Reason != v1alpha1.ReasonApplyFailed && ready.Reason != v1alpha1.ReasonUnknownVersion
+	if !isApplied {
+		return reconcile.Result{}, nil
+	}
+	status, err := r.computeStatus(ctx, revision, nil, "")
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if err := r.writeStatus(ctx, revision, status); err != nil {
+		return reconcile.Result{}, err
+	}
+	if !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) {
 		return reconcile.Result{RequeueAfter: pollInterval}, nil
 	}
 	return reconcile.Result{}, nil

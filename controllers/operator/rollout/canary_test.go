@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 )
 
@@ -62,10 +63,12 @@ func TestCheckCanary_LimitsTheNamesOfServices(t *testing.T) {
 	}
 }
 
-// While a revision is a canary, only its own sidecars are connected to it.
-func TestExpectedSidecars(t *testing.T) {
+// While a revision is a canary, only its own sidecars are connected to it. Those of another mesh, and pods that do not run, never are.
+func TestSidecarsOfTheMeshMustBeConnected(t *testing.T) {
 	workloads := []rollout.Workload{
-		{Sidecars: map[string]int{"osm-v0-1-0": 3}}, {Sidecars: map[string]int{"osm-v0-2-0": 2, "osm-v0-1-0": 1}},
+		runningSidecars("shop", "osm-v0-1-0", "osm-v0-1-0", "osm-v0-1-0"), runningSidecars("bank", "osm-v0-2-0", "osm-v0-2-0", "osm-v0-1-0"),
+		runningSidecars("elsewhere", "other-v0-2-0"),
+		{Sidecars: map[string]int{"osm-v0-2-0": 7}},
 	}
 	for _, c := range []struct {
 		active, canary string
@@ -73,7 +76,7 @@ func TestExpectedSidecars(t *testing.T) {
 	}{{"osm-v0-1-0", "osm-v0-2-0", 2}, {"osm-v0-2-0", "osm-v0-2-0", 6}, {"osm-v0-2-0", "", 6}} {
 		s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}}
 		s.situation = rollout.Situation{Desired: "osm-v0-2-0", Active: c.active, Canary: c.canary, Workloads: workloads}
-		if got := s.expectedSidecars(); got != c.want {
+		if got := len(s.connection(&health.Proxies{}).Expected); got != c.want {
 			t.Errorf("with active revision %s and canary %q %d sidecars are expected, want %d", c.active, c.canary, got, c.want)
 		}
 	}

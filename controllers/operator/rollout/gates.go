@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -21,11 +22,11 @@ type Health interface {
 	Read(ctx context.Context, target health.Target) (health.Observation, error)
 }
 
-// baselineTimeout is how long the requests of the version before are waited for; then the gates evaluate the new one without comparison.
+// baselineTimeout is how long the reports of the version before are waited for; then the gates evaluate the new one without comparison.
 const baselineTimeout = time.Minute
 
-// maxRejectingWorkloads bounds the workloads that a baseline lists.
-const maxRejectingWorkloads = 256
+// maxBaselineNames bounds the workloads and the pods that a baseline lists.
+const maxBaselineNames = 256
 
 // noHealth is the observation of a control plane that is not observed.
 var noHealth = health.Observation{}
@@ -60,6 +61,9 @@ func (r *Reconciler) evaluateGates(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
+	if err := r.recordRestarts(ctx, s, reading.Restarts); err != nil {
+		return err
+	}
 	s.situation.Verdicts = rollout.Evaluate(r.addPrometheus(ctx, s, observation(s, reading)), observe.Bounds(s.mesh))
 	if err := r.recordHealth(ctx, s); err != nil {
 		return err
@@ -79,23 +83,24 @@ func (r *Reconciler) healthTarget(ctx context.Context, revision *v1alpha1.MeshRe
 
 // observation is the input of the gates.
 func observation(s *scope, reading health.Observation) rollout.Observation {
-	status := s.current.Status
+	status, restarts := s.current.Status, restartsInStep(s.current, reading.Restarts)
 	o := rollout.Observation{
 		Now: s.situation.Now, UnhealthySince: s.unhealthySince(), HealthySince: s.healthySince(),
 		Controller: replicas(status.Controller), Injector: replicas(status.Injector),
-		Restarts: &reading.Restarts, CertificatesUntil: reading.CertificatesUntil, Requests: reading.Requests,
+		Restarts: &restarts, CertificatesUntil: reading.CertificatesUntil, Flows: reading.Flows,
+		Revision: s.situation.Desired,
 	}
 	if s.situation.ReadySince.IsZero() {
 		// What the status counts may still be about another role, or another generation.
 		o.Controller.Ready, o.Injector.Ready = 0, 0
 	}
 	if reading.Proxies != nil {
-		var before []string
-		if status.Baseline != nil {
-			before = status.Baseline.Rejecting
-		}
-		rejected, example := reading.Proxies.RejectingExcept(before)
-		o.Proxies = &rollout.Proxies{Live: s.expectedSidecars(), Connected: reading.Proxies.Connected, Rejected: rejected, Example: example}
+		baseline := ptr.Deref(status.Baseline, v1alpha1.RevisionBaseline{})
+		connection := s.connection(reading.Proxies)
+		connection.Before, connection.Since = baseline.Disconnected, baseline.Time.Time
+		proxies := connection.Proxies()
+		proxies.Rejected, proxies.Example = reading.Proxies.RejectingExcept(baseline.Rejecting)
+		o.Proxies = &proxies
 	}
 	if baseline := status.Baseline; baseline != nil && baseline.ErrorRate != "" {
 		rate := observe.Share(baseline.ErrorRate)
@@ -108,17 +113,17 @@ func replicas(status v1alpha1.WorkloadStatus) rollout.Replicas {
 	return rollout.Replicas{Desired: int(status.Replicas), Ready: int(status.Ready)}
 }
 
-// expectedSidecars is how many sidecars the control plane serves: those that another mesh has made never connect to it.
-func (s *scope) expectedSidecars() int {
-	n := 0
+// connection compares the sidecars that the control plane should serve with those that it reports. Sidecars of another mesh never connect.
+func (s *scope) connection(proxies *health.Proxies) rollout.Connection {
+	c := rollout.Connection{Desired: s.situation.Desired, IsConnected: func(uid string) bool { return proxies.UIDs[uid] }}
 	for _, w := range s.situation.Workloads {
-		for revision, sidecars := range w.Sidecars {
-			if desired.IsRevisionOf(s.mesh.Name, revision) && (!s.isCanaryOnly() || revision == s.situation.Desired) {
-				n += sidecars - w.Starting[revision]
+		for _, sidecar := range w.Running {
+			if desired.IsRevisionOf(s.mesh.Name, sidecar.Revision) && (!s.isCanaryOnly() || sidecar.Revision == s.situation.Desired) {
+				c.Expected = append(c.Expected, sidecar)
 			}
 		}
 	}
-	return n
+	return c
 }
 
 // measureBaseline notes how the version that runs is doing, before another takes over. It reports whether that is done, or not needed.
@@ -143,12 +148,16 @@ func (r *Reconciler) measureBaseline(ctx context.Context, s *scope) (bool, error
 	baseline := &v1alpha1.RevisionBaseline{From: active.Spec.Version, Time: metav1.NewTime(r.Now())}
 	if reading.Proxies != nil {
 		list := reading.Proxies.RejectingWorkloads()
-		baseline.Rejecting = list[:min(len(list), maxRejectingWorkloads)]
+		baseline.Rejecting = list[:min(len(list), maxBaselineNames)]
+		disconnected := s.connection(reading.Proxies).Disconnected()
+		baseline.Disconnected = disconnected[:min(len(disconnected), maxBaselineNames)]
 	}
-	if reading.Requests != nil {
-		baseline.ErrorRate = observe.Percentage(reading.Requests.ErrorRate())
-	} else if r.Now().Sub(s.current.CreationTimestamp.Time) < baselineTimeout {
+	waiting := reading.Proxies == nil || reading.Flows == nil
+	if waiting && r.Now().Sub(s.current.CreationTimestamp.Time) < baselineTimeout {
 		return false, nil
+	}
+	if reading.Flows != nil {
+		baseline.ErrorRate = observe.Percentage(rollout.ErrorRate(reading.Flows))
 	}
 	return true, r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.Baseline, status.Rejected = baseline, nil })
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -78,7 +79,7 @@ func (r *Reconciler) assignRole(ctx context.Context, revision *v1alpha1.MeshRevi
 
 // applyRevision applies the MeshRevision of the desired version.
 func (r *Reconciler) applyRevision(ctx context.Context, s *scope, role v1alpha1.Role) error {
-	desired := desired.Revision(s.mesh, s.desired, s.release.Images)
+	desired := desired.Revision(s.mesh, s.desired, r.imagesFor(s))
 	desired.Spec.Role = role
 	if s.current != nil {
 		// Its sidecars know the control plane by this trust domain.
@@ -95,6 +96,16 @@ func (r *Reconciler) applyRevision(ctx context.Context, s *scope, role v1alpha1.
 	outcome, err := s.session.Apply(ctx, object)
 	s.applied = s.applied || outcome != apply.Unchanged
 	return err
+}
+
+// imagesFor are the images of the desired version. While the operator was of that version, its variables chose the registry. After an update
+// of the operator they are about another version, and the mesh keeps the images that it runs.
+func (r *Reconciler) imagesFor(s *scope) operand.Images {
+	if s.current == nil || s.desired.Version == r.Catalogue.Current() {
+		return s.release.Images
+	}
+	used := s.current.Spec.Images
+	return s.release.Images.Keep(operand.Images{Controller: used.Controller, Injector: used.Injector, Init: used.Init, Sidecar: used.Sidecar})
 }
 
 // recordConclusions records on the desired revision that it passed, or why it was given up.

@@ -1,15 +1,20 @@
 package rollout
 
 import (
+	"context"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 )
@@ -71,18 +76,51 @@ func TestTheTimeoutCountsAnewAfterEverythingWasWell(t *testing.T) {
 	}
 }
 
-// In a mesh where pods come and go there is always one that is not connected yet.
-func TestSidecarsThatHaveJustStartedNeedNotBeConnected(t *testing.T) {
-	workloads := []rollout.Workload{
-		{Sidecars: map[string]int{"osm-v0-1-0": 2, "osm-v0-2-0": 3}, Starting: map[string]int{"osm-v0-2-0": 2}},
-		{Sidecars: map[string]int{"other-v0-2-0": 7}},
+// runningSidecars returns a workload with one running sidecar for each revision.
+func runningSidecars(namespace string, revisions ...string) rollout.Workload {
+	w := rollout.Workload{Ref: rollout.Ref{Kind: "Deployment", Namespace: namespace, Name: "web"}, Sidecars: map[string]int{}}
+	for i, revision := range revisions {
+		pod := fmt.Sprintf("web-%d", i)
+		w.Sidecars[revision]++
+		w.Running = append(w.Running, rollout.Sidecar{Namespace: namespace, Pod: pod, UID: namespace + "/" + pod, Revision: revision})
 	}
-	for canary, want := range map[string]int{"": 3, "osm-v0-2-0": 1} {
-		s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}}
-		s.situation = rollout.Situation{Desired: "osm-v0-2-0", Active: "osm-v0-1-0", Canary: canary, Workloads: workloads}
-		if got := s.expectedSidecars(); got != want {
-			t.Errorf("with canary %q, %d sidecars must be connected, want %d", canary, got, want)
-		}
+	return w
+}
+
+// healthOf returns one observation for every control plane.
+type healthOf health.Observation
+
+func (h healthOf) Read(context.Context, health.Target) (health.Observation, error) {
+	return health.Observation(h), nil
+}
+
+// noSecrets is a cluster without Secrets.
+type noSecrets struct{ observe.Secrets }
+
+func (noSecrets) Get(context.Context, string, string) (*corev1.Secret, error) { return nil, nil }
+
+// A pod that was not connected before an upgrade says nothing about the new version.
+func TestDisconnectedPodsAreRecordedBeforeTheUpgrade(t *testing.T) {
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	active := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "osm-v0-1-0"}}
+	next := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "osm-v0-2-0", CreationTimestamp: metav1.NewTime(noon)}}
+	reading := healthOf{Proxies: &health.Proxies{UIDs: map[string]bool{"shop/web-0": true}}, Flows: []rollout.Flow{}}
+	r := reconcilerAt(t, noon, active, next)
+	r.Health, r.Secrets = reading, noSecrets{}
+	s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}, current: next}
+	s.situation = rollout.Situation{
+		Desired: "osm-v0-2-0", Active: "osm-v0-1-0", Workloads: []rollout.Workload{runningSidecars("shop", "osm-v0-1-0", "osm-v0-1-0")}, Now: noon,
+		Revisions: []rollout.Revision{{Name: "osm-v0-1-0", Verified: noon.Add(-time.Hour)}, {Name: "osm-v0-2-0"}},
+	}
+	if done, err := r.measureBaseline(t.Context(), s); err != nil || !done {
+		t.Fatalf("the baseline is not measured (%v)", err)
+	}
+	if got := s.current.Status.Baseline.Disconnected; !slices.Equal(got, []string{"shop/web-1"}) {
+		t.Errorf("disconnected before are %v, want shop/web-1", got)
+	}
+	s.situation.Active = "osm-v0-2-0"
+	if o := observation(s, health.Observation(reading)); o.Proxies.Live != 1 || len(o.Proxies.Missing) > 0 {
+		t.Errorf("%+v, want that one sidecar is expected", o.Proxies)
 	}
 }
 

@@ -71,6 +71,8 @@ type scope struct {
 	removal *v1alpha1.RemovalStatus
 	// workloads are those with sidecars, and those that were restarted without.
 	workloads []rollout.Workload
+	// held describes the objects that keep the present deletion from being complete.
+	held []string
 }
 
 const (
@@ -139,12 +141,13 @@ func (r *Reconciler) removeNext(ctx context.Context, s *scope) (conditions.Asses
 		return r.setPhase(s, v1alpha1.RemovalWaiting, v1alpha1.ReasonWaitingForSidecars, len(remaining), remainingMessage(remaining)), nil
 	}
 	for _, step := range r.deletions() {
+		s.held = nil
 		left, err := step.run(ctx, s)
 		if err != nil {
 			return conditions.Assessment{}, err
 		}
 		if left > 0 {
-			return r.setPhase(s, v1alpha1.RemovalDeleting, v1alpha1.ReasonDeleting, 0, "removing "+step.what), nil
+			return r.setPhase(s, v1alpha1.RemovalDeleting, v1alpha1.ReasonDeleting, 0, describeDeletion(step.what, s.held)), nil
 		}
 	}
 	return nothingLeft, nil

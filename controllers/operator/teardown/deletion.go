@@ -3,6 +3,7 @@ package teardown
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -20,6 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/certificate/certmanager"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/secrets"
+	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -34,7 +36,9 @@ type deletion struct {
 func (r *Reconciler) deletions() []deletion {
 	lists := func(lists ...client.ObjectList) func(context.Context, *scope) (int, error) {
 		return func(ctx context.Context, s *scope) (int, error) {
-			return apply.DeleteLabelled(ctx, r.Client, s.mesh.Name, lists...)
+			left, err := apply.DeleteLabelled(ctx, r.Client, s.mesh.Name, lists...)
+			s.held = left.Held
+			return left.Count, err
 		}
 	}
 	return []deletion{
@@ -42,7 +46,7 @@ func (r *Reconciler) deletions() []deletion {
 		{"the revisions of the control plane", lists(&v1alpha1.MeshRevisionList{})},
 		{"the control plane", lists(&autoscalingv2.HorizontalPodAutoscalerList{}, &appsv1.DeploymentList{}, &policyv1.PodDisruptionBudgetList{}, &corev1.ServiceList{},
 			&rbacv1.ClusterRoleBindingList{}, &rbacv1.RoleBindingList{}, &rbacv1.ClusterRoleList{}, &rbacv1.RoleList{}, &corev1.ServiceAccountList{})},
-		{"the components", func(_ context.Context, s *scope) (int, error) { return len(s.mesh.Status.Components), nil }},
+		{"the components", remainingComponents},
 		{"the trust of the namespaces", lists(&corev1.ConfigMapList{})},
 		{"the MeshConfig", lists(&configv1alpha2.MeshConfigList{})},
 		{"what the operator wrote into the MeshConfig", r.endTeardownMode},
@@ -52,6 +56,32 @@ func (r *Reconciler) deletions() []deletion {
 		{"the certificate authority", r.deleteSecrets(append(secrets.Issued(), names.ActiveCASecret, names.CABundleSecret)...)},
 		{"the namespace", r.removeNamespace},
 	}
+}
+
+// remainingComponents counts the components that another controller removes, with what their objects wait for.
+func remainingComponents(_ context.Context, s *scope) (int, error) {
+	for _, c := range s.mesh.Status.Components {
+		if c.Reason == v1alpha1.ReasonDeleting && c.Message != "" {
+			s.held = append(s.held, c.Name+": "+c.Message)
+		}
+	}
+	return len(s.mesh.Status.Components), nil
+}
+
+// maxHeld is how many objects the message of a removal names.
+const maxHeld = 5
+
+// describeDeletion is what a removal does now, with the objects that keep it.
+func describeDeletion(what string, held []string) string {
+	text := "removing " + what
+	if len(held) == 0 {
+		return text
+	}
+	text += ": waiting for " + strings.Join(held[:min(len(held), maxHeld)], "; ")
+	if more := len(held) - maxHeld; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return message.ForCondition(text)
 }
 
 // deleteWebhooksWithoutServers deletes the webhooks of a mesh whose namespace is gone or being deleted, so that no pod waits for their

@@ -98,7 +98,7 @@ func (r *Reconciler) stopInjection(ctx context.Context, s *scope) (string, error
 	if s.mesh.Status.Removal != nil && s.mesh.Status.Removal.Phase == v1alpha1.RemovalRestarting {
 		return "", nil
 	}
-	if left > 0 || r.Now().Sub(r.phaseStart(s, v1alpha1.RemovalInjectionOff)) < propagationDelay {
+	if left.Count > 0 || r.Now().Sub(r.phaseStart(s, v1alpha1.RemovalInjectionOff)) < propagationDelay {
 		return "turning injection off", nil
 	}
 	return "", nil

@@ -49,7 +49,7 @@ type Observed struct {
 	Desired Authority
 	// Active is the authority that control planes use.
 	Active Authority
-	// ActiveExpired is true if the active authority can issue no certificates any more.
+	// ActiveExpired is true if no peer accepts certificates of the active authority any more.
 	ActiveExpired bool
 	// Since is when Active last changed.
 	Since time.Time

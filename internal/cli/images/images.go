@@ -129,13 +129,14 @@ func newImage(mirror, reference, variable, field, version string) Image {
 		image.Source = dockerHub + reference
 	}
 	if mirror != "" {
-		image.Target = strings.TrimSuffix(mirror, "/") + "/" + reference
+		image.Target = operand.InRegistry(mirror, reference)
 	}
 	return image
 }
 
-// Patch returns a strategic merge patch of the operator's Deployment, with which the operator and its meshes use the mirror.
-func Patch(images []Image) ([]byte, error) {
+// Patch returns a strategic merge patch of the operator's Deployment, with which the operator and its meshes use the mirror. images are those
+// that List returns for it.
+func Patch(mirror string, images []Image) ([]byte, error) {
 	d, err := deployment()
 	if err != nil {
 		return nil, err
@@ -152,7 +153,7 @@ func Patch(images []Image) ([]byte, error) {
 			container["image"] = image.Target
 		}
 	}
-	container["env"] = variables
+	container["env"] = append(variables, map[string]string{"name": operand.RegistryVariable, "value": mirror})
 	spec := map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{container}}}}
 	return yaml.Marshal(map[string]any{
 		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": names.Operator, "namespace": names.OperatorNamespace}, "spec": spec,

@@ -110,7 +110,7 @@ func TestReferencesAreComplete(t *testing.T) {
 
 // With the patch, no image of the operator, the mesh or a component comes from elsewhere than the mirror.
 func TestPatchReplacesAllImages(t *testing.T) {
-	patch, err := Patch(list(t, mirror))
+	patch, err := Patch(mirror, list(t, mirror))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,6 +139,9 @@ func TestPatchReplacesAllImages(t *testing.T) {
 		t.Errorf("the container is %+v", container)
 	}
 	for _, variable := range container.Env {
+		if variable.Name == operand.RegistryVariable && variable.Value != mirror {
+			t.Errorf("the images of recorded versions come from %q, want the mirror", variable.Value)
+		}
 		if strings.HasPrefix(variable.Name, variablePrefix) && !strings.HasPrefix(variable.Value, mirror+"/") {
 			t.Errorf("%s is %s, want the mirror", variable.Name, variable.Value)
 		}
@@ -149,7 +152,7 @@ func TestPatchReplacesAllImages(t *testing.T) {
 }
 
 func TestPatchNeedsAMirror(t *testing.T) {
-	if _, err := Patch(list(t, "")); err == nil || !strings.Contains(err.Error(), "mirror") {
+	if _, err := Patch("", list(t, "")); err == nil || !strings.Contains(err.Error(), "mirror") {
 		t.Errorf("the error is %v", err)
 	}
 }

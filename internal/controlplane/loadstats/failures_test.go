@@ -18,7 +18,7 @@ var (
 func TestServersWithoutAnswers(t *testing.T) {
 	c := newClock()
 	s := newTestStore(c)
-	one, two, other := s.Register("one", buyer), s.Register("two", buyer), s.Register("three", till)
+	one, two, other := s.Register("one", buyer, ""), s.Register("two", buyer, ""), s.Register("three", till, "")
 	began := c.now
 	check := func(step string, want ...Failure) {
 		t.Helper()

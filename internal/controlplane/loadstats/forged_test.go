@@ -10,7 +10,7 @@ import (
 func TestForgedReportsAreBounded(t *testing.T) {
 	c := newClock()
 	s := newTestStore(c)
-	forger, honest := s.Register("one", buyer), s.Register("two", till)
+	forger, honest := s.Register("one", buyer, ""), s.Register("two", till, "")
 	s.Read()
 	c.wait(Interval)
 	if dropped := forger.Report(load("a/web|80", math.MaxUint64, 0, math.MaxUint64), Interval); dropped != 1 {
@@ -34,6 +34,20 @@ func TestForgedReportsAreBounded(t *testing.T) {
 	}
 }
 
+// TestNewStreamsHaveNoNewBudget reports on a new stream each time.
+func TestNewStreamsHaveNoNewBudget(t *testing.T) {
+	c := newClock()
+	s := newTestStore(c)
+	s.Read()
+	for range 100 {
+		c.wait(10 * time.Millisecond)
+		s.Register("one", buyer, "").Report(load("a/web|80", maxRate*60, 0, maxRate*60), Interval)
+	}
+	if failed := s.Read().Pairs[0].Failed; failed > maxRate*60 {
+		t.Errorf("%d failed requests count, want at most those of one minute", failed)
+	}
+}
+
 func TestImplausibleIntervals(t *testing.T) {
 	for name, c := range map[string]struct{ within, want time.Duration }{
 		"too long": {1 << 62, Window},
@@ -41,7 +55,7 @@ func TestImplausibleIntervals(t *testing.T) {
 	} {
 		s := newTestStore(newClock())
 		s.Read()
-		s.Register("one", buyer).Report(load("a/web|80", 1, 1, 0), c.within)
+		s.Register("one", buyer, "").Report(load("a/web|80", 1, 1, 0), c.within)
 		if got := s.Read().Pairs[0].Over; got != c.want {
 			t.Errorf("an interval that is %s counts as %s, want %s", name, got, c.want)
 		}

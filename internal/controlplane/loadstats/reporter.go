@@ -12,19 +12,17 @@ import (
 
 // Reporter is a sidecar with an open stream of load reports.
 type Reporter struct {
-	store  *Store
-	uid    string
-	client identity.ServiceAccount
-	ended  chan struct{}
-	// reports is the number of reports since reporting began, last the time of the latest. The Store's mutex guards them.
-	reports int
-	last    time.Time
+	store *Store
+	uid   string
+	group
+	ended chan struct{}
+	began time.Time
 }
 
 // Register adds a sidecar when it opens its stream of load reports. A newer stream of the same pod supersedes the
-// older one.
-func (s *Store) Register(uid string, client identity.ServiceAccount) *Reporter {
-	r := &Reporter{store: s, uid: uid, client: client, ended: make(chan struct{})}
+// older one. revision is the MeshRevision whose injector added the sidecar; empty if unknown.
+func (s *Store) Register(uid string, client identity.ServiceAccount, revision string) *Reporter {
+	r := &Reporter{store: s, uid: uid, group: group{client, revision}, ended: make(chan struct{}), began: s.now()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.reporters[uid]; old != nil {
@@ -56,30 +54,29 @@ func (r *Reporter) Report(loads []Load, within time.Duration) (dropped int) {
 	if !now.Before(r.store.until) {
 		return 0
 	}
-	r.reports++
+	budget := r.budget(now)
+	r.store.reported[r.uid] = now
 	if len(r.store.pairs) >= maxPairs {
 		r.store.removeExpired(now)
 	}
-	budget := r.budget(now)
 	for _, load := range loads {
 		if !takeRequests(&budget, load.Counts) {
 			dropped++
 			continue
 		}
-		if !r.store.addLoad(r.client, load, now.Add(-within), now) {
+		if !r.store.addLoad(r.group, load, now.Add(-within), now) {
 			dropped++
 		}
 	}
 	return dropped
 }
 
-// budget returns how many requests the sidecar can have sent since its last report, and records this one. The caller holds mu.
+// budget returns how many requests the sidecar can have sent since its last report, on this stream or an earlier one. The caller holds mu.
 func (r *Reporter) budget(now time.Time) uint64 {
-	since := max(now.Sub(r.last), 0)
-	if r.last.IsZero() || since > Window {
-		since = Window
+	since := Window
+	if last, reported := r.store.reported[r.uid]; reported {
+		since = min(max(now.Sub(last), 0), Window)
 	}
-	r.last = now
 	return uint64(since.Seconds() * maxRate)
 }
 
@@ -155,22 +152,22 @@ func (r *Reporter) ReportServer(server Server, c Counts) {
 func (s *Store) Failures() []Failure {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	type group struct {
+	type key struct {
 		Server
 		client identity.ServiceAccount
 	}
-	now, sums := s.now(), map[group]Failure{}
-	for key, entry := range s.failing {
+	now, sums := s.now(), map[key]Failure{}
+	for sender, entry := range s.failing {
 		if now.Sub(entry.last) > failureExpiry {
-			delete(s.failing, key)
+			delete(s.failing, sender)
 			continue
 		}
-		at := group{key.Server, entry.client}
+		at := key{sender.Server, entry.client}
 		sum, known := sums[at]
 		if !known || entry.since.Before(sum.Since) {
 			sum.Since = entry.since
 		}
-		sums[at] = Failure{key.Server, entry.client, sum.Sidecars + 1, sum.Since}
+		sums[at] = Failure{sender.Server, entry.client, sum.Sidecars + 1, sum.Since}
 	}
 	return slices.SortedFunc(maps.Values(sums), func(a, b Failure) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), a.Policy.Compare(b.Policy), a.Client.Compare(b.Client))

@@ -2,6 +2,7 @@ package loadstats
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -17,6 +18,8 @@ const (
 	Lease = time.Minute
 	// Window is the period of counts and rates.
 	Window = time.Minute
+	// Grace is the time in which a new stream has its first report: reports are sent after an Interval.
+	Grace = 3 * Interval
 )
 
 // Bounds on the memory that sidecars can use.
@@ -63,22 +66,31 @@ type Store struct {
 	since, until time.Time
 	changed      chan struct{}
 	reporters    map[string]*Reporter
-	pairs        map[pair]*series
-	clusters     map[identity.ServiceAccount]int
+	// reported is when each pod (UID) reported last since reporting began, on any stream.
+	reported map[string]time.Time
+	pairs    map[pair]*series
+	clusters map[identity.ServiceAccount]int
 	// failing has the servers that do not answer. It does not depend on readers.
 	failing map[unanswered]failing
 }
 
 type pair struct {
-	client  identity.ServiceAccount
+	group
 	cluster string
+}
+
+// group are the sidecars of one identity and revision.
+type group struct {
+	client identity.ServiceAccount
+	// revision is the MeshRevision whose injector added the sidecars; empty if unknown.
+	revision string
 }
 
 // NewStore returns an empty Store. now is the clock.
 func NewStore(now func() time.Time) *Store {
 	return &Store{
 		now: now, changed: make(chan struct{}),
-		reporters: map[string]*Reporter{}, pairs: map[pair]*series{}, clusters: map[identity.ServiceAccount]int{},
+		reporters: map[string]*Reporter{}, reported: map[string]time.Time{}, pairs: map[pair]*series{}, clusters: map[identity.ServiceAccount]int{},
 		failing: map[unanswered]failing{},
 	}
 }
@@ -106,14 +118,12 @@ func (s *Store) extendLease(now time.Time) {
 func (s *Store) reset() {
 	clear(s.pairs)
 	clear(s.clusters)
-	for _, r := range s.reporters {
-		r.reports = 0
-	}
+	clear(s.reported)
 }
 
 // addLoad adds a load to its series and reports whether there was room. The caller holds mu.
-func (s *Store) addLoad(client identity.ServiceAccount, load Load, began, now time.Time) bool {
-	key := pair{client, load.Cluster}
+func (s *Store) addLoad(sender group, load Load, began, now time.Time) bool {
+	key, client := pair{sender, load.Cluster}, sender.client
 	entry := s.pairs[key]
 	if entry == nil {
 		if len(load.Cluster) > maxName || len(s.pairs) >= maxPairs || s.clusters[client] >= maxClusters {
@@ -127,8 +137,9 @@ func (s *Store) addLoad(client identity.ServiceAccount, load Load, began, now ti
 	return true
 }
 
-// removeExpired removes series without a report for a whole Window. The caller holds mu.
+// removeExpired removes series and pods without a report for a whole Window. The caller holds mu.
 func (s *Store) removeExpired(now time.Time) {
+	maps.DeleteFunc(s.reported, func(_ string, last time.Time) bool { return now.Sub(last) > Window })
 	for key, entry := range s.pairs {
 		if now.Sub(entry.last) <= Window {
 			continue
@@ -184,17 +195,29 @@ func (s *series) recent(now time.Time) []Recent {
 type Loads struct {
 	// Since is when reporting began. Within the first Interval the result is incomplete.
 	Since time.Time
-	// Sidecars is the number of sidecars that can report; Reporting is how many of them have reported since reporting
-	// began.
+	// Sidecars is the number of sidecars that can report; Reporting is how many of them have reported in the last Window, on this stream or an
+	// earlier one.
 	Sidecars, Reporting int
-	// Pairs are sorted by client and cluster. A missing pair was not reported, which differs from 0.
+	// Groups count the sidecars, sorted by client and revision.
+	Groups []Group
+	// Pairs are sorted by client, cluster and revision. A missing pair was not reported, which differs from 0.
 	Pairs []Pair
 }
 
-// Pair is what the sidecars of one identity sent to one upstream cluster.
+// Group counts the sidecars of one identity and revision.
+type Group struct {
+	Client   identity.ServiceAccount
+	Revision string
+	// Sidecars is the number of sidecars that can report. Each is counted in at most one of Reporting and Starting: it has reported in the
+	// last Window, or its stream is too new for a report.
+	Sidecars, Reporting, Starting int
+}
+
+// Pair is what the sidecars of one identity and revision sent to one upstream cluster.
 type Pair struct {
-	Client  identity.ServiceAccount
-	Cluster string
+	Client   identity.ServiceAccount
+	Revision string
+	Cluster  string
 	Counts
 	// Over is the period of the counts, at most Window.
 	Over time.Duration
@@ -224,18 +247,39 @@ func (s *Store) Read() Loads {
 	s.extendLease(now)
 	s.removeExpired(now)
 	loads := Loads{Since: s.since, Sidecars: len(s.reporters), Pairs: make([]Pair, 0, len(s.pairs))}
-	for _, r := range s.reporters {
-		if r.reports > 0 {
-			loads.Reporting++
-		}
+	loads.Groups = s.groups(now)
+	for _, g := range loads.Groups {
+		loads.Reporting += g.Reporting
 	}
 	for key, pairSeries := range s.pairs {
-		p := Pair{Client: key.client, Cluster: key.cluster, Over: min(pairSeries.last.Sub(pairSeries.since), Window), Recent: pairSeries.recent(now)}
+		p := Pair{Client: key.client, Revision: key.revision, Cluster: key.cluster, Over: min(pairSeries.last.Sub(pairSeries.since), Window), Recent: pairSeries.recent(now)}
 		for _, r := range p.Recent {
 			p.Counts = p.Plus(r.Counts)
 		}
 		loads.Pairs = append(loads.Pairs, p)
 	}
-	slices.SortFunc(loads.Pairs, func(x, y Pair) int { return cmp.Or(x.Client.Compare(y.Client), cmp.Compare(x.Cluster, y.Cluster)) })
+	slices.SortFunc(loads.Pairs, func(x, y Pair) int {
+		return cmp.Or(x.Client.Compare(y.Client), cmp.Compare(x.Cluster, y.Cluster), cmp.Compare(x.Revision, y.Revision))
+	})
 	return loads
+}
+
+// groups counts the sidecars with a stream. The caller holds mu.
+func (s *Store) groups(now time.Time) []Group {
+	counts := map[group]Group{}
+	for uid, r := range s.reporters {
+		g := counts[r.group]
+		g.Client, g.Revision = r.client, r.revision
+		g.Sidecars++
+		switch _, reported := s.reported[uid]; {
+		case reported:
+			g.Reporting++
+		case now.Sub(r.began) < Grace:
+			g.Starting++
+		}
+		counts[r.group] = g
+	}
+	return slices.SortedFunc(maps.Values(counts), func(x, y Group) int {
+		return cmp.Or(x.Client.Compare(y.Client), cmp.Compare(x.Revision, y.Revision))
+	})
 }

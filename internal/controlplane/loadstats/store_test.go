@@ -39,7 +39,7 @@ func load(cluster string, issued, succeeded, failed uint64) []Load {
 func TestReportsOnlyWhileRead(t *testing.T) {
 	c := newClock()
 	s := newTestStore(c)
-	r := s.Register("one", buyer)
+	r := s.Register("one", buyer, "")
 	r.Report(load("a/web|80", 1, 1, 0), Interval)
 	if s.reportsRequested() {
 		t.Error("reports are requested without a reader")
@@ -80,7 +80,7 @@ func TestRates(t *testing.T) {
 	s := newTestStore(c)
 	s.Read()
 	began := c.now
-	one, two, other := s.Register("one", buyer), s.Register("two", buyer), s.Register("three", till)
+	one, two, other := s.Register("one", buyer, ""), s.Register("two", buyer, ""), s.Register("three", till, "")
 	c.wait(Interval)
 	one.Report(load("a/web|80", 40, 30, 10), Interval)
 	two.Report(load("a/web|80", 10, 10, 0), Interval)
@@ -88,7 +88,7 @@ func TestRates(t *testing.T) {
 	one.Report(load("a/web|80", 50, 50, 0), Interval)
 	other.Report(load("a/web|80", 7, 0, 7), Interval)
 	got := s.Read()
-	want := Loads{Since: began, Sidecars: 3, Reporting: 3, Pairs: []Pair{
+	want := Loads{Since: began, Sidecars: 3, Reporting: 3, Groups: []Group{{buyer, "", 2, 2, 0}, {till, "", 1, 1, 0}}, Pairs: []Pair{
 		{Client: buyer, Cluster: "a/web|80", Counts: Counts{100, 90, 10}, Over: 2 * Interval, Recent: []Recent{
 			{began.Add(Interval), Counts{50, 40, 10}}, {began.Add(2 * Interval), Counts{50, 50, 0}},
 		}},
@@ -121,10 +121,10 @@ func TestMemoryIsBounded(t *testing.T) {
 		for i := range loads {
 			loads[i] = Load{Cluster: fmt.Sprint(client.Name, i), Counts: Counts{Issued: 1}}
 		}
-		dropped += s.Register(client.Name, client).Report(loads, Interval)
+		dropped += s.Register(client.Name, client, "").Report(loads, Interval)
 	}
 	flood(buyer, maxClusters+3)
-	dropped += s.Register("long", till).Report(load(strings.Repeat("x", maxName+1), 1, 1, 0), Interval)
+	dropped += s.Register("long", till, "").Report(load(strings.Repeat("x", maxName+1), 1, 1, 0), Interval)
 	if len(s.pairs) != maxClusters || dropped != 4 {
 		t.Errorf("%d pairs are kept, %d dropped", len(s.pairs), dropped)
 	}
@@ -137,7 +137,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	c.wait(Window / 2)
 	s.Read()
 	c.wait(Window/2 + time.Second)
-	s.Register("late", till).Report(load("a/web|80", 1, 1, 0), Interval)
+	s.Register("late", till, "").Report(load("a/web|80", 1, 1, 0), Interval)
 	if len(s.pairs) != 1 || len(s.clusters) != 1 {
 		t.Errorf("%d pairs are kept after their sidecars stopped reporting", len(s.pairs))
 	}
@@ -145,8 +145,8 @@ func TestMemoryIsBounded(t *testing.T) {
 
 func TestNewerStreamSupersedes(t *testing.T) {
 	s := newTestStore(newClock())
-	older := s.Register("one", buyer)
-	newer := s.Register("one", buyer)
+	older := s.Register("one", buyer, "")
+	newer := s.Register("one", buyer, "")
 	select {
 	case <-older.Done():
 	default:

@@ -28,6 +28,9 @@ type Stream struct {
 // Removed returns a channel that is closed when the stream has ended.
 func (s *Stream) Removed() <-chan struct{} { return s.removed }
 
+// Revision is the MeshRevision whose injector added the proxy; empty if unknown.
+func (s *Stream) Revision() string { return s.scope.Load().key.Class.Revision }
+
 // SetSoftware records what the proxy reports about itself.
 func (s *Stream) SetSoftware(software status.Software) {
 	s.delta.Acknowledgements().SetSoftware(software)

@@ -43,7 +43,7 @@ func (s *Server) StreamLoadStats(stream loadstatsv3.LoadReportingService_StreamL
 		return s.connectStatus(peer, err)
 	}
 	defer conn.beginStream()()
-	reporter := s.config.Loads.Register(peer.PodUID, peer.ServiceAccount)
+	reporter := s.config.Loads.Register(peer.PodUID, peer.ServiceAccount, ads.Revision())
 	defer reporter.Unregister()
 	reports := make(chan *loadstatsv3.LoadStatsRequest)
 	go func() {

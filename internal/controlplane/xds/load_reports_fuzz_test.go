@@ -37,7 +37,7 @@ func FuzzLoadReport(f *testing.F) {
 			interval = max(interval, stats.GetLoadReportInterval().AsDuration())
 			loads = append(loads, loadOf(stats))
 		}
-		store.Register("uid", client).Report(loads, interval)
+		store.Register("uid", client, "").Report(loads, interval)
 		pairs := store.Read().Pairs
 		if slices.ContainsFunc(pairs, func(p book.Pair) bool {
 			rate := p.Rate()

@@ -107,15 +107,32 @@ func Delete(ctx context.Context, c client.Client, object client.Object) error {
 	uid := object.GetUID()
 	err := c.Delete(ctx, object, client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: &uid})
 	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("%s %s cannot be deleted: %w", object.GetObjectKind().GroupVersionKind().Kind, object.GetName(), err)
+		return fmt.Errorf("%s %s cannot be deleted: %w", kindOf(c, object), strings.TrimPrefix(object.GetNamespace()+"/"+object.GetName(), "/"), err)
 	}
 	return nil
 }
 
-// DeleteLabelled deletes the objects of some kinds that were made for a mesh, and returns how many existed. Objects without the label of
-// the mesh belong to users.
-func DeleteLabelled(ctx context.Context, c client.Client, mesh string, lists ...client.ObjectList) (int, error) {
-	left := 0
+// Held describes an object that is being deleted and that finalizers keep; it is empty for any other object.
+func Held(kind string, object client.Object) string {
+	if object.GetDeletionTimestamp() == nil || len(object.GetFinalizers()) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s %s (finalizer %s)", kind, strings.TrimPrefix(object.GetNamespace()+"/"+object.GetName(), "/"), strings.Join(object.GetFinalizers(), ", "))
+}
+
+// Remains are objects that a deletion found.
+type Remains struct {
+	// Count is how many there were.
+	Count int
+	// Held describes those that finalizers keep.
+	Held []string
+}
+
+// DeleteLabelled deletes the objects of some kinds that were made for a mesh, and returns those that existed. Objects without the label of
+// the mesh belong to users. An object that cannot be deleted does not keep the others.
+func DeleteLabelled(ctx context.Context, c client.Client, mesh string, lists ...client.ObjectList) (Remains, error) {
+	var left Remains
+	var failed []error
 	for _, list := range lists {
 		if err := c.List(ctx, list, client.MatchingLabels{names.MeshLabel: mesh}); err != nil {
 			return left, fmt.Errorf("what was made for the mesh cannot be listed: %w", err)
@@ -129,11 +146,21 @@ func DeleteLabelled(ctx context.Context, c client.Client, mesh string, lists ...
 			if !ok {
 				continue
 			}
-			left++
-			if err := Delete(ctx, c, object); err != nil {
-				return left, err
+			left.Count++
+			if held := Held(kindOf(c, object), object); held != "" {
+				left.Held = append(left.Held, held)
 			}
+			failed = append(failed, Delete(ctx, c, object))
 		}
 	}
-	return left, nil
+	return left, errors.Join(failed...)
+}
+
+// kindOf is the kind of an object. A typed object that was read has none of its own.
+func kindOf(c client.Client, object client.Object) string {
+	gvk, err := c.GroupVersionKindFor(object)
+	if err != nil {
+		return "object"
+	}
+	return gvk.Kind
 }

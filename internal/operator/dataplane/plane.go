@@ -26,7 +26,7 @@ import (
 
 // Plane observes and restarts the workloads of all meshes of a cluster.
 type Plane struct {
-	// cache holds injected pods, all workloads that can be restarted, and all PodDisruptionBudgets.
+	// cache holds injected pods, all workloads that can be restarted, all PodDisruptionBudgets, and all nodes.
 	cache cache.Cache
 	// namespaces reads from the manager's cache.
 	namespaces client.Reader
@@ -79,7 +79,7 @@ func (p *Plane) workloads(ctx context.Context, mesh string, matches func(member 
 	}
 	o.pods = pods
 	for _, read := range []func(context.Context, *observation) error{
-		p.readStates, func(ctx context.Context, o *observation) error { return p.readRestarted(ctx, mesh, o) }, p.readBudgets, p.readNamespaces,
+		p.readStates, func(ctx context.Context, o *observation) error { return p.readRestarted(ctx, mesh, o) }, p.readBudgets, p.readNamespaces, p.readNodes,
 	} {
 		if err := read(ctx, &o); err != nil {
 			return nil, err

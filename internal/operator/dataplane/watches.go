@@ -3,6 +3,7 @@ package dataplane
 import (
 	"context"
 	"maps"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -64,8 +65,15 @@ func strip(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod:
 		stripMeta(&o.ObjectMeta)
-		o.Spec = corev1.PodSpec{ServiceAccountName: o.Spec.ServiceAccountName, Containers: sidecarOnly(o.Spec.Containers), InitContainers: sidecarOnly(o.Spec.InitContainers)}
-		o.Status = corev1.PodStatus{Phase: o.Status.Phase, Conditions: readyOnly(o.Status.Conditions)}
+		o.Spec = corev1.PodSpec{
+			NodeName: o.Spec.NodeName, ServiceAccountName: o.Spec.ServiceAccountName,
+			Containers: sidecarOnly(o.Spec.Containers), InitContainers: sidecarOnly(o.Spec.InitContainers),
+		}
+		o.Status = corev1.PodStatus{Phase: o.Status.Phase, Conditions: readyOnly(o.Status.Conditions), InitContainerStatuses: startOnly(o)}
+	case *corev1.Node:
+		stripMeta(&o.ObjectMeta)
+		o.Spec, o.Labels = corev1.NodeSpec{}, nil
+		o.Status = corev1.NodeStatus{Conditions: slices.DeleteFunc(o.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type != corev1.NodeReady })}
 	case *appsv1.Deployment:
 		stripMeta(&o.ObjectMeta)
 		stripTemplate(&o.Spec.Template)
@@ -98,6 +106,22 @@ func sidecarOnly(containers []corev1.Container) []corev1.Container {
 		}
 	}
 	return nil
+}
+
+// startOnly keeps whether and when the container of the sidecar started, or why it does not.
+func startOnly(pod *corev1.Pod) []corev1.ContainerStatus {
+	status, found := sidecarStatus(pod)
+	if !found {
+		return nil
+	}
+	if hasStarted(status) && status.RestartCount == 0 && status.State.Running == nil {
+		status.RestartCount = 1
+	}
+	kept := corev1.ContainerStatus{Name: status.Name, RestartCount: status.RestartCount, State: corev1.ContainerState{Running: status.State.Running}}
+	if waiting := status.State.Waiting; waiting != nil {
+		kept.State.Waiting = &corev1.ContainerStateWaiting{Reason: waiting.Reason}
+	}
+	return []corev1.ContainerStatus{kept}
 }
 
 func readyOnly(conditions []corev1.PodCondition) []corev1.PodCondition {

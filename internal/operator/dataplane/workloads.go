@@ -35,7 +35,9 @@ type observation struct {
 	budgets   []policyv1.PodDisruptionBudget
 	// optedOut holds the namespaces whose workloads are not restarted.
 	optedOut map[string]bool
-	now      time.Time
+	// lostNodes holds the nodes that are not ready.
+	lostNodes map[string]bool
+	now       time.Time
 }
 
 // workloads returns one workload for each owner of pods, sorted.
@@ -53,14 +55,10 @@ func (o observation) workloads() []rollout.Workload {
 			w = &added
 			found[ref] = w
 		}
-		revision := revisionOf(pod)
-		w.Sidecars[revision]++
+		w.Sidecars[revisionOf(pod)]++
 		ready, since := readiness(pod)
-		if isStarting(pod, o.now) {
-			if w.Starting == nil {
-				w.Starting = map[string]int{}
-			}
-			w.Starting[revision]++
+		if sidecar, ok := o.running(pod); ok {
+			w.Running = append(w.Running, sidecar)
 		}
 		w.Ready = w.Ready && ready
 		if since.After(w.ReadySince) {

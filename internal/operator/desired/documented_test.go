@@ -86,6 +86,7 @@ func TestDocumentedDefaultsAreCorrect(t *testing.T) {
 		"upgrade.gates.soak":                 short(v1alpha1.DefaultSoak),
 		"upgrade.gates.timeout":              short(v1alpha1.DefaultStepTimeout),
 		"upgrade.gates.maxErrorRateIncrease": v1alpha1.DefaultMaxErrorRateIncrease,
+		"upgrade.gates.maxDisconnected":      v1alpha1.DefaultMaxDisconnected,
 		"upgrade.gates.maxRestarts":          fmt.Sprint(v1alpha1.DefaultMaxRestarts),
 		"upgrade.dataPlane.maxUnavailable":   v1alpha1.DefaultMaxUnavailable,
 		"upgrade.dataPlane.pauseBetween":     v1alpha1.DefaultPauseBetween.String(),

@@ -92,6 +92,8 @@ func (p *DataPlane) Workloads(ctx context.Context, mesh string) ([]rollout.Workl
 		return nil, err
 	}
 	for i := range list {
+		// Every sidecar of a simulation is connected.
+		list[i].Running = nil
 		restart, ok := p.restarted[list[i].Ref]
 		if !ok {
 			continue
@@ -141,7 +143,7 @@ func (Health) Replicas(context.Context, health.Target) ([]rotation.Replica, erro
 // Read returns an observation for which every gate passes.
 func (Health) Read(context.Context, health.Target) (health.Observation, error) {
 	return health.Observation{
-		Proxies: &health.Proxies{Connected: math.MaxInt32}, CertificatesUntil: &time.Time{}, Requests: &rollout.Requests{Issued: 1},
+		Proxies: &health.Proxies{Connected: math.MaxInt32}, CertificatesUntil: &time.Time{}, Flows: []rollout.Flow{},
 	}, nil
 }
 

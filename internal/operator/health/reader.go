@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -72,7 +73,7 @@ func (r *Reader) Read(ctx context.Context, s Target) (Observation, error) {
 		observation.setProxies(proxies)
 	}
 	if loads, err := reporter.Loads(ctx); err == nil {
-		observation.setRequests(loads)
+		observation.Flows = flows(loads)
 	}
 	return observation, nil
 }
@@ -132,39 +133,54 @@ func replicasOf(pods []corev1.Pod, controllers []string) []client.Replica {
 
 // Observation is the health of a revision. A nil pointer is a part that could not be observed completely.
 type Observation struct {
-	// Restarts counts the container restarts of the revision's pods.
-	Restarts int
+	// Restarts are the container restarts of the revision's pods, sorted by UID.
+	Restarts []PodRestarts
 	// Proxies are the sidecars that are connected to the revision.
 	Proxies *Proxies
 	// CertificatesUntil is when the first certificate of a sidecar expires; zero without sidecars.
 	CertificatesUntil *time.Time
-	// Requests are those of the last minute. Sidecars report them only while they are read, so the first observation has none.
-	Requests *rollout.Requests
+	// Flows are the requests of the last minute; nil if too few sidecars report them. Sidecars report only while they are read, so the first
+	// observation has none.
+	Flows []rollout.Flow
 }
 
-// Proxies counts connected sidecars.
+// Proxies describes the connected sidecars.
 type Proxies struct {
 	Connected, Rejecting int
+	// UIDs are those of the pods whose sidecars are connected.
+	UIDs map[string]bool
 	// Behind counts sidecars with unacknowledged configuration.
 	Behind int
 	// Rejections are the workloads most of whose sidecars reject configuration, sorted by name.
 	Rejections []Rejection
 }
 
-// containerRestarts adds up the restarts of the containers of pods.
-func containerRestarts(pods []corev1.Pod) int {
-	n := 0
+// PodRestarts counts the container restarts of a pod of the control plane since it was created.
+type PodRestarts struct {
+	UID     string
+	Created time.Time
+	Count   int
+}
+
+// containerRestarts returns the restarts of each pod with any.
+func containerRestarts(pods []corev1.Pod) []PodRestarts {
+	var list []PodRestarts
 	for i := range pods {
+		pod := PodRestarts{UID: string(pods[i].UID), Created: pods[i].CreationTimestamp.Time}
 		for _, status := range pods[i].Status.ContainerStatuses {
-			n += int(status.RestartCount)
+			pod.Count += int(status.RestartCount)
+		}
+		if pod.Count > 0 {
+			list = append(list, pod)
 		}
 	}
-	return n
+	slices.SortFunc(list, func(a, b PodRestarts) int { return cmp.Compare(a.UID, b.UID) })
+	return list
 }
 
 // setProxies adds up the sidecars of all replicas. It sets nothing when a replica did not answer.
 func (o *Observation) setProxies(answers []client.Answer[report.Proxies]) {
-	var sum Proxies
+	sum := Proxies{UIDs: map[string]bool{}}
 	var all []report.Proxy
 	for _, answer := range answers {
 		if answer.Err != nil {
@@ -173,6 +189,7 @@ func (o *Observation) setProxies(answers []client.Answer[report.Proxies]) {
 		for _, p := range answer.Value.Proxies {
 			counts := p.Counts()
 			sum.Connected += counts.Connected
+			sum.UIDs[p.UID] = true
 			sum.Rejecting += counts.Rejecting
 			sum.Behind += counts.Behind
 		}
@@ -195,22 +212,4 @@ func formatRejection(p report.Proxy) string {
 		}
 	}
 	return p.Namespace + "/" + p.Pod
-}
-
-// setRequests adds up the requests of applications that all sidecars report. Probes of the kubelet and the streams to the control plane do
-// not count: they fail while a pod starts or a replica ends. It sets nothing unless every sidecar has reported.
-func (o *Observation) setRequests(answers []client.Answer[report.Loads]) {
-	sum := client.TotalLoads(answers)
-	if !sum.Complete() {
-		return
-	}
-	var requests rollout.Requests
-	for _, load := range sum.Loads {
-		// An upstream that is not HTTP reports issued requests only.
-		if load.Destination() != (report.Destination{}) && load.Succeeded+load.Failed > 0 {
-			requests.Issued += load.Succeeded + load.Failed
-			requests.Failed += load.Failed
-		}
-	}
-	o.Requests = &requests
 }

@@ -31,6 +31,7 @@ func upgrading(phase v1alpha1.UpgradePhase) *v1alpha1.Mesh {
 			Webhooks: []v1alpha1.WebhookCertificate{{Secret: "osm-injector-webhook-cert", NotAfter: metav1.NewTime(noon.Add(3 * time.Second))}},
 			Blockers: []string{"the sidecar of shop/web has not acknowledged the new root"},
 		},
+		Components: []v1alpha1.ComponentStatus{{Name: "ingress-gateway"}, {Name: "jaeger", Ready: true}},
 		Proxies: &v1alpha1.ProxyCounts{Total: 5, Ready: 4, Outdated: 3, ByRevision: []v1alpha1.RevisionProxies{
 			{Revision: "osm-v0-1-0", Total: 3}, {Revision: "osm-v0-2-0", Total: 2},
 		}},
@@ -56,6 +57,10 @@ func TestCollectorExportsStatuses(t *testing.T) {
 osm_operator_certificate_expiration_timestamp_seconds{certificate="issuer",mesh="osm"} 1.795176e+09
 osm_operator_certificate_expiration_timestamp_seconds{certificate="osm-injector-webhook-cert",mesh="osm"} 1.795176003e+09
 osm_operator_certificate_expiration_timestamp_seconds{certificate="root",mesh="osm"} 1.795176001e+09
+# HELP osm_operator_component_ready 1 while a component of a mesh is ready, 0 otherwise.
+# TYPE osm_operator_component_ready gauge
+osm_operator_component_ready{component="ingress-gateway",mesh="osm"} 0
+osm_operator_component_ready{component="jaeger",mesh="osm"} 1
 # HELP osm_operator_history_entries Upgrades in the status of a mesh, at most ten, by result.
 # TYPE osm_operator_history_entries gauge
 osm_operator_history_entries{mesh="osm",result="RolledBack"} 0
@@ -83,6 +88,7 @@ osm_operator_rotation_blockers{mesh="osm"} 1
 	names := []string{
 		"osm_operator_history_entries", "osm_operator_mesh_info", "osm_operator_mesh_phase_start_timestamp_seconds", "osm_operator_mesh_ready",
 		"osm_operator_proxies", "osm_operator_proxies_outdated", "osm_operator_certificate_expiration_timestamp_seconds", "osm_operator_rotation_blockers",
+		"osm_operator_component_ready",
 	}
 	if err := testutil.CollectAndCompare(c, strings.NewReader(want), names...); err != nil {
 		t.Error(err)

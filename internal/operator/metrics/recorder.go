@@ -156,7 +156,7 @@ type collector struct {
 	// elected is closed when this replica becomes the leader. Before that, another replica exports the metrics.
 	elected <-chan struct{}
 
-	info, ready, since, proxies, proxiesReady, outdated, history, expiry, blockers, failed *prometheus.Desc
+	info, ready, since, proxies, proxiesReady, outdated, history, expiry, blockers, components, failed *prometheus.Desc
 }
 
 // NewCollector returns a collector of the statuses of Meshes. It collects nothing before elected is closed. meshes reads from a cache.
@@ -175,13 +175,14 @@ func NewCollector(meshes client.Reader, elected <-chan struct{}) prometheus.Coll
 		history:      desc("history_entries", "Upgrades in the status of a mesh, at most ten, by result.", "result"),
 		expiry:       desc("certificate_expiration_timestamp_seconds", "Expiry of a certificate of a mesh, in seconds since 1970: root, issuer, or the Secret of a webhook.", "certificate"),
 		blockers:     desc("rotation_blockers", "What a rotation of the certificate authority of a mesh waits for, at most 100; 0 without a rotation."),
+		components:   desc("component_ready", "1 while a component of a mesh is ready, 0 otherwise.", "component"),
 		failed:       prometheus.NewDesc("osm_operator_collect_failed", "1 if the Meshes could not be read for this scrape, 0 otherwise.", nil, nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{c.info, c.ready, c.since, c.proxies, c.proxiesReady, c.outdated, c.history, c.expiry, c.blockers, c.failed} {
+	for _, desc := range []*prometheus.Desc{c.info, c.ready, c.since, c.proxies, c.proxiesReady, c.outdated, c.history, c.expiry, c.blockers, c.components, c.failed} {
 		descs <- desc
 	}
 }
@@ -222,6 +223,13 @@ func (c *collector) collect(out chan<- prometheus.Metric, mesh *v1alpha1.Mesh) {
 		}
 		out <- gauge(c.proxiesReady, float64(p.Ready), name)
 		out <- gauge(c.outdated, float64(p.Outdated), name)
+	}
+	for _, component := range status.Components {
+		value := 0.0
+		if component.Ready {
+			value = 1
+		}
+		out <- gauge(c.components, value, name, component.Name)
 	}
 	c.collectCertificates(out, name, status.Certificates)
 	results := map[v1alpha1.UpgradeResult]int{v1alpha1.ResultSucceeded: 0, v1alpha1.ResultRolledBack: 0}

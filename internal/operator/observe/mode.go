@@ -106,6 +106,7 @@ func Bounds(mesh *v1alpha1.Mesh) rollout.Bounds {
 		Soak: v1alpha1.DefaultSoak, Timeout: v1alpha1.DefaultStepTimeout,
 		MaxErrorRateIncrease: Share(ptr.Deref(gates.MaxErrorRateIncrease, v1alpha1.DefaultMaxErrorRateIncrease)),
 		MaxRejected:          int(ptr.Deref(gates.MaxRejectedConfigs, 0)),
+		MaxDisconnected:      ptr.Deref(gates.MaxDisconnected, intstr.FromString(v1alpha1.DefaultMaxDisconnected)),
 		MaxRestarts:          int(ptr.Deref(gates.MaxRestarts, v1alpha1.DefaultMaxRestarts)),
 	}
 	if gates.Soak != nil {

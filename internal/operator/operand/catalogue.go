@@ -25,6 +25,8 @@ type Catalogue struct {
 	files   fs.FS
 	current string
 	images  Images
+	// registry comes before the images of frozen versions; empty for none.
+	registry string
 	// frozen is the file system of each frozen version.
 	frozen map[string]fs.FS
 	// opened caches releases: every reconcile of a mesh reads one, and decoding it takes milliseconds.
@@ -85,6 +87,10 @@ func (c *Catalogue) Add(files fs.FS) error {
 	return nil
 }
 
+// UseRegistry makes frozen versions use copies of their images in a registry, with an optional path. It is called before Release. The images
+// of the current version are those that NewCatalogue was given.
+func (c *Catalogue) UseRegistry(registry string) { c.registry = registry }
+
 // Current is the version of the operator, the default version of a mesh.
 func (c *Catalogue) Current() string { return c.current }
 
@@ -117,7 +123,7 @@ func (c *Catalogue) Release(name string) (*Release, error) {
 	}
 	release := &Release{Version: name, objects: objects, Images: c.images}
 	if folder != currentFolder {
-		release.Images = imagesOf(objects)
+		release.Images = imagesOf(objects).in(c.registry)
 	}
 	c.opened[name] = release
 	return release, nil

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // soakGate is the name of the gate that passes after all others have passed for the soak time.
@@ -36,14 +38,14 @@ func controlPlaneRestarts(o Observation, b Bounds) Verdict {
 	return v
 }
 
-func proxiesConnected(o Observation, _ Bounds) Verdict {
+func proxiesConnected(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: "ProxiesConnected"}
 	if o.Proxies == nil {
 		v.State, v.Message = Waiting, "the control plane does not report which sidecars are connected"
 		return v
 	}
-	v.Message = fmt.Sprintf("%d of %d sidecars are connected", o.Proxies.Connected, o.Proxies.Live)
-	if o.Proxies.Connected < o.Proxies.Live {
+	v.Message = o.Proxies.message()
+	if !o.Proxies.tolerates(b.MaxDisconnected) {
 		v.State = Waiting
 	}
 	return v
@@ -74,22 +76,30 @@ func certificatesValid(o Observation, _ Bounds) Verdict {
 	return v
 }
 
-// errorRate compares the error rate with the baseline. A missing baseline counts as 0, which is the strictest comparison.
+// errorRate compares the requests that the revision concerns with others, and with those before.
 func errorRate(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: "ErrorRate"}
-	if o.Requests == nil {
-		v.State, v.Message = Waiting, "the load reports of the sidecars cannot be read"
+	if o.Flows == nil {
+		v.State, v.Message = Waiting, "too few sidecars report their requests"
 		return v
 	}
-	baseline := 0.0
-	if o.Baseline != nil {
-		baseline = *o.Baseline
+	c := CompareFlows(o.Flows, o.Revision, o.Baseline, b.MaxErrorRateIncrease)
+	v.Message = fmt.Sprintf("%.2f%% of requests fail (%d of %d in the last minute)", 100*c.Requests.ErrorRate(), c.Requests.Failed, c.Requests.Issued)
+	switch {
+	case !c.Compared:
+		v.Message += ", without requests to compare with"
+	case o.Baseline != nil:
+		v.Message += fmt.Sprintf(", %.2f%% failed before the step", 100*c.Expected)
 	}
-	v.Message = fmt.Sprintf("%.2f%% of requests fail (%d of %d in the last minute), %.2f%% failed before the step",
-		100*o.Requests.ErrorRate(), o.Requests.Failed, o.Requests.Issued, 100*baseline)
-	if o.Requests.exceeds(baseline + b.MaxErrorRateIncrease) {
+	if c.Excused != "" {
+		v.Message += fmt.Sprintf("; failures of the namespace %s do not count alone", c.Excused)
+	}
+	if c.Exceeds {
 		v.State = Failed
 		v.Message += fmt.Sprintf(", an increase of more than %.2f percentage points", 100*b.MaxErrorRateIncrease)
+		if c.Example != "" {
+			v.Message += ", " + c.Example
+		}
 	}
 	return v
 }
@@ -125,7 +135,8 @@ func soaked(o Observation, b Bounds) Verdict {
 	return v
 }
 
-// Observation is the input of the gates. A nil pointer is a value that could not be observed; the gate of it does not pass.
+// Observation is the input of the gates. A nil pointer or slice is a value that could not be observed. Except for Baseline,
+// the gate of it does not pass.
 type Observation struct {
 	Now time.Time
 	// UnhealthySince is the start of the step, or the later time at which a gate stopped passing. It is Now when a gate is first observed
@@ -139,8 +150,10 @@ type Observation struct {
 	Proxies *Proxies
 	// CertificatesUntil is when the first certificate of a sidecar expires; zero without sidecars.
 	CertificatesUntil *time.Time
-	// Requests are those of the last minute. Baseline is the error rate before the step, 0 if there was none.
-	Requests *Requests
+	// Revision is the evaluated revision.
+	Revision string
+	// Flows are the requests of the last minute; nil if too few sidecars report them. Baseline is the error rate before the upgrade.
+	Flows    []Flow
 	Baseline *float64
 	// Prometheus is the error rate that Prometheus reports; nil when none is configured.
 	Prometheus *Prometheus
@@ -156,8 +169,12 @@ type Replicas struct {
 
 // Proxies counts sidecars.
 type Proxies struct {
-	// Live counts pods whose sidecar should be connected, Connected those whose sidecar is.
-	Live, Connected int
+	// Live counts the pods whose sidecars should be connected.
+	Live int
+	// Missing names those whose sidecars are not, sorted.
+	Missing []string
+	// Excused is a namespace whose missing sidecars do not count; empty without one.
+	Excused string
 	// Rejected counts sidecars that reject the newest configuration.
 	Rejected int
 	// Example names a sidecar that rejects its configuration, with the error of Envoy; empty without one.
@@ -186,6 +203,8 @@ type Bounds struct {
 	MaxErrorRateIncrease float64
 	// MaxRejected is the tolerated number of sidecars that reject their configuration.
 	MaxRejected int
+	// MaxDisconnected is the tolerated number of missing sidecars, or their share of the sidecars that should be connected, rounded down.
+	MaxDisconnected intstr.IntOrString
 	// MaxRestarts is the tolerated number of container restarts of the control plane in a step.
 	MaxRestarts int
 }

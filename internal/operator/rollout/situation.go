@@ -166,8 +166,9 @@ type Workload struct {
 	OnDelete bool
 	// Sidecars counts its live pods by the revision of their sidecars.
 	Sidecars map[string]int
-	// Starting counts those of Sidecars that have just started and may not be connected yet; nil for none.
-	Starting map[string]int
+	// Running are those of its pods whose sidecars should be connected: they have started on a ready node, and not just now. Pods whose
+	// sidecars cannot start are among them, with the problem.
+	Running []Sidecar
 	// Ready is true when its last rollout is complete and all its pods are ready.
 	Ready bool
 	// Restart is the operator's latest restart as recorded in the pod template; zero for none.

@@ -53,6 +53,9 @@ type Wave struct {
 	slots int
 }
 
+// blockedRetry is how often a workload is tried again that a PodDisruptionBudget blocks.
+const blockedRetry = time.Minute
+
 // Note is a reason for a workload.
 type Note struct {
 	Ref    Ref
@@ -162,6 +165,8 @@ func (w *Wave) choose(outdated []Workload, available int, pause time.Duration) i
 		case !load.Ready:
 			w.Blocked = append(w.Blocked, Note{load.Ref, "its pods are not all ready: it is restarted when they are"})
 		case load.Blocked != "":
+			// No event tells when a budget changes.
+			w.requeueAfter(blockedRetry)
 			w.Blocked = append(w.Blocked, Note{load.Ref, fmt.Sprintf("the PodDisruptionBudget %s allows no disruption now", load.Blocked)})
 		case available < 1:
 			w.addWaiting(load, "as many workloads of the namespace as maxUnavailable allows are restarting or not ready")

@@ -313,3 +313,16 @@ func TestWorkloadWithoutPodsKeepsItsWave(t *testing.T) {
 		},
 	})
 }
+
+// No event tells that a PodDisruptionBudget allows disruptions again. Without another look the workload waits for hours.
+func TestBlockedWorkloadIsTriedAgain(t *testing.T) {
+	load := Workload{Ref: Ref{Kind: "Deployment", Namespace: "shop", Name: "web"}, Sidecars: map[string]int{"old": 1}, Ready: true, Blocked: "strict"}
+	wave := NextWave([]Workload{load}, "new", Limits{}, noon)
+	if !wave.Done() || len(wave.Blocked) != 1 || wave.RequeueAfter != time.Minute {
+		t.Errorf("%+v, want a blocked workload and another look after a minute", wave)
+	}
+	load.Blocked = ""
+	if wave := NextWave([]Workload{load}, "new", Limits{}, noon); len(wave.Restart) != 1 || wave.RequeueAfter != 0 {
+		t.Errorf("%+v, want a restart", wave)
+	}
+}

@@ -1,9 +1,11 @@
 package bundle
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	semver "github.com/blang/semver/v4"
@@ -41,6 +43,8 @@ type Input struct {
 	Samples [][]byte
 	// Images maps references in the manifests to those of the release, which have digests. References that are missing are used as they are.
 	Images map[string]string
+	// Recorded are the images of recorded versions, which a Mesh can name, by their names in the list of related images.
+	Recorded map[string]string
 }
 
 // Render returns the files of the bundle by their paths in it.
@@ -134,7 +138,32 @@ func ReadInput(checkout fs.FS) (Input, error) {
 		return in, err
 	}
 	in.Replaces = earlier(lists, in.Version)
+	in.Recorded = map[string]string{}
+	for _, list := range lists {
+		if version := path.Base(path.Dir(list)); version != in.Version {
+			if err := addRecorded(in.Recorded, version, file(list)); err != nil {
+				return in, err
+			}
+		}
+	}
 	return in, failed
+}
+
+// ownImages are the images of a version that only its operator runs.
+var ownImages = []string{"osm-operator", "osm-traffic-metrics"}
+
+// addRecorded adds the images of a recorded version that later operators run and inject.
+func addRecorded(images map[string]string, version string, list []byte) error {
+	var recorded map[string]struct{ Reference, Digest string }
+	if err := json.Unmarshal(list, &recorded); err != nil {
+		return fmt.Errorf("the images of version %s cannot be read: %w", version, err)
+	}
+	for name, image := range recorded {
+		if !slices.Contains(ownImages, name) {
+			images[name+"-"+strings.ReplaceAll(version, ".", "-")] = image.Reference + "@" + image.Digest
+		}
+	}
+	return nil
 }
 
 // earlier returns the highest released version below a version, or nothing. The folder of each list is named after its version.

@@ -12,6 +12,7 @@ import (
 	"github.com/operator-framework/api/pkg/validation"
 	interfaces "github.com/operator-framework/api/pkg/validation/interfaces"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/images"
 	"github.com/openservicemesh/osm-operator/internal/packaging/bundle"
 	"github.com/openservicemesh/osm-operator/internal/packaging/folder"
 )
@@ -93,7 +94,7 @@ func TestInvalidBundleIsFound(t *testing.T) {
 // Each image that the operator may install is a related image, which mirrors of disconnected clusters need. Those of this project have digests.
 func TestImagesHaveDigests(t *testing.T) {
 	loaded := render(t, func(in *bundle.Input) {
-		in.Images = map[string]string{}
+		in.Images, in.Recorded = map[string]string{}, nil
 		for _, line := range strings.Split(string(in.Manifests), "\n") {
 			for _, field := range strings.Fields(line) {
 				if strings.HasPrefix(field, "openservicemesh/") {
@@ -117,6 +118,31 @@ func TestImagesHaveDigests(t *testing.T) {
 	}
 	if !related[container.Image] || loaded.CSV.Annotations["containerImage"] != container.Image {
 		t.Errorf("the operator's image %s is no related image, or not the annotation containerImage", container.Image)
+	}
+}
+
+// A Mesh can name each recorded version, also in a cluster whose mirror has only related images.
+func TestImagesOfRecordedVersionsAreRelated(t *testing.T) {
+	loaded := render(t, nil)
+	related := map[string]bool{}
+	for _, image := range loaded.CSV.Spec.RelatedImages {
+		related[image.Image] = true
+	}
+	all, err := images.List("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorded := 0
+	for _, image := range all {
+		if image.Version == all[0].Version {
+			continue
+		}
+		if recorded++; !related[image.Source] {
+			t.Errorf("%s of version %s is no related image", image.Source, image.Version)
+		}
+	}
+	if recorded == 0 {
+		t.Error("no recorded version has images")
 	}
 }
 

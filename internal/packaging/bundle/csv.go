@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,6 +39,9 @@ func serviceVersion(in Input, m *manifests) (*operatorsv1alpha1.ClusterServiceVe
 	container := &deployment.Spec.Template.Spec.Containers[0]
 	container.Args = append(container.Args, "--apply-admission-policies")
 	images := relatedImages(deployment, in.Images)
+	for _, name := range slices.Sorted(maps.Keys(in.Recorded)) {
+		images = append(images, operatorsv1alpha1.RelatedImage{Name: name, Image: in.Recorded[name]})
+	}
 	examples, err := examples(in.Samples)
 	if err != nil {
 		return nil, err

@@ -13,9 +13,9 @@ func TestBundleReplacesTheLastReleasedVersion(t *testing.T) {
 	checkout := fstest.MapFS{
 		"dist/install.yaml": {}, "config/manifests/description.md": {}, "config/manifests/icon.svg": {}, "config/samples/operator_v1alpha1_mesh.yaml": {},
 		"internal/operator/operand/manifests/v0.1.0/COMMIT":  {},
-		"internal/operator/operand/manifests/v0.9.0/IMAGES":  {},
-		"internal/operator/operand/manifests/v0.10.0/IMAGES": {},
-		"internal/operator/operand/manifests/v0.11.0/IMAGES": {},
+		"internal/operator/operand/manifests/v0.9.0/IMAGES":  {Data: []byte("{}")},
+		"internal/operator/operand/manifests/v0.10.0/IMAGES": {Data: []byte("{}")},
+		"internal/operator/operand/manifests/v0.11.0/IMAGES": {Data: []byte("{}")},
 	}
 	for version, want := range map[string]string{"v0.2.0": "", "v0.9.1": "v0.9.0", "v0.10.0": "v0.9.0", "v0.11.0": "v0.10.0", "v1.0.0": "v0.11.0"} {
 		t.Run(version, func(t *testing.T) {

@@ -115,6 +115,9 @@ func TestImageRegistryReplacesAllImages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if want := `"name":"OSM_IMAGE_REGISTRY","value":"` + mirror + `"`; !strings.Contains(string(deployment), want) {
+		t.Errorf("the Deployment does not contain %s: images of recorded versions come from elsewhere", want)
+	}
 	for _, image := range all {
 		want := `"image":"` + image.Target + `"`
 		if image.Variable != "" {

@@ -10,19 +10,34 @@ import (
 type Loads struct {
 	// Since is the time when load reporting was enabled.
 	Since time.Time `json:"since"`
-	// Sidecars is the number of sidecars that can report. Reporting is the number of sidecars that have reported since then. The load of
+	// Sidecars is the number of sidecars that can report. Reporting is the number of sidecars that have reported in the last minute. The load of
 	// the others is unknown.
 	Sidecars  int `json:"sidecars"`
 	Reporting int `json:"reporting"`
-	// Loads are sorted by client and cluster. Missing clusters are idle or unknown, because sidecars omit clusters without requests.
+	// Clients count the same sidecars by identity and revision, sorted. Replicas before v0.4 omit them.
+	Clients []LoadClient `json:"clients,omitempty"`
+	// Loads are sorted by client, cluster and revision. Missing clusters are idle or unknown, because sidecars omit clusters without requests.
 	Loads []Load `json:"loads"`
 }
 
-// Load contains the requests of the sidecars of one identity to one upstream cluster.
+// LoadClient counts the sidecars of one identity and revision that can report.
+type LoadClient struct {
+	// Client is the identity, "<namespace>/<service account>". Revision is the MeshRevision whose injector injected the sidecars.
+	Client   string `json:"client"`
+	Revision string `json:"revision,omitempty"`
+	Sidecars int    `json:"sidecars"`
+	// Reporting sidecars have reported in the last minute. Starting ones connected less than 15 seconds ago and have not.
+	Reporting int `json:"reporting"`
+	Starting  int `json:"starting,omitempty"`
+}
+
+// Load contains the requests of the sidecars of one identity and revision to one upstream cluster.
 type Load struct {
 	// Client is the identity, "<namespace>/<service account>". Cluster is the Envoy cluster name, "<namespace>/<service>|<port>".
 	Client  string `json:"client"`
 	Cluster string `json:"cluster"`
+	// Revision is the MeshRevision whose injector injected the sidecars. It is empty in sums over revisions.
+	Revision string `json:"revision,omitempty"`
 	LoadCounts
 	// Seconds is the duration of the counts. Rate is the number of issued requests per second.
 	Seconds float64 `json:"seconds"`

@@ -140,9 +140,14 @@ func change(t status.Trace) report.Change {
 
 func loads(l loadstats.Loads) report.Loads {
 	result := report.Loads{Since: l.Since.UTC(), Sidecars: l.Sidecars, Reporting: l.Reporting, Loads: make([]report.Load, 0, len(l.Pairs))}
+	for _, g := range l.Groups {
+		result.Clients = append(result.Clients, report.LoadClient{
+			Client: g.Client.String(), Revision: g.Revision, Sidecars: g.Sidecars, Reporting: g.Reporting, Starting: g.Starting,
+		})
+	}
 	for _, p := range l.Pairs {
 		load := report.Load{
-			Client: p.Client.String(), Cluster: p.Cluster, LoadCounts: report.LoadCounts(p.Counts), Seconds: p.Over.Seconds(), Rate: p.Rate(),
+			Client: p.Client.String(), Cluster: p.Cluster, Revision: p.Revision, LoadCounts: report.LoadCounts(p.Counts), Seconds: p.Over.Seconds(), Rate: p.Rate(),
 		}
 		for _, r := range p.Recent {
 			load.Recent = append(load.Recent, report.LoadInterval{Start: r.Start, LoadCounts: report.LoadCounts(r.Counts)})

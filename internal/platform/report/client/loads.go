@@ -33,7 +33,9 @@ func (c *Client) Loads(ctx context.Context) ([]Answer[report.Loads], error) {
 type LoadSum struct {
 	// Sidecars and Reporting only count sidecars of replicas that responded.
 	Sidecars, Reporting int
-	// Loads are sorted by client and cluster. Rate is the sum over replicas, Seconds the minimum.
+	// Clients count the same sidecars by identity and revision. They are not sums: a client has one element for each replica.
+	Clients []report.LoadClient
+	// Loads are sorted by client, cluster and revision. Rate is the sum over replicas, Seconds the minimum.
 	Loads []report.Load
 	// Unknown are the replicas that did not respond. Their loads are missing in Loads.
 	Unknown []string
@@ -42,10 +44,19 @@ type LoadSum struct {
 // Complete returns true if every sidecar has reported.
 func (s LoadSum) Complete() bool { return len(s.Unknown) == 0 && s.Reporting == s.Sidecars }
 
-// TotalLoads adds the load reports of all replicas. A client with sidecars on several replicas appears once.
+// TotalLoads adds the load reports of all replicas. A client with sidecars on several replicas, or of several revisions, appears once.
 func TotalLoads(answers []Answer[report.Loads]) LoadSum {
+	return sumLoads(answers, func(report.Load) string { return "" })
+}
+
+// LoadsByRevision is like TotalLoads, with an element for each revision of the sidecars of a client.
+func LoadsByRevision(answers []Answer[report.Loads]) LoadSum {
+	return sumLoads(answers, func(l report.Load) string { return l.Revision })
+}
+
+func sumLoads(answers []Answer[report.Loads], revision func(report.Load) string) LoadSum {
 	var sum LoadSum
-	type key struct{ client, cluster string }
+	type key struct{ client, cluster, revision string }
 	all := map[key]report.Load{}
 	for _, answer := range answers {
 		if answer.Err != nil {
@@ -54,8 +65,10 @@ func TotalLoads(answers []Answer[report.Loads]) LoadSum {
 		}
 		sum.Sidecars += answer.Value.Sidecars
 		sum.Reporting += answer.Value.Reporting
+		sum.Clients = append(sum.Clients, answer.Value.Clients...)
 		for _, load := range answer.Value.Loads {
-			k := key{load.Client, load.Cluster}
+			load.Revision = revision(load)
+			k := key{load.Client, load.Cluster, load.Revision}
 			before, known := all[k]
 			if known {
 				load.Issued += before.Issued
@@ -69,7 +82,7 @@ func TotalLoads(answers []Answer[report.Loads]) LoadSum {
 		}
 	}
 	sum.Loads = slices.SortedFunc(maps.Values(all), func(a, b report.Load) int {
-		return cmp.Or(cmp.Compare(a.Client, b.Client), cmp.Compare(a.Cluster, b.Cluster))
+		return cmp.Or(cmp.Compare(a.Client, b.Client), cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Revision, b.Revision))
 	})
 	return sum
 }

@@ -31,6 +31,26 @@ var alertCases = []alertCase{
 		`up{job="osm-controller", mesh="osm", pod="a"}`: "0x20", `up{job="osm-controller", mesh="osm", pod="b"}`: "1x20",
 	}, "10m", false},
 	{"OSMControlPlaneDown", "only that of another mesh answers", series{`up{job="osm-controller", mesh="other"}`: "1x20"}, "10m", true},
+	{"OSMInjectorDown", "no injector answers", series{`up{job="osm-injector", mesh="osm"}`: "0x20", `up{job="osm-controller", mesh="osm"}`: "1x20"}, "10m", true},
+	{"OSMInjectorDown", "one of two answers", series{
+		`up{job="osm-injector", mesh="osm", pod="a"}`: "0x20", `up{job="osm-injector", mesh="osm", pod="b"}`: "1x20",
+	}, "10m", false},
+	{"OSMOperatorDown", "it was stopped", series{`osm_operator_mesh_ready{mesh="osm"}`: "1x5 _x40"}, "40m", true},
+	{"OSMOperatorDown", "another one answers", series{`osm_operator_mesh_ready{mesh="other"}`: "1x40"}, "40m", true},
+	{"OSMOperatorDown", "its leader changes", series{`osm_operator_mesh_ready{mesh="osm"}`: "1x5 _x3 1x40"}, "40m", false},
+	{"OSMMeshNotReady", "idle and not ready", series{
+		`osm_operator_mesh_ready{mesh="osm"}`: "0x40", `osm_operator_mesh_phase_start_timestamp_seconds{mesh="osm", phase="Idle"}`: "0x40",
+	}, "30m", true},
+	{"OSMMeshNotReady", "an upgrade", series{
+		`osm_operator_mesh_ready{mesh="osm"}`: "0x40", `osm_operator_mesh_phase_start_timestamp_seconds{mesh="osm", phase="Workloads"}`: "0x40",
+	}, "30m", false},
+	{"OSMGatewayDown", "no pod of the ingress gateway", series{`osm_operator_component_ready{mesh="osm", component="ingress-gateway"}`: "0x20"}, "10m", true},
+	{"OSMGatewayDown", "another component", series{`osm_operator_component_ready{mesh="osm", component="jaeger"}`: "0x20"}, "10m", false},
+	{"OSMComponentsNotReady", "a component", series{`osm_operator_component_ready{mesh="osm", component="jaeger"}`: "0x40"}, "30m", true},
+	{"OSMComponentsNotReady", "it starts", series{`osm_operator_component_ready{mesh="osm", component="jaeger"}`: "0x5 1x40"}, "30m", false},
+	{"OSMComponentsNotReady", "a gateway", series{`osm_operator_component_ready{mesh="osm", component="egress-gateway"}`: "0x40"}, "30m", false},
+	{"OSMRotationBlocked", "for more than a day", series{`osm_operator_rotation_blockers{mesh="osm"}`: "1x1500"}, "1450m", true},
+	{"OSMRotationBlocked", "it continues every hour", series{`osm_operator_rotation_blockers{mesh="osm"}`: "1x60 0x5 1x1400"}, "1450m", false},
 	{"OSMSidecarsDisconnected", "one of two is disconnected", series{
 		`envoy_control_plane_connected_state{mesh="osm", pod="a"}`: "0x20", `envoy_control_plane_connected_state{mesh="osm", pod="b"}`: "1x20",
 	}, "15m", true},
@@ -45,6 +65,8 @@ var alertCases = []alertCase{
 	{"OSMRootCertificateExpiring", "an issuer with 20 days left", series{`osm_operator_certificate_expiration_timestamp_seconds{mesh="osm", certificate="issuer"}`: "1728000x90"}, "80m", false},
 	{"OSMRootCertificateExpiring", "an issuer with 2 days left", series{`osm_operator_certificate_expiration_timestamp_seconds{mesh="osm", certificate="issuer"}`: "172800x90"}, "80m", true},
 	{"OSMRootCertificateExpiring", "a root that only the control plane reports", series{`osm_cert_expiration_timestamp_seconds{mesh="osm", certificate="root"}`: "1728000x90"}, "80m", true},
+	{"OSMRootCertificateExpiring", "a webhook with 2 days left that no operator reports", series{`osm_webhook_cert_expiration_timestamp_seconds{mesh="osm"}`: "172800x90"}, "80m", true},
+	{"OSMRootCertificateExpiring", "a webhook with 20 days left", series{`osm_webhook_cert_expiration_timestamp_seconds{mesh="osm"}`: "1728000x90"}, "80m", false},
 	{"OSMPushLatencyHigh", "changes take 30 seconds", series{
 		`osm_change_seconds_bucket{mesh="osm", le="10"}`: "0x40", `osm_change_seconds_bucket{mesh="osm", le="40"}`: "0+6x40", `osm_change_seconds_bucket{mesh="osm", le="+Inf"}`: "0+6x40",
 	}, "30m", true},

@@ -1,0 +1,114 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// sidecars returns n sidecars of the new revision in each namespace.
+func sidecars(n int, namespaces ...string) []Sidecar {
+	var list []Sidecar
+	for _, namespace := range namespaces {
+		for i := range n {
+			name := fmt.Sprintf("web-%d", i)
+			list = append(list, Sidecar{Namespace: namespace, Pod: name, UID: namespace + "/" + name, Revision: "new", Created: noon})
+		}
+	}
+	return list
+}
+
+// exceptPods reports the sidecars of all other pods as connected.
+func exceptPods(pods ...string) func(string) bool {
+	return func(uid string) bool {
+		return !slices.ContainsFunc(pods, func(prefix string) bool { return strings.HasPrefix(uid, prefix) })
+	}
+}
+
+func TestSidecarsThatMustBeConnected(t *testing.T) {
+	one := sidecars(1, "shop")
+	unpulled := Sidecar{Namespace: "shop", Pod: "late", UID: "late", Revision: "new", Created: noon, Problem: "ImagePullBackOff"}
+	renewed := sidecars(2, "shop")
+	renewed[0].Created = noon.Add(time.Minute)
+	four := []string{"a", "b", "c", "d"}
+	mixed := append(sidecars(2, four...), Sidecar{Namespace: "d", Pod: "canary", UID: "d/canary", Revision: "newest"})
+	for name, c := range map[string]struct {
+		connection Connection
+		live       int
+		missing    []string
+		excused    string
+	}{
+		"all are connected": {Connection{Expected: sidecars(2, "shop"), IsConnected: exceptPods()}, 2, nil, ""},
+		"one is not":        {Connection{Expected: sidecars(2, "shop"), IsConnected: exceptPods("shop/web-1")}, 2, []string{"shop/web-1"}, ""},
+		"it was not before either": {
+			Connection{Expected: sidecars(2, "shop"), IsConnected: exceptPods("shop/web-1"), Before: []string{"shop/web-1"}, Since: noon}, 1, nil, "",
+		},
+		"it was not before, and is now": {
+			Connection{Expected: sidecars(2, "shop"), IsConnected: exceptPods(), Before: []string{"shop/web-1"}, Since: noon}, 2, nil, "",
+		},
+		"a later pod with the name of one that was not before": {
+			Connection{Expected: renewed, IsConnected: exceptPods("shop/web-0"), Before: []string{"shop/web-0"}, Since: noon}, 2, []string{"shop/web-0"}, "",
+		},
+		"an image cannot be pulled, another sidecar runs": {
+			Connection{Expected: append(one, unpulled), IsConnected: exceptPods("late"), Desired: "new"}, 1, nil, "",
+		},
+		"the image of the version cannot be pulled": {
+			Connection{Expected: []Sidecar{unpulled}, IsConnected: exceptPods("late"), Desired: "new"}, 1, []string{"shop/late (ImagePullBackOff)"}, "",
+		},
+		"the image of an old version cannot be pulled": {
+			Connection{Expected: []Sidecar{unpulled}, IsConnected: exceptPods("late"), Desired: "newest"}, 0, nil, "",
+		},
+		"one namespace of four is blocked": {
+			Connection{Expected: sidecars(2, four...), IsConnected: exceptPods("d/"), Desired: "new"}, 6, nil, "d",
+		},
+		"two namespaces of four are blocked": {
+			Connection{Expected: sidecars(1, four...), IsConnected: exceptPods("c/", "d/"), Desired: "new"}, 4, []string{"c/web-0", "d/web-0"}, "",
+		},
+		"one namespace of three is blocked": {
+			Connection{Expected: sidecars(1, four[1:]...), IsConnected: exceptPods("d/"), Desired: "new"}, 3, []string{"d/web-0"}, "",
+		},
+		"the only sidecar of the new version is not connected": {
+			Connection{Expected: mixed, IsConnected: exceptPods("d/canary"), Desired: "newest"}, 9, []string{"d/canary"}, "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := c.connection.Proxies()
+			if got.Live != c.live || !slices.Equal(got.Missing, c.missing) || got.Excused != c.excused {
+				t.Errorf("%+v, want %d, %v and %q", got, c.live, c.missing, c.excused)
+			}
+		})
+	}
+}
+
+func TestMissingSidecarsAreNamedAndTolerated(t *testing.T) {
+	missing := func(n int) *Proxies {
+		p := Connection{Expected: sidecars(1000, "shop"), IsConnected: func(uid string) bool {
+			return !slices.Contains([]string{"0", "1", "2", "3", "4", "5", "6"}[:n], strings.TrimPrefix(uid, "shop/web-"))
+		}}.Proxies()
+		return &p
+	}
+	for name, c := range map[string]struct {
+		missing int
+		limit   intstr.IntOrString
+		want    State
+		message string
+	}{
+		"none":                {0, intstr.FromInt32(0), Passed, "1000 of 1000 sidecars are connected"},
+		"one":                 {1, intstr.FromInt32(0), Waiting, "999 of 1000 sidecars are connected, not those of shop/web-0"},
+		"one tolerated":       {1, intstr.FromInt32(1), Passed, "999 of 1000 sidecars are connected, not those of shop/web-0"},
+		"a share":             {5, intstr.FromString("0%"), Waiting, "995 of 1000 sidecars are connected, not those of shop/web-0, shop/web-1, shop/web-2, shop/web-3, shop/web-4"},
+		"a tolerated share":   {7, intstr.FromString("1%"), Passed, "993 of 1000 sidecars are connected, not those of shop/web-0, shop/web-1, shop/web-2, shop/web-3, shop/web-4 and 2 more pods"},
+		"an unreadable limit": {1, intstr.FromString("few"), Waiting, "999 of 1000 sidecars are connected, not those of shop/web-0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := proxiesConnected(Observation{Proxies: missing(c.missing)}, Bounds{MaxDisconnected: c.limit})
+			if v.State != c.want || v.Message != c.message {
+				t.Errorf("%v: %s; want %v: %s", v.State, v.Message, c.want, c.message)
+			}
+		})
+	}
+}
