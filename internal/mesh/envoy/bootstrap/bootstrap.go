@@ -193,7 +193,7 @@ func bootstrap(c Config) *bootstrapv3.Bootstrap {
 		DeferredStatOptions: DeferredStats(),
 	}
 	if c.Gateway {
-		limitGateway(b, c.Limits)
+		LimitGateway(b, c.Limits)
 	}
 	return b
 }

@@ -50,8 +50,8 @@ func (l GatewayLimits) connections() uint64 {
 	return min(max(l.Memory/connectionBytes, minConnections), maxConnections)
 }
 
-// limitGateway adds the limits of a gateway. The kubelet, and the drain container, connect in spite of them.
-func limitGateway(b *bootstrapv3.Bootstrap, l GatewayLimits) {
+// LimitGateway adds the limits of a gateway to a bootstrap. The kubelet, and the drain container, connect in spite of them.
+func LimitGateway(b *bootstrapv3.Bootstrap, l GatewayLimits) {
 	b.OverloadManager = overloadManager(l)
 	b.GetAdmin().IgnoreGlobalConnLimit = true
 	for _, listener := range b.GetStaticResources().GetListeners() {
