@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/describe"
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
@@ -161,11 +162,11 @@ func meshOf(name string, loaded *load.Loaded) explain.Mesh {
 		}
 		return catalog.Name{}
 	}
-	m.Problems = func(ref catalog.Ref) []string {
-		var all []string
+	m.Problems = func(ref catalog.Ref) []diagnosis.Finding {
+		var all []diagnosis.Finding
 		for _, f := range loaded.Findings {
 			if f.Kind == ref.Kind && f.Name == ref.Name {
-				all = append(all, f.StatusMessage())
+				all = append(all, diagnosis.OfProblem(f.Problem))
 			}
 		}
 		return all

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -64,11 +65,11 @@ type Policy struct {
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 	// Problems are those of its status.
-	Problems []string `json:"problems,omitempty"`
+	Problems []diagnosis.Finding `json:"problems,omitempty"`
 }
 
 // Problems returns the problems of a policy.
-type Problems func(catalog.Ref) []string
+type Problems func(catalog.Ref) []diagnosis.Finding
 
 // Pod describes a pod. It is an error if no namespace of the mesh has it.
 func Pod(c *catalog.Catalog, name catalog.Name, problems Problems) (*Description, error) {
@@ -201,7 +202,7 @@ func (d *Description) destinations() output.Table {
 func (d *Description) policies() output.Table {
 	table := output.Table{Columns: output.Columns("KIND", "NAME", "PROBLEMS")}
 	for _, p := range d.Policies {
-		table.Rows = append(table.Rows, []string{p.Kind, p.Name, cmp.Or(strings.Join(p.Problems, " "), "none")})
+		table.Rows = append(table.Rows, []string{p.Kind, p.Name, cmp.Or(diagnosis.Messages(p.Problems), "none")})
 	}
 	return table
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/describe"
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -30,9 +31,9 @@ func shop(more ...catalog.Entry) []catalog.Entry {
 
 func text(t *testing.T, name catalog.Name, entries ...catalog.Entry) string {
 	t.Helper()
-	problems := func(ref catalog.Ref) []string {
+	problems := func(ref catalog.Ref) []diagnosis.Finding {
 		if ref.Name.Name == "missing" {
-			return []string{"HTTPRouteGroup shop/nothing does not exist."}
+			return []diagnosis.Finding{diagnosis.Fail("", "HTTPRouteGroup shop/nothing does not exist.")}
 		}
 		return nil
 	}

@@ -27,6 +27,15 @@ func (f Finding) PrintGroups(w io.Writer) error {
 	return err
 }
 
+// Messages returns the messages of findings in one line.
+func Messages(findings []Finding) string {
+	all := make([]string, len(findings))
+	for i, f := range findings {
+		all[i] = f.Message
+	}
+	return strings.Join(all, " ")
+}
+
 // Text returns the message, after the object if the finding has one.
 func (f Finding) Text() string {
 	if f.Kind == "" {

@@ -209,7 +209,7 @@ func (m Mesh) missingPort(v *catalog.View, to party) diagnosis.Finding {
 		return missing
 	}
 	if problems := m.Problems(catalog.Ref{Kind: catalog.KindService, Name: services[0]}); len(problems) > 0 {
-		missing.Message, missing.Remedy = missing.Message+": "+strings.Join(problems, " "), ""
+		missing.Message, missing.Remedy = missing.Message+": "+diagnosis.Messages(problems), ""
 	}
 	return missing
 }

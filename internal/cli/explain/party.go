@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
@@ -20,7 +21,7 @@ type Mesh struct {
 	// Exists returns true if an object exists.
 	Exists func(catalog.Ref) bool
 	// Problems returns the problems of an object. It may be nil.
-	Problems func(catalog.Ref) []string
+	Problems func(catalog.Ref) []diagnosis.Finding
 	// PodAt returns the name of the pod with an address, or an empty name. It may be nil.
 	PodAt func(netip.Addr) catalog.Name
 	// Account returns the service account of a workload's pods. found is false if the workload does not exist.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -47,11 +48,11 @@ func TestRemediesHelp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			entries := shop(test.more...)
 			m := mesh(Apply(entries...), entries...)
-			m.Problems = func(ref catalog.Ref) []string {
+			m.Problems = func(ref catalog.Ref) []diagnosis.Finding {
 				if ref.Name != odd.Name {
 					return nil
 				}
-				return []string{`Port 80 has the appProtocol "odd".`}
+				return []diagnosis.Finding{diagnosis.Fail("", `Port 80 has the appProtocol "odd".`)}
 			}
 			q, err := explain.ParseQuestion(strings.Fields(test.question), nil, "default")
 			if err != nil {
