@@ -222,7 +222,7 @@ func (r runner) repeat(ctx context.Context, t *tally) {
 	}
 	for _, name := range failed {
 		if output := t.outputOf(name); !strings.Contains(output, "DATA RACE") && r.passesAgain(ctx, t, name) {
-			t.forgive(name, output)
+			t.markFlaky(name, output)
 		}
 	}
 }
@@ -290,8 +290,8 @@ func (t *tally) outputOf(name string) string {
 	return text.String()
 }
 
-// forgive turns a failed test into a flaky one.
-func (t *tally) forgive(name, output string) {
+// markFlaky turns a failed test into a flaky one.
+func (t *tally) markFlaky(name, output string) {
 	for key, result := range t.results {
 		if result == "fail" && (key == name || strings.HasPrefix(key, name+"/")) {
 			t.results[key] = "pass"

@@ -172,8 +172,8 @@ func namingAccount(account client.Object) func(*unstructured.Unstructured) bool 
 	}
 }
 
-// accountChanges returns a predicate for new and deleted accounts. The initial list needs no evaluation: the policies are in an initial list as well.
-func accountChanges() predicate.Predicate {
+// accountExistenceChanged returns a predicate for new and deleted accounts. The initial list needs no evaluation: the policies are in an initial list as well.
+func accountExistenceChanged() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc:  func(e event.CreateEvent) bool { return !e.IsInInitialList },
 		UpdateFunc:  func(event.UpdateEvent) bool { return false },

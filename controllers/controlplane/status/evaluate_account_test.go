@@ -62,13 +62,13 @@ func TestChangedAccountsAreEvaluated(t *testing.T) {
 		}
 		queue.ShutDown()
 	}
-	if accountChanges().Create(event.CreateEvent{Object: account("shop", "web"), IsInInitialList: true}) {
+	if accountExistenceChanged().Create(event.CreateEvent{Object: account("shop", "web"), IsInInitialList: true}) {
 		t.Error("the initial list causes evaluations")
 	}
-	if !accountChanges().Create(event.CreateEvent{Object: account("shop", "web")}) || !accountChanges().Delete(event.DeleteEvent{Object: account("shop", "web")}) {
+	if !accountExistenceChanged().Create(event.CreateEvent{Object: account("shop", "web")}) || !accountExistenceChanged().Delete(event.DeleteEvent{Object: account("shop", "web")}) {
 		t.Error("a new or a deleted account causes no evaluation")
 	}
-	if accountChanges().Update(event.UpdateEvent{ObjectOld: account("shop", "web"), ObjectNew: account("shop", "web")}) {
+	if accountExistenceChanged().Update(event.UpdateEvent{ObjectOld: account("shop", "web"), ObjectNew: account("shop", "web")}) {
 		t.Error("a changed account causes an evaluation")
 	}
 }

@@ -103,7 +103,7 @@ func (w Writers) add(mgr manager.Manager, k policyKind, acquired <-chan struct{}
 		b = b.Watches(&corev1.Service{}, enqueueConflicting(reader, k.kind, k.referring), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
 	}
 	if k.account != nil {
-		b = b.Watches(&corev1.ServiceAccount{}, enqueueConflicting(reader, k.kind, k.account), builder.WithPredicates(accountChanges()))
+		b = b.Watches(&corev1.ServiceAccount{}, enqueueConflicting(reader, k.kind, k.account), builder.WithPredicates(accountExistenceChanged()))
 	}
 	if k.config {
 		b = b.Watches(&configv1alpha2.MeshConfig{}, enqueueAll(reader, k.kind, ""), builder.WithPredicates(predicate.GenerationChangedPredicate{}))

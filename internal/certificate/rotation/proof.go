@@ -54,7 +54,7 @@ type Proxy struct {
 
 // withoutTrust lists what may not trust all certificates of the active authority yet.
 func (o Observed) withoutTrust() []string {
-	var w waiting
+	var w blockers
 	w.addMounts(o)
 	for _, namespace := range o.Namespaces {
 		w.add("the namespace %s does not have the new root", namespace)
@@ -89,7 +89,7 @@ func (o Observed) withoutTrust() []string {
 
 // notRenewed lists what may still need a certificate that the active authority trusts but the desired one does not.
 func (o Observed) notRenewed() []string {
-	var w waiting
+	var w blockers
 	w.addMounts(o)
 	w.addReplicas(o, func(r Replica) {
 		switch {
@@ -125,20 +125,20 @@ func (r Replica) hasDomains(active identity.TrustDomains) bool {
 	return slices.Equal(r.Domains.Clients, active.Clients) && slices.Equal(r.Domains.Servers, active.Servers)
 }
 
-// waiting collects what a rotation waits for.
-type waiting []string
+// blockers collects what a rotation waits for.
+type blockers []string
 
-func (w *waiting) add(format string, args ...any) { *w = append(*w, fmt.Sprintf(format, args...)) }
+func (w *blockers) add(format string, args ...any) { *w = append(*w, fmt.Sprintf(format, args...)) }
 
 // addMounts waits until pods have the current files.
-func (w *waiting) addMounts(o Observed) {
+func (w *blockers) addMounts(o Observed) {
 	if until := o.Since.Add(o.MountDelay); o.Now.Before(until) {
 		w.add("pods receive changed files until %s", until.UTC().Format(time.RFC3339))
 	}
 }
 
 // addReplicas calls check with each replica whose state is known, and waits for the others.
-func (w *waiting) addReplicas(o Observed, check func(Replica)) {
+func (w *blockers) addReplicas(o Observed, check func(Replica)) {
 	if o.Replicas == nil {
 		w.add("no replica of the control plane is running")
 	}
@@ -153,7 +153,7 @@ func (w *waiting) addReplicas(o Observed, check func(Replica)) {
 
 // addSidecars waits for the sidecars of a replica that are not ready. A sidecar that uses no certificates is ready, but it requests them
 // some time after it has connected.
-func (w *waiting) addSidecars(o Observed, r Replica, problemOf func(Proxy) string) {
+func (w *blockers) addSidecars(o Observed, r Replica, problemOf func(Proxy) string) {
 	for _, p := range r.Proxies {
 		problem := problemOf(p)
 		switch {
@@ -166,7 +166,7 @@ func (w *waiting) addSidecars(o Observed, r Replica, problemOf func(Proxy) strin
 }
 
 // addDisconnected waits for sidecars that are connected to no replica. They use the trust and the certificate of an earlier connection.
-func (w *waiting) addDisconnected(o Observed) {
+func (w *blockers) addDisconnected(o Observed) {
 	connected := map[string]bool{}
 	for _, r := range o.Replicas {
 		if r.Problem != "" {

@@ -179,7 +179,7 @@ func (o *Observed) Except(namespaces []string) {
 // Preflight lists everything that would break if the desired authority issued, and everything that could not follow a rotation to it. It
 // depends on the state before the rotation, so it can be called before the authority is declared.
 func Preflight(o Observed) []string {
-	w := waiting(slices.Clone(o.Rejected))
+	w := blockers(slices.Clone(o.Rejected))
 	for _, namespace := range o.Namespaces {
 		w.add("the namespace %s does not have the present root, so its new pods would not get another one", namespace)
 	}

@@ -95,9 +95,9 @@ func NewStore(now func() time.Time) *Store {
 	}
 }
 
-// Requested returns until when sidecars should report, which is in the past when there is no reader. The channel is
+// ReportsRequestedUntil returns until when sidecars should report, which is in the past when there is no reader. The channel is
 // closed when reporting begins again.
-func (s *Store) Requested() (until time.Time, changed <-chan struct{}) {
+func (s *Store) ReportsRequestedUntil() (until time.Time, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.until, s.changed

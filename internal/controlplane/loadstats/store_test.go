@@ -27,7 +27,7 @@ func newTestStore(c *clock) *Store { return NewStore(func() time.Time { return c
 
 // reportsRequested reports whether sidecars should report now.
 func (s *Store) reportsRequested() bool {
-	until, _ := s.Requested()
+	until, _ := s.ReportsRequestedUntil()
 	return s.now().Before(until)
 }
 
@@ -44,7 +44,7 @@ func TestReportsOnlyWhileRead(t *testing.T) {
 	if s.reportsRequested() {
 		t.Error("reports are requested without a reader")
 	}
-	_, changed := s.Requested()
+	_, changed := s.ReportsRequestedUntil()
 	if got := s.Read(); len(got.Pairs) > 0 || got.Sidecars != 1 || got.Reporting != 0 || !got.Since.Equal(c.now) {
 		t.Errorf("the first read returned %+v", got)
 	}
@@ -53,7 +53,7 @@ func TestReportsOnlyWhileRead(t *testing.T) {
 	default:
 		t.Error("streams are not notified that reports are requested")
 	}
-	_, changed = s.Requested()
+	_, changed = s.ReportsRequestedUntil()
 	c.wait(Lease - time.Second)
 	s.Read()
 	c.wait(Lease - time.Second)

@@ -103,7 +103,7 @@ func (s *Server) handleReports(stream loadstatsv3.LoadReportingService_StreamLoa
 	// next is nil during the pause after a report.
 	next, sent := (<-chan *loadstatsv3.LoadStatsRequest)(nil), (*loadstatsv3.LoadStatsResponse)(nil)
 	for {
-		until, changed := s.config.Loads.Requested()
+		until, changed := s.config.Loads.ReportsRequestedUntil()
 		remaining := until.Sub(s.config.Now())
 		servers := s.config.Store.DecisionServers(peer.PodUID)
 		if response := loadStatsResponse(remaining > 0, servers); !proto.Equal(response, sent) {
