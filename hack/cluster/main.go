@@ -40,7 +40,8 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(upCommand(), downCommand(), statusCommand(), checkCommand(), loadCommand(), loadVersionCommand(), versionFilesCommand(), loadServersCommand(), apiServerCommand(), reserveCommand(), envCommand())
+	root.AddCommand(upCommand(), downCommand(), statusCommand(), checkCommand(), envCommand(), apiServerCommand(), reserveCommand())
+	root.AddCommand(loadCommand(), loadVersionCommand(), versionFilesCommand(), loadServersCommand())
 	root.AddCommand(slices.Concat(pathCommands(), thirdPartyCommands())...)
 	return root
 }

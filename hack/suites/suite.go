@@ -79,7 +79,7 @@ func suiteNames() []string {
 
 func lint(c checkout) ([]command, error) {
 	commands := []command{
-		{dir: c.hack(), args: []string{"go", "run", "./tool", "golangci-lint", "run", "./..."}},
+		{dir: c.hack(), args: []string{"go", "run", "./tool", "golangci-lint", "run", "--enable", "gosec", "./..."}},
 		{dir: c.hack(), args: []string{"go", "run", "./tool", "-C", c.hack(), "golangci-lint", "run", "./..."}},
 		{dir: c.hack(), args: []string{"go", "run", "./tool", "actionlint"}},
 	}

@@ -161,11 +161,11 @@ func (p dashboardPage) runningPod(ctx context.Context, c client.Client, m mesh) 
 func browse(ctx context.Context, page string) error {
 	switch runtime.GOOS {
 	case "darwin":
-		return exec.CommandContext(ctx, "open", page).Run()
+		return exec.CommandContext(ctx, "open", page).Run() //nolint:gosec // the URL is that of a page of this program
 	case "windows":
-		return exec.CommandContext(ctx, "rundll32", "url.dll,FileProtocolHandler", page).Run()
+		return exec.CommandContext(ctx, "rundll32", "url.dll,FileProtocolHandler", page).Run() //nolint:gosec // the same
 	}
-	return exec.CommandContext(ctx, "xdg-open", page).Run()
+	return exec.CommandContext(ctx, "xdg-open", page).Run() //nolint:gosec // the same
 }
 
 func (a *app) dashboardExportCommand() *cobra.Command {
@@ -182,7 +182,7 @@ No cluster is needed.`,
 }
 
 func (a *app) exportDashboards(folder string) error {
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // dashboards are no secrets
 		return fmt.Errorf("the folder cannot be created: %w", err)
 	}
 	for _, d := range dashboards.All() {
@@ -191,7 +191,7 @@ func (a *app) exportDashboards(folder string) error {
 			return err
 		}
 		path := filepath.Join(folder, d.File+".json")
-		if err := os.WriteFile(path, text, 0o644); err != nil {
+		if err := os.WriteFile(path, text, 0o644); err != nil { //nolint:gosec // the same
 			return fmt.Errorf("a dashboard cannot be written: %w", err)
 		}
 		a.line("%s", path)

@@ -219,7 +219,8 @@ func (a *app) proxyTable(found []connected) output.Result {
 		output.Column{Name: "ENVOY", Wide: true}, output.Column{Name: "TEXT", Wide: true})
 	return output.List(map[string]any{"items": found}, found, columns, func(p connected) (string, []string) {
 		return "pod/" + p.Pod, []string{
-			p.Namespace, p.Pod, p.ServiceAccount, p.State, a.since(p.Connected), a.until(p.CertificateEnd), orUnknown(p.Revision), orDash(p.Replica), orUnknown(p.Envoy), strings.ReplaceAll(p.Text, "\n", " "),
+			p.Namespace, p.Pod, p.ServiceAccount, p.State, a.since(p.Connected), a.until(p.CertificateEnd),
+			orUnknown(p.Revision), orDash(p.Replica), orUnknown(p.Envoy), strings.ReplaceAll(p.Text, "\n", " "),
 		}
 	})
 }

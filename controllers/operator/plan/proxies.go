@@ -144,8 +144,8 @@ func plannedFlows(p *v1alpha1.PlannedFlows, changes *compare.Changes) {
 		}
 		if len(p.Changes) < v1alpha1.MaxPlanned {
 			p.Changes = append(p.Changes, v1alpha1.PlannedFlow{
-				Verdict: verdict, From: message.Limit(flow.From, v1alpha1.MaxPlannedText), To: message.Limit(flow.To, v1alpha1.MaxPlannedText), Request: message.Limit(flow.Request, v1alpha1.MaxPlannedText),
-				By: message.Limit(strings.Join(flow.By, ", "), v1alpha1.MaxPlannedText),
+				Verdict: verdict, From: message.Limit(flow.From, v1alpha1.MaxPlannedText), To: message.Limit(flow.To, v1alpha1.MaxPlannedText),
+				Request: message.Limit(flow.Request, v1alpha1.MaxPlannedText), By: message.Limit(strings.Join(flow.By, ", "), v1alpha1.MaxPlannedText),
 			})
 		}
 	}

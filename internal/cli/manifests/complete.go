@@ -285,7 +285,7 @@ func (a *Addresses) Of(key string) netip.Addr {
 	sum := fnv.New32a()
 	_, _ = sum.Write([]byte(key))
 	for n := sum.Sum32(); ; n++ {
-		address := netip.AddrFrom4([4]byte{a.network, byte(n >> 16), byte(n >> 8), byte(n)})
+		address := netip.AddrFrom4([4]byte{a.network, byte(n >> 16), byte(n >> 8), byte(n)}) //nolint:gosec // the bytes of a number
 		// Skip the network address and the broadcast address.
 		if low := n & 0xffffff; low != 0 && low != 0xffffff && !a.taken[address] {
 			a.taken[address] = true

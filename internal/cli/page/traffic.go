@@ -98,8 +98,8 @@ func (g *graph) traffic(edge Edge, counts report.LoadCounts, rate float64) {
 	g.edges = append(g.edges, edge)
 }
 
-// Queries about the last minute. A Prometheus that does not rename metrics has them with the prefix of Envoy. The latency of an edge is that of all clients in its namespace: metrics name workloads, load reports
-// name service accounts.
+// Queries about the last minute. A Prometheus that does not rename metrics has them with the prefix of Envoy. The latency of an edge is that of all
+// clients in its namespace: metrics name workloads, load reports name service accounts.
 const (
 	latencyQuery = `histogram_quantile(0.99, sum by (source_namespace, destination_namespace, destination_service, le) (` +
 		`rate({__name__=~"(envoy_)?osm_request_duration_ms_bucket"}[1m])))`

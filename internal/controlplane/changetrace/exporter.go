@@ -73,7 +73,7 @@ func (e *Exporter) Configure(ctx context.Context, server *catalog.Tracing) error
 	}
 	e.current = desired
 	if earlier := e.provider.Swap(next); earlier != nil {
-		go shutdown(earlier)
+		go shutdown(earlier) //nolint:gosec // the last spans are sent after the change of the configuration
 	}
 	return nil
 }

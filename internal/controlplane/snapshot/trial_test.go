@@ -24,10 +24,10 @@ func TestTrialsBuildOneResource(t *testing.T) {
 	trials, names := quarantineScopes{h.store}, map[resourcetype.Type]string{}
 	for kind, contents := range n.own.contents {
 		for name, content := range contents {
-			names[resourcetype.Type(kind)] = name                                           //nolint:gosec // few types
-			built, exists := trials.BuildWithout(n.key, nil, resourcetype.Type(kind), name) //nolint:gosec // few types
+			names[resourcetype.Type(kind)] = name
+			built, exists := trials.BuildWithout(n.key, nil, resourcetype.Type(kind), name)
 			if !exists || built.Hash() != content.Hash() {
-				t.Errorf("%s %s of the trial differs", resourcetype.Type(kind), name) //nolint:gosec // few types
+				t.Errorf("%s %s of the trial differs", resourcetype.Type(kind), name)
 			}
 		}
 	}

@@ -92,7 +92,9 @@ func receiveReports(stream loadstatsv3.LoadReportingService_StreamLoadStatsServe
 }
 
 // handleReports requests and records reports until the stream ends.
-func (s *Server) handleReports(stream loadstatsv3.LoadReportingService_StreamLoadStatsServer, peer Peer, ads *snapshot.Stream, reporter *loadstats.Reporter, reports <-chan *loadstatsv3.LoadStatsRequest) error {
+func (s *Server) handleReports(
+	stream loadstatsv3.LoadReportingService_StreamLoadStatsServer, peer Peer, ads *snapshot.Stream, reporter *loadstats.Reporter, reports <-chan *loadstatsv3.LoadStatsRequest,
+) error {
 	expiry := time.NewTimer(peer.Expiry.Sub(s.config.Now()))
 	defer expiry.Stop()
 	requestEnd, pause := time.NewTimer(idleReportInterval), time.NewTimer(0)

@@ -98,7 +98,7 @@ func restoreHooks(pod *corev1.Pod, earlier initconfig.Document) error {
 			if hook == nil || hook.Port.Type != intstr.Int || !isReserved(hook.Port.IntVal) {
 				continue
 			}
-			before := findRecorded(earlier, kind, c.Name, uint16(hook.Port.IntVal))
+			before := findRecorded(earlier, kind, c.Name, uint16(hook.Port.IntVal)) //nolint:gosec // a reserved port
 			if before == nil {
 				problems = append(problems, notRestorableError(kind, "hook", c.Name, hook.Port.IntVal))
 				continue
@@ -127,7 +127,7 @@ func sidecarPort(c *corev1.Container, probe *corev1.Probe) (uint16, bool) {
 	case probe.GRPC != nil:
 		port = intstr.FromInt32(probe.GRPC.Port)
 	}
-	return uint16(port.IntVal), port.Type == intstr.Int && isReserved(port.IntVal)
+	return uint16(port.IntVal), port.Type == intstr.Int && isReserved(port.IntVal) //nolint:gosec // used only if it is a reserved port
 }
 
 // findRecorded returns the record that an earlier injection made of a probe or hook.

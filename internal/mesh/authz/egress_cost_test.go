@@ -28,7 +28,7 @@ func BenchmarkLinearEgresses(b *testing.B) {
 	ports := func(n int) *catalog.View {
 		policy := &catalog.Egress{Hosts: manyHosts(1)}
 		for i := range n / 10 {
-			policy.Ports = append(policy.Ports, catalog.EgressPort{Number: uint16(i + 1), Protocol: catalog.ProtocolHTTP}) //nolint:gosec // few
+			policy.Ports = append(policy.Ports, catalog.EgressPort{Number: uint16(i + 1), Protocol: catalog.ProtocolHTTP})
 		}
 		return egressesOf(policy)
 	}

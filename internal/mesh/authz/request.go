@@ -198,7 +198,7 @@ func decodeUnreserved(path string) string {
 	for i := 0; i < len(path); i++ {
 		if path[i] == '%' && i+2 < len(path) {
 			high, low := strings.IndexByte(hexDigits, lowered(path[i+1])), strings.IndexByte(hexDigits, lowered(path[i+2]))
-			if c := byte(high<<4 | low); high >= 0 && low >= 0 && unreserved(c) {
+			if c := byte(high<<4 | low); high >= 0 && low >= 0 && unreserved(c) { //nolint:gosec // used only if both are digits
 				out.WriteByte(c)
 				i += 2
 				continue

@@ -132,7 +132,7 @@ func (c *Catalog) countPod(service Name, delta int, affected depSet) {
 }
 
 // roundedUp returns a number of pods, rounded up to one less than a power of two.
-func roundedUp(pods int) int { return 1<<bits.Len(uint(pods)) - 1 } //nolint:gosec // not negative
+func roundedUp(pods int) int { return 1<<bits.Len(uint(pods)) - 1 }
 
 // PodsUpTo returns how many pods a Service selects, rounded up to one less than a power of two. So few changes of pods affect what depends on it.
 func (v *View) PodsUpTo(service Name) int {

@@ -58,8 +58,8 @@ func limitRequests(limit *catalog.RequestRateLimit) *anypb.Any {
 
 // rateLimitStatus is the status of requests above a limit. Envoy rejects status codes that it has no name for.
 func rateLimitStatus(status uint32) typev3.StatusCode {
-	if _, known := typev3.StatusCode_name[int32(status)]; known && status != 0 {
-		return typev3.StatusCode(status)
+	if _, known := typev3.StatusCode_name[int32(status)]; known && status != 0 { //nolint:gosec // ingest checks status codes
+		return typev3.StatusCode(status) //nolint:gosec // the same
 	}
 	return typev3.StatusCode_TooManyRequests
 }

@@ -192,7 +192,8 @@ const (
 const requestDenial = "!has(response.code_details) ? '' : " +
 	requestDenied + " || response.code_details == '" + routeNotFound + "' ? '" + noPolicy + "' : " +
 	"response.code_details.startsWith('" + authorizationDetails + "') ? '" + externalAuthorizer + "' : " +
-	"response.code_details == '" + localLimitReached + "' || response.code_details == '" + globalLimitReached + "' ? xds.route_metadata.filter_metadata['" + metadataNamespace + "']['" + limitField + "'] : ''"
+	"response.code_details == '" + localLimitReached + "' || response.code_details == '" + globalLimitReached + "' ? " +
+	"xds.route_metadata.filter_metadata['" + metadataNamespace + "']['" + limitField + "'] : ''"
 
 // connectionDenial is requestDenial for a TCP connection.
 const connectionDenial = connectionDenied + " ? '" + noPolicy + "' : ''"

@@ -45,7 +45,10 @@ func BuildType(s *scope.Scope, typeURL string) []Resource {
 	case ListenerType:
 		return listenerResources(append(boundListeners(s, inbound), destinationListeners(s, destinations(s))...))
 	case RouteType:
-		return routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), gatewayRouteConfigs(s), egressGatewayRouteConfigs(s), outboundRouteConfigs(s, destinations(s))))
+		return routeResources(slices.Concat(
+			inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), gatewayRouteConfigs(s), egressGatewayRouteConfigs(s),
+			outboundRouteConfigs(s, destinations(s)),
+		))
 	case ExtensionType:
 		return append(networkFilters(s, inbound), ingressFilters(s)...)
 	}

@@ -78,7 +78,10 @@ func inboundRoutes(s *scope.Scope, in inboundPort) *routev3.RouteConfiguration {
 	var routes []*routev3.Route
 	limit := limitMetadata(in.Limits)
 	for _, r := range in.Rules.Routes {
-		route := &routev3.Route{Name: routeName(r.Match), Metadata: limit, Match: requestMatch(r.Match), Action: withDescriptors(forward(local, 0, nil), routeDescriptors(in.Limits, r.Match.PathRegex))}
+		route := &routev3.Route{
+			Name: routeName(r.Match), Metadata: limit, Match: requestMatch(r.Match),
+			Action: withDescriptors(forward(local, 0, nil), routeDescriptors(in.Limits, r.Match.PathRegex)),
+		}
 		if limit := routeLimit(in.Limits, r.Match.PathRegex); limit != nil {
 			route.TypedPerFilterConfig = map[string]*anypb.Any{httpLimitFilter: limitRequests(limit)}
 		}

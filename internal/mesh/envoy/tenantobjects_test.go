@@ -85,7 +85,7 @@ func (d *tenant) services(number, ports, pods int) {
 			ObjectMeta: metav1.ObjectMeta{Name: serviceName(i), Namespace: evil},
 			Spec:       corev1.ServiceSpec{ClusterIP: fmt.Sprintf("172.1.%d.%d", i>>8, i&255), Selector: map[string]string{"app": "server"}},
 		}
-		for port := range int32(ports) { //nolint:gosec // few
+		for port := range int32(ports) {
 			service.Spec.Ports = append(service.Spec.Ports, corev1.ServicePort{Name: fmt.Sprint("http-", port), Port: 20_000 + port})
 		}
 		entry, _ := ingest.Service(service)

@@ -218,7 +218,7 @@ func (g *gatewayState) status() GatewayStatus {
 	status := GatewayStatus{Gateway: g.gateway, Accepted: yes(gatewayv1.GatewayReasonAccepted)}
 	invalid := 0
 	for _, l := range g.listeners {
-		l.status.Served, l.status.AttachedRoutes = l.isServed(), int32(len(l.routes)) //nolint:gosec // far below the limit
+		l.status.Served, l.status.AttachedRoutes = l.isServed(), int32(len(l.routes))
 		if !l.status.Accepted.OK {
 			invalid++
 			status.Accepted.Message = fmt.Sprintf("Listener %s: %s", l.spec.Name, l.status.Accepted.Message)

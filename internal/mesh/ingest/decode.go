@@ -201,7 +201,7 @@ func (p *problems) number(path string, value *int64, minimum, maximum uint32) *u
 		p.reject(ReasonInvalidNumber, "%s is %d, which is out of range and has no effect: write a whole number from %d to %d.", path, *value, minimum, maximum)
 		return nil
 	}
-	number := uint32(*value)
+	number := uint32(*value) //nolint:gosec // in range
 	return &number
 }
 

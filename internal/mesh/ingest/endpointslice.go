@@ -118,8 +118,8 @@ func readEndpoint(address netip.Addr, pod catalog.Name, c discoveryv1.EndpointCo
 func reservedPorts(ports []discoveryv1.EndpointPort) []uint16 {
 	var reserved []uint16
 	for _, port := range ports {
-		if port.Port != nil && names.IsReservedPort(uint16(*port.Port)) {
-			reserved = append(reserved, uint16(*port.Port))
+		if port.Port != nil && names.IsReservedPort(uint16(*port.Port)) { //nolint:gosec // the API server validates ports
+			reserved = append(reserved, uint16(*port.Port)) //nolint:gosec // the same
 		}
 	}
 	return reserved

@@ -73,7 +73,7 @@ func namedPorts(pod *corev1.Pod) map[string]uint16 {
 			continue
 		}
 		for _, port := range container.Ports {
-			if port.Name == "" || (port.Protocol != "" && port.Protocol != corev1.ProtocolTCP) || names.IsReservedPort(uint16(port.ContainerPort)) {
+			if port.Name == "" || (port.Protocol != "" && port.Protocol != corev1.ProtocolTCP) || names.IsReservedPort(uint16(port.ContainerPort)) { //nolint:gosec // the API server validates ports
 				continue
 			}
 			if _, taken := ports[port.Name]; taken {
@@ -82,7 +82,7 @@ func namedPorts(pod *corev1.Pod) map[string]uint16 {
 			if ports == nil {
 				ports = map[string]uint16{}
 			}
-			ports[port.Name] = uint16(port.ContainerPort)
+			ports[port.Name] = uint16(port.ContainerPort) //nolint:gosec // the same
 		}
 	}
 	return ports

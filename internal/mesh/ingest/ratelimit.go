@@ -100,7 +100,7 @@ func requestLimit(path string, spec *policyv1alpha1.HTTPLocalRateLimitSpec, foun
 		return limit, usable
 	}
 	if status := *spec.ResponseStatusCode; isResponseStatus(status) {
-		limit.Status = uint32(status)
+		limit.Status = uint32(status) //nolint:gosec // a status code
 	} else {
 		found.reject(ReasonInvalidNumber, "%s.responseStatusCode is %d, which sidecars do not answer with, so they answer with %d: write one of 400 to 417, 421 to 424, 426, 428, 429, 431, 500 to 508, 510 and 511.", path, status, defaultLimitStatus)
 	}

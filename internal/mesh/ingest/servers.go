@@ -89,7 +89,7 @@ func tracing(spec *configv1alpha2.TracingSpec, namespace string, found *problems
 	case !otlp && !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " \t\r\n"):
 		found.reject(ReasonMalformed, "%s.endpoint %.80q is not a URL path: write one that begins with /, for example %s.", field, path, defaultTracingPath)
 	default:
-		return &catalog.Tracing{Address: address, Port: uint16(port), OTLP: otlp, Path: path, Sampling: sampling(field, spec.SamplingPercentage, found)}
+		return &catalog.Tracing{Address: address, Port: uint16(port), OTLP: otlp, Path: path, Sampling: sampling(field, spec.SamplingPercentage, found)} //nolint:gosec // checked above
 	}
 	found.effect("No traces are sent.")
 	return nil

@@ -61,12 +61,12 @@ func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) 
 		found.warn(ReasonNotCaptured, "Port %d has the protocol %s: sidecars intercept TCP alone, so its traffic bypasses the mesh.", port.Port, port.Protocol)
 		return catalog.Port{}, false
 	}
-	read := catalog.Port{Name: port.Name, Number: uint16(port.Port)}
+	read := catalog.Port{Name: port.Name, Number: uint16(port.Port)} //nolint:gosec // the API server validates ports
 	switch {
 	case port.TargetPort.Type == intstr.String:
 		read.TargetName = port.TargetPort.StrVal
 	case port.TargetPort.IntVal != 0:
-		read.TargetPort = uint16(port.TargetPort.IntVal)
+		read.TargetPort = uint16(port.TargetPort.IntVal) //nolint:gosec // the same
 	default:
 		read.TargetPort = read.Number
 	}

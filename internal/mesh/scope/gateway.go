@@ -182,7 +182,7 @@ func scaled(weight uint32, part, total uint64) uint32 {
 	if weight == 0 || part == 0 {
 		return 0
 	}
-	return uint32(min(max(uint64(weight)*weightPrecision*part/total, 1), math.MaxUint32)) //nolint:gosec // bounded
+	return uint32(min(max(uint64(weight)*weightPrecision*part/total, 1), math.MaxUint32))
 }
 
 // egress returns the destinations outside the mesh that a client may call, and their settings. The limit records policies that are not complete.

@@ -13,7 +13,7 @@ import (
 // checkedMesh returns a namespace a whose Service has ports, pods and a setting with health checks. Clients of a and c may call it.
 func checkedMesh(ports, pods int, check *catalog.HealthCheck) []catalog.Entry {
 	service := Service("a", "server", "server", "172.0.0.1", 80, catalog.ProtocolHTTP)
-	for i := range uint16(ports - 1) { //nolint:gosec // few
+	for i := range uint16(ports - 1) {
 		service.Ports = append(service.Ports, catalog.Port{Number: 1000 + i, TargetPort: 1000 + i, Protocol: catalog.ProtocolHTTP})
 	}
 	entries := []catalog.Entry{

@@ -27,7 +27,8 @@ func meshAndEnvoyDetails() Dashboard {
 		}}, {Title: "Injector", Panels: []Panel{
 			buckets("Sidecar injector timings", Seconds, "osm_http_response_duration", injection),
 			quantiles("Sidecar injector timings by quantile", "", Seconds, "osm_http_response_duration", injection, ""),
-			lines("Injector webhooks", PerSecond, "sum by (success) (rate(osm_admission_webhook_response_total"+injectors[:len(injectors)-1]+`, kind="Pod"}[$__rate_interval]))`, "success={{success}}"),
+			lines("Injector webhooks", PerSecond, "sum by (success) (rate(osm_admission_webhook_response_total"+
+				injectors[:len(injectors)-1]+`, kind="Pod"}[$__rate_interval]))`, "success={{success}}"),
 		}}, {Title: "Certificates", Panels: []Panel{
 			buckets("Certificate issue timings", Seconds, "osm_cert_issued_time", controllers),
 			quantiles("Certificate issue timings by quantile", "", Seconds, "osm_cert_issued_time", controllers, ""),

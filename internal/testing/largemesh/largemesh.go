@@ -236,7 +236,10 @@ func serviceObjects(i int) []*unstructured.Unstructured {
 	var endpoints []any
 	for n := range 2 {
 		pod := object("v1", "Pod", ns, fmt.Sprintf("%s-%d", name, n), map[string]any{
-			"spec":   map[string]any{"serviceAccountName": name, "initContainers": []any{map[string]any{"name": names.SidecarContainer, "restartPolicy": "Always"}}, "containers": []any{map[string]any{"name": "app", "image": "app"}}},
+			"spec": map[string]any{
+				"serviceAccountName": name, "containers": []any{map[string]any{"name": "app", "image": "app"}},
+				"initContainers": []any{map[string]any{"name": names.SidecarContainer, "restartPolicy": "Always"}},
+			},
 			"status": map[string]any{"phase": "Running", "podIPs": []any{map[string]any{"ip": address(10, i*2+n+1)}}},
 		})
 		pod.SetLabels(map[string]string{"app": name})

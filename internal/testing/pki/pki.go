@@ -154,7 +154,7 @@ func Keys(t testing.TB) map[string]crypto.Signer {
 		add(name, key, err)
 	}
 	for name, bits := range map[string]int{"RSA 1024": 1024, "RSA 2048": 2048} {
-		key, err := rsa.GenerateKey(rand.Reader, bits) //nolint:gosec // Users have small keys too.
+		key, err := rsa.GenerateKey(rand.Reader, bits)
 		add(name, key, err)
 	}
 	primes, err := rsa.GenerateMultiPrimeKey(rand.Reader, 3, 2048) //nolint:staticcheck // Users can have such keys, which Envoy cannot read.

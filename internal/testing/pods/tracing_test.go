@@ -71,7 +71,7 @@ func (c *collector) count() int {
 func serveCollector(t *testing.T, pod *pods.Pod) *collector {
 	t.Helper()
 	c := &collector{}
-	server := &http.Server{Handler: c} //nolint:gosec // only a test's sidecars connect
+	server := &http.Server{Handler: c}
 	listener := pod.NS.Listen(t, nstest.Address(pod.IP.String(), collectorPort))
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })

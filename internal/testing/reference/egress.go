@@ -106,7 +106,8 @@ func serverSpeaksFirst(policies []policyv1alpha1.Egress, number int32) bool {
 
 // byAddress reports whether a policy allows the address that the client chose.
 func byAddress(spec policyv1alpha1.EgressSpec, protocol string, r EgressCall) bool {
-	if protocol == "http" || protocol == "https" && (r.Sends != "https" || len(spec.IPAddresses) == 0 || len(spec.Hosts) > 0 && !namesServer(spec.Hosts, r.Host)) || r.Address == "" && len(spec.IPAddresses) > 0 {
+	if protocol == "http" || r.Address == "" && len(spec.IPAddresses) > 0 ||
+		protocol == "https" && (r.Sends != "https" || len(spec.IPAddresses) == 0 || len(spec.Hosts) > 0 && !namesServer(spec.Hosts, r.Host)) {
 		return false
 	}
 	if len(spec.IPAddresses) == 0 {

@@ -23,7 +23,7 @@ func TestFlips_FailNoRequest(t *testing.T) {
 		{Pod: 0, To: netip.AddrPortFrom(virtualAddress(1), 81)},
 	}
 	const flips = 300
-	choose := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the sequence must be reproducible
+	choose := rand.New(rand.NewPCG(1, 2))
 	l := n.startLoad(requests)
 	for range flips {
 		flip := anyFlip(choose)

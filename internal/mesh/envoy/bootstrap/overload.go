@@ -72,7 +72,7 @@ func overloadManager(l GatewayLimits) *overloadv3.OverloadManager {
 	m := &overloadv3.OverloadManager{
 		RefreshInterval: durationpb.New(heapRefresh),
 		ResourceMonitors: []*overloadv3.ResourceMonitor{
-			monitor(connectionMonitor, &connectionsv3.DownstreamConnectionsConfig{MaxActiveDownstreamConnections: int64(l.connections())}), //nolint:gosec // bounded
+			monitor(connectionMonitor, &connectionsv3.DownstreamConnectionsConfig{MaxActiveDownstreamConnections: int64(l.connections())}),
 		},
 	}
 	if l.Memory == 0 {

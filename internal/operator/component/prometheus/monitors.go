@@ -153,7 +153,7 @@ const (
 	// operatorPort is the name of the port of the operator that serves metrics, and operatorServicePort that of its Service.
 	operatorPort, operatorServicePort = "metrics", "https-metrics"
 	// accountToken is the token of the server's ServiceAccount.
-	accountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token" //nolint:gosec // a path
+	accountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 )
 
 // operatorNamespace returns the namespace of the operator, or "" while no control plane runs.

@@ -32,5 +32,5 @@ func write(file string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, page, 0o644) //nolint:gosec // a page of the documentation
+	return os.WriteFile(file, page, 0o644)
 }
