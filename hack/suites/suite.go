@@ -64,7 +64,7 @@ func suites() []suite {
 		{name: "drift", needs: []need{needGenerators}, commands: drift},
 		{name: "unit", needs: []need{needRacePackages, needEnvoy, needPrometheus, needPackagers}, commands: unit},
 		{name: "golden", needs: []need{needPackages, needEnvoy}, commands: golden},
-		{name: "envtest", needs: []need{needPackages, needAssets}, commands: envtests},
+		{name: "envtest", needs: []need{needPackages, needAssets, needPrometheus}, commands: envtests},
 		{name: "e2e", needs: []need{needPackages, needCluster}, commands: e2e},
 	}
 }
