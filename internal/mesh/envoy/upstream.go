@@ -210,8 +210,7 @@ func healthChecks(c scope.Cluster) []*corev3.HealthCheck {
 		Interval: interval,
 		// With Envoy's default of a minute, a check that failed before the server had its policy would count for that long.
 		NoTrafficInterval: interval,
-		// Clients that got one push would check together.
-		InitialJitter:         interval,
+		// Clients that got one push would check together for ever. The first check has no jitter: a cluster is used only after it.
 		IntervalJitterPercent: healthJitterPercent,
 		UnhealthyThreshold:    wrapperspb.UInt32(cmp.Or(h.UnhealthyThreshold, healthUnhealthyThreshold)),
 		HealthyThreshold:      wrapperspb.UInt32(cmp.Or(h.HealthyThreshold, healthHealthyThreshold)),
