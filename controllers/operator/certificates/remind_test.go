@@ -14,7 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 )
 
-// A rotation that waits for one forgotten pod ends in an outage when the old root expires. Users must hear of it.
+// A rotation that waits for one forgotten pod ends in an outage when the old root expires. Users must see it earlier.
 func TestRotationThatWaitsIsReported(t *testing.T) {
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	var waiting []string

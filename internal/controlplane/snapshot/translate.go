@@ -30,13 +30,17 @@ func newReadinessCluster() *resource.Content {
 
 // buildScope makes all resources of a scope with destinations of its own.
 func (s *Store) buildScope(built *scope.Scope) []envoy.Resource {
-	return slices.Concat(envoy.Build(built), envoy.TrustSecrets(built, s.config.Certificates.Root()), envoy.GatewaySecrets(built))
+	return append(envoy.Build(built), s.buildSecrets(built)...)
+}
+
+func (s *Store) buildSecrets(built *scope.Scope) []envoy.Resource {
+	return append(envoy.TrustSecrets(built, s.config.Certificates.Root()), envoy.GatewaySecrets(built)...)
 }
 
 // buildType makes the resources of one type of buildScope. A trial needs one of them, and a scope may have thousands.
 func (s *Store) buildType(built *scope.Scope, t resourcetype.Type) []envoy.Resource {
 	if t == resourcetype.Secrets {
-		return slices.Concat(envoy.TrustSecrets(built, s.config.Certificates.Root()), envoy.GatewaySecrets(built))
+		return s.buildSecrets(built)
 	}
 	return envoy.BuildType(built, t.URL())
 }

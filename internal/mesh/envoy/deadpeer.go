@@ -7,8 +7,6 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
-
-	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 )
 
 // A peer that loses power or its network closes nothing. Without these limits, a request to it waits until the kernel gives up, after a quarter
@@ -44,9 +42,3 @@ var http2Pings = &corev3.KeepaliveSettings{
 
 // detectDeadPeers makes the kernel end idle connections of a cluster whose peer has vanished. DataTimeout of the bootstrap ends those with data.
 func detectDeadPeers(c *clusterv3.Cluster) { c.UpstreamConnectionOptions = tcpKeepalive }
-
-// detectDeadServers is detectDeadPeers for servers that read at once.
-func detectDeadServers(c *clusterv3.Cluster) {
-	detectDeadPeers(c)
-	c.UpstreamBindConfig = message.UserTimeout(serverTimeout)
-}

@@ -54,8 +54,7 @@ func hostClusters(s *scope.Scope, port uint16, host authz.EgressHost) []*cluster
 // outsideCluster resolves a host by DNS, with the name servers of the pod. New connections use the current answer, and open ones are not
 // affected when it changes. If a query fails, the last answer applies.
 func outsideCluster(s *scope.Scope, name, host string, port uint16) *clusterv3.Cluster {
-	out := serverCluster(s, name, host, port)
-	out.UpstreamBindConfig = nil // a destination may pause
+	out := hostCluster(s, name, host, port)
 	out.ConnectTimeout = durationpb.New(outsideConnectTimeout)
 	out.Metadata = metadata(map[string]string{serviceField: host})
 	out.AltStatName = strings.ReplaceAll(out.Name, ":", "_")

@@ -29,25 +29,29 @@ type Resource struct {
 // Within a type names are unique, and no two listeners or filter chains match the same connections. Envoy would reject
 // all of them otherwise.
 func Build(s *scope.Scope) []Resource {
+	inbound, reachable := mergeInbound(s.Inbound), destinations(s)
 	var out []Resource
 	for _, typeURL := range []string{ClusterType, ListenerType, RouteType, ExtensionType} {
-		out = append(out, BuildType(s, typeURL)...)
+		out = append(out, buildType(s, typeURL, inbound, reachable)...)
 	}
 	return out
 }
 
 // BuildType makes the resources of one type that Build makes. There are none for endpoints and secrets.
 func BuildType(s *scope.Scope, typeURL string) []Resource {
-	inbound := mergeInbound(s.Inbound)
+	return buildType(s, typeURL, mergeInbound(s.Inbound), destinations(s))
+}
+
+func buildType(s *scope.Scope, typeURL string, inbound []inboundPort, reachable []destination) []Resource {
 	switch typeURL {
 	case ClusterType:
 		return clusterResources(limitBuffers(s, append(destinationClusters(s), ownClusters(s, inbound)...)))
 	case ListenerType:
-		return listenerResources(append(boundListeners(s, inbound), destinationListeners(s, destinations(s))...))
+		return listenerResources(append(boundListeners(s, inbound), destinationListeners(s, reachable)...))
 	case RouteType:
 		return routeResources(slices.Concat(
 			inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), gatewayRouteConfigs(s), egressGatewayRouteConfigs(s),
-			outboundRouteConfigs(s, destinations(s)),
+			outboundRouteConfigs(s, reachable),
 		))
 	case ExtensionType:
 		return append(networkFilters(s, inbound), ingressFilters(s)...)

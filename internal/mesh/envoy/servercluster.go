@@ -28,10 +28,17 @@ const (
 	maxDNSRetry = 30 * time.Second
 )
 
-// serverCluster has one server outside the mesh, by its DNS name or IP address. A Service of the cluster is reached by its virtual address.
+// serverCluster has a server that decides about requests or receives logs or traces.
 func serverCluster(s *scope.Scope, name, host string, port uint16) *clusterv3.Cluster {
+	out := hostCluster(s, name, host, port)
+	out.UpstreamBindConfig = message.UserTimeout(serverTimeout)
+	return out
+}
+
+// hostCluster has one host outside the mesh, by its DNS name or IP address. A Service of the cluster is reached by its virtual address.
+func hostCluster(s *scope.Scope, name, host string, port uint16) *clusterv3.Cluster {
 	out, address := newCluster(name, clusterv3.Cluster_STATIC), host
-	detectDeadServers(out)
+	detectDeadPeers(out)
 	_, err := netip.ParseAddr(host)
 	if ip, known := s.ServerIPs[host]; known {
 		address = ip.String()
