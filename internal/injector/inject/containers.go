@@ -44,7 +44,7 @@ func initContainer(image string, args []string, privileged bool) corev1.Containe
 		ImagePullPolicy: corev1.PullIfNotPresent,
 		Command:         []string{"/osm-init"},
 		Args:            args,
-		Env:             append(podEnv(), fieldEnv("POD_IPS", "status.podIPs")),
+		Env:             slices.Concat(podEnv(), []corev1.EnvVar{fieldEnv("POD_IPS", "status.podIPs")}, topologyEnv()),
 		// A ResourceQuota can require requests and limits on every container.
 		Resources: corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("32Mi")},
@@ -124,6 +124,14 @@ func podEnv() []corev1.EnvVar {
 		fieldEnv(names.PodNamespaceEnv, "metadata.namespace"),
 		fieldEnv("POD_IP", "status.podIP"),
 		fieldEnv("SERVICE_ACCOUNT", "spec.serviceAccountName"),
+	}
+}
+
+// topologyEnv returns where the pod runs. A variable is empty if the pod has no such label.
+func topologyEnv() []corev1.EnvVar {
+	return []corev1.EnvVar{
+		fieldEnv(names.PodRegionEnv, "metadata.labels['"+corev1.LabelTopologyRegion+"']"),
+		fieldEnv(names.PodZoneEnv, "metadata.labels['"+corev1.LabelTopologyZone+"']"),
 	}
 }
 

@@ -33,6 +33,7 @@ func Prepare(args []string, getenv func(string) string, dirs bootstrap.Dirs, res
 	config := document.Bootstrap
 	config.XDSHost = resolution.hostOf(config.XDSHost)
 	config.ServiceAccount, config.Namespace, config.PodIPs, config.Dirs = pod.serviceAccount, pod.namespace, pod.ips, dirs
+	config.Region, config.Zone = getenv(names.PodRegionEnv), getenv(names.PodZoneEnv)
 	if config.Gateway {
 		config.ProxyUUID = getenv(envPodUID)
 		if config.Limits, err = gatewayLimits(getenv); err != nil {

@@ -11,13 +11,14 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/injector/inject/initconfig"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
 )
 
 func environment(change map[string]string) func(string) string {
 	values := map[string]string{
 		envPodIP: "10.244.0.7", envPodIPs: "10.244.0.7,fd00::7", envPodName: "bookbuyer-1", envPodNamespace: "bookbuyer",
-		envPodUID: "12ab", envServiceAccount: "buyer",
+		envPodUID: "12ab", envServiceAccount: "buyer", names.PodRegionEnv: "north", names.PodZoneEnv: "north-2",
 	}
 	for name, value := range change {
 		values[name] = value
@@ -72,7 +73,7 @@ func TestPrepare_PreparesPod(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"7f7c1f0e.sidecar.buyer.bookbuyer.cluster.local", "cluster: buyer.bookbuyer", "osm-controller.osm-system.svc.example.org", "'::'"} {
+	for _, want := range []string{"7f7c1f0e.sidecar.buyer.bookbuyer.cluster.local", "cluster: buyer.bookbuyer", "osm-controller.osm-system.svc.example.org", "'::'", "region: north\n", "zone: north-2\n"} {
 		if !strings.Contains(string(content), want) {
 			t.Errorf("%s lacks %s:\n%s", path, want, content)
 		}

@@ -213,6 +213,12 @@ const (
 	ResourceAttributesEnv = "OTEL_RESOURCE_ATTRIBUTES"
 )
 
+// Environment variables of osm-init with the region and the zone of the pod's node; empty where they are unknown.
+const (
+	PodRegionEnv = "POD_REGION"
+	PodZoneEnv   = "POD_ZONE"
+)
+
 // Containers, volumes and paths that injection adds to a pod.
 const (
 	// SidecarContainer is the Envoy sidecar.

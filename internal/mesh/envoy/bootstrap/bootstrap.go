@@ -56,6 +56,9 @@ type Config struct {
 	Namespace      string `json:"-"`
 	// PodIPs are the addresses of the pod. Listeners bind IPv6 only when one of them is IPv6.
 	PodIPs []netip.Addr `json:"-"`
+	// Region and Zone are the values of the pod's labels topology.kubernetes.io/region and topology.kubernetes.io/zone. Kubernetes
+	// copies them from the node since 1.35. They are empty in earlier clusters, and on nodes without them.
+	Region, Zone string `json:"-"`
 	// Limits are those of a gateway. Sidecars have none.
 	Limits GatewayLimits `json:"-"`
 	// Dirs are the sidecar's directories.
@@ -201,8 +204,9 @@ func bootstrap(c Config) *bootstrapv3.Bootstrap {
 // node describes the sidecar to the control plane, which uses none of it as proof of identity.
 func node(c Config) *corev3.Node {
 	return &corev3.Node{
-		Id:      fmt.Sprintf("%s.sidecar.%s.%s.%s", c.ProxyUUID, c.ServiceAccount, c.Namespace, c.TrustDomain),
-		Cluster: c.ServiceAccount + "." + c.Namespace,
+		Locality: locality(c),
+		Id:       fmt.Sprintf("%s.sidecar.%s.%s.%s", c.ProxyUUID, c.ServiceAccount, c.Namespace, c.TrustDomain),
+		Cluster:  c.ServiceAccount + "." + c.Namespace,
 		Metadata: &structpb.Struct{Fields: map[string]*structpb.Value{
 			"bootstrap_version": structpb.NewStringValue(Version),
 			"revision":          structpb.NewStringValue(c.Revision),
@@ -211,6 +215,14 @@ func node(c Config) *corev3.Node {
 			"metrics":           structpb.NewBoolValue(c.Metrics),
 		}},
 	}
+}
+
+// locality is where the sidecar runs. Nothing is sent by zone yet. A later field would require a restart of every pod.
+func locality(c Config) *corev3.Locality {
+	if c.Region == "" && c.Zone == "" {
+		return nil
+	}
+	return &corev3.Locality{Region: c.Region, Zone: c.Zone}
 }
 
 // configFile is the path of a file in the configuration directory.

@@ -46,6 +46,7 @@ func goldenCases() map[string]Config {
 	return map[string]Config{
 		"plain":                plainConfig(),
 		"dual-stack":           with(func(c *Config) { c.PodIPs = append(c.PodIPs, netip.MustParseAddr("fd00::7")) }),
+		"zone":                 with(func(c *Config) { c.Region, c.Zone = "north", "north-2" }),
 		"metrics":              with(func(c *Config) { c.Metrics = true }),
 		"all-statistics":       with(func(c *Config) { c.Statistics = AllStatistics }),
 		"probe-http":           with(func(c *Config) { c.Probes = []Probe{http} }),
