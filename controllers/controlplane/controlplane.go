@@ -14,6 +14,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
@@ -128,7 +129,8 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	writer, err := c.newStatusWriter(mgr)
+	definitions := traffic.NewDefinitions(mgr.GetRESTMapper(), mgr.GetAPIReader())
+	writer, err := c.newStatusWriter(mgr, definitions)
 	if err != nil {
 		return err
 	}
@@ -140,7 +142,7 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 		c.settings.resync.Run,
 		func(running context.Context) error { return c.authority.run(running, c.log.WithName("certificates")) },
 		mgr.Start,
-		func(running context.Context) error { return c.readObjects(running, mgr, writer.events) },
+		func(running context.Context) error { return c.readObjects(running, mgr, definitions, writer.events) },
 		serveXDS,
 		validator.run,
 		func(running context.Context) error {

@@ -35,6 +35,8 @@ func newManager(restConfig *rest.Config, namespace string) (manager.Manager, err
 		}
 	}
 	objects := kinds.CacheOptions()
+	definition, names := traffic.CacheOptions()
+	objects[definition] = names
 	objects[&configv1alpha2.MeshConfig{}] = cache.ByObject{Namespaces: map[string]cache.Config{namespace: {}}}
 	return ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                 scheme,
@@ -71,7 +73,7 @@ func newAPIServer(registry prometheus.Registerer) (apiServer, error) {
 }
 
 // readObjects feeds the cluster's objects into the store, and lets the store serve once all existing objects have arrived.
-func (c *ControlPlane) readObjects(ctx context.Context, mgr manager.Manager, events *status.EventReporter) error {
+func (c *ControlPlane) readObjects(ctx context.Context, mgr manager.Manager, definitions *traffic.Definitions, events *status.EventReporter) error {
 	endStart := limitStartMemory()
 	log := c.log.WithName("feed")
 	objects := feed.New(feed.Config{
@@ -82,7 +84,9 @@ func (c *ControlPlane) readObjects(ctx context.Context, mgr manager.Manager, eve
 	if err != nil {
 		return err
 	}
-	definitions := traffic.Definitions{Mapper: mgr.GetRESTMapper(), Reader: mgr.GetAPIReader()}
+	if err := definitions.Watch(ctx, mgr.GetCache()); err != nil {
+		return err
+	}
 	watcher := traffic.Watcher{Feed: objects, Definitions: definitions, Log: log}
 	policies, err := watcher.Start(ctx, append(kinds.Policies(), kinds.GatewayAPI(c.config.Mesh)...))
 	if err != nil {

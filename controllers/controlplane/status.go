@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/egressgateway"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gateway"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/report/server"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/logging"
@@ -30,36 +31,36 @@ type statusWriter struct {
 }
 
 // newStatusWriter adds the controllers that write status to mgr.
-func (c *ControlPlane) newStatusWriter(mgr manager.Manager) (*statusWriter, error) {
+func (c *ControlPlane) newStatusWriter(mgr manager.Manager, definitions *traffic.Definitions) (*statusWriter, error) {
 	own := func() report.Rejections {
 		return server.Rejections(c.store.Rejections(), c.loads.Failures(), c.store.LimitedPolicies())
 	}
 	leader, rejections := &status.Leader{}, status.NewRejections(own, c.otherReplicas(mgr.GetClient()).Rejections, time.Now)
 	c.store.OnRejections(rejections.Changed)
 	events := status.NewEventReporter(mgr.GetClient(), mgr.GetEventRecorder(names.Controller), leader, c.config.Mesh, c.log.WithName("status"))
-	if err := c.addGateways(mgr, leader, rejections); err != nil {
+	if err := c.addGateways(mgr, definitions, leader, rejections); err != nil {
 		return nil, err
 	}
 	err := status.Writers{
 		Leader: leader, Rejections: rejections, Mesh: c.config.Mesh, Namespace: c.config.Namespace, LookupHost: net.DefaultResolver.LookupHost,
-		Secrets: mgr.GetAPIReader(),
+		Secrets: mgr.GetAPIReader(), Definitions: definitions,
 	}.Setup(mgr)
 	return &statusWriter{config: c.config, clients: c.api.clients, log: c.log, leader: leader, rejections: rejections, events: events}, err
 }
 
 // addGateways adds the controllers of gateways, which read Secrets for the store too.
-func (c *ControlPlane) addGateways(mgr manager.Manager, leader *status.Leader, rejections *status.Rejections) error {
+func (c *ControlPlane) addGateways(mgr manager.Manager, definitions *traffic.Definitions, leader *status.Leader, rejections *status.Rejections) error {
 	gateways := &gateway.Reconciler{
 		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Leading: leader.Leading, Sink: c.store, Mesh: c.config.Mesh, Namespace: c.config.Namespace,
 		Now: time.Now, Rejected: rejections.Of, RejectedRoutes: func() <-chan event.GenericEvent { return rejections.Watch(kinds.HTTPRoute) },
 	}
-	if err := gateways.Setup(mgr); err != nil {
+	if err := gateways.Setup(mgr, definitions); err != nil {
 		return err
 	}
 	credentials := &egressgateway.Reconciler{
 		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Sink: c.store, Mesh: c.config.Mesh, Namespace: c.config.Namespace,
 	}
-	return credentials.Setup(mgr)
+	return credentials.Setup(mgr, definitions)
 }
 
 // lead competes for the Lease until stopping or running ends. It does not wait for the delay between the two, so that another

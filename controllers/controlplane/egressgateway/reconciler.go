@@ -96,9 +96,9 @@ func (r *Reconciler) names(ctx context.Context) ([]catalog.Name, error) {
 }
 
 // Setup adds the controller to mgr once the cluster defines Egresses.
-func (r *Reconciler) Setup(mgr manager.Manager) error {
+func (r *Reconciler) Setup(mgr manager.Manager, definitions *traffic.Definitions) error {
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		return traffic.WhenDefined(ctx, mgr.GetRESTMapper(), func() error { return r.add(mgr) }, kinds.Egress)
+		return definitions.WhenDefined(ctx, func() error { return r.add(mgr) }, kinds.Egress)
 	}))
 }
 

@@ -117,7 +117,7 @@ func (w *feedTest) run(t *testing.T, scheme *runtime.Scheme) {
 		}
 		synced = append(synced, one)
 	}
-	watcher := traffic.Watcher{Feed: f, Definitions: traffic.Definitions{Mapper: mapper, Reader: w.client}, Log: logr.Discard()}
+	watcher := traffic.Watcher{Feed: f, Definitions: traffic.NewDefinitions(mapper, w.client), Log: logr.Discard()}
 	policies, err := watcher.Start(t.Context(), kinds.Policies())
 	if err != nil {
 		t.Fatal(err)

@@ -181,9 +181,9 @@ func (r *Reconciler) readGateway(ctx context.Context, s *state) error {
 }
 
 // Setup adds the controller to mgr once the cluster defines the Gateway API.
-func (r *Reconciler) Setup(mgr manager.Manager) error {
+func (r *Reconciler) Setup(mgr manager.Manager, definitions *traffic.Definitions) error {
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		return traffic.WhenDefined(ctx, mgr.GetRESTMapper(), func() error { return r.add(mgr) }, gatewayKinds()...)
+		return definitions.WhenDefined(ctx, func() error { return r.add(mgr) }, gatewayKinds()...)
 	}))
 }
 

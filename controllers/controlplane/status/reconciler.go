@@ -196,10 +196,10 @@ func relatedWatches(reader client.Reader, k policyKind) []relatedWatch {
 
 // startWatches starts each watch once the cluster defines its kind. It returns when all have started, or when ctx ends. A kind can be defined
 // later than the one that it affects, and the first discovery can fail.
-func startWatches(ctx context.Context, mapper meta.RESTMapper, list []relatedWatch, start func(relatedWatch) error) error {
+func startWatches(ctx context.Context, definitions *traffic.Definitions, list []relatedWatch, start func(relatedWatch) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, w := range list {
-		group.Go(func() error { return traffic.WhenDefined(ctx, mapper, func() error { return start(w) }, w.kind) })
+		group.Go(func() error { return definitions.WhenDefined(ctx, func() error { return start(w) }, w.kind) })
 	}
 	return group.Wait()
 }

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	"github.com/openservicemesh/osm-operator/internal/platform/report/client"
@@ -167,8 +168,7 @@ func TestRejectedCondition(t *testing.T) {
 // undefined is a manager in a cluster that defines no policy kinds.
 type undefined struct{ manager.Manager }
 
-func (undefined) GetRESTMapper() meta.RESTMapper { return meta.NewDefaultRESTMapper(nil) }
-func (undefined) Add(manager.Runnable) error     { return nil }
+func (undefined) Add(manager.Runnable) error { return nil }
 
 // TestRejections_KindsWithoutControllerBlockNothing rejects objects of kinds whose controllers wait for a definition, such as HTTPRoutes without
 // ReferenceGrants. Nothing reads their events. The controllers find the rejections when they start.
@@ -180,7 +180,8 @@ func TestRejections_KindsWithoutControllerBlockNothing(t *testing.T) {
 		}
 		others := func(context.Context) ([]client.Answer[report.Rejections], error) { return nil, client.ErrNoReplicas }
 		r := NewRejections(func() report.Rejections { return own }, others, time.Now)
-		if err := (Writers{Leader: &Leader{}, Rejections: r}).addPolicies(undefined{}); err != nil {
+		none := traffic.NewDefinitions(meta.NewDefaultRESTMapper(nil), nil)
+		if err := (Writers{Leader: &Leader{}, Rejections: r, Definitions: none}).addPolicies(undefined{}); err != nil {
 			t.Fatal(err)
 		}
 		done := make(chan error, 1)

@@ -47,7 +47,7 @@ func TestStartWatches(t *testing.T) {
 		var started []schema.GroupVersionKind
 		ended := make(chan error, 1)
 		go func() {
-			ended <- startWatches(ctx, cluster, relatedWatches(nil, policyKind{
+			ended <- startWatches(ctx, traffic.NewDefinitions(cluster, nil), relatedWatches(nil, policyKind{
 				kind: kinds.Egress, related: []schema.GroupVersionKind{kinds.Egress}, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup},
 				extension: usingExtension("osm-system"),
 			}), func(w relatedWatch) error {
@@ -57,7 +57,7 @@ func TestStartWatches(t *testing.T) {
 		}()
 		await := func(want ...schema.GroupVersionKind) {
 			t.Helper()
-			time.Sleep(2 * traffic.DefinitionPollInterval)
+			time.Sleep(2 * traffic.LookupInterval)
 			synctest.Wait()
 			if !slices.Equal(started, want) {
 				t.Errorf("watched: %v, want %v", started, want)
@@ -80,12 +80,12 @@ func TestStartWatches_Ends(t *testing.T) {
 	watches := []relatedWatch{{kind: kinds.Egress}}
 	stopped, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := startWatches(stopped, &growingCluster{}, watches, nil); err != nil {
+	if err := startWatches(stopped, traffic.NewDefinitions(&growingCluster{}, nil), watches, nil); err != nil {
 		t.Errorf("error %v while the process stops, want none", err)
 	}
 	failure := errors.New("no such informer")
 	cluster := &growingCluster{defined: []schema.GroupVersionKind{kinds.Egress}}
-	if err := startWatches(t.Context(), cluster, watches, func(relatedWatch) error { return failure }); !errors.Is(err, failure) {
+	if err := startWatches(t.Context(), traffic.NewDefinitions(cluster, nil), watches, func(relatedWatch) error { return failure }); !errors.Is(err, failure) {
 		t.Errorf("error %v, want that of the watch", err)
 	}
 }

@@ -43,6 +43,8 @@ type Writers struct {
 	LookupHost HostLookup
 	// Secrets reads Secrets from the API server.
 	Secrets client.Reader
+	// Definitions finds out which kinds the cluster defines.
+	Definitions *traffic.Definitions
 }
 
 // Setup adds a controller for each policy kind, once the cluster defines the kind. It must be called before the Leader runs.
@@ -60,14 +62,14 @@ func (w Writers) addPolicies(mgr manager.Manager) error {
 	for _, k := range w.policyKinds() {
 		acquired := make(chan struct{}, 1)
 		w.Leader.Notify(acquired)
-		if traffic.IsDefined(mgr.GetRESTMapper(), k.kind) {
+		if w.Definitions.IsDefined(k.kind) {
 			if err := w.add(mgr, k, acquired); err != nil {
 				return err
 			}
 			continue
 		}
 		err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-			return traffic.WhenDefined(ctx, mgr.GetRESTMapper(), func() error { return w.add(mgr, k, acquired) }, k.kind)
+			return w.Definitions.WhenDefined(ctx, func() error { return w.add(mgr, k, acquired) }, k.kind)
 		}))
 		if err != nil {
 			return err
@@ -117,7 +119,7 @@ func (w Writers) add(mgr manager.Manager, k policyKind, acquired <-chan struct{}
 		return controller.Watch(source.Kind(mgr.GetCache(), object, watch.handler, watch.predicates...))
 	}
 	err = mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		return startWatches(ctx, mgr.GetRESTMapper(), relatedWatches(reader, k), start)
+		return startWatches(ctx, w.Definitions, relatedWatches(reader, k), start)
 	}))
 	if err != nil {
 		return err

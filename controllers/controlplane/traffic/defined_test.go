@@ -56,7 +56,7 @@ func TestIncompleteDiscovery(t *testing.T) {
 		"a definition that is not established yet": {absent, []client.Object{definition(t, "False", "v1alpha3", "true")}, false, false},
 	} {
 		reader := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(test.stored...).Build()
-		got, err := Definitions{mapper{err: test.discovery}, reader}.Has(t.Context(), kinds.TrafficTarget)
+		got, err := NewDefinitions(mapper{err: test.discovery}, reader).Has(t.Context(), kinds.TrafficTarget)
 		if got != test.want || (err != nil) != test.unknown {
 			t.Errorf("%s: %t, %v", name, got, err)
 		}

@@ -18,9 +18,11 @@ import (
 type partialMapper struct {
 	meta.RESTMapper
 	hasRoutes atomic.Bool
+	lookups   atomic.Int32
 }
 
 func (m *partialMapper) RESTMapping(kind schema.GroupKind, _ ...string) (*meta.RESTMapping, error) {
+	m.lookups.Add(1)
 	if kind == kinds.HTTPRoute.GroupKind() && !m.hasRoutes.Load() {
 		return nil, &meta.NoKindMatchError{GroupKind: kind}
 	}
@@ -31,11 +33,12 @@ func (m *partialMapper) RESTMapping(kind schema.GroupKind, _ ...string) (*meta.R
 func TestWhenDefined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mapper, failure, started := &partialMapper{}, errors.New("no such informer"), atomic.Int32{}
+		definitions := NewDefinitions(mapper, nil)
 		ended := make(chan error, 1)
 		go func() {
-			ended <- WhenDefined(t.Context(), mapper, func() error { started.Add(1); return failure }, kinds.Gateway, kinds.HTTPRoute)
+			ended <- definitions.WhenDefined(t.Context(), func() error { started.Add(1); return failure }, kinds.Gateway, kinds.HTTPRoute)
 		}()
-		time.Sleep(2 * DefinitionPollInterval)
+		time.Sleep(2 * LookupInterval)
 		synctest.Wait()
 		if started.Load() > 0 {
 			t.Error("started with one of two kinds")
@@ -47,11 +50,35 @@ func TestWhenDefined(t *testing.T) {
 	})
 }
 
+// TestAbsentKindsAreRarelyLookedUp counts the requests for a kind that the cluster does not define. A change of a definition is noticed at once,
+// although discovery follows later.
+func TestAbsentKindsAreRarelyLookedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mapper := &partialMapper{}
+		definitions := NewDefinitions(mapper, nil)
+		ended := make(chan error, 1)
+		go func() { ended <- definitions.WhenDefined(t.Context(), func() error { return nil }, kinds.HTTPRoute) }()
+		time.Sleep(settling + 2*LookupInterval)
+		before := mapper.lookups.Load()
+		time.Sleep(time.Hour)
+		if got, limit := mapper.lookups.Load()-before, int32(time.Hour/RecheckInterval)+1; got > limit {
+			t.Errorf("an absent kind was looked up %d times in an hour, want at most %d", got, limit)
+		}
+		definitions.Notify()
+		time.Sleep(3 * LookupInterval)
+		mapper.hasRoutes.Store(true)
+		began := time.Now()
+		if err := <-ended; err != nil || time.Since(began) > LookupInterval {
+			t.Errorf("a defined kind was found after %v, with error %v", time.Since(began), err)
+		}
+	})
+}
+
 // TestWhenDefined_Stops checks that an undefined kind is no error when the process stops.
 func TestWhenDefined_Stops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := WhenDefined(ctx, meta.NewDefaultRESTMapper(nil), nil, kinds.Gateway); err != nil {
+	if err := NewDefinitions(meta.NewDefaultRESTMapper(nil), nil).WhenDefined(ctx, nil, kinds.Gateway); err != nil {
 		t.Errorf("error %v, want none", err)
 	}
 }

@@ -38,7 +38,7 @@ import (
 
 // discoveryPeriod is how long a discovery answer is used. A change of a CustomResourceDefinition discards all answers, also those of the next
 // definitionDelay: the API server follows its definitions with a delay.
-const discoveryPeriod = time.Minute
+const discoveryPeriod = 10 * time.Minute
 
 // Watches starts the watch of a kind when the API server serves it, and stops it when it no longer does.
 type Watches struct {

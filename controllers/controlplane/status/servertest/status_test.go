@@ -28,6 +28,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/config/crd"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
@@ -90,6 +91,7 @@ func (w statusTest) run(t *testing.T, scheme *runtime.Scheme) {
 	err = status.Writers{
 		Leader: leader, Rejections: rejections, Mesh: "osm", Namespace: "osm-system",
 		LookupHost: func(context.Context, string) ([]string, error) { return nil, nil }, Secrets: mgr.GetAPIReader(),
+		Definitions: traffic.NewDefinitions(mgr.GetRESTMapper(), mgr.GetAPIReader()),
 	}.Setup(mgr)
 	if err != nil {
 		t.Fatal(err)
