@@ -180,7 +180,7 @@ const (
 	ReasonCertificatesFailed = "CertificatesFailed"
 	// ReasonReplicasFailed means that pods of the control plane keep failing, or did not become ready in time.
 	ReasonReplicasFailed = "ReplicasFailed"
-	// ReasonNamespacesRejected means that namespaces reject the ConfigMap with the root certificate, for example because of a quota.
+	// ReasonNamespacesRejected means that namespaces reject the ConfigMap with the root certificate, or objects of a component, for example because of a quota.
 	ReasonNamespacesRejected = "NamespacesRejected"
 	// ReasonRestartsDenied means that restarts of workloads are rejected, for example by a policy engine. They are retried with a backoff.
 	ReasonRestartsDenied = "RestartsDenied"

@@ -2,6 +2,7 @@ package components
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -97,7 +98,7 @@ func (r *Reconciler) reconcileAll(
 	}
 	for i := range rendered {
 		status := r.reconcileComponent(ctx, session, mesh, &rendered[i])
-		retry = retry || !status.Ready && status.Reason != v1alpha1.ReasonKindNotServed
+		retry = retry || rendered[i].refusal != nil || !status.Ready && status.Reason != v1alpha1.ReasonKindNotServed
 		known[status.Name] = true
 		statuses = append(statuses, status)
 	}
@@ -124,6 +125,9 @@ type rendering struct {
 	kept    []*unstructured.Unstructured
 	// missing lists the required kinds that are not served.
 	missing []string
+	// refused are the objects that another namespace than the mesh's own rejects, and refusal says why.
+	refused []v1alpha1.ObjectReference
+	refusal error
 	err     error
 }
 
@@ -170,25 +174,54 @@ func (r *Reconciler) reconcileComponent(ctx context.Context, session *apply.Sess
 		status.Objects = slices.DeleteFunc(status.Objects, func(o v1alpha1.ObjectReference) bool { return slices.Contains(c.missing, o.Kind+" "+o.APIVersion) })
 		return status
 	}
-	if c.err == nil {
-		c.fail(session.ApplyAll(ctx, c.objects))
-	}
 	if c.err != nil {
 		status.Reason, status.Message = v1alpha1.ReasonApplyFailed, c.err.Error()
 		return status
 	}
+	c.divide(session.ApplyAll(ctx, c.objects), component.Namespace(mesh))
 	references := referencesOf(c.all())
+	// A namespace that has left loses its objects even if another one rejects some.
 	remaining, err := r.prune(ctx, mesh, status.Objects, references)
 	status.Objects = append(references, remaining...)
-	if err != nil {
-		status.Reason, status.Message = v1alpha1.ReasonApplyFailed, err.Error()
+	if err := errors.Join(c.err, err); err != nil {
+		status.Reason, status.Message = v1alpha1.ReasonApplyFailed, errors.Join(err, c.refusal).Error()
 		return status
 	}
 	r.assess(ctx, c, &status)
-	if status.Ready && c.awaited != "" {
+	switch {
+	case !status.Ready:
+	case c.awaited != "":
 		status.Reason, status.Message = v1alpha1.ReasonUpgradePending, "its upgrade waits for "+c.awaited+"; its pods serve unchanged"
+	case c.refusal != nil:
+		status.Reason, status.Message = v1alpha1.ReasonNamespacesRejected, "it serves the other namespaces; "+c.refusal.Error()
 	}
 	return status
+}
+
+// divide keeps the errors about objects of member namespaces apart: one namespace must not stop a component for the others.
+func (c *rendering) divide(applied error, own string) {
+	for _, err := range unjoin(applied) {
+		var failed *apply.ObjectError
+		var unreadable *unreadableError
+		if !errors.As(err, &failed) || errors.As(err, &unreadable) || failed.Namespace == "" || failed.Namespace == own {
+			c.err = errors.Join(c.err, err)
+			continue
+		}
+		version, kind := failed.Kind.ToAPIVersionAndKind()
+		c.refused = append(c.refused, v1alpha1.ObjectReference{APIVersion: version, Kind: kind, Namespace: failed.Namespace, Name: failed.Name})
+		c.refusal = errors.Join(c.refusal, err)
+	}
+}
+
+// unjoin returns the errors that errors.Join joined.
+func unjoin(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
 }
 
 // assess reads the live objects of a component and writes its health into status.
@@ -196,6 +229,9 @@ func (r *Reconciler) assess(ctx context.Context, c *rendering, status *v1alpha1.
 	objects := c.all()
 	live := make([]*unstructured.Unstructured, 0, len(objects))
 	for _, object := range objects {
+		if slices.Contains(c.refused, referenceOf(object)) {
+			continue
+		}
 		read := &unstructured.Unstructured{}
 		read.SetGroupVersionKind(object.GroupVersionKind())
 		if err := r.Objects.Get(ctx, client.ObjectKeyFromObject(object), read); err != nil {

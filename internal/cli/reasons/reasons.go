@@ -111,7 +111,7 @@ func ofMeshes() []Reason {
 		{v1alpha1.ReasonComponentFailed, meshes, "A component could not be applied, or is not healthy: the message contains its error. All other components run."},
 		{v1alpha1.ReasonUpgradePending, meshes, "A new version of a component waits for the rollout of the control plane: the message names it. The earlier version runs."},
 		{v1alpha1.ReasonKindNotServed, meshes, "A component or the certificate provider needs a kind that the API server does not serve: install its CRD, and the operator continues."},
-		{v1alpha1.ReasonNamespacesRejected, meshes, "Some namespaces reject the ConfigMap with the root certificate: the message names them with the API server's error. Sidecars of new pods there cannot connect."},
+		{v1alpha1.ReasonNamespacesRejected, meshes, "Some namespaces reject the ConfigMap with the root certificate, or objects of a component: the message names them with the API server's error. Without the ConfigMap, sidecars of new pods there cannot connect; without its Roles, a component does not serve them."},
 		{v1alpha1.ReasonRestartsDenied, meshes, "The API server or a policy rejects restarts of some workloads: the message names them. All others proceed, and the operator retries."},
 		{v1alpha1.ReasonSidecarsOutdated, meshes, "Some sidecars are of another revision than the active one: the message names their workloads."},
 		{v1alpha1.ReasonDeleteFailed, meshes, "A resource of the mesh could not be deleted."},
