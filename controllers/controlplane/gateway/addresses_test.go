@@ -5,28 +5,32 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// TestAddressesWithoutGateway checks that a Gateway loses its addresses with the Service of the ingress gateway, and that this is written once.
-func TestAddressesWithoutGateway(t *testing.T) {
-	f := newFixture(t, secret(t))
-	f.reconcile(t)
-	if status, _ := f.statusOfGateway(t); len(status.Addresses) != 1 {
-		t.Fatalf("addresses %v, want that of the Service", status.Addresses)
-	}
-	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: names.IngressGateway}}
-	if err := f.Client.Delete(t.Context(), service); err != nil {
-		t.Fatal(err)
-	}
-	f.reconcile(t)
-	if status, _ := f.statusOfGateway(t); len(status.Addresses) > 0 {
-		t.Errorf("addresses %v remain after the Service has gone", status.Addresses)
-	}
-	written := f.writes
-	f.reconcile(t)
-	if f.writes != written {
-		t.Errorf("%d writes without a change", f.writes-written)
+// TestAddressesAreThoseOfClients checks that an address in the cluster is not published for a Service that waits for its load balancer, or is
+// reached by the ports of nodes.
+func TestAddressesAreThoseOfClients(t *testing.T) {
+	balancer := corev1.ServiceStatus{LoadBalancer: corev1.LoadBalancerStatus{Ingress: []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}}}}
+	for name, c := range map[string]struct {
+		kind    corev1.ServiceType
+		status  corev1.ServiceStatus
+		address string
+		reason  gatewayv1.GatewayConditionReason
+	}{
+		"no load balancer yet": {corev1.ServiceTypeLoadBalancer, corev1.ServiceStatus{}, "", gatewayv1.GatewayReasonAddressNotAssigned},
+		"a load balancer":      {corev1.ServiceTypeLoadBalancer, balancer, "192.0.2.1", gatewayv1.GatewayReasonProgrammed},
+		"ports of nodes":       {corev1.ServiceTypeNodePort, corev1.ServiceStatus{}, "", gatewayv1.GatewayReasonProgrammed},
+		"in the cluster":       {corev1.ServiceTypeClusterIP, corev1.ServiceStatus{}, "10.96.0.7", gatewayv1.GatewayReasonProgrammed},
+	} {
+		service := &corev1.Service{Spec: corev1.ServiceSpec{Type: c.kind, ClusterIPs: []string{"10.96.0.7"}}, Status: c.status}
+		var got string
+		for _, address := range addressesOf(service) {
+			got += address.Value
+		}
+		programmed := gatewayProgrammed(&state{service: service, ready: true}, true)
+		if got != c.address || programmed.Reason != string(c.reason) || (programmed.Status == metav1.ConditionTrue) != (c.reason == gatewayv1.GatewayReasonProgrammed) {
+			t.Errorf("%s: the address is %q, and Programmed is %s %s; want %q, %s", name, got, programmed.Status, programmed.Reason, c.address, c.reason)
+		}
 	}
 }

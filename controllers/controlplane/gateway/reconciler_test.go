@@ -96,7 +96,7 @@ func newFixture(t *testing.T, more ...client.Object) *fixture {
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{names.MonitoredByLabel: "osm"}}},
 		&corev1.Service{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: names.IngressGateway},
-			Spec:       corev1.ServiceSpec{ClusterIPs: []string{"10.96.0.9"}, Ports: []corev1.ServicePort{{Port: 80, Name: "port-80"}, {Port: 443, Name: "port-443"}}},
+			Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeClusterIP, ClusterIPs: []string{"10.96.0.9"}, Ports: []corev1.ServicePort{{Port: 80, Name: "port-80"}, {Port: 443, Name: "port-443"}}},
 		},
 		&discoveryv1.EndpointSlice{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "g", Labels: map[string]string{discoveryv1.LabelServiceName: names.IngressGateway}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -74,7 +75,7 @@ func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.Gatew
 	}
 	status := before.Status.DeepCopy()
 	status.Addresses = addressesOf(s.service)
-	programmed := programmedCondition(s, slices.ContainsFunc(g.Listeners, func(l gateway.ListenerStatus) bool { return l.Served }))
+	programmed := gatewayProgrammed(s, slices.ContainsFunc(g.Listeners, func(l gateway.ListenerStatus) bool { return l.Served }))
 	setConditions(&status.Conditions, before.Generation, condition(string(gatewayv1.GatewayConditionAccepted), g.Accepted), programmed)
 	earlier := status.Listeners
 	status.Listeners = nil
@@ -177,7 +178,8 @@ func setConditions(list *[]metav1.Condition, generation int64, conditions ...met
 	}
 }
 
-// addressesOf are the external addresses of the Service, or else its addresses in the cluster.
+// addressesOf are the addresses by which clients reach the Service: those of its load balancer, or, for a Service of type ClusterIP, its own. An
+// address in the cluster must not be published while a load balancer is on its way: external-dns writes what is here into public DNS.
 func addressesOf(service *corev1.Service) []gatewayv1.GatewayStatusAddress {
 	if service == nil {
 		return nil
@@ -192,7 +194,7 @@ func addressesOf(service *corev1.Service) []gatewayv1.GatewayStatusAddress {
 		add(gatewayv1.IPAddressType, ingress.IP)
 		add(gatewayv1.HostnameAddressType, ingress.Hostname)
 	}
-	if len(addresses) == 0 {
+	if service.Spec.Type == corev1.ServiceTypeClusterIP {
 		for _, ip := range service.Spec.ClusterIPs {
 			add(gatewayv1.IPAddressType, ip)
 		}
@@ -209,6 +211,17 @@ func statusOf(ok bool) metav1.ConditionStatus {
 		return metav1.ConditionTrue
 	}
 	return metav1.ConditionFalse
+}
+
+// gatewayProgrammed is programmedCondition for a Gateway, which needs an address too.
+func gatewayProgrammed(s *state, served bool) metav1.Condition {
+	c := programmedCondition(s, served)
+	if c.Status == metav1.ConditionTrue && s.service.Spec.Type == corev1.ServiceTypeLoadBalancer && len(s.service.Status.LoadBalancer.Ingress) == 0 {
+		c.Status, c.Reason = metav1.ConditionFalse, string(gatewayv1.GatewayReasonAddressNotAssigned)
+		c.Message = fmt.Sprintf("The Service %s/%s has the type LoadBalancer and no address yet. In a cluster without load balancers, choose another type of the Service "+
+			"in spec.ingressGateway of the Mesh.", s.service.Namespace, s.service.Name)
+	}
+	return c
 }
 
 // programmedCondition describes whether clients can connect: the configuration is usable, and a pod of the ingress gateway is ready. The reasons of
