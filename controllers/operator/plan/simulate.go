@@ -71,13 +71,14 @@ func (r *Reconciler) simulate(ctx context.Context, mesh *v1alpha1.Mesh) (*simula
 		return nil, err
 	}
 	ready := metav1.Condition{}
+	var failing []string
 	finish := func(ctx context.Context) error { return s.Client.SimulateDeployments(ctx, mesh.Name) }
 	stop := func(ctx context.Context) (stop bool, err error) {
-		ready, err = readyOf(ctx, s.Client, mesh.Name)
+		ready, failing, err = stateOf(ctx, s.Client, mesh.Name)
 		return ready.Status == metav1.ConditionFalse, err
 	}
 	failed, err := cluster.Run(ctx, finish, stop, r.Controllers(s)...)
-	problem := problemOf(ready, failed)
+	problem := problemOf(ready, failing, failed)
 	if errors.Is(err, dryrun.ErrTooManyRounds) {
 		problem = metav1.Condition{Reason: v1alpha1.ReasonPlanFailed, Message: "the plan is not complete: " + err.Error()}
 	} else if err != nil {
@@ -93,27 +94,35 @@ func (r *Reconciler) simulate(ctx context.Context, mesh *v1alpha1.Mesh) (*simula
 	}, nil
 }
 
-// problemOf is the condition Ready at the end of a simulation when it is not True, with what failed.
-func problemOf(ready metav1.Condition, failed error) metav1.Condition {
+// problemOf is the condition Ready at the end of a simulation when it is not True, or the components that the plan has no objects of, with what
+// failed.
+func problemOf(ready metav1.Condition, failing []string, failed error) metav1.Condition {
 	switch {
 	case failed != nil && !strings.Contains(failed.Error(), ready.Message):
 		ready.Message += ": " + failed.Error()
+	case ready.Status == metav1.ConditionTrue && len(failing) > 0:
+		ready = metav1.Condition{Reason: v1alpha1.ReasonComponentFailed, Message: strings.Join(failing, "; ")}
 	case ready.Status == metav1.ConditionTrue:
 		ready.Message = ""
 	}
 	return ready
 }
 
-// readyOf is the condition Ready of a simulated mesh.
-func readyOf(ctx context.Context, simulated client.Reader, name string) (metav1.Condition, error) {
+// stateOf is the condition Ready of a simulated mesh, and the components that cannot be applied.
+func stateOf(ctx context.Context, simulated client.Reader, name string) (ready metav1.Condition, failing []string, err error) {
 	mesh := &v1alpha1.Mesh{}
 	if err := simulated.Get(ctx, client.ObjectKey{Name: name}, mesh); err != nil {
-		return metav1.Condition{}, err
+		return metav1.Condition{}, nil, err
+	}
+	for _, c := range mesh.Status.Components {
+		if c.Reason == v1alpha1.ReasonApplyFailed || c.Reason == v1alpha1.ReasonKindNotServed {
+			failing = append(failing, "component "+c.Name+": "+c.Message)
+		}
 	}
 	if c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady); c != nil {
-		return *c, nil
+		return *c, failing, nil
 	}
-	return metav1.Condition{Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonProgressing, Message: "nothing was done"}, nil
+	return metav1.Condition{Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonProgressing, Message: "nothing was done"}, failing, nil
 }
 
 // skippedWorkloads are those that keep outdated sidecars at the end of a simulation.
