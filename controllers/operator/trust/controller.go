@@ -112,14 +112,11 @@ func (r *Reconciler) distribute(ctx context.Context, mesh *v1alpha1.Mesh) (*cond
 		return nil, nil, err
 	}
 	session := r.Applier.For(mesh)
-	var rejections []rejection
-	for _, namespace := range desired {
-		if err := r.distributeTo(ctx, session, mesh, root, namespace); err != nil {
-			if ctx.Err() != nil {
-				return nil, nil, err
-			}
-			rejections = append(rejections, rejection{namespace, err})
-		}
+	rejections := forEach(ctx, desired, func(ctx context.Context, namespace string) error {
+		return r.distributeTo(ctx, session, mesh, root, namespace)
+	})
+	if ctx.Err() != nil {
+		return nil, nil, ctx.Err()
 	}
 	pruned, err := r.prune(ctx, mesh, desired)
 	if err != nil {
@@ -149,7 +146,7 @@ func (r *Reconciler) namespaces(ctx context.Context, mesh *v1alpha1.Mesh, meshNa
 func (r *Reconciler) distributeTo(ctx context.Context, session *apply.Session, mesh *v1alpha1.Mesh, root *certificate.Root, namespace string) error {
 	object := configMap(mesh.Name, namespace, root)
 	_, err := session.Apply(ctx, object)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
 		r.Recorder.Eventf(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, mesh, corev1.EventTypeWarning, v1alpha1.ReasonNamespacesRejected, "DistributeTrust",
 			"new pods of this namespace cannot join the mesh %s, because it rejects the ConfigMap %s: %v", mesh.Name, object.GetName(), err)
 	}

@@ -29,6 +29,8 @@ func ignoresDrift(desired *unstructured.Unstructured, live map[string]any) bool 
 
 // IgnoredObjects is a sentence about the objects that ignored drift in this reconciliation, or empty.
 func (s *Session) IgnoredObjects() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if len(s.current.ignored) == 0 {
 		return ""
 	}
@@ -40,7 +42,9 @@ func (s *Session) IgnoredObjects() string {
 func (s *Session) RecordIgnored(object *unstructured.Unstructured, ignored bool) {
 	name, recorder := describe(object), s.applier.recorder
 	if ignored {
+		s.mu.Lock()
 		s.current.ignored[name] = true
+		s.mu.Unlock()
 	}
 	s.applier.history.store(s.owner.GetUID(), s.current)
 	switch {

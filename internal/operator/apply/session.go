@@ -15,10 +15,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Session is one reconciliation of an owner. It records Events about the owner.
+// Session is one reconciliation of an owner. It records Events about the owner. Objects may be applied at the same time.
 type Session struct {
 	applier *Applier
 	owner   client.Object
+	// mu guards current.
+	mu sync.Mutex
 	// earlier is the last reconciliation of the owner that applied anything, current is this one.
 	earlier, current *reconciliation
 }
@@ -74,7 +76,9 @@ func (s *Session) Apply(ctx context.Context, object *unstructured.Unstructured) 
 	if err != nil {
 		return outcome, err
 	}
+	s.mu.Lock()
 	s.current.applied[describe(object)] = true
+	s.mu.Unlock()
 	s.RecordIgnored(object, outcome == DriftIgnored)
 	s.recordChange(object, outcome, fields)
 	return outcome, nil

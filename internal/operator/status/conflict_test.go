@@ -72,3 +72,25 @@ func TestOutdatedStatusIsNotSent(t *testing.T) {
 		t.Errorf("the write of a status from version 7, after one that made version 9, returns %v, want a conflict", err)
 	}
 }
+
+// TestRestoredClusterIsWrittenAgain checks that a Mesh whose version is below that of the last write, as after a restore of etcd, is written in the
+// end: the memory of this process is wrong then, and no read will ever be new enough.
+func TestRestoredClusterIsWrittenAgain(t *testing.T) {
+	sent := 0
+	w := NewWriter(interceptor.NewClient(fake.NewFakeClient(), interceptor.Funcs{
+		SubResourceApply: func(context.Context, client.Client, string, runtime.ApplyConfiguration, ...client.SubResourceApplyOption) error {
+			sent++
+			return nil
+		},
+	}))
+	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "1", ResourceVersion: "7"}}
+	w.latest.record(Mesh, mesh, "900")
+	for range mostStale {
+		if _, err := w.Write(t.Context(), Mesh, mesh, &v1alpha1.MeshStatus{DesiredVersion: "v0.3.0"}); !apierrors.IsConflict(err) {
+			t.Fatalf("the write returns %v, want a conflict while the cache may lag", err)
+		}
+	}
+	if _, err := w.Write(t.Context(), Mesh, mesh, &v1alpha1.MeshStatus{DesiredVersion: "v0.3.0"}); err != nil || sent != 1 {
+		t.Errorf("after %d conflicts: %d requests, error %v; want one request", mostStale, sent, err)
+	}
+}

@@ -121,14 +121,22 @@ func merge(owner Owner, status, desired *v1alpha1.MeshStatus) (*v1alpha1.MeshSta
 type latest struct {
 	mu       sync.Mutex
 	versions map[latestKey]string
+	// stale counts how often in a row a Mesh was older.
+	stale map[latestKey]int
 }
+
+// mostStale is how often in a row a Mesh may be older than the last write, at five times a second. A cache lags less. After a restore of etcd
+// from a backup every version is older, and only the cluster is right.
+const mostStale = 100
 
 type latestKey struct {
 	manager string
 	mesh    types.UID
 }
 
-func newLatest() *latest { return &latest{versions: map[latestKey]string{}} }
+func newLatest() *latest {
+	return &latest{versions: map[latestKey]string{}, stale: map[latestKey]int{}}
+}
 
 // isStale reports whether a Mesh was read before the last write of an owner. Versions that cannot be compared are not stale.
 func (l *latest) isStale(owner Owner, mesh *v1alpha1.Mesh) bool {
@@ -137,8 +145,18 @@ func (l *latest) isStale(owner Owner, mesh *v1alpha1.Mesh) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	order, err := resourceversion.CompareResourceVersion(mesh.ResourceVersion, l.versions[latestKey{owner.Manager, mesh.UID}])
-	return err == nil && order < 0
+	key := latestKey{owner.Manager, mesh.UID}
+	order, err := resourceversion.CompareResourceVersion(mesh.ResourceVersion, l.versions[key])
+	if err != nil || order >= 0 {
+		delete(l.stale, key)
+		return false
+	}
+	if l.stale[key]++; l.stale[key] > mostStale {
+		delete(l.stale, key)
+		delete(l.versions, key)
+		return false
+	}
+	return true
 }
 
 // record remembers a write. A Mesh that is being deleted is forgotten, because it may not be written again.
@@ -148,6 +166,7 @@ func (l *latest) record(owner Owner, mesh *v1alpha1.Mesh, version string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	delete(l.stale, latestKey{owner.Manager, mesh.UID})
 	if mesh.DeletionTimestamp != nil {
 		delete(l.versions, latestKey{owner.Manager, mesh.UID})
 		return
