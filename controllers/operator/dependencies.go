@@ -60,8 +60,6 @@ type Dependencies struct {
 	// Objects reads and writes the objects of components. Kinds are the kinds that the API server serves.
 	Objects client.Client
 	Kinds   components.Kinds
-	// Compatibility defines the supported steps between versions.
-	Compatibility compatibility.Table
 	// Definitions are those of the Service Mesh Interface.
 	Definitions []*unstructured.Unstructured
 	// Kubernetes is the version of the API server.
@@ -100,6 +98,9 @@ func (d *Dependencies) restarter() *restart.Restarter {
 
 // newDependencies returns the dependencies of a running operator, except for the data plane and the kinds of components.
 func newDependencies(mgr ctrl.Manager, o Options, server discovery.ServerVersionInterface) (Dependencies, error) {
+	if o.Compatibility == nil {
+		o.Compatibility = compatibility.Recorded()
+	}
 	cluster, err := newCluster(mgr, o)
 	if err != nil {
 		return Dependencies{}, err
@@ -120,15 +121,12 @@ func newDependencies(mgr ctrl.Manager, o Options, server discovery.ServerVersion
 	if o.Health == nil {
 		o.Health = &health.Reader{Pods: mgr.GetClient(), Owners: mgr.GetAPIReader(), Tokens: own}
 	}
-	if o.Compatibility == nil {
-		o.Compatibility = compatibility.Recorded()
-	}
 	return Dependencies{
 		Cluster: cluster, Status: status.NewWriter(mgr.GetClient()), Recorder: eventRecorder(mgr), Metrics: counters,
 		Health: o.Health, MountDelay: cmp.Or(o.MountDelay, certificates.DefaultMountDelay), Prometheus: prometheus.New(nil),
 		Vault: vault.Signer{}, Tokens: own.ForAudience,
 		Components: append(builtin.All(), o.Components...), Images: o.ComponentImages,
-		Compatibility: o.Compatibility, Definitions: definitions, Kubernetes: kubernetes,
+		Definitions: definitions, Kubernetes: kubernetes,
 	}, nil
 }
 
@@ -136,7 +134,7 @@ func newDependencies(mgr ctrl.Manager, o Options, server discovery.ServerVersion
 func newCluster(mgr ctrl.Manager, o Options) (*observe.Cluster, error) {
 	store, err := secrets.New(mgr)
 	return &observe.Cluster{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Catalogue: o.Catalogue, OperatorNamespace: o.Namespace, Now: o.Now,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Catalogue: o.Catalogue, Compatibility: o.Compatibility, OperatorNamespace: o.Namespace, Now: o.Now,
 	}, err
 }
 
@@ -166,7 +164,7 @@ func newControllers(d Dependencies) controllers {
 		trust: &trust.Reconciler{Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status},
 		rollout: &rollout.Reconciler{
 			Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, DataPlane: d.DataPlane,
-			Restarter: d.restarter(), Health: d.Health, Prometheus: d.Prometheus, Compatibility: d.Compatibility, Metrics: d.Metrics,
+			Restarter: d.restarter(), Health: d.Health, Prometheus: d.Prometheus, Metrics: d.Metrics,
 		},
 		revision: &revision.Reconciler{Cluster: c, Applier: d.applier(c.Client)},
 		components: &components.Reconciler{

@@ -28,7 +28,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/secrets"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
 	"github.com/openservicemesh/osm-operator/internal/operator/webhooks"
-	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 )
 
 // DataPlane observes the workloads with sidecars.
@@ -56,8 +55,6 @@ type Reconciler struct {
 	Health Health
 	// Prometheus measures failed requests, for Meshes that name one.
 	Prometheus Prometheus
-	// Compatibility defines the supported steps between versions.
-	Compatibility compatibility.Table
 	// Metrics counts what happens; nil counts nothing.
 	Metrics *metrics.Recorder
 }

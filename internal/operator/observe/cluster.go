@@ -17,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -38,6 +39,8 @@ type Cluster struct {
 	Secrets Secrets
 	// Catalogue holds the versions that can be installed.
 	Catalogue *operand.Catalogue
+	// Compatibility defines the supported steps between versions.
+	Compatibility compatibility.Table
 	// OperatorNamespace is where the operator runs.
 	OperatorNamespace string
 	// Now is the clock.
@@ -46,7 +49,18 @@ type Cluster struct {
 
 // Desired is what a Mesh asks for, with defaults applied.
 func (c *Cluster) Desired(mesh *v1alpha1.Mesh) desired.Mesh {
-	return desired.StateOf(mesh, c.Catalogue.Current())
+	return desired.StateOf(mesh, c.Compatibility.NextVersion(verifiedVersion(mesh), c.Catalogue.Current(), c.Catalogue.Known()))
+}
+
+// verifiedVersion is the last version of a mesh that passed all gates, or else the version that it runs. A mesh without spec.version follows the
+// operator from it, one step at a time: an operator may skip versions, or be updated again during an upgrade.
+func verifiedVersion(mesh *v1alpha1.Mesh) string {
+	for _, entry := range mesh.Status.History { // the newest first
+		if entry.Result == v1alpha1.ResultSucceeded {
+			return entry.Version
+		}
+	}
+	return mesh.Status.Version
 }
 
 // Namespace reads a namespace, or returns nil when there is none.

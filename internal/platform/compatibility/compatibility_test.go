@@ -117,6 +117,24 @@ func TestCheckStep(t *testing.T) {
 	}
 }
 
+// TestNextVersionIsOneStepAway follows a mesh over an operator that skips versions, forwards and back.
+func TestNextVersionIsOneStepAway(t *testing.T) {
+	known := []string{"v0.1.0", "v0.2.0", "v0.2.3", "v0.4.0", "v1.0.0"}
+	for name, test := range map[string]struct{ from, to, want string }{
+		"one step":                      {"v0.1.0", "v0.2.3", "v0.2.3"},
+		"a patch":                       {"v0.2.0", "v0.2.3", "v0.2.3"},
+		"two steps":                     {"v0.1.0", "v0.4.0", "v0.2.3"},
+		"the version between is absent": {"v0.2.3", "v0.4.0", "v0.4.0"},
+		"back":                          {"v0.4.0", "v0.2.0", "v0.2.0"},
+		"the first installation":        {"", "v1.0.0", "v1.0.0"},
+		"a development build":           {"dev", "v1.0.0", "v1.0.0"},
+	} {
+		if got := fiveVersions().NextVersion(test.from, test.to, known); got != test.want {
+			t.Errorf("%s: from %q to %s the next version is %s, want %s", name, test.from, test.to, got, test.want)
+		}
+	}
+}
+
 func TestUnsupportedEnvoy(t *testing.T) {
 	entry := Entry{Minor: "v0.2", Envoys: []string{"1.9", "1.40"}}
 	for release, unsupported := range map[string]bool{"1.8.7": true, "0.99.0": true, "1.9.0": false, "1.40.2": false, "1.41.0": false, "": false, "what": false} {

@@ -104,6 +104,26 @@ func (t Table) CheckStep(from, to string, sidecars []string) string {
 	return ""
 }
 
+// NextVersion returns the version to which a mesh changes first on its way from one version to another: the other one if it is one step away, or else
+// the newest known version of the next step. known lists versions, oldest first. Without a known version of the next step it is the other one,
+// which CheckStep then explains.
+func (t Table) NextVersion(from, to string, known []string) string {
+	a, b := t.index(from), t.index(to)
+	if a < 0 || b < 0 {
+		return to
+	}
+	next, skipped := nextStep(a, b)
+	if !skipped {
+		return to
+	}
+	for _, version := range slices.Backward(known) {
+		if t.index(version) == next {
+			return version
+		}
+	}
+	return to
+}
+
 // nextStep returns the index next to a in the direction of b, and whether b is further away.
 func nextStep(a, b int) (int, bool) {
 	switch {
