@@ -22,6 +22,7 @@ func planOf(result *simulated, active *v1alpha1.MeshRevision) *v1alpha1.PlanStat
 	if active != nil {
 		p.From = active.Spec.Version
 	}
+	p.Unavailable = sentences(result.missing)
 	p.Objects = plannedObjects(result.changes, result.unchanged)
 	p.Workloads = plannedWorkloads(result.waves, result.skipped)
 	return p

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,12 +26,15 @@ func TestProblemNamesComponentsWithoutObjects(t *testing.T) {
 		{Name: "monitors", Reason: v1alpha1.ReasonApplyFailed, Message: "denied"},
 		{Name: "prometheus", Reason: v1alpha1.ReasonProgressing, Message: "no ready pod"},
 	}
-	ready, failing, err := stateOf(t.Context(), fake.NewClientBuilder().WithScheme(scheme).WithObjects(mesh).Build(), "osm")
+	ready, components, err := stateOf(t.Context(), fake.NewClientBuilder().WithScheme(scheme).WithObjects(mesh).Build(), "osm")
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "component ingress-gateway: no GatewayClass; component monitors: denied"
-	if got := problemOf(ready, failing, nil); got.Message != want || got.Reason != v1alpha1.ReasonComponentFailed {
+	if len(components.missing) != 1 || !strings.Contains(components.missing[0], "ingress-gateway: no GatewayClass") {
+		t.Errorf("the components that wait for kinds are %q", components.missing)
+	}
+	const want = "component monitors: denied"
+	if got := problemOf(ready, components.failed, nil); got.Message != want || got.Reason != v1alpha1.ReasonComponentFailed {
 		t.Errorf("the problem is %s %q, want %q", got.Reason, got.Message, want)
 	}
 }

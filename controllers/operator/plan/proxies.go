@@ -49,7 +49,7 @@ func (r *Reconciler) planProxies(ctx context.Context, mesh *v1alpha1.Mesh, activ
 	}
 	plannedProxies(p.Proxies, changes)
 	plannedFlows(p.Flows, changes)
-	p.Unavailable = sentences(changes.Unavailable)
+	p.Unavailable = append(p.Unavailable, sentences(changes.Unavailable)...)
 	return nil
 }
 

@@ -48,6 +48,8 @@ type simulated struct {
 	skipped []rollout.Note
 	// version is the one that would run.
 	version string
+	// missing are the components that wait for kinds, with the reason. The plan has no objects of them.
+	missing []string
 	// problem is the condition Ready in the end, when that is not True; its message is empty when it is.
 	problem metav1.Condition
 }
@@ -71,14 +73,14 @@ func (r *Reconciler) simulate(ctx context.Context, mesh *v1alpha1.Mesh) (*simula
 		return nil, err
 	}
 	ready := metav1.Condition{}
-	var failing []string
+	var components componentProblems
 	finish := func(ctx context.Context) error { return s.Client.SimulateDeployments(ctx, mesh.Name) }
 	stop := func(ctx context.Context) (stop bool, err error) {
-		ready, failing, err = stateOf(ctx, s.Client, mesh.Name)
+		ready, components, err = stateOf(ctx, s.Client, mesh.Name)
 		return ready.Status == metav1.ConditionFalse, err
 	}
 	failed, err := cluster.Run(ctx, finish, stop, r.Controllers(s)...)
-	problem := problemOf(ready, failing, failed)
+	problem := problemOf(ready, components.failed, failed)
 	if errors.Is(err, dryrun.ErrTooManyRounds) {
 		problem = metav1.Condition{Reason: v1alpha1.ReasonPlanFailed, Message: "the plan is not complete: " + err.Error()}
 	} else if err != nil {
@@ -90,7 +92,7 @@ func (r *Reconciler) simulate(ctx context.Context, mesh *v1alpha1.Mesh) (*simula
 	}
 	return &simulated{
 		changes: cluster.Changes(), unchanged: cluster.Unchanged(), waves: s.DataPlane.Waves(), skipped: skipped,
-		version: r.Desired(mesh).Version, problem: problem,
+		version: r.Desired(mesh).Version, missing: components.missing, problem: problem,
 	}, nil
 }
 
@@ -108,21 +110,27 @@ func problemOf(ready metav1.Condition, failing []string, failed error) metav1.Co
 	return ready
 }
 
-// stateOf is the condition Ready of a simulated mesh, and the components that cannot be applied.
-func stateOf(ctx context.Context, simulated client.Reader, name string) (ready metav1.Condition, failing []string, err error) {
+// componentProblems are the components that cannot be applied, and those that wait for kinds, each with its reason.
+type componentProblems struct{ failed, missing []string }
+
+// stateOf is the condition Ready of a simulated mesh, and its components without objects.
+func stateOf(ctx context.Context, simulated client.Reader, name string) (ready metav1.Condition, components componentProblems, err error) {
 	mesh := &v1alpha1.Mesh{}
 	if err := simulated.Get(ctx, client.ObjectKey{Name: name}, mesh); err != nil {
-		return metav1.Condition{}, nil, err
+		return metav1.Condition{}, components, err
 	}
 	for _, c := range mesh.Status.Components {
-		if c.Reason == v1alpha1.ReasonApplyFailed || c.Reason == v1alpha1.ReasonKindNotServed {
-			failing = append(failing, "component "+c.Name+": "+c.Message)
+		switch problem := "component " + c.Name + ": " + c.Message; c.Reason {
+		case v1alpha1.ReasonApplyFailed:
+			components.failed = append(components.failed, problem)
+		case v1alpha1.ReasonKindNotServed:
+			components.missing = append(components.missing, problem+", so the plan has none of its objects")
 		}
 	}
 	if c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady); c != nil {
-		return *c, failing, nil
+		return *c, components, nil
 	}
-	return metav1.Condition{Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonProgressing, Message: "nothing was done"}, failing, nil
+	return metav1.Condition{Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonProgressing, Message: "nothing was done"}, components, nil
 }
 
 // skippedWorkloads are those that keep outdated sidecars at the end of a simulation.
