@@ -3,6 +3,7 @@ package authz_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,6 +68,11 @@ func TestHeadlessService(t *testing.T) {
 	}
 	terminating := Slice(Name("shop", "bare"), Pod("shop", "web-1", "web", "one", "10.0.0.1"), Pod("shop", "web-2", "web", "two", "10.0.0.2"))
 	terminating.Endpoints[1].Ready, terminating.Endpoints[1].Terminating = false, true
+	unready := Slice(Name("shop", "bare"), Pod("shop", "web-1", "web", "one", "10.0.0.1"), Pod("shop", "web-2", "web", "two", "10.0.0.2"))
+	unready.Endpoints[0].Ready = false
+	if got := destinations(authz.Decide(Apply(shop(unready)...).View(), request("buyer", "10.0.0.1"))); !slices.Equal(got, []string{"allowed one"}) {
+		t.Errorf("a pod that is not ready: %v", got)
+	}
 	for name, test := range map[string]struct {
 		request authz.Request
 		want    string

@@ -114,10 +114,13 @@ func (b WeightedBackend) endpoints(v *catalog.View, direct bool) []catalog.Backe
 	usable := func(endpoint catalog.Backend) bool {
 		return endpoint.Ready && (len(b.Allowed) == 0 || slices.Contains(b.Allowed, endpoint.Identity))
 	}
-	if direct || !slices.ContainsFunc(backends, usable) {
+	switch {
+	case direct:
 		return backends
+	case slices.ContainsFunc(backends, usable):
+		return slices.DeleteFunc(backends, func(endpoint catalog.Backend) bool { return !endpoint.Ready })
 	}
-	return slices.DeleteFunc(backends, func(endpoint catalog.Backend) bool { return !endpoint.Ready })
+	return slices.DeleteFunc(backends, func(endpoint catalog.Backend) bool { return !endpoint.Serving })
 }
 
 type offeredKey struct{ client identity.ServiceAccount }

@@ -235,10 +235,13 @@ type Backend struct {
 	Identity identity.ServiceAccount
 	Workload Workload
 	Ready    bool
+	// Serving is true for an endpoint that is ready, or terminates and still serves. Only the clients of a headless Service reach others, by their
+	// own choice.
+	Serving bool
 }
 
-// Backends returns the addresses behind a port of a Service: ready ones, and terminating ones that still serve. An
-// address counts only if it belongs to an existing pod that the Service selects and that has a sidecar, possibly one
+// Backends returns the addresses behind a port of a Service: ready ones, and terminating ones that still serve. Of a headless Service it returns
+// all, because its clients choose the pod, and their sessions must outlive a failed readiness probe. An address counts only if it belongs to an existing pod that the Service selects and that has a sidecar, possibly one
 // of Open Service Mesh. No other endpoint can prove an identity that clients expect.
 func (v *View) Backends(service *Service, port Port) []Backend {
 	var backends []Backend
@@ -259,13 +262,16 @@ func (v *View) Backends(service *Service, port Port) []Backend {
 }
 
 func readyFirst(a, b Backend) int {
-	switch {
-	case a.Ready == b.Ready:
-		return 0
-	case a.Ready:
-		return -1
+	rank := func(b Backend) int {
+		switch {
+		case b.Ready:
+			return 0
+		case b.Serving:
+			return 1
+		}
+		return 2
 	}
-	return 1
+	return cmp.Compare(rank(a), rank(b))
 }
 
 func (v *View) backend(service *Service, endpoint Endpoint, port uint16) (Backend, bool) {
@@ -273,8 +279,11 @@ func (v *View) backend(service *Service, endpoint Endpoint, port uint16) (Backen
 	if !ok || port == 0 || !pod.Injected && !pod.OSMSidecar || !service.selects(pod) || !slices.Contains(pod.IPs, endpoint.Address) {
 		return Backend{}, false
 	}
-	if !endpoint.Ready && !endpoint.Terminating {
+	serving := endpoint.Ready || endpoint.Terminating
+	if !serving && !service.Headless() {
 		return Backend{}, false
 	}
-	return Backend{Address: netip.AddrPortFrom(endpoint.Address, port), Identity: pod.Identity(), Workload: pod.Workload, Ready: endpoint.Ready}, true
+	return Backend{
+		Address: netip.AddrPortFrom(endpoint.Address, port), Identity: pod.Identity(), Workload: pod.Workload, Ready: endpoint.Ready, Serving: serving,
+	}, true
 }

@@ -3,6 +3,7 @@ package scope_test
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -218,6 +219,30 @@ func TestHeadlessPortsShareTarget(t *testing.T) {
 	// The second Service has no address left: the first one has the pod's address with both ports.
 	if diff := cmp.Diff([]string{"shop/db:80", "shop/db:81"}, got); diff != "" {
 		t.Errorf("outbound ports to the pod (-want +got):\n%s", diff)
+	}
+}
+
+// TestSessionsOfHeadlessServicesOutliveReadiness checks that a client of a headless Service keeps the destination while a pod is not ready, or
+// terminates without serving: without the listener its sessions would be closed. Requests that are balanced do not go there.
+func TestSessionsOfHeadlessServicesOutliveReadiness(t *testing.T) {
+	pod := Pod("shop", "db-0", "db", "db", "10.0.0.1")
+	service := Service("shop", "db", "db", "", 3306, catalog.ProtocolTCP)
+	build := func(ready bool) (*scope.Scope, scope.Endpoints) {
+		slice := Slice(service.Name, pod)
+		slice.Endpoints[0].Ready = ready
+		v := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Settings{Permissive: true}, pod, service, slice).View()
+		return scope.Build(v, trustDomain, scope.KeyFor(v, pod)), scope.BuildEndpoints(v, scope.EndpointsKey{Service: service.Name, TargetPort: 3306})
+	}
+	before, served := build(true)
+	after, unready := build(false)
+	if len(before.Outbound) != 1 {
+		t.Fatalf("the client has %d destinations, want one", len(before.Outbound))
+	}
+	if !reflect.DeepEqual(before.Outbound, after.Outbound) {
+		t.Errorf("the destinations are %+v, and %+v while the pod is not ready", before.Outbound, after.Outbound)
+	}
+	if len(served.Addresses) != 1 || len(unready.Addresses) != 0 {
+		t.Errorf("balanced requests go to %v, and to %v of a pod that is not ready", served.Addresses, unready.Addresses)
 	}
 }
 

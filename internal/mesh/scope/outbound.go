@@ -148,9 +148,10 @@ func BuildEndpoints(v *catalog.View, key EndpointsKey) Endpoints {
 			if len(allowed) > 0 && !slices.Contains(allowed, backend.Identity) {
 				continue
 			}
-			if backend.Ready {
+			switch {
+			case backend.Ready:
 				ready = append(ready, backend)
-			} else {
+			case backend.Serving:
 				terminating = append(terminating, backend)
 			}
 		}
