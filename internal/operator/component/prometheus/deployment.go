@@ -76,10 +76,12 @@ func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Contain
 	}
 }
 
+// defaultResources has a limit, because the pods of tenants decide how many series exist. Without it, the node would pay for them.
 func defaultResources() corev1.ResourceRequirements {
-	return corev1.ResourceRequirements{Requests: corev1.ResourceList{
-		corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("512Mi"),
-	}}
+	return corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("512Mi")},
+		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("4Gi")},
+	}
 }
 
 func dataVolume(settings v1alpha1.ManagedPrometheus) corev1.VolumeSource {

@@ -95,23 +95,6 @@ func injectorMonitor(inputs component.Inputs) *monitoringv1.PodMonitor {
 	}
 }
 
-func sidecarMonitor(inputs component.Inputs) *monitoringv1.PodMonitor {
-	relabelings := append(converted(scrapedSidecars), converted(podLabels(inputs.Mesh.Name))...)
-	return &monitoringv1.PodMonitor{
-		TypeMeta: typeMeta(monitoringv1.PodMonitorsKind), ObjectMeta: component.Meta(inputs.Mesh, sidecarsJob),
-		Spec: monitoringv1.PodMonitorSpec{
-			NamespaceSelector: monitoringv1.NamespaceSelector{MatchNames: append([]string{component.Namespace(inputs.Mesh)}, inputs.Members...)},
-			Selector: metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{
-				Key: names.ProxyUUIDLabel, Operator: metav1.LabelSelectorOpExists,
-			}}},
-			PodMetricsEndpoints: []monitoringv1.PodMetricsEndpoint{{
-				Port: ptr.To(metricsPort), Interval: scrapeInterval, HonorLabels: true,
-				RelabelConfigs: append(relabelings, converted(ofSource)...), MetricRelabelConfigs: converted(renamed),
-			}},
-		},
-	}
-}
-
 func prometheusRule(inputs component.Inputs) (*monitoringv1.PrometheusRule, error) {
 	file, err := rules.ForMesh(inputs.Mesh.Name)
 	if err != nil {
