@@ -12,8 +12,6 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/openservicemesh/osm-operator/config/admission"
 	"github.com/openservicemesh/osm-operator/controllers/operator"
@@ -28,12 +26,12 @@ import (
 )
 
 func main() {
-	options, metrics, further := operator.Options{}, "", ""
+	options, further := operator.Options{}, ""
 	var applyPolicies, showVersion bool
 	flag.StringVar(&options.Namespace, "namespace", cmp.Or(os.Getenv("POD_NAMESPACE"), names.OperatorNamespace), "the namespace that the operator runs in; the default is $POD_NAMESPACE")
 	flag.BoolVar(&options.LeaderElection, "leader-elect", false, "run leader election, so that one of several replicas is active")
 	flag.StringVar(&options.ProbeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
-	flag.StringVar(&metrics, "metrics-bind-address", ":8443", "address of /metrics over HTTPS; 0 disables it")
+	flag.StringVar(&options.MetricsAddress, "metrics-bind-address", ":8443", "address of /metrics over HTTPS; 0 disables it")
 	flag.StringVar(&further, "further-versions", "", "a directory with one subdirectory for each additional version that can be installed, such as a version under test")
 	flag.DurationVar(&options.MountDelay, "mount-delay", certificates.DefaultMountDelay, "how long kubelets take at most until pods have the files of a changed Secret or ConfigMap; each step of a rotation waits for it")
 	flag.StringVar(&options.LogLevel, "log-level", "info", "trace, debug, info, warn, error, fatal, panic or disabled; spec.controlPlane.logLevel of a Mesh can make it more verbose")
@@ -52,9 +50,6 @@ func main() {
 	options.ComponentImages = componentImages()
 	if applyPolicies {
 		options.AdmissionPolicies = admission.Policies
-	}
-	options.Metrics = metricsserver.Options{
-		BindAddress: metrics, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
 	}
 	if err := run(options, further); err != nil {
 		logger.Error(err, "the operator failed")

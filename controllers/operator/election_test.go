@@ -12,7 +12,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator"
@@ -27,7 +26,7 @@ func candidate(t *testing.T, namespace string) (elected <-chan struct{}, stop fu
 	}
 	mgr, err := operator.NewManager(cluster.rest, operator.Options{
 		Catalogue: catalogue, Namespace: namespace, LeaderElection: true, Now: time.Now, Logger: logr.Discard(), ProbeAddress: "0",
-		Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true, Health: cluster.health, Compatibility: supportedSteps(),
+		SeveralInOneProcess: true, Health: cluster.health, Compatibility: supportedSteps(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -25,7 +25,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/controllers/operator"
@@ -149,9 +148,9 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 		cluster.metrics = prometheus.NewRegistry()
 		mgr, err := operator.NewManager(counted, operator.Options{
 			Catalogue: catalogue, Namespace: "osm-operator-system", Now: time.Now, Logger: logger, ProbeAddress: "0",
-			Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true,
-			MountDelay: time.Second,
-			Health:     cluster.health, Compatibility: supportedSteps(), Registry: cluster.metrics, Components: []component.Component{gizmos, brokenComponent{}},
+			SeveralInOneProcess: true,
+			MountDelay:          time.Second,
+			Health:              cluster.health, Compatibility: supportedSteps(), Registry: cluster.metrics, Components: []component.Component{gizmos, brokenComponent{}},
 		})
 		if err != nil {
 			return nil, err

@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/kubernetes"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/events"
@@ -29,7 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	served "sigs.k8s.io/controller-runtime/pkg/metrics"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	crmetricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -45,6 +46,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
+	"github.com/openservicemesh/osm-operator/internal/operator/metricsserver"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
@@ -74,8 +76,8 @@ type Options struct {
 	Health Health
 	// MountDelay is how long it takes at most until pods have the files of a changed Secret; 0 means that of the kubelet's defaults.
 	MountDelay time.Duration
-	// Metrics say where and how metrics are served.
-	Metrics metricsserver.Options
+	// MetricsAddress is where metrics are served over HTTPS; empty or "0" serves none.
+	MetricsAddress string
 	// Registry takes the metrics about meshes; nil means the one that is served, or with SeveralInOneProcess one of its own.
 	Registry prometheusclient.Registerer
 	// Logger gets all log lines.
@@ -112,8 +114,9 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 		LeaderElectionResourceLockInterface: lock,
 		LeaderElectionReleaseOnCancel:       true,
 		HealthProbeBindAddress:              o.ProbeAddress,
-		Metrics:                             o.Metrics,
-		Logger:                              o.Logger,
+		// The server of the library has no limits for unauthenticated clients.
+		Metrics: crmetricsserver.Options{BindAddress: "0"},
+		Logger:  o.Logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the operator cannot be prepared: %w", err)
@@ -123,6 +126,9 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 		return nil, err
 	}
 	if err := mgr.AddReadyzCheck("ready", healthz.Ping); err != nil {
+		return nil, err
+	}
+	if err := addMetricsServer(mgr, o); err != nil {
 		return nil, err
 	}
 	// Kinds that cannot be listed could not be watched, and no Mesh would ever be looked at.
@@ -139,6 +145,18 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 		}
 	}
 	return mgr, addReconcilers(mgr, o)
+}
+
+// addMetricsServer serves what all controllers record, if there is an address.
+func addMetricsServer(mgr ctrl.Manager, o Options) error {
+	if o.MetricsAddress == "" || o.MetricsAddress == "0" {
+		return nil
+	}
+	clients, err := kubernetes.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("readers of the metrics cannot be authorized: %w", err)
+	}
+	return mgr.Add(&metricsserver.Server{Address: o.MetricsAddress, Metrics: served.Registry, Clients: clients, Now: o.Now, Log: o.Logger.WithName("metrics")})
 }
 
 // repairConversions makes kinds readable that an OSM has left behind. Watches are tried again until they succeed, so this need not

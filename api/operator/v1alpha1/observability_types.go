@@ -119,7 +119,7 @@ type ManagedPrometheus struct {
 	// +kubebuilder:validation:MaxLength=253
 	StorageClassName *string `json:"storageClassName,omitempty"`
 
-	// resources are the compute resources of the server. Default: requests of 100m CPU and 512Mi memory.
+	// resources are the compute resources of the server. Default: requests of 100m CPU and 512Mi memory, and a memory limit of 4Gi.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 }

@@ -18,7 +18,6 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -71,7 +70,7 @@ func (c *cluster) operator() (stop func()) {
 	must(c.t, err)
 	mgr, err := operator.NewManager(c.asOperator, operator.Options{
 		Catalogue: catalogue, Namespace: "osm-operator-system", Now: time.Now, Logger: logr.Discard(), ProbeAddress: "0",
-		Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true,
+		SeveralInOneProcess: true,
 	})
 	must(c.t, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -98,6 +98,9 @@ func TokenAudience(mesh, namespace string) string { return mesh + "." + namespac
 // ReportAudience is the audience of tokens for the report API of a mesh.
 func ReportAudience(mesh string) string { return "report." + mesh }
 
+// OperatorMetricsAudience is the audience of tokens for the metrics of the operator.
+const OperatorMetricsAudience = "metrics.operator.openservicemesh.io"
+
 // ADSCommonName is the DNS name in the control plane's xDS server certificate.
 func ADSCommonName(trustDomain string) string { return "ads." + trustDomain }
 

@@ -33,6 +33,12 @@ func Start(t *testing.T, ns *nstest.Namespace, targets ...string) string {
 	return run(t, ns, fmt.Sprintf(configuration, strings.Join(targets, ", ")), filepath.Join(t.TempDir(), "data"))
 }
 
+// Configured runs a Prometheus with a configuration until the test ends. It returns its address in the namespace.
+func Configured(t *testing.T, ns *nstest.Namespace, configuration string) string {
+	t.Helper()
+	return run(t, ns, configuration, filepath.Join(t.TempDir(), "data"))
+}
+
 // Recorded runs a Prometheus that has samples in the format OpenMetrics, with their times, and scrapes nothing.
 func Recorded(t *testing.T, ns *nstest.Namespace, samples string) string {
 	t.Helper()

@@ -15,6 +15,8 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/tokenlimit"
 )
 
 // The ConfigMap with which every API server describes how it forwards requests.
@@ -49,7 +51,7 @@ type access struct {
 }
 
 // newAccess reads how the API server forwards requests, and follows changes until ctx ends.
-func newAccess(ctx context.Context, clients kubernetes.Interface, log logr.Logger) (*access, error) {
+func newAccess(ctx context.Context, clients kubernetes.Interface, now func() time.Time, log logr.Logger) (*access, error) {
 	headers, err := requestHeaders(ctx, clients, log)
 	if err != nil {
 		return nil, err
@@ -68,9 +70,11 @@ func newAccess(ctx context.Context, clients kubernetes.Interface, log logr.Logge
 		ClientCertificateCAContentProvider: users, RequestHeaderConfig: headers,
 	}
 	a := &access{headers: headers}
-	if a.authenticator, _, err = authentication.New(); err != nil {
+	inner, _, err := authentication.New()
+	if err != nil {
 		return nil, err
 	}
+	a.authenticator = tokenlimit.New(inner, now)
 	authorization := authorizerfactory.DelegatingAuthorizerConfig{
 		SubjectAccessReviewClient: clients.AuthorizationV1(), AllowCacheTTL: allowedFor, DenyCacheTTL: deniedFor, WebhookRetryBackoff: backoff(),
 	}

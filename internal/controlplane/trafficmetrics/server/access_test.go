@@ -26,7 +26,7 @@ func TestAccessWaitsForTheAPIServer(t *testing.T) {
 		defer func() { away = false }()
 		return away, nil, errors.New("connection refused")
 	})
-	a, err := newAccess(t.Context(), clients, logr.Discard())
+	a, err := newAccess(t.Context(), clients, time.Now, logr.Discard())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ const (
 	name = "v1alpha1.metrics.smi-spec.io"
 )
 
-// TestAggregatedAPI registers the server in a real API server, which forwards requests of users to it.
+// TestAggregatedAPI registers the server in a real API server, which forwards requests of users to it. Other clients open many connections.
 func TestAggregatedAPI(t *testing.T) {
 	config := envtest.StartAggregating(t).Config
 	admin := kubernetes.NewForConfigOrDie(config)
@@ -42,6 +42,15 @@ func TestAggregatedAPI(t *testing.T) {
 		body, err := admin.RESTClient().Get().AbsPath(api).DoRaw(t.Context())
 		return err == nil && strings.Contains(string(body), `"deployments"`)
 	})
+
+	for i := range 1500 {
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%20))}}
+		silent, err := dialer.DialContext(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = silent.Close() })
+	}
 
 	grant(t, config, "reader", "deployments")
 	reader, stranger := as(config, "reader"), as(config, "stranger")

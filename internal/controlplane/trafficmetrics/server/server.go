@@ -1,11 +1,8 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -14,16 +11,12 @@ import (
 
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/errgroup"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/endpoints/filters"
 	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/client-go/dynamic"
@@ -33,14 +26,22 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/trafficmetrics"
+	"github.com/openservicemesh/osm-operator/internal/platform/httplimit"
 )
 
 // Limits of a request.
 const (
 	headerTimeout   = 10 * time.Second
 	requestTimeout  = 30 * time.Second
+	idleTimeout     = 2 * time.Minute
+	maxHeader       = 64 << 10
 	shutdownTimeout = 10 * time.Second
 )
+
+// limits leave room for several API servers, each of which forwards the requests of many users from one address.
+func limits() httplimit.Limits {
+	return httplimit.Limits{Connections: 512, ConnectionsPerAddress: 128, Requests: 64, RequestsPerAddress: 32}
+}
 
 // Server serves the API. All fields are required.
 type Server struct {
@@ -68,11 +69,20 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		return err
 	}
 	config := certificate.NewServerCertificate(issuer, s.Now, s.Host).TLSConfig()
-	config.NextProtos, config.ClientAuth = []string{"h2", "http/1.1"}, tls.RequestClientCert
-	server := &http.Server{Handler: handler, TLSConfig: config, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout}
+	config.ClientAuth = tls.RequestClientCert
+	server := &http.Server{
+		Handler: handler, TLSConfig: config, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+	}
+	limited := httplimit.Apply(server, listener, limits(), func() {})
+	registered := &registration{client: clients, bundle: issuer.bundle, log: s.Log}
+	// A replica that serves before the API server trusts it fails requests.
+	if err := registered.write(ctx); err != nil {
+		s.Log.Error(err, "the certificate of this server cannot be written into its APIService yet")
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.ServeTLS(limited, "", ""); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil
@@ -83,7 +93,6 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		defer cancel()
 		return server.Shutdown(stopping)
 	})
-	registered := &registration{client: clients, bundle: issuer.bundle, log: s.Log}
 	group.Go(func() error { return registered.run(ctx) })
 	return group.Wait()
 }
@@ -98,7 +107,7 @@ func (s *Server) handler(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	access, err := newAccess(ctx, clients, s.Log)
+	access, err := newAccess(ctx, clients, s.Now, s.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -170,52 +179,4 @@ func (e edgesOfNamespaces) NewRequestInfo(r *http.Request) (*request.RequestInfo
 		}
 	}
 	return info, err
-}
-
-// pollInterval is how often the APIService is read.
-const pollInterval = 2 * time.Second
-
-// apiServices is the resource of APIServices.
-var apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
-
-// registration writes the root of the server's certificate into its APIService. Somebody else creates and deletes the APIService.
-type registration struct {
-	client dynamic.Interface
-	bundle []byte
-	log    logr.Logger
-}
-
-// run keeps the bundle of the APIService until ctx ends.
-func (r *registration) run(ctx context.Context) error {
-	wait.UntilWithContext(ctx, func(ctx context.Context) {
-		if err := r.write(ctx); err != nil && ctx.Err() == nil {
-			r.log.Error(err, "the certificate of this server cannot be written into its APIService")
-		}
-	}, pollInterval)
-	return nil
-}
-
-// write writes the bundle if the APIService exists with another one.
-func (r *registration) write(ctx context.Context) error {
-	name := trafficmetrics.Version.Version + "." + trafficmetrics.Version.Group
-	live, err := r.client.Resource(apiServices).Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	text, _, _ := unstructured.NestedString(live.Object, "spec", "caBundle")
-	if bundle, err := base64.StdEncoding.DecodeString(text); err == nil && bytes.Equal(bundle, r.bundle) {
-		return nil
-	}
-	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"caBundle": r.bundle}})
-	if err != nil {
-		return err
-	}
-	if _, err := r.client.Resource(apiServices).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "osm-traffic-metrics"}); err != nil {
-		return fmt.Errorf("patch %s: %w", name, err)
-	}
-	r.log.Info("wrote the certificate of this server into its APIService", "name", name)
-	return nil
 }

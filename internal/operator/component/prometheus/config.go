@@ -28,6 +28,7 @@ type scrapeConfig struct {
 	KubernetesSDConfigs  []discovery  `json:"kubernetes_sd_configs"`
 	RelabelConfigs       []relabeling `json:"relabel_configs"`
 	MetricRelabelConfigs []relabeling `json:"metric_relabel_configs,omitempty"`
+	scrapeLimits
 }
 
 type tokenFile struct {
@@ -74,11 +75,7 @@ func configuration(inputs component.Inputs) serverConfig {
 		config.ScrapeConfigs = append(config.ScrapeConfigs, operatorJob(mesh, namespace))
 	}
 	if len(inputs.Members) > 0 {
-		config.ScrapeConfigs = append(config.ScrapeConfigs, scrapeConfig{
-			JobName: sidecarsJob, HonorLabels: true, KubernetesSDConfigs: pods(inputs.Members...),
-			RelabelConfigs:       slices.Concat(scrapedSidecars, podLabels(mesh), ofSource),
-			MetricRelabelConfigs: renamed,
-		})
+		config.ScrapeConfigs = append(config.ScrapeConfigs, sidecarJob(mesh, inputs.Members))
 	}
 	return config
 }
@@ -86,20 +83,6 @@ func configuration(inputs component.Inputs) serverConfig {
 func pods(list ...string) []discovery {
 	return []discovery{{Role: "pod", Namespaces: namespaces{Names: list}}}
 }
-
-// sidecarsJob is the name of the job that scrapes sidecars.
-const sidecarsJob = "osm-sidecars"
-
-// scrapedSidecars selects the metrics port of sidecars in pods with the annotations of "osm metrics enable".
-var scrapedSidecars = []relabeling{
-	keep("true", "__meta_kubernetes_pod_annotation_prometheus_io_scrape"),
-	keep("15010", "__meta_kubernetes_pod_annotation_prometheus_io_port"),
-	keep(metricsPort, "__meta_kubernetes_pod_container_port_name"),
-	label("__metrics_path__", "(.+)", "$1", "__meta_kubernetes_pod_annotation_prometheus_io_path"),
-}
-
-// metricsPort is the name of the metrics port of sidecars, as in OSM.
-const metricsPort = "proxy-metrics"
 
 // podLabels labels a target by its mesh, namespace and pod.
 func podLabels(mesh string) []relabeling {
@@ -109,32 +92,6 @@ func podLabels(mesh string) []relabeling {
 		label("pod", "(.*)", "$1", "__meta_kubernetes_pod_name"),
 	}
 }
-
-// ofSource are the labels that OSM's Prometheus adds to the statistics of clients. As in OSM, a ReplicaSet counts as its Deployment.
-var ofSource = []relabeling{
-	label("source_namespace", "(.*)", "$1", "__meta_kubernetes_namespace"),
-	label("source_pod_name", "(.*)", "$1", "__meta_kubernetes_pod_name"),
-	label("source_service", "(.*)", "$1", "__meta_kubernetes_pod_label_app"),
-	label("source_workload_kind", "(.*)", "$1", "__meta_kubernetes_pod_controller_kind"),
-	label("source_workload_name", "(.*)", "$1", "__meta_kubernetes_pod_controller_name"),
-	label("source_workload_name", "ReplicaSet;(.*)-[^-]+", "$1", "__meta_kubernetes_pod_controller_kind", "__meta_kubernetes_pod_controller_name"),
-	label("source_workload_kind", "ReplicaSet", "Deployment", "source_workload_kind"),
-}
-
-// renamed gives metrics of workloads OSM's names, and removes the labels of a source from those that a server counts.
-var renamed = []relabeling{
-	label("source_namespace", inboundMetrics, "", nameLabel),
-	label("source_pod_name", inboundMetrics, "", nameLabel),
-	label("source_service", inboundMetrics, "", nameLabel),
-	label("source_workload_kind", inboundMetrics, "", nameLabel),
-	label("source_workload_name", inboundMetrics, "", nameLabel),
-	label(nameLabel, "envoy_(osm_.*)", "$1", nameLabel),
-}
-
-const (
-	nameLabel      = "__name__"
-	inboundMetrics = "envoy_osm_inbound_.*"
-)
 
 func keep(regex string, sources ...string) relabeling {
 	return relabeling{SourceLabels: sources, Regex: regex, Action: "keep"}

@@ -17,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus/rules"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 const (
@@ -49,7 +50,9 @@ func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deplo
 		ServiceAccountName: Name,
 		SecurityContext:    component.PodSecurity(userID),
 		Containers:         []corev1.Container{container(settings, inputs.Image(image(), settings.Image))},
-		Volumes:            []corev1.Volume{component.ConfigMapVolume("config", Name), {Name: "data", VolumeSource: dataVolume(settings)}},
+		Volumes: []corev1.Volume{
+			component.ConfigMapVolume("config", Name), {Name: "data", VolumeSource: dataVolume(settings)}, {Name: "operator-token", VolumeSource: operatorToken()},
+		},
 	}, config)
 }
 
@@ -72,14 +75,25 @@ func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Contain
 		ReadinessProbe:  component.HTTPProbe(corev1.URISchemeHTTP, portName, "/-/ready"),
 		LivenessProbe:   component.HTTPProbe(corev1.URISchemeHTTP, portName, "/-/healthy"),
 		SecurityContext: component.ContainerSecurity(),
-		VolumeMounts:    []corev1.VolumeMount{{Name: "config", MountPath: configDir, ReadOnly: true}, {Name: "data", MountPath: dataDir}},
+		VolumeMounts: []corev1.VolumeMount{
+			{Name: "config", MountPath: configDir, ReadOnly: true}, {Name: "data", MountPath: dataDir},
+			{Name: "operator-token", MountPath: operatorTokenDir, ReadOnly: true},
+		},
 	}
 }
 
+// defaultResources has a limit, because the pods of tenants decide how many series exist. Without it, the node would pay for them.
 func defaultResources() corev1.ResourceRequirements {
-	return corev1.ResourceRequirements{Requests: corev1.ResourceList{
-		corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("512Mi"),
-	}}
+	return corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("512Mi")},
+		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("4Gi")},
+	}
+}
+
+// operatorToken is a token that nobody accepts except the metrics of the operator.
+func operatorToken() corev1.VolumeSource {
+	token := &corev1.ServiceAccountTokenProjection{Audience: names.OperatorMetricsAudience, ExpirationSeconds: ptr.To(int64(3600)), Path: "token"}
+	return corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{{ServiceAccountToken: token}}}}
 }
 
 func dataVolume(settings v1alpha1.ManagedPrometheus) corev1.VolumeSource {

@@ -95,23 +95,6 @@ func injectorMonitor(inputs component.Inputs) *monitoringv1.PodMonitor {
 	}
 }
 
-func sidecarMonitor(inputs component.Inputs) *monitoringv1.PodMonitor {
-	relabelings := append(converted(scrapedSidecars), converted(podLabels(inputs.Mesh.Name))...)
-	return &monitoringv1.PodMonitor{
-		TypeMeta: typeMeta(monitoringv1.PodMonitorsKind), ObjectMeta: component.Meta(inputs.Mesh, sidecarsJob),
-		Spec: monitoringv1.PodMonitorSpec{
-			NamespaceSelector: monitoringv1.NamespaceSelector{MatchNames: append([]string{component.Namespace(inputs.Mesh)}, inputs.Members...)},
-			Selector: metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{
-				Key: names.ProxyUUIDLabel, Operator: metav1.LabelSelectorOpExists,
-			}}},
-			PodMetricsEndpoints: []monitoringv1.PodMetricsEndpoint{{
-				Port: ptr.To(metricsPort), Interval: scrapeInterval, HonorLabels: true,
-				RelabelConfigs: append(relabelings, converted(ofSource)...), MetricRelabelConfigs: converted(renamed),
-			}},
-		},
-	}
-}
-
 func prometheusRule(inputs component.Inputs) (*monitoringv1.PrometheusRule, error) {
 	file, err := rules.ForMesh(inputs.Mesh.Name)
 	if err != nil {
@@ -152,7 +135,9 @@ const (
 	metricsReader = "osm-operator-metrics-reader"
 	// operatorPort is the name of the port of the operator that serves metrics, and operatorServicePort that of its Service.
 	operatorPort, operatorServicePort = "metrics", "https-metrics"
-	// accountToken is the token of the server's ServiceAccount.
+	// operatorTokenDir has the token for the metrics of the operator.
+	operatorTokenDir = "/var/run/secrets/operator.openservicemesh.io"
+	// accountToken is the token of the ServiceAccount of a prometheus-operator's server.
 	accountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 )
 
@@ -164,11 +149,12 @@ func operatorNamespace(inputs component.Inputs) string {
 	return inputs.ControlPlanes[0].Parameters.OperatorNamespace
 }
 
-// operatorJob scrapes the operator, and drops what it reports about other meshes. The operator signs its own certificate.
+// operatorJob scrapes the operator, and drops what it reports about other meshes. The operator signs its own certificate, so anybody on the path
+// could receive the token: it is for these metrics only.
 func operatorJob(mesh, namespace string) scrapeConfig {
 	return scrapeConfig{
 		JobName: names.Operator, HonorLabels: true, Scheme: "https",
-		Authorization: &tokenFile{CredentialsFile: accountToken}, TLSConfig: &tlsConfig{InsecureSkipVerify: true},
+		Authorization: &tokenFile{CredentialsFile: operatorTokenDir + "/token"}, TLSConfig: &tlsConfig{InsecureSkipVerify: true},
 		KubernetesSDConfigs: pods(namespace),
 		RelabelConfigs: []relabeling{
 			keep(names.Operator, "__meta_kubernetes_pod_label_app"), keep(operatorPort, "__meta_kubernetes_pod_container_port_name"),

@@ -180,16 +180,20 @@ func authorities(inputs component.Inputs) *corev1.ConfigMap {
 	return config
 }
 
-// deployment has one pod: the APIService has the certificate of one server.
+// replicas is the number of pods. While none answers, the API server cannot delete namespaces, because it cannot list their TrafficMetrics.
+const replicas = 2
+
+// deployment has two pods, whose certificates are both in the APIService.
 func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deployment {
 	secret := &corev1.SecretVolumeSource{SecretName: names.PrometheusTokenSecret, Optional: ptr.To(true), Items: []corev1.KeyToPath{{Key: "token", Path: "token"}}}
-	strategy := appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}
-	return component.Deployment(inputs.Mesh, Name, selector, strategy, corev1.PodSpec{
+	servers := component.Deployment(inputs.Mesh, Name, selector, component.RollingUpdate(), corev1.PodSpec{
 		ServiceAccountName: Name,
 		SecurityContext:    component.PodSecurity(userID),
 		Containers:         []corev1.Container{container(inputs.Mesh, inputs.Image(image(), managedSettings(inputs.Mesh).Image))},
 		Volumes:            []corev1.Volume{component.ConfigMapVolume("ca", Name), {Name: "token", VolumeSource: corev1.VolumeSource{Secret: secret}}},
 	}, config)
+	servers.Spec.Replicas = ptr.To(int32(replicas))
+	return servers
 }
 
 func container(mesh *v1alpha1.Mesh, image string) corev1.Container {

@@ -1,0 +1,96 @@
+package metricsserver
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/cert"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/httplimit"
+)
+
+// Limits of a connection.
+const (
+	headerLimit     = 5 * time.Second
+	readLimit       = 10 * time.Second
+	writeLimit      = 30 * time.Second
+	idleLimit       = 2 * time.Minute
+	maxHeader       = 32 << 10
+	shutdownTimeout = 10 * time.Second
+)
+
+// limits leave room for a few scrapers.
+func limits() httplimit.Limits {
+	return httplimit.Limits{Connections: 256, ConnectionsPerAddress: 32, Requests: 8, RequestsPerAddress: 2}
+}
+
+// Server serves /metrics. All fields are required.
+type Server struct {
+	// Address is where it listens.
+	Address string
+	Metrics prometheus.Gatherer
+	// Clients ask the API server who may read.
+	Clients kubernetes.Interface
+	Now     func() time.Time
+	Log     logr.Logger
+}
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable. Each replica serves its own metrics.
+func (*Server) NeedLeaderElection() bool { return false }
+
+// Start implements manager.Runnable.
+func (s *Server) Start(ctx context.Context) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Address)
+	if err != nil {
+		return fmt.Errorf("the metrics server cannot listen: %w", err)
+	}
+	return s.Serve(ctx, listener)
+}
+
+// Serve serves on a listener until ctx ends.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	certificate, err := selfSigned()
+	if err != nil {
+		return err
+	}
+	protect, err := newProtection(s.Clients, s.Now, s.Log)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", protect(promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError})))
+	server := &http.Server{
+		Handler: mux, TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
+		ReadHeaderTimeout: headerLimit, ReadTimeout: readLimit, WriteTimeout: writeLimit, IdleTimeout: idleLimit, MaxHeaderBytes: maxHeader,
+	}
+	limited := httplimit.Apply(server, listener, limits(), func() {})
+	stopped := context.AfterFunc(ctx, func() {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		_ = server.Shutdown(stopping)
+	})
+	defer stopped()
+	if err := server.ServeTLS(limited, "", ""); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("the metrics server on %s stopped: %w", listener.Addr(), err)
+	}
+	return nil
+}
+
+// selfSigned returns a certificate that encrypts, and that no client can verify. The tokens that it receives are for this server only,
+// unless a client sends another one.
+func selfSigned() (tls.Certificate, error) {
+	certificate, key, err := cert.GenerateSelfSignedCertKey("localhost", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("create the certificate of the metrics server: %w", err)
+	}
+	return tls.X509KeyPair(certificate, key)
+}
