@@ -43,8 +43,9 @@ func strategy(settings v1alpha1.ManagedPrometheus) appsv1.DeploymentStrategy {
 	return component.RollingUpdate()
 }
 
-// deployment has one pod: a second one would scrape everything twice.
-func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deployment {
+// deployment has one pod: a second one would scrape everything twice. Its template does not depend on the configuration, which the server reads
+// again by itself: a restart for each namespace that joins would lose the samples, and the state of alerts.
+func deployment(inputs component.Inputs) *appsv1.Deployment {
 	settings := managedSettings(inputs.Mesh)
 	return component.Deployment(inputs.Mesh, Name, selector, strategy(settings), corev1.PodSpec{
 		ServiceAccountName: Name,
@@ -53,7 +54,7 @@ func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deplo
 		Volumes: []corev1.Volume{
 			component.ConfigMapVolume("config", Name), {Name: "data", VolumeSource: dataVolume(settings)}, {Name: "operator-token", VolumeSource: operatorToken()},
 		},
-	}, config)
+	})
 }
 
 func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Container {
@@ -66,6 +67,8 @@ func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Contain
 		Command: []string{"/bin/prometheus"},
 		Args: []string{
 			"--config.file=" + configDir + "/" + configFile,
+			// Every version from 3.0 on knows this name. The newer --config.auto-reload is an unknown option in some of them, and stops them.
+			"--enable-feature=auto-reload-config",
 			"--storage.tsdb.path=" + dataDir,
 			fmt.Sprintf("--storage.tsdb.retention.time=%dms", retention.Milliseconds()),
 			fmt.Sprintf("--web.listen-address=:%d", Port),

@@ -51,7 +51,7 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 		objects = append(objects, claim)
 	}
 	service := component.Service(inputs.Mesh, Name, selector, component.NamedPort(portName, Port))
-	return component.Labelled(inputs, append(objects, service, deployment(inputs, config))...)
+	return component.Labelled(inputs, append(objects, service, deployment(inputs))...)
 }
 
 // Health implements component.Component. It is that of the Deployment, whose pod does not start without its volume.

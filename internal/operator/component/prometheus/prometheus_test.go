@@ -2,9 +2,11 @@ package prometheus_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -107,18 +109,33 @@ func TestRolesAreInNamespacesOfTheMesh(t *testing.T) {
 	}
 }
 
-// TestConfigurationChangesThePodTemplate verifies that the server restarts with a new configuration.
-func TestConfigurationChangesThePodTemplate(t *testing.T) {
-	annotation := func(members ...string) string {
+// TestNewMembersRestartNoServer checks that a namespace that joins changes the configuration and not the pod: the server reads it again.
+func TestNewMembersRestartNoServer(t *testing.T) {
+	render := func(members ...string) (config, pod any) {
 		objects, err := prometheus.Managed{}.Render(component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), Members: members})
 		if err != nil {
 			t.Fatal(err)
 		}
-		annotations, _, _ := unstructured.NestedStringMap(objects[len(objects)-1].Object, "spec", "template", "metadata", "annotations")
-		return annotations["operator.openservicemesh.io/config-hash"]
+		for _, object := range objects {
+			switch object.GetKind() {
+			case "ConfigMap":
+				config = object.Object["data"]
+			case "Deployment":
+				pod = object.Object["spec"]
+			}
+		}
+		return config, pod
 	}
-	if one, again, other := annotation("shop"), annotation("shop"), annotation("shop", "bank"); one == "" || one != again || one == other {
-		t.Errorf("hashes %q, %q and %q: want two equal and one different", one, again, other)
+	config, pod := render("shop")
+	joined, same := render("shop", "bank")
+	if reflect.DeepEqual(config, joined) {
+		t.Error("the configuration does not have the namespace that joined")
+	}
+	if !reflect.DeepEqual(pod, same) {
+		t.Error("a namespace that joins replaces the pod")
+	}
+	if arguments := fmt.Sprint(pod); !strings.Contains(arguments, "--enable-feature=auto-reload-config") {
+		t.Error("the server does not read its configuration again")
 	}
 }
 
