@@ -132,11 +132,16 @@ func (a *app) answer(ctx context.Context, q explain.Question, meshName string, f
 // fromCluster loads the mesh from the cluster.
 func (a *app) fromCluster(ctx context.Context, c client.Client, found mesh) (explain.Mesh, error) {
 	a.progress().report("reading the mesh %s", found.Name)
-	loaded, err := load.FromCluster(ctx, c, found.Name, found.Namespace)
+	objects, err := load.Objects(ctx, c, found.Name, found.Namespace)
+	if err != nil {
+		return explain.Mesh{}, err
+	}
+	loaded, err := load.FromObjects(found.Name, c.Scheme(), objects)
 	if err != nil {
 		return explain.Mesh{}, err
 	}
 	m := meshOf(found.Name, loaded)
+	addStatus(&m, objects)
 	m.Account = func(ctx context.Context, kind, namespace, name string) (string, bool, error) {
 		object := kinds.Object(manifests.WorkloadKinds[kind])
 		err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)

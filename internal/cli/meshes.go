@@ -169,9 +169,12 @@ func selectMesh(name string, all []mesh) (mesh, error) {
 	return mesh{}, noSuchMesh(name, all)
 }
 
-// checkMember returns an error if a namespace is not part of the mesh. An empty namespace means all.
+// served returns the namespaces with pods that the control plane serves: the members, and its own one, which has the gateways.
+func (m mesh) served() []string { return append(slices.Clone(m.Members), m.Namespace) }
+
+// checkMember returns an error if a namespace has no pods that the control plane serves. An empty namespace means all.
 func (m mesh) checkMember(namespace string) error {
-	if namespace == "" || slices.Contains(m.Members, namespace) {
+	if namespace == "" || slices.Contains(m.served(), namespace) {
 		return nil
 	}
 	return fmt.Errorf("namespace %s does not exist or is not part of mesh %s: list its namespaces with `osm namespace list --mesh-name %s`", namespace, m.Name, m.Name)

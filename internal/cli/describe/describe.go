@@ -76,6 +76,9 @@ func Pod(c *catalog.Catalog, name catalog.Name, problems Problems) (*Description
 	v := c.View()
 	pod := v.Pod(name)
 	switch {
+	case pod != nil && (v.IsGateway(pod) || v.IsEgressGateway(pod)):
+	case name.Namespace == v.Settings().Namespace && name.Namespace != "":
+		return nil, fmt.Errorf("namespace %s has the control plane: only pods of the gateways of the mesh can be described there", name.Namespace)
 	case !v.InMesh(name.Namespace):
 		return nil, fmt.Errorf("namespace %s is not in the mesh, so its policies do not apply to pod %s: add it with `osm namespace add %s`", name.Namespace, name.Name, name.Namespace)
 	case pod == nil:

@@ -30,6 +30,8 @@ type Answer struct {
 	Missing []diagnosis.Finding `json:"missing,omitempty"`
 	// Teardown is a note that policies are not enforced, because the mesh is being removed. It is empty otherwise.
 	Teardown string `json:"teardown,omitempty"`
+	// Note explains a verdict that no policy is about. It is empty otherwise.
+	Note string `json:"note,omitempty"`
 	// Remedy holds the objects that would allow the request. It is nil if the request is allowed or policies cannot allow it.
 	Remedy []*unstructured.Unstructured `json:"remedy,omitempty"`
 	// RemedySuffices is false if requirements other than the remedy are missing.
@@ -95,6 +97,9 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 		return m.askFromOutside(ctx, v, q, outside)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := rejectGateway(v, from); err != nil {
 		return nil, err
 	}
 	to, err := m.resolve(ctx, v, q.To, false)
@@ -173,6 +178,9 @@ func (m Mesh) membership(v *catalog.View, from, to party) []diagnosis.Finding {
 			namespace = p.service.Name.Namespace
 		}
 		switch {
+		case v.IsGatewayAccount(p.identity, names.IngressGateway, names.EgressGateway):
+		case namespace != "" && namespace == v.Settings().Namespace:
+			missing = append(missing, diagnosis.Fail("", "namespace %s of %s has the control plane of mesh %s, so it cannot be part of the mesh", namespace, p.what, m.Name))
 		case names.IsSystemNamespace(namespace):
 			missing = append(missing, diagnosis.Fail("", "namespace %s of %s belongs to Kubernetes, so its pods never get a sidecar", namespace, p.what))
 		case !v.InMesh(namespace):
