@@ -147,6 +147,12 @@ var aliases = map[string]string{
 	"job": "job", "jobs": "job", "cronjob": "cronjob", "cronjobs": "cronjob", "cj": "cronjob",
 }
 
+// KindNamed returns the kind of a reference by one of its names, such as deploy.
+func KindNamed(text string) (string, bool) {
+	kind, known := aliases[strings.ToLower(text)]
+	return kind, known
+}
+
 // Workloads are the workload kinds, in the order in which a name without a kind is tried.
 var Workloads = []string{"deployment", "statefulset", "daemonset", "job", "cronjob", "replicaset"}
 
