@@ -157,7 +157,6 @@ func nameOf(result diagnosis.Finding) []string {
 	return []string{"check/" + strings.ToLower(string(result.Severity))}
 }
 
-
 // verifier returns the mesh with functions that read its pods and sidecars. Each sidecar is read once.
 func (a *app) verifier(ctx context.Context, c client.Client, found mesh) (connectivity.Mesh, error) {
 	m, err := a.fromCluster(ctx, c, found)

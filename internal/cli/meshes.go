@@ -81,19 +81,22 @@ func fromDeclared(m *v1alpha1.Mesh) mesh {
 	if m.Status.Plan != nil {
 		found.Plan = m.Status.Plan.Summary
 	}
-	addRevisions(&found, m.Status.Revisions)
+	addRevisions(&found, m.Status.Revisions, m.Status.Version != "")
 	if ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
 		found.Ready, found.Reason, found.Message = string(ready.Status), ready.Reason, ready.Message
 	}
 	return found
 }
 
-// addRevisions sets the running version and the canary from the revisions in status.
-func addRevisions(found *mesh, revisions []v1alpha1.RevisionSummary) {
+// addRevisions sets the canary from the revisions in status, and the version of the active one unless the version that runs is known. The active
+// revision may have no pods yet.
+func addRevisions(found *mesh, revisions []v1alpha1.RevisionSummary, runs bool) {
 	for _, r := range revisions {
 		switch r.Role {
 		case v1alpha1.RoleActive:
-			found.Version = r.Version
+			if !runs {
+				found.Version = r.Version
+			}
 		case v1alpha1.RoleCanary, v1alpha1.RolePromoting:
 			found.Canary, found.canarySuffix = r.Version, names.CanarySuffix(found.Name, r.Name)
 		}

@@ -157,7 +157,11 @@ func (g *summary) print(w io.Writer) error {
 	line := func(title, format string, args ...any) {
 		fmt.Fprintf(w, "%-15s %s\n", title, fmt.Sprintf(format, args...))
 	}
-	line("Mesh", "%s, version %s, in namespace %s", g.Name, orUnknown(g.Version), g.Namespace)
+	version := orUnknown(g.Version)
+	if g.Desired != "" && g.Desired != g.Version {
+		version += " (changing to " + g.Desired + ")"
+	}
+	line("Mesh", "%s, version %s, in namespace %s", g.Name, version, g.Namespace)
 	switch {
 	case !g.Declared:
 		line("State", "installed without a Mesh object")
