@@ -144,7 +144,7 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	}
 	a.Missing = append(a.Missing, m.deniedPorts(e, all)...)
 	a.setVerdict()
-	if !a.Allowed {
+	if !a.Allowed && !q.WithoutRemedy {
 		a.Remedy, a.RemedySuffices = m.remedy(e, all)
 	}
 	return a, nil
@@ -312,7 +312,8 @@ func (e evaluator) decide(p servicePort) authz.Verdict {
 // request converts the question to a request to one port.
 func (e evaluator) request(p servicePort) authz.Request {
 	r := authz.Request{Source: e.caller, Service: p.service.Name, Port: p.port.Number, Pod: p.pod}
-	if p.port.Protocol.IsHTTP() {
+	// A sidecar may read the requests of a TCP port as HTTP, because another port of its pod has the same number.
+	if p.port.Protocol.IsHTTP() || e.question.asksRequest() {
 		r.Method, r.Path, r.Headers = e.question.Method, e.question.Path, withHost(e.question.Headers, p.host())
 	}
 	return r

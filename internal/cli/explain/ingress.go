@@ -40,7 +40,9 @@ func (m Mesh) askFromOutside(ctx context.Context, v *catalog.View, q Question, f
 	// A client chooses its way, so one is enough. Its pods do not choose their addresses.
 	a.Allowed, a.Partly = (a.Allowed || a.Partly) && everyAddress, (a.Allowed || a.Partly) && !everyAddress
 	if !a.Allowed && len(a.Missing) == 0 {
-		a.Remedy, a.RemedySuffices = m.remedyFromOutside(v, q, from, ports)
+		if !q.WithoutRemedy {
+			a.Remedy, a.RemedySuffices = m.remedyFromOutside(v, q, from, ports)
+		}
 		a.Missing = append(a.Missing, from.missing...)
 	}
 	return a, nil

@@ -20,6 +20,8 @@ type Question struct {
 	Headers      []authz.Header
 	// Outside is the destination if it is a URL that is not about the mesh.
 	Outside *authz.EgressRequest `json:"-"`
+	// WithoutRemedy omits the search for policies that would allow a denied request, which takes most of the time.
+	WithoutRemedy bool `json:"-"`
 }
 
 // ParseQuestion parses "A -> B [METHOD] [PATH]". The arrow may be "->" or "to", or left out. headers have the form "name: value".
