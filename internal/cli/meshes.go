@@ -40,8 +40,20 @@ type mesh struct {
 	// Declared is false for an OSM without a Mesh object.
 	Declared bool `json:"declared"`
 
+	// Deleting is true if the Mesh is being deleted.
+	Deleting bool `json:"deleting,omitempty"`
+	// Components are those that the Mesh enables and that are not ready.
+	Components []componentProblem `json:"components,omitempty"`
+
 	// canarySuffix is the name suffix of the canary's Deployments.
 	canarySuffix string
+}
+
+// componentProblem is a component that is not ready.
+type componentProblem struct {
+	Name    string `json:"name"`
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
 }
 
 // meshResource precedes the name of a Mesh in the output of -o name.
@@ -77,6 +89,12 @@ func fromDeclared(m *v1alpha1.Mesh) mesh {
 	found := mesh{
 		Name: m.Name, Namespace: cmp.Or(m.Status.Namespace, namespaceOf(m)), Version: cmp.Or(m.Status.Version, ptr.Deref(m.Spec.Version, "")),
 		Desired: m.Status.DesiredVersion, Ready: "Unknown", Declared: true,
+	}
+	found.Deleting = m.DeletionTimestamp != nil
+	for _, c := range m.Status.Components {
+		if !c.Ready {
+			found.Components = append(found.Components, componentProblem{c.Name, c.Reason, c.Message})
+		}
 	}
 	if m.Status.Plan != nil {
 		found.Plan = m.Status.Plan.Summary
