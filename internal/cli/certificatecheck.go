@@ -182,7 +182,7 @@ func (a *app) observeRotation(ctx context.Context, c client.Client, m mesh, live
 // runningSidecars lists the running pods of a mesh with a sidecar.
 func runningSidecars(ctx context.Context, c client.Client, m mesh) ([]preflight.Sidecar, error) {
 	var all []preflight.Sidecar
-	pods, err := sidecarPods(ctx, c, m.Members)
+	pods, err := sidecarPods(ctx, c, m, m.Members)
 	for _, p := range pods {
 		if p.DeletionTimestamp == nil {
 			account := identity.ServiceAccount{Namespace: p.Namespace, Name: p.Spec.ServiceAccountName}

@@ -81,10 +81,16 @@ func (a *app) connectivity(ctx context.Context, o connectivityOptions, form *out
 	if err != nil {
 		return err
 	}
-	from := parseName(namespace, o.fromPod)
+	from, err := podIn(m.Catalog, namespace, o.fromPod)
+	if err != nil {
+		return err
+	}
 	var result diagnosis.Finding
 	if o.toPod != "" {
-		to := parseName(namespace, o.toPod)
+		to, err := podIn(m.Catalog, namespace, o.toPod)
+		if err != nil {
+			return err
+		}
 		q := connectivity.Question{From: from, To: to, Protocol: protocols[o.protocol]}
 		if o.toService != "" {
 			q.Service = parseName(to.Namespace, o.toService)
@@ -149,14 +155,6 @@ func (a *app) printSteps(result diagnosis.Finding, form *output.Flag) error {
 // nameOf returns the names in the output of a diagnosis.
 func nameOf(result diagnosis.Finding) []string {
 	return []string{"check/" + strings.ToLower(string(result.Severity))}
-}
-
-// parseName parses "[NAMESPACE/]NAME".
-func parseName(namespace, text string) catalog.Name {
-	if before, after, found := strings.Cut(text, "/"); found {
-		return catalog.Name{Namespace: before, Name: after}
-	}
-	return catalog.Name{Namespace: namespace, Name: text}
 }
 
 // verifier returns the mesh with functions that read its pods and sidecars. Each sidecar is read once.

@@ -132,11 +132,16 @@ func (a *app) answer(ctx context.Context, q explain.Question, meshName string, f
 // fromCluster loads the mesh from the cluster.
 func (a *app) fromCluster(ctx context.Context, c client.Client, found mesh) (explain.Mesh, error) {
 	a.progress().report("reading the mesh %s", found.Name)
-	loaded, err := load.FromCluster(ctx, c, found.Name, found.Namespace)
+	objects, err := load.Objects(ctx, c, found.Name, found.Namespace)
+	if err != nil {
+		return explain.Mesh{}, err
+	}
+	loaded, err := load.FromObjects(found.Name, c.Scheme(), objects)
 	if err != nil {
 		return explain.Mesh{}, err
 	}
 	m := meshOf(found.Name, loaded)
+	addStatus(&m, objects)
 	m.Account = func(ctx context.Context, kind, namespace, name string) (string, bool, error) {
 		object := kinds.Object(manifests.WorkloadKinds[kind])
 		err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)
@@ -221,7 +226,8 @@ func (a *app) describePodCommand() *cobra.Command {
 		Use:   "pod POD",
 		Short: "Show who may call a pod, whom it may call, and all policies that affect it",
 		Long: `Show the clients that may call a pod and what allows them, and the Services that it may call. All policies that affect its sidecar
-follow, with their problems. The answer is computed by the same code that configures the sidecar. POD is NAME or NAMESPACE/NAME.
+follow, with their problems. The answer is computed by the same code that configures the sidecar. POD is NAME, NAMESPACE/NAME or pod/NAME.
+Of a workload, such as deploy/web, the first pod is described.
 
 For one call, with the reason and what is missing, use "osm explain".`,
 		Example: `  osm describe pod bookstore-v1-5c797ff5f4-tck47 -n bookstore
@@ -241,7 +247,10 @@ For one call, with the reason and what is missing, use "osm explain".`,
 			if err != nil {
 				return err
 			}
-			name := parseName(namespace, args[0])
+			name, err := podIn(m.Catalog, namespace, args[0])
+			if err != nil {
+				return err
+			}
 			described, err := describe.Pod(m.Catalog, name, m.Problems)
 			if err != nil {
 				return err

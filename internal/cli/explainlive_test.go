@@ -53,3 +53,16 @@ func TestClientWithoutSidecar(t *testing.T) {
 		}
 	}
 }
+
+// The acknowledgements are those of the kind that allows the call.
+func TestLiveEgress(t *testing.T) {
+	policy := kinds.Object(kinds.Egress)
+	policy.SetNamespace("shop")
+	policy.SetName("t")
+	c := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(policy).Build()
+	answer := &explain.Answer{Policies: []string{"shop/t"}, Outside: true}
+	got := liveAnswer(t.Context(), c, acknowledgingReplica{}, answer)
+	if len(got) != 1 || got[0].String() != "Egress shop/t: acknowledged by 2 of 2 sidecars" {
+		t.Errorf("the acknowledgements are %v", got)
+	}
+}

@@ -40,8 +40,20 @@ type mesh struct {
 	// Declared is false for an OSM without a Mesh object.
 	Declared bool `json:"declared"`
 
+	// Deleting is true if the Mesh is being deleted.
+	Deleting bool `json:"deleting,omitempty"`
+	// Components are those that the Mesh enables and that are not ready.
+	Components []componentProblem `json:"components,omitempty"`
+
 	// canarySuffix is the name suffix of the canary's Deployments.
 	canarySuffix string
+}
+
+// componentProblem is a component that is not ready.
+type componentProblem struct {
+	Name    string `json:"name"`
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
 }
 
 // meshResource precedes the name of a Mesh in the output of -o name.
@@ -78,22 +90,31 @@ func fromDeclared(m *v1alpha1.Mesh) mesh {
 		Name: m.Name, Namespace: cmp.Or(m.Status.Namespace, namespaceOf(m)), Version: cmp.Or(m.Status.Version, ptr.Deref(m.Spec.Version, "")),
 		Desired: m.Status.DesiredVersion, Ready: "Unknown", Declared: true,
 	}
+	found.Deleting = m.DeletionTimestamp != nil
+	for _, c := range m.Status.Components {
+		if !c.Ready {
+			found.Components = append(found.Components, componentProblem{c.Name, c.Reason, c.Message})
+		}
+	}
 	if m.Status.Plan != nil {
 		found.Plan = m.Status.Plan.Summary
 	}
-	addRevisions(&found, m.Status.Revisions)
+	addRevisions(&found, m.Status.Revisions, m.Status.Version != "")
 	if ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
 		found.Ready, found.Reason, found.Message = string(ready.Status), ready.Reason, ready.Message
 	}
 	return found
 }
 
-// addRevisions sets the running version and the canary from the revisions in status.
-func addRevisions(found *mesh, revisions []v1alpha1.RevisionSummary) {
+// addRevisions sets the canary from the revisions in status, and the version of the active one unless the version that runs is known. The active
+// revision may have no pods yet.
+func addRevisions(found *mesh, revisions []v1alpha1.RevisionSummary, runs bool) {
 	for _, r := range revisions {
 		switch r.Role {
 		case v1alpha1.RoleActive:
-			found.Version = r.Version
+			if !runs {
+				found.Version = r.Version
+			}
 		case v1alpha1.RoleCanary, v1alpha1.RolePromoting:
 			found.Canary, found.canarySuffix = r.Version, names.CanarySuffix(found.Name, r.Name)
 		}
@@ -169,9 +190,12 @@ func selectMesh(name string, all []mesh) (mesh, error) {
 	return mesh{}, noSuchMesh(name, all)
 }
 
-// checkMember returns an error if a namespace is not part of the mesh. An empty namespace means all.
+// served returns the namespaces with pods that the control plane serves: the members, and its own one, which has the gateways.
+func (m mesh) served() []string { return append(slices.Clone(m.Members), m.Namespace) }
+
+// checkMember returns an error if a namespace has no pods that the control plane serves. An empty namespace means all.
 func (m mesh) checkMember(namespace string) error {
-	if namespace == "" || slices.Contains(m.Members, namespace) {
+	if namespace == "" || slices.Contains(m.served(), namespace) {
 		return nil
 	}
 	return fmt.Errorf("namespace %s does not exist or is not part of mesh %s: list its namespaces with `osm namespace list --mesh-name %s`", namespace, m.Name, m.Name)

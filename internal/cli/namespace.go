@@ -179,7 +179,7 @@ sidecars run until their pods are restarted, without further configuration updat
 }
 
 func (a *app) removeNamespace(ctx context.Context, c client.Client, meshName, name string) error {
-	ns, err := getNamespace(ctx, c, name)
+	ns, err := namespaceNamed(ctx, c, name, "list the namespaces of meshes with `osm namespace list`")
 	if err != nil {
 		return fmt.Errorf("Could not remove namespace [%s] from mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // same message as OSM
 	}
@@ -229,12 +229,17 @@ func (a *app) namespaceIgnoreCommand() *cobra.Command {
 	return cmd
 }
 
-// getNamespace reads a namespace. It returns an error with the remedy if the namespace does not exist.
+// getNamespace reads a namespace. It returns an error that says how to create the namespace if it does not exist.
 func getNamespace(ctx context.Context, c client.Client, name string) (*corev1.Namespace, error) {
+	return namespaceNamed(ctx, c, name, fmt.Sprintf("create it with `kubectl create namespace %s`", name))
+}
+
+// namespaceNamed reads a namespace. It returns an error with the remedy if the namespace does not exist.
+func namespaceNamed(ctx context.Context, c client.Client, name, remedy string) (*corev1.Namespace, error) {
 	ns := &corev1.Namespace{}
 	err := c.Get(ctx, client.ObjectKey{Name: name}, ns)
 	if apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("namespace %s not found: create it with `kubectl create namespace %s`", name, name)
+		return nil, fmt.Errorf("namespace %s not found: %s", name, remedy)
 	}
 	return ns, err
 }

@@ -83,7 +83,7 @@ func meshedPod(v *catalog.View, text string) (*catalog.Pod, error) {
 	if pod == nil {
 		return nil, fmt.Errorf("Could not find pod %s in namespace %s", name, namespace) //nolint:staticcheck // same message as OSM
 	}
-	if !pod.Injected || !v.InMesh(namespace) {
+	if !v.IsServed(pod) {
 		return nil, fmt.Errorf("Pod %s in namespace %s is not a part of a mesh", name, namespace) //nolint:staticcheck // same message as OSM
 	}
 	return pod, nil

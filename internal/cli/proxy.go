@@ -19,6 +19,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/sidecartable"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
@@ -93,12 +94,15 @@ func tableOf(q sidecartable.Query, show func(io.Reader) error) func(io.Reader) e
 
 // queryAdmin sends a request to the Envoy admin interface of a pod.
 func (a *app) queryAdmin(ctx context.Context, method, query, namespace, name string, local int, show func(io.Reader) error) error {
-	parsed := parseName(namespace, name)
-	namespace, name = parsed.Namespace, parsed.Name
 	c, err := a.kube.Client()
 	if err != nil {
 		return err
 	}
+	parsed, err := runningPod(ctx, c, namespace, name)
+	if err != nil {
+		return err
+	}
+	namespace, name = parsed.Namespace, parsed.Name
 	pod := &corev1.Pod{}
 	err = c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, pod)
 	if apierrors.IsNotFound(err) {
@@ -107,7 +111,7 @@ func (a *app) queryAdmin(ctx context.Context, method, query, namespace, name str
 	if err != nil {
 		return err
 	}
-	if pod.Labels[names.ProxyUUIDLabel] == "" {
+	if pod.Labels[names.ProxyUUIDLabel] == "" && !ingest.IsInjected(pod) {
 		return fmt.Errorf("Pod %s in namespace %s is not a part of a mesh: it has no sidecar", name, namespace) //nolint:staticcheck // same message as OSM
 	}
 	if pod.Status.Phase != corev1.PodRunning {
@@ -137,12 +141,15 @@ func (a *app) queryAdmin(ctx context.Context, method, query, namespace, name str
 
 // proxyDetail prints the status of one sidecar.
 func (a *app) proxyDetail(ctx context.Context, meshName, namespace, pod string, form *output.Flag) error {
-	parsed := parseName(namespace, pod)
-	namespace, pod = parsed.Namespace, parsed.Name
 	c, m, err := a.open(ctx, meshName, form)
 	if err != nil {
 		return err
 	}
+	parsed, err := runningPod(ctx, c, namespace, pod)
+	if err != nil {
+		return err
+	}
+	namespace, pod = parsed.Namespace, parsed.Name
 	all, complete, err := a.sidecars(ctx, c, m, namespace)
 	if err != nil {
 		return err

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -147,8 +149,8 @@ func disconnectedSidecars(ctx context.Context, c client.Client, m mesh, namespac
 	for _, p := range all {
 		known[p.Namespace+"/"+p.Pod] = true
 	}
-	members := slices.DeleteFunc(slices.Clone(m.Members), func(member string) bool { return namespace != "" && namespace != member })
-	pods, err := sidecarPods(ctx, c, members)
+	members := slices.DeleteFunc(m.served(), func(member string) bool { return namespace != "" && namespace != member })
+	pods, err := sidecarPods(ctx, c, m, members)
 	disconnected := []connected{}
 	for _, p := range pods {
 		if p.DeletionTimestamp == nil && !known[p.Namespace+"/"+p.Name] {
@@ -160,12 +162,17 @@ func disconnectedSidecars(ctx context.Context, c client.Client, m mesh, namespac
 	return disconnected, err
 }
 
-// sidecarPods returns the running pods with a sidecar in namespaces, those that terminate included. After an error, it returns those before.
-func sidecarPods(ctx context.Context, c client.Reader, namespaces []string) ([]*corev1.Pod, error) {
+// sidecarPods returns the running pods with a sidecar in namespaces of a mesh, those that terminate included. In the namespace of the control
+// plane, these are the pods of the gateways. After an error, it returns those before.
+func sidecarPods(ctx context.Context, c client.Reader, m mesh, namespaces []string) ([]*corev1.Pod, error) {
 	var running []*corev1.Pod
 	for _, namespace := range namespaces {
+		selected := client.ListOption(client.HasLabels{names.ProxyUUIDLabel})
+		if namespace == m.Namespace {
+			selected = client.MatchingLabelsSelector{Selector: labels.SelectorFromSet(nil).Add(isGateway())}
+		}
 		var pods corev1.PodList
-		if err := c.List(ctx, &pods, client.InNamespace(namespace), client.HasLabels{names.ProxyUUIDLabel}); err != nil {
+		if err := c.List(ctx, &pods, client.InNamespace(namespace), selected); err != nil {
 			return running, err
 		}
 		for i := range pods.Items {
@@ -175,6 +182,15 @@ func sidecarPods(ctx context.Context, c client.Reader, namespaces []string) ([]*
 		}
 	}
 	return running, nil
+}
+
+// isGateway selects the pods of the gateways of a mesh in the namespace of its control plane.
+func isGateway() labels.Requirement {
+	requirement, err := labels.NewRequirement(names.AppLabel, selection.In, []string{names.IngressGateway, names.EgressGateway})
+	if err != nil {
+		panic(err) // the names are constants
+	}
+	return *requirement
 }
 
 // States of a sidecar.

@@ -154,7 +154,7 @@ func liveAnswer(ctx context.Context, c client.Client, replicas interface {
 	}
 	var all []explain.Live
 	for _, policy := range answer.Policies {
-		all = append(all, livePolicy(ctx, c, replicas, policy))
+		all = append(all, livePolicy(ctx, c, replicas, answer.PolicyKind(), policy))
 	}
 	// A policy counts all its sidecars. Those of the destination do not show whether the caller has one.
 	if caller := liveParties(ctx, replicas, answer.Parties[:min(len(answer.Parties), 1)]); len(answer.Parties) > 0 && caller.Sidecars == 0 && caller.Unknown == "" {
@@ -163,9 +163,8 @@ func liveAnswer(ctx context.Context, c client.Client, replicas interface {
 	return all
 }
 
-// livePolicy returns the acknowledgements of the TrafficTarget "<namespace>/<name>".
-func livePolicy(ctx context.Context, c client.Client, replicas objectReports, policy string) explain.Live {
-	const kind = "TrafficTarget"
+// livePolicy returns the acknowledgements of the policy "<namespace>/<name>".
+func livePolicy(ctx context.Context, c client.Client, replicas objectReports, kind, policy string) explain.Live {
 	l := explain.Live{Of: kind + " " + policy}
 	namespace, name, _ := strings.Cut(policy, "/")
 	var answers []reportclient.Answer[report.Object]

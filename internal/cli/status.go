@@ -157,8 +157,14 @@ func (g *summary) print(w io.Writer) error {
 	line := func(title, format string, args ...any) {
 		fmt.Fprintf(w, "%-15s %s\n", title, fmt.Sprintf(format, args...))
 	}
-	line("Mesh", "%s, version %s, in namespace %s", g.Name, orUnknown(g.Version), g.Namespace)
+	version := orUnknown(g.Version)
+	if g.Desired != "" && g.Desired != g.Version {
+		version += " (changing to " + g.Desired + ")"
+	}
+	line("Mesh", "%s, version %s, in namespace %s", g.Name, version, g.Namespace)
 	switch {
+	case g.Deleting:
+		line("State", "being deleted, %s: %s", orUnknown(g.Reason), orUnknown(g.Message))
 	case !g.Declared:
 		line("State", "installed without a Mesh object")
 	case g.Ready == "True":
@@ -172,6 +178,9 @@ func (g *summary) print(w io.Writer) error {
 	line("Control plane", "%s", readiness(g.ControlPlane))
 	if g.Canary != "" {
 		line("Canary", "version %s: %s", g.Canary, readiness(g.CanaryControlPlane))
+	}
+	for _, c := range g.Components {
+		line("Component", "%s is not ready, %s: %s", c.Name, c.Reason, c.Message)
 	}
 	line("Traffic", "%s; %s", formatSetting(g.Permissive, "permissive mode", "denied unless a policy allows it"),
 		formatSetting(g.Egress, "egress enabled", "egress disabled"))

@@ -155,7 +155,7 @@ func (a *app) tappedPods(ctx context.Context, selected string, o *tapOptions) (m
 	if err != nil {
 		return nil, nil, err
 	}
-	pods, err := podsWithSidecars(ctx, c, namespaces, selects)
+	pods, err := podsWithSidecars(ctx, c, m, namespaces, selects)
 	switch {
 	case err != nil:
 		return nil, nil, err
@@ -190,9 +190,9 @@ func (a *app) tapSelection(m mesh, selected string) ([]string, func(*corev1.Pod)
 	return []string{reference.Namespace}, func(p *corev1.Pod) bool { return isSelected(p, reference) }, m.checkMember(reference.Namespace)
 }
 
-func podsWithSidecars(ctx context.Context, c client.Client, namespaces []string, selects func(*corev1.Pod) bool) (map[tap.Pod]*corev1.Pod, error) {
+func podsWithSidecars(ctx context.Context, c client.Client, m mesh, namespaces []string, selects func(*corev1.Pod) bool) (map[tap.Pod]*corev1.Pod, error) {
 	found := map[tap.Pod]*corev1.Pod{}
-	pods, err := sidecarPods(ctx, c, namespaces)
+	pods, err := sidecarPods(ctx, c, m, namespaces)
 	for _, p := range pods {
 		if selects(p) {
 			found[tap.Pod{Namespace: p.Namespace, Name: p.Name}] = p

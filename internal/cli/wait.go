@@ -209,7 +209,24 @@ func (w *meshWait) poll(ctx context.Context) (bool, error) {
 	if stalled != nil && stalled.Status == metav1.ConditionTrue && stalled.ObservedGeneration == m.Generation {
 		return false, fmt.Errorf("Mesh %s is stalled: %s: %s", w.name, stalled.Reason, stalled.Message) //nolint:staticcheck // begins with a kind
 	}
-	return ready.Status == metav1.ConditionTrue, nil
+	if ready.Status != metav1.ConditionTrue {
+		return false, nil
+	}
+	return w.pollComponents(m), nil
+}
+
+// pollComponents returns true when the components that the Mesh enables are ready. A Mesh without the condition has none.
+func (w *meshWait) pollComponents(m *v1alpha1.Mesh) bool {
+	components := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionComponentsReady)
+	switch {
+	case components == nil, components.Status == metav1.ConditionTrue && components.ObservedGeneration == m.Generation:
+		return true
+	case components.ObservedGeneration != m.Generation:
+		w.last = "the operator has not reconciled the components of its newest version"
+	default:
+		w.last = components.Reason + ": " + components.Message
+	}
+	return false
 }
 
 func (w *meshWait) pending() string    { return "is not ready: " + w.last }

@@ -37,17 +37,24 @@ func TestWaitForMesh(t *testing.T) {
 	}
 	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Ready", Message: "runs"}
 	waiting := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: "WaitingForReplicas", Message: "1 of 2"}
+	components := metav1.Condition{Type: v1alpha1.ConditionComponentsReady, Status: metav1.ConditionTrue, Reason: "ComponentsReady"}
+	noKind := metav1.Condition{Type: v1alpha1.ConditionComponentsReady, Status: metav1.ConditionFalse, Reason: "KindNotServed", Message: "jaeger: no pod"}
+	before := withConditions(2, ready, components)
+	before.Status.Conditions[1].ObservedGeneration = 1
 	stalled := metav1.Condition{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: "InvalidSpec", Message: "correct it"}
 	for name, test := range map[string]struct {
 		mesh         *v1alpha1.Mesh
 		done         bool
 		pending, err string
 	}{
-		"ready":         {withConditions(2, ready), true, "", ""},
-		"ready before":  {withConditions(1, ready), false, "has not reconciled its newest version", ""},
-		"without pods":  {withConditions(2, waiting), false, "WaitingForReplicas: 1 of 2", ""},
-		"stalled":       {withConditions(2, waiting, stalled), false, "", "Mesh osm is stalled: InvalidSpec: correct it"},
-		"no conditions": {withConditions(2), false, "has not reconciled", ""},
+		"ready":                    {withConditions(2, ready), true, "", ""},
+		"ready before":             {withConditions(1, ready), false, "has not reconciled its newest version", ""},
+		"without pods":             {withConditions(2, waiting), false, "WaitingForReplicas: 1 of 2", ""},
+		"stalled":                  {withConditions(2, waiting, stalled), false, "", "Mesh osm is stalled: InvalidSpec: correct it"},
+		"with its components":      {withConditions(2, ready, components), true, "", ""},
+		"a component is not ready": {withConditions(2, ready, noKind), false, "KindNotServed: jaeger: no pod", ""},
+		"components before":        {before, false, "has not reconciled the components", ""},
+		"no conditions":            {withConditions(2), false, "has not reconciled", ""},
 	} {
 		w := &meshWait{name: "osm", reader: readerOf(t, test.mesh)}
 		done, err := w.poll(t.Context())

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -157,6 +158,13 @@ func gatewayConflicts(policy *catalog.Egress, others []*catalog.Egress) []ingest
 		}
 	}
 	return problems
+}
+
+// isOfEgressGateway returns a filter for the EndpointSlices of the egress gateway, which have the readiness of its pods.
+func isOfEgressGateway(namespace string) func(client.Object) bool {
+	return func(slice client.Object) bool {
+		return slice.GetNamespace() == namespace && slice.GetLabels()[discoveryv1.LabelServiceName] == names.EgressGateway
+	}
 }
 
 // usingEgressGateway returns a filter for the Egresses that a change of the Service of the egress gateway affects.

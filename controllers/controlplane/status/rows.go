@@ -25,6 +25,8 @@ type policyKind struct {
 	conflicts conflictFinder
 	// referring returns a filter for objects of this kind, in any namespace, that refer to a Service; nil for none.
 	referring func(client.Object) func(*unstructured.Unstructured) bool
+	// ready selects the EndpointSlices whose changes can affect all objects of this kind; nil for none.
+	ready func(client.Object) bool
 	// account returns a filter for objects of this kind, in any namespace, that name a ServiceAccount; nil for none.
 	account func(client.Object) func(*unstructured.Unstructured) bool
 	// extension returns a filter for objects of this kind, in any namespace, that may refer to an ExtensionService; nil for none.
@@ -71,7 +73,7 @@ func (w Writers) policyKinds() []policyKind {
 		},
 		{
 			kind: kinds.Egress, evaluate: EvaluateEgress(w.Namespace, w.LookupHost, w.Secrets), config: true, account: namingAccount, recheck: lookupInterval,
-			referring: usingEgressGateway(w.Namespace), conflicts: amongAll(kinds.Egress, ingest.Egress, egressConflicts),
+			referring: usingEgressGateway(w.Namespace), ready: isOfEgressGateway(w.Namespace), conflicts: amongAll(kinds.Egress, ingest.Egress, egressConflicts),
 			related: []schema.GroupVersionKind{kinds.Egress}, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup, kinds.UpstreamTrafficSetting},
 		},
 		{

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -103,6 +104,9 @@ func (w Writers) add(mgr manager.Manager, k policyKind, acquired <-chan struct{}
 	}
 	if k.referring != nil {
 		b = b.Watches(&corev1.Service{}, enqueueConflicting(reader, k.kind, k.referring), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
+	}
+	if k.ready != nil {
+		b = b.Watches(&discoveryv1.EndpointSlice{}, enqueueAll(reader, k.kind, ""), builder.WithPredicates(predicate.NewPredicateFuncs(k.ready)))
 	}
 	if k.account != nil {
 		b = b.Watches(&corev1.ServiceAccount{}, enqueueConflicting(reader, k.kind, k.account), builder.WithPredicates(accountExistenceChanged()))

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -78,5 +79,30 @@ func TestEnqueueNaming(t *testing.T) {
 	}
 	if got, _ := queue.Get(); got.Name != naming.GetName() || got.Namespace != naming.GetNamespace() {
 		t.Errorf("%s is enqueued, want the TrafficTarget that names the route group", got)
+	}
+}
+
+// The status of Egresses depends on the readiness of the egress gateway, so its EndpointSlices lead to an evaluation, and no others do.
+func TestEgressesFollowReadinessOfGateway(t *testing.T) {
+	slice := func(namespace, service string) *discoveryv1.EndpointSlice {
+		return &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "s", Labels: map[string]string{discoveryv1.LabelServiceName: service}}}
+	}
+	for _, row := range (Writers{Namespace: "osm-system"}).policyKinds() {
+		if (row.ready != nil) != (row.kind == kinds.Egress) {
+			t.Errorf("%s is evaluated after changes of EndpointSlices: %t", row.kind.Kind, row.ready != nil)
+		}
+		if row.ready == nil {
+			continue
+		}
+		for _, c := range []struct {
+			slice *discoveryv1.EndpointSlice
+			want  bool
+		}{
+			{slice("osm-system", names.EgressGateway), true}, {slice("osm-system", names.IngressGateway), false}, {slice("shop", names.EgressGateway), false},
+		} {
+			if got := row.ready(c.slice); got != c.want {
+				t.Errorf("the EndpointSlice of %s/%s is selected: %t", c.slice.Namespace, c.slice.Labels[discoveryv1.LabelServiceName], got)
+			}
+		}
 	}
 }

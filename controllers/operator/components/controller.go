@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -168,7 +169,7 @@ func (r *Reconciler) render(ctx context.Context, c component.Component, inputs c
 func (r *Reconciler) reconcileComponent(ctx context.Context, session *apply.Session, mesh *v1alpha1.Mesh, c *rendering) v1alpha1.ComponentStatus {
 	status := v1alpha1.ComponentStatus{Name: c.Name(), Objects: inventoryOf(mesh, c.Name())}
 	if len(c.missing) > 0 {
-		status.Reason, status.Message = v1alpha1.ReasonKindNotServed, fmt.Sprintf("the API server does not serve %v", c.missing)
+		status.Reason, status.Message = v1alpha1.ReasonKindNotServed, fmt.Sprintf("the API server does not serve %v%s", c.missing, remedyOf(c.missing))
 		// Objects of a kind that is not served were deleted together with its definition. The others remain: a Service of the type LoadBalancer
 		// would come back with another address.
 		status.Objects = slices.DeleteFunc(status.Objects, func(o v1alpha1.ObjectReference) bool { return slices.Contains(c.missing, o.Kind+" "+o.APIVersion) })
@@ -223,6 +224,20 @@ func unjoin(err error) []error {
 	}
 	return []error{err}
 }
+
+// gatewayAPI is the command that installs the definitions of the Gateway API, in the release that this operator is tested with.
+const gatewayAPI = "kubectl apply --server-side -f https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.6.0/standard-install.yaml"
+
+// remedyOf says how to install kinds that are not served; empty for others than those of the Gateway API.
+func remedyOf(missing []string) string {
+	if !slices.ContainsFunc(missing, func(kind string) bool { return strings.Contains(kind, " "+gatewayGroup+"/") }) {
+		return ""
+	}
+	return ": install the definitions of the Gateway API with `" + gatewayAPI + "`"
+}
+
+// gatewayGroup is the API group of the Gateway API.
+const gatewayGroup = "gateway.networking.k8s.io"
 
 // assess reads the live objects of a component and writes its health into status.
 func (r *Reconciler) assess(ctx context.Context, c *rendering, status *v1alpha1.ComponentStatus) {

@@ -3,6 +3,8 @@ package components
 import (
 	"context"
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -44,5 +46,21 @@ func TestManyRejectedObjectsAreReported(t *testing.T) {
 	}
 	if got := len(mesh.Status.Components[0].Message); got > 4096 || written != 1 {
 		t.Errorf("the message of the component has %d bytes, and it was written %d times; want at most 4096 and once", got, written)
+	}
+}
+
+// Without the definitions of the Gateway API, the message has the command that installs them, in the release that go.mod names.
+func TestMissingGatewayAPIHasARemedy(t *testing.T) {
+	got := remedyOf([]string{"GatewayClass gateway.networking.k8s.io/v1"})
+	module, err := os.ReadFile("../../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := regexp.MustCompile(`sigs.k8s.io/gateway-api (v\S+)`).FindStringSubmatch(string(module))
+	if version == nil || !strings.Contains(got, "/"+version[1]+"/standard-install.yaml") {
+		t.Errorf("the remedy %q does not install %v", got, version)
+	}
+	if got := remedyOf([]string{"Certificate cert-manager.io/v1"}); got != "" {
+		t.Errorf("the remedy for other kinds is %q", got)
 	}
 }

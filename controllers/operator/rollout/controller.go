@@ -9,6 +9,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -17,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/enqueue"
@@ -196,7 +198,10 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	if !measured {
+	switch {
+	case s.isRotating():
+		s.plan = rollout.WaitingPlan(s.situation, "a rotation of the certificate authority is in progress, and the version changes after it: see the condition "+v1alpha1.ConditionRotatingAuthority)
+	case !measured:
 		s.plan = rollout.WaitingPlan(s.situation, "noting how many requests fail with the version that runs")
 	}
 	s.RequeueAfter(s.plan.Wave.RequeueAfter)
@@ -204,6 +209,14 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 		s.RequeueAfter(pollInterval)
 	}
 	return nil
+}
+
+// isRotating is true if another version should begin while the mesh moves to another certificate authority: the proof needs the replicas that
+// run. A rotation whose authority is rejected makes no progress and holds nothing up, and neither does one that begins later.
+func (s *scope) isRotating() bool {
+	rotating := meta.FindStatusCondition(s.mesh.Status.Conditions, v1alpha1.ConditionRotatingAuthority)
+	return s.isUpgrading() && !s.isActing() && s.situation.Active != "" && !s.situation.Rejected() &&
+		rotating != nil && rotating.Status == metav1.ConditionTrue && rotating.Reason != string(rotation.AuthorityRejected)
 }
 
 // restart restarts the workloads of the plan's wave.

@@ -86,7 +86,7 @@ func observation(s *scope, reading health.Observation) rollout.Observation {
 	status, restarts := s.current.Status, restartsInStep(s.current, reading.Restarts)
 	o := rollout.Observation{
 		Now: s.situation.Now, UnhealthySince: s.unhealthySince(), HealthySince: s.healthySince(),
-		Controller: replicas(status.Controller), Injector: replicas(status.Injector),
+		Controller: replicas(status.Controller), Injector: replicas(status.Injector), Earlier: reading.Earlier,
 		Restarts: &restarts, CertificatesUntil: reading.CertificatesUntil, Flows: reading.Flows,
 		Revision: s.situation.Desired,
 	}

@@ -165,8 +165,12 @@ func (w *blockers) addSidecars(o Observed, r Replica, problemOf func(Proxy) stri
 	}
 }
 
-// addDisconnected waits for sidecars that are connected to no replica. They use the trust and the certificate of an earlier connection.
+// addDisconnected waits for sidecars that are connected to no replica. They use the trust and the certificate of an earlier connection. Without
+// a replica nothing is known about sidecars, and a restart of their pods would not help.
 func (w *blockers) addDisconnected(o Observed) {
+	if len(o.Replicas) == 0 {
+		return
+	}
 	connected := map[string]bool{}
 	for _, r := range o.Replicas {
 		if r.Problem != "" {

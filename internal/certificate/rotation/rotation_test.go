@@ -229,3 +229,13 @@ func TestSummaryNamesOnlyExamples(t *testing.T) {
 		t.Errorf("one fits (-want +got):\n%s", diff)
 	}
 }
+
+// Without a replica nothing is known about sidecars: a restart of their pods would not help.
+func TestMissingReplicasAreNoReasonToRestartPods(t *testing.T) {
+	for _, replicas := range [][]Replica{nil, {{Name: "r1", Problem: "it does not answer"}}} {
+		decision := Decide(observed(both, newRoot, func(o *Observed) { o.Replicas, o.Sidecars = replicas, []string{"shop/web", "shop/db"} }))
+		if len(decision.Waiting) != 1 || strings.Contains(decision.Waiting[0], "restart its pod") {
+			t.Errorf("with replicas %v the rotation waits for %q, want only the replicas", replicas, decision.Waiting)
+		}
+	}
+}

@@ -83,6 +83,20 @@ func target(name, fields string) string {
 		spec["destination"] + ", sources: " + spec["sources"] + ", rules: " + spec["rules"] + "}}"
 }
 
+// gatewayAccounts are in the namespace of the control plane, which is not part of the mesh.
+const gatewayAccounts = `
+{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: osm-system}, spec: {certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048}}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: osm-system}}
+---
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: osm-ingress-gateway, namespace: osm-system}}
+---
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: osm-egress-gateway, namespace: osm-system}}
+---
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: osm-controller, namespace: osm-system}}
+---
+`
+
 const tcpService = `{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {clusterIP: 10.0.0.1, selector: {app: web}, ports: [{port: 80, targetPort: 8080, appProtocol: tcp}]}}`
 
 // findings analyzes the shop with more objects, and returns the codes of the findings.
@@ -98,6 +112,10 @@ var findings = map[string]struct {
 	"not behind a Service":     {target("t", "destination={kind: ServiceAccount, name: till, namespace: shop}"), []string{"OSM0202 TrafficTarget shop/t"}},
 	"no source":                {target("t", "sources=[{kind: ServiceAccount, name: none, namespace: shop}]"), []string{"OSM0203 TrafficTarget shop/t"}},
 	"a source outside":         {`{apiVersion: v1, kind: ServiceAccount, metadata: {name: far, namespace: out}}` + "\n---\n" + target("t", "sources=[{kind: ServiceAccount, name: far, namespace: out}]"), []string{"OSM0204 TrafficTarget shop/t"}},
+	"the gateways": {
+		gatewayAccounts + target("t", "sources=[{kind: ServiceAccount, name: osm-ingress-gateway, namespace: osm-system}, {kind: ServiceAccount, name: osm-egress-gateway, namespace: osm-system}]"), nil,
+	},
+	"the control plane":        {gatewayAccounts + target("t", "sources=[{kind: ServiceAccount, name: osm-controller, namespace: osm-system}]"), []string{"OSM0204 TrafficTarget shop/t"}},
 	"no route":                 {target("t", "rules=[{kind: HTTPRouteGroup, name: none}]"), []string{"OSM0205 TrafficTarget shop/t"}},
 	"no match":                 {target("t", "rules=[{kind: HTTPRouteGroup, name: paths, matches: [none]}]"), []string{"OSM0206 TrafficTarget shop/t"}},
 	"unused routes":            {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: TCPRoute, metadata: {name: r, namespace: shop}, spec: {}}`, []string{"OSM0207 TCPRoute shop/r"}},

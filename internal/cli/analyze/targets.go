@@ -9,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // targets analyzes the references of TrafficTargets.
@@ -40,6 +41,9 @@ func (a *analysis) sources(s subject, target *catalog.TrafficTarget) {
 		switch {
 		case a.noAccount(sa):
 			a.add(codeNoSource, s, "Source service account %s not found in namespace %s: correct spec.sources, or create it.", sa.Name, sa.Namespace)
+		case a.view.IsGatewayAccount(sa, names.IngressGateway, names.EgressGateway):
+		case sa.Namespace == a.mesh.Namespace:
+			a.add(codeSourceOutside, s, "Namespace %s of source %s has the control plane, so it cannot be part of the mesh: correct spec.sources.", sa.Namespace, sa.Name)
 		case !a.view.InMesh(sa.Namespace) && !a.mesh.Partial:
 			a.add(codeSourceOutside, s, "Namespace %s of source %s is not part of the mesh: add it with `osm namespace add %s`.", sa.Namespace, sa.Name, sa.Namespace)
 		}

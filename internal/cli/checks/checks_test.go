@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
@@ -166,6 +168,35 @@ func TestControlPlaneThatIsBroken(t *testing.T) {
 		"error: webhook osm-webhook-osm not found", "error: Service osm-system/osm-validator has no ready endpoints")
 	if worst := diagnosis.Worst(groups); worst != diagnosis.Error {
 		t.Errorf("the worst is %s", worst)
+	}
+}
+
+// A component that the Mesh enables and that cannot be installed is an error, with the command that mends it.
+func TestComponentsAreChecked(t *testing.T) {
+	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}
+	mesh.Status.Components = []v1alpha1.ComponentStatus{
+		{Name: "grafana", Ready: true}, {Name: "jaeger", Reason: v1alpha1.ReasonProgressing, Message: "0 of 1 pods are ready"},
+		{Name: "ingress-gateway", Reason: v1alpha1.ReasonKindNotServed, Message: "the API server does not serve [GatewayClass]: install the definitions with `kubectl apply -f x`"},
+	}
+	groups := subject(t, mesh).ControlPlane(t.Context())
+	contains(t, groups, "error: component ingress-gateway is not installed, KindNotServed: the API server does not serve [GatewayClass]",
+		"warning: component jaeger is not ready, Progressing: 0 of 1 pods are ready")
+	i := slices.IndexFunc(groups, func(g diagnosis.Finding) bool {
+		return slices.ContainsFunc(g.Parts, func(f diagnosis.Finding) bool { return f.Remedy == "install the definitions with `kubectl apply -f x`" })
+	})
+	if i < 0 {
+		t.Errorf("the remedy is missing: %+v", groups)
+	}
+}
+
+// While a Mesh is deleted, most conditions are absent, which is no fault of the operator.
+func TestRemovalIsChecked(t *testing.T) {
+	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", DeletionTimestamp: &metav1.Time{Time: now}, Finalizers: []string{"x/y"}}}
+	mesh.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionUnknown, Reason: "WaitingForSidecars", Message: "2 pods have a sidecar"}}
+	groups := subject(t, mesh).ControlPlane(t.Context())
+	contains(t, groups, "warning: the Mesh is being deleted since 2026-11-20T00:00:00Z, WaitingForSidecars: 2 pods have a sidecar")
+	if text := strings.Join(lines(groups), "\n"); strings.Contains(text, "is not set yet") {
+		t.Errorf("absent conditions are reported:\n%s", text)
 	}
 }
 

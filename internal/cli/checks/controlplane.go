@@ -101,6 +101,9 @@ func (s Subject) mesh(ctx context.Context) []diagnosis.Finding {
 	if err != nil {
 		return []diagnosis.Finding{diagnosis.Unread("Mesh "+s.Mesh, err)}
 	}
+	if m.DeletionTimestamp != nil {
+		return append([]diagnosis.Finding{removal(m)}, s.certificates(m)...)
+	}
 	var results []diagnosis.Finding
 	for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionConfigurationAccepted} {
 		c := meta.FindStatusCondition(m.Status.Conditions, kind)
@@ -115,7 +118,39 @@ func (s Subject) mesh(ctx context.Context) []diagnosis.Finding {
 			results = append(results, diagnosis.Fail("", "%s is %s, %s: %s", kind, c.Status, c.Reason, c.Message))
 		}
 	}
-	return append(results, s.certificates(m)...)
+	return append(append(results, components(m)...), s.certificates(m)...)
+}
+
+// removal reports that a Mesh is being deleted, and what the removal waits for. Most conditions are not set meanwhile.
+func removal(m *v1alpha1.Mesh) diagnosis.Finding {
+	state := "the removal has begun"
+	if ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
+		state = ready.Reason + ": " + ready.Message
+	}
+	remedy := "wait for its end with `kubectl get mesh " + m.Name + " --watch`"
+	if m.Status.Removal == nil || m.Status.Removal.Phase == v1alpha1.RemovalWaiting {
+		remedy = "to keep the mesh, see \"Undo a deletion\" in docs/removal.md; to go on, follow the message"
+	}
+	return diagnosis.Warn(remedy, "the Mesh is being deleted since %s, %s", m.DeletionTimestamp.UTC().Format(time.RFC3339), state)
+}
+
+// components reports the components that the Mesh enables and that are not ready.
+func components(m *v1alpha1.Mesh) []diagnosis.Finding {
+	var results []diagnosis.Finding
+	for _, c := range m.Status.Components {
+		switch {
+		case c.Ready:
+		case c.Reason == v1alpha1.ReasonProgressing:
+			results = append(results, diagnosis.Warn("", "component %s is not ready, %s: %s", c.Name, c.Reason, c.Message))
+		default:
+			message, remedy, _ := strings.Cut(c.Message, ": install ")
+			if remedy != "" {
+				remedy = "install " + remedy
+			}
+			results = append(results, diagnosis.Fail(remedy, "component %s is not installed, %s: %s", c.Name, c.Reason, message))
+		}
+	}
+	return results
 }
 
 func (s Subject) meshConfig(ctx context.Context) diagnosis.Finding {

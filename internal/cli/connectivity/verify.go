@@ -67,7 +67,11 @@ func (m Mesh) sidecar(ctx context.Context, v *catalog.View, role string, name ca
 	if err != nil {
 		return diagnosis.Group(title, unknown("The pod can be read", err, "specify the pod as NAMESPACE/NAME"))
 	}
-	if !v.InMesh(name.Namespace) {
+	switch gateway := v.Pod(name); {
+	case v.InMesh(name.Namespace), gateway != nil && v.IsServed(gateway):
+	case name.Namespace == v.Settings().Namespace:
+		return diagnosis.Group(title, failure("Its namespace belongs to mesh "+m.Name, fmt.Sprintf("namespace %s has the control plane, and the pod is no gateway", name.Namespace), ""))
+	default:
 		return diagnosis.Group(title, failure("Its namespace belongs to mesh "+m.Name, fmt.Sprintf("namespace %s does not", name.Namespace),
 			fmt.Sprintf("run osm namespace add %s --mesh-name %s and restart the pods", name.Namespace, m.Name)))
 	}

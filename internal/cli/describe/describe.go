@@ -76,6 +76,9 @@ func Pod(c *catalog.Catalog, name catalog.Name, problems Problems) (*Description
 	v := c.View()
 	pod := v.Pod(name)
 	switch {
+	case pod != nil && (v.IsGateway(pod) || v.IsEgressGateway(pod)):
+	case name.Namespace == v.Settings().Namespace && name.Namespace != "":
+		return nil, fmt.Errorf("namespace %s has the control plane: only pods of the gateways of the mesh can be described there", name.Namespace)
 	case !v.InMesh(name.Namespace):
 		return nil, fmt.Errorf("namespace %s is not in the mesh, so its policies do not apply to pod %s: add it with `osm namespace add %s`", name.Namespace, name.Name, name.Namespace)
 	case pod == nil:
@@ -92,10 +95,36 @@ func Pod(c *catalog.Catalog, name catalog.Name, problems Problems) (*Description
 	for _, o := range s.Outbound {
 		out.Outbound = append(out.Outbound, Outbound{Service: o.Service.String(), Port: o.Port, Protocol: string(o.Protocol), Backends: backends(o)})
 	}
+	if s.IngressGateway != nil {
+		out.Outbound = append(out.Outbound, routed(s.IngressGateway)...)
+	}
 	for _, ref := range c.Policies(v.Deps()) {
 		out.Policies = append(out.Policies, Policy{Kind: string(ref.Kind), Name: ref.Name.String(), Problems: problems(ref)})
 	}
 	return out, nil
+}
+
+// routed returns the hosts that the ingress gateway serves, with the Services that their routes lead to.
+func routed(g *scope.IngressGateway) []Outbound {
+	var all []Outbound
+	for _, l := range g.Listeners {
+		scheme := "http"
+		if len(l.Certificates) > 0 {
+			scheme = "https"
+		}
+		for _, h := range l.Hosts {
+			out := Outbound{Service: fmt.Sprintf("%s://%s:%d", scheme, h.Domain, l.Port), Port: l.Port, Protocol: scheme, Backends: []string{}}
+			for _, r := range h.Routes {
+				for _, b := range r.Backends {
+					if b.Cluster != "" && !r.Denied && !slices.Contains(out.Backends, b.Cluster) {
+						out.Backends = append(out.Backends, b.Cluster)
+					}
+				}
+			}
+			all = append(all, out)
+		}
+	}
+	return all
 }
 
 func inbound(in scope.Inbound) Inbound {

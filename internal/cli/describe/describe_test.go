@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/describe"
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -84,6 +85,28 @@ func TestPod_OtherStates(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The gateways of the mesh are described like sidecars, although their namespace is not part of the mesh.
+func TestDescribeGateway(t *testing.T) {
+	gateway := Pod("osm-system", "gateway-0", names.IngressGateway, names.IngressGateway, "10.0.0.7")
+	gateway.Labels = map[string]string{names.AppLabel: names.IngressGateway}
+	other := Pod("osm-system", "controller-0", "osm-controller", "osm-controller", "10.0.0.8")
+	entries := shop(
+		&catalog.Settings{Namespace: "osm-system"}, &catalog.GatewayClass{Name: "osm"}, gateway, other,
+		&catalog.Service{Name: Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
+		&catalog.Gateway{Name: Name("shop", "public"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "plain", Port: 80, Protocol: "HTTP", From: "Same", Hostname: "web.example.com"}}},
+		&catalog.HTTPRoute{Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}, Rules: []catalog.HTTPRouteRule{{
+			Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/a"}}, Backends: []catalog.RouteBackend{{Service: Name("shop", "web"), Port: 80, Weight: 1}},
+		}}},
+		Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, SA("osm-system", names.IngressGateway)),
+	)
+	if got := text(t, Name("osm-system", "gateway-0"), entries...); !strings.Contains(got, "http://web.example.com:80") || !strings.Contains(got, "shop/web|80") {
+		t.Errorf("the routes of the gateway are missing:\n%s", got)
+	}
+	if _, err := describe.Pod(Apply(entries...), Name("osm-system", "controller-0"), nil); err == nil || strings.Contains(err.Error(), "namespace add") {
+		t.Errorf("%v, want an error whose remedy can be applied", err)
 	}
 }
 

@@ -30,6 +30,8 @@ type Answer struct {
 	Missing []diagnosis.Finding `json:"missing,omitempty"`
 	// Teardown is a note that policies are not enforced, because the mesh is being removed. It is empty otherwise.
 	Teardown string `json:"teardown,omitempty"`
+	// Note explains a verdict that no policy is about. It is empty otherwise.
+	Note string `json:"note,omitempty"`
 	// Remedy holds the objects that would allow the request. It is nil if the request is allowed or policies cannot allow it.
 	Remedy []*unstructured.Unstructured `json:"remedy,omitempty"`
 	// RemedySuffices is false if requirements other than the remedy are missing.
@@ -97,6 +99,9 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := rejectGateway(v, from); err != nil {
+		return nil, err
+	}
 	to, err := m.resolve(ctx, v, q.To, false)
 	if q.Outside != nil && (err != nil || to.service != nil && !v.InMesh(to.service.Name.Namespace)) {
 		return m.askOutside(v, q, from)
@@ -139,7 +144,7 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	}
 	a.Missing = append(a.Missing, m.deniedPorts(e, all)...)
 	a.setVerdict()
-	if !a.Allowed {
+	if !a.Allowed && !q.WithoutRemedy {
 		a.Remedy, a.RemedySuffices = m.remedy(e, all)
 	}
 	return a, nil
@@ -173,6 +178,9 @@ func (m Mesh) membership(v *catalog.View, from, to party) []diagnosis.Finding {
 			namespace = p.service.Name.Namespace
 		}
 		switch {
+		case v.IsGatewayAccount(p.identity, names.IngressGateway, names.EgressGateway):
+		case namespace != "" && namespace == v.Settings().Namespace:
+			missing = append(missing, diagnosis.Fail("", "namespace %s of %s has the control plane of mesh %s, so it cannot be part of the mesh", namespace, p.what, m.Name))
 		case names.IsSystemNamespace(namespace):
 			missing = append(missing, diagnosis.Fail("", "namespace %s of %s belongs to Kubernetes, so its pods never get a sidecar", namespace, p.what))
 		case !v.InMesh(namespace):
@@ -304,7 +312,8 @@ func (e evaluator) decide(p servicePort) authz.Verdict {
 // request converts the question to a request to one port.
 func (e evaluator) request(p servicePort) authz.Request {
 	r := authz.Request{Source: e.caller, Service: p.service.Name, Port: p.port.Number, Pod: p.pod}
-	if p.port.Protocol.IsHTTP() {
+	// A sidecar may read the requests of a TCP port as HTTP, because another port of its pod has the same number.
+	if p.port.Protocol.IsHTTP() || e.question.asksRequest() {
 		r.Method, r.Path, r.Headers = e.question.Method, e.question.Path, withHost(e.question.Headers, p.host())
 	}
 	return r

@@ -44,11 +44,16 @@ func shop(more ...catalog.Entry) []catalog.Entry {
 
 func ask(t *testing.T, question string, entries ...catalog.Entry) *explain.Answer {
 	t.Helper()
+	return askMesh(t, mesh(Apply(entries...), entries...), question)
+}
+
+func askMesh(t *testing.T, m explain.Mesh, question string) *explain.Answer {
+	t.Helper()
 	q, err := explain.ParseQuestion(strings.Fields(question), nil, "default")
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := explain.Ask(t.Context(), mesh(Apply(entries...), entries...), q)
+	answer, err := explain.Ask(t.Context(), m, q)
 	if err != nil {
 		t.Fatal(err)
 	}

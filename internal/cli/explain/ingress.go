@@ -3,7 +3,6 @@ package explain
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,45 +10,24 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// outsideClient is the word for a client outside the mesh with any address.
-const outsideClient = "outside"
-
-// client is a client outside the mesh.
-type client struct {
-	what    string
-	address netip.Addr
-	gateway catalog.Name
-}
-
-// clientOutside returns the source of a question if it is outside the mesh: the word for any, an address that no pod has, or a Service
-// outside the mesh.
-func (m Mesh) clientOutside(v *catalog.View, q Question, from party, resolveErr error) (client, bool) {
-	if q.From.text == outsideClient {
-		return client{what: "a client outside the mesh"}, true
-	}
-	if address, err := netip.ParseAddr(q.From.Name); err == nil && resolveErr != nil {
-		return client{what: "the client " + address.String() + " outside the mesh", address: address}, true
-	}
-	if resolveErr == nil && from.service != nil && !v.InMesh(from.service.Name.Namespace) {
-		return client{what: from.what + ", outside the mesh", gateway: from.service.Name}, true
-	}
-	return client{}, false
-}
-
-// askFromOutside answers a question of a client outside the mesh: it reaches a port by an IngressBackend, or by the ingress gateway.
+// askFromOutside answers a question of a client without a sidecar: it reaches a port by an IngressBackend, or by the ingress gateway.
 func (m Mesh) askFromOutside(ctx context.Context, v *catalog.View, q Question, from client) (*Answer, error) {
 	to, err := m.resolve(ctx, v, q.To, false)
 	if err != nil {
 		return nil, err
 	}
-	a := &Answer{From: from.what, To: to.what, Ways: []Way{}, FromOutside: true, Teardown: m.teardownNote(v.Settings()), Missing: m.membership(v, to, to)}
+	a := &Answer{From: from.what, To: to.what, Ways: []Way{}, FromOutside: true, Teardown: m.teardownNote(v.Settings())}
 	if q.asksRequest() {
 		a.Request = q.Method + " " + q.Path
 	}
+	if !from.gatewayPods && m.isOutside(v, to) {
+		a.Note, a.Allowed = "Neither of them has a sidecar of mesh "+m.Name+", so its policies do not apply.", true
+		return a, nil
+	}
+	a.Missing = m.membership(v, to, to)
 	ports, err := servicePorts(v, to, q.To.Port)
 	if err != nil {
 		return nil, err
@@ -57,18 +35,61 @@ func (m Mesh) askFromOutside(ctx context.Context, v *catalog.View, q Question, f
 	if len(ports) == 0 && len(a.Missing) == 0 {
 		a.Missing = append(a.Missing, m.missingPort(v, to))
 	}
+	everyAddress := m.addWaysFromOutside(v, q, from, ports, a)
+	a.setVerdict()
+	// A client chooses its way, so one is enough. Its pods do not choose their addresses.
+	a.Allowed, a.Partly = (a.Allowed || a.Partly) && everyAddress, (a.Allowed || a.Partly) && !everyAddress
+	if !a.Allowed && len(a.Missing) == 0 {
+		if !q.WithoutRemedy {
+			a.Remedy, a.RemedySuffices = m.remedyFromOutside(v, q, from, ports)
+		}
+		a.Missing = append(a.Missing, from.missing...)
+	}
+	return a, nil
+}
+
+// addWaysFromOutside adds the ways to the ports. It returns false if a way that is allowed for one address of the client is denied for another,
+// and there is no other way.
+func (m Mesh) addWaysFromOutside(v *catalog.View, q Question, from client, ports []servicePort, a *Answer) bool {
+	everyAddress, some := false, false
 	for _, p := range ports {
-		way := ingressWay(v, q, from, p)
+		direct := m.directWays(v, q, from, p)
+		all := !slices.ContainsFunc(direct, func(w Way) bool { return w.Outcome != string(authz.Allowed) })
+		some = some || slices.ContainsFunc(direct, func(w Way) bool { return w.Outcome == string(authz.Allowed) })
+		byGateway := m.gatewayWays(v, q, p)
+		everyAddress = everyAddress || all && len(direct) > 0 || slices.ContainsFunc(byGateway, func(w Way) bool { return w.Outcome == string(authz.Allowed) })
+		a.Ways = append(append(a.Ways, direct...), byGateway...)
+		if from.gatewayPods && len(byGateway) == 0 {
+			a.Ways = append(a.Ways, unroutedWay(p))
+		}
+	}
+	return everyAddress || !some
+}
+
+// directWays are the ways to the sidecars of the destination, without those that repeat another: one for each address of the client.
+func (m Mesh) directWays(v *catalog.View, q Question, from client, p servicePort) []Way {
+	if from.gatewayPods {
+		return nil
+	}
+	var ways []Way
+	for _, address := range from.addressesOrAny() {
+		way := ingressWay(v, q, client{address: address, gateway: from.gateway}, p)
 		if way.Outcome == string(authz.Allowed) && m.isIngressDenied(v, p) {
 			way.denyIngress(p.service.Name.Namespace)
 		}
-		a.Ways = append(a.Ways, way)
-		a.Ways = append(a.Ways, m.gatewayWays(v, q, p)...)
+		if !slices.ContainsFunc(ways, func(w Way) bool { return w.Outcome == way.Outcome && w.Missing == way.Missing }) {
+			ways = append(ways, way)
+		}
 	}
-	a.setVerdict()
-	// A client chooses its way, so one is enough.
-	a.Allowed, a.Partly = a.Allowed || a.Partly, false
-	return a, nil
+	return ways
+}
+
+// unroutedWay is the way of the ingress gateway to a port that no HTTPRoute names.
+func unroutedWay(p servicePort) Way {
+	return Way{
+		Service: p.service.Name.String(), Port: p.port.Number, Protocol: string(p.port.Protocol), Outcome: string(authz.NotFound), Seen: "status 404 of the ingress gateway",
+		Missing: fmt.Sprintf("an HTTPRoute of a Gateway of the mesh with the backend %s port %d", p.service.Name, p.port.Number),
+	}
 }
 
 // ingressWay is the way to the sidecar of the destination.
@@ -144,19 +165,63 @@ func (m Mesh) gatewayWays(v *catalog.View, q Question, p servicePort) []Way {
 				}) {
 					continue
 				}
-				e := evaluator{catalog: m.Catalog, v: v, question: q, caller: identity.ServiceAccount{Namespace: v.Settings().Namespace, Name: names.IngressGateway}}
+				e := evaluator{catalog: m.Catalog, v: v, question: q, caller: v.GatewayAccount(names.IngressGateway)}
+				denied := isDeniedByGateway(v, rule)
 				for _, way := range e.waysTo(p) {
 					way.Gateway = describeRule(l, host, rule)
 					m.denyBeyondLimit(e, p, &way)
+					way.answerOfGateway(denied)
 					if rule.Rule.Unsupported != "" {
 						way.Outcome, way.Seen, way.Missing = string(authz.Unavailable), "status 500", "a rule that the gateway supports: "+rule.Rule.Unsupported
 					}
+					m.denyUnprogrammed(l, &way)
 					ways = append(ways, way)
 				}
 			}
 		}
 	}
 	return ways
+}
+
+// isDeniedByGateway returns true if no policy allows the ingress gateway to call any backend of a rule. It then answers 403 itself.
+func isDeniedByGateway(v *catalog.View, rule gateway.Rule) bool {
+	account := v.GatewayAccount(names.IngressGateway)
+	return !slices.ContainsFunc(rule.Backends, func(b gateway.Backend) bool {
+		if b.Service == nil {
+			return false
+		}
+		rules := authz.RouteRulesFor(v, account, b.Service, b.Port)
+		return rules[len(rules)-1].IsCallable()
+	})
+}
+
+// answerOfGateway replaces what a sidecar would answer where the gateway has no route to the destination.
+func (way *Way) answerOfGateway(denied bool) {
+	switch authz.Outcome(way.Outcome) {
+	case authz.Refused, authz.Reset, authz.PassedThrough:
+	case authz.Unavailable: // without a request in the question, the answer depends on it
+		if !denied {
+			return
+		}
+	default:
+		return
+	}
+	if denied {
+		way.Outcome, way.Seen = string(authz.Forbidden), "status 403 of the gateway: no policy allows the ingress gateway to call this service"
+		return
+	}
+	way.Outcome, way.Seen = string(authz.Unavailable), "status 503"
+}
+
+// denyUnprogrammed makes the way one to a listener that the gateway does not serve, by the conditions of the Gateway.
+func (m Mesh) denyUnprogrammed(l gateway.Listener, way *Way) {
+	if m.Unprogrammed == nil {
+		return
+	}
+	if reason := m.Unprogrammed(l.Gateway, l.Name); reason != "" {
+		way.Outcome, way.Seen, way.Policies = string(authz.Refused), "the connection is refused, because the listener is not programmed", nil
+		way.Missing = "the listener " + l.Name + ": " + reason
+	}
 }
 
 // rulesFor are the rules that may apply to the request of a question, or all. Headers and parameters of matches are not compared.

@@ -1,17 +1,141 @@
 package explain_test
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
+
+// A client without a sidecar is evaluated by the addresses of its pods, whatever it is called: its own ServiceAccount is not known to the server.
+func TestAskFromPodsWithoutSidecar(t *testing.T) {
+	on := &catalog.Settings{Namespace: "osm-system", IngressBackends: true}
+	port := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP).Ports[0].TargetPort
+	backend := func(prefixes ...string) *catalog.IngressBackend {
+		b := &catalog.IngressBackend{Name: Name("shop", "open"), Backends: []catalog.IngressPort{{Service: Name("shop", "web"), TargetPort: port}}}
+		for _, p := range prefixes {
+			b.Prefixes = append(b.Prefixes, netip.MustParsePrefix(p))
+		}
+		return b
+	}
+	pod := func(namespace, name, address string) *catalog.Pod {
+		p := Pod(namespace, name, "guest", "guest", address)
+		p.Injected, p.Workload = false, catalog.Workload{Kind: "Deployment", Name: "guests"}
+		return p
+	}
+	guest, second := pod("out", "guest", "10.0.0.4"), pod("out", "second", "10.0.0.5")
+	bare := pod("shop", "bare", "10.0.0.6")
+	granted := []catalog.Entry{Group("shop", "paths", "/a"), Target("t", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, SA("out", "guest"), SA("shop", "guest"))}
+	for name, test := range map[string]struct {
+		question string
+		entries  []catalog.Entry
+		want     []string
+	}{
+		"its address is admitted":           {"out/guest to shop/web GET /a", shop(on, guest, backend("10.0.0.0/24")), []string{"ALLOWED", "by: IngressBackend shop/open"}},
+		"a workload":                        {"out/deploy/guests to shop/web GET /a", shop(on, guest, second, backend("10.0.0.0/24")), []string{"ALLOWED", "deployment out/guests, without a sidecar"}},
+		"only one of its pods is admitted":  {"out/deploy/guests to shop/web GET /a", shop(on, guest, second, backend("10.0.0.4/32")), []string{"PARTLY ALLOWED", "the address 10.0.0.5 among the sources"}},
+		"a namespace of the mesh":           {"shop/bare to shop/web GET /a", shop(on, bare, backend("10.0.0.6/32")), []string{"ALLOWED", "by: IngressBackend shop/open"}},
+		"permissive mode admits no client":  {"out/guest to shop/web GET /a", shop(&catalog.Settings{Permissive: true}, guest), []string{"DENIED", "the connection is closed"}},
+		"a TrafficTarget admits no client":  {"out/guest to shop/web GET /a", shop(append(granted, on, guest)...), []string{"DENIED", "an IngressBackend in namespace shop"}},
+		"the same without a sidecar inside": {"shop/bare to shop/web GET /a", shop(append(granted, on, bare)...), []string{"DENIED", "pod shop/bare has no sidecar"}},
+		"the remedy admits its address":     {"out/guest to shop/web GET /a", shop(on, guest), []string{"DENIED", "kind: IngressBackend", "name: 10.0.0.4/32"}},
+		"both are outside":                  {"out/guest to out/svc/plain GET /", shop(on, guest, Service("out", "plain", "guest", "10.96.0.9", 80, catalog.ProtocolHTTP)), []string{"ALLOWED", "Neither of them has a sidecar"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var text strings.Builder
+			m := mesh(Apply(test.entries...), test.entries...)
+			m.Account = func(_ context.Context, kind, _, name string) (string, bool, error) {
+				return "guest", kind == "deployment" && name == "guests", nil
+			}
+			answer := askMesh(t, m, test.question)
+			if err := answer.Print(&text); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(text.String(), want) {
+					t.Errorf("no %q in:\n%s", want, text.String())
+				}
+			}
+		})
+	}
+}
+
+// TestAskFromGateways asks for the gateways of the mesh, whose namespace is not part of the mesh.
+func TestAskFromGateways(t *testing.T) {
+	routed := routedShop()
+	gateway := SA("osm-system", names.IngressGateway)
+	account := []catalog.Entry{
+		&catalog.ServiceAccount{Name: catalog.Name(gateway), UID: "7"}, &catalog.ServiceAccount{Name: Name("osm-system", names.EgressGateway), UID: "8"},
+		&catalog.Namespace{Name: "osm-system"}, Service("osm-system", "other", "other", "10.96.0.77", 80, catalog.ProtocolHTTP),
+	}
+	routed = append(routed, account...)
+	target := Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, gateway)
+	for name, test := range map[string]struct {
+		question string
+		entries  []catalog.Entry
+		want     []string
+	}{
+		"allowed":           {"osm-system/sa/osm-ingress-gateway to shop/web GET /a", append(slices.Clone(routed), target), []string{"ALLOWED", "by: TrafficTarget shop/in"}},
+		"no policy":         {"osm-system/sa/osm-ingress-gateway to shop/web GET /a", routed, []string{"DENIED", "status 403 of the gateway: no policy allows", "kind: TrafficTarget"}},
+		"no route":          {"osm-system/sa/osm-ingress-gateway to shop/db", routed, []string{"DENIED", "an HTTPRoute of a Gateway of the mesh with the backend shop/db"}},
+		"from outside":      {"outside to shop/web GET /a", routed, []string{"DENIED", "status 403 of the gateway", "kind: TrafficTarget", "name: osm-ingress-gateway"}},
+		"the control plane": {"front/sa/till to osm-system/svc/other GET /", routed, []string{"has the control plane of mesh osm, so it cannot be part of the mesh"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var text strings.Builder
+			if err := ask(t, test.question, test.entries...).Print(&text); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(text.String(), want) {
+					t.Errorf("no %q in:\n%s", want, text.String())
+				}
+			}
+			if strings.Contains(text.String(), "namespace add") {
+				t.Errorf("the remedy cannot be applied:\n%s", text.String())
+			}
+		})
+	}
+	q, err := explain.ParseQuestion([]string{"osm-system/sa/osm-egress-gateway", "to", "shop/web"}, nil, "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := explain.Ask(t.Context(), mesh(Apply(routed...), routed...), q); err == nil || !strings.Contains(err.Error(), "is the egress gateway") {
+		t.Errorf("the error is %v, want one about the egress gateway", err)
+	}
+}
+
+// A listener that the gateway does not serve is no way, and says why.
+func TestAskThroughUnprogrammedListener(t *testing.T) {
+	entries := append(routedShop(), Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, SA("osm-system", names.IngressGateway)))
+	m := mesh(Apply(entries...), entries...)
+	m.Unprogrammed = func(gateway catalog.Name, listener string) string {
+		return "the Secret of " + gateway.String() + "/" + listener + " cannot be read"
+	}
+	answer := askMesh(t, m, "outside to shop/web GET /a")
+	i := slices.IndexFunc(answer.Ways, func(w explain.Way) bool { return w.Gateway != "" })
+	if answer.Allowed || i < 0 || !strings.Contains(answer.Ways[i].Missing, "the Secret of shop/public/plain cannot be read") {
+		t.Errorf("the answer is %+v, want a denial with the reason", answer)
+	}
+}
+
+// routedShop has a route from the ingress gateway to the Service web, and no policy.
+func routedShop() []catalog.Entry {
+	return shop(&catalog.Settings{Namespace: "osm-system", IngressBackends: true}, &catalog.GatewayClass{Name: "osm"},
+		&catalog.Service{Name: Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
+		&catalog.Gateway{Name: Name("shop", "public"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "plain", Port: 80, Protocol: "HTTP", From: "Same", Hostname: "web.example.com"}}},
+		&catalog.HTTPRoute{Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}, Rules: []catalog.HTTPRouteRule{{
+			Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/a"}}, Backends: []catalog.RouteBackend{{Service: Name("shop", "web"), Port: 80, Weight: 1}},
+		}}}, Group("shop", "paths", "/a"))
+}
 
 // TestAskFromOutside asks for clients outside the mesh: by an IngressBackend, with conditions and authorizers, and by the ingress gateway.
 func TestAskFromOutside(t *testing.T) {
@@ -24,12 +148,7 @@ func TestAskFromOutside(t *testing.T) {
 	admitted := shop(on, backend, Group("shop", "paths", "/a"))
 	authorizer := append(slices.Clone(admitted), &catalog.ExternalAuthorizationPolicy{Name: Name("shop", "authz"), Service: Name("shop", "opa"), Timeout: time.Second},
 		&catalog.ExtensionService{Name: Name("shop", "opa"), Address: "192.0.2.9", Port: 9191})
-	routed := shop(on, &catalog.GatewayClass{Name: "osm"},
-		&catalog.Service{Name: Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
-		&catalog.Gateway{Name: Name("shop", "public"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "plain", Port: 80, Protocol: "HTTP", From: "Same", Hostname: "web.example.com"}}},
-		&catalog.HTTPRoute{Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}, Rules: []catalog.HTTPRouteRule{{
-			Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/a"}}, Backends: []catalog.RouteBackend{{Service: Name("shop", "web"), Port: 80, Weight: 1}},
-		}}}, Group("shop", "paths", "/a"))
+	routed := routedShop()
 	target := Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, identity.ServiceAccount{Namespace: "osm-system", Name: names.IngressGateway})
 	outsider := append(slices.Clone(admitted), Service("out", "nginx", "guest", "10.96.0.9", 80, catalog.ProtocolHTTP))
 	for _, test := range []struct {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -57,15 +58,13 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 	if !forwarded {
 		way.denyForwarding(r)
 	}
-	if got.Gateway && len(v.EgressGatewayAddresses()) == 0 {
-		way.Seen = "status 503, because the mesh has no egress gateway: set spec.egressGateway.mode of the Mesh to Managed"
-	}
+	m.denyUnreachable(v, got, r, &way)
 	if got.Outcome == authz.PassedThrough {
 		way.Outcome = string(authz.Allowed)
 	}
 	a.Ways = append(a.Ways, way)
 	a.setVerdict()
-	if !forwarded {
+	if !forwarded || got.Outcome == authz.Allowed {
 		return a, nil
 	}
 	if !a.Allowed && r.NeedsAddress() && v.RequiresEgressGateway(r.Source.Namespace) {
@@ -83,6 +82,33 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 		}
 	}
 	return a, nil
+}
+
+// denyUnreachable makes an allowed way one to a destination that cannot be reached: without an egress gateway, or by the conditions of its
+// policies.
+func (m Mesh) denyUnreachable(v *catalog.View, got authz.EgressAnswer, r authz.EgressRequest, way *Way) {
+	if got.Gateway && len(v.EgressGatewayAddresses()) == 0 {
+		way.Outcome, way.Policies = string(authz.Unavailable), nil
+		way.Seen = seen(authz.Unavailable, r.Protocol) + ", because the mesh has no egress gateway: set spec.egressGateway.mode of the Mesh to Managed"
+		return
+	}
+	if way.Outcome != string(authz.Allowed) || !got.Resolved || m.Unavailable == nil {
+		return
+	}
+	for _, policy := range got.Policies {
+		namespace, name, _ := strings.Cut(policy, "/")
+		message := m.Unavailable(catalog.Ref{Kind: catalog.KindEgress, Name: catalog.Name{Namespace: namespace, Name: name}})
+		if message != "" && concernsHost(message, r.Host) {
+			way.Outcome, way.Seen, way.Policies = string(authz.Unavailable), seen(authz.Unavailable, r.Protocol), nil
+			way.Missing = "an address of the destination: " + message
+			return
+		}
+	}
+}
+
+// concernsHost reports whether the message of a condition is about all hosts, or names the host.
+func concernsHost(message, host string) bool {
+	return !strings.Contains(message, "spec.hosts") || strings.Contains(message, strings.ToLower(host))
 }
 
 // seenOutside describes the result for the client.

@@ -35,7 +35,7 @@ func TestAskOutside(t *testing.T) {
 		{"front/sa/till to http://api.example.com/a", entries, "ALLOWED by Egress front/api"},
 		{"front/sa/till to https://api.example.com", entries, "it reaches an address of api.example.com, which the sidecar looks up"},
 		{"front/sa/till to http://files.example.com/a", gateway, "it reaches an address of files.example.com through the egress gateway"},
-		{"front/sa/till to http://files.example.com/a", away, "status 503, because the mesh has no egress gateway"},
+		{"front/sa/till to http://files.example.com/a", away, "unavailable: status 503, because the mesh has no egress gateway"},
 		{"front/sa/till to https://files.example.com", gateway, "ALLOWED by Egress front/through"},
 		{"front/sa/till to http://api.example.com/b", entries, "status 404 (no Egress allows it)"},
 		{"front/sa/till to http://api.example.com/a/../b", entries, "status 400"},

@@ -24,6 +24,10 @@ type Mesh struct {
 	Problems func(catalog.Ref) []diagnosis.Finding
 	// PodAt returns the name of the pod with an address, or an empty name. It may be nil.
 	PodAt func(netip.Addr) catalog.Name
+	// Unprogrammed returns why the ingress gateway does not serve a listener, by the status of the Gateway; empty if it does. It may be nil.
+	Unprogrammed func(gateway catalog.Name, listener string) string
+	// Unavailable returns why what a policy allows cannot be reached, by its conditions; empty if it can. It may be nil.
+	Unavailable func(catalog.Ref) string
 	// Account returns the service account of a workload's pods. found is false if the workload does not exist.
 	Account func(ctx context.Context, kind, namespace, name string) (account string, found bool, err error)
 }
@@ -36,6 +40,8 @@ type party struct {
 	identity identity.ServiceAccount
 	service  *catalog.Service
 	pod      *catalog.Pod
+	// workload is what manages the pods; empty for other references.
+	workload catalog.Workload
 }
 
 // order returns the kinds to try for a name without a kind.
@@ -116,7 +122,9 @@ func (m Mesh) find(ctx context.Context, v *catalog.View, kind string, r Referenc
 		return party{what: "ServiceAccount " + name.String(), identity: identity.ServiceAccount(name)}, known, nil
 	}
 	account, found, err := m.Account(ctx, kind, r.Namespace, r.Name)
-	return party{what: kind + " " + name.String(), identity: identity.ServiceAccount{Namespace: r.Namespace, Name: account}}, found, err
+	return party{
+		what: kind + " " + name.String(), identity: identity.ServiceAccount{Namespace: r.Namespace, Name: account}, workload: catalog.Workload{Kind: kind, Name: r.Name},
+	}, found, err
 }
 
 // caller returns the identity of a source.

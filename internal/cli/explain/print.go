@@ -24,6 +24,9 @@ func (a *Answer) Print(w io.Writer) error {
 	if a.Teardown != "" {
 		fmt.Fprintf(w, "\n%s\n\n", a.Teardown)
 	}
+	if a.Note != "" {
+		fmt.Fprintf(w, "\n%s\n", a.Note)
+	}
 	for _, way := range a.Ways {
 		way.print(w, a)
 	}
@@ -68,7 +71,7 @@ func (a *Answer) Headline() string {
 func (a *Answer) because() string {
 	var reasons []string
 	if len(a.Policies) > 0 && !a.FromOutside {
-		reasons = append(reasons, " by "+a.policyKind()+" "+strings.Join(a.Policies, ", "))
+		reasons = append(reasons, " by "+a.PolicyKind()+" "+strings.Join(a.Policies, ", "))
 	}
 	for _, way := range a.Ways {
 		reason := ", because " + way.Permissive + " is in permissive mode"
@@ -79,8 +82,8 @@ func (a *Answer) because() string {
 	return strings.Join(reasons, "")
 }
 
-// policyKind is the kind of the policies that allow the request.
-func (a *Answer) policyKind() string {
+// PolicyKind is the kind of the policies that allow the request. With FromOutside, ways without a gateway have IngressBackends instead.
+func (a *Answer) PolicyKind() string {
 	if a.Outside {
 		return "Egress"
 	}
@@ -106,7 +109,7 @@ func (way Way) print(w io.Writer, a *Answer) {
 	}
 	fmt.Fprintf(w, "\n    %s: %s\n", way.Outcome, way.Seen)
 	if len(way.Policies) > 0 && way.Outcome == string(authz.Allowed) {
-		kind := a.policyKind()
+		kind := a.PolicyKind()
 		if a.FromOutside && way.Gateway == "" {
 			kind = "IngressBackend"
 		}

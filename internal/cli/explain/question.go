@@ -20,6 +20,8 @@ type Question struct {
 	Headers      []authz.Header
 	// Outside is the destination if it is a URL that is not about the mesh.
 	Outside *authz.EgressRequest `json:"-"`
+	// WithoutRemedy omits the search for policies that would allow a denied request, which takes most of the time.
+	WithoutRemedy bool `json:"-"`
 }
 
 // ParseQuestion parses "A -> B [METHOD] [PATH]". The arrow may be "->" or "to", or left out. headers have the form "name: value".
@@ -145,6 +147,12 @@ var aliases = map[string]string{
 	"daemonset": "daemonset", "daemonsets": "daemonset", "ds": "daemonset",
 	"replicaset": "replicaset", "replicasets": "replicaset", "rs": "replicaset",
 	"job": "job", "jobs": "job", "cronjob": "cronjob", "cronjobs": "cronjob", "cj": "cronjob",
+}
+
+// KindNamed returns the kind of a reference by one of its names, such as deploy.
+func KindNamed(text string) (string, bool) {
+	kind, known := aliases[strings.ToLower(text)]
+	return kind, known
 }
 
 // Workloads are the workload kinds, in the order in which a name without a kind is tried.

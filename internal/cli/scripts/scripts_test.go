@@ -109,7 +109,7 @@ func (s suite) run() (int, error) {
 func stories(t *testing.T, folder string, more ...func(*testscript.Env) error) {
 	testscript.Run(t, testscript.Params{
 		Dir:  filepath.Join("testdata", folder),
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"own": ownPods},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"own": ownPods, "remedies": tryRemedies},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("KUBECONFIG", kubeconfig)
 			bookstore, err := filepath.Abs(filepath.Join("..", "..", "..", "config", "samples", "bookstore"))

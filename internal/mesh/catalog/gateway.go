@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -245,6 +246,20 @@ func (v *View) IngressGatewayPorts() map[uint16]uint16 {
 
 // IsGateway reports whether a pod belongs to the ingress gateway of the mesh.
 func (v *View) IsGateway(pod *Pod) bool { return v.isGatewayPod(pod, names.IngressGateway) }
+
+// GatewayAccount returns the identity of a gateway of the mesh, by its name. It is empty before the MeshConfig was read.
+func (v *View) GatewayAccount(gateway string) identity.ServiceAccount {
+	namespace := v.Settings().Namespace
+	if namespace == "" {
+		return identity.ServiceAccount{}
+	}
+	return identity.ServiceAccount{Namespace: namespace, Name: gateway}
+}
+
+// IsGatewayAccount reports whether an identity is that of one of these gateways of the mesh. Their namespace is not part of the mesh.
+func (v *View) IsGatewayAccount(sa identity.ServiceAccount, gateways ...string) bool {
+	return sa.Name != "" && slices.ContainsFunc(gateways, func(g string) bool { return v.GatewayAccount(g) == sa })
+}
 
 // isGatewayPod reports whether a pod belongs to a gateway of the mesh. Only the operator may create pods in its namespace.
 func (v *View) isGatewayPod(pod *Pod, gateway string) bool {

@@ -76,7 +76,7 @@ func newFlows(before, after Mesh) *flows {
 	for _, l := range []Mesh{before, after} {
 		view := l.Catalog.View()
 		for _, entry := range l.Entries {
-			if pod, ok := entry.(*catalog.Pod); ok && pod.Injected && !pod.Finished && view.InMesh(pod.Name.Namespace) {
+			if pod, ok := entry.(*catalog.Pod); ok && !pod.Finished && view.IsServed(pod) {
 				f.running[pod.Identity()] = true
 			}
 		}

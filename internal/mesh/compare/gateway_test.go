@@ -66,3 +66,18 @@ func TestPlanOfGateway(t *testing.T) {
 		})
 	}
 }
+
+// The pods of a gateway use its account, although their namespace is not part of the mesh.
+func TestGatewayAccountIsUsed(t *testing.T) {
+	mesh := Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}
+	pod := &catalog.Pod{
+		Name: catalog.Name{Namespace: "osm-system", Name: "gateway-1"}, ServiceAccount: names.IngressGateway, Injected: true, Labels: map[string]string{names.AppLabel: names.IngressGateway},
+	}
+	other := &catalog.Pod{Name: catalog.Name{Namespace: "osm-system", Name: "controller-1"}, ServiceAccount: names.Controller}
+	for _, entry := range []catalog.Entry{&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "osm-system"}, pod, other} {
+		apply(mesh, []catalog.Change{catalog.Set(entry)})
+	}
+	if f := newFlows(mesh, mesh); !f.running[pod.Identity()] || f.running[other.Identity()] {
+		t.Errorf("the identities of the mesh are %v, want those of the gateway only", f.running)
+	}
+}

@@ -102,7 +102,7 @@ func TestUpstreamTrafficSetting(t *testing.T) {
 		"host with svc":       {"host: web.shop.svc", plain, nil},
 		"host with namespace": {"host: web.shop", plain, nil},
 		"short host":          {"host: web", outside, []string{`?NotUsed: spec.host "web" is not the DNS name of a Service`}},
-		"host elsewhere":      {"host: web.bank.svc.cluster.local", outside, []string{"?NotUsed: write <service>.shop.svc.cluster.local"}},
+		"host elsewhere":      {"host: web.bank.svc.cluster.local", outside, []string{"?NotUsed: create it in the namespace bank"}},
 		"host outside":        {"host: httpbin.org", outside, []string{"?NotUsed: applies only where an Egress names it"}},
 		"no host":             {"{}", nil, []string{"InvalidName: spec.host is empty"}},
 		"connections": {

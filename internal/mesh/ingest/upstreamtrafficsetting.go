@@ -56,8 +56,22 @@ func settingHost(host, namespace string, found *problems) (catalog.Name, bool) {
 	if local && strings.Contains(host, ".") {
 		return service, true
 	}
+	if elsewhere, named := serviceElsewhere(host); named {
+		found.warn(ReasonNotUsed, "spec.host %.80q is a Service of the namespace %s, and this UpstreamTrafficSetting is in %s, so it applies only where an Egress names it: create it in the namespace %s.",
+			host, elsewhere.Namespace, namespace, elsewhere.Namespace)
+		return catalog.Name{}, true
+	}
 	found.warn(ReasonNotUsed, "spec.host %.80q is not the DNS name of a Service of the namespace %s, so this UpstreamTrafficSetting applies only where an Egress names it: for a Service, write <service>.%s.svc.cluster.local.", host, namespace, namespace)
 	return catalog.Name{}, true
+}
+
+// serviceElsewhere returns the Service of a DNS name with the label svc.
+func serviceElsewhere(host string) (catalog.Name, bool) {
+	labels := strings.SplitN(host, ".", 4)
+	if len(labels) < 3 || labels[0] == "" || labels[1] == "" || labels[2] != "svc" || len(labels) == 4 && labels[3] != "cluster.local" {
+		return catalog.Name{}, false
+	}
+	return catalog.Name{Namespace: labels[1], Name: labels[0]}, true
 }
 
 func connectionSettings(spec *policyv1alpha1.ConnectionSettingsSpec, found *problems) catalog.ConnectionSettings {

@@ -21,8 +21,9 @@ import (
 
 // Target is the revision to observe.
 type Target struct {
-	Mesh        string
-	Namespace   string
+	Mesh      string
+	Namespace string
+	// Version is that of the revision. While Deployments change, pods of an earlier version run and serve as well.
 	Version     string
 	TrustDomain string
 	// Roots are the certificates (PEM) of the mesh's certificate authority.
@@ -61,10 +62,12 @@ type Tokens interface {
 // Read observes a revision. A part that cannot be observed is absent.
 func (r *Reader) Read(ctx context.Context, s Target) (Observation, error) {
 	var observation Observation
-	pods, err := r.pods(ctx, s)
+	all, err := r.pods(ctx, s)
 	if err != nil {
 		return observation, err
 	}
+	pods := s.ownVersion(all)
+	observation.Earlier = s.earlierControllers(all)
 	observation.Restarts = containerRestarts(pods)
 	replicas := replicasOf(pods, s.apps(names.Controller))
 	reporter := r.reporter(s, replicas)
@@ -91,12 +94,12 @@ func (r *Reader) reporter(s Target, replicas []client.Replica) *client.Client {
 	})
 }
 
-// pods lists the pods that the Deployments of the revision created. It selects them by version: during a takeover two revisions share the names
-// of Deployments.
+// pods lists the pods of all versions that the Deployments of the revision created: during a takeover two revisions share the names of
+// Deployments.
 func (r *Reader) pods(ctx context.Context, s Target) ([]corev1.Pod, error) {
 	var list corev1.PodList
-	if err := r.Pods.List(ctx, &list, kube.InNamespace(s.Namespace), kube.MatchingLabels{names.VersionLabel: s.Version}); err != nil {
-		return nil, fmt.Errorf("the pods of version %s cannot be listed: %w", s.Version, err)
+	if err := r.Pods.List(ctx, &list, kube.InNamespace(s.Namespace), kube.HasLabels{names.VersionLabel}); err != nil {
+		return nil, fmt.Errorf("the pods of the control plane cannot be listed: %w", err)
 	}
 	apps := s.apps(names.Controller, names.Injector)
 	pods := slices.DeleteFunc(list.Items, func(p corev1.Pod) bool {
@@ -104,12 +107,33 @@ func (r *Reader) pods(ctx context.Context, s Target) ([]corev1.Pod, error) {
 	})
 	owned, err := client.ControlPlane{Mesh: s.Mesh, Namespace: s.Namespace}.Owned(ctx, r.Owners, pods)
 	if err != nil {
-		return nil, fmt.Errorf("the owners of the pods of version %s cannot be read: %w", s.Version, err)
+		return nil, fmt.Errorf("the owners of the pods of the control plane cannot be read: %w", err)
 	}
 	return owned, nil
 }
 
 // apps are the app labels of the pods of components.
+// ownVersion returns the pods of the version of the target.
+func (s Target) ownVersion(pods []corev1.Pod) []corev1.Pod {
+	return slices.DeleteFunc(slices.Clone(pods), func(p corev1.Pod) bool { return p.Labels[names.VersionLabel] != s.Version })
+}
+
+// earlierControllers counts the ready controllers of other versions in the Deployments of the target, by version.
+func (s Target) earlierControllers(pods []corev1.Pod) map[string]int {
+	counts := map[string]int{}
+	for i := range pods {
+		version := pods[i].Labels[names.VersionLabel]
+		if version != s.Version && slices.Contains(s.apps(names.Controller), pods[i].Labels[names.AppLabel]) && isReady(&pods[i]) {
+			counts[version]++
+		}
+	}
+	return counts
+}
+
+func isReady(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue })
+}
+
 func (s Target) apps(components ...string) []string {
 	suffixes := s.Suffixes
 	if len(suffixes) == 0 {
@@ -133,6 +157,8 @@ func replicasOf(pods []corev1.Pod, controllers []string) []client.Replica {
 
 // Observation is the health of a revision. A nil pointer is a part that could not be observed completely.
 type Observation struct {
+	// Earlier counts the ready controllers of other versions that still run in the Deployments of the revision, by version.
+	Earlier map[string]int
 	// Restarts are the container restarts of the revision's pods, sorted by UID.
 	Restarts []PodRestarts
 	// Proxies are the sidecars that are connected to the revision.

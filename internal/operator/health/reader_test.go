@@ -180,3 +180,31 @@ func TestPodsOfSuffixes(t *testing.T) {
 		})
 	}
 }
+
+// While a version changes, controllers of the earlier version run and serve. They count as replicas of the authority, and are named for gates.
+func TestControllersOfTheEarlierVersion(t *testing.T) {
+	earlier := func(name, app string, ready corev1.ConditionStatus) corev1.Pod {
+		pod := runningPod(name, app)
+		pod.Labels[names.VersionLabel] = "v0.4.0"
+		pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}}
+		return pod
+	}
+	pending := runningPod("new", names.Controller)
+	pending.Status = corev1.PodStatus{Phase: corev1.PodPending}
+	cluster := clusterWith(t, []string{names.Controller, names.Injector}, pending,
+		earlier("one", names.Controller, corev1.ConditionTrue), earlier("two", names.Controller, corev1.ConditionTrue),
+		earlier("three", names.Controller, corev1.ConditionFalse), earlier("injector", names.Injector, corev1.ConditionTrue))
+	reader := &Reader{Pods: cluster, Owners: cluster, Tokens: audiences{}, dial: func(context.Context, client.Replica) (net.Conn, error) { return nil, net.ErrClosed }}
+	target := Target{Mesh: "osm", Namespace: "osm-system", Version: "v0.3.0", TrustDomain: "mesh.test", Roots: pki.New(t).RootPEM}
+	reading, err := reader.Read(t.Context(), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int{"v0.4.0": 2}, reading.Earlier); diff != "" || reading.Proxies != nil {
+		t.Errorf("earlier controllers (-want +got):\n%s; the sidecars of the revision are %v", diff, reading.Proxies)
+	}
+	replicas, err := reader.Replicas(t.Context(), target)
+	if err != nil || len(replicas) != 3 {
+		t.Errorf("the replicas are %v (%v), want those of the earlier version", replicas, err)
+	}
+}

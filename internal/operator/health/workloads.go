@@ -113,7 +113,8 @@ func (p Proxies) RejectingExcept(workloads []string) (sidecars int, example stri
 	return sidecars, example
 }
 
-// Replicas observes which certificate authority each replica of a revision uses, and what its sidecars have acknowledged.
+// Replicas observes which certificate authority each replica in the Deployments of a revision uses, and what its sidecars have acknowledged.
+// Replicas of an earlier version count as well, because they serve sidecars until those of the revision are ready.
 func (r *Reader) Replicas(ctx context.Context, s Target) ([]rotation.Replica, error) {
 	pods, err := r.pods(ctx, s)
 	if err != nil {

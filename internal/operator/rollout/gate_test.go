@@ -164,3 +164,22 @@ func TestPassedExceptSoak(t *testing.T) {
 		t.Error("PassedExceptSoak is true without verdicts")
 	}
 }
+
+// The messages of gates say who serves the mesh while the new version does not start.
+func TestStuckVersionChangeNamesWhoServes(t *testing.T) {
+	stuck := healthy(func(o *Observation) {
+		o.Controller, o.Injector, o.Proxies, o.Earlier = Replicas{Desired: 3}, Replicas{Desired: 2}, nil, map[string]int{"v0.4.0": 3}
+	})
+	got := Explain(Evaluate(stuck, bounds), Waiting)
+	for _, want := range []string{
+		"0 of 3 new controllers and 0 of 2 new injectors are ready; 3 controllers of version v0.4.0 still run, and serve the mesh",
+		"no new controller serves sidecars yet; they stay connected to 3 controllers of version v0.4.0",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in %q", want, got)
+		}
+	}
+	if got := Explain(Evaluate(healthy(func(o *Observation) { o.Controller.Ready = 0 }), bounds), Waiting); got != "ReplicasReady: 0 of 2 controllers and 2 of 2 injectors are ready" {
+		t.Errorf("without an earlier version: %q", got)
+	}
+}

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -18,8 +19,25 @@ func replicasReady(o Observation, _ Bounds) Verdict {
 		o.Controller.Ready, o.Controller.Desired, o.Injector.Ready, o.Injector.Desired)}
 	if !o.Controller.allReady() || !o.Injector.allReady() {
 		v.State = Waiting
+		if earlier := o.earlier(); earlier != "" {
+			v.Message = fmt.Sprintf("%d of %d new controllers and %d of %d new injectors are ready; %s still run, and serve the mesh",
+				o.Controller.Ready, o.Controller.Desired, o.Injector.Ready, o.Injector.Desired, earlier)
+		}
 	}
 	return v
+}
+
+// earlier describes the ready controllers of earlier versions, such as "3 controllers of version v0.4.0"; empty without any.
+func (o Observation) earlier() string {
+	var parts []string
+	for _, version := range slices.Sorted(maps.Keys(o.Earlier)) {
+		noun := "controllers"
+		if o.Earlier[version] == 1 {
+			noun = "controller"
+		}
+		parts = append(parts, fmt.Sprintf("%d %s of version %s", o.Earlier[version], noun, version))
+	}
+	return strings.Join(parts, " and ")
 }
 
 // allReady reports whether every desired pod is ready. It is false when no pod is desired.
@@ -42,6 +60,9 @@ func proxiesConnected(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: "ProxiesConnected"}
 	if o.Proxies == nil {
 		v.State, v.Message = Waiting, "the control plane does not report which sidecars are connected"
+		if earlier := o.earlier(); earlier != "" {
+			v.Message = "no new controller serves sidecars yet; they stay connected to " + earlier
+		}
 		return v
 	}
 	v.Message = o.Proxies.message()
@@ -144,6 +165,8 @@ type Observation struct {
 	UnhealthySince time.Time
 	// Controller and Injector count the pods of the evaluated revision.
 	Controller, Injector Replicas
+	// Earlier counts the ready controllers of earlier versions that still serve sidecars, by version.
+	Earlier map[string]int
 	// Restarts is the number of container restarts in the pods of the control plane since the step began.
 	Restarts *int
 	// Proxies are the sidecars that the revision serves.

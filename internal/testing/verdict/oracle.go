@@ -92,8 +92,15 @@ func (o *oracle) serviceAddresses() []netip.AddrPort {
 	return list
 }
 
-// expect returns the expected result of a request.
+// expect returns the expected result of a request. It also compares the result with the answer of `osm explain`.
 func (o *oracle) expect(r Request) expectation {
+	e := o.expectDecision(r)
+	e.disagreement = cmp.Or(e.disagreement, o.explainDisagreement(r, e))
+	return e
+}
+
+// expectDecision returns the expected result of a request.
+func (o *oracle) expectDecision(r Request) expectation {
 	switch r.direction() {
 	case egress:
 		return o.expectEgress(r)

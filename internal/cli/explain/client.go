@@ -1,0 +1,107 @@
+package explain
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// outsideClient is the word for a client outside the mesh with any address.
+const outsideClient = "outside"
+
+// client is a client without a sidecar, or the ingress gateway.
+type client struct {
+	what string
+	// address is the one to evaluate; invalid for any. addresses are those of all pods of the client.
+	address   netip.Addr
+	addresses []netip.Addr
+	gateway   catalog.Name
+	// gatewayPods is true for the ingress gateway of the mesh, which calls what HTTPRoutes name.
+	gatewayPods bool
+	// missing is what would give the client an identity, if it is denied.
+	missing []diagnosis.Finding
+}
+
+// addressesOrAny returns the addresses of the client; one that is invalid if they are unknown.
+func (c client) addressesOrAny() []netip.Addr {
+	if len(c.addresses) == 0 {
+		return []netip.Addr{c.address}
+	}
+	return c.addresses
+}
+
+// clientOutside returns the source of a question if it has no sidecar: the word for any, an address that no pod has, a Service outside the
+// mesh, or pods without sidecars. It also returns the ingress gateway, whose calls follow routes.
+func (m Mesh) clientOutside(v *catalog.View, q Question, from party, resolveErr error) (client, bool) {
+	if q.From.text == outsideClient {
+		return client{what: "a client outside the mesh"}, true
+	}
+	if address, err := netip.ParseAddr(q.From.Name); err == nil && resolveErr != nil {
+		return client{what: "the client " + address.String() + " outside the mesh", address: address}, true
+	}
+	switch {
+	case resolveErr != nil:
+		return client{}, false
+	case v.IsGatewayAccount(from.identity, names.IngressGateway):
+		return client{what: from.what + ", the ingress gateway", gatewayPods: true}, true
+	case from.service != nil && !v.InMesh(from.service.Name.Namespace):
+		return client{what: from.what + ", outside the mesh", gateway: from.service.Name}, true
+	case m.isOutside(v, from):
+		c := client{what: from.what + ", without a sidecar", missing: m.membership(v, from, from)}
+		for _, pod := range m.podsOf(from) {
+			c.addresses = append(c.addresses, pod.IPs...)
+		}
+		slices.SortFunc(c.addresses, netip.Addr.Compare)
+		c.addresses = slices.Compact(c.addresses)
+		return c, true
+	}
+	return client{}, false
+}
+
+// isOutside returns true if a party has no sidecar of the mesh: its namespace is outside, or it has pods and none has a sidecar.
+func (m Mesh) isOutside(v *catalog.View, p party) bool {
+	if p.service != nil {
+		return !v.InMesh(p.service.Name.Namespace)
+	}
+	if v.IsGatewayAccount(p.identity, names.IngressGateway, names.EgressGateway) {
+		return false
+	}
+	pods := m.podsOf(p)
+	if len(pods) == 0 {
+		return !v.InMesh(p.identity.Namespace)
+	}
+	return !slices.ContainsFunc(pods, func(pod *catalog.Pod) bool { return v.IsServed(pod) || pod.OSMSidecar || pod.Finished })
+}
+
+// podsOf returns the pods of a party that is not a Service.
+func (m Mesh) podsOf(p party) []*catalog.Pod {
+	if p.pod != nil {
+		return []*catalog.Pod{p.pod}
+	}
+	var all []*catalog.Pod
+	for _, entry := range m.Catalog.Entries(catalog.KindPod) {
+		pod := entry.(*catalog.Pod)
+		if !pod.Finished && pod.Identity() == p.identity && (p.workload == catalog.Workload{} || isOwnedBy(pod, p.workload)) {
+			all = append(all, pod)
+		}
+	}
+	return all
+}
+
+// isOwnedBy reports whether a pod belongs to a workload. The kinds are compared without case.
+func isOwnedBy(pod *catalog.Pod, w catalog.Workload) bool {
+	return strings.EqualFold(pod.Workload.Kind, w.Kind) && pod.Workload.Name == w.Name
+}
+
+// rejectGateway returns an error for a question that the egress gateway cannot be the source of.
+func rejectGateway(v *catalog.View, from party) error {
+	if v.IsGatewayAccount(from.identity, names.EgressGateway) {
+		return fmt.Errorf("%s is the egress gateway, which forwards what Egresses with spec.gateway allow: ask for a client of such an Egress", from.what)
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package verdict
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/explain"
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// explainDisagreement describes how the answer of `osm explain` differs from an expectation: in the outcome at a destination, or in whether the
+// request is allowed, which is the exit code. It is empty if they agree. Requests with several hosts, and those to a pod of a headless Service that
+// the client chose, cannot be asked for.
+func (o *oracle) explainDisagreement(r Request, e expectation) string {
+	if r.countHosts() > 1 {
+		return ""
+	}
+	q, asked := o.explainQuestion(r)
+	if !asked {
+		return ""
+	}
+	answer, err := explain.Ask(context.Background(), o.explainMesh(), q)
+	if err != nil {
+		return fmt.Sprintf("osm explain has no answer to %s -> %s: %v", q.From, q.To, err)
+	}
+	explained, expected := map[string]bool{}, map[string]bool{}
+	for _, way := range answer.Ways {
+		explained[fmt.Sprint(way.Outcome, " ", way.Destination)] = true
+	}
+	allowed := len(answer.Missing) == 0
+	for _, a := range e.verdict.Answers {
+		outcome := a.Outcome
+		if e.direction == egress && outcome == authz.PassedThrough {
+			outcome = authz.Allowed
+		}
+		destination := ""
+		if a.Destination != (identity.ServiceAccount{}) {
+			destination = a.Destination.Namespace + "/" + a.Destination.Name
+		}
+		expected[fmt.Sprint(outcome, " ", destination)] = true
+		allowed = allowed && outcome == authz.Allowed
+	}
+	if maps.Equal(explained, expected) && answer.Allowed == allowed {
+		return ""
+	}
+	return fmt.Sprintf("osm explain %s -> %s answers %v, allowed %t; the sidecars %v, allowed %t",
+		q.From, q.To, slices.Sorted(maps.Keys(explained)), answer.Allowed, slices.Sorted(maps.Keys(expected)), allowed)
+}
+
+// explainQuestion returns a request as a question of `osm explain`. It returns false if it cannot be asked for.
+func (o *oracle) explainQuestion(r Request) (explain.Question, bool) {
+	from := pods[r.Pod].name
+	q := explain.Question{WithoutRemedy: true, From: explain.Reference{Kind: explain.KindPod, Namespace: from.Namespace, Name: from.Name}}
+	q.Method, q.Path, q.Headers = r.Method, r.Path, r.Headers
+	service, port := catalog.Name{}, catalog.Port{}
+	switch r.direction() {
+	case egress:
+		call := egressCall(r)
+		q.Outside, q.To, q.Headers = &call, explain.Reference{Name: r.To.Addr().String()}, call.Headers
+		return q, true
+	case ingress:
+		q.From = explain.Reference{Name: r.From.String()}
+		pod := o.podAt(r)
+		service = o.openedService(pod, r.To.Port())
+		policy, opened := o.catalog.View().IngressBackend(service, r.To.Port())
+		if policy != nil && opened.TLS {
+			return q, false // whether the client uses TLS is not part of the question
+		}
+		port = o.portWithTarget(service, r.To.Port())
+	default:
+		service, port = o.destination(r)
+	}
+	found := o.catalog.View().Service(service)
+	if found == nil || port.Number == 0 || found.Headless() {
+		return q, false
+	}
+	q.To = explain.Reference{Kind: explain.KindService, Namespace: service.Namespace, Name: service.Name, Port: port.Number}
+	return q, true
+}
+
+// portWithTarget returns the port of a Service that leads to a port of its pods; without a number if there is none.
+func (o *oracle) portWithTarget(service catalog.Name, target uint16) catalog.Port {
+	view := o.catalog.View()
+	found := view.Service(service)
+	if found == nil {
+		return catalog.Port{}
+	}
+	i := slices.IndexFunc(found.Ports, func(p catalog.Port) bool { return view.TargetPort(found, p) == target })
+	if i < 0 {
+		return catalog.Port{}
+	}
+	return found.Ports[i]
+}
+
+// explainMesh returns the state as `osm explain` reads it.
+func (o *oracle) explainMesh() explain.Mesh {
+	return explain.Mesh{
+		Name: meshName, Catalog: o.catalog,
+		Exists: func(ref catalog.Ref) bool { _, exists := o.state[ref]; return exists },
+		PodAt: func(address netip.Addr) catalog.Name {
+			for _, entry := range o.catalog.Entries(catalog.KindPod) {
+				if pod := entry.(*catalog.Pod); slices.Contains(pod.IPs, address) {
+					return pod.Name
+				}
+			}
+			return catalog.Name{}
+		},
+		Account: func(context.Context, string, string, string) (string, bool, error) { return "", false, nil },
+	}
+}
