@@ -161,12 +161,16 @@ func rewriteRequest(action *routev3.RouteAction, r *scope.GatewayRoute) {
 	}
 }
 
-// gatewayRedirect answers with another address. Without a scheme and a port, the port of the listener stays.
+// gatewayRedirect answers with another address. Without a scheme and a port, the port of the listener stays. With a scheme alone, it is that of the
+// scheme, as the Gateway API specifies: Envoy keeps the port of a Host header that is not the standard one.
 func gatewayRedirect(l *scope.GatewayListener, r *scope.GatewayRoute) *routev3.RedirectAction {
 	redirect := r.Filters.Redirect
 	out := &routev3.RedirectAction{HostRedirect: redirect.Hostname, PortRedirect: uint32(redirect.Port), ResponseCode: redirectCode(redirect.Status)}
 	if redirect.Scheme != "" {
 		out.SchemeRewriteSpecifier = &routev3.RedirectAction_SchemeRedirect{SchemeRedirect: redirect.Scheme}
+		if redirect.Port == 0 && l.Port != 80 && l.Port != 443 {
+			out.PortRedirect = standardPort(redirect.Scheme)
+		}
 	} else if redirect.Hostname != "" && redirect.Port == 0 && l.Port != 80 && l.Port != 443 {
 		out.PortRedirect = uint32(l.Port)
 	}
@@ -184,6 +188,14 @@ func gatewayRedirect(l *scope.GatewayListener, r *scope.GatewayRoute) *routev3.R
 		out.PathRewriteSpecifier = &routev3.RedirectAction_PrefixRewrite{PrefixRewrite: prefix}
 	}
 	return out
+}
+
+// standardPort is the port of a scheme that a redirect can have.
+func standardPort(scheme string) uint32 {
+	if scheme == "https" {
+		return 443
+	}
+	return 80
 }
 
 func redirectCode(status uint32) routev3.RedirectAction_RedirectResponseCode {
