@@ -3,8 +3,6 @@ package v1alpha1
 import corev1 "k8s.io/api/core/v1"
 
 // ControlPlaneSpec configures the controller and the injector of a mesh. Fields outside controller and injector apply to both.
-//
-// +kubebuilder:validation:XValidation:rule="!has(self.resources) || (has(self.resources.requests) && 'cpu' in self.resources.requests) || (has(self.resources.limits) && 'cpu' in self.resources.limits) || !((has(self.controller) && has(self.controller.autoscaling) && !has(self.controller.resources)) || (has(self.injector) && has(self.injector.autoscaling) && !has(self.injector.resources)))",message="autoscaling compares CPU usage with the CPU request: set requests.cpu in spec.controlPlane.controller.resources and spec.controlPlane.injector.resources"
 type ControlPlaneSpec struct {
 	// controller configures the Deployment osm-controller, which serves configuration to sidecars.
 	// +optional
@@ -13,20 +11,6 @@ type ControlPlaneSpec struct {
 	// injector configures the Deployment osm-injector, which adds sidecars to pods.
 	// +optional
 	Injector *WorkloadSpec `json:"injector,omitempty"`
-
-	// replicas is the number of pods of the controller and of the injector.
-	// Deprecated: use controller.replicas and injector.replicas. It applies to each of the two
-	// that sets neither replicas nor autoscaling. Default: 2.
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=100
-	Replicas *int32 `json:"replicas,omitempty"`
-
-	// resources are the compute resources of the pods of controller and injector.
-	// Deprecated: use controller.resources and injector.resources. It applies to each of the two
-	// that does not set resources. Default: the resources in the manifests of the version.
-	// +optional
-	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
 	// logLevel is the log level of the controller and of the injector. Default: the level in the MeshConfig, initially info.
 	// +optional

@@ -59,32 +59,27 @@ func TestParametersHaveScheduling(t *testing.T) {
 	}
 }
 
-// The fields that version v0.1.0 stored apply to each workload that does not set its own.
-func TestDeprecatedFieldsApplyUnlessAWorkloadSetsItsOwn(t *testing.T) {
-	stored := &corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m")}}
+// TestWorkloadsHaveDefaults checks what each Deployment gets that a Mesh does not set.
+func TestWorkloadsHaveDefaults(t *testing.T) {
 	own := &corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}}
-	spec := v1alpha1.ControlPlaneSpec{Replicas: ptr.To[int32](3), Resources: stored}
 	for name, c := range map[string]struct {
 		own  *v1alpha1.WorkloadSpec
 		want v1alpha1.WorkloadSpec
 	}{
-		"absent":    {nil, v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](3), Resources: stored}},
-		"replicas":  {&v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](5)}, v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](5), Resources: stored}},
-		"resources": {&v1alpha1.WorkloadSpec{Resources: own}, v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](3), Resources: own}},
+		"absent":    {nil, v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](2)}},
+		"replicas":  {&v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](5)}, v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](5)}},
+		"resources": {&v1alpha1.WorkloadSpec{Resources: own}, v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](2), Resources: own}},
 		"autoscaling": {
 			&v1alpha1.WorkloadSpec{Autoscaling: &v1alpha1.AutoscalingSpec{MaxReplicas: 4}},
-			v1alpha1.WorkloadSpec{Resources: stored, Autoscaling: &v1alpha1.AutoscalingSpec{
-				MinReplicas: ptr.To[int32](2), MaxReplicas: 4, TargetCPUUtilizationPercentage: ptr.To[int32](80),
-			}},
+			v1alpha1.WorkloadSpec{Autoscaling: &v1alpha1.AutoscalingSpec{MinReplicas: ptr.To[int32](2), MaxReplicas: 4, TargetCPUUtilizationPercentage: ptr.To[int32](80)}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			spec := *spec.DeepCopy()
-			spec.Controller = c.own
+			spec := v1alpha1.ControlPlaneSpec{Controller: c.own}
 			if diff := cmp.Diff(c.want, Controller(spec)); diff != "" {
 				t.Errorf("controller (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](3), Resources: stored}, Injector(spec)); diff != "" {
+			if diff := cmp.Diff(v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](2)}, Injector(spec)); diff != "" {
 				t.Errorf("injector (-want +got):\n%s", diff)
 			}
 		})

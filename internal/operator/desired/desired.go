@@ -154,8 +154,7 @@ func Images(mesh *v1alpha1.Mesh, version operand.Images) operand.Images {
 	return version
 }
 
-// controlPlane returns the control plane of a Mesh with defaults applied. It has no images, because a revision has its own field, and no
-// deprecated fields.
+// controlPlane returns the control plane of a Mesh with defaults applied. It has no images, because a revision has its own field.
 func controlPlane(mesh *v1alpha1.Mesh) v1alpha1.ControlPlaneSpec {
 	spec := v1alpha1.ControlPlaneSpec{}
 	if mesh.Spec.ControlPlane != nil {
@@ -163,28 +162,25 @@ func controlPlane(mesh *v1alpha1.Mesh) v1alpha1.ControlPlaneSpec {
 	}
 	spec.LogLevel = ptr.To(ptr.Deref(spec.LogLevel, v1alpha1.DefaultControlPlaneLogLevel))
 	spec.Controller, spec.Injector = ptr.To(Controller(spec)), ptr.To(Injector(spec))
-	spec.Images, spec.Replicas, spec.Resources = nil, nil, nil
+	spec.Images = nil
 	return spec
 }
 
 // Controller returns the configuration of the controller with defaults applied.
 func Controller(spec v1alpha1.ControlPlaneSpec) v1alpha1.WorkloadSpec {
-	return workload(spec, spec.Controller)
+	return workload(spec.Controller)
 }
 
 // Injector returns the configuration of the injector with defaults applied.
 func Injector(spec v1alpha1.ControlPlaneSpec) v1alpha1.WorkloadSpec {
-	return workload(spec, spec.Injector)
+	return workload(spec.Injector)
 }
 
-// workload applies the deprecated fields where the workload does not set its own, and then the defaults.
-func workload(spec v1alpha1.ControlPlaneSpec, declared *v1alpha1.WorkloadSpec) v1alpha1.WorkloadSpec {
+// workload applies the defaults.
+func workload(declared *v1alpha1.WorkloadSpec) v1alpha1.WorkloadSpec {
 	w := v1alpha1.WorkloadSpec{}
 	if declared != nil {
 		w = *declared.DeepCopy()
-	}
-	if w.Resources == nil {
-		w.Resources = spec.Resources.DeepCopy()
 	}
 	if w.Autoscaling != nil {
 		w.Autoscaling.MinReplicas = ptr.To(ptr.Deref(w.Autoscaling.MinReplicas, v1alpha1.DefaultReplicas))
@@ -192,9 +188,7 @@ func workload(spec v1alpha1.ControlPlaneSpec, declared *v1alpha1.WorkloadSpec) v
 			ptr.Deref(w.Autoscaling.TargetCPUUtilizationPercentage, v1alpha1.DefaultTargetCPUUtilizationPercentage))
 		return w
 	}
-	if w.Replicas == nil {
-		w.Replicas = ptr.To(ptr.Deref(spec.Replicas, v1alpha1.DefaultReplicas))
-	}
+	w.Replicas = ptr.To(ptr.Deref(w.Replicas, v1alpha1.DefaultReplicas))
 	return w
 }
 
