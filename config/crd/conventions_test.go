@@ -2,6 +2,7 @@ package crd_test
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -69,4 +70,85 @@ func TestStatusHasNoEnumeration(t *testing.T) {
 			t.Errorf("%s has the values %s: describe them in the comment only", path, fields[path].Enum)
 		}
 	}
+}
+
+// TestOneMeaningHasOneSpelling checks the fields of a Mesh and a MeshRevision for each rule of docs/decisions/0013-api-conventions.md. A field is
+// recognized by its name or by its comment.
+func TestOneMeaningHasOneSpelling(t *testing.T) {
+	fields := operatorFields(t)
+	for _, rule := range []struct {
+		// applies recognizes a field, and follows checks its schema.
+		name             string
+		applies, follows func(field, comment string, schema apiextensionsv1.JSONSchemaProps) bool
+		atLeast          int
+		remedy           string
+	}{
+		{
+			"durations",
+			func(field, comment string, schema apiextensionsv1.JSONSchemaProps) bool {
+				return regexp.MustCompile(`(?i)(duration|timeout|period|interval|seconds|minutes|hours)$`).MatchString(field) ||
+					regexp.MustCompile(`^\w+ is (how long|the time between)`).MatchString(comment) || strings.Contains(schema.Pattern, "ms)")
+			},
+			func(_, _ string, schema apiextensionsv1.JSONSchemaProps) bool {
+				return schema.Type == "string" && schema.Pattern == durationPattern && schema.MaxLength != nil
+			},
+			5, "use the type Duration",
+		},
+		{
+			"CA bundles",
+			func(field, comment string, _ apiextensionsv1.JSONSchemaProps) bool {
+				return regexp.MustCompile(`([bB]undle|CA|CAs|[rR]oots)$`).MatchString(field) || strings.Contains(comment, "PEM")
+			},
+			func(field, _ string, schema apiextensionsv1.JSONSchemaProps) bool {
+				return (field == "caBundle" || strings.HasSuffix(field, "CABundle")) && schema.Type == "string" && schema.Format == "" && len(schema.XValidations) == 1
+			},
+			4, "name it caBundle, or with the suffix CABundle, and use the type CABundle",
+		},
+		{
+			"percentages",
+			func(field, comment string, schema apiextensionsv1.JSONSchemaProps) bool {
+				return regexp.MustCompile(`(?i)(percent|percentage|rate|ratio|increase|sampling)$`).MatchString(field) ||
+					strings.Contains(comment, "percentage") || strings.Contains(comment, "percent ") || strings.Contains(schema.Pattern, "%")
+			},
+			func(field, _ string, schema apiextensionsv1.JSONSchemaProps) bool {
+				ofAutoscaler := field == "targetCPUUtilizationPercentage" && schema.Type == "integer"
+				return ofAutoscaler || schema.XIntOrString && len(schema.XValidations) == 1 || schema.Type == "string" && schema.Pattern == percentagePattern
+			},
+			5, "use the type Percentage, or IntOrString for what may be a number too",
+		},
+		{
+			"switches",
+			func(_, _ string, schema apiextensionsv1.JSONSchemaProps) bool { return schema.Type == "boolean" },
+			func(field, _ string, _ apiextensionsv1.JSONSchemaProps) bool {
+				return slices.Contains([]string{"paused", "permissive", "egress", "enabled"}, field)
+			},
+			4, "name the behavior, or call it enabled; a component has a mode",
+		},
+	} {
+		found := 0
+		for _, path := range fieldPaths(fields, "spec") {
+			schema, field := fields[path], path[strings.LastIndexAny(path, ".")+1:]
+			if isKubernetes(path) || !rule.applies(field, schema.Description, schema) {
+				continue
+			}
+			found++
+			if !rule.follows(field, schema.Description, schema) {
+				t.Errorf("%s has another spelling than other %s: %s", path, rule.name, rule.remedy)
+			}
+		}
+		if found < rule.atLeast {
+			t.Errorf("%d %s were found, at least %d exist", found, rule.name, rule.atLeast)
+		}
+	}
+}
+
+// durationPattern and percentagePattern are those of the types Duration and Percentage.
+const (
+	durationPattern   = `^([0-9]{1,5}(h|m|s|ms)){1,4}$`
+	percentagePattern = `^(100|[0-9]{1,2}([.][0-9]{1,4})?)%$`
+)
+
+// isKubernetes reports whether a field is part of a type of Kubernetes.
+func isKubernetes(path string) bool {
+	return regexp.MustCompile(`\.(tolerations|affinity|topologySpreadConstraints|resources)[.\[]`).MatchString(path)
 }

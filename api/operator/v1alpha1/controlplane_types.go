@@ -30,13 +30,11 @@ type ControlPlaneSpec struct {
 	// +kubebuilder:validation:MaxItems=16
 	ImagePullSecrets []PullSecret `json:"imagePullSecrets,omitempty"`
 
-	// webhookClientCA are PEM certificates of authorities. If set, the webhooks accept connections only with a client certificate
+	// webhookClientCABundle has certificate authorities. If set, the webhooks accept connections only with a client certificate
 	// from one of them. Configure all API servers to present one before, with a kubeConfigFile in their AdmissionConfiguration: without
 	// it, no pod of the mesh can be created. Default: any client may connect, within limits.
 	// +optional
-	// +kubebuilder:validation:MaxLength=65536
-	// +kubebuilder:validation:XValidation:rule="self.startsWith('-----BEGIN CERTIFICATE-----')",message="webhookClientCA is not a PEM certificate: begin with -----BEGIN CERTIFICATE-----"
-	WebhookClientCA *string `json:"webhookClientCA,omitempty"`
+	WebhookClientCABundle *CABundle `json:"webhookClientCABundle,omitempty"`
 
 	// priorityClassName is the PriorityClass of the pods. Default: system-cluster-critical, because no pod of the mesh can start
 	// without the injector.

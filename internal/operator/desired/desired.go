@@ -133,7 +133,7 @@ func Parameters(revision *v1alpha1.MeshRevision, operatorNamespace string) opera
 		Injector:        operandWorkload(Injector(spec.ControlPlane)),
 		Scheduling:      scheduling(spec.ControlPlane),
 		LogLevel:        ptr.Deref(spec.ControlPlane.LogLevel, ""),
-		WebhookClientCA: ptr.Deref(spec.ControlPlane.WebhookClientCA, ""),
+		WebhookClientCA: string(ptr.Deref(spec.ControlPlane.WebhookClientCABundle, "")),
 		KeyAlgorithm:    string(ptr.Deref(spec.Key.Algorithm, "")),
 		KeySize:         ptr.Deref(spec.Key.Size, 0),
 		Images: operand.Images{

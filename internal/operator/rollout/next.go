@@ -183,7 +183,7 @@ func (s Situation) haltCanary(good string) Plan {
 		p.Canary = s.Desired
 	}
 	if s.CanaryUnsupported == "" {
-		p.Waiting = "no namespace of the mesh matches spec.upgrade.strategy.canary.namespaces: add the labels of the selector to a namespace, or change the selector"
+		p.Waiting = "no namespace of the mesh matches spec.upgrade.strategy.canary.namespaceSelector: add the labels of the selector to a namespace, or change the selector"
 	}
 	return p
 }

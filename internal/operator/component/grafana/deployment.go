@@ -173,7 +173,7 @@ func datasources(inputs component.Inputs) map[string]any {
 		"name": "Prometheus", "uid": "osm-prometheus", "type": "prometheus", "access": "proxy", "isDefault": true, "editable": false,
 		"url": prometheus.Address(inputs.Mesh), "jsonData": map[string]any{"timeInterval": "10s", "httpMethod": "POST"},
 	}
-	if bundle := prometheus.Settings(inputs.Mesh).CABundle; len(bundle) > 0 {
+	if bundle := ptr.Deref(prometheus.Settings(inputs.Mesh).CABundle, ""); bundle != "" {
 		source["jsonData"].(map[string]any)["tlsAuthWithCACert"] = true
 		source["secureJsonData"] = map[string]any{"tlsCACert": string(bundle)}
 	}

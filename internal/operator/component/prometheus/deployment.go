@@ -56,7 +56,7 @@ func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deplo
 func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Container {
 	retention := DefaultRetention
 	if settings.Retention != nil {
-		retention = settings.Retention.Duration
+		retention = settings.Retention.Value()
 	}
 	return corev1.Container{
 		Name: "prometheus", Image: image, ImagePullPolicy: corev1.PullIfNotPresent,

@@ -174,7 +174,7 @@ var selector = map[string]string{names.AppLabel: Name}
 // authorities has the certificates that verify an https address of the Prometheus.
 func authorities(inputs component.Inputs) *corev1.ConfigMap {
 	config := component.ConfigMap(inputs.Mesh, Name, map[string]string{})
-	if bundle := prometheus.Settings(inputs.Mesh).CABundle; len(bundle) > 0 {
+	if bundle := ptr.Deref(prometheus.Settings(inputs.Mesh).CABundle, ""); bundle != "" {
 		config.Data[caFile] = string(bundle)
 	}
 	return config
