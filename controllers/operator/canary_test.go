@@ -429,7 +429,7 @@ func TestCanaryWithoutNamespacesHalts(t *testing.T) {
 	const name, first = "canarynobody", "canarynobody-first"
 	mesh := readyMesh(t, name, canaryIn(first))
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
-	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonUpgradeHalted)
+	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonCanaryBlocked)
 	assertContains(t, condition.Message, "no namespace of the mesh", "spec.upgrade.strategy.canary.namespaceSelector")
 	waitVersion(t, name, olderVersion)
 	// The upgrade continues when a matching namespace joins the mesh.

@@ -178,7 +178,7 @@ func (s Situation) planCanary(desired Revision) Plan {
 
 // haltCanary changes nothing and explains why the canary cannot continue. It removes the webhook of a canary without namespaces.
 func (s Situation) haltCanary(good string) Plan {
-	p := Plan{Phase: Halted, Active: cmp.Or(s.Active, good), Waiting: s.CanaryUnsupported}
+	p := Plan{Phase: Halted, Active: cmp.Or(s.Active, good), Waiting: s.CanaryUnsupported, CanaryBlocked: true}
 	if s.Canary == s.Desired && s.CanaryUnsupported == "" {
 		p.Canary = s.Desired
 	}
