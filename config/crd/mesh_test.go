@@ -40,18 +40,25 @@ const completeMesh = `
   observability:
     prometheus:
       mode: Managed
-      managed: {image: "example.com/prometheus:v3", retention: 48h, storage: 10Gi, storageClassName: fast, resources: {limits: {memory: 1Gi}}}
-    grafana: {mode: Managed, managed: {image: "example.com/grafana:v12", resources: {limits: {memory: 256Mi}}}}
+      managed: {image: "example.com/prometheus:v3", retention: 48h, storage: 10Gi, storageClassName: fast, nodeSelector: {pool: infra}, tolerations: [{key: infra}], affinity: {nodeAffinity: {}}, priorityClassName: infra, imagePullSecrets: [{name: registry}], resources: {limits: {memory: 1Gi}}}
+    grafana: {mode: Managed, managed: {image: "example.com/grafana:v12", nodeSelector: {pool: infra}, tolerations: [{key: infra}], affinity: {nodeAffinity: {}}, priorityClassName: infra, imagePullSecrets: [{name: registry}], resources: {limits: {memory: 256Mi}}}}
     jaeger:
       mode: Managed
-      managed: {image: "example.com/jaeger:2", storageSecretRef: {name: storage, key: backend.yaml}, resources: {limits: {memory: 1Gi}}}
+      managed: {image: "example.com/jaeger:2", nodeSelector: {pool: infra}, tolerations: [{key: infra}], affinity: {nodeAffinity: {}}, priorityClassName: infra, imagePullSecrets: [{name: registry}], storageSecretRef: {name: storage, key: backend.yaml}, resources: {limits: {memory: 1Gi}}}
     tracing: {enabled: true, protocol: OTLP, sampling: 0.5%}
-    trafficMetrics: {mode: Managed, managed: {image: "example.com/traffic-metrics:v1", resources: {limits: {memory: 256Mi}}}}
+    trafficMetrics: {mode: Managed, managed: {image: "example.com/traffic-metrics:v1", nodeSelector: {pool: infra}, tolerations: [{key: infra}], affinity: {nodeAffinity: {}}, priorityClassName: infra, imagePullSecrets: [{name: registry}], resources: {limits: {memory: 256Mi}}}}
   certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}, rotateRoot: 2026-11, rotateWithout: [legacy]}
   ingressGateway:
     mode: Managed
-    replicas: 3
-    serviceType: NodePort
+    autoscaling: {minReplicas: 3, maxReplicas: 9, targetCPUUtilizationPercentage: 60}
+    service:
+      type: LoadBalancer
+      annotations: {service.beta.kubernetes.io/aws-load-balancer-type: external}
+      labels: {team: edge}
+      loadBalancerClass: service.k8s.aws/nlb
+      externalTrafficPolicy: Cluster
+      loadBalancerSourceRanges: [192.0.2.0/24, "2001:db8::/32"]
+      nodePorts: [{port: 443, nodePort: 30443}]
     ports: [80, 443, 8443]
     allowedNamespaces: [infra, shop]
     nodeSelector: {pool: edge}
@@ -59,7 +66,8 @@ const completeMesh = `
     affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname}]}}
     topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}]
     priorityClassName: edge
-    resources: {limits: {memory: 1Gi}}
+    imagePullSecrets: [{name: registry}]
+    resources: {requests: {cpu: 1}, limits: {memory: 1Gi}}
   egressGateway:
     mode: Managed
     replicas: 3
@@ -68,6 +76,7 @@ const completeMesh = `
     affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname}]}}
     topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}]
     priorityClassName: outgoing
+    imagePullSecrets: [{name: registry}]
     resources: {limits: {memory: 1Gi}}
 `
 
@@ -115,7 +124,6 @@ func testMesh(t *testing.T, c client.Client) {
 		{"traces in memory and in a storage", mesh("osm", "{observability: {jaeger: {mode: Managed, managed: {maxTraces: 5, storageSecretRef: {name: a, key: b}}}}}"), "maxTraces is about traces in memory"},
 		{"settings of an ingress gateway that nobody runs", mesh("osm", "{ingressGateway: {replicas: 3}}"), "spec.ingressGateway has no effect: set mode to Managed"},
 		{"settings of an egress gateway that nobody runs", mesh("osm", "{egressGateway: {nodeSelector: {pool: outgoing}}}"), "spec.egressGateway has no effect: set mode to Managed"},
-		{"scheduling of an ingress gateway that nobody runs", mesh("osm", "{ingressGateway: {priorityClassName: edge}}"), ""},
 		{"an invalid toleration of a gateway", mesh("osm", "{egressGateway: {mode: Managed, tolerations: [{key: 1}]}}"), "spec.egressGateway.tolerations[0].key: Invalid value"},
 		{"an affinity term without a topology key", mesh("osm", "{ingressGateway: {mode: Managed, affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{}]}}}}"), "topologyKey: Required value"},
 		{"a namespace that is no name", mesh("osm", "{ingressGateway: {mode: Managed, allowedNamespaces: ['a,b']}}"), "spec.ingressGateway.allowedNamespaces[0] in body should match"},

@@ -45,8 +45,7 @@ type ControlPlaneSpec struct {
 
 	// nodeSelector lists labels that a node must have, in addition to kubernetes.io/os=linux. Default: none.
 	// +optional
-	// +kubebuilder:validation:MaxProperties=32
-	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+	NodeSelector Labels `json:"nodeSelector,omitempty"`
 
 	// tolerations allow the pods to run on tainted nodes. Default: none.
 	// +optional
@@ -90,14 +89,12 @@ type WorkloadSpec struct {
 	// labels are added to the Deployment and to its pods. Labels that the operator sets itself keep the operator's value.
 	// Default: none.
 	// +optional
-	// +kubebuilder:validation:MaxProperties=32
-	Labels map[string]string `json:"labels,omitempty"`
+	Labels Labels `json:"labels,omitempty"`
 
 	// annotations are added to the Deployment and to its pods. Annotations that the operator sets itself keep the operator's
 	// value. Default: none.
 	// +optional
-	// +kubebuilder:validation:MaxProperties=32
-	Annotations map[string]string `json:"annotations,omitempty"`
+	Annotations Annotations `json:"annotations,omitempty"`
 }
 
 // PullSecret refers to a Secret of type kubernetes.io/dockerconfigjson.
@@ -109,7 +106,7 @@ type PullSecret struct {
 	Name string `json:"name"`
 }
 
-// AutoscalingSpec configures the HorizontalPodAutoscaler of one Deployment of the control plane.
+// AutoscalingSpec configures the HorizontalPodAutoscaler of one Deployment.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.minReplicas) ? self.minReplicas : 2) <= self.maxReplicas",messageExpression="'maxReplicas %d is less than minReplicas %d: raise maxReplicas or lower minReplicas'.format([self.maxReplicas, has(self.minReplicas) ? self.minReplicas : 2])"
 type AutoscalingSpec struct {

@@ -116,4 +116,7 @@ type ManagedPrometheus struct {
 	// resources are the compute resources of the server. Default: requests of 100m CPU and 512Mi memory.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// SchedulingSpec configures where the pod runs.
+	SchedulingSpec `json:",inline"`
 }

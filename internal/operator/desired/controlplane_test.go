@@ -45,13 +45,13 @@ func TestImagesOfAMeshReplaceThoseOfTheVersion(t *testing.T) {
 
 func TestParametersHaveScheduling(t *testing.T) {
 	shape := v1alpha1.ControlPlaneSpec{
-		PriorityClassName: ptr.To("high"), NodeSelector: map[string]string{"pool": "infra"},
+		PriorityClassName: ptr.To("high"), NodeSelector: v1alpha1.Labels{"pool": "infra"},
 		Tolerations: []corev1.Toleration{{Key: "infra"}}, Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{}},
 		TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{TopologyKey: "zone"}}, ImagePullSecrets: []v1alpha1.PullSecret{{Name: "registry"}},
 	}
 	mesh := meshWith(shape)
 	want := operand.Scheduling{
-		PriorityClass: "high", NodeSelector: shape.NodeSelector, Tolerations: shape.Tolerations, Affinity: shape.Affinity,
+		PriorityClass: "high", NodeSelector: map[string]string{"pool": "infra"}, Tolerations: shape.Tolerations, Affinity: shape.Affinity,
 		Spread: shape.TopologySpreadConstraints, PullSecrets: []string{"registry"},
 	}
 	if diff := cmp.Diff(want, Parameters(Revision(mesh, StateOf(mesh, "v0.1.0"), operand.Images{}), "osm-operator-system").Scheduling); diff != "" {
@@ -88,7 +88,7 @@ func TestWorkloadsHaveDefaults(t *testing.T) {
 
 func TestControllerAndInjectorAreConfiguredApart(t *testing.T) {
 	mesh := meshWith(v1alpha1.ControlPlaneSpec{
-		Controller: &v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](3), Labels: map[string]string{"team": "mesh"}},
+		Controller: &v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](3), Labels: v1alpha1.Labels{"team": "mesh"}},
 		Injector:   &v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](5), Annotations: map[string]string{"note": "a"}},
 	})
 	parameters := Parameters(Revision(mesh, StateOf(mesh, "v0.1.0"), operand.Images{}), "osm-operator-system")

@@ -195,7 +195,7 @@ func workload(declared *v1alpha1.WorkloadSpec) v1alpha1.WorkloadSpec {
 // operandWorkload converts a complete configuration into parameters for rendering.
 func operandWorkload(w v1alpha1.WorkloadSpec) operand.Workload {
 	converted := operand.Workload{
-		Replicas: ptr.Deref(w.Replicas, 0), Resources: w.Resources, Labels: w.Labels, Annotations: w.Annotations,
+		Replicas: ptr.Deref(w.Replicas, 0), Resources: w.Resources, Labels: w.Labels.Map(), Annotations: w.Annotations,
 	}
 	if a := w.Autoscaling; a != nil {
 		converted.Autoscaling = &operand.Autoscaling{Min: *a.MinReplicas, Max: a.MaxReplicas, CPU: *a.TargetCPUUtilizationPercentage}
@@ -206,7 +206,7 @@ func operandWorkload(w v1alpha1.WorkloadSpec) operand.Workload {
 // scheduling converts the scheduling fields of a control plane into parameters for rendering.
 func scheduling(spec v1alpha1.ControlPlaneSpec) operand.Scheduling {
 	s := operand.Scheduling{
-		PriorityClass: ptr.Deref(spec.PriorityClassName, ""), NodeSelector: spec.NodeSelector,
+		PriorityClass: ptr.Deref(spec.PriorityClassName, ""), NodeSelector: spec.NodeSelector.Map(),
 		Tolerations: spec.Tolerations, Affinity: spec.Affinity, Spread: spec.TopologySpreadConstraints,
 	}
 	for _, secret := range spec.ImagePullSecrets {

@@ -33,13 +33,14 @@ func serviceAccount(inputs component.Inputs) *corev1.ServiceAccount {
 	return account
 }
 
-func deployment(inputs component.Inputs, mounts []mount) *appsv1.Deployment {
-	return component.Deployment(inputs.Mesh, Name, selector, component.RollingUpdate(), corev1.PodSpec{
+func deployment(inputs component.Inputs, mounts []mount) (*appsv1.Deployment, error) {
+	scheduling := ptr.Deref(settings(inputs.Mesh).Managed, v1alpha1.ManagedGrafana{}).SchedulingSpec
+	return component.Server{Name: Name, Selector: selector, Strategy: component.RollingUpdate(), Scheduling: scheduling, Pod: corev1.PodSpec{
 		ServiceAccountName: Name, AutomountServiceAccountToken: ptr.To(false),
 		SecurityContext: component.PodSecurity(userID),
 		Containers:      []corev1.Container{container(inputs, mounts)},
 		Volumes:         volumes(mounts),
-	}, configsOf(mounts)...)
+	}}.Deployment(inputs.Mesh, configsOf(mounts)...)
 }
 
 func container(inputs component.Inputs, mounts []mount) corev1.Container {

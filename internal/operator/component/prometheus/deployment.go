@@ -43,14 +43,14 @@ func strategy(settings v1alpha1.ManagedPrometheus) appsv1.DeploymentStrategy {
 }
 
 // deployment has one pod: a second one would scrape everything twice.
-func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deployment {
+func deployment(inputs component.Inputs, config *corev1.ConfigMap) (*appsv1.Deployment, error) {
 	settings := managedSettings(inputs.Mesh)
-	return component.Deployment(inputs.Mesh, Name, selector, strategy(settings), corev1.PodSpec{
+	return component.Server{Name: Name, Selector: selector, Strategy: strategy(settings), Scheduling: settings.SchedulingSpec, Pod: corev1.PodSpec{
 		ServiceAccountName: Name,
 		SecurityContext:    component.PodSecurity(userID),
 		Containers:         []corev1.Container{container(settings, inputs.Image(image(), settings.Image))},
 		Volumes:            []corev1.Volume{component.ConfigMapVolume("config", Name), {Name: "data", VolumeSource: dataVolume(settings)}},
-	}, config)
+	}}.Deployment(inputs.Mesh, config)
 }
 
 func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Container {

@@ -50,7 +50,11 @@ func (Server) Render(inputs component.Inputs) ([]*unstructured.Unstructured, err
 	config := authorities(inputs)
 	objects := append([]client.Object{component.ServiceAccount(inputs.Mesh, Name), config}, access(inputs)...)
 	service := component.Service(inputs.Mesh, Name, selector, component.NamedPort(portName, servicePort))
-	return component.Labelled(inputs, append(objects, service, deployment(inputs, config))...)
+	server, err := deployment(inputs, config)
+	if err != nil {
+		return nil, err
+	}
+	return component.Labelled(inputs, append(objects, service, server)...)
 }
 
 // Health implements component.Component. It is that of the Deployment.
@@ -181,15 +185,15 @@ func authorities(inputs component.Inputs) *corev1.ConfigMap {
 }
 
 // deployment has one pod: the APIService has the certificate of one server.
-func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deployment {
+func deployment(inputs component.Inputs, config *corev1.ConfigMap) (*appsv1.Deployment, error) {
 	secret := &corev1.SecretVolumeSource{SecretName: names.PrometheusTokenSecret, Optional: ptr.To(true), Items: []corev1.KeyToPath{{Key: "token", Path: "token"}}}
 	strategy := appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}
-	return component.Deployment(inputs.Mesh, Name, selector, strategy, corev1.PodSpec{
+	return component.Server{Name: Name, Selector: selector, Strategy: strategy, Scheduling: managedSettings(inputs.Mesh).SchedulingSpec, Pod: corev1.PodSpec{
 		ServiceAccountName: Name,
 		SecurityContext:    component.PodSecurity(userID),
 		Containers:         []corev1.Container{container(inputs.Mesh, inputs.Image(image(), managedSettings(inputs.Mesh).Image))},
 		Volumes:            []corev1.Volume{component.ConfigMapVolume("ca", Name), {Name: "token", VolumeSource: corev1.VolumeSource{Secret: secret}}},
-	}, config)
+	}}.Deployment(inputs.Mesh, config)
 }
 
 func container(mesh *v1alpha1.Mesh, image string) corev1.Container {
