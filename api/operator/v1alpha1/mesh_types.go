@@ -75,7 +75,7 @@ type MeshSpec struct {
 	// +optional
 	Certificates *CertificatesSpec `json:"certificates,omitempty"`
 
-	// observability configures the Prometheus server of the mesh.
+	// observability configures Prometheus, dashboards, traces and traffic metrics of the mesh.
 	// +optional
 	Observability *ObservabilitySpec `json:"observability,omitempty"`
 
