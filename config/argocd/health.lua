@@ -35,7 +35,8 @@ if conditions.Ready ~= nil and conditions.Ready.status == "False" then
 end
 -- A version that was rolled back works, but it is not the one in Git.
 local upgrading = conditions.Upgrading
-if upgrading ~= nil and upgrading.status == "False" and (upgrading.reason == "RolledBack" or upgrading.reason == "UpgradeHalted") then
+local failed = {RolledBack = true, UpgradeHalted = true, CanaryBlocked = true}
+if upgrading ~= nil and upgrading.status == "False" and failed[upgrading.reason] then
   return health("Degraded", upgrading)
 end
 if conditions.Paused ~= nil and conditions.Paused.status == "True" then

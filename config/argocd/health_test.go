@@ -25,6 +25,10 @@ func TestHealthCheck(t *testing.T) {
 			status("{type: Ready, status: 'True'}, {type: Upgrading, status: 'False', reason: RolledBack, message: v2 was rejected}"),
 			"Degraded", "v2 was rejected",
 		},
+		"a canary without namespaces": {
+			status("{type: Ready, status: 'True'}, {type: Upgrading, status: 'False', reason: CanaryBlocked, message: no namespace}"),
+			"Degraded", "no namespace",
+		},
 		"upgraded": {status("{type: Ready, status: 'True', message: all works}, {type: Upgrading, status: 'False', reason: UpToDate}"), "Healthy", "all works"},
 		"upgrading": {
 			status("{type: Ready, status: 'True'}, {type: Upgrading, status: 'True'}, {type: Reconciling, status: 'True', message: wave 2 of 3}"),

@@ -1,37 +1,99 @@
 package crd_test
 
 import (
-	"slices"
+	"reflect"
 	"strings"
 	"testing"
 
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-// testGatewayScheduling checks that the API server warns about the scheduling of a gateway that does not exist. It requires the policies
-// of testPolicies.
-func testGatewayScheduling(t *testing.T, server *rest.Config) {
-	const warning = "Gateway has no effect: set mode to Managed, or remove its other fields"
-	for spec, want := range map[string]string{
-		"{}": "",
-		"{ingressGateway: {mode: Managed, nodeSelector: {a: b}}}":                     "",
-		"{egressGateway: {mode: Managed, priorityClassName: high}}":                   "",
-		"{ingressGateway: {nodeSelector: {a: b}}}":                                    "spec.ingress" + warning,
-		"{ingressGateway: {mode: Disabled, tolerations: [{key: a}]}}":                 "spec.ingress" + warning,
-		"{egressGateway: {affinity: {}}}":                                             "spec.egress" + warning,
-		"{egressGateway: {priorityClassName: high}}":                                  "spec.egress" + warning,
-		"{ingressGateway: {mode: Managed}, egressGateway: {tolerations: [{key: a}]}}": "spec.egress" + warning,
+// ingress returns a Mesh with an ingress gateway in YAML.
+func ingress(text string) string { return mesh("osm", "{ingressGateway: {mode: Managed, "+text+"}}") }
+
+// settings has a value of each field of a gateway but its mode, in YAML.
+var gatewaySettings = map[string]string{
+	"replicas": "3", "autoscaling": "{maxReplicas: 3}", "nodeSelector": "{a: b}", "tolerations": "[{key: a}]", "affinity": "{}", "priorityClassName": "high",
+	"imagePullSecrets": "[{name: a}]", "topologySpreadConstraints": "[{maxSkew: 1, topologyKey: a, whenUnsatisfiable: DoNotSchedule}]", "resources": "{}",
+	"service": "{type: NodePort}", "ports": "[80]", "allowedNamespaces": "[shop]",
+}
+
+func testGateways(t *testing.T, c client.Client) {
+	var cases []creation
+	for name, kind := range map[string]reflect.Type{
+		"ingressGateway": reflect.TypeFor[v1alpha1.IngressGatewaySpec](), "egressGateway": reflect.TypeFor[v1alpha1.EgressGatewaySpec](),
 	} {
-		warned := &warnings{}
-		c := warningClient(t, server, warned)
-		if err := c.Create(t.Context(), parse(t, mesh("scheduled", spec)), client.DryRunAll); err != nil {
-			t.Errorf("%s: %v", spec, err)
-			continue
-		}
-		isWarned := slices.ContainsFunc(warned.texts, func(text string) bool { return strings.Contains(text, warning) })
-		if want == "" && isWarned || want != "" && !warned.has(want) {
-			t.Errorf("%s: the warnings are %q, want %q", spec, warned.texts, want)
+		for _, field := range fieldNames(kind) {
+			value, known := gatewaySettings[field]
+			if field == "mode" {
+				continue
+			}
+			if !known {
+				t.Errorf("%s.%s has no value in this test", name, field)
+			}
+			setting := "{" + name + ": {" + field + ": " + value + "}}"
+			cases = append(cases,
+				creation{setting, mesh("osm", setting), "spec." + name + " has no effect: set mode to Managed, or remove its other fields"},
+				creation{setting + " managed", mesh("osm", strings.Replace(setting, name+": {", name+": {mode: Managed, ", 1)), ""},
+			)
 		}
 	}
+	checkCreations(t, c, append(cases, []creation{
+		{"replicas and autoscaling", ingress("replicas: 2, autoscaling: {maxReplicas: 3}"), "replicas and autoscaling exclude each other"},
+		{"autoscaling without a CPU request", ingress("autoscaling: {maxReplicas: 3}, resources: {limits: {memory: 1Gi}}"), "set resources.requests.cpu, or remove resources"},
+		{"an unknown type of Service", ingress("service: {type: ExternalName}"), `Unsupported value: "ExternalName"`},
+		{"the class of a load balancer without one", ingress("service: {type: NodePort, loadBalancerClass: a}"), "spec.ingressGateway.service: Invalid value: loadBalancerClass and loadBalancerSourceRanges have no effect"},
+		{"source ranges without a load balancer", ingress("service: {type: ClusterIP, loadBalancerSourceRanges: [192.0.2.0/24]}"), "have no effect: set type to LoadBalancer"},
+		{"a source range that is no range", ingress("service: {loadBalancerSourceRanges: [example.com]}"), "loadBalancerSourceRanges[0] in body should match"},
+		{"a traffic policy inside the cluster", ingress("service: {type: ClusterIP, externalTrafficPolicy: Cluster}"), "externalTrafficPolicy and nodePorts have no effect with the type ClusterIP"},
+		{"a port of nodes for a default port", ingress("service: {type: NodePort, nodePorts: [{port: 80, nodePort: 30080}]}"), ""},
+		{"a port of nodes for no port", ingress("ports: [80], service: {nodePorts: [{port: 443, nodePort: 30443}]}"), "spec.ingressGateway.service.nodePorts has a port that is not one of spec.ingressGateway.ports"},
+		{"two ports of nodes for a port", ingress("service: {nodePorts: [{port: 443, nodePort: 30443}, {port: 443, nodePort: 30444}]}"), "Duplicate value"},
+		{"a Service with an invalid annotation", ingress("service: {annotations: {a b: c}}"), "spec.ingressGateway.service.annotations: Invalid value: a key is not that of an annotation: write for example note or example.com/note"},
+	}...))
+}
+
+// fieldNames returns the names of the fields of an API type in JSON, with those of embedded types.
+func fieldNames(of reflect.Type) []string {
+	var names []string
+	for i := range of.NumField() {
+		field := of.Field(i)
+		if field.Anonymous {
+			names = append(names, fieldNames(field.Type)...)
+			continue
+		}
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}
+
+// testLabels checks keys and values of labels and annotations, which Kubernetes would reject in the objects of the mesh.
+func testLabels(t *testing.T, c client.Client) {
+	const ofLabel, ofValue, ofAnnotation = "a key is not that of a label", "in body should match '^([A-Za-z0-9]", "a key is not that of an annotation"
+	long := strings.Repeat("a", 63)
+	var cases []creation
+	for name, test := range map[string]struct{ text, label, annotation string }{
+		"plain":                    {"{team: mesh}", "", ""},
+		"with a domain":            {"{example.com/team: mesh}", "", ""},
+		"with the longest name":    {"{" + long + ": " + long + "}", "", ""},
+		"with an empty value":      {"{team: ''}", "", ""},
+		"with too long a name":     {"{" + long + "a: b}", ofLabel, ofAnnotation},
+		"with a space":             {"{my team: a}", ofLabel, ofAnnotation},
+		"with two slashes":         {"{a/b/c: d}", ofLabel, ofAnnotation},
+		"with an empty name":       {"{a/: d}", ofLabel, ofAnnotation},
+		"with a domain in capital": {"{A.example/b: d}", ofLabel, ofAnnotation},
+		"with a space in a value":  {"{team: our mesh}", ofValue, ""},
+		"with too long a value":    {"{team: a" + long + "}", "may not be more than 63 bytes", ""},
+	} {
+		cases = append(cases,
+			creation{"labels " + name, controller("{labels: " + test.text + "}"), test.label},
+			creation{"annotations " + name, controller("{annotations: " + test.text + "}"), test.annotation},
+			creation{"node labels " + name, mesh("osm", "{controlPlane: {nodeSelector: "+test.text+"}}"), test.label},
+			creation{"node labels of a gateway " + name, ingress("nodeSelector: " + test.text), test.label},
+		)
+	}
+	checkCreations(t, c, cases)
 }

@@ -21,7 +21,7 @@ const completeMesh = `
   mode: Apply
   controlPlane:
     logLevel: debug
-    webhookClientCA: "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
+    webhookClientCABundle: "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
     controller:
       resources: {requests: {cpu: 100m}}
       autoscaling: {minReplicas: 3, maxReplicas: 9, targetCPUUtilizationPercentage: 60}
@@ -40,18 +40,25 @@ const completeMesh = `
   observability:
     prometheus:
       mode: Managed
-      managed: {image: "example.com/prometheus:v3", retention: 48h, storage: 10Gi, storageClassName: fast, resources: {limits: {memory: 1Gi}}}
-    grafana: {mode: Managed, managed: {image: "example.com/grafana:v12", resources: {limits: {memory: 256Mi}}}}
+      managed: {image: "example.com/prometheus:v3", retention: 48h, storage: 10Gi, storageClassName: fast, nodeSelector: {pool: infra}, tolerations: [{key: infra}], affinity: {nodeAffinity: {}}, priorityClassName: infra, imagePullSecrets: [{name: registry}], resources: {limits: {memory: 1Gi}}}
+    grafana: {mode: Managed, managed: {image: "example.com/grafana:v12", nodeSelector: {pool: infra}, tolerations: [{key: infra}], affinity: {nodeAffinity: {}}, priorityClassName: infra, imagePullSecrets: [{name: registry}], resources: {limits: {memory: 256Mi}}}}
     jaeger:
       mode: Managed
-      managed: {image: "example.com/jaeger:2", storageSecretRef: {name: storage, key: backend.yaml}, resources: {limits: {memory: 1Gi}}}
-    tracing: {enable: true, protocol: OTLP, samplingPercentage: "0.5"}
-    trafficMetrics: {mode: Managed, managed: {image: "example.com/traffic-metrics:v1", resources: {limits: {memory: 256Mi}}}}
+      managed: {image: "example.com/jaeger:2", nodeSelector: {pool: infra}, tolerations: [{key: infra}], affinity: {nodeAffinity: {}}, priorityClassName: infra, imagePullSecrets: [{name: registry}], storageSecretRef: {name: storage, key: backend.yaml}, resources: {limits: {memory: 1Gi}}}
+    tracing: {enabled: true, protocol: OTLP, sampling: 0.5%}
+    trafficMetrics: {mode: Managed, managed: {image: "example.com/traffic-metrics:v1", nodeSelector: {pool: infra}, tolerations: [{key: infra}], affinity: {nodeAffinity: {}}, priorityClassName: infra, imagePullSecrets: [{name: registry}], resources: {limits: {memory: 256Mi}}}}
   certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}, rotateRoot: 2026-11, rotateWithout: [legacy]}
   ingressGateway:
     mode: Managed
-    replicas: 3
-    serviceType: NodePort
+    autoscaling: {minReplicas: 3, maxReplicas: 9, targetCPUUtilizationPercentage: 60}
+    service:
+      type: LoadBalancer
+      annotations: {service.beta.kubernetes.io/aws-load-balancer-type: external}
+      labels: {team: edge}
+      loadBalancerClass: service.k8s.aws/nlb
+      externalTrafficPolicy: Cluster
+      loadBalancerSourceRanges: [192.0.2.0/24, "2001:db8::/32"]
+      nodePorts: [{port: 443, nodePort: 30443}]
     ports: [80, 443, 8443]
     allowedNamespaces: [infra, shop]
     nodeSelector: {pool: edge}
@@ -59,7 +66,8 @@ const completeMesh = `
     affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname}]}}
     topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}]
     priorityClassName: edge
-    resources: {limits: {memory: 1Gi}}
+    imagePullSecrets: [{name: registry}]
+    resources: {requests: {cpu: 1}, limits: {memory: 1Gi}}
   egressGateway:
     mode: Managed
     replicas: 3
@@ -68,6 +76,7 @@ const completeMesh = `
     affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname}]}}
     topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}]
     priorityClassName: outgoing
+    imagePullSecrets: [{name: registry}]
     resources: {limits: {memory: 1Gi}}
 `
 
@@ -87,16 +96,16 @@ func testMesh(t *testing.T, c client.Client) {
 		{"namespace of Kubernetes", mesh("osm", "{namespace: kube-system}"), "spec.namespace kube-system belongs to Kubernetes: give the mesh a namespace of its own"},
 		{"version with a suffix", mesh("osm", "{version: v0.2.0-rc.1}"), ""},
 		{"version without the v", mesh("osm", "{version: 0.1.0}"), `spec.version "0.1.0" is not a version: write v and three numbers, for example v0.1.0`},
-		{"an authority without PEM", mesh("osm", "{controlPlane: {webhookClientCA: authority}}"), "webhookClientCA is not a PEM certificate: begin with -----BEGIN CERTIFICATE-----"},
+		{"an authority without PEM", mesh("osm", "{controlPlane: {webhookClientCABundle: authority}}"), `spec.controlPlane.webhookClientCABundle: Invalid value: "authority": write certificates as PEM text, with -----BEGIN CERTIFICATE-----`},
 		{"no replicas", mesh("osm", "{controlPlane: {injector: {replicas: 0}}}"), "should be greater than or equal to 1"},
 		{"replicas and autoscaling", controller("{replicas: 2, autoscaling: {maxReplicas: 3}}"), "spec.controlPlane.controller: Invalid value: replicas and autoscaling exclude each other"},
-		{"autoscaling and deprecated replicas", mesh("osm", "{controlPlane: {replicas: 2, controller: {autoscaling: {maxReplicas: 3}}}}"), ""},
+		{"replicas of both at once", mesh("osm", "{controlPlane: {replicas: 2}}"), `unknown field "spec.controlPlane.replicas"`},
 		{"smallest maxReplicas", controller("{autoscaling: {maxReplicas: 2}}"), ""},
 		{"maxReplicas below the default of minReplicas", controller("{autoscaling: {maxReplicas: 1}}"), "maxReplicas 1 is less than minReplicas 2: raise maxReplicas or lower minReplicas"},
 		{"maxReplicas below minReplicas", controller("{autoscaling: {minReplicas: 5, maxReplicas: 4}}"), "maxReplicas 4 is less than minReplicas 5"},
 		{"autoscaling without maxReplicas", controller("{autoscaling: {}}"), "spec.controlPlane.controller.autoscaling.maxReplicas: Required value"},
 		{"autoscaling without a CPU request", controller("{autoscaling: {maxReplicas: 3}, resources: {requests: {memory: 64Mi}}}"), "set resources.requests.cpu, or remove resources"},
-		{"autoscaling with deprecated resources without a CPU request", mesh("osm", "{controlPlane: {resources: {requests: {memory: 64Mi}}, injector: {autoscaling: {maxReplicas: 3}}}}"), "set requests.cpu in spec.controlPlane.controller.resources"},
+		{"resources of both at once", mesh("osm", "{controlPlane: {resources: {requests: {memory: 64Mi}}}}"), `unknown field "spec.controlPlane.resources"`},
 		{"a CPU limit implies a CPU request", controller("{autoscaling: {maxReplicas: 3}, resources: {limits: {cpu: 1}}}"), ""},
 		{"the same pull secret twice", mesh("osm", "{controlPlane: {imagePullSecrets: [{name: a}, {name: a}]}}"), "Duplicate value"},
 		{"an image without a name", mesh("osm", "{controlPlane: {images: {controller: ''}}}"), "spec.controlPlane.images.controller"},
@@ -109,13 +118,12 @@ func testMesh(t *testing.T, c client.Client) {
 		{"the address of a managed Prometheus", mesh("osm", "{observability: {prometheus: {mode: Managed, address: 'http://p:9090'}}}"), "set mode to Existing or Operator"},
 		{"an address with a password", mesh("osm", "{observability: {prometheus: {mode: Existing, address: 'http://u:p@p:9090'}}}"), "is not the address of a Prometheus server"},
 		{"settings of a server that nobody runs", mesh("osm", "{observability: {prometheus: {managed: {image: x}}}}"), "set mode to Managed"},
-		{"an unknown retention", mesh("osm", "{observability: {prometheus: {mode: Managed, managed: {retention: 15d}}}}"), "is not a duration"},
+		{"an unknown retention", mesh("osm", "{observability: {prometheus: {mode: Managed, managed: {retention: 15d}}}}"), "write numbers with the units h, m, s and ms"},
 		{"settings of a Jaeger that nobody runs", mesh("osm", "{observability: {jaeger: {managed: {image: x}}}}"), "spec.observability.jaeger.managed has no effect: set mode to Managed"},
 		{"traces in memory", mesh("osm", "{observability: {jaeger: {mode: Managed, managed: {maxTraces: 5}}}}"), ""},
 		{"traces in memory and in a storage", mesh("osm", "{observability: {jaeger: {mode: Managed, managed: {maxTraces: 5, storageSecretRef: {name: a, key: b}}}}}"), "maxTraces is about traces in memory"},
 		{"settings of an ingress gateway that nobody runs", mesh("osm", "{ingressGateway: {replicas: 3}}"), "spec.ingressGateway has no effect: set mode to Managed"},
 		{"settings of an egress gateway that nobody runs", mesh("osm", "{egressGateway: {nodeSelector: {pool: outgoing}}}"), "spec.egressGateway has no effect: set mode to Managed"},
-		{"scheduling of an ingress gateway that nobody runs", mesh("osm", "{ingressGateway: {priorityClassName: edge}}"), ""},
 		{"an invalid toleration of a gateway", mesh("osm", "{egressGateway: {mode: Managed, tolerations: [{key: 1}]}}"), "spec.egressGateway.tolerations[0].key: Invalid value"},
 		{"an affinity term without a topology key", mesh("osm", "{ingressGateway: {mode: Managed, affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{}]}}}}"), "topologyKey: Required value"},
 		{"a namespace that is no name", mesh("osm", "{ingressGateway: {mode: Managed, allowedNamespaces: ['a,b']}}"), "spec.ingressGateway.allowedNamespaces[0] in body should match"},
@@ -123,13 +131,13 @@ func testMesh(t *testing.T, c client.Client) {
 		{"ports that share one of the pods", mesh("osm", "{ingressGateway: {mode: Managed, ports: [80, 10080]}}"), "which the pods use for it: remove one of them"},
 		{"a Jaeger of others", mesh("osm", "{observability: {jaeger: {mode: Existing}}}"), `Unsupported value: "Existing": supported values: "Disabled", "Managed"`},
 		{"an unknown protocol of traces", mesh("osm", "{observability: {tracing: {protocol: Thrift}}}"), `Unsupported value: "Thrift"`},
-		{"sampling above all", mesh("osm", "{observability: {tracing: {samplingPercentage: '101'}}}"), "is not a percentage"},
+		{"sampling above all", mesh("osm", "{observability: {tracing: {sampling: 101%}}}"), "write a number from 0 to 100 with a percent sign"},
 		{"unknown statistics", mesh("osm", "{sidecar: {statistics: Some}}"), `Unsupported value: "Some"`},
 		{"unknown log level", mesh("osm", "{controlPlane: {logLevel: loud}}"), `Unsupported value: "loud"`},
 		{"invalid trust domain", mesh("osm", "{certificates: {trustDomain: Cluster.Local}}"), `"Cluster.Local" is not a trust domain: write a lowercase DNS name`},
 		{"requested certificates", mesh("osm", "{certificates: {provider: CertManager, issuerRef: {name: a}, workloadIssuance: CertificateRequest}}"), ""},
 		{"requested certificates without cert-manager", mesh("osm", "{certificates: {workloadIssuance: CertificateRequest}}"), "needs the provider CertManager"},
-		{"invalid duration", mesh("osm", "{certificates: {serviceCertificateDuration: 24x}}"), `spec.certificates.serviceCertificateDuration "24x" is not a duration: write a number with a unit, for example 24h or 90m`},
+		{"invalid duration", mesh("osm", "{certificates: {serviceCertificateDuration: 24x}}"), "write numbers with the units h, m, s and ms"},
 		{"shortest duration", mesh("osm", "{certificates: {serviceCertificateDuration: 60s}}"), ""},
 		{"duration too short", mesh("osm", "{certificates: {serviceCertificateDuration: 59s}}"), "serviceCertificateDuration 59s is too short: certificates must be valid for at least 1m"},
 		{"size of the default algorithm", mesh("osm", "{certificates: {key: {size: 384}}}"), ""},
@@ -141,7 +149,7 @@ func testMesh(t *testing.T, c client.Client) {
 		{"issuer without a name", mesh("osm", "{certificates: {provider: CertManager, issuerRef: {kind: Issuer}}}"), "spec.certificates.issuerRef.name"},
 		{"rotation of an issuer's root", mesh("osm", "{certificates: {provider: CertManager, issuerRef: {name: a}, rotateRoot: b}}"), "replace the root of the issuer instead"},
 		{"a Vault with a token", mesh("osm", "{certificates: {provider: Vault, vault: {address: 'https://vault:8200', mount: a/b, tokenSecretRef: {name: a, key: b}}}}"), ""},
-		{"a Vault with an account", mesh("osm", "{certificates: {provider: Vault, vault: {address: 'http://vault', caBundle: a, kubernetes: {role: a, mount: b}}}}"), ""},
+		{"a Vault with an account", mesh("osm", "{certificates: {provider: Vault, vault: {address: 'http://vault', caBundle: '-----BEGIN CERTIFICATE-----', kubernetes: {role: a, mount: b}}}}"), ""},
 		{"the provider Vault without a Vault", mesh("osm", "{certificates: {provider: Vault}}"), "spec.certificates.vault and the provider Vault belong together"},
 		{"a Vault without a login", mesh("osm", "{certificates: {provider: Vault, vault: {address: 'http://vault'}}}"), "needs either tokenSecretRef or kubernetes"},
 		{"a Vault without a scheme", mesh("osm", "{certificates: {provider: Vault, vault: {address: vault, kubernetes: {role: a}}}}"), `spec.certificates.vault.address "vault" is not the address of a Vault`},

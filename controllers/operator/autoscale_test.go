@@ -221,7 +221,7 @@ func scheduled() *v1alpha1.ControlPlaneSpec {
 		Images:            &v1alpha1.ImagesSpec{Injector: ptr.To("mirror.example/injector:1")},
 		ImagePullSecrets:  []v1alpha1.PullSecret{{Name: "registry"}},
 		PriorityClassName: ptr.To("mesh-critical"),
-		NodeSelector:      map[string]string{"example.com/pool": "infrastructure"},
+		NodeSelector:      v1alpha1.Labels{"example.com/pool": "infrastructure"},
 		Tolerations:       []corev1.Toleration{{Key: "example.com/infrastructure", Operator: corev1.TolerationOpExists, TolerationSeconds: ptr.To[int64](0), Effect: corev1.TaintEffectNoExecute}},
 		Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
 			NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "example.com/arch", Operator: corev1.NodeSelectorOpExists}}}},
@@ -239,5 +239,52 @@ func replicas(n int32) *v1alpha1.ControlPlaneSpec {
 func autoscaled(a v1alpha1.AutoscalingSpec) *v1alpha1.ControlPlaneSpec {
 	return &v1alpha1.ControlPlaneSpec{
 		Controller: &v1alpha1.WorkloadSpec{Autoscaling: a.DeepCopy()}, Injector: &v1alpha1.WorkloadSpec{Autoscaling: a.DeepCopy()},
+	}
+}
+
+// TestGatewayReplicasMoveToAutoscalerAndBack checks that the pods of a gateway follow its autoscaler, also when the Deployment changes.
+func TestGatewayReplicasMoveToAutoscalerAndBack(t *testing.T) {
+	t.Parallel()
+	const name = "outgoing"
+	mesh := readyMesh(t, name, nil)
+	gateway := func(edit func(*v1alpha1.EgressGatewaySpec)) {
+		change(t, mesh, func(m *v1alpha1.Mesh) {
+			m.Spec.EgressGateway = &v1alpha1.EgressGatewaySpec{Mode: ptr.To(v1alpha1.EgressGatewayManaged)}
+			edit(m.Spec.EgressGateway)
+		})
+	}
+	waitGateway := func(replicas int32, priority string) {
+		t.Helper()
+		waitFor(t, &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.EgressGateway)}, func(d *appsv1.Deployment) error {
+			if got := d.Spec.Template.Spec.PriorityClassName; *d.Spec.Replicas != replicas || got != priority {
+				return fmt.Errorf("the gateway has %d replicas and the priority %q, want %d and %q", *d.Spec.Replicas, got, replicas, priority)
+			}
+			return nil
+		})
+	}
+	gateway(func(g *v1alpha1.EgressGatewaySpec) { g.Replicas = ptr.To[int32](3) })
+	waitGateway(3, "")
+	seen := watchReplicas(t, name, names.EgressGateway)
+
+	scaling := &v1alpha1.AutoscalingSpec{MaxReplicas: 9}
+	gateway(func(g *v1alpha1.EgressGatewaySpec) { g.Autoscaling = scaling })
+	autoscaler := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inMeshNamespace(name, names.EgressGateway)}
+	waitFor(t, autoscaler, func(a *autoscalingv2.HorizontalPodAutoscaler) error {
+		if a.Spec.ScaleTargetRef.Name != names.EgressGateway || a.Spec.MaxReplicas != 9 || *a.Spec.MinReplicas != 2 {
+			return fmt.Errorf("the autoscaler is %+v", a.Spec)
+		}
+		return nil
+	})
+	scale(t, name, names.EgressGateway, 7)
+	gateway(func(g *v1alpha1.EgressGatewaySpec) { g.Autoscaling, g.PriorityClassName = scaling, ptr.To("edge") })
+	waitGateway(7, "edge")
+
+	gateway(func(*v1alpha1.EgressGatewaySpec) {})
+	waitGateway(2, "")
+	waitGone(t, autoscaler)
+	for replicas := range seen() {
+		if replicas != 3 && replicas != 7 && replicas != 2 {
+			t.Errorf("the Deployment had %d replicas temporarily", replicas)
+		}
 	}
 }

@@ -151,7 +151,7 @@ func TestFailedCanaryAffectsOnlySelectedNamespaces(t *testing.T) {
 		canaryIn(first)(spec)
 		spec.Upgrade.DataPlane.MaxUnavailable = ptr.To(intstr.FromInt32(1))
 		// The second wave starts after the checks of the first.
-		spec.Upgrade.DataPlane.PauseBetween = &metav1.Duration{Duration: time.Minute}
+		spec.Upgrade.DataPlane.PauseBetween = ptr.To(v1alpha1.NewDuration(time.Minute))
 	})
 	m := newCanaryWorkloads(t, name, map[string][]string{first: {"cart", "search"}, rest: {"pay"}})
 	before := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
@@ -222,9 +222,11 @@ var stages = map[string]struct {
 		"CanaryWorkloads",
 		func(_ string, spec *v1alpha1.MeshSpec) {
 			spec.Upgrade.DataPlane.MaxUnavailable = ptr.To(intstr.FromInt32(1))
-			spec.Upgrade.DataPlane.PauseBetween = &metav1.Duration{Duration: time.Minute}
+			spec.Upgrade.DataPlane.PauseBetween = ptr.To(v1alpha1.NewDuration(time.Minute))
 		},
-		func(_ string, spec *v1alpha1.MeshSpec) { spec.Upgrade.DataPlane.PauseBetween = &metav1.Duration{} },
+		func(_ string, spec *v1alpha1.MeshSpec) {
+			spec.Upgrade.DataPlane.PauseBetween = ptr.To(v1alpha1.Duration("0s"))
+		},
 	},
 	"promoting": {
 		"ControlPlane",
@@ -391,7 +393,7 @@ func TestVersionChangeDuringCanary(t *testing.T) {
 	// One mesh returns to the active version, and the other changes to a third version during the canary.
 	change(t, returned, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(olderVersion) })
 	change(t, onwards, func(m *v1alpha1.Mesh) {
-		m.Spec.Version, m.Spec.Upgrade.DataPlane.PauseBetween = ptr.To(latestVersion), &metav1.Duration{}
+		m.Spec.Version, m.Spec.Upgrade.DataPlane.PauseBetween = ptr.To(latestVersion), ptr.To(v1alpha1.Duration("0s"))
 	})
 	m.wait("canaryleft-first", "canaryleft-v0-0-9")
 	waitReady(t, returned)
@@ -427,8 +429,8 @@ func TestCanaryWithoutNamespacesHalts(t *testing.T) {
 	const name, first = "canarynobody", "canarynobody-first"
 	mesh := readyMesh(t, name, canaryIn(first))
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
-	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonUpgradeHalted)
-	assertContains(t, condition.Message, "no namespace of the mesh", "spec.upgrade.strategy.canary.namespaces")
+	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonCanaryBlocked)
+	assertContains(t, condition.Message, "no namespace of the mesh", "spec.upgrade.strategy.canary.namespaceSelector")
 	waitVersion(t, name, olderVersion)
 	// The upgrade continues when a matching namespace joins the mesh.
 	m := newCanaryWorkloads(t, name, map[string][]string{first: {"cart"}})
@@ -443,7 +445,7 @@ func TestInvalidCanarySelectorIsRejected(t *testing.T) {
 		want string
 	}{
 		"no selector":    {func(u *v1alpha1.UpgradeSpec) { u.Strategy.Canary = nil }, "needs spec.upgrade.strategy.canary"},
-		"empty selector": {func(u *v1alpha1.UpgradeSpec) { u.Strategy.Canary.Namespaces = metav1.LabelSelector{} }, "every namespace of the mesh"},
+		"empty selector": {func(u *v1alpha1.UpgradeSpec) { u.Strategy.Canary.NamespaceSelector = metav1.LabelSelector{} }, "every namespace of the mesh"},
 		"type InPlace":   {func(u *v1alpha1.UpgradeSpec) { u.Strategy.Type = nil }, "has no effect with type InPlace"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -299,7 +299,7 @@ func canaryIn(namespace string) func(*v1alpha1.MeshSpec) {
 		fastUpgrades(spec)
 		spec.Upgrade.Strategy = &v1alpha1.UpgradeStrategy{
 			Type:   ptr.To(v1alpha1.StrategyCanary),
-			Canary: &v1alpha1.CanarySpec{Namespaces: metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: namespace}}},
+			Canary: &v1alpha1.CanarySpec{NamespaceSelector: metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: namespace}}},
 		}
 	}
 }

@@ -23,6 +23,7 @@ import (
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -53,6 +54,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
+
+// GracefulShutdown is how long the operator waits for its controllers when it stops. Its Deployment gives it more time.
+const GracefulShutdown = 30 * time.Second
 
 // Options are what the operator is started with.
 type Options struct {
@@ -113,6 +117,7 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 		LeaderElection:                      o.LeaderElection,
 		LeaderElectionResourceLockInterface: lock,
 		LeaderElectionReleaseOnCancel:       true,
+		GracefulShutdownTimeout:             ptr.To(GracefulShutdown),
 		HealthProbeBindAddress:              o.ProbeAddress,
 		// The server of the library has no limits for unauthenticated clients.
 		Metrics: crmetricsserver.Options{BindAddress: "0"},

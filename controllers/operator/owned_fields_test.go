@@ -52,7 +52,7 @@ func everything(spec *v1alpha1.MeshSpec) {
 	spec.ControlPlane.LogLevel = ptr.To("debug")
 	spec.ControlPlane.Controller = &v1alpha1.WorkloadSpec{
 		Autoscaling: &v1alpha1.AutoscalingSpec{MinReplicas: ptr.To[int32](2), MaxReplicas: 5, TargetCPUUtilizationPercentage: ptr.To[int32](60)},
-		Labels:      map[string]string{"example.com/team": "mesh"}, Annotations: map[string]string{"example.com/note": "owned"},
+		Labels:      v1alpha1.Labels{"example.com/team": "mesh"}, Annotations: map[string]string{"example.com/note": "owned"},
 	}
 	spec.ControlPlane.Injector = spec.ControlPlane.Controller.DeepCopy()
 	spec.Traffic = &v1alpha1.TrafficSpec{Permissive: ptr.To(true), Egress: ptr.To(true), RulesWithoutMatches: ptr.To("None")}

@@ -162,7 +162,7 @@ func TestPlanOfUpgrade(t *testing.T) {
 	const name = "planup"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		fastUpgrades(spec)
-		spec.Upgrade.Gates.Soak = &metav1.Duration{Duration: time.Hour}
+		spec.Upgrade.Gates.Soak = ptr.To(v1alpha1.NewDuration(time.Hour))
 		spec.Upgrade.Gates.Timeout = nil
 	})
 	s := newWorkloads(t, name, "cart", "checkout", "desk")
@@ -198,7 +198,7 @@ func TestPlanOfUpgrade(t *testing.T) {
 	// The upgrade restarts the workloads in the planned order.
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		m.Spec.Mode = nil
-		m.Spec.Upgrade.Gates.Soak = &metav1.Duration{}
+		m.Spec.Upgrade.Gates.Soak = ptr.To(v1alpha1.Duration("0s"))
 	})
 	within(t, upgradeTimeout, func() error {
 		get(t, mesh)
@@ -263,7 +263,7 @@ func TestPlanOfCanaryUpgrade(t *testing.T) {
 			m.Spec.Mode, m.Spec.Version = ptr.To(v1alpha1.ModePlan), ptr.To(operatorVersion)
 			m.Spec.Upgrade.Strategy = &v1alpha1.UpgradeStrategy{
 				Type:   ptr.To(v1alpha1.StrategyCanary),
-				Canary: &v1alpha1.CanarySpec{Namespaces: metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: "plancan-first"}}},
+				Canary: &v1alpha1.CanarySpec{NamespaceSelector: metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: "plancan-first"}}},
 			}
 		})
 		waitPlan(t, mesh, func(p *v1alpha1.PlanStatus) error {

@@ -111,7 +111,7 @@ func TestUnreachablePrometheusFailsTheGate(t *testing.T) {
 	s.wait("blind-v0-0-9", 1)
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		m.Spec.Version = ptr.To(operatorVersion)
-		m.Spec.Upgrade.Gates.Timeout = &metav1.Duration{Duration: 10 * time.Second}
+		m.Spec.Upgrade.Gates.Timeout = ptr.To(v1alpha1.NewDuration(10 * time.Second))
 	})
 	eventually(t, func() error {
 		get(t, mesh)

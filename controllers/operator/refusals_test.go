@@ -179,7 +179,7 @@ func TestDeniedRestartDoesNotBlockARollback(t *testing.T) {
 		fastUpgrades(spec)
 		spec.Upgrade.DataPlane.MaxUnavailable = ptr.To(intstr.FromInt32(3))
 		// The version must fail before it is verified.
-		spec.Upgrade.Gates.Soak = &metav1.Duration{Duration: 20 * time.Second}
+		spec.Upgrade.Gates.Soak = ptr.To(v1alpha1.NewDuration(20 * time.Second))
 	})
 	s := newWorkloads(t, name, "cart", "checkout", "search")
 	s.wait(name+"-v0-0-9", 3)

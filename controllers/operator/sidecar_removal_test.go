@@ -151,7 +151,7 @@ func TestRemovalContinuesWithoutControlPlaneAfterTimeout(t *testing.T) {
 	const name = "silent"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		restartOnRemoval(spec)
-		spec.Upgrade.Gates.Timeout = &metav1.Duration{Duration: 10 * time.Second}
+		spec.Upgrade.Gates.Timeout = ptr.To(v1alpha1.NewDuration(10 * time.Second))
 	})
 	s := newWorkloads(t, name, "cart")
 	s.wait("silent-v0-0-9", 1)

@@ -19,7 +19,7 @@ func TestShortUnhealthyTimeDuringSoakIsTolerated(t *testing.T) {
 	timeout := 10 * time.Second
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		fastUpgrades(spec)
-		spec.Upgrade.Gates.Soak, spec.Upgrade.Gates.Timeout = &metav1.Duration{Duration: time.Hour}, &metav1.Duration{Duration: timeout}
+		spec.Upgrade.Gates.Soak, spec.Upgrade.Gates.Timeout = ptr.To(v1alpha1.NewDuration(time.Hour)), ptr.To(v1alpha1.NewDuration(timeout))
 	})
 	s := newWorkloads(t, name, "cart")
 	s.wait("soaking-v0-0-9", 1)

@@ -19,7 +19,7 @@ func TestPausedUpgradeIsNotRolledBackAtItsFirstLook(t *testing.T) {
 	const name = "pausedupgrade"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		fastUpgrades(spec)
-		spec.Upgrade.Gates.Timeout = &metav1.Duration{Duration: 30 * time.Second}
+		spec.Upgrade.Gates.Timeout = ptr.To(v1alpha1.NewDuration(30 * time.Second))
 	})
 	cluster.health.set(meshNamespace(name), operatorVersion, health.Observation{})
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })

@@ -114,7 +114,7 @@ func TestLateFailureRollsWorkloadsBack(t *testing.T) {
 		fastUpgrades(spec)
 		spec.Upgrade.DataPlane.MaxUnavailable = ptr.To(intstr.FromInt32(1))
 		// The second wave starts after the checks of the first.
-		spec.Upgrade.DataPlane.PauseBetween = &metav1.Duration{Duration: time.Minute}
+		spec.Upgrade.DataPlane.PauseBetween = ptr.To(v1alpha1.NewDuration(time.Minute))
 	})
 	s := newWorkloads(t, name, "cart", "search")
 	s.wait("late-v0-0-9", 2)

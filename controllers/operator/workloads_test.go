@@ -204,8 +204,8 @@ func (s *workloads) wait(revision string, pods int) {
 func fastUpgrades(spec *v1alpha1.MeshSpec) {
 	spec.Version = ptr.To(olderVersion)
 	spec.Upgrade = &v1alpha1.UpgradeSpec{
-		Gates:     &v1alpha1.GatesSpec{Soak: &metav1.Duration{}, Timeout: &metav1.Duration{Duration: time.Minute}},
-		DataPlane: &v1alpha1.DataPlaneSpec{PauseBetween: &metav1.Duration{}},
+		Gates:     &v1alpha1.GatesSpec{Soak: ptr.To(v1alpha1.Duration("0s")), Timeout: ptr.To(v1alpha1.NewDuration(time.Minute))},
+		DataPlane: &v1alpha1.DataPlaneSpec{PauseBetween: ptr.To(v1alpha1.Duration("0s"))},
 	}
 }
 

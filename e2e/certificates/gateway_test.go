@@ -51,7 +51,7 @@ func TestCertManagerServesGateways(t *testing.T) {
 	must(t, cluster.InstallGatewayAPI(t.Context()))
 	setCertManagerArguments(t, `["controller","--enable-gateway-api"]`)
 	t.Cleanup(func() { setCertManagerArguments(t, `["controller"]`) })
-	setIngressGateway(t, `{"mode":"Managed","serviceType":"ClusterIP","replicas":1}`)
+	setIngressGateway(t, `{"mode":"Managed","service":{"type":"ClusterIP"},"replicas":1}`)
 	t.Cleanup(func() { setIngressGateway(t, "null") })
 	namespace := "certs-gateway-" + uuid.NewString()[:6]
 	must(t, cluster.CreateNamespace(t.Context(), namespace, names.DefaultMesh))

@@ -27,7 +27,7 @@ var gatewayFlows = [][]string{{"--rate", "50"}, {"--rate", "50", "--keep-alive"}
 func TestIngressGatewayLosesNothing(t *testing.T) {
 	lab.RequireFull(t)
 	must(t, cluster.InstallGatewayAPI(t.Context()))
-	setGateway(t, "ingressGateway", `{mode: Managed, serviceType: ClusterIP}`)
+	setGateway(t, "ingressGateway", `{mode: Managed, service: {type: ClusterIP}}`)
 	t.Cleanup(func() { setGateway(t, "ingressGateway", "null") })
 	inside, outside := meshNamespace(t, "backend"), createNamespace(t, "ingress", outsideMesh)
 	createWorkloads(t, inside, "server")

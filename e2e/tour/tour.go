@@ -31,9 +31,9 @@ const (
 	images = `{"spec":{"observability":{
 		"prometheus":{"mode":"Managed","managed":{"image":"osm-local.invalid/prometheus:local"}},
 		"jaeger":{"mode":"Managed","managed":{"image":"osm-local.invalid/jaeger:local"}},
-		"tracing":{"enable":true}}}}`
+		"tracing":{"enabled":true}}}}`
 	// published uses the default images, for clusters that pull images from registries.
-	published = `{"spec":{"observability":{"prometheus":{"mode":"Managed"},"jaeger":{"mode":"Managed"},"tracing":{"enable":true}}}}`
+	published = `{"spec":{"observability":{"prometheus":{"mode":"Managed"},"jaeger":{"mode":"Managed"},"tracing":{"enabled":true}}}}`
 )
 
 // EnableMetrics is the command that makes Prometheus scrape the sidecars of the bookstore.

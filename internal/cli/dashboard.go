@@ -44,7 +44,7 @@ var dashboardPages = map[string]dashboardPage{
 	},
 	"jaeger": {
 		"Jaeger", jaeger.Name, jaeger.QueryPort,
-		"the Mesh does not run one in namespace %s: set spec.observability.jaeger.mode to Managed and spec.observability.tracing.enable to true",
+		"the Mesh does not run one in namespace %s: set spec.observability.jaeger.mode to Managed and spec.observability.tracing.enabled to true",
 	},
 }
 

@@ -13,7 +13,7 @@ import (
 
 func TestStrategyFlags(t *testing.T) {
 	earlier := &v1alpha1.UpgradeSpec{Strategy: &v1alpha1.UpgradeStrategy{
-		Canary: &v1alpha1.CanarySpec{Namespaces: metav1.LabelSelector{MatchLabels: map[string]string{"stage": "early", "team": "a"}}},
+		Canary: &v1alpha1.CanarySpec{NamespaceSelector: metav1.LabelSelector{MatchLabels: map[string]string{"stage": "early", "team": "a"}}},
 	}}
 	for name, test := range map[string]struct {
 		flags       strategyFlags
@@ -24,11 +24,11 @@ func TestStrategyFlags(t *testing.T) {
 		"in place": {flags: strategyFlags{strategy: "in-place"}, live: earlier, want: `{"upgrade":{"strategy":{"canary":null,"type":"InPlace"}},"version":"v0.2.0"}`},
 		"canary": {
 			flags: strategyFlags{"Canary", "stage=early"},
-			want:  `{"upgrade":{"strategy":{"canary":{"namespaces":{"matchExpressions":null,"matchLabels":{"stage":"early"}}},"type":"Canary"}},"version":"v0.2.0"}`,
+			want:  `{"upgrade":{"strategy":{"canary":{"namespaceSelector":{"matchExpressions":null,"matchLabels":{"stage":"early"}}},"type":"Canary"}},"version":"v0.2.0"}`,
 		},
 		"canary with another selector": {
 			flags: strategyFlags{"canary", "stage=first,tier in (web)"}, live: earlier,
-			want: `{"upgrade":{"strategy":{"canary":{"namespaces":{"matchExpressions":[{"key":"tier","operator":"In","values":["web"]}],"matchLabels":{"stage":"first","team":null}}},"type":"Canary"}},"version":"v0.2.0"}`,
+			want: `{"upgrade":{"strategy":{"canary":{"namespaceSelector":{"matchExpressions":[{"key":"tier","operator":"In","values":["web"]}],"matchLabels":{"stage":"first","team":null}}},"type":"Canary"}},"version":"v0.2.0"}`,
 		},
 		"canary with the stored selector": {flags: strategyFlags{strategy: "canary"}, live: earlier, want: `{"upgrade":{"strategy":{"type":"Canary"}},"version":"v0.2.0"}`},
 		"canary without a selector":       {flags: strategyFlags{strategy: "canary"}, wrong: "--canary-namespaces"},

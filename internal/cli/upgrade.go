@@ -244,13 +244,13 @@ func (f *strategyFlags) patch(live *v1alpha1.UpgradeSpec) (map[string]any, error
 	case f.namespaces != "":
 		var before map[string]string
 		if declared {
-			before = live.Strategy.Canary.Namespaces.MatchLabels
+			before = live.Strategy.Canary.NamespaceSelector.MatchLabels
 		}
 		selector, err := replaced(before, f.namespaces)
 		if err != nil {
 			return nil, err
 		}
-		strategy["canary"] = map[string]any{"namespaces": selector}
+		strategy["canary"] = map[string]any{"namespaceSelector": selector}
 	}
 	return map[string]any{"strategy": strategy}, nil
 }

@@ -47,8 +47,8 @@ const (
 	// ConditionComponentsReady is True when every component that the Mesh requests is ready. Only gateways affect Ready.
 	ConditionComponentsReady = "ComponentsReady"
 
-	// ConditionUpgrading is True while the mesh moves to another version or back, and False while it does not. After a failed upgrade
-	// it is False with the reason RolledBack or UpgradeHalted.
+	// ConditionUpgrading is True while the mesh moves to another version or back, and False while it does not. The reason tells why not: Idle
+	// is the only good one. Installing, Paused and Planned pass, and all others need a user.
 	ConditionUpgrading = "Upgrading"
 
 	// ConditionTrustDistributed is False when a namespace of the mesh rejects the ConfigMap with the root certificate. The message lists
@@ -75,6 +75,8 @@ const (
 	ReasonWaitingForSidecars = "WaitingForSidecars"
 	// ReasonRemovingSidecars means that the Mesh is being deleted and the operator removes the sidecars from workloads.
 	ReasonRemovingSidecars = "RemovingSidecars"
+	// ReasonInstalling means that the first version of the mesh is being installed, so there is no upgrade.
+	ReasonInstalling = "Installing"
 	// ReasonUpgrading means that an upgrade is in progress; status.upgrade has its phase.
 	ReasonUpgrading = "Upgrading"
 	// ReasonUpgradePending means that a new version of a component waits for the rollout of the control plane.
@@ -165,8 +167,11 @@ const (
 	// lists them. The version is retried with other images.
 	ReasonRolledBack = "RolledBack"
 	// ReasonUpgradeHalted means that a gate failed without a rollback, because spec.upgrade.rollback is Manual or no verified version
-	// exists; or that a canary cannot start, because no namespace is selected or a name would be too long.
+	// exists.
 	ReasonUpgradeHalted = "UpgradeHalted"
+	// ReasonCanaryBlocked means that a canary cannot start or continue, because no namespace is selected or a name would be too long. No gate
+	// has failed.
+	ReasonCanaryBlocked = "CanaryBlocked"
 	// ReasonUnsupportedKubernetes means that the cluster is older than this version can run on.
 	ReasonUnsupportedKubernetes = "UnsupportedKubernetes"
 

@@ -3,8 +3,6 @@ package v1alpha1
 import corev1 "k8s.io/api/core/v1"
 
 // ControlPlaneSpec configures the controller and the injector of a mesh. Fields outside controller and injector apply to both.
-//
-// +kubebuilder:validation:XValidation:rule="!has(self.resources) || (has(self.resources.requests) && 'cpu' in self.resources.requests) || (has(self.resources.limits) && 'cpu' in self.resources.limits) || !((has(self.controller) && has(self.controller.autoscaling) && !has(self.controller.resources)) || (has(self.injector) && has(self.injector.autoscaling) && !has(self.injector.resources)))",message="autoscaling compares CPU usage with the CPU request: set requests.cpu in spec.controlPlane.controller.resources and spec.controlPlane.injector.resources"
 type ControlPlaneSpec struct {
 	// controller configures the Deployment osm-controller, which serves configuration to sidecars.
 	// +optional
@@ -13,20 +11,6 @@ type ControlPlaneSpec struct {
 	// injector configures the Deployment osm-injector, which adds sidecars to pods.
 	// +optional
 	Injector *WorkloadSpec `json:"injector,omitempty"`
-
-	// replicas is the number of pods of the controller and of the injector.
-	// Deprecated: use controller.replicas and injector.replicas. It applies to each of the two
-	// that sets neither replicas nor autoscaling. Default: 2.
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=100
-	Replicas *int32 `json:"replicas,omitempty"`
-
-	// resources are the compute resources of the pods of controller and injector.
-	// Deprecated: use controller.resources and injector.resources. It applies to each of the two
-	// that does not set resources. Default: the resources in the manifests of the version.
-	// +optional
-	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
 	// logLevel is the log level of the controller and of the injector. Default: the level in the MeshConfig, initially info.
 	// +optional
@@ -46,13 +30,11 @@ type ControlPlaneSpec struct {
 	// +kubebuilder:validation:MaxItems=16
 	ImagePullSecrets []PullSecret `json:"imagePullSecrets,omitempty"`
 
-	// webhookClientCA are PEM certificates of authorities. If set, the webhooks accept connections only with a client certificate
+	// webhookClientCABundle has certificate authorities. If set, the webhooks accept connections only with a client certificate
 	// from one of them. Configure all API servers to present one before, with a kubeConfigFile in their AdmissionConfiguration: without
 	// it, no pod of the mesh can be created. Default: any client may connect, within limits.
 	// +optional
-	// +kubebuilder:validation:MaxLength=65536
-	// +kubebuilder:validation:XValidation:rule="self.startsWith('-----BEGIN CERTIFICATE-----')",message="webhookClientCA is not a PEM certificate: begin with -----BEGIN CERTIFICATE-----"
-	WebhookClientCA *string `json:"webhookClientCA,omitempty"`
+	WebhookClientCABundle *CABundle `json:"webhookClientCABundle,omitempty"`
 
 	// priorityClassName is the PriorityClass of the pods. Default: system-cluster-critical, because no pod of the mesh can start
 	// without the injector.
@@ -63,8 +45,7 @@ type ControlPlaneSpec struct {
 
 	// nodeSelector lists labels that a node must have, in addition to kubernetes.io/os=linux. Default: none.
 	// +optional
-	// +kubebuilder:validation:MaxProperties=32
-	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+	NodeSelector Labels `json:"nodeSelector,omitempty"`
 
 	// tolerations allow the pods to run on tainted nodes. Default: none.
 	// +optional
@@ -108,14 +89,12 @@ type WorkloadSpec struct {
 	// labels are added to the Deployment and to its pods. Labels that the operator sets itself keep the operator's value.
 	// Default: none.
 	// +optional
-	// +kubebuilder:validation:MaxProperties=32
-	Labels map[string]string `json:"labels,omitempty"`
+	Labels Labels `json:"labels,omitempty"`
 
 	// annotations are added to the Deployment and to its pods. Annotations that the operator sets itself keep the operator's
 	// value. Default: none.
 	// +optional
-	// +kubebuilder:validation:MaxProperties=32
-	Annotations map[string]string `json:"annotations,omitempty"`
+	Annotations Annotations `json:"annotations,omitempty"`
 }
 
 // PullSecret refers to a Secret of type kubernetes.io/dockerconfigjson.
@@ -127,7 +106,7 @@ type PullSecret struct {
 	Name string `json:"name"`
 }
 
-// AutoscalingSpec configures the HorizontalPodAutoscaler of one Deployment of the control plane.
+// AutoscalingSpec configures the HorizontalPodAutoscaler of one Deployment.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.minReplicas) ? self.minReplicas : 2) <= self.maxReplicas",messageExpression="'maxReplicas %d is less than minReplicas %d: raise maxReplicas or lower minReplicas'.format([self.maxReplicas, has(self.minReplicas) ? self.minReplicas : 2])"
 type AutoscalingSpec struct {

@@ -38,7 +38,7 @@ const (
 	// DefaultStepTimeout is how long a step of an upgrade may take to pass all gates.
 	DefaultStepTimeout = 10 * time.Minute
 	// DefaultMaxErrorRateIncrease is by how many percentage points the share of failed requests may grow.
-	DefaultMaxErrorRateIncrease = "1%"
+	DefaultMaxErrorRateIncrease Percentage = "1%"
 	// DefaultMaxDisconnected is the share of the running sidecars that may be without a connection to the new control plane.
 	DefaultMaxDisconnected = "1%"
 	// DefaultMaxRestarts is the number of container restarts that a new control plane may have.

@@ -1,7 +1,5 @@
 package v1alpha1
 
-import corev1 "k8s.io/api/core/v1"
-
 // EgressGatewayMode is whether the operator runs an egress gateway for a mesh.
 // +kubebuilder:validation:Enum=Disabled;Managed
 type EgressGatewayMode string
@@ -15,22 +13,15 @@ const (
 )
 
 // EgressGatewaySpec configures the egress gateway of a mesh. Egresses choose it with spec.gateway.
-// +kubebuilder:validation:XValidation:rule="(has(self.replicas) || has(self.nodeSelector) || has(self.resources)) ? (has(self.mode) && self.mode == 'Managed') : true",message="spec.egressGateway has no effect: set mode to Managed, or remove its other fields"
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.mode) && self.mode == 'Managed') || !(has(self.replicas) || has(self.autoscaling) || has(self.nodeSelector) || has(self.tolerations) || has(self.affinity) || has(self.priorityClassName) || has(self.imagePullSecrets) || has(self.topologySpreadConstraints) || has(self.resources))",message="spec.egressGateway has no effect: set mode to Managed, or remove its other fields"
+// +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.autoscaling))",message="replicas and autoscaling exclude each other: with autoscaling the number of pods follows their load, so remove one of them"
+// +kubebuilder:validation:XValidation:rule="!has(self.autoscaling) || !has(self.resources) || (has(self.resources.requests) && 'cpu' in self.resources.requests) || (has(self.resources.limits) && 'cpu' in self.resources.limits)",message="autoscaling compares CPU usage with the CPU request: set resources.requests.cpu, or remove resources"
 type EgressGatewaySpec struct {
 	// mode is Disabled or Managed. Managed runs Envoy in the namespace of the mesh. Default: Disabled.
 	// +optional
 	Mode *EgressGatewayMode `json:"mode,omitempty"`
 
-	// replicas is the number of pods. Default: 2.
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=100
-	Replicas *int32 `json:"replicas,omitempty"`
-
-	// GatewaySchedulingSpec configures where the pods run. Servers outside the cluster see the addresses of these nodes, or of the pods.
-	GatewaySchedulingSpec `json:",inline"`
-
-	// resources are the compute resources of each pod's Envoy. Default: requests of 100m CPU and 128Mi memory, a limit of 512Mi memory.
-	// +optional
-	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+	// GatewayPodsSpec configures the pods.
+	GatewayPodsSpec `json:",inline"`
 }

@@ -52,4 +52,7 @@ type ManagedGrafana struct {
 	// resources are the compute resources of the server. Default: requests of 50m CPU and 128Mi memory.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// SchedulingSpec configures where the pod runs.
+	SchedulingSpec `json:",inline"`
 }

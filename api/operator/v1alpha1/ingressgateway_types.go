@@ -1,7 +1,5 @@
 package v1alpha1
 
-import corev1 "k8s.io/api/core/v1"
-
 // IngressGatewayMode is whether the operator runs an ingress gateway for a mesh.
 // +kubebuilder:validation:Enum=Disabled;Managed
 type IngressGatewayMode string
@@ -15,23 +13,20 @@ const (
 )
 
 // IngressGatewaySpec configures the ingress gateway of a mesh. Gateways and HTTPRoutes of the Gateway API configure what it serves.
-// +kubebuilder:validation:XValidation:rule="(has(self.replicas) || has(self.serviceType) || has(self.ports) || has(self.resources)) ? (has(self.mode) && self.mode == 'Managed') : true",message="spec.ingressGateway has no effect: set mode to Managed, or remove its other fields"
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.mode) && self.mode == 'Managed') || !(has(self.service) || has(self.ports) || has(self.allowedNamespaces) || has(self.replicas) || has(self.autoscaling) || has(self.nodeSelector) || has(self.tolerations) || has(self.affinity) || has(self.priorityClassName) || has(self.imagePullSecrets) || has(self.topologySpreadConstraints) || has(self.resources))",message="spec.ingressGateway has no effect: set mode to Managed, or remove its other fields"
+// +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.autoscaling))",message="replicas and autoscaling exclude each other: with autoscaling the number of pods follows their load, so remove one of them"
+// +kubebuilder:validation:XValidation:rule="!has(self.autoscaling) || !has(self.resources) || (has(self.resources.requests) && 'cpu' in self.resources.requests) || (has(self.resources.limits) && 'cpu' in self.resources.limits)",message="autoscaling compares CPU usage with the CPU request: set resources.requests.cpu, or remove resources"
+// +kubebuilder:validation:XValidation:rule="!has(self.service) || !has(self.service.nodePorts) || self.service.nodePorts.all(n, n.port in (has(self.ports) ? self.ports : [80, 443]))",message="spec.ingressGateway.service.nodePorts has a port that is not one of spec.ingressGateway.ports: correct it, or add the port"
 type IngressGatewaySpec struct {
 	// mode is Disabled or Managed. Managed runs Envoy in the namespace of the mesh, and creates a GatewayClass with the name of the mesh.
 	// It needs the definitions of the Gateway API. Default: Disabled.
 	// +optional
 	Mode *IngressGatewayMode `json:"mode,omitempty"`
 
-	// replicas is the number of pods. Default: 2.
+	// service configures the Service of the gateway.
 	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=100
-	Replicas *int32 `json:"replicas,omitempty"`
-
-	// serviceType is the type of the Service: LoadBalancer, NodePort or ClusterIP. Default: LoadBalancer.
-	// +optional
-	// +kubebuilder:validation:Enum=LoadBalancer;NodePort;ClusterIP
-	ServiceType *corev1.ServiceType `json:"serviceType,omitempty"`
+	Service *GatewayServiceSpec `json:"service,omitempty"`
 
 	// ports are those that listeners of Gateways may use. Default: 80 and 443.
 	// +optional
@@ -53,10 +48,6 @@ type IngressGatewaySpec struct {
 	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	AllowedNamespaces []string `json:"allowedNamespaces,omitempty"`
 
-	// GatewaySchedulingSpec configures where the pods run.
-	GatewaySchedulingSpec `json:",inline"`
-
-	// resources are the compute resources of each pod's Envoy. Default: requests of 100m CPU and 128Mi memory, a limit of 512Mi memory.
-	// +optional
-	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+	// GatewayPodsSpec configures the pods.
+	GatewayPodsSpec `json:",inline"`
 }

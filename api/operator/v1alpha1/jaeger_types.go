@@ -51,4 +51,7 @@ type ManagedJaeger struct {
 	// 50m CPU and 128Mi memory, a limit of 512Mi memory.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// SchedulingSpec configures where the pod runs.
+	SchedulingSpec `json:",inline"`
 }

@@ -75,7 +75,7 @@ type MeshSpec struct {
 	// +optional
 	Certificates *CertificatesSpec `json:"certificates,omitempty"`
 
-	// observability configures the Prometheus server of the mesh.
+	// observability configures Prometheus, dashboards, traces and traffic metrics of the mesh.
 	// +optional
 	Observability *ObservabilitySpec `json:"observability,omitempty"`
 
@@ -228,12 +228,8 @@ type CertificatesSpec struct {
 	// serviceCertificateDuration is how long the certificate of a workload is valid, at least 1m. Certificates are renewed before
 	// they expire. Default: the duration in the MeshConfig, initially 24h.
 	// +optional
-	// +kubebuilder:validation:Schemaless
-	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+$')",messageExpression="'spec.certificates.serviceCertificateDuration \"' + self + '\" is not a duration: write a number with a unit, for example 24h or 90m'"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+$') || duration(self) >= duration('1m')",messageExpression="'spec.certificates.serviceCertificateDuration ' + self + ' is too short: certificates must be valid for at least 1m'"
-	ServiceCertificateDuration *metav1.Duration `json:"serviceCertificateDuration,omitempty"`
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') || duration(self) >= duration('1m')",messageExpression="'spec.certificates.serviceCertificateDuration ' + self + ' is too short: certificates must be valid for at least 1m'"
+	ServiceCertificateDuration *Duration `json:"serviceCertificateDuration,omitempty"`
 
 	// key configures the private key of each certificate. Default: ECDSA with 256 bits.
 	// +optional

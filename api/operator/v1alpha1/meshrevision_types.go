@@ -74,6 +74,7 @@ type MeshRevisionSpec struct {
 
 	// role is Active, Canary, Promoting or Standby.
 	// +optional
+	// +kubebuilder:validation:Enum=Active;Canary;Promoting;Standby
 	Role Role `json:"role,omitempty"`
 }
 

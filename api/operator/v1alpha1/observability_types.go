@@ -3,7 +3,6 @@ package v1alpha1
 import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // ObservabilitySpec configures what shows the state of the mesh. Traffic, pushes and certificates do not depend on it.
@@ -33,20 +32,18 @@ type ObservabilitySpec struct {
 
 // TracingSpec sets fields of the MeshConfig about traces of requests. An absent field leaves the MeshConfig as it is.
 type TracingSpec struct {
-	// enable enables tracing. Default: the MeshConfig.
+	// enabled enables tracing. Default: the MeshConfig.
 	// +optional
-	Enable *bool `json:"enable,omitempty"`
+	Enabled *bool `json:"enabled,omitempty"`
 
 	// protocol is Zipkin or OTLP. Default: the MeshConfig.
 	// +optional
 	// +kubebuilder:validation:Enum=Zipkin;OTLP
 	Protocol *string `json:"protocol,omitempty"`
 
-	// samplingPercentage is the percentage of new traces that are sent, from 0 to 100. Default: the MeshConfig.
+	// sampling is the share of new traces that are sent, such as 0.5%. Default: the MeshConfig.
 	// +optional
-	// +kubebuilder:validation:MaxLength=16
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{1,3}([.][0-9]+)?$') && double(self) <= 100.0",messageExpression="'spec.observability.tracing.samplingPercentage \"' + self + '\" is not a percentage: write a number from 0 to 100, for example \"0.5\"'"
-	SamplingPercentage *string `json:"samplingPercentage,omitempty"`
+	Sampling *Percentage `json:"sampling,omitempty"`
 }
 
 // PrometheusMode is who runs the Prometheus server of a mesh.
@@ -83,10 +80,10 @@ type PrometheusComponent struct {
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != '' && !self.matches('[@?#]')",messageExpression="'spec.observability.prometheus.address \"' + self + '\" is not the address of a Prometheus server: write an http or https URL without user, query and fragment, for example http://prometheus.monitoring.svc:9090'"
 	Address *string `json:"address,omitempty"`
 
-	// caBundle is the PEM bundle that verifies the certificate of an https address.
+	// caBundle verifies the certificate of an https address. Default: the files that SSL_CERT_FILE or SSL_CERT_DIR of the
+	// operator's Deployment name.
 	// +optional
-	// +kubebuilder:validation:MaxLength=65536
-	CABundle []byte `json:"caBundle,omitempty"`
+	CABundle *CABundle `json:"caBundle,omitempty"`
 
 	// managed configures the server of mode Managed.
 	// +optional
@@ -103,10 +100,7 @@ type ManagedPrometheus struct {
 
 	// retention is how long samples are kept. Default: 360h.
 	// +optional
-	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+$')",messageExpression="'spec.observability.prometheus.managed.retention \"' + self + '\" is not a duration: write a number with a unit, for example 360h'"
-	Retention *metav1.Duration `json:"retention,omitempty"`
+	Retention *Duration `json:"retention,omitempty"`
 
 	// storage is the size of a PersistentVolumeClaim for the samples. It cannot change while the claim exists. Default: none, samples
 	// are lost when the pod is replaced.
@@ -122,4 +116,7 @@ type ManagedPrometheus struct {
 	// resources are the compute resources of the server. Default: requests of 100m CPU and 512Mi memory, and a memory limit of 4Gi.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// SchedulingSpec configures where the pod runs.
+	SchedulingSpec `json:",inline"`
 }

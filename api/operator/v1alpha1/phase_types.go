@@ -2,7 +2,6 @@ package v1alpha1
 
 // MeshPhase summarises in one word what happens to a mesh. Automation should read conditions, which have reasons and
 // observedGeneration.
-// +kubebuilder:validation:Enum=Idle;Paused;Planned;Installing;CanaryControlPlane;CanaryWorkloads;ControlPlane;Workloads;Halted;RollingBack;RolledBack;WaitingForSidecars;Opening;Transparent;InjectionOff;Restarting;Deleting
 type MeshPhase string
 
 // The phases of a mesh. Those of an upgrade and of a removal equal the UpgradePhase or RemovalPhase of the same name.
@@ -44,7 +43,6 @@ const (
 )
 
 // UpgradePhase is a phase of an installation, an upgrade or a rollback.
-// +kubebuilder:validation:Enum=Installing;CanaryControlPlane;CanaryWorkloads;ControlPlane;Workloads;Halted;RollingBack;RolledBack
 type UpgradePhase string
 
 // The phases of an upgrade, in their order. MeshPhase documents them.
@@ -60,7 +58,6 @@ const (
 )
 
 // RemovalPhase is a phase of the removal of a mesh.
-// +kubebuilder:validation:Enum=WaitingForSidecars;Opening;Transparent;InjectionOff;Restarting;Deleting
 type RemovalPhase string
 
 // The phases of a removal, in their order. MeshPhase documents them. Opening, Transparent, InjectionOff and Restarting exist only

@@ -10,11 +10,10 @@ type PrometheusSpec struct {
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != '' && !self.matches('[@?#]')",messageExpression="'spec.upgrade.gates.prometheus.address \"' + self + '\" is not the address of a Prometheus server: write an http or https URL without user, query and fragment, for example http://prometheus.monitoring.svc:9090'"
 	Address string `json:"address"`
 
-	// caBundle is the PEM bundle that verifies the certificate of an https address. The operator's image contains none. Default: the
+	// caBundle verifies the certificate of an https address. The operator's image contains none. Default: the
 	// files that SSL_CERT_FILE or SSL_CERT_DIR of the operator's Deployment name.
 	// +optional
-	// +kubebuilder:validation:MaxLength=65536
-	CABundle []byte `json:"caBundle,omitempty"`
+	CABundle *CABundle `json:"caBundle,omitempty"`
 
 	// query is a PromQL query for the current share of failed requests, one number from 0 to 1. Default: the share of requests between
 	// workloads with status 500 or above in the last two minutes. It comes from the metrics of all sidecars in the mesh's namespaces.

@@ -4,7 +4,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // UpgradeStrategy configures the way from one version of the control plane to the next.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'Canary' || has(self.canary)",message="spec.upgrade.strategy.type Canary needs spec.upgrade.strategy.canary: select the namespaces that upgrade first in canary.namespaces, for example matchLabels: {kubernetes.io/metadata.name: shop}"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'Canary' || has(self.canary)",message="spec.upgrade.strategy.type Canary needs spec.upgrade.strategy.canary: select the namespaces that upgrade first in canary.namespaceSelector, for example matchLabels: {kubernetes.io/metadata.name: shop}"
 // +kubebuilder:validation:XValidation:rule="!has(self.canary) || (has(self.type) && self.type == 'Canary')",message="spec.upgrade.strategy.canary has no effect with type InPlace, which upgrades all namespaces: remove it, or set spec.upgrade.strategy.type to Canary"
 type UpgradeStrategy struct {
 	// type is InPlace or Canary. InPlace replaces the control plane of the whole mesh. Canary first runs the new control plane next
@@ -32,9 +32,9 @@ const (
 
 // CanarySpec selects who gets a new version first.
 type CanarySpec struct {
-	// namespaces selects, by their labels, the namespaces of the mesh that upgrade first. An empty selector is rejected, because it
+	// namespaceSelector selects, by their labels, the namespaces of the mesh that upgrade first. An empty selector is rejected, because it
 	// would select all of them.
 	// +required
-	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && self.matchLabels.size() > 0) || (has(self.matchExpressions) && self.matchExpressions.size() > 0)",message="spec.upgrade.strategy.canary.namespaces is empty, which selects every namespace of the mesh: select the first ones by a label, for example matchLabels: {kubernetes.io/metadata.name: shop}, or use the strategy InPlace"
-	Namespaces metav1.LabelSelector `json:"namespaces"`
+	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && self.matchLabels.size() > 0) || (has(self.matchExpressions) && self.matchExpressions.size() > 0)",message="spec.upgrade.strategy.canary.namespaceSelector is empty, which selects every namespace of the mesh: select the first ones by a label, for example matchLabels: {kubernetes.io/metadata.name: shop}, or use the strategy InPlace"
+	NamespaceSelector metav1.LabelSelector `json:"namespaceSelector"`
 }

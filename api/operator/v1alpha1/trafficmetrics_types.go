@@ -39,4 +39,7 @@ type ManagedTrafficMetrics struct {
 	// resources are the compute resources of the server. Default: requests of 10m CPU and 64Mi memory, and a limit of 256Mi memory.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// SchedulingSpec configures where the pod runs.
+	SchedulingSpec `json:",inline"`
 }

@@ -74,7 +74,6 @@ type HistoryEntry struct {
 }
 
 // UpgradeResult is the result of a completed upgrade.
-// +kubebuilder:validation:Enum=Succeeded;RolledBack
 type UpgradeResult string
 
 // The results of upgrades.
@@ -89,7 +88,6 @@ const (
 const MaxHistory = 10
 
 // Role is the role of a revision in its mesh.
-// +kubebuilder:validation:Enum=Active;Canary;Promoting;Standby
 type Role string
 
 // The roles.

@@ -1,7 +1,6 @@
 package v1alpha1
 
 import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -41,26 +40,16 @@ const (
 type GatesSpec struct {
 	// soak is how long all gates must pass after each step. Default: 5m.
 	// +optional
-	// +kubebuilder:validation:Schemaless
-	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+$')",messageExpression="'spec.upgrade.gates.soak \"' + self + '\" is not a duration: write a number with a unit, for example 5m'"
-	Soak *metav1.Duration `json:"soak,omitempty"`
+	Soak *Duration `json:"soak,omitempty"`
 
 	// timeout is how long a step may take to pass all gates before it fails. Default: 10m.
 	// +optional
-	// +kubebuilder:validation:Schemaless
-	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+$')",messageExpression="'spec.upgrade.gates.timeout \"' + self + '\" is not a duration: write a number with a unit, for example 10m'"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+$') || duration(self) >= duration('10s')",messageExpression="'spec.upgrade.gates.timeout ' + self + ' is too short for a pod to start: use at least 10s'"
-	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') || duration(self) >= duration('10s')",messageExpression="'spec.upgrade.gates.timeout ' + self + ' is too short for a pod to start: use at least 10s'"
+	Timeout *Duration `json:"timeout,omitempty"`
 
 	// maxErrorRateIncrease is by how many percentage points the share of failed requests may grow. Default: 1%.
 	// +optional
-	// +kubebuilder:validation:MaxLength=16
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{1,3}([.][0-9]{1,4})?%$')",messageExpression="'spec.upgrade.gates.maxErrorRateIncrease \"' + self + '\" is not a percentage: write for example 1% or 0.5%'"
-	MaxErrorRateIncrease *string `json:"maxErrorRateIncrease,omitempty"`
+	MaxErrorRateIncrease *Percentage `json:"maxErrorRateIncrease,omitempty"`
 
 	// maxRejectedConfigs is the number of sidecars that may reject their configuration. Default: 0.
 	// +optional
@@ -104,11 +93,7 @@ type DataPlaneSpec struct {
 
 	// pauseBetween is the time between a workload becoming ready again and the next restart in its namespace. Default: 30s.
 	// +optional
-	// +kubebuilder:validation:Schemaless
-	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+$')",messageExpression="'spec.upgrade.dataPlane.pauseBetween \"' + self + '\" is not a duration: write a number with a unit, for example 30s'"
-	PauseBetween *metav1.Duration `json:"pauseBetween,omitempty"`
+	PauseBetween *Duration `json:"pauseBetween,omitempty"`
 }
 
 // RestartMode decides who restarts workloads with outdated sidecars.

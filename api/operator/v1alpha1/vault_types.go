@@ -23,10 +23,9 @@ type VaultSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9A-Za-z_-]+(/[0-9A-Za-z_-]+)*$')",messageExpression="'spec.certificates.vault.mount \"' + self + '\" is not the path of a PKI: write for example pki'"
 	Mount *string `json:"mount,omitempty"`
 
-	// caBundle has the certificates (PEM) that verify the Vault. Default: those of the operator's image.
+	// caBundle verifies the certificate of the Vault. Default: those of the operator's image.
 	// +optional
-	// +kubebuilder:validation:MaxLength=65536
-	CABundle *string `json:"caBundle,omitempty"`
+	CABundle *CABundle `json:"caBundle,omitempty"`
 
 	// tokenSecretRef is a Secret in the namespace of the mesh with a token of the Vault.
 	// +optional

@@ -49,7 +49,7 @@ type vaultRequest struct {
 // vaultOfMesh converts the Vault of a Mesh.
 func vaultOfMesh(spec v1alpha1.VaultSpec, namespace string) vaultRequest {
 	request := vaultRequest{server: vault.Server{
-		Address: spec.Address, Mount: ptr.Deref(spec.Mount, v1alpha1.DefaultVaultMount), CABundle: ptr.Deref(spec.CABundle, ""),
+		Address: spec.Address, Mount: ptr.Deref(spec.Mount, v1alpha1.DefaultVaultMount), CABundle: string(ptr.Deref(spec.CABundle, "")),
 	}}
 	if secret := spec.TokenSecretRef; secret != nil {
 		request.token, request.key = &client.ObjectKey{Namespace: namespace, Name: secret.Name}, secret.Key

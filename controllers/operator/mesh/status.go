@@ -233,7 +233,7 @@ func upgrading(mesh *v1alpha1.Mesh) conditions.Assessment {
 func withStalled(a conditions.Assessment) conditions.Assessment {
 	stalled := []string{
 		v1alpha1.ReasonInvalidSpec, v1alpha1.ReasonUnknownVersion, v1alpha1.ReasonUnsupportedStep, v1alpha1.ReasonNamespaceClaimed,
-		v1alpha1.ReasonRolledBack, v1alpha1.ReasonUpgradeHalted, v1alpha1.ReasonUnsupportedKubernetes,
+		v1alpha1.ReasonRolledBack, v1alpha1.ReasonUpgradeHalted, v1alpha1.ReasonCanaryBlocked, v1alpha1.ReasonUnsupportedKubernetes,
 	}
 	if a.State == conditions.Failing && slices.Contains(stalled, a.Reason) {
 		a.State = conditions.Stalled

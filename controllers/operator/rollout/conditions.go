@@ -74,22 +74,26 @@ func setUpgrading(editor *conditions.Editor, s *scope, upgrade *v1alpha1.Upgrade
 			message = s.waiting
 		}
 	case upgrade != nil:
-		state, reason, message = assessUpgrade(s.plan.Phase, upgrade)
+		state, reason, message = assessUpgrade(s.plan, upgrade)
 	}
 	editor.Set(v1alpha1.ConditionUpgrading, conditions.Assessment{State: state, Reason: reason, Message: message})
 }
 
 // assessUpgrade describes an upgrade. The state is Ready, so that the condition is True, while the mesh moves.
-func assessUpgrade(phase rollout.Phase, u *v1alpha1.UpgradeStatus) (conditions.State, string, string) {
+func assessUpgrade(plan rollout.Plan, u *v1alpha1.UpgradeStatus) (conditions.State, string, string) {
 	way := fmt.Sprintf("from version %s to %s, %s", u.From, u.To, u.Phase)
-	switch phase {
+	switch plan.Phase {
 	case rollout.Installing:
-		return conditions.Failing, v1alpha1.ReasonProgressing, strings.TrimSuffix(fmt.Sprintf("installing version %s: %s", u.To, u.Message), ": ")
+		return conditions.Failing, v1alpha1.ReasonInstalling, strings.TrimSuffix(fmt.Sprintf("installing version %s: %s", u.To, u.Message), ": ")
 	case rollout.RolledBack:
 		return conditions.Failing, v1alpha1.ReasonRolledBack, fmt.Sprintf(
 			"version %s was given up and the last good one runs; it is tried again with other images, or after spec.version was the last good version: %s", u.To, u.Message)
 	case rollout.Halted:
-		return conditions.Failing, v1alpha1.ReasonUpgradeHalted, way + ": " + u.Message
+		reason := v1alpha1.ReasonUpgradeHalted
+		if plan.CanaryBlocked {
+			reason = v1alpha1.ReasonCanaryBlocked
+		}
+		return conditions.Failing, reason, way + ": " + u.Message
 	case rollout.RollingBack:
 		return conditions.Ready, v1alpha1.ReasonRollingBack, fmt.Sprintf("returning from version %s: %s", u.To, u.Message)
 	}

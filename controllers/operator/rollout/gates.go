@@ -103,7 +103,7 @@ func observation(s *scope, reading health.Observation) rollout.Observation {
 		o.Proxies = &proxies
 	}
 	if baseline := status.Baseline; baseline != nil && baseline.ErrorRate != "" {
-		rate := observe.Share(baseline.ErrorRate)
+		rate := v1alpha1.Percentage(baseline.ErrorRate).Share()
 		o.Baseline = &rate
 	}
 	return o
@@ -157,7 +157,7 @@ func (r *Reconciler) measureBaseline(ctx context.Context, s *scope) (bool, error
 		return false, nil
 	}
 	if reading.Flows != nil {
-		baseline.ErrorRate = observe.Percentage(rollout.ErrorRate(reading.Flows))
+		baseline.ErrorRate = string(v1alpha1.NewPercentage(rollout.ErrorRate(reading.Flows)))
 	}
 	return true, r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.Baseline, status.Rejected = baseline, nil })
 }

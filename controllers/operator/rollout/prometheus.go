@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -40,7 +41,7 @@ func (r *Reconciler) addPrometheus(ctx context.Context, s *scope, o rollout.Obse
 		asked.Reason = err.Error()
 		return o
 	}
-	target := prometheus.Target{Address: asked.Address, Roots: declared.CABundle, Token: token}
+	target := prometheus.Target{Address: asked.Address, Roots: []byte(ptr.Deref(declared.CABundle, "")), Token: token}
 	query, err := r.query(ctx, s, declared)
 	if err != nil {
 		asked.Reason = err.Error()

@@ -17,7 +17,7 @@ func TestGateServer(t *testing.T) {
 		}}
 	}
 	managed := &v1alpha1.PrometheusComponent{Mode: ptr.To(v1alpha1.PrometheusManaged)}
-	existing := &v1alpha1.PrometheusComponent{Mode: ptr.To(v1alpha1.PrometheusExisting), Address: ptr.To("https://p"), CABundle: []byte("ca")}
+	existing := &v1alpha1.PrometheusComponent{Mode: ptr.To(v1alpha1.PrometheusExisting), Address: ptr.To("https://p"), CABundle: ptr.To(v1alpha1.CABundle("ca"))}
 	for name, test := range map[string]struct {
 		mesh     *v1alpha1.Mesh
 		address  string
@@ -33,7 +33,7 @@ func TestGateServer(t *testing.T) {
 		server, optional := gateServer(test.mesh)
 		address, ca := "", ""
 		if server != nil {
-			address, ca = server.Address, string(server.CABundle)
+			address, ca = server.Address, string(ptr.Deref(server.CABundle, ""))
 		}
 		if address != test.address || ca != test.ca || optional != test.optional {
 			t.Errorf("%s: %q, %q, optional %v; want %q, %q, %v", name, address, ca, optional, test.address, test.ca, test.optional)

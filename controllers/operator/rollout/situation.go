@@ -147,7 +147,7 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *scope, situation *rol
 	}
 	selector, err := canarySelector(s.mesh)
 	if err != nil {
-		situation.CanaryUnsupported = fmt.Sprintf("spec.upgrade.strategy.canary.namespaces is not a label selector: %v", err)
+		situation.CanaryUnsupported = fmt.Sprintf("spec.upgrade.strategy.canary.namespaceSelector is not a label selector: %v", err)
 		return nil
 	}
 	members, err := r.Members(ctx, s.mesh.Name)
@@ -179,7 +179,7 @@ func canarySelector(mesh *v1alpha1.Mesh) (labels.Selector, error) {
 	if upgrade.Strategy == nil || upgrade.Strategy.Canary == nil {
 		return labels.Nothing(), nil
 	}
-	return metav1.LabelSelectorAsSelector(&upgrade.Strategy.Canary.Namespaces)
+	return metav1.LabelSelectorAsSelector(&upgrade.Strategy.Canary.NamespaceSelector)
 }
 
 // isCanaryOnly returns true if the desired revision is a canary only. It then serves its own sidecars, and no others.

@@ -17,8 +17,8 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: go run ./internal/cli/gendocs DIRECTORY ANALYSIS REASONS")
+	if len(os.Args) != 5 {
+		fmt.Fprintln(os.Stderr, "usage: go run ./internal/cli/gendocs DIRECTORY ANALYSIS REASONS CONDITIONS")
 		os.Exit(2)
 	}
 	err := generate(os.Args[1])
@@ -27,6 +27,9 @@ func main() {
 	}
 	if err == nil {
 		err = os.WriteFile(os.Args[3], []byte(reasons.Page()), 0o644)
+	}
+	if err == nil {
+		err = os.WriteFile(os.Args[4], []byte(reasons.ConditionsPage()), 0o644)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gendocs:", err)

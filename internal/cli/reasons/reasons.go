@@ -93,6 +93,8 @@ func ofMeshes() []Reason {
 		{v1alpha1.ReasonWithdrawing, meshes, "The old certificate authority is not trusted any more."},
 		{v1alpha1.ReasonPlanned, meshes, "spec.mode is Plan: see status.plan for the changes, which are not applied."},
 		{v1alpha1.ReasonPlanFailed, meshes, "The plan could not be computed: the message contains the error."},
+		{v1alpha1.ReasonInstalling, meshes, "The first version of the mesh is being installed."},
+		{v1alpha1.ReasonCanaryBlocked, meshes, "A canary cannot start or continue, because no namespace is selected, or a name would be too long: change spec.upgrade.strategy. No gate has failed."},
 		{v1alpha1.ReasonUpgrading, meshes, "An upgrade is in progress: see status.upgrade for the progress."},
 		{v1alpha1.ReasonRollingBack, meshes, "A gate failed, and the mesh is rolled back to the last good version."},
 		{v1alpha1.ReasonRolledBack, meshes, "The mesh was rolled back to the last good version, because the desired version failed a gate: change the spec to retry."},

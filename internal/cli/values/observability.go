@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
@@ -45,7 +45,7 @@ func prometheusRetention(d *Declaration, text string) error {
 	if err != nil || value <= 0 {
 		return fmt.Errorf("must be a duration, such as 15d or 360h")
 	}
-	d.managedPrometheus().Retention = &metav1.Duration{Duration: value}
+	d.managedPrometheus().Retention = ptr.To(v1alpha1.NewDuration(value))
 	return nil
 }
 

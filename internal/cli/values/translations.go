@@ -9,7 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
@@ -182,7 +181,7 @@ func duration(d *Declaration, text string) error {
 	if err != nil {
 		return fmt.Errorf("must be a duration, such as 24h")
 	}
-	d.certificates().ServiceCertificateDuration = &metav1.Duration{Duration: value}
+	d.certificates().ServiceCertificateDuration = ptr.To(v1alpha1.NewDuration(value))
 	return nil
 }
 

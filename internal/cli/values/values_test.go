@@ -23,7 +23,7 @@ func TestTranslate(t *testing.T) {
 		"images, levels, certificates": {
 			[]string{"osm.sidecarImage=envoy:1,osm.envoyLogLevel=debug,osm.controllerLogLevel=trace,osm.trustDomain=a.b,osm.certificateProvider.serviceCertValidityDuration=12h,osm.certificateProvider.certKeyBitSize=4096"},
 			"namespace: osm-system\ntraffic: {permissive: true, egress: true}\nsidecar: {image: 'envoy:1', logLevel: debug}\ncontrolPlane: {logLevel: trace}\n" +
-				"certificates: {trustDomain: a.b, serviceCertificateDuration: 12h0m0s, key: {algorithm: RSA, size: 4096}}", "",
+				"certificates: {trustDomain: a.b, serviceCertificateDuration: 12h, key: {algorithm: RSA, size: 4096}}", "",
 		},
 		"cert-manager with OSM's issuer": {
 			[]string{"osm.certificateProvider.kind=cert-manager"},
@@ -48,7 +48,7 @@ func TestTranslate(t *testing.T) {
 		"Prometheus and Grafana": {
 			[]string{"osm.deployPrometheus=true,osm.deployGrafana=true,osm.prometheus.retention.time=15d", "osm.prometheus.port=7070,osm.prometheus.image=a/b:1"},
 			"namespace: osm-system\ntraffic: {permissive: true, egress: true}\n" +
-				"observability: {prometheus: {mode: Managed, managed: {retention: 360h0m0s, image: 'a/b:1'}}, grafana: {mode: Managed}}", "",
+				"observability: {prometheus: {mode: Managed, managed: {retention: 360h, image: 'a/b:1'}}, grafana: {mode: Managed}}", "",
 		},
 		"neither of them": {
 			[]string{"osm.deployPrometheus=false"}, "namespace: osm-system\ntraffic: {permissive: true, egress: true}\nobservability: {prometheus: {mode: Disabled}}", "",

@@ -1,6 +1,8 @@
 package component
 
 import (
+	"fmt"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -8,6 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 )
 
 // Meta is the metadata of an object in the namespace of the mesh.
@@ -50,17 +53,45 @@ func ConfigMapVolume(name, config string) corev1.Volume {
 	}}}
 }
 
-// Deployment runs one pod on a Linux node. A change of the ConfigMaps restarts it.
-func Deployment(
-	mesh *v1alpha1.Mesh, name string, selector map[string]string, strategy appsv1.DeploymentStrategy, pod corev1.PodSpec, configs ...*corev1.ConfigMap,
-) *appsv1.Deployment {
-	pod.NodeSelector = map[string]string{"kubernetes.io/os": "linux"}
+// Server is a Deployment with one pod.
+type Server struct {
+	// Name is that of the Deployment, and Selector has the labels of the pod.
+	Name     string
+	Selector map[string]string
+	Strategy appsv1.DeploymentStrategy
+	// Scheduling is where the pod runs.
+	Scheduling v1alpha1.SchedulingSpec
+	Pod        corev1.PodSpec
+}
+
+// Deployment runs the server on a Linux node. A change of the ConfigMaps restarts it.
+func (s Server) Deployment(mesh *v1alpha1.Mesh, configs ...*corev1.ConfigMap) (*appsv1.Deployment, error) {
+	s.Pod.NodeSelector = map[string]string{"kubernetes.io/os": "linux"}
+	pod, err := operand.Schedule(s.Pod, s.Selector, Scheduling(mesh, s.Scheduling))
+	if err != nil {
+		return nil, fmt.Errorf("the Deployment %s cannot be rendered: %w", s.Name, err)
+	}
 	annotations := map[string]string{ConfigHashAnnotation: ConfigHash(configs...)}
 	return &appsv1.Deployment{
-		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: Meta(mesh, name),
+		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: Meta(mesh, s.Name),
 		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To(int32(1)), Strategy: strategy, Selector: &metav1.LabelSelector{MatchLabels: selector},
-			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: annotations}, Spec: pod},
+			Replicas: ptr.To(int32(1)), Strategy: s.Strategy, Selector: &metav1.LabelSelector{MatchLabels: s.Selector},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: s.Selector, Annotations: annotations}, Spec: pod},
 		},
+	}, nil
+}
+
+// Scheduling returns where the pods of a component run. Their image pull secrets are those of the control plane, unless the component has its own.
+func Scheduling(mesh *v1alpha1.Mesh, declared v1alpha1.SchedulingSpec) operand.Scheduling {
+	secrets := declared.ImagePullSecrets
+	if len(secrets) == 0 && mesh.Spec.ControlPlane != nil {
+		secrets = mesh.Spec.ControlPlane.ImagePullSecrets
 	}
+	s := operand.Scheduling{
+		PriorityClass: ptr.Deref(declared.PriorityClassName, ""), NodeSelector: declared.NodeSelector.Map(), Tolerations: declared.Tolerations, Affinity: declared.Affinity,
+	}
+	for _, secret := range secrets {
+		s.PullSecrets = append(s.PullSecrets, secret.Name)
+	}
+	return s
 }

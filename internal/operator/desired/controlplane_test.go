@@ -45,13 +45,13 @@ func TestImagesOfAMeshReplaceThoseOfTheVersion(t *testing.T) {
 
 func TestParametersHaveScheduling(t *testing.T) {
 	shape := v1alpha1.ControlPlaneSpec{
-		PriorityClassName: ptr.To("high"), NodeSelector: map[string]string{"pool": "infra"},
+		PriorityClassName: ptr.To("high"), NodeSelector: v1alpha1.Labels{"pool": "infra"},
 		Tolerations: []corev1.Toleration{{Key: "infra"}}, Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{}},
 		TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{TopologyKey: "zone"}}, ImagePullSecrets: []v1alpha1.PullSecret{{Name: "registry"}},
 	}
 	mesh := meshWith(shape)
 	want := operand.Scheduling{
-		PriorityClass: "high", NodeSelector: shape.NodeSelector, Tolerations: shape.Tolerations, Affinity: shape.Affinity,
+		PriorityClass: "high", NodeSelector: map[string]string{"pool": "infra"}, Tolerations: shape.Tolerations, Affinity: shape.Affinity,
 		Spread: shape.TopologySpreadConstraints, PullSecrets: []string{"registry"},
 	}
 	if diff := cmp.Diff(want, Parameters(Revision(mesh, StateOf(mesh, "v0.1.0"), operand.Images{}), "osm-operator-system").Scheduling); diff != "" {
@@ -59,32 +59,27 @@ func TestParametersHaveScheduling(t *testing.T) {
 	}
 }
 
-// The fields that version v0.1.0 stored apply to each workload that does not set its own.
-func TestDeprecatedFieldsApplyUnlessAWorkloadSetsItsOwn(t *testing.T) {
-	stored := &corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m")}}
+// TestWorkloadsHaveDefaults checks what each Deployment gets that a Mesh does not set.
+func TestWorkloadsHaveDefaults(t *testing.T) {
 	own := &corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}}
-	spec := v1alpha1.ControlPlaneSpec{Replicas: ptr.To[int32](3), Resources: stored}
 	for name, c := range map[string]struct {
 		own  *v1alpha1.WorkloadSpec
 		want v1alpha1.WorkloadSpec
 	}{
-		"absent":    {nil, v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](3), Resources: stored}},
-		"replicas":  {&v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](5)}, v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](5), Resources: stored}},
-		"resources": {&v1alpha1.WorkloadSpec{Resources: own}, v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](3), Resources: own}},
+		"absent":    {nil, v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](2)}},
+		"replicas":  {&v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](5)}, v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](5)}},
+		"resources": {&v1alpha1.WorkloadSpec{Resources: own}, v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](2), Resources: own}},
 		"autoscaling": {
 			&v1alpha1.WorkloadSpec{Autoscaling: &v1alpha1.AutoscalingSpec{MaxReplicas: 4}},
-			v1alpha1.WorkloadSpec{Resources: stored, Autoscaling: &v1alpha1.AutoscalingSpec{
-				MinReplicas: ptr.To[int32](2), MaxReplicas: 4, TargetCPUUtilizationPercentage: ptr.To[int32](80),
-			}},
+			v1alpha1.WorkloadSpec{Autoscaling: &v1alpha1.AutoscalingSpec{MinReplicas: ptr.To[int32](2), MaxReplicas: 4, TargetCPUUtilizationPercentage: ptr.To[int32](80)}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			spec := *spec.DeepCopy()
-			spec.Controller = c.own
+			spec := v1alpha1.ControlPlaneSpec{Controller: c.own}
 			if diff := cmp.Diff(c.want, Controller(spec)); diff != "" {
 				t.Errorf("controller (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](3), Resources: stored}, Injector(spec)); diff != "" {
+			if diff := cmp.Diff(v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](2)}, Injector(spec)); diff != "" {
 				t.Errorf("injector (-want +got):\n%s", diff)
 			}
 		})
@@ -93,7 +88,7 @@ func TestDeprecatedFieldsApplyUnlessAWorkloadSetsItsOwn(t *testing.T) {
 
 func TestControllerAndInjectorAreConfiguredApart(t *testing.T) {
 	mesh := meshWith(v1alpha1.ControlPlaneSpec{
-		Controller: &v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](3), Labels: map[string]string{"team": "mesh"}},
+		Controller: &v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](3), Labels: v1alpha1.Labels{"team": "mesh"}},
 		Injector:   &v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](5), Annotations: map[string]string{"note": "a"}},
 	})
 	parameters := Parameters(Revision(mesh, StateOf(mesh, "v0.1.0"), operand.Images{}), "osm-operator-system")

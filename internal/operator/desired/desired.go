@@ -133,7 +133,7 @@ func Parameters(revision *v1alpha1.MeshRevision, operatorNamespace string) opera
 		Injector:        operandWorkload(Injector(spec.ControlPlane)),
 		Scheduling:      scheduling(spec.ControlPlane),
 		LogLevel:        ptr.Deref(spec.ControlPlane.LogLevel, ""),
-		WebhookClientCA: ptr.Deref(spec.ControlPlane.WebhookClientCA, ""),
+		WebhookClientCA: string(ptr.Deref(spec.ControlPlane.WebhookClientCABundle, "")),
 		KeyAlgorithm:    string(ptr.Deref(spec.Key.Algorithm, "")),
 		KeySize:         ptr.Deref(spec.Key.Size, 0),
 		Images: operand.Images{
@@ -154,8 +154,7 @@ func Images(mesh *v1alpha1.Mesh, version operand.Images) operand.Images {
 	return version
 }
 
-// controlPlane returns the control plane of a Mesh with defaults applied. It has no images, because a revision has its own field, and no
-// deprecated fields.
+// controlPlane returns the control plane of a Mesh with defaults applied. It has no images, because a revision has its own field.
 func controlPlane(mesh *v1alpha1.Mesh) v1alpha1.ControlPlaneSpec {
 	spec := v1alpha1.ControlPlaneSpec{}
 	if mesh.Spec.ControlPlane != nil {
@@ -163,28 +162,25 @@ func controlPlane(mesh *v1alpha1.Mesh) v1alpha1.ControlPlaneSpec {
 	}
 	spec.LogLevel = ptr.To(ptr.Deref(spec.LogLevel, v1alpha1.DefaultControlPlaneLogLevel))
 	spec.Controller, spec.Injector = ptr.To(Controller(spec)), ptr.To(Injector(spec))
-	spec.Images, spec.Replicas, spec.Resources = nil, nil, nil
+	spec.Images = nil
 	return spec
 }
 
 // Controller returns the configuration of the controller with defaults applied.
 func Controller(spec v1alpha1.ControlPlaneSpec) v1alpha1.WorkloadSpec {
-	return workload(spec, spec.Controller)
+	return workload(spec.Controller)
 }
 
 // Injector returns the configuration of the injector with defaults applied.
 func Injector(spec v1alpha1.ControlPlaneSpec) v1alpha1.WorkloadSpec {
-	return workload(spec, spec.Injector)
+	return workload(spec.Injector)
 }
 
-// workload applies the deprecated fields where the workload does not set its own, and then the defaults.
-func workload(spec v1alpha1.ControlPlaneSpec, declared *v1alpha1.WorkloadSpec) v1alpha1.WorkloadSpec {
+// workload applies the defaults.
+func workload(declared *v1alpha1.WorkloadSpec) v1alpha1.WorkloadSpec {
 	w := v1alpha1.WorkloadSpec{}
 	if declared != nil {
 		w = *declared.DeepCopy()
-	}
-	if w.Resources == nil {
-		w.Resources = spec.Resources.DeepCopy()
 	}
 	if w.Autoscaling != nil {
 		w.Autoscaling.MinReplicas = ptr.To(ptr.Deref(w.Autoscaling.MinReplicas, v1alpha1.DefaultReplicas))
@@ -192,16 +188,14 @@ func workload(spec v1alpha1.ControlPlaneSpec, declared *v1alpha1.WorkloadSpec) v
 			ptr.Deref(w.Autoscaling.TargetCPUUtilizationPercentage, v1alpha1.DefaultTargetCPUUtilizationPercentage))
 		return w
 	}
-	if w.Replicas == nil {
-		w.Replicas = ptr.To(ptr.Deref(spec.Replicas, v1alpha1.DefaultReplicas))
-	}
+	w.Replicas = ptr.To(ptr.Deref(w.Replicas, v1alpha1.DefaultReplicas))
 	return w
 }
 
 // operandWorkload converts a complete configuration into parameters for rendering.
 func operandWorkload(w v1alpha1.WorkloadSpec) operand.Workload {
 	converted := operand.Workload{
-		Replicas: ptr.Deref(w.Replicas, 0), Resources: w.Resources, Labels: w.Labels, Annotations: w.Annotations,
+		Replicas: ptr.Deref(w.Replicas, 0), Resources: w.Resources, Labels: w.Labels.Map(), Annotations: w.Annotations,
 	}
 	if a := w.Autoscaling; a != nil {
 		converted.Autoscaling = &operand.Autoscaling{Min: *a.MinReplicas, Max: a.MaxReplicas, CPU: *a.TargetCPUUtilizationPercentage}
@@ -212,7 +206,7 @@ func operandWorkload(w v1alpha1.WorkloadSpec) operand.Workload {
 // scheduling converts the scheduling fields of a control plane into parameters for rendering.
 func scheduling(spec v1alpha1.ControlPlaneSpec) operand.Scheduling {
 	s := operand.Scheduling{
-		PriorityClass: ptr.Deref(spec.PriorityClassName, ""), NodeSelector: spec.NodeSelector,
+		PriorityClass: ptr.Deref(spec.PriorityClassName, ""), NodeSelector: spec.NodeSelector.Map(),
 		Tolerations: spec.Tolerations, Affinity: spec.Affinity, Spread: spec.TopologySpreadConstraints,
 	}
 	for _, secret := range spec.ImagePullSecrets {

@@ -85,7 +85,7 @@ func TestDocumentedDefaultsAreCorrect(t *testing.T) {
 		"certificates.key.size":              fmt.Sprintf("%d, RSA %d", v1alpha1.DefaultECDSAKeySize, v1alpha1.DefaultRSAKeySize),
 		"upgrade.gates.soak":                 short(v1alpha1.DefaultSoak),
 		"upgrade.gates.timeout":              short(v1alpha1.DefaultStepTimeout),
-		"upgrade.gates.maxErrorRateIncrease": v1alpha1.DefaultMaxErrorRateIncrease,
+		"upgrade.gates.maxErrorRateIncrease": string(v1alpha1.DefaultMaxErrorRateIncrease),
 		"upgrade.gates.maxDisconnected":      v1alpha1.DefaultMaxDisconnected,
 		"upgrade.gates.maxRestarts":          fmt.Sprint(v1alpha1.DefaultMaxRestarts),
 		"upgrade.dataPlane.maxUnavailable":   v1alpha1.DefaultMaxUnavailable,

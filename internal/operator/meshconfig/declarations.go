@@ -74,19 +74,19 @@ func declarations(mesh *v1alpha1.Mesh) ([]declaration, error) {
 		}
 	}
 	if c := mesh.Spec.Observability; c != nil && c.Tracing != nil {
-		if c.Tracing.Enable != nil {
-			add("spec.observability.tracing.enable", *c.Tracing.Enable, "observability", "tracing", "enable")
+		if c.Tracing.Enabled != nil {
+			add("spec.observability.tracing.enabled", *c.Tracing.Enabled, "observability", "tracing", "enable")
 		}
 		if c.Tracing.Protocol != nil {
 			add("spec.observability.tracing.protocol", *c.Tracing.Protocol, "observability", "tracing", "protocol")
 		}
-		if c.Tracing.SamplingPercentage != nil {
-			add("spec.observability.tracing.samplingPercentage", *c.Tracing.SamplingPercentage, "observability", "tracing", "samplingPercentage")
+		if c.Tracing.Sampling != nil {
+			add("spec.observability.tracing.sampling", c.Tracing.Sampling.Number(), "observability", "tracing", "samplingPercentage")
 		}
 	}
 	if c := mesh.Spec.Certificates; c != nil {
 		if c.ServiceCertificateDuration != nil {
-			add("spec.certificates.serviceCertificateDuration", c.ServiceCertificateDuration.Duration.String(), "certificate", "serviceCertValidityDuration")
+			add("spec.certificates.serviceCertificateDuration", c.ServiceCertificateDuration.Value().String(), "certificate", "serviceCertValidityDuration")
 		}
 		// The size in the MeshConfig is about RSA keys only.
 		if c.Key != nil && c.Key.Size != nil && ptr.Deref(c.Key.Algorithm, v1alpha1.ECDSA) == v1alpha1.RSA {

@@ -2,7 +2,6 @@ package meshconfig
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -23,11 +22,11 @@ func TestEveryDeclarationReachesItsField(t *testing.T) {
 			Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.5")},
 		}},
 		Observability: &v1alpha1.ObservabilitySpec{Tracing: &v1alpha1.TracingSpec{
-			Enable: ptr.To(true), Protocol: ptr.To("OTLP"), SamplingPercentage: ptr.To("5"),
+			Enabled: ptr.To(true), Protocol: ptr.To("OTLP"), Sampling: ptr.To(v1alpha1.Percentage("5%")),
 		}},
 		Traffic: &v1alpha1.TrafficSpec{Permissive: ptr.To(true), Egress: ptr.To(false), RulesWithoutMatches: ptr.To("None")},
 		Certificates: &v1alpha1.CertificatesSpec{
-			ServiceCertificateDuration: &metav1.Duration{Duration: 90 * time.Minute},
+			ServiceCertificateDuration: ptr.To(v1alpha1.Duration("1h30m")),
 			Key:                        &v1alpha1.KeySpec{Algorithm: ptr.To(v1alpha1.RSA), Size: ptr.To[int32](4096)},
 		},
 	}}

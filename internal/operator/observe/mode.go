@@ -2,8 +2,6 @@ package observe
 
 import (
 	"context"
-	"strconv"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -102,45 +100,22 @@ func Strategy(mesh *v1alpha1.Mesh) v1alpha1.UpgradeStrategyType {
 // Bounds are the bounds of the gates, with defaults applied.
 func Bounds(mesh *v1alpha1.Mesh) rollout.Bounds {
 	_, gates, _ := UpgradeSettings(mesh)
-	b := rollout.Bounds{
-		Soak: v1alpha1.DefaultSoak, Timeout: v1alpha1.DefaultStepTimeout,
-		MaxErrorRateIncrease: Share(ptr.Deref(gates.MaxErrorRateIncrease, v1alpha1.DefaultMaxErrorRateIncrease)),
+	return rollout.Bounds{
+		Soak: gates.Soak.ValueOr(v1alpha1.DefaultSoak), Timeout: gates.Timeout.ValueOr(v1alpha1.DefaultStepTimeout),
+		MaxErrorRateIncrease: ptr.Deref(gates.MaxErrorRateIncrease, v1alpha1.DefaultMaxErrorRateIncrease).Share(),
 		MaxRejected:          int(ptr.Deref(gates.MaxRejectedConfigs, 0)),
 		MaxDisconnected:      ptr.Deref(gates.MaxDisconnected, intstr.FromString(v1alpha1.DefaultMaxDisconnected)),
 		MaxRestarts:          int(ptr.Deref(gates.MaxRestarts, v1alpha1.DefaultMaxRestarts)),
 	}
-	if gates.Soak != nil {
-		b.Soak = gates.Soak.Duration
-	}
-	if gates.Timeout != nil {
-		b.Timeout = gates.Timeout.Duration
-	}
-	return b
 }
 
 // Limits are the limits of restarts, with defaults applied.
 func Limits(mesh *v1alpha1.Mesh) rollout.Limits {
 	_, _, plane := UpgradeSettings(mesh)
-	l := rollout.Limits{
+	return rollout.Limits{
 		MaxUnavailable: ptr.Deref(plane.MaxUnavailable, intstr.FromString(v1alpha1.DefaultMaxUnavailable)),
 		MaxConcurrent:  int(ptr.Deref(plane.MaxConcurrentRestarts, v1alpha1.DefaultMaxConcurrentRestarts)),
-		Pause:          v1alpha1.DefaultPauseBetween,
+		Pause:          plane.PauseBetween.ValueOr(v1alpha1.DefaultPauseBetween),
 		Manual:         ptr.Deref(plane.Restart, v1alpha1.RestartRolling) == v1alpha1.RestartManual,
 	}
-	if plane.PauseBetween != nil {
-		l.Pause = plane.PauseBetween.Duration
-	}
-	return l
 }
-
-// Share reads a percentage such as "0.5%" as a part of one. The API server has checked its form; anything else is 0, the strictest.
-func Share(percentage string) float64 {
-	value, err := strconv.ParseFloat(strings.TrimSuffix(percentage, "%"), 64)
-	if err != nil {
-		return 0
-	}
-	return value / 100
-}
-
-// Percentage writes a part of one as Share reads it.
-func Percentage(share float64) string { return strconv.FormatFloat(100*share, 'f', 4, 64) + "%" }

@@ -137,7 +137,7 @@ func autoscalers(objects []*unstructured.Unstructured, p Parameters) ([]*unstruc
 			continue
 		}
 		spec := map[string]any{}
-		if err := roundTrip(autoscalerSpec(object.GetName(), *scaling), &spec); err != nil {
+		if err := roundTrip(AutoscalerSpec(object.GetName(), *scaling), &spec); err != nil {
 			return nil, err
 		}
 		autoscaler := &unstructured.Unstructured{Object: map[string]any{
@@ -151,8 +151,8 @@ func autoscalers(objects []*unstructured.Unstructured, p Parameters) ([]*unstruc
 	return all, nil
 }
 
-// autoscalerSpec returns the spec that scales a Deployment by the CPU usage of its pods.
-func autoscalerSpec(name string, a Autoscaling) autoscalingv2.HorizontalPodAutoscalerSpec {
+// AutoscalerSpec returns the spec that scales a Deployment by the CPU usage of its pods.
+func AutoscalerSpec(name string, a Autoscaling) autoscalingv2.HorizontalPodAutoscalerSpec {
 	return autoscalingv2.HorizontalPodAutoscalerSpec{
 		ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: name},
 		MinReplicas:    &a.Min, MaxReplicas: a.Max,

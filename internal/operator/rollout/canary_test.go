@@ -113,7 +113,7 @@ func TestWaitingPlan_RemovesTheEarlierCanary(t *testing.T) {
 func TestCanary_WaitingMessage(t *testing.T) {
 	for want, s := range map[string]Situation{
 		"because of a flag":        canaryUpgrade(func(s *Situation) { s.CanaryUnsupported = "because of a flag" }),
-		"canary.namespaces":        canaryUpgrade(func(s *Situation) { s.CanaryNamespaces = nil }),
+		"canary.namespaceSelector": canaryUpgrade(func(s *Situation) { s.CanaryNamespaces = nil }),
 		"only after it has served": canaryUpgrade(func(s *Situation) { s.CanaryInjector, s.Limits.Manual = "new", true }),
 		"never ready":              canaryUpgrade(func(s *Situation) { s.Verdicts = failed }),
 		"not ready":                canaryUpgrade(func(s *Situation) { s.Verdicts = waiting }),

@@ -178,12 +178,12 @@ func (s Situation) planCanary(desired Revision) Plan {
 
 // haltCanary changes nothing and explains why the canary cannot continue. It removes the webhook of a canary without namespaces.
 func (s Situation) haltCanary(good string) Plan {
-	p := Plan{Phase: Halted, Active: cmp.Or(s.Active, good), Waiting: s.CanaryUnsupported}
+	p := Plan{Phase: Halted, Active: cmp.Or(s.Active, good), Waiting: s.CanaryUnsupported, CanaryBlocked: true}
 	if s.Canary == s.Desired && s.CanaryUnsupported == "" {
 		p.Canary = s.Desired
 	}
 	if s.CanaryUnsupported == "" {
-		p.Waiting = "no namespace of the mesh matches spec.upgrade.strategy.canary.namespaces: add the labels of the selector to a namespace, or change the selector"
+		p.Waiting = "no namespace of the mesh matches spec.upgrade.strategy.canary.namespaceSelector: add the labels of the selector to a namespace, or change the selector"
 	}
 	return p
 }

@@ -100,6 +100,8 @@ type Plan struct {
 	Retire []string
 	// Waiting is what the phase waits for.
 	Waiting string
+	// CanaryBlocked is true when the phase is Halted because of the settings of the canary, and not because of a gate.
+	CanaryBlocked bool
 }
 
 func (s Situation) revision(name string) Revision {

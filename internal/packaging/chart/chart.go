@@ -43,7 +43,7 @@ type template struct {
 func templates() []template {
 	return []template{
 		{"crds.yaml", []string{"CustomResourceDefinition"}, ".Values.crds.install", keep},
-		{"rbac.yaml", []string{"ServiceAccount", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"}, "", nil},
+		{"rbac.yaml", []string{"ServiceAccount", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"}, "", annotateAccount},
 		{"metrics.yaml", []string{"Service"}, "", nil},
 		{"deployment.yaml", []string{"Deployment"}, "", parametrize},
 		{"disruptionbudget.yaml", []string{"PodDisruptionBudget"}, "", nil},
@@ -152,6 +152,14 @@ func keep(text string) (string, error) {
 	return replace(text, "metadata:\n  annotations:\n", "metadata:\n  annotations:\n    {{- if .Values.crds.keep }}\n    helm.sh/resource-policy: keep\n    {{- end }}\n")
 }
 
+// annotateAccount adds the annotations of the ServiceAccount.
+func annotateAccount(text string) (string, error) {
+	if !strings.Contains(text, "kind: ServiceAccount\nmetadata:\n") {
+		return text, nil
+	}
+	return replace(text, "metadata:\n", "metadata:\n"+block("serviceAccountAnnotations", "annotations", "  "))
+}
+
 // parametrize replaces the parts of the Deployment that values change.
 func parametrize(text string) (string, error) {
 	images := map[string]string{"image: ": "operator"}
@@ -183,20 +191,21 @@ func changes() [][2]string {
 		{"imagePullPolicy: IfNotPresent\n", "imagePullPolicy: {{ .Values.imagePullPolicy }}\n"},
 		{"        - --leader-elect\n", "        - --leader-elect\n        {{- if ne .Values.logLevel \"info\" }}\n        - --log-level={{ .Values.logLevel }}\n        {{- end }}\n"},
 		{resources, "        resources:\n          {{- toYaml .Values.resources | nindent 10 }}\n"},
-		{"      priorityClassName: system-cluster-critical\n", block("priorityClassName", "      ", true)},
-		{"    spec:\n      affinity:\n", "    spec:\n" + block("imagePullSecrets", "      ", false) + block("nodeSelector", "      ", false) +
-			block("tolerations", "      ", false) + "      affinity:\n        {{- if .Values.affinity }}\n        {{- toYaml .Values.affinity | nindent 8 }}\n        {{- else }}\n"},
+		{"      priorityClassName: system-cluster-critical\n", "      {{- with .Values.priorityClassName }}\n      priorityClassName: {{ . }}\n      {{- end }}\n"},
+		{"      terminationGracePeriodSeconds: 45\n", "      terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}\n"},
+		{"        - --metrics-bind-address=:8443\n", "        - --metrics-bind-address=:8443\n        {{- range .Values.extraArgs }}\n        - {{ . | quote }}\n        {{- end }}\n"},
+		{"        image: ", "        {{- with .Values.env }}\n        {{- toYaml . | nindent 8 }}\n        {{- end }}\n        image: "},
+		{"      labels:\n        app: osm-operator\n", "      labels:\n        app: osm-operator\n        {{- with .Values.podLabels }}\n        {{- toYaml . | nindent 8 }}\n        {{- end }}\n"},
+		{"    spec:\n      affinity:\n", "    spec:\n" + block("imagePullSecrets", "imagePullSecrets", "      ") + block("nodeSelector", "nodeSelector", "      ") +
+			block("tolerations", "tolerations", "      ") + "      affinity:\n        {{- if .Values.affinity }}\n        {{- toYaml .Values.affinity | nindent 8 }}\n        {{- else }}\n"},
 		{"      containers:\n", "        {{- end }}\n      containers:\n"},
 		{"        kubectl.kubernetes.io/default-container: operator\n", "        kubectl.kubernetes.io/default-container: operator\n        {{- with .Values.podAnnotations }}\n        {{- toYaml . | nindent 8 }}\n        {{- end }}\n"},
 	}
 }
 
-// block is a field that exists only if its value is set.
-func block(name, indent string, scalar bool) string {
-	if scalar {
-		return fmt.Sprintf("%s{{- with .Values.%s }}\n%s%s: {{ . }}\n%s{{- end }}\n", indent, name, indent, name, indent)
-	}
-	return fmt.Sprintf("%s{{- with .Values.%s }}\n%s%s:\n%s  {{- toYaml . | nindent %d }}\n%s{{- end }}\n", indent, name, indent, name, indent, len(indent)+2, indent)
+// block is a field that exists only if a value is set.
+func block(value, field, indent string) string {
+	return fmt.Sprintf("%s{{- with .Values.%s }}\n%s%s:\n%s  {{- toYaml . | nindent %d }}\n%s{{- end }}\n", indent, value, indent, field, indent, len(indent)+2, indent)
 }
 
 // replace replaces the only occurrence of a part of a text.

@@ -133,7 +133,8 @@ func TestValues(t *testing.T) {
 	all := template(t, "operators", "--set", strings.Join([]string{
 		"images.envoy=mirror/envoy@sha256:1", "imageRegistry=registry.example.com/osm", "imagePullPolicy=Always", "imagePullSecrets[0].name=registry",
 		"replicas=2", "logLevel=debug", "resources.limits.memory=1Gi", "priorityClassName=", "nodeSelector.zone=a", "tolerations[0].key=infra",
-		"podAnnotations.team=mesh", "affinity.nodeAffinity.x=1", "crds.keep=false", "admissionPolicies.install=false",
+		"podAnnotations.team=mesh", "podLabels.cost=platform", "extraArgs[0]=--mount-delay=3m", "env[0].name=HTTPS_PROXY", "env[0].value=http://proxy",
+		"terminationGracePeriodSeconds=60", "serviceAccountAnnotations.cloud=role", "affinity.nodeAffinity.x=1", "crds.keep=false", "admissionPolicies.install=false",
 	}, ","))
 	deployment, err := all["Deployment osm-operator"].MarshalJSON()
 	if err != nil {
@@ -142,7 +143,8 @@ func TestValues(t *testing.T) {
 	for _, want := range []string{
 		`"value":"mirror/envoy@sha256:1"`, `"image":"registry.example.com/osm/openservicemesh/osm-operator:`, `"imagePullPolicy":"Always"`,
 		`"imagePullSecrets":[{"name":"registry"}]`, `"replicas":2`, `"--log-level=debug"`, `"memory":"1Gi"`, `"nodeSelector":{"zone":"a"}`,
-		`"tolerations":[{"key":"infra"}]`, `"team":"mesh"`, `"affinity":{"nodeAffinity":{"x":1}}`,
+		`"tolerations":[{"key":"infra"}]`, `"labels":{"app":"osm-operator","cost":"platform"}`, `"--metrics-bind-address=:8443","--mount-delay=3m"]`,
+		`{"name":"HTTPS_PROXY","value":"http://proxy"}],"image"`, `"terminationGracePeriodSeconds":60`, `"team":"mesh"`, `"affinity":{"nodeAffinity":{"x":1}}`,
 	} {
 		if !strings.Contains(string(deployment), want) {
 			t.Errorf("the Deployment does not contain %s", want)
@@ -150,6 +152,9 @@ func TestValues(t *testing.T) {
 	}
 	if strings.Contains(string(deployment), "priorityClassName") {
 		t.Error("the Deployment has a priority class")
+	}
+	if annotations := all["ServiceAccount osm-operator"].GetAnnotations(); annotations["cloud"] != "role" {
+		t.Errorf("the ServiceAccount has the annotations %v", annotations)
 	}
 	for name, object := range all {
 		if strings.HasPrefix(name, "ValidatingAdmission") || object.GetAnnotations()["helm.sh/resource-policy"] != "" {
@@ -167,6 +172,7 @@ func TestValues(t *testing.T) {
 func TestInvalidValues(t *testing.T) {
 	for setting, want := range map[string]string{
 		"image.repository=x": "image", "replicas=many": "replicas", "logLevel=loud": "logLevel", "images.contour=x": "contour", "imagePullPolicy=Sometimes": "imagePullPolicy",
+		"podLabels.app=x": "app", "extraArgs[0]=mount-delay": "extraArgs",
 	} {
 		_, err := helm(t, "template", "osm-operator", folder, "--set", setting)
 		if err == nil || !strings.Contains(err.Error(), want) {

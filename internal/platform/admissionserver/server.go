@@ -88,11 +88,11 @@ func ParseClientCAs(text string) (*x509.CertPool, error) {
 	for rest := []byte(text); len(bytes.TrimSpace(rest)) > 0; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
-			return nil, errors.New("the authorities for clients of the webhook are not PEM certificates: correct spec.controlPlane.webhookClientCA of the Mesh")
+			return nil, errors.New("the authorities for clients of the webhook are not PEM certificates: correct spec.controlPlane.webhookClientCABundle of the Mesh")
 		}
 		authority, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("an authority for clients of the webhook is invalid: correct spec.controlPlane.webhookClientCA of the Mesh: %w", err)
+			return nil, fmt.Errorf("an authority for clients of the webhook is invalid: correct spec.controlPlane.webhookClientCABundle of the Mesh: %w", err)
 		}
 		pool.AddCert(authority)
 	}

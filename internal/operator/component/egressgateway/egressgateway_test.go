@@ -20,7 +20,7 @@ import (
 
 func mesh(settings v1alpha1.EgressGatewaySpec) *v1alpha1.Mesh {
 	settings.Mode = ptr.To(v1alpha1.EgressGatewayManaged)
-	return &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Spec: v1alpha1.MeshSpec{EgressGateway: &settings}}
+	return &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Spec: v1alpha1.MeshSpec{EgressGateway: &settings, ControlPlane: &v1alpha1.ControlPlaneSpec{ImagePullSecrets: []v1alpha1.PullSecret{{Name: "registry"}}}}}
 }
 
 func render(t *testing.T, mesh *v1alpha1.Mesh, release *operand.Release) ([]*unstructured.Unstructured, error) {
@@ -28,7 +28,7 @@ func render(t *testing.T, mesh *v1alpha1.Mesh, release *operand.Release) ([]*uns
 	return egressgateway.Managed{}.Render(component.Inputs{Mesh: mesh, ControlPlanes: []component.ControlPlane{{
 		Release: release,
 		Parameters: operand.Parameters{
-			Namespace: "osm-system", TrustDomain: "cluster.local", Images: release.Images, Scheduling: operand.Scheduling{PullSecrets: []string{"registry"}},
+			Namespace: "osm-system", TrustDomain: "cluster.local", Images: release.Images,
 		},
 	}}})
 }
@@ -48,12 +48,16 @@ func release(t *testing.T, version string) *operand.Release {
 }
 
 var custom = v1alpha1.EgressGatewaySpec{
-	Replicas: ptr.To[int32](3), GatewaySchedulingSpec: v1alpha1.GatewaySchedulingSpec{NodeSelector: map[string]string{"pool": "outgoing"}},
-	Resources: &corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4")}},
+	GatewayPodsSpec: v1alpha1.GatewayPodsSpec{
+		Replicas: ptr.To[int32](3), SchedulingSpec: v1alpha1.SchedulingSpec{NodeSelector: v1alpha1.Labels{"pool": "outgoing"}},
+		Resources: &corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4")}},
+	},
 }
 
+var scaled = v1alpha1.EgressGatewaySpec{GatewayPodsSpec: v1alpha1.GatewayPodsSpec{Autoscaling: &v1alpha1.AutoscalingSpec{MaxReplicas: 5}}}
+
 func TestGolden(t *testing.T) {
-	for name, settings := range map[string]v1alpha1.EgressGatewaySpec{"defaults": {}, "custom": custom} {
+	for name, settings := range map[string]v1alpha1.EgressGatewaySpec{"defaults": {}, "custom": custom, "scaled": scaled} {
 		t.Run(name, func(t *testing.T) {
 			objects, err := render(t, mesh(settings), release(t, "v9.9.9"))
 			if err != nil {

@@ -41,15 +41,10 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if len(inputs.ControlPlanes) == 0 {
 		return nil, nil
 	}
-	declared := settings(inputs.Mesh)
 	pods := gatewaypods.Settings{
-		Name: names.EgressGateway, Listeners: []string{names.EgressGatewayListener}, Replicas: declared.Replicas, Scheduling: declared.GatewaySchedulingSpec, Resources: declared.Resources,
+		Name: names.EgressGateway, Listeners: []string{names.EgressGatewayListener}, Pods: settings(inputs.Mesh).GatewayPodsSpec,
 	}
-	gateway, err := pods.Deployment(inputs)
-	if err != nil {
-		return nil, err
-	}
-	return component.Labelled(inputs, component.ServiceAccount(inputs.Mesh, pods.Name), service(inputs.Mesh, pods), gateway, pods.DisruptionBudget(inputs.Mesh))
+	return pods.Objects(inputs, service(inputs.Mesh, pods))
 }
 
 // service is what sidecars connect to. The control plane reads its addresses.

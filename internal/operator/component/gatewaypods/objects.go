@@ -4,12 +4,15 @@ import (
 	"cmp"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/injector/inject"
@@ -27,11 +30,8 @@ type Settings struct {
 	Name string
 	// Listeners are the names of the listeners for clients.
 	Listeners []string
-	Replicas  *int32
-	// Scheduling is where the pods run.
-	Scheduling v1alpha1.GatewaySchedulingSpec
-	// Resources are those of Envoy.
-	Resources *corev1.ResourceRequirements
+	// Pods are what the Mesh declares about the pods.
+	Pods v1alpha1.GatewayPodsSpec
 }
 
 // Kinds are the kinds of the objects of a gateway.
@@ -41,17 +41,54 @@ func Kinds() []component.Kind {
 		component.V1("", "Service", "services"),
 		component.V1("apps", "Deployment", "deployments"),
 		component.V1("policy", "PodDisruptionBudget", "poddisruptionbudgets"),
+		{GroupVersionKind: autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"), Resource: "horizontalpodautoscalers"},
 	}
 }
 
 // Selector has the labels of the pods.
 func (s Settings) Selector() map[string]string { return map[string]string{names.AppLabel: s.Name} }
 
-// DisruptionBudget permits the eviction of one pod at a time.
-func (s Settings) DisruptionBudget(mesh *v1alpha1.Mesh) *policyv1.PodDisruptionBudget {
+// disruptionBudget permits the eviction of one pod at a time.
+func (s Settings) disruptionBudget(mesh *v1alpha1.Mesh) *policyv1.PodDisruptionBudget {
 	return &policyv1.PodDisruptionBudget{
 		TypeMeta: metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"}, ObjectMeta: component.Meta(mesh, s.Name),
 		Spec: policyv1.PodDisruptionBudgetSpec{MaxUnavailable: ptr.To(intstr.FromInt32(1)), Selector: &metav1.LabelSelector{MatchLabels: s.Selector()}},
+	}
+}
+
+// Objects are those of a gateway, with its Service.
+func (s Settings) Objects(inputs component.Inputs, service *corev1.Service) ([]*unstructured.Unstructured, error) {
+	deployment, err := s.deployment(inputs)
+	if err != nil {
+		return nil, err
+	}
+	objects := []client.Object{component.ServiceAccount(inputs.Mesh, s.Name), service, deployment, s.disruptionBudget(inputs.Mesh)}
+	if autoscaler := s.autoscaler(inputs.Mesh); autoscaler != nil {
+		objects = append(objects, autoscaler)
+	}
+	return component.Labelled(inputs, objects...)
+}
+
+// replicas is the number of pods; nil if an autoscaler sets it. Then the applier keeps the present number.
+func (s Settings) replicas() *int32 {
+	if s.Pods.Autoscaling != nil {
+		return nil
+	}
+	return ptr.To(ptr.Deref(s.Pods.Replicas, DefaultReplicas))
+}
+
+// autoscaler sets the number of pods by their CPU usage; nil without autoscaling.
+func (s Settings) autoscaler(mesh *v1alpha1.Mesh) *autoscalingv2.HorizontalPodAutoscaler {
+	declared := s.Pods.Autoscaling
+	if declared == nil {
+		return nil
+	}
+	return &autoscalingv2.HorizontalPodAutoscaler{
+		TypeMeta: metav1.TypeMeta{APIVersion: autoscalingv2.SchemeGroupVersion.String(), Kind: "HorizontalPodAutoscaler"}, ObjectMeta: component.Meta(mesh, s.Name),
+		Spec: operand.AutoscalerSpec(s.Name, operand.Autoscaling{
+			Min: ptr.Deref(declared.MinReplicas, v1alpha1.DefaultReplicas), Max: declared.MaxReplicas,
+			CPU: ptr.Deref(declared.TargetCPUUtilizationPercentage, v1alpha1.DefaultTargetCPUUtilizationPercentage),
+		}),
 	}
 }
 
@@ -68,8 +105,8 @@ const gracePeriodSeconds = 75
 // minReadySeconds is how long a new pod must stay ready before an earlier one stops.
 const minReadySeconds = 10
 
-// Deployment replaces pods one by one, and each only after its successor is ready.
-func (s Settings) Deployment(inputs component.Inputs) (*appsv1.Deployment, error) {
+// deployment replaces pods one by one, and each only after its successor is ready.
+func (s Settings) deployment(inputs component.Inputs) (*appsv1.Deployment, error) {
 	pod, err := s.pod(inputs)
 	if err != nil {
 		return nil, err
@@ -77,7 +114,7 @@ func (s Settings) Deployment(inputs component.Inputs) (*appsv1.Deployment, error
 	return &appsv1.Deployment{
 		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: component.Meta(inputs.Mesh, s.Name),
 		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To(ptr.Deref(s.Replicas, DefaultReplicas)),
+			Replicas: s.replicas(),
 			Strategy: component.RollingUpdate(),
 			// An Envoy that ends with its first requests replaces no other one.
 			MinReadySeconds: minReadySeconds,
@@ -92,7 +129,7 @@ func (s Settings) pod(inputs component.Inputs) (corev1.PodSpec, error) {
 	parameters := inputs.ControlPlanes[0].Parameters
 	pod, err := inject.GatewayPod(inject.GatewayConfig{
 		Mesh: inputs.Mesh.Name, Namespace: parameters.Namespace, TrustDomain: parameters.TrustDomain, Name: s.Name, Listeners: s.Listeners,
-		Resources:  ptr.Deref(s.Resources, defaultResources()),
+		Resources:  ptr.Deref(s.Pods.Resources, defaultResources()),
 		EnvoyImage: cmp.Or(inputs.EnvoyImage, parameters.Images.Sidecar), InitImage: cmp.Or(inputs.InitImage, parameters.Images.Init),
 	})
 	if err != nil {
@@ -102,8 +139,7 @@ func (s Settings) pod(inputs component.Inputs) (corev1.PodSpec, error) {
 	pod.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{
 		MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
 	}}
-	return operand.Schedule(pod, s.Selector(), operand.Scheduling{
-		PriorityClass: ptr.Deref(s.Scheduling.PriorityClassName, ""), NodeSelector: s.Scheduling.NodeSelector, Tolerations: s.Scheduling.Tolerations,
-		Affinity: s.Scheduling.Affinity, Spread: s.Scheduling.TopologySpreadConstraints, PullSecrets: parameters.Scheduling.PullSecrets,
-	})
+	scheduling := component.Scheduling(inputs.Mesh, s.Pods.SchedulingSpec)
+	scheduling.Spread = s.Pods.TopologySpreadConstraints
+	return operand.Schedule(pod, s.Selector(), scheduling)
 }

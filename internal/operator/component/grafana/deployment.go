@@ -33,13 +33,14 @@ func serviceAccount(inputs component.Inputs) *corev1.ServiceAccount {
 	return account
 }
 
-func deployment(inputs component.Inputs, mounts []mount) *appsv1.Deployment {
-	return component.Deployment(inputs.Mesh, Name, selector, component.RollingUpdate(), corev1.PodSpec{
+func deployment(inputs component.Inputs, mounts []mount) (*appsv1.Deployment, error) {
+	scheduling := ptr.Deref(settings(inputs.Mesh).Managed, v1alpha1.ManagedGrafana{}).SchedulingSpec
+	return component.Server{Name: Name, Selector: selector, Strategy: component.RollingUpdate(), Scheduling: scheduling, Pod: corev1.PodSpec{
 		ServiceAccountName: Name, AutomountServiceAccountToken: ptr.To(false),
 		SecurityContext: component.PodSecurity(userID),
 		Containers:      []corev1.Container{container(inputs, mounts)},
 		Volumes:         volumes(mounts),
-	}, configsOf(mounts)...)
+	}}.Deployment(inputs.Mesh, configsOf(mounts)...)
 }
 
 func container(inputs component.Inputs, mounts []mount) corev1.Container {
@@ -173,7 +174,7 @@ func datasources(inputs component.Inputs) map[string]any {
 		"name": "Prometheus", "uid": "osm-prometheus", "type": "prometheus", "access": "proxy", "isDefault": true, "editable": false,
 		"url": prometheus.Address(inputs.Mesh), "jsonData": map[string]any{"timeInterval": "10s", "httpMethod": "POST"},
 	}
-	if bundle := prometheus.Settings(inputs.Mesh).CABundle; len(bundle) > 0 {
+	if bundle := ptr.Deref(prometheus.Settings(inputs.Mesh).CABundle, ""); bundle != "" {
 		source["jsonData"].(map[string]any)["tlsAuthWithCACert"] = true
 		source["secureJsonData"] = map[string]any{"tlsCACert": string(bundle)}
 	}

@@ -41,7 +41,7 @@ func TestGolden(t *testing.T) {
 		"managed-existing": {grafana.Managed{Pages: pages}, inputs(v1alpha1.GrafanaManaged, func(s *v1alpha1.ObservabilitySpec) {
 			s.Grafana.Managed = &v1alpha1.ManagedGrafana{Image: ptr.To("example/grafana:1")}
 			s.Prometheus = &v1alpha1.PrometheusComponent{
-				Mode: ptr.To(v1alpha1.PrometheusExisting), Address: ptr.To("https://prometheus.monitoring.svc"), CABundle: []byte("a certificate"),
+				Mode: ptr.To(v1alpha1.PrometheusExisting), Address: ptr.To("https://prometheus.monitoring.svc"), CABundle: ptr.To(v1alpha1.CABundle("a certificate")),
 			}
 		})},
 		"operator": {grafana.Dashboards{Pages: pages}, inputs(v1alpha1.GrafanaOperator, func(s *v1alpha1.ObservabilitySpec) {

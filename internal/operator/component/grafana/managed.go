@@ -54,7 +54,11 @@ func (m Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, 
 		objects = append(objects, config)
 	}
 	service := component.Service(inputs.Mesh, Name, selector, component.NamedPort(portName, Port))
-	return component.Labelled(inputs, append(objects, serviceAccount(inputs), service, deployment(inputs, files))...)
+	server, err := deployment(inputs, files)
+	if err != nil {
+		return nil, err
+	}
+	return component.Labelled(inputs, append(objects, serviceAccount(inputs), service, server)...)
 }
 
 // Health implements component.Component. It is that of the Deployment.

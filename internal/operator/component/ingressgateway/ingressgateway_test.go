@@ -21,7 +21,7 @@ import (
 
 func mesh(settings v1alpha1.IngressGatewaySpec) *v1alpha1.Mesh {
 	settings.Mode = ptr.To(v1alpha1.IngressGatewayManaged)
-	return &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Spec: v1alpha1.MeshSpec{IngressGateway: &settings}}
+	return &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Spec: v1alpha1.MeshSpec{IngressGateway: &settings, ControlPlane: &v1alpha1.ControlPlaneSpec{ImagePullSecrets: []v1alpha1.PullSecret{{Name: "registry"}}}}}
 }
 
 // TestImagesOfNewPods checks that a gateway runs the images that the Mesh or the MeshConfig sets for sidecars.
@@ -62,7 +62,7 @@ func render(t *testing.T, mesh *v1alpha1.Mesh, release *operand.Release) ([]*uns
 	return ingressgateway.Managed{}.Render(component.Inputs{Mesh: mesh, ControlPlanes: []component.ControlPlane{{
 		Release: release,
 		Parameters: operand.Parameters{
-			Namespace: "osm-system", TrustDomain: "cluster.local", Images: release.Images, Scheduling: operand.Scheduling{PullSecrets: []string{"registry"}},
+			Namespace: "osm-system", TrustDomain: "cluster.local", Images: release.Images,
 		},
 	}}})
 }
@@ -83,21 +83,38 @@ func release(t *testing.T, version string) *operand.Release {
 
 var custom = v1alpha1.IngressGatewaySpec{
 	AllowedNamespaces: []string{"shop", "infra"},
-	Replicas:          ptr.To[int32](3), ServiceType: ptr.To(corev1.ServiceTypeClusterIP), Ports: []int32{8443, 80},
-	GatewaySchedulingSpec: v1alpha1.GatewaySchedulingSpec{
-		NodeSelector:      map[string]string{"pool": "edge"},
-		Tolerations:       []corev1.Toleration{{Key: "example.com/edge", Operator: corev1.TolerationOpExists}},
-		PriorityClassName: ptr.To("edge"),
-		Affinity: &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
-			RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{TopologyKey: corev1.LabelHostname}},
-		}},
+	Service:           &v1alpha1.GatewayServiceSpec{Type: ptr.To(corev1.ServiceTypeClusterIP)}, Ports: []int32{8443, 80},
+	GatewayPodsSpec: v1alpha1.GatewayPodsSpec{
+		Replicas: ptr.To[int32](3),
+		SchedulingSpec: v1alpha1.SchedulingSpec{
+			NodeSelector:      v1alpha1.Labels{"pool": "edge"},
+			Tolerations:       []corev1.Toleration{{Key: "example.com/edge", Operator: corev1.TolerationOpExists}},
+			PriorityClassName: ptr.To("edge"),
+			Affinity: &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+				RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{TopologyKey: corev1.LabelHostname}},
+			}},
+		},
 		TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.DoNotSchedule}},
+		Resources:                 &corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4")}},
 	},
-	Resources: &corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4")}},
+}
+
+// balanced has what clouds and autoscalers need.
+var balanced = v1alpha1.IngressGatewaySpec{
+	Service: &v1alpha1.GatewayServiceSpec{
+		Annotations: map[string]string{"service.beta.kubernetes.io/aws-load-balancer-type": "external"},
+		Labels:      v1alpha1.Labels{"team": "edge", names.MeshLabel: "another"}, LoadBalancerClass: ptr.To("service.k8s.aws/nlb"),
+		ExternalTrafficPolicy: ptr.To(corev1.ServiceExternalTrafficPolicyCluster), LoadBalancerSourceRanges: []string{"192.0.2.0/24"},
+		NodePorts: []v1alpha1.GatewayNodePort{{Port: 443, NodePort: 30443}},
+	},
+	GatewayPodsSpec: v1alpha1.GatewayPodsSpec{
+		Autoscaling:    &v1alpha1.AutoscalingSpec{MinReplicas: ptr.To[int32](3), MaxReplicas: 9, TargetCPUUtilizationPercentage: ptr.To[int32](60)},
+		SchedulingSpec: v1alpha1.SchedulingSpec{ImagePullSecrets: []v1alpha1.PullSecret{{Name: "edge-registry"}}},
+	},
 }
 
 func TestGolden(t *testing.T) {
-	for name, settings := range map[string]v1alpha1.IngressGatewaySpec{"defaults": {}, "custom": custom} {
+	for name, settings := range map[string]v1alpha1.IngressGatewaySpec{"defaults": {}, "custom": custom, "balanced": balanced} {
 		t.Run(name, func(t *testing.T) {
 			objects, err := render(t, mesh(settings), release(t, "v9.9.9"))
 			if err != nil {

@@ -1,14 +1,10 @@
 package ingressgateway
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -43,12 +39,7 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if len(inputs.ControlPlanes) == 0 {
 		return nil, nil
 	}
-	pods := podSettings(inputs.Mesh)
-	gateway, err := pods.Deployment(inputs)
-	if err != nil {
-		return nil, err
-	}
-	all, err := component.Labelled(inputs, component.ServiceAccount(inputs.Mesh, pods.Name), service(inputs.Mesh), gateway, pods.DisruptionBudget(inputs.Mesh))
+	all, err := podSettings(inputs.Mesh).Objects(inputs, service(inputs.Mesh))
 	return append(all, gatewayClass(inputs)), err
 }
 
@@ -58,31 +49,13 @@ func (Managed) Health(live []*unstructured.Unstructured) component.Health {
 }
 
 func podSettings(mesh *v1alpha1.Mesh) gatewaypods.Settings {
-	declared := settings(mesh)
 	var listeners []string
 	for _, port := range ports(mesh) {
 		listeners = append(listeners, names.GatewayListener(uint16(port))) //nolint:gosec // the schema limits it
 	}
 	return gatewaypods.Settings{
-		Name: names.IngressGateway, Listeners: listeners, Replicas: declared.Replicas, Scheduling: declared.GatewaySchedulingSpec, Resources: declared.Resources,
+		Name: names.IngressGateway, Listeners: listeners, Pods: settings(mesh).GatewayPodsSpec,
 	}
-}
-
-// service has the ports that listeners may use. The control plane reads them. Without an external address, traffic policy Local does not
-// exist; with one, it keeps the addresses of clients.
-func service(mesh *v1alpha1.Mesh) *corev1.Service {
-	pods := podSettings(mesh)
-	out := component.Service(mesh, pods.Name, pods.Selector())
-	out.Spec.Type = serviceType(mesh)
-	if out.Spec.Type != corev1.ServiceTypeClusterIP {
-		out.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
-	}
-	for _, port := range ports(mesh) {
-		out.Spec.Ports = append(out.Spec.Ports, corev1.ServicePort{
-			Name: fmt.Sprintf("port-%d", port), Port: port, TargetPort: intstr.FromInt32(podPort(port)), Protocol: corev1.ProtocolTCP,
-		})
-	}
-	return out
 }
 
 // gatewayClass has the name of the mesh.
@@ -109,10 +82,6 @@ func Mode(mesh *v1alpha1.Mesh) v1alpha1.IngressGatewayMode {
 
 func settings(mesh *v1alpha1.Mesh) v1alpha1.IngressGatewaySpec {
 	return ptr.Deref(mesh.Spec.IngressGateway, v1alpha1.IngressGatewaySpec{})
-}
-
-func serviceType(mesh *v1alpha1.Mesh) corev1.ServiceType {
-	return cmp.Or(ptr.Deref(settings(mesh).ServiceType, ""), corev1.ServiceTypeLoadBalancer)
 }
 
 // ports are sorted.

@@ -37,7 +37,11 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if err != nil {
 		return nil, err
 	}
-	return component.Labelled(inputs, config, component.Service(inputs.Mesh, Name, selector, servicePorts()...), deployment(inputs, config))
+	server, err := deployment(inputs, config)
+	if err != nil {
+		return nil, err
+	}
+	return component.Labelled(inputs, config, component.Service(inputs.Mesh, Name, selector, servicePorts()...), server)
 }
 
 // Health implements component.Component. It is that of the Deployment. A pod does not start without the Secret of its storage.

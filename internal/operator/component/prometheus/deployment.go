@@ -45,22 +45,22 @@ func strategy(settings v1alpha1.ManagedPrometheus) appsv1.DeploymentStrategy {
 
 // deployment has one pod: a second one would scrape everything twice. Its template does not depend on the configuration, which the server reads
 // again by itself: a restart for each namespace that joins would lose the samples, and the state of alerts.
-func deployment(inputs component.Inputs) *appsv1.Deployment {
+func deployment(inputs component.Inputs) (*appsv1.Deployment, error) {
 	settings := managedSettings(inputs.Mesh)
-	return component.Deployment(inputs.Mesh, Name, selector, strategy(settings), corev1.PodSpec{
+	return component.Server{Name: Name, Selector: selector, Strategy: strategy(settings), Scheduling: settings.SchedulingSpec, Pod: corev1.PodSpec{
 		ServiceAccountName: Name,
 		SecurityContext:    component.PodSecurity(userID),
 		Containers:         []corev1.Container{container(settings, inputs.Image(image(), settings.Image))},
 		Volumes: []corev1.Volume{
 			component.ConfigMapVolume("config", Name), {Name: "data", VolumeSource: dataVolume(settings)}, {Name: "operator-token", VolumeSource: operatorToken()},
 		},
-	})
+	}}.Deployment(inputs.Mesh)
 }
 
 func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Container {
 	retention := DefaultRetention
 	if settings.Retention != nil {
-		retention = settings.Retention.Duration
+		retention = settings.Retention.Value()
 	}
 	return corev1.Container{
 		Name: "prometheus", Image: image, ImagePullPolicy: corev1.PullIfNotPresent,

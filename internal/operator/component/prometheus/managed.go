@@ -44,6 +44,10 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if err != nil {
 		return nil, err
 	}
+	server, err := deployment(inputs)
+	if err != nil {
+		return nil, err
+	}
 	objects := []client.Object{component.ServiceAccount(inputs.Mesh, Name), config}
 	objects = append(objects, access(inputs)...)
 	objects = append(objects, operatorAccess(inputs)...)
@@ -51,7 +55,7 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 		objects = append(objects, claim)
 	}
 	service := component.Service(inputs.Mesh, Name, selector, component.NamedPort(portName, Port))
-	return component.Labelled(inputs, append(objects, service, deployment(inputs))...)
+	return component.Labelled(inputs, append(objects, service, server)...)
 }
 
 // Health implements component.Component. It is that of the Deployment, whose pod does not start without its volume.

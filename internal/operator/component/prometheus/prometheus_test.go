@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -42,7 +41,7 @@ var controlPlanes = []component.ControlPlane{{
 // TestGolden compares the objects of each mode with testdata. Rules have their own tests, so a placeholder replaces them.
 func TestGolden(t *testing.T) {
 	stored := v1alpha1.ManagedPrometheus{
-		Image: ptr.To("example/prometheus:v3"), Retention: &metav1.Duration{Duration: 48 * time.Hour},
+		Image: ptr.To("example/prometheus:v3"), Retention: ptr.To(v1alpha1.Duration("48h")),
 		Storage: ptr.To(resource.MustParse("10Gi")), StorageClassName: ptr.To("fast"),
 	}
 	for name, test := range map[string]struct {

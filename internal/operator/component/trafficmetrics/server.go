@@ -50,7 +50,11 @@ func (Server) Render(inputs component.Inputs) ([]*unstructured.Unstructured, err
 	config := authorities(inputs)
 	objects := append([]client.Object{component.ServiceAccount(inputs.Mesh, Name), config}, access(inputs)...)
 	service := component.Service(inputs.Mesh, Name, selector, component.NamedPort(portName, servicePort))
-	return component.Labelled(inputs, append(objects, service, deployment(inputs, config))...)
+	server, err := deployment(inputs, config)
+	if err != nil {
+		return nil, err
+	}
+	return component.Labelled(inputs, append(objects, service, server)...)
 }
 
 // Health implements component.Component. It is that of the Deployment.
@@ -174,7 +178,7 @@ var selector = map[string]string{names.AppLabel: Name}
 // authorities has the certificates that verify an https address of the Prometheus.
 func authorities(inputs component.Inputs) *corev1.ConfigMap {
 	config := component.ConfigMap(inputs.Mesh, Name, map[string]string{})
-	if bundle := prometheus.Settings(inputs.Mesh).CABundle; len(bundle) > 0 {
+	if bundle := ptr.Deref(prometheus.Settings(inputs.Mesh).CABundle, ""); bundle != "" {
 		config.Data[caFile] = string(bundle)
 	}
 	return config
@@ -184,16 +188,18 @@ func authorities(inputs component.Inputs) *corev1.ConfigMap {
 const replicas = 2
 
 // deployment has two pods, whose certificates are both in the APIService.
-func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deployment {
+func deployment(inputs component.Inputs, config *corev1.ConfigMap) (*appsv1.Deployment, error) {
 	secret := &corev1.SecretVolumeSource{SecretName: names.PrometheusTokenSecret, Optional: ptr.To(true), Items: []corev1.KeyToPath{{Key: "token", Path: "token"}}}
-	servers := component.Deployment(inputs.Mesh, Name, selector, component.RollingUpdate(), corev1.PodSpec{
+	servers, err := component.Server{Name: Name, Selector: selector, Strategy: component.RollingUpdate(), Scheduling: managedSettings(inputs.Mesh).SchedulingSpec, Pod: corev1.PodSpec{
 		ServiceAccountName: Name,
 		SecurityContext:    component.PodSecurity(userID),
 		Containers:         []corev1.Container{container(inputs.Mesh, inputs.Image(image(), managedSettings(inputs.Mesh).Image))},
 		Volumes:            []corev1.Volume{component.ConfigMapVolume("ca", Name), {Name: "token", VolumeSource: corev1.VolumeSource{Secret: secret}}},
-	}, config)
-	servers.Spec.Replicas = ptr.To(int32(replicas))
-	return servers
+	}}.Deployment(inputs.Mesh, config)
+	if err == nil {
+		servers.Spec.Replicas = ptr.To(int32(replicas))
+	}
+	return servers, err
 }
 
 func container(mesh *v1alpha1.Mesh, image string) corev1.Container {

@@ -33,7 +33,7 @@ func mesh(managed *v1alpha1.ManagedTrafficMetrics, prometheus v1alpha1.Prometheu
 var (
 	managedServer = v1alpha1.PrometheusComponent{Mode: ptr.To(v1alpha1.PrometheusManaged)}
 	existing      = v1alpha1.PrometheusComponent{
-		Mode: ptr.To(v1alpha1.PrometheusExisting), Address: ptr.To("https://prometheus.monitoring.svc:9090"), CABundle: []byte("PEM"),
+		Mode: ptr.To(v1alpha1.PrometheusExisting), Address: ptr.To("https://prometheus.monitoring.svc:9090"), CABundle: ptr.To(v1alpha1.CABundle("PEM")),
 	}
 	changed = v1alpha1.ManagedTrafficMetrics{
 		Image:     ptr.To("example/traffic-metrics:1"),

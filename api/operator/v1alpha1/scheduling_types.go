@@ -1,0 +1,62 @@
+package v1alpha1
+
+import corev1 "k8s.io/api/core/v1"
+
+// SchedulingSpec configures where the pods of a component run, and how they get their images.
+type SchedulingSpec struct {
+	// nodeSelector lists labels that a node must have, in addition to kubernetes.io/os=linux. Default: none.
+	// +optional
+	NodeSelector Labels `json:"nodeSelector,omitempty"`
+
+	// tolerations allow the pods to run on tainted nodes. Default: none.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
+
+	// affinity sets node and pod affinity. A pod affinity term without labelSelector selects the pods of the component. Default: none.
+	// +optional
+	Affinity *corev1.Affinity `json:"affinity,omitempty"`
+
+	// priorityClassName is the PriorityClass of the pods. Default: that of the cluster.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	PriorityClassName *string `json:"priorityClassName,omitempty"`
+
+	// imagePullSecrets name Secrets in the namespace of the mesh that are used to pull the images of the pods. Default: those of
+	// controlPlane.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	ImagePullSecrets []PullSecret `json:"imagePullSecrets,omitempty"`
+}
+
+// GatewayPodsSpec configures the pods of a gateway.
+type GatewayPodsSpec struct {
+	// replicas is the number of pods. Default: 2.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// autoscaling creates a HorizontalPodAutoscaler that sets the number of pods by CPU usage. It requires CPU metrics, for
+	// example from metrics-server. Default: none, the number of pods is fixed.
+	// +optional
+	Autoscaling *AutoscalingSpec `json:"autoscaling,omitempty"`
+
+	// SchedulingSpec configures where the pods run. Servers outside the cluster see the addresses of these nodes, or of the pods.
+	SchedulingSpec `json:",inline"`
+
+	// topologySpreadConstraints spread the pods over nodes and zones. A constraint without labelSelector selects the pods of the
+	// gateway. Default: evenly over nodes where possible.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	TopologySpreadConstraints []corev1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
+
+	// resources are the compute resources of each pod's Envoy. Default: requests of 100m CPU and 128Mi memory, a limit of 512Mi memory.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+}
