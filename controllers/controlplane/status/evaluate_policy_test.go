@@ -188,7 +188,7 @@ func TestEvaluateSetting(t *testing.T) {
 		{"a path of a group", EvaluateSetting, setting("s", 1, host, "/buy.*", ".*"), withServices(group), accepted, "in force"},
 		{
 			"a path of no group", EvaluateSetting, setting("s", 1, host, "/buy"), withServices(group),
-			map[string]string{kinds.ConditionAccepted: "True RefNotFound", kinds.ConditionResolvedRefs: resolved},
+			map[string]string{kinds.ConditionAccepted: "False RefNotFound", kinds.ConditionResolvedRefs: resolved},
 			`has exactly the pathRegex "/buy"`,
 		},
 		{"backpressure alone", EvaluateBackpressure, backpressure("b", 1), withServices(), accepted, "in force"},

@@ -35,4 +35,6 @@ func tryRemedies(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func isPlaceholder(word string) bool { return len(word) > 1 && strings.ToUpper(word) == word && strings.ToLower(word) != word }
+func isPlaceholder(word string) bool {
+	return len(word) > 1 && strings.ToUpper(word) == word && strings.ToLower(word) != word
+}
