@@ -49,7 +49,7 @@ type validator struct {
 
 // newValidator returns the webhook of the control plane. It finds conflicts of policies with reader.
 func (c *ControlPlane) newValidator(reader client.Reader) (*validator, error) {
-	reviews, err := validate.NewHTTPHandler(c.log.WithName("validator"), status.FindConflicts(reader), c.metrics.registry)
+	reviews, err := validate.NewHTTPHandler(c.log.WithName("validator"), status.FindConflicts(reader, c.config.Namespace), c.metrics.registry)
 	if err != nil {
 		return nil, err
 	}

@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/stat"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 )
 
@@ -76,10 +78,38 @@ func (a *app) stat(ctx context.Context, group stat.Group, o *statOptions) error 
 	if err != nil {
 		return err
 	}
-	if len(rows) == 0 && o.form.ForPeople() {
+	silent, err := namespacesWithoutMetrics(ctx, c, m, query.Namespace)
+	if err != nil {
+		return err
+	}
+	enable := "enable them with `osm metrics enable --namespace " + strings.Join(silent, ",") + "`"
+	switch {
+	case len(rows) > 0 && len(silent) > 0 && o.form.ForPeople():
+		a.note("Without metrics: %s; %s", strings.Join(silent, ", "), enable)
+	case len(rows) == 0 && len(silent) > 0 && o.form.ForPeople():
+		return fmt.Errorf("metrics are not enabled in %s: %s, and wait for the next scrape", strings.Join(silent, ", "), enable)
+	case len(rows) == 0 && o.form.ForPeople():
 		return errors.New("there are no metrics of workloads for this query: check that Prometheus scrapes the sidecars, and that there was traffic")
 	}
 	return o.form.Print(a.Out, statTable(group, rows))
+}
+
+// namespacesWithoutMetrics returns the namespaces of a mesh, or the one that is selected, whose pods are not scraped, sorted.
+func namespacesWithoutMetrics(ctx context.Context, c client.Client, m mesh, selected string) ([]string, error) {
+	var members corev1.NamespaceList
+	if err := c.List(ctx, &members, client.MatchingLabels{names.MonitoredByLabel: m.Name}); err != nil {
+		return nil, err
+	}
+	var silent []string
+	for i := range members.Items {
+		ns := &members.Items[i]
+		scraped := slices.Contains([]string{"enabled", "yes", "true"}, strings.ToLower(ns.Annotations[names.MetricsAnnotation]))
+		if !scraped && (selected == "" || selected == ns.Name) {
+			silent = append(silent, ns.Name)
+		}
+	}
+	slices.Sort(silent)
+	return silent, nil
 }
 
 // prometheusOf returns the Prometheus at an address, or the one that runs in the namespace of the mesh.

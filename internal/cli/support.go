@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/reasons"
 )
@@ -20,9 +21,10 @@ func (a *app) errorInfoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "error-info [REASON]",
 		Short: "Explain the reasons in conditions and Events",
-		Long:  `Explain the reasons that a mesh uses in conditions, Events and messages. Without an argument, list all reasons.`,
+		Long:  `Explain the reasons that a mesh uses in conditions, Events and messages, and the codes of "osm analyze". Without an argument, list all reasons.`,
 		Example: `  osm support error-info
-  osm support error-info RefNotFound`,
+  osm support error-info RefNotFound
+  osm support error-info OSM0204`,
 		Args: atMostOne,
 		RunE: a.run(func(_ context.Context, args []string) error {
 			if err := form.Check(); err != nil {
@@ -42,6 +44,16 @@ func (a *app) errorInfoCommand() *cobra.Command {
 	return cmd
 }
 
+// analysisCode returns the code of a finding of osm analyze; nil for another text.
+func analysisCode(text string) *analyze.Code {
+	for _, code := range analyze.Codes() {
+		if strings.EqualFold(code.ID, text) {
+			return &code
+		}
+	}
+	return nil
+}
+
 func (a *app) errorInfo(args []string, form *output.Flag) error {
 	found := []reasons.Reason{}
 	for _, r := range reasons.All() {
@@ -50,6 +62,9 @@ func (a *app) errorInfo(args []string, form *output.Flag) error {
 		}
 	}
 	switch {
+	case len(found) == 0 && analysisCode(args[0]) != nil:
+		code := analysisCode(args[0])
+		found = append(found, reasons.Reason{Code: code.ID, On: "osm analyze", Description: fmt.Sprintf("%s (%s). %s %s", code.Title, code.Severity, code.Meaning, code.Remedy)})
 	case len(found) == 0 && osmErrorCode.MatchString(args[0]):
 		return fmt.Errorf("%s is an OSM log code, which this mesh does not use: problems are reported as reasons in conditions and Events, see `osm support error-info`", args[0])
 	case len(found) == 0:

@@ -96,6 +96,9 @@ func (a *app) tap(ctx context.Context, selected string, o *tapOptions) error {
 	}
 	a.progress().setQuiet(true)
 	a.note("[+] Following the requests of %s", podsInWords(pods))
+	if o.filter.Denied {
+		a.note("%s", unloggedDenials)
+	}
 	var failed error
 	result, err := tap.Follow(ctx, keysOf(pods), o.filter, opener(logs), func(e tap.Event) {
 		if o.form.ForPeople() {
@@ -125,11 +128,14 @@ func (a *app) top(ctx context.Context, selected string, o *tapOptions, period ti
 	}
 	rows := top.Rows(period)
 	if len(rows) == 0 && o.form.ForPeople() {
-		a.note("No requests in %s of %s", period, podsInWords(pods))
+		a.note("No requests in %s of %s. %s", period, podsInWords(pods), unloggedDenials)
 		return nil
 	}
 	return o.form.Print(a.Out, output.Result{Data: rows, Table: topTable(rows)})
 }
+
+// unloggedDenials explains why a denial can be invisible in access logs.
+const unloggedDenials = "A connection that no policy allows is refused by the sidecar of its client before there is a request, and is in no log: see `osm explain A to B`."
 
 // explainSilence returns an error if no line of the logs was in the format of OSM, although there were lines.
 func explainSilence(ctx context.Context, r tap.Result) error {

@@ -62,6 +62,11 @@ func EvaluateTarget(ctx context.Context, reader client.Reader, object *unstructu
 		}
 		missing = append(missing, problems...)
 	}
+	unmatched, err := unmatchedPorts(ctx, reader, target)
+	if err != nil {
+		return nil, err
+	}
+	missing = append(missing, unmatched...)
 	return append(conditions, condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)), nil
 }
 

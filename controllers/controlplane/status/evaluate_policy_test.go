@@ -13,6 +13,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 const inForce, resolved = "True Accepted", "True ResolvedRefs"
@@ -188,7 +189,7 @@ func TestEvaluateSetting(t *testing.T) {
 		{"a path of a group", EvaluateSetting, setting("s", 1, host, "/buy.*", ".*"), withServices(group), accepted, "in force"},
 		{
 			"a path of no group", EvaluateSetting, setting("s", 1, host, "/buy"), withServices(group),
-			map[string]string{kinds.ConditionAccepted: "True RefNotFound", kinds.ConditionResolvedRefs: resolved},
+			map[string]string{kinds.ConditionAccepted: "False RefNotFound", kinds.ConditionResolvedRefs: resolved},
 			`has exactly the pathRegex "/buy"`,
 		},
 		{"backpressure alone", EvaluateBackpressure, backpressure("b", 1), withServices(), accepted, "in force"},
@@ -204,6 +205,22 @@ func TestEvaluateSetting(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
+	}
+}
+
+// The author of a policy whose kind the MeshConfig disables gets a warning.
+func TestDisabledKindIsAWarning(t *testing.T) {
+	config := &configv1alpha2.MeshConfig{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: names.MeshConfig}}
+	reader := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(config).Build()
+	retry := object(kinds.Retry, "r", 1, map[string]any{})
+	problems := FindConflicts(reader, "osm-system")(t.Context(), retry)
+	if len(problems) != 1 || !strings.Contains(problems[0].Message, "spec.featureFlags.enableRetryPolicy of MeshConfig osm-system/osm-mesh-config is true") {
+		t.Errorf("the warnings are %v", problems)
+	}
+	config.Spec.FeatureFlags.EnableRetryPolicy = true
+	reader = fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(config).Build()
+	if problems := FindConflicts(reader, "osm-system")(t.Context(), retry); len(problems) > 0 {
+		t.Errorf("an enabled kind has the warnings %v", problems)
 	}
 }
 
@@ -224,7 +241,7 @@ func TestFindConflicts(t *testing.T) {
 		{backpressure("new", 2), []string{"UpstreamTrafficSetting shop/old configures Service shop/web and has precedence"}},
 		{target(rule("TCPRoute", "none")), nil},
 	} {
-		problems := FindConflicts(reader)(t.Context(), test.object)
+		problems := FindConflicts(reader, "osm-system")(t.Context(), test.object)
 		if len(problems) != len(test.messages) {
 			t.Errorf("%s %s: %+v, want %q", test.object.GetKind(), test.object.GetName(), problems, test.messages)
 			continue

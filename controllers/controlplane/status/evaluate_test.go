@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
@@ -106,6 +107,21 @@ func servicesNamed(names ...string) []client.Object {
 	return all
 }
 
+func tcpRouteWith(ports ...int64) *unstructured.Unstructured {
+	var list []any
+	for _, port := range ports {
+		list = append(list, port)
+	}
+	return object(kinds.TCPRoute, "sql", 1, map[string]any{"matches": map[string]any{"ports": list}})
+}
+
+func serviceWithTarget(port int32) *corev1.Service {
+	return &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "db"},
+		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(port)}}},
+	}
+}
+
 func TestEvaluateTarget(t *testing.T) {
 	group := object(kinds.HTTPRouteGroup, "paths", 1, map[string]any{"matches": []any{map[string]any{"name": "all", "pathRegex": "/.*"}}})
 	tests := []evaluateCase{
@@ -132,6 +148,25 @@ func TestEvaluateTarget(t *testing.T) {
 			nil,
 			map[string]string{kinds.ConditionAccepted: "True Accepted", kinds.ConditionResolvedRefs: "False RefNotFound"},
 			"TCPRoute shop/none does not exist",
+		},
+		{
+			"a target without rules grants nothing", EvaluateTarget, target(), nil,
+			map[string]string{kinds.ConditionAccepted: "False GrantsNothing"}, "spec.rules is empty",
+		},
+		{
+			"a group without matches", EvaluateRoutes(ingest.HTTPRouteGroup), object(kinds.HTTPRouteGroup, "paths", 1, map[string]any{}), nil,
+			map[string]string{kinds.ConditionAccepted: "False GrantsNothing"}, "spec.matches is empty",
+		},
+		{
+			"a port that no Service leads to", EvaluateTarget, target(rule("TCPRoute", "sql")),
+			[]client.Object{tcpRouteWith(80), serviceWithTarget(8080)},
+			map[string]string{kinds.ConditionAccepted: "True Accepted", kinds.ConditionResolvedRefs: "False RefNotFound"},
+			"TCPRoute shop/sql has the ports 80, but the Services of the namespace have the target ports 8080",
+		},
+		{
+			"one of the ports is that of a Service", EvaluateTarget, target(rule("TCPRoute", "sql")),
+			[]client.Object{tcpRouteWith(80, 8080), serviceWithTarget(8080)},
+			map[string]string{kinds.ConditionAccepted: "True Accepted", kinds.ConditionResolvedRefs: "True ResolvedRefs"}, "in force",
 		},
 		{
 			"a target with a rule about UDP", EvaluateTarget, target(rule("UDPRoute", "dns"), rule("HTTPRouteGroup", "paths")),

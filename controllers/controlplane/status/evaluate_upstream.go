@@ -102,7 +102,7 @@ func settingConditions(ctx context.Context, reader client.Reader, setting *catal
 // everyPath is the path expression that matches all requests.
 const everyPath = ".*"
 
-// unmatchedRoutes warns about limits for a path that no HTTPRouteGroup has: no request can match them.
+// unmatchedRoutes returns the limits for a path that no HTTPRouteGroup has: no request can match them.
 func unmatchedRoutes(ctx context.Context, reader client.Reader, setting *catalog.UpstreamTrafficSetting) ([]ingest.Problem, error) {
 	if !slices.ContainsFunc(setting.Routes, func(r catalog.RouteRateLimit) bool { return r.Path != everyPath }) {
 		return nil, nil
@@ -115,7 +115,7 @@ func unmatchedRoutes(ctx context.Context, reader client.Reader, setting *catalog
 	for _, route := range setting.Routes {
 		has := func(m catalog.HTTPMatch) bool { return m.PathRegex == route.Path }
 		if route.Path != everyPath && !slices.ContainsFunc(groups, func(g *catalog.HTTPRouteGroup) bool { return slices.ContainsFunc(g.Matches, has) }) {
-			problems = append(problems, ingest.Problem{Reason: kinds.ReasonRefNotFound, Warning: true, Message: fmt.Sprintf(
+			problems = append(problems, ingest.Problem{Reason: kinds.ReasonRefNotFound, Message: fmt.Sprintf(
 				"No HTTPRouteGroup of the namespace %s has exactly the pathRegex %q, so the limit of this path in spec.httpRoutes has no effect: use an existing one.", setting.Name.Namespace, route.Path)})
 		}
 	}

@@ -88,18 +88,19 @@ func oldestBefore[E catalog.Entry](mine E, all []E, matches func(E) bool) (oldes
 // conflictFinder finds older policies with precedence over an object. It ignores objects that cannot be read.
 type conflictFinder func(context.Context, client.Reader, *unstructured.Unstructured) []ingest.Problem
 
-// FindConflicts returns a function that finds older policies with precedence over a new object. It provides warnings for
-// admission, so objects that cannot be read are ignored.
-func FindConflicts(reader client.Reader) func(context.Context, *unstructured.Unstructured) []ingest.Problem {
+// FindConflicts returns a function that finds why a new object will have no effect: older policies with precedence, or a switch of the MeshConfig
+// in the namespace of the mesh that disables its kind. It provides warnings for admission, so objects that cannot be read are ignored.
+func FindConflicts(reader client.Reader, namespace string) func(context.Context, *unstructured.Unstructured) []ingest.Problem {
 	finders := map[schema.GroupKind]conflictFinder{}
 	for _, k := range (Writers{}).policyKinds() {
 		finders[k.kind.GroupKind()] = k.conflicts
 	}
 	return func(ctx context.Context, object *unstructured.Unstructured) []ingest.Problem {
+		problems, _ := disabledFeature(ctx, reader, namespace, object.GroupVersionKind())
 		if find := finders[object.GroupVersionKind().GroupKind()]; find != nil {
-			return find(ctx, reader, object)
+			problems = append(problems, find(ctx, reader, object)...)
 		}
-		return nil
+		return problems
 	}
 }
 

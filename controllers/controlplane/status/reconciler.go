@@ -204,7 +204,8 @@ func startWatches(ctx context.Context, definitions *traffic.Definitions, list []
 	return group.Wait()
 }
 
-// condition returns a condition for problems. It is True without problems, or with warnings only, which are in its message.
+// condition returns a condition for problems. It is True without problems, or if all are about an object that
+// applies. Their texts are in its message.
 func condition(conditionType, okReason string, problems []ingest.Problem) metav1.Condition {
 	if len(problems) == 0 {
 		return metav1.Condition{Type: conditionType, Status: metav1.ConditionTrue, Reason: okReason, Message: "in force"}
@@ -213,7 +214,7 @@ func condition(conditionType, okReason string, problems []ingest.Problem) metav1
 	messages := make([]string, len(problems))
 	for i, problem := range problems {
 		messages[i] = problem.StatusMessage()
-		if !problem.Warning && result.Status == metav1.ConditionTrue {
+		if !problem.InForce() && result.Status == metav1.ConditionTrue {
 			result.Status, result.Reason = metav1.ConditionFalse, problem.Reason
 		}
 	}

@@ -196,6 +196,24 @@ type MeshConfigReconciler struct {
 	LookupHost HostLookup
 }
 
+// configuredServers returns the servers that a MeshConfig names. Of the tracing server nobody reports missing answers, but its host can have no
+// address.
+func configuredServers(settings *catalog.Settings) []decisionServer {
+	var servers []decisionServer
+	if server := settings.ExternalAuthorization; server != nil && server.Address != "" {
+		servers = append(servers, configuredServer(server))
+	}
+	if tracing := settings.Tracing; tracing != nil && tracing.Address != "" {
+		servers = append(servers, decisionServer{
+			cluster: tracingServer, kind: "tracing server of spec.observability.tracing.address", host: tracing.Address, port: tracing.Port, effect: "their spans are lost",
+		})
+	}
+	return servers
+}
+
+// tracingServer is a name that no report has.
+const tracingServer = "tracing"
+
 // addMeshConfig adds the controller of the MeshConfig.
 func (w Writers) addMeshConfig(mgr manager.Manager) error {
 	r := &MeshConfigReconciler{Client: mgr.GetClient(), Leader: w.Leader, Rejections: w.Rejections, Namespace: w.Namespace, LookupHost: w.LookupHost}
@@ -227,14 +245,14 @@ func (r *MeshConfigReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	settings, _ := ingest.MeshConfig(config)
-	server := settings.ExternalAuthorization
-	if server == nil || server.Address == "" {
+	servers := configuredServers(settings)
+	if len(servers) == 0 {
 		if meta.FindStatusCondition(config.Status.Conditions, kinds.ConditionServiceAnswers) == nil {
 			return ctrl.Result{}, nil
 		}
 		return ctrl.Result{}, r.apply(ctx, map[string]any{})
 	}
-	c := answersCondition(ctx, []decisionServer{configuredServer(server)}, &r.Rejections.servers, r.LookupHost, config.Status.Conditions)
+	c := answersCondition(ctx, servers, &r.Rejections.servers, r.LookupHost, config.Status.Conditions)
 	c.ObservedGeneration = config.Generation
 	conditions := append([]metav1.Condition(nil), config.Status.Conditions...)
 	meta.SetStatusCondition(&conditions, c)

@@ -276,4 +276,14 @@ func TestMeshConfig_ServiceAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	step("without a server")
+	if err := writer.Get(t.Context(), key, current); err != nil {
+		t.Fatal(err)
+	}
+	current.Spec.Observability.Tracing = configv1alpha2.TracingSpec{Enable: true, Address: "collector.example.com", Port: 9411, Endpoint: "/api/v2/spans"}
+	if err := writer.Update(t.Context(), current); err != nil {
+		t.Fatal(err)
+	}
+	step("a tracing server", "ServiceAnswers True")
+	r.LookupHost = func(context.Context, string) ([]string, error) { return nil, &net.DNSError{IsNotFound: true} }
+	step("a tracing server without an address", "ServiceAnswers False")
 }

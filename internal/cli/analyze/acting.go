@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/fields"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -83,7 +84,8 @@ func (a *analysis) version(s subject, current string) {
 	}
 	group, version, found := strings.Cut(written, "/")
 	if found && version != current {
-		a.add(codeDeprecated, s, "Version %s of %s is deprecated: use apiVersion %s/%s.", version, s.kind, group, current)
+		// The API server converts it, so it stays in force: nobody has to rewrite the objects of OSM.
+		a.reportf(codeDeprecated, diagnosis.Info, s, "Version %s of %s is converted to %s: use apiVersion %s/%s in new objects.", version, s.kind, current, group, current)
 	}
 }
 

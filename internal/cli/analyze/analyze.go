@@ -82,7 +82,7 @@ func Cluster(ctx context.Context, c client.Client, m Mesh) *Report {
 func (a *analysis) look() {
 	for _, look := range []func(){
 		a.own, a.unknownFields, a.targets, a.routes, a.splits, a.retries, a.settings, a.ingress, a.egress, a.telemetries, a.authorizations,
-		a.conflicts, a.acting, a.workloads, a.services, a.namespaces,
+		a.conflicts, a.gateways, a.acting, a.workloads, a.services, a.namespaces,
 	} {
 		look()
 	}
@@ -167,7 +167,12 @@ func (a *analysis) meshOf(namespace string) string {
 
 // add adds a finding with the severity of its code.
 func (a *analysis) add(code string, s subject, format string, args ...any) {
-	a.report(code, a.codes[code].Severity, s, fmt.Sprintf(format, args...))
+	a.reportf(code, a.codes[code].Severity, s, format, args...)
+}
+
+// reportf adds a finding with another severity than that of its code.
+func (a *analysis) reportf(code string, severity diagnosis.Severity, s subject, format string, args ...any) {
+	a.report(code, severity, s, fmt.Sprintf(format, args...))
 }
 
 // subject returns the object of a catalog entry.

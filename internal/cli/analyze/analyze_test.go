@@ -63,13 +63,18 @@ const shop = `
 ---
 {apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {clusterIP: 10.0.0.1, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}}
 ---
-{apiVersion: v1, kind: Pod, metadata: {name: web-0, namespace: shop, labels: {app: web, operator.openservicemesh.io/revision: osm-v0-2-0}}, spec: {serviceAccountName: web, initContainers: [{name: envoy, restartPolicy: Always}]}}
+{apiVersion: v1, kind: Pod, metadata: {name: web-0, namespace: shop, labels: {app: web, operator.openservicemesh.io/revision: osm-v0-2-0}}, spec: {serviceAccountName: web, initContainers: [{name: envoy, restartPolicy: Always}]}, status: {podIPs: [{ip: 10.1.0.1}]}}
+---
+{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: web-1, namespace: shop, labels: {kubernetes.io/service-name: web}}, addressType: IPv4, ports: [{name: "", port: 8080}], endpoints: [{addresses: [10.1.0.1], conditions: {ready: true}, targetRef: {kind: Pod, name: web-0, namespace: shop}}]}
 ---
 {apiVersion: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, metadata: {name: paths, namespace: shop}, spec: {matches: [{name: all, pathRegex: "/.*", methods: ["*"]}]}}
 ---
 {apiVersion: access.smi-spec.io/v1alpha3, kind: TrafficTarget, metadata: {name: in, namespace: shop}, spec: {destination: {kind: ServiceAccount, name: web, namespace: shop}, sources: [{kind: ServiceAccount, name: till, namespace: shop}], rules: [{kind: HTTPRouteGroup, name: paths}]}}
 ---
 `
+
+// codeOfNotUsed is the code of objects without effect.
+var codeOfNotUsed = analyze.CodeOf("NotUsed")
 
 func target(name, fields string) string {
 	spec := map[string]string{
@@ -121,11 +126,37 @@ var findings = map[string]struct {
 	"unused routes":            {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: TCPRoute, metadata: {name: r, namespace: shop}, spec: {}}`, []string{"OSM0207 TCPRoute shop/r"}},
 	"a split of nothing":       {`{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: none, backends: [{service: web, weight: 1}]}}`, []string{"OSM0208 TrafficSplit shop/s"}},
 	"a split into nothing":     {`{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: web, backends: [{service: none, weight: 1}]}}`, []string{"OSM0209 TrafficSplit shop/s"}},
-	"a backend without a port": {`{apiVersion: v1, kind: Service, metadata: {name: v2, namespace: shop}, spec: {clusterIP: 10.0.0.2, selector: {app: web}, ports: [{port: 81, targetPort: 8080}]}}` + "\n---\n" + `{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: web, backends: [{service: v2, weight: 1}]}}`, []string{"OSM0210 TrafficSplit shop/s"}},
-	"a setting for nothing":    {`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: UpstreamTrafficSetting, metadata: {name: u, namespace: shop}, spec: {host: none.shop.svc.cluster.local}}`, []string{"OSM0211 UpstreamTrafficSetting shop/u"}},
-	"a port that nobody has":   {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: TCPRoute, metadata: {name: r, namespace: shop}, spec: {matches: {ports: [1]}}}` + "\n---\n" + target("t", "rules=[{kind: TCPRoute, name: r}]"), []string{"OSM0213 TrafficTarget shop/t"}},
-	"HTTP rules for TCP":       {tcpService, []string{"OSM0214 TrafficTarget shop/in"}},
-	"two splits":               {`{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: a, namespace: shop}, spec: {service: web, backends: [{service: web, weight: 1}]}}` + "\n---\n" + `{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: b, namespace: shop}, spec: {service: web, backends: [{service: web, weight: 1}]}}`, []string{"OSM0301 TrafficSplit shop/b"}},
+	"a backend without a port": {`{apiVersion: v1, kind: Service, metadata: {name: v2, namespace: shop}, spec: {clusterIP: 10.0.0.2, selector: {app: web}, ports: [{port: 81, targetPort: 8080}]}}` + "\n---\n" + `{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: web, backends: [{service: v2, weight: 1}]}}`, []string{"OSM0210 TrafficSplit shop/s", "OSM0222 TrafficSplit shop/s"}},
+	"a path of no group": {
+		`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: UpstreamTrafficSetting, metadata: {name: u, namespace: shop}, spec: {host: web.shop.svc.cluster.local, httpRoutes: [{path: "/a(", rateLimit: {local: {requests: 1, unit: second}}}, {path: "/.*", rateLimit: {local: {requests: 1, unit: second}}}]}}`,
+		[]string{"OSM0221 UpstreamTrafficSetting shop/u"},
+	},
+	"a setting elsewhere": {`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: UpstreamTrafficSetting, metadata: {name: u, namespace: shop}, spec: {host: web.bank.svc.cluster.local}}`, []string{codeOfNotUsed + " UpstreamTrafficSetting shop/u"}},
+	"a setting of a host outside": {
+		`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: UpstreamTrafficSetting, metadata: {name: u, namespace: shop}, spec: {host: api.example.com}}` + "\n---\n" +
+			`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Egress, metadata: {name: e, namespace: shop}, spec: {sources: [{kind: ServiceAccount, namespace: shop, name: till}], hosts: [api.example.com], ports: [{number: 80, protocol: http}], matches: [{kind: UpstreamTrafficSetting, name: u}]}}`,
+		[]string{"OSM0408 Egress shop/e"},
+	},
+	"an injection annotation that is misspelt": {
+		`{apiVersion: v1, kind: Namespace, metadata: {name: typo, labels: {openservicemesh.io/monitored-by: osm}, annotations: {openservicemesh.io/sidecar-injection: enable}}}`,
+		[]string{"OSM0606 Namespace typo"},
+	},
+	"no injection annotation": {
+		`{apiVersion: v1, kind: Namespace, metadata: {name: plain, labels: {openservicemesh.io/monitored-by: osm}}}` + "\n---\n" + `{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: plain}, spec: {}}`,
+		[]string{"OSM0502 Pod plain/p", "OSM0607 Namespace plain"},
+	},
+	"no injection annotation, without pods": {`{apiVersion: v1, kind: Namespace, metadata: {name: plain, labels: {openservicemesh.io/monitored-by: osm}}}`, nil},
+	"Gateway API": {
+		`{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: ours, namespace: shop}, spec: {gatewayClassName: osm}, status: {listeners: [{name: a, conditions: [{type: Programmed, status: "False", reason: Invalid, message: The port is not available.}, {type: Conflicted, status: "False", reason: NoConflicts, message: none.}]}]}}` + "\n---\n" +
+			`{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: typo, namespace: shop}, spec: {gatewayClassName: osmm}}` + "\n---\n" +
+			`{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: theirs, namespace: other}, spec: {gatewayClassName: osmm}}` + "\n---\n" +
+			`{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: r, namespace: shop}, spec: {}, status: {parents: [{controllerName: x/y, parentRef: {name: ours}, conditions: [{type: ResolvedRefs, status: "False", reason: BackendNotFound, message: The Service does not exist.}]}, {controllerName: x/y, parentRef: {name: typo}, conditions: [{type: Accepted, status: "False", reason: Other, message: Not ours.}]}]}}`,
+		[]string{"OSM0223 Gateway shop/ours", "OSM0224 Gateway shop/typo", "OSM0223 HTTPRoute shop/r"},
+	},
+	"a setting for nothing":  {`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: UpstreamTrafficSetting, metadata: {name: u, namespace: shop}, spec: {host: none.shop.svc.cluster.local}}`, []string{"OSM0211 UpstreamTrafficSetting shop/u"}},
+	"a port that nobody has": {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: TCPRoute, metadata: {name: r, namespace: shop}, spec: {matches: {ports: [1]}}}` + "\n---\n" + target("t", "rules=[{kind: TCPRoute, name: r}]"), []string{"OSM0213 TrafficTarget shop/t"}},
+	"HTTP rules for TCP":     {tcpService, []string{"OSM0214 TrafficTarget shop/in"}},
+	"two splits":             {`{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: a, namespace: shop}, spec: {service: web, backends: [{service: web, weight: 1}]}}` + "\n---\n" + `{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: b, namespace: shop}, spec: {service: web, backends: [{service: web, weight: 1}]}}`, []string{"OSM0301 TrafficSplit shop/b"}},
 	"retries": {
 		`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Retry, metadata: {name: a, namespace: shop}, spec: {source: {kind: ServiceAccount, name: till, namespace: shop}, destinations: [{kind: Service, name: web, namespace: shop}, {kind: Service, name: none, namespace: shop}], retryPolicy: {retryOn: 5xx, numRetries: 1}}}` + "\n---\n" +
 			`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Retry, metadata: {name: b, namespace: shop}, spec: {source: {kind: ServiceAccount, name: till, namespace: shop}, destinations: [{kind: Service, name: web, namespace: shop}], retryPolicy: {retryOn: 5xx, numRetries: 2}}}`,

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -47,6 +48,10 @@ const (
 	codeNoExtension      = "OSM0218"
 	codeNoEgressGateway  = "OSM0219"
 	codeOutsideGateway   = "OSM0220"
+	codeNoRouteOfLimit   = "OSM0221"
+	codeIdleBackend      = "OSM0222"
+	codeGatewayAPI       = "OSM0223"
+	codeNoClass          = "OSM0224"
 
 	codeSplitConflict   = "OSM0301"
 	codeRetryConflict   = "OSM0302"
@@ -78,6 +83,8 @@ const (
 	codeNoMembers   = "OSM0603"
 	codePodSecurity = "OSM0604"
 	codeSystem      = "OSM0605"
+	codeBadSwitch   = "OSM0606"
+	codeNoInjection = "OSM0607"
 
 	codeNoTrust      = "OSM0701"
 	codeRootEnded    = "OSM0702"
@@ -114,6 +121,10 @@ var meshCodes = []Code{
 	{codeNoExtension, diagnosis.Warning, "An ExtensionService cannot be used", "A policy refers to an ExtensionService that does not exist, is invalid, or is in another namespace than the policy and the mesh.", "Create the ExtensionService in the namespace of the policy or of the mesh, or correct the reference."},
 	{codeNoEgressGateway, diagnosis.Error, "The mesh has no egress gateway", "An Egress sends its traffic through the egress gateway, but the Mesh does not enable it. Requests fail with status 503; none leaves the mesh without the gateway.", "Set spec.egressGateway.mode of the Mesh to Managed, or remove spec.gateway from the Egress and the annotation openservicemesh.io/egress-gateway from its namespace."},
 	{codeOutsideGateway, diagnosis.Warning, "The egress gateway cannot forward a part of an Egress", "The namespace requires the egress gateway, which looks up hosts and forwards http and https. The Egress has other protocols, ipAddresses or local hosts, which are left out.", "Use http or https with hosts, or remove the annotation openservicemesh.io/egress-gateway from the namespace."},
+	{codeNoRouteOfLimit, diagnosis.Error, "A limit for a path that no HTTPRouteGroup has", "A limit of an UpstreamTrafficSetting applies to the requests of matches with exactly this pathRegex. No HTTPRouteGroup of the namespace has one, so nothing is limited.", "Write the pathRegex of an existing match, or .* for all requests."},
+	{codeIdleBackend, diagnosis.Error, "A backend of a TrafficSplit has no ready pod", "The backend gets its share of the requests, and they get status 503.", "Start the workload of the backend, or give the backend the weight 0."},
+	{codeGatewayAPI, diagnosis.Error, "A Gateway or an HTTPRoute is not in force", "A condition of the object is False. The message names what is missing.", "Follow the message."},
+	{codeNoClass, diagnosis.Warning, "The GatewayClass of a Gateway does not exist", "No controller serves the Gateway. The class of the ingress gateway has the name of the mesh.", "Correct spec.gatewayClassName."},
 
 	{codeSplitConflict, diagnosis.Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},
 	{codeRetryConflict, diagnosis.Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},
@@ -145,6 +156,8 @@ var meshCodes = []Code{
 	{codeNoMembers, diagnosis.Info, "The mesh has no namespaces", "No namespace has the label of the mesh.", "Add a namespace with osm namespace add NAMESPACE."},
 	{codePodSecurity, diagnosis.Error, "Pod security forbids sidecars", "The namespace enforces a pod security level that forbids the capability NET_ADMIN of the init container: pods with sidecars do not start.", "Run kubectl label namespace NAMESPACE pod-security.kubernetes.io/enforce=privileged --overwrite"},
 	{codeSystem, diagnosis.Warning, "A namespace of Kubernetes is added to the mesh", "The injector never injects sidecars into kube-system, kube-public and kube-node-lease, because the cluster's DNS and network must not depend on them. Clients of the mesh expect a sidecar in front of its Services, so their calls fail.", "Run osm namespace remove NAMESPACE"},
+	{codeBadSwitch, diagnosis.Error, "Invalid value of the injection annotation", "The injector rejects pods of the namespace, because it does not know whether to inject a sidecar. No pod can start.", "Write enabled or disabled in the annotation openservicemesh.io/sidecar-injection."},
+	{codeNoInjection, diagnosis.Warning, "A namespace of the mesh without injection", "The namespace has the label of the mesh, but no annotation for injection, so its pods have no sidecar: no policy protects them.", "Run osm namespace add NAMESPACE, and restart the pods. If it is intended, suppress the finding."},
 
 	{codeNoTrust, diagnosis.Error, "The root certificate is missing in a namespace", "New pods in the namespace do not start, because their sidecars cannot verify the control plane.", "The operator creates the ConfigMap within seconds. If it does not, run `osm check` and see the operator's log."},
 	{codeRootEnded, diagnosis.Error, "The root certificate has expired", "Sidecars no longer trust each other or the control plane.", "Renew the root of the mesh."},
@@ -223,6 +236,9 @@ func (a *analysis) own() {
 }
 
 func (a *analysis) reportProblem(s subject, p ingest.Problem) {
+	if p.Reason == ingest.ReasonNotUsed && a.isUsedByEgress(catalog.Kind(s.kind), catalog.Name{Namespace: s.namespace, Name: s.name}) {
+		return // it is about a host outside the mesh
+	}
 	message := p.StatusMessage()
 	if a.mesh.Partial {
 		message = p.Message // the object is in a file

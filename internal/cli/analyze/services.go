@@ -38,11 +38,28 @@ func (a *analysis) backend(s subject, split *catalog.TrafficSplit, name catalog.
 	if root == nil || service == nil {
 		return
 	}
+	a.idleBackend(s, split, service)
 	for _, port := range root.Ports {
 		if !slices.ContainsFunc(service.Ports, func(p catalog.Port) bool { return p.Number == port.Number }) {
 			a.add(codeBackendPort, s, "Backend %s has no port %d of the root %s, so it gets no requests to this port: add a port with this number.", name.Name, port.Number, split.Root.Name)
 		}
 	}
+}
+
+// idleBackend reports a backend that gets requests and has no ready pod. Files have no pods that are ready.
+func (a *analysis) idleBackend(s subject, split *catalog.TrafficSplit, service *catalog.Service) {
+	total, weight := uint64(0), uint64(0)
+	for _, b := range split.Backends {
+		total += uint64(b.Weight)
+		if b.Service == service.Name {
+			weight = uint64(b.Weight)
+		}
+	}
+	ready := slices.ContainsFunc(service.Ports, func(p catalog.Port) bool { return len(a.view.Backends(service, p)) > 0 })
+	if a.mesh.Partial || weight == 0 || ready {
+		return
+	}
+	a.add(codeIdleBackend, s, "Backend %s gets %d%% of the requests and has no ready pod with a sidecar, so they get status 503: start its workload, or set its weight to 0.", service.Name.Name, 100*weight/total)
 }
 
 // retries analyzes the clients and Services of Retries.
@@ -75,7 +92,30 @@ func (a *analysis) settings() {
 		if setting.Service != (catalog.Name{}) && a.missing(catalog.KindService, setting.Service) {
 			a.add(codeNoHost, a.subject(setting.Kind, setting.Name), "Service %s not found in namespace %s, so the settings have no effect: correct the name.", setting.Service.Name, setting.Service.Namespace)
 		}
+		a.limitedRoutes(setting)
 	}
+}
+
+// limitedRoutes reports limits for a path that no HTTPRouteGroup has.
+func (a *analysis) limitedRoutes(setting *catalog.UpstreamTrafficSetting) {
+	if a.mesh.Partial && !a.has(catalog.KindHTTPRouteGroup, setting.Name.Namespace) {
+		return
+	}
+	for _, route := range setting.Routes {
+		has := func(g *catalog.HTTPRouteGroup) bool {
+			return g.Name.Namespace == setting.Name.Namespace && slices.ContainsFunc(g.Matches, func(m catalog.HTTPMatch) bool { return m.PathRegex == route.Path })
+		}
+		if route.Path != ".*" && !slices.ContainsFunc(entries[*catalog.HTTPRouteGroup](a), has) {
+			a.add(codeNoRouteOfLimit, a.subject(setting.Kind, setting.Name), "No HTTPRouteGroup of namespace %s has exactly the pathRegex %q, so this limit in spec.httpRoutes has no effect: use an existing one.", setting.Name.Namespace, route.Path)
+		}
+	}
+}
+
+// isUsedByEgress returns true for an UpstreamTrafficSetting that an Egress names.
+func (a *analysis) isUsedByEgress(kind catalog.Kind, name catalog.Name) bool {
+	return kind == catalog.KindUpstreamTrafficSetting && slices.ContainsFunc(entries[*catalog.Egress](a), func(e *catalog.Egress) bool {
+		return e.Name.Namespace == name.Namespace && e.Setting == name.Name
+	})
 }
 
 // conflicts reports overridden policies.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
@@ -84,9 +85,13 @@ func (a *analysis) openings(s subject, target *catalog.TrafficTarget) {
 		if route == nil {
 			continue
 		}
+		severity := diagnosis.Error // the rule grants nothing
+		if slices.ContainsFunc(route.Ports, func(port uint16) bool { return slices.Contains(known, port) }) {
+			severity = a.codes[codeUnknownPort].Severity
+		}
 		for _, port := range route.Ports {
 			if !slices.Contains(known, port) {
-				a.add(codeUnknownPort, s, "TCPRoute %s has port %d, but the Services of %s have target ports %s: use the targetPort of a Service.", rule.Name, port, target.Destination.Name, numbers(known))
+				a.reportf(codeUnknownPort, severity, s, "TCPRoute %s has port %d, but the Services of %s have target ports %s: use the targetPort of a Service.", rule.Name, port, target.Destination.Name, numbers(known))
 			}
 		}
 	}

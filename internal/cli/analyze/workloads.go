@@ -113,6 +113,7 @@ func (a *analysis) namespaces() {
 		s := subjectOf(object)
 		if mesh == a.mesh.Name {
 			members++
+			a.injection(s, object)
 			if names.IsSystemNamespace(object.GetName()) {
 				a.add(codeSystem, s, "It belongs to Kubernetes, so its pods never get a sidecar: run osm namespace remove %s --mesh-name %s.", object.GetName(), mesh)
 			}
@@ -129,6 +130,27 @@ func (a *analysis) namespaces() {
 	}
 	if members == 0 && !a.mesh.Partial {
 		a.add(codeNoMembers, subject{kind: "Mesh", name: a.mesh.Name}, "The mesh has no namespaces: add one with `osm namespace add NAMESPACE`.")
+	}
+}
+
+// injection analyzes the annotation for injection of a namespace of the mesh.
+func (a *analysis) injection(s subject, namespace *unstructured.Unstructured) {
+	word, said := namespace.GetAnnotations()[names.InjectionAnnotation]
+	switch {
+	case names.IsSystemNamespace(namespace.GetName()):
+	case said && !enabled(word) && !slices.Contains([]string{"disabled", "no", "false"}, strings.ToLower(strings.TrimSpace(word))):
+		a.add(codeBadSwitch, s, "Its annotation %s is %q, so no pod can start: write enabled or disabled.", names.InjectionAnnotation, word)
+	case !said:
+		bare := 0
+		for _, object := range a.mesh.Objects {
+			if object.GetKind() == "Pod" && object.GetNamespace() == namespace.GetName() && object.GetAnnotations()[names.InjectionAnnotation] == "" && a.sidecar(object) == codeNotInjected {
+				bare++
+			}
+		}
+		if bare > 0 {
+			a.add(codeNoInjection, s, "It has the label of the mesh, but no annotation %s, so %s without a sidecar: run `osm namespace add %s` and restart the pods.",
+				names.InjectionAnnotation, output.Count(bare, "pod")+" run", namespace.GetName())
+		}
 	}
 }
 

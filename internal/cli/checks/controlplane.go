@@ -22,6 +22,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/operators"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -160,6 +161,9 @@ func (s Subject) meshConfig(ctx context.Context) diagnosis.Finding {
 			return diagnosis.Fail("the operator recreates it within seconds; if not, see the operator's log", "MeshConfig %s not found in namespace %s", names.MeshConfig, s.Namespace)
 		}
 		return diagnosis.Unread("MeshConfig", err)
+	}
+	if c := meta.FindStatusCondition(m.Status.Conditions, kinds.ConditionServiceAnswers); c != nil && c.Status == metav1.ConditionFalse && c.ObservedGeneration == m.Generation {
+		return diagnosis.Fail("", "MeshConfig %s/%s: %s: %s", s.Namespace, names.MeshConfig, c.Reason, c.Message)
 	}
 	mode := "traffic is denied unless a policy allows it"
 	if m.Spec.Traffic.EnablePermissiveTrafficPolicyMode {

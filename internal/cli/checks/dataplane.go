@@ -50,6 +50,11 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosi
 	if names.IsSystemNamespace(ns.Name) {
 		return append(results, diagnosis.Warn(fmt.Sprintf("run osm namespace remove %s --mesh-name %s", ns.Name, s.Mesh), "the namespace belongs to Kubernetes, so its pods never get a sidecar"))
 	}
+	word, said := ns.Annotations[names.InjectionAnnotation]
+	if said && !enabled(word) && !slices.Contains([]string{"disabled", "no", "false"}, strings.ToLower(word)) {
+		results = append(results, diagnosis.Fail(fmt.Sprintf("run kubectl annotate namespace %s %s=enabled --overwrite", ns.Name, names.InjectionAnnotation),
+			"the annotation %s is %q, so no pod can start: it must be enabled or disabled", names.InjectionAnnotation, word))
+	}
 	var withoutSidecar, notReady, osmSidecars []string
 	ready := 0
 	for i := range pods.Items {
@@ -77,6 +82,9 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosi
 	}
 	if len(withoutSidecar) > 0 && enabled(ns.Annotations[names.InjectionAnnotation]) {
 		results = append(results, diagnosis.Warn(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset", ns.Name), "pods without a sidecar, to which no policies apply: %s", firstThree(withoutSidecar)))
+	}
+	if len(withoutSidecar) > 0 && !said {
+		results = append(results, diagnosis.Warn(fmt.Sprintf("run osm namespace add %s, and restart the pods", ns.Name), "pods without a sidecar, because the namespace has no annotation %s: %s", names.InjectionAnnotation, firstThree(withoutSidecar)))
 	}
 	return results
 }

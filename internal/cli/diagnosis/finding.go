@@ -94,7 +94,7 @@ func Unread(what string, err error) Finding {
 // OfProblem returns the finding of a problem of an object.
 func OfProblem(p ingest.Problem) Finding {
 	f := Fail("", "%s: %s", p.Reason, p.StatusMessage())
-	if p.Warning {
+	if p.InForce() {
 		f.Severity = Warning
 	}
 	return f

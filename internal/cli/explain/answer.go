@@ -62,7 +62,9 @@ type Way struct {
 	Split       string `json:"split,omitempty"`
 	Match       string `json:"match,omitempty"`
 	Destination string `json:"destination,omitempty"`
-	Outcome     string `json:"outcome"`
+	// Share is the part of the requests that a TrafficSplit sends there, such as "80%". It is empty for all.
+	Share   string `json:"share,omitempty"`
+	Outcome string `json:"outcome"`
 	// Seen describes the response that the client gets.
 	Seen     string   `json:"seen"`
 	Policies []string `json:"policies,omitempty"`
@@ -273,6 +275,7 @@ func (e evaluator) waysTo(p servicePort) []Way {
 		if answer.Service != p.service.Name && answer.Service != (catalog.Name{}) {
 			w.At = answer.Service.String()
 		}
+		w.Share = e.share(p, answer)
 		if answer.Destination != (identity.ServiceAccount{}) {
 			w.Destination = answer.Destination.Namespace + "/" + answer.Destination.Name
 			w.Logs = logs(e.v, answer.Destination)
@@ -287,6 +290,22 @@ func (e evaluator) waysTo(p servicePort) []Way {
 	}
 	slices.SortFunc(ways, func(x, y Way) int { return strings.Compare(x.At+x.Destination, y.At+y.Destination) })
 	return ways
+}
+
+// share returns the part of the requests that a TrafficSplit sends to the Service of an answer; empty for all.
+func (e evaluator) share(p servicePort, answer authz.Answer) string {
+	rule := authz.MatchRule(authz.RouteRules(e.viewOf(p), p.service, p.port), e.request(p))
+	total, weight := uint64(0), uint64(0)
+	for _, b := range rule.Backends {
+		total += uint64(b.Weight)
+		if b.Service.Name == answer.Service {
+			weight += uint64(b.Weight)
+		}
+	}
+	if answer.Split == "" || total == 0 || weight == total {
+		return ""
+	}
+	return fmt.Sprintf("%d%%", 100*weight/total)
 }
 
 func (e evaluator) way(p servicePort) Way {

@@ -60,6 +60,25 @@ func askMesh(t *testing.T, m explain.Mesh, question string) *explain.Answer {
 	return answer
 }
 
+// A name or a port that does not exist leads to the one that is meant.
+func TestMisspeltPartiesHaveSuggestions(t *testing.T) {
+	entries := shop(&catalog.Service{Name: Name("shop", "shifted"), Ports: []catalog.Port{{Number: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP}}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.77")}})
+	for question, want := range map[string]string{
+		"front/tlil to shop/web":           "no pod, workload, service account or Service named tlil found in namespace front: did you mean till?",
+		"front/sa/till to shop/weeb":       "did you mean web?",
+		"front/sa/till to shop/unknown":    "use NAMESPACE/NAME or NAMESPACE/KIND/NAME",
+		"front/sa/till to shop/shifted:81": "the Service shop/shifted has no port 81 in the mesh: use 80 (target port 8080)",
+	} {
+		q, err := explain.ParseQuestion(strings.Fields(question), nil, "default")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := explain.Ask(t.Context(), mesh(Apply(entries...), entries...), q); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", question, err, want)
+		}
+	}
+}
+
 func TestAsk(t *testing.T) {
 	web, till := SA("shop", "web"), SA("front", "till")
 	paths := Group("shop", "paths", "/a", "/b")

@@ -3,8 +3,10 @@ package explain
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
@@ -79,7 +81,55 @@ func (m Mesh) resolve(ctx context.Context, v *catalog.View, r Reference, source 
 	if r.Kind != "" {
 		what = r.Kind
 	}
+	if similar := m.similar(r); similar != "" {
+		return party{}, fmt.Errorf("no %s named %s found in namespace %s: did you mean %s?", what, r.Name, r.Namespace, similar)
+	}
 	return party{}, fmt.Errorf("no %s named %s found in namespace %s: use NAMESPACE/NAME or NAMESPACE/KIND/NAME", what, r.Name, r.Namespace)
+}
+
+// similar returns the Service, service account or workload of the namespace with the most similar name; empty if none is similar.
+func (m Mesh) similar(r Reference) string {
+	candidates := map[string]bool{}
+	for _, kind := range []catalog.Kind{catalog.KindService, catalog.KindServiceAccount, catalog.KindPod} {
+		for _, entry := range m.Catalog.Entries(kind) {
+			if ref := entry.Ref(); ref.Name.Namespace == r.Namespace {
+				candidates[ref.Name.Name] = true
+			}
+			if pod, ok := entry.(*catalog.Pod); ok && pod.Name.Namespace == r.Namespace && pod.Workload.Name != "" {
+				candidates[pod.Workload.Name] = true
+			}
+		}
+	}
+	best, least := "", maxTypos+1
+	for _, name := range slices.Sorted(maps.Keys(candidates)) {
+		if d := editDistance(r.Name, name); d < least && d < len(r.Name) {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// maxTypos is the largest number of edits between a name and a suggestion.
+const maxTypos = 2
+
+// editDistance is the number of inserted, deleted and replaced bytes between two names.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := diagonal
+			if a[i-1] != b[j-1] {
+				cost = 1 + min(diagonal, row[j], row[j-1])
+			}
+			diagonal, row[j] = row[j], cost
+		}
+	}
+	return row[len(b)]
 }
 
 // resolveAddress finds the Service or pod with an address.
@@ -193,9 +243,25 @@ func portsOf(v *catalog.View, service *catalog.Service, only identity.ServiceAcc
 		}
 	}
 	if port != 0 && len(all) == 0 && v.Service(service.Name) != nil {
-		return nil, fmt.Errorf("the Service %s has no port %d in the mesh", service.Name, port)
+		return nil, fmt.Errorf("the Service %s has no port %d in the mesh: %s", service.Name, port, portsInWords(v, service))
 	}
 	return all, nil
+}
+
+// portsInWords lists the ports of a Service with their target ports.
+func portsInWords(v *catalog.View, service *catalog.Service) string {
+	var parts []string
+	for _, p := range service.Ports {
+		text := strconv.Itoa(int(p.Number))
+		if target := v.TargetPort(service, p); target != 0 && target != p.Number {
+			text += fmt.Sprintf(" (target port %d)", target)
+		}
+		parts = append(parts, text)
+	}
+	if len(parts) == 0 {
+		return "it has none"
+	}
+	return "use " + strings.Join(parts, " or ")
 }
 
 // headlessAddress returns the address that a client of a headless Service connects to: the pod's address, or the first matching one.

@@ -82,6 +82,19 @@ func TestAskAboutSplitsByRequest(t *testing.T) {
 	}
 }
 
+// The answer shows which part of the requests each backend of a split gets.
+func TestAskShowsSharesOfSplit(t *testing.T) {
+	service := Service("shop", "web-beta", "beta", "10.96.0.9", 80, catalog.ProtocolHTTP)
+	entries := shop(service, Group("shop", "paths", "/a"), Target("web", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, SA("front", "till")),
+		&catalog.TrafficSplit{Name: Name("shop", "ab"), Root: Name("shop", "web"), Backends: []catalog.SplitBackend{{Service: Name("shop", "web"), Weight: 20}, {Service: service.Name, Weight: 80}}})
+	got := said(t, "front/sa/till shop/svc/web GET /a", nil, entries...)
+	for _, want := range []string{"PARTLY ALLOWED", "to shop/web-beta with 80% of the requests", "with 20% of the requests, ServiceAccount shop/web", "a ready pod with a sidecar behind shop/web-beta"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+}
+
 // TestAskAboutPermissiveNamespaces: the answer says whose permissive mode it is.
 func TestAskAboutPermissiveNamespaces(t *testing.T) {
 	yes, no := true, false

@@ -41,7 +41,7 @@ func TestSplitLimits(t *testing.T) {
 	expect(t, &catalog.TrafficSplit{
 		Name: x, Created: created, Root: service("books"), Matches: []string{"a"},
 		Backends: []catalog.SplitBackend{{Service: service("v1"), Weight: maxBackends - 1}, {Service: service("v2"), Weight: 1000000}},
-	}, split, nil, problems)
+	}, split, []string{"?DuplicateMatch: spec.backends has 256 elements for 2 Services"}, problems)
 	split, problems = TrafficSplit(smi(t, "service: books\nbackends: [{service: v1.bank}, {service: v1, weight: -1}, {service: v2, weight: 1000001}]"))
 	expect(t, nil, split, []string{"InvalidName: spec.backends[0]", "InvalidWeight: spec.backends[1]", "InvalidWeight: spec.backends[2]"}, problems)
 }

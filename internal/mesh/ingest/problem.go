@@ -13,7 +13,12 @@ type Problem struct {
 	// Warning is true when the object applies as written, though possibly not as intended. Otherwise the object, or
 	// the part that the message names, does not apply.
 	Warning bool
+	// Idle is true for an object without any effect. Admission only warns about it, because it can be completed later, but it is not in force.
+	Idle bool
 }
+
+// InForce reports whether the object applies in spite of the problem.
+func (p Problem) InForce() bool { return p.Warning && !p.Idle }
 
 // Reasons of problems. They are part of conditions, Events and metrics and must not change.
 const (
@@ -87,6 +92,11 @@ func (p problems) effect(format string, args ...any) {
 // warn adds a warning about an object that applies.
 func (p *problems) warn(reason, format string, args ...any) {
 	*p = append(*p, Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Warning: true})
+}
+
+// idle adds a problem with an object that has no effect: admission warns about it.
+func (p *problems) idle(reason, format string, args ...any) {
+	*p = append(*p, Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Warning: true, Idle: true})
 }
 
 // malformed adds a problem for a value of the wrong type.

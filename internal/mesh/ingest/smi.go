@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -117,7 +118,7 @@ func HTTPRouteGroup(u *unstructured.Unstructured) (*catalog.HTTPRouteGroup, []Pr
 		names[match.Name] = true
 	}
 	if len(spec.Matches) == 0 {
-		found.warn(ReasonGrantsNothing, "spec.matches is empty, so TrafficTargets that refer to this HTTPRouteGroup grant nothing by it: name at least one match.")
+		found.idle(ReasonGrantsNothing, "spec.matches is empty, so TrafficTargets that refer to this HTTPRouteGroup grant nothing by it: name at least one match.")
 	}
 	return group, found
 }
@@ -130,6 +131,9 @@ func httpMatch(path string, m specsv1alpha4.HTTPMatch, headerSpec any, found *pr
 		found.reject(ReasonInvalidRegex, "%s.pathRegex of the match %.80q is rejected and the match not used: %s.", path, match.Name, err)
 		usable = false
 	}
+	if usable {
+		warnAboutPath(path, match, found)
+	}
 	if match.PathRegex == ".*" {
 		match.PathRegex = "" // every path, in the form that compares equal
 	}
@@ -141,6 +145,46 @@ func httpMatch(path string, m specsv1alpha4.HTTPMatch, headerSpec any, found *pr
 		usable = false
 	}
 	return match, usable
+}
+
+// warnAboutPath reports expressions that match no path, and those that look like a glob or have a query. Paths begin with a slash and have no query.
+func warnAboutPath(field string, match catalog.HTTPMatch, found *problems) {
+	switch {
+	case matchesNoPath(match.PathRegex):
+		found.idle(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q matches no path, because paths begin with /: write for example %q.",
+			field, match.PathRegex, match.Name, suggestedPath(match.PathRegex))
+	case queryInPath.MatchString(match.PathRegex):
+		found.warn(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q has a query, but paths are compared without one, and ? makes the character before it optional: omit the query.",
+			field, match.PathRegex, match.Name)
+	case strings.HasSuffix(match.PathRegex, "/*"):
+		found.warn(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q is a regular expression, and matches only repetitions of the slash: for all paths below it, write %q.",
+			field, match.PathRegex, match.Name, strings.TrimSuffix(match.PathRegex, "*")+".*")
+	}
+}
+
+// matchesNoPath reports whether an expression begins with text that no path begins with. The request target * of OPTIONS is the exception.
+func matchesNoPath(text string) bool {
+	if strings.HasPrefix(text, "/") {
+		return false
+	}
+	expression, err := regexp.Compile(text)
+	if err != nil {
+		return false
+	}
+	prefix, _ := expression.LiteralPrefix()
+	return prefix != "" && prefix != "*" && !strings.HasPrefix(prefix, "/")
+}
+
+// queryInPath matches an expression with something like ?name=value.
+var queryInPath = regexp.MustCompile(`[\w/]\\??\?\w+=`)
+
+// suggestedPath returns an expression for the path of a URL, or a path with a slash.
+func suggestedPath(expression string) string {
+	if _, rest, found := strings.Cut(expression, "://"); found {
+		_, path, _ := strings.Cut(rest, "/")
+		return "/" + path
+	}
+	return "/" + expression
 }
 
 // methods reads the methods of a match. An empty list and * mean any method.

@@ -88,6 +88,24 @@ func TestHTTPRouteGroup(t *testing.T) {
 			"matches: [{name: m, pathRegex: /books, methods: [post, GET, GET], headers: [{User-Agent: .*Chrome.*}]}]",
 			group(catalog.HTTPMatch{Name: "m", PathRegex: "/books", Methods: []string{"GET", "POST"}, Headers: []catalog.HeaderMatch{agent}}), nil,
 		},
+		"a path without a slash": {
+			"matches: [{name: m, pathRegex: api}]", group(catalog.HTTPMatch{Name: "m", PathRegex: "api"}),
+			[]string{`?InvalidRegex: spec.matches[0].pathRegex "api" of the match "m" matches no path, because paths begin with /: write for example "/api".`},
+		},
+		"a URL": {
+			"matches: [{name: m, pathRegex: 'https://host/api'}]", group(catalog.HTTPMatch{Name: "m", PathRegex: "https://host/api"}), []string{`?InvalidRegex: write for example "/api".`},
+		},
+		"a query": {
+			`matches: [{name: m, pathRegex: '/api?x=1'}]`, group(catalog.HTTPMatch{Name: "m", PathRegex: "/api?x=1"}), []string{"?InvalidRegex: spec.matches[0].pathRegex \"/api?x=1\" of the match \"m\" has a query"},
+		},
+		"a glob": {
+			`matches: [{name: m, pathRegex: '/api/*'}]`, group(catalog.HTTPMatch{Name: "m", PathRegex: "/api/*"}), []string{`?InvalidRegex: for all paths below it, write "/api/.*"`},
+		},
+		"expressions that begin with something else than a slash": {
+			`matches: [{name: a, pathRegex: '^/api$'}, {name: b, pathRegex: '(?i)/API'}, {name: c, pathRegex: '[/]a'}, {name: d, pathRegex: '\*'}, {name: e, pathRegex: 'a|/b'}, {name: f, pathRegex: '.*/b'}]`,
+			group(catalog.HTTPMatch{Name: "a", PathRegex: "^/api$"}, catalog.HTTPMatch{Name: "b", PathRegex: "(?i)/API"}, catalog.HTTPMatch{Name: "c", PathRegex: "[/]a"},
+				catalog.HTTPMatch{Name: "d", PathRegex: `\*`}, catalog.HTTPMatch{Name: "e", PathRegex: "a|/b"}, catalog.HTTPMatch{Name: "f", PathRegex: ".*/b"}), nil,
+		},
 		"everything":                           {"matches: [{name: m, pathRegex: '.*', methods: ['*', GET]}]", group(catalog.HTTPMatch{Name: "m"}), nil},
 		"headers as list":                      {"matches: [{name: m, headers: [{user-agent: .*Chrome.*}, {Host: shop}]}]", both, nil},
 		"headers as map":                       {"matches: [{name: m, headers: {user-agent: .*Chrome.*, host: shop}}]", both, nil},
@@ -170,7 +188,7 @@ func TestTrafficSplit(t *testing.T) {
 		"root outside":                {"service: example.com" + backends, nil, []string{"InvalidName: spec.service"}},
 		"no root":                     {backends, nil, []string{"InvalidName: spec.service"}},
 		"backend elsewhere":           {"service: books\nbackends: [{service: v1.bank, weight: 1}]", nil, []string{"InvalidName: spec.backends[0].service"}},
-		"one Service twice":           {"service: books\nbackends: [{service: v1, weight: 1}, {service: v1.shop, weight: 2}]", split(3), nil},
+		"one Service twice":           {"service: books\nbackends: [{service: v1, weight: 1}, {service: v1.shop, weight: 2}]", split(3), []string{"?DuplicateMatch: spec.backends has 2 elements for 1 Services"}},
 		"weight of zero":              {"service: books\nbackends: [{service: v1, weight: 1}, {service: v2}]", split(1, 0), nil},
 		"threat 37, negative weight":  {"service: books\nbackends: [{service: v1, weight: -1}, {service: v2, weight: 2}]", nil, []string{"InvalidWeight: spec.backends[0].weight is -1"}},
 		"threat 37, sum of zero":      {"service: books\nbackends: [{service: v1, weight: 0}]", split(0), []string{"InvalidWeight: sum up to 0"}},

@@ -46,6 +46,9 @@ func TrafficSplit(u *unstructured.Unstructured) (*catalog.TrafficSplit, []Proble
 	if totalWeight(split.Backends) == 0 {
 		found.reject(ReasonInvalidWeight, "The weights of spec.backends sum up to 0, so requests to %s have nowhere to go: give at least one backend a weight above 0.", root.Name)
 	}
+	if len(split.Backends) < len(spec.Backends) {
+		found.warn(ReasonDuplicateMatch, "spec.backends has %d elements for %d Services, and the weights of each Service are added: write each backend once.", len(spec.Backends), len(split.Backends))
+	}
 	return split, found
 }
 

@@ -25,10 +25,10 @@ func TrafficTarget(u *unstructured.Unstructured) (*catalog.TrafficTarget, []Prob
 	sources := targetSources(spec, &found)
 	rules, rulesUsable := targetRules(spec, &found)
 	if len(spec.Sources) == 0 {
-		found.warn(ReasonGrantsNothing, "spec.sources is empty, so this TrafficTarget grants nothing: list the service accounts that may call.")
+		found.idle(ReasonGrantsNothing, "spec.sources is empty, so this TrafficTarget grants nothing: list the service accounts that may call.")
 	}
 	if len(spec.Rules) == 0 {
-		found.warn(ReasonGrantsNothing, "spec.rules is empty, so this TrafficTarget grants nothing: list an HTTPRouteGroup or a TCPRoute with what may be called.")
+		found.idle(ReasonGrantsNothing, "spec.rules is empty, so this TrafficTarget grants nothing: list an HTTPRouteGroup or a TCPRoute with what may be called.")
 	}
 	if !usable || !rulesUsable || len(rules) == 0 || len(sources) == 0 {
 		return nil, found

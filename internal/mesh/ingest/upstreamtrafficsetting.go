@@ -57,11 +57,11 @@ func settingHost(host, namespace string, found *problems) (catalog.Name, bool) {
 		return service, true
 	}
 	if elsewhere, named := serviceElsewhere(host); named {
-		found.warn(ReasonNotUsed, "spec.host %.80q is a Service of the namespace %s, and this UpstreamTrafficSetting is in %s, so it applies only where an Egress names it: create it in the namespace %s.",
+		found.idle(ReasonNotUsed, "spec.host %.80q is a Service of the namespace %s, and this UpstreamTrafficSetting is in %s, so it applies only where an Egress names it: create it in the namespace %s.",
 			host, elsewhere.Namespace, namespace, elsewhere.Namespace)
 		return catalog.Name{}, true
 	}
-	found.warn(ReasonNotUsed, "spec.host %.80q is not the DNS name of a Service of the namespace %s, so this UpstreamTrafficSetting applies only where an Egress names it: for a Service, write <service>.%s.svc.cluster.local.", host, namespace, namespace)
+	found.idle(ReasonNotUsed, "spec.host %.80q is not the DNS name of a Service of the namespace %s, so this UpstreamTrafficSetting applies only where an Egress names it: for a Service, write <service>.%s.svc.cluster.local.", host, namespace, namespace)
 	return catalog.Name{}, true
 }
 

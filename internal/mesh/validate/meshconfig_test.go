@@ -5,6 +5,23 @@ import (
 	"testing"
 )
 
+// Values that are valid and can stop a mesh lead to warnings.
+func TestRisksOfMeshConfigAreWarnings(t *testing.T) {
+	const config = "apiVersion: config.openservicemesh.io/v1alpha2\nkind: MeshConfig\nmetadata: {name: osm-mesh-config, namespace: osm-system}\nspec: "
+	for spec, want := range map[string]string{
+		"{certificate: {serviceCertValidityDuration: 1m, certKeyBitSize: 2048}}": "spec.certificate.serviceCertValidityDuration is 1m0s",
+		"{" + goodCertificate + ", sidecar: {maxDataPlaneConnections: 1}}":       "spec.sidecar.maxDataPlaneConnections is 1",
+		"{" + goodCertificate + ", sidecar: {maxDataPlaneConnections: 0}}":       "",
+		"{" + goodCertificate + ", sidecar: {maxDataPlaneConnections: 500}}":     "",
+	} {
+		rejections, warnings := Split(Object(parse(t, config+spec)))
+		text := strings.Join(warnings, " ")
+		if len(rejections) > 0 || !strings.Contains(text, want) || want == "" && text != "" {
+			t.Errorf("%s: rejections %q, warnings %q, want %q", spec, rejections, text, want)
+		}
+	}
+}
+
 // A rejection does not describe what would apply if the object were stored. The status of a stored object does.
 func TestRejectionsAreNoStatus(t *testing.T) {
 	const config = "apiVersion: config.openservicemesh.io/v1alpha2\nkind: MeshConfig\nmetadata: {name: osm-mesh-config, namespace: osm-system}\nspec: "

@@ -68,6 +68,7 @@ func meshConfig(u *unstructured.Unstructured) []ingest.Problem {
 	_, problems := ingest.MeshConfig(&config)
 	problems = append(problems, durations(&config.Spec)...)
 	problems = append(problems, exclusions(config.Spec.Traffic)...)
+	problems = append(problems, risks(&config.Spec)...)
 	if config.Name != configv1alpha2.Name {
 		problems = append(problems, warning(ingest.ReasonUnsupported, "A mesh reads the MeshConfig named %s alone: this one, %s, has no effect.", configv1alpha2.Name, config.Name))
 	}
@@ -98,6 +99,26 @@ func durations(spec *configv1alpha2.MeshConfigSpec) []ingest.Problem {
 		if d, err := time.ParseDuration(f.text); err != nil || d < 0 {
 			problems = append(problems, rejection(ingest.ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example %s.", f.path, f.text, f.example))
 		}
+	}
+	return problems
+}
+
+const (
+	// shortValidity is the validity of certificates below which a short outage of the control plane stops calls.
+	shortValidity = time.Hour
+	// fewConnections is the number of sidecars of a replica that hardly any mesh fits into.
+	fewConnections = 10
+)
+
+// risks warns about valid values that can stop a mesh.
+func risks(spec *configv1alpha2.MeshConfigSpec) []ingest.Problem {
+	var problems []ingest.Problem
+	if d, err := time.ParseDuration(spec.Certificate.ServiceCertValidityDuration); err == nil && d >= time.Minute && d < shortValidity {
+		problems = append(problems, warning(ingest.ReasonInvalidDuration,
+			"spec.certificate.serviceCertValidityDuration is %s: calls fail when the control plane is unavailable for about a third of that, and every sidecar renews its certificate as often. Write at least %s, or 24h.", d, shortValidity))
+	}
+	if n := spec.Sidecar.MaxDataPlaneConnections; n > 0 && n < fewConnections {
+		problems = append(problems, warning(ingest.ReasonInvalidNumber, "spec.sidecar.maxDataPlaneConnections is %d: each replica of the control plane rejects further sidecars, which then get no configuration. Write 0 for no limit.", n))
 	}
 	return problems
 }

@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+)
+
+// gatewayWait polls the conditions of a Gateway or an HTTPRoute of the mesh.
+type gatewayWait struct {
+	policyRef
+	mesh   mesh
+	reader client.Reader
+
+	last string
+	// failed counts the consecutive polls with the same failure.
+	failed int
+}
+
+// poll returns true when the object is in force. It returns an error if a condition remains False, or if another controller serves the object.
+func (w *gatewayWait) poll(ctx context.Context) (bool, error) {
+	parts, err := w.read(ctx)
+	switch {
+	case apierrors.IsNotFound(err):
+		return false, fmt.Errorf("%s not found: specify its namespace with -n", w)
+	case meta.IsNoMatchError(err):
+		return false, fmt.Errorf("the cluster does not have the kind %s: install the definitions of the Gateway API", w.kind)
+	case err != nil:
+		return false, err
+	}
+	failure, done := "", len(parts) > 0
+	for _, part := range parts {
+		for _, kind := range part.expected {
+			c := meta.FindStatusCondition(part.conditions, kind)
+			switch {
+			case c == nil || c.ObservedGeneration != part.generation || c.Status == metav1.ConditionUnknown:
+				done = false
+			case c.Status == metav1.ConditionFalse && failure == "":
+				failure = fmt.Sprintf("%s%s is False (%s): %s", part.name, c.Type, c.Reason, c.Message)
+			}
+		}
+	}
+	if failure == "" {
+		w.failed, w.last = 0, "the control plane has not written the conditions of its newest version"
+		return done, nil
+	}
+	if failure != w.last {
+		w.failed = 0
+	}
+	if w.last, w.failed = failure, w.failed+1; w.failed >= failedPolls {
+		return false, fmt.Errorf("%s is not in force: %s", w, failure)
+	}
+	return false, nil
+}
+
+// gatewayPart are conditions in the status of a Gateway or an HTTPRoute, and those that must be True.
+type gatewayPart struct {
+	name       string
+	generation int64
+	conditions []metav1.Condition
+	expected   []string
+}
+
+// read returns the conditions of the object: of a Gateway and its listeners, or of a route for each of its Gateways.
+func (w *gatewayWait) read(ctx context.Context) ([]gatewayPart, error) {
+	if w.kind == kinds.HTTPRoute.Kind {
+		route := &gatewayv1.HTTPRoute{}
+		err := w.get(ctx, kinds.HTTPRoute, route)
+		var parts []gatewayPart
+		for _, parent := range route.Status.Parents {
+			parts = append(parts, gatewayPart{
+				"", route.Generation, parent.Conditions, []string{string(gatewayv1.RouteConditionAccepted), string(gatewayv1.RouteConditionResolvedRefs)},
+			})
+		}
+		return parts, err
+	}
+	gateway := &gatewayv1.Gateway{}
+	if err := w.get(ctx, kinds.Gateway, gateway); err != nil {
+		return nil, err
+	}
+	if class := string(gateway.Spec.GatewayClassName); class != w.mesh.Name {
+		return nil, fmt.Errorf("%s has the class %s, which is not that of the ingress gateway of mesh %s: write gatewayClassName: %s", w, class, w.mesh.Name, w.mesh.Name)
+	}
+	parts := []gatewayPart{{"", gateway.Generation, gateway.Status.Conditions, []string{string(gatewayv1.GatewayConditionAccepted), string(gatewayv1.GatewayConditionProgrammed)}}}
+	for _, l := range gateway.Status.Listeners {
+		parts = append(parts, gatewayPart{
+			"Listener " + string(l.Name) + ": ", gateway.Generation, l.Conditions, []string{string(gatewayv1.ListenerConditionAccepted), string(gatewayv1.ListenerConditionResolvedRefs), string(gatewayv1.ListenerConditionProgrammed)},
+		})
+	}
+	// The reasons are in the conditions of listeners.
+	slices.Reverse(parts)
+	return parts, nil
+}
+
+// get reads the object. The cluster may not have its kind.
+func (w *gatewayWait) get(ctx context.Context, kind schema.GroupVersionKind, into any) error {
+	object := kinds.Object(kind)
+	if err := w.reader.Get(ctx, client.ObjectKey{Namespace: w.namespace, Name: w.name}, object); err != nil {
+		return err
+	}
+	return runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, into)
+}
+
+func (w *gatewayWait) pending() string    { return "is not in force: " + w.last }
+func (w *gatewayWait) summary() string    { return w.String() + " is in force" }
+func (w *gatewayWait) restricted() string { return "" }
