@@ -46,10 +46,10 @@ func TestComponentsRenderWhatTheyDeclare(t *testing.T) {
 	}
 }
 
-// TestBadImagesLeaveEarlierPodsServing checks that no earlier pod stops before a new one is ready, unless both need the same volume or
-// certificate.
+// TestBadImagesLeaveEarlierPodsServing checks that no earlier pod stops before a new one is ready, unless both need the same
+// volume.
 func TestBadImagesLeaveEarlierPodsServing(t *testing.T) {
-	stopsFirst := map[string]bool{"prometheus with a volume": true, "traffic-metrics": true}
+	stopsFirst := map[string]bool{"prometheus with a volume": true}
 	stored := inputs(t)
 	stored.Mesh.Spec.Observability = &v1alpha1.ObservabilitySpec{Prometheus: &v1alpha1.PrometheusComponent{
 		Managed: &v1alpha1.ManagedPrometheus{Storage: ptr.To(resource.MustParse("1Gi"))},
