@@ -28,7 +28,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	served "sigs.k8s.io/controller-runtime/pkg/metrics"
 	crmetricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -118,22 +117,15 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 		LeaderElectionResourceLockInterface: lock,
 		LeaderElectionReleaseOnCancel:       true,
 		GracefulShutdownTimeout:             ptr.To(GracefulShutdown),
-		HealthProbeBindAddress:              o.ProbeAddress,
-		// The server of the library has no limits for unauthenticated clients.
-		Metrics: crmetricsserver.Options{BindAddress: "0"},
-		Logger:  o.Logger,
+		// The servers of the library have no limits for unauthenticated clients.
+		HealthProbeBindAddress: "0", Metrics: crmetricsserver.Options{BindAddress: "0"},
+		Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the operator cannot be prepared: %w", err)
 	}
 	lock.StandBy = standBy(o.Logger, eventRecorder(mgr), o.Namespace)
-	if err := mgr.AddHealthzCheck("alive", healthz.Ping); err != nil {
-		return nil, err
-	}
-	if err := mgr.AddReadyzCheck("ready", healthz.Ping); err != nil {
-		return nil, err
-	}
-	if err := addMetricsServer(mgr, o); err != nil {
+	if err := addServers(mgr, o); err != nil {
 		return nil, err
 	}
 	// Kinds that cannot be listed could not be watched, and no Mesh would ever be looked at.
@@ -152,8 +144,13 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 	return mgr, addReconcilers(mgr, o)
 }
 
-// addMetricsServer serves what all controllers record, if there is an address.
-func addMetricsServer(mgr ctrl.Manager, o Options) error {
+// addServers serves health, and what all controllers record, where there is an address.
+func addServers(mgr ctrl.Manager, o Options) error {
+	if o.ProbeAddress != "" && o.ProbeAddress != "0" {
+		if err := mgr.Add(probes{o.ProbeAddress}); err != nil {
+			return err
+		}
+	}
 	if o.MetricsAddress == "" || o.MetricsAddress == "0" {
 		return nil
 	}

@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -36,7 +37,7 @@ func EvaluateEgress(namespace string, lookup HostLookup, secrets client.Reader) 
 		if err != nil {
 			return nil, err
 		}
-		problems = append(problems, lost...)
+		problems = append(append(problems, lost...), protectedHosts(policy, namespace)...)
 		missing, err := unresolvedEgress(ctx, reader, policy)
 		if err != nil {
 			return nil, err
@@ -49,6 +50,21 @@ func EvaluateEgress(namespace string, lookup HostLookup, secrets client.Reader) 
 		problems = append(problems, egressConflicts(policy, others)...)
 		return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems), condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)}, nil
 	}
+}
+
+// protectedHosts returns the hosts to which the egress gateway does not forward.
+func protectedHosts(policy *catalog.Egress, namespace string) []ingest.Problem {
+	if policy.Gateway == nil {
+		return nil
+	}
+	var problems []ingest.Problem
+	for _, host := range policy.Hosts {
+		if catalog.IsProtectedHost(host, namespace) {
+			problems = append(problems, ingest.Problem{Reason: ingest.ReasonRejectedAddress, Message: fmt.Sprintf(
+				"The host %s of spec.hosts can be a Service of the namespace of the mesh or of kube-system, so the egress gateway does not forward to it: name a host outside by its complete name.", host)})
+		}
+	}
+	return problems
 }
 
 // egressConflicts returns the ports on which an older Egress of the same client excludes the protocol of this one.

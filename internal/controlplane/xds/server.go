@@ -92,6 +92,11 @@ type Server struct {
 	grpc *grpc.Server
 }
 
+// PendingLimits returns the default limits of connections without a bound stream.
+func PendingLimits() connlimit.Limits {
+	return connlimit.Limits{Total: maxPending, PerAddress: maxPendingPerAddress, Timeout: pendingTimeout}
+}
+
 // NewServer returns a Server.
 func NewServer(config Config) (*Server, error) {
 	if config.TLS == nil {
@@ -111,7 +116,8 @@ func NewServer(config Config) (*Server, error) {
 	}
 	handshakes := newHandshakeLimiter(max(runtime.GOMAXPROCS(0), minActiveHandshakes))
 	s := &Server{config: config, metrics: newMetrics(config.Metrics, handshakes)}
-	limits := connlimit.Limits{Total: maxPending, PerAddress: config.MaxPendingPerAddress, Timeout: pendingTimeout}
+	limits := PendingLimits()
+	limits.PerAddress = config.MaxPendingPerAddress
 	pending := connlimit.New(limits, s.metrics.countClosedPending)
 	s.log = newLimitedLog(config.Log, config.Now, s.metrics.droppedLines.Inc)
 	messages := newMessageLimiter(maxLargeMessages, largeMessageTimeout, s.recordMessageLimit)

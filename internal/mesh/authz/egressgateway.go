@@ -44,8 +44,8 @@ func GatewayDestinationID(policy catalog.Name, protocol catalog.Protocol, host s
 // destinationRoutes is as how many routes a destination counts, in addition to its matches and clients: the gateway has a cluster for it.
 const destinationRoutes = 10
 
-// GatewayDestinations returns the destinations of the egress gateway, by policy, port and host. It leaves out those of a namespace beyond
-// MaxRoutes: all namespaces share the gateway. limit records the Egresses that are not complete.
+// GatewayDestinations returns the destinations of the egress gateway, by policy, port and host. It leaves out protected hosts, and those of a
+// namespace beyond MaxRoutes: all namespaces share the gateway. limit records the Egresses that are not complete.
 func GatewayDestinations(v *catalog.View, limit *RouteLimit) []GatewayDestination {
 	if !v.Settings().EgressPolicies {
 		return nil
@@ -58,7 +58,7 @@ func GatewayDestinations(v *catalog.View, limit *RouteLimit) []GatewayDestinatio
 				d := GatewayDestination{Policy: policy.Name, Host: host, Port: port.Number, Protocol: port.Protocol, Sources: policy.Sources, Setting: policy.Setting}
 				routes := destinationRoutes + clients
 				switch {
-				case isWildcard(host), port.Protocol == catalog.ProtocolHTTPS && isAddress(host):
+				case isWildcard(host), catalog.IsProtectedHost(host, v.Settings().Namespace), port.Protocol == catalog.ProtocolHTTPS && isAddress(host):
 					continue
 				case port.Protocol == catalog.ProtocolHTTP:
 					d.Restricted, d.Matches, d.TLS = policy.Restricted, matches, policy.Gateway.TLS

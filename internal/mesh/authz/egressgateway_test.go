@@ -52,6 +52,18 @@ func TestEgressGatewayDecides(t *testing.T) {
 	}
 }
 
+// TestGatewayForwardsToNoPartOfTheMesh names parts of the mesh in an Egress, beside a host outside.
+func TestGatewayForwardsToNoPartOfTheMesh(t *testing.T) {
+	policy := outside("a", 1, func(e *catalog.Egress) {
+		through(e)
+		e.Hosts = []string{"osm-prometheus", "osm-prometheus.osm-system.svc.cluster.local", "osm-controller.osm-system", "api.example.com"}
+	})
+	v := meshtest.Apply(policy, &catalog.Settings{EgressPolicies: true, Namespace: "osm-system"}, &catalog.Namespace{Name: "ns", Monitored: true}).View()
+	if got := authz.GatewayDestinations(v, &authz.RouteLimit{}); len(got) != 1 || got[0].Host != "api.example.com" {
+		t.Errorf("the gateway forwards to %+v, want api.example.com only", got)
+	}
+}
+
 // TestGatewayDestinations checks for whom and where the gateway forwards: hosts that it can look up, of policies in the mesh that are enabled.
 func TestGatewayDestinations(t *testing.T) {
 	policy := outside("a", 1, func(e *catalog.Egress) {

@@ -21,7 +21,10 @@ const (
 	gatewayIdleTimeout = 75 * time.Second
 	// egressGatewayIdleTimeout is that of the egress gateway, for connections and requests. Its clients are sidecars, which keep connections, and
 	// long requests outside the mesh may be quiet.
-	egressGatewayIdleTimeout     = time.Hour
+	egressGatewayIdleTimeout = time.Hour
+	// ingressIdleTimeout is that of an IngressBackend, for connections and requests. Ingress controllers keep connections, and a WebSocket or a
+	// stream of gRPC may be quiet.
+	ingressIdleTimeout           = time.Hour
 	gatewayBufferBytes           = 32 << 10
 	gatewayMaxStreams            = 100
 	gatewayWindowBytes           = 64 << 10

@@ -31,6 +31,18 @@ func TestQuietStreamsLive(t *testing.T) {
 	}
 }
 
+// TestIngressLimitsItsClients checks that strangers cannot occupy a sidecar with slow requests, and that quiet streams live for an hour.
+func TestIngressLimitsItsClients(t *testing.T) {
+	hcm := decode(t, ingressHTTP(&scope.Scope{}, "r"), &hcmv3.HttpConnectionManager{})
+	http2 := hcm.GetHttp2ProtocolOptions()
+	if hcm.GetRequestHeadersTimeout().AsDuration() != 10*time.Second || http2.GetMaxConcurrentStreams().GetValue() != 100 || http2.GetInitialConnectionWindowSize().GetValue() != 1<<20 {
+		t.Errorf("the limits are %v and %v", hcm.GetRequestHeadersTimeout(), http2)
+	}
+	if idle := hcm.GetStreamIdleTimeout().AsDuration(); idle != time.Hour || hcm.GetCommonHttpProtocolOptions().GetIdleTimeout().AsDuration() != time.Hour {
+		t.Errorf("a quiet stream ends after %s", idle)
+	}
+}
+
 // TestIdleTimeoutOfTheServer checks that the server's proxy has the configured idle timeout.
 func TestIdleTimeoutOfTheServer(t *testing.T) {
 	for idle, want := range map[time.Duration]string{0: "<nil>", 24 * time.Hour: "24h0m0s"} {

@@ -80,9 +80,11 @@ func ingressTLS(s *scope.Scope, in scope.Ingress) *corev3.TransportSocket {
 	})
 }
 
-// ingressHTTP is inboundHTTP without health checks and limits of the mesh's clients, as in OSM.
+// ingressHTTP is inboundHTTP without health checks and limits of the mesh's clients, as in OSM. Its clients can be anybody, so it has the limits of
+// gateways.
 func ingressHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
 	hcm := serverConnectionManager(s, routeConfig)
+	limitClients(hcm, ingressIdleTimeout, ingressIdleTimeout)
 	hcm.HttpFilters = slices.Concat([]*hcmv3.HttpFilter{requestRBACFilter}, externalAuthorization(s), []*hcmv3.HttpFilter{router})
 	return message.NetworkFilter(hcmFilter, hcm)
 }

@@ -18,19 +18,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/httplimit"
 )
 
-// Limits of a connection.
-const (
-	headerLimit     = 5 * time.Second
-	readLimit       = 10 * time.Second
-	writeLimit      = 30 * time.Second
-	idleLimit       = 2 * time.Minute
-	maxHeader       = 32 << 10
-	shutdownTimeout = 10 * time.Second
-)
+// shutdownTimeout limits the requests that are in progress when the server stops.
+const shutdownTimeout = 10 * time.Second
 
-// limits leave room for a few scrapers.
-func limits() httplimit.Limits {
-	return httplimit.Limits{Connections: 256, ConnectionsPerAddress: 32, Requests: 8, RequestsPerAddress: 2}
+// Profile returns the limits of clients. They leave room for a few scrapers.
+func Profile() httplimit.Profile {
+	return httplimit.Profile{
+		Limits:        httplimit.Limits{Connections: 256, ConnectionsPerAddress: 32, Requests: 8, RequestsPerAddress: 2},
+		HeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeader: 32 << 10,
+	}
 }
 
 // Server serves /metrics. All fields are required.
@@ -68,11 +64,10 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", protect(promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError})))
-	server := &http.Server{
+	server := &http.Server{ //nolint:gosec // the profile has the timeouts
 		Handler: mux, TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
-		ReadHeaderTimeout: headerLimit, ReadTimeout: readLimit, WriteTimeout: writeLimit, IdleTimeout: idleLimit, MaxHeaderBytes: maxHeader,
 	}
-	limited := httplimit.Apply(server, listener, limits(), func() {})
+	limited := Profile().Apply(server, listener, func() {})
 	stopped := context.AfterFunc(ctx, func() {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()

@@ -18,12 +18,17 @@ import (
 // shutdownTimeout limits the reviews that are in flight when the server stops.
 const shutdownTimeout = 20 * time.Second
 
-// limits leave room for several API servers that create many pods at once. One address can stand for all of them.
-func limits(requests int) httplimit.Limits {
-	return httplimit.Limits{
+// Profile returns the limits of clients for a number of concurrent reviews. They leave room for several API servers that create many pods at
+// once. One address can stand for all of them.
+func Profile(requests int) httplimit.Profile {
+	limits := httplimit.Limits{
 		Connections: 1024, ConnectionsPerAddress: 256, Requests: requests, RequestsPerAddress: max(requests/4, 1),
 		// A review has up to two objects of the API server's size limit, and some overhead. Usual reviews are small.
 		Body: 7 << 20, SmallBody: 64 << 10, LargeBodies: 8,
+	}
+	return httplimit.Profile{
+		Limits: limits, HeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeader: 64 << 10,
 	}
 }
 
@@ -46,17 +51,9 @@ type Config struct {
 
 // Serve serves reviews until ctx ends, and then drains.
 func Serve(ctx context.Context, config Config) error {
-	server := &http.Server{
-		Handler:           config.Handler,
-		TLSConfig:         config.tls(),
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       20 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-	}
+	server := &http.Server{Handler: config.Handler, TLSConfig: config.tls()} //nolint:gosec // the profile has the timeouts
 	// The limits exclude HTTP/2, with which an API server would send all reviews over one connection, and so to one replica.
-	listener := httplimit.Apply(server, config.Listener, limits(config.Requests), config.OnClosed)
+	listener := Profile(config.Requests).Apply(server, config.Listener, config.OnClosed)
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

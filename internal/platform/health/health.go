@@ -48,22 +48,22 @@ type Config struct {
 	OnClosed func()
 }
 
-// limits leave room for the kubelet, a few scrapers and readers.
-func limits() httplimit.Limits {
-	return httplimit.Limits{Connections: 256, ConnectionsPerAddress: 32, Requests: 32, RequestsPerAddress: 8}
+// Profile returns the limits of clients. They leave room for the kubelet, a few scrapers and readers.
+func Profile() httplimit.Profile {
+	return httplimit.Profile{
+		Limits:        httplimit.Limits{Connections: 256, ConnectionsPerAddress: 32, Requests: 32, RequestsPerAddress: 8},
+		HeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeader: 16 << 10,
+	}
 }
 
 // Serve serves until ctx ends.
 func Serve(ctx context.Context, config Config) error {
-	server := &http.Server{
-		Handler: config.Handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
-	}
+	server := &http.Server{Handler: config.Handler} //nolint:gosec // the profile has the timeouts
 	listener, err := net.Listen("tcp", config.Address)
 	if err != nil {
 		return fmt.Errorf("the health server cannot listen: %w", err)
 	}
-	limited := httplimit.Apply(server, listener, limits(), config.OnClosed)
+	limited := Profile().Apply(server, listener, config.OnClosed)
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(limited); !errors.Is(err, http.ErrServerClosed) {

@@ -20,15 +20,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
-// Limits of a connection.
-const (
-	headerLimit = 5 * time.Second
-	readLimit   = 10 * time.Second
-	writeLimit  = time.Minute
-	idleLimit   = time.Minute
-	maxHeader   = 32 << 10
-)
-
 // Config configures a server. All fields are required.
 type Config struct {
 	Listener    net.Listener
@@ -38,18 +29,20 @@ type Config struct {
 	OnClosed func()
 }
 
-// limits leave room for the operator, the other replicas and users.
-func limits() httplimit.Limits {
-	return httplimit.Limits{Connections: 256, ConnectionsPerAddress: 32, Requests: 16, RequestsPerAddress: 4}
+// Profile returns the limits of clients. They leave room for the operator, the other replicas and users.
+func Profile() httplimit.Profile {
+	return httplimit.Profile{
+		Limits:        httplimit.Limits{Connections: 256, ConnectionsPerAddress: 32, Requests: 16, RequestsPerAddress: 4},
+		HeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeader: 32 << 10,
+	}
 }
 
 // Serve serves a handler over TLS until ctx ends, then closes the listener.
 func Serve(ctx context.Context, config Config) error {
-	server := &http.Server{
+	server := &http.Server{ //nolint:gosec // the profile has the timeouts
 		Handler: config.Handler, TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: config.Certificate},
-		ReadHeaderTimeout: headerLimit, ReadTimeout: readLimit, WriteTimeout: writeLimit, IdleTimeout: idleLimit, MaxHeaderBytes: maxHeader,
 	}
-	listener := httplimit.Apply(server, config.Listener, limits(), config.OnClosed)
+	listener := Profile().Apply(server, config.Listener, config.OnClosed)
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {

@@ -29,18 +29,16 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/httplimit"
 )
 
-// Limits of a request.
-const (
-	headerTimeout   = 10 * time.Second
-	requestTimeout  = 30 * time.Second
-	idleTimeout     = 2 * time.Minute
-	maxHeader       = 64 << 10
-	shutdownTimeout = 10 * time.Second
-)
+// shutdownTimeout limits the requests that are in progress when the server stops.
+const shutdownTimeout = 10 * time.Second
 
-// limits leave room for several API servers, each of which forwards the requests of many users from one address.
-func limits() httplimit.Limits {
-	return httplimit.Limits{Connections: 512, ConnectionsPerAddress: 128, Requests: 64, RequestsPerAddress: 32}
+// Profile returns the limits of clients. They leave room for several API servers, each of which forwards the requests of many users from one
+// address.
+func Profile() httplimit.Profile {
+	return httplimit.Profile{
+		Limits:        httplimit.Limits{Connections: 512, ConnectionsPerAddress: 128, Requests: 64, RequestsPerAddress: 32},
+		HeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeader: 64 << 10,
+	}
 }
 
 // Server serves the API. All fields are required.
@@ -70,11 +68,8 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	config := certificate.NewServerCertificate(issuer, s.Now, s.Host).TLSConfig()
 	config.ClientAuth = tls.RequestClientCert
-	server := &http.Server{
-		Handler: handler, TLSConfig: config, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-	}
-	limited := httplimit.Apply(server, listener, limits(), func() {})
+	server := &http.Server{Handler: handler, TLSConfig: config} //nolint:gosec // the profile has the timeouts
+	limited := Profile().Apply(server, listener, func() {})
 	registered := &registration{client: clients, bundle: issuer.bundle, log: s.Log}
 	// A replica that serves before the API server trusts it fails requests.
 	if err := registered.write(ctx); err != nil {
