@@ -74,9 +74,9 @@ func TestRefusingNamespaceStopsNoComponent(t *testing.T) {
 	if err := r.Client.Update(t.Context(), left); err != nil {
 		t.Fatal(err)
 	}
-	statuses := pass(t, r, mesh)
+	pass(t, r, mesh)
 	startPrometheus(t, r)
-	statuses = pass(t, r, mesh)
+	statuses := pass(t, r, mesh)
 	if got := statuses[0]; !got.Ready || got.Reason != v1alpha1.ReasonNamespacesRejected ||
 		!strings.Contains(got.Message, "Role full/") || !strings.Contains(got.Message, "exceeded quota: no-roles") {
 		t.Errorf("the status is %+v, want a ready component that names the namespace", got)

@@ -5,10 +5,10 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // TestProblemNamesComponentsWithoutObjects checks that a plan does not pass for complete while a component of the simulated mesh cannot be applied:

@@ -241,8 +241,8 @@ type Backend struct {
 }
 
 // Backends returns the addresses behind a port of a Service: ready ones, and terminating ones that still serve. Of a headless Service it returns
-// all, because its clients choose the pod, and their sessions must outlive a failed readiness probe. An address counts only if it belongs to an existing pod that the Service selects and that has a sidecar, possibly one
-// of Open Service Mesh. No other endpoint can prove an identity that clients expect.
+// all, because its clients choose the pod, and their sessions must outlive a failed readiness probe. An
+// address counts only if it belongs to an existing pod that the Service selects and that has a sidecar, possibly one of Open Service Mesh. No other endpoint can prove an identity that clients expect.
 func (v *View) Backends(service *Service, port Port) []Backend {
 	var backends []Backend
 	for _, slice := range find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service.Name}) {

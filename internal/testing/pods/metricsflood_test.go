@@ -1,6 +1,7 @@
 package pods_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"testing"
@@ -52,7 +53,7 @@ func TestScrapesOfSidecarsAreLimited(t *testing.T) {
 		if err := conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := conn.Read(make([]byte, 1)); err == io.EOF {
+		if _, err := conn.Read(make([]byte, 1)); errors.Is(err, io.EOF) {
 			closed++
 		}
 	}
