@@ -42,7 +42,8 @@ func changesOf(plan *v1alpha1.PlanStatus) string {
 	return strings.Join(lines, "\n")
 }
 
-// checkOnlyStatusWrites runs an edit and checks that the operator changes only the status of the mesh.
+// checkOnlyStatusWrites runs an edit and checks that the operator changes only the status of the mesh and of its MeshRevisions, which has the
+// observed pods.
 func checkOnlyStatusWrites(t *testing.T, edit func(), meshes ...string) {
 	t.Helper()
 	waitNoWrites(t, meshes...)
@@ -51,7 +52,7 @@ func checkOnlyStatusWrites(t *testing.T, edit func(), meshes ...string) {
 	waitNoWrites(t, meshes...)
 	for _, request := range cluster.writes.since(before, meshes...) {
 		// The status of a Mesh of an earlier test may still be written.
-		isStatus := strings.Contains(request, "/meshes/") && strings.HasSuffix(request, "/status")
+		isStatus := (strings.Contains(request, "/meshes/") || strings.Contains(request, "/meshrevisions/")) && strings.HasSuffix(request, "/status")
 		if !isStatus && !strings.Contains(request, "/events") {
 			t.Errorf("the operator wrote %s in Plan mode", request)
 		}
