@@ -17,7 +17,7 @@ func ingress(text string) string { return mesh("osm", "{ingressGateway: {mode: M
 var gatewaySettings = map[string]string{
 	"replicas": "3", "autoscaling": "{maxReplicas: 3}", "nodeSelector": "{a: b}", "tolerations": "[{key: a}]", "affinity": "{}", "priorityClassName": "high",
 	"imagePullSecrets": "[{name: a}]", "topologySpreadConstraints": "[{maxSkew: 1, topologyKey: a, whenUnsatisfiable: DoNotSchedule}]", "resources": "{}",
-	"service": "{type: NodePort}", "ports": "[80]", "allowedNamespaces": "[shop]",
+	"service": "{type: NodePort}", "overlay": "{spec: {dnsPolicy: Default}}", "ports": "[80]", "allowedNamespaces": "[shop]",
 }
 
 func testGateways(t *testing.T, c client.Client) {

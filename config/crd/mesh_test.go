@@ -27,6 +27,7 @@ const completeMesh = `
       autoscaling: {minReplicas: 3, maxReplicas: 9, targetCPUUtilizationPercentage: 60}
       labels: {team: mesh}
       annotations: {example.com/note: a}
+      overlay: {spec: {containers: [{name: osm-controller, env: [{name: A, value: a}]}]}}
     injector: {replicas: 4}
     images: {controller: "example.com/controller:v1", injector: "example.com/injector:v1", init: "example.com/init:v1"}
     imagePullSecrets: [{name: registry}]
@@ -68,6 +69,7 @@ const completeMesh = `
     priorityClassName: edge
     imagePullSecrets: [{name: registry}]
     resources: {requests: {cpu: 1}, limits: {memory: 1Gi}}
+    overlay: {metadata: {annotations: {a: b}}}
   egressGateway:
     mode: Managed
     replicas: 3

@@ -1,6 +1,9 @@
 package v1alpha1
 
-import corev1 "k8s.io/api/core/v1"
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
 
 // ControlPlaneSpec configures the controller and the injector of a mesh. Fields outside controller and injector apply to both.
 type ControlPlaneSpec struct {
@@ -95,6 +98,13 @@ type WorkloadSpec struct {
 	// value. Default: none.
 	// +optional
 	Annotations Annotations `json:"annotations,omitempty"`
+
+	// overlay is a strategic merge patch of the pod template, for what has no field: environment variables, volumes, security contexts. It
+	// changes existing containers, and no images, ServiceAccount, labels and annotations of the operator. One that does not fit is reported with
+	// the reason InvalidSpec. Default: none.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Overlay *runtime.RawExtension `json:"overlay,omitempty"`
 }
 
 // PullSecret refers to a Secret of type kubernetes.io/dockerconfigjson.

@@ -1,6 +1,9 @@
 package v1alpha1
 
-import corev1 "k8s.io/api/core/v1"
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
 
 // SchedulingSpec configures where the pods of a component run, and how they get their images.
 type SchedulingSpec struct {
@@ -59,4 +62,11 @@ type GatewayPodsSpec struct {
 	// resources are the compute resources of each pod's Envoy. Default: requests of 100m CPU and 128Mi memory, a limit of 512Mi memory.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// overlay is a strategic merge patch of the pod template, for what has no field: environment variables, volumes, security contexts. It
+	// changes existing containers, and no images, ServiceAccount, labels and annotations of the operator. One that does not fit is reported with
+	// the reason ComponentFailed. Default: none.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Overlay *runtime.RawExtension `json:"overlay,omitempty"`
 }

@@ -171,7 +171,7 @@ func summariseParts(mesh *v1alpha1.Mesh, namespace string) conditions.Assessment
 	for _, part := range []conditions.Assessment{
 		observe.Assess(mesh, v1alpha1.ConditionCertificatesReady),
 		trust,
-		observe.Assess(mesh, v1alpha1.ConditionControlPlaneReady),
+		withStalled(observe.Assess(mesh, v1alpha1.ConditionControlPlaneReady)),
 		withStalled(observe.Assess(mesh, v1alpha1.ConditionInstalled)),
 		assessGateway(mesh, ingressgateway.Managed{}),
 		assessGateway(mesh, egressgateway.Managed{}),

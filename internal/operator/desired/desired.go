@@ -197,6 +197,9 @@ func operandWorkload(w v1alpha1.WorkloadSpec) operand.Workload {
 	converted := operand.Workload{
 		Replicas: ptr.Deref(w.Replicas, 0), Resources: w.Resources, Labels: w.Labels.Map(), Annotations: w.Annotations,
 	}
+	if w.Overlay != nil {
+		converted.Overlay = w.Overlay.Raw
+	}
 	if a := w.Autoscaling; a != nil {
 		converted.Autoscaling = &operand.Autoscaling{Min: *a.MinReplicas, Max: a.MaxReplicas, CPU: *a.TargetCPUUtilizationPercentage}
 	}

@@ -51,6 +51,8 @@ type Workload struct {
 	Resources *corev1.ResourceRequirements
 	// Labels and Annotations are added to the Deployment and to its pods, unless the manifest or the operator sets the same key.
 	Labels, Annotations map[string]string
+	// Overlay is a strategic merge patch of the pod template; empty for none.
+	Overlay []byte
 }
 
 // CanaryWebhook configures the webhook of the injector of a canary.

@@ -39,6 +39,9 @@ func (r *Release) ControlPlane(p Parameters) ([]*unstructured.Unstructured, erro
 		if err := editDeployment(object, func(d *deployment) error { return fillDeployment(d, r.Version, p) }); err != nil {
 			return nil, fmt.Errorf("the Deployment %s of version %s cannot be rendered: %w", object.GetName(), r.Version, err)
 		}
+		if err := Overlay(object, p.workload(object.GetName()).Overlay); err != nil {
+			return nil, fmt.Errorf("version %s: %w", r.Version, err)
+		}
 	}
 	return objects, nil
 }

@@ -1,6 +1,8 @@
 package builtin_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -9,7 +11,10 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/egressgateway"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/ingressgateway"
 )
 
 // scheduled are settings that every component has.
@@ -79,6 +84,33 @@ func TestPullSecretsOfTheControlPlaneAreTheDefault(t *testing.T) {
 	for name, pod := range pods(t, everyComponent(v1alpha1.SchedulingSpec{})) {
 		if len(pod.ImagePullSecrets) != 1 || pod.ImagePullSecrets[0].Name != "of-control-plane" {
 			t.Errorf("%s: the pull secrets are %v", name, pod.ImagePullSecrets)
+		}
+	}
+}
+
+func TestOverlaysOfGateways(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"spec": {"dnsPolicy": "Default"}}`:          "",
+		`{"spec": {"serviceAccountName": "another"}}`: "the identity of the pods",
+	} {
+		gateway := v1alpha1.GatewayPodsSpec{Overlay: &runtime.RawExtension{Raw: []byte(text)}}
+		in := inputs(t)
+		in.Mesh.Spec.IngressGateway, in.Mesh.Spec.EgressGateway = &v1alpha1.IngressGatewaySpec{GatewayPodsSpec: gateway}, &v1alpha1.EgressGatewaySpec{GatewayPodsSpec: gateway}
+		for _, c := range []component.Component{ingressgateway.Managed{}, egressgateway.Managed{}} {
+			objects, err := c.Render(in)
+			if want != "" {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: the error is %v, want %q", c.Name(), err, want)
+				}
+				continue
+			}
+			patched := slices.ContainsFunc(objects, func(o *unstructured.Unstructured) bool {
+				policy, _, _ := unstructured.NestedString(o.Object, "spec", "template", "spec", "dnsPolicy")
+				return policy == "Default"
+			})
+			if err != nil || !patched {
+				t.Errorf("%s: the pods have no overlay (%v)", c.Name(), err)
+			}
 		}
 	}
 }

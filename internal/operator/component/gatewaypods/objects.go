@@ -66,7 +66,16 @@ func (s Settings) Objects(inputs component.Inputs, service *corev1.Service) ([]*
 	if autoscaler := s.autoscaler(inputs.Mesh); autoscaler != nil {
 		objects = append(objects, autoscaler)
 	}
-	return component.Labelled(inputs, objects...)
+	all, err := component.Labelled(inputs, objects...)
+	if err != nil || s.Pods.Overlay == nil {
+		return all, err
+	}
+	for _, object := range all {
+		if object.GetKind() == "Deployment" {
+			err = operand.Overlay(object, s.Pods.Overlay.Raw)
+		}
+	}
+	return all, err
 }
 
 // replicas is the number of pods; nil if an autoscaler sets it. Then the applier keeps the present number.
