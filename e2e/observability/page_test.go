@@ -35,7 +35,7 @@ func testPage(t *testing.T) {
 	address, err := bufio.NewReader(out).ReadString('\n')
 	must(t, err)
 	must(t, lab.Until(t.Context(), time.Minute, "the page shows the traffic of the bookstore", func(ctx context.Context) (bool, string, error) {
-		state, err := readState(ctx, strings.TrimSpace(address)+"/state")
+		state, err := readState(ctx, strings.Replace(strings.TrimSpace(address), "/?", "/state?", 1))
 		if err != nil {
 			return false, err.Error(), nil
 		}

@@ -116,13 +116,12 @@ func (a *app) dashboard(ctx context.Context, c client.Client, m mesh, page dashb
 		return err
 	}
 	a.note("[+] Starting Dashboard forwarding")
-	return a.kube.Hold(ctx, m.Namespace, pod, local, remote, func(address string) { a.announce(ctx, address, browser) })
+	return a.kube.Hold(ctx, m.Namespace, pod, local, remote, func(address string) { a.announce(ctx, "http://"+address, browser) })
 }
 
 // announce prints the address of a page and opens it.
-func (a *app) announce(ctx context.Context, address string, browser bool) {
+func (a *app) announce(ctx context.Context, url string, browser bool) {
 	a.progress().setQuiet(true)
-	url := "http://" + address
 	a.line("%s", url)
 	if !browser {
 		return

@@ -37,10 +37,11 @@ func (a *app) servePage(ctx context.Context, c client.Client, m mesh, local int,
 	if err != nil {
 		return fmt.Errorf("port %d cannot be opened: %w: select another one by -p, 0 for any", local, err)
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	secret := page.NewSecret()
+	server := &http.Server{Handler: page.RequireSecret(handler, secret), ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
 	stopped := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stopped()
-	a.announce(ctx, listener.Addr().String(), browser)
+	a.announce(ctx, page.Address("http://"+listener.Addr().String(), secret), browser)
 	if err := server.Serve(listener); ctx.Err() == nil {
 		return err
 	}

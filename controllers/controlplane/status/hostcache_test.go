@@ -79,13 +79,31 @@ func TestHostCache_SlowHostsDelayNoOther(t *testing.T) {
 	})
 }
 
+// TestHostCache_NamespacesShareIt has a namespace that names as many hosts as it can.
+func TestHostCache_NamespacesShareIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newHostCache((&fakeDNS{}).lookup)
+		greedy, other := context.WithValue(t.Context(), namespaceKey{}, "greedy"), context.WithValue(t.Context(), namespaceKey{}, "other")
+		for i := range maxHosts {
+			_, _ = c.lookupHost(greedy, fmt.Sprint(i))
+		}
+		if _, err := c.lookupHost(greedy, "one-more"); !errors.Is(err, errNotAnswered) {
+			t.Errorf("a host beyond the share of a namespace: %v", err)
+		}
+		if _, err := c.lookupHost(other, "api.example.com"); err != nil {
+			t.Errorf("the host of another namespace: %v", err)
+		}
+	})
+}
+
 // TestHostCache_IsBounded checks that unused hosts are replaced, and that used ones are kept.
 func TestHostCache_IsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dns := &fakeDNS{}
 		c := newHostCache(dns.lookup)
 		for i := range maxHosts {
-			_, _ = c.lookupHost(t.Context(), fmt.Sprint(i))
+			namespace := context.WithValue(t.Context(), namespaceKey{}, fmt.Sprint(i/maxNamespaceHosts))
+			_, _ = c.lookupHost(namespace, fmt.Sprint(i))
 		}
 		if _, err := c.lookupHost(t.Context(), "one-more"); !errors.Is(err, errNotAnswered) {
 			t.Errorf("a host beyond the bound: %v", err)

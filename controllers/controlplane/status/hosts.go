@@ -32,7 +32,7 @@ const (
 // unresolvedHosts returns the hosts of an Egress that the control plane cannot resolve. Sidecars resolve hosts themselves, so a failed
 // query is only a warning.
 func unresolvedHosts(ctx context.Context, lookup HostLookup, policy *catalog.Egress) []ingest.Problem {
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, namespaceKey{}, policy.Name.Namespace), lookupTimeout)
 	defer cancel()
 	failures := make([]error, len(policy.Hosts))
 	slots := make(chan struct{}, lookupConcurrency)
@@ -96,12 +96,17 @@ const (
 	maxQueries = 32
 	// maxHosts bounds the hosts with an answer. Further ones are not looked up.
 	maxHosts = 4096
+	// maxNamespaceHosts bounds those that the policies of one namespace name first, so that a namespace leaves room for others.
+	maxNamespaceHosts = 1024
 	// unusedTime is how long the answer about a host is kept that no object names any more.
 	unusedTime = 5 * lookupInterval
 )
 
 // errNotAnswered is that a query has no answer yet, so that nothing is known about a host.
 var errNotAnswered = errors.New("the query for the host is not answered yet")
+
+// namespaceKey is the key of the namespace whose policy names a host, in the context of a lookup.
+type namespaceKey struct{}
 
 // hostCache looks hosts up in the background. The servers of a domain can take seconds for each query, and everybody may name their hosts in
 // policies: the status of other objects must not wait for them.
@@ -116,6 +121,8 @@ type hostCache struct {
 
 // hostAnswer is what is known about a host.
 type hostAnswer struct {
+	// namespace is that of the policy that named the host first.
+	namespace string
 	addresses []string
 	err       error
 	at, used  time.Time
@@ -129,7 +136,8 @@ func newHostCache(lookup HostLookup) *hostCache {
 
 // lookupHost is a HostLookup that waits for a short time only. Without an answer of an earlier query it then returns errNotAnswered.
 func (c *hostCache) lookupHost(ctx context.Context, host string) ([]string, error) {
-	answered := c.refresh(host)
+	namespace, _ := ctx.Value(namespaceKey{}).(string)
+	answered := c.refresh(namespace, host)
 	if answered != nil && len(c.slots) < busyQueries {
 		ctx, cancel := context.WithTimeout(ctx, answerWait)
 		defer cancel()
@@ -148,16 +156,16 @@ func (c *hostCache) lookupHost(ctx context.Context, host string) ([]string, erro
 
 // refresh starts a query for a host whose answer is missing or old. It returns a channel that is closed when the running query is
 // answered; nil without one.
-func (c *hostCache) refresh(host string) <-chan struct{} {
+func (c *hostCache) refresh(namespace, host string) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	a := c.answers[host]
 	if a == nil {
-		if !c.makeRoom(now) {
+		if !c.makeRoom(namespace, now) {
 			return nil
 		}
-		a = &hostAnswer{}
+		a = &hostAnswer{namespace: namespace}
 		c.answers[host] = a
 	}
 	a.used = now
@@ -169,12 +177,24 @@ func (c *hostCache) refresh(host string) <-chan struct{} {
 	return a.answered
 }
 
-// makeRoom removes unused hosts if there are too many, and reports whether another one may be added.
-func (c *hostCache) makeRoom(now time.Time) bool {
-	if len(c.answers) >= maxHosts {
-		maps.DeleteFunc(c.answers, func(_ string, a *hostAnswer) bool { return a.answered == nil && now.Sub(a.used) > unusedTime })
+// makeRoom removes unused hosts if there are too many, and reports whether a namespace may add another one.
+func (c *hostCache) makeRoom(namespace string, now time.Time) bool {
+	if len(c.answers) < maxHosts && c.hostsOf(namespace) < maxNamespaceHosts {
+		return true
 	}
-	return len(c.answers) < maxHosts
+	maps.DeleteFunc(c.answers, func(_ string, a *hostAnswer) bool { return a.answered == nil && now.Sub(a.used) > unusedTime })
+	return len(c.answers) < maxHosts && c.hostsOf(namespace) < maxNamespaceHosts
+}
+
+// hostsOf returns how many hosts a namespace has added.
+func (c *hostCache) hostsOf(namespace string) int {
+	n := 0
+	for _, a := range c.answers {
+		if a.namespace == namespace {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *hostCache) query(host string, a *hostAnswer) {

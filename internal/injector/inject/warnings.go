@@ -56,11 +56,16 @@ func Exclusions(pod *corev1.Pod) []string {
 }
 
 func networkWarnings(container string, security *corev1.SecurityContext) []string {
-	if !canChangeNetwork(security) {
-		return nil
+	var warnings []string
+	switch {
+	case canChangeNetwork(security):
+		warnings = append(warnings, fmt.Sprintf("the container %s can change the pod's network and bypass the mesh: "+
+			"remove NET_ADMIN and privileged unless it needs them", container))
+	case adds(security, "SETUID"):
+		warnings = append(warnings, fmt.Sprintf("the container %s can run as the user of the sidecar, whose outbound traffic is not redirected: "+
+			"remove SETUID unless it needs it", container))
 	}
-	return []string{fmt.Sprintf("the container %s can change the pod's network and bypass the mesh: "+
-		"remove NET_ADMIN and privileged unless it needs them", container)}
+	return warnings
 }
 
 func canChangeNetwork(security *corev1.SecurityContext) bool {
@@ -70,8 +75,13 @@ func canChangeNetwork(security *corev1.SecurityContext) bool {
 	if security.Privileged != nil && *security.Privileged {
 		return true
 	}
-	return security.Capabilities != nil && slices.ContainsFunc(security.Capabilities.Add, func(c corev1.Capability) bool {
-		return c == "NET_ADMIN" || c == "CAP_NET_ADMIN" || c == "ALL"
+	return adds(security, "NET_ADMIN") || adds(security, "ALL")
+}
+
+// adds reports whether a container declares a capability, which both names select.
+func adds(security *corev1.SecurityContext, capability corev1.Capability) bool {
+	return security != nil && security.Capabilities != nil && slices.ContainsFunc(security.Capabilities.Add, func(c corev1.Capability) bool {
+		return c == capability || c == "CAP_"+capability
 	})
 }
 

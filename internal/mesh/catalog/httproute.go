@@ -99,8 +99,11 @@ func (e HeaderEdits) Protected() string {
 	return ""
 }
 
+// isProtected reports whether a header decides how Envoy routes a request, or what others believe about its client. Envoy obeys x-envoy-*, and
+// the gateway writes x-forwarded-*.
 func isProtected(header string) bool {
-	return strings.HasPrefix(header, ":") || strings.EqualFold(header, "host")
+	header = strings.ToLower(header)
+	return strings.HasPrefix(header, ":") || header == "host" || strings.HasPrefix(header, "x-envoy-") || strings.HasPrefix(header, "x-forwarded-")
 }
 
 // HeaderValue is a header with its value.

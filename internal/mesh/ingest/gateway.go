@@ -275,7 +275,7 @@ func routeFilters(list []gatewayv1.HTTPRouteFilter) (filters catalog.RouteFilter
 	}
 	for _, edits := range []catalog.HeaderEdits{filters.Request, filters.Response} {
 		if name := edits.Protected(); name != "" {
-			unsupported = "filters cannot change the header " + name + ": use URLRewrite for the host"
+			unsupported = "filters cannot change the header " + name + ": use URLRewrite for the host, and another name for a header of your own"
 		}
 	}
 	return filters, unsupported

@@ -29,8 +29,10 @@ import (
 
 // Limits for requests to a replica.
 const (
-	timeout     = 5 * time.Second
-	maxDocument = 256 << 20
+	timeout = 5 * time.Second
+	// maxDocument bounds the memory for the answer of one replica, which may be compromised. A sidecar needs about 1 kB, so it is enough for
+	// the 50,000 sidecars of docs/scale.md in one replica.
+	maxDocument = 64 << 20
 )
 
 // ErrNotFound means that no replica has the object.

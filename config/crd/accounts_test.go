@@ -1,0 +1,87 @@
+package crd_test
+
+import (
+	"os"
+	"testing"
+
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// testAccountsOfTheMeshAreBounded writes as the accounts of the operator and the injector what they need, and what would give their owner the
+// rights of others. Their roles permit both.
+func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin client.Client) {
+	const operatorName, injectorName = "system:serviceaccount:osm-operator-system:osm-operator", "system:serviceaccount:bounded:osm-injector"
+	for _, text := range []string{
+		"{apiVersion: v1, kind: Namespace, metadata: {name: bounded}}",
+		"{apiVersion: v1, kind: Namespace, metadata: {name: bounded-member, labels: {openservicemesh.io/monitored-by: osm}}}",
+		"{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: bounded-operator}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: osm-operator}, subjects: [{kind: User, name: '" + operatorName + "'}]}",
+		"{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: bounded-injector}, rules: [{apiGroups: [''], resources: [configmaps], verbs: [create]}]}",
+		"{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: bounded-injector}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: bounded-injector}, subjects: [{kind: User, name: '" + injectorName + "'}]}",
+	} {
+		create(t, admin, parse(t, text))
+	}
+	role, err := os.ReadFile("../rbac/role.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.Create(t.Context(), parse(t, string(role))); client.IgnoreAlreadyExists(err) != nil {
+		t.Fatal(err)
+	}
+	operator, injector := newClientOf(t, server, operatorName), newClientOf(t, server, injectorName)
+	object := func(kind, namespace, name, more string) string {
+		version := map[string]string{
+			"Deployment": "apps/v1", "RoleBinding": "rbac.authorization.k8s.io/v1", "MutatingWebhookConfiguration": "admissionregistration.k8s.io/v1",
+			"ValidatingWebhookConfiguration": "admissionregistration.k8s.io/v1", "APIService": "apiregistration.k8s.io/v1",
+		}[kind]
+		if version == "" {
+			version = "v1"
+		}
+		if namespace != "" {
+			namespace = ", namespace: " + namespace
+		}
+		return "{apiVersion: " + version + ", kind: " + kind + ", metadata: {name: " + name + namespace + "}" + more + "}"
+	}
+	reader := ", roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: extension-apiserver-authentication-reader}, subjects: [{kind: ServiceAccount, name: osm-traffic-metrics, namespace: bounded}]"
+	pods := ", spec: {selector: {matchLabels: {app: a}}, template: {metadata: {labels: {app: a}}, spec: {containers: [{name: a, image: a}]}}}"
+	service := func(group, version string) string {
+		return ", spec: {group: " + group + ", version: " + version + ", groupPriorityMinimum: 100, versionPriority: 100, service: {namespace: bounded, name: a}, insecureSkipTLSVerify: true}"
+	}
+	for _, test := range []struct {
+		as          client.Client
+		text, words string
+	}{
+		{operator, object("Secret", "bounded", "osm-ca-root-1", ""), ""},
+		{operator, object("Secret", "bounded", "osm-injector-webhook-cert", ", type: kubernetes.io/tls, data: {tls.crt: '', tls.key: ''}"), ""},
+		{operator, object("Secret", "bounded", "osm-nginx-client-cert", ", type: kubernetes.io/tls, data: {tls.crt: '', tls.key: ''}"), ""},
+		{operator, object("ConfigMap", "bounded-member", "osm-trust-osm", ""), ""},
+		{operator, object("Deployment", "bounded", "osm-controller", pods), ""},
+		{operator, object("RoleBinding", "kube-system", "osm-traffic-metrics-osm", reader), ""},
+		{operator, object("MutatingWebhookConfiguration", "", "osm-webhook-osm", ""), ""},
+		{operator, object("ValidatingWebhookConfiguration", "", "osm-validator-mesh-osm", ""), ""},
+		{operator, object("APIService", "", "v1alpha1.metrics.smi-spec.io", service("metrics.smi-spec.io", "v1alpha1")), ""},
+		{injector, object("ConfigMap", "bounded-member", "osm-trust-osm", ""), ""},
+
+		{operator, "{apiVersion: v1, kind: Secret, metadata: {name: osm-prometheus-token, namespace: kube-system, annotations: {kubernetes.io/service-account.name: default}}, type: kubernetes.io/service-account-token}", "of the types Opaque"},
+		{operator, "{apiVersion: v1, kind: Secret, metadata: {name: osm-ca-root-1, namespace: bounded, annotations: {kubernetes.io/service-account.name: default}}, type: kubernetes.io/service-account-token}", "of the types Opaque"},
+		{operator, object("Secret", "bounded", "database", ""), "Secrets of a mesh only"},
+		{operator, object("ConfigMap", "kube-system", "aws-auth", ""), "namespaces of Kubernetes"},
+		{operator, object("Deployment", "kube-system", "coredns", pods), "namespaces of Kubernetes"},
+		{operator, object("MutatingWebhookConfiguration", "", "mine", ""), "webhooks of a mesh only"},
+		{operator, object("APIService", "", "v1.apps.example.com", service("apps.example.com", "v1")), "v1alpha1.metrics.smi-spec.io only"},
+		{injector, object("ConfigMap", "kube-system", "aws-auth", ""), "trust ConfigMap of a mesh only"},
+		{injector, object("ConfigMap", "bounded", "osm-trust-osm", ""), "trust ConfigMap of a mesh only"},
+		{injector, object("ConfigMap", "bounded-member", "other", ""), "trust ConfigMap of a mesh only"},
+	} {
+		if awaitCreation(t, test.as, test.text, test.words); t.Failed() {
+			return
+		}
+	}
+	create(t, admin, parse(t, object("MutatingWebhookConfiguration", "", "of-others", "")))
+	if err := operator.Delete(t.Context(), parse(t, object("MutatingWebhookConfiguration", "", "of-others", ""))); err == nil {
+		t.Error("the operator deletes the webhook of others")
+	}
+	// Users are not affected.
+	awaitCreation(t, admin, object("Secret", "bounded", "database", ""), "")
+	awaitCreation(t, admin, object("ConfigMap", "kube-system", "aws-auth", ""), "")
+}
