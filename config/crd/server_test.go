@@ -41,6 +41,7 @@ func TestValidation(t *testing.T) {
 	t.Run("GatewayScheduling", func(t *testing.T) { testGatewayScheduling(t, server) })
 	t.Run("RemovalOrder", func(t *testing.T) { testRemovalOrder(t, c) })
 	t.Run("TestNothingIsDeletedUnderSidecars", func(t *testing.T) { testNothingIsDeletedUnderSidecars(t, c) })
+	t.Run("TestProtectedMesh", func(t *testing.T) { testProtectedMesh(t, c) })
 	t.Run("TestMeshConfigIsKept", func(t *testing.T) { testMeshConfigIsKept(t, c) })
 	t.Run("TestOnlyTheOperatorOpensAMesh", func(t *testing.T) { testOnlyTheOperatorOpensAMesh(t, server, c) })
 	t.Run("TestImagesHavePermittedPrefixes", func(t *testing.T) { testImagesHavePermittedPrefixes(t, c) })
