@@ -112,6 +112,11 @@ func TestPoliciesHaveAReadyColumn(t *testing.T) {
 			}) {
 				t.Errorf("%s %s has no column Ready", kind, version.Name)
 			}
+			if !slices.ContainsFunc(version.AdditionalPrinterColumns, func(c apiextensionsv1.CustomResourceColumnDefinition) bool {
+				return c.Name == "Reason" && c.Priority == 0 && c.JSONPath == `.status.conditions[?(@.type=="Ready")].reason`
+			}) {
+				t.Errorf("%s %s has no column Reason", kind, version.Name)
+			}
 		}
 	}
 	if checked != 11 {

@@ -64,7 +64,12 @@ func testPolicies(t *testing.T, c client.Client) {
 	outgoing := func(word string) string {
 		return "{apiVersion: v1, kind: Namespace, metadata: {name: x, annotations: {openservicemesh.io/egress-gateway: " + word + "}}}"
 	}
+	injection := func(word string) string {
+		return "{apiVersion: v1, kind: Namespace, metadata: {name: x, annotations: {openservicemesh.io/sidecar-injection: " + word + "}}}"
+	}
 	checkCreations(t, c, []creation{
+		{"namespace with injection", injection("Enabled"), ""},
+		{"namespace with a misspelt injection", injection("enable"), `the annotation openservicemesh.io/sidecar-injection is "enable", which says nothing: write enabled or disabled`},
 		{"permissive namespace", permissive("enabled"), ""},
 		{"namespace that denies", permissive(`"No"`), ""},
 		{"namespace that says nothing", permissive("sometimes"), `the annotation openservicemesh.io/permissive-traffic-policy is "sometimes", which says nothing: write enabled or disabled`},

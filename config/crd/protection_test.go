@@ -75,6 +75,28 @@ func testNothingIsDeletedUnderSidecars(t *testing.T, c client.Client) {
 	}
 }
 
+// testProtectedMesh deletes a Mesh that is protected, as "kubectl delete -f FOLDER" does by accident.
+func testProtectedMesh(t *testing.T, c client.Client) {
+	mesh := func(name, annotations string) string {
+		return "{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: " + name + ", annotations: {" + annotations + "}}, spec: {namespace: " + name + "-system}}"
+	}
+	guarded, plain := mesh("guarded", "operator.openservicemesh.io/prevent-deletion: enabled"), mesh("plain", "operator.openservicemesh.io/prevent-deletion: disabled")
+	create(t, c, parse(t, guarded))
+	create(t, c, parse(t, plain))
+	awaitDeletions(t, c, "the Mesh guarded is protected: to delete it, first run kubectl annotate mesh guarded operator.openservicemesh.io/prevent-deletion-", guarded)
+	awaitDeletions(t, c, "", plain)
+	released := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"operator.openservicemesh.io/prevent-deletion":null}}}`))
+	if err := c.Patch(t.Context(), parse(t, guarded), released); err != nil {
+		t.Fatal(err)
+	}
+	awaitDeletions(t, c, "", guarded)
+	for _, text := range []string{guarded, plain} {
+		if err := c.Delete(t.Context(), parse(t, text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // testMeshConfigIsKept deletes the MeshConfig of a mesh, whose settings users would lose.
 func testMeshConfigIsKept(t *testing.T, c client.Client) {
 	config := func(namespace string) string {

@@ -42,6 +42,7 @@ func TestValidation(t *testing.T) {
 	t.Run("Labels", func(t *testing.T) { testLabels(t, c) })
 	t.Run("RemovalOrder", func(t *testing.T) { testRemovalOrder(t, c) })
 	t.Run("TestNothingIsDeletedUnderSidecars", func(t *testing.T) { testNothingIsDeletedUnderSidecars(t, c) })
+	t.Run("TestProtectedMesh", func(t *testing.T) { testProtectedMesh(t, c) })
 	t.Run("TestMeshConfigIsKept", func(t *testing.T) { testMeshConfigIsKept(t, c) })
 	t.Run("TestOnlyTheOperatorOpensAMesh", func(t *testing.T) { testOnlyTheOperatorOpensAMesh(t, server, c) })
 	t.Run("TestAccountsOfTheMeshAreBounded", func(t *testing.T) { testAccountsOfTheMeshAreBounded(t, server, c) })

@@ -106,13 +106,13 @@ func fromDeclared(m *v1alpha1.Mesh) mesh {
 	return found
 }
 
-// addRevisions sets the canary from the revisions in status, and the version of the active one unless the version that runs is known. The active
-// revision may have no pods yet.
+// addRevisions sets the canary from the revisions in status, and the version of the active one, unless it is not ready and runs is true: then
+// another version still runs.
 func addRevisions(found *mesh, revisions []v1alpha1.RevisionSummary, runs bool) {
 	for _, r := range revisions {
 		switch r.Role {
 		case v1alpha1.RoleActive:
-			if !runs {
+			if r.Ready || !runs {
 				found.Version = r.Version
 			}
 		case v1alpha1.RoleCanary, v1alpha1.RolePromoting:

@@ -20,6 +20,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/tap"
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -128,7 +133,8 @@ func (a *app) top(ctx context.Context, selected string, o *tapOptions, period ti
 	}
 	rows := top.Rows(period)
 	if len(rows) == 0 && o.form.ForPeople() {
-		a.note("No requests in %s of %s. %s", period, podsInWords(pods), unloggedDenials)
+		a.note("No requests in %s of %s", period, podsInWords(pods))
+		a.note("%s", unloggedDenials)
 		return nil
 	}
 	return o.form.Print(a.Out, output.Result{Data: rows, Table: topTable(rows)})
@@ -172,8 +178,35 @@ func (a *app) tappedPods(ctx context.Context, selected string, o *tapOptions) (m
 	case len(pods) > maxTapped:
 		return nil, nil, fmt.Errorf("%d pods are selected, at most %d logs are read at once: select a namespace by -n, or a workload", len(pods), maxTapped)
 	}
+	if o.form.ForPeople() {
+		a.noteWithoutDestinations(ctx, c, m, pods)
+	}
 	logs, err := a.kube.Clientset()
 	return pods, logs, err
+}
+
+// noteWithoutDestinations names the clients whose sidecars have no destination: all their calls are refused, and no log has them. Without
+// permission to read the mesh it prints nothing.
+func (a *app) noteWithoutDestinations(ctx context.Context, c client.Client, m mesh, pods map[tap.Pod]*corev1.Pod) {
+	loaded, err := load.FromCluster(ctx, c, m.Name, m.Namespace)
+	if err != nil {
+		return
+	}
+	for _, account := range withoutDestinations(loaded.Catalog.View(), pods) {
+		a.note("[!] No policy allows %s to call anything, so its connections are refused and no log has them: see `osm explain %s/sa/%s to B`", account, account.Namespace, account.Name)
+	}
+}
+
+// withoutDestinations returns the accounts of pods in the mesh that may call nothing, sorted.
+func withoutDestinations(v *catalog.View, pods map[tap.Pod]*corev1.Pod) []identity.ServiceAccount {
+	accounts := map[identity.ServiceAccount]bool{}
+	for _, p := range pods {
+		pod := ingest.Pod(p)
+		if v.InMesh(p.Namespace) && !v.AllowsEgress(p.Namespace) && !authz.HasDestinations(v, pod.Identity()) {
+			accounts[pod.Identity()] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(accounts), identity.ServiceAccount.Compare)
 }
 
 // tapSelection returns the namespaces of a selection, and what selects pods in them.

@@ -127,6 +127,12 @@ func egressRequest(v *catalog.View, r Request) EgressRequest {
 	return e
 }
 
+// HasDestinations reports whether the sidecar of a client has any destination, in the mesh or outside. Without one it has no listener, and the
+// kernel refuses all connections.
+func HasDestinations(v *catalog.View, source identity.ServiceAccount) bool {
+	return reachesAny(v, source)
+}
+
 // reachesAny reports whether the source's sidecar has any destination.
 func reachesAny(v *catalog.View, source identity.ServiceAccount) bool {
 	if len(EgressPorts(v, source)) > 0 {

@@ -42,7 +42,7 @@ func All() []Kind {
 			Removal: 9, Exclusive: true, Clients: []string{"spec", "source"}, Anywhere: true,
 			Feature: &Feature{Field: "enableRetryPolicy", Enabled: func(f configv1alpha2.FeatureFlags) bool { return f.EnableRetryPolicy }},
 		}),
-		policy(UpstreamTrafficSetting, ingest.UpstreamTrafficSetting, Facts{Removal: 8, Exclusive: true}),
+		policy(UpstreamTrafficSetting, ingest.UpstreamTrafficSetting, Facts{Short: "uts", Removal: 8, Exclusive: true}),
 		policy(Backpressure, ingest.Backpressure, Facts{Removal: 10, Exclusive: true, YieldsTo: catalog.KindUpstreamTrafficSetting}),
 		policy(IngressBackend, ingest.IngressBackend, Facts{
 			Removal: 5, Exclusive: true,
