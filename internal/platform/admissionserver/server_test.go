@@ -24,7 +24,7 @@ func TestSilentConnectionsLockNoAPIServerOut(t *testing.T) {
 	address, client, closed := start(t)
 	for _, pod := range []string{"127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6"} {
 		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(pod)}}
-		for range Profile(1).Limits.ConnectionsPerAddress + 10 {
+		for range Profile(1).ConnectionsPerAddress + 10 {
 			conn, err := dialer.Dial("tcp", address)
 			if err != nil {
 				t.Fatal(err)

@@ -76,7 +76,8 @@ func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Contain
 		LivenessProbe:   component.HTTPProbe(corev1.URISchemeHTTP, portName, "/-/healthy"),
 		SecurityContext: component.ContainerSecurity(),
 		VolumeMounts: []corev1.VolumeMount{
-			{Name: "config", MountPath: configDir, ReadOnly: true}, {Name: "data", MountPath: dataDir},
+			{Name: "config", MountPath: configDir, ReadOnly: true},
+			{Name: "data", MountPath: dataDir},
 			{Name: "operator-token", MountPath: operatorTokenDir, ReadOnly: true},
 		},
 	}
