@@ -28,7 +28,7 @@ const root = "../../.."
 const page = `# Listeners
 
 Every port on which a part of the mesh listens, and what limits its clients. The table is generated from the code that sets the limits, and no port of a pod is missing
-(`+"`TestNoListenerIsMissing`, `TestServersHaveAProfile`"+`). [Limits](limits.md) has what happens at a limit.
+(` + "`TestNoListenerIsMissing`, `TestServersHaveAProfile`" + `). [Limits](limits.md) has what happens at a limit.
 Programs of other projects have no limits here: restrict their clients with a NetworkPolicy.
 
 %s`
