@@ -151,11 +151,13 @@ func TestEvaluateTarget(t *testing.T) {
 		},
 		{
 			"a target without rules grants nothing", EvaluateTarget, target(), nil,
-			map[string]string{kinds.ConditionAccepted: "False GrantsNothing"}, "spec.rules is empty",
+			map[string]string{kinds.ConditionAccepted: "False GrantsNothing"},
+			"spec.rules is empty",
 		},
 		{
 			"a group without matches", EvaluateRoutes(ingest.HTTPRouteGroup), object(kinds.HTTPRouteGroup, "paths", 1, map[string]any{}), nil,
-			map[string]string{kinds.ConditionAccepted: "False GrantsNothing"}, "spec.matches is empty",
+			map[string]string{kinds.ConditionAccepted: "False GrantsNothing"},
+			"spec.matches is empty",
 		},
 		{
 			"a port that no Service leads to", EvaluateTarget, target(rule("TCPRoute", "sql")),
@@ -166,7 +168,8 @@ func TestEvaluateTarget(t *testing.T) {
 		{
 			"one of the ports is that of a Service", EvaluateTarget, target(rule("TCPRoute", "sql")),
 			[]client.Object{tcpRouteWith(80, 8080), serviceWithTarget(8080)},
-			map[string]string{kinds.ConditionAccepted: "True Accepted", kinds.ConditionResolvedRefs: "True ResolvedRefs"}, "in force",
+			map[string]string{kinds.ConditionAccepted: "True Accepted", kinds.ConditionResolvedRefs: "True ResolvedRefs"},
+			"in force",
 		},
 		{
 			"a target with a rule about UDP", EvaluateTarget, target(rule("UDPRoute", "dns"), rule("HTTPRouteGroup", "paths")),
