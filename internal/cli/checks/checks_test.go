@@ -175,7 +175,8 @@ func TestControlPlaneThatIsBroken(t *testing.T) {
 func TestComponentsAreChecked(t *testing.T) {
 	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}
 	mesh.Status.Components = []v1alpha1.ComponentStatus{
-		{Name: "grafana", Ready: true}, {Name: "jaeger", Reason: v1alpha1.ReasonProgressing, Message: "0 of 1 pods are ready"},
+		{Name: "grafana", Ready: true},
+		{Name: "jaeger", Reason: v1alpha1.ReasonProgressing, Message: "0 of 1 pods are ready"},
 		{Name: "ingress-gateway", Reason: v1alpha1.ReasonKindNotServed, Message: "the API server does not serve [GatewayClass]: install the definitions with `kubectl apply -f x`"},
 	}
 	groups := subject(t, mesh).ControlPlane(t.Context())
