@@ -101,8 +101,12 @@ func (way Way) print(w io.Writer, a *Answer) {
 	}
 	fmt.Fprintf(w, "\n  %s %s port %d (%s)", what, way.Service, way.Port, way.Protocol)
 	for _, part := range []struct{ format, text string }{
-		{", by %s", way.Gateway}, {", by TrafficSplit %s", way.Split}, {" (match %s)", way.Match}, {" to %s", way.At},
-		{" with %s of the requests", way.Share}, {", ServiceAccount %s", way.Destination},
+		{", by %s", way.Gateway},
+		{", by TrafficSplit %s", way.Split},
+		{" (match %s)", way.Match},
+		{" to %s", way.At},
+		{" with %s of the requests", way.Share},
+		{", ServiceAccount %s", way.Destination},
 	} {
 		if part.text != "" {
 			fmt.Fprintf(w, part.format, part.text)
