@@ -16,7 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
-// recordedMesh and recordedRevision are objects of version v0.3.0, without the fields that have changed in place since.
+// recordedMesh and recordedRevision are objects of version v0.4.0.
 const (
 	recordedMesh = `
 apiVersion: operator.openservicemesh.io/v1alpha1
@@ -24,7 +24,7 @@ kind: Mesh
 metadata: {name: recorded}
 spec:
   namespace: recorded-system
-  version: v0.3.0
+  version: v0.4.0
   controlPlane:
     logLevel: debug
     controller: {replicas: 3, resources: {requests: {cpu: 100m}}}
@@ -36,10 +36,10 @@ spec:
 	recordedRevision = `
 apiVersion: operator.openservicemesh.io/v1alpha1
 kind: MeshRevision
-metadata: {name: recorded-v0-3-0}
+metadata: {name: recorded-v0-4-0}
 spec:
   mesh: recorded
-  version: v0.3.0
+  version: v0.4.0
   namespace: recorded-system
   trustDomain: mesh.example.com
   key: {algorithm: RSA, size: 3072}
@@ -53,14 +53,14 @@ spec:
 	recordedCondition = `{type: Ready, status: "True", reason: Ready, message: "", observedGeneration: 1, lastTransitionTime: "2026-01-01T00:00:00Z"}`
 )
 
-// TestStoredObjectsOfRecordedVersionsUpgrade stores objects under the definitions of version v0.3.0 and replaces the definitions by the
+// TestStoredObjectsOfRecordedVersionsUpgrade stores objects under the definitions of version v0.4.0 and replaces the definitions by the
 // current ones. The objects keep all fields, the operator reads the same configuration, and spec and status can be changed.
 func TestStoredObjectsOfRecordedVersionsUpgrade(t *testing.T) {
 	server := envtest.Start(t)
-	envtest.Install(t, server, envtest.Definitions(t, os.DirFS("testdata/v0.3.0"))...)
+	envtest.Install(t, server, envtest.Definitions(t, os.DirFS("testdata/v0.4.0"))...)
 	mesh, revision := parse(t, recordedMesh), parse(t, recordedRevision)
-	storeRecorded(t, newClient(t, server), mesh, "{observedGeneration: 1, namespace: recorded-system, version: v0.3.0, namespaces: 2, "+
-		"revisions: [{name: recorded-v0-3-0, version: v0.3.0, ready: true}], conditions: ["+recordedCondition+"]}")
+	storeRecorded(t, newClient(t, server), mesh, "{observedGeneration: 1, namespace: recorded-system, version: v0.4.0, namespaces: 2, "+
+		"revisions: [{name: recorded-v0-4-0, version: v0.4.0, ready: true}], conditions: ["+recordedCondition+"]}")
 	storeRecorded(t, newClient(t, server), revision, "{observedGeneration: 1, controller: {replicas: 3, ready: 3}, injector: {replicas: 3, ready: 3}, conditions: ["+recordedCondition+"]}")
 
 	envtest.Install(t, server, envtest.Definitions(t, crd.Own)...)
@@ -96,7 +96,7 @@ func checkRecordedParameters(t *testing.T, mesh, revision *unstructured.Unstruct
 	declared, stored := &v1alpha1.Mesh{}, &v1alpha1.MeshRevision{}
 	fromUnstructured(t, mesh, declared)
 	fromUnstructured(t, revision, stored)
-	fresh := desired.Revision(declared, desired.StateOf(declared, "v0.4.0"), operand.Images{Controller: "controller:v1", Injector: "injector:v1", Init: "init:v1", Sidecar: "envoy:v1"})
+	fresh := desired.Revision(declared, desired.StateOf(declared, "v0.5.0"), operand.Images{Controller: "controller:v1", Injector: "injector:v1", Init: "init:v1", Sidecar: "envoy:v1"})
 	want := desired.Parameters(stored, "osm-operator-system")
 	if diff := cmp.Diff(want, desired.Parameters(fresh, "osm-operator-system")); diff != "" {
 		t.Errorf("parameters of the Mesh differ from those of its stored MeshRevision (-stored +fresh):\n%s", diff)
@@ -130,7 +130,7 @@ func checkRecordedChanges(t *testing.T, c client.Client, mesh, revision *unstruc
 			t.Errorf("%s %s: %v", object.GetName(), patch, err)
 		}
 	}
-	change(mesh, "status", `{"status": {"phase": "Idle", "desiredVersion": "v0.3.0", "revisions": [{"name": "recorded-v0-3-0", "version": "v0.3.0", "role": "Active", "ready": true}]}}`)
+	change(mesh, "status", `{"status": {"phase": "Idle", "desiredVersion": "v0.4.0", "revisions": [{"name": "recorded-v0-4-0", "version": "v0.4.0", "role": "Active", "ready": true}]}}`)
 	change(mesh, "", `{"metadata": {"labels": {"team": "mesh"}}}`)
 	change(mesh, "", `{"spec": {"controlPlane": {"controller": {"replicas": 5}}, "upgrade": {"strategy": {"type": "InPlace"}}}}`)
 	change(revision, "", `{"spec": {"role": "Standby"}}`)

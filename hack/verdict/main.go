@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/entrypoint"
@@ -71,7 +70,7 @@ func recordedVersion(root string, arguments []string) (string, error) {
 
 // replacePackage replaces the sources of the bootstrap package of a checkout by those of this one, without tests.
 func replacePackage(root, checkout string) error {
-	to := filepath.Join(checkout, recorded.Folder(checkout, bootstrapPackage))
+	to := filepath.Join(checkout, bootstrapPackage)
 	older, err := filepath.Glob(filepath.Join(to, "*.go"))
 	if err != nil {
 		return err
@@ -93,20 +92,9 @@ func replacePackage(root, checkout string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(to, filepath.Base(file)), moveImports(checkout, source), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(to, filepath.Base(file)), source, 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// ownImport matches an import of a package of this module.
-var ownImport = regexp.MustCompile(`"github.com/openservicemesh/osm-operator/([^"]+)"`)
-
-// moveImports changes imports to the folders of another checkout.
-func moveImports(checkout string, source []byte) []byte {
-	return ownImport.ReplaceAllFunc(source, func(found []byte) []byte {
-		folder := string(ownImport.FindSubmatch(found)[1])
-		return []byte(strings.Replace(string(found), folder, recorded.Folder(checkout, folder), 1))
-	})
 }

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -249,7 +248,7 @@ func (b Builder) WriteFiles(ctx context.Context, version, folder string) error {
 		if err := pinTree(os.DirFS(dist), "chart", images, folder); err != nil {
 			return err
 		}
-		if _, err := b.run(ctx, checkout, "go", "run", "./"+Folder(checkout, "internal/packaging/bundle/generate"), "-images", list, filepath.Join(folder, "bundle")); err != nil {
+		if _, err := b.run(ctx, checkout, "go", "run", "./internal/packaging/bundle/generate", "-images", list, filepath.Join(folder, "bundle")); err != nil {
 			return fmt.Errorf("cannot generate the bundle of %s: %w", version, err)
 		}
 		return nil
@@ -304,24 +303,4 @@ func (b Builder) checkOut(ctx context.Context, r record, use func(folder string)
 		_, _ = b.run(context.WithoutCancel(ctx), b.Root, "git", "worktree", "remove", "--force", checkout)
 	}()
 	return use(checkout)
-}
-
-// earlier has where v0.3.0 has folders of this checkout that have moved since. It goes with that version.
-var earlier = map[string]string{
-	"internal/mesh/envoy":       "internal/envoy",
-	"internal/packaging/bundle": "internal/bundle",
-	"internal/platform/names":   "internal/names",
-}
-
-// Folder returns where the checkout of a recorded version has a folder of this checkout. Both are relative to their checkout.
-func Folder(checkout, folder string) string {
-	if _, err := os.Stat(filepath.Join(checkout, folder)); err == nil {
-		return folder
-	}
-	for parent := folder; parent != "."; parent = path.Dir(parent) {
-		if moved, found := earlier[parent]; found {
-			return moved + strings.TrimPrefix(folder, parent)
-		}
-	}
-	return folder
 }

@@ -161,7 +161,7 @@ func stat(t *testing.T, file string) time.Time {
 func TestFilesOfReleasedVersionHaveDigests(t *testing.T) {
 	root := newCheckout(t)
 	writeFile(t, root, "go.mod", "module product\n\ngo 1.26.0\n")
-	writeFile(t, root, "internal/bundle/generate/main.go", `package main
+	writeFile(t, root, "internal/packaging/bundle/generate/main.go", `package main
 
 import ("os"; "path/filepath")
 
@@ -174,7 +174,7 @@ func main() {
 `)
 	writeFile(t, root, "dist/install.yaml", "image: openservicemesh/a:v0.2.0\n")
 	writeFile(t, root, "dist/chart/templates/a.yaml", "image: openservicemesh/a:v0.2.0\n")
-	git(t, root, "add", "go.mod", "internal/bundle", "dist")
+	git(t, root, "add", "go.mod", "internal/packaging/bundle", "dist")
 	git(t, root, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-q", "-m", "files")
 	writeFile(t, root, manifests+"/v0.2.0/COMMIT", git(t, root, "rev-parse", "HEAD"))
 	writeFile(t, root, manifests+"/v0.2.0/a.yaml", "image: docker.io/openservicemesh/a:v0.2.0@"+hashA)

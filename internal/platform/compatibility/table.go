@@ -28,12 +28,12 @@ type Table []Entry
 func Recorded() Table {
 	return Table{
 		{
-			Minor: "v0.3", Bootstrap: "2", Envoy: "1.40", Bootstraps: []string{"2"}, Envoys: []string{"1.39", "1.40"},
-			TestedBy: "end-to-end tests of v0.3.0",
+			Minor: "v0.4", Bootstrap: "2", Envoy: "1.40", Bootstraps: []string{"2"}, Envoys: []string{"1.39", "1.40"},
+			TestedBy: "end-to-end tests of v0.4.0",
 		},
 		{
-			Minor: "v0.4", Bootstrap: "2", Envoy: "1.40", Bootstraps: []string{"2"}, Envoys: []string{"1.39", "1.40"},
-			TestedBy: "golden configurations validated by both Envoy versions; random policies between sidecars of both; upgrade from v0.3.0 on a real cluster",
+			Minor: "v0.5", Bootstrap: "2", Envoy: "1.40", Bootstraps: []string{"2"}, Envoys: []string{"1.39", "1.40"},
+			TestedBy: "golden configurations validated by both Envoy versions; random policies between sidecars of both; upgrade from v0.4.0 on a real cluster",
 		},
 	}
 }

@@ -69,8 +69,8 @@ const (
 	// AccountAnnotation on a pod of the control plane is the UID of its ServiceAccount. Tokens of a deleted account are invalid, also after an
 	// account of that name was created again.
 	AccountAnnotation = "operator.openservicemesh.io/service-account-uid"
-	// ReportAudienceAnnotation on a pod of the controller is the audience that its report API requires. Clients of v0.3.0 read it; later
-	// ones derive the audience from the name of the mesh.
+	// ReportAudienceAnnotation on a pod of the controller is the audience that its report API requires, for people. Clients derive it from the
+	// name of the mesh.
 	ReportAudienceAnnotation = "operator.openservicemesh.io/report-audience"
 	// DriftAnnotation with the value DriftIgnore keeps the operator from updating an object. The object is still deleted with its mesh, and
 	// recreated after it was deleted.
