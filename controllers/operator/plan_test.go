@@ -53,7 +53,7 @@ func checkOnlyStatusWrites(t *testing.T, edit func(), meshes ...string) {
 	for _, request := range cluster.writes.since(before, meshes...) {
 		isStatus := strings.HasSuffix(request, "/status") && (strings.Contains(request, "/meshes/") || strings.Contains(request, "/meshrevisions/"))
 		if !isStatus && !strings.Contains(request, "/events") {
-			t.Errorf("the operator wrote %s in Plan mode", request)
+			t.Errorf("the operator wrote %s, although it may only write status", request)
 		}
 	}
 }

@@ -174,9 +174,12 @@ func TestPausedMeshIsNotChanged(t *testing.T) {
 	condition := waitCondition(t, mesh, v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused)
 	assertContains(t, condition.Message, "spec.paused")
 	d := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
-	change(t, d, func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](5) })
-	waitNoWrites(t, name)
-	checkNoWrites(t, 2*time.Second, cluster.writes.count(), name)
+	// The status follows the pods, also when the machine is slow.
+	checkOnlyStatusWrites(t, func() {
+		change(t, d, func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](5) })
+		timer := time.NewTimer(2 * time.Second)
+		<-timer.C
+	}, name)
 	get(t, d)
 	if *d.Spec.Replicas != 5 || d.Labels[names.VersionLabel] != olderVersion {
 		t.Errorf("a paused mesh was changed: %d replicas of version %s", *d.Spec.Replicas, d.Labels[names.VersionLabel])
