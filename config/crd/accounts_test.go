@@ -54,6 +54,7 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 		{operator, object("Secret", "bounded", "osm-ca-root-1", ""), ""},
 		{operator, object("Secret", "bounded", "osm-injector-webhook-cert", ", type: kubernetes.io/tls, data: {tls.crt: '', tls.key: ''}"), ""},
 		{operator, object("Secret", "bounded", "osm-nginx-client-cert", ", type: kubernetes.io/tls, data: {tls.crt: '', tls.key: ''}"), ""},
+		{operator, object("Secret", "bounded", "certificate-of-our-ingress", ", type: kubernetes.io/tls, data: {tls.crt: '', tls.key: ''}"), ""},
 		{operator, object("ConfigMap", "bounded-member", "osm-trust-osm", ""), ""},
 		{operator, object("Deployment", "bounded", "osm-controller", pods), ""},
 		{operator, object("RoleBinding", "kube-system", "osm-traffic-metrics-osm", reader), ""},
@@ -80,6 +81,11 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 	create(t, admin, parse(t, object("MutatingWebhookConfiguration", "", "of-others", "")))
 	if err := operator.Delete(t.Context(), parse(t, object("MutatingWebhookConfiguration", "", "of-others", ""))); err == nil {
 		t.Error("the operator deletes the webhook of others")
+	}
+	left := parse(t, "{apiVersion: admissionregistration.k8s.io/v1, kind: MutatingWebhookConfiguration, metadata: {name: aks-osm-webhook-osm, labels: {app.kubernetes.io/name: openservicemesh.io}}}")
+	create(t, admin, left)
+	if err := operator.Delete(t.Context(), left); err != nil {
+		t.Errorf("the operator cannot delete a webhook that Open Service Mesh has left: %v", err)
 	}
 	// Users are not affected.
 	awaitCreation(t, admin, object("Secret", "bounded", "database", ""), "")
