@@ -59,6 +59,8 @@ func TestForgedSamplesOfOtherNamespacesAreDropped(t *testing.T) {
 		`{__name__=~"(envoy_)?osm_.+", namespace="evil", source_name!="hidden", __name__!~"envoy_osm_proxy.*"}`: nil,
 		`osm_request_total{source_name="hidden"}`:                                                               {"evil/pod 1000000000"},
 		`osm_request_total{source_name="hidden", source_namespace!="evil"}`:                                     nil,
+
+		// Nothing of these is stored.
 		`{__name__=~"osm_proxy_.+"}`:                 nil,
 		`{__name__=~".+", exported_namespace=~".+"}`: nil,
 		`{__name__=~".+", __tmp_claim=~".+"}`:        nil,
