@@ -140,23 +140,24 @@ func (c *Cluster) containerPort(service *corev1.Service, port corev1.ServicePort
 	return 0
 }
 
-// endpoint is a pod behind a Service that serves.
+// endpoint is a pod behind a Service.
 type endpoint struct {
 	account account
 	address string
-	// ready is false for a terminating pod that still serves.
-	ready bool
+	// ready is false for a terminating pod that still serves. serving is true for both. Other pods have only clients that chose them.
+	ready, serving bool
 }
 
-// endpoints returns the endpoints of a Service.
+// endpoints returns the endpoints of a Service that serve, or all of a headless one, whose clients choose.
 func (c *Cluster) endpoints(service *corev1.Service) []endpoint {
 	var list []endpoint
 	pods := c.selected(service)
 	for _, slice := range c.slicesOf(service) {
 		for _, e := range slice.Endpoints {
 			i := slices.IndexFunc(pods, func(p *corev1.Pod) bool { return p.Name == e.TargetRef.Name })
-			if i >= 0 && (*e.Conditions.Ready || *e.Conditions.Terminating && *e.Conditions.Serving) {
-				list = append(list, endpoint{account: accountOf(pods[i]), address: e.Addresses[0], ready: *e.Conditions.Ready})
+			serving := *e.Conditions.Ready || *e.Conditions.Terminating && *e.Conditions.Serving
+			if i >= 0 && (serving || headless(service)) {
+				list = append(list, endpoint{account: accountOf(pods[i]), address: e.Addresses[0], ready: *e.Conditions.Ready, serving: serving})
 			}
 		}
 	}

@@ -248,9 +248,9 @@ func balanced(endpoints []endpoint, reachable []account) []endpoint {
 		endpoints = slices.DeleteFunc(endpoints, func(e endpoint) bool { return !slices.Contains(reachable, e.account) })
 	}
 	if slices.ContainsFunc(endpoints, func(e endpoint) bool { return e.ready }) {
-		endpoints = slices.DeleteFunc(endpoints, func(e endpoint) bool { return !e.ready })
+		return slices.DeleteFunc(endpoints, func(e endpoint) bool { return !e.ready })
 	}
-	return endpoints
+	return slices.DeleteFunc(endpoints, func(e endpoint) bool { return !e.serving })
 }
 
 // Authorizer is a server that must allow requests to a pod. Without a Port, there is no usable server.
