@@ -64,6 +64,8 @@ type Dependencies struct {
 	Definitions []*unstructured.Unstructured
 	// Kubernetes is the version of the API server.
 	Kubernetes *mesh.Kubernetes
+	// Parallel is how many namespaces get the trust of a mesh at a time.
+	Parallel int
 }
 
 // DataPlane observes and restarts the workloads with sidecars.
@@ -126,7 +128,7 @@ func newDependencies(mgr ctrl.Manager, o Options, server discovery.ServerVersion
 		Health: o.Health, MountDelay: cmp.Or(o.MountDelay, certificates.DefaultMountDelay), Prometheus: prometheus.New(nil),
 		Vault: vault.Signer{}, Tokens: own.ForAudience,
 		Components: append(builtin.All(), o.Components...), Images: o.ComponentImages,
-		Definitions: definitions, Kubernetes: kubernetes,
+		Parallel: trust.Parallel, Definitions: definitions, Kubernetes: kubernetes,
 	}, nil
 }
 
@@ -161,7 +163,7 @@ func newControllers(d Dependencies) controllers {
 			Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, Replicas: d.Health, Sidecars: d.DataPlane,
 			MountDelay: d.MountDelay, Jitter: rand.Float64, Vault: d.Vault, Tokens: d.Tokens,
 		},
-		trust: &trust.Reconciler{Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status},
+		trust: &trust.Reconciler{Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, Parallel: d.Parallel},
 		rollout: &rollout.Reconciler{
 			Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, DataPlane: d.DataPlane,
 			Restarter: d.restarter(), Health: d.Health, Prometheus: d.Prometheus, Metrics: d.Metrics,
@@ -177,7 +179,7 @@ func newControllers(d Dependencies) controllers {
 func (d Dependencies) simulated(s plan.Simulation) Dependencies {
 	d.Cluster, d.Objects, d.Status, d.Recorder, d.Metrics = s.Cluster, s.Client, s.Status, s.Recorder, nil
 	d.DataPlane, d.Health, d.Prometheus = s.DataPlane, s.Health, s.Health
-	d.Vault, d.Tokens = s.Vault, s.Vault.Token
+	d.Vault, d.Tokens, d.Parallel = s.Vault, s.Vault.Token, 1
 	return d
 }
 

@@ -41,6 +41,8 @@ type Reconciler struct {
 	Recorder events.EventRecorder
 	// Status writes the status of a Mesh.
 	Status status.Writer
+	// Parallel is how many namespaces are served at a time. A simulation serves one, so that its changes have an order.
+	Parallel int
 }
 
 // rejection is what a namespace answered.
@@ -112,7 +114,7 @@ func (r *Reconciler) distribute(ctx context.Context, mesh *v1alpha1.Mesh) (*cond
 		return nil, nil, err
 	}
 	session := r.Applier.For(mesh)
-	rejections := forEach(ctx, desired, func(ctx context.Context, namespace string) error {
+	rejections := forEach(ctx, r.Parallel, desired, func(ctx context.Context, namespace string) error {
 		return r.distributeTo(ctx, session, mesh, root, namespace)
 	})
 	if ctx.Err() != nil {

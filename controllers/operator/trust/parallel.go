@@ -8,14 +8,15 @@ import (
 )
 
 const (
-	// parallel is how many namespaces are served at a time. answerTimeout limits one: an admission webhook that hangs delays its own namespace.
-	// Together 150 such namespaces fit into the time of a reconciliation.
-	parallel      = 16
+	// Parallel is how many namespaces are served at a time. Together 150 namespaces whose admission webhooks hang fit into the time of a
+	// reconciliation.
+	Parallel = 16
+	// answerTimeout limits one: an admission webhook that hangs delays its own namespace.
 	answerTimeout = 10 * time.Second
 )
 
-// forEach calls a function for each namespace, and returns what failed, in the order of the namespaces.
-func forEach(ctx context.Context, namespaces []string, serve func(context.Context, string) error) []rejection {
+// forEach calls a function for each namespace, a number of them at a time, and returns what failed, in the order of the namespaces.
+func forEach(ctx context.Context, parallel int, namespaces []string, serve func(context.Context, string) error) []rejection {
 	answers := make([]error, len(namespaces))
 	var group errgroup.Group
 	group.SetLimit(parallel)

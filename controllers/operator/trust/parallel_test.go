@@ -22,7 +22,7 @@ func TestHangingNamespacesDelayNoOther(t *testing.T) {
 		began, served := time.Now(), time.Time{}
 		ctx, cancel := context.WithTimeout(t.Context(), enqueue.Options().ReconciliationTimeout)
 		defer cancel()
-		rejections := forEach(ctx, namespaces, func(ctx context.Context, namespace string) error {
+		rejections := forEach(ctx, Parallel, namespaces, func(ctx context.Context, namespace string) error {
 			if namespace == "z-shop" {
 				served = time.Now()
 				return nil
