@@ -64,7 +64,14 @@ func TestAbsentKindsAreRarelyLookedUp(t *testing.T) {
 		if got, limit := mapper.lookups.Load()-before, int32(time.Hour/RecheckInterval)+1; got > limit {
 			t.Errorf("an absent kind was looked up %d times in an hour, want at most %d", got, limit)
 		}
-		definitions.Notify()
+		before = mapper.lookups.Load()
+		for range 300 { // a list of definitions
+			definitions.Notify()
+			synctest.Wait()
+		}
+		if got := mapper.lookups.Load() - before; got > 1 {
+			t.Errorf("an absent kind was looked up %d times for a list of definitions, want once", got)
+		}
 		time.Sleep(3 * LookupInterval)
 		mapper.hasRoutes.Store(true)
 		began := time.Now()
