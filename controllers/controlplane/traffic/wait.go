@@ -59,7 +59,7 @@ func (d *Definitions) Notify() {
 	d.changed, d.last = make(chan struct{}), time.Now()
 }
 
-// next returns a channel that the next change closes, and how long to wait for it before the next look. While definitions settle it is nil: the first
+// next returns a channel that the next change closes, and how long to wait for it before the next look. While definitions still change it is nil: the first
 // list of a cluster has hundreds of them, and each would cause a look.
 func (d *Definitions) next() (<-chan struct{}, time.Duration) {
 	d.mu.Lock()
