@@ -4,6 +4,10 @@
 
 HACK = go run -C hack
 
+# Programs, images and tests are compiled with the same flags. The build cache then serves all of them, in each checkout.
+export GOFLAGS := $(GOFLAGS) -trimpath
+export CGO_ENABLED ?= 0
+
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,7 +16,11 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build all programs into bin/
-	go build -trimpath -o bin/ -ldflags "-X github.com/openservicemesh/osm-operator/internal/platform/version.Version=$$(cat VERSION)" ./cmd/...
+	$(HACK) ./images programs
+
+.PHONY: osm
+osm: ## Build the osm command into bin/
+	$(HACK) ./images programs osm
 
 .PHONY: images
 images: ## Build all container images into bin/images/

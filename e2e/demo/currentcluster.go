@@ -33,6 +33,10 @@ func prepareCurrent(ctx context.Context, p *progress, o options) (*lab.Cluster, 
 	if err := current.Conflicts(ctx, cluster.Client); err != nil {
 		return nil, fmt.Errorf("the demo cannot be installed in the cluster of context %s:\n%w", target.Context, err)
 	}
+	p.begin(commandStep)
+	if err := cluster.Repository.BuildOSM(ctx, p.out); err != nil {
+		return nil, err
+	}
 	p.begin(checkStep)
 	if err := checkBeforeInstall(ctx, p, cluster); err != nil {
 		return nil, err
@@ -46,7 +50,7 @@ func prepareCurrent(ctx context.Context, p *progress, o options) (*lab.Cluster, 
 
 // checkBeforeInstall runs the checks of the command line.
 func checkBeforeInstall(ctx context.Context, p *progress, cluster *lab.Cluster) error {
-	cmd := exec.CommandContext(ctx, "go", "run", "./cmd/osm", "check", "--pre-install")
+	cmd := exec.CommandContext(ctx, cluster.Repository.Path("bin", "osm"), "check", "--pre-install")
 	cmd.Dir = cluster.Repository.Path()
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
 	cmd.Stdout, cmd.Stderr = p.out, p.out

@@ -122,13 +122,15 @@ func shares(c demo.Counters) string {
 type progress struct {
 	out   io.Writer
 	start time.Time
+	// steps are the steps of this run, in order.
+	steps []step
 }
 
 func newProgress(out io.Writer) *progress { return &progress{out: out, start: time.Now()} }
 
-// begin prints what a step does and how long it usually takes.
+// begin prints which step begins, what it does and how long it usually takes.
 func (p *progress) begin(s step) {
-	p.printf("[%4.0fs] %s: %s (usually %s)", time.Since(p.start).Seconds(), s.name, s.does, s.usual)
+	p.printf("[%4.0fs] step %d of %d, %s: %s (usually %s)", time.Since(p.start).Seconds(), slices.Index(p.steps, s)+1, len(p.steps), s.name, s.does, s.usual)
 }
 
 func (p *progress) printf(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
@@ -205,9 +207,9 @@ func showTour(ctx context.Context, p *progress, cluster *lab.Cluster) error {
 	p.printf(`
 Trace %s has %d spans of %s.
 
-  the page of the mesh  go run ./cmd/osm dashboard mesh               http://localhost:9080
-  the trace             go run ./cmd/osm dashboard jaeger -b=false    http://localhost:16686/%s%s
-  Prometheus            go run ./cmd/osm dashboard prometheus         http://localhost:7070%s`,
+  the page of the mesh  bin/osm dashboard mesh               http://localhost:9080
+  the trace             bin/osm dashboard jaeger -b=false    http://localhost:16686/%s%s
+  Prometheus            bin/osm dashboard prometheus         http://localhost:7070%s`,
 		trace.ID, len(trace.Spans), strings.Join(trace.Services(), ", "), tracePath, trace.ID, queryPath)
 	return nil
 }

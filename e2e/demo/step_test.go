@@ -1,16 +1,26 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
 
-func TestEachStepHasItsUsualTime(t *testing.T) {
-	for _, s := range []step{clusterStep, imagesStep, checkStep, operatorStep, meshStep, bookstoreStep, observabilityStep, trafficStep} {
-		var out strings.Builder
-		newProgress(&out).begin(s)
-		if want := "[   0s] " + s.name + ": " + s.does + " (usually " + s.usual + ")\n"; out.String() != want || s.name == "" || s.does == "" || s.usual == "" {
-			t.Errorf("%q, want %q", out.String(), want)
+func TestEachStepHasItsNumberAndUsualTime(t *testing.T) {
+	for name, steps := range map[string][]step{
+		"local cluster":          stepsOf(false, options{}),
+		"local cluster observed": stepsOf(false, options{observed: true}),
+		"current cluster":        stepsOf(true, options{}),
+	} {
+		for i, s := range steps {
+			var out strings.Builder
+			p := newProgress(&out)
+			p.steps = steps
+			p.begin(s)
+			want := fmt.Sprintf("[   0s] step %d of %d, %s: %s (usually %s)\n", i+1, len(steps), s.name, s.does, s.usual)
+			if out.String() != want || s.name == "" || s.does == "" || s.usual == "" {
+				t.Errorf("%s: %q, want %q", name, out.String(), want)
+			}
 		}
 	}
 }

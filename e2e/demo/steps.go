@@ -33,6 +33,7 @@ type options struct {
 
 // up runs the whole demo. Each step is idempotent, so a second run is fast.
 func up(ctx context.Context, p *progress, o options) error {
+	p.steps = stepsOf(lab.IsCurrent(), o)
 	cluster, err := prepare(ctx, p, o)
 	if err != nil {
 		return err
@@ -73,7 +74,11 @@ func prepare(ctx context.Context, p *progress, o options) (*lab.Cluster, error) 
 		return nil, err
 	}
 	p.begin(imagesStep)
-	return cluster, cluster.BuildImages(ctx, p.out)
+	if err := cluster.BuildImages(ctx, p.out); err != nil {
+		return nil, err
+	}
+	p.begin(commandStep)
+	return cluster, cluster.Repository.BuildOSM(ctx, p.out)
 }
 
 // installMesh installs the operator and the sample mesh.
@@ -163,10 +168,10 @@ func printNextSteps(p *progress, cluster *lab.Cluster) error {
 	p.printf(`
 Next steps:
 
-  export KUBECONFIG=%s PATH=%s:$PATH
+  export KUBECONFIG=%s PATH=%s:%s:$PATH
 
-  the mesh         go run ./cmd/osm dashboard mesh                                    http://localhost:9080
-  its requests     go run ./cmd/osm tap -n bookstore
+  the mesh         osm dashboard mesh                                                 http://localhost:9080
+  its requests     osm tap -n bookstore
   web pages        kubectl port-forward -n bookbuyer deploy/bookbuyer 8080:14001      http://localhost:8080
                    kubectl port-forward -n bookthief deploy/bookthief 8083:14001      http://localhost:8083
                    kubectl port-forward -n bookstore deploy/bookstore-v1 8084:14001   http://localhost:8084
@@ -176,8 +181,21 @@ Next steps:
   cert-manager     %s
                    %s
   table again      go run ./e2e/demo report
-  clean up         make demo-down%s`, cluster.Kubeconfig, cluster.Tools(), lab.InstallCertManager, lab.UseCertManager, suffix)
+  clean up         make demo-down%s`, cluster.Kubeconfig, cluster.Repository.Path("bin"), cluster.Tools(), lab.InstallCertManager, lab.UseCertManager, suffix)
 	return nil
+}
+
+// stepsOf returns the steps of a run, in order.
+func stepsOf(current bool, o options) []step {
+	steps := []step{clusterStep, imagesStep, commandStep}
+	if current {
+		steps = []step{commandStep, checkStep}
+	}
+	steps = append(steps, operatorStep, meshStep, bookstoreStep)
+	if o.observed {
+		steps = append(steps, observabilityStep)
+	}
+	return append(steps, trafficStep)
 }
 
 // step is a part of the demo that takes a while.
@@ -193,7 +211,8 @@ type step struct {
 var (
 	clusterStep       = step{"cluster", "start a one-node Kubernetes on this machine", "15 s; 10 minutes the first time, which builds Kubernetes"}
 	imagesStep        = step{"images", "build the images of the project and load them", "20 s; 4 minutes the first time"}
-	checkStep         = step{"check", "osm check --pre-install", "5 s; a minute the first time, which builds osm"}
+	commandStep       = step{"osm", "make osm, which builds bin/osm", "5 s; half a minute the first time"}
+	checkStep         = step{"check", "bin/osm check --pre-install", "5 s"}
 	operatorStep      = step{"operator", "kubectl apply --server-side -f dist/install.yaml", "10 s"}
 	meshStep          = step{"mesh", "kubectl apply -f config/samples/operator_v1alpha1_mesh.yaml, and wait until it is Ready", "15 s"}
 	bookstoreStep     = step{"bookstore", "kubectl apply -k config/samples/bookstore, and wait for its pods", "30 s"}

@@ -104,6 +104,11 @@ func (r Repository) Tool(ctx context.Context, out io.Writer, args ...string) err
 	return nil
 }
 
+// BuildOSM compiles the osm command into bin/osm.
+func (r Repository) BuildOSM(ctx context.Context, out io.Writer) error {
+	return r.Tool(ctx, out, "./images", "programs", "osm")
+}
+
 // ToolOutput runs a developer tool of hack/ and returns its standard output.
 func (r Repository) ToolOutput(ctx context.Context, args ...string) (string, error) {
 	cmd := r.command(ctx, args)

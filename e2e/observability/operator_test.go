@@ -48,7 +48,7 @@ func TestPrometheusOperator(t *testing.T) {
 	must(t, cluster.Put(t.Context(), monitored))
 	t.Cleanup(func() { must(t, tour.Disable(context.Background(), cluster)) })
 	patchMesh(t, `{"spec":{"observability":{"prometheus":{"mode":"Operator"}}}}`)
-	must(t, cluster.Shell(t.Context(), tour.EnableMetrics))
+	must(t, tour.ScrapeBookstore(t.Context(), cluster, os.Stderr))
 	must(t, tour.AwaitComponents(t.Context(), cluster, "prometheus-monitors"))
 	must(t, lab.Until(t.Context(), 3*time.Minute, "the Prometheus of the operator runs", func(ctx context.Context) (bool, string, error) {
 		pod, err := cluster.Pod(ctx, "prometheus-operator", "prometheus", "mesh")

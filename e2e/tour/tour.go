@@ -37,7 +37,15 @@ const (
 )
 
 // EnableMetrics is the command that makes Prometheus scrape the sidecars of the bookstore.
-const EnableMetrics = "go run ./cmd/osm metrics enable --namespace bookbuyer,bookthief,bookstore,bookwarehouse"
+const EnableMetrics = "bin/osm metrics enable --namespace bookbuyer,bookthief,bookstore,bookwarehouse"
+
+// ScrapeBookstore builds the osm command and runs EnableMetrics.
+func ScrapeBookstore(ctx context.Context, cluster *lab.Cluster, out io.Writer) error {
+	if err := cluster.Repository.BuildOSM(ctx, out); err != nil {
+		return err
+	}
+	return cluster.Shell(ctx, EnableMetrics)
+}
 
 // Enable runs Prometheus and Jaeger for the sample mesh, and enables metrics and traces of the bookstore.
 func Enable(ctx context.Context, cluster *lab.Cluster, out io.Writer) error {
@@ -51,7 +59,7 @@ func Enable(ctx context.Context, cluster *lab.Cluster, out io.Writer) error {
 	if err := cluster.Patch(ctx, sampleMesh(), patch); err != nil {
 		return err
 	}
-	if err := cluster.Shell(ctx, EnableMetrics); err != nil {
+	if err := ScrapeBookstore(ctx, cluster, out); err != nil {
 		return err
 	}
 	return AwaitComponents(ctx, cluster, "prometheus", "jaeger")

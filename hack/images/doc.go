@@ -7,6 +7,7 @@
 //	go run ./images [-o DIR] [-version V] [NAME...]   build the named images, or all of them
 //	go run ./images -platforms linux/amd64,linux/arm64
 //	                                                  build image indexes, as for releases
+//	go run ./images programs [NAME...]                compile programs of cmd/ for this machine into bin/ or the folder of -o
 //	go run ./images list                              print the image names
 //	go run ./images envoy-path                        print the path of Envoy, downloading it if needed
 //	go run ./images earlier-envoy-path                print the path of the earlier minor version of Envoy, used in tests

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/hack/images/fetch"
@@ -54,11 +56,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		return err
 	}
-	if *out == "" {
-		*out = filepath.Join(root, "bin", "images")
-	}
 	if *version, err = versionOrDefault(root, *version); err != nil {
 		return err
+	}
+	if flags.Arg(0) == "programs" {
+		return buildPrograms(ctx, fetch.Build{Root: root, Version: *version, Tags: *tags, Out: cmp.Or(*out, filepath.Join(root, "bin"))}, flags.Args()[1:])
+	}
+	if *out == "" {
+		*out = filepath.Join(root, "bin", "images")
 	}
 	desired, err := selectImages(catalogue(), flags.Args(), func(img image) bool {
 		if img.command == "" || fetch.HasCommand(root, img.command) {
@@ -74,6 +79,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		root: root, cache: cache, out: *out, version: *version, tags: *tags, layers: layer.NewStore(filepath.Join(cache, "layers")), targets: targets,
 	}
 	return withLock(cache, func() error { return buildAll(ctx, b, desired, stdout) })
+}
+
+// buildPrograms compiles the named programs, or all, for this machine. They have the flags of the programs in images, so that they share the
+// go build cache.
+func buildPrograms(ctx context.Context, b fetch.Build, names []string) error {
+	b.System, b.Architecture = runtime.GOOS, runtime.GOARCH
+	if len(names) == 0 {
+		entries, err := os.ReadDir(filepath.Join(b.Root, "cmd"))
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+	}
+	var packages []string
+	for _, name := range names {
+		packages = append(packages, "./cmd/"+name)
+	}
+	_, err := b.Commands(ctx, packages)
+	return err
 }
 
 // buildAll builds the images, updates the list of the output folder and prints the built images.

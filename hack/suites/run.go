@@ -124,6 +124,9 @@ func newCommand(ctx context.Context, c command, env []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
 	cmd.Dir = c.dir
 	cmd.Env = append(os.Environ(), env...)
+	if slices.Contains(c.args, "-race") {
+		cmd.Env = append(cmd.Env, "CGO_ENABLED=1") // the race detector needs cgo, which the Makefile disables
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = gracePeriod

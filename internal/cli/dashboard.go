@@ -116,7 +116,15 @@ func (a *app) dashboard(ctx context.Context, c client.Client, m mesh, page dashb
 		return err
 	}
 	a.note("[+] Starting Dashboard forwarding")
-	return a.kube.Hold(ctx, m.Namespace, pod, local, remote, func(address string) { a.announce(ctx, "http://"+address, browser) })
+	return a.kube.Hold(ctx, m.Namespace, pod, local, remote, func(address string) {
+		url := "http://" + address
+		if hasPages(ctx, url) {
+			a.announce(ctx, url, browser)
+			return
+		}
+		a.announce(ctx, url, false)
+		a.note("The %s of mesh %s was built without web pages, so only its API answers at this address. `osm dashboard mesh` shows the mesh.", page.title, m.Name)
+	})
 }
 
 // announce prints the address of a page and opens it.

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"archive/zip"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -29,6 +30,10 @@ type Build struct {
 	Tags string
 	// Architecture is Go's name of the processor.
 	Architecture string
+	// System is Go's name of the operating system; empty is linux.
+	System string
+	// Out is the folder of the programs; empty is a folder of the cache for the version and architecture.
+	Out string
 }
 
 // Commands compiles main packages of the repository into static programs and returns their folder. Packages are paths
@@ -51,7 +56,7 @@ func (b Build) Commands(ctx context.Context, packages []string) (string, error) 
 	if b.Tags != "" {
 		args = append(args, "-tags", b.Tags)
 	}
-	env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + b.Architecture}
+	env := []string{"CGO_ENABLED=0", "GOOS=" + cmp.Or(b.System, "linux"), "GOARCH=" + b.Architecture}
 	for folder, packages := range byModule(b.Root, packages) {
 		if _, err := run(ctx, filepath.Join(b.Root, folder), env, slices.Concat(args, packages)...); err != nil {
 			return "", fmt.Errorf("cannot compile the programs of the images: %w", err)
@@ -62,6 +67,9 @@ func (b Build) Commands(ctx context.Context, packages []string) (string, error) 
 
 // folder is the folder of the compiled programs.
 func (b Build) folder() string {
+	if b.Out != "" {
+		return b.Out
+	}
 	if b.Architecture == amd64 {
 		return filepath.Join(b.Cache, "bin", b.Version)
 	}
