@@ -30,21 +30,23 @@ type dashboardPage struct {
 	port       uint16
 	// remedy is how to get the program. It contains the namespace of the mesh.
 	remedy string
+	// placeholder is in the page of a program that was compiled without its web assets.
+	placeholder string
 }
 
 // dashboardPages are the pages by argument. The labels and ports are those of OSM's chart.
 var dashboardPages = map[string]dashboardPage{
 	"grafana": {
 		"Grafana", grafana.Name, grafana.Port,
-		"the Mesh does not run one in namespace %s: set spec.observability.grafana.mode to Managed",
+		"the Mesh does not run one in namespace %s: set spec.observability.grafana.mode to Managed", "",
 	},
 	"prometheus": {
 		"Prometheus", prometheus.Name, prometheus.Port,
-		"the Mesh does not run one in namespace %s: set spec.observability.prometheus.mode to Managed",
+		"the Mesh does not run one in namespace %s: set spec.observability.prometheus.mode to Managed", "Error opening React index.html",
 	},
 	"jaeger": {
 		"Jaeger", jaeger.Name, jaeger.QueryPort,
-		"the Mesh does not run one in namespace %s: set spec.observability.jaeger.mode to Managed and spec.observability.tracing.enabled to true",
+		"the Mesh does not run one in namespace %s: set spec.observability.jaeger.mode to Managed and spec.observability.tracing.enabled to true", "This is not the Jaeger UI you are looking for",
 	},
 }
 
@@ -118,7 +120,7 @@ func (a *app) dashboard(ctx context.Context, c client.Client, m mesh, page dashb
 	a.note("[+] Starting Dashboard forwarding")
 	return a.kube.Hold(ctx, m.Namespace, pod, local, remote, func(address string) {
 		url := "http://" + address
-		if hasPages(ctx, url) {
+		if page.hasPages(ctx, url) {
 			a.announce(ctx, url, browser)
 			return
 		}

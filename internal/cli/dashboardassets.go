@@ -14,11 +14,8 @@ const (
 	maxPagesBytes = 64 << 10
 )
 
-// placeholders are texts of the first page of servers that were compiled without their web assets: Prometheus and Jaeger.
-var placeholders = []string{"Error opening React index.html", "This is not the Jaeger UI"}
-
-// hasPages reports whether the server at url has web pages. A server that does not answer counts as one that has: the browser then shows why.
-func hasPages(ctx context.Context, url string) bool {
+// hasPages reports whether the program at url has web pages. One that does not answer counts as having them: the browser then shows why.
+func (p dashboardPage) hasPages(ctx context.Context, url string) bool {
 	ctx, cancel := context.WithTimeout(ctx, pagesTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -34,10 +31,5 @@ func hasPages(ctx context.Context, url string) bool {
 	if err != nil {
 		return true
 	}
-	for _, text := range placeholders {
-		if bytes.Contains(body, []byte(text)) {
-			return false
-		}
-	}
-	return true
+	return p.placeholder == "" || !bytes.Contains(body, []byte(p.placeholder))
 }
