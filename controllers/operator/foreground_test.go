@@ -97,7 +97,7 @@ func TestForegroundDeletionKeepsTheMeshUntilSidecarsAreGone(t *testing.T) {
 	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonWaitingForSidecars)
 	assertSurvived(t, name, before)
 
-	// The way back of docs/removal.md: the Mesh goes without its removal, and is created again.
+	// The way back of docs/help/deleted-the-mesh.md: the Mesh goes without its removal, and is created again.
 	if err := cluster.client.Patch(t.Context(), mesh, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))); err != nil {
 		t.Fatal(err)
 	}

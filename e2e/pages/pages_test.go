@@ -11,9 +11,13 @@ import (
 
 // TestPagesMatchOutput runs all pages, one after the other. Each page must remove the objects and files that it creates.
 func TestPagesMatchOutput(t *testing.T) {
-	found, err := filepath.Glob(cluster.Repository.Path("docs", "traffic", "*.md"))
-	if err != nil || len(found) == 0 {
-		t.Fatalf("no pages in docs/traffic: %v", err)
+	var found []string
+	for _, folder := range []string{"first-hour", "help", "traffic"} {
+		pages, err := filepath.Glob(cluster.Repository.Path("docs", folder, "*.md"))
+		if err != nil || len(pages) == 0 {
+			t.Fatalf("no pages in docs/%s: %v", folder, err)
+		}
+		found = append(found, pages...)
 	}
 	found = append(found,
 		cluster.Repository.Path("docs", "cli", "walkthrough.md"),

@@ -82,7 +82,7 @@ func TestForegroundDeletionWaitsForSidecars(t *testing.T) {
 	m.assertKept(before)
 	m.pod(m.shop(), "newcomer", "")
 
-	// The way back of docs/removal.md.
+	// The way back of docs/help/deleted-the-mesh.md.
 	live, err := m.read(t.Context())
 	must(t, err)
 	must(t, cluster.Patch(t.Context(), live, `{"metadata":{"finalizers":null}}`))

@@ -130,7 +130,7 @@ func removal(m *v1alpha1.Mesh) diagnosis.Finding {
 	}
 	remedy := "wait for its end with `kubectl get mesh " + m.Name + " --watch`"
 	if m.Status.Removal == nil || m.Status.Removal.Phase == v1alpha1.RemovalWaiting {
-		remedy = "to keep the mesh, see \"Undo a deletion\" in docs/removal.md; to go on, follow the message"
+		remedy = "to keep the mesh, see docs/help/deleted-the-mesh.md; to go on, follow the message"
 	}
 	return diagnosis.Warn(remedy, "the Mesh is being deleted since %s, %s", m.DeletionTimestamp.UTC().Format(time.RFC3339), state)
 }
