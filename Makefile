@@ -82,8 +82,8 @@ test: ## Run all suites, within the time limits of hack/budget.yaml
 	$(HACK) ./suites
 
 .PHONY: test-full
-test-full: ## Run all tests, as before a release
-	$(HACK) ./suites -full
+test-full: ## Run all tests, as before a release; SHARD=2/4 runs one of four parts, each of at most 75 minutes
+	$(HACK) ./suites -full $(if $(SHARD),-shard $(SHARD))
 
 .PHONY: nightly
 nightly: verdict-nightly verdict-recorded outage-nightly soak ## Run tests that are too long for every change, in about 90 minutes

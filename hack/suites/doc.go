@@ -1,4 +1,4 @@
-// Command suites runs the project's tests: go run ./suites [-full] [SUITE...], or go run ./suites -changed [-since COMMIT]
+// Command suites runs the project's tests: go run ./suites [-full] [-shard 2/4] [SUITE...], or go run ./suites -changed [-since COMMIT]
 //
 // Input: the checkout, and hack/budget.yaml, which sets the time limit of each suite and lists the tests that may be
 // skipped. Output: a line per finished package, the output of failures, a summary table, one last line with the result,
@@ -8,6 +8,8 @@
 // A suite fails if a test fails, if it exceeds its time limit, if a test is skipped that the budget does not list, or
 // if it finds no test. The remaining suites run anyway. Up to three failed tests of a suite are repeated: those that pass then are listed
 // as flaky, and fail only a full run.
+//
+// With -shard, the packages of all suites are divided into parts of about the same length. The last line of each part has its commit.
 //
 // A test belongs to this suite:
 //

@@ -22,9 +22,10 @@ func main() {
 	full := flag.Bool("full", false, "run all tests, as before a release, without the test cache")
 	changed := flag.Bool("changed", false, "run the linters, and the unit tests that the changes can affect")
 	since := flag.String("since", "", "with -changed: the commit to compare with; by default the one where the branch left main, or the earlier one on main")
+	part := flag.String("shard", "", "run one part of all tests, such as 2/4; all parts together are the whole run")
 	flag.Parse()
 	entrypoint.Main("suites", func(ctx context.Context) error {
-		return run(ctx, options{full: *full, changed: *changed, since: *since, names: flag.Args()})
+		return run(ctx, options{full: *full, changed: *changed, since: *since, shard: *part, names: flag.Args()})
 	})
 }
 
@@ -34,7 +35,7 @@ var errFailed = errors.New("some suites failed")
 // options are what the command line selects.
 type options struct {
 	full, changed bool
-	since         string
+	since, shard  string
 	names         []string
 }
 
@@ -52,6 +53,13 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	part, err := parseShard(o.shard)
+	if err != nil {
+		return err
+	}
+	if chosen, err = part.divide(c, chosen, b); err != nil {
+		return err
+	}
 	begin := time.Now()
 	outcomes := runAll(ctx, c, b, chosen)
 	duration := time.Since(begin)
@@ -65,7 +73,10 @@ func run(ctx context.Context, o options) error {
 	if slices.ContainsFunc(outcomes, func(o outcome) bool { return o.err != nil }) {
 		return errFailed
 	}
-	if o.changed || len(o.names) > 0 {
+	if o.shard != "" {
+		fmt.Printf("commit %s\n", commitOf(ctx, root))
+	}
+	if o.changed || len(o.names) > 0 || o.shard != "" {
 		return nil
 	}
 	return b.exceeded(duration, o.full)
@@ -86,6 +97,8 @@ func target(o options) string {
 		return "make check"
 	case len(o.names) > 0:
 		return strings.Join(o.names, ", ")
+	case o.full && o.shard != "":
+		return "make test-full SHARD=" + o.shard
 	case o.full:
 		return "make test-full"
 	}

@@ -53,9 +53,12 @@ type command struct {
 	args []string
 	// goTest is true if the command prints the events of `go test -json`.
 	goTest bool
-	// flags are the flags of go test, without the packages.
-	flags []string
+	// flags are the flags of go test, and packages its last arguments.
+	flags, packages []string
 }
+
+// with returns a run of go test with other packages.
+func (c command) with(packages []string) command { return goTest(c.dir, packages, c.flags...) }
 
 // suites returns all suites, fast ones first.
 func suites() []suite {
@@ -174,5 +177,5 @@ func productTests(c checkout, pick func(testPackage) bool, args ...string) ([]co
 // goTest returns a run of go test. Its timeout is off, because the suite's time limit applies.
 func goTest(dir string, packages []string, args ...string) command {
 	all := append([]string{"go", "test", "-json", "-timeout=0"}, args...)
-	return command{dir: dir, args: append(all, packages...), goTest: true, flags: args}
+	return command{dir: dir, args: append(all, packages...), goTest: true, flags: args, packages: packages}
 }

@@ -183,6 +183,8 @@ type budget struct {
 	Suites map[string]timeLimit `json:"suites"`
 	// Total limits the sum of all suites. A run of single suites has no total.
 	Total timeLimit `json:"total"`
+	// Seconds are the measured times of long packages in make test-full, by suite and folder. They divide a run into shards of about the same length.
+	Seconds map[string]int `json:"seconds,omitempty"`
 	// Skips are the tests that may be skipped.
 	Skips []skip `json:"skips,omitempty"`
 }
