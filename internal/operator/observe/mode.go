@@ -64,8 +64,8 @@ func IsStalled(mesh *v1alpha1.Mesh) bool {
 }
 
 // NeedsMaintenance is true when certificates and trust of a mesh are to be kept: its spec is accepted, or its control plane runs,
-// whatever has become of the spec since. Nothing is kept in a namespace that another mesh claims, nor once the control plane is
-// being deleted.
+// whatever has become of the spec or the namespace since. Nothing is kept where another mesh claims the namespace before this one has a control
+// plane there, nor once the control plane is being deleted.
 func (c *Cluster) NeedsMaintenance(ctx context.Context, mesh *v1alpha1.Mesh) (bool, error) {
 	desired := c.Desired(mesh)
 	namespace, err := c.Namespace(ctx, desired.Namespace)
@@ -76,10 +76,10 @@ func (c *Cluster) NeedsMaintenance(ctx context.Context, mesh *v1alpha1.Mesh) (bo
 		return false, nil
 	}
 	claimed, err := c.Claimed(ctx, mesh)
-	if err != nil || claimed != nil {
+	if err != nil {
 		return false, err
 	}
-	if IsAccepted(mesh) {
+	if claimed == nil && IsAccepted(mesh) {
 		return true, nil
 	}
 	return c.IsDeployed(ctx, mesh.Name, desired.Namespace)
