@@ -88,10 +88,10 @@ func (p *Plane) workloads(ctx context.Context, mesh string, matches func(member 
 	return o.workloads(), nil
 }
 
-// pods returns the matching pods of the cache.
+// pods returns the matching pods of the cache, which share memory with it and must not be changed.
 func (p *Plane) pods(ctx context.Context, matches func(member string, pod *corev1.Pod) bool) ([]corev1.Pod, error) {
 	var list corev1.PodList
-	if err := p.cache.List(ctx, &list); err != nil {
+	if err := p.cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("the pods with sidecars cannot be listed: %w", err)
 	}
 	members := p.members(ctx)
@@ -155,7 +155,7 @@ func (p *Plane) readStates(ctx context.Context, o *observation) error {
 
 func (p *Plane) readBudgets(ctx context.Context, o *observation) error {
 	var list policyv1.PodDisruptionBudgetList
-	if err := p.cache.List(ctx, &list); err != nil {
+	if err := p.cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("the PodDisruptionBudgets cannot be listed: %w", err)
 	}
 	o.budgets = list.Items

@@ -143,7 +143,7 @@ func (p *Plane) restarted(ctx context.Context, matches func(revision string) boo
 	var statefulSets appsv1.StatefulSetList
 	var daemonSets appsv1.DaemonSetList
 	for _, list := range []client.ObjectList{&deployments, &statefulSets, &daemonSets} {
-		if err := p.cache.List(ctx, list); err != nil {
+		if err := p.cache.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, fmt.Errorf("the restarted workloads cannot be listed: %w", err)
 		}
 	}

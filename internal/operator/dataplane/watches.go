@@ -4,10 +4,12 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -23,11 +25,34 @@ import (
 // changes with its pods, so only changes of its spec and labels count. PodDisruptionBudgets are read when a wave is chosen.
 func (p *Plane) Sources() []source.Source {
 	return []source.Source{
-		source.Kind(p.cache, &corev1.Pod{}, handler.TypedEnqueueRequestsFromMapFunc(func(ctx context.Context, pod *corev1.Pod) []reconcile.Request {
+		source.Kind(p.cache, &corev1.Pod{}, batched(func(ctx context.Context, pod *corev1.Pod) []reconcile.Request {
 			mesh, _ := desired.MeshOf(pod.Labels[names.RevisionLabel])
 			return requests(mesh, p.meshOf(ctx, pod.Namespace))
 		})),
 		watchWorkloads(p, &appsv1.Deployment{}), watchWorkloads(p, &appsv1.StatefulSet{}), watchWorkloads(p, &appsv1.DaemonSet{}),
+	}
+}
+
+// podDelay is how long the events of pods are collected. A reconciliation reads all pods of a mesh, and a lost node changes hundreds at once.
+const podDelay = 500 * time.Millisecond
+
+// batched returns a handler that requests one reconciliation for all events within podDelay.
+func batched[T client.Object](requests func(context.Context, T) []reconcile.Request) handler.TypedEventHandler[T, reconcile.Request] {
+	add := func(ctx context.Context, object T, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		for _, request := range requests(ctx, object) {
+			queue.AddAfter(request, podDelay)
+		}
+	}
+	return handler.TypedFuncs[T, reconcile.Request]{
+		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[T], q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			add(ctx, e.Object, q)
+		},
+		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[T], q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			add(ctx, e.ObjectNew, q)
+		},
+		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[T], q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			add(ctx, e.Object, q)
+		},
 	}
 }
 
