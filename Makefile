@@ -112,6 +112,10 @@ bench-datapath: ## Measure what a pair of sidecars adds to requests, and the mem
 bench-endtoend: ## Measure changes from a real API server to the sidecars of the real osm-controller, in about five minutes
 	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go run ./internal/testing/bench -endtoend
 
+.PHONY: bench-operator
+bench-operator: ## Measure what events of a mesh with 10,000 pods cost the real osm-operator, in about five minutes
+	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go run ./internal/testing/bench -operator
+
 .PHONY: bench-check
 bench-check: bench-growth ## Run bench, and fail if a cost is worse than the best one recorded, or a ratio to a broadcast 30% worse
 	go test -count=1 -run GoldenCosts ./internal/testing/bench

@@ -33,6 +33,7 @@ type options struct {
 	variants       string
 	out, baseline  string
 	endToEnd, cold bool
+	operator       bool
 }
 
 func main() {
@@ -54,6 +55,7 @@ func main() {
 	flag.StringVar(&o.baseline, "baseline", "internal/testing/bench/baseline.json", "the file with the ratios of an earlier short run")
 	flag.BoolVar(&o.endToEnd, "endtoend", false, "measure changes from a real API server to the sidecars of the real osm-controller; KUBEBUILDER_ASSETS names its programs")
 	flag.BoolVar(&o.cold, "coldstart", false, "measure the start of the real osm-controller with a real API server, for -sizes pods; KUBEBUILDER_ASSETS names its programs")
+	flag.BoolVar(&o.operator, "operator", false, "measure what events of a mesh with -sizes pods cost the real osm-operator; KUBEBUILDER_ASSETS names the programs of the API server")
 	flag.Parse()
 	if err := run(o, os.Stdout); err != nil {
 		log.Fatal(err)
@@ -61,6 +63,9 @@ func main() {
 }
 
 func run(o options, out io.Writer) error {
+	if o.operator {
+		return o.operators(out)
+	}
 	if o.endToEnd || o.cold {
 		return o.endToEnds(out)
 	}
