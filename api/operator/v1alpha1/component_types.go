@@ -22,6 +22,9 @@ type ComponentStatus struct {
 	Objects []ObjectReference `json:"objects,omitempty"`
 }
 
+// EveryNamespace is the namespace of a reference to the objects of one name in all namespaces of a mesh.
+const EveryNamespace = "*"
+
 // ObjectReference refers to an object of a component.
 type ObjectReference struct {
 	// apiVersion is the group and version of the object, such as policy/v1.
@@ -30,7 +33,8 @@ type ObjectReference struct {
 	// kind is the kind of the object.
 	Kind string `json:"kind"`
 
-	// namespace is the namespace of the object. It is empty for cluster-scoped objects.
+	// namespace is the namespace of the object. It is empty for cluster-scoped objects, and * stands for the objects of this name with the label
+	// of the mesh in all namespaces except the mesh's own.
 	// +optional
 	Namespace string `json:"namespace,omitempty"`
 

@@ -110,7 +110,7 @@ func (r *Reconciler) reconcileAll(
 		remaining, err := r.prune(ctx, mesh, earlier.Objects, nil)
 		if len(remaining) > 0 {
 			earlier.Objects, earlier.Ready, earlier.Reason = remaining, false, v1alpha1.ReasonProgressing
-			earlier.Message = r.describeRemoval(ctx, remaining, err)
+			earlier.Message = r.describeRemoval(ctx, mesh, remaining, err)
 			statuses, retry = append(statuses, earlier), true
 		}
 	}
@@ -180,10 +180,10 @@ func (r *Reconciler) reconcileComponent(ctx context.Context, session *apply.Sess
 		return status
 	}
 	c.divide(session.ApplyAll(ctx, c.objects), component.Namespace(mesh))
-	references := referencesOf(c.all())
+	references := referencesOf(mesh, c.all())
 	// A namespace that has left loses its objects even if another one rejects some.
-	remaining, err := r.prune(ctx, mesh, status.Objects, references)
-	status.Objects = append(references, remaining...)
+	remaining, err := r.prune(ctx, mesh, status.Objects, c.all())
+	status.Objects = union(references, remaining)
 	if err := errors.Join(c.err, err); err != nil {
 		status.Reason, status.Message = v1alpha1.ReasonApplyFailed, errors.Join(err, c.refusal).Error()
 		return status

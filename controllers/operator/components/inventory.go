@@ -16,6 +16,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -29,13 +30,33 @@ func inventoryOf(mesh *v1alpha1.Mesh, name string) []v1alpha1.ObjectReference {
 	return nil
 }
 
-// referencesOf returns references to rendered objects, in their order.
-func referencesOf(objects []*unstructured.Unstructured) []v1alpha1.ObjectReference {
+// referencesOf returns references to rendered objects, in their order. Objects of one name in the namespaces of the mesh have one reference, so the
+// status does not grow with the mesh.
+func referencesOf(mesh *v1alpha1.Mesh, objects []*unstructured.Unstructured) []v1alpha1.ObjectReference {
 	var references []v1alpha1.ObjectReference
+	seen := map[v1alpha1.ObjectReference]bool{}
 	for _, object := range objects {
-		references = append(references, referenceOf(object))
+		reference := referenceOf(object)
+		if reference.Namespace != "" && reference.Namespace != component.Namespace(mesh) {
+			reference.Namespace = v1alpha1.EveryNamespace
+		}
+		if !seen[reference] {
+			seen[reference] = true
+			references = append(references, reference)
+		}
 	}
 	return references
+}
+
+// union returns the elements of both lists, each once, in their order.
+func union(first, second []v1alpha1.ObjectReference) []v1alpha1.ObjectReference {
+	all := slices.Clone(first)
+	for _, reference := range second {
+		if !slices.Contains(all, reference) {
+			all = append(all, reference)
+		}
+	}
+	return all
 }
 
 func referenceOf(object *unstructured.Unstructured) v1alpha1.ObjectReference {
@@ -57,7 +78,7 @@ func (r *Reconciler) recordInventory(ctx context.Context, mesh *v1alpha1.Mesh, r
 			i = len(statuses) - 1
 		}
 		statuses[i].Objects = slices.Clone(statuses[i].Objects)
-		for _, reference := range referencesOf(c.all()) {
+		for _, reference := range referencesOf(mesh, c.all()) {
 			if !slices.Contains(statuses[i].Objects, reference) {
 				statuses[i].Objects = append(statuses[i].Objects, reference)
 				changed = true
@@ -71,16 +92,19 @@ func (r *Reconciler) recordInventory(ctx context.Context, mesh *v1alpha1.Mesh, r
 }
 
 // describeRemoval describes what the objects of a component wait for while they are deleted.
-func (r *Reconciler) describeRemoval(ctx context.Context, remaining []v1alpha1.ObjectReference, failed error) string {
+func (r *Reconciler) describeRemoval(ctx context.Context, mesh *v1alpha1.Mesh, remaining []v1alpha1.ObjectReference, failed error) string {
 	var held []string
-	for _, reference := range remaining {
-		live := &unstructured.Unstructured{}
-		live.SetGroupVersionKind(schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind))
-		if r.Objects.Get(ctx, client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}, live) != nil {
-			continue
-		}
-		if text := apply.Held(reference.Kind, live); text != "" {
-			held = append(held, text)
+	for _, recorded := range remaining {
+		references, _ := r.expand(ctx, mesh, recorded)
+		for _, reference := range references {
+			live := &unstructured.Unstructured{}
+			live.SetGroupVersionKind(schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind))
+			if r.Objects.Get(ctx, client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}, live) != nil {
+				continue
+			}
+			if text := apply.Held(reference.Kind, live); text != "" {
+				held = append(held, text)
+			}
 		}
 	}
 	text := "being removed"
@@ -93,23 +117,62 @@ func (r *Reconciler) describeRemoval(ctx context.Context, remaining []v1alpha1.O
 	return text
 }
 
-// prune deletes the recorded objects that are not in keep, and returns those that still exist.
-func (r *Reconciler) prune(ctx context.Context, mesh *v1alpha1.Mesh, recorded, keep []v1alpha1.ObjectReference) ([]v1alpha1.ObjectReference, error) {
+// prune deletes the recorded objects that are not among the kept ones, and returns the references to those that still exist.
+func (r *Reconciler) prune(
+	ctx context.Context, mesh *v1alpha1.Mesh, recorded []v1alpha1.ObjectReference, kept []*unstructured.Unstructured,
+) ([]v1alpha1.ObjectReference, error) {
+	keep := map[v1alpha1.ObjectReference]bool{}
+	for _, object := range kept {
+		keep[referenceOf(object)] = true
+	}
 	var remaining []v1alpha1.ObjectReference
 	var failed []error
-	for _, reference := range recorded {
-		if slices.Contains(keep, reference) {
-			continue
+	for _, one := range recorded {
+		references, err := r.expand(ctx, mesh, one)
+		exists := err != nil
+		failed = append(failed, err)
+		for _, reference := range references {
+			if keep[reference] {
+				continue
+			}
+			existed, err := r.deleteObject(ctx, mesh, reference)
+			if err != nil {
+				failed = append(failed, fmt.Errorf("%s %s cannot be deleted: %w", reference.Kind, strings.TrimPrefix(reference.Namespace+"/"+reference.Name, "/"), err))
+			}
+			exists = exists || existed || err != nil
 		}
-		exists, err := r.deleteObject(ctx, mesh, reference)
-		if err != nil {
-			failed = append(failed, fmt.Errorf("%s %s cannot be deleted: %w", reference.Kind, strings.TrimPrefix(reference.Namespace+"/"+reference.Name, "/"), err))
-		}
-		if exists || err != nil {
-			remaining = append(remaining, reference)
+		if exists {
+			remaining = append(remaining, one)
 		}
 	}
 	return remaining, errors.Join(failed...)
+}
+
+// expand returns the references to single objects that a recorded one stands for: itself, or those of its name outside the mesh's own namespace.
+func (r *Reconciler) expand(ctx context.Context, mesh *v1alpha1.Mesh, recorded v1alpha1.ObjectReference) ([]v1alpha1.ObjectReference, error) {
+	if recorded.Namespace != v1alpha1.EveryNamespace {
+		return []v1alpha1.ObjectReference{recorded}, nil
+	}
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(schema.FromAPIVersionAndKind(recorded.APIVersion, recorded.Kind+"List"))
+	err := r.Objects.List(ctx, list, client.MatchingLabels{names.MeshLabel: mesh.Name})
+	if meta.IsNoMatchError(err) || err != nil && client.IgnoreNotFound(err) == nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the objects %s %s cannot be listed: %w", recorded.Kind, recorded.Name, err)
+	}
+	var references []v1alpha1.ObjectReference
+	for i := range list.Items {
+		reference := v1alpha1.ObjectReference{
+			APIVersion: recorded.APIVersion, Kind: recorded.Kind, Namespace: list.Items[i].GetNamespace(), Name: list.Items[i].GetName(),
+		}
+		if reference.Name == recorded.Name && reference.Namespace != component.Namespace(mesh) {
+			references = append(references, reference)
+		}
+	}
+	slices.SortFunc(references, func(a, b v1alpha1.ObjectReference) int { return strings.Compare(a.Namespace, b.Namespace) })
+	return references, nil
 }
 
 // deleteObject deletes an object that was made for the mesh, and reports whether it existed. Objects of users and of other meshes are not deleted.
@@ -150,7 +213,7 @@ func (r *Reconciler) teardown(ctx context.Context, mesh *v1alpha1.Mesh) (reconci
 		remaining, err := r.prune(ctx, mesh, c.Objects, nil)
 		failed = append(failed, err)
 		if len(remaining) > 0 {
-			c.Objects, c.Ready, c.Reason, c.Message = remaining, false, v1alpha1.ReasonDeleting, r.describeRemoval(ctx, remaining, err)
+			c.Objects, c.Ready, c.Reason, c.Message = remaining, false, v1alpha1.ReasonDeleting, r.describeRemoval(ctx, mesh, remaining, err)
 			statuses = append(statuses, c)
 		}
 	}

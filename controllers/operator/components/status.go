@@ -141,6 +141,26 @@ func (l *limitedReads) Get(ctx context.Context, key client.ObjectKey, object cli
 	return err
 }
 
+// List implements client.Reader.
+func (l *limitedReads) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	kind := list.GetObjectKind().GroupVersionKind()
+	kind.Kind = strings.TrimSuffix(kind.Kind, "List")
+	one := &unstructured.Unstructured{}
+	one.SetGroupVersionKind(kind)
+	if _, late := l.late.Load(kind); late && !l.isSynced(ctx, one) {
+		return &unreadableError{kind.Kind}
+	}
+	reading, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	err := l.Client.List(reading, list, options...)
+	if err != nil && reading.Err() != nil && ctx.Err() == nil {
+		l.late.Store(kind, true)
+		return &unreadableError{kind.Kind}
+	}
+	l.late.Delete(kind)
+	return err
+}
+
 // isSynced reports whether the cache has the objects of a kind.
 func (l *limitedReads) isSynced(ctx context.Context, object client.Object) bool {
 	informer, err := l.informers.GetInformer(ctx, object, cache.BlockUntilSynced(false))

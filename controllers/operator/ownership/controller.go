@@ -118,7 +118,8 @@ func (r *Reconciler) uncached(mesh *v1alpha1.Mesh) []object {
 	}
 	for _, component := range mesh.Status.Components {
 		for _, o := range component.Objects {
-			if !slices.Contains(cachedKinds, o.Kind) {
+			// Objects in the namespaces of the mesh have had no owners since they share a reference.
+			if !slices.Contains(cachedKinds, o.Kind) && o.Namespace != v1alpha1.EveryNamespace {
 				all = append(all, object{schema.FromAPIVersionAndKind(o.APIVersion, o.Kind), client.ObjectKey{Namespace: o.Namespace, Name: o.Name}})
 			}
 		}
