@@ -29,7 +29,7 @@ func TestAccessLogKeys(t *testing.T) {
 		"start_time", "method", "path", "protocol", "response_code", "response_code_details", "time_to_first_byte",
 		"upstream_cluster", "response_flags", "bytes_received", "bytes_sent", "duration", "upstream_service_time",
 		"x_forwarded_for", "user_agent", "request_id", "requested_server_name", "authority", "upstream_host",
-		"source_identity", "denied_by",
+		"destination_address", "denied_by",
 	} {
 		want[key] = true
 	}
