@@ -53,15 +53,15 @@ func newLoggers(log *scope.AccessLog) *loggers {
 	return &loggers{
 		outboundRequests: append(textLogs(log, nil, accessLogFormat), statsLog(nil, outboundRequestStats)),
 		inboundRequests: append(textLogs(log, noHealthCheck, inboundFormat(deniedBy(requestDenial))),
-			statsLog(noHealthCheck, inboundRequestStats), statsLog(noHealthCheck, inboundRouteStats)),
+			statsLog(noHealthCheck, inboundRequestStats), statsLog(noHealthCheck, inboundRouteStats), denialLog(deniedRequest)),
 		outboundConnections: append(textLogs(log, connectionEnd, accessLogFormat),
 			statsLog(connectionStart, outboundOpenedStats), statsLog(connectionEnd, outboundClosedStats)),
 		inboundConnections: append(textLogs(log, connectionEnd, inboundFormat(deniedBy(connectionDenial))),
 			statsLog(connectionStart, inboundOpenedStats), statsLog(connectionEnd, inboundClosedStats)),
-		outboundListener: append(textLogs(log, unmatched, closedFormat()), statsLog(unmatched, outboundDeniedStats)),
+		outboundListener: append(textLogs(log, unmatched, closedFormat()), statsLog(unmatched, outboundDeniedStats), denialLog(unmatched)),
 		inboundListener: append(append(textLogs(log, unmatched, inboundFormat(noPolicy)),
 			textLogs(log, matching("denied request connection", deniedBeforeRequest), inboundFormat(noPolicy))...),
-			statsLog(denied, inboundDeniedStats)),
+			statsLog(denied, inboundDeniedStats), denialLog(deniedOrUnmatched)),
 	}
 }
 
