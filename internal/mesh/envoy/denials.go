@@ -16,8 +16,9 @@ import (
 const (
 	// DenialLog is the name of the log of denials that sidecars send to the control plane.
 	DenialLog = "denied"
-	// DetailsTag is the tag of its entries with the details of the response.
-	DetailsTag = "details"
+	// DetailsTag is the tag of its entries with the details of the response, and IdentityTag that with the DNS names in the client's certificate.
+	DetailsTag  = "details"
+	IdentityTag = "identity"
 	// DenialInterval is the time between two messages of a sidecar with few denials.
 	DenialInterval = 5 * time.Second
 )
@@ -34,15 +35,19 @@ func denialLog(filter *accesslogv3.AccessLogFilter) *accesslogv3.AccessLog {
 			}},
 			TransportApiVersion: corev3.ApiVersion_V3,
 			BufferFlushInterval: durationpb.New(DenialInterval),
-			CustomTags:          []*customtagv3.CustomTag{{Tag: DetailsTag, Type: &customtagv3.CustomTag_Value{Value: "%RESPONSE_CODE_DETAILS%"}}},
+			CustomTags:          []*customtagv3.CustomTag{customTag(DetailsTag, "%RESPONSE_CODE_DETAILS%"), customTag(IdentityTag, "%DOWNSTREAM_PEER_DNS_SAN%")},
 		}})},
 	}
+}
+
+func customTag(tag, value string) *customtagv3.CustomTag {
+	return &customtagv3.CustomTag{Tag: tag, Type: &customtagv3.CustomTag_Value{Value: value}}
 }
 
 // Filters of denials.
 var (
 	deniedRequest = matching("denied", "has(response.code_details) && ("+requestDenied+" || response.code_details == '"+routeNotFound+"' || "+
-		"response.code_details.startsWith('"+authorizationDetails+"'))")
+		"response.code_details.startsWith('"+AuthorizationDetails+"'))")
 	// deniedOrUnmatched selects connections that a policy denies, or that match no filter chain, such as plaintext.
 	deniedOrUnmatched = &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_OrFilter{
 		OrFilter: &accesslogv3.OrFilter{Filters: []*accesslogv3.AccessLogFilter{unmatched, denied}},
