@@ -32,12 +32,12 @@ const namespace = "osm-system"
 // empty is a Store without sidecars.
 type empty struct{}
 
-func (empty) IsReady() bool                           { return true }
-func (empty) Proxies() []status.Proxy                 { return nil }
-func (empty) Trust() status.Trust                     { return status.Trust{} }
-func (empty) Rejections() []quarantine.Rejection      { return nil }
-func (empty) LimitedPolicies() []status.LimitedPolicy { return nil }
-func (empty) Traces() []status.Trace                  { return nil }
+func (empty) IsReady() bool                                   { return true }
+func (empty) Proxies() []status.Proxy                         { return nil }
+func (empty) Trust() status.Trust                             { return status.Trust{} }
+func (empty) Rejections() []quarantine.Rejection              { return nil }
+func (empty) LimitedPolicies() []status.LimitedPolicy         { return nil }
+func (empty) Traces() []status.Trace                          { return nil }
 func (empty) View(context.Context, func(*catalog.View)) error { return nil }
 func (empty) Policy(context.Context, catalog.Ref) (status.Policy, error) {
 	return status.Policy{}, status.ErrUnknownPolicy
