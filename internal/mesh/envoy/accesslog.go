@@ -58,7 +58,7 @@ func newLoggers(log *scope.AccessLog) *loggers {
 			statsLog(connectionStart, outboundOpenedStats), statsLog(connectionEnd, outboundClosedStats)),
 		inboundConnections: append(textLogs(log, connectionEnd, inboundFormat(deniedBy(connectionDenial))),
 			statsLog(connectionStart, inboundOpenedStats), statsLog(connectionEnd, inboundClosedStats)),
-		outboundListener: append(textLogs(log, unmatched, closedFormat()), statsLog(unmatched, outboundDeniedStats), denialLog(unmatched)),
+		outboundListener: append(textLogs(log, unmatched, closedFormat()), denialLog(unmatched)),
 		inboundListener: append(append(textLogs(log, unmatched, inboundFormat(noPolicy)),
 			textLogs(log, matching("denied request connection", deniedBeforeRequest), inboundFormat(noPolicy))...),
 			statsLog(denied, inboundDeniedStats), denialLog(deniedOrUnmatched)),

@@ -49,8 +49,8 @@ func TestStatsAreLimited(t *testing.T) {
 			}
 		}
 	}
-	if limited != 9 {
-		t.Errorf("%d loggers of statistics, want 9", limited)
+	if limited != 8 {
+		t.Errorf("%d loggers of statistics, want 8", limited)
 	}
 }
 

@@ -154,7 +154,6 @@ var (
 	inboundRouteStats    = routeStats()
 	inboundOpenedStats   = openedStats("inbound_", ownDestination)
 	inboundClosedStats   = closedStats("inbound_", ownDestination, []label{connectionVerdict})
-	outboundDeniedStats  = []stat{{name: "connections_denied_total", labels: ownSource}}
 	inboundDeniedStats   = []stat{{name: "inbound_connections_denied_total", labels: slices.DeleteFunc(slices.Clone(ownDestination), isService)}}
 )
 
