@@ -14,13 +14,13 @@ type ServicePort struct {
 // ServicesAt returns the Services of the mesh at some addresses: those with the virtual address, or else those of the pod with the address and the
 // target port. Of several it returns the first by name. Addresses of no Service are missing. It takes time for each Service of the mesh.
 func (v *View) ServicesAt(addresses []netip.AddrPort) map[netip.AddrPort]ServicePort {
-	wanted := map[netip.AddrPort]bool{}
+	asked := map[netip.AddrPort]bool{}
 	for _, a := range addresses {
-		wanted[a] = true
+		asked[a] = true
 	}
 	found := map[netip.AddrPort]ServicePort{}
 	add := func(a netip.AddrPort, port ServicePort) {
-		if _, known := found[a]; !known && wanted[a] {
+		if _, known := found[a]; !known && asked[a] {
 			found[a] = port
 		}
 	}
@@ -32,7 +32,7 @@ func (v *View) ServicesAt(addresses []netip.AddrPort) map[netip.AddrPort]Service
 			}
 		}
 	}
-	for a := range wanted {
+	for a := range asked {
 		for _, name := range v.servicesOfAddress(a.Addr()) {
 			service := v.Service(name)
 			for _, port := range service.Ports {
