@@ -15,40 +15,60 @@ import (
 
 // declaredPorts reports target ports of Services that no container of their pods declares.
 func (a *analysis) declaredPorts() {
-	pods := a.podsByNamespace()
+	pods := podsByNamespace(a.mesh.Objects)
 	for _, service := range entries[*catalog.Service](a) {
 		if !a.view.InMesh(service.Name.Namespace) || len(service.Selector) == 0 {
 			continue
 		}
-		var declared []corev1.ContainerPort
-		selected := false
-		for _, pod := range pods[service.Name.Namespace] {
-			if labels.SelectorFromSet(service.Selector).Matches(labels.Set(pod.Labels)) {
-				selected = true
-				declared = append(declared, containerPorts(pod)...)
-			}
-		}
+		declared, selected := declaredBy(service, pods[service.Name.Namespace])
 		for _, port := range service.Ports {
-			a.declaredPort(service, port, declared, selected)
+			if text := undeclared(port, declared, selected); text != "" {
+				a.add(codeUndeclaredPort, a.subject(catalog.KindService, service.Name), "%s", text)
+			}
 		}
 	}
 }
 
-// declaredPort reports one port. Containers need not declare ports, so only pods that declare others are suspicious. A name needs a declaration.
-func (a *analysis) declaredPort(service *catalog.Service, port catalog.Port, declared []corev1.ContainerPort, selected bool) {
-	s := a.subject(catalog.KindService, service.Name)
-	if port.TargetPort == 0 {
-		named := slices.ContainsFunc(declared, func(p corev1.ContainerPort) bool { return p.Name == port.TargetName })
-		if selected && !named {
-			a.add(codeUndeclaredPort, s, "Port %d has the targetPort %s, and no container of its pods has a port of this name, so requests to it fail: write one of %s.",
-				port.Number, port.TargetName, portsText(declared, func(p corev1.ContainerPort) string { return p.Name }))
+// UndeclaredPort returns why an application may not listen on a port of a Service: no container of its pods declares the targetPort. It is empty
+// if one does, or if nothing is known. The objects are those of the mesh.
+func UndeclaredPort(objects []*unstructured.Unstructured, service *catalog.Service, number uint16) string {
+	if service == nil || len(service.Selector) == 0 {
+		return ""
+	}
+	declared, selected := declaredBy(service, podsByNamespace(objects)[service.Name.Namespace])
+	for _, port := range service.Ports {
+		if port.Number == number {
+			return undeclared(port, declared, selected)
 		}
-		return
 	}
-	if len(declared) > 0 && !slices.ContainsFunc(declared, func(p corev1.ContainerPort) bool { return p.ContainerPort == int32(port.TargetPort) }) {
-		a.add(codeUndeclaredPort, s, "Port %d has the targetPort %d, and no container of its pods declares it. If nothing listens on it, requests get status 503: write one of %s.",
-			port.Number, port.TargetPort, portsText(declared, func(p corev1.ContainerPort) string { return fmt.Sprint(p.ContainerPort) }))
+	return ""
+}
+
+// declaredBy returns the ports that the pods of a Service declare, and whether it has pods.
+func declaredBy(service *catalog.Service, pods []*corev1.Pod) (declared []corev1.ContainerPort, selected bool) {
+	for _, pod := range pods {
+		if labels.SelectorFromSet(service.Selector).Matches(labels.Set(pod.Labels)) {
+			selected = true
+			declared = append(declared, containerPorts(pod)...)
+		}
 	}
+	return declared, selected
+}
+
+// undeclared describes one port. Containers need not declare ports, so only pods that declare others are suspicious. A name needs a declaration.
+func undeclared(port catalog.Port, declared []corev1.ContainerPort, selected bool) string {
+	if port.TargetPort == 0 {
+		if !selected || slices.ContainsFunc(declared, func(p corev1.ContainerPort) bool { return p.Name == port.TargetName }) {
+			return ""
+		}
+		return fmt.Sprintf("Port %d has the targetPort %s, and no container of its pods has a port of this name, so requests to it fail: write %s.",
+			port.Number, port.TargetName, portsText(declared, func(p corev1.ContainerPort) string { return p.Name }))
+	}
+	if len(declared) == 0 || slices.ContainsFunc(declared, func(p corev1.ContainerPort) bool { return p.ContainerPort == int32(port.TargetPort) }) {
+		return ""
+	}
+	return fmt.Sprintf("Port %d has the targetPort %d, and no container of its pods declares it. If nothing listens on it, requests get status 503: write %s.",
+		port.Number, port.TargetPort, portsText(declared, func(p corev1.ContainerPort) string { return fmt.Sprint(p.ContainerPort) }))
 }
 
 // portsText lists ports without empty texts, sorted.
@@ -67,9 +87,9 @@ func portsText(ports []corev1.ContainerPort, text func(corev1.ContainerPort) str
 }
 
 // podsByNamespace returns the pods that run, by namespace.
-func (a *analysis) podsByNamespace() map[string][]*corev1.Pod {
+func podsByNamespace(objects []*unstructured.Unstructured) map[string][]*corev1.Pod {
 	pods := map[string][]*corev1.Pod{}
-	for _, object := range a.mesh.Objects {
+	for _, object := range objects {
 		if object.GetKind() != "Pod" || object.GetDeletionTimestamp() != nil {
 			continue
 		}

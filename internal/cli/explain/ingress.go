@@ -36,6 +36,7 @@ func (m Mesh) askFromOutside(ctx context.Context, v *catalog.View, q Question, f
 		a.Missing = append(a.Missing, m.missingPort(v, to))
 	}
 	everyAddress := m.addWaysFromOutside(v, q, from, ports, a)
+	m.addHints(v, a.Ways)
 	a.setVerdict()
 	// A client chooses its way, so one is enough. Its pods do not choose their addresses.
 	a.Allowed, a.Partly = (a.Allowed || a.Partly) && everyAddress, (a.Allowed || a.Partly) && !everyAddress
