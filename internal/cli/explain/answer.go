@@ -149,7 +149,8 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	a.Missing = append(a.Missing, m.deniedPorts(e, all)...)
 	m.addHints(v, a.Ways)
 	a.setVerdict()
-	if !a.Allowed && !q.WithoutRemedy {
+	speaksHTTP := slices.ContainsFunc(all, func(p servicePort) bool { return p.port.Protocol.IsHTTP() })
+	if !a.Allowed && !q.WithoutRemedy && (!speaksHTTP || !isRejected(q)) {
 		a.Remedy, a.RemedySuffices = m.remedy(e, all)
 	}
 	return a, nil
