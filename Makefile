@@ -12,7 +12,13 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build all programs into bin/
-	go build -trimpath -o bin/ -ldflags "-X github.com/openservicemesh/osm-operator/internal/platform/version.Version=$$(cat VERSION)" ./cmd/...
+	go build -trimpath -o bin/ -ldflags "$(VERSION_FLAGS)" ./cmd/...
+
+# Git is asked here too, because the Go tool records nothing in a clone of another user.
+VERSION_PACKAGE := github.com/openservicemesh/osm-operator/internal/platform/version
+GIT := git -c safe.directory="*"
+VERSION_FLAGS = -X $(VERSION_PACKAGE).Version=$$(cat VERSION) \
+	-X $(VERSION_PACKAGE).Commit=$$($(GIT) describe --always --abbrev=40 --exclude="*" --dirty 2>/dev/null) -X $(VERSION_PACKAGE).Date=$$(TZ=UTC $(GIT) log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
 
 .PHONY: images
 images: ## Build all container images into bin/images/
