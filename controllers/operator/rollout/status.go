@@ -112,7 +112,9 @@ func recordAbandoned(status *v1alpha1.MeshStatus, desired string, now time.Time)
 	if tried == nil || tried.To == "" || tried.To == desired || tried.Phase == v1alpha1.UpgradePhase(rollout.RolledBack) {
 		return
 	}
-	ended := func(e v1alpha1.HistoryEntry) bool { return e.Version == tried.To && !e.CompletionTime.Time.Before(tried.StartTime.Time) }
+	ended := func(e v1alpha1.HistoryEntry) bool {
+		return e.Version == tried.To && !e.CompletionTime.Time.Before(tried.StartTime.Time)
+	}
 	if slices.ContainsFunc(status.History, ended) {
 		return
 	}
