@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -34,8 +35,7 @@ const (
 	streamWindow     = 64 << 10
 	connectionWindow = maxStreams * streamWindow
 	handshakeTimeout = 10 * time.Second
-	// maxConnectionAge is when a proxy must reconnect; gRPC adds a jitter of 10%. Reconnecting distributes proxies over replicas and
-	// makes them present a fresh token.
+	// maxConnectionAge is the default of Config.ConnectionAge.
 	maxConnectionAge = 30 * time.Minute
 	// maxConnectionAgeGrace is for the response that is being written.
 	maxConnectionAgeGrace = 5 * time.Second
@@ -76,6 +76,9 @@ type Config struct {
 	Loads *loadstats.Store
 	// MaxPendingPerAddress is how many connections of one address may be pending. The default is 256.
 	MaxPendingPerAddress int
+	// ConnectionAge is when a proxy must reconnect; gRPC adds a jitter of 10%. Reconnecting distributes proxies over replicas and makes them present a
+	// fresh token. The default is 30 minutes.
+	ConnectionAge time.Duration
 	// Now returns the current time. The default is time.Now.
 	Now func() time.Time
 }
@@ -111,6 +114,7 @@ func NewServer(config Config) (*Server, error) {
 	if config.Loads == nil {
 		config.Loads = loadstats.NewStore(config.Now)
 	}
+	config.ConnectionAge = cmp.Or(config.ConnectionAge, maxConnectionAge)
 	if config.MaxPendingPerAddress == 0 {
 		config.MaxPendingPerAddress = maxPendingPerAddress
 	}
@@ -132,7 +136,7 @@ func NewServer(config Config) (*Server, error) {
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.ReadBufferSize(0), // TLS has its own buffer
 		grpc.KeepaliveParams(keepalive.ServerParameters{
-			MaxConnectionAge:      maxConnectionAge,
+			MaxConnectionAge:      config.ConnectionAge,
 			MaxConnectionAgeGrace: maxConnectionAgeGrace,
 			Time:                  keepaliveTime,
 			Timeout:               keepaliveTimeout,

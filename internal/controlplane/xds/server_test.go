@@ -91,6 +91,7 @@ func startOn(t testing.TB, listener net.Listener, entries ...catalog.Entry) *con
 type controlOptions struct {
 	compatibility compatibility.Entry
 	settling      time.Duration
+	age           time.Duration
 }
 
 func startWith(t testing.TB, listener net.Listener, options controlOptions, entries ...catalog.Entry) *control {
@@ -110,7 +111,7 @@ func startWith(t testing.TB, listener net.Listener, options controlOptions, entr
 	now := func() time.Time { return time.Now().Add(time.Duration(c.later.Load())) }
 	c.loads = loadstats.NewStore(now)
 	server, err := NewServer(Config{
-		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Now: now, Compatibility: options.compatibility,
+		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Now: now, Compatibility: options.compatibility, ConnectionAge: options.age,
 		TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
 	})
 	if err != nil {
