@@ -47,9 +47,9 @@ type validator struct {
 	watcher *certwatcher.CertWatcher
 }
 
-// newValidator returns the webhook of the control plane. It finds conflicts of policies with reader.
+// newValidator returns the webhook of the control plane. It finds problems of policies with other objects by reader.
 func (c *ControlPlane) newValidator(reader client.Reader) (*validator, error) {
-	reviews, err := validate.NewHTTPHandler(c.log.WithName("validator"), status.FindConflicts(reader, c.config.Namespace), c.metrics.registry)
+	reviews, err := validate.NewHTTPHandler(c.log.WithName("validator"), status.CheckRelated(reader, c.config.Namespace), c.metrics.registry)
 	if err != nil {
 		return nil, err
 	}

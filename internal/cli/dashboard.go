@@ -138,7 +138,7 @@ func (a *app) announce(ctx context.Context, url string, browser bool) {
 	}
 	a.note("[+] Issuing open browser %s", url)
 	if err := browse(ctx, url); err != nil {
-		a.note("Could not open a browser (%v): open %s.", err, url)
+		a.note("Could not open a browser (%v): open the address yourself.", err)
 	}
 }
 

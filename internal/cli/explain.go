@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
 	"github.com/openservicemesh/osm-operator/internal/cli/describe"
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
@@ -142,6 +143,9 @@ func (a *app) fromCluster(ctx context.Context, c client.Client, found mesh) (exp
 	}
 	m := meshOf(found.Name, loaded)
 	addStatus(&m, objects)
+	m.Undeclared = func(service *catalog.Service, port uint16) string {
+		return analyze.UndeclaredPort(objects, service, port)
+	}
 	m.Account = func(ctx context.Context, kind, namespace, name string) (string, bool, error) {
 		object := kinds.Object(manifests.WorkloadKinds[kind])
 		err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)
@@ -207,6 +211,9 @@ func meshOfObjects(meshName string, objects []*unstructured.Unstructured) (expla
 		return explain.Mesh{}, err
 	}
 	m := meshOf(complete.Mesh, loaded)
+	m.Undeclared = func(service *catalog.Service, port uint16) string {
+		return analyze.UndeclaredPort(complete.Objects, service, port)
+	}
 	m.Account = func(_ context.Context, kind, namespace, name string) (string, bool, error) {
 		for _, object := range objects {
 			if object.GroupVersionKind().GroupKind() == manifests.WorkloadKinds[kind].GroupKind() && object.GetNamespace() == namespace && object.GetName() == name {

@@ -45,6 +45,8 @@ type mesh struct {
 	// Components are those that the Mesh enables and that are not ready.
 	Components []componentProblem `json:"components,omitempty"`
 
+	// trustDomain is that of new certificates. It is empty if it is unknown.
+	trustDomain string
 	// canarySuffix is the name suffix of the canary's Deployments.
 	canarySuffix string
 }
@@ -91,6 +93,9 @@ func fromDeclared(m *v1alpha1.Mesh) mesh {
 		Desired: m.Status.DesiredVersion, Ready: "Unknown", Declared: true,
 	}
 	found.Deleting = m.DeletionTimestamp != nil
+	if m.Status.Certificates != nil {
+		found.trustDomain = m.Status.Certificates.TrustDomain
+	}
 	for _, c := range m.Status.Components {
 		if !c.Ready {
 			found.Components = append(found.Components, componentProblem{c.Name, c.Reason, c.Message})

@@ -236,9 +236,17 @@ func (a *app) proxyTable(found []connected) output.Result {
 	return output.List(map[string]any{"items": found}, found, columns, func(p connected) (string, []string) {
 		return "pod/" + p.Pod, []string{
 			p.Namespace, p.Pod, p.ServiceAccount, p.State, a.since(p.Connected), a.until(p.CertificateEnd),
-			orUnknown(p.Revision), orDash(p.Replica), orUnknown(p.Envoy), strings.ReplaceAll(p.Text, "\n", " "),
+			revisionText(p), orDash(p.Replica), orUnknown(p.Envoy), strings.ReplaceAll(p.Text, "\n", " "),
 		}
 	})
+}
+
+// revisionText returns the revision of a sidecar. The operator updates gateways with the control plane, and their pods have none.
+func revisionText(p connected) string {
+	if p.Revision == "" && slices.Contains([]string{names.IngressGateway, names.EgressGateway}, p.ServiceAccount) {
+		return "-"
+	}
+	return orUnknown(p.Revision)
 }
 
 // since returns the time since t, or "-" for the zero time.

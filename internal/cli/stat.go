@@ -47,7 +47,7 @@ The numbers come from the Prometheus that the Mesh runs (spec.observability.prom
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			group := stat.Workloads
 			if len(args) > 0 {
-				group = stat.Group(args[0])
+				group = statGroup(args[0])
 			}
 			return a.stat(ctx, group, o)
 		}),
@@ -56,6 +56,24 @@ The numbers come from the Prometheus that the Mesh runs (spec.observability.prom
 	cmd.Flags().StringVar(&o.address, "prometheus", "", "URL of a Prometheus that scrapes the mesh (default: the one that the Mesh runs)")
 	cmd.Flags().DurationVar(&o.window, "window", defaultWindow, "time over which rates are averaged")
 	return cmd
+}
+
+// statGroups maps the words of kubectl to the groups of statistics.
+var statGroups = map[string]stat.Group{
+	"workload": stat.Workloads, "deploy": stat.Workloads, "deployment": stat.Workloads, "sts": stat.Workloads, "statefulset": stat.Workloads, "ds": stat.Workloads, "daemonset": stat.Workloads,
+	"svc": stat.Services, "service": stat.Services, "route": stat.Routes, "httproutegroup": stat.Routes, "htr": stat.Routes,
+}
+
+// statGroup returns the group of a word, in the singular or plural.
+func statGroup(word string) stat.Group {
+	word = strings.ToLower(word)
+	if group, known := statGroups[strings.TrimSuffix(word, "s")]; known {
+		return group
+	}
+	if group, known := statGroups[word]; known {
+		return group
+	}
+	return stat.Group(word)
 }
 
 func (a *app) stat(ctx context.Context, group stat.Group, o *statOptions) error {
@@ -120,7 +138,7 @@ func (a *app) prometheusOf(ctx context.Context, c client.Client, m mesh, address
 	page := dashboardPages["prometheus"]
 	pod, err := page.runningPod(ctx, c, m)
 	if err != nil {
-		return prometheus.Target{}, fmt.Errorf("%w, or name another one by --prometheus", err)
+		return prometheus.Target{}, fmt.Errorf("%w, or name another one by --prometheus. `osm top` needs none: it counts the requests of some seconds", err)
 	}
 	local, err := a.kube.Forward(ctx, m.Namespace, pod, 0, int(page.port))
 	return prometheus.Target{Address: "http://" + local}, err

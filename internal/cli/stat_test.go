@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/cli/stat"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -39,5 +40,17 @@ func TestNamespacesWithoutMetricsAreNamed(t *testing.T) {
 func TestAnalysisCodesAreExplained(t *testing.T) {
 	if code := analysisCode("osm0204"); code == nil || code.Title == "" || analysisCode("OSM9999") != nil {
 		t.Errorf("the code is %+v", code)
+	}
+}
+
+// TestStatGroupsHaveTheNamesOfKubectl accepts what people write for kubectl get.
+func TestStatGroupsHaveTheNamesOfKubectl(t *testing.T) {
+	for word, want := range map[string]stat.Group{
+		"deploy": stat.Workloads, "deployments": stat.Workloads, "sts": stat.Workloads, "workloads": stat.Workloads, "svc": stat.Services, "Services": stat.Services, "route": stat.Routes,
+		"nope": "nope",
+	} {
+		if got := statGroup(word); got != want {
+			t.Errorf("%s is %q, want %q", word, got, want)
+		}
 	}
 }

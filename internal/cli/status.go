@@ -183,7 +183,7 @@ func (g *summary) print(w io.Writer) error {
 		line("Component", "%s is not ready, %s: %s", c.Name, c.Reason, c.Message)
 	}
 	line("Traffic", "%s; %s", formatSetting(g.Permissive, "permissive mode", "denied unless a policy allows it"),
-		formatSetting(g.Egress, "egress enabled", "egress disabled"))
+		formatSetting(g.Egress, "egress to all destinations", "egress only by Egress policies"))
 	line("Namespaces", "%d: %s", len(g.Members), strings.Join(g.Members, ", "))
 	line("Pods", "%d with a sidecar%s, %d without", g.Pods.Meshed, g.Pods.revisions(), g.Pods.Bare)
 	if len(g.Problems) == 0 {

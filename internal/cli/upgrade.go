@@ -123,9 +123,11 @@ func (a *app) changeMesh(ctx context.Context, c client.Client, changes *values.D
 		return fmt.Errorf("patch Mesh %s: %w", live.Name, a.kube.Sentence(err))
 	}
 	changes.Mesh = live
+	p.setQuiet(true) // its messages are long, so only changes are of interest
 	rejection, err := a.waitForChange(ctx, c, live, p)
+	p.setQuiet(false)
 	if err != nil {
-		return err
+		return withWayBack(err, before, live)
 	}
 	if rejection != "" {
 		return a.restoreMesh(ctx, c, before, live, rejection)
@@ -138,6 +140,15 @@ func (a *app) changeMesh(ctx context.Context, c client.Client, changes *values.D
 		return fmt.Errorf("no MeshConfig found in namespace %s: see `osm check`", namespaceOf(live))
 	}
 	return err
+}
+
+// withWayBack adds to the error of an upgrade how to return to the version that ran before.
+func withWayBack(err error, before, live *v1alpha1.Mesh) error {
+	earlier := before.Status.Version
+	if earlier == "" || live.Spec.Version == nil || *live.Spec.Version == earlier {
+		return err
+	}
+	return fmt.Errorf("%w. To go back, run `osm mesh upgrade --mesh-name %s --version %s`", err, live.Name, earlier)
 }
 
 // specPatch returns the merge patch for the changed fields of a Mesh.

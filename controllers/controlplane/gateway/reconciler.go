@@ -34,6 +34,13 @@ import (
 // certificateInterval is how often Secrets are read. They cannot be watched, because the control plane may only get them by name.
 const certificateInterval = 10 * time.Second
 
+const (
+	// awaitInterval is how often Secrets without a usable certificate are read: somebody creates them, or permits to read them.
+	awaitInterval = time.Second
+	// maxAwaited is how many of them are read that often, so that a mesh with many asks the API server for few.
+	maxAwaited = 8
+)
+
 // Reconciler reconciles all Gateways of a mesh at once, because routes and listeners affect each other. All fields are required.
 type Reconciler struct {
 	// Client reads from the cache, and writes status.
@@ -54,6 +61,9 @@ type Reconciler struct {
 
 	// certificates are those that Sink has received.
 	certificates secrets.Entries
+	// awaited are the Secrets without a usable certificate, at most maxAwaited. All were read at allRead.
+	awaited map[catalog.Name]bool
+	allRead time.Time
 }
 
 // Reconcile reads the certificates and writes changed status. It must not run concurrently.
@@ -76,6 +86,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	}
 	if failed != nil {
 		return ctrl.Result{}, failed
+	}
+	if len(r.awaited) > 0 {
+		return ctrl.Result{RequeueAfter: awaitInterval}, nil
 	}
 	return ctrl.Result{RequeueAfter: certificateInterval}, nil
 }
@@ -215,7 +228,14 @@ func (r *Reconciler) add(mgr manager.Manager) error {
 // Secret that cannot be read now keeps its last content. An unusable Secret is an entry with a problem.
 func (r *Reconciler) updateCertificates(ctx context.Context, names []catalog.Name) ([]catalog.Change, error) {
 	r.certificates.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
+	all := len(r.awaited) == 0 || r.Now().Sub(r.allRead) >= certificateInterval
+	if all {
+		r.allRead = r.Now()
+	}
 	current, removed, failed := r.certificates.Update(names, func(name catalog.Name) (catalog.Entry, error) {
+		if last, known := r.certificates.Last(name); known && !all && !r.awaited[name] {
+			return last, nil
+		}
 		data, problem, err := secrets.Read(ctx, r.Secrets, name, r.Namespace)
 		switch {
 		case err != nil:
@@ -228,5 +248,17 @@ func (r *Reconciler) updateCertificates(ctx context.Context, names []catalog.Nam
 	if len(removed) > 0 {
 		r.Sink.Apply(removed)
 	}
+	r.awaited = withoutCertificate(current)
 	return current, failed
+}
+
+// withoutCertificate returns the first Secrets without a usable certificate.
+func withoutCertificate(current []catalog.Change) map[catalog.Name]bool {
+	awaited := map[catalog.Name]bool{}
+	for _, change := range current {
+		if c, ok := change.Entry.(*catalog.GatewayCertificate); ok && c.Problem != "" && len(awaited) < maxAwaited {
+			awaited[c.Name] = true
+		}
+	}
+	return awaited
 }

@@ -54,6 +54,12 @@ func (e *Entries) Update(all []catalog.Name, read func(catalog.Name) (catalog.En
 	return current, removed, failed
 }
 
+// Last returns the entry that was last read for a name.
+func (e *Entries) Last(name catalog.Name) (catalog.Entry, bool) {
+	change, known := e.known[name]
+	return change.Entry, known
+}
+
 // inTurns returns the first name of each namespace, then the second ones, and so on. So a namespace with many Secrets delays those of no other by
 // more than its own.
 func inTurns(names []catalog.Name) []catalog.Name {

@@ -51,22 +51,10 @@ func EvaluateTarget(ctx context.Context, reader client.Reader, object *unstructu
 		return nil, err
 	}
 	conditions := []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, append(problems, beyond...))}
-	missing, err := unresolvedAccounts(ctx, reader, target)
+	missing, err := unresolvedTarget(ctx, reader, target)
 	if err != nil {
 		return nil, err
 	}
-	for _, rule := range target.Rules {
-		problems, err := unresolvedRoute(ctx, reader, target.Name.Namespace, rule)
-		if err != nil {
-			return nil, err
-		}
-		missing = append(missing, problems...)
-	}
-	unmatched, err := unmatchedPorts(ctx, reader, target)
-	if err != nil {
-		return nil, err
-	}
-	missing = append(missing, unmatched...)
 	return append(conditions, condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)), nil
 }
 

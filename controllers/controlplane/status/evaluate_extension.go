@@ -24,11 +24,7 @@ func EvaluateAuthorization(namespace string) Evaluate {
 			return nil, err
 		}
 		problems = append(problems, authorizationConflicts(policy, others)...)
-		effect := "requests get status 503"
-		if policy.FailureModeAllow {
-			effect = "no request is sent to it, and all are allowed"
-		}
-		_, missing, err := extensionService(ctx, reader, policy.Name.Namespace, namespace, policy.Service, effect)
+		missing, err := unresolvedExtension(namespace)(ctx, reader, policy)
 		if err != nil {
 			return nil, err
 		}

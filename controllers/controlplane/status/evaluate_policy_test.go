@@ -213,19 +213,19 @@ func TestDisabledKindIsAWarning(t *testing.T) {
 	config := &configv1alpha2.MeshConfig{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: names.MeshConfig}}
 	reader := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(config).Build()
 	retry := object(kinds.Retry, "r", 1, map[string]any{})
-	problems := FindConflicts(reader, "osm-system")(t.Context(), retry)
+	problems := CheckRelated(reader, "osm-system")(t.Context(), retry)
 	if len(problems) != 1 || !strings.Contains(problems[0].Message, "spec.featureFlags.enableRetryPolicy of MeshConfig osm-system/osm-mesh-config is true") {
 		t.Errorf("the warnings are %v", problems)
 	}
 	config.Spec.FeatureFlags.EnableRetryPolicy = true
 	reader = fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(config).Build()
-	if problems := FindConflicts(reader, "osm-system")(t.Context(), retry); len(problems) > 0 {
+	if problems := CheckRelated(reader, "osm-system")(t.Context(), retry); len(problems) > 0 {
 		t.Errorf("an enabled kind has the warnings %v", problems)
 	}
 }
 
 // The author of a policy gets a warning about an older policy for the same resource.
-func TestFindConflicts(t *testing.T) {
+func TestCheckRelated(t *testing.T) {
 	reader := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(
 		split("old", 1), retry("shop", "old", 1, "web"), setting("old", 1, "web.shop"),
 	).Build()
@@ -241,7 +241,7 @@ func TestFindConflicts(t *testing.T) {
 		{backpressure("new", 2), []string{"UpstreamTrafficSetting shop/old configures Service shop/web and has precedence"}},
 		{target(rule("TCPRoute", "none")), nil},
 	} {
-		problems := FindConflicts(reader, "osm-system")(t.Context(), test.object)
+		problems := CheckRelated(reader, "osm-system")(t.Context(), test.object)
 		if len(problems) != len(test.messages) {
 			t.Errorf("%s %s: %+v, want %q", test.object.GetKind(), test.object.GetName(), problems, test.messages)
 			continue

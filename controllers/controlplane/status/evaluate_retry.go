@@ -64,3 +64,18 @@ func sameSource(object client.Object) func(*unstructured.Unstructured) bool {
 	mine := source(object)
 	return func(other *unstructured.Unstructured) bool { return reflect.DeepEqual(source(other), mine) }
 }
+
+// unresolvedRetry returns the destinations of a Retry that do not exist.
+func unresolvedRetry(ctx context.Context, reader client.Reader, retry *catalog.Retry) ([]ingest.Problem, error) {
+	var missing []ingest.Problem
+	for _, name := range retry.Destinations {
+		service, err := getService(ctx, reader, name)
+		if err != nil {
+			return nil, err
+		}
+		if service == nil {
+			missing = append(missing, notFound("Service %s of spec.destinations does not exist, so requests to it are not repeated: create it, or correct the name.", name))
+		}
+	}
+	return missing, nil
+}

@@ -88,15 +88,20 @@ func settingConflicts(setting *catalog.UpstreamTrafficSetting, others []*catalog
 }
 
 func settingConditions(ctx context.Context, reader client.Reader, setting *catalog.UpstreamTrafficSetting, problems []ingest.Problem) ([]metav1.Condition, error) {
-	found, err := getService(ctx, reader, setting.Service)
+	missing, err := unresolvedService(ctx, reader, setting.Service)
 	if err != nil {
 		return nil, err
 	}
-	var missing []ingest.Problem
-	if found == nil {
-		missing = append(missing, notFound("Service %s does not exist, so nothing is limited: create it, or correct the name.", setting.Service))
-	}
 	return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems), condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)}, nil
+}
+
+// unresolvedService returns a problem if the Service of a setting does not exist.
+func unresolvedService(ctx context.Context, reader client.Reader, name catalog.Name) ([]ingest.Problem, error) {
+	found, err := getService(ctx, reader, name)
+	if err != nil || found != nil {
+		return nil, err
+	}
+	return []ingest.Problem{notFound("Service %s does not exist, so nothing is limited: create it, or correct the name.", name)}, nil
 }
 
 // everyPath is the path expression that matches all requests.

@@ -85,20 +85,25 @@ func oldestBefore[E catalog.Entry](mine E, all []E, matches func(E) bool) (oldes
 	return oldest, found
 }
 
-// conflictFinder finds older policies with precedence over an object. It ignores objects that cannot be read.
-type conflictFinder func(context.Context, client.Reader, *unstructured.Unstructured) []ingest.Problem
+// relatedFinder finds problems of an object with others, such as older policies with precedence. It ignores objects that cannot be read.
+type relatedFinder func(context.Context, client.Reader, *unstructured.Unstructured) []ingest.Problem
 
-// FindConflicts returns a function that finds why a new object will have no effect: older policies with precedence, or a switch of the MeshConfig
-// in the namespace of the mesh that disables its kind. It provides warnings for admission, so objects that cannot be read are ignored.
-func FindConflicts(reader client.Reader, namespace string) func(context.Context, *unstructured.Unstructured) []ingest.Problem {
-	finders := map[schema.GroupKind]conflictFinder{}
-	for _, k := range (Writers{}).policyKinds() {
-		finders[k.kind.GroupKind()] = k.conflicts
+// CheckRelated returns a function that finds why a new object will have no effect, or only a part of it: older policies with precedence, a switch of
+// the MeshConfig in the namespace of the mesh that disables its kind, or references to what does not exist. It provides warnings for admission, so
+// objects that cannot be read are ignored.
+func CheckRelated(reader client.Reader, namespace string) func(context.Context, *unstructured.Unstructured) []ingest.Problem {
+	rows := map[schema.GroupKind]policyKind{}
+	for _, k := range (Writers{Namespace: namespace}).policyKinds() {
+		rows[k.kind.GroupKind()] = k
 	}
 	return func(ctx context.Context, object *unstructured.Unstructured) []ingest.Problem {
 		problems, _ := disabledFeature(ctx, reader, namespace, object.GroupVersionKind())
-		if find := finders[object.GroupVersionKind().GroupKind()]; find != nil {
-			problems = append(problems, find(ctx, reader, object)...)
+		row := rows[object.GroupVersionKind().GroupKind()]
+		if row.conflicts != nil {
+			problems = append(problems, row.conflicts(ctx, reader, object)...)
+		}
+		if row.references != nil {
+			problems = append(problems, row.references(ctx, reader, object)...)
 		}
 		return problems
 	}
@@ -107,7 +112,7 @@ func FindConflicts(reader client.Reader, namespace string) func(context.Context,
 // amongAll compares an object with all others of its kind in its namespace.
 func amongAll[E comparable](
 	kind schema.GroupVersionKind, read func(*unstructured.Unstructured) (E, []ingest.Problem), compare func(E, []E) []ingest.Problem,
-) conflictFinder {
+) relatedFinder {
 	every := func(client.Object) func(*unstructured.Unstructured) bool {
 		return func(*unstructured.Unstructured) bool { return true }
 	}
@@ -118,7 +123,7 @@ func amongAll[E comparable](
 func among[E comparable](
 	kind schema.GroupVersionKind, filter func(client.Object) func(*unstructured.Unstructured) bool,
 	read func(*unstructured.Unstructured) (E, []ingest.Problem), compare func(E, []E) []ingest.Problem,
-) conflictFinder {
+) relatedFinder {
 	return func(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) []ingest.Problem {
 		var none E
 		policy, _ := read(object)

@@ -103,6 +103,9 @@ func assessWorkloads(applied error, workloads []workload) conditions.Assessment 
 	for _, w := range workloads {
 		count := w.count()
 		text := fmt.Sprintf("%s %d of %d", w.name, count.Ready, count.Replicas)
+		if w.deployment == nil {
+			text = w.name + ", whose Deployment does not exist"
+		}
 		counts = append(counts, text)
 		if !w.isReady() {
 			waiting = append(waiting, text+w.formatVersion()+w.formatOutdatedPods())

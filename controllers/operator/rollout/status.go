@@ -27,6 +27,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope, failed error) er
 	}
 	switch mode := observe.ModeOf(s.mesh); {
 	case s.plan.Phase != "":
+		recordAbandoned(updated, s.desired.Version, r.Now())
 		s.setUpgrade(updated, r.Now())
 		recordHistory(s, updated)
 	case mode == observe.Remove:
@@ -104,6 +105,28 @@ func (s *scope) setUpgrade(updated *v1alpha1.MeshStatus, now time.Time) {
 	}
 }
 
+// recordAbandoned adds the upgrade in the status to the history, if the desired version changed before it ended. Nothing else tells later that the
+// version was tried.
+func recordAbandoned(status *v1alpha1.MeshStatus, desired string, now time.Time) {
+	tried := status.Upgrade
+	if tried == nil || tried.To == "" || tried.To == desired || tried.Phase == v1alpha1.UpgradePhase(rollout.RolledBack) {
+		return
+	}
+	ended := func(e v1alpha1.HistoryEntry) bool {
+		return e.Version == tried.To && !e.CompletionTime.Time.Before(tried.StartTime.Time)
+	}
+	if slices.ContainsFunc(status.History, ended) {
+		return
+	}
+	reason := "spec.version changed to " + desired + " before the upgrade ended"
+	if tried.Message != "" {
+		reason += ": " + tried.Message
+	}
+	addToHistory(status, v1alpha1.HistoryEntry{
+		Version: tried.To, From: tried.From, StartTime: &tried.StartTime, CompletionTime: metav1.NewTime(now), Result: v1alpha1.ResultRolledBack, Reason: reason,
+	})
+}
+
 // recordHistory adds an upgrade that has ended to the history. The revision records the end, so that an operator
 // that is killed in between loses nothing.
 func recordHistory(s *scope, status *v1alpha1.MeshStatus) {
@@ -129,6 +152,10 @@ func recordHistory(s *scope, status *v1alpha1.MeshStatus) {
 	if slices.ContainsFunc(status.History, known) {
 		return
 	}
+	addToHistory(status, entry)
+}
+
+func addToHistory(status *v1alpha1.MeshStatus, entry v1alpha1.HistoryEntry) {
 	history := append([]v1alpha1.HistoryEntry{entry}, status.History...)
 	status.History = history[:min(len(history), v1alpha1.MaxHistory)]
 }

@@ -102,6 +102,9 @@ func (a *analysis) reported(s subject) {
 		if c.Type == kinds.ConditionServiceAnswers && c.Status == metav1.ConditionFalse {
 			a.add(codeNoAnswer, s, "%s", c.Message)
 		}
+		if c.Reason == kinds.ReasonHostNotResolved && c.Status == metav1.ConditionFalse {
+			a.add(codeUnresolved, s, "%s", c.Message)
+		}
 	}
 }
 

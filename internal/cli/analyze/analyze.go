@@ -34,7 +34,9 @@ type Mesh struct {
 	Revision string
 	// Partial is true for files, which may be incomplete. A missing object is only reported if its namespace has others of that kind.
 	Partial bool
-	Now     time.Time
+	// TrustDomain is that of new certificates. Default: cluster.local.
+	TrustDomain string
+	Now         time.Time
 }
 
 // analysis is an analysis in progress.
@@ -82,7 +84,7 @@ func Cluster(ctx context.Context, c client.Client, m Mesh) *Report {
 func (a *analysis) look() {
 	for _, look := range []func(){
 		a.own, a.unknownFields, a.targets, a.routes, a.splits, a.retries, a.settings, a.ingress, a.egress, a.telemetries, a.authorizations,
-		a.conflicts, a.gateways, a.acting, a.workloads, a.services, a.namespaces,
+		a.conflicts, a.gateways, a.acting, a.workloads, a.services, a.namespaces, a.declaredPorts, a.servers, a.selectors, a.keys,
 	} {
 		look()
 	}

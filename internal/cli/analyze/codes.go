@@ -52,6 +52,11 @@ const (
 	codeIdleBackend      = "OSM0222"
 	codeGatewayAPI       = "OSM0223"
 	codeNoClass          = "OSM0224"
+	codeUndeclaredPort   = "OSM0225"
+	codeNoParent         = "OSM0226"
+	codeNotGranted       = "OSM0227"
+	codeNoServer         = "OSM0228"
+	codeNoPrincipal      = "OSM0229"
 
 	codeSplitConflict   = "OSM0301"
 	codeRetryConflict   = "OSM0302"
@@ -71,6 +76,9 @@ const (
 	codeEgressOff    = "OSM0408"
 	codeNoAnswer     = "OSM0409"
 	codeUnknownField = "OSM0410"
+	codeSelectsNone  = "OSM0411"
+	codeNestedSplit  = "OSM0412"
+	codeUnresolved   = "OSM0413"
 
 	codeMadeBefore     = "OSM0501"
 	codeNotInjected    = "OSM0502"
@@ -85,6 +93,9 @@ const (
 	codeSystem      = "OSM0605"
 	codeBadSwitch   = "OSM0606"
 	codeNoInjection = "OSM0607"
+	codeUnknownKey  = "OSM0608"
+	codeNoLabel     = "OSM0609"
+	codeTwoMeshes   = "OSM0610"
 
 	codeNoTrust      = "OSM0701"
 	codeRootEnded    = "OSM0702"
@@ -125,6 +136,11 @@ var meshCodes = []Code{
 	{codeIdleBackend, diagnosis.Error, "A backend of a TrafficSplit has no ready pod", "The backend gets its share of the requests, and they get status 503.", "Start the workload of the backend, or give the backend the weight 0."},
 	{codeGatewayAPI, diagnosis.Error, "A Gateway or an HTTPRoute is not in force", "A condition of the object is False. The message names what is missing.", "Follow the message."},
 	{codeNoClass, diagnosis.Warning, "The GatewayClass of a Gateway does not exist", "No controller serves the Gateway. The class of the ingress gateway has the name of the mesh.", "Correct spec.gatewayClassName."},
+	{codeUndeclaredPort, diagnosis.Warning, "No container declares a targetPort", "The pods of a Service declare ports, and not the targetPort of the Service. If the application does not listen on it, requests get status 503. A named targetPort that no container declares has no number, so the port has no endpoints.", "Correct the targetPort of the Service, or add the port to the container."},
+	{codeNoParent, diagnosis.Warning, "The Gateway of an HTTPRoute does not exist", "The HTTPRoute is attached to no Gateway, so no request uses it, and no controller writes its status.", "Create the Gateway, or correct spec.parentRefs."},
+	{codeNotGranted, diagnosis.Warning, "No policy lets the ingress gateway call a Service", "An HTTPRoute leads to a Service, and no TrafficTarget has the service account of the ingress gateway as a source for it. Clients get status 403.", "Create a TrafficTarget with the source osm-ingress-gateway in the namespace of the mesh."},
+	{codeNoServer, diagnosis.Warning, "The address of a server is a Service that does not exist", "Sidecars send traces, logs, or requests for decisions to a Service of the cluster that does not exist.", "Correct the address: <service>.<namespace>.svc.cluster.local, or create the Service."},
+	{codeNoPrincipal, diagnosis.Warning, "A principal is not in the trust domain of the mesh", "An IngressBackend admits a client certificate with the name of a service account in another trust domain, which the certificate authority of the mesh does not issue.", "Correct the name: <service account>.<namespace>.<trust domain>."},
 
 	{codeSplitConflict, diagnosis.Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},
 	{codeRetryConflict, diagnosis.Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},
@@ -144,6 +160,9 @@ var meshCodes = []Code{
 	{codeEgressOff, diagnosis.Warning, "Egress policies are disabled", "An Egress only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableEgressPolicy to true in the MeshConfig."},
 	{codeNoAnswer, diagnosis.Warning, "A server does not answer sidecars", "Sidecars get no answer from the server that decides about requests: an external authorizer, or a rate limit service. Requests are then rejected or allowed, as the policy defines.", "Check that the server runs and that its address is correct. The condition ServiceAnswers of the object has the details."},
 	{codeUnknownField, diagnosis.Error, "A field does not exist", "The kind has no such field. kubectl rejects the object, and the API server drops the field from stored objects. Only files can have such fields.", "Correct the name of the field, or remove it."},
+	{codeSelectsNone, diagnosis.Warning, "The selector of a policy selects no pod", "The labels in spec.selector are those of no pod, so the policy has no effect.", "Correct spec.selector, or start the workload."},
+	{codeNestedSplit, diagnosis.Warning, "A TrafficSplit of a backend is not followed", "A backend of a TrafficSplit is the root of another one. Requests of the first go to the pods of the backend, and the other one does not apply to them.", "Name the backends of the other TrafficSplit in the first one."},
+	{codeUnresolved, diagnosis.Warning, "A host of an Egress has no address", "Sidecars cannot look up the host, so requests to it get status 503.", "Correct the host, or the DNS of the cluster."},
 
 	{codeMadeBefore, diagnosis.Warning, "Pods were created before sidecar injection was enabled", "The pods have no sidecar although injection is enabled. They were created before, or while the injector was not available. No policies apply to them, and they cannot call workloads in the mesh.", "Restart the workload with kubectl rollout restart."},
 	{codeNotInjected, diagnosis.Info, "Injection is disabled", "Pods in a namespace of the mesh have no sidecar because an annotation disables injection, or no annotation enables it.", "If this is not intended, set the annotation openservicemesh.io/sidecar-injection to enabled on the namespace or the pod template, and restart the workload."},
@@ -158,6 +177,9 @@ var meshCodes = []Code{
 	{codeSystem, diagnosis.Warning, "A namespace of Kubernetes is added to the mesh", "The injector never injects sidecars into kube-system, kube-public and kube-node-lease, because the cluster's DNS and network must not depend on them. Clients of the mesh expect a sidecar in front of its Services, so their calls fail.", "Run osm namespace remove NAMESPACE"},
 	{codeBadSwitch, diagnosis.Error, "Invalid value of the injection annotation", "The injector rejects pods of the namespace, because it does not know whether to inject a sidecar. No pod can start.", "Write enabled or disabled in the annotation openservicemesh.io/sidecar-injection."},
 	{codeNoInjection, diagnosis.Warning, "A namespace of the mesh without injection", "The namespace has the label of the mesh, but no annotation for injection, so its pods have no sidecar: no policy protects them.", "Run osm namespace add NAMESPACE, and restart the pods. If it is intended, suppress the finding."},
+	{codeUnknownKey, diagnosis.Warning, "An unknown annotation or label", "The key begins with openservicemesh.io/, but the mesh has none of this name, so it has no effect.", "Correct the key, or remove it."},
+	{codeNoLabel, diagnosis.Warning, "A namespace with injection and without a mesh", "The annotation openservicemesh.io/sidecar-injection has no effect without the label openservicemesh.io/monitored-by, so pods get no sidecar.", "Run osm namespace add NAMESPACE, and restart the pods, or remove the annotation."},
+	{codeTwoMeshes, diagnosis.Error, "A namespace with the injection of another service mesh", "The injectors of both meshes add their sidecars, and both redirect all traffic of a pod, so its calls fail.", "Remove the label or the annotation of the other mesh."},
 
 	{codeNoTrust, diagnosis.Error, "The root certificate is missing in a namespace", "New pods in the namespace do not start, because their sidecars cannot verify the control plane.", "The operator creates the ConfigMap within seconds. If it does not, run `osm check` and see the operator's log."},
 	{codeRootEnded, diagnosis.Error, "The root certificate has expired", "Sidecars no longer trust each other or the control plane.", "Renew the root of the mesh."},

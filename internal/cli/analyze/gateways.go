@@ -50,9 +50,12 @@ func (a *analysis) httpRoute(object *unstructured.Unstructured) {
 	if runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, route) != nil {
 		return
 	}
+	s := subjectOf(object)
+	a.parents(s, route)
+	a.grants(s, route)
 	for _, parent := range route.Status.Parents {
 		if a.isGatewayOfMesh(route.Namespace, parent.ParentRef) {
-			a.falseConditions(subjectOf(object), "", route.Generation, parent.Conditions)
+			a.falseConditions(s, "", route.Generation, parent.Conditions)
 		}
 	}
 }

@@ -39,6 +39,9 @@ func TestMistakesAreSeen(t *testing.T) {
 			if len(rejections) > 0 && !strings.Contains(text, "# admission: ") {
 				t.Errorf("it is rejected: %q", rejections)
 			}
+			if len(rejections) == 0 && !slices.ContainsFunc(found, func(f string) bool { return strings.HasPrefix(f, "Error ") || strings.HasPrefix(f, "Warning ") }) {
+				t.Errorf("it is accepted, and osm analyze has neither an Error nor a Warning, but %q", found)
+			}
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // splits analyzes the Services and route objects of TrafficSplits.
@@ -39,9 +40,19 @@ func (a *analysis) backend(s subject, split *catalog.TrafficSplit, name catalog.
 		return
 	}
 	a.idleBackend(s, split, service)
+	a.nestedSplit(s, split, service)
 	for _, port := range root.Ports {
 		if !slices.ContainsFunc(service.Ports, func(p catalog.Port) bool { return p.Number == port.Number }) {
 			a.add(codeBackendPort, s, "Backend %s has no port %d of the root %s, so it gets no requests to this port: add a port with this number.", name.Name, port.Number, split.Root.Name)
+		}
+	}
+}
+
+// nestedSplit reports a backend that is the root of another TrafficSplit.
+func (a *analysis) nestedSplit(s subject, split *catalog.TrafficSplit, service *catalog.Service) {
+	for _, other := range entries[*catalog.TrafficSplit](a) {
+		if other.Root == service.Name && other.Root != split.Root {
+			a.add(codeNestedSplit, s, "TrafficSplit %s also splits the backend %s, but it does not apply to the requests of this one: name its backends here.", other.Name.Name, service.Name.Name)
 		}
 	}
 }
@@ -250,6 +261,7 @@ func (a *analysis) ingress() {
 				a.add(codeNoGateway, s, "Service %s not found in namespace %s, so connections from its pods are rejected: correct spec.sources.", gateway.Name, gateway.Namespace)
 			}
 		}
+		a.principals(s, policy)
 		if !a.view.Settings().IngressBackends && (!a.mesh.Partial || a.configured()) {
 			a.add(codeIngressOff, s, "IngressBackend policies are disabled: set spec.featureFlags.enableIngressBackendPolicy to true in the MeshConfig.")
 		}
@@ -271,5 +283,18 @@ func (a *analysis) ingressPort(s subject, port catalog.IngressPort) {
 	})
 	if !hasPort {
 		a.add(codeNoIngressPort, s, "Service %s has no targetPort %d: set port.number to the port of the pods, not of the Service.", service.Name.Name, port.TargetPort)
+	}
+}
+
+// principals reports names of service accounts in another trust domain.
+func (a *analysis) principals(s subject, policy *catalog.IngressBackend) {
+	domain := cmp.Or(a.mesh.TrustDomain, names.DefaultClusterDomain)
+	for _, principal := range policy.Principals {
+		parts := strings.SplitN(principal, ".", 3)
+		if len(parts) < 3 || parts[2] == domain || !a.exists(catalog.KindServiceAccount, catalog.Name{Namespace: parts[1], Name: parts[0]}) {
+			continue
+		}
+		a.add(codeNoPrincipal, s, "%s is service account %s of namespace %s in the trust domain %s, but the mesh has %s, so no client has this name: write %s.%s.%s.",
+			principal, parts[0], parts[1], parts[2], domain, parts[0], parts[1], domain)
 	}
 }

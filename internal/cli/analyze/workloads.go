@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -43,7 +44,7 @@ func (a *analysis) workloads() {
 		case codeHostNetwork:
 			a.add(f.code, s, "%s on the host network: without a sidecar, and rejected by workloads in the mesh. Disable hostNetwork.", n)
 		case codeNotInjected:
-			a.add(f.code, s, "%s without a sidecar, because %s.", n, a.whyNot(list[0]))
+			a.notInjected(s, list[0], n)
 		case codeMadeBefore:
 			a.add(f.code, s, "%s without a sidecar, although injection is enabled: %s.", n, restart)
 		case codeOldSidecar:
@@ -52,9 +53,32 @@ func (a *analysis) workloads() {
 	}
 }
 
+// notInjected reports pods without injection. If the mesh expects them behind a Service, or nobody could have meant the annotation, it is a warning.
+func (a *analysis) notInjected(s subject, pod *unstructured.Unstructured, pods string) {
+	severity, effect := a.codes[codeNotInjected].Severity, ""
+	if word := pod.GetAnnotations()[names.InjectionAnnotation]; word != "" && !isSwitch(word) {
+		severity, effect = diagnosis.Warning, " No new pod starts with it: write enabled or disabled."
+	}
+	if entry, _ := a.mesh.Loaded.Entries[podRef(pod)].(*catalog.Pod); entry != nil {
+		if services := a.view.ServicesOfPod(entry); len(services) > 0 {
+			severity, effect = diagnosis.Warning, fmt.Sprintf(" Service %s selects them, but sidecars send them no requests.%s", services[0], effect)
+		}
+	}
+	a.reportf(codeNotInjected, severity, s, "%s without a sidecar, because %s.%s", pods, a.whyNot(pod), effect)
+}
+
+func podRef(pod *unstructured.Unstructured) catalog.Ref {
+	return catalog.Ref{Kind: catalog.KindPod, Name: catalog.Name{Namespace: pod.GetNamespace(), Name: pod.GetName()}}
+}
+
+// isSwitch reports whether the injector knows the value of an annotation.
+func isSwitch(word string) bool {
+	return enabled(word) || slices.Contains([]string{"disabled", "no", "false"}, strings.ToLower(strings.TrimSpace(word)))
+}
+
 // sidecar returns the code for a problem with the sidecar of a pod, or "".
 func (a *analysis) sidecar(pod *unstructured.Unstructured) string {
-	entry, _ := a.mesh.Loaded.Entries[catalog.Ref{Kind: catalog.KindPod, Name: catalog.Name{Namespace: pod.GetNamespace(), Name: pod.GetName()}}].(*catalog.Pod)
+	entry, _ := a.mesh.Loaded.Entries[podRef(pod)].(*catalog.Pod)
 	if entry == nil || entry.Finished || pod.GetDeletionTimestamp() != nil || !a.view.InMesh(pod.GetNamespace()) || names.IsSystemNamespace(pod.GetNamespace()) {
 		return ""
 	}
@@ -107,13 +131,17 @@ func (a *analysis) namespaces() {
 			continue
 		}
 		mesh, labelled := object.GetLabels()[names.MonitoredByLabel]
+		s := subjectOf(object)
 		if !labelled {
+			if enabled(object.GetAnnotations()[names.InjectionAnnotation]) {
+				a.add(codeNoLabel, s, "Its annotation %s has no effect without the label %s: run `osm namespace add %s`, or remove the annotation.", names.InjectionAnnotation, names.MonitoredByLabel, s.name)
+			}
 			continue
 		}
-		s := subjectOf(object)
 		if mesh == a.mesh.Name {
 			members++
 			a.injection(s, object)
+			a.strangers(s, object)
 			if names.IsSystemNamespace(object.GetName()) {
 				a.add(codeSystem, s, "It belongs to Kubernetes, so its pods never get a sidecar: run osm namespace remove %s --mesh-name %s.", object.GetName(), mesh)
 			}
@@ -138,7 +166,7 @@ func (a *analysis) injection(s subject, namespace *unstructured.Unstructured) {
 	word, said := namespace.GetAnnotations()[names.InjectionAnnotation]
 	switch {
 	case names.IsSystemNamespace(namespace.GetName()):
-	case said && !enabled(word) && !slices.Contains([]string{"disabled", "no", "false"}, strings.ToLower(strings.TrimSpace(word))):
+	case said && !isSwitch(word):
 		a.add(codeBadSwitch, s, "Its annotation %s is %q, so no pod can start: write enabled or disabled.", names.InjectionAnnotation, word)
 	case !said:
 		bare := 0

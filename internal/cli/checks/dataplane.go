@@ -151,7 +151,11 @@ func (s Subject) Policies(ctx context.Context) []diagnosis.Finding {
 		}
 		for i := range list.Items {
 			count++
-			findings = append(findings, policyFindings(&list.Items[i])...)
+			found := policyFindings(&list.Items[i])
+			if len(found) == 0 && kind == kinds.TrafficSplit {
+				found = s.idleBackends(ctx, &list.Items[i])
+			}
+			findings = append(findings, found...)
 		}
 	}
 	findings = append(findings, s.withoutEffect(ctx)...)

@@ -71,6 +71,8 @@ type Way struct {
 	// Permissive is the owner of permissive mode, "the mesh" or "the namespace <name>". It is empty where policies apply.
 	Permissive string `json:"permissive,omitempty"`
 	Missing    string `json:"missing,omitempty"`
+	// Hint describes why the application may not answer what is allowed. It is empty if nothing is known.
+	Hint string `json:"hint,omitempty"`
 	// LeftOut describes the TrafficSplits that select the request, and whose routes the sidecar of the client does not have.
 	LeftOut []string `json:"leftOut,omitempty"`
 	// Limits describes the rate limits for an allowed call.
@@ -145,11 +147,27 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 		a.Ways = append(a.Ways, e.at(p)...)
 	}
 	a.Missing = append(a.Missing, m.deniedPorts(e, all)...)
+	m.addHints(v, a.Ways)
 	a.setVerdict()
-	if !a.Allowed && !q.WithoutRemedy {
+	speaksHTTP := slices.ContainsFunc(all, func(p servicePort) bool { return p.port.Protocol.IsHTTP() })
+	if !a.Allowed && !q.WithoutRemedy && (!speaksHTTP || !isRejected(q)) {
 		a.Remedy, a.RemedySuffices = m.remedy(e, all)
 	}
 	return a, nil
+}
+
+// addHints adds hints to the ways that are allowed.
+func (m Mesh) addHints(v *catalog.View, ways []Way) {
+	if m.Undeclared == nil {
+		return
+	}
+	for i := range ways {
+		way := &ways[i]
+		namespace, name, found := strings.Cut(cmp.Or(way.At, way.Service), "/")
+		if found && way.Outcome == string(authz.Allowed) {
+			way.Hint = m.Undeclared(v.Service(catalog.Name{Namespace: namespace, Name: name}), way.Port)
+		}
+	}
 }
 
 // as formats the service account of a caller, unless the caller is a service account itself.

@@ -36,16 +36,23 @@ func (m Mesh) askFromOutside(ctx context.Context, v *catalog.View, q Question, f
 		a.Missing = append(a.Missing, m.missingPort(v, to))
 	}
 	everyAddress := m.addWaysFromOutside(v, q, from, ports, a)
+	m.addHints(v, a.Ways)
 	a.setVerdict()
 	// A client chooses its way, so one is enough. Its pods do not choose their addresses.
 	a.Allowed, a.Partly = (a.Allowed || a.Partly) && everyAddress, (a.Allowed || a.Partly) && !everyAddress
 	if !a.Allowed && len(a.Missing) == 0 {
-		if !q.WithoutRemedy {
+		if !q.WithoutRemedy && !isRejected(q) {
 			a.Remedy, a.RemedySuffices = m.remedyFromOutside(v, q, from, ports)
 		}
 		a.Missing = append(a.Missing, from.missing...)
 	}
 	return a, nil
+}
+
+// isRejected returns true for a request that the gateway and sidecars reject whatever policies allow.
+func isRejected(q Question) bool {
+	_, err := authz.NormalizePath(authz.Request{Path: q.Path, Headers: q.Headers})
+	return q.asksRequest() && err != nil
 }
 
 // addWaysFromOutside adds the ways to the ports. It returns false if a way that is allowed for one address of the client is denied for another,
@@ -157,12 +164,15 @@ func seenFromOutside(a authz.IngressAnswer) string {
 func (m Mesh) gatewayWays(v *catalog.View, q Question, p servicePort) []Way {
 	var ways []Way
 	p.leftOut = matchingSplits(v, p)
+	path, rejected := authz.NormalizePath(authz.Request{Path: q.Path, Headers: q.Headers})
 	for _, l := range gateway.Resolve(v).Listeners {
 		for _, host := range l.Hosts {
-			for _, rule := range rulesFor(host.Rules, q) {
-				if !slices.ContainsFunc(rule.Backends, func(b gateway.Backend) bool {
-					return b.Service != nil && b.Service.Name == p.service.Name && b.Port.Number == p.port.Number && b.Weight > 0
-				}) {
+			if q.asksRequest() && rejected != nil {
+				ways = append(ways, m.rejectedWay(l, host, p, rejected)...)
+				continue
+			}
+			for _, rule := range rulesFor(host.Rules, q, path) {
+				if !leadsTo(rule, p) {
 					continue
 				}
 				e := evaluator{catalog: m.Catalog, v: v, question: q, caller: v.GatewayAccount(names.IngressGateway)}
@@ -181,6 +191,27 @@ func (m Mesh) gatewayWays(v *catalog.View, q Question, p servicePort) []Way {
 		}
 	}
 	return ways
+}
+
+// leadsTo reports whether a rule sends requests to a port.
+func leadsTo(rule gateway.Rule, p servicePort) bool {
+	return slices.ContainsFunc(rule.Backends, func(b gateway.Backend) bool {
+		return b.Service != nil && b.Service.Name == p.service.Name && b.Port.Number == p.port.Number && b.Weight > 0
+	})
+}
+
+// rejectedWay is the way of a request that the gateway rejects before it compares rules; none if no rule of the host leads to the port.
+func (m Mesh) rejectedWay(l gateway.Listener, host gateway.Host, p servicePort, reason error) []Way {
+	i := slices.IndexFunc(host.Rules, func(rule gateway.Rule) bool { return leadsTo(rule, p) })
+	if i < 0 {
+		return nil
+	}
+	way := Way{
+		Service: p.service.Name.String(), Port: p.port.Number, Protocol: string(p.port.Protocol), Gateway: describeRule(l, host, host.Rules[i]),
+		Outcome: string(authz.BadRequest), Seen: "status 400", Missing: reason.Error(),
+	}
+	m.denyUnprogrammed(l, &way)
+	return []Way{way}
 }
 
 // isDeniedByGateway returns true if no policy allows the ingress gateway to call any backend of a rule. It then answers 403 itself.
@@ -224,12 +255,12 @@ func (m Mesh) denyUnprogrammed(l gateway.Listener, way *Way) {
 	}
 }
 
-// rulesFor are the rules that may apply to the request of a question, or all. Headers and parameters of matches are not compared.
-func rulesFor(rules []gateway.Rule, q Question) []gateway.Rule {
+// rulesFor are the rules that may apply to the request of a question with a normalized path, or all. Headers and parameters of matches are not
+// compared.
+func rulesFor(rules []gateway.Rule, q Question, path string) []gateway.Rule {
 	if !q.asksRequest() {
 		return rules
 	}
-	path, _, _ := strings.Cut(q.Path, "?")
 	var found []gateway.Rule
 	for _, rule := range rules {
 		if rule.Match.Method != "" && rule.Match.Method != q.Method || !matchesPath(rule.Match, path) {

@@ -168,6 +168,8 @@ func TestAskFromOutside(t *testing.T) {
 		{"outside to shop/web GET /a", authorizer, true, "authorization: the ExtensionService shop/opa must allow the request too"},
 		{"outside to shop/db", admitted, false, "the connection is closed"},
 		{"outside to shop/web GET /a", routed, false, "by http://web.example.com:80/a, listener plain of Gateway shop/public"},
+		{"outside to shop/web GET /x/../a", append(slices.Clone(routed), target), true, "listener plain of Gateway shop/public"},
+		{"outside to shop/web GET /a%2Fb", append(slices.Clone(routed), target), false, "bad request: status 400"},
 		{"outside to shop/web GET /a", append(slices.Clone(routed), target), true, "by: TrafficTarget "},
 		{"outside to shop/web GET /other", append(slices.Clone(routed), target), false, "DENIED"},
 		{"outside to shop/web", append(slices.Clone(routed), target), true, "may send: any method /a"},

@@ -64,7 +64,7 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 	}
 	a.Ways = append(a.Ways, way)
 	a.setVerdict()
-	if !forwarded || got.Outcome == authz.Allowed {
+	if !forwarded || got.Outcome == authz.Allowed || strings.Contains(r.Path, "#") { // sidecars reject a path with a fragment
 		return a, nil
 	}
 	if !a.Allowed && r.NeedsAddress() && v.RequiresEgressGateway(r.Source.Namespace) {

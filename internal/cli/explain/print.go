@@ -133,6 +133,7 @@ func (way Way) print(w io.Writer, a *Answer) {
 		{"authorization", way.Authorizers},
 		{"log", way.Logs},
 		{"missing", []string{way.Missing}},
+		{"hint", []string{way.Hint}},
 	} {
 		for _, text := range part.texts {
 			if text != "" {

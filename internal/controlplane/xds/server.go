@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -36,8 +37,7 @@ const (
 	streamWindow     = 64 << 10
 	connectionWindow = maxStreams * streamWindow
 	handshakeTimeout = 10 * time.Second
-	// maxConnectionAge is when a proxy must reconnect; gRPC adds a jitter of 10%. Reconnecting distributes proxies over replicas and
-	// makes them present a fresh token.
+	// maxConnectionAge is the default of Config.ConnectionAge.
 	maxConnectionAge = 30 * time.Minute
 	// maxConnectionAgeGrace is for the response that is being written.
 	maxConnectionAgeGrace = 5 * time.Second
@@ -80,6 +80,9 @@ type Config struct {
 	Denials *denials.Store
 	// MaxPendingPerAddress is how many connections of one address may be pending. The default is 256.
 	MaxPendingPerAddress int
+	// ConnectionAge is when a proxy must reconnect; gRPC adds a jitter of 10%. Reconnecting distributes proxies over replicas and makes them present a
+	// fresh token. The default is 30 minutes.
+	ConnectionAge time.Duration
 	// Now returns the current time. The default is time.Now.
 	Now func() time.Time
 }
@@ -119,6 +122,7 @@ func NewServer(config Config) (*Server, error) {
 	if config.Denials == nil {
 		config.Denials = denials.NewStore(config.Now)
 	}
+	config.ConnectionAge = cmp.Or(config.ConnectionAge, maxConnectionAge)
 	if config.MaxPendingPerAddress == 0 {
 		config.MaxPendingPerAddress = maxPendingPerAddress
 	}
@@ -140,7 +144,7 @@ func NewServer(config Config) (*Server, error) {
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.ReadBufferSize(0), // TLS has its own buffer
 		grpc.KeepaliveParams(keepalive.ServerParameters{
-			MaxConnectionAge:      maxConnectionAge,
+			MaxConnectionAge:      config.ConnectionAge,
 			MaxConnectionAgeGrace: maxConnectionAgeGrace,
 			Time:                  keepaliveTime,
 			Timeout:               keepaliveTimeout,

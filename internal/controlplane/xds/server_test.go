@@ -93,6 +93,7 @@ func startOn(t testing.TB, listener net.Listener, entries ...catalog.Entry) *con
 type controlOptions struct {
 	compatibility compatibility.Entry
 	settling      time.Duration
+	age           time.Duration
 }
 
 func startWith(t testing.TB, listener net.Listener, options controlOptions, entries ...catalog.Entry) *control {
@@ -113,6 +114,7 @@ func startWith(t testing.TB, listener net.Listener, options controlOptions, entr
 	c.loads, c.denials = loadstats.NewStore(now), denials.NewStore(now)
 	server, err := NewServer(Config{
 		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Denials: c.denials, Now: now, Compatibility: options.compatibility,
+		ConnectionAge: options.age,
 		TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
 	})
 	if err != nil {

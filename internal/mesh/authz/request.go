@@ -138,6 +138,13 @@ func serverMessage(r Request) (message, error) {
 	return m, nil
 }
 
+// NormalizePath returns the path of a request, without its query, as servers' sidecars and the ingress gateway match it. An error says why they
+// reject the request with status 400.
+func NormalizePath(r Request) (string, error) {
+	m, err := serverMessage(r)
+	return m.path, err
+}
+
 // matches reports whether every part of a match applies.
 func (m message) matches(match catalog.HTTPMatch) bool {
 	if match.PathRegex != "" && !fullMatch(match.PathRegex, m.path) {

@@ -11,7 +11,7 @@ import (
 // clusters. The Service need not be part of the mesh. Without ipv6, only IPv4 addresses are returned. It is false for other names, and for
 // Services without such an address.
 func (v *View) ClusterIP(host string, ipv6 bool) (netip.Addr, bool) {
-	name, known := serviceOfHost(host)
+	name, known := ServiceOfHost(host)
 	if !known {
 		return netip.Addr{}, false
 	}
@@ -29,8 +29,8 @@ func (v *View) ClusterIP(host string, ipv6 bool) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// serviceOfHost parses the DNS name of a Service with its namespace.
-func serviceOfHost(host string) (Name, bool) {
+// ServiceOfHost parses the DNS name of a Service with its namespace.
+func ServiceOfHost(host string) (Name, bool) {
 	host = strings.TrimSuffix(strings.TrimSuffix(host, "."), "."+names.DefaultClusterDomain)
 	parts := strings.Split(host, ".")
 	if len(parts) != 3 || parts[2] != "svc" || parts[0] == "" || parts[1] == "" {

@@ -292,3 +292,24 @@ func TestManyRejectedAddressesAreSummarized(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A port without a protocol counts as HTTP, and the usual port of a database is then a mistake.
+func TestUsualPortsOfOtherProtocolsCauseWarnings(t *testing.T) {
+	for _, c := range []struct {
+		name, appProtocol string
+		number            int32
+		warns             bool
+	}{
+		{"", "", 3306, true}, {"db", "", 5432, true}, {"web", "", 443, true},
+		{"mysql", "", 3306, false}, {"tcp-db", "", 5432, false}, {"http", "", 6379, false}, {"", "http", 3306, false}, {"", "", 8080, false},
+	} {
+		port := corev1.ServicePort{Name: c.name, Port: c.number}
+		if c.appProtocol != "" {
+			port.AppProtocol = &c.appProtocol
+		}
+		_, problems := Service(&corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{port}}})
+		if warns := len(problems) == 1 && problems[0].Warning && problems[0].Reason == ReasonUnknownProtocol; warns != c.warns {
+			t.Errorf("name %q, appProtocol %q, port %d: problems %v, want a warning: %t", c.name, c.appProtocol, c.number, problems, c.warns)
+		}
+	}
+}

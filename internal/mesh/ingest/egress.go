@@ -38,6 +38,7 @@ func Egress(u *unstructured.Unstructured) (*catalog.Egress, []Problem) {
 		}
 	}
 	warnUnusedHosts(policy, &found)
+	warnUnusedRanges(policy, &found)
 	warnUnusedTLS(policy, &found)
 	if len(spec.Sources) == 0 {
 		found.reject(ReasonGrantsNothing, "spec.sources is empty, so this Egress allows nothing: name the service accounts of the clients.")
@@ -139,6 +140,20 @@ func warnUnusedHosts(policy *catalog.Egress, found *problems) {
 	})
 	if len(policy.Hosts) > 0 && len(policy.Ports) > 0 && bytesOnly {
 		found.warn(ReasonNotUsed, "spec.hosts has no effect on ports with the protocol tcp: restrict them with spec.ipAddresses, or use https or http.")
+	}
+}
+
+// warnUnusedRanges warns about address ranges that no port uses, and about the protocol of the other usual port.
+func warnUnusedRanges(policy *catalog.Egress, found *problems) {
+	has := func(matches func(catalog.EgressPort) bool) bool { return slices.ContainsFunc(policy.Ports, matches) }
+	if len(policy.Prefixes) > 0 && len(policy.Ports) > 0 && !has(func(p catalog.EgressPort) bool { return p.Protocol != catalog.ProtocolHTTP }) {
+		found.warn(ReasonNotUsed, "spec.ipAddresses has no effect on ports with the protocol http, whose requests go to spec.hosts: name these addresses in spec.hosts, or use https or tcp.")
+	}
+	if port := (catalog.EgressPort{Number: 443, Protocol: catalog.ProtocolHTTP}); slices.Contains(policy.Ports, port) && policy.Gateway == nil {
+		found.warn(ReasonUnknownProtocol, "Port 443 has the protocol http, and clients of https cannot use it: write https, unless clients send plaintext to this port.")
+	}
+	if slices.Contains(policy.Ports, catalog.EgressPort{Number: 80, Protocol: catalog.ProtocolHTTPS}) {
+		found.warn(ReasonUnknownProtocol, "Port 80 has the protocol https, and clients of http cannot use it: write http, unless clients use TLS on this port.")
 	}
 }
 

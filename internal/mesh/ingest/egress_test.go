@@ -43,6 +43,11 @@ func TestEgress(t *testing.T) {
 		"a wildcard within ranges": {source + "hosts: ['*.example.com']\n" + ranges + https, entry(443, catalog.ProtocolHTTPS, func(e *catalog.Egress) {
 			e.Hosts, e.Prefixes = []string{"*.example.com"}, prefixes
 		}), nil},
+		"http with ranges": {source + hosts + ranges + http, entry(80, catalog.ProtocolHTTP, func(e *catalog.Egress) { e.Hosts, e.Prefixes = names, prefixes }), []string{
+			"?NotUsed: spec.ipAddresses has no effect on ports with the protocol http",
+		}},
+		"http on the port of https": {source + hosts + ports("number: 443, protocol: http"), entry(443, catalog.ProtocolHTTP, withHosts), []string{"?UnknownProtocol: write https"}},
+		"https on the port of http": {source + hosts + ports("number: 80, protocol: https"), entry(80, catalog.ProtocolHTTPS, withHosts), []string{"?UnknownProtocol: write http, unless"}},
 		"requests and limits": {
 			source + hosts + http + "matches: [{apiGroup: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, name: get}, {apiGroup: policy.openservicemesh.io/v1alpha1, kind: UpstreamTrafficSetting, name: slow}]",
 			entry(80, catalog.ProtocolHTTP, func(e *catalog.Egress) {

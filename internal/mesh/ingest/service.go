@@ -76,6 +76,7 @@ func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) 
 	}
 	if port.AppProtocol == nil || *port.AppProtocol == "" {
 		read.Protocol = protocolOfName(port.Name)
+		warnAboutGuess(port, read, found)
 		return read, true
 	}
 	protocol, ok := protocolOf(*port.AppProtocol)
@@ -164,6 +165,22 @@ func protocolOf(appProtocol string) (catalog.Protocol, bool) {
 	}
 	protocol, ok := byteProtocols[name]
 	return protocol, ok
+}
+
+// usualPorts are the ports of protocols that do not work as HTTP, with their names. Nobody uses them for HTTP.
+var usualPorts = map[uint16]string{
+	21: "ftp", 22: "ssh", 25: "smtp", 110: "pop3", 143: "imap", 389: "ldap", 443: "https", 587: "smtp", 636: "ldaps", 1433: "mssql", 1883: "mqtt",
+	2181: "zookeeper", 3306: "mysql", 4222: "nats", 5432: "postgresql", 5672: "amqp", 6379: "redis", 8883: "mqtts", 9042: "cassandra", 9092: "kafka",
+	11211: "memcached", 27017: "mongodb",
+}
+
+// warnAboutGuess warns about a port whose protocol is HTTP by default, although its number is the usual one of another protocol. A name with such a
+// protocol at the beginning is no evidence: redis-exporter is HTTP.
+func warnAboutGuess(port corev1.ServicePort, read catalog.Port, found *problems) {
+	named := strings.HasPrefix(port.Name, "http") || strings.HasPrefix(port.Name, "h2c")
+	if protocol := usualPorts[read.Number]; protocol != "" && read.Protocol == catalog.ProtocolHTTP && !named {
+		found.warn(ReasonUnknownProtocol, "Port %d has no appProtocol, so it counts as HTTP, with which %s does not work: set appProtocol: %s, or http if it is HTTP.", port.Port, protocol, protocol)
+	}
 }
 
 // protocolOfName returns the protocol that a port name implies without appProtocol; HTTP by default.

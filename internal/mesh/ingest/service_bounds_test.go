@@ -10,7 +10,7 @@ import (
 func TestServicePortsAreBounded(t *testing.T) {
 	service := &corev1.Service{}
 	for i := range int32(maxServicePorts) {
-		service.Spec.Ports = append(service.Spec.Ports, corev1.ServicePort{Port: 2000 - i})
+		service.Spec.Ports = append(service.Spec.Ports, corev1.ServicePort{Name: "http", Port: 2000 - i})
 	}
 	if entry, problems := Service(service); len(entry.Ports) != maxServicePorts || len(problems) > 0 {
 		t.Fatalf("%d ports with the problems %v, want %d", len(entry.Ports), problems, maxServicePorts)

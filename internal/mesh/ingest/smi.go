@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -147,46 +146,6 @@ func httpMatch(path string, m specsv1alpha4.HTTPMatch, headerSpec any, found *pr
 	return match, usable
 }
 
-// warnAboutPath reports expressions that match no path, and those that look like a glob or have a query. Paths begin with a slash and have no query.
-func warnAboutPath(field string, match catalog.HTTPMatch, found *problems) {
-	switch {
-	case matchesNoPath(match.PathRegex):
-		found.idle(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q matches no path, because paths begin with /: write for example %q.",
-			field, match.PathRegex, match.Name, suggestedPath(match.PathRegex))
-	case queryInPath.MatchString(match.PathRegex):
-		found.warn(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q has a query, but paths are compared without one, and ? makes the character before it optional: omit the query.",
-			field, match.PathRegex, match.Name)
-	case strings.HasSuffix(match.PathRegex, "/*"):
-		found.warn(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q is a regular expression, and matches only repetitions of the slash: for all paths below it, write %q.",
-			field, match.PathRegex, match.Name, strings.TrimSuffix(match.PathRegex, "*")+".*")
-	}
-}
-
-// matchesNoPath reports whether an expression begins with text that no path begins with. The request target * of OPTIONS is the exception.
-func matchesNoPath(text string) bool {
-	if strings.HasPrefix(text, "/") {
-		return false
-	}
-	expression, err := regexp.Compile(text)
-	if err != nil {
-		return false
-	}
-	prefix, _ := expression.LiteralPrefix()
-	return prefix != "" && prefix != "*" && !strings.HasPrefix(prefix, "/")
-}
-
-// queryInPath matches an expression with something like ?name=value.
-var queryInPath = regexp.MustCompile(`[\w/]\\??\?\w+=`)
-
-// suggestedPath returns an expression for the path of a URL, or a path with a slash.
-func suggestedPath(expression string) string {
-	if _, rest, found := strings.Cut(expression, "://"); found {
-		_, path, _ := strings.Cut(rest, "/")
-		return "/" + path
-	}
-	return "/" + expression
-}
-
 // methods reads the methods of a match. An empty list and * mean any method.
 func methods(path string, list []string, found *problems) ([]string, bool) {
 	var all []string
@@ -198,6 +157,9 @@ func methods(path string, list []string, found *problems) ([]string, bool) {
 		if !httpguts.ValidHeaderFieldName(method) { // methods and header names are both tokens of RFC 9110
 			found.reject(ReasonInvalidMethod, "%s.methods has %.40q, which is not a method of HTTP, and the match is not used.", path, method)
 			return nil, false
+		}
+		if !slices.Contains(knownMethods, method) {
+			found.warn(ReasonInvalidMethod, "%s.methods has %.40q, which is no usual method of HTTP, so it allows no usual request: write for example GET or POST.", path, method)
 		}
 		all = append(all, method)
 	}
@@ -244,6 +206,8 @@ func headers(path string, spec any, found *problems) ([]catalog.HeaderMatch, boo
 			if err != nil {
 				found.reject(err.reason, "%s %.80q is rejected and the match not used: %s.", path, name, err.text)
 				usable = false
+			} else {
+				warnAboutHeader(path, header, found)
 			}
 			all = append(all, header)
 		}

@@ -101,6 +101,30 @@ func TestHTTPRouteGroup(t *testing.T) {
 		"a glob": {
 			`matches: [{name: m, pathRegex: '/api/*'}]`, group(catalog.HTTPMatch{Name: "m", PathRegex: "/api/*"}), []string{`?InvalidRegex: for all paths below it, write "/api/.*"`},
 		},
+		"a glob for one segment": {
+			`matches: [{name: m, pathRegex: '/api/*/orders'}]`, group(catalog.HTTPMatch{Name: "m", PathRegex: "/api/*/orders"}), []string{`?InvalidRegex: for any text there, write "/api/[^/]+/orders"`},
+		},
+		"a glob after letters": {
+			`matches: [{name: m, pathRegex: '/static*'}]`, group(catalog.HTTPMatch{Name: "m", PathRegex: "/static*"}), []string{`?InvalidRegex: for any text there, write "/static.*"`},
+		},
+		"stars of regular expressions": {
+			`matches: [{name: a, pathRegex: '/\w*'}, {name: b, pathRegex: '/[a-z]*/(x)*'}, {name: c, pathRegex: '/a*b'}]`,
+			group(catalog.HTTPMatch{Name: "a", PathRegex: `/\w*`}, catalog.HTTPMatch{Name: "b", PathRegex: "/[a-z]*/(x)*"}, catalog.HTTPMatch{Name: "c", PathRegex: "/a*b"}), nil,
+		},
+		"an anchor before no slash": {
+			`matches: [{name: m, pathRegex: '^api/.*'}]`, group(catalog.HTTPMatch{Name: "m", PathRegex: "^api/.*"}), []string{`?InvalidRegex: write for example "/api/.*".`},
+		},
+		"a space": {
+			`matches: [{name: m, pathRegex: '/api list'}]`, group(catalog.HTTPMatch{Name: "m", PathRegex: "/api list"}), []string{"?InvalidRegex: no path has a space or a #"},
+		},
+		"a method that is misspelt": {"matches: [{name: m, methods: [GTE]}]", group(catalog.HTTPMatch{Name: "m", Methods: []string{"GTE"}}), []string{`?InvalidMethod: "GTE", which is no usual method`}},
+		"a glob in a header": {
+			`matches: [{name: m, headers: [{a: 'x*'}]}]`, group(catalog.HTTPMatch{Name: "m", Headers: []catalog.HeaderMatch{{Name: "a", Regex: "x*"}}}), []string{`?InvalidRegex: write "x.*"`},
+		},
+		"a URL as host": {
+			`matches: [{name: m, headers: [{host: 'http://shop/'}]}]`, group(catalog.HTTPMatch{Name: "m", Headers: []catalog.HeaderMatch{{Name: ":authority", Regex: "http://shop/"}}}),
+			[]string{`?InvalidHeader: write for example "shop"`},
+		},
 		"expressions that begin with something else than a slash": {
 			`matches: [{name: a, pathRegex: '^/api$'}, {name: b, pathRegex: '(?i)/API'}, {name: c, pathRegex: '[/]a'}, {name: d, pathRegex: '\*'}, {name: e, pathRegex: 'a|/b'}, {name: f, pathRegex: '.*/b'}]`,
 			group(catalog.HTTPMatch{Name: "a", PathRegex: "^/api$"}, catalog.HTTPMatch{Name: "b", PathRegex: "(?i)/API"}, catalog.HTTPMatch{Name: "c", PathRegex: "[/]a"},

@@ -82,6 +82,7 @@ func connectionSettings(spec *policyv1alpha1.ConnectionSettingsSpec, found *prob
 	if tcp := spec.TCP; tcp != nil {
 		const path = "spec.connectionSettings.tcp."
 		settings.MaxConnections = found.count(path+"maxConnections", tcp.MaxConnections, 0)
+		warnNone(path+"maxConnections", settings.MaxConnections, "TCP connections are closed, and HTTP requests share one connection to each endpoint", found)
 		settings.ConnectTimeout = found.durationFrom(path+"connectTimeout", tcp.ConnectTimeout, "5s", minTimeout)
 		settings.TCPIdleTimeout = found.durationFrom(path+"idleTimeout", tcp.IdleTimeout, "1h", minPeriod)
 	}
@@ -89,12 +90,21 @@ func connectionSettings(spec *policyv1alpha1.ConnectionSettingsSpec, found *prob
 		const path = "spec.connectionSettings.http."
 		settings.MaxPendingRequests = found.count(path+"maxPendingRequests", http.MaxPendingRequests, 0)
 		settings.MaxRequests = found.count(path+"maxRequests", http.MaxRequests, 0)
+		warnNone(path+"maxPendingRequests", settings.MaxPendingRequests, "requests that need a new connection get status 503", found)
+		warnNone(path+"maxRequests", settings.MaxRequests, "all requests get status 503", found)
 		settings.MaxRetries = found.count(path+"maxRetries", http.MaxRetries, 0)
 		settings.MaxRequestsPerConnection = found.count(path+"maxRequestsPerConnection", http.MaxRequestsPerConnection, 0)
 		settings.RequestTimeout = found.durationFrom(path+"requestTimeout", http.RequestTimeout, "15s", minTimeout)
 		settings.HTTPIdleTimeout = found.durationFrom(path+"idleTimeout", http.IdleTimeout, "1h", minPeriod)
 	}
 	return settings
+}
+
+// warnNone warns about a limit of 0, which some authors read as no limit.
+func warnNone(path string, limit *uint32, effect string, found *problems) {
+	if limit != nil && *limit == 0 {
+		found.warn(ReasonInvalidNumber, "%s is 0, so %s: write a number from 1, or omit the field for no limit.", path, effect)
+	}
 }
 
 func outlierDetection(spec *policyv1alpha1.OutlierDetectionSpec, found *problems) *catalog.OutlierDetection {

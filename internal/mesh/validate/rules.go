@@ -120,6 +120,11 @@ func risks(spec *configv1alpha2.MeshConfigSpec) []ingest.Problem {
 	if n := spec.Sidecar.MaxDataPlaneConnections; n > 0 && n < fewConnections {
 		problems = append(problems, warning(ingest.ReasonInvalidNumber, "spec.sidecar.maxDataPlaneConnections is %d: each replica of the control plane rejects further sidecars, which then get no configuration. Write 0 for no limit.", n))
 	}
+	for _, text := range spec.Traffic.OutboundIPRangeExclusionList {
+		if prefix, err := netip.ParsePrefix(text); err == nil && prefix.Bits() == 0 {
+			problems = append(problems, warning(ingest.ReasonUnsupported, "spec.traffic.outboundIPRangeExclusionList has %s, so all calls of new pods bypass the mesh, and its Services reject them: write the ranges of single networks.", text))
+		}
+	}
 	return problems
 }
 

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // explainDisagreement describes how the answer of `osm explain` differs from an expectation: in the outcome at a destination, or in whether the
@@ -24,9 +27,40 @@ func (o *oracle) explainDisagreement(r Request, e expectation) string {
 	if !asked {
 		return ""
 	}
-	answer, err := explain.Ask(context.Background(), o.explainMesh(), q)
+	if problem := o.compareExplained(q, o.explainMesh(o.catalog), e); problem != "" || e.direction != ingress {
+		return problem
+	}
+	q.From = explain.Reference{Kind: explain.KindPod, Namespace: guestNamespace, Name: r.From.String()}
+	return o.compareExplained(q, o.explainMesh(o.withGuests()), e)
+}
+
+// guestNamespace has pods without a sidecar, and is not part of the mesh.
+const guestNamespace = "guests"
+
+// withGuests returns the catalog of the state with a pod for each address of a client outside the mesh. The pods have the names of their addresses.
+func (o *oracle) withGuests() *catalog.Catalog {
+	if o.guests == nil {
+		o.guests = catalog.New()
+		o.guests.Apply(changes(nil, o.state.entriesOf(o.reference)))
+		var added []catalog.Change
+		for _, address := range outsideAddresses {
+			guest := Pod(guestNamespace, address.String(), "guest", "guest", address.String())
+			guest.Injected = false
+			added = append(added, catalog.Set(guest))
+		}
+		o.guests.Apply(added)
+	}
+	return o.guests
+}
+
+// compareExplained asks one question in a mesh, and describes how the answer differs from the expectation.
+func (o *oracle) compareExplained(q explain.Question, m explain.Mesh, e expectation) string {
+	answer, err := explain.Ask(context.Background(), m, q)
 	if err != nil {
 		return fmt.Sprintf("osm explain has no answer to %s -> %s: %v", q.From, q.To, err)
+	}
+	if problem := e.unlikeExplained(answer); problem != "" {
+		return fmt.Sprintf("osm explain %s -> %s: %s", q.From, q.To, problem)
 	}
 	explained, expected := map[string]bool{}, map[string]bool{}
 	for _, way := range answer.Ways {
@@ -50,6 +84,34 @@ func (o *oracle) explainDisagreement(r Request, e expectation) string {
 	}
 	return fmt.Sprintf("osm explain %s -> %s answers %v, allowed %t; the sidecars %v, allowed %t",
 		q.From, q.To, slices.Sorted(maps.Keys(explained)), answer.Allowed, slices.Sorted(maps.Keys(expected)), allowed)
+}
+
+// explainedStatus finds the status code in the description of a response.
+var explainedStatus = regexp.MustCompile(`^status (\d{3})`)
+
+// observationOf returns the observation that a way describes: a status code, closed or refused. It is empty for one that reaches the application.
+func observationOf(way explain.Way) string {
+	match := explainedStatus.FindStringSubmatch(way.Seen)
+	switch {
+	case way.Outcome == string(authz.Allowed):
+		return ""
+	case match != nil:
+		return match[1]
+	case strings.HasPrefix(way.Seen, "the connection is refused"):
+		return refused
+	}
+	return closed
+}
+
+// unlikeExplained returns the description of a response that the client does not get, by the expectation; empty if there is none. Authorization
+// servers decide before applications, and osm explain names them instead of their answers.
+func (e expectation) unlikeExplained(answer *explain.Answer) string {
+	for _, way := range answer.Ways {
+		if seen := observationOf(way); seen != "" && !e.seen[seen] {
+			return fmt.Sprintf("the client gets %q, but %v is expected", way.Seen, slices.Sorted(maps.Keys(e.seen)))
+		}
+	}
+	return ""
 }
 
 // explainQuestion returns a request as a question of `osm explain`. It returns false if it cannot be asked for.
@@ -97,13 +159,13 @@ func (o *oracle) portWithTarget(service catalog.Name, target uint16) catalog.Por
 	return found.Ports[i]
 }
 
-// explainMesh returns the state as `osm explain` reads it.
-func (o *oracle) explainMesh() explain.Mesh {
+// explainMesh returns a catalog of the state as `osm explain` reads it.
+func (o *oracle) explainMesh(c *catalog.Catalog) explain.Mesh {
 	return explain.Mesh{
-		Name: meshName, Catalog: o.catalog,
+		Name: meshName, Catalog: c,
 		Exists: func(ref catalog.Ref) bool { _, exists := o.state[ref]; return exists },
 		PodAt: func(address netip.Addr) catalog.Name {
-			for _, entry := range o.catalog.Entries(catalog.KindPod) {
+			for _, entry := range c.Entries(catalog.KindPod) {
 				if pod := entry.(*catalog.Pod); slices.Contains(pod.IPs, address) {
 					return pod.Name
 				}

@@ -57,6 +57,8 @@ type oracle struct {
 	catalog   *catalog.Catalog
 	reference *reference.Cluster
 	services  []*catalog.Service
+	// guests is the catalog with pods of the clients outside the mesh; nil until it is needed.
+	guests *catalog.Catalog
 	// authorizing is the oracle of the state whose authorization servers are asked; nil for this one.
 	authorizing *oracle
 }

@@ -1,0 +1,67 @@
+package analyze
+
+import (
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// servers reports addresses of servers that are Services of the cluster and do not exist. Other names can only be looked up in the cluster.
+func (a *analysis) servers() {
+	for _, service := range entries[*catalog.ExtensionService](a) {
+		a.server(a.subject(catalog.KindExtensionService, service.Name), "spec.host", service.Address, "sidecars get no answer from it")
+	}
+	settings := a.view.Settings()
+	if t := settings.Tracing; t != nil {
+		a.server(a.config(), "spec.observability.tracing.address", t.Address, "no traces are recorded")
+	}
+	if e := settings.ExternalAuthorization; e != nil {
+		a.server(a.config(), "spec.traffic.inboundExternalAuthorization.address", e.Address, "it decides about no request")
+	}
+	for _, policy := range entries[*catalog.Egress](a) {
+		for _, host := range policy.Hosts {
+			a.server(a.subject(catalog.KindEgress, policy.Name), "spec.hosts", host, "requests to it fail")
+		}
+	}
+}
+
+func (a *analysis) server(s subject, field, address, effect string) {
+	name, local := catalog.ServiceOfHost(strings.ToLower(address))
+	if local && a.missing(catalog.KindService, name) {
+		a.add(codeNoServer, s, "%s has %s, but Service %s does not exist in namespace %s, so %s: correct the address, or create the Service.", field, address, name.Name, name.Namespace, effect)
+	}
+}
+
+// selectors reports policies whose selector selects no pod. Those in the namespace of the mesh select pods of all namespaces.
+func (a *analysis) selectors() {
+	for _, policy := range entries[*catalog.Telemetry](a) {
+		a.selector(catalog.KindTelemetry, policy.Name, policy.Selector)
+	}
+	for _, policy := range entries[*catalog.ExternalAuthorizationPolicy](a) {
+		a.selector(catalog.KindExternalAuthorization, policy.Name, policy.Selector)
+	}
+}
+
+func (a *analysis) selector(kind catalog.Kind, name catalog.Name, selector map[string]string) {
+	if len(selector) == 0 || a.mesh.Partial && !a.has(catalog.KindPod, name.Namespace) {
+		return
+	}
+	for _, pod := range entries[*catalog.Pod](a) {
+		if pod.Finished || pod.Name.Namespace != name.Namespace && name.Namespace != a.mesh.Namespace {
+			continue
+		}
+		if hasLabels(pod.Labels, selector) {
+			return
+		}
+	}
+	a.add(codeSelectsNone, a.subject(kind, name), "No pod has the labels of spec.selector (%s), so the object has no effect: correct the selector, or start the workload.", selectorText(selector))
+}
+
+func hasLabels(labels, selector map[string]string) bool {
+	for key, value := range selector {
+		if have, exists := labels[key]; !exists || have != value {
+			return false
+		}
+	}
+	return true
+}
