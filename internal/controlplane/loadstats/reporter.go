@@ -45,18 +45,15 @@ func (r *Reporter) Unregister() {
 func (r *Reporter) Done() <-chan struct{} { return r.ended }
 
 // Report adds the loads that the sidecar sent within the given time before now, and returns how many were dropped. Loads are dropped if
-// there is no room for them, or if their counts exceed what a sidecar can send. Without a reader it adds nothing.
+// there is no room for them, or if their counts exceed what a sidecar can send.
 func (r *Reporter) Report(loads []Load, within time.Duration) (dropped int) {
 	now := r.store.now()
 	within = min(max(within, 0), Window)
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
-	if !now.Before(r.store.until) {
-		return 0
-	}
 	budget := r.budget(now)
 	r.store.reported[r.uid] = now
-	if len(r.store.pairs) >= maxPairs {
+	if len(r.store.pairs) >= maxPairs || now.Sub(r.store.cleaned) > IdleInterval {
 		r.store.removeExpired(now)
 	}
 	for _, load := range loads {
@@ -92,7 +89,8 @@ func takeRequests(budget *uint64, c Counts) bool {
 
 // Bounds on what is known about servers.
 const (
-	// ServerInterval is the reporting interval of sidecars with servers, while nobody reads other loads.
+	// ServerInterval is the reporting interval of sidecars with servers while nobody reads. It is shorter than IdleInterval because the status
+	// of policies has these failures.
 	ServerInterval = 10 * time.Second
 	// failureExpiry is how long a failure counts after it was last reported. A sidecar without requests sends none to the server.
 	failureExpiry = 3 * time.Minute

@@ -12,19 +12,23 @@ import (
 
 // Intervals of load reports.
 const (
-	// Interval is the reporting interval of sidecars.
+	// Interval is the reporting interval of sidecars while somebody reads.
 	Interval = 5 * time.Second
-	// Lease is how long sidecars keep reporting after the last read.
+	// IdleInterval is the reporting interval while nobody reads: one message a minute for a sidecar. It makes the first read complete.
+	IdleInterval = time.Minute
+	// Lease is how long sidecars report every Interval after the last read.
 	Lease = time.Minute
 	// Window is the period of counts and rates.
 	Window = time.Minute
 	// Grace is the time in which a new stream has its first report: reports are sent after an Interval.
 	Grace = 3 * Interval
+	// expiry is how long a pod and a pair are known after their last report.
+	expiry = IdleInterval + Grace
 )
 
 // Bounds on the memory that sidecars can use.
 const (
-	// maxPairs is the maximum number of pairs of a client identity and an upstream cluster; each takes about 600
+	// maxPairs is the maximum number of pairs of a client identity and an upstream cluster; each takes about 1,100
 	// bytes.
 	maxPairs = 20_000
 	// maxClusters is the maximum number of clusters per client identity.
@@ -51,23 +55,35 @@ func addSaturated(a, s uint64) uint64 {
 	return ^uint64(0)
 }
 
+// share returns a part of the counts, from 0 to 1.
+func (c Counts) share(part float64) Counts {
+	return Counts{uint64(part * float64(c.Issued)), uint64(part * float64(c.Succeeded)), uint64(part * float64(c.Failed))}
+}
+
+// minus returns the counts without a smaller part of them.
+func (c Counts) minus(part Counts) Counts {
+	return Counts{c.Issued - min(part.Issued, c.Issued), c.Succeeded - min(part.Succeeded, c.Succeeded), c.Failed - min(part.Failed, c.Failed)}
+}
+
 // Load is what one sidecar sent to one upstream cluster since its last report.
 type Load struct {
 	Cluster string
 	Counts
 }
 
-// Store holds load reports. It is safe for concurrent use. Loads use memory only while there is a reader.
+// Store holds load reports of the last minutes. It is safe for concurrent use.
 type Store struct {
 	now func() time.Time
 
 	mu sync.Mutex
-	// since and until are when reporting begins and ends; changed is closed when reporting begins again.
+	// since and until are when frequent reporting begins and ends; changed is closed when it begins again.
 	since, until time.Time
 	changed      chan struct{}
 	reporters    map[string]*Reporter
-	// reported is when each pod (UID) reported last since reporting began, on any stream.
+	// reported is when each pod (UID) reported last, on any stream.
 	reported map[string]time.Time
+	// cleaned is when expired pods and pairs were last removed.
+	cleaned  time.Time
 	pairs    map[pair]*series
 	clusters map[identity.ServiceAccount]int
 	// failing has the servers that do not answer. It does not depend on readers.
@@ -95,30 +111,22 @@ func NewStore(now func() time.Time) *Store {
 	}
 }
 
-// ReportsRequestedUntil returns until when sidecars should report, which is in the past when there is no reader. The channel is
-// closed when reporting begins again.
-func (s *Store) ReportsRequestedUntil() (until time.Time, changed <-chan struct{}) {
+// FrequentUntil returns until when sidecars should report every Interval, which is in the past when there is no reader. The channel is
+// closed when frequent reporting begins again.
+func (s *Store) FrequentUntil() (until time.Time, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.until, s.changed
 }
 
-// extendLease makes sidecars report until the lease ends. The caller holds mu.
+// extendLease makes sidecars report every Interval until the lease ends. The caller holds mu.
 func (s *Store) extendLease(now time.Time) {
 	if !now.Before(s.until) {
 		s.since = now
-		s.reset()
 		close(s.changed)
 		s.changed = make(chan struct{})
 	}
 	s.until = now.Add(Lease)
-}
-
-// reset removes all reports. The caller holds mu.
-func (s *Store) reset() {
-	clear(s.pairs)
-	clear(s.clusters)
-	clear(s.reported)
 }
 
 // addLoad adds a load to its series and reports whether there was room. The caller holds mu.
@@ -133,15 +141,16 @@ func (s *Store) addLoad(sender group, load Load, began, now time.Time) bool {
 		s.pairs[key] = entry
 		s.clusters[client]++
 	}
-	entry.add(load.Counts, now)
+	entry.add(load.Counts, began, now)
 	return true
 }
 
-// removeExpired removes series and pods without a report for a whole Window. The caller holds mu.
+// removeExpired removes series and pods without a recent report. The caller holds mu.
 func (s *Store) removeExpired(now time.Time) {
-	maps.DeleteFunc(s.reported, func(_ string, last time.Time) bool { return now.Sub(last) > Window })
+	s.cleaned = now
+	maps.DeleteFunc(s.reported, func(_ string, last time.Time) bool { return now.Sub(last) > expiry })
 	for key, entry := range s.pairs {
-		if now.Sub(entry.last) <= Window {
+		if now.Sub(entry.last) <= expiry {
 			continue
 		}
 		delete(s.pairs, key)
@@ -151,51 +160,12 @@ func (s *Store) removeExpired(now time.Time) {
 	}
 }
 
-// slots is the number of intervals in a series.
-const slots = int(Window / Interval)
-
-// series are the counts of one pair by interval.
-type series struct {
-	// since is the start of the first reported period, and last the time of the latest report.
-	since, last time.Time
-	slots       [slots]slot
-}
-
-// slot has the counts that were reported within one interval, numbered from 1970.
-type slot struct {
-	number int64
-	Counts
-}
-
-func slotNumber(t time.Time) int64 { return t.UnixNano() / int64(Interval) }
-
-func (s *series) add(c Counts, now time.Time) {
-	number := slotNumber(now)
-	at := &s.slots[number%int64(slots)]
-	if at.number != number {
-		*at = slot{number: number}
-	}
-	at.Counts = at.Plus(c)
-	s.last = now
-}
-
-// recent returns the intervals of the last Window that have reports, the oldest first.
-func (s *series) recent(now time.Time) []Recent {
-	newest := slotNumber(now)
-	var list []Recent
-	for number := newest - int64(slots) + 1; number <= newest; number++ {
-		if at := s.slots[number%int64(slots)]; at.number == number {
-			list = append(list, Recent{time.Unix(0, number*int64(Interval)).UTC(), at.Counts})
-		}
-	}
-	return list
-}
-
-// Loads are the counts of this process's sidecars in the last Window.
+// Loads are the counts of this process's sidecars in a Window. It ends when all sidecars of an identity and revision
+// have reported: some seconds ago, or on the first reads up to an IdleInterval.
 type Loads struct {
-	// Since is when reporting began. Within the first Interval the result is incomplete.
+	// Since is when frequent reporting began.
 	Since time.Time
-	// Sidecars is the number of sidecars that can report; Reporting is how many of them have reported in the last Window, on this stream or an
+	// Sidecars is the number of sidecars that can report; Reporting is how many of them have reported recently, on this stream or an
 	// earlier one.
 	Sidecars, Reporting int
 	// Groups count the sidecars, sorted by client and revision.
@@ -208,8 +178,8 @@ type Loads struct {
 type Group struct {
 	Client   identity.ServiceAccount
 	Revision string
-	// Sidecars is the number of sidecars that can report. Each is counted in at most one of Reporting and Starting: it has reported in the
-	// last Window, or its stream is too new for a report.
+	// Sidecars is the number of sidecars that can report. Each is counted in at most one of Reporting and Starting: it has reported
+	// recently, or its stream is too new for a report.
 	Sidecars, Reporting, Starting int
 }
 
@@ -219,7 +189,7 @@ type Pair struct {
 	Revision string
 	Cluster  string
 	Counts
-	// Over is the period of the counts, at most Window.
+	// Over is the period of the counts, at most Window. It is shorter by less than an Interval if the Window ends within one.
 	Over time.Duration
 	// Recent are the counts by interval, the oldest first, without intervals that have no report.
 	Recent []Recent
@@ -239,7 +209,7 @@ type Recent struct {
 	Counts
 }
 
-// Read returns the current loads and makes sidecars report for a Lease from now.
+// Read returns the current loads and makes sidecars report every Interval for a Lease from now.
 func (s *Store) Read() Loads {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -251,8 +221,10 @@ func (s *Store) Read() Loads {
 	for _, g := range loads.Groups {
 		loads.Reporting += g.Reporting
 	}
+	complete := s.complete(now)
 	for key, pairSeries := range s.pairs {
-		p := Pair{Client: key.client, Revision: key.revision, Cluster: key.cluster, Over: min(pairSeries.last.Sub(pairSeries.since), Window), Recent: pairSeries.recent(now)}
+		end := s.end(complete, key.group, now)
+		p := Pair{Client: key.client, Revision: key.revision, Cluster: key.cluster, Over: pairSeries.over(end), Recent: pairSeries.recent(end)}
 		for _, r := range p.Recent {
 			p.Counts = p.Plus(r.Counts)
 		}
@@ -262,6 +234,31 @@ func (s *Store) Read() Loads {
 		return cmp.Or(x.Client.Compare(y.Client), cmp.Compare(x.Cluster, y.Cluster), cmp.Compare(x.Revision, y.Revision))
 	})
 	return loads
+}
+
+// end returns the end of the Window of a group. A sidecar that does not report delays it only while the first frequent reports are expected.
+func (s *Store) end(complete map[group]time.Time, key group, now time.Time) time.Time {
+	end, known := complete[key]
+	if !known {
+		return now
+	}
+	if delayed := now.Add(-2 * Interval); now.Sub(s.since) >= Grace && end.Before(delayed) {
+		return delayed
+	}
+	return end
+}
+
+// complete returns until when all connected sidecars of each group have reported. After a pause without readers it is as old as an
+// IdleInterval. The caller holds mu.
+func (s *Store) complete(now time.Time) map[group]time.Time {
+	first := map[group]time.Time{}
+	for uid, r := range s.reporters {
+		last, reported := s.reported[uid]
+		if known, exists := first[r.group]; reported && now.Sub(last) <= expiry && (!exists || last.Before(known)) {
+			first[r.group] = last
+		}
+	}
+	return first
 }
 
 // groups counts the sidecars with a stream. The caller holds mu.

@@ -16,15 +16,12 @@ import (
 )
 
 const (
-	// idleReportInterval is the report interval while nothing is requested. It is longer than the maximum age of a connection.
-	idleReportInterval = time.Hour
 	// minReportInterval is the minimum time between two reports of one proxy. Flow control delays earlier ones.
 	minReportInterval = loadstats.Interval / 10
 )
 
-// StreamLoadStats implements loadstatsv3.LoadReportingServiceServer. Reports about all clusters are requested only while somebody reads
-// them, and reports about authorization and rate limit servers always. The stream stays open otherwise, because Envoy retries a rejected
-// stream forever.
+// StreamLoadStats implements loadstatsv3.LoadReportingServiceServer. Reports about all clusters are requested often while somebody reads
+// them, and rarely otherwise.
 //
 // Reports are recorded for the identity of the token. A token does not prove that the client is a sidecar, so the stream belongs to the
 // discovery stream of its pod in this replica: it waits for it, and ends with it. Envoy opens both, in any order, and opens an ended stream again
@@ -97,7 +94,7 @@ func (s *Server) handleReports(
 ) error {
 	expiry := time.NewTimer(peer.Expiry.Sub(s.config.Now()))
 	defer expiry.Stop()
-	requestEnd, pause := time.NewTimer(idleReportInterval), time.NewTimer(0)
+	requestEnd, pause := time.NewTimer(loadstats.Lease), time.NewTimer(0)
 	serverCheck := time.NewTicker(loadstats.ServerInterval)
 	defer serverCheck.Stop()
 	defer requestEnd.Stop()
@@ -105,10 +102,10 @@ func (s *Server) handleReports(
 	// next is nil during the pause after a report.
 	next, sent := (<-chan *loadstatsv3.LoadStatsRequest)(nil), (*loadstatsv3.LoadStatsResponse)(nil)
 	for {
-		until, changed := s.config.Loads.ReportsRequestedUntil()
+		until, changed := s.config.Loads.FrequentUntil()
 		remaining := until.Sub(s.config.Now())
 		servers := s.config.Store.DecisionServers(peer.PodUID)
-		if response := loadStatsResponse(remaining > 0, servers); !proto.Equal(response, sent) {
+		if response := loadStatsResponse(reportInterval(remaining > 0, servers)); !proto.Equal(response, sent) {
 			if err := stream.Send(response); err != nil {
 				return nil
 			}
@@ -135,9 +132,7 @@ func (s *Server) handleReports(
 			if !more {
 				return nil
 			}
-			if sent.GetSendAllClusters() {
-				s.recordReport(reporter, report)
-			}
+			s.recordReport(reporter, report)
 			recordServers(reporter, servers, report)
 			next = nil
 			pause.Reset(minReportInterval)
@@ -145,19 +140,20 @@ func (s *Server) handleReports(
 	}
 }
 
-// loadStatsResponse requests reports about all clusters, or else about servers, or about none.
-func loadStatsResponse(all bool, servers []loadstats.Server) *loadstatsv3.LoadStatsResponse {
+// reportInterval returns how often a sidecar reports. One with servers reports about all clusters as often as about its servers: Envoy has one
+// interval, and discards what it counted for clusters that were not requested.
+func reportInterval(isRead bool, servers []loadstats.Server) time.Duration {
 	switch {
-	case all:
-		return &loadstatsv3.LoadStatsResponse{SendAllClusters: true, LoadReportingInterval: durationpb.New(loadstats.Interval)}
+	case isRead:
+		return loadstats.Interval
 	case len(servers) > 0:
-		response := &loadstatsv3.LoadStatsResponse{LoadReportingInterval: durationpb.New(loadstats.ServerInterval)}
-		for _, server := range servers {
-			response.Clusters = append(response.Clusters, server.Cluster)
-		}
-		return response
+		return loadstats.ServerInterval
 	}
-	return &loadstatsv3.LoadStatsResponse{LoadReportingInterval: durationpb.New(idleReportInterval)}
+	return loadstats.IdleInterval
+}
+
+func loadStatsResponse(interval time.Duration) *loadstatsv3.LoadStatsResponse {
+	return &loadstatsv3.LoadStatsResponse{SendAllClusters: true, LoadReportingInterval: durationpb.New(interval)}
 }
 
 // recordServers records whether the servers of a sidecar answered it. It has none unless it is connected.

@@ -63,10 +63,10 @@ type Store interface {
 	Traces() []status.Trace
 }
 
-// Loads are the load reports of sidecars. Reading enables load reporting. It is safe for concurrent use.
+// Loads are the load reports of sidecars. Reading makes sidecars report often. It is safe for concurrent use.
 type Loads interface {
 	Read() loadstats.Loads
-	// Failures are the authorization and rate limit servers that do not answer. They do not depend on enabled reporting.
+	// Failures are the authorization and rate limit servers that do not answer. They do not depend on readers.
 	Failures() []loadstats.Failure
 }
 

@@ -23,8 +23,7 @@ func (c *Client) Changes(ctx context.Context) ([]Answer[report.Changes], error) 
 	return ask[report.Changes](ctx, c, report.ChangesPath)
 }
 
-// Loads reads the load reports of all replicas. Reading enables load reporting: the first result is empty, and results are available 5 to
-// 10 seconds later.
+// Loads reads the load reports of all replicas. Reading makes sidecars report every 5 seconds: the first result is up to a minute old.
 func (c *Client) Loads(ctx context.Context) ([]Answer[report.Loads], error) {
 	return ask[report.Loads](ctx, c, report.LoadsPath)
 }
