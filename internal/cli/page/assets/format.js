@@ -1,11 +1,28 @@
-// Numbers and times as text.
+// Numbers, times and names as text.
 
-export const rate = (v) => (v == null ? '–' : v >= 100 ? v.toFixed(0) : v.toFixed(1));
-export const share = (v) => (v == null ? '–' : `${(100 * v).toFixed(v === 1 ? 0 : 2)}%`);
+export const rate = (v) => (v == null ? '–' : v >= 100 ? v.toFixed(0) : v > 0 && v < 0.05 ? v.toFixed(2) : v.toFixed(1));
+export const share = (v) => (v == null ? '–' : `${(100 * v).toFixed(v === 1 || v === 0 ? 0 : 1)}%`);
 export const milliseconds = (v) => (v == null ? '–' : v < 10 ? `${v.toFixed(1)} ms` : `${v.toFixed(0)} ms`);
+
+/** Returns the name of a node. */
+export const nameOf = (id) => id.slice(id.indexOf(':') + 1);
 
 /** Classifies a share of successes. */
 export const quality = (v) => (v == null ? 'none' : v >= 0.99 ? 'good' : v >= 0.95 ? 'poor' : 'bad');
+
+/** Classifies an edge: denied, idle, or the quality of its responses. */
+export const qualityOf = (e) => (e.denials > 0 ? 'denied' : e.rate === 0 ? 'idle' : quality(e.success));
+
+/** Returns the numbers of an edge, each in words. */
+export function numbersOf(e) {
+  const numbers = [];
+  if (e.denials > 0) numbers.push(e.denied > 0 ? `${rate(e.denied)}/s denied` : 'denied');
+  if (e.rate > 0 || !(e.denials > 0)) {
+    numbers.push(e.rate > 0 ? `${rate(e.rate)}/s` + (e.success != null && e.success < 1 ? `, ${share(1 - e.success)} fail` : '') : 'idle');
+  }
+  if (e.p99 != null) numbers.push(e.p50 == null ? `p99 ${milliseconds(e.p99)}` : `${milliseconds(e.p50)}, p99 ${milliseconds(e.p99)}`);
+  return numbers;
+}
 
 /** Returns the time between two moments in its largest unit. */
 export function span(from, to) {
