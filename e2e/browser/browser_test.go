@@ -36,7 +36,11 @@ type tab struct {
 func open(t *testing.T, read func(context.Context) (*page.State, error)) *tab {
 	t.Helper()
 	lab.RequireFull(t)
-	handler, err := page.New(read, time.Now)
+	handler, err := page.New(page.Source{
+		Read: read, Now: time.Now,
+		Requests: func(context.Context, string, string) (*page.Requests, error) { return requests(), nil },
+		Trace:    func(context.Context, string) (*page.Requests, error) { return requests(), nil },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +62,7 @@ func newTab(t *testing.T) *tab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.WindowSize(1500, 900))
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.WindowSize(1400, 900))
 	allocator, cancelAllocator := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancelAllocator)
 	ctx, cancel := chromedp.NewContext(allocator)
@@ -209,7 +213,7 @@ func TestNamesAreText(t *testing.T) {
 	}
 }
 
-// TestScreenshots takes the pictures of the documentation, in light and in dark.
+// TestScreenshots takes the pictures of the documentation, in light and in dark, of a wide and of a narrow screen.
 func TestScreenshots(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		t.Run(scheme, func(t *testing.T) {
@@ -221,16 +225,18 @@ func TestScreenshots(t *testing.T) {
 			if _, err := chromedp.Call(b.ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "UTC"}); err != nil {
 				t.Fatal(err)
 			}
-			b.run(t, chromedp.Reload(), ready())
-			picture := value(t, b, chromedp.FullScreenshot(100))
-			if len(picture) < 50_000 {
-				t.Errorf("the picture has %d bytes: the page is empty", len(picture))
-			}
-			if !*update {
-				return
-			}
-			if err := os.WriteFile("../../docs/images/mesh-page-"+scheme+".png", picture, 0o644); err != nil {
-				t.Fatal(err)
+			for name, width := range map[string]int64{"mesh-page-" + scheme: 1400, "mesh-page-narrow-" + scheme: 500} {
+				b.run(t, chromedp.EmulateViewport(width, 900), chromedp.Reload(), ready())
+				picture := value(t, b, chromedp.FullScreenshot(100))
+				if len(picture) < 50_000 {
+					t.Errorf("the picture %s has %d bytes: the page is empty", name, len(picture))
+				}
+				if !*update {
+					continue
+				}
+				if err := os.WriteFile("../../docs/images/"+name+".png", picture, 0o644); err != nil {
+					t.Fatal(err)
+				}
 			}
 		})
 	}

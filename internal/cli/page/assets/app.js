@@ -85,7 +85,7 @@ function showDenials(s) {
     {title: 'Destination', cell: (d) => d.service ?? d.server ?? d.address}, {title: 'Address', cell: (d) => d.address},
     {title: 'Denied by', cell: (d) => `sidecar of the ${d.side}`}, {title: 'Reason', wrap: true, cell: (d) => d.reason},
     {title: 'Per second', number: true, cell: (d) => state(rate(d.rate), recent(d) ? 'bad' : 'quiet')},
-    {title: 'Count', number: true, cell: (d) => `${d.atLeast ? 'at least ' : ''}${d.count}`}, {title: 'Last', cell: (d) => `${span(d.last, s.at)} ago`},
+    {title: 'Count', number: true, cell: (d) => `${d.atLeast ? 'at least ' : ''}${d.count}`}, {title: 'Last', tight: true, cell: (d) => `${span(d.last, s.at)} ago`},
   ], s.denials ?? [], s.denials == null ? 'The control plane does not report denials.' : 'Nothing was denied.'));
 }
 
@@ -107,17 +107,17 @@ function showSidecars(s) {
   at('sidecars-table').replaceChildren(table('Sidecars', [
     {title: 'Namespace', cell: (p) => p.namespace}, {title: 'Pod', cell: (p) => p.pod}, {title: 'Service account', cell: (p) => p.serviceAccount},
     {title: 'State', wrap: true, cell: (p) => element('span', {}, coloured(p.state), p.text ? ` ${p.text}` : '')},
-    {title: 'Lag', number: true, cell: (p) => (p.behind ? span(p.behind, s.at) : '0s')},
+    {title: 'Lag', tight: true, number: true, cell: (p) => (p.behind ? span(p.behind, s.at) : '0s')},
     {title: 'Certificate', cell: (p) => p.certificateEnd && state(until({end: p.certificateEnd}, s.at).text, 'quiet')},
-    {title: 'Revision', cell: (p) => p.revision}, {title: 'Envoy', cell: (p) => p.envoy}, {title: 'Replica', cell: (p) => p.replica},
+    {title: 'Revision', tight: true, cell: (p) => p.revision}, {title: 'Envoy', cell: (p) => p.envoy}, {title: 'Replica', cell: (p) => p.replica},
   ], list, s.sidecars.length === 0 ? 'No sidecars.' : 'No sidecar matches the filter.'));
 }
 
 function showPolicies(s) {
   const list = filtered(s.policies, 'policy-filter').sort((a, b) => worst(a.state) - worst(b.state));
   at('policies-table').replaceChildren(table('Policies', [
-    {title: 'Kind', cell: (p) => p.kind}, {title: 'Namespace', cell: (p) => p.namespace}, {title: 'Name', cell: (p) => p.name},
-    {title: 'State', cell: (p) => coloured(p.state)}, {title: 'Allowed per second', number: true, cell: (p) => rate(p.allowed)},
+    {title: 'Kind', tight: true, cell: (p) => p.kind}, {title: 'Namespace', cell: (p) => p.namespace}, {title: 'Name', cell: (p) => p.name},
+    {title: 'State', tight: true, cell: (p) => coloured(p.state)}, {title: 'Allowed per second', number: true, cell: (p) => rate(p.allowed)},
     {title: 'Denied per second', number: true, cell: (p) => rate(p.denied)}, {title: 'Message', wrap: true, cell: (p) => p.message},
   ], list, s.policies.length === 0 ? 'No policies.' : 'No policy matches the filter.'));
 }
@@ -125,7 +125,7 @@ function showPolicies(s) {
 function showCertificates(s) {
   at('certificates-table').replaceChildren(table('Certificates', [
     {title: 'Kind', cell: (c) => (c.active ? `${c.kind}, active` : c.kind)}, {title: 'Subject', cell: (c) => c.subject},
-    {title: 'Expires', cell: (c) => state(until(c, s.at).text, until(c, s.at).kind)}, {title: 'Date', cell: (c) => new Date(c.end).toISOString().slice(0, 16).replace('T', ' ')},
+    {title: 'Expires', tight: true, cell: (c) => state(until(c, s.at).text, until(c, s.at).kind)}, {title: 'Date', tight: true, cell: (c) => new Date(c.end).toISOString().slice(0, 16).replace('T', ' ')},
     {title: 'Sidecars', number: true, cell: (c) => String(c.holders)},
   ], s.certificates, 'The status of the Mesh has no certificates.'));
 }
@@ -138,9 +138,9 @@ function showChanges(s) {
     return c.sidecars > 0 ? state('acknowledged', 'good') : state('no sidecar needs it', 'quiet');
   };
   at('changes-table').replaceChildren(table('Changes', [
-    {title: 'When', cell: (c) => `${span(c.at, s.at)} ago`}, {title: 'Objects', wrap: true, cell: (c) => c.objects.join(', ')},
+    {title: 'When', tight: true, cell: (c) => `${span(c.at, s.at)} ago`}, {title: 'Objects', wrap: true, cell: (c) => c.objects.join(', ')},
     {title: 'Sidecars', cell: (c) => (c.sidecars > 0 ? `${c.acknowledged} of ${c.sidecars} acknowledged` : '')},
-    {title: 'Result', cell: result},
+    {title: 'Result', tight: true, cell: result},
     {title: 'Took', number: true, cell: (c) => milliseconds(c.seconds == null ? null : 1000 * c.seconds)},
   ], list.slice(0, 20), 'No changes of policies since the start of the control plane.'));
 }

@@ -18,10 +18,10 @@ function fill(node, attributes, children) {
   return node;
 }
 
-/** Returns a table. Columns are {title, number, wrap, cell(row) -> text or node}. On narrow screens each row is a card with the titles. */
+/** Returns a table. Columns are {title, number, wrap, tight, cell(row) -> text or node}. On narrow screens each row is a card with the titles. */
 export function table(caption, columns, rows, empty) {
   if (rows.length === 0) return element('p', {class: 'quiet'}, empty);
-  const kind = (c) => (c.number ? {class: 'number'} : c.wrap ? {class: 'wrap'} : {});
+  const kind = (c) => (c.number ? {class: 'number'} : c.wrap ? {class: 'wrap'} : c.tight ? {class: 'tight'} : {});
   const cell = (c, row) => {
     const content = c.cell(row);
     return typeof content === 'string' && !c.number ? breakable(content) : content || '–';

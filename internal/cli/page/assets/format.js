@@ -18,9 +18,10 @@ export function numbersOf(e) {
   const numbers = [];
   if (e.denials > 0) numbers.push(e.denied > 0 ? `${rate(e.denied)}/s denied` : 'denied');
   if (e.rate > 0 || !(e.denials > 0)) {
-    numbers.push(e.rate > 0 ? `${rate(e.rate)}/s` + (e.success != null && e.success < 1 ? `, ${share(1 - e.success)} fail` : '') : 'idle');
+    numbers.push(e.rate > 0 ? `${rate(e.rate)}/s` : 'idle');
+    if (e.rate > 0 && e.success != null && e.success < 1) numbers.push(`${share(1 - e.success)} fail`);
   }
-  if (e.p99 != null) numbers.push(e.p50 == null ? `p99 ${milliseconds(e.p99)}` : `${milliseconds(e.p50)}, p99 ${milliseconds(e.p99)}`);
+  if (e.p99 != null) numbers.push(`p99 ${milliseconds(e.p99)}`);
   return numbers;
 }
 

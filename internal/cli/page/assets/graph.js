@@ -7,6 +7,8 @@ import {font, linesOf, merge, place} from './layout.js';
 
 /** The edges with the most traffic are drawn; the table has all. */
 const maxEdges = 150;
+/** The number of workloads without any edge that are drawn. */
+const maxAlone = 12;
 
 /** Texts are at least 12 pixels high when the graph is drawn, also if it is larger than its place then. */
 const minScale = 12 / font.small;
@@ -28,7 +30,11 @@ function select(nodes, edges, {namespace, idle}) {
     .sort((a, b) => (b.denials ?? 0) - (a.denials ?? 0) || b.rate - a.rate);
   const shown = traffic.slice(0, maxEdges);
   const used = new Set(shown.flatMap((e) => [e.from, e.to]));
-  return {shown: [...shown, ...edges.filter((e) => e.backs && used.has(e.from))], hidden: traffic.length - shown.length};
+  const backs = edges.filter((e) => e.backs && used.has(e.from));
+  for (const e of backs) used.add(e.to);
+  const alone = nodes.filter((n) => n.sidecars > 0 && inside(n.id) && !edges.some((e) => e.from === n.id || e.to === n.id));
+  for (const n of idle ? alone.slice(0, maxAlone) : []) used.add(n.id);
+  return {shown: [...shown, ...backs], used: nodes.filter((n) => used.has(n.id)), hidden: traffic.length - shown.length};
 }
 
 /** A graph in a view. describe receives a sentence about the node in focus, or ''; choose receives the nodes of an edge, or a node. */
@@ -60,10 +66,10 @@ export class Graph {
 
   redraw(refit) {
     if (!this.nodes) return 0;
-    const {shown, hidden} = select(this.nodes, this.edges, this.filter);
+    const {shown, used, hidden} = select(this.nodes, this.edges, this.filter);
     const vertical = this.view.clientWidth < narrow;
     const target = merge(this.nodes, shown);
-    const placed = place(this.nodes, shown, vertical, measure);
+    const placed = place(used, shown, vertical, measure);
     const {canvas} = this;
     canvas.setAttribute('viewBox', `0 0 ${placed.width} ${placed.height}`);
     canvas.setAttribute('width', placed.width);
@@ -133,7 +139,12 @@ export class Graph {
     if (edge.backs) return group;
     const width = edge.rate > 0 ? Math.min(5, 1.6 + Math.log10(1 + edge.rate)) : 1.4;
     group.querySelector('.line').setAttribute('stroke-width', width);
-    if (kind !== 'idle') text.slice(0, 3).forEach((line, i) => group.append(svg('text', {x, y: y - 5 + i * font.line, 'text-anchor': 'middle', class: 'small'}, line)));
+    if (kind !== 'idle') {
+      // Two lines are above and below the edge; more are around it.
+      const top = text.length > 2 ? 5 - ((text.length - 1) * font.line) / 2 : -6;
+      const step = text.length > 2 ? font.line : 20;
+      text.forEach((line, i) => group.append(svg('text', {x, y: y + top + i * step, 'text-anchor': 'middle', class: 'small'}, line)));
+    }
     group.append(svg('path', {d: path.d, class: 'area'}),
       svg('title', {}, `${nameOf(edge.from)} → ${nameOf(edge.to)}: ${[...text, edge.mtls ? 'mTLS' : 'no mTLS', ...(edge.reasons ?? [])].join(' · ')}`));
     this.onChoice(group, () => this.choose(edge.from, edge.to));

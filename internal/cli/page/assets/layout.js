@@ -7,9 +7,10 @@ import {numbersOf} from './format.js';
 export const font = {name: 14, small: 12.5, line: 17};
 
 const padding = 12;
-const maxLetters = 22;
-const label = {width: 92, height: 2 * font.line};
-const gap = {layers: 26, nodes: 20, margin: 14};
+const maxLetters = 17;
+/** The size of labels, and gaps: between columns of a wide graph, and between rows of a narrow one. */
+const wide = {label: {width: 98, height: 2 * font.line}, layers: 36, nodes: 18, edges: 16, margin: 14};
+const slim = {label: {width: 70, height: 3 * font.line}, layers: 34, nodes: 8, edges: 6, margin: 6};
 
 /** Splits a name into lines at its separators. Nothing is cut. */
 export function wrap(name) {
@@ -48,48 +49,57 @@ export function merge(nodes, edges) {
  */
 export function place(nodes, edges, vertical, measure) {
   const graph = new dagre.graphlib.Graph({multigraph: true});
-  graph.setGraph({rankdir: vertical ? 'TB' : 'LR', nodesep: gap.nodes, ranksep: gap.layers, edgesep: 16, marginx: gap.margin, marginy: gap.margin});
+  const size = vertical ? slim : wide;
+  graph.setGraph({rankdir: vertical ? 'TB' : 'LR', nodesep: size.nodes, ranksep: size.layers, edgesep: size.edges, marginx: size.margin, marginy: size.margin});
   graph.setDefaultEdgeLabel(() => ({}));
   const known = new Set(nodes.map((n) => n.id));
   const target = merge(nodes, edges);
   const drawn = edges.map((edge) => ({edge, from: target(edge.from), to: target(edge.to)}))
     .filter((e) => known.has(e.from) && known.has(e.to) && !(e.edge.backs && e.from === e.to));
-  const used = new Set(drawn.flatMap((e) => [e.from, e.to]));
-  const boxes = nodes.filter((n) => used.has(n.id)).map((node) => {
+  const boxes = nodes.filter((n) => target(n.id) === n.id).map((node) => {
     const lines = linesOf(node);
     const width = Math.max(...lines.name.map((l) => measure(l, font.name, true)), ...lines.small.map((l) => measure(l, font.small)));
     return {node, lines, width: width + 2 * padding, height: (lines.name.length + lines.small.length) * font.line + padding};
   });
-  // Equal extents along the layers: an edge that passes a layer passes no box.
-  const along = vertical ? 'height' : 'width';
-  const extent = Math.max(0, ...boxes.map((b) => b[along]));
-  for (const b of boxes) {
-    b[along] = extent;
-    graph.setNode(b.node.id, b);
-  }
-  drawn.forEach((e, i) => graph.setEdge(e.from, e.to, {...e, ...(e.edge.backs ? {} : label), labelpos: 'c', weight: e.edge.rate > 0 ? 2 : 1}, String(i)));
+  for (const b of boxes) graph.setNode(b.node.id, b);
+  drawn.forEach((e, i) => graph.setEdge(e.from, e.to, {...e, ...(e.edge.backs || (vertical && e.edge.rate === 0 && !e.edge.denials) ? {} : size.label), labelpos: 'c', weight: e.edge.rate > 0 ? 2 : 1}, String(i)));
   dagre.layout(graph);
   const {width, height} = graph.graph();
-  const placed = graph.nodes().map((id) => graph.node(id));
-  const lines = graph.edges().map((id) => ({...graph.edge(id), text: numbersOf(graph.edge(id).edge)}));
-  return {width: finite(width), height: finite(height), boxes: placed, lines: lines.map((line, i) => ({...line, path: path(line, i, lines, graph, vertical, extent)}))};
+  const layers = layersOf(boxes, vertical);
+  const lines = graph.edges().map((id) => ({...graph.edge(id), text: labelOf(graph.edge(id).edge, vertical)}));
+  return {width: finite(width), height: finite(height), boxes, lines: lines.map((line, i) => ({...line, path: path(line, i, lines, graph, vertical, layers)}))};
+}
+
+/** Gives the boxes of a layer one extent along the layers, so that an edge that passes the layer passes no box. Returns the extents by place. */
+function layersOf(boxes, vertical) {
+  const [along, u] = vertical ? ['height', 'y'] : ['width', 'x'];
+  const layers = new Map();
+  for (const b of boxes) layers.set(Math.round(b[u]), Math.max(b[along], layers.get(Math.round(b[u])) ?? 0));
+  for (const b of boxes) b[along] = layers.get(Math.round(b[u]));
+  return layers;
+}
+
+/** Returns the lines of a label: one for each number, or in a wide graph the share of failures beside the rate. */
+function labelOf(edge, vertical) {
+  const numbers = numbersOf(edge);
+  const fail = numbers.findIndex((n) => n.endsWith(' fail'));
+  return vertical || fail < 1 ? numbers : [...numbers.slice(0, fail - 1), `${numbers[fail - 1]}, ${numbers[fail]}`, ...numbers.slice(fail + 1)];
 }
 
 const finite = (v) => (Number.isFinite(v) ? v : 0);
 
 /** Returns the line of an edge, as points along (u) and across (v) the layers. It is straight in layers, and curved between them. */
-function path(line, index, lines, graph, vertical, extent) {
+function path(line, index, lines, graph, vertical, layers) {
   const uv = (p) => (vertical ? {u: p.y, v: p.x} : {u: p.x, v: p.y});
   const xy = (u, v) => (vertical ? `${v},${u}` : `${u},${v}`);
   if (line.from === line.to) return {d: `M${line.points.map((p) => `${p.x},${p.y}`).join(' L')}`, end: line.points.at(-1), angle: 180};
-  const columns = new Set(graph.nodes().map((id) => Math.round(uv(graph.node(id)).u)));
   const [source, destination] = [line.from, line.to].map((id) => graph.node(id));
   const inner = line.points.slice(1, -1).map(uv);
   const start = uv(source);
   const end = uv(destination);
   const forward = Math.sign(end.u - start.u) || 1;
-  start.u += (forward * extent) / 2;
-  end.u -= (forward * extent) / 2;
+  start.u += (forward * layers.get(Math.round(start.u))) / 2;
+  end.u -= (forward * layers.get(Math.round(end.u))) / 2;
   start.v += port(index, lines, 'from', vertical, source);
   end.v += port(index, lines, 'to', vertical, destination);
   let last = start;
@@ -100,7 +110,7 @@ function path(line, index, lines, graph, vertical, extent) {
     last = {u, v};
   };
   for (const p of inner) {
-    const half = (columns.has(Math.round(p.u)) ? extent : vertical ? label.height : label.width) / 2;
+    const half = (layers.get(Math.round(p.u)) ?? (vertical ? slim.label.height : wide.label.width)) / 2;
     curve(p.u - forward * half, p.v);
     d += ` L${xy(p.u + forward * half, p.v)}`;
     last = {u: p.u + forward * half, v: p.v};
