@@ -57,10 +57,9 @@ func (c Change) plus(o Change) Change {
 	return c
 }
 
-// isPolicy reports whether a kind is one of the mesh: a policy, or its settings.
+// isPolicy reports whether a kind is a policy, or the settings of the mesh.
 func isPolicy(kind string) bool {
-	return kind == string(catalog.KindSettings) ||
-		slices.ContainsFunc(kinds.All(), func(k kinds.Kind) bool { return k.GroupVersionKind.Kind == kind })
+	return catalog.Kind(kind).IsPolicy() || kind == string(catalog.KindSettings)
 }
 
 func nameOf(o report.ChangedObject) string {
