@@ -21,7 +21,7 @@ const (
 )
 
 // StreamLoadStats implements loadstatsv3.LoadReportingServiceServer. Reports about all clusters are requested often while somebody reads
-// them, and rarely otherwise.
+// them and at the start of a stream, and rarely otherwise.
 //
 // Reports are recorded for the identity of the token. A token does not prove that the client is a sidecar, so the stream belongs to the
 // discovery stream of its pod in this replica: it waits for it, and ends with it. Envoy opens both, in any order, and opens an ended stream again
@@ -101,11 +101,13 @@ func (s *Server) handleReports(
 	defer pause.Stop()
 	// next is nil during the pause after a report.
 	next, sent := (<-chan *loadstatsv3.LoadStatsRequest)(nil), (*loadstatsv3.LoadStatsResponse)(nil)
+	// isNew is true until the first report, which follows soon: Envoy has discarded what it counted since its last report on an earlier stream.
+	isNew := true
 	for {
 		until, changed := s.config.Loads.FrequentUntil()
 		remaining := until.Sub(s.config.Now())
 		servers := s.config.Store.DecisionServers(peer.PodUID)
-		if response := loadStatsResponse(reportInterval(remaining > 0, servers)); !proto.Equal(response, sent) {
+		if response := loadStatsResponse(reportInterval(remaining > 0 || isNew, servers)); !proto.Equal(response, sent) {
 			if err := stream.Send(response); err != nil {
 				return nil
 			}
@@ -134,7 +136,7 @@ func (s *Server) handleReports(
 			}
 			s.recordReport(reporter, report)
 			recordServers(reporter, servers, report)
-			next = nil
+			isNew, next = false, nil
 			pause.Reset(minReportInterval)
 		}
 	}
@@ -142,9 +144,9 @@ func (s *Server) handleReports(
 
 // reportInterval returns how often a sidecar reports. One with servers reports about all clusters as often as about its servers: Envoy has one
 // interval, and discards what it counted for clusters that were not requested.
-func reportInterval(isRead bool, servers []loadstats.Server) time.Duration {
+func reportInterval(often bool, servers []loadstats.Server) time.Duration {
 	switch {
-	case isRead:
+	case often:
 		return loadstats.Interval
 	case len(servers) > 0:
 		return loadstats.ServerInterval

@@ -165,6 +165,7 @@ async function refresh() {
     at('error').hidden = true;
     show(content);
     document.body.dataset.ready = 'true';
+    document.body.dataset.reads = 1 + Number(document.body.dataset.reads ?? 0);
   } catch (error) {
     at('error').hidden = false;
     at('error').textContent = `The state of the mesh cannot be read: ${error.message}. ${latest ? 'The page shows the last one.' : ''} The next attempt is in ${interval / 1000} seconds.`;
