@@ -33,10 +33,10 @@ export async function showRequests(from, to) {
     if (turn !== opened) return;
     at('requests-note').textContent = ['The last requests of 10 minutes in access logs, the latest first.', ...notes].join(' ');
     at('requests-table').replaceChildren(table(title, [
-      {title: 'Time (UTC)', cell: time},
+      {title: 'Time (UTC)', tight: true, cell: time},
       to ? {title: 'Client pod', cell: (r) => (r.direction === 'outbound' ? r.pod : 'not logged')} : {title: 'Direction', cell: (r) => `${r.direction} ${r.peer ?? ''}`},
       to ? {title: 'Server pod', cell: (r) => (r.direction === 'outbound' ? r.server?.pod : r.pod) ?? 'not logged'} : {title: 'Pod', cell: (r) => r.pod},
-      {title: 'Request', wrap: true, cell: what}, {title: 'Status', cell: status}, {title: 'Reason', wrap: true, cell: (r) => why(r) || (r.server ? why(r.server) : '')},
+      {title: 'Request', wrap: true, cell: what}, {title: 'Status', tight: true, cell: status}, {title: 'Reason', wrap: true, cell: (r) => why(r) || (r.server ? why(r.server) : '')},
       {title: 'Duration', number: true, cell: (r) => milliseconds(r.milliseconds)},
       ...(to ? [{title: 'At the server', number: true, cell: (r) => milliseconds(r.direction === 'outbound' ? r.server?.milliseconds : r.milliseconds)}] : []),
       {title: 'Trace', cell: (r) => (r.requestId ? action(r.requestId.slice(0, 8), `Trace of request ${r.requestId}`, () => showTrace(r.requestId)) : '')},
@@ -68,7 +68,7 @@ async function showTrace(id) {
     const total = Math.max(1, ...requests.map((r) => Date.parse(r.time) - began + r.milliseconds));
     at('trace').append(table(`Trace of ${id}`, [
       {title: 'Workload', cell: (r) => r.account}, {title: 'Direction', cell: (r) => (r.direction === 'outbound' ? `sends to ${r.peer ?? ''}` : `receives from ${r.peer ?? ''}`)},
-      {title: 'Request', wrap: true, cell: what}, {title: 'Status', cell: status}, {title: 'Duration', number: true, cell: (r) => milliseconds(r.milliseconds)},
+      {title: 'Request', wrap: true, cell: what}, {title: 'Status', tight: true, cell: status}, {title: 'Duration', number: true, cell: (r) => milliseconds(r.milliseconds)},
       {title: 'From its start', cell: (r) => bar((Date.parse(r.time) - began) / total, r.milliseconds / total, `${Date.parse(r.time) - began} ms`, isBad(r))},
     ], requests, 'No log has this request any more.'));
   } catch (error) {
