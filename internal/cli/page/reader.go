@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -92,8 +93,10 @@ func (r Reader) addTraffic(ctx context.Context, s *State) Backing {
 	loads, complete, err := r.Loads(ctx)
 	if err != nil {
 		s.problem("The load reports cannot be read: %v", err)
+	} else if seconds := averagedOver(loads); seconds > 0 {
+		s.Sources = append(s.Sources, fmt.Sprintf("At first, rates are averages of up to %s: those of the present follow in 5 seconds.", duration.HumanDuration(time.Duration(seconds)*time.Second)))
 	} else if !complete {
-		s.Sources = append(s.Sources, "Some sidecars have not reported yet: the first report of a new one takes up to a minute.")
+		s.Sources = append(s.Sources, "Some sidecars have not reported yet: the first report of a new one takes some seconds.")
 	}
 	backing, err := r.backing(ctx, s.Mesh.Members, s.Sidecars)
 	if err != nil {
@@ -112,6 +115,17 @@ func (r Reader) addTraffic(ctx context.Context, s *State) Backing {
 		s.Sources = append(s.Sources, fmt.Sprintf("Some latencies are unknown: %v.", err))
 	}
 	return backing
+}
+
+// averagedOver returns the longest period of an average in seconds; 0 if all loads are those of the last minute.
+func averagedOver(loads []report.Load) float64 {
+	longest := 0.0
+	for _, load := range loads {
+		if load.Average {
+			longest = max(longest, load.Seconds)
+		}
+	}
+	return longest
 }
 
 // backing finds the accounts behind Services by the pods in their EndpointSlices.

@@ -38,6 +38,7 @@ func (r *Reporter) Unregister() {
 	defer r.store.mu.Unlock()
 	if r.store.reporters[r.uid] == r {
 		delete(r.store.reporters, r.uid)
+		r.store.stopAwaiting(r.uid)
 	}
 }
 
@@ -45,15 +46,26 @@ func (r *Reporter) Unregister() {
 func (r *Reporter) Done() <-chan struct{} { return r.ended }
 
 // Report adds the loads that the sidecar sent within the given time before now, and returns how many were dropped. Loads are dropped if
-// there is no room for them, or if their counts exceed what a sidecar can send.
+// there is no room for them, or if their counts exceed what a sidecar can send. Without a reader it adds nothing.
 func (r *Reporter) Report(loads []Load, within time.Duration) (dropped int) {
 	now := r.store.now()
-	within = min(max(within, 0), Window)
+	within = min(max(within, 0), maxAverage)
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
+	if !now.Before(r.store.until) {
+		return 0
+	}
 	budget := r.budget(now)
-	r.store.reported[r.uid] = now
-	if len(r.store.pairs) >= maxPairs || now.Sub(r.store.cleaned) > IdleInterval {
+	isAverage := r.store.awaited[r.uid] && within > Grace
+	if isAverage {
+		// An average says nothing about the present, so the sidecar does not count as reporting.
+		budget = uint64(within.Seconds() * maxRate)
+	} else {
+		within = min(within, Window)
+		r.store.reported[r.uid] = now
+	}
+	r.store.stopAwaiting(r.uid)
+	if len(r.store.pairs) >= maxPairs {
 		r.store.removeExpired(now)
 	}
 	for _, load := range loads {
@@ -61,7 +73,7 @@ func (r *Reporter) Report(loads []Load, within time.Duration) (dropped int) {
 			dropped++
 			continue
 		}
-		if !r.store.addLoad(r.group, load, now.Add(-within), now) {
+		if !r.store.addLoad(r.group, load, isAverage, now.Add(-within), now) {
 			dropped++
 		}
 	}
@@ -89,8 +101,7 @@ func takeRequests(budget *uint64, c Counts) bool {
 
 // Bounds on what is known about servers.
 const (
-	// ServerInterval is the reporting interval of sidecars with servers while nobody reads. It is shorter than IdleInterval because the status
-	// of policies has these failures.
+	// ServerInterval is the reporting interval of sidecars with servers, while nobody reads other loads.
 	ServerInterval = 10 * time.Second
 	// failureExpiry is how long a failure counts after it was last reported. A sidecar without requests sends none to the server.
 	failureExpiry = 3 * time.Minute

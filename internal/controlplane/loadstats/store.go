@@ -12,23 +12,25 @@ import (
 
 // Intervals of load reports.
 const (
-	// Interval is the reporting interval of sidecars while somebody reads.
+	// Interval is the reporting interval of sidecars.
 	Interval = 5 * time.Second
-	// IdleInterval is the reporting interval while nobody reads: one message a minute for a sidecar. It makes the first read complete.
-	IdleInterval = time.Minute
-	// Lease is how long sidecars report every Interval after the last read.
+	// FirstInterval is the time until the first report after a pause, if at most maxPrompt sidecars are connected.
+	FirstInterval = time.Second
+	// Lease is how long sidecars keep reporting after the last read.
 	Lease = time.Minute
 	// Window is the period of counts and rates.
 	Window = time.Minute
 	// Grace is the time in which a new stream has its first report: reports are sent after an Interval.
 	Grace = 3 * Interval
-	// expiry is how long a pod and a pair are known after their last report.
-	expiry = IdleInterval + Grace
+	// maxAverage is the longest period of an average. It exceeds the maximum age of a stream.
+	maxAverage = time.Hour
 )
 
 // Bounds on the memory that sidecars can use.
 const (
-	// maxPairs is the maximum number of pairs of a client identity and an upstream cluster; each takes about 1,100
+	// maxPrompt is the maximum number of sidecars whose first reports are requested within FirstInterval.
+	maxPrompt = 1000
+	// maxPairs is the maximum number of pairs of a client identity and an upstream cluster; each takes about 650
 	// bytes.
 	maxPairs = 20_000
 	// maxClusters is the maximum number of clusters per client identity.
@@ -55,37 +57,28 @@ func addSaturated(a, s uint64) uint64 {
 	return ^uint64(0)
 }
 
-// share returns a part of the counts, from 0 to 1.
-func (c Counts) share(part float64) Counts {
-	return Counts{uint64(part * float64(c.Issued)), uint64(part * float64(c.Succeeded)), uint64(part * float64(c.Failed))}
-}
-
-// minus returns the counts without a smaller part of them.
-func (c Counts) minus(part Counts) Counts {
-	return Counts{c.Issued - min(part.Issued, c.Issued), c.Succeeded - min(part.Succeeded, c.Succeeded), c.Failed - min(part.Failed, c.Failed)}
-}
-
 // Load is what one sidecar sent to one upstream cluster since its last report.
 type Load struct {
 	Cluster string
 	Counts
 }
 
-// Store holds load reports of the last minutes. It is safe for concurrent use.
+// Store holds load reports. It is safe for concurrent use. Loads use memory only while there is a reader.
 type Store struct {
 	now func() time.Time
 
 	mu sync.Mutex
-	// since and until are when frequent reporting begins and ends; changed is closed when it begins again.
+	// since and until are when reporting begins and ends; changed is closed when reporting begins again.
 	since, until time.Time
 	changed      chan struct{}
 	reporters    map[string]*Reporter
-	// reported is when each pod (UID) reported last, on any stream.
+	// reported is when each pod (UID) reported last since reporting began, on any stream.
 	reported map[string]time.Time
-	// cleaned is when expired pods and pairs were last removed.
-	cleaned  time.Time
 	pairs    map[pair]*series
 	clusters map[identity.ServiceAccount]int
+	// awaited are the pods whose first report since reporting began is missing; received is closed when there is none.
+	awaited  map[string]bool
+	received chan struct{}
 	// failing has the servers that do not answer. It does not depend on readers.
 	failing map[unanswered]failing
 }
@@ -107,50 +100,105 @@ func NewStore(now func() time.Time) *Store {
 	return &Store{
 		now: now, changed: make(chan struct{}),
 		reporters: map[string]*Reporter{}, reported: map[string]time.Time{}, pairs: map[pair]*series{}, clusters: map[identity.ServiceAccount]int{},
-		failing: map[unanswered]failing{},
+		failing: map[unanswered]failing{}, awaited: map[string]bool{}, received: make(chan struct{}),
 	}
 }
 
-// FrequentUntil returns until when sidecars should report every Interval, which is in the past when there is no reader. The channel is
-// closed when frequent reporting begins again.
-func (s *Store) FrequentUntil() (until time.Time, changed <-chan struct{}) {
+// ReportsRequestedUntil returns until when sidecars should report, which is in the past when there is no reader. The channel is
+// closed when reporting begins again.
+func (s *Store) ReportsRequestedUntil() (until time.Time, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.until, s.changed
 }
 
-// extendLease makes sidecars report every Interval until the lease ends. The caller holds mu.
+// extendLease makes sidecars report until the lease ends. The caller holds mu.
 func (s *Store) extendLease(now time.Time) {
 	if !now.Before(s.until) {
 		s.since = now
+		s.reset()
+		s.await()
 		close(s.changed)
 		s.changed = make(chan struct{})
 	}
 	s.until = now.Add(Lease)
 }
 
+// reset removes all reports. The caller holds mu.
+func (s *Store) reset() {
+	clear(s.pairs)
+	clear(s.clusters)
+	clear(s.reported)
+}
+
+// await begins to wait for a report of each connected sidecar. The caller holds mu.
+func (s *Store) await() {
+	s.awaited, s.received = make(map[string]bool, len(s.reporters)), make(chan struct{})
+	for uid := range s.reporters {
+		s.awaited[uid] = true
+	}
+	s.stopAwaiting("")
+}
+
+// stopAwaiting removes a pod that has reported or is not connected any more. The caller holds mu.
+func (s *Store) stopAwaiting(uid string) {
+	delete(s.awaited, uid)
+	if len(s.awaited) > 0 {
+		return
+	}
+	select {
+	case <-s.received:
+	default:
+		close(s.received)
+	}
+}
+
+// Await makes sidecars report, as Read does. The channel is closed when all that were connected after a pause have reported once.
+func (s *Store) Await() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.extendLease(s.now())
+	return s.received
+}
+
+// FirstInterval is the time until the first report of a sidecar after a pause.
+func (s *Store) FirstInterval() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.reporters) > maxPrompt {
+		return Interval
+	}
+	return FirstInterval
+}
+
 // addLoad adds a load to its series and reports whether there was room. The caller holds mu.
-func (s *Store) addLoad(sender group, load Load, began, now time.Time) bool {
+func (s *Store) addLoad(sender group, load Load, isAverage bool, began, now time.Time) bool {
 	key, client := pair{sender, load.Cluster}, sender.client
 	entry := s.pairs[key]
 	if entry == nil {
 		if len(load.Cluster) > maxName || len(s.pairs) >= maxPairs || s.clusters[client] >= maxClusters {
 			return false
 		}
-		entry = &series{since: began}
+		entry = &series{}
 		s.pairs[key] = entry
 		s.clusters[client]++
 	}
-	entry.add(load.Counts, began, now)
+	if isAverage {
+		entry.average, entry.averaged, entry.last = entry.average.Plus(load.Counts), max(entry.averaged, now.Sub(began)), now
+		return true
+	}
+	if entry.since.IsZero() {
+		entry.since = began
+	}
+	entry.add(load.Counts, now)
 	return true
 }
 
-// removeExpired removes series and pods without a recent report. The caller holds mu.
+// removeExpired removes series and pods without a report for a whole Window. The caller holds mu.
 func (s *Store) removeExpired(now time.Time) {
-	s.cleaned = now
-	maps.DeleteFunc(s.reported, func(_ string, last time.Time) bool { return now.Sub(last) > expiry })
+	maps.DeleteFunc(s.reported, func(_ string, last time.Time) bool { return now.Sub(last) > Window })
 	for key, entry := range s.pairs {
-		if now.Sub(entry.last) <= expiry {
+		if now.Sub(entry.last) <= Window {
 			continue
 		}
 		delete(s.pairs, key)
@@ -160,12 +208,69 @@ func (s *Store) removeExpired(now time.Time) {
 	}
 }
 
-// Loads are the counts of this process's sidecars in a Window. It ends when all sidecars of an identity and revision
-// have reported: some seconds ago, or on the first reads up to an IdleInterval.
+// slots is the number of intervals in a series.
+const slots = int(Window / Interval)
+
+// series are the counts of one pair by interval.
+type series struct {
+	// since is the start of the first reported period, and last the time of the latest report. Since is zero if only the average of a pause is
+	// known.
+	since, last time.Time
+	slots       [slots]slot
+	// average are the counts of the pause before reporting began, and averaged is its period.
+	average  Counts
+	averaged time.Duration
+}
+
+// slot has the counts that were reported within one interval, numbered from 1970.
+type slot struct {
+	number int64
+	Counts
+}
+
+func slotNumber(t time.Time) int64 { return t.UnixNano() / int64(Interval) }
+
+func (s *series) add(c Counts, now time.Time) {
+	number := slotNumber(now)
+	at := &s.slots[number%int64(slots)]
+	if at.number != number {
+		*at = slot{number: number}
+	}
+	at.Counts = at.Plus(c)
+	s.last = now
+}
+
+// recent returns the intervals of the last Window that have reports, the oldest first.
+func (s *series) recent(now time.Time) []Recent {
+	newest := slotNumber(now)
+	var list []Recent
+	for number := newest - int64(slots) + 1; number <= newest; number++ {
+		if at := s.slots[number%int64(slots)]; at.number == number {
+			list = append(list, Recent{time.Unix(0, number*int64(Interval)).UTC(), at.Counts})
+		}
+	}
+	return list
+}
+
+// pair returns what the series says about a pair.
+func (s *series) pair(key pair, now time.Time) Pair {
+	p := Pair{Client: key.client, Revision: key.revision, Cluster: key.cluster}
+	if s.since.IsZero() {
+		p.Counts, p.Over, p.IsAverage = s.average, s.averaged, true
+		return p
+	}
+	p.Over, p.Recent = min(s.last.Sub(s.since), Window), s.recent(now)
+	for _, r := range p.Recent {
+		p.Counts = p.Plus(r.Counts)
+	}
+	return p
+}
+
+// Loads are the counts of this process's sidecars in the last Window.
 type Loads struct {
-	// Since is when frequent reporting began.
+	// Since is when reporting began. Within the first Interval the result is incomplete.
 	Since time.Time
-	// Sidecars is the number of sidecars that can report; Reporting is how many of them have reported recently, on this stream or an
+	// Sidecars is the number of sidecars that can report; Reporting is how many of them have reported in the last Window, on this stream or an
 	// earlier one.
 	Sidecars, Reporting int
 	// Groups count the sidecars, sorted by client and revision.
@@ -178,8 +283,8 @@ type Loads struct {
 type Group struct {
 	Client   identity.ServiceAccount
 	Revision string
-	// Sidecars is the number of sidecars that can report. Each is counted in at most one of Reporting and Starting: it has reported
-	// recently, or its stream is too new for a report.
+	// Sidecars is the number of sidecars that can report. Each is counted in at most one of Reporting and Starting: it has reported in the
+	// last Window, or its stream is too new for a report.
 	Sidecars, Reporting, Starting int
 }
 
@@ -189,10 +294,12 @@ type Pair struct {
 	Revision string
 	Cluster  string
 	Counts
-	// Over is the period of the counts, at most Window. It is shorter by less than an Interval if the Window ends within one.
+	// Over is the period of the counts, at most Window unless they are an average.
 	Over time.Duration
 	// Recent are the counts by interval, the oldest first, without intervals that have no report.
 	Recent []Recent
+	// IsAverage is true if the counts are those since the last report before a pause, at most an hour, because nothing newer is known yet.
+	IsAverage bool
 }
 
 // Rate is the number of requests per second.
@@ -209,7 +316,7 @@ type Recent struct {
 	Counts
 }
 
-// Read returns the current loads and makes sidecars report every Interval for a Lease from now.
+// Read returns the current loads and makes sidecars report for a Lease from now.
 func (s *Store) Read() Loads {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -221,44 +328,13 @@ func (s *Store) Read() Loads {
 	for _, g := range loads.Groups {
 		loads.Reporting += g.Reporting
 	}
-	complete := s.complete(now)
 	for key, pairSeries := range s.pairs {
-		end := s.end(complete, key.group, now)
-		p := Pair{Client: key.client, Revision: key.revision, Cluster: key.cluster, Over: pairSeries.over(end), Recent: pairSeries.recent(end)}
-		for _, r := range p.Recent {
-			p.Counts = p.Plus(r.Counts)
-		}
-		loads.Pairs = append(loads.Pairs, p)
+		loads.Pairs = append(loads.Pairs, pairSeries.pair(key, now))
 	}
 	slices.SortFunc(loads.Pairs, func(x, y Pair) int {
 		return cmp.Or(x.Client.Compare(y.Client), cmp.Compare(x.Cluster, y.Cluster), cmp.Compare(x.Revision, y.Revision))
 	})
 	return loads
-}
-
-// end returns the end of the Window of a group. A sidecar that does not report delays it only while the first frequent reports are expected.
-func (s *Store) end(complete map[group]time.Time, key group, now time.Time) time.Time {
-	end, known := complete[key]
-	if !known {
-		return now
-	}
-	if delayed := now.Add(-2 * Interval); now.Sub(s.since) >= Grace && end.Before(delayed) {
-		return delayed
-	}
-	return end
-}
-
-// complete returns until when all connected sidecars of each group have reported. After a pause without readers it is as old as an
-// IdleInterval. The caller holds mu.
-func (s *Store) complete(now time.Time) map[group]time.Time {
-	first := map[group]time.Time{}
-	for uid, r := range s.reporters {
-		last, reported := s.reported[uid]
-		if known, exists := first[r.group]; reported && now.Sub(last) <= expiry && (!exists || last.Before(known)) {
-			first[r.group] = last
-		}
-	}
-	return first
 }
 
 // groups counts the sidecars with a stream. The caller holds mu.

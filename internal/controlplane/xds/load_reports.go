@@ -16,12 +16,16 @@ import (
 )
 
 const (
+	// idleReportInterval is the report interval while nobody reads. It is longer than the maximum age of a connection: sidecars count, and send
+	// nothing.
+	idleReportInterval = time.Hour
 	// minReportInterval is the minimum time between two reports of one proxy. Flow control delays earlier ones.
 	minReportInterval = loadstats.Interval / 10
 )
 
-// StreamLoadStats implements loadstatsv3.LoadReportingServiceServer. Reports about all clusters are requested often while somebody reads
-// them and at the start of a stream, and rarely otherwise.
+// StreamLoadStats implements loadstatsv3.LoadReportingServiceServer. Reports about all clusters are requested only while somebody reads
+// them, and reports about authorization and rate limit servers always. The stream stays open otherwise, because Envoy retries a rejected
+// stream forever. Envoy counts the requests to all clusters since the stream began, so that the first report has the average of the pause.
 //
 // Reports are recorded for the identity of the token. A token does not prove that the client is a sidecar, so the stream belongs to the
 // discovery stream of its pod in this replica: it waits for it, and ends with it. Envoy opens both, in any order, and opens an ended stream again
@@ -94,20 +98,21 @@ func (s *Server) handleReports(
 ) error {
 	expiry := time.NewTimer(peer.Expiry.Sub(s.config.Now()))
 	defer expiry.Stop()
-	requestEnd, pause := time.NewTimer(loadstats.Lease), time.NewTimer(0)
+	requestEnd, pause := time.NewTimer(idleReportInterval), time.NewTimer(0)
 	serverCheck := time.NewTicker(loadstats.ServerInterval)
 	defer serverCheck.Stop()
 	defer requestEnd.Stop()
 	defer pause.Stop()
 	// next is nil during the pause after a report.
 	next, sent := (<-chan *loadstatsv3.LoadStatsRequest)(nil), (*loadstatsv3.LoadStatsResponse)(nil)
-	// isNew is true until the first report, which follows soon: Envoy has discarded what it counted since its last report on an earlier stream.
-	isNew := true
+	// isFirst is true until the first report since somebody reads.
+	isFirst := true
 	for {
-		until, changed := s.config.Loads.FrequentUntil()
+		until, changed := s.config.Loads.ReportsRequestedUntil()
 		remaining := until.Sub(s.config.Now())
 		servers := s.config.Store.DecisionServers(peer.PodUID)
-		if response := loadStatsResponse(reportInterval(remaining > 0 || isNew, servers)); !proto.Equal(response, sent) {
+		isFirst = isFirst || remaining <= 0
+		if response := loadStatsResponse(s.reportInterval(remaining > 0, isFirst, servers)); !proto.Equal(response, sent) {
 			if err := stream.Send(response); err != nil {
 				return nil
 			}
@@ -136,22 +141,24 @@ func (s *Server) handleReports(
 			}
 			s.recordReport(reporter, report)
 			recordServers(reporter, servers, report)
-			isNew, next = false, nil
+			isFirst, next = false, nil
 			pause.Reset(minReportInterval)
 		}
 	}
 }
 
-// reportInterval returns how often a sidecar reports. One with servers reports about all clusters as often as about its servers: Envoy has one
-// interval, and discards what it counted for clusters that were not requested.
-func reportInterval(often bool, servers []loadstats.Server) time.Duration {
+// reportInterval returns how often a sidecar reports. One with servers reports about all clusters whenever it reports about its servers: Envoy
+// discards what it counted for clusters that were not requested.
+func (s *Server) reportInterval(isRead, isFirst bool, servers []loadstats.Server) time.Duration {
 	switch {
-	case often:
+	case isRead && isFirst:
+		return s.config.Loads.FirstInterval()
+	case isRead:
 		return loadstats.Interval
 	case len(servers) > 0:
 		return loadstats.ServerInterval
 	}
-	return loadstats.IdleInterval
+	return idleReportInterval
 }
 
 func loadStatsResponse(interval time.Duration) *loadstatsv3.LoadStatsResponse {

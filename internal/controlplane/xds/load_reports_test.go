@@ -45,15 +45,17 @@ func (c *control) reporter(t *testing.T, token string) reporter {
 	return reporter{t, stream}
 }
 
-// expectInterval waits for the next response: report all clusters, as often as given.
-func (r reporter) expectInterval(want time.Duration) {
+// expectInterval waits for the next response: report all clusters every second and then every 5 seconds, or only count.
+func (r reporter) expectInterval(reports bool) {
 	r.t.Helper()
 	response, err := r.stream.Recv()
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if !response.GetSendAllClusters() || len(response.GetClusters()) > 0 || response.GetLoadReportingInterval().AsDuration() != want {
-		r.t.Errorf("the response is %v, want all clusters every %s", response, want)
+	interval := response.GetLoadReportingInterval().AsDuration()
+	isFrequent := interval == book.Interval || interval == book.FirstInterval
+	if !response.GetSendAllClusters() || len(response.GetClusters()) > 0 || reports != isFrequent || !reports && interval < maxConnectionAge {
+		r.t.Errorf("the response is %v", response)
 	}
 }
 
@@ -74,7 +76,7 @@ func (r reporter) report(cluster string, succeeded, failed uint64) {
 	}
 }
 
-// TestLoadReports covers a sidecar that reports soon after its stream began, often while reports are read, and rarely otherwise.
+// TestLoadReports covers a sidecar that reports while reports are read, and stops afterwards.
 func TestLoadReports(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)
@@ -82,20 +84,24 @@ func TestLoadReports(t *testing.T) {
 	token := c.tokenOf(m.client)
 	r := c.reporter(t, token) // waits for the discovery stream
 	c.connect(t, token, fakexds.NewEnvoy()).waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
-	r.expectInterval(book.Interval)
+	r.expectInterval(false)
+	if loads := c.loads.Read(); loads.Sidecars != 1 || loads.Reporting != 0 {
+		t.Errorf("before anything is reported: %+v", loads)
+	}
+	r.expectInterval(true)
 	r.report("a/server|80", 30, 10)
-	r.expectInterval(book.IdleInterval)
+	r.expectInterval(true)
+	eventually.True(t, waitLimit, "the report of the sidecar is stored", func() bool { return len(c.loads.Read().Pairs) > 0 })
 	got := c.loads.Read()
 	want := book.Counts{Issued: 40, Succeeded: 30, Failed: 10}
-	if len(got.Pairs) != 1 || got.Pairs[0].Counts != want || got.Pairs[0].Client != m.client.Identity() || got.Pairs[0].Rate() != 8 || got.Sidecars != 1 || got.Reporting != 1 {
-		t.Errorf("the report is stored as %+v, want one pair of client %s with %+v and 8 requests per second", got, m.client.Identity(), want)
+	if len(got.Pairs) != 1 || got.Pairs[0].Counts != want || got.Pairs[0].Client != m.client.Identity() || got.Pairs[0].Rate() != 8 {
+		t.Errorf("the report is stored as %+v, want one pair of client %s with %+v and 8 requests per second", got.Pairs, m.client.Identity(), want)
 	}
-	r.expectInterval(book.Interval)
 	c.later.Store(int64(book.Lease + time.Second))
 	r.report("a/server|80", 1, 0) // wakes the stream: its timer does not use the fake clock
-	r.expectInterval(book.IdleInterval)
+	r.expectInterval(false)
 	c.loads.Read()
-	r.expectInterval(book.Interval)
+	r.expectInterval(true)
 }
 
 // TestLoadReportsNeedAToken also opens a second stream of a pod, which ends the first.
@@ -109,9 +115,9 @@ func TestLoadReportsNeedAToken(t *testing.T) {
 		t.Errorf("a foreign token got %v", err)
 	}
 	older := c.reporter(t, c.tokenOf(m.client))
-	older.expectInterval(book.Interval)
+	older.expectInterval(false)
 	newer := c.reporter(t, c.tokenOf(m.client))
-	newer.expectInterval(book.Interval)
+	newer.expectInterval(false)
 	if _, err := older.stream.Recv(); status.Code(err) != codes.Aborted {
 		t.Errorf("the older stream ended with %v", err)
 	}
@@ -127,7 +133,7 @@ func TestLoadReportsNeedADiscoveryStream(t *testing.T) {
 	p := c.connect(t, token, fakexds.NewEnvoy())
 	p.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
 	ended := c.reporter(t, token)
-	ended.expectInterval(book.Interval)
+	ended.expectInterval(false)
 	p.cancel()
 	if _, err := ended.stream.Recv(); status.Code(err) != codes.Unavailable {
 		t.Errorf("after the discovery stream the stream of load reports ended with %v", err)
@@ -152,7 +158,7 @@ func TestLoadReportsEndWithTheToken(t *testing.T) {
 	c.tokens["short"] = peer
 	c.connect(t, c.tokenOf(m.client), fakexds.NewEnvoy()).waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
 	r := c.reporter(t, "short")
-	r.expectInterval(book.Interval)
+	r.expectInterval(false)
 	if _, err := r.stream.Recv(); status.Code(err) != codes.Unauthenticated {
 		t.Errorf("ended with %v", err)
 	}
@@ -170,9 +176,14 @@ func TestReportsAboutServers(t *testing.T) {
 	token := c.tokenOf(m.server)
 	c.connect(t, token, fakexds.NewEnvoy()).waitFor(t, fakexds.ClusterType, "external-authorization|namespace")
 	r := c.reporter(t, token)
-	r.expectInterval(book.Interval)
+	response, err := r.stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !response.GetSendAllClusters() || response.GetLoadReportingInterval().AsDuration() != book.ServerInterval {
+		t.Errorf("the response is %v", response)
+	}
 	r.report("ratelimit|192.0.2.1:1", 0, 5)
-	r.expectInterval(book.ServerInterval)
 	r.report("external-authorization|namespace", 0, 5)
 	eventually.True(t, waitLimit, "the failure of the authorization server is stored", func() bool { return len(c.loads.Failures()) > 0 })
 	failures := c.loads.Failures()
@@ -183,7 +194,7 @@ func TestReportsAboutServers(t *testing.T) {
 	r.report("external-authorization|namespace", 5, 0)
 	eventually.True(t, waitLimit, "the failure of the authorization server is forgotten", func() bool { return len(c.loads.Failures()) == 0 })
 	c.loads.Read()
-	r.expectInterval(book.Interval)
+	r.expectInterval(true)
 	r.report("external-authorization|namespace", 0, 5)
 	eventually.True(t, waitLimit, "the failure of the authorization server is stored again", func() bool { return len(c.loads.Failures()) == 1 })
 }

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// Loads contains the load reports of the sidecars of a replica for one minute. Sidecars report every 5 seconds until one minute after the last
-// request for this document, and every minute otherwise. The first responses therefore have the last minute that is known.
+// Loads contains the load reports of the sidecars of a replica for the last minute. Sidecars report every 5 seconds, until one minute
+// after the last request for this document. The first response after a pause waits for one report of each sidecar, at most 3 seconds.
 type Loads struct {
-	// Since is the time since which sidecars report every 5 seconds.
+	// Since is the time when load reporting was enabled.
 	Since time.Time `json:"since"`
-	// Sidecars is the number of sidecars that can report. Reporting is the number of sidecars that have reported in the last 75 seconds. The load of
+	// Sidecars is the number of sidecars that can report. Reporting is the number of sidecars that have reported in the last minute. The load of
 	// the others is unknown.
 	Sidecars  int `json:"sidecars"`
 	Reporting int `json:"reporting"`
@@ -26,7 +26,7 @@ type LoadClient struct {
 	Client   string `json:"client"`
 	Revision string `json:"revision,omitempty"`
 	Sidecars int    `json:"sidecars"`
-	// Reporting sidecars have reported in the last 75 seconds. Starting ones connected less than 15 seconds ago and have not.
+	// Reporting sidecars have reported in the last minute. Starting ones connected less than 15 seconds ago and have not.
 	Reporting int `json:"reporting"`
 	Starting  int `json:"starting,omitempty"`
 }
@@ -39,6 +39,9 @@ type Load struct {
 	// Revision is the MeshRevision whose injector injected the sidecars. It is empty in sums over revisions.
 	Revision string `json:"revision,omitempty"`
 	LoadCounts
+	// Average is true if the counts are those since the last report before a pause, at most an hour: nothing newer is known yet. Replicas before
+	// v0.5 omit it.
+	Average bool `json:"average,omitempty"`
 	// Seconds is the duration of the counts. Rate is the number of issued requests per second.
 	Seconds float64 `json:"seconds"`
 	Rate    float64 `json:"rate"`

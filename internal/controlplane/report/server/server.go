@@ -63,10 +63,15 @@ type Store interface {
 	Traces() []status.Trace
 }
 
-// Loads are the load reports of sidecars. Reading makes sidecars report often. It is safe for concurrent use.
+// firstLoads is how long a reader waits for the first reports after a pause.
+const firstLoads = 3 * time.Second
+
+// Loads are the load reports of sidecars. Reading enables load reporting. It is safe for concurrent use.
 type Loads interface {
+	// Await enables load reporting too. The channel is closed when all sidecars have reported once.
+	Await() <-chan struct{}
 	Read() loadstats.Loads
-	// Failures are the authorization and rate limit servers that do not answer. They do not depend on readers.
+	// Failures are the authorization and rate limit servers that do not answer. They do not depend on enabled reporting.
 	Failures() []loadstats.Failure
 }
 
@@ -91,7 +96,15 @@ func Handler(store Store, load Loads, issuer Issuer, access *Access) http.Handle
 		answer(w, Rejections(store.Rejections(), load.Failures(), store.LimitedPolicies()))
 	})
 	mux.HandleFunc("GET "+report.ChangesPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, Changes(store.Traces())) })
-	mux.HandleFunc("GET "+report.LoadsPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, loads(load.Read())) })
+	mux.HandleFunc("GET "+report.LoadsPath, func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), firstLoads)
+		defer cancel()
+		select {
+		case <-load.Await():
+		case <-ctx.Done():
+		}
+		answer(w, loads(load.Read()))
+	})
 	mux.HandleFunc("GET "+report.ObjectsPath+"{kind}/{namespace}/{name}", func(w http.ResponseWriter, r *http.Request) {
 		policy := catalog.Ref{
 			Kind: catalog.Kind(r.PathValue("kind")),
