@@ -16,6 +16,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/denials"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
@@ -34,6 +35,7 @@ type ControlPlane struct {
 	authority *authority
 	store     *snapshot.Store
 	loads     *loadstats.Store
+	denials   *denials.Store
 	settings  *settings
 }
 
@@ -59,8 +61,10 @@ func New(config Config) (*ControlPlane, error) {
 	certificates, store := newStore(config, root, requester, log, metrics.registry, traces)
 	listenDebug := func() (net.Listener, error) { return net.Listen("tcp", config.Addresses.Debug) }
 	var meshConfig atomic.Pointer[configv1alpha2.MeshConfig]
+	denied := denials.NewStore(time.Now)
+	metrics.registry.MustRegister(denials.NewCollector(denied, store.View))
 	return &ControlPlane{
-		config: config, log: log, metrics: metrics, api: api, store: store, loads: loadstats.NewStore(time.Now),
+		config: config, log: log, metrics: metrics, api: api, store: store, loads: loadstats.NewStore(time.Now), denials: denied,
 		authority: &authority{directory: directory, requester: requester, manager: certificates},
 		settings: &settings{
 			namespace: config.Namespace, log: log, flags: newFlagMetric(metrics.registry), traces: traces, store: store, certificates: certificates,

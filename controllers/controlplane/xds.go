@@ -33,6 +33,7 @@ func (c *ControlPlane) xdsServer() (serve func(context.Context) error, err error
 		Log:           c.log.WithName("xds"),
 		Metrics:       c.metrics.registry,
 		Loads:         c.loads,
+		Denials:       c.denials,
 		Now:           time.Now,
 	})
 	if err != nil {

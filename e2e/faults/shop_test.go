@@ -151,7 +151,7 @@ func awaitWell(ctx context.Context) error {
 	if err := cluster.Remove(ctx, grant(guest)); err != nil {
 		return err
 	}
-	return awaitOutcome(ctx, guest, report.Refused)
+	return awaitOutcome(ctx, guest, report.Reset)
 }
 
 // podsOf returns the running pods of an app.

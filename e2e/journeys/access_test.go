@@ -21,7 +21,7 @@ func TestHTTPAccessFollowsPolicies(t *testing.T) {
 		{"path granted to another client", s.friend, s.server.url("/admin"), "403"},
 		{"path granted to no client", s.friend, s.server.url("/nowhere"), "404"},
 		{"path with a granted prefix", s.friend, s.server.url("/books/1"), "404"},
-		{"client without any TrafficTarget", s.stranger, s.server.url("/books"), report.Refused},
+		{"client without any TrafficTarget", s.stranger, s.server.url("/books"), report.Reset},
 		{"client with a TrafficTarget for another server", s.neighbour, s.server.url("/books"), report.Reset},
 		{"client with a TrafficTarget for this server", s.neighbour, s.other.url("/books"), "200"},
 		{"client outside of the mesh", s.outsider, s.server.url("/books"), report.Reset},
@@ -48,7 +48,7 @@ func TestTCPAccessFollowsRoutes(t *testing.T) {
 		{"granted on a server-first port", s.friend, lab.GreetPort, []string{"--greeted"}, ""},
 		{"HTTP rules do not open TCP ports", s.boss, lab.EchoPort, nil, report.Reset},
 		{"HTTP rules do not open server-first ports", s.boss, lab.GreetPort, []string{"--greeted"}, report.Reset},
-		{"client without any TrafficTarget", s.stranger, lab.EchoPort, nil, report.Refused},
+		{"client without any TrafficTarget", s.stranger, lab.EchoPort, nil, report.Reset},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			result, err := c.client.Session(t.Context(), s.server.address(c.port), c.args...)
@@ -64,12 +64,12 @@ func TestDeletedPolicyRevokesAccess(t *testing.T) {
 	t.Parallel()
 	s := sharedFixture(t)
 	policy := grant{namespace: s.server.namespace, name: "guest", destination: "server", source: s.guest.namespace + "/guest", rules: []string{"paths:guests"}}.String()
-	s.guest.expect(t, s.server.url("/guests"), report.Refused)
+	s.guest.expect(t, s.server.url("/guests"), report.Reset)
 	applyPolicies(t, policy)
 	s.guest.expect(t, s.server.url("/guests"), "200")
 	s.friend.expect(t, s.server.url("/guests"), "403")
 	deletePolicies(t, policy)
-	s.guest.expect(t, s.server.url("/guests"), report.Refused)
+	s.guest.expect(t, s.server.url("/guests"), report.Reset)
 	s.friend.expect(t, s.server.url("/guests"), "404")
 }
 

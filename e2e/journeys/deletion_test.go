@@ -40,7 +40,7 @@ func TestSecondMeshIsIsolatedAndFullyRemoved(t *testing.T) {
 
 	t.Run("its workloads use its own settings", func(t *testing.T) {
 		workloads["client"].expect(t, workloads["server"].url("/"), "200")
-		s.stranger.expect(t, s.server.url("/"), report.Refused)
+		s.stranger.expect(t, s.server.url("/"), report.Reset)
 	})
 	t.Run("workloads of the other mesh are denied", func(t *testing.T) {
 		_, v6 := workloads["server"].ips(t)

@@ -25,10 +25,10 @@ func TestIPv6FollowsSamePoliciesAsIPv4(t *testing.T) {
 		}
 		s.boss.expect(t, url, "403")
 	})
-	t.Run("denied without a policy", func(t *testing.T) { s.stranger.expect(t, url, report.Refused) })
+	t.Run("denied without a policy", func(t *testing.T) { s.stranger.expect(t, url, report.Reset) })
 	t.Run("denied with a policy for another server", func(t *testing.T) { s.neighbour.expect(t, url, report.Reset) })
 	t.Run("a pod address does not bypass policies", func(t *testing.T) {
-		s.stranger.expect(t, "http://["+pod+"]:8080/books", report.Refused)
+		s.stranger.expect(t, "http://["+pod+"]:8080/books", report.Reset)
 	})
 	t.Run("pod of a headless Service", func(t *testing.T) {
 		var headless corev1.Service

@@ -36,13 +36,13 @@ func testPermissiveMode(t *testing.T) {
 		on  = `{"spec":{"traffic":{"enablePermissiveTrafficPolicyMode":true}}}`
 		off = `{"spec":{"traffic":{"enablePermissiveTrafficPolicyMode":false}}}`
 	)
-	s.stranger.expect(t, s.server.url("/anything"), report.Refused)
+	s.stranger.expect(t, s.server.url("/anything"), report.Reset)
 	patchMeshConfig(t, on, off)
 	s.stranger.expect(t, s.server.url("/anything"), "200")
 	s.friend.expect(t, s.server.url("/admin"), "200")
 	s.outsider.expect(t, s.server.url("/anything"), report.Reset)
 	must(t, cluster.Patch(t.Context(), meshConfig(), off))
-	s.stranger.expect(t, s.server.url("/anything"), report.Refused)
+	s.stranger.expect(t, s.server.url("/anything"), report.Reset)
 	s.friend.expect(t, s.server.url("/admin"), "403")
 	s.friend.expect(t, s.server.url("/books"), "200")
 }

@@ -45,7 +45,7 @@ func testReplicaLoss(t *testing.T) {
 		applyPolicies(t, policy)
 		s.guest.expectWithin(t, 20*time.Second, s.server.url("/guests"), "200")
 		deletePolicies(t, policy)
-		s.guest.expectWithin(t, 20*time.Second, s.server.url("/guests"), report.Refused)
+		s.guest.expectWithin(t, 20*time.Second, s.server.url("/guests"), report.Reset)
 		eventually(t, 90*time.Second, "two ready replicas", func(ctx context.Context) (bool, string, error) {
 			now, err := controllers(ctx)
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -101,11 +102,8 @@ func (a *app) tap(ctx context.Context, selected string, o *tapOptions) error {
 	}
 	a.progress().setQuiet(true)
 	a.note("[+] Following the requests of %s", podsInWords(pods))
-	if o.filter.Denied {
-		a.note("%s", unloggedDenials)
-	}
 	var failed error
-	result, err := tap.Follow(ctx, keysOf(pods), o.filter, opener(logs), func(e tap.Event) {
+	result, err := tap.Follow(ctx, keysOf(pods), o.filter, logs, func(e tap.Event) {
 		if o.form.ForPeople() {
 			a.line("%s", lineOf(e))
 		} else if err := o.form.Print(a.Out, output.Result{Data: e, Names: []string{"pod/" + e.Pod}}); err != nil {
@@ -127,21 +125,17 @@ func (a *app) top(ctx context.Context, selected string, o *tapOptions, period ti
 		owner := workload.Of(pods[pod])
 		return strings.ToLower(owner.Kind) + "/" + owner.Name
 	}}
-	result, err := tap.Follow(timed, keysOf(pods), o.filter, opener(logs), top.Add)
+	result, err := tap.Follow(timed, keysOf(pods), o.filter, logs, top.Add)
 	if err := errors.Join(err, explainSilence(ctx, result)); err != nil {
 		return err
 	}
 	rows := top.Rows(period)
 	if len(rows) == 0 && o.form.ForPeople() {
 		a.note("No requests in %s of %s", period, podsInWords(pods))
-		a.note("%s", unloggedDenials)
 		return nil
 	}
 	return o.form.Print(a.Out, output.Result{Data: rows, Table: topTable(rows)})
 }
-
-// unloggedDenials explains why a denial can be invisible in access logs.
-const unloggedDenials = "A connection that no policy allows is refused by the sidecar of its client before there is a request, and is in no log: see `osm explain A to B`."
 
 // explainSilence returns an error if no line of the logs was in the format of OSM, although there were lines.
 func explainSilence(ctx context.Context, r tap.Result) error {
@@ -154,46 +148,70 @@ func explainSilence(ctx context.Context, r tap.Result) error {
 // maxTapped is the maximum number of pods whose logs are read at once.
 const maxTapped = 50
 
-// tappedPods returns the running pods with a sidecar that a command selects, and a client for their logs.
-func (a *app) tappedPods(ctx context.Context, selected string, o *tapOptions) (map[tap.Pod]*corev1.Pod, kubernetes.Interface, error) {
+// tappedPods returns the running pods with a sidecar that a command selects, and their logs.
+func (a *app) tappedPods(ctx context.Context, selected string, o *tapOptions) (map[tap.Pod]*corev1.Pod, tap.Logs, error) {
 	if err := o.filter.Check(); err != nil {
-		return nil, nil, err
+		return nil, tap.Logs{}, err
 	}
 	c, m, err := a.open(ctx, o.meshName, &o.form)
 	if err != nil {
-		return nil, nil, err
+		return nil, tap.Logs{}, err
 	}
 	namespaces, selects, err := a.tapSelection(m, selected)
 	if err != nil {
-		return nil, nil, err
+		return nil, tap.Logs{}, err
 	}
 	pods, err := podsWithSidecars(ctx, c, m, namespaces, selects)
 	switch {
 	case err != nil:
-		return nil, nil, err
+		return nil, tap.Logs{}, err
 	case len(pods) == 0 && selected != "":
-		return nil, nil, fmt.Errorf("no running pod with a sidecar belongs to %s in namespace %s: use pod/NAME, deploy/NAME or sa/NAME", selected, namespaces[0])
+		return nil, tap.Logs{}, fmt.Errorf("no running pod with a sidecar belongs to %s in namespace %s: use pod/NAME, deploy/NAME or sa/NAME", selected, namespaces[0])
 	case len(pods) == 0:
-		return nil, nil, fmt.Errorf("no running pod has a sidecar in %s", formatPlace(a.kube.OnlyNamespace(), m))
+		return nil, tap.Logs{}, fmt.Errorf("no running pod has a sidecar in %s", formatPlace(a.kube.OnlyNamespace(), m))
 	case len(pods) > maxTapped:
-		return nil, nil, fmt.Errorf("%d pods are selected, at most %d logs are read at once: select a namespace by -n, or a workload", len(pods), maxTapped)
+		return nil, tap.Logs{}, fmt.Errorf("%d pods are selected, at most %d logs are read at once: select a namespace by -n, or a workload", len(pods), maxTapped)
 	}
+	view := meshView(ctx, c, m)
 	if o.form.ForPeople() {
-		a.noteWithoutDestinations(ctx, c, m, pods)
+		a.noteWithoutDestinations(view, pods)
 	}
-	logs, err := a.kube.Clientset()
-	return pods, logs, err
+	clients, err := a.kube.Clientset()
+	return pods, tap.Logs{Open: opener(clients), Service: servicesOf(view)}, err
 }
 
-// noteWithoutDestinations names the clients whose sidecars have no destination: all their calls are refused, and no log has them. Without
-// permission to read the mesh it prints nothing.
-func (a *app) noteWithoutDestinations(ctx context.Context, c client.Client, m mesh, pods map[tap.Pod]*corev1.Pod) {
+// meshView returns a view of the mesh; nil without permission to read it.
+func meshView(ctx context.Context, c client.Client, m mesh) *catalog.View {
 	loaded, err := load.FromCluster(ctx, c, m.Name, m.Namespace)
 	if err != nil {
+		return nil
+	}
+	return loaded.Catalog.View()
+}
+
+// servicesOf returns a function that names the Services of a view by address. Of a nil view there are none. It is called for one line at a time.
+func servicesOf(view *catalog.View) func(netip.AddrPort) string {
+	known := map[netip.AddrPort]string{}
+	return func(address netip.AddrPort) string {
+		name, isKnown := known[address]
+		if view == nil || isKnown {
+			return name
+		}
+		if port, found := view.ServicesAt([]netip.AddrPort{address})[address]; found {
+			name = fmt.Sprintf("%s|%d", port.Service, port.Number)
+		}
+		known[address] = name
+		return name
+	}
+}
+
+// noteWithoutDestinations names the clients whose sidecars have no destination, so all their calls are denied.
+func (a *app) noteWithoutDestinations(view *catalog.View, pods map[tap.Pod]*corev1.Pod) {
+	if view == nil {
 		return
 	}
-	for _, account := range withoutDestinations(loaded.Catalog.View(), pods) {
-		a.note("[!] No policy allows %s to call anything, so its connections are refused and no log has them: see `osm explain %s/sa/%s to B`", account, account.Namespace, account.Name)
+	for _, account := range withoutDestinations(view, pods) {
+		a.note("[!] No policy allows %s to call anything: see `osm explain %s/sa/%s to B`", account, account.Namespace, account.Name)
 	}
 }
 
@@ -282,7 +300,10 @@ func lineOf(e tap.Event) string {
 		arrow = "->"
 	}
 	what := fmt.Sprintf("%s %s %d", e.Method, e.Path, e.Status)
-	if !e.IsRequest() {
+	switch {
+	case e.Address != "":
+		what = "TCP to " + e.Address + " closed at the client"
+	case !e.IsRequest():
 		what = fmt.Sprintf("TCP %d bytes received, %d sent", e.Received, e.Sent)
 	}
 	line := fmt.Sprintf("%s %s/%s %s %s  %s  %s", e.Time.Local().Format("15:04:05.000"), e.Namespace, e.Pod, arrow, peer, what, milliseconds(e.Milliseconds))
@@ -295,11 +316,11 @@ func lineOf(e tap.Event) string {
 }
 
 func topTable(rows []tap.Row) output.Table {
-	table := output.Table{Columns: output.Columns("NAMESPACE", "WORKLOAD", "DIRECTION", "PEER", "METHOD", "PATH", "COUNT", "RPS", "SUCCESS", "DENIED", "BEST", "MEDIAN", "WORST")}
+	table := output.Table{Columns: output.Columns("NAMESPACE", "WORKLOAD", "DIRECTION", "PEER", "METHOD", "PATH", "COUNT", "RPS", "SUCCESS", "DENIED", "DENIED BY", "BEST", "MEDIAN", "WORST")}
 	for _, r := range rows {
 		table.Rows = append(table.Rows, []string{
 			r.Namespace, r.Workload, r.Direction, orDash(r.Peer), orDash(r.Method), orDash(r.Path), fmt.Sprint(r.Count), fmt.Sprintf("%.1f", r.Rate),
-			optionally(r.Success, func(v float64) string { return fmt.Sprintf("%.2f%%", 100*v) }), fmt.Sprint(r.Denied),
+			optionally(r.Success, func(v float64) string { return fmt.Sprintf("%.2f%%", 100*v) }), fmt.Sprint(r.Denied), orDash(r.DeniedBy),
 			milliseconds(r.Best), milliseconds(r.Median), milliseconds(r.Worst),
 		})
 	}

@@ -85,7 +85,7 @@ func Client(keepAlive bool, timeout time.Duration) *http.Client {
 
 // Failures without a status code. A mesh denies requests in several ways, which the demo distinguishes.
 const (
-	// Refused means that the connection was refused. A sidecar does this if it has no destination to reach.
+	// Refused means that the connection was refused, for example because nothing listens.
 	Refused = "refused"
 	// Reset means that the connection was cut before a response. A sidecar does this if it may not reach the service.
 	Reset = "reset"

@@ -452,6 +452,6 @@ var responses = map[authz.Outcome]string{
 	authz.BadRequest:    "status 400",
 	authz.Unavailable:   "the connection is closed without a response",
 	authz.Reset:         "the connection is reset",
-	authz.Refused:       "the connection is refused",
+	authz.Refused:       "the connection is reset, like all connections of this client",
 	authz.PassedThrough: "the connection is passed through like external traffic, and the server's sidecar closes it",
 }

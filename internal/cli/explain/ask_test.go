@@ -88,7 +88,7 @@ func TestAsk(t *testing.T) {
 		// want are parts of the answer as people read it.
 		want []string
 	}{
-		"nobody has said anything": {"front/sa/till shop/svc/web GET /a", nil, []string{"DENIED", "refused: the connection is refused", "This would allow it:", "pathRegex: /a\n", "name: till-to-web\n"}},
+		"nobody has said anything": {"front/sa/till shop/svc/web GET /a", nil, []string{"DENIED", "refused: the connection is reset, like all connections of this client", "This would allow it:", "pathRegex: /a\n", "name: till-to-web\n"}},
 		"allowed": {
 			"front/till-0 shop/web-0 GET /a",
 			[]catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths")}, till)},

@@ -27,7 +27,8 @@ type Row struct {
 	Requests float64 `json:"requestsPerSecond"`
 	// Success is the share of requests without a status of 500 or more, from 0 to 1; nil without requests.
 	Success *float64 `json:"success,omitempty"`
-	// Denied are the requests per second that a policy denied and, for workloads, the connections that it denied before any request.
+	// Denied are the requests per second that a policy denied, for workloads the connections that it denied before any request, and for Services the
+	// connections that the sidecars of clients closed.
 	Denied float64 `json:"deniedPerSecond"`
 	// P50, P95 and P99 are latencies in milliseconds, measured in the sidecar of the server; nil without requests.
 	P50 *float64 `json:"p50Milliseconds,omitempty"`
@@ -124,6 +125,7 @@ const (
 	requests          = "osm_inbound_request_total"
 	routeRequests     = "osm_inbound_route_request_total"
 	deniedConnections = "osm_inbound_connections_denied_total"
+	deniedAtClients   = "osm_denied_total"
 	duration          = "osm_inbound_request_duration_ms_bucket"
 	routeDuration     = "osm_inbound_route_request_duration_ms_bucket"
 	connections       = "osm_inbound_tcp_connections_opened_total"
@@ -159,12 +161,19 @@ func (g Group) measures() []measure {
 		return append(list, measure{func(q Query) string { return q.sum(q.rate(requests, `verdict="denied"`)) }, func(r *Row, v float64) { r.Denied = v }})
 	}
 	return append(list, []measure{
-		{func(q Query) string {
-			return q.sum(q.rate(requests, `verdict="denied"`) + " or " + q.rate(deniedConnections))
-		}, func(r *Row, v float64) { r.Denied = v }},
+		{func(q Query) string { return q.sum(q.denied()) }, func(r *Row, v float64) { r.Denied = v }},
 		{func(q Query) string { return q.sum(q.rate(connections)) }, func(r *Row, v float64) { r.Connections = v }},
 		{func(q Query) string { return q.sum(q.rate(requestBytes)) + " + " + q.sum(q.rate(responseBytes)) }, func(r *Row, v float64) { r.Bytes = v }},
 	}...)
+}
+
+// denied are the rates of denials. Connections that the sidecars of clients closed have a Service, but no workload: the control plane counts them.
+func (q Query) denied() string {
+	all := q.rate(requests, `verdict="denied"`) + " or " + q.rate(deniedConnections)
+	if q.Group == Services {
+		all += " or " + q.rate(deniedAtClients, `side="client"`)
+	}
+	return all
 }
 
 // success is computed by Prometheus, so that both numbers of the ratio are of one moment. Without failures there is no series of them.

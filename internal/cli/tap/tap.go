@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,9 +30,11 @@ type Event struct {
 	Namespace string `json:"namespace"`
 	Pod       string `json:"pod"`
 	Direction string `json:"direction"`
-	// Peer is the identity of the client, "<namespace>/<service account>", or the cluster that receives an outbound request. It is empty if
-	// there is none.
+	// Peer is the identity of the client, "<namespace>/<service account>", or the cluster that receives an outbound request, "<namespace>/<Service>|<port>".
+	// It is empty if there is none. If Address is set, it is the Service at the address, or the address.
 	Peer string `json:"peer,omitempty"`
+	// Address is the destination "<IP>:<port>" of a connection that the sidecar of its client closed, because no policy allows it.
+	Address string `json:"address,omitempty"`
 	// Method and Path are empty for TCP connections.
 	Method string `json:"method,omitempty"`
 	Path   string `json:"path,omitempty"`
@@ -69,6 +72,7 @@ type entry struct {
 	Cluster   string  `json:"upstream_cluster"`
 	Identity  string  `json:"source_identity"`
 	DeniedBy  string  `json:"denied_by"`
+	Address   string  `json:"destination_address"`
 	Duration  float64 `json:"duration"`
 	Received  int64   `json:"bytes_received"`
 	Sent      int64   `json:"bytes_sent"`
@@ -92,6 +96,9 @@ func Parse(namespace, pod string, line []byte) (Event, bool) {
 	}
 	if identity := dashless(e.Identity); identity != "" || strings.HasSuffix(e.Cluster, "|local") {
 		event.Direction, event.Peer = Inbound, accountOf(identity)
+	}
+	if address := dashless(e.Address); address != "" {
+		event.Address, event.Peer = address, address
 	}
 	return event, true
 }
@@ -172,9 +179,26 @@ type Result struct {
 	Events, Others int
 }
 
-// Follow reads the logs of pods until ctx ends or all logs end. It calls event for each one that the filter selects, one at a time. open
-// opens the log of a sidecar. The first log that cannot be opened ends the others.
-func Follow(ctx context.Context, pods []Pod, filter Filter, open func(context.Context, Pod) (io.ReadCloser, error), event func(Event)) (Result, error) {
+// Logs are the logs of sidecars.
+type Logs struct {
+	// Open opens the log of a sidecar.
+	Open func(context.Context, Pod) (io.ReadCloser, error)
+	// Service returns the Service at an address, "<namespace>/<name>|<port>", or "". Nil knows none.
+	Service func(netip.AddrPort) string
+}
+
+// named returns an event with the Service at its address.
+func (l Logs) named(e Event) Event {
+	address, err := netip.ParseAddrPort(e.Address)
+	if err == nil && l.Service != nil {
+		e.Peer = cmp.Or(l.Service(address), e.Peer)
+	}
+	return e
+}
+
+// Follow reads the logs of pods until ctx ends or all logs end. It calls event for each one that the filter selects, one at a time. The first log
+// that cannot be opened ends the others.
+func Follow(ctx context.Context, pods []Pod, filter Filter, logs Logs, event func(Event)) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var mu sync.Mutex
@@ -182,7 +206,7 @@ func Follow(ctx context.Context, pods []Pod, filter Filter, open func(context.Co
 	var wait sync.WaitGroup
 	for _, pod := range pods {
 		wait.Go(func() {
-			log, err := open(ctx, pod)
+			log, err := logs.Open(ctx, pod)
 			if err != nil {
 				cancel(err)
 				return
@@ -194,6 +218,7 @@ func Follow(ctx context.Context, pods []Pod, filter Filter, open func(context.Co
 			for lines.Scan() {
 				found, ok := Parse(pod.Namespace, pod.Name, lines.Bytes())
 				mu.Lock()
+				found = logs.named(found)
 				if ok {
 					result.Events++
 				} else {
@@ -229,6 +254,8 @@ type Row struct {
 	// Success is the share of responses with a status from 100 to 499, from 0 to 1; nil for TCP connections.
 	Success *float64 `json:"success,omitempty"`
 	Denied  int      `json:"denied"`
+	// DeniedBy is what denied the latest of them.
+	DeniedBy string `json:"deniedBy,omitempty"`
 	// Best, Median and Worst are durations in milliseconds.
 	Best   float64 `json:"bestMilliseconds"`
 	Median float64 `json:"medianMilliseconds"`
@@ -245,6 +272,7 @@ type Top struct {
 type collected struct {
 	durations         []float64
 	succeeded, denied int
+	deniedBy          string
 }
 
 // Add adds an event.
@@ -265,6 +293,7 @@ func (t *Top) Add(e Event) {
 	}
 	if e.DeniedBy != "" {
 		row.denied++
+		row.deniedBy = e.DeniedBy
 	}
 }
 
@@ -284,7 +313,7 @@ func (t *Top) Rows(period time.Duration) []Row {
 // with returns a row with its numbers.
 func (r Row) with(c *collected, period time.Duration) Row {
 	slices.Sort(c.durations)
-	r.Count, r.Denied = len(c.durations), c.denied
+	r.Count, r.Denied, r.DeniedBy = len(c.durations), c.denied, c.deniedBy
 	r.Rate = float64(r.Count) / period.Seconds()
 	r.Best, r.Median, r.Worst = c.durations[0], c.durations[len(c.durations)/2], c.durations[len(c.durations)-1]
 	if r.Method != "" {

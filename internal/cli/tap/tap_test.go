@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ const (
 	rejected = `{"authority":"web.shop","bytes_received":0,"bytes_sent":19,"denied_by":"no policy","duration":0,"method":"GET","path":"/admin","protocol":"HTTP/1.1","response_code":403,"response_code_details":"rbac_access_denied","response_flags":"UAEX","source_identity":"thief.shop.cluster.local","start_time":"2026-01-02T15:04:06.519Z","upstream_cluster":"shop/web|8080|local"}`
 	called   = `{"authority":"db","bytes_received":7,"bytes_sent":9,"duration":12,"method":"POST","path":"/books/2","protocol":"HTTP/2","response_code":503,"response_code_details":"no_healthy_upstream","response_flags":"UH","source_identity":null,"start_time":"2026-01-02T15:04:07.519Z","upstream_cluster":"shop/db|80"}`
 	tcp      = `{"authority":null,"bytes_received":121,"bytes_sent":5,"duration":1500,"method":null,"path":null,"protocol":null,"response_code":0,"response_code_details":null,"response_flags":"-","source_identity":"buyer.shop.cluster.local","start_time":"2026-01-02T15:04:08.519Z","upstream_cluster":"shop/web|3306|local"}`
+	closed   = `{"authority":null,"bytes_received":0,"bytes_sent":0,"denied_by":"no policy","destination_address":"10.96.0.1:80","duration":0,"method":null,"path":null,"protocol":null,"response_code":0,"response_code_details":"filter_chain_not_found","response_flags":"NR","start_time":"2026-01-02T15:04:09.519Z","upstream_cluster":null}`
 	warning  = `[2026-01-02 15:04:05.000][1][warning][config] something`
 )
 
@@ -32,6 +34,7 @@ func TestParse(t *testing.T) {
 		rejected: {Time: at(6), Namespace: "shop", Pod: "web-0", Direction: tap.Inbound, Peer: "shop/thief", Method: "GET", Path: "/admin", Host: "web.shop", Protocol: "HTTP/1.1", Status: 403, DeniedBy: "no policy", Flags: "UAEX", Details: "rbac_access_denied", Sent: 19},
 		called:   {Time: at(7), Namespace: "shop", Pod: "web-0", Direction: tap.Outbound, Peer: "shop/db|80", Method: "POST", Path: "/books/2", Host: "db", Protocol: "HTTP/2", Status: 503, Flags: "UH", Details: "no_healthy_upstream", Milliseconds: 12, Received: 7, Sent: 9},
 		tcp:      {Time: at(8), Namespace: "shop", Pod: "web-0", Direction: tap.Inbound, Peer: "shop/buyer", Milliseconds: 1500, Received: 121, Sent: 5},
+		closed:   {Time: at(9), Namespace: "shop", Pod: "web-0", Direction: tap.Outbound, Peer: "10.96.0.1:80", Address: "10.96.0.1:80", DeniedBy: "no policy", Flags: "NR", Details: "filter_chain_not_found"},
 	} {
 		got, ok := tap.Parse("shop", "web-0", []byte(line))
 		if diff := cmp.Diff(want, got); !ok || diff != "" {
@@ -46,14 +49,14 @@ func TestParse(t *testing.T) {
 }
 
 // logs opens texts as logs.
-func logs(texts map[string]string) func(context.Context, tap.Pod) (io.ReadCloser, error) {
-	return func(_ context.Context, pod tap.Pod) (io.ReadCloser, error) {
+func logs(texts map[string]string) tap.Logs {
+	return tap.Logs{Open: func(_ context.Context, pod tap.Pod) (io.ReadCloser, error) {
 		text, found := texts[pod.Name]
 		if !found {
 			return nil, errors.New("no log of " + pod.Name)
 		}
 		return io.NopCloser(strings.NewReader(text)), nil
-	}
+	}}
 }
 
 func TestFilters(t *testing.T) {
@@ -106,9 +109,9 @@ func TestLogThatCannotBeReadEndsAll(t *testing.T) {
 		if pod.Name == "web-1" {
 			return reader, nil
 		}
-		return logs(nil)(ctx, pod)
+		return logs(nil).Open(ctx, pod)
 	}
-	_, err := tap.Follow(t.Context(), []tap.Pod{{Name: "web-0"}, {Name: "web-1"}}, tap.Filter{}, open, func(tap.Event) {})
+	_, err := tap.Follow(t.Context(), []tap.Pod{{Name: "web-0"}, {Name: "web-1"}}, tap.Filter{}, tap.Logs{Open: open}, func(tap.Event) {})
 	if err == nil || !strings.Contains(err.Error(), "no log of web-0") {
 		t.Errorf("%v, want the error of the log", err)
 	}
@@ -124,7 +127,24 @@ func TestTop(t *testing.T) {
 	want := []tap.Row{
 		{Namespace: "shop", Workload: "deployment/web", Direction: tap.Inbound, Peer: "shop/buyer", Method: "GET", Path: "/books/1", Count: 2, Rate: 0.2, Success: share(1), Best: 3, Median: 9, Worst: 9},
 		{Namespace: "shop", Workload: "deployment/web", Direction: tap.Inbound, Peer: "shop/buyer", Count: 1, Rate: 0.1, Best: 1500, Median: 1500, Worst: 1500},
-		{Namespace: "shop", Workload: "deployment/web", Direction: tap.Inbound, Peer: "shop/thief", Method: "GET", Path: "/admin", Count: 1, Rate: 0.1, Success: share(1), Denied: 1},
+		{Namespace: "shop", Workload: "deployment/web", Direction: tap.Inbound, Peer: "shop/thief", Method: "GET", Path: "/admin", Count: 1, Rate: 0.1, Success: share(1), Denied: 1, DeniedBy: "no policy"},
+	}
+	if diff := cmp.Diff(want, top.Rows(10*time.Second)); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+// TestConnectionsClosedAtTheClient has one to a Service of the mesh and one to an address that has no name.
+func TestConnectionsClosedAtTheClient(t *testing.T) {
+	texts := logs(map[string]string{"web-0": strings.Join([]string{closed, called, strings.ReplaceAll(closed, "10.96.0.1:80", "203.0.113.9:443"), closed}, "\n")})
+	texts.Service = func(a netip.AddrPort) string { return map[string]string{"10.96.0.1:80": "shop/web|80"}[a.String()] }
+	top := tap.Top{Workload: func(tap.Pod) string { return "deployment/web" }}
+	if _, err := tap.Follow(t.Context(), []tap.Pod{{Namespace: "shop", Name: "web-0"}}, tap.Filter{Denied: true}, texts, top.Add); err != nil {
+		t.Fatal(err)
+	}
+	want := []tap.Row{
+		{Namespace: "shop", Workload: "deployment/web", Direction: tap.Outbound, Peer: "shop/web|80", Count: 2, Rate: 0.2, Denied: 2, DeniedBy: "no policy"},
+		{Namespace: "shop", Workload: "deployment/web", Direction: tap.Outbound, Peer: "203.0.113.9:443", Count: 1, Rate: 0.1, Denied: 1, DeniedBy: "no policy"},
 	}
 	if diff := cmp.Diff(want, top.Rows(10*time.Second)); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"time"
 
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/service/accesslog/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	loadstatsv3 "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
 	"github.com/go-logr/logr"
@@ -18,6 +19,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/openservicemesh/osm-operator/internal/controlplane/denials"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
@@ -74,6 +76,8 @@ type Config struct {
 	Compatibility compatibility.Entry
 	// Loads records load reports. The default is a store that is not read.
 	Loads *loadstats.Store
+	// Denials records what sidecars deny. The default is a store that is not read.
+	Denials *denials.Store
 	// MaxPendingPerAddress is how many connections of one address may be pending. The default is 256.
 	MaxPendingPerAddress int
 	// Now returns the current time. The default is time.Now.
@@ -84,6 +88,7 @@ type Config struct {
 type Server struct {
 	discovery.UnimplementedAggregatedDiscoveryServiceServer
 	loadstatsv3.UnimplementedLoadReportingServiceServer
+	accesslogv3.UnimplementedAccessLogServiceServer
 
 	config  Config
 	metrics *metrics
@@ -110,6 +115,9 @@ func NewServer(config Config) (*Server, error) {
 	}
 	if config.Loads == nil {
 		config.Loads = loadstats.NewStore(config.Now)
+	}
+	if config.Denials == nil {
+		config.Denials = denials.NewStore(config.Now)
 	}
 	if config.MaxPendingPerAddress == 0 {
 		config.MaxPendingPerAddress = maxPendingPerAddress
@@ -141,6 +149,7 @@ func NewServer(config Config) (*Server, error) {
 	)
 	discovery.RegisterAggregatedDiscoveryServiceServer(s.grpc, s)
 	loadstatsv3.RegisterLoadReportingServiceServer(s.grpc, s)
+	accesslogv3.RegisterAccessLogServiceServer(s.grpc, s)
 	return s, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/openservicemesh/osm-operator/internal/controlplane/denials"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -60,6 +61,7 @@ type control struct {
 	tokens  tokens
 	metrics *prometheus.Registry
 	loads   *loadstats.Store
+	denials *denials.Store
 	// later is the offset of the server's clock in nanoseconds.
 	later   atomic.Int64
 	address string
@@ -108,9 +110,9 @@ func startWith(t testing.TB, listener net.Listener, options controlOptions, entr
 		t.Fatal(err)
 	}
 	now := func() time.Time { return time.Now().Add(time.Duration(c.later.Load())) }
-	c.loads = loadstats.NewStore(now)
+	c.loads, c.denials = loadstats.NewStore(now), denials.NewStore(now)
 	server, err := NewServer(Config{
-		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Now: now, Compatibility: options.compatibility,
+		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Denials: c.denials, Now: now, Compatibility: options.compatibility,
 		TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
 	})
 	if err != nil {

@@ -127,8 +127,7 @@ func egressRequest(v *catalog.View, r Request) EgressRequest {
 	return e
 }
 
-// HasDestinations reports whether the sidecar of a client has any destination, in the mesh or outside. Without one it has no listener, and the
-// kernel refuses all connections.
+// HasDestinations reports whether the sidecar of a client has any destination, in the mesh or outside. Without one it closes all connections.
 func HasDestinations(v *catalog.View, source identity.ServiceAccount) bool {
 	return reachesAny(v, source)
 }

@@ -48,7 +48,7 @@ const (
 	Unavailable Outcome = "unavailable"
 	// Reset: the client's sidecar has other destinations but not this one, and closes the connection.
 	Reset Outcome = "reset"
-	// Refused: the client's sidecar has no destinations, and the connection is refused.
+	// Refused: the client's sidecar has no destinations at all, and closes the connection. The application sees the same as after Reset.
 	Refused Outcome = "refused"
 	// PassedThrough: the client's sidecar treats the destination as outside the mesh and passes the connection through
 	// unchanged. Sidecars of the mesh close such connections.

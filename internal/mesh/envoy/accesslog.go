@@ -31,7 +31,7 @@ type loggers struct {
 	outboundConnections []*accesslogv3.AccessLog
 	// inboundConnections log TCP connections of other workloads.
 	inboundConnections []*accesslogv3.AccessLog
-	// outboundListener logs connections to addresses outside the mesh that are closed. Other logs do not contain them.
+	// outboundListener logs the connections of the local application that are closed, because no policy allows their destination.
 	outboundListener []*accesslogv3.AccessLog
 	// inboundListener also logs and counts the connections that a policy denies. On HTTP ports they never become requests.
 	inboundListener []*accesslogv3.AccessLog
@@ -50,17 +50,18 @@ func loggersOf(s *scope.Scope) *loggers {
 
 // newLoggers returns loggers whose text a Telemetry configures; nil for the default. Statistics do not depend on it.
 func newLoggers(log *scope.AccessLog) *loggers {
-	unmatchedLogs, deniedLogs := textLogs(log, unmatched, noPolicy), textLogs(log, matching("denied request connection", deniedBeforeRequest), noPolicy)
 	return &loggers{
-		outboundRequests: append(textLogs(log, nil, ""), statsLog(nil, outboundRequestStats)),
-		inboundRequests: append(textLogs(log, noHealthCheck, deniedBy(requestDenial)),
-			statsLog(noHealthCheck, inboundRequestStats), statsLog(noHealthCheck, inboundRouteStats)),
-		outboundConnections: append(textLogs(log, connectionEnd, ""),
+		outboundRequests: append(textLogs(log, nil, accessLogFormat), statsLog(nil, outboundRequestStats)),
+		inboundRequests: append(textLogs(log, noHealthCheck, inboundFormat(deniedBy(requestDenial))),
+			statsLog(noHealthCheck, inboundRequestStats), statsLog(noHealthCheck, inboundRouteStats), denialLog(deniedRequest)),
+		outboundConnections: append(textLogs(log, connectionEnd, accessLogFormat),
 			statsLog(connectionStart, outboundOpenedStats), statsLog(connectionEnd, outboundClosedStats)),
-		inboundConnections: append(textLogs(log, connectionEnd, deniedBy(connectionDenial)),
+		inboundConnections: append(textLogs(log, connectionEnd, inboundFormat(deniedBy(connectionDenial))),
 			statsLog(connectionStart, inboundOpenedStats), statsLog(connectionEnd, inboundClosedStats)),
-		outboundListener: unmatchedLogs,
-		inboundListener:  append(append(unmatchedLogs[:len(unmatchedLogs):len(unmatchedLogs)], deniedLogs...), statsLog(denied, inboundDeniedStats)),
+		outboundListener: append(textLogs(log, unmatched, closedFormat()), denialLog(unmatched)),
+		inboundListener: append(append(textLogs(log, unmatched, inboundFormat(noPolicy)),
+			textLogs(log, matching("denied request connection", deniedBeforeRequest), inboundFormat(noPolicy))...),
+			statsLog(denied, inboundDeniedStats), denialLog(deniedOrUnmatched)),
 	}
 }
 
@@ -130,26 +131,32 @@ var accessLogFormat = map[string]string{
 	"upstream_host":         "%UPSTREAM_HOST%",
 }
 
-// SourceIdentityKey is the key of the client's identity, which its certificate proves. DeniedByKey is the key of what denied the request.
+// Keys of the mesh, where a sidecar decides. SourceIdentityKey has the client's identity, which its certificate proves, and DeniedByKey what
+// denied the request. DestinationKey has the address "<IP>:<port>" of a connection that the client's own sidecar closed.
 const (
 	SourceIdentityKey = "source_identity"
 	DeniedByKey       = "denied_by"
+	DestinationKey    = "destination_address"
 )
 
-// standardFormat is accessLogFormat with the mesh's own keys where the sidecar decides; deniedBy is empty elsewhere.
-func standardFormat(deniedBy string) map[string]string {
-	if deniedBy == "" {
-		return accessLogFormat
-	}
+// inboundFormat is accessLogFormat for the sidecar of a server. DeniedBy is a command operator.
+func inboundFormat(deniedBy string) map[string]string {
 	format := maps.Clone(accessLogFormat)
 	format[SourceIdentityKey], format[DeniedByKey] = "%DOWNSTREAM_PEER_DNS_SAN%", deniedBy
 	return format
 }
 
+// closedFormat is accessLogFormat for connections that the sidecar of the client closes.
+func closedFormat() map[string]string {
+	format := maps.Clone(accessLogFormat)
+	format[DestinationKey], format[DeniedByKey] = "%DOWNSTREAM_LOCAL_ADDRESS%", noPolicy
+	return format
+}
+
 // textLogs writes a line to standard output per request, or per connection on TCP ports, and exports it if the Telemetry requests it.
-// DeniedBy is the command operator of that key of the default format.
-func textLogs(log *scope.AccessLog, filter *accesslogv3.AccessLogFilter, deniedBy string) []*accesslogv3.AccessLog {
-	format := logFormat{fields: standardFormat(deniedBy)}
+// Standard is the default format.
+func textLogs(log *scope.AccessLog, filter *accesslogv3.AccessLogFilter, standard map[string]string) []*accesslogv3.AccessLog {
+	format := logFormat{fields: standard}
 	if log == nil {
 		return []*accesslogv3.AccessLog{stdoutLog(filter, format)}
 	}

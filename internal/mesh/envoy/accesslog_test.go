@@ -1,6 +1,10 @@
 package envoy_test
 
 import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
 	"testing"
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
@@ -29,7 +33,7 @@ func TestAccessLogKeys(t *testing.T) {
 		"start_time", "method", "path", "protocol", "response_code", "response_code_details", "time_to_first_byte",
 		"upstream_cluster", "response_flags", "bytes_received", "bytes_sent", "duration", "upstream_service_time",
 		"x_forwarded_for", "user_agent", "request_id", "requested_server_name", "authority", "upstream_host",
-		"source_identity", "denied_by",
+		"destination_address", "denied_by",
 	} {
 		want[key] = true
 	}
@@ -45,4 +49,18 @@ func jsonFormat(t *testing.T, log *accesslogv3.AccessLog) map[string]any {
 		t.Fatal(err)
 	}
 	return config.GetLogFormat().GetJsonFormat().AsMap()
+}
+
+// TestDenialLogsAreEqual compares the configuration of the loggers of denials: with equal ones, a thread of a sidecar has one stream.
+func TestDenialLogsAreEqual(t *testing.T) {
+	configs := map[string]int{}
+	for _, r := range envoy.Build(scopes(t)["inbound-http"]) {
+		text := fmt.Sprint(r.Message)
+		for _, found := range regexp.MustCompile(`TcpGrpcAccessLogConfig\]:\{(.*?value:"%DOWNSTREAM_PEER_DNS_SAN%")`).FindAllStringSubmatch(text, -1) {
+			configs[found[1]]++
+		}
+	}
+	if len(configs) != 1 || slices.Max(slices.Collect(maps.Values(configs))) < 3 {
+		t.Errorf("the loggers have %d configurations, want one of at least three loggers: %v", len(configs), configs)
+	}
 }

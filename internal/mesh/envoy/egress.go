@@ -36,7 +36,7 @@ func egressListeners(s *scope.Scope) []*listenerv3.Listener {
 		case s.Egress:
 			listener.DefaultFilterChain = passthroughFilterChain(s)
 		case len(listener.FilterChains) == 0:
-			listener.FilterChains = []*listenerv3.FilterChain{{Name: closedChain}}
+			listener.FilterChains = noFilterChains()
 		}
 		out = append(out, listener)
 	}

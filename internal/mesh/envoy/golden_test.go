@@ -98,6 +98,9 @@ func replaceAccessLogs(tree any) {
 		if config, ok := node["typedConfig"].(map[string]any); ok && isStandardFormat(config["logFormat"]) {
 			config["logFormat"] = "the usual"
 		}
+		if config, ok := node["typedConfig"].(map[string]any); ok && config["commonConfig"] != nil {
+			config["commonConfig"] = "the usual"
+		}
 		if config, ok := node["typedConfig"].(map[string]any); ok && config["statsScope"] != nil {
 			for _, kind := range []string{"counters", "histograms"} {
 				config[kind] = statNames(config[kind])

@@ -28,7 +28,7 @@ func boundListeners(s *scope.Scope, inbound []inboundPort) []*listenerv3.Listene
 	if len(inbound) > 0 {
 		out = append(out, inboundListenerOf(s, inbound))
 	}
-	if s.Egress || len(s.Outbound) > 0 || hasEgressChains(s) {
+	if s.Key.Proxy == scope.ProxySidecar || s.Egress || len(s.Outbound) > 0 || hasEgressChains(s) {
 		out = append(out, outboundListenerOf(s))
 	}
 	out = append(out, egressListeners(s)...)

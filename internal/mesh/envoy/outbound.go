@@ -14,7 +14,8 @@ import (
 )
 
 // outboundListenerOf accepts the connections that were redirected on their way out of the pod and hands each to the
-// listener of its destination. Connections to other destinations are closed, or passed through when egress is enabled.
+// listener of its destination. Connections to other destinations are closed, or passed through when egress is enabled. A workload that may call
+// nothing has the listener too: without it the kernel would refuse its connections, and nobody would know of them.
 func outboundListenerOf(s *scope.Scope) *listenerv3.Listener {
 	out := newBoundListener(outboundListener, names.OutboundPort, s.Key.Class, corev3.TrafficDirection_OUTBOUND)
 	out.UseOriginalDst = wrapperspb.Bool(true)
@@ -24,8 +25,14 @@ func outboundListenerOf(s *scope.Scope) *listenerv3.Listener {
 		out.DefaultFilterChain = passthroughFilterChain(s)
 		return out
 	}
-	out.FilterChains = []*listenerv3.FilterChain{{Name: closedChain}}
+	out.FilterChains = noFilterChains()
 	return out
+}
+
+// noFilterChains are the chains of a listener that closes all connections. Envoy does not log connections to a chain without filters, so the only
+// chain matches none: no connection has this transport protocol.
+func noFilterChains() []*listenerv3.FilterChain {
+	return []*listenerv3.FilterChain{{Name: closedChain, FilterChainMatch: &listenerv3.FilterChainMatch{TransportProtocol: "none"}}}
 }
 
 // passthroughFilterChain forwards connections unchanged.

@@ -179,19 +179,21 @@ func permission(match *routev3.RouteMatch) *rbacv3.Permission {
 
 // Values of the key denied_by of the access log. Policies of the mesh only allow, so a denial by RBAC means that none allows.
 const (
-	noPolicy             = "no policy"
-	externalAuthorizer   = "external authorization"
-	limitField           = "limit"
-	globalLimitReached   = "request_rate_limited"
-	localLimitReached    = "local_rate_limited"
-	authorizationDetails = "ext_authz_"
-	routeNotFound        = "route_not_found"
+	noPolicy           = "no policy"
+	externalAuthorizer = "external authorization"
+	limitField         = "limit"
+	globalLimitReached = "request_rate_limited"
+	localLimitReached  = "local_rate_limited"
+	routeNotFound      = "route_not_found"
 )
+
+// AuthorizationDetails is the prefix of the details of responses that an authorization server causes.
+const AuthorizationDetails = "ext_authz_"
 
 // requestDenial is an expression for the name of what denied a request; empty if it was not denied.
 const requestDenial = "!has(response.code_details) ? '' : " +
 	requestDenied + " || response.code_details == '" + routeNotFound + "' ? '" + noPolicy + "' : " +
-	"response.code_details.startsWith('" + authorizationDetails + "') ? '" + externalAuthorizer + "' : " +
+	"response.code_details.startsWith('" + AuthorizationDetails + "') ? '" + externalAuthorizer + "' : " +
 	"response.code_details == '" + localLimitReached + "' || response.code_details == '" + globalLimitReached + "' ? " +
 	"xds.route_metadata.filter_metadata['" + metadataNamespace + "']['" + limitField + "'] : ''"
 

@@ -127,7 +127,7 @@ const (
 
 // Names that are new in this implementation.
 const (
-	// closedChain has no filters, so Envoy accepts its connections and closes them.
+	// closedChain matches no connection. A listener needs a chain, and Envoy closes and logs connections that match none.
 	closedChain = "outbound-closed"
 
 	// plaintextChainPrefix is the prefix of the chains that accept any client during teardown of the mesh.

@@ -59,6 +59,14 @@ func verdicts() Dashboard {
 			failures("Connections without any permission", "Their clients cannot send a request.", PerSecond,
 				"sum by (source_identity, destination_namespace, destination_name) (rate(osm_inbound_connections_denied_total"+m+"[$__rate_interval]))",
 				"{{source_identity}} to {{destination_namespace}}/{{destination_name}}"),
+		}}, {Title: "Denials on both sides", Panels: []Panel{
+			failures("Denied connections and requests", "As sidecars of clients and of servers report them to the control plane.", PerSecond,
+				"sum by (side, reason) (rate(osm_denied_total"+m+"[$__rate_interval]))", "{{reason}}, at the {{side}}"),
+			{
+				Title: "Denied clients and their destinations", Kind: Table, Unit: PerSecond, Exceptional: true,
+				Queries: []Query{{Expr: "sum by (source_namespace, source_account, destination_namespace, destination_service, destination_address, side, reason) " +
+					"(rate(osm_denied_total" + m + "[$__rate_interval])) > 0"}},
+			},
 		}}, {Title: "Policies", Panels: []Panel{
 			number("Quarantined policies", Count, "max(osm_policy_quarantined_count"+m+")"),
 			failures("Rejected policies", "Sidecars rejected the configuration that results from them.", Count,

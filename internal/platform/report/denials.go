@@ -2,9 +2,6 @@ package report
 
 import "time"
 
-// DenialsPath is the path of the denials that a replica knows.
-const DenialsPath = Root + "/denials"
-
 // Denials are the connections and requests that policies denied, as sidecars report them to a replica. Sidecars always report them; reading
 // changes nothing.
 type Denials struct {
@@ -27,7 +24,7 @@ const (
 // Denial is what one client was denied at one destination for one reason.
 type Denial struct {
 	// Client is the identity, "<namespace>/<service account>" as in Load. It is empty if the client proved none to the server, as one
-	// without a sidecar.
+	// without a sidecar. It is OtherClients for clients beyond a limit.
 	Client string `json:"client,omitempty"`
 	// ClientWorkload is the workload of the client's pod, "<kind>/<name>" in lower case such as "deployment/bookthief". Only its own sidecar
 	// knows it, so it is empty in a denial at the server.
@@ -51,8 +48,12 @@ type Denial struct {
 	Last  time.Time `json:"last"`
 }
 
-// OtherAddresses is the address of a Denial that counts all further destinations of a client.
-const OtherAddresses = "other addresses"
+// OtherAddresses is the address of a Denial that counts all further destinations of a client, and OtherClients the client of one that counts all
+// further clients of a server.
+const (
+	OtherAddresses = "other addresses"
+	OtherClients   = "other clients"
+)
 
 // Destination returns the name of the destination for people: the Service, or else the identity of the server, or else the address.
 func (d Denial) Destination() string {

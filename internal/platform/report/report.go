@@ -11,6 +11,7 @@ const (
 	RejectionsPath = Root + "/rejections"
 	ChangesPath    = Root + "/changes"
 	LoadsPath      = Root + "/loads"
+	DenialsPath    = Root + "/denials"
 	ObjectsPath    = Root + "/objects/"
 )
 

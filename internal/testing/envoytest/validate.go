@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -18,9 +19,11 @@ import (
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/flags"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // batch is the number of sets that one run of Envoy validates. A run costs about a tenth of a second regardless of its input.
@@ -117,6 +120,7 @@ func distinguish(l *listenerv3.Listener) {
 // validate runs Envoy's validation; the error contains its output.
 func validate(t testing.TB, bin string, static *bootstrapv3.Bootstrap_StaticResources) error {
 	t.Helper()
+	static.Clusters = append(static.Clusters, &clusterv3.Cluster{Name: names.Controller, ConnectTimeout: durationpb.New(time.Second)}) // loggers refer to it
 	config, err := protojson.Marshal(&bootstrapv3.Bootstrap{
 		Node:            &corev3.Node{Id: "test", Cluster: "test"},
 		StaticResources: static,

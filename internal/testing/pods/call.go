@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	datav3 "github.com/envoyproxy/go-control-plane/envoy/data/accesslog/v3"
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/service/accesslog/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
@@ -115,6 +117,8 @@ type server struct {
 	socket string
 	cache  cache.SnapshotCache
 
+	denials denials
+
 	mu       sync.Mutex
 	nodes    map[int64]string
 	refusals map[string]string
@@ -127,6 +131,7 @@ func serve(t testing.TB, socket string) *server {
 		cache:    cache.NewSnapshotCache(true, cache.IDHash{}, nil),
 		nodes:    map[int64]string{},
 		refusals: map[string]string{},
+		denials:  denials{entries: map[string][]*datav3.AccessLogCommon{}},
 	}
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
@@ -139,6 +144,7 @@ func serve(t testing.TB, socket string) *server {
 	g := grpc.NewServer()
 	callbacks := serverv3.CallbackFuncs{StreamDeltaRequestFunc: s.request}
 	discoveryv3.RegisterAggregatedDiscoveryServiceServer(g, serverv3.NewServer(ctx, s.cache, callbacks))
+	accesslogv3.RegisterAccessLogServiceServer(g, &s.denials)
 	go func() { _ = g.Serve(listener) }()
 	t.Cleanup(func() {
 		cancel()

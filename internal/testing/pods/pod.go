@@ -167,7 +167,7 @@ func bootstrap(node, socket string) *bootstrapv3.Bootstrap {
 				ApiType:             corev3.ApiConfigSource_DELTA_GRPC,
 				TransportApiVersion: corev3.ApiVersion_V3,
 				GrpcServices: []*corev3.GrpcService{{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
-					EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: "xds"},
+					EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: names.Controller},
 				}}},
 			},
 			CdsConfig: ads(),
@@ -180,10 +180,10 @@ func bootstrap(node, socket string) *bootstrapv3.Bootstrap {
 
 func xdsCluster(socket string) *clusterv3.Cluster {
 	return &clusterv3.Cluster{
-		Name:           "xds",
+		Name:           names.Controller,
 		ConnectTimeout: durationpb.New(time.Second),
 		LoadAssignment: &endpointv3.ClusterLoadAssignment{
-			ClusterName: "xds",
+			ClusterName: names.Controller,
 			Endpoints: []*endpointv3.LocalityLbEndpoints{{LbEndpoints: []*endpointv3.LbEndpoint{{
 				HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: &endpointv3.Endpoint{
 					Address: &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: socket}}},

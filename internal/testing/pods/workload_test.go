@@ -2,7 +2,6 @@ package pods_test
 
 import (
 	"bufio"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -350,8 +349,8 @@ func (v *village) podAddresses(t *testing.T) {
 
 // itself checks that a pod needs a policy to call its own Service, and can then reach itself.
 func (v *village) itself(t *testing.T) {
-	if _, err := v.pods["books-0"].NS.Dial(context.Background(), "tcp", "10.96.0.1:80"); err == nil {
-		t.Error("without a policy: connected, want the connection refused")
+	if got, err := v.pods["books-0"].Exchange(t, "10.96.0.1:80", "hello\n"); got != "" || isTimeout(err) {
+		t.Errorf("without a policy: %q, %v, want a closed connection", got, err)
 	}
 	v.policies(t, `
 kind: TrafficTarget

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/denials"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/xds"
@@ -37,6 +38,7 @@ const trustDomain = "mesh.test"
 type control struct {
 	store   *snapshot.Store
 	loads   *loadstats.Store
+	denials *denials.Store
 	manager *certificate.Manager
 	root    *certificate.Root
 	rootPEM []byte
@@ -66,7 +68,7 @@ func serve(t *testing.T, listener net.Listener) *control {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &control{root: root, rootPEM: root.CertPEM(), loads: loadstats.NewStore(time.Now)}
+	c := &control{root: root, rootPEM: root.CertPEM(), loads: loadstats.NewStore(time.Now), denials: denials.NewStore(time.Now)}
 	manager := certificate.NewManager(certificate.Options{
 		Root: root, TrustDomain: trustDomain, Lifetime: 24 * time.Hour, Now: time.Now, Jitter: rand.Float64,
 		Rotated: func(sa identity.ServiceAccount) { c.store.CertificateRotated(sa) }, RootChanged: func() { c.store.RootChanged() },
@@ -76,7 +78,7 @@ func serve(t *testing.T, listener net.Listener) *control {
 	log := testr.New(t)
 	c.store = snapshot.NewStore(snapshot.Config{Certificates: manager, Log: log, Metrics: metrics, Now: time.Now})
 	server, err := xds.NewServer(xds.Config{
-		Store: c.store, Authenticator: tokens{}, Log: log, Metrics: metrics, Loads: c.loads, Compatibility: compatibility.Current(),
+		Store: c.store, Authenticator: tokens{}, Log: log, Metrics: metrics, Loads: c.loads, Denials: c.denials, Compatibility: compatibility.Current(),
 		TLS: certificate.NewServerCertificate(manager, time.Now, names.ADSCommonName(trustDomain)).TLSConfig(),
 	})
 	if err != nil {

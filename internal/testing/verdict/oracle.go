@@ -224,8 +224,6 @@ func (o *oracle) observations(a authz.Answer, root catalog.Port) []string {
 		return []string{"404"}
 	case authz.BadRequest:
 		return []string{"400"}
-	case authz.Refused:
-		return []string{refused}
 	case authz.Unavailable:
 		if root.Protocol.IsHTTP() && a.Destination == (identity.ServiceAccount{}) {
 			return []string{"503"}

@@ -107,8 +107,6 @@ func observationOutside(r Request, call authz.EgressRequest, a authz.EgressAnswe
 		return "404"
 	case authz.BadRequest:
 		return "400"
-	case authz.Refused:
-		return refused
 	}
 	return closed
 }

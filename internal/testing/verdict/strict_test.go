@@ -49,8 +49,8 @@ func TestStrictNamespaceCutsConnections(t *testing.T) {
 			t.Errorf("the connection of the %s client is not closed: %v", name, err)
 		}
 	}
-	if seen := n.send(Request{Pod: 3, To: netip.AddrPortFrom(virtualAddress(1), 82)}); seen != refused {
-		t.Errorf("the stranger, connecting again, sees %q, want %q", seen, refused)
+	if seen := n.send(Request{Pod: 3, To: netip.AddrPortFrom(virtualAddress(1), 82)}); seen != closed {
+		t.Errorf("the stranger, connecting again, sees %q, want %q", seen, closed)
 	}
 	open(1)
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/denials"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
@@ -153,6 +154,14 @@ func loads(l loadstats.Loads) report.Loads {
 			load.Recent = append(load.Recent, report.LoadInterval{Start: r.Start, LoadCounts: report.LoadCounts(r.Counts)})
 		}
 		result.Loads = append(result.Loads, load)
+	}
+	return result
+}
+
+func denialsOf(since time.Time, list []denials.Denial, dropped uint64) report.Denials {
+	result := report.Denials{Since: since.UTC(), Dropped: dropped, Denials: make([]report.Denial, 0, len(list))}
+	for _, d := range list {
+		result.Denials = append(result.Denials, d.Report())
 	}
 	return result
 }

@@ -18,7 +18,7 @@ func FuzzQueries(f *testing.F) {
 		f.Add("GET", path)
 	}
 	f.Add("DELETE", "/report/v1/proxies")
-	handler := Handler(store{ready: true}, reported, issuer(""), (&cluster{}).access(time.Now))
+	handler := Handler(store{ready: true}, reported, nothingDenied(), issuer(""), (&cluster{}).access(time.Now))
 	f.Fuzz(func(t *testing.T, method, path string) {
 		target, err := url.ParseRequestURI(path)
 		if err != nil || path == "*" {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/denials"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
@@ -61,6 +62,8 @@ type Store interface {
 	Rejections() []quarantine.Rejection
 	LimitedPolicies() []status.LimitedPolicy
 	Traces() []status.Trace
+	// View calls f with a view of the mesh.
+	View(ctx context.Context, f func(*catalog.View)) error
 }
 
 // firstLoads is how long a reader waits for the first reports after a pause.
@@ -82,8 +85,15 @@ type Issuer interface {
 	Failure() *certificate.Failure
 }
 
-// Handler serves the reports of a Store and the loads of its sidecars to users that access authorizes.
-func Handler(store Store, load Loads, issuer Issuer, access *Access) http.Handler {
+// Denials are the denials that sidecars report. It is safe for concurrent use.
+type Denials interface {
+	Began() time.Time
+	// Named returns them with the names of Services.
+	Named(ctx context.Context, views denials.Views) (list []denials.Denial, dropped uint64, err error)
+}
+
+// Handler serves the reports of a Store, the loads and the denials of its sidecars to users that access authorizes.
+func Handler(store Store, load Loads, denied Denials, issuer Issuer, access *Access) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+report.ProxiesPath, func(w http.ResponseWriter, _ *http.Request) {
 		// The trust is read first: a sidecar that is up to date afterwards has acknowledged it.
@@ -104,6 +114,14 @@ func Handler(store Store, load Loads, issuer Issuer, access *Access) http.Handle
 		case <-ctx.Done():
 		}
 		answer(w, loads(load.Read()))
+	})
+	mux.HandleFunc("GET "+report.DenialsPath, func(w http.ResponseWriter, r *http.Request) {
+		list, dropped, err := denied.Named(r.Context(), store.View)
+		if err != nil {
+			writeError(w, http.StatusServiceUnavailable, err)
+			return
+		}
+		answer(w, denialsOf(denied.Began(), list, dropped))
 	})
 	mux.HandleFunc("GET "+report.ObjectsPath+"{kind}/{namespace}/{name}", func(w http.ResponseWriter, r *http.Request) {
 		policy := catalog.Ref{

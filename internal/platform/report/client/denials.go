@@ -25,6 +25,9 @@ func TotalDenials(answers []Answer[report.Denials]) (denials []report.Denial, un
 		}
 		for _, d := range answer.Value.Denials {
 			k := key{d.Client, d.ClientWorkload, d.Service, d.Server, d.Address, d.Side, d.Reason}
+			if d.Service != "" || d.Server != "" {
+				k.address = "" // the latest one differs
+			}
 			if before, known := sums[k]; known {
 				d = plus(before, d)
 			}

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/denials"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/report/server"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
@@ -31,12 +32,13 @@ const namespace = "osm-system"
 // empty is a Store without sidecars.
 type empty struct{}
 
-func (empty) IsReady() bool                           { return true }
-func (empty) Proxies() []status.Proxy                 { return nil }
-func (empty) Trust() status.Trust                     { return status.Trust{} }
-func (empty) Rejections() []quarantine.Rejection      { return nil }
-func (empty) LimitedPolicies() []status.LimitedPolicy { return nil }
-func (empty) Traces() []status.Trace                  { return nil }
+func (empty) IsReady() bool                                   { return true }
+func (empty) Proxies() []status.Proxy                         { return nil }
+func (empty) Trust() status.Trust                             { return status.Trust{} }
+func (empty) Rejections() []quarantine.Rejection              { return nil }
+func (empty) LimitedPolicies() []status.LimitedPolicy         { return nil }
+func (empty) Traces() []status.Trace                          { return nil }
+func (empty) View(context.Context, func(*catalog.View)) error { return nil }
 func (empty) Policy(context.Context, catalog.Ref) (status.Policy, error) {
 	return status.Policy{}, status.ErrUnknownPolicy
 }
@@ -107,7 +109,7 @@ func TestOnlyTokensForTheReportMayRead(t *testing.T) {
 	own.BearerToken = token(t, clients, names.Controller)
 	reviewers := kubernetes.NewForConfigOrDie(own)
 	access := server.NewAccess(server.AccessConfig{Mesh: "osm", Unknown: reviewers, Known: reviewers, Now: time.Now})
-	handler := server.Handler(empty{}, loadstats.NewStore(time.Now), issuer{}, access)
+	handler := server.Handler(empty{}, loadstats.NewStore(time.Now), denials.NewStore(time.Now), issuer{}, access)
 	for name, test := range map[string]struct {
 		token string
 		code  int

@@ -1,0 +1,55 @@
+package envoy
+
+import (
+	"time"
+
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	grpclogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/grpc/v3"
+	customtagv3 "github.com/envoyproxy/go-control-plane/envoy/type/tracing/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+const (
+	// DenialLog is the name of the log of denials that sidecars send to the control plane.
+	DenialLog = "denied"
+	// DetailsTag is the tag of its entries with the details of the response, and IdentityTag that with the DNS names in the client's certificate.
+	DetailsTag  = "details"
+	IdentityTag = "identity"
+	// DenialInterval is the time between two messages of a sidecar with few denials.
+	DenialInterval = 5 * time.Second
+)
+
+// denialLog sends what a filter selects to the control plane. Nothing is connected before the first entry. All loggers of a sidecar have the same
+// configuration, so each of its threads has one stream for all of them. The entries have no headers: they are small whatever the request.
+func denialLog(filter *accesslogv3.AccessLogFilter) *accesslogv3.AccessLog {
+	return &accesslogv3.AccessLog{
+		Name: "denials", Filter: filter,
+		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: message.Any(&grpclogv3.TcpGrpcAccessLogConfig{CommonConfig: &grpclogv3.CommonGrpcAccessLogConfig{
+			LogName: DenialLog,
+			GrpcService: &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
+				EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: names.Controller},
+			}},
+			TransportApiVersion: corev3.ApiVersion_V3,
+			BufferFlushInterval: durationpb.New(DenialInterval),
+			CustomTags:          []*customtagv3.CustomTag{customTag(DetailsTag, "%RESPONSE_CODE_DETAILS%"), customTag(IdentityTag, "%DOWNSTREAM_PEER_DNS_SAN%")},
+		}})},
+	}
+}
+
+func customTag(tag, value string) *customtagv3.CustomTag {
+	return &customtagv3.CustomTag{Tag: tag, Type: &customtagv3.CustomTag_Value{Value: value}}
+}
+
+// Filters of denials.
+var (
+	deniedRequest = matching("denied", "has(response.code_details) && ("+requestDenied+" || response.code_details == '"+routeNotFound+"' || "+
+		"response.code_details.startsWith('"+AuthorizationDetails+"'))")
+	// deniedOrUnmatched selects connections that a policy denies, or that match no filter chain, such as plaintext.
+	deniedOrUnmatched = &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_OrFilter{
+		OrFilter: &accesslogv3.OrFilter{Filters: []*accesslogv3.AccessLogFilter{unmatched, denied}},
+	}}
+)
