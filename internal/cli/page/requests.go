@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/tap"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
 // Bounds on what is read for the requests of an edge, a node, or a trace.
@@ -47,7 +48,22 @@ func (r Reader) Requests(ctx context.Context, from, to string) (*Requests, error
 	if to == "" {
 		return selected.ofNode(ctx, from)
 	}
-	return selected.ofEdge(ctx, from, to)
+	denials, err := r.Denials(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return selected.ofEdge(ctx, from, to, addressesOf(denials, from, to))
+}
+
+// addressesOf returns the addresses that an edge was denied. The logs of connections that a client's sidecar closed have addresses only.
+func addressesOf(denials []report.Denial, from, to string) map[string]bool {
+	addresses := map[string]bool{}
+	for _, d := range denials {
+		if d.Client == accountOfNode(from) && (to == Service+":"+d.Service || to == Outside+":"+d.Address) {
+			addresses[d.Address] = true
+		}
+	}
+	return addresses
 }
 
 // selection is where the logs of nodes are.
@@ -112,7 +128,7 @@ func (s selection) ofNode(ctx context.Context, node string) (*Requests, error) {
 }
 
 // ofEdge joins what the client and the server logged by the identifier of the request. What only one of them logged is included.
-func (s selection) ofEdge(ctx context.Context, from, to string) (*Requests, error) {
+func (s selection) ofEdge(ctx context.Context, from, to string, denied map[string]bool) (*Requests, error) {
 	sent, notes := s.read(ctx, s.pods(from), requestPods)
 	received, more := s.read(ctx, s.pods(to), requestPods)
 	result := &Requests{Requests: []Request{}, Notes: append(notes, more...)}
@@ -124,7 +140,7 @@ func (s selection) ofEdge(ctx context.Context, from, to string) (*Requests, erro
 	}
 	for _, e := range sent {
 		key, ok := edgeOf(accountOfNode(from), e.Peer)
-		if !ok || e.Direction != tap.Outbound || key.to != to {
+		if e.Direction != tap.Outbound || !(ok && key.to == to || e.Address != "" && denied[e.Address]) {
 			continue
 		}
 		request := s.request(e)

@@ -74,6 +74,24 @@ func TestRequestsOfAnEdgeAreJoined(t *testing.T) {
 	}
 }
 
+// TestDeniedConnectionsAreRequestsOfTheirEdge has connections that the sidecar of the client closed. Their log has addresses only.
+func TestDeniedConnectionsAreRequestsOfTheirEdge(t *testing.T) {
+	r := chain(t)
+	closed := func(address string) string {
+		return fmt.Sprintf(`{"start_time": %q, "destination_address": %q, "denied_by": "no policy"}`, now.Format(time.RFC3339Nano), address)
+	}
+	r.Logs = logs(map[string][]string{"buyer-0": {closed("10.0.0.9:80"), closed("10.0.0.7:80")}, "db-0": {}})
+	r.Denials = func(context.Context) ([]report.Denial, error) {
+		return []report.Denial{denial("shop/buyer", "shop/db", "", 1)}, nil
+	}
+	for to, want := range map[string]int{"service:shop/db": 1, "service:shop/web": 0} {
+		got, err := r.Requests(t.Context(), "workload:shop/buyer", to)
+		if err != nil || len(got.Requests) != want || want > 0 && got.Requests[0].DeniedBy != "no policy" {
+			t.Errorf("%s: %+v, error %v, want %d denied connections", to, got, err, want)
+		}
+	}
+}
+
 // TestTraceHasAllWorkloads follows a request through three workloads.
 func TestTraceHasAllWorkloads(t *testing.T) {
 	got, err := chain(t).Trace(t.Context(), "a")

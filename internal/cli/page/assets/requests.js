@@ -16,7 +16,7 @@ async function read(path, parameters) {
 const time = (r) => new Date(r.time).toISOString().slice(11, 23);
 const isBad = (e) => e.deniedBy || e.status >= 500 || (e.method && e.status === 0);
 const status = (e) => state([e.method ? e.status || 'no response' : 'connection', e.flags].filter(Boolean).join(' '), isBad(e) ? 'bad' : e.status >= 400 ? 'poor' : 'good');
-const what = (e) => (e.method ? `${e.method} ${e.path}` : `TCP, ${e.bytesReceived} bytes received, ${e.bytesSent} sent`);
+const what = (e) => (e.method ? `${e.method} ${e.path}` : e.address ? `connection to ${e.address}` : `TCP, ${e.bytesReceived} bytes received, ${e.bytesSent} sent`);
 const why = (e) => (e.deniedBy ? `denied by ${e.deniedBy}` : e.flags ? e.details ?? '' : '');
 
 /** Reads and shows the requests from one node to another, or those of one node, and the trace of the latest one. */
@@ -40,7 +40,7 @@ export async function showRequests(from, to) {
       {title: 'Duration', number: true, cell: (r) => milliseconds(r.milliseconds)},
       ...(to ? [{title: 'At the server', number: true, cell: (r) => milliseconds(r.direction === 'outbound' ? r.server?.milliseconds : r.milliseconds)}] : []),
       {title: 'Trace', cell: (r) => (r.requestId ? action(r.requestId.slice(0, 8), `Trace of request ${r.requestId}`, () => showTrace(r.requestId)) : '')},
-    ], requests, 'The access logs have no requests between them. Denied connections are not logged: see Denials.'));
+    ], requests, 'The access logs have no requests between them.'));
     const first = requests.find((r) => r.requestId);
     if (first) await showTrace(first.requestId);
   } catch (error) {
