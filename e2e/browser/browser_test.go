@@ -49,6 +49,11 @@ func open(t *testing.T, read func(context.Context) (*page.State, error)) *tab {
 	t.Cleanup(server.Close)
 	shown := newTab(t)
 	shown.run(t, chromedp.Navigate(server.URL))
+	// A click during a smooth scroll misses its target.
+	still := []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}
+	if _, err := chromedp.Call(shown.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: still}); err != nil {
+		t.Fatal(err)
+	}
 	return shown
 }
 

@@ -86,13 +86,16 @@ func read[T any](ctx context.Context, address string) (*T, error) {
 
 // showsBookstore reports whether every part of the state has what the bookstore has.
 func showsBookstore(s *page.State) bool {
-	buys, backed, evaluated := false, false, false
+	buys, backed, evaluated, denied := false, false, false, false
 	for _, e := range s.Edges {
 		buys = buys || e.From == "workload:bookbuyer/bookbuyer" && e.To == "service:bookstore/bookstore-v1" && e.Rate > 0 && e.MTLS && e.P99 != nil
 		backed = backed || e.Backs && e.From == "service:bookstore/bookstore-v1"
 	}
+	for _, n := range s.Nodes {
+		denied = denied || n.ID == "workload:bookthief/bookthief" && n.Denied
+	}
 	for _, p := range s.Policies {
 		evaluated = evaluated || p.Kind == "TrafficTarget" && p.State == "in force" && p.Allowed != nil && *p.Allowed > 0
 	}
-	return buys && backed && evaluated && len(s.Problems) == 0 && len(s.Sidecars) > 3 && len(s.Certificates) > 1 && len(s.Changes) > 0
+	return buys && backed && evaluated && denied && len(s.Problems) == 0 && len(s.Sidecars) > 3 && len(s.Certificates) > 1 && len(s.Changes) > 0
 }

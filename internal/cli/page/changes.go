@@ -38,9 +38,14 @@ func changesOf(replicas []report.Changes) []Change {
 
 func changeOf(c report.Change) Change {
 	change := Change{At: c.At, Sidecars: c.Sidecars, Acknowledged: c.Acknowledged, Rejected: c.Rejected, Open: c.Open, Seconds: c.Took}
-	for _, o := range c.Objects {
-		change.Objects = append(change.Objects, nameOf(o))
-		change.Policy = change.Policy || isPolicy(o.Kind)
+	// One batch can have a policy and other objects.
+	for _, policies := range []bool{true, false} {
+		for _, o := range c.Objects {
+			if isPolicy(o.Kind) == policies {
+				change.Objects = append(change.Objects, nameOf(o))
+				change.Policy = change.Policy || policies
+			}
+		}
 	}
 	return change
 }

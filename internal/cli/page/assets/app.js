@@ -1,7 +1,7 @@
 // Reads the state of the mesh every five seconds and shows it.
 
 import {action, element, state, table} from './dom.js';
-import {milliseconds, nameOf, quality, rate, share, span, until} from './format.js';
+import {milliseconds, nameOf, quality, rate, reasonOf, share, span, until} from './format.js';
 import {Graph, namespacesOf} from './graph.js';
 import {hideRequests, showRequests} from './requests.js';
 
@@ -83,7 +83,7 @@ function showDenials(s) {
   at('denials-table').replaceChildren(table('Denials', [
     {title: 'Client', cell: (d) => d.client ?? 'no identity'}, {title: 'Workload', cell: (d) => d.clientWorkload},
     {title: 'Destination', cell: (d) => d.service ?? d.server ?? d.address}, {title: 'Address', cell: (d) => d.address},
-    {title: 'Denied by', cell: (d) => `sidecar of the ${d.side}`}, {title: 'Reason', wrap: true, cell: (d) => d.reason},
+    {title: 'Denied by', cell: (d) => `sidecar of the ${d.side}`}, {title: 'Reason', wrap: true, cell: (d) => reasonOf(d.reason)},
     {title: 'Per second', number: true, cell: (d) => state(rate(d.rate), recent(d) ? 'bad' : 'quiet')},
     {title: 'Count', number: true, cell: (d) => `${d.atLeast ? 'at least ' : ''}${d.count}`}, {title: 'Last', tight: true, cell: (d) => `${span(d.last, s.at)} ago`},
   ], s.denials ?? [], s.denials == null ? 'The control plane does not report denials.' : 'Nothing was denied.'));

@@ -24,7 +24,7 @@ export function table(caption, columns, rows, empty) {
   const kind = (c) => (c.number ? {class: 'number'} : c.wrap ? {class: 'wrap'} : c.tight ? {class: 'tight'} : {});
   const cell = (c, row) => {
     const content = c.cell(row);
-    return typeof content === 'string' && !c.number ? breakable(content) : content || '–';
+    return typeof content === 'string' && !c.number && !c.tight ? breakable(content) : content || '–';
   };
   return element('div', {class: 'scroll'}, element('table', {'aria-label': caption},
     element('thead', {}, element('tr', {}, ...columns.map((c) => element('th', {scope: 'col', ...kind(c)}, c.title)))),

@@ -4,6 +4,9 @@ export const rate = (v) => (v == null ? '–' : v >= 100 ? v.toFixed(0) : v > 0 
 export const share = (v) => (v == null ? '–' : `${(100 * v).toFixed(v === 1 || v === 0 ? 0 : 1)}%`);
 export const milliseconds = (v) => (v == null ? '–' : v < 10 ? `${v.toFixed(1)} ms` : `${v.toFixed(0)} ms`);
 
+/** Returns why something was denied. The sidecars write "no policy" if none allows it. */
+export const reasonOf = (text) => (text === 'no policy' ? 'no policy allows it' : text);
+
 /** Returns the name of a node. */
 export const nameOf = (id) => id.slice(id.indexOf(':') + 1);
 

@@ -2,7 +2,7 @@
 /* global Panzoom */
 
 import {svg} from './dom.js';
-import {nameOf, numbersOf, qualityOf} from './format.js';
+import {nameOf, numbersOf, qualityOf, reasonOf} from './format.js';
 import {font, linesOf, merge, place} from './layout.js';
 
 /** The edges with the most traffic are drawn; the table has all. */
@@ -146,7 +146,7 @@ export class Graph {
       text.forEach((line, i) => group.append(svg('text', {x, y: y + top + i * step, 'text-anchor': 'middle', class: 'small'}, line)));
     }
     group.append(svg('path', {d: path.d, class: 'area'}),
-      svg('title', {}, `${nameOf(edge.from)} → ${nameOf(edge.to)}: ${[...text, edge.mtls ? 'mTLS' : 'no mTLS', ...(edge.reasons ?? [])].join(' · ')}`));
+      svg('title', {}, `${nameOf(edge.from)} → ${nameOf(edge.to)}: ${[...text, edge.mtls ? 'mTLS' : 'no mTLS', ...(edge.reasons ?? []).map(reasonOf)].join(' · ')}`));
     this.onChoice(group, () => this.choose(edge.from, edge.to));
     return group;
   }

@@ -1,7 +1,7 @@
 // Shows the last requests of an edge or a node, and the trace of one of them.
 
 import {action, element, state, table} from './dom.js';
-import {milliseconds, nameOf} from './format.js';
+import {milliseconds, nameOf, reasonOf} from './format.js';
 
 const at = (id) => document.getElementById(id);
 let opened = 0;
@@ -17,7 +17,7 @@ const time = (r) => new Date(r.time).toISOString().slice(11, 23);
 const isBad = (e) => e.deniedBy || e.status >= 500 || (e.method && e.status === 0);
 const status = (e) => state([e.method ? e.status || 'no response' : 'connection', e.flags].filter(Boolean).join(' '), isBad(e) ? 'bad' : e.status >= 400 ? 'poor' : 'good');
 const what = (e) => (e.method ? `${e.method} ${e.path}` : e.address ? `connection to ${e.address}` : `TCP, ${e.bytesReceived} bytes received, ${e.bytesSent} sent`);
-const why = (e) => (e.deniedBy ? `denied by ${e.deniedBy}` : e.flags ? e.details ?? '' : '');
+const why = (e) => (e.deniedBy === 'no policy' ? reasonOf(e.deniedBy) : e.deniedBy ? `denied by ${e.deniedBy}` : e.flags ? e.details ?? '' : '');
 
 /** Reads and shows the requests from one node to another, or those of one node, and the trace of the latest one. */
 export async function showRequests(from, to) {
