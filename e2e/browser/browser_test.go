@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/cli/page"
@@ -36,7 +37,11 @@ type tab struct {
 func open(t *testing.T, read func(context.Context) (*page.State, error)) *tab {
 	t.Helper()
 	lab.RequireFull(t)
-	handler, err := page.New(read, time.Now)
+	handler, err := page.New(page.Source{
+		Read: read, Now: time.Now,
+		Requests: func(context.Context, string, string) (*page.Requests, error) { return requests(), nil },
+		Trace:    func(context.Context, string) (*page.Requests, error) { return requests(), nil },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,6 +49,11 @@ func open(t *testing.T, read func(context.Context) (*page.State, error)) *tab {
 	t.Cleanup(server.Close)
 	shown := newTab(t)
 	shown.run(t, chromedp.Navigate(server.URL))
+	// A click during a smooth scroll misses its target.
+	still := []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}
+	if _, err := chromedp.Call(shown.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: still}); err != nil {
+		t.Fatal(err)
+	}
 	return shown
 }
 
@@ -58,7 +68,7 @@ func newTab(t *testing.T) *tab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.WindowSize(1500, 900))
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.WindowSize(1400, 900))
 	allocator, cancelAllocator := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancelAllocator)
 	ctx, cancel := chromedp.NewContext(allocator)
@@ -122,13 +132,14 @@ func TestPageShowsTheMesh(t *testing.T) {
 	b.run(t, ready())
 	for selector, want := range map[string][]string{
 		"header":              {"Mesh osm", "Upgrading", "only what policies allow"},
-		"#tiles":              {"4 / 5", "9.1/s", "2", "in 20h"},
+		"#tiles":              {"5 / 6", "9.1/s", "1.0/s", "denied, of 1 client", "2", "in 20h"},
 		"#rollout":            {"v0.2.0 → v0.3.0", "3 of 5 workloads"},
-		"#graph":              {"bookbuyer/bookbuyer", "5.2/s · 100%", "p99 4.2 ms · mTLS", "no mTLS", "outside the mesh"},
+		"#graph":              {"bookbuyer", "5.2/s", "1.7/s, 7.8% fail", "p99 4.2 ms", "1.0/s denied", "no mTLS", "payments.example.", "com:443", "outside the mesh"},
+		"#denials-table":      {"bookthief/bookthief", "deployment/bookthief", "bookstore/bookstore", "no TrafficTarget has the source", "3600"},
 		"#sidecars-table":     {"bookthief-5c797ff5f4-tck47", "behind", "acknowledgement of CDS", "3s"},
-		"#policies-table":     {"TrafficSplit", "not in force", "NoBackend", "5.2"},
+		"#policies-table":     {"TrafficSplit", "not in force", "NoBackend", "5.2", "1.0"},
 		"#certificates-table": {"root, active", "in 3625d", "2035-12-06"},
-		"#changes-table":      {"EndpointSlice bookstore/bookstore-a", "acknowledged", "2.0 ms"},
+		"#changes-table":      {"TrafficSplit bookstore/bookstore-split", "2 of 3 acknowledged", "1 waiting", "12 ms"},
 		"#conditions-table":   {"2 of 5 sidecars are outdated"},
 	} {
 		text := b.text(t, selector)
@@ -148,7 +159,7 @@ func TestPageIsUsedByKeyboard(t *testing.T) {
 	b := open(t, recorded)
 	b.run(t, ready())
 	var name string
-	for range 20 {
+	for range 30 {
 		b.run(t, chromedp.KeyEvent("\t"))
 		name = value(t, b, chromedp.Evaluate[string](`document.activeElement.getAttribute('aria-label') ?? ''`))
 		if strings.HasPrefix(name, "workload") {
@@ -161,11 +172,15 @@ func TestPageIsUsedByKeyboard(t *testing.T) {
 	if announced := b.text(t, "#focus"); announced != name {
 		t.Errorf("the page announces %q for %q", announced, name)
 	}
+	b.run(t, chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("#requests-table table"), chromedp.WaitVisible("#trace table"))
+	if focused := value(t, b, chromedp.Evaluate[string](`document.activeElement.getAttribute('aria-label') ?? ''`)); focused != name {
+		t.Errorf("the focus moved from %q to %q", name, focused)
+	}
 	b.run(t, chromedp.Focus("#sidecar-filter"), chromedp.KeyEvent("behind"))
 	if text := b.text(t, "#sidecars-table"); !strings.Contains(text, "bookthief") || strings.Contains(text, "bookbuyer") {
 		t.Errorf("with the filter %q the table has %q", "behind", text)
 	}
-	unlabelled := value(t, b, chromedp.Evaluate[[]string](`[...document.querySelectorAll('input, table, section, progress, svg')].filter((e) => !e.ariaLabel && !e.getAttribute('aria-labelledby') && !e.labels?.length).map((e) => e.outerHTML.slice(0, 80))`))
+	unlabelled := value(t, b, chromedp.Evaluate[[]string](`[...document.querySelectorAll('input, select, button, table, section, progress, svg')].filter((e) => !e.ariaLabel && !e.getAttribute('aria-labelledby') && !e.labels?.length && !(e.tagName === 'BUTTON' && e.textContent)).map((e) => e.outerHTML.slice(0, 80))`))
 	if len(unlabelled) > 0 {
 		t.Errorf("elements without a name for screen readers: %q", unlabelled)
 	}
@@ -209,7 +224,7 @@ func TestNamesAreText(t *testing.T) {
 	}
 }
 
-// TestScreenshots takes the pictures of the documentation, in light and in dark.
+// TestScreenshots takes the pictures of the documentation, in light and in dark, of a wide and of a narrow screen.
 func TestScreenshots(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		t.Run(scheme, func(t *testing.T) {
@@ -221,16 +236,18 @@ func TestScreenshots(t *testing.T) {
 			if _, err := chromedp.Call(b.ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "UTC"}); err != nil {
 				t.Fatal(err)
 			}
-			b.run(t, chromedp.Reload(), ready())
-			picture := value(t, b, chromedp.FullScreenshot(100))
-			if len(picture) < 50_000 {
-				t.Errorf("the picture has %d bytes: the page is empty", len(picture))
-			}
-			if !*update {
-				return
-			}
-			if err := os.WriteFile("../../docs/images/mesh-page-"+scheme+".png", picture, 0o644); err != nil {
-				t.Fatal(err)
+			for name, width := range map[string]int64{"mesh-page-" + scheme: 1400, "mesh-page-narrow-" + scheme: 500} {
+				b.run(t, chromedp.EmulateViewport(width, 900), chromedp.Reload(), ready())
+				picture := value(t, b, chromedp.FullScreenshot(100))
+				if len(picture) < 50_000 {
+					t.Errorf("the picture %s has %d bytes: the page is empty", name, len(picture))
+				}
+				if !*update {
+					continue
+				}
+				if err := os.WriteFile("../../docs/images/"+name+".png", picture, 0o644); err != nil {
+					t.Fatal(err)
+				}
 			}
 		})
 	}

@@ -3,15 +3,20 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/page"
+	"github.com/openservicemesh/osm-operator/internal/cli/tap"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
@@ -27,8 +32,9 @@ func (a *app) servePage(ctx context.Context, c client.Client, m mesh, local int,
 	reader := page.Reader{
 		Client: c, Now: a.now, Metrics: prometheus.New(nil),
 		Mesh: source.summary, Sidecars: source.sidecars, Loads: source.loads, Changes: source.changes, Prometheus: source.prometheus, Disconnect: source.disconnect,
+		Denials: source.denials, Logs: source.log, Samples: &page.Sampler{Logs: source.log, Now: a.now},
 	}
-	handler, err := page.New(reader.Read, a.now)
+	handler, err := page.New(page.Source{Read: reader.Read, Requests: reader.Requests, Trace: reader.Trace, Now: a.now})
 	if err != nil {
 		return err
 	}
@@ -149,6 +155,35 @@ func (s *pageSource) changes(ctx context.Context) ([]report.Changes, error) {
 		}
 	}
 	return all, nil
+}
+
+// denials reads what policies denied. A control plane of an earlier version does not report it.
+func (s *pageSource) denials(ctx context.Context) ([]report.Denial, error) {
+	reports, _ := s.connected()
+	answers, err := reports.Denials(ctx)
+	if err != nil {
+		return nil, s.app.kube.Sentence(err)
+	}
+	all, unknown := reportclient.TotalDenials(answers)
+	if len(answers) == len(unknown) {
+		return nil, nil
+	}
+	return append([]report.Denial{}, all...), nil
+}
+
+// log opens the access log of a sidecar with the permissions of the user.
+func (s *pageSource) log(ctx context.Context, pod tap.Pod, options page.LogOptions) (io.ReadCloser, error) {
+	logs, err := s.app.kube.Clientset()
+	if err != nil {
+		return nil, err
+	}
+	stream, err := logs.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
+		Container: names.SidecarContainer, TailLines: &options.Lines, SinceSeconds: ptr.To(int64(options.Since.Seconds())),
+	}).Stream(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the log of the sidecar in pod %s/%s cannot be read: %w", pod.Namespace, pod.Name, s.app.kube.Sentence(err))
+	}
+	return stream, nil
 }
 
 // prometheus returns the server in the namespace of the mesh, if one runs.

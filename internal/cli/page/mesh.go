@@ -1,7 +1,6 @@
 package page
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -87,33 +86,6 @@ func SidecarOf(p report.Proxy, state, text, replica string) Sidecar {
 		}
 	}
 	return s
-}
-
-// changesOf returns the changes of all replicas, the latest first. Each replica has its own part of the sidecars.
-func changesOf(replicas []report.Changes) []Change {
-	all := []Change{}
-	for _, r := range replicas {
-		for _, c := range r.Changes {
-			change := Change{At: c.At, Sidecars: c.Sidecars, Rejected: c.Rejected, Open: c.Open, Seconds: c.Took}
-			for _, o := range c.Objects {
-				change.Objects = append(change.Objects, nameOf(o))
-			}
-			all = append(all, change)
-		}
-	}
-	slices.SortStableFunc(all, func(a, b Change) int { return cmp.Compare(b.At.UnixNano(), a.At.UnixNano()) })
-	return all
-}
-
-func nameOf(o report.ChangedObject) string {
-	name := o.Kind + " " + o.Name
-	if o.Namespace != "" {
-		name = o.Kind + " " + o.Namespace + "/" + o.Name
-	}
-	if o.Removed {
-		name += " (removed)"
-	}
-	return name
 }
 
 // States of a policy.

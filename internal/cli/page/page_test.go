@@ -29,15 +29,13 @@ func TestGraph(t *testing.T) {
 	for _, cluster := range []string{"shop/web|8080|local", "liveness_cluster", "readiness_cluster_web", "ready_cluster", "osm-controller", "envoy-metrics-cluster", "envoy-tracing-cluster", "ratelimit|a:80"} {
 		loads = append(loads, load("shop/web", cluster, 3, 3, 0))
 	}
-	nodes, edges := page.Graph(
-		loads,
-		page.Backing{"shop/web": {"shop/web"}, "shop/unused": {"shop/web"}},
-		[]page.Sidecar{{Namespace: "shop", ServiceAccount: "web"}, {Namespace: "shop", ServiceAccount: "web"}, {Namespace: "shop", ServiceAccount: "idle"}},
-		false,
-	)
+	nodes, edges := page.Graph(page.Traffic{
+		Loads: loads, Backing: page.Backing{"shop/web": {"shop/web"}, "shop/unused": {"shop/web"}},
+		Sidecars: []page.Sidecar{{Namespace: "shop", ServiceAccount: "web"}, {Namespace: "shop", ServiceAccount: "web"}, {Namespace: "shop", ServiceAccount: "idle"}},
+	})
 	share := func(v float64) *float64 { return &v }
 	if diff := cmp.Diff([]page.Node{
-		{ID: "outside:api.example.com_443", Kind: page.Outside, Name: "api.example.com_443"},
+		{ID: "outside:api.example.com:443", Kind: page.Outside, Name: "api.example.com:443"},
 		{ID: "service:shop/db", Kind: page.Service, Name: "shop/db"},
 		{ID: "service:shop/web", Kind: page.Service, Name: "shop/web"},
 		{ID: "workload:shop/buyer", Kind: page.Workload, Name: "shop/buyer"},
@@ -50,7 +48,7 @@ func TestGraph(t *testing.T) {
 		{From: "service:shop/web", To: "workload:shop/web", Backs: true, MTLS: true},
 		{From: "workload:shop/buyer", To: "service:shop/db", Port: "5432", MTLS: true, Rate: 1},
 		{From: "workload:shop/buyer", To: "service:shop/web", Port: "80", MTLS: true, Rate: 12, Success: share(0.9)},
-		{From: "workload:shop/web", To: "outside:api.example.com_443", Rate: 2, Success: share(1)},
+		{From: "workload:shop/web", To: "outside:api.example.com:443", Rate: 2, Success: share(1)},
 	}, edges); diff != "" {
 		t.Errorf("edges (-want +got):\n%s", diff)
 	}
@@ -58,7 +56,7 @@ func TestGraph(t *testing.T) {
 
 // With policies, an allowed destination without traffic is an edge.
 func TestGraphWithIdleDestinations(t *testing.T) {
-	_, edges := page.Graph([]report.Load{{Client: "shop/web", Cluster: "shop/db|5432"}}, nil, nil, true)
+	_, edges := page.Graph(page.Traffic{Loads: []report.Load{{Client: "shop/web", Cluster: "shop/db|5432"}}, Idle: true})
 	if diff := cmp.Diff([]page.Edge{{From: "workload:shop/web", To: "service:shop/db", Port: "5432", MTLS: true}}, edges); diff != "" {
 		t.Errorf("edges (-want +got):\n%s", diff)
 	}
@@ -67,7 +65,7 @@ func TestGraphWithIdleDestinations(t *testing.T) {
 // page serves a state and counts reads.
 func serve(t *testing.T, read func(context.Context) (*page.State, error), now func() time.Time) *httptest.Server {
 	t.Helper()
-	h, err := page.New(read, now)
+	h, err := page.New(page.Source{Read: read, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +98,7 @@ func get(t *testing.T, url, host string) (int, http.Header, string) {
 
 func TestPageLoadsNothingFromElsewhere(t *testing.T) {
 	server := serve(t, nil, time.Now)
-	for _, path := range []string{"/", "/style.css", "/app.js", "/graph.js"} {
+	for _, path := range []string{"/", "/style.css", "/app.js", "/graph.js", "/layout.js", "/requests.js"} {
 		code, header, body := get(t, server.URL+path, "")
 		if code != http.StatusOK || !strings.HasPrefix(header.Get("Content-Security-Policy"), "default-src 'self';") {
 			t.Errorf("%s: %d with the headers %v", path, code, header)

@@ -95,6 +95,8 @@ func shop(t *testing.T, reject func(client.ObjectList) error, objects ...client.
 			return []report.Changes{{Changes: []report.Change{older}}, {Changes: []report.Change{newer}}}, nil
 		},
 		Prometheus: func(context.Context) (prometheus.Target, bool) { return prometheus.Target{}, false },
+		Denials:    func(context.Context) ([]report.Denial, error) { return nil, nil },
+		Samples:    &page.Sampler{Logs: logs(nil), Now: func() time.Time { return now }},
 	}
 }
 
@@ -170,6 +172,9 @@ func TestEachPartFailsAlone(t *testing.T) {
 		},
 		"The load reports": func(r *page.Reader) {
 			r.Loads = func(context.Context) ([]report.Load, bool, error) { return nil, false, away }
+		},
+		"The denials": func(r *page.Reader) {
+			r.Denials = func(context.Context) ([]report.Denial, error) { return nil, away }
 		},
 		"The latest changes": func(r *page.Reader) { r.Changes = func(context.Context) ([]report.Changes, error) { return nil, away } },
 		"The endpoints":      func(r *page.Reader) { r.Client = shop(t, forbid("EndpointSlice"), target("shop")).Client },

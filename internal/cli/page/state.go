@@ -1,6 +1,10 @@
 package page
 
-import "time"
+import (
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
+)
 
 // State is what the page shows.
 type State struct {
@@ -12,6 +16,8 @@ type State struct {
 	// Nodes and Edges are the graph of the traffic.
 	Nodes []Node `json:"nodes"`
 	Edges []Edge `json:"edges"`
+	// Denials are what policies denied, those of the last minute first. It is nil if the replicas do not report them.
+	Denials []report.Denial `json:"denials"`
 	// Sources are where rates and latencies come from, in words.
 	Sources      []string      `json:"sources"`
 	Sidecars     []Sidecar     `json:"sidecars"`
@@ -62,6 +68,8 @@ type Node struct {
 	// Name is "<namespace>/<name>", or a host.
 	Name     string `json:"name"`
 	Sidecars int    `json:"sidecars,omitempty"`
+	// Denied is true for a client that was denied something in the last minute.
+	Denied bool `json:"denied,omitempty"`
 }
 
 // Edge is traffic from a workload to a Service, or connects a Service with the workloads behind it.
@@ -78,8 +86,13 @@ type Edge struct {
 	Rate float64 `json:"rate"`
 	// Success is the share of responses with a status below 500, from 0 to 1; nil for TCP and without responses.
 	Success *float64 `json:"success"`
-	// P99 is the latency of 99 percent of the requests in milliseconds; nil without Prometheus.
+	// P50 and P99 are the latencies of 50 and 99 percent of the requests in milliseconds; nil if they are unknown.
+	P50 *float64 `json:"p50"`
 	P99 *float64 `json:"p99"`
+	// Denied is the number of denials per second, and Denials their number. Reasons are why, sorted.
+	Denied  float64  `json:"denied,omitempty"`
+	Denials uint64   `json:"denials,omitempty"`
+	Reasons []string `json:"reasons,omitempty"`
 }
 
 // Sidecar is a sidecar with its configuration status.
@@ -108,7 +121,8 @@ type Policy struct {
 	// State is in force, not in force or unknown. Message explains it.
 	State   string `json:"state"`
 	Message string `json:"message"`
-	// Allowed and Denied are requests per second to the destination; nil without Prometheus or for policies without a destination.
+	// Allowed are the requests per second from the sources to the destination, and Denied those of all clients that were denied; nil if
+	// unknown or for policies without a destination.
 	Allowed *float64 `json:"allowed"`
 	Denied  *float64 `json:"denied"`
 }
@@ -128,11 +142,15 @@ type Certificate struct {
 
 // Change is a change of the configuration.
 type Change struct {
-	At       time.Time `json:"at"`
-	Objects  []string  `json:"objects"`
-	Sidecars int       `json:"sidecars"`
-	Rejected int       `json:"rejected"`
-	Open     int       `json:"open"`
+	At      time.Time `json:"at"`
+	Objects []string  `json:"objects"`
+	// Policy is true if an object is of a kind of the mesh, and not only a pod or its endpoints.
+	Policy bool `json:"policy"`
+	// Sidecars counts those that received configuration, of all replicas. Each has acknowledged or rejected it, or ended, or is open.
+	Sidecars     int `json:"sidecars"`
+	Acknowledged int `json:"acknowledged"`
+	Rejected     int `json:"rejected"`
+	Open         int `json:"open"`
 	// Seconds is the time until the last acknowledgement; nil while one is missing.
 	Seconds *float64 `json:"seconds"`
 }

@@ -36,10 +36,12 @@ type Event struct {
 	// Address is the destination "<IP>:<port>" of a connection that the sidecar of its client closed, because no policy allows it.
 	Address string `json:"address,omitempty"`
 	// Method and Path are empty for TCP connections.
-	Method   string `json:"method,omitempty"`
-	Path     string `json:"path,omitempty"`
-	Host     string `json:"host,omitempty"`
-	Protocol string `json:"protocol,omitempty"`
+	Method string `json:"method,omitempty"`
+	Path   string `json:"path,omitempty"`
+	Host   string `json:"host,omitempty"`
+	// RequestID is the header x-request-id. Requests of one trace have the same if the applications forward it.
+	RequestID string `json:"requestId,omitempty"`
+	Protocol  string `json:"protocol,omitempty"`
 	// Status is 0 for TCP connections and for requests without a response.
 	Status int `json:"status"`
 	// DeniedBy is the policy that denied it, "no policy" if none allows it, or empty.
@@ -62,6 +64,7 @@ type entry struct {
 	Method    string  `json:"method"`
 	Path      string  `json:"path"`
 	Authority string  `json:"authority"`
+	RequestID string  `json:"request_id"`
 	Protocol  string  `json:"protocol"`
 	Code      int     `json:"response_code"`
 	Flags     string  `json:"response_flags"`
@@ -88,7 +91,7 @@ func Parse(namespace, pod string, line []byte) (Event, bool) {
 	}
 	event := Event{
 		Time: at, Namespace: namespace, Pod: pod, Direction: Outbound, Peer: e.Cluster, Method: e.Method, Path: e.Path, Host: e.Authority,
-		Protocol: e.Protocol, Status: e.Code, DeniedBy: dashless(e.DeniedBy), Flags: dashless(e.Flags), Details: dashless(e.Details),
+		RequestID: dashless(e.RequestID), Protocol: e.Protocol, Status: e.Code, DeniedBy: dashless(e.DeniedBy), Flags: dashless(e.Flags), Details: dashless(e.Details),
 		Milliseconds: e.Duration, Received: e.Received, Sent: e.Sent,
 	}
 	if identity := dashless(e.Identity); identity != "" || strings.HasSuffix(e.Cluster, "|local") {

@@ -38,6 +38,7 @@ func (r *Reporter) Unregister() {
 	defer r.store.mu.Unlock()
 	if r.store.reporters[r.uid] == r {
 		delete(r.store.reporters, r.uid)
+		r.store.stopAwaiting(r.uid)
 	}
 }
 
@@ -48,14 +49,22 @@ func (r *Reporter) Done() <-chan struct{} { return r.ended }
 // there is no room for them, or if their counts exceed what a sidecar can send. Without a reader it adds nothing.
 func (r *Reporter) Report(loads []Load, within time.Duration) (dropped int) {
 	now := r.store.now()
-	within = min(max(within, 0), Window)
+	within = min(max(within, 0), maxAverage)
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
 	if !now.Before(r.store.until) {
 		return 0
 	}
 	budget := r.budget(now)
-	r.store.reported[r.uid] = now
+	isAverage := r.store.awaited[r.uid] && within > Grace
+	if isAverage {
+		// An average says nothing about the present, so the sidecar does not count as reporting.
+		budget = uint64(within.Seconds() * maxRate)
+	} else {
+		within = min(within, Window)
+		r.store.reported[r.uid] = now
+	}
+	r.store.stopAwaiting(r.uid)
 	if len(r.store.pairs) >= maxPairs {
 		r.store.removeExpired(now)
 	}
@@ -64,7 +73,7 @@ func (r *Reporter) Report(loads []Load, within time.Duration) (dropped int) {
 			dropped++
 			continue
 		}
-		if !r.store.addLoad(r.group, load, now.Add(-within), now) {
+		if !r.store.addLoad(r.group, load, isAverage, now.Add(-within), now) {
 			dropped++
 		}
 	}

@@ -14,17 +14,23 @@ import (
 const (
 	// Interval is the reporting interval of sidecars.
 	Interval = 5 * time.Second
+	// FirstInterval is the time until the first report after a pause, if at most maxPrompt sidecars are connected.
+	FirstInterval = time.Second
 	// Lease is how long sidecars keep reporting after the last read.
 	Lease = time.Minute
 	// Window is the period of counts and rates.
 	Window = time.Minute
 	// Grace is the time in which a new stream has its first report: reports are sent after an Interval.
 	Grace = 3 * Interval
+	// maxAverage is the longest period of an average. It exceeds the maximum age of a stream.
+	maxAverage = time.Hour
 )
 
 // Bounds on the memory that sidecars can use.
 const (
-	// maxPairs is the maximum number of pairs of a client identity and an upstream cluster; each takes about 600
+	// maxPrompt is the maximum number of sidecars whose first reports are requested within FirstInterval.
+	maxPrompt = 1000
+	// maxPairs is the maximum number of pairs of a client identity and an upstream cluster; each takes about 650
 	// bytes.
 	maxPairs = 20_000
 	// maxClusters is the maximum number of clusters per client identity.
@@ -70,6 +76,9 @@ type Store struct {
 	reported map[string]time.Time
 	pairs    map[pair]*series
 	clusters map[identity.ServiceAccount]int
+	// awaited are the pods whose first report since reporting began is missing; received is closed when there is none.
+	awaited  map[string]bool
+	received chan struct{}
 	// failing has the servers that do not answer. It does not depend on readers.
 	failing map[unanswered]failing
 }
@@ -91,7 +100,7 @@ func NewStore(now func() time.Time) *Store {
 	return &Store{
 		now: now, changed: make(chan struct{}),
 		reporters: map[string]*Reporter{}, reported: map[string]time.Time{}, pairs: map[pair]*series{}, clusters: map[identity.ServiceAccount]int{},
-		failing: map[unanswered]failing{},
+		failing: map[unanswered]failing{}, awaited: map[string]bool{}, received: make(chan struct{}),
 	}
 }
 
@@ -108,6 +117,7 @@ func (s *Store) extendLease(now time.Time) {
 	if !now.Before(s.until) {
 		s.since = now
 		s.reset()
+		s.await()
 		close(s.changed)
 		s.changed = make(chan struct{})
 	}
@@ -121,17 +131,64 @@ func (s *Store) reset() {
 	clear(s.reported)
 }
 
+// await begins to wait for a report of each connected sidecar. The caller holds mu.
+func (s *Store) await() {
+	s.awaited, s.received = make(map[string]bool, len(s.reporters)), make(chan struct{})
+	for uid := range s.reporters {
+		s.awaited[uid] = true
+	}
+	s.stopAwaiting("")
+}
+
+// stopAwaiting removes a pod that has reported or is not connected any more. The caller holds mu.
+func (s *Store) stopAwaiting(uid string) {
+	delete(s.awaited, uid)
+	if len(s.awaited) > 0 {
+		return
+	}
+	select {
+	case <-s.received:
+	default:
+		close(s.received)
+	}
+}
+
+// Await makes sidecars report, as Read does. The channel is closed when all that were connected after a pause have reported once.
+func (s *Store) Await() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.extendLease(s.now())
+	return s.received
+}
+
+// FirstInterval is the time until the first report of a sidecar after a pause.
+func (s *Store) FirstInterval() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.reporters) > maxPrompt {
+		return Interval
+	}
+	return FirstInterval
+}
+
 // addLoad adds a load to its series and reports whether there was room. The caller holds mu.
-func (s *Store) addLoad(sender group, load Load, began, now time.Time) bool {
+func (s *Store) addLoad(sender group, load Load, isAverage bool, began, now time.Time) bool {
 	key, client := pair{sender, load.Cluster}, sender.client
 	entry := s.pairs[key]
 	if entry == nil {
 		if len(load.Cluster) > maxName || len(s.pairs) >= maxPairs || s.clusters[client] >= maxClusters {
 			return false
 		}
-		entry = &series{since: began}
+		entry = &series{}
 		s.pairs[key] = entry
 		s.clusters[client]++
+	}
+	if isAverage {
+		entry.average, entry.averaged, entry.last = entry.average.Plus(load.Counts), max(entry.averaged, now.Sub(began)), now
+		return true
+	}
+	if entry.since.IsZero() {
+		entry.since = began
 	}
 	entry.add(load.Counts, now)
 	return true
@@ -156,9 +213,13 @@ const slots = int(Window / Interval)
 
 // series are the counts of one pair by interval.
 type series struct {
-	// since is the start of the first reported period, and last the time of the latest report.
+	// since is the start of the first reported period, and last the time of the latest report. Since is zero if only the average of a pause is
+	// known.
 	since, last time.Time
 	slots       [slots]slot
+	// average are the counts of the pause before reporting began, and averaged is its period.
+	average  Counts
+	averaged time.Duration
 }
 
 // slot has the counts that were reported within one interval, numbered from 1970.
@@ -191,6 +252,20 @@ func (s *series) recent(now time.Time) []Recent {
 	return list
 }
 
+// pair returns what the series says about a pair.
+func (s *series) pair(key pair, now time.Time) Pair {
+	p := Pair{Client: key.client, Revision: key.revision, Cluster: key.cluster}
+	if s.since.IsZero() {
+		p.Counts, p.Over, p.IsAverage = s.average, s.averaged, true
+		return p
+	}
+	p.Over, p.Recent = min(s.last.Sub(s.since), Window), s.recent(now)
+	for _, r := range p.Recent {
+		p.Counts = p.Plus(r.Counts)
+	}
+	return p
+}
+
 // Loads are the counts of this process's sidecars in the last Window.
 type Loads struct {
 	// Since is when reporting began. Within the first Interval the result is incomplete.
@@ -219,10 +294,12 @@ type Pair struct {
 	Revision string
 	Cluster  string
 	Counts
-	// Over is the period of the counts, at most Window.
+	// Over is the period of the counts, at most Window unless they are an average.
 	Over time.Duration
 	// Recent are the counts by interval, the oldest first, without intervals that have no report.
 	Recent []Recent
+	// IsAverage is true if the counts are those since the last report before a pause, at most an hour, because nothing newer is known yet.
+	IsAverage bool
 }
 
 // Rate is the number of requests per second.
@@ -252,11 +329,7 @@ func (s *Store) Read() Loads {
 		loads.Reporting += g.Reporting
 	}
 	for key, pairSeries := range s.pairs {
-		p := Pair{Client: key.client, Revision: key.revision, Cluster: key.cluster, Over: min(pairSeries.last.Sub(pairSeries.since), Window), Recent: pairSeries.recent(now)}
-		for _, r := range p.Recent {
-			p.Counts = p.Plus(r.Counts)
-		}
-		loads.Pairs = append(loads.Pairs, p)
+		loads.Pairs = append(loads.Pairs, pairSeries.pair(key, now))
 	}
 	slices.SortFunc(loads.Pairs, func(x, y Pair) int {
 		return cmp.Or(x.Client.Compare(y.Client), cmp.Compare(x.Cluster, y.Cluster), cmp.Compare(x.Revision, y.Revision))

@@ -75,6 +75,90 @@ func TestReportsOnlyWhileRead(t *testing.T) {
 	}
 }
 
+// TestFirstReportsAreAverages reads after a pause of ten minutes. The first reports have the average of the pause, and later ones the present. A
+// sidecar that connects later is not awaited.
+func TestFirstReportsAreAverages(t *testing.T) {
+	c := newClock()
+	s := newTestStore(c)
+	one, two := s.Register("one", buyer, ""), s.Register("two", buyer, "")
+	c.wait(10 * time.Minute)
+	received := s.Await()
+	isReceived := func() bool {
+		select {
+		case <-received:
+			return true
+		default:
+			return false
+		}
+	}
+	s.Register("late", till, "")
+	c.wait(FirstInterval)
+	one.Report(load("a/web|80", 6000, 6000, 0), 10*time.Minute)
+	if isReceived() {
+		t.Error("nothing is awaited, although a sidecar has not reported")
+	}
+	two.Report(load("a/web|80", 3000, 3000, 0), 10*time.Minute)
+	if !isReceived() || s.Await() != received {
+		t.Error("all sidecars have reported, and something is awaited")
+	}
+	got := s.Read()
+	want := Pair{Client: buyer, Cluster: "a/web|80", Counts: Counts{9000, 9000, 0}, Over: 10 * time.Minute, IsAverage: true}
+	if diff := cmp.Diff([]Pair{want}, got.Pairs); diff != "" || got.Reporting != 0 {
+		t.Errorf("%d sidecars report; -want +got:\n%s", got.Reporting, diff)
+	}
+	c.wait(Interval)
+	one.Report(load("a/web|80", 50, 0, 50), Interval)
+	two.Report(load("a/web|80", 25, 0, 25), Interval)
+	got = s.Read()
+	if p := got.Pairs[0]; p.IsAverage || p.Rate() != 15 || p.Succeeded != 0 || got.Reporting != 2 {
+		t.Errorf("%+v, and %d sidecars report: want the present", p, got.Reporting)
+	}
+	two.Unregister()
+	c.wait(Lease + time.Second)
+	received = s.Await()
+	one.Unregister()
+	if isReceived() {
+		t.Error("nothing is awaited, although the last sidecar has not reported")
+	}
+}
+
+// TestNothingIsAwaitedWithoutSidecars reads an empty store.
+func TestNothingIsAwaitedWithoutSidecars(t *testing.T) {
+	<-newTestStore(newClock()).Await()
+}
+
+// TestForgedAveragesAreBounded claims more requests than a sidecar can send in the period, and a period longer than a stream.
+func TestForgedAveragesAreBounded(t *testing.T) {
+	c := newClock()
+	s := newTestStore(c)
+	forger := s.Register("one", buyer, "")
+	s.Await()
+	if dropped := forger.Report(load("a/web|80", maxRate*61, 0, 0), time.Minute); dropped != 1 {
+		t.Errorf("%d impossible averages were dropped, want 1", dropped)
+	}
+	c.wait(2 * Lease)
+	s.Await()
+	forger.Report(load("a/web|80", 10, 0, 0), 1<<62)
+	if over := s.Read().Pairs[0].Over; over != maxAverage {
+		t.Errorf("an average has the period %s, want at most %s", over, maxAverage)
+	}
+}
+
+// TestLargeMeshesAreNotPrompt has more sidecars than may report at the same moment.
+func TestLargeMeshesAreNotPrompt(t *testing.T) {
+	s := newTestStore(newClock())
+	for i := range maxPrompt {
+		s.Register(fmt.Sprint(i), buyer, "")
+	}
+	if got := s.FirstInterval(); got != FirstInterval {
+		t.Errorf("the first reports follow after %s, want %s", got, FirstInterval)
+	}
+	s.Register("one more", buyer, "")
+	if got := s.FirstInterval(); got != Interval {
+		t.Errorf("the first reports of a large mesh follow after %s, want %s", got, Interval)
+	}
+}
+
 func TestRates(t *testing.T) {
 	c := newClock()
 	s := newTestStore(c)

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// idleReportInterval is the report interval while nothing is requested. It is longer than the maximum age of a connection.
+	// idleReportInterval is the report interval while nobody reads. It is longer than the maximum age of a connection: sidecars count, and send
+	// nothing.
 	idleReportInterval = time.Hour
 	// minReportInterval is the minimum time between two reports of one proxy. Flow control delays earlier ones.
 	minReportInterval = loadstats.Interval / 10
@@ -24,7 +25,7 @@ const (
 
 // StreamLoadStats implements loadstatsv3.LoadReportingServiceServer. Reports about all clusters are requested only while somebody reads
 // them, and reports about authorization and rate limit servers always. The stream stays open otherwise, because Envoy retries a rejected
-// stream forever.
+// stream forever. Envoy counts the requests to all clusters since the stream began, so that the first report has the average of the pause.
 //
 // Reports are recorded for the identity of the token. A token does not prove that the client is a sidecar, so the stream belongs to the
 // discovery stream of its pod in this replica: it waits for it, and ends with it. Envoy opens both, in any order, and opens an ended stream again
@@ -104,11 +105,14 @@ func (s *Server) handleReports(
 	defer pause.Stop()
 	// next is nil during the pause after a report.
 	next, sent := (<-chan *loadstatsv3.LoadStatsRequest)(nil), (*loadstatsv3.LoadStatsResponse)(nil)
+	// isFirst is true until the first report since somebody reads.
+	isFirst := true
 	for {
 		until, changed := s.config.Loads.ReportsRequestedUntil()
 		remaining := until.Sub(s.config.Now())
 		servers := s.config.Store.DecisionServers(peer.PodUID)
-		if response := loadStatsResponse(remaining > 0, servers); !proto.Equal(response, sent) {
+		isFirst = isFirst || remaining <= 0
+		if response := loadStatsResponse(s.reportInterval(remaining > 0, isFirst, servers)); !proto.Equal(response, sent) {
 			if err := stream.Send(response); err != nil {
 				return nil
 			}
@@ -135,29 +139,30 @@ func (s *Server) handleReports(
 			if !more {
 				return nil
 			}
-			if sent.GetSendAllClusters() {
-				s.recordReport(reporter, report)
-			}
+			s.recordReport(reporter, report)
 			recordServers(reporter, servers, report)
-			next = nil
+			isFirst, next = false, nil
 			pause.Reset(minReportInterval)
 		}
 	}
 }
 
-// loadStatsResponse requests reports about all clusters, or else about servers, or about none.
-func loadStatsResponse(all bool, servers []loadstats.Server) *loadstatsv3.LoadStatsResponse {
+// reportInterval returns how often a sidecar reports. One with servers reports about all clusters whenever it reports about its servers: Envoy
+// discards what it counted for clusters that were not requested.
+func (s *Server) reportInterval(isRead, isFirst bool, servers []loadstats.Server) time.Duration {
 	switch {
-	case all:
-		return &loadstatsv3.LoadStatsResponse{SendAllClusters: true, LoadReportingInterval: durationpb.New(loadstats.Interval)}
+	case isRead && isFirst:
+		return s.config.Loads.FirstInterval()
+	case isRead:
+		return loadstats.Interval
 	case len(servers) > 0:
-		response := &loadstatsv3.LoadStatsResponse{LoadReportingInterval: durationpb.New(loadstats.ServerInterval)}
-		for _, server := range servers {
-			response.Clusters = append(response.Clusters, server.Cluster)
-		}
-		return response
+		return loadstats.ServerInterval
 	}
-	return &loadstatsv3.LoadStatsResponse{LoadReportingInterval: durationpb.New(idleReportInterval)}
+	return idleReportInterval
+}
+
+func loadStatsResponse(interval time.Duration) *loadstatsv3.LoadStatsResponse {
+	return &loadstatsv3.LoadStatsResponse{SendAllClusters: true, LoadReportingInterval: durationpb.New(interval)}
 }
 
 // recordServers records whether the servers of a sidecar answered it. It has none unless it is connected.

@@ -19,8 +19,8 @@ func flows(answers []client.Answer[report.Loads]) []rollout.Flow {
 	list := []rollout.Flow{}
 	for _, load := range sum.Loads {
 		destination := load.Destination()
-		// An upstream that is not HTTP reports issued requests only.
-		if destination == (report.Destination{}) || load.Succeeded+load.Failed == 0 {
+		// An upstream that is not HTTP reports issued requests only. An average is about the time before the reader came.
+		if destination == (report.Destination{}) || load.Average || load.Succeeded+load.Failed == 0 {
 			continue
 		}
 		list = append(list, rollout.Flow{

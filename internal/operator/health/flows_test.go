@@ -52,6 +52,17 @@ func TestEnoughSidecarsReport(t *testing.T) {
 	}
 }
 
+// TestAveragesAreNoFlows has a client whose requests before the reader came are known, and one whose present is known.
+func TestAveragesAreNoFlows(t *testing.T) {
+	load := func(client string, average bool) report.Load {
+		return report.Load{Client: client, Cluster: "a/web|80", Average: average, LoadCounts: report.LoadCounts{Issued: 9, Succeeded: 5, Failed: 4}}
+	}
+	got := flows(answers(report.Loads{Loads: []report.Load{load("a/old", true), load("a/new", false)}}))
+	if len(got) != 1 || got[0].Client != "a/new" {
+		t.Errorf("flows %+v, want that of a/new", got)
+	}
+}
+
 // Replicas of the version before do not count by client.
 func TestReplicasWithoutClientsAreCountedAsAWhole(t *testing.T) {
 	for reporting, want := range map[int]bool{94: false, 95: true} {

@@ -6,7 +6,7 @@ import (
 )
 
 // Loads contains the load reports of the sidecars of a replica for the last minute. Sidecars report every 5 seconds, until one minute
-// after the last request for this document. The first response is therefore empty.
+// after the last request for this document. The first response after a pause waits for one report of each sidecar, at most 3 seconds.
 type Loads struct {
 	// Since is the time when load reporting was enabled.
 	Since time.Time `json:"since"`
@@ -39,6 +39,9 @@ type Load struct {
 	// Revision is the MeshRevision whose injector injected the sidecars. It is empty in sums over revisions.
 	Revision string `json:"revision,omitempty"`
 	LoadCounts
+	// Average is true if the counts are those since the last report before a pause, at most an hour: nothing newer is known yet. Replicas before
+	// v0.5 omit it.
+	Average bool `json:"average,omitempty"`
 	// Seconds is the duration of the counts. Rate is the number of issued requests per second.
 	Seconds float64 `json:"seconds"`
 	Rate    float64 `json:"rate"`

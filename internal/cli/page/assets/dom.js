@@ -18,16 +18,34 @@ function fill(node, attributes, children) {
   return node;
 }
 
-/** Returns a table. Columns are {title, number, wrap, cell(row) -> text or node}. */
+/** Returns a table. Columns are {title, number, wrap, tight, cell(row) -> text or node}. On narrow screens each row is a card with the titles. */
 export function table(caption, columns, rows, empty) {
   if (rows.length === 0) return element('p', {class: 'quiet'}, empty);
-  const kind = (c) => (c.number ? {class: 'number'} : c.wrap ? {class: 'wrap'} : {});
+  const kind = (c) => (c.number ? {class: 'number'} : c.wrap ? {class: 'wrap'} : c.tight ? {class: 'tight'} : {});
+  const cell = (c, row) => {
+    const content = c.cell(row);
+    return typeof content === 'string' && !c.number && !c.tight ? breakable(content) : content || '–';
+  };
   return element('div', {class: 'scroll'}, element('table', {'aria-label': caption},
     element('thead', {}, element('tr', {}, ...columns.map((c) => element('th', {scope: 'col', ...kind(c)}, c.title)))),
-    element('tbody', {}, ...rows.map((row) => element('tr', {}, ...columns.map((c) => element('td', kind(c), c.cell(row) ?? '–')))))));
+    element('tbody', {}, ...rows.map((row) => element('tr', {}, ...columns.map((c) => element('td', {'data-title': c.title, ...kind(c)}, cell(c, row))))))));
 }
 
 /** Shows a text in the colour of its meaning. */
 export function state(text, kind) {
   return element('span', {class: kind}, text);
+}
+
+/** Shows a name that can continue on the next line after each of its separators, so that it is never cut. */
+export function breakable(text) {
+  if (text === '') return '–';
+  const parts = text.split(/(?<=[-./:_@])/);
+  return element('span', {}, ...parts.flatMap((part, i) => (i < parts.length - 1 ? [part, element('wbr')] : [part])));
+}
+
+/** Returns a button that looks like a link. */
+export function action(text, label, run) {
+  const button = element('button', {type: 'button', class: 'link', 'aria-label': label}, text);
+  button.addEventListener('click', run);
+  return button;
 }

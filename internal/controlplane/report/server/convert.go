@@ -148,7 +148,7 @@ func loads(l loadstats.Loads) report.Loads {
 	}
 	for _, p := range l.Pairs {
 		load := report.Load{
-			Client: p.Client.String(), Cluster: p.Cluster, Revision: p.Revision, LoadCounts: report.LoadCounts(p.Counts), Seconds: p.Over.Seconds(), Rate: p.Rate(),
+			Client: p.Client.String(), Cluster: p.Cluster, Revision: p.Revision, LoadCounts: report.LoadCounts(p.Counts), Seconds: p.Over.Seconds(), Rate: p.Rate(), Average: p.IsAverage,
 		}
 		for _, r := range p.Recent {
 			load.Recent = append(load.Recent, report.LoadInterval{Start: r.Start, LoadCounts: report.LoadCounts(r.Counts)})

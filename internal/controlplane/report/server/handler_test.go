@@ -310,6 +310,12 @@ type book loadstats.Loads
 
 func (b book) Read() loadstats.Loads { return loadstats.Loads(b) }
 
+func (book) Await() <-chan struct{} {
+	received := make(chan struct{})
+	close(received)
+	return received
+}
+
 func (book) Failures() []loadstats.Failure {
 	return []loadstats.Failure{
 		{Server: loadstats.Server{Cluster: "external-authorization|namespace", Policy: policy.Name}, Client: key.Identity, Sidecars: 2, Since: moment},
@@ -339,6 +345,22 @@ func read(t *testing.T, handler http.Handler, path string, document any) {
 	}
 	if err := json.Unmarshal(got.Body.Bytes(), document); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestFirstLoadsAreAwaited reads after a pause. The sidecar reports only then, and the answer has its average.
+func TestFirstLoadsAreAwaited(t *testing.T) {
+	book := loadstats.NewStore(time.Now)
+	sidecar := book.Register("one", key.Identity, "")
+	_, changed := book.ReportsRequestedUntil()
+	go func() {
+		<-changed
+		sidecar.Report([]loadstats.Load{{Cluster: "a/web|80", Counts: loadstats.Counts{Issued: 600, Succeeded: 600}}}, time.Minute)
+	}()
+	var got report.Loads
+	read(t, Handler(store{ready: true}, book, nil, issuer("g1"), (&cluster{}).access(time.Now)), report.LoadsPath, &got)
+	if len(got.Loads) != 1 || !got.Loads[0].Average || got.Loads[0].Rate != 10 || got.Loads[0].Seconds != 60 {
+		t.Errorf("the first answer is %+v, want the average of a minute", got)
 	}
 }
 

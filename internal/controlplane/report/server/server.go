@@ -66,8 +66,13 @@ type Store interface {
 	View(ctx context.Context, f func(*catalog.View)) error
 }
 
+// firstLoads is how long a reader waits for the first reports after a pause.
+const firstLoads = 3 * time.Second
+
 // Loads are the load reports of sidecars. Reading enables load reporting. It is safe for concurrent use.
 type Loads interface {
+	// Await enables load reporting too. The channel is closed when all sidecars have reported once.
+	Await() <-chan struct{}
 	Read() loadstats.Loads
 	// Failures are the authorization and rate limit servers that do not answer. They do not depend on enabled reporting.
 	Failures() []loadstats.Failure
@@ -101,7 +106,15 @@ func Handler(store Store, load Loads, denied Denials, issuer Issuer, access *Acc
 		answer(w, Rejections(store.Rejections(), load.Failures(), store.LimitedPolicies()))
 	})
 	mux.HandleFunc("GET "+report.ChangesPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, Changes(store.Traces())) })
-	mux.HandleFunc("GET "+report.LoadsPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, loads(load.Read())) })
+	mux.HandleFunc("GET "+report.LoadsPath, func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), firstLoads)
+		defer cancel()
+		select {
+		case <-load.Await():
+		case <-ctx.Done():
+		}
+		answer(w, loads(load.Read()))
+	})
 	mux.HandleFunc("GET "+report.DenialsPath, func(w http.ResponseWriter, r *http.Request) {
 		list, dropped, err := denied.Named(r.Context(), store.View)
 		if err != nil {

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -12,8 +13,10 @@ import (
 
 // Limits of traces.
 const (
-	// maxTraces is how many traces are kept.
-	maxTraces = 128
+	// maxTraces is how many traces are kept, and maxPolicyTraces how many of policies and settings: in a busy cluster, those of pods and their
+	// endpoints would replace them within seconds.
+	maxTraces       = 128
+	maxPolicyTraces = 64
 	// maxTracedObjects is how many objects a trace names.
 	maxTracedObjects = 8
 	// maxComparedObjects is how many objects of a batch are compared with the catalog to find those that differ.
@@ -57,9 +60,12 @@ type Tracer struct {
 	exporter Exporter
 	number   uint64
 
-	mu   sync.Mutex
-	ring [maxTraces]*BatchTrace
-	next int
+	mu sync.Mutex
+	// policies are the latest traces of policies and settings, and others those of other objects.
+	policies [maxPolicyTraces]*BatchTrace
+	others   [maxTraces]*BatchTrace
+	// next is where the next trace of each is stored.
+	nextPolicy, nextOther int
 }
 
 // Exporter receives the traces of batches that all notified streams have answered. Batches without streams have none.
@@ -105,8 +111,13 @@ func (r *Tracer) Begin(b Batch, now time.Time, isModified func(catalog.Change) b
 // Finish publishes a trace when all streams were notified.
 func (r *Tracer) Finish(t *BatchTrace, now time.Time) {
 	r.mu.Lock()
-	r.ring[r.next] = t
-	r.next = (r.next + 1) % maxTraces
+	if slices.ContainsFunc(t.objects, isPolicy) {
+		r.policies[r.nextPolicy] = t
+		r.nextPolicy = (r.nextPolicy + 1) % maxPolicyTraces
+	} else {
+		r.others[r.nextOther] = t
+		r.nextOther = (r.nextOther + 1) % maxTraces
+	}
 	r.mu.Unlock()
 	if t.streams > 0 {
 		r.metrics.broadcasts.Inc()
@@ -137,13 +148,13 @@ func (r *Tracer) List(addPending func(PendingPods)) []Trace {
 func (r *Tracer) latest() []*BatchTrace {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var list []*BatchTrace
-	for i := range maxTraces {
-		if t := r.ring[(r.next-1-i+2*maxTraces)%maxTraces]; t != nil {
-			list = append(list, t)
-		}
-	}
+	list := slices.DeleteFunc(slices.Concat(r.policies[:], r.others[:]), func(t *BatchTrace) bool { return t == nil })
+	slices.SortFunc(list, func(a, b *BatchTrace) int { return cmp.Compare(b.number, a.number) })
 	return list
+}
+
+func isPolicy(o TracedObject) bool {
+	return o.Ref.Kind.IsPolicy() || o.Ref.Kind == catalog.KindSettings
 }
 
 func (t *BatchTrace) report(pending []catalog.Name) Trace {

@@ -23,8 +23,8 @@ func (c *Client) Changes(ctx context.Context) ([]Answer[report.Changes], error) 
 	return ask[report.Changes](ctx, c, report.ChangesPath)
 }
 
-// Loads reads the load reports of all replicas. Reading enables load reporting: the first result is empty, and results are available 5 to
-// 10 seconds later.
+// Loads reads the load reports of all replicas. Reading enables load reporting: the first result has averages since the last report, and those
+// of the present are available 5 to 10 seconds later.
 func (c *Client) Loads(ctx context.Context) ([]Answer[report.Loads], error) {
 	return ask[report.Loads](ctx, c, report.LoadsPath)
 }
@@ -35,7 +35,8 @@ type LoadSum struct {
 	Sidecars, Reporting int
 	// Clients count the same sidecars by identity and revision. They are not sums: a client has one element for each replica.
 	Clients []report.LoadClient
-	// Loads are sorted by client, cluster and revision. Rate is the sum over replicas, Seconds the minimum.
+	// Loads are sorted by client, cluster and revision. Rate is the sum over replicas, Seconds the minimum. Average is true if one replica has
+	// an average.
 	Loads []report.Load
 	// Unknown are the replicas that did not respond. Their loads are missing in Loads.
 	Unknown []string
@@ -76,6 +77,7 @@ func sumLoads(answers []Answer[report.Loads], revision func(report.Load) string)
 				load.Failed += before.Failed
 				load.Rate += before.Rate
 				load.Seconds = min(load.Seconds, before.Seconds)
+				load.Average = load.Average || before.Average
 			}
 			load.Recent = nil // intervals of different clocks
 			all[k] = load

@@ -1,0 +1,125 @@
+package page
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/tap"
+)
+
+// Bounds on the sample of access logs from which latencies come.
+const (
+	sampleInterval = 15 * time.Second
+	samplePeriod   = time.Minute
+	sampleTimeout  = 3 * time.Second
+	// sampledPods is the maximum number of pods, and sampledLines that of lines of each.
+	sampledPods  = 20
+	sampledLines = 300
+)
+
+// Sampler samples the requests of the busiest clients. It keeps a sample for some seconds.
+type Sampler struct {
+	Logs Logs
+	Now  func() time.Time
+
+	mu     sync.Mutex
+	at     time.Time
+	sample map[between][]float64
+	err    error
+}
+
+// latencies returns the durations of sampled requests in milliseconds by edge, sorted.
+func (p *Sampler) latencies(ctx context.Context, edges []Edge, sidecars []Sidecar) (map[between][]float64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sample != nil && p.Now().Sub(p.at) < sampleInterval {
+		return p.sample, p.err
+	}
+	ctx, cancel := context.WithTimeout(ctx, sampleTimeout)
+	defer cancel()
+	events, failures := p.Logs.read(ctx, busiestPods(edges, sidecars), LogOptions{Since: samplePeriod, Lines: sampledLines})
+	accounts := accountsOf(sidecars)
+	p.at, p.sample, p.err = p.Now(), map[between][]float64{}, nil
+	for _, e := range events {
+		if key, ok := edgeOf(accounts[e.Namespace+"/"+e.Pod], e.Peer); ok && e.Direction == tap.Outbound && e.IsRequest() && e.Status > 0 {
+			p.sample[key] = append(p.sample[key], e.Milliseconds)
+		}
+	}
+	for _, durations := range p.sample {
+		slices.Sort(durations)
+	}
+	if len(failures) > 0 {
+		p.err = fmt.Errorf("%d access logs cannot be read: %w", len(failures), failures[0])
+	}
+	return p.sample, p.err
+}
+
+// busiestPods returns one pod of each client with traffic, the busiest clients first.
+func busiestPods(edges []Edge, sidecars []Sidecar) []tap.Pod {
+	rates := map[string]float64{}
+	for _, e := range edges {
+		if account := accountOfNode(e.From); account != "" && e.Rate > 0 {
+			rates[account] += e.Rate
+		}
+	}
+	busiest := slices.SortedFunc(maps.Keys(rates), func(a, b string) int { return cmp.Or(cmp.Compare(rates[b], rates[a]), strings.Compare(a, b)) })
+	var pods []tap.Pod
+	for _, account := range busiest[:min(len(busiest), sampledPods)] {
+		pods = append(pods, podsOf(sidecars, account)[:min(1, len(podsOf(sidecars, account)))]...)
+	}
+	return pods
+}
+
+// addSample adds latencies to edges.
+func (s *State) addSample(sample map[between][]float64) {
+	for i := range s.Edges {
+		e := &s.Edges[i]
+		if durations := sample[between{e.From, e.To, e.Port}]; len(durations) > 0 && !e.Backs {
+			p50, p99 := quantile(durations, 0.5), quantile(durations, 0.99)
+			e.P50, e.P99 = &p50, &p99
+		}
+	}
+}
+
+// quantile returns the value that a share of sorted values does not exceed.
+func quantile(sorted []float64, share float64) float64 {
+	return sorted[min(int(share*float64(len(sorted))), len(sorted)-1)]
+}
+
+// nameOfNode returns the name of a node of a kind.
+func nameOfNode(id, kind string) (string, bool) { return strings.CutPrefix(id, kind+":") }
+
+// accountOfNode returns the service account of a workload, or "".
+func accountOfNode(id string) string {
+	account, ok := nameOfNode(id, Workload)
+	if !ok {
+		return ""
+	}
+	return account
+}
+
+// accountsOf returns the service accounts of pods, "<namespace>/<name>".
+func accountsOf(sidecars []Sidecar) map[string]string {
+	accounts := map[string]string{}
+	for _, s := range sidecars {
+		accounts[s.Namespace+"/"+s.Pod] = s.Namespace + "/" + s.ServiceAccount
+	}
+	return accounts
+}
+
+// podsOf returns the pods of a service account, in the order of sidecars.
+func podsOf(sidecars []Sidecar, account string) []tap.Pod {
+	var pods []tap.Pod
+	for _, s := range sidecars {
+		if s.Namespace+"/"+s.ServiceAccount == account {
+			pods = append(pods, tap.Pod{Namespace: s.Namespace, Name: s.Pod})
+		}
+	}
+	return pods
+}
