@@ -108,14 +108,14 @@ type source struct {
 	commit, date string
 }
 
-// sourceOf reads the source of a checkout from git.
+// sourceOf reads the source of a checkout from git. The checkout may belong to another user.
 func sourceOf(ctx context.Context, root string) source {
-	head, err := run(ctx, root, nil, "git", "show", "--no-patch", "--format=%H %cI", "HEAD")
+	head, err := run(ctx, root, nil, "git", "-c", "safe.directory=*", "show", "--no-patch", "--format=%H %cI", "HEAD")
 	if err != nil {
 		return source{}
 	}
 	commit, date, _ := strings.Cut(strings.TrimSpace(head), " ")
-	changes, err := run(ctx, root, nil, "git", "status", "--porcelain", "--untracked-files=no")
+	changes, err := run(ctx, root, nil, "git", "-c", "safe.directory=*", "status", "--porcelain", "--untracked-files=no")
 	if err != nil || len(changes) > 0 {
 		commit += "-dirty"
 	}
