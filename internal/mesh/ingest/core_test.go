@@ -300,8 +300,14 @@ func TestUsualPortsOfOtherProtocolsCauseWarnings(t *testing.T) {
 		number            int32
 		warns             bool
 	}{
-		{"", "", 3306, true}, {"db", "", 5432, true}, {"web", "", 443, true},
-		{"mysql", "", 3306, false}, {"tcp-db", "", 5432, false}, {"http", "", 6379, false}, {"", "http", 3306, false}, {"", "", 8080, false},
+		{"", "", 3306, true},
+		{"db", "", 5432, true},
+		{"web", "", 443, true},
+		{"mysql", "", 3306, false},
+		{"tcp-db", "", 5432, false},
+		{"http", "", 6379, false},
+		{"", "http", 3306, false},
+		{"", "", 8080, false},
 	} {
 		port := corev1.ServicePort{Name: c.name, Port: c.number}
 		if c.appProtocol != "" {

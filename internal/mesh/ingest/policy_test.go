@@ -112,13 +112,15 @@ func TestUpstreamTrafficSetting(t *testing.T) {
 					MaxConnections: ptr.To[uint32](0), MaxRequests: ptr.To[uint32](2), MaxRequestsPerConnection: ptr.To[uint32](3), MaxPendingRequests: ptr.To[uint32](4),
 					MaxRetries: ptr.To[uint32](4294967295), ConnectTimeout: time.Second, TCPIdleTimeout: time.Hour, RequestTimeout: 15 * time.Second,
 				}
-			}), []string{"?InvalidNumber: spec.connectionSettings.tcp.maxConnections is 0, so TCP connections are closed"},
+			}),
+			[]string{"?InvalidNumber: spec.connectionSettings.tcp.maxConnections is 0, so TCP connections are closed"},
 		},
 		"no requests": {
 			host + "connectionSettings: {http: {maxRequests: 0, maxPendingRequests: 0}}",
 			setting(func(s *catalog.UpstreamTrafficSetting) {
 				s.Connections = catalog.ConnectionSettings{MaxRequests: ptr.To[uint32](0), MaxPendingRequests: ptr.To[uint32](0)}
-			}), []string{"?InvalidNumber: maxPendingRequests is 0, so requests that need a new connection get status 503", "?InvalidNumber: maxRequests is 0, so all requests get status 503"},
+			}),
+			[]string{"?InvalidNumber: maxPendingRequests is 0, so requests that need a new connection get status 503", "?InvalidNumber: maxRequests is 0, so all requests get status 503"},
 		},
 		"bad limits leave the others": {
 			host + "connectionSettings: {tcp: {maxConnections: -1, connectTimeout: later}, http: {maxRequests: 2}}",

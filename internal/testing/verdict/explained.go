@@ -13,7 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
-	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // explainDisagreement describes how the answer of `osm explain` differs from an expectation: in the outcome at a destination, or in whether the
@@ -44,7 +44,7 @@ func (o *oracle) withGuests() *catalog.Catalog {
 		o.guests.Apply(changes(nil, o.state.entriesOf(o.reference)))
 		var added []catalog.Change
 		for _, address := range outsideAddresses {
-			guest := Pod(guestNamespace, address.String(), "guest", "guest", address.String())
+			guest := meshtest.Pod(guestNamespace, address.String(), "guest", "guest", address.String())
 			guest.Injected = false
 			added = append(added, catalog.Set(guest))
 		}

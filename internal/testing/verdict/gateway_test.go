@@ -271,7 +271,9 @@ func hasRule(entries []catalog.Entry, matches func(catalog.HTTPRouteRule) bool) 
 func gatewayMesh(c *catalog.Catalog, entries []catalog.Entry) explain.Mesh {
 	return explain.Mesh{
 		Name: meshName, Catalog: c,
-		Exists:  func(ref catalog.Ref) bool { return slices.ContainsFunc(entries, func(e catalog.Entry) bool { return e.Ref() == ref }) },
+		Exists: func(ref catalog.Ref) bool {
+			return slices.ContainsFunc(entries, func(e catalog.Entry) bool { return e.Ref() == ref })
+		},
 		Account: func(context.Context, string, string, string) (string, bool, error) { return "", false, nil },
 	}
 }
