@@ -140,7 +140,8 @@ func (s selection) ofEdge(ctx context.Context, from, to string, denied map[strin
 	}
 	for _, e := range sent {
 		key, ok := edgeOf(accountOfNode(from), e.Peer)
-		if e.Direction != tap.Outbound || !(ok && key.to == to || e.Address != "" && denied[e.Address]) {
+		isOfEdge := ok && key.to == to || e.Address != "" && denied[e.Address]
+		if e.Direction != tap.Outbound || !isOfEdge {
 			continue
 		}
 		request := s.request(e)
