@@ -12,8 +12,10 @@ import (
 
 // Limits on the streams of sidecars. Each thread of a sidecar has one.
 const (
-	// MaxStreams is how many streams are open at the same time, and MaxStreamsOfPod how many of one pod.
-	MaxStreams, MaxStreamsOfPod = 1024, 8
+	// MaxStreams is how many streams are open at the same time.
+	MaxStreams = 1024
+	// MaxStreamsOfPod is how many streams of one pod are open at the same time.
+	MaxStreamsOfPod = 8
 )
 
 // ErrManyStreams means that there are too many streams.

@@ -96,7 +96,7 @@ func (s *Server) handleDenials(
 	defer pause.Stop()
 	silent := errNoRequest
 	handle := func(m *accesslogv3.StreamAccessLogsMessage, atLeast bool) {
-		s.recordDenials(reporter, m, atLeast && silent == io.EOF)
+		s.recordDenials(reporter, m, atLeast && errors.Is(silent, io.EOF))
 		silent = io.EOF
 		silence.Reset(idleDenialStream)
 		pause.Reset(minDenialInterval)

@@ -115,7 +115,7 @@ func startWith(t testing.TB, listener net.Listener, options controlOptions, entr
 	server, err := NewServer(Config{
 		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Denials: c.denials, Now: now, Compatibility: options.compatibility,
 		ConnectionAge: options.age,
-		TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
+		TLS:           &tls.Config{Certificates: []tls.Certificate{pair}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -16,8 +16,9 @@ import (
 const (
 	// DenialLog is the name of the log of denials that sidecars send to the control plane.
 	DenialLog = "denied"
-	// DetailsTag is the tag of its entries with the details of the response, and IdentityTag that with the DNS names in the client's certificate.
-	DetailsTag  = "details"
+	// DetailsTag is the tag of its entries with the details of the response.
+	DetailsTag = "details"
+	// IdentityTag is the tag of its entries with the DNS names in the client's certificate.
 	IdentityTag = "identity"
 	// DenialInterval is the time between two messages of a sidecar with few denials.
 	DenialInterval = 5 * time.Second
