@@ -388,7 +388,7 @@ func (e evaluator) anyRequest(p servicePort) []Way {
 			w.Limits = limits(e.v, b.service, p.port.Protocol)
 			w.Authorizer, w.Authorizers = e.authorizer(p.port.Protocol), e.authorizers(b.identity, p.port.Protocol)
 		} else {
-			w.Outcome, w.Seen = string(authz.Unavailable), "the connection is closed or refused, or the response status is 403, 404 or 503"
+			w.Outcome, w.Seen = string(authz.Unavailable), "no request is allowed; add METHOD and PATH to see the response"
 			w.Missing = fmt.Sprintf("a TrafficTarget in namespace %s from %s/%s to %s", b.identity.Namespace, e.caller.Namespace, e.caller.Name, w.Destination)
 		}
 		ways = append(ways, w)
