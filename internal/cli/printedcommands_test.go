@@ -90,7 +90,7 @@ func parsePrinted(command string) string {
 		return err.Error()
 	}
 	arguments := found.Flags().Args()
-	if found.HasSubCommands() && len(arguments) > 0 {
+	if found.HasSubCommands() && len(arguments) > 0 && !slices.Contains(found.ValidArgs, arguments[0]) {
 		return "there is no such command"
 	}
 	if len(arguments) == 0 {
