@@ -126,33 +126,27 @@ func limitReads(c client.Client, informers cache.Informers) client.Client {
 
 // Get implements client.Reader.
 func (l *limitedReads) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
-	kind := object.GetObjectKind().GroupVersionKind()
-	if _, late := l.late.Load(kind); late && !l.isSynced(ctx, object) {
-		return &unreadableError{kind.Kind}
-	}
-	reading, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	err := l.Client.Get(reading, key, object, options...)
-	if err != nil && reading.Err() != nil && ctx.Err() == nil {
-		l.late.Store(kind, true)
-		return &unreadableError{kind.Kind}
-	}
-	l.late.Delete(kind)
-	return err
+	return l.read(ctx, object, func(ctx context.Context) error { return l.Client.Get(ctx, key, object, options...) })
 }
 
 // List implements client.Reader.
 func (l *limitedReads) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
 	kind := list.GetObjectKind().GroupVersionKind()
 	kind.Kind = strings.TrimSuffix(kind.Kind, "List")
-	one := &unstructured.Unstructured{}
-	one.SetGroupVersionKind(kind)
-	if _, late := l.late.Load(kind); late && !l.isSynced(ctx, one) {
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(kind)
+	return l.read(ctx, object, func(ctx context.Context) error { return l.Client.List(ctx, list, options...) })
+}
+
+// read reads objects of the kind of object, within readTimeout.
+func (l *limitedReads) read(ctx context.Context, object client.Object, read func(context.Context) error) error {
+	kind := object.GetObjectKind().GroupVersionKind()
+	if _, late := l.late.Load(kind); late && !l.isSynced(ctx, object) {
 		return &unreadableError{kind.Kind}
 	}
 	reading, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	err := l.Client.List(reading, list, options...)
+	err := read(reading)
 	if err != nil && reading.Err() != nil && ctx.Err() == nil {
 		l.late.Store(kind, true)
 		return &unreadableError{kind.Kind}
