@@ -105,7 +105,7 @@ func (s *scope) setUpgrade(updated *v1alpha1.MeshStatus, now time.Time) {
 	}
 }
 
-// recordAbandoned adds the upgrade in the status to the history, if the desired version changed before it ended. Nothing else tells later that the
+// recordAbandoned adds the upgrade in the status to the history, if the desired version changed before it ended. Otherwise no record would show that the
 // version was tried.
 func recordAbandoned(status *v1alpha1.MeshStatus, desired string, now time.Time) {
 	tried := status.Upgrade

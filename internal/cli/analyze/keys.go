@@ -61,8 +61,8 @@ func orText(parts []string) string {
 	return strings.Join(parts[:last], ", ") + " or " + parts[last]
 }
 
-// strangers reports a namespace that asks another service mesh for sidecars.
-func (a *analysis) strangers(s subject, namespace *unstructured.Unstructured) {
+// otherMeshes reports a namespace that asks another service mesh for sidecars.
+func (a *analysis) otherMeshes(s subject, namespace *unstructured.Unstructured) {
 	labels, annotations := namespace.GetLabels(), namespace.GetAnnotations()
 	_, revision := labels["istio.io/rev"]
 	switch {

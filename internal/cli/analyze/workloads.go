@@ -141,7 +141,7 @@ func (a *analysis) namespaces() {
 		if mesh == a.mesh.Name {
 			members++
 			a.injection(s, object)
-			a.strangers(s, object)
+			a.otherMeshes(s, object)
 			if names.IsSystemNamespace(object.GetName()) {
 				a.add(codeSystem, s, "It belongs to Kubernetes, so its pods never get a sidecar: run osm namespace remove %s --mesh-name %s.", object.GetName(), mesh)
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
-// TestAveragesAreNamed has the first reports after a pause: their rates are shown, and the page says of which period.
+// TestAveragesAreNamed has the first reports after a pause: their rates are shown, and the page has their period.
 func TestAveragesAreNamed(t *testing.T) {
 	r := shop(t, nil)
 	r.Loads = func(context.Context) ([]report.Load, bool, error) {

@@ -36,7 +36,7 @@ const (
 	startLimit, stopLimit = 5 * time.Minute, 40 * time.Second
 )
 
-// controller is the running osm-controller.
+// controller is the running osm-controller, or the osm-operator.
 type controller struct {
 	command *exec.Cmd
 	log     *os.File

@@ -18,7 +18,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
-	"github.com/openservicemesh/osm-operator/internal/testing/procusage"
 )
 
 // Size is the size of the mesh of an operator.
@@ -63,48 +62,42 @@ func MeasureOperator(ctx context.Context, size Size, progress func(string)) (res
 		return nil, err
 	}
 	defer func() { err = cluster.stop(err) }()
-	o := &operatorBench{client: cluster.client, size: size, progress: progress}
-	stop, err := o.start(program, dir, cluster.kubeconfig)
+	running, err := startOperator(program, dir, cluster.kubeconfig)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, stop(err != nil)) }()
-	return o.measure(ctx)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, running.tail())
+		}
+		err = errors.Join(err, running.stop())
+	}()
+	return (&operatorBench{controller: running, client: cluster.client, size: size, progress: progress}).measure(ctx)
 }
 
 // operatorBench is a running measurement.
 type operatorBench struct {
+	*controller
 	client   client.Client
 	size     Size
 	progress func(string)
-	command  *exec.Cmd
 	mesh     *v1alpha1.Mesh
 	idle     float64
 }
 
-// start starts the operator. The returned function ends it, and adds the end of its log to an error.
-func (o *operatorBench) start(program, dir, kubeconfig string) (func(failed bool) error, error) {
+// startOperator starts the operator.
+func startOperator(program, dir, kubeconfig string) (*controller, error) {
 	log, err := os.Create(filepath.Join(dir, "operator.log"))
 	if err != nil {
 		return nil, err
 	}
-	o.command = exec.Command(program, "--namespace="+names.OperatorNamespace, "--health-probe-bind-address=0", "--metrics-bind-address=0")
-	o.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+	c := &controller{log: log, command: exec.Command(program, "--namespace="+names.OperatorNamespace, "--health-probe-bind-address=0", "--metrics-bind-address=0")}
+	c.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 	for _, variable := range imageVariables {
-		o.command.Env = append(o.command.Env, variable+"=example.com/any:v1") // nothing pulls it
+		c.command.Env = append(c.command.Env, variable+"=example.com/any:v1") // nothing pulls it
 	}
-	o.command.Stdout, o.command.Stderr = log, log
-	if err := o.command.Start(); err != nil {
-		return nil, err
-	}
-	return func(failed bool) error {
-		c := &controller{command: o.command, log: log}
-		var shown error
-		if failed {
-			shown = c.tail()
-		}
-		return errors.Join(shown, c.stop())
-	}, nil
+	c.command.Stdout, c.command.Stderr = log, log
+	return c, c.command.Start()
 }
 
 // imageVariables name the images of the control plane, as in the Deployment of the operator.
@@ -219,5 +212,3 @@ func (o *operatorBench) event(ctx context.Context, name string, do func(context.
 	after, err := o.usage()
 	return Event{Name: name, CPU: max(0, after.CPU-before.CPU-time.Duration(o.idle*float64(time.Since(begun)))), Took: written}, err
 }
-
-func (o *operatorBench) usage() (procusage.Usage, error) { return procusage.Of(o.command.Process.Pid) }
