@@ -132,7 +132,7 @@ func TestAskAboutTheEgressGatewayBeyondTheRouteLimit(t *testing.T) {
 
 // routed is a shop whose ingress gateway forwards requests by path to ports of the Service web.
 func routed(ports map[string]uint16, more ...catalog.Entry) []catalog.Entry {
-	route := &catalog.HTTPRoute{Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}}
+	route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}}
 	for path, port := range ports {
 		route.Rules = append(route.Rules, catalog.HTTPRouteRule{
 			Matches: []catalog.RouteMatch{{PathType: "Exact", Path: path}}, Backends: []catalog.RouteBackend{{Service: Name("shop", "web"), Port: port, Weight: 1}},

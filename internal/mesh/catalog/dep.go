@@ -39,10 +39,14 @@ const (
 	DepHTTPRouteGroup
 	// DepTCPRoute: a TCPRoute, existing or not.
 	DepTCPRoute
-	// DepSplit: the TrafficSplits of a root Service.
+	// DepSplit: the TrafficSplits of a root Service, and the routes of the Gateway API with the Service as their parent.
 	DepSplit
-	// DepSplitsWith: the TrafficSplits that have a Service among their backends.
+	// DepSplitsWith: the TrafficSplits and such routes that have a Service among their backends.
 	DepSplitsWith
+	// DepConsumerRoutes: the routes of a namespace for Services of other namespaces. Name.Namespace is the namespace.
+	DepConsumerRoutes
+	// DepGrantsIn: the ReferenceGrants of a namespace. Name.Namespace is the namespace.
+	DepGrantsIn
 	// DepPermissive: whether a namespace overrides permissive mode. Name.Namespace is the namespace.
 	DepPermissive
 	// DepPermissiveOverrides: the namespaces that override permissive mode. No name.

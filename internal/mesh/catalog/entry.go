@@ -48,6 +48,7 @@ const (
 	KindGatewayClass           Kind = "GatewayClass"
 	KindGateway                Kind = "Gateway"
 	KindHTTPRoute              Kind = "HTTPRoute"
+	KindGRPCRoute              Kind = "GRPCRoute"
 	KindReferenceGrant         Kind = "ReferenceGrant"
 	// KindGatewayCertificate entries are the Secrets that Gateways refer to.
 	KindGatewayCertificate Kind = "GatewayCertificate"

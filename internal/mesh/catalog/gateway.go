@@ -131,7 +131,7 @@ func (g *ReferenceGrant) Ref() Ref { return Ref{KindReferenceGrant, g.Name} }
 
 // Deps implements Entry.
 func (g *ReferenceGrant) Deps(list []Dep) []Dep {
-	return append(list, Dep{Kind: DepGateways})
+	return append(list, Dep{Kind: DepGateways}, Dep{DepGrantsIn, Name{Namespace: g.Name.Namespace}})
 }
 
 // GatewayCertificate is the content of a Secret that a listener of a Gateway refers to.

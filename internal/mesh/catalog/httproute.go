@@ -6,13 +6,15 @@ import (
 	"time"
 )
 
-// HTTPRoute routes requests that a Gateway receives (gateway.networking.k8s.io).
+// HTTPRoute is an HTTPRoute or GRPCRoute (gateway.networking.k8s.io). It routes requests that a Gateway receives, or that sidecars send to a Service.
 type HTTPRoute struct {
+	// Kind is KindHTTPRoute or KindGRPCRoute. The methods of a GRPCRoute are paths.
+	Kind    Kind
 	Name    Name
 	Created time.Time
-	// Parents are the Gateways among its parents, in their order.
+	// Parents are the Gateways and Services among its parents, in their order.
 	Parents []RouteParent
-	// Hostnames restrict the hosts; empty means those of the listener.
+	// Hostnames restrict the hosts of Gateways; empty means those of the listener. They have no effect on requests to Services, whose address decides.
 	Hostnames []string
 	Rules     []HTTPRouteRule
 	// Ignored are the fields that are set and have no effect, sorted.
@@ -20,19 +22,46 @@ type HTTPRoute struct {
 }
 
 // Ref implements Entry.
-func (r *HTTPRoute) Ref() Ref { return Ref{KindHTTPRoute, r.Name} }
+func (r *HTTPRoute) Ref() Ref { return Ref{r.Kind, r.Name} }
 
 // Deps implements Entry.
 func (r *HTTPRoute) Deps(list []Dep) []Dep {
-	return append(list, Dep{Kind: DepGateways})
+	inMesh := false
+	for _, parent := range r.Parents {
+		switch {
+		case parent.Service == Name{}:
+			list = append(list, Dep{Kind: DepGateways})
+			continue
+		case parent.Service.Namespace != r.Name.Namespace:
+			list = append(list, Dep{DepConsumerRoutes, Name{Namespace: r.Name.Namespace}})
+		}
+		list, inMesh = append(list, Dep{DepSplit, parent.Service}), true
+	}
+	if !inMesh {
+		return list
+	}
+	for i := range r.Rules {
+		for _, backend := range r.Rules[i].Backends {
+			list = append(list, Dep{DepSplitsWith, backend.Service})
+		}
+	}
+	return list
 }
 
-// RouteParent refers to a Gateway, or to some of its listeners.
+// Attaches reports whether the route applies to a port of a Service.
+func (r *HTTPRoute) Attaches(service Name, port uint16) bool {
+	return slices.ContainsFunc(r.Parents, func(p RouteParent) bool {
+		return p.Service == service && (p.Port == 0 || p.Port == port)
+	})
+}
+
+// RouteParent refers to a Gateway or to some of its listeners, or to a Service or one of its ports.
 type RouteParent struct {
-	Gateway Name
-	// Section is the name of a listener; empty means any.
+	// Gateway is empty for a Service, and Service for a Gateway.
+	Gateway, Service Name
+	// Section is the name of a listener; empty means any. Services have none.
 	Section string
-	// Port is that of listeners; 0 means any.
+	// Port is that of listeners or of the Service; 0 means any.
 	Port uint16
 }
 

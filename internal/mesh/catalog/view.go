@@ -219,11 +219,21 @@ func (v *View) MatchingSplits(root Name) []*TrafficSplit {
 	return splits
 }
 
-// RootsOf returns the root Services of the TrafficSplits that have the Service among their backends, sorted.
+// RootsOf returns the root Services of the TrafficSplits, and the parents of the routes, that have the Service among their backends, sorted.
 func (v *View) RootsOf(backend Name) []Name {
 	var roots []Name
-	for _, split := range find[*TrafficSplit](v, KindTrafficSplit, Dep{DepSplitsWith, backend}) {
+	dep := Dep{DepSplitsWith, backend}
+	for _, split := range find[*TrafficSplit](v, KindTrafficSplit, dep) {
 		roots = append(roots, split.Root)
+	}
+	for _, kind := range []Kind{KindGRPCRoute, KindHTTPRoute} {
+		for _, route := range find[*HTTPRoute](v, kind, dep) {
+			for _, parent := range route.Parents {
+				if parent.Service != (Name{}) {
+					roots = append(roots, parent.Service)
+				}
+			}
+		}
 	}
 	slices.SortFunc(roots, Name.Compare)
 	return slices.Compact(roots)

@@ -22,7 +22,7 @@ func TestPlanOfGateway(t *testing.T) {
 	certificate := func(name, chain string) *catalog.GatewayCertificate {
 		return &catalog.GatewayCertificate{Name: in(name), ChainPEM: []byte(chain), KeyPEM: []byte("key")}
 	}
-	route := &catalog.HTTPRoute{Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
+	route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
 		Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Filters: catalog.RouteFilters{Redirect: &catalog.RouteRedirect{Status: 302}},
 	}}}
 	for name, test := range map[string]struct {

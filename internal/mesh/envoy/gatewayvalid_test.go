@@ -107,7 +107,7 @@ func TestValidateHTTPRoute(t *testing.T) {
 		"known a problem": {[]catalog.HTTPRouteRule{{Matches: rule("/a?b").Matches, Unsupported: "it has a query"}}, ""},
 	} {
 		got := ""
-		if err := envoy.ValidateHTTPRoute(&catalog.HTTPRoute{Rules: test.rules}); err != nil {
+		if err := envoy.ValidateHTTPRoute(&catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Rules: test.rules}); err != nil {
 			got = err.Error()
 		}
 		if !strings.HasPrefix(got, test.want) || (got == "") != (test.want == "") {

@@ -49,7 +49,7 @@ func TestRulesOfARandomIndex(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var routes []attachedRoute
 		for i := range rapid.IntRange(0, 6).Draw(t, "routes") {
-			route := &catalog.HTTPRoute{Name: catalog.Name{Name: fmt.Sprint(i)}, Rules: []catalog.HTTPRouteRule{{
+			route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: catalog.Name{Name: fmt.Sprint(i)}, Rules: []catalog.HTTPRouteRule{{
 				Matches: []catalog.RouteMatch{{Path: fmt.Sprint("/", i)}, {Path: "/common/" + fmt.Sprint(i)}},
 			}}}
 			attached := attachedRoute{route: route, backends: make([][]Backend, 1)}

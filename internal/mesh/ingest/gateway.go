@@ -131,13 +131,13 @@ func convert[T any](u *unstructured.Unstructured) (*T, []Problem) {
 	return object, nil
 }
 
-// HTTPRoute reads an HTTPRoute. There is no entry if none of its parents is a Gateway.
+// HTTPRoute reads an HTTPRoute. There is no entry if none of its parents is a Gateway or a Service.
 func HTTPRoute(u *unstructured.Unstructured) (*catalog.HTTPRoute, []Problem) {
 	object, found := convert[gatewayv1.HTTPRoute](u)
 	if found != nil {
 		return nil, found
 	}
-	route := &catalog.HTTPRoute{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Ignored: setFields(u, ignoredByRoutes())}
+	route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Ignored: setFields(u, ignoredByRoutes())}
 	for _, ref := range object.Spec.ParentRefs {
 		if parent, ok := RouteParent(u.GetNamespace(), ref); ok {
 			route.Parents = append(route.Parents, parent)
@@ -158,15 +158,19 @@ func HTTPRoute(u *unstructured.Unstructured) (*catalog.HTTPRoute, []Problem) {
 	return route, nil
 }
 
-// RouteParent reads a parent of a route. It returns false unless the parent is a Gateway.
+// RouteParent reads a parent of a route. It returns false unless the parent is a Gateway or a Service.
 func RouteParent(namespace string, ref gatewayv1.ParentReference) (catalog.RouteParent, bool) {
-	if ptr.Deref(ref.Group, gatewayv1.GroupName) != gatewayv1.GroupName || ptr.Deref(ref.Kind, "Gateway") != "Gateway" {
+	parent := catalog.RouteParent{Port: uint16(ptr.Deref(ref.Port, 0))} //nolint:gosec // the schema limits it
+	name := catalog.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), Name: string(ref.Name)}
+	switch [2]string{string(ptr.Deref(ref.Group, gatewayv1.GroupName)), string(ptr.Deref(ref.Kind, "Gateway"))} {
+	case [2]string{gatewayv1.GroupName, "Gateway"}:
+		parent.Gateway, parent.Section = name, string(ptr.Deref(ref.SectionName, ""))
+	case [2]string{"", "Service"}:
+		parent.Service = name
+	default:
 		return catalog.RouteParent{}, false
 	}
-	return catalog.RouteParent{
-		Gateway: catalog.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), Name: string(ref.Name)},
-		Section: string(ptr.Deref(ref.SectionName, "")), Port: uint16(ptr.Deref(ref.Port, 0)), //nolint:gosec // the schema limits it
-	}, true
+	return parent, true
 }
 
 func routeRule(namespace string, r *gatewayv1.HTTPRouteRule) catalog.HTTPRouteRule {

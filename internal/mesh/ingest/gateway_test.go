@@ -29,7 +29,7 @@ spec:
   rules:
   - backendRefs: [{name: books, port: 80}]
 `))
-	want := &catalog.HTTPRoute{
+	want := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute,
 		Name: catalog.Name{Namespace: "shop", Name: "r"}, Created: route.Created,
 		Parents: []catalog.RouteParent{{Gateway: catalog.Name{Namespace: "shop", Name: "web"}}},
 		Rules: []catalog.HTTPRouteRule{{

@@ -21,7 +21,7 @@ func gatewayMesh(entries ...catalog.Entry) *catalog.Catalog {
 		&catalog.GatewayClass{Name: "osm"},
 		&catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
 		&catalog.Gateway{Name: in("web"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "a", Port: 80, Protocol: "HTTP", From: "Same"}}},
-		&catalog.HTTPRoute{Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
+		&catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
 			Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Backends: []catalog.RouteBackend{{Service: in("root"), Port: 80, Weight: 1}},
 		}}},
 		&catalog.TrafficSplit{Name: in("s"), Root: in("root"), Backends: []catalog.SplitBackend{{Service: in("v1"), Weight: 90}, {Service: in("v2"), Weight: 10}}},
@@ -100,7 +100,7 @@ func TestOnlyGatewayPodsAreGateways(t *testing.T) {
 // TestGatewayRoutesWithoutServer checks the answers where a backend does not exist, and that a certificate of several listeners is sent once.
 func TestGatewayRoutesWithoutServer(t *testing.T) {
 	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
-	route := &catalog.HTTPRoute{Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
+	route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
 		Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Backends: []catalog.RouteBackend{{Service: in("gone"), Port: 80, Weight: 2}},
 	}}}
 	listener := func(name, host string) catalog.GatewayListener {
@@ -149,7 +149,7 @@ func TestGatewayRoutesWithSeveralBackends(t *testing.T) {
 		for _, service := range test.services {
 			rule.Backends = append(rule.Backends, catalog.RouteBackend{Service: in(service), Port: 80, Weight: 1})
 		}
-		route := &catalog.HTTPRoute{Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{rule}}
+		route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{rule}}
 		got := gatewayScope(gatewayMesh(append(test.entries, route)...)).IngressGateway.Listeners[0].Hosts[0].Routes[0]
 		if fmt.Sprint(got.Backends) != test.want || got.Denied != test.denied {
 			t.Errorf("%s: the backends are %v, denied %t; want %s, %t", name, got.Backends, got.Denied, test.want, test.denied)
@@ -172,7 +172,7 @@ func TestBackendsOfTheGatewayAreComputedOnce(t *testing.T) {
 		for i := range matches {
 			rule.Matches = append(rule.Matches, catalog.RouteMatch{PathType: "Exact", Path: fmt.Sprint("/", i)})
 		}
-		route := &catalog.HTTPRoute{Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{rule}}
+		route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{rule}}
 		c := gatewayMesh(append(more, route)...)
 		return testing.AllocsPerRun(3, func() { gatewayScope(c) })
 	}

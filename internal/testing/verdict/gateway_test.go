@@ -138,7 +138,7 @@ func (n *gatewayNetwork) draw(t *rapid.T) []catalog.Entry {
 }
 
 func drawRoute(t *rapid.T, name string) *catalog.HTTPRoute {
-	route := &catalog.HTTPRoute{Name: Name("shop", name), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}}
+	route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: Name("shop", name), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}}
 	for range 1 + below(t, 2, "rules") {
 		match := catalog.RouteMatch{PathType: oneOf([]string{"PathPrefix", "PathPrefix", "Exact", "RegularExpression"}).Draw(t, "type")}
 		if match.PathType == "RegularExpression" {

@@ -1,0 +1,45 @@
+package catalog
+
+import "slices"
+
+// ServiceRoutes returns the routes of the Gateway API for the requests that clients of a namespace send to a port of a Service: the oldest first, then by
+// kind and name. Routes of the clients' own namespace (consumer routes, GEP-1294) replace those of the Service's namespace for them. Other namespaces have
+// no say.
+func (v *View) ServiceRoutes(clients string, service Name, port uint16) []*HTTPRoute {
+	var producer, consumer []*HTTPRoute
+	for _, kind := range []Kind{KindGRPCRoute, KindHTTPRoute} {
+		for _, route := range find[*HTTPRoute](v, kind, Dep{DepSplit, service}) {
+			switch {
+			case !route.Attaches(service, port) || !v.InMesh(route.Name.Namespace):
+			case route.Name.Namespace == service.Namespace:
+				producer = append(producer, route)
+			case route.Name.Namespace == clients:
+				consumer = append(consumer, route)
+			}
+		}
+	}
+	if len(consumer) > 0 {
+		producer = consumer
+	}
+	slices.SortStableFunc(producer, func(a, b *HTTPRoute) int { return a.Created.Compare(b.Created) })
+	return producer
+}
+
+// HasConsumerRoutes reports whether a namespace has routes for Services of other namespaces. Its clients then differ from all others.
+func (v *View) HasConsumerRoutes(namespace string) bool {
+	dep := Dep{DepConsumerRoutes, Name{Namespace: namespace}}
+	return len(find[*HTTPRoute](v, KindHTTPRoute, dep)) > 0 || len(find[*HTTPRoute](v, KindGRPCRoute, dep)) > 0
+}
+
+// GrantsBackend reports whether a ReferenceGrant permits a route to send requests to a Service of another namespace.
+func (v *View) GrantsBackend(route Ref, service Name) bool {
+	from := GrantedReferrer{Group: "gateway.networking.k8s.io", Kind: string(route.Kind), Namespace: route.Name.Namespace}
+	for _, grant := range find[*ReferenceGrant](v, KindReferenceGrant, Dep{DepGrantsIn, Name{Namespace: service.Namespace}}) {
+		if slices.Contains(grant.From, from) && slices.ContainsFunc(grant.To, func(to GrantedObject) bool {
+			return to.Group == "" && to.Kind == "Service" && (to.Name == "" || to.Name == service.Name)
+		}) {
+			return true
+		}
+	}
+	return false
+}
