@@ -34,13 +34,13 @@ func (m Mesh) verifyConfiguration(ctx context.Context, v *catalog.View, role str
 	return diagnosis.Group(title, sidecar.verifyCertificate(pod.Identity().Principal(m.TrustDomain), m.Now), sidecar.verifyResources(dir, m.expected(v, pod, dir, services)))
 }
 
-// backendServices returns the Services and the backends of their TrafficSplits.
-func backendServices(v *catalog.View, services []*catalog.Service) []catalog.Name {
+// backendServices returns the Services and the backends of their TrafficSplits and routes for the clients of a namespace.
+func backendServices(v *catalog.View, clients string, services []*catalog.Service) []catalog.Name {
 	var all []catalog.Name
 	for _, service := range services {
 		all = append(all, service.Name)
 		for _, port := range service.Ports {
-			for _, rule := range authz.RouteRules(v, service, port) {
+			for _, rule := range authz.RouteRules(v, clients, service, port) {
 				for _, backend := range rule.Backends {
 					all = append(all, backend.Service.Name)
 				}

@@ -54,7 +54,7 @@ func (m Mesh) Verify(ctx context.Context, q Question) diagnosis.Finding {
 	verdict := m.verdict(ctx, v, q, services)
 	all := append(parts, verdict)
 	if verdict.Severity == diagnosis.OK {
-		by := backendServices(v, services)
+		by := backendServices(v, q.From.Namespace, services)
 		all = append(all, m.verifyConfiguration(ctx, v, "source", q.From, outbound, by), m.verifyConfiguration(ctx, v, "destination", q.To, inbound, m.servicesSelecting(v, q.To, by)))
 	}
 	return diagnosis.Group(title, all...)
@@ -139,7 +139,7 @@ func (m Mesh) services(v *catalog.View, q Question) ([]*catalog.Service, diagnos
 		}
 	}
 	switch {
-	case len(matching) > 0 && len(m.servicesSelecting(v, q.To, backendServices(v, matching))) == 0:
+	case len(matching) > 0 && len(m.servicesSelecting(v, q.To, backendServices(v, q.From.Namespace, matching))) == 0:
 		return nil, failure(title, fmt.Sprintf("Service %s does not select the pod", q.Service), "compare the Service's selector with the pod's labels")
 	case len(matching) == 0:
 		return nil, failure(title, "the ports are "+strings.Join(others, ", "), "set --app-protocol, or set the protocol with the appProtocol or the name prefix of the port")

@@ -312,7 +312,7 @@ func (e evaluator) waysTo(p servicePort) []Way {
 
 // share returns the part of the requests that a TrafficSplit sends to the Service of an answer; empty for all.
 func (e evaluator) share(p servicePort, answer authz.Answer) string {
-	rule := authz.MatchRule(authz.RouteRules(e.viewOf(p), p.service, p.port), e.request(p))
+	rule := authz.MatchRule(authz.RouteRules(e.viewOf(p), e.caller.Namespace, p.service, p.port), e.request(p))
 	total, weight := uint64(0), uint64(0)
 	for _, b := range rule.Backends {
 		total += uint64(b.Weight)

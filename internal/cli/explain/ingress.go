@@ -221,7 +221,7 @@ func isDeniedByGateway(v *catalog.View, rule gateway.Rule) bool {
 		if b.Service == nil {
 			return false
 		}
-		rules := authz.RouteRulesFor(v, account, b.Service, b.Port)
+		rules := authz.SplitRulesFor(v, account, b.Service, b.Port)
 		return rules[len(rules)-1].IsCallable()
 	})
 }

@@ -256,7 +256,7 @@ func (e evaluator) leftOut(p servicePort) []string {
 	if len(p.leftOut) == 0 {
 		return nil
 	}
-	rules := authz.RouteRules(e.v, p.service, p.port)
+	rules := authz.RouteRules(e.v, e.caller.Namespace, p.service, p.port)
 	if e.question.asksRequest() {
 		rules = []authz.RouteRule{authz.MatchRule(rules, e.request(p))}
 	}

@@ -295,7 +295,7 @@ type destination struct {
 
 // destinations lists the identities that receive the request of the question, or any request.
 func (p servicePort) destinations(e evaluator) []destination {
-	rules := authz.RouteRules(e.viewOf(p), p.service, p.port)
+	rules := authz.RouteRules(e.viewOf(p), e.caller.Namespace, p.service, p.port)
 	if p.port.Protocol.IsHTTP() && e.question.asksRequest() {
 		rules = []authz.RouteRule{authz.MatchRule(rules, e.request(p))}
 	}

@@ -27,8 +27,11 @@ func Decide(v *catalog.View, r Request) Verdict {
 	if port.Protocol.IsHTTP() && strings.Contains(r.Path, "#") {
 		return singleAnswer(Answer{Outcome: BadRequest, Missing: "a path without a fragment (#)"})
 	}
-	verdict := Verdict{}
 	rule, matched := matchRule(route.Rules, r)
+	if rule.Routed != nil {
+		return rule.decideRouted(v, r, service)
+	}
+	verdict := Verdict{}
 	for _, b := range rule.Backends {
 		if b.Weight > 0 {
 			verdict.Answers = append(verdict.Answers, b.evaluate(v, r, rule.ClientChoosesPod(service))...)

@@ -55,7 +55,7 @@ func GrantedServices(v *catalog.View, client identity.ServiceAccount) []catalog.
 			return true
 		}
 		isOwn := name.Namespace == client.Namespace
-		sum := offers[name.Namespace].plus(offerOf(v, service, !isOwn))
+		sum := offers[name.Namespace].plus(offerOf(v, client.Namespace, service, !isOwn))
 		if sum.exceeds(isOwn) {
 			return true
 		}
@@ -69,7 +69,7 @@ type offer struct{ ports, backends, endpoints int }
 
 // offerOf returns what a Service adds: its ports, and for each of them the backends and pods of the Service and of its TrafficSplits. Pods are
 // counted only if they matter: what is built depends on what is counted.
-func offerOf(v *catalog.View, service *catalog.Service, countsPods bool) offer {
+func offerOf(v *catalog.View, clients string, service *catalog.Service, countsPods bool) offer {
 	splits := v.MatchingSplits(service.Name)
 	if split := v.Split(service.Name); split != nil {
 		splits = append(splits, split)
@@ -80,6 +80,7 @@ func offerOf(v *catalog.View, service *catalog.Service, countsPods bool) offer {
 			receivers = append(receivers, backend.Service)
 		}
 	}
+	receivers = append(receivers, routedTo(v, clients, service)...)
 	pods := 0
 	if countsPods {
 		for _, name := range receivers {

@@ -40,6 +40,10 @@ const (
 	Forbidden Outcome = "forbidden"
 	// NotFound: status 404. The request is granted to nobody.
 	NotFound Outcome = "not found"
+	// Redirected: the client's sidecar answers with the redirect of a route.
+	Redirected Outcome = "redirected"
+	// Misrouted: status 500 of the client's sidecar. The rule of a route that applies has no usable backend, or something that is not supported.
+	Misrouted Outcome = "misrouted"
 	// BadRequest: status 400. The request is ambiguous, so it is always denied. With several Host values, clients
 	// without a grant for one of them may get 403.
 	BadRequest Outcome = "bad request"
@@ -72,6 +76,10 @@ type Answer struct {
 	// Split is the TrafficSplit ("<namespace>/<name>") and Match the HTTPRouteGroup match that selected this
 	// destination; empty without one.
 	Split, Match string
+	// Route is the route of the Gateway API ("<kind> <namespace>/<name>") that selected the destination or answers; empty without one.
+	Route string
+	// Status is that of a redirect; 0 otherwise.
+	Status uint32
 	// Policies are the TrafficTargets ("<namespace>/<name>", sorted) that grant the request. They are empty when the
 	// request is denied, and when Permissive is true: then the mesh, or the destination's namespace, is permissive.
 	Policies   []string
@@ -98,7 +106,7 @@ func (v Verdict) May(outcome Outcome) bool {
 type message struct {
 	method string
 	// path has no query.
-	path string
+	path, query string
 	// headers have lower-case names. Several values of a name are joined by commas.
 	headers map[string]string
 }
@@ -106,8 +114,8 @@ type message struct {
 // clientMessage is the request as the client's sidecar matches it: unchanged. A client that deceives its own sidecar
 // only changes its routing; the server authorizes the request.
 func clientMessage(r Request) message {
-	path, _, _ := strings.Cut(r.Path, "?")
-	m := message{method: r.Method, path: path, headers: map[string]string{}}
+	path, query, _ := strings.Cut(r.Path, "?")
+	m := message{method: r.Method, path: path, query: query, headers: map[string]string{}}
 	for _, h := range r.Headers {
 		name := strings.ToLower(h.Name)
 		if before, ok := m.headers[name]; ok {

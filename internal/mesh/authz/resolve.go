@@ -17,11 +17,18 @@ type ResolvedRoute struct {
 	// Addresses are those to which the client may connect: of the Service, or of the pods of a headless one.
 	Addresses []netip.Addr
 	service   *catalog.Service
+	// Answers is true if the client may call the Service itself, and a route of the Gateway API applies: it may answer requests in the sidecar.
+	Answers bool
 }
 
 // ResolveRoute resolves a port of a Service for a client.
 func ResolveRoute(v *catalog.View, client identity.ServiceAccount, service *catalog.Service, port catalog.Port) ResolvedRoute {
 	route := ResolvedRoute{Rules: RouteRulesFor(v, client, service, port), Addresses: service.ClusterIPs, service: service}
+	if route.Rules[0].Routed != nil {
+		own := []RouteRule{{Backends: appendBackend(v, nil, service, port, defaultWeight)}}
+		allow(v, client, own)
+		route.Answers = own[0].IsCallable()
+	}
 	if service.Headless() {
 		for _, endpoint := range v.Backends(service, port) {
 			route.Addresses = append(route.Addresses, endpoint.Address.Addr())
@@ -32,7 +39,16 @@ func ResolveRoute(v *catalog.View, client identity.ServiceAccount, service *cata
 
 // RouteRulesFor are the RouteRules of a port of a Service, with the identities that a client may call.
 func RouteRulesFor(v *catalog.View, client identity.ServiceAccount, service *catalog.Service, port catalog.Port) []RouteRule {
-	rules := RouteRules(v, service, port)
+	return allow(v, client, RouteRules(v, client.Namespace, service, port))
+}
+
+// SplitRulesFor are the SplitRules of a port of a Service, with the identities that a client may call.
+func SplitRulesFor(v *catalog.View, client identity.ServiceAccount, service *catalog.Service, port catalog.Port) []RouteRule {
+	return allow(v, client, SplitRules(v, service, port))
+}
+
+// allow sets the identities that a client may call. Rules of one route share their backends.
+func allow(v *catalog.View, client identity.ServiceAccount, rules []RouteRule) []RouteRule {
 	for _, rule := range rules {
 		for i := range rule.Backends {
 			b := &rule.Backends[i]
@@ -49,9 +65,9 @@ func (r RouteRule) IsCallable() bool {
 	return slices.ContainsFunc(r.Backends, func(b WeightedBackend) bool { return len(b.Allowed) > 0 })
 }
 
-// IsCallable reports whether the client may connect to an identity behind one of the backends of any rule.
+// IsCallable reports whether the client may connect to an identity behind one of the backends of any rule, or to the Service itself.
 func (route ResolvedRoute) IsCallable() bool {
-	return slices.ContainsFunc(route.Rules, RouteRule.IsCallable)
+	return route.Answers || slices.ContainsFunc(route.Rules, RouteRule.IsCallable)
 }
 
 // hasListener reports whether the client's sidecar has a listener for the port.

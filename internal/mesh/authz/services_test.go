@@ -201,11 +201,11 @@ func TestRouteRules(t *testing.T) {
 		return list
 	}
 	want := []string{"[HTTPRouteGroup shop/unnamed] to books-v2:9090", "[] to books:80"}
-	rules := authz.RouteRules(v, books, books.Ports[0])
+	rules := authz.RouteRules(v, "", books, books.Ports[0])
 	if diff := cmp.Diff(want, describe(rules)); diff != "" {
 		t.Errorf("rules of the HTTP port (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"[] to books:3306"}, describe(authz.RouteRules(v, books, books.Ports[1]))); diff != "" {
+	if diff := cmp.Diff([]string{"[] to books:3306"}, describe(authz.RouteRules(v, "", books, books.Ports[1]))); diff != "" {
 		t.Errorf("rules of the TCP port (-want +got):\n%s", diff)
 	}
 	for path, number := range map[string]int{"/x": 0, "/y": 1} {

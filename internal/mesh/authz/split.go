@@ -12,8 +12,10 @@ const defaultWeight = 100
 
 // RouteRule assigns some requests to a port of a Service to weighted backends.
 type RouteRule struct {
-	// Split is the TrafficSplit that defines the rule; nil for the Service's own rule.
+	// Split is the TrafficSplit that defines the rule; nil for the Service's own rule, and for rules of routes.
 	Split *catalog.TrafficSplit
+	// Routed describes a rule of a route of the Gateway API; nil for others.
+	Routed *Routed
 	// Matches select the requests; any one is enough. The last rule of a port has none and applies to all remaining
 	// requests.
 	Matches []SplitMatch
@@ -48,12 +50,20 @@ func (m SplitMatch) String() string {
 	return m.Name + " of HTTPRouteGroup " + m.Group.String()
 }
 
-// RouteRules are the rules for requests to a port of a Service. The first rule that matches a request applies; the
-// last one matches every request. TrafficSplits with matches come first, the oldest ahead, and only on HTTP ports.
+// RouteRules are the rules for requests that clients of a namespace send to a port of a Service. The first rule that matches a request applies; the
+// last one matches every request. Routes of the Gateway API replace TrafficSplits. An empty namespace stands for clients without routes of their own.
+func RouteRules(v *catalog.View, clients string, service *catalog.Service, port catalog.Port) []RouteRule {
+	if rules := routedRules(v, clients, service, port); len(rules) > 0 {
+		return rules
+	}
+	return SplitRules(v, service, port)
+}
+
+// SplitRules are the rules of TrafficSplits. Those with matches come first, the oldest ahead, and only on HTTP ports.
 //
 // A backend that is the root of another split receives its share itself. Splits are not followed further, so they have
 // no cycles.
-func RouteRules(v *catalog.View, service *catalog.Service, port catalog.Port) []RouteRule {
+func SplitRules(v *catalog.View, service *catalog.Service, port catalog.Port) []RouteRule {
 	var list []RouteRule
 	if port.Protocol.IsHTTP() {
 		for _, split := range v.MatchingSplits(service.Name) {
@@ -141,6 +151,9 @@ func matchRule(rules []RouteRule, r Request) (RouteRule, *SplitMatch) {
 
 // match returns the match that selects the request. The last rule selects every request, with a nil match.
 func (r RouteRule) match(m message) (matched *SplitMatch, ok bool) {
+	if r.Routed != nil {
+		return nil, r.Routed.Match == nil || m.matchesRoute(r.Routed.Match)
+	}
 	if len(r.Matches) == 0 {
 		return nil, true
 	}

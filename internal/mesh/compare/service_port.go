@@ -73,7 +73,7 @@ func (b *portBuilder) buildAll() map[portID]*servicePort {
 
 func (b *portBuilder) build(service *catalog.Service, port catalog.Port) *servicePort {
 	result := &servicePort{http: port.Protocol.IsHTTP()}
-	for i, rule := range authz.RouteRules(b.view, service, port) {
+	for i, rule := range authz.RouteRules(b.view, "", service, port) {
 		for _, match := range rule.Matches {
 			plain := match.HTTPMatch
 			plain.Name = ""

@@ -112,10 +112,14 @@ var forwardedForHeader = []*corev3.HeaderValueOption{{
 	AppendAction: corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD,
 }}
 
-// outboundRoutes sends the requests that a TrafficSplit selects to its backends, and all others to the backends of the
+// outboundRoutes sends the requests that a route or TrafficSplit selects to its backends, and all others to the backends of the
 // port. The server's sidecar authorizes them.
 func outboundRoutes(o scope.Outbound, retry *catalog.RetryPolicy) *routev3.RouteConfiguration {
 	host := virtualHost("outbound", o.Service, o.Port)
+	if o.Routed {
+		host.Routes = routedRequests(o, retry)
+		return routeConfig(outboundRouteName(o), host)
+	}
 	for _, r := range o.Routes {
 		for _, match := range r.Matches {
 			host.Routes = append(host.Routes, outboundRoute(o, requestMatch(match), r.Backends, retry))

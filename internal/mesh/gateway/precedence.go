@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
-
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
@@ -63,37 +61,13 @@ func (x routeIndex) rules(domain string, inherits bool) []Rule {
 		}
 	}
 	slices.SortStableFunc(candidates, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), compareMatches(a.Match, b.Match))
+		return cmp.Or(cmp.Compare(a.rank, b.rank), catalog.CompareRouteMatches(a.Match, b.Match))
 	})
 	var rules []Rule
 	for _, c := range candidates {
 		rules = append(rules, c.Rule)
 	}
 	return rules
-}
-
-// compareMatches orders matches as the Gateway API: exact paths, then longer prefixes, then methods, then more headers, then more query
-// parameters. Expressions come before prefixes.
-func compareMatches(a, b catalog.RouteMatch) int {
-	hasMethod := func(m catalog.RouteMatch) int { return min(len(m.Method), 1) }
-	return cmp.Or(
-		cmp.Compare(pathRank(a), pathRank(b)),
-		cmp.Compare(len(b.Path), len(a.Path)),
-		cmp.Compare(hasMethod(b), hasMethod(a)),
-		cmp.Compare(len(b.Headers), len(a.Headers)),
-		cmp.Compare(len(b.Query), len(a.Query)),
-	)
-}
-
-func pathRank(m catalog.RouteMatch) int {
-	switch gatewayv1.PathMatchType(m.PathType) {
-	case gatewayv1.PathMatchExact:
-		return 0
-	case gatewayv1.PathMatchRegularExpression:
-		return 1
-	default:
-		return 2
-	}
 }
 
 // domainOf returns the domain of a hostname; "*" for an empty one.

@@ -11,12 +11,16 @@ const headerBytes = 64
 // weightOf returns as how many routes a rule with a number of destinations counts for one hostname. Each match has all destinations and filters of the
 // rule, and long texts count as several routes.
 func weightOf(rule *catalog.HTTPRouteRule, destinations int) int {
-	filters, more := filterBytes(&rule.Filters), max(1, destinations)-1
 	weight := 0
 	for i := range rule.Matches {
-		weight += authz.RoutesOf(matchBytes(&rule.Matches[i])+filters) + more
+		weight += WeightOfMatch(&rule.Matches[i], rule, destinations)
 	}
 	return weight
+}
+
+// WeightOfMatch counts the routes of one match of a rule: one for each destination, and more for long texts.
+func WeightOfMatch(match *catalog.RouteMatch, rule *catalog.HTTPRouteRule, destinations int) int {
+	return authz.RoutesOf(matchBytes(match)+filterBytes(&rule.Filters)) + max(1, destinations) - 1
 }
 
 // matchBytes returns what a match counts, in bytes.

@@ -31,7 +31,7 @@ spec:
 `))
 	want := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute,
 		Name: catalog.Name{Namespace: "shop", Name: "r"}, Created: route.Created,
-		Parents: []catalog.RouteParent{{Gateway: catalog.Name{Namespace: "shop", Name: "web"}}},
+		Parents: []catalog.RouteParent{{Gateway: catalog.Name{Namespace: "shop", Name: "web"}}, {Service: catalog.Name{Namespace: "shop", Name: "books"}}},
 		Rules: []catalog.HTTPRouteRule{{
 			Matches:  []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}},
 			Backends: []catalog.RouteBackend{{Service: catalog.Name{Namespace: "shop", Name: "books"}, Port: 80, Weight: 1}},
@@ -42,11 +42,20 @@ spec:
 	}
 }
 
-// TestHTTPRouteOfServices ignores routes that no Gateway has.
-func TestHTTPRouteOfServices(t *testing.T) {
-	route, found := HTTPRoute(gatewayObject(t, "metadata: {name: r}\nspec: {parentRefs: [{name: books, kind: Service, group: \"\"}]}"))
+// TestHTTPRouteOfOthers ignores routes whose parents are neither Gateways nor Services.
+func TestHTTPRouteOfOthers(t *testing.T) {
+	route, found := HTTPRoute(gatewayObject(t, "metadata: {name: r}\nspec: {parentRefs: [{name: books, kind: ServiceImport, group: multicluster.x-k8s.io}]}"))
 	if route != nil || len(found) > 0 {
 		t.Errorf("%+v %v, want nothing", route, found)
+	}
+}
+
+// TestHTTPRouteOfServicePort reads a parent in another namespace with a port.
+func TestHTTPRouteOfServicePort(t *testing.T) {
+	route, found := HTTPRoute(gatewayObject(t, "metadata: {name: r, namespace: web}\nspec: {parentRefs: [{name: books, namespace: shop, kind: Service, group: \"\", port: 80}]}"))
+	want := []catalog.RouteParent{{Service: catalog.Name{Namespace: "shop", Name: "books"}, Port: 80}}
+	if len(found) > 0 || route == nil || !reflect.DeepEqual(route.Parents, want) {
+		t.Errorf("%+v %v, want %+v", route, found, want)
 	}
 }
 

@@ -153,9 +153,12 @@ func compareClusters(a, b Cluster) int {
 }
 
 // UsesSharedDestinations reports whether a client may call exactly the shared destinations: something is permissive,
-// and no policy grants the client access to the rest. In passthrough mode no client uses them.
+// no policy grants the client access to the rest, and its namespace has no routes for Services of others. In passthrough mode no client uses them.
 func UsesSharedDestinations(v *catalog.View, client identity.ServiceAccount) bool {
 	if !permissiveAnywhere(v) || v.Settings().Teardown == catalog.TeardownPassthrough {
+		return false
+	}
+	if v.HasConsumerRoutes(client.Namespace) {
 		return false
 	}
 	if v.Settings().Permissive && len(v.PermissiveOverrides()) == 0 {

@@ -38,6 +38,9 @@ func (s *Scope) EstimatedBytes() int {
 	}
 	for i := range s.Outbound {
 		routes += len(s.Outbound[i].Backends)
+		for k := range s.Outbound[i].HTTPRoutes {
+			routes += s.Outbound[i].HTTPRoutes[k].weight
+		}
 		for _, r := range s.Outbound[i].Routes {
 			add(r.Matches)
 			routes += len(r.Matches) * len(r.Backends)

@@ -53,6 +53,8 @@ type GatewayRoute struct {
 	Denied bool
 	// Timeout bounds a request; 0 means no limit.
 	Timeout time.Duration
+	// weight is what a route of a sidecar counts within authz.MaxRoutes.
+	weight int
 }
 
 // GatewayCertificate is a certificate with its key, both PEM. The name is "<namespace>/<name>" of its Secret.
@@ -159,7 +161,7 @@ func (o gatewayBuilder) sharesOf(b gateway.Backend) gatewayShares {
 	if known, ok := o.shares[key]; ok {
 		return known
 	}
-	rules := authz.RouteRulesFor(o.view, o.client, b.Service, b.Port)
+	rules := authz.SplitRulesFor(o.view, o.client, b.Service, b.Port)
 	last := rules[len(rules)-1]
 	shares := gatewayShares{callable: last.IsCallable()}
 	for _, target := range last.Backends {

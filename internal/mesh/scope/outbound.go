@@ -35,7 +35,7 @@ func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 			out.PodPort = o.view.TargetPort(service, port)
 		}
 		rules := slices.DeleteFunc(route.Rules, func(rule authz.RouteRule) bool { return !o.admit(out, rule) })
-		if slices.ContainsFunc(rules, authz.RouteRule.IsCallable) {
+		if route.Answers || slices.ContainsFunc(rules, authz.RouteRule.IsCallable) {
 			o.addRules(&out, rules)
 			out.Upstream = o.upstream(service.Name)
 			list = append(list, out)
@@ -46,6 +46,9 @@ func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 
 // admit reports whether the routes of a rule are within the limit.
 func (o outboundBuilder) admit(out Outbound, rule authz.RouteRule) bool {
+	if rule.Routed != nil {
+		return o.admitRouted(rule)
+	}
 	admitted := len(rule.Matches) == 0 || o.limit.AdmitPolicyFor(o.client.Namespace, rule.Split.Ref(), o.weightOfSplit(rule))
 	if !admitted && o.leaveOut != nil {
 		o.leaveOut(out, rule.Split)
@@ -57,6 +60,10 @@ func (o outboundBuilder) admit(out Outbound, rule authz.RouteRule) bool {
 // denies its share, which reveals the missing policy.
 func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) {
 	for _, rule := range rules {
+		if rule.Routed != nil {
+			o.addRouted(out, rule)
+			continue
+		}
 		var backends []Backend
 		for _, backend := range rule.Backends {
 			backends = append(backends, Backend{Cluster: o.addCluster(backend), Weight: backend.Weight})

@@ -1,0 +1,157 @@
+package authz
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// Routed describes a rule of a route of the Gateway API.
+type Routed struct {
+	// Route is the HTTPRoute or GRPCRoute. Of the last rule of a port, which answers 404, it is the first of several.
+	Route *catalog.HTTPRoute
+	// Rule and Match are nil for the last rule of a port.
+	Rule  *catalog.HTTPRouteRule
+	Match *catalog.RouteMatch
+	// References are indexes of backends of the Rule, for each of the RouteRule's backends.
+	References []int
+	// Unusable is the weight of the backends that do not exist, or that the route may not refer to. Requests have status 500 in this proportion.
+	Unusable uint32
+}
+
+// routedRules are the rules of the routes of the Gateway API for a port, by precedence; none without routes. Requests that no match selects have status
+// 404 (GEP-1426).
+func routedRules(v *catalog.View, clients string, service *catalog.Service, port catalog.Port) []RouteRule {
+	if !port.Protocol.IsHTTP() {
+		return nil
+	}
+	routes := v.ServiceRoutes(clients, service.Name, port.Number)
+	if len(routes) == 0 {
+		return nil
+	}
+	var list []RouteRule
+	for _, route := range routes {
+		for i := range route.Rules {
+			list = append(list, matchRules(v, route, &route.Rules[i])...)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b RouteRule) int { return catalog.CompareRouteMatches(*a.Routed.Match, *b.Routed.Match) })
+	return append(list, RouteRule{Routed: &Routed{Route: routes[0]}})
+}
+
+// matchRules returns one rule for each match. They share their backends.
+func matchRules(v *catalog.View, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) []RouteRule {
+	var backends []WeightedBackend
+	var references []int
+	var unusable uint32
+	for i, ref := range rule.Backends {
+		backend, problem := ResolveBackend(v, route, ref)
+		if problem != "" {
+			unusable += ref.Weight
+			continue
+		}
+		if added := appendBackend(v, backends, backend.Service, backend.Port, ref.Weight); len(added) > len(backends) {
+			backends, references = added, append(references, i)
+		}
+	}
+	var list []RouteRule
+	for i := range rule.Matches {
+		routed := &Routed{Route: route, Rule: rule, Match: &rule.Matches[i], References: references, Unusable: unusable}
+		list = append(list, RouteRule{Routed: routed, Backends: backends})
+	}
+	return list
+}
+
+// BackendProblem is why a route cannot use a backend, a reason of the condition ResolvedRefs; empty if it can.
+type BackendProblem string
+
+// Reasons of the Gateway API.
+const (
+	InvalidKind     BackendProblem = "InvalidKind"
+	RefNotPermitted BackendProblem = "RefNotPermitted"
+	BackendNotFound BackendProblem = "BackendNotFound"
+)
+
+// ResolvedBackend is a port of a Service. Port is empty if the Service has no such port, and Service is nil if it is not in the mesh.
+type ResolvedBackend struct {
+	Service *catalog.Service
+	Port    catalog.Port
+}
+
+// ResolveBackend returns what a route for Services refers to.
+func ResolveBackend(v *catalog.View, route *catalog.HTTPRoute, ref catalog.RouteBackend) (ResolvedBackend, BackendProblem) {
+	var backend ResolvedBackend
+	switch {
+	case ref.Unsupported != "":
+		return backend, InvalidKind
+	case ref.Service.Namespace != route.Name.Namespace && !v.GrantsBackend(route.Ref(), ref.Service):
+		return backend, RefNotPermitted
+	}
+	backend.Service = v.Service(ref.Service)
+	port, ok := portOf(backend.Service, ref.Port)
+	if !ok {
+		return backend, BackendNotFound
+	}
+	backend.Port = port
+	return backend, ""
+}
+
+// decideRouted returns the verdict on a request that a rule of a route selects.
+func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catalog.Service) Verdict {
+	routed := r.Routed
+	name := fmt.Sprintf("%s %s", routed.Route.Kind, routed.Route.Name)
+	if answer := routed.answer(name, request); answer != nil {
+		return singleAnswer(*answer)
+	}
+	verdict := Verdict{}
+	if routed.Unusable > 0 || r.totalWeight() == 0 {
+		verdict.Answers = append(verdict.Answers, Answer{Outcome: Misrouted, Missing: "backends of the " + name + " that exist and that it may use: see its status"})
+	}
+	for _, b := range r.Backends {
+		if b.Weight > 0 {
+			edited := editRequest(request, routed.Match, routed.Rule.Filters)
+			verdict.Answers = append(verdict.Answers, b.evaluate(v, edited, r.ClientChoosesPod(service))...)
+		}
+	}
+	for i := range verdict.Answers {
+		verdict.Answers[i].Route = name
+	}
+	return verdict
+}
+
+func (r RouteRule) totalWeight() uint64 {
+	total := uint64(r.Routed.Unusable)
+	for _, b := range r.Backends {
+		total += uint64(b.Weight)
+	}
+	return total
+}
+
+// answer returns what the client's sidecar answers itself; nil if it forwards the request.
+func (r *Routed) answer(name string, request Request) *Answer {
+	switch {
+	case r.Rule == nil:
+		return &Answer{Outcome: NotFound, Route: name, Missing: fmt.Sprintf("a rule for %s %.100s in a route of the Service, such as %s", request.Method, request.Path, name)}
+	case r.Rule.Unsupported != "":
+		return &Answer{Outcome: Misrouted, Route: name, Missing: "a rule that sidecars support: " + r.Rule.Unsupported}
+	case r.Rule.Filters.Redirect != nil:
+		return &Answer{Outcome: Redirected, Route: name, Status: r.Rule.Filters.Redirect.Status}
+	}
+	return nil
+}
+
+// routedTo returns the backends of the routes for the clients of a namespace.
+func routedTo(v *catalog.View, clients string, service *catalog.Service) []catalog.Name {
+	var backends []catalog.Name
+	for _, port := range service.Ports {
+		for _, route := range v.ServiceRoutes(clients, service.Name, port.Number) {
+			for i := range route.Rules {
+				for _, backend := range route.Rules[i].Backends {
+					backends = append(backends, backend.Service)
+				}
+			}
+		}
+	}
+	return backends
+}

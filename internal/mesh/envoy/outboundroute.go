@@ -1,0 +1,38 @@
+package envoy
+
+import (
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// routedRequests are the routes of the Gateway API for a port. Requests that none of them matches have status 404 (GEP-1426).
+func routedRequests(o scope.Outbound, retry *catalog.RetryPolicy) []*routev3.Route {
+	var routes []*routev3.Route
+	for i := range o.HTTPRoutes {
+		if route := validRoute(routedRequest(o, &o.HTTPRoutes[i], retry)); route != nil {
+			routes = append(routes, route)
+		}
+	}
+	return append(routes, &routev3.Route{Match: anyRequest(), Action: directResponse(404, "no route of this service matches this request\n")})
+}
+
+// routedRequest is the route of a match. What the route does not say is as for other requests of the client: the timeout of the UpstreamTrafficSetting,
+// and the Retry policy.
+func routedRequest(o scope.Outbound, r *scope.GatewayRoute, retry *catalog.RetryPolicy) *routev3.Route {
+	route := gatewayRoute(&scope.GatewayListener{Port: o.Port}, r)
+	action := route.GetRoute()
+	if action == nil {
+		return route
+	}
+	if r.Timeout == 0 {
+		action.Timeout = durationpb.New(requestTimeout(o.Upstream))
+	}
+	action.RetryPolicy = retryPolicy(retry)
+	if clientChoosesPod(o, r.Backends) {
+		action.ClusterSpecifier = forward(weightedClusters(o, r.Backends), 0, nil).Route.ClusterSpecifier
+	}
+	return route
+}
