@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -75,6 +78,19 @@ type Replacement struct {
 	Route *catalog.HTTPRoute
 	// Ports are those on which it does, in the order of the Service. They are empty if these are all ports of the Service.
 	Ports []uint16
+}
+
+// Message describes to users what the route does to the TrafficSplits of a Service.
+func (r Replacement) Message(root catalog.Name) string {
+	if len(r.Ports) == 0 {
+		return fmt.Sprintf("%s %s routes all requests to Service %s, so this split has no effect: delete one of them.", r.Route.Kind, r.Route.Name, root)
+	}
+	ports := make([]string, len(r.Ports))
+	for i, port := range r.Ports {
+		ports[i] = strconv.Itoa(int(port))
+	}
+	return fmt.Sprintf("%s %s routes requests to port %s of Service %s, so this split has no effect there: delete the split, or limit the route to other ports.",
+		r.Route.Kind, r.Route.Name, strings.Join(ports, " and "), root)
 }
 
 // SplitReplacement returns the first of the routes, in order of their age, that replaces the TrafficSplits of a Service. It returns false if none does.
