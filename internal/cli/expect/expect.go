@@ -29,8 +29,8 @@ type Case struct {
 	Request string `json:"request,omitempty"`
 	// Headers are the request headers.
 	Headers map[string]string `json:"headers,omitempty"`
-	// Want is allowed, denied or partly, or the kind of denial: forbidden, not found, bad request, unavailable, reset, refused,
-	// passed through.
+	// Want is allowed, denied or partly, or the kind of denial: forbidden, not found, bad request, redirected, misrouted, unavailable,
+	// reset, refused, passed through.
 	Want string `json:"want"`
 	// By is a TrafficTarget, "<namespace>/<name>", that must be one of those that allow the request.
 	By string `json:"by,omitempty"`
@@ -41,7 +41,7 @@ func (c Case) Name() string {
 	return strings.TrimSpace(fmt.Sprintf("%s to %s %s", c.From, c.To, c.Request)) + " is " + c.Want
 }
 
-var validWants = []string{"allowed", "denied", "partly", "forbidden", "not found", "bad request", "unavailable", "reset", "refused", "passed through"}
+var validWants = []string{"allowed", "denied", "partly", "forbidden", "not found", "bad request", "redirected", "misrouted", "unavailable", "reset", "refused", "passed through"}
 
 // Take separates the cases of PolicyTest documents from all other objects.
 func Take(objects []*unstructured.Unstructured) (cases []Case, rest []*unstructured.Unstructured, err error) {

@@ -61,8 +61,10 @@ type Way struct {
 	// Split is the TrafficSplit in use, Match its HTTPRouteGroup matches that select the request.
 	Split       string `json:"split,omitempty"`
 	Match       string `json:"match,omitempty"`
+	// Route is the route of the Gateway API in use, with its kind. It is empty without one.
+	Route       string `json:"route,omitempty"`
 	Destination string `json:"destination,omitempty"`
-	// Share is the part of the requests that a TrafficSplit sends there, such as "80%". It is empty for all.
+	// Share is the part of the requests that a TrafficSplit or route sends there, such as "80%". It is empty for all.
 	Share   string `json:"share,omitempty"`
 	Outcome string `json:"outcome"`
 	// Seen describes the response that the client gets.
@@ -285,8 +287,8 @@ func (e evaluator) waysTo(p servicePort) []Way {
 			continue
 		}
 		w := e.way(p)
-		w.Outcome, w.Seen = string(answer.Outcome), seen(answer.Outcome, p.port.Protocol)
-		w.Policies, w.Missing, w.Split, w.Match = answer.Policies, answer.Missing, answer.Split, answer.Match
+		w.Outcome, w.Seen = string(answer.Outcome), seenBy(answer, p.port.Protocol)
+		w.Policies, w.Missing, w.Split, w.Match, w.Route = answer.Policies, answer.Missing, answer.Split, answer.Match, answer.Route
 		if answer.Permissive {
 			w.Permissive = e.permissive(answer.Destination.Namespace)
 		}
@@ -310,17 +312,20 @@ func (e evaluator) waysTo(p servicePort) []Way {
 	return ways
 }
 
-// share returns the part of the requests that a TrafficSplit sends to the Service of an answer; empty for all.
+// share returns the part of the requests that a TrafficSplit or route sends to the Service of an answer; empty for all.
 func (e evaluator) share(p servicePort, answer authz.Answer) string {
 	rule := authz.MatchRule(authz.RouteRules(e.viewOf(p), e.caller.Namespace, p.service, p.port), e.request(p))
 	total, weight := uint64(0), uint64(0)
+	if rule.Routed != nil {
+		total = uint64(rule.Routed.Unusable)
+	}
 	for _, b := range rule.Backends {
 		total += uint64(b.Weight)
 		if b.Service.Name == answer.Service {
 			weight += uint64(b.Weight)
 		}
 	}
-	if answer.Split == "" || total == 0 || weight == total {
+	if answer.Split == "" && answer.Route == "" || answer.Service == (catalog.Name{}) || total == 0 || weight == total {
 		return ""
 	}
 	return fmt.Sprintf("%d%%", 100*weight/total)
@@ -374,7 +379,7 @@ func (e evaluator) anyRequest(p servicePort) []Way {
 	var ways []Way
 	for _, b := range p.destinations(e) {
 		w := e.way(p)
-		w.Split, w.Match = b.split, b.matches
+		w.Split, w.Match, w.Route = b.split, b.matches, b.route
 		w.Destination, w.Logs = b.identity.Namespace+"/"+b.identity.Name, logs(e.v, b.identity)
 		if b.service != p.service.Name {
 			w.At = b.service.String()
@@ -454,6 +459,17 @@ func describe(m catalog.HTTPMatch) string {
 	return strings.Join(parts, " ")
 }
 
+// seenBy describes the response that the client gets. A route can answer in its sidecar.
+func seenBy(answer authz.Answer, protocol catalog.Protocol) string {
+	switch {
+	case answer.Outcome == authz.Redirected:
+		return fmt.Sprintf("status %d, a redirect by the route", answer.Status)
+	case answer.Outcome == authz.NotFound && answer.Destination == (identity.ServiceAccount{}):
+		return "status 404 of the client's sidecar: no rule of the Service's routes matches"
+	}
+	return seen(answer.Outcome, protocol)
+}
+
 // seen describes the response that the client gets.
 func seen(outcome authz.Outcome, protocol catalog.Protocol) string {
 	if outcome == authz.Unavailable && protocol.IsHTTP() {
@@ -467,6 +483,7 @@ var responses = map[authz.Outcome]string{
 	authz.Allowed:       "it reaches the application",
 	authz.Forbidden:     "status 403, RBAC: access denied (granted to others)",
 	authz.NotFound:      "status 404 (granted to nobody)",
+	authz.Misrouted:     "status 500 of the client's sidecar",
 	authz.BadRequest:    "status 400",
 	authz.Unavailable:   "the connection is closed without a response",
 	authz.Reset:         "the connection is reset",

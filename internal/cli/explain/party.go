@@ -291,6 +291,8 @@ type destination struct {
 	protocol catalog.Protocol
 	// split is the TrafficSplit in use, matches the requests that it selects. Both are empty without a split.
 	split, matches string
+	// route is the route of the Gateway API in use; empty without one.
+	route string
 }
 
 // destinations lists the identities that receive the request of the question, or any request.
@@ -309,6 +311,9 @@ func (p servicePort) destinations(e evaluator) []destination {
 				if p.only == (identity.ServiceAccount{}) || p.only == sa {
 					b := destination{service: backend.Service.Name, identity: sa, port: backend.TargetPort, protocol: authz.EffectiveProtocol(e.v, backend.Service, backend.Port)}
 					b.split, b.matches = splitOf(rule)
+					if rule.Routed != nil {
+						b.route = rule.Routed.Name()
+					}
 					all = append(all, b)
 				}
 			}

@@ -103,6 +103,7 @@ func (way Way) print(w io.Writer, a *Answer) {
 	for _, part := range []struct{ format, text string }{
 		{", by %s", way.Gateway},
 		{", by TrafficSplit %s", way.Split},
+		{", by %s", way.Route},
 		{" (match %s)", way.Match},
 		{" to %s", way.At},
 		{" with %s of the requests", way.Share},

@@ -20,6 +20,9 @@ type Routed struct {
 	Unusable uint32
 }
 
+// Name is the kind and name of the route, "<kind> <namespace>/<name>".
+func (r *Routed) Name() string { return string(r.Route.Kind) + " " + r.Route.Name.String() }
+
 // routedRules are the rules of the routes of the Gateway API for a port, by precedence; none without routes. Requests that no match selects have status
 // 404 (GEP-1426).
 func routedRules(v *catalog.View, clients string, service *catalog.Service, port catalog.Port) []RouteRule {
@@ -100,7 +103,7 @@ func ResolveBackend(v *catalog.View, route *catalog.HTTPRoute, ref catalog.Route
 // decideRouted returns the verdict on a request that a rule of a route selects.
 func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catalog.Service) Verdict {
 	routed := r.Routed
-	name := fmt.Sprintf("%s %s", routed.Route.Kind, routed.Route.Name)
+	name := routed.Name()
 	if answer := routed.answer(name, request); answer != nil {
 		return singleAnswer(*answer)
 	}
@@ -108,16 +111,26 @@ func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catal
 	if routed.Unusable > 0 || r.totalWeight() == 0 {
 		verdict.Answers = append(verdict.Answers, Answer{Outcome: Misrouted, Missing: "backends of the " + name + " that exist and that it may use: see its status"})
 	}
+	direct := r.ClientChoosesPod(service) && routed.Unusable == 0 && r.Backends[0].TargetPort == targetPort(v, service, request.Port)
 	for _, b := range r.Backends {
 		if b.Weight > 0 {
 			edited := editRequest(request, routed.Match, routed.Rule.Filters)
-			verdict.Answers = append(verdict.Answers, b.evaluate(v, edited, r.ClientChoosesPod(service))...)
+			verdict.Answers = append(verdict.Answers, b.evaluate(v, edited, direct)...)
 		}
 	}
 	for i := range verdict.Answers {
 		verdict.Answers[i].Route = name
 	}
 	return verdict
+}
+
+// targetPort is the container port behind a port of a Service; 0 if there is none.
+func targetPort(v *catalog.View, service *catalog.Service, number uint16) uint16 {
+	port, ok := portOf(service, number)
+	if !ok {
+		return 0
+	}
+	return v.TargetPort(service, port)
 }
 
 func (r RouteRule) totalWeight() uint64 {

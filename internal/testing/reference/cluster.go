@@ -9,6 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
@@ -25,6 +27,9 @@ type Cluster struct {
 	HTTPRouteGroups []specsv1alpha4.HTTPRouteGroup
 	TCPRoutes       []specsv1alpha4.TCPRoute
 	TrafficSplits   []splitv1alpha4.TrafficSplit
+	// HTTPRoutes have Services as parents.
+	HTTPRoutes      []gatewayv1.HTTPRoute
+	ReferenceGrants []gatewayv1beta1.ReferenceGrant
 	Egresses        []policyv1alpha1.Egress
 	IngressBackends []policyv1alpha1.IngressBackend
 	// ExternalAuthorizations refer to ExtensionServices.

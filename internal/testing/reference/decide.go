@@ -33,6 +33,9 @@ const (
 	Forbidden  Outcome = "403"
 	NotFound   Outcome = "404"
 	BadRequest Outcome = "400"
+	// Redirected is a redirect by a route, and Broken a 500, because a route has no usable backend.
+	Redirected Outcome = "redirected"
+	Broken     Outcome = "500"
 	// Unavailable is a 503, or a closed connection.
 	Unavailable Outcome = "unavailable"
 	// Reset and Refused are the outcomes for a destination that the client's sidecar does not have.
@@ -70,6 +73,9 @@ func (c *Cluster) Decide(r Request) []Result {
 	port := *portOf(service, r.Port)
 	if isHTTP(port) && slices.Contains([]byte(r.Path), '#') {
 		return []Result{{Outcome: BadRequest}}
+	}
+	if routes := c.routesFor(r.Source.Namespace, service, port); len(routes) > 0 {
+		return c.decideRouted(r, service, port, routes)
 	}
 	applied := c.applies(c.rules(service, port), asSent(r))
 	direct := headless(service) && len(applied.shares) == 1 && applied.shares[0].service.Name == service.Name && applied.shares[0].weight > 0
@@ -117,14 +123,34 @@ func (c *Cluster) knows(source account, service *corev1.Service, port corev1.Ser
 	}) {
 		return false
 	}
-	for _, rule := range c.rules(service, port) {
-		for _, s := range rule.shares {
-			if len(c.reachable(source, s)) > 0 {
-				return true
-			}
+	for _, s := range c.destinationsOf(source, service, port) {
+		if len(c.reachable(source, s)) > 0 {
+			return true
 		}
 	}
 	return false
+}
+
+// destinationsOf returns all shares of the requests of a client to a port. A route can answer requests itself, so the Service counts too.
+func (c *Cluster) destinationsOf(source account, service *corev1.Service, port corev1.ServicePort) []share {
+	routes := c.routesFor(source.Namespace, service, port)
+	var list []share
+	for i := range routes {
+		for k := range routes[i].Spec.Rules {
+			usable, _ := c.backends(&routes[i], &routes[i].Spec.Rules[k])
+			list = append(list, usable...)
+		}
+	}
+	if len(routes) > 0 {
+		if c.containerPort(service, port) != 0 {
+			list = append(list, share{service, port, 1})
+		}
+		return list
+	}
+	for _, rule := range c.rules(service, port) {
+		list = append(list, rule.shares...)
+	}
+	return list
 }
 
 // reachable returns the service accounts behind a share to which a client may connect.

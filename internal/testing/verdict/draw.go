@@ -70,6 +70,7 @@ func slots() []slot {
 	for _, name := range []catalog.Name{Name("a", "split1"), Name("a", "split2"), Name("a", "split3"), Name("b", "split1"), Name("b", "split2")} {
 		add(catalog.KindTrafficSplit, 4, name, func(t *rapid.T) catalog.Entry { return drawSplit(t, name) })
 	}
+	addRoutes(add)
 	addSendingPolicies(add)
 	add(catalog.KindEndpointSlice, 2, Name(gateway.Namespace, "clients-1"), drawGateway)
 	for _, name := range []catalog.Name{Name("a", "i1"), Name("a", "i2"), Name("b", "i1")} {

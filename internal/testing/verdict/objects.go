@@ -56,6 +56,10 @@ func (w State) objects() *reference.Cluster {
 			c.EndpointSlices = append(c.EndpointSlices, objects.EndpointSlice(e))
 		case *catalog.TrafficSplit:
 			c.TrafficSplits = append(c.TrafficSplits, trafficSplit(e))
+		case *catalog.HTTPRoute:
+			c.HTTPRoutes = append(c.HTTPRoutes, routeObject(e))
+		case *catalog.ReferenceGrant:
+			c.ReferenceGrants = append(c.ReferenceGrants, grantObject(e))
 		}
 	}
 	for _, name := range namespaces {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
@@ -224,6 +225,10 @@ func (o *oracle) observations(a authz.Answer, root catalog.Port) []string {
 		return []string{"403"}
 	case authz.NotFound:
 		return []string{"404"}
+	case authz.Redirected:
+		return []string{strconv.Itoa(int(a.Status))}
+	case authz.Misrouted:
+		return []string{"500"}
 	case authz.BadRequest:
 		return []string{"400"}
 	case authz.Unavailable:

@@ -108,6 +108,7 @@ func counted(outcomes map[authz.Outcome]int) string {
 var outcomes = map[authz.Outcome]reference.Outcome{
 	authz.Allowed: reference.Allowed, authz.Forbidden: reference.Forbidden, authz.NotFound: reference.NotFound, authz.BadRequest: reference.BadRequest,
 	authz.Unavailable: reference.Unavailable, authz.Reset: reference.Reset, authz.Refused: reference.Refused, authz.PassedThrough: reference.Passed,
+	authz.Redirected: reference.Redirected, authz.Misrouted: reference.Broken,
 }
 
 // referenceRequest returns a request in the form of the reference.

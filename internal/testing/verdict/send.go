@@ -149,6 +149,8 @@ func read(c *reference.Cluster) State {
 	readPolicies(entries, c.TCPRoutes, ingest.TCPRoute)
 	readPolicies(entries, c.TrafficSplits, ingest.TrafficSplit)
 	readPolicies(entries, c.IngressBackends, ingest.IngressBackend)
+	readPolicies(entries, c.HTTPRoutes, ingest.HTTPRoute)
+	readPolicies(entries, c.ReferenceGrants, ingest.ReferenceGrant)
 	return entries
 }
 

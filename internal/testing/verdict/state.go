@@ -113,7 +113,7 @@ func (w State) entriesOf(objects *reference.Cluster) State {
 // isInReference reports whether the reference decides by policies of the kind, in the form in which the mesh has them.
 func isInReference(kind catalog.Kind) bool {
 	switch kind {
-	case catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, catalog.KindIngressBackend:
+	case catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, catalog.KindIngressBackend, catalog.KindHTTPRoute:
 		return true
 	}
 	return false

@@ -265,10 +265,28 @@ func (s *step) mixed() []*oracle {
 	if s.edits(catalog.KindHTTPRouteGroup) {
 		moments = append(moments, newOracle(dividedAs(before, after, s.edit)), newOracle(dividedAs(after, before, s.edit)))
 	}
+	if s.edits(catalog.KindHTTPRoute) || s.edits(catalog.KindReferenceGrant) {
+		moments = append(moments, newOracle(routedAs(before, after)), newOracle(routedAs(after, before)))
+	}
 	if s.edits(catalog.KindService) {
 		moments = append(moments, newOracle(behind(before, after)), newOracle(behind(after, before)))
 	}
 	return moments
+}
+
+// routedAs returns the mesh of servers, with the routes of the mesh of clients.
+func routedAs(servers, clients State) State {
+	isRoute := func(ref catalog.Ref) bool {
+		return ref.Kind == catalog.KindHTTPRoute || ref.Kind == catalog.KindReferenceGrant
+	}
+	next := servers.with(nil)
+	maps.DeleteFunc(next, func(ref catalog.Ref, _ catalog.Entry) bool { return isRoute(ref) })
+	for ref, entry := range clients {
+		if isRoute(ref) {
+			next[ref] = entry
+		}
+	}
+	return next
 }
 
 // edits reports whether the edit includes objects of a kind.

@@ -1,0 +1,120 @@
+package verdict
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/objects"
+)
+
+// routeObject returns an HTTPRoute with Services as parents.
+func routeObject(r *catalog.HTTPRoute) gatewayv1.HTTPRoute {
+	route := gatewayv1.HTTPRoute{ObjectMeta: objects.Meta(r.Name)}
+	route.CreationTimestamp = metav1.NewTime(r.Created)
+	for _, parent := range r.Parents {
+		ref := gatewayv1.ParentReference{
+			Group: ptr.To(gatewayv1.Group("")), Kind: ptr.To(gatewayv1.Kind("Service")),
+			Namespace: ptr.To(gatewayv1.Namespace(parent.Service.Namespace)), Name: gatewayv1.ObjectName(parent.Service.Name),
+		}
+		if parent.Port != 0 {
+			ref.Port = ptr.To(gatewayv1.PortNumber(parent.Port))
+		}
+		route.Spec.ParentRefs = append(route.Spec.ParentRefs, ref)
+	}
+	for i := range r.Rules {
+		route.Spec.Rules = append(route.Spec.Rules, ruleObject(&r.Rules[i]))
+	}
+	return route
+}
+
+func ruleObject(r *catalog.HTTPRouteRule) gatewayv1.HTTPRouteRule {
+	rule := gatewayv1.HTTPRouteRule{Filters: filterObjects(r.Filters)}
+	for _, match := range r.Matches {
+		rule.Matches = append(rule.Matches, matchObject(match))
+	}
+	for _, backend := range r.Backends {
+		var ref gatewayv1.HTTPBackendRef
+		ref.Namespace, ref.Name = ptr.To(gatewayv1.Namespace(backend.Service.Namespace)), gatewayv1.ObjectName(backend.Service.Name)
+		ref.Port, ref.Weight = ptr.To(gatewayv1.PortNumber(backend.Port)), ptr.To(int32(backend.Weight)) //nolint:gosec // weights are small
+		rule.BackendRefs = append(rule.BackendRefs, ref)
+	}
+	return rule
+}
+
+func matchObject(m catalog.RouteMatch) gatewayv1.HTTPRouteMatch {
+	match := gatewayv1.HTTPRouteMatch{Path: &gatewayv1.HTTPPathMatch{Type: ptr.To(gatewayv1.PathMatchType(m.PathType)), Value: &m.Path}}
+	if m.Method != "" {
+		match.Method = ptr.To(gatewayv1.HTTPMethod(m.Method))
+	}
+	for _, h := range m.Headers {
+		kind := gatewayv1.HeaderMatchExact
+		if h.Regex {
+			kind = gatewayv1.HeaderMatchRegularExpression
+		}
+		match.Headers = append(match.Headers, gatewayv1.HTTPHeaderMatch{Type: &kind, Name: gatewayv1.HTTPHeaderName(h.Name), Value: h.Value})
+	}
+	for _, q := range m.Query {
+		match.QueryParams = append(match.QueryParams, gatewayv1.HTTPQueryParamMatch{
+			Type: ptr.To(gatewayv1.QueryParamMatchExact), Name: gatewayv1.HTTPHeaderName(q.Name), Value: q.Value,
+		})
+	}
+	return match
+}
+
+func filterObjects(f catalog.RouteFilters) []gatewayv1.HTTPRouteFilter {
+	var list []gatewayv1.HTTPRouteFilter
+	if edits := f.Request; len(edits.Set)+len(edits.Add)+len(edits.Remove) > 0 {
+		list = append(list, gatewayv1.HTTPRouteFilter{
+			Type:                  gatewayv1.HTTPRouteFilterRequestHeaderModifier,
+			RequestHeaderModifier: &gatewayv1.HTTPHeaderFilter{Set: headerObjects(edits.Set), Add: headerObjects(edits.Add), Remove: edits.Remove},
+		})
+	}
+	if f.Redirect != nil {
+		list = append(list, gatewayv1.HTTPRouteFilter{
+			Type:            gatewayv1.HTTPRouteFilterRequestRedirect,
+			RequestRedirect: &gatewayv1.HTTPRequestRedirectFilter{StatusCode: ptr.To(int(f.Redirect.Status))},
+		})
+	}
+	if f.Rewrite != nil {
+		list = append(list, gatewayv1.HTTPRouteFilter{
+			Type: gatewayv1.HTTPRouteFilterURLRewrite, URLRewrite: &gatewayv1.HTTPURLRewriteFilter{Path: pathObject(*f.Rewrite.Path)},
+		})
+	}
+	return list
+}
+
+func pathObject(edit catalog.PathEdit) *gatewayv1.HTTPPathModifier {
+	if edit.Prefix {
+		return &gatewayv1.HTTPPathModifier{Type: gatewayv1.PrefixMatchHTTPPathModifier, ReplacePrefixMatch: &edit.Value}
+	}
+	return &gatewayv1.HTTPPathModifier{Type: gatewayv1.FullPathHTTPPathModifier, ReplaceFullPath: &edit.Value}
+}
+
+func headerObjects(list []catalog.HeaderValue) []gatewayv1.HTTPHeader {
+	var all []gatewayv1.HTTPHeader
+	for _, h := range list {
+		all = append(all, gatewayv1.HTTPHeader{Name: gatewayv1.HTTPHeaderName(h.Name), Value: h.Value})
+	}
+	return all
+}
+
+// grantObject returns a ReferenceGrant.
+func grantObject(g *catalog.ReferenceGrant) gatewayv1beta1.ReferenceGrant {
+	grant := gatewayv1beta1.ReferenceGrant{ObjectMeta: objects.Meta(g.Name)}
+	for _, from := range g.From {
+		grant.Spec.From = append(grant.Spec.From, gatewayv1beta1.ReferenceGrantFrom{
+			Group: gatewayv1.Group(from.Group), Kind: gatewayv1.Kind(from.Kind), Namespace: gatewayv1.Namespace(from.Namespace),
+		})
+	}
+	for _, to := range g.To {
+		object := gatewayv1beta1.ReferenceGrantTo{Kind: gatewayv1.Kind(to.Kind)}
+		if to.Name != "" {
+			object.Name = ptr.To(gatewayv1.ObjectName(to.Name))
+		}
+		grant.Spec.To = append(grant.Spec.To, object)
+	}
+	return grant
+}
