@@ -65,12 +65,20 @@ func serviceBackends(v *catalog.View, route *catalog.HTTPRoute) Verdict {
 	verdict := yes(gatewayv1.RouteReasonResolvedRefs)
 	for i := range route.Rules {
 		for _, ref := range route.Rules[i].Backends {
-			if backend, problem := authz.ResolveBackend(v, route, ref); problem != "" {
-				verdict = unusableBackend(route, ref, problem, backend.Service)
+			if problem := ServiceBackend(v, route, ref); !problem.OK {
+				verdict = problem
 			}
 		}
 	}
 	return verdict
+}
+
+// ServiceBackend reports whether the sidecars of clients can use one backend of a route.
+func ServiceBackend(v *catalog.View, route *catalog.HTTPRoute, ref catalog.RouteBackend) Verdict {
+	if backend, problem := authz.ResolveBackend(v, route, ref); problem != "" {
+		return unusableBackend(route, ref, problem, backend.Service)
+	}
+	return yes(gatewayv1.RouteReasonResolvedRefs)
 }
 
 // Replacement is a route of the namespace of a Service that applies instead of TrafficSplits.
