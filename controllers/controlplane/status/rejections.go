@@ -17,7 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
@@ -239,7 +238,7 @@ func limitEffect(kind, sidecars string) string {
 	case kinds.TrafficSplit.Kind:
 		return fmt.Sprintf("Some requests that this object selects go to the destination of all others in %s, because the backends of all matches of "+
 			"TrafficSplits of the namespace exceed %d, or %d for clients in other namespaces: use fewer ports, matches or backends.", sidecars, authz.MaxRoutes, authz.MaxForeignRoutes)
-	case string(catalog.KindHTTPRoute), string(catalog.KindGRPCRoute):
+	case kinds.HTTPRoute.Kind, kinds.GRPCRoute.Kind:
 		return fmt.Sprintf("Some matches have no effect in %s, because the matches and backends of all policies of the namespace exceed %d routes, or %d for clients in other "+
 			"namespaces: use fewer matches, backends or parents.", sidecars, authz.MaxRoutes, authz.MaxForeignRoutes)
 	case kinds.Telemetry.Kind:
