@@ -220,8 +220,11 @@ func equalScopes(before, after *scope.Scope) bool {
 func equalOutbound(a, b *scope.Outbound) bool {
 	return a.Service == b.Service && a.Port == b.Port && a.Protocol == b.Protocol && a.PodPort == b.PodPort &&
 		slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Backends, b.Backends) &&
-		slices.EqualFunc(a.Routes, b.Routes, equalRoutes) && equalUpstream(a.Upstream, b.Upstream)
+		slices.EqualFunc(a.Routes, b.Routes, equalRoutes) && equalUpstream(a.Upstream, b.Upstream) &&
+		a.Routed == b.Routed && slices.EqualFunc(a.HTTPRoutes, b.HTTPRoutes, byValue(equalHTTPRoute))
 }
+
+func equalHTTPRoute(a, b *scope.GatewayRoute) bool { return reflect.DeepEqual(a, b) }
 
 func equalRoutes(a, b scope.OutboundRoutes) bool { return reflect.DeepEqual(a, b) }
 

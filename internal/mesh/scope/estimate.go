@@ -39,7 +39,7 @@ func (s *Scope) EstimatedBytes() int {
 	for i := range s.Outbound {
 		routes += len(s.Outbound[i].Backends)
 		for k := range s.Outbound[i].HTTPRoutes {
-			routes += s.Outbound[i].HTTPRoutes[k].weight
+			routes += s.Outbound[i].HTTPRoutes[k].Weight
 		}
 		for _, r := range s.Outbound[i].Routes {
 			add(r.Matches)

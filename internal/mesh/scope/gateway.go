@@ -53,8 +53,8 @@ type GatewayRoute struct {
 	Denied bool
 	// Timeout bounds a request; 0 means no limit.
 	Timeout time.Duration
-	// weight is what a route of a sidecar counts within authz.MaxRoutes.
-	weight int
+	// Weight is what a route of a sidecar counts within authz.MaxRoutes.
+	Weight int
 }
 
 // GatewayCertificate is a certificate with its key, both PEM. The name is "<namespace>/<name>" of its Secret.

@@ -26,7 +26,7 @@ func (o outboundBuilder) addRouted(out *Outbound, rule authz.RouteRule) {
 	if routed.Rule == nil {
 		return
 	}
-	route := GatewayRoute{Match: *routed.Match, Filters: routed.Rule.Filters, Unsupported: routed.Rule.Unsupported != "", Timeout: routed.Rule.Timeout, weight: weightOfRouted(rule)}
+	route := GatewayRoute{Match: *routed.Match, Filters: routed.Rule.Filters, Unsupported: routed.Rule.Unsupported != "", Timeout: routed.Rule.Timeout, Weight: weightOfRouted(rule)}
 	for _, backend := range rule.Backends {
 		route.Backends = append(route.Backends, Backend{Cluster: o.addCluster(backend), Weight: backend.Weight})
 	}

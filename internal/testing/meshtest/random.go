@@ -22,7 +22,7 @@ func Change() *rapid.Generator[catalog.Change] {
 	return rapid.Custom(func(t *rapid.T) catalog.Change {
 		entry := rapid.OneOf(append(policies(),
 			entry(drawNamespace), entry(drawPod), entry(drawService), entry(drawSlice), entry(drawTarget),
-			entry(drawGroup), entry(drawTCPRoute), entry(drawSplit), entry(drawSettings),
+			entry(drawGroup), entry(drawTCPRoute), entry(drawSplit), entry(drawRoute), entry(drawGrant), entry(drawSettings),
 		)...).Draw(t, "entry")
 		change := catalog.Set(entry)
 		if rapid.IntRange(0, 4).Draw(t, "delete") == 0 {
