@@ -51,9 +51,10 @@ func (w *gatewayWait) readRoute(ctx context.Context, kind schema.GroupVersionKin
 	return parts, nil
 }
 
-// sameParent reports whether two references in a namespace are to the same parent and port.
+// sameParent reports whether two references in a namespace are to the same parent and section.
 func sameParent(namespace string, a, b gatewayv1.ParentReference) bool {
 	in := gatewayv1.Namespace(namespace)
 	return ptr.Deref(a.Kind, "") == ptr.Deref(b.Kind, "") && a.Name == b.Name && ptr.Deref(a.Port, 0) == ptr.Deref(b.Port, 0) &&
+		ptr.Deref(a.SectionName, "") == ptr.Deref(b.SectionName, "") &&
 		cmp.Or(ptr.Deref(a.Namespace, ""), in) == cmp.Or(ptr.Deref(b.Namespace, ""), in)
 }

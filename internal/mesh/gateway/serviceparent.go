@@ -31,20 +31,20 @@ func ServiceParents(v *catalog.View, route *catalog.HTTPRoute) []ParentStatus {
 // acceptService reports whether a route applies to a port of a Service.
 func acceptService(v *catalog.View, route *catalog.HTTPRoute, parent catalog.RouteParent) Verdict {
 	service := v.Service(parent.Service)
-	switch {
-	case service == nil:
+	if service == nil {
 		return no(gatewayv1.RouteReasonNoMatchingParent, "There is no Service %s in the mesh.", parent.Service)
-	case parent.Port == 0 && !slices.ContainsFunc(service.Ports, isRouted):
+	}
+	ports := slices.DeleteFunc(slices.Clone(service.Ports), func(p catalog.Port) bool { return !parent.Selects(p) })
+	switch {
+	case len(ports) == 0 && parent.Section != "":
+		return no(gatewayv1.RouteReasonNoMatchingParent, "The Service %s has no port with the name and number of this parent.", parent.Service)
+	case len(ports) == 0:
+		return no(gatewayv1.RouteReasonNoMatchingParent, "The Service %s has no port %d.", parent.Service, parent.Port)
+	case len(ports) == 1 && !isRouted(ports[0]):
+		return no(gatewayv1.RouteReasonNoMatchingParent, "Port %d of Service %s has the protocol %s, and routes apply to HTTP: set its appProtocol to http.",
+			ports[0].Number, parent.Service, ports[0].Protocol)
+	case !slices.ContainsFunc(ports, isRouted):
 		return no(gatewayv1.RouteReasonNoMatchingParent, "The Service %s has no HTTP port: set appProtocol of a port to http.", parent.Service)
-	case parent.Port != 0:
-		i := slices.IndexFunc(service.Ports, func(p catalog.Port) bool { return p.Number == parent.Port })
-		if i < 0 {
-			return no(gatewayv1.RouteReasonNoMatchingParent, "The Service %s has no port %d.", parent.Service, parent.Port)
-		}
-		if !isRouted(service.Ports[i]) {
-			return no(gatewayv1.RouteReasonNoMatchingParent, "Port %d of Service %s has the protocol %s, and routes apply to HTTP: set its appProtocol to http.",
-				parent.Port, parent.Service, service.Ports[i].Protocol)
-		}
 	}
 	return acceptRules(route, noEffect(ignoredForServices(route)))
 }
@@ -111,7 +111,7 @@ func SplitReplacement(service *catalog.Service, routes []*catalog.HTTPRoute) (Re
 		}
 		found := Replacement{Route: route}
 		for _, port := range service.Ports {
-			if isRouted(port) && route.Attaches(service.Name, port.Number) {
+			if isRouted(port) && route.Attaches(service.Name, port) {
 				found.Ports = append(found.Ports, port.Number)
 			}
 		}

@@ -38,27 +38,29 @@ func TestServiceParents(t *testing.T) {
 		grants                   bool
 		accepted, resolved, text string
 	}{
-		"a producer":                     {serviceRoute(shop, books, nil), false, "Accepted", "ResolvedRefs", ""},
-		"a consumer":                     {serviceRoute(other, far, nil), false, "Accepted", "ResolvedRefs", ""},
-		"one port":                       {serviceRoute(shop, books, port(80)), false, "Accepted", "ResolvedRefs", ""},
-		"a port that does not exist":     {serviceRoute(shop, books, port(81)), false, "NoMatchingParent", "ResolvedRefs", "The Service shop/web has no port 81."},
-		"a port without HTTP":            {serviceRoute(shop, books, port(90)), false, "NoMatchingParent", "ResolvedRefs", "Port 90 of Service shop/web has the protocol tcp"},
-		"a Service that does not exist":  {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Parents[0].Service.Name = "none" }), false, "NoMatchingParent", "ResolvedRefs", "There is no Service shop/none in the mesh."},
-		"a Service without HTTP":         {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Parents[0].Service.Name = "data" }), false, "NoMatchingParent", "ResolvedRefs", "has no HTTP port"},
-		"another namespace":              {serviceRoute(shop, far, nil), false, "Accepted", "RefNotPermitted", "No ReferenceGrant in the namespace other permits HTTPRoutes of the namespace shop to use the Service books."},
-		"another namespace with a grant": {serviceRoute(shop, far, nil), true, "Accepted", "ResolvedRefs", ""},
-		"a grant for another kind":       {serviceRoute(shop, far, func(r *catalog.HTTPRoute) { r.Kind = catalog.KindGRPCRoute }), true, "Accepted", "RefNotPermitted", "permits GRPCRoutes of"},
-		"a backend that does not exist":  {serviceRoute(shop, catalog.RouteBackend{Service: catalog.Name{Namespace: shop, Name: "none"}, Port: 80}, nil), false, "Accepted", "BackendNotFound", "There is no Service shop/none"},
-		"a backend's port":               {serviceRoute(shop, catalog.RouteBackend{Service: books.Service, Port: 8080}, nil), false, "Accepted", "BackendNotFound", "has no port 8080"},
-		"another kind":                   {serviceRoute(shop, catalog.RouteBackend{Unsupported: "a Bucket"}, nil), false, "Accepted", "InvalidKind", "a Bucket"},
-		"hostnames have no effect":       {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Hostnames = []string{"a.example"} }), false, "Accepted", "ResolvedRefs", "no effect: spec.hostnames"},
-		"a rule that is not supported":   {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Rules[0].Unsupported = "it mirrors" }), false, "UnsupportedValue", "ResolvedRefs", "answered with 500, because it mirrors"},
+		"a producer":                       {serviceRoute(shop, books, nil), false, "Accepted", "ResolvedRefs", ""},
+		"a consumer":                       {serviceRoute(other, far, nil), false, "Accepted", "ResolvedRefs", ""},
+		"one port":                         {serviceRoute(shop, books, port(80)), false, "Accepted", "ResolvedRefs", ""},
+		"a port that does not exist":       {serviceRoute(shop, books, port(81)), false, "NoMatchingParent", "ResolvedRefs", "The Service shop/web has no port 81."},
+		"a port without HTTP":              {serviceRoute(shop, books, port(90)), false, "NoMatchingParent", "ResolvedRefs", "Port 90 of Service shop/web has the protocol tcp"},
+		"a Service that does not exist":    {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Parents[0].Service.Name = "none" }), false, "NoMatchingParent", "ResolvedRefs", "There is no Service shop/none in the mesh."},
+		"a Service without HTTP":           {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Parents[0].Service.Name = "data" }), false, "NoMatchingParent", "ResolvedRefs", "Port 90 of Service shop/data has the protocol tcp"},
+		"a port by its name":               {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Parents[0].Section = "web" }), false, "Accepted", "ResolvedRefs", ""},
+		"another name than that of a port": {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Parents[0].Section, r.Parents[0].Port = "web", 90 }), false, "NoMatchingParent", "ResolvedRefs", "no port with the name and number"},
+		"another namespace":                {serviceRoute(shop, far, nil), false, "Accepted", "RefNotPermitted", "No ReferenceGrant in the namespace other permits HTTPRoutes of the namespace shop to use the Service books."},
+		"another namespace with a grant":   {serviceRoute(shop, far, nil), true, "Accepted", "ResolvedRefs", ""},
+		"a grant for another kind":         {serviceRoute(shop, far, func(r *catalog.HTTPRoute) { r.Kind = catalog.KindGRPCRoute }), true, "Accepted", "RefNotPermitted", "permits GRPCRoutes of"},
+		"a backend that does not exist":    {serviceRoute(shop, catalog.RouteBackend{Service: catalog.Name{Namespace: shop, Name: "none"}, Port: 80}, nil), false, "Accepted", "BackendNotFound", "There is no Service shop/none"},
+		"a backend's port":                 {serviceRoute(shop, catalog.RouteBackend{Service: books.Service, Port: 8080}, nil), false, "Accepted", "BackendNotFound", "has no port 8080"},
+		"another kind":                     {serviceRoute(shop, catalog.RouteBackend{Unsupported: "a Bucket"}, nil), false, "Accepted", "InvalidKind", "a Bucket"},
+		"hostnames have no effect":         {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Hostnames = []string{"a.example"} }), false, "Accepted", "ResolvedRefs", "no effect: spec.hostnames"},
+		"a rule that is not supported":     {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Rules[0].Unsupported = "it mirrors" }), false, "UnsupportedValue", "ResolvedRefs", "answered with 500, because it mirrors"},
 		"one rule of several is supported": {serviceRoute(shop, books, func(r *catalog.HTTPRoute) {
 			r.Rules = append(r.Rules, catalog.HTTPRouteRule{Unsupported: "it mirrors"})
 		}), false, "Accepted", "ResolvedRefs", "Some rules answer 500"},
 	} {
 		entries := []catalog.Entry{
-			service(shop, "web", catalog.Port{Number: 80, Protocol: catalog.ProtocolHTTP}, catalog.Port{Number: 90, Protocol: catalog.ProtocolTCP}),
+			service(shop, "web", catalog.Port{Name: "web", Number: 80, Protocol: catalog.ProtocolHTTP}, catalog.Port{Number: 90, Protocol: catalog.ProtocolTCP}),
 			service(shop, "data", catalog.Port{Number: 90, Protocol: catalog.ProtocolTCP}),
 		}
 		if test.grants {
@@ -93,7 +95,7 @@ func TestOnlyServicesAreServiceParents(t *testing.T) {
 
 func TestRoutesReplaceSplits(t *testing.T) {
 	web := service(shop, "web", catalog.Port{Number: 80, Protocol: catalog.ProtocolHTTP}, catalog.Port{Number: 81, Protocol: catalog.ProtocolHTTP})
-	mixed := service(shop, "web", catalog.Port{Number: 80, Protocol: catalog.ProtocolHTTP}, catalog.Port{Number: 90, Protocol: catalog.ProtocolTCP})
+	mixed := service(shop, "web", catalog.Port{Name: "web", Number: 80, Protocol: catalog.ProtocolHTTP}, catalog.Port{Number: 90, Protocol: catalog.ProtocolTCP})
 	named := func(name string, created int64, port uint16) *catalog.HTTPRoute {
 		return serviceRoute(shop, catalog.RouteBackend{}, func(r *catalog.HTTPRoute) {
 			r.Name.Name, r.Created, r.Parents[0].Port = name, time.Unix(created, 0), port
