@@ -36,7 +36,7 @@ func (f *references) resolve() bool {
 	f.done = true
 	count := 0
 	for i := range f.route.Rules {
-		count += len(f.route.Rules[i].Backends)
+		count += len(f.route.Rules[i].Backends) + len(f.route.Rules[i].Filters.Mirrors)
 	}
 	used := f.resolver.references[f.route.Name.Namespace]
 	if used+count > MaxReferences {
@@ -58,24 +58,29 @@ func (r *resolver) resolveBackends(route *catalog.HTTPRoute) ([][]Backend, Verdi
 	all := make([][]Backend, len(route.Rules))
 	for i := range route.Rules {
 		for _, ref := range route.Rules[i].Backends {
-			backend, problem := r.resolveBackend(route.Name.Namespace, ref)
+			backend, problem := r.resolveBackend(route.Ref(), ref)
 			if !problem.OK {
 				verdict = problem
 			}
 			all[i] = append(all[i], backend)
 		}
+		for _, mirror := range route.Rules[i].Filters.Mirrors {
+			if _, problem := r.resolveBackend(route.Ref(), mirror.Backend); !problem.OK {
+				verdict = problem
+			}
+		}
 	}
 	return all, verdict
 }
 
-func (r *resolver) resolveBackend(namespace string, ref catalog.RouteBackend) (Backend, Verdict) {
-	backend := Backend{Weight: ref.Weight}
-	from := catalog.GrantedReferrer{Group: Group, Kind: "HTTPRoute", Namespace: namespace}
+func (r *resolver) resolveBackend(route catalog.Ref, ref catalog.RouteBackend) (Backend, Verdict) {
+	backend, namespace := Backend{Weight: ref.Weight}, route.Name.Namespace
+	from := catalog.GrantedReferrer{Group: Group, Kind: string(route.Kind), Namespace: namespace}
 	switch {
 	case ref.Unsupported != "":
 		return backend, no(gatewayv1.RouteReasonInvalidKind, "A backendRef refers to %s: refer to a Service.", ref.Unsupported)
 	case ref.Service.Namespace != namespace && !r.view.Grants(from, "", "Service", ref.Service):
-		return backend, no(gatewayv1.RouteReasonRefNotPermitted, "No ReferenceGrant in the namespace %s permits HTTPRoutes of the namespace %s to use the Service %s.", ref.Service.Namespace, namespace, ref.Service.Name)
+		return backend, no(gatewayv1.RouteReasonRefNotPermitted, "No ReferenceGrant in the namespace %s permits %ss of the namespace %s to use the Service %s.", ref.Service.Namespace, route.Kind, namespace, ref.Service.Name)
 	}
 	r.services[ref.Service] = struct{}{}
 	service := r.view.Service(ref.Service)
