@@ -25,9 +25,7 @@ type ResolvedRoute struct {
 func ResolveRoute(v *catalog.View, client identity.ServiceAccount, service *catalog.Service, port catalog.Port) ResolvedRoute {
 	route := ResolvedRoute{Rules: RouteRulesFor(v, client, service, port), Addresses: service.ClusterIPs, service: service}
 	if route.Rules[0].Routed != nil {
-		own := []RouteRule{{Backends: appendBackend(v, nil, service, port, defaultWeight)}}
-		allow(v, client, own)
-		route.Answers = own[0].IsCallable()
+		_, route.Answers = BackendFor(v, client, ResolvedBackend{service, port})
 	}
 	if service.Headless() {
 		for _, endpoint := range v.Backends(service, port) {

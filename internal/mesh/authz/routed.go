@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // Routed describes a rule of a route of the Gateway API.
@@ -100,6 +101,16 @@ func ResolveBackend(v *catalog.View, route *catalog.HTTPRoute, ref catalog.Route
 	return backend, ""
 }
 
+// BackendFor returns a port of a Service as a destination of a client, and whether the client may call any of its identities.
+func BackendFor(v *catalog.View, client identity.ServiceAccount, resolved ResolvedBackend) (WeightedBackend, bool) {
+	rules := []RouteRule{{Backends: appendBackend(v, nil, resolved.Service, resolved.Port, defaultWeight)}}
+	if len(rules[0].Backends) == 0 {
+		return WeightedBackend{}, false
+	}
+	allow(v, client, rules)
+	return rules[0].Backends[0], rules[0].IsCallable()
+}
+
 // decideRouted returns the verdict on a request that a rule of a route selects.
 func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catalog.Service) Verdict {
 	routed := r.Routed
@@ -112,9 +123,12 @@ func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catal
 		verdict.Answers = append(verdict.Answers, Answer{Outcome: Misrouted, Missing: "backends of the " + name + " that exist and that it may use: see its status"})
 	}
 	direct := r.ClientChoosesPod(service) && routed.Unusable == 0 && r.Backends[0].TargetPort == targetPort(v, service, request.Port)
-	for _, b := range r.Backends {
+	for i, b := range r.Backends {
 		if b.Weight > 0 {
 			edited := editRequest(request, routed.Match, routed.Rule.Filters)
+			if own := routed.Rule.Backends[routed.References[i]].Filters; own != nil {
+				edited.Headers = editHeaders(edited.Headers, own.Request)
+			}
 			verdict.Answers = append(verdict.Answers, b.evaluate(v, edited, direct)...)
 		}
 	}

@@ -87,8 +87,8 @@ func TestServersAuthorizeEditedRequests(t *testing.T) {
 	client := identity.ServiceAccount{Namespace: "shop", Name: "c"}
 	route := routeTo("shop", "r", "/old", Name("shop", "new"))
 	route.Rules[0].Filters = catalog.RouteFilters{
-		Rewrite: &catalog.RouteRewrite{Path: &catalog.PathEdit{Prefix: true, Value: "/"}},
-		Request: catalog.HeaderEdits{Set: []catalog.HeaderValue{{Name: "Stage", Value: "one"}}, Remove: []string{"x"}},
+		Rewrite:       &catalog.RouteRewrite{Path: &catalog.PathEdit{Prefix: true, Value: "/"}},
+		HeaderFilters: catalog.HeaderFilters{Request: catalog.HeaderEdits{Set: []catalog.HeaderValue{{Name: "Stage", Value: "one"}}, Remove: []string{"x"}}},
 	}
 	group := &catalog.HTTPRouteGroup{Name: Name("shop", "g"), Matches: []catalog.HTTPMatch{{PathRegex: "/new", Headers: []catalog.HeaderMatch{{Name: "stage", Regex: "one"}}}}}
 	target := &catalog.TrafficTarget{

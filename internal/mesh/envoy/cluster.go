@@ -197,13 +197,15 @@ func socketAddress(a netip.AddrPort) *corev3.Address {
 type weightedCluster struct {
 	cluster string
 	weight  uint32
+	// filters change requests to the cluster, and their responses; nil for none.
+	filters *catalog.HeaderFilters
 }
 
 // weightedClusters are the clusters of a list of backends that have a weight. An empty result means that requests have
 // no destination. Envoy rejects a total weight beyond 32 bits, so large weights are scaled down together.
 func weightedClusters(o scope.Outbound, list []scope.Backend) []weightedCluster {
 	if clientChoosesPod(o, list) {
-		return []weightedCluster{{cluster: podsClusterName(o.Service, o.PodPort), weight: 1}}
+		return []weightedCluster{{cluster: podsClusterName(o.Service, o.PodPort), weight: 1, filters: list[0].Filters}}
 	}
 	var total uint64
 	for _, b := range list {
@@ -213,7 +215,7 @@ func weightedClusters(o scope.Outbound, list []scope.Backend) []weightedCluster 
 	var out []weightedCluster
 	for _, b := range list {
 		if b.Weight > 0 {
-			out = append(out, weightedCluster{cluster: b.Cluster, weight: max(1, b.Weight/divisor)})
+			out = append(out, weightedCluster{cluster: b.Cluster, weight: max(1, b.Weight/divisor), filters: b.Filters})
 		}
 	}
 	return out

@@ -22,9 +22,9 @@ func TestRedirectToASchemeHasItsPort(t *testing.T) {
 		"to another host and https":       {8080, catalog.RouteRedirect{Hostname: "b.example", Scheme: "https"}, 443},
 		"another path of the same server": {8080, catalog.RouteRedirect{Path: &catalog.PathEdit{Value: "/b"}}, 0},
 	} {
-		l, r := &scope.GatewayListener{Port: c.listener}, &scope.GatewayRoute{}
+		r := &scope.GatewayRoute{}
 		r.Filters.Redirect = &c.redirect
-		if got := gatewayRedirect(l, r).PortRedirect; got != c.want {
+		if got := redirectOf(c.listener, r).PortRedirect; got != c.want {
 			t.Errorf("%s: the port is %d, want %d", name, got, c.want)
 		}
 	}

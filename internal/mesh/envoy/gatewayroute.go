@@ -46,14 +46,16 @@ func gatewayRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 func gatewayVirtualHost(l *scope.GatewayListener, h scope.GatewayHost) *routev3.VirtualHost {
 	host := &routev3.VirtualHost{Name: fmt.Sprintf("%s|%s", l.Name, h.Domain), Domains: []string{h.Domain}, Routes: ambiguousRequestRoutes()}
 	for i := range h.Routes {
-		if route := validRoute(gatewayRoute(l, &h.Routes[i])); route != nil {
+		if route := validRoute(routeOf(l.Port, &h.Routes[i], nil)); route != nil {
 			host.Routes = append(host.Routes, route)
 		}
 	}
 	return host
 }
 
-func gatewayRoute(l *scope.GatewayListener, r *scope.GatewayRoute) *routev3.Route {
+// routeOf returns the route of a match. The port is that to which clients connect. The policy repeats requests for which the route does not say it;
+// nil means the default.
+func routeOf(port uint16, r *scope.GatewayRoute, retry *catalog.RetryPolicy) *routev3.Route {
 	out := &routev3.Route{
 		Match:                   gatewayMatch(r.Match),
 		RequestHeadersToAdd:     headerOptions(r.Filters.Request),
@@ -64,17 +66,18 @@ func gatewayRoute(l *scope.GatewayListener, r *scope.GatewayRoute) *routev3.Rout
 	to, usable := gatewayClusters(r.Backends)
 	switch {
 	case r.Unsupported:
-		out.Action = directResponse(500, "the HTTPRoute uses something that the gateway does not support: see its status\n")
+		out.Action = directResponse(500, "the route uses something that the mesh does not support: see its status\n")
 	case r.Filters.Redirect != nil:
-		out.Action = &routev3.Route_Redirect{Redirect: gatewayRedirect(l, r)}
+		out.Action = &routev3.Route_Redirect{Redirect: redirectOf(port, r)}
 	case r.Denied:
 		out.Action = directResponse(403, "no policy allows the ingress gateway to call this service\n")
 	case !usable:
-		out.Action = directResponse(500, "the HTTPRoute has no usable backend: see its status\n")
+		out.Action = directResponse(500, "the route has no usable backend: see its status\n")
 	default:
-		action := forward(to, r.Timeout, retryPolicy(nil))
+		action := forward(to, r.Timeout, routeRetry(r, retry))
 		action.Route.ClusterNotFoundResponseCode = routev3.RouteAction_INTERNAL_SERVER_ERROR
 		rewriteRequest(action.Route, r)
+		action.Route.RequestMirrorPolicies = mirrorPolicies(r.Mirrors)
 		out.Action = action
 	}
 	return out
@@ -161,18 +164,18 @@ func rewriteRequest(action *routev3.RouteAction, r *scope.GatewayRoute) {
 	}
 }
 
-// gatewayRedirect answers with another address. Without a scheme and a port, the port of the listener stays. With a scheme alone, it is that of the
+// redirectOf answers with another address. Without a scheme and a port, the port of the listener stays. With a scheme alone, it is that of the
 // scheme, as the Gateway API specifies: Envoy keeps the port of a Host header that is not the standard one.
-func gatewayRedirect(l *scope.GatewayListener, r *scope.GatewayRoute) *routev3.RedirectAction {
+func redirectOf(port uint16, r *scope.GatewayRoute) *routev3.RedirectAction {
 	redirect := r.Filters.Redirect
 	out := &routev3.RedirectAction{HostRedirect: redirect.Hostname, PortRedirect: uint32(redirect.Port), ResponseCode: redirectCode(redirect.Status)}
 	if redirect.Scheme != "" {
 		out.SchemeRewriteSpecifier = &routev3.RedirectAction_SchemeRedirect{SchemeRedirect: redirect.Scheme}
-		if redirect.Port == 0 && l.Port != 80 && l.Port != 443 {
+		if redirect.Port == 0 && port != 80 && port != 443 {
 			out.PortRedirect = standardPort(redirect.Scheme)
 		}
-	} else if redirect.Hostname != "" && redirect.Port == 0 && l.Port != 80 && l.Port != 443 {
-		out.PortRedirect = uint32(l.Port)
+	} else if redirect.Hostname != "" && redirect.Port == 0 && port != 80 && port != 443 {
+		out.PortRedirect = uint32(port)
 	}
 	if redirect.Path == nil {
 		return out

@@ -35,18 +35,29 @@ func isValidHost(host *routev3.VirtualHost) bool {
 // ValidateHTTPRoute returns why Envoy would not accept a rule of an HTTPRoute; nil if it accepts all of them. Rules with a known problem are
 // not validated: they are not sent.
 func ValidateHTTPRoute(route *catalog.HTTPRoute) error {
-	l := &scope.GatewayListener{Port: 80}
 	for i := range route.Rules {
 		rule := &route.Rules[i]
 		if rule.Unsupported != "" {
 			continue
 		}
 		for _, match := range rule.Matches {
-			r := &scope.GatewayRoute{Match: match, Filters: rule.Filters, Timeout: rule.Timeout, Backends: []scope.Backend{{Cluster: noGatewayBackend, Weight: 1}}}
-			if err := gatewayRoute(l, r).ValidateAll(); err != nil {
+			if err := routeOf(80, testRoute(match, rule), nil).ValidateAll(); err != nil {
 				return fmt.Errorf("rule %d: %w", i+1, err)
 			}
 		}
 	}
 	return nil
+}
+
+// testRoute returns a match with everything that a rule says.
+func testRoute(match catalog.RouteMatch, rule *catalog.HTTPRouteRule) *scope.GatewayRoute {
+	r := &scope.GatewayRoute{Match: match, Filters: rule.Filters, Timeout: rule.Timeout, TryTimeout: rule.TryTimeout, Retry: rule.Retry}
+	r.Backends = []scope.Backend{{Cluster: noGatewayBackend, Weight: 1}}
+	for _, backend := range rule.Backends {
+		r.Backends = append(r.Backends, scope.Backend{Cluster: noGatewayBackend, Weight: 1, Filters: backend.Filters})
+	}
+	for _, mirror := range rule.Filters.Mirrors {
+		r.Mirrors = append(r.Mirrors, scope.Mirror{Cluster: noGatewayBackend, Numerator: mirror.Numerator, Denominator: mirror.Denominator})
+	}
+	return r
 }

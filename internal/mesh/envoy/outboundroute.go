@@ -22,7 +22,7 @@ func routedRequests(o scope.Outbound, retry *catalog.RetryPolicy) []*routev3.Rou
 // routedRequest is the route of a match. What the route does not say is as for other requests of the client: the timeout of the UpstreamTrafficSetting,
 // and the Retry policy.
 func routedRequest(o scope.Outbound, r *scope.GatewayRoute, retry *catalog.RetryPolicy) *routev3.Route {
-	route := gatewayRoute(&scope.GatewayListener{Port: o.Port}, r)
+	route := routeOf(o.Port, r, retry)
 	action := route.GetRoute()
 	if action == nil {
 		return route
@@ -30,7 +30,6 @@ func routedRequest(o scope.Outbound, r *scope.GatewayRoute, retry *catalog.Retry
 	if r.Timeout == 0 {
 		action.Timeout = durationpb.New(requestTimeout(o.Upstream))
 	}
-	action.RetryPolicy = retryPolicy(retry)
 	if clientChoosesPod(o, r.Backends) {
 		action.ClusterSpecifier = forward(weightedClusters(o, r.Backends), 0, nil).Route.ClusterSpecifier
 	}

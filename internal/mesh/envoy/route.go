@@ -165,10 +165,12 @@ func virtualHost(direction string, service catalog.Name, ports ...uint16) *route
 func forward(to []weightedCluster, timeout time.Duration, retry *routev3.RetryPolicy) *routev3.Route_Route {
 	split := &routev3.WeightedCluster{}
 	for _, b := range to {
-		split.Clusters = append(split.Clusters, &routev3.WeightedCluster_ClusterWeight{
-			Name:   b.cluster,
-			Weight: wrapperspb.UInt32(b.weight),
-		})
+		weighted := &routev3.WeightedCluster_ClusterWeight{Name: b.cluster, Weight: wrapperspb.UInt32(b.weight)}
+		if b.filters != nil {
+			weighted.RequestHeadersToAdd, weighted.RequestHeadersToRemove = headerOptions(b.filters.Request), b.filters.Request.Remove
+			weighted.ResponseHeadersToAdd, weighted.ResponseHeadersToRemove = headerOptions(b.filters.Response), b.filters.Response.Remove
+		}
+		split.Clusters = append(split.Clusters, weighted)
 	}
 	return &routev3.Route_Route{Route: &routev3.RouteAction{
 		ClusterSpecifier: &routev3.RouteAction_WeightedClusters{WeightedClusters: split},

@@ -56,7 +56,7 @@ func (x routeIndex) rules(domain string, inherits bool) []Rule {
 		for k := range attached.route.Rules {
 			rule := &attached.route.Rules[k]
 			for _, match := range rule.Matches {
-				candidates = append(candidates, candidate{Rule{match, rule, attached.backends[k]}, ranks[i]})
+				candidates = append(candidates, candidate{Rule{match, attached.route, rule, attached.backends[k]}, ranks[i]})
 			}
 		}
 	}

@@ -37,7 +37,7 @@ func (f *references) resolve() bool {
 	f.done = true
 	count := 0
 	for i := range f.route.Rules {
-		count += len(f.route.Rules[i].Backends)
+		count += len(f.route.Rules[i].Backends) + len(f.route.Rules[i].Filters.Mirrors)
 	}
 	used := f.resolver.references[f.route.Name.Namespace]
 	if used+count > MaxReferences {
@@ -64,6 +64,11 @@ func (r *resolver) resolveBackends(route *catalog.HTTPRoute) ([][]Backend, Verdi
 				verdict = problem
 			}
 			all[i] = append(all[i], backend)
+		}
+		for _, mirror := range route.Rules[i].Filters.Mirrors {
+			if _, problem := r.resolveBackend(route, mirror.Backend); !problem.OK {
+				verdict = problem
+			}
 		}
 	}
 	return all, verdict

@@ -53,6 +53,7 @@ type Host struct {
 // Rule is one match of a rule.
 type Rule struct {
 	Match catalog.RouteMatch
+	Route *catalog.HTTPRoute
 	Rule  *catalog.HTTPRouteRule
 	// Backends are those of the rule, in their order.
 	Backends []Backend

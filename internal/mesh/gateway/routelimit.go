@@ -20,7 +20,13 @@ func weightOf(rule *catalog.HTTPRouteRule, destinations int) int {
 
 // WeightOfMatch counts the routes of one match of a rule: one for each destination, and more for long texts.
 func WeightOfMatch(match *catalog.RouteMatch, rule *catalog.HTTPRouteRule, destinations int) int {
-	return authz.RoutesOf(matchBytes(match)+filterBytes(&rule.Filters)) + max(1, destinations) - 1
+	bytes := matchBytes(match) + filterBytes(&rule.Filters)
+	for i := range rule.Backends {
+		if filters := rule.Backends[i].Filters; filters != nil {
+			bytes += headerFilterBytes(filters)
+		}
+	}
+	return authz.RoutesOf(bytes) + max(1, destinations) - 1
 }
 
 // matchBytes returns what a match counts, in bytes.
@@ -36,6 +42,17 @@ func matchBytes(match *catalog.RouteMatch) int {
 
 // filterBytes returns what the filters of a rule count, in bytes.
 func filterBytes(filters *catalog.RouteFilters) int {
+	bytes := headerFilterBytes(&filters.HeaderFilters) + headerBytes*len(filters.Mirrors)
+	if filters.Redirect != nil {
+		bytes += len(filters.Redirect.Hostname) + pathBytes(filters.Redirect.Path)
+	}
+	if filters.Rewrite != nil {
+		bytes += len(filters.Rewrite.Hostname) + pathBytes(filters.Rewrite.Path)
+	}
+	return bytes
+}
+
+func headerFilterBytes(filters *catalog.HeaderFilters) int {
 	bytes := 0
 	for _, edits := range []catalog.HeaderEdits{filters.Request, filters.Response} {
 		for _, list := range [][]catalog.HeaderValue{edits.Set, edits.Add} {
@@ -46,12 +63,6 @@ func filterBytes(filters *catalog.RouteFilters) int {
 		for _, name := range edits.Remove {
 			bytes += headerBytes + len(name)
 		}
-	}
-	if filters.Redirect != nil {
-		bytes += len(filters.Redirect.Hostname) + pathBytes(filters.Redirect.Path)
-	}
-	if filters.Rewrite != nil {
-		bytes += len(filters.Rewrite.Hostname) + pathBytes(filters.Rewrite.Path)
 	}
 	return bytes
 }

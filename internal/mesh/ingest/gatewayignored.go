@@ -13,9 +13,9 @@ func ignoredByGateways() []string {
 	return []string{"spec.addresses", "spec.allowedListeners", "spec.defaultScope", "spec.infrastructure", "spec.listeners.tls.options", "spec.tls.backend"}
 }
 
-// ignoredByRoutes are the fields of an HTTPRoute without effect, sorted.
+// ignoredByRoutes are the fields of a route without effect, sorted.
 func ignoredByRoutes() []string {
-	return []string{"spec.rules.retry", "spec.rules.sessionPersistence", "spec.rules.timeouts.backendRequest", "spec.useDefaultGateways"}
+	return []string{"spec.rules.sessionPersistence", "spec.useDefaultGateways"}
 }
 
 // setFields returns the paths that an object sets.

@@ -51,10 +51,20 @@ type GatewayRoute struct {
 	Unsupported bool
 	// Denied is true if no policy allows the gateway to call any of the backends: it answers 403.
 	Denied bool
-	// Timeout bounds a request; 0 means no limit.
-	Timeout time.Duration
+	// Timeout bounds a request, and TryTimeout each attempt; 0 means no limit.
+	Timeout, TryTimeout time.Duration
+	// Retry says which requests are repeated; nil means the default.
+	Retry *catalog.RouteRetry
+	// Mirrors receive copies of requests.
+	Mirrors []Mirror
 	// Weight is what a route of a sidecar counts within authz.MaxRoutes.
 	Weight int
+}
+
+// Mirror is a Cluster that receives copies of Numerator of Denominator requests.
+type Mirror struct {
+	Cluster                string
+	Numerator, Denominator uint32
 }
 
 // GatewayCertificate is a certificate with its key, both PEM. The name is "<namespace>/<name>" of its Secret.
@@ -126,11 +136,14 @@ type gatewayShares struct {
 }
 
 func (o gatewayBuilder) gatewayRoute(rule gateway.Rule) GatewayRoute {
-	route := GatewayRoute{Match: rule.Match, Filters: rule.Rule.Filters, Unsupported: rule.Rule.Unsupported != "", Timeout: rule.Rule.Timeout}
+	route := o.newRoute(rule.Route, rule.Rule, rule.Match)
 	exists, allowed := false, false
-	for _, backend := range rule.Backends {
+	for i, backend := range rule.Backends {
 		exists = exists || backend.Service != nil
 		backends, callable := o.gatewayBackends(backend)
+		for k := range backends {
+			backends[k].Filters = rule.Rule.Backends[i].Filters
+		}
 		allowed = allowed || callable
 		route.Backends = append(route.Backends, backends...)
 	}

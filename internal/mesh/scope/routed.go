@@ -2,6 +2,7 @@ package scope
 
 import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 )
 
@@ -26,12 +27,41 @@ func (o outboundBuilder) addRouted(out *Outbound, rule authz.RouteRule) {
 	if routed.Rule == nil {
 		return
 	}
-	route := GatewayRoute{Match: *routed.Match, Filters: routed.Rule.Filters, Unsupported: routed.Rule.Unsupported != "", Timeout: routed.Rule.Timeout, Weight: weightOfRouted(rule)}
-	for _, backend := range rule.Backends {
-		route.Backends = append(route.Backends, Backend{Cluster: o.addCluster(backend), Weight: backend.Weight})
+	route := o.newRoute(routed.Route, routed.Rule, *routed.Match)
+	route.Weight = weightOfRouted(rule)
+	for i, backend := range rule.Backends {
+		route.Backends = append(route.Backends, Backend{
+			Cluster: o.addCluster(backend), Weight: backend.Weight, Filters: routed.Rule.Backends[routed.References[i]].Filters,
+		})
 	}
 	if routed.Unusable > 0 {
 		route.Backends = append(route.Backends, Backend{Weight: routed.Unusable})
 	}
 	out.HTTPRoutes = append(out.HTTPRoutes, route)
+}
+
+// newRoute returns a match of a rule without its backends.
+func (o outboundBuilder) newRoute(route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, match catalog.RouteMatch) GatewayRoute {
+	out := GatewayRoute{
+		Match: match, Filters: rule.Filters, Unsupported: rule.Unsupported != "", Timeout: rule.Timeout, TryTimeout: rule.TryTimeout, Retry: rule.Retry,
+	}
+	for _, mirror := range rule.Filters.Mirrors {
+		if cluster := o.mirrorCluster(route, mirror.Backend); cluster != "" {
+			out.Mirrors = append(out.Mirrors, Mirror{cluster, mirror.Numerator, mirror.Denominator})
+		}
+	}
+	return out
+}
+
+// mirrorCluster returns the cluster for copies of requests. It is empty if the Service does not exist, or if the client may not call it.
+func (o outboundBuilder) mirrorCluster(route *catalog.HTTPRoute, ref catalog.RouteBackend) string {
+	resolved, problem := authz.ResolveBackend(o.view, route, ref)
+	if problem != "" {
+		return ""
+	}
+	backend, callable := authz.BackendFor(o.view, o.client, resolved)
+	if !callable {
+		return ""
+	}
+	return o.addCluster(backend)
 }

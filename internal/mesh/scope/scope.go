@@ -165,6 +165,8 @@ type Backend struct {
 	// Cluster is the name of an element of Scope.Clusters.
 	Cluster string
 	Weight  uint32
+	// Filters change the requests of a route to this backend, and their responses; nil for none.
+	Filters *catalog.HeaderFilters
 }
 
 // Cluster is one port of a Service as a destination.

@@ -1,0 +1,136 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// HTTPRouteRule is one rule of an HTTPRoute.
+type HTTPRouteRule struct {
+	// Matches select requests, any one is enough. There is at least one.
+	Matches  []RouteMatch
+	Backends []RouteBackend
+	// Filters change requests and responses.
+	Filters RouteFilters
+	// Unsupported is why the rule cannot be used: its requests are answered with 500. It is empty if the rule can be used.
+	Unsupported string
+	// Timeout bounds a request, and TryTimeout each attempt; 0 means no limit.
+	Timeout, TryTimeout time.Duration
+	// Retry says which requests are repeated; nil means the default.
+	Retry *RouteRetry
+}
+
+// References returns the backends of the rule, and those of its mirrors.
+func (r *HTTPRouteRule) References() []RouteBackend {
+	all := slices.Clone(r.Backends)
+	for _, mirror := range r.Filters.Mirrors {
+		all = append(all, mirror.Backend)
+	}
+	return all
+}
+
+// RouteRetry repeats requests without an answer, and those with one of the status codes.
+type RouteRetry struct {
+	Codes []uint32
+	// Attempts is the number of repetitions; 0 means the default.
+	Attempts uint32
+	// Backoff is the shortest pause before a repetition; 0 means the default.
+	Backoff time.Duration
+}
+
+// RouteMatch selects requests. Every part that is set must match.
+type RouteMatch struct {
+	// PathType is Exact, PathPrefix or RegularExpression.
+	PathType, Path string
+	Method         string
+	Headers, Query []ValueMatch
+}
+
+// ValueMatch matches the value of a header or query parameter.
+type ValueMatch struct {
+	Name, Value string
+	// Regex is true if Value is an RE2 expression that must match the whole value.
+	Regex bool
+}
+
+// RouteBackend is a Service with a share of the requests.
+type RouteBackend struct {
+	Service Name
+	Port    uint16
+	Weight  uint32
+	// Filters change its requests and responses, after those of the rule; nil means that there are none.
+	Filters *HeaderFilters
+	// Unsupported describes a reference to something else than a Service; empty for a Service.
+	Unsupported string
+}
+
+// HeaderFilters change the headers of requests and responses.
+type HeaderFilters struct {
+	Request, Response HeaderEdits
+}
+
+// RouteFilters are the filters of a rule.
+type RouteFilters struct {
+	HeaderFilters
+	Redirect *RouteRedirect
+	Rewrite  *RouteRewrite
+	// Mirrors receive copies of requests. Their answers are dropped.
+	Mirrors []RouteMirror
+}
+
+// RouteMirror is a Service that receives copies of Numerator of Denominator requests.
+type RouteMirror struct {
+	Backend                RouteBackend
+	Numerator, Denominator uint32
+}
+
+// HeaderEdits change headers.
+type HeaderEdits struct {
+	Set, Add []HeaderValue
+	Remove   []string
+}
+
+// Protected returns a header among the edits that filters cannot change; empty if there is none.
+func (e HeaderEdits) Protected() string {
+	for _, header := range append(slices.Clone(e.Set), e.Add...) {
+		if isProtected(header.Name) {
+			return header.Name
+		}
+	}
+	if i := slices.IndexFunc(e.Remove, isProtected); i >= 0 {
+		return e.Remove[i]
+	}
+	return ""
+}
+
+// isProtected reports whether a header decides how Envoy routes a request, or what others believe about its client. Envoy obeys x-envoy-*, and
+// the gateway writes x-forwarded-*.
+func isProtected(header string) bool {
+	header = strings.ToLower(header)
+	return strings.HasPrefix(header, ":") || header == "host" || strings.HasPrefix(header, "x-envoy-") || strings.HasPrefix(header, "x-forwarded-")
+}
+
+// HeaderValue is a header with its value.
+type HeaderValue struct{ Name, Value string }
+
+// RouteRedirect answers requests with a redirect.
+type RouteRedirect struct {
+	Scheme, Hostname string
+	// Port is 0 for that of the scheme, or the port of the listener.
+	Port   uint16
+	Status uint32
+	Path   *PathEdit
+}
+
+// RouteRewrite changes requests before they are forwarded.
+type RouteRewrite struct {
+	Hostname string
+	Path     *PathEdit
+}
+
+// PathEdit replaces the whole path, or the prefix that the rule matches.
+type PathEdit struct {
+	Prefix bool
+	Value  string
+}

@@ -1,0 +1,56 @@
+package ingest
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// HTTPRoute reads an HTTPRoute. There is no entry if none of its parents is a Gateway or a Service.
+func HTTPRoute(u *unstructured.Unstructured) (*catalog.HTTPRoute, []Problem) {
+	object, found := convert[gatewayv1.HTTPRoute](u)
+	if found != nil {
+		return nil, found
+	}
+	return readRoute(u, catalog.KindHTTPRoute, &object.Spec)
+}
+
+// readRoute reads a route of a kind in the form of an HTTPRoute.
+func readRoute(u *unstructured.Unstructured, kind catalog.Kind, spec *gatewayv1.HTTPRouteSpec) (*catalog.HTTPRoute, []Problem) {
+	route := &catalog.HTTPRoute{Kind: kind, Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Ignored: setFields(u, ignoredByRoutes())}
+	for _, ref := range spec.ParentRefs {
+		if parent, ok := RouteParent(u.GetNamespace(), ref); ok {
+			route.Parents = append(route.Parents, parent)
+		}
+	}
+	if len(route.Parents) == 0 {
+		return nil, nil
+	}
+	if found := checkHostnames(string(kind), spec.Hostnames); found != nil {
+		return nil, found
+	}
+	for _, host := range spec.Hostnames {
+		route.Hostnames = append(route.Hostnames, string(host))
+	}
+	for i := range spec.Rules {
+		route.Rules = append(route.Rules, routeRule(u.GetNamespace(), &spec.Rules[i]))
+	}
+	return route, nil
+}
+
+// RouteParent reads a parent of a route. It returns false unless the parent is a Gateway or a Service.
+func RouteParent(namespace string, ref gatewayv1.ParentReference) (catalog.RouteParent, bool) {
+	parent := catalog.RouteParent{Section: string(ptr.Deref(ref.SectionName, "")), Port: uint16(ptr.Deref(ref.Port, 0))} //nolint:gosec // the schema limits it
+	name := catalog.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), Name: string(ref.Name)}
+	switch [2]string{string(ptr.Deref(ref.Group, gatewayv1.GroupName)), string(ptr.Deref(ref.Kind, "Gateway"))} {
+	case [2]string{gatewayv1.GroupName, "Gateway"}:
+		parent.Gateway = name
+	case [2]string{"", "Service"}:
+		parent.Service = name
+	default:
+		return catalog.RouteParent{}, false
+	}
+	return parent, true
+}
