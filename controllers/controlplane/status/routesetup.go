@@ -55,8 +55,8 @@ func (w Writers) addRoute(mgr manager.Manager, s kinds.Source, acquired <-chan s
 		WithOptions(backoff.Options(1)).
 		WatchesRawSource(source.Channel(resync, enqueueAll(reader, kind, ""))).
 		WatchesRawSource(source.Channel(w.Rejections.Watch(kind), &handler.EnqueueRequestForObject{})).
-		Watches(&corev1.Namespace{}, enqueueConflicting(reader, kind, inOrNamingNamespace), builder.WithPredicates(predicate.LabelChangedPredicate{})).
-		Watches(&corev1.Service{}, enqueueConflicting(reader, kind, namingService), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
+		Watches(&corev1.Namespace{}, enqueueConflicting(reader, kind, inOrNamingNamespace), builder.WithPredicates(predicate.LabelChangedPredicate{}, isLater())).
+		Watches(&corev1.Service{}, enqueueConflicting(reader, kind, namingService), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}, isLater())).
 		Build(r)
 	if err != nil {
 		return err
@@ -73,6 +73,12 @@ func (w Writers) addRoute(mgr manager.Manager, s kinds.Source, acquired <-chan s
 		return err
 	}
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return forward(ctx, acquired, resync) }))
+}
+
+// isLater returns a predicate for all events but those of the initial list. Routes are in an initial list as well, and to compare each of thousands with
+// each Service would take seconds.
+func isLater() predicate.Predicate {
+	return predicate.Funcs{CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList }}
 }
 
 // inOrNamingNamespace returns a filter for the routes in a namespace, and for those that refer to one of its Services.

@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -45,11 +46,13 @@ func replacedSplit(ctx context.Context, reader client.Reader, split *catalog.Tra
 func hasParent(service catalog.Name) func(*unstructured.Unstructured) bool {
 	return func(route *unstructured.Unstructured) bool {
 		isService := func(parent catalog.RouteParent) bool { return parent.Service == service }
-		return contains(route.Object["spec"], service.Name) && slices.ContainsFunc(gatewayapi.ReadableParents(route), isService)
+		parents, _, _ := unstructured.NestedFieldNoCopy(route.Object, "spec", "parentRefs")
+		return contains(parents, service.Name) && slices.ContainsFunc(gatewayapi.ReadableParents(route), isService)
 	}
 }
 
-// splitBy returns a filter for the TrafficSplits of the Services that a route has as parents. Only those in its namespace can be affected.
+// splitBy returns a filter for the TrafficSplits of the Services that a route has as parents. Only those in its namespace can be affected. It reads a split
+// only if its root has the name of such a Service, because it runs for each pair of them when the control plane starts.
 func splitBy(route client.Object) func(*unstructured.Unstructured) bool {
 	roots := map[catalog.Name]bool{}
 	if typed, ok := route.(*unstructured.Unstructured); ok {
@@ -58,6 +61,11 @@ func splitBy(route client.Object) func(*unstructured.Unstructured) bool {
 		}
 	}
 	return func(object *unstructured.Unstructured) bool {
+		service, _, _ := unstructured.NestedString(object.Object, "spec", "service")
+		name, _, _ := strings.Cut(service, ".")
+		if !roots[catalog.Name{Namespace: object.GetNamespace(), Name: name}] {
+			return false
+		}
 		split, _ := ingest.TrafficSplit(object)
 		return split != nil && roots[split.Root]
 	}

@@ -52,9 +52,12 @@ func TestServiceParents(t *testing.T) {
 		"a grant for another kind":         {serviceRoute(shop, far, func(r *catalog.HTTPRoute) { r.Kind = catalog.KindGRPCRoute }), true, "Accepted", "RefNotPermitted", "permits GRPCRoutes of"},
 		"a backend that does not exist":    {serviceRoute(shop, catalog.RouteBackend{Service: catalog.Name{Namespace: shop, Name: "none"}, Port: 80}, nil), false, "Accepted", "BackendNotFound", "There is no Service shop/none"},
 		"a backend's port":                 {serviceRoute(shop, catalog.RouteBackend{Service: books.Service, Port: 8080}, nil), false, "Accepted", "BackendNotFound", "has no port 8080"},
-		"another kind":                     {serviceRoute(shop, catalog.RouteBackend{Unsupported: "a Bucket"}, nil), false, "Accepted", "InvalidKind", "a Bucket"},
-		"hostnames have no effect":         {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Hostnames = []string{"a.example"} }), false, "Accepted", "ResolvedRefs", "no effect: spec.hostnames"},
-		"a rule that is not supported":     {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Rules[0].Unsupported = "it mirrors" }), false, "UnsupportedValue", "ResolvedRefs", "answered with 500, because it mirrors"},
+		"a mirror that does not exist": {serviceRoute(shop, books, func(r *catalog.HTTPRoute) {
+			r.Rules[0].Filters.Mirrors = []catalog.RouteMirror{{Backend: catalog.RouteBackend{Service: catalog.Name{Namespace: shop, Name: "copy"}, Port: 80}}}
+		}), false, "Accepted", "BackendNotFound", "There is no Service shop/copy"},
+		"another kind":                 {serviceRoute(shop, catalog.RouteBackend{Unsupported: "a Bucket"}, nil), false, "Accepted", "InvalidKind", "a Bucket"},
+		"hostnames have no effect":     {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Hostnames = []string{"a.example"} }), false, "Accepted", "ResolvedRefs", "no effect: spec.hostnames"},
+		"a rule that is not supported": {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Rules[0].Unsupported = "it mirrors" }), false, "UnsupportedValue", "ResolvedRefs", "answered with 500, because it mirrors"},
 		"one rule of several is supported": {serviceRoute(shop, books, func(r *catalog.HTTPRoute) {
 			r.Rules = append(r.Rules, catalog.HTTPRouteRule{Unsupported: "it mirrors"})
 		}), false, "Accepted", "ResolvedRefs", "Some rules answer 500"},
