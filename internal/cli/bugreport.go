@@ -50,6 +50,7 @@ var ingress = []schema.GroupVersionKind{
 	{Group: "networking.k8s.io", Version: "v1", Kind: "IngressClass"},
 	{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "IngressBackend"},
 	{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "Gateway"},
+	{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "GRPCRoute"},
 	{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRoute"},
 }
 

@@ -48,9 +48,9 @@ The exit code is 1 if a condition of the policy is False. Causes are a MeshConfi
 precedence, or a reference to an object that does not exist. It is also 1 if a sidecar rejects the policy or the timeout expires. A
 policy that affects no running pod is accepted with a message of its own.
 
-mesh/NAME waits until the current version of a Mesh and its components are ready, and fails if it is stalled. gateway/NAME and
-httproute/NAME wait for the conditions of the Gateway API. deployment/NAME waits until a Deployment
-is rolled out and the sidecars of all its pods have acknowledged their configuration. It fails if a pod has no sidecar or a
+mesh/NAME waits until the current version of a Mesh and its components are ready, and fails if it is stalled. gateway/NAME,
+httproute/NAME and grpcroute/NAME wait for the conditions of the Gateway API, and for the sidecars
+that apply a route for a Service. deployment/NAME waits until a Deployment is rolled out and the sidecars of all its pods have acknowledged their configuration. It fails if a pod has no sidecar or a
 sidecar rejects its configuration.`,
 		Example: `  kubectl apply -f grant.yaml && osm wait -n bookstore traffictarget/bookthief-to-bookstore-v1
   osm wait mesh/osm --timeout 5m
@@ -101,11 +101,13 @@ func waitName(text string) (kind, name string, err error) {
 		known = kinds.Gateway.Kind
 	case "httproute", "httproutes":
 		known = kinds.HTTPRoute.Kind
+	case "grpcroute", "grpcroutes":
+		known = kinds.GRPCRoute.Kind
 	}
 	if found && known != "" && name != "" && !strings.Contains(name, "/") {
 		return known, name, nil
 	}
-	return "", "", fmt.Errorf("invalid object %q: must be KIND/NAME, such as traffictarget/NAME; kinds are mesh, deployment, gateway, httproute, %s", text, strings.Join(policyKinds(), ", "))
+	return "", "", fmt.Errorf("invalid object %q: must be KIND/NAME, such as traffictarget/NAME; kinds are mesh, deployment, gateway, httproute, grpcroute, %s", text, strings.Join(policyKinds(), ", "))
 }
 
 // waitOptions are the flags of the wait command.
@@ -181,8 +183,8 @@ func (a *app) waits(ctx context.Context, c client.Client, meshName string, objec
 		case waitDeployment:
 			return &deploymentWait{namespace: o.namespace, name: o.name, mesh: m, reader: c, reports: replicas}
 		}
-		if o.kind == kinds.Gateway.Kind || o.kind == kinds.HTTPRoute.Kind {
-			return &gatewayWait{policyRef: o, mesh: m, reader: c}
+		if o.kind == kinds.Gateway.Kind || isRouteKind(o.kind) {
+			return &gatewayWait{policyRef: o, mesh: m, reader: c, reports: replicas}
 		}
 		return &policyWait{policyRef: o, mesh: m, reader: c, reports: replicas}
 	}, nil

@@ -16,11 +16,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
-// gatewayWait polls the conditions of a Gateway or an HTTPRoute of the mesh.
+// gatewayWait polls the conditions of a Gateway or a route of the mesh, and the acknowledgements of the sidecars that apply a route.
 type gatewayWait struct {
 	policyRef
 	mesh   mesh
 	reader client.Reader
+	// sidecars waits for the acknowledgements of a route for Services. It is nil for others.
+	sidecars *policyWait
+	reports  objectReports
 
 	last string
 	// failed counts the consecutive polls with the same failure.
@@ -52,7 +55,12 @@ func (w *gatewayWait) poll(ctx context.Context) (bool, error) {
 	}
 	if failure == "" {
 		w.failed, w.last = 0, "the control plane has not written the conditions of its newest version"
-		return done, nil
+		if !done || w.sidecars == nil {
+			return done, nil
+		}
+		done, err = w.sidecars.pollReports(ctx, parts[0].generation)
+		w.last = w.sidecars.last
+		return done, err
 	}
 	if failure != w.last {
 		w.failed = 0
@@ -63,7 +71,7 @@ func (w *gatewayWait) poll(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// gatewayPart are conditions in the status of a Gateway or an HTTPRoute, and those that must be True.
+// gatewayPart are conditions in the status of a Gateway or a route, and those that must be True.
 type gatewayPart struct {
 	name       string
 	generation int64
@@ -71,18 +79,13 @@ type gatewayPart struct {
 	expected   []string
 }
 
-// read returns the conditions of the object: of a Gateway and its listeners, or of a route for each of its Gateways.
+// read returns the conditions of the object: of a Gateway and its listeners, or of a route for each of its parents.
 func (w *gatewayWait) read(ctx context.Context) ([]gatewayPart, error) {
-	if w.kind == kinds.HTTPRoute.Kind {
-		route := &gatewayv1.HTTPRoute{}
-		err := w.get(ctx, kinds.HTTPRoute, route)
-		var parts []gatewayPart
-		for _, parent := range route.Status.Parents {
-			parts = append(parts, gatewayPart{
-				"", route.Generation, parent.Conditions, []string{string(gatewayv1.RouteConditionAccepted), string(gatewayv1.RouteConditionResolvedRefs)},
-			})
-		}
-		return parts, err
+	switch w.kind {
+	case kinds.HTTPRoute.Kind:
+		return w.readRoute(ctx, kinds.HTTPRoute)
+	case kinds.GRPCRoute.Kind:
+		return w.readRoute(ctx, kinds.GRPCRoute)
 	}
 	gateway := &gatewayv1.Gateway{}
 	if err := w.get(ctx, kinds.Gateway, gateway); err != nil {
@@ -111,6 +114,14 @@ func (w *gatewayWait) get(ctx context.Context, kind schema.GroupVersionKind, int
 	return runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, into)
 }
 
-func (w *gatewayWait) pending() string    { return "is not in force: " + w.last }
-func (w *gatewayWait) summary() string    { return w.String() + " is in force" }
+func (w *gatewayWait) pending() string { return "is not in force: " + w.last }
+
+// summary describes an object that is in force.
+func (w *gatewayWait) summary() string {
+	if w.sidecars != nil {
+		return w.sidecars.summary()
+	}
+	return w.String() + " is in force"
+}
+
 func (w *gatewayWait) restricted() string { return "" }

@@ -15,6 +15,7 @@ import (
 func TestWaitForGatewayAPI(t *testing.T) {
 	const route = `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: x, namespace: shop}, spec: {}, status: {parents: [{controllerName: a/b, parentRef: {name: g}, conditions: [CONDITIONS]}]}}`
 	const gateway = `{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: x, namespace: shop}, spec: {gatewayClassName: CLASS}, status: {conditions: [CONDITIONS], listeners: [{name: a, conditions: [{type: Accepted, status: "True", reason: A, message: ""}, {type: ResolvedRefs, status: "False", reason: RefNotPermitted, message: the Secret cannot be read}]}]}}`
+	const serviceRoute = `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: x, namespace: shop}, spec: {parentRefs: [{group: "", kind: Service, name: web}]}, status: {parents: [CONDITIONS]}}`
 	for name, test := range map[string]struct {
 		kind, object, conditions string
 		done                     bool
@@ -25,7 +26,13 @@ func TestWaitForGatewayAPI(t *testing.T) {
 		"not evaluated":  {"HTTPRoute", route, ``, false, "has not written the conditions", ""},
 		"a listener":     {"Gateway", strings.Replace(gateway, "CLASS", "osm", 1), `{type: Programmed, status: "False", reason: Invalid, message: see listeners}`, false, "Listener a: ResolvedRefs is False (RefNotPermitted): the Secret cannot be read", ""},
 		"another class":  {"Gateway", strings.Replace(gateway, "CLASS", "osmm", 1), ``, false, "", "has the class osmm, which is not that of the ingress gateway of mesh osm"},
-		"no such object": {"Gateway", "", "", false, "", "Gateway shop/x not found"},
+		"without entry":  {"HTTPRoute", serviceRoute, "", false, "has not written the conditions", ""},
+		"for a Service": {
+			"HTTPRoute", serviceRoute, `{parentRef: {group: "", kind: Service, name: web, namespace: shop}, controllerName: a/b, conditions: [{type: Accepted, status: "True", reason: A, message: ""}, {type: ResolvedRefs, status: "True", reason: A, message: ""}]}`,
+			true, "2 of 2 sidecars have acknowledged it", "",
+		},
+		"outside the mesh": {"GRPCRoute", strings.NewReplacer("HTTPRoute", "GRPCRoute", "namespace: shop", "namespace: other").Replace(serviceRoute), "", false, "", "namespace other is not part of mesh osm"},
+		"no such object":   {"Gateway", "", "", false, "", "Gateway shop/x not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var objects []*unstructured.Unstructured
@@ -43,7 +50,13 @@ func TestWaitForGatewayAPI(t *testing.T) {
 			for _, object := range objects {
 				builder.WithObjects(object)
 			}
-			w := &gatewayWait{policyRef: policyRef{test.kind, "shop", "x"}, mesh: mesh{Name: "osm"}, reader: builder.Build()}
+			namespace := "shop"
+			if len(objects) > 0 {
+				namespace = objects[0].GetNamespace()
+			}
+			reports := acknowledgedBy(2)
+			reports.Generation = 0
+			w := &gatewayWait{policyRef: policyRef{test.kind, namespace, "x"}, mesh: mesh{Name: "osm", Members: []string{"shop"}}, reader: builder.Build(), reports: reports}
 			done, err := w.poll(t.Context())
 			if done != test.done || !strings.Contains(w.pending(), test.pending) || !strings.Contains(errorText(err), test.err) || test.err == "" && err != nil {
 				t.Errorf("done is %t, pending %q, error %v", done, w.pending(), err)

@@ -120,6 +120,9 @@ func (r *Reconciler) read(ctx context.Context) (*state, error) {
 		for i := range list.Items {
 			object := &list.Items[i]
 			kind := source.Object.GetObjectKind().GroupVersionKind()
+			if kind == kinds.HTTPRoute && !concernsGateways(object) {
+				continue
+			}
 			entry, problems := source.Ingest(object)
 			switch {
 			case entry != nil:
@@ -219,7 +222,10 @@ func (r *Reconciler) add(mgr manager.Manager) error {
 		b = b.WatchesRawSource(source.Channel(r.RejectedRoutes(), all))
 	}
 	for _, kind := range gatewayKinds() {
-		b = b.Watches(kinds.Object(kind), all)
+		b = b.Watches(kinds.Object(kind), all, builder.WithPredicates(predicate.NewPredicateFuncs(func(object client.Object) bool {
+			route, ok := object.(*unstructured.Unstructured)
+			return kind != kinds.HTTPRoute || !ok || concernsGateways(route)
+		})))
 	}
 	return b.Complete(r)
 }

@@ -24,6 +24,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -300,7 +301,7 @@ func (f *fixture) conditionsOf(t *testing.T, route string) (conditions []string,
 	if err := f.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: route}, object); err != nil {
 		t.Fatal(err)
 	}
-	typed, err := readStatus[gatewayv1.HTTPRoute](object)
+	typed, err := gatewayapi.ReadStatus[gatewayv1.HTTPRoute](object)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -377,7 +378,7 @@ spec: {gatewayClassName: foreign, listeners: all}
 		if err := f.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: name}, object); err != nil {
 			t.Fatal(err)
 		}
-		typed, err := readStatus[gatewayv1.Gateway](object)
+		typed, err := gatewayapi.ReadStatus[gatewayv1.Gateway](object)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,28 +2,24 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
-	"github.com/openservicemesh/osm-operator/internal/platform/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -41,7 +37,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *state) error {
 	for _, route := range result.Routes {
 		object := s.routes[route.Route.Name]
 		resolved[object] = true
-		failed = append(failed, r.writeRoute(ctx, object, validated(route)))
+		failed = append(failed, r.writeRoute(ctx, object, gatewayapi.Validated(route.Route, route.Parents)))
 	}
 	for _, object := range s.routes {
 		if !resolved[object] {
@@ -61,10 +57,10 @@ func (r *Reconciler) writeClass(ctx context.Context, object *unstructured.Unstru
 		return err
 	}
 	status := class.Status.DeepCopy()
-	setConditions(&status.Conditions, class.Generation, metav1.Condition{
+	gatewayapi.SetConditions(&status.Conditions, class.Generation, metav1.Condition{
 		Type: string(gatewayv1.GatewayClassConditionStatusAccepted), Status: metav1.ConditionTrue, Reason: string(gatewayv1.GatewayClassReasonAccepted),
 	})
-	return r.patch(ctx, object, class.Status, status)
+	return gatewayapi.Patch(ctx, r.Client, object, class.Status, status)
 }
 
 func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.GatewayStatus) error {
@@ -76,7 +72,7 @@ func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.Gatew
 	status := before.Status.DeepCopy()
 	status.Addresses = addressesOf(s.service)
 	programmed := gatewayProgrammed(s, slices.ContainsFunc(g.Listeners, func(l gateway.ListenerStatus) bool { return l.Served }))
-	setConditions(&status.Conditions, before.Generation, condition(string(gatewayv1.GatewayConditionAccepted), g.Accepted), programmed)
+	gatewayapi.SetConditions(&status.Conditions, before.Generation, gatewayapi.Condition(string(gatewayv1.GatewayConditionAccepted), g.Accepted), programmed)
 	earlier := status.Listeners
 	status.Listeners = nil
 	for i, l := range g.Listeners {
@@ -89,12 +85,12 @@ func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.Gatew
 			}
 		}
 		r.setClaim(&listener.Conditions, before.Generation, l.Claim, g.Gateway.Listeners[i].Claimed)
-		setConditions(&listener.Conditions, before.Generation,
-			condition(string(gatewayv1.ListenerConditionAccepted), l.Accepted), condition(string(gatewayv1.ListenerConditionResolvedRefs), l.ResolvedRefs),
+		gatewayapi.SetConditions(&listener.Conditions, before.Generation,
+			gatewayapi.Condition(string(gatewayv1.ListenerConditionAccepted), l.Accepted), gatewayapi.Condition(string(gatewayv1.ListenerConditionResolvedRefs), l.ResolvedRefs),
 			conflictedCondition(l.Accepted), programmedCondition(s, l.Served))
 		status.Listeners = append(status.Listeners, listener)
 	}
-	return r.patch(ctx, object, before.Status, status)
+	return gatewayapi.Patch(ctx, r.Client, object, before.Status, status)
 }
 
 // setClaim records what a listener claims, and since when. A new claim begins now.
@@ -108,74 +104,25 @@ func (r *Reconciler) setClaim(list *[]metav1.Condition, generation int64, claim 
 	if since.IsZero() {
 		since = r.Now()
 	}
-	setConditions(list, generation, metav1.Condition{
+	gatewayapi.SetConditions(list, generation, metav1.Condition{
 		Type: ingest.ConditionHostClaimed, Status: metav1.ConditionTrue, Reason: "Claimed", Message: claim, LastTransitionTime: metav1.NewTime(since),
 	})
 }
 
-// writeRoute replaces the entries of this mesh, and keeps those of other controllers.
+// routes writes the entries of Gateways. Those of Services have another writer.
+func (r *Reconciler) routes() gatewayapi.RouteWriter {
+	return gatewayapi.RouteWriter{
+		Client: r.Client, Controller: gatewayv1.GatewayController(names.GatewayController(r.Mesh)),
+		Replaces: func(ref gatewayv1.ParentReference) bool { return !gatewayapi.IsService(ref) },
+	}
+}
+
+// writeRoute writes the status of a route for its Gateways. Envoy's rejection of the route overrides Accepted.
 func (r *Reconciler) writeRoute(ctx context.Context, object *unstructured.Unstructured, parents []gateway.ParentStatus) error {
-	before, err := readStatus[gatewayv1.HTTPRoute](object)
-	if err != nil {
-		return err
+	if rejections, _ := r.Rejected(kinds.HTTPRoute.Kind, object.GetNamespace(), object.GetName()); len(rejections) > 0 {
+		parents = gatewayapi.NotAccepted(parents, kinds.ReasonRejectedByProxy, status.RejectionMessage(rejections))
 	}
-	own := gatewayv1.GatewayController(names.GatewayController(r.Mesh))
-	status := before.Status.DeepCopy()
-	earlier := status.Parents
-	status.Parents = slices.DeleteFunc(slices.Clone(earlier), func(p gatewayv1.RouteParentStatus) bool { return p.ControllerName == own })
-	for _, p := range parents {
-		entry := gatewayv1.RouteParentStatus{ParentRef: parentReference(p), ControllerName: own}
-		for i := range earlier {
-			if earlier[i].ControllerName == own && equality.Semantic.DeepEqual(earlier[i].ParentRef, entry.ParentRef) {
-				entry.Conditions = earlier[i].Conditions
-			}
-		}
-		if p.ResolvedRefs.Reason == "" {
-			meta.RemoveStatusCondition(&entry.Conditions, string(gatewayv1.RouteConditionResolvedRefs))
-		}
-		setConditions(&entry.Conditions, before.Generation, r.routeConditions(object, p)...)
-		status.Parents = append(status.Parents, entry)
-	}
-	if len(status.Parents) == 0 && len(earlier) == 0 {
-		return nil
-	}
-	return r.patch(ctx, object, before.Status, status)
-}
-
-// patch writes the fields of the status that have changed, and removes those that are empty now. Other controllers may write the same lists, so
-// a patch of an outdated object is rejected. The watch then delivers its new version.
-func (r *Reconciler) patch(ctx context.Context, object *unstructured.Unstructured, before, after any) error {
-	earlier, err := json.Marshal(before)
-	if err != nil {
-		return err
-	}
-	current, err := json.Marshal(after)
-	if err != nil {
-		return err
-	}
-	changes, err := jsonpatch.CreateMergePatch(earlier, current)
-	if err != nil || string(changes) == "{}" {
-		return err
-	}
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"resourceVersion": object.GetResourceVersion()}, "status": json.RawMessage(changes),
-	})
-	if err != nil {
-		return err
-	}
-	err = r.Client.Status().Patch(ctx, object, client.RawPatch(types.MergePatchType, patch))
-	if apierrors.IsConflict(err) {
-		return nil
-	}
-	return client.IgnoreNotFound(err)
-}
-
-func setConditions(list *[]metav1.Condition, generation int64, conditions ...metav1.Condition) {
-	*list = slices.Clone(*list)
-	for _, c := range conditions {
-		c.ObservedGeneration = generation
-		meta.SetStatusCondition(list, c)
-	}
+	return r.routes().Write(ctx, object, parents)
 }
 
 // addressesOf are the addresses by which clients reach the Service: those of its load balancer, or, for a Service of type ClusterIP, its own. An
@@ -200,17 +147,6 @@ func addressesOf(service *corev1.Service) []gatewayv1.GatewayStatusAddress {
 		}
 	}
 	return addresses
-}
-
-func condition(kind string, v gateway.Verdict) metav1.Condition {
-	return metav1.Condition{Type: kind, Status: statusOf(v.OK), Reason: v.Reason, Message: message.ForCondition(v.Message)}
-}
-
-func statusOf(ok bool) metav1.ConditionStatus {
-	if ok {
-		return metav1.ConditionTrue
-	}
-	return metav1.ConditionFalse
 }
 
 // gatewayProgrammed is programmedCondition for a Gateway, which needs an address too.
@@ -249,18 +185,4 @@ func conflictedCondition(accepted gateway.Verdict) metav1.Condition {
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, accepted.Reason, accepted.Message
 	}
 	return c
-}
-
-func parentReference(p gateway.ParentStatus) gatewayv1.ParentReference {
-	reference := gatewayv1.ParentReference{
-		Group: ptr.To(gatewayv1.Group(gateway.Group)), Kind: ptr.To(gatewayv1.Kind("Gateway")),
-		Namespace: ptr.To(gatewayv1.Namespace(p.Parent.Gateway.Namespace)), Name: gatewayv1.ObjectName(p.Parent.Gateway.Name),
-	}
-	if p.Parent.Section != "" {
-		reference.SectionName = ptr.To(gatewayv1.SectionName(p.Parent.Section))
-	}
-	if p.Parent.Port != 0 {
-		reference.Port = ptr.To(gatewayv1.PortNumber(p.Parent.Port))
-	}
-	return reference
 }

@@ -3,16 +3,13 @@ package gateway
 import (
 	"context"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
-	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
@@ -40,30 +37,23 @@ func (r *Reconciler) writeUnreadableGateway(ctx context.Context, s *state, u unr
 		if s.classes[i].GetName() != class {
 			continue
 		}
-		before, err := readStatus[gatewayv1.Gateway](u.object)
+		before, err := gatewayapi.ReadStatus[gatewayv1.Gateway](u.object)
 		if err != nil {
 			return err
 		}
 		after := before.Status.DeepCopy()
-		accepted := condition(string(gatewayv1.GatewayConditionAccepted), gateway.Verdict{Reason: string(gatewayv1.GatewayReasonInvalid), Message: u.problem})
-		setConditions(&after.Conditions, before.Generation, accepted, programmedCondition(s, false))
-		return r.patch(ctx, u.object, before.Status, after)
+		accepted := gatewayapi.Condition(string(gatewayv1.GatewayConditionAccepted), gateway.Verdict{Reason: string(gatewayv1.GatewayReasonInvalid), Message: u.problem})
+		gatewayapi.SetConditions(&after.Conditions, before.Generation, accepted, programmedCondition(s, false))
+		return gatewayapi.Patch(ctx, r.Client, u.object, before.Status, after)
 	}
 	return nil
 }
 
 // unreadableParents returns the Gateways of this mesh that a route refers to, as far as they can be read.
 func unreadableParents(s *state, u unreadable) []gateway.ParentStatus {
-	refs, _, _ := unstructured.NestedSlice(u.object.Object, "spec", "parentRefs")
 	var parents []gateway.ParentStatus
-	for _, ref := range refs {
-		content, _ := ref.(map[string]any)
-		var typed gatewayv1.ParentReference
-		if runtime.DefaultUnstructuredConverter.FromUnstructured(content, &typed) != nil {
-			continue
-		}
-		parent, ok := ingest.RouteParent(u.object.GetNamespace(), typed)
-		if !ok || !s.hasGateway(parent.Gateway) {
+	for _, parent := range gatewayapi.ReadableParents(u.object) {
+		if !s.hasGateway(parent.Gateway) {
 			continue
 		}
 		parents = append(parents, gateway.ParentStatus{
@@ -81,27 +71,4 @@ func (s *state) hasGateway(name catalog.Name) bool {
 		}
 	}
 	return false
-}
-
-// routeConditions returns the conditions of a route for a parent. Envoy's rejection of the route overrides Accepted.
-func (r *Reconciler) routeConditions(object *unstructured.Unstructured, p gateway.ParentStatus) []metav1.Condition {
-	accepted := p.Accepted
-	if rejections, _ := r.Rejected(kinds.HTTPRoute.Kind, object.GetNamespace(), object.GetName()); len(rejections) > 0 {
-		accepted = gateway.Verdict{Reason: kinds.ReasonRejectedByProxy, Message: status.RejectionMessage(rejections)}
-	}
-	conditions := []metav1.Condition{condition(string(gatewayv1.RouteConditionAccepted), accepted)}
-	if p.ResolvedRefs.Reason != "" {
-		conditions = append(conditions, condition(string(gatewayv1.RouteConditionResolvedRefs), p.ResolvedRefs))
-	}
-	return conditions
-}
-
-// readStatus reads the metadata and the status of an object, whose spec may be unreadable.
-func readStatus[T any](object *unstructured.Unstructured) (*T, error) {
-	typed := new(T)
-	content := map[string]any{"metadata": object.Object["metadata"]}
-	if found, ok := object.Object["status"]; ok {
-		content["status"] = found
-	}
-	return typed, runtime.DefaultUnstructuredConverter.FromUnstructured(content, typed)
 }

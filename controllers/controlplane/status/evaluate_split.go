@@ -30,6 +30,14 @@ func EvaluateSplit(ctx context.Context, reader client.Reader, object *unstructur
 	if err != nil {
 		return nil, err
 	}
+	replaced, everywhere, err := replacedSplit(ctx, reader, split)
+	if err != nil {
+		return nil, err
+	}
+	if everywhere {
+		return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, append(problems, replaced...)), condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)}, nil
+	}
+	problems = append(problems, replaced...)
 	if !usable {
 		problems = append(problems, ingest.Problem{Reason: kinds.ReasonNoUsableBackend, Message: fmt.Sprintf(
 			"No backend can receive requests, so all requests to Service %s that this split selects fail: correct a backend with a weight above 0, or delete the split.", split.Root)})

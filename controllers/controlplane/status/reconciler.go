@@ -191,6 +191,11 @@ func relatedWatches(reader client.Reader, k policyKind) []relatedWatch {
 	if k.extension != nil {
 		list = append(list, relatedWatch{kinds.ExtensionService, enqueueConflicting(reader, k.kind, k.extension), nil})
 	}
+	if k.routed != nil {
+		for _, source := range routeSources("") {
+			list = append(list, relatedWatch{source.Object.GetObjectKind().GroupVersionKind(), enqueueRouted(reader, k.kind, k.routed), specs})
+		}
+	}
 	return list
 }
 

@@ -45,7 +45,7 @@ type Rejections struct {
 	byPolicy  map[policyKey][]report.Rejection
 	// limited has the sidecars in which a policy with too many routes is not complete.
 	limited  map[policyKey]string
-	watchers map[string]chan event.GenericEvent
+	watchers map[string][]chan event.GenericEvent
 	servers  serverFailures
 }
 
@@ -55,7 +55,7 @@ type policyKey struct{ kind, namespace, name string }
 func NewRejections(own func() report.Rejections, others func(context.Context) ([]client.Answer[report.Rejections], error), now func() time.Time) *Rejections {
 	return &Rejections{
 		own: own, others: others, wake: make(chan struct{}, 1),
-		byReplica: map[string]report.Rejections{}, watchers: map[string]chan event.GenericEvent{},
+		byReplica: map[string]report.Rejections{}, watchers: map[string][]chan event.GenericEvent{},
 		servers: serverFailures{now: now, watchers: map[string]chan event.GenericEvent{}},
 	}
 }
@@ -74,7 +74,7 @@ func (r *Rejections) Watch(kind schema.GroupVersionKind) <-chan event.GenericEve
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := make(chan event.GenericEvent)
-	r.watchers[kind.Kind] = c
+	r.watchers[kind.Kind] = append(r.watchers[kind.Kind], c)
 	return c
 }
 
@@ -131,9 +131,11 @@ func (r *Rejections) refresh(ctx context.Context) error {
 		object := kinds.Object(schema.GroupVersionKind{Kind: changed.kind})
 		object.SetNamespace(changed.namespace)
 		object.SetName(changed.name)
-		select {
-		case r.watcherOf(changed.kind) <- event.GenericEvent{Object: object}:
-		case <-ctx.Done():
+		for _, watcher := range r.watchersOf(changed.kind) {
+			select {
+			case watcher <- event.GenericEvent{Object: object}:
+			case <-ctx.Done():
+			}
 		}
 	}
 	r.servers.notify(ctx, servers)
@@ -143,10 +145,10 @@ func (r *Rejections) refresh(ctx context.Context) error {
 	return err
 }
 
-func (r *Rejections) watcherOf(kind string) chan<- event.GenericEvent {
+func (r *Rejections) watchersOf(kind string) []chan event.GenericEvent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.watchers[kind]
+	return slices.Clone(r.watchers[kind])
 }
 
 // update replaces what replicas report. It returns the policies whose rejections changed, and the servers whose failures changed.
@@ -236,6 +238,9 @@ func limitEffect(kind, sidecars string) string {
 	case kinds.TrafficSplit.Kind:
 		return fmt.Sprintf("Some requests that this object selects go to the destination of all others in %s, because the backends of all matches of "+
 			"TrafficSplits of the namespace exceed %d, or %d for clients in other namespaces: use fewer ports, matches or backends.", sidecars, authz.MaxRoutes, authz.MaxForeignRoutes)
+	case kinds.HTTPRoute.Kind, kinds.GRPCRoute.Kind:
+		return fmt.Sprintf("Some matches have no effect in %s, because the matches and backends of all policies of the namespace exceed %d routes, or %d for clients in other "+
+			"namespaces: use fewer matches, backends or parents.", sidecars, authz.MaxRoutes, authz.MaxForeignRoutes)
 	case kinds.Telemetry.Kind:
 		return fmt.Sprintf("The log has the default format without attributes in %s, because it is too long for the number of their ports and hosts, "+
 			"or because its namespace has many Telemetries in permissive mode: use a shorter format, fewer attributes or fewer Telemetries.", sidecars)

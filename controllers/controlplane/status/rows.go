@@ -35,6 +35,8 @@ type policyKind struct {
 	account func(client.Object) func(*unstructured.Unstructured) bool
 	// extension returns a filter for objects of this kind, in any namespace, that may refer to an ExtensionService; nil for none.
 	extension func(client.Object) func(*unstructured.Unstructured) bool
+	// routed returns a filter for objects of this kind, in the namespace of a route of the Gateway API, that the route can affect; nil for none.
+	routed func(client.Object) func(*unstructured.Unstructured) bool
 	// servers returns the servers that decide for sidecars because of an object; nil for none.
 	servers decisionServers
 	// meshWide is true if objects in the namespace of the mesh have an effect too.
@@ -54,7 +56,7 @@ func (w Writers) policyKinds() []policyKind {
 			account: namingAccount, references: unresolved(ingest.TrafficTarget, unresolvedTarget),
 		},
 		{
-			kind: kinds.TrafficSplit, evaluate: EvaluateSplit, services: true, conflicts: amongAll(kinds.TrafficSplit, ingest.TrafficSplit, splitConflicts),
+			kind: kinds.TrafficSplit, evaluate: EvaluateSplit, services: true, conflicts: amongSplitsAndRoutes, routed: splitBy,
 			related: []schema.GroupVersionKind{kinds.TrafficSplit}, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup},
 			references: unresolved(ingest.TrafficSplit, unresolvedSplit),
 		},

@@ -54,6 +54,9 @@ func (w Writers) Setup(mgr manager.Manager) error {
 	if err := w.addPolicies(mgr); err != nil {
 		return err
 	}
+	if err := w.addRoutes(mgr); err != nil {
+		return err
+	}
 	w.Leader.Notify(w.Rejections.wake)
 	return w.addMeshConfig(mgr)
 }

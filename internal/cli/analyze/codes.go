@@ -57,6 +57,8 @@ const (
 	codeNotGranted       = "OSM0227"
 	codeNoServer         = "OSM0228"
 	codeNoPrincipal      = "OSM0229"
+	codeNoServiceParent  = "OSM0230"
+	codeRouteBackend     = "OSM0231"
 
 	codeSplitConflict   = "OSM0301"
 	codeRetryConflict   = "OSM0302"
@@ -65,6 +67,7 @@ const (
 	codeEgressConflict  = "OSM0305"
 	codeLogConflict     = "OSM0306"
 	codeAuthConflict    = "OSM0307"
+	codeSplitReplaced   = "OSM0308"
 
 	codeRetriesOff   = "OSM0401"
 	codeOutsideMesh  = "OSM0402"
@@ -134,13 +137,15 @@ var meshCodes = []Code{
 	{codeOutsideGateway, diagnosis.Warning, "The egress gateway cannot forward a part of an Egress", "The namespace requires the egress gateway, which looks up hosts and forwards http and https. The Egress has other protocols, ipAddresses or local hosts, which are left out.", "Use http or https with hosts, or remove the annotation openservicemesh.io/egress-gateway from the namespace."},
 	{codeNoRouteOfLimit, diagnosis.Error, "A limit for a path that no HTTPRouteGroup has", "A limit of an UpstreamTrafficSetting applies to the requests of matches with exactly this pathRegex. No HTTPRouteGroup of the namespace has one, so nothing is limited.", "Write the pathRegex of an existing match, or .* for all requests."},
 	{codeIdleBackend, diagnosis.Error, "A backend of a TrafficSplit has no ready pod", "The backend gets its share of the requests, and they get status 503.", "Start the workload of the backend, or give the backend the weight 0."},
-	{codeGatewayAPI, diagnosis.Error, "A Gateway or an HTTPRoute is not in force", "A condition of the object is False. The message names what is missing.", "Follow the message."},
+	{codeGatewayAPI, diagnosis.Error, "A Gateway or a route of the Gateway API is not in force", "A condition of the object is False. The message names what is missing.", "Follow the message."},
 	{codeNoClass, diagnosis.Warning, "The GatewayClass of a Gateway does not exist", "No controller serves the Gateway. The class of the ingress gateway has the name of the mesh.", "Correct spec.gatewayClassName."},
 	{codeUndeclaredPort, diagnosis.Warning, "No container declares a targetPort", "The pods of a Service declare ports, and not the targetPort of the Service. If the application does not listen on it, requests get status 503. A named targetPort that no container declares has no number, so the port has no endpoints.", "Correct the targetPort of the Service, or add the port to the container."},
 	{codeNoParent, diagnosis.Warning, "The Gateway of an HTTPRoute does not exist", "The HTTPRoute is attached to no Gateway, so no request uses it, and no controller writes its status.", "Create the Gateway, or correct spec.parentRefs."},
 	{codeNotGranted, diagnosis.Warning, "No policy lets the ingress gateway call a Service", "An HTTPRoute leads to a Service, and no TrafficTarget has the service account of the ingress gateway as a source for it. Clients get status 403.", "Create a TrafficTarget with the source osm-ingress-gateway in the namespace of the mesh."},
 	{codeNoServer, diagnosis.Warning, "The address of a server is a Service that does not exist", "Sidecars send traces, logs, or requests for decisions to a Service of the cluster that does not exist.", "Correct the address: <service>.<namespace>.svc.cluster.local, or create the Service."},
 	{codeNoPrincipal, diagnosis.Warning, "A principal is not in the trust domain of the mesh", "An IngressBackend admits a client certificate with the name of a service account in another trust domain, which the certificate authority of the mesh does not issue.", "Correct the name: <service account>.<namespace>.<trust domain>."},
+	{codeNoServiceParent, diagnosis.Error, "A route does not apply to the Service that it names", "A parent of an HTTPRoute or GRPCRoute is a Service that is not in the mesh, or that has no such port with HTTP. Requests to it are not routed.", "Correct spec.parentRefs, or set appProtocol of the port to http."},
+	{codeRouteBackend, diagnosis.Error, "A backend of a route for a Service cannot be used", "A backendRef of an HTTPRoute or GRPCRoute is not a port of a Service in the mesh, or no ReferenceGrant permits it. Its share of the requests gets status 500.", "Follow the message."},
 
 	{codeSplitConflict, diagnosis.Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},
 	{codeRetryConflict, diagnosis.Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},
@@ -149,6 +154,7 @@ var meshCodes = []Code{
 	{codeEgressConflict, diagnosis.Warning, "Egresses exclude each other", "Two Egresses of the same client have a port with http or https and with tcp-server-first. Sidecars cannot wait for both sides to speak first. The older one takes precedence.", "Use one of the protocols."},
 	{codeLogConflict, diagnosis.Warning, "Telemetries conflict", "Two Telemetries of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
 	{codeAuthConflict, diagnosis.Warning, "ExternalAuthorizations conflict", "Two ExternalAuthorizations of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
+	{codeSplitReplaced, diagnosis.Error, "A route replaces a TrafficSplit", "An HTTPRoute or GRPCRoute in the namespace of a Service has precedence over the TrafficSplits of the Service, whatever their age.", "Delete one of them, or limit the route to other ports of the Service."},
 
 	{codeRetriesOff, diagnosis.Warning, "Retry policies are disabled", "A Retry only has an effect if the MeshConfig enables retry policies.", "Set spec.featureFlags.enableRetryPolicy to true in the MeshConfig."},
 	{codeOutsideMesh, diagnosis.Warning, "A policy is in a namespace outside the mesh", "Pods in this namespace have no sidecar of the mesh, so the policy has no effect.", "Add the namespace with osm namespace add NAMESPACE, or move the policy."},

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
@@ -70,7 +72,12 @@ func ofPolicies() []Reason {
 		{string(gateway.ReasonTooManyCertificates), policies, "The Gateways of the namespace refer to more Secrets than the control plane reads for one namespace: use wildcard certificates, or fewer of them."},
 		{kinds.ReasonNoUsableBackend, policies, "No backend of a TrafficSplit with a weight exists and has a port of the root, so the requests that it selects fail: correct a backend, or delete the split."},
 		{kinds.ReasonHostNotResolved, policies, "A host outside the mesh has no address in DNS, or the control plane cannot look it up: correct the name, or check the DNS servers."},
-		{kinds.ReasonConflicted, policies, "An older object configures the same thing and takes precedence: delete one of the two."},
+		{kinds.ReasonConflicted, policies, "Another object configures the same thing and takes precedence, an older one or, for a TrafficSplit, a route of the Gateway API: delete one of the two."},
+		{string(gatewayv1.RouteReasonNoMatchingParent), policies, "A route does not apply to one of its parents: the Service is not in the mesh or has no such port with HTTP, or the Gateway has no such listener. Correct spec.parentRefs."},
+		{string(gatewayv1.RouteReasonUnsupportedValue), policies, "The mesh does not support a value of a route or listener: the message names it and what happens to requests."},
+		{string(gatewayv1.RouteReasonBackendNotFound), policies, "A backend of a route is not a port of a Service in the mesh, so its share of the requests gets status 500: correct the backendRef."},
+		{string(gatewayv1.RouteReasonRefNotPermitted), policies, "A route or Gateway refers to an object of another namespace without a ReferenceGrant there: create one, or use an object of its own namespace."},
+		{string(gatewayv1.RouteReasonInvalidKind), policies, "A backend of a route is not a Service, so its share of the requests gets status 500: refer to a Service."},
 	}
 }
 

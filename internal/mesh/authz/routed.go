@@ -30,7 +30,7 @@ func routedRules(v *catalog.View, clients string, service *catalog.Service, port
 	if !port.Protocol.IsHTTP() {
 		return nil
 	}
-	routes := v.ServiceRoutes(clients, service.Name, port.Number)
+	routes := v.ServiceRoutes(clients, service.Name, port)
 	if len(routes) == 0 {
 		return nil
 	}
@@ -172,7 +172,7 @@ func (r *Routed) answer(name string, request Request) *Answer {
 func routedTo(v *catalog.View, clients string, service *catalog.Service) []catalog.Name {
 	var backends []catalog.Name
 	for _, port := range service.Ports {
-		for _, route := range v.ServiceRoutes(clients, service.Name, port.Number) {
+		for _, route := range v.ServiceRoutes(clients, service.Name, port) {
 			for i := range route.Rules {
 				for _, backend := range route.Rules[i].Backends {
 					backends = append(backends, backend.Service)

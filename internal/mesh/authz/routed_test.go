@@ -43,6 +43,8 @@ func TestRoutesOfServices(t *testing.T) {
 	}
 	onlyPort := routeTo("shop", "r", "/", Name("shop", "new"))
 	onlyPort.Parents[0].Port = 81
+	onlyName := routeTo("shop", "r", "/", Name("shop", "new"))
+	onlyName.Parents[0].Section = "metrics"
 	redirect := routeTo("shop", "r", "/", catalog.Name{})
 	redirect.Rules[0].Backends, redirect.Rules[0].Filters.Redirect = nil, &catalog.RouteRedirect{Status: 301}
 	split := &catalog.TrafficSplit{Name: Name("shop", "s"), Root: Name("shop", "web"), Backends: []catalog.SplitBackend{{Service: Name("shop", "web"), Weight: 1}}}
@@ -67,6 +69,7 @@ func TestRoutesOfServices(t *testing.T) {
 		"another namespace without a grant":              {[]catalog.Entry{foreign}, "shop", "/", authz.Misrouted, catalog.Name{}},
 		"another namespace with a grant":                 {[]catalog.Entry{foreign, grant}, "shop", "/", authz.Allowed, Name("other", "far")},
 		"a backend that does not exist":                  {[]catalog.Entry{routeTo("shop", "r", "/", Name("shop", "none"))}, "shop", "/", authz.Misrouted, catalog.Name{}},
+		"a route of a port with another name":            {[]catalog.Entry{onlyName}, "shop", "/", authz.Allowed, Name("shop", "web")},
 		"a route of another port":                        {[]catalog.Entry{onlyPort}, "shop", "/", authz.Allowed, Name("shop", "web")},
 		"a redirect":                                     {[]catalog.Entry{redirect}, "shop", "/", authz.Redirected, catalog.Name{}},
 		"a route of a namespace that is not in the mesh": {[]catalog.Entry{routeTo("outside", "r", "/", Name("shop", "new"))}, "outside", "/", authz.Allowed, Name("shop", "web")},

@@ -48,18 +48,21 @@ func (r *HTTPRoute) Deps(list []Dep) []Dep {
 }
 
 // Attaches reports whether the route applies to a port of a Service.
-func (r *HTTPRoute) Attaches(service Name, port uint16) bool {
-	return slices.ContainsFunc(r.Parents, func(p RouteParent) bool {
-		return p.Service == service && (p.Port == 0 || p.Port == port)
-	})
+func (r *HTTPRoute) Attaches(service Name, port Port) bool {
+	return slices.ContainsFunc(r.Parents, func(p RouteParent) bool { return p.Service == service && p.Selects(port) })
 }
 
 // RouteParent refers to a Gateway or to some of its listeners, or to a Service or one of its ports.
 type RouteParent struct {
 	// Gateway is empty for a Service, and Service for a Gateway.
 	Gateway, Service Name
-	// Section is the name of a listener; empty means any. Services have none.
+	// Section is the name of a listener, or of a port of the Service; empty means any.
 	Section string
 	// Port is that of listeners or of the Service; 0 means any.
 	Port uint16
+}
+
+// Selects reports whether a parent that is a Service includes a port of it.
+func (p RouteParent) Selects(port Port) bool {
+	return (p.Port == 0 || p.Port == port.Number) && (p.Section == "" || p.Section == port.Name)
 }

@@ -5,7 +5,7 @@ import "slices"
 // ServiceRoutes returns the routes of the Gateway API for the requests that clients of a namespace send to a port of a Service: the oldest first, then by
 // kind and name. Routes of the clients' own namespace (consumer routes, GEP-1294) replace those of the Service's namespace for them. Other namespaces have
 // no say.
-func (v *View) ServiceRoutes(clients string, service Name, port uint16) []*HTTPRoute {
+func (v *View) ServiceRoutes(clients string, service Name, port Port) []*HTTPRoute {
 	var producer, consumer []*HTTPRoute
 	for _, kind := range []Kind{KindGRPCRoute, KindHTTPRoute} {
 		for _, route := range find[*HTTPRoute](v, kind, Dep{DepSplit, service}) {

@@ -5,6 +5,7 @@ import (
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
@@ -58,14 +59,14 @@ func (r *resolver) resolveBackends(route *catalog.HTTPRoute) ([][]Backend, Verdi
 	all := make([][]Backend, len(route.Rules))
 	for i := range route.Rules {
 		for _, ref := range route.Rules[i].Backends {
-			backend, problem := r.resolveBackend(route.Ref(), ref)
+			backend, problem := r.resolveBackend(route, ref)
 			if !problem.OK {
 				verdict = problem
 			}
 			all[i] = append(all[i], backend)
 		}
 		for _, mirror := range route.Rules[i].Filters.Mirrors {
-			if _, problem := r.resolveBackend(route.Ref(), mirror.Backend); !problem.OK {
+			if _, problem := r.resolveBackend(route, mirror.Backend); !problem.OK {
 				verdict = problem
 			}
 		}
@@ -73,24 +74,39 @@ func (r *resolver) resolveBackends(route *catalog.HTTPRoute) ([][]Backend, Verdi
 	return all, verdict
 }
 
-func (r *resolver) resolveBackend(route catalog.Ref, ref catalog.RouteBackend) (Backend, Verdict) {
-	backend, namespace := Backend{Weight: ref.Weight}, route.Name.Namespace
-	from := catalog.GrantedReferrer{Group: Group, Kind: string(route.Kind), Namespace: namespace}
+func (r *resolver) resolveBackend(route *catalog.HTTPRoute, ref catalog.RouteBackend) (Backend, Verdict) {
+	backend := Backend{Weight: ref.Weight}
+	from := catalog.GrantedReferrer{Group: Group, Kind: string(route.Kind), Namespace: route.Name.Namespace}
 	switch {
 	case ref.Unsupported != "":
-		return backend, no(gatewayv1.RouteReasonInvalidKind, "A backendRef refers to %s: refer to a Service.", ref.Unsupported)
-	case ref.Service.Namespace != namespace && !r.view.Grants(from, "", "Service", ref.Service):
-		return backend, no(gatewayv1.RouteReasonRefNotPermitted, "No ReferenceGrant in the namespace %s permits %ss of the namespace %s to use the Service %s.", ref.Service.Namespace, route.Kind, namespace, ref.Service.Name)
+		return backend, unusableBackend(route, ref, authz.InvalidKind, nil)
+	case ref.Service.Namespace != route.Name.Namespace && !r.view.Grants(from, "", "Service", ref.Service):
+		return backend, unusableBackend(route, ref, authz.RefNotPermitted, nil)
 	}
 	r.services[ref.Service] = struct{}{}
 	service := r.view.Service(ref.Service)
 	if service == nil {
-		return backend, no(gatewayv1.RouteReasonBackendNotFound, "There is no Service %s in the mesh.", ref.Service)
+		return backend, unusableBackend(route, ref, authz.BackendNotFound, nil)
 	}
 	i := slices.IndexFunc(service.Ports, func(p catalog.Port) bool { return p.Number == ref.Port })
 	if i < 0 {
-		return backend, no(gatewayv1.RouteReasonBackendNotFound, "The Service %s has no port %d.", ref.Service, ref.Port)
+		return backend, unusableBackend(route, ref, authz.BackendNotFound, service)
 	}
 	backend.Service, backend.Port = service, service.Ports[i]
 	return backend, yes(gatewayv1.RouteReasonResolvedRefs)
+}
+
+// unusableBackend describes why a route cannot use a backend. service is that of a port that does not exist; nil otherwise.
+func unusableBackend(route *catalog.HTTPRoute, ref catalog.RouteBackend, problem authz.BackendProblem, service *catalog.Service) Verdict {
+	switch problem {
+	case authz.InvalidKind:
+		return no(problem, "A backendRef refers to %s: refer to a Service.", ref.Unsupported)
+	case authz.RefNotPermitted:
+		return no(problem, "No ReferenceGrant in the namespace %s permits %ss of the namespace %s to use the Service %s.",
+			ref.Service.Namespace, route.Kind, route.Name.Namespace, ref.Service.Name)
+	}
+	if service == nil {
+		return no(problem, "There is no Service %s in the mesh.", ref.Service)
+	}
+	return no(problem, "The Service %s has no port %d.", ref.Service, ref.Port)
 }

@@ -19,17 +19,26 @@ func (r *resolver) addRoute(route *catalog.HTTPRoute) {
 			continue
 		}
 		accepted := r.attach(g, parent, refs)
-		if text := unsupportedRule(route); accepted.OK && text != "" {
-			accepted = Verdict{OK: true, Reason: accepted.Reason, Message: "Some rules answer 500, because " + text + "."}
-			if len(route.Rules) == 1 {
-				accepted = no(gatewayv1.RouteReasonUnsupportedValue, "Requests are answered with 500, because %s.", text)
-			}
+		if accepted.OK {
+			accepted = acceptRules(route, accepted.Message)
 		}
 		status.Parents = append(status.Parents, ParentStatus{Parent: parent, Accepted: accepted, ResolvedRefs: refs.resolved})
 	}
 	if len(status.Parents) > 0 {
 		r.routes = append(r.routes, status)
 	}
+}
+
+// acceptRules reports whether a route is accepted that has a parent. Its message is another one if a rule is not supported.
+func acceptRules(route *catalog.HTTPRoute, message string) Verdict {
+	text := unsupportedRule(route)
+	switch {
+	case text == "":
+		return Verdict{OK: true, Reason: string(gatewayv1.RouteReasonAccepted), Message: message}
+	case len(route.Rules) == 1:
+		return no(gatewayv1.RouteReasonUnsupportedValue, "Requests are answered with 500, because %s.", text)
+	}
+	return Verdict{OK: true, Reason: string(gatewayv1.RouteReasonAccepted), Message: "Some rules answer 500, because " + text + "."}
 }
 
 func unsupportedRule(route *catalog.HTTPRoute) string {

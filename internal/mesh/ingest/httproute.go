@@ -42,11 +42,11 @@ func readRoute(u *unstructured.Unstructured, kind catalog.Kind, spec *gatewayv1.
 
 // RouteParent reads a parent of a route. It returns false unless the parent is a Gateway or a Service.
 func RouteParent(namespace string, ref gatewayv1.ParentReference) (catalog.RouteParent, bool) {
-	parent := catalog.RouteParent{Port: uint16(ptr.Deref(ref.Port, 0))} //nolint:gosec // the schema limits it
+	parent := catalog.RouteParent{Section: string(ptr.Deref(ref.SectionName, "")), Port: uint16(ptr.Deref(ref.Port, 0))} //nolint:gosec // the schema limits it
 	name := catalog.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), Name: string(ref.Name)}
 	switch [2]string{string(ptr.Deref(ref.Group, gatewayv1.GroupName)), string(ptr.Deref(ref.Kind, "Gateway"))} {
 	case [2]string{gatewayv1.GroupName, "Gateway"}:
-		parent.Gateway, parent.Section = name, string(ptr.Deref(ref.SectionName, ""))
+		parent.Gateway = name
 	case [2]string{"", "Service"}:
 		parent.Service = name
 	default:

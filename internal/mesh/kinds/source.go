@@ -100,10 +100,11 @@ func withoutProblems[T client.Object, E catalog.Entry](convert func(T) E) func(T
 	return func(object T) (E, []ingest.Problem) { return convert(object), nil }
 }
 
-// Kinds of the Gateway API, in versions that all its releases since 1.0 serve.
+// Kinds of the Gateway API, in versions that all its releases since 1.0 serve, and 1.1 in the case of GRPCRoute.
 var (
 	GatewayClass   = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "GatewayClass"}
 	Gateway        = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "Gateway"}
+	GRPCRoute      = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "GRPCRoute"}
 	HTTPRoute      = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRoute"}
 	ReferenceGrant = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1beta1", Kind: "ReferenceGrant"}
 )

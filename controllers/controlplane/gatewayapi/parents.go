@@ -1,0 +1,110 @@
+package gatewayapi
+
+import (
+	"context"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+)
+
+// IsService reports whether a parent is a Service.
+func IsService(ref gatewayv1.ParentReference) bool {
+	return ref.Kind != nil && *ref.Kind == "Service" && ref.Group != nil && *ref.Group == ""
+}
+
+// RouteWriter writes entries of a mesh in status.parents of routes.
+type RouteWriter struct {
+	Client client.Client
+	// Controller is the controller name of the mesh.
+	Controller gatewayv1.GatewayController
+	// Replaces reports whether an entry of the mesh belongs to this writer.
+	Replaces func(gatewayv1.ParentReference) bool
+}
+
+// Write replaces the entries of the writer, and keeps all others. Empty parents remove its entries.
+func (w RouteWriter) Write(ctx context.Context, object *unstructured.Unstructured, parents []gateway.ParentStatus) error {
+	// All kinds of routes have the same status.
+	before, err := ReadStatus[gatewayv1.HTTPRoute](object)
+	if err != nil {
+		return err
+	}
+	status := before.Status.DeepCopy()
+	earlier := status.Parents
+	status.Parents = slices.DeleteFunc(slices.Clone(earlier), w.isOwn)
+	for _, p := range parents {
+		status.Parents = append(status.Parents, w.entry(earlier, before.Generation, p))
+	}
+	if len(status.Parents) == 0 && len(earlier) == 0 {
+		return nil
+	}
+	return Patch(ctx, w.Client, object, before.Status, status)
+}
+
+func (w RouteWriter) isOwn(entry gatewayv1.RouteParentStatus) bool {
+	return entry.ControllerName == w.Controller && w.Replaces(entry.ParentRef)
+}
+
+// entry returns the entry of a parent. Conditions that do not change keep their time.
+func (w RouteWriter) entry(earlier []gatewayv1.RouteParentStatus, generation int64, p gateway.ParentStatus) gatewayv1.RouteParentStatus {
+	entry := gatewayv1.RouteParentStatus{ParentRef: parentReference(p.Parent), ControllerName: w.Controller}
+	for i := range earlier {
+		if earlier[i].ControllerName == w.Controller && equality.Semantic.DeepEqual(earlier[i].ParentRef, entry.ParentRef) {
+			entry.Conditions = earlier[i].Conditions
+		}
+	}
+	conditions := []metav1.Condition{Condition(string(gatewayv1.RouteConditionAccepted), p.Accepted)}
+	if p.ResolvedRefs.Reason == "" {
+		meta.RemoveStatusCondition(&entry.Conditions, string(gatewayv1.RouteConditionResolvedRefs))
+	} else {
+		conditions = append(conditions, Condition(string(gatewayv1.RouteConditionResolvedRefs), p.ResolvedRefs))
+	}
+	SetConditions(&entry.Conditions, generation, conditions...)
+	return entry
+}
+
+func parentReference(p catalog.RouteParent) gatewayv1.ParentReference {
+	group, kind, name := gateway.Group, "Gateway", p.Gateway
+	if p.Service != (catalog.Name{}) {
+		group, kind, name = "", "Service", p.Service
+	}
+	reference := gatewayv1.ParentReference{
+		Group: ptr.To(gatewayv1.Group(group)), Kind: ptr.To(gatewayv1.Kind(kind)),
+		Namespace: ptr.To(gatewayv1.Namespace(name.Namespace)), Name: gatewayv1.ObjectName(name.Name),
+	}
+	if p.Section != "" {
+		reference.SectionName = ptr.To(gatewayv1.SectionName(p.Section))
+	}
+	if p.Port != 0 {
+		reference.Port = ptr.To(gatewayv1.PortNumber(p.Port))
+	}
+	return reference
+}
+
+// ReadableParents returns the parents of a route whose spec cannot be read, as far as they can.
+func ReadableParents(object *unstructured.Unstructured) []catalog.RouteParent {
+	found, _, _ := unstructured.NestedFieldNoCopy(object.Object, "spec", "parentRefs")
+	refs, _ := found.([]any)
+	var parents []catalog.RouteParent
+	for _, ref := range refs {
+		content, _ := ref.(map[string]any)
+		var typed gatewayv1.ParentReference
+		if runtime.DefaultUnstructuredConverter.FromUnstructured(content, &typed) != nil {
+			continue
+		}
+		if parent, ok := ingest.RouteParent(object.GetNamespace(), typed); ok {
+			parents = append(parents, parent)
+		}
+	}
+	return parents
+}

@@ -1,0 +1,108 @@
+package analyze
+
+import (
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// serviceRoutes reports routes of the Gateway API that do not apply to the Services among their parents as they should. Files have no status, so the
+// findings do not depend on it.
+func (a *analysis) serviceRoutes() {
+	routes := entries[*catalog.HTTPRoute](a)
+	for _, route := range routes {
+		parents := gateway.ServiceParents(a.view, route)
+		switch {
+		case len(parents) == 0:
+		case a.view.InMesh(route.Name.Namespace):
+			a.serviceParents(route, parents)
+			a.routeBackends(route)
+			a.rejectedRoute(a.subject(route.Kind, route.Name))
+		default:
+			a.routeOutside(route, parents)
+		}
+	}
+	for _, split := range entries[*catalog.TrafficSplit](a) {
+		service := a.view.Service(split.Root)
+		if service == nil {
+			continue
+		}
+		if found, replaced := gateway.SplitReplacement(service, routes); replaced {
+			a.add(codeSplitReplaced, a.subject(catalog.KindTrafficSplit, split.Name), "%s", found.Message(split.Root))
+		}
+	}
+}
+
+// serviceParents reports Services to which a route does not apply, and rules that are not supported.
+func (a *analysis) serviceParents(route *catalog.HTTPRoute, parents []gateway.ParentStatus) {
+	for _, p := range parents {
+		switch service := p.Parent.Service; {
+		case p.Accepted.OK, a.view.Service(service) == nil && !a.missing(catalog.KindService, service) && a.mesh.Partial:
+		case p.Accepted.Reason == string(gatewayv1.RouteReasonNoMatchingParent):
+			a.add(codeNoServiceParent, a.subject(route.Kind, route.Name), "%s", p.Accepted.Message)
+		default:
+			a.add(codeGatewayAPI, a.subject(route.Kind, route.Name), "Accepted is False, %s: %s", p.Accepted.Reason, p.Accepted.Message)
+		}
+	}
+}
+
+// routeBackends reports backends that sidecars cannot use.
+func (a *analysis) routeBackends(route *catalog.HTTPRoute) {
+	for i := range route.Rules {
+		for _, ref := range route.Rules[i].Backends {
+			problem := gateway.ServiceBackend(a.view, route, ref)
+			if !problem.OK && !a.isElsewhere(route, ref) {
+				a.add(codeRouteBackend, a.subject(route.Kind, route.Name), "%s", problem.Message)
+			}
+		}
+	}
+}
+
+// isElsewhere reports whether files may lack what makes a backend usable.
+func (a *analysis) isElsewhere(route *catalog.HTTPRoute, ref catalog.RouteBackend) bool {
+	if !a.mesh.Partial || ref.Unsupported != "" {
+		return false
+	}
+	needsGrant := ref.Service.Namespace != route.Name.Namespace && !a.has(catalog.KindReferenceGrant, ref.Service.Namespace)
+	return needsGrant || !a.exists(catalog.KindService, ref.Service) && !a.missing(catalog.KindService, ref.Service)
+}
+
+// routeOutside reports a route of a namespace outside the mesh for a Service of the mesh.
+func (a *analysis) routeOutside(route *catalog.HTTPRoute, parents []gateway.ParentStatus) {
+	for _, p := range parents {
+		if a.view.Service(p.Parent.Service) != nil && !a.mesh.Partial {
+			a.add(codeOutsideMesh, a.subject(route.Kind, route.Name), "Namespace %s is not part of mesh %s, so the route does not apply to requests to Service %s: add the namespace with `osm namespace add %s`, or move the route.",
+				route.Name.Namespace, a.mesh.Name, p.Parent.Service, route.Name.Namespace)
+		}
+	}
+}
+
+// rejectedRoute reports that sidecars reject a route, or have too many routes. Only its status knows.
+func (a *analysis) rejectedRoute(s subject) {
+	if s.object == nil {
+		return
+	}
+	route := &gatewayv1.HTTPRoute{} // all kinds of routes have the same status
+	content := map[string]any{"metadata": s.object.Object["metadata"], "status": s.object.Object["status"]}
+	if runtime.DefaultUnstructuredConverter.FromUnstructured(content, route) != nil {
+		return
+	}
+	for _, parent := range route.Status.Parents {
+		accepted := meta.FindStatusCondition(parent.Conditions, string(gatewayv1.RouteConditionAccepted))
+		isService := parent.ParentRef.Kind != nil && *parent.ParentRef.Kind == "Service"
+		if !isService || accepted == nil || accepted.ObservedGeneration != route.Generation || string(parent.ControllerName) != names.GatewayController(a.mesh.Name) {
+			continue
+		}
+		switch accepted.Reason {
+		case kinds.ReasonRejectedByProxy:
+			a.add(codeRejected, s, "%s", accepted.Message)
+		case kinds.ReasonTooManyRoutes:
+			a.add(codeGatewayAPI, s, "Accepted is False, %s: %s", accepted.Reason, accepted.Message)
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package gateway
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// ServiceParents returns the status of a route for those of its parents that are Services, in their order. The sidecars of clients apply such routes.
+func ServiceParents(v *catalog.View, route *catalog.HTTPRoute) []ParentStatus {
+	var parents []ParentStatus
+	var resolved Verdict
+	for _, parent := range route.Parents {
+		if parent.Service == (catalog.Name{}) {
+			continue
+		}
+		if len(parents) == 0 {
+			resolved = serviceBackends(v, route)
+		}
+		parents = append(parents, ParentStatus{Parent: parent, Accepted: acceptService(v, route, parent), ResolvedRefs: resolved})
+	}
+	return parents
+}
+
+// acceptService reports whether a route applies to a port of a Service.
+func acceptService(v *catalog.View, route *catalog.HTTPRoute, parent catalog.RouteParent) Verdict {
+	service := v.Service(parent.Service)
+	if service == nil {
+		return no(gatewayv1.RouteReasonNoMatchingParent, "There is no Service %s in the mesh.", parent.Service)
+	}
+	ports := slices.DeleteFunc(slices.Clone(service.Ports), func(p catalog.Port) bool { return !parent.Selects(p) })
+	switch {
+	case len(ports) == 0 && parent.Section != "":
+		return no(gatewayv1.RouteReasonNoMatchingParent, "The Service %s has no port with the name and number of this parent.", parent.Service)
+	case len(ports) == 0:
+		return no(gatewayv1.RouteReasonNoMatchingParent, "The Service %s has no port %d.", parent.Service, parent.Port)
+	case len(ports) == 1 && !isRouted(ports[0]):
+		return no(gatewayv1.RouteReasonNoMatchingParent, "Port %d of Service %s has the protocol %s, and routes apply to HTTP: set its appProtocol to http.",
+			ports[0].Number, parent.Service, ports[0].Protocol)
+	case !slices.ContainsFunc(ports, isRouted):
+		return no(gatewayv1.RouteReasonNoMatchingParent, "The Service %s has no HTTP port: set appProtocol of a port to http.", parent.Service)
+	}
+	return acceptRules(route, noEffect(ignoredForServices(route)))
+}
+
+// isRouted reports whether routes apply to a port. Sidecars do not read the requests of others.
+func isRouted(port catalog.Port) bool { return port.Protocol.IsHTTP() }
+
+// ignoredForServices returns the fields of a route that have no effect on requests to Services. Their address decides, and not the host of a request.
+func ignoredForServices(route *catalog.HTTPRoute) []string {
+	if len(route.Hostnames) == 0 {
+		return route.Ignored
+	}
+	return append([]string{"spec.hostnames"}, route.Ignored...)
+}
+
+// serviceBackends reports whether the sidecars of clients can use all backends of a route.
+func serviceBackends(v *catalog.View, route *catalog.HTTPRoute) Verdict {
+	verdict := yes(gatewayv1.RouteReasonResolvedRefs)
+	for i := range route.Rules {
+		for _, ref := range route.Rules[i].Backends {
+			if problem := ServiceBackend(v, route, ref); !problem.OK {
+				verdict = problem
+			}
+		}
+		for _, mirror := range route.Rules[i].Filters.Mirrors {
+			if problem := ServiceBackend(v, route, mirror.Backend); !problem.OK {
+				verdict = problem
+			}
+		}
+	}
+	return verdict
+}
+
+// ServiceBackend reports whether the sidecars of clients can use one backend of a route.
+func ServiceBackend(v *catalog.View, route *catalog.HTTPRoute, ref catalog.RouteBackend) Verdict {
+	if backend, problem := authz.ResolveBackend(v, route, ref); problem != "" {
+		return unusableBackend(route, ref, problem, backend.Service)
+	}
+	return yes(gatewayv1.RouteReasonResolvedRefs)
+}
+
+// Replacement is a route of the namespace of a Service that applies instead of TrafficSplits.
+type Replacement struct {
+	Route *catalog.HTTPRoute
+	// Ports are those on which it does, in the order of the Service. They are empty if these are all ports of the Service.
+	Ports []uint16
+}
+
+// Message describes to users what the route does to the TrafficSplits of a Service.
+func (r Replacement) Message(root catalog.Name) string {
+	if len(r.Ports) == 0 {
+		return fmt.Sprintf("%s %s routes all requests to Service %s, so this split has no effect: delete one of them.", r.Route.Kind, r.Route.Name, root)
+	}
+	ports := make([]string, len(r.Ports))
+	for i, port := range r.Ports {
+		ports[i] = strconv.Itoa(int(port))
+	}
+	return fmt.Sprintf("%s %s routes requests to port %s of Service %s, so this split has no effect there: delete the split, or limit the route to other ports.",
+		r.Route.Kind, r.Route.Name, strings.Join(ports, " and "), root)
+}
+
+// SplitReplacement returns the first of the routes, in order of their age, that replaces the TrafficSplits of a Service. It returns false if none does.
+func SplitReplacement(service *catalog.Service, routes []*catalog.HTTPRoute) (Replacement, bool) {
+	routes = slices.Clone(routes)
+	slices.SortStableFunc(routes, func(a, b *catalog.HTTPRoute) int { return a.Created.Compare(b.Created) })
+	for _, route := range routes {
+		if route.Name.Namespace != service.Name.Namespace {
+			continue
+		}
+		found := Replacement{Route: route}
+		for _, port := range service.Ports {
+			if isRouted(port) && route.Attaches(service.Name, port) {
+				found.Ports = append(found.Ports, port.Number)
+			}
+		}
+		if len(found.Ports) == 0 {
+			continue
+		}
+		if len(found.Ports) == len(service.Ports) {
+			found.Ports = nil
+		}
+		return found, true
+	}
+	return Replacement{}, false
+}

@@ -1,0 +1,125 @@
+package gateway_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+)
+
+// serviceRoute is a route of a namespace for the Service shop/web, with a backend.
+func serviceRoute(namespace string, backend catalog.RouteBackend, edit func(*catalog.HTTPRoute)) *catalog.HTTPRoute {
+	r := &catalog.HTTPRoute{
+		Kind: catalog.KindHTTPRoute, Name: catalog.Name{Namespace: namespace, Name: "r"},
+		Parents: []catalog.RouteParent{{Service: catalog.Name{Namespace: shop, Name: "web"}}},
+		Rules:   []catalog.HTTPRouteRule{{Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Backends: []catalog.RouteBackend{backend}}},
+	}
+	if edit != nil {
+		edit(r)
+	}
+	return r
+}
+
+func TestServiceParents(t *testing.T) {
+	books := catalog.RouteBackend{Service: catalog.Name{Namespace: shop, Name: "books"}, Port: 80, Weight: 1}
+	far := catalog.RouteBackend{Service: catalog.Name{Namespace: other, Name: "books"}, Port: 80, Weight: 1}
+	port := func(number uint16) func(*catalog.HTTPRoute) {
+		return func(r *catalog.HTTPRoute) { r.Parents[0].Port = number }
+	}
+	grant := &catalog.ReferenceGrant{
+		Name: catalog.Name{Namespace: other, Name: "g"}, From: []catalog.GrantedReferrer{{Group: gateway.Group, Kind: "HTTPRoute", Namespace: shop}},
+		To: []catalog.GrantedObject{{Kind: "Service"}},
+	}
+	for name, test := range map[string]struct {
+		route                    *catalog.HTTPRoute
+		grants                   bool
+		accepted, resolved, text string
+	}{
+		"a producer":                       {serviceRoute(shop, books, nil), false, "Accepted", "ResolvedRefs", ""},
+		"a consumer":                       {serviceRoute(other, far, nil), false, "Accepted", "ResolvedRefs", ""},
+		"one port":                         {serviceRoute(shop, books, port(80)), false, "Accepted", "ResolvedRefs", ""},
+		"a port that does not exist":       {serviceRoute(shop, books, port(81)), false, "NoMatchingParent", "ResolvedRefs", "The Service shop/web has no port 81."},
+		"a port without HTTP":              {serviceRoute(shop, books, port(90)), false, "NoMatchingParent", "ResolvedRefs", "Port 90 of Service shop/web has the protocol tcp"},
+		"a Service that does not exist":    {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Parents[0].Service.Name = "none" }), false, "NoMatchingParent", "ResolvedRefs", "There is no Service shop/none in the mesh."},
+		"a Service without HTTP":           {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Parents[0].Service.Name = "data" }), false, "NoMatchingParent", "ResolvedRefs", "Port 90 of Service shop/data has the protocol tcp"},
+		"a port by its name":               {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Parents[0].Section = "web" }), false, "Accepted", "ResolvedRefs", ""},
+		"another name than that of a port": {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Parents[0].Section, r.Parents[0].Port = "web", 90 }), false, "NoMatchingParent", "ResolvedRefs", "no port with the name and number"},
+		"another namespace":                {serviceRoute(shop, far, nil), false, "Accepted", "RefNotPermitted", "No ReferenceGrant in the namespace other permits HTTPRoutes of the namespace shop to use the Service books."},
+		"another namespace with a grant":   {serviceRoute(shop, far, nil), true, "Accepted", "ResolvedRefs", ""},
+		"a grant for another kind":         {serviceRoute(shop, far, func(r *catalog.HTTPRoute) { r.Kind = catalog.KindGRPCRoute }), true, "Accepted", "RefNotPermitted", "permits GRPCRoutes of"},
+		"a backend that does not exist":    {serviceRoute(shop, catalog.RouteBackend{Service: catalog.Name{Namespace: shop, Name: "none"}, Port: 80}, nil), false, "Accepted", "BackendNotFound", "There is no Service shop/none"},
+		"a backend's port":                 {serviceRoute(shop, catalog.RouteBackend{Service: books.Service, Port: 8080}, nil), false, "Accepted", "BackendNotFound", "has no port 8080"},
+		"another kind":                     {serviceRoute(shop, catalog.RouteBackend{Unsupported: "a Bucket"}, nil), false, "Accepted", "InvalidKind", "a Bucket"},
+		"hostnames have no effect":         {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Hostnames = []string{"a.example"} }), false, "Accepted", "ResolvedRefs", "no effect: spec.hostnames"},
+		"a rule that is not supported":     {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Rules[0].Unsupported = "it mirrors" }), false, "UnsupportedValue", "ResolvedRefs", "answered with 500, because it mirrors"},
+		"one rule of several is supported": {serviceRoute(shop, books, func(r *catalog.HTTPRoute) {
+			r.Rules = append(r.Rules, catalog.HTTPRouteRule{Unsupported: "it mirrors"})
+		}), false, "Accepted", "ResolvedRefs", "Some rules answer 500"},
+	} {
+		entries := []catalog.Entry{
+			service(shop, "web", catalog.Port{Name: "web", Number: 80, Protocol: catalog.ProtocolHTTP}, catalog.Port{Number: 90, Protocol: catalog.ProtocolTCP}),
+			service(shop, "data", catalog.Port{Number: 90, Protocol: catalog.ProtocolTCP}),
+		}
+		if test.grants {
+			entries = append(entries, grant)
+		}
+		parents := gateway.ServiceParents(mesh(entries...), test.route)
+		if len(parents) != 1 {
+			t.Fatalf("%s: %d parents, want one", name, len(parents))
+		}
+		p := parents[0]
+		if p.Accepted.Reason != test.accepted || p.ResolvedRefs.Reason != test.resolved || !strings.Contains(p.Accepted.Message+p.ResolvedRefs.Message, test.text) {
+			t.Errorf("%s: %+v", name, p)
+		}
+		if p.Accepted.OK != (test.accepted == "Accepted") || p.ResolvedRefs.OK != (test.resolved == "ResolvedRefs") {
+			t.Errorf("%s: the status does not fit its reason: %+v", name, p)
+		}
+	}
+}
+
+// TestOnlyServicesAreServiceParents checks a route that has a Gateway too.
+func TestOnlyServicesAreServiceParents(t *testing.T) {
+	r := serviceRoute(shop, catalog.RouteBackend{}, func(r *catalog.HTTPRoute) {
+		r.Parents = append([]catalog.RouteParent{{Gateway: catalog.Name{Namespace: shop, Name: "web"}}}, r.Parents...)
+	})
+	if got := gateway.ServiceParents(mesh(), r); len(got) != 1 || got[0].Parent.Service.Name != "web" {
+		t.Errorf("the parents are %+v", got)
+	}
+	if got := gateway.Resolve(mesh(gatewayOf("web", http("http", "")), r)).Routes; len(got) != 1 || len(got[0].Parents) != 1 {
+		t.Errorf("the Gateway has %+v", got)
+	}
+}
+
+func TestRoutesReplaceSplits(t *testing.T) {
+	web := service(shop, "web", catalog.Port{Number: 80, Protocol: catalog.ProtocolHTTP}, catalog.Port{Number: 81, Protocol: catalog.ProtocolHTTP})
+	mixed := service(shop, "web", catalog.Port{Name: "web", Number: 80, Protocol: catalog.ProtocolHTTP}, catalog.Port{Number: 90, Protocol: catalog.ProtocolTCP})
+	named := func(name string, created int64, port uint16) *catalog.HTTPRoute {
+		return serviceRoute(shop, catalog.RouteBackend{}, func(r *catalog.HTTPRoute) {
+			r.Name.Name, r.Created, r.Parents[0].Port = name, time.Unix(created, 0), port
+		})
+	}
+	for name, test := range map[string]struct {
+		service *catalog.Service
+		routes  []*catalog.HTTPRoute
+		want    string
+	}{
+		"no route":            {web, nil, "none"},
+		"all ports":           {web, []*catalog.HTTPRoute{named("a", 1, 0)}, "a []"},
+		"the oldest":          {web, []*catalog.HTTPRoute{named("a", 2, 0), named("b", 1, 0)}, "b []"},
+		"one port":            {web, []*catalog.HTTPRoute{named("a", 1, 81)}, "a [81]"},
+		"a port without HTTP": {mixed, []*catalog.HTTPRoute{named("a", 1, 90)}, "none"},
+		"the HTTP ports":      {mixed, []*catalog.HTTPRoute{named("a", 1, 0)}, "a [80]"},
+		"consumers":           {web, []*catalog.HTTPRoute{serviceRoute(other, catalog.RouteBackend{}, nil)}, "none"},
+	} {
+		got := "none"
+		if found, ok := gateway.SplitReplacement(test.service, test.routes); ok {
+			got = fmt.Sprintf("%s %v", found.Route.Name.Name, found.Ports)
+		}
+		if got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}
