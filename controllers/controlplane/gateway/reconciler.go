@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -112,14 +113,17 @@ func (r *Reconciler) read(ctx context.Context) (*state, error) {
 	s := &state{catalog: catalog.New(), gateways: map[catalog.Name]*unstructured.Unstructured{}, routes: map[catalog.Name]*unstructured.Unstructured{}}
 	s.catalog.Apply([]catalog.Change{catalog.Set(&catalog.Settings{Namespace: r.Namespace})})
 	for _, source := range kinds.GatewayAPI(r.Mesh) {
+		kind := source.Object.GetObjectKind().GroupVersionKind()
+		if !slices.Contains(gatewayKinds(), kind) {
+			continue
+		}
 		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(source.Object.GetObjectKind().GroupVersionKind())
+		list.SetGroupVersionKind(kind)
 		if err := r.Client.List(ctx, list); err != nil {
 			return nil, err
 		}
 		for i := range list.Items {
 			object := &list.Items[i]
-			kind := source.Object.GetObjectKind().GroupVersionKind()
 			if kind == kinds.HTTPRoute && !concernsGateways(object) {
 				continue
 			}

@@ -63,7 +63,7 @@ func referredServices(route *catalog.HTTPRoute) (services map[catalog.Name]struc
 		add(parent.Service)
 	}
 	for i := range route.Rules {
-		for _, backend := range route.Rules[i].Backends {
+		for _, backend := range route.Rules[i].References() {
 			add(backend.Service)
 		}
 	}

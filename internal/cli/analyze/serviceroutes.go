@@ -54,7 +54,7 @@ func (a *analysis) serviceParents(route *catalog.HTTPRoute, parents []gateway.Pa
 // routeBackends reports backends that sidecars cannot use.
 func (a *analysis) routeBackends(route *catalog.HTTPRoute) {
 	for i := range route.Rules {
-		for _, ref := range route.Rules[i].Backends {
+		for _, ref := range route.Rules[i].References() {
 			problem := gateway.ServiceBackend(a.view, route, ref)
 			if !problem.OK && !a.isElsewhere(route, ref) {
 				a.add(codeRouteBackend, a.subject(route.Kind, route.Name), "%s", problem.Message)

@@ -21,6 +21,15 @@ type HTTPRouteRule struct {
 	Retry *RouteRetry
 }
 
+// References returns the backends of the rule, and those of its mirrors.
+func (r *HTTPRouteRule) References() []RouteBackend {
+	all := slices.Clone(r.Backends)
+	for _, mirror := range r.Filters.Mirrors {
+		all = append(all, mirror.Backend)
+	}
+	return all
+}
+
 // RouteRetry repeats requests without an answer, and those with one of the status codes.
 type RouteRetry struct {
 	Codes []uint32

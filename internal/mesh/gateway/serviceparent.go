@@ -64,7 +64,7 @@ func ignoredForServices(route *catalog.HTTPRoute) []string {
 func serviceBackends(v *catalog.View, route *catalog.HTTPRoute) Verdict {
 	verdict := yes(gatewayv1.RouteReasonResolvedRefs)
 	for i := range route.Rules {
-		for _, ref := range route.Rules[i].Backends {
+		for _, ref := range route.Rules[i].References() {
 			if problem := ServiceBackend(v, route, ref); !problem.OK {
 				verdict = problem
 			}

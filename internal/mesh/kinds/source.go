@@ -109,12 +109,13 @@ var (
 	ReferenceGrant = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1beta1", Kind: "ReferenceGrant"}
 )
 
-// GatewayAPI returns the kinds that configure the ingress gateway of a mesh.
+// GatewayAPI returns the kinds that configure the ingress gateway of a mesh, or route the requests to its Services. GatewayClass is the first.
 func GatewayAPI(mesh string) []Source {
 	return []Source{
 		SourceOf(catalog.KindGatewayClass, Object(GatewayClass), ingest.GatewayClass(mesh)),
 		SourceOf(catalog.KindGateway, Object(Gateway), ingest.Gateway),
 		SourceOf(catalog.KindHTTPRoute, Object(HTTPRoute), ingest.HTTPRoute),
+		SourceOf(catalog.KindGRPCRoute, Object(GRPCRoute), ingest.GRPCRoute),
 		SourceOf(catalog.KindReferenceGrant, Object(ReferenceGrant), ingest.ReferenceGrant),
 	}
 }
