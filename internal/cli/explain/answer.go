@@ -59,8 +59,8 @@ type Way struct {
 	// At is the backend Service that a TrafficSplit selects. It is empty for the Service itself.
 	At string `json:"at,omitempty"`
 	// Split is the TrafficSplit in use, Match its HTTPRouteGroup matches that select the request.
-	Split       string `json:"split,omitempty"`
-	Match       string `json:"match,omitempty"`
+	Split string `json:"split,omitempty"`
+	Match string `json:"match,omitempty"`
 	// Route is the route of the Gateway API in use, with its kind. It is empty without one.
 	Route       string `json:"route,omitempty"`
 	Destination string `json:"destination,omitempty"`

@@ -62,8 +62,8 @@ func TestHTTPRouteOfServicePort(t *testing.T) {
 // TestHTTPRouteUnsupported checks that what Envoy would reject, or the gateway lacks, is marked and not sent.
 func TestHTTPRouteUnsupported(t *testing.T) {
 	for name, test := range map[string]struct{ rule, want string }{
-		"a filter":                     {"{filters: [{type: RequestMirror, requestMirror: {backendRef: {name: a}}}]}", "does not support the filter RequestMirror"},
-		"a filter of a backend":        {"{backendRefs: [{name: a, port: 80, filters: [{type: RequestMirror}]}]}", "a backendRef has filters"},
+		"a filter":                     {"{filters: [{type: CORS, cors: {}}]}", "does not support the filter CORS"},
+		"a filter of a backend":        {"{backendRefs: [{name: a, port: 80, filters: [{type: RequestMirror}]}]}", "does not support the filter RequestMirror"},
 		"the header host":              {"{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: Host, value: a}]}}]}", "cannot change the header Host"},
 		"a pseudo header":              {"{filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {remove: [':status']}}]}", "cannot change the header :status"},
 		"an invalid path":              {"{matches: [{path: {type: RegularExpression, value: '/('}}]}", "it is not a regular expression of RE2"},

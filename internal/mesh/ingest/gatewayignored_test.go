@@ -16,7 +16,7 @@ var handled = map[string][]string{
 		"listeners.allowedRoutes", "tls.frontend",
 	},
 	"HTTPRoute": {
-		"parentRefs", "hostnames", "rules.matches", "rules.filters", "rules.backendRefs", "rules.timeouts.request",
+		"parentRefs", "hostnames", "rules.matches", "rules.filters", "rules.backendRefs", "rules.timeouts", "rules.retry",
 		// It only identifies the rule for policies, of which there are none here.
 		"rules.name",
 	},
@@ -33,10 +33,8 @@ var ignored = map[string]map[string]string{
 		"defaultScope":          "{defaultScope: All}",
 	},
 	"HTTPRoute": {
-		"useDefaultGateways":            "{parentRefs: [{name: web}], useDefaultGateways: All}",
-		"rules.timeouts.backendRequest": "{parentRefs: [{name: web}], rules: [{timeouts: {backendRequest: 1s}}]}",
-		"rules.retry":                   "{parentRefs: [{name: web}], rules: [{retry: {attempts: 3}}]}",
-		"rules.sessionPersistence":      "{parentRefs: [{name: web}], rules: [{sessionPersistence: {sessionName: a}}]}",
+		"useDefaultGateways":       "{parentRefs: [{name: web}], useDefaultGateways: All}",
+		"rules.sessionPersistence": "{parentRefs: [{name: web}], rules: [{sessionPersistence: {sessionName: a}}]}",
 	},
 }
 

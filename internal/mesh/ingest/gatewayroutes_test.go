@@ -45,7 +45,7 @@ func TestHTTPRouteFields(t *testing.T) {
 			nil,
 		},
 		"a timeout":                 {"{timeouts: {request: 5s}}", catalog.HTTPRouteRule{Matches: everything, Timeout: 5 * time.Second}, nil},
-		"a timeout of backends":     {"{timeouts: {backendRequest: 5s}}", catalog.HTTPRouteRule{Matches: everything}, []string{"spec.rules.timeouts.backendRequest"}},
+		"a timeout of backends":     {"{timeouts: {backendRequest: 5s}}", catalog.HTTPRouteRule{Matches: everything, TryTimeout: 5 * time.Second}, nil},
 		"a backend":                 {"{backendRefs: [{name: books, port: 80}]}", catalog.HTTPRouteRule{Matches: everything, Backends: []catalog.RouteBackend{books}}, nil},
 		"a backend of another kind": {"{backendRefs: [{kind: Bucket, name: b}]}", catalog.HTTPRouteRule{Matches: everything, Backends: []catalog.RouteBackend{{Service: catalog.Name{Namespace: "shop", Name: "b"}, Weight: 1, Unsupported: "Bucket b"}}}, nil},
 		"a backend of another API":  {"{backendRefs: [{group: example.com, name: b}]}", catalog.HTTPRouteRule{Matches: everything, Backends: []catalog.RouteBackend{{Service: catalog.Name{Namespace: "shop", Name: "b"}, Weight: 1, Unsupported: "Service b"}}}, nil},

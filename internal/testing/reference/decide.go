@@ -7,6 +7,7 @@ import (
 	splitv1alpha4 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/split/v1alpha4"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 )
@@ -56,6 +57,8 @@ type share struct {
 	service *corev1.Service
 	port    corev1.ServicePort
 	weight  int
+	// filters are those of the backend of a route.
+	filters []gatewayv1.HTTPRouteFilter
 }
 
 // rule distributes the requests that a TrafficSplit, or none, selects.
@@ -143,7 +146,7 @@ func (c *Cluster) destinationsOf(source account, service *corev1.Service, port c
 	}
 	if len(routes) > 0 {
 		if c.containerPort(service, port) != 0 {
-			list = append(list, share{service, port, 1})
+			list = append(list, share{service: service, port: port, weight: 1})
 		}
 		return list
 	}
@@ -206,7 +209,7 @@ func (c *Cluster) rules(service *corev1.Service, port corev1.ServicePort) []rule
 	}
 	own := rule{}
 	if c.containerPort(service, port) != 0 {
-		own.shares = []share{{service, port, 1}}
+		own.shares = []share{{service: service, port: port, weight: 1}}
 	}
 	return append(list, own)
 }
@@ -219,7 +222,7 @@ func (c *Cluster) shares(split *splitv1alpha4.TrafficSplit, root corev1.ServiceP
 		if service == nil || portOf(service, root.Port) == nil || c.containerPort(service, *portOf(service, root.Port)) == 0 {
 			continue
 		}
-		list = append(list, share{service, *portOf(service, root.Port), backend.Weight})
+		list = append(list, share{service: service, port: *portOf(service, root.Port), weight: backend.Weight})
 	}
 	return list
 }

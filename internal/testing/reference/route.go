@@ -120,12 +120,11 @@ func (c *Cluster) follow(r Request, service *corev1.Service, port corev1.Service
 	}
 	direct := headless(service) && len(usable) == 1 && !broken && usable[0].service.Name == service.Name && usable[0].service.Namespace == service.Namespace && usable[0].weight > 0 &&
 		c.containerPort(service, usable[0].port) == c.containerPort(service, port)
-	edited := filtered(r, selected)
 	for _, s := range usable {
 		if s.weight == 0 {
 			continue
 		}
-		for _, result := range c.at(edited, s, direct) {
+		for _, result := range c.at(filtered(r, selected, s.filters), s, direct) {
 			if !slices.Contains(results, result) {
 				results = append(results, result)
 			}
@@ -143,7 +142,7 @@ func (c *Cluster) backends(route *gatewayv1.HTTPRoute, rule *gatewayv1.HTTPRoute
 		case name.Namespace != route.Namespace && !c.isGranted(route.Namespace, name), service == nil, portOf(service, int32(*ref.Port)) == nil:
 			broken = broken || *ref.Weight > 0
 		case c.containerPort(service, *portOf(service, int32(*ref.Port))) != 0:
-			usable = append(usable, share{service, *portOf(service, int32(*ref.Port)), int(*ref.Weight)})
+			usable = append(usable, share{service, *portOf(service, int32(*ref.Port)), int(*ref.Weight), ref.Filters})
 		}
 	}
 	return usable, broken
@@ -164,9 +163,9 @@ func (c *Cluster) isGranted(routes string, service types.NamespacedName) bool {
 	return false
 }
 
-// filtered returns a request after the filters of a rule.
-func filtered(r Request, selected candidate) Request {
-	for _, filter := range selected.rule.Filters {
+// filtered returns a request after the filters of a rule, and of the backend.
+func filtered(r Request, selected candidate, backend []gatewayv1.HTTPRouteFilter) Request {
+	for _, filter := range append(slices.Clone(selected.rule.Filters), backend...) {
 		switch {
 		case filter.RequestHeaderModifier != nil:
 			r.Headers = modified(r.Headers, filter.RequestHeaderModifier)

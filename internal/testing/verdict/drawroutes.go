@@ -46,15 +46,30 @@ func drawRule(t *rapid.T, namespace string) catalog.HTTPRouteRule {
 		}
 	}
 	for range below(t, 3, "backends") {
-		rule.Backends = append(rule.Backends, catalog.RouteBackend{
-			Service: anyServiceOf(oneOf([]string{namespace, namespace, "a", "b"}).Draw(t, "backend namespace")).Draw(t, "backend"),
-			Port:    oneOf([]uint16{80, 80, 83, 84}).Draw(t, "backend port"), Weight: oneOf([]uint32{1, 1, 3, 0}).Draw(t, "weight"),
-		})
+		rule.Backends = append(rule.Backends, drawRouteBackend(t, namespace))
+	}
+	if oneIn(t, 6, "mirror") {
+		rule.Filters.Mirrors = []catalog.RouteMirror{{Backend: drawRouteBackend(t, namespace), Numerator: 1, Denominator: 2}}
+		rule.Filters.Mirrors[0].Backend.Weight, rule.Filters.Mirrors[0].Backend.Filters = 0, nil
+	}
+	if oneIn(t, 5, "retry") {
+		rule.Retry = &catalog.RouteRetry{Attempts: 1, Codes: []uint32{503}, Backoff: time.Millisecond}
 	}
 	if len(rule.Backends) == 2 && rule.Backends[0].Service == rule.Backends[1].Service {
 		rule.Backends = rule.Backends[:1]
 	}
 	return rule
+}
+
+func drawRouteBackend(t *rapid.T, namespace string) catalog.RouteBackend {
+	backend := catalog.RouteBackend{
+		Service: anyServiceOf(oneOf([]string{namespace, namespace, "a", "b"}).Draw(t, "backend namespace")).Draw(t, "backend"),
+		Port:    oneOf([]uint16{80, 80, 83, 84}).Draw(t, "backend port"), Weight: oneOf([]uint32{1, 1, 3, 0}).Draw(t, "weight"),
+	}
+	if oneIn(t, 6, "backend headers") {
+		backend.Filters = &catalog.HeaderFilters{Request: catalog.HeaderEdits{Set: []catalog.HeaderValue{{Name: "x-user", Value: oneOf([]string{"alice", "bob"}).Draw(t, "user")}}}}
+	}
+	return backend
 }
 
 func drawRouteMatch(t *rapid.T) catalog.RouteMatch {

@@ -39,7 +39,16 @@ func ruleObject(r *catalog.HTTPRouteRule) gatewayv1.HTTPRouteRule {
 		var ref gatewayv1.HTTPBackendRef
 		ref.Namespace, ref.Name = ptr.To(gatewayv1.Namespace(backend.Service.Namespace)), gatewayv1.ObjectName(backend.Service.Name)
 		ref.Port, ref.Weight = ptr.To(gatewayv1.PortNumber(backend.Port)), ptr.To(int32(backend.Weight)) //nolint:gosec // weights are small
+		if backend.Filters != nil {
+			ref.Filters = filterObjects(catalog.RouteFilters{HeaderFilters: *backend.Filters})
+		}
 		rule.BackendRefs = append(rule.BackendRefs, ref)
+	}
+	if r.Retry != nil {
+		rule.Retry = &gatewayv1.HTTPRouteRetry{Attempts: ptr.To(int(r.Retry.Attempts)), Backoff: ptr.To(gatewayv1.Duration(r.Retry.Backoff.String()))}
+		for _, code := range r.Retry.Codes {
+			rule.Retry.Codes = append(rule.Retry.Codes, gatewayv1.HTTPRouteRetryStatusCode(code)) //nolint:gosec // it is a status code
+		}
 	}
 	return rule
 }
@@ -83,7 +92,17 @@ func filterObjects(f catalog.RouteFilters) []gatewayv1.HTTPRouteFilter {
 			Type: gatewayv1.HTTPRouteFilterURLRewrite, URLRewrite: &gatewayv1.HTTPURLRewriteFilter{Path: pathObject(*f.Rewrite.Path)},
 		})
 	}
+	for _, mirror := range f.Mirrors {
+		list = append(list, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterRequestMirror, RequestMirror: mirrorObject(mirror)})
+	}
 	return list
+}
+
+func mirrorObject(m catalog.RouteMirror) *gatewayv1.HTTPRequestMirrorFilter {
+	object := &gatewayv1.HTTPRequestMirrorFilter{Fraction: &gatewayv1.Fraction{Numerator: int32(m.Numerator), Denominator: ptr.To(int32(m.Denominator))}} //nolint:gosec // they are small
+	object.BackendRef.Namespace, object.BackendRef.Name = ptr.To(gatewayv1.Namespace(m.Backend.Service.Namespace)), gatewayv1.ObjectName(m.Backend.Service.Name)
+	object.BackendRef.Port = ptr.To(gatewayv1.PortNumber(m.Backend.Port))
+	return object
 }
 
 func pathObject(edit catalog.PathEdit) *gatewayv1.HTTPPathModifier {
