@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -30,7 +31,7 @@ func routeView(ctx context.Context, reader client.Reader, mesh string, route *ca
 		if namespace == route.Name.Namespace {
 			continue
 		}
-		grants, err := listEntries(ctx, reader, kinds.ReferenceGrant, namespace, ingest.ReferenceGrant)
+		grants, err := listMatching(ctx, reader, kinds.ReferenceGrant, namespace, grantsTo(route.Name.Namespace), ingest.ReferenceGrant)
 		if err != nil {
 			return nil, err
 		}
@@ -49,6 +50,11 @@ func routeView(ctx context.Context, reader client.Reader, mesh string, route *ca
 		}
 	}
 	return objects.View(), nil
+}
+
+// grantsTo returns a filter for the ReferenceGrants that name a namespace. Others need not be read.
+func grantsTo(namespace string) func(*unstructured.Unstructured) bool {
+	return func(grant *unstructured.Unstructured) bool { return contains(grant.Object["spec"], namespace) }
 }
 
 // referredServices returns the Services that a route refers to, and their namespaces and its own.

@@ -31,15 +31,28 @@ func (v *View) HasConsumerRoutes(namespace string) bool {
 	return len(find[*HTTPRoute](v, KindHTTPRoute, dep)) > 0 || len(find[*HTTPRoute](v, KindGRPCRoute, dep)) > 0
 }
 
-// GrantsBackend reports whether a ReferenceGrant permits a route to send requests to a Service of another namespace.
+// grantedToRoutes identifies the Services of a namespace that routes of a kind and namespace may use.
+type grantedToRoutes struct {
+	namespace string
+	from      GrantedReferrer
+}
+
+// GrantsBackend reports whether a ReferenceGrant permits a route to send requests to a Service of another namespace. A view reads the ReferenceGrants of a
+// namespace once for each kind and namespace of routes, however many references there are.
 func (v *View) GrantsBackend(route Ref, service Name) bool {
 	from := GrantedReferrer{Group: "gateway.networking.k8s.io", Kind: string(route.Kind), Namespace: route.Name.Namespace}
-	for _, grant := range find[*ReferenceGrant](v, KindReferenceGrant, Dep{DepGrantsIn, Name{Namespace: service.Namespace}}) {
-		if slices.Contains(grant.From, from) && slices.ContainsFunc(grant.To, func(to GrantedObject) bool {
-			return to.Group == "" && to.Kind == "Service" && (to.Name == "" || to.Name == service.Name)
-		}) {
-			return true
+	granted := Memo(v, grantedToRoutes{service.Namespace, from}, func() map[GrantedObject]struct{} {
+		objects := map[GrantedObject]struct{}{}
+		for _, grant := range find[*ReferenceGrant](v, KindReferenceGrant, Dep{DepGrantsIn, Name{Namespace: service.Namespace}}) {
+			if slices.Contains(grant.From, from) {
+				for _, object := range grant.To {
+					objects[object] = struct{}{}
+				}
+			}
 		}
-	}
-	return false
+		return objects
+	})
+	_, all := granted[GrantedObject{"", "Service", ""}]
+	_, one := granted[GrantedObject{"", "Service", service.Name}]
+	return all || one
 }

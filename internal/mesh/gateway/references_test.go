@@ -59,6 +59,27 @@ func TestReferencesAreResolvedInLinearWork(t *testing.T) {
 	}
 }
 
+// TestBackendsOfSidecarsAreResolvedInLinearWork is the same for a route whose parent is a Service.
+func TestBackendsOfSidecarsAreResolvedInLinearWork(t *testing.T) {
+	const size, factor = 16, 16
+	work := func(n int) float64 {
+		var entries []catalog.Entry
+		for i := range n {
+			entries = append(entries, &catalog.ReferenceGrant{
+				Name: catalog.Name{Namespace: other, Name: fmt.Sprint(i)}, From: []catalog.GrantedReferrer{{Group: gateway.Group, Kind: "HTTPRoute", Namespace: shop}},
+				To: []catalog.GrantedObject{{Kind: "Service", Name: fmt.Sprint(i)}},
+			})
+		}
+		r := serviceRoute(shop, catalog.RouteBackend{}, nil)
+		r.Rules = toMany(other, 16, n/16)
+		v := mesh(entries...)
+		return allocated(func() { gateway.ServiceParents(v, r) })
+	}
+	if growth := work(size*factor) / work(size); growth > 2*factor {
+		t.Errorf("%d times as many backends and grants need %.0f times the memory", factor, growth)
+	}
+}
+
 // TestRoutesThatNobodyAdmitsCostNothing checks that references are not resolved for routes without a Gateway of the mesh, of namespaces
 // outside the mesh, and of namespaces that no listener admits.
 func TestRoutesThatNobodyAdmitsCostNothing(t *testing.T) {
