@@ -199,3 +199,19 @@ func TestSplitReplacedByRoute(t *testing.T) {
 		t.Error("the route does not concern exactly the splits of its parents")
 	}
 }
+
+// Gateways and Services have different controllers of the same kind of route, and both receive its rejections.
+func TestRejectionsReachEachControllerOfAKind(t *testing.T) {
+	one := rejection("r", "shop/web", "shop/web-1")
+	one.Kind = kinds.HTTPRoute.Kind
+	r := (&fakeReplicas{own: []report.Rejection{one}}).rejections()
+	first, second := r.Watch(kinds.HTTPRoute), r.Watch(kinds.HTTPRoute)
+	done := make(chan error, 1)
+	go func() { done <- r.refresh(t.Context()) }()
+	if a, b := (<-first).Object.GetName(), (<-second).Object.GetName(); a != "r" || b != "r" {
+		t.Errorf("the controllers received %s and %s", a, b)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
