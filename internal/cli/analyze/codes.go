@@ -59,6 +59,7 @@ const (
 	codeNoPrincipal      = "OSM0229"
 	codeNoServiceParent  = "OSM0230"
 	codeRouteBackend     = "OSM0231"
+	codeGRPCRoute        = "OSM0232"
 
 	codeSplitConflict   = "OSM0301"
 	codeRetryConflict   = "OSM0302"
@@ -146,6 +147,7 @@ var meshCodes = []Code{
 	{codeNoPrincipal, diagnosis.Warning, "A principal is not in the trust domain of the mesh", "An IngressBackend admits a client certificate with the name of a service account in another trust domain, which the certificate authority of the mesh does not issue.", "Correct the name: <service account>.<namespace>.<trust domain>."},
 	{codeNoServiceParent, diagnosis.Error, "A route does not apply to the Service that it names", "A parent of an HTTPRoute or GRPCRoute is a Service that is not in the mesh, or that has no such port with HTTP. Requests to it are not routed.", "Correct spec.parentRefs, or set appProtocol of the port to http."},
 	{codeRouteBackend, diagnosis.Error, "A backend of a route for a Service cannot be used", "A backendRef of an HTTPRoute or GRPCRoute is not a port of a Service in the mesh, or no ReferenceGrant permits it. Its share of the requests gets status 500.", "Follow the message."},
+	{codeGRPCRoute, diagnosis.Error, "A GRPCRoute has a Gateway as its parent", "The ingress gateway serves HTTPRoutes only, so the GRPCRoute has no effect there and no status.", "Write an HTTPRoute with the path /SERVICE/METHOD, or make a Service the parent."},
 
 	{codeSplitConflict, diagnosis.Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},
 	{codeRetryConflict, diagnosis.Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},

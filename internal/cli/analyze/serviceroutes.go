@@ -1,6 +1,8 @@
 package analyze
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -16,6 +18,7 @@ import (
 func (a *analysis) serviceRoutes() {
 	routes := entries[*catalog.HTTPRoute](a)
 	for _, route := range routes {
+		a.grpcOfGateways(route)
 		parents := gateway.ServiceParents(a.view, route)
 		switch {
 		case len(parents) == 0:
@@ -34,6 +37,16 @@ func (a *analysis) serviceRoutes() {
 		}
 		if found, replaced := gateway.SplitReplacement(service, routes); replaced {
 			a.add(codeSplitReplaced, a.subject(catalog.KindTrafficSplit, split.Name), "%s", found.Message(split.Root))
+		}
+	}
+}
+
+// grpcOfGateways reports a GRPCRoute for a Gateway of the mesh.
+func (a *analysis) grpcOfGateways(route *catalog.HTTPRoute) {
+	for _, g := range a.view.Gateways() {
+		isParent := func(p catalog.RouteParent) bool { return p.Gateway == g.Name }
+		if route.Kind == catalog.KindGRPCRoute && slices.ContainsFunc(route.Parents, isParent) {
+			a.add(codeGRPCRoute, a.subject(route.Kind, route.Name), "The ingress gateway serves HTTPRoutes only, so the GRPCRoute has no effect on Gateway %s: write an HTTPRoute with the paths of the methods.", g.Name)
 		}
 	}
 }
