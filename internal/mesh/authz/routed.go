@@ -83,13 +83,22 @@ type ResolvedBackend struct {
 	Port    catalog.Port
 }
 
-// ResolveBackend returns what a route for Services refers to.
+// ResolveBackend returns what a route for Services refers to. A route needs no ReferenceGrant for its own parents: its clients call them anyway.
 func ResolveBackend(v *catalog.View, route *catalog.HTTPRoute, ref catalog.RouteBackend) (ResolvedBackend, BackendProblem) {
+	return resolveBackend(v, route, ref, route.HasParent(ref.Service))
+}
+
+// ResolveGranted is ResolveBackend for the ingress gateway, where other clients use the route: it needs a ReferenceGrant for each other namespace.
+func ResolveGranted(v *catalog.View, route *catalog.HTTPRoute, ref catalog.RouteBackend) (ResolvedBackend, BackendProblem) {
+	return resolveBackend(v, route, ref, false)
+}
+
+func resolveBackend(v *catalog.View, route *catalog.HTTPRoute, ref catalog.RouteBackend, isPermitted bool) (ResolvedBackend, BackendProblem) {
 	var backend ResolvedBackend
 	switch {
 	case ref.Unsupported != "":
 		return backend, InvalidKind
-	case ref.Service.Namespace != route.Name.Namespace && !v.GrantsBackend(route.Ref(), ref.Service):
+	case ref.Service.Namespace != route.Name.Namespace && !isPermitted && !v.GrantsBackend(route.Ref(), ref.Service):
 		return backend, RefNotPermitted
 	}
 	backend.Service = v.Service(ref.Service)

@@ -68,6 +68,7 @@ func TestRoutesOfServices(t *testing.T) {
 		"a route of another namespace":                   {[]catalog.Entry{toWeb, routeTo("other", "r", "/", Name("other", "far"))}, "shop", "/", authz.Allowed, Name("shop", "web")},
 		"another namespace without a grant":              {[]catalog.Entry{foreign}, "shop", "/", authz.Misrouted, catalog.Name{}},
 		"another namespace with a grant":                 {[]catalog.Entry{foreign, grant}, "shop", "/", authz.Allowed, Name("other", "far")},
+		"the parent itself, in another namespace":        {[]catalog.Entry{routeTo("other", "r", "/", Name("shop", "web"))}, "other", "/", authz.Allowed, Name("shop", "web")},
 		"a backend that does not exist":                  {[]catalog.Entry{routeTo("shop", "r", "/", Name("shop", "none"))}, "shop", "/", authz.Misrouted, catalog.Name{}},
 		"a route of a port with another name":            {[]catalog.Entry{onlyName}, "shop", "/", authz.Allowed, Name("shop", "web")},
 		"a route of another port":                        {[]catalog.Entry{onlyPort}, "shop", "/", authz.Allowed, Name("shop", "web")},

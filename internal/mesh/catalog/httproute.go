@@ -40,7 +40,7 @@ func (r *HTTPRoute) Deps(list []Dep) []Dep {
 		return list
 	}
 	for i := range r.Rules {
-		for _, backend := range r.Rules[i].Backends {
+		for _, backend := range r.Rules[i].References() {
 			list = append(list, Dep{DepSplitsWith, backend.Service})
 		}
 	}
@@ -50,6 +50,11 @@ func (r *HTTPRoute) Deps(list []Dep) []Dep {
 // Attaches reports whether the route applies to a port of a Service.
 func (r *HTTPRoute) Attaches(service Name, port Port) bool {
 	return slices.ContainsFunc(r.Parents, func(p RouteParent) bool { return p.Service == service && p.Selects(port) })
+}
+
+// HasParent reports whether a Service is among the parents, with any of its ports.
+func (r *HTTPRoute) HasParent(service Name) bool {
+	return slices.ContainsFunc(r.Parents, func(p RouteParent) bool { return p.Service == service })
 }
 
 // RouteParent refers to a Gateway or to some of its listeners, or to a Service or one of its ports.

@@ -136,7 +136,7 @@ type gatewayShares struct {
 }
 
 func (o gatewayBuilder) gatewayRoute(rule gateway.Rule) GatewayRoute {
-	route := o.newRoute(rule.Route, rule.Rule, rule.Match)
+	route := o.newRoute(rule.Route, rule.Rule, rule.Match, authz.ResolveGranted)
 	exists, allowed := false, false
 	for i, backend := range rule.Backends {
 		exists = exists || backend.Service != nil

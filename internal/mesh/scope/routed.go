@@ -27,7 +27,7 @@ func (o outboundBuilder) addRouted(out *Outbound, rule authz.RouteRule) {
 	if routed.Rule == nil {
 		return
 	}
-	route := o.newRoute(routed.Route, routed.Rule, *routed.Match)
+	route := o.newRoute(routed.Route, routed.Rule, *routed.Match, authz.ResolveBackend)
 	route.Weight = weightOfRouted(rule)
 	for i, backend := range rule.Backends {
 		route.Backends = append(route.Backends, Backend{
@@ -40,13 +40,16 @@ func (o outboundBuilder) addRouted(out *Outbound, rule authz.RouteRule) {
 	out.HTTPRoutes = append(out.HTTPRoutes, route)
 }
 
+// backendResolver returns what a route may refer to.
+type backendResolver func(*catalog.View, *catalog.HTTPRoute, catalog.RouteBackend) (authz.ResolvedBackend, authz.BackendProblem)
+
 // newRoute returns a match of a rule without its backends.
-func (o outboundBuilder) newRoute(route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, match catalog.RouteMatch) GatewayRoute {
+func (o outboundBuilder) newRoute(route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, match catalog.RouteMatch, resolve backendResolver) GatewayRoute {
 	out := GatewayRoute{
 		Match: match, Filters: rule.Filters, Unsupported: rule.Unsupported != "", Timeout: rule.Timeout, TryTimeout: rule.TryTimeout, Retry: rule.Retry,
 	}
 	for _, mirror := range rule.Filters.Mirrors {
-		if cluster := o.mirrorCluster(route, mirror.Backend); cluster != "" {
+		if cluster := o.mirrorCluster(resolve(o.view, route, mirror.Backend)); cluster != "" {
 			out.Mirrors = append(out.Mirrors, Mirror{cluster, mirror.Numerator, mirror.Denominator})
 		}
 	}
@@ -54,8 +57,7 @@ func (o outboundBuilder) newRoute(route *catalog.HTTPRoute, rule *catalog.HTTPRo
 }
 
 // mirrorCluster returns the cluster for copies of requests. It is empty if the Service does not exist, or if the client may not call it.
-func (o outboundBuilder) mirrorCluster(route *catalog.HTTPRoute, ref catalog.RouteBackend) string {
-	resolved, problem := authz.ResolveBackend(o.view, route, ref)
+func (o outboundBuilder) mirrorCluster(resolved authz.ResolvedBackend, problem authz.BackendProblem) string {
 	if problem != "" {
 		return ""
 	}

@@ -139,13 +139,20 @@ func (c *Cluster) backends(route *gatewayv1.HTTPRoute, rule *gatewayv1.HTTPRoute
 		name := types.NamespacedName{Namespace: string(*ref.Namespace), Name: string(ref.Name)}
 		service := c.service(name)
 		switch {
-		case name.Namespace != route.Namespace && !c.isGranted(route.Namespace, name), service == nil, portOf(service, int32(*ref.Port)) == nil:
+		case name.Namespace != route.Namespace && !isParent(route, name) && !c.isGranted(route.Namespace, name), service == nil, portOf(service, int32(*ref.Port)) == nil:
 			broken = broken || *ref.Weight > 0
 		case c.containerPort(service, *portOf(service, int32(*ref.Port))) != 0:
 			usable = append(usable, share{service, *portOf(service, int32(*ref.Port)), int(*ref.Weight), ref.Filters})
 		}
 	}
 	return usable, broken
+}
+
+// isParent reports whether a route applies to a Service.
+func isParent(route *gatewayv1.HTTPRoute, service types.NamespacedName) bool {
+	return slices.ContainsFunc(route.Spec.ParentRefs, func(ref gatewayv1.ParentReference) bool {
+		return ref.Kind != nil && *ref.Kind == "Service" && string(ref.Name) == service.Name && string(*ref.Namespace) == service.Namespace
+	})
 }
 
 // isGranted reports whether HTTPRoutes of a namespace may send requests to a Service of another one.

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/assets"
+	"github.com/openservicemesh/osm-operator/hack/internal/build"
+	"github.com/openservicemesh/osm-operator/hack/internal/entrypoint"
+	"github.com/openservicemesh/osm-operator/hack/internal/paths"
+	"github.com/openservicemesh/osm-operator/hack/internal/progress"
+	"github.com/openservicemesh/osm-operator/hack/internal/repo"
+)
+
+func main() {
+	entrypoint.Main("conformance", func(ctx context.Context) error { return run(ctx, os.Args[1:]) })
+}
+
+func run(ctx context.Context, args []string) error {
+	root, err := repo.Root(".")
+	if err != nil {
+		return err
+	}
+	s := suite{folder: filepath.Join(root, "e2e", "conformance")}
+	switch {
+	case len(args) == 1 && args[0] == "image":
+		return s.printImage(ctx)
+	case len(args) == 1 && args[0] == "definitions":
+		return s.print(ctx, "sigs.k8s.io/gateway-api", "config", "crd", "standard")
+	case len(args) > 1 && args[0] == "run":
+		return s.run(ctx, args[1:])
+	}
+	return errors.New("use one of: image, which prints the archive of the image that the suite needs; definitions, which prints the folder of the Gateway API's " +
+		"definitions; run FLAGS, with the flags of the suite")
+}
+
+// suite is the module of the conformance suite. It needs a newer Go than this module, which the go command downloads.
+type suite struct{ folder string }
+
+func (s suite) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = s.folder
+	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=auto", "GOFLAGS=-trimpath", "GOWORK=off", "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// path returns the path of a file in a module that the suite uses.
+func (s suite) path(ctx context.Context, module string, elements ...string) (string, error) {
+	if err := s.command(ctx, "mod", "download", module).Run(); err != nil {
+		return "", fmt.Errorf("cannot download the module %s: %w", module, err)
+	}
+	folder, err := s.command(ctx, "list", "-m", "-f", "{{.Dir}}", module).Output()
+	if err != nil {
+		return "", fmt.Errorf("cannot find the module %s: %w", module, err)
+	}
+	return filepath.Join(append([]string{strings.TrimSpace(string(folder))}, elements...)...), nil
+}
+
+func (s suite) print(ctx context.Context, module string, elements ...string) error {
+	path, err := s.path(ctx, module, elements...)
+	if err == nil {
+		fmt.Println(path)
+	}
+	return err
+}
+
+var imageOfManifest = regexp.MustCompile(`(?m)^\s*image: (\S+)$`)
+
+// printImage builds the image that the manifests of the tests of meshes name, and prints the path of its archive.
+func (s suite) printImage(ctx context.Context) error {
+	manifests, err := s.path(ctx, "sigs.k8s.io/gateway-api/conformance", "mesh", "manifests.yaml")
+	if err != nil {
+		return err
+	}
+	content, err := os.ReadFile(manifests)
+	if err != nil {
+		return err
+	}
+	found := imageOfManifest.FindSubmatch(content)
+	if found == nil {
+		return fmt.Errorf("%s names no image", manifests)
+	}
+	hack, err := assets.FindHack()
+	if err != nil {
+		return err
+	}
+	cache, err := paths.FindCache(os.Getenv)
+	if err != nil {
+		return err
+	}
+	builder := assets.Builder{Hack: hack, Cache: build.Cache{Dir: cache}, Report: progress.New(os.Stderr, time.Now)}
+	folder, err := builder.Echo(ctx, string(found[1]))
+	if err == nil {
+		fmt.Println(filepath.Join(folder, assets.EchoArchive))
+	}
+	return err
+}
+
+// run runs the suite with its flags.
+func (s suite) run(ctx context.Context, flags []string) error {
+	cmd := s.command(ctx, append([]string{"test", ".", "-count=1", "-timeout=60m", "-v", "-args"}, flags...)...)
+	cmd.Stdout = os.Stdout
+	return cmd.Run()
+}
