@@ -85,6 +85,10 @@ test: ## Run all suites, within the time limits of hack/budget.yaml
 test-full: ## Run all tests, as before a release; SHARD=2/4 runs one of four parts, each of at most 75 minutes
 	$(HACK) ./suites -full $(if $(SHARD),-shard $(SHARD))
 
+.PHONY: conformance
+conformance: ## Run the conformance suite of the Gateway API for meshes on the local cluster, with its report in bin/conformance
+	OSM_TEST_FULL=true go test -count=1 -timeout=60m -v ./e2e/gatewayapi
+
 .PHONY: nightly
 nightly: verdict-nightly verdict-recorded outage-nightly soak ## Run tests that are too long for every change, in about 90 minutes
 

@@ -48,8 +48,8 @@ func Prepare(ctx context.Context, out io.Writer, limit time.Duration) (*Cluster,
 	return cluster, cluster.MeshReady(ctx, names.DefaultMesh, limit)
 }
 
-// gatewayKinds are the resources of the Gateway API that an ingress gateway needs.
-var gatewayKinds = []string{"gatewayclasses", "gateways", "httproutes", "referencegrants"}
+// gatewayKinds are the resources of the Gateway API that a mesh uses.
+var gatewayKinds = []string{"gatewayclasses", "gateways", "grpcroutes", "httproutes", "referencegrants"}
 
 // InstallGatewayAPI installs definitions of the Gateway API from its module, as its release has them. They remain.
 func (c *Cluster) InstallGatewayAPI(ctx context.Context) error {
@@ -59,9 +59,14 @@ func (c *Cluster) InstallGatewayAPI(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find the module of the Gateway API: %w", err)
 	}
+	return c.InstallGatewayAPIFrom(ctx, filepath.Join(strings.TrimSpace(string(dir)), "config", "crd", "standard"))
+}
+
+// InstallGatewayAPIFrom installs definitions of the Gateway API from a folder with those of a release. They remain.
+func (c *Cluster) InstallGatewayAPIFrom(ctx context.Context, folder string) error {
 	for _, kind := range gatewayKinds {
 		name := kind + ".gateway.networking.k8s.io"
-		file := filepath.Join(strings.TrimSpace(string(dir)), "config", "crd", "standard", "gateway.networking.k8s.io_"+kind+".yaml")
+		file := filepath.Join(folder, "gateway.networking.k8s.io_"+kind+".yaml")
 		if _, err := c.Kubectl(ctx, "apply", "--server-side", "-f", file); err != nil {
 			return err
 		}

@@ -27,8 +27,8 @@ func MatchesPath(m catalog.RouteMatch, path string) bool {
 	return prefix == "" || path == prefix || strings.HasPrefix(path, prefix+"/")
 }
 
-func (m message) hasHeaders(wanted []catalog.ValueMatch) bool {
-	return !slices.ContainsFunc(wanted, func(h catalog.ValueMatch) bool {
+func (m message) hasHeaders(desired []catalog.ValueMatch) bool {
+	return !slices.ContainsFunc(desired, func(h catalog.ValueMatch) bool {
 		name := strings.ToLower(h.Name)
 		if name == "host" {
 			name = ":authority"
@@ -39,8 +39,8 @@ func (m message) hasHeaders(wanted []catalog.ValueMatch) bool {
 }
 
 // hasParameters compares the first value of each parameter, as it is in the request.
-func (m message) hasParameters(wanted []catalog.ValueMatch) bool {
-	return !slices.ContainsFunc(wanted, func(q catalog.ValueMatch) bool {
+func (m message) hasParameters(desired []catalog.ValueMatch) bool {
+	return !slices.ContainsFunc(desired, func(q catalog.ValueMatch) bool {
 		for parameter := range strings.SplitSeq(m.query, "&") {
 			if name, value, _ := strings.Cut(parameter, "="); name == q.Name {
 				return !matchesValue(q, value)

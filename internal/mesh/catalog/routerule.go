@@ -17,8 +17,8 @@ type HTTPRouteRule struct {
 	Unsupported string
 	// Timeout bounds a request, and TryTimeout each attempt; 0 means no limit.
 	Timeout, TryTimeout time.Duration
-	// Retry says which requests are repeated; nil means the default.
-	Retry *RouteRetry
+	// Repeat says which requests are repeated; nil means the default.
+	Repeat *RouteRetry
 }
 
 // References returns the backends of the rule, and those of its mirrors.

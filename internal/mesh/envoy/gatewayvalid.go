@@ -51,7 +51,7 @@ func ValidateHTTPRoute(route *catalog.HTTPRoute) error {
 
 // testRoute returns a match with everything that a rule says.
 func testRoute(match catalog.RouteMatch, rule *catalog.HTTPRouteRule) *scope.GatewayRoute {
-	r := &scope.GatewayRoute{Match: match, Filters: rule.Filters, Timeout: rule.Timeout, TryTimeout: rule.TryTimeout, Retry: rule.Retry}
+	r := &scope.GatewayRoute{Match: match, Filters: rule.Filters, Timeout: rule.Timeout, TryTimeout: rule.TryTimeout, Repeat: rule.Repeat}
 	r.Backends = []scope.Backend{{Cluster: noGatewayBackend, Weight: 1}}
 	for _, backend := range rule.Backends {
 		r.Backends = append(r.Backends, scope.Backend{Cluster: noGatewayBackend, Weight: 1, Filters: backend.Filters})

@@ -18,9 +18,9 @@ import (
 // always repeated. The timeout of an attempt is that of the route.
 func routeRetry(r *scope.GatewayRoute, policy *catalog.RetryPolicy) *routev3.RetryPolicy {
 	out := retryPolicy(policy)
-	if r.Retry != nil {
-		out = newRetryPolicy(catalog.RetryPolicy{On: ownRetryOn(r.Retry), Count: cmp.Or(r.Retry.Attempts, defaultRetryCount), BackoffBase: r.Retry.Backoff})
-		out.RetriableStatusCodes = r.Retry.Codes
+	if r.Repeat != nil {
+		out = newRetryPolicy(catalog.RetryPolicy{On: ownRetryOn(r.Repeat), Count: cmp.Or(r.Repeat.Attempts, defaultRetryCount), BackoffBase: r.Repeat.Backoff})
+		out.RetriableStatusCodes = r.Repeat.Codes
 	}
 	if r.TryTimeout > 0 {
 		out = proto.CloneOf(out) // the default is shared

@@ -36,7 +36,7 @@ func routeRule(namespace string, r *gatewayv1.HTTPRouteRule) catalog.HTTPRouteRu
 	if r.Timeouts != nil {
 		rule.Timeout, rule.TryTimeout = durationOf(r.Timeouts.Request), durationOf(r.Timeouts.BackendRequest)
 	}
-	rule.Retry = routeRetry(r.Retry)
+	rule.Repeat = routeRetry(r.Retry)
 	return rule
 }
 

@@ -24,8 +24,8 @@ func TestRouteRuleParts(t *testing.T) {
 	}
 	for rule, want := range map[string]catalog.HTTPRouteRule{
 		`timeouts: {request: 2s, backendRequest: 500ms}`:    {Timeout: 2 * time.Second, TryTimeout: 500 * time.Millisecond},
-		`retry: {attempts: 3, codes: [503], backoff: 10ms}`: {Retry: &catalog.RouteRetry{Attempts: 3, Codes: []uint32{503}, Backoff: 10 * time.Millisecond}},
-		`retry: {}`: {Retry: &catalog.RouteRetry{}},
+		`retry: {attempts: 3, codes: [503], backoff: 10ms}`: {Repeat: &catalog.RouteRetry{Attempts: 3, Codes: []uint32{503}, Backoff: 10 * time.Millisecond}},
+		`retry: {}`: {Repeat: &catalog.RouteRetry{}},
 		`filters: [{type: RequestMirror, requestMirror: {backendRef: {name: books, port: 81}}}]`:                                           {Filters: mirrored(100, 100)},
 		`filters: [{type: RequestMirror, requestMirror: {backendRef: {name: books, port: 81}, percent: 5}}]`:                               {Filters: mirrored(5, 100)},
 		`filters: [{type: RequestMirror, requestMirror: {backendRef: {name: books, port: 81}, fraction: {numerator: 9, denominator: 7}}}]`: {Filters: mirrored(7, 7)},

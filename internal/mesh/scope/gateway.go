@@ -53,8 +53,8 @@ type GatewayRoute struct {
 	Denied bool
 	// Timeout bounds a request, and TryTimeout each attempt; 0 means no limit.
 	Timeout, TryTimeout time.Duration
-	// Retry says which requests are repeated; nil means the default.
-	Retry *catalog.RouteRetry
+	// Repeat says which requests are repeated; nil means the default.
+	Repeat *catalog.RouteRetry
 	// Mirrors receive copies of requests.
 	Mirrors []Mirror
 	// Weight is what a route of a sidecar counts within authz.MaxRoutes.

@@ -52,8 +52,8 @@ func drawRule(t *rapid.T, namespace string) catalog.HTTPRouteRule {
 		rule.Filters.Mirrors = []catalog.RouteMirror{{Backend: drawRouteBackend(t, namespace), Numerator: 1, Denominator: 2}}
 		rule.Filters.Mirrors[0].Backend.Weight, rule.Filters.Mirrors[0].Backend.Filters = 0, nil
 	}
-	if oneIn(t, 5, "retry") {
-		rule.Retry = &catalog.RouteRetry{Attempts: 1, Codes: []uint32{503}, Backoff: time.Millisecond}
+	if oneIn(t, 5, "repeat") {
+		rule.Repeat = &catalog.RouteRetry{Attempts: 1, Codes: []uint32{503}, Backoff: time.Millisecond}
 	}
 	if len(rule.Backends) == 2 && rule.Backends[0].Service == rule.Backends[1].Service {
 		rule.Backends = rule.Backends[:1]

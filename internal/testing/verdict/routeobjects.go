@@ -44,9 +44,9 @@ func ruleObject(r *catalog.HTTPRouteRule) gatewayv1.HTTPRouteRule {
 		}
 		rule.BackendRefs = append(rule.BackendRefs, ref)
 	}
-	if r.Retry != nil {
-		rule.Retry = &gatewayv1.HTTPRouteRetry{Attempts: ptr.To(int(r.Retry.Attempts)), Backoff: ptr.To(gatewayv1.Duration(r.Retry.Backoff.String()))}
-		for _, code := range r.Retry.Codes {
+	if r.Repeat != nil {
+		rule.Retry = &gatewayv1.HTTPRouteRetry{Attempts: ptr.To(int(r.Repeat.Attempts)), Backoff: ptr.To(gatewayv1.Duration(r.Repeat.Backoff.String()))}
+		for _, code := range r.Repeat.Codes {
 			rule.Retry.Codes = append(rule.Retry.Codes, gatewayv1.HTTPRouteRetryStatusCode(code)) //nolint:gosec // it is a status code
 		}
 	}

@@ -1,0 +1,78 @@
+package gatewayapi
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// profiles are those that the mesh claims, with the number of tests that the suite counts in each.
+var profiles = map[string]struct{ core, extended int }{"MESH-HTTP": {7, 7}, "MESH-GRPC": {3, 0}}
+
+// features are the supported ones: all of meshes, and those of gateways that tests of meshes need.
+var features = []string{
+	"Mesh", "HTTPRoute", "GRPCRoute",
+	"MeshClusterIPMatching", "MeshConsumerRoute", "MeshHTTPRouteRewritePath", "MeshHTTPRouteSchemeRedirect", "MeshHTTPRouteRedirectPort", "MeshHTTPRouteRedirectPath",
+	"MeshHTTPRouteBackendRequestHeaderModification", "MeshHTTPRouteQueryParamMatching", "MeshHTTPRouteNamedRouteRule",
+	"HTTPRouteResponseHeaderModification", "HTTPRouteParentRefPort", "HTTPRoute303RedirectStatusCode", "HTTPRoute307RedirectStatusCode", "HTTPRoute308RedirectStatusCode",
+}
+
+// skipped is the only test of meshes that does not pass: it calls the address of a pod, which the sidecars of a mesh close, as in Open Service Mesh.
+const skipped = "MeshFrontend"
+
+// conformanceReport is the part of the suite's report that the test reads.
+type conformanceReport struct {
+	Profiles []struct {
+		Name           string
+		Core, Extended struct {
+			Statistics        struct{ Failed, Passed, Skipped int }
+			SupportedFeatures []string
+		}
+	}
+}
+
+// TestConformance runs the suite with both profiles of meshes. Its report can be published as it is.
+func TestConformance(t *testing.T) {
+	lab.RequireFull(t)
+	file := cluster.Repository.Path("bin", "conformance", "standard-"+cluster.Version+"-default-report.yaml")
+	if err := os.MkdirAll(cluster.Repository.Path("bin", "conformance"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KUBECONFIG", cluster.Kubeconfig)
+	err := cluster.Repository.Tool(t.Context(), os.Stderr, "./conformance", "run",
+		"--conformance-profiles=MESH-HTTP,MESH-GRPC", "--supported-features="+strings.Join(features, ","), "--skip-tests="+skipped,
+		"--namespace-labels="+names.MonitoredByLabel+"="+names.DefaultMesh, "--namespace-annotations="+names.InjectionAnnotation+"=enabled",
+		"--organization=openservicemesh", "--project=osm-operator", "--url=https://github.com/openservicemesh/osm-operator", "--version="+cluster.Version,
+		"--contact=https://github.com/openservicemesh/osm-operator/issues", "--report-output="+file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkReport(t, file)
+}
+
+// checkReport fails unless every counted test has passed.
+func checkReport(t *testing.T, file string) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report conformanceReport
+	if err := yaml.Unmarshal(content, &report); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range report.Profiles {
+		core, extended, want := p.Core.Statistics, p.Extended.Statistics, profiles[p.Name]
+		if core.Passed != want.core || core.Failed+core.Skipped > 0 || extended.Passed != want.extended || extended.Failed+extended.Skipped > 0 {
+			t.Errorf("profile %s: %+v, want %d of core and %d extended", p.Name, p, want.core, want.extended)
+		}
+	}
+	if len(report.Profiles) != len(profiles) {
+		t.Errorf("the report has %d profiles, want %d", len(report.Profiles), len(profiles))
+	}
+}
