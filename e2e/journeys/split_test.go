@@ -2,6 +2,7 @@ package journeys
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -61,6 +62,50 @@ func TestTrafficSplitMovesWithoutFailedRequests(t *testing.T) {
 		must(t, err)
 		requireNoFailures(t, result, 400)
 	})
+	t.Run("moved to a route of the Gateway API and back under load", func(t *testing.T) { moveToRoutesAndBack(t, ns, client, shop) })
+}
+
+// routeTo sends all requests for Service shop to another Service.
+func routeTo(namespace, service string) string {
+	return fmt.Sprintf(`apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: shop, namespace: %s}
+spec:
+  parentRefs: [{group: "", kind: Service, name: shop}]
+  rules: [{backendRefs: [{name: %s, port: %d}]}]
+`, namespace, service, lab.HTTPPort)
+}
+
+// Somebody moves from SMI to the Gateway API, and back: a route replaces the split, the split is deleted and comes again, and the route is deleted.
+func moveToRoutesAndBack(t *testing.T, ns string, client, shop workload) {
+	t.Helper()
+	must(t, cluster.InstallGatewayAPI(t.Context()))
+	applyPolicies(t, split(ns, "shop", "shop", "v1=100", "v2=0"))
+	load, err := client.StartRequests(t.Context(), shop.url("/"), "--rate", "100")
+	must(t, err)
+	allGoTo := func(version string) {
+		t.Helper()
+		eventually(t, podLimit, "all requests go to "+version, func(ctx context.Context) (bool, string, error) {
+			result, err := client.Requests(ctx, shop.url("/"), "--count", "20")
+			if err != nil {
+				return false, "", err
+			}
+			return result.Names[version] == 20, "", nil
+		})
+	}
+	applyPolicies(t, routeTo(ns, "v2"))
+	allGoTo("v2")
+	_, err = cluster.Kubectl(t.Context(), "delete", "trafficsplit", "-n", ns, "shop")
+	must(t, err)
+	sleep(t, time.Second)
+	allGoTo("v2")
+	applyPolicies(t, split(ns, "shop", "shop", "v1=100", "v2=0"))
+	_, err = cluster.Kubectl(t.Context(), "delete", "httproute", "-n", ns, "shop")
+	must(t, err)
+	allGoTo("v1")
+	result, err := load.Stop(t.Context())
+	must(t, err)
+	requireNoFailures(t, result, 100)
 }
 
 // sleep keeps a load running for a time, without an event to wait for.
