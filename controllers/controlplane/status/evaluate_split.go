@@ -35,7 +35,8 @@ func EvaluateSplit(ctx context.Context, reader client.Reader, object *unstructur
 		return nil, err
 	}
 	if everywhere {
-		return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, append(problems, replaced...)), condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)}, nil
+		accepted := condition(kinds.ConditionAccepted, kinds.ReasonAccepted, append(problems, replaced...))
+		return []metav1.Condition{accepted, condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)}, nil
 	}
 	problems = append(problems, replaced...)
 	if !usable {

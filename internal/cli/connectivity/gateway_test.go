@@ -18,7 +18,8 @@ func TestVerifyIngressGateway(t *testing.T) {
 	listens := &catalog.Gateway{Name: meshtest.Name("shop", "web"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "http", Port: 80, Protocol: "HTTP", From: "Same"}}}
 	other := &catalog.Gateway{Name: meshtest.Name("shop", "web"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "http", Port: 81, Protocol: "HTTP", From: "Same"}}}
 	route := func(backend, unsupported string) *catalog.HTTPRoute {
-		return &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute,
+		return &catalog.HTTPRoute{
+			Kind: catalog.KindHTTPRoute,
 			Name: meshtest.Name("shop", "web"), Parents: []catalog.RouteParent{{Gateway: listens.Name}}, Hostnames: []string{"shop.example.com"},
 			Rules: []catalog.HTTPRouteRule{{
 				Matches:  []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/cart"}},

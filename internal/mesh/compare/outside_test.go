@@ -47,7 +47,8 @@ func egressTo(change func(*catalog.Egress)) catalog.Change {
 }
 
 func routeTo(path string, filters catalog.RouteFilters) catalog.Change {
-	return catalog.Set(&catalog.HTTPRoute{Kind: catalog.KindHTTPRoute,
+	return catalog.Set(&catalog.HTTPRoute{
+		Kind: catalog.KindHTTPRoute,
 		Name: Name("shop", "web"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "web")}}, Hostnames: []string{"shop.example.com"},
 		Rules: []catalog.HTTPRouteRule{{
 			Matches:  []catalog.RouteMatch{{PathType: "PathPrefix", Path: path}},

@@ -55,7 +55,8 @@ func https(name, hostname string, certificates ...catalog.Name) catalog.GatewayL
 }
 
 func route(namespace, name string, hostnames []string, rules ...catalog.HTTPRouteRule) *catalog.HTTPRoute {
-	return &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute,
+	return &catalog.HTTPRoute{
+		Kind: catalog.KindHTTPRoute,
 		Name: catalog.Name{Namespace: namespace, Name: name}, Hostnames: hostnames, Rules: rules,
 		Parents: []catalog.RouteParent{{Gateway: catalog.Name{Namespace: shop, Name: "web"}}},
 	}

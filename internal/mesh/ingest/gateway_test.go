@@ -29,7 +29,8 @@ spec:
   rules:
   - backendRefs: [{name: books, port: 80}]
 `))
-	want := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute,
+	want := &catalog.HTTPRoute{
+		Kind: catalog.KindHTTPRoute,
 		Name: catalog.Name{Namespace: "shop", Name: "r"}, Created: route.Created,
 		Parents: []catalog.RouteParent{{Gateway: catalog.Name{Namespace: "shop", Name: "web"}}, {Service: catalog.Name{Namespace: "shop", Name: "books"}}},
 		Rules: []catalog.HTTPRouteRule{{

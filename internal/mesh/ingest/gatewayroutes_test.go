@@ -62,7 +62,8 @@ func TestHTTPRouteFields(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, problems := HTTPRoute(smi(t, "{parentRefs: [{name: web}], hostnames: [a.example.com, b.example.com], rules: ["+c.rule+"]}"))
-			expect(t, &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute,
+			expect(t, &catalog.HTTPRoute{
+				Kind: catalog.KindHTTPRoute,
 				Name: x, Created: created, Parents: []catalog.RouteParent{{Gateway: catalog.Name{Namespace: "shop", Name: "web"}}},
 				Hostnames: []string{"a.example.com", "b.example.com"}, Rules: []catalog.HTTPRouteRule{c.want}, Ignored: c.ignored,
 			}, got, nil, problems)

@@ -81,9 +81,9 @@ func routeMirror(namespace string, f *gatewayv1.HTTPRequestMirrorFilter) catalog
 	mirror := catalog.RouteMirror{Backend: routeBackend(namespace, f.BackendRef), Numerator: 100, Denominator: 100}
 	switch {
 	case f.Percent != nil:
-		mirror.Numerator = uint32(max(*f.Percent, 0)) //nolint:gosec // the schema limits it
+		mirror.Numerator = uint32(max(*f.Percent, 0))
 	case f.Fraction != nil:
-		mirror.Numerator, mirror.Denominator = uint32(max(f.Fraction.Numerator, 0)), uint32(max(ptr.Deref(f.Fraction.Denominator, 100), 1)) //nolint:gosec // the schema limits them
+		mirror.Numerator, mirror.Denominator = uint32(max(f.Fraction.Numerator, 0)), uint32(max(ptr.Deref(f.Fraction.Denominator, 100), 1))
 	}
 	mirror.Numerator = min(mirror.Numerator, mirror.Denominator)
 	return mirror

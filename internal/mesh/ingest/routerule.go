@@ -27,7 +27,7 @@ func routeRule(namespace string, r *gatewayv1.HTTPRouteRule) catalog.HTTPRouteRu
 	}
 	for _, ref := range r.BackendRefs {
 		backend := routeBackend(namespace, ref.BackendObjectReference)
-		backend.Weight = uint32(max(ptr.Deref(ref.Weight, 1), 0)) //nolint:gosec // the schema limits it
+		backend.Weight = uint32(max(ptr.Deref(ref.Weight, 1), 0))
 		var unsupported string
 		backend.Filters, unsupported = backendFilters(namespace, ref.Filters)
 		rule.Unsupported = cmp.Or(rule.Unsupported, unsupported)

@@ -17,7 +17,7 @@ func drawRoute(t *rapid.T) *catalog.HTTPRoute {
 	for range rapid.IntRange(0, 2).Draw(t, "rules") {
 		rule := catalog.HTTPRouteRule{Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: rapid.SampledFrom([]string{"/", "/a"}).Draw(t, "path")}}}
 		for range rapid.IntRange(0, 2).Draw(t, "backends") {
-			rule.Backends = append(rule.Backends, catalog.RouteBackend{Service: drawName(t), Port: 80, Weight: uint32(rapid.IntRange(0, 2).Draw(t, "weight"))}) //nolint:gosec // it is small
+			rule.Backends = append(rule.Backends, catalog.RouteBackend{Service: drawName(t), Port: 80, Weight: uint32(rapid.IntRange(0, 2).Draw(t, "weight"))})
 		}
 		route.Rules = append(route.Rules, rule)
 	}

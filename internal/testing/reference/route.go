@@ -18,7 +18,7 @@ func (c *Cluster) routesFor(clients string, service *corev1.Service, port corev1
 		for _, route := range c.HTTPRoutes {
 			if route.Namespace == namespace && slices.ContainsFunc(route.Spec.ParentRefs, func(ref gatewayv1.ParentReference) bool {
 				return ref.Kind != nil && *ref.Kind == "Service" && string(ref.Name) == service.Name && string(*ref.Namespace) == service.Namespace &&
-					(ref.Port == nil || int32(*ref.Port) == port.Port)
+					(ref.Port == nil || *ref.Port == port.Port)
 			}) {
 				list = append(list, route)
 			}
@@ -139,10 +139,10 @@ func (c *Cluster) backends(route *gatewayv1.HTTPRoute, rule *gatewayv1.HTTPRoute
 		name := types.NamespacedName{Namespace: string(*ref.Namespace), Name: string(ref.Name)}
 		service := c.service(name)
 		switch {
-		case name.Namespace != route.Namespace && !isParent(route, name) && !c.isGranted(route.Namespace, name), service == nil, portOf(service, int32(*ref.Port)) == nil:
+		case name.Namespace != route.Namespace && !isParent(route, name) && !c.isGranted(route.Namespace, name), service == nil, portOf(service, *ref.Port) == nil:
 			broken = broken || *ref.Weight > 0
-		case c.containerPort(service, *portOf(service, int32(*ref.Port))) != 0:
-			usable = append(usable, share{service, *portOf(service, int32(*ref.Port)), int(*ref.Weight), ref.Filters})
+		case c.containerPort(service, *portOf(service, *ref.Port)) != 0:
+			usable = append(usable, share{service, *portOf(service, *ref.Port), int(*ref.Weight), ref.Filters})
 		}
 	}
 	return usable, broken

@@ -38,7 +38,7 @@ func ruleObject(r *catalog.HTTPRouteRule) gatewayv1.HTTPRouteRule {
 	for _, backend := range r.Backends {
 		var ref gatewayv1.HTTPBackendRef
 		ref.Namespace, ref.Name = ptr.To(gatewayv1.Namespace(backend.Service.Namespace)), gatewayv1.ObjectName(backend.Service.Name)
-		ref.Port, ref.Weight = ptr.To(gatewayv1.PortNumber(backend.Port)), ptr.To(int32(backend.Weight)) //nolint:gosec // weights are small
+		ref.Port, ref.Weight = ptr.To(gatewayv1.PortNumber(backend.Port)), ptr.To(int32(backend.Weight))
 		if backend.Filters != nil {
 			ref.Filters = filterObjects(catalog.RouteFilters{HeaderFilters: *backend.Filters})
 		}
@@ -47,7 +47,7 @@ func ruleObject(r *catalog.HTTPRouteRule) gatewayv1.HTTPRouteRule {
 	if r.Repeat != nil {
 		rule.Retry = &gatewayv1.HTTPRouteRetry{Attempts: ptr.To(int(r.Repeat.Attempts)), Backoff: ptr.To(gatewayv1.Duration(r.Repeat.Backoff.String()))}
 		for _, code := range r.Repeat.Codes {
-			rule.Retry.Codes = append(rule.Retry.Codes, gatewayv1.HTTPRouteRetryStatusCode(code)) //nolint:gosec // it is a status code
+			rule.Retry.Codes = append(rule.Retry.Codes, gatewayv1.HTTPRouteRetryStatusCode(code))
 		}
 	}
 	return rule
@@ -99,7 +99,7 @@ func filterObjects(f catalog.RouteFilters) []gatewayv1.HTTPRouteFilter {
 }
 
 func mirrorObject(m catalog.RouteMirror) *gatewayv1.HTTPRequestMirrorFilter {
-	object := &gatewayv1.HTTPRequestMirrorFilter{Fraction: &gatewayv1.Fraction{Numerator: int32(m.Numerator), Denominator: ptr.To(int32(m.Denominator))}} //nolint:gosec // they are small
+	object := &gatewayv1.HTTPRequestMirrorFilter{Fraction: &gatewayv1.Fraction{Numerator: int32(m.Numerator), Denominator: ptr.To(int32(m.Denominator))}}
 	object.BackendRef.Namespace, object.BackendRef.Name = ptr.To(gatewayv1.Namespace(m.Backend.Service.Namespace)), gatewayv1.ObjectName(m.Backend.Service.Name)
 	object.BackendRef.Port = ptr.To(gatewayv1.PortNumber(m.Backend.Port))
 	return object
