@@ -224,7 +224,7 @@ func equalOutbound(a, b *scope.Outbound) bool {
 		a.Routed == b.Routed && slices.EqualFunc(a.HTTPRoutes, b.HTTPRoutes, byValue(equalHTTPRoute))
 }
 
-func equalHTTPRoute(a, b *scope.GatewayRoute) bool { return reflect.DeepEqual(a, b) }
+func equalHTTPRoute(a, b *scope.HTTPRoute) bool { return reflect.DeepEqual(a, b) }
 
 func equalRoutes(a, b scope.OutboundRoutes) bool { return reflect.DeepEqual(a, b) }
 

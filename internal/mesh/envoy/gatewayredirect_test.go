@@ -22,7 +22,7 @@ func TestRedirectToASchemeHasItsPort(t *testing.T) {
 		"to another host and https":       {8080, catalog.RouteRedirect{Hostname: "b.example", Scheme: "https"}, 443},
 		"another path of the same server": {8080, catalog.RouteRedirect{Path: &catalog.PathEdit{Value: "/b"}}, 0},
 	} {
-		r := &scope.GatewayRoute{}
+		r := &scope.HTTPRoute{}
 		r.Filters.Redirect = &c.redirect
 		if got := redirectOf(c.listener, r).PortRedirect; got != c.want {
 			t.Errorf("%s: the port is %d, want %d", name, got, c.want)

@@ -50,14 +50,14 @@ func ValidateHTTPRoute(route *catalog.HTTPRoute) error {
 }
 
 // testRoute returns a match with everything that a rule says.
-func testRoute(match catalog.RouteMatch, rule *catalog.HTTPRouteRule) *scope.GatewayRoute {
-	r := &scope.GatewayRoute{Match: match, Filters: rule.Filters, Timeout: rule.Timeout, TryTimeout: rule.TryTimeout, Repeat: rule.Repeat}
-	r.Backends = []scope.Backend{{Cluster: noGatewayBackend, Weight: 1}}
+func testRoute(match catalog.RouteMatch, rule *catalog.HTTPRouteRule) *scope.HTTPRoute {
+	r := &scope.HTTPRoute{Match: match, Filters: rule.Filters, Timeout: rule.Timeout, TryTimeout: rule.TryTimeout, Repeat: rule.Repeat}
+	r.Backends = []scope.Backend{{Cluster: noBackend, Weight: 1}}
 	for _, backend := range rule.Backends {
-		r.Backends = append(r.Backends, scope.Backend{Cluster: noGatewayBackend, Weight: 1, Filters: backend.Filters})
+		r.Backends = append(r.Backends, scope.Backend{Cluster: noBackend, Weight: 1, Filters: backend.Filters})
 	}
 	for _, mirror := range rule.Filters.Mirrors {
-		r.Mirrors = append(r.Mirrors, scope.Mirror{Cluster: noGatewayBackend, Numerator: mirror.Numerator, Denominator: mirror.Denominator})
+		r.Mirrors = append(r.Mirrors, scope.Mirror{Cluster: noBackend, Numerator: mirror.Numerator, Denominator: mirror.Denominator})
 	}
 	return r
 }

@@ -25,8 +25,8 @@ func gatewayWith(listeners ...scope.GatewayListener) *scope.Scope {
 }
 
 // routesTo returns a route of a gateway with a prefix.
-func routesTo(path string, change func(*scope.GatewayRoute)) scope.GatewayRoute {
-	r := scope.GatewayRoute{Match: catalog.RouteMatch{PathType: "PathPrefix", Path: path}, Backends: []scope.Backend{{Cluster: "shop/books|8080", Weight: 1}}}
+func routesTo(path string, change func(*scope.HTTPRoute)) scope.HTTPRoute {
+	r := scope.HTTPRoute{Match: catalog.RouteMatch{PathType: "PathPrefix", Path: path}, Backends: []scope.Backend{{Cluster: "shop/books|8080", Weight: 1}}}
 	change(&r)
 	return r
 }
@@ -34,20 +34,20 @@ func routesTo(path string, change func(*scope.GatewayRoute)) scope.GatewayRoute 
 // TestInvalidPartsReachNoSharedResource checks that Envoy accepts all resources of a gateway, whatever one namespace has in its part, and that the
 // parts of others stay.
 func TestInvalidPartsReachNoSharedResource(t *testing.T) {
-	good := scope.GatewayHost{Domain: "good.example", Routes: []scope.GatewayRoute{routesTo("/", func(*scope.GatewayRoute) {})}}
-	of := func(change func(*scope.GatewayRoute)) scope.GatewayHost {
-		return scope.GatewayHost{Domain: "bad.example", Routes: []scope.GatewayRoute{routesTo("/bad", change)}}
+	good := scope.GatewayHost{Domain: "good.example", Routes: []scope.HTTPRoute{routesTo("/", func(*scope.HTTPRoute) {})}}
+	of := func(change func(*scope.HTTPRoute)) scope.GatewayHost {
+		return scope.GatewayHost{Domain: "bad.example", Routes: []scope.HTTPRoute{routesTo("/bad", change)}}
 	}
 	for name, test := range map[string]struct {
 		bad  scope.GatewayHost
 		want string
 	}{
-		"a header": {of(func(r *scope.GatewayRoute) { r.Filters.Request.Set = []catalog.HeaderValue{{Name: "x", Value: "a\nb"}} }), "500"},
-		"a path": {of(func(r *scope.GatewayRoute) {
+		"a header": {of(func(r *scope.HTTPRoute) { r.Filters.Request.Set = []catalog.HeaderValue{{Name: "x", Value: "a\nb"}} }), "500"},
+		"a path": {of(func(r *scope.HTTPRoute) {
 			r.Filters.Redirect = &catalog.RouteRedirect{Path: &catalog.PathEdit{Value: "a\nb"}}
 		}), "500"},
-		"a match": {of(func(r *scope.GatewayRoute) { r.Match.Path = "/a?b" }), "none"},
-		"a query": {of(func(r *scope.GatewayRoute) {
+		"a match": {of(func(r *scope.HTTPRoute) { r.Match.Path = "/a?b" }), "none"},
+		"a query": {of(func(r *scope.HTTPRoute) {
 			r.Match.Query = []catalog.ValueMatch{{Name: strings.Repeat("q", 1025)}}
 		}), "none"},
 		"a host": {scope.GatewayHost{Domain: "bad\n.example"}, "no host"},

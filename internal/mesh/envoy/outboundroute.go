@@ -21,7 +21,7 @@ func routedRequests(o scope.Outbound, retry *catalog.RetryPolicy) []*routev3.Rou
 
 // routedRequest is the route of a match. What the route does not say is as for other requests of the client: the timeout of the UpstreamTrafficSetting,
 // and the Retry policy.
-func routedRequest(o scope.Outbound, r *scope.GatewayRoute, retry *catalog.RetryPolicy) *routev3.Route {
+func routedRequest(o scope.Outbound, r *scope.HTTPRoute, retry *catalog.RetryPolicy) *routev3.Route {
 	route := routeOf(o.Port, r, retry)
 	action := route.GetRoute()
 	if action == nil {

@@ -16,7 +16,7 @@ import (
 
 // routeRetry is the retry policy of a route: its own, or else that of the client for the Service. Failures that no server has begun to process are
 // always repeated. The timeout of an attempt is that of the route.
-func routeRetry(r *scope.GatewayRoute, policy *catalog.RetryPolicy) *routev3.RetryPolicy {
+func routeRetry(r *scope.HTTPRoute, policy *catalog.RetryPolicy) *routev3.RetryPolicy {
 	out := retryPolicy(policy)
 	if r.Repeat != nil {
 		out = newRetryPolicy(catalog.RetryPolicy{On: ownRetryOn(r.Repeat), Count: cmp.Or(r.Repeat.Attempts, defaultRetryCount), BackoffBase: r.Repeat.Backoff})

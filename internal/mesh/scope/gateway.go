@@ -4,7 +4,6 @@ import (
 	"math"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -38,33 +37,7 @@ type GatewayListener struct {
 // GatewayHost is a host with its routes. The first route that matches a request applies; without one the answer is 404.
 type GatewayHost struct {
 	Domain string
-	Routes []GatewayRoute
-}
-
-// GatewayRoute handles the requests that it matches.
-type GatewayRoute struct {
-	Match catalog.RouteMatch
-	// Backends receive the requests by weight. One without a Cluster answers 500.
-	Backends []Backend
-	Filters  catalog.RouteFilters
-	// Unsupported is true if the rule cannot be used: it answers 500.
-	Unsupported bool
-	// Denied is true if no policy allows the gateway to call any of the backends: it answers 403.
-	Denied bool
-	// Timeout bounds a request, and TryTimeout each attempt; 0 means no limit.
-	Timeout, TryTimeout time.Duration
-	// Repeat says which requests are repeated; nil means the default.
-	Repeat *catalog.RouteRetry
-	// Mirrors receive copies of requests.
-	Mirrors []Mirror
-	// Weight is what a route of a sidecar counts within authz.MaxRoutes.
-	Weight int
-}
-
-// Mirror is a Cluster that receives copies of Numerator of Denominator requests.
-type Mirror struct {
-	Cluster                string
-	Numerator, Denominator uint32
+	Routes []HTTPRoute
 }
 
 // GatewayCertificate is a certificate with its key, both PEM. The name is "<namespace>/<name>" of its Secret.
@@ -135,7 +108,7 @@ type gatewayShares struct {
 	callable bool
 }
 
-func (o gatewayBuilder) gatewayRoute(rule gateway.Rule) GatewayRoute {
+func (o gatewayBuilder) gatewayRoute(rule gateway.Rule) HTTPRoute {
 	route := o.newRoute(rule.Route, rule.Rule, rule.Match, authz.ResolveGranted)
 	exists, allowed := false, false
 	for i, backend := range rule.Backends {

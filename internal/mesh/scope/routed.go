@@ -44,8 +44,8 @@ func (o outboundBuilder) addRouted(out *Outbound, rule authz.RouteRule) {
 type backendResolver func(*catalog.View, *catalog.HTTPRoute, catalog.RouteBackend) (authz.ResolvedBackend, authz.BackendProblem)
 
 // newRoute returns a match of a rule without its backends.
-func (o outboundBuilder) newRoute(route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, match catalog.RouteMatch, resolve backendResolver) GatewayRoute {
-	out := GatewayRoute{
+func (o outboundBuilder) newRoute(route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, match catalog.RouteMatch, resolve backendResolver) HTTPRoute {
+	out := HTTPRoute{
 		Match: match, Filters: rule.Filters, Unsupported: rule.Unsupported != "", Timeout: rule.Timeout, TryTimeout: rule.TryTimeout, Repeat: rule.Repeat,
 	}
 	for _, mirror := range rule.Filters.Mirrors {

@@ -139,7 +139,7 @@ type Outbound struct {
 	// Routed is true if routes of the Gateway API apply: HTTPRoutes, in order. Routes and Backends are then empty, and requests that none of them
 	// matches have status 404.
 	Routed     bool
-	HTTPRoutes []GatewayRoute
+	HTTPRoutes []HTTPRoute
 	// Routes apply to some requests, in order. Only HTTP ports have any.
 	Routes []OutboundRoutes
 	// Backends receive the traffic that no route selects, by weight: the Service itself, or the backends of a
