@@ -7,22 +7,32 @@ import "slices"
 // no say.
 func (v *View) ServiceRoutes(clients string, service Name, port Port) []*HTTPRoute {
 	var producer, consumer []*HTTPRoute
-	for _, kind := range []Kind{KindGRPCRoute, KindHTTPRoute} {
-		for _, route := range find[*HTTPRoute](v, kind, Dep{DepSplit, service}) {
-			switch {
-			case !route.Attaches(service, port) || !v.InMesh(route.Name.Namespace):
-			case route.Name.Namespace == service.Namespace:
-				producer = append(producer, route)
-			case route.Name.Namespace == clients:
-				consumer = append(consumer, route)
-			}
+	for _, route := range v.RoutesOf(service, port) {
+		switch route.Name.Namespace {
+		case service.Namespace:
+			producer = append(producer, route)
+		case clients:
+			consumer = append(consumer, route)
 		}
 	}
 	if len(consumer) > 0 {
-		producer = consumer
+		return consumer
 	}
-	slices.SortStableFunc(producer, func(a, b *HTTPRoute) int { return a.Created.Compare(b.Created) })
 	return producer
+}
+
+// RoutesOf returns the routes of all namespaces of the mesh that have a port of a Service as their parent: the oldest first, then by kind and name.
+func (v *View) RoutesOf(service Name, port Port) []*HTTPRoute {
+	var routes []*HTTPRoute
+	for _, kind := range []Kind{KindGRPCRoute, KindHTTPRoute} {
+		for _, route := range find[*HTTPRoute](v, kind, Dep{DepSplit, service}) {
+			if route.Attaches(service, port) && v.InMesh(route.Name.Namespace) {
+				routes = append(routes, route)
+			}
+		}
+	}
+	slices.SortStableFunc(routes, func(a, b *HTTPRoute) int { return a.Created.Compare(b.Created) })
+	return routes
 }
 
 // HasConsumerRoutes reports whether a namespace has routes for Services of other namespaces. Its clients then differ from all others.

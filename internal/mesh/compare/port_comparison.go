@@ -154,8 +154,11 @@ func matchKey(m catalog.HTTPMatch) string {
 // requests compares an HTTP port by examples for each relevant match.
 func (c portComparison) requests(sameKind bool) {
 	matches := c.matches()
-	if !sameKind {
-		matches = append(matches, catalog.HTTPMatch{})
+	if !sameKind || len(c.before.routes)+len(c.after.routes) > 0 {
+		matches = append(matches, catalog.HTTPMatch{}) // requests that no rule matches
+	}
+	if c.before.hasQueries() || c.after.hasQueries() {
+		c.flows.recordUncompared("Requests to %s with query parameters that a match of a route names: whether they are allowed was not compared.", c.id)
 	}
 	requestComparison{
 		flows: c.flows, to: c.id.String(),

@@ -30,8 +30,10 @@ func (id portID) String() string { return fmt.Sprintf("%s:%d", id.service, id.po
 type servicePort struct {
 	http         bool
 	destinations []destination
-	// routeMatches are the matches of the TrafficSplits of the port.
+	// routeMatches are the matches of the TrafficSplits and routes of the port, except those with query parameters.
 	routeMatches []catalog.HTTPMatch
+	// routes are those of the Gateway API, of all namespaces.
+	routes []*catalog.HTTPRoute
 	// pods has one pod address per identity of a headless Service. It is nil for other Services.
 	pods []netip.Addr
 }
@@ -73,7 +75,13 @@ func (b *portBuilder) buildAll() map[portID]*servicePort {
 
 func (b *portBuilder) build(service *catalog.Service, port catalog.Port) *servicePort {
 	result := &servicePort{http: port.Protocol.IsHTTP()}
-	for i, rule := range authz.RouteRules(b.view, "", service, port) {
+	if result.http {
+		result.routes = b.view.RoutesOf(service.Name, port)
+	}
+	for i, rule := range b.routeRules(service, port, result.routes) {
+		if rule.Routed != nil && rule.Routed.Match != nil && len(rule.Routed.Match.Query) == 0 {
+			result.routeMatches = append(result.routeMatches, requestMatch(*rule.Routed.Match))
+		}
 		for _, match := range rule.Matches {
 			plain := match.HTTPMatch
 			plain.Name = ""
@@ -87,6 +95,23 @@ func (b *portBuilder) build(service *catalog.Service, port catalog.Port) *servic
 		result.pods = b.podPerIdentity(service, port)
 	}
 	return result
+}
+
+// routeRules returns the rules for the clients of all namespaces. Routes can answer requests themselves, so the rules of the Service without them are
+// included too: who may call it reaches the routes.
+func (b *portBuilder) routeRules(service *catalog.Service, port catalog.Port, routes []*catalog.HTTPRoute) []authz.RouteRule {
+	rules := authz.RouteRules(b.view, "", service, port)
+	known := map[string]bool{service.Name.Namespace: true}
+	for _, route := range routes {
+		if clients := route.Name.Namespace; !known[clients] {
+			known[clients] = true
+			rules = append(rules, authz.RouteRules(b.view, clients, service, port)...)
+		}
+	}
+	if len(routes) > 0 {
+		rules = append(rules, authz.SplitRules(b.view, service, port)...)
+	}
+	return rules
 }
 
 // destinations returns the identities behind a weighted backend.
@@ -194,4 +219,13 @@ func (p *servicePort) viewOf(source identity.ServiceAccount) []sourceView {
 		list = append(list, s)
 	}
 	return list
+}
+
+// hasQueries reports whether a match of a route has query parameters.
+func (p *servicePort) hasQueries() bool {
+	return p != nil && slices.ContainsFunc(p.routes, func(route *catalog.HTTPRoute) bool {
+		return slices.ContainsFunc(route.Rules, func(rule catalog.HTTPRouteRule) bool {
+			return slices.ContainsFunc(rule.Matches, func(m catalog.RouteMatch) bool { return len(m.Query) > 0 })
+		})
+	})
 }

@@ -1,0 +1,78 @@
+package compare
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// routeOfService sends requests with a prefix to a Service, or redirects them.
+func routeOfService(namespace, prefix string, backend catalog.Name) catalog.Change {
+	rule := catalog.HTTPRouteRule{Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: prefix}}}
+	if backend == (catalog.Name{}) {
+		rule.Filters.Redirect = &catalog.RouteRedirect{Status: 302}
+	} else {
+		rule.Backends = []catalog.RouteBackend{{Service: backend, Port: 80, Weight: 1}}
+	}
+	return catalog.Set(&catalog.HTTPRoute{
+		Kind: catalog.KindHTTPRoute, Name: Name(namespace, "r"), Parents: []catalog.RouteParent{{Service: Name("shop", "web")}}, Rules: []catalog.HTTPRouteRule{rule},
+	})
+}
+
+// TestPlanOfServiceRoutes edits routes for a Service that one client in the namespace home may call. The plan contains the requests whose result changes.
+func TestPlanOfServiceRoutes(t *testing.T) {
+	web, client := Pod("shop", "web-1", "web", "web", "10.0.0.1"), Pod("home", "client-1", "client", "client", "10.0.0.2")
+	for name, test := range map[string]struct {
+		before, edit []catalog.Change
+		want         []string
+	}{
+		"a route for some requests": {
+			nil, []catalog.Change{routeOfService("shop", "/a", Name("shop", "web"))}, []string{"allowed -> denied: not found"},
+		},
+		"a route that is deleted": {
+			[]catalog.Change{routeOfService("shop", "/a", Name("shop", "web"))}, []catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindHTTPRoute, Name: Name("shop", "r")}}},
+			[]string{"denied -> allowed: "},
+		},
+		"a route of the client's namespace": {
+			nil, []catalog.Change{routeOfService("home", "/a", Name("shop", "web"))}, []string{"allowed -> denied: not found"},
+		},
+		"a route of a namespace without clients": {nil, []catalog.Change{routeOfService("other", "/a", Name("shop", "web"))}, nil},
+		"a route to nobody": {
+			[]catalog.Change{routeOfService("shop", "/", Name("shop", "web"))}, []catalog.Change{routeOfService("shop", "/", Name("shop", "none"))},
+			[]string{"allowed -> denied: misrouted"},
+		},
+		"a redirect": {
+			[]catalog.Change{routeOfService("shop", "/", Name("shop", "web"))}, []catalog.Change{routeOfService("shop", "/", catalog.Name{})},
+			[]string{"allowed -> denied: redirected"},
+		},
+		"a route that says the same": {nil, []catalog.Change{routeOfService("shop", "/", Name("shop", "web"))}, nil},
+	} {
+		before := Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}
+		for _, entry := range []catalog.Entry{
+			&catalog.Settings{}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Namespace{Name: "home", Monitored: true}, &catalog.Namespace{Name: "other", Monitored: true},
+			web, client, Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Slice(Name("shop", "web"), web),
+			Group("shop", "all", ".*"), Target("t", SA("shop", "web"), []catalog.TargetRule{HTTP("all")}, SA("home", "client")),
+		} {
+			apply(before, []catalog.Change{catalog.Set(entry)})
+		}
+		apply(before, test.before)
+		after := before.clone()
+		found, err := Meshes(Subject{TrustDomain: "cluster.local"}, before, after, apply(after, test.edit))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, flow := range found.Flows {
+			got = append(got, fmt.Sprintf("%s -> %s: %s", flow.Before, flow.After, flow.Seen))
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(test.want, slices.Compact(got)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
