@@ -24,9 +24,9 @@ func routeOfService(namespace, prefix string, backend catalog.Name) catalog.Chan
 	})
 }
 
-// TestPlanOfServiceRoutes edits routes for a Service that one client in the namespace home may call. The plan contains the requests whose result changes.
+// TestPlanOfServiceRoutes edits routes for a Service that one client in the namespace clients may call. The plan contains the requests whose result changes.
 func TestPlanOfServiceRoutes(t *testing.T) {
-	web, client := Pod("shop", "web-1", "web", "web", "10.0.0.1"), Pod("home", "client-1", "client", "client", "10.0.0.2")
+	web, client := Pod("shop", "web-1", "web", "web", "10.0.0.1"), Pod("clients", "client-1", "client", "client", "10.0.0.2")
 	for name, test := range map[string]struct {
 		before, edit []catalog.Change
 		want         []string
@@ -39,7 +39,7 @@ func TestPlanOfServiceRoutes(t *testing.T) {
 			[]string{"denied -> allowed: "},
 		},
 		"a route of the client's namespace": {
-			nil, []catalog.Change{routeOfService("home", "/a", Name("shop", "web"))}, []string{"allowed -> denied: not found"},
+			nil, []catalog.Change{routeOfService("clients", "/a", Name("shop", "web"))}, []string{"allowed -> denied: not found"},
 		},
 		"a route of a namespace without clients": {nil, []catalog.Change{routeOfService("other", "/a", Name("shop", "web"))}, nil},
 		"a route to nobody": {
@@ -54,9 +54,9 @@ func TestPlanOfServiceRoutes(t *testing.T) {
 	} {
 		before := Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}
 		for _, entry := range []catalog.Entry{
-			&catalog.Settings{}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Namespace{Name: "home", Monitored: true}, &catalog.Namespace{Name: "other", Monitored: true},
+			&catalog.Settings{}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Namespace{Name: "clients", Monitored: true}, &catalog.Namespace{Name: "other", Monitored: true},
 			web, client, Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Slice(Name("shop", "web"), web),
-			Group("shop", "all", ".*"), Target("t", SA("shop", "web"), []catalog.TargetRule{HTTP("all")}, SA("home", "client")),
+			Group("shop", "all", ".*"), Target("t", SA("shop", "web"), []catalog.TargetRule{HTTP("all")}, SA("clients", "client")),
 		} {
 			apply(before, []catalog.Change{catalog.Set(entry)})
 		}
