@@ -2,7 +2,9 @@ package status
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -55,6 +57,27 @@ func TestConflictsOfStatusWrites(t *testing.T) {
 		if written != nil && (written.Status.DesiredVersion != "v0.3.0" || mesh.Status.DesiredVersion != "") {
 			t.Errorf("%s: the Mesh has version %q after the write and %q before, want v0.3.0 and none", name, written.Status.DesiredVersion, mesh.Status.DesiredVersion)
 		}
+	}
+}
+
+// TestStatusOfAnotherMeshIsTakenBack writes the status of a Mesh that was deleted while another one of its name was created. The API server ignores the UID in
+// a status, so the new Mesh has it until the writer removes it.
+func TestStatusOfAnotherMeshIsTakenBack(t *testing.T) {
+	var sent []string
+	w := NewWriter(interceptor.NewClient(fake.NewFakeClient(), interceptor.Funcs{
+		SubResourceApply: func(_ context.Context, _ client.Client, _ string, object runtime.ApplyConfiguration, _ ...client.SubResourceApplyOption) error {
+			content, err := json.Marshal(object)
+			if err != nil {
+				return err
+			}
+			sent = append(sent, string(content))
+			return json.Unmarshal([]byte(`{"apiVersion":"operator.openservicemesh.io/v1alpha1","kind":"Mesh","metadata":{"name":"osm","uid":"2","resourceVersion":"8"}}`), object)
+		},
+	}))
+	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "1", ResourceVersion: "7"}}
+	written, err := w.Write(t.Context(), Mesh, mesh, &v1alpha1.MeshStatus{DesiredVersion: "v0.3.0"})
+	if written != nil || err != nil || len(sent) != 2 || !strings.Contains(sent[1], `"status":{}`) {
+		t.Errorf("written %t, error %v, sent %v; want nothing written, and the status taken back", written != nil, err, sent)
 	}
 }
 

@@ -73,16 +73,30 @@ func (w Writer) Write(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, des
 
 // apply applies a part of the status under the name of its owner.
 func (w Writer) apply(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, part map[string]any) error {
+	object, err := w.send(ctx, owner, mesh, part)
+	switch {
+	case err != nil:
+		return err
+	case object.GetUID() != mesh.UID:
+		// The API server ignores the UID in writes of a status. Another Mesh of that name must not keep this one.
+		if _, err := w.send(ctx, owner, mesh, map[string]any{}); err != nil {
+			return err
+		}
+		return apierrors.NewNotFound(v1alpha1.GroupVersion.WithResource("meshes").GroupResource(), mesh.Name)
+	}
+	w.latest.record(owner, mesh, object.GetResourceVersion())
+	return nil
+}
+
+// send applies a part of the status, and returns the object that has it. An empty part removes what the owner has written.
+func (w Writer) send(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, part map[string]any) (*unstructured.Unstructured, error) {
 	object := &unstructured.Unstructured{Object: map[string]any{"status": part}}
 	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("Mesh"))
 	object.SetName(mesh.Name)
-	// Another Mesh of that name must not get this status.
-	object.SetUID(mesh.UID)
-	err := w.Client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(owner.Manager), client.ForceOwnership)
-	if err == nil {
-		w.latest.record(owner, mesh, object.GetResourceVersion())
+	if len(part) > 0 {
+		object.SetUID(mesh.UID) // a Mesh that is gone gets an error
 	}
-	return err
+	return object, w.Client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(owner.Manager), client.ForceOwnership)
 }
 
 // merge is a status with the owner's part of another one.
