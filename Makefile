@@ -113,8 +113,8 @@ bench-datapath: ## Measure what a pair of sidecars adds to requests, and the mem
 	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) go test -run '^$$' -bench . -benchtime 15000x -timeout 20m ./internal/testing/datapath
 
 .PHONY: bench-endtoend
-bench-endtoend: ## Measure changes from a real API server to the sidecars of the real osm-controller, in about five minutes
-	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go run ./internal/testing/bench -endtoend
+bench-endtoend: ## Measure changes from a real API server to the sidecars of the real osm-controller, in about five minutes; ROUTES=3000 measures those of HTTPRoutes
+	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go run ./internal/testing/bench -endtoend $(if $(ROUTES),-routes $(ROUTES))
 
 .PHONY: bench-operator
 bench-operator: ## Measure what events of a mesh with 10,000 pods cost the real osm-operator, in about five minutes

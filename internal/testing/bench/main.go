@@ -34,6 +34,7 @@ type options struct {
 	out, baseline  string
 	endToEnd, cold bool
 	operator       bool
+	routes         int
 }
 
 func main() {
@@ -54,6 +55,7 @@ func main() {
 	flag.StringVar(&o.out, "out", "bin/bench", "write the results to this file, with .json added")
 	flag.StringVar(&o.baseline, "baseline", "internal/testing/bench/baseline.json", "the file with the ratios of an earlier short run")
 	flag.BoolVar(&o.endToEnd, "endtoend", false, "measure changes from a real API server to the sidecars of the real osm-controller; KUBEBUILDER_ASSETS names its programs")
+	flag.IntVar(&o.routes, "routes", 0, "with -endtoend, measure changes of HTTPRoutes in a mesh with policies and at least this number of them")
 	flag.BoolVar(&o.cold, "coldstart", false, "measure the start of the real osm-controller with a real API server, for -sizes pods; KUBEBUILDER_ASSETS names its programs")
 	flag.BoolVar(&o.operator, "operator", false, "measure what events of a mesh with -sizes pods cost the real osm-operator; KUBEBUILDER_ASSETS names the programs of the API server")
 	flag.Parse()

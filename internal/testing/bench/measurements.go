@@ -118,6 +118,9 @@ var endToEndKinds = map[mesh.Mode][]mesh.Kind{
 // endToEnds measures one mesh in each mode with a real API server, or the start of a controller in a mesh without connected sidecars.
 func (o options) endToEnds(out io.Writer) error {
 	modes, usual := []mesh.Mode{mesh.Policy, mesh.Visible}, "500"
+	if o.routes > 0 {
+		modes = modes[:1]
+	}
 	if o.cold {
 		modes, usual = modes[:1], "10000"
 	} else if err := pinSelf(clientCore); err != nil {
@@ -133,12 +136,16 @@ func (o options) endToEnds(out io.Writer) error {
 			if o.only != "" && o.only != string(mode) {
 				continue
 			}
-			kinds := endToEndKinds[mode]
-			if o.cold {
+			kinds, routes := endToEndKinds[mode], 0
+			switch {
+			case o.cold:
 				kinds = nil
+			case o.routes > 0:
+				services := mesh.New(mode, sidecars).Services
+				kinds, routes = []mesh.Kind{mesh.Nothing, mesh.Route}, (o.routes+services-1)/services
 			}
 			r, err := endtoend.Measure(context.Background(), endtoend.Options{
-				Mode: mode, Sidecars: sidecars, Changes: endToEndChanges, Start: func(c *exec.Cmd) error { return startOn(c, serverCore) },
+				Mode: mode, Sidecars: sidecars, Changes: endToEndChanges, Routes: routes, Start: func(c *exec.Cmd) error { return startOn(c, serverCore) },
 			}, kinds...)
 			if err != nil {
 				return fmt.Errorf("%s, %d sidecars: %w", mode, sidecars, err)

@@ -33,7 +33,7 @@ var policyKind = checklist{
 	regexp.MustCompile(`^("?Retry"?|"retr(y|ies)"|Retr(y|ies)(List|Spec|Of|Policies)?|Retries|RetriedServices|KindRetry|EvaluateRetry|retryConflicts|` +
 		`newRetryPolicy|drawRetry|EnableRetryPolicy|"enableRetryPolicy"|code(No)?Retr(y|ies)[A-Za-z]+)$`),
 	[]string{"api", "controllers/controlplane", "internal/cli", "internal/controlplane", "internal/mesh", "internal/testing"},
-	[]string{"internal/testing/bench", "internal/mesh/ingest/routerule.go", "internal/mesh/envoy/routeretry.go", "internal/testing/verdict/routeobjects.go"},
+	[]string{"internal/testing/bench", "internal/mesh/ingest/routerule.go", "internal/mesh/envoy/routeretry.go", "internal/testing/objects/routes.go"},
 }
 
 // The MeshConfig names Jaeger too, because OSM had it there.

@@ -57,9 +57,9 @@ func (w State) objects() *reference.Cluster {
 		case *catalog.TrafficSplit:
 			c.TrafficSplits = append(c.TrafficSplits, trafficSplit(e))
 		case *catalog.HTTPRoute:
-			c.HTTPRoutes = append(c.HTTPRoutes, routeObject(e))
+			c.HTTPRoutes = append(c.HTTPRoutes, objects.HTTPRoute(e))
 		case *catalog.ReferenceGrant:
-			c.ReferenceGrants = append(c.ReferenceGrants, grantObject(e))
+			c.ReferenceGrants = append(c.ReferenceGrants, objects.ReferenceGrant(e))
 		}
 	}
 	for _, name := range namespaces {

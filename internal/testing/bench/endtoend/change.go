@@ -195,6 +195,9 @@ func object(entry catalog.Entry) (client.Object, error) {
 	case *catalog.HTTPRouteGroup:
 		group := objects.HTTPRouteGroup(e)
 		return policy("specs.smi-spec.io/v1alpha4", "HTTPRouteGroup", &group)
+	case *catalog.HTTPRoute:
+		route := objects.HTTPRoute(e)
+		return policy("gateway.networking.k8s.io/v1", "HTTPRoute", &route)
 	case *catalog.TrafficTarget:
 		target := objects.TrafficTarget(e)
 		return policy("access.smi-spec.io/v1alpha3", "TrafficTarget", &target)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -150,14 +151,31 @@ type cluster struct {
 	kubeconfig string
 }
 
+// gatewayDefinitions returns the files with definitions of the Gateway API.
+func gatewayDefinitions(kinds ...string) ([]string, error) {
+	folder, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
+	if err != nil {
+		return nil, fmt.Errorf("the module of the Gateway API cannot be found: %w", err)
+	}
+	var files []string
+	for _, kind := range kinds {
+		files = append(files, filepath.Join(strings.TrimSpace(string(folder)), "config", "crd", "standard", "gateway.networking.k8s.io_"+kind+".yaml"))
+	}
+	return files, nil
+}
+
 // startCluster starts an API server and its etcd. KUBEBUILDER_ASSETS names the folder of the programs.
 func startCluster(dir string) (*cluster, error) {
 	definitions, err := testenv.ReadDefinitions(crd.Own, crd.SMI)
 	if err != nil {
 		return nil, err
 	}
+	routes, err := gatewayDefinitions("httproutes", "referencegrants")
+	if err != nil {
+		return nil, err
+	}
 	c := &cluster{environment: &envtest.Environment{
-		CRDInstallOptions: envtest.CRDInstallOptions{CRDs: definitions}, ControlPlaneStopTimeout: 20 * time.Second,
+		CRDInstallOptions: envtest.CRDInstallOptions{CRDs: definitions, Paths: routes}, ControlPlaneStopTimeout: 20 * time.Second,
 	}, kubeconfig: filepath.Join(dir, "kubeconfig")}
 	arguments := c.environment.ControlPlane.GetAPIServer().Configure()
 	arguments.Set("service-cluster-ip-range", serviceRange)

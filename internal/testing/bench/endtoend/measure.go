@@ -40,6 +40,8 @@ type Options struct {
 	Sidecars int
 	// Changes is the number of changes of each kind.
 	Changes int
+	// Routes is the number of HTTPRoutes of each service.
+	Routes int
 	// Start runs the controller, on a core of its own if the machine has several.
 	Start func(*exec.Cmd) error
 }
@@ -92,6 +94,7 @@ func Measure(ctx context.Context, o Options, kinds ...mesh.Kind) (*Result, error
 		return nil, fmt.Errorf("the controller cannot be built: %w", err)
 	}
 	b := &bench{Options: o, dir: dir, mesh: mesh.New(o.Mode, o.Sidecars)}
+	b.mesh.Routes = o.Routes
 	if b.cluster, err = startCluster(dir); err != nil {
 		return nil, err
 	}

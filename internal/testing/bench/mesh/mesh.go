@@ -46,6 +46,8 @@ type Mesh struct {
 	Services int
 	// Settings are those of the MeshConfig.
 	Settings *catalog.Settings
+	// Routes is the number of HTTPRoutes of each service. Kind Route needs at least one.
+	Routes int
 
 	// shrunk are the services without one of their endpoints.
 	shrunk map[int]bool
@@ -113,6 +115,9 @@ func (m *Mesh) service(i int) []catalog.Entry {
 	}
 	if m.Mode != Visible {
 		entries = append(entries, rules(i, 0), m.target(i))
+	}
+	for n := range m.Routes {
+		entries = append(entries, route(i, n, 0))
 	}
 	return entries
 }
@@ -199,6 +204,8 @@ const (
 	Limits Kind = "limits"
 	// Retry changes the retry policy of one client of a service.
 	Retry Kind = "retry"
+	// Route changes one of the HTTPRoutes of a service. No mode has it: a mesh needs Routes for it.
+	Route Kind = "route"
 )
 
 // Kinds returns the kinds of changes of a mode, in the order of measurement. A permissive mesh has no policies.
@@ -238,6 +245,8 @@ func (m *Mesh) Next(kind Kind) Change {
 		return m.limits(i, n)
 	case Retry:
 		return m.retry(i, n)
+	case Route:
+		return Change{Changes: []catalog.Change{catalog.Set(route(i, n%m.Routes, n+1))}, Candidates: m.clientsOf(i)}
 	case NewService:
 		return m.newService(m.Services + n)
 	default:

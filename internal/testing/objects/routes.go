@@ -1,4 +1,4 @@
-package verdict
+package objects
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -7,12 +7,11 @@ import (
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/testing/objects"
 )
 
-// routeObject returns an HTTPRoute with Services as parents.
-func routeObject(r *catalog.HTTPRoute) gatewayv1.HTTPRoute {
-	route := gatewayv1.HTTPRoute{ObjectMeta: objects.Meta(r.Name)}
+// HTTPRoute returns an HTTPRoute with Services as parents.
+func HTTPRoute(r *catalog.HTTPRoute) gatewayv1.HTTPRoute {
+	route := gatewayv1.HTTPRoute{ObjectMeta: Meta(r.Name)}
 	route.CreationTimestamp = metav1.NewTime(r.Created)
 	for _, parent := range r.Parents {
 		ref := gatewayv1.ParentReference{
@@ -120,9 +119,9 @@ func headerObjects(list []catalog.HeaderValue) []gatewayv1.HTTPHeader {
 	return all
 }
 
-// grantObject returns a ReferenceGrant.
-func grantObject(g *catalog.ReferenceGrant) gatewayv1beta1.ReferenceGrant {
-	grant := gatewayv1beta1.ReferenceGrant{ObjectMeta: objects.Meta(g.Name)}
+// ReferenceGrant returns a ReferenceGrant.
+func ReferenceGrant(g *catalog.ReferenceGrant) gatewayv1beta1.ReferenceGrant {
+	grant := gatewayv1beta1.ReferenceGrant{ObjectMeta: Meta(g.Name)}
 	for _, from := range g.From {
 		grant.Spec.From = append(grant.Spec.From, gatewayv1beta1.ReferenceGrantFrom{
 			Group: gatewayv1.Group(from.Group), Kind: gatewayv1.Kind(from.Kind), Namespace: gatewayv1.Namespace(from.Namespace),
