@@ -155,7 +155,7 @@ func TestLoadReportsEndWithTheToken(t *testing.T) {
 	c.store.MarkSynced()
 	peer := peerOf(m.client)
 	peer.Expiry = time.Now().Add(200 * time.Millisecond)
-	c.tokens["short"] = peer
+	c.tokens.peers.Store("short", peer)
 	c.connect(t, c.tokenOf(m.client), fakexds.NewEnvoy()).waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
 	r := c.reporter(t, "short")
 	r.expectInterval(false)

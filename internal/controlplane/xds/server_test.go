@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,12 +31,12 @@ import (
 
 const trustDomain = "mesh.test"
 
-// tokens authenticates by a fixed table of tokens.
-type tokens map[string]Peer
+// tokens authenticates by a table of tokens. Tests add to it while the server reads it.
+type tokens struct{ peers sync.Map }
 
-func (t tokens) Authenticate(_ context.Context, token string) (Peer, error) {
-	if peer, ok := t[token]; ok {
-		return peer, nil
+func (t *tokens) Authenticate(_ context.Context, token string) (Peer, error) {
+	if peer, ok := t.peers.Load(token); ok {
+		return peer.(Peer), nil
 	}
 	return Peer{}, errors.New("no such token")
 }
@@ -58,7 +59,7 @@ func (a authority) TrustDomains() identity.TrustDomains { return identity.OneTru
 // control is a control plane in the process of the test.
 type control struct {
 	store   *snapshot.Store
-	tokens  tokens
+	tokens  *tokens
 	metrics *prometheus.Registry
 	loads   *loadstats.Store
 	denials *denials.Store
@@ -99,7 +100,7 @@ type controlOptions struct {
 func startWith(t testing.TB, listener net.Listener, options controlOptions, entries ...catalog.Entry) *control {
 	t.Helper()
 	root := pki.New(t)
-	c := &control{tokens: tokens{}, metrics: prometheus.NewRegistry(), rootPEM: root.RootPEM}
+	c := &control{tokens: &tokens{}, metrics: prometheus.NewRegistry(), rootPEM: root.RootPEM}
 	c.store = snapshot.NewStore(snapshot.Config{
 		Certificates: authority{t, root}, Log: logr.Discard(), Metrics: c.metrics, Now: time.Now,
 		StartupPeriod: options.settling,
@@ -157,7 +158,7 @@ func (c *control) remove(e catalog.Entry) { c.store.Apply([]catalog.Change{{Ref:
 // tokenOf registers a token for a pod and returns it.
 func (c *control) tokenOf(pod *catalog.Pod) string {
 	token := "token of " + pod.UID
-	c.tokens[token] = peerOf(pod)
+	c.tokens.peers.Store(token, peerOf(pod))
 	return token
 }
 

@@ -91,7 +91,7 @@ func TestThreat1And5Rejected(t *testing.T) {
 		peer := good
 		change(&peer)
 		token := "token " + peer.Pod.String() + peer.PodUID + peer.ServiceAccount.String() + peer.ServiceAccountUID
-		c.tokens[token] = peer
+		c.tokens.peers.Store(token, peer)
 		return token
 	}
 	cases := []struct {
@@ -160,7 +160,7 @@ func TestExpiredTokenEndsTheStream(t *testing.T) {
 	c.store.MarkSynced()
 	peer := peerOf(m.client)
 	peer.Expiry = time.Now().Add(300 * time.Millisecond)
-	c.tokens["short"] = peer
+	c.tokens.peers.Store("short", peer)
 	p := c.connect(t, "short", fakexds.NewEnvoy())
 	if err := p.waitEnd(t); status.Code(err) != codes.Unauthenticated {
 		t.Errorf("ended with %v", err)
@@ -181,7 +181,7 @@ func TestStreamOutlivesItsToken(t *testing.T) {
 		}
 		return time.Time{}
 	}
-	c.tokens["short"] = peer
+	c.tokens.peers.Store("short", peer)
 	p := c.connect(t, "short", fakexds.NewEnvoy())
 	p.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
 	if err := p.waitEnd(t); status.Code(err) != codes.Unauthenticated || extended.Load() != 2 {
