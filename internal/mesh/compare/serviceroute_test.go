@@ -35,7 +35,8 @@ func TestPlanOfServiceRoutes(t *testing.T) {
 			nil, []catalog.Change{routeOfService("shop", "/a", Name("shop", "web"))}, []string{"allowed -> denied: not found"},
 		},
 		"a route that is deleted": {
-			[]catalog.Change{routeOfService("shop", "/a", Name("shop", "web"))}, []catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindHTTPRoute, Name: Name("shop", "r")}}},
+			[]catalog.Change{routeOfService("shop", "/a", Name("shop", "web"))},
+			[]catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindHTTPRoute, Name: Name("shop", "r")}}},
 			[]string{"denied -> allowed: "},
 		},
 		"a route of the client's namespace": {
@@ -43,11 +44,13 @@ func TestPlanOfServiceRoutes(t *testing.T) {
 		},
 		"a route of a namespace without clients": {nil, []catalog.Change{routeOfService("other", "/a", Name("shop", "web"))}, nil},
 		"a route to nobody": {
-			[]catalog.Change{routeOfService("shop", "/", Name("shop", "web"))}, []catalog.Change{routeOfService("shop", "/", Name("shop", "none"))},
+			[]catalog.Change{routeOfService("shop", "/", Name("shop", "web"))},
+			[]catalog.Change{routeOfService("shop", "/", Name("shop", "none"))},
 			[]string{"allowed -> denied: misrouted"},
 		},
 		"a redirect": {
-			[]catalog.Change{routeOfService("shop", "/", Name("shop", "web"))}, []catalog.Change{routeOfService("shop", "/", catalog.Name{})},
+			[]catalog.Change{routeOfService("shop", "/", Name("shop", "web"))},
+			[]catalog.Change{routeOfService("shop", "/", catalog.Name{})},
 			[]string{"allowed -> denied: redirected"},
 		},
 		"a route that says the same": {nil, []catalog.Change{routeOfService("shop", "/", Name("shop", "web"))}, nil},
