@@ -234,6 +234,6 @@ func (c *cluster) create(ctx context.Context, o client.Object) error {
 	if err := c.client.Create(ctx, o); err != nil || !isPod {
 		return err
 	}
-	desired.ResourceVersion = o.GetResourceVersion()
+	desired.ResourceVersion, desired.UID = o.GetResourceVersion(), o.GetUID()
 	return c.client.Status().Update(ctx, desired)
 }
