@@ -81,4 +81,4 @@ require (
 
 replace sigs.k8s.io/gateway-api => sigs.k8s.io/gateway-api v1.7.0
 
-replace sigs.k8s.io/gateway-api-conformance-images => ./images
+replace sigs.k8s.io/gateway-api-conformance-images => sigs.k8s.io/gateway-api/conformance v1.6.0

@@ -3,6 +3,7 @@ package gatewayapi
 import (
 	"context"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,11 +31,11 @@ func setUp(ctx context.Context) (*lab.Cluster, error) {
 	if cluster, err = lab.Prepare(ctx, os.Stderr, installLimit); err != nil {
 		return cluster, err
 	}
-	image, err := cluster.Repository.ToolOutput(ctx, "./conformance", "image")
+	images, err := cluster.Repository.ToolOutput(ctx, "./conformance", "images")
 	if err != nil {
 		return cluster, err
 	}
-	if err := cluster.Repository.Tool(ctx, os.Stderr, "./cluster", "load", image); err != nil {
+	if err := cluster.Repository.Tool(ctx, os.Stderr, append([]string{"./cluster", "load"}, strings.Fields(images)...)...); err != nil {
 		return cluster, err
 	}
 	definitions, err := cluster.Repository.ToolOutput(ctx, "./conformance", "definitions")

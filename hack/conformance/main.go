@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,14 +31,14 @@ func run(ctx context.Context, args []string) error {
 	}
 	s := suite{folder: filepath.Join(root, "e2e", "conformance")}
 	switch {
-	case len(args) == 1 && args[0] == "image":
-		return s.printImage(ctx)
+	case len(args) == 1 && args[0] == "images":
+		return s.printImages(ctx)
 	case len(args) == 1 && args[0] == "definitions":
 		return s.print(ctx, "sigs.k8s.io/gateway-api", "config", "crd", "standard")
 	case len(args) > 1 && args[0] == "run":
 		return s.run(ctx, args[1:])
 	}
-	return errors.New("use one of: image, which prints the archive of the image that the suite needs; definitions, which prints the folder of the Gateway API's " +
+	return errors.New("use one of: images, which prints the archives of the images that the suite needs; definitions, which prints the folder of the Gateway API's " +
 		"definitions; run FLAGS, with the flags of the suite")
 }
 
@@ -72,22 +73,37 @@ func (s suite) print(ctx context.Context, module string, elements ...string) err
 	return err
 }
 
-var imageOfManifest = regexp.MustCompile(`(?m)^\s*image: (\S+)$`)
+var imagesOfManifest = regexp.MustCompile(`(?m)^\s*image: (\S+)$`)
 
-// printImage builds the image that the manifests of the tests of meshes name, and prints the path of its archive.
-func (s suite) printImage(ctx context.Context) error {
-	manifests, err := s.path(ctx, "sigs.k8s.io/gateway-api/conformance", "mesh", "manifests.yaml")
+// images returns the names of images in the manifests of a folder of the suite, sorted.
+func (s suite) images(ctx context.Context, folder string) ([]string, error) {
+	path, err := s.path(ctx, "sigs.k8s.io/gateway-api/conformance", folder)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	content, err := os.ReadFile(manifests)
+	files, err := filepath.Glob(filepath.Join(path, "*.yaml"))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	found := imageOfManifest.FindSubmatch(content)
-	if found == nil {
-		return fmt.Errorf("%s names no image", manifests)
+	var images []string
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		for _, found := range imagesOfManifest.FindAllSubmatch(content, -1) {
+			images = append(images, string(found[1]))
+		}
 	}
+	if len(images) == 0 {
+		return nil, fmt.Errorf("the manifests in %s name no image", path)
+	}
+	slices.Sort(images)
+	return slices.Compact(images), nil
+}
+
+// printImages builds the images that the manifests of the tests name, and prints the paths of their archives.
+func (s suite) printImages(ctx context.Context) error {
 	hack, err := assets.FindHack()
 	if err != nil {
 		return err
@@ -97,11 +113,27 @@ func (s suite) printImage(ctx context.Context) error {
 		return err
 	}
 	builder := assets.Builder{Hack: hack, Cache: build.Cache{Dir: cache}, Report: progress.New(os.Stderr, time.Now)}
-	folder, err := builder.Echo(ctx, string(found[1]))
-	if err == nil {
-		fmt.Println(filepath.Join(folder, assets.EchoArchive))
+	ofMeshes, err := s.images(ctx, "mesh")
+	if err != nil {
+		return err
 	}
-	return err
+	ofGateways, err := s.images(ctx, "base")
+	if err != nil {
+		return err
+	}
+	for _, image := range []struct {
+		references []string
+		build      func(context.Context, []string) (string, error)
+	}{{ofMeshes, builder.Echo}, {ofGateways, builder.EchoBasic}} {
+		folder, err := image.build(ctx, image.references)
+		if err != nil {
+			return err
+		}
+		for i := range image.references {
+			fmt.Println(assets.EchoArchiveOf(folder, i))
+		}
+	}
+	return nil
 }
 
 // run runs the suite with its flags.
