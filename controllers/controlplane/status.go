@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"k8s.io/client-go/kubernetes"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/egressgateway"
@@ -14,7 +13,6 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/report/server"
-	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/logging"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
@@ -52,7 +50,7 @@ func (c *ControlPlane) newStatusWriter(mgr manager.Manager, definitions *traffic
 func (c *ControlPlane) addGateways(mgr manager.Manager, definitions *traffic.Definitions, leader *status.Leader, rejections *status.Rejections) error {
 	gateways := &gateway.Reconciler{
 		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Leading: leader.Leading, Sink: c.store, Mesh: c.config.Mesh, Namespace: c.config.Namespace,
-		Now: time.Now, Rejected: rejections.Of, RejectedRoutes: func() <-chan event.GenericEvent { return rejections.Watch(kinds.HTTPRoute) },
+		Now: time.Now, Rejected: rejections.Of, RejectedRoutes: rejections.Watch,
 	}
 	if err := gateways.Setup(mgr, definitions); err != nil {
 		return err

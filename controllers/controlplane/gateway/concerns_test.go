@@ -58,3 +58,28 @@ func routeObject(t *testing.T, name, spec, entries string) *unstructured.Unstruc
 	object.SetName(name)
 	return object
 }
+
+// TestGRPCRoutesHaveStatus checks that GRPCRoutes get a status once the cluster defines them, and that nothing fails before.
+func TestGRPCRoutesHaveStatus(t *testing.T) {
+	route := kinds.Object(kinds.GRPCRoute)
+	if err := yaml.Unmarshal([]byte("{spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: books, port: 80}]}]}}"), &route.Object); err != nil {
+		t.Fatal(err)
+	}
+	route.SetGroupVersionKind(kinds.GRPCRoute)
+	route.SetNamespace("shop")
+	route.SetName("calls")
+	f := newFixture(t, secret(t), route)
+	for _, defined := range []bool{false, true} {
+		f.hasGRPCRoutes.Store(defined)
+		f.reconcile(t)
+		var got gatewayv1.GRPCRoute
+		f.get(t, kinds.GRPCRoute, "calls", &got)
+		if (len(got.Status.Parents) == 1) != defined {
+			t.Errorf("defined %t: the parents %+v", defined, got.Status.Parents)
+		}
+	}
+	status, problems := f.statusOfGateway(t)
+	if len(problems) > 0 || status.Listeners[0].AttachedRoutes != 2 || len(status.Listeners[0].SupportedKinds) != 2 {
+		t.Errorf("the Gateway has %+v with the problems %q, want two routes and two kinds", status.Listeners[0], problems)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -52,10 +53,10 @@ type Reconciler struct {
 	Leading func() bool
 	// Sink receives certificates.
 	Sink feed.Sink
-	// Rejected returns the rejections of an HTTPRoute by the ingress gateway. It returns false until they are known.
+	// Rejected returns the rejections of a route by the ingress gateway. It returns false until they are known.
 	Rejected func(kind, namespace, name string) ([]report.Rejection, bool)
-	// RejectedRoutes returns a channel of HTTPRoutes whose rejections changed, which the caller reads from then on. It may be nil.
-	RejectedRoutes func() <-chan event.GenericEvent
+	// RejectedRoutes returns a channel of the routes of a kind whose rejections changed, which the caller reads from then on. It may be nil.
+	RejectedRoutes func(schema.GroupVersionKind) <-chan event.GenericEvent
 	// Mesh is the name of the mesh, and Namespace that of its control plane.
 	Mesh, Namespace string
 	Now             func() time.Time
@@ -65,6 +66,8 @@ type Reconciler struct {
 	// awaited are the Secrets without a usable certificate, at most maxAwaited. All were read at allRead.
 	awaited map[catalog.Name]bool
 	allRead time.Time
+	// hasGRPCRoutes is true once the cluster defines GRPCRoutes.
+	hasGRPCRoutes atomic.Bool
 }
 
 // Reconcile reads the certificates and writes changed status. It must not run concurrently.
@@ -99,7 +102,8 @@ type state struct {
 	catalog  *catalog.Catalog
 	classes  []unstructured.Unstructured
 	gateways map[catalog.Name]*unstructured.Unstructured
-	routes   map[catalog.Name]*unstructured.Unstructured
+	// routes are the HTTPRoutes and GRPCRoutes.
+	routes map[catalog.Ref]*unstructured.Unstructured
 	// unreadable are the Gateways and routes that cannot be read.
 	unreadable []unreadable
 	// service is that of the ingress gateway; nil without one.
@@ -110,11 +114,11 @@ type state struct {
 
 // read reads all Gateways and routes, and the objects that they refer to.
 func (r *Reconciler) read(ctx context.Context) (*state, error) {
-	s := &state{catalog: catalog.New(), gateways: map[catalog.Name]*unstructured.Unstructured{}, routes: map[catalog.Name]*unstructured.Unstructured{}}
+	s := &state{catalog: catalog.New(), gateways: map[catalog.Name]*unstructured.Unstructured{}, routes: map[catalog.Ref]*unstructured.Unstructured{}}
 	s.catalog.Apply([]catalog.Change{catalog.Set(&catalog.Settings{Namespace: r.Namespace})})
 	for _, source := range kinds.GatewayAPI(r.Mesh) {
 		kind := source.Object.GetObjectKind().GroupVersionKind()
-		if !slices.Contains(gatewayKinds(), kind) {
+		if !slices.Contains(gatewayKinds(), kind) && (kind != kinds.GRPCRoute || !r.hasGRPCRoutes.Load()) {
 			continue
 		}
 		list := &unstructured.UnstructuredList{}
@@ -124,7 +128,7 @@ func (r *Reconciler) read(ctx context.Context) (*state, error) {
 		}
 		for i := range list.Items {
 			object := &list.Items[i]
-			if kind == kinds.HTTPRoute && !concernsGateways(object) {
+			if isRoute(kind) && !concernsGateways(object) {
 				continue
 			}
 			entry, problems := source.Ingest(object)
@@ -134,7 +138,7 @@ func (r *Reconciler) read(ctx context.Context) (*state, error) {
 				s.add(kind, object)
 			case len(problems) > 0:
 				s.unreadable = append(s.unreadable, unreadable{kind, object, problems[0].StatusMessage()})
-			case kind == kinds.HTTPRoute:
+			case isRoute(kind):
 				// Its earlier parent may have been a Gateway of this mesh.
 				s.add(kind, object)
 			}
@@ -153,8 +157,8 @@ func (s *state) add(kind schema.GroupVersionKind, object *unstructured.Unstructu
 		s.classes = append(s.classes, *object)
 	case kinds.Gateway:
 		s.gateways[name] = object
-	case kinds.HTTPRoute:
-		s.routes[name] = object
+	case kinds.HTTPRoute, kinds.GRPCRoute:
+		s.routes[catalog.Ref{Kind: catalog.Kind(kind.Kind), Name: name}] = object
 	}
 }
 
@@ -203,35 +207,50 @@ func (r *Reconciler) readGateway(ctx context.Context, s *state) error {
 // Setup adds the controller to mgr once the cluster defines the Gateway API.
 func (r *Reconciler) Setup(mgr manager.Manager, definitions *traffic.Definitions) error {
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		return definitions.WhenDefined(ctx, func() error { return r.add(mgr) }, gatewayKinds()...)
+		return definitions.WhenDefined(ctx, func() error { return r.add(mgr, definitions) }, gatewayKinds()...)
 	}))
 }
 
+// isRoute reports whether a kind is one of the routes that Gateways can have.
+func isRoute(kind schema.GroupVersionKind) bool { return kind == kinds.HTTPRoute || kind == kinds.GRPCRoute }
+
+// gatewayKinds are the kinds that all releases of the Gateway API have. GRPCRoute is a later one.
 func gatewayKinds() []schema.GroupVersionKind {
 	return []schema.GroupVersionKind{kinds.GatewayClass, kinds.Gateway, kinds.HTTPRoute, kinds.ReferenceGrant}
 }
 
-func (r *Reconciler) add(mgr manager.Manager) error {
+func (r *Reconciler) add(mgr manager.Manager, definitions *traffic.Definitions) error {
 	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request {
 		return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: "all"}}}
 	})
 	ofGateway := predicate.NewPredicateFuncs(func(object client.Object) bool {
 		return object.GetNamespace() == r.Namespace && object.GetLabels()[discoveryv1.LabelServiceName] == names.IngressGateway
 	})
+	changed := predicate.NewPredicateFuncs(func(object client.Object) bool {
+		route, ok := object.(*unstructured.Unstructured)
+		return !ok || !isRoute(route.GroupVersionKind()) || concernsGateways(route)
+	})
 	b := ctrl.NewControllerManagedBy(mgr).Named("gateways").WithOptions(backoff.Options(1)).
 		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
 		Watches(&corev1.Service{}, all, builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
 		Watches(&discoveryv1.EndpointSlice{}, all, builder.WithPredicates(ofGateway))
 	if r.RejectedRoutes != nil {
-		b = b.WatchesRawSource(source.Channel(r.RejectedRoutes(), all))
+		b = b.WatchesRawSource(source.Channel(r.RejectedRoutes(kinds.HTTPRoute), all)).WatchesRawSource(source.Channel(r.RejectedRoutes(kinds.GRPCRoute), all))
 	}
 	for _, kind := range gatewayKinds() {
-		b = b.Watches(kinds.Object(kind), all, builder.WithPredicates(predicate.NewPredicateFuncs(func(object client.Object) bool {
-			route, ok := object.(*unstructured.Unstructured)
-			return kind != kinds.HTTPRoute || !ok || concernsGateways(route)
-		})))
+		b = b.Watches(kinds.Object(kind), all, builder.WithPredicates(changed))
 	}
-	return b.Complete(r)
+	controller, err := b.Build(r)
+	if err != nil {
+		return err
+	}
+	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		return definitions.WhenDefined(ctx, func() error {
+			r.hasGRPCRoutes.Store(true)
+			var object client.Object = kinds.Object(kinds.GRPCRoute)
+			return controller.Watch(source.Kind(mgr.GetCache(), object, all, changed))
+		}, kinds.GRPCRoute)
+	}))
 }
 
 // updateCertificates sends the certificates to the control plane, and returns them. It removes those that no Gateway uses any more. A

@@ -17,6 +17,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -35,7 +36,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *state) error {
 	}
 	resolved := map[*unstructured.Unstructured]bool{}
 	for _, route := range result.Routes {
-		object := s.routes[route.Route.Name]
+		object := s.routes[route.Route.Ref()]
 		resolved[object] = true
 		failed = append(failed, r.writeRoute(ctx, object, gatewayapi.Validated(route.Route, route.Parents)))
 	}
@@ -76,9 +77,7 @@ func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.Gatew
 	earlier := status.Listeners
 	status.Listeners = nil
 	for i, l := range g.Listeners {
-		listener := gatewayv1.ListenerStatus{Name: gatewayv1.SectionName(l.Name), AttachedRoutes: l.AttachedRoutes, SupportedKinds: []gatewayv1.RouteGroupKind{
-			{Group: ptr.To(gatewayv1.Group(gateway.Group)), Kind: "HTTPRoute"},
-		}}
+		listener := gatewayv1.ListenerStatus{Name: gatewayv1.SectionName(l.Name), AttachedRoutes: l.AttachedRoutes, SupportedKinds: supportedKinds(l.Kinds)}
 		for k := range earlier {
 			if earlier[k].Name == listener.Name {
 				listener.Conditions = slices.Clone(earlier[k].Conditions)
@@ -91,6 +90,15 @@ func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.Gatew
 		status.Listeners = append(status.Listeners, listener)
 	}
 	return gatewayapi.Patch(ctx, r.Client, object, before.Status, status)
+}
+
+// supportedKinds are the kinds of routes that may attach to a listener. The field is required, also if it is empty.
+func supportedKinds(allowed []catalog.Kind) []gatewayv1.RouteGroupKind {
+	supported := make([]gatewayv1.RouteGroupKind, 0, len(allowed))
+	for _, kind := range allowed {
+		supported = append(supported, gatewayv1.RouteGroupKind{Group: ptr.To(gatewayv1.Group(gateway.Group)), Kind: gatewayv1.Kind(kind)})
+	}
+	return supported
 }
 
 // setClaim records what a listener claims, and since when. A new claim begins now.
@@ -119,7 +127,7 @@ func (r *Reconciler) routes() gatewayapi.RouteWriter {
 
 // writeRoute writes the status of a route for its Gateways. Envoy's rejection of the route overrides Accepted.
 func (r *Reconciler) writeRoute(ctx context.Context, object *unstructured.Unstructured, parents []gateway.ParentStatus) error {
-	if rejections, _ := r.Rejected(kinds.HTTPRoute.Kind, object.GetNamespace(), object.GetName()); len(rejections) > 0 {
+	if rejections, _ := r.Rejected(object.GetKind(), object.GetNamespace(), object.GetName()); len(rejections) > 0 {
 		parents = gatewayapi.NotAccepted(parents, kinds.ReasonRejectedByProxy, status.RejectionMessage(rejections))
 	}
 	return r.routes().Write(ctx, object, parents)

@@ -25,7 +25,7 @@ func (r *Reconciler) writeUnreadable(ctx context.Context, s *state, u unreadable
 	switch u.kind {
 	case kinds.Gateway:
 		return r.writeUnreadableGateway(ctx, s, u)
-	case kinds.HTTPRoute:
+	case kinds.HTTPRoute, kinds.GRPCRoute:
 		return r.writeRoute(ctx, u.object, unreadableParents(s, u))
 	}
 	return nil

@@ -47,12 +47,24 @@ type GatewayListener struct {
 	From string
 	// Selector selects these namespaces by labels.
 	Selector LabelSelector
-	// OtherKinds is true if HTTPRoutes may not attach.
-	OtherKinds bool
+	// Kinds are the supported ones among the kinds of routes that the listener names, sorted, and UnknownKinds is true if it names others. See RouteKinds.
+	Kinds        []Kind
+	UnknownKinds bool
 	// ClientCertificates is true if the Gateway demands certificates of clients, which is not supported.
 	ClientCertificates bool
 	// Claimed is since when the listener has its Claim; zero if it has none yet.
 	Claimed time.Time
+}
+
+// GatewayRouteKinds are the kinds of routes that listeners support, sorted.
+func GatewayRouteKinds() []Kind { return []Kind{KindGRPCRoute, KindHTTPRoute} }
+
+// RouteKinds are the kinds of routes that may attach, sorted: all supported ones, unless the listener names its kinds.
+func (l *GatewayListener) RouteKinds() []Kind {
+	if len(l.Kinds) == 0 && !l.UnknownKinds {
+		return GatewayRouteKinds()
+	}
+	return l.Kinds
 }
 
 // Claim describes the port, protocol and hostname of the listener, which only one listener can have. Its status records it.
@@ -171,10 +183,11 @@ func (v *View) MayHaveGateways(namespace, class string) bool {
 	return ours && (len(c.Namespaces) == 0 || slices.Contains(c.Namespaces, namespace))
 }
 
-// HTTPRoutes returns the HTTPRoutes that refer to Gateways, the oldest first, then by name.
-func (v *View) HTTPRoutes() []*HTTPRoute {
-	routes := find[*HTTPRoute](v, KindHTTPRoute, Dep{Kind: DepGateways})
-	slices.SortStableFunc(routes, func(a, b *HTTPRoute) int { return a.Created.Compare(b.Created) })
+// GatewayRoutes returns the HTTPRoutes and GRPCRoutes that refer to Gateways, the oldest first, then by name.
+func (v *View) GatewayRoutes() []*HTTPRoute {
+	dep := Dep{Kind: DepGateways}
+	routes := slices.Concat(find[*HTTPRoute](v, KindGRPCRoute, dep), find[*HTTPRoute](v, KindHTTPRoute, dep))
+	slices.SortStableFunc(routes, func(a, b *HTTPRoute) int { return cmp.Or(a.Created.Compare(b.Created), a.Name.Compare(b.Name)) })
 	return routes
 }
 

@@ -18,9 +18,9 @@ func (r *resolver) addGateway(g *catalog.Gateway) {
 	r.byName[g.Name] = state
 	for _, spec := range g.Listeners {
 		l := &listenerState{spec: spec, bind: r.ports[spec.Port]}
-		l.status = ListenerStatus{Name: spec.Name, ResolvedRefs: yes(gatewayv1.ListenerReasonResolvedRefs)}
-		if spec.OtherKinds {
-			l.status.ResolvedRefs = no(gatewayv1.ListenerReasonInvalidRouteKinds, "allowedRoutes.kinds has no HTTPRoute, and the gateway supports no other kind: add HTTPRoute.")
+		l.status = ListenerStatus{Name: spec.Name, Kinds: spec.RouteKinds(), ResolvedRefs: yes(gatewayv1.ListenerReasonResolvedRefs)}
+		if spec.UnknownKinds {
+			l.status.ResolvedRefs = no(gatewayv1.ListenerReasonInvalidRouteKinds, "allowedRoutes.kinds has a kind that the gateway does not support: use HTTPRoute or GRPCRoute.")
 		}
 		if l.isTLS() {
 			r.resolveCertificates(g, l)

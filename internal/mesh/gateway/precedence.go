@@ -30,13 +30,15 @@ func indexRoutes(routes []attachedRoute) routeIndex {
 	return x
 }
 
-// rules returns the rules for a domain in order of precedence: the most specific hostname, then the most specific match, then the oldest
-// route, then the first by name, then the first in the route. The routes are sorted by age and name. Without inheritance, only the rules of
+// rules returns the rules for a domain in order of precedence: the most specific hostname, then those of GRPCRoutes, then the most
+// specific match, then the oldest route, then the first by name, then the first in the route. The routes are sorted by age and name. Without inheritance, only the rules of
 // routes with exactly this hostname are returned.
 func (x routeIndex) rules(domain string, inherits bool) []Rule {
 	type candidate struct {
 		Rule
 		rank int
+		// match is that of the route, which the order depends on.
+		match catalog.RouteMatch
 	}
 	ranks := map[int]int{}
 	rank := 0
@@ -56,18 +58,30 @@ func (x routeIndex) rules(domain string, inherits bool) []Rule {
 		for k := range attached.route.Rules {
 			rule := &attached.route.Rules[k]
 			for _, match := range rule.Matches {
-				candidates = append(candidates, candidate{Rule{match, attached.route, rule, attached.backends[k]}, ranks[i]})
+				candidates = append(candidates, candidate{Rule{ofKind(attached.route.Kind, match), attached.route, rule, attached.backends[k]}, ranks[i], match})
 			}
 		}
 	}
 	slices.SortStableFunc(candidates, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), catalog.CompareRouteMatches(a.Match, b.Match))
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.Route.Kind, b.Route.Kind), catalog.CompareRouteMatches(a.match, b.match))
 	})
 	var rules []Rule
 	for _, c := range candidates {
 		rules = append(rules, c.Rule)
 	}
 	return rules
+}
+
+// isGRPC matches the requests of gRPC, whose content type is application/grpc, with or without the name of a format.
+var isGRPC = catalog.ValueMatch{Name: "content-type", Value: `application/grpc(\+.*)?`, Regex: true}
+
+// ofKind returns a match for a kind of routes: a GRPCRoute applies only to requests of gRPC. So a host can have both kinds, and they are not merged: of the
+// routes with the same hostname, those of GRPCRoutes come first.
+func ofKind(kind catalog.Kind, match catalog.RouteMatch) catalog.RouteMatch {
+	if kind == catalog.KindGRPCRoute {
+		match.Headers = append(slices.Clip(match.Headers), isGRPC)
+	}
+	return match
 }
 
 // domainOf returns the domain of a hostname; "*" for an empty one.

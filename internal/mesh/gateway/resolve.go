@@ -76,7 +76,7 @@ func Resolve(v *catalog.View) Result {
 	for _, g := range v.Gateways() {
 		r.addGateway(g)
 	}
-	for _, route := range v.HTTPRoutes() {
+	for _, route := range v.GatewayRoutes() {
 		r.addRoute(route)
 	}
 	r.acceptListeners()
@@ -193,6 +193,8 @@ type GatewayStatus struct {
 type ListenerStatus struct {
 	Name                   string
 	Accepted, ResolvedRefs Verdict
+	// Kinds are those of the routes that may attach.
+	Kinds []catalog.Kind
 	// Claim is what the listener claims from now on; empty if nothing.
 	Claim string
 	// Served is true if clients can connect.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -61,8 +62,8 @@ func (r *resolver) attach(g *gatewayState, parent catalog.RouteParent, refs *ref
 		}
 		hostnames := commonHostnames(l.spec.Hostname, route.Hostnames)
 		switch {
-		case l.spec.OtherKinds || !r.admits(l, g.gateway.Name.Namespace, route.Name.Namespace):
-			verdict = no(gatewayv1.RouteReasonNotAllowedByListeners, "allowedRoutes of Gateway %s do not admit HTTPRoutes of the namespace %s.", parent.Gateway, route.Name.Namespace)
+		case !slices.Contains(l.spec.RouteKinds(), route.Kind) || !r.admits(l, g.gateway.Name.Namespace, route.Name.Namespace):
+			verdict = no(gatewayv1.RouteReasonNotAllowedByListeners, "allowedRoutes of Gateway %s do not admit %ss of the namespace %s.", parent.Gateway, route.Kind, route.Name.Namespace)
 		case len(hostnames) == 0:
 			verdict = no(gatewayv1.RouteReasonNoMatchingListenerHostname, "No host of this route is among those of the listeners of Gateway %s.", parent.Gateway)
 		case l.has(route):

@@ -81,14 +81,25 @@ func gatewayListener(namespace string, l *gatewayv1.Listener) catalog.GatewayLis
 		listener.From = string(ptr.Deref(from.From, gatewayv1.NamespacesFromSame))
 		listener.Selector = labelSelector(from.Selector)
 	}
-	for _, kind := range l.AllowedRoutes.Kinds {
-		listener.OtherKinds = true
-		if kind.Kind == "HTTPRoute" && ptr.Deref(kind.Group, gatewayv1.GroupName) == gatewayv1.GroupName {
-			listener.OtherKinds = false
-			break
+	listener.Kinds, listener.UnknownKinds = allowedKinds(l.AllowedRoutes.Kinds)
+	return listener
+}
+
+// allowedKinds returns the supported ones among the kinds that a listener names, and whether it names others.
+func allowedKinds(list []gatewayv1.RouteGroupKind) (allowed []catalog.Kind, unknown bool) {
+	for _, kind := range catalog.GatewayRouteKinds() {
+		if slices.ContainsFunc(list, func(k gatewayv1.RouteGroupKind) bool { return isKind(k, kind) }) {
+			allowed = append(allowed, kind)
 		}
 	}
-	return listener
+	unknown = slices.ContainsFunc(list, func(k gatewayv1.RouteGroupKind) bool {
+		return !slices.ContainsFunc(allowed, func(kind catalog.Kind) bool { return isKind(k, kind) })
+	})
+	return allowed, unknown
+}
+
+func isKind(k gatewayv1.RouteGroupKind, kind catalog.Kind) bool {
+	return string(k.Kind) == string(kind) && ptr.Deref(k.Group, gatewayv1.GroupName) == gatewayv1.GroupName
 }
 
 func labelSelector(selector *metav1.LabelSelector) catalog.LabelSelector {

@@ -37,9 +37,12 @@ func TestGatewayListeners(t *testing.T) {
 				}
 			}),
 		},
-		"other kinds":             {", allowedRoutes: {kinds: [{kind: GRPCRoute}]}", listener(func(l *catalog.GatewayListener) { l.OtherKinds = true })},
-		"other kinds and this":    {", allowedRoutes: {kinds: [{kind: GRPCRoute}, {kind: HTTPRoute}, {kind: TCPRoute}]}", listener(func(*catalog.GatewayListener) {})},
-		"this kind of a stranger": {", allowedRoutes: {kinds: [{kind: HTTPRoute, group: example.com}]}", listener(func(l *catalog.GatewayListener) { l.OtherKinds = true })},
+		"one kind": {", allowedRoutes: {kinds: [{kind: GRPCRoute}]}", listener(func(l *catalog.GatewayListener) { l.Kinds = []catalog.Kind{catalog.KindGRPCRoute} })},
+		"other kinds and these": {
+			", allowedRoutes: {kinds: [{kind: HTTPRoute}, {kind: GRPCRoute}, {kind: TCPRoute}]}",
+			listener(func(l *catalog.GatewayListener) { l.Kinds, l.UnknownKinds = catalog.GatewayRouteKinds(), true }),
+		},
+		"a kind of a stranger": {", allowedRoutes: {kinds: [{kind: HTTPRoute, group: example.com}]}", listener(func(l *catalog.GatewayListener) { l.UnknownKinds = true })},
 	} {
 		gateway, found := Gateway(smi(t, base+test.spec+"}]"))
 		if len(found) > 0 || len(gateway.Listeners) != 1 {
