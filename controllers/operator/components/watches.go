@@ -50,7 +50,7 @@ type Watches struct {
 	// gateways reads Gateways from gatewayCache. They belong to users, so they have no label of a mesh.
 	gateways     client.Reader
 	gatewayCache cache.Cache
-	controller controller.Controller
+	controller   controller.Controller
 
 	mu      sync.Mutex
 	answers map[schema.GroupVersion]served

@@ -60,6 +60,7 @@ func dedicatedPorts(class *catalog.GatewayClass, g *catalog.Gateway) (ports map[
 		user, used := users[bind]
 		switch {
 		case !isSupported(g.Listeners[i].Protocol):
+			// acceptListener rejects the protocol first.
 		case len(class.Ports) > 0 && !slices.Contains(class.Ports, port):
 			problems[port] = fmt.Sprintf("Listeners may not use the port %d: add it to spec.ingressGateway.ports of the Mesh, or use another port.", port)
 		case names.IsEnvoyPort(port):
