@@ -57,6 +57,8 @@ type Dependencies struct {
 	// Components are those of every mesh, and Images replace their default images, by the variables of component.Image.
 	Components []component.Component
 	Images     map[string]string
+	// Gateways are those of users.
+	Gateways components.Gateways
 	// Objects reads and writes the objects of components. Kinds are the kinds that the API server serves.
 	Objects client.Client
 	Kinds   components.Kinds
@@ -170,7 +172,7 @@ func newControllers(d Dependencies) controllers {
 		},
 		revision: &revision.Reconciler{Cluster: c, Applier: d.applier(c.Client)},
 		components: &components.Reconciler{
-			Cluster: c, Objects: d.Objects, Applier: d.applier(d.Objects), Components: d.Components, Kinds: d.Kinds, Images: d.Images,
+			Cluster: c, Objects: d.Objects, Applier: d.applier(d.Objects), Components: d.Components, Kinds: d.Kinds, Gateways: d.Gateways, Images: d.Images,
 		},
 	}
 }

@@ -193,7 +193,7 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return err
 	}
-	d.DataPlane, d.Kinds, d.Objects = plane, watches, watches.Objects
+	d.DataPlane, d.Kinds, d.Gateways, d.Objects = plane, watches, watches, watches.Objects
 	c := newControllers(d)
 	reconcilers := []interface{ SetupWithManager(ctrl.Manager) error }{
 		&ownership.Reconciler{Cluster: d.Cluster}, c.mesh, c.certificates, c.trust, c.rollout, c.revision,

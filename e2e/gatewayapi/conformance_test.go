@@ -14,12 +14,19 @@ import (
 // profiles are those that the mesh claims, with the number of tests that the suite counts in each.
 var profiles = map[string]struct{ core, extended int }{"MESH-HTTP": {7, 7}, "MESH-GRPC": {3, 0}}
 
-// features are the supported ones: all of meshes, and those of gateways that tests of meshes need.
+// features are the supported ones.
 var features = []string{
-	"Mesh", "HTTPRoute", "GRPCRoute",
+	"Mesh", "Gateway", "ReferenceGrant", "HTTPRoute", "GRPCRoute",
 	"MeshClusterIPMatching", "MeshConsumerRoute", "MeshHTTPRouteRewritePath", "MeshHTTPRouteSchemeRedirect", "MeshHTTPRouteRedirectPort", "MeshHTTPRouteRedirectPath",
 	"MeshHTTPRouteBackendRequestHeaderModification", "MeshHTTPRouteQueryParamMatching", "MeshHTTPRouteNamedRouteRule",
-	"HTTPRouteResponseHeaderModification", "HTTPRouteParentRefPort", "HTTPRoute303RedirectStatusCode", "HTTPRoute307RedirectStatusCode", "HTTPRoute308RedirectStatusCode",
+	"GatewayPort8080", "GatewayHTTPListenerIsolation", "GatewayInfrastructure",
+	"HTTPRouteMethodMatching", "HTTPRouteQueryParamMatching", "HTTPRouteDestinationPortMatching", "HTTPRouteParentRefPort", "HTTPRouteNamedRouteRule",
+	"HTTPRouteResponseHeaderModification", "HTTPRouteBackendRequestHeaderModification", "HTTPRouteHostRewrite", "HTTPRoutePathRewrite",
+	"HTTPRouteSchemeRedirect", "HTTPRoutePortRedirect", "HTTPRoutePathRedirect",
+	"HTTPRoute303RedirectStatusCode", "HTTPRoute307RedirectStatusCode", "HTTPRoute308RedirectStatusCode",
+	"HTTPRouteRequestMirror", "HTTPRouteRequestMultipleMirrors", "HTTPRouteRequestPercentageMirror",
+	"HTTPRouteRequestTimeout", "HTTPRouteBackendTimeout", "HTTPRouteRetryCodes", "HTTPRouteRetryConnectionError",
+	"HTTPRouteBackendProtocolH2C", "HTTPRouteBackendProtocolWebSocket", "GRPCRouteNamedRouteRule", "GRPCRouteRequestHeaderModifier",
 }
 
 // skipped is the only test of meshes that does not pass: it calls the address of a pod, which the sidecars of a mesh close, as in Open Service Mesh.
@@ -45,7 +52,7 @@ func TestConformance(t *testing.T) {
 	}
 	t.Setenv("KUBECONFIG", cluster.Kubeconfig)
 	err := cluster.Repository.Tool(t.Context(), os.Stderr, "./conformance", "run",
-		"--conformance-profiles=MESH-HTTP,MESH-GRPC", "--supported-features="+strings.Join(features, ","), "--skip-tests="+skipped,
+		"--conformance-profiles=MESH-HTTP,MESH-GRPC,GATEWAY-HTTP,GATEWAY-GRPC", "--gateway-class="+names.DefaultMesh, "--supported-features="+strings.Join(features, ","), "--skip-tests="+skipped,
 		"--namespace-labels="+names.MonitoredByLabel+"="+names.DefaultMesh, "--namespace-annotations="+names.InjectionAnnotation+"=enabled",
 		"--organization=openservicemesh", "--project=osm-operator", "--url=https://github.com/openservicemesh/osm-operator", "--version="+cluster.Version,
 		"--contact=https://github.com/openservicemesh/osm-operator/issues", "--report-output="+file)

@@ -2,6 +2,7 @@ package gatewayapi
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -25,7 +26,8 @@ func TestMain(m *testing.M) {
 	os.Exit(lab.Suite{SetUp: setUp, FailureMessage: "cannot set up the mesh", TearDown: tearDown, Out: os.Stderr}.Run(m))
 }
 
-// setUp installs a permissive mesh, because the pods of the suite have one service account, and what the suite needs.
+// setUp installs a permissive mesh, because the pods of the suite have one service account, with pods for each Gateway, because its Gateways have
+// the same ports, and what the suite needs.
 func setUp(ctx context.Context) (*lab.Cluster, error) {
 	var err error
 	if cluster, err = lab.Prepare(ctx, os.Stderr, installLimit); err != nil {
@@ -45,13 +47,25 @@ func setUp(ctx context.Context) (*lab.Cluster, error) {
 	if err := cluster.InstallGatewayAPIFrom(ctx, definitions); err != nil {
 		return cluster, err
 	}
-	return cluster, setPermissive(ctx, "true")
+	// The Gateways of the suite refer to Secrets in namespaces that it makes itself, so the permission to read them is for all namespaces.
+	_, err = cluster.Kubectl(ctx, "create", "clusterrolebinding", secretsBinding, "--clusterrole="+names.DefaultMesh+"-gateway-certificate-reader",
+		"--serviceaccount="+cluster.Namespace+":osm-controller")
+	if err != nil {
+		return cluster, err
+	}
+	return cluster, patchMesh(ctx, `{"traffic":{"permissive":true},"ingressGateway":{"mode":"Managed","deployment":"PerGateway","replicas":1,"service":{"type":"ClusterIP"}}}`)
 }
 
-func tearDown(ctx context.Context) error { return setPermissive(ctx, "null") }
+// secretsBinding lets the control plane read the certificates of Gateways.
+const secretsBinding = "conformance-gateway-certificates"
 
-// setPermissive sets permissive mode in the Mesh.
-func setPermissive(ctx context.Context, value string) error {
-	_, err := cluster.Kubectl(ctx, "patch", "mesh", names.DefaultMesh, "--type=merge", "-p", `{"spec":{"traffic":{"permissive":`+value+`}}}`)
+func tearDown(ctx context.Context) error {
+	_, err := cluster.Kubectl(ctx, "delete", "clusterrolebinding", secretsBinding, "--ignore-not-found")
+	return errors.Join(err, patchMesh(ctx, `{"traffic":{"permissive":null},"ingressGateway":null}`))
+}
+
+// patchMesh changes the spec of the Mesh.
+func patchMesh(ctx context.Context, spec string) error {
+	_, err := cluster.Kubectl(ctx, "patch", "mesh", names.DefaultMesh, "--type=merge", "-p", `{"spec":`+spec+`}`)
 	return err
 }

@@ -28,7 +28,7 @@ func TestAddressesAreThoseOfClients(t *testing.T) {
 		for _, address := range addressesOf(service) {
 			got += address.Value
 		}
-		programmed := gatewayProgrammed(&state{service: service, ready: true}, true)
+		programmed := gatewayProgrammed(pods{service: service, ready: true}, true)
 		if got != c.address || programmed.Reason != string(c.reason) || (programmed.Status == metav1.ConditionTrue) != (c.reason == gatewayv1.GatewayReasonProgrammed) {
 			t.Errorf("%s: the address is %q, and Programmed is %s %s; want %q, %s", name, got, programmed.Status, programmed.Reason, c.address, c.reason)
 		}

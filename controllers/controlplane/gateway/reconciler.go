@@ -106,10 +106,19 @@ type state struct {
 	routes map[catalog.Ref]*unstructured.Unstructured
 	// unreadable are the Gateways and routes that cannot be read.
 	unreadable []unreadable
-	// service is that of the ingress gateway; nil without one.
+	// shared are the pods that Gateways share, and dedicated those of Gateways that have their own.
+	shared    pods
+	dedicated map[catalog.Name]pods
+}
+
+// pods are those of a gateway.
+type pods struct {
+	// service is their Service; nil without one.
 	service *corev1.Service
-	// ready is true if a pod of the ingress gateway accepts connections.
+	// ready is true if one of them accepts connections.
 	ready bool
+	// perGateway is true if they serve one Gateway.
+	perGateway bool
 }
 
 // read reads all Gateways and routes, and the objects that they refer to.
@@ -147,7 +156,7 @@ func (r *Reconciler) read(ctx context.Context) (*state, error) {
 			return s, nil
 		}
 	}
-	return s, errors.Join(r.readNamespaces(ctx, s), r.readServices(ctx, s), r.readGateway(ctx, s))
+	return s, errors.Join(r.readNamespaces(ctx, s), r.readServices(ctx, s), r.readPods(ctx, s))
 }
 
 func (s *state) add(kind schema.GroupVersionKind, object *unstructured.Unstructured) {
@@ -190,18 +199,34 @@ func (r *Reconciler) readServices(ctx context.Context, s *state) error {
 	return nil
 }
 
-// readGateway reads the Service of the ingress gateway, and whether a pod is ready.
-func (r *Reconciler) readGateway(ctx context.Context, s *state) error {
-	var service corev1.Service
-	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: names.IngressGateway}, &service); err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	s.service = &service
-	entry, _ := ingest.Service(&service)
-	s.catalog.Apply([]catalog.Change{catalog.Set(entry)})
+// readPods reads the Services of the gateways, and whether they have a ready pod.
+func (r *Reconciler) readPods(ctx context.Context, s *state) error {
 	var err error
-	s.ready, err = endpoints.HasReady(ctx, r.Client, client.ObjectKeyFromObject(&service))
-	return err
+	if s.shared, err = r.podsOf(ctx, names.IngressGateway); err != nil {
+		return err
+	}
+	if s.shared.service != nil {
+		entry, _ := ingest.Service(s.shared.service)
+		s.catalog.Apply([]catalog.Change{catalog.Set(entry)})
+	}
+	s.dedicated = map[catalog.Name]pods{}
+	for _, d := range gateway.DedicatedGateways(s.catalog.View()) {
+		name := d.Gateway.Name
+		if s.dedicated[name], err = r.podsOf(ctx, names.DedicatedGateway(name.Namespace, name.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// podsOf reads the pods behind a Service in the namespace of the mesh.
+func (r *Reconciler) podsOf(ctx context.Context, name string) (pods, error) {
+	var service corev1.Service
+	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: name}, &service); err != nil {
+		return pods{}, client.IgnoreNotFound(err)
+	}
+	ready, err := endpoints.HasReady(ctx, r.Client, client.ObjectKeyFromObject(&service))
+	return pods{service: &service, ready: ready}, err
 }
 
 // Setup adds the controller to mgr once the cluster defines the Gateway API.
@@ -224,7 +249,8 @@ func (r *Reconciler) add(mgr manager.Manager, definitions *traffic.Definitions) 
 		return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: "all"}}}
 	})
 	ofGateway := predicate.NewPredicateFuncs(func(object client.Object) bool {
-		return object.GetNamespace() == r.Namespace && object.GetLabels()[discoveryv1.LabelServiceName] == names.IngressGateway
+		service := object.GetLabels()[discoveryv1.LabelServiceName]
+		return object.GetNamespace() == r.Namespace && (service == names.IngressGateway || names.IsDedicatedGateway(service))
 	})
 	changed := predicate.NewPredicateFuncs(func(object client.Object) bool {
 		route, ok := object.(*unstructured.Unstructured)

@@ -71,8 +71,9 @@ func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.Gatew
 		return err
 	}
 	status := before.Status.DeepCopy()
-	status.Addresses = addressesOf(s.service)
-	programmed := gatewayProgrammed(s, slices.ContainsFunc(g.Listeners, func(l gateway.ListenerStatus) bool { return l.Served }))
+	pods := s.podsOf(g.Gateway)
+	status.Addresses = addressesOf(pods.service)
+	programmed := gatewayProgrammed(pods, slices.ContainsFunc(g.Listeners, func(l gateway.ListenerStatus) bool { return l.Served }))
 	gatewayapi.SetConditions(&status.Conditions, before.Generation, gatewayapi.Condition(string(gatewayv1.GatewayConditionAccepted), g.Accepted), programmed)
 	earlier := status.Listeners
 	status.Listeners = nil
@@ -86,7 +87,7 @@ func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.Gatew
 		r.setClaim(&listener.Conditions, before.Generation, l.Claim, g.Gateway.Listeners[i].Claimed)
 		gatewayapi.SetConditions(&listener.Conditions, before.Generation,
 			gatewayapi.Condition(string(gatewayv1.ListenerConditionAccepted), l.Accepted), gatewayapi.Condition(string(gatewayv1.ListenerConditionResolvedRefs), l.ResolvedRefs),
-			conflictedCondition(l.Accepted), programmedCondition(s, l.Served))
+			conflictedCondition(l.Accepted), programmedCondition(pods, l.Served))
 		status.Listeners = append(status.Listeners, listener)
 	}
 	return gatewayapi.Patch(ctx, r.Client, object, before.Status, status)
@@ -158,26 +159,45 @@ func addressesOf(service *corev1.Service) []gatewayv1.GatewayStatusAddress {
 }
 
 // gatewayProgrammed is programmedCondition for a Gateway, which needs an address too.
-func gatewayProgrammed(s *state, served bool) metav1.Condition {
-	c := programmedCondition(s, served)
-	if c.Status == metav1.ConditionTrue && s.service.Spec.Type == corev1.ServiceTypeLoadBalancer && len(s.service.Status.LoadBalancer.Ingress) == 0 {
+func gatewayProgrammed(p pods, served bool) metav1.Condition {
+	c := programmedCondition(p, served)
+	if served && p.service == nil && p.perGateway {
+		c.Reason = string(gatewayv1.GatewayReasonAddressNotAssigned)
+	}
+	if c.Status == metav1.ConditionTrue && p.service.Spec.Type == corev1.ServiceTypeLoadBalancer && len(p.service.Status.LoadBalancer.Ingress) == 0 {
 		c.Status, c.Reason = metav1.ConditionFalse, string(gatewayv1.GatewayReasonAddressNotAssigned)
 		c.Message = fmt.Sprintf("The Service %s/%s has the type LoadBalancer and no address yet. In a cluster without load balancers, choose another type of the Service "+
-			"in spec.ingressGateway of the Mesh.", s.service.Namespace, s.service.Name)
+			"in spec.ingressGateway of the Mesh.", p.service.Namespace, p.service.Name)
 	}
 	return c
 }
 
-// programmedCondition describes whether clients can connect: the configuration is usable, and a pod of the ingress gateway is ready. The reasons of
-// Gateways and listeners are the same.
-func programmedCondition(s *state, served bool) metav1.Condition {
+// podsOf are the pods that serve a Gateway.
+func (s *state) podsOf(g *catalog.Gateway) pods {
+	class := s.catalog.View().GatewayClass(g.Class)
+	if class == nil || !class.PerGateway {
+		return s.shared
+	}
+	own := s.dedicated[g.Name]
+	own.perGateway = true
+	return own
+}
+
+// programmedCondition describes whether clients can connect: the configuration is usable, and a pod is ready. The reasons of Gateways and listeners are
+// the same.
+func programmedCondition(p pods, served bool) metav1.Condition {
 	c := metav1.Condition{Type: string(gatewayv1.GatewayConditionProgrammed), Status: metav1.ConditionFalse}
 	switch {
 	case !served:
 		c.Reason, c.Message = string(gatewayv1.GatewayReasonInvalid), "Clients cannot connect: see the other conditions."
-	case s.service == nil:
+	case p.service == nil && p.perGateway:
+		c.Reason, c.Message = string(gatewayv1.GatewayReasonPending), "The Gateway has no Service yet. If the operator does not create it, "+
+			"the condition ComponentsReady of the Mesh says why."
+	case p.service == nil:
 		c.Reason, c.Message = string(gatewayv1.GatewayReasonPending), "The mesh has no ingress gateway: set spec.ingressGateway.mode of the Mesh to Managed."
-	case !s.ready:
+	case !p.ready && p.perGateway:
+		c.Reason, c.Message = string(gatewayv1.GatewayReasonPending), fmt.Sprintf("No pod of the Deployment %s/%s is ready.", p.service.Namespace, p.service.Name)
+	case !p.ready:
 		c.Reason, c.Message = string(gatewayv1.GatewayReasonPending), "No pod of the ingress gateway is ready."
 	default:
 		c.Status, c.Reason = metav1.ConditionTrue, string(gatewayv1.GatewayReasonProgrammed)

@@ -43,7 +43,7 @@ func (r *Reconciler) writeUnreadableGateway(ctx context.Context, s *state, u unr
 		}
 		after := before.Status.DeepCopy()
 		accepted := gatewayapi.Condition(string(gatewayv1.GatewayConditionAccepted), gateway.Verdict{Reason: string(gatewayv1.GatewayReasonInvalid), Message: u.problem})
-		gatewayapi.SetConditions(&after.Conditions, before.Generation, accepted, programmedCondition(s, false))
+		gatewayapi.SetConditions(&after.Conditions, before.Generation, accepted, programmedCondition(pods{}, false))
 		return gatewayapi.Patch(ctx, r.Client, u.object, before.Status, after)
 	}
 	return nil

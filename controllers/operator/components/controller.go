@@ -32,6 +32,8 @@ type Reconciler struct {
 	Components []component.Component
 	// Kinds reports which kinds the API server serves.
 	Kinds Kinds
+	// Gateways lists those that a component.GatewayReader is rendered from.
+	Gateways Gateways
 	// Images are the references that replace default images of components, by the variables of component.Image.
 	Images map[string]string
 }
@@ -40,6 +42,12 @@ type Reconciler struct {
 type Kinds interface {
 	// Ensure reports whether a kind is served, and starts its watch if it is.
 	Ensure(ctx context.Context, kind component.Kind) (served bool, err error)
+}
+
+// Gateways lists Gateways of the Gateway API.
+type Gateways interface {
+	// OfClass returns the Gateways of a class, and watches them from then on. served is false if the API server does not serve the kind.
+	OfClass(ctx context.Context, class string) (gateways []*unstructured.Unstructured, served bool, err error)
 }
 
 // AllKinds is a Kinds that serves every kind, for dry runs of components with built-in kinds.
@@ -152,6 +160,14 @@ func (r *Reconciler) render(ctx context.Context, c component.Component, inputs c
 		} else if !served {
 			result.missing = append(result.missing, kind.Kind+" "+kind.GroupVersion().String())
 		}
+	}
+	if reader, ok := c.(component.GatewayReader); ok && reader.ReadsGateways(inputs.Mesh) && len(result.missing) == 0 {
+		gateways, served, err := r.Gateways.OfClass(ctx, inputs.Mesh.Name)
+		result.fail(err)
+		if err == nil && !served {
+			result.missing = append(result.missing, component.Gateway().Kind+" "+component.Gateway().GroupVersion().String())
+		}
+		inputs.Gateways = gateways
 	}
 	if result.err != nil || len(result.missing) > 0 {
 		return result

@@ -46,30 +46,52 @@ func describeRollout(mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision, ver
 // awaitRollout keeps the pods of a component with a new image as they are until the control plane is upgraded. A gateway gets a new Envoy only
 // after the sidecars have it, and Prometheus, whose metrics the gates read, is not restarted meanwhile. Pods that do not serve wait for nothing.
 func (r *Reconciler) awaitRollout(ctx context.Context, mesh *v1alpha1.Mesh, c *rendering, rollout string) error {
-	i := slices.IndexFunc(c.objects, isDeployment)
-	if rollout == "" || i < 0 {
+	if rollout == "" {
 		return nil
 	}
-	deployment := c.objects[i]
-	live, err := r.readLive(ctx, referenceOf(deployment))
-	if err != nil || live == nil || !component.HasAvailablePods(live) || slices.Equal(imagesOf(live), imagesOf(deployment)) {
+	waiting, err := r.waitingDeployments(ctx, c.objects)
+	if err != nil || len(waiting) == 0 {
 		return err
 	}
 	references := inventoryOf(mesh, c.Name())
-	if !slices.Contains(references, referenceOf(deployment)) {
-		references = append(references, referenceOf(deployment))
+	for _, reference := range waiting {
+		if !slices.Contains(references, reference) {
+			references = append(references, reference)
+		}
 	}
 	for _, reference := range references {
 		object, err := r.readLive(ctx, reference)
 		if err != nil {
 			return err
 		}
-		if object != nil && isWorkload(object) {
+		// A Deployment that is not rendered any more is deleted, and one that does not wait is applied.
+		if object != nil && isWorkload(object) && (!isDeployment(object) || slices.Contains(waiting, reference)) {
 			c.kept = append(c.kept, object)
 		}
 	}
-	c.objects, c.awaited = slices.DeleteFunc(c.objects, isWorkload), rollout
+	c.objects = slices.DeleteFunc(c.objects, func(object *unstructured.Unstructured) bool {
+		return isWorkload(object) && (!isDeployment(object) || slices.Contains(waiting, referenceOf(object)))
+	})
+	c.awaited = rollout
 	return nil
+}
+
+// waitingDeployments are the Deployments that serve with other images than those that are rendered.
+func (r *Reconciler) waitingDeployments(ctx context.Context, objects []*unstructured.Unstructured) ([]v1alpha1.ObjectReference, error) {
+	var waiting []v1alpha1.ObjectReference
+	for _, object := range objects {
+		if !isDeployment(object) {
+			continue
+		}
+		live, err := r.readLive(ctx, referenceOf(object))
+		if err != nil {
+			return nil, err
+		}
+		if live != nil && component.HasAvailablePods(live) && !slices.Equal(imagesOf(live), imagesOf(object)) {
+			waiting = append(waiting, referenceOf(object))
+		}
+	}
+	return waiting, nil
 }
 
 // isWorkload reports whether an object belongs to the pods of a component: its Deployment, and the ConfigMaps that the pods read.

@@ -45,9 +45,12 @@ type Watches struct {
 	// Objects reads the watched objects from a cache, and writes them.
 	Objects client.Client
 
-	discovery  discovery.DiscoveryInterface
-	cache      cache.Cache
-	controller controller.Controller
+	discovery discovery.DiscoveryInterface
+	cache     cache.Cache
+	// gateways reads Gateways from gatewayCache. They belong to users, so they have no label of a mesh.
+	gateways     client.Reader
+	gatewayCache cache.Cache
+	controller   controller.Controller
 
 	mu      sync.Mutex
 	answers map[schema.GroupVersion]served
@@ -77,21 +80,26 @@ func newWatches(mgr ctrl.Manager, objects cache.Cache) (*Watches, error) {
 
 // Ensure implements Kinds.
 func (w *Watches) Ensure(ctx context.Context, kind component.Kind) (bool, error) {
+	object := objectOf(kind.GroupVersionKind)
+	return w.ensure(ctx, kind, w.cache, source.Kind(w.cache, object, byLabel[*unstructured.Unstructured](names.MeshLabel)))
+}
+
+// ensure reports whether a kind is served, and starts or stops its watch, which informers of a cache feed.
+func (w *Watches) ensure(ctx context.Context, kind component.Kind, informers cache.Cache, changes source.Source) (bool, error) {
 	is, err := w.isServed(kind.GroupVersionKind)
 	if err != nil {
 		return false, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	object := objectOf(kind.GroupVersionKind)
 	switch {
 	case is && !w.watched[kind.GroupVersionKind]:
-		if err := w.controller.Watch(source.Kind(w.cache, object, byLabel[*unstructured.Unstructured](names.MeshLabel))); err != nil {
+		if err := w.controller.Watch(changes); err != nil {
 			return false, fmt.Errorf("the kind %s cannot be watched: %w", kind.Kind, err)
 		}
 		w.watched[kind.GroupVersionKind] = true
 	case !is && w.watched[kind.GroupVersionKind]:
-		if err := w.cache.RemoveInformer(ctx, object); err != nil {
+		if err := informers.RemoveInformer(ctx, objectOf(kind.GroupVersionKind)); err != nil {
 			return false, fmt.Errorf("the watch of kind %s cannot be stopped: %w", kind.Kind, err)
 		}
 		delete(w.watched, kind.GroupVersionKind)
@@ -166,7 +174,15 @@ func definitions() *metav1.PartialObjectMetadata {
 // NewWatches returns the watches of the kinds of components, and adds their cache to mgr. The unstructured cache holds only objects of meshes,
 // and watches a kind from its first use.
 func NewWatches(mgr ctrl.Manager) (*Watches, error) {
-	objects, err := newCluster(mgr)
+	ofMeshes, err := labels.NewRequirement(names.MeshLabel, selection.Exists, nil)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := newCluster(mgr, labels.NewSelector().Add(*ofMeshes))
+	if err != nil {
+		return nil, err
+	}
+	gateways, err := newCluster(mgr, labels.Everything())
 	if err != nil {
 		return nil, err
 	}
@@ -175,19 +191,16 @@ func NewWatches(mgr ctrl.Manager) (*Watches, error) {
 		return nil, err
 	}
 	watches.Objects = limitReads(objects.GetClient(), objects.GetCache())
+	watches.gateways, watches.gatewayCache = limitReads(gateways.GetClient(), gateways.GetCache()), gateways.GetCache()
 	return watches, nil
 }
 
-// newCluster returns a client and a cache for the objects of components, and adds it to mgr.
-func newCluster(mgr ctrl.Manager) (cluster.Cluster, error) {
-	ofMeshes, err := labels.NewRequirement(names.MeshLabel, selection.Exists, nil)
-	if err != nil {
-		return nil, err
-	}
+// newCluster returns a client and a cache for the selected objects, and adds it to mgr.
+func newCluster(mgr ctrl.Manager, selected labels.Selector) (cluster.Cluster, error) {
 	objects, err := cluster.New(mgr.GetConfig(), func(o *cluster.Options) {
 		o.Scheme, o.Logger = runtime.NewScheme(), mgr.GetLogger()
 		o.Cache = cache.Options{
-			DefaultLabelSelector: labels.NewSelector().Add(*ofMeshes),
+			DefaultLabelSelector: selected,
 			DefaultTransform:     cache.TransformStripManagedFields(),
 			NewInformer:          backoff.NewInformer,
 			ByObject:             map[client.Object]cache.ByObject{definitions(): {Label: labels.Everything()}},
@@ -237,6 +250,9 @@ func (r *Reconciler) onDefinition(kinds *Watches) handler.TypedEventHandler[*met
 	for _, c := range r.Components {
 		for _, kind := range c.Requires() {
 			required[kind.Resource+"."+kind.Group] = true
+		}
+		if _, reads := c.(component.GatewayReader); reads {
+			required[component.Gateway().Resource+"."+component.Gateway().Group] = true
 		}
 	}
 	enqueue := func(ctx context.Context, definition string, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {

@@ -20,8 +20,8 @@ import (
 // GatewayConfig is the input of GatewayPod. All fields are required, except Resources.
 type GatewayConfig struct {
 	Mesh, Namespace, TrustDomain string
-	// Name is that of the Deployment and of the ServiceAccount.
-	Name                  string
+	// Name is that of the Deployment, and ServiceAccount the identity of the pods.
+	Name, ServiceAccount  string
 	EnvoyImage, InitImage string
 	// Listeners are the names of the listeners for clients.
 	Listeners []string
@@ -43,7 +43,7 @@ func GatewayPod(c GatewayConfig) (corev1.PodSpec, error) {
 	if err != nil {
 		return corev1.PodSpec{}, err
 	}
-	envoy := sidecarContainer(c.EnvoyImage, c.Name+"."+c.Namespace, workload.Reference{Kind: "Deployment", Name: c.Name}, nil, configv1alpha2.SidecarSpec{Resources: c.Resources})
+	envoy := sidecarContainer(c.EnvoyImage, c.ServiceAccount+"."+c.Namespace, workload.Reference{Kind: "Deployment", Name: c.Name}, nil, configv1alpha2.SidecarSpec{Resources: c.Resources})
 	envoy.ReadinessProbe = &corev1.Probe{
 		ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
 			Path: bootstrap.ReadyPath, Port: intstr.FromInt32(names.ReadyPort), Scheme: corev1.URISchemeHTTP,
@@ -55,7 +55,7 @@ func GatewayPod(c GatewayConfig) (corev1.PodSpec, error) {
 	preparation := withoutPrivileges(initContainer(c.InitImage, args, false))
 	preparation.Env = append(preparation.Env, c.limitsEnv()...)
 	pod := &corev1.Pod{Spec: corev1.PodSpec{
-		ServiceAccountName:           c.Name,
+		ServiceAccountName:           c.ServiceAccount,
 		AutomountServiceAccountToken: new(false),
 		NodeSelector:                 map[string]string{"kubernetes.io/os": "linux"},
 		InitContainers:               []corev1.Container{preparation, envoy},

@@ -17,9 +17,15 @@ type Gateway struct {
 	// Class is the name of its GatewayClass.
 	Class     string
 	Listeners []GatewayListener
-	// Ignored are the fields that are set and have no effect, sorted.
+	// Ignored are the fields that are set and have no effect in the gateway that all share, sorted.
 	Ignored []string
 }
+
+// Fields of a Gateway that have an effect only if it has pods of its own. Ignored has them otherwise.
+const (
+	InfrastructureAnnotations = "spec.infrastructure.annotations"
+	InfrastructureLabels      = "spec.infrastructure.labels"
+)
 
 // Ref implements Entry.
 func (g *Gateway) Ref() Ref { return Ref{KindGateway, g.Name} }
@@ -101,6 +107,10 @@ type GatewayClass struct {
 	Name string
 	// Namespaces are those whose Gateways may use the class; none means all.
 	Namespaces []string
+	// PerGateway is true if each Gateway has pods of its own. Otherwise all share those of the ingress gateway.
+	PerGateway bool
+	// Ports are those that listeners of such Gateways may use; none means all.
+	Ports []uint16
 }
 
 // Ref implements Entry.
@@ -178,9 +188,15 @@ func (v *View) Gateways() []*Gateway {
 
 // MayHaveGateways reports whether a namespace may have Gateways of a class.
 func (v *View) MayHaveGateways(namespace, class string) bool {
+	c := v.GatewayClass(class)
+	return c != nil && (len(c.Namespaces) == 0 || slices.Contains(c.Namespaces, namespace))
+}
+
+// GatewayClass returns a class of this mesh, or nil.
+func (v *View) GatewayClass(name string) *GatewayClass {
 	v.deps.add(DepGateways, Name{})
-	c, ours := get[*GatewayClass](v.catalog, KindGatewayClass, Name{Name: class})
-	return ours && (len(c.Namespaces) == 0 || slices.Contains(c.Namespaces, namespace))
+	class, _ := get[*GatewayClass](v.catalog, KindGatewayClass, Name{Name: name})
+	return class
 }
 
 // GatewayRoutes returns the HTTPRoutes and GRPCRoutes that refer to Gateways, the oldest first, then by name.
@@ -257,8 +273,19 @@ func (v *View) IngressGatewayPorts() map[uint16]uint16 {
 	return ports
 }
 
-// IsGateway reports whether a pod belongs to the ingress gateway of the mesh.
-func (v *View) IsGateway(pod *Pod) bool { return v.isGatewayPod(pod, names.IngressGateway) }
+// IsGateway reports whether a pod belongs to the ingress gateway of the mesh, or to a Gateway that has pods of its own.
+func (v *View) IsGateway(pod *Pod) bool {
+	return v.isGatewayPod(pod, names.IngressGateway) || v.DedicatedGateway(pod) != ""
+}
+
+// DedicatedGateway returns what names.DedicatedGateway returns for the Gateway whose pods include this one. It is empty for other pods.
+func (v *View) DedicatedGateway(pod *Pod) string {
+	gateway := pod.Labels[names.AppLabel]
+	if names.IsDedicatedGateway(gateway) && v.GatewayAccount(names.IngressGateway) == pod.Identity() {
+		return gateway
+	}
+	return ""
+}
 
 // GatewayAccount returns the identity of a gateway of the mesh, by its name. It is empty before the MeshConfig was read.
 func (v *View) GatewayAccount(gateway string) identity.ServiceAccount {

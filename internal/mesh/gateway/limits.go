@@ -40,6 +40,16 @@ func noEffect(fields []string) string {
 	return "These fields have no effect: " + strings.Join(fields, ", ") + "."
 }
 
+// ignored are the fields of a Gateway without effect. Only objects of its own can have labels and annotations.
+func (r *resolver) ignored(g *catalog.Gateway) []string {
+	if !r.dedicated {
+		return g.Ignored
+	}
+	return slices.DeleteFunc(slices.Clone(g.Ignored), func(field string) bool {
+		return field == catalog.InfrastructureLabels || field == catalog.InfrastructureAnnotations
+	})
+}
+
 // checkNumber rejects a listener if its namespace has too many that are accepted.
 func (r *resolver) checkNumber(namespace string) Verdict {
 	if r.listeners[namespace] >= MaxListeners {

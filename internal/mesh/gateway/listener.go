@@ -13,7 +13,7 @@ import (
 
 // addGateway checks what the listeners of a Gateway refer to. Others decide whether they are accepted.
 func (r *resolver) addGateway(g *catalog.Gateway) {
-	state := &gatewayState{gateway: g}
+	state := &gatewayState{gateway: g, ignored: r.ignored(g)}
 	r.gateways = append(r.gateways, state)
 	r.byName[g.Name] = state
 	for _, spec := range g.Listeners {
@@ -36,7 +36,11 @@ func (r *resolver) acceptListener(c claimant) Verdict {
 		return no(ReasonNamespaceNotAllowed, "The namespace %s may not have Gateways of the class %s: add it to spec.ingressGateway.allowedNamespaces of the Mesh.",
 			c.gateway.Name.Namespace, c.gateway.Class)
 	}
-	if l.spec.Protocol != string(gatewayv1.HTTPProtocolType) && l.spec.Protocol != string(gatewayv1.HTTPSProtocolType) {
+	if r.tooMany {
+		return no(ReasonTooManyGateways, "The namespace %s has more than %d Gateways, and the oldest have pods: use fewer Gateways with more listeners.",
+			c.gateway.Name.Namespace, MaxDedicated)
+	}
+	if !isSupported(l.spec.Protocol) {
 		return no(gatewayv1.ListenerReasonUnsupportedProtocol, "The protocol %s is not supported: use HTTP or HTTPS.", l.spec.Protocol)
 	}
 	if l.isTLS() && !l.spec.Terminate {
@@ -45,6 +49,9 @@ func (r *resolver) acceptListener(c claimant) Verdict {
 	if l.spec.ClientCertificates {
 		return no(ReasonUnsupportedValue, "The Gateway demands certificates of clients (spec.tls.frontend), which is not supported. The listener would admit everybody: remove the demand, or "+
 			"authenticate clients behind the gateway.")
+	}
+	if l.bind == 0 && r.dedicated {
+		return no(gatewayv1.ListenerReasonPortUnavailable, "%s", r.portProblems[l.spec.Port])
 	}
 	if l.bind == 0 {
 		return no(gatewayv1.ListenerReasonPortUnavailable, "The ingress gateway has no port %d: add it to spec.ingressGateway.ports of the Mesh, or use another port.", l.spec.Port)

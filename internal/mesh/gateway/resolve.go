@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Group is the API group of Gateways and routes.
@@ -66,17 +67,59 @@ type Backend struct {
 	Weight  uint32
 }
 
-// Resolve resolves all Gateways and HTTPRoutes. The view records its dependencies.
+// Resolve resolves all Gateways and HTTPRoutes. The view records its dependencies. Gateways that have pods of their own can have the same ports and
+// hosts as others.
 func Resolve(v *catalog.View) Result {
-	r := resolver{
-		view: v, ports: v.IngressGatewayPorts(), byName: map[catalog.Name]*gatewayState{},
+	var shared []*catalog.Gateway
+	var results []Result
+	for _, g := range v.Gateways() {
+		if v.GatewayClass(g.Class).PerGateway {
+			results = append(results, resolveDedicated(v, g))
+		} else {
+			shared = append(shared, g)
+		}
+	}
+	result := resolveShared(v, shared)
+	if len(results) == 0 {
+		return result
+	}
+	return merge(v, append(results, result))
+}
+
+// ResolvePods resolves what the pods of a gateway serve: those of the Gateway with this name of names.DedicatedGateway, or those that Gateways share if it is
+// empty. It does not depend on the mode of the class, so pods serve on while the mode changes.
+func ResolvePods(v *catalog.View, dedicated string) Result {
+	if dedicated == "" {
+		return resolveShared(v, v.Gateways())
+	}
+	for _, g := range v.Gateways() {
+		if names.DedicatedGateway(g.Name.Namespace, g.Name.Name) == dedicated {
+			return resolveDedicated(v, g)
+		}
+	}
+	return Result{}
+}
+
+func resolveShared(v *catalog.View, gateways []*catalog.Gateway) Result {
+	r := newResolver(v)
+	r.ports = v.IngressGatewayPorts()
+	return r.resolve(gateways)
+}
+
+func newResolver(v *catalog.View) *resolver {
+	return &resolver{
+		view: v, byName: map[catalog.Name]*gatewayState{},
 		accepted: map[hostPort]claimant{}, first: map[uint16]claimant{}, narrowed: map[*catalog.HTTPRoute]struct{}{},
 		shadowed: map[*catalog.HTTPRoute]string{}, listeners: map[string]int{}, references: map[string]int{}, services: map[catalog.Name]struct{}{},
 	}
-	for _, g := range v.Gateways() {
+}
+
+// resolve resolves Gateways, which are sorted by age and name, and the routes that refer to them.
+func (r *resolver) resolve(gateways []*catalog.Gateway) Result {
+	for _, g := range gateways {
 		r.addGateway(g)
 	}
-	for _, route := range v.GatewayRoutes() {
+	for _, route := range r.view.GatewayRoutes() {
 		r.addRoute(route)
 	}
 	r.acceptListeners()
@@ -86,10 +129,13 @@ func Resolve(v *catalog.View) Result {
 // resolver collects a Result.
 type resolver struct {
 	view *catalog.View
-	// ports maps ports of the Service of the ingress gateway to those of its pods.
-	ports    map[uint16]uint16
-	gateways []*gatewayState
-	byName   map[catalog.Name]*gatewayState
+	// ports maps ports of the Service of the gateway to those of its pods. portProblems says why a port of a Gateway with pods of its own is missing.
+	ports        map[uint16]uint16
+	portProblems map[uint16]string
+	// dedicated is true for a Gateway that has pods of its own, and tooMany if its namespace has too many of them.
+	dedicated, tooMany bool
+	gateways           []*gatewayState
+	byName             map[catalog.Name]*gatewayState
 	// accepted are the accepted listeners, and first is the first one of each port.
 	accepted map[hostPort]claimant
 	first    map[uint16]claimant
@@ -117,6 +163,8 @@ type hostPort struct {
 type gatewayState struct {
 	gateway   *catalog.Gateway
 	listeners []*listenerState
+	// ignored are the fields that are set and have no effect.
+	ignored []string
 }
 
 // listenerState is a listener with the routes that are attached to it.
@@ -232,7 +280,7 @@ func (g *gatewayState) status() GatewayStatus {
 		status.Accepted.OK, status.Accepted.Reason = invalid < len(g.listeners), string(gatewayv1.GatewayReasonListenersNotValid)
 	}
 	if status.Accepted.Message == "" {
-		status.Accepted.Message = noEffect(g.gateway.Ignored)
+		status.Accepted.Message = noEffect(g.ignored)
 	}
 	return status
 }

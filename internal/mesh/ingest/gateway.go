@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,8 +29,21 @@ func GatewayClass(mesh string) func(*unstructured.Unstructured) (*catalog.Gatewa
 		if allowed := u.GetAnnotations()[names.AllowedNamespacesAnnotation]; allowed != "" {
 			class.Namespaces = strings.Split(allowed, ",")
 		}
+		class.PerGateway = u.GetAnnotations()[names.GatewayDeploymentAnnotation] == names.GatewayDeploymentPerGateway
+		class.Ports = allowedPorts(u.GetAnnotations()[names.AllowedPortsAnnotation])
 		return class, nil
 	}
+}
+
+// allowedPorts reads ports that are separated by commas.
+func allowedPorts(list string) []uint16 {
+	var ports []uint16
+	for text := range strings.SplitSeq(list, ",") {
+		if port, err := strconv.ParseUint(text, 10, 16); err == nil {
+			ports = append(ports, uint16(port))
+		}
+	}
+	return ports
 }
 
 // NamespaceLabels reads the labels of a namespace.

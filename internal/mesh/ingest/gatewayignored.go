@@ -6,11 +6,16 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // ignoredByGateways are the fields of a Gateway without effect, sorted.
 func ignoredByGateways() []string {
-	return []string{"spec.addresses", "spec.allowedListeners", "spec.defaultScope", "spec.infrastructure", "spec.listeners.tls.options", "spec.tls.backend"}
+	return []string{
+		"spec.addresses", "spec.allowedListeners", "spec.defaultScope", catalog.InfrastructureAnnotations, catalog.InfrastructureLabels,
+		"spec.infrastructure.parametersRef", "spec.listeners.tls.options", "spec.tls.backend",
+	}
 }
 
 // ignoredByRoutes are the fields of a route without effect, sorted.

@@ -46,13 +46,13 @@ type GatewayCertificate struct {
 	ChainPEM, KeyPEM []byte
 }
 
-// addIngressGateway adds the listeners of all Gateways, and the destinations of their routes. The ingress gateway is a client of the mesh: it
+// addIngressGateway adds the listeners of the Gateways that the pods serve, and the destinations of their routes. The ingress gateway is a client of the mesh: it
 // connects with its own identity, and servers apply their policies to it.
 func (s *Scope) addIngressGateway(v *catalog.View) {
 	o := gatewayBuilder{outboundBuilder{view: v, client: s.Key.Identity, clusters: map[string]Cluster{}}, map[gatewayPort]gatewayShares{}}
 	s.IngressGateway = &IngressGateway{}
 	known := map[string]bool{}
-	resolved := gateway.Resolve(v)
+	resolved := gateway.ResolvePods(v, s.Key.Gateway)
 	for i := range resolved.Listeners {
 		l := &resolved.Listeners[i]
 		listener := o.gatewayListener(l)

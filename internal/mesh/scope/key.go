@@ -19,8 +19,9 @@ func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
 		Services:      joinNames(services),
 		Telemetry:     v.TelemetryOf(pod),
 		Authorization: own, MeshAuthorization: mesh,
-		Ports: joinPorts(v.NamedPorts(pod, services)),
-		Proxy: proxyOf(v, pod),
+		Ports:   joinPorts(v.NamedPorts(pod, services)),
+		Proxy:   proxyOf(v, pod),
+		Gateway: v.DedicatedGateway(pod),
 		Class: Class{
 			Revision: pod.Revision,
 			IPv6:     slices.ContainsFunc(pod.IPs, netip.Addr.Is6),

@@ -25,6 +25,8 @@ type Key struct {
 	Class                            Class
 	// Proxy is what the Envoy is for.
 	Proxy Proxy
+	// Gateway is what names.DedicatedGateway returns for the Gateway that the pod belongs to; empty if it serves all of them, or none.
+	Gateway string
 }
 
 // Proxy is what an Envoy is for. Gateways have no application.

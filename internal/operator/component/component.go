@@ -46,6 +46,15 @@ type Optional interface {
 	Enabled(mesh *v1alpha1.Mesh) bool
 }
 
+// GatewayReader is implemented by components that are rendered from Gateways of the Gateway API.
+type GatewayReader interface {
+	// ReadsGateways reports whether the Mesh needs them.
+	ReadsGateways(mesh *v1alpha1.Mesh) bool
+}
+
+// Gateway is the kind of Gateways. The operator only reads them.
+func Gateway() Kind { return V1("gateway.networking.k8s.io", "Gateway", "gateways") }
+
 // Kind is a kind of objects, with the resource name that roles use.
 type Kind struct {
 	schema.GroupVersionKind
@@ -85,6 +94,8 @@ type Inputs struct {
 	Images map[string]string
 	// EnvoyImage and InitImage are those that the Mesh or the MeshConfig sets for new pods. Empty means the image of the control plane.
 	EnvoyImage, InitImage string
+	// Gateways are those of the class with the name of the Mesh. Only a GatewayReader has them.
+	Gateways []*unstructured.Unstructured
 }
 
 // Image returns the reference of an image: that of the Mesh, which may be nil, or of the variable, or the default.
@@ -119,6 +130,9 @@ func Rules(components []Component) []rbacv1.PolicyRule {
 	for _, c := range components {
 		for _, kind := range c.Requires() {
 			rules = append(rules, rulesOf(kind)...)
+		}
+		if _, reads := c.(GatewayReader); reads {
+			rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{Gateway().Group}, Resources: []string{Gateway().Resource}, Verbs: []string{"list", "watch"}})
 		}
 	}
 	return rules

@@ -178,6 +178,21 @@ const (
 // GatewayListener is the name of the listener of the ingress gateway for a port of its Service.
 func GatewayListener(port uint16) string { return "gateway_" + strconv.Itoa(int(port)) }
 
+// GatewayPodPort returns the port of the pods of an ingress gateway for a port of its Service. Envoy has no privileges, so it cannot use ports below 1024.
+func GatewayPodPort(port uint16) uint16 {
+	const privileged, offset = 1024, 10000
+	if port < privileged {
+		return port + offset
+	}
+	return port
+}
+
+// IsEnvoyPort reports whether no listener of a gateway may use a port, because it is among those of Envoy.
+func IsEnvoyPort(port uint16) bool {
+	const first, last = 15000, 15999
+	return port >= first && port <= last
+}
+
 // AllowedNamespacesAnnotation of a GatewayClass has the namespaces whose Gateways the ingress gateway serves, separated by commas. Without it, it serves all.
 const AllowedNamespacesAnnotation = "openservicemesh.io/allowed-namespaces"
 

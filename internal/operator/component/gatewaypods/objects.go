@@ -2,6 +2,8 @@ package gatewaypods
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -24,10 +26,14 @@ import (
 // DefaultReplicas is the default number of pods of a gateway.
 const DefaultReplicas = 2
 
-// Settings are those of a gateway. Unset ones have defaults, except Name.
+// Settings are those of a gateway. Unset ones have defaults, except Name and ServiceAccount.
 type Settings struct {
 	// Name is that of all objects.
 	Name string
+	// ServiceAccount is the identity of the pods. It is one of the objects only if it has their name.
+	ServiceAccount string
+	// Labels are those of the objects and the pods.
+	Labels map[string]string
 	// Listeners are the names of the listeners for clients.
 	Listeners []string
 	// Pods are what the Mesh declares about the pods.
@@ -48,10 +54,23 @@ func Kinds() []component.Kind {
 // Selector has the labels of the pods.
 func (s Settings) Selector() map[string]string { return map[string]string{names.AppLabel: s.Name} }
 
+// podLabels are those of the pods: Labels, and those of the Selector.
+func (s Settings) podLabels() map[string]string {
+	labels := s.Selector()
+	maps.Copy(labels, s.Labels)
+	return labels
+}
+
+func (s Settings) meta(mesh *v1alpha1.Mesh) metav1.ObjectMeta {
+	meta := component.Meta(mesh, s.Name)
+	meta.Labels = maps.Clone(s.Labels)
+	return meta
+}
+
 // disruptionBudget permits the eviction of one pod at a time.
 func (s Settings) disruptionBudget(mesh *v1alpha1.Mesh) *policyv1.PodDisruptionBudget {
 	return &policyv1.PodDisruptionBudget{
-		TypeMeta: metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"}, ObjectMeta: component.Meta(mesh, s.Name),
+		TypeMeta: metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"}, ObjectMeta: s.meta(mesh),
 		Spec: policyv1.PodDisruptionBudgetSpec{MaxUnavailable: ptr.To(intstr.FromInt32(1)), Selector: &metav1.LabelSelector{MatchLabels: s.Selector()}},
 	}
 }
@@ -62,7 +81,10 @@ func (s Settings) Objects(inputs component.Inputs, service *corev1.Service) ([]*
 	if err != nil {
 		return nil, err
 	}
-	objects := []client.Object{component.ServiceAccount(inputs.Mesh, s.Name), service, deployment, s.disruptionBudget(inputs.Mesh)}
+	objects := []client.Object{service, deployment, s.disruptionBudget(inputs.Mesh)}
+	if s.ServiceAccount == s.Name {
+		objects = slices.Insert(objects, 0, client.Object(component.ServiceAccount(inputs.Mesh, s.Name)))
+	}
 	if autoscaler := s.autoscaler(inputs.Mesh); autoscaler != nil {
 		objects = append(objects, autoscaler)
 	}
@@ -93,7 +115,7 @@ func (s Settings) autoscaler(mesh *v1alpha1.Mesh) *autoscalingv2.HorizontalPodAu
 		return nil
 	}
 	return &autoscalingv2.HorizontalPodAutoscaler{
-		TypeMeta: metav1.TypeMeta{APIVersion: autoscalingv2.SchemeGroupVersion.String(), Kind: "HorizontalPodAutoscaler"}, ObjectMeta: component.Meta(mesh, s.Name),
+		TypeMeta: metav1.TypeMeta{APIVersion: autoscalingv2.SchemeGroupVersion.String(), Kind: "HorizontalPodAutoscaler"}, ObjectMeta: s.meta(mesh),
 		Spec: operand.AutoscalerSpec(s.Name, operand.Autoscaling{
 			Min: ptr.Deref(declared.MinReplicas, v1alpha1.DefaultReplicas), Max: declared.MaxReplicas,
 			CPU: ptr.Deref(declared.TargetCPUUtilizationPercentage, v1alpha1.DefaultTargetCPUUtilizationPercentage),
@@ -121,14 +143,14 @@ func (s Settings) deployment(inputs component.Inputs) (*appsv1.Deployment, error
 		return nil, err
 	}
 	return &appsv1.Deployment{
-		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: component.Meta(inputs.Mesh, s.Name),
+		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: s.meta(inputs.Mesh),
 		Spec: appsv1.DeploymentSpec{
 			Replicas: s.replicas(),
 			Strategy: component.RollingUpdate(),
 			// An Envoy that ends with its first requests replaces no other one.
 			MinReadySeconds: minReadySeconds,
 			Selector:        &metav1.LabelSelector{MatchLabels: s.Selector()},
-			Template:        corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: s.Selector()}, Spec: pod},
+			Template:        corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: s.podLabels()}, Spec: pod},
 		},
 	}, nil
 }
@@ -137,7 +159,7 @@ func (s Settings) deployment(inputs component.Inputs) (*appsv1.Deployment, error
 func (s Settings) pod(inputs component.Inputs) (corev1.PodSpec, error) {
 	parameters := inputs.ControlPlanes[0].Parameters
 	pod, err := inject.GatewayPod(inject.GatewayConfig{
-		Mesh: inputs.Mesh.Name, Namespace: parameters.Namespace, TrustDomain: parameters.TrustDomain, Name: s.Name, Listeners: s.Listeners,
+		Mesh: inputs.Mesh.Name, Namespace: parameters.Namespace, TrustDomain: parameters.TrustDomain, Name: s.Name, ServiceAccount: s.ServiceAccount, Listeners: s.Listeners,
 		Resources:  ptr.Deref(s.Pods.Resources, defaultResources()),
 		EnvoyImage: cmp.Or(inputs.EnvoyImage, parameters.Images.Sidecar), InitImage: cmp.Or(inputs.InitImage, parameters.Images.Init),
 	})

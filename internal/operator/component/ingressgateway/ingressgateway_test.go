@@ -57,9 +57,9 @@ func TestImagesOfNewPods(t *testing.T) {
 	}
 }
 
-func render(t *testing.T, mesh *v1alpha1.Mesh, release *operand.Release) ([]*unstructured.Unstructured, error) {
+func render(t *testing.T, mesh *v1alpha1.Mesh, release *operand.Release, gateways ...*unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
 	t.Helper()
-	return ingressgateway.Managed{}.Render(component.Inputs{Mesh: mesh, ControlPlanes: []component.ControlPlane{{
+	return ingressgateway.Managed{}.Render(component.Inputs{Mesh: mesh, Gateways: gateways, ControlPlanes: []component.ControlPlane{{
 		Release: release,
 		Parameters: operand.Parameters{
 			Namespace: "osm-system", TrustDomain: "cluster.local", Images: release.Images,
@@ -114,9 +114,9 @@ var balanced = v1alpha1.IngressGatewaySpec{
 }
 
 func TestGolden(t *testing.T) {
-	for name, settings := range map[string]v1alpha1.IngressGatewaySpec{"defaults": {}, "custom": custom, "balanced": balanced} {
+	for name, settings := range map[string]v1alpha1.IngressGatewaySpec{"defaults": {}, "custom": custom, "balanced": balanced, "per-gateway": perGateway} {
 		t.Run(name, func(t *testing.T) {
-			objects, err := render(t, mesh(settings), release(t, "v9.9.9"))
+			objects, err := render(t, mesh(settings), release(t, "v9.9.9"), gatewayOf("shop", "web", hostile, 80, 8443))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package ingressgateway
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -39,12 +40,27 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if len(inputs.ControlPlanes) == 0 {
 		return nil, nil
 	}
-	all, err := podSettings(inputs.Mesh).Objects(inputs, service(inputs.Mesh))
-	return append(all, gatewayClass(inputs)), err
+	class := gatewayClass(inputs)
+	if !isPerGateway(inputs.Mesh) {
+		all, err := podSettings(inputs.Mesh).Objects(inputs, service(inputs.Mesh))
+		return append(all, class), err
+	}
+	all, err := component.Labelled(inputs, component.ServiceAccount(inputs.Mesh, names.IngressGateway))
+	if err != nil {
+		return nil, err
+	}
+	dedicated, err := dedicatedObjects(inputs, class)
+	return append(append(all, dedicated...), class), err
 }
 
-// Health implements component.Component. It is that of the Deployment.
+// ReadsGateways implements component.GatewayReader.
+func (Managed) ReadsGateways(mesh *v1alpha1.Mesh) bool { return isPerGateway(mesh) }
+
+// Health implements component.Component. It is that of the Deployments.
 func (Managed) Health(live []*unstructured.Unstructured) component.Health {
+	if health, dedicated := dedicatedHealth(live); dedicated {
+		return health
+	}
 	return component.DeploymentHealth(live, names.IngressGateway)
 }
 
@@ -54,7 +70,7 @@ func podSettings(mesh *v1alpha1.Mesh) gatewaypods.Settings {
 		listeners = append(listeners, names.GatewayListener(uint16(port))) //nolint:gosec // the schema limits it
 	}
 	return gatewaypods.Settings{
-		Name: names.IngressGateway, Listeners: listeners, Pods: settings(mesh).GatewayPodsSpec,
+		Name: names.IngressGateway, ServiceAccount: names.IngressGateway, Listeners: listeners, Pods: settings(mesh).GatewayPodsSpec,
 	}
 }
 
@@ -65,8 +81,18 @@ func gatewayClass(inputs component.Inputs) *unstructured.Unstructured {
 		"spec": map[string]any{"controllerName": names.GatewayController(inputs.Mesh.Name), "description": "The ingress gateway of the mesh " + inputs.Mesh.Name},
 	}}
 	class.SetName(inputs.Mesh.Name)
+	annotations := map[string]string{}
 	if allowed := settings(inputs.Mesh).AllowedNamespaces; len(allowed) > 0 {
-		class.SetAnnotations(map[string]string{names.AllowedNamespacesAnnotation: strings.Join(slices.Sorted(slices.Values(allowed)), ",")})
+		annotations[names.AllowedNamespacesAnnotation] = strings.Join(slices.Sorted(slices.Values(allowed)), ",")
+	}
+	if isPerGateway(inputs.Mesh) {
+		annotations[names.GatewayDeploymentAnnotation] = names.GatewayDeploymentPerGateway
+		if len(settings(inputs.Mesh).Ports) > 0 {
+			annotations[names.AllowedPortsAnnotation] = joinPorts(ports(inputs.Mesh))
+		}
+	}
+	if len(annotations) > 0 {
+		class.SetAnnotations(annotations)
 	}
 	class.SetLabels(operand.Labels(inputs.Mesh.Name, inputs.ControlPlanes[0].Release.Version))
 	return class
@@ -78,6 +104,11 @@ func DefaultPorts() []int32 { return []int32{80, 443} }
 // Mode returns the mode, with its default.
 func Mode(mesh *v1alpha1.Mesh) v1alpha1.IngressGatewayMode {
 	return ptr.Deref(settings(mesh).Mode, v1alpha1.IngressGatewayDisabled)
+}
+
+// isPerGateway reports whether each Gateway has pods of its own.
+func isPerGateway(mesh *v1alpha1.Mesh) bool {
+	return ptr.Deref(settings(mesh).Deployment, v1alpha1.GatewayDeploymentShared) == v1alpha1.GatewayDeploymentPerGateway
 }
 
 func settings(mesh *v1alpha1.Mesh) v1alpha1.IngressGatewaySpec {
@@ -93,11 +124,10 @@ func ports(mesh *v1alpha1.Mesh) []int32 {
 	return slices.Sorted(slices.Values(list))
 }
 
-// podPort returns the port of the pods for a port of the Service. Envoy has no privileges, so it cannot use ports below 1024.
-func podPort(port int32) int32 {
-	const privileged, offset = 1024, 10000
-	if port < privileged {
-		return port + offset
+func joinPorts(ports []int32) string {
+	texts := make([]string, len(ports))
+	for i, port := range ports {
+		texts[i] = strconv.Itoa(int(port))
 	}
-	return port
+	return strings.Join(texts, ",")
 }

@@ -10,12 +10,19 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/gatewaypods"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // service has the ports that listeners may use. The control plane reads them.
 func service(mesh *v1alpha1.Mesh) *corev1.Service {
-	pods, declared := podSettings(mesh), ptr.Deref(settings(mesh).Service, v1alpha1.GatewayServiceSpec{})
+	return serviceOf(mesh, podSettings(mesh), ports(mesh))
+}
+
+// serviceOf is the Service of pods with the settings of the Mesh.
+func serviceOf(mesh *v1alpha1.Mesh, pods gatewaypods.Settings, ports []int32) *corev1.Service {
+	declared := ptr.Deref(settings(mesh).Service, v1alpha1.GatewayServiceSpec{})
 	out := component.Service(mesh, pods.Name, pods.Selector())
 	out.Labels, out.Annotations = ownLabels(mesh, declared.Labels.Map()), declared.Annotations
 	out.Spec.Type = ptr.Deref(declared.Type, corev1.ServiceTypeLoadBalancer)
@@ -24,9 +31,9 @@ func service(mesh *v1alpha1.Mesh) *corev1.Service {
 	if out.Spec.Type != corev1.ServiceTypeClusterIP {
 		out.Spec.ExternalTrafficPolicy = ptr.Deref(declared.ExternalTrafficPolicy, corev1.ServiceExternalTrafficPolicyLocal)
 	}
-	for _, port := range ports(mesh) {
+	for _, port := range ports {
 		out.Spec.Ports = append(out.Spec.Ports, corev1.ServicePort{
-			Name: fmt.Sprintf("port-%d", port), Port: port, TargetPort: intstr.FromInt32(podPort(port)), Protocol: corev1.ProtocolTCP, NodePort: nodePort(declared, port),
+			Name: fmt.Sprintf("port-%d", port), Port: port, TargetPort: intstr.FromInt32(int32(names.GatewayPodPort(uint16(port)))), Protocol: corev1.ProtocolTCP, NodePort: nodePort(declared, port),
 		})
 	}
 	return out
