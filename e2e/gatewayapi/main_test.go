@@ -49,7 +49,7 @@ func setUp(ctx context.Context) (*lab.Cluster, error) {
 	}
 	// The Gateways of the suite refer to Secrets in namespaces that it makes itself, so the permission to read them is for all namespaces.
 	_, err = cluster.Kubectl(ctx, "create", "clusterrolebinding", secretsBinding, "--clusterrole="+names.DefaultMesh+"-gateway-certificate-reader",
-		"--serviceaccount="+cluster.Namespace+":osm-controller")
+		"--serviceaccount="+names.DefaultNamespace+":osm-controller")
 	if err != nil {
 		return cluster, err
 	}
