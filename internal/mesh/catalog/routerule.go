@@ -19,6 +19,17 @@ type HTTPRouteRule struct {
 	Timeout, TryTimeout time.Duration
 	// Repeat says which requests are repeated; nil means the default.
 	Repeat *RouteRetry
+	// Session keeps the requests of a session at one endpoint; nil means that each is balanced.
+	Session *SessionPersistence
+}
+
+// SessionPersistence recognizes the requests of a session by a cookie, or by a header that clients repeat.
+type SessionPersistence struct {
+	Header bool
+	// Name is that of the cookie or header.
+	Name string
+	// Lifetime is how long clients keep the cookie; 0 means until they end.
+	Lifetime time.Duration
 }
 
 // References returns the backends of the rule, and those of its mirrors.

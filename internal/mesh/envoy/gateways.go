@@ -84,7 +84,8 @@ func gatewayHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
 	hcm.AccessLog = loggersOf(s).outboundRequests
 	hcm.UseRemoteAddress = wrapperspb.Bool(true)
 	limitClients(hcm, gatewayIdleTimeout, gatewayStreamIdleTimeout)
-	hcm.HttpFilters = []*hcmv3.HttpFilter{router}
+	// Gateways have the filter for sessions always: an HTTPRoute that begins to need it must not replace the listener of others.
+	hcm.HttpFilters = []*hcmv3.HttpFilter{keepSessions, router}
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 

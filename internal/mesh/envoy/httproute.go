@@ -42,6 +42,9 @@ func routeOf(port uint16, r *scope.HTTPRoute, retry *catalog.RetryPolicy) *route
 		rewriteRequest(action.Route, r)
 		action.Route.RequestMirrorPolicies = mirrorPolicies(r.Mirrors)
 		out.Action = action
+		if r.Session != nil {
+			keepSession(out, r.Session)
+		}
 	}
 	return out
 }

@@ -116,9 +116,9 @@ func serverConnectionManager(s *scope.Scope, routeConfig string) *hcmv3.HttpConn
 
 // outboundHTTP handles requests of the local application. It leaves paths unchanged, because the server's sidecar
 // authorizes them.
-func outboundHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
+func outboundHTTP(s *scope.Scope, routeConfig string, filters ...*hcmv3.HttpFilter) *listenerv3.Filter {
 	hcm := connectionManager(s, routeConfig)
-	hcm.HttpFilters = []*hcmv3.HttpFilter{router}
+	hcm.HttpFilters = append(filters, router)
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 

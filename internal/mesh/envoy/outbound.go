@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
@@ -146,7 +147,11 @@ func outboundChain(s *scope.Scope, o scope.Outbound) *listenerv3.FilterChain {
 	to := weightedClusters(o, o.Backends)
 	switch {
 	case o.Protocol.IsHTTP():
-		chain.Filters = []*listenerv3.Filter{outboundHTTP(s, outboundRouteName(o))}
+		var filters []*hcmv3.HttpFilter
+		if hasSessions(&o) {
+			filters = append(filters, keepSessions)
+		}
+		chain.Filters = []*listenerv3.Filter{outboundHTTP(s, outboundRouteName(o), filters...)}
 	case len(to) > 0:
 		chain.Filters = []*listenerv3.Filter{tcpSplit(loggersOf(s).outboundConnections, "outbound-mesh-tcp-proxy_"+chain.Name, to, tcpIdleTimeout(o.Upstream))}
 	}

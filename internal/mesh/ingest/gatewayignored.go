@@ -20,7 +20,7 @@ func ignoredByGateways() []string {
 
 // ignoredByRoutes are the fields of a route without effect, sorted.
 func ignoredByRoutes() []string {
-	return []string{"spec.rules.sessionPersistence", "spec.useDefaultGateways"}
+	return []string{"spec.useDefaultGateways"}
 }
 
 // setFields returns the paths that an object sets.

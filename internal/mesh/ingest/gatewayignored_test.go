@@ -19,6 +19,7 @@ var handled = map[string][]string{
 		"parentRefs", "hostnames", "rules.matches", "rules.filters", "rules.backendRefs", "rules.timeouts", "rules.retry",
 		// It only identifies the rule for policies, of which there are none here.
 		"rules.name",
+		"rules.sessionPersistence",
 	},
 }
 
@@ -35,8 +36,7 @@ var ignored = map[string]map[string]string{
 		"defaultScope":                 "{defaultScope: All}",
 	},
 	"HTTPRoute": {
-		"useDefaultGateways":       "{parentRefs: [{name: web}], useDefaultGateways: All}",
-		"rules.sessionPersistence": "{parentRefs: [{name: web}], rules: [{sessionPersistence: {sessionName: a}}]}",
+		"useDefaultGateways": "{parentRefs: [{name: web}], useDefaultGateways: All}",
 	},
 }
 

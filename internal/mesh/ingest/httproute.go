@@ -37,6 +37,7 @@ func readRoute(u *unstructured.Unstructured, kind catalog.Kind, spec *gatewayv1.
 	for i := range spec.Rules {
 		route.Rules = append(route.Rules, routeRule(u.GetNamespace(), &spec.Rules[i]))
 	}
+	sessionPersistence(u, route)
 	return route, nil
 }
 

@@ -20,6 +20,8 @@ type HTTPRoute struct {
 	Timeout, TryTimeout time.Duration
 	// Repeat says which requests are repeated; nil means the default.
 	Repeat *catalog.RouteRetry
+	// Session keeps the requests of a session at one endpoint of the only backend; nil means that each is balanced.
+	Session *catalog.SessionPersistence
 	// Mirrors receive copies of requests.
 	Mirrors []Mirror
 	// Weight is what a route of a sidecar counts within authz.MaxRoutes.

@@ -46,7 +46,7 @@ type backendResolver func(*catalog.View, *catalog.HTTPRoute, catalog.RouteBacken
 // newRoute returns a match of a rule without its backends.
 func (o outboundBuilder) newRoute(route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, match catalog.RouteMatch, resolve backendResolver) HTTPRoute {
 	out := HTTPRoute{
-		Match: match, Filters: rule.Filters, Unsupported: rule.Unsupported != "", Timeout: rule.Timeout, TryTimeout: rule.TryTimeout, Repeat: rule.Repeat,
+		Match: match, Filters: rule.Filters, Unsupported: rule.Unsupported != "", Timeout: rule.Timeout, TryTimeout: rule.TryTimeout, Repeat: rule.Repeat, Session: rule.Session,
 	}
 	for _, mirror := range rule.Filters.Mirrors {
 		if cluster := o.mirrorCluster(resolve(o.view, route, mirror.Backend)); cluster != "" {
