@@ -187,7 +187,8 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 			parts = append(parts, a.exists(ctx, c, k.kind, client.ObjectKey{Namespace: name.Namespace, Name: name.Name}, k.flag))
 		}
 	}
-	gateway := o.fromService != "" && parseName(namespace, o.fromService) == catalog.Name{Namespace: found.Namespace, Name: names.IngressGateway}
+	from := parseName(namespace, o.fromService)
+	gateway := o.fromService != "" && from.Namespace == found.Namespace && (from.Name == names.IngressGateway || names.IsDedicatedGateway(from.Name))
 	if gateway && o.ingressBackend != "" {
 		return errors.New("--ingress-backend cannot be combined with the ingress gateway of the mesh: TrafficTargets allow its requests, as those of other clients of the mesh")
 	}
@@ -197,7 +198,7 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 			return err
 		}
 		if gateway {
-			parts = append(parts, connectivity.VerifyIngressGateway(loaded.Catalog.View(), serviceOf(inside, o.toService))...)
+			parts = append(parts, connectivity.VerifyIngressGateway(loaded.Catalog.View(), from.Name, serviceOf(inside, o.toService))...)
 		} else {
 			i := connectivity.Ingress{Policy: parseName(inside, o.ingressBackend), Service: serviceOf(inside, o.toService), Port: o.port, Protocol: o.protocol}
 			i.Gateway = serviceOf(namespace, o.fromService)

@@ -10,8 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -169,14 +167,14 @@ func sidecarPods(ctx context.Context, c client.Reader, m mesh, namespaces []stri
 	for _, namespace := range namespaces {
 		selected := client.ListOption(client.HasLabels{names.ProxyUUIDLabel})
 		if namespace == m.Namespace {
-			selected = client.MatchingLabelsSelector{Selector: labels.SelectorFromSet(nil).Add(isGateway())}
+			selected = client.HasLabels{names.AppLabel}
 		}
 		var pods corev1.PodList
 		if err := c.List(ctx, &pods, client.InNamespace(namespace), selected); err != nil {
 			return running, err
 		}
 		for i := range pods.Items {
-			if pods.Items[i].Status.Phase == corev1.PodRunning {
+			if pods.Items[i].Status.Phase == corev1.PodRunning && (namespace != m.Namespace || isGateway(&pods.Items[i])) {
 				running = append(running, &pods.Items[i])
 			}
 		}
@@ -184,13 +182,10 @@ func sidecarPods(ctx context.Context, c client.Reader, m mesh, namespaces []stri
 	return running, nil
 }
 
-// isGateway selects the pods of the gateways of a mesh in the namespace of its control plane.
-func isGateway() labels.Requirement {
-	requirement, err := labels.NewRequirement(names.AppLabel, selection.In, []string{names.IngressGateway, names.EgressGateway})
-	if err != nil {
-		panic(err) // the names are constants
-	}
-	return *requirement
+// isGateway reports whether a pod in the namespace of the control plane belongs to a gateway of the mesh.
+func isGateway(pod *corev1.Pod) bool {
+	app := pod.Labels[names.AppLabel]
+	return slices.Contains([]string{names.IngressGateway, names.EgressGateway}, app) || names.IsDedicatedGateway(app)
 }
 
 // States of a sidecar.

@@ -612,6 +612,11 @@ func (in *IngressGatewaySpec) DeepCopyInto(out *IngressGatewaySpec) {
 		*out = new(IngressGatewayMode)
 		**out = **in
 	}
+	if in.Deployment != nil {
+		in, out := &in.Deployment, &out.Deployment
+		*out = new(GatewayDeployment)
+		**out = **in
+	}
 	if in.Service != nil {
 		in, out := &in.Service, &out.Service
 		*out = new(GatewayServiceSpec)

@@ -46,7 +46,7 @@ func TestVerifyIngressGateway(t *testing.T) {
 				service, pod, web, server, meshtest.Slice(web.Name, server), meshtest.Group("shop", "all", "/.*"),
 			}, test.entries...)...).View()
 			var reasons []string
-			for _, check := range VerifyIngressGateway(view, web.Name) {
+			for _, check := range VerifyIngressGateway(view, names.IngressGateway, web.Name) {
 				if check.Severity != diagnosis.OK {
 					reasons = append(reasons, check.Message)
 				}
@@ -55,5 +55,31 @@ func TestVerifyIngressGateway(t *testing.T) {
 				t.Errorf("the reasons are %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestVerifyGatewayWithPodsOfItsOwn verifies requests through the Service of one Gateway, and names the Services where the shared one is meant.
+func TestVerifyGatewayWithPodsOfItsOwn(t *testing.T) {
+	own := names.DedicatedGateway("shop", "web")
+	pod := meshtest.Pod("osm-system", "gateway-1", names.IngressGateway, own, "10.0.0.9")
+	view := meshtest.Apply(
+		&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.GatewayClass{Name: "osm", PerGateway: true},
+		&catalog.Gateway{Name: meshtest.Name("shop", "web"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "http", Port: 8080, Protocol: "HTTP", From: "Same"}}},
+		pod, meshtest.Slice(meshtest.Name("osm-system", own), pod)).View()
+	for from, want := range map[string]string{
+		own: "", names.IngressGateway: "each Gateway has a Service of its own", names.DedicatedGateway("shop", "gone"): "no pod serves; the mesh has no Gateway",
+	} {
+		var reasons, remedies []string
+		for _, check := range VerifyIngressGateway(view, from, catalog.Name{}) {
+			if check.Severity != diagnosis.OK {
+				reasons, remedies = append(reasons, check.Message), append(remedies, check.Remedy)
+			}
+		}
+		if got := strings.Join(reasons, "; "); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("from %s: the reasons are %q, want %q", from, got, want)
+		}
+		if text := strings.Join(remedies, ""); from == names.IngressGateway && !strings.Contains(text, "osm-system/"+own+" (Gateway shop/web)") {
+			t.Errorf("the remedy %q does not name the Service", text)
+		}
 	}
 }

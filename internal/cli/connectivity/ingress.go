@@ -86,11 +86,14 @@ func verifyGateway(v *catalog.View, policy *catalog.IngressBackend, gateway cata
 	return success(context, "")
 }
 
-// VerifyIngressGateway verifies that requests reach a Service through the ingress gateway of the mesh. Without a name, only the gateway is
-// verified.
-func VerifyIngressGateway(v *catalog.View, service catalog.Name) []diagnosis.Finding {
+// VerifyIngressGateway verifies that requests reach a Service through the ingress gateway of the mesh, whose Service is from: that of all Gateways, or of one
+// that has pods of its own. Without a name, only the gateway is verified.
+func VerifyIngressGateway(v *catalog.View, from string, service catalog.Name) []diagnosis.Finding {
 	resolved := gateway.Resolve(v)
-	checks := []diagnosis.Finding{verifyGatewayPods(v), verifyListeners(resolved)}
+	if names.IsDedicatedGateway(from) {
+		resolved = gateway.ResolvePods(v, from)
+	}
+	checks := []diagnosis.Finding{verifyGatewayPods(v, from), verifyListeners(resolved)}
 	if service.Name == "" {
 		return checks
 	}
@@ -102,12 +105,19 @@ func VerifyIngressGateway(v *catalog.View, service catalog.Name) []diagnosis.Fin
 	return checks
 }
 
-func verifyGatewayPods(v *catalog.View) diagnosis.Finding {
+func verifyGatewayPods(v *catalog.View, from string) diagnosis.Finding {
 	const context = "The ingress gateway of the mesh has pods"
-	if len(v.Addresses(catalog.Name{Namespace: v.Settings().Namespace, Name: names.IngressGateway})) == 0 {
-		return failure(context, "no pod serves", "set spec.ingressGateway.mode of the Mesh to Managed, and read its condition with osm check")
+	if len(v.Addresses(catalog.Name{Namespace: v.Settings().Namespace, Name: from})) > 0 {
+		return success(context, "")
 	}
-	return success(context, "")
+	var own []string
+	for _, d := range gateway.DedicatedGateways(v) {
+		own = append(own, fmt.Sprintf("%s/%s (Gateway %s)", v.Settings().Namespace, names.DedicatedGateway(d.Gateway.Name.Namespace, d.Gateway.Name.Name), d.Gateway.Name))
+	}
+	if from == names.IngressGateway && len(own) > 0 {
+		return failure(context, "each Gateway has a Service of its own", "specify one with --from-service: "+strings.Join(own, ", "))
+	}
+	return failure(context, "no pod serves", "set spec.ingressGateway.mode of the Mesh to Managed, and read its condition with osm check")
 }
 
 // verifyListeners verifies that the gateway serves at least one listener.

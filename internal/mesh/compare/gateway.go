@@ -42,7 +42,7 @@ type gatewayHost struct {
 	host     gateway.Host
 }
 
-// gatewayHosts returns the hosts of the ingress gateway by their URL.
+// gatewayHosts returns the hosts of the ingress gateway by their URL. Gateways that have pods of their own can have the same ones.
 func gatewayHosts(v *catalog.View) map[string]*gatewayHost {
 	hosts := map[string]*gatewayHost{}
 	for _, l := range gateway.Resolve(v).Listeners {
@@ -51,7 +51,11 @@ func gatewayHosts(v *catalog.View) map[string]*gatewayHost {
 			scheme = "https"
 		}
 		for _, host := range l.Hosts {
-			hosts[fmt.Sprintf("%s://%s:%d", scheme, host.Domain, l.Port)] = &gatewayHost{v, l, host}
+			url := fmt.Sprintf("%s://%s:%d", scheme, host.Domain, l.Port)
+			if l.Dedicated {
+				url += " at Gateway " + l.Gateway.String()
+			}
+			hosts[url] = &gatewayHost{v, l, host}
 		}
 	}
 	return hosts

@@ -127,7 +127,7 @@ func (l *listenerState) isServed() bool {
 func (r *resolver) build(l *listenerState, name catalog.Name, samePort map[string]*listenerState) Listener {
 	out := Listener{
 		Gateway: name, Name: l.spec.Name, Port: l.spec.Port, Bind: l.bind,
-		TLS: l.isTLS(), Hostname: l.spec.Hostname, Certificates: l.certificates,
+		TLS: l.isTLS(), Hostname: l.spec.Hostname, Certificates: l.certificates, Dedicated: r.dedicated,
 	}
 	domains := map[string]struct{}{domainOf(l.spec.Hostname): {}}
 	for _, route := range l.routes {

@@ -40,6 +40,8 @@ type Listener struct {
 	Hostname string
 	// Certificates are usable; there is at least one with TLS.
 	Certificates []*catalog.GatewayCertificate
+	// Dedicated is true if the Gateway has pods of its own.
+	Dedicated bool
 	// Hosts has the routes by host, each host once. Hosts without routes answer 404.
 	Hosts []Host
 }

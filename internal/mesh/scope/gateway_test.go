@@ -98,6 +98,39 @@ func TestOnlyGatewayPodsAreGateways(t *testing.T) {
 	}
 }
 
+// TestPodsOfOneGateway checks that the pods of a Gateway are known by their labels and their identity, and get its listeners and certificates only.
+func TestPodsOfOneGateway(t *testing.T) {
+	in := func(namespace, name string) catalog.Name { return catalog.Name{Namespace: namespace, Name: name} }
+	listener := func(namespace string) catalog.GatewayListener {
+		return catalog.GatewayListener{Name: "a", Port: 443, Protocol: "HTTPS", Terminate: true, From: "Same", Certificates: []catalog.Name{in(namespace, "tls")}}
+	}
+	entries := []catalog.Entry{&catalog.GatewayClass{Name: "osm", PerGateway: true}, &catalog.Namespace{Name: "other", Monitored: true}}
+	for _, namespace := range []string{"shop", "other"} {
+		entries = append(entries, &catalog.Gateway{Name: in(namespace, "own"), Class: "osm", Listeners: []catalog.GatewayListener{listener(namespace)}},
+			&catalog.GatewayCertificate{Name: in(namespace, "tls"), ChainPEM: []byte("chain"), KeyPEM: []byte("key of " + namespace)})
+	}
+	c := gatewayMesh(entries...)
+	own := names.DedicatedGateway("other", "own")
+	pod := func(namespace, account, app string) *catalog.Pod {
+		return &catalog.Pod{Name: in(namespace, "g"), ServiceAccount: account, Labels: map[string]string{names.AppLabel: app}, Injected: true}
+	}
+	key := scope.KeyFor(c.View(), pod("osm-system", names.IngressGateway, own))
+	if key.Proxy != scope.ProxyIngressGateway || key.Gateway != own || !c.View().IsServed(pod("osm-system", names.IngressGateway, own)) {
+		t.Fatalf("the key is %+v", key)
+	}
+	s := scope.Build(c.View(), "cluster.local", key)
+	if got := s.IngressGateway; len(got.Listeners) != 1 || got.Listeners[0].Name != "other/own/a" || len(got.Certificates) != 1 || string(got.Certificates[0].KeyPEM) != "key of other" {
+		t.Errorf("the pods of other/own get %+v", got)
+	}
+	for name, foreign := range map[string]*catalog.Pod{
+		"another namespace": pod("shop", names.IngressGateway, own), "another account": pod("osm-system", "grafana", own), "another label": pod("osm-system", names.IngressGateway, "x"),
+	} {
+		if key := scope.KeyFor(c.View(), foreign); key.Proxy != scope.ProxySidecar || key.Gateway != "" {
+			t.Errorf("%s: the key is %+v", name, key)
+		}
+	}
+}
+
 // TestGatewayRoutesWithoutServer checks the answers where a backend does not exist, and that a certificate of several listeners is sent once.
 func TestGatewayRoutesWithoutServer(t *testing.T) {
 	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }

@@ -1,0 +1,97 @@
+package operator_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// installGatewayAPI adds the definitions of GatewayClasses and Gateways.
+func installGatewayAPI(t *testing.T) {
+	t.Helper()
+	folder, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"gatewayclasses", "gateways"} {
+		content, err := os.ReadFile(filepath.Join(string(bytes.TrimSpace(folder)), "config", "crd", "standard", "gateway.networking.k8s.io_"+kind+".yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		definition := &apiextensionsv1.CustomResourceDefinition{}
+		if err := yaml.Unmarshal(content, definition); err != nil {
+			t.Fatal(err)
+		}
+		if err := cluster.client.Create(t.Context(), definition); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func userGateway(class, namespace, name string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": map[string]any{"namespace": namespace, "name": name},
+		"spec": map[string]any{"gatewayClassName": class, "listeners": []any{map[string]any{"name": "http", "port": int64(80), "protocol": "HTTP"}}},
+	}}
+}
+
+// Each Gateway of the class gets pods, a Service and an address of its own. They are deleted with the Gateway, when it gets another class, and when the Mesh
+// changes its mode.
+func TestGatewaysHavePodsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	const mesh, tenant = "pergateway", "pergateway-tenant"
+	installGatewayAPI(t)
+	m := readyMesh(t, mesh, nil)
+	mode := func(deployment v1alpha1.GatewayDeployment) {
+		change(t, m, func(m *v1alpha1.Mesh) {
+			m.Spec.IngressGateway = &v1alpha1.IngressGatewaySpec{Mode: ptr.To(v1alpha1.IngressGatewayManaged), Deployment: &deployment}
+		})
+	}
+	mode(v1alpha1.GatewayDeploymentPerGateway)
+	if err := cluster.client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: tenant}}); err != nil {
+		t.Fatal(err)
+	}
+	web, api := userGateway(mesh, tenant, "web"), userGateway(mesh, tenant, strings.Repeat("a", 253))
+	for _, gateway := range []*unstructured.Unstructured{web, api} {
+		eventually(t, func() error { return cluster.client.Create(t.Context(), gateway) })
+	}
+	deployment := func(gateway *unstructured.Unstructured) *appsv1.Deployment {
+		return &appsv1.Deployment{ObjectMeta: inMeshNamespace(mesh, names.DedicatedGateway(tenant, gateway.GetName()))}
+	}
+	there := func(*appsv1.Deployment) error { return nil }
+	waitFor(t, deployment(web), there)
+	waitFor(t, deployment(api), there)
+	shared := &appsv1.Deployment{ObjectMeta: inMeshNamespace(mesh, names.IngressGateway)}
+	waitGone(t, shared)
+
+	if err := cluster.client.Delete(t.Context(), api); err != nil {
+		t.Fatal(err)
+	}
+	waitGone(t, deployment(api))
+	waitGone(t, &corev1.Service{ObjectMeta: deployment(api).ObjectMeta})
+	class := func(name string) {
+		change(t, web, func(u *unstructured.Unstructured) { u.Object["spec"].(map[string]any)["gatewayClassName"] = name })
+	}
+	class("another")
+	waitGone(t, deployment(web))
+	class(mesh)
+	waitFor(t, deployment(web), there)
+
+	mode(v1alpha1.GatewayDeploymentShared)
+	waitFor(t, shared, there)
+	waitGone(t, deployment(web))
+}
