@@ -26,11 +26,10 @@ const (
 
 // IngressGatewaySpec configures the ingress gateway of a mesh. Gateways and HTTPRoutes of the Gateway API configure what it serves.
 //
-// +kubebuilder:validation:XValidation:rule="(has(self.mode) && self.mode == 'Managed') || !(has(self.deployment) || has(self.service) || has(self.ports) || has(self.allowedNamespaces) || has(self.replicas) || has(self.autoscaling) || has(self.nodeSelector) || has(self.tolerations) || has(self.affinity) || has(self.priorityClassName) || has(self.imagePullSecrets) || has(self.topologySpreadConstraints) || has(self.resources) || has(self.overlay))",message="spec.ingressGateway has no effect: set mode to Managed, or remove its other fields"
+// +kubebuilder:validation:XValidation:rule="(has(self.mode) && self.mode == 'Managed') || !(has(self.service) || has(self.ports) || has(self.allowedNamespaces) || has(self.replicas) || has(self.autoscaling) || has(self.nodeSelector) || has(self.tolerations) || has(self.affinity) || has(self.priorityClassName) || has(self.imagePullSecrets) || has(self.topologySpreadConstraints) || has(self.resources) || has(self.overlay))",message="spec.ingressGateway has no effect: set mode to Managed, or remove its other fields"
 // +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.autoscaling))",message="replicas and autoscaling exclude each other: with autoscaling the number of pods follows their load, so remove one of them"
 // +kubebuilder:validation:XValidation:rule="!has(self.autoscaling) || !has(self.resources) || (has(self.resources.requests) && 'cpu' in self.resources.requests) || (has(self.resources.limits) && 'cpu' in self.resources.limits)",message="autoscaling compares CPU usage with the CPU request: set resources.requests.cpu, or remove resources"
 // +kubebuilder:validation:XValidation:rule="!has(self.service) || !has(self.service.nodePorts) || self.service.nodePorts.all(n, n.port in (has(self.ports) ? self.ports : [80, 443]))",message="spec.ingressGateway.service.nodePorts has a port that is not one of spec.ingressGateway.ports: correct it, or add the port"
-// +kubebuilder:validation:XValidation:rule="!(has(self.deployment) && self.deployment == 'PerGateway') || !has(self.service) || !has(self.service.nodePorts)",message="spec.ingressGateway.service.nodePorts excludes the deployment PerGateway: several Services cannot have the same port of nodes, so remove nodePorts"
 type IngressGatewaySpec struct {
 	// mode is Disabled or Managed. Managed runs Envoy in the namespace of the mesh, and creates a GatewayClass with the name of the mesh.
 	// It needs the definitions of the Gateway API. Default: Disabled.
@@ -38,8 +37,8 @@ type IngressGatewaySpec struct {
 	Mode *IngressGatewayMode `json:"mode,omitempty"`
 
 	// deployment is Shared or PerGateway. With Shared, the same pods serve all Gateways, with one Service and address. With PerGateway, each Gateway has
-	// pods, a Service and an address of its own, in the namespace of the mesh; the other fields apply to each. A namespace can have 8 such Gateways.
-	// Default: Shared.
+	// pods, a Service and an address of its own, in the namespace of the mesh; the other fields apply to each, except service.nodePorts. A namespace can have 8 such
+	// Gateways. It has no effect unless mode is Managed. Default: Shared.
 	// +optional
 	Deployment *GatewayDeployment `json:"deployment,omitempty"`
 

@@ -27,7 +27,7 @@ func (f *fixture) perGateway(t *testing.T) {
 	if err := f.Client.Create(t.Context(), unread(t, `
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
-metadata: {name: twin, namespace: shop}
+metadata: {name: other, namespace: shop}
 spec:
   gatewayClassName: osm
   infrastructure: {labels: {team: shop}}
@@ -83,23 +83,23 @@ func TestGatewaysHaveStatusOfTheirOwnPods(t *testing.T) {
 	f := newFixture(t, secret(t))
 	f.perGateway(t)
 	f.reconcile(t)
-	for _, name := range []string{"web", "twin"} {
+	for _, name := range []string{"web", "other"} {
 		if addresses, problems := f.statusOf(t, name); addresses != "" || problems != "Programmed AddressNotAssigned, Programmed Pending" {
 			t.Errorf("without a Service, %s has the address %q and %s", name, addresses, problems)
 		}
 	}
 	f.service(t, "web", "10.96.0.1", true)
-	f.service(t, "twin", "10.96.0.2", false)
+	f.service(t, "other", "10.96.0.2", false)
 	f.reconcile(t)
 	if addresses, problems := f.statusOf(t, "web"); addresses != "10.96.0.1" || problems != "" {
 		t.Errorf("web has the address %q and %s", addresses, problems)
 	}
-	if addresses, problems := f.statusOf(t, "twin"); addresses != "10.96.0.2" || problems != "Programmed Pending, Programmed Pending" {
-		t.Errorf("twin, without a ready pod, has the address %q and %s", addresses, problems)
+	if addresses, problems := f.statusOf(t, "other"); addresses != "10.96.0.2" || problems != "Programmed Pending, Programmed Pending" {
+		t.Errorf("other, without a ready pod, has the address %q and %s", addresses, problems)
 	}
-	var twin gatewayv1.Gateway
-	f.get(t, kinds.Gateway, "twin", &twin)
-	for _, c := range twin.Status.Conditions {
+	var other gatewayv1.Gateway
+	f.get(t, kinds.Gateway, "other", &other)
+	for _, c := range other.Status.Conditions {
 		if strings.Contains(c.Message, "no effect") {
 			t.Errorf("%s: %s, want no word about labels, which the Service has", c.Type, c.Message)
 		}

@@ -68,6 +68,7 @@ func ofPolicies() []Reason {
 		{kinds.ReasonTooManyRoutes, policies, "The policies of the namespace have more routes than a sidecar or a gateway can have, so a part of the object is not in force: the message names the place and the remedy."},
 		{string(gateway.ReasonTooManyReferences), policies, "The HTTPRoutes of the namespace have more backendRefs than the ingress gateway resolves, so the route has no effect: use fewer backends."},
 		{string(gateway.ReasonNamespaceNotAllowed), policies, "The Mesh does not permit Gateways in this namespace: add it to spec.ingressGateway.allowedNamespaces, or use another namespace."},
+		{string(gateway.ReasonTooManyGateways), policies, "The namespace or the mesh has more Gateways than can have pods of their own, and the oldest have them: use fewer Gateways with more listeners."},
 		{string(gateway.ReasonTooManyListeners), policies, "The Gateways of the namespace have more listeners than the ingress gateway serves for one namespace: use wildcards, or fewer hosts."},
 		{string(gateway.ReasonTooManyCertificates), policies, "The Gateways of the namespace refer to more Secrets than the control plane reads for one namespace: use wildcard certificates, or fewer of them."},
 		{kinds.ReasonNoUsableBackend, policies, "No backend of a TrafficSplit with a weight exists and has a port of the root, so the requests that it selects fail: correct a backend, or delete the split."},

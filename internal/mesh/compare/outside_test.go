@@ -142,6 +142,11 @@ func TestPlanOfOutsideFlows(t *testing.T) {
 			[]catalog.Change{routeTo("/cart", catalog.RouteFilters{})},
 			[]string{"outside the mesh -> http://shop.example.com:80: any method /cart(/.*)? denied -> allowed by [listener http of Gateway shop/web TrafficTarget shop/gateway]"},
 		},
+		"a route at a Gateway with pods of its own": {
+			[]catalog.Change{mayCall, catalog.Set(&catalog.GatewayClass{Name: "osm", PerGateway: true})},
+			[]catalog.Change{routeTo("/cart", catalog.RouteFilters{})},
+			[]string{"outside the mesh -> http://shop.example.com:80 at Gateway shop/web: any method /cart(/.*)? denied -> allowed by [listener http of Gateway shop/web TrafficTarget shop/gateway]"},
+		},
 		"a route that changes the path": {
 			[]catalog.Change{mayCall},
 			[]catalog.Change{routeTo("/old", catalog.RouteFilters{Rewrite: &catalog.RouteRewrite{Path: &catalog.PathEdit{Prefix: true, Value: "/cart"}}})},

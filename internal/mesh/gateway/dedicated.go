@@ -11,11 +11,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// MaxDedicated is how many Gateways of one namespace can have pods of their own. These run in the namespace of the mesh, so no quota of the namespace of the
-// Gateways counts them.
-const MaxDedicated = 8
+const (
+	// MaxDedicated is how many Gateways of one namespace can have pods of their own. These run in the namespace of the mesh, so no quota of the namespace of
+	// the Gateways counts them.
+	MaxDedicated = 8
+	// MaxDedicatedOfMesh is how many Gateways of all namespaces can have them. The status of the Mesh lists the objects of each.
+	MaxDedicatedOfMesh = 512
+)
 
-// ReasonTooManyGateways means that a namespace has more than MaxDedicated Gateways.
+// ReasonTooManyGateways means that a namespace has more than MaxDedicated Gateways, or the mesh more than MaxDedicatedOfMesh.
 const ReasonTooManyGateways gatewayv1.ListenerConditionReason = "TooManyGateways"
 
 // Dedicated is a Gateway that has pods of its own.
@@ -28,7 +32,7 @@ type Dedicated struct {
 type dedicatedKey struct{}
 
 // DedicatedGateways returns the Gateways that have pods of their own, the oldest first: those of a class with this mode, in a namespace that may have Gateways,
-// with a port that can be served. Each namespace has at most MaxDedicated.
+// with a port that can be served, within MaxDedicated and MaxDedicatedOfMesh.
 func DedicatedGateways(v *catalog.View) []Dedicated {
 	return catalog.Memo(v, dedicatedKey{}, func() []Dedicated {
 		var all []Dedicated
@@ -39,7 +43,7 @@ func DedicatedGateways(v *catalog.View) []Dedicated {
 				continue
 			}
 			ports, _ := dedicatedPorts(class, g)
-			if len(ports) == 0 || used[g.Name.Namespace] == MaxDedicated {
+			if len(ports) == 0 || used[g.Name.Namespace] == MaxDedicated || len(all) == MaxDedicatedOfMesh {
 				continue
 			}
 			used[g.Name.Namespace]++

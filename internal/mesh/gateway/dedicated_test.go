@@ -161,6 +161,19 @@ func TestGatewaysOfOneNamespaceAreBounded(t *testing.T) {
 	}
 }
 
+// TestGatewaysOfTheMeshAreBounded checks that many namespaces together cannot run any number of pods either.
+func TestGatewaysOfTheMeshAreBounded(t *testing.T) {
+	entries := []catalog.Entry{dedicated()}
+	for i := range gateway.MaxDedicatedOfMesh + 5 {
+		g := gatewayOf("web", http("a", ""))
+		g.Name.Namespace = fmt.Sprint("n", i)
+		entries = append(entries, g)
+	}
+	if all := gateway.DedicatedGateways(mesh(entries...)); len(all) != gateway.MaxDedicatedOfMesh {
+		t.Errorf("%d Gateways have pods, want %d", len(all), gateway.MaxDedicatedOfMesh)
+	}
+}
+
 // TestNamespaceWithoutGatewaysHasNoPods checks that only the namespaces that may have Gateways get pods.
 func TestNamespaceWithoutGatewaysHasNoPods(t *testing.T) {
 	class := dedicated()

@@ -37,8 +37,8 @@ func (r *resolver) acceptListener(c claimant) Verdict {
 			c.gateway.Name.Namespace, c.gateway.Class)
 	}
 	if r.tooMany {
-		return no(ReasonTooManyGateways, "The namespace %s has more than %d Gateways, and the oldest have pods: use fewer Gateways with more listeners.",
-			c.gateway.Name.Namespace, MaxDedicated)
+		return no(ReasonTooManyGateways, "The namespace %s has more than %d Gateways, or the mesh more than %d, and the oldest have pods: use fewer Gateways with more listeners.",
+			c.gateway.Name.Namespace, MaxDedicated, MaxDedicatedOfMesh)
 	}
 	if !isSupported(l.spec.Protocol) {
 		return no(gatewayv1.ListenerReasonUnsupportedProtocol, "The protocol %s is not supported: use HTTP or HTTPS.", l.spec.Protocol)

@@ -134,7 +134,7 @@ type resolver struct {
 	// ports maps ports of the Service of the gateway to those of its pods. portProblems says why a port of a Gateway with pods of its own is missing.
 	ports        map[uint16]uint16
 	portProblems map[uint16]string
-	// dedicated is true for a Gateway that has pods of its own, and tooMany if its namespace has too many of them.
+	// dedicated is true for a Gateway that has pods of its own, and tooMany if there are too many of them.
 	dedicated, tooMany bool
 	gateways           []*gatewayState
 	byName             map[catalog.Name]*gatewayState

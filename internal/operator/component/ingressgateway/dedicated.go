@@ -1,6 +1,7 @@
 package ingressgateway
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -17,6 +18,9 @@ import (
 
 // dedicatedObjects are those of the Gateways that have pods of their own, by the rules of the control plane.
 func dedicatedObjects(inputs component.Inputs, class *unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+	if service := settings(inputs.Mesh).Service; service != nil && len(service.NodePorts) > 0 {
+		return nil, errors.New("spec.ingressGateway.service.nodePorts of the Mesh excludes the deployment PerGateway, because several Services cannot have the same port of nodes: remove nodePorts")
+	}
 	objects := catalog.New()
 	if entry, _ := ingest.GatewayClass(inputs.Mesh.Name)(class); entry != nil {
 		objects.Apply([]catalog.Change{catalog.Set(entry)})

@@ -134,3 +134,12 @@ func TestHealthNamesTheGateway(t *testing.T) {
 		t.Errorf("without Gateways the health is %+v", health)
 	}
 }
+
+// TestPortsOfNodesAreForOneService checks that Services do not compete for a port of nodes.
+func TestPortsOfNodesAreForOneService(t *testing.T) {
+	settings := *perGateway.DeepCopy()
+	settings.Service.NodePorts = []v1alpha1.GatewayNodePort{{Port: 80, NodePort: 30080}}
+	if _, err := render(t, mesh(settings), release(t, "v9.9.9"), gatewayOf("shop", "web", nil, 80)); err == nil || !strings.Contains(err.Error(), "remove nodePorts") {
+		t.Errorf("the error is %v", err)
+	}
+}

@@ -50,7 +50,7 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 		return nil, err
 	}
 	dedicated, err := dedicatedObjects(inputs, class)
-	return append(append(all, dedicated...), class), err
+	return slices.Concat(all, dedicated, []*unstructured.Unstructured{class}), err
 }
 
 // ReadsGateways implements component.GatewayReader.

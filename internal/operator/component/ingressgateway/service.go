@@ -33,10 +33,15 @@ func serviceOf(mesh *v1alpha1.Mesh, pods gatewaypods.Settings, ports []int32) *c
 	}
 	for _, port := range ports {
 		out.Spec.Ports = append(out.Spec.Ports, corev1.ServicePort{
-			Name: fmt.Sprintf("port-%d", port), Port: port, TargetPort: intstr.FromInt32(int32(names.GatewayPodPort(uint16(port)))), Protocol: corev1.ProtocolTCP, NodePort: nodePort(declared, port),
+			Name: fmt.Sprintf("port-%d", port), Port: port, TargetPort: podPort(port), Protocol: corev1.ProtocolTCP, NodePort: nodePort(declared, port),
 		})
 	}
 	return out
+}
+
+// podPort is the port of the pods for a port of the Service.
+func podPort(port int32) intstr.IntOrString {
+	return intstr.FromInt32(int32(names.GatewayPodPort(uint16(port)))) //nolint:gosec // the schema limits it
 }
 
 // ownLabels are the declared labels except those that the operator sets itself.
