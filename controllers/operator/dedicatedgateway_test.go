@@ -2,7 +2,8 @@ package operator_test
 
 import (
 	"bytes"
-	"os"
+	"context"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -10,36 +11,22 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// installGatewayAPI adds the definitions of GatewayClasses and Gateways.
-func installGatewayAPI(t *testing.T) {
-	t.Helper()
-	folder, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
+// gatewayDefinitions returns the files with the definitions of GatewayClasses and Gateways.
+func gatewayDefinitions(ctx context.Context) ([]string, error) {
+	folder, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
 	if err != nil {
-		t.Fatal(err)
+		return nil, fmt.Errorf("the definitions of the Gateway API are not found: %w", err)
 	}
-	for _, kind := range []string{"gatewayclasses", "gateways"} {
-		content, err := os.ReadFile(filepath.Join(string(bytes.TrimSpace(folder)), "config", "crd", "standard", "gateway.networking.k8s.io_"+kind+".yaml"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		definition := &apiextensionsv1.CustomResourceDefinition{}
-		if err := yaml.Unmarshal(content, definition); err != nil {
-			t.Fatal(err)
-		}
-		if err := cluster.client.Create(t.Context(), definition); err != nil {
-			t.Fatal(err)
-		}
-	}
+	prefix := filepath.Join(string(bytes.TrimSpace(folder)), "config", "crd", "standard", "gateway.networking.k8s.io_")
+	return []string{prefix + "gatewayclasses.yaml", prefix + "gateways.yaml"}, nil
 }
 
 func userGateway(class, namespace, name string) *unstructured.Unstructured {
@@ -54,7 +41,6 @@ func userGateway(class, namespace, name string) *unstructured.Unstructured {
 func TestGatewaysHavePodsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	const mesh, tenant = "pergateway", "pergateway-tenant"
-	installGatewayAPI(t)
 	m := readyMesh(t, mesh, nil)
 	mode := func(deployment v1alpha1.GatewayDeployment) {
 		change(t, m, func(m *v1alpha1.Mesh) {

@@ -85,7 +85,12 @@ func runSuite(m *testing.M) (int, error) {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		return 1, fmt.Errorf("these tests need an API server: set KUBEBUILDER_ASSETS to the folder that \"go run -C hack ./cluster assets\" prints")
 	}
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join("..", "..", "config", "crd", "bases")}, ErrorIfCRDPathMissing: true}
+	definitions, err := gatewayDefinitions(context.Background())
+	if err != nil {
+		return 1, err
+	}
+	definitions = append(definitions, filepath.Join("..", "..", "config", "crd", "bases"))
+	environment := &envtest.Environment{CRDDirectoryPaths: definitions, ErrorIfCRDPathMissing: true}
 	// The default range has 254 addresses. All tests together create more Services.
 	environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.96.0.0/16")
 	// Each write of a role or binding reads all of them for the check against escalation. The watch cache delays such reads by up to 100 ms.
