@@ -17,6 +17,8 @@ type Gateway struct {
 	// Class is the name of its GatewayClass.
 	Class     string
 	Listeners []GatewayListener
+	// Parameters is the object that spec.infrastructure.parametersRef names, which makes the Gateway invalid; empty without one.
+	Parameters string
 	// Ignored are the fields that are set and have no effect in the gateway that all share, sorted.
 	Ignored []string
 }

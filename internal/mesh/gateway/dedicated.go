@@ -14,7 +14,7 @@ import (
 const (
 	// MaxDedicated is how many Gateways of one namespace can have pods of their own. These run in the namespace of the mesh, so no quota of the namespace of
 	// the Gateways counts them.
-	MaxDedicated = 8
+	MaxDedicated = 32
 	// MaxDedicatedOfMesh is how many Gateways of all namespaces can have them. The status of the Mesh lists the objects of each.
 	MaxDedicatedOfMesh = 512
 )
@@ -32,14 +32,14 @@ type Dedicated struct {
 type dedicatedKey struct{}
 
 // DedicatedGateways returns the Gateways that have pods of their own, the oldest first: those of a class with this mode, in a namespace that may have Gateways,
-// with a port that can be served, within MaxDedicated and MaxDedicatedOfMesh.
+// without parameters and with a port that can be served, within MaxDedicated and MaxDedicatedOfMesh.
 func DedicatedGateways(v *catalog.View) []Dedicated {
 	return catalog.Memo(v, dedicatedKey{}, func() []Dedicated {
 		var all []Dedicated
 		used := map[string]int{}
 		for _, g := range v.Gateways() {
 			class := v.GatewayClass(g.Class)
-			if !class.PerGateway || !v.MayHaveGateways(g.Name.Namespace, g.Class) {
+			if !class.PerGateway || g.Parameters != "" || !v.MayHaveGateways(g.Name.Namespace, g.Class) {
 				continue
 			}
 			ports, _ := dedicatedPorts(class, g)

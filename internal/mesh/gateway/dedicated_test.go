@@ -140,7 +140,7 @@ func TestPortsOfDedicatedGateways(t *testing.T) {
 // without pods do not count.
 func TestGatewaysOfOneNamespaceAreBounded(t *testing.T) {
 	entries := []catalog.Entry{dedicated(), neighbour("web", http("a", "")), gatewayOf("a-without-port", onPort(15000, http("a", "")))}
-	for i := range 12 {
+	for i := range gateway.MaxDedicated + 4 {
 		g := gatewayOf(fmt.Sprintf("g%d", i), http("a", ""))
 		g.Created = time.Unix(100-int64(i), 0)
 		entries = append(entries, g)
@@ -150,12 +150,12 @@ func TestGatewaysOfOneNamespaceAreBounded(t *testing.T) {
 	for _, d := range gateway.DedicatedGateways(v) {
 		got = append(got, d.Gateway.Name.String())
 	}
-	if len(got) != gateway.MaxDedicated+1 || !slices.Contains(got, "shop/g11") || slices.Contains(got, "shop/g0") || !slices.Contains(got, "other/web") {
+	if len(got) != gateway.MaxDedicated+1 || !slices.Contains(got, fmt.Sprintf("shop/g%d", gateway.MaxDedicated+3)) || slices.Contains(got, "shop/g0") || !slices.Contains(got, "other/web") {
 		t.Errorf("these have pods: %q, want the oldest of each namespace", got)
 	}
 	for _, status := range gateway.Resolve(v).Gateways {
 		l, has := status.Listeners[0], slices.Contains(got, status.Gateway.Name.String())
-		if has != l.Accepted.OK || !has && status.Gateway.Name.Name != "a-without-port" && (l.Accepted.Reason != "TooManyGateways" || !strings.Contains(status.Accepted.Message, "more than 8 Gateways")) {
+		if has != l.Accepted.OK || !has && status.Gateway.Name.Name != "a-without-port" && (l.Accepted.Reason != "TooManyGateways" || !strings.Contains(status.Accepted.Message, "more than 32 Gateways")) {
 			t.Errorf("%s: pods %t, listener %+v, %+v", status.Gateway.Name, has, l.Accepted, status.Accepted)
 		}
 	}
@@ -194,5 +194,19 @@ func TestInfrastructureHasAnEffect(t *testing.T) {
 		if got := gateway.Resolve(mesh(class, g)).Gateways[0].Accepted.Message; got != want {
 			t.Errorf("PerGateway %t: %q, want %q", class.PerGateway, got, want)
 		}
+	}
+}
+
+// TestParametersAreRejected checks that a Gateway that an object configures is not served, because nothing reads the object, and says so.
+func TestParametersAreRejected(t *testing.T) {
+	g := gatewayOf("web", http("a", ""))
+	g.Parameters = "ConfigMap settings"
+	v := mesh(dedicated(), g)
+	if all := gateway.DedicatedGateways(v); len(all) > 0 {
+		t.Errorf("%v have pods", all)
+	}
+	status := gateway.Resolve(v).Gateways[0]
+	if status.Accepted.OK || status.Accepted.Reason != "InvalidParameters" || !strings.Contains(status.Accepted.Message, "ConfigMap settings") || status.Listeners[0].Served {
+		t.Errorf("the Gateway has %+v", status)
 	}
 }

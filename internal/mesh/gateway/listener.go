@@ -36,6 +36,9 @@ func (r *resolver) acceptListener(c claimant) Verdict {
 		return no(ReasonNamespaceNotAllowed, "The namespace %s may not have Gateways of the class %s: add it to spec.ingressGateway.allowedNamespaces of the Mesh.",
 			c.gateway.Name.Namespace, c.gateway.Class)
 	}
+	if c.gateway.Parameters != "" {
+		return invalidParameters(c.gateway)
+	}
 	if r.tooMany {
 		return no(ReasonTooManyGateways, "The namespace %s has more than %d Gateways, or the mesh more than %d, and the oldest have pods: use fewer Gateways with more listeners.",
 			c.gateway.Name.Namespace, MaxDedicated, MaxDedicatedOfMesh)
@@ -67,6 +70,11 @@ func (r *resolver) acceptListener(c claimant) Verdict {
 		return verdict
 	}
 	return r.checkNumber(c.gateway.Name.Namespace)
+}
+
+// invalidParameters rejects a Gateway that wants to be configured by an object: the mesh has no kind for it.
+func invalidParameters(g *catalog.Gateway) Verdict {
+	return no(gatewayv1.GatewayReasonInvalidParameters, "spec.infrastructure.parametersRef names %s, and the mesh has no parameters of Gateways: remove it.", g.Parameters)
 }
 
 func (r *resolver) addAccepted(c claimant) {

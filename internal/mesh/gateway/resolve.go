@@ -284,5 +284,8 @@ func (g *gatewayState) status() GatewayStatus {
 	if status.Accepted.Message == "" {
 		status.Accepted.Message = noEffect(g.ignored)
 	}
+	if g.gateway.Parameters != "" {
+		status.Accepted = invalidParameters(g.gateway)
+	}
 	return status
 }

@@ -63,6 +63,9 @@ func Gateway(u *unstructured.Unstructured) (*catalog.Gateway, []Problem) {
 		}
 	}
 	gateway := &catalog.Gateway{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName), Ignored: setFields(u, ignoredByGateways())}
+	if infrastructure := object.Spec.Infrastructure; infrastructure != nil && infrastructure.ParametersRef != nil {
+		gateway.Parameters = fmt.Sprintf("%s %s", infrastructure.ParametersRef.Kind, infrastructure.ParametersRef.Name)
+	}
 	for i := range object.Spec.Listeners {
 		listener := gatewayListener(u.GetNamespace(), &object.Spec.Listeners[i])
 		listener.ClientCertificates = demandsClientCertificates(&object.Spec, &object.Spec.Listeners[i])

@@ -14,7 +14,7 @@ import (
 func ignoredByGateways() []string {
 	return []string{
 		"spec.addresses", "spec.allowedListeners", "spec.defaultScope", catalog.InfrastructureAnnotations, catalog.InfrastructureLabels,
-		"spec.infrastructure.parametersRef", "spec.listeners.tls.options", "spec.tls.backend",
+		"spec.listeners.tls.options", "spec.tls.backend",
 	}
 }
 

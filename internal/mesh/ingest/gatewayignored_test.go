@@ -13,7 +13,7 @@ import (
 var handled = map[string][]string{
 	"Gateway": {
 		"gatewayClassName", "listeners.name", "listeners.hostname", "listeners.port", "listeners.protocol", "listeners.tls.mode", "listeners.tls.certificateRefs",
-		"listeners.allowedRoutes", "tls.frontend",
+		"listeners.allowedRoutes", "tls.frontend", "infrastructure.parametersRef",
 	},
 	"HTTPRoute": {
 		"parentRefs", "hostnames", "rules.matches", "rules.filters", "rules.backendRefs", "rules.timeouts", "rules.retry",
@@ -30,7 +30,6 @@ var ignored = map[string]map[string]string{
 		"addresses":                    "{addresses: [{value: 192.0.2.1}]}",
 		"infrastructure.annotations":   "{infrastructure: {annotations: {a: b}}}",
 		"infrastructure.labels":        "{infrastructure: {labels: {a: b}}}",
-		"infrastructure.parametersRef": "{infrastructure: {parametersRef: {group: a, kind: B, name: c}}}",
 		"allowedListeners":             "{allowedListeners: {namespaces: {from: All}}}",
 		"tls.backend":                  "{tls: {backend: {clientCertificateRef: {name: client}}}}",
 		"defaultScope":                 "{defaultScope: All}",
