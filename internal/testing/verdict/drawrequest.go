@@ -18,8 +18,10 @@ type Request struct {
 	Pod    int
 	From   netip.Addr
 	To     netip.AddrPort
-	Method string
-	Path   string
+	// ServerName is that of a TLS handshake with which a TCP client begins; empty for plain text.
+	ServerName string
+	Method     string
+	Path       string
 	// Headers start with the host.
 	Headers []authz.Header
 }
@@ -109,6 +111,9 @@ func drawRequest(t *rapid.T, addresses []netip.AddrPort) Request {
 		r.To = netip.AddrPortFrom(podAddress(other), oneOf(ports).Draw(t, "pod port"))
 	}
 	if r.protocol() != catalog.ProtocolHTTP {
+		if r.protocol() == catalog.ProtocolTCP {
+			r.ServerName = anyServerName.Draw(t, "server name")
+		}
 		return r
 	}
 	r.Method, r.Path = anyMethod.Draw(t, "method"), anyPath.Draw(t, "path")
