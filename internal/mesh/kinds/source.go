@@ -44,6 +44,14 @@ func RefOf(kind catalog.Kind, name catalog.Name) catalog.Ref {
 	return catalog.Ref{Kind: kind, Name: name}
 }
 
+// EntryKind returns the kind of the entries of a kind of objects. Two of them have the name TCPRoute.
+func EntryKind(kind schema.GroupVersionKind) catalog.Kind {
+	if kind.GroupKind() == GatewayTCPRoute.GroupKind() {
+		return catalog.KindGatewayTCPRoute
+	}
+	return catalog.Kind(kind.Kind)
+}
+
 // SourceOf returns a Source for a typed ingest function. A nil entry means that the object is not part of the mesh.
 func SourceOf[T client.Object, E interface {
 	comparable

@@ -33,8 +33,8 @@ type Cluster struct {
 	TLSRoutes        []gatewayv1.TLSRoute
 	ConnectionRoutes []gatewayv1.TCPRoute
 	ReferenceGrants  []gatewayv1beta1.ReferenceGrant
-	Egresses        []policyv1alpha1.Egress
-	IngressBackends []policyv1alpha1.IngressBackend
+	Egresses         []policyv1alpha1.Egress
+	IngressBackends  []policyv1alpha1.IngressBackend
 	// ExternalAuthorizations refer to ExtensionServices.
 	ExternalAuthorizations []policyv1alpha1.ExternalAuthorization
 	ExtensionServices      []configv1alpha2.ExtensionService

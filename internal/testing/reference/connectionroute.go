@@ -36,7 +36,9 @@ func (c *Cluster) connectionRoutes() []connectionRoute {
 	for _, r := range c.ConnectionRoutes {
 		add("TCPRoute", r.Namespace, r.Name, r.CreationTimestamp.Time, r.Spec.ParentRefs, nil, r.Spec.Rules[0].BackendRefs)
 	}
-	slices.SortFunc(list, func(a, b connectionRoute) int { return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.name, b.name)) })
+	slices.SortFunc(list, func(a, b connectionRoute) int {
+		return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.name, b.name))
+	})
 	return list
 }
 

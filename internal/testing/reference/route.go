@@ -144,7 +144,9 @@ type origin struct {
 	parents         []gatewayv1.ParentReference
 }
 
-func originOf(route *gatewayv1.HTTPRoute) origin { return origin{"HTTPRoute", route.Namespace, route.Spec.ParentRefs} }
+func originOf(route *gatewayv1.HTTPRoute) origin {
+	return origin{"HTTPRoute", route.Namespace, route.Spec.ParentRefs}
+}
 
 // backends returns the backends of a rule that exist and that the route may use, and whether a share of the requests has another one.
 func (c *Cluster) backends(route origin, refs []gatewayv1.HTTPBackendRef) (usable []share, broken bool) {

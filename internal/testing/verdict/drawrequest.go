@@ -15,9 +15,9 @@ import (
 // Request is a request of an application to an address.
 type Request struct {
 	// Pod is the index of the pod. A request from outside the mesh has From, the address of its client, instead.
-	Pod    int
-	From   netip.Addr
-	To     netip.AddrPort
+	Pod  int
+	From netip.Addr
+	To   netip.AddrPort
 	// ServerName is that of a TLS handshake with which a TCP client begins; empty for plain text.
 	ServerName string
 	Method     string
