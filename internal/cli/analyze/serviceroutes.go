@@ -67,7 +67,7 @@ func (a *analysis) serviceParents(route *catalog.HTTPRoute, parents []gateway.Pa
 	for _, p := range parents {
 		switch service := p.Parent.Service; {
 		case p.Accepted.OK, a.view.Service(service) == nil && !a.missing(catalog.KindService, service) && a.mesh.Partial:
-		case p.Accepted.Reason == kinds.ReasonConflicted:
+		case p.Accepted.Reason == gateway.ReasonConflicted:
 			a.add(codeRouteConflict, a.subject(route.Kind, route.Name), "%s", p.Accepted.Message)
 		case p.Accepted.Reason == string(gatewayv1.RouteReasonNoMatchingParent):
 			a.add(codeNoServiceParent, a.subject(route.Kind, route.Name), "%s", p.Accepted.Message)

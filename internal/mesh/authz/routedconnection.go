@@ -46,16 +46,16 @@ func ServerNames(routes []*catalog.HTTPRoute) [][]string {
 // it matches. The last rule is that for all others.
 func serverNameRule(rules []RouteRule, serverName string) RouteRule {
 	name := strings.ToLower(serverName)
-	for wanted := name; wanted != ""; {
-		i := slices.IndexFunc(rules, func(rule RouteRule) bool { return slices.Contains(rule.Routed.ServerNames, wanted) })
+	for candidate := name; candidate != ""; {
+		i := slices.IndexFunc(rules, func(rule RouteRule) bool { return slices.Contains(rule.Routed.ServerNames, candidate) })
 		if i >= 0 {
 			return rules[i]
 		}
-		_, parent, hasParent := strings.Cut(strings.TrimPrefix(wanted, "*."), ".")
+		_, parent, hasParent := strings.Cut(strings.TrimPrefix(candidate, "*."), ".")
 		if !hasParent {
 			break
 		}
-		wanted = "*." + parent
+		candidate = "*." + parent
 	}
 	return rules[len(rules)-1]
 }

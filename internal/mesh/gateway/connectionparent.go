@@ -10,8 +10,10 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
+
+// ReasonConflicted means that other routes apply to all ports of a parent.
+const ReasonConflicted = "Conflicted"
 
 // acceptConnections reports whether a TLSRoute or TCPRoute applies to a port of a Service: other routes of its namespace can have precedence. routed are
 // those of the ports of the parent that have a protocol of its kind.
@@ -23,7 +25,7 @@ func acceptConnections(v *catalog.View, route *catalog.HTTPRoute, service catalo
 		}
 	}
 	if len(conflicts) == len(routed) {
-		return Verdict{Reason: kinds.ReasonConflicted, Message: conflicts[0]}
+		return Verdict{Reason: ReasonConflicted, Message: conflicts[0]}
 	}
 	if route.Kind == catalog.KindGatewayTCPRoute {
 		notes = append(notes, httpPorts(ports)...)

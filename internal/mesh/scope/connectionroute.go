@@ -22,7 +22,7 @@ func (o outboundBuilder) addConnectionRoute(out *Outbound, rule authz.RouteRule)
 	})
 }
 
-// weightOfConnections counts the server names and backends of a route: sidecars look up the former in a table, and have one filter for the latter.
+// weightOfConnections counts the server names and backends of a route: sidecars have a table of names, and one filter for the backends.
 func weightOfConnections(rule authz.RouteRule) int {
 	weight := max(1, len(rule.Backends))
 	for _, name := range rule.Routed.ServerNames {
