@@ -49,7 +49,7 @@ func Prepare(ctx context.Context, out io.Writer, limit time.Duration) (*Cluster,
 }
 
 // gatewayKinds are the resources of the Gateway API that a mesh uses.
-var gatewayKinds = []string{"gatewayclasses", "gateways", "grpcroutes", "httproutes", "referencegrants"}
+var gatewayKinds = []string{"gatewayclasses", "gateways", "grpcroutes", "httproutes", "referencegrants", "tcproutes", "tlsroutes"}
 
 // InstallGatewayAPI installs definitions of the Gateway API from its module, as its release has them. They remain.
 func (c *Cluster) InstallGatewayAPI(ctx context.Context) error {

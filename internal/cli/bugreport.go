@@ -52,6 +52,8 @@ var ingress = []schema.GroupVersionKind{
 	{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "Gateway"},
 	{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "GRPCRoute"},
 	{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRoute"},
+	kinds.TLSRoute,
+	kinds.GatewayTCPRoute,
 }
 
 // local lists the kinds that a report contains for each namespace.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,8 +50,8 @@ precedence, or a reference to an object that does not exist. It is also 1 if a s
 policy that affects no running pod is accepted with a message of its own.
 
 mesh/NAME waits until the current version of a Mesh and its components are ready, and fails if it is stalled. gateway/NAME,
-httproute/NAME and grpcroute/NAME wait for the conditions of the Gateway API, and for the sidecars
-that apply a route for a Service. deployment/NAME waits until a Deployment is rolled out and the sidecars of all its pods have acknowledged their configuration. It fails if a pod has no sidecar or a
+httproute/NAME, grpcroute/NAME, tlsroute/NAME and tcproute.gateway.networking.k8s.io/NAME wait for the conditions of the Gateway API,
+and for the sidecars that apply a route for a Service. Without its group, tcproute/NAME is SMI's kind. deployment/NAME waits until a Deployment is rolled out and the sidecars of all its pods have acknowledged their configuration. It fails if a pod has no sidecar or a
 sidecar rejects its configuration.`,
 		Example: `  kubectl apply -f grant.yaml && osm wait -n bookstore traffictarget/bookthief-to-bookstore-v1
   osm wait mesh/osm --timeout 5m
@@ -90,8 +91,8 @@ const (
 // waitName parses "KIND/NAME". The kind may include its group, as in the output of kubectl.
 func waitName(text string) (kind, name string, err error) {
 	kind, name, found := strings.Cut(text, "/")
-	plain, _, _ := strings.Cut(strings.ToLower(kind), ".")
-	known := policyKind(plain)
+	plain, group, _ := strings.Cut(strings.ToLower(kind), ".")
+	known := cmp.Or(routeKindOf(plain, group), policyKind(plain))
 	switch plain {
 	case "mesh", "meshes":
 		known = waitMesh
@@ -99,15 +100,11 @@ func waitName(text string) (kind, name string, err error) {
 		known = waitDeployment
 	case "gateway", "gateways", "gtw":
 		known = kinds.Gateway.Kind
-	case "httproute", "httproutes":
-		known = kinds.HTTPRoute.Kind
-	case "grpcroute", "grpcroutes":
-		known = kinds.GRPCRoute.Kind
 	}
 	if found && known != "" && name != "" && !strings.Contains(name, "/") {
 		return known, name, nil
 	}
-	return "", "", fmt.Errorf("invalid object %q: must be KIND/NAME, such as traffictarget/NAME; kinds are mesh, deployment, gateway, httproute, grpcroute, %s", text, strings.Join(policyKinds(), ", "))
+	return "", "", fmt.Errorf("invalid object %q: must be KIND/NAME, such as traffictarget/NAME; kinds are mesh, deployment, gateway, httproute, grpcroute, tlsroute, tcproute.gateway.networking.k8s.io, %s", text, strings.Join(policyKinds(), ", "))
 }
 
 // waitOptions are the flags of the wait command.

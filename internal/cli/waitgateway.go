@@ -81,11 +81,8 @@ type gatewayPart struct {
 
 // read returns the conditions of the object: of a Gateway and its listeners, or of a route for each of its parents.
 func (w *gatewayWait) read(ctx context.Context) ([]gatewayPart, error) {
-	switch w.kind {
-	case kinds.HTTPRoute.Kind:
-		return w.readRoute(ctx, kinds.HTTPRoute)
-	case kinds.GRPCRoute.Kind:
-		return w.readRoute(ctx, kinds.GRPCRoute)
+	if kind, isRoute := routeKinds()[w.kind]; isRoute {
+		return w.readRoute(ctx, kind)
 	}
 	gateway := &gatewayv1.Gateway{}
 	if err := w.get(ctx, kinds.Gateway, gateway); err != nil {

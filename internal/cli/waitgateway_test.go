@@ -31,6 +31,10 @@ func TestWaitForGatewayAPI(t *testing.T) {
 			"HTTPRoute", serviceRoute, `{parentRef: {group: "", kind: Service, name: web, namespace: shop}, controllerName: a/b, conditions: [{type: Accepted, status: "True", reason: A, message: ""}, {type: ResolvedRefs, status: "True", reason: A, message: ""}]}`,
 			true, "2 of 2 sidecars have acknowledged it", "",
 		},
+		"a TCPRoute": {
+			"TCPRoute.gateway.networking.k8s.io", strings.Replace(serviceRoute, "HTTPRoute", "TCPRoute", 1), `{parentRef: {group: "", kind: Service, name: web, namespace: shop}, controllerName: a/b, conditions: [{type: Accepted, status: "False", reason: Conflicted, message: an older one}]}`,
+			false, "Accepted is False (Conflicted): an older one", "",
+		},
 		"outside the mesh": {"GRPCRoute", strings.NewReplacer("HTTPRoute", "GRPCRoute", "namespace: shop", "namespace: other").Replace(serviceRoute), "", false, "", "namespace other is not part of mesh osm"},
 		"no such object":   {"Gateway", "", "", false, "", "Gateway shop/x not found"},
 	} {

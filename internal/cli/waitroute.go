@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
@@ -15,7 +16,30 @@ import (
 
 // isRouteKind reports whether a kind of the Gateway API is one of routes that can have Services as parents.
 func isRouteKind(kind string) bool {
-	return kind == kinds.HTTPRoute.Kind || kind == kinds.GRPCRoute.Kind
+	_, isRoute := routeKinds()[kind]
+	return isRoute
+}
+
+// routeKinds returns the kinds of routes by their names in this program.
+func routeKinds() map[string]schema.GroupVersionKind {
+	all := map[string]schema.GroupVersionKind{}
+	for _, kind := range []schema.GroupVersionKind{kinds.HTTPRoute, kinds.GRPCRoute, kinds.TLSRoute, kinds.GatewayTCPRoute} {
+		all[string(kinds.EntryKind(kind))] = kind
+	}
+	return all
+}
+
+// routeKindOf returns the kind of route with a singular or plural in lower case, and a group, which may be empty or have a version; empty if there is none.
+// SMI has a TCPRoute too, which is meant without a group.
+func routeKindOf(plain, group string) string {
+	for name, kind := range routeKinds() {
+		singular := strings.ToLower(kind.Kind)
+		isNamed := plain == singular || plain == singular+"s"
+		if isNamed && (kind != kinds.GatewayTCPRoute || strings.HasSuffix(group, kind.Group)) {
+			return name
+		}
+	}
+	return ""
 }
 
 // readRoute returns the conditions of a route for each of its parents. A Service without an entry has none yet.

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
@@ -74,7 +75,8 @@ func (r *Rejections) Watch(kind schema.GroupVersionKind) <-chan event.GenericEve
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := make(chan event.GenericEvent)
-	r.watchers[kind.Kind] = append(r.watchers[kind.Kind], c)
+	name := string(kinds.EntryKind(kind))
+	r.watchers[name] = append(r.watchers[name], c)
 	return c
 }
 
@@ -241,6 +243,9 @@ func limitEffect(kind, sidecars string) string {
 	case kinds.HTTPRoute.Kind, kinds.GRPCRoute.Kind:
 		return fmt.Sprintf("Some matches have no effect in %s, because the matches and backends of all policies of the namespace exceed %d routes, or %d for clients in other "+
 			"namespaces: use fewer matches, backends or parents.", sidecars, authz.MaxRoutes, authz.MaxForeignRoutes)
+	case string(catalog.KindGatewayTCPRoute), string(catalog.KindTLSRoute):
+		return fmt.Sprintf("Connections that this route selects are closed in %s, because the server names and backends of all policies of the namespace exceed %d routes, or %d "+
+			"for clients in other namespaces: use fewer hostnames, backends or parents.", sidecars, authz.MaxRoutes, authz.MaxForeignRoutes)
 	case kinds.Telemetry.Kind:
 		return fmt.Sprintf("The log has the default format without attributes in %s, because it is too long for the number of their ports and hosts, "+
 			"or because its namespace has many Telemetries in permissive mode: use a shorter format, fewer attributes or fewer Telemetries.", sidecars)

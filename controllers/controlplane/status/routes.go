@@ -32,7 +32,7 @@ func (r *routeReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		return ctrl.Result{}, nil
 	}
 	kind := r.source.Object.GetObjectKind().GroupVersionKind()
-	rejected, known := r.rejections.Of(kind.Kind, request.Namespace, request.Name)
+	rejected, known := r.rejections.Of(string(r.source.Kind), request.Namespace, request.Name)
 	if !known {
 		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
@@ -44,8 +44,8 @@ func (r *routeReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if limited := r.rejections.limitedIn(kind.Kind, request.Namespace, request.Name); limited != "" {
-		parents = gatewayapi.NotAccepted(parents, kinds.ReasonTooManyRoutes, limitEffect(kind.Kind, limited))
+	if limited := r.rejections.limitedIn(string(r.source.Kind), request.Namespace, request.Name); limited != "" {
+		parents = gatewayapi.NotAccepted(parents, kinds.ReasonTooManyRoutes, limitEffect(string(r.source.Kind), limited))
 	}
 	if len(rejected) > 0 {
 		parents = gatewayapi.NotAccepted(parents, kinds.ReasonRejectedByProxy, RejectionMessage(rejected))

@@ -195,6 +195,11 @@ func TestSplitReplacedByRoute(t *testing.T) {
 	} {
 		t.Run(j.name, j.check)
 	}
+	tcp := object(kinds.GatewayTCPRoute, "r", 1, route.Object["spec"].(map[string]any))
+	t.Run("a TCPRoute", evaluateCase{
+		"replaced", EvaluateSplit, split, append(databases("web", "new"), tcp), map[string]string{"Accepted": "False Conflicted", "ResolvedRefs": "True ResolvedRefs"},
+		"TCPRoute.gateway.networking.k8s.io shop/r routes all connections to Service shop/web, so this split has no effect",
+	}.check)
 	if !splitBy(route)(split) || splitBy(route)(other) {
 		t.Error("the route does not concern exactly the splits of its parents")
 	}

@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -24,7 +25,7 @@ import (
 func routeSources(mesh string) []kinds.Source {
 	var sources []kinds.Source
 	for _, s := range kinds.GatewayAPI(mesh) {
-		if s.Kind == catalog.KindHTTPRoute || s.Kind == catalog.KindGRPCRoute {
+		if slices.Contains(catalog.RouteKinds(), s.Kind) {
 			sources = append(sources, s)
 		}
 	}
@@ -51,7 +52,7 @@ func (w Writers) addRoute(mgr manager.Manager, s kinds.Source, acquired <-chan s
 	reader, kind := mgr.GetClient(), s.Object.GetObjectKind().GroupVersionKind()
 	r := &routeReconciler{client: reader, leader: w.Leader, rejections: w.Rejections, mesh: w.Mesh, source: s}
 	resync := make(chan event.GenericEvent)
-	controller, err := ctrl.NewControllerManagedBy(mgr).Named("status-"+kind.Kind).For(kinds.Object(kind)).
+	controller, err := ctrl.NewControllerManagedBy(mgr).Named("status-"+string(s.Kind)).For(kinds.Object(kind)).
 		WithOptions(backoff.Options(1)).
 		WatchesRawSource(source.Channel(resync, enqueueAll(reader, kind, ""))).
 		WatchesRawSource(source.Channel(w.Rejections.Watch(kind), &handler.EnqueueRequestForObject{})).
@@ -65,9 +66,15 @@ func (w Writers) addRoute(mgr manager.Manager, s kinds.Source, acquired <-chan s
 		var object client.Object = kinds.Object(watch.kind)
 		return controller.Watch(source.Kind(mgr.GetCache(), object, watch.handler, watch.predicates...))
 	}
-	grants := relatedWatch{kinds.ReferenceGrant, enqueueConflicting(reader, kind, namingNamespace), []predicate.Predicate{predicate.GenerationChangedPredicate{}}}
+	specs := []predicate.Predicate{predicate.GenerationChangedPredicate{}}
+	related := []relatedWatch{{kinds.ReferenceGrant, enqueueConflicting(reader, kind, namingNamespace), specs}}
+	if s.Kind.RoutesConnections() {
+		for _, other := range connectionSources(w.Mesh) {
+			related = append(related, relatedWatch{other.Object.GetObjectKind().GroupVersionKind(), enqueueRouted(reader, kind, sharingParents), specs})
+		}
+	}
 	err = mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		return startWatches(ctx, w.Definitions, []relatedWatch{grants}, start)
+		return startWatches(ctx, w.Definitions, related, start)
 	}))
 	if err != nil {
 		return err

@@ -2,18 +2,21 @@ package status
 
 import (
 	"context"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
-// routeView returns a view of what one route refers to: namespaces, Services and ReferenceGrants. It costs the same however many routes there are.
+// routeView returns a view of what one route refers to: namespaces, Services and ReferenceGrants. It costs the same however many routes there are, except
+// that a route of connections competes with those of its namespace for the same Services.
 func routeView(ctx context.Context, reader client.Reader, mesh string, route *catalog.HTTPRoute) (*catalog.View, error) {
 	services, namespaces := referredServices(route)
 	objects := catalog.New()
@@ -49,7 +52,57 @@ func routeView(ctx context.Context, reader client.Reader, mesh string, route *ca
 			add(entry)
 		}
 	}
-	return objects.View(), nil
+	if !route.Kind.RoutesConnections() {
+		return objects.View(), nil
+	}
+	competing, err := competingRoutes(ctx, reader, mesh, route)
+	for _, other := range competing {
+		add(other)
+	}
+	return objects.View(), err
+}
+
+// connectionSources returns the kinds of routes of which one can replace others on a port.
+func connectionSources(mesh string) []kinds.Source {
+	return slices.DeleteFunc(routeSources(mesh), func(s kinds.Source) bool { return !s.Kind.RoutesConnections() })
+}
+
+// competingRoutes returns the routes of connections in the namespace of one that have a parent in common with it, and the route itself.
+func competingRoutes(ctx context.Context, reader client.Reader, mesh string, route *catalog.HTTPRoute) ([]*catalog.HTTPRoute, error) {
+	var routes []*catalog.HTTPRoute
+	for _, source := range connectionSources(mesh) {
+		found, err := listMatching(ctx, reader, source.Object.GetObjectKind().GroupVersionKind(), route.Name.Namespace, withParentOf(route.Parents), readRoute(source))
+		if err != nil {
+			return nil, err
+		}
+		routes = append(routes, found...)
+	}
+	return routes, nil
+}
+
+// readRoute returns a function that reads routes of a kind.
+func readRoute(source kinds.Source) func(*unstructured.Unstructured) (*catalog.HTTPRoute, []ingest.Problem) {
+	return func(u *unstructured.Unstructured) (*catalog.HTTPRoute, []ingest.Problem) {
+		entry, problems := source.Ingest(u)
+		route, _ := entry.(*catalog.HTTPRoute)
+		return route, problems
+	}
+}
+
+// sharingParents returns a filter for the routes that have a Service among their parents that the changed route has too.
+func sharingParents(route client.Object) func(*unstructured.Unstructured) bool {
+	typed, ok := route.(*unstructured.Unstructured)
+	if !ok {
+		return func(*unstructured.Unstructured) bool { return false }
+	}
+	return withParentOf(gatewayapi.ReadableParents(typed))
+}
+
+// withParentOf returns a filter for the routes that have one of the Services as a parent.
+func withParentOf(parents []catalog.RouteParent) func(*unstructured.Unstructured) bool {
+	return func(route *unstructured.Unstructured) bool {
+		return slices.ContainsFunc(parents, func(p catalog.RouteParent) bool { return p.Service != (catalog.Name{}) && hasParent(p.Service)(route) })
+	}
 }
 
 // grantsTo returns a filter for the ReferenceGrants that name a namespace. Others need not be read.

@@ -25,11 +25,7 @@ func replacedSplit(ctx context.Context, reader client.Reader, split *catalog.Tra
 	var routes []*catalog.HTTPRoute
 	for _, source := range routeSources("") {
 		kind := source.Object.GetObjectKind().GroupVersionKind()
-		found, err := listMatching(ctx, reader, kind, split.Name.Namespace, hasParent(split.Root), func(u *unstructured.Unstructured) (*catalog.HTTPRoute, []ingest.Problem) {
-			entry, problems := source.Ingest(u)
-			route, _ := entry.(*catalog.HTTPRoute)
-			return route, problems
-		})
+		found, err := listMatching(ctx, reader, kind, split.Name.Namespace, hasParent(split.Root), readRoute(source))
 		if err != nil {
 			return nil, false, err
 		}

@@ -71,7 +71,7 @@ func TestDefinitionNames(t *testing.T) {
 		kinds.Retry: "retries.policy.openservicemesh.io", kinds.UpstreamTrafficSetting: "upstreamtrafficsettings.policy.openservicemesh.io",
 		kinds.Backpressure: "backpressures.policy.openservicemesh.io", kinds.Egress: "egresses.policy.openservicemesh.io", kinds.Telemetry: "telemetries.policy.openservicemesh.io",
 		kinds.Gateway: "gateways.gateway.networking.k8s.io", kinds.GatewayClass: "gatewayclasses.gateway.networking.k8s.io", kinds.HTTPRoute: "httproutes.gateway.networking.k8s.io",
-		kinds.GRPCRoute: "grpcroutes.gateway.networking.k8s.io",
+		kinds.GRPCRoute: "grpcroutes.gateway.networking.k8s.io", kinds.TLSRoute: "tlsroutes.gateway.networking.k8s.io", kinds.GatewayTCPRoute: "tcproutes.gateway.networking.k8s.io",
 	} {
 		if got := definitionName(kind); got != want {
 			t.Errorf("the definition of %s is %s, want %s", kind.Kind, got, want)

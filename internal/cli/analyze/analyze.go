@@ -106,7 +106,7 @@ func newAnalysis(m Mesh) *analysis {
 		a.codes[code.ID] = code
 	}
 	for _, object := range m.Objects {
-		kind := catalog.Kind(object.GetKind())
+		kind := kinds.EntryKind(object.GroupVersionKind())
 		if kind == "MeshConfig" {
 			kind = catalog.KindSettings
 		}
@@ -186,7 +186,7 @@ func (a *analysis) subject(kind catalog.Kind, name catalog.Name) subject {
 }
 
 func subjectOf(object *unstructured.Unstructured) subject {
-	return subject{kind: object.GetKind(), namespace: object.GetNamespace(), name: object.GetName(), object: object}
+	return subject{kind: string(kinds.EntryKind(object.GroupVersionKind())), namespace: object.GetNamespace(), name: object.GetName(), object: object}
 }
 
 // entries returns all entries of a kind, sorted by name.

@@ -57,6 +57,7 @@ const (
 	codeNoServiceParent  = "OSM0230"
 	codeRouteBackend     = "OSM0231"
 	codeGRPCRoute        = "OSM0232"
+	codeConnectionRoute  = "OSM0233"
 
 	codeSplitConflict   = "OSM0301"
 	codeRetryConflict   = "OSM0302"
@@ -66,6 +67,7 @@ const (
 	codeLogConflict     = "OSM0306"
 	codeAuthConflict    = "OSM0307"
 	codeSplitReplaced   = "OSM0308"
+	codeRouteConflict   = "OSM0309"
 
 	codeRetriesOff   = "OSM0401"
 	codeOutsideMesh  = "OSM0402"
@@ -142,9 +144,10 @@ var meshCodes = []Code{
 	{codeNotGranted, diagnosis.Warning, "No policy lets the ingress gateway call a Service", "An HTTPRoute leads to a Service, and no TrafficTarget has the service account of the ingress gateway as a source for it. Clients get status 403.", "Create a TrafficTarget with the source osm-ingress-gateway in the namespace of the mesh."},
 	{codeNoServer, diagnosis.Warning, "The address of a server is a Service that does not exist", "Sidecars send traces, logs, or requests for decisions to a Service of the cluster that does not exist.", "Correct the address: <service>.<namespace>.svc.cluster.local, or create the Service."},
 	{codeNoPrincipal, diagnosis.Warning, "A principal is not in the trust domain of the mesh", "An IngressBackend admits a client certificate with the name of a service account in another trust domain, which the certificate authority of the mesh does not issue.", "Correct the name: <service account>.<namespace>.<trust domain>."},
-	{codeNoServiceParent, diagnosis.Error, "A route does not apply to the Service that it names", "A parent of an HTTPRoute or GRPCRoute is a Service that is not in the mesh, or that has no such port with HTTP. Requests to it are not routed.", "Correct spec.parentRefs, or set appProtocol of the port to http."},
-	{codeRouteBackend, diagnosis.Error, "A backend of a route for a Service cannot be used", "A backendRef of an HTTPRoute or GRPCRoute is not a port of a Service in the mesh, or no ReferenceGrant permits it. Its share of the requests gets status 500.", "Follow the message."},
+	{codeNoServiceParent, diagnosis.Error, "A route does not apply to the Service that it names", "A parent of a route is a Service that is not in the mesh, or that has no such port with a protocol of the route: HTTP for HTTPRoutes and GRPCRoutes, TLS of the application for TLSRoutes, anything but HTTP for TCPRoutes. Requests and connections to it are not routed.", "Correct spec.parentRefs, or appProtocol of the port."},
+	{codeRouteBackend, diagnosis.Error, "A backend of a route for a Service cannot be used", "A backendRef of a route is not a port of a Service in the mesh, or no ReferenceGrant permits it. Its share of the requests gets status 500, and its share of the connections of a TLSRoute or TCPRoute is closed.", "Follow the message."},
 	{codeGRPCRoute, diagnosis.Error, "A GRPCRoute has a Gateway as its parent", "The ingress gateway serves HTTPRoutes only, so the GRPCRoute has no effect there and no status.", "Write an HTTPRoute with the path /SERVICE/METHOD, or make a Service the parent."},
+	{codeConnectionRoute, diagnosis.Error, "A TLSRoute or TCPRoute has a Gateway as its parent", "The ingress gateway serves HTTP only, so the route has no effect there and no status. SMI's TCPRoute is another kind, and has no parents.", "Make a Service the parent, or write an HTTPRoute."},
 
 	{codeSplitConflict, diagnosis.Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},
 	{codeRetryConflict, diagnosis.Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},
@@ -153,7 +156,8 @@ var meshCodes = []Code{
 	{codeEgressConflict, diagnosis.Warning, "Egresses exclude each other", "Two Egresses of the same client have a port with http or https and with tcp-server-first. Sidecars cannot wait for both sides to speak first. The older one takes precedence.", "Use one of the protocols."},
 	{codeLogConflict, diagnosis.Warning, "Telemetries conflict", "Two Telemetries of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
 	{codeAuthConflict, diagnosis.Warning, "ExternalAuthorizations conflict", "Two ExternalAuthorizations of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
-	{codeSplitReplaced, diagnosis.Error, "A route replaces a TrafficSplit", "An HTTPRoute or GRPCRoute in the namespace of a Service has precedence over the TrafficSplits of the Service, whatever their age.", "Delete one of them, or limit the route to other ports of the Service."},
+	{codeSplitReplaced, diagnosis.Error, "A route replaces a TrafficSplit", "A route of the Gateway API in the namespace of a Service has precedence over the TrafficSplits of the Service, whatever their age.", "Delete one of them, or limit the route to other ports of the Service."},
+	{codeRouteConflict, diagnosis.Error, "Another route has the connections of a TLSRoute or TCPRoute", "One TCPRoute of a namespace applies to a port: the oldest. TLSRoutes have precedence over TCPRoutes, and of equal hostnames, that of the older TLSRoute applies. The route has no effect on any port of its parent.", "Delete one of the routes, or limit it to other ports or hostnames."},
 
 	{codeRetriesOff, diagnosis.Warning, "Retry policies are disabled", "A Retry only has an effect if the MeshConfig enables retry policies.", "Set spec.featureFlags.enableRetryPolicy to true in the MeshConfig."},
 	{codeOutsideMesh, diagnosis.Warning, "A policy is in a namespace outside the mesh", "Pods in this namespace have no sidecar of the mesh, so the policy has no effect.", "Add the namespace with osm namespace add NAMESPACE, or move the policy."},

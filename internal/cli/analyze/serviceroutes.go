@@ -19,6 +19,7 @@ func (a *analysis) serviceRoutes() {
 	routes := entries[*catalog.HTTPRoute](a)
 	for _, route := range routes {
 		a.grpcOfGateways(route)
+		a.connectionsOfGateways(route)
 		parents := gateway.ServiceParents(a.view, route)
 		switch {
 		case len(parents) == 0:
@@ -51,11 +52,23 @@ func (a *analysis) grpcOfGateways(route *catalog.HTTPRoute) {
 	}
 }
 
+// connectionsOfGateways reports a TLSRoute or TCPRoute for a Gateway of the mesh.
+func (a *analysis) connectionsOfGateways(route *catalog.HTTPRoute) {
+	for _, g := range a.view.Gateways() {
+		isParent := func(p catalog.RouteParent) bool { return p.Gateway == g.Name }
+		if route.Kind.RoutesConnections() && slices.ContainsFunc(route.Parents, isParent) {
+			a.add(codeConnectionRoute, a.subject(route.Kind, route.Name), "The ingress gateway serves HTTP only, so the %s has no effect on Gateway %s: make a Service the parent, or write an HTTPRoute.", route.Kind.APIName(), g.Name)
+		}
+	}
+}
+
 // serviceParents reports Services to which a route does not apply, and rules that are not supported.
 func (a *analysis) serviceParents(route *catalog.HTTPRoute, parents []gateway.ParentStatus) {
 	for _, p := range parents {
 		switch service := p.Parent.Service; {
 		case p.Accepted.OK, a.view.Service(service) == nil && !a.missing(catalog.KindService, service) && a.mesh.Partial:
+		case p.Accepted.Reason == gateway.ReasonConflicted:
+			a.add(codeRouteConflict, a.subject(route.Kind, route.Name), "%s", p.Accepted.Message)
 		case p.Accepted.Reason == string(gatewayv1.RouteReasonNoMatchingParent):
 			a.add(codeNoServiceParent, a.subject(route.Kind, route.Name), "%s", p.Accepted.Message)
 		default:

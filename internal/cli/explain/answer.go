@@ -280,6 +280,34 @@ func (e evaluator) waysTo(p servicePort) []Way {
 	if p.port.Protocol.IsHTTP() && !e.question.asksRequest() {
 		return e.anyRequest(p)
 	}
+	var ways []Way
+	for _, name := range e.serverNames(p) {
+		one := e
+		one.question.ServerName = name
+		ways = append(ways, one.waysOf(p)...)
+	}
+	return ways
+}
+
+// serverNames returns the server name of the question. If it is about all connections to a port with TLSRoutes, it returns a name of each of them.
+func (e evaluator) serverNames(p servicePort) []string {
+	if e.question.ServerName != "" {
+		return []string{e.question.ServerName}
+	}
+	var names []string
+	for _, rule := range authz.RouteRules(e.viewOf(p), e.caller.Namespace, p.service, p.port) {
+		if rule.Routed != nil && len(rule.Routed.ServerNames) > 0 {
+			names = append(names, rule.Routed.ServerNames[0])
+		}
+	}
+	if len(names) == 0 {
+		return []string{""}
+	}
+	return names
+}
+
+// waysOf evaluates one request or connection.
+func (e evaluator) waysOf(p servicePort) []Way {
 	verdict := e.decide(p)
 	var ways []Way
 	for _, answer := range verdict.Answers {
@@ -353,7 +381,7 @@ func (e evaluator) decide(p servicePort) authz.Verdict {
 
 // request converts the question to a request to one port.
 func (e evaluator) request(p servicePort) authz.Request {
-	r := authz.Request{Source: e.caller, Service: p.service.Name, Port: p.port.Number, Pod: p.pod}
+	r := authz.Request{Source: e.caller, Service: p.service.Name, Port: p.port.Number, Pod: p.pod, ServerName: e.question.ServerName}
 	// A sidecar may read the requests of a TCP port as HTTP, because another port of its pod has the same number.
 	if p.port.Protocol.IsHTTP() || e.question.asksRequest() {
 		r.Method, r.Path, r.Headers = e.question.Method, e.question.Path, withHost(e.question.Headers, p.host())

@@ -18,6 +18,8 @@ type Question struct {
 	// Method and Path are empty for any request.
 	Method, Path string
 	Headers      []authz.Header
+	// ServerName is what a client with TLS asks for: a Host header, or the host of a URL with https. Empty stands for the names of all TLSRoutes.
+	ServerName string `json:",omitempty"`
 	// Outside is the destination if it is a URL that is not about the mesh.
 	Outside *authz.EgressRequest `json:"-"`
 	// WithoutRemedy omits the search for policies that would allow a denied request, which takes most of the time.
@@ -41,6 +43,7 @@ func ParseQuestion(args, headers []string, namespace string) (Question, error) {
 	if q.From, err = ParseReference(words[0], namespace); err != nil {
 		return q, err
 	}
+	q.ServerName = serverNameOf(words[1])
 	if words, q.Outside, err = splitURL(words); err != nil {
 		return q, err
 	}
@@ -56,8 +59,20 @@ func ParseQuestion(args, headers []string, namespace string) (Question, error) {
 			return q, fmt.Errorf("invalid header %q: must be \"name: value\"", header)
 		}
 		q.Headers = append(q.Headers, authz.Header{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)})
+		if strings.EqualFold(strings.TrimSpace(name), "host") {
+			q.ServerName, _, _ = strings.Cut(strings.TrimSpace(value), ":")
+		}
 	}
 	return q, nil
+}
+
+// serverNameOf returns the name that a client with TLS asks for if a destination is its URL.
+func serverNameOf(destination string) string {
+	address, err := url.Parse(destination)
+	if err != nil || address.Scheme != "https" {
+		return ""
+	}
+	return address.Hostname()
 }
 
 // splitURL replaces a destination that is a URL by its host, and adds its path to the request. It also returns the destination as one

@@ -20,6 +20,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/mesh/compare"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
@@ -83,13 +84,13 @@ func byKey(objects []*unstructured.Unstructured) map[key]*unstructured.Unstructu
 // Between returns the edit that turns the subject's objects into after. written lists the objects of both meshes as the author wrote
 // them, before completion.
 func (s Subject) Between(after, written []*unstructured.Unstructured) (*Edit, error) {
-	kinds, err := load.Kinds(s.Mesh, s.Scheme)
+	knownKinds, err := load.Kinds(s.Mesh, s.Scheme)
 	if err != nil {
 		return nil, err
 	}
 	authored := map[key]bool{}
 	for _, object := range written {
-		_, known := kinds[object.GroupVersionKind().GroupKind()]
+		_, known := knownKinds[object.GroupVersionKind().GroupKind()]
 		_, workload := manifests.WorkloadKinds[strings.ToLower(object.GetKind())]
 		if known || workload || object.GetKind() == "Mesh" {
 			authored[keyOf(manifests.InNamespace(object, metav1.NamespaceDefault))] = true
@@ -127,7 +128,15 @@ func action(before *unstructured.Unstructured) Action {
 }
 
 func (e *Edit) note(action Action, object *unstructured.Unstructured) {
-	e.Objects = append(e.Objects, Object{Action: action, Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName()})
+	o := nameOf(object)
+	o.Action = action
+	e.Objects = append(e.Objects, o)
+}
+
+// nameOf names an object.
+func nameOf(object *unstructured.Unstructured) Object {
+	kind := string(kinds.EntryKind(object.GroupVersionKind()))
+	return Object{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}
 }
 
 func (e *Edit) unknown(format string, args ...any) {

@@ -70,7 +70,7 @@ func sideOf(l *load.Loaded) compare.Mesh {
 func (e *Edit) withAdmission() []Object {
 	put := map[string]*unstructured.Unstructured{}
 	for _, object := range e.Put {
-		put[Object{Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName()}.String()] = object
+		put[nameOf(object).String()] = object
 	}
 	list := make([]Object, 0, len(e.Objects))
 	for _, o := range e.Objects {

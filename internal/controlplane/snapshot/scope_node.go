@@ -221,8 +221,11 @@ func equalOutbound(a, b *scope.Outbound) bool {
 	return a.Service == b.Service && a.Port == b.Port && a.Protocol == b.Protocol && a.PodPort == b.PodPort &&
 		slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Backends, b.Backends) &&
 		slices.EqualFunc(a.Routes, b.Routes, equalRoutes) && equalUpstream(a.Upstream, b.Upstream) &&
-		a.Routed == b.Routed && slices.EqualFunc(a.HTTPRoutes, b.HTTPRoutes, byValue(equalHTTPRoute))
+		a.Routed == b.Routed && slices.EqualFunc(a.HTTPRoutes, b.HTTPRoutes, byValue(equalHTTPRoute)) &&
+		slices.EqualFunc(a.ConnectionRoutes, b.ConnectionRoutes, byValue(equalConnectionRoute))
 }
+
+func equalConnectionRoute(a, b *scope.ConnectionRoute) bool { return reflect.DeepEqual(a, b) }
 
 func equalHTTPRoute(a, b *scope.HTTPRoute) bool { return reflect.DeepEqual(a, b) }
 

@@ -20,6 +20,8 @@ type Request struct {
 	Port    uint16
 	// Pod is the address that the client of a headless Service chose; ignored for other Services.
 	Pod netip.Addr
+	// ServerName is what the client of a port with TLS asks for; empty for clients that do not. Only TLSRoutes read it.
+	ServerName string
 	// Method, Path and Headers apply to HTTP ports. Path may have a query and need not be normalized.
 	Method, Path string
 	// Headers are in order; a name may occur several times. The Host header is ":authority".
@@ -48,7 +50,7 @@ const (
 	// without a grant for one of them may get 403.
 	BadRequest Outcome = "bad request"
 	// Unavailable: status 503, or on a TCP port a connection closed without an answer. The Service has no endpoints,
-	// or the server does not allow the client to connect.
+	// the server does not allow the client to connect, or a route closes the connection.
 	Unavailable Outcome = "unavailable"
 	// Reset: the client's sidecar has other destinations but not this one, and closes the connection.
 	Reset Outcome = "reset"

@@ -10,14 +10,17 @@ import (
 
 // Routed describes a rule of a route of the Gateway API.
 type Routed struct {
-	// Route is the HTTPRoute or GRPCRoute. Of the last rule of a port, which answers 404, it is the first of several.
+	// Route defines the rule. Of the last rule of a port, which answers 404 or closes connections, it is the first of several.
 	Route *catalog.HTTPRoute
-	// Rule and Match are nil for the last rule of a port.
+	// Rule and Match are nil for the last rule of a port. The only rule of a port with a TCPRoute has a Rule.
 	Rule  *catalog.HTTPRouteRule
 	Match *catalog.RouteMatch
+	// ServerNames select the connections of a TLSRoute. Other routes have none.
+	ServerNames []string
 	// References are indexes of backends of the Rule, for each of the RouteRule's backends.
 	References []int
-	// Unusable is the weight of the backends that do not exist, or that the route may not refer to. Requests have status 500 in this proportion.
+	// Unusable is the weight of the backends that do not exist, or that the route may not refer to. Requests have status 500 in this proportion, and
+	// connections are closed.
 	Unusable uint32
 }
 
@@ -27,12 +30,12 @@ func (r *Routed) Name() string { return string(r.Route.Kind) + " " + r.Route.Nam
 // routedRules are the rules of the routes of the Gateway API for a port, by precedence; none without routes. Requests that no match selects have status
 // 404 (GEP-1426).
 func routedRules(v *catalog.View, clients string, service *catalog.Service, port catalog.Port) []RouteRule {
-	if !port.Protocol.IsHTTP() {
-		return nil
-	}
 	routes := v.ServiceRoutes(clients, service.Name, port)
 	if len(routes) == 0 {
 		return nil
+	}
+	if routes[0].Kind.RoutesConnections() {
+		return connectionRules(v, routes)
 	}
 	var list []RouteRule
 	for _, route := range routes {
@@ -46,9 +49,17 @@ func routedRules(v *catalog.View, clients string, service *catalog.Service, port
 
 // matchRules returns one rule for each match. They share their backends.
 func matchRules(v *catalog.View, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) []RouteRule {
-	var backends []WeightedBackend
-	var references []int
-	var unusable uint32
+	backends, references, unusable := usableBackends(v, route, rule)
+	var list []RouteRule
+	for i := range rule.Matches {
+		routed := &Routed{Route: route, Rule: rule, Match: &rule.Matches[i], References: references, Unusable: unusable}
+		list = append(list, RouteRule{Routed: routed, Backends: backends})
+	}
+	return list
+}
+
+// usableBackends returns the backends of a rule with their indexes, and the weight of those that cannot be used.
+func usableBackends(v *catalog.View, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) (backends []WeightedBackend, references []int, unusable uint32) {
 	for i, ref := range rule.Backends {
 		backend, problem := ResolveBackend(v, route, ref)
 		if problem != "" {
@@ -59,12 +70,7 @@ func matchRules(v *catalog.View, route *catalog.HTTPRoute, rule *catalog.HTTPRou
 			backends, references = added, append(references, i)
 		}
 	}
-	var list []RouteRule
-	for i := range rule.Matches {
-		routed := &Routed{Route: route, Rule: rule, Match: &rule.Matches[i], References: references, Unusable: unusable}
-		list = append(list, RouteRule{Routed: routed, Backends: backends})
-	}
-	return list
+	return backends, references, unusable
 }
 
 // BackendProblem is why a route cannot use a backend, a reason of the condition ResolvedRefs; empty if it can.
@@ -129,7 +135,7 @@ func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catal
 	}
 	verdict := Verdict{}
 	if routed.Unusable > 0 || r.totalWeight() == 0 {
-		verdict.Answers = append(verdict.Answers, Answer{Outcome: Misrouted, Missing: "backends of the " + name + " that exist and that it may use: see its status"})
+		verdict.Answers = append(verdict.Answers, Answer{Outcome: routed.unusable(), Missing: "backends of the " + name + " that exist and that it may use: see its status"})
 	}
 	direct := r.ClientChoosesPod(service) && routed.Unusable == 0 && r.Backends[0].TargetPort == targetPort(v, service, request.Port)
 	for i, b := range r.Backends {
@@ -167,6 +173,8 @@ func (r RouteRule) totalWeight() uint64 {
 // answer returns what the client's sidecar answers itself; nil if it forwards the request.
 func (r *Routed) answer(name string, request Request) *Answer {
 	switch {
+	case r.Rule == nil && r.Route.Kind.RoutesConnections():
+		return &Answer{Outcome: Unavailable, Route: name, Missing: fmt.Sprintf("the server name %.100q among the hostnames of a TLSRoute of the Service, such as %s", request.ServerName, name)}
 	case r.Rule == nil:
 		return &Answer{Outcome: NotFound, Route: name, Missing: fmt.Sprintf("a rule for %s %.100s in a route of the Service, such as %s", request.Method, request.Path, name)}
 	case r.Rule.Unsupported != "":
@@ -175,6 +183,14 @@ func (r *Routed) answer(name string, request Request) *Answer {
 		return &Answer{Outcome: Redirected, Route: name, Status: r.Rule.Filters.Redirect.Status}
 	}
 	return nil
+}
+
+// unusable is the outcome of a request without a usable backend.
+func (r *Routed) unusable() Outcome {
+	if r.Route.Kind.RoutesConnections() {
+		return Unavailable
+	}
+	return Misrouted
 }
 
 // routedTo returns the backends of the routes for the clients of a namespace.

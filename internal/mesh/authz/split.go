@@ -140,6 +140,9 @@ func MatchRule(rules []RouteRule, r Request) RouteRule {
 
 // matchRule returns the rule for a request, and the match that selected it, if any.
 func matchRule(rules []RouteRule, r Request) (RouteRule, *SplitMatch) {
+	if routed := rules[0].Routed; routed != nil && routed.Route.Kind == catalog.KindTLSRoute {
+		return serverNameRule(rules, r.ServerName), nil
+	}
 	m := clientMessage(r)
 	for _, r := range rules {
 		if matched, ok := r.match(m); ok {

@@ -168,10 +168,21 @@ func (r entryMaker) entries() []Entry {
 		&GatewayClass{Name: r.text()},
 		&Gateway{Name: r.name(), Class: r.text()},
 		&HTTPRoute{Name: r.name()},
+		r.route(KindHTTPRoute),
+		r.route(KindTLSRoute),
+		r.route(KindGatewayTCPRoute),
 		&ReferenceGrant{Name: r.name()},
 		&GatewayCertificate{Name: r.name(), Problem: r.text()},
 		&EgressCredential{Name: r.name(), Problem: r.text()},
 	})
+}
+
+// route returns a route of a Service, with a backend.
+func (r entryMaker) route(kind Kind) *HTTPRoute {
+	return &HTTPRoute{
+		Kind: kind, Name: r.name(), Parents: []RouteParent{{Service: r.name()}}, Hostnames: []string{r.text()},
+		Rules: []HTTPRouteRule{{Backends: []RouteBackend{{Service: r.name()}}}},
+	}
 }
 
 func (r entryMaker) workloads() []Entry {

@@ -49,7 +49,10 @@ const (
 	KindGateway                Kind = "Gateway"
 	KindHTTPRoute              Kind = "HTTPRoute"
 	KindGRPCRoute              Kind = "GRPCRoute"
-	KindReferenceGrant         Kind = "ReferenceGrant"
+	KindTLSRoute               Kind = "TLSRoute"
+	// KindGatewayTCPRoute is the TCPRoute of the Gateway API. KindTCPRoute is that of SMI.
+	KindGatewayTCPRoute Kind = "TCPRoute.gateway.networking.k8s.io"
+	KindReferenceGrant  Kind = "ReferenceGrant"
 	// KindGatewayCertificate entries are the Secrets that Gateways refer to.
 	KindGatewayCertificate Kind = "GatewayCertificate"
 	// KindEgressCredential entries are the Secrets that Egresses refer to.
@@ -215,6 +218,8 @@ type Port struct {
 	TargetPort uint16
 	TargetName string
 	Protocol   Protocol
+	// TLS is true if the application itself uses TLS, inside that of the mesh. Its protocol is ProtocolTCP.
+	TLS bool
 }
 
 // EndpointSlice is part of the endpoints of a Service.

@@ -5,15 +5,17 @@ import (
 	"time"
 )
 
-// HTTPRoute is an HTTPRoute or GRPCRoute (gateway.networking.k8s.io). It routes requests that a Gateway receives, or that sidecars send to a Service.
+// HTTPRoute is a route of any kind of the Gateway API (gateway.networking.k8s.io). It routes requests that a Gateway receives, or that sidecars send to
+// a Service. A TLSRoute or TCPRoute routes the connections to a Service: it has one rule, with a match of everything.
 type HTTPRoute struct {
-	// Kind is KindHTTPRoute or KindGRPCRoute. The methods of a GRPCRoute are paths.
+	// Kind is one of RouteKinds. The methods of a GRPCRoute are paths.
 	Kind    Kind
 	Name    Name
 	Created time.Time
 	// Parents are the Gateways and Services among its parents, in their order.
 	Parents []RouteParent
 	// Hostnames restrict the hosts of Gateways; empty means those of the listener. They have no effect on requests to Services, whose address decides.
+	// Those of a TLSRoute, in lower case, are the server names of connections that it selects.
 	Hostnames []string
 	Rules     []HTTPRouteRule
 	// Ignored are the fields that are set and have no effect, sorted.
@@ -29,7 +31,9 @@ func (r *HTTPRoute) Deps(list []Dep) []Dep {
 	for _, parent := range r.Parents {
 		switch {
 		case parent.Service == Name{}:
-			list = append(list, Dep{Kind: DepGateways})
+			if !r.Kind.RoutesConnections() {
+				list = append(list, Dep{Kind: DepGateways})
+			}
 			continue
 		case parent.Service.Namespace != r.Name.Namespace:
 			list = append(list, Dep{DepConsumerRoutes, Name{Namespace: r.Name.Namespace}})
@@ -47,9 +51,9 @@ func (r *HTTPRoute) Deps(list []Dep) []Dep {
 	return list
 }
 
-// Attaches reports whether the route applies to a port of a Service.
+// Attaches reports whether a port of a Service is a parent of the route, and has a protocol of its kind.
 func (r *HTTPRoute) Attaches(service Name, port Port) bool {
-	return slices.ContainsFunc(r.Parents, func(p RouteParent) bool { return p.Service == service && p.Selects(port) })
+	return r.Kind.routes(port) && slices.ContainsFunc(r.Parents, func(p RouteParent) bool { return p.Service == service && p.Selects(port) })
 }
 
 // HasParent reports whether a Service is among the parents, with any of its ports.

@@ -4,7 +4,7 @@ import "slices"
 
 // ServiceRoutes returns the routes of the Gateway API for the requests that clients of a namespace send to a port of a Service: the oldest first, then by
 // kind and name. Routes of the clients' own namespace (consumer routes, GEP-1294) replace those of the Service's namespace for them. Other namespaces have
-// no say.
+// no say. Routes of requests are merged. Of those of connections, TLSRoutes are merged, and without any, the first TCPRoute applies alone.
 func (v *View) ServiceRoutes(clients string, service Name, port Port) []*HTTPRoute {
 	var producer, consumer []*HTTPRoute
 	for _, route := range v.RoutesOf(service, port) {
@@ -16,15 +16,32 @@ func (v *View) ServiceRoutes(clients string, service Name, port Port) []*HTTPRou
 		}
 	}
 	if len(consumer) > 0 {
-		return consumer
+		return mostSpecific(consumer)
 	}
-	return producer
+	return mostSpecific(producer)
+}
+
+// mostSpecific returns those of the routes of a port that apply together. Routes of requests and of connections do not have the same ports.
+func mostSpecific(routes []*HTTPRoute) []*HTTPRoute {
+	if len(routes) == 0 || !routes[0].Kind.RoutesConnections() {
+		return routes
+	}
+	var byName []*HTTPRoute
+	for _, route := range routes {
+		if route.Kind == KindTLSRoute {
+			byName = append(byName, route)
+		}
+	}
+	if len(byName) > 0 {
+		return byName
+	}
+	return routes[:1]
 }
 
 // RoutesOf returns the routes of all namespaces of the mesh that have a port of a Service as their parent: the oldest first, then by kind and name.
 func (v *View) RoutesOf(service Name, port Port) []*HTTPRoute {
 	var routes []*HTTPRoute
-	for _, kind := range []Kind{KindGRPCRoute, KindHTTPRoute} {
+	for _, kind := range RouteKinds() {
 		for _, route := range find[*HTTPRoute](v, kind, Dep{DepSplit, service}) {
 			if route.Attaches(service, port) && v.InMesh(route.Name.Namespace) {
 				routes = append(routes, route)
@@ -38,7 +55,7 @@ func (v *View) RoutesOf(service Name, port Port) []*HTTPRoute {
 // HasConsumerRoutes reports whether a namespace has routes for Services of other namespaces. Its clients then differ from all others.
 func (v *View) HasConsumerRoutes(namespace string) bool {
 	dep := Dep{DepConsumerRoutes, Name{Namespace: namespace}}
-	return len(find[*HTTPRoute](v, KindHTTPRoute, dep)) > 0 || len(find[*HTTPRoute](v, KindGRPCRoute, dep)) > 0
+	return slices.ContainsFunc(RouteKinds(), func(kind Kind) bool { return len(find[*HTTPRoute](v, kind, dep)) > 0 })
 }
 
 // grantedToRoutes identifies the Services of a namespace that routes of a kind and namespace may use.
@@ -50,7 +67,7 @@ type grantedToRoutes struct {
 // GrantsBackend reports whether a ReferenceGrant permits a route to send requests to a Service of another namespace. A view reads the ReferenceGrants of a
 // namespace once for each kind and namespace of routes, however many references there are.
 func (v *View) GrantsBackend(route Ref, service Name) bool {
-	from := GrantedReferrer{Group: "gateway.networking.k8s.io", Kind: string(route.Kind), Namespace: route.Name.Namespace}
+	from := GrantedReferrer{Group: "gateway.networking.k8s.io", Kind: route.Kind.APIName(), Namespace: route.Name.Namespace}
 	granted := Memo(v, grantedToRoutes{service.Namespace, from}, func() map[GrantedObject]struct{} {
 		objects := map[GrantedObject]struct{}{}
 		for _, grant := range find[*ReferenceGrant](v, KindReferenceGrant, Dep{DepGrantsIn, Name{Namespace: service.Namespace}}) {

@@ -226,7 +226,7 @@ func (v *View) RootsOf(backend Name) []Name {
 	for _, split := range find[*TrafficSplit](v, KindTrafficSplit, dep) {
 		roots = append(roots, split.Root)
 	}
-	for _, kind := range []Kind{KindGRPCRoute, KindHTTPRoute} {
+	for _, kind := range RouteKinds() {
 		for _, route := range find[*HTTPRoute](v, kind, dep) {
 			for _, parent := range route.Parents {
 				if parent.Service != (Name{}) {

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,6 +21,8 @@ type portComparison struct {
 
 // sample is an example request.
 type sample struct {
+	// serverName is that of a connection with TLS.
+	serverName   string
 	method, path string
 	headers      []authz.Header
 }
@@ -49,7 +52,7 @@ func (c portComparison) ask(side flowSide, p *servicePort, s sample) reply {
 		return reply{access: Denied, seen: "the connection fails"}
 	}
 	host := fmt.Sprintf("%s.%s:%d", c.id.service.Name, c.id.service.Namespace, c.id.port)
-	r := authz.Request{Source: c.source, Service: c.id.service, Port: c.id.port}
+	r := authz.Request{Source: c.source, Service: c.id.service, Port: c.id.port, ServerName: s.serverName}
 	if p.http {
 		r.Method, r.Path, r.Headers = s.method, s.path, append([]authz.Header{{Name: ":authority", Value: host}}, s.headers...)
 		if i := slices.IndexFunc(s.headers, func(h authz.Header) bool { return h.Name == ":authority" }); i >= 0 {
@@ -102,10 +105,38 @@ func at(a authz.Answer) string {
 
 // connections compares a TCP port.
 func (c portComparison) connections() {
-	before, after := c.ask(c.flows.before, c.before, sample{}), c.ask(c.flows.after, c.after, sample{})
-	if before.access != after.access {
-		c.flows.add(c.source, c.flow(before, after, "connections", "", nil))
+	for _, name := range c.serverNames() {
+		s := sample{serverName: name}
+		before, after := c.ask(c.flows.before, c.before, s), c.ask(c.flows.after, c.after, s)
+		if before.access != after.access {
+			c.flows.add(c.source, c.flow(before, after, strings.TrimSuffix("connections for "+name, " for "), "", nil))
+		}
 	}
+}
+
+// serverNames returns an empty name for connections that no TLSRoute selects, one name for each TLSRoute, and the names that other ones select after the
+// edit. All other names have the same verdict as one of these.
+func (c portComparison) serverNames() []string {
+	names, seen := []string{""}, map[string]bool{}
+	before, after := c.before.namesOf(), c.after.namesOf()
+	for _, side := range []map[string]string{before, after} {
+		for _, name := range slices.Sorted(maps.Keys(side)) {
+			if before[name] != after[name] || !seen[side[name]] {
+				names = append(names, name)
+			}
+			seen[side[name]] = true
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// namesOf returns the server names of a port, which may not exist.
+func (p *servicePort) namesOf() map[string]string {
+	if p == nil {
+		return nil
+	}
+	return p.serverNames
 }
 
 // flow returns a flow whose access changes.

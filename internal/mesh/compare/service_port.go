@@ -32,6 +32,8 @@ type servicePort struct {
 	destinations []destination
 	// routeMatches are the matches of the TrafficSplits and routes of the port, except those with query parameters.
 	routeMatches []catalog.HTTPMatch
+	// serverNames are those that TLSRoutes select, with the names of the routes.
+	serverNames map[string]string
 	// routes are those of the Gateway API, of all namespaces.
 	routes []*catalog.HTTPRoute
 	// pods has one pod address per identity of a headless Service. It is nil for other Services.
@@ -74,13 +76,13 @@ func (b *portBuilder) buildAll() map[portID]*servicePort {
 }
 
 func (b *portBuilder) build(service *catalog.Service, port catalog.Port) *servicePort {
-	result := &servicePort{http: port.Protocol.IsHTTP()}
-	if result.http {
-		result.routes = b.view.RoutesOf(service.Name, port)
-	}
+	result := &servicePort{http: port.Protocol.IsHTTP(), routes: b.view.RoutesOf(service.Name, port)}
 	for i, rule := range b.routeRules(service, port, result.routes) {
 		if rule.Routed != nil && rule.Routed.Match != nil && len(rule.Routed.Match.Query) == 0 {
 			result.routeMatches = append(result.routeMatches, requestMatch(*rule.Routed.Match))
+		}
+		if rule.Routed != nil {
+			result.addServerNames(rule.Routed)
 		}
 		for _, match := range rule.Matches {
 			plain := match.HTTPMatch
@@ -95,6 +97,15 @@ func (b *portBuilder) build(service *catalog.Service, port catalog.Port) *servic
 		result.pods = b.podPerIdentity(service, port)
 	}
 	return result
+}
+
+func (p *servicePort) addServerNames(routed *authz.Routed) {
+	for _, name := range routed.ServerNames {
+		if p.serverNames == nil {
+			p.serverNames = map[string]string{}
+		}
+		p.serverNames[name] += routed.Name() + " "
+	}
 }
 
 // routeRules returns the rules for the clients of all namespaces. Routes can answer requests themselves, so the rules of the Service without them are

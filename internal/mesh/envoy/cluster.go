@@ -234,6 +234,7 @@ func clientChoosesPod(o scope.Outbound, list []scope.Backend) bool {
 // needsPodsCluster reports whether any requests to an outbound port go to the pod that the client chose.
 func needsPodsCluster(o scope.Outbound) bool {
 	return clientChoosesPod(o, o.Backends) || slices.ContainsFunc(o.HTTPRoutes, func(r scope.HTTPRoute) bool { return clientChoosesPod(o, r.Backends) }) ||
+		slices.ContainsFunc(o.ConnectionRoutes, func(r scope.ConnectionRoute) bool { return clientChoosesPod(o, r.Backends) }) ||
 		slices.ContainsFunc(o.Routes, func(r scope.OutboundRoutes) bool { return clientChoosesPod(o, r.Backends) })
 }
 

@@ -137,6 +137,10 @@ func listenerAddresses(o scope.Outbound) [][]netip.AddrPort {
 func newUnboundListener(s *scope.Scope, name string, addresses []netip.AddrPort, o scope.Outbound) *listenerv3.Listener {
 	out := newListener(name, addresses, corev3.TrafficDirection_OUTBOUND)
 	out.BindToPort = wrapperspb.Bool(false)
+	if o.Routed && !o.Protocol.IsHTTP() {
+		routeConnections(out, s, o)
+		return out
+	}
 	out.FilterChains = []*listenerv3.FilterChain{outboundChain(s, o)}
 	return out
 }
@@ -144,16 +148,22 @@ func newUnboundListener(s *scope.Scope, name string, addresses []netip.AddrPort,
 // outboundChain has no listener filters, so a server that sends the first bytes is not delayed.
 func outboundChain(s *scope.Scope, o scope.Outbound) *listenerv3.FilterChain {
 	chain := &listenerv3.FilterChain{Name: outboundChainName(o)}
-	to := weightedClusters(o, o.Backends)
-	switch {
-	case o.Protocol.IsHTTP():
+	if o.Protocol.IsHTTP() {
 		var filters []*hcmv3.HttpFilter
 		if hasSessions(&o) {
 			filters = append(filters, keepSessions)
 		}
 		chain.Filters = []*listenerv3.Filter{outboundHTTP(s, outboundRouteName(o), filters...)}
-	case len(to) > 0:
-		chain.Filters = []*listenerv3.Filter{tcpSplit(loggersOf(s).outboundConnections, "outbound-mesh-tcp-proxy_"+chain.Name, to, tcpIdleTimeout(o.Upstream))}
+	} else {
+		chain.Filters = outboundTCP(s, o, weightedClusters(o, o.Backends))
 	}
 	return chain
+}
+
+// outboundTCP are the filters that forward connections to clusters. Envoy closes connections to a chain without filters.
+func outboundTCP(s *scope.Scope, o scope.Outbound, to []weightedCluster) []*listenerv3.Filter {
+	if len(to) == 0 {
+		return nil
+	}
+	return []*listenerv3.Filter{tcpSplit(loggersOf(s).outboundConnections, "outbound-mesh-tcp-proxy_"+outboundChainName(o), to, tcpIdleTimeout(o.Upstream))}
 }

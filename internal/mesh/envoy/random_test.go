@@ -83,7 +83,24 @@ var anyOutbound = rapid.Custom(func(t *rapid.T) scope.Outbound {
 	if o.Protocol.IsHTTP() && rapid.Bool().Draw(t, "split by request") {
 		o.Routes = rapid.SliceOfN(anyOutboundRoutes, 1, 2).Draw(t, "routes")
 	}
+	if !o.Protocol.IsHTTP() && rapid.Bool().Draw(t, "routed") {
+		o.Routed, o.Backends, o.ConnectionRoutes = true, nil, anyConnectionRoutes.Draw(t, "connection routes")
+	}
 	return o
+})
+
+// anyConnectionRoutes generates one TCPRoute, or TLSRoutes without a common name.
+var anyConnectionRoutes = rapid.Custom(func(t *rapid.T) []scope.ConnectionRoute {
+	if rapid.Bool().Draw(t, "TCPRoute") {
+		return []scope.ConnectionRoute{{Route: catalog.Ref{Kind: catalog.KindGatewayTCPRoute, Name: anyName.Draw(t, "route")}, Backends: anyBackends.Draw(t, "backends")}}
+	}
+	var routes []scope.ConnectionRoute
+	for i, names := range [][]string{{"a.example", "*.b.example"}, {"*.example"}}[:rapid.IntRange(0, 2).Draw(t, "TLSRoutes")] {
+		ref := catalog.Ref{Kind: catalog.KindTLSRoute, Name: catalog.Name{Namespace: "shop", Name: fmt.Sprint(i)}}
+		backends := append(anyBackends.Draw(t, "backends"), scope.Backend{Weight: uint32(i)})
+		routes = append(routes, scope.ConnectionRoute{Route: ref, ServerNames: names, Backends: backends})
+	}
+	return routes
 })
 
 var anyBackends = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) scope.Backend {

@@ -103,7 +103,7 @@ func unusableBackend(route *catalog.HTTPRoute, ref catalog.RouteBackend, problem
 		return no(problem, "A backendRef refers to %s: refer to a Service.", ref.Unsupported)
 	case authz.RefNotPermitted:
 		return no(problem, "No ReferenceGrant in the namespace %s permits %ss of the namespace %s to use the Service %s.",
-			ref.Service.Namespace, route.Kind, route.Name.Namespace, ref.Service.Name)
+			ref.Service.Namespace, route.Kind.APIName(), route.Name.Namespace, ref.Service.Name)
 	}
 	if service == nil {
 		return no(problem, "There is no Service %s in the mesh.", ref.Service)

@@ -35,22 +35,40 @@ func acceptService(v *catalog.View, route *catalog.HTTPRoute, parent catalog.Rou
 		return no(gatewayv1.RouteReasonNoMatchingParent, "There is no Service %s in the mesh.", parent.Service)
 	}
 	ports := slices.DeleteFunc(slices.Clone(service.Ports), func(p catalog.Port) bool { return !parent.Selects(p) })
+	routed := slices.DeleteFunc(slices.Clone(ports), func(p catalog.Port) bool { return !route.Attaches(parent.Service, p) })
 	switch {
 	case len(ports) == 0 && parent.Section != "":
 		return no(gatewayv1.RouteReasonNoMatchingParent, "The Service %s has no port with the name and number of this parent.", parent.Service)
 	case len(ports) == 0:
 		return no(gatewayv1.RouteReasonNoMatchingParent, "The Service %s has no port %d.", parent.Service, parent.Port)
-	case len(ports) == 1 && !isRouted(ports[0]):
-		return no(gatewayv1.RouteReasonNoMatchingParent, "Port %d of Service %s has the protocol %s, and routes apply to HTTP: set its appProtocol to http.",
-			ports[0].Number, parent.Service, ports[0].Protocol)
-	case !slices.ContainsFunc(ports, isRouted):
-		return no(gatewayv1.RouteReasonNoMatchingParent, "The Service %s has no HTTP port: set appProtocol of a port to http.", parent.Service)
+	case len(routed) == 0:
+		return no(gatewayv1.RouteReasonNoMatchingParent, "%s", noRoutedPort(route.Kind, parent.Service, ports))
+	case route.Kind.RoutesConnections():
+		return acceptConnections(v, route, parent.Service, ports, routed)
 	}
 	return acceptRules(route, noEffect(ignoredForServices(route)))
 }
 
-// isRouted reports whether routes apply to a port. Sidecars do not read the requests of others.
-func isRouted(port catalog.Port) bool { return port.Protocol.IsHTTP() }
+// noRoutedPort describes that routes of a kind apply to none of the ports of a Service.
+func noRoutedPort(kind catalog.Kind, service catalog.Name, ports []catalog.Port) string {
+	if len(ports) == 1 {
+		port := fmt.Sprintf("Port %d of Service %s has the protocol %s", ports[0].Number, service, ports[0].Protocol)
+		switch {
+		case kind == catalog.KindTLSRoute:
+			return port + ", and TLSRoutes apply to ports whose application uses TLS: set its appProtocol to https or tls."
+		case kind == catalog.KindGatewayTCPRoute:
+			return port + ", whose requests are routed one by one: use an HTTPRoute, or set its appProtocol to tcp."
+		}
+		return port + ", and " + string(kind) + "s apply to HTTP: set its appProtocol to http, or use a TCPRoute."
+	}
+	switch kind {
+	case catalog.KindTLSRoute:
+		return fmt.Sprintf("The Service %s has no port whose application uses TLS: set appProtocol of a port to https or tls.", service)
+	case catalog.KindGatewayTCPRoute:
+		return fmt.Sprintf("The Service %s has only HTTP ports, whose requests are routed one by one: use an HTTPRoute, or set appProtocol of a port to tcp.", service)
+	}
+	return fmt.Sprintf("The Service %s has no HTTP port: set appProtocol of a port to http.", service)
+}
 
 // ignoredForServices returns the fields of a route that have no effect on requests to Services. Their address decides, and not the host of a request.
 func ignoredForServices(route *catalog.HTTPRoute) []string {
@@ -95,15 +113,19 @@ type Replacement struct {
 
 // Message describes to users what the route does to the TrafficSplits of a Service.
 func (r Replacement) Message(root catalog.Name) string {
+	what := "requests"
+	if r.Route.Kind.RoutesConnections() {
+		what = "connections"
+	}
 	if len(r.Ports) == 0 {
-		return fmt.Sprintf("%s %s routes all requests to Service %s, so this split has no effect: delete one of them.", r.Route.Kind, r.Route.Name, root)
+		return fmt.Sprintf("%s %s routes all %s to Service %s, so this split has no effect: delete one of them.", r.Route.Kind, r.Route.Name, what, root)
 	}
 	ports := make([]string, len(r.Ports))
 	for i, port := range r.Ports {
 		ports[i] = strconv.Itoa(int(port))
 	}
-	return fmt.Sprintf("%s %s routes requests to port %s of Service %s, so this split has no effect there: delete the split, or limit the route to other ports.",
-		r.Route.Kind, r.Route.Name, strings.Join(ports, " and "), root)
+	return fmt.Sprintf("%s %s routes %s to port %s of Service %s, so this split has no effect there: delete the split, or limit the route to other ports.",
+		r.Route.Kind, r.Route.Name, what, strings.Join(ports, " and "), root)
 }
 
 // SplitReplacement returns the first of the routes, in order of their age, that replaces the TrafficSplits of a Service. It returns false if none does.
@@ -116,7 +138,7 @@ func SplitReplacement(service *catalog.Service, routes []*catalog.HTTPRoute) (Re
 		}
 		found := Replacement{Route: route}
 		for _, port := range service.Ports {
-			if isRouted(port) && route.Attaches(service.Name, port) {
+			if route.Attaches(service.Name, port) {
 				found.Ports = append(found.Ports, port.Number)
 			}
 		}

@@ -96,6 +96,11 @@ func TestOnlyServicesAreServiceParents(t *testing.T) {
 	}
 }
 
+func ofConnections(route *catalog.HTTPRoute) *catalog.HTTPRoute {
+	route.Kind = catalog.KindGatewayTCPRoute
+	return route
+}
+
 func TestRoutesReplaceSplits(t *testing.T) {
 	web := service(shop, "web", catalog.Port{Number: 80, Protocol: catalog.ProtocolHTTP}, catalog.Port{Number: 81, Protocol: catalog.ProtocolHTTP})
 	mixed := service(shop, "web", catalog.Port{Name: "web", Number: 80, Protocol: catalog.ProtocolHTTP}, catalog.Port{Number: 90, Protocol: catalog.ProtocolTCP})
@@ -115,6 +120,7 @@ func TestRoutesReplaceSplits(t *testing.T) {
 		"one port":            {web, []*catalog.HTTPRoute{named("a", 1, 81)}, "a [81]"},
 		"a port without HTTP": {mixed, []*catalog.HTTPRoute{named("a", 1, 90)}, "none"},
 		"the HTTP ports":      {mixed, []*catalog.HTTPRoute{named("a", 1, 0)}, "a [80]"},
+		"a TCPRoute":          {mixed, []*catalog.HTTPRoute{ofConnections(named("a", 1, 0))}, "a [90]"},
 		"consumers":           {web, []*catalog.HTTPRoute{serviceRoute(other, catalog.RouteBackend{}, nil)}, "none"},
 	} {
 		got := "none"

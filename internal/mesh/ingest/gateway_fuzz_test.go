@@ -38,12 +38,25 @@ func FuzzGateways(f *testing.F) {
 		route2, q2 := HTTPRoute(u)
 		grant2, q3 := ReferenceGrant(u)
 		class2, q4 := class(u)
+		sameTwice(t, connectionRoutes(u), connectionRoutes(u))
 		sameTwice(t, []any{gateway, route, grant, class1, p1, p2, p3, p4}, []any{gateway2, route2, grant2, class2, q1, q2, q3, q4})
 		sentences(t, p1, p2, p3, p4)
 		if route != nil {
 			checkHTTPRoute(t, route)
 		}
 	})
+}
+
+// connectionRoutes reads an object as a TLSRoute and as a TCPRoute. Each has one rule.
+func connectionRoutes(u *unstructured.Unstructured) []any {
+	tls, p1 := TLSRoute(u)
+	tcp, p2 := GatewayTCPRoute(u)
+	for _, route := range []*catalog.HTTPRoute{tls, tcp} {
+		if route != nil && len(route.Rules) != 1 {
+			panic("a route of connections has another number of rules than one")
+		}
+	}
+	return []any{tls, p1, tcp, p2}
 }
 
 // checkHTTPRoute verifies the rules that the gateway uses.

@@ -6,7 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // handled are the fields of Gateways and HTTPRoutes that ingest reads, or rejects with a reason in the status. A longer path is a part of the field.
@@ -21,6 +24,8 @@ var handled = map[string][]string{
 		"rules.name",
 		"rules.sessionPersistence",
 	},
+	"TLSRoute": {"parentRefs", "hostnames", "rules.backendRefs", "rules.name"},
+	"TCPRoute": {"parentRefs", "rules.backendRefs", "rules.name"},
 }
 
 // ignored are the other fields, with an example. The status names those that are set.
@@ -37,6 +42,8 @@ var ignored = map[string]map[string]string{
 	"HTTPRoute": {
 		"useDefaultGateways": "{parentRefs: [{name: web}], useDefaultGateways: All}",
 	},
+	"TLSRoute": {"useDefaultGateways": "{parentRefs: [{name: web}], useDefaultGateways: All}"},
+	"TCPRoute": {"useDefaultGateways": "{parentRefs: [{name: web}], useDefaultGateways: All}"},
 }
 
 // fieldsOf returns the paths of all fields of a type of the Gateway API.
@@ -58,7 +65,9 @@ func fieldsOf(t reflect.Type, path string) []string {
 // TestNoFieldIsIgnoredWithoutAWord checks that each field of a Gateway and an HTTPRoute is used, rejected or named in the status. A new version of the
 // Gateway API with another field fails this test.
 func TestNoFieldIsIgnoredWithoutAWord(t *testing.T) {
-	for kind, spec := range map[string]any{"Gateway": gatewayv1.GatewaySpec{}, "HTTPRoute": gatewayv1.HTTPRouteSpec{}} {
+	for kind, spec := range map[string]any{
+		"Gateway": gatewayv1.GatewaySpec{}, "HTTPRoute": gatewayv1.HTTPRouteSpec{}, "TLSRoute": gatewayv1.TLSRouteSpec{}, "TCPRoute": gatewayv1.TCPRouteSpec{},
+	} {
 		known := slices.Clone(handled[kind])
 		for path := range ignored[kind] {
 			known = append(known, path)
@@ -81,10 +90,12 @@ func TestNoFieldIsIgnoredWithoutAWord(t *testing.T) {
 			t.Errorf("a Gateway with %s: %+v %v", path, gateway, found)
 		}
 	}
-	for path, example := range ignored["HTTPRoute"] {
-		route, found := HTTPRoute(smi(t, example))
-		if len(found) > 0 || !slices.Equal(route.Ignored, []string{"spec." + path}) {
-			t.Errorf("an HTTPRoute with %s: %+v %v", path, route, found)
+	for kind, read := range map[string]func(*unstructured.Unstructured) (*catalog.HTTPRoute, []Problem){"HTTPRoute": HTTPRoute, "TLSRoute": TLSRoute, "TCPRoute": GatewayTCPRoute} {
+		for path, example := range ignored[kind] {
+			route, found := read(smi(t, example))
+			if len(found) > 0 || !slices.Equal(route.Ignored, []string{"spec." + path}) {
+				t.Errorf("%s with %s: %+v %v", kind, path, route, found)
+			}
 		}
 	}
 }

@@ -28,7 +28,7 @@ func readRoute(u *unstructured.Unstructured, kind catalog.Kind, spec *gatewayv1.
 	if len(route.Parents) == 0 {
 		return nil, nil
 	}
-	if found := checkHostnames(string(kind), spec.Hostnames); found != nil {
+	if found := checkHostnames(kind.APIName(), spec.Hostnames); found != nil {
 		return nil, found
 	}
 	for _, host := range spec.Hostnames {

@@ -75,7 +75,7 @@ func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) 
 		return read, false
 	}
 	if port.AppProtocol == nil || *port.AppProtocol == "" {
-		read.Protocol = protocolOfName(port.Name)
+		read.Protocol, read.TLS = protocolOfName(port.Name), namesTLS(port.Name)
 		warnAboutGuess(port, read, found)
 		return read, true
 	}
@@ -83,7 +83,7 @@ func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) 
 	if !ok {
 		found.reject(ReasonUnknownProtocol, "Port %d has the appProtocol %.60q, which sidecars do not support, so the port is not part of the mesh: use http, grpc, tcp, tcp-server-first or https, and tcp for everything that is not HTTP.", port.Port, *port.AppProtocol)
 	}
-	read.Protocol = protocol
+	read.Protocol, read.TLS = protocol, isTLS(*port.AppProtocol)
 	return read, ok
 }
 
@@ -183,10 +183,27 @@ func warnAboutGuess(port corev1.ServicePort, read catalog.Port, found *problems)
 	}
 }
 
+// tlsProtocols are the values of appProtocol with which the application itself uses TLS from the first byte. Most of them are also names of ports.
+var tlsProtocols = map[string]bool{
+	"https": true, "tls": true, "wss": true, "kubernetes.io/wss": true, "amqps": true, "ldaps": true, "mqtts": true, "rediss": true,
+}
+
+// isTLS reports whether the application uses TLS on a port with an appProtocol.
+func isTLS(appProtocol string) bool { return tlsProtocols[strings.ToLower(appProtocol)] }
+
+// namesTLS reports whether the name of a port without appProtocol implies that the application uses TLS.
+func namesTLS(port string) bool {
+	_, isByteProtocol := byteProtocols[port]
+	return isByteProtocol && isTLS(port) || isNamed(port, "https") || isNamed(port, "tls")
+}
+
+// isNamed reports whether a port has a name, or a name with this prefix.
+func isNamed(port, name string) bool { return port == name || strings.HasPrefix(port, name+"-") }
+
 // protocolOfName returns the protocol that a port name implies without appProtocol; HTTP by default.
 func protocolOfName(name string) catalog.Protocol {
 	for _, known := range namedProtocols {
-		if name == known.name || strings.HasPrefix(name, known.name+"-") {
+		if isNamed(name, known.name) {
 			return known.protocol
 		}
 	}

@@ -44,6 +44,14 @@ func RefOf(kind catalog.Kind, name catalog.Name) catalog.Ref {
 	return catalog.Ref{Kind: kind, Name: name}
 }
 
+// EntryKind returns the kind of the entries of a kind of objects. Two of them have the name TCPRoute.
+func EntryKind(kind schema.GroupVersionKind) catalog.Kind {
+	if kind.GroupKind() == GatewayTCPRoute.GroupKind() {
+		return catalog.KindGatewayTCPRoute
+	}
+	return catalog.Kind(kind.Kind)
+}
+
 // SourceOf returns a Source for a typed ingest function. A nil entry means that the object is not part of the mesh.
 func SourceOf[T client.Object, E interface {
 	comparable
@@ -100,13 +108,17 @@ func withoutProblems[T client.Object, E catalog.Entry](convert func(T) E) func(T
 	return func(object T) (E, []ingest.Problem) { return convert(object), nil }
 }
 
-// Kinds of the Gateway API, in versions that all its releases since 1.0 serve, and 1.1 in the case of GRPCRoute.
+// Kinds of the Gateway API, in versions that all its releases since 1.0 serve. GRPCRoute has this version since 1.1, TLSRoute since 1.5, and TCPRoute since
+// 1.6: with an earlier version alone, a kind counts as not defined.
 var (
-	GatewayClass   = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "GatewayClass"}
-	Gateway        = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "Gateway"}
-	GRPCRoute      = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "GRPCRoute"}
-	HTTPRoute      = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRoute"}
-	ReferenceGrant = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1beta1", Kind: "ReferenceGrant"}
+	GatewayClass = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "GatewayClass"}
+	Gateway      = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "Gateway"}
+	GRPCRoute    = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "GRPCRoute"}
+	HTTPRoute    = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRoute"}
+	TLSRoute     = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "TLSRoute"}
+	// GatewayTCPRoute is not SMI's TCPRoute.
+	GatewayTCPRoute = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "TCPRoute"}
+	ReferenceGrant  = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1beta1", Kind: "ReferenceGrant"}
 )
 
 // GatewayAPI returns the kinds that configure the ingress gateway of a mesh, or route the requests to its Services. GatewayClass is the first.
@@ -116,6 +128,8 @@ func GatewayAPI(mesh string) []Source {
 		SourceOf(catalog.KindGateway, Object(Gateway), ingest.Gateway),
 		SourceOf(catalog.KindHTTPRoute, Object(HTTPRoute), ingest.HTTPRoute),
 		SourceOf(catalog.KindGRPCRoute, Object(GRPCRoute), ingest.GRPCRoute),
+		SourceOf(catalog.KindTLSRoute, Object(TLSRoute), ingest.TLSRoute),
+		SourceOf(catalog.KindGatewayTCPRoute, Object(GatewayTCPRoute), ingest.GatewayTCPRoute),
 		SourceOf(catalog.KindReferenceGrant, Object(ReferenceGrant), ingest.ReferenceGrant),
 	}
 }

@@ -41,6 +41,9 @@ func (s *Scope) EstimatedBytes() int {
 		for k := range s.Outbound[i].HTTPRoutes {
 			routes += s.Outbound[i].HTTPRoutes[k].Weight
 		}
+		for k := range s.Outbound[i].ConnectionRoutes {
+			routes += s.Outbound[i].ConnectionRoutes[k].weight()
+		}
 		for _, r := range s.Outbound[i].Routes {
 			add(r.Matches)
 			routes += len(r.Matches) * len(r.Backends)

@@ -40,6 +40,9 @@ func (l *AccessLog) bytes() int {
 // chains returns about how many filter chains the listeners of the sidecar have.
 func (s *Scope) chains() int {
 	count := len(s.Inbound) + len(s.Ingress) + len(s.Outbound)
+	for i := range s.Outbound {
+		count += max(0, len(s.Outbound[i].ConnectionRoutes)-1)
+	}
 	for _, port := range s.EgressPorts {
 		count += 1 + len(port.Hosts)
 		for _, r := range port.Ranges {

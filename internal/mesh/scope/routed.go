@@ -17,27 +17,42 @@ func (o outboundBuilder) admitRouted(rule authz.RouteRule) bool {
 
 // weightOfRouted counts the routes of a match: one for each backend, and more for long texts.
 func weightOfRouted(rule authz.RouteRule) int {
+	if rule.Routed.Route.Kind.RoutesConnections() {
+		return weightOfConnections(rule)
+	}
 	return gateway.WeightOfMatch(rule.Routed.Match, rule.Routed.Rule, len(rule.Backends))
 }
 
-// addRouted adds a match of a route. The last rule of a port adds none: sidecars answer 404 if no other applies.
+// addRouted adds a match of a route. The last rule of a port adds none: sidecars answer 404 if no other applies, and close connections.
 func (o outboundBuilder) addRouted(out *Outbound, rule authz.RouteRule) {
 	out.Routed = true
 	routed := rule.Routed
-	if routed.Rule == nil {
+	switch {
+	case routed.Rule == nil:
+		return
+	case routed.Route.Kind.RoutesConnections():
+		o.addConnectionRoute(out, rule)
 		return
 	}
 	route := o.newRoute(routed.Route, routed.Rule, *routed.Match, authz.ResolveBackend)
 	route.Weight = weightOfRouted(rule)
+	route.Backends = o.routedBackends(rule)
+	out.HTTPRoutes = append(out.HTTPRoutes, route)
+}
+
+// routedBackends returns the backends of a rule. One without a cluster stands for those that cannot be used.
+func (o outboundBuilder) routedBackends(rule authz.RouteRule) []Backend {
+	var backends []Backend
+	routed := rule.Routed
 	for i, backend := range rule.Backends {
-		route.Backends = append(route.Backends, Backend{
+		backends = append(backends, Backend{
 			Cluster: o.addCluster(backend), Weight: backend.Weight, Filters: routed.Rule.Backends[routed.References[i]].Filters,
 		})
 	}
 	if routed.Unusable > 0 {
-		route.Backends = append(route.Backends, Backend{Weight: routed.Unusable})
+		backends = append(backends, Backend{Weight: routed.Unusable})
 	}
-	out.HTTPRoutes = append(out.HTTPRoutes, route)
+	return backends
 }
 
 // backendResolver returns what a route may refer to.

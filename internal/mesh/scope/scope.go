@@ -138,10 +138,11 @@ type Outbound struct {
 	// PodPort is the pods' port of a headless Service; 0 otherwise. Clients of a headless Service connect to a pod's
 	// address on the Service's port or on the pod's port; both are intercepted.
 	PodPort uint16
-	// Routed is true if routes of the Gateway API apply: HTTPRoutes, in order. Routes and Backends are then empty, and requests that none of them
-	// matches have status 404.
-	Routed     bool
-	HTTPRoutes []HTTPRoute
+	// Routed is true if routes of the Gateway API apply: HTTPRoutes, in order, or ConnectionRoutes on ports without HTTP. Routes and Backends are then
+	// empty. Requests that no route matches have status 404, and connections are closed.
+	Routed           bool
+	HTTPRoutes       []HTTPRoute
+	ConnectionRoutes []ConnectionRoute
 	// Routes apply to some requests, in order. Only HTTP ports have any.
 	Routes []OutboundRoutes
 	// Backends receive the traffic that no route selects, by weight: the Service itself, or the backends of a

@@ -8,13 +8,20 @@ import (
 
 // drawRoute draws a route of the Gateway API for a Service.
 func drawRoute(t *rapid.T) *catalog.HTTPRoute {
-	route := &catalog.HTTPRoute{Kind: rapid.SampledFrom([]catalog.Kind{catalog.KindHTTPRoute, catalog.KindGRPCRoute}).Draw(t, "kind"), Name: drawName(t)}
+	route := &catalog.HTTPRoute{Kind: rapid.SampledFrom(catalog.RouteKinds()).Draw(t, "kind"), Name: drawName(t)}
 	parent := catalog.RouteParent{Service: drawName(t)}
 	if rapid.IntRange(0, 3).Draw(t, "one port") == 0 {
 		parent.Port = 80
 	}
 	route.Parents = []catalog.RouteParent{parent}
-	for range rapid.IntRange(0, 2).Draw(t, "rules") {
+	fewest, most := 0, 2
+	if route.Kind.RoutesConnections() {
+		fewest, most = 1, 1
+	}
+	if route.Kind == catalog.KindTLSRoute {
+		route.Hostnames = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a.example", "*.example"}), 1, 2, rapid.ID).Draw(t, "hostnames")
+	}
+	for range rapid.IntRange(fewest, most).Draw(t, "rules") {
 		rule := catalog.HTTPRouteRule{Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: rapid.SampledFrom([]string{"/", "/a"}).Draw(t, "path")}}}
 		for range rapid.IntRange(0, 2).Draw(t, "backends") {
 			rule.Backends = append(rule.Backends, catalog.RouteBackend{Service: drawName(t), Port: 80, Weight: uint32(rapid.IntRange(0, 2).Draw(t, "weight"))})
@@ -28,7 +35,7 @@ func drawRoute(t *rapid.T) *catalog.HTTPRoute {
 func drawGrant(t *rapid.T) *catalog.ReferenceGrant {
 	grant := &catalog.ReferenceGrant{Name: drawName(t), To: []catalog.GrantedObject{{Kind: "Service"}}}
 	grant.From = []catalog.GrantedReferrer{{
-		Group: "gateway.networking.k8s.io", Kind: string(catalog.KindHTTPRoute), Namespace: rapid.SampledFrom(namespaces).Draw(t, "from"),
+		Group: "gateway.networking.k8s.io", Kind: rapid.SampledFrom(catalog.RouteKinds()).Draw(t, "granted kind").APIName(), Namespace: rapid.SampledFrom(namespaces).Draw(t, "from"),
 	}}
 	if rapid.Bool().Draw(t, "one Service") {
 		grant.To[0].Name = rapid.SampledFrom(words).Draw(t, "granted")

@@ -53,6 +53,9 @@ func Service(s *catalog.Service) corev1.Service {
 	service.Spec.ClusterIP = service.Spec.ClusterIPs[0]
 	for _, p := range s.Ports {
 		port := corev1.ServicePort{Name: p.Name, Port: int32(p.Number), AppProtocol: ptr.To(string(p.Protocol)), TargetPort: intstr.FromInt32(int32(p.TargetPort))}
+		if p.TLS {
+			port.AppProtocol = ptr.To("https")
+		}
 		if p.TargetName != "" {
 			port.TargetPort = intstr.FromString(p.TargetName)
 		}

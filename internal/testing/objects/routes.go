@@ -13,6 +13,45 @@ import (
 func HTTPRoute(r *catalog.HTTPRoute) gatewayv1.HTTPRoute {
 	route := gatewayv1.HTTPRoute{ObjectMeta: Meta(r.Name)}
 	route.CreationTimestamp = metav1.NewTime(r.Created)
+	route.Spec.ParentRefs = parentObjects(r)
+	for i := range r.Rules {
+		route.Spec.Rules = append(route.Spec.Rules, ruleObject(&r.Rules[i]))
+	}
+	return route
+}
+
+// TCPRoute returns a TCPRoute of the Gateway API with Services as parents.
+func TCPRoute(r *catalog.HTTPRoute) gatewayv1.TCPRoute {
+	route := gatewayv1.TCPRoute{ObjectMeta: Meta(r.Name)}
+	route.CreationTimestamp = metav1.NewTime(r.Created)
+	route.Spec.ParentRefs = parentObjects(r)
+	route.Spec.Rules = []gatewayv1.TCPRouteRule{{BackendRefs: backendObjects(r)}}
+	return route
+}
+
+// TLSRoute returns a TLSRoute with Services as parents.
+func TLSRoute(r *catalog.HTTPRoute) gatewayv1.TLSRoute {
+	route := gatewayv1.TLSRoute{ObjectMeta: Meta(r.Name)}
+	route.CreationTimestamp = metav1.NewTime(r.Created)
+	route.Spec.ParentRefs = parentObjects(r)
+	for _, hostname := range r.Hostnames {
+		route.Spec.Hostnames = append(route.Spec.Hostnames, gatewayv1.Hostname(hostname))
+	}
+	route.Spec.Rules = []gatewayv1.TLSRouteRule{{BackendRefs: backendObjects(r)}}
+	return route
+}
+
+// backendObjects returns the backends of the only rule.
+func backendObjects(r *catalog.HTTPRoute) []gatewayv1.BackendRef {
+	var refs []gatewayv1.BackendRef
+	for _, ref := range ruleObject(&r.Rules[0]).BackendRefs {
+		refs = append(refs, ref.BackendRef)
+	}
+	return refs
+}
+
+func parentObjects(r *catalog.HTTPRoute) []gatewayv1.ParentReference {
+	var refs []gatewayv1.ParentReference
 	for _, parent := range r.Parents {
 		ref := gatewayv1.ParentReference{
 			Group: ptr.To(gatewayv1.Group("")), Kind: ptr.To(gatewayv1.Kind("Service")),
@@ -21,12 +60,9 @@ func HTTPRoute(r *catalog.HTTPRoute) gatewayv1.HTTPRoute {
 		if parent.Port != 0 {
 			ref.Port = ptr.To(gatewayv1.PortNumber(parent.Port))
 		}
-		route.Spec.ParentRefs = append(route.Spec.ParentRefs, ref)
+		refs = append(refs, ref)
 	}
-	for i := range r.Rules {
-		route.Spec.Rules = append(route.Spec.Rules, ruleObject(&r.Rules[i]))
-	}
-	return route
+	return refs
 }
 
 func ruleObject(r *catalog.HTTPRouteRule) gatewayv1.HTTPRouteRule {

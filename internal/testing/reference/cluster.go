@@ -28,10 +28,13 @@ type Cluster struct {
 	TCPRoutes       []specsv1alpha4.TCPRoute
 	TrafficSplits   []splitv1alpha4.TrafficSplit
 	// HTTPRoutes have Services as parents.
-	HTTPRoutes      []gatewayv1.HTTPRoute
-	ReferenceGrants []gatewayv1beta1.ReferenceGrant
-	Egresses        []policyv1alpha1.Egress
-	IngressBackends []policyv1alpha1.IngressBackend
+	HTTPRoutes []gatewayv1.HTTPRoute
+	// TLSRoutes and ConnectionRoutes, which are TCPRoutes of the Gateway API, too.
+	TLSRoutes        []gatewayv1.TLSRoute
+	ConnectionRoutes []gatewayv1.TCPRoute
+	ReferenceGrants  []gatewayv1beta1.ReferenceGrant
+	Egresses         []policyv1alpha1.Egress
+	IngressBackends  []policyv1alpha1.IngressBackend
 	// ExternalAuthorizations refer to ExtensionServices.
 	ExternalAuthorizations []policyv1alpha1.ExternalAuthorization
 	ExtensionServices      []configv1alpha2.ExtensionService

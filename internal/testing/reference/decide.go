@@ -20,6 +20,8 @@ type Request struct {
 	Service types.NamespacedName
 	Port    int32
 	Pod     string
+	// ServerName is the one that a client with TLS asks for.
+	ServerName string
 	// Method, Path and Headers (name and value) apply to HTTP ports. The Host header is ":authority".
 	Method, Path string
 	Headers      [][2]string
@@ -79,6 +81,9 @@ func (c *Cluster) Decide(r Request) []Result {
 	}
 	if routes := c.routesFor(r.Source.Namespace, service, port); len(routes) > 0 {
 		return c.decideRouted(r, service, port, routes)
+	}
+	if routes := c.connectionRoutesFor(r.Source.Namespace, service, port); len(routes) > 0 {
+		return c.decideConnection(r, service, port, routes)
 	}
 	applied := c.applies(c.rules(service, port), asSent(r))
 	direct := headless(service) && len(applied.shares) == 1 && applied.shares[0].service.Name == service.Name && applied.shares[0].weight > 0
@@ -140,11 +145,16 @@ func (c *Cluster) destinationsOf(source account, service *corev1.Service, port c
 	var list []share
 	for i := range routes {
 		for k := range routes[i].Spec.Rules {
-			usable, _ := c.backends(&routes[i], &routes[i].Spec.Rules[k])
+			usable, _ := c.backends(originOf(&routes[i]), routes[i].Spec.Rules[k].BackendRefs)
 			list = append(list, usable...)
 		}
 	}
-	if len(routes) > 0 {
+	ofConnections := c.connectionRoutesFor(source.Namespace, service, port)
+	for _, route := range ofConnections {
+		usable, _ := c.backends(route.origin, route.refs)
+		list = append(list, usable...)
+	}
+	if len(routes)+len(ofConnections) > 0 {
 		if c.containerPort(service, port) != 0 {
 			list = append(list, share{service: service, port: port, weight: 1})
 		}

@@ -109,14 +109,19 @@ func (c *Cluster) follow(r Request, service *corev1.Service, port corev1.Service
 			return []Result{{Outcome: Redirected}}
 		}
 	}
-	usable, broken := c.backends(selected.route, selected.rule)
+	usable, broken := c.backends(originOf(selected.route), selected.rule.BackendRefs)
+	return c.distribute(r, service, port, usable, broken, Broken, func(s share) Request { return filtered(r, selected, s.filters) })
+}
+
+// distribute returns the results of a request at the shares of a route. Its outcome is unusable without a backend, and for the share of a broken one.
+func (c *Cluster) distribute(r Request, service *corev1.Service, port corev1.ServicePort, usable []share, broken bool, unusable Outcome, edited func(share) Request) []Result {
 	var results []Result
 	total := 0
 	for _, s := range usable {
 		total += s.weight
 	}
 	if broken || total == 0 {
-		results = append(results, Result{Outcome: Broken})
+		results = append(results, Result{Outcome: unusable})
 	}
 	direct := headless(service) && len(usable) == 1 && !broken && usable[0].service.Name == service.Name && usable[0].service.Namespace == service.Namespace && usable[0].weight > 0 &&
 		c.containerPort(service, usable[0].port) == c.containerPort(service, port)
@@ -124,7 +129,7 @@ func (c *Cluster) follow(r Request, service *corev1.Service, port corev1.Service
 		if s.weight == 0 {
 			continue
 		}
-		for _, result := range c.at(filtered(r, selected, s.filters), s, direct) {
+		for _, result := range c.at(edited(s), s, direct) {
 			if !slices.Contains(results, result) {
 				results = append(results, result)
 			}
@@ -133,13 +138,23 @@ func (c *Cluster) follow(r Request, service *corev1.Service, port corev1.Service
 	return results
 }
 
+// origin is what decides which Services a route may use.
+type origin struct {
+	kind, namespace string
+	parents         []gatewayv1.ParentReference
+}
+
+func originOf(route *gatewayv1.HTTPRoute) origin {
+	return origin{"HTTPRoute", route.Namespace, route.Spec.ParentRefs}
+}
+
 // backends returns the backends of a rule that exist and that the route may use, and whether a share of the requests has another one.
-func (c *Cluster) backends(route *gatewayv1.HTTPRoute, rule *gatewayv1.HTTPRouteRule) (usable []share, broken bool) {
-	for _, ref := range rule.BackendRefs {
+func (c *Cluster) backends(route origin, refs []gatewayv1.HTTPBackendRef) (usable []share, broken bool) {
+	for _, ref := range refs {
 		name := types.NamespacedName{Namespace: string(*ref.Namespace), Name: string(ref.Name)}
 		service := c.service(name)
 		switch {
-		case name.Namespace != route.Namespace && !isParent(route, name) && !c.isGranted(route.Namespace, name), service == nil, portOf(service, *ref.Port) == nil:
+		case name.Namespace != route.namespace && !isParent(route.parents, name) && !c.isGranted(route, name), service == nil, portOf(service, *ref.Port) == nil:
 			broken = broken || *ref.Weight > 0
 		case c.containerPort(service, *portOf(service, *ref.Port)) != 0:
 			usable = append(usable, share{service, *portOf(service, *ref.Port), int(*ref.Weight), ref.Filters})
@@ -148,19 +163,19 @@ func (c *Cluster) backends(route *gatewayv1.HTTPRoute, rule *gatewayv1.HTTPRoute
 	return usable, broken
 }
 
-// isParent reports whether a route applies to a Service.
-func isParent(route *gatewayv1.HTTPRoute, service types.NamespacedName) bool {
-	return slices.ContainsFunc(route.Spec.ParentRefs, func(ref gatewayv1.ParentReference) bool {
+// isParent reports whether a Service is among the parents of a route.
+func isParent(parents []gatewayv1.ParentReference, service types.NamespacedName) bool {
+	return slices.ContainsFunc(parents, func(ref gatewayv1.ParentReference) bool {
 		return ref.Kind != nil && *ref.Kind == "Service" && string(ref.Name) == service.Name && string(*ref.Namespace) == service.Namespace
 	})
 }
 
-// isGranted reports whether HTTPRoutes of a namespace may send requests to a Service of another one.
-func (c *Cluster) isGranted(routes string, service types.NamespacedName) bool {
+// isGranted reports whether a route may use a Service of another namespace.
+func (c *Cluster) isGranted(route origin, service types.NamespacedName) bool {
 	for _, grant := range c.ReferenceGrants {
 		for _, from := range grant.Spec.From {
 			for _, to := range grant.Spec.To {
-				if grant.Namespace == service.Namespace && from.Kind == "HTTPRoute" && string(from.Namespace) == routes && to.Kind == "Service" &&
+				if grant.Namespace == service.Namespace && string(from.Kind) == route.kind && string(from.Namespace) == route.namespace && to.Kind == "Service" &&
 					(to.Name == nil || string(*to.Name) == service.Name) {
 					return true
 				}

@@ -185,6 +185,7 @@ var anyPort = oneOf([]catalog.Port{
 	{Number: 80, TargetPort: otherPort, Protocol: catalog.ProtocolHTTP},
 	{Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolGRPC},
 	{Number: 81, TargetPort: echoPort, Protocol: catalog.ProtocolTCP},
+	{Number: 81, TargetPort: echoPort, Protocol: catalog.ProtocolTCP, TLS: true},
 	{Number: 82, TargetPort: greetsPort, Protocol: catalog.ProtocolTCPServerFirst},
 	{Number: 83, TargetPort: otherPort, Protocol: catalog.ProtocolHTTP},
 	{Number: 83, TargetPort: otherPort, Protocol: catalog.ProtocolTCP},

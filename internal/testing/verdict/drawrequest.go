@@ -15,11 +15,13 @@ import (
 // Request is a request of an application to an address.
 type Request struct {
 	// Pod is the index of the pod. A request from outside the mesh has From, the address of its client, instead.
-	Pod    int
-	From   netip.Addr
-	To     netip.AddrPort
-	Method string
-	Path   string
+	Pod  int
+	From netip.Addr
+	To   netip.AddrPort
+	// ServerName is that of a TLS handshake with which a TCP client begins; empty for plain text.
+	ServerName string
+	Method     string
+	Path       string
 	// Headers start with the host.
 	Headers []authz.Header
 }
@@ -109,6 +111,9 @@ func drawRequest(t *rapid.T, addresses []netip.AddrPort) Request {
 		r.To = netip.AddrPortFrom(podAddress(other), oneOf(ports).Draw(t, "pod port"))
 	}
 	if r.protocol() != catalog.ProtocolHTTP {
+		if r.protocol() == catalog.ProtocolTCP {
+			r.ServerName = anyServerName.Draw(t, "server name")
+		}
 		return r
 	}
 	r.Method, r.Path = anyMethod.Draw(t, "method"), anyPath.Draw(t, "path")

@@ -14,6 +14,7 @@ func addRoutes(add func(catalog.Kind, int, catalog.Name, func(*rapid.T) catalog.
 	for _, name := range []catalog.Name{Name("a", "h1"), Name("a", "h2"), Name("b", "h1")} {
 		add(catalog.KindHTTPRoute, 4, name, func(t *rapid.T) catalog.Entry { return drawServiceRoute(t, name) })
 	}
+	addConnectionRoutes(add)
 	for i, from := range namespaces {
 		name := Name(namespaces[1-i], "grant")
 		add(catalog.KindReferenceGrant, 2, name, func(t *rapid.T) catalog.Entry { return drawGrant(t, name, from) })
@@ -114,6 +115,9 @@ func drawFilters(t *rapid.T) catalog.RouteFilters {
 func drawGrant(t *rapid.T, name catalog.Name, from string) catalog.Entry {
 	grant := &catalog.ReferenceGrant{
 		Name: name, From: []catalog.GrantedReferrer{{Group: "gateway.networking.k8s.io", Kind: "HTTPRoute", Namespace: from}}, To: []catalog.GrantedObject{{Kind: "Service"}},
+	}
+	if kind := oneOf([]string{"HTTPRoute", "TCPRoute", "TLSRoute"}).Draw(t, "another kind"); kind != "HTTPRoute" {
+		grant.From = append(grant.From, catalog.GrantedReferrer{Group: "gateway.networking.k8s.io", Kind: kind, Namespace: from})
 	}
 	if oneIn(t, 2, "one Service") {
 		grant.To[0].Name = anyServiceOf(name.Namespace).Draw(t, "granted").Name

@@ -118,7 +118,7 @@ func (e expectation) unlikeExplained(answer *explain.Answer) string {
 func (o *oracle) explainQuestion(r Request) (explain.Question, bool) {
 	from := pods[r.Pod].name
 	q := explain.Question{WithoutRemedy: true, From: explain.Reference{Kind: explain.KindPod, Namespace: from.Namespace, Name: from.Name}}
-	q.Method, q.Path, q.Headers = r.Method, r.Path, r.Headers
+	q.Method, q.Path, q.Headers, q.ServerName = r.Method, r.Path, r.Headers, r.ServerName
 	service, port := catalog.Name{}, catalog.Port{}
 	switch r.direction() {
 	case egress:
@@ -138,7 +138,7 @@ func (o *oracle) explainQuestion(r Request) (explain.Question, bool) {
 		service, port = o.destination(r)
 	}
 	found := o.catalog.View().Service(service)
-	if found == nil || port.Number == 0 || found.Headless() {
+	if found == nil || port.Number == 0 || found.Headless() || port.TLS && r.ServerName == "" {
 		return q, false
 	}
 	q.To = explain.Reference{Kind: explain.KindService, Namespace: service.Namespace, Name: service.Name, Port: port.Number}

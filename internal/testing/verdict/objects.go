@@ -57,7 +57,7 @@ func (w State) objects() *reference.Cluster {
 		case *catalog.TrafficSplit:
 			c.TrafficSplits = append(c.TrafficSplits, trafficSplit(e))
 		case *catalog.HTTPRoute:
-			c.HTTPRoutes = append(c.HTTPRoutes, objects.HTTPRoute(e))
+			addRouteObject(c, e)
 		case *catalog.ReferenceGrant:
 			c.ReferenceGrants = append(c.ReferenceGrants, objects.ReferenceGrant(e))
 		}

@@ -141,7 +141,7 @@ func (o *oracle) expectRoutedBy(clients *oracle, r Request) expectation {
 // question returns a request as one of the policy engine, without a destination.
 func question(r Request) authz.Request {
 	sa := identity.ServiceAccount{Namespace: pods[r.Pod].name.Namespace, Name: pods[r.Pod].account}
-	return authz.Request{Source: sa, Pod: r.To.Addr(), Method: r.Method, Path: r.Path, Headers: r.Headers}
+	return authz.Request{Source: sa, Pod: r.To.Addr(), ServerName: r.ServerName, Method: r.Method, Path: r.Path, Headers: r.Headers}
 }
 
 // expectAt returns the expected result of a request to a port of a Service.

@@ -115,6 +115,7 @@ var outcomes = map[authz.Outcome]reference.Outcome{
 func referenceRequest(r authz.Request) reference.Request {
 	out := reference.Request{
 		Source: types.NamespacedName(r.Source), Service: types.NamespacedName(r.Service), Port: int32(r.Port), Pod: r.Pod.String(), Method: r.Method, Path: r.Path,
+		ServerName: r.ServerName,
 	}
 	for _, h := range r.Headers {
 		out.Headers = append(out.Headers, [2]string{h.Name, h.Value})
@@ -144,7 +145,7 @@ func (r Request) String() string {
 		from = fmt.Sprintf("%s to %s", r.From, r.To)
 	}
 	if r.protocol() != catalog.ProtocolHTTP {
-		return from + " by " + string(r.protocol())
+		return strings.TrimSuffix(from+" by "+string(r.protocol())+" for "+r.ServerName, " for ")
 	}
 	var headers []string
 	for _, h := range r.Headers {

@@ -57,7 +57,7 @@ func (n *Network) send(r Request) string {
 	case catalog.ProtocolHTTP:
 		return sendHTTP(conn, r)
 	case catalog.ProtocolTCP:
-		_, _ = io.WriteString(conn, "hello\n")
+		_, _ = conn.Write(append(clientHello(r.ServerName), "hello\n"...))
 	case catalog.ProtocolTCPServerFirst:
 		// A sidecar waits up to 15 seconds for the first bytes of a plaintext connection before it closes it.
 		nudge := time.AfterFunc(clientDelay, func() { _, _ = io.WriteString(conn, "hello\n") })
@@ -150,6 +150,8 @@ func read(c *reference.Cluster) State {
 	readPolicies(entries, c.TrafficSplits, ingest.TrafficSplit)
 	readPolicies(entries, c.IngressBackends, ingest.IngressBackend)
 	readPolicies(entries, c.HTTPRoutes, ingest.HTTPRoute)
+	readPolicies(entries, c.TLSRoutes, ingest.TLSRoute)
+	readPolicies(entries, c.ConnectionRoutes, ingest.GatewayTCPRoute)
 	readPolicies(entries, c.ReferenceGrants, ingest.ReferenceGrant)
 	return entries
 }

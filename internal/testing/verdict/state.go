@@ -113,10 +113,10 @@ func (w State) entriesOf(objects *reference.Cluster) State {
 // isInReference reports whether the reference decides by policies of the kind, in the form in which the mesh has them.
 func isInReference(kind catalog.Kind) bool {
 	switch kind {
-	case catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, catalog.KindIngressBackend, catalog.KindHTTPRoute:
+	case catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, catalog.KindIngressBackend:
 		return true
 	}
-	return false
+	return slices.Contains(catalog.RouteKinds(), kind)
 }
 
 func accountUID(sa identity.ServiceAccount) string { return "uid-of-" + sa.Name }

@@ -265,7 +265,7 @@ func (s *step) mixed() []*oracle {
 	if s.edits(catalog.KindHTTPRouteGroup) {
 		moments = append(moments, newOracle(dividedAs(before, after, s.edit)), newOracle(dividedAs(after, before, s.edit)))
 	}
-	if s.edits(catalog.KindHTTPRoute) || s.edits(catalog.KindReferenceGrant) {
+	if slices.ContainsFunc(append(catalog.RouteKinds(), catalog.KindReferenceGrant), s.edits) {
 		moments = append(moments, newOracle(routedAs(before, after)), newOracle(routedAs(after, before)))
 	}
 	if s.edits(catalog.KindService) {
@@ -277,7 +277,7 @@ func (s *step) mixed() []*oracle {
 // routedAs returns the mesh of servers, with the routes of the mesh of clients.
 func routedAs(servers, clients State) State {
 	isRoute := func(ref catalog.Ref) bool {
-		return ref.Kind == catalog.KindHTTPRoute || ref.Kind == catalog.KindReferenceGrant
+		return ref.Kind == catalog.KindReferenceGrant || slices.Contains(catalog.RouteKinds(), ref.Kind)
 	}
 	next := servers.with(nil)
 	maps.DeleteFunc(next, func(ref catalog.Ref, _ catalog.Entry) bool { return isRoute(ref) })

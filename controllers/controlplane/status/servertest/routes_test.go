@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -73,12 +74,60 @@ func TestStatusOfRoutesForServices(t *testing.T) {
 	w.waitForCondition(t, split, "TrafficSplit", "split", "Accepted", "True Accepted", "in force")
 }
 
-// waitForParent waits until the route has one entry, with a condition of its generation with a reason.
+const connectionRoutes = `
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: shop}
+spec: {ports: [{name: sql, port: 5432, appProtocol: tcp}, {name: tls, port: 443, appProtocol: https}]}
+---
+apiVersion: specs.smi-spec.io/v1alpha4
+kind: TCPRoute
+metadata: {name: r, namespace: shop}
+spec: {matches: {ports: [5432]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {name: r, namespace: shop}
+spec:
+  parentRefs: [{group: "", kind: Service, name: db, port: 443}]
+  rules: [{backendRefs: [{name: db, port: 443}]}]`
+
+const tlsRoute = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: TLSRoute
+metadata: {name: r, namespace: shop}
+spec:
+  hostnames: [db.example.com]
+  parentRefs: [{group: "", kind: Service, name: db, port: 443}]
+  rules: [{backendRefs: [{name: db, port: 443}]}]`
+
+// TestStatusOfConnectionRoutes has TCPRoutes of SMI and of the Gateway API with the same name, and a TLSRoute that is defined and created later.
+func TestStatusOfConnectionRoutes(t *testing.T) {
+	w := start(t)
+	w.create(t, mesh)
+	envtest.Install(t, w.config, gatewayDefinition(t, "tcproutes"))
+	w.create(t, connectionRoutes)
+	w.waitForCondition(t, "specs.smi-spec.io/v1alpha4", "TCPRoute", "r", "Accepted", "True Accepted", "in force")
+	w.waitForParentOf(t, kinds.GatewayTCPRoute, "Accepted", "Accepted")
+	envtest.Install(t, w.config, gatewayDefinition(t, "tlsroutes"))
+	w.create(t, tlsRoute)
+	w.waitForParentOf(t, kinds.TLSRoute, "Accepted", "Accepted")
+	w.waitForParentOf(t, kinds.TLSRoute, "ResolvedRefs", "ResolvedRefs")
+	w.waitForParentOf(t, kinds.GatewayTCPRoute, "Accepted", "Conflicted")
+}
+
+// waitForParent is waitForParentOf for the HTTPRoute.
 func (w statusTest) waitForParent(t *testing.T, condition, reason string) {
+	t.Helper()
+	w.waitForParentOf(t, kinds.HTTPRoute, condition, reason)
+}
+
+// waitForParentOf waits until the route of a kind has one entry, with a condition of its generation with a reason.
+func (w statusTest) waitForParentOf(t *testing.T, kind schema.GroupVersionKind, condition, reason string) {
 	t.Helper()
 	var last []gatewayv1.RouteParentStatus
 	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
-		object, route := kinds.Object(kinds.HTTPRoute), &gatewayv1.HTTPRoute{}
+		object, route := kinds.Object(kind), &gatewayv1.HTTPRoute{}
 		if err := w.Get(ctx, client.ObjectKey{Namespace: "shop", Name: "r"}, object); err != nil {
 			return false, err
 		}
