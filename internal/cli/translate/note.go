@@ -57,7 +57,13 @@ func (n Note) sentence() string {
 	if n.Text == "" {
 		return string(n.Outcome) + "."
 	}
-	return string(n.Outcome) + ": " + n.Text
+	text := n.Text
+	for _, word := range []string{"It ", "Its ", "On ", "The ", "A ", "An ", "Requests ", "Keep "} {
+		if strings.HasPrefix(text, word) {
+			text = strings.ToLower(text[:1]) + text[1:]
+		}
+	}
+	return string(n.Outcome) + ": " + text
 }
 
 // Object is an object of the result.
@@ -129,6 +135,8 @@ type obstacle struct {
 	fatal bool
 	// partial obstacles leave the translation exact, but the object is also necessary for something else.
 	partial bool
+	// replaced obstacles are routes that already do what the object did.
+	replaced bool
 }
 
 type obstacles []obstacle
@@ -143,6 +151,15 @@ func (o *obstacles) fail(ref catalog.Ref, format string, args ...any) {
 
 func (o *obstacles) keep(ref catalog.Ref, format string, args ...any) {
 	*o = append(*o, obstacle{object: ref, text: fmt.Sprintf(format, args...), partial: true})
+}
+
+func (o *obstacles) replaced(format string, args ...any) {
+	*o = append(*o, obstacle{text: fmt.Sprintf(format, args...), partial: true, replaced: true})
+}
+
+// onlyReplaced reports whether existing routes are all that concerns an object.
+func (o obstacles) onlyReplaced(ref catalog.Ref) bool {
+	return !slices.ContainsFunc(o, func(one obstacle) bool { return (one.object.Kind == "" || one.object == ref) && !one.replaced })
 }
 
 // prevent reports whether the translation must not be printed.
@@ -178,6 +195,8 @@ func (o obstacles) report(r *Result, refs []catalog.Ref, bestEffort bool, into s
 			r.note(ref, Untranslated, "%s", text)
 		case text == "":
 			r.note(ref, Translated, "%s", into)
+		case o.onlyReplaced(ref):
+			r.note(ref, Translated, "%s %s", into, text)
 		case partialOnly:
 			r.note(ref, Partial, "%s %s", into, text)
 		default:

@@ -148,7 +148,14 @@ func retryPolicyObject(name catalog.Name, client identity.ServiceAccount, servic
 	if p.BackoffBase > 0 {
 		object.Spec.RetryPolicy.RetryBackoffBaseInterval, _ = gatewayDuration(p.BackoffBase)
 	}
-	return asObject(&object)
+	content := asObject(&object)
+	if p.PerTryTimeout == 0 {
+		unstructured.RemoveNestedField(content.Object, "spec", "retryPolicy", "perTryTimeout")
+	}
+	if p.BackoffBase == 0 {
+		unstructured.RemoveNestedField(content.Object, "spec", "retryPolicy", "retryBackoffBaseInterval")
+	}
+	return content
 }
 
 // conditionsText joins the conditions that are repeated in every case.

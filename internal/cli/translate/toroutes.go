@@ -105,7 +105,7 @@ func (t *toRoutes) translateSplits(root catalog.Name, splits []*catalog.TrafficS
 			continue
 		}
 		if existing := t.view.ServiceRoutes(root.Namespace, root, port); len(existing) > 0 {
-			found.keep(catalog.Ref{}, "On port %d the HTTPRoute %s already replaces it.", port.Number, existing[0].Name)
+			found.replaced("On port %d the %s %s already replaces it.", port.Number, existing[0].Kind, existing[0].Name)
 			continue
 		}
 		if r := t.routeOf(service, port, &found); r != nil {
@@ -130,12 +130,14 @@ func (t *toRoutes) translateSplits(root catalog.Name, splits []*catalog.TrafficS
 
 // noteWithoutRoutes adds notes where all ports stay as they are.
 func (t *toRoutes) noteWithoutRoutes(refs []catalog.Ref, found obstacles) {
-	isReplaced := !slices.ContainsFunc(found, func(o obstacle) bool { return !strings.Contains(o.text, "already replaces") })
 	for _, ref := range refs {
 		text, _ := found.textsFor(ref)
-		if isReplaced {
+		switch {
+		case text == "":
+			t.note(ref, Idle, "its Service has no HTTP port. Delete it.")
+		case found.onlyReplaced(ref):
 			t.note(ref, Idle, "%s Delete it.", text)
-		} else {
+		default:
 			t.note(ref, Untranslated, "%s", text)
 		}
 	}
