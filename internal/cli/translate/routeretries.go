@@ -81,8 +81,10 @@ func (t *toRoutes) routesWithRetry(retry *catalog.Retry, destination catalog.Nam
 		if t.isSplit(destination) && len(t.routes[servicePort{destination, port.Number}]) == 0 {
 			return nil, fmt.Errorf("its TrafficSplits are not translated on port %d", port.Number)
 		}
-		if existing := t.view.ServiceRoutes(namespace, destination, port); len(existing) > 0 {
-			return nil, fmt.Errorf("the %s %s applies to the port %d already: add the retries to its rules", existing[0].Kind, existing[0].Name, port.Number)
+		for _, clients := range []string{namespace, retry.Source.Namespace} {
+			if existing := t.view.ServiceRoutes(clients, destination, port); len(existing) > 0 {
+				return nil, fmt.Errorf("the %s %s applies to its port %d already: add the retries to the rules there", existing[0].Kind, existing[0].Name, port.Number)
+			}
 		}
 	}
 	for _, port := range service.Ports {

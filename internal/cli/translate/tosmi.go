@@ -241,7 +241,7 @@ func (t *toSMI) rulesOfPort(service *catalog.Service, port catalog.Port, found *
 			break
 		}
 		if _, err := groupMatch(*routed.Match); err != nil {
-			found.add(routed.Route.Ref(), "%v.", err)
+			found.add(routed.Route.Ref(), "On port %d: %v.", port.Number, err)
 			continue
 		}
 		one.matches = []catalog.RouteMatch{*routed.Match}

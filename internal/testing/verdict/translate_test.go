@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -16,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	meshload "github.com/openservicemesh/osm-operator/internal/mesh/load"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )
 
@@ -58,8 +60,8 @@ func tally(count map[translate.Outcome]int, r *translate.Result) {
 // withFewRoutes returns a state in which TrafficSplits apply, and in which all clients of a namespace often have the same Retry.
 func withFewRoutes(t *rapid.T, w State) State {
 	w = maps.Clone(w)
-	for ref, entry := range w {
-		switch e := entry.(type) {
+	for _, ref := range slices.SortedFunc(maps.Keys(w), compareRefs) {
+		switch e := w[ref].(type) {
 		case *catalog.HTTPRoute:
 			if !oneIn(t, 4, "keep route") {
 				delete(w, ref)
@@ -74,7 +76,39 @@ func withFewRoutes(t *rapid.T, w State) State {
 		}
 	}
 	addSameRetries(t, w)
+	if oneIn(t, 2, "several splits of one Service") {
+		splitByRequest(t, w)
+	}
 	return w
+}
+
+// splitByRequest makes the TrafficSplits of a namespace divide the requests to one Service, which all clients may send.
+func splitByRequest(t *rapid.T, w State) {
+	settings := *w[catalog.Ref{Kind: catalog.KindSettings}].(*catalog.Settings)
+	settings.Permissive = true
+	w[settings.Ref()] = &settings
+	for i := range 3 {
+		s := drawService(t, i).(*catalog.Service)
+		s.Ports = []catalog.Port{{Name: "p80", Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolHTTP}}
+		w[s.Ref()] = s
+	}
+	for i, group := range []string{"g1", "g2", ""} {
+		split := &catalog.TrafficSplit{
+			Name: Name("a", fmt.Sprintf("split%d", i+1)), Root: services[0].name, Created: time.Unix(int64(below(t, 2, "created")), 0),
+			Backends: []catalog.SplitBackend{{Service: services[i].name, Weight: 1}},
+		}
+		if group != "" {
+			split.Matches = []string{group}
+			g := drawGroup(t, Name("a", group)).(*catalog.HTTPRouteGroup)
+			for k := range g.Matches {
+				if k > 0 && oneIn(t, 2, "any path") {
+					g.Matches[k].PathRegex = ""
+				}
+			}
+			w[g.Ref()] = g
+		}
+		w[split.Ref()] = split
+	}
 }
 
 // completeSplit returns a TrafficSplit without references to what does not exist.
@@ -109,8 +143,8 @@ func addSameRetries(t *rapid.T, w State) {
 // Service.
 func withPlainRoutes(t *rapid.T, w State) State {
 	w = maps.Clone(w)
-	for ref, entry := range w {
-		switch e := entry.(type) {
+	for _, ref := range slices.SortedFunc(maps.Keys(w), compareRefs) {
+		switch e := w[ref].(type) {
 		case *catalog.TrafficSplit, *catalog.Retry:
 			if !oneIn(t, 8, "keep policy of SMI") {
 				delete(w, ref)
@@ -342,4 +376,3 @@ func eachCondition(conditions string) []string {
 	}
 	return slices.Sorted(maps.Keys(set))
 }
-
