@@ -17,7 +17,7 @@ import (
 )
 
 // TestGolden translates the file input.yaml of each archive, and compares the result and the notes with the others. The name of an archive
-// begins with the direction, and ends with best-effort if approximations are wanted.
+// begins with the direction, and ends with best-effort for approximations.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
