@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/translate"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
@@ -77,6 +78,9 @@ func (a *app) translate(ctx context.Context, o *translateOptions) error {
 	if err != nil {
 		return err
 	}
+	if n := options.Namespace; n != "" && !hasNamespace(loaded, n) {
+		return fmt.Errorf("namespace %s not found: run the command without -n to translate all namespaces", n)
+	}
 	to := translate.ToRoutes
 	if o.to == "smi" {
 		to = translate.ToSMI
@@ -89,6 +93,15 @@ func (a *app) translate(ctx context.Context, o *translateOptions) error {
 		a.note("%s", note)
 	}
 	return exitIf(!result.Complete(), exitNo, a.printTranslation(result, o.form))
+}
+
+func hasNamespace(l *load.Loaded, name string) bool {
+	for ref := range l.Names {
+		if ref.Kind == catalog.KindNamespace && (ref.Name.Name == name || ref.Name.Namespace == name) {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *app) printTranslation(result *translate.Result, form string) error {
