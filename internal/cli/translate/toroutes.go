@@ -91,7 +91,13 @@ func (t *toRoutes) translateSplits(root catalog.Name, splits []*catalog.TrafficS
 	}
 	refs := refsOf(inForce)
 	service := t.view.Service(root)
-	if service == nil {
+	switch {
+	case !t.view.InMesh(root.Namespace):
+		for _, ref := range refs {
+			t.note(ref, Idle, "namespace %s is not part of the mesh.", root.Namespace)
+		}
+		return
+	case service == nil:
 		for _, ref := range refs {
 			t.note(ref, Untranslated, "its Service %s is not in the input, so its ports are unknown: add it, for example with the output of `kubectl get service -n %s %s -o yaml`.", root.Name, root.Namespace, root.Name)
 		}

@@ -151,11 +151,9 @@ func (t *toSMI) rulesOf(name catalog.Name, found *obstacles) serviceRules {
 	}
 	t.checkOthers(name, found)
 	var all []serviceRules
-	hasTCP := false
 	for _, port := range service.Ports {
 		switch {
 		case !port.Protocol.IsHTTP():
-			hasTCP = true
 		case len(t.view.ServiceRoutes(name.Namespace, name, port)) == 0:
 			found.add(catalog.Ref{}, "Port %d of Service %s has no route, and a TrafficSplit applies to all ports.", port.Number, name.Name)
 		default:
@@ -169,9 +167,7 @@ func (t *toSMI) rulesOf(name catalog.Name, found *obstacles) serviceRules {
 		found.fail(catalog.Ref{}, "Service %s has no HTTP port with a route.", name)
 		return serviceRules{}
 	}
-	if hasTCP && !isSelf(all[0].rules, name) {
-		found.add(catalog.Ref{}, "Service %s has a TCP port, to which a TrafficSplit applies and an HTTPRoute does not.", name.Name)
-	}
+	checkTCP(service, all[0].rules, found)
 	if all[0].retry != nil {
 		t.checkRetries(name, t.clientsOf(name), found)
 		t.checkMixedClients(service, found)
