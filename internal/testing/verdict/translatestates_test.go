@@ -39,14 +39,7 @@ func withFewRoutes(t *rapid.T, w State) State {
 
 // splitByRequest makes the TrafficSplits of a namespace divide the requests to one Service, which all clients may send.
 func splitByRequest(t *rapid.T, w State) {
-	settings := *w[catalog.Ref{Kind: catalog.KindSettings}].(*catalog.Settings)
-	settings.Permissive = true
-	w[settings.Ref()] = &settings
-	for i := range 3 {
-		s := drawService(t, i).(*catalog.Service)
-		s.Ports = []catalog.Port{{Name: "p80", Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolHTTP}}
-		w[s.Ref()] = s
-	}
+	openServices(t, w)
 	for i, group := range []string{"g1", "g2", ""} {
 		split := &catalog.TrafficSplit{
 			Name: Name("a", fmt.Sprintf("split%d", i+1)), Root: services[0].name, Created: time.Unix(int64(below(t, 2, "created")), 0),
@@ -64,6 +57,43 @@ func splitByRequest(t *rapid.T, w State) {
 		}
 		w[split.Ref()] = split
 	}
+}
+
+// openServices adds Services with one HTTP port that all clients may call.
+func openServices(t *rapid.T, w State) {
+	settings := *w[catalog.Ref{Kind: catalog.KindSettings}].(*catalog.Settings)
+	settings.Permissive = true
+	w[settings.Ref()] = &settings
+	for i := range 3 {
+		s := drawService(t, i).(*catalog.Service)
+		s.Ports = []catalog.Port{{Name: "p80", Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolHTTP}}
+		w[s.Ref()] = s
+	}
+}
+
+// routeByRequest replaces all routes by one with several rules for requests to one Service, which all clients may send.
+func routeByRequest(t *rapid.T, w State) {
+	openServices(t, w)
+	for _, ref := range slices.SortedFunc(maps.Keys(w), compareRefs) {
+		switch w[ref].(type) {
+		case *catalog.HTTPRoute, *catalog.TrafficSplit:
+			delete(w, ref)
+		}
+	}
+	route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: Name("a", "h1"), Parents: []catalog.RouteParent{{Service: services[0].name}}}
+	for range 2 + below(t, 4, "rules") {
+		rule := catalog.HTTPRouteRule{Backends: []catalog.RouteBackend{{Service: services[below(t, 3, "backend")].name, Port: 80, Weight: 1}}}
+		for range 1 + below(t, 2, "matches") {
+			match := drawRouteMatch(t)
+			match.Query = nil
+			rule.Matches = append(rule.Matches, match)
+		}
+		route.Rules = append(route.Rules, rule)
+	}
+	last := catalog.HTTPRouteRule{Backends: []catalog.RouteBackend{{Service: services[below(t, 3, "last backend")].name, Port: 80, Weight: 1}}}
+	last.Matches = []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}
+	route.Rules = append(route.Rules, last)
+	w[route.Ref()] = route
 }
 
 // completeSplit returns a TrafficSplit without references to what does not exist.
@@ -107,6 +137,9 @@ func withPlainRoutes(t *rapid.T, w State) State {
 		case *catalog.HTTPRoute:
 			w[ref] = plainRoute(t, w, e)
 		}
+	}
+	if oneIn(t, 2, "several rules for one Service") {
+		routeByRequest(t, w)
 	}
 	return w
 }
