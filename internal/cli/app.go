@@ -115,7 +115,7 @@ var Exits = []struct {
 }{
 	{0, "success, or the answer is yes"},
 	{exitFailed, "error, or a check or test failed"},
-	{exitNo, "the answer is no (explain), or something would change (plan, mesh plan) or break (certificates check)"},
+	{exitNo, "the answer is no (explain), something would change (plan, mesh plan) or break (certificates check), or is not translated (translate)"},
 }
 
 // exitCodes returns the exit codes for the help text.
@@ -194,6 +194,7 @@ func (a *app) commands() []*cobra.Command {
 		a.explainCommand(),
 		a.planCommand(),
 		a.analyzeCommand(),
+		a.translateCommand(),
 		group("policy", "Check and test policies", nil, a.checkPodsCommand(), a.checkConflictsCommand(), a.policyTestCommand()),
 		a.proxyCommand(),
 		a.certificatesCommand(),

@@ -56,7 +56,6 @@ const (
 	codeNoPrincipal      = "OSM0229"
 	codeNoServiceParent  = "OSM0230"
 	codeRouteBackend     = "OSM0231"
-	codeGRPCRoute        = "OSM0232"
 	codeConnectionRoute  = "OSM0233"
 
 	codeSplitConflict   = "OSM0301"
@@ -146,7 +145,6 @@ var meshCodes = []Code{
 	{codeNoPrincipal, diagnosis.Warning, "A principal is not in the trust domain of the mesh", "An IngressBackend admits a client certificate with the name of a service account in another trust domain, which the certificate authority of the mesh does not issue.", "Correct the name: <service account>.<namespace>.<trust domain>."},
 	{codeNoServiceParent, diagnosis.Error, "A route does not apply to the Service that it names", "A parent of a route is a Service that is not in the mesh, or that has no such port with a protocol of the route: HTTP for HTTPRoutes and GRPCRoutes, TLS of the application for TLSRoutes, anything but HTTP for TCPRoutes. Requests and connections to it are not routed.", "Correct spec.parentRefs, or appProtocol of the port."},
 	{codeRouteBackend, diagnosis.Error, "A backend of a route for a Service cannot be used", "A backendRef of a route is not a port of a Service in the mesh, or no ReferenceGrant permits it. Its share of the requests gets status 500, and its share of the connections of a TLSRoute or TCPRoute is closed.", "Follow the message."},
-	{codeGRPCRoute, diagnosis.Error, "A GRPCRoute has a Gateway as its parent", "The ingress gateway serves HTTPRoutes only, so the GRPCRoute has no effect there and no status.", "Write an HTTPRoute with the path /SERVICE/METHOD, or make a Service the parent."},
 	{codeConnectionRoute, diagnosis.Error, "A TLSRoute or TCPRoute has a Gateway as its parent", "The ingress gateway serves HTTP only, so the route has no effect there and no status. SMI's TCPRoute is another kind, and has no parents.", "Make a Service the parent, or write an HTTPRoute."},
 
 	{codeSplitConflict, diagnosis.Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},

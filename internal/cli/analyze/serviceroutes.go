@@ -18,7 +18,6 @@ import (
 func (a *analysis) serviceRoutes() {
 	routes := entries[*catalog.HTTPRoute](a)
 	for _, route := range routes {
-		a.grpcOfGateways(route)
 		a.connectionsOfGateways(route)
 		parents := gateway.ServiceParents(a.view, route)
 		switch {
@@ -38,16 +37,6 @@ func (a *analysis) serviceRoutes() {
 		}
 		if found, replaced := gateway.SplitReplacement(service, routes); replaced {
 			a.add(codeSplitReplaced, a.subject(catalog.KindTrafficSplit, split.Name), "%s", found.Message(split.Root))
-		}
-	}
-}
-
-// grpcOfGateways reports a GRPCRoute for a Gateway of the mesh.
-func (a *analysis) grpcOfGateways(route *catalog.HTTPRoute) {
-	for _, g := range a.view.Gateways() {
-		isParent := func(p catalog.RouteParent) bool { return p.Gateway == g.Name }
-		if route.Kind == catalog.KindGRPCRoute && slices.ContainsFunc(route.Parents, isParent) {
-			a.add(codeGRPCRoute, a.subject(route.Kind, route.Name), "The ingress gateway serves HTTPRoutes only, so the GRPCRoute has no effect on Gateway %s: write an HTTPRoute with the paths of the methods.", g.Name)
 		}
 	}
 }

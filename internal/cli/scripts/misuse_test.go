@@ -79,6 +79,10 @@ var misuses = map[string]misuse{
 		"--mesh-name nope": unknownMesh, "-n nope": "namespace nope not found", "--severity nope": "invalid --severity nope: must be", "-f nope": "nope",
 		"-f GRANT -n nope": "namespace nope not found",
 	}},
+	"translate": {"--to smi", "", "", map[string]string{
+		"": "required flag(s) \"to\" not set", "--to nope": "invalid --to nope: must be gateway-api or smi", "--to smi -o nope": "must be one of yaml, json, name",
+		"--to smi --mesh-name nope": unknownMesh, "--to smi -f nope": "nope", "--to smi -n nope": "namespace nope not found", "--to smi -f GRANT -n nope": "namespace nope not found",
+	}},
 	"policy check-pods": {"a/b c/d", "", "", map[string]string{
 		"inside/nope inside/nope": "Could not find pod nope in namespace inside", "inside/nope inside/nope --mesh-name nope": unknownMesh, "a/b": "missing",
 	}},

@@ -79,6 +79,7 @@ func ruleObject(r *catalog.HTTPRouteRule) gatewayv1.HTTPRouteRule {
 		}
 		rule.BackendRefs = append(rule.BackendRefs, ref)
 	}
+	rule.Timeouts = timeoutsObject(r)
 	if r.Repeat != nil {
 		rule.Retry = &gatewayv1.HTTPRouteRetry{Attempts: ptr.To(int(r.Repeat.Attempts)), Backoff: ptr.To(gatewayv1.Duration(r.Repeat.Backoff.String()))}
 		for _, code := range r.Repeat.Codes {
@@ -86,6 +87,13 @@ func ruleObject(r *catalog.HTTPRouteRule) gatewayv1.HTTPRouteRule {
 		}
 	}
 	return rule
+}
+
+func timeoutsObject(r *catalog.HTTPRouteRule) *gatewayv1.HTTPRouteTimeouts {
+	if r.Timeout == 0 && r.TryTimeout == 0 {
+		return nil
+	}
+	return &gatewayv1.HTTPRouteTimeouts{Request: ptr.To(gatewayv1.Duration(r.Timeout.String())), BackendRequest: ptr.To(gatewayv1.Duration(r.TryTimeout.String()))}
 }
 
 func matchObject(m catalog.RouteMatch) gatewayv1.HTTPRouteMatch {

@@ -43,6 +43,15 @@ type candidate struct {
 
 // decideRouted returns the results of a request to which routes apply.
 func (c *Cluster) decideRouted(r Request, service *corev1.Service, port corev1.ServicePort, routes []gatewayv1.HTTPRoute) []Result {
+	applied, ok := selectRule(r, routes)
+	if !ok {
+		return []Result{{Outcome: NotFound}}
+	}
+	return c.follow(r, service, port, applied)
+}
+
+// selectRule returns the most specific match of a request, of the oldest route.
+func selectRule(r Request, routes []gatewayv1.HTTPRoute) (candidate, bool) {
 	slices.SortFunc(routes, func(a, b gatewayv1.HTTPRoute) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
@@ -58,10 +67,10 @@ func (c *Cluster) decideRouted(r Request, service *corev1.Service, port corev1.S
 		}
 	}
 	if len(fitting) == 0 {
-		return []Result{{Outcome: NotFound}}
+		return candidate{}, false
 	}
 	slices.SortStableFunc(fitting, func(a, b candidate) int { return slices.Compare(specificity(b.match), specificity(a.match)) })
-	return c.follow(r, service, port, fitting[0])
+	return fitting[0], true
 }
 
 // specificity orders matches: greater is more specific. Expressions are between exact paths and prefixes.
@@ -89,7 +98,11 @@ func fits(r Request, m gatewayv1.HTTPRouteMatch) bool {
 		return false
 	}
 	for _, h := range m.Headers {
-		value, exists := sent.headers[strings.ToLower(string(h.Name))]
+		name := strings.ToLower(string(h.Name))
+		if name == "host" {
+			name = ":authority"
+		}
+		value, exists := sent.headers[name]
 		if !exists || *h.Type == gatewayv1.HeaderMatchExact && value != h.Value || *h.Type == gatewayv1.HeaderMatchRegularExpression && !whole(h.Value, value) {
 			return false
 		}

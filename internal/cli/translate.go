@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/translate"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+)
+
+// Targets and output formats of the translate command.
+var (
+	translateTargets = []string{"gateway-api", "smi"}
+	translateForms   = []string{"yaml", "json", "name"}
+)
+
+// translateOptions are the flags of the translate command.
+type translateOptions struct {
+	mesh, to, form string
+	files          []string
+	all            bool
+	bestEffort     bool
+}
+
+func (a *app) translateCommand() *cobra.Command {
+	var o translateOptions
+	cmd := &cobra.Command{
+		Use:   "translate --to gateway-api|smi",
+		Short: "Translate traffic policies between SMI and the Gateway API",
+		Long: `Translate policies that route requests to Services, without changing anything. With --to gateway-api, TrafficSplits with their
+HTTPRouteGroups, and Retries, become HTTPRoutes whose parents are Services. With --to smi, such HTTPRoutes become TrafficSplits,
+HTTPRouteGroups and Retries. Access stays with TrafficTargets in both.
+
+The result is printed to standard output, for "kubectl apply -f -". For each object, standard error says what became of it. The
+result is exact: each request reaches the same backends in the same shares. What the other language cannot say exactly is not
+translated, and the message says what to do. With --best-effort it is approximated, and the message names the difference.
+
+Without -f, the command reads the mesh in the cluster. With -f, it reads the files only. They need the Services, because routes
+name their ports, and, for retries, the workloads of the clients.
+
+The exit code is 0 if everything was translated exactly, and 2 if not. It is 1 on errors.`,
+		Example: `  osm translate --to gateway-api -n bookstore > routes.yaml
+  osm translate --to gateway-api -f policies/ -f services.yaml
+  osm translate --to smi -n bookstore | osm plan -f -`,
+		RunE: a.run(func(ctx context.Context, _ []string) error { return a.translate(ctx, &o) }),
+	}
+	f := cmd.Flags()
+	a.addMeshName(cmd, &o.mesh, "")
+	f.StringVar(&o.to, "to", "", "language to translate to: gateway-api or smi")
+	f.StringSliceVarP(&o.files, "filename", "f", nil, "files or directories to translate instead of a cluster, separated by commas; - reads standard input")
+	f.BoolVarP(&o.all, "all-namespaces", "A", false, "translate the objects in all namespaces; this is the default")
+	f.BoolVar(&o.bestEffort, "best-effort", false, "also print what is only approximately the same")
+	f.StringVarP(&o.form, "output", "o", "yaml", "output format: "+strings.Join(translateForms, ", "))
+	_ = cmd.MarkFlagRequired("to")
+	_ = cmd.RegisterFlagCompletionFunc("to", cobra.FixedCompletions(translateTargets, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(translateForms, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func (a *app) translate(ctx context.Context, o *translateOptions) error {
+	options := translate.Options{Namespace: a.kube.OnlyNamespace(), BestEffort: o.bestEffort}
+	switch {
+	case !slices.Contains(translateTargets, o.to):
+		return fmt.Errorf("invalid --to %s: must be %s", o.to, strings.Join(translateTargets, " or "))
+	case !slices.Contains(translateForms, o.form):
+		return fmt.Errorf("invalid output format %s: must be one of %s", o.form, strings.Join(translateForms, ", "))
+	case o.all && options.Namespace != "":
+		return errors.New("-n and --all-namespaces are mutually exclusive")
+	}
+	loaded, err := a.loadToTranslate(ctx, o, &options)
+	if err != nil {
+		return err
+	}
+	if n := options.Namespace; n != "" && !hasNamespace(loaded, n) {
+		return fmt.Errorf("namespace %s not found: run the command without -n to translate all namespaces", n)
+	}
+	to := translate.ToRoutes
+	if o.to == "smi" {
+		to = translate.ToSMI
+	}
+	result := to(loaded, options)
+	if len(result.Notes) == 0 {
+		a.note("Nothing to translate.")
+	}
+	for _, note := range result.Notes {
+		a.note("%s", note)
+	}
+	return exitIf(!result.Complete(), exitNo, a.printTranslation(result, o.form))
+}
+
+func hasNamespace(l *load.Loaded, name string) bool {
+	for ref := range l.Names {
+		if ref.Kind == catalog.KindNamespace && (ref.Name.Name == name || ref.Name.Namespace == name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *app) printTranslation(result *translate.Result, form string) error {
+	switch form {
+	case "json":
+		return result.PrintJSON(a.Out)
+	case "name":
+		for _, object := range result.Objects {
+			a.line("%s/%s/%s", strings.ToLower(object.GetKind()), object.GetNamespace(), object.GetName())
+		}
+		return nil
+	}
+	return result.PrintYAML(a.Out)
+}
+
+// loadToTranslate reads the mesh in the files, or in the cluster.
+func (a *app) loadToTranslate(ctx context.Context, o *translateOptions, options *translate.Options) (*load.Loaded, error) {
+	if len(o.files) > 0 {
+		written, err := a.objectsOf(o.files)
+		if err != nil {
+			return nil, err
+		}
+		options.AssumeRetries = !slices.ContainsFunc(written, func(u *unstructured.Unstructured) bool { return u.GetKind() == "MeshConfig" })
+		_, loaded, err := loadManifests(o.mesh, written)
+		return loaded, err
+	}
+	c, m, err := a.open(ctx, o.mesh, nil)
+	if err != nil {
+		return nil, err
+	}
+	return load.FromCluster(ctx, c, m.Name, m.Namespace)
+}

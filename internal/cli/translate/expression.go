@@ -1,0 +1,183 @@
+package translate
+
+import (
+	"regexp"
+	"regexp/syntax"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// anyPath is the path of a match for every path.
+const anyPath = "/"
+
+// routePath returns the path of a route for an expression that must match the whole path: an exact path or a prefix where they are equal.
+func routePath(expression string) (kind, value string) {
+	if expression == "" {
+		return catalog.PathPrefix, anyPath
+	}
+	parsed, err := syntax.Parse(expression, syntax.Perl)
+	if err != nil {
+		return catalog.PathExpression, expression
+	}
+	parts := flatten(parsed)
+	switch text, literal := literalText(parts); {
+	case literal && isPath(text):
+		return catalog.PathExact, text
+	case literal:
+		return catalog.PathExpression, expression
+	case matchesAnyPath(parts):
+		return catalog.PathPrefix, anyPath
+	}
+	last := len(parts) - 1
+	if text, literal := literalText(parts[:last]); literal && isOptionalSubpath(parts[last]) && isPath(text) && !strings.HasSuffix(text, "/") {
+		return catalog.PathPrefix, text
+	}
+	return catalog.PathExpression, expression
+}
+
+// splitPath returns the expression for the path of a route.
+func splitPath(m catalog.RouteMatch) string {
+	switch prefix := strings.TrimRight(m.Path, "/"); {
+	case m.PathType == catalog.PathExact:
+		return regexp.QuoteMeta(m.Path)
+	case m.PathType == catalog.PathExpression:
+		return m.Path
+	case prefix == "":
+		return ""
+	default:
+		return regexp.QuoteMeta(prefix) + "(/.*)?"
+	}
+}
+
+// isAnyPath reports whether a match applies to every path.
+func isAnyPath(m catalog.RouteMatch) bool {
+	if m.PathType == catalog.PathExpression {
+		kind, value := routePath(m.Path)
+		return kind == catalog.PathPrefix && value == anyPath
+	}
+	return m.PathType == catalog.PathPrefix && strings.TrimRight(m.Path, "/") == ""
+}
+
+// literalValue returns the only text that an expression matches.
+func literalValue(expression string) (string, bool) {
+	parsed, err := syntax.Parse(expression, syntax.Perl)
+	if err != nil || expression == "" {
+		return "", false
+	}
+	return literalText(flatten(parsed))
+}
+
+// flatten returns the parts of an expression without groups and without anchors at its ends, which change nothing in a match of the whole text.
+func flatten(re *syntax.Regexp) []*syntax.Regexp {
+	re = ungrouped(re)
+	parts := []*syntax.Regexp{re}
+	if re.Op == syntax.OpConcat {
+		parts = re.Sub
+	}
+	if len(parts) > 1 && parts[0].Op == syntax.OpBeginText {
+		parts = parts[1:]
+	}
+	if last := len(parts) - 1; last > 0 && parts[last].Op == syntax.OpEndText {
+		parts = parts[:last]
+	}
+	return parts
+}
+
+func ungrouped(re *syntax.Regexp) *syntax.Regexp {
+	for re.Op == syntax.OpCapture {
+		re = re.Sub[0]
+	}
+	return re
+}
+
+// literalText joins parts that match one text only.
+func literalText(parts []*syntax.Regexp) (string, bool) {
+	text := ""
+	for _, part := range parts {
+		if part = ungrouped(part); part.Op != syntax.OpLiteral || part.Flags&syntax.FoldCase != 0 {
+			return "", false
+		}
+		text += string(part.Rune)
+	}
+	return text, text != ""
+}
+
+// matchesAnyPath reports whether parts match every path. Each begins with a slash.
+func matchesAnyPath(parts []*syntax.Regexp) bool {
+	if len(parts) == 2 {
+		return isSlash(parts[0]) && isAnything(parts[1])
+	}
+	part := ungrouped(parts[0])
+	return len(parts) == 1 && (isAnything(part) || isOptionalSubpath(part) || part.Op == syntax.OpPlus && isAnyCharacter(part.Sub[0]) || part.Op == syntax.OpConcat && matchesAnyPath(part.Sub))
+}
+
+// isOptionalSubpath reports whether an expression matches nothing, or a slash and anything: (/.*)? and (/.*|$).
+func isOptionalSubpath(re *syntax.Regexp) bool {
+	re = ungrouped(re)
+	switch {
+	case re.Op == syntax.OpQuest:
+		return isSubpath(re.Sub[0])
+	case re.Op == syntax.OpAlternate && len(re.Sub) == 2:
+		return isSubpath(re.Sub[0]) && isNothing(re.Sub[1]) || isSubpath(re.Sub[1]) && isNothing(re.Sub[0])
+	}
+	return false
+}
+
+func isSubpath(re *syntax.Regexp) bool {
+	re = ungrouped(re)
+	return re.Op == syntax.OpConcat && len(re.Sub) == 2 && isSlash(re.Sub[0]) && isAnything(re.Sub[1])
+}
+
+func isNothing(re *syntax.Regexp) bool {
+	re = ungrouped(re)
+	return re.Op == syntax.OpEmptyMatch || re.Op == syntax.OpEndText
+}
+
+func isSlash(re *syntax.Regexp) bool {
+	re = ungrouped(re)
+	return re.Op == syntax.OpLiteral && string(re.Rune) == "/"
+}
+
+func isAnything(re *syntax.Regexp) bool {
+	re = ungrouped(re)
+	return re.Op == syntax.OpStar && isAnyCharacter(re.Sub[0])
+}
+
+// isAnyCharacter includes an expression without line ends, which paths and headers do not have.
+func isAnyCharacter(re *syntax.Regexp) bool {
+	re = ungrouped(re)
+	return re.Op == syntax.OpAnyChar || re.Op == syntax.OpAnyCharNotNL
+}
+
+// gatewayPath has the characters that the Gateway API permits in exact paths and prefixes.
+var gatewayPath = regexp.MustCompile(`^/(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})*$`)
+
+// isPath reports whether the Gateway API permits a text as an exact path or a prefix.
+func isPath(text string) bool {
+	for _, part := range []string{"//", "/./", "/../", "%2f", "%2F", "#"} {
+		if strings.Contains(text, part) {
+			return false
+		}
+	}
+	return gatewayPath.MatchString(text) && len(text) <= maxPath && !strings.HasSuffix(text, "/..") && !strings.HasSuffix(text, "/.")
+}
+
+// maxPath is the longest path that the Gateway API permits.
+const maxPath = 1024
+
+// fullMatch reports whether an expression matches a whole text.
+func fullMatch(expression, text string) bool {
+	re, err := regexp.Compile(`\A(?:` + expression + `)\z`)
+	return err == nil && re.MatchString(text)
+}
+
+// literalPrefix returns the text that everything an expression matches begins with.
+func literalPrefix(expression string) string {
+	re, err := regexp.Compile(strings.TrimPrefix(expression, "^"))
+	if err != nil {
+		return ""
+	}
+	prefix, _ := re.LiteralPrefix()
+	return prefix
+}

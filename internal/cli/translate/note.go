@@ -1,0 +1,241 @@
+package translate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+)
+
+// Options select what is translated.
+type Options struct {
+	// Namespace limits the translation to objects of one namespace; empty means all.
+	Namespace string
+	// BestEffort also translates what the other language can only approximate.
+	BestEffort bool
+	// AssumeRetries treats Retries as in force, for input without a MeshConfig.
+	AssumeRetries bool
+}
+
+// Outcome is what became of an object.
+type Outcome string
+
+// Outcomes, from good to bad.
+const (
+	// Translated objects can be deleted once the result is in force.
+	Translated Outcome = "translated"
+	// Idle objects have no effect, so there is nothing to translate.
+	Idle Outcome = "has no effect"
+	// Kept objects mean the same in both languages.
+	Kept Outcome = "stays"
+	// Partial objects are translated, but are also necessary for something else.
+	Partial Outcome = "partly translated"
+	// Approximate objects are translated with a difference, because of Options.BestEffort.
+	Approximate Outcome = "approximately translated"
+	// Untranslated objects have no counterpart.
+	Untranslated Outcome = "not translated"
+)
+
+// Note says what became of an object.
+type Note struct {
+	Object  catalog.Ref
+	Outcome Outcome
+	Text    string
+}
+
+// String is the line for people.
+func (n Note) String() string {
+	return fmt.Sprintf("%s %s: %s", n.Object.Kind, n.Object.Name, n.sentence())
+}
+
+func (n Note) sentence() string {
+	if n.Text == "" {
+		return string(n.Outcome) + "."
+	}
+	text := n.Text
+	for _, word := range []string{"It ", "Its ", "On ", "The ", "A ", "An ", "Requests ", "Keep "} {
+		if strings.HasPrefix(text, word) {
+			text = strings.ToLower(text[:1]) + text[1:]
+		}
+	}
+	return string(n.Outcome) + ": " + text
+}
+
+// Object is an object of the result.
+type Object struct {
+	*unstructured.Unstructured
+	// From are the objects that it replaces, sorted.
+	From []catalog.Ref
+}
+
+// Result is a translation.
+type Result struct {
+	Objects []Object
+	Notes   []Note
+}
+
+// Complete reports whether everything was translated exactly.
+func (r *Result) Complete() bool {
+	return !slices.ContainsFunc(r.Notes, func(n Note) bool {
+		return n.Outcome == Partial || n.Outcome == Approximate || n.Outcome == Untranslated
+	})
+}
+
+// OutcomeOf returns what became of an object; empty if nothing was said about it.
+func (r *Result) OutcomeOf(ref catalog.Ref) Outcome {
+	i := slices.IndexFunc(r.Notes, func(n Note) bool { return n.Object == ref })
+	if i < 0 {
+		return ""
+	}
+	return r.Notes[i].Outcome
+}
+
+func (r *Result) note(ref catalog.Ref, outcome Outcome, format string, args ...any) {
+	r.Notes = append(r.Notes, Note{ref, outcome, fmt.Sprintf(format, args...)})
+}
+
+// noteOnce adds a note unless it exists.
+func (r *Result) noteOnce(ref catalog.Ref, outcome Outcome, text string) {
+	if note := (Note{ref, outcome, text}); !slices.Contains(r.Notes, note) {
+		r.Notes = append(r.Notes, note)
+	}
+}
+
+func (r *Result) sort() {
+	slices.SortStableFunc(r.Notes, func(a, b Note) int { return compareRefs(a.Object, b.Object) })
+	slices.SortStableFunc(r.Objects, func(a, b Object) int {
+		return cmp.Or(cmp.Compare(rankOf(a), rankOf(b)), compareRefs(refOf(a), refOf(b)))
+	})
+}
+
+// rankOf orders kinds: what others refer to comes first.
+func rankOf(o Object) int {
+	return slices.Index([]string{"HTTPRouteGroup", "TrafficSplit"}, o.GetKind())
+}
+
+func refOf(o Object) catalog.Ref {
+	return catalog.Ref{Kind: catalog.Kind(o.GetKind()), Name: catalog.Name{Namespace: o.GetNamespace(), Name: o.GetName()}}
+}
+
+func compareRefs(a, b catalog.Ref) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), a.Name.Compare(b.Name))
+}
+
+// obstacle is why something cannot be translated exactly.
+type obstacle struct {
+	// object is at fault; without a kind, all objects of the Service are.
+	object catalog.Ref
+	text   string
+	// fatal obstacles also prevent an approximation.
+	fatal bool
+	// partial obstacles leave the translation exact, but the object is also necessary for something else.
+	partial bool
+	// replaced obstacles are routes that already do what the object did.
+	replaced bool
+}
+
+type obstacles []obstacle
+
+func (o *obstacles) add(ref catalog.Ref, format string, args ...any) {
+	*o = append(*o, obstacle{object: ref, text: fmt.Sprintf(format, args...)})
+}
+
+func (o *obstacles) fail(ref catalog.Ref, format string, args ...any) {
+	*o = append(*o, obstacle{object: ref, text: fmt.Sprintf(format, args...), fatal: true})
+}
+
+func (o *obstacles) keep(ref catalog.Ref, format string, args ...any) {
+	*o = append(*o, obstacle{object: ref, text: fmt.Sprintf(format, args...), partial: true})
+}
+
+func (o *obstacles) replaced(format string, args ...any) {
+	*o = append(*o, obstacle{text: fmt.Sprintf(format, args...), partial: true, replaced: true})
+}
+
+// onlyReplaced reports whether existing routes are all that concerns an object.
+func (o obstacles) onlyReplaced(ref catalog.Ref) bool {
+	return !slices.ContainsFunc(o, func(one obstacle) bool { return (one.object.Kind == "" || one.object == ref) && !one.replaced })
+}
+
+// prevent reports whether the translation must not be printed.
+func (o obstacles) prevent(bestEffort bool) bool {
+	return slices.ContainsFunc(o, func(one obstacle) bool { return !one.partial && (one.fatal || !bestEffort) })
+}
+
+// textsFor joins what concerns an object, each text once.
+func (o obstacles) textsFor(ref catalog.Ref) (text string, partialOnly bool) {
+	var list []string
+	partialOnly = true
+	for _, one := range o {
+		if one.object.Kind != "" && one.object != ref {
+			continue
+		}
+		partialOnly = partialOnly && one.partial
+		if !slices.Contains(list, one.text) {
+			list = append(list, one.text)
+		}
+	}
+	return strings.Join(list, " "), partialOnly
+}
+
+// report adds a note for each object of a Service. into describes the result.
+func (o obstacles) report(r *Result, refs []catalog.Ref, bestEffort bool, into string) {
+	prevented := o.prevent(bestEffort)
+	for _, ref := range refs {
+		text, partialOnly := o.textsFor(ref)
+		switch {
+		case prevented && text == "":
+			r.note(ref, Untranslated, "the others of its Service cannot be translated, and a route would replace all of them.")
+		case prevented:
+			r.note(ref, Untranslated, "%s", text)
+		case text == "":
+			r.note(ref, Translated, "%s", into)
+		case o.onlyReplaced(ref):
+			r.note(ref, Translated, "%s %s", into, text)
+		case partialOnly:
+			r.note(ref, Partial, "%s %s", into, text)
+		default:
+			r.note(ref, Approximate, "%s %s", into, text)
+		}
+	}
+}
+
+// entriesOf returns the entries of a kind, sorted by name.
+func entriesOf[E catalog.Entry](l *load.Loaded, kind catalog.Kind) []E {
+	var list []E
+	for ref, entry := range l.Entries {
+		if e, ok := entry.(E); ok && ref.Kind == kind {
+			list = append(list, e)
+		}
+	}
+	slices.SortFunc(list, func(a, b E) int { return compareRefs(a.Ref(), b.Ref()) })
+	return list
+}
+
+// rejected adds a note for each object of a kind that the mesh does not use.
+func rejected(r *Result, l *load.Loaded, kind catalog.Kind, namespace string) {
+	for ref := range l.Names {
+		if ref.Kind != kind || l.Entries[ref] != nil || namespace != "" && ref.Name.Namespace != namespace {
+			continue
+		}
+		for _, finding := range l.Findings {
+			if finding.Kind == kind && finding.Name == ref.Name {
+				r.note(ref, Untranslated, "the mesh does not use it: %s", finding.Message)
+				break
+			}
+		}
+	}
+}
+
+func joinRefs(refs []catalog.Ref) string {
+	var list []string
+	for _, ref := range refs {
+		list = append(list, fmt.Sprintf("%s %s", ref.Kind, ref.Name))
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,169 @@
+package translate
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// remainsInForce ends the notes of Retries that cannot be translated.
+const remainsInForce = "It remains in force with HTTPRoutes, so it can stay."
+
+// translateRetries translates Retries. A Retry has one client, and a route has all clients of a namespace, or of the mesh: all of them must have the
+// same Retry.
+func (t *toRoutes) translateRetries() {
+	for _, retry := range entriesOf[*catalog.Retry](t.loaded, catalog.KindRetry) {
+		if t.Namespace != "" && retry.Name.Namespace != t.Namespace {
+			continue
+		}
+		if !t.view.Settings().RetryPolicies && !t.AssumeRetries {
+			t.note(retry.Ref(), Idle, "spec.featureFlags.enableRetryPolicy of the MeshConfig is not true.")
+			continue
+		}
+		t.translateRetry(retry)
+	}
+}
+
+func (t *toRoutes) translateRetry(retry *catalog.Retry) {
+	var found obstacles
+	var into []catalog.Ref
+	ref := retry.Ref()
+	for _, destination := range retry.Destinations {
+		if inForce := t.view.Retry(retry.Source, destination); inForce.Name != retry.Name {
+			continue
+		}
+		if retry.Policy.Count == 0 {
+			continue
+		}
+		routes, err := t.routesWithRetry(retry, destination)
+		if err != nil {
+			found.fail(ref, "Service %s: %v. %s", destination, err, remainsInForce)
+		}
+		into = append(into, routes...)
+	}
+	switch text, _ := found.textsFor(ref); {
+	case len(found) > 0 && len(into) > 0:
+		t.note(ref, Partial, "%s. %s", joinRefs(into), text)
+	case len(found) > 0:
+		t.note(ref, Untranslated, "%s", text)
+	case len(into) > 0:
+		t.note(ref, Translated, "%s.", joinRefs(into))
+	case retry.Policy.Count == 0:
+		t.note(ref, Idle, "numRetries is 0. Delete it.")
+	default:
+		t.note(ref, Idle, "older Retries of the same client have its destinations. Delete it.")
+	}
+}
+
+// routesWithRetry adds a Retry to the routes for its clients, and returns them. It creates routes that send all requests to the Service itself where
+// there are none.
+func (t *toRoutes) routesWithRetry(retry *catalog.Retry, destination catalog.Name) ([]catalog.Ref, error) {
+	service := t.view.Service(destination)
+	if service == nil {
+		return nil, errors.New("it is not in the input: add it")
+	}
+	if err := checkRetry(retry.Policy); err != nil {
+		return nil, err
+	}
+	namespace, err := t.retryNamespace(retry, destination)
+	if err != nil {
+		return nil, err
+	}
+	var refs []catalog.Ref
+	for _, port := range service.Ports {
+		if !port.Protocol.IsHTTP() {
+			continue
+		}
+		if t.isSplit(destination) && len(t.routes[servicePort{destination, port.Number}]) == 0 {
+			return nil, fmt.Errorf("its TrafficSplits are not translated on port %d", port.Number)
+		}
+		for _, clients := range []string{namespace, retry.Source.Namespace} {
+			if existing := t.view.ServiceRoutes(clients, destination, port); len(existing) > 0 {
+				return nil, fmt.Errorf("the %s %s applies to its port %d already: add the retries to the rules there", existing[0].Kind, existing[0].Name, port.Number)
+			}
+		}
+	}
+	for _, port := range service.Ports {
+		if !port.Protocol.IsHTTP() {
+			continue
+		}
+		r := t.routeFor(namespace, service, port)
+		r.retry = &retry.Policy
+		if !slices.Contains(r.from, retry.Ref()) {
+			r.from = append(slices.Clone(r.from), retry.Ref())
+		}
+		refs = append(refs, catalog.Ref{Kind: catalog.KindHTTPRoute, Name: r.name})
+	}
+	if len(refs) == 0 {
+		return nil, errors.New("it has no HTTP port")
+	}
+	return refs, nil
+}
+
+// retryNamespace returns the namespace in which a route has the clients of a Retry: that of the Service if all clients of the mesh have the same
+// policy, or else that of the client.
+func (t *toRoutes) retryNamespace(retry *catalog.Retry, destination catalog.Name) (string, error) {
+	client, others := retry.Source.Namespace, ""
+	accounts := t.accounts()
+	if !slices.Contains(accounts, retry.Source) {
+		return "", fmt.Errorf("no pod of its client %s is in the input, so the other clients in namespace %s are not known: translate from the cluster, or add the workloads", retry.Source.Name, client)
+	}
+	for _, account := range accounts {
+		if other := t.view.Retry(account, destination); other == nil || other.Policy != retry.Policy {
+			others = fmt.Sprintf("ServiceAccount %s/%s", account.Namespace, account.Name)
+			if account.Namespace == client {
+				return "", fmt.Errorf("an HTTPRoute applies to all clients in namespace %s, and %s has no Retry like this one", client, others)
+			}
+		}
+	}
+	switch {
+	case others == "":
+		return destination.Namespace, nil
+	case client == destination.Namespace:
+		return "", fmt.Errorf("an HTTPRoute in the namespace of the Service applies to clients in all namespaces, and %s has no Retry like this one", others)
+	case t.isSplit(destination):
+		return "", fmt.Errorf("an HTTPRoute in namespace %s would replace that of the Service for these clients, and %s has no Retry like this one", client, others)
+	}
+	return client, nil
+}
+
+// isSplit reports whether TrafficSplits apply to a Service.
+func (t *toRoutes) isSplit(service catalog.Name) bool {
+	return t.view.Split(service) != nil || len(t.view.MatchingSplits(service)) > 0
+}
+
+// accounts returns the service accounts of all pods that send requests through a sidecar.
+func (t *toRoutes) accounts() []identity.ServiceAccount { return accountsOf(t.loaded.Entries, t.view) }
+
+func accountsOf(entries map[catalog.Ref]catalog.Entry, v *catalog.View) []identity.ServiceAccount {
+	found := map[identity.ServiceAccount]struct{}{}
+	for _, entry := range entries {
+		if pod, ok := entry.(*catalog.Pod); ok && v.InMesh(pod.Name.Namespace) && !v.IsGateway(pod) && !v.IsEgressGateway(pod) {
+			found[identity.ServiceAccount{Namespace: pod.Name.Namespace, Name: pod.ServiceAccount}] = struct{}{}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(found), identity.ServiceAccount.Compare)
+}
+
+// routeFor returns the new route of a namespace for a port. Without one, it adds a route to the Service itself.
+func (t *toRoutes) routeFor(namespace string, service *catalog.Service, port catalog.Port) *route {
+	to := servicePort{service.Name, port.Number}
+	for _, r := range t.routes[to] {
+		if r.name.Namespace == namespace {
+			return r
+		}
+	}
+	r := &route{
+		name: t.freeName(catalog.Name{Namespace: namespace, Name: fmt.Sprintf("%s-%d", service.Name.Name, port.Number)}), to: to,
+		rules: []routeRule{{
+			matches:  []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: anyPath}},
+			backends: []catalog.RouteBackend{{Service: service.Name, Port: port.Number, Weight: 1}},
+		}},
+	}
+	t.routes[to] = append(t.routes[to], r)
+	return r
+}

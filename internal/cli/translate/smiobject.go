@@ -1,0 +1,162 @@
+package translate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	accessv1alpha3 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/access/v1alpha3"
+	splitv1alpha4 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/split/v1alpha4"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+
+	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+)
+
+// add adds the objects for the rules of a Service, and describes them. Of TrafficSplits with matches, the older one applies, then the first by name:
+// their names are in the order of the rules.
+func (t *toSMI) add(service catalog.Name, s serviceRules, from []catalog.Ref) string {
+	var into []catalog.Ref
+	add := func(object *unstructured.Unstructured) {
+		t.Objects = append(t.Objects, Object{object, from})
+		into = append(into, refOf(t.Objects[len(t.Objects)-1]))
+	}
+	base := t.freeBase(service, len(s.rules))
+	for i, rule := range s.rules {
+		name := catalog.Name{Namespace: service.Namespace, Name: base.Name}
+		if i < len(s.rules)-1 {
+			name = numbered(base, i+1, len(s.rules)-1)
+			add(groupObject(name, rule.matches))
+			add(splitObject(name, service, rule.backends, name.Name))
+		} else if !isSelf(s.rules, service) {
+			add(splitObject(name, service, rule.backends, ""))
+		}
+	}
+	if s.retry != nil {
+		for _, account := range t.clientsOf(service) {
+			name := t.free(catalog.KindRetry, catalog.Name{Namespace: account.Namespace, Name: account.Name + "-" + service.Name})
+			add(retryPolicyObject(name, account, service, *s.retry))
+		}
+	}
+	if len(into) == 0 {
+		return "it sends all requests to the Service itself, which needs no object."
+	}
+	slices.SortStableFunc(into, func(a, b catalog.Ref) int { return cmp.Compare(a.Kind, b.Kind) })
+	return joinRefs(into) + "."
+}
+
+// numbered returns the name of one of several objects. Names sort like their numbers.
+func numbered(base catalog.Name, i, of int) catalog.Name {
+	base.Name = fmt.Sprintf("%s-%0*d", base.Name, len(fmt.Sprint(of)), i)
+	return base
+}
+
+// freeBase returns a name with which no new TrafficSplit and HTTPRouteGroup has the name of an existing one.
+func (t *toSMI) freeBase(service catalog.Name, rules int) catalog.Name {
+	base := service
+	for i := 2; ; i++ {
+		if !t.isTaken(base, rules) {
+			return base
+		}
+		base.Name = fmt.Sprintf("%s-v%d", service.Name, i)
+	}
+}
+
+func (t *toSMI) isTaken(base catalog.Name, rules int) bool {
+	names := []catalog.Name{base}
+	for i := 1; i < rules; i++ {
+		names = append(names, numbered(base, i, rules-1))
+	}
+	return slices.ContainsFunc(names, func(name catalog.Name) bool {
+		_, split := t.names[catalog.Ref{Kind: catalog.KindTrafficSplit, Name: name}]
+		_, group := t.names[catalog.Ref{Kind: catalog.KindHTTPRouteGroup, Name: name}]
+		return split || group
+	})
+}
+
+// free returns a name that no object of a kind has, and reserves it.
+func (t *toSMI) free(kind catalog.Kind, base catalog.Name) catalog.Name {
+	name := base
+	for i := 2; ; i++ {
+		ref := catalog.Ref{Kind: kind, Name: name}
+		if _, taken := t.names[ref]; !taken {
+			t.names[ref] = struct{}{}
+			return name
+		}
+		name.Name = fmt.Sprintf("%s-%d", base.Name, i)
+	}
+}
+
+// groupObject returns an HTTPRouteGroup. The type of the SDK cannot hold headers in the form that it reads.
+func groupObject(name catalog.Name, matches []catalog.RouteMatch) *unstructured.Unstructured {
+	var list []any
+	for i, m := range matches {
+		match, _ := groupMatch(m)
+		object := map[string]any{"name": fmt.Sprintf("match-%d", i+1)}
+		if match.PathRegex != "" {
+			object["pathRegex"] = match.PathRegex
+		}
+		if len(match.Methods) > 0 {
+			object["methods"] = []any{match.Methods[0]}
+		}
+		var headers []any
+		for _, h := range match.Headers {
+			headers = append(headers, map[string]any{h.Name: h.Regex})
+		}
+		if headers != nil {
+			object["headers"] = headers
+		}
+		list = append(list, object)
+	}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "specs.smi-spec.io/v1alpha4", "kind": string(catalog.KindHTTPRouteGroup),
+		"metadata": map[string]any{"namespace": name.Namespace, "name": name.Name},
+		"spec":     map[string]any{"matches": list},
+	}}
+}
+
+// splitObject returns a TrafficSplit for the requests of a group; for all if it is empty.
+func splitObject(name, root catalog.Name, backends []catalog.SplitBackend, group string) *unstructured.Unstructured {
+	object := splitv1alpha4.TrafficSplit{}
+	object.APIVersion, object.Kind = splitv1alpha4.SchemeGroupVersion.String(), string(catalog.KindTrafficSplit)
+	object.Namespace, object.Name, object.Spec.Service = name.Namespace, name.Name, root.Name
+	for _, backend := range backends {
+		object.Spec.Backends = append(object.Spec.Backends, splitv1alpha4.TrafficSplitBackend{Service: backend.Service.Name, Weight: int(backend.Weight)})
+	}
+	if group != "" {
+		object.Spec.Matches = []corev1.TypedLocalObjectReference{{APIGroup: ptr.To("specs.smi-spec.io"), Kind: string(catalog.KindHTTPRouteGroup), Name: group}}
+	}
+	return asObject(&object)
+}
+
+// retryPolicyObject returns a Retry of a client for a Service.
+func retryPolicyObject(name catalog.Name, client identity.ServiceAccount, service catalog.Name, p catalog.RetryPolicy) *unstructured.Unstructured {
+	object := policyv1alpha1.Retry{}
+	object.APIVersion, object.Kind = policyv1alpha1.GroupVersion.String(), string(catalog.KindRetry)
+	object.Namespace, object.Name = name.Namespace, name.Name
+	source := accessv1alpha3.IdentityBindingSubject{Kind: "ServiceAccount", Name: client.Name, Namespace: client.Namespace}
+	object.Spec.Source = policyv1alpha1.RetrySource(source)
+	object.Spec.Destinations = []policyv1alpha1.RetryDestination{{Kind: "Service", Name: service.Name, Namespace: service.Namespace}}
+	object.Spec.RetryPolicy = policyv1alpha1.RetryPolicySpec{RetryOn: p.On, NumRetries: ptr.To(int64(p.Count))}
+	if p.PerTryTimeout > 0 {
+		object.Spec.RetryPolicy.PerTryTimeout, _ = gatewayDuration(p.PerTryTimeout)
+	}
+	if p.BackoffBase > 0 {
+		object.Spec.RetryPolicy.RetryBackoffBaseInterval, _ = gatewayDuration(p.BackoffBase)
+	}
+	content := asObject(&object)
+	if p.PerTryTimeout == 0 {
+		unstructured.RemoveNestedField(content.Object, "spec", "retryPolicy", "perTryTimeout")
+	}
+	if p.BackoffBase == 0 {
+		unstructured.RemoveNestedField(content.Object, "spec", "retryPolicy", "retryBackoffBaseInterval")
+	}
+	return content
+}
+
+// conditionsText joins the conditions that are repeated in every case.
+func conditionsText() string { return strings.Join(defaultConditions, ",") }

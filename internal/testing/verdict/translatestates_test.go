@@ -1,0 +1,187 @@
+package verdict
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
+)
+
+// withFewRoutes returns a state in which TrafficSplits apply, and in which all clients of a namespace often have the same Retry.
+func withFewRoutes(t *rapid.T, w State) State {
+	w = maps.Clone(w)
+	for _, ref := range slices.SortedFunc(maps.Keys(w), compareRefs) {
+		switch e := w[ref].(type) {
+		case *catalog.HTTPRoute:
+			if !oneIn(t, 4, "keep route") {
+				delete(w, ref)
+			}
+		case *catalog.Retry:
+			delete(w, ref)
+			if e.Source.Namespace == e.Name.Namespace {
+				w[ref] = e
+			}
+		case *catalog.TrafficSplit:
+			w[ref] = completeSplit(w, e)
+		}
+	}
+	addSameRetries(t, w)
+	if oneIn(t, 2, "several splits of one Service") {
+		splitByRequest(t, w)
+	}
+	return w
+}
+
+// splitByRequest makes the TrafficSplits of a namespace divide the requests to one Service, which all clients may send.
+func splitByRequest(t *rapid.T, w State) {
+	openServices(t, w)
+	for i, group := range []string{"g1", "g2", ""} {
+		split := &catalog.TrafficSplit{
+			Name: Name("a", fmt.Sprintf("split%d", i+1)), Root: services[0].name, Created: time.Unix(int64(below(t, 2, "created")), 0),
+			Backends: []catalog.SplitBackend{{Service: services[i].name, Weight: 1}},
+		}
+		if group != "" {
+			split.Matches = []string{group}
+			g := drawGroup(t, Name("a", group)).(*catalog.HTTPRouteGroup)
+			for k := range g.Matches {
+				if k > 0 && oneIn(t, 2, "any path") {
+					g.Matches[k].PathRegex = ""
+				}
+			}
+			w[g.Ref()] = g
+		}
+		w[split.Ref()] = split
+	}
+}
+
+// openServices adds Services with one HTTP port that all clients may call.
+func openServices(t *rapid.T, w State) {
+	settings := *w[catalog.Ref{Kind: catalog.KindSettings}].(*catalog.Settings)
+	settings.Permissive = true
+	w[settings.Ref()] = &settings
+	for i := range 3 {
+		s := drawService(t, i).(*catalog.Service)
+		s.Ports = []catalog.Port{{Name: "p80", Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolHTTP}}
+		w[s.Ref()] = s
+	}
+}
+
+// routeByRequest replaces all routes by one with several rules for requests to one Service, which all clients may send.
+func routeByRequest(t *rapid.T, w State) {
+	openServices(t, w)
+	for _, ref := range slices.SortedFunc(maps.Keys(w), compareRefs) {
+		switch w[ref].(type) {
+		case *catalog.HTTPRoute, *catalog.TrafficSplit:
+			delete(w, ref)
+		}
+	}
+	route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: Name("a", "h1"), Parents: []catalog.RouteParent{{Service: services[0].name}}}
+	for range 2 + below(t, 4, "rules") {
+		rule := catalog.HTTPRouteRule{Backends: []catalog.RouteBackend{{Service: services[below(t, 3, "backend")].name, Port: 80, Weight: 1}}}
+		for range 1 + below(t, 2, "matches") {
+			match := drawRouteMatch(t)
+			match.Query = nil
+			rule.Matches = append(rule.Matches, match)
+		}
+		route.Rules = append(route.Rules, rule)
+	}
+	last := catalog.HTTPRouteRule{Backends: []catalog.RouteBackend{{Service: services[below(t, 3, "last backend")].name, Port: 80, Weight: 1}}}
+	last.Matches = []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}
+	route.Rules = append(route.Rules, last)
+	w[route.Ref()] = route
+}
+
+// completeSplit returns a TrafficSplit without references to what does not exist.
+func completeSplit(w State, split *catalog.TrafficSplit) *catalog.TrafficSplit {
+	s := *split
+	s.Matches = slices.DeleteFunc(slices.Clone(s.Matches), func(name string) bool {
+		return len(s.Matches) > 1 && w[catalog.Ref{Kind: catalog.KindHTTPRouteGroup, Name: catalog.Name{Namespace: s.Name.Namespace, Name: name}}] == nil
+	})
+	s.Backends = slices.DeleteFunc(slices.Clone(s.Backends), func(b catalog.SplitBackend) bool {
+		return len(s.Backends) > 1 && w[catalog.Ref{Kind: catalog.KindService, Name: b.Service}] == nil
+	})
+	return &s
+}
+
+// addSameRetries adds a Retry of each client, of one namespace or of all, for one Service.
+func addSameRetries(t *rapid.T, w State) {
+	if oneIn(t, 2, "without more retries") {
+		return
+	}
+	first := drawRetry(t, catalog.Name{}).(*catalog.Retry)
+	namespace := oneOf([]string{"", "a", "b"}).Draw(t, "namespace of clients")
+	for i, account := range accounts {
+		if namespace == "" || namespace == account.Namespace {
+			r := *first
+			r.Name, r.Source = catalog.Name{Namespace: account.Namespace, Name: fmt.Sprintf("all-%d", i)}, account
+			w[r.Ref()] = &r
+		}
+	}
+}
+
+// withPlainRoutes returns a state whose HTTPRoutes have no filters, and usually end with a rule for all requests, to backends with the port of the
+// Service.
+func withPlainRoutes(t *rapid.T, w State) State {
+	w = maps.Clone(w)
+	for _, ref := range slices.SortedFunc(maps.Keys(w), compareRefs) {
+		switch e := w[ref].(type) {
+		case *catalog.TrafficSplit, *catalog.Retry:
+			if !oneIn(t, 8, "keep policy of SMI") {
+				delete(w, ref)
+			}
+		case *catalog.HTTPRoute:
+			w[ref] = plainRoute(t, w, e)
+		}
+	}
+	if oneIn(t, 2, "several rules for one Service") {
+		routeByRequest(t, w)
+	}
+	return w
+}
+
+func plainRoute(t *rapid.T, w State, route *catalog.HTTPRoute) *catalog.HTTPRoute {
+	r := *route
+	r.Rules = slices.Clone(r.Rules)
+	r.Parents = slices.Clone(r.Parents)
+	for i := range r.Parents {
+		r.Parents[i].Port = 0
+	}
+	port := uint16(80)
+	if service, ok := w[catalog.Ref{Kind: catalog.KindService, Name: r.Parents[0].Service}].(*catalog.Service); ok {
+		clone := *service
+		clone.Ports = slices.DeleteFunc(slices.Clone(service.Ports), func(p catalog.Port) bool { return p.Protocol != catalog.ProtocolHTTP })[:min(1, len(service.Ports))]
+		if len(clone.Ports) > 0 && clone.Ports[0].Protocol == catalog.ProtocolHTTP {
+			port = clone.Ports[0].Number
+			clone.Ports = clone.Ports[:1]
+			w[clone.Ref()] = &clone
+		}
+	}
+	last := drawRule(t, r.Name.Namespace)
+	last.Matches = []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}
+	r.Rules = append(r.Rules, last)
+	repeat := r.Rules[0].Repeat
+	for i := range r.Rules {
+		rule := &r.Rules[i]
+		rule.Filters = catalog.RouteFilters{}
+		rule.Repeat = repeat
+		for k := range rule.Matches {
+			rule.Matches[k].Query = nil
+		}
+		rule.Backends = slices.Clone(rule.Backends)
+		for k := range rule.Backends {
+			rule.Backends[k].Port, rule.Backends[k].Filters = port, nil
+		}
+		if repeat != nil {
+			rule.Repeat = &catalog.RouteRetry{Attempts: repeat.Attempts, Backoff: repeat.Backoff, Codes: oneOf([][]uint32{nil, {502, 503, 504}, {503}}).Draw(t, "codes")}
+		}
+		if len(rule.Backends) == 0 || oneIn(t, 3, "to the Service itself") {
+			rule.Backends = []catalog.RouteBackend{{Service: r.Parents[0].Service, Port: port, Weight: 1}}
+		}
+	}
+	return &r
+}
