@@ -237,7 +237,9 @@ func (r *Reconciler) Setup(mgr manager.Manager, definitions *traffic.Definitions
 }
 
 // isRoute reports whether a kind is one of the routes that Gateways can have.
-func isRoute(kind schema.GroupVersionKind) bool { return kind == kinds.HTTPRoute || kind == kinds.GRPCRoute }
+func isRoute(kind schema.GroupVersionKind) bool {
+	return kind == kinds.HTTPRoute || kind == kinds.GRPCRoute
+}
 
 // gatewayKinds are the kinds that all releases of the Gateway API have. GRPCRoute is a later one.
 func gatewayKinds() []schema.GroupVersionKind {

@@ -31,13 +31,13 @@ var handled = map[string][]string{
 // ignored are the other fields, with an example. The status names those that are set.
 var ignored = map[string]map[string]string{
 	"Gateway": {
-		"listeners.tls.options":        "{listeners: [{name: a, port: 443, protocol: HTTPS, tls: {options: {example.com/minimum: '1.3'}}}]}",
-		"addresses":                    "{addresses: [{value: 192.0.2.1}]}",
-		"infrastructure.annotations":   "{infrastructure: {annotations: {a: b}}}",
-		"infrastructure.labels":        "{infrastructure: {labels: {a: b}}}",
-		"allowedListeners":             "{allowedListeners: {namespaces: {from: All}}}",
-		"tls.backend":                  "{tls: {backend: {clientCertificateRef: {name: client}}}}",
-		"defaultScope":                 "{defaultScope: All}",
+		"listeners.tls.options":      "{listeners: [{name: a, port: 443, protocol: HTTPS, tls: {options: {example.com/minimum: '1.3'}}}]}",
+		"addresses":                  "{addresses: [{value: 192.0.2.1}]}",
+		"infrastructure.annotations": "{infrastructure: {annotations: {a: b}}}",
+		"infrastructure.labels":      "{infrastructure: {labels: {a: b}}}",
+		"allowedListeners":           "{allowedListeners: {namespaces: {from: All}}}",
+		"tls.backend":                "{tls: {backend: {clientCertificateRef: {name: client}}}}",
+		"defaultScope":               "{defaultScope: All}",
 	},
 	"HTTPRoute": {
 		"useDefaultGateways": "{parentRefs: [{name: web}], useDefaultGateways: All}",
