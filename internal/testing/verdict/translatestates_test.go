@@ -135,7 +135,9 @@ func withPlainRoutes(t *rapid.T, w State) State {
 				delete(w, ref)
 			}
 		case *catalog.HTTPRoute:
-			w[ref] = plainRoute(t, w, e)
+			if !e.Kind.RoutesConnections() {
+				w[ref] = plainRoute(t, w, e)
+			}
 		}
 	}
 	if oneIn(t, 2, "several rules for one Service") {
