@@ -167,7 +167,7 @@ func (t *toSMI) rulesOf(name catalog.Name, found *obstacles) serviceRules {
 		found.fail(catalog.Ref{}, "Service %s has no HTTP port with a route.", name)
 		return serviceRules{}
 	}
-	checkTCP(service, all[0].rules, found)
+	t.checkTCP(service, all[0].rules, found)
 	if all[0].retry != nil {
 		t.checkRetries(name, t.clientsOf(name), found)
 		t.checkMixedClients(service, found)

@@ -86,6 +86,8 @@ func resultEntry(t *rapid.T, u *unstructured.Unstructured) catalog.Entry {
 	switch u.GetKind() {
 	case "HTTPRoute":
 		entry, problems = ingest.HTTPRoute(u)
+	case "TCPRoute":
+		entry, problems = ingest.GatewayTCPRoute(u)
 	case "TrafficSplit":
 		entry, problems = ingest.TrafficSplit(u)
 	case "HTTPRouteGroup":
