@@ -2,6 +2,7 @@ package translate
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -23,6 +24,13 @@ func retryOf(rule *catalog.HTTPRouteRule) (*catalog.RetryPolicy, error) {
 		return nil, nil
 	case rule.Repeat == nil:
 		return &catalog.RetryPolicy{On: conditionsText(), Count: defaultRetries, PerTryTimeout: rule.TryTimeout}, nil
+	}
+	switch {
+	case rule.Repeat.Never && rule.TryTimeout > 0:
+		return nil, errors.New("attempts is 0, and a Retry without retries has no timeout of attempts")
+	case rule.Repeat.Never:
+		// A Retry with 0 retries leaves the default in force, as the route does.
+		return &catalog.RetryPolicy{}, nil
 	}
 	policy := &catalog.RetryPolicy{Count: cmp.Or(rule.Repeat.Attempts, defaultRetries), PerTryTimeout: rule.TryTimeout, BackoffBase: rule.Repeat.Backoff}
 	if policy.Count > maxRetries {
