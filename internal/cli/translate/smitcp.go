@@ -62,7 +62,7 @@ func (t *toSMI) connectionBackends(r *catalog.HTTPRoute, name catalog.Name, foun
 		if !r.Attaches(name, port) {
 			continue
 		}
-		if others := t.view.ServiceRoutes(name.Namespace, name, port); len(others) != 1 || len(t.ownRoutes(name, port)) != 1 {
+		if len(t.ownRoutes(name, port)) > 1 {
 			found.fail(r.Ref(), "It is not the only route of port %d: delete those without an effect.", port.Number)
 		}
 		if problem := r.Rules[0].Unsupported; problem != "" {

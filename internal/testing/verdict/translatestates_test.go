@@ -121,11 +121,12 @@ func routeConnections(t *rapid.T, w State) {
 	for i := range backends {
 		backends[i].Port, backends[i].Filters = 81, nil
 	}
-	for range 1 + below(t, 4, "several")/3 {
-		route := drawConnectionRoute(t, catalog.KindGatewayTCPRoute, Name("a", oneOf([]string{"c1", "c2"}).Draw(t, "name"))).(*catalog.HTTPRoute)
+	for _, name := range []string{"c1", "c2"}[:1+below(t, 4, "several")/3] {
+		route := drawConnectionRoute(t, catalog.KindGatewayTCPRoute, Name("a", name)).(*catalog.HTTPRoute)
 		route.Parents = []catalog.RouteParent{{Service: services[0].name, Port: 81}}
 		route.Rules[0].Backends = backends
 		w[route.Ref()] = route
+		backends = []catalog.RouteBackend{{Service: services[below(t, 3, "other backend")].name, Port: 81, Weight: 1}}
 	}
 }
 
