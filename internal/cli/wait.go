@@ -51,7 +51,8 @@ policy that affects no running pod is accepted with a message of its own.
 
 mesh/NAME waits until the current version of a Mesh and its components are ready, and fails if it is stalled. gateway/NAME,
 httproute/NAME, grpcroute/NAME, tlsroute/NAME and tcproute.gateway.networking.k8s.io/NAME wait for the conditions of the Gateway API,
-and for the sidecars that apply a route for a Service. Without its group, tcproute/NAME is SMI's kind. deployment/NAME waits until a Deployment is rolled out and the sidecars of all its pods have acknowledged their configuration. It fails if a pod has no sidecar or a
+and for the sidecars that apply a route for a Service. Without its group, tcproute/NAME is SMI's kind. deployment/NAME waits until a
+Deployment is rolled out and the sidecars of all its pods have acknowledged their configuration. It fails if a pod has no sidecar or a
 sidecar rejects its configuration.`,
 		Example: `  kubectl apply -f grant.yaml && osm wait -n bookstore traffictarget/bookthief-to-bookstore-v1
   osm wait mesh/osm --timeout 5m

@@ -197,7 +197,8 @@ func TestSplitReplacedByRoute(t *testing.T) {
 	}
 	tcp := object(kinds.GatewayTCPRoute, "r", 1, route.Object["spec"].(map[string]any))
 	t.Run("a TCPRoute", evaluateCase{
-		"replaced", EvaluateSplit, split, append(databases("web", "new"), tcp), map[string]string{"Accepted": "False Conflicted", "ResolvedRefs": "True ResolvedRefs"},
+		"replaced", EvaluateSplit, split, append(databases("web", "new"), tcp),
+		map[string]string{"Accepted": "False Conflicted", "ResolvedRefs": "True ResolvedRefs"},
 		"TCPRoute.gateway.networking.k8s.io shop/r routes all connections to Service shop/web, so this split has no effect",
 	}.check)
 	if !splitBy(route)(split) || splitBy(route)(other) {

@@ -110,7 +110,7 @@ func retryObject(p *catalog.RetryPolicy) (*gatewayv1.HTTPRouteRetry, *gatewayv1.
 	retry := &gatewayv1.HTTPRouteRetry{Attempts: ptr.To(int(p.Count))}
 	codes, _ := retriedCodes(p.On)
 	for _, code := range codes {
-		retry.Codes = append(retry.Codes, gatewayv1.HTTPRouteRetryStatusCode(code)) //nolint:gosec // a status code
+		retry.Codes = append(retry.Codes, gatewayv1.HTTPRouteRetryStatusCode(code))
 	}
 	if d, _ := gatewayDuration(p.BackoffBase); p.BackoffBase > 0 {
 		retry.Backoff = ptr.To(gatewayv1.Duration(d))

@@ -53,10 +53,10 @@ func acceptService(v *catalog.View, route *catalog.HTTPRoute, parent catalog.Rou
 func noRoutedPort(kind catalog.Kind, service catalog.Name, ports []catalog.Port) string {
 	if len(ports) == 1 {
 		port := fmt.Sprintf("Port %d of Service %s has the protocol %s", ports[0].Number, service, ports[0].Protocol)
-		switch {
-		case kind == catalog.KindTLSRoute:
+		switch kind {
+		case catalog.KindTLSRoute:
 			return port + ", and TLSRoutes apply to ports whose application uses TLS: set its appProtocol to https or tls."
-		case kind == catalog.KindGatewayTCPRoute:
+		case catalog.KindGatewayTCPRoute:
 			return port + ", whose requests are routed one by one: use an HTTPRoute, or set its appProtocol to tcp."
 		}
 		return port + ", and " + string(kind) + "s apply to HTTP: set its appProtocol to http, or use a TCPRoute."

@@ -19,7 +19,8 @@ func TestConnectionRoutes(t *testing.T) {
 		Rules: []catalog.HTTPRouteRule{{
 			Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}},
 			Backends: []catalog.RouteBackend{
-				{Service: catalog.Name{Namespace: "shop", Name: "books"}, Port: 80, Weight: 3}, {Service: catalog.Name{Namespace: "bank", Name: "far"}, Port: 81, Weight: 1},
+				{Service: catalog.Name{Namespace: "shop", Name: "books"}, Port: 80, Weight: 3},
+				{Service: catalog.Name{Namespace: "bank", Name: "far"}, Port: 81, Weight: 1},
 				{Service: catalog.Name{Namespace: "shop", Name: "b"}, Weight: 1, Unsupported: "Bucket b"},
 			},
 		}},

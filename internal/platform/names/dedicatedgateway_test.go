@@ -15,9 +15,19 @@ func TestNamesOfDedicatedGateways(t *testing.T) {
 	long := strings.Repeat("n", 63)
 	seen := map[string][2]string{}
 	for _, g := range [][2]string{
-		{"shop", "web"}, {"shop", "web.internal"}, {"shop", "web-internal"}, {"shop-web", "internal"}, {"a-b", "c"}, {"a", "b-c"}, {"a", "b.c"},
-		{long, strings.Repeat("g", 253)}, {long, strings.Repeat("g", 252)}, {"a", strings.Repeat("a.", 126) + "a"}, {"a", strings.Repeat("a-", 126) + "a"},
-		{"osm", "ingress-gateway"}, {"a", strings.Repeat("b", 29) + "--" + strings.Repeat("b", 20)},
+		{"shop", "web"},
+		{"shop", "web.internal"},
+		{"shop", "web-internal"},
+		{"shop-web", "internal"},
+		{"a-b", "c"},
+		{"a", "b-c"},
+		{"a", "b.c"},
+		{long, strings.Repeat("g", 253)},
+		{long, strings.Repeat("g", 252)},
+		{"a", strings.Repeat("a.", 126) + "a"},
+		{"a", strings.Repeat("a-", 126) + "a"},
+		{"osm", "ingress-gateway"},
+		{"a", strings.Repeat("b", 29) + "--" + strings.Repeat("b", 20)},
 	} {
 		name := names.DedicatedGateway(g[0], g[1])
 		if problems := validation.IsDNS1035Label(name); len(problems) > 0 || !names.IsDedicatedGateway(name) {

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // withFewRoutes returns a state in which TrafficSplits apply, and in which all clients of a namespace often have the same Retry.
