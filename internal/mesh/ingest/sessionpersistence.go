@@ -18,7 +18,8 @@ const sessionPersistenceField = "spec.rules.sessionPersistence"
 func sessionPersistence(u *unstructured.Unstructured, route *catalog.HTTPRoute) {
 	rules, _, _ := unstructured.NestedFieldNoCopy(u.Object, "spec", "rules")
 	list, _ := rules.([]any)
-	for i := range route.Rules {
+	// A route of connections without rules has one in the mesh.
+	for i := range min(len(route.Rules), len(list)) {
 		rule, _ := list[i].(map[string]any)
 		fields, _ := rule["sessionPersistence"].(map[string]any)
 		if fields == nil {
