@@ -20,6 +20,7 @@ var features = []string{
 	"MeshClusterIPMatching", "MeshConsumerRoute", "MeshHTTPRouteRewritePath", "MeshHTTPRouteSchemeRedirect", "MeshHTTPRouteRedirectPort", "MeshHTTPRouteRedirectPath",
 	"MeshHTTPRouteBackendRequestHeaderModification", "MeshHTTPRouteQueryParamMatching", "MeshHTTPRouteNamedRouteRule",
 	"GatewayPort8080", "GatewayHTTPListenerIsolation", "GatewayInfrastructure",
+	"GatewayFrontendClientCertificateValidation", "GatewayFrontendClientCertificateValidationInsecureFallback",
 	"HTTPRouteMethodMatching", "HTTPRouteQueryParamMatching", "HTTPRouteDestinationPortMatching", "HTTPRouteParentRefPort", "HTTPRouteNamedRouteRule",
 	"HTTPRouteResponseHeaderModification", "HTTPRouteBackendRequestHeaderModification", "HTTPRouteHostRewrite", "HTTPRoutePathRewrite",
 	"HTTPRouteSchemeRedirect", "HTTPRoutePortRedirect", "HTTPRoutePathRedirect",
