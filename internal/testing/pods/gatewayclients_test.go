@@ -29,6 +29,8 @@ type validatingGateway struct {
 	gateway, client *pods.Pod
 	server          *pki.Authority
 	target          netip.Addr
+	// sessions are those that clients with certificates of an authority can resume.
+	sessions map[*pki.Authority]tls.ClientSessionCache
 }
 
 const (
@@ -54,8 +56,8 @@ func (g *validatingGateway) configure(t *testing.T, authorities ...*pki.Authorit
 		Common: scope.Common{
 			Key:         scope.Key{Identity: identity.ServiceAccount{Namespace: names.DefaultNamespace, Name: names.IngressGateway}, Proxy: scope.ProxyIngressGateway},
 			TrustDomain: trustDomain,
+			Clusters:    []scope.Cluster{cluster},
 		},
-		Sidecar: scope.Sidecar{Clusters: []scope.Cluster{cluster}},
 		IngressGateway: &scope.IngressGateway{
 			Listeners: []scope.GatewayListener{
 				{Name: "shop/web/a", Port: 443, Bind: strictPort, Certificates: []string{"tls"}, Clients: &scope.GatewayClients{Authorities: "shop/web|443"}, Hosts: hosts},
@@ -83,6 +85,7 @@ func (g *validatingGateway) request(t *testing.T, port uint16, authority *pki.Au
 			t.Fatal(err)
 		}
 		// Clients send a certificate whatever authorities the server names.
+		config.ClientSessionCache = g.sessions[authority]
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
 	secure := tls.Client(conn, config)
@@ -103,7 +106,7 @@ func (g *validatingGateway) request(t *testing.T, port uint16, authority *pki.Au
 }
 
 // TestGatewayVerifiesCertificatesOfClients sends requests with a certificate of the right authority, of another one, and without one. Other authorities
-// apply to the next connection.
+// apply to the next connection, also if it resumes a session.
 func TestGatewayVerifiesCertificatesOfClients(t *testing.T) {
 	n := pods.NewNetwork(t)
 	g := &validatingGateway{client: n.Bare(t), server: pki.New(t)}
@@ -119,6 +122,7 @@ func TestGatewayVerifiesCertificatesOfClients(t *testing.T) {
 		}}},
 	})
 	one, two := pki.New(t), pki.New(t)
+	g.sessions = map[*pki.Authority]tls.ClientSessionCache{one: tls.NewLRUClientSessionCache(1), two: tls.NewLRUClientSessionCache(1)}
 	expect := func(when string, port uint16, authority *pki.Authority, want string) {
 		t.Helper()
 		if got := g.request(t, port, authority); got != want {
@@ -129,6 +133,9 @@ func TestGatewayVerifiesCertificatesOfClients(t *testing.T) {
 	expect("the right authority", strictPort, one, "200")
 	expect("another authority", strictPort, two, "closed")
 	expect("no certificate", strictPort, nil, "closed")
+	if _, resumes := g.sessions[one].Get("books.example.com"); !resumes {
+		t.Error("the gateway offers no session to resume")
+	}
 	for when, authority := range map[string]*pki.Authority{"the right authority": one, "another authority": two, "no certificate": nil} {
 		expect(when, fallbackPort, authority, "200")
 	}
