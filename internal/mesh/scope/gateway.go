@@ -69,10 +69,11 @@ type GatewayAuthorities struct {
 func (s *Scope) addIngressGateway(v *catalog.View) {
 	o := gatewayBuilder{outboundBuilder{view: v, client: s.Key.Identity, clusters: map[string]Cluster{}}, map[gatewayPort]gatewayShares{}}
 	s.IngressGateway = &IngressGateway{}
+	contents := newGatewayContents(s.IngressGateway)
 	resolved := gateway.ResolvePods(v, s.Key.Gateway)
 	for i := range resolved.Listeners {
 		s.IngressGateway.Listeners = append(s.IngressGateway.Listeners, o.gatewayListener(&resolved.Listeners[i]))
-		s.IngressGateway.addContents(&resolved.Listeners[i])
+		contents.add(&resolved.Listeners[i])
 	}
 	for i := range resolved.Unread {
 		s.IngressGateway.unread = append(s.IngressGateway.unread, unreadListener{o.gatewayListener(&resolved.Unread[i]), &resolved.Unread[i]})

@@ -41,57 +41,78 @@ func CarryCertificates(earlier, next *Scope) {
 	if earlier == nil || earlier.IngressGateway == nil {
 		return
 	}
+	contents := newGatewayContents(next.IngressGateway)
 	for _, l := range unread {
 		i := slices.IndexFunc(earlier.IngressGateway.Listeners, func(was GatewayListener) bool {
 			return was.Name == l.Name && was.Port == l.Port && was.Hostname == l.Hostname && len(was.Certificates) > 0 && (l.Clients == nil || was.Clients != nil)
 		})
 		if i >= 0 {
-			next.IngressGateway.carry(earlier.IngressGateway, l, earlier.IngressGateway.Listeners[i])
+			contents.carry(earlier.IngressGateway, l, earlier.IngressGateway.Listeners[i])
 		}
 	}
 }
 
 // carry adds a listener with what it lacks from an earlier version, in the order of listeners.
-func (g *IngressGateway) carry(earlier *IngressGateway, l unreadListener, was GatewayListener) {
+func (c gatewayContents) carry(earlier *IngressGateway, l unreadListener, was GatewayListener) {
 	if len(l.Certificates) == 0 {
 		l.Certificates = was.Certificates
 	}
-	g.Listeners = append(g.Listeners, l.GatewayListener)
-	slices.SortStableFunc(g.Listeners, func(a, b GatewayListener) int {
+	c.gateway.Listeners = append(c.gateway.Listeners, l.GatewayListener)
+	slices.SortStableFunc(c.gateway.Listeners, func(a, b GatewayListener) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Hostname, b.Hostname))
 	})
-	g.addContents(l.resolved)
-	for _, c := range earlier.Certificates {
-		if slices.Contains(l.Certificates, c.Name) {
-			g.addCertificate(c)
+	c.add(l.resolved)
+	for _, certificate := range earlier.Certificates {
+		if slices.Contains(l.Certificates, certificate.Name) {
+			c.addCertificate(certificate)
 		}
 	}
-	for _, a := range earlier.Authorities {
-		if l.Clients != nil && a.Name == l.Clients.Authorities {
-			g.addAuthorities(a)
+	for _, authorities := range earlier.Authorities {
+		if l.Clients != nil && authorities.Name == l.Clients.Authorities {
+			c.addAuthorities(authorities)
 		}
 	}
 }
 
-// addContents adds the certificates and the authorities of a listener that were read.
-func (g *IngressGateway) addContents(l *gateway.Listener) {
-	for _, c := range l.Certificates {
-		g.addCertificate(GatewayCertificate{c.Name.String(), c.ChainPEM, c.KeyPEM})
+// gatewayContents adds certificates and authorities to a gateway, each once.
+type gatewayContents struct {
+	gateway                   *IngressGateway
+	certificates, authorities map[string]struct{}
+}
+
+// newGatewayContents returns the contents that a gateway has.
+func newGatewayContents(g *IngressGateway) gatewayContents {
+	c := gatewayContents{g, map[string]struct{}{}, map[string]struct{}{}}
+	for i := range g.Certificates {
+		c.certificates[g.Certificates[i].Name] = struct{}{}
+	}
+	for i := range g.Authorities {
+		c.authorities[g.Authorities[i].Name] = struct{}{}
+	}
+	return c
+}
+
+// add adds what was read for a listener.
+func (c gatewayContents) add(l *gateway.Listener) {
+	for _, certificate := range l.Certificates {
+		c.addCertificate(GatewayCertificate{certificate.Name.String(), certificate.ChainPEM, certificate.KeyPEM})
 	}
 	if l.Clients != nil && !l.Clients.Unread {
-		g.addAuthorities(GatewayAuthorities{gatewayAuthoritiesName(l), l.Clients.AuthoritiesPEM})
+		c.addAuthorities(GatewayAuthorities{gatewayAuthoritiesName(l), l.Clients.AuthoritiesPEM})
 	}
 }
 
-func (g *IngressGateway) addCertificate(c GatewayCertificate) {
-	if !slices.ContainsFunc(g.Certificates, func(other GatewayCertificate) bool { return other.Name == c.Name }) {
-		g.Certificates = append(g.Certificates, c)
+func (c gatewayContents) addCertificate(certificate GatewayCertificate) {
+	if _, known := c.certificates[certificate.Name]; !known {
+		c.certificates[certificate.Name] = struct{}{}
+		c.gateway.Certificates = append(c.gateway.Certificates, certificate)
 	}
 }
 
-func (g *IngressGateway) addAuthorities(a GatewayAuthorities) {
-	if !slices.ContainsFunc(g.Authorities, func(other GatewayAuthorities) bool { return other.Name == a.Name }) {
-		g.Authorities = append(g.Authorities, a)
+func (c gatewayContents) addAuthorities(authorities GatewayAuthorities) {
+	if _, known := c.authorities[authorities.Name]; !known {
+		c.authorities[authorities.Name] = struct{}{}
+		c.gateway.Authorities = append(c.gateway.Authorities, authorities)
 	}
 }
 
