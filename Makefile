@@ -86,7 +86,7 @@ test-full: ## Run all tests, as before a release; SHARD=2/4 runs one of four par
 	$(HACK) ./suites -full $(if $(SHARD),-shard $(SHARD))
 
 .PHONY: conformance
-conformance: ## Run the conformance suite of the Gateway API for meshes on the local cluster, with its report in bin/conformance
+conformance: ## Run the conformance suite of the Gateway API on the local cluster, with its report in bin/conformance
 	OSM_TEST_FULL=true go test -count=1 -timeout=60m -v ./e2e/gatewayapi
 
 .PHONY: nightly

@@ -12,6 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/translate"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
@@ -35,8 +36,8 @@ func (a *app) translateCommand() *cobra.Command {
 		Use:   "translate --to gateway-api|smi",
 		Short: "Translate traffic policies between SMI and the Gateway API",
 		Long: `Translate policies that route requests to Services, without changing anything. With --to gateway-api, TrafficSplits with their
-HTTPRouteGroups, and Retries, become HTTPRoutes whose parents are Services. With --to smi, such HTTPRoutes become TrafficSplits,
-HTTPRouteGroups and Retries. Access stays with TrafficTargets in both.
+HTTPRouteGroups, and Retries, become HTTPRoutes whose parents are Services, and TCPRoutes for ports without HTTP. With --to smi, such
+HTTPRoutes and TCPRoutes become TrafficSplits, HTTPRouteGroups and Retries. Access stays with TrafficTargets in both.
 
 The result is printed to standard output, for "kubectl apply -f -". For each object, standard error says what became of it. The
 result is exact: each request reaches the same backends in the same shares. What the other language cannot say exactly is not
@@ -110,7 +111,7 @@ func (a *app) printTranslation(result *translate.Result, form string) error {
 		return result.PrintJSON(a.Out)
 	case "name":
 		for _, object := range result.Objects {
-			a.line("%s/%s/%s", strings.ToLower(object.GetKind()), object.GetNamespace(), object.GetName())
+			a.line("%s/%s/%s", strings.ToLower(string(kinds.EntryKind(object.GroupVersionKind()))), object.GetNamespace(), object.GetName())
 		}
 		return nil
 	}

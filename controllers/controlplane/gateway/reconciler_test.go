@@ -437,7 +437,7 @@ func TestRouteThatIsNotAdmittedAnyMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.reconcile(t)
-	if conditions, _ := f.conditionsOf(t, "books"); !slices.Equal(conditions, []string{"Accepted False NoMatchingParent"}) {
+	if conditions, _ := f.conditionsOf(t, "books"); !slices.Equal(conditions, []string{"Accepted False NoMatchingParent", "ResolvedRefs True ResolvedRefs"}) {
 		t.Errorf("the route has %q", conditions)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
@@ -50,7 +51,7 @@ type Note struct {
 
 // String is the line for people.
 func (n Note) String() string {
-	return fmt.Sprintf("%s %s: %s", n.Object.Kind, n.Object.Name, n.sentence())
+	return fmt.Sprintf("%s %s: %s", n.Object.Kind.APIName(), n.Object.Name, n.sentence())
 }
 
 func (n Note) sentence() string {
@@ -119,7 +120,7 @@ func rankOf(o Object) int {
 }
 
 func refOf(o Object) catalog.Ref {
-	return catalog.Ref{Kind: catalog.Kind(o.GetKind()), Name: catalog.Name{Namespace: o.GetNamespace(), Name: o.GetName()}}
+	return catalog.Ref{Kind: kinds.EntryKind(o.GroupVersionKind()), Name: catalog.Name{Namespace: o.GetNamespace(), Name: o.GetName()}}
 }
 
 func compareRefs(a, b catalog.Ref) int {
@@ -153,8 +154,8 @@ func (o *obstacles) keep(ref catalog.Ref, format string, args ...any) {
 	*o = append(*o, obstacle{object: ref, text: fmt.Sprintf(format, args...), partial: true})
 }
 
-func (o *obstacles) replaced(format string, args ...any) {
-	*o = append(*o, obstacle{text: fmt.Sprintf(format, args...), partial: true, replaced: true})
+func (o *obstacles) replaced(ref catalog.Ref, format string, args ...any) {
+	*o = append(*o, obstacle{object: ref, text: fmt.Sprintf(format, args...), partial: true, replaced: true})
 }
 
 // onlyReplaced reports whether existing routes are all that concerns an object.
@@ -235,7 +236,7 @@ func rejected(r *Result, l *load.Loaded, kind catalog.Kind, namespace string) {
 func joinRefs(refs []catalog.Ref) string {
 	var list []string
 	for _, ref := range refs {
-		list = append(list, fmt.Sprintf("%s %s", ref.Kind, ref.Name))
+		list = append(list, fmt.Sprintf("%s %s", ref.Kind.APIName(), ref.Name))
 	}
 	return strings.Join(list, ", ")
 }

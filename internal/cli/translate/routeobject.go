@@ -17,25 +17,42 @@ const (
 	maxWeight        = 1_000_000
 )
 
-// object returns the HTTPRoute.
+// object returns the HTTPRoute or TCPRoute.
 func (r *route) object() *unstructured.Unstructured {
+	if r.Kind == catalog.KindGatewayTCPRoute {
+		return r.tcpObject()
+	}
 	object := gatewayv1.HTTPRoute{}
 	object.APIVersion, object.Kind = gatewayv1.GroupVersion.String(), string(catalog.KindHTTPRoute)
-	object.Namespace, object.Name = r.name.Namespace, r.name.Name
-	parent := gatewayv1.ParentReference{
-		Group: ptr.To(gatewayv1.Group("")), Kind: ptr.To(gatewayv1.Kind("Service")), Name: gatewayv1.ObjectName(r.to.service.Name),
-		Port: ptr.To(gatewayv1.PortNumber(r.to.port)), Namespace: r.namespaceOf(r.to.service),
-	}
-	object.Spec.ParentRefs = []gatewayv1.ParentReference{parent}
+	object.Namespace, object.Name = r.Name.Namespace, r.Name.Name
+	object.Spec.ParentRefs = r.parents()
 	for _, rule := range r.rules {
 		object.Spec.Rules = append(object.Spec.Rules, r.ruleObject(rule))
 	}
 	return asObject(&object)
 }
 
+// tcpObject returns the TCPRoute, which has one rule.
+func (r *route) tcpObject() *unstructured.Unstructured {
+	object := gatewayv1.TCPRoute{}
+	object.APIVersion, object.Kind = gatewayv1.GroupVersion.String(), r.Kind.APIName()
+	object.Namespace, object.Name = r.Name.Namespace, r.Name.Name
+	object.Spec.ParentRefs = r.parents()
+	object.Spec.Rules = []gatewayv1.TCPRouteRule{{BackendRefs: r.backendRefs(r.rules[0])}}
+	return asObject(&object)
+}
+
+// parents refers to the port of the Service.
+func (r *route) parents() []gatewayv1.ParentReference {
+	return []gatewayv1.ParentReference{{
+		Group: ptr.To(gatewayv1.Group("")), Kind: ptr.To(gatewayv1.Kind("Service")), Name: gatewayv1.ObjectName(r.to.service.Name),
+		Port: ptr.To(gatewayv1.PortNumber(r.to.port)), Namespace: r.namespaceOf(r.to.service),
+	}}
+}
+
 // namespaceOf returns the namespace of a Service for a reference; nil for that of the route.
 func (r *route) namespaceOf(service catalog.Name) *gatewayv1.Namespace {
-	if service.Namespace == r.name.Namespace {
+	if service.Namespace == r.Name.Namespace {
 		return nil
 	}
 	return ptr.To(gatewayv1.Namespace(service.Namespace))
@@ -48,16 +65,24 @@ func (r *route) ruleObject(rule routeRule) gatewayv1.HTTPRouteRule {
 			object.Matches = append(object.Matches, m)
 		}
 	}
+	for _, ref := range r.backendRefs(rule) {
+		object.BackendRefs = append(object.BackendRefs, gatewayv1.HTTPBackendRef{BackendRef: ref})
+	}
+	object.Retry, object.Timeouts = retryObject(r.retry)
+	return object
+}
+
+func (r *route) backendRefs(rule routeRule) []gatewayv1.BackendRef {
+	var refs []gatewayv1.BackendRef
 	for _, backend := range rule.backends {
-		ref := gatewayv1.HTTPBackendRef{}
+		ref := gatewayv1.BackendRef{}
 		ref.Name, ref.Namespace, ref.Port = gatewayv1.ObjectName(backend.Service.Name), r.namespaceOf(backend.Service), ptr.To(gatewayv1.PortNumber(backend.Port))
 		if len(rule.backends) > 1 || backend.Weight != 1 {
 			ref.Weight = ptr.To(int32(backend.Weight)) //nolint:gosec // at most maxWeight
 		}
-		object.BackendRefs = append(object.BackendRefs, ref)
+		refs = append(refs, ref)
 	}
-	object.Retry, object.Timeouts = retryObject(r.retry)
-	return object
+	return refs
 }
 
 // matchObject returns a match; an empty one matches everything.

@@ -96,7 +96,7 @@ func (t *toRoutes) routesWithRetry(retry *catalog.Retry, destination catalog.Nam
 		if !slices.Contains(r.from, retry.Ref()) {
 			r.from = append(slices.Clone(r.from), retry.Ref())
 		}
-		refs = append(refs, catalog.Ref{Kind: catalog.KindHTTPRoute, Name: r.name})
+		refs = append(refs, r.Ref)
 	}
 	if len(refs) == 0 {
 		return nil, errors.New("it has no HTTP port")
@@ -153,17 +153,14 @@ func accountsOf(entries map[catalog.Ref]catalog.Entry, v *catalog.View) []identi
 func (t *toRoutes) routeFor(namespace string, service *catalog.Service, port catalog.Port) *route {
 	to := servicePort{service.Name, port.Number}
 	for _, r := range t.routes[to] {
-		if r.name.Namespace == namespace {
+		if r.Name.Namespace == namespace {
 			return r
 		}
 	}
-	r := &route{
-		name: t.freeName(catalog.Name{Namespace: namespace, Name: fmt.Sprintf("%s-%d", service.Name.Name, port.Number)}), to: to,
-		rules: []routeRule{{
-			matches:  []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: anyPath}},
-			backends: []catalog.RouteBackend{{Service: service.Name, Port: port.Number, Weight: 1}},
-		}},
-	}
+	r := t.newRoute(catalog.KindHTTPRoute, namespace, service, port, []routeRule{{
+		matches:  []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: anyPath}},
+		backends: []catalog.RouteBackend{{Service: service.Name, Port: port.Number, Weight: 1}},
+	}})
 	t.routes[to] = append(t.routes[to], r)
 	return r
 }

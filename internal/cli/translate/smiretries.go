@@ -2,6 +2,7 @@ package translate
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -24,6 +25,13 @@ func retryOf(rule *catalog.HTTPRouteRule) (*catalog.RetryPolicy, error) {
 	case rule.Repeat == nil:
 		return &catalog.RetryPolicy{On: conditionsText(), Count: defaultRetries, PerTryTimeout: rule.TryTimeout}, nil
 	}
+	switch {
+	case rule.Repeat.Never && rule.TryTimeout > 0:
+		return nil, errors.New("attempts is 0, and a Retry without retries has no timeout of attempts")
+	case rule.Repeat.Never:
+		// A Retry with 0 retries leaves the default in force, as the route does.
+		return &catalog.RetryPolicy{}, nil
+	}
 	policy := &catalog.RetryPolicy{Count: cmp.Or(rule.Repeat.Attempts, defaultRetries), PerTryTimeout: rule.TryTimeout, BackoffBase: rule.Repeat.Backoff}
 	if policy.Count > maxRetries {
 		return nil, fmt.Errorf("attempts is %d, and a Retry has at most %d", policy.Count, maxRetries)
@@ -40,11 +48,11 @@ func (t *toSMI) clientsOf(service catalog.Name) []identity.ServiceAccount {
 	})
 }
 
-// hasOwnRoutes reports whether clients of a namespace have routes of their own for a Service.
+// hasOwnRoutes reports whether clients of a namespace have routes of their own for requests to a Service.
 func (t *toSMI) hasOwnRoutes(namespace string, service catalog.Name) bool {
 	s := t.view.Service(service)
 	return s != nil && slices.ContainsFunc(s.Ports, func(port catalog.Port) bool {
-		return slices.ContainsFunc(t.view.ServiceRoutes(namespace, service, port), func(r *catalog.HTTPRoute) bool { return r.Name.Namespace != service.Namespace })
+		return port.Protocol.IsHTTP() && slices.ContainsFunc(t.view.ServiceRoutes(namespace, service, port), func(r *catalog.HTTPRoute) bool { return r.Name.Namespace != service.Namespace })
 	})
 }
 
@@ -68,7 +76,7 @@ func (t *toSMI) checkMixedClients(service *catalog.Service, found *obstacles) {
 	for _, account := range accountsOf(t.loaded.Entries, t.view) {
 		for _, port := range service.Ports {
 			routes := t.view.ServiceRoutes(account.Namespace, service.Name, port)
-			if len(routes) > 0 && routes[0].Name.Namespace == service.Name.Namespace && t.hasOwnRoutes(account.Namespace, service.Name) {
+			if port.Protocol.IsHTTP() && len(routes) > 0 && routes[0].Name.Namespace == service.Name.Namespace && t.hasOwnRoutes(account.Namespace, service.Name) {
 				found.fail(catalog.Ref{}, "The clients in namespace %s have routes of their own for other ports, and a Retry applies to all ports.", account.Namespace)
 			}
 		}

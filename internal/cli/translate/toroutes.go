@@ -5,20 +5,19 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
-// toRoutes is a translation to HTTPRoutes.
+// toRoutes is a translation to HTTPRoutes and TCPRoutes.
 type toRoutes struct {
 	*Result
 	loaded *load.Loaded
 	view   *catalog.View
 	Options
-	// names are those of HTTPRoutes that exist, and of the new ones.
-	names map[catalog.Name]struct{}
+	// names are those of routes that exist, and of the new ones.
+	names map[catalog.Ref]struct{}
 	// routes are the new ones by the port of their Service.
 	routes map[servicePort][]*route
 }
@@ -29,9 +28,9 @@ type servicePort struct {
 	port    uint16
 }
 
-// route is an HTTPRoute for a port of a Service.
+// route is an HTTPRoute for a port of a Service, or a TCPRoute for a port without HTTP.
 type route struct {
-	name  catalog.Name
+	catalog.Ref
 	to    servicePort
 	rules []routeRule
 	from  []catalog.Ref
@@ -45,16 +44,14 @@ type routeRule struct {
 	split    *catalog.TrafficSplit
 }
 
-// ToRoutes translates TrafficSplits and Retries to HTTPRoutes.
+// ToRoutes translates TrafficSplits and Retries to HTTPRoutes, and TrafficSplits for ports without HTTP to TCPRoutes.
 func ToRoutes(l *load.Loaded, o Options) *Result {
 	t := &toRoutes{
 		Result: &Result{}, loaded: l, view: l.Catalog.View(), Options: o,
-		names: map[catalog.Name]struct{}{}, routes: map[servicePort][]*route{},
+		names: map[catalog.Ref]struct{}{}, routes: map[servicePort][]*route{},
 	}
 	for ref := range l.Names {
-		if ref.Kind == catalog.KindHTTPRoute {
-			t.names[ref.Name] = struct{}{}
-		}
+		t.names[ref] = struct{}{}
 	}
 	for _, kind := range []catalog.Kind{catalog.KindTrafficSplit, catalog.KindRetry} {
 		rejected(t.Result, l, kind, o.Namespace)
@@ -103,17 +100,13 @@ func (t *toRoutes) translateSplits(root catalog.Name, splits []*catalog.TrafficS
 		}
 		return
 	}
+	if !hasHTTP(service) {
+		inForce = t.withoutMatches(inForce)
+		refs = refsOf(inForce)
+	}
 	var found obstacles
 	var routes []*route
 	for _, port := range service.Ports {
-		if !port.Protocol.IsHTTP() {
-			t.keepTCP(root, port, &found)
-			continue
-		}
-		if existing := t.view.ServiceRoutes(root.Namespace, root, port); len(existing) > 0 {
-			found.replaced("On port %d the %s %s already replaces it.", port.Number, existing[0].Kind, existing[0].Name)
-			continue
-		}
 		if r := t.routeOf(service, port, &found); r != nil {
 			r.from = refs
 			routes = append(routes, r)
@@ -124,14 +117,14 @@ func (t *toRoutes) translateSplits(root catalog.Name, splits []*catalog.TrafficS
 		t.noteWithoutRoutes(refs, found)
 		return
 	}
-	var into []string
+	var into []catalog.Ref
 	if !found.prevent(t.BestEffort) {
 		for _, r := range routes {
 			t.routes[r.to] = append(t.routes[r.to], r)
-			into = append(into, fmt.Sprintf("HTTPRoute %s", r.name))
+			into = append(into, r.Ref)
 		}
 	}
-	found.report(t.Result, refs, t.BestEffort, strings.Join(into, ", ")+".")
+	found.report(t.Result, refs, t.BestEffort, joinRefs(into)+".")
 }
 
 // noteWithoutRoutes adds notes where all ports stay as they are.
@@ -140,7 +133,7 @@ func (t *toRoutes) noteWithoutRoutes(refs []catalog.Ref, found obstacles) {
 		text, _ := found.textsFor(ref)
 		switch {
 		case text == "":
-			t.note(ref, Idle, "its Service has no HTTP port. Delete it.")
+			t.note(ref, Idle, "its Service has no ports. Delete it.")
 		case found.onlyReplaced(ref):
 			t.note(ref, Idle, "%s Delete it.", text)
 		default:
@@ -161,8 +154,28 @@ func (t *toRoutes) inForce(root catalog.Name, splits []*catalog.TrafficSplit) []
 	})
 }
 
-// routeOf returns the route for an HTTP port; nil if there is nothing to say.
+// routeOf returns the route for a port; nil if a route exists already, or if no TrafficSplit applies to the port.
 func (t *toRoutes) routeOf(service *catalog.Service, port catalog.Port, found *obstacles) *route {
+	replaced := catalog.Ref{}
+	if !port.Protocol.IsHTTP() {
+		split := t.view.Split(service.Name)
+		if split == nil {
+			return nil
+		}
+		replaced = split.Ref()
+	}
+	if existing := t.view.ServiceRoutes(service.Name.Namespace, service.Name, port); len(existing) > 0 {
+		found.replaced(replaced, "On port %d the %s %s already replaces it.", port.Number, existing[0].Kind.APIName(), existing[0].Name)
+		return nil
+	}
+	if !port.Protocol.IsHTTP() {
+		return t.tcpRouteOf(service, port, found)
+	}
+	return t.httpRouteOf(service, port, found)
+}
+
+// httpRouteOf returns the route for an HTTP port.
+func (t *toRoutes) httpRouteOf(service *catalog.Service, port catalog.Port, found *obstacles) *route {
 	var rules []routeRule
 	for _, split := range t.view.MatchingSplits(service.Name) {
 		matches := t.matchesOf(split, found)
@@ -186,10 +199,13 @@ func (t *toRoutes) routeOf(service *catalog.Service, port catalog.Port, found *o
 	if len(ordered) > maxRules {
 		found.fail(catalog.Ref{}, "An HTTPRoute can have %d rules, and it needs more.", maxRules)
 	}
-	return &route{
-		name: t.freeName(catalog.Name{Namespace: service.Name.Namespace, Name: fmt.Sprintf("%s-%d", service.Name.Name, port.Number)}),
-		to:   servicePort{service.Name, port.Number}, rules: ordered,
-	}
+	return t.newRoute(catalog.KindHTTPRoute, service.Name.Namespace, service, port, ordered)
+}
+
+// newRoute returns a route of a namespace for a port, with a name that no other has.
+func (t *toRoutes) newRoute(kind catalog.Kind, namespace string, service *catalog.Service, port catalog.Port, rules []routeRule) *route {
+	base := catalog.Name{Namespace: namespace, Name: fmt.Sprintf("%s-%d", service.Name.Name, port.Number)}
+	return &route{Ref: t.free(kind, base), to: servicePort{service.Name, port.Number}, rules: rules}
 }
 
 // inOrder returns rules that select the same backends when the most specific match applies.
@@ -246,7 +262,7 @@ func (t *toRoutes) backendsOf(split *catalog.TrafficSplit, port catalog.Port, fo
 	for _, backend := range split.Backends {
 		service := t.view.Service(backend.Service)
 		if service == nil {
-			found.add(split.Ref(), "Its backend %s is not a Service in the input, and a route answers the share of such a backend with 500: add the Service, or remove the backend.", backend.Service.Name)
+			found.add(split.Ref(), "Its backend %s is not a Service in the input, and a route %s: add the Service, or remove the backend.", backend.Service.Name, unusableShare(port))
 			continue
 		}
 		if slices.ContainsFunc(service.Ports, func(p catalog.Port) bool { return p.Number == port.Number }) {
@@ -254,14 +270,14 @@ func (t *toRoutes) backendsOf(split *catalog.TrafficSplit, port catalog.Port, fo
 			total += uint64(backend.Weight)
 		}
 	}
-	if total == 0 {
+	if total == 0 && port.Protocol.IsHTTP() {
 		found.add(split.Ref(), "On port %d no backend has a share. Its requests are answered with 503, and a route answers them with 500: give a backend with this port a weight.", port.Number)
 	}
 	if len(list) > maxBackends {
-		found.fail(split.Ref(), "A rule of an HTTPRoute can have %d backends, and it has %d.", maxBackends, len(list))
+		found.fail(split.Ref(), "A rule of a route can have %d backends, and it has %d.", maxBackends, len(list))
 	}
 	if !reduceWeights(list) {
-		found.fail(split.Ref(), "A weight in an HTTPRoute can be at most %d: use smaller weights.", maxWeight)
+		found.fail(split.Ref(), "A weight in a route can be at most %d: use smaller weights.", maxWeight)
 	}
 	return list
 }
@@ -287,35 +303,17 @@ func reduceWeights(list []catalog.RouteBackend) bool {
 	return largest/divisor <= maxWeight
 }
 
-// keepForGateways reports Gateways whose requests a Service receives: the ingress gateway applies TrafficSplits to them, and no routes of Services.
-func (t *toRoutes) keepForGateways(root catalog.Name, found *obstacles) {
-	for _, kind := range []catalog.Kind{catalog.KindHTTPRoute, catalog.KindGRPCRoute} {
-		for _, r := range entriesOf[*catalog.HTTPRoute](t.loaded, kind) {
-			hasGateway := slices.ContainsFunc(r.Parents, func(p catalog.RouteParent) bool { return p.Gateway != catalog.Name{} })
-			if hasGateway && sendsTo(r, root) {
-				found.keep(catalog.Ref{}, "Keep it for the requests of Gateways: the %s %s sends them to Service %s, and routes of the Service do not apply to them. Before you delete it, name its backends in that route.", r.Kind, r.Name, root.Name)
-			}
-		}
-	}
-}
-
-func sendsTo(r *catalog.HTTPRoute, service catalog.Name) bool {
-	return slices.ContainsFunc(r.Rules, func(rule catalog.HTTPRouteRule) bool {
-		return slices.ContainsFunc(rule.References(), func(b catalog.RouteBackend) bool { return b.Service == service })
-	})
-}
-
-// freeName returns a name that no HTTPRoute has, and reserves it.
-func (t *toRoutes) freeName(base catalog.Name) catalog.Name {
-	name := base
+// free returns a reference with a name that no route of the kind has, and reserves it.
+func (t *toRoutes) free(kind catalog.Kind, base catalog.Name) catalog.Ref {
+	ref := catalog.Ref{Kind: kind, Name: base}
 	for i := 2; ; i++ {
-		if _, taken := t.names[name]; !taken {
+		if _, taken := t.names[ref]; !taken {
 			break
 		}
-		name.Name = fmt.Sprintf("%s-%d", base.Name, i)
+		ref.Name.Name = fmt.Sprintf("%s-%d", base.Name, i)
 	}
-	t.names[name] = struct{}{}
-	return name
+	t.names[ref] = struct{}{}
+	return ref
 }
 
 func refsOf(splits []*catalog.TrafficSplit) []catalog.Ref {

@@ -21,6 +21,8 @@ type toSMI struct {
 	Options
 	// names are those of objects that exist, and of the new ones.
 	names map[catalog.Ref]struct{}
+	// connections are TCPRoutes by their Service.
+	connections map[catalog.Name][]connectionRoute
 }
 
 // splitRule sends the requests of some matches to backends. The first rule that matches a request applies; the last one has no matches.
@@ -35,9 +37,12 @@ type serviceRules struct {
 	retry *catalog.RetryPolicy
 }
 
-// ToSMI translates HTTPRoutes whose parents are Services to TrafficSplits, HTTPRouteGroups and Retries.
+// ToSMI translates HTTPRoutes and TCPRoutes whose parents are Services to TrafficSplits, HTTPRouteGroups and Retries.
 func ToSMI(l *load.Loaded, o Options) *Result {
-	t := &toSMI{Result: &Result{}, loaded: l, view: l.Catalog.View(), Options: o, names: map[catalog.Ref]struct{}{}}
+	t := &toSMI{
+		Result: &Result{}, loaded: l, view: l.Catalog.View(), Options: o,
+		names: map[catalog.Ref]struct{}{}, connections: map[catalog.Name][]connectionRoute{},
+	}
 	for ref := range l.Names {
 		t.names[ref] = struct{}{}
 	}
@@ -48,6 +53,12 @@ func ToSMI(l *load.Loaded, o Options) *Result {
 			if o.Namespace == "" || r.Name.Namespace == o.Namespace {
 				t.attach(r, byService)
 			}
+		}
+	}
+	t.attachConnections()
+	for service := range t.connections {
+		if _, exists := byService[service]; !exists {
+			byService[service] = nil
 		}
 	}
 	for _, group := range connected(byService) {
@@ -62,7 +73,7 @@ func ToSMI(l *load.Loaded, o Options) *Result {
 func (t *toSMI) attach(r *catalog.HTTPRoute, byService map[catalog.Name][]*catalog.HTTPRoute) {
 	services := servicesOf(r)
 	if len(services) == 0 {
-		t.note(r.Ref(), Kept, "its parents are Gateways, which have no counterpart in SMI.")
+		t.note(r.Ref(), Kept, "%s", parentsAreGateways)
 	}
 	for _, service := range services {
 		if service.Namespace == r.Name.Namespace {
@@ -116,7 +127,7 @@ func (t *toSMI) translateServices(group []catalog.Name, byService map[catalog.Na
 	translated := make([]serviceRules, len(group))
 	prevented := catalog.Name{}
 	for i, service := range group {
-		translated[i] = t.rulesOf(service, &found[i])
+		translated[i] = t.rulesOf(service, len(byService[service]) > 0, &found[i])
 		if found[i].prevent(t.BestEffort) {
 			prevented = service
 		}
@@ -126,9 +137,15 @@ func (t *toSMI) translateServices(group []catalog.Name, byService map[catalog.Na
 		into := ""
 		switch {
 		case prevented == catalog.Name{}:
+			refs = append(refs, t.replacedConnections(service, translated[i].rules)...)
 			into = t.add(service, translated[i], refs)
 		case !found[i].prevent(t.BestEffort):
 			found[i].fail(catalog.Ref{}, "Service %s, which has a route in common, cannot be translated.", prevented)
+		}
+		if into == "" {
+			for _, r := range t.connections[service] {
+				refs = append(refs, r.Ref())
+			}
 		}
 		found[i].report(t.Result, refs, t.BestEffort, into)
 	}
@@ -142,20 +159,26 @@ func routeRefs(routes []*catalog.HTTPRoute) []catalog.Ref {
 	return refs
 }
 
-// rulesOf returns the rules for a Service. A TrafficSplit applies to all its ports, so the routes of all ports must say the same.
-func (t *toSMI) rulesOf(name catalog.Name, found *obstacles) serviceRules {
+// rulesOf returns the rules for a Service, which has routes of requests or of connections only. A TrafficSplit applies to all its ports, so the routes
+// of all HTTP ports must say the same.
+func (t *toSMI) rulesOf(name catalog.Name, ofRequests bool, found *obstacles) serviceRules {
 	service := t.view.Service(name)
 	if service == nil {
 		found.fail(catalog.Ref{}, "Its Service %s is not in the input, so its ports are unknown: add it.", name)
 		return serviceRules{}
 	}
 	t.checkOthers(name, found)
+	if !ofRequests {
+		rules := t.rulesOfConnections(service, found)
+		t.checkTCP(service, rules, found)
+		return serviceRules{rules: rules}
+	}
 	var all []serviceRules
 	for _, port := range service.Ports {
 		switch {
 		case !port.Protocol.IsHTTP():
 		case len(t.view.ServiceRoutes(name.Namespace, name, port)) == 0:
-			found.add(catalog.Ref{}, "Port %d of Service %s has no route, and a TrafficSplit applies to all ports.", port.Number, name.Name)
+			found.add(catalog.Ref{}, "%s", portWithoutRoute(service, port))
 		default:
 			all = append(all, t.rulesOfPort(service, port, found))
 			if last := all[len(all)-1]; !reflect.DeepEqual(all[0], last) {
@@ -167,7 +190,7 @@ func (t *toSMI) rulesOf(name catalog.Name, found *obstacles) serviceRules {
 		found.fail(catalog.Ref{}, "Service %s has no HTTP port with a route.", name)
 		return serviceRules{}
 	}
-	checkTCP(service, all[0].rules, found)
+	t.checkTCP(service, all[0].rules, found)
 	if all[0].retry != nil {
 		t.checkRetries(name, t.clientsOf(name), found)
 		t.checkMixedClients(service, found)
@@ -296,7 +319,7 @@ func (t *toSMI) backendsOf(r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, po
 		_, problem := authz.ResolveBackend(t.view, r, backend)
 		switch {
 		case problem != "":
-			found.add(ref, "Its backend %s cannot be used (%s). Its share is answered with 500, and a TrafficSplit gives it to the other backends: correct the backend, or remove it.", backend.Service, problem)
+			found.add(ref, "%s", unusableBackend(backend.Service, problem, port))
 		case backend.Service.Namespace != r.Name.Namespace:
 			found.fail(ref, "Its backend %s is in another namespace than the Service, and those of a TrafficSplit cannot be.", backend.Service)
 		case backend.Port != port.Number:
@@ -308,7 +331,7 @@ func (t *toSMI) backendsOf(r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, po
 		total += uint64(backend.Weight)
 	}
 	if total == 0 {
-		found.add(r.Ref(), "A rule has no backend with a share. Its requests are answered with 500, and by a TrafficSplit with 503.")
+		found.fail(r.Ref(), "A rule has no backend with a share, and a TrafficSplit needs one.")
 	}
 	var list []catalog.SplitBackend
 	for service, weight := range weights {

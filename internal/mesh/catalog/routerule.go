@@ -46,6 +46,8 @@ type RouteRetry struct {
 	Codes []uint32
 	// Attempts is the number of repetitions; 0 means the default.
 	Attempts uint32
+	// Never is true if the route asks for no repetitions. Only requests that no server has begun to process are repeated then.
+	Never bool
 	// Backoff is the shortest pause before a repetition; 0 means the default.
 	Backoff time.Duration
 }

@@ -18,7 +18,11 @@ import (
 // always repeated. The timeout of an attempt is that of the route.
 func routeRetry(r *scope.HTTPRoute, policy *catalog.RetryPolicy) *routev3.RetryPolicy {
 	out := retryPolicy(policy)
-	if r.Repeat != nil {
+	switch {
+	case r.Repeat == nil:
+	case r.Repeat.Never:
+		out = defaultRetryPolicy
+	default:
 		out = newRetryPolicy(catalog.RetryPolicy{On: ownRetryOn(r.Repeat), Count: cmp.Or(r.Repeat.Attempts, defaultRetryCount), BackoffBase: r.Repeat.Backoff})
 		out.RetriableStatusCodes = r.Repeat.Codes
 	}

@@ -22,6 +22,9 @@ func (r *resolver) addGateway(g *catalog.Gateway) {
 		if spec.UnknownKinds {
 			l.status.ResolvedRefs = no(gatewayv1.ListenerReasonInvalidRouteKinds, "allowedRoutes.kinds has a kind that the gateway does not support: use HTTPRoute or GRPCRoute.")
 		}
+		if !isSupported(spec.Protocol) {
+			l.status.Kinds = nil
+		}
 		if l.isTLS() {
 			r.resolveCertificates(g, l)
 			r.resolveClients(g, l)

@@ -16,7 +16,7 @@ const MaxReferences = 5_000
 // ReasonTooManyReferences means that the HTTPRoutes of a namespace have more than MaxReferences backendRefs.
 const ReasonTooManyReferences gatewayv1.RouteConditionReason = "TooManyReferences"
 
-// references are the backendRefs of a route. They are resolved when the first listener admits the route, and never for other routes: those of
+// references are the backendRefs of a route. They are resolved when the first listener admits the route, and last for others: those of
 // namespaces outside the mesh need no work.
 type references struct {
 	resolver *resolver

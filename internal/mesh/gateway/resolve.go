@@ -114,7 +114,7 @@ func newResolver(v *catalog.View) *resolver {
 	return &resolver{
 		view: v, byName: map[catalog.Name]*gatewayState{},
 		accepted: map[hostPort]claimant{}, first: map[uint16]claimant{}, narrowed: map[*catalog.HTTPRoute]struct{}{},
-		shadowed: map[*catalog.HTTPRoute]string{}, listeners: map[string]int{}, references: map[string]int{}, services: map[catalog.Name]struct{}{},
+		shadowed: map[*catalog.HTTPRoute]string{}, listeners: map[string]int{}, references: map[string]int{}, notAdmitted: map[int]*references{}, services: map[catalog.Name]struct{}{},
 	}
 }
 
@@ -126,6 +126,7 @@ func (r *resolver) resolve(gateways []*catalog.Gateway) Result {
 	for _, route := range r.view.GatewayRoutes() {
 		r.addRoute(route)
 	}
+	r.resolveOthers()
 	r.acceptListeners()
 	return r.finish()
 }
@@ -146,6 +147,8 @@ type resolver struct {
 	// listeners counts the accepted listeners by namespace.
 	listeners map[string]int
 	routes    []RouteStatus
+	// notAdmitted has the references of routes that no listener admits, by their position in routes.
+	notAdmitted map[int]*references
 	// references counts the resolved backendRefs by namespace, and services has the Services that they name.
 	references map[string]int
 	services   map[catalog.Name]struct{}

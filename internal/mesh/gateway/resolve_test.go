@@ -136,7 +136,7 @@ func TestForeignClass(t *testing.T) {
 	}
 }
 
-// TestRoutes checks which routes are attached, and their status. References of routes that no listener admits are not resolved.
+// TestRoutes checks which routes are attached, and their status. References of routes outside the mesh are not resolved.
 func TestRoutes(t *testing.T) {
 	from := func(l catalog.GatewayListener, from string, selector ...catalog.LabelRequirement) catalog.GatewayListener {
 		l.From, l.Selector = from, selector
@@ -159,13 +159,13 @@ func TestRoutes(t *testing.T) {
 		want     string
 	}{
 		"same namespace":             {http("a", ""), route(shop, "r", nil, rule("/", to(shop))), nil, "Accepted ResolvedRefs"},
-		"another namespace":          {http("a", ""), route(other, "r", nil, rule("/", to(other))), nil, "NotAllowedByListeners"},
+		"another namespace":          {http("a", ""), route(other, "r", nil, rule("/", to(other))), nil, "NotAllowedByListeners ResolvedRefs"},
 		"all namespaces":             {from(http("a", ""), "All"), route(other, "r", nil, rule("/", to(other))), nil, "Accepted ResolvedRefs"},
 		"a namespace outside":        {from(http("a", ""), "All"), route("outside", "r", nil, rule("/", to("outside"))), nil, "NotAllowedByListeners"},
 		"a selected namespace":       {from(http("a", ""), "Selector", catalog.LabelRequirement{Key: "public", Operator: "In", Values: []string{"yes"}}), route(other, "r", nil, rule("/", to(other))), nil, "Accepted ResolvedRefs"},
-		"a namespace not selected":   {from(http("a", ""), "Selector", catalog.LabelRequirement{Key: "public", Operator: "Exists"}), route(shop, "r", nil, rule("/", to(shop))), nil, "NotAllowedByListeners"},
-		"another section":            {http("a", ""), section, nil, "NoMatchingParent"},
-		"another host":               {http("a", "a.example"), route(shop, "r", []string{"b.example"}, rule("/", to(shop))), nil, "NoMatchingListenerHostname"},
+		"a namespace not selected":   {from(http("a", ""), "Selector", catalog.LabelRequirement{Key: "public", Operator: "Exists"}), route(shop, "r", nil, rule("/", to(shop))), nil, "NotAllowedByListeners ResolvedRefs"},
+		"another section":            {http("a", ""), section, nil, "NoMatchingParent ResolvedRefs"},
+		"another host":               {http("a", "a.example"), route(shop, "r", []string{"b.example"}, rule("/", to(shop))), nil, "NoMatchingListenerHostname ResolvedRefs"},
 		"a host of a wildcard":       {http("a", "*.example"), route(shop, "r", []string{"b.example"}, rule("/", to(shop))), nil, "Accepted ResolvedRefs"},
 		"a port that is missing":     {http("a", ""), route(shop, "r", nil, rule("/", missing)), nil, "Accepted BackendNotFound"},
 		"a Service of others":        {http("a", ""), route(shop, "r", nil, rule("/", to(other))), nil, "Accepted RefNotPermitted"},

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -25,9 +26,29 @@ func (r *resolver) addRoute(route *catalog.HTTPRoute) {
 		}
 		status.Parents = append(status.Parents, ParentStatus{Parent: parent, Accepted: accepted, ResolvedRefs: refs.resolved})
 	}
-	if len(status.Parents) > 0 {
-		r.routes = append(r.routes, status)
+	if len(status.Parents) == 0 {
+		return
 	}
+	if !refs.done && r.isOfMesh(route.Name.Namespace) {
+		r.notAdmitted[len(r.routes)] = refs
+	}
+	r.routes = append(r.routes, status)
+}
+
+// resolveOthers resolves the references of routes that no listener admits, after all others, for their status. Those of namespaces outside the mesh need
+// no work.
+func (r *resolver) resolveOthers() {
+	for _, i := range slices.Sorted(maps.Keys(r.notAdmitted)) {
+		r.notAdmitted[i].resolve()
+		for k := range r.routes[i].Parents {
+			r.routes[i].Parents[k].ResolvedRefs = r.notAdmitted[i].resolved
+		}
+	}
+}
+
+// isOfMesh reports whether a namespace may have routes: those of the mesh, and its own.
+func (r *resolver) isOfMesh(namespace string) bool {
+	return r.view.InMesh(namespace) || namespace == r.view.Settings().Namespace
 }
 
 // acceptRules reports whether a route is accepted that has a parent. Its message is another one if a rule is not supported.
@@ -88,7 +109,7 @@ func (r *resolver) attach(g *gatewayState, parent catalog.RouteParent, refs *ref
 
 // admits reports whether a listener admits routes of a namespace. Only namespaces of the mesh have routes.
 func (r *resolver) admits(l *listenerState, own, namespace string) bool {
-	if !r.view.InMesh(namespace) && namespace != r.view.Settings().Namespace {
+	if !r.isOfMesh(namespace) {
 		return false
 	}
 	switch gatewayv1.FromNamespaces(l.spec.From) {

@@ -14,7 +14,7 @@ func HTTPRoute(u *unstructured.Unstructured) (*catalog.HTTPRoute, []Problem) {
 	if found != nil {
 		return nil, found
 	}
-	return readRoute(u, catalog.KindHTTPRoute, &object.Spec)
+	return withSessions(u)(readRoute(u, catalog.KindHTTPRoute, &object.Spec))
 }
 
 // readRoute reads a route of a kind in the form of an HTTPRoute.
@@ -37,7 +37,6 @@ func readRoute(u *unstructured.Unstructured, kind catalog.Kind, spec *gatewayv1.
 	for i := range spec.Rules {
 		route.Rules = append(route.Rules, routeRule(u.GetNamespace(), &spec.Rules[i]))
 	}
-	sessionPersistence(u, route)
 	return route, nil
 }
 

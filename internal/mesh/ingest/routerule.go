@@ -52,6 +52,7 @@ func routeRetry(r *gatewayv1.HTTPRouteRetry) *catalog.RouteRetry {
 		return nil
 	}
 	retry := &catalog.RouteRetry{Attempts: uint32(max(ptr.Deref(r.Attempts, 0), 0)), Backoff: durationOf(r.Backoff)} //nolint:gosec // nobody waits for so many
+	retry.Never = r.Attempts != nil && retry.Attempts == 0
 	for _, code := range r.Codes {
 		retry.Codes = append(retry.Codes, uint32(code)) //nolint:gosec // the schema limits it
 	}

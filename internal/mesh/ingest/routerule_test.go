@@ -24,6 +24,7 @@ func TestRouteRuleParts(t *testing.T) {
 	}
 	for rule, want := range map[string]catalog.HTTPRouteRule{
 		`timeouts: {request: 2s, backendRequest: 500ms}`:    {Timeout: 2 * time.Second, TryTimeout: 500 * time.Millisecond},
+		`retry: {attempts: 0, codes: [503]}`:                {Repeat: &catalog.RouteRetry{Never: true, Codes: []uint32{503}}},
 		`retry: {attempts: 3, codes: [503], backoff: 10ms}`: {Repeat: &catalog.RouteRetry{Attempts: 3, Codes: []uint32{503}, Backoff: 10 * time.Millisecond}},
 		`retry: {}`: {Repeat: &catalog.RouteRetry{}},
 		`filters: [{type: RequestMirror, requestMirror: {backendRef: {name: books, port: 81}}}]`:                                           {Filters: mirrored(100, 100)},

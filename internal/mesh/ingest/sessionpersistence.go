@@ -13,13 +13,25 @@ import (
 
 const sessionPersistenceField = "spec.rules.sessionPersistence"
 
+// withSessions adds the session persistence to a route that was read from an object.
+func withSessions(u *unstructured.Unstructured) func(*catalog.HTTPRoute, []Problem) (*catalog.HTTPRoute, []Problem) {
+	return func(route *catalog.HTTPRoute, problems []Problem) (*catalog.HTTPRoute, []Problem) {
+		if route != nil {
+			sessionPersistence(u, route)
+		}
+		return route, problems
+	}
+}
+
 // sessionPersistence adds the session persistence of the rules to a route. The field is experimental, and releases of the Gateway API have different forms
 // of it: sessionName and cookieConfig until 1.6, and cookie and header since 1.7. What has no effect is among the ignored fields.
 func sessionPersistence(u *unstructured.Unstructured, route *catalog.HTTPRoute) {
 	rules, _, _ := unstructured.NestedFieldNoCopy(u.Object, "spec", "rules")
 	list, _ := rules.([]any)
-	// A route of connections without rules has one in the mesh.
-	for i := range min(len(route.Rules), len(list)) {
+	for i := range route.Rules {
+		if i >= len(list) {
+			return
+		}
 		rule, _ := list[i].(map[string]any)
 		fields, _ := rule["sessionPersistence"].(map[string]any)
 		if fields == nil {

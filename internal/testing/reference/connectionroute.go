@@ -70,6 +70,16 @@ func (c *Cluster) connectionRoutesFor(clients string, service *corev1.Service, p
 
 // decideConnection returns the results of a connection to which routes apply.
 func (c *Cluster) decideConnection(r Request, service *corev1.Service, port corev1.ServicePort, routes []connectionRoute) []Result {
+	selected, ok := selectConnectionRoute(r, routes)
+	if !ok {
+		return []Result{{Outcome: Unavailable}}
+	}
+	usable, broken := c.backends(selected.origin, selected.refs)
+	return c.distribute(r, service, port, usable, broken, Unavailable, func(share) Request { return r })
+}
+
+// selectConnectionRoute returns the TCPRoute, or the oldest TLSRoute with the most specific hostname for the server name.
+func selectConnectionRoute(r Request, routes []connectionRoute) (connectionRoute, bool) {
 	selected, specific := -1, -1
 	for i, route := range routes {
 		if route.kind == "TCPRoute" {
@@ -82,10 +92,9 @@ func (c *Cluster) decideConnection(r Request, service *corev1.Service, port core
 		}
 	}
 	if selected < 0 {
-		return []Result{{Outcome: Unavailable}}
+		return connectionRoute{}, false
 	}
-	usable, broken := c.backends(routes[selected].origin, routes[selected].refs)
-	return c.distribute(r, service, port, usable, broken, Unavailable, func(share) Request { return r })
+	return routes[selected], true
 }
 
 // covers reports whether a server name is a hostname, or ends like a wildcard.

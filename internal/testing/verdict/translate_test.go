@@ -22,7 +22,7 @@ import (
 // TestTranslatedRoutesDoTheSame translates the TrafficSplits and Retries of a mesh to routes, applies the routes and deletes what was translated. All
 // requests must reach the same backends in the same shares, with the same retries. The same holds for the way back.
 func TestTranslatedRoutesDoTheSame(t *testing.T) {
-	count := map[translate.Outcome]int{}
+	count := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		before := withFewRoutes(t, AnyState().Draw(t, "mesh"))
 		routed, result := translated(t, before, translate.ToRoutes)
@@ -37,7 +37,7 @@ func TestTranslatedRoutesDoTheSame(t *testing.T) {
 
 // TestTranslatedSplitsDoTheSame translates the HTTPRoutes of a mesh, which SMI can say less often.
 func TestTranslatedSplitsDoTheSame(t *testing.T) {
-	count := map[translate.Outcome]int{}
+	count := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		before := withPlainRoutes(t, AnyState().Draw(t, "mesh"))
 		split, result := translated(t, before, translate.ToSMI)
@@ -49,9 +49,9 @@ func TestTranslatedSplitsDoTheSame(t *testing.T) {
 	t.Log(count)
 }
 
-func tally(count map[translate.Outcome]int, r *translate.Result) {
+func tally(count map[string]int, r *translate.Result) {
 	for _, note := range r.Notes {
-		count[note.Outcome]++
+		count[fmt.Sprintf("%s %s", note.Object.Kind.APIName(), note.Outcome)]++
 	}
 }
 
@@ -86,6 +86,8 @@ func resultEntry(t *rapid.T, u *unstructured.Unstructured) catalog.Entry {
 	switch u.GetKind() {
 	case "HTTPRoute":
 		entry, problems = ingest.HTTPRoute(u)
+	case "TCPRoute":
+		entry, problems = ingest.GatewayTCPRoute(u)
 	case "TrafficSplit":
 		entry, problems = ingest.TrafficSplit(u)
 	case "HTTPRouteGroup":

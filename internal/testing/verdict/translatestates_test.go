@@ -96,6 +96,39 @@ func routeByRequest(t *rapid.T, w State) {
 	w[route.Ref()] = route
 }
 
+// routeConnections gives some Services a TCP port, and one of them TCPRoutes, often with the backends for requests that no match selects.
+func routeConnections(t *rapid.T, w State) {
+	openServices(t, w)
+	portless := oneIn(t, 3, "no HTTP port")
+	for i := range 3 {
+		s := *w[catalog.Ref{Kind: catalog.KindService, Name: services[i].name}].(*catalog.Service)
+		s.Ports = append(slices.Clone(s.Ports), catalog.Port{Name: "p81", Number: 81, TargetPort: echoPort, Protocol: catalog.ProtocolTCP, TLS: true})
+		if portless {
+			s.Ports = s.Ports[1:]
+		}
+		w[s.Ref()] = &s
+	}
+	if !oneIn(t, 4, "keep other routes") {
+		maps.DeleteFunc(w, func(_ catalog.Ref, e catalog.Entry) bool {
+			route, ok := e.(*catalog.HTTPRoute)
+			return ok && route.Kind.RoutesConnections()
+		})
+	}
+	backends := []catalog.RouteBackend{{Service: services[below(t, 3, "backend")].name, Weight: 2}, {Service: Name("a", "none"), Weight: 1}}[:1+below(t, 6, "missing")/5]
+	if route, ok := w[catalog.Ref{Kind: catalog.KindHTTPRoute, Name: Name("a", "h1")}].(*catalog.HTTPRoute); ok && oneIn(t, 2, "same backends") {
+		backends = slices.Clone(route.Rules[len(route.Rules)-1].Backends)
+	}
+	for i := range backends {
+		backends[i].Port, backends[i].Filters = 81, nil
+	}
+	for range 1 + below(t, 4, "several")/3 {
+		route := drawConnectionRoute(t, catalog.KindGatewayTCPRoute, Name("a", oneOf([]string{"c1", "c2"}).Draw(t, "name"))).(*catalog.HTTPRoute)
+		route.Parents = []catalog.RouteParent{{Service: services[0].name, Port: 81}}
+		route.Rules[0].Backends = backends
+		w[route.Ref()] = route
+	}
+}
+
 // completeSplit returns a TrafficSplit without references to what does not exist.
 func completeSplit(w State, split *catalog.TrafficSplit) *catalog.TrafficSplit {
 	s := *split
@@ -135,11 +168,16 @@ func withPlainRoutes(t *rapid.T, w State) State {
 				delete(w, ref)
 			}
 		case *catalog.HTTPRoute:
-			w[ref] = plainRoute(t, w, e)
+			if !e.Kind.RoutesConnections() {
+				w[ref] = plainRoute(t, w, e)
+			}
 		}
 	}
 	if oneIn(t, 2, "several rules for one Service") {
 		routeByRequest(t, w)
+	}
+	if oneIn(t, 2, "routes of connections") {
+		routeConnections(t, w)
 	}
 	return w
 }
