@@ -34,7 +34,7 @@ func TestFewSecretsAreAwaited(t *testing.T) {
 	for i := range 3 * maxAwaited {
 		current = append(current, catalog.Set(&catalog.GatewayCertificate{Name: catalog.Name{Namespace: "shop", Name: fmt.Sprint(i)}, Problem: map[bool]string{true: "It does not exist."}[i%2 == 0]}))
 	}
-	if awaited := withoutCertificate(current); len(awaited) != maxAwaited || awaited[catalog.Name{Namespace: "shop", Name: "1"}] {
+	if awaited := withoutCertificate(current); len(awaited) != maxAwaited || awaited[current[1].Ref] {
 		t.Errorf("%v are awaited", awaited)
 	}
 }

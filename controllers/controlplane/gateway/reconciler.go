@@ -33,25 +33,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
-// certificateInterval is how often Secrets are read. They cannot be watched, because the control plane may only get them by name.
-const certificateInterval = 10 * time.Second
-
-const (
-	// awaitInterval is how often Secrets without a usable certificate are read: somebody creates them, or permits to read them.
-	awaitInterval = time.Second
-	// maxAwaited is how many of them are read that often, so that a mesh with many asks the API server for few.
-	maxAwaited = 8
-)
-
 // Reconciler reconciles all Gateways of a mesh at once, because routes and listeners affect each other. All fields are required.
 type Reconciler struct {
 	// Client reads from the cache, and writes status.
 	Client client.Client
-	// Secrets reads from the API server.
+	// Secrets reads Secrets and ConfigMaps from the API server.
 	Secrets client.Reader
 	// Leading reports whether this replica writes status.
 	Leading func() bool
-	// Sink receives certificates.
+	// Sink receives certificates and authorities of clients.
 	Sink feed.Sink
 	// Rejected returns the rejections of a route by the ingress gateway. It returns false until they are known.
 	Rejected func(kind, namespace, name string) ([]report.Rejection, bool)
@@ -61,10 +51,10 @@ type Reconciler struct {
 	Mesh, Namespace string
 	Now             func() time.Time
 
-	// certificates are those that Sink has received.
-	certificates secrets.Entries
-	// awaited are the Secrets without a usable certificate, at most maxAwaited. All were read at allRead.
-	awaited map[catalog.Name]bool
+	// certificates and authorities are those that Sink has received.
+	certificates, authorities secrets.Entries
+	// awaited are the Secrets and ConfigMaps without a usable certificate, at most maxAwaited. All were read at allRead.
+	awaited map[catalog.Ref]bool
 	allRead time.Time
 	// hasGRPCRoutes is true once the cluster defines GRPCRoutes.
 	hasGRPCRoutes atomic.Bool
@@ -77,10 +67,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 		return ctrl.Result{}, err
 	}
 	if len(state.classes) == 0 {
-		_, err := r.updateCertificates(ctx, nil)
+		_, err := r.updateCertificates(ctx, catalog.New().View())
 		return ctrl.Result{}, err
 	}
-	certificates, failed := r.updateCertificates(ctx, gateway.Certificates(state.catalog.View()))
+	certificates, failed := r.updateCertificates(ctx, state.catalog.View())
 	state.catalog.Apply(certificates)
 	if _, known := r.Rejected(kinds.HTTPRoute.Kind, "", ""); r.Leading() && !known {
 		return ctrl.Result{RequeueAfter: time.Second}, failed
@@ -279,43 +269,4 @@ func (r *Reconciler) add(mgr manager.Manager, definitions *traffic.Definitions) 
 			return controller.Watch(source.Kind(mgr.GetCache(), object, all, changed))
 		}, kinds.GRPCRoute)
 	}))
-}
-
-// updateCertificates sends the certificates to the control plane, and returns them. It removes those that no Gateway uses any more. A
-// Secret that cannot be read now keeps its last content. An unusable Secret is an entry with a problem.
-func (r *Reconciler) updateCertificates(ctx context.Context, names []catalog.Name) ([]catalog.Change, error) {
-	r.certificates.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
-	all := len(r.awaited) == 0 || r.Now().Sub(r.allRead) >= certificateInterval
-	if all {
-		r.allRead = r.Now()
-	}
-	current, removed, failed := r.certificates.Update(names, func(name catalog.Name) (catalog.Entry, error) {
-		if last, known := r.certificates.Last(name); known && !all && !r.awaited[name] {
-			return last, nil
-		}
-		data, problem, err := secrets.Read(ctx, r.Secrets, name, r.Namespace)
-		switch {
-		case err != nil:
-			return nil, err
-		case problem != "":
-			return &catalog.GatewayCertificate{Name: name, Problem: problem}, nil
-		}
-		return ingest.GatewayCertificate(name, data, r.Now()), nil
-	})
-	if len(removed) > 0 {
-		r.Sink.Apply(removed)
-	}
-	r.awaited = withoutCertificate(current)
-	return current, failed
-}
-
-// withoutCertificate returns the first Secrets without a usable certificate.
-func withoutCertificate(current []catalog.Change) map[catalog.Name]bool {
-	awaited := map[catalog.Name]bool{}
-	for _, change := range current {
-		if c, ok := change.Entry.(*catalog.GatewayCertificate); ok && c.Problem != "" && len(awaited) < maxAwaited {
-			awaited[c.Name] = true
-		}
-	}
-	return awaited
 }

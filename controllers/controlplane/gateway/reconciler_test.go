@@ -70,7 +70,7 @@ type fixture struct {
 	sink *sink
 	// writes counts patches of status.
 	writes int
-	// forbidden makes Secrets unreadable.
+	// forbidden makes Secrets and ConfigMaps unreadable.
 	forbidden bool
 	// rejections are those of routes by name. They are not known while unknown is true.
 	rejections map[string][]report.Rejection
@@ -118,7 +118,9 @@ func newFixture(t *testing.T, more ...client.Object) *fixture {
 			return c.SubResource(sub).Patch(ctx, object, patch, options...)
 		},
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
-			if _, ok := object.(*corev1.Secret); ok && f.forbidden {
+			_, isSecret := object.(*corev1.Secret)
+			_, isConfigMap := object.(*corev1.ConfigMap)
+			if f.forbidden && (isSecret || isConfigMap) {
 				return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, key.Name, nil)
 			}
 			return c.Get(ctx, key, object, options...)

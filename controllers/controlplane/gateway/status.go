@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,6 +22,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -75,6 +77,7 @@ func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.Gatew
 	status.Addresses = addressesOf(pods.service)
 	programmed := gatewayProgrammed(pods, slices.ContainsFunc(g.Listeners, func(l gateway.ListenerStatus) bool { return l.Served }))
 	gatewayapi.SetConditions(&status.Conditions, before.Generation, gatewayapi.Condition(string(gatewayv1.GatewayConditionAccepted), g.Accepted), programmed)
+	setInsecure(&status.Conditions, before.Generation, g.Insecure)
 	earlier := status.Listeners
 	status.Listeners = nil
 	for i, l := range g.Listeners {
@@ -91,6 +94,19 @@ func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.Gatew
 		status.Listeners = append(status.Listeners, listener)
 	}
 	return gatewayapi.Patch(ctx, r.Client, object, before.Status, status)
+}
+
+// setInsecure reports the listeners that demand certificates of clients, and admit others too. There is no condition without one.
+func setInsecure(list *[]metav1.Condition, generation int64, listeners []string) {
+	kind := string(gatewayv1.GatewayConditionInsecureFrontendValidationMode)
+	if len(listeners) == 0 {
+		*list = slices.DeleteFunc(slices.Clone(*list), func(c metav1.Condition) bool { return c.Type == kind })
+		return
+	}
+	gatewayapi.SetConditions(list, generation, metav1.Condition{
+		Type: kind, Status: metav1.ConditionTrue, Reason: string(gatewayv1.GatewayReasonConfigurationChanged),
+		Message: message.ForCondition(fmt.Sprintf("The mode AllowInsecureFallback also admits clients without a valid certificate to these listeners: %s.", strings.Join(listeners, ", "))),
+	})
 }
 
 // supportedKinds are the kinds of routes that may attach to a listener. The field is required, also if it is empty.

@@ -14,7 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// Entries are the catalog entries of Secrets. The zero value has none.
+// Entries are the catalog entries of Secrets, or of ConfigMaps. The zero value has none.
 type Entries struct {
 	// Receive is called for each Secret as soon as it was read; nil for no call. A pass over all Secrets can take minutes.
 	Receive func(catalog.Change)
@@ -85,15 +85,27 @@ func inTurns(names []catalog.Name) []catalog.Name {
 // of the control plane.
 func Read(ctx context.Context, reader client.Reader, name catalog.Name, namespace string) (data map[string][]byte, problem string, err error) {
 	secret := &corev1.Secret{}
-	err = reader.Get(ctx, client.ObjectKey(name), secret)
+	problem, err = problemOf(reader.Get(ctx, client.ObjectKey(name), secret), "Secret", name, namespace)
+	return secret.Data, problem, err
+}
+
+// ReadConfigMap is Read for a ConfigMap.
+func ReadConfigMap(ctx context.Context, reader client.Reader, name catalog.Name, namespace string) (data map[string]string, problem string, err error) {
+	configMap := &corev1.ConfigMap{}
+	problem, err = problemOf(reader.Get(ctx, client.ObjectKey(name), configMap), "ConfigMap", name, namespace)
+	return configMap.Data, problem, err
+}
+
+// problemOf explains why an object has no content.
+func problemOf(err error, kind string, name catalog.Name, namespace string) (string, error) {
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil, fmt.Sprintf("The Secret %s does not exist.", name), nil
+		return fmt.Sprintf("The %s %s does not exist.", kind, name), nil
 	case apierrors.IsForbidden(err):
-		return nil, fmt.Sprintf("The control plane may not get Secrets of the namespace %s: run kubectl create rolebinding %s -n %s --clusterrole %s --serviceaccount %s:%s.",
-			name.Namespace, names.GatewayCertificateReader, name.Namespace, names.GatewayCertificateReader, namespace, names.Controller), nil
+		return fmt.Sprintf("The control plane may not get %ss of the namespace %s: run kubectl create rolebinding %s -n %s --clusterrole %s --serviceaccount %s:%s.",
+			kind, name.Namespace, names.GatewayCertificateReader, name.Namespace, names.GatewayCertificateReader, namespace, names.Controller), nil
 	case err != nil:
-		return nil, "", fmt.Errorf("the Secret %s cannot be read: %w", name, err)
+		return "", fmt.Errorf("the %s %s cannot be read: %w", kind, name, err)
 	}
-	return secret.Data, "", nil
+	return "", nil
 }

@@ -296,5 +296,8 @@ func describeRule(l gateway.Listener, host gateway.Host, rule gateway.Rule) stri
 	if len(rule.Match.Headers)+len(rule.Match.Query) > 0 {
 		text += " (with the headers and parameters of the match)"
 	}
+	if l.Clients != nil && !l.Clients.AllowInvalid {
+		text += " (with a client certificate)"
+	}
 	return fmt.Sprintf("%s, listener %s of Gateway %s", text, l.Name, l.Gateway)
 }

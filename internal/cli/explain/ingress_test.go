@@ -127,6 +127,30 @@ func TestAskThroughUnprogrammedListener(t *testing.T) {
 	}
 }
 
+// A host that demands certificates of clients is marked.
+func TestAskThroughListenerWithClientCertificates(t *testing.T) {
+	for _, test := range []struct {
+		clients *catalog.ClientValidation
+		want    string
+	}{
+		{&catalog.ClientValidation{Authorities: []catalog.Name{Name("shop", "ca")}}, "by https://web.example.com:80/a (with a client certificate), listener tls"},
+		{&catalog.ClientValidation{Authorities: []catalog.Name{Name("shop", "ca")}, AllowInvalid: true}, "by https://web.example.com:80/a, listener tls"},
+	} {
+		entries := append(routedShop(), Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, SA("osm-system", names.IngressGateway)),
+			&catalog.GatewayCertificate{Name: Name("shop", "tls"), ChainPEM: []byte("chain"), KeyPEM: []byte("key")}, &catalog.GatewayAuthorities{Name: Name("shop", "ca"), PEM: []byte("ca")},
+			&catalog.Gateway{Name: Name("shop", "public"), Class: "osm", Listeners: []catalog.GatewayListener{{
+				Name: "tls", Port: 80, Protocol: "HTTPS", From: "Same", Hostname: "web.example.com", Terminate: true, Certificates: []catalog.Name{Name("shop", "tls")}, Clients: test.clients,
+			}}})
+		var text strings.Builder
+		if err := ask(t, "outside to shop/web GET /a", entries...).Print(&text); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(text.String(), test.want) {
+			t.Errorf("want %q:\n%s", test.want, text.String())
+		}
+	}
+}
+
 // routedShop has a route from the ingress gateway to the Service web, and no policy.
 func routedShop() []catalog.Entry {
 	return shop(&catalog.Settings{Namespace: "osm-system", IngressBackends: true}, &catalog.GatewayClass{Name: "osm"},

@@ -115,3 +115,62 @@ func TestListenerKeepsItsCertificateUntilTheNewOneIsRead(t *testing.T) {
 	h.apply(httpsGateway("late"))
 	expect("with a listener that had no certificate")
 }
+
+// TestNoListenerLosesItsDemand names other authorities of clients in a listener. Until they were read, the earlier ones are in use. A listener that begins to
+// demand certificates of clients is not served before its authorities were read.
+func TestNoListenerLosesItsDemand(t *testing.T) {
+	demanding := func(configMap string) *catalog.Gateway {
+		g := httpsGateway("tls")
+		g.Listeners[0].Clients = &catalog.ClientValidation{Authorities: []catalog.Name{{Namespace: "shop", Name: configMap}}}
+		return g
+	}
+	authorities := func(name, problem string) *catalog.GatewayAuthorities {
+		return &catalog.GatewayAuthorities{Name: catalog.Name{Namespace: "shop", Name: name}, PEM: []byte(name), Problem: problem}
+	}
+	tls := &catalog.GatewayCertificate{Name: catalog.Name{Namespace: "shop", Name: "tls"}, ChainPEM: []byte("chain"), KeyPEM: []byte("key")}
+	entries, ingress, _ := gatewayMesh()
+	h := newSyncedHarness(append(entries, tls, demanding("one"))...)
+	if _, err := h.tryConnect(peerOf(ingress)); !errors.Is(err, ErrNotSynced) {
+		t.Errorf("the gateway connects before its ConfigMaps are read: %v", err)
+	}
+	h.apply(authorities("one", ""))
+	stream, err := h.tryConnect(peerOf(ingress))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const secret = "gateway-authorities:shop/web|443"
+	expect := func(when, want string) {
+		t.Helper()
+		listener, got := contentOf(stream, resourcetype.Listeners, "gateway_443"), contentOf(stream, resourcetype.Secrets, secret)
+		if (listener != nil) != (want != "") {
+			t.Errorf("%s: the listener exists: %t", when, listener != nil)
+			return
+		}
+		if listener != nil && want != "no demand" && (got == nil || !strings.Contains(string(listener.Encoded()), secret) || !strings.Contains(string(got.Encoded()), want)) {
+			t.Errorf("%s: the listener does not demand certificates of the authorities %q", when, want)
+		}
+	}
+	expect("at the start", "one")
+	before := string(contentOf(stream, resourcetype.Listeners, "gateway_443").Encoded())
+	h.apply(&catalog.GatewayAuthorities{Name: catalog.Name{Namespace: "shop", Name: "one"}, PEM: []byte("edited")})
+	expect("after an edit of the ConfigMap", "edited")
+	if after := string(contentOf(stream, resourcetype.Listeners, "gateway_443").Encoded()); after != before {
+		t.Error("an edit of the ConfigMap changes the listener, which closes connections")
+	}
+	h.apply(demanding("two"))
+	expect("before the other ConfigMap is read", "edited")
+	h.apply(authorities("two", ""))
+	expect("after it is read", "two")
+	h.apply(authorities("two", "The ConfigMap does not exist."))
+	expect("after it is deleted", "")
+	h.apply(httpsGateway("tls"))
+	expect("without a demand", "no demand")
+	h.apply(demanding("late"))
+	expect("with a new demand", "")
+	h.apply(authorities("late", ""))
+	expect("after the authorities of the new demand are read", "late")
+	other := demanding("late")
+	other.Listeners[0].Certificates = []catalog.Name{{Namespace: "shop", Name: "new"}}
+	h.apply(other)
+	expect("before a new Secret is read", "late")
+}

@@ -173,6 +173,7 @@ func (r entryMaker) entries() []Entry {
 		r.route(KindGatewayTCPRoute),
 		&ReferenceGrant{Name: r.name()},
 		&GatewayCertificate{Name: r.name(), Problem: r.text()},
+		&GatewayAuthorities{Name: r.name(), Problem: r.text()},
 		&EgressCredential{Name: r.name(), Problem: r.text()},
 	})
 }

@@ -55,6 +55,8 @@ const (
 	KindReferenceGrant  Kind = "ReferenceGrant"
 	// KindGatewayCertificate entries are the Secrets that Gateways refer to.
 	KindGatewayCertificate Kind = "GatewayCertificate"
+	// KindGatewayAuthorities entries are the ConfigMaps with the authorities of clients that Gateways refer to.
+	KindGatewayAuthorities Kind = "GatewayAuthorities"
 	// KindEgressCredential entries are the Secrets that Egresses refer to.
 	KindEgressCredential Kind = "EgressCredential"
 	// KindNamespaceLabels entries are separate from those of KindNamespace, because an edit of labels rarely affects anything.

@@ -58,8 +58,8 @@ type GatewayListener struct {
 	// Kinds are the supported ones among the kinds of routes that the listener names, sorted, and UnknownKinds is true if it names others. See RouteKinds.
 	Kinds        []Kind
 	UnknownKinds bool
-	// ClientCertificates is true if the Gateway demands certificates of clients, which is not supported.
-	ClientCertificates bool
+	// Clients is the demand for certificates of clients; nil without one.
+	Clients *ClientValidation
 	// Claimed is since when the listener has its Claim; zero if it has none yet.
 	Claimed time.Time
 }

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// isWorkload reports whether entries of the kind say which workloads, gateways and Secrets exist, or are settings.
+// isWorkload reports whether entries of the kind say which workloads, gateways, Secrets and ConfigMaps exist, or are settings.
 func (k Kind) isWorkload() bool {
 	switch k {
 	case KindNamespace, KindNamespaceLabels, KindServiceAccount, KindPod, KindService, KindEndpointSlice, KindSettings,
-		KindGatewayClass, KindGateway, KindReferenceGrant, KindGatewayCertificate, KindEgressCredential:
+		KindGatewayClass, KindGateway, KindReferenceGrant, KindGatewayCertificate, KindGatewayAuthorities, KindEgressCredential:
 		return true
 	}
 	return false

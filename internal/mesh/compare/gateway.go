@@ -17,6 +17,8 @@ import (
 // compareGateways compares what clients outside the mesh may send through the ingress gateway.
 func (f *flows) compareGateways() {
 	before, after := gatewayHosts(f.before.view), gatewayHosts(f.after.view)
+	addClientsWithCertificates(before, after)
+	addClientsWithCertificates(after, before)
 	urls := map[string]bool{}
 	for _, side := range []map[string]*gatewayHost{before, after} {
 		for url := range side {
@@ -55,10 +57,25 @@ func gatewayHosts(v *catalog.View) map[string]*gatewayHost {
 			if l.Dedicated {
 				url += " at Gateway " + l.Gateway.String()
 			}
+			if l.Clients != nil && !l.Clients.AllowInvalid {
+				url += withCertificate
+			}
 			hosts[url] = &gatewayHost{v, l, host}
 		}
 	}
 	return hosts
+}
+
+// withCertificate is part of the URL of a host that only clients with a certificate can use.
+const withCertificate = " with a client certificate"
+
+// addClientsWithCertificates adds the hosts that clients can use with a certificate, as they have to on the other side, or without one.
+func addClientsWithCertificates(hosts, other map[string]*gatewayHost) {
+	for url := range other {
+		if plain, demanded := strings.CutSuffix(url, withCertificate); demanded && hosts[url] == nil && hosts[plain] != nil {
+			hosts[url] = hosts[plain]
+		}
+	}
 }
 
 // matches returns the matches of the rules. Those with query parameters are not compared.

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -64,6 +65,50 @@ func TestPlanOfGateway(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPlanOfADemandForCertificates checks that a plan has the requests that need a certificate from now on, or no more.
+func TestPlanOfADemandForCertificates(t *testing.T) {
+	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	mesh := func(clients *catalog.ClientValidation) Mesh {
+		m := Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}
+		for _, entry := range []catalog.Entry{
+			&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.GatewayClass{Name: "osm"},
+			&catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []catalog.Port{{Number: 443, TargetPort: 10443}}},
+			&catalog.GatewayCertificate{Name: in("tls"), ChainPEM: []byte("chain"), KeyPEM: []byte("key")}, &catalog.GatewayAuthorities{Name: in("ca"), PEM: []byte("ca")},
+			&catalog.Gateway{Name: in("web"), Class: "osm", Listeners: []catalog.GatewayListener{
+				{Name: "a", Port: 443, Protocol: "HTTPS", From: "Same", Terminate: true, Certificates: []catalog.Name{in("tls")}, Clients: clients},
+			}},
+			&catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
+				Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Filters: catalog.RouteFilters{Redirect: &catalog.RouteRedirect{Status: 302}},
+			}}},
+		} {
+			apply(m, []catalog.Change{catalog.Set(entry)})
+		}
+		return m
+	}
+	demand := &catalog.ClientValidation{Authorities: []catalog.Name{in("ca")}}
+	fallback := &catalog.ClientValidation{Authorities: demand.Authorities, AllowInvalid: true}
+	for name, test := range map[string]struct {
+		before, after *catalog.ClientValidation
+		want          string
+	}{
+		"a new demand":     {nil, demand, "[https://*:443: allowed to denied]"},
+		"a removed demand": {demand, nil, "[https://*:443: denied to allowed]"},
+		"a fallback":       {demand, fallback, "[https://*:443: denied to allowed]"},
+		"the same demand":  {demand, demand, "[]"},
+		"no demand":        {nil, fallback, "[]"},
+	} {
+		f := newFlows(mesh(test.before), mesh(test.after))
+		f.compareGateways()
+		got := []string{}
+		for _, flow := range f.list {
+			got = append(got, fmt.Sprintf("%s: %s to %s", flow.To, flow.Before, flow.After))
+		}
+		if fmt.Sprint(got) != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
 	}
 }
 

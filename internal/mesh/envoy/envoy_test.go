@@ -25,7 +25,7 @@ func TestEnvoyAcceptsGoldens(t *testing.T) {
 func complete(t *testing.T, ca *pki.Authority, s *scope.Scope) []envoy.Resource {
 	t.Helper()
 	chain, key := ca.Issue(t, s.Key.Identity, s.TrustDomain)
-	issueGatewayCertificates(s, chain, key)
+	issueGatewayCertificates(s, ca.RootPEM, chain, key)
 	issueEgressCredentials(s, ca.RootPEM, chain, key)
 	return slices.Concat(
 		envoy.Build(s),
@@ -36,15 +36,18 @@ func complete(t *testing.T, ca *pki.Authority, s *scope.Scope) []envoy.Resource 
 	)
 }
 
-// issueGatewayCertificates sets the certificates that listeners of an ingress gateway name.
-func issueGatewayCertificates(s *scope.Scope, chain, key []byte) {
+// issueGatewayCertificates sets the certificates, and the authorities of clients, that listeners of an ingress gateway name.
+func issueGatewayCertificates(s *scope.Scope, authorities, chain, key []byte) {
 	if s.IngressGateway == nil {
 		return
 	}
-	s.IngressGateway.Certificates = nil
+	s.IngressGateway.Certificates, s.IngressGateway.Authorities = nil, nil
 	for _, l := range s.IngressGateway.Listeners {
 		for _, name := range l.Certificates {
 			s.IngressGateway.Certificates = append(s.IngressGateway.Certificates, scope.GatewayCertificate{Name: name, ChainPEM: chain, KeyPEM: key})
+		}
+		if l.Clients != nil {
+			s.IngressGateway.Authorities = append(s.IngressGateway.Authorities, scope.GatewayAuthorities{Name: l.Clients.Authorities, PEM: authorities})
 		}
 	}
 }

@@ -55,7 +55,7 @@ func gatewayListeners(s *scope.Scope) []*listenerv3.Listener {
 func gatewayTLSChain(s *scope.Scope, l *scope.GatewayListener) *listenerv3.FilterChain {
 	chain := &listenerv3.FilterChain{
 		Name:                          gatewayRouteName(l),
-		TransportSocket:               gatewayTLS(l.Certificates),
+		TransportSocket:               gatewayTLS(l),
 		TransportSocketConnectTimeout: handshakeTimeout,
 		Filters:                       []*listenerv3.Filter{gatewayHTTP(s, gatewayRouteName(l))},
 	}
@@ -65,16 +65,20 @@ func gatewayTLSChain(s *scope.Scope, l *scope.GatewayListener) *listenerv3.Filte
 	return chain
 }
 
-func gatewayTLS(certificates []string) *corev3.TransportSocket {
+func gatewayTLS(l *scope.GatewayListener) *corev3.TransportSocket {
 	common := &tlsv3.CommonTlsContext{
 		TlsParams: &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
 		// Requests are forwarded with the protocol of the client, and many servers have HTTP/1.1 only.
 		AlpnProtocols: []string{"http/1.1"},
 	}
-	for _, name := range certificates {
+	for _, name := range l.Certificates {
 		common.TlsCertificateSdsSecretConfigs = append(common.TlsCertificateSdsSecretConfigs, &tlsv3.SdsSecretConfig{Name: gatewaySecretName(name), SdsConfig: ads})
 	}
-	return tlsSocket(&tlsv3.DownstreamTlsContext{CommonTlsContext: common})
+	context := &tlsv3.DownstreamTlsContext{CommonTlsContext: common}
+	if l.Clients != nil {
+		verifyClients(context, l.Clients)
+	}
+	return tlsSocket(context)
 }
 
 // gatewayHTTP handles requests of clients outside the mesh. Nothing that they claim about themselves is trusted: the address of the
@@ -89,7 +93,7 @@ func gatewayHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 
-// GatewaySecrets are the certificates of the ingress gateway, or the credentials of the egress gateway. No other scope has any.
+// GatewaySecrets are the certificates of the ingress gateway and the authorities of its clients, or the credentials of the egress gateway. No other scope has any.
 func GatewaySecrets(s *scope.Scope) []Resource {
 	if s.IngressGateway == nil {
 		return egressCredentialSecrets(s)
@@ -97,6 +101,9 @@ func GatewaySecrets(s *scope.Scope) []Resource {
 	var out []Resource
 	for _, c := range s.IngressGateway.Certificates {
 		out = append(out, ServiceCertSecret(gatewaySecretName(c.Name), c.ChainPEM, c.KeyPEM))
+	}
+	for _, a := range s.IngressGateway.Authorities {
+		out = append(out, newSecret(trustSecret(gatewayAuthoritiesName(a.Name), a.PEM, nil)))
 	}
 	return out
 }

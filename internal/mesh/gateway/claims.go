@@ -38,6 +38,11 @@ func (r *resolver) acceptListeners() {
 		if c.listener.claims() {
 			c.listener.status.Claim = c.listener.spec.Claim()
 		}
+		if c.listener.status.Accepted.OK && c.listener.clients.invalid {
+			// The listener keeps its claim: a ConfigMap that is missing for some time takes no host away.
+			c.listener.status.Accepted = no(gatewayv1.ListenerReasonNoValidCACertificate, "The Gateway demands certificates of clients, and has no authority for them: %s",
+				c.listener.status.ResolvedRefs.Message)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -16,6 +15,8 @@ const (
 	MaxListeners = 64
 	// MaxCertificates is how many Secrets the Gateways of one namespace can refer to. Each is read again and again, because Secrets cannot be watched.
 	MaxCertificates = 256
+	// MaxAuthorities is how many ConfigMaps with authorities the Gateways of one namespace can refer to. They are read like Secrets.
+	MaxAuthorities = 64
 )
 
 // Reasons of listeners beyond these limits.
@@ -24,13 +25,13 @@ const (
 	ReasonTooManyListeners gatewayv1.ListenerConditionReason = "TooManyListeners"
 	// ReasonTooManyCertificates means that the Gateways of a namespace refer to more than MaxCertificates Secrets.
 	ReasonTooManyCertificates gatewayv1.ListenerConditionReason = "TooManyCertificates"
+	// ReasonTooManyAuthorities means that the Gateways of a namespace refer to more than MaxAuthorities ConfigMaps, or a listener to more than
+	// catalog.MaxAuthoritiesBytes of certificates.
+	ReasonTooManyAuthorities gatewayv1.ListenerConditionReason = "TooManyAuthorities"
 )
 
 // ReasonNamespaceNotAllowed means that the Mesh does not permit Gateways in the namespace.
 const ReasonNamespaceNotAllowed gatewayv1.ListenerConditionReason = "NamespaceNotAllowed"
-
-// ReasonUnsupportedValue means that a listener would not be as safe as its Gateway demands.
-const ReasonUnsupportedValue gatewayv1.ListenerConditionReason = "UnsupportedValue"
 
 // noEffect describes fields that are set and have no effect; empty without any.
 func noEffect(fields []string) string {
@@ -56,42 +57,4 @@ func (r *resolver) checkNumber(namespace string) Verdict {
 		return no(ReasonTooManyListeners, "The Gateways of namespace %s have more than %d listeners: use wildcards, or fewer hosts.", namespace, MaxListeners)
 	}
 	return yes(gatewayv1.ListenerReasonAccepted)
-}
-
-// Certificates returns the Secrets that Gateways of this mesh refer to and may use, sorted, within the limit of each namespace.
-func Certificates(v *catalog.View) []catalog.Name {
-	all := map[catalog.Name]struct{}{}
-	for _, names := range certificatesByNamespace(v) {
-		maps.Copy(all, names)
-	}
-	return slices.SortedFunc(maps.Keys(all), catalog.Name.Compare)
-}
-
-type certificatesKey struct{}
-
-// certificatesByNamespace returns the Secrets that the Gateways of each namespace may use. Those of older Gateways come first.
-func certificatesByNamespace(v *catalog.View) map[string]map[catalog.Name]struct{} {
-	return catalog.Memo(v, certificatesKey{}, func() map[string]map[catalog.Name]struct{} {
-		all := map[string]map[catalog.Name]struct{}{}
-		for _, g := range v.Gateways() {
-			namespace := g.Name.Namespace
-			if all[namespace] == nil {
-				all[namespace] = map[catalog.Name]struct{}{}
-			}
-			for i := range g.Listeners {
-				for _, name := range g.Listeners[i].Certificates {
-					if v.MayHaveGateways(namespace, g.Class) && len(all[namespace]) < MaxCertificates && mayUse(v, namespace, name) {
-						all[namespace][name] = struct{}{}
-					}
-				}
-			}
-		}
-		return all
-	})
-}
-
-// mayUse reports whether Gateways of a namespace may use a Secret.
-func mayUse(v *catalog.View, namespace string, secret catalog.Name) bool {
-	from := catalog.GrantedReferrer{Group: Group, Kind: "Gateway", Namespace: namespace}
-	return secret.Namespace == namespace || v.Grants(from, "", "Secret", secret)
 }

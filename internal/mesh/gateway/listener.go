@@ -27,6 +27,7 @@ func (r *resolver) addGateway(g *catalog.Gateway) {
 		}
 		if l.isTLS() {
 			r.resolveCertificates(g, l)
+			r.resolveClients(g, l)
 		}
 		state.listeners = append(state.listeners, l)
 	}
@@ -51,10 +52,6 @@ func (r *resolver) acceptListener(c claimant) Verdict {
 	}
 	if l.isTLS() && !l.spec.Terminate {
 		return no(gatewayv1.ListenerReasonUnsupportedProtocol, "tls.mode Passthrough is not supported: use Terminate.")
-	}
-	if l.spec.ClientCertificates {
-		return no(ReasonUnsupportedValue, "The Gateway demands certificates of clients (spec.tls.frontend), which is not supported. The listener would admit everybody: remove the demand, or "+
-			"authenticate clients behind the gateway.")
 	}
 	if l.bind == 0 && r.dedicated {
 		return no(gatewayv1.ListenerReasonPortUnavailable, "%s", r.portProblems[l.spec.Port])
@@ -99,7 +96,7 @@ func (r *resolver) resolveCertificates(g *catalog.Gateway, l *listenerState) {
 	}
 	known := certificatesByNamespace(r.view)[g.Name.Namespace]
 	for _, name := range l.spec.Certificates {
-		if !mayUse(r.view, g.Name.Namespace, name) {
+		if !mayUse(r.view, g.Name.Namespace, secretKind, name) {
 			fail(gatewayv1.ListenerReasonRefNotPermitted, "No ReferenceGrant in the namespace %s permits Gateways of the namespace %s to use the Secret %s.", name.Namespace, g.Name.Namespace, name.Name)
 			continue
 		}
@@ -128,9 +125,14 @@ func (r *resolver) resolveCertificates(g *catalog.Gateway, l *listenerState) {
 
 func (l *listenerState) isTLS() bool { return l.spec.Protocol == string(gatewayv1.HTTPSProtocolType) }
 
-// isServed reports whether clients can connect. TLS needs a certificate.
+// isServed reports whether clients can connect. TLS needs a certificate, and a demand for certificates of clients the authorities of all.
 func (l *listenerState) isServed() bool {
-	return l.status.Accepted.OK && (!l.isTLS() || len(l.certificates) > 0)
+	return l.status.Accepted.OK && (!l.isTLS() || len(l.certificates) > 0) && !l.clients.unread
+}
+
+// isUnread reports whether the listener is not served only because a Secret or a ConfigMap was not read yet.
+func (l *listenerState) isUnread() bool {
+	return l.status.Accepted.OK && !l.isServed() && (len(l.certificates) > 0 || l.unread)
 }
 
 // build returns a listener with its hosts. Each host belongs to the listener of the port with the most specific hostname for it, of which
@@ -139,6 +141,9 @@ func (r *resolver) build(l *listenerState, name catalog.Name, samePort map[strin
 	out := Listener{
 		Gateway: name, Name: l.spec.Name, Port: l.spec.Port, Bind: l.bind,
 		TLS: l.isTLS(), Hostname: l.spec.Hostname, Certificates: l.certificates, Dedicated: r.dedicated,
+	}
+	if l.spec.Clients != nil {
+		out.Clients = &Clients{AuthoritiesPEM: l.clients.pem, Unread: l.clients.unread, AllowInvalid: l.spec.Clients.AllowInvalid}
 	}
 	domains := map[string]struct{}{domainOf(l.spec.Hostname): {}}
 	for _, route := range l.routes {

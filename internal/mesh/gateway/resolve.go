@@ -19,8 +19,8 @@ const Group = "gateway.networking.k8s.io"
 type Result struct {
 	// Listeners are those that the ingress gateway serves, sorted by port, then by hostname.
 	Listeners []Listener
-	// Unread are listeners that lack a certificate only because no Secret of theirs was read yet. The ingress gateway serves them if it has an earlier
-	// certificate of the listener.
+	// Unread are listeners that lack a certificate or authorities of clients only because a Secret or a ConfigMap of theirs was not read yet. The ingress
+	// gateway serves them if it has those of an earlier version of the listener.
 	Unread []Listener
 	// Gateways and Routes have the status of all Gateways and HTTPRoutes, the oldest first.
 	Gateways []GatewayStatus
@@ -40,6 +40,8 @@ type Listener struct {
 	Hostname string
 	// Certificates are usable; there is at least one with TLS.
 	Certificates []*catalog.GatewayCertificate
+	// Clients is the demand for certificates of clients; nil without one.
+	Clients *Clients
 	// Dedicated is true if the Gateway has pods of its own.
 	Dedicated bool
 	// Hosts has the routes by host, each host once. Hosts without routes answer 404.
@@ -180,8 +182,9 @@ type listenerState struct {
 	bind         uint16
 	certificates []*catalog.GatewayCertificate
 	// unread is true if a Secret was not read yet.
-	unread bool
-	routes []attachedRoute
+	unread  bool
+	clients clientsState
+	routes  []attachedRoute
 	// served has the keys of the hosts of the routes, and above those of all hostnames that include one of them. They are nil until they are needed.
 	served, above map[string]struct{}
 }
@@ -216,7 +219,7 @@ func (r *resolver) finish() Result {
 			switch {
 			case l.isServed():
 				result.Listeners = append(result.Listeners, r.build(l, g.gateway.Name, byPort[l.spec.Port]))
-			case l.status.Accepted.OK && l.unread:
+			case l.isUnread():
 				result.Unread = append(result.Unread, r.build(l, g.gateway.Name, byPort[l.spec.Port]))
 			}
 		}
@@ -240,6 +243,8 @@ type GatewayStatus struct {
 	Gateway   *catalog.Gateway
 	Accepted  Verdict
 	Listeners []ListenerStatus
+	// Insecure are the listeners that demand certificates of clients, and admit others too.
+	Insecure []string
 }
 
 // ListenerStatus is the status of a listener.
@@ -280,6 +285,9 @@ func (g *gatewayState) status() GatewayStatus {
 			status.Accepted.Message = fmt.Sprintf("Listener %s: %s", l.spec.Name, l.status.Accepted.Message)
 		}
 		status.Listeners = append(status.Listeners, l.status)
+		if l.spec.Clients != nil && l.spec.Clients.AllowInvalid {
+			status.Insecure = append(status.Insecure, l.spec.Name)
+		}
 	}
 	if invalid > 0 {
 		status.Accepted.OK, status.Accepted.Reason = invalid < len(g.listeners), string(gatewayv1.GatewayReasonListenersNotValid)

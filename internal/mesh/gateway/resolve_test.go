@@ -79,8 +79,6 @@ func TestListeners(t *testing.T) {
 		From: []catalog.GrantedReferrer{{Group: gateway.Group, Kind: "Gateway", Namespace: shop}}, To: []catalog.GrantedObject{{Kind: "Secret"}},
 	}
 	onPort := func(l catalog.GatewayListener, port uint16) catalog.GatewayListener { l.Port = port; return l }
-	demanding := https("a", "", tls)
-	demanding.ClientCertificates = true
 	passthrough := https("a", "", tls)
 	passthrough.Terminate = false
 	for name, test := range map[string]struct {
@@ -97,7 +95,6 @@ func TestListeners(t *testing.T) {
 		"an unknown port":           {listeners: []catalog.GatewayListener{onPort(http("a", ""), 81)}, want: "PortUnavailable ResolvedRefs false"},
 		"TCP":                       {listeners: []catalog.GatewayListener{{Name: "a", Port: 80, Protocol: "TCP", Terminate: true}}, want: "UnsupportedProtocol ResolvedRefs false"},
 		"TLS that passes through":   {listeners: []catalog.GatewayListener{passthrough}, want: "UnsupportedProtocol ResolvedRefs false"},
-		"client certificates":       {listeners: []catalog.GatewayListener{demanding, http("b", "")}, want: "UnsupportedValue ResolvedRefs false, Accepted ResolvedRefs true"},
 		"no certificate":            {listeners: []catalog.GatewayListener{https("a", "")}, want: "Accepted InvalidCertificateRef false"},
 		"a Secret that is not read": {listeners: []catalog.GatewayListener{https("a", "", catalog.Name{Namespace: shop, Name: "x"})}, want: "Accepted InvalidCertificateRef false"},
 		"a Secret of others":        {listeners: []catalog.GatewayListener{https("a", "", foreign)}, want: "Accepted RefNotPermitted false"},

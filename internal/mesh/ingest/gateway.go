@@ -68,7 +68,7 @@ func Gateway(u *unstructured.Unstructured) (*catalog.Gateway, []Problem) {
 	}
 	for i := range object.Spec.Listeners {
 		listener := gatewayListener(u.GetNamespace(), &object.Spec.Listeners[i])
-		listener.ClientCertificates = demandsClientCertificates(&object.Spec, &object.Spec.Listeners[i])
+		listener.Clients = clientValidation(u.GetNamespace(), &object.Spec, &object.Spec.Listeners[i])
 		listener.Claimed = claimedSince(object, listener)
 		gateway.Listeners = append(gateway.Listeners, listener)
 	}

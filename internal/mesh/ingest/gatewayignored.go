@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
@@ -51,17 +50,4 @@ func isSet(value any, path []string) bool {
 		return len(v) > 0
 	}
 	return len(path) == 0 && value != ""
-}
-
-// demandsClientCertificates reports whether a Gateway demands certificates of the clients of a listener, also if it would then admit others.
-func demandsClientCertificates(spec *gatewayv1.GatewaySpec, l *gatewayv1.Listener) bool {
-	if spec.TLS == nil || spec.TLS.Frontend == nil || l.Protocol != gatewayv1.HTTPSProtocolType {
-		return false
-	}
-	for _, port := range spec.TLS.Frontend.PerPort {
-		if port.Port == l.Port {
-			return port.TLS.Validation != nil
-		}
-	}
-	return spec.TLS.Frontend.Default.Validation != nil
 }

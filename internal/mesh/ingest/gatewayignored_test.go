@@ -16,7 +16,8 @@ import (
 var handled = map[string][]string{
 	"Gateway": {
 		"gatewayClassName", "listeners.name", "listeners.hostname", "listeners.port", "listeners.protocol", "listeners.tls.mode", "listeners.tls.certificateRefs",
-		"listeners.allowedRoutes", "tls.frontend", "infrastructure.parametersRef",
+		"listeners.allowedRoutes", "tls.frontend.default.validation.caCertificateRefs", "tls.frontend.default.validation.mode", "tls.frontend.perPort.port",
+		"tls.frontend.perPort.tls.validation.caCertificateRefs", "tls.frontend.perPort.tls.validation.mode", "infrastructure.parametersRef",
 	},
 	"HTTPRoute": {
 		"parentRefs", "hostnames", "rules.matches", "rules.filters", "rules.backendRefs", "rules.timeouts", "rules.retry",
@@ -96,33 +97,6 @@ func TestNoFieldIsIgnoredWithoutAWord(t *testing.T) {
 			if len(found) > 0 || !slices.Equal(route.Ignored, []string{"spec." + path}) {
 				t.Errorf("%s with %s: %+v %v", kind, path, route, found)
 			}
-		}
-	}
-}
-
-// TestDemandForClientCertificates checks which listeners a Gateway demands client certificates for.
-func TestDemandForClientCertificates(t *testing.T) {
-	const refs = "validation: {caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]}"
-	for name, test := range map[string]struct {
-		tls  string
-		want []bool
-	}{
-		"none":                   {"{backend: {clientCertificateRef: {name: a}}}", []bool{false, false, false}},
-		"all":                    {"{frontend: {default: {" + refs + "}}}", []bool{false, true, true}},
-		"one port":               {"{frontend: {default: {}, perPort: [{port: 443, tls: {" + refs + "}}]}}", []bool{false, true, false}},
-		"all but one":            {"{frontend: {default: {" + refs + "}, perPort: [{port: 443, tls: {}}]}}", []bool{false, false, true}},
-		"a fallback is a demand": {"{frontend: {default: {validation: {caCertificateRefs: [], mode: AllowInsecureFallback}}}}", []bool{false, true, true}},
-	} {
-		gateway, found := Gateway(smi(t, "{tls: "+test.tls+", listeners: [{name: a, port: 80, protocol: HTTP}, {name: b, port: 443, protocol: HTTPS}, {name: c, port: 8443, protocol: HTTPS}]}"))
-		if len(found) > 0 {
-			t.Fatal(found)
-		}
-		var got []bool
-		for _, l := range gateway.Listeners {
-			got = append(got, l.ClientCertificates)
-		}
-		if !slices.Equal(got, test.want) {
-			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func GatewayCertificate(name catalog.Name, data map[string][]byte, now time.Time
 	return entry
 }
 
-// authoritiesKey is the key of the authorities in a Secret, as cert-manager writes it.
+// authoritiesKey is the key of the authorities in a Secret, as cert-manager writes it, and in a ConfigMap.
 const authoritiesKey = "ca.crt"
 
 // EgressCredential reads the content of a Secret with which the egress gateway encrypts requests. An unusable one is an entry with a problem,

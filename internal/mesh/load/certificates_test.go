@@ -97,3 +97,34 @@ func TestPlanAssumesCredentials(t *testing.T) {
 		t.Errorf("without the Egress, the Secret has the entry %+v", got)
 	}
 }
+
+// TestPlanAssumesAuthorities checks that a listener that demands certificates of clients is planned as if its ConfigMap could be used, and that the entry
+// goes with the Gateway.
+func TestPlanAssumesAuthorities(t *testing.T) {
+	var all []*unstructured.Unstructured
+	for text := range strings.SplitSeq(gateways, "---\n") {
+		u := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(text), &u.Object); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, u)
+	}
+	refs := []any{map[string]any{"group": "", "kind": "ConfigMap", "name": "clients"}}
+	if err := unstructured.SetNestedSlice(all[4].Object, refs, "spec", "tls", "frontend", "default", "validation", "caCertificateRefs"); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := load.FromObjects("osm", scheme(t), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := gateway.Resolve(loaded.Catalog.View())
+	if len(result.Listeners) != 1 || len(result.Unread) > 0 || result.Listeners[0].Clients == nil || len(result.Listeners[0].Clients.AuthoritiesPEM) == 0 {
+		t.Errorf("the Gateway has %+v, want a listener with authorities", result)
+	}
+	if _, err := loaded.Edit("osm", scheme(t), nil, all[4:]); err != nil {
+		t.Fatal(err)
+	}
+	if got := loaded.Catalog.View().GatewayAuthorities(catalog.Name{Namespace: "shop", Name: "clients"}); got != nil {
+		t.Errorf("without the Gateway, the ConfigMap has the entry %+v", got)
+	}
+}

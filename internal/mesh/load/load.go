@@ -187,16 +187,16 @@ func (l *Loaded) add(kind catalog.Kind, name catalog.Name, r conversion) {
 	}
 }
 
-// assumedCertificate replaces the content of Secrets.
+// assumedCertificate replaces the content of Secrets and ConfigMaps.
 const assumedCertificate = "assumed"
 
-// assumeCertificates adds an entry for each Secret that Gateways and Egresses use, and removes the others. It returns the dependencies that
-// changed. Secrets are not read, because few users may: they are assumed to have valid certificates that do not change.
+// assumeCertificates adds an entry for each Secret, and each ConfigMap with authorities, that Gateways and Egresses use, and removes the others. It returns the
+// dependencies that changed. They are not read, because few users may: they are assumed to have valid certificates that do not change.
 func (l *Loaded) assumeCertificates() []catalog.Dep {
 	used := l.assumedEntries()
 	var changes []catalog.Change
 	for ref := range l.Entries {
-		isSecret := ref.Kind == catalog.KindGatewayCertificate || ref.Kind == catalog.KindEgressCredential
+		isSecret := slices.Contains([]catalog.Kind{catalog.KindGatewayCertificate, catalog.KindGatewayAuthorities, catalog.KindEgressCredential}, ref.Kind)
 		if isSecret && !slices.ContainsFunc(used, func(entry catalog.Entry) bool { return entry.Ref() == ref }) {
 			changes = append(changes, catalog.Change{Ref: ref})
 			delete(l.Entries, ref)
@@ -211,12 +211,15 @@ func (l *Loaded) assumeCertificates() []catalog.Dep {
 	return l.Catalog.Apply(changes)
 }
 
-// assumedEntries are the entries of the Secrets in use.
+// assumedEntries are the entries of the Secrets and ConfigMaps in use.
 func (l *Loaded) assumedEntries() []catalog.Entry {
 	content := []byte(assumedCertificate)
 	var entries []catalog.Entry
 	for _, name := range gateway.Certificates(l.Catalog.View()) {
 		entries = append(entries, &catalog.GatewayCertificate{Name: name, ChainPEM: content, KeyPEM: content})
+	}
+	for _, name := range gateway.Authorities(l.Catalog.View()) {
+		entries = append(entries, &catalog.GatewayAuthorities{Name: name, PEM: content})
 	}
 	for _, policy := range l.Catalog.View().GatewayEgresses() {
 		if name, ok := policy.Credential(); ok {

@@ -17,8 +17,10 @@ type IngressGateway struct {
 	Listeners []GatewayListener
 	// Certificates are those that listeners name, each once.
 	Certificates []GatewayCertificate
-	// unread are listeners whose certificates were not read yet. CarryCertificates needs them.
-	unread []GatewayListener
+	// Authorities are those that listeners name, each once.
+	Authorities []GatewayAuthorities
+	// unread are listeners whose certificates or authorities were not read yet. CarryCertificates needs them.
+	unread []unreadListener
 }
 
 // GatewayListener accepts requests of clients outside the mesh.
@@ -31,7 +33,16 @@ type GatewayListener struct {
 	Hostname string
 	// Certificates are the names of certificates for TLS; none without TLS.
 	Certificates []string
-	Hosts        []GatewayHost
+	// Clients is the demand for certificates of clients; nil without one.
+	Clients *GatewayClients
+	Hosts   []GatewayHost
+}
+
+// GatewayClients is the demand for certificates of clients. Authorities is the name of those that issue them.
+type GatewayClients struct {
+	Authorities string
+	// AllowInvalid admits clients without a certificate, or with that of another authority.
+	AllowInvalid bool
 }
 
 // GatewayHost is a host with its routes. The first route that matches a request applies; without one the answer is 404.
@@ -46,36 +57,40 @@ type GatewayCertificate struct {
 	ChainPEM, KeyPEM []byte
 }
 
+// GatewayAuthorities are authorities of clients, in PEM. The listeners of a Gateway with the same port have the same ones. The name is
+// "<namespace>/<name of the Gateway>|<port>".
+type GatewayAuthorities struct {
+	Name string
+	PEM  []byte
+}
+
 // addIngressGateway adds the listeners of the Gateways that the pods serve, and the destinations of their routes. The ingress gateway is a client of the mesh: it
 // connects with its own identity, and servers apply their policies to it.
 func (s *Scope) addIngressGateway(v *catalog.View) {
 	o := gatewayBuilder{outboundBuilder{view: v, client: s.Key.Identity, clusters: map[string]Cluster{}}, map[gatewayPort]gatewayShares{}}
 	s.IngressGateway = &IngressGateway{}
-	known := map[string]bool{}
+	contents := newGatewayContents(s.IngressGateway)
 	resolved := gateway.ResolvePods(v, s.Key.Gateway)
 	for i := range resolved.Listeners {
-		l := &resolved.Listeners[i]
-		listener := o.gatewayListener(l)
-		for _, c := range l.Certificates {
-			name := c.Name.String()
-			listener.Certificates = append(listener.Certificates, name)
-			if !known[name] {
-				known[name] = true
-				s.IngressGateway.Certificates = append(s.IngressGateway.Certificates, GatewayCertificate{name, c.ChainPEM, c.KeyPEM})
-			}
-		}
-		s.IngressGateway.Listeners = append(s.IngressGateway.Listeners, listener)
+		s.IngressGateway.Listeners = append(s.IngressGateway.Listeners, o.gatewayListener(&resolved.Listeners[i]))
+		contents.add(&resolved.Listeners[i])
 	}
 	for i := range resolved.Unread {
-		s.IngressGateway.unread = append(s.IngressGateway.unread, o.gatewayListener(&resolved.Unread[i]))
+		s.IngressGateway.unread = append(s.IngressGateway.unread, unreadListener{o.gatewayListener(&resolved.Unread[i]), &resolved.Unread[i]})
 	}
 	o.spreadChecks()
 	s.Clusters = sortedClusters(o.clusters)
 }
 
-// gatewayListener returns a listener with its routes, and without certificates.
+// gatewayListener returns a listener with its routes.
 func (o gatewayBuilder) gatewayListener(l *gateway.Listener) GatewayListener {
 	listener := GatewayListener{Name: l.Gateway.String() + "/" + l.Name, Port: l.Port, Bind: l.Bind, Hostname: l.Hostname}
+	for _, c := range l.Certificates {
+		listener.Certificates = append(listener.Certificates, c.Name.String())
+	}
+	if l.Clients != nil {
+		listener.Clients = &GatewayClients{gatewayAuthoritiesName(l), l.Clients.AllowInvalid}
+	}
 	for _, host := range l.Hosts {
 		out := GatewayHost{Domain: host.Domain}
 		for _, rule := range host.Rules {

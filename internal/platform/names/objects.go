@@ -31,7 +31,7 @@ const (
 	IngressGateway = "osm-ingress-gateway"
 	// EgressGateway names the Deployment, ServiceAccount and Service of the egress gateway, in the namespace of the mesh.
 	EgressGateway = "osm-egress-gateway"
-	// GatewayCertificateReader names the ClusterRole that allows a control plane to get the Secrets of a namespace by their names.
+	// GatewayCertificateReader names the ClusterRole that allows a control plane to get the Secrets and ConfigMaps of a namespace by their names.
 	GatewayCertificateReader = "osm-gateway-certificate-reader"
 	// Validator names the Service of the validating webhook, served by the controller.
 	Validator = "osm-validator"

@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+)
+
+// certificateInterval is how often Secrets and ConfigMaps are read. They cannot be watched, because the control plane may only get them by name.
+const certificateInterval = 10 * time.Second
+
+const (
+	// awaitInterval is how often those without a usable certificate are read: somebody creates them, or permits to read them.
+	awaitInterval = time.Second
+	// maxAwaited is how many of them are read that often, so that a mesh with many asks the API server for few.
+	maxAwaited = 8
+)
+
+// updateCertificates sends the certificates, and the authorities of clients, to the control plane, and returns them. It removes those that no Gateway
+// of the view uses any more. A Secret or a ConfigMap that cannot be read now keeps its last content. An unusable one is an entry with a problem.
+func (r *Reconciler) updateCertificates(ctx context.Context, v *catalog.View) ([]catalog.Change, error) {
+	all := len(r.awaited) == 0 || r.Now().Sub(r.allRead) >= certificateInterval
+	if all {
+		r.allRead = r.Now()
+	}
+	certificates, failed := r.update(&r.certificates, gateway.Certificates(v), catalog.KindGatewayCertificate, all, func(name catalog.Name) (catalog.Entry, error) {
+		data, problem, err := secrets.Read(ctx, r.Secrets, name, r.Namespace)
+		switch {
+		case err != nil:
+			return nil, err
+		case problem != "":
+			return &catalog.GatewayCertificate{Name: name, Problem: problem}, nil
+		}
+		return ingest.GatewayCertificate(name, data, r.Now()), nil
+	})
+	authorities, alsoFailed := r.update(&r.authorities, gateway.Authorities(v), catalog.KindGatewayAuthorities, all, func(name catalog.Name) (catalog.Entry, error) {
+		data, problem, err := secrets.ReadConfigMap(ctx, r.Secrets, name, r.Namespace)
+		switch {
+		case err != nil:
+			return nil, err
+		case problem != "":
+			return &catalog.GatewayAuthorities{Name: name, Problem: problem}, nil
+		}
+		return ingest.GatewayAuthorities(name, data), nil
+	})
+	current := slices.Concat(certificates, authorities)
+	r.awaited = withoutCertificate(current)
+	return current, errors.Join(failed, alsoFailed)
+}
+
+// update reads the entries of a kind. Without all, it reads only new and awaited ones.
+func (r *Reconciler) update(
+	entries *secrets.Entries, names []catalog.Name, kind catalog.Kind, all bool, read func(catalog.Name) (catalog.Entry, error),
+) ([]catalog.Change, error) {
+	entries.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
+	current, removed, failed := entries.Update(names, func(name catalog.Name) (catalog.Entry, error) {
+		if last, known := entries.Last(name); known && !all && !r.awaited[catalog.Ref{Kind: kind, Name: name}] {
+			return last, nil
+		}
+		return read(name)
+	})
+	if len(removed) > 0 {
+		r.Sink.Apply(removed)
+	}
+	return current, failed
+}
+
+// withoutCertificate returns the first Secrets and ConfigMaps without a usable certificate.
+func withoutCertificate(current []catalog.Change) map[catalog.Ref]bool {
+	awaited := map[catalog.Ref]bool{}
+	for _, change := range current {
+		if len(awaited) < maxAwaited && isUnusable(change.Entry) {
+			awaited[change.Ref] = true
+		}
+	}
+	return awaited
+}
+
+func isUnusable(entry catalog.Entry) bool {
+	switch e := entry.(type) {
+	case *catalog.GatewayCertificate:
+		return e.Problem != ""
+	case *catalog.GatewayAuthorities:
+		return e.Problem != ""
+	}
+	return false
+}

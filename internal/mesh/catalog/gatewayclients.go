@@ -1,0 +1,38 @@
+package catalog
+
+// MaxAuthoritiesBytes is the size of the authorities of one listener. Each gateway keeps them in memory for each port.
+const MaxAuthoritiesBytes = 65536
+
+// ClientValidation is what a Gateway demands of the certificates of clients.
+type ClientValidation struct {
+	// Authorities are the ConfigMaps with the authorities that issue certificates of clients.
+	Authorities []Name
+	// OtherAuthorities describes a reference to something else than a ConfigMap; empty without one.
+	OtherAuthorities string
+	// AllowInvalid admits clients without a certificate, or with that of another authority.
+	AllowInvalid bool
+}
+
+// GatewayAuthorities is the content of a ConfigMap with authorities of clients.
+type GatewayAuthorities struct {
+	Name Name
+	// PEM has at least one certificate and nothing else, unless Problem is set.
+	PEM []byte
+	// Problem is why the authorities cannot be used, a sentence; empty if they can.
+	Problem string
+}
+
+// Ref implements Entry.
+func (a *GatewayAuthorities) Ref() Ref { return Ref{KindGatewayAuthorities, a.Name} }
+
+// Deps implements Entry.
+func (a *GatewayAuthorities) Deps(list []Dep) []Dep {
+	return append(list, Dep{Kind: DepGateways})
+}
+
+// GatewayAuthorities returns the content of a ConfigMap; nil before it was read.
+func (v *View) GatewayAuthorities(name Name) *GatewayAuthorities {
+	v.deps.add(DepGateways, Name{})
+	authorities, _ := get[*GatewayAuthorities](v.catalog, KindGatewayAuthorities, name)
+	return authorities
+}

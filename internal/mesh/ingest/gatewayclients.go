@@ -1,0 +1,56 @@
+package ingest
+
+import (
+	"fmt"
+
+	"k8s.io/utils/ptr"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// clientValidation returns what a Gateway demands of the clients of a listener; nil if it demands nothing. Only listeners for HTTPS have a demand.
+func clientValidation(namespace string, spec *gatewayv1.GatewaySpec, l *gatewayv1.Listener) *catalog.ClientValidation {
+	if spec.TLS == nil || spec.TLS.Frontend == nil || l.Protocol != gatewayv1.HTTPSProtocolType {
+		return nil
+	}
+	validation := spec.TLS.Frontend.Default.Validation
+	for _, port := range spec.TLS.Frontend.PerPort {
+		if port.Port == l.Port {
+			validation = port.TLS.Validation
+		}
+	}
+	if validation == nil {
+		return nil
+	}
+	clients := &catalog.ClientValidation{AllowInvalid: validation.Mode == gatewayv1.AllowInsecureFallback}
+	for _, ref := range validation.CACertificateRefs {
+		if ref.Group != "" || ref.Kind != "ConfigMap" {
+			clients.OtherAuthorities = fmt.Sprintf("%s %s", ref.Kind, ref.Name)
+			continue
+		}
+		clients.Authorities = append(clients.Authorities, catalog.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), Name: string(ref.Name)})
+	}
+	return clients
+}
+
+// GatewayAuthorities reads the content of a ConfigMap with authorities of clients. An unusable one is an entry with a problem.
+func GatewayAuthorities(name catalog.Name, data map[string]string) *catalog.GatewayAuthorities {
+	entry := &catalog.GatewayAuthorities{Name: name}
+	text := data[authoritiesKey]
+	if text == "" {
+		entry.Problem = fmt.Sprintf("The ConfigMap %s lacks %s: add the certificates of the authorities that issue those of clients.", name, authoritiesKey)
+		return entry
+	}
+	// Envoy uses none of the authorities if it cannot read one of them.
+	certificates, err := parseCertificates([]byte(text), true)
+	if err != nil {
+		entry.Problem = fmt.Sprintf("The key %s of the ConfigMap %s cannot be used: %.300v.", authoritiesKey, name, err)
+		return entry
+	}
+	if entry.PEM = encodeCertificates(certificates); len(entry.PEM) > catalog.MaxAuthoritiesBytes {
+		entry.PEM = nil
+		entry.Problem = fmt.Sprintf("The certificates of the ConfigMap %s have more than %d bytes: use fewer authorities.", name, catalog.MaxAuthoritiesBytes)
+	}
+	return entry
+}
