@@ -78,7 +78,7 @@ func (g *validatingGateway) request(t *testing.T, port uint16, authority *pki.Au
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := &tls.Config{InsecureSkipVerify: true, ServerName: "books.example.com"} //nolint:gosec // the test is about the client
+	config := &tls.Config{InsecureSkipVerify: true, ServerName: "books.example.com"}
 	if authority != nil {
 		pair, err := tls.X509KeyPair(authority.Issue(t, identity.ServiceAccount{Namespace: "example", Name: "client"}, "com"))
 		if err != nil {
