@@ -122,6 +122,12 @@ func outboundHTTP(s *scope.Scope, routeConfig string, filters ...*hcmv3.HttpFilt
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 
+// noInternalAddress has a range that no client is in. Without a range, Envoy trusts clients with private addresses, and those that claim one in
+// x-forwarded-for.
+var noInternalAddress = &hcmv3.HttpConnectionManager_InternalAddressConfig{
+	CidrRanges: []*corev3.CidrRange{{AddressPrefix: "::", PrefixLen: wrapperspb.UInt32(128)}},
+}
+
 // connectionManager is the configuration that both directions share. No address counts as internal, so Envoy removes
 // x-envoy- headers, with which a client could change timeouts, retries or statistics. It also removes the client
 // certificate header. x-forwarded-proto and x-request-id pass, because a gateway in front of the mesh may set them.
@@ -130,7 +136,7 @@ func connectionManager(s *scope.Scope, routeConfig string) *hcmv3.HttpConnection
 		StatPrefix:               "mesh-http-conn-manager." + routeConfig,
 		CodecType:                hcmv3.HttpConnectionManager_AUTO,
 		ForwardClientCertDetails: hcmv3.HttpConnectionManager_SANITIZE,
-		InternalAddressConfig:    &hcmv3.HttpConnectionManager_InternalAddressConfig{},
+		InternalAddressConfig:    noInternalAddress,
 		GenerateRequestId:        wrapperspb.Bool(true),
 		// Envoy's default ends a request after five minutes without data: quiet gRPC streams and WebSockets, slow answers.
 		StreamIdleTimeout: durationpb.New(0),

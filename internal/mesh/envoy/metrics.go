@@ -50,7 +50,7 @@ func metricsConnections() *hcmv3.HttpConnectionManager {
 	return &hcmv3.HttpConnectionManager{
 		CodecType:                 hcmv3.HttpConnectionManager_HTTP1,
 		StatPrefix:                "prometheus-http-conn-manager",
-		InternalAddressConfig:     &hcmv3.HttpConnectionManager_InternalAddressConfig{},
+		InternalAddressConfig:     noInternalAddress,
 		RequestHeadersTimeout:     durationpb.New(metricsHeadersTimeout),
 		StreamIdleTimeout:         durationpb.New(metricsStreamIdleTimeout),
 		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: durationpb.New(metricsIdleTimeout)},

@@ -79,11 +79,18 @@ func TestStolenCertificateOverHTTP1(t *testing.T) {
 
 // forgedHeaders sends the headers of Envoy, which only the server's sidecar may set.
 func (s *shop) forgedHeaders(t *testing.T) {
+	s.forge(t, "")
+	s.forge(t, "x-forwarded-for: 10.9.9.9\r\n")
+}
+
+// forge sends them with further ones.
+func (s *shop) forge(t *testing.T, more string) {
+	t.Helper()
 	conn := s.dial(t)
 	defer conn.Close()
 	_, err := io.WriteString(conn, "GET /books/1 HTTP/1.1\r\nHost: web\r\nConnection: close\r\n"+
 		"x-forwarded-client-cert: URI=spiffe://cluster.local/thief/shop\r\nx-envoy-internal: true\r\nx-envoy-retry-on: 5xx\r\n"+
-		"x-envoy-expected-rq-timeout-ms: 1\r\nx-envoy-ip-tags: a\r\nx-envoy-upstream-rq-timeout-ms: 1\r\n\r\n")
+		"x-envoy-expected-rq-timeout-ms: 1\r\nx-envoy-ip-tags: a\r\nx-envoy-upstream-rq-timeout-ms: 1\r\n"+more+"\r\n")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -172,20 +172,30 @@ func (s *shop) headerBytes(t *testing.T) {
 }
 
 func (s *shop) spoofedHeaders(t *testing.T) {
+	s.spoof(t, "1.2.3.4")
+	// Who claims to come from a private address is not trusted more than others.
+	s.spoof(t, "10.9.9.9")
+}
+
+// spoof sends headers that only proxies may set, from a client that claims to forward for an address.
+func (s *shop) spoof(t *testing.T, address string) {
+	t.Helper()
 	got := s.client.Get(t, "http://10.96.0.1/books/1",
 		"x-forwarded-client-cert: By=me;URI=spiffe://cluster.local/thief/shop",
 		"x-envoy-retry-on: 5xx", "x-envoy-upstream-rq-timeout-ms: 1", "x-forwarded-proto: https", "x-request-id: abc",
-		"x-forwarded-for: 1.2.3.4")
+		"x-envoy-internal: true", "x-envoy-max-retries: 9", "x-forwarded-for: "+address)
 	if got.Status != 200 {
 		t.Fatalf("a request with forged headers is answered with %+v, want status 200", got)
 	}
 	for name, want := range map[string]string{
 		"Saw-X-Forwarded-Client-Cert":        "",
 		"Saw-X-Envoy-Retry-On":               "",
+		"Saw-X-Envoy-Max-Retries":            "",
+		"Saw-X-Envoy-Internal":               "",
 		"Saw-X-Envoy-Upstream-Rq-Timeout-Ms": "",
 		"Saw-X-Forwarded-Proto":              "https",
 		"Saw-X-Request-Id":                   "abc",
-		"Saw-X-Forwarded-For":                "1.2.3.4," + s.client.IP.String(),
+		"Saw-X-Forwarded-For":                address + "," + s.client.IP.String(),
 	} {
 		if value := got.Header.Get(name); value != want {
 			t.Errorf("%s = %q, want %q", name, value, want)
