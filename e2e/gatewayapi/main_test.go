@@ -61,7 +61,8 @@ const secretsBinding = "conformance-gateway-certificates"
 
 func tearDown(ctx context.Context) error {
 	_, err := cluster.Kubectl(ctx, "delete", "clusterrolebinding", secretsBinding, "--ignore-not-found")
-	return errors.Join(err, patchMesh(ctx, `{"traffic":{"permissive":null},"ingressGateway":null}`))
+	// A field that is removed from the Mesh keeps its value in the MeshConfig.
+	return errors.Join(err, patchMesh(ctx, `{"traffic":{"permissive":false},"ingressGateway":null}`))
 }
 
 // patchMesh changes the spec of the Mesh.
