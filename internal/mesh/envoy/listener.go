@@ -122,7 +122,7 @@ func outboundHTTP(s *scope.Scope, routeConfig string, filters ...*hcmv3.HttpFilt
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 
-// noInternalAddress has a range that no client is in. Without a range, Envoy trusts clients with private addresses, and those that claim one in
+// noInternalAddress has a range that no client is in. A configuration without a range makes Envoy trust clients with private addresses, and those that claim one in
 // x-forwarded-for.
 var noInternalAddress = &hcmv3.HttpConnectionManager_InternalAddressConfig{
 	CidrRanges: []*corev3.CidrRange{{AddressPrefix: "::", PrefixLen: wrapperspb.UInt32(128)}},

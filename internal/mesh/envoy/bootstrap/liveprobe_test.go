@@ -43,11 +43,12 @@ func (s *sidecar) checkHTTPProbe(t *testing.T) {
 	if code := status(s.kubelet, url); code < 500 {
 		t.Errorf("while the application is down the probe answers %d, want a failure", code)
 	}
-	var answer atomic.Int64
+	var answer, requests atomic.Int64
 	answer.Store(http.StatusOK)
 	listener := s.pod.Listen(t, "127.0.0.1:8080")
 	go func() {
 		_ = http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			requests.Add(1)
 			w.Header().Set("Location", "/login")
 			w.WriteHeader(int(answer.Load()))
 			fmt.Fprint(w, r.URL.String())
@@ -64,6 +65,24 @@ func (s *sidecar) checkHTTPProbe(t *testing.T) {
 	answer.Store(http.StatusFound)
 	if code := status(s.kubelet, url); code != http.StatusFound {
 		t.Errorf("a redirect answers %d, want 302 as such: the kubelet cannot follow it through the sidecar", code)
+	}
+	// Other pods of the cluster can send such headers, and claim a private address.
+	answer.Store(http.StatusInternalServerError)
+	requests.Store(0)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("X-Envoy-Retry-On", "5xx")
+	request.Header.Set("X-Envoy-Max-Retries", "5")
+	request.Header.Set("X-Forwarded-For", "10.9.9.9")
+	if response, err := s.kubelet.HTTP().Do(request); err != nil {
+		t.Error(err)
+	} else {
+		_ = response.Body.Close()
+	}
+	if n := requests.Load(); n != 1 {
+		t.Errorf("a probe with headers of Envoy reaches the application %d times, want once", n)
 	}
 }
 
