@@ -37,8 +37,8 @@ type IngressGatewaySpec struct {
 	Mode *IngressGatewayMode `json:"mode,omitempty"`
 
 	// deployment is Shared or PerGateway. With Shared, the same pods serve all Gateways, with one Service and address. With PerGateway, each Gateway has
-	// pods, a Service and an address of its own, in the namespace of the mesh; the other fields apply to each, except service.nodePorts. A namespace can have 8 such
-	// Gateways. It has no effect unless mode is Managed. Default: Shared.
+	// pods, a Service and an address of its own, in the namespace of the mesh; the other fields apply to each, except service.nodePorts. The number of
+	// such Gateways of a namespace is limited. It has no effect unless mode is Managed. Default: Shared.
 	// +optional
 	Deployment *GatewayDeployment `json:"deployment,omitempty"`
 

@@ -121,7 +121,7 @@ func connected(byService map[catalog.Name][]*catalog.HTTPRoute) [][]catalog.Name
 	return groups
 }
 
-// translateServices translates the routes of Services that have routes in common.
+// translateServices translates the routes of a group of Services: those that are parents of the same routes, which can only be replaced together.
 func (t *toSMI) translateServices(group []catalog.Name, byService map[catalog.Name][]*catalog.HTTPRoute) {
 	found := make([]obstacles, len(group))
 	translated := make([]serviceRules, len(group))

@@ -41,7 +41,7 @@ func TestGRPCRoutesApplyToGRPC(t *testing.T) {
 	}
 }
 
-// TestListenersAdmitKinds checks which kinds of routes listeners admit that name kinds, and what their status says.
+// TestListenersAdmitKinds checks which kinds of routes attach to a listener whose allowedRoutes.kinds names some, and the status of the listener.
 func TestListenersAdmitKinds(t *testing.T) {
 	for name, test := range map[string]struct {
 		kinds   []catalog.Kind

@@ -79,7 +79,7 @@ func isReserved(key string) bool {
 	return prefix == openServiceMesh || strings.HasSuffix(prefix, "."+openServiceMesh) || prefix == "app.kubernetes.io" || prefix == gatewayGroup
 }
 
-// openServiceMesh ends the prefixes of labels and annotations of the mesh.
+// openServiceMesh is the domain of the labels and annotations of meshes. Prefixes are the domain or one below it.
 const openServiceMesh = "openservicemesh.io"
 
 // merged returns the union of maps; later ones take precedence.
