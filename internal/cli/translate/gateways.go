@@ -10,8 +10,7 @@ import (
 func (t *toRoutes) keepForGateways(root catalog.Name, found *obstacles) {
 	for _, kind := range []catalog.Kind{catalog.KindHTTPRoute, catalog.KindGRPCRoute} {
 		for _, r := range entriesOf[*catalog.HTTPRoute](t.loaded, kind) {
-			hasGateway := slices.ContainsFunc(r.Parents, func(p catalog.RouteParent) bool { return p.Gateway != catalog.Name{} })
-			if hasGateway && sendsTo(r, root) {
+			if r.HasGateway() && sendsTo(r, root) {
 				found.keep(catalog.Ref{}, "Keep it for the requests of Gateways: the %s %s sends them to Service %s, and routes of the Service do not apply to them. Before you delete it, name its backends in that route.", r.Kind, r.Name, root.Name)
 			}
 		}

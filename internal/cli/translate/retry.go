@@ -13,14 +13,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
-// defaultConditions are repeated in every case, at most defaultRetries times if nothing else is configured.
-var defaultConditions = []string{"connect-failure", "refused-stream", "reset-before-request"}
-
-const (
-	defaultRetries = 2
-	// maxRetries is the maximum of a Retry.
-	maxRetries = 10
-)
+// defaultConditions are repeated in every case.
+var defaultConditions = strings.Split(catalog.DefaultRetryConditions, ",")
 
 // retriedCodes returns the status codes of retry conditions. The conditions of a route always include connections that fail.
 func retriedCodes(conditions string) ([]uint32, error) {
@@ -78,7 +72,7 @@ func isDefault(p catalog.RetryPolicy) bool {
 			return false
 		}
 	}
-	return p.Count == defaultRetries && p.BackoffBase == 0
+	return p.Count == catalog.DefaultRetryCount && p.BackoffBase == 0
 }
 
 // checkRetry returns why a route cannot express a policy.

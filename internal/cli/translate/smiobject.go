@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	accessv1alpha3 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/access/v1alpha3"
 	splitv1alpha4 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/split/v1alpha4"
@@ -157,6 +156,3 @@ func retryPolicyObject(name catalog.Name, client identity.ServiceAccount, servic
 	}
 	return content
 }
-
-// conditionsText joins the conditions that are repeated in every case.
-func conditionsText() string { return strings.Join(defaultConditions, ",") }

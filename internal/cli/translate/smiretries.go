@@ -5,25 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
-
-// minTimeout is the shortest perTryTimeout of a Retry.
-const minTimeout = 10 * time.Millisecond
 
 // retryOf returns the retries of a rule; nil if it has none of its own.
 func retryOf(rule *catalog.HTTPRouteRule) (*catalog.RetryPolicy, error) {
-	if rule.TryTimeout > 0 && rule.TryTimeout < minTimeout {
-		return nil, fmt.Errorf("timeouts.backendRequest is %s, and a Retry has at least %s", rule.TryTimeout, minTimeout)
+	if rule.TryTimeout > 0 && rule.TryTimeout < ingest.MinTimeout {
+		return nil, fmt.Errorf("timeouts.backendRequest is %s, and a Retry has at least %s", rule.TryTimeout, ingest.MinTimeout)
 	}
 	switch {
 	case rule.Repeat == nil && rule.TryTimeout == 0:
 		return nil, nil
 	case rule.Repeat == nil:
-		return &catalog.RetryPolicy{On: conditionsText(), Count: defaultRetries, PerTryTimeout: rule.TryTimeout}, nil
+		return &catalog.RetryPolicy{On: catalog.DefaultRetryConditions, Count: catalog.DefaultRetryCount, PerTryTimeout: rule.TryTimeout}, nil
 	}
 	switch {
 	case rule.Repeat.Never && rule.TryTimeout > 0:
@@ -32,9 +29,9 @@ func retryOf(rule *catalog.HTTPRouteRule) (*catalog.RetryPolicy, error) {
 		// A Retry with 0 retries leaves the default in force, as the route does.
 		return &catalog.RetryPolicy{}, nil
 	}
-	policy := &catalog.RetryPolicy{Count: cmp.Or(rule.Repeat.Attempts, defaultRetries), PerTryTimeout: rule.TryTimeout, BackoffBase: rule.Repeat.Backoff}
-	if policy.Count > maxRetries {
-		return nil, fmt.Errorf("attempts is %d, and a Retry has at most %d", policy.Count, maxRetries)
+	policy := &catalog.RetryPolicy{Count: cmp.Or(rule.Repeat.Attempts, catalog.DefaultRetryCount), PerTryTimeout: rule.TryTimeout, BackoffBase: rule.Repeat.Backoff}
+	if policy.Count > ingest.MaxRetries {
+		return nil, fmt.Errorf("attempts is %d, and a Retry has at most %d", policy.Count, ingest.MaxRetries)
 	}
 	var err error
 	policy.On, err = retryConditions(rule.Repeat.Codes)

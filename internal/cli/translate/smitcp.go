@@ -34,7 +34,7 @@ func (t *toSMI) attachConnection(r *catalog.HTTPRoute) {
 		t.note(r.Ref(), Kept, "%s", parentsAreGateways)
 	case r.Kind == catalog.KindTLSRoute:
 		t.note(r.Ref(), Untranslated, "it selects connections by their server names, and SMI has none. %s", replacesSplits)
-	case len(services) > 1 || slices.ContainsFunc(r.Parents, func(p catalog.RouteParent) bool { return p.Gateway != catalog.Name{} }):
+	case len(services) > 1 || r.HasGateway():
 		t.note(r.Ref(), Untranslated, "it has several parents: write a TCPRoute for each Service. %s", replacesSplits)
 	case services[0].Namespace != r.Name.Namespace:
 		t.note(r.Ref(), Untranslated, "it routes only the connections of clients in its own namespace, and TrafficSplits apply to all clients.")

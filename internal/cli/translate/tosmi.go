@@ -229,10 +229,10 @@ func (t *toSMI) checkOthers(name catalog.Name, found *obstacles) {
 	for _, kind := range []catalog.Kind{catalog.KindHTTPRoute, catalog.KindGRPCRoute} {
 		for _, r := range entriesOf[*catalog.HTTPRoute](t.loaded, kind) {
 			isParent := r.HasParent(name) && r.Name.Namespace == name.Namespace
-			switch hasGateway := slices.ContainsFunc(r.Parents, func(p catalog.RouteParent) bool { return p.Gateway != catalog.Name{} }); {
-			case hasGateway && isParent:
+			switch {
+			case r.HasGateway() && isParent:
 				found.keep(r.Ref(), "Its Gateways need it: remove its parents of the kind Service instead of deleting it, when you delete the other routes.")
-			case hasGateway && sendsTo(r, name):
+			case r.HasGateway() && sendsTo(r, name):
 				found.add(catalog.Ref{}, "The %s %s sends requests of Gateways to Service %s. A TrafficSplit would apply to them, and routes of the Service do not.", r.Kind, r.Name, name.Name)
 			}
 		}

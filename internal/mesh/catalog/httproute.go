@@ -61,6 +61,11 @@ func (r *HTTPRoute) HasParent(service Name) bool {
 	return slices.ContainsFunc(r.Parents, func(p RouteParent) bool { return p.Service == service })
 }
 
+// HasGateway reports whether a Gateway is among the parents.
+func (r *HTTPRoute) HasGateway() bool {
+	return slices.ContainsFunc(r.Parents, func(p RouteParent) bool { return p.Gateway != Name{} })
+}
+
 // RouteParent refers to a Gateway or to some of its listeners, or to a Service or one of its ports.
 type RouteParent struct {
 	// Gateway is empty for a Service, and Service for a Gateway.

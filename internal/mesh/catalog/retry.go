@@ -46,6 +46,14 @@ func (r *Retry) Deps(list []Dep) []Dep {
 	return append(list, Dep{DepClientPolicies, Name(r.Source)})
 }
 
+// What is repeated if nothing else is configured: requests that no server has begun to process, which is always safe.
+const (
+	// DefaultRetryConditions are Envoy's retry conditions. All other policies have them too.
+	DefaultRetryConditions = "connect-failure,refused-stream,reset-before-request"
+	// DefaultRetryCount is the maximum number of retries.
+	DefaultRetryCount = 2
+)
+
 // RetryPolicy configures retries of failed requests.
 type RetryPolicy struct {
 	// On lists Envoy's retry conditions, joined by commas, for example "5xx,connect-failure".

@@ -24,6 +24,17 @@ func routeOfService(namespace, prefix string, backend catalog.Name) catalog.Chan
 	})
 }
 
+// flowsOf returns the flows that an edit of a mesh changes.
+func flowsOf(t *testing.T, before Mesh, edit []catalog.Change) []Flow {
+	t.Helper()
+	after := before.clone()
+	found, err := Meshes(Subject{TrustDomain: "cluster.local"}, before, after, apply(after, edit))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found.Flows
+}
+
 // TestPlanOfServiceRoutes edits routes for a Service that one client in the namespace clients may call. The plan contains the requests whose result changes.
 func TestPlanOfServiceRoutes(t *testing.T) {
 	web, client := Pod("shop", "web-1", "web", "web", "10.0.0.1"), Pod("clients", "client-1", "client", "client", "10.0.0.2")
@@ -64,13 +75,8 @@ func TestPlanOfServiceRoutes(t *testing.T) {
 			apply(before, []catalog.Change{catalog.Set(entry)})
 		}
 		apply(before, test.before)
-		after := before.clone()
-		found, err := Meshes(Subject{TrustDomain: "cluster.local"}, before, after, apply(after, test.edit))
-		if err != nil {
-			t.Fatal(err)
-		}
 		var got []string
-		for _, flow := range found.Flows {
+		for _, flow := range flowsOf(t, before, test.edit) {
 			got = append(got, fmt.Sprintf("%s -> %s: %s", flow.Before, flow.After, flow.Seen))
 		}
 		slices.Sort(got)

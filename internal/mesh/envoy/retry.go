@@ -16,9 +16,6 @@ import (
 )
 
 const (
-	// defaultRetryOn lists failures of requests that no server has begun to process. Retrying them is always safe.
-	defaultRetryOn    = "connect-failure,refused-stream,reset-before-request"
-	defaultRetryCount = 2
 	// maxHostSelections is how often Envoy selects again when it selects an endpoint that was already tried.
 	maxHostSelections = 3
 	// maxBackoffFactor is the maximum backoff in multiples of the base interval, as in OSM.
@@ -28,14 +25,14 @@ const (
 )
 
 // defaultRetryPolicy hides endpoints that were removed before the sidecar was updated.
-var defaultRetryPolicy = newRetryPolicy(catalog.RetryPolicy{Count: defaultRetryCount})
+var defaultRetryPolicy = newRetryPolicy(catalog.RetryPolicy{Count: catalog.DefaultRetryCount})
 
 // localRetryPolicy repeats a request to the local application whose connection was reset before any response. Servers
 // close idle connections, sometimes just as the next request arrives. It covers only methods without side effects,
 // like HTTP clients that reuse connections.
 var localRetryPolicy = &routev3.RetryPolicy{
 	RetryOn:    "reset",
-	NumRetries: wrapperspb.UInt32(defaultRetryCount),
+	NumRetries: wrapperspb.UInt32(catalog.DefaultRetryCount),
 	RetriableRequestHeaders: []*routev3.HeaderMatcher{
 		methodMatcher([]string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace}),
 	},
@@ -80,7 +77,7 @@ func retryOn(conditions string) string {
 			list = append(list, condition)
 		}
 	}
-	for condition := range strings.SplitSeq(defaultRetryOn, ",") {
+	for condition := range strings.SplitSeq(catalog.DefaultRetryConditions, ",") {
 		if !slices.Contains(list, condition) {
 			list = append(list, condition)
 		}

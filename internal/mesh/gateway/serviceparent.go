@@ -87,11 +87,6 @@ func serviceBackends(v *catalog.View, route *catalog.HTTPRoute) Verdict {
 				verdict = problem
 			}
 		}
-		for _, mirror := range route.Rules[i].Filters.Mirrors {
-			if problem := ServiceBackend(v, route, mirror.Backend); !problem.OK {
-				verdict = problem
-			}
-		}
 	}
 	return verdict
 }

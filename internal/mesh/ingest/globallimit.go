@@ -76,8 +76,8 @@ func globalLimit(path string, spec *policyv1alpha1.GlobalLimitSpec, found *probl
 	}
 	if text := spec.Timeout; text != "" {
 		timeout, _ := time.ParseDuration(text) // 0 if it is invalid
-		if timeout < minTimeout || timeout > maxAuthorizationTimeout {
-			found.reject(ReasonInvalidDuration, "%s.timeout %.40q is not a duration from %s to %s: write for example 20ms.", path, text, minTimeout, maxAuthorizationTimeout)
+		if timeout < MinTimeout || timeout > maxAuthorizationTimeout {
+			found.reject(ReasonInvalidDuration, "%s.timeout %.40q is not a duration from %s to %s: write for example 20ms.", path, text, MinTimeout, maxAuthorizationTimeout)
 		}
 		limit.Timeout = timeout
 	}

@@ -21,7 +21,7 @@ func GRPCRoute(u *unstructured.Unstructured) (*catalog.HTTPRoute, []Problem) {
 	for i := range object.Spec.Rules {
 		spec.Rules = append(spec.Rules, grpcRule(&object.Spec.Rules[i]))
 	}
-	return withSessions(u)(readRoute(u, catalog.KindGRPCRoute, &spec))
+	return readRequestRoute(u, catalog.KindGRPCRoute, &spec)
 }
 
 func grpcRule(r *gatewayv1.GRPCRouteRule) gatewayv1.HTTPRouteRule {

@@ -14,7 +14,16 @@ func HTTPRoute(u *unstructured.Unstructured) (*catalog.HTTPRoute, []Problem) {
 	if found != nil {
 		return nil, found
 	}
-	return withSessions(u)(readRoute(u, catalog.KindHTTPRoute, &object.Spec))
+	return readRequestRoute(u, catalog.KindHTTPRoute, &object.Spec)
+}
+
+// readRequestRoute reads a route of requests, which can have sessions.
+func readRequestRoute(u *unstructured.Unstructured, kind catalog.Kind, spec *gatewayv1.HTTPRouteSpec) (*catalog.HTTPRoute, []Problem) {
+	route, problems := readRoute(u, kind, spec)
+	if route != nil {
+		sessionPersistence(u, route)
+	}
+	return route, problems
 }
 
 // readRoute reads a route of a kind in the form of an HTTPRoute.

@@ -69,7 +69,7 @@ func FuzzPolicies(f *testing.F) {
 		if log != nil && strings.Contains(log.Text+fmt.Sprint(log.Fields, log.Attributes), "%FILE_CONTENT") {
 			t.Errorf("a log with files of the sidecar: %+v", log)
 		}
-		if authorization == nil || authorization.Timeout < minTimeout || authorization.Timeout > maxAuthorizationTimeout || authorization.MaxRequestBytes > maxAuthorizationBody {
+		if authorization == nil || authorization.Timeout < MinTimeout || authorization.Timeout > maxAuthorizationTimeout || authorization.MaxRequestBytes > maxAuthorizationBody {
 			t.Errorf("invalid authorization: %+v", authorization)
 		}
 		if service != nil && (service.Port == 0 || service.Address == "" || service.Address == "localhost" || strings.HasPrefix(service.Address, "127.")) {

@@ -25,8 +25,8 @@ var conditionsWithHeader = []string{"retriable-status-codes", "retriable-headers
 // defaultRetries is the number of retries when a Retry does not set it, as in OSM and Envoy.
 const defaultRetries = 1
 
-// maxRetries limits the load that one failed request can cause at a server.
-const maxRetries = 10
+// MaxRetries limits the load that one failed request can cause at a server.
+const MaxRetries = 10
 
 // Retry reads a Retry (policy.openservicemesh.io/v1alpha1). It skips invalid destinations. Without a valid source in its
 // own namespace, a destination and a condition there is no entry.
@@ -78,13 +78,13 @@ func retryDestinations(destinations []policyv1alpha1.RetryDestination, found *pr
 func retryPolicy(spec *policyv1alpha1.RetryPolicySpec, found *problems) (catalog.RetryPolicy, bool) {
 	policy := catalog.RetryPolicy{
 		Count:         defaultRetries,
-		PerTryTimeout: found.durationFrom("spec.retryPolicy.perTryTimeout", spec.PerTryTimeout, "1s", minTimeout),
+		PerTryTimeout: found.durationFrom("spec.retryPolicy.perTryTimeout", spec.PerTryTimeout, "1s", MinTimeout),
 		BackoffBase:   found.duration("spec.retryPolicy.retryBackoffBaseInterval", spec.RetryBackoffBaseInterval, "25ms"),
 	}
 	if count := found.count("spec.retryPolicy.numRetries", spec.NumRetries, 0); count != nil {
-		policy.Count = min(*count, maxRetries)
-		if *count > maxRetries {
-			found.warn(ReasonInvalidNumber, "spec.retryPolicy.numRetries is %d and counts as %d, the maximum: write a number from 0 to %d.", *count, maxRetries, maxRetries)
+		policy.Count = min(*count, MaxRetries)
+		if *count > MaxRetries {
+			found.warn(ReasonInvalidNumber, "spec.retryPolicy.numRetries is %d and counts as %d, the maximum: write a number from 0 to %d.", *count, MaxRetries, MaxRetries)
 		}
 	}
 	var conditions []string

@@ -26,7 +26,7 @@ func ExtensionService(u *unstructured.Unstructured) (*catalog.ExtensionService, 
 	protocol := strings.ToLower(spec.Protocol)
 	service := &catalog.ExtensionService{
 		Name: nameOf(u), Address: strings.ToLower(strings.TrimSuffix(spec.Host, ".")),
-		ConnectTimeout: found.durationFrom("spec.connectTimeout", spec.ConnectTimeout, "2s", minTimeout),
+		ConnectTimeout: found.durationFrom("spec.connectTimeout", spec.ConnectTimeout, "2s", MinTimeout),
 	}
 	usable := isExtensionServer("spec.host", "spec.port", service.Address, spec.Host, spec.Port, &found)
 	switch {
@@ -211,8 +211,8 @@ func authorizationTimeout(field, text string, found *problems) time.Duration {
 	switch {
 	case err != nil:
 		found.reject(ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example 1s or 250ms.", field, text)
-	case timeout < minTimeout || timeout > maxAuthorizationTimeout:
-		found.reject(ReasonInvalidDuration, "%s %s is out of range: write a duration from %s to %s.", field, text, minTimeout, maxAuthorizationTimeout)
+	case timeout < MinTimeout || timeout > maxAuthorizationTimeout:
+		found.reject(ReasonInvalidDuration, "%s %s is out of range: write a duration from %s to %s.", field, text, MinTimeout, maxAuthorizationTimeout)
 	default:
 		return timeout
 	}

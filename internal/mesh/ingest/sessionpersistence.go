@@ -13,16 +13,6 @@ import (
 
 const sessionPersistenceField = "spec.rules.sessionPersistence"
 
-// withSessions adds the session persistence to a route that was read from an object.
-func withSessions(u *unstructured.Unstructured) func(*catalog.HTTPRoute, []Problem) (*catalog.HTTPRoute, []Problem) {
-	return func(route *catalog.HTTPRoute, problems []Problem) (*catalog.HTTPRoute, []Problem) {
-		if route != nil {
-			sessionPersistence(u, route)
-		}
-		return route, problems
-	}
-}
-
 // sessionPersistence adds the session persistence of the rules to a route. The field is experimental, and releases of the Gateway API have different forms
 // of it: sessionName and cookieConfig until 1.6, and cookie and header since 1.7. What has no effect is among the ignored fields.
 func sessionPersistence(u *unstructured.Unstructured, route *catalog.HTTPRoute) {

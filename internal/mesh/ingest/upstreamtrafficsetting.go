@@ -16,8 +16,8 @@ import (
 const (
 	// minPeriod is for intervals, and for timeouts after which a sidecar repeats work.
 	minPeriod = time.Second
-	// minTimeout is for timeouts of single operations.
-	minTimeout = 10 * time.Millisecond
+	// MinTimeout is for timeouts of single operations.
+	MinTimeout = 10 * time.Millisecond
 )
 
 // UpstreamTrafficSetting reads an UpstreamTrafficSetting (policy.openservicemesh.io/v1alpha1). There is no entry without a host.
@@ -83,7 +83,7 @@ func connectionSettings(spec *policyv1alpha1.ConnectionSettingsSpec, found *prob
 		const path = "spec.connectionSettings.tcp."
 		settings.MaxConnections = found.count(path+"maxConnections", tcp.MaxConnections, 0)
 		warnNone(path+"maxConnections", settings.MaxConnections, "TCP connections are closed, and HTTP requests share one connection to each endpoint", found)
-		settings.ConnectTimeout = found.durationFrom(path+"connectTimeout", tcp.ConnectTimeout, "5s", minTimeout)
+		settings.ConnectTimeout = found.durationFrom(path+"connectTimeout", tcp.ConnectTimeout, "5s", MinTimeout)
 		settings.TCPIdleTimeout = found.durationFrom(path+"idleTimeout", tcp.IdleTimeout, "1h", minPeriod)
 	}
 	if http := spec.HTTP; http != nil {
@@ -94,7 +94,7 @@ func connectionSettings(spec *policyv1alpha1.ConnectionSettingsSpec, found *prob
 		warnNone(path+"maxRequests", settings.MaxRequests, "all requests get status 503", found)
 		settings.MaxRetries = found.count(path+"maxRetries", http.MaxRetries, 0)
 		settings.MaxRequestsPerConnection = found.count(path+"maxRequestsPerConnection", http.MaxRequestsPerConnection, 0)
-		settings.RequestTimeout = found.durationFrom(path+"requestTimeout", http.RequestTimeout, "15s", minTimeout)
+		settings.RequestTimeout = found.durationFrom(path+"requestTimeout", http.RequestTimeout, "15s", MinTimeout)
 		settings.HTTPIdleTimeout = found.durationFrom(path+"idleTimeout", http.IdleTimeout, "1h", minPeriod)
 	}
 	return settings
@@ -127,7 +127,7 @@ func healthCheck(spec *policyv1alpha1.HealthCheckSpec, found *problems) *catalog
 	const path = "spec.healthCheck."
 	return &catalog.HealthCheck{
 		Interval:           found.durationFrom(path+"interval", spec.Interval, "10s", minPeriod),
-		Timeout:            found.durationFrom(path+"timeout", spec.Timeout, "1s", minTimeout),
+		Timeout:            found.durationFrom(path+"timeout", spec.Timeout, "1s", MinTimeout),
 		UnhealthyThreshold: valueOrZero(found.count(path+"unhealthyThreshold", spec.UnhealthyThreshold, 1)),
 		HealthyThreshold:   valueOrZero(found.count(path+"healthyThreshold", spec.HealthyThreshold, 1)),
 	}

@@ -25,8 +25,9 @@ const gateways = `
 {apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: web, namespace: shop}, spec: {gatewayClassName: osm, listeners: [{name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: one}]}}]}}
 `
 
-// TestPlanAssumesCertificates checks that listeners with TLS are served although Secrets are not read, and follow an edit.
-func TestPlanAssumesCertificates(t *testing.T) {
+// gatewayObjects are the objects of gateways.
+func gatewayObjects(t *testing.T) []*unstructured.Unstructured {
+	t.Helper()
 	var all []*unstructured.Unstructured
 	for text := range strings.SplitSeq(gateways, "---\n") {
 		u := &unstructured.Unstructured{}
@@ -35,6 +36,12 @@ func TestPlanAssumesCertificates(t *testing.T) {
 		}
 		all = append(all, u)
 	}
+	return all
+}
+
+// TestPlanAssumesCertificates checks that listeners with TLS are served although Secrets are not read, and follow an edit.
+func TestPlanAssumesCertificates(t *testing.T) {
+	all := gatewayObjects(t)
 	loaded, err := load.FromObjects("osm", scheme(t), all)
 	if err != nil {
 		t.Fatal(err)
@@ -101,14 +108,7 @@ func TestPlanAssumesCredentials(t *testing.T) {
 // TestPlanAssumesAuthorities checks that a listener that demands certificates of clients is planned as if its ConfigMap could be used, and that the entry
 // goes with the Gateway.
 func TestPlanAssumesAuthorities(t *testing.T) {
-	var all []*unstructured.Unstructured
-	for text := range strings.SplitSeq(gateways, "---\n") {
-		u := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal([]byte(text), &u.Object); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, u)
-	}
+	all := gatewayObjects(t)
 	refs := []any{map[string]any{"group": "", "kind": "ConfigMap", "name": "clients"}}
 	if err := unstructured.SetNestedSlice(all[4].Object, refs, "spec", "tls", "frontend", "default", "validation", "caCertificateRefs"); err != nil {
 		t.Fatal(err)
