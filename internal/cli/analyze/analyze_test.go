@@ -76,6 +76,13 @@ const shop = `
 // codeOfNotUsed is the code of objects without effect.
 var codeOfNotUsed = analyze.CodeOf("NotUsed")
 
+// byHand is a Service without a selector, whose EndpointSlice has an address.
+func byHand(address string) string {
+	return `{apiVersion: v1, kind: Service, metadata: {name: s, namespace: shop}, spec: {clusterIP: 10.0.0.9, ports: [{name: http, port: 80}]}}` + "\n---\n" +
+		`{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: s, namespace: shop, labels: {kubernetes.io/service-name: s}}, addressType: IPv4, ` +
+		`ports: [{name: http, port: 8080}], endpoints: [{addresses: [` + address + `]}]}`
+}
+
 func target(name, fields string) string {
 	spec := map[string]string{
 		"destination": "{kind: ServiceAccount, name: web, namespace: shop}",
@@ -211,6 +218,8 @@ var findings = map[string]struct {
 	"the node's network":   {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {hostNetwork: true}}`, []string{"OSM0503 Pod shop/p"}},
 	"an old sidecar":       {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, labels: {operator.openservicemesh.io/revision: osm-v0-1-0}}, spec: {initContainers: [{name: envoy, restartPolicy: Always}]}}`, []string{"OSM0504 Pod shop/p"}},
 	"a Service of nobody":  {`{apiVersion: v1, kind: Service, metadata: {name: s, namespace: shop}, spec: {clusterIP: 10.0.0.9, selector: {app: none}, ports: [{port: 80}]}}`, []string{"OSM0505 Service shop/s"}},
+	"addresses of no pod":  {byHand("192.0.2.1"), []string{"OSM0506 Service shop/s"}},
+	"the address of a pod": {byHand("10.1.0.1"), nil},
 	"no such mesh":         {`{apiVersion: v1, kind: Namespace, metadata: {name: lost, labels: {openservicemesh.io/monitored-by: gone}}}`, []string{"OSM0601 Namespace lost"}},
 	"ignored": {
 		`{apiVersion: v1, kind: Namespace, metadata: {name: torn, labels: {openservicemesh.io/monitored-by: osm, openservicemesh.io/ignore: "true"}}}`,

@@ -87,6 +87,7 @@ const (
 	codeHostNetwork    = "OSM0503"
 	codeOldSidecar     = "OSM0504"
 	codeNobodySelected = "OSM0505"
+	codeLeftOut        = "OSM0506"
 
 	codeNoSuchMesh  = "OSM0601"
 	codeIgnored     = "OSM0602"
@@ -176,6 +177,7 @@ var meshCodes = []Code{
 	{codeHostNetwork, diagnosis.Warning, "Pods use the host network", "Traffic of these pods cannot be distinguished from traffic of the node. They get no sidecar, and workloads in the mesh reject their connections.", "Run the workload without hostNetwork, or in a namespace outside the mesh."},
 	{codeOldSidecar, diagnosis.Warning, "Sidecars have another version than the control plane", "The sidecars keep working, without the features of newer versions.", "Restart the workload with kubectl rollout restart."},
 	{codeNobodySelected, diagnosis.Info, "A Service selects no pod", "Requests to the Service fail until its selector matches a pod.", "Correct the selector, or start the workload."},
+	{codeLeftOut, diagnosis.Warning, "Endpoints of a Service without a selector get no traffic", "An address in an EndpointSlice of a Service without a selector gets traffic only if exactly one running pod has it, and this pod is of the namespace of the Service and has a sidecar. A targetRef must name this pod. Nothing can prove who answers at other addresses.", "Correct the EndpointSlice. For servers outside the mesh, write an Egress instead of the Service."},
 
 	{codeNoSuchMesh, diagnosis.Error, "A namespace belongs to a mesh that does not exist", "The mesh in the label openservicemesh.io/monitored-by does not exist in this cluster: no sidecars are injected, and policies have no effect.", "Remove the label, or correct it with osm namespace add NAMESPACE --mesh-name MESH."},
 	{codeIgnored, diagnosis.Warning, "A namespace is added to the mesh and ignored", "The label openservicemesh.io/ignore takes precedence: the namespace is not part of the mesh.", "Remove one of the labels."},

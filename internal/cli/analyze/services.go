@@ -2,7 +2,9 @@ package analyze
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -142,16 +144,34 @@ func (a *analysis) conflicts() {
 	}
 }
 
-// services reports Services that select no pod.
+// services reports Services that select no pod, and addresses that get no traffic behind those without a selector.
 func (a *analysis) services() {
 	for _, service := range entries[*catalog.Service](a) {
-		if !a.view.InMesh(service.Name.Namespace) || len(service.Selector) == 0 || a.mesh.Partial && !a.has(catalog.KindPod, service.Name.Namespace) {
+		if !a.view.InMesh(service.Name.Namespace) || a.mesh.Partial && !a.has(catalog.KindPod, service.Name.Namespace) {
 			continue
 		}
-		if len(a.view.ServiceIdentities(service.Name)) == 0 {
+		if addresses := a.view.LeftOut(service); len(addresses) > 0 {
+			a.add(codeLeftOut, a.subject(catalog.KindService, service.Name),
+				"It has no selector, and its EndpointSlices have addresses that get no traffic: %s. Each must be that of exactly one running pod of namespace %s, which has a sidecar.",
+				addressesText(addresses), service.Name.Namespace)
+		}
+		if service.HasSelector() && len(a.view.ServiceIdentities(service.Name)) == 0 {
 			a.add(codeNobodySelected, a.subject(catalog.KindService, service.Name), "No pod matches its selector (%s), so requests to it fail: correct the selector, or start the workload.", selectorText(service.Selector))
 		}
 	}
+}
+
+// addressesText lists the first addresses.
+func addressesText(addresses []netip.Addr) string {
+	const most = 5
+	var texts []string
+	for _, address := range addresses[:min(len(addresses), most)] {
+		texts = append(texts, address.String())
+	}
+	if more := len(addresses) - most; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(texts, ", ")
 }
 
 func selectorText(selector map[string]string) string {

@@ -94,6 +94,8 @@ func (route ResolvedRoute) missing(v *catalog.View, r Request) string {
 	switch {
 	case len(targets) == 0 && last.Split != nil && len(last.Backends) == 0:
 		return last.missing(r.Service)
+	case len(targets) == 0 && !route.service.HasSelector():
+		return fmt.Sprintf("a running pod of namespace %s with a sidecar and an address in the EndpointSlices of %s, which has no selector", r.Service.Namespace, r.Service)
 	case len(targets) == 0:
 		return "a pod behind " + r.Service.String()
 	}

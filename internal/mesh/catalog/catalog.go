@@ -18,10 +18,12 @@ type Catalog struct {
 	// policyKinds are the kinds of all excludable policies since the start.
 	policyKinds map[Kind]struct{}
 	// pods has the pods of each namespace, and podsAt the running pods of each address.
-	pods       index[string]
-	podsAt     index[netip.Addr]
-	identities counts[Name, identity.ServiceAccount]
-	servicesOf counts[identity.ServiceAccount, Name]
+	pods   index[string]
+	podsAt index[netip.Addr]
+	// handwrittenAt has the endpoints of Services without a selector at each address.
+	handwrittenAt counts[netip.Addr, handwritten]
+	identities    counts[Name, identity.ServiceAccount]
+	servicesOf    counts[identity.ServiceAccount, Name]
 	// podCounts has the number of pods that a Service selects.
 	podCounts map[Name]int
 	sharing   sharing
@@ -34,16 +36,17 @@ type Catalog struct {
 // New returns an empty catalog, which denies everything.
 func New() *Catalog {
 	return &Catalog{
-		entries:     map[Ref]Entry{},
-		byDep:       index[entriesOf]{},
-		policyKinds: map[Kind]struct{}{},
-		pods:        index[string]{},
-		podsAt:      index[netip.Addr]{},
-		identities:  counts[Name, identity.ServiceAccount]{},
-		servicesOf:  counts[identity.ServiceAccount, Name]{},
-		podCounts:   map[Name]int{},
-		sharing:     newSharing(),
-		targetPorts: counts[portName, uint16]{},
+		entries:       map[Ref]Entry{},
+		byDep:         index[entriesOf]{},
+		policyKinds:   map[Kind]struct{}{},
+		pods:          index[string]{},
+		podsAt:        index[netip.Addr]{},
+		handwrittenAt: counts[netip.Addr, handwritten]{},
+		identities:    counts[Name, identity.ServiceAccount]{},
+		servicesOf:    counts[identity.ServiceAccount, Name]{},
+		podCounts:     map[Name]int{},
+		sharing:       newSharing(),
+		targetPorts:   counts[portName, uint16]{},
 	}
 }
 
@@ -62,6 +65,7 @@ func (c *Catalog) apply(change Change, affected depSet) {
 	if !c.Differs(change) {
 		return
 	}
+	concerned := c.concernedPods(before, change.Entry)
 	if exists {
 		c.unlink(before, affected)
 		delete(c.entries, change.Ref)
@@ -73,6 +77,7 @@ func (c *Catalog) apply(change Change, affected depSet) {
 		}
 		c.link(change.Entry, affected)
 	}
+	c.countMemberships(change.Ref, concerned, affected)
 	if exists != (change.Entry != nil) && change.Ref.Kind == KindService {
 		affected.add(DepServices, Name{})
 	}

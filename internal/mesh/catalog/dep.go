@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
@@ -13,13 +14,13 @@ type DepKind uint8
 const (
 	// DepSettings: the mesh-wide settings. No name.
 	DepSettings DepKind = iota
-	// DepPod: a pod's own data.
+	// DepPod: a pod's own data, and the Services without a selector that have its address.
 	DepPod
 	// DepService: a Service's addresses and ports, and whether it is in the mesh.
 	DepService
 	// DepServices: the set of Services of the mesh. No name.
 	DepServices
-	// DepNamespaceServices: the pods that the Services of a namespace select. Name.Namespace is the namespace.
+	// DepNamespaceServices: the pods that the Services of a namespace select. Those behind Services without a selector are data of DepPod. Name.Namespace is the namespace.
 	DepNamespaceServices
 	// DepServiceIdentities: the identities of the pods behind a Service.
 	DepServiceIdentities
@@ -123,6 +124,10 @@ func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
 		c.updatePod(e, delta, affected)
 	case *Service:
 		c.updateService(e, delta, affected)
+	case *EndpointSlice:
+		if service, ok := get[*Service](c, KindService, e.Service); ok && !service.HasSelector() {
+			c.indexHandwritten(e, delta)
+		}
 	}
 }
 
@@ -160,22 +165,33 @@ func (c *Catalog) updatePod(pod *Pod, delta int, affected depSet) {
 			updateIndex(c.podsAt, address, pod.Name, delta)
 		}
 	}
-	selecting := c.servicesSelecting(pod)
-	for _, name := range selecting {
+	for _, name := range c.servicesMatching(pod) {
 		c.countIdentity(name, pod.Identity(), delta, affected)
 		if service, ok := get[*Service](c, KindService, name); ok {
 			c.countTargetPorts(service, pod, delta)
 		}
 		affected.add(DepEndpoints, name)
 	}
-	if delta < 0 {
-		selecting = nil
+	var all []Name
+	if delta > 0 {
+		all = c.servicesSelecting(pod)
 	}
-	c.sharing.replace(pod.Name, selecting, affected)
+	c.sharing.replace(pod.Name, all, affected)
 }
 
-// servicesSelecting returns the Services that select a pod, in no particular order.
+// servicesSelecting returns the Services that a pod is behind, in no particular order.
 func (c *Catalog) servicesSelecting(pod *Pod) []Name {
+	names := c.servicesMatching(pod)
+	for _, slice := range c.handwrittenSlices(pod) {
+		if !slices.Contains(names, slice.Service) {
+			names = append(names, slice.Service)
+		}
+	}
+	return names
+}
+
+// servicesMatching returns the Services whose selectors match a pod, in no particular order.
+func (c *Catalog) servicesMatching(pod *Pod) []Name {
 	var names []Name
 	for name := range c.servicesIn(pod.Name.Namespace) {
 		if service, ok := get[*Service](c, KindService, name); ok && service.selects(pod) {
@@ -187,6 +203,12 @@ func (c *Catalog) servicesSelecting(pod *Pod) []Name {
 
 func (c *Catalog) updateService(service *Service, delta int, affected depSet) {
 	affected.add(DepEndpoints, service.Name)
+	if !service.HasSelector() {
+		for _, slice := range c.slicesOf(service.Name) {
+			c.indexHandwritten(slice, delta)
+		}
+		return
+	}
 	var selected []*Pod
 	for name := range c.pods[service.Name.Namespace] {
 		pod, ok := get[*Pod](c, KindPod, name)
@@ -209,9 +231,9 @@ func (c *Catalog) countIdentity(service Name, sa identity.ServiceAccount, delta 
 	}
 }
 
-// selects reports whether the pod is behind the Service. A Service without a selector selects nothing.
+// selects reports whether the selector matches the pod. A Service without a selector selects nothing.
 func (s *Service) selects(pod *Pod) bool {
-	if len(s.Selector) == 0 || pod.Finished || pod.Name.Namespace != s.Name.Namespace {
+	if !s.HasSelector() || pod.Finished || pod.Name.Namespace != s.Name.Namespace {
 		return false
 	}
 	for key, value := range s.Selector {

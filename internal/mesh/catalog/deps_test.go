@@ -41,7 +41,7 @@ func TestEmptyCatalogHasNoMemory(t *testing.T) {
 	for ref := range maps.Clone(c.entries) {
 		c.Apply([]Change{{Ref: ref}})
 	}
-	left := len(c.entries) + len(c.byDep) + len(c.pods) + len(c.podsAt) + len(c.identities) + len(c.podCounts) + len(c.servicesOf) + len(c.targetPorts) + len(c.sharing.sets)
+	left := len(c.entries) + len(c.byDep) + len(c.pods) + len(c.podsAt) + len(c.handwrittenAt) + len(c.identities) + len(c.podCounts) + len(c.servicesOf) + len(c.targetPorts) + len(c.sharing.sets)
 	if left > 0 {
 		t.Errorf("the empty catalog has %+v", c)
 	}
@@ -88,6 +88,7 @@ func checkIndexes(t *testing.T, c *Catalog) {
 	compare(t, "index", byDep, c.byDep)
 	compare(t, "pods", fresh.pods, c.pods)
 	compare(t, "addresses", fresh.podsAt, c.podsAt)
+	compare(t, "handwritten endpoints", fresh.handwrittenAt, c.handwrittenAt)
 	compare(t, "identities", fresh.identities, c.identities)
 	compare(t, "numbers of pods", fresh.podCounts, c.podCounts)
 	compare(t, "Services of identities", fresh.servicesOf, c.servicesOf)
@@ -96,7 +97,7 @@ func checkIndexes(t *testing.T, c *Catalog) {
 
 func compare[K comparable, V any](t *testing.T, what string, want, got map[K]V) {
 	t.Helper()
-	if !cmp.Equal(want, got, cmp.Comparer(equalAddr), cmp.AllowUnexported(entriesOf{}, portName{})) {
+	if !cmp.Equal(want, got, cmp.Comparer(equalAddr), cmp.AllowUnexported(entriesOf{}, portName{}, handwritten{})) {
 		t.Errorf("%s differ: want %v, got %v", what, want, got)
 	}
 }
@@ -194,9 +195,12 @@ func (r entryMaker) workloads() []Entry {
 		&ServiceAccount{Name: r.name(), UID: r.text()},
 		&Pod{
 			Name: r.name(), ServiceAccount: r.text(), IPs: []netip.Addr{address}, Labels: r.labels(), Finished: r.flag(),
-			Ports: map[string]uint16{"http": uint16(8080 + r.IntN(2))},
+			Ports: map[string]uint16{"http": uint16(8080 + r.IntN(2))}, Injected: r.IntN(4) > 0,
 		},
-		&Service{Name: service, Selector: r.labels(), Ports: []Port{port}},
-		&EndpointSlice{Name: r.name(), Service: r.name(), Endpoints: []Endpoint{{Address: address, Pod: r.name()}}},
+		&Service{Name: service, Selector: map[bool]map[string]string{true: r.labels()}[r.flag()], Ports: []Port{port}},
+		&EndpointSlice{
+			Name: r.name(), Service: r.name(), Ports: map[string]uint16{"p": uint16(8080 + r.IntN(2))},
+			Endpoints: []Endpoint{{Address: address, Pod: map[bool]Name{true: r.name()}[r.flag()]}},
+		},
 	}
 }

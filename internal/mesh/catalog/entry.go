@@ -195,7 +195,7 @@ type Service struct {
 	Name Name
 	// ClusterIPs are the virtual addresses; a headless Service has none.
 	ClusterIPs []netip.Addr
-	// Selector selects the pods behind the Service; empty when its endpoints are maintained manually.
+	// Selector selects the pods behind the Service; empty if its EndpointSlices are handwritten.
 	Selector map[string]string
 	// Ports are sorted by number.
 	Ports []Port
@@ -244,7 +244,8 @@ func (s *EndpointSlice) Deps(list []Dep) []Dep {
 // Endpoint is one address behind a Service. Its identity comes from its pod only.
 type Endpoint struct {
 	Address netip.Addr
-	Pod     Name
+	// Pod is empty if the endpoint names none. Then it can count only behind a Service without a selector.
+	Pod Name
 	// Ready is true when the endpoint accepts new traffic. Terminating endpoints are used when no other is ready.
 	Ready       bool
 	Terminating bool

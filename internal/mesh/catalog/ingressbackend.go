@@ -90,12 +90,15 @@ func (b *IngressBackend) portOf(service Name, targetPort uint16) (IngressPort, b
 }
 
 // Addresses returns the addresses behind a Service of any namespace, sorted. They need no sidecar: the Service is a gateway outside
-// the mesh. Addresses of endpoints that do not receive new traffic are included, because they may still send requests.
+// the mesh. Addresses of endpoints that do not receive new traffic are included, because they may still send requests. Those of endpoints that name no
+// pod are not.
 func (v *View) Addresses(service Name) []netip.Addr {
 	var list []netip.Addr
 	for _, slice := range find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service}) {
 		for _, endpoint := range slice.Endpoints {
-			list = append(list, endpoint.Address)
+			if endpoint.Pod != (Name{}) {
+				list = append(list, endpoint.Address)
+			}
 		}
 	}
 	slices.SortFunc(list, netip.Addr.Compare)

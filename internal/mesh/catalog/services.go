@@ -171,7 +171,7 @@ func (p *Pod) targetPort(port Port) (uint16, bool) {
 // TargetPort returns the container port behind a Service's port. A name can have several numbers: the lowest is returned. 0 means that the
 // number is not known yet.
 func (v *View) TargetPort(service *Service, port Port) uint16 {
-	if port.TargetPort != 0 {
+	if port.TargetPort != 0 && service.HasSelector() {
 		return port.TargetPort
 	}
 	if numbers := v.TargetPorts(service, port); len(numbers) > 0 {
@@ -180,8 +180,15 @@ func (v *View) TargetPort(service *Service, port Port) uint16 {
 	return 0
 }
 
-// TargetPorts returns the container ports behind a Service's port, sorted: those of its pods, or else of its endpoints.
+// TargetPorts returns the container ports behind a Service's port, sorted: those of its pods, or else of its endpoints. Handwritten EndpointSlices have
+// them instead of the Service.
 func (v *View) TargetPorts(service *Service, port Port) []uint16 {
+	if !service.HasSelector() {
+		v.deps.add(DepEndpoints, service.Name)
+		if numbers, known := v.catalog.handwrittenPorts(service, port); known {
+			return numbers
+		}
+	}
 	if port.TargetPort != 0 {
 		return []uint16{port.TargetPort}
 	}
@@ -199,7 +206,7 @@ func (v *View) TargetPorts(service *Service, port Port) []uint16 {
 	return slices.Compact(numbers)
 }
 
-// NamedPort is the number that a pod has for a named target port of a Service.
+// NamedPort is the number that a pod has for a named target port of a Service, or for a port of one without a selector.
 type NamedPort struct {
 	Service Name
 	// Port is the name of the Service's port.
@@ -207,7 +214,10 @@ type NamedPort struct {
 	Number uint16
 }
 
-// NamedPorts returns the numbers of a pod for the named target ports of the Services that select it, in their order. It records no
+// NumberDependsOnPod reports whether pods can have different numbers for a port.
+func (s *Service) NumberDependsOnPod(port Port) bool { return port.TargetPort == 0 || !s.HasSelector() }
+
+// NamedPorts returns the numbers of a pod for such ports of the Services that it is behind, in their order. It records no
 // dependency: callers also call ServicesOfPod, which a change of a Service affects.
 func (v *View) NamedPorts(pod *Pod, services []Name) []NamedPort {
 	var list []NamedPort
@@ -217,10 +227,28 @@ func (v *View) NamedPorts(pod *Pod, services []Name) []NamedPort {
 			continue
 		}
 		for _, port := range service.Ports {
-			if number, ok := pod.targetPort(port); ok && port.TargetPort == 0 {
+			for _, number := range v.catalog.numbersOf(pod, service, port) {
 				list = append(list, NamedPort{name, port.Name, number})
 			}
 		}
 	}
 	return list
+}
+
+// numbersOf returns the numbers of a pod for a port if they depend on the pod, sorted. Handwritten EndpointSlices can have several.
+func (c *Catalog) numbersOf(pod *Pod, service *Service, port Port) []uint16 {
+	var numbers []uint16
+	if service.HasSelector() {
+		if number, ok := pod.targetPort(port); ok && port.TargetPort == 0 {
+			numbers = append(numbers, number)
+		}
+		return numbers
+	}
+	for _, slice := range c.handwrittenSlices(pod) {
+		if number, ok := slice.Ports[port.Name]; ok && slice.Service == service.Name {
+			numbers = append(numbers, number)
+		}
+	}
+	slices.Sort(numbers)
+	return slices.Compact(numbers)
 }

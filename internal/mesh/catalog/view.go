@@ -111,8 +111,9 @@ func (v *View) ServicesIn(namespace string) []Name {
 	return slices.SortedFunc(maps.Keys(v.catalog.servicesIn(namespace)), Name.Compare)
 }
 
-// ServicesOfPod returns the Services of the mesh that select the pod, sorted.
+// ServicesOfPod returns the Services of the mesh that the pod is behind, sorted.
 func (v *View) ServicesOfPod(pod *Pod) []Name {
+	v.deps.add(DepPod, pod.Name)
 	v.deps.add(DepNamespaceServices, Name{Namespace: pod.Name.Namespace})
 	if !v.InMesh(pod.Name.Namespace) {
 		return nil
@@ -252,12 +253,13 @@ type Backend struct {
 
 // Backends returns the addresses behind a port of a Service: ready ones, and terminating ones that still serve. Of a headless Service it returns
 // all, because its clients choose the pod, and their sessions must outlive a failed readiness probe. An
-// address counts only if it belongs to an existing pod that the Service selects and that has a sidecar, possibly one of Open Service Mesh. No other endpoint can prove an identity that clients expect.
+// address counts only if it belongs to an existing pod that the Service selects and that has a sidecar, possibly one of Open Service Mesh. No other
+// endpoint can prove an identity that clients expect. podBehind has the rule for Services without a selector.
 func (v *View) Backends(service *Service, port Port) []Backend {
 	var backends []Backend
 	for _, slice := range find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service.Name}) {
 		number, ok := slice.Ports[port.Name]
-		if !ok {
+		if !ok && service.HasSelector() {
 			number = v.TargetPort(service, port)
 		}
 		for _, endpoint := range slice.Endpoints {
@@ -285,8 +287,8 @@ func readyFirst(a, b Backend) int {
 }
 
 func (v *View) backend(service *Service, endpoint Endpoint, port uint16) (Backend, bool) {
-	pod, ok := get[*Pod](v.catalog, KindPod, endpoint.Pod)
-	if !ok || port == 0 || !pod.Injected && !pod.OSMSidecar || !service.selects(pod) || !slices.Contains(pod.IPs, endpoint.Address) {
+	pod := v.catalog.podBehind(service, endpoint)
+	if pod == nil || port == 0 {
 		return Backend{}, false
 	}
 	serving := endpoint.Ready || endpoint.Terminating

@@ -276,9 +276,8 @@ func TestThreat41Endpoints(t *testing.T) {
 		"ff02::1":                {pod, "(multicast or broadcast)"},
 		"255.255.255.255":        {pod, "(multicast or broadcast)"},
 		"metadata.internal":      {pod, "(not an IP address)"},
-		"10.0.0.1":               {nil, "addresses without a pod of its namespace"},
-		"10.0.0.2":               {&corev1.ObjectReference{Kind: "Pod", Name: "a", Namespace: "bank"}, "addresses without a pod of its namespace"},
-		"10.0.0.3":               {&corev1.ObjectReference{Kind: "Node", Name: "a"}, "addresses without a pod of its namespace"},
+		"10.0.0.2":               {&corev1.ObjectReference{Kind: "Pod", Name: "a", Namespace: "bank"}, "addresses whose targetRef is not a pod of its namespace"},
+		"10.0.0.3":               {&corev1.ObjectReference{Kind: "Node", Name: "a"}, "addresses whose targetRef is not a pod of its namespace"},
 	} {
 		slice := &discoveryv1.EndpointSlice{Endpoints: []discoveryv1.Endpoint{{Addresses: []string{address}, TargetRef: c.ref}}}
 		slice.Labels = map[string]string{discoveryv1.LabelServiceName: "books"}

@@ -16,7 +16,7 @@ import (
 // maxListed is how many rejected addresses a message lists.
 const maxListed = 5
 
-// EndpointSlice reads an EndpointSlice, or returns nil when it belongs to no Service. It skips endpoints without a pod
+// EndpointSlice reads an EndpointSlice, or returns nil when it belongs to no Service. It skips endpoints that name something else than a pod
 // of the same namespace, which have no identity. It also skips addresses that no pod can have, so that a manual slice
 // cannot route traffic to a node's own services or a cloud's metadata server.
 func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []Problem) {
@@ -33,7 +33,7 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []
 	for _, number := range reservedPorts(slice.Ports) {
 		found.reject(ReasonInvalidPort, "The EndpointSlice of Service %s has the port %d, which belongs to the sidecar and gets no traffic: use another port in the container.", service, number)
 	}
-	var rejected, withoutPod []string
+	var rejected, foreign []string
 	for _, endpoint := range slice.Endpoints {
 		pod, known := podOf(endpoint, slice.Namespace)
 		for _, text := range endpoint.Addresses {
@@ -42,7 +42,7 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []
 			case err != nil:
 				rejected = append(rejected, err.Error())
 			case !known:
-				withoutPod = append(withoutPod, text)
+				foreign = append(foreign, text)
 			default:
 				entry.Endpoints = append(entry.Endpoints, readEndpoint(address, pod, endpoint.Conditions))
 			}
@@ -52,8 +52,8 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []
 	if len(rejected) > 0 {
 		found.reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses that no pod can have, and they get no traffic: %s.", service, joinFirst(rejected))
 	}
-	if len(withoutPod) > 0 {
-		found.reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses without a pod of its namespace, and they get no traffic, because nothing can prove who answers there: %s.", service, joinFirst(withoutPod))
+	if len(foreign) > 0 {
+		found.reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses whose targetRef is not a pod of its namespace, and they get no traffic, because nothing can prove who answers there: %s.", service, joinFirst(foreign))
 	}
 	return entry, found
 }
@@ -66,10 +66,13 @@ func joinFirst(texts []string) string {
 	return strings.Join(texts, ", ")
 }
 
-// podOf returns the pod behind an endpoint.
+// podOf returns the pod that an endpoint names, which is empty if it names nothing. It is false for something else than a pod of the namespace.
 func podOf(endpoint discoveryv1.Endpoint, namespace string) (catalog.Name, bool) {
 	ref := endpoint.TargetRef
-	if ref == nil || ref.Kind != "Pod" || ref.Name == "" || (ref.Namespace != "" && ref.Namespace != namespace) {
+	if ref == nil {
+		return catalog.Name{}, true
+	}
+	if ref.Kind != "Pod" || ref.Name == "" || (ref.Namespace != "" && ref.Namespace != namespace) {
 		return catalog.Name{}, false
 	}
 	return catalog.Name{Namespace: namespace, Name: ref.Name}, true

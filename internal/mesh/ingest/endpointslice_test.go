@@ -32,11 +32,13 @@ ports: []
 endpoints:
 - {addresses: [10.0.0.1], conditions: {ready: true, terminating: true}, targetRef: {kind: Pod, name: a}}
 - {addresses: ['::ffff:10.0.0.2'], conditions: {ready: true}, targetRef: {kind: Pod, name: b}}
-- {addresses: [10.0.0.3], targetRef: {kind: Pod}}`)
+- {addresses: [10.0.0.3], targetRef: {kind: Pod}}
+- {addresses: [10.0.0.4]}`)
 	expect(t, []catalog.Endpoint{
 		{Address: netip.MustParseAddr("10.0.0.1"), Pod: catalog.Name{Namespace: "shop", Name: "a"}, Terminating: true},
 		{Address: netip.MustParseAddr("10.0.0.2"), Pod: catalog.Name{Namespace: "shop", Name: "b"}, Ready: true},
-	}, got.Endpoints, []string{"RejectedAddress: addresses without a pod of its namespace, and they get no traffic, because nothing can prove who answers there: 10.0.0.3"}, problems)
+		{Address: netip.MustParseAddr("10.0.0.4"), Ready: true},
+	}, got.Endpoints, []string{"RejectedAddress: addresses whose targetRef is not a pod of its namespace, and they get no traffic, because nothing can prove who answers there: 10.0.0.3"}, problems)
 }
 
 func TestFewRejectedAddressesAreListed(t *testing.T) {

@@ -121,25 +121,27 @@ func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
 	limits := limitsOf(setting)
 	own := key.namedPorts()
 	for _, port := range service.Ports {
-		target := v.TargetPort(service, port)
-		if number, named := own[portKey(service.Name, port.Name)]; named && port.TargetPort == 0 {
-			target = number
+		targets := []uint16{v.TargetPort(service, port)}
+		if numbers := own[portKey(service.Name, port.Name)]; len(numbers) > 0 && service.NumberDependsOnPod(port) {
+			targets = numbers
 		}
-		if target == 0 || seen[target] {
-			continue
+		for _, target := range targets {
+			if target == 0 || seen[target] {
+				continue
+			}
+			seen[target] = true
+			protocol := authz.EffectiveProtocol(v, service, port)
+			list = append(list, Inbound{
+				Service:    service.Name,
+				Port:       port.Number,
+				TargetPort: target,
+				Protocol:   protocol,
+				Rules:      authz.InboundRules(v, key.Identity, target, protocol),
+				Limits:     limits,
+				// An HTTP connection is closed by the client's sidecar.
+				IdleTimeout: longIdleTimeout(setting, protocol),
+			})
 		}
-		seen[target] = true
-		protocol := authz.EffectiveProtocol(v, service, port)
-		list = append(list, Inbound{
-			Service:    service.Name,
-			Port:       port.Number,
-			TargetPort: target,
-			Protocol:   protocol,
-			Rules:      authz.InboundRules(v, key.Identity, target, protocol),
-			Limits:     limits,
-			// An HTTP connection is closed by the client's sidecar.
-			IdleTimeout: longIdleTimeout(setting, protocol),
-		})
 	}
 	return list
 }

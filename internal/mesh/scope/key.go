@@ -64,12 +64,12 @@ func joinPorts(list []catalog.NamedPort) string {
 func portKey(service catalog.Name, port string) string { return service.String() + "/" + port }
 
 // namedPorts returns the numbers of Ports by portKey.
-func (k Key) namedPorts() map[string]uint16 {
-	numbers := map[string]uint16{}
+func (k Key) namedPorts() map[string][]uint16 {
+	numbers := map[string][]uint16{}
 	for part := range strings.SplitSeq(k.Ports, ",") {
 		port, text, _ := strings.Cut(part, "=")
 		if number, err := strconv.ParseUint(text, 10, 16); err == nil {
-			numbers[port] = uint16(number)
+			numbers[port] = append(numbers[port], uint16(number))
 		}
 	}
 	return numbers

@@ -14,13 +14,17 @@ func TestKeyKeepsNamedPorts(t *testing.T) {
 	web, api := meshtest.Name("shop", "web"), meshtest.Name("shop", "api")
 	for name, test := range map[string]struct {
 		ports []catalog.NamedPort
-		want  map[string]uint16
+		want  map[string][]uint16
 	}{
-		"none":                   {nil, map[string]uint16{}},
-		"the only port, unnamed": {[]catalog.NamedPort{{Service: web, Number: 8080}}, map[string]uint16{"shop/web/": 8080}},
+		"none":                   {nil, map[string][]uint16{}},
+		"the only port, unnamed": {[]catalog.NamedPort{{Service: web, Number: 8080}}, map[string][]uint16{"shop/web/": {8080}}},
 		"ports of two Services": {
 			[]catalog.NamedPort{{Service: api, Port: "http", Number: 65535}, {Service: web, Port: "http", Number: 8080}, {Service: web, Port: "metrics", Number: 9090}},
-			map[string]uint16{"shop/api/http": 65535, "shop/web/http": 8080, "shop/web/metrics": 9090},
+			map[string][]uint16{"shop/api/http": {65535}, "shop/web/http": {8080}, "shop/web/metrics": {9090}},
+		},
+		"several numbers of a handwritten port": {
+			[]catalog.NamedPort{{Service: web, Port: "http", Number: 8080}, {Service: web, Port: "http", Number: 8081}},
+			map[string][]uint16{"shop/web/http": {8080, 8081}},
 		},
 	} {
 		if diff := cmp.Diff(test.want, Key{Ports: joinPorts(test.ports)}.namedPorts()); diff != "" {

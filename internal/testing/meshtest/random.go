@@ -66,6 +66,9 @@ func drawPod(t *rapid.T) *catalog.Pod {
 	pod.Finished = rapid.IntRange(0, 6).Draw(t, "finished") == 0
 	pod.Injected = rapid.IntRange(0, 6).Draw(t, "injected") > 0
 	pod.Ports = map[string]uint16{"web": rapid.SampledFrom([]uint16{80, 81}).Draw(t, "port")}
+	if rapid.IntRange(0, 6).Draw(t, "with the address of another") == 0 {
+		pod.IPs = []netip.Addr{address(drawName(t))}
+	}
 	return pod
 }
 
@@ -78,17 +81,27 @@ func drawService(t *rapid.T) *catalog.Service {
 	if rapid.Bool().Draw(t, "named") {
 		service.Ports[0].TargetPort, service.Ports[0].TargetName = 0, "web"
 	}
+	if rapid.IntRange(0, 3).Draw(t, "without a selector") == 0 {
+		service.Selector = nil
+	}
 	return service
 }
 
 func drawSlice(t *rapid.T) *catalog.EndpointSlice {
 	service := drawName(t)
 	slice := &catalog.EndpointSlice{Name: Name(service.Namespace, service.Name+"-"+rapid.SampledFrom(words).Draw(t, "slice")), Service: service}
+	if number := rapid.SampledFrom([]uint16{0, 80, 81}).Draw(t, "number"); number > 0 {
+		slice.Ports = map[string]uint16{"": number}
+	}
 	for range rapid.IntRange(0, 3).Draw(t, "endpoints") {
 		pod := Name(service.Namespace, rapid.SampledFrom(words).Draw(t, "pod"))
-		slice.Endpoints = append(slice.Endpoints, catalog.Endpoint{
+		endpoint := catalog.Endpoint{
 			Address: address(pod), Pod: pod, Ready: rapid.Bool().Draw(t, "ready"), Terminating: rapid.Bool().Draw(t, "terminating"),
-		})
+		}
+		if rapid.IntRange(0, 2).Draw(t, "names no pod") == 0 {
+			endpoint.Pod = catalog.Name{}
+		}
+		slice.Endpoints = append(slice.Endpoints, endpoint)
 	}
 	return slice
 }

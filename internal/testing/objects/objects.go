@@ -80,11 +80,14 @@ func EndpointSlice(s *catalog.EndpointSlice) discoveryv1.EndpointSlice {
 		slice.Ports = append(slice.Ports, discoveryv1.EndpointPort{Name: ptr.To(name), Port: ptr.To(int32(number))})
 	}
 	for _, e := range s.Endpoints {
-		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
+		endpoint := discoveryv1.Endpoint{
 			Addresses:  []string{e.Address.String()},
-			TargetRef:  &corev1.ObjectReference{Kind: "Pod", Namespace: e.Pod.Namespace, Name: e.Pod.Name},
 			Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(e.Ready), Serving: ptr.To(e.Ready || e.Terminating), Terminating: ptr.To(e.Terminating)},
-		})
+		}
+		if e.Pod != (catalog.Name{}) {
+			endpoint.TargetRef = &corev1.ObjectReference{Kind: "Pod", Namespace: e.Pod.Namespace, Name: e.Pod.Name}
+		}
+		slice.Endpoints = append(slice.Endpoints, endpoint)
 	}
 	return slice
 }

@@ -86,12 +86,15 @@ func isHTTP(port corev1.ServicePort) bool {
 	return *port.AppProtocol == "http" || *port.AppProtocol == "grpc"
 }
 
-// selected returns the pods that a Service selects.
+// selected returns the pods that a Service selects, or that are behind its handwritten EndpointSlices.
 func (c *Cluster) selected(service *corev1.Service) []*corev1.Pod {
+	if len(service.Spec.Selector) == 0 {
+		return c.addressed(service)
+	}
 	var list []*corev1.Pod
 	for i := range c.Pods {
 		pod := &c.Pods[i]
-		matches := pod.Namespace == service.Namespace && len(service.Spec.Selector) > 0
+		matches := pod.Namespace == service.Namespace
 		for key, value := range service.Spec.Selector {
 			matches = matches && pod.Labels[key] == value
 		}
@@ -126,6 +129,9 @@ func (c *Cluster) slicesOf(service *corev1.Service) []discoveryv1.EndpointSlice 
 
 // containerPort returns the container port of a Service port, or 0 when no pod and no EndpointSlice has the named one.
 func (c *Cluster) containerPort(service *corev1.Service, port corev1.ServicePort) int32 {
+	if number, known := c.handwrittenPort(service, port); known {
+		return number
+	}
 	if name := port.TargetPort.StrVal; name == "" {
 		return port.TargetPort.IntVal
 	}
@@ -156,16 +162,18 @@ type endpoint struct {
 	ready, serving bool
 }
 
-// endpoints returns the endpoints of a Service that serve, or all of a headless one, whose clients choose.
-func (c *Cluster) endpoints(service *corev1.Service) []endpoint {
+// endpoints returns the endpoints of a port of a Service that serve, or all of a headless one, whose clients choose.
+func (c *Cluster) endpoints(service *corev1.Service, port corev1.ServicePort) []endpoint {
 	var list []endpoint
-	pods := c.selected(service)
 	for _, slice := range c.slicesOf(service) {
+		if len(service.Spec.Selector) == 0 && numberIn(slice, port) == 0 {
+			continue
+		}
 		for _, e := range slice.Endpoints {
-			i := slices.IndexFunc(pods, func(p *corev1.Pod) bool { return p.Name == e.TargetRef.Name })
+			pod := c.behind(service, e)
 			serving := *e.Conditions.Ready || *e.Conditions.Terminating && *e.Conditions.Serving
-			if i >= 0 && (serving || headless(service)) {
-				list = append(list, endpoint{account: accountOf(pods[i]), address: e.Addresses[0], ready: *e.Conditions.Ready, serving: serving})
+			if pod != nil && (serving || headless(service)) {
+				list = append(list, endpoint{account: accountOf(pod), address: e.Addresses[0], ready: *e.Conditions.Ready, serving: serving})
 			}
 		}
 	}

@@ -126,7 +126,7 @@ func (c *Cluster) unknown(source account) Outcome {
 // knows reports whether a client's sidecar has a destination: the client may connect to a pod behind one of its shares. pod is the
 // chosen address behind a headless Service, or empty for any.
 func (c *Cluster) knows(source account, service *corev1.Service, port corev1.ServicePort, pod string) bool {
-	if headless(service) && !slices.ContainsFunc(c.endpoints(service), func(e endpoint) bool {
+	if headless(service) && !slices.ContainsFunc(c.endpoints(service, port), func(e endpoint) bool {
 		return c.containerPort(service, port) != 0 && (pod == "" || e.address == pod)
 	}) {
 		return false
@@ -256,7 +256,7 @@ func (c *Cluster) applies(rules []rule, r request) rule {
 // at returns the results at a share: one for each service account whose pods may receive the request.
 func (c *Cluster) at(r Request, s share, direct bool) []Result {
 	name := types.NamespacedName{Namespace: s.service.Namespace, Name: s.service.Name}
-	endpoints, reachable := c.endpoints(s.service), c.reachable(r.Source, s)
+	endpoints, reachable := c.endpoints(s.service, s.port), c.reachable(r.Source, s)
 	if direct {
 		endpoints = slices.DeleteFunc(endpoints, func(e endpoint) bool { return e.address != r.Pod })
 	} else {

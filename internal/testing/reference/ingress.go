@@ -102,13 +102,13 @@ func (c *Cluster) admits(policy *policyv1alpha1.IngressBackend, address string) 
 	return false
 }
 
-// isBehind reports whether an address is an endpoint of a Service, also if it is not ready.
+// isBehind reports whether an address is an endpoint of a Service that names its pod, also if it is not ready.
 func (c *Cluster) isBehind(service types.NamespacedName, address string) bool {
 	for _, slice := range c.EndpointSlices {
 		if slice.Namespace != service.Namespace || slice.Labels[discoveryv1.LabelServiceName] != service.Name {
 			continue
 		}
-		if slices.ContainsFunc(slice.Endpoints, func(e discoveryv1.Endpoint) bool { return slices.Contains(e.Addresses, address) }) {
+		if slices.ContainsFunc(slice.Endpoints, func(e discoveryv1.Endpoint) bool { return e.TargetRef != nil && slices.Contains(e.Addresses, address) }) {
 			return true
 		}
 	}

@@ -24,12 +24,14 @@ type slot struct {
 }
 
 // services are the possible Services, with the last byte of their virtual addresses. Two share an address, because an address can
-// move to another Service, and a sidecar can receive both changes at once.
+// move to another Service, and a sidecar can receive both changes at once. Some may have no selector, and handwritten EndpointSlices.
 var services = []struct {
-	name    catalog.Name
-	address byte
+	name             catalog.Name
+	address          byte
+	mayBeHandwritten bool
 }{
-	{Name("a", "s1"), 1}, {Name("a", "s2"), 2}, {Name("a", "s3"), sharedAddress}, {Name("a", "s4"), sharedAddress}, {Name("b", "s5"), 5}, {Name("b", "s6"), 6},
+	{Name("a", "s1"), 1, false}, {Name("a", "s2"), 2, true}, {Name("a", "s3"), sharedAddress, false}, {Name("a", "s4"), sharedAddress, true},
+	{Name("b", "s5"), 5, false}, {Name("b", "s6"), 6, true},
 }
 
 // sharedAddress is the last byte of the shared address.
@@ -69,6 +71,14 @@ func slots() []slot {
 	}
 	for _, name := range []catalog.Name{Name("a", "split1"), Name("a", "split2"), Name("a", "split3"), Name("b", "split1"), Name("b", "split2")} {
 		add(catalog.KindTrafficSplit, 4, name, func(t *rapid.T) catalog.Entry { return drawSplit(t, name) })
+	}
+	for i, s := range services {
+		for _, suffix := range []string{"m1", "m2"} {
+			if !s.mayBeHandwritten {
+				continue
+			}
+			add(catalog.KindEndpointSlice, 2, Name(s.name.Namespace, s.name.Name+"-"+suffix), func(t *rapid.T) catalog.Entry { return drawHandwritten(t, i, suffix) })
+		}
 	}
 	addRoutes(add)
 	addSendingPolicies(add)
@@ -163,6 +173,9 @@ func drawPod(t *rapid.T, i int) catalog.Entry {
 
 func drawService(t *rapid.T, i int) catalog.Entry {
 	s := &catalog.Service{Name: services[i].name, Selector: map[string]string{appLabel: oneOf([]string{"x", "y"}).Draw(t, "selector")}}
+	if services[i].mayBeHandwritten && oneIn(t, 2, "without a selector") {
+		s.Selector = nil
+	}
 	if !oneIn(t, 4, "headless") {
 		s.ClusterIPs = []netip.Addr{virtualAddress(services[i].address)}
 		// A shared address is the only one of its Service, because Kubernetes never moves one of several addresses.

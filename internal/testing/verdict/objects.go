@@ -37,7 +37,9 @@ func (w State) objects() *reference.Cluster {
 			c.Pods = append(c.Pods, objects.Pod(e))
 		case *catalog.Service:
 			c.Services = append(c.Services, objects.Service(e))
-			c.EndpointSlices = append(c.EndpointSlices, objects.EndpointSlice(w.endpoints(e)))
+			if e.HasSelector() {
+				c.EndpointSlices = append(c.EndpointSlices, objects.EndpointSlice(w.endpoints(e)))
+			}
 		case *catalog.TrafficTarget:
 			c.TrafficTargets = append(c.TrafficTargets, objects.TrafficTarget(e))
 		case *catalog.HTTPRouteGroup:
@@ -53,7 +55,7 @@ func (w State) objects() *reference.Cluster {
 		case *catalog.ExtensionService:
 			c.ExtensionServices = append(c.ExtensionServices, extensionServiceObject(e))
 		case *catalog.EndpointSlice:
-			c.EndpointSlices = append(c.EndpointSlices, objects.EndpointSlice(e))
+			c.EndpointSlices = append(c.EndpointSlices, objects.EndpointSlice(w.handwritten(e)))
 		case *catalog.TrafficSplit:
 			c.TrafficSplits = append(c.TrafficSplits, trafficSplit(e))
 		case *catalog.HTTPRoute:

@@ -297,8 +297,11 @@ func (s *step) edits(kind catalog.Kind) bool {
 // behind returns the mesh with the endpoints of another one.
 func behind(w, other State) State {
 	next := w.with(nil)
+	maps.DeleteFunc(next, func(ref catalog.Ref, _ catalog.Entry) bool {
+		return ref.Kind == catalog.KindEndpointSlice && other[ref] == nil
+	})
 	for ref, entry := range other {
-		if ref.Kind == catalog.KindPod {
+		if ref.Kind == catalog.KindPod || ref.Kind == catalog.KindEndpointSlice {
 			next[ref] = entry
 		}
 		theirs, ok := entry.(*catalog.Service)
