@@ -105,6 +105,7 @@ func TestWorkloads(t *testing.T) {
 		v.applications(t, p, name, host)
 	}
 	v.services(t, workloadServices)
+	v.addHandwritten(t, "books-1")
 	v.policies(t, workloadPolicies)
 	v.configure(t)
 	t.Run("several Services with one name", v.severalServices)
@@ -117,6 +118,7 @@ func TestWorkloads(t *testing.T) {
 	t.Run("both families", v.families)
 	t.Run("Threat23 addresses of pods", v.podAddresses)
 	t.Run("own Service", v.itself)
+	t.Run("handwritten endpoints", v.handwritten)
 }
 
 // applications starts the applications of a pod on the given address.
