@@ -144,21 +144,28 @@ func (a *analysis) conflicts() {
 	}
 }
 
-// services reports Services that select no pod, and addresses that get no traffic behind those without a selector.
+// services reports Services that select no pod, and addresses in their EndpointSlices that get no traffic.
 func (a *analysis) services() {
 	for _, service := range entries[*catalog.Service](a) {
 		if !a.view.InMesh(service.Name.Namespace) || a.mesh.Partial && !a.has(catalog.KindPod, service.Name.Namespace) {
 			continue
 		}
-		if addresses := a.view.LeftOut(service); len(addresses) > 0 {
-			a.add(codeLeftOut, a.subject(catalog.KindService, service.Name),
-				"It has no selector, and its EndpointSlices have addresses that get no traffic: %s. Each must be that of exactly one running pod of namespace %s, which has a sidecar.",
-				addressesText(addresses), service.Name.Namespace)
-		}
+		a.leftOut(service)
 		if service.HasSelector() && len(a.view.ServiceIdentities(service.Name)) == 0 {
 			a.add(codeNobodySelected, a.subject(catalog.KindService, service.Name), "No pod matches its selector (%s), so requests to it fail: correct the selector, or start the workload.", selectorText(service.Selector))
 		}
 	}
+}
+
+func (a *analysis) leftOut(service *catalog.Service) {
+	addresses, condition := a.view.LeftOut(service), "an endpoint must name a pod that the selector of the Service matches"
+	if len(addresses) == 0 {
+		return
+	}
+	if !service.HasSelector() {
+		condition = fmt.Sprintf("without a selector, each must be that of exactly one running pod of namespace %s, which has a sidecar", service.Name.Namespace)
+	}
+	a.add(codeLeftOut, a.subject(catalog.KindService, service.Name), "Its EndpointSlices have addresses that get no traffic: %s. Correct them: %s.", addressesText(addresses), condition)
 }
 
 // addressesText lists the first addresses.

@@ -125,7 +125,7 @@ func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
 	case *Service:
 		c.updateService(e, delta, affected)
 	case *EndpointSlice:
-		if service, ok := get[*Service](c, KindService, e.Service); ok && !service.HasSelector() {
+		if c.isHandwritten(e) {
 			c.indexHandwritten(e, delta)
 		}
 	}

@@ -3,10 +3,7 @@ package catalog
 import (
 	"maps"
 	"net/netip"
-	"reflect"
 	"slices"
-
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // handwritten is an endpoint of a Service without a selector, in an EndpointSlice that somebody else than Kubernetes writes.
@@ -67,6 +64,12 @@ func (c *Catalog) handwrittenSlices(pod *Pod) []*EndpointSlice {
 	return slices.DeleteFunc(entriesNamed[*EndpointSlice](c, KindEndpointSlice, names), func(s *EndpointSlice) bool { return s.Service.Namespace != pod.Name.Namespace })
 }
 
+// isHandwritten reports whether an EndpointSlice is of a Service without a selector.
+func (c *Catalog) isHandwritten(slice *EndpointSlice) bool {
+	service, ok := get[*Service](c, KindService, slice.Service)
+	return ok && !service.HasSelector()
+}
+
 // indexHandwritten adds the endpoints of a slice to the index, or removes them.
 func (c *Catalog) indexHandwritten(slice *EndpointSlice, delta int) {
 	for _, endpoint := range slice.Endpoints {
@@ -77,110 +80,6 @@ func (c *Catalog) indexHandwritten(slice *EndpointSlice, delta int) {
 // slicesOf returns the EndpointSlices of a Service, sorted.
 func (c *Catalog) slicesOf(service Name) []*EndpointSlice {
 	return sorted[*EndpointSlice](c, KindEndpointSlice, Dep{DepEndpoints, service})
-}
-
-// membership is what handwritten EndpointSlices make of a pod.
-type membership struct {
-	identity identity.ServiceAccount
-	slices   []sliceOfPod
-}
-
-// sliceOfPod is the part of an EndpointSlice that concerns the pods behind it.
-type sliceOfPod struct {
-	service Name
-	ports   map[string]uint16
-}
-
-func (c *Catalog) membership(name Name) membership {
-	pod, ok := get[*Pod](c, KindPod, name)
-	if !ok {
-		return membership{}
-	}
-	m := membership{identity: pod.Identity()}
-	for _, slice := range c.handwrittenSlices(pod) {
-		m.slices = append(m.slices, sliceOfPod{slice.Service, slice.Ports})
-	}
-	return m
-}
-
-// services returns the Services of the slices, each once.
-func (m membership) services() []Name {
-	var names []Name
-	for _, slice := range m.slices {
-		names = append(names, slice.service)
-	}
-	slices.SortFunc(names, Name.Compare)
-	return slices.Compact(names)
-}
-
-// concernedPods returns the pods whose memberships a change of an entry can affect, with these memberships.
-func (c *Catalog) concernedPods(before, after Entry) map[Name]membership {
-	var pods map[Name]membership
-	addAt := func(address netip.Addr) {
-		for name := range c.podsAt[address] {
-			if pods == nil {
-				pods = map[Name]membership{}
-			}
-			pods[name] = c.membership(name)
-		}
-	}
-	addSlice := func(slice *EndpointSlice) {
-		for _, endpoint := range slice.Endpoints {
-			addAt(endpoint.Address)
-		}
-	}
-	for _, entry := range []Entry{before, after} {
-		switch e := entry.(type) {
-		case *Pod:
-			for _, address := range e.IPs {
-				if len(c.handwrittenAt[address]) == 0 {
-					continue
-				}
-				if addAt(address); pods == nil {
-					pods = map[Name]membership{}
-				}
-				pods[e.Name] = c.membership(e.Name)
-			}
-		case *EndpointSlice:
-			if service, ok := get[*Service](c, KindService, e.Service); ok && !service.HasSelector() {
-				addSlice(e)
-			}
-		case *Service:
-			if !e.HasSelector() {
-				for _, slice := range c.slicesOf(e.Name) {
-					addSlice(slice)
-				}
-			}
-		}
-	}
-	return pods
-}
-
-// countMemberships counts how memberships differ from those before the change of an entry.
-func (c *Catalog) countMemberships(changed Ref, before map[Name]membership, affected depSet) {
-	for name, was := range before {
-		is := c.membership(name)
-		isDifferent := !reflect.DeepEqual(was, is)
-		if isDifferent {
-			c.countMembership(is, 1, affected)
-			c.countMembership(was, -1, affected)
-			affected.add(DepPod, name)
-			if pod, ok := get[*Pod](c, KindPod, name); ok {
-				c.sharing.replace(name, c.servicesSelecting(pod), affected)
-			}
-		}
-		if isDifferent || changed == (Ref{KindPod, name}) {
-			for _, service := range slices.Concat(was.services(), is.services()) {
-				affected.add(DepEndpoints, service)
-			}
-		}
-	}
-}
-
-func (c *Catalog) countMembership(m membership, delta int, affected depSet) {
-	for _, service := range m.services() {
-		c.countIdentity(service, m.identity, delta, affected)
-	}
 }
 
 // handwrittenPorts returns the container ports behind a port of a Service without a selector, sorted. They are not known without a pod behind it.
@@ -198,17 +97,14 @@ func (c *Catalog) handwrittenPorts(service *Service, port Port) (numbers []uint1
 	return slices.Compact(numbers), known
 }
 
-// LeftOut returns the addresses of a Service without a selector that get no traffic, sorted. An address counts only if exactly one running pod has it, and
-// if this pod is of the Service's namespace and has a sidecar.
+// LeftOut returns the addresses of a Service that get no traffic for good, sorted. With a selector these are the endpoints that name no pod. Others appear for a
+// moment whenever a pod ends.
 func (v *View) LeftOut(service *Service) []netip.Addr {
 	v.deps.add(DepEndpoints, service.Name)
-	if service.HasSelector() {
-		return nil
-	}
 	addresses := map[netip.Addr]struct{}{}
 	for _, slice := range v.catalog.slicesOf(service.Name) {
 		for _, endpoint := range slice.Endpoints {
-			if v.catalog.podBehind(service, endpoint) == nil {
+			if v.catalog.podBehind(service, endpoint) == nil && !(service.HasSelector() && endpoint.Pod != (Name{})) {
 				addresses[endpoint.Address] = struct{}{}
 			}
 		}

@@ -84,6 +84,9 @@ func TestHandwrittenEndpointsNeedNoSelector(t *testing.T) {
 	if got := v.Backends(service, service.Ports[0]); len(got) > 0 {
 		t.Errorf("the Service has %v", got)
 	}
+	if got := fmt.Sprint(v.LeftOut(service)); got != "[10.0.0.1]" {
+		t.Errorf("the addresses without traffic are %s", got)
+	}
 	if got := v.Addresses(service.Name); len(got) > 0 {
 		t.Errorf("the Service admits clients at %v", got)
 	}
