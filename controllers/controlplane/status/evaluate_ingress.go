@@ -87,9 +87,10 @@ func unresolvedIngress(ctx context.Context, reader client.Reader, policy *catalo
 	return append(missing, groups...), err
 }
 
-// hasTargetPort reports whether a Service may have a target port. The number of a named port depends on the pods.
+// hasTargetPort reports whether a Service may have a target port. The number of a named port depends on the pods, and without a selector that of any port on
+// EndpointSlices.
 func hasTargetPort(service *corev1.Service, number uint16) bool {
-	return slices.ContainsFunc(service.Spec.Ports, func(p corev1.ServicePort) bool {
+	return len(service.Spec.Selector) == 0 || slices.ContainsFunc(service.Spec.Ports, func(p corev1.ServicePort) bool {
 		return p.TargetPort.Type == intstr.String || targetPort(p) == int32(number)
 	})
 }

@@ -27,8 +27,10 @@ func TestEvaluateIngress(t *testing.T) {
 	off.Spec.FeatureFlags.EnableIngressBackendPolicy = false
 	web := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
-		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(8080)}}},
+		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "web"}, Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(8080)}}},
 	}
+	handwritten := web.DeepCopy()
+	handwritten.Spec.Selector = nil
 	named := web.DeepCopy()
 	named.Spec.Ports[0].TargetPort = intstr.FromString("http")
 	nginx := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "ingress", Name: "nginx"}}
@@ -42,6 +44,7 @@ func TestEvaluateIngress(t *testing.T) {
 	for _, test := range []evaluateCase{
 		{"everything exists", evaluate, ingressBackend("b", 1, 8080), all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
 		{"a named target port", evaluate, ingressBackend("b", 1, 8080), []client.Object{on, named, nginx}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
+		{"a Service without a selector", evaluate, ingressBackend("b", 1, 8081), []client.Object{on, handwritten, nginx}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
 		{"policies are off", evaluate, ingressBackend("b", 1, 8080), []client.Object{off, web, nginx}, map[string]string{kinds.ConditionAccepted: "False Disabled", kinds.ConditionResolvedRefs: resolved}, "enableIngressBackendPolicy"},
 		{"no source", evaluate, empty, all, map[string]string{kinds.ConditionAccepted: "False GrantsNothing"}, "admits nobody"},
 		{"an older one", evaluate, ingressBackend("b", 2, 8080), append(all, ingressBackend("a", 1, 8080)), map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved}, "IngressBackend shop/a is older"},

@@ -16,7 +16,7 @@ import (
 // TestMissingReferencesAreWarnings checks that the author of a policy learns at once what does not exist. The author can still create it.
 func TestMissingReferencesAreWarnings(t *testing.T) {
 	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: "shop", Name: name} }
-	web := &corev1.Service{ObjectMeta: meta("web"), Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
+	web := &corev1.Service{ObjectMeta: meta("web"), Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web"}, Ports: []corev1.ServicePort{{Port: 80}}}}
 	config := object(kinds.MeshConfigs, "osm-mesh-config", 1, map[string]any{"featureFlags": map[string]any{"enableRetryPolicy": true, "enableEgressPolicy": true, "enableIngressBackendPolicy": true}})
 	config.SetNamespace("osm-system")
 	reader := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(web, config).Build()

@@ -16,7 +16,7 @@ import (
 )
 
 // unmatchedPorts returns the TCPRoutes of a TrafficTarget that grant nothing, because no Service of its namespace leads to one of their ports.
-// Without Services nothing is known, and neither is it with target ports that have names.
+// Without Services nothing is known, and neither is it with target ports that have names, or with Services without a selector.
 func unmatchedPorts(ctx context.Context, reader client.Reader, target *catalog.TrafficTarget) ([]ingest.Problem, error) {
 	if !slices.ContainsFunc(target.Rules, func(r catalog.TargetRule) bool { return r.Kind == catalog.KindTCPRoute }) {
 		return nil, nil
@@ -51,9 +51,13 @@ func unmatchedPorts(ctx context.Context, reader client.Reader, target *catalog.T
 	return problems, nil
 }
 
-// numericTargetPorts returns the ports of pods that Services lead to, sorted, and false if some are not known, because they have names.
+// numericTargetPorts returns the ports of pods that Services lead to, sorted, and false if some are not known: those with names, and those
+// of handwritten EndpointSlices.
 func numericTargetPorts(services []corev1.Service) (known []uint16, complete bool) {
 	for i := range services {
+		if len(services[i].Spec.Selector) == 0 {
+			return nil, false
+		}
 		for _, port := range services[i].Spec.Ports {
 			number := port.TargetPort.IntVal
 			if port.TargetPort.Type == intstr.String && port.TargetPort.StrVal != "" {

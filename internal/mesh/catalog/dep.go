@@ -20,7 +20,8 @@ const (
 	DepService
 	// DepServices: the set of Services of the mesh. No name.
 	DepServices
-	// DepNamespaceServices: the pods that the Services of a namespace select. Those behind Services without a selector are data of DepPod. Name.Namespace is the namespace.
+	// DepNamespaceServices: the pods that the Services of a namespace select. Those behind Services without a selector are data of DepPod.
+	// Name.Namespace is the namespace.
 	DepNamespaceServices
 	// DepServiceIdentities: the identities of the pods behind a Service.
 	DepServiceIdentities

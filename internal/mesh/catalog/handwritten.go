@@ -61,7 +61,8 @@ func (c *Catalog) handwrittenSlices(pod *Pod) []*EndpointSlice {
 			}
 		}
 	}
-	return slices.DeleteFunc(entriesNamed[*EndpointSlice](c, KindEndpointSlice, names), func(s *EndpointSlice) bool { return s.Service.Namespace != pod.Name.Namespace })
+	isForeign := func(s *EndpointSlice) bool { return s.Service.Namespace != pod.Name.Namespace }
+	return slices.DeleteFunc(entriesNamed[*EndpointSlice](c, KindEndpointSlice, names), isForeign)
 }
 
 // isHandwritten reports whether an EndpointSlice is of a Service without a selector.
