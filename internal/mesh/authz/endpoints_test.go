@@ -200,3 +200,17 @@ func TestDestinationWithoutAddress(t *testing.T) {
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
 }
+
+// TestHandwrittenEndpointsThatDoNotCount checks that the answer says what is missing behind a Service without a selector.
+func TestHandwrittenEndpointsThatDoNotCount(t *testing.T) {
+	service := Service("shop", "db", "", "10.96.0.8", 80, catalog.ProtocolHTTP)
+	service.Selector = nil
+	slice := &catalog.EndpointSlice{Name: Name("shop", "db"), Service: service.Name, Ports: map[string]uint16{"": 80}}
+	slice.Endpoints = []catalog.Endpoint{{Address: netip.MustParseAddr("192.0.2.1"), Ready: true}}
+	r := authz.Request{Source: SA("buy", "buyer"), Service: service.Name, Port: 80, Method: "GET", Path: "/books/1"}
+	a := authz.Decide(Apply(shop(service, slice)...).View(), r).Answers[0]
+	want := "a running pod of namespace shop with a sidecar and an address in the EndpointSlices of shop/db, which has no selector"
+	if a.Outcome != authz.Reset || a.Missing != want {
+		t.Errorf("the answer is %s, missing: %s", a.Outcome, a.Missing)
+	}
+}

@@ -30,8 +30,12 @@ var services = []struct {
 	address          byte
 	mayBeHandwritten bool
 }{
-	{Name("a", "s1"), 1, false}, {Name("a", "s2"), 2, true}, {Name("a", "s3"), sharedAddress, false}, {Name("a", "s4"), sharedAddress, true},
-	{Name("b", "s5"), 5, false}, {Name("b", "s6"), 6, true},
+	{Name("a", "s1"), 1, false},
+	{Name("a", "s2"), 2, true},
+	{Name("a", "s3"), sharedAddress, false},
+	{Name("a", "s4"), sharedAddress, true},
+	{Name("b", "s5"), 5, false},
+	{Name("b", "s6"), 6, true},
 }
 
 // sharedAddress is the last byte of the shared address.
