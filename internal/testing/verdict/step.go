@@ -268,7 +268,7 @@ func (s *step) mixed() []*oracle {
 	if slices.ContainsFunc(append(catalog.RouteKinds(), catalog.KindReferenceGrant), s.edits) {
 		moments = append(moments, newOracle(routedAs(before, after)), newOracle(routedAs(after, before)))
 	}
-	if s.edits(catalog.KindService) {
+	if s.edits(catalog.KindService) || s.edits(catalog.KindEndpointSlice) {
 		moments = append(moments, newOracle(behind(before, after)), newOracle(behind(after, before)))
 	}
 	return moments
