@@ -68,8 +68,7 @@ func gatewayTLSChain(s *scope.Scope, l *scope.GatewayListener) *listenerv3.Filte
 func gatewayTLS(l *scope.GatewayListener) *corev3.TransportSocket {
 	common := &tlsv3.CommonTlsContext{
 		TlsParams: &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
-		// Requests are forwarded with the protocol of the client, and many servers have HTTP/1.1 only.
-		AlpnProtocols: []string{"http/1.1"},
+		AlpnProtocols: []string{"h2", "http/1.1"},
 	}
 	for _, name := range l.Certificates {
 		common.TlsCertificateSdsSecretConfigs = append(common.TlsCertificateSdsSecretConfigs, &tlsv3.SdsSecretConfig{Name: gatewaySecretName(name), SdsConfig: ads})
@@ -223,7 +222,7 @@ func toGatewayCluster(s *scope.Scope, d authz.GatewayDestination) *clusterv3.Clu
 	server := []identity.ServiceAccount{{Namespace: gateway.Namespace, Name: names.EgressGateway}}
 	out.TransportSocket = clientTLSTo(s, gatewayServerName(d), server)
 	if d.Protocol == catalog.ProtocolHTTP {
-		out.TypedExtensionProtocolOptions = sidecarHTTP(catalog.ProtocolHTTP, nil)
+		out.TypedExtensionProtocolOptions = sidecarHTTP(catalog.ProtocolHTTP, "", nil)
 	}
 	return out
 }

@@ -135,15 +135,17 @@ func (l *listenerState) isUnread() bool {
 	return l.status.Accepted.OK && !l.isServed() && (len(l.certificates) > 0 || l.unread)
 }
 
-// build returns a listener with its hosts. Each host belongs to the listener of the port with the most specific hostname for it, of which
-// samePort has all by their keys.
-func (r *resolver) build(l *listenerState, name catalog.Name, samePort map[string]*listenerState) Listener {
+// build returns a listener with its hosts. Each host belongs to the listener of the port with the most specific hostname for it.
+func (r *resolver) build(l *listenerState, name catalog.Name, samePort *portListeners) Listener {
 	out := Listener{
 		Gateway: name, Name: l.spec.Name, Port: l.spec.Port, Bind: l.bind,
 		TLS: l.isTLS(), Hostname: l.spec.Hostname, Certificates: l.certificates, Dedicated: r.dedicated,
 	}
 	if l.spec.Clients != nil {
 		out.Clients = &Clients{AuthoritiesPEM: l.clients.pem, Unread: l.clients.unread, AllowInvalid: l.spec.Clients.AllowInvalid}
+	}
+	if l.isTLS() {
+		out.Misdirected = samePort.misdirected(name.Namespace, l)
 	}
 	domains := map[string]struct{}{domainOf(l.spec.Hostname): {}}
 	for _, route := range l.routes {
@@ -154,21 +156,11 @@ func (r *resolver) build(l *listenerState, name catalog.Name, samePort map[strin
 	index := indexRoutes(l.routes)
 	for _, domain := range slices.Sorted(maps.Keys(domains)) {
 		r.noteOwner(l, domain, index)
-		if l.isTLS() || mostSpecific(samePort, domain) == l {
+		if samePort.owns(l, domain) {
 			out.Hosts = append(out.Hosts, Host{Domain: domain, Rules: index.rules(domain, r.inheritsWiderRules(index, domain))})
 		}
 	}
 	return out
-}
-
-// mostSpecific returns the listener with the longest hostname that includes a domain.
-func mostSpecific(listeners map[string]*listenerState, domain string) *listenerState {
-	for key := range wider(domain) {
-		if l := listeners[key]; l != nil {
-			return l
-		}
-	}
-	return nil
 }
 
 func sortListeners(list []Listener) {
