@@ -67,7 +67,7 @@ func gatewayTLSChain(s *scope.Scope, l *scope.GatewayListener) *listenerv3.Filte
 
 func gatewayTLS(l *scope.GatewayListener) *corev3.TransportSocket {
 	common := &tlsv3.CommonTlsContext{
-		TlsParams: &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
+		TlsParams:     &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
 		AlpnProtocols: []string{"h2", "http/1.1"},
 	}
 	for _, name := range l.Certificates {

@@ -91,7 +91,9 @@ func (o outboundBuilder) matches(rule authz.RouteRule) []catalog.HTTPMatch {
 
 // addCluster adds a port of a Service with the identities that the client may call, or with all identities if it may
 // call none. It returns the name of the cluster.
-func (o outboundBuilder) addCluster(backend authz.WeightedBackend) string { return o.addClusterFor(backend, "") }
+func (o outboundBuilder) addCluster(backend authz.WeightedBackend) string {
+	return o.addClusterFor(backend, "")
+}
 
 // addClusterFor is addCluster for requests that are forwarded in a version of HTTP.
 func (o outboundBuilder) addClusterFor(backend authz.WeightedBackend, version HTTPVersion) string {

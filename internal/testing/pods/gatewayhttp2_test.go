@@ -142,8 +142,8 @@ func over(t *testing.T, secure *tls.Conn, host, path string) (int, string, http.
 func TestGatewayOffersHTTP2(t *testing.T) {
 	b := newBrowser(t)
 	for name, c := range map[string]struct {
-		offered         []string
-		negotiated      string
+		offered        []string
+		negotiated     string
 		path, seen, te string
 	}{
 		"HTTP/2 to HTTP/1.1":   {[]string{"h2", "http/1.1"}, "h2", "/books", "HTTP/1.1", "trailers"},
