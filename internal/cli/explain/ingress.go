@@ -288,11 +288,10 @@ func matchesPath(m catalog.RouteMatch, path string) bool {
 
 // describeRule describes the entry of a way: the address that clients use, and the Gateway.
 func describeRule(l gateway.Listener, host gateway.Host, rule gateway.Rule) string {
-	scheme := "http"
-	if l.TLS {
-		scheme = "https"
+	text := fmt.Sprintf("%s://%s:%d%s", l.Scheme(), host.Domain, l.Port, rule.Match.Path)
+	if l.RoutesConnections() {
+		text = fmt.Sprintf("%s://%s:%d", l.Scheme(), host.Domain, l.Port)
 	}
-	text := fmt.Sprintf("%s://%s:%d%s", scheme, host.Domain, l.Port, rule.Match.Path)
 	if len(rule.Match.Headers)+len(rule.Match.Query) > 0 {
 		text += " (with the headers and parameters of the match)"
 	}

@@ -18,6 +18,9 @@ func gatewayRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 	byName := map[string]*routev3.RouteConfiguration{}
 	for i := range s.IngressGateway.Listeners {
 		l := &s.IngressGateway.Listeners[i]
+		if l.Protocol != "" {
+			continue
+		}
 		name := gatewayRouteName(l)
 		config := byName[name]
 		if config == nil {

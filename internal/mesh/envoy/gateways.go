@@ -41,11 +41,18 @@ func gatewayListeners(s *scope.Scope) []*listenerv3.Listener {
 			out = append(out, listener)
 		}
 		listener := out[len(out)-1]
-		if len(l.Certificates) > 0 {
+		if l.Protocol != "" {
+			addGatewayConnections(listener, s, l)
+		} else if len(l.Certificates) > 0 {
 			listener.FilterChains = append(listener.FilterChains, gatewayTLSChain(s, l))
 		} else if len(listener.FilterChains) == 0 {
 			// Listeners of one port without TLS share a route configuration: only the host of a request distinguishes them.
 			listener.FilterChains = []*listenerv3.FilterChain{{Name: names.GatewayListener(l.Port), Filters: []*listenerv3.Filter{gatewayHTTP(s, gatewayRouteName(l))}}}
+		}
+	}
+	for _, listener := range out {
+		if len(listener.FilterChains) == 0 {
+			listener.FilterChains = noFilterChains()
 		}
 	}
 	return out

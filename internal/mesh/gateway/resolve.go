@@ -35,7 +35,9 @@ type Listener struct {
 	Name    string
 	// Port is that of the Service, and Bind that of the pods.
 	Port, Bind uint16
-	TLS        bool
+	// Protocol is HTTP, HTTPS, TLS or TCP. TLS is true if the gateway terminates it.
+	Protocol string
+	TLS      bool
 	// Hostname restricts the hosts; empty means any. It may start with "*.".
 	Hostname string
 	// Certificates are usable; there is at least one with TLS.
@@ -44,7 +46,8 @@ type Listener struct {
 	Clients *Clients
 	// Dedicated is true if the Gateway has pods of its own.
 	Dedicated bool
-	// Hosts has the routes by host, each host once. Hosts without routes answer 404.
+	// Hosts has the routes by host, each host once. Hosts without routes answer 404. With the protocols TLS and TCP they are server names, with one rule
+	// or none: then connections are closed.
 	Hosts []Host
 	// Misdirected are domains of other listeners with TLS, sorted. Requests for them have another server name than their connection, and get status 421. A
 	// domain of Hosts that is more specific has precedence.

@@ -40,7 +40,7 @@ func TestGatewayListeners(t *testing.T) {
 		"one kind": {", allowedRoutes: {kinds: [{kind: GRPCRoute}]}", listener(func(l *catalog.GatewayListener) { l.Kinds = []catalog.Kind{catalog.KindGRPCRoute} })},
 		"other kinds and these": {
 			", allowedRoutes: {kinds: [{kind: HTTPRoute}, {kind: GRPCRoute}, {kind: TCPRoute}]}",
-			listener(func(l *catalog.GatewayListener) { l.Kinds, l.UnknownKinds = catalog.GatewayRouteKinds(), true }),
+			listener(func(l *catalog.GatewayListener) { l.Kinds, l.UnknownKinds = catalog.ListenerRouteKinds("HTTP"), true }),
 		},
 		"a kind of a stranger": {", allowedRoutes: {kinds: [{kind: HTTPRoute, group: example.com}]}", listener(func(l *catalog.GatewayListener) { l.UnknownKinds = true })},
 	} {

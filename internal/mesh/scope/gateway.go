@@ -38,6 +38,9 @@ type GatewayListener struct {
 	Hosts   []GatewayHost
 	// Misdirected are domains of other listeners, whose requests get status 421.
 	Misdirected []string
+	// Protocol is TLS or TCP if the listener has Connections instead of Hosts. Those that none of them selects are closed.
+	Protocol    string
+	Connections []ConnectionRoute
 }
 
 // GatewayClients is the demand for certificates of clients. Authorities is the name of those that issue them.
@@ -92,6 +95,10 @@ func (o gatewayBuilder) gatewayListener(l *gateway.Listener) GatewayListener {
 	}
 	if l.Clients != nil {
 		listener.Clients = &GatewayClients{gatewayAuthoritiesName(l), l.Clients.AllowInvalid}
+	}
+	if l.RoutesConnections() {
+		listener.Protocol, listener.Connections = l.Protocol, o.gatewayConnections(l)
+		return listener
 	}
 	for _, host := range l.Hosts {
 		out := GatewayHost{Domain: host.Domain}
@@ -164,6 +171,9 @@ func (o gatewayBuilder) gatewayBackends(b gateway.Backend, kind catalog.Kind) (b
 // addVersioned adds the cluster of a backend of routes of a kind. The version of HTTP does not follow that of the client: browsers use HTTP/2, and many
 // servers have HTTP/1.1 alone. The Service decides, and requests of gRPC need HTTP/2.
 func (o gatewayBuilder) addVersioned(b authz.WeightedBackend, kind catalog.Kind) string {
+	if !b.Protocol.IsHTTP() {
+		return o.addCluster(b)
+	}
 	version := HTTP1
 	if kind == catalog.KindGRPCRoute || b.Port.HTTP2 {
 		version = HTTP2
