@@ -180,7 +180,11 @@ func (m Mesh) gatewayWays(v *catalog.View, q Question, p servicePort) []Way {
 				for _, way := range e.waysTo(p) {
 					way.Gateway = describeRule(l, host, rule)
 					m.denyBeyondLimit(e, p, &way)
-					way.answerOfGateway(denied)
+					if l.RoutesConnections() {
+						way.closedByGateway(denied)
+					} else {
+						way.answerOfGateway(denied)
+					}
 					if rule.Rule.Unsupported != "" {
 						way.Outcome, way.Seen, way.Missing = string(authz.Unavailable), "status 500", "a rule that the gateway supports: "+rule.Rule.Unsupported
 					}
@@ -242,6 +246,13 @@ func (way *Way) answerOfGateway(denied bool) {
 		return
 	}
 	way.Outcome, way.Seen = string(authz.Unavailable), "status 503"
+}
+
+// closedByGateway replaces what a sidecar would do where the gateway may connect to no backend of a route of connections: there is no answer.
+func (way *Way) closedByGateway(denied bool) {
+	if denied {
+		way.Outcome, way.Seen = string(authz.Reset), "the gateway closes the connection: no policy allows it to call this service"
+	}
 }
 
 // denyUnprogrammed makes the way one to a listener that the gateway does not serve, by the conditions of the Gateway.
