@@ -1,10 +1,13 @@
 package gateway
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
@@ -70,7 +73,9 @@ func TestGRPCRoutesHaveStatus(t *testing.T) {
 	route.SetName("calls")
 	f := newFixture(t, secret(t), route)
 	for _, defined := range []bool{false, true} {
-		f.hasGRPCRoutes.Store(defined)
+		if defined {
+			f.later.Store(kinds.GRPCRoute, true)
+		}
 		f.reconcile(t)
 		var got gatewayv1.GRPCRoute
 		f.get(t, kinds.GRPCRoute, "calls", &got)
@@ -81,5 +86,28 @@ func TestGRPCRoutesHaveStatus(t *testing.T) {
 	status, problems := f.statusOfGateway(t)
 	if len(problems) > 0 || status.Listeners[0].AttachedRoutes != 2 || len(status.Listeners[0].SupportedKinds) != 2 {
 		t.Errorf("the Gateway has %+v with the problems %q, want two routes and two kinds", status.Listeners[0], problems)
+	}
+}
+
+// TestRoutesOfConnectionsHaveStatus checks that TLSRoutes and TCPRoutes get a status, here that no listener is for them.
+func TestRoutesOfConnectionsHaveStatus(t *testing.T) {
+	for _, kind := range []schema.GroupVersionKind{kinds.TLSRoute, kinds.GatewayTCPRoute} {
+		route := kinds.Object(kind)
+		if err := yaml.Unmarshal([]byte("{spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: books, port: 80}]}]}}"), &route.Object); err != nil {
+			t.Fatal(err)
+		}
+		route.SetGroupVersionKind(kind)
+		route.SetNamespace("shop")
+		route.SetName("calls")
+		f := newFixture(t, secret(t), route)
+		f.later.Store(kind, true)
+		f.reconcile(t)
+		var got gatewayv1.TLSRoute
+		f.get(t, kind, "calls", &got)
+		if len(got.Status.Parents) != 1 || !slices.ContainsFunc(got.Status.Parents[0].Conditions, func(c metav1.Condition) bool {
+			return c.Type == string(gatewayv1.RouteConditionAccepted) && c.Reason == string(gatewayv1.RouteReasonNotAllowedByListeners)
+		}) {
+			t.Errorf("%s: the parents %+v", kind.Kind, got.Status.Parents)
+		}
 	}
 }

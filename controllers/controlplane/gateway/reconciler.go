@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -56,8 +56,8 @@ type Reconciler struct {
 	// awaited are the Secrets and ConfigMaps without a usable certificate, at most maxAwaited. All were read at allRead.
 	awaited map[catalog.Ref]bool
 	allRead time.Time
-	// hasGRPCRoutes is true once the cluster defines GRPCRoutes.
-	hasGRPCRoutes atomic.Bool
+	// later has the laterKinds that the cluster defines.
+	later sync.Map
 }
 
 // Reconcile reads the certificates and writes changed status. It must not run concurrently.
@@ -92,7 +92,7 @@ type state struct {
 	catalog  *catalog.Catalog
 	classes  []unstructured.Unstructured
 	gateways map[catalog.Name]*unstructured.Unstructured
-	// routes are the HTTPRoutes and GRPCRoutes.
+	// routes are those of all kinds.
 	routes map[catalog.Ref]*unstructured.Unstructured
 	// unreadable are the Gateways and routes that cannot be read.
 	unreadable []unreadable
@@ -117,7 +117,7 @@ func (r *Reconciler) read(ctx context.Context) (*state, error) {
 	s.catalog.Apply([]catalog.Change{catalog.Set(&catalog.Settings{Namespace: r.Namespace})})
 	for _, source := range kinds.GatewayAPI(r.Mesh) {
 		kind := source.Object.GetObjectKind().GroupVersionKind()
-		if !slices.Contains(gatewayKinds(), kind) && (kind != kinds.GRPCRoute || !r.hasGRPCRoutes.Load()) {
+		if !slices.Contains(gatewayKinds(), kind) && !r.isDefined(kind) {
 			continue
 		}
 		list := &unstructured.UnstructuredList{}
@@ -156,8 +156,8 @@ func (s *state) add(kind schema.GroupVersionKind, object *unstructured.Unstructu
 		s.classes = append(s.classes, *object)
 	case kinds.Gateway:
 		s.gateways[name] = object
-	case kinds.HTTPRoute, kinds.GRPCRoute:
-		s.routes[catalog.Ref{Kind: catalog.Kind(kind.Kind), Name: name}] = object
+	case kinds.HTTPRoute, kinds.GRPCRoute, kinds.TLSRoute, kinds.GatewayTCPRoute:
+		s.routes[catalog.Ref{Kind: kinds.EntryKind(kind), Name: name}] = object
 	}
 }
 
@@ -228,10 +228,21 @@ func (r *Reconciler) Setup(mgr manager.Manager, definitions *traffic.Definitions
 
 // isRoute reports whether a kind is one of the routes that Gateways can have.
 func isRoute(kind schema.GroupVersionKind) bool {
-	return kind == kinds.HTTPRoute || kind == kinds.GRPCRoute
+	return kind == kinds.HTTPRoute || slices.Contains(laterKinds(), kind)
 }
 
-// gatewayKinds are the kinds that all releases of the Gateway API have. GRPCRoute is a later one.
+// laterKinds are the kinds of routes that the first releases of the Gateway API do not have.
+func laterKinds() []schema.GroupVersionKind {
+	return []schema.GroupVersionKind{kinds.GRPCRoute, kinds.TLSRoute, kinds.GatewayTCPRoute}
+}
+
+// isDefined reports whether the cluster defines one of the laterKinds.
+func (r *Reconciler) isDefined(kind schema.GroupVersionKind) bool {
+	_, defined := r.later.Load(kind)
+	return defined
+}
+
+// gatewayKinds are the kinds that all releases of the Gateway API have.
 func gatewayKinds() []schema.GroupVersionKind {
 	return []schema.GroupVersionKind{kinds.GatewayClass, kinds.Gateway, kinds.HTTPRoute, kinds.ReferenceGrant}
 }
@@ -253,7 +264,9 @@ func (r *Reconciler) add(mgr manager.Manager, definitions *traffic.Definitions) 
 		Watches(&corev1.Service{}, all, builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
 		Watches(&discoveryv1.EndpointSlice{}, all, builder.WithPredicates(ofGateway))
 	if r.RejectedRoutes != nil {
-		b = b.WatchesRawSource(source.Channel(r.RejectedRoutes(kinds.HTTPRoute), all)).WatchesRawSource(source.Channel(r.RejectedRoutes(kinds.GRPCRoute), all))
+		for _, kind := range append(laterKinds(), kinds.HTTPRoute) {
+			b = b.WatchesRawSource(source.Channel(r.RejectedRoutes(kind), all))
+		}
 	}
 	for _, kind := range gatewayKinds() {
 		b = b.Watches(kinds.Object(kind), all, builder.WithPredicates(changed))
@@ -262,11 +275,17 @@ func (r *Reconciler) add(mgr manager.Manager, definitions *traffic.Definitions) 
 	if err != nil {
 		return err
 	}
-	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		return definitions.WhenDefined(ctx, func() error {
-			r.hasGRPCRoutes.Store(true)
-			var object client.Object = kinds.Object(kinds.GRPCRoute)
-			return controller.Watch(source.Kind(mgr.GetCache(), object, all, changed))
-		}, kinds.GRPCRoute)
-	}))
+	for _, kind := range laterKinds() {
+		err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+			return definitions.WhenDefined(ctx, func() error {
+				r.later.Store(kind, true)
+				var object client.Object = kinds.Object(kind)
+				return controller.Watch(source.Kind(mgr.GetCache(), object, all, changed))
+			}, kind)
+		}))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -86,7 +86,7 @@ func newFixture(t *testing.T, more ...client.Object) *fixture {
 	}
 	f := &fixture{sink: &sink{}, now: time.Now()}
 	builder := fake.NewClientBuilder()
-	for _, kind := range append(gatewayKinds(), kinds.GRPCRoute) {
+	for _, kind := range append(gatewayKinds(), laterKinds()...) {
 		scheme.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
 		list := kind
 		list.Kind += "List"

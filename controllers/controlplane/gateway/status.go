@@ -113,7 +113,7 @@ func setInsecure(list *[]metav1.Condition, generation int64, listeners []string)
 func supportedKinds(allowed []catalog.Kind) []gatewayv1.RouteGroupKind {
 	supported := make([]gatewayv1.RouteGroupKind, 0, len(allowed))
 	for _, kind := range allowed {
-		supported = append(supported, gatewayv1.RouteGroupKind{Group: ptr.To(gatewayv1.Group(gateway.Group)), Kind: gatewayv1.Kind(kind)})
+		supported = append(supported, gatewayv1.RouteGroupKind{Group: ptr.To(gatewayv1.Group(gateway.Group)), Kind: gatewayv1.Kind(kind.APIName())})
 	}
 	return supported
 }
@@ -144,7 +144,7 @@ func (r *Reconciler) routes() gatewayapi.RouteWriter {
 
 // writeRoute writes the status of a route for its Gateways. Envoy's rejection of the route overrides Accepted.
 func (r *Reconciler) writeRoute(ctx context.Context, object *unstructured.Unstructured, parents []gateway.ParentStatus) error {
-	if rejections, _ := r.Rejected(object.GetKind(), object.GetNamespace(), object.GetName()); len(rejections) > 0 {
+	if rejections, _ := r.Rejected(string(kinds.EntryKind(object.GroupVersionKind())), object.GetNamespace(), object.GetName()); len(rejections) > 0 {
 		parents = gatewayapi.NotAccepted(parents, kinds.ReasonRejectedByProxy, status.RejectionMessage(rejections))
 	}
 	return r.routes().Write(ctx, object, parents)

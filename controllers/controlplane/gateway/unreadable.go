@@ -22,10 +22,10 @@ type unreadable struct {
 
 // writeUnreadable writes that an object is not accepted, if it refers to this mesh.
 func (r *Reconciler) writeUnreadable(ctx context.Context, s *state, u unreadable) error {
-	switch u.kind {
-	case kinds.Gateway:
+	switch {
+	case u.kind == kinds.Gateway:
 		return r.writeUnreadableGateway(ctx, s, u)
-	case kinds.HTTPRoute, kinds.GRPCRoute:
+	case isRoute(u.kind):
 		return r.writeRoute(ctx, u.object, unreadableParents(s, u))
 	}
 	return nil

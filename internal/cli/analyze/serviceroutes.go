@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -41,12 +42,17 @@ func (a *analysis) serviceRoutes() {
 	}
 }
 
-// connectionsOfGateways reports a TLSRoute or TCPRoute for a Gateway of the mesh.
+// connectionsOfGateways reports a TLSRoute or TCPRoute for a Gateway of the mesh without a listener for it.
 func (a *analysis) connectionsOfGateways(route *catalog.HTTPRoute) {
+	if !route.Kind.RoutesConnections() {
+		return
+	}
 	for _, g := range a.view.Gateways() {
 		isParent := func(p catalog.RouteParent) bool { return p.Gateway == g.Name }
-		if route.Kind.RoutesConnections() && slices.ContainsFunc(route.Parents, isParent) {
-			a.add(codeConnectionRoute, a.subject(route.Kind, route.Name), "The ingress gateway serves HTTP only, so the %s has no effect on Gateway %s: make a Service the parent, or write an HTTPRoute.", route.Kind.APIName(), g.Name)
+		isFor := func(l catalog.GatewayListener) bool { return slices.Contains(l.RouteKinds(), route.Kind) }
+		if slices.ContainsFunc(route.Parents, isParent) && !slices.ContainsFunc(g.Listeners, isFor) {
+			a.add(codeConnectionRoute, a.subject(route.Kind, route.Name), "Gateway %s has no listener for %ss, so the route has no effect on it: add one with the protocol %s, or make a Service the parent.",
+				g.Name, route.Kind.APIName(), strings.TrimSuffix(route.Kind.APIName(), "Route"))
 		}
 	}
 }

@@ -148,14 +148,10 @@ type routedRule struct {
 func rulesTo(resolved gateway.Result, service catalog.Name) []routedRule {
 	var list []routedRule
 	for _, l := range resolved.Listeners {
-		scheme := "http"
-		if l.TLS {
-			scheme = "https"
-		}
 		for _, host := range l.Hosts {
 			for _, rule := range host.Rules {
 				if slices.ContainsFunc(rule.Backends, func(b gateway.Backend) bool { return b.Service != nil && b.Service.Name == service && b.Weight > 0 }) {
-					list = append(list, routedRule{fmt.Sprintf("%s://%s:%d%s", scheme, host.Domain, l.Port, rule.Match.Path), rule})
+					list = append(list, routedRule{fmt.Sprintf("%s://%s:%d%s", l.Scheme(), host.Domain, l.Port, rule.Match.Path), rule})
 				}
 			}
 		}

@@ -180,7 +180,11 @@ func (m Mesh) gatewayWays(v *catalog.View, q Question, p servicePort) []Way {
 				for _, way := range e.waysTo(p) {
 					way.Gateway = describeRule(l, host, rule)
 					m.denyBeyondLimit(e, p, &way)
-					way.answerOfGateway(denied)
+					if l.RoutesConnections() {
+						way.closedByGateway(denied)
+					} else {
+						way.answerOfGateway(denied)
+					}
 					if rule.Rule.Unsupported != "" {
 						way.Outcome, way.Seen, way.Missing = string(authz.Unavailable), "status 500", "a rule that the gateway supports: "+rule.Rule.Unsupported
 					}
@@ -244,6 +248,13 @@ func (way *Way) answerOfGateway(denied bool) {
 	way.Outcome, way.Seen = string(authz.Unavailable), "status 503"
 }
 
+// closedByGateway replaces what a sidecar would do where the gateway may connect to no backend of a route of connections: there is no answer.
+func (way *Way) closedByGateway(denied bool) {
+	if denied {
+		way.Outcome, way.Seen = string(authz.Reset), "the gateway closes the connection: no policy allows it to call this service"
+	}
+}
+
 // denyUnprogrammed makes the way one to a listener that the gateway does not serve, by the conditions of the Gateway.
 func (m Mesh) denyUnprogrammed(l gateway.Listener, way *Way) {
 	if m.Unprogrammed == nil {
@@ -288,11 +299,10 @@ func matchesPath(m catalog.RouteMatch, path string) bool {
 
 // describeRule describes the entry of a way: the address that clients use, and the Gateway.
 func describeRule(l gateway.Listener, host gateway.Host, rule gateway.Rule) string {
-	scheme := "http"
-	if l.TLS {
-		scheme = "https"
+	text := fmt.Sprintf("%s://%s:%d%s", l.Scheme(), host.Domain, l.Port, rule.Match.Path)
+	if l.RoutesConnections() {
+		text = fmt.Sprintf("%s://%s:%d", l.Scheme(), host.Domain, l.Port)
 	}
-	text := fmt.Sprintf("%s://%s:%d%s", scheme, host.Domain, l.Port, rule.Match.Path)
 	if len(rule.Match.Headers)+len(rule.Match.Query) > 0 {
 		text += " (with the headers and parameters of the match)"
 	}

@@ -208,3 +208,25 @@ func TestAskFromOutside(t *testing.T) {
 		}
 	}
 }
+
+// TestAskAboutConnectionsOfGateways asks for a database behind a TCPRoute at a Gateway.
+func TestAskAboutConnectionsOfGateways(t *testing.T) {
+	gateway := SA("osm-system", names.IngressGateway)
+	entries := append(routedShop(), &catalog.ServiceAccount{Name: catalog.Name(gateway), UID: "7"}, &catalog.GatewayClass{Name: "pods", PerGateway: true},
+		&catalog.Gateway{Name: Name("shop", "tunnel"), Class: "pods", Listeners: []catalog.GatewayListener{{Name: "db", Port: 3306, Protocol: "TCP", From: "Same"}}},
+		&catalog.HTTPRoute{
+			Kind: catalog.KindGatewayTCPRoute, Name: Name("shop", "db"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "tunnel")}},
+			Rules: []catalog.HTTPRouteRule{{
+				Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}, Backends: []catalog.RouteBackend{{Service: Name("shop", "db"), Port: 3306, Weight: 1}},
+			}},
+		})
+	var text strings.Builder
+	if err := ask(t, "outside to shop/db", entries...).Print(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"DENIED", "tcp://*:3306, listener db of Gateway shop/tunnel", "the gateway closes the connection"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in:\n%s", want, text.String())
+		}
+	}
+}

@@ -232,7 +232,7 @@ func equalHTTPRoute(a, b *scope.HTTPRoute) bool { return reflect.DeepEqual(a, b)
 func equalRoutes(a, b scope.OutboundRoutes) bool { return reflect.DeepEqual(a, b) }
 
 func equalCluster(a, b *scope.Cluster) bool {
-	return a.Service == b.Service && a.TargetPort == b.TargetPort && a.Protocol == b.Protocol && a.Endpoints == b.Endpoints &&
+	return a.Service == b.Service && a.TargetPort == b.TargetPort && a.Protocol == b.Protocol && a.HTTP == b.HTTP && a.Endpoints == b.Endpoints &&
 		slices.Equal(a.Identities, b.Identities) && equalUpstream(a.Upstream, b.Upstream)
 }
 

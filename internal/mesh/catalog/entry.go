@@ -222,6 +222,8 @@ type Port struct {
 	Protocol   Protocol
 	// TLS is true if the application itself uses TLS, inside that of the mesh. Its protocol is ProtocolTCP.
 	TLS bool
+	// HTTP2 is true if the application has HTTP/2 without TLS, and maybe nothing else. Its protocol is ProtocolHTTP or ProtocolGRPC.
+	HTTP2 bool
 }
 
 // EndpointSlice is part of the endpoints of a Service.

@@ -41,11 +41,11 @@ func (g *Gateway) Deps(list []Dep) []Dep {
 type GatewayListener struct {
 	Name string
 	Port uint16
-	// Protocol is HTTP, HTTPS, or another one that is not supported.
+	// Protocol is HTTP, HTTPS, TLS, TCP, or another one that is not supported.
 	Protocol string
-	// Hostname restricts the hosts; empty means any. It may start with "*.".
+	// Hostname restricts the hosts; empty means any. It may start with "*.". Those of TCP have none.
 	Hostname string
-	// Terminate is false if TLS passes through, which is not supported.
+	// Terminate is false if TLS passes through.
 	Terminate bool
 	// Certificates are the Secrets in order of preference.
 	Certificates []Name
@@ -64,13 +64,21 @@ type GatewayListener struct {
 	Claimed time.Time
 }
 
-// GatewayRouteKinds are the kinds of routes that listeners support, sorted.
-func GatewayRouteKinds() []Kind { return []Kind{KindGRPCRoute, KindHTTPRoute} }
+// ListenerRouteKinds are the kinds of routes that listeners with a protocol support, sorted.
+func ListenerRouteKinds(protocol string) []Kind {
+	switch protocol {
+	case "TLS":
+		return []Kind{KindTLSRoute}
+	case "TCP":
+		return []Kind{KindGatewayTCPRoute}
+	}
+	return []Kind{KindGRPCRoute, KindHTTPRoute}
+}
 
 // RouteKinds are the kinds of routes that may attach, sorted: all supported ones, unless the listener names its kinds.
 func (l *GatewayListener) RouteKinds() []Kind {
 	if len(l.Kinds) == 0 && !l.UnknownKinds {
-		return GatewayRouteKinds()
+		return ListenerRouteKinds(l.Protocol)
 	}
 	return l.Kinds
 }
@@ -201,10 +209,12 @@ func (v *View) GatewayClass(name string) *GatewayClass {
 	return class
 }
 
-// GatewayRoutes returns the HTTPRoutes and GRPCRoutes that refer to Gateways, the oldest first, then by name.
+// GatewayRoutes returns the routes that refer to Gateways, the oldest first, then by name.
 func (v *View) GatewayRoutes() []*HTTPRoute {
-	dep := Dep{Kind: DepGateways}
-	routes := slices.Concat(find[*HTTPRoute](v, KindGRPCRoute, dep), find[*HTTPRoute](v, KindHTTPRoute, dep))
+	var routes []*HTTPRoute
+	for _, kind := range RouteKinds() {
+		routes = append(routes, find[*HTTPRoute](v, kind, Dep{Kind: DepGateways})...)
+	}
 	slices.SortStableFunc(routes, func(a, b *HTTPRoute) int { return cmp.Or(a.Created.Compare(b.Created), a.Name.Compare(b.Name)) })
 	return routes
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // HTTPRoute is a route of any kind of the Gateway API (gateway.networking.k8s.io). It routes requests that a Gateway receives, or that sidecars send to
-// a Service. A TLSRoute or TCPRoute routes the connections to a Service: it has one rule, with a match of everything.
+// a Service. A TLSRoute or TCPRoute routes connections: it has one rule, with a match of everything.
 type HTTPRoute struct {
 	// Kind is one of RouteKinds. The methods of a GRPCRoute are paths.
 	Kind    Kind
@@ -31,9 +31,7 @@ func (r *HTTPRoute) Deps(list []Dep) []Dep {
 	for _, parent := range r.Parents {
 		switch {
 		case parent.Service == Name{}:
-			if !r.Kind.RoutesConnections() {
-				list = append(list, Dep{Kind: DepGateways})
-			}
+			list = append(list, Dep{Kind: DepGateways})
 			continue
 		case parent.Service.Namespace != r.Name.Namespace:
 			list = append(list, Dep{DepConsumerRoutes, Name{Namespace: r.Name.Namespace}})

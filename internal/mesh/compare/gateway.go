@@ -48,12 +48,11 @@ type gatewayHost struct {
 func gatewayHosts(v *catalog.View) map[string]*gatewayHost {
 	hosts := map[string]*gatewayHost{}
 	for _, l := range gateway.Resolve(v).Listeners {
-		scheme := "http"
-		if l.TLS {
-			scheme = "https"
+		if l.RoutesConnections() {
+			continue
 		}
 		for _, host := range l.Hosts {
-			url := fmt.Sprintf("%s://%s:%d", scheme, host.Domain, l.Port)
+			url := fmt.Sprintf("%s://%s:%d", l.Scheme(), host.Domain, l.Port)
 			if l.Dedicated {
 				url += " at Gateway " + l.Gateway.String()
 			}

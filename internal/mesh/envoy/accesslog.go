@@ -33,6 +33,8 @@ type loggers struct {
 	inboundConnections []*accesslogv3.AccessLog
 	// outboundListener logs the connections of the local application that are closed, because no policy allows their destination.
 	outboundListener []*accesslogv3.AccessLog
+	// unroutedConnections logs the connections that no TLSRoute or TCPRoute selects.
+	unroutedConnections []*accesslogv3.AccessLog
 	// inboundListener also logs and counts the connections that a policy denies. On HTTP ports they never become requests.
 	inboundListener []*accesslogv3.AccessLog
 }
@@ -58,7 +60,8 @@ func newLoggers(log *scope.AccessLog) *loggers {
 			statsLog(connectionStart, outboundOpenedStats), statsLog(connectionEnd, outboundClosedStats)),
 		inboundConnections: append(textLogs(log, connectionEnd, inboundFormat(deniedBy(connectionDenial))),
 			statsLog(connectionStart, inboundOpenedStats), statsLog(connectionEnd, inboundClosedStats)),
-		outboundListener: append(textLogs(log, unmatched, closedFormat()), denialLog(unmatched)),
+		outboundListener:    append(textLogs(log, unmatched, closedFormat()), denialLog(unmatched)),
+		unroutedConnections: textLogs(log, unmatched, unroutedFormat()),
 		inboundListener: append(append(textLogs(log, unmatched, inboundFormat(noPolicy)),
 			textLogs(log, matching("denied request connection", deniedBeforeRequest), inboundFormat(noPolicy))...),
 			statsLog(denied, inboundDeniedStats), denialLog(deniedOrUnmatched)),
@@ -150,6 +153,13 @@ func inboundFormat(deniedBy string) map[string]string {
 func closedFormat() map[string]string {
 	format := maps.Clone(accessLogFormat)
 	format[DestinationKey], format[DeniedByKey] = "%DOWNSTREAM_LOCAL_ADDRESS%", noPolicy
+	return format
+}
+
+// unroutedFormat is closedFormat for connections that a policy may allow, and no route selects.
+func unroutedFormat() map[string]string {
+	format := closedFormat()
+	delete(format, DeniedByKey)
 	return format
 }
 

@@ -77,7 +77,7 @@ func meshCluster(s *scope.Scope, c scope.Cluster) *clusterv3.Cluster {
 	out.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads}
 	out.Metadata = serviceMetadata(c.Service)
 	out.TransportSocket = clientTLS(s, c.Service, c.Identities)
-	out.TypedExtensionProtocolOptions = sidecarHTTP(c.Protocol, c.Upstream)
+	out.TypedExtensionProtocolOptions = sidecarHTTP(c.Protocol, c.HTTP, c.Upstream)
 	applyConnectionSettings(out, c.Upstream)
 	out.OutlierDetection = ejectUnreachable
 	if c.Upstream != nil {
@@ -100,7 +100,7 @@ func podsCluster(s *scope.Scope, o scope.Outbound) *clusterv3.Cluster {
 	}}
 	out.Metadata = serviceMetadata(o.Service)
 	out.TransportSocket = clientTLS(s, o.Service, serversOf(s, o.Service))
-	out.TypedExtensionProtocolOptions = sidecarHTTP(o.Protocol, o.Upstream)
+	out.TypedExtensionProtocolOptions = sidecarHTTP(o.Protocol, "", o.Upstream)
 	applyConnectionSettings(out, o.Upstream)
 	return out
 }

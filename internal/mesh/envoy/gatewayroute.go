@@ -18,6 +18,9 @@ func gatewayRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 	byName := map[string]*routev3.RouteConfiguration{}
 	for i := range s.IngressGateway.Listeners {
 		l := &s.IngressGateway.Listeners[i]
+		if l.Protocol != "" {
+			continue
+		}
 		name := gatewayRouteName(l)
 		config := byName[name]
 		if config == nil {
@@ -29,6 +32,9 @@ func gatewayRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 			if built := gatewayVirtualHost(l, host); isValidHost(built) {
 				config.VirtualHosts = append(config.VirtualHosts, built)
 			}
+		}
+		if host := misdirectedHost(l); host != nil && isValidHost(host) {
+			config.VirtualHosts = append(config.VirtualHosts, host)
 		}
 	}
 	return out
@@ -42,4 +48,14 @@ func gatewayVirtualHost(l *scope.GatewayListener, h scope.GatewayHost) *routev3.
 		}
 	}
 	return host
+}
+
+// misdirectedHost answers requests for hosts of other listeners. Clients repeat them on a connection with the right server name, where the other listener
+// can demand a certificate of them. It is nil without such hosts.
+func misdirectedHost(l *scope.GatewayListener) *routev3.VirtualHost {
+	if len(l.Misdirected) == 0 {
+		return nil
+	}
+	answer := &routev3.Route{Match: anyRequest(), Action: directResponse(421, "another listener serves this host: connect with its name\n")}
+	return &routev3.VirtualHost{Name: l.Name + "|misdirected", Domains: l.Misdirected, Routes: []*routev3.Route{answer}}
 }

@@ -41,11 +41,18 @@ func gatewayListeners(s *scope.Scope) []*listenerv3.Listener {
 			out = append(out, listener)
 		}
 		listener := out[len(out)-1]
-		if len(l.Certificates) > 0 {
+		if l.Protocol != "" {
+			addGatewayConnections(listener, s, l)
+		} else if len(l.Certificates) > 0 {
 			listener.FilterChains = append(listener.FilterChains, gatewayTLSChain(s, l))
 		} else if len(listener.FilterChains) == 0 {
 			// Listeners of one port without TLS share a route configuration: only the host of a request distinguishes them.
 			listener.FilterChains = []*listenerv3.FilterChain{{Name: names.GatewayListener(l.Port), Filters: []*listenerv3.Filter{gatewayHTTP(s, gatewayRouteName(l))}}}
+		}
+	}
+	for _, listener := range out {
+		if len(listener.FilterChains) == 0 {
+			listener.FilterChains = noFilterChains()
 		}
 	}
 	return out
@@ -67,9 +74,8 @@ func gatewayTLSChain(s *scope.Scope, l *scope.GatewayListener) *listenerv3.Filte
 
 func gatewayTLS(l *scope.GatewayListener) *corev3.TransportSocket {
 	common := &tlsv3.CommonTlsContext{
-		TlsParams: &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
-		// Requests are forwarded with the protocol of the client, and many servers have HTTP/1.1 only.
-		AlpnProtocols: []string{"http/1.1"},
+		TlsParams:     &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
+		AlpnProtocols: []string{"h2", "http/1.1"},
 	}
 	for _, name := range l.Certificates {
 		common.TlsCertificateSdsSecretConfigs = append(common.TlsCertificateSdsSecretConfigs, &tlsv3.SdsSecretConfig{Name: gatewaySecretName(name), SdsConfig: ads})
@@ -223,7 +229,7 @@ func toGatewayCluster(s *scope.Scope, d authz.GatewayDestination) *clusterv3.Clu
 	server := []identity.ServiceAccount{{Namespace: gateway.Namespace, Name: names.EgressGateway}}
 	out.TransportSocket = clientTLSTo(s, gatewayServerName(d), server)
 	if d.Protocol == catalog.ProtocolHTTP {
-		out.TypedExtensionProtocolOptions = sidecarHTTP(catalog.ProtocolHTTP, nil)
+		out.TypedExtensionProtocolOptions = sidecarHTTP(catalog.ProtocolHTTP, "", nil)
 	}
 	return out
 }

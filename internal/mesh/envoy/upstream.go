@@ -77,12 +77,16 @@ func upstreamHTTP(p catalog.Protocol, up *scope.Upstream) map[string]*anypb.Any 
 	return withLifetime(downstreamHTTPVersion(nil), up)
 }
 
-// sidecarHTTP is upstreamHTTP for connections to other sidecars, which answer pings.
-func sidecarHTTP(p catalog.Protocol, up *scope.Upstream) map[string]*anypb.Any {
+// sidecarHTTP is upstreamHTTP for connections to other sidecars, which answer pings. Their servers get the version of HTTP that is given, if any.
+func sidecarHTTP(p catalog.Protocol, version scope.HTTPVersion, up *scope.Upstream) map[string]*anypb.Any {
 	if !p.IsHTTP() {
 		return nil
 	}
-	return withLifetime(downstreamHTTPVersion(http2Pings), up)
+	options := downstreamHTTPVersion(http2Pings)
+	if version != "" {
+		options = explicitHTTPVersion(version, http2Pings)
+	}
+	return withLifetime(options, up)
 }
 
 // applicationIdleTimeout is how long an idle connection to the application is kept. Servers close theirs after 2 to 5 seconds, sometimes just as
@@ -113,6 +117,18 @@ func downstreamHTTPVersion(pings *corev3.KeepaliveSettings) *httpv3.HttpProtocol
 			},
 		},
 	}
+}
+
+func explicitHTTPVersion(version scope.HTTPVersion, pings *corev3.KeepaliveSettings) *httpv3.HttpProtocolOptions {
+	explicit := &httpv3.HttpProtocolOptions_ExplicitHttpConfig{}
+	if version == scope.HTTP2 {
+		explicit.ProtocolConfig = &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
+			Http2ProtocolOptions: &corev3.Http2ProtocolOptions{ConnectionKeepalive: pings},
+		}
+	} else {
+		explicit.ProtocolConfig = &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: &corev3.Http1ProtocolOptions{}}
+	}
+	return &httpv3.HttpProtocolOptions{UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: explicit}}
 }
 
 // ejectUnreachable ejects endpoints to which connections fail, for 10 seconds at first and at most half of them. When a node dies, its pods remain

@@ -80,7 +80,7 @@ func dedicatedPorts(class *catalog.GatewayClass, g *catalog.Gateway) (ports map[
 
 // isSupported reports whether listeners can have a protocol.
 func isSupported(protocol string) bool {
-	return protocol == string(gatewayv1.HTTPProtocolType) || protocol == string(gatewayv1.HTTPSProtocolType)
+	return protocol == string(gatewayv1.HTTPProtocolType) || protocol == string(gatewayv1.HTTPSProtocolType) || routesConnections(protocol)
 }
 
 // resolveDedicated resolves one Gateway that has pods of its own. It competes with no other one for ports and hosts, and limits count for each.

@@ -113,7 +113,8 @@ func TestPortsOfDedicatedGateways(t *testing.T) {
 		"the last port of Envoy":  {dedicated(), []catalog.GatewayListener{onPort(15999, http("a", ""))}, "", "belongs to Envoy"},
 		"a port of the pods":      {dedicated(), []catalog.GatewayListener{http("a", ""), onPort(10080, http("b", ""))}, "map[80:10080]", "one port for the ports 80 and 10080"},
 		"it comes first":          {dedicated(), []catalog.GatewayListener{onPort(10080, http("b", "")), http("a", "")}, "map[10080:10080]", "one port for the ports 10080 and 80"},
-		"another protocol":        {dedicated(), []catalog.GatewayListener{{Name: "a", Port: 5432, Protocol: "TCP"}}, "", "TCP is not supported"},
+		"connections":             {dedicated(), []catalog.GatewayListener{onPort(5432, connections("a", "TCP", "")), connections("b", "TLS", "b.test")}, "map[443:10443 5432:5432]", ""},
+		"another protocol":        {dedicated(), []catalog.GatewayListener{{Name: "a", Port: 5432, Protocol: "UDP"}}, "", "UDP is not supported"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := mesh(test.class, gatewayOf("web", test.listeners...))

@@ -20,7 +20,7 @@ func (r *resolver) addGateway(g *catalog.Gateway) {
 		l := &listenerState{spec: spec, bind: r.ports[spec.Port]}
 		l.status = ListenerStatus{Name: spec.Name, Kinds: spec.RouteKinds(), ResolvedRefs: yes(gatewayv1.ListenerReasonResolvedRefs)}
 		if spec.UnknownKinds {
-			l.status.ResolvedRefs = no(gatewayv1.ListenerReasonInvalidRouteKinds, "allowedRoutes.kinds has a kind that the gateway does not support: use HTTPRoute or GRPCRoute.")
+			l.status.ResolvedRefs = no(gatewayv1.ListenerReasonInvalidRouteKinds, "allowedRoutes.kinds has a kind that listeners of this protocol do not support: use %s.", kindNames(l.spec.Protocol))
 		}
 		if !isSupported(spec.Protocol) {
 			l.status.Kinds = nil
@@ -48,10 +48,13 @@ func (r *resolver) acceptListener(c claimant) Verdict {
 			c.gateway.Name.Namespace, MaxDedicated, MaxDedicatedOfMesh)
 	}
 	if !isSupported(l.spec.Protocol) {
-		return no(gatewayv1.ListenerReasonUnsupportedProtocol, "The protocol %s is not supported: use HTTP or HTTPS.", l.spec.Protocol)
+		return no(gatewayv1.ListenerReasonUnsupportedProtocol, "The protocol %s is not supported: use HTTP, HTTPS, TLS or TCP.", l.spec.Protocol)
 	}
 	if l.isTLS() && !l.spec.Terminate {
-		return no(gatewayv1.ListenerReasonUnsupportedProtocol, "tls.mode Passthrough is not supported: use Terminate.")
+		return no(gatewayv1.ListenerReasonUnsupportedProtocol, "tls.mode Passthrough is not supported for HTTPS: use Terminate, or the protocol TLS.")
+	}
+	if l.spec.Protocol == string(gatewayv1.TLSProtocolType) && l.spec.Terminate {
+		return no(gatewayv1.ListenerReasonUnsupportedValue, "tls.mode Terminate is not supported for TLS: use Passthrough, or the protocol HTTPS.")
 	}
 	if l.bind == 0 && r.dedicated {
 		return no(gatewayv1.ListenerReasonPortUnavailable, "%s", r.portProblems[l.spec.Port])
@@ -135,15 +138,17 @@ func (l *listenerState) isUnread() bool {
 	return l.status.Accepted.OK && !l.isServed() && (len(l.certificates) > 0 || l.unread)
 }
 
-// build returns a listener with its hosts. Each host belongs to the listener of the port with the most specific hostname for it, of which
-// samePort has all by their keys.
-func (r *resolver) build(l *listenerState, name catalog.Name, samePort map[string]*listenerState) Listener {
+// build returns a listener with its hosts. Each host belongs to the listener of the port with the most specific hostname for it.
+func (r *resolver) build(l *listenerState, name catalog.Name, samePort *portListeners) Listener {
 	out := Listener{
 		Gateway: name, Name: l.spec.Name, Port: l.spec.Port, Bind: l.bind,
-		TLS: l.isTLS(), Hostname: l.spec.Hostname, Certificates: l.certificates, Dedicated: r.dedicated,
+		Protocol: l.spec.Protocol, TLS: l.isTLS(), Hostname: l.spec.Hostname, Certificates: l.certificates, Dedicated: r.dedicated,
 	}
 	if l.spec.Clients != nil {
 		out.Clients = &Clients{AuthoritiesPEM: l.clients.pem, Unread: l.clients.unread, AllowInvalid: l.spec.Clients.AllowInvalid}
+	}
+	if l.isTLS() {
+		out.Misdirected = samePort.misdirected(name.Namespace, l)
 	}
 	domains := map[string]struct{}{domainOf(l.spec.Hostname): {}}
 	for _, route := range l.routes {
@@ -154,21 +159,11 @@ func (r *resolver) build(l *listenerState, name catalog.Name, samePort map[strin
 	index := indexRoutes(l.routes)
 	for _, domain := range slices.Sorted(maps.Keys(domains)) {
 		r.noteOwner(l, domain, index)
-		if l.isTLS() || mostSpecific(samePort, domain) == l {
-			out.Hosts = append(out.Hosts, Host{Domain: domain, Rules: index.rules(domain, r.inheritsWiderRules(index, domain))})
+		if samePort.owns(l, domain) {
+			out.Hosts = append(out.Hosts, Host{Domain: domain, Rules: r.rulesFor(&out, index, domain)})
 		}
 	}
 	return out
-}
-
-// mostSpecific returns the listener with the longest hostname that includes a domain.
-func mostSpecific(listeners map[string]*listenerState, domain string) *listenerState {
-	for key := range wider(domain) {
-		if l := listeners[key]; l != nil {
-			return l
-		}
-	}
-	return nil
 }
 
 func sortListeners(list []Listener) {

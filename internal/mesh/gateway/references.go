@@ -76,7 +76,7 @@ func (r *resolver) resolveBackends(route *catalog.HTTPRoute) ([][]Backend, Verdi
 
 func (r *resolver) resolveBackend(route *catalog.HTTPRoute, ref catalog.RouteBackend) (Backend, Verdict) {
 	backend := Backend{Weight: ref.Weight}
-	from := catalog.GrantedReferrer{Group: Group, Kind: string(route.Kind), Namespace: route.Name.Namespace}
+	from := catalog.GrantedReferrer{Group: Group, Kind: route.Kind.APIName(), Namespace: route.Name.Namespace}
 	switch {
 	case ref.Unsupported != "":
 		return backend, unusableBackend(route, ref, authz.InvalidKind, nil)

@@ -35,7 +35,9 @@ type Listener struct {
 	Name    string
 	// Port is that of the Service, and Bind that of the pods.
 	Port, Bind uint16
-	TLS        bool
+	// Protocol is HTTP, HTTPS, TLS or TCP. TLS is true if the gateway terminates it.
+	Protocol string
+	TLS      bool
 	// Hostname restricts the hosts; empty means any. It may start with "*.".
 	Hostname string
 	// Certificates are usable; there is at least one with TLS.
@@ -44,8 +46,12 @@ type Listener struct {
 	Clients *Clients
 	// Dedicated is true if the Gateway has pods of its own.
 	Dedicated bool
-	// Hosts has the routes by host, each host once. Hosts without routes answer 404.
+	// Hosts has the routes by host, each host once. Hosts without routes answer 404. With the protocols TLS and TCP they are server names, with one rule
+	// or none: then connections are closed.
 	Hosts []Host
+	// Misdirected are domains of other listeners with TLS, sorted. Requests for them have another server name than their connection, and get status 421. A
+	// domain of Hosts that is more specific has precedence.
+	Misdirected []string
 }
 
 // Host is a name that a listener serves, with its rules in order of precedence.
@@ -201,17 +207,16 @@ type attachedRoute struct {
 // finish builds the result from the accepted listeners.
 func (r *resolver) finish() Result {
 	var result Result
-	byPort := map[uint16]map[string]*listenerState{}
+	byPort := map[uint16]*portListeners{}
 	for _, g := range r.gateways {
 		result.Gateways = append(result.Gateways, g.status())
 		for _, l := range g.listeners {
-			if !l.isServed() {
-				continue
-			}
 			if byPort[l.spec.Port] == nil {
-				byPort[l.spec.Port] = map[string]*listenerState{}
+				byPort[l.spec.Port] = newPortListeners()
 			}
-			byPort[l.spec.Port][keyOf(l.spec.Hostname)] = l
+			if l.isServed() {
+				byPort[l.spec.Port].add(g.gateway.Name, l)
+			}
 		}
 	}
 	for _, g := range r.gateways {

@@ -93,7 +93,7 @@ func TestListeners(t *testing.T) {
 		"a host twice":              {listeners: []catalog.GatewayListener{http("a", ""), http("b", "")}, want: "Accepted ResolvedRefs true, HostnameConflict ResolvedRefs false"},
 		"two protocols on a port":   {listeners: []catalog.GatewayListener{http("a", ""), onPort(https("b", "", tls), 80)}, want: "Accepted ResolvedRefs true, ProtocolConflict ResolvedRefs false"},
 		"an unknown port":           {listeners: []catalog.GatewayListener{onPort(http("a", ""), 81)}, want: "PortUnavailable ResolvedRefs false"},
-		"TCP":                       {listeners: []catalog.GatewayListener{{Name: "a", Port: 80, Protocol: "TCP", Terminate: true}}, want: "UnsupportedProtocol ResolvedRefs false"},
+		"UDP":                       {listeners: []catalog.GatewayListener{{Name: "a", Port: 80, Protocol: "UDP", Terminate: true}}, want: "UnsupportedProtocol ResolvedRefs false"},
 		"TLS that passes through":   {listeners: []catalog.GatewayListener{passthrough}, want: "UnsupportedProtocol ResolvedRefs false"},
 		"no certificate":            {listeners: []catalog.GatewayListener{https("a", "")}, want: "Accepted InvalidCertificateRef false"},
 		"a Secret that is not read": {listeners: []catalog.GatewayListener{https("a", "", catalog.Name{Namespace: shop, Name: "x"})}, want: "Accepted InvalidCertificateRef false"},

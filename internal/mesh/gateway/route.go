@@ -84,7 +84,7 @@ func (r *resolver) attach(g *gatewayState, parent catalog.RouteParent, refs *ref
 		hostnames := commonHostnames(l.spec.Hostname, route.Hostnames)
 		switch {
 		case !slices.Contains(l.spec.RouteKinds(), route.Kind) || !r.admits(l, g.gateway.Name.Namespace, route.Name.Namespace):
-			verdict = no(gatewayv1.RouteReasonNotAllowedByListeners, "allowedRoutes of Gateway %s do not admit %ss of the namespace %s.", parent.Gateway, route.Kind, route.Name.Namespace)
+			verdict = no(gatewayv1.RouteReasonNotAllowedByListeners, "allowedRoutes of Gateway %s do not admit %ss of the namespace %s.", parent.Gateway, route.Kind.APIName(), route.Name.Namespace)
 		case len(hostnames) == 0:
 			verdict = no(gatewayv1.RouteReasonNoMatchingListenerHostname, "No host of this route is among those of the listeners of Gateway %s.", parent.Gateway)
 		case l.has(route):
@@ -130,6 +130,9 @@ const ReasonTooManyRoutes gatewayv1.RouteConditionReason = "TooManyRoutes"
 // all backends of the split.
 func (r *resolver) sizeOf(route *catalog.HTTPRoute, backends [][]Backend) int {
 	size := 1
+	if route.Kind.RoutesConnections() {
+		size = routesOfChain
+	}
 	for i := range route.Rules {
 		width := 0
 		for _, backend := range backends[i] {

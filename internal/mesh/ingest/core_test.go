@@ -199,6 +199,23 @@ func TestProtocolOfServicePorts(t *testing.T) {
 	}
 }
 
+// TestPortsWithHTTP2 checks by which names applications have HTTP/2 without TLS.
+func TestPortsWithHTTP2(t *testing.T) {
+	for port, want := range map[[2]string]bool{
+		{"grpc", ""}: true, {"grpc-api", ""}: true, {"h2c", ""}: true, {"http2-web", ""}: true, {"x", "grpc"}: true, {"x", "kubernetes.io/h2c"}: true,
+		{"x", "H2C"}: true, {"http", "http2"}: true, {"", ""}: false, {"http", ""}: false, {"grpcweb", ""}: false, {"grpc", "http"}: false,
+		{"x", "grpc-web"}: false, {"x", "kubernetes.io/ws"}: false, {"h2c", "tcp"}: false,
+	} {
+		service := &corev1.Service{Spec: corev1.ServiceSpec{ClusterIP: "10.1.0.1", Ports: []corev1.ServicePort{{Name: port[0], Port: 80}}}}
+		if port[1] != "" {
+			service.Spec.Ports[0].AppProtocol = &port[1]
+		}
+		if entry, _ := Service(service); entry.Ports[0].HTTP2 != want {
+			t.Errorf("name %q, appProtocol %q: %+v, want HTTP2 %v", port[0], port[1], entry.Ports, want)
+		}
+	}
+}
+
 func TestService(t *testing.T) {
 	entry, problems := Service(read[corev1.Service](t, `
 spec:

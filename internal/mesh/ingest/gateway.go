@@ -80,6 +80,9 @@ func gatewayListener(namespace string, l *gatewayv1.Listener) catalog.GatewayLis
 		Name: string(l.Name), Port: uint16(l.Port), Protocol: string(l.Protocol), Hostname: string(ptr.Deref(l.Hostname, "")), //nolint:gosec // the schema limits it
 		Terminate: true, From: string(gatewayv1.NamespacesFromSame),
 	}
+	if l.Protocol == gatewayv1.TCPProtocolType {
+		listener.Hostname = ""
+	}
 	if l.TLS != nil {
 		listener.Terminate = ptr.Deref(l.TLS.Mode, gatewayv1.TLSModeTerminate) == gatewayv1.TLSModeTerminate
 		for _, ref := range l.TLS.CertificateRefs {
@@ -98,13 +101,13 @@ func gatewayListener(namespace string, l *gatewayv1.Listener) catalog.GatewayLis
 		listener.From = string(ptr.Deref(from.From, gatewayv1.NamespacesFromSame))
 		listener.Selector = labelSelector(from.Selector)
 	}
-	listener.Kinds, listener.UnknownKinds = allowedKinds(l.AllowedRoutes.Kinds)
+	listener.Kinds, listener.UnknownKinds = allowedKinds(listener.Protocol, l.AllowedRoutes.Kinds)
 	return listener
 }
 
-// allowedKinds returns the supported ones among the kinds that a listener names, and whether it names others.
-func allowedKinds(list []gatewayv1.RouteGroupKind) (allowed []catalog.Kind, unknown bool) {
-	for _, kind := range catalog.GatewayRouteKinds() {
+// allowedKinds returns the kinds that a listener names and its protocol supports, and whether it names others.
+func allowedKinds(protocol string, list []gatewayv1.RouteGroupKind) (allowed []catalog.Kind, unknown bool) {
+	for _, kind := range catalog.ListenerRouteKinds(protocol) {
 		if slices.ContainsFunc(list, func(k gatewayv1.RouteGroupKind) bool { return isKind(k, kind) }) {
 			allowed = append(allowed, kind)
 		}
@@ -116,7 +119,7 @@ func allowedKinds(list []gatewayv1.RouteGroupKind) (allowed []catalog.Kind, unkn
 }
 
 func isKind(k gatewayv1.RouteGroupKind, kind catalog.Kind) bool {
-	return string(k.Kind) == string(kind) && ptr.Deref(k.Group, gatewayv1.GroupName) == gatewayv1.GroupName
+	return string(k.Kind) == kind.APIName() && ptr.Deref(k.Group, gatewayv1.GroupName) == gatewayv1.GroupName
 }
 
 func labelSelector(selector *metav1.LabelSelector) catalog.LabelSelector {

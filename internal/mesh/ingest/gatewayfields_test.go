@@ -40,7 +40,10 @@ func TestGatewayListeners(t *testing.T) {
 		"one kind": {", allowedRoutes: {kinds: [{kind: GRPCRoute}]}", listener(func(l *catalog.GatewayListener) { l.Kinds = []catalog.Kind{catalog.KindGRPCRoute} })},
 		"other kinds and these": {
 			", allowedRoutes: {kinds: [{kind: HTTPRoute}, {kind: GRPCRoute}, {kind: TCPRoute}]}",
-			listener(func(l *catalog.GatewayListener) { l.Kinds, l.UnknownKinds = catalog.GatewayRouteKinds(), true }),
+			listener(func(l *catalog.GatewayListener) { l.Kinds, l.UnknownKinds = catalog.ListenerRouteKinds("HTTP"), true }),
+		},
+		"kinds of another protocol": {
+			", allowedRoutes: {kinds: [{kind: TLSRoute}]}", listener(func(l *catalog.GatewayListener) { l.UnknownKinds = true }),
 		},
 		"a kind of a stranger": {", allowedRoutes: {kinds: [{kind: HTTPRoute, group: example.com}]}", listener(func(l *catalog.GatewayListener) { l.UnknownKinds = true })},
 	} {
@@ -71,5 +74,22 @@ func TestPathEdits(t *testing.T) {
 		if diff := cmp.Diff(test.want, pathEdit(test.modifier)); diff != "" {
 			t.Errorf("%s: (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// TestListenersOfConnections reads listeners with the protocols TLS and TCP. A hostname means nothing to TCP.
+func TestListenersOfConnections(t *testing.T) {
+	gateway, found := Gateway(smi(t, "gatewayClassName: osm\nlisteners:\n"+
+		"- {name: a, port: 443, protocol: TLS, hostname: a.test, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TLSRoute}, {kind: TCPRoute}]}}\n"+
+		"- {name: b, port: 3306, protocol: TCP, hostname: b.test, allowedRoutes: {kinds: [{kind: TCPRoute}]}}\n"))
+	want := []catalog.GatewayListener{
+		{Name: "a", Port: 443, Protocol: "TLS", Hostname: "a.test", From: "Same", Kinds: []catalog.Kind{catalog.KindTLSRoute}, UnknownKinds: true},
+		{Name: "b", Port: 3306, Protocol: "TCP", Terminate: true, From: "Same", Kinds: []catalog.Kind{catalog.KindGatewayTCPRoute}},
+	}
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	if diff := cmp.Diff(want, gateway.Listeners); diff != "" {
+		t.Errorf("listeners (-want +got):\n%s", diff)
 	}
 }

@@ -76,6 +76,7 @@ func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) 
 	}
 	if port.AppProtocol == nil || *port.AppProtocol == "" {
 		read.Protocol, read.TLS = protocolOfName(port.Name), namesTLS(port.Name)
+		read.HTTP2 = namesHTTP2(port.Name)
 		warnAboutGuess(port, read, found)
 		return read, true
 	}
@@ -84,6 +85,7 @@ func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) 
 		found.reject(ReasonUnknownProtocol, "Port %d has the appProtocol %.60q, which sidecars do not support, so the port is not part of the mesh: use http, grpc, tcp, tcp-server-first or https, and tcp for everything that is not HTTP.", port.Port, *port.AppProtocol)
 	}
 	read.Protocol, read.TLS = protocol, isTLS(*port.AppProtocol)
+	read.HTTP2 = isHTTP2(*port.AppProtocol)
 	return read, ok
 }
 
@@ -195,6 +197,20 @@ func isTLS(appProtocol string) bool { return tlsProtocols[strings.ToLower(appPro
 func namesTLS(port string) bool {
 	_, isByteProtocol := byteProtocols[port]
 	return isByteProtocol && isTLS(port) || isNamed(port, "https") || isNamed(port, "tls")
+}
+
+// http2Names are the values of appProtocol, and the names of ports, with which the application has HTTP/2 without TLS.
+var http2Names = []string{"grpc", "h2c", "http2"}
+
+// isHTTP2 reports whether the application has HTTP/2 on a port with an appProtocol.
+func isHTTP2(appProtocol string) bool {
+	name := strings.ToLower(appProtocol)
+	return name == "kubernetes.io/h2c" || slices.Contains(http2Names, name)
+}
+
+// namesHTTP2 reports whether the name of a port without appProtocol implies that the application has HTTP/2.
+func namesHTTP2(port string) bool {
+	return slices.ContainsFunc(http2Names, func(name string) bool { return isNamed(port, name) })
 }
 
 // isNamed reports whether a port has a name, or a name with this prefix.

@@ -151,7 +151,7 @@ func sortedClusters(clusters map[string]Cluster) []Cluster {
 }
 
 func compareClusters(a, b Cluster) int {
-	return cmp.Or(a.Service.Compare(b.Service), cmp.Compare(a.TargetPort, b.TargetPort))
+	return cmp.Or(a.Service.Compare(b.Service), cmp.Compare(a.TargetPort, b.TargetPort), cmp.Compare(b.HTTP, a.HTTP))
 }
 
 // UsesSharedDestinations reports whether a client may call exactly the shared destinations: something is permissive,

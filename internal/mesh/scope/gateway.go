@@ -36,6 +36,11 @@ type GatewayListener struct {
 	// Clients is the demand for certificates of clients; nil without one.
 	Clients *GatewayClients
 	Hosts   []GatewayHost
+	// Misdirected are domains of other listeners, whose requests get status 421.
+	Misdirected []string
+	// Protocol is TLS or TCP if the listener has Connections instead of Hosts. Those that none of them selects are closed.
+	Protocol    string
+	Connections []ConnectionRoute
 }
 
 // GatewayClients is the demand for certificates of clients. Authorities is the name of those that issue them.
@@ -84,12 +89,16 @@ func (s *Scope) addIngressGateway(v *catalog.View) {
 
 // gatewayListener returns a listener with its routes.
 func (o gatewayBuilder) gatewayListener(l *gateway.Listener) GatewayListener {
-	listener := GatewayListener{Name: l.Gateway.String() + "/" + l.Name, Port: l.Port, Bind: l.Bind, Hostname: l.Hostname}
+	listener := GatewayListener{Name: l.Gateway.String() + "/" + l.Name, Port: l.Port, Bind: l.Bind, Hostname: l.Hostname, Misdirected: l.Misdirected}
 	for _, c := range l.Certificates {
 		listener.Certificates = append(listener.Certificates, c.Name.String())
 	}
 	if l.Clients != nil {
 		listener.Clients = &GatewayClients{gatewayAuthoritiesName(l), l.Clients.AllowInvalid}
+	}
+	if l.RoutesConnections() {
+		listener.Protocol, listener.Connections = l.Protocol, o.gatewayConnections(l)
+		return listener
 	}
 	for _, host := range l.Hosts {
 		out := GatewayHost{Domain: host.Domain}
@@ -108,10 +117,12 @@ type gatewayBuilder struct {
 	shares map[gatewayPort]gatewayShares
 }
 
-// gatewayPort is a port of a Service.
+// gatewayPort is a port of a Service as a backend of routes of a kind.
 type gatewayPort struct {
 	service catalog.Name
 	port    uint16
+	// kind is that of the route, which decides about the version of HTTP.
+	kind catalog.Kind
 }
 
 // gatewayShares are the destinations of the requests to a port of a Service.
@@ -124,11 +135,12 @@ type gatewayShares struct {
 }
 
 func (o gatewayBuilder) gatewayRoute(rule gateway.Rule) HTTPRoute {
-	route := o.newRoute(rule.Route, rule.Rule, rule.Match, authz.ResolveGranted)
+	kind := rule.Route.Kind
+	route := o.newRoute(rule.Route, rule.Rule, rule.Match, authz.ResolveGranted, func(b authz.WeightedBackend) string { return o.addVersioned(b, kind) })
 	exists, allowed := false, false
 	for i, backend := range rule.Backends {
 		exists = exists || backend.Service != nil
-		backends, callable := o.gatewayBackends(backend)
+		backends, callable := o.gatewayBackends(backend, kind)
 		for k := range backends {
 			backends[k].Filters = rule.Rule.Backends[i].Filters
 		}
@@ -141,12 +153,12 @@ func (o gatewayBuilder) gatewayRoute(rule gateway.Rule) HTTPRoute {
 
 // gatewayBackends divides the weight of a backend among those of the TrafficSplit for all requests to it, if there is one. It also reports
 // whether the gateway may call any of them. Of several, one that it may not call keeps its weight: its server rejects the connections.
-func (o gatewayBuilder) gatewayBackends(b gateway.Backend) (backends []Backend, callable bool) {
+func (o gatewayBuilder) gatewayBackends(b gateway.Backend, kind catalog.Kind) (backends []Backend, callable bool) {
 	unusable := []Backend{{Weight: scaled(b.Weight, 1, 1)}}
 	if b.Service == nil {
 		return unusable, false
 	}
-	shares := o.sharesOf(b)
+	shares := o.sharesOf(b, kind)
 	if shares.total == 0 {
 		return unusable, true
 	}
@@ -156,9 +168,22 @@ func (o gatewayBuilder) gatewayBackends(b gateway.Backend) (backends []Backend, 
 	return backends, shares.callable
 }
 
-// sharesOf returns the destinations of a backend, and adds their clusters.
-func (o gatewayBuilder) sharesOf(b gateway.Backend) gatewayShares {
-	key := gatewayPort{b.Service.Name, b.Port.Number}
+// addVersioned adds the cluster of a backend of routes of a kind. The version of HTTP does not follow that of the client: browsers use HTTP/2, and many
+// servers have HTTP/1.1 alone. The Service decides, and requests of gRPC need HTTP/2.
+func (o gatewayBuilder) addVersioned(b authz.WeightedBackend, kind catalog.Kind) string {
+	if !b.Protocol.IsHTTP() {
+		return o.addCluster(b)
+	}
+	version := HTTP1
+	if kind == catalog.KindGRPCRoute || b.Port.HTTP2 {
+		version = HTTP2
+	}
+	return o.addClusterFor(b, version)
+}
+
+// sharesOf returns the destinations of a backend of routes of a kind, and adds their clusters.
+func (o gatewayBuilder) sharesOf(b gateway.Backend, kind catalog.Kind) gatewayShares {
+	key := gatewayPort{b.Service.Name, b.Port.Number, kind}
 	if known, ok := o.shares[key]; ok {
 		return known
 	}
@@ -170,7 +195,7 @@ func (o gatewayBuilder) sharesOf(b gateway.Backend) gatewayShares {
 	}
 	if shares.total > 0 {
 		for _, target := range last.Backends {
-			shares.backends = append(shares.backends, Backend{Cluster: o.addCluster(target), Weight: target.Weight})
+			shares.backends = append(shares.backends, Backend{Cluster: o.addVersioned(target, kind), Weight: target.Weight})
 		}
 	}
 	o.shares[key] = shares

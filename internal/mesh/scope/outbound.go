@@ -92,10 +92,15 @@ func (o outboundBuilder) matches(rule authz.RouteRule) []catalog.HTTPMatch {
 // addCluster adds a port of a Service with the identities that the client may call, or with all identities if it may
 // call none. It returns the name of the cluster.
 func (o outboundBuilder) addCluster(backend authz.WeightedBackend) string {
+	return o.addClusterFor(backend, "")
+}
+
+// addClusterFor is addCluster for requests that are forwarded in a version of HTTP.
+func (o outboundBuilder) addClusterFor(backend authz.WeightedBackend, version HTTPVersion) string {
 	service := backend.Service.Name
 	// All ports with one target port share the cluster, so its identities must not depend on the port.
-	c := Cluster{Service: service, TargetPort: backend.TargetPort, Protocol: backend.Protocol, Identities: backend.Identities}
-	c.Endpoints = EndpointsKey{Service: service, TargetPort: backend.TargetPort}
+	c := Cluster{Service: service, TargetPort: backend.TargetPort, Protocol: backend.Protocol, Identities: backend.Identities, HTTP: version}
+	c.Endpoints = EndpointsKey{Service: service, TargetPort: backend.TargetPort, HTTP2: version == HTTP2}
 	c.Upstream = o.upstream(service)
 	if len(backend.Allowed) > 0 && len(backend.Allowed) < len(backend.Identities) {
 		c.Identities = backend.Allowed
@@ -179,6 +184,14 @@ func BuildEndpoints(v *catalog.View, key EndpointsKey) Endpoints {
 // ClusterName is OSM's name of an upstream cluster, "<namespace>/<service>|<target port>".
 func ClusterName(service catalog.Name, targetPort uint16) string {
 	return service.Namespace + "/" + service.Name + "|" + strconv.Itoa(int(targetPort))
+}
+
+func clusterName(service catalog.Name, targetPort uint16, http2 bool) string {
+	name := ClusterName(service, targetPort)
+	if http2 {
+		name += "|h2"
+	}
+	return name
 }
 
 // Upstream is the part of an UpstreamTrafficSetting that applies in clients' sidecars.

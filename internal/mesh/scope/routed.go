@@ -34,7 +34,7 @@ func (o outboundBuilder) addRouted(out *Outbound, rule authz.RouteRule) {
 		o.addConnectionRoute(out, rule)
 		return
 	}
-	route := o.newRoute(routed.Route, routed.Rule, *routed.Match, authz.ResolveBackend)
+	route := o.newRoute(routed.Route, routed.Rule, *routed.Match, authz.ResolveBackend, o.addCluster)
 	route.Weight = weightOfRouted(rule)
 	route.Backends = o.routedBackends(rule)
 	out.HTTPRoutes = append(out.HTTPRoutes, route)
@@ -58,27 +58,25 @@ func (o outboundBuilder) routedBackends(rule authz.RouteRule) []Backend {
 // backendResolver returns what a route may refer to.
 type backendResolver func(*catalog.View, *catalog.HTTPRoute, catalog.RouteBackend) (authz.ResolvedBackend, authz.BackendProblem)
 
-// newRoute returns a match of a rule without its backends.
-func (o outboundBuilder) newRoute(route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, match catalog.RouteMatch, resolve backendResolver) HTTPRoute {
+// newRoute returns a match of a rule without its backends. addCluster adds the clusters of copies of requests.
+func (o outboundBuilder) newRoute(
+	route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, match catalog.RouteMatch, resolve backendResolver, addCluster func(authz.WeightedBackend) string,
+) HTTPRoute {
 	out := HTTPRoute{
 		Match: match, Filters: rule.Filters, Unsupported: rule.Unsupported != "", Timeout: rule.Timeout, TryTimeout: rule.TryTimeout, Repeat: rule.Repeat, Session: rule.Session,
 	}
 	for _, mirror := range rule.Filters.Mirrors {
-		if cluster := o.mirrorCluster(resolve(o.view, route, mirror.Backend)); cluster != "" {
-			out.Mirrors = append(out.Mirrors, Mirror{cluster, mirror.Numerator, mirror.Denominator})
+		if backend, ok := o.mirrorBackend(resolve(o.view, route, mirror.Backend)); ok {
+			out.Mirrors = append(out.Mirrors, Mirror{addCluster(backend), mirror.Numerator, mirror.Denominator})
 		}
 	}
 	return out
 }
 
-// mirrorCluster returns the cluster for copies of requests. It is empty if the Service does not exist, or if the client may not call it.
-func (o outboundBuilder) mirrorCluster(resolved authz.ResolvedBackend, problem authz.BackendProblem) string {
+// mirrorBackend returns the destination of copies of requests. It returns false if the Service does not exist, or if the client may not call it.
+func (o outboundBuilder) mirrorBackend(resolved authz.ResolvedBackend, problem authz.BackendProblem) (authz.WeightedBackend, bool) {
 	if problem != "" {
-		return ""
+		return authz.WeightedBackend{}, false
 	}
-	backend, callable := authz.BackendFor(o.view, o.client, resolved)
-	if !callable {
-		return ""
-	}
-	return o.addCluster(backend)
+	return authz.BackendFor(o.view, o.client, resolved)
 }

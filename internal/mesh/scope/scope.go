@@ -183,10 +183,22 @@ type Cluster struct {
 	Endpoints EndpointsKey
 	// Upstream has the client-side settings for this Service; nil means defaults.
 	Upstream *Upstream
+	// HTTP is the version of the requests to the cluster. Only gateways set it.
+	HTTP HTTPVersion
 }
 
-// Name is OSM's cluster name, "<namespace>/<service>|<target port>".
-func (c Cluster) Name() string { return ClusterName(c.Service, c.TargetPort) }
+// HTTPVersion is the version of HTTP in which requests are forwarded. If it is empty, it is that of the client's request.
+type HTTPVersion string
+
+// Versions of HTTP.
+const (
+	HTTP1 HTTPVersion = "http/1.1"
+	HTTP2 HTTPVersion = "h2"
+)
+
+// Name is OSM's cluster name, "<namespace>/<service>|<target port>". With HTTP2 it ends with "|h2", because a gateway may forward requests in both versions
+// to one port.
+func (c Cluster) Name() string { return clusterName(c.Service, c.TargetPort, c.HTTP == HTTP2) }
 
 // EndpointsKey identifies the endpoints of one port of a Service for clients that may call the same identities. It is
 // comparable. Equal keys share one resource across scopes.
@@ -195,7 +207,12 @@ type EndpointsKey struct {
 	TargetPort uint16
 	// Identities lists the allowed identities ("<namespace>/<name>", sorted, joined by commas). Empty means all.
 	Identities string
+	// HTTP2 is true for the endpoints of a cluster with HTTP2. Envoy does not wait for endpoints of a new cluster if another one has them already.
+	HTTP2 bool
 }
+
+// ClusterName is the name of the cluster that has the endpoints.
+func (k EndpointsKey) ClusterName() string { return clusterName(k.Service, k.TargetPort, k.HTTP2) }
 
 // Endpoints are the current endpoints of an EndpointsKey.
 type Endpoints struct {

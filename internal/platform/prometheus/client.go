@@ -164,7 +164,7 @@ func Query(namespaces []string) string {
 		return "vector(0)"
 	}
 	// Namespace names contain no special characters of regular expressions.
-	upstream := fmt.Sprintf(`envoy_cluster_name=~"(%s)/.+[|][0-9]+"`, strings.Join(slices.Sorted(slices.Values(namespaces)), "|"))
+	upstream := fmt.Sprintf(`envoy_cluster_name=~"(%s)/.+[|][0-9]+([|]h2)?"`, strings.Join(slices.Sorted(slices.Values(namespaces)), "|"))
 	all := fmt.Sprintf(`envoy_cluster_upstream_rq_xx{%s}`, upstream)
 	failed := fmt.Sprintf(`envoy_cluster_upstream_rq_xx{envoy_response_code_class="5",%s}`, upstream)
 	idle := fmt.Sprintf(`(0 * count(envoy_server_live) unless sum(%s))`, all)

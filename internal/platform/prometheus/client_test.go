@@ -129,9 +129,9 @@ func TestQuery(t *testing.T) {
 	if got := Query(nil); got != "vector(0)" {
 		t.Errorf("without namespaces: %s", got)
 	}
-	want := `(sum(rate(envoy_cluster_upstream_rq_xx{envoy_response_code_class="5",envoy_cluster_name=~"(bank|shop)/.+[|][0-9]+"}[2m])) or vector(0))` +
-		` / clamp_min(sum(rate(envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"(bank|shop)/.+[|][0-9]+"}[2m]))` +
-		` or (0 * count(envoy_server_live) unless sum(envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"(bank|shop)/.+[|][0-9]+"})), 1e-9)`
+	want := `(sum(rate(envoy_cluster_upstream_rq_xx{envoy_response_code_class="5",envoy_cluster_name=~"(bank|shop)/.+[|][0-9]+([|]h2)?"}[2m])) or vector(0))` +
+		` / clamp_min(sum(rate(envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"(bank|shop)/.+[|][0-9]+([|]h2)?"}[2m]))` +
+		` or (0 * count(envoy_server_live) unless sum(envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"(bank|shop)/.+[|][0-9]+([|]h2)?"})), 1e-9)`
 	if got := Query([]string{"shop", "bank"}); got != want {
 		t.Errorf("the query is\n%s, want\n%s", got, want)
 	}

@@ -5,6 +5,7 @@ import "testing"
 func TestDestination(t *testing.T) {
 	for cluster, want := range map[string]Destination{
 		"shop/web|8080":                       {Service: "shop/web", Port: "8080"},
+		"shop/web|8080|h2":                    {Service: "shop/web", Port: "8080"},
 		"shop/web|8080|pods":                  {Service: "shop/web", Port: "8080"},
 		"shop/web|8080|local":                 {Service: "shop/web", Port: "8080", Local: true},
 		"example.com:443":                     {Outside: "example.com:443"},

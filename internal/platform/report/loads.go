@@ -66,7 +66,7 @@ type LoadInterval struct {
 // Names of upstream clusters that carry requests of applications. A sidecar has others, for probes, metrics, traces, decisions and the
 // control plane.
 var (
-	serviceCluster = regexp.MustCompile(`^([^/|]+/[^/|]+)[|]([0-9]+)([|]pods|[|]local)?$`)
+	serviceCluster = regexp.MustCompile(`^([^/|]+/[^/|]+)[|]([0-9]+)([|]pods|[|]local|[|]h2)?$`)
 	outsideCluster = regexp.MustCompile(`^(?:[^/|]+[:_][0-9]+|[0-9]+|passthrough-outbound)$`)
 )
 

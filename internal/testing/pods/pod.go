@@ -69,7 +69,7 @@ func (p *Pod) SendAll(t testing.TB, s *scope.Scope, built []envoy.Resource, endp
 		[]envoy.Resource{envoy.ServiceCertSecret(envoy.ServiceCertName, p.chain, p.key)},
 	)
 	for _, e := range endpoints {
-		resources = append(resources, envoy.Endpoints(scope.ClusterName(e.Key.Service, e.Key.TargetPort), e))
+		resources = append(resources, envoy.Endpoints(e.Key.ClusterName(), e))
 	}
 	p.Send(t, resources)
 }
