@@ -62,13 +62,13 @@ func state(ctx context.Context) ([]string, error) {
 		{"clusterrolebindings", "-o", "name"},
 		{"gateways,httproutes,grpcroutes,tlsroutes,tcproutes,referencegrants", "--all-namespaces", "-o", "name"},
 		{"deployments,services,configmaps,horizontalpodautoscalers,poddisruptionbudgets", "--namespace", names.DefaultNamespace, "-o", "name"},
-		{"meshconfigs", "--all-namespaces", "-o", "jsonpath={.items[*].spec.traffic}"},
+		{"meshconfigs", "--all-namespaces", "-o", `jsonpath={range .items[?(@.spec.traffic.enablePermissiveTrafficPolicyMode==true)]}permissive meshconfig {.metadata.namespace}{"\n"}{end}`},
 	} {
 		found, err := cluster.Kubectl(ctx, append([]string{"get"}, query...)...)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, strings.Split(strings.TrimSpace(found), "\n")...)
+		all = append(all, strings.FieldsFunc(found, func(r rune) bool { return r == '\n' })...)
 	}
 	return all, nil
 }
