@@ -31,6 +31,8 @@ func run(ctx context.Context, args []string) error {
 	}
 	s := suite{folder: filepath.Join(root, "e2e", "conformance")}
 	switch {
+	case len(args) == 1 && args[0] == "build":
+		return s.build(ctx)
 	case len(args) == 1 && args[0] == "images":
 		return s.printImages(ctx)
 	case len(args) == 1 && args[0] == "definitions":
@@ -38,7 +40,7 @@ func run(ctx context.Context, args []string) error {
 	case len(args) > 1 && args[0] == "run":
 		return s.run(ctx, args[1:])
 	}
-	return errors.New("use one of: images, which prints the archives of the images that the suite needs; definitions, which prints the folder of the Gateway API's " +
+	return errors.New("use one of: build, which compiles the suite and the images that it needs; images, which prints the archives of the images that the suite needs; definitions, which prints the folder of the Gateway API's " +
 		"definitions; run FLAGS, with the flags of the suite")
 }
 
@@ -102,43 +104,76 @@ func (s suite) images(ctx context.Context, folder string) ([]string, error) {
 	return slices.Compact(images), nil
 }
 
-// printImages builds the images that the manifests of the tests name, and prints the paths of their archives.
-func (s suite) printImages(ctx context.Context) error {
+// newBuilder returns what builds the suite and its images, and caches them.
+func newBuilder() (assets.Builder, error) {
 	hack, err := assets.FindHack()
 	if err != nil {
-		return err
+		return assets.Builder{}, err
 	}
 	cache, err := paths.FindCache(os.Getenv)
+	return assets.Builder{Hack: hack, Cache: build.Cache{Dir: cache}, Report: progress.New(os.Stderr, time.Now)}, err
+}
+
+// build compiles the suite and the images that the manifests of the tests name.
+func (s suite) build(ctx context.Context) error {
+	builder, err := newBuilder()
 	if err != nil {
 		return err
 	}
-	builder := assets.Builder{Hack: hack, Cache: build.Cache{Dir: cache}, Report: progress.New(os.Stderr, time.Now)}
-	ofMeshes, err := s.images(ctx, "mesh")
+	if _, err := builder.ConformanceSuite(ctx); err != nil {
+		return err
+	}
+	_, err = s.archives(ctx, builder)
+	return err
+}
+
+// printImages prints the paths of the archives of the images that the manifests of the tests name.
+func (s suite) printImages(ctx context.Context) error {
+	builder, err := newBuilder()
 	if err != nil {
 		return err
 	}
-	ofGateways, err := s.images(ctx, "base")
+	archives, err := s.archives(ctx, builder)
 	if err != nil {
 		return err
 	}
-	for _, image := range []struct {
-		references []string
-		build      func(context.Context, []string) (string, error)
-	}{{ofMeshes, builder.Echo}, {ofGateways, builder.EchoBasic}} {
-		folder, err := image.build(ctx, image.references)
-		if err != nil {
-			return err
-		}
-		for i := range image.references {
-			fmt.Println(assets.EchoArchiveOf(folder, i))
-		}
-	}
+	fmt.Println(strings.Join(archives, "\n"))
 	return nil
+}
+
+// archives builds the images that the manifests of the tests name, and returns the paths of their archives.
+func (s suite) archives(ctx context.Context, builder assets.Builder) ([]string, error) {
+	var archives []string
+	for _, image := range []struct {
+		manifests string
+		build     func(context.Context, []string) (string, error)
+	}{{"mesh", builder.Echo}, {"base", builder.EchoBasic}} {
+		references, err := s.images(ctx, image.manifests)
+		if err != nil {
+			return nil, err
+		}
+		folder, err := image.build(ctx, references)
+		if err != nil {
+			return nil, err
+		}
+		for i := range references {
+			archives = append(archives, assets.EchoArchiveOf(folder, i))
+		}
+	}
+	return archives, nil
 }
 
 // run runs the suite with its flags.
 func (s suite) run(ctx context.Context, flags []string) error {
-	cmd := s.command(ctx, append([]string{"test", ".", "-count=1", "-timeout=60m", "-v", "-args"}, flags...)...)
-	cmd.Stdout = os.Stdout
+	builder, err := newBuilder()
+	if err != nil {
+		return err
+	}
+	program, err := builder.ConformanceSuite(ctx)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, program, append([]string{"-test.timeout=60m", "-test.v"}, flags...)...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = s.folder, os.Stdout, os.Stderr
 	return cmd.Run()
 }

@@ -208,6 +208,10 @@ func (p *preparation) cluster(ctx context.Context) error {
 	if _, err := p.hack(ctx, "./cluster", "load-version"); err != nil {
 		fmt.Fprintf(p.out, "the upgrade tests will fail: %v\n", err)
 	}
+	// The conformance suite of the Gateway API and its servers take minutes too.
+	if _, err := p.hack(ctx, "./conformance", "build"); err != nil {
+		fmt.Fprintf(p.out, "the conformance tests will fail: %v\n", err)
+	}
 	return nil
 }
 

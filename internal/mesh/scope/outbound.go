@@ -218,6 +218,13 @@ type Limits struct {
 // UpstreamSetting returns the setting in force for a Service: its own, or else that of the first root, by name, of the
 // TrafficSplits to it. Clients of a split know its root only, and so do authors of limits.
 func UpstreamSetting(v *catalog.View, service catalog.Name) *catalog.UpstreamTrafficSetting {
+	return catalog.Memo(v, upstreamKey{service}, func() *catalog.UpstreamTrafficSetting { return findUpstreamSetting(v, service) })
+}
+
+// upstreamKey identifies the setting of a Service. Each of its routes asks for it, and the answer depends on all of them.
+type upstreamKey struct{ service catalog.Name }
+
+func findUpstreamSetting(v *catalog.View, service catalog.Name) *catalog.UpstreamTrafficSetting {
 	if setting := v.UpstreamSetting(service); setting != nil {
 		return setting
 	}

@@ -3,7 +3,6 @@ package metricsserver
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -17,9 +16,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/platform/httplimit"
 )
-
-// shutdownTimeout limits the requests that are in progress when the server stops.
-const shutdownTimeout = 10 * time.Second
 
 // Profile returns the limits of clients. They leave room for a few scrapers.
 func Profile() httplimit.Profile {
@@ -68,14 +64,8 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		Handler: mux, TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
 	}
 	limited := Profile().Apply(server, listener, func() {})
-	stopped := context.AfterFunc(ctx, func() {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-		_ = server.Shutdown(stopping)
-	})
-	defer stopped()
-	if err := server.ServeTLS(limited, "", ""); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("the metrics server on %s stopped: %w", listener.Addr(), err)
+	if err := httplimit.ServeTLS(ctx, server, limited, httplimit.Shutdown{}); err != nil {
+		return fmt.Errorf("serve metrics: %w", err)
 	}
 	return nil
 }

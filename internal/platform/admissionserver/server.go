@@ -54,18 +54,10 @@ func Serve(ctx context.Context, config Config) error {
 	server := &http.Server{Handler: config.Handler, TLSConfig: config.tls()} //nolint:gosec // the profile has the timeouts
 	// The limits exclude HTTP/2, with which an API server would send all reviews over one connection, and so to one replica.
 	listener := Profile(config.Requests).Apply(server, config.Listener, config.OnClosed)
-	stopped := make(chan error, 1)
-	go func() {
-		<-ctx.Done()
-		time.Sleep(config.PropagationDelay)
-		shutdownCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-		stopped <- server.Shutdown(shutdownCtx)
-	}()
-	if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("the webhook server on %s stopped: %w", config.Listener.Addr(), err)
+	if err := httplimit.ServeTLS(ctx, server, listener, httplimit.Shutdown{Delay: config.PropagationDelay, Timeout: shutdownTimeout}); err != nil {
+		return fmt.Errorf("serve reviews: %w", err)
 	}
-	return <-stopped
+	return nil
 }
 
 func (c Config) tls() *tls.Config {

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -28,9 +27,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/trafficmetrics"
 	"github.com/openservicemesh/osm-operator/internal/platform/httplimit"
 )
-
-// shutdownTimeout limits the requests that are in progress when the server stops.
-const shutdownTimeout = 10 * time.Second
 
 // Profile returns the limits of clients. They leave room for several API servers, each of which forwards the requests of many users from one
 // address.
@@ -76,18 +72,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		s.Log.Error(err, "the certificate of this server cannot be written into its APIService yet")
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := server.ServeTLS(limited, "", ""); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-ctx.Done()
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-		return server.Shutdown(stopping)
-	})
+	group.Go(func() error { return httplimit.ServeTLS(ctx, server, limited, httplimit.Shutdown{}) })
 	group.Go(func() error { return registered.run(ctx) })
 	return group.Wait()
 }

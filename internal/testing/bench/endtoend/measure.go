@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
@@ -160,7 +161,30 @@ func (b *bench) createMesh(ctx context.Context) error {
 			rest = append(rest, entry)
 		}
 	}
-	return errors.Join(b.put(ctx, namespaces), b.put(ctx, rest))
+	if err := errors.Join(b.put(ctx, namespaces), b.put(ctx, rest)); err != nil {
+		return err
+	}
+	return b.readCreationTimes(ctx)
+}
+
+// readCreationTimes reads when the API server created the routes of the mesh: their order follows from it.
+func (b *bench) readCreationTimes(ctx context.Context) error {
+	routes := &metav1.PartialObjectMetadataList{}
+	routes.SetGroupVersionKind(gatewayv1.SchemeGroupVersion.WithKind("HTTPRouteList"))
+	if err := b.cluster.client.List(ctx, routes); err != nil {
+		return err
+	}
+	b.mesh.Created = creationTimes(routes.Items)
+	return nil
+}
+
+// creationTimes returns when objects were created, as the control plane reads it.
+func creationTimes(list []metav1.PartialObjectMetadata) map[catalog.Name]time.Time {
+	times := map[catalog.Name]time.Time{}
+	for i := range list {
+		times[catalog.Name{Namespace: list[i].Namespace, Name: list[i].Name}] = list[i].CreationTimestamp.UTC()
+	}
+	return times
 }
 
 // put creates objects concurrently.

@@ -48,6 +48,8 @@ type Mesh struct {
 	Settings *catalog.Settings
 	// Routes is the number of HTTPRoutes of each service. Kind Route needs at least one.
 	Routes int
+	// Created is when an API server created each HTTPRoute. Of two routes with prefixes of one length, the older comes first.
+	Created map[catalog.Name]time.Time
 
 	// shrunk are the services without one of their endpoints.
 	shrunk map[int]bool
@@ -117,7 +119,7 @@ func (m *Mesh) service(i int) []catalog.Entry {
 		entries = append(entries, rules(i, 0), m.target(i))
 	}
 	for n := range m.Routes {
-		entries = append(entries, route(i, n, 0))
+		entries = append(entries, m.route(i, n, 0))
 	}
 	return entries
 }
@@ -246,7 +248,7 @@ func (m *Mesh) Next(kind Kind) Change {
 	case Retry:
 		return m.retry(i, n)
 	case Route:
-		return Change{Changes: []catalog.Change{catalog.Set(route(i, n%m.Routes, n+1))}, Candidates: m.clientsOf(i)}
+		return Change{Changes: []catalog.Change{catalog.Set(m.route(i, n%m.Routes, n+1))}, Candidates: m.clientsOf(i)}
 	case NewService:
 		return m.newService(m.Services + n)
 	default:
