@@ -105,7 +105,8 @@ func (v *View) LeftOut(service *Service) []netip.Addr {
 	addresses := map[netip.Addr]struct{}{}
 	for _, slice := range v.catalog.slicesOf(service.Name) {
 		for _, endpoint := range slice.Endpoints {
-			if v.catalog.podBehind(service, endpoint) == nil && !(service.HasSelector() && endpoint.Pod != (Name{})) {
+			mayAppear := service.HasSelector() && endpoint.Pod != (Name{})
+			if v.catalog.podBehind(service, endpoint) == nil && !mayAppear {
 				addresses[endpoint.Address] = struct{}{}
 			}
 		}

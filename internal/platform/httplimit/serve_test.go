@@ -26,7 +26,7 @@ func TestRequestsInProgressEndBeforeTheServer(t *testing.T) {
 		<-proceed
 		_, _ = io.WriteString(w, "answer")
 	})
-	server := &http.Server{Handler: handler, TLSConfig: test.TLS.Clone()} //nolint:gosec // no limits
+	server := &http.Server{Handler: handler, TLSConfig: test.TLS.Clone()}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- httplimit.ServeTLS(ctx, server, listener, httplimit.Shutdown{}) }()

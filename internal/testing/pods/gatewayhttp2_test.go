@@ -191,6 +191,7 @@ func (b *browser) webSocket(t *testing.T) {
 	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("the upgrade = %v, %v", response, err)
 	}
+	defer response.Body.Close()
 	fmt.Fprint(secure, "hello\n")
 	if line, err := reader.ReadString('\n'); err != nil || line != "hello\n" {
 		t.Errorf("the WebSocket echoes %q, %v", line, err)

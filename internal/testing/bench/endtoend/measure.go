@@ -13,6 +13,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -170,7 +171,7 @@ func (b *bench) createMesh(ctx context.Context) error {
 // readCreationTimes reads when the API server created the routes of the mesh: their order follows from it.
 func (b *bench) readCreationTimes(ctx context.Context) error {
 	routes := &metav1.PartialObjectMetadataList{}
-	routes.SetGroupVersionKind(gatewayv1.SchemeGroupVersion.WithKind("HTTPRouteList"))
+	routes.SetGroupVersionKind(schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: gatewayv1.GroupVersion.Version, Kind: "HTTPRouteList"})
 	if err := b.cluster.client.List(ctx, routes); err != nil {
 		return err
 	}
