@@ -151,12 +151,12 @@ func (r *Reconciler) read(ctx context.Context) (*state, error) {
 
 func (s *state) add(kind schema.GroupVersionKind, object *unstructured.Unstructured) {
 	name := catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
-	switch kind {
-	case kinds.GatewayClass:
+	switch {
+	case kind == kinds.GatewayClass:
 		s.classes = append(s.classes, *object)
-	case kinds.Gateway:
+	case kind == kinds.Gateway:
 		s.gateways[name] = object
-	case kinds.HTTPRoute, kinds.GRPCRoute, kinds.TLSRoute, kinds.GatewayTCPRoute:
+	case isRoute(kind):
 		s.routes[catalog.Ref{Kind: kinds.EntryKind(kind), Name: name}] = object
 	}
 }

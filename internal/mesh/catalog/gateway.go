@@ -64,12 +64,18 @@ type GatewayListener struct {
 	Claimed time.Time
 }
 
+// Protocols of listeners for connections. Those of others are for requests.
+const (
+	ListenerTLS = "TLS"
+	ListenerTCP = "TCP"
+)
+
 // ListenerRouteKinds are the kinds of routes that listeners with a protocol support, sorted.
 func ListenerRouteKinds(protocol string) []Kind {
 	switch protocol {
-	case "TLS":
+	case ListenerTLS:
 		return []Kind{KindTLSRoute}
-	case "TCP":
+	case ListenerTCP:
 		return []Kind{KindGatewayTCPRoute}
 	}
 	return []Kind{KindGRPCRoute, KindHTTPRoute}

@@ -3,24 +3,22 @@ package envoy
 import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
-
-// tlsConnections is the protocol of listeners that pass TLS through, by server name.
-const tlsConnections = "TLS"
 
 // addGatewayConnections adds the filter chains of a listener with routes of connections: one for each TLSRoute, or that of the TCPRoute. Envoy closes and
 // logs the connections that match none.
 func addGatewayConnections(out *listenerv3.Listener, s *scope.Scope, l *scope.GatewayListener) {
 	out.AccessLog = loggersOf(s).unroutedConnections
-	if l.Protocol == tlsConnections {
+	if l.Protocol == catalog.ListenerTLS {
 		out.ListenerFilters = []*listenerv3.ListenerFilter{readServerName}
 	}
 	for i := range l.Connections {
 		route := &l.Connections[i]
 		chain := &listenerv3.FilterChain{Name: gatewayConnectionName(l, route), Filters: gatewayTCP(s, l, route)}
-		if l.Protocol == tlsConnections {
+		if l.Protocol == catalog.ListenerTLS {
 			chain.FilterChainMatch = &listenerv3.FilterChainMatch{ServerNames: route.ServerNames, TransportProtocol: "tls"}
 		}
 		out.FilterChains = append(out.FilterChains, chain)

@@ -2,9 +2,8 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
@@ -14,7 +13,7 @@ const routesOfChain = 8
 
 // routesConnections reports whether listeners with a protocol have routes of connections.
 func routesConnections(protocol string) bool {
-	return protocol == string(gatewayv1.TLSProtocolType) || protocol == string(gatewayv1.TCPProtocolType)
+	return slices.ContainsFunc(catalog.ListenerRouteKinds(protocol), catalog.Kind.RoutesConnections)
 }
 
 // RoutesConnections reports whether the listener routes connections. Others route requests.

@@ -53,7 +53,7 @@ func (r *resolver) acceptListener(c claimant) Verdict {
 	if l.isTLS() && !l.spec.Terminate {
 		return no(gatewayv1.ListenerReasonUnsupportedProtocol, "tls.mode Passthrough is not supported for HTTPS: use Terminate, or the protocol TLS.")
 	}
-	if l.spec.Protocol == string(gatewayv1.TLSProtocolType) && l.spec.Terminate {
+	if l.spec.Protocol == catalog.ListenerTLS && l.spec.Terminate {
 		return no(gatewayv1.ListenerReasonUnsupportedValue, "tls.mode Terminate is not supported for TLS: use Passthrough, or the protocol HTTPS.")
 	}
 	if l.bind == 0 && r.dedicated {
