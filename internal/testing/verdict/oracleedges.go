@@ -145,7 +145,7 @@ func (o *oracle) expectIngress(r Request) expectation {
 	seen := map[authz.Outcome]string{
 		authz.Allowed: fmt.Sprintf("%s:%d", pod.Name.Name, r.To.Port()), authz.NotFound: "404", authz.BadRequest: "400", authz.Reset: closed,
 	}[answer.Outcome]
-	if len(o.catalog.View().ServicesOfPod(pod)) == 0 {
+	if !o.isServed(pod) {
 		seen = refused // its sidecar has no inbound listener
 	}
 	refusal := o.refusal(pod.Name, r)
@@ -170,6 +170,16 @@ func (o *oracle) expectIngress(r Request) expectation {
 func (o *oracle) podAt(r Request) *catalog.Pod {
 	i := slices.IndexFunc(pods, func(p pod) bool { return podAddress(slices.Index(pods, p)) == r.To.Addr() })
 	return o.catalog.View().Pod(pods[i].name)
+}
+
+// isServed reports whether a port of a Service leads to a pod. A Service without a selector can have ports that none of its EndpointSlices has.
+func (o *oracle) isServed(p *catalog.Pod) bool {
+	view := o.catalog.View()
+	services := view.ServicesOfPod(p)
+	return len(view.NamedPorts(p, services)) > 0 || slices.ContainsFunc(services, func(name catalog.Name) bool {
+		service := view.Service(name)
+		return slices.ContainsFunc(service.Ports, func(port catalog.Port) bool { return view.TargetPort(service, port) != 0 })
+	})
 }
 
 // openedService returns the Service whose IngressBackend applies to a port of a pod: that with the oldest one, because a port has only one.
