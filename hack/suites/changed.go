@@ -108,17 +108,12 @@ const goldenWord = "Golden"
 // testFunction matches the names of tests, fuzz tests and examples, but not of TestMain.
 var testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
 
-// randomImports are the imports of tests that draw new values in each run.
-var randomImports = []string{"pgregory.net/rapid", "math/rand", "math/rand/v2", "github.com/openservicemesh/osm-operator/internal/testing/verdict"}
-
 // testPackage is a folder of a module with tests.
 type testPackage struct {
 	// dir is the folder relative to the module, such as ./internal/mesh/catalog.
 	dir string
 	// envtest is true if a test file imports a package named envtest.
 	envtest bool
-	// random is true if a test draws random values, of a library or of the random meshes of this project.
-	random bool
 	// golden is true if a test has Golden in its name, unit if another test exists.
 	golden, unit bool
 	// fuzz are the names of the fuzz tests.
@@ -184,7 +179,6 @@ func classify(p testPackage, file string) (testPackage, error) {
 			return p, err
 		}
 		p.envtest = p.envtest || path.Base(name) == "envtest"
-		p.random = p.random || slices.Contains(randomImports, name)
 	}
 	for _, match := range testFunction.FindAllSubmatch(content, -1) {
 		name := string(match[1])

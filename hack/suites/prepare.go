@@ -62,7 +62,9 @@ func (p *preparation) fulfil(ctx context.Context, desired []suite) error {
 			if _, tried := p.tried[n]; tried {
 				continue
 			}
+			begin := time.Now()
 			err := p.fulfilOne(ctx, n)
+			fmt.Fprintf(p.out, "  %-40s  %.1fs\n", n, time.Since(begin).Seconds())
 			if err != nil {
 				err = fmt.Errorf("cannot prepare the %s for the suite %s: %w", n, s.name, err)
 			}

@@ -71,6 +71,9 @@ func (r runner) run(ctx context.Context, s suite, missing error) outcome {
 		t := newTally()
 		var failed []error
 		for _, c := range commands {
+			if c.goTest && !slices.Contains(c.flags, oneAtATime) {
+				c = c.with(longestFirst(s.name, c.packages, r.budget.Seconds))
+			}
 			t.current = c
 			failed = append(failed, r.runCommand(ctx, c, t))
 			o.tests = o.tests || c.goTest
@@ -125,7 +128,8 @@ func newCommand(ctx context.Context, c command, env []string) *exec.Cmd {
 	cmd.Dir = c.dir
 	cmd.Env = append(os.Environ(), env...)
 	if slices.Contains(c.args, "-race") {
-		cmd.Env = append(cmd.Env, "CGO_ENABLED=1") // the race detector needs cgo, which the Makefile disables
+		// The race detector needs cgo, which the Makefile disables. It lets each test binary sleep at the end, by default for a second.
+		cmd.Env = append(cmd.Env, "CGO_ENABLED=1", "GORACE=atexit_sleep_ms=100")
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }

@@ -35,6 +35,18 @@ func parseShard(text string) (shard, error) {
 
 func (s shard) String() string { return fmt.Sprintf("%d/%d", s.number, s.count) }
 
+// longestFirst returns the packages of a suite in the order of their expected times, so that none of the long ones runs alone at the end.
+func longestFirst(name string, packages []string, seconds map[string]int) []string {
+	return slices.SortedStableFunc(slices.Values(packages), func(a, b string) int {
+		return cmp.Compare(expected(name, b, seconds), expected(name, a, seconds))
+	})
+}
+
+// expected returns the expected time of a package of a suite, in seconds.
+func expected(name, dir string, seconds map[string]int) int {
+	return cmp.Or(seconds[name+" "+dir], defaultSeconds)
+}
+
 // defaultSeconds is the expected time of a package that hack/budget.yaml does not list.
 const defaultSeconds = 4
 
@@ -88,7 +100,7 @@ func unitsOf(name string, commands []command, seconds map[string]int) []workUnit
 			continue
 		}
 		for j, p := range c.packages {
-			units = append(units, workUnit{suite: name, command: i, element: j, name: p, seconds: cmp.Or(seconds[name+" "+p], defaultSeconds)})
+			units = append(units, workUnit{suite: name, command: i, element: j, name: p, seconds: expected(name, p, seconds)})
 		}
 	}
 	return units

@@ -90,3 +90,10 @@ func TestTimesNamePackages(t *testing.T) {
 		}
 	}
 }
+
+func TestLongestPackagesComeFirst(t *testing.T) {
+	got := longestFirst("unit", []string{"./a", "./b", "./c", "./d"}, map[string]int{"unit ./b": 50, "unit ./d": 60, "e2e ./a": 90})
+	if want := []string{"./d", "./b", "./a", "./c"}; !slices.Equal(got, want) {
+		t.Errorf("order = %v, want %v", got, want)
+	}
+}

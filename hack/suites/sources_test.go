@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -69,34 +68,5 @@ func TestMessagesNameTheirSubject(t *testing.T) {
 	})
 	if err != nil || searched < 100 {
 		t.Errorf("%d files were searched: %v", searched, err)
-	}
-}
-
-// Tests that draw random values are never answered from the test cache.
-func TestRandomTestsDrawAnew(t *testing.T) {
-	root := writeTree(t, map[string]string{
-		"go.mod":             "module m\n",
-		"hack/go.mod":        "module h\n",
-		"hack/a/a_test.go":   "package a\n\nfunc TestA() {}\n",
-		"fixed/f_test.go":    "package f\n\nfunc TestF() {}\n",
-		"random/r_test.go":   "package r\n\nimport \"pgregory.net/rapid\"\n\nvar _ = rapid.Check\n\nfunc TestR() {}\n",
-		"verdicts/v_test.go": "package v\n\nimport \"github.com/openservicemesh/osm-operator/internal/testing/verdict\"\n\nvar _ verdict.Network\n\nfunc TestV() {}\n",
-	})
-	commands, err := unit(checkout{root: root})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := map[string]bool{}
-	for _, c := range commands {
-		for _, arg := range c.args {
-			if strings.HasPrefix(arg, "./") {
-				fresh[arg] = slices.Contains(c.args, "-count=1")
-			}
-		}
-	}
-	for dir, want := range map[string]bool{"./fixed": false, "./random": true, "./verdicts": true} {
-		if got, runs := fresh[dir]; got != want || !runs {
-			t.Errorf("%s runs: %v, without the cache: %v, want %v", dir, runs, got, want)
-		}
 	}
 }

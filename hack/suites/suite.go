@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 )
 
 // prepareName is the name of the preparation in the budget and the table.
@@ -57,7 +56,7 @@ type command struct {
 	flags, packages []string
 }
 
-// with returns a run of go test with other packages.
+// with returns a run of go test with other packages, or in another order.
 func (c command) with(packages []string) command { return goTest(c.dir, packages, c.flags...) }
 
 // suites returns all suites, fast ones first.
@@ -106,22 +105,12 @@ func unit(c checkout) ([]command, error) {
 		return nil, err
 	}
 	isUnit := func(p testPackage) bool { return p.unit && !p.envtest && !inE2E(p) }
-	args := []string{"-race", "-skip", goldenWord}
-	// A cached result would repeat the random values of an earlier run.
-	fresh := append(slices.Clone(args), "-count=1")
-	if c.full {
-		args = fresh
+	commands := []command{
+		// One run, so that packages that wait share the processors with those that calculate. Never cached, because a cached result would
+		// repeat the random values of an earlier run.
+		goTest(c.root, selectDirs(product, isUnit), "-race", "-skip", goldenWord, "-count=1"),
+		goTest(c.hack(), selectDirs(tools, func(testPackage) bool { return true })),
 	}
-	var commands []command
-	for _, group := range []struct {
-		random bool
-		args   []string
-	}{{false, args}, {true, fresh}} {
-		if dirs := selectDirs(product, func(p testPackage) bool { return isUnit(p) && p.random == group.random }); len(dirs) > 0 {
-			commands = append(commands, goTest(c.root, dirs, group.args...))
-		}
-	}
-	commands = append(commands, goTest(c.hack(), selectDirs(tools, func(testPackage) bool { return true })))
 	if c.full {
 		commands = append(commands, goTest(c.authorizer(), []string{"./..."}))
 		commands = append(commands, fuzz(c.root, product)...)
@@ -148,13 +137,16 @@ func golden(c checkout) ([]command, error) {
 }
 
 func envtests(c checkout) ([]command, error) {
-	// One package at a time: each starts its own API server.
-	return productTests(c, func(p testPackage) bool { return p.envtest && !inE2E(p) }, "-count=1", "-p=1", "-skip", goldenWord)
+	// Two packages at a time: each starts its own API server, and mostly waits for it.
+	return productTests(c, func(p testPackage) bool { return p.envtest && !inE2E(p) }, "-count=1", "-p=2", "-skip", goldenWord)
 }
+
+// oneAtATime is the flag of tests that share a cluster.
+const oneAtATime = "-p=1"
 
 // e2e also checks that the API server rejected no request of the mesh for lack of permission, and lists permissions that no request needed.
 func e2e(c checkout) ([]command, error) {
-	commands, err := productTests(c, inE2E, "-count=1", "-p=1")
+	commands, err := productTests(c, inE2E, "-count=1", oneAtATime)
 	if err != nil {
 		return nil, err
 	}
@@ -174,8 +166,8 @@ func productTests(c checkout, pick func(testPackage) bool, args ...string) ([]co
 	return []command{goTest(c.root, dirs, args...)}, nil
 }
 
-// goTest returns a run of go test. Its timeout is off, because the suite's time limit applies.
+// goTest returns a run of go test. Its timeout is off, because the suite's time limit applies, and so is vet, because the linters include it.
 func goTest(dir string, packages []string, args ...string) command {
-	all := append([]string{"go", "test", "-json", "-timeout=0"}, args...)
+	all := append([]string{"go", "test", "-json", "-vet=off", "-timeout=0"}, args...)
 	return command{dir: dir, args: append(all, packages...), goTest: true, flags: args, packages: packages}
 }
