@@ -84,17 +84,18 @@ func TestFuzzTestsRunInFullMode(t *testing.T) {
 func TestEachPackageBelongsToOneSuite(t *testing.T) {
 	const test = "package p\n\nimport \"testing\"\n\nfunc TestX(t *testing.T) {}\n"
 	root := writeTree(t, map[string]string{
-		"go.mod":              "module m\n",
-		"a/a_test.go":         test,
-		"g/g_test.go":         "package g\n\nimport \"testing\"\n\nfunc TestGoldenX(t *testing.T) {}\n",
-		"k/k_test.go":         "package k\n\nimport _ \"m/testing/envtest\"\n\nfunc TestY() {}\n",
-		"e2e/e_test.go":       test,
-		"hack/go.mod":         "module h\n",
-		"hack/t/tool_test.go": test,
+		"go.mod":                "module m\n",
+		"a/a_test.go":           test,
+		"config/rbac/r_test.go": test,
+		"g/g_test.go":           "package g\n\nimport \"testing\"\n\nfunc TestGoldenX(t *testing.T) {}\n",
+		"k/k_test.go":           "package k\n\nimport _ \"m/testing/envtest\"\n\nfunc TestY() {}\n",
+		"e2e/e_test.go":         test,
+		"hack/go.mod":           "module h\n",
+		"hack/t/tool_test.go":   test,
 	})
 	c := checkout{root: root}
 	want := map[string][]string{
-		"unit":    {"go test -json -vet=off -timeout=0 -race -skip Golden -count=1 ./a", "go test -json -vet=off -timeout=0 ./t"},
+		"unit":    {"go test -json -vet=off -timeout=0 -race -p=3 -skip Golden -count=1 ./a", "go test -json -vet=off -timeout=0 -skip Golden -count=1 ./config/rbac", "go test -json -vet=off -timeout=0 ./t"},
 		"golden":  {"go test -json -vet=off -timeout=0 -run Golden ./g"},
 		"envtest": {"go test -json -vet=off -timeout=0 -count=1 -p=2 -skip Golden ./k"},
 		"e2e":     {"go test -json -vet=off -timeout=0 -count=1 -p=1 ./e2e", "go run ./permissions -unused"},
