@@ -47,7 +47,7 @@ func TestArtifactKeysAreUnique(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string]string{}
-	all := []build.Artifact{kubernetes, Containerd(), Runc(), CNI(), CoreDNS(), certManager, vault, nodeImages(hack, "/c/one"), nodeImages(hack, "/c/two")}
+	all := []build.Artifact{kubernetes, Containerd(), Runc(), CNI(), CoreDNS(hack), certManager, vault, nodeImages(hack, "/c/one"), nodeImages(hack, "/c/two")}
 	for _, s := range servers() {
 		all = append(all, s.artifact(hack))
 	}

@@ -72,7 +72,7 @@ func (b Builder) buildSmallPrograms(ctx context.Context, s *Set) error {
 	for _, part := range []struct {
 		folder   *string
 		artifact build.Artifact
-	}{{&s.Runc, Runc()}, {&s.CNI, CNI()}, {&s.Containerd, Containerd()}, {&s.CoreDNS, CoreDNS()}} {
+	}{{&s.Runc, Runc()}, {&s.CNI, CNI()}, {&s.Containerd, Containerd()}, {&s.CoreDNS, CoreDNS(b.Hack)}} {
 		dir, err := b.ensure(ctx, part.artifact, "building "+part.artifact.Name)
 		if err != nil {
 			return err
@@ -108,12 +108,11 @@ func FindHack() (string, error) {
 	}
 }
 
-// Versions of programs built from third-party modules. The versions of Kubernetes and etcd are in kube/go.mod.
+// Versions of programs built from third-party modules. Those of Kubernetes and etcd are in kube/go.mod, that of CoreDNS in servers/coredns/go.mod.
 const (
 	containerdVersion = "v2.4.2"
 	runcVersion       = "v1.5.2"
 	cniVersion        = "v1.9.1"
-	corednsVersion    = "v1.15.0"
 )
 
 // kubernetesNames are the links to the multi-call binary. With kubectl, kube-apiserver and etcd the folder can be
@@ -203,9 +202,17 @@ func CNI() build.Artifact {
 	})
 }
 
-// CoreDNS returns the artifact with the cluster's DNS server.
-func CoreDNS() build.Artifact {
-	return goInstall("coredns", corednsVersion, "0", "", []string{"github.com/coredns/coredns"})
+// CoreDNS returns the artifact with the cluster's DNS server and the plugins that the cluster uses.
+func CoreDNS(hack string) build.Artifact {
+	module := filepath.Join(hack, "servers", "coredns")
+	return build.Artifact{
+		Name:    "coredns",
+		Inputs:  goBuild,
+		Sources: []string{module},
+		Make: func(ctx context.Context, dir string) error {
+			return runGoBuild(ctx, module, goBuild, filepath.Join(dir, "coredns"), ".")
+		},
+	}
 }
 
 // goInstall returns an artifact made by `go install` of packages of one module. The go command verifies the module's
