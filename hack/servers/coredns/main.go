@@ -1,4 +1,3 @@
-// Command coredns is CoreDNS with the plugins of the local cluster. All plugins together take minutes to compile.
 package main
 
 import (
