@@ -95,7 +95,7 @@ func TestEachPackageBelongsToOneSuite(t *testing.T) {
 	})
 	c := checkout{root: root}
 	want := map[string][]string{
-		"unit":    {"go test -json -vet=off -timeout=0 -race -p=3 -skip Golden -count=1 ./a", "go test -json -vet=off -timeout=0 -skip Golden -count=1 ./config/rbac", "go test -json -vet=off -timeout=0 ./t"},
+		"unit":    {"go test -json -vet=off -timeout=0 -race -ldflags=-linkmode=internal -skip Golden -count=1 ./a", "go test -json -vet=off -timeout=0 -skip Golden -count=1 ./config/rbac", "go test -json -vet=off -timeout=0 ./t"},
 		"golden":  {"go test -json -vet=off -timeout=0 -run Golden ./g"},
 		"envtest": {"go test -json -vet=off -timeout=0 -count=1 -p=2 -skip Golden ./k"},
 		"e2e":     {"go test -json -vet=off -timeout=0 -count=1 -p=1 ./e2e", "go run ./permissions -unused"},

@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
-	"strings"
 )
 
 // prepareName is the name of the preparation in the budget and the table.
@@ -108,18 +106,10 @@ func unit(c checkout) ([]command, error) {
 	}
 	isUnit := func(p testPackage) bool { return p.unit && !p.envtest && !inE2E(p) }
 	var commands []command
-	for _, group := range []struct {
-		isSequential bool
-		// flags never allow a cached result, which would repeat the random values of an earlier run.
-		flags []string
-	}{
-		// The two longest packages mostly wait, so a third one shares the processors with them.
-		{false, []string{"-race", "-p=3", "-skip", goldenWord, "-count=1"}},
-		{true, []string{"-skip", goldenWord, "-count=1"}},
-	} {
-		dirs := selectDirs(product, func(p testPackage) bool { return isUnit(p) && isSequential(p) == group.isSequential })
+	for _, group := range []unitGroup{realTime, concurrent, sequential} {
+		dirs := selectDirs(product, func(p testPackage) bool { return isUnit(p) && groupOf(p) == group })
 		if len(dirs) > 0 {
-			commands = append(commands, goTest(c.root, dirs, group.flags...))
+			commands = append(commands, goTest(c.root, dirs, group.flags()...))
 		}
 	}
 	commands = append(commands, goTest(c.hack(), selectDirs(tools, func(testPackage) bool { return true })))
@@ -128,13 +118,6 @@ func unit(c checkout) ([]command, error) {
 		commands = append(commands, fuzz(c.root, product)...)
 	}
 	return commands, nil
-}
-
-// isSequential reports whether the tests of a package calculate in one goroutine. The race detector finds nothing there, and makes them up to ten
-// times slower.
-func isSequential(p testPackage) bool {
-	folders := []string{"./config", "./internal/packaging", "./internal/testing/bench/mesh", "./internal/testing/layout", "./internal/testing/words"}
-	return slices.ContainsFunc(folders, func(folder string) bool { return p.dir == folder || strings.HasPrefix(p.dir, folder+"/") })
 }
 
 // fuzzTime is how long each fuzz test draws new inputs in `make test-full`. Otherwise it runs its seeds only.

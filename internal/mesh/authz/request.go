@@ -80,6 +80,8 @@ type Answer struct {
 	Split, Match string
 	// Route is the route of the Gateway API ("<kind> <namespace>/<name>") that selected the destination or answers; empty without one.
 	Route string
+	// Headers are those that the destination receives if a route has edited them; nil if the client's are unchanged.
+	Headers []Header
 	// Status is that of a redirect; 0 otherwise.
 	Status uint32
 	// Policies are the TrafficTargets ("<namespace>/<name>", sorted) that grant the request. They are empty when the

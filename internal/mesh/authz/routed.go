@@ -144,7 +144,12 @@ func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catal
 			if own := routed.Rule.Backends[routed.References[i]].Filters; own != nil {
 				edited.Headers = editHeaders(edited.Headers, own.Request)
 			}
-			verdict.Answers = append(verdict.Answers, b.evaluate(v, edited, direct)...)
+			for _, answer := range b.evaluate(v, edited, direct) {
+				if !slices.Equal(edited.Headers, request.Headers) {
+					answer.Headers = edited.Headers
+				}
+				verdict.Answers = append(verdict.Answers, answer)
+			}
 		}
 	}
 	for i := range verdict.Answers {

@@ -1,6 +1,8 @@
 package authz_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,8 +101,17 @@ func TestServersAuthorizeEditedRequests(t *testing.T) {
 	v := routedMesh(route, group, target, &catalog.Settings{})
 	for path, want := range map[string]authz.Outcome{"/old/new": authz.Allowed, "/old/other": authz.NotFound, "/new": authz.NotFound, "/old//new?q=1": authz.Allowed} {
 		request := authz.Request{Source: client, Service: Name("shop", "web"), Port: 80, Method: "GET", Path: path, Headers: []authz.Header{{Name: "stage", Value: "two"}}}
-		if got := authz.Decide(v, request); !got.Always(want) {
+		got := authz.Decide(v, request)
+		if !got.Always(want) {
 			t.Errorf("%s: %+v, want %s", path, got.Answers, want)
 		}
+		if edited := []authz.Header{{Name: "stage", Value: "one"}}; path == "/old/new" && !equalHeaders(got.Answers[0].Headers, edited) {
+			t.Errorf("%s: the destination receives the headers %v, want %v", path, got.Answers[0].Headers, edited)
+		}
 	}
+}
+
+// equalHeaders compares headers, whose names have no case.
+func equalHeaders(a, b []authz.Header) bool {
+	return slices.EqualFunc(a, b, func(x, y authz.Header) bool { return strings.EqualFold(x.Name, y.Name) && x.Value == y.Value })
 }

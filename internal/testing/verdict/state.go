@@ -292,6 +292,9 @@ func (o *oracle) ends(a authz.Answer) []end {
 func (o *oracle) observationsAt(e end, a authz.Answer, r Request) []string {
 	refusal := ""
 	if e.http {
+		if a.Headers != nil {
+			r.Headers = a.Headers
+		}
 		refusal = o.refusal(e.pod, r)
 	}
 	switch {

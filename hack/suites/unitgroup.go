@@ -1,0 +1,43 @@
+package main
+
+import (
+	"slices"
+	"strings"
+)
+
+// unitGroup is a part of the unit tests that one run of go test covers.
+type unitGroup int
+
+const (
+	// concurrent are all other packages. They run with the race detector.
+	concurrent unitGroup = iota
+	// realTime are packages that measure how long real programs take. No others run beside them, and nothing is compiled.
+	realTime
+	// sequential are packages that calculate in one goroutine. The race detector finds nothing there, and makes them up to ten times slower.
+	sequential
+)
+
+// groupOf returns the group of a package.
+func groupOf(p testPackage) unitGroup {
+	for group, folders := range map[unitGroup][]string{
+		realTime: {
+			"./internal/controlplane/xds", "./internal/testing/limits", "./internal/testing/pods", "./internal/testing/soak", "./internal/testing/verdict",
+		},
+		sequential: {"./config", "./internal/packaging", "./internal/testing/bench/mesh", "./internal/testing/layout", "./internal/testing/words"},
+	} {
+		if slices.ContainsFunc(folders, func(folder string) bool { return p.dir == folder || strings.HasPrefix(p.dir, folder+"/") }) {
+			return group
+		}
+	}
+	return concurrent
+}
+
+// flags returns the flags of go test. They never allow a cached result, which would repeat the random values of an earlier run.
+func (g unitGroup) flags() []string {
+	common := []string{"-skip", goldenWord, "-count=1"}
+	if g == sequential {
+		return common
+	}
+	// The linker of the go command is faster than that of C, which -race selects.
+	return append([]string{"-race", "-ldflags=-linkmode=internal"}, common...)
+}
