@@ -21,7 +21,7 @@ var profiles = map[string]struct{ core, skipped, extended int }{
 // coreFeatures are those of the core of the profiles.
 var coreFeatures = []string{"Mesh", "Gateway", "ReferenceGrant", "HTTPRoute", "GRPCRoute"}
 
-// extendedFeatures are the other supported ones. They are tested in `make test-full`.
+// extendedFeatures are the other supported ones.
 var extendedFeatures = []string{
 	"MeshClusterIPMatching", "MeshConsumerRoute", "MeshHTTPRouteRewritePath", "MeshHTTPRouteSchemeRedirect", "MeshHTTPRouteRedirectPort", "MeshHTTPRouteRedirectPath",
 	"MeshHTTPRouteBackendRequestHeaderModification", "MeshHTTPRouteQueryParamMatching", "MeshHTTPRouteNamedRouteRule",
@@ -49,14 +49,11 @@ type conformanceReport struct {
 	}
 }
 
-// TestConformance runs the suite with the profiles of meshes and gateways: their core, or in `make test-full` all supported features. The report of the
-// latter can be published as it is.
+// TestConformance runs the suite with the profiles of meshes and gateways, and all supported features. The report can be published as it is.
 func TestConformance(t *testing.T) {
-	features, prefix := coreFeatures, "core-"
-	if lab.IsFull() {
-		features, prefix = slices.Concat(coreFeatures, extendedFeatures), ""
-	}
-	file := cluster.Repository.Path("bin", "conformance", prefix+"standard-"+cluster.Version+"-default-report.yaml")
+	lab.RequireFull(t)
+	features := slices.Concat(coreFeatures, extendedFeatures)
+	file := cluster.Repository.Path("bin", "conformance", "standard-"+cluster.Version+"-default-report.yaml")
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -86,9 +83,6 @@ func checkReport(t *testing.T, file string) {
 	}
 	for _, p := range report.Profiles {
 		core, extended, want := p.Core.Statistics, p.Extended.Statistics, profiles[p.Name]
-		if !lab.IsFull() {
-			want.extended = 0
-		}
 		if core.Passed != want.core || core.Failed > 0 || core.Skipped != want.skipped || extended.Passed != want.extended || extended.Failed+extended.Skipped > 0 {
 			t.Errorf("profile %s: %+v, want %d of core and %d extended", p.Name, p, want.core, want.extended)
 		}

@@ -8,8 +8,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/reservation"
 	"github.com/openservicemesh/osm-operator/hack/internal/tool"
@@ -44,6 +48,8 @@ const (
 type preparation struct {
 	checkout checkout
 	out      io.Writer
+	// mu guards env and tried.
+	mu sync.Mutex
 	// env collects environment variables for the suites.
 	env []string
 	// tried maps each need to its error, or nil.
@@ -54,31 +60,61 @@ type preparation struct {
 	reserved *reservation.Reservation
 }
 
-// fulfil fulfils the needs of the suites in order. It continues after an error: only the suites with that need fail.
+// atOnce is the number of needs that are fulfilled at the same time: while one downloads or links, another one compiles.
+const atOnce = 2
+
+// fulfil fulfils the needs of the suites, starting in their order. It continues after an error: only the suites with that need fail.
 func (p *preparation) fulfil(ctx context.Context, desired []suite) error {
-	var failed []error
+	var running errgroup.Group
+	running.SetLimit(atOnce)
+	var started []need
 	for _, s := range desired {
 		for _, n := range s.needs {
-			if _, tried := p.tried[n]; tried {
-				continue
+			if !slices.Contains(started, n) {
+				started = append(started, n)
+				running.Go(func() error { p.try(ctx, n, s.name); return nil })
 			}
-			begin := time.Now()
-			err := p.fulfilOne(ctx, n)
-			fmt.Fprintf(p.out, "  %-40s  %.1fs\n", n, time.Since(begin).Seconds())
-			if err != nil {
-				err = fmt.Errorf("cannot prepare the %s for the suite %s: %w", n, s.name, err)
-			}
-			p.tried[n] = err
-			failed = append(failed, err)
 		}
 	}
-	return errors.Join(failed...)
+	_ = running.Wait() // the errors are in tried
+	return p.failures(started)
+}
+
+// try fulfils one need and records its error.
+func (p *preparation) try(ctx context.Context, n need, suite string) {
+	begin := time.Now()
+	err := p.fulfilOne(ctx, n)
+	fmt.Fprintf(p.out, "  %-40s  %.1fs\n", n, time.Since(begin).Seconds())
+	if err != nil {
+		err = fmt.Errorf("cannot prepare the %s for the suite %s: %w", n, suite, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tried[n] = err
+}
+
+// set adds an environment variable for the suites.
+func (p *preparation) set(name, value string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.env = append(p.env, name+"="+value)
+}
+
+// environment returns the variables so far.
+func (p *preparation) environment() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.env)
 }
 
 // missing returns the errors of the suite's needs, or nil.
 func (p *preparation) missing(s suite) error {
+	return p.failures(s.needs)
+}
+
+func (p *preparation) failures(needs []need) error {
 	var failed []error
-	for _, n := range s.needs {
+	for _, n := range needs {
 		failed = append(failed, p.tried[n])
 	}
 	return errors.Join(failed...)
@@ -111,7 +147,7 @@ func (p *preparation) fulfilOne(ctx context.Context, n need) error {
 // compile compiles all packages of the product and their tests into the go build cache, without linking.
 func (p *preparation) compile(ctx context.Context, flags ...string) error {
 	args := append([]string{"go", "list", "-export", "-test", "-deps", "-f", "{{/* nothing */}}"}, flags...)
-	cmd := newCommand(ctx, command{dir: p.checkout.root, args: append(args, "./...")}, p.env)
+	cmd := newCommand(ctx, command{dir: p.checkout.root, args: append(args, "./...")}, p.environment())
 	cmd.Stdout, cmd.Stderr = p.out, p.out
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("the product does not compile: %w", causeOf(ctx, err))
@@ -145,7 +181,7 @@ func (p *preparation) toolVariable(ctx context.Context, variable, name string) e
 	}
 	program, err := p.tool(ctx, name)
 	if err == nil {
-		p.env = append(p.env, variable+"="+program)
+		p.set(variable, program)
 	}
 	return err
 }
@@ -165,13 +201,13 @@ func (p *preparation) variable(ctx context.Context, name string, program ...stri
 	if value == "" {
 		return errors.New("`go run " + strings.Join(program, " ") + "` printed nothing")
 	}
-	p.env = append(p.env, name+"="+value)
+	p.set(name, value)
 	return nil
 }
 
 // hack runs a program of the hack module and returns its standard output. Standard error is passed through.
 func (p *preparation) hack(ctx context.Context, program ...string) (string, error) {
-	cmd := newCommand(ctx, command{dir: p.checkout.hack(), args: append([]string{"go", "run"}, program...)}, p.env)
+	cmd := newCommand(ctx, command{dir: p.checkout.hack(), args: append([]string{"go", "run"}, program...)}, p.environment())
 	var stdout bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, p.out
 	if err := cmd.Run(); err != nil {
@@ -210,6 +246,9 @@ func (p *preparation) cluster(ctx context.Context) error {
 	if _, err := p.hack(ctx, "./cluster", "load-version"); err != nil {
 		fmt.Fprintf(p.out, "the upgrade tests will fail: %v\n", err)
 	}
+	if !p.checkout.full {
+		return nil
+	}
 	// The conformance suite of the Gateway API and its servers take minutes too.
 	if _, err := p.hack(ctx, "./conformance", "build"); err != nil {
 		fmt.Fprintf(p.out, "the conformance tests will fail: %v\n", err)
@@ -229,7 +268,7 @@ func (p *preparation) reserve(ctx context.Context) error {
 		return err
 	}
 	p.reserved = held
-	p.env = append(p.env, reservation.Variable+"="+held.ID)
+	p.set(reservation.Variable, held.ID)
 	return nil
 }
 
