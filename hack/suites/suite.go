@@ -64,7 +64,7 @@ func suites() []suite {
 	return []suite{
 		{name: "lint", needs: []need{needPackages, needLinter}, commands: lint},
 		{name: "drift", needs: []need{needGenerators}, commands: drift},
-		{name: "unit", needs: []need{needRacePackages, needEnvoy, needPrometheus, needPackagers}, commands: unit},
+		{name: "unit", needs: []need{needPackages, needRacePackages, needEnvoy, needPrometheus, needPackagers}, commands: unit},
 		{name: "golden", needs: []need{needPackages, needEnvoy}, commands: golden},
 		{name: "envtest", needs: []need{needPackages, needAssets, needPrometheus}, commands: envtests},
 		{name: "e2e", needs: []need{needPackages, needCluster}, commands: e2e},
@@ -109,7 +109,7 @@ func unit(c checkout) ([]command, error) {
 	for _, group := range []unitGroup{realTime, concurrent, sequential} {
 		dirs := selectDirs(product, func(p testPackage) bool { return isUnit(p) && groupOf(p) == group })
 		if len(dirs) > 0 {
-			commands = append(commands, goTest(c.root, dirs, group.flags()...))
+			commands = append(commands, goTest(c.root, dirs, group.flags(c.full)...))
 		}
 	}
 	commands = append(commands, goTest(c.hack(), selectDirs(tools, func(testPackage) bool { return true })))

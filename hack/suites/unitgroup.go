@@ -11,7 +11,8 @@ type unitGroup int
 const (
 	// concurrent are all other packages. They run with the race detector.
 	concurrent unitGroup = iota
-	// realTime are packages that measure how long real programs take. No others run beside them, and nothing is compiled.
+	// realTime are packages whose tests have deadlines for real programs. No others run beside them. Only `make test-full` adds the race detector,
+	// which slows down the control plane in the test.
 	realTime
 	// sequential are packages that calculate in one goroutine. The race detector finds nothing there, and makes them up to ten times slower.
 	sequential
@@ -20,9 +21,7 @@ const (
 // groupOf returns the group of a package.
 func groupOf(p testPackage) unitGroup {
 	for group, folders := range map[unitGroup][]string{
-		realTime: {
-			"./internal/controlplane/xds", "./internal/testing/limits", "./internal/testing/pods", "./internal/testing/soak", "./internal/testing/verdict",
-		},
+		realTime:   {"./internal/testing/limits", "./internal/testing/pods", "./internal/testing/verdict"},
 		sequential: {"./config", "./internal/packaging", "./internal/testing/bench/mesh", "./internal/testing/layout", "./internal/testing/words"},
 	} {
 		if slices.ContainsFunc(folders, func(folder string) bool { return p.dir == folder || strings.HasPrefix(p.dir, folder+"/") }) {
@@ -33,9 +32,9 @@ func groupOf(p testPackage) unitGroup {
 }
 
 // flags returns the flags of go test. They never allow a cached result, which would repeat the random values of an earlier run.
-func (g unitGroup) flags() []string {
+func (g unitGroup) flags(full bool) []string {
 	common := []string{"-skip", goldenWord, "-count=1"}
-	if g == sequential {
+	if g == sequential || g == realTime && !full {
 		return common
 	}
 	// The linker of the go command is faster than that of C, which -race selects.
