@@ -62,7 +62,7 @@ func (p *BackendTLSPolicy) Precedes(other *BackendTLSPolicy) bool {
 // BackendTLSOf returns the policy that decides how requests of an Egress are encrypted; nil for none. An Egress with the egress gateway has
 // settings of its own for that.
 func (v *View) BackendTLSOf(egress *Egress) *BackendTLSPolicy {
-	if declared, ok := get[*Egress](v.catalog, KindEgress, egress.Name); ok && declared.Gateway != nil {
+	if declared := v.Egress(egress.Name); declared != nil && declared.Gateway != nil {
 		return nil
 	}
 	return oldestOf(v, KindBackendTLSPolicy, Dep{DepBackendTLS, egress.Name}, func(*BackendTLSPolicy) bool { return true })
