@@ -18,7 +18,8 @@ type AncestorStatus struct {
 // noRequests is the effect of a policy that cannot be used.
 const noRequests = "Requests to the http ports of the Egress get 503."
 
-// BackendTLSStatus returns the status of a policy of the mesh for each target.
+// BackendTLSStatus returns the status of a policy of the mesh for each target. Targets of other groups have none: a policy for a Service is for another
+// controller, such as an ingress controller in front of the mesh.
 func BackendTLSStatus(v *catalog.View, policy *catalog.BackendTLSPolicy) []AncestorStatus {
 	_, problem := authz.BackendAuthorities(v, policy)
 	resolved := yes(gatewayv1.BackendTLSPolicyReasonResolvedRefs)
@@ -30,6 +31,9 @@ func BackendTLSStatus(v *catalog.View, policy *catalog.BackendTLSPolicy) []Ances
 	}
 	var list []AncestorStatus
 	for _, target := range policy.Targets {
+		if target.Group != catalog.EgressGroup {
+			continue
+		}
 		accepted := acceptTarget(v, policy, target)
 		if accepted.OK && problem != "" {
 			accepted = no(unresolvedReason(v, policy), "%s %s", problem, noRequests)
@@ -42,8 +46,7 @@ func BackendTLSStatus(v *catalog.View, policy *catalog.BackendTLSPolicy) []Ances
 // acceptTarget reports whether a policy encrypts the requests of a target, if its authorities can be used.
 func acceptTarget(v *catalog.View, policy *catalog.BackendTLSPolicy, target catalog.PolicyTarget) Verdict {
 	if !target.IsEgress() {
-		return no(gatewayv1.PolicyReasonInvalid, "The mesh applies a BackendTLSPolicy to destinations outside of it, not to a %s: refer to an Egress of the group %s.",
-			target.Kind, catalog.EgressGroup)
+		return no(gatewayv1.PolicyReasonInvalid, "The mesh applies a BackendTLSPolicy to destinations outside of it, not to a %s: refer to an Egress.", target.Kind)
 	}
 	egress := v.Egress(catalog.Name{Namespace: policy.Name.Namespace, Name: target.Name})
 	if egress == nil {

@@ -38,7 +38,7 @@ func TestBackendTLSStatus(t *testing.T) {
 		want, contains string
 	}{
 		"in force":                 {nil, nil, "true Accepted, true ResolvedRefs", "plain"},
-		"a Service":                {target("", "Service", "web"), nil, "false Invalid, true ResolvedRefs", "refer to an Egress"},
+		"another kind":             {target(catalog.EgressGroup, "Retry", "plain"), nil, "false Invalid, true ResolvedRefs", "refer to an Egress"},
 		"no such Egress":           {target(catalog.EgressGroup, "Egress", "none"), nil, "false TargetNotFound, true ResolvedRefs", "none"},
 		"an Egress of a gateway":   {target(catalog.EgressGroup, "Egress", "forwarded"), nil, "false Invalid, true ResolvedRefs", "spec.gateway.tls"},
 		"an older policy":          {nil, []catalog.Entry{older}, "false Conflicted, true ResolvedRefs", "older"},
@@ -64,5 +64,9 @@ func TestBackendTLSStatus(t *testing.T) {
 		if got != test.want || !strings.Contains(status[0].Accepted.Message, test.contains) {
 			t.Errorf("%s: %s with %q, want %s with %q", name, got, status[0].Accepted.Message, test.want, test.contains)
 		}
+	}
+	service := policy(target("", "Service", "web"))
+	if status := gateway.BackendTLSStatus(meshtest.Apply(service).View(), service); len(status) > 0 {
+		t.Errorf("a Service, which is the target for another controller, has the status %v", status)
 	}
 }
