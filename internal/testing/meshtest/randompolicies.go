@@ -81,7 +81,8 @@ var created = rapid.Map(rapid.Int64Range(0, 2), func(s int64) time.Time { return
 // policies generate the policies that configure how traffic is sent, or which traffic leaves and enters the mesh.
 func policies() []*rapid.Generator[catalog.Entry] {
 	return []*rapid.Generator[catalog.Entry]{
-		entry(drawRetry), entry(drawUpstream), entry(drawIngressBackend), entry(drawEgress), entry(drawBackendTLS), entry(drawBackendAuthorities), entry(drawTelemetry), entry(drawAuthorization), entry(drawExtension),
+		entry(drawRetry), entry(drawUpstream), entry(drawIngressBackend), entry(drawEgress), entry(drawBackendTLS), entry(drawBackendAuthorities),
+		entry(drawTelemetry), entry(drawAuthorization), entry(drawExtension),
 	}
 }
 
