@@ -8,6 +8,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/backendtls"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/egressgateway"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gateway"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
@@ -46,7 +47,7 @@ func (c *ControlPlane) newStatusWriter(mgr manager.Manager, definitions *traffic
 	return &statusWriter{config: c.config, clients: c.api.clients, log: c.log, leader: leader, rejections: rejections, events: events}, err
 }
 
-// addGateways adds the controllers of gateways, which read Secrets for the store too.
+// addGateways adds the controllers of gateways and of BackendTLSPolicies, which read Secrets and ConfigMaps for the store too.
 func (c *ControlPlane) addGateways(mgr manager.Manager, definitions *traffic.Definitions, leader *status.Leader, rejections *status.Rejections) error {
 	gateways := &gateway.Reconciler{
 		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Leading: leader.Leading, Sink: c.store, Mesh: c.config.Mesh, Namespace: c.config.Namespace,
@@ -58,7 +59,13 @@ func (c *ControlPlane) addGateways(mgr manager.Manager, definitions *traffic.Def
 	credentials := &egressgateway.Reconciler{
 		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Sink: c.store, Mesh: c.config.Mesh, Namespace: c.config.Namespace,
 	}
-	return credentials.Setup(mgr, definitions)
+	if err := credentials.Setup(mgr, definitions); err != nil {
+		return err
+	}
+	encryption := &backendtls.Reconciler{
+		Client: mgr.GetClient(), ConfigMaps: mgr.GetAPIReader(), Leading: leader.Leading, Sink: c.store, Mesh: c.config.Mesh, Namespace: c.config.Namespace,
+	}
+	return encryption.Setup(mgr, definitions)
 }
 
 // lead competes for the Lease until stopping or running ends. It does not wait for the delay between the two, so that another

@@ -138,6 +138,7 @@ func (m Mesh) waysOut(v *catalog.View, source *catalog.Pod, o Outside) []outside
 		case got.Outcome == authz.Allowed:
 			by := fmt.Sprintf("Egress %s allows %s", strings.Join(got.Policies, ", "), call.Protocol)
 			ways = append(ways, outsideWay{by: by, desired: m.egressItems(v, source, o), gateway: got.Gateway})
+		case got.Outcome == authz.Unavailable: // its BackendTLSPolicy cannot be used
 		case call.Protocol == catalog.ProtocolHTTP && host.HTTP:
 			by := fmt.Sprintf("Egress %s allows the http requests that match its HTTPRouteGroups", strings.Join(host.Policies, ", "))
 			ways = append(ways, outsideWay{by: by, desired: m.egressItems(v, source, o), gateway: host.HTTPGateway != (catalog.Name{})})

@@ -64,7 +64,8 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 	}
 	a.Ways = append(a.Ways, way)
 	a.setVerdict()
-	if !forwarded || got.Outcome == authz.Allowed || strings.Contains(r.Path, "#") { // sidecars reject a path with a fragment
+	// Sidecars reject a path with a fragment. Another Egress does not replace a BackendTLSPolicy that cannot be used.
+	if !forwarded || got.Outcome == authz.Allowed || got.Outcome == authz.Unavailable || strings.Contains(r.Path, "#") {
 		return a, nil
 	}
 	if !a.Allowed && r.NeedsAddress() && v.RequiresEgressGateway(r.Source.Namespace) {

@@ -149,11 +149,14 @@ func (s *Store) tryBind(p *pendingStream) {
 	p.result <- connectResult{stream: s.bind(p, view, pod)}
 }
 
-// awaitsSecrets reports whether a gateway must wait until its Secrets were read once. Without them it would lose listeners that it has. A reference
-// that is new later delays no gateway.
+// awaitsSecrets reports whether a proxy must wait until its Secrets and ConfigMaps were read once. Without them a gateway would lose listeners that it
+// has, and a sidecar would not send requests that it encrypts. A reference that is new later delays no proxy.
 func (s *Store) awaitsSecrets(view *catalog.View, pod *catalog.Pod) bool {
 	proxy := scope.KeyFor(view, pod).Proxy
-	if proxy == scope.ProxySidecar || s.secretsRead[proxy] {
+	if proxy == scope.ProxySidecar {
+		return s.config.Now().Sub(s.syncedAt) < secretsTimeout && scope.HasUnreadAuthorities(view, pod.Identity())
+	}
+	if s.secretsRead[proxy] {
 		return false
 	}
 	if s.config.Now().Sub(s.syncedAt) < secretsTimeout && scope.HasUnreadSecrets(view, proxy) {

@@ -34,7 +34,7 @@ func (s *Store) buildScope(built *scope.Scope) []envoy.Resource {
 }
 
 func (s *Store) buildSecrets(built *scope.Scope) []envoy.Resource {
-	return append(envoy.TrustSecrets(built, s.config.Certificates.Root()), envoy.GatewaySecrets(built)...)
+	return append(envoy.TrustSecrets(built, s.config.Certificates.Root()), envoy.OutsideSecrets(built)...)
 }
 
 // buildType makes the resources of one type of buildScope. A trial needs one of them, and a scope may have thousands.

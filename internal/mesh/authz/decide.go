@@ -96,7 +96,7 @@ func portOf(service *catalog.Service, number uint16) (catalog.Port, bool) {
 func unreachable(v *catalog.View, r Request, missing string) Verdict {
 	outcome := Refused
 	switch outside := DecideEgress(v, egressRequest(v, r)); {
-	case outside.Outcome == NotFound || outside.Outcome == BadRequest:
+	case outside.Outcome == NotFound || outside.Outcome == BadRequest || outside.Outcome == Unavailable:
 		outcome = outside.Outcome
 	case outside.Outcome == Allowed:
 		outcome = PassedThrough

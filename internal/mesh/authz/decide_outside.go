@@ -28,7 +28,7 @@ type EgressRequest struct {
 
 // EgressAnswer is the outcome of an EgressRequest.
 type EgressAnswer struct {
-	// Outcome is Allowed, NotFound, BadRequest, Reset, Refused or PassedThrough. PassedThrough means that no policy is about the
+	// Outcome is Allowed, NotFound, BadRequest, Unavailable, Reset, Refused or PassedThrough. PassedThrough means that no policy is about the
 	// destination, and that the mesh allows egress.
 	Outcome Outcome
 	// Resolved is true if the sidecar or the egress gateway resolves Host, and does not use Address.
@@ -105,7 +105,7 @@ func matchesServerName(name, requested string) bool {
 // evaluate decides about an HTTP request to the host.
 func (h EgressHost) evaluate(v *catalog.View, r EgressRequest) EgressAnswer {
 	if !h.Restricted {
-		return h.allowed(h.HTTPGateway)
+		return h.encrypted()
 	}
 	path, _, _ := strings.Cut(r.Path, "?")
 	if fullMatch(AmbiguousPath, path) {
@@ -113,9 +113,17 @@ func (h EgressHost) evaluate(v *catalog.View, r EgressRequest) EgressAnswer {
 	}
 	m := clientMessage(Request{Method: r.Method, Path: r.Path, Headers: append([]Header{{Name: ":authority", Value: r.Host}}, r.Headers...)})
 	if slices.ContainsFunc(h.Matches, m.matches) {
-		return h.allowed(h.HTTPGateway)
+		return h.encrypted()
 	}
 	return EgressAnswer{Outcome: NotFound, Missing: r.missing(v)}
+}
+
+// encrypted is the answer to a request that the host's policies allow: it is not forwarded if it cannot be encrypted as a BackendTLSPolicy demands.
+func (h EgressHost) encrypted() EgressAnswer {
+	if tls := h.BackendTLS; tls != nil && tls.Unusable {
+		return EgressAnswer{Outcome: Unavailable, Missing: fmt.Sprintf("a BackendTLSPolicy that can be used, see the status of %s: requests to %s are not sent without encryption", tls.Policy, h.Host)}
+	}
+	return h.allowed(h.HTTPGateway)
 }
 
 // allowed is the answer to a call that the host's policies allow, and that the egress gateway forwards because of one of them, unless it is empty.

@@ -34,6 +34,8 @@ type EgressHost struct {
 	// HTTPGateway and TLSGateway are the Egresses by which the egress gateway forwards requests and TLS connections. If one is empty, the
 	// sidecar connects to the host itself.
 	HTTPGateway, TLSGateway catalog.Name
+	// BackendTLS is how the sidecar encrypts requests; nil if it does not.
+	BackendTLS *BackendTLS
 	// Setting is the UpstreamTrafficSetting of the client's namespace; empty for none.
 	Setting string
 	// Policies are the Egresses ("<namespace>/<name>") that allow the host, the oldest first.
@@ -113,6 +115,7 @@ func egressPort(v *catalog.View, policies []*catalog.Egress, number uint16, limi
 		}
 	}
 	b.sort()
+	b.addBackendTLS()
 	b.limitHosts(policies)
 	b.limitServerNames(policies)
 	return b.finish()
@@ -126,6 +129,8 @@ type egressBuilder struct {
 	// hosts and ranges are the positions in port.
 	hosts  map[string]int
 	ranges map[netip.Prefix]int
+	// encrypted has the policy by which requests to a host are encrypted.
+	encrypted map[string]*catalog.BackendTLSPolicy
 }
 
 // addRanges allows something in the ranges of a policy, or at every address if it has none. Routes is how many routes it adds to each range.
@@ -174,12 +179,13 @@ func (b *egressBuilder) addTLS(policy *catalog.Egress) {
 // addHTTP allows requests. Of several policies for a host, the oldest with the egress gateway decides alone: the gateway knows which requests
 // each policy allows, and a request that one of them sends through the gateway must not leave without it.
 func (b *egressBuilder) addHTTP(policy *catalog.Egress) {
-	matches := egressMatches(b.view, policy)
+	matches, encryption := egressMatches(b.view, policy), b.view.BackendTLSOf(policy)
 	for _, name := range policy.Hosts {
 		if isWildcard(name) {
 			continue
 		}
 		host := b.host(policy, name)
+		b.encrypt(name, encryption)
 		if host.HTTPGateway != (catalog.Name{}) {
 			continue
 		}

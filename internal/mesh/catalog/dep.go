@@ -81,6 +81,10 @@ const (
 	DepEgressGateway
 	// DepRequiresEgressGateway: whether a namespace requires the egress gateway. Name.Namespace is the namespace.
 	DepRequiresEgressGateway
+	// DepBackendTLS: the BackendTLSPolicies of an Egress. Name is the Egress's.
+	DepBackendTLS
+	// DepBackendAuthorities: a ConfigMap with authorities of servers, existing or not.
+	DepBackendAuthorities
 	// DepNamespaceLabels: the labels of all namespaces. No name.
 	DepNamespaceLabels
 )

@@ -111,7 +111,7 @@ func checkPolicies(t *testing.T, c *Catalog) {
 			deps = entry.Deps(nil)
 		}
 		for _, dep := range deps {
-			excludable := ref.Kind.IsPolicy() && ref.Kind != KindExternalAuthorization
+			excludable := ref.Kind.IsPolicy() && ref.Kind != KindExternalAuthorization && ref.Kind != KindBackendTLSPolicy
 			if got := slices.Contains(c.Policies([]Dep{dep}), ref); got != excludable {
 				t.Errorf("%v is among the policies of %v: %t", ref, dep, got)
 			}
@@ -165,6 +165,8 @@ func (r entryMaker) entries() []Entry {
 		&Egress{Name: r.name(), Sources: r.accounts()},
 		&Telemetry{Name: r.name(), Text: r.text()},
 		&ExternalAuthorizationPolicy{Name: r.name(), PathPrefix: r.text()},
+		&BackendTLSPolicy{Name: r.name(), Hostname: r.text(), Targets: []PolicyTarget{{Group: EgressGroup, Kind: string(KindEgress), Name: r.text()}}},
+		&BackendAuthorities{Name: r.name(), Problem: r.text()},
 		&ExtensionService{Name: r.name(), Address: r.text()},
 		&GatewayClass{Name: r.text()},
 		&Gateway{Name: r.name(), Class: r.text()},

@@ -102,6 +102,12 @@ func (v *View) EgressesFrom(source identity.ServiceAccount) []*Egress {
 	return list
 }
 
+// Egress returns an Egress as its author wrote it, or nil. It records no dependency.
+func (v *View) Egress(name Name) *Egress {
+	policy, _ := get[*Egress](v.catalog, KindEgress, name)
+	return policy
+}
+
 // NamedUpstreamSetting returns an UpstreamTrafficSetting by its own name, or nil.
 func (v *View) NamedUpstreamSetting(name Name) *UpstreamTrafficSetting {
 	return visibleEntry[*UpstreamTrafficSetting](v, KindUpstreamTrafficSetting, DepNamedUpstreamSetting, name)

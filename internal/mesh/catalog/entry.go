@@ -57,6 +57,9 @@ const (
 	KindGatewayCertificate Kind = "GatewayCertificate"
 	// KindGatewayAuthorities entries are the ConfigMaps with the authorities of clients that Gateways refer to.
 	KindGatewayAuthorities Kind = "GatewayAuthorities"
+	KindBackendTLSPolicy   Kind = "BackendTLSPolicy"
+	// KindBackendAuthorities entries are the ConfigMaps with the authorities of servers that BackendTLSPolicies refer to.
+	KindBackendAuthorities Kind = "BackendAuthorities"
 	// KindEgressCredential entries are the Secrets that Egresses refer to.
 	KindEgressCredential Kind = "EgressCredential"
 	// KindNamespaceLabels entries are separate from those of KindNamespace, because an edit of labels rarely affects anything.

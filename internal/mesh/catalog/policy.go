@@ -11,7 +11,7 @@ import (
 func (k Kind) isWorkload() bool {
 	switch k {
 	case KindNamespace, KindNamespaceLabels, KindServiceAccount, KindPod, KindService, KindEndpointSlice, KindSettings,
-		KindGatewayClass, KindGateway, KindReferenceGrant, KindGatewayCertificate, KindGatewayAuthorities, KindEgressCredential:
+		KindGatewayClass, KindGateway, KindReferenceGrant, KindGatewayCertificate, KindGatewayAuthorities, KindEgressCredential, KindBackendAuthorities:
 		return true
 	}
 	return false
@@ -22,8 +22,10 @@ func (k Kind) isWorkload() bool {
 func (k Kind) IsPolicy() bool { return !k.isWorkload() }
 
 // isExcludable reports whether a view may exclude entries of the kind. Without an ExternalAuthorization, requests would be allowed that its
-// server denies.
-func (k Kind) isExcludable() bool { return k.IsPolicy() && k != KindExternalAuthorization }
+// server denies. Without a BackendTLSPolicy, they would leave the mesh in plaintext.
+func (k Kind) isExcludable() bool {
+	return k.IsPolicy() && k != KindExternalAuthorization && k != KindBackendTLSPolicy
+}
 
 // Compare orders by kind, then name.
 func (r Ref) Compare(other Ref) int {

@@ -89,7 +89,7 @@ func (s *side) contentsOf(b built) (contents, error) {
 			all[id] = c
 		}
 	}
-	if err := all.add(slices.Concat(own(b.Scope), envoy.TrustSecrets(b.Scope, s.root), envoy.GatewaySecrets(b.Scope))); err != nil {
+	if err := all.add(slices.Concat(own(b.Scope), envoy.TrustSecrets(b.Scope, s.root), envoy.OutsideSecrets(b.Scope))); err != nil {
 		return nil, err
 	}
 	for _, cluster := range b.Clusters {

@@ -185,6 +185,12 @@ func egressRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 
 func egressVirtualHost(s *scope.Scope, port uint16, h authz.EgressHost) *routev3.VirtualHost {
 	cluster := hostClusterName(h.HTTPGateway, catalog.ProtocolHTTP, h.Host, port)
+	if h.BackendTLS != nil {
+		if h.BackendTLS.Unusable {
+			return outsideHost(h.Host, port, h.Restricted, h.Matches, unencryptable())
+		}
+		cluster = encryptedClusterName(h.Host, port)
+	}
 	forwarded := forward([]weightedCluster{{cluster: cluster, weight: 1}}, requestTimeout(s.EgressUpstreams[h.Setting]), retryPolicy(nil))
 	return outsideHost(h.Host, port, h.Restricted, h.Matches, &routev3.Route{Action: forwarded})
 }

@@ -38,11 +38,18 @@ func egressClusters(s *scope.Scope) []*clusterv3.Cluster {
 func hostClusters(s *scope.Scope, port uint16, host authz.EgressHost) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
 	direct := func(allowed bool, gateway catalog.Name) bool { return allowed && gateway == (catalog.Name{}) }
-	if http := direct(host.HTTP, host.HTTPGateway); http || direct(host.TLS, host.TLSGateway) {
+	http := direct(host.HTTP, host.HTTPGateway)
+	if http && host.BackendTLS != nil {
+		if !host.BackendTLS.Unusable {
+			out = append(out, encryptedCluster(s, port, host))
+		}
+		http = false
+	}
+	if http || direct(host.TLS, host.TLSGateway) {
 		cluster := outsideCluster(s, egressClusterName(host.Host, port), host.Host, port)
 		out = append(out, withEgressSettings(cluster, http, s.EgressUpstreams[host.Setting]))
 	}
-	if host.HTTPGateway != (catalog.Name{}) {
+	if host.HTTPGateway != (catalog.Name{}) && host.BackendTLS == nil {
 		out = append(out, toGatewayCluster(s, authz.GatewayDestination{Policy: host.HTTPGateway, Protocol: catalog.ProtocolHTTP, Host: host.Host, Port: port}))
 	}
 	if host.TLSGateway != (catalog.Name{}) {
@@ -135,16 +142,7 @@ func egressGatewayClusters(s *scope.Scope) []*clusterv3.Cluster {
 // originatedTLS connects to a host outside the mesh. The server must prove its name to the authorities of the Secret. The gateway presents the
 // certificate of the Secret, and never its own. HTTP selects the application protocol.
 func originatedTLS(d *scope.EgressDestination) *corev3.TransportSocket {
-	common := &tlsv3.CommonTlsContext{
-		// Envoy's default for clients ends at version 1.2.
-		TlsParams: &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2, TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3},
-		ValidationContextType: &tlsv3.CommonTlsContext_CombinedValidationContext{
-			CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
-				DefaultValidationContext:         &tlsv3.CertificateValidationContext{MatchTypedSubjectAltNames: []*tlsv3.SubjectAltNameMatcher{hostMatcher(d.Host)}},
-				ValidationContextSdsSecretConfig: &tlsv3.SdsSecretConfig{Name: authoritiesName(d.Credential), SdsConfig: ads},
-			},
-		},
-	}
+	common := verifyOutside(authoritiesName(d.Credential), hostMatcher(d.Host))
 	if d.HasClientCertificate {
 		common.TlsCertificateSdsSecretConfigs = []*tlsv3.SdsSecretConfig{{Name: clientCertificateName(d.Credential), SdsConfig: ads}}
 	}
@@ -153,6 +151,20 @@ func originatedTLS(d *scope.EgressDestination) *corev3.TransportSocket {
 		context.Sni = d.Host
 	}
 	return tlsSocket(context)
+}
+
+// verifyOutside verifies that the certificate of a server outside the mesh has one of the names, by the authorities of a secret.
+func verifyOutside(authorities string, subjects ...*tlsv3.SubjectAltNameMatcher) *tlsv3.CommonTlsContext {
+	return &tlsv3.CommonTlsContext{
+		// Envoy's default for clients ends at version 1.2.
+		TlsParams: &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2, TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3},
+		ValidationContextType: &tlsv3.CommonTlsContext_CombinedValidationContext{
+			CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
+				DefaultValidationContext:         &tlsv3.CertificateValidationContext{MatchTypedSubjectAltNames: subjects},
+				ValidationContextSdsSecretConfig: &tlsv3.SdsSecretConfig{Name: authorities, SdsConfig: ads},
+			},
+		},
+	}
 }
 
 // hostMatcher matches certificates for a host.

@@ -27,12 +27,15 @@ func complete(t *testing.T, ca *pki.Authority, s *scope.Scope) []envoy.Resource 
 	chain, key := ca.Issue(t, s.Key.Identity, s.TrustDomain)
 	issueGatewayCertificates(s, ca.RootPEM, chain, key)
 	issueEgressCredentials(s, ca.RootPEM, chain, key)
+	for i := range s.EgressAuthorities {
+		s.EgressAuthorities[i].PEM = ca.RootPEM
+	}
 	return slices.Concat(
 		envoy.Build(s),
 		envoy.TrustSecrets(s, ca.RootPEM),
 		[]envoy.Resource{envoy.ServiceCertSecret(envoy.ServiceCertName, chain, key)},
 		endpoints(s),
-		envoy.GatewaySecrets(s),
+		envoy.OutsideSecrets(s),
 	)
 }
 

@@ -99,10 +99,11 @@ func gatewayHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 
-// GatewaySecrets are the certificates of the ingress gateway and the authorities of its clients, or the credentials of the egress gateway. No other scope has any.
-func GatewaySecrets(s *scope.Scope) []Resource {
+// OutsideSecrets are the certificates of the ingress gateway and the authorities of its clients, the credentials of the egress gateway, or the authorities of
+// servers outside the mesh of a sidecar.
+func OutsideSecrets(s *scope.Scope) []Resource {
 	if s.IngressGateway == nil {
-		return egressCredentialSecrets(s)
+		return append(egressCredentialSecrets(s), egressAuthoritySecrets(s)...)
 	}
 	var out []Resource
 	for _, c := range s.IngressGateway.Certificates {

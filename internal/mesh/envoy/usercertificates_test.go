@@ -45,7 +45,7 @@ func TestEnvoyAcceptsCertificatesOfUsers(t *testing.T) {
 func withSecrets(t *testing.T, ca *pki.Authority, s *scope.Scope) []envoy.Resource {
 	t.Helper()
 	chain, key := ca.Issue(t, s.Key.Identity, s.TrustDomain)
-	return slices.Concat(envoy.Build(s), envoy.TrustSecrets(s, ca.RootPEM), envoy.GatewaySecrets(s),
+	return slices.Concat(envoy.Build(s), envoy.TrustSecrets(s, ca.RootPEM), envoy.OutsideSecrets(s),
 		[]envoy.Resource{envoy.ServiceCertSecret(envoy.ServiceCertName, chain, key)})
 }
 

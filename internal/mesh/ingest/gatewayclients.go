@@ -36,21 +36,23 @@ func clientValidation(namespace string, spec *gatewayv1.GatewaySpec, l *gatewayv
 
 // GatewayAuthorities reads the content of a ConfigMap with authorities of clients. An unusable one is an entry with a problem.
 func GatewayAuthorities(name catalog.Name, data map[string]string) *catalog.GatewayAuthorities {
-	entry := &catalog.GatewayAuthorities{Name: name}
+	certificates, problem := readAuthorities(name, data, "clients")
+	return &catalog.GatewayAuthorities{Name: name, PEM: certificates, Problem: problem}
+}
+
+// readAuthorities returns the authorities in a ConfigMap as PEM, or why they cannot be used. The subjects are those whose certificates they issue.
+func readAuthorities(name catalog.Name, data map[string]string, subjects string) (list []byte, problem string) {
 	text := data[authoritiesKey]
 	if text == "" {
-		entry.Problem = fmt.Sprintf("The ConfigMap %s lacks %s: add the certificates of the authorities that issue those of clients.", name, authoritiesKey)
-		return entry
+		return nil, fmt.Sprintf("The ConfigMap %s lacks %s: add the certificates of the authorities that issue those of %s.", name, authoritiesKey, subjects)
 	}
 	// Envoy uses none of the authorities if it cannot read one of them.
 	certificates, err := parseCertificates([]byte(text), true)
 	if err != nil {
-		entry.Problem = fmt.Sprintf("The key %s of the ConfigMap %s cannot be used: %.300v.", authoritiesKey, name, err)
-		return entry
+		return nil, fmt.Sprintf("The key %s of the ConfigMap %s cannot be used: %.300v.", authoritiesKey, name, err)
 	}
-	if entry.PEM = encodeCertificates(certificates); len(entry.PEM) > catalog.MaxAuthoritiesBytes {
-		entry.PEM = nil
-		entry.Problem = fmt.Sprintf("The certificates of the ConfigMap %s have more than %d bytes: use fewer authorities.", name, catalog.MaxAuthoritiesBytes)
+	if list = encodeCertificates(certificates); len(list) > catalog.MaxAuthoritiesBytes {
+		return nil, fmt.Sprintf("The certificates of the ConfigMap %s have more than %d bytes: use fewer authorities.", name, catalog.MaxAuthoritiesBytes)
 	}
-	return entry
+	return list, ""
 }

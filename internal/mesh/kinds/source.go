@@ -118,7 +118,9 @@ var (
 	TLSRoute     = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "TLSRoute"}
 	// GatewayTCPRoute is not SMI's TCPRoute.
 	GatewayTCPRoute = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "TCPRoute"}
-	ReferenceGrant  = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1beta1", Kind: "ReferenceGrant"}
+	// BackendTLSPolicy has this version since 1.4.
+	BackendTLSPolicy = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "BackendTLSPolicy"}
+	ReferenceGrant   = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1beta1", Kind: "ReferenceGrant"}
 )
 
 // GatewayAPI returns the kinds that configure the ingress gateway of a mesh, or route the requests to its Services. GatewayClass is the first.
@@ -131,6 +133,7 @@ func GatewayAPI(mesh string) []Source {
 		SourceOf(catalog.KindTLSRoute, Object(TLSRoute), ingest.TLSRoute),
 		SourceOf(catalog.KindGatewayTCPRoute, Object(GatewayTCPRoute), ingest.GatewayTCPRoute),
 		SourceOf(catalog.KindReferenceGrant, Object(ReferenceGrant), ingest.ReferenceGrant),
+		SourceOf(catalog.KindBackendTLSPolicy, Object(BackendTLSPolicy), ingest.BackendTLSPolicy),
 	}
 }
 

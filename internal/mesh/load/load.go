@@ -196,7 +196,7 @@ func (l *Loaded) assumeCertificates() []catalog.Dep {
 	used := l.assumedEntries()
 	var changes []catalog.Change
 	for ref := range l.Entries {
-		isSecret := slices.Contains([]catalog.Kind{catalog.KindGatewayCertificate, catalog.KindGatewayAuthorities, catalog.KindEgressCredential}, ref.Kind)
+		isSecret := slices.Contains([]catalog.Kind{catalog.KindGatewayCertificate, catalog.KindGatewayAuthorities, catalog.KindEgressCredential, catalog.KindBackendAuthorities}, ref.Kind)
 		if isSecret && !slices.ContainsFunc(used, func(entry catalog.Entry) bool { return entry.Ref() == ref }) {
 			changes = append(changes, catalog.Change{Ref: ref})
 			delete(l.Entries, ref)
@@ -220,6 +220,11 @@ func (l *Loaded) assumedEntries() []catalog.Entry {
 	}
 	for _, name := range gateway.Authorities(l.Catalog.View()) {
 		entries = append(entries, &catalog.GatewayAuthorities{Name: name, PEM: content})
+	}
+	for _, policy := range l.Catalog.View().BackendTLSPolicies() {
+		for _, name := range policy.Authorities {
+			entries = append(entries, &catalog.BackendAuthorities{Name: catalog.Name{Namespace: policy.Name.Namespace, Name: name}, PEM: content})
+		}
 	}
 	for _, policy := range l.Catalog.View().GatewayEgresses() {
 		if name, ok := policy.Credential(); ok {

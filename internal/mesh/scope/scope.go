@@ -109,6 +109,8 @@ type Sidecar struct {
 	EgressPorts []authz.EgressPort
 	// EgressUpstreams has the client-side settings that EgressPorts name.
 	EgressUpstreams map[string]*Upstream
+	// EgressAuthorities are those of the policies by which requests to EgressPorts are encrypted, each once.
+	EgressAuthorities []EgressAuthorities
 	// EgressGatewayService is that of the egress gateway; nil if no destination of EgressPorts uses it.
 	EgressGatewayService *EgressGatewayService
 	ClientPolicies

@@ -81,7 +81,8 @@ var created = rapid.Map(rapid.Int64Range(0, 2), func(s int64) time.Time { return
 // policies generate the policies that configure how traffic is sent, or which traffic leaves and enters the mesh.
 func policies() []*rapid.Generator[catalog.Entry] {
 	return []*rapid.Generator[catalog.Entry]{
-		entry(drawRetry), entry(drawUpstream), entry(drawIngressBackend), entry(drawEgress), entry(drawTelemetry), entry(drawAuthorization), entry(drawExtension),
+		entry(drawRetry), entry(drawUpstream), entry(drawIngressBackend), entry(drawEgress), entry(drawBackendTLS), entry(drawBackendAuthorities),
+		entry(drawTelemetry), entry(drawAuthorization), entry(drawExtension),
 	}
 }
 
@@ -189,4 +190,19 @@ func drawAuthorization(t *rapid.T) *catalog.ExternalAuthorizationPolicy {
 		policy.Selector = map[string]string{"app": rapid.SampledFrom(words).Draw(t, "app")}
 	}
 	return policy
+}
+
+func drawBackendTLS(t *rapid.T) *catalog.BackendTLSPolicy {
+	p := &catalog.BackendTLSPolicy{Name: drawName(t), Created: created.Draw(t, "created"), Hostname: "api.example.com"}
+	target := catalog.PolicyTarget{Group: catalog.EgressGroup, Kind: string(catalog.KindEgress), Name: rapid.SampledFrom(words).Draw(t, "egress")}
+	p.Targets, p.Authorities = []catalog.PolicyTarget{target}, []string{rapid.SampledFrom(words).Draw(t, "authorities")}
+	return p
+}
+
+func drawBackendAuthorities(t *rapid.T) *catalog.BackendAuthorities {
+	a := &catalog.BackendAuthorities{Name: drawName(t)}
+	if a.PEM = []byte("certificates"); rapid.Bool().Draw(t, "unusable") {
+		a.PEM, a.Problem = nil, "The ConfigMap does not exist."
+	}
+	return a
 }

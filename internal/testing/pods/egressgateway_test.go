@@ -125,7 +125,7 @@ func (o *outgoing) configure(t *testing.T, destinations ...scope.EgressDestinati
 			{Name: "wrong", AuthoritiesPEM: o.network.CA.RootPEM},
 		}},
 	}
-	o.gateway.SendAll(t, s, slices.Concat(envoy.Build(s), envoy.GatewaySecrets(s)))
+	o.gateway.SendAll(t, s, slices.Concat(envoy.Build(s), envoy.OutsideSecrets(s)))
 }
 
 // send gives the client the Egress of these ports, and the address of a gateway.

@@ -67,7 +67,7 @@ func (g *validatingGateway) configure(t *testing.T, authorities ...*pki.Authorit
 			Authorities:  []scope.GatewayAuthorities{{Name: "shop/web|443", PEM: roots}, {Name: "shop/web|444", PEM: roots}},
 		},
 	}
-	g.gateway.SendAll(t, s, slices.Concat(envoy.Build(s), envoy.GatewaySecrets(s)),
+	g.gateway.SendAll(t, s, slices.Concat(envoy.Build(s), envoy.OutsideSecrets(s)),
 		scope.Endpoints{Key: cluster.Endpoints, Addresses: []netip.AddrPort{netip.AddrPortFrom(g.target, cluster.TargetPort)}})
 }
 

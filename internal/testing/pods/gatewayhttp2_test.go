@@ -92,7 +92,7 @@ func (b *browser) configure(t *testing.T, server netip.Addr) {
 	for _, c := range clusters {
 		endpoints = append(endpoints, scope.Endpoints{Key: c.Endpoints, Addresses: []netip.AddrPort{netip.AddrPortFrom(server, c.TargetPort)}})
 	}
-	b.gateway.SendAll(t, s, slices.Concat(envoy.Build(s), envoy.GatewaySecrets(s)), endpoints...)
+	b.gateway.SendAll(t, s, slices.Concat(envoy.Build(s), envoy.OutsideSecrets(s)), endpoints...)
 }
 
 // connect opens a connection with a server name, offering protocols.

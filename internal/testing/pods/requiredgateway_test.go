@@ -38,7 +38,7 @@ func TestNamespaceOnlyUsesTheEgressGateway(t *testing.T) {
 	o := newOutgoing(t)
 	view := requiringMesh(o.gateway.IP)
 	gateway := scope.Build(view, trustDomain, scope.Key{Identity: identity.ServiceAccount{Namespace: names.DefaultNamespace, Name: names.EgressGateway}, Proxy: scope.ProxyEgressGateway})
-	o.gateway.SendAll(t, gateway, slices.Concat(envoy.Build(gateway), envoy.GatewaySecrets(gateway)))
+	o.gateway.SendAll(t, gateway, slices.Concat(envoy.Build(gateway), envoy.OutsideSecrets(gateway)))
 	o.client.Configure(t, scope.Build(view, trustDomain, scope.Key{Identity: buyer}))
 	from := " from " + o.gateway.IP.String()
 	if got := o.request(t, plainPort, "api.example.com"); !strings.HasPrefix(got, "200 api.example.com"+from) {

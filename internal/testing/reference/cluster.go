@@ -35,6 +35,9 @@ type Cluster struct {
 	ReferenceGrants  []gatewayv1beta1.ReferenceGrant
 	Egresses         []policyv1alpha1.Egress
 	IngressBackends  []policyv1alpha1.IngressBackend
+	// BackendTLSPolicies have Egresses as targets, and ConfigMaps have their authorities.
+	BackendTLSPolicies []gatewayv1.BackendTLSPolicy
+	ConfigMaps         []corev1.ConfigMap
 	// ExternalAuthorizations refer to ExtensionServices.
 	ExternalAuthorizations []policyv1alpha1.ExternalAuthorization
 	ExtensionServices      []configv1alpha2.ExtensionService

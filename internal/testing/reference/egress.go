@@ -58,6 +58,8 @@ func (c *Cluster) DecideEgress(r EgressCall) EgressResult {
 	switch {
 	case r.Sends == "http" && routesHTTP && strings.Contains(r.Path, "#"):
 		return EgressResult{Outcome: BadRequest}
+	case byName != nil && byName.Outcome == Allowed && c.cannotEncrypt(policies, r):
+		return EgressResult{Outcome: Unavailable}
 	case byName != nil:
 		return *byName
 	case c.MeshConfig.Spec.Traffic.EnableEgress:

@@ -3,6 +3,7 @@ package verdict
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -27,6 +28,13 @@ func TestEgressDecisions(t *testing.T) {
 				add(DrawEgress(t, Name("a", name), []string{rapid.SampledFrom([]string{"one", "two"}).Draw(t, "source")}))
 			}
 		}
+		add(&catalog.BackendAuthorities{Name: Name("a", "good"), PEM: []byte("certificates")})
+		add(&catalog.BackendAuthorities{Name: Name("a", "bad"), Problem: "The ConfigMap is empty."})
+		for _, name := range []string{"p", "q"} {
+			if rapid.Bool().Draw(t, name) {
+				add(drawBackendTLS(t, Name("a", name)))
+			}
+		}
 		call := drawCall(t)
 		got := authz.DecideEgress(newOracle(state).catalog.View(), call)
 		want := state.objects().DecideEgress(referenceCall(call))
@@ -37,6 +45,16 @@ func TestEgressDecisions(t *testing.T) {
 			t.Fatalf("the reasons do not fit the outcome: %+v", got)
 		}
 	})
+}
+
+// drawBackendTLS draws a policy for the Egresses of the test, with authorities that can be used, that cannot, or that were not read.
+func drawBackendTLS(t *rapid.T, name catalog.Name) *catalog.BackendTLSPolicy {
+	p := &catalog.BackendTLSPolicy{Name: name, Created: time.Unix(int64(rapid.IntRange(0, 1).Draw(t, "created")), 0), Hostname: "api.example.com"}
+	for _, target := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"x", "y", "z"}), 1, 2, rapid.ID).Draw(t, "targets") {
+		p.Targets = append(p.Targets, catalog.PolicyTarget{Group: catalog.EgressGroup, Kind: "Egress", Name: target})
+	}
+	p.Authorities = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"good", "good", "bad", "unread"}), 1, 2, rapid.ID).Draw(t, "authorities")
+	return p
 }
 
 func drawCall(t *rapid.T) authz.EgressRequest {

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
@@ -48,6 +49,10 @@ func (w State) objects() *reference.Cluster {
 			c.TCPRoutes = append(c.TCPRoutes, tcpRoute(e))
 		case *catalog.Egress:
 			c.Egresses = append(c.Egresses, egressObject(e))
+		case *catalog.BackendTLSPolicy:
+			c.BackendTLSPolicies = append(c.BackendTLSPolicies, backendTLSObject(e))
+		case *catalog.BackendAuthorities:
+			c.ConfigMaps = append(c.ConfigMaps, corev1.ConfigMap{ObjectMeta: objects.Meta(e.Name), Data: map[string]string{"ca.crt": string(e.PEM)}})
 		case *catalog.IngressBackend:
 			c.IngressBackends = append(c.IngressBackends, ingressBackendObject(e))
 		case *catalog.ExternalAuthorizationPolicy:
@@ -144,6 +149,20 @@ func egressObject(e *catalog.Egress) policyv1alpha1.Egress {
 	}
 	for _, name := range e.RouteGroups {
 		object.Spec.Matches = append(object.Spec.Matches, policyv1alpha1.EgressMatchSpec{Kind: "HTTPRouteGroup", Name: name})
+	}
+	return object
+}
+
+func backendTLSObject(p *catalog.BackendTLSPolicy) gatewayv1.BackendTLSPolicy {
+	object := gatewayv1.BackendTLSPolicy{ObjectMeta: objects.Meta(p.Name)}
+	object.CreationTimestamp = metav1.NewTime(p.Created)
+	for _, target := range p.Targets {
+		object.Spec.TargetRefs = append(object.Spec.TargetRefs, gatewayv1.LocalPolicyTargetReferenceWithSectionName{LocalPolicyTargetReference: gatewayv1.LocalPolicyTargetReference{
+			Group: gatewayv1.Group(target.Group), Kind: gatewayv1.Kind(target.Kind), Name: gatewayv1.ObjectName(target.Name),
+		}})
+	}
+	for _, name := range p.Authorities {
+		object.Spec.Validation.CACertificateRefs = append(object.Spec.Validation.CACertificateRefs, gatewayv1.LocalObjectReference{Kind: "ConfigMap", Name: gatewayv1.ObjectName(name)})
 	}
 	return object
 }

@@ -100,7 +100,7 @@ func (w State) entries() State { return w.entriesOf(w.objects()) }
 func (w State) entriesOf(objects *reference.Cluster) State {
 	all := read(objects)
 	for ref, e := range w {
-		if ref.Kind.IsPolicy() && !isInReference(ref.Kind) {
+		if ref.Kind.IsPolicy() && !isInReference(ref.Kind) || ref.Kind == catalog.KindBackendAuthorities {
 			all[ref] = e
 		}
 	}

@@ -1,0 +1,119 @@
+package backendtls
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
+)
+
+// readInterval is how often ConfigMaps are read. They cannot be watched, because the control plane may only get them by name.
+const readInterval = 10 * time.Second
+
+// Reconciler reconciles all BackendTLSPolicies of a mesh at once. All fields are required.
+type Reconciler struct {
+	// Client reads from the cache, and writes status.
+	Client client.Client
+	// ConfigMaps reads from the API server.
+	ConfigMaps client.Reader
+	// Leading reports whether this replica writes status.
+	Leading func() bool
+	// Sink receives the authorities.
+	Sink feed.Sink
+	// Mesh is the name of the mesh, and Namespace that of its control plane.
+	Mesh, Namespace string
+
+	// authorities are those that Sink has received.
+	authorities secrets.Entries
+}
+
+// Reconcile reads the ConfigMaps and writes changed status. It must not run concurrently.
+func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
+	mesh := catalog.New()
+	if err := r.readNamespaces(ctx, mesh); err != nil {
+		return ctrl.Result{}, err
+	}
+	if _, err := list(ctx, r.Client, kinds.Egress, mesh, ingest.Egress); err != nil {
+		return ctrl.Result{}, err
+	}
+	policies, err := list(ctx, r.Client, kinds.BackendTLSPolicy, mesh, ingest.BackendTLSPolicy)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	current, failed := r.updateAuthorities(ctx, mesh.View())
+	mesh.Apply(current)
+	if r.Leading() {
+		failed = errors.Join(failed, r.writeStatus(ctx, mesh.View(), policies))
+	}
+	if failed != nil || len(policies) == 0 {
+		return ctrl.Result{}, failed
+	}
+	return ctrl.Result{RequeueAfter: readInterval}, nil
+}
+
+func (r *Reconciler) readNamespaces(ctx context.Context, mesh *catalog.Catalog) error {
+	var namespaces corev1.NamespaceList
+	if err := r.Client.List(ctx, &namespaces); err != nil {
+		return err
+	}
+	for i := range namespaces.Items {
+		entry, _ := ingest.Namespace(&namespaces.Items[i], r.Mesh)
+		mesh.Apply([]catalog.Change{catalog.Set(entry)})
+	}
+	return nil
+}
+
+// list adds the entries of a kind to the mesh, and returns the objects.
+func list[E interface {
+	comparable
+	catalog.Entry
+}](ctx context.Context, reader client.Reader, kind schema.GroupVersionKind, mesh *catalog.Catalog, read func(*unstructured.Unstructured) (E, []ingest.Problem)) ([]unstructured.Unstructured, error) {
+	objects := &unstructured.UnstructuredList{}
+	objects.SetGroupVersionKind(kind)
+	if err := reader.List(ctx, objects, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	var none E
+	for i := range objects.Items {
+		if entry, _ := read(&objects.Items[i]); entry != none {
+			mesh.Apply([]catalog.Change{catalog.Set(entry)})
+		}
+	}
+	return objects.Items, nil
+}
+
+// Setup adds the controller to mgr once the cluster defines its kinds.
+func (r *Reconciler) Setup(mgr manager.Manager, definitions *traffic.Definitions) error {
+	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		return definitions.WhenDefined(ctx, func() error { return r.add(mgr) }, kinds.Egress, kinds.BackendTLSPolicy)
+	}))
+}
+
+func (r *Reconciler) add(mgr manager.Manager) error {
+	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request {
+		return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: "all"}}}
+	})
+	specs := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(mgr).Named("backend-tls").WithOptions(backoff.Options(1)).
+		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.Or[client.Object](predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		Watches(kinds.Object(kinds.Egress), all, specs).
+		Watches(kinds.Object(kinds.BackendTLSPolicy), all, specs).
+		Complete(r)
+}

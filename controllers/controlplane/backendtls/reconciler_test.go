@@ -1,0 +1,134 @@
+package backendtls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
+)
+
+// sink keeps the entries that it receives.
+type sink map[string]*catalog.BackendAuthorities
+
+func (s sink) Apply(changes []catalog.Change) {
+	for _, change := range changes {
+		entry, _ := change.Entry.(*catalog.BackendAuthorities)
+		if s[change.Ref.Name.String()] = entry; entry == nil {
+			delete(s, change.Ref.Name.String())
+		}
+	}
+}
+
+func object(kind schema.GroupVersionKind, namespace, name string, spec map[string]any) *unstructured.Unstructured {
+	u := kinds.Object(kind)
+	u.SetNamespace(namespace)
+	u.SetName(name)
+	u.Object["spec"] = spec
+	return u
+}
+
+func policy(namespace, configMap string) *unstructured.Unstructured {
+	return object(kinds.BackendTLSPolicy, namespace, "p", map[string]any{
+		"targetRefs": []any{map[string]any{"group": catalog.EgressGroup, "kind": "Egress", "name": "api"}},
+		"validation": map[string]any{"hostname": "api.example.com", "caCertificateRefs": []any{map[string]any{"group": "", "kind": "ConfigMap", "name": configMap}}},
+	})
+}
+
+// conditions returns the reasons in the status of the policy of a namespace.
+func conditions(t *testing.T, c client.Client, namespace string) string {
+	t.Helper()
+	u := kinds.Object(kinds.BackendTLSPolicy)
+	if err := c.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "p"}, u); err != nil {
+		t.Fatal(err)
+	}
+	ancestors, _, _ := unstructured.NestedSlice(u.Object, "status", "ancestors")
+	text := ""
+	for _, a := range ancestors {
+		ancestor := a.(map[string]any)
+		ref := ancestor["ancestorRef"].(map[string]any)
+		text += fmt.Sprintf("%s %s by %s:", ref["kind"], ref["name"], ancestor["controllerName"])
+		list, _, _ := unstructured.NestedSlice(ancestor, "conditions")
+		for _, condition := range list {
+			text += fmt.Sprintf(" %s", condition.(map[string]any)["reason"])
+		}
+	}
+	return text
+}
+
+// TestBackendTLSPolicies follows a ConfigMap: read for a policy of the mesh only, reported in its status, kept while it cannot be read, and removed with
+// the policy.
+func TestBackendTLSPolicies(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := corev1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []schema.GroupVersionKind{kinds.Egress, kinds.BackendTLSPolicy} {
+		scheme.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
+		scheme.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})
+	}
+	egress := object(kinds.Egress, "shop", "api", map[string]any{
+		"sources": []any{map[string]any{"kind": "ServiceAccount", "name": "till", "namespace": "shop"}},
+		"hosts":   []any{"api.example.com"}, "ports": []any{map[string]any{"number": int64(80), "protocol": "http"}},
+	})
+	ca := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ca"}, Data: map[string]string{"ca.crt": string(pki.New(t).RootPEM)}}
+	var unreadable error
+	c := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(policy("shop", "ca")).WithObjects(
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{names.MonitoredByLabel: "osm"}}},
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "apart"}}, egress, policy("shop", "ca"), policy("apart", "ca"),
+	).WithInterceptorFuncs(interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+			if _, isConfigMap := object.(*corev1.ConfigMap); isConfigMap && unreadable != nil {
+				return unreadable
+			}
+			return c.Get(ctx, key, object, options...)
+		},
+	}).Build()
+	got, leading := sink{}, false
+	r := &Reconciler{Client: c, ConfigMaps: c, Leading: func() bool { return leading }, Sink: got, Mesh: "osm", Namespace: "osm-system"}
+	reconcile := func() error {
+		_, err := r.Reconcile(t.Context(), ctrl.Request{})
+		return err
+	}
+	if err := reconcile(); err != nil || len(got) != 1 || got["shop/ca"] == nil || got["shop/ca"].Problem == "" {
+		t.Fatalf("entries %v (%v), want a problem with the ConfigMap of the mesh that does not exist", got, err)
+	}
+	if text := conditions(t, c, "shop"); text != "" {
+		t.Errorf("a replica without the Lease writes the status %q", text)
+	}
+	leading = true
+	const by = "Egress api by gateway.openservicemesh.io/osm:"
+	if err := reconcile(); err != nil || conditions(t, c, "shop") != by+" NoValidCACertificate InvalidCACertificateRef" || conditions(t, c, "apart") != "" {
+		t.Errorf("the status is %q, and %q outside the mesh (%v)", conditions(t, c, "shop"), conditions(t, c, "apart"), err)
+	}
+	if err := c.Create(t.Context(), ca); err != nil {
+		t.Fatal(err)
+	}
+	if err := reconcile(); err != nil || got["shop/ca"].Problem != "" || conditions(t, c, "shop") != by+" Accepted ResolvedRefs" {
+		t.Errorf("the status is %q with %v (%v)", conditions(t, c, "shop"), got, err)
+	}
+	unreadable = errors.New("the API server does not answer")
+	if err := reconcile(); err == nil || len(got) != 1 || got["shop/ca"].Problem != "" {
+		t.Errorf("entries %v (%v), want the last content and an error", got, err)
+	}
+	if err := c.Delete(t.Context(), policy("shop", "ca")); err != nil {
+		t.Fatal(err)
+	}
+	if err := reconcile(); err != nil || len(got) != 0 {
+		t.Errorf("entries %v (%v), want none without the policy", got, err)
+	}
+}

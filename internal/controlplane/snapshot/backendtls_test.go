@@ -1,0 +1,42 @@
+package snapshot
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// TestSidecarsWaitForAuthorities checks that a sidecar waits after a restart of the control plane for the ConfigMap with which it encrypts requests,
+// and not for ever. Without it, the sidecar would answer its requests with 503.
+func TestSidecarsWaitForAuthorities(t *testing.T) {
+	till := meshtest.Pod("shop", "till-1", "till", "till", "10.0.0.9")
+	entries := []catalog.Entry{
+		till, accountOf(till),
+		&catalog.Settings{EgressPolicies: true}, &catalog.Namespace{Name: "shop", Monitored: true},
+		&catalog.Egress{
+			Name: meshtest.Name("shop", "api"), Sources: []identity.ServiceAccount{meshtest.SA("shop", "till")}, Hosts: []string{"api.example.com"},
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+		},
+		&catalog.BackendTLSPolicy{
+			Name: meshtest.Name("shop", "p"), Hostname: "api.example.com", Authorities: []string{"ca"},
+			Targets: []catalog.PolicyTarget{{Group: catalog.EgressGroup, Kind: "Egress", Name: "api"}},
+		},
+	}
+	h := newSyncedHarness(entries...)
+	if _, err := h.tryConnect(peerOf(till)); !errors.Is(err, ErrNotSynced) {
+		t.Errorf("the sidecar connects before its authorities are read: %v", err)
+	}
+	h.apply(&catalog.BackendAuthorities{Name: meshtest.Name("shop", "ca"), Problem: "The ConfigMap does not exist."})
+	if _, err := h.tryConnect(peerOf(till)); err != nil {
+		t.Errorf("the sidecar does not connect after its authorities were read: %v", err)
+	}
+	late := newSyncedHarness(entries...)
+	late.now = late.now.Add(3 * time.Minute)
+	if _, err := late.tryConnect(peerOf(till)); err != nil {
+		t.Errorf("authorities that are never read keep the sidecar out: %v", err)
+	}
+}

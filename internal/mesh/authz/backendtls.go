@@ -1,0 +1,87 @@
+package authz
+
+import (
+	"fmt"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// BackendTLS is how sidecars encrypt requests to a host outside the mesh.
+type BackendTLS struct {
+	// Policy is the BackendTLSPolicy.
+	Policy catalog.Name
+	// ServerName is the name that the sidecar requests. The server must prove one of Names.
+	ServerName string
+	Names      []catalog.SubjectAltName
+	// Unusable is true if requests are answered with 503, because they cannot be encrypted as the policy demands.
+	Unusable bool
+}
+
+type backendTLSKey struct{ policy catalog.Name }
+
+// backendTLS returns how requests are encrypted because of a policy. Nobody may change the result.
+func backendTLS(v *catalog.View, policy *catalog.BackendTLSPolicy) *BackendTLS {
+	return catalog.Memo(v, backendTLSKey{policy.Name}, func() *BackendTLS {
+		tls := &BackendTLS{Policy: policy.Name, ServerName: policy.Hostname, Names: policy.SubjectAltNames}
+		if len(tls.Names) == 0 {
+			tls.Names = []catalog.SubjectAltName{{Name: policy.Hostname}}
+		}
+		_, problem := BackendAuthorities(v, policy)
+		tls.Unusable = policy.Problem != "" || problem != ""
+		return tls
+	})
+}
+
+// BackendAuthorities returns the authorities of the servers of a policy, as PEM, or why requests cannot be encrypted with them, as a sentence.
+func BackendAuthorities(v *catalog.View, policy *catalog.BackendTLSPolicy) (list []byte, problem string) {
+	if policy.OtherAuthorities != "" {
+		problem = fmt.Sprintf("spec.validation.caCertificateRefs refers to %s: refer to a ConfigMap.", policy.OtherAuthorities)
+	}
+	for _, name := range policy.Authorities {
+		authorities := v.BackendAuthorities(catalog.Name{Namespace: policy.Name.Namespace, Name: name})
+		switch {
+		case authorities == nil:
+			problem = fmt.Sprintf("The ConfigMap %s has not been read yet.", name)
+		case authorities.Problem != "":
+			problem = authorities.Problem
+		default:
+			list = append(list, authorities.PEM...)
+		}
+	}
+	if len(list) > catalog.MaxAuthoritiesBytes {
+		problem = fmt.Sprintf("The authorities have more than %d bytes together: use fewer.", catalog.MaxAuthoritiesBytes)
+	}
+	if problem != "" {
+		return nil, problem
+	}
+	return list, ""
+}
+
+// encrypt records that requests to a host are encrypted because of a policy. Of several, the oldest applies. So requests are never sent in plaintext
+// because another Egress allows them too.
+func (b *egressBuilder) encrypt(host string, policy *catalog.BackendTLSPolicy) {
+	if policy == nil {
+		return
+	}
+	if b.encrypted == nil {
+		b.encrypted = map[string]*catalog.BackendTLSPolicy{}
+	}
+	if known := b.encrypted[host]; known == nil || policy.Precedes(known) {
+		b.encrypted[host] = policy
+	}
+}
+
+// addBackendTLS applies the recorded policies. The egress gateway does not know them, so requests that it would forward are answered with 503.
+func (b *egressBuilder) addBackendTLS() {
+	for i := range b.port.Hosts {
+		host := &b.port.Hosts[i]
+		policy := b.encrypted[host.Host]
+		if policy == nil {
+			continue
+		}
+		if host.BackendTLS = backendTLS(b.view, policy); host.HTTPGateway != (catalog.Name{}) {
+			unusable := *host.BackendTLS
+			unusable.Unusable, host.BackendTLS = true, &unusable
+		}
+	}
+}

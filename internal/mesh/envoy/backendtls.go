@@ -1,0 +1,60 @@
+package envoy
+
+import (
+	"fmt"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// encryptedCluster connects to a host outside the mesh for requests, which a BackendTLSPolicy encrypts. TLS connections of the application have
+// another cluster.
+func encryptedCluster(s *scope.Scope, port uint16, host authz.EgressHost) *clusterv3.Cluster {
+	out := outsideCluster(s, encryptedClusterName(host.Host, port), host.Host, port)
+	var subjects []*tlsv3.SubjectAltNameMatcher
+	for _, name := range host.BackendTLS.Names {
+		subjects = append(subjects, subjectMatcher(name))
+	}
+	// The sidecar presents no certificate: servers outside the mesh need not know who the client is.
+	out.TransportSocket = tlsSocket(&tlsv3.UpstreamTlsContext{
+		CommonTlsContext: verifyOutside(egressAuthoritiesName(host.BackendTLS.Policy), subjects...), Sni: host.BackendTLS.ServerName,
+	})
+	return withEgressSettings(out, true, s.EgressUpstreams[host.Setting])
+}
+
+func subjectMatcher(name catalog.SubjectAltName) *tlsv3.SubjectAltNameMatcher {
+	kind := tlsv3.SubjectAltNameMatcher_DNS
+	if name.IsURI {
+		kind = tlsv3.SubjectAltNameMatcher_URI
+	}
+	return &tlsv3.SubjectAltNameMatcher{SanType: kind, Matcher: message.Exact(name.Name)}
+}
+
+// encryptedClusterName is the name of a host whose requests are encrypted. No host has it, because "tls" is not a part of an address.
+func encryptedClusterName(host string, port uint16) string {
+	return fmt.Sprintf("tls:%s:%d", host, port)
+}
+
+// unencryptable answers requests that cannot be encrypted as a BackendTLSPolicy demands.
+func unencryptable() *routev3.Route {
+	return &routev3.Route{Action: directResponse(503, "the BackendTLSPolicy of this host cannot be used\n")}
+}
+
+// egressAuthoritySecrets are the authorities by which a sidecar verifies servers outside the mesh.
+func egressAuthoritySecrets(s *scope.Scope) []Resource {
+	var out []Resource
+	for _, a := range s.EgressAuthorities {
+		out = append(out, newSecret(trustSecret(egressAuthoritiesName(a.Policy), a.PEM, nil)))
+	}
+	return out
+}
+
+func egressAuthoritiesName(policy catalog.Name) string {
+	return "backend-authorities:" + policy.String()
+}

@@ -1,0 +1,77 @@
+package gateway
+
+import (
+	"fmt"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// AncestorStatus is the status of a BackendTLSPolicy for one of its targets.
+type AncestorStatus struct {
+	Target                 catalog.PolicyTarget
+	Accepted, ResolvedRefs Verdict
+}
+
+// noRequests is the effect of a policy that cannot be used.
+const noRequests = "Requests to the http ports of the Egress get 503."
+
+// BackendTLSStatus returns the status of a policy of the mesh for each target. Targets of other groups have none: a policy for a Service is for another
+// controller, such as an ingress controller in front of the mesh.
+func BackendTLSStatus(v *catalog.View, policy *catalog.BackendTLSPolicy) []AncestorStatus {
+	_, problem := authz.BackendAuthorities(v, policy)
+	resolved := yes(gatewayv1.BackendTLSPolicyReasonResolvedRefs)
+	switch {
+	case policy.OtherAuthorities != "":
+		resolved = no(gatewayv1.BackendTLSPolicyReasonInvalidKind, "%s", problem)
+	case problem != "":
+		resolved = no(gatewayv1.BackendTLSPolicyReasonInvalidCACertificateRef, "%s", problem)
+	}
+	var list []AncestorStatus
+	for _, target := range policy.Targets {
+		if target.Group != catalog.EgressGroup {
+			continue
+		}
+		accepted := acceptTarget(v, policy, target)
+		if accepted.OK && problem != "" {
+			accepted = no(unresolvedReason(v, policy), "%s %s", problem, noRequests)
+		}
+		list = append(list, AncestorStatus{target, accepted, resolved})
+	}
+	return list
+}
+
+// acceptTarget reports whether a policy encrypts the requests of a target, if its authorities can be used.
+func acceptTarget(v *catalog.View, policy *catalog.BackendTLSPolicy, target catalog.PolicyTarget) Verdict {
+	if !target.IsEgress() {
+		return no(gatewayv1.PolicyReasonInvalid, "The mesh applies a BackendTLSPolicy to destinations outside of it, not to a %s: refer to an Egress.", target.Kind)
+	}
+	egress := v.Egress(catalog.Name{Namespace: policy.Name.Namespace, Name: target.Name})
+	if egress == nil {
+		return no(gatewayv1.PolicyReasonTargetNotFound, "The namespace has no Egress %s that can be used.", target.Name)
+	}
+	oldest := v.BackendTLSOf(egress)
+	switch {
+	case egress.Gateway != nil:
+		return no(gatewayv1.PolicyReasonInvalid, "The Egress %s uses the egress gateway, so this policy has no effect: set spec.gateway.tls of the Egress.", target.Name)
+	case oldest != policy:
+		return no(gatewayv1.PolicyReasonConflicted, "The older BackendTLSPolicy %s applies to the Egress %s: delete one of them.", oldest.Name.Name, target.Name)
+	case v.RequiresEgressGateway(policy.Name.Namespace):
+		return no(gatewayv1.PolicyReasonInvalid, "The namespace requires the egress gateway, which does not apply the policy: set spec.gateway.tls of the Egress. %s", noRequests)
+	case policy.Problem != "":
+		return no(gatewayv1.PolicyReasonInvalid, "%s %s", policy.Problem, noRequests)
+	}
+	return Verdict{OK: true, Reason: string(gatewayv1.PolicyReasonAccepted), Message: fmt.Sprintf("Sidecars encrypt requests to the http ports of the Egress %s.", target.Name)}
+}
+
+// unresolvedReason is why a policy with an unusable reference is not accepted. It needs each of its ConfigMaps.
+func unresolvedReason(v *catalog.View, policy *catalog.BackendTLSPolicy) gatewayv1.PolicyConditionReason {
+	for _, name := range policy.Authorities {
+		if a := v.BackendAuthorities(catalog.Name{Namespace: policy.Name.Namespace, Name: name}); a != nil && a.Problem == "" {
+			return gatewayv1.PolicyReasonInvalid
+		}
+	}
+	return gatewayv1.BackendTLSPolicyReasonNoValidCACertificate
+}

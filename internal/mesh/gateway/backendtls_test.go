@@ -1,0 +1,72 @@
+package gateway_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// TestBackendTLSStatus checks the reasons in the status of a policy, and that the message names the remedy.
+func TestBackendTLSStatus(t *testing.T) {
+	policy := func(change func(*catalog.BackendTLSPolicy)) *catalog.BackendTLSPolicy {
+		p := &catalog.BackendTLSPolicy{
+			Name: meshtest.Name("ns", "p"), Created: time.Unix(1, 0), Hostname: "api.example.com", Authorities: []string{"good"},
+			Targets: []catalog.PolicyTarget{{Group: catalog.EgressGroup, Kind: "Egress", Name: "plain"}},
+		}
+		if change != nil {
+			change(p)
+		}
+		return p
+	}
+	target := func(group, kind, name string) func(*catalog.BackendTLSPolicy) {
+		return func(p *catalog.BackendTLSPolicy) {
+			p.Targets = []catalog.PolicyTarget{{Group: group, Kind: kind, Name: name}}
+		}
+	}
+	authorities := func(names ...string) func(*catalog.BackendTLSPolicy) {
+		return func(p *catalog.BackendTLSPolicy) { p.Authorities = names }
+	}
+	older := policy(func(p *catalog.BackendTLSPolicy) { p.Name.Name, p.Created = "older", time.Unix(0, 0) })
+	for name, test := range map[string]struct {
+		change         func(*catalog.BackendTLSPolicy)
+		others         []catalog.Entry
+		want, contains string
+	}{
+		"in force":                 {nil, nil, "true Accepted, true ResolvedRefs", "plain"},
+		"another kind":             {target(catalog.EgressGroup, "Retry", "plain"), nil, "false Invalid, true ResolvedRefs", "refer to an Egress"},
+		"no such Egress":           {target(catalog.EgressGroup, "Egress", "none"), nil, "false TargetNotFound, true ResolvedRefs", "none"},
+		"an Egress of a gateway":   {target(catalog.EgressGroup, "Egress", "forwarded"), nil, "false Invalid, true ResolvedRefs", "spec.gateway.tls"},
+		"an older policy":          {nil, []catalog.Entry{older}, "false Conflicted, true ResolvedRefs", "older"},
+		"a problem":                {func(p *catalog.BackendTLSPolicy) { p.Problem = "It cannot be used." }, nil, "false Invalid, true ResolvedRefs", "503"},
+		"a required gateway":       {nil, []catalog.Entry{&catalog.Namespace{Name: "ns", Monitored: true, EgressGateway: true}}, "false Invalid, true ResolvedRefs", "503"},
+		"a bad ConfigMap":          {authorities("bad"), nil, "false NoValidCACertificate, false InvalidCACertificateRef", "empty"},
+		"an unread ConfigMap":      {authorities("unread"), nil, "false NoValidCACertificate, false InvalidCACertificateRef", "503"},
+		"one of two is bad":        {authorities("bad", "good"), nil, "false Invalid, false InvalidCACertificateRef", "503"},
+		"another kind of contents": {func(p *catalog.BackendTLSPolicy) { p.Authorities, p.OtherAuthorities = nil, "Secret s" }, nil, "false NoValidCACertificate, false InvalidKind", "Secret s"},
+	} {
+		p := policy(test.change)
+		v := meshtest.Apply(append([]catalog.Entry{
+			&catalog.Namespace{Name: "ns", Monitored: true}, p,
+			&catalog.Egress{Name: meshtest.Name("ns", "plain")}, &catalog.Egress{Name: meshtest.Name("ns", "forwarded"), Gateway: &catalog.EgressGateway{}},
+			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "good"), PEM: []byte("certificates")},
+			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "bad"), Problem: "The ConfigMap is empty."},
+		}, test.others...)...).View()
+		status := gateway.BackendTLSStatus(v, p)
+		if len(status) != 1 {
+			t.Fatalf("%s: %d targets have a status", name, len(status))
+		}
+		got := fmt.Sprintf("%t %s, %t %s", status[0].Accepted.OK, status[0].Accepted.Reason, status[0].ResolvedRefs.OK, status[0].ResolvedRefs.Reason)
+		if got != test.want || !strings.Contains(status[0].Accepted.Message, test.contains) {
+			t.Errorf("%s: %s with %q, want %s with %q", name, got, status[0].Accepted.Message, test.want, test.contains)
+		}
+	}
+	service := policy(target("", "Service", "web"))
+	if status := gateway.BackendTLSStatus(meshtest.Apply(service).View(), service); len(status) > 0 {
+		t.Errorf("a Service, which is the target for another controller, has the status %v", status)
+	}
+}
