@@ -59,6 +59,9 @@ func everything(spec *v1alpha1.MeshSpec) {
 	spec.Sidecar = &v1alpha1.SidecarSpec{Image: ptr.To("example/envoy:2"), LogLevel: ptr.To("info")}
 }
 
+// repairPoll is how often each of some sixty objects is read. More often costs the API server more than the repairs.
+const repairPoll = 200 * time.Millisecond
+
 // sampledFields is the number of fields of an object that are tested unless this is `make test-full`.
 const sampledFields = 8
 
@@ -246,7 +249,7 @@ func (v *fieldEditor) intact(live *unstructured.Unstructured, path fieldPath) bo
 
 // await waits for the repair.
 func (v *fieldEditor) await(ctx context.Context, path fieldPath, what string) {
-	for deadline := time.Now().Add(repairTime); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(repairTime); time.Now().Before(deadline); time.Sleep(repairPoll) {
 		live, err := v.live(ctx)
 		if err == nil && v.intact(live, path) {
 			return
@@ -272,7 +275,7 @@ func (v *fieldEditor) delete(ctx context.Context) {
 		v.t.Error(err)
 		return
 	}
-	for deadline := time.Now().Add(repairTime); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(repairTime); time.Now().Before(deadline); time.Sleep(repairPoll) {
 		if live, err = v.live(ctx); err == nil && live.GetUID() != was {
 			return
 		}
