@@ -11,20 +11,32 @@ type unitGroup int
 const (
 	// concurrent are all other packages. They run with the race detector.
 	concurrent unitGroup = iota
-	// realTime are packages whose tests have deadlines for real programs. No others run beside them. Only `make test-full` adds the race detector,
+	// realTime are packages whose tests have deadlines for real programs. No others run at the same time. Only `make test-full` adds the race detector,
 	// which slows down the control plane in the test.
 	realTime
 	// sequential are packages that calculate in one goroutine. The race detector finds nothing there, and makes them up to ten times slower.
 	sequential
 )
 
+// folders are the packages of a group, with those below them. The concurrent ones are all others.
+func (g unitGroup) folders() []string {
+	switch g {
+	case realTime:
+		return []string{"./internal/testing/limits", "./internal/testing/pods", "./internal/testing/verdict"}
+	case sequential:
+		return []string{"./config", "./internal/packaging", "./internal/testing/bench/mesh", "./internal/testing/layout", "./internal/testing/words"}
+	}
+	return nil
+}
+
+func (p testPackage) isBelow(folder string) bool {
+	return p.dir == folder || strings.HasPrefix(p.dir, folder+"/")
+}
+
 // groupOf returns the group of a package.
 func groupOf(p testPackage) unitGroup {
-	for group, folders := range map[unitGroup][]string{
-		realTime:   {"./internal/testing/limits", "./internal/testing/pods", "./internal/testing/verdict"},
-		sequential: {"./config", "./internal/packaging", "./internal/testing/bench/mesh", "./internal/testing/layout", "./internal/testing/words"},
-	} {
-		if slices.ContainsFunc(folders, func(folder string) bool { return p.dir == folder || strings.HasPrefix(p.dir, folder+"/") }) {
+	for _, group := range []unitGroup{realTime, sequential} {
+		if slices.ContainsFunc(group.folders(), p.isBelow) {
 			return group
 		}
 	}
