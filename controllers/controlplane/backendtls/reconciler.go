@@ -3,7 +3,6 @@ package backendtls
 import (
 	"context"
 	"errors"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -11,7 +10,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -23,9 +21,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 )
-
-// readInterval is how often ConfigMaps are read. They cannot be watched, because the control plane may only get them by name.
-const readInterval = 10 * time.Second
 
 // Reconciler reconciles all BackendTLSPolicies of a mesh at once. All fields are required.
 type Reconciler struct {
@@ -65,7 +60,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if failed != nil || len(policies) == 0 {
 		return ctrl.Result{}, failed
 	}
-	return ctrl.Result{RequeueAfter: readInterval}, nil
+	return ctrl.Result{RequeueAfter: secrets.ReadInterval}, nil
 }
 
 func (r *Reconciler) readNamespaces(ctx context.Context, mesh *catalog.Catalog) error {
@@ -107,9 +102,7 @@ func (r *Reconciler) Setup(mgr manager.Manager, definitions *traffic.Definitions
 }
 
 func (r *Reconciler) add(mgr manager.Manager) error {
-	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request {
-		return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: "all"}}}
-	})
+	all := traffic.EnqueueOne()
 	specs := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).Named("backend-tls").WithOptions(backoff.Options(1)).
 		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.Or[client.Object](predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).

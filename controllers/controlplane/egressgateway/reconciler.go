@@ -2,14 +2,12 @@ package egressgateway
 
 import (
 	"context"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -21,9 +19,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 )
-
-// secretInterval is how often Secrets are read.
-const secretInterval = 10 * time.Second
 
 // Reconciler reads the Secrets of all Egresses of a mesh. All fields are required.
 type Reconciler struct {
@@ -63,7 +58,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if failed != nil || len(names) == 0 {
 		return ctrl.Result{}, failed
 	}
-	return ctrl.Result{RequeueAfter: secretInterval}, nil
+	return ctrl.Result{RequeueAfter: secrets.ReadInterval}, nil
 }
 
 // names returns the Secrets that Egresses of the mesh refer to, in the order of the Egresses.
@@ -103,9 +98,7 @@ func (r *Reconciler) Setup(mgr manager.Manager, definitions *traffic.Definitions
 }
 
 func (r *Reconciler) add(mgr manager.Manager) error {
-	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request {
-		return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: "all"}}}
-	})
+	all := traffic.EnqueueOne()
 	return ctrl.NewControllerManagedBy(mgr).Named("egress-credentials").WithOptions(backoff.Options(1)).
 		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
 		Watches(kinds.Object(kinds.Egress), all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).

@@ -7,6 +7,7 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestPermittedSecretIsReadWithinASecond(t *testing.T) {
 	f := newFixture(t, secret(t))
 	f.forbidden = true
-	for step, want := range []time.Duration{awaitInterval, awaitInterval, certificateInterval} {
+	for step, want := range []time.Duration{awaitInterval, awaitInterval, secrets.ReadInterval} {
 		f.forbidden = step < 2
 		result, err := f.Reconcile(t.Context(), ctrl.Request{})
 		if err != nil || result.RequeueAfter != want {

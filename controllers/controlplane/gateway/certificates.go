@@ -12,9 +12,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
 
-// certificateInterval is how often Secrets and ConfigMaps are read. They cannot be watched, because the control plane may only get them by name.
-const certificateInterval = 10 * time.Second
-
 const (
 	// awaitInterval is how often those without a usable certificate are read: somebody creates them, or permits to read them.
 	awaitInterval = time.Second
@@ -25,7 +22,7 @@ const (
 // updateCertificates sends the certificates, and the authorities of clients, to the control plane, and returns them. It removes those that no Gateway
 // of the view uses any more. A Secret or a ConfigMap that cannot be read now keeps its last content. An unusable one is an entry with a problem.
 func (r *Reconciler) updateCertificates(ctx context.Context, v *catalog.View) ([]catalog.Change, error) {
-	all := len(r.awaited) == 0 || r.Now().Sub(r.allRead) >= certificateInterval
+	all := len(r.awaited) == 0 || r.Now().Sub(r.allRead) >= secrets.ReadInterval
 	if all {
 		r.allRead = r.Now()
 	}

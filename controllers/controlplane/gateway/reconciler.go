@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -84,7 +83,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if len(r.awaited) > 0 {
 		return ctrl.Result{RequeueAfter: awaitInterval}, nil
 	}
-	return ctrl.Result{RequeueAfter: certificateInterval}, nil
+	return ctrl.Result{RequeueAfter: secrets.ReadInterval}, nil
 }
 
 // state are the objects of one reconciliation.
@@ -248,9 +247,7 @@ func gatewayKinds() []schema.GroupVersionKind {
 }
 
 func (r *Reconciler) add(mgr manager.Manager, definitions *traffic.Definitions) error {
-	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request {
-		return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: "all"}}}
-	})
+	all := traffic.EnqueueOne()
 	ofGateway := predicate.NewPredicateFuncs(func(object client.Object) bool {
 		service := object.GetLabels()[discoveryv1.LabelServiceName]
 		return object.GetNamespace() == r.Namespace && (service == names.IngressGateway || names.IsDedicatedGateway(service))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,6 +14,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
+
+// ReadInterval is how often each of them is read.
+const ReadInterval = 10 * time.Second
 
 // Entries are the catalog entries of Secrets, or of ConfigMaps. The zero value has none.
 type Entries struct {
