@@ -44,7 +44,7 @@ func object(kind schema.GroupVersionKind, namespace, name string, spec map[strin
 
 func policy(namespace, configMap string) *unstructured.Unstructured {
 	return object(kinds.BackendTLSPolicy, namespace, "p", map[string]any{
-		"targetRefs": []any{map[string]any{"group": catalog.EgressGroup, "kind": "Egress", "name": "api"}},
+		"targetRefs": []any{map[string]any{"group": catalog.PolicyGroup, "kind": "Egress", "name": "api"}},
 		"validation": map[string]any{"hostname": "api.example.com", "caCertificateRefs": []any{map[string]any{"group": "", "kind": "ConfigMap", "name": configMap}}},
 	})
 }

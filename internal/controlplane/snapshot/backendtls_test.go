@@ -23,7 +23,7 @@ func TestSidecarsWaitForAuthorities(t *testing.T) {
 		},
 		&catalog.BackendTLSPolicy{
 			Name: meshtest.Name("shop", "p"), Hostname: "api.example.com", Authorities: []string{"ca"},
-			Targets: []catalog.PolicyTarget{{Group: catalog.EgressGroup, Kind: "Egress", Name: "api"}},
+			Targets: []catalog.PolicyTarget{{Group: catalog.PolicyGroup, Kind: "Egress", Name: "api"}},
 		},
 	}
 	h := newSyncedHarness(entries...)

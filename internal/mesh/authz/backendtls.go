@@ -13,6 +13,8 @@ type BackendTLS struct {
 	// ServerName is the name that the sidecar requests. The server must prove one of Names.
 	ServerName string
 	Names      []catalog.SubjectAltName
+	// AuthoritiesPEM are those by which the servers are verified.
+	AuthoritiesPEM []byte
 	// Unusable is true if requests are answered with 503, because they cannot be encrypted as the policy demands.
 	Unusable bool
 }
@@ -26,8 +28,8 @@ func backendTLS(v *catalog.View, policy *catalog.BackendTLSPolicy) *BackendTLS {
 		if len(tls.Names) == 0 {
 			tls.Names = []catalog.SubjectAltName{{Name: policy.Hostname}}
 		}
-		_, problem := BackendAuthorities(v, policy)
-		tls.Unusable = policy.Problem != "" || problem != ""
+		authorities, problem := BackendAuthorities(v, policy)
+		tls.AuthoritiesPEM, tls.Unusable = authorities, policy.Problem != "" || problem != ""
 		return tls
 	})
 }

@@ -15,7 +15,7 @@ import (
 func encrypting(name string, created int64, authorities string, egresses ...string) *catalog.BackendTLSPolicy {
 	p := &catalog.BackendTLSPolicy{Name: meshtest.Name("ns", name), Created: time.Unix(created, 0), Hostname: name, Authorities: []string{authorities}}
 	for _, egress := range egresses {
-		p.Targets = append(p.Targets, catalog.PolicyTarget{Group: catalog.EgressGroup, Kind: "Egress", Name: egress})
+		p.Targets = append(p.Targets, catalog.PolicyTarget{Group: catalog.PolicyGroup, Kind: "Egress", Name: egress})
 	}
 	return p
 }

@@ -32,11 +32,11 @@ type SubjectAltName struct {
 	Name  string
 }
 
-// EgressGroup is the API group of Egresses.
-const EgressGroup = "policy.openservicemesh.io"
+// PolicyGroup is the API group of the policies of Open Service Mesh, such as Egresses.
+const PolicyGroup = "policy.openservicemesh.io"
 
 // IsEgress reports whether the target is an Egress.
-func (t PolicyTarget) IsEgress() bool { return t.Group == EgressGroup && t.Kind == string(KindEgress) }
+func (t PolicyTarget) IsEgress() bool { return t.Group == PolicyGroup && t.Kind == string(KindEgress) }
 
 // Ref implements Entry.
 func (p *BackendTLSPolicy) Ref() Ref { return Ref{KindBackendTLSPolicy, p.Name} }
@@ -66,12 +66,6 @@ func (v *View) BackendTLSOf(egress *Egress) *BackendTLSPolicy {
 		return nil
 	}
 	return oldestOf(v, KindBackendTLSPolicy, Dep{DepBackendTLS, egress.Name}, func(*BackendTLSPolicy) bool { return true })
-}
-
-// BackendTLSPolicy returns a policy that BackendTLSOf returned for one of its Egresses.
-func (v *View) BackendTLSPolicy(name Name) *BackendTLSPolicy {
-	policy, _ := get[*BackendTLSPolicy](v.catalog, KindBackendTLSPolicy, name)
-	return policy
 }
 
 // BackendAuthorities is the content of a ConfigMap with authorities of servers outside the mesh.

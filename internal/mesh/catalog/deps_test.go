@@ -165,7 +165,7 @@ func (r entryMaker) entries() []Entry {
 		&Egress{Name: r.name(), Sources: r.accounts()},
 		&Telemetry{Name: r.name(), Text: r.text()},
 		&ExternalAuthorizationPolicy{Name: r.name(), PathPrefix: r.text()},
-		&BackendTLSPolicy{Name: r.name(), Hostname: r.text(), Targets: []PolicyTarget{{Group: EgressGroup, Kind: string(KindEgress), Name: r.text()}}},
+		&BackendTLSPolicy{Name: r.name(), Hostname: r.text(), Targets: []PolicyTarget{{Group: PolicyGroup, Kind: string(KindEgress), Name: r.text()}}},
 		&BackendAuthorities{Name: r.name(), Problem: r.text()},
 		&ExtensionService{Name: r.name(), Address: r.text()},
 		&GatewayClass{Name: r.text()},

@@ -31,7 +31,7 @@ func BackendTLSStatus(v *catalog.View, policy *catalog.BackendTLSPolicy) []Ances
 	}
 	var list []AncestorStatus
 	for _, target := range policy.Targets {
-		if target.Group != catalog.EgressGroup {
+		if target.Group != catalog.PolicyGroup {
 			continue
 		}
 		accepted := acceptTarget(v, policy, target)

@@ -16,7 +16,7 @@ func TestBackendTLSStatus(t *testing.T) {
 	policy := func(change func(*catalog.BackendTLSPolicy)) *catalog.BackendTLSPolicy {
 		p := &catalog.BackendTLSPolicy{
 			Name: meshtest.Name("ns", "p"), Created: time.Unix(1, 0), Hostname: "api.example.com", Authorities: []string{"good"},
-			Targets: []catalog.PolicyTarget{{Group: catalog.EgressGroup, Kind: "Egress", Name: "plain"}},
+			Targets: []catalog.PolicyTarget{{Group: catalog.PolicyGroup, Kind: "Egress", Name: "plain"}},
 		}
 		if change != nil {
 			change(p)
@@ -38,9 +38,9 @@ func TestBackendTLSStatus(t *testing.T) {
 		want, contains string
 	}{
 		"in force":                 {nil, nil, "true Accepted, true ResolvedRefs", "plain"},
-		"another kind":             {target(catalog.EgressGroup, "Retry", "plain"), nil, "false Invalid, true ResolvedRefs", "refer to an Egress"},
-		"no such Egress":           {target(catalog.EgressGroup, "Egress", "none"), nil, "false TargetNotFound, true ResolvedRefs", "none"},
-		"an Egress of a gateway":   {target(catalog.EgressGroup, "Egress", "forwarded"), nil, "false Invalid, true ResolvedRefs", "spec.gateway.tls"},
+		"another kind":             {target(catalog.PolicyGroup, "Retry", "plain"), nil, "false Invalid, true ResolvedRefs", "refer to an Egress"},
+		"no such Egress":           {target(catalog.PolicyGroup, "Egress", "none"), nil, "false TargetNotFound, true ResolvedRefs", "none"},
+		"an Egress of a gateway":   {target(catalog.PolicyGroup, "Egress", "forwarded"), nil, "false Invalid, true ResolvedRefs", "spec.gateway.tls"},
 		"an older policy":          {nil, []catalog.Entry{older}, "false Conflicted, true ResolvedRefs", "older"},
 		"a problem":                {func(p *catalog.BackendTLSPolicy) { p.Problem = "It cannot be used." }, nil, "false Invalid, true ResolvedRefs", "503"},
 		"a required gateway":       {nil, []catalog.Entry{&catalog.Namespace{Name: "ns", Monitored: true, EgressGateway: true}}, "false Invalid, true ResolvedRefs", "503"},

@@ -28,7 +28,7 @@ func BackendTLSPolicy(u *unstructured.Unstructured) (*catalog.BackendTLSPolicy, 
 	validation := &object.Spec.Validation
 	policy.Hostname = strings.ToLower(string(validation.Hostname))
 	for _, ref := range validation.CACertificateRefs {
-		if ref.Group != "" || ref.Kind != "ConfigMap" {
+		if !isConfigMap(ref.Group, ref.Kind) {
 			policy.OtherAuthorities = fmt.Sprintf("%s %s", ref.Kind, ref.Name)
 			continue
 		}

@@ -197,7 +197,7 @@ func egressMatches(items []policyv1alpha1.EgressMatchSpec, policy *catalog.Egres
 		path, kind, name := indexed("spec.matches", i), item.Kind, item.Name
 		group, _, _ := strings.Cut(ptr.Deref(item.APIGroup, ""), "/")
 		isGroup := kind == string(catalog.KindHTTPRouteGroup) && (group == "" || group == "specs.smi-spec.io")
-		isSetting := kind == string(catalog.KindUpstreamTrafficSetting) && (group == "" || group == "policy.openservicemesh.io")
+		isSetting := kind == string(catalog.KindUpstreamTrafficSetting) && (group == "" || group == catalog.PolicyGroup)
 		policy.Restricted = policy.Restricted || !isSetting
 		switch {
 		case !isGroup && !isSetting:

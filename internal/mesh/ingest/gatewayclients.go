@@ -25,13 +25,18 @@ func clientValidation(namespace string, spec *gatewayv1.GatewaySpec, l *gatewayv
 	}
 	clients := &catalog.ClientValidation{AllowInvalid: validation.Mode == gatewayv1.AllowInsecureFallback}
 	for _, ref := range validation.CACertificateRefs {
-		if ref.Group != "" || ref.Kind != "ConfigMap" {
+		if !isConfigMap(ref.Group, ref.Kind) {
 			clients.OtherAuthorities = fmt.Sprintf("%s %s", ref.Kind, ref.Name)
 			continue
 		}
 		clients.Authorities = append(clients.Authorities, catalog.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), Name: string(ref.Name)})
 	}
 	return clients
+}
+
+// isConfigMap reports whether a reference to authorities is to a ConfigMap.
+func isConfigMap(group gatewayv1.Group, kind gatewayv1.Kind) bool {
+	return group == "" && kind == "ConfigMap"
 }
 
 // GatewayAuthorities reads the content of a ConfigMap with authorities of clients. An unusable one is an entry with a problem.

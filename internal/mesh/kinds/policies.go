@@ -17,14 +17,14 @@ var (
 	UDPRoute       = schema.GroupVersionKind{Group: "specs.smi-spec.io", Version: "v1alpha4", Kind: "UDPRoute"}
 	TrafficSplit   = schema.GroupVersionKind{Group: "split.smi-spec.io", Version: "v1alpha4", Kind: "TrafficSplit"}
 
-	Retry                  = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Retry"}
-	UpstreamTrafficSetting = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "UpstreamTrafficSetting"}
-	Backpressure           = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Backpressure"}
-	IngressBackend         = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "IngressBackend"}
-	ExternalAuthorization  = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "ExternalAuthorization"}
-	Telemetry              = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Telemetry"}
+	Retry                  = schema.GroupVersionKind{Group: catalog.PolicyGroup, Version: "v1alpha1", Kind: "Retry"}
+	UpstreamTrafficSetting = schema.GroupVersionKind{Group: catalog.PolicyGroup, Version: "v1alpha1", Kind: "UpstreamTrafficSetting"}
+	Backpressure           = schema.GroupVersionKind{Group: catalog.PolicyGroup, Version: "v1alpha1", Kind: "Backpressure"}
+	IngressBackend         = schema.GroupVersionKind{Group: catalog.PolicyGroup, Version: "v1alpha1", Kind: "IngressBackend"}
+	ExternalAuthorization  = schema.GroupVersionKind{Group: catalog.PolicyGroup, Version: "v1alpha1", Kind: "ExternalAuthorization"}
+	Telemetry              = schema.GroupVersionKind{Group: catalog.PolicyGroup, Version: "v1alpha1", Kind: "Telemetry"}
 	ExtensionService       = schema.GroupVersionKind{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "ExtensionService"}
-	Egress                 = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Egress"}
+	Egress                 = schema.GroupVersionKind{Group: catalog.PolicyGroup, Version: "v1alpha1", Kind: "Egress"}
 
 	MeshConfigs         = schema.GroupVersionKind{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "MeshConfig"}
 	MeshRootCertificate = schema.GroupVersionKind{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "MeshRootCertificate"}

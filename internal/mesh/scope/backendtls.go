@@ -16,7 +16,7 @@ type EgressAuthorities struct {
 }
 
 // egressAuthorities returns the authorities by which servers outside the mesh are verified. A policy that cannot be used has none.
-func egressAuthorities(v *catalog.View, ports []authz.EgressPort) []EgressAuthorities {
+func egressAuthorities(ports []authz.EgressPort) []EgressAuthorities {
 	var list []EgressAuthorities
 	known := map[catalog.Name]struct{}{}
 	for _, port := range ports {
@@ -29,8 +29,7 @@ func egressAuthorities(v *catalog.View, ports []authz.EgressPort) []EgressAuthor
 				continue
 			}
 			known[name] = struct{}{}
-			pem, _ := authz.BackendAuthorities(v, v.BackendTLSPolicy(name))
-			list = append(list, EgressAuthorities{Policy: name, PEM: pem})
+			list = append(list, EgressAuthorities{Policy: name, PEM: host.BackendTLS.AuthoritiesPEM})
 		}
 	}
 	return list

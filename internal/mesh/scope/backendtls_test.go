@@ -21,7 +21,7 @@ func TestEgressAuthorities(t *testing.T) {
 			},
 			&catalog.BackendTLSPolicy{
 				Name: meshtest.Name("ns", "p"), Hostname: "a.example.com", Authorities: []string{content},
-				Targets: []catalog.PolicyTarget{{Group: catalog.EgressGroup, Kind: "Egress", Name: "api"}},
+				Targets: []catalog.PolicyTarget{{Group: catalog.PolicyGroup, Kind: "Egress", Name: "api"}},
 			},
 			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "good"), PEM: []byte("certificates")},
 			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "bad"), Problem: "The ConfigMap is empty."},

@@ -74,7 +74,7 @@ func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *
 	var outside authz.RouteLimit
 	s.EgressPorts, s.EgressUpstreams = egress(v, key.Identity, &outside)
 	s.addLimited(outside.Limited())
-	s.EgressAuthorities = egressAuthorities(v, s.EgressPorts)
+	s.EgressAuthorities = egressAuthorities(s.EgressPorts)
 	s.EgressGatewayService = egressGatewayOf(v, s.EgressPorts)
 	s.ClientPolicies = clientPolicies(v, key.Identity, settings)
 	if !isShared {

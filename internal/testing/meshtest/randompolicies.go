@@ -194,7 +194,7 @@ func drawAuthorization(t *rapid.T) *catalog.ExternalAuthorizationPolicy {
 
 func drawBackendTLS(t *rapid.T) *catalog.BackendTLSPolicy {
 	p := &catalog.BackendTLSPolicy{Name: drawName(t), Created: created.Draw(t, "created"), Hostname: "api.example.com"}
-	target := catalog.PolicyTarget{Group: catalog.EgressGroup, Kind: string(catalog.KindEgress), Name: rapid.SampledFrom(words).Draw(t, "egress")}
+	target := catalog.PolicyTarget{Group: catalog.PolicyGroup, Kind: string(catalog.KindEgress), Name: rapid.SampledFrom(words).Draw(t, "egress")}
 	p.Targets, p.Authorities = []catalog.PolicyTarget{target}, []string{rapid.SampledFrom(words).Draw(t, "authorities")}
 	return p
 }

@@ -51,7 +51,7 @@ func TestEgressDecisions(t *testing.T) {
 func drawBackendTLS(t *rapid.T, name catalog.Name) *catalog.BackendTLSPolicy {
 	p := &catalog.BackendTLSPolicy{Name: name, Created: time.Unix(int64(rapid.IntRange(0, 1).Draw(t, "created")), 0), Hostname: "api.example.com"}
 	for _, target := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"x", "y", "z"}), 1, 2, rapid.ID).Draw(t, "targets") {
-		p.Targets = append(p.Targets, catalog.PolicyTarget{Group: catalog.EgressGroup, Kind: "Egress", Name: target})
+		p.Targets = append(p.Targets, catalog.PolicyTarget{Group: catalog.PolicyGroup, Kind: "Egress", Name: target})
 	}
 	p.Authorities = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"good", "good", "bad", "unread"}), 1, 2, rapid.ID).Draw(t, "authorities")
 	return p
