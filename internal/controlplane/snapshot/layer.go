@@ -193,10 +193,15 @@ func (l *sharedLayer) refreshBases(changes *delta.Changes) {
 func (l *sharedLayer) newBase(t resourcetype.Type) *delta.Base {
 	versions := make(map[string]resource.Version, len(l.contents[t])+len(l.endpoints))
 	for name, c := range l.contents[t] {
-		versions[name] = c.Hash()
+		if !scope.IsOnDemandName(name) { // few clients have it
+			versions[name] = c.Hash()
+		}
 	}
 	if t == resourcetype.Endpoints {
 		for name, e := range l.endpoints {
+			if scope.IsOnDemandName(name) {
+				continue
+			}
 			cluster := l.contents[resourcetype.Clusters][name]
 			if c := e.current.Load(); c != nil && cluster != nil {
 				versions[name] = resource.CombineVersions(c.Hash(), cluster.Hash())

@@ -146,7 +146,7 @@ func (s *Store) editOwn(n *scopeNode, built *scope.Scope) {
 	if !isComparable || !equalScopes(n.built, built) {
 		step := transition{after: built, build: s.buildScope}
 		if isComparable && reflect.DeepEqual(withoutLists(n.built), withoutLists(built)) {
-			step = partialTransition(n.built, built, s.buildScope)
+			step = partialTransition(n.built, built, s.ownBuilders())
 		}
 		s.editScope(n, nil, s.translate(&n.own, n, step))
 	}

@@ -80,22 +80,25 @@ func (n *scopeNode) Content(t resourcetype.Type, name string) (*resource.Content
 	if c == nil && n.shared != nil {
 		c = n.shared.content(t, name)
 	}
+	if c == nil && n.isUnknownDestination(t, name) {
+		c = noDestination(name)
+	}
 	return c, c != nil
 }
 
 // Names implements delta.Snapshot.
 func (n *scopeNode) Names(t resourcetype.Type) iter.Seq[string] {
-	if n.shared == nil {
-		return maps.Keys(n.own.contents[t])
-	}
 	return func(yield func(string) bool) {
 		for name := range n.own.contents[t] {
-			if !yield(name) {
+			if !scope.IsOnDemandName(name) && !yield(name) {
 				return
 			}
 		}
+		if n.shared == nil {
+			return
+		}
 		for name := range n.shared.contents[t] {
-			if n.own.contents[t][name] == nil && !yield(name) {
+			if n.own.contents[t][name] == nil && !scope.IsOnDemandName(name) && !yield(name) {
 				return
 			}
 		}
@@ -232,7 +235,7 @@ func equalHTTPRoute(a, b *scope.HTTPRoute) bool { return reflect.DeepEqual(a, b)
 func equalRoutes(a, b scope.OutboundRoutes) bool { return reflect.DeepEqual(a, b) }
 
 func equalCluster(a, b *scope.Cluster) bool {
-	return a.Service == b.Service && a.TargetPort == b.TargetPort && a.Protocol == b.Protocol && a.HTTP == b.HTTP && a.Endpoints == b.Endpoints &&
+	return a.Service == b.Service && a.TargetPort == b.TargetPort && a.Protocol == b.Protocol && a.HTTP == b.HTTP && a.Destination == b.Destination && a.Endpoints == b.Endpoints &&
 		slices.Equal(a.Identities, b.Identities) && equalUpstream(a.Upstream, b.Upstream)
 }
 

@@ -31,15 +31,15 @@ type sharedDestinations struct {
 
 // sharedKey has the properties of a client that its destinations depend on.
 type sharedKey struct {
-	// ipv6 is true for pods with an IPv6 address.
-	ipv6 bool
+	// ipv6 is true for pods with an IPv6 address, and onDemand for those that load destinations at the first connection.
+	ipv6, onDemand bool
 	// accessLog describes the access log of the client; empty for the default.
 	accessLog string
 }
 
 // sharedKeyOf returns the key of a client. Equal access logs have equal descriptions: fmt sorts the keys of maps.
 func sharedKeyOf(class scope.Class, log *scope.AccessLog) sharedKey {
-	key := sharedKey{ipv6: class.IPv6}
+	key := sharedKey{ipv6: class.IPv6, onDemand: class.OnDemand}
 	if log != nil {
 		key.accessLog = fmt.Sprintf("%+v %+v", *log, log.Export)
 	}
@@ -80,8 +80,22 @@ func (s *Store) rebuildShared(touched []catalog.Dep) []*scopeNode {
 	}
 	s.addStage(status.StageEnvoy, began)
 	d.stale = false
+	return d.dependents(before)
+}
+
+// dependents returns the scopes whose own resources depend on the difference between the destinations before and now.
+func (d *sharedDestinations) dependents(before *scope.Scope) []*scopeNode {
 	hadAny, hasAny := before != nil && len(before.Outbound) > 0, len(d.current.Outbound) > 0
-	return slices.DeleteFunc(d.scopes(), func(n *scopeNode) bool { return hadAny == hasAny && n.built.HasNoClientPolicies() })
+	var samePorts, compared bool
+	return slices.DeleteFunc(d.scopes(), func(n *scopeNode) bool {
+		if hadAny != hasAny || !n.built.HasNoClientPolicies() {
+			return false
+		}
+		if n.key.Class.OnDemand && !compared {
+			samePorts, compared = before != nil && scope.HaveSamePortListeners(before, d.current), true
+		}
+		return !n.key.Class.OnDemand || samePorts
+	})
 }
 
 // buildShared sets the current shared destinations.
@@ -93,7 +107,7 @@ func (s *Store) buildShared() {
 		settings := view.Settings()
 		d.current = &scope.Scope{
 			Common:  scope.Common{TLS: settings.TLS, Tracing: settings.Tracing, Clusters: built.Clusters, Limited: built.Limited},
-			Sidecar: scope.Sidecar{Outbound: built.Outbound},
+			Sidecar: scope.Sidecar{Outbound: built.Outbound, ServiceRanges: view.ServiceRanges()},
 		}
 		d.current.SetTrustDomains(s.trustDomains)
 		d.separable = isSeparable(built.Outbound)
@@ -115,7 +129,7 @@ func (s *Store) updateLayer(l *sharedLayer, before *scope.Scope, separable bool)
 	after := l.complete(s.shared.current)
 	step := transition{after: after, build: envoy.BuildShared}
 	if separable && before != nil && !s.shared.stale && reflect.DeepEqual(withoutLists(before), withoutLists(s.shared.current)) {
-		step = partialTransition(l.complete(before), after, envoy.BuildShared)
+		step = partialTransition(l.complete(before), after, sharedBuilders())
 	}
 	e := s.translate(&l.layer, l, step)
 	replaced := l.replacedEndpoints(e)
@@ -128,7 +142,8 @@ func (s *Store) updateLayer(l *sharedLayer, before *scope.Scope, separable bool)
 // complete returns the scope of the clients of the layer.
 func (l *sharedLayer) complete(s *scope.Scope) *scope.Scope {
 	changed := *s
-	changed.Key.Class.IPv6, changed.AccessLog = l.key.ipv6, l.accessLog
+	changed.Key.Class.IPv6, changed.Key.Class.OnDemand, changed.AccessLog = l.key.ipv6, l.key.onDemand, l.accessLog
+	changed.LoadOnDemand()
 	return &changed
 }
 

@@ -42,6 +42,7 @@ type Store struct {
 	tracer           *status.Tracer
 	quarantine       *quarantine.Quarantine
 	limited          limitedPolicies
+	used             usedDestinations
 	readinessCluster *resource.Content
 	// afterFunc is time.AfterFunc, except in tests.
 	afterFunc func(time.Duration, func())

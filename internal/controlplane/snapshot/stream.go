@@ -39,7 +39,12 @@ func (s *Stream) SetSoftware(software status.Software) {
 // Serve processes requests until the stream ends. The error is one of this package, delta.ErrExpired, a *delta.InvalidRequestError,
 // or that of ctx or send; nil after the end of requests.
 func (s *Stream) Serve(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send delta.SendFunc) error {
-	session := s.delta.NewSession(delta.Options{ReadinessCluster: s.store.readinessCluster, Extend: s.peer.Extend})
+	session := s.delta.NewSession(delta.Options{
+		ReadinessCluster: s.store.readinessCluster,
+		Extend:           s.peer.Extend,
+		UseDestination:   func(name string) { s.store.used.add(s.peer.ServiceAccount, name) },
+		UsedDestinations: func() []string { return s.store.used.of(s.peer.ServiceAccount) },
+	})
 	return session.Serve(ctx, s.peer.Expiry, requests, send)
 }
 

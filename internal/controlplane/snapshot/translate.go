@@ -33,6 +33,11 @@ func (s *Store) buildScope(built *scope.Scope) []envoy.Resource {
 	return append(envoy.Build(built), s.buildSecrets(built)...)
 }
 
+// buildSeparable makes the resources of buildScope, without those of port numbers.
+func (s *Store) buildSeparable(built *scope.Scope) []envoy.Resource {
+	return append(envoy.BuildSeparable(built), s.buildSecrets(built)...)
+}
+
 func (s *Store) buildSecrets(built *scope.Scope) []envoy.Resource {
 	return append(envoy.TrustSecrets(built, s.config.Certificates.Root()), envoy.OutsideSecrets(built)...)
 }
@@ -57,6 +62,7 @@ func (s *Store) translate(l *layer, user endpointsUser, step transition) edits {
 		e.removeOthers(l)
 		return e
 	}
+	s.addPorts(&e, l, step)
 	if step.onlyAdds() {
 		return e
 	}
@@ -99,7 +105,18 @@ func (s *Store) editsTo(l *layer, user endpointsUser, step transition) edits {
 	for t := range e.contents {
 		e.contents[t] = map[string]*resource.Content{}
 	}
-	for _, r := range s.marshal(step.build(step.after)) {
+	s.addTo(&e, l, step.build(step.after))
+	for _, c := range step.after.Clusters {
+		node := s.endpointsFor(c)
+		node.users[user] = struct{}{}
+		e.endpoints[node.cluster] = node
+	}
+	return e
+}
+
+// addTo adds edits that set resources.
+func (s *Store) addTo(e *edits, l *layer, resources []envoy.Resource) {
+	for _, r := range s.marshal(resources) {
 		if r.content == nil {
 			r.content = l.contents[r.kind][r.name]
 		}
@@ -107,12 +124,6 @@ func (s *Store) editsTo(l *layer, user endpointsUser, step transition) edits {
 			e.contents[r.kind][r.name] = r.content
 		}
 	}
-	for _, c := range step.after.Clusters {
-		node := s.endpointsFor(c)
-		node.users[user] = struct{}{}
-		e.endpoints[node.cluster] = node
-	}
-	return e
 }
 
 // The scope of a client that may call the whole mesh has thousands of resources, and most changes affect few of them. The
@@ -150,15 +161,20 @@ type transition struct {
 	// partial is true if both versions have only the destinations that may differ, and no inbound ports if these are equal.
 	// Otherwise before is ignored.
 	partial bool
+	// ports are the resources of port numbers that build leaves out of a partial transition.
+	ports portsTransition
 }
 
 // partialTransition compares the destinations, client policies and inbound ports of two versions. Everything else must be equal.
-func partialTransition(before, after *scope.Scope, build func(*scope.Scope) []envoy.Resource) transition {
+func partialTransition(before, after *scope.Scope, build builders) transition {
 	removed, added := reduce(destinationsOf(before), destinationsOf(after), before.ChangedServices(&after.ClientPolicies)...)
 	if removed == nil {
-		return transition{after: after, build: build}
+		return transition{after: after, build: build.all}
 	}
-	t := transition{before: withDestinations(before, removed), after: withDestinations(after, added), build: build, partial: true}
+	t := transition{before: withDestinations(before, removed), after: withDestinations(after, added), build: build.separable, partial: true}
+	if after.IsOnDemand() {
+		t.ports = portsTransition{before: before, after: after, numbers: portNumbers(removed, added), build: build.ports}
+	}
 	if reflect.DeepEqual(t.before.Inbound, t.after.Inbound) {
 		t.before.Inbound, t.after.Inbound = nil, nil
 	}

@@ -75,6 +75,9 @@ func meshCluster(s *scope.Scope, c scope.Cluster) *clusterv3.Cluster {
 		out.LbPolicy = clusterv3.Cluster_LEAST_REQUEST
 	}
 	out.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads}
+	if c.Destination.IsValid() {
+		out.AltStatName = scope.ClusterName(c.Service, c.TargetPort)
+	}
 	out.Metadata = serviceMetadata(c.Service)
 	out.TransportSocket = clientTLS(s, c.Service, c.Identities)
 	out.TypedExtensionProtocolOptions = sidecarHTTP(c.Protocol, c.HTTP, c.Upstream)

@@ -21,26 +21,31 @@ import (
 // the connections to every address that no Service of the mesh has. Connections that no policy allows are closed, or passed through if
 // the mesh allows egress.
 func egressListeners(s *scope.Scope) []*listenerv3.Listener {
-	if s.Passthrough {
+	if s.Passthrough || s.IsOnDemand() {
 		return nil
 	}
 	var out []*listenerv3.Listener
 	for _, port := range s.EgressPorts {
-		listener := newListener(fmt.Sprintf("egress_%d", port.Number), anyAddress(port.Number, s.Key.Class), corev3.TrafficDirection_OUTBOUND)
-		listener.BindToPort = wrapperspb.Bool(false)
-		listener.ListenerFilters = egressInspectors(port)
-		listener.ContinueOnListenerFiltersTimeout = len(listener.ListenerFilters) > 0
-		listener.AccessLog = loggersOf(s).outboundListener
-		listener.FilterChains = egressChains(s, port)
-		switch {
-		case s.Egress:
-			listener.DefaultFilterChain = passthroughFilterChain(s)
-		case len(listener.FilterChains) == 0:
-			listener.FilterChains = noFilterChains()
-		}
-		out = append(out, listener)
+		out = append(out, egressListener(s, fmt.Sprintf("egress_%d", port.Number), port, egressChains(s, port)))
 	}
 	return out
+}
+
+// egressListener has filter chains for all addresses of a port.
+func egressListener(s *scope.Scope, name string, port authz.EgressPort, chains []*listenerv3.FilterChain) *listenerv3.Listener {
+	listener := newListener(name, anyAddress(port.Number, s.Key.Class), corev3.TrafficDirection_OUTBOUND)
+	listener.BindToPort = wrapperspb.Bool(false)
+	listener.ListenerFilters = egressInspectors(port)
+	listener.ContinueOnListenerFiltersTimeout = len(listener.ListenerFilters) > 0
+	listener.AccessLog = loggersOf(s).outboundListener
+	listener.FilterChains = chains
+	switch {
+	case s.Egress:
+		listener.DefaultFilterChain = passthroughFilterChain(s)
+	case len(listener.FilterChains) == 0:
+		listener.FilterChains = noFilterChains()
+	}
+	return listener
 }
 
 // anyAddress has a port of every address of the pod's address families.
@@ -68,8 +73,7 @@ func egressInspectors(port authz.EgressPort) []*listenerv3.ListenerFilter {
 // egressChains are the filter chains of a port. Envoy selects the longest prefix of the destination first and does not backtrack. So
 // each prefix has all chains that apply within it.
 func egressChains(s *scope.Scope, port authz.EgressPort) []*listenerv3.FilterChain {
-	cell := egressCell{scope: s, number: port.Number, setting: port.Setting, http: port.HasHTTP()}
-	cell.hosts = slices.DeleteFunc(slices.Clone(port.Hosts), func(h authz.EgressHost) bool { return !h.TLS })
+	cell := newEgressCell(s, port)
 	var out []*listenerv3.FilterChain
 	for _, r := range port.Ranges {
 		// Sorted prefixes follow those around them, so the others before them end here.
@@ -95,6 +99,13 @@ type egressCell struct {
 	prefix netip.Prefix
 	// ranges are those of the prefix and around it, the shortest prefix first.
 	ranges []authz.EgressRange
+}
+
+// newEgressCell has no prefix and no ranges.
+func newEgressCell(s *scope.Scope, port authz.EgressPort) egressCell {
+	cell := egressCell{scope: s, number: port.Number, setting: port.Setting, http: port.HasHTTP()}
+	cell.hosts = slices.DeleteFunc(slices.Clone(port.Hosts), func(h authz.EgressHost) bool { return !h.TLS })
+	return cell
 }
 
 func (c egressCell) chains() []*listenerv3.FilterChain {

@@ -156,6 +156,9 @@ func outboundChain(s *scope.Scope, o scope.Outbound) *listenerv3.FilterChain {
 		chain.Filters = []*listenerv3.Filter{outboundHTTP(s, outboundRouteName(o), filters...)}
 	} else {
 		chain.Filters = outboundTCP(s, o, weightedClusters(o, o.Backends))
+		if s.LoadsOnDemand(&o) {
+			chain.Filters = []*listenerv3.Filter{onDemandTCP(s, o)}
+		}
 	}
 	return chain
 }

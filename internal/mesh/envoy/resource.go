@@ -29,29 +29,67 @@ type Resource struct {
 // Within a type names are unique, and no two listeners or filter chains match the same connections. Envoy would reject
 // all of them otherwise.
 func Build(s *scope.Scope) []Resource {
-	inbound, reachable := mergeInbound(s.Inbound), destinations(s)
-	var out []Resource
-	for _, typeURL := range []string{ClusterType, ListenerType, RouteType, ExtensionType} {
-		out = append(out, buildType(s, typeURL, inbound, reachable)...)
-	}
-	return out
+	p := newParts(s)
+	return p.buildAll()
 }
 
 // BuildType makes the resources of one type that Build makes. There are none for endpoints and secrets.
 func BuildType(s *scope.Scope, typeURL string) []Resource {
-	return buildType(s, typeURL, mergeInbound(s.Inbound), destinations(s))
+	p := newParts(s)
+	return p.build(typeURL)
 }
 
-func buildType(s *scope.Scope, typeURL string, inbound []inboundPort, reachable []destination) []Resource {
+// BuildSeparable makes the resources that Build makes, without those that depend on several destinations. Those of each destination do not depend on the
+// others.
+func BuildSeparable(s *scope.Scope) []Resource {
+	p := newParts(s)
+	p.ports = nil
+	return p.buildAll()
+}
+
+// BuildPorts makes the resources that BuildSeparable leaves out, if they belong to one of the port numbers.
+func BuildPorts(s *scope.Scope, numbers map[uint16]bool) []Resource {
+	ports := newParts(s).portsOf(numbers)
+	return append(listenerResources(portListeners(s, ports)), routeResources(portRouteConfigs(s, ports))...)
+}
+
+// parts are the parts of a scope from which resources are made.
+type parts struct {
+	*scope.Scope
+	inbound []inboundPort
+	// reachable are the destinations with listeners of their own, and ports those that share some.
+	reachable []destination
+	ports     []sharedPort
+}
+
+func newParts(s *scope.Scope) parts {
+	reachable := destinations(s)
+	return parts{Scope: s, inbound: mergeInbound(s.Inbound), reachable: ownListeners(s, reachable), ports: sharedPorts(s, reachable)}
+}
+
+func (p *parts) portsOf(numbers map[uint16]bool) []sharedPort {
+	return slices.DeleteFunc(p.ports, func(port sharedPort) bool { return !numbers[port.number] })
+}
+
+func (p *parts) buildAll() []Resource {
+	var out []Resource
+	for _, typeURL := range []string{ClusterType, ListenerType, RouteType, ExtensionType} {
+		out = append(out, p.build(typeURL)...)
+	}
+	return out
+}
+
+func (p *parts) build(typeURL string) []Resource {
+	s, inbound := p.Scope, p.inbound
 	switch typeURL {
 	case ClusterType:
 		return clusterResources(limitBuffers(s, append(destinationClusters(s), ownClusters(s, inbound)...)))
 	case ListenerType:
-		return listenerResources(append(boundListeners(s, inbound), destinationListeners(s, reachable)...))
+		return listenerResources(slices.Concat(boundListeners(s, inbound), destinationListeners(s, p.reachable), portListeners(s, p.ports)))
 	case RouteType:
 		return routeResources(slices.Concat(
 			inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), gatewayRouteConfigs(s), egressGatewayRouteConfigs(s),
-			outboundRouteConfigs(s, reachable),
+			outboundRouteConfigs(s, p.reachable), portRouteConfigs(s, p.ports),
 		))
 	case ExtensionType:
 		return append(networkFilters(s, inbound), ingressFilters(s)...)
@@ -62,20 +100,46 @@ func buildType(s *scope.Scope, typeURL string, inbound []inboundPort, reachable 
 // BuildShared makes the resources of a scope that are equal for all clients with the same destinations and address families: their
 // clusters, listeners and routes. BuildShared overwritten by BuildOwn equals Build.
 func BuildShared(s *scope.Scope) []Resource {
+	p := newParts(ofAnyClient(s))
+	return p.buildShared()
+}
+
+// BuildSharedSeparable makes the resources that BuildShared makes, without those that depend on several destinations.
+func BuildSharedSeparable(s *scope.Scope) []Resource {
+	p := newParts(ofAnyClient(s))
+	p.ports = nil
+	return p.buildShared()
+}
+
+// BuildSharedPorts makes the resources that BuildSharedSeparable leaves out, if they belong to one of the port numbers.
+func BuildSharedPorts(s *scope.Scope, numbers map[uint16]bool) []Resource {
+	p := newParts(ofAnyClient(s))
+	return routeResources(portRouteConfigs(p.Scope, p.portsOf(numbers)))
+}
+
+func ofAnyClient(s *scope.Scope) *scope.Scope {
 	anyClient := *s
 	anyClient.ClientPolicies = scope.ClientPolicies{}
-	reachable := destinations(s)
-	out := append(clusterResources(destinationClusters(s)), listenerResources(destinationListeners(s, reachable))...)
-	return append(out, routeResources(outboundRouteConfigs(&anyClient, reachable))...)
+	return &anyClient
+}
+
+func (p *parts) buildShared() []Resource {
+	out := append(clusterResources(destinationClusters(p.Scope)), listenerResources(destinationListeners(p.Scope, p.reachable))...)
+	return append(out, routeResources(append(outboundRouteConfigs(p.Scope, p.reachable), portRouteConfigs(p.Scope, p.ports)...))...)
 }
 
 // BuildOwn makes the resources of a scope that BuildShared leaves out, and those that this client has in a different
 // form.
 func BuildOwn(s *scope.Scope) []Resource {
-	inbound := mergeInbound(s.Inbound)
-	out := append(clusterResources(ownClusters(s, inbound)), listenerResources(boundListeners(s, inbound))...)
-	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), clientRouteConfigs(s)))...)
-	out = append(out, networkFilters(s, inbound)...)
+	p := parts{Scope: s, inbound: mergeInbound(s.Inbound)}
+	if s.IsOnDemand() || !s.HasNoClientPolicies() { // otherwise nothing depends on the destinations, of which there may be thousands
+		p = newParts(s)
+	}
+	out := append(clusterResources(ownClusters(s, p.inbound)), listenerResources(append(boundListeners(s, p.inbound), portListeners(s, p.ports)...))...)
+	out = append(out, routeResources(slices.Concat(
+		inboundRouteConfigs(s, p.inbound), ingressRouteConfigs(s), egressRouteConfigs(s), clientRouteConfigs(s, p.reachable), clientPortRouteConfigs(s, p.ports),
+	))...)
+	out = append(out, networkFilters(s, p.inbound)...)
 	return append(out, ingressFilters(s)...)
 }
 

@@ -36,26 +36,23 @@ func inboundRouteConfigs(s *scope.Scope, inbound []inboundPort) []*routev3.Route
 	return out
 }
 
-// outboundRouteConfigs are the route configurations of the destinations' HTTP ports.
+// outboundRouteConfigs are the route configurations of the HTTP ports of destinations with listeners of their own.
 func outboundRouteConfigs(s *scope.Scope, reachable []destination) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	for _, d := range reachable {
 		if d.Protocol.IsHTTP() {
-			out = append(out, outboundRoutes(d.Outbound, s.RetryOf(d.Service)))
+			out = append(out, outboundRoutes(s, d.Outbound, s.RetryOf(d.Service)))
 		}
 	}
 	return out
 }
 
 // clientRouteConfigs are the outbound route configurations that differ for this client because of its own policies.
-func clientRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
-	if s.HasNoClientPolicies() {
-		return nil
-	}
+func clientRouteConfigs(s *scope.Scope, reachable []destination) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
-	for _, d := range destinations(s) {
+	for _, d := range reachable {
 		if retry := s.RetryOf(d.Service); retry != nil && d.Protocol.IsHTTP() {
-			out = append(out, outboundRoutes(d.Outbound, retry))
+			out = append(out, outboundRoutes(s, d.Outbound, retry))
 		}
 	}
 	return out
@@ -114,19 +111,23 @@ var forwardedForHeader = []*corev3.HeaderValueOption{{
 
 // outboundRoutes sends the requests that a route or TrafficSplit selects to its backends, and all others to the backends of the
 // port. The server's sidecar authorizes them.
-func outboundRoutes(o scope.Outbound, retry *catalog.RetryPolicy) *routev3.RouteConfiguration {
+func outboundRoutes(s *scope.Scope, o scope.Outbound, retry *catalog.RetryPolicy) *routev3.RouteConfiguration {
+	return routeConfig(outboundRouteName(o), outboundVirtualHost(s, o, retry))
+}
+
+func outboundVirtualHost(s *scope.Scope, o scope.Outbound, retry *catalog.RetryPolicy) *routev3.VirtualHost {
 	host := virtualHost("outbound", o.Service, o.Port)
 	if o.Routed {
 		host.Routes = routedRequests(o, retry)
-		return routeConfig(outboundRouteName(o), host)
+		return host
 	}
 	for _, r := range o.Routes {
 		for _, match := range r.Matches {
 			host.Routes = append(host.Routes, outboundRoute(o, requestMatch(match), r.Backends, retry))
 		}
 	}
-	host.Routes = append(host.Routes, outboundRoute(o, anyRequest(), o.Backends, retry))
-	return routeConfig(outboundRouteName(o), host)
+	host.Routes = append(host.Routes, outboundDestinationRoute(s, o, retry))
+	return host
 }
 
 func outboundRoute(o scope.Outbound, match *routev3.RouteMatch, list []scope.Backend, retry *catalog.RetryPolicy) *routev3.Route {

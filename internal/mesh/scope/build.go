@@ -77,7 +77,9 @@ func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *
 	s.EgressAuthorities = egressAuthorities(s.EgressPorts)
 	s.EgressGatewayService = egressGatewayOf(v, s.EgressPorts)
 	s.ClientPolicies = clientPolicies(v, key.Identity, settings)
+	s.addAddresses(v)
 	if !isShared {
+		s.LoadOnDemand()
 		s.limitLog()
 	}
 }
@@ -152,7 +154,7 @@ func sortedClusters(clusters map[string]Cluster) []Cluster {
 }
 
 func compareClusters(a, b Cluster) int {
-	return cmp.Or(a.Service.Compare(b.Service), cmp.Compare(a.TargetPort, b.TargetPort), cmp.Compare(b.HTTP, a.HTTP))
+	return cmp.Or(a.Service.Compare(b.Service), cmp.Compare(a.TargetPort, b.TargetPort), cmp.Compare(b.HTTP, a.HTTP), a.Destination.Compare(b.Destination))
 }
 
 // UsesSharedDestinations reports whether a client may call exactly the shared destinations: something is permissive,

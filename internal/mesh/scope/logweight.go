@@ -39,8 +39,12 @@ func (l *AccessLog) bytes() int {
 
 // chains returns about how many filter chains the listeners of the sidecar have.
 func (s *Scope) chains() int {
-	count := len(s.Inbound) + len(s.Ingress) + len(s.Outbound)
+	count := len(s.Inbound) + len(s.Ingress)
 	for i := range s.Outbound {
+		if s.SharesListener(&s.Outbound[i]) {
+			continue
+		}
+		count++
 		count += max(0, len(s.Outbound[i].ConnectionRoutes)-1)
 	}
 	for _, port := range s.EgressPorts {

@@ -105,6 +105,11 @@ type Sidecar struct {
 	Ingress []Ingress
 	// Outbound has one element per port of each Service that the identity may call. It refers to Clusters.
 	Outbound []Outbound
+	// ServiceRanges are the ranges of virtual addresses, sorted, if Class.OnDemand. A sidecar loads destinations within them at the first connection.
+	ServiceRanges []netip.Prefix
+	// AddressesOutside are the virtual addresses of Services that are not in the mesh, sorted, if the sidecar may call destinations outside the mesh and
+	// loads those in the mesh by their addresses.
+	AddressesOutside []netip.Addr
 	// EgressPorts are the destinations outside the mesh that policies allow, by port.
 	EgressPorts []authz.EgressPort
 	// EgressUpstreams has the client-side settings that EgressPorts name.
@@ -187,6 +192,8 @@ type Cluster struct {
 	Upstream *Upstream
 	// HTTP is the version of the requests to the cluster. Only gateways set it.
 	HTTP HTTPVersion
+	// Destination is the one by which sidecars ask for the cluster; zero if they have it from the start.
+	Destination netip.AddrPort
 }
 
 // HTTPVersion is the version of HTTP in which requests are forwarded. If it is empty, it is that of the client's request.
@@ -199,8 +206,13 @@ const (
 )
 
 // Name is OSM's cluster name, "<namespace>/<service>|<target port>". With HTTP2 it ends with "|h2", because a gateway may forward requests in both versions
-// to one port.
-func (c Cluster) Name() string { return clusterName(c.Service, c.TargetPort, c.HTTP == HTTP2) }
+// to one port. A cluster that sidecars ask for has the name OnDemandName.
+func (c Cluster) Name() string {
+	if c.Destination.IsValid() {
+		return OnDemandName(c.Destination)
+	}
+	return clusterName(c.Service, c.TargetPort, c.HTTP == HTTP2)
+}
 
 // EndpointsKey identifies the endpoints of one port of a Service for clients that may call the same identities. It is
 // comparable. Equal keys share one resource across scopes.
@@ -211,10 +223,17 @@ type EndpointsKey struct {
 	Identities string
 	// HTTP2 is true for the endpoints of a cluster with HTTP2. Envoy does not wait for endpoints of a new cluster if another one has them already.
 	HTTP2 bool
+	// Destination is that of the cluster, for the same reason.
+	Destination netip.AddrPort
 }
 
 // ClusterName is the name of the cluster that has the endpoints.
-func (k EndpointsKey) ClusterName() string { return clusterName(k.Service, k.TargetPort, k.HTTP2) }
+func (k EndpointsKey) ClusterName() string {
+	if k.Destination.IsValid() {
+		return OnDemandName(k.Destination)
+	}
+	return clusterName(k.Service, k.TargetPort, k.HTTP2)
+}
 
 // Endpoints are the current endpoints of an EndpointsKey.
 type Endpoints struct {

@@ -134,7 +134,7 @@ func (r *Response) append(name string, res resource.Versioned) int {
 func (q *sequencer) decide(t resourcetype.Type, name string, snap Snapshot, now time.Time) (action, resource.Versioned) {
 	st := &q.types[t]
 	version, known := st.versions.get(name)
-	if !known && !st.wildcard {
+	if !known && !st.sendsUnasked(name) {
 		return actionNone, resource.Versioned{}
 	}
 	c, exists := snap.Content(t, name)

@@ -2,6 +2,8 @@ package delta
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -63,6 +65,7 @@ func (q *sequencer) handleRequest(req *discovery.DeltaDiscoveryRequest, snap Sna
 		q.started = true
 		q.resumed = q.resumed || len(req.GetInitialResourceVersions()) > 0
 		q.handleFirstRequest(t, req, snap, now)
+		q.preload(t, snap, now)
 	}
 	for _, name := range req.GetResourceNamesSubscribe() {
 		q.subscribe(t, name, first, snap, now)
@@ -78,7 +81,7 @@ func checkLimits(t resourcetype.Type, req *discovery.DeltaDiscoveryRequest) erro
 		return fmt.Errorf("the nonce of a %s request has %d bytes, the limit is %d", t, len(req.GetResponseNonce()), maxNonceLength)
 	}
 	subscribe, unsubscribe := req.GetResourceNamesSubscribe(), req.GetResourceNamesUnsubscribe()
-	if n := len(subscribe) + len(unsubscribe) + len(req.GetInitialResourceVersions()); n > MaxNames {
+	if n := countOthers(subscribe) + countOthers(unsubscribe) + countOthers(slices.Collect(maps.Keys(req.GetInitialResourceVersions()))); n > MaxNames {
 		return fmt.Errorf("a %s request has %d names, the limit is %d", t, n, MaxNames)
 	}
 	for _, names := range [][]string{subscribe, unsubscribe} {
@@ -161,7 +164,7 @@ func (q *sequencer) handleFirstRequest(t resourcetype.Type, req *discovery.Delta
 		st.responseDue = len(initial) == 0
 	}
 	for name, version := range initial {
-		if _, ok := subscribed[name]; ok || st.wildcard {
+		if _, ok := subscribed[name]; (ok || st.wildcard) && q.admitDestination(t, name, snap, now) {
 			q.setInitialVersion(t, canonicalName(t, name, snap), version, snap, now)
 		}
 	}
@@ -202,6 +205,9 @@ func (q *sequencer) subscribe(t resourcetype.Type, name string, first bool, snap
 		return
 	}
 	name = canonicalName(t, name, snap)
+	if !q.admitDestination(t, name, snap, now) {
+		return
+	}
 	if _, known := st.versions.get(name); !known || !first {
 		st.versions.set(name, stateUnsent)
 	}

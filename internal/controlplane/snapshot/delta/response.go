@@ -179,6 +179,7 @@ func (q *sequencer) resend(r *Response, now time.Time) {
 type Metrics struct {
 	sent, sentBytes, sendErrors, requests, rejections *prometheus.CounterVec
 	reconnects, foreignCertificates                   prometheus.Counter
+	unknownDestinations, refusedDestinations          prometheus.Counter
 	latency                                           *prometheus.HistogramVec
 }
 
@@ -198,13 +199,15 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		rejections:          byType("osm_proxy_response_rejected_count", "Responses that sidecars rejected."),
 		reconnects:          counter("osm_proxy_reconnect_count", "Streams of sidecars that already had configuration."),
 		foreignCertificates: counter("osm_proxy_foreign_secret_request_count", "Subscriptions of sidecars to certificates of other workloads."),
+		unknownDestinations: counter("osm_proxy_unknown_destination_count", "Destinations that sidecars asked for though they may not call them or none exists."),
+		refusedDestinations: counter("osm_proxy_refused_destination_count", "Unknown destinations that got no answer because a sidecar asked for too many."),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "osm_proxy_config_update_time",
 			Help:    "Seconds from a change to its acknowledgement or rejection by a sidecar.",
 			Buckets: []float64{.001, .005, .02, .1, .25, .5, 1, 2.5, 5, 10, 20, 40, 90},
 		}, []string{"resource_type", "success"}),
 	}
-	registerer.MustRegister(m.sent, m.sentBytes, m.sendErrors, m.requests, m.rejections, m.reconnects, m.foreignCertificates, m.latency)
+	registerer.MustRegister(m.sent, m.sentBytes, m.sendErrors, m.requests, m.rejections, m.reconnects, m.foreignCertificates, m.unknownDestinations, m.refusedDestinations, m.latency)
 	return m
 }
 
@@ -215,6 +218,12 @@ func (m *Metrics) countResponse(r *Response, err error) {
 	}
 	m.sent.WithLabelValues(r.Type.String()).Inc()
 	m.sentBytes.WithLabelValues(r.Type.String()).Add(float64(r.contentSize()))
+}
+
+// countDestinations counts names without a destination.
+func (m *Metrics) countDestinations(refused, unanswerable int) {
+	m.refusedDestinations.Add(float64(refused))
+	m.unknownDestinations.Add(float64(unanswerable))
 }
 
 func (m *Metrics) countRequest(result requestResult, foreignCertificates int) {

@@ -6,6 +6,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // States of a name in typeState.versions that are not versions. All are reserved.
@@ -50,6 +51,7 @@ type sequencer struct {
 	reportedCertificate      string
 	certificateReusableUntil time.Time
 	drains                   drains
+	destinations             destinations
 	nonce                    uint64
 	// started is true after the first request, and resumed after one with versions from an earlier stream.
 	started, resumed bool
@@ -89,7 +91,7 @@ type typeState struct {
 func (q *sequencer) markChanged(t resourcetype.Type, names []string, now time.Time) {
 	st := &q.types[t]
 	for _, name := range names {
-		if _, known := st.versions.get(name); known || st.wildcard {
+		if _, known := st.versions.get(name); known || st.sendsUnasked(name) {
 			st.markDirty(name, now)
 		}
 	}
@@ -114,6 +116,9 @@ func (q *sequencer) markTypeChanged(t resourcetype.Type, snap Snapshot, now time
 		}
 	}
 }
+
+// sendsUnasked reports whether the client is sent a resource of this name without a subscription to the name.
+func (st *typeState) sendsUnasked(name string) bool { return st.wildcard && !scope.IsOnDemandName(name) }
 
 func (st *typeState) markDirty(name string, now time.Time) {
 	if st.dirty == nil {

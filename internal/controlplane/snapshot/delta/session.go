@@ -41,6 +41,10 @@ type Options struct {
 	ReadinessCluster *resource.Content
 	// Extend returns until when an expired token may be used, the zero time if it may not. nil extends nothing.
 	Extend func(context.Context) time.Time
+	// UseDestination receives each destination that the client asks for, or has from an earlier stream. It must not block. nil for nobody.
+	UseDestination func(name string)
+	// UsedDestinations returns destinations that the client is sent before it asks for them, sorted. nil for none.
+	UsedDestinations func() []string
 }
 
 // Session runs the state machine of a Stream. It belongs to the stream's goroutine.
@@ -54,6 +58,13 @@ type Session struct {
 func (s *Stream) NewSession(options Options) *Session {
 	session := &Session{stream: s, extend: options.Extend}
 	session.sequencer.undivided, session.sequencer.readinessCluster = options.Undivided, options.ReadinessCluster
+	session.sequencer.destinations.known = options.UsedDestinations
+	session.sequencer.destinations.asked = func(name string, exists bool) {
+		s.addDestination(name)
+		if exists && options.UseDestination != nil {
+			options.UseDestination(name)
+		}
+	}
 	return session
 }
 
@@ -166,6 +177,7 @@ func (s *Session) Handle(req *discovery.DeltaDiscoveryRequest) error {
 		result, err = s.sequencer.handleRequest(req, snapshot, now)
 		if err == nil {
 			stream.config.Metrics.countRequest(result, countForeignCertificates(req))
+			stream.config.Metrics.countDestinations(s.sequencer.destinations.takeCounts())
 		}
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // MaxPendingChanges is how many Changes a stream queues while its client is slow. With more it compares the whole snapshot once.
@@ -58,6 +59,8 @@ type Stream struct {
 	// unacknowledgedSince is the time of the oldest change that the client has not answered; zero if there is none.
 	unacknowledgedSince time.Time
 	follower            status.Follower
+	// destinations are the names of destinations that the client has; nil for none. Changes of others do not wake the stream.
+	destinations map[string]struct{}
 }
 
 // pendingChanges share their Changes with all affected streams.
@@ -106,6 +109,10 @@ func (s *Stream) IsBlockedSince(t time.Time) bool {
 // Notify queues changes of the snapshot. The trace may be nil.
 func (s *Stream) Notify(changes *Changes, now time.Time, trace *status.BatchTrace) {
 	s.mu.Lock()
+	if !s.concerns(changes) {
+		s.mu.Unlock()
+		return
+	}
 	if len(s.pending) < MaxPendingChanges {
 		s.pending = append(s.pending, pendingChanges{changes, now})
 	} else {
@@ -114,6 +121,28 @@ func (s *Stream) Notify(changes *Changes, now time.Time, trace *status.BatchTrac
 	s.recordNotified(now, trace)
 	s.mu.Unlock()
 	s.wakeUp()
+}
+
+// concerns reports whether the client may have a changed resource. It requires mu.
+func (s *Stream) concerns(changes *Changes) bool {
+	for _, names := range changes {
+		for _, name := range names {
+			if _, has := s.destinations[name]; has || !scope.IsOnDemandName(name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// addDestination records a destination that the client has. The caller holds the read lock of the snapshot, so no change is missed.
+func (s *Stream) addDestination(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.destinations == nil {
+		s.destinations = map[string]struct{}{}
+	}
+	s.destinations[name] = struct{}{}
 }
 
 // Move replaces the snapshot. The client is sent the differences. The trace may be nil.

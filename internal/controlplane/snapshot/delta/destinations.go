@@ -1,0 +1,112 @@
+package delta
+
+import (
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// A sidecar that loads destinations on demand asks for a cluster by name at the first connection, once. So a name that a client has asked for stays subscribed
+// for the life of the client, and it always gets an answer: without a destination, a cluster without endpoints.
+
+// maxUnknownDestinations is how many names without a destination a client has, at most. An application may try any number of addresses. Others get no
+// answer, and connections to them fail after the timeout of the client, until it starts again.
+const maxUnknownDestinations = 512
+
+// recountInterval is the least time between two counts of such names.
+const recountInterval = time.Second
+
+// destinations has what a client has asked for.
+type destinations struct {
+	// unknown is an upper bound of the number of names without a destination, and countedAt is when it was exact.
+	unknown   int
+	countedAt time.Time
+	// refused is how many names got no answer, and unanswerable how many got a cluster without endpoints, since the last request.
+	refused, unanswerable int
+	// asked receives each name that the client asks for, or has from an earlier stream, and whether it has a destination; nil for nobody.
+	asked func(name string, exists bool)
+	// known returns destinations that the client is sent before it asks for them, sorted; nil for none.
+	known func() []string
+}
+
+// admitDestination reports whether a name may be recorded, and records what is asked for.
+func (q *sequencer) admitDestination(t resourcetype.Type, name string, snap Snapshot, now time.Time) bool {
+	if t != resourcetype.Clusters || !scope.IsOnDemandName(name) {
+		return true
+	}
+	_, known := q.types[t].versions.get(name)
+	exists := snap.HasEndpoints(name)
+	if !exists && !known && !q.admitUnknown(snap, now) {
+		return false
+	}
+	if q.destinations.asked != nil {
+		q.destinations.asked(name, exists)
+	}
+	return true
+}
+
+// admitUnknown reports whether a name without a destination may be recorded.
+func (q *sequencer) admitUnknown(snap Snapshot, now time.Time) bool {
+	d := &q.destinations
+	if d.unknown >= maxUnknownDestinations {
+		q.recountUnknown(snap, now)
+	}
+	if d.unknown >= maxUnknownDestinations {
+		d.refused++
+		return false
+	}
+	d.unknown++
+	d.unanswerable++
+	return true
+}
+
+// takeCounts returns how many names got no answer, and how many got a cluster without endpoints, since the last call.
+func (d *destinations) takeCounts() (refused, unanswerable int) {
+	refused, unanswerable = d.refused, d.unanswerable
+	d.refused, d.unanswerable = 0, 0
+	return refused, unanswerable
+}
+
+// recountUnknown counts the names that still have no destination.
+func (q *sequencer) recountUnknown(snap Snapshot, now time.Time) {
+	d := &q.destinations
+	if now.Sub(d.countedAt) < recountInterval {
+		return
+	}
+	d.unknown, d.countedAt = 0, now
+	for name := range q.types[resourcetype.Clusters].versions.all() {
+		if scope.IsOnDemandName(name) && !snap.HasEndpoints(name) {
+			d.unknown++
+		}
+	}
+}
+
+// preload causes destinations to be sent that the client is likely to call, so that it does not have to wait for them.
+func (q *sequencer) preload(t resourcetype.Type, snap Snapshot, now time.Time) {
+	st := &q.types[t]
+	if t != resourcetype.Clusters || !st.wildcard || q.destinations.known == nil {
+		return
+	}
+	for _, name := range q.destinations.known() {
+		if _, known := st.versions.get(name); known || !snap.HasEndpoints(name) {
+			continue
+		}
+		if q.destinations.asked != nil {
+			q.destinations.asked(name, false)
+		}
+		st.versions.set(canonicalName(t, name, snap), stateUnsent)
+		st.markDirty(name, now)
+	}
+}
+
+// countOthers counts the names that are not those of destinations. A client keeps all names that its application has tried.
+func countOthers(names []string) int {
+	count := 0
+	for _, name := range names {
+		if !scope.IsOnDemandName(name) {
+			count++
+		}
+	}
+	return count
+}

@@ -1,0 +1,54 @@
+package snapshot
+
+import (
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// builders make the resources of a layer.
+type builders struct {
+	// all makes all of them; separable leaves those of port numbers out, which ports makes.
+	all, separable func(*scope.Scope) []envoy.Resource
+	ports          func(*scope.Scope, map[uint16]bool) []envoy.Resource
+}
+
+// ownBuilders make the resources of a scope with destinations of its own.
+func (s *Store) ownBuilders() builders { return builders{s.buildScope, s.buildSeparable, envoy.BuildPorts} }
+
+// sharedBuilders make the resources of shared destinations.
+func sharedBuilders() builders {
+	return builders{envoy.BuildShared, envoy.BuildSharedSeparable, envoy.BuildSharedPorts}
+}
+
+// portsTransition is the change of the resources that depend on all destinations with a port number. Numbers are those of destinations that may differ; nil if
+// there are no such resources. Both versions have all destinations.
+type portsTransition struct {
+	before, after *scope.Scope
+	numbers       map[uint16]bool
+	build         func(*scope.Scope, map[uint16]bool) []envoy.Resource
+}
+
+// portNumbers are those of the destinations of two versions.
+func portNumbers(before, after *scope.Destinations) map[uint16]bool {
+	numbers := map[uint16]bool{}
+	for _, d := range []*scope.Destinations{before, after} {
+		for i := range d.Outbound {
+			numbers[d.Outbound[i].Port] = true
+		}
+	}
+	return numbers
+}
+
+// addPorts adds edits that make the transition of the resources of port numbers.
+func (s *Store) addPorts(e *edits, l *layer, step transition) {
+	ports := step.ports
+	if ports.numbers == nil {
+		return
+	}
+	s.addTo(e, l, ports.build(ports.after, ports.numbers))
+	for _, r := range s.marshal(ports.build(ports.before, ports.numbers)) {
+		if e.contents[r.kind][r.name] == nil {
+			e.contents[r.kind][r.name] = nil
+		}
+	}
+}

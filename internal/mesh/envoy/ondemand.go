@@ -1,0 +1,93 @@
+package envoy
+
+import (
+	"net/netip"
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	ondemandv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/on_demand/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+const (
+	// destinationHeader has the name of the cluster that serves the destination of a connection. The sidecar overwrites what the application sends, and
+	// removes the header before it forwards a request.
+	destinationHeader = "x-osm-destination"
+
+	// loadTimeout is how long the first request to a destination waits for its cluster. Without an answer of the control plane it ends with status 503.
+	loadTimeout = 5 * time.Second
+
+	// UnknownDestination is the cluster, as logs and statistics name it, of destinations that the client may not call, or that do not exist.
+	UnknownDestination = "unknown-destination"
+)
+
+// nameDestination sets destinationHeader. The destination address alone decides, as everywhere else: no header of the application has an effect.
+var nameDestination = message.Extension("envoy.http.early_header_mutation.header_mutation", &earlyv3.HeaderMutation{
+	Mutations: []*mutationv3.HeaderMutation{{Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
+		Header:       &corev3.HeaderValue{Key: destinationHeader, Value: scope.OnDemandNameFormat("%DOWNSTREAM_LOCAL_ADDRESS%")},
+		AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+	}}}},
+})
+
+// loadDestination loads the cluster of a request that the sidecar does not have yet, and the request waits.
+var loadDestination = message.HTTPFilter("envoy.filters.http.on_demand", &ondemandv3.OnDemand{
+	Odcds: &ondemandv3.OnDemandCds{Source: ads, Timeout: durationpb.New(loadTimeout)},
+})
+
+// onDemandHTTP handles the requests of the local application to all Services with HTTP on a port number.
+func onDemandHTTP(s *scope.Scope, port uint16) *listenerv3.Filter {
+	hcm := connectionManager(s, portRouteName(port))
+	hcm.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{nameDestination}
+	hcm.HttpFilters = []*hcmv3.HttpFilter{keepSessions, loadDestination, router}
+	return message.NetworkFilter(hcmFilter, hcm)
+}
+
+// forwardToDestination sends requests to the cluster that destinationHeader names. A timeout of 0 means none.
+func forwardToDestination(timeout time.Duration, retry *routev3.RetryPolicy) *routev3.Route_Route {
+	return &routev3.Route_Route{Route: &routev3.RouteAction{
+		ClusterSpecifier: &routev3.RouteAction_ClusterHeader{ClusterHeader: destinationHeader},
+		Timeout:          durationpb.New(timeout),
+		RetryPolicy:      retry,
+	}}
+}
+
+// onDemandTCP forwards connections to a cluster that is loaded at the first one. Connections wait for it, also those of clients that send nothing first.
+func onDemandTCP(s *scope.Scope, o scope.Outbound) *listenerv3.Filter {
+	return tcpProxy(loggersOf(s).outboundConnections, &tcpv3.TcpProxy{
+		StatPrefix:         "outbound-mesh-tcp-proxy_" + outboundChainName(o),
+		ClusterSpecifier:   &tcpv3.TcpProxy_Cluster{Cluster: scope.OnDemandName(netip.AddrPortFrom(o.Addresses[0], o.Port))},
+		OnDemand:           &tcpv3.TcpProxy_OnDemand{OdcdsConfig: ads, Timeout: durationpb.New(loadTimeout)},
+		MaxConnectAttempts: wrapperspb.UInt32(maxConnectAttempts),
+		IdleTimeout:        durationUnlessZero(tcpIdleTimeout(o.Upstream)),
+	})
+}
+
+// outboundDestinationRoute sends requests to the Service itself, or to the backends of a list.
+func outboundDestinationRoute(s *scope.Scope, o scope.Outbound, retry *catalog.RetryPolicy) *routev3.Route {
+	if s.LoadsOnDemand(&o) {
+		return &routev3.Route{Match: anyRequest(), Action: forwardToDestination(requestTimeout(o.Upstream), retryPolicy(retry))}
+	}
+	return outboundRoute(o, anyRequest(), o.Backends, retry)
+}
+
+// NoDestination is the cluster of a destination that does not exist, or that the client may not call. It has no endpoints, so requests fail at once. Envoy asks
+// for a name only once, so the cluster is replaced when the destination comes to exist, and no name that a sidecar has asked for is ever removed.
+func NoDestination(name string) Resource {
+	out := newCluster(name, clusterv3.Cluster_STATIC)
+	out.AltStatName = UnknownDestination
+	out.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: name}
+	return Resource{TypeURL: ClusterType, Name: name, Message: out}
+}

@@ -1,0 +1,221 @@
+package envoy
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// A sidecar that loads destinations on demand has one listener for each port number, instead of one for each Service. A new Service then needs no
+// configuration until it is called. These resources depend on all destinations with the number.
+
+// sharedPort is a port number of destinations that share a listener.
+type sharedPort struct {
+	number uint16
+	// services are the ports of Services with HTTP.
+	services []destination
+	// egress has the destinations outside the mesh; nil if there are none.
+	egress *authz.EgressPort
+}
+
+// sharedPorts are the port numbers of a scope that share listeners, sorted.
+func sharedPorts(s *scope.Scope, reachable []destination) []sharedPort {
+	if !s.IsOnDemand() || s.Passthrough {
+		return nil
+	}
+	byNumber := map[uint16]*sharedPort{}
+	of := func(number uint16) *sharedPort {
+		if byNumber[number] == nil {
+			byNumber[number] = &sharedPort{number: number}
+		}
+		return byNumber[number]
+	}
+	for i := range reachable {
+		if s.SharesListener(&reachable[i].Outbound) {
+			port := of(reachable[i].Port)
+			port.services = append(port.services, reachable[i])
+		}
+	}
+	for i := range s.EgressPorts {
+		of(s.EgressPorts[i].Number).egress = &s.EgressPorts[i]
+	}
+	ports := make([]sharedPort, 0, len(byNumber))
+	for _, p := range byNumber {
+		ports = append(ports, *p)
+	}
+	slices.SortFunc(ports, func(a, b sharedPort) int { return cmp.Compare(a.number, b.number) })
+	return ports
+}
+
+// ownListeners are the destinations that do not share a listener.
+func ownListeners(s *scope.Scope, reachable []destination) []destination {
+	if !s.IsOnDemand() {
+		return reachable
+	}
+	var own []destination
+	for i := range reachable {
+		if !s.SharesListener(&reachable[i].Outbound) {
+			own = append(own, reachable[i])
+		}
+	}
+	return own
+}
+
+func portListenerName(port uint16) string { return fmt.Sprintf("outbound_%d", port) }
+
+func portRouteName(port uint16) string { return fmt.Sprintf("rds-outbound.%d", port) }
+
+// portListeners are the listeners of port numbers. They bind no port: the outbound listener hands them the connections to every address that has no
+// listener of its own.
+func portListeners(s *scope.Scope, ports []sharedPort) []*listenerv3.Listener {
+	var out []*listenerv3.Listener
+	for _, p := range ports {
+		out = append(out, portListener(s, p))
+	}
+	return out
+}
+
+func portListener(s *scope.Scope, p sharedPort) *listenerv3.Listener {
+	egress := authz.EgressPort{Number: p.number}
+	if p.egress != nil {
+		egress = *p.egress
+	}
+	chains := portChains(s, p, egress)
+	if p.egress != nil {
+		chains = append(chains, egressChains(s, withoutServices(s, p, egress))...)
+	}
+	return egressListener(s, portListenerName(p.number), egress, chains)
+}
+
+// portChains are the chains for the addresses of Services.
+func portChains(s *scope.Scope, p sharedPort, egress authz.EgressPort) []*listenerv3.FilterChain {
+	if len(p.services) == 0 {
+		return nil
+	}
+	match := &listenerv3.FilterChainMatch{}
+	for _, prefix := range s.ServiceRanges {
+		match.PrefixRanges = append(match.PrefixRanges, cidrRange(prefix))
+	}
+	chains := []*listenerv3.FilterChain{{
+		Name: fmt.Sprintf("outbound_%d_http", p.number), FilterChainMatch: match, Filters: []*listenerv3.Filter{onDemandHTTP(s, p.number)},
+	}}
+	return append(chains, outsideChains(s, egress)...)
+}
+
+// maxOutsideChains is how many filter chains a port has, at most, for Services that are not in the mesh. Connections to the others on that port are handled
+// as HTTP to an unknown destination.
+const maxOutsideChains = 512
+
+// outsideChains are the chains for the addresses of Services that are not in the mesh, where connections to them are allowed. The chain of the ranges would
+// take them for HTTP.
+func outsideChains(s *scope.Scope, egress authz.EgressPort) []*listenerv3.FilterChain {
+	var out []*listenerv3.FilterChain
+	for _, address := range s.AddressesOutside {
+		if address.Is6() && !s.Key.Class.IPv6 {
+			continue
+		}
+		cell := newEgressCell(s, egress)
+		cell.prefix = netip.PrefixFrom(address, address.BitLen())
+		for _, r := range egress.Ranges {
+			if r.Prefix.Contains(address) {
+				cell.ranges = append(cell.ranges, r)
+			}
+		}
+		chains := cell.chains()
+		if len(chains) == 0 && s.Egress {
+			chains = []*listenerv3.FilterChain{passthroughWithin(s, cell.prefix)}
+		}
+		if len(out)+len(chains) > maxOutsideChains {
+			break
+		}
+		out = append(out, chains...)
+	}
+	return out
+}
+
+// passthroughWithin forwards connections to a prefix unchanged.
+func passthroughWithin(s *scope.Scope, prefix netip.Prefix) *listenerv3.FilterChain {
+	chain := passthroughFilterChain(s)
+	chain.Name += "|" + prefix.String()
+	chain.FilterChainMatch = &listenerv3.FilterChainMatch{PrefixRanges: []*corev3.CidrRange{cidrRange(prefix)}}
+	return chain
+}
+
+// withoutServices removes the ranges that are parts of those of Services, which have chains of their own.
+func withoutServices(s *scope.Scope, p sharedPort, egress authz.EgressPort) authz.EgressPort {
+	if len(p.services) == 0 {
+		return egress
+	}
+	egress.Ranges = slices.DeleteFunc(slices.Clone(egress.Ranges), func(r authz.EgressRange) bool {
+		return slices.ContainsFunc(s.ServiceRanges, func(services netip.Prefix) bool {
+			return services.Bits() <= r.Prefix.Bits() && services.Contains(r.Prefix.Addr())
+		})
+	})
+	return egress
+}
+
+// portRouteConfigs are the route configurations of port numbers with Services.
+func portRouteConfigs(s *scope.Scope, ports []sharedPort) []*routev3.RouteConfiguration {
+	var out []*routev3.RouteConfiguration
+	for _, p := range ports {
+		if len(p.services) > 0 {
+			out = append(out, portRoutes(s, p))
+		}
+	}
+	return out
+}
+
+// clientPortRouteConfigs are those of portRouteConfigs that differ for this client because of its own policies.
+func clientPortRouteConfigs(s *scope.Scope, ports []sharedPort) []*routev3.RouteConfiguration {
+	var out []*routev3.RouteConfiguration
+	for _, p := range ports {
+		if slices.ContainsFunc(p.services, func(d destination) bool { return s.RetryOf(d.Service) != nil }) {
+			out = append(out, portRoutes(s, p))
+		}
+	}
+	return out
+}
+
+// portRoutes sends the requests to a port number to the cluster of their destination. Only destinations with policies have virtual hosts of their own.
+func portRoutes(s *scope.Scope, p sharedPort) *routev3.RouteConfiguration {
+	out := &routev3.RouteConfiguration{
+		Name:                   portRouteName(p.number),
+		VhostHeader:            destinationHeader,
+		RequestHeadersToRemove: []string{destinationHeader},
+		ValidateClusters:       wrapperspb.Bool(false),
+	}
+	for _, d := range p.services {
+		retry := s.RetryOf(d.Service)
+		if s.LoadsOnDemand(&d.Outbound) && retry == nil && requestTimeout(d.Upstream) == 0 {
+			continue
+		}
+		host := outboundVirtualHost(s, d.Outbound, retry)
+		host.Domains = destinationNames(d)
+		out.VirtualHosts = append(out.VirtualHosts, host)
+	}
+	out.VirtualHosts = append(out.VirtualHosts, &routev3.VirtualHost{
+		Name: "outbound_virtual-host|*", Domains: []string{"*"},
+		Routes: []*routev3.Route{{Match: anyRequest(), Action: forwardToDestination(0, retryPolicy(nil))}},
+	})
+	return out
+}
+
+// destinationNames are the values of destinationHeader for a destination.
+func destinationNames(d destination) []string {
+	var list []string
+	for _, addresses := range d.listeners {
+		for _, a := range addresses {
+			list = append(list, scope.OnDemandName(a))
+		}
+	}
+	return list
+}

@@ -1,0 +1,176 @@
+package scope
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// onDemandPrefix is the prefix of the names of clusters that sidecars ask for at the first connection to a destination. The rest is the destination, in the
+// form in which Envoy writes an address, because the sidecar makes the name from the connection.
+const onDemandPrefix = "on-demand|"
+
+// OnDemandName is the name of the cluster that a sidecar asks for at the first connection to a destination.
+func OnDemandName(destination netip.AddrPort) string { return OnDemandNameFormat(destination.String()) }
+
+// OnDemandNameFormat is OnDemandName for a command operator of Envoy that writes the destination.
+func OnDemandNameFormat(operator string) string { return onDemandPrefix + operator }
+
+// IsOnDemandName reports whether a cluster, or its endpoints, are sent to those sidecars only that have asked for the name.
+func IsOnDemandName(name string) bool { return strings.HasPrefix(name, onDemandPrefix) }
+
+// ParseOnDemandName returns the destination of a name. It returns false if the name is not one that OnDemandName returns.
+func ParseOnDemandName(name string) (netip.AddrPort, bool) {
+	text, found := strings.CutPrefix(name, onDemandPrefix)
+	if !found {
+		return netip.AddrPort{}, false
+	}
+	destination, err := netip.ParseAddrPort(text)
+	return destination, err == nil && destination.String() == text
+}
+
+// IsOnDemand reports whether the sidecars of the scope load destinations at the first connection.
+func (s *Scope) IsOnDemand() bool { return s.Key.Class.OnDemand && len(s.ServiceRanges) > 0 }
+
+// SharesListener reports whether a port has the listener of all HTTP ports with its number, instead of one of its own.
+func (s *Scope) SharesListener(o *Outbound) bool {
+	return s.IsOnDemand() && o.Protocol.IsHTTP() && !o.Headless() && s.hasRangeFor(o.Addresses)
+}
+
+// portFamilies are the address families of the Services that share a listener.
+type portFamilies struct{ ipv4, ipv6 bool }
+
+// HaveSamePortListeners reports whether sidecars that load on demand have listeners for the same port numbers in two versions of shared destinations.
+func HaveSamePortListeners(before, after *Scope) bool {
+	return maps.Equal(before.sharedPortNumbers(), after.sharedPortNumbers())
+}
+
+func (s *Scope) sharedPortNumbers() map[uint16]portFamilies {
+	loading := *s
+	loading.Key.Class.OnDemand = true
+	numbers := map[uint16]portFamilies{}
+	for i := range s.Outbound {
+		o := &s.Outbound[i]
+		if !loading.SharesListener(o) {
+			continue
+		}
+		families := numbers[o.Port]
+		for _, a := range o.Addresses {
+			families.ipv4, families.ipv6 = families.ipv4 || a.Is4(), families.ipv6 || a.Is6()
+		}
+		numbers[o.Port] = families
+	}
+	return numbers
+}
+
+// LoadsOnDemand reports whether the sidecar has the cluster of a port only after the first connection to it. Ports whose traffic policies divide or route
+// have their clusters from the start, and so do those whose endpoints are checked: a request would wait for the first check.
+func (s *Scope) LoadsOnDemand(o *Outbound) bool {
+	return s.IsOnDemand() && o.isDirect() && (o.Upstream == nil || o.Upstream.HealthCheck == nil) && s.hasRangeFor(o.Addresses)
+}
+
+// hasRangeFor reports whether all addresses are in the ranges of Services.
+func (s *Scope) hasRangeFor(addresses []netip.Addr) bool {
+	return !slices.ContainsFunc(addresses, func(a netip.Addr) bool { return !s.isServiceAddress(a) })
+}
+
+func (s *Scope) isServiceAddress(a netip.Addr) bool {
+	return slices.ContainsFunc(s.ServiceRanges, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// isDirect reports whether all traffic to the port goes to the Service itself, whatever the request.
+func (o *Outbound) isDirect() bool {
+	return !o.Headless() && !o.Routed && len(o.Routes) == 0 && len(o.Backends) == 1 && o.Backends[0].Weight > 0 &&
+		isClusterOf(o.Backends[0].Cluster, o.Service)
+}
+
+// isClusterOf reports whether the cluster of a name has the endpoints of a Service.
+func isClusterOf(cluster string, service catalog.Name) bool {
+	return strings.HasPrefix(cluster, service.String()+"|")
+}
+
+// LoadOnDemand replaces the clusters that sidecars ask for by one for each destination by which they may ask.
+func (s *Scope) LoadOnDemand() {
+	if !s.IsOnDemand() {
+		return
+	}
+	byName := make(map[string]*Cluster, len(s.Clusters))
+	for i := range s.Clusters {
+		byName[s.Clusters[i].Name()] = &s.Clusters[i]
+	}
+	clusters := make([]Cluster, 0, len(s.Clusters))
+	eager := map[string]bool{}
+	for i := range s.Outbound {
+		o := &s.Outbound[i]
+		if !s.LoadsOnDemand(o) {
+			o.addReferences(eager)
+			continue
+		}
+		for _, destination := range o.destinations() {
+			clusters = append(clusters, byName[o.Backends[0].Cluster].at(destination))
+		}
+	}
+	for name := range eager {
+		if c := byName[name]; c != nil {
+			clusters = append(clusters, *c)
+		}
+	}
+	slices.SortFunc(clusters, compareClusters)
+	s.Clusters = clusters
+}
+
+// destinations are those by which a sidecar asks for the cluster. Connections to a TCP port have the cluster of the first address.
+func (o *Outbound) destinations() []netip.AddrPort {
+	addresses := o.Addresses
+	if !o.Protocol.IsHTTP() {
+		addresses = addresses[:1]
+	}
+	list := make([]netip.AddrPort, len(addresses))
+	for i, a := range addresses {
+		list[i] = netip.AddrPortFrom(a, o.Port)
+	}
+	return list
+}
+
+// at returns the cluster under the name that a sidecar asks for.
+func (c *Cluster) at(destination netip.AddrPort) Cluster {
+	named := *c
+	named.Destination, named.Endpoints.Destination = destination, destination
+	return named
+}
+
+// addReferences adds the names of all clusters that the port refers to.
+func (o *Outbound) addReferences(names map[string]bool) {
+	add := func(list []Backend) {
+		for i := range list {
+			names[list[i].Cluster] = true
+		}
+	}
+	add(o.Backends)
+	for i := range o.Routes {
+		add(o.Routes[i].Backends)
+	}
+	for i := range o.HTTPRoutes {
+		add(o.HTTPRoutes[i].Backends)
+		for _, mirror := range o.HTTPRoutes[i].Mirrors {
+			names[mirror.Cluster] = true
+		}
+	}
+	for i := range o.ConnectionRoutes {
+		add(o.ConnectionRoutes[i].Backends)
+	}
+}
+
+// addAddresses adds what the sidecar must know about addresses to load destinations at the first connection.
+func (s *Scope) addAddresses(v *catalog.View) {
+	if !s.Key.Class.OnDemand {
+		return
+	}
+	s.ServiceRanges = v.ServiceRanges()
+	if s.IsOnDemand() && (s.Egress || len(s.EgressPorts) > 0) {
+		s.AddressesOutside = v.AddressesOutside()
+	}
+}
