@@ -46,7 +46,7 @@ func newFakeProxy(h *harness, pod *catalog.Pod) *fakeProxy {
 // open opens a stream.
 func (p *fakeProxy) open(t testing.TB) {
 	p.stream = p.harness.connect(t, p.pod)
-	p.session = p.stream.delta.NewSession(delta.Options{})
+	p.session = p.stream.delta.NewSession(p.stream.destinationOptions())
 	p.toServer, p.toEnvoy = p.envoy.Open(), nil
 	p.resumed = slices.ContainsFunc(p.toServer, func(r *discovery.DeltaDiscoveryRequest) bool { return len(r.GetInitialResourceVersions()) > 0 })
 	p.log = append(p.log, "open")

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -98,7 +99,9 @@ func (h *harness) scopeOf(n *scopeNode) *scope.Scope {
 	if n.shared == nil {
 		return n.built
 	}
-	return withDestinations(n.built, destinationsOf(h.store.shared.current))
+	complete := withDestinations(n.built, destinationsOf(h.store.shared.current))
+	complete.LoadOnDemand()
+	return complete
 }
 
 // newSyncedHarness returns a harness with a mesh.
@@ -223,6 +226,11 @@ func twoServices() []catalog.Entry {
 		meshtest.Group("a", "routes", "/x"),
 		meshtest.Target("t", server.Identity(), []catalog.TargetRule{meshtest.HTTP("routes")}, client.Identity()),
 	}
+}
+
+// serviceRanges are those of the virtual addresses of random Services.
+func serviceRanges() *catalog.ServiceCIDR {
+	return &catalog.ServiceCIDR{Name: "kubernetes", Ranges: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/24")}}
 }
 
 // podsOf returns the pods of twoServices.

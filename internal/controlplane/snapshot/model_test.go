@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -20,7 +22,8 @@ func TestStreamModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		// A pod that random edits do not change, with a service account and label that they use.
 		probe := meshtest.Pod("a", "probe", "one", "one", "10.0.1.1")
-		h := newSyncedHarness(append(twoServices(), probe, accountOf(probe))...)
+		probe.OnDemand = rapid.Bool().Draw(rt, "on demand")
+		h := newSyncedHarness(append(twoServices(), probe, accountOf(probe), serviceRanges())...)
 		p := newFakeProxy(h, probe)
 		p.open(t)
 		p.sync(rt)
@@ -41,7 +44,7 @@ func TestStreamModel(t *testing.T) {
 
 // step does one random step.
 func (p *fakeProxy) step(t *testing.T, rt *rapid.T) {
-	switch rapid.SampledFrom([]string{"edit", "edit", "request", "request", "request", "response", "response", "response", "reject", "wait", "rotate", "reconnect"}).Draw(rt, "step") {
+	switch rapid.SampledFrom([]string{"edit", "edit", "request", "request", "request", "response", "response", "response", "reject", "wait", "rotate", "reconnect", "connect"}).Draw(rt, "step") {
 	case "edit":
 		change := keepNamespace(meshtest.Change().Draw(rt, "change"))
 		p.harness.store.Apply([]catalog.Change{change})
@@ -60,6 +63,9 @@ func (p *fakeProxy) step(t *testing.T, rt *rapid.T) {
 	case "rotate":
 		p.harness.rotate(p.pod.Identity())
 		p.flush(rt)
+	case "connect":
+		destination := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 96, 0, rapid.ByteRange(1, 5).Draw(rt, "address")}), 80)
+		p.toServer = append(p.toServer, p.envoy.AskFor(scope.OnDemandName(destination))...)
 	case "reconnect":
 		p.close()
 		p.rejectedAlone = map[string]bool{} // a new stream does not know the NACKs of the old one

@@ -23,9 +23,10 @@ import (
 func TestSharedDestinations_EqualOwnDestinations(t *testing.T) {
 	sharing, own := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
-		entries := twoServices()
-		h := newSyncedHarness(entries...)
+		entries := append(twoServices(), serviceRanges())
 		client, server := podsOf(entries)
+		client.OnDemand = rapid.Bool().Draw(rt, "on demand")
+		h := newSyncedHarness(entries...)
 		for _, pod := range []*catalog.Pod{client, server} {
 			h.connect(t, pod)
 		}
@@ -39,7 +40,8 @@ func TestSharedDestinations_EqualOwnDestinations(t *testing.T) {
 			for key, n := range h.store.scopes {
 				want := scope.Build(h.store.catalog.View(), trustDomain, key)
 				if diff := cmp.Diff(want, h.scopeOf(n), cmpopts.EquateEmpty(),
-					cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+					cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
+					cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 					rt.Fatalf("after %+v a scope differs from one without sharing (-own +shared):\n%s", change.Entry, diff)
 				}
 				if n.shared != nil {

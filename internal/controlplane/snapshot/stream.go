@@ -39,13 +39,18 @@ func (s *Stream) SetSoftware(software status.Software) {
 // Serve processes requests until the stream ends. The error is one of this package, delta.ErrExpired, a *delta.InvalidRequestError,
 // or that of ctx or send; nil after the end of requests.
 func (s *Stream) Serve(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send delta.SendFunc) error {
-	session := s.delta.NewSession(delta.Options{
-		ReadinessCluster: s.store.readinessCluster,
-		Extend:           s.peer.Extend,
+	options := s.destinationOptions()
+	options.ReadinessCluster, options.Extend = s.store.readinessCluster, s.peer.Extend
+	session := s.delta.NewSession(options)
+	return session.Serve(ctx, s.peer.Expiry, requests, send)
+}
+
+// destinationOptions remembers what the proxy asks for, for the next one of its identity.
+func (s *Stream) destinationOptions() delta.Options {
+	return delta.Options{
 		UseDestination:   func(name string) { s.store.used.add(s.peer.ServiceAccount, name) },
 		UsedDestinations: func() []string { return s.store.used.of(s.peer.ServiceAccount) },
-	})
-	return session.Serve(ctx, s.peer.Expiry, requests, send)
+	}
 }
 
 // ServeUndivided is Serve for a client that needs all changes of a type in one response. It does not use the readiness cluster,

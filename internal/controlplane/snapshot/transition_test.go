@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"net/netip"
 	"reflect"
 	"testing"
 
@@ -16,7 +17,8 @@ func TestTransition_EqualsFullTranslation(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := newSyncedHarness()
 		probe := meshtest.Pod("a", "probe", "one", "one", "10.0.1.1")
-		h.apply(append(twoServices(), probe, accountOf(probe))...)
+		probe.OnDemand = rapid.Bool().Draw(rt, "on demand")
+		h.apply(append(twoServices(), probe, accountOf(probe), serviceRanges())...)
 		stream := h.connect(t, probe)
 		for range rapid.IntRange(1, 25).Draw(rt, "edits") {
 			change := keepNamespace(meshtest.Change().Draw(rt, "change"))
@@ -75,6 +77,10 @@ func checkEveryField[T any](t *testing.T, equal func(a, b *T) bool) {
 
 // fill sets a value or one of its fields to another value than zero.
 func fill(v reflect.Value) {
+	if v.Type() == reflect.TypeFor[netip.AddrPort]() {
+		v.Set(reflect.ValueOf(netip.MustParseAddrPort("10.96.0.1:80")))
+		return
+	}
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString("x")

@@ -132,6 +132,12 @@ var anyScope = rapid.Custom(func(t *rapid.T) *scope.Scope {
 		},
 	}
 	s.Clusters = clustersOf(t, s.Outbound)
+	if rapid.Bool().Draw(t, "on demand") {
+		s.Key.Class.OnDemand = true
+		s.ServiceRanges = anyServiceRanges.Draw(t, "ranges of Services")
+		s.AddressesOutside = rapid.SliceOfNDistinct(anyAddress, 0, 2, rapid.ID).Draw(t, "addresses outside")
+		s.LoadOnDemand()
+	}
 	s.Retries = anyRetries.Draw(t, "retries")
 	s.EgressPorts = drawEgressPorts(t)
 	if rapid.IntRange(0, 3).Draw(t, "authorizer") == 0 {
@@ -148,6 +154,11 @@ var anyScope = rapid.Custom(func(t *rapid.T) *scope.Scope {
 	}
 	s.EgressUpstreams = map[string]*scope.Upstream{"one": anyUpstream.Draw(t, "egress settings")}
 	return s
+})
+
+// anyServiceRanges generates ranges with some of anyAddress.
+var anyServiceRanges = rapid.SampledFrom([][]netip.Prefix{
+	nil, {netip.MustParsePrefix("10.0.0.0/24")}, {netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("fd00::/108")}, {netip.MustParsePrefix("10.0.0.2/32")},
 })
 
 // clustersOf returns a cluster for every backend, which is an invariant of scopes.

@@ -49,7 +49,8 @@ func BuildSeparable(s *scope.Scope) []Resource {
 
 // BuildPorts makes the resources that BuildSeparable leaves out, if they belong to one of the port numbers.
 func BuildPorts(s *scope.Scope, numbers map[uint16]bool) []Resource {
-	ports := newParts(s).portsOf(numbers)
+	p := newParts(s)
+	ports := p.portsOf(numbers)
 	return append(listenerResources(portListeners(s, ports)), routeResources(portRouteConfigs(s, ports))...)
 }
 

@@ -109,8 +109,10 @@ func (s *Scope) LoadOnDemand() {
 			o.addReferences(eager)
 			continue
 		}
-		for _, destination := range o.destinations() {
-			clusters = append(clusters, byName[o.Backends[0].Cluster].at(destination))
+		if c := byName[o.Backends[0].Cluster]; c != nil {
+			for _, destination := range o.destinations() {
+				clusters = append(clusters, c.at(destination))
+			}
 		}
 	}
 	for name := range eager {

@@ -35,7 +35,7 @@ func TestSharedDestinationsEqualOwn(t *testing.T) {
 				t.Fatal("a client shares destinations that do not exist")
 			}
 			want, got := scope.Build(c.View(), trustDomain, key), scope.BuildWithShared(c.View(), identity.OneTrustDomain(trustDomain), key, shared)
-			if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}), cmpopts.EquateEmpty()); diff != "" {
+			if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}, netip.AddrPort{}), cmpopts.EquateEmpty()); diff != "" {
 				t.Fatalf("the scope of %s differs (-alone +shared):\n%s", key.Identity, diff)
 			}
 		}

@@ -187,7 +187,9 @@ func (r references) note(m proto.Message) {
 	case *hcm.Rds:
 		r.add(RouteType, m.GetRouteConfigName())
 	case *tcpproxy.TcpProxy:
-		r.add(ClusterType, m.GetCluster())
+		if m.GetOnDemand() == nil { // otherwise Envoy asks for the cluster when it needs it
+			r.add(ClusterType, m.GetCluster())
+		}
 		for _, w := range m.GetWeightedClusters().GetClusters() {
 			r.add(ClusterType, w.GetName())
 		}

@@ -101,8 +101,9 @@ func (e *Envoy) Open() []*discovery.DeltaDiscoveryRequest {
 			continue
 		}
 		req := &discovery.DeltaDiscoveryRequest{TypeUrl: t, InitialResourceVersions: map[string]string{}}
-		if t != ClusterType && t != ListenerType {
-			req.ResourceNamesSubscribe = slices.Sorted(maps.Keys(st.subscribed))
+		req.ResourceNamesSubscribe = slices.Sorted(maps.Keys(st.subscribed))
+		if t == ClusterType && len(req.ResourceNamesSubscribe) > 0 {
+			req.ResourceNamesSubscribe = append(req.ResourceNamesSubscribe, "*")
 		}
 		for name, h := range st.held {
 			if h.version != "" {
@@ -112,6 +113,17 @@ func (e *Envoy) Open() []*discovery.DeltaDiscoveryRequest {
 		requests = append(requests, req)
 	}
 	return requests
+}
+
+// AskFor returns the request for a cluster that a connection needs, and that the Envoy has neither received nor asked for; nil otherwise.
+func (e *Envoy) AskFor(cluster string) []*discovery.DeltaDiscoveryRequest {
+	st := e.types[ClusterType]
+	_, asked := st.subscribed[cluster]
+	if _, held := st.held[cluster]; held || asked {
+		return nil
+	}
+	st.subscribed[cluster] = struct{}{}
+	return []*discovery.DeltaDiscoveryRequest{{TypeUrl: ClusterType, ResourceNamesSubscribe: []string{cluster}}}
 }
 
 // Receive applies a response and returns the requests that follow: changed subscriptions, then the ACK.

@@ -22,7 +22,7 @@ func Change() *rapid.Generator[catalog.Change] {
 	return rapid.Custom(func(t *rapid.T) catalog.Change {
 		entry := rapid.OneOf(append(policies(),
 			entry(drawNamespace), entry(drawPod), entry(drawService), entry(drawSlice), entry(drawTarget),
-			entry(drawGroup), entry(drawTCPRoute), entry(drawSplit), entry(drawRoute), entry(drawGrant), entry(drawSettings),
+			entry(drawGroup), entry(drawTCPRoute), entry(drawSplit), entry(drawRoute), entry(drawGrant), entry(drawSettings), entry(drawServiceRanges),
 		)...).Draw(t, "entry")
 		change := catalog.Set(entry)
 		if rapid.IntRange(0, 4).Draw(t, "delete") == 0 {
@@ -70,6 +70,12 @@ func drawPod(t *rapid.T) *catalog.Pod {
 		pod.IPs = []netip.Addr{address(drawName(t))}
 	}
 	return pod
+}
+
+// drawServiceRanges draws ranges with all virtual addresses of drawService, some or none.
+func drawServiceRanges(t *rapid.T) *catalog.ServiceCIDR {
+	prefix := rapid.SampledFrom([]string{"10.96.0.0/24", "10.96.0.0/31", "10.97.0.0/24"}).Draw(t, "range")
+	return &catalog.ServiceCIDR{Name: "kubernetes", Ranges: []netip.Prefix{netip.MustParsePrefix(prefix)}}
 }
 
 func drawService(t *rapid.T) *catalog.Service {
