@@ -13,7 +13,9 @@ type builders struct {
 }
 
 // ownBuilders make the resources of a scope with destinations of its own.
-func (s *Store) ownBuilders() builders { return builders{s.buildScope, s.buildSeparable, envoy.BuildPorts} }
+func (s *Store) ownBuilders() builders {
+	return builders{s.buildScope, s.buildSeparable, envoy.BuildPorts}
+}
 
 // sharedBuilders make the resources of shared destinations.
 func sharedBuilders() builders {

@@ -151,6 +151,11 @@ func (o *oracle) expectAt(r Request, service catalog.Name, root catalog.Port) ex
 	e := expectation{seen: map[string]bool{}, servers: map[string]bool{}, authorizers: map[catalog.Name][]reference.Authorizer{}}
 	e.verdict = authz.Decide(o.catalog.View(), question)
 	e.disagreement = cmp.Or(disagreement(e.verdict, o.reference.Decide(referenceRequest(question))), o.authorizerDisagreement())
+	if !e.verdict.Connectable() {
+		for _, seen := range unknownDestination(r) {
+			e.seen[seen] = true
+		}
+	}
 	// An address that moves to another Service moves to another listener, even if a TrafficSplit leads to the same server.
 	ways := []string{string(root.Protocol), question.Service.String()}
 	listeners := slices.Clone(ways)

@@ -19,16 +19,18 @@ import (
 
 // pods are the pods of every mesh. Identity and address of a pod never change.
 var pods = []pod{
-	{Name("a", "p1"), "one"},
-	{Name("a", "p2"), "two"},
-	{Name("a", "p3"), "one"},
-	{Name("b", "p4"), "three"},
+	{name: Name("a", "p1"), account: "one"},
+	{name: Name("a", "p2"), account: "two", onDemand: true},
+	{name: Name("a", "p3"), account: "one", onDemand: true},
+	{name: Name("b", "p4"), account: "three"},
 }
 
 // pod holds the constant fields of a pod.
 type pod struct {
 	name    catalog.Name
 	account string
+	// onDemand is true if the sidecar loads destinations at the first connection. Half of the pods do, and one of each version in a mixed network.
+	onDemand bool
 }
 
 // namespaces are the namespaces of the mesh.
@@ -107,6 +109,7 @@ func (w State) entriesOf(objects *reference.Cluster) State {
 	for _, sa := range accounts {
 		all.add(&catalog.ServiceAccount{Name: catalog.Name(sa), UID: accountUID(sa)})
 	}
+	all.loadOnDemand()
 	return all
 }
 

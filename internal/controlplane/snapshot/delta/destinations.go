@@ -30,6 +30,11 @@ type destinations struct {
 	known func() []string
 }
 
+// isUnknownDestination reports whether a name is one that clients ask for, and has no destination.
+func isUnknownDestination(t resourcetype.Type, name string, snap Snapshot) bool {
+	return t == resourcetype.Clusters && scope.IsOnDemandName(name) && !snap.HasEndpoints(name)
+}
+
 // admitDestination reports whether a name may be recorded, and records what is asked for.
 func (q *sequencer) admitDestination(t resourcetype.Type, name string, snap Snapshot, now time.Time) bool {
 	if t != resourcetype.Clusters || !scope.IsOnDemandName(name) {
@@ -76,7 +81,7 @@ func (q *sequencer) recountUnknown(snap Snapshot, now time.Time) {
 	}
 	d.unknown, d.countedAt = 0, now
 	for name := range q.types[resourcetype.Clusters].versions.all() {
-		if scope.IsOnDemandName(name) && !snap.HasEndpoints(name) {
+		if isUnknownDestination(resourcetype.Clusters, name, snap) {
 			d.unknown++
 		}
 	}

@@ -21,6 +21,8 @@ const (
 	// actionReportAbsent reports to a client that a subscribed resource does not exist. It waits like a removal: a change of what
 	// refers to the name may make it unnecessary.
 	actionReportAbsent
+	// actionWithdraw replaces the cluster of a destination by one without endpoints. It waits like a removal: until then, routes may refer to the destination.
+	actionWithdraw
 	// actionWait is for a resource that is being created.
 	actionWait
 )
@@ -99,7 +101,7 @@ func (q *sequencer) respond(t resourcetype.Type, snap Snapshot, now time.Time) *
 			delete(st.dirty, name)
 		case action == actionAdd && !mayAdd:
 			addsBlocked = true
-		case (action == actionRemove || action == actionReportAbsent) && !mayRemove:
+		case (action == actionRemove || action == actionReportAbsent || action == actionWithdraw) && !mayRemove:
 			removesBlocked = true
 		case action == actionRemove && q.delayRemoval(snap, t, name, now):
 			delete(st.dirty, name)
@@ -139,6 +141,8 @@ func (q *sequencer) decide(t resourcetype.Type, name string, snap Snapshot, now 
 	}
 	c, exists := snap.Content(t, name)
 	switch {
+	case exists && version != stateUnsent && isUnknownDestination(t, name, snap):
+		return withdraw(q.compare(t, version, c, now))
 	case exists:
 		return q.compare(t, version, c, now)
 	case snap.IsPending(t, name):
@@ -169,6 +173,14 @@ func (q *sequencer) compare(t resourcetype.Type, version resource.Version, c *re
 		return actionNone, resource.Versioned{}
 	}
 	return actionAdd, res
+}
+
+// withdraw is the action for a destination that the client has and that does not exist any more.
+func withdraw(a action, res resource.Versioned) (action, resource.Versioned) {
+	if a == actionAdd {
+		a = actionWithdraw
+	}
+	return a, res
 }
 
 func (q *sequencer) versioned(t resourcetype.Type, c *resource.Content) resource.Versioned {

@@ -118,7 +118,9 @@ func (q *sequencer) markTypeChanged(t resourcetype.Type, snap Snapshot, now time
 }
 
 // sendsUnasked reports whether the client is sent a resource of this name without a subscription to the name.
-func (st *typeState) sendsUnasked(name string) bool { return st.wildcard && !scope.IsOnDemandName(name) }
+func (st *typeState) sendsUnasked(name string) bool {
+	return st.wildcard && !scope.IsOnDemandName(name)
+}
 
 func (st *typeState) markDirty(name string, now time.Time) {
 	if st.dirty == nil {
