@@ -20,6 +20,8 @@ type Catalog struct {
 	// pods has the pods of each namespace, and podsAt the running pods of each address.
 	pods   index[string]
 	podsAt index[netip.Addr]
+	// servicesAt has the Services with each virtual address.
+	servicesAt index[netip.Addr]
 	// handwrittenAt has the endpoints of Services without a selector at each address.
 	handwrittenAt counts[netip.Addr, handwritten]
 	identities    counts[Name, identity.ServiceAccount]
@@ -41,6 +43,7 @@ func New() *Catalog {
 		policyKinds:   map[Kind]struct{}{},
 		pods:          index[string]{},
 		podsAt:        index[netip.Addr]{},
+		servicesAt:    index[netip.Addr]{},
 		handwrittenAt: counts[netip.Addr, handwritten]{},
 		identities:    counts[Name, identity.ServiceAccount]{},
 		servicesOf:    counts[identity.ServiceAccount, Name]{},
@@ -78,6 +81,7 @@ func (c *Catalog) apply(change Change, affected depSet) {
 		c.link(change.Entry, affected)
 	}
 	c.countMemberships(change.Ref, concerned, affected)
+	c.affectAddresses(before, change.Entry, affected)
 	if exists != (change.Entry != nil) && change.Ref.Kind == KindService {
 		affected.add(DepServices, Name{})
 	}

@@ -87,6 +87,10 @@ const (
 	DepBackendAuthorities
 	// DepNamespaceLabels: the labels of all namespaces. No name.
 	DepNamespaceLabels
+	// DepServiceRanges: the ranges of the virtual addresses of Services. No name.
+	DepServiceRanges
+	// DepAddressesOutside: the virtual addresses of Services that are not in the mesh. No name.
+	DepAddressesOutside
 )
 
 // isSelection reports whether the data selects one of several policies. What is built from the selected one depends on it by name.
@@ -128,6 +132,7 @@ func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
 	case *Pod:
 		c.updatePod(e, delta, affected)
 	case *Service:
+		c.indexAddresses(e, delta)
 		c.updateService(e, delta, affected)
 	case *EndpointSlice:
 		if c.isHandwritten(e) {
@@ -149,6 +154,7 @@ func (c *Catalog) affectNamespace(namespace string, affected depSet) {
 	for name := range c.servicesIn(namespace) {
 		affected.add(DepService, name)
 		affected.add(DepEndpoints, name)
+		affected.add(DepAddressesOutside, Name{})
 		for sa := range c.identities[name] {
 			affected.account(DepServicesOf, sa)
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
@@ -41,7 +42,7 @@ func TestEmptyCatalogHasNoMemory(t *testing.T) {
 	for ref := range maps.Clone(c.entries) {
 		c.Apply([]Change{{Ref: ref}})
 	}
-	left := len(c.entries) + len(c.byDep) + len(c.pods) + len(c.podsAt) + len(c.handwrittenAt) + len(c.identities) + len(c.podCounts) + len(c.servicesOf) + len(c.targetPorts) + len(c.sharing.sets)
+	left := len(c.entries) + len(c.byDep) + len(c.pods) + len(c.podsAt) + len(c.servicesAt) + len(c.handwrittenAt) + len(c.identities) + len(c.podCounts) + len(c.servicesOf) + len(c.targetPorts) + len(c.sharing.sets)
 	if left > 0 {
 		t.Errorf("the empty catalog has %+v", c)
 	}
@@ -54,7 +55,7 @@ func checkAffected(t *testing.T, before map[Ref]Entry, changes []Change, affecte
 		t.Errorf("the affected dependencies are not sorted: %v", affected)
 	}
 	for _, change := range changes {
-		if old, exists := before[change.Ref]; exists == (change.Entry != nil) && (!exists || cmp.Equal(old, change.Entry, cmp.Comparer(equalAddr))) {
+		if old, exists := before[change.Ref]; exists == (change.Entry != nil) && (!exists || cmp.Equal(old, change.Entry, addresses)) {
 			continue
 		}
 		for _, entry := range []Entry{before[change.Ref], change.Entry} {
@@ -70,7 +71,8 @@ func checkAffected(t *testing.T, before map[Ref]Entry, changes []Change, affecte
 	}
 }
 
-func equalAddr(a, b netip.Addr) bool { return a == b }
+// addresses compares addresses and prefixes, which have unexported fields.
+var addresses = cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
 
 // checkIndexes compares the indexes with a scan, and what is counted with a new catalog of the same entries.
 func checkIndexes(t *testing.T, c *Catalog) {
@@ -88,6 +90,7 @@ func checkIndexes(t *testing.T, c *Catalog) {
 	compare(t, "index", byDep, c.byDep)
 	compare(t, "pods", fresh.pods, c.pods)
 	compare(t, "addresses", fresh.podsAt, c.podsAt)
+	compare(t, "addresses of Services", fresh.servicesAt, c.servicesAt)
 	compare(t, "handwritten endpoints", fresh.handwrittenAt, c.handwrittenAt)
 	compare(t, "identities", fresh.identities, c.identities)
 	compare(t, "numbers of pods", fresh.podCounts, c.podCounts)
@@ -97,7 +100,7 @@ func checkIndexes(t *testing.T, c *Catalog) {
 
 func compare[K comparable, V any](t *testing.T, what string, want, got map[K]V) {
 	t.Helper()
-	if !cmp.Equal(want, got, cmp.Comparer(equalAddr), cmp.AllowUnexported(entriesOf{}, portName{}, handwritten{})) {
+	if !cmp.Equal(want, got, addresses, cmp.AllowUnexported(entriesOf{}, portName{}, handwritten{})) {
 		t.Errorf("%s differ: want %v, got %v", what, want, got)
 	}
 }
@@ -140,7 +143,10 @@ func (r entryMaker) text() string                     { return string(rune('a' +
 func (r entryMaker) name() Name                       { return Name{r.text(), r.text()} }
 func (r entryMaker) account() identity.ServiceAccount { return identity.ServiceAccount(r.name()) }
 func (r entryMaker) labels() map[string]string        { return map[string]string{"app": r.text()} }
-func (r entryMaker) flag() bool                       { return r.IntN(2) == 0 }
+func (r entryMaker) address() netip.Addr {
+	return netip.MustParseAddr(fmt.Sprint("10.0.0.", r.IntN(4)))
+}
+func (r entryMaker) flag() bool { return r.IntN(2) == 0 }
 
 func (r entryMaker) accounts() []identity.ServiceAccount {
 	return []identity.ServiceAccount{r.account(), r.account()}[:r.IntN(3)]
@@ -154,6 +160,7 @@ func (r entryMaker) entries() []Entry {
 		&Settings{Permissive: r.flag()},
 		&Namespace{Name: r.text(), Monitored: r.flag(), Permissive: permissive},
 		&NamespaceLabels{Namespace: r.text(), Labels: r.labels()},
+		&ServiceCIDR{Name: r.text(), Ranges: []netip.Prefix{netip.PrefixFrom(r.address(), 24+r.IntN(2))}},
 		&TrafficTarget{Name: r.name(), Destination: r.account(), Sources: r.accounts()},
 		&HTTPRouteGroup{Name: r.name()},
 		&TCPRoute{Name: r.name()},
@@ -192,14 +199,14 @@ func (r entryMaker) route(kind Kind) *HTTPRoute {
 func (r entryMaker) workloads() []Entry {
 	service := r.name()
 	port := Port{Name: "p", Number: 80, TargetName: "http"}
-	address := netip.MustParseAddr(fmt.Sprint("10.0.0.", r.IntN(4)))
+	address := r.address()
 	return []Entry{
 		&ServiceAccount{Name: r.name(), UID: r.text()},
 		&Pod{
 			Name: r.name(), ServiceAccount: r.text(), IPs: []netip.Addr{address}, Labels: r.labels(), Finished: r.flag(),
 			Ports: map[string]uint16{"http": uint16(8080 + r.IntN(2))}, Injected: r.IntN(4) > 0,
 		},
-		&Service{Name: service, Selector: map[bool]map[string]string{true: r.labels()}[r.flag()], Ports: []Port{port}},
+		&Service{Name: service, ClusterIPs: []netip.Addr{r.address()}[:r.IntN(2)], Selector: map[bool]map[string]string{true: r.labels()}[r.flag()], Ports: []Port{port}},
 		&EndpointSlice{
 			Name: r.name(), Service: r.name(), Ports: map[string]uint16{"p": uint16(8080 + r.IntN(2))},
 			Endpoints: []Endpoint{{Address: address, Pod: map[bool]Name{true: r.name()}[r.flag()]}},

@@ -64,6 +64,7 @@ const (
 	KindEgressCredential Kind = "EgressCredential"
 	// KindNamespaceLabels entries are separate from those of KindNamespace, because an edit of labels rarely affects anything.
 	KindNamespaceLabels Kind = "NamespaceLabels"
+	KindServiceCIDR     Kind = "ServiceCIDR"
 	KindSettings        Kind = "Settings"
 )
 
@@ -157,6 +158,8 @@ type Pod struct {
 	OSMSidecar bool
 	// Revision is the MeshRevision whose injector added the sidecar; empty without one.
 	Revision string
+	// OnDemand is true when the sidecar loads its destinations at first use.
+	OnDemand bool
 	// Metrics is true when the pod is annotated for scraping, so its sidecar serves metrics.
 	Metrics bool
 	// Finished is true when the pod has succeeded or failed. Services do not select it any more.

@@ -10,7 +10,7 @@ import (
 // isWorkload reports whether entries of the kind say which workloads, gateways, Secrets and ConfigMaps exist, or are settings.
 func (k Kind) isWorkload() bool {
 	switch k {
-	case KindNamespace, KindNamespaceLabels, KindServiceAccount, KindPod, KindService, KindEndpointSlice, KindSettings,
+	case KindNamespace, KindNamespaceLabels, KindServiceCIDR, KindServiceAccount, KindPod, KindService, KindEndpointSlice, KindSettings,
 		KindGatewayClass, KindGateway, KindReferenceGrant, KindGatewayCertificate, KindGatewayAuthorities, KindEgressCredential, KindBackendAuthorities:
 		return true
 	}

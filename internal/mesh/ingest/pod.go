@@ -29,6 +29,7 @@ func Pod(pod *corev1.Pod) *catalog.Pod {
 		Workload:       catalog.Workload(workload.Of(pod)),
 		Ports:          namedPorts(pod),
 		Injected:       IsInjected(pod),
+		OnDemand:       loadsOnDemand(pod),
 		Revision:       pod.Labels[names.RevisionLabel],
 		Metrics:        metrics,
 		Finished:       pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed,
@@ -43,9 +44,17 @@ func Pod(pod *corev1.Pod) *catalog.Pod {
 // IsInjected reports whether a pod has the sidecar of this operator: an init container that keeps running. Labels and other containers
 // of the same name are no evidence, because the author of a pod writes them.
 func IsInjected(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool {
-		return isSidecar(c) && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
-	})
+	return slices.ContainsFunc(pod.Spec.InitContainers, isInjected)
+}
+
+func isInjected(c corev1.Container) bool {
+	return isSidecar(c) && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
+}
+
+// loadsOnDemand reports whether the sidecar of this operator loads its destinations at first use.
+func loadsOnDemand(pod *corev1.Pod) bool {
+	i := slices.IndexFunc(pod.Spec.InitContainers, isInjected)
+	return i >= 0 && slices.Contains(pod.Spec.InitContainers[i].Env, corev1.EnvVar{Name: names.DestinationsEnv, Value: names.DestinationsOnDemand})
 }
 
 func isSidecar(c corev1.Container) bool { return c.Name == names.SidecarContainer }
@@ -110,7 +119,8 @@ func StripPod(pod *corev1.Pod) *corev1.Pod {
 	return stripped
 }
 
-// stripContainers keeps the sidecar and containers with named ports, with only their names, restart policies and named ports.
+// stripContainers keeps the sidecar and containers with named ports, with only their names, restart policies and named ports. Of the environment it keeps what
+// loadsOnDemand reads.
 func stripContainers(containers []corev1.Container) []corev1.Container {
 	var all []corev1.Container
 	for _, c := range containers {
@@ -121,10 +131,23 @@ func stripContainers(containers []corev1.Container) []corev1.Container {
 			}
 		}
 		if isSidecar(c) || len(ports) > 0 {
-			all = append(all, corev1.Container{Name: c.Name, Ports: ports, RestartPolicy: c.RestartPolicy})
+			all = append(all, corev1.Container{Name: c.Name, Ports: ports, RestartPolicy: c.RestartPolicy, Env: destinationsEnv(c)})
 		}
 	}
 	return all
+}
+
+// destinationsEnv returns the variable of a sidecar that says how it loads its destinations, or nil.
+func destinationsEnv(c corev1.Container) []corev1.EnvVar {
+	if !isSidecar(c) {
+		return nil
+	}
+	for _, variable := range c.Env {
+		if variable.Name == names.DestinationsEnv {
+			return []corev1.EnvVar{variable}
+		}
+	}
+	return nil
 }
 
 // newPodFields lists the fields that only the injector reads, and whether they differ from their defaults.

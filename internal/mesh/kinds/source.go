@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -135,6 +136,16 @@ func GatewayAPI(mesh string) []Source {
 		SourceOf(catalog.KindReferenceGrant, Object(ReferenceGrant), ingest.ReferenceGrant),
 		SourceOf(catalog.KindBackendTLSPolicy, Object(BackendTLSPolicy), ingest.BackendTLSPolicy),
 	}
+}
+
+// ServiceCIDR has this version since Kubernetes 1.33, which serves it by default.
+var ServiceCIDR = networkingv1.SchemeGroupVersion.WithKind("ServiceCIDR")
+
+// Network returns the kinds that describe the network of a cluster. Older clusters do not define them.
+func Network() []Source {
+	object := &networkingv1.ServiceCIDR{}
+	object.SetGroupVersionKind(ServiceCIDR) // by which the control plane finds out whether the cluster defines the kind
+	return []Source{SourceOf(catalog.KindServiceCIDR, object, withoutProblems(ingest.ServiceCIDR))}
 }
 
 // MeshConfig watches the MeshConfig named osm-mesh-config and calls listener with every version. Other MeshConfigs are ignored.

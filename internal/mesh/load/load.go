@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -40,7 +41,7 @@ type Finding struct {
 
 // sources returns the Sources of all kinds that define a mesh, MeshConfig last.
 func sources(mesh string) []kinds.Source {
-	return slices.Concat(kinds.Workloads(mesh), kinds.Policies(), kinds.GatewayAPI(mesh), []kinds.Source{kinds.MeshConfig(func(*configv1alpha2.MeshConfig) {})})
+	return slices.Concat(kinds.Workloads(mesh), kinds.Policies(), kinds.GatewayAPI(mesh), kinds.Network(), []kinds.Source{kinds.MeshConfig(func(*configv1alpha2.MeshConfig) {})})
 }
 
 // FromCluster reads the mesh whose control plane runs in namespace. Kinds that the cluster does not define are empty.
@@ -90,8 +91,8 @@ func list(ctx context.Context, c client.Client, source kinds.Source, namespace s
 	all := &unstructured.UnstructuredList{}
 	all.SetGroupVersionKind(kind)
 	err = c.List(ctx, all, options...)
-	if meta.IsNoMatchError(err) {
-		return nil, nil
+	if meta.IsNoMatchError(err) || source.Kind == catalog.KindServiceCIDR && apierrors.IsForbidden(err) {
+		return nil, nil // the roles of Kubernetes for users do not grant access to ServiceCIDRs
 	}
 	for i := range all.Items {
 		all.Items[i].SetGroupVersionKind(kind)

@@ -14,16 +14,18 @@ import (
 func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
 	own, mesh := v.AuthorizationsOf(pod)
 	services := v.ServicesOfPod(pod)
+	proxy := proxyOf(v, pod)
 	return Key{
 		Identity:      pod.Identity(),
 		Services:      joinNames(services),
 		Telemetry:     v.TelemetryOf(pod),
 		Authorization: own, MeshAuthorization: mesh,
 		Ports:   joinPorts(v.NamedPorts(pod, services)),
-		Proxy:   proxyOf(v, pod),
+		Proxy:   proxy,
 		Gateway: v.DedicatedGateway(pod),
 		Class: Class{
 			Revision: pod.Revision,
+			OnDemand: pod.OnDemand && proxy == ProxySidecar,
 			IPv6:     slices.ContainsFunc(pod.IPs, netip.Addr.Is6),
 			Metrics:  pod.Metrics,
 		},

@@ -1,11 +1,13 @@
 package scope
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -29,6 +31,22 @@ func TestKeyKeepsNamedPorts(t *testing.T) {
 	} {
 		if diff := cmp.Diff(test.want, Key{Ports: joinPorts(test.ports)}.namedPorts()); diff != "" {
 			t.Errorf("%s: numbers (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestOnDemandComesFromThePod checks that only the pod decides whether a sidecar loads its destinations at first use, and that gateways never do.
+func TestOnDemandComesFromThePod(t *testing.T) {
+	sidecar, gateway := meshtest.Pod("shop", "web", "web", "web", "10.0.0.1"), meshtest.Pod("osm-system", "gateway", "gateway", names.EgressGateway, "10.0.0.2")
+	eager := meshtest.Pod("shop", "api", "api", "api", "10.0.0.3")
+	sidecar.OnDemand, gateway.OnDemand, gateway.Labels = true, true, map[string]string{names.AppLabel: names.EgressGateway}
+	ranges := &catalog.ServiceCIDR{Name: "kubernetes", Ranges: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16")}}
+	mesh := []catalog.Entry{&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "shop", Monitored: true}, sidecar, gateway, eager}
+	for _, c := range []*catalog.Catalog{meshtest.Apply(mesh...), meshtest.Apply(append(mesh, ranges)...)} {
+		for pod, want := range map[*catalog.Pod]bool{sidecar: true, eager: false, gateway: false} {
+			if got := KeyFor(c.View(), pod).Class.OnDemand; got != want {
+				t.Errorf("%s: on demand is %t, want %t", pod.Name, got, want)
+			}
 		}
 	}
 }

@@ -43,6 +43,9 @@ const (
 type Class struct {
 	// Revision is the MeshRevision whose injector added the sidecar.
 	Revision string
+	// OnDemand is true when the sidecar loads its destinations at first use. Only the pod decides it, so it never changes while the sidecar runs: ranges
+	// of Services that are not known, or not any more, leave it without destinations to load. Gateways always have all destinations.
+	OnDemand bool
 	// IPv6 is true when the pod has an IPv6 address. Envoy may bind one only then.
 	IPv6 bool
 	// Metrics is true when the sidecar serves its metrics to scrapers.

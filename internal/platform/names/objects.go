@@ -229,6 +229,10 @@ const (
 	WorkloadNameEnv = "OSM_WORKLOAD_NAME"
 	// ResourceAttributesEnv describes the sidecar in its traces, as OpenTelemetry specifies.
 	ResourceAttributesEnv = "OTEL_RESOURCE_ATTRIBUTES"
+	// DestinationsEnv with the value DestinationsOnDemand makes the control plane send destinations at their first use. Without it, the sidecar has all of
+	// them. The control plane reads it from the pod, where it cannot change as an annotation can: a sidecar that runs would replace all its listeners.
+	DestinationsEnv      = "OSM_DESTINATIONS"
+	DestinationsOnDemand = "OnDemand"
 )
 
 // Environment variables of osm-init with the region and the zone of the pod's node; empty where they are unknown.
