@@ -3,6 +3,7 @@ package controlplane
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -88,11 +89,11 @@ func (c *ControlPlane) readObjects(ctx context.Context, mgr manager.Manager, def
 		return err
 	}
 	watcher := traffic.Watcher{Feed: objects, Definitions: definitions, Log: log}
-	policies, err := watcher.Start(ctx, append(kinds.Policies(), kinds.GatewayAPI(c.config.Mesh)...))
+	optional, err := watcher.Start(ctx, slices.Concat(kinds.Policies(), kinds.GatewayAPI(c.config.Mesh), kinds.Network()))
 	if err != nil {
 		return err
 	}
-	for _, hasSynced := range policies {
+	for _, hasSynced := range optional {
 		synced = append(synced, hasSynced)
 	}
 	if toolscache.WaitForCacheSync(ctx.Done(), synced...) {

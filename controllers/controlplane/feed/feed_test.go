@@ -118,7 +118,7 @@ func (w *feedTest) run(t *testing.T, scheme *runtime.Scheme) {
 		synced = append(synced, one)
 	}
 	watcher := traffic.Watcher{Feed: f, Definitions: traffic.NewDefinitions(mapper, w.client), Log: logr.Discard()}
-	policies, err := watcher.Start(t.Context(), kinds.Policies())
+	policies, err := watcher.Start(t.Context(), append(kinds.Policies(), kinds.Network()...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,6 +158,11 @@ func TestFeed(t *testing.T) {
 		t.Error("the Feed has synced, but the sink lacks an existing object")
 	}
 	w.sink.mu.Unlock()
+	ranges := catalog.Ref{Kind: catalog.KindServiceCIDR, Name: catalog.Name{Name: "kubernetes"}}
+	w.sink.await(t, "the ranges of Services", ranges, func(e catalog.Entry) bool {
+		entry, ok := e.(*catalog.ServiceCIDR)
+		return ok && len(entry.Ranges) > 0
+	})
 
 	ns := namespace("before", "other")
 	if err := w.client.Update(t.Context(), ns); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
-// Watcher watches the policy kinds, each once the cluster defines it.
+// Watcher watches kinds that not all clusters define, each once the cluster defines it.
 type Watcher struct {
 	Feed        *feed.Feed
 	Definitions *Definitions
@@ -27,7 +27,7 @@ func (w Watcher) Start(ctx context.Context, sources []kinds.Source) (synced []fu
 			return nil, err
 		}
 		if !defined {
-			w.Log.Info("kind is not defined in this cluster; its policies take effect once it is", "kind", source.Kind)
+			w.Log.Info("kind is not defined in this cluster; its objects take effect once it is", "kind", source.Kind)
 			go w.watchOnceDefined(ctx, source)
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
@@ -54,7 +55,7 @@ func checkAffected(t *testing.T, before map[Ref]Entry, changes []Change, affecte
 		t.Errorf("the affected dependencies are not sorted: %v", affected)
 	}
 	for _, change := range changes {
-		if old, exists := before[change.Ref]; exists == (change.Entry != nil) && (!exists || cmp.Equal(old, change.Entry, cmp.Comparer(equalAddr))) {
+		if old, exists := before[change.Ref]; exists == (change.Entry != nil) && (!exists || cmp.Equal(old, change.Entry, addresses)) {
 			continue
 		}
 		for _, entry := range []Entry{before[change.Ref], change.Entry} {
@@ -70,7 +71,8 @@ func checkAffected(t *testing.T, before map[Ref]Entry, changes []Change, affecte
 	}
 }
 
-func equalAddr(a, b netip.Addr) bool { return a == b }
+// addresses compares addresses and prefixes, which have unexported fields.
+var addresses = cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
 
 // checkIndexes compares the indexes with a scan, and what is counted with a new catalog of the same entries.
 func checkIndexes(t *testing.T, c *Catalog) {
@@ -98,7 +100,7 @@ func checkIndexes(t *testing.T, c *Catalog) {
 
 func compare[K comparable, V any](t *testing.T, what string, want, got map[K]V) {
 	t.Helper()
-	if !cmp.Equal(want, got, cmp.Comparer(equalAddr), cmp.AllowUnexported(entriesOf{}, portName{}, handwritten{})) {
+	if !cmp.Equal(want, got, addresses, cmp.AllowUnexported(entriesOf{}, portName{}, handwritten{})) {
 		t.Errorf("%s differ: want %v, got %v", what, want, got)
 	}
 }

@@ -110,20 +110,20 @@ func TestFromCluster(t *testing.T) {
 	// Who may read the mesh may not always read the network of the cluster.
 	forbidden := ""
 	builder.WithInterceptorFuncs(interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
-		if list.GetObjectKind().GroupVersionKind().Kind == forbidden {
+		if kind := list.GetObjectKind().GroupVersionKind().Kind; strings.TrimSuffix(kind, "List") == forbidden {
 			return apierrors.NewForbidden(schema.GroupResource{Resource: forbidden}, "", nil)
 		}
 		return c.List(ctx, list, options...)
 	}})
 	reader := builder.Build()
-	for _, forbidden = range []string{"", "ServiceCIDRList"} {
+	for _, forbidden = range []string{"none", "ServiceCIDR"} {
 		loaded, err := load.FromCluster(t.Context(), reader, "osm", "osm-system")
 		if err != nil {
 			t.Fatal(err)
 		}
 		check(t, loaded, false)
 	}
-	forbidden = "PodList"
+	forbidden = "Pod"
 	if _, err := load.FromCluster(t.Context(), reader, "osm", "osm-system"); !apierrors.IsForbidden(err) {
 		t.Errorf("without access to pods, the error is %v", err)
 	}
