@@ -16,6 +16,20 @@ func (n *scopeNode) isUnknownDestination(t resourcetype.Type, name string) bool 
 	return valid
 }
 
+// ClusterName returns OSM's name of a cluster of the proxy, which may be named by a destination.
+func (s *Stream) ClusterName(name string) string {
+	if !scope.IsOnDemandName(name) {
+		return name
+	}
+	n := s.scope.Load()
+	n.RLock()
+	defer n.RUnlock()
+	if e := n.endpointsOf(name); e != nil {
+		return scope.ClusterName(e.key.Service, e.key.TargetPort)
+	}
+	return envoy.UnknownDestination
+}
+
 // noDestination returns the cluster that clients get in place of an unknown destination. It is made for each answer: an application may try any number of
 // addresses, and nothing remains of them here.
 func noDestination(name string) *resource.Content {

@@ -120,7 +120,15 @@ func (n *scopeNode) IsPending(t resourcetype.Type, name string) bool {
 
 // HasEndpoints implements delta.Snapshot.
 func (n *scopeNode) HasEndpoints(cluster string) bool {
-	return n.own.endpoints[cluster] != nil || n.shared != nil && n.shared.endpoints[cluster] != nil
+	return n.endpointsOf(cluster) != nil
+}
+
+// endpointsOf returns the endpoints of a cluster; nil without any. The caller holds the read lock.
+func (n *scopeNode) endpointsOf(cluster string) *endpointsNode {
+	if e := n.own.endpoints[cluster]; e != nil || n.shared == nil {
+		return e
+	}
+	return n.shared.endpoints[cluster]
 }
 
 // notify implements endpointsUser.

@@ -139,7 +139,7 @@ func (s *Server) handleReports(
 			if !more {
 				return nil
 			}
-			s.recordReport(reporter, report)
+			s.recordReport(reporter, ads, report)
 			recordServers(reporter, servers, report)
 			isFirst, next = false, nil
 			pause.Reset(minReportInterval)
@@ -177,12 +177,14 @@ func recordServers(reporter *loadstats.Reporter, servers []loadstats.Server, rep
 }
 
 // recordReport records a report. Its interval is the longest of all clusters; they are nearly equal.
-func (s *Server) recordReport(reporter *loadstats.Reporter, report *loadstatsv3.LoadStatsRequest) {
+func (s *Server) recordReport(reporter *loadstats.Reporter, ads *snapshot.Stream, report *loadstatsv3.LoadStatsRequest) {
 	var loads []loadstats.Load
 	interval := time.Duration(0)
 	for _, stats := range report.GetClusterStats() {
 		interval = max(interval, stats.GetLoadReportInterval().AsDuration())
-		loads = append(loads, loadOf(stats))
+		load := loadOf(stats)
+		load.Cluster = ads.ClusterName(load.Cluster)
+		loads = append(loads, load)
 	}
 	s.metrics.droppedLoads.Add(float64(reporter.Report(loads, interval)))
 }

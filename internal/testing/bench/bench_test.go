@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 // number of bytes and of sidecars. A measurement ends only when every change has arrived in exactly the expected form.
 func TestSmallMeshes(t *testing.T) {
 	few := map[mesh.Kind]int{mesh.Endpoint: 4}
-	for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible} {
+	for _, mode := range mesh.Modes() {
 		kinds, sent := mesh.Kinds(mode), map[mesh.Kind]float64{}
 		for _, kind := range kinds {
 			few[kind] = max(few[kind], 3)

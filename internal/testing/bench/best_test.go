@@ -23,7 +23,7 @@ const bestFile = "best.json"
 // The name puts the test into a suite without the race detector, which allocates too.
 func TestGoldenCosts(t *testing.T) {
 	measured := map[string]float64{}
-	for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible} {
+	for _, mode := range mesh.Modes() {
 		few := map[mesh.Kind]int{}
 		for _, kind := range mesh.Kinds(mode) {
 			few[kind] = 4

@@ -49,7 +49,7 @@ func main() {
 	var o options
 	flag.BoolVar(&o.check, "check", false, "fail when a ratio is worse than in the baseline by more than 30%")
 	flag.BoolVar(&o.record, "record", false, "make this run's ratios the baseline")
-	flag.StringVar(&o.only, "only", "", "measure one mode only: policy or visible")
+	flag.StringVar(&o.only, "only", "", "measure one mode only: policy, visible or ondemand")
 	flag.StringVar(&o.sizes, "sizes", "", "measure these numbers of sidecars instead, separated by commas")
 	flag.StringVar(&o.variants, "variants", "", "measure only control planes whose names contain one of these words, separated by commas")
 	flag.StringVar(&o.out, "out", "bin/bench", "write the results to this file, with .json added")
@@ -106,14 +106,14 @@ var variants = []server.Variant{server.Broadcast, server.Ours}
 
 // plan returns the meshes and control planes that the flags select.
 func (o options) plan() ([]shape, []server.Variant, error) {
-	shapes := []shape{{mesh.Policy, 100}, {mesh.Policy, 500}, {mesh.Visible, 100}}
+	shapes := []shape{{mesh.Policy, 100}, {mesh.Policy, 500}, {mesh.Visible, 100}, {mesh.OnDemand, 100}}
 	if o.sizes != "" {
 		sizes, err := numbers(o.sizes)
 		if err != nil {
 			return nil, nil, err
 		}
 		shapes = nil
-		for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible} {
+		for _, mode := range mesh.Modes() {
 			for _, sidecars := range sizes {
 				shapes = append(shapes, shape{mode, sidecars})
 			}

@@ -37,6 +37,8 @@ type Options struct {
 	Reject func(*discovery.DeltaDiscoveryResponse) string
 	// Applied is called on the client's goroutine after a response was applied; it may be nil.
 	Applied func(*discovery.DeltaDiscoveryResponse)
+	// Destinations are the clusters that the Envoy asks for by name after it has received its listeners.
+	Destinations []string
 }
 
 // Run connects an Envoy and responds to the server until ctx or the stream ends. It returns the cause.
@@ -88,6 +90,11 @@ func (o *Options) answer(envoy *Envoy, response *discovery.DeltaDiscoveryRespons
 	requests, err := envoy.Receive(response)
 	if err == nil && o.Applied != nil {
 		o.Applied(response)
+	}
+	if response.GetTypeUrl() == ListenerType {
+		for _, name := range o.Destinations {
+			requests = append(requests, envoy.AskFor(name)...)
+		}
 	}
 	return requests, err
 }

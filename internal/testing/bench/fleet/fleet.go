@@ -53,13 +53,15 @@ type sidecar struct {
 	id, token string
 	envoy     *fakexds.Envoy
 	expect    expectation
+	// destinations are those that the sidecar asks for.
+	destinations []string
 }
 
 // New returns the sidecars of a mesh, with a token for each.
 func New(m *mesh.Mesh, tokens []string) *Fleet {
 	f := &Fleet{}
 	for i, token := range tokens {
-		f.sidecars = append(f.sidecars, &sidecar{fleet: f, id: m.NodeID(i), token: token})
+		f.sidecars = append(f.sidecars, &sidecar{fleet: f, id: m.NodeID(i), token: token, destinations: m.Destinations(i)})
 	}
 	f.Forget()
 	return f
@@ -155,7 +157,7 @@ func (s *sidecar) run(ctx context.Context, address string, config *tls.Config, d
 		return err
 	}
 	defer conn.Close()
-	return fakexds.RunOver(ctx, conn, fakexds.Options{Token: s.token, NodeID: s.id, Applied: s.expect.received}, s.envoy)
+	return fakexds.RunOver(ctx, conn, fakexds.Options{Token: s.token, NodeID: s.id, Applied: s.expect.received, Destinations: s.destinations}, s.envoy)
 }
 
 // HandleRPC implements stats.Handler.

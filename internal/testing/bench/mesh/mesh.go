@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // Mode selects which services may call each other.
@@ -19,7 +20,15 @@ const (
 	Policy Mode = "policy"
 	// Visible is permissive mode, in which every sidecar has every service in its configuration.
 	Visible Mode = "visible"
+	// OnDemand is Visible with sidecars that load destinations at the first connection. Each uses some services.
+	OnDemand Mode = "ondemand"
 )
+
+// Modes returns all modes in the order of measurement.
+func Modes() []Mode { return []Mode{Policy, Visible, OnDemand} }
+
+// IsPermissive reports whether every service may call every other.
+func (m Mode) IsPermissive() bool { return m != Policy }
 
 const (
 	// TrustDomain is the trust domain of all meshes.
@@ -30,6 +39,8 @@ const (
 	PodsPerService = 2
 	// callers is the number of services that may call a service in mode Policy.
 	callers = 4
+	// used is the number of services that each service calls in mode OnDemand.
+	used = 10
 
 	// servicesFrom is the first number of addresses of Services. An API server uses the first of its range itself.
 	servicesFrom = 256
@@ -63,7 +74,7 @@ const least = 40
 // New returns a mesh with at least 40 sidecars, all of which connect.
 func New(mode Mode, sidecars int) *Mesh {
 	return &Mesh{
-		Mode: mode, Services: max(sidecars, least) / PodsPerService, Settings: &catalog.Settings{Permissive: mode == Visible, RetryPolicies: true},
+		Mode: mode, Services: max(sidecars, least) / PodsPerService, Settings: &catalog.Settings{Permissive: mode.IsPermissive(), RetryPolicies: true},
 		shrunk: map[int]bool{}, done: map[Kind]int{},
 	}
 }
@@ -84,6 +95,7 @@ func (m *Mesh) Pod(sidecar int) *catalog.Pod {
 		Workload:       catalog.Workload{Kind: "Pod", Name: pod},
 		Injected:       true,
 		Revision:       Revision,
+		OnDemand:       m.Mode == OnDemand,
 	}
 }
 
@@ -93,6 +105,9 @@ func AccountUID(sa identity.ServiceAccount) string { return "account-" + sa.Name
 // Entries returns the initial entries of the mesh.
 func (m *Mesh) Entries() []catalog.Entry {
 	entries := []catalog.Entry{m.Settings}
+	if m.Mode == OnDemand {
+		entries = append(entries, &catalog.ServiceCIDR{Name: "kubernetes", Ranges: []netip.Prefix{netip.PrefixFrom(address(serviceByte, 0), 8)}})
+	}
 	for i := 0; i < m.Services; i += perNamespace {
 		entries = append(entries, &catalog.Namespace{Name: name(i).Namespace, Monitored: true})
 	}
@@ -107,7 +122,7 @@ func (m *Mesh) service(i int) []catalog.Entry {
 	entries := []catalog.Entry{
 		&catalog.ServiceAccount{Name: name(i), UID: AccountUID(Account(i))},
 		&catalog.Service{
-			Name: name(i), ClusterIPs: []netip.Addr{address(172, i+servicesFrom)}, Selector: map[string]string{"app": name(i).Name},
+			Name: name(i), ClusterIPs: []netip.Addr{virtualAddress(i)}, Selector: map[string]string{"app": name(i).Name},
 			Ports: []catalog.Port{{Number: servicePort, TargetPort: containerPort, Protocol: catalog.ProtocolHTTP}},
 		},
 		m.slice(i, PodsPerService),
@@ -115,7 +130,7 @@ func (m *Mesh) service(i int) []catalog.Entry {
 	for n := range PodsPerService {
 		entries = append(entries, m.Pod(i*PodsPerService+n))
 	}
-	if m.Mode != Visible {
+	if !m.Mode.IsPermissive() {
 		entries = append(entries, rules(i, 0), m.target(i))
 	}
 	for n := range m.Routes {
@@ -174,6 +189,11 @@ func name(i int) catalog.Name {
 	return catalog.Name{Namespace: fmt.Sprintf("team-%d", i/perNamespace), Name: fmt.Sprintf("service-%d", i)}
 }
 
+// serviceByte is the first byte of the virtual addresses.
+const serviceByte = 172
+
+func virtualAddress(service int) netip.Addr { return address(serviceByte, service+servicesFrom) }
+
 // address returns one of 2^24 addresses with the same first byte.
 func address(first byte, n int) netip.Addr {
 	return netip.AddrFrom4([4]byte{first, byte(n >> 16), byte(n >> 8), byte(n)})
@@ -212,7 +232,7 @@ const (
 
 // Kinds returns the kinds of changes of a mode, in the order of measurement. A permissive mesh has no policies.
 func Kinds(mode Mode) []Kind {
-	if mode == Visible {
+	if mode.IsPermissive() {
 		return []Kind{Nothing, Endpoint, NewService}
 	}
 	return []Kind{Nothing, Endpoint, Rules, Limits, Retry, Split, Grant, NewService}
@@ -293,14 +313,48 @@ func (m *Mesh) newService(i int) Change {
 
 // clientsOf returns the services whose sidecars have a service in their configuration.
 func (m *Mesh) clientsOf(i int) []int {
-	if m.Mode != Visible {
+	switch m.Mode {
+	case Policy:
 		return m.callersOf(i)
+	case OnDemand:
+		return m.usersOf(i)
 	}
 	all := make([]int, m.Services)
 	for n := range all {
 		all[n] = n
 	}
 	return all
+}
+
+// usersOf returns the services that call a service; none for a new one.
+func (m *Mesh) usersOf(i int) []int {
+	if i >= m.Services {
+		return nil
+	}
+	list := make([]int, used)
+	for n := range list {
+		list[n] = (i + 1 + n) % m.Services
+	}
+	return list
+}
+
+// Destinations returns the names by which a sidecar asks for the services that it calls.
+func (m *Mesh) Destinations(sidecar int) []string {
+	if m.Mode != OnDemand {
+		return nil
+	}
+	list := make([]string, used)
+	for n := range list {
+		list[n] = DestinationName((sidecar/PodsPerService - 1 - n + m.Services) % m.Services)
+	}
+	return list
+}
+
+// DestinationName is the name by which sidecars ask for a service.
+func DestinationName(service int) string { return scope.OnDemandName(destinationOf(service)) }
+
+func destinationOf(service int) netip.AddrPort {
+	return netip.AddrPortFrom(virtualAddress(service), servicePort)
 }
 
 func (m *Mesh) split(i, version int) Change {

@@ -12,8 +12,12 @@ import (
 
 // TestCandidates checks that a change affects only its candidates, and that the optimized comparison equals a full comparison.
 func TestCandidates(t *testing.T) {
-	for _, mode := range []Mode{Policy, Visible} {
-		for _, kind := range Kinds(Policy) {
+	for _, mode := range Modes() {
+		kinds := Kinds(Policy)
+		if mode == OnDemand {
+			kinds = Kinds(mode) // policies replace the cluster that a sidecar has asked for by others
+		}
+		for _, kind := range kinds {
 			t.Run(string(mode)+" "+string(kind), func(t *testing.T) {
 				quick, full := New(mode, 40), New(mode, 40)
 				fast, slow := NewOracle(quick, []byte("root")), NewOracle(full, []byte("root"))
@@ -60,6 +64,8 @@ func TestPolicyChangesTouchFew(t *testing.T) {
 		{Policy, Retry, 1, "RouteConfiguration"},
 		{Visible, Endpoint, 40, "ClusterLoadAssignment"},
 		{Visible, NewService, 40, "Cluster ClusterLoadAssignment Listener RouteConfiguration"},
+		{OnDemand, Endpoint, used, "ClusterLoadAssignment"},
+		{OnDemand, NewService, 0, ""},
 		{Policy, NewService, callers, "Cluster ClusterLoadAssignment Listener RouteConfiguration"},
 	} {
 		if services, types := touched(tt.mode, tt.kind); services != tt.services || types != tt.types {

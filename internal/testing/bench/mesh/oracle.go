@@ -3,6 +3,7 @@ package mesh
 import (
 	"fmt"
 	"hash/maphash"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -54,8 +55,14 @@ func NewOracle(m *Mesh, rootPEM []byte) *Oracle {
 	return o
 }
 
-// Resources returns all resources of the sidecars of a service.
-func (o *Oracle) Resources(service int) ([]Resource, error) { return o.translate(o.scope(service)) }
+// Resources returns all resources of the sidecars of a service. Sidecars that load destinations have those of the services that they call.
+func (o *Oracle) Resources(service int) ([]Resource, error) {
+	list, err := o.translate(o.scope(service))
+	destinations := o.mesh.Destinations(service * PodsPerService)
+	return slices.DeleteFunc(list, func(r Resource) bool {
+		return scope.IsOnDemandName(r.Name) && !slices.Contains(destinations, r.Name)
+	}), err
+}
 
 // translate returns the resources of a scope.
 func (o *Oracle) translate(s *scope.Scope) ([]Resource, error) {
@@ -111,7 +118,10 @@ func (o *Oracle) Apply(c Change) (map[int][]Resource, error) {
 func (o *Oracle) applyEndpoints(c Change) (map[int][]Resource, error) {
 	o.catalog.Apply(c.Changes)
 	cluster := scope.Cluster{Service: c.Endpoints, TargetPort: containerPort}
-	cluster.Endpoints = scope.EndpointsKey{Service: c.Endpoints, TargetPort: containerPort}
+	if o.mesh.Mode == OnDemand {
+		cluster.Destination = netip.AddrPortFrom(o.catalog.View().Service(c.Endpoints).ClusterIPs[0], servicePort)
+	}
+	cluster.Endpoints = scope.EndpointsKey{Service: c.Endpoints, TargetPort: containerPort, Destination: cluster.Destination}
 	r, err := o.endpoints(cluster)
 	if err != nil {
 		return nil, err
