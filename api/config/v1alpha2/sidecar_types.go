@@ -48,6 +48,13 @@ type SidecarSpec struct {
 	// +optional
 	Statistics Statistics `json:"statistics,omitempty"`
 
+	// destinations are Eager, OnDemand or Auto. An Eager sidecar has the configuration of all Services that its pod may call. An OnDemand sidecar loads
+	// each at the first call, so its memory does not grow with the mesh. Auto selects OnDemand for a new pod if more than 50 Services are in namespaces
+	// with permissive mode. OnDemand requires the ServiceCIDRs of Kubernetes 1.33 or newer, and the Envoy image of the mesh version: other sidecars are
+	// Eager. The annotation openservicemesh.io/sidecar-destinations of a pod or namespace overrides it. Applies to new pods. Default: Eager.
+	// +optional
+	Destinations Destinations `json:"destinations,omitempty"`
+
 	// tlsMinProtocolVersion is the minimum TLS version of sidecars. Default: TLSv1_2.
 	// +optional
 	TLSMinProtocolVersion TLSVersion `json:"tlsMinProtocolVersion,omitempty"`
@@ -94,4 +101,17 @@ const (
 	StatisticsEssential Statistics = "Essential"
 	// StatisticsAll keeps all statistics.
 	StatisticsAll Statistics = "All"
+)
+
+// Destinations selects when a sidecar loads the configuration of Services.
+// +kubebuilder:validation:Enum=Eager;OnDemand;Auto
+type Destinations string
+
+const (
+	// DestinationsEager loads all Services at once.
+	DestinationsEager Destinations = "Eager"
+	// DestinationsOnDemand loads each Service at the first call.
+	DestinationsOnDemand Destinations = "OnDemand"
+	// DestinationsAuto selects one of the others for each new pod, by the number of Services.
+	DestinationsAuto Destinations = "Auto"
 )

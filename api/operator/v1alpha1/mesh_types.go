@@ -128,6 +128,14 @@ type SidecarSpec struct {
 	// +optional
 	// +kubebuilder:validation:Enum=Essential;All
 	Statistics *string `json:"statistics,omitempty"`
+
+	// destinations are Eager, OnDemand or Auto. An Eager sidecar has the configuration of all Services that its pod may call. An OnDemand
+	// sidecar loads each at the first call, so its memory does not grow with the mesh. Auto selects OnDemand for a new pod if more than 50
+	// Services are in namespaces with permissive mode. OnDemand requires the ServiceCIDRs of Kubernetes 1.33 or newer, and the Envoy image of
+	// the version: other sidecars are Eager. Default: the value in the MeshConfig, initially Eager.
+	// +optional
+	// +kubebuilder:validation:Enum=Eager;OnDemand;Auto
+	Destinations *string `json:"destinations,omitempty"`
 }
 
 // TrafficSpec sets defaults for traffic that no policy selects.

@@ -167,6 +167,9 @@ var newPodFields = []struct {
 	{"sidecar.statistics", func(s *configv1alpha2.MeshConfigSpec) bool {
 		return s.Sidecar.Statistics == configv1alpha2.StatisticsAll
 	}},
+	{"sidecar.destinations", func(s *configv1alpha2.MeshConfigSpec) bool {
+		return s.Sidecar.Destinations != "" && s.Sidecar.Destinations != configv1alpha2.DestinationsEager
+	}},
 	{"sidecar.localProxyMode", func(s *configv1alpha2.MeshConfigSpec) bool {
 		return s.Sidecar.LocalProxyMode == configv1alpha2.LocalProxyModePodIP
 	}},

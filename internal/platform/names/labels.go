@@ -29,6 +29,8 @@ const (
 	// RedirectDNSAnnotation on a namespace or pod redirects connections to name servers to the sidecar: enabled, yes, true or disabled,
 	// no, false. OSM did not have it.
 	RedirectDNSAnnotation = "openservicemesh.io/redirect-dns"
+	// DestinationsAnnotation on a namespace or pod overrides sidecar.destinations of the MeshConfig: Eager or OnDemand. OSM did not have it.
+	DestinationsAnnotation = "openservicemesh.io/sidecar-destinations"
 	// AnalyzeIgnoreAnnotation on any object lists the codes of `osm analyze` that are not reported for it, separated
 	// by commas; * means all. OSM did not have it.
 	AnalyzeIgnoreAnnotation = "openservicemesh.io/analyze-ignore"
