@@ -36,7 +36,7 @@ const completeMesh = `
     tolerations: [{key: example.com/infrastructure, operator: Exists, effect: NoSchedule}]
     affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname}]}}
     topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}]
-  sidecar: {image: "example.com/envoy:v1", logLevel: "off", statistics: All, resources: {limits: {memory: 64Mi}}}
+  sidecar: {image: "example.com/envoy:v1", logLevel: "off", statistics: All, destinations: Auto, resources: {limits: {memory: 64Mi}}}
   traffic: {permissive: false, egress: true}
   observability:
     prometheus:
@@ -135,6 +135,7 @@ func testMesh(t *testing.T, c client.Client) {
 		{"an unknown protocol of traces", mesh("osm", "{observability: {tracing: {protocol: Thrift}}}"), `Unsupported value: "Thrift"`},
 		{"sampling above all", mesh("osm", "{observability: {tracing: {sampling: 101%}}}"), "write a number from 0 to 100 with a percent sign"},
 		{"unknown statistics", mesh("osm", "{sidecar: {statistics: Some}}"), `Unsupported value: "Some"`},
+		{"unknown destinations", mesh("osm", "{sidecar: {destinations: Lazy}}"), `Unsupported value: "Lazy"`},
 		{"unknown log level", mesh("osm", "{controlPlane: {logLevel: loud}}"), `Unsupported value: "loud"`},
 		{"invalid trust domain", mesh("osm", "{certificates: {trustDomain: Cluster.Local}}"), `"Cluster.Local" is not a trust domain: write a lowercase DNS name`},
 		{"requested certificates", mesh("osm", "{certificates: {provider: CertManager, issuerRef: {name: a}, workloadIssuance: CertificateRequest}}"), ""},

@@ -32,6 +32,7 @@ spec:
     cipherSuites: [ECDHE-ECDSA-AES128-GCM-SHA256]
     ecdhCurves: [P-256]
     localProxyMode: PodIP
+    destinations: OnDemand
   traffic:
     enableEgress: true
     outboundIPRangeExclusionList: [1.2.3.4/32]
@@ -83,6 +84,7 @@ func testMeshConfig(t *testing.T, c client.Client) {
 		{"log level off without quotes", meshConfig("{sidecar: {logLevel: off}}"), "spec.sidecar.logLevel"},
 		{"unknown TLS version", meshConfig("{sidecar: {tlsMinProtocolVersion: TLSv1_4}}"), `Unsupported value: "TLSv1_4"`},
 		{"unknown reading of rules", meshConfig("{traffic: {rulesWithoutMatches: Some}}"), `Unsupported value: "Some"`},
+		{"unknown destinations", meshConfig("{sidecar: {destinations: Lazy}}"), `Unsupported value: "Lazy"`},
 		{"unknown proxy mode", meshConfig("{sidecar: {localProxyMode: NodeIP}}"), `Unsupported value: "NodeIP"`},
 		{"certificate without key size", meshConfig("{certificate: {serviceCertValidityDuration: 24h}}"), "spec.certificate.certKeyBitSize: Required value"},
 		{"certificate without duration", meshConfig("{certificate: {certKeyBitSize: 2048}}"), "spec.certificate.serviceCertValidityDuration: Required value"},

@@ -2,7 +2,9 @@ package injector
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/injector/inject"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
@@ -26,6 +29,7 @@ func TestInjector(t *testing.T) {
 	t.Run("denies with a message", h.deniesWithMessage)
 	t.Run("warns about unprotected pods", h.skipsHostNetwork)
 	t.Run("follows the MeshConfig", h.followsMeshConfig)
+	t.Run("selects destinations by the cluster", h.selectsDestinations)
 	t.Run("serves a renewed certificate", h.servesRenewedCertificate)
 }
 
@@ -118,6 +122,40 @@ func (h *harness) followsMeshConfig(t *testing.T) {
 		h.create(t, pod, client.DryRunAll)
 		if got := pod.Spec.InitContainers[1].Image; got != "registry/envoy:2" {
 			return fmt.Errorf("the image is %s", got)
+		}
+		return nil
+	})
+}
+
+// selectsDestinations changes a MeshConfig to Auto while the injector runs. The API server has its default ServiceCIDR.
+func (h *harness) selectsDestinations(t *testing.T) {
+	h.createMember(t, "large")
+	config := &configv1alpha2.MeshConfig{}
+	if err := h.Get(context.Background(), client.ObjectKey{Namespace: h.config.Namespace, Name: names.MeshConfig}, config); err != nil {
+		t.Fatal(err)
+	}
+	config.Spec.Sidecar.Destinations, config.Spec.Sidecar.EnvoyImage = configv1alpha2.DestinationsAuto, ""
+	config.Spec.Traffic.EnablePermissiveTrafficPolicyMode = true
+	if err := h.Update(context.Background(), config); err != nil {
+		t.Fatal(err)
+	}
+	isOnDemand := func() bool {
+		pod := newPod("large", "app")
+		h.create(t, pod, client.DryRunAll)
+		return slices.Contains(pod.Spec.InitContainers[1].Env, corev1.EnvVar{Name: names.DestinationsEnv, Value: names.DestinationsOnDemand})
+	}
+	for i := range inject.AutoServices + 1 {
+		if i == inject.AutoServices && isOnDemand() {
+			t.Errorf("a sidecar with %d Services loads them on demand", i)
+		}
+		h.create(t, &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprint("service-", i), Namespace: "large"},
+			Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}},
+		})
+	}
+	eventually.Succeeds(t, timeout, "new sidecars load their destinations on demand", func() error {
+		if !isOnDemand() {
+			return errors.New("the sidecar is Eager")
 		}
 		return nil
 	})

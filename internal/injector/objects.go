@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -21,6 +22,10 @@ import (
 type objects struct {
 	cluster cluster.Cluster
 	log     *logging.Logger
+	network *webhook.Network
+	mu      sync.Mutex
+	// servicesSynced is nil as long as Services are not counted.
+	servicesSynced toolscache.InformerSynced
 	// synced is true once all existing objects have been read.
 	synced atomic.Bool
 }
@@ -36,7 +41,7 @@ func newObjects(api *rest.Config, config Config, log *logging.Logger) (*objects,
 		options.Scheme = scheme
 		options.Cache = webhook.CacheOptions(config.Mesh, config.Namespace)
 	})
-	return &objects{cluster: c, log: log}, err
+	return &objects{cluster: c, log: log, network: &webhook.Network{}}, err
 }
 
 // sync waits until all existing objects have been read, and applies the log level of the MeshConfig.
@@ -52,15 +57,23 @@ func (o *objects) sync(ctx context.Context) error {
 			continue
 		}
 		registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-			AddFunc:    o.applySettings,
-			UpdateFunc: func(_, now any) { o.applySettings(now) },
+			AddFunc:    func(object any) { o.applySettings(ctx, object) },
+			UpdateFunc: func(_, now any) { o.applySettings(ctx, now) },
 		})
 		if err != nil {
 			return err
 		}
 		synced = append(synced, registration.HasSynced)
 	}
-	if toolscache.WaitForCacheSync(ctx.Done(), synced...) {
+	ranges, err := o.watchServiceCIDRs(ctx)
+	if err != nil {
+		return err
+	}
+	if ranges != nil {
+		synced = append(synced, ranges)
+	}
+	// The settings decide whether Services are counted, so they come first.
+	if toolscache.WaitForCacheSync(ctx.Done(), synced...) && toolscache.WaitForCacheSync(ctx.Done(), o.hasServices) {
 		o.log.Info("namespaces and the MeshConfig have been read")
 		o.synced.Store(true)
 	}
@@ -68,9 +81,10 @@ func (o *objects) sync(ctx context.Context) error {
 }
 
 // applySettings applies the MeshConfig's settings for the injector itself.
-func (o *objects) applySettings(object any) {
+func (o *objects) applySettings(ctx context.Context, object any) {
 	if config, ok := object.(*configv1alpha2.MeshConfig); ok {
 		o.log.SetLevel(config.Spec.Observability.OSMLogLevel)
+		o.watchServices(ctx, config.Spec.Sidecar)
 	}
 }
 

@@ -16,7 +16,6 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
-	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
 	"github.com/openservicemesh/osm-operator/internal/injector/inject"
 	"github.com/openservicemesh/osm-operator/internal/injector/inject/webhook"
@@ -77,7 +76,7 @@ func (i *Injector) newServer(objects *objects) (admissionserver.Config, error) {
 		return admissionserver.Config{}, fmt.Errorf("the webhook cannot listen: %w", err)
 	}
 	return admissionserver.Config{
-		Listener: listener, Handler: webhook.NewServeMux(i.handler(objects.cluster), webhook.NewMetrics(i.registry, time.Now)),
+		Listener: listener, Handler: webhook.NewServeMux(i.handler(objects), webhook.NewMetrics(i.registry, time.Now)),
 		Certificate: i.watcher.GetCertificate, ClientCAs: clientCAs,
 		Requests: maxReviews, PropagationDelay: propagationDelay, OnClosed: i.limits.CountClosed,
 	}, nil
@@ -136,8 +135,9 @@ type Config struct {
 	WebhookAddress, HealthAddress string
 }
 
-// handler returns the webhook handler, which reads from the cache of a cluster.
-func (i *Injector) handler(c cluster.Cluster) *webhook.Handler {
+// handler returns the webhook handler, which reads from the cache of the objects.
+func (i *Injector) handler(objects *objects) *webhook.Handler {
+	c := objects.cluster
 	return &webhook.Handler{
 		Config: inject.Config{
 			Mesh: i.config.Mesh, Namespace: i.config.Namespace, TrustDomain: i.config.TrustDomain, Revision: i.config.Revision,
@@ -146,7 +146,7 @@ func (i *Injector) handler(c cluster.Cluster) *webhook.Handler {
 		},
 		Cluster: &webhook.Objects{
 			Mesh: i.config.Mesh, MeshNamespace: i.config.Namespace,
-			Cached: c.GetCache(), Live: c.GetAPIReader(), Writer: c.GetClient(),
+			Cached: c.GetCache(), Live: c.GetAPIReader(), Writer: c.GetClient(), Network: objects.network,
 		},
 		NewUUID: uuid.NewString,
 		Log:     i.log.WithName("webhook"),

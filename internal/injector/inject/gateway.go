@@ -114,6 +114,8 @@ type Config struct {
 	InitImage  string
 	// Settings is the spec of the MeshConfig. Its zero value selects the documented defaults.
 	Settings configv1alpha2.MeshConfigSpec
+	// Reach is the state of the cluster. With its zero value, all sidecars are Eager.
+	Reach Reach
 }
 
 // Namespace holds the metadata of a pod's namespace that injection reads.

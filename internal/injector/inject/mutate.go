@@ -98,10 +98,15 @@ func addContainers(pod *corev1.Pod, ns Namespace, c Config, document initconfig.
 	if err != nil {
 		return err
 	}
+	destinations, err := destinationsEnv(pod, ns, c)
+	if err != nil {
+		return err
+	}
 	cluster := cmp.Or(pod.Spec.ServiceAccountName, "default") + "." + ns.Name
+	envoy := sidecarContainer(envoyImage, cluster, workload.Of(pod), document.Bootstrap.Probes, c.Settings.Sidecar)
+	envoy.Env = append(envoy.Env, destinations...)
 	pod.Spec.InitContainers = slices.Concat([]corev1.Container{
-		initContainer(initImage, args, c.Settings.Sidecar.EnablePrivilegedInitContainer),
-		sidecarContainer(envoyImage, cluster, workload.Of(pod), document.Bootstrap.Probes, c.Settings.Sidecar),
+		initContainer(initImage, args, c.Settings.Sidecar.EnablePrivilegedInitContainer), envoy,
 	}, pod.Spec.InitContainers)
 	return nil
 }

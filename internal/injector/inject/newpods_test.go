@@ -19,6 +19,7 @@ func TestNewPodFields_MatchInjection(t *testing.T) {
 	inject := func(spec configv1alpha2.MeshConfigSpec) *corev1.Pod {
 		config := testConfig()
 		config.Settings = spec
+		config.Reach = Reach{HasServiceRanges: true, PermissiveServices: AutoServices + 1}
 		pod, err := Mutate(parsePod(t, `{spec: {containers: [{name: app}]}}`), testNamespace(), config, testUUID)
 		if err != nil {
 			t.Fatal(err)
@@ -36,6 +37,8 @@ func TestNewPodFields_MatchInjection(t *testing.T) {
 		"spec.sidecar.envoyImage":                             `{sidecar: {envoyImage: other}}`,
 		"spec.sidecar.initContainerImage":                     `{sidecar: {initContainerImage: other}}`,
 		"spec.sidecar.localProxyMode":                         `{sidecar: {localProxyMode: PodIP}}`,
+		"spec.sidecar.destinations":                           `{sidecar: {destinations: OnDemand}}`,
+		"spec.sidecar.destinations (by size)":                 `{sidecar: {destinations: Eager}}`,
 		"spec.sidecar.tlsMinProtocolVersion":                  `{sidecar: {tlsMinProtocolVersion: TLSv1_3}}`,
 		"spec.sidecar.cipherSuites":                           `{sidecar: {cipherSuites: [x]}}`,
 		"spec.sidecar.maxDataPlaneConnections":                `{sidecar: {maxDataPlaneConnections: 7}}`,

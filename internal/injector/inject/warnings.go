@@ -12,7 +12,7 @@ import (
 )
 
 // Warnings returns sentences for the creator of an injected pod: what will not work, and what is not protected.
-func Warnings(pod *corev1.Pod, ns Namespace) []string {
+func Warnings(pod *corev1.Pod, ns Namespace, c Config) []string {
 	var warnings []string
 	const enforce = "pod-security.kubernetes.io/enforce"
 	if level := ns.Labels[enforce]; level == "baseline" || level == "restricted" {
@@ -22,6 +22,7 @@ func Warnings(pod *corev1.Pod, ns Namespace) []string {
 	for _, annotation := range Exclusions(pod) {
 		warnings = append(warnings, fmt.Sprintf("the annotation %s=%s makes traffic bypass the mesh, without its policies and encryption", annotation, pod.Annotations[annotation]))
 	}
+	warnings = append(warnings, destinationsWarnings(pod, ns, c)...)
 	if policy := pod.Spec.DNSPolicy; policy == corev1.DNSDefault || policy == corev1.DNSNone {
 		warnings = append(warnings, fmt.Sprintf("the pod has the dnsPolicy %s: its sidecar resolves the control plane by a name of the cluster's DNS, "+
 			"and the pod will not start unless its name servers resolve that name; use ClusterFirst", policy))

@@ -33,7 +33,7 @@ func TestThreat25And29Warnings(t *testing.T) {
 		"copied":           {testNamespace(), `{spec: {initContainers: [{name: osm-init, securityContext: {capabilities: {add: [NET_ADMIN]}}}], containers: [{name: app}]}}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := strings.Join(Warnings(parsePod(t, test.pod), test.ns), "\n")
+			got := strings.Join(Warnings(parsePod(t, test.pod), test.ns, testConfig()), "\n")
 			if test.want == "" && got != "" || !strings.Contains(got, test.want) {
 				t.Errorf("warnings are %q, want %q", got, test.want)
 			}

@@ -61,6 +61,9 @@ func declarations(mesh *v1alpha1.Mesh) ([]declaration, error) {
 		if c.Statistics != nil {
 			add("spec.sidecar.statistics", *c.Statistics, "sidecar", "statistics")
 		}
+		if c.Destinations != nil {
+			add("spec.sidecar.destinations", *c.Destinations, "sidecar", "destinations")
+		}
 	}
 	if c := mesh.Spec.Traffic; c != nil {
 		if c.Permissive != nil {

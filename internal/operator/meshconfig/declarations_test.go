@@ -18,7 +18,7 @@ import (
 func TestEveryDeclarationReachesItsField(t *testing.T) {
 	mesh := &v1alpha1.Mesh{Spec: v1alpha1.MeshSpec{
 		ControlPlane: &v1alpha1.ControlPlaneSpec{LogLevel: ptr.To("debug")},
-		Sidecar: &v1alpha1.SidecarSpec{Image: ptr.To("example/envoy:2"), LogLevel: ptr.To("info"), Resources: &corev1.ResourceRequirements{
+		Sidecar: &v1alpha1.SidecarSpec{Image: ptr.To("example/envoy:2"), LogLevel: ptr.To("info"), Statistics: ptr.To("All"), Destinations: ptr.To("Auto"), Resources: &corev1.ResourceRequirements{
 			Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.5")},
 		}},
 		Observability: &v1alpha1.ObservabilitySpec{Tracing: &v1alpha1.TracingSpec{
@@ -43,7 +43,7 @@ func TestEveryDeclarationReachesItsField(t *testing.T) {
 			"osmLogLevel": "debug", "tracing": map[string]any{"enable": true, "protocol": "OTLP", "samplingPercentage": "5"},
 		},
 		"sidecar": map[string]any{
-			"envoyImage": "example/envoy:2", "logLevel": "info",
+			"envoyImage": "example/envoy:2", "logLevel": "info", "statistics": "All", "destinations": "Auto",
 			"resources": map[string]any{"limits": map[string]any{"cpu": "500m"}},
 		},
 		"traffic":     map[string]any{"enablePermissiveTrafficPolicyMode": true, "enableEgress": false, "rulesWithoutMatches": "None"},

@@ -18,6 +18,8 @@ import (
 type fakeCluster struct {
 	cached, live inject.Namespace
 	settings     configv1alpha2.MeshConfigSpec
+	reach        inject.Reach
+	reachErr     error
 	namespaceErr error
 	trustFor     []string
 	freshReads   int
@@ -36,6 +38,10 @@ func (f *fakeCluster) Namespace(_ context.Context, name string, fresh bool) (inj
 
 func (f *fakeCluster) Settings(context.Context) (configv1alpha2.MeshConfigSpec, error) {
 	return f.settings, nil
+}
+
+func (f *fakeCluster) Reach(context.Context, configv1alpha2.MeshConfigSpec) (inject.Reach, error) {
+	return f.reach, f.reachErr
 }
 
 func (f *fakeCluster) EnsureTrust(_ context.Context, namespace string) error {

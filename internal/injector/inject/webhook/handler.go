@@ -23,13 +23,15 @@ type Cluster interface {
 	Namespace(ctx context.Context, name string, fresh bool) (inject.Namespace, error)
 	// Settings returns the spec of the MeshConfig, or the zero value without one.
 	Settings(ctx context.Context) (configv1alpha2.MeshConfigSpec, error)
+	// Reach returns what the state of the cluster contributes to the choice of destinations, from the cache.
+	Reach(ctx context.Context, settings configv1alpha2.MeshConfigSpec) (inject.Reach, error)
 	// EnsureTrust creates the trust ConfigMap in a namespace that does not have it.
 	EnsureTrust(ctx context.Context, namespace string) error
 }
 
 // Handler reviews the creation of pods and the addition of ephemeral containers.
 type Handler struct {
-	// Config is the configuration without Settings, which the Cluster provides for each review.
+	// Config is the configuration without Settings and Reach, which the Cluster provides for each review.
 	Config  inject.Config
 	Cluster Cluster
 	// NewUUID generates the identifier of a sidecar.
@@ -76,6 +78,9 @@ func (h *Handler) reviewCreate(ctx context.Context, log logr.Logger, pod *corev1
 		}
 		return response
 	}
+	if config.Reach, err = h.Cluster.Reach(ctx, config.Settings); err != nil {
+		return respond(log, pod, internalError{err})
+	}
 	injected, err := inject.Mutate(pod, ns, config, h.NewUUID())
 	if err != nil {
 		return respond(log, pod, err)
@@ -91,7 +96,7 @@ func (h *Handler) reviewCreate(ctx context.Context, log logr.Logger, pod *corev1
 	}
 	log.V(1).Info("sidecar injected", "revision", config.Revision)
 	response.AuditAnnotations = auditAnnotations(pod)
-	return response.WithWarnings(inject.Warnings(pod, ns)...)
+	return response.WithWarnings(inject.Warnings(pod, ns, config)...)
 }
 
 // auditAnnotations records the traffic exclusions of a pod in the API server's audit log, where the user's name is known.

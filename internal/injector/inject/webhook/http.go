@@ -106,9 +106,12 @@ type Objects struct {
 	Live client.Reader
 	// Writer creates trust ConfigMaps.
 	Writer client.Writer
+	// Network counts what Reach returns.
+	Network *Network
 }
 
-// CacheOptions limits a cache to the objects that Objects reads: the mesh's namespaces, MeshConfig and trust ConfigMaps.
+// CacheOptions limits a cache to the objects that Objects reads, the mesh's namespaces, MeshConfig and trust ConfigMaps, and to the names of those that it
+// counts.
 func CacheOptions(mesh, meshNamespace string) cache.Options {
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
@@ -117,6 +120,8 @@ func CacheOptions(mesh, meshNamespace string) cache.Options {
 			&corev1.Namespace{}:          {Label: labels.SelectorFromSet(labels.Set{names.MonitoredByLabel: mesh})},
 			&configv1alpha2.MeshConfig{}: {Namespaces: map[string]cache.Config{meshNamespace: {}}},
 			&corev1.ConfigMap{}:          {Field: fields.OneTermEqualSelector("metadata.name", names.TrustConfigMap(mesh))},
+			ServiceCIDRMetadata():        {Transform: stripMetadata},
+			ServiceMetadata():            {Transform: stripMetadata},
 		},
 	}
 }

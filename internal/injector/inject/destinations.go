@@ -1,0 +1,83 @@
+package inject
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// AutoServices is the number of Services up to which DestinationsAuto selects Eager. The first sync of such a sidecar is small, and no call waits for
+// configuration.
+const AutoServices = 50
+
+// Reach is what the state of the cluster contributes to the choice of destinations.
+type Reach struct {
+	// HasServiceRanges is true if the cluster has ServiceCIDRs. The control plane sends nothing on demand for addresses outside of their ranges.
+	HasServiceRanges bool
+	// PermissiveServices is the number of Services in namespaces of the mesh with permissive mode, which every workload may call. It is 0 unless the
+	// settings have DestinationsAuto.
+	PermissiveServices int
+}
+
+// destinationsEnv returns the variable by which the control plane recognizes a sidecar that loads its destinations on demand, or nil for the others. The
+// pod keeps it as long as it runs.
+func destinationsEnv(pod *corev1.Pod, ns Namespace, c Config) ([]corev1.EnvVar, error) {
+	declared, _, err := declaredDestinations(pod, ns)
+	if err != nil || !loadsOnDemand(declared, c) {
+		return nil, err
+	}
+	return []corev1.EnvVar{{Name: names.DestinationsEnv, Value: names.DestinationsOnDemand}}, nil
+}
+
+// loadsOnDemand decides by the value of the annotation, and without one by the settings. An Envoy that does not belong to the version has not been tested
+// with destinations on demand, so only the annotation selects them for it.
+func loadsOnDemand(declared configv1alpha2.Destinations, c Config) bool {
+	settings := c.Settings.Sidecar
+	hasOwnEnvoy := settings.EnvoyImage != "" && settings.EnvoyImage != c.EnvoyImage
+	switch {
+	case !c.Reach.HasServiceRanges:
+		return false
+	case declared != "":
+		return declared == configv1alpha2.DestinationsOnDemand
+	case hasOwnEnvoy:
+		return false
+	case settings.Destinations == configv1alpha2.DestinationsAuto:
+		return c.Reach.PermissiveServices > AutoServices
+	}
+	return settings.Destinations == configv1alpha2.DestinationsOnDemand
+}
+
+// declaredDestinations returns the value of the annotation of the pod, or else of its namespace, and whose it is. It is empty without one.
+func declaredDestinations(pod *corev1.Pod, ns Namespace) (declared configv1alpha2.Destinations, where string, err error) {
+	for _, owner := range []struct {
+		where       string
+		annotations map[string]string
+	}{{"pod", pod.Annotations}, {"namespace " + ns.Name, ns.Annotations}} {
+		text, isSet := owner.annotations[names.DestinationsAnnotation]
+		if !isSet {
+			continue
+		}
+		for _, value := range []configv1alpha2.Destinations{configv1alpha2.DestinationsEager, configv1alpha2.DestinationsOnDemand} {
+			if strings.EqualFold(strings.TrimSpace(text), string(value)) {
+				return value, owner.where, nil
+			}
+		}
+		return "", owner.where, fmt.Errorf("the annotation %s of the %s is %q: use %s or %s",
+			names.DestinationsAnnotation, owner.where, text, configv1alpha2.DestinationsEager, configv1alpha2.DestinationsOnDemand)
+	}
+	return "", "", nil
+}
+
+// destinationsWarnings reports an annotation that has no effect.
+func destinationsWarnings(pod *corev1.Pod, ns Namespace, c Config) []string {
+	declared, where, err := declaredDestinations(pod, ns)
+	if err != nil || declared != configv1alpha2.DestinationsOnDemand || c.Reach.HasServiceRanges {
+		return nil
+	}
+	return []string{fmt.Sprintf("the annotation %s=%s of the %s has no effect, because the cluster has no ServiceCIDRs: they exist since Kubernetes 1.33",
+		names.DestinationsAnnotation, declared, where)}
+}
