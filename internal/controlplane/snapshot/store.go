@@ -205,6 +205,7 @@ func (s *Store) applyBatch(b status.Batch) {
 	began = s.config.Now()
 	policies, released := s.recordPolicyChanges(b.Changes)
 	touched := s.catalog.Apply(b.Changes)
+	s.used.forgetDeleted(b.Changes)
 	s.metrics.countNamespaces(b.Changes)
 	s.addStage(status.StageCatalog, began)
 	s.rebuildAffected(touched)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
@@ -49,9 +50,13 @@ func (u *usedDestinations) of(user identity.ServiceAccount) []string {
 	return slices.Sorted(maps.Keys(u.byUser[user]))
 }
 
-// retain forgets the identities that do not exist any more, and destinations that nobody has.
-func (u *usedDestinations) retain(exists func(identity.ServiceAccount) bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	maps.DeleteFunc(u.byUser, func(user identity.ServiceAccount, _ map[string]struct{}) bool { return !exists(user) })
+// forgetDeleted forgets the identities whose service accounts are deleted.
+func (u *usedDestinations) forgetDeleted(changes []catalog.Change) {
+	for _, change := range changes {
+		if change.Ref.Kind == catalog.KindServiceAccount && change.Entry == nil {
+			u.mu.Lock()
+			delete(u.byUser, identity.ServiceAccount(change.Ref.Name))
+			u.mu.Unlock()
+		}
+	}
 }

@@ -1,0 +1,286 @@
+package snapshot
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// onDemandMesh returns twoServices in permissive mode with a client that loads destinations on demand.
+func onDemandMesh() (entries []catalog.Entry, client *catalog.Pod) {
+	entries = append(twoServices(), serviceRanges())
+	entries[1] = &catalog.Settings{Permissive: true}
+	client, _ = podsOf(entries)
+	client.OnDemand = true
+	return entries, client
+}
+
+// serverName is the name by which clients ask for the Service of twoServices.
+var serverName = destinationName("10.96.0.1")
+
+func destinationName(address string) string {
+	return scope.OnDemandName(netip.AddrPortFrom(netip.MustParseAddr(address), 80))
+}
+
+// ask makes the Envoy ask for a destination, and delivers all messages.
+func (p *fakeProxy) ask(t failer, name string) {
+	p.toServer = append(p.toServer, p.envoy.AskFor(name)...)
+	p.sync(t)
+}
+
+// destination returns the cluster that the Envoy has for a destination; nil if it has none.
+func (p *fakeProxy) destination(t *testing.T, name string) *clusterv3.Cluster {
+	t.Helper()
+	version, held := p.envoy.Versions()[resourcetype.Clusters.URL()][name]
+	if !held {
+		return nil
+	}
+	c := contentOf(p.stream, resourcetype.Clusters, name)
+	if got := (resource.Versioned{Content: c, Version: c.Hash()}).WireVersion(); got != version {
+		t.Fatalf("the Envoy has version %s of %s, the snapshot %s", version, name, got)
+	}
+	answer := &discovery.Resource{}
+	if err := proto.Unmarshal(c.Encoded(), answer); err != nil {
+		t.Fatal(err)
+	}
+	cluster := &clusterv3.Cluster{}
+	if err := answer.GetResource().UnmarshalTo(cluster); err != nil {
+		t.Fatal(err)
+	}
+	return cluster
+}
+
+// connectOnDemand connects a client to a mesh and delivers all messages.
+func connectOnDemand(t *testing.T, h *harness, client *catalog.Pod) *fakeProxy {
+	t.Helper()
+	p := newFakeProxy(h, client)
+	p.open(t)
+	p.sync(t)
+	return p
+}
+
+func TestOnDemand_DestinationsAreSentWhenAskedFor(t *testing.T) {
+	entries, client := onDemandMesh()
+	p := connectOnDemand(t, newSyncedHarness(entries...), client)
+	if c := p.destination(t, serverName); c != nil {
+		t.Fatalf("a destination was sent though nobody has asked for it: %v", c)
+	}
+	p.ask(t, serverName)
+	c := p.destination(t, serverName)
+	if c == nil || c.GetAltStatName() != "a/server|80" || c.GetType() != clusterv3.Cluster_EDS {
+		t.Fatalf("the destination has the cluster %v, want one with endpoints that is called a/server|80", c)
+	}
+	if p.envoy.Warming() {
+		t.Error("the endpoints of the destination are missing")
+	}
+}
+
+// A Service that nobody calls costs nothing: no stream is woken.
+func TestOnDemand_NewServiceReachesNobody(t *testing.T) {
+	entries, client := onDemandMesh()
+	h := newSyncedHarness(entries...)
+	p := connectOnDemand(t, h, client)
+	other := meshtest.Pod("a", "other", "other", "other", "10.0.0.7")
+	service := meshtest.Service("a", "other", "other", "10.96.0.7", 80, catalog.ProtocolHTTP)
+	h.apply(other, accountOf(other), service, meshtest.Slice(service.Name, other))
+	if changes, all := p.stream.delta.PendingChanges(); all || len(changes) > 0 {
+		t.Fatalf("a new Service reaches a sidecar that has not called it: %v", changes)
+	}
+	p.ask(t, destinationName("10.96.0.7"))
+	if c := p.destination(t, destinationName("10.96.0.7")); c.GetType() != clusterv3.Cluster_EDS {
+		t.Errorf("the new Service has the cluster %v", c)
+	}
+}
+
+// Envoy asks for a name once, so a destination that does not exist yet is sent when it does, and one that is gone stays without endpoints.
+func TestOnDemand_UnknownDestinations(t *testing.T) {
+	entries, client := onDemandMesh()
+	h := newSyncedHarness(entries...)
+	p := connectOnDemand(t, h, client)
+	name := destinationName("10.96.0.7")
+	isUnknown := func() bool { return p.destination(t, name).GetAltStatName() == envoy.UnknownDestination }
+	p.ask(t, name)
+	if !isUnknown() {
+		t.Fatalf("an unknown destination has the cluster %v", p.destination(t, name))
+	}
+	service := meshtest.Service("a", "other", "server", "10.96.0.7", 80, catalog.ProtocolHTTP)
+	_, server := podsOf(entries)
+	slice := meshtest.Slice(service.Name, server)
+	h.apply(service, slice)
+	p.sync(t)
+	if isUnknown() {
+		t.Fatal("a destination that now exists is not sent")
+	}
+	h.remove(service, slice)
+	p.sync(t)
+	if !isUnknown() {
+		t.Fatal("a destination that does not exist any more still has its cluster")
+	}
+}
+
+// An address that another Service takes over gets the cluster, the identities and the endpoints of that Service.
+func TestOnDemand_AddressIsReused(t *testing.T) {
+	entries, client := onDemandMesh()
+	h := newSyncedHarness(entries...)
+	p := connectOnDemand(t, h, client)
+	p.ask(t, serverName)
+	thief := meshtest.Pod("a", "other", "other", "other", "10.0.0.7")
+	service := meshtest.Service("a", "other", "other", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	old := meshtest.Service("a", "server", "server", "10.96.0.9", 80, catalog.ProtocolHTTP)
+	h.store.Apply([]catalog.Change{
+		catalog.Set(thief), catalog.Set(accountOf(thief)), catalog.Set(old), catalog.Set(service), catalog.Set(meshtest.Slice(service.Name, thief)),
+	})
+	h.run()
+	p.flush(t)
+	responses := len(p.toEnvoy)
+	p.sync(t)
+	c := p.destination(t, serverName)
+	if text := fmt.Sprint(c); c.GetAltStatName() != "a/other|80" || !strings.Contains(text, "other.a."+trustDomain) || strings.Contains(text, "server.a."+trustDomain) {
+		t.Errorf("the destination has the cluster %v, want that of a/other", c)
+	}
+	if responses == 0 {
+		t.Error("nothing was sent")
+	}
+}
+
+// A sidecar may load what its identity may call, and nothing else.
+func TestOnDemand_ForeignDestinationsAreUnknown(t *testing.T) {
+	entries, client := onDemandMesh()
+	entries[1] = &catalog.Settings{}
+	other := meshtest.Pod("a", "other", "other", "other", "10.0.0.7")
+	other.OnDemand = true
+	h := newSyncedHarness(append(entries, other, accountOf(other))...)
+	stranger, friend := connectOnDemand(t, h, other), connectOnDemand(t, h, client)
+	stranger.ask(t, serverName)
+	friend.ask(t, serverName)
+	if c := stranger.destination(t, serverName); c.GetAltStatName() != envoy.UnknownDestination || c.GetTransportSocket() != nil {
+		t.Errorf("a sidecar gets the cluster of a Service that it may not call: %v", c)
+	}
+	if c := friend.destination(t, serverName); c.GetType() != clusterv3.Cluster_EDS {
+		t.Errorf("a sidecar does not get a Service that it may call: %v", c)
+	}
+	h.remove(entries[len(entries)-2]) // the TrafficTarget
+	friend.sync(t)
+	if c := friend.destination(t, serverName); c.GetAltStatName() != envoy.UnknownDestination {
+		t.Errorf("a sidecar keeps the cluster of a Service that it may not call any more: %v", c)
+	}
+}
+
+// The cluster of a destination is replaced after the routes that lead to it, like a cluster that is removed.
+func TestOnDemand_WithdrawnDestinationWaitsForRoutes(t *testing.T) {
+	entries, client := onDemandMesh()
+	_, server := podsOf(entries)
+	backend := meshtest.Service("a", "backend", "server", "10.96.0.8", 80, catalog.ProtocolHTTP)
+	h := newSyncedHarness(append(entries, backend, meshtest.Slice(backend.Name, server))...)
+	p := connectOnDemand(t, h, client)
+	p.ask(t, serverName)
+	h.apply(&catalog.TrafficSplit{Name: meshtest.Name("a", "split"), Root: meshtest.Name("a", "server"), Backends: []catalog.SplitBackend{{Service: backend.Name, Weight: 1}}})
+	var order []string
+	for p.flush(t); len(p.toEnvoy) > 0 || len(p.toServer) > 0; p.flush(t) {
+		if len(p.toEnvoy) > 0 {
+			for _, r := range p.toEnvoy[0].GetResources() {
+				order = append(order, r.GetName())
+			}
+		}
+		if !p.deliverResponse(t, false) {
+			p.deliverRequest(t)
+		}
+	}
+	routes, withdrawn := slices.Index(order, "rds-outbound.80"), slices.Index(order, serverName)
+	if routes < 0 || withdrawn < 0 || withdrawn < routes {
+		t.Errorf("the responses have %q: the destination must follow the routes", order)
+	}
+}
+
+// What one pod has called is ready when the next pod of its identity starts, also after a restart of the control plane.
+func TestOnDemand_NextPodHasUsedDestinations(t *testing.T) {
+	entries, client := onDemandMesh()
+	next := meshtest.Pod("a", "client-2", "client", "client", "10.0.0.8")
+	next.OnDemand = true
+	h := newSyncedHarness(append(entries, next)...)
+	first := connectOnDemand(t, h, client)
+	first.ask(t, serverName)
+	first.ask(t, destinationName("10.96.0.99"))
+	checkPreloaded := func(h *harness) {
+		t.Helper()
+		second := connectOnDemand(t, h, next)
+		if second.destination(t, serverName) == nil {
+			t.Error("the next pod of the identity does not have the destination")
+		}
+		if c := second.destination(t, destinationName("10.96.0.99")); c != nil {
+			t.Errorf("the next pod has a destination that does not exist: %v", c)
+		}
+		second.close()
+	}
+	checkPreloaded(h)
+	restarted := newSyncedHarness(append(entries, next)...)
+	first.harness = restarted
+	first.open(t)
+	first.sync(t)
+	checkPreloaded(restarted)
+}
+
+func TestUsedDestinations_AreBounded(t *testing.T) {
+	var used usedDestinations
+	user := identity.ServiceAccount{Namespace: "a", Name: "client"}
+	for i := range 2 * maxUsedDestinations {
+		used.add(user, fmt.Sprint(i))
+	}
+	if n := len(used.of(user)); n != maxUsedDestinations {
+		t.Errorf("%d destinations are remembered, want %d", n, maxUsedDestinations)
+	}
+	for i := range 2 * maxUsers {
+		used.add(identity.ServiceAccount{Namespace: "b", Name: fmt.Sprint(i)}, "x")
+	}
+	if n := len(used.byUser); n != maxUsers {
+		t.Errorf("%d identities are remembered, want %d", n, maxUsers)
+	}
+	used.forgetDeleted([]catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindServiceAccount, Name: catalog.Name(user)}}})
+	if list := used.of(user); len(list) > 0 {
+		t.Errorf("%d destinations of a deleted identity are remembered", len(list))
+	}
+}
+
+// An application may try any number of addresses: the control plane answers some and stores no more, and what exists is answered all the same.
+func TestOnDemand_ManyAddresses(t *testing.T) {
+	entries, client := onDemandMesh()
+	h := newSyncedHarness(entries...)
+	p := connectOnDemand(t, h, client)
+	var names []string
+	for i := range 100_000 {
+		names = append(names, scope.OnDemandName(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 97, byte(i >> 8), byte(i)}), uint16(80+i>>16))))
+	}
+	for part := range slices.Chunk(names, 1000) {
+		p.toServer = append(p.toServer, &discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Clusters.URL(), ResourceNamesSubscribe: part})
+	}
+	p.sync(t)
+	if stored := len(p.session.SentVersions(resourcetype.Clusters)); stored > 600 {
+		t.Errorf("%d names are stored", stored)
+	}
+	p.ask(t, serverName)
+	if c := p.destination(t, serverName); c.GetType() != clusterv3.Cluster_EDS {
+		t.Errorf("the destination that exists has the cluster %v", c)
+	}
+	// The sidecar subscribes to all of them again when it reconnects.
+	p.close()
+	p.open(t)
+	p.toServer[0].ResourceNamesSubscribe = append(p.toServer[0].GetResourceNamesSubscribe(), names...)
+	p.sync(t)
+	if stored := len(p.session.SentVersions(resourcetype.Clusters)); stored > 600 {
+		t.Errorf("after a reconnect, %d names are stored", stored)
+	}
+}
