@@ -76,6 +76,37 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
+// BenchmarkMemoryOnDemand is BenchmarkMemory for a sidecar that loads destinations on demand, and that has loaded at most ten.
+func BenchmarkMemoryOnDemand(b *testing.B) {
+	for _, services := range []int{1, 10, 100, 1000} {
+		b.Run(fmt.Sprintf("services=%d", services), func(b *testing.B) {
+			n := pods.NewNetwork(b)
+			client := sidecar(b, n, "client")
+			s, endpoints := onDemand(manyServices(services))
+			client.Configure(b, s, endpoints...)
+			var used procusage.Usage
+			for b.Loop() {
+				used = usageOf(b, client.PID)
+			}
+			b.ReportMetric(float64(used.Resident)/1e6, "MB")
+			b.ReportMetric(float64(used.Private)/1e6, "private-MB")
+		})
+	}
+}
+
+// onDemand makes the client load destinations on demand. It has loaded the first ten.
+func onDemand(s *scope.Scope, endpoints []scope.Endpoints) (*scope.Scope, []scope.Endpoints) {
+	const loaded = 10
+	s.Key.Class.OnDemand, s.ServiceRanges = true, []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16")}
+	s.LoadOnDemand()
+	s.Clusters = s.Clusters[:min(loaded, len(s.Clusters))]
+	endpoints = endpoints[:len(s.Clusters)]
+	for i := range endpoints {
+		endpoints[i].Key.Destination = s.Clusters[i].Destination
+	}
+	return s, endpoints
+}
+
 // manyServices returns a client that can reach Services with two pods each.
 func manyServices(count int) (*scope.Scope, []scope.Endpoints) {
 	s := &scope.Scope{
