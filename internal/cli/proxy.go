@@ -184,6 +184,9 @@ func (a *app) printDetail(p connected) error {
 		line("Connected", "%s ago, to %s", a.since(p.Connected), p.Replica)
 	}
 	line("Revision", "%s", orUnknown(p.Revision))
+	if p.OnDemand {
+		line("Destinations", "%s: loaded at the first call", destinations(p))
+	}
 	switch {
 	case p.CertificateEnd == nil:
 		line("Certificate", "none acknowledged")

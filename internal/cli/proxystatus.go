@@ -13,7 +13,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
@@ -154,6 +156,7 @@ func disconnectedSidecars(ctx context.Context, c client.Client, m mesh, namespac
 		if p.DeletionTimestamp == nil && !known[p.Namespace+"/"+p.Name] {
 			disconnected = append(disconnected, connected{State: stateDisconnected, Proxy: report.Proxy{
 				Namespace: p.Namespace, Pod: p.Name, UID: string(p.UID), ServiceAccount: p.Spec.ServiceAccountName, Revision: p.Labels[names.RevisionLabel],
+				OnDemand: ingest.Pod(p).OnDemand,
 			}})
 		}
 	}
@@ -227,11 +230,11 @@ func stateOf(p report.Proxy, replica string) connected {
 
 func (a *app) proxyTable(found []connected) output.Result {
 	columns := append(output.Columns("NAMESPACE", "POD", "SERVICE ACCOUNT", "STATE", "CONNECTED", "CERTIFICATE ENDS", "REVISION", "REPLICA"),
-		output.Column{Name: "ENVOY", Wide: true}, output.Column{Name: "TEXT", Wide: true})
+		output.Column{Name: "ENVOY", Wide: true}, output.Column{Name: "DESTINATIONS", Wide: true}, output.Column{Name: "TEXT", Wide: true})
 	return output.List(map[string]any{"items": found}, found, columns, func(p connected) (string, []string) {
 		return "pod/" + p.Pod, []string{
 			p.Namespace, p.Pod, p.ServiceAccount, p.State, a.since(p.Connected), a.until(p.CertificateEnd),
-			revisionText(p), orDash(p.Replica), orUnknown(p.Envoy), strings.ReplaceAll(p.Text, "\n", " "),
+			revisionText(p), orDash(p.Replica), orUnknown(p.Envoy), destinations(p), strings.ReplaceAll(p.Text, "\n", " "),
 		}
 	})
 }
@@ -242,6 +245,14 @@ func revisionText(p connected) string {
 		return "-"
 	}
 	return orUnknown(p.Revision)
+}
+
+// destinations returns when a sidecar loads the configuration of Services, as sidecar.destinations of the MeshConfig names it.
+func destinations(p connected) string {
+	if p.OnDemand {
+		return string(configv1alpha2.DestinationsOnDemand)
+	}
+	return string(configv1alpha2.DestinationsEager)
 }
 
 // since returns the time since t, or "-" for the zero time.

@@ -23,6 +23,8 @@ type Description struct {
 	Account string `json:"account"`
 	// Sidecar is the revision of the sidecar; empty without one. Policies apply to pods with a sidecar only.
 	Sidecar string `json:"sidecar,omitempty"`
+	// Destinations is OnDemand if the sidecar loads the configuration of what it may call at the first call; empty if it has all of it.
+	Destinations string `json:"destinations,omitempty"`
 	// Inbound has the ports of Services that select the pod.
 	Inbound []Inbound `json:"inbound"`
 	// Outbound has the ports of Services that the pod may call.
@@ -84,10 +86,15 @@ func Pod(c *catalog.Catalog, name catalog.Name, problems Problems) (*Description
 	case pod == nil:
 		return nil, fmt.Errorf("no pod %s found in namespace %s: specify it as NAMESPACE/POD, or with -n", name.Name, name.Namespace)
 	}
-	s := scope.Build(v, names.DefaultTrustDomain, scope.KeyFor(v, pod))
+	key := scope.KeyFor(v, pod)
+	key.Class.OnDemand = false // what the pod may call does not depend on what its sidecar has loaded
+	s := scope.Build(v, names.DefaultTrustDomain, key)
 	out := &Description{Pod: name.String(), Account: pod.Identity().String(), Inbound: []Inbound{}, Outbound: []Outbound{}, Policies: []Policy{}}
 	if pod.Injected {
 		out.Sidecar = pod.Revision
+	}
+	if pod.OnDemand {
+		out.Destinations = names.DestinationsOnDemand
 	}
 	for _, in := range s.Inbound {
 		out.Inbound = append(out.Inbound, inbound(in))
@@ -181,7 +188,7 @@ func (d *Description) Print(w io.Writer) error {
 	if d.Sidecar == "" {
 		fmt.Fprintf(w, "%-9s none: no policy applies to this pod. Restart it to add a sidecar\n", "Sidecar")
 	} else {
-		fmt.Fprintf(w, "%-9s revision %s\n", "Sidecar", d.Sidecar)
+		fmt.Fprintf(w, "%-9s revision %s%s\n", "Sidecar", d.Sidecar, d.loading())
 	}
 	for _, part := range []struct {
 		title, none string
@@ -201,6 +208,14 @@ func (d *Description) Print(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// loading describes when the sidecar loads what the pod may call.
+func (d *Description) loading() string {
+	if d.Destinations == "" {
+		return ""
+	}
+	return ", which loads destinations at the first call"
 }
 
 func (d *Description) clients() output.Table {

@@ -30,6 +30,13 @@ func shop(more ...catalog.Entry) []catalog.Entry {
 	}, more...)
 }
 
+// onDemand is a pod whose sidecar loads its destinations at first use.
+func onDemand() *catalog.Pod {
+	pod := Pod("shop", "lazy-0", "lazy", "lazy", "10.0.0.8")
+	pod.Revision, pod.OnDemand = "osm-v1", true
+	return pod
+}
+
 func text(t *testing.T, name catalog.Name, entries ...catalog.Entry) string {
 	t.Helper()
 	problems := func(ref catalog.Ref) []diagnosis.Finding {
@@ -73,6 +80,7 @@ func TestPod_OtherStates(t *testing.T) {
 		more []catalog.Entry
 		want []string
 	}{
+		"on demand":           {Name("shop", "lazy-0"), []catalog.Entry{onDemand(), Target("lazy", SA("shop", "db"), []catalog.TargetRule{TCP("sql")}, SA("shop", "lazy"))}, []string{"Sidecar   revision osm-v1, which loads destinations at the first call", "shop/db"}},
 		"without a sidecar":   {Name("shop", "db-0"), nil, []string{"Sidecar   none: no policy applies", "no policy allows the pod to call another workload"}},
 		"permissive":          {Name("shop", "web-0"), []catalog.Entry{&catalog.Settings{Permissive: true}}, []string{"every workload of the mesh", "permissive mode"}},
 		"without any Service": {Name("shop", "job"), []catalog.Entry{Pod("shop", "job", "job", "job", "10.0.0.9")}, []string{"no Service selects the pod"}},

@@ -1,12 +1,16 @@
 package inject
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -23,14 +27,41 @@ type Reach struct {
 	PermissiveServices int
 }
 
-// destinationsEnv returns the variable by which the control plane recognizes a sidecar that loads its destinations on demand, or nil for the others. The
-// pod keeps it as long as it runs.
+// destinationsEnv returns the variables by which the control plane recognizes a sidecar that loads its destinations on demand, and those that it does not
+// load so. Others have none. The pod keeps them as long as it runs.
 func destinationsEnv(pod *corev1.Pod, ns Namespace, c Config) ([]corev1.EnvVar, error) {
-	declared, _, err := declaredDestinations(pod, ns)
-	if err != nil || !loadsOnDemand(declared, c) {
+	declared, _, modeErr := declaredDestinations(pod, ns)
+	eager, eagerErr := eagerDestinations(pod, ns)
+	if err := errors.Join(modeErr, eagerErr); err != nil || !loadsOnDemand(declared, c) {
 		return nil, err
 	}
-	return []corev1.EnvVar{{Name: names.DestinationsEnv, Value: names.DestinationsOnDemand}}, nil
+	env := []corev1.EnvVar{{Name: names.DestinationsEnv, Value: names.DestinationsOnDemand}}
+	if len(eager) > 0 {
+		env = append(env, corev1.EnvVar{Name: names.EagerDestinationsEnv, Value: ingest.JoinDestinations(eager)})
+	}
+	return env, nil
+}
+
+// eagerDestinations returns the Services in the annotations of the pod and of its namespace, sorted.
+func eagerDestinations(pod *corev1.Pod, ns Namespace) ([]catalog.Name, error) {
+	onPod, podErr := parseEagerDestinations("pod", pod.Annotations, ns)
+	onNamespace, namespaceErr := parseEagerDestinations("namespace "+ns.Name, ns.Annotations, ns)
+	if err := errors.Join(podErr, namespaceErr); err != nil {
+		return nil, err
+	}
+	all, err := ingest.EagerDestinations(ingest.JoinDestinations(slices.Concat(onPod, onNamespace)), ns.Name)
+	if err != nil {
+		return nil, fmt.Errorf("the annotations %s of the pod and of the namespace %s: %w", names.EagerDestinationsAnnotation, ns.Name, err)
+	}
+	return all, nil
+}
+
+func parseEagerDestinations(where string, annotations map[string]string, ns Namespace) ([]catalog.Name, error) {
+	services, err := ingest.EagerDestinations(annotations[names.EagerDestinationsAnnotation], ns.Name)
+	if err != nil {
+		return nil, fmt.Errorf("the annotation %s of the %s: %w", names.EagerDestinationsAnnotation, where, err)
+	}
+	return services, nil
 }
 
 // loadsOnDemand decides by the value of the annotation, and without one by the settings. An Envoy that does not belong to the version has not been tested

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -93,16 +94,70 @@ func TestInvalidDestinations(t *testing.T) {
 	}
 }
 
-// TestAutoServicesIsDocumented compares the number with the descriptions of the fields.
-func TestAutoServicesIsDocumented(t *testing.T) {
-	want := "more than " + strconv.Itoa(AutoServices) + " Services"
-	for _, file := range []string{"docs/reference/mesh.md", "docs/reference/meshconfig.md", "docs/mesh.md"} {
-		text, err := os.ReadFile("../../../" + file)
+// TestEagerDestinations checks that the lists of the pod and of its namespace are combined, and recorded for sidecars that load the rest on demand.
+func TestEagerDestinations(t *testing.T) {
+	config, ns, pod := testConfig(), testNamespace(), parsePod(t, `{spec: {containers: [{name: app}]}}`)
+	config.Reach = Reach{HasServiceRanges: true}
+	pod.Annotations = map[string]string{names.EagerDestinationsAnnotation: "web, infra/auth"}
+	ns.Annotations[names.EagerDestinationsAnnotation] = "infra/auth,infra/audit"
+	env := func() []corev1.EnvVar {
+		injected, err := Mutate(pod, ns, config, testUUID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(text), want) {
-			t.Errorf("%s does not have %q", file, want)
+		return injected.Spec.InitContainers[1].Env
+	}
+	isList := func(e corev1.EnvVar) bool { return e.Name == "OSM_EAGER_DESTINATIONS" }
+	if slices.ContainsFunc(env(), isList) {
+		t.Error("an eager sidecar has a list of eager destinations")
+	}
+	config.Settings.Sidecar.Destinations = configv1alpha2.DestinationsOnDemand
+	if i := slices.IndexFunc(env(), isList); i < 0 || env()[i].Value != "infra/audit,infra/auth,shop/web" {
+		t.Errorf("the sidecar has the environment %v, want the Services of both lists", env())
+	}
+	pod.Annotations, ns.Annotations = nil, testNamespace().Annotations
+	if slices.ContainsFunc(env(), isList) {
+		t.Error("without annotations, the sidecar has a list of eager destinations")
+	}
+}
+
+// TestInvalidEagerDestinations checks that a list which the control plane would ignore is rejected, also for eager sidecars.
+func TestInvalidEagerDestinations(t *testing.T) {
+	many := func(namespace string) string {
+		var list []string
+		for i := range ingest.MaxEagerDestinations {
+			list = append(list, namespace+"/s"+strconv.Itoa(i))
+		}
+		return strings.Join(list, ",")
+	}
+	for want, c := range map[string]struct{ pod, namespace string }{
+		`sidecar-eager-destinations of the pod: "infra/Auth" is not a Service: write NAMESPACE/NAME`:                     {"infra/Auth", ""},
+		`sidecar-eager-destinations of the namespace shop: "" is not a Service`:                                          {"", "web,"},
+		`sidecar-eager-destinations of the pod: 33 Services are listed, and the maximum is 32`:                           {many("a") + ",a/more", ""},
+		`sidecar-eager-destinations of the pod and of the namespace shop: 64 Services are listed, and the maximum is 32`: {many("a"), many("b")},
+		`sidecar-eager-destinations of the namespace shop: "b/c/d" is not a Service`:                                     {"", "b/c/d"},
+	} {
+		pod, ns := parsePod(t, `{spec: {containers: [{name: app}]}}`), testNamespace()
+		pod.Annotations = map[string]string{names.EagerDestinationsAnnotation: c.pod}
+		ns.Annotations[names.EagerDestinationsAnnotation] = c.namespace
+		if _, err := Mutate(pod, ns, testConfig(), testUUID); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v, want %q", err, want)
+		}
+	}
+}
+
+// TestNumbersOfServicesAreDocumented compares numbers with the descriptions of the fields.
+func TestNumbersOfServicesAreDocumented(t *testing.T) {
+	auto, eager := "more than "+strconv.Itoa(AutoServices)+" Services", "at most "+strconv.Itoa(ingest.MaxEagerDestinations)+" Services"
+	for file, texts := range map[string][]string{"docs/reference/mesh.md": {auto}, "docs/reference/meshconfig.md": {auto}, "docs/mesh.md": {auto, eager}} {
+		page, err := os.ReadFile("../../../" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range texts {
+			if !strings.Contains(string(page), text) {
+				t.Errorf("%s does not have %q", file, text)
+			}
 		}
 	}
 }

@@ -160,6 +160,8 @@ type Pod struct {
 	Revision string
 	// OnDemand is true when the sidecar loads its destinations at first use.
 	OnDemand bool
+	// EagerDestinations are the Services that such a sidecar has from the beginning, "<namespace>/<name>", sorted and joined by commas.
+	EagerDestinations string
 	// Metrics is true when the pod is annotated for scraping, so its sidecar serves metrics.
 	Metrics bool
 	// Finished is true when the pod has succeeded or failed. Services do not select it any more.

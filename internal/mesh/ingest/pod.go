@@ -29,11 +29,11 @@ func Pod(pod *corev1.Pod) *catalog.Pod {
 		Workload:       catalog.Workload(workload.Of(pod)),
 		Ports:          namedPorts(pod),
 		Injected:       IsInjected(pod),
-		OnDemand:       loadsOnDemand(pod),
 		Revision:       pod.Labels[names.RevisionLabel],
 		Metrics:        metrics,
 		Finished:       pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed,
 	}
+	entry.OnDemand, entry.EagerDestinations = destinations(pod)
 	if entry.ServiceAccount == "" {
 		entry.ServiceAccount = "default"
 	}
@@ -49,12 +49,6 @@ func IsInjected(pod *corev1.Pod) bool {
 
 func isInjected(c corev1.Container) bool {
 	return isSidecar(c) && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
-}
-
-// loadsOnDemand reports whether the sidecar of this operator loads its destinations at first use.
-func loadsOnDemand(pod *corev1.Pod) bool {
-	i := slices.IndexFunc(pod.Spec.InitContainers, isInjected)
-	return i >= 0 && slices.Contains(pod.Spec.InitContainers[i].Env, corev1.EnvVar{Name: names.DestinationsEnv, Value: names.DestinationsOnDemand})
 }
 
 func isSidecar(c corev1.Container) bool { return c.Name == names.SidecarContainer }
@@ -120,7 +114,7 @@ func StripPod(pod *corev1.Pod) *corev1.Pod {
 }
 
 // stripContainers keeps the sidecar and containers with named ports, with only their names, restart policies and named ports. Of the environment it keeps what
-// loadsOnDemand reads.
+// destinations reads.
 func stripContainers(containers []corev1.Container) []corev1.Container {
 	var all []corev1.Container
 	for _, c := range containers {
@@ -135,19 +129,6 @@ func stripContainers(containers []corev1.Container) []corev1.Container {
 		}
 	}
 	return all
-}
-
-// destinationsEnv returns the variable of a sidecar that says how it loads its destinations, or nil.
-func destinationsEnv(c corev1.Container) []corev1.EnvVar {
-	if !isSidecar(c) {
-		return nil
-	}
-	for _, variable := range c.Env {
-		if variable.Name == names.DestinationsEnv {
-			return []corev1.EnvVar{variable}
-		}
-	}
-	return nil
 }
 
 // newPodFields lists the fields that only the injector reads, and whether they differ from their defaults.

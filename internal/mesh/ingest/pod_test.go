@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"net/netip"
-	"slices"
 	"testing"
 	"time"
 
@@ -52,34 +51,6 @@ func TestStripPod(t *testing.T) {
 	}
 	if ports := stripped.Spec.Containers[0].Ports; len(ports) != 1 || ports[0].Name != "http" {
 		t.Errorf("the copy has the ports %+v, want the named one", ports)
-	}
-}
-
-// TestPodOnDemand checks that only the environment of the sidecar decides how it loads its destinations, and that the cache keeps nothing else of it.
-func TestPodOnDemand(t *testing.T) {
-	for name, c := range map[string]struct {
-		spec string
-		want bool
-	}{
-		"on demand":                {"{initContainers: [{name: envoy, restartPolicy: Always, env: [{name: A, value: b}, {name: OSM_DESTINATIONS, value: OnDemand}]}], containers: []}", true},
-		"without the variable":     {"{initContainers: [{name: envoy, restartPolicy: Always, env: [{name: A, value: OnDemand}]}], containers: []}", false},
-		"another value":            {"{initContainers: [{name: envoy, restartPolicy: Always, env: [{name: OSM_DESTINATIONS, value: Eager}]}], containers: []}", false},
-		"of another container":     {"{initContainers: [{name: envoy, restartPolicy: Always}], containers: [{name: app, env: [{name: OSM_DESTINATIONS, value: OnDemand}], ports: [{name: a}]}]}", false},
-		"of a container that ends": {"{initContainers: [{name: envoy, env: [{name: OSM_DESTINATIONS, value: OnDemand}]}], containers: []}", false},
-	} {
-		pod := read[corev1.Pod](t, "spec: "+c.spec)
-		for _, read := range []*corev1.Pod{pod, StripPod(pod)} {
-			if got := Pod(read).OnDemand; got != c.want {
-				t.Errorf("%s: on demand is %t, want %t", name, got, c.want)
-			}
-		}
-		for _, container := range slices.Concat(StripPod(pod).Spec.InitContainers, StripPod(pod).Spec.Containers) {
-			if slices.ContainsFunc(container.Env, func(e corev1.EnvVar) bool {
-				return e.Name != names.DestinationsEnv || container.Name != names.SidecarContainer
-			}) {
-				t.Errorf("%s: the cache keeps the environment %v of %s", name, container.Env, container.Name)
-			}
-		}
 	}
 }
 

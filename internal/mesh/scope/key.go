@@ -15,7 +15,7 @@ func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
 	own, mesh := v.AuthorizationsOf(pod)
 	services := v.ServicesOfPod(pod)
 	proxy := proxyOf(v, pod)
-	return Key{
+	key := Key{
 		Identity:      pod.Identity(),
 		Services:      joinNames(services),
 		Telemetry:     v.TelemetryOf(pod),
@@ -25,11 +25,14 @@ func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
 		Gateway: v.DedicatedGateway(pod),
 		Class: Class{
 			Revision: pod.Revision,
-			OnDemand: pod.OnDemand && proxy == ProxySidecar,
 			IPv6:     slices.ContainsFunc(pod.IPs, netip.Addr.Is6),
 			Metrics:  pod.Metrics,
 		},
 	}
+	if proxy == ProxySidecar && pod.OnDemand {
+		key.Class.OnDemand, key.Class.EagerDestinations = true, pod.EagerDestinations
+	}
+	return key
 }
 
 func proxyOf(v *catalog.View, pod *catalog.Pod) Proxy {

@@ -39,13 +39,15 @@ func TestKeyKeepsNamedPorts(t *testing.T) {
 func TestOnDemandComesFromThePod(t *testing.T) {
 	sidecar, gateway := meshtest.Pod("shop", "web", "web", "web", "10.0.0.1"), meshtest.Pod("osm-system", "gateway", "gateway", names.EgressGateway, "10.0.0.2")
 	eager := meshtest.Pod("shop", "api", "api", "api", "10.0.0.3")
+	sidecar.EagerDestinations, gateway.EagerDestinations = "shop/api", "shop/api"
 	sidecar.OnDemand, gateway.OnDemand, gateway.Labels = true, true, map[string]string{names.AppLabel: names.EgressGateway}
 	ranges := &catalog.ServiceCIDR{Name: "kubernetes", Ranges: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16")}}
 	mesh := []catalog.Entry{&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "shop", Monitored: true}, sidecar, gateway, eager}
 	for _, c := range []*catalog.Catalog{meshtest.Apply(mesh...), meshtest.Apply(append(mesh, ranges)...)} {
 		for pod, want := range map[*catalog.Pod]bool{sidecar: true, eager: false, gateway: false} {
-			if got := KeyFor(c.View(), pod).Class.OnDemand; got != want {
-				t.Errorf("%s: on demand is %t, want %t", pod.Name, got, want)
+			got := KeyFor(c.View(), pod).Class
+			if got.OnDemand != want || (got.EagerDestinations == "shop/api") != want {
+				t.Errorf("%s: on demand is %t with the eager destinations %q, want %t", pod.Name, got.OnDemand, got.EagerDestinations, want)
 			}
 		}
 	}

@@ -46,6 +46,9 @@ type Class struct {
 	// OnDemand is true when the sidecar loads its destinations at first use. Only the pod decides it, so it never changes while the sidecar runs: ranges
 	// of Services that are not known, or not any more, leave it without destinations to load. Gateways always have all destinations.
 	OnDemand bool
+	// EagerDestinations are the Services that a sidecar with OnDemand has from the beginning, "<namespace>/<name>", sorted and joined by commas. Some may not
+	// exist, or the identity may not call them.
+	EagerDestinations string
 	// IPv6 is true when the pod has an IPv6 address. Envoy may bind one only then.
 	IPv6 bool
 	// Metrics is true when the sidecar serves its metrics to scrapers.

@@ -31,6 +31,8 @@ const (
 	RedirectDNSAnnotation = "openservicemesh.io/redirect-dns"
 	// DestinationsAnnotation on a namespace or pod overrides sidecar.destinations of the MeshConfig: Eager or OnDemand. OSM did not have it.
 	DestinationsAnnotation = "openservicemesh.io/sidecar-destinations"
+	// EagerDestinationsAnnotation on a namespace or pod lists Services that sidecars have from the beginning, separated by commas. OSM did not have it.
+	EagerDestinationsAnnotation = "openservicemesh.io/sidecar-eager-destinations"
 	// AnalyzeIgnoreAnnotation on any object lists the codes of `osm analyze` that are not reported for it, separated
 	// by commas; * means all. OSM did not have it.
 	AnalyzeIgnoreAnnotation = "openservicemesh.io/analyze-ignore"

@@ -233,6 +233,8 @@ const (
 	// them. The control plane reads it from the pod, where it cannot change as an annotation can: a sidecar that runs would replace all its listeners.
 	DestinationsEnv      = "OSM_DESTINATIONS"
 	DestinationsOnDemand = "OnDemand"
+	// EagerDestinationsEnv has the Services that such a sidecar has from the beginning, NAMESPACE/NAME, separated by commas.
+	EagerDestinationsEnv = "OSM_EAGER_DESTINATIONS"
 )
 
 // Environment variables of osm-init with the region and the zone of the pod's node; empty where they are unknown.

@@ -75,6 +75,8 @@ type Proxy struct {
 	ServiceAccount string `json:"serviceAccount"`
 	// Revision is the MeshRevision whose injector injected the sidecar. It is empty if unknown.
 	Revision string `json:"revision,omitempty"`
+	// OnDemand is true if the sidecar loads its destinations at first use.
+	OnDemand bool `json:"onDemand,omitempty"`
 	// Envoy is the Envoy release and Bootstrap the bootstrap version that the sidecar reports. They are empty if it reports none.
 	Envoy     string `json:"envoy,omitempty"`
 	Bootstrap string `json:"bootstrap,omitempty"`

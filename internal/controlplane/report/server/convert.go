@@ -48,7 +48,8 @@ func proxy(p status.Proxy) report.Proxy {
 		Revision: p.Scope.Class.Revision, Connected: p.ConnectedSince.UTC(), UsesCertificates: p.UsesCertificates,
 		AwaitsCertificate: p.AwaitsCertificate, CertificateEnd: optional(p.CertificateExpiry),
 		CertificateIssuer: p.CertificateIssuer, CertificateTrustDomain: p.CertificateTrustDomain, Types: map[string]report.Type{},
-		Envoy: p.Software.Envoy, Bootstrap: p.Software.Bootstrap, Unserved: p.Software.UnservedReason,
+		OnDemand: p.Scope.Class.OnDemand,
+		Envoy:    p.Software.Envoy, Bootstrap: p.Software.Bootstrap, Unserved: p.Software.UnservedReason,
 	}
 	for t, ts := range p.Types {
 		result.Types[t.String()] = report.Type{

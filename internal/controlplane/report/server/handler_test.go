@@ -216,7 +216,7 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("counts (-want +got):\n%s", diff)
 		}
 		first := report.Proxy{
-			Namespace: "a", Pod: "behind", UID: "uid", ServiceAccount: "sa", Revision: "osm", Connected: moment, CertificateEnd: &moment, CertificateIssuer: "g0",
+			Namespace: "a", Pod: "behind", UID: "uid", ServiceAccount: "sa", Revision: "osm", OnDemand: true, Connected: moment, CertificateEnd: &moment, CertificateIssuer: "g0",
 			Types: map[string]report.Type{"RDS": {Version: "v", Sent: 2, Accepted: 1, Behind: &moment}},
 		}
 		if diff := cmp.Diff(first, got.Proxies[0]); diff != "" {
@@ -328,7 +328,7 @@ var reported = book{Since: moment, Sidecars: 2, Reporting: 1, Pairs: []loadstats
 	Recent: []loadstats.Recent{{Start: moment, Counts: loadstats.Counts{Issued: 30, Succeeded: 20, Failed: 10}}},
 }}}
 
-var key = scope.Key{Identity: identity.ServiceAccount{Namespace: "a", Name: "sa"}, Class: scope.Class{Revision: "osm"}}
+var key = scope.Key{Identity: identity.ServiceAccount{Namespace: "a", Name: "sa"}, Class: scope.Class{Revision: "osm", OnDemand: true}}
 
 func sidecar(pod string, routes status.TypeStatus) status.Proxy {
 	return status.Proxy{
