@@ -24,6 +24,7 @@ func TestStreamModel(t *testing.T) {
 		probe := meshtest.Pod("a", "probe", "one", "one", "10.0.1.1")
 		probe.OnDemand = rapid.Bool().Draw(rt, "on demand")
 		h := newSyncedHarness(append(twoServices(), probe, accountOf(probe), serviceRanges())...)
+		h.now = h.now.Add(secretsTimeout) // before, a stream waits for authorities that a new policy refers to
 		p := newFakeProxy(h, probe)
 		p.open(t)
 		p.sync(rt)

@@ -234,6 +234,24 @@ func TestOnDemand_NextPodHasUsedDestinations(t *testing.T) {
 	checkPreloaded(restarted)
 }
 
+// Destinations of an annotation are there from the start, or as soon as they exist.
+func TestOnDemand_EagerDestinations(t *testing.T) {
+	entries, client := onDemandMesh()
+	client.EagerDestinations = "a/later,a/server"
+	h := newSyncedHarness(entries...)
+	p := connectOnDemand(t, h, client)
+	if p.destination(t, serverName) == nil {
+		t.Error("the sidecar does not have a destination of the annotation")
+	}
+	_, server := podsOf(entries)
+	later := meshtest.Service("a", "later", "server", "10.96.0.7", 80, catalog.ProtocolHTTP)
+	h.apply(later, meshtest.Slice(later.Name, server))
+	p.sync(t)
+	if p.destination(t, destinationName("10.96.0.7")) == nil {
+		t.Error("the sidecar does not have a destination of the annotation that came later")
+	}
+}
+
 func TestUsedDestinations_AreBounded(t *testing.T) {
 	var used usedDestinations
 	user := identity.ServiceAccount{Namespace: "a", Name: "client"}

@@ -118,6 +118,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 		s.editOwn(n, built)
 	}
 	n.stale = false
+	s.loadEager(n, built)
 	s.addStage(status.StageEnvoy, began)
 }
 

@@ -47,10 +47,7 @@ func (s *Stream) Serve(ctx context.Context, requests <-chan *discovery.DeltaDisc
 
 // destinationOptions remembers what the proxy asks for, for the next one of its identity.
 func (s *Stream) destinationOptions() delta.Options {
-	return delta.Options{
-		UseDestination:   func(name string) { s.store.used.add(s.peer.ServiceAccount, name) },
-		UsedDestinations: func() []string { return s.store.used.of(s.peer.ServiceAccount) },
-	}
+	return delta.Options{UseDestination: func(name string) { s.store.used.add(s.peer.ServiceAccount, name) }}
 }
 
 // ServeUndivided is Serve for a client that needs all changes of a type in one response. It does not use the readiness cluster,
@@ -84,6 +81,8 @@ func (s *Store) bind(p *pendingStream, view *catalog.View, pod *catalog.Pod) *St
 	stream := &Stream{store: s, peer: peer, abort: p.abort, removed: make(chan struct{})}
 	stream.scope.Store(n)
 	stream.delta.Init(&s.streamConfig, stream, peer.Pod, n)
+	stream.delta.Load(s.used.of(peer.ServiceAccount))
+	stream.delta.Load(n.built.EagerDestinations)
 	n.streams[stream] = struct{}{}
 	old := s.streams[peer.PodUID]
 	s.streams[peer.PodUID] = stream

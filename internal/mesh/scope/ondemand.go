@@ -166,12 +166,31 @@ func (o *Outbound) addReferences(names map[string]bool) {
 	}
 }
 
+// eagerDestinations returns the names of the clusters that the sidecar has without asking for them.
+func (s *Scope) eagerDestinations(v *catalog.View) []string {
+	var list []string
+	for _, name := range parseNames(s.Key.Class.EagerDestinations) {
+		service := v.Service(name)
+		if service == nil {
+			continue
+		}
+		for _, port := range service.Ports {
+			for _, address := range service.ClusterIPs {
+				list = append(list, OnDemandName(netip.AddrPortFrom(address, port.Number)))
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // addAddresses adds what the sidecar must know about addresses to load destinations at the first connection.
 func (s *Scope) addAddresses(v *catalog.View) {
 	if !s.Key.Class.OnDemand {
 		return
 	}
 	s.ServiceRanges = v.ServiceRanges()
+	s.EagerDestinations = s.eagerDestinations(v)
 	if s.IsOnDemand() && (s.Egress || len(s.EgressPorts) > 0) {
 		s.AddressesOutside = v.AddressesOutside()
 	}

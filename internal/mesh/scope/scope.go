@@ -116,6 +116,8 @@ type Sidecar struct {
 	// AddressesOutside are the virtual addresses of Services that are not in the mesh, sorted, if the sidecar may call destinations outside the mesh and
 	// loads those in the mesh by their addresses.
 	AddressesOutside []netip.Addr
+	// EagerDestinations are the names of clusters that the sidecar has without asking for them, sorted. Some may not exist.
+	EagerDestinations []string
 	// EgressPorts are the destinations outside the mesh that policies allow, by port.
 	EgressPorts []authz.EgressPort
 	// EgressUpstreams has the client-side settings that EgressPorts name.

@@ -26,8 +26,6 @@ type destinations struct {
 	refused, unanswerable int
 	// asked receives each name that the client asks for, or has from an earlier stream, and whether it has a destination; nil for nobody.
 	asked func(name string, exists bool)
-	// known returns destinations that the client is sent before it asks for them, sorted; nil for none.
-	known func() []string
 }
 
 // isUnknownDestination reports whether a name is one that clients ask for, and has no destination.
@@ -87,20 +85,14 @@ func (q *sequencer) recountUnknown(snap Snapshot, now time.Time) {
 	}
 }
 
-// preload causes destinations to be sent that the client is likely to call, so that it does not have to wait for them.
-func (q *sequencer) preload(t resourcetype.Type, snap Snapshot, now time.Time) {
-	st := &q.types[t]
-	if t != resourcetype.Clusters || !st.wildcard || q.destinations.known == nil {
-		return
-	}
-	for _, name := range q.destinations.known() {
+// load causes destinations to be sent that the client has not asked for. Those that do not exist are left out.
+func (q *sequencer) load(names []string, snap Snapshot, now time.Time) {
+	st := &q.types[resourcetype.Clusters]
+	for _, name := range names {
 		if _, known := st.versions.get(name); known || !snap.HasEndpoints(name) {
 			continue
 		}
-		if q.destinations.asked != nil {
-			q.destinations.asked(name, false)
-		}
-		st.versions.set(canonicalName(t, name, snap), stateUnsent)
+		st.versions.set(canonicalName(resourcetype.Clusters, name, snap), stateUnsent)
 		st.markDirty(name, now)
 	}
 }

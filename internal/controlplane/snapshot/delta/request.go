@@ -65,7 +65,6 @@ func (q *sequencer) handleRequest(req *discovery.DeltaDiscoveryRequest, snap Sna
 		q.started = true
 		q.resumed = q.resumed || len(req.GetInitialResourceVersions()) > 0
 		q.handleFirstRequest(t, req, snap, now)
-		q.preload(t, snap, now)
 	}
 	for _, name := range req.GetResourceNamesSubscribe() {
 		q.subscribe(t, name, first, snap, now)

@@ -43,8 +43,6 @@ type Options struct {
 	Extend func(context.Context) time.Time
 	// UseDestination receives each destination that the client asks for, or has from an earlier stream. It must not block. nil for nobody.
 	UseDestination func(name string)
-	// UsedDestinations returns destinations that the client is sent before it asks for them, sorted. nil for none.
-	UsedDestinations func() []string
 }
 
 // Session runs the state machine of a Stream. It belongs to the stream's goroutine.
@@ -58,7 +56,6 @@ type Session struct {
 func (s *Stream) NewSession(options Options) *Session {
 	session := &Session{stream: s, extend: options.Extend}
 	session.sequencer.undivided, session.sequencer.readinessCluster = options.Undivided, options.ReadinessCluster
-	session.sequencer.destinations.known = options.UsedDestinations
 	session.sequencer.destinations.asked = func(name string, exists bool) {
 		s.addDestination(name)
 		if exists && options.UseDestination != nil {

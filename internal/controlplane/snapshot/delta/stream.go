@@ -61,6 +61,8 @@ type Stream struct {
 	follower            status.Follower
 	// destinations are the names of destinations that the client has; nil for none. Changes of others do not wake the stream.
 	destinations map[string]struct{}
+	// loading are the names of destinations that the client is about to be sent though it has not asked for them.
+	loading []string
 }
 
 // pendingChanges share their Changes with all affected streams.
@@ -139,10 +141,29 @@ func (s *Stream) concerns(changes *Changes) bool {
 func (s *Stream) addDestination(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.hasDestination(name)
+}
+
+// hasDestination requires mu.
+func (s *Stream) hasDestination(name string) {
 	if s.destinations == nil {
 		s.destinations = map[string]struct{}{}
 	}
 	s.destinations[name] = struct{}{}
+}
+
+// Load sends destinations that the client is likely to call before it asks for them. Those that do not exist in the snapshot are ignored.
+func (s *Stream) Load(names []string) {
+	if len(names) == 0 {
+		return
+	}
+	s.mu.Lock()
+	s.loading = append(s.loading, names...)
+	for _, name := range names {
+		s.hasDestination(name)
+	}
+	s.mu.Unlock()
+	s.wakeUp()
 }
 
 // Move replaces the snapshot. The client is sent the differences. The trace may be nil.
@@ -227,6 +248,10 @@ func (s *Stream) takePending(q *sequencer, snapshot SharedSnapshot) bool {
 		for t := range resourcetype.NumTypes {
 			q.markChanged(t, p.changes[t], p.at)
 		}
+	}
+	if len(s.loading) > 0 {
+		q.load(s.loading, snapshot, s.config.Now())
+		s.loading = nil
 	}
 	clear(s.pending)
 	s.pending, s.allSince = s.pending[:0], time.Time{}
