@@ -42,6 +42,8 @@ type control struct {
 	manager *certificate.Manager
 	root    *certificate.Root
 	rootPEM []byte
+	// gate has the connections of the sidecars.
+	gate *gate
 }
 
 // tokens authenticates pods with static tokens.
@@ -68,7 +70,7 @@ func serve(t *testing.T, listener net.Listener) *control {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &control{root: root, rootPEM: root.CertPEM(), loads: loadstats.NewStore(time.Now), denials: denials.NewStore(time.Now)}
+	c := &control{gate: newGate(listener), root: root, rootPEM: root.CertPEM(), loads: loadstats.NewStore(time.Now), denials: denials.NewStore(time.Now)}
 	manager := certificate.NewManager(certificate.Options{
 		Root: root, TrustDomain: trustDomain, Lifetime: 24 * time.Hour, Now: time.Now, Jitter: rand.Float64,
 		Rotated: func(sa identity.ServiceAccount) { c.store.CertificateRotated(sa) }, RootChanged: func() { c.store.RootChanged() },
@@ -91,7 +93,7 @@ func serve(t *testing.T, listener net.Listener) *control {
 		done <- nil
 	}()
 	go func() { done <- c.store.Run(ctx) }()
-	go func() { done <- server.Serve(ctx, listener) }()
+	go func() { done <- server.Serve(ctx, c.gate) }()
 	t.Cleanup(func() {
 		cancel()
 		for range 3 {

@@ -1,0 +1,89 @@
+package verdict
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// loading is a pod whose sidecar loads destinations on demand.
+const loading = 2
+
+// onDemandNetwork runs a permissive mesh with a Service at each of some addresses.
+func onDemandNetwork(t *testing.T, addresses ...byte) *Network {
+	t.Helper()
+	n := NewNetwork(t)
+	w := podsOnly()
+	w.add(&catalog.Settings{Permissive: true})
+	for i, address := range addresses {
+		w.add(serviceAt(services[i].name.Name, address))
+	}
+	n.Reset(t, w)
+	return n
+}
+
+func serviceAt(name string, address byte) *catalog.Service {
+	s := Service("a", name, "x", virtualAddress(address).String(), 80, catalog.ProtocolHTTP)
+	s.Ports[0].TargetPort = webPort
+	return s
+}
+
+func getFrom(address byte) Request {
+	return Request{
+		Pod: loading, To: netip.AddrPortFrom(virtualAddress(address), 80), Method: "GET", Path: "/a", Headers: []authz.Header{{Name: ":authority", Value: "web"}},
+	}
+}
+
+// isAnswer reports whether a pod has answered.
+func isAnswer(observed string) bool { return strings.HasPrefix(observed, "p") }
+
+// While the control plane is away, destinations that were used go on, and others are answered with 503. They work when it is back.
+func TestOnDemand_WithoutControlPlane(t *testing.T) {
+	n := onDemandNetwork(t, 1, 2)
+	if got := n.send(getFrom(1)); !isAnswer(got) {
+		t.Fatalf("the first request to a destination sees %q", got)
+	}
+	n.control.gate.cut()
+	if got := n.send(getFrom(1)); !isAnswer(got) {
+		t.Errorf("without the control plane, a request to a destination that was used sees %q", got)
+	}
+	if got := n.send(getFrom(2)); got != "503" {
+		t.Errorf("without the control plane, a request to another destination sees %q, want 503", got)
+	}
+	n.control.gate.restore()
+	eventually.True(t, 30*time.Second, "the other destination answers", func() bool { return isAnswer(n.send(getFrom(2))) })
+}
+
+// A request waits for its destination although the control plane dies after it has read the subscription.
+func TestOnDemand_ControlPlaneDiesBeforeItsAnswer(t *testing.T) {
+	n := onDemandNetwork(t, 1)
+	n.control.gate.muted.Store(true)
+	observed := make(chan string)
+	go func() { observed <- n.send(getFrom(1)) }()
+	time.Sleep(500 * time.Millisecond) // the subscription is read, and its answer is lost
+	n.control.gate.cut()
+	n.control.gate.restore()
+	if got := <-observed; !isAnswer(got) {
+		t.Errorf("the request sees %q, want an answer of a pod", got)
+	}
+}
+
+// An address that another Service takes over reaches that Service, also for a sidecar that has used it, and an open connection does not lead to the old one.
+func TestOnDemand_AddressIsReused(t *testing.T) {
+	n := onDemandNetwork(t, 1)
+	if got := n.send(getFrom(1)); !isAnswer(got) {
+		t.Fatalf("the first request sees %q", got)
+	}
+	other := Service("a", services[1].name.Name, "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
+	other.Ports[0].TargetPort = otherPort
+	n.Step(t, []catalog.Change{{Ref: serviceAt(services[0].name.Name, 1).Ref()}, catalog.Set(other)}, []Request{getFrom(1)})
+	if got := n.send(getFrom(1)); !strings.HasSuffix(got, ":8081") {
+		t.Errorf("a request to the address sees %q, want the other Service", got)
+	}
+}
