@@ -159,10 +159,8 @@ func (g *sourceGroup) permissions() []*rbacv3.Permission {
 // permission matches the same requests as the match of a route.
 func permission(match *routev3.RouteMatch) *rbacv3.Permission {
 	var all []*rbacv3.Permission
-	if regex := match.GetSafeRegex(); regex != nil {
-		all = append(all, &rbacv3.Permission{Rule: &rbacv3.Permission_UrlPath{UrlPath: &matcherv3.PathMatcher{
-			Rule: &matcherv3.PathMatcher_Path{Path: regexValue(regex.GetRegex())},
-		}}})
+	if path := pathValue(match); path != nil {
+		all = append(all, &rbacv3.Permission{Rule: &rbacv3.Permission_UrlPath{UrlPath: &matcherv3.PathMatcher{Rule: &matcherv3.PathMatcher_Path{Path: path}}}})
 	}
 	for _, h := range match.GetHeaders() {
 		all = append(all, &rbacv3.Permission{Rule: &rbacv3.Permission_Header{Header: h}})
