@@ -157,11 +157,10 @@ var (
 	inboundDeniedStats   = []stat{{name: "inbound_connections_denied_total", labels: slices.DeleteFunc(slices.Clone(ownDestination), isService)}}
 )
 
+// requestStats has no bytes: Envoy counts those of connections to each Service anyway.
 func requestStats(prefix string, labels, more []label) []stat {
 	return []stat{
 		{name: prefix + "request_total", labels: slices.Concat(labels, more)},
-		{name: prefix + "request_bytes_total", value: "%BYTES_RECEIVED%", labels: labels},
-		{name: prefix + "response_bytes_total", value: "%BYTES_SENT%", labels: labels},
 		{name: prefix + "request_duration_ms", value: "%DURATION%", unit: statsv3.Config_Histogram_Milliseconds, labels: labels},
 	}
 }
