@@ -141,8 +141,8 @@ var (
 	outboundLabels    = slices.Concat(ownSource, selectedDestination)
 	proven            = []label{{"source_identity", "%UPSTREAM_LOCAL_DNS_SAN%"}, {"destination_identity", "%UPSTREAM_PEER_DNS_SAN%"}}
 	responseCode      = label{"response_code", "%RESPONSE_CODE%"}
-	requestVerdict    = label{"verdict", verdict(requestDenied)}
-	connectionVerdict = label{"verdict", verdict(connectionDenied)}
+	requestVerdict    = label{"verdict", "%DYNAMIC_METADATA(" + httpRBACFilter + ":" + engineResult + ")%"}
+	connectionVerdict = label{"verdict", "%CEL(" + connectionDenied + " ? 'denied' : 'allowed')%"}
 )
 
 // The statistics of each kind of listener. The server's have other names, so a sum over one name counts each request once.
@@ -201,5 +201,3 @@ func clusterField(field string) string {
 func endpointField(field string) string {
 	return "%UPSTREAM_METADATA(" + metadataNamespace + ":" + field + ")%"
 }
-
-func verdict(isDenied string) string { return "%CEL(" + isDenied + " ? 'denied' : 'allowed')%" }

@@ -67,6 +67,7 @@ func testWorkloadMetrics(t *testing.T, binary string) {
 			`inbound_request_total{` + server + `,response_code="200",verdict="allowed"}`:                                        1,
 			`inbound_request_total{` + server + `,response_code="500",verdict="allowed"}`:                                        1,
 			`inbound_request_total{` + server + `,response_code="403",verdict="denied"}`:                                         1,
+			`inbound_request_total{` + fmt.Sprintf(toServer, "") + "," + byClient + `,response_code="404",verdict="allowed"}`:    1,
 			`inbound_request_duration_ms_count{` + server + `}`:                                                                  3,
 			`inbound_route_request_total{` + web + `,route="GET /books/.*",response_code="500",verdict="allowed"}`:               1,
 			`inbound_route_request_duration_ms_count{` + web + `,route="GET /books/.*"}`:                                         2,
