@@ -25,8 +25,9 @@ import (
 type loggers struct {
 	// outboundRequests log the requests of the local application.
 	outboundRequests []*accesslogv3.AccessLog
-	// inboundRequests log requests of other workloads, without health checks of their sidecars.
-	inboundRequests []*accesslogv3.AccessLog
+	// inboundRequests log requests of other workloads, without health checks of their sidecars. The response to a denied one must have a status of 400
+	// or more, or else authorizedRequests log them.
+	inboundRequests, authorizedRequests []*accesslogv3.AccessLog
 	// outboundConnections log the TCP connections of the local application.
 	outboundConnections []*accesslogv3.AccessLog
 	// inboundConnections log TCP connections of other workloads.
@@ -50,12 +51,22 @@ func loggersOf(s *scope.Scope) *loggers {
 	return newLoggers(s.AccessLog)
 }
 
+// inboundRequestLoggers returns the loggers of inbound requests. Authorization servers may deny them with any status, such as a redirect.
+func inboundRequestLoggers(s *scope.Scope) []*accesslogv3.AccessLog {
+	if s.ExternalAuthorization != nil || len(s.Authorizations) > 0 {
+		return loggersOf(s).authorizedRequests
+	}
+	return loggersOf(s).inboundRequests
+}
+
 // newLoggers returns loggers whose text a Telemetry configures; nil for the default. Statistics do not depend on it.
 func newLoggers(log *scope.AccessLog) *loggers {
+	withDenials := inboundFormat(deniedBy(requestDenial))
+	inbound := []*accesslogv3.AccessLog{statsLog(noHealthCheck, inboundRequestStats), statsLog(noHealthCheck, inboundRouteStats), denialLog(deniedRequest)}
 	return &loggers{
-		outboundRequests: append(textLogs(log, nil, accessLogFormat), statsLog(nil, outboundRequestStats)),
-		inboundRequests: append(textLogs(log, noHealthCheck, inboundFormat(deniedBy(requestDenial))),
-			statsLog(noHealthCheck, inboundRequestStats), statsLog(noHealthCheck, inboundRouteStats), denialLog(deniedRequest)),
+		outboundRequests:   append(textLogs(log, nil, accessLogFormat), statsLog(nil, outboundRequestStats)),
+		inboundRequests:    slices.Concat(requestLogs(log, withDenials), inbound),
+		authorizedRequests: slices.Concat(textLogs(log, noHealthCheck, withDenials), inbound),
 		outboundConnections: append(textLogs(log, connectionEnd, accessLogFormat),
 			statsLog(connectionStart, outboundOpenedStats), statsLog(connectionEnd, outboundClosedStats)),
 		inboundConnections: append(textLogs(log, connectionEnd, inboundFormat(deniedBy(connectionDenial))),
@@ -76,11 +87,33 @@ var (
 	connectionStart = logType(datav3.AccessLogType_TcpUpstreamConnected)
 	connectionEnd   = logType(datav3.AccessLogType_TcpConnectionEnd)
 	// unmatched selects connections that match no filter chain.
-	unmatched = &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
-		ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: []string{"NR"}},
-	}}
-	denied = matching("denied", connectionDenied)
+	// below400 also selects requests without a response.
+	below400   = withStatus(accesslogv3.ComparisonFilter_LE, 399)
+	atLeast400 = withStatus(accesslogv3.ComparisonFilter_GE, 400)
+	unmatched  = withFlags("NR")
+	denied     = matching("denied", connectionDenied)
 )
+
+// withStatus selects requests by the status of their responses, 0 without one.
+func withStatus(op accesslogv3.ComparisonFilter_Op, status uint32) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_StatusCodeFilter{StatusCodeFilter: &accesslogv3.StatusCodeFilter{
+		Comparison: &accesslogv3.ComparisonFilter{Op: op, Value: &corev3.RuntimeUInt32{DefaultValue: status}},
+	}}}
+}
+
+// withFlags selects what has any of the flags.
+func withFlags(flags ...string) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
+		ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: flags},
+	}}
+}
+
+// either selects what one of two filters selects.
+func either(first, second *accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_OrFilter{
+		OrFilter: &accesslogv3.OrFilter{Filters: []*accesslogv3.AccessLogFilter{first, second}},
+	}}
+}
 
 // matching selects what an expression is true for.
 func matching(name, expression string) *accesslogv3.AccessLogFilter {
@@ -181,6 +214,15 @@ func textLogs(log *scope.AccessLog, filter *accesslogv3.AccessLogFilter, standar
 		out = append(out, openTelemetryLog(log.Export, filter, format))
 	}
 	return out
+}
+
+// requestLogs are textLogs of requests that are denied with a status of 400 or more. For the others the format has no expression, which would cost as
+// much as all other keys.
+func requestLogs(log *scope.AccessLog, withDenials map[string]string) []*accesslogv3.AccessLog {
+	if log != nil && (log.Text != "" || len(log.Fields) > 0) {
+		return textLogs(log, noHealthCheck, withDenials)
+	}
+	return append(textLogs(log, both(noHealthCheck, below400), inboundFormat("")), textLogs(log, both(noHealthCheck, atLeast400), withDenials)...)
 }
 
 // logFormat is a line of text, or else fields of JSON.

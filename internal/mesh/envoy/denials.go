@@ -6,8 +6,10 @@ import (
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	grpclogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/grpc/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	customtagv3 "github.com/envoyproxy/go-control-plane/envoy/type/tracing/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -47,10 +49,20 @@ func customTag(tag, value string) *customtagv3.CustomTag {
 
 // Filters of denials.
 var (
-	deniedRequest = matching("denied", "has(response.code_details) && ("+requestDenied+" || response.code_details == '"+routeNotFound+"' || "+
-		"response.code_details.startsWith('"+AuthorizationDetails+"'))")
+	deniedRequest = both(maybeDenied, matching("denied", "has(response.code_details) && ("+requestDenied+" || response.code_details == '"+routeNotFound+"' || "+
+		"response.code_details.startsWith('"+AuthorizationDetails+"'))"))
+	// maybeDenied selects all denied requests and few others, without an expression: nearly all requests are allowed.
+	maybeDenied = either(
+		withFlags("NR", "UAEX"),
+		&accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_MetadataFilter{MetadataFilter: &accesslogv3.MetadataFilter{
+			Matcher: &matcherv3.MetadataMatcher{
+				Filter: httpRBACFilter,
+				Path:   []*matcherv3.MetadataMatcher_PathSegment{{Segment: &matcherv3.MetadataMatcher_PathSegment_Key{Key: engineResult}}},
+				Value:  &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_StringMatch{StringMatch: message.Exact("denied")}},
+			},
+			MatchIfKeyNotFound: wrapperspb.Bool(false),
+		}}},
+	)
 	// deniedOrUnmatched selects connections that a policy denies, or that match no filter chain, such as plaintext.
-	deniedOrUnmatched = &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_OrFilter{
-		OrFilter: &accesslogv3.OrFilter{Filters: []*accesslogv3.AccessLogFilter{unmatched, denied}},
-	}}
+	deniedOrUnmatched = either(unmatched, denied)
 )

@@ -80,7 +80,7 @@ var originalDestination = listenerFilter(originalDstFilter, &originaldstv3.Origi
 
 // HTTP filters with a fixed configuration.
 var (
-	requestRBACFilter = message.HTTPFilter(httpRBACFilter, &httprbacv3.RBAC{})
+	requestRBACFilter = message.HTTPFilter(httpRBACFilter, &httprbacv3.RBAC{Rules: withoutRoute})
 	router            = message.HTTPFilter(routerFilter, &routerv3.Router{})
 )
 
@@ -110,7 +110,7 @@ func serverConnectionManager(s *scope.Scope, routeConfig string) *hcmv3.HttpConn
 	hcm.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
 		HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
 	}
-	hcm.AccessLog = loggersOf(s).inboundRequests
+	hcm.AccessLog = inboundRequestLoggers(s)
 	return hcm
 }
 

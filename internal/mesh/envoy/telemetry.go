@@ -141,8 +141,8 @@ var (
 	outboundLabels    = slices.Concat(ownSource, selectedDestination)
 	proven            = []label{{"source_identity", "%UPSTREAM_LOCAL_DNS_SAN%"}, {"destination_identity", "%UPSTREAM_PEER_DNS_SAN%"}}
 	responseCode      = label{"response_code", "%RESPONSE_CODE%"}
-	requestVerdict    = label{"verdict", verdict(requestDenied)}
-	connectionVerdict = label{"verdict", verdict(connectionDenied)}
+	requestVerdict    = label{"verdict", "%DYNAMIC_METADATA(" + httpRBACFilter + ":" + engineResult + ")%"}
+	connectionVerdict = label{"verdict", "%CEL(" + connectionDenied + " ? 'denied' : 'allowed')%"}
 )
 
 // The statistics of each kind of listener. The server's have other names, so a sum over one name counts each request once.
@@ -157,11 +157,10 @@ var (
 	inboundDeniedStats   = []stat{{name: "inbound_connections_denied_total", labels: slices.DeleteFunc(slices.Clone(ownDestination), isService)}}
 )
 
+// requestStats has no bytes: Envoy counts those of connections to each Service anyway.
 func requestStats(prefix string, labels, more []label) []stat {
 	return []stat{
 		{name: prefix + "request_total", labels: slices.Concat(labels, more)},
-		{name: prefix + "request_bytes_total", value: "%BYTES_RECEIVED%", labels: labels},
-		{name: prefix + "response_bytes_total", value: "%BYTES_SENT%", labels: labels},
 		{name: prefix + "request_duration_ms", value: "%DURATION%", unit: statsv3.Config_Histogram_Milliseconds, labels: labels},
 	}
 }
@@ -202,5 +201,3 @@ func clusterField(field string) string {
 func endpointField(field string) string {
 	return "%UPSTREAM_METADATA(" + metadataNamespace + ":" + field + ")%"
 }
-
-func verdict(isDenied string) string { return "%CEL(" + isDenied + " ? 'denied' : 'allowed')%" }

@@ -21,9 +21,9 @@ func overview() Dashboard {
 			lines("Requests", PerSecond, rate("osm_request_total", m, by), service),
 			failures("Failed requests", "Status 500 and more.", PerSecond, rate("osm_request_total", `{mesh="$mesh", response_code=~"5.."}`, by), service),
 			lines("Latency (p99)", Milliseconds, "histogram_quantile(0.99, "+rate("osm_request_duration_ms_bucket", m, "le, "+by)+")", service),
-			{Title: "Data", Unit: BytesPerSecond, Queries: []Query{
-				{Expr: "sum(rate(osm_request_bytes_total" + m + "[$__rate_interval]))", Legend: "requests"},
-				{Expr: "sum(rate(osm_response_bytes_total" + m + "[$__rate_interval]))", Legend: "responses"},
+			{Title: "Data", Description: "Of HTTP and TCP.", Unit: BytesPerSecond, Queries: []Query{
+				{Expr: `sum(rate(envoy_cluster_upstream_cx_tx_bytes_total{mesh="$mesh", ` + destinations + "}[$__rate_interval]))", Legend: "requests"},
+				{Expr: `sum(rate(envoy_cluster_upstream_cx_rx_bytes_total{mesh="$mesh", ` + destinations + "}[$__rate_interval]))", Legend: "responses"},
 			}},
 		}}, {Title: "TCP", Panels: []Panel{
 			lines("Opened connections", PerSecond, rate("osm_tcp_connections_opened_total", m, by), service),

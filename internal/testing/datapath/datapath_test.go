@@ -27,10 +27,11 @@ func BenchmarkDataPath(b *testing.B) {
 func measure(b *testing.B, p pair, protocol protocol) {
 	connect := func(t testing.TB) exchange { return protocol.connect(t, p.client, p.address) }
 	awaitResponse(b, connect)
-	send(b, rate, connect)
+	exchanges := open(b, connect)
+	send(b, rate, rate, exchanges)
 	before := usageOf(b, p.sidecars()...)
 	b.ResetTimer()
-	measured := send(b, b.N, connect)
+	measured := send(b, b.N, rate, exchanges)
 	b.StopTimer()
 	used := usageOf(b, p.sidecars()...)
 	for name, share := range map[string]float64{"p50-µs": 0.5, "p99-µs": 0.99, "p99.9-µs": 0.999} {

@@ -4,10 +4,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -152,51 +149,4 @@ func quote(t testing.TB, text []byte) string {
 		t.Fatal(err)
 	}
 	return string(quoted)
-}
-
-const (
-	// connections is the number of connections that requests are sent on.
-	connections = 16
-	// rate is the number of requests per second on all connections.
-	rate = 1000
-)
-
-// exchange sends one request and waits for the response.
-type exchange func() error
-
-// latencies are the sorted times from when a request was due to its response.
-type latencies []time.Duration
-
-// percentile returns the smallest latency that a share of the requests do not exceed.
-func (l latencies) percentile(share float64) time.Duration {
-	return l[min(int(share*float64(len(l))), len(l)-1)]
-}
-
-// send makes n requests at the fixed rate. A request that is late because the one before took long counts from when it was due.
-func send(b *testing.B, n int, connect func(testing.TB) exchange) latencies {
-	b.Helper()
-	measured := make(latencies, n)
-	var next atomic.Int64
-	var group sync.WaitGroup
-	exchanges := make([]exchange, connections)
-	for i := range exchanges {
-		exchanges[i] = connect(b)
-	}
-	start := time.Now()
-	for _, call := range exchanges {
-		group.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				due := start.Add(time.Duration(i) * time.Second / rate)
-				time.Sleep(time.Until(due))
-				if err := call(); err != nil {
-					b.Errorf("request %d: %v", i, err)
-					return
-				}
-				measured[i] = time.Since(due)
-			}
-		})
-	}
-	group.Wait()
-	slices.Sort(measured)
-	return measured
 }
