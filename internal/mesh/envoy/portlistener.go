@@ -178,7 +178,7 @@ func portRouteConfigs(s *scope.Scope, ports []sharedPort) []*routev3.RouteConfig
 func clientPortRouteConfigs(s *scope.Scope, ports []sharedPort) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	for _, p := range ports {
-		if slices.ContainsFunc(p.services, func(d destination) bool { return s.RetryOf(d.Service) != nil }) {
+		if slices.ContainsFunc(p.services, func(d destination) bool { return hasClientPolicies(s, d.Service) }) {
 			out = append(out, portRoutes(s, p))
 		}
 	}
@@ -194,11 +194,10 @@ func portRoutes(s *scope.Scope, p sharedPort) *routev3.RouteConfiguration {
 		ValidateClusters:       wrapperspb.Bool(false),
 	}
 	for _, d := range p.services {
-		retry := s.RetryOf(d.Service)
-		if s.LoadsOnDemand(&d.Outbound) && retry == nil && requestTimeout(d.Upstream) == 0 {
+		if s.LoadsOnDemand(&d.Outbound) && !hasClientPolicies(s, d.Service) && requestTimeout(d.Upstream) == 0 {
 			continue
 		}
-		host := outboundVirtualHost(s, d.Outbound, retry)
+		host := outboundVirtualHost(s, d.Outbound)
 		host.Domains = destinationNames(d)
 		out.VirtualHosts = append(out.VirtualHosts, host)
 	}

@@ -41,7 +41,7 @@ func outboundRouteConfigs(s *scope.Scope, reachable []destination) []*routev3.Ro
 	var out []*routev3.RouteConfiguration
 	for _, d := range reachable {
 		if d.Protocol.IsHTTP() {
-			out = append(out, outboundRoutes(s, d.Outbound, s.RetryOf(d.Service)))
+			out = append(out, outboundRoutes(s, d.Outbound))
 		}
 	}
 	return out
@@ -51,12 +51,15 @@ func outboundRouteConfigs(s *scope.Scope, reachable []destination) []*routev3.Ro
 func clientRouteConfigs(s *scope.Scope, reachable []destination) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	for _, d := range reachable {
-		if retry := s.RetryOf(d.Service); retry != nil && d.Protocol.IsHTTP() {
-			out = append(out, outboundRoutes(s, d.Outbound, retry))
+		if hasClientPolicies(s, d.Service) && d.Protocol.IsHTTP() {
+			out = append(out, outboundRoutes(s, d.Outbound))
 		}
 	}
 	return out
 }
+
+// hasClientPolicies reports whether policies of this client change the routes of a Service.
+func hasClientPolicies(s *scope.Scope, service catalog.Name) bool { return s.RetryOf(service) != nil }
 
 // inboundRoutes selects the requests that reach the application. A request without a route gets 404; a request with a
 // route that is granted to other clients gets 403.
@@ -111,12 +114,12 @@ var forwardedForHeader = []*corev3.HeaderValueOption{{
 
 // outboundRoutes sends the requests that a route or TrafficSplit selects to its backends, and all others to the backends of the
 // port. The server's sidecar authorizes them.
-func outboundRoutes(s *scope.Scope, o scope.Outbound, retry *catalog.RetryPolicy) *routev3.RouteConfiguration {
-	return routeConfig(outboundRouteName(o), outboundVirtualHost(s, o, retry))
+func outboundRoutes(s *scope.Scope, o scope.Outbound) *routev3.RouteConfiguration {
+	return routeConfig(outboundRouteName(o), outboundVirtualHost(s, o))
 }
 
-func outboundVirtualHost(s *scope.Scope, o scope.Outbound, retry *catalog.RetryPolicy) *routev3.VirtualHost {
-	host := virtualHost("outbound", o.Service, o.Port)
+func outboundVirtualHost(s *scope.Scope, o scope.Outbound) *routev3.VirtualHost {
+	host, retry := virtualHost("outbound", o.Service, o.Port), s.RetryOf(o.Service)
 	if o.Routed {
 		host.Routes = routedRequests(o, retry)
 		return host

@@ -22,8 +22,8 @@ const (
 	idleShare = 20
 	// straggle is the time in which unaffected sidecars may receive unnecessary responses.
 	straggle = 2 * time.Millisecond
-	// settle is the time that the server has for a change that affects nobody.
-	settle = 50 * time.Millisecond
+	// unnoticed is the time that the server has for a change that affects nobody.
+	unnoticed = 50 * time.Millisecond
 )
 
 // testbed is one mesh with its sidecars, in which variants are measured in turn.
@@ -272,7 +272,7 @@ func (s *session) change(kind mesh.Kind) (sample, error) {
 		return nil, err
 	}
 	if len(differences) == 0 {
-		time.Sleep(settle) // nobody tells when the server is done
+		time.Sleep(unnoticed) // nobody tells when the server is done
 	}
 	time.Sleep(straggle)
 	after := s.fleet.Traffic()
