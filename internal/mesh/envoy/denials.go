@@ -63,6 +63,9 @@ var (
 			MatchIfKeyNotFound: wrapperspb.Bool(false),
 		}}},
 	)
+	// toUnknownDestination selects requests to a destination that does not exist, or that no policy allows. Only clusters of destinations have metadata of
+	// the mesh. The expression runs for requests without an endpoint.
+	toUnknownDestination = both(withFlags("UH"), matching("unknown destination", "!('"+metadataNamespace+"' in xds.cluster_metadata.filter_metadata)"))
 	// deniedOrUnmatched selects connections that a policy denies, or that match no filter chain, such as plaintext.
 	deniedOrUnmatched = either(unmatched, denied)
 )

@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -50,6 +51,7 @@ var loadDestination = message.HTTPFilter("envoy.filters.http.on_demand", &ondema
 // onDemandHTTP handles the requests of the local application to all Services with HTTP on a port number.
 func onDemandHTTP(s *scope.Scope, port uint16) *listenerv3.Filter {
 	hcm := connectionManager(s, portRouteName(port))
+	hcm.AccessLog = append(slices.Clip(hcm.GetAccessLog()), denialLog(toUnknownDestination))
 	hcm.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{nameDestination}
 	hcm.HttpFilters = []*hcmv3.HttpFilter{keepSessions, loadDestination, router}
 	return message.NetworkFilter(hcmFilter, hcm)

@@ -15,7 +15,7 @@ import (
 )
 
 // TestDenials_OfRealSidecars has a client that may call nothing, a client with a policy for another Service, and one whose requests the server denies
-// by their path. Each denial is known with its client, destination, reason and count, also of sidecars of the earlier Envoy. Nothing else is.
+// by their path, and one that loads destinations on demand. Each denial is known with its client, destination, reason and count, also of sidecars of the earlier Envoy. Nothing else is.
 func TestDenials_OfRealSidecars(t *testing.T) {
 	n := NewMixedNetwork(t)
 	web := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
@@ -27,7 +27,7 @@ func TestDenials_OfRealSidecars(t *testing.T) {
 		catalog.Set(Target("two", accounts[1], []catalog.TargetRule{HTTP("g1")}, accounts[2])),
 		catalog.Set(Target("other", accounts[0], []catalog.TargetRule{HTTP("g2")}, accounts[0])),
 	}))
-	const thief, buyer = 1, 3 // indices of pods
+	const thief, loader, buyer = 1, 2, 3 // indices of pods
 	ask := func(pod int, address netip.Addr, path string, times int) {
 		t.Helper()
 		for range times {
@@ -39,7 +39,10 @@ func TestDenials_OfRealSidecars(t *testing.T) {
 	ask(buyer, virtualAddress(7), "/a", 2)
 	ask(buyer, virtualAddress(1), "/b", 10)
 	ask(buyer, virtualAddress(1), "/a", 5)
+	ask(loader, virtualAddress(2), "/a", 6)
+	ask(loader, virtualAddress(1), "/b", 2)
 	want := map[string]uint64{
+		"a/one (pod/p3) at the client, a/s2, no policy":                                    6,
 		"a/two (pod/p2) at the client, a/s1, no policy":                                    3,
 		"b/three (pod/p4) at the client, a/s2, no policy":                                  4,
 		fmt.Sprintf("b/three (pod/p4) at the client, %s:80, no policy", virtualAddress(7)): 2,
@@ -58,7 +61,7 @@ func TestDenials_OfRealSidecars(t *testing.T) {
 			got[fmt.Sprintf("%s (%s) at the %s, %s, %s", document.Client, document.ClientWorkload, document.Side, document.Destination(), document.Reason)] += d.Count
 			sum += d.Count
 		}
-		return sum >= 19
+		return sum >= 25
 	})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
