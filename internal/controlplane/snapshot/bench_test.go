@@ -59,6 +59,24 @@ func BenchmarkNewService(b *testing.B) {
 	}
 }
 
+// BenchmarkUnusedService measures a new Service in permissive mode that none of 500 sidecars calls, which load destinations on demand.
+func BenchmarkUnusedService(b *testing.B) {
+	for _, services := range []int{250, 1000} {
+		b.Run(fmt.Sprintf("services=%d", services), func(b *testing.B) {
+			f := newFleetOf(500, services, true)
+			newest := meshtest.Service("a", "newest", "nothing", "10.97.0.1", 80, catalog.ProtocolHTTP)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range b.N {
+				f.harness.apply(newest)
+				b.StopTimer()
+				f.harness.remove(newest)
+				b.StartTimer()
+			}
+		})
+	}
+}
+
 // fleet is a mesh in permissive mode with streams that subscribe to all clusters and endpoints.
 type fleet struct {
 	harness  *harness
@@ -66,21 +84,29 @@ type fleet struct {
 	sessions []*delta.Session
 }
 
-func newFleet(streams, services int) *fleet {
+func newFleet(streams, services int) *fleet { return newFleetOf(streams, services, false) }
+
+func newFleetOf(streams, services int, onDemand bool) *fleet {
 	f := &fleet{harness: newHarness(), service: meshtest.Name("a", "service-0")}
 	entries := []catalog.Entry{
 		&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{Permissive: true}, f.slice(1), server(1), server(2),
+		&catalog.ServiceCIDR{Name: "kubernetes", Ranges: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/12")}},
+	}
+	protocol := catalog.ProtocolTCP
+	if onDemand {
+		protocol = catalog.ProtocolHTTP
 	}
 	for i := range services {
 		name := fmt.Sprintf("service-%d", i)
 		address := netip.AddrFrom4([4]byte{10, 96, byte(i >> 8), byte(i)}).String()
-		entries = append(entries, meshtest.Service("a", name, "nothing", address, 80, catalog.ProtocolTCP))
+		entries = append(entries, meshtest.Service("a", name, "nothing", address, 80, protocol))
 	}
 	clients := make([]*catalog.Pod, streams)
 	for i := range clients {
 		name := fmt.Sprintf("client-%d", i)
 		address := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String()
 		clients[i] = meshtest.Pod("a", name, name, name, address)
+		clients[i].OnDemand = onDemand
 		entries = append(entries, clients[i], accountOf(clients[i]))
 	}
 	f.harness.store.MarkSynced()

@@ -22,6 +22,8 @@ type Catalog struct {
 	podsAt index[netip.Addr]
 	// servicesAt has the Services with each virtual address.
 	servicesAt index[netip.Addr]
+	// servicesWith has the Services whose selectors have a label as their first one.
+	servicesWith index[label]
 	// handwrittenAt has the endpoints of Services without a selector at each address.
 	handwrittenAt counts[netip.Addr, handwritten]
 	identities    counts[Name, identity.ServiceAccount]
@@ -44,6 +46,7 @@ func New() *Catalog {
 		pods:          index[string]{},
 		podsAt:        index[netip.Addr]{},
 		servicesAt:    index[netip.Addr]{},
+		servicesWith:  index[label]{},
 		handwrittenAt: counts[netip.Addr, handwritten]{},
 		identities:    counts[Name, identity.ServiceAccount]{},
 		servicesOf:    counts[identity.ServiceAccount, Name]{},

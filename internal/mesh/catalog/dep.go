@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
@@ -133,6 +134,7 @@ func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
 		c.updatePod(e, delta, affected)
 	case *Service:
 		c.indexAddresses(e, delta)
+		c.indexSelector(e, delta)
 		c.updateService(e, delta, affected)
 	case *EndpointSlice:
 		if c.isHandwritten(e) {
@@ -204,12 +206,26 @@ func (c *Catalog) servicesSelecting(pod *Pod) []Name {
 // servicesMatching returns the Services whose selectors match a pod, in no particular order.
 func (c *Catalog) servicesMatching(pod *Pod) []Name {
 	var names []Name
-	for name := range c.servicesIn(pod.Name.Namespace) {
-		if service, ok := get[*Service](c, KindService, name); ok && service.selects(pod) {
-			names = append(names, name)
+	for key, value := range pod.Labels {
+		for name := range c.servicesWith[label{pod.Name.Namespace, key, value}] {
+			if service, ok := get[*Service](c, KindService, name); ok && service.selects(pod) {
+				names = append(names, name)
+			}
 		}
 	}
 	return names
+}
+
+// label is a label in a namespace.
+type label struct{ namespace, key, value string }
+
+// indexSelector adds a Service to the index of labels, or removes it. It is there with the first label of its selector.
+func (c *Catalog) indexSelector(service *Service, delta int) {
+	if !service.HasSelector() {
+		return
+	}
+	key := slices.Min(slices.Collect(maps.Keys(service.Selector)))
+	updateIndex(c.servicesWith, label{service.Name.Namespace, key, service.Selector[key]}, service.Name, delta)
 }
 
 func (c *Catalog) updateService(service *Service, delta int, affected depSet) {
