@@ -2,7 +2,7 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// Telemetry configures the access log of sidecars. In the namespace of the mesh it concerns the pods of all namespaces, elsewhere those of
+// Telemetry configures the access log and the metrics of sidecars. In the namespace of the mesh it concerns the pods of all namespaces, elsewhere those of
 // its namespace. For each pod the most specific one applies: of the namespace with a selector, of the namespace, of the mesh with a
 // selector, of the mesh. Among equals it is the oldest.
 //
@@ -39,7 +39,24 @@ type TelemetrySpec struct {
 	// accessLog configures the access log.
 	// +optional
 	AccessLog *AccessLogSpec `json:"accessLog,omitempty"`
+
+	// metrics selects the metrics of requests and connections that sidecars count: All, WithoutRoutes, or None. Default: All.
+	// +optional
+	Metrics WorkloadMetrics `json:"metrics,omitempty"`
 }
+
+// WorkloadMetrics selects the metrics of workloads that sidecars count. They do not concern the statistics of Envoy, and denied connections always count.
+// +kubebuilder:validation:Enum=All;WithoutRoutes;None
+type WorkloadMetrics string
+
+const (
+	// MetricsAll counts everything.
+	MetricsAll WorkloadMetrics = "All"
+	// MetricsWithoutRoutes omits what is counted for each route of a server.
+	MetricsWithoutRoutes WorkloadMetrics = "WithoutRoutes"
+	// MetricsNone omits all metrics of requests and TCP connections.
+	MetricsNone WorkloadMetrics = "None"
+)
 
 // AccessLogSpec configures an access log.
 type AccessLogSpec struct {
@@ -50,7 +67,7 @@ type AccessLogSpec struct {
 	Format string `json:"format,omitempty"`
 
 	// filter is a CEL expression over the attributes of Envoy. Only requests and connections for which it is true are logged, for example
-	// response.code >= 400. An expression without a result counts as false. Default: everything is logged.
+	// response.code >= 400. An expression without a result counts as false, and the expression false turns the log off. Default: everything is logged.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Filter string `json:"filter,omitempty"`

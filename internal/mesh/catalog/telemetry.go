@@ -8,7 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
-// Telemetry configures the access log of the sidecars of some pods (policy.openservicemesh.io).
+// Telemetry configures the access log and the metrics of the sidecars of some pods (policy.openservicemesh.io).
 type Telemetry struct {
 	Name    Name
 	Created time.Time
@@ -23,7 +23,18 @@ type Telemetry struct {
 	// Export names the ExtensionService that receives the log; empty for none. Attributes are added to each record.
 	Export     Name
 	Attributes map[string]string
+	Metrics    WorkloadMetrics
 }
+
+// WorkloadMetrics selects the metrics of requests and connections that sidecars count.
+type WorkloadMetrics uint8
+
+// What sidecars count.
+const (
+	AllMetrics WorkloadMetrics = iota
+	MetricsWithoutRoutes
+	NoMetrics
+)
 
 // Ref implements Entry.
 func (t *Telemetry) Ref() Ref { return Ref{KindTelemetry, t.Name} }

@@ -7,8 +7,6 @@ import (
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	datav3 "github.com/envoyproxy/go-control-plane/envoy/data/accesslog/v3"
-	celv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/filters/cel/v3"
 	otelv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/open_telemetry/v3"
 	statsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stats/v3"
 	streamv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stream/v3"
@@ -17,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -59,89 +58,38 @@ func inboundRequestLoggers(s *scope.Scope) []*accesslogv3.AccessLog {
 	return loggersOf(s).inboundRequests
 }
 
-// newLoggers returns loggers whose text a Telemetry configures; nil for the default. Statistics do not depend on it.
+// newLoggers returns loggers that a Telemetry configures; nil for the default.
 func newLoggers(log *scope.AccessLog) *loggers {
+	metrics := catalog.AllMetrics
+	if log != nil {
+		metrics = log.Metrics
+	}
+	count := func(filter *accesslogv3.AccessLogFilter, stats []stat) []*accesslogv3.AccessLog {
+		if metrics == catalog.NoMetrics {
+			return nil
+		}
+		return []*accesslogv3.AccessLog{statsLog(filter, stats)}
+	}
+	requests := count(noHealthCheck, inboundRequestStats)
+	if metrics == catalog.AllMetrics {
+		requests = append(requests, statsLog(noHealthCheck, inboundRouteStats))
+	}
+	requests = append(requests, denialLog(deniedRequest))
 	withDenials := inboundFormat(deniedBy(requestDenial))
-	inbound := []*accesslogv3.AccessLog{statsLog(noHealthCheck, inboundRequestStats), statsLog(noHealthCheck, inboundRouteStats), denialLog(deniedRequest)}
 	return &loggers{
-		outboundRequests:   append(textLogs(log, nil, accessLogFormat), statsLog(nil, outboundRequestStats)),
-		inboundRequests:    slices.Concat(requestLogs(log, withDenials), inbound),
-		authorizedRequests: slices.Concat(textLogs(log, noHealthCheck, withDenials), inbound),
-		outboundConnections: append(textLogs(log, connectionEnd, accessLogFormat),
-			statsLog(connectionStart, outboundOpenedStats), statsLog(connectionEnd, outboundClosedStats)),
-		inboundConnections: append(textLogs(log, connectionEnd, inboundFormat(deniedBy(connectionDenial))),
-			statsLog(connectionStart, inboundOpenedStats), statsLog(connectionEnd, inboundClosedStats)),
+		outboundRequests:   append(textLogs(log, nil, accessLogFormat), count(nil, outboundRequestStats)...),
+		inboundRequests:    slices.Concat(requestLogs(log, withDenials), requests),
+		authorizedRequests: slices.Concat(textLogs(log, noHealthCheck, withDenials), requests),
+		outboundConnections: slices.Concat(textLogs(log, connectionEnd, accessLogFormat),
+			count(connectionStart, outboundOpenedStats), count(connectionEnd, outboundClosedStats)),
+		inboundConnections: slices.Concat(textLogs(log, connectionEnd, inboundFormat(deniedBy(connectionDenial))),
+			count(connectionStart, inboundOpenedStats), count(connectionEnd, inboundClosedStats)),
 		outboundListener:    append(textLogs(log, unmatched, closedFormat()), denialLog(unmatched)),
 		unroutedConnections: textLogs(log, unmatched, unroutedFormat()),
-		inboundListener: append(append(textLogs(log, unmatched, inboundFormat(noPolicy)),
-			textLogs(log, matching("denied request connection", deniedBeforeRequest), inboundFormat(noPolicy))...),
-			statsLog(denied, inboundDeniedStats), denialLog(deniedOrUnmatched)),
+		inboundListener: slices.Concat(textLogs(log, unmatched, inboundFormat(noPolicy)),
+			textLogs(log, matching("denied request connection", deniedBeforeRequest), inboundFormat(noPolicy)),
+			[]*accesslogv3.AccessLog{statsLog(denied, inboundDeniedStats), denialLog(deniedOrUnmatched)}),
 	}
-}
-
-// Filters of access loggers.
-var (
-	noHealthCheck = &accesslogv3.AccessLogFilter{
-		FilterSpecifier: &accesslogv3.AccessLogFilter_NotHealthCheckFilter{NotHealthCheckFilter: &accesslogv3.NotHealthCheckFilter{}},
-	}
-	connectionStart = logType(datav3.AccessLogType_TcpUpstreamConnected)
-	connectionEnd   = logType(datav3.AccessLogType_TcpConnectionEnd)
-	// unmatched selects connections that match no filter chain.
-	// below400 also selects requests without a response.
-	below400   = withStatus(accesslogv3.ComparisonFilter_LE, 399)
-	atLeast400 = withStatus(accesslogv3.ComparisonFilter_GE, 400)
-	unmatched  = withFlags("NR")
-	denied     = matching("denied", connectionDenied)
-)
-
-// withStatus selects requests by the status of their responses, 0 without one.
-func withStatus(op accesslogv3.ComparisonFilter_Op, status uint32) *accesslogv3.AccessLogFilter {
-	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_StatusCodeFilter{StatusCodeFilter: &accesslogv3.StatusCodeFilter{
-		Comparison: &accesslogv3.ComparisonFilter{Op: op, Value: &corev3.RuntimeUInt32{DefaultValue: status}},
-	}}}
-}
-
-// withFlags selects what has any of the flags.
-func withFlags(flags ...string) *accesslogv3.AccessLogFilter {
-	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
-		ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: flags},
-	}}
-}
-
-// either selects what one of two filters selects.
-func either(first, second *accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
-	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_OrFilter{
-		OrFilter: &accesslogv3.OrFilter{Filters: []*accesslogv3.AccessLogFilter{first, second}},
-	}}
-}
-
-// matching selects what an expression is true for.
-func matching(name, expression string) *accesslogv3.AccessLogFilter {
-	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
-		ExtensionFilter: &accesslogv3.ExtensionFilter{
-			Name:       name,
-			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: message.Any(&celv3.ExpressionFilter{Expression: expression})},
-		},
-	}}
-}
-
-// both selects what two filters select; nil selects everything.
-func both(first, second *accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
-	switch {
-	case first == nil:
-		return second
-	case second == nil:
-		return first
-	}
-	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_AndFilter{
-		AndFilter: &accesslogv3.AndFilter{Filters: []*accesslogv3.AccessLogFilter{first, second}},
-	}}
-}
-
-func logType(kind datav3.AccessLogType) *accesslogv3.AccessLogFilter {
-	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_LogTypeFilter{
-		LogTypeFilter: &accesslogv3.LogTypeFilter{Types: []datav3.AccessLogType{kind}},
-	}}
 }
 
 // accessLogFormat has OSM's keys, which log pipelines of users parse.
@@ -203,9 +151,10 @@ func textLogs(log *scope.AccessLog, filter *accesslogv3.AccessLogFilter, standar
 	if log == nil {
 		return []*accesslogv3.AccessLog{stdoutLog(filter, format)}
 	}
-	if log.Filter != "" {
-		filter = both(filter, matching("telemetry", log.Filter))
+	if log.Filter == nothing {
+		return nil
 	}
+	filter = both(filter, telemetryFilter(log.Filter))
 	if log.Text != "" || len(log.Fields) > 0 {
 		format = logFormat{text: log.Text, fields: log.Fields}
 	}

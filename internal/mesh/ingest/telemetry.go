@@ -32,17 +32,25 @@ func Telemetry(u *unstructured.Unstructured) (*catalog.Telemetry, []Problem) {
 	policy := &catalog.Telemetry{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
 	var usable bool
 	policy.Selector, usable = podSelector(spec.Selector, "selects no pods", &found)
-	if spec.AccessLog == nil {
-		found.reject(ReasonGrantsNothing, "spec.accessLog is empty, so this Telemetry changes nothing: write a format, a filter or openTelemetry.")
+	policy.Metrics = workloadMetrics[spec.Metrics]
+	switch {
+	case spec.AccessLog != nil:
+		logText(spec.AccessLog.Format, policy, &found)
+		policy.Filter = logFilter(spec.AccessLog.Filter, &found)
+		logExport(spec.AccessLog.OpenTelemetry, policy, &found)
+	case spec.Metrics == "":
+		found.reject(ReasonGrantsNothing, "spec.accessLog is empty, so this Telemetry changes nothing: write a format, a filter or openTelemetry, or write metrics.")
 		return nil, found
 	}
-	logText(spec.AccessLog.Format, policy, &found)
-	policy.Filter = logFilter(spec.AccessLog.Filter, &found)
-	logExport(spec.AccessLog.OpenTelemetry, policy, &found)
 	if !usable {
 		return nil, found
 	}
 	return policy, found
+}
+
+// workloadMetrics has the metrics by their names in a Telemetry. The schema permits no others.
+var workloadMetrics = map[policyv1alpha1.WorkloadMetrics]catalog.WorkloadMetrics{
+	policyv1alpha1.MetricsAll: catalog.AllMetrics, policyv1alpha1.MetricsWithoutRoutes: catalog.MetricsWithoutRoutes, policyv1alpha1.MetricsNone: catalog.NoMetrics,
 }
 
 // podSelector reads labels of pods. The effect describes an object with an invalid label.

@@ -61,6 +61,12 @@ func TestTelemetry(t *testing.T) {
 		"not a condition":       {`{accessLog: {filter: "'a'"}}`, none, []string{"InvalidExpression: must be true or false"}},
 		"a macro":               {`{accessLog: {filter: "request.headers.exists(h, h == 'a')"}}`, none, []string{"InvalidExpression: not an expression"}},
 		"an invalid label":      {`{selector: {"-": x}, accessLog: {format: x}}`, nil, []string{"InvalidName: which is not a label"}},
+		"metrics alone":         {`{metrics: None}`, base(func(p *catalog.Telemetry) { p.Metrics = catalog.NoMetrics }), nil},
+		"metrics and a log": {
+			`{metrics: WithoutRoutes, accessLog: {filter: "false"}}`,
+			base(func(p *catalog.Telemetry) { p.Metrics, p.Filter = catalog.MetricsWithoutRoutes, "false" }), nil,
+		},
+		"all metrics":           {`{metrics: All}`, none, nil},
 		"nothing":               {`{selector: {app: web}}`, nil, []string{"GrantsNothing: changes nothing"}},
 		"a list":                {`{accessLog: [x]}`, nil, []string{"Malformed: expected an object"}},
 		"an impossible service": {`{accessLog: {openTelemetry: {extensionService: {name: "A B"}}}}`, none, []string{"InvalidName: which no ExtensionService can have"}},

@@ -106,7 +106,7 @@ func parseAccounts(list string) []identity.ServiceAccount {
 	return result
 }
 
-// AccessLog is what a Telemetry changes about the access log of a sidecar.
+// AccessLog is what a Telemetry changes about the access log of a sidecar, and about its metrics, which are access loggers too.
 type AccessLog struct {
 	// Policy is the Telemetry in force.
 	Policy catalog.Name
@@ -117,6 +117,8 @@ type AccessLog struct {
 	Filter string
 	// Export is where logs are sent in addition to standard output; nil for nowhere.
 	Export *LogExport
+	// Metrics are the metrics of requests and connections.
+	Metrics catalog.WorkloadMetrics
 }
 
 // LogExport is an OpenTelemetry collector that receives access logs.
@@ -132,7 +134,7 @@ func AccessLogOf(v *catalog.View, key Key) *AccessLog {
 	if policy == nil {
 		return nil
 	}
-	log := &AccessLog{Policy: policy.Name, Text: policy.Text, Fields: policy.Fields, Filter: policy.Filter}
+	log := &AccessLog{Policy: policy.Name, Text: policy.Text, Fields: policy.Fields, Filter: policy.Filter, Metrics: policy.Metrics}
 	if service := v.ExtensionService(policy.Name.Namespace, policy.Export); service != nil {
 		log.Export = &LogExport{Service: *service, Attributes: policy.Attributes}
 	}

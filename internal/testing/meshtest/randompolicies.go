@@ -167,7 +167,8 @@ func drawTelemetry(t *rapid.T) *catalog.Telemetry {
 	} else {
 		policy.Fields = map[string]string{"code": "%RESPONSE_CODE%"}
 	}
-	policy.Filter = rapid.SampledFrom([]string{"", "response.code >= 400"}).Draw(t, "filter")
+	policy.Filter = rapid.SampledFrom([]string{"", "response.code >= 400", "request.method == 'GET'", "false"}).Draw(t, "filter")
+	policy.Metrics = rapid.SampledFrom([]catalog.WorkloadMetrics{catalog.AllMetrics, catalog.MetricsWithoutRoutes, catalog.NoMetrics}).Draw(t, "metrics")
 	if rapid.Bool().Draw(t, "exported") {
 		policy.Export, policy.Attributes = drawName(t), map[string]string{"mesh": "test"}
 	}

@@ -67,7 +67,7 @@ func serveLogCollector(t *testing.T, pod *pods.Pod) *logCollector {
 	return c
 }
 
-// A Telemetry changes the lines of the log, selects them, and exports them, with both supported versions of Envoy. Without the collector,
+// A Telemetry changes the lines of the log, selects them, exports them, and turns log and metrics off, with both supported versions of Envoy. Without the collector,
 // requests are not affected.
 func TestTelemetry(t *testing.T) {
 	for version, binary := range envoytest.Binaries(t) {
@@ -117,6 +117,18 @@ func testTelemetry(t *testing.T, binary string) {
 	})
 	s.awaitLog(t, "server", map[string]any{"path": "/admin", "by": "no policy"})
 
+	configure(&scope.AccessLog{Filter: "false", Metrics: catalog.NoMetrics})
+	for range 3 { // connections of the earlier configuration end with their next response
+		get("/books/drained", 200)
+	}
+	before := s.countedRequests(t)
+	for range 3 {
+		get("/books/silent", 200)
+	}
+	if after := s.countedRequests(t); !slices.Equal(before, after) {
+		t.Errorf("without metrics, %q became %q", before, after)
+	}
+
 	configure(nil)
 	eventually.True(t, 20*time.Second, "the default format is back", func() bool {
 		get("/books/last", 200)
@@ -124,6 +136,24 @@ func testTelemetry(t *testing.T, binary string) {
 			return strings.Contains(line, "/books/last") && strings.Contains(line, envoy.DeniedByKey)
 		})
 	})
+	if slices.ContainsFunc(s.logLines(t, "server"), func(line string) bool { return strings.Contains(line, "/books/silent") }) {
+		t.Error("the log has a request while it is off")
+	}
+	if slices.Equal(before, s.countedRequests(t)) {
+		t.Errorf("requests with metrics are not counted: %q", before)
+	}
+}
+
+// countedRequests returns the counters of requests of the server.
+func (s *shop) countedRequests(t *testing.T) []string {
+	t.Helper()
+	var list []string
+	for line := range strings.Lines(s.server.Admin(t, "/stats/prometheus")) {
+		if strings.HasPrefix(line, "envoy_osm_inbound_request_total") {
+			list = append(list, line)
+		}
+	}
+	return list
 }
 
 // envoyDenial is the expression that docs/observability.md recommends for formats of users.

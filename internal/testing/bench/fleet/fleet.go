@@ -15,11 +15,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	loadstats "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/stats"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
@@ -157,11 +160,30 @@ func (s *sidecar) run(ctx context.Context, address string, config *tls.Config, d
 		return err
 	}
 	defer conn.Close()
+	s.fleet.ended.Go(func() { s.reportLoads(ctx, conn) })
 	return fakexds.RunOver(ctx, conn, fakexds.Options{Token: s.token, NodeID: s.id, Applied: s.expect.received, Destinations: s.destinations}, s.envoy)
 }
 
-// HandleRPC implements stats.Handler.
-func (s *sidecar) HandleRPC(_ context.Context, event stats.RPCStats) {
+// reportLoads keeps the stream of load reports open that every sidecar has. Nobody reads loads, so none are sent. A control plane without load reports
+// ends it.
+func (s *sidecar) reportLoads(ctx context.Context, conn *grpc.ClientConn) {
+	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", s.token)
+	stream, err := loadstats.NewLoadReportingServiceClient(conn).StreamLoadStats(ctx)
+	if err != nil || stream.Send(&loadstats.LoadStatsRequest{Node: &core.Node{Id: s.id}}) != nil {
+		return
+	}
+	for {
+		if _, err := stream.Recv(); err != nil {
+			return
+		}
+	}
+}
+
+// HandleRPC implements stats.Handler. Only the discovery stream counts.
+func (s *sidecar) HandleRPC(ctx context.Context, event stats.RPCStats) {
+	if ctx.Value(isDiscovery{}) == nil {
+		return
+	}
 	switch event := event.(type) {
 	case *stats.OutHeader:
 		s.fleet.opened.Add(1)
@@ -177,7 +199,15 @@ func (s *sidecar) HandleRPC(_ context.Context, event stats.RPCStats) {
 }
 
 // TagRPC implements stats.Handler.
-func (s *sidecar) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+func (s *sidecar) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Context {
+	if info.FullMethodName == loadstats.LoadReportingService_StreamLoadStats_FullMethodName {
+		return ctx
+	}
+	return context.WithValue(ctx, isDiscovery{}, true)
+}
+
+// isDiscovery is the key of contexts of discovery streams.
+type isDiscovery struct{}
 
 // HandleConn implements stats.Handler.
 func (s *sidecar) HandleConn(context.Context, stats.ConnStats) {}
