@@ -89,6 +89,9 @@ func (m Mesh) expected(v *catalog.View, pod *catalog.Pod, dir direction, service
 	s := scope.Build(v, m.TrustDomain, scope.KeyFor(v, pod))
 	mentions := namesContaining(services)
 	all := []item{{secrets, envoy.ServiceCertName}}
+	if dir == outbound {
+		all = append(all, sharedItems(s, services)...)
+	}
 	for _, r := range slices.Concat(envoy.Build(s), envoy.TrustSecrets(s, nil)) {
 		switch r.TypeURL {
 		case resource.ListenerType:
@@ -105,6 +108,19 @@ func (m Mesh) expected(v *catalog.View, pod *catalog.Pod, dir direction, service
 			if strings.HasPrefix(r.Name, "root-cert-for-mtls-"+dir.String()) {
 				all = append(all, item{secrets, r.Name})
 			}
+		}
+	}
+	return all
+}
+
+// sharedItems returns the resources that services share with others, because the sidecar loads destinations on demand. Whether it has loaded their clusters
+// does not matter.
+func sharedItems(s *scope.Scope, services []catalog.Name) []item {
+	var all []item
+	for i := range s.Outbound {
+		if o := &s.Outbound[i]; s.SharesListener(o) && slices.Contains(services, o.Service) {
+			shared := envoy.NamesOfPort(o.Port)
+			all = append(all, item{listeners, shared.Listener}, item{chains, shared.Chain}, item{routes, shared.Routes})
 		}
 	}
 	return all

@@ -70,6 +70,16 @@ func ownListeners(s *scope.Scope, reachable []destination) []destination {
 	return own
 }
 
+// PortNames are the names of the resources that Services with HTTP on a port number share in a sidecar that loads destinations on demand.
+type PortNames struct{ Listener, Chain, Routes string }
+
+// NamesOfPort returns the names for a port number.
+func NamesOfPort(port uint16) PortNames {
+	return PortNames{portListenerName(port), portChainName(port), portRouteName(port)}
+}
+
+func portChainName(port uint16) string { return fmt.Sprintf("outbound_%d_http", port) }
+
 func portListenerName(port uint16) string { return fmt.Sprintf("outbound_%d", port) }
 
 func portRouteName(port uint16) string { return fmt.Sprintf("rds-outbound.%d", port) }
@@ -106,7 +116,7 @@ func portChains(s *scope.Scope, p sharedPort, egress authz.EgressPort) []*listen
 		match.PrefixRanges = append(match.PrefixRanges, cidrRange(prefix))
 	}
 	chains := []*listenerv3.FilterChain{{
-		Name: fmt.Sprintf("outbound_%d_http", p.number), FilterChainMatch: match, Filters: []*listenerv3.Filter{onDemandHTTP(s, p.number)},
+		Name: portChainName(p.number), FilterChainMatch: match, Filters: []*listenerv3.Filter{onDemandHTTP(s, p.number)},
 	}}
 	return append(chains, outsideChains(s, egress)...)
 }
