@@ -148,6 +148,7 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	for _, p := range all {
 		a.Ways = append(a.Ways, e.at(p)...)
 	}
+	answeredOnDemand(a.Ways, from.pod)
 	a.Missing = append(a.Missing, m.deniedPorts(e, all)...)
 	m.addHints(v, a.Ways)
 	a.setVerdict()
