@@ -158,7 +158,8 @@ func TestPlanOfGatewayConnections(t *testing.T) {
 			[]catalog.Change{mayCall, route(tls, "r", "tls", "db", "*.example.com")}, []catalog.Change{route(tls, "one", "tls", "db", "a.example.com")}, nil,
 		},
 		"a name that a wildcard loses": {
-			[]catalog.Change{mayCall, route(tls, "r", "tls", "db", "*.example.com")}, []catalog.Change{route(tls, "one", "tls", "none", "a.example.com")},
+			[]catalog.Change{mayCall, route(tls, "r", "tls", "db", "*.example.com")},
+			[]catalog.Change{route(tls, "one", "tls", "none", "a.example.com")},
 			[]string{"tls://a.example.com:443 allowed -> denied" + by},
 		},
 		"a route of sidecars": {[]catalog.Change{mayCall, route(tcp, "r", "tcp", "db")}, []catalog.Change{ofSidecars}, nil},

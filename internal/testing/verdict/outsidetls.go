@@ -57,6 +57,7 @@ type eitherListener struct {
 	config *tls.Config
 }
 
+// Accept implements net.Listener.
 func (l eitherListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
