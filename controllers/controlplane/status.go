@@ -64,6 +64,7 @@ func (c *ControlPlane) addGateways(mgr manager.Manager, definitions *traffic.Def
 	}
 	encryption := &backendtls.Reconciler{
 		Client: mgr.GetClient(), ConfigMaps: mgr.GetAPIReader(), Leading: leader.Leading, Sink: c.store, Mesh: c.config.Mesh, Namespace: c.config.Namespace,
+		Rejected: rejections.Of, RejectedPolicies: rejections.Watch,
 	}
 	return encryption.Setup(mgr, definitions)
 }

@@ -20,11 +20,8 @@ func TestMain(m *testing.M) {
 	os.Exit(lab.Suite{SetUp: setUp, FailureMessage: "cannot set up the mesh", Out: os.Stderr}.Run(m))
 }
 
-// setUp installs a mesh, the images of the suite, and the definitions of its release, unless no test runs. The definitions remain.
+// setUp installs a mesh, the images of the suite, and the definitions of its release. The definitions remain.
 func setUp(ctx context.Context) (*lab.Cluster, error) {
-	if !lab.IsFull() {
-		return nil, nil
-	}
 	var err error
 	if cluster, err = lab.Prepare(ctx, os.Stderr, installLimit); err != nil {
 		return cluster, err

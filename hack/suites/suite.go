@@ -67,7 +67,7 @@ func suites() []suite {
 		{name: "unit", needs: []need{needPackages, needRacePackages, needEnvoy, needPrometheus, needPackagers}, commands: unit},
 		{name: "golden", needs: []need{needPackages, needEnvoy}, commands: golden},
 		{name: "envtest", needs: []need{needPackages, needAssets, needPrometheus}, commands: envtests},
-		{name: "e2e", needs: []need{needPackages, needCluster}, commands: e2e},
+		{name: "e2e", needs: []need{needPackages, needCluster, needConformance}, commands: e2e},
 	}
 }
 

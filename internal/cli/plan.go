@@ -35,7 +35,8 @@ func (a *app) planCommand() *cobra.Command {
 get a new configuration, by workload. Each has the number of resources per type (CDS, EDS, LDS, RDS, SDS, ECDS) and the size in
 bytes. It also lists the flows that would be newly denied or allowed: the source, the Service and port, the requests, and the
 policy and rule. Flows of clients outside the mesh (IngressBackend, Gateway) and to destinations outside the mesh (Egress) are
-included. The result is computed by the same code that configures the sidecars.
+included, and the hosts to which sidecars would begin or cease to encrypt requests (BackendTLSPolicy). The result is computed by
+the same code that configures the sidecars.
 
 Files are merged into the objects in the cluster, as with kubectl apply. --delete names files with objects that would be deleted.
 --against compares two sets of files, each as a complete mesh, without a cluster.

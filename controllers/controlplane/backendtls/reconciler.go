@@ -3,6 +3,7 @@ package backendtls
 import (
 	"context"
 	"errors"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -10,8 +11,10 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
@@ -20,6 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
 // Reconciler reconciles all BackendTLSPolicies of a mesh at once. All fields are required.
@@ -32,6 +36,10 @@ type Reconciler struct {
 	Leading func() bool
 	// Sink receives the authorities.
 	Sink feed.Sink
+	// Rejected returns the rejections of a policy by sidecars. It returns false until they are known.
+	Rejected func(kind, namespace, name string) ([]report.Rejection, bool)
+	// RejectedPolicies returns a channel of the policies of a kind whose rejections changed, which the caller reads from then on.
+	RejectedPolicies func(schema.GroupVersionKind) <-chan event.GenericEvent
 	// Mesh is the name of the mesh, and Namespace that of its control plane.
 	Mesh, Namespace string
 
@@ -55,6 +63,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	current, failed := r.updateAuthorities(ctx, mesh.View())
 	mesh.Apply(current)
 	if r.Leading() {
+		if _, known := r.Rejected(kinds.BackendTLSPolicy.Kind, "", ""); !known {
+			return ctrl.Result{RequeueAfter: time.Second}, failed
+		}
 		failed = errors.Join(failed, r.writeStatus(ctx, mesh.View(), policies))
 	}
 	if failed != nil || len(policies) == 0 {
@@ -108,5 +119,6 @@ func (r *Reconciler) add(mgr manager.Manager) error {
 		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.Or[client.Object](predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		Watches(kinds.Object(kinds.Egress), all, specs).
 		Watches(kinds.Object(kinds.BackendTLSPolicy), all, specs).
+		WatchesRawSource(source.Channel(r.RejectedPolicies(kinds.BackendTLSPolicy), all)).
 		Complete(r)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
@@ -98,8 +99,12 @@ func TestBackendTLSPolicies(t *testing.T) {
 			return c.Get(ctx, key, object, options...)
 		},
 	}).Build()
-	got, leading := sink{}, false
-	r := &Reconciler{Client: c, ConfigMaps: c, Leading: func() bool { return leading }, Sink: got, Mesh: "osm", Namespace: "osm-system"}
+	got, leading, known := sink{}, false, false
+	var rejections []report.Rejection
+	r := &Reconciler{
+		Client: c, ConfigMaps: c, Leading: func() bool { return leading }, Sink: got, Mesh: "osm", Namespace: "osm-system",
+		Rejected: func(string, string, string) ([]report.Rejection, bool) { return rejections, known },
+	}
 	reconcile := func() error {
 		_, err := r.Reconcile(t.Context(), ctrl.Request{})
 		return err
@@ -111,6 +116,10 @@ func TestBackendTLSPolicies(t *testing.T) {
 		t.Errorf("a replica without the Lease writes the status %q", text)
 	}
 	leading = true
+	if err := reconcile(); err != nil || conditions(t, c, "shop") != "" {
+		t.Errorf("the status is %q (%v) before the rejections of sidecars are known", conditions(t, c, "shop"), err)
+	}
+	known = true
 	const by = "Egress api by gateway.openservicemesh.io/osm:"
 	if err := reconcile(); err != nil || conditions(t, c, "shop") != by+" NoValidCACertificate InvalidCACertificateRef" || conditions(t, c, "apart") != "" {
 		t.Errorf("the status is %q, and %q outside the mesh (%v)", conditions(t, c, "shop"), conditions(t, c, "apart"), err)
@@ -121,6 +130,11 @@ func TestBackendTLSPolicies(t *testing.T) {
 	if err := reconcile(); err != nil || got["shop/ca"].Problem != "" || conditions(t, c, "shop") != by+" Accepted ResolvedRefs" {
 		t.Errorf("the status is %q with %v (%v)", conditions(t, c, "shop"), got, err)
 	}
+	rejections = []report.Rejection{{Text: "bad"}}
+	if err := reconcile(); err != nil || conditions(t, c, "shop") != by+" RejectedByProxy ResolvedRefs" {
+		t.Errorf("the status is %q (%v), want that sidecars reject the policy", conditions(t, c, "shop"), err)
+	}
+	rejections = nil
 	unreadable = errors.New("the API server does not answer")
 	if err := reconcile(); err == nil || len(got) != 1 || got["shop/ca"].Problem != "" {
 		t.Errorf("entries %v (%v), want the last content and an error", got, err)

@@ -11,8 +11,10 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -29,9 +31,22 @@ func (r *Reconciler) writeStatus(ctx context.Context, v *catalog.View, objects [
 	for i := range objects {
 		object := &objects[i]
 		name := catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
-		failed = errors.Join(failed, r.write(ctx, object.DeepCopy(), evaluated[name]))
+		targets := evaluated[name]
+		if rejections, _ := r.Rejected(kinds.BackendTLSPolicy.Kind, name.Namespace, name.Name); len(rejections) > 0 {
+			reject(targets, status.RejectionMessage(rejections))
+		}
+		failed = errors.Join(failed, r.write(ctx, object.DeepCopy(), targets))
 	}
 	return failed
+}
+
+// reject makes a policy that sidecars reject not accepted.
+func reject(targets []gateway.AncestorStatus, text string) {
+	for i := range targets {
+		if targets[i].Accepted.OK {
+			targets[i].Accepted = gateway.Verdict{Reason: kinds.ReasonRejectedByProxy, Message: text + " " + gateway.NoRequests}
+		}
+	}
 }
 
 // write replaces the entries of the mesh, and keeps those of other controllers.

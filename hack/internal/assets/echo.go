@@ -47,7 +47,7 @@ func (b Builder) Echo(ctx context.Context, references []string) (string, error) 
 	const programs = "istio.io/istio/pkg/test/echo/cmd/"
 	return b.echoServer(ctx, echoServer{
 		name: "echo", module: "echo", packages: []string{programs + "client", programs + "server"}, entrypoint: "server", selfSigned: true,
-		notice: "building the echo application of the conformance suite (once; about two minutes on two cores)",
+		notice: "building the echo application of the conformance suite (once; about half a minute on two cores)",
 	}, references)
 }
 
@@ -56,18 +56,18 @@ func (b Builder) Echo(ctx context.Context, references []string) (string, error) 
 func (b Builder) EchoBasic(ctx context.Context, references []string) (string, error) {
 	return b.echoServer(ctx, echoServer{
 		name: "echo-basic", module: "echobasic", packages: []string{"sigs.k8s.io/gateway-api/conformance/echo-basic"}, entrypoint: "echo-basic",
-		notice: "building the server of the conformance suite (once; about a minute on two cores)",
+		notice: "building the server of the conformance suite (once; about half a minute on two cores)",
 	}, references)
 }
 
 func (b Builder) echoServer(ctx context.Context, server echoServer, references []string) (string, error) {
 	module := filepath.Join(b.Hack, "servers", server.module)
 	return b.ensure(ctx, build.Artifact{
-		Name: server.name, Inputs: append([]string{linkerFlags, "format 2"}, references...), Sources: []string{module},
+		Name: server.name, Inputs: append([]string{linkerFlags, unoptimized, "format 2"}, references...), Sources: []string{module},
 		Make: func(ctx context.Context, dir string) error {
 			work := filepath.Join(dir, "work")
 			defer os.RemoveAll(work)
-			args := append(append([]string{}, goBuild...), "-o", work+string(filepath.Separator))
+			args := append(append([]string{}, goBuild...), "-gcflags", unoptimized, "-o", work+string(filepath.Separator))
 			if err := build.Run(ctx, build.Command{Dir: module, Env: []string{"CGO_ENABLED=0", "GOTOOLCHAIN=auto"}, Args: append(args, server.packages...)}); err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
+	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
@@ -111,6 +113,31 @@ const gatewayAccounts = `
 
 const tcpService = `{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {clusterIP: 10.0.0.1, selector: {app: web}, ports: [{port: 80, targetPort: 8080, appProtocol: tcp}]}}`
 
+const (
+	egressEnabled = `{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: osm-system}, spec: {certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048}, featureFlags: {enableEgressPolicy: true}}}`
+	outsideEgress = `{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Egress, metadata: {name: a, namespace: shop}, spec: {sources: [{kind: ServiceAccount, namespace: shop, name: till}], hosts: [a.example.com], ports: [{number: 80, protocol: http}]}}`
+)
+
+// encryption returns a BackendTLSPolicy of an Egress with a condition in its status. Other validation replaces the ConfigMap.
+func encryption(name, created, egress, condition, validation string) string {
+	if validation == "" {
+		validation = `caCertificateRefs: [{group: "", kind: ConfigMap, name: ca}]`
+	}
+	return fmt.Sprintf(`{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {name: %s, namespace: shop, creationTimestamp: "%s"}, spec: {targetRefs: [{group: policy.openservicemesh.io, kind: Egress, name: %s}], `+
+		`validation: {hostname: a.example.com, %s}}, status: {ancestors: [{controllerName: gateway.openservicemesh.io/osm, ancestorRef: {name: %s}, conditions: [%s]}]}}`, name, created, egress, validation, egress, condition)
+}
+
+// manyEncryptions returns a number of BackendTLSPolicies for Egresses of their own, each with a ConfigMap.
+func manyEncryptions(number int) string {
+	text := ""
+	for i := range number {
+		text += "\n---\n" + strings.Replace(outsideEgress, "name: a,", fmt.Sprintf("name: e%02d,", i), 1)
+		policy := encryption(fmt.Sprintf("p%02d", i), "2026-01-01T00:00:00Z", fmt.Sprintf("e%02d", i), "{}", "")
+		text += "\n---\n" + strings.Replace(policy, "name: ca}", fmt.Sprintf("name: ca%02d}", i), 1)
+	}
+	return text
+}
+
 // findings analyzes the shop with more objects, and returns the codes of the findings.
 var findings = map[string]struct {
 	objects string
@@ -198,6 +225,37 @@ var findings = map[string]struct {
 		`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Telemetry, metadata: {name: a, namespace: shop, creationTimestamp: "2026-01-01T00:00:00Z"}, spec: {accessLog: {openTelemetry: {extensionService: {name: none}}}}}` + "\n---\n" +
 			`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Telemetry, metadata: {name: b, namespace: shop, creationTimestamp: "2026-01-02T00:00:00Z"}, spec: {accessLog: {filter: "response.code >= 400"}}}`,
 		[]string{"OSM0218 Telemetry shop/a", "OSM0306 Telemetry shop/b"},
+	},
+	"encryption": {
+		strings.Join([]string{
+			egressEnabled, outsideEgress,
+			encryption("good", "2026-01-01T00:00:00Z", "a", "{}", ""),
+			encryption("newer", "2026-01-02T00:00:00Z", "a", "{}", ""),
+			encryption("typo", "2026-01-03T00:00:00Z", "b", "{}", ""),
+			encryption("rejected", "2026-01-04T00:00:00Z", "a", "{type: Accepted, status: 'False', reason: RejectedByProxy, message: it is bad.}", ""),
+			encryption("earlier", "2026-01-05T00:00:00Z", "b", "{type: Accepted, status: 'False', reason: Invalid, observedGeneration: 7, message: it was bad.}", ""),
+		}, "\n---\n"),
+		[]string{
+			"OSM0234 BackendTLSPolicy shop/earlier", "OSM0310 BackendTLSPolicy shop/newer", "OSM0310 BackendTLSPolicy shop/rejected",
+			"OSM0406 BackendTLSPolicy shop/rejected", "OSM0234 BackendTLSPolicy shop/typo",
+		},
+	},
+	"encryption that cannot be used": {
+		strings.Join([]string{
+			egressEnabled, outsideEgress,
+			encryption("system", "2026-01-01T00:00:00Z", "a", "{}", "wellKnownCACertificates: System"),
+		}, "\n---\n"),
+		[]string{"OSM0235 BackendTLSPolicy shop/system"},
+	},
+	"encryption without authorities": {
+		strings.Join([]string{
+			egressEnabled, outsideEgress, encryption("p", "2026-01-01T00:00:00Z", "a", "{type: Accepted, status: 'False', reason: NoValidCACertificate, message: The ConfigMap is empty.}", ""),
+		}, "\n---\n"),
+		[]string{"OSM0235 BackendTLSPolicy shop/p"},
+	},
+	"encryption by too many ConfigMaps": {
+		egressEnabled + manyEncryptions(gateway.MaxAuthorities+1),
+		[]string{"OSM0235 BackendTLSPolicy shop/p64"},
 	},
 	"a policy outside":    {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: TCPRoute, metadata: {name: r, namespace: out}, spec: {}}`, []string{"OSM0402 TCPRoute out/r"}},
 	"a permissive mesh":   {`{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: osm-system}, spec: {certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048}, traffic: {enablePermissiveTrafficPolicyMode: true}}}`, []string{"OSM0403 MeshConfig osm-system/osm-mesh-config"}},

@@ -57,6 +57,8 @@ const (
 	codeNoServiceParent  = "OSM0230"
 	codeRouteBackend     = "OSM0231"
 	codeConnectionRoute  = "OSM0233"
+	codeNoTLSTarget      = "OSM0234"
+	codeUnusableTLS      = "OSM0235"
 
 	codeSplitConflict   = "OSM0301"
 	codeRetryConflict   = "OSM0302"
@@ -67,6 +69,7 @@ const (
 	codeAuthConflict    = "OSM0307"
 	codeSplitReplaced   = "OSM0308"
 	codeRouteConflict   = "OSM0309"
+	codeTLSConflict     = "OSM0310"
 
 	codeRetriesOff   = "OSM0401"
 	codeOutsideMesh  = "OSM0402"
@@ -147,6 +150,8 @@ var meshCodes = []Code{
 	{codeNoServiceParent, diagnosis.Error, "A route does not apply to the Service that it names", "A parent of a route is a Service that is not in the mesh, or that has no such port with a protocol of the route: HTTP for HTTPRoutes and GRPCRoutes, TLS of the application for TLSRoutes, anything but HTTP for TCPRoutes. Requests and connections to it are not routed.", "Correct spec.parentRefs, or appProtocol of the port."},
 	{codeRouteBackend, diagnosis.Error, "A backend of a route for a Service cannot be used", "A backendRef of a route is not a port of a Service in the mesh, or no ReferenceGrant permits it. Its share of the requests gets status 500, and its share of the connections of a TLSRoute or TCPRoute is closed.", "Follow the message."},
 	{codeConnectionRoute, diagnosis.Error, "A Gateway has no listener for a TLSRoute or TCPRoute", "TLSRoutes need a listener with the protocol TLS, and TCPRoutes one with TCP. SMI's TCPRoute is another kind, and has no parents.", "Add a listener, make a Service the parent, or write an HTTPRoute."},
+	{codeNoTLSTarget, diagnosis.Error, "The Egress of a BackendTLSPolicy does not exist", "A BackendTLSPolicy encrypts the requests of Egresses of its own namespace. This one has no effect on a target that does not exist or is invalid.", "Create the Egress, or correct spec.targetRefs."},
+	{codeUnusableTLS, diagnosis.Error, "A BackendTLSPolicy cannot be used", "Sidecars cannot encrypt the requests of an Egress as the policy demands. Requests then get status 503, or go through the egress gateway with its own settings; none leaves the mesh in plaintext.", "Follow the message."},
 
 	{codeSplitConflict, diagnosis.Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},
 	{codeRetryConflict, diagnosis.Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},
@@ -157,6 +162,7 @@ var meshCodes = []Code{
 	{codeAuthConflict, diagnosis.Warning, "ExternalAuthorizations conflict", "Two ExternalAuthorizations of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
 	{codeSplitReplaced, diagnosis.Error, "A route replaces a TrafficSplit", "A route of the Gateway API in the namespace of a Service has precedence over the TrafficSplits of the Service, whatever their age.", "Delete one of them, or limit the route to other ports of the Service."},
 	{codeRouteConflict, diagnosis.Error, "Another route has the connections of a TLSRoute or TCPRoute", "One TCPRoute of a namespace applies to a port: the oldest. TLSRoutes have precedence over TCPRoutes, and of equal hostnames, that of the older TLSRoute applies. The route has no effect on any port of its parent.", "Delete one of the routes, or limit it to other ports or hostnames."},
+	{codeTLSConflict, diagnosis.Error, "BackendTLSPolicies conflict", "Two BackendTLSPolicies have the same Egress as their target. The older one applies, and the other has no effect.", "Delete one of them."},
 
 	{codeRetriesOff, diagnosis.Warning, "Retry policies are disabled", "A Retry only has an effect if the MeshConfig enables retry policies.", "Set spec.featureFlags.enableRetryPolicy to true in the MeshConfig."},
 	{codeOutsideMesh, diagnosis.Warning, "A policy is in a namespace outside the mesh", "Pods in this namespace have no sidecar of the mesh, so the policy has no effect.", "Add the namespace with osm namespace add NAMESPACE, or move the policy."},

@@ -176,7 +176,7 @@ func (m Mesh) gatewayWays(v *catalog.View, q Question, p servicePort) []Way {
 					continue
 				}
 				e := evaluator{catalog: m.Catalog, v: v, question: q, caller: v.GatewayAccount(names.IngressGateway)}
-				denied := isDeniedByGateway(v, rule)
+				denied := rule.IsDenied(v)
 				for _, way := range e.waysTo(p) {
 					way.Gateway = describeRule(l, host, rule)
 					m.denyBeyondLimit(e, p, &way)
@@ -216,18 +216,6 @@ func (m Mesh) rejectedWay(l gateway.Listener, host gateway.Host, p servicePort, 
 	}
 	m.denyUnprogrammed(l, &way)
 	return []Way{way}
-}
-
-// isDeniedByGateway returns true if no policy allows the ingress gateway to call any backend of a rule. It then answers 403 itself.
-func isDeniedByGateway(v *catalog.View, rule gateway.Rule) bool {
-	account := v.GatewayAccount(names.IngressGateway)
-	return !slices.ContainsFunc(rule.Backends, func(b gateway.Backend) bool {
-		if b.Service == nil {
-			return false
-		}
-		rules := authz.SplitRulesFor(v, account, b.Service, b.Port)
-		return rules[len(rules)-1].IsCallable()
-	})
 }
 
 // answerOfGateway replaces what a sidecar would answer where the gateway has no route to the destination.

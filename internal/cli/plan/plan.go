@@ -129,6 +129,7 @@ func (p *Plan) Print(w io.Writer, form *output.Flag) error {
 			printFlow(w, f, form.Wide())
 		}
 	}
+	p.printEncryptions(w)
 	if len(p.Unavailable) > 0 {
 		fmt.Fprint(w, "\nUnavailable:\n\n")
 		for _, sentence := range p.Unavailable {
@@ -136,6 +137,23 @@ func (p *Plan) Print(w io.Writer, form *output.Flag) error {
 		}
 	}
 	return nil
+}
+
+func (p *Plan) printEncryptions(w io.Writer) {
+	if len(p.Encryptions) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\nThe encryption of requests outside the mesh would change:\n\n")
+	for _, e := range p.Encryptions {
+		text := "encrypted by BackendTLSPolicy " + e.After
+		if e.After == "" {
+			text = "in plaintext"
+		}
+		fmt.Fprintf(w, "  %s -> %s  %s\n", e.From, e.To, text)
+		if e.Before != "" {
+			fmt.Fprintf(w, "    previously by: BackendTLSPolicy %s\n", e.Before)
+		}
+	}
 }
 
 func (p *Plan) printObjects(w io.Writer) {

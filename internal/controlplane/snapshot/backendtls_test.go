@@ -5,7 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -39,4 +42,46 @@ func TestSidecarsWaitForAuthorities(t *testing.T) {
 	if _, err := late.tryConnect(peerOf(till)); err != nil {
 		t.Errorf("authorities that are never read keep the sidecar out: %v", err)
 	}
+}
+
+// TestRejectedBackendTLSPolicy checks that a policy whose authorities a sidecar rejects is quarantined and answers requests with 503: they must not leave the
+// mesh in plaintext. It returns once its authorities are accepted.
+func TestRejectedBackendTLSPolicy(t *testing.T) {
+	till := meshtest.Pod("shop", "till-1", "till", "till", "10.0.0.9")
+	policy := &catalog.BackendTLSPolicy{
+		Name: meshtest.Name("shop", "p"), Hostname: "api.example.com", Authorities: []string{"ca"},
+		Targets: []catalog.PolicyTarget{{Group: catalog.PolicyGroup, Kind: "Egress", Name: "api"}},
+	}
+	h := newSyncedHarness(
+		till, accountOf(till), &catalog.Settings{EgressPolicies: true}, &catalog.Namespace{Name: "shop", Monitored: true},
+		&catalog.BackendAuthorities{Name: meshtest.Name("shop", "ca"), PEM: []byte("good")}, policy,
+		&catalog.Egress{
+			Name: meshtest.Name("shop", "api"), Sources: []identity.ServiceAccount{meshtest.SA("shop", "till")}, Hosts: []string{"api.example.com"},
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+		},
+	)
+	proxy := newFakeProxy(h, till)
+	proxy.rejectIf = contains("bad")
+	proxy.open(t)
+	proxy.sync(t)
+	const secret, encrypted, plain = "backend-authorities:shop/p", "tls:api.example.com:80", "api.example.com:80"
+	check := func(when string, quarantined []string, encrypts bool) {
+		t.Helper()
+		if diff := cmp.Diff(quarantined, h.rejections()); diff != "" {
+			t.Errorf("%s, quarantined (-want +got):\n%s", when, diff)
+		}
+		if got := contentOf(proxy.stream, resourcetype.Clusters, encrypted) != nil; got != encrypts {
+			t.Errorf("%s, requests can be encrypted: %t, want %t", when, got, encrypts)
+		}
+		if contentOf(proxy.stream, resourcetype.Clusters, plain) != nil {
+			t.Errorf("%s, requests leave the mesh in plaintext", when)
+		}
+	}
+	check("with good authorities", nil, true)
+	h.apply(&catalog.BackendAuthorities{Name: meshtest.Name("shop", "ca"), PEM: []byte("bad")})
+	proxy.sync(t)
+	check("with bad authorities", []string{`BackendTLSPolicy shop/p by shop/till-1: SDS ` + secret + ` "no"`}, false)
+	h.apply(&catalog.BackendAuthorities{Name: meshtest.Name("shop", "ca"), PEM: []byte("better")})
+	proxy.sync(t)
+	check("after a correction", nil, true)
 }

@@ -69,6 +69,9 @@ func (s *Store) updateCompletedPolicies() {
 // of them was quarantined.
 func (s *Store) recordPolicyChanges(changes []catalog.Change) (changed []catalog.Ref, released bool) {
 	for _, change := range changes {
+		if change.Ref.Kind == catalog.KindBackendAuthorities && s.catalog.Differs(change) {
+			released = s.recordAuthorities(change.Ref.Name) || released
+		}
 		if !change.Ref.Kind.IsPolicy() {
 			continue
 		}
@@ -85,6 +88,16 @@ func (s *Store) recordPolicyChanges(changes []catalog.Change) (changed []catalog
 		}
 	}
 	return changed, released
+}
+
+// recordAuthorities records that a ConfigMap changes, and with it the policies that refer to it. It returns whether one of them was quarantined.
+func (s *Store) recordAuthorities(name catalog.Name) (released bool) {
+	for _, policy := range s.catalog.View().BackendTLSPolicies() {
+		if policy.Name.Namespace == name.Namespace && slices.Contains(policy.Authorities, name.Name) {
+			released = s.quarantine.RecordChange(catalog.Set(policy)) || released
+		}
+	}
+	return released
 }
 
 // Rejections returns the quarantined policies, sorted.

@@ -46,6 +46,31 @@ func Decide(v *catalog.View, r Request) Verdict {
 	return verdict
 }
 
+// DecideForwarded returns the outcome of a request that the ingress gateway, its source, forwards to a port of a Service, the backend of a route at a Gateway.
+// The gateway applies the TrafficSplit for all requests; those with matches, and the routes of the Service, are for sidecars.
+func DecideForwarded(v *catalog.View, r Request) Verdict {
+	service := v.Service(r.Service)
+	port, ok := portOf(service, r.Port)
+	if !ok {
+		return singleAnswer(Answer{Outcome: Unavailable, Missing: fmt.Sprintf("the mesh has no Service %s with a port %d", r.Service, r.Port)})
+	}
+	rules := SplitRulesFor(v, r.Source, service, port)
+	rule := rules[len(rules)-1]
+	verdict := Verdict{}
+	for _, b := range rule.Backends {
+		if b.Weight > 0 {
+			verdict.Answers = append(verdict.Answers, b.evaluate(v, r, false)...)
+		}
+	}
+	if len(verdict.Answers) == 0 {
+		verdict = singleAnswer(Answer{Outcome: Unavailable, Missing: rule.missing(r.Service)})
+	}
+	for i := range verdict.Answers {
+		verdict.Answers[i].setRule(rule.Split, nil)
+	}
+	return verdict
+}
+
 // missing describes what the rule needs to have a destination.
 func (r RouteRule) missing(service catalog.Name) string {
 	if r.Split == nil {

@@ -35,6 +35,8 @@ type EgressAnswer struct {
 	Resolved bool
 	// Gateway is true if the egress gateway forwards the call.
 	Gateway bool
+	// EncryptedBy is the BackendTLSPolicy by which the sidecar encrypts the call; empty if it sends the call as it is.
+	EncryptedBy catalog.Name
 	// Policies are the Egresses ("<namespace>/<name>") that allow the call.
 	Policies []string
 	// Missing describes what would allow the call; empty when it is allowed.
@@ -120,10 +122,14 @@ func (h EgressHost) evaluate(v *catalog.View, r EgressRequest) EgressAnswer {
 
 // encrypted is the answer to a request that the host's policies allow: it is not forwarded if it cannot be encrypted as a BackendTLSPolicy demands.
 func (h EgressHost) encrypted() EgressAnswer {
-	if tls := h.BackendTLS; tls != nil && tls.Unusable {
-		return EgressAnswer{Outcome: Unavailable, Missing: fmt.Sprintf("a BackendTLSPolicy that can be used, see the status of %s: requests to %s are not sent without encryption", tls.Policy, h.Host)}
+	answer := h.allowed(h.HTTPGateway)
+	if tls := h.BackendTLS; tls != nil {
+		if tls.Unusable {
+			return EgressAnswer{Outcome: Unavailable, Missing: fmt.Sprintf("a BackendTLSPolicy that can be used, see the status of %s: requests to %s are not sent without encryption", tls.Policy, h.Host)}
+		}
+		answer.EncryptedBy = tls.Policy
 	}
-	return h.allowed(h.HTTPGateway)
+	return answer
 }
 
 // allowed is the answer to a call that the host's policies allow, and that the egress gateway forwards because of one of them, unless it is empty.

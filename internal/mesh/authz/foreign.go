@@ -48,14 +48,52 @@ func GrantedServices(v *catalog.View, client identity.ServiceAccount) []catalog.
 			}
 		}
 	}
+	return withinBounds(v, client.Namespace, client.Namespace, found)
+}
+
+// PermissiveServices are the Services of permissive namespaces. In a mesh that is not permissive it reads only namespaces that override the mode, so a new
+// Service elsewhere affects no sidecar.
+func PermissiveServices(v *catalog.View) []catalog.Name {
+	if v.Settings().Permissive {
+		return slices.DeleteFunc(v.Services(), func(name catalog.Name) bool { return !v.Permissive(name.Namespace) })
+	}
+	var services []catalog.Name
+	for _, namespace := range v.PermissiveOverrides() {
+		if v.Permissive(namespace) {
+			services = append(services, v.ServicesIn(namespace)...)
+		}
+	}
+	return services
+}
+
+// RoutedToPermissive are the Services of strict namespaces with a route, for clients of a namespace, to a Service of a permissive namespace, which every client
+// may call, sorted. All clients have the bounds of GrantedServices for clients in other namespaces, so that they can share the Services.
+func RoutedToPermissive(v *catalog.View, clients string) []catalog.Name {
+	if v.Settings().Permissive && !slices.ContainsFunc(v.PermissiveOverrides(), func(namespace string) bool { return !v.Permissive(namespace) }) {
+		return nil
+	}
+	found := map[catalog.Name]struct{}{}
+	for _, backend := range PermissiveServices(v) {
+		for _, service := range v.RoutedFrom(backend, clients) {
+			if !v.Permissive(service.Namespace) {
+				found[service] = struct{}{}
+			}
+		}
+	}
+	return withinBounds(v, clients, "", found)
+}
+
+// withinBounds returns the first Services of each namespace by name that fit into the bounds for clients of a namespace. The namespace own has the bounds of
+// clients in it.
+func withinBounds(v *catalog.View, clients, own string, services map[catalog.Name]struct{}) []catalog.Name {
 	offers := map[string]offer{}
-	return slices.DeleteFunc(slices.SortedFunc(maps.Keys(found), catalog.Name.Compare), func(name catalog.Name) bool {
+	return slices.DeleteFunc(slices.SortedFunc(maps.Keys(services), catalog.Name.Compare), func(name catalog.Name) bool {
 		service := v.Service(name)
 		if service == nil {
 			return true
 		}
-		isOwn := name.Namespace == client.Namespace
-		sum := offers[name.Namespace].plus(offerOf(v, client.Namespace, service, !isOwn))
+		isOwn := name.Namespace == own
+		sum := offers[name.Namespace].plus(offerOf(v, clients, service, !isOwn))
 		if sum.exceeds(isOwn) {
 			return true
 		}

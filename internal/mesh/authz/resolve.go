@@ -139,15 +139,22 @@ func (b WeightedBackend) endpoints(v *catalog.View, direct bool) []catalog.Backe
 	return slices.DeleteFunc(backends, func(endpoint catalog.Backend) bool { return !endpoint.Serving })
 }
 
-type offeredKey struct{ client identity.ServiceAccount }
+type (
+	grantedKey struct{ client identity.ServiceAccount }
+	routedKey  struct{ clients string }
+)
 
-// isOffered reports whether a Service is within the bound of GrantedServices. It assumes that the client may call it.
+// isOffered reports whether a Service is within the bounds of GrantedServices and RoutedToPermissive. It assumes that the client may call it.
 func isOffered(v *catalog.View, client identity.ServiceAccount, service catalog.Name) bool {
 	if v.Permissive(service.Namespace) {
 		return true
 	}
-	offered := catalog.Memo(v, offeredKey{client}, func() []catalog.Name { return GrantedServices(v, client) })
-	_, found := slices.BinarySearchFunc(offered, service, catalog.Name.Compare)
+	granted := catalog.Memo(v, grantedKey{client}, func() []catalog.Name { return GrantedServices(v, client) })
+	if _, found := slices.BinarySearchFunc(granted, service, catalog.Name.Compare); found {
+		return true
+	}
+	routed := catalog.Memo(v, routedKey{client.Namespace}, func() []catalog.Name { return RoutedToPermissive(v, client.Namespace) })
+	_, found := slices.BinarySearchFunc(routed, service, catalog.Name.Compare)
 	return found
 }
 

@@ -41,9 +41,6 @@ func (t PolicyTarget) IsEgress() bool { return t.Group == PolicyGroup && t.Kind 
 // Ref implements Entry.
 func (p *BackendTLSPolicy) Ref() Ref { return Ref{KindBackendTLSPolicy, p.Name} }
 
-// Age implements Aged.
-func (p *BackendTLSPolicy) Age() time.Time { return p.Created }
-
 // Deps implements Entry.
 func (p *BackendTLSPolicy) Deps(list []Dep) []Dep {
 	for _, target := range p.Targets {
@@ -60,12 +57,24 @@ func (p *BackendTLSPolicy) Precedes(other *BackendTLSPolicy) bool {
 }
 
 // BackendTLSOf returns the policy that decides how requests of an Egress are encrypted; nil for none. An Egress with the egress gateway has
-// settings of its own for that.
+// settings of its own for that. A policy that the view excludes has a problem: without it, requests would leave the mesh in plaintext.
 func (v *View) BackendTLSOf(egress *Egress) *BackendTLSPolicy {
 	if declared := v.Egress(egress.Name); declared != nil && declared.Gateway != nil {
 		return nil
 	}
-	return oldestOf(v, KindBackendTLSPolicy, Dep{DepBackendTLS, egress.Name}, func(*BackendTLSPolicy) bool { return true })
+	dep := Dep{DepBackendTLS, egress.Name}
+	v.deps[dep] = struct{}{}
+	policies := sorted[*BackendTLSPolicy](v.catalog, KindBackendTLSPolicy, dep)
+	if len(policies) == 0 {
+		return nil
+	}
+	oldest := slices.MinFunc(policies, func(a, b *BackendTLSPolicy) int { return a.Created.Compare(b.Created) })
+	if v.isHidden(oldest.Ref()) {
+		excluded := *oldest
+		excluded.Problem = "Sidecars rejected the policy."
+		return &excluded
+	}
+	return oldest
 }
 
 // BackendAuthorities is the content of a ConfigMap with authorities of servers outside the mesh.

@@ -114,7 +114,7 @@ func checkPolicies(t *testing.T, c *Catalog) {
 			deps = entry.Deps(nil)
 		}
 		for _, dep := range deps {
-			excludable := ref.Kind.IsPolicy() && ref.Kind != KindExternalAuthorization && ref.Kind != KindBackendTLSPolicy
+			excludable := ref.Kind.IsPolicy() && ref.Kind != KindExternalAuthorization
 			if got := slices.Contains(c.Policies([]Dep{dep}), ref); got != excludable {
 				t.Errorf("%v is among the policies of %v: %t", ref, dep, got)
 			}

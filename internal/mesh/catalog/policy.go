@@ -22,10 +22,8 @@ func (k Kind) isWorkload() bool {
 func (k Kind) IsPolicy() bool { return !k.isWorkload() }
 
 // isExcludable reports whether a view may exclude entries of the kind. Without an ExternalAuthorization, requests would be allowed that its
-// server denies. Without a BackendTLSPolicy, they would leave the mesh in plaintext.
-func (k Kind) isExcludable() bool {
-	return k.IsPolicy() && k != KindExternalAuthorization && k != KindBackendTLSPolicy
-}
+// server denies. An excluded BackendTLSPolicy exists, and cannot be used.
+func (k Kind) isExcludable() bool { return k.IsPolicy() && k != KindExternalAuthorization }
 
 // Compare orders by kind, then name.
 func (r Ref) Compare(other Ref) int {

@@ -52,6 +52,21 @@ func (v *View) RoutesOf(service Name, port Port) []*HTTPRoute {
 	return routes
 }
 
+// RoutedFrom returns the parents of the routes that have a Service among their backends and can apply to clients of a namespace.
+func (v *View) RoutedFrom(backend Name, clients string) []Name {
+	var services []Name
+	for _, kind := range RouteKinds() {
+		for _, route := range find[*HTTPRoute](v, kind, Dep{DepSplitsWith, backend}) {
+			for _, parent := range route.Parents {
+				if namespace := parent.Service.Namespace; parent.Service != (Name{}) && (route.Name.Namespace == namespace || route.Name.Namespace == clients) {
+					services = append(services, parent.Service)
+				}
+			}
+		}
+	}
+	return services
+}
+
 // HasConsumerRoutes reports whether a namespace has routes for Services of other namespaces. Its clients then differ from all others.
 func (v *View) HasConsumerRoutes(namespace string) bool {
 	dep := Dep{DepConsumerRoutes, Name{Namespace: namespace}}

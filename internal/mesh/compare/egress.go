@@ -53,6 +53,7 @@ func (f *flows) compareEgressPolicies() {
 		if reflect.DeepEqual(before, after) {
 			continue
 		}
+		f.compareEncryption(source, before, after)
 		c := egressComparison{flows: f, source: source}
 		hosts := map[outsideHost][]catalog.HTTPMatch{}
 		for _, port := range slices.Concat(before, after) {
@@ -72,6 +73,8 @@ type outsideHost struct {
 	name string
 	port uint16
 }
+
+func (h outsideHost) String() string { return fmt.Sprintf("%s:%d", h.name, h.port) }
 
 func (h outsideHost) compare(other outsideHost) int {
 	return cmp.Or(cmp.Compare(h.name, other.name), cmp.Compare(h.port, other.port))
@@ -147,7 +150,7 @@ func endsOf(prefix netip.Prefix) []netip.Addr {
 }
 
 func (c *egressComparison) compareRequests(host outsideHost, matches []catalog.HTTPMatch) {
-	to := fmt.Sprintf("%s:%d", host.name, host.port)
+	to := host.String()
 	requestComparison{
 		flows: c.flows, to: to,
 		ask: func(s sample) (before, after reply) {

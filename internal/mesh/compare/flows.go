@@ -60,9 +60,10 @@ func rank(a Access) int { return slices.Index([]Access{Denied, Partly, Allowed},
 type flows struct {
 	before, after flowSide
 	// running are the identities of pods in either mesh.
-	running    map[identity.ServiceAccount]bool
-	list       []Flow
-	uncompared map[string]bool
+	running     map[identity.ServiceAccount]bool
+	list        []Flow
+	encryptions []Encryption
+	uncompared  map[string]bool
 }
 
 // flowSide is the mesh before or after the edit.
@@ -203,7 +204,7 @@ func outsideFlow(from, to, request, example string, before, after reply) Flow {
 }
 
 // denials describe the outcomes that deny a request without a server.
-var denials = map[authz.Outcome]string{authz.NotFound: "status 404", authz.BadRequest: "status 400"}
+var denials = map[authz.Outcome]string{authz.NotFound: "status 404", authz.BadRequest: "status 400", authz.Unavailable: "status 503"}
 
 // denial returns the reply of a sidecar that denies a request.
 func denial(outcome authz.Outcome) reply {

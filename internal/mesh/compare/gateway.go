@@ -10,32 +10,62 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // compareGateways compares what clients outside the mesh may send through the ingress gateway.
 func (f *flows) compareGateways() {
-	before, after := gatewayHosts(f.before.view), gatewayHosts(f.after.view)
-	addClientsWithCertificates(before, after)
-	addClientsWithCertificates(after, before)
-	urls := map[string]bool{}
-	for _, side := range []map[string]*gatewayHost{before, after} {
-		for url := range side {
-			urls[url] = true
+	before, after := hostsOfGateways(f.before.view), hostsOfGateways(f.after.view)
+	ids := maps.Clone(before)
+	maps.Copy(ids, after)
+	for _, id := range slices.SortedFunc(maps.Keys(ids), gatewayID.compare) {
+		one, other := before.find(id), after.find(id)
+		if ids[id].listener.RoutesConnections() {
+			f.compareGatewayConnections(id, one, other)
+			continue
+		}
+		f.compareGatewayRequests(id.String(), one, other, false)
+		if one.demandsCertificate() || other.demandsCertificate() {
+			f.compareGatewayRequests(id.String()+" with a client certificate", one, other, true)
 		}
 	}
-	for _, url := range slices.Sorted(maps.Keys(urls)) {
-		one, other := before[url], after[url]
-		requestComparison{
-			flows: f, to: url,
-			ask: func(s sample) (reply, reply) { return one.ask(s), other.ask(s) },
-			add: func(before, after reply, request, example string, _ catalog.HTTPMatch) {
-				f.list = append(f.list, outsideFlow(OutsideSource, url, request, example, before, after))
-			},
-		}.compare(withoutDuplicates(one.matches(f), other.matches(f)))
+}
+
+// compareGatewayRequests compares the requests to a URL of clients with a certificate, or without one.
+func (f *flows) compareGatewayRequests(url string, one, other *gatewayHost, hasCertificate bool) {
+	requestComparison{
+		flows: f, to: url,
+		ask: func(s sample) (reply, reply) { return one.ask(s, hasCertificate), other.ask(s, hasCertificate) },
+		add: func(before, after reply, request, example string, _ catalog.HTTPMatch) {
+			f.list = append(f.list, outsideFlow(OutsideSource, url, request, example, before, after))
+		},
+	}.compare(withoutDuplicates(one.matches(f), other.matches(f)))
+}
+
+// compareGatewayConnections compares the connections to a host.
+func (f *flows) compareGatewayConnections(id gatewayID, one, other *gatewayHost) {
+	if before, after := one.connect(), other.connect(); before.access != after.access {
+		f.list = append(f.list, outsideFlow(OutsideSource, id.String(), "connections", "", before, after))
 	}
 }
+
+// gatewayID identifies a host of the ingress gateway. Gateways that have pods of their own can have the same ones.
+type gatewayID struct {
+	scheme, domain string
+	port           uint16
+	// dedicated is the Gateway, if it has pods of its own.
+	dedicated catalog.Name
+}
+
+func (id gatewayID) String() string {
+	text := fmt.Sprintf("%s://%s:%d", id.scheme, id.domain, id.port)
+	if id.dedicated != (catalog.Name{}) {
+		text += " at Gateway " + id.dedicated.String()
+	}
+	return text
+}
+
+func (id gatewayID) compare(other gatewayID) int { return strings.Compare(id.String(), other.String()) }
 
 // gatewayHost is a host of a listener of the ingress gateway.
 type gatewayHost struct {
@@ -44,37 +74,40 @@ type gatewayHost struct {
 	host     gateway.Host
 }
 
-// gatewayHosts returns the hosts of the ingress gateway by their URL. Gateways that have pods of their own can have the same ones.
-func gatewayHosts(v *catalog.View) map[string]*gatewayHost {
-	hosts := map[string]*gatewayHost{}
+// gatewayHosts are the hosts of the ingress gateway.
+type gatewayHosts map[gatewayID]*gatewayHost
+
+func hostsOfGateways(v *catalog.View) gatewayHosts {
+	hosts := gatewayHosts{}
 	for _, l := range gateway.Resolve(v).Listeners {
-		if l.RoutesConnections() {
-			continue
-		}
 		for _, host := range l.Hosts {
-			url := fmt.Sprintf("%s://%s:%d", l.Scheme(), host.Domain, l.Port)
+			id := gatewayID{scheme: l.Scheme(), domain: host.Domain, port: l.Port}
 			if l.Dedicated {
-				url += " at Gateway " + l.Gateway.String()
+				id.dedicated = l.Gateway
 			}
-			if l.Clients != nil && !l.Clients.AllowInvalid {
-				url += withCertificate
-			}
-			hosts[url] = &gatewayHost{v, l, host}
+			hosts[id] = &gatewayHost{v, l, host}
 		}
 	}
 	return hosts
 }
 
-// withCertificate is part of the URL of a host that only clients with a certificate can use.
-const withCertificate = " with a client certificate"
-
-// addClientsWithCertificates adds the hosts that clients can use with a certificate, as they have to on the other side, or without one.
-func addClientsWithCertificates(hosts, other map[string]*gatewayHost) {
-	for url := range other {
-		if plain, demanded := strings.CutSuffix(url, withCertificate); demanded && hosts[url] == nil && hosts[plain] != nil {
-			hosts[url] = hosts[plain]
+// find returns the most specific host that includes the domain of another one; nil without any.
+func (hosts gatewayHosts) find(id gatewayID) *gatewayHost {
+	domain := id.domain
+	for _, wider := range gateway.DomainsOf(domain) {
+		id.domain = wider
+		if found := hosts[id]; found != nil {
+			host := *found
+			host.host.Domain = domain
+			return &host
 		}
 	}
+	return nil
+}
+
+// demandsCertificate reports whether clients need a certificate.
+func (h *gatewayHost) demandsCertificate() bool {
+	return h != nil && h.listener.Clients != nil && !h.listener.Clients.AllowInvalid
 }
 
 // matches returns the matches of the rules. Those with query parameters are not compared.
@@ -118,10 +151,13 @@ func requestMatch(m catalog.RouteMatch) catalog.HTTPMatch {
 	return out
 }
 
-// ask evaluates a request: the first rule that matches it decides.
-func (h *gatewayHost) ask(s sample) reply {
-	if h == nil {
+// ask evaluates a request of a client with a certificate, or without one: the first rule that matches it decides.
+func (h *gatewayHost) ask(s sample, hasCertificate bool) reply {
+	switch {
+	case h == nil:
 		return reply{access: Denied, seen: "the ingress gateway does not serve the host"}
+	case h.demandsCertificate() && !hasCertificate:
+		return reply{access: Denied, seen: "the listener demands a client certificate"}
 	}
 	for _, rule := range h.host.Rules {
 		if len(rule.Match.Query) == 0 && s.matches(requestMatch(rule.Match)) {
@@ -150,14 +186,30 @@ func matchesWhole(expression, text string) bool {
 
 // forward evaluates a request that a rule selects: the sidecars of its backends authorize the gateway.
 func (h *gatewayHost) forward(rule gateway.Rule, s sample) reply {
-	by := fmt.Sprintf("listener %s of Gateway %s", h.listener.Name, h.listener.Gateway)
 	switch {
 	case rule.Rule.Unsupported != "":
 		return reply{access: Denied, seen: "status 500"}
 	case rule.Rule.Filters.Redirect != nil:
-		return reply{access: Allowed, policies: []string{by}}
+		return reply{access: Allowed, policies: []string{h.owner()}}
 	}
-	client := identity.ServiceAccount{Namespace: h.view.Settings().Namespace, Name: names.IngressGateway}
+	if rule.IsDenied(h.view) && slices.ContainsFunc(rule.Backends, func(b gateway.Backend) bool { return b.Service != nil }) {
+		return reply{access: Denied, seen: "status 403"}
+	}
+	s = rewrite(rule, s)
+	return h.send(rule, authz.Request{Method: s.method, Path: s.path, Headers: append(s.headers, authz.Header{Name: ":authority", Value: h.host.Domain})})
+}
+
+// connect evaluates a connection: that of the only rule, or it is closed.
+func (h *gatewayHost) connect() reply {
+	if h == nil || len(h.host.Rules) == 0 || h.host.Rules[0].IsDenied(h.view) {
+		return denial(authz.Reset)
+	}
+	return h.send(h.host.Rules[0], authz.Request{ServerName: h.host.Domain})
+}
+
+// send evaluates what the gateway sends to the backends of a rule.
+func (h *gatewayHost) send(rule gateway.Rule, r authz.Request) reply {
+	r.Source = h.view.GatewayAccount(names.IngressGateway)
 	var all authz.Verdict
 	for _, b := range rule.Backends {
 		switch {
@@ -165,15 +217,18 @@ func (h *gatewayHost) forward(rule gateway.Rule, s sample) reply {
 		case b.Service == nil:
 			all.Answers = append(all.Answers, authz.Answer{Outcome: authz.Unavailable})
 		default:
-			r := rewrite(rule, s)
-			all.Answers = append(all.Answers, authz.Decide(h.view, authz.Request{
-				Source: client, Service: b.Service.Name, Port: b.Port.Number, Method: r.method, Path: r.path, Headers: append(r.headers, authz.Header{Name: ":authority", Value: h.host.Domain}),
-			}).Answers...)
+			r.Service, r.Port = b.Service.Name, b.Port.Number
+			all.Answers = append(all.Answers, authz.DecideForwarded(h.view, r).Answers...)
 		}
 	}
 	got := replyOf(all)
-	got.policies = append([]string{by}, prefixed("TrafficTarget", got.policies)...)
+	got.policies = append([]string{h.owner()}, prefixed("TrafficTarget", got.policies)...)
 	return got
+}
+
+// owner names the listener.
+func (h *gatewayHost) owner() string {
+	return fmt.Sprintf("listener %s of Gateway %s", h.listener.Name, h.listener.Gateway)
 }
 
 // rewrite returns a request as the filters of a rule change it.

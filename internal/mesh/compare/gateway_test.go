@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // TestPlanOfGateway edits the certificates and the routes of a Gateway. The plan contains the pod of the ingress gateway.
@@ -124,5 +127,69 @@ func TestGatewayAccountIsUsed(t *testing.T) {
 	}
 	if f := newFlows(mesh, mesh); !f.running[pod.Identity()] || f.running[other.Identity()] {
 		t.Errorf("the identities of the mesh are %v, want those of the gateway only", f.running)
+	}
+}
+
+// TestPlanOfGatewayConnections edits the routes of connections at a Gateway. The plan has the connections that are newly accepted or closed.
+func TestPlanOfGatewayConnections(t *testing.T) {
+	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	route := func(kind catalog.Kind, name, listener, backend string, hostnames ...string) catalog.Change {
+		return catalog.Set(&catalog.HTTPRoute{
+			Kind: kind, Name: in(name), Hostnames: hostnames, Parents: []catalog.RouteParent{{Gateway: in("web"), Section: listener}}, Rules: []catalog.HTTPRouteRule{{
+				Matches: []catalog.RouteMatch{{}}, Backends: []catalog.RouteBackend{{Service: in(backend), Port: 5432, Weight: 1}},
+			}},
+		})
+	}
+	tls, tcp := catalog.KindTLSRoute, catalog.KindGatewayTCPRoute
+	// A route of the Service itself is for sidecars.
+	ofSidecars := catalog.Set(&catalog.HTTPRoute{Kind: tcp, Name: in("s"), Parents: []catalog.RouteParent{{Service: in("db")}}, Rules: []catalog.HTTPRouteRule{{Matches: []catalog.RouteMatch{{}}}}})
+	mayCall := catalog.Set(meshtest.Target("t", meshtest.SA("shop", "db"), []catalog.TargetRule{meshtest.TCP("all")}, meshtest.SA("osm-system", names.IngressGateway)))
+	const by = " by [listener tls of Gateway shop/web TrafficTarget shop/t]"
+	for name, test := range map[string]struct {
+		before, edit []catalog.Change
+		want         []string
+	}{
+		"a TLSRoute":                 {[]catalog.Change{mayCall}, []catalog.Change{route(tls, "r", "tls", "db", "a.example.com")}, []string{"tls://a.example.com:443 denied -> allowed" + by}},
+		"without permission":         {nil, []catalog.Change{route(tls, "r", "tls", "db", "a.example.com")}, nil},
+		"the permission":             {[]catalog.Change{route(tls, "r", "tls", "db", "a.example.com")}, []catalog.Change{mayCall}, []string{"tls://a.example.com:443 denied -> allowed" + by}},
+		"a TCPRoute":                 {[]catalog.Change{mayCall}, []catalog.Change{route(tcp, "r", "tcp", "db")}, []string{"tcp://*:5432 denied -> allowed by [listener tcp of Gateway shop/web TrafficTarget shop/t]"}},
+		"a backend without a server": {[]catalog.Change{mayCall, route(tcp, "r", "tcp", "db")}, []catalog.Change{route(tcp, "r", "tcp", "none")}, []string{"tcp://*:5432 allowed -> denied by [listener tcp of Gateway shop/web TrafficTarget shop/t]"}},
+		"a name that a wildcard has": {
+			[]catalog.Change{mayCall, route(tls, "r", "tls", "db", "*.example.com")}, []catalog.Change{route(tls, "one", "tls", "db", "a.example.com")}, nil,
+		},
+		"a name that a wildcard loses": {
+			[]catalog.Change{mayCall, route(tls, "r", "tls", "db", "*.example.com")},
+			[]catalog.Change{route(tls, "one", "tls", "none", "a.example.com")},
+			[]string{"tls://a.example.com:443 allowed -> denied" + by},
+		},
+		"a route of sidecars": {[]catalog.Change{mayCall, route(tcp, "r", "tcp", "db")}, []catalog.Change{ofSidecars}, nil},
+	} {
+		db := meshtest.Pod("shop", "db-1", "db", "db", "10.0.0.1")
+		before := Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}
+		for _, entry := range []catalog.Entry{
+			&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.GatewayClass{Name: "osm"},
+			&catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []catalog.Port{{Number: 443, TargetPort: 10443}, {Number: 5432, TargetPort: 5432}}},
+			&catalog.Gateway{Name: in("web"), Class: "osm", Listeners: []catalog.GatewayListener{
+				{Name: "tls", Port: 443, Protocol: catalog.ListenerTLS, From: "Same"}, {Name: "tcp", Port: 5432, Protocol: catalog.ListenerTCP, From: "Same"},
+			}},
+			db, meshtest.Service("shop", "db", "db", "10.96.0.1", 5432, catalog.ProtocolTCP), meshtest.Slice(in("db"), db), &catalog.TCPRoute{Name: in("all")},
+		} {
+			apply(before, []catalog.Change{catalog.Set(entry)})
+		}
+		apply(before, test.before)
+		after := before.clone()
+		apply(after, test.edit)
+		f := newFlows(before, after)
+		f.compareGateways()
+		var got []string
+		for _, flow := range f.list {
+			if flow.From != OutsideSource || flow.Request != "connections" {
+				t.Errorf("%s: the flow is %+v", name, flow)
+			}
+			got = append(got, fmt.Sprintf("%s %s -> %s by %v", flow.To, flow.Before, flow.After, flow.By))
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }

@@ -45,6 +45,8 @@ type Changes struct {
 	Bytes       int `json:"bytes"`
 	// Flows are the flows that would be newly denied or allowed.
 	Flows []Flow `json:"flows"`
+	// Encryptions are requests to hosts outside the mesh that sidecars would encrypt in another way.
+	Encryptions []Encryption `json:"encryptions,omitempty"`
 	// Unavailable describes effects that could not be computed.
 	Unavailable []string `json:"unavailable,omitempty"`
 }
@@ -76,7 +78,7 @@ func Meshes(s Subject, before, after Mesh, touched []catalog.Dep) (*Changes, err
 		return nil, err
 	}
 	found.count(proxies, all)
-	found.Unavailable = flows.unavailable()
+	found.Encryptions, found.Unavailable = flows.encryptions, flows.unavailable()
 	return found, nil
 }
 

@@ -157,7 +157,7 @@ func TestPlanOfOutsideFlows(t *testing.T) {
 			[]catalog.Change{{Ref: mayCall.Ref}},
 			[]string{
 				"osm-system/osm-ingress-gateway -> shop/web:80: any method /cart allowed -> denied by [TrafficTarget shop/gateway (HTTPRouteGroup cart, match /cart)], the connection fails",
-				"outside the mesh -> http://shop.example.com:80: any method /cart(/.*)? allowed -> denied by [listener http of Gateway shop/web TrafficTarget shop/gateway], refused",
+				"outside the mesh -> http://shop.example.com:80: any method /cart(/.*)? allowed -> denied by [listener http of Gateway shop/web TrafficTarget shop/gateway], status 403",
 			},
 		},
 	} {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -15,8 +16,8 @@ type AncestorStatus struct {
 	Accepted, ResolvedRefs Verdict
 }
 
-// noRequests is the effect of a policy that cannot be used.
-const noRequests = "Requests to the http ports of the Egress get 503."
+// NoRequests is the effect of a policy that cannot be used.
+const NoRequests = "Requests to the http ports of the Egress get 503."
 
 // BackendTLSStatus returns the status of a policy of the mesh for each target. Targets of other groups have none: a policy for a Service is for another
 // controller, such as an ingress controller in front of the mesh.
@@ -36,11 +37,39 @@ func BackendTLSStatus(v *catalog.View, policy *catalog.BackendTLSPolicy) []Ances
 		}
 		accepted := acceptTarget(v, policy, target)
 		if accepted.OK && problem != "" {
-			accepted = no(unresolvedReason(v, policy), "%s %s", problem, noRequests)
+			accepted = no(unresolvedReason(v, policy), "%s %s", problem, NoRequests)
 		}
 		list = append(list, AncestorStatus{target, accepted, resolved})
 	}
 	return list
+}
+
+// ServerAuthorities returns the ConfigMaps to which the policies of the mesh for Egresses refer, those of older policies first, and an entry with a problem for
+// each one beyond MaxAuthorities of its namespace.
+func ServerAuthorities(v *catalog.View) (names []catalog.Name, excess map[catalog.Name]*catalog.BackendAuthorities) {
+	excess = map[catalog.Name]*catalog.BackendAuthorities{}
+	known, count := nameSet{}, map[string]int{}
+	policies := v.BackendTLSPolicies()
+	slices.SortStableFunc(policies, func(a, b *catalog.BackendTLSPolicy) int { return a.Created.Compare(b.Created) })
+	for _, policy := range policies {
+		if !slices.ContainsFunc(policy.Targets, catalog.PolicyTarget.IsEgress) {
+			continue
+		}
+		for _, authorities := range policy.Authorities {
+			name := catalog.Name{Namespace: policy.Name.Namespace, Name: authorities}
+			if _, listed := known[name]; listed {
+				continue
+			}
+			known[name] = struct{}{}
+			names = append(names, name)
+			if count[name.Namespace]++; count[name.Namespace] > MaxAuthorities {
+				excess[name] = &catalog.BackendAuthorities{Name: name, Problem: fmt.Sprintf(
+					"The BackendTLSPolicies of namespace %s refer to more than %d ConfigMaps, so this one is not read: %s.", name.Namespace, MaxAuthorities, name.Name,
+				)}
+			}
+		}
+	}
+	return names, excess
 }
 
 // acceptTarget reports whether a policy encrypts the requests of a target, if its authorities can be used.
@@ -56,12 +85,12 @@ func acceptTarget(v *catalog.View, policy *catalog.BackendTLSPolicy, target cata
 	switch {
 	case egress.Gateway != nil:
 		return no(gatewayv1.PolicyReasonInvalid, "The Egress %s uses the egress gateway, so this policy has no effect: set spec.gateway.tls of the Egress.", target.Name)
-	case oldest != policy:
+	case oldest.Name != policy.Name:
 		return no(gatewayv1.PolicyReasonConflicted, "The older BackendTLSPolicy %s applies to the Egress %s: delete one of them.", oldest.Name.Name, target.Name)
 	case v.RequiresEgressGateway(policy.Name.Namespace):
-		return no(gatewayv1.PolicyReasonInvalid, "The namespace requires the egress gateway, which does not apply the policy: set spec.gateway.tls of the Egress. %s", noRequests)
+		return no(gatewayv1.PolicyReasonInvalid, "The namespace requires the egress gateway, which does not apply the policy: set spec.gateway.tls of the Egress. %s", NoRequests)
 	case policy.Problem != "":
-		return no(gatewayv1.PolicyReasonInvalid, "%s %s", policy.Problem, noRequests)
+		return no(gatewayv1.PolicyReasonInvalid, "%s %s", policy.Problem, NoRequests)
 	}
 	return Verdict{OK: true, Reason: string(gatewayv1.PolicyReasonAccepted), Message: fmt.Sprintf("Sidecars encrypt requests to the http ports of the Egress %s.", target.Name)}
 }

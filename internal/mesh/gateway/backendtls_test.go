@@ -70,3 +70,34 @@ func TestBackendTLSStatus(t *testing.T) {
 		t.Errorf("a Service, which is the target for another controller, has the status %v", status)
 	}
 }
+
+// TestServerAuthoritiesAreBounded checks that the ConfigMaps of older policies are read first, that each counts once, and that those of other targets and
+// namespaces do not count.
+func TestServerAuthoritiesAreBounded(t *testing.T) {
+	var entries []catalog.Entry
+	add := func(namespace, name string, age int, kind string, authorities ...string) {
+		entries = append(entries, &catalog.BackendTLSPolicy{
+			Name: meshtest.Name(namespace, name), Created: time.Unix(int64(100-age), 0), Authorities: authorities,
+			Targets: []catalog.PolicyTarget{{Group: catalog.PolicyGroup, Kind: kind, Name: name}},
+		})
+	}
+	for _, namespace := range []string{"ns", "other", "outside"} {
+		entries = append(entries, &catalog.Namespace{Name: namespace, Monitored: namespace != "outside"})
+	}
+	for i := range gateway.MaxAuthorities - 1 {
+		add("ns", fmt.Sprintf("p%02d", i), 50, "Egress", "shared", fmt.Sprintf("ca%02d", i))
+	}
+	add("ns", "a-new", 1, "Egress", "late", "shared")
+	add("ns", "old", 99, "Egress", "ca00")
+	add("ns", "service", 99, "Retry", "none")
+	add("other", "p", 1, "Egress", "ca")
+	add("outside", "p", 1, "Egress", "ca")
+	names, excess := gateway.ServerAuthorities(meshtest.Apply(entries...).View())
+	if len(names) != gateway.MaxAuthorities+2 || names[0] != meshtest.Name("ns", "ca00") {
+		t.Errorf("%d ConfigMaps, first %s", len(names), names[0])
+	}
+	late := excess[meshtest.Name("ns", "late")]
+	if len(excess) != 1 || late == nil || !strings.Contains(late.Problem, "more than 64 ConfigMaps, so this one is not read: late.") {
+		t.Errorf("beyond the limit are %v", excess)
+	}
+}

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // routesOfChain is what a route of connections counts for each hostname, in addition to its backends: its filter chain is as large as these routes.
@@ -47,4 +49,16 @@ func (r *resolver) rulesFor(l *Listener, x routeIndex, domain string) []Rule {
 	}
 	rule := &oldest.route.Rules[0]
 	return []Rule{{rule.Matches[0], oldest.route, rule, oldest.backends[0]}}
+}
+
+// IsDenied reports whether no policy allows the ingress gateway to call any backend of a rule. It then answers 403 itself, or closes the connection.
+func (r Rule) IsDenied(v *catalog.View) bool {
+	account := v.GatewayAccount(names.IngressGateway)
+	return !slices.ContainsFunc(r.Backends, func(b Backend) bool {
+		if b.Service == nil {
+			return false
+		}
+		rules := authz.SplitRulesFor(v, account, b.Service, b.Port)
+		return rules[len(rules)-1].IsCallable()
+	})
 }

@@ -15,7 +15,8 @@ const (
 	MaxListeners = 64
 	// MaxCertificates is how many Secrets the Gateways of one namespace can refer to. Each is read again and again, because Secrets cannot be watched.
 	MaxCertificates = 256
-	// MaxAuthorities is how many ConfigMaps with authorities the Gateways of one namespace can refer to. They are read like Secrets.
+	// MaxAuthorities is how many ConfigMaps with authorities the Gateways of one namespace can refer to, and how many its BackendTLSPolicies. They are read
+	// like Secrets.
 	MaxAuthorities = 64
 )
 

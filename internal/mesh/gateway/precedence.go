@@ -117,6 +117,18 @@ func wider(domain string) iter.Seq[string] {
 	}
 }
 
+// DomainsOf returns the domains of hosts that include a domain, the most specific first: itself, wildcards, and "*".
+func DomainsOf(domain string) []string {
+	list := []string{domain}
+	for key := range wider(domain) {
+		isWildcard := key == "" || key[0] == '.'
+		if isWildcard && "*"+key != domain {
+			list = append(list, "*"+key)
+		}
+	}
+	return list
+}
+
 // commonHostnames returns the hosts that a listener and a route have in common. An empty name stands for all.
 func commonHostnames(listener string, route []string) []string {
 	if len(route) == 0 {

@@ -214,8 +214,11 @@ func (r *resolver) finish() Result {
 			if byPort[l.spec.Port] == nil {
 				byPort[l.spec.Port] = newPortListeners()
 			}
-			if l.isServed() {
+			switch {
+			case l.isServed():
 				byPort[l.spec.Port].add(g.gateway.Name, l)
+			case l.isUnread():
+				byPort[l.spec.Port].unread[keyOf(l.spec.Hostname)] = struct{}{}
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -204,7 +205,7 @@ func (l *Loaded) assumeCertificates() []catalog.Dep {
 		}
 	}
 	for _, entry := range used {
-		if _, known := l.Entries[entry.Ref()]; !known {
+		if !reflect.DeepEqual(l.Entries[entry.Ref()], entry) {
 			l.Entries[entry.Ref()] = entry
 			changes = append(changes, catalog.Set(entry))
 		}
@@ -222,9 +223,12 @@ func (l *Loaded) assumedEntries() []catalog.Entry {
 	for _, name := range gateway.Authorities(l.Catalog.View()) {
 		entries = append(entries, &catalog.GatewayAuthorities{Name: name, PEM: content})
 	}
-	for _, policy := range l.Catalog.View().BackendTLSPolicies() {
-		for _, name := range policy.Authorities {
-			entries = append(entries, &catalog.BackendAuthorities{Name: catalog.Name{Namespace: policy.Name.Namespace, Name: name}, PEM: content})
+	servers, excess := gateway.ServerAuthorities(l.Catalog.View())
+	for _, name := range servers {
+		if tooMany := excess[name]; tooMany != nil {
+			entries = append(entries, tooMany)
+		} else {
+			entries = append(entries, &catalog.BackendAuthorities{Name: name, PEM: content})
 		}
 	}
 	for _, policy := range l.Catalog.View().GatewayEgresses() {

@@ -180,26 +180,11 @@ func permissiveAnywhere(v *catalog.View) bool {
 }
 
 // reachable are the Services that the client may be able to call, sorted: Services of permissive namespaces, Services
-// that TrafficTargets let it call, and the roots of splits to those.
+// that TrafficTargets let it call, and those with splits and routes to them.
 func (o outboundBuilder) reachable() []catalog.Name {
-	services := append(authz.GrantedServices(o.view, o.client), permissiveServices(o.view)...)
+	services := slices.Concat(authz.GrantedServices(o.view, o.client), authz.PermissiveServices(o.view), authz.RoutedToPermissive(o.view, o.client.Namespace))
 	slices.SortFunc(services, catalog.Name.Compare)
 	return slices.Compact(services)
-}
-
-// permissiveServices are the Services of permissive namespaces. In a mesh that is not permissive it reads only
-// namespaces that override the mode, so a new Service elsewhere affects no sidecar.
-func permissiveServices(v *catalog.View) []catalog.Name {
-	if v.Settings().Permissive {
-		return slices.DeleteFunc(v.Services(), func(name catalog.Name) bool { return !v.Permissive(name.Namespace) })
-	}
-	var services []catalog.Name
-	for _, namespace := range v.PermissiveOverrides() {
-		if v.Permissive(namespace) {
-			services = append(services, v.ServicesIn(namespace)...)
-		}
-	}
-	return services
 }
 
 // ServicePort is a port of a Service.

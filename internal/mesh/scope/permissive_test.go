@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -71,6 +72,46 @@ func TestPermissiveNamespaceLimitsDependencies(t *testing.T) {
 		}
 		if hit != test.want {
 			t.Errorf("a new Service in namespace %s affects the client: %t, want %t", test.namespace, hit, test.want)
+		}
+	}
+}
+
+// TestStrictServicesWithRoutesToPermissiveNamespaces checks that clients have a Service of a strict namespace whose route has a backend in a permissive one,
+// which every client may call. A route of another namespace applies only to its own clients.
+func TestStrictServicesWithRoutesToPermissiveNamespaces(t *testing.T) {
+	yes := true
+	open, web := Pod("open", "x", "x", "x", "10.0.0.2"), Pod("shop", "web", "web", "web", "10.0.0.3")
+	for _, test := range []struct {
+		kind      catalog.Kind
+		protocol  catalog.Protocol
+		namespace string
+		want      map[string]bool
+	}{
+		{catalog.KindHTTPRoute, catalog.ProtocolHTTP, "shop", map[string]bool{"shop": true, "other": true}},
+		{catalog.KindGatewayTCPRoute, catalog.ProtocolTCP, "shop", map[string]bool{"shop": true, "other": true}},
+		{catalog.KindHTTPRoute, catalog.ProtocolHTTP, "other", map[string]bool{"shop": false, "other": true}},
+	} {
+		route := &catalog.HTTPRoute{
+			Kind: test.kind, Name: Name(test.namespace, "r"), Parents: []catalog.RouteParent{{Service: Name("shop", "web")}},
+			Rules: []catalog.HTTPRouteRule{{
+				Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}, Backends: []catalog.RouteBackend{{Service: Name("open", "x"), Port: 80, Weight: 1}},
+			}},
+		}
+		grant := &catalog.ReferenceGrant{Name: Name("open", "g"), To: []catalog.GrantedObject{{Kind: "Service"}}, From: []catalog.GrantedReferrer{
+			{Group: "gateway.networking.k8s.io", Kind: test.kind.APIName(), Namespace: test.namespace},
+		}}
+		v := Apply(
+			&catalog.Namespace{Name: "open", Monitored: true, Permissive: &yes}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Namespace{Name: "other", Monitored: true},
+			open, Service("open", "x", "x", "10.96.0.2", 80, test.protocol), Slice(Name("open", "x"), open),
+			web, Service("shop", "web", "web", "10.96.0.3", 80, test.protocol), Slice(Name("shop", "web"), web), route, grant,
+		).View()
+		for namespace, want := range test.want {
+			client := SA(namespace, "client")
+			_, has := outbound(scope.Build(v, trustDomain, scope.Key{Identity: client}))["shop/web:80"]
+			allowed := authz.Decide(v, authz.Request{Source: client, Service: Name("shop", "web"), Port: 80, Method: "GET", Path: "/"}).Always(authz.Allowed)
+			if has != want || allowed != want {
+				t.Errorf("%s of %s: the sidecar of %s has the Service: %t, and the request is allowed: %t, want %t", test.kind, test.namespace, client, has, allowed, want)
+			}
 		}
 	}
 }

@@ -12,9 +12,9 @@ import (
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 )
 
-// cannotEncrypt reports whether a request to a host, which some of the Egresses allow, must be encrypted and cannot be: the oldest BackendTLSPolicy of
-// those about the host decides.
-func (c *Cluster) cannotEncrypt(egresses []policyv1alpha1.Egress, r EgressCall) bool {
+// encrypting returns the policy by which a request to a host, which some of the Egresses allow, must be encrypted: the oldest BackendTLSPolicy of those about
+// the host. It is nil for none.
+func (c *Cluster) encrypting(egresses []policyv1alpha1.Egress, r EgressCall) *gatewayv1.BackendTLSPolicy {
 	var oldest *gatewayv1.BackendTLSPolicy
 	for i := range c.BackendTLSPolicies {
 		policy := &c.BackendTLSPolicies[i]
@@ -25,7 +25,7 @@ func (c *Cluster) cannotEncrypt(egresses []policyv1alpha1.Egress, r EgressCall) 
 			oldest = policy
 		}
 	}
-	return oldest != nil && !c.isUsable(oldest)
+	return oldest
 }
 
 // isAbout reports whether an Egress sends requests to the host of a call, whatever their paths.

@@ -26,10 +26,10 @@ type EgressCall struct {
 	Headers [][2]string
 }
 
-// EgressResult is the result of an EgressCall. ByName is true if the sidecar looks up the host.
+// EgressResult is the result of an EgressCall. ByName is true if the sidecar looks up the host, and Encrypted if it encrypts the request.
 type EgressResult struct {
-	Outcome Outcome
-	ByName  bool
+	Outcome           Outcome
+	ByName, Encrypted bool
 }
 
 // DecideEgress returns the result of a call.
@@ -58,8 +58,13 @@ func (c *Cluster) DecideEgress(r EgressCall) EgressResult {
 	switch {
 	case r.Sends == "http" && routesHTTP && strings.Contains(r.Path, "#"):
 		return EgressResult{Outcome: BadRequest}
-	case byName != nil && byName.Outcome == Allowed && c.cannotEncrypt(policies, r):
-		return EgressResult{Outcome: Unavailable}
+	case byName != nil && byName.Outcome == Allowed:
+		policy := c.encrypting(policies, r)
+		if policy != nil && !c.isUsable(policy) {
+			return EgressResult{Outcome: Unavailable}
+		}
+		byName.Encrypted = policy != nil
+		return *byName
 	case byName != nil:
 		return *byName
 	case c.MeshConfig.Spec.Traffic.EnableEgress:

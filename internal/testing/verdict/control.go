@@ -29,6 +29,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 	podstest "github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
@@ -44,6 +45,8 @@ type control struct {
 	rootPEM []byte
 	// gate has the connections of the sidecars.
 	gate *gate
+	// outside issues the certificates of servers outside the mesh.
+	outside *pki.Authority
 }
 
 // tokens authenticates pods with static tokens.
@@ -70,7 +73,9 @@ func serve(t *testing.T, listener net.Listener) *control {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &control{gate: newGate(listener), root: root, rootPEM: root.CertPEM(), loads: loadstats.NewStore(time.Now), denials: denials.NewStore(time.Now)}
+	c := &control{
+		gate: newGate(listener), root: root, rootPEM: root.CertPEM(), loads: loadstats.NewStore(time.Now), denials: denials.NewStore(time.Now), outside: pki.New(t),
+	}
 	manager := certificate.NewManager(certificate.Options{
 		Root: root, TrustDomain: trustDomain, Lifetime: 24 * time.Hour, Now: time.Now, Jitter: rand.Float64,
 		Rotated: func(sa identity.ServiceAccount) { c.store.CertificateRotated(sa) }, RootChanged: func() { c.store.RootChanged() },
@@ -105,8 +110,15 @@ func serve(t *testing.T, listener net.Listener) *control {
 	return c
 }
 
-// apply applies changes and returns when the store has processed them. Sidecars receive them later.
+// apply applies changes and returns when the store has processed them. Sidecars receive them later. Usable authorities have the certificate of the authority of
+// this test.
 func (c *control) apply(list []catalog.Change) {
+	list = slices.Clone(list)
+	for i, change := range list {
+		if authorities, ok := change.Entry.(*catalog.BackendAuthorities); ok && authorities.Problem == "" {
+			list[i] = catalog.Set(&catalog.BackendAuthorities{Name: authorities.Name, PEM: c.outside.RootPEM})
+		}
+	}
 	c.store.Apply(list)
 	// The query is answered after the changes; its result does not matter.
 	ctx, cancel := context.WithCancel(context.Background())

@@ -99,6 +99,12 @@ func slots() []slot {
 		add(catalog.KindExternalAuthorization, 2, policy, func(t *rapid.T) catalog.Entry { return drawAuthorization(t, policy) })
 		list[len(list)-1].rare = true
 	}
+	for _, namespace := range namespaces {
+		policy, authorities := Name(namespace, "encryption"), Name(namespace, "authorities")
+		add(catalog.KindBackendTLSPolicy, 2, policy, func(t *rapid.T) catalog.Entry { return drawEncryption(t, policy) })
+		add(catalog.KindBackendAuthorities, 1, authorities, func(t *rapid.T) catalog.Entry { return drawAuthorities(t, authorities) })
+		list[len(list)-1].always = true
+	}
 	backpressure := Name("a", "upstream1")
 	add(catalog.KindBackpressure, 1, backpressure, func(t *rapid.T) catalog.Entry { return drawBackpressure(t, backpressure) })
 	return list

@@ -71,6 +71,23 @@ func drawEgress(t *rapid.T, name catalog.Name) catalog.Entry {
 	return e
 }
 
+// drawEncryption draws a BackendTLSPolicy for Egresses. It refers to the only ConfigMap of its namespace.
+func drawEncryption(t *rapid.T, name catalog.Name) catalog.Entry {
+	policy := &catalog.BackendTLSPolicy{Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0), Hostname: outsideName, Authorities: []string{"authorities"}}
+	for _, target := range rapid.SliceOfNDistinct(oneOf([]string{"e1", "e2", "none"}), 1, 2, rapid.ID).Draw(t, "targets") {
+		policy.Targets = append(policy.Targets, catalog.PolicyTarget{Group: catalog.PolicyGroup, Kind: string(catalog.KindEgress), Name: target})
+	}
+	return policy
+}
+
+// drawAuthorities draws whether a ConfigMap has the authority of the servers outside the mesh.
+func drawAuthorities(t *rapid.T, name catalog.Name) catalog.Entry {
+	if oneIn(t, 4, "unusable authorities") {
+		return &catalog.BackendAuthorities{Name: name, Problem: "The ConfigMap is empty."}
+	}
+	return &catalog.BackendAuthorities{Name: name, PEM: []byte("the authority of the servers")}
+}
+
 // sortEgress sorts the lists as the control plane does.
 func sortEgress(e *catalog.Egress) {
 	slices.SortFunc(e.Sources, identity.ServiceAccount.Compare)

@@ -25,6 +25,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 	podstest "github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
@@ -68,7 +69,7 @@ func newNetwork(t *testing.T, drain time.Duration, usual int) *Network {
 	network.Refuse(t, netip.PrefixFrom(virtualAddress6(0), 64))
 	machine := network.Bare(t)
 	n := &Network{control: serve(t, machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))), State: podsOnly(), outside: machine}
-	serveOutsideServers(t, machine)
+	serveOutsideServers(t, machine, n.control.outside)
 	serveAuthorizers(t, machine)
 	n.control.apply(changes(nil, n.State.entries()))
 	n.control.store.MarkSynced()
@@ -219,17 +220,19 @@ func (r Request) direction() direction {
 	return ""
 }
 
-// serveOutsideServers runs the servers outside the mesh in a pod without a sidecar. They respond with their address and port.
-func serveOutsideServers(t *testing.T, pod *podstest.Pod) {
+// serveOutsideServers runs the servers outside the mesh in a pod without a sidecar. They respond with their address and port. Those with HTTP also accept TLS,
+// with a certificate of an authority.
+func serveOutsideServers(t *testing.T, pod *podstest.Pod, authority *pki.Authority) {
 	t.Helper()
 	if pod.IP != outsideAddresses[0] {
 		t.Fatalf("the pod outside the mesh has the address %s, want %s", pod.IP, outsideAddresses[0])
 	}
 	pod.NS.IP(t, "address add "+outsideAddresses[1].String()+"/32 dev lo")
+	pair := outsideCertificate(t, authority)
 	for _, address := range outsideAddresses {
 		at := func(port uint16) string { return netip.AddrPortFrom(address, port).String() }
 		for _, port := range []uint16{outsideWebPort, outsideOtherPort} {
-			pod.ServeHTTPAt(t, at(port), nameOverHTTP(at(port)))
+			serveEither(t, pod, at(port), pair)
 		}
 		pod.ServeTCPAt(t, at(outsideEchoPort), nameAfterLine(at(outsideEchoPort)))
 		pod.ServeTCPAt(t, at(outsideGreetsPort), nameAtOnce(at(outsideGreetsPort)))

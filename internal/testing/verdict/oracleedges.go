@@ -100,13 +100,19 @@ func observationOutside(r Request, call authz.EgressRequest, a authz.EgressAnswe
 	case authz.Allowed, authz.PassedThrough:
 		if a.Resolved {
 			host := netip.MustParseAddr(strings.TrimSuffix(call.Host, ":"+strconv.Itoa(int(call.Port))))
-			return netip.AddrPortFrom(host, call.Port).String()
+			seen := netip.AddrPortFrom(host, call.Port).String()
+			if a.EncryptedBy != (catalog.Name{}) {
+				seen += overTLS
+			}
+			return seen
 		}
 		return r.To.String()
 	case authz.NotFound:
 		return "404"
 	case authz.BadRequest:
 		return "400"
+	case authz.Unavailable:
+		return "503"
 	}
 	return closed
 }
@@ -125,7 +131,7 @@ func referenceCall(r authz.EgressRequest) reference.EgressCall {
 
 // egressDisagreement describes how an answer differs from the result of the reference; empty if they agree.
 func egressDisagreement(a authz.EgressAnswer, result reference.EgressResult) string {
-	engine := reference.EgressResult{Outcome: outcomes[a.Outcome], ByName: a.Resolved}
+	engine := reference.EgressResult{Outcome: outcomes[a.Outcome], ByName: a.Resolved, Encrypted: a.EncryptedBy != (catalog.Name{})}
 	if engine == result {
 		return ""
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,6 +41,8 @@ type statusTest struct {
 	client.Client
 	config *rest.Config
 	udp    *apiextensionsv1.CustomResourceDefinition
+	// reject replaces the rejections that sidecars report.
+	reject func(...report.Rejection)
 }
 
 func start(t *testing.T) statusTest {
@@ -69,7 +72,7 @@ func start(t *testing.T) statusTest {
 var since = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 // run runs the status controllers until the test ends.
-func (w statusTest) run(t *testing.T, scheme *runtime.Scheme) {
+func (w *statusTest) run(t *testing.T, scheme *runtime.Scheme) {
 	t.Helper()
 	mgr, err := ctrl.NewManager(w.config, ctrl.Options{
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
@@ -80,22 +83,29 @@ func (w statusTest) run(t *testing.T, scheme *runtime.Scheme) {
 		t.Fatal(err)
 	}
 	leader := &status.Leader{}
+	var rejected atomic.Pointer[[]report.Rejection]
+	rejected.Store(&[]report.Rejection{})
 	rejections := status.NewRejections(func() report.Rejections {
-		return report.Rejections{Failures: []report.ServerFailure{
+		return report.Rejections{Rejections: *rejected.Load(), Failures: []report.ServerFailure{
 			{Cluster: "external-authorization", ServiceAccount: "shop/web", Sidecars: 1, Since: since},
 			{Cluster: "external-authorization|namespace", Policy: "shop/own", ServiceAccount: "shop/web", Sidecars: 2, Since: since},
 		}}
 	}, func(context.Context) ([]reportclient.Answer[report.Rejections], error) {
 		return nil, reportclient.ErrNoReplicas
 	}, time.Now)
+	w.reject = func(list ...report.Rejection) {
+		rejected.Store(&list)
+		rejections.Changed()
+	}
+	definitions := traffic.NewDefinitions(mgr.GetRESTMapper(), mgr.GetAPIReader())
 	err = status.Writers{
 		Leader: leader, Rejections: rejections, Mesh: "osm", Namespace: "osm-system",
-		LookupHost: func(context.Context, string) ([]string, error) { return nil, nil }, Secrets: mgr.GetAPIReader(),
-		Definitions: traffic.NewDefinitions(mgr.GetRESTMapper(), mgr.GetAPIReader()),
+		LookupHost: func(context.Context, string) ([]string, error) { return nil, nil }, Secrets: mgr.GetAPIReader(), Definitions: definitions,
 	}.Setup(mgr)
 	if err != nil {
 		t.Fatal(err)
 	}
+	addEncryption(t, mgr, definitions, leader, rejections)
 	clients := kubernetes.NewForConfigOrDie(w.config)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{}, 3)

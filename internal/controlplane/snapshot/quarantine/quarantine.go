@@ -151,7 +151,7 @@ func (q *Quarantine) examine(key scope.Key, s *scopeQuarantine, n *nack) (retryA
 }
 
 // differsWithout reports whether a resource differs without a policy. A resource that does not exist then is not rejected either,
-// but that does not make the policy the cause, unless it is a TrafficSplit: a permission does not determine the content of the
+// but that does not make the policy the cause, unless it is a TrafficSplit or a BackendTLSPolicy: a permission does not determine the content of the
 // resources of a destination.
 func (q *Quarantine) differsWithout(key scope.Key, s *scopeQuarantine, policy catalog.Ref, r RejectedResource) bool {
 	excluded := maps.Clone(s.policies)
@@ -161,7 +161,7 @@ func (q *Quarantine) differsWithout(key scope.Key, s *scopeQuarantine, policy ca
 	excluded[policy] = struct{}{}
 	content, exists := q.config.Scopes.BuildWithout(key, excluded, r.Type, r.Name)
 	if !exists {
-		return policy.Kind == catalog.KindTrafficSplit
+		return policy.Kind == catalog.KindTrafficSplit || policy.Kind == catalog.KindBackendTLSPolicy
 	}
 	return content != nil && content.Hash() != r.Hash
 }
