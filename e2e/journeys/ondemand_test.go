@@ -19,15 +19,15 @@ func TestDestinationsAreLoadedOnDemand(t *testing.T) {
 	must(t, cluster.Create(t.Context(), account, pod))
 	loader := workload{cluster.Agent(t.Context(), namespace, "loader", lab.AgentPort), namespace, "loader"}
 	must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
-	applyPolicies(t,
-		grant{namespace: s.server.namespace, name: "loader", destination: "server", source: namespace + "/loader", rules: []string{"paths:guests"}}.String()+
-			grant{namespace: s.server.namespace, name: "loader-lines", destination: "server", source: namespace + "/loader", rules: []string{"tcp:lines"}}.String())
-	loader.expect(t, s.server.url("/guests"), "200")
+	applyPolicies(t, routeGroup(s.server.namespace, "loads", "loads=/loads")+
+		grant{namespace: s.server.namespace, name: "loader", destination: "server", source: namespace + "/loader", rules: []string{"loads:loads"}}.String()+
+		grant{namespace: s.server.namespace, name: "loader-lines", destination: "server", source: namespace + "/loader", rules: []string{"tcp:lines"}}.String())
+	loader.expect(t, s.server.url("/loads"), "200")
 	loader.expect(t, s.server.url("/admin"), "403")
 	loader.expect(t, s.other.url("/books"), "503")
 	loader.expect(t, s.outsider.url("/books"), "503")
 	_, v6 := s.server.clusterIPs(t)
-	loader.expect(t, "http://["+v6+"]:8080/guests", "200")
+	loader.expect(t, "http://["+v6+"]:8080/loads", "200")
 	for port, args := range map[int][]string{lab.EchoPort: nil, lab.GreetPort: {"--greeted"}} {
 		result, err := loader.Session(t.Context(), s.server.address(port), args...)
 		must(t, err)
