@@ -40,10 +40,12 @@ type loadClients struct {
 	byPod map[string]*loadClient
 }
 
-// add adds a client and returns the one that it replaces, or nil.
-func (c *loadClients) add(client *loadClient) (older *loadClient) {
+// add registers and adds a client, and returns the one that it replaces, or nil. Of two streams of a pod that begin at once, the one that stays is the
+// registered one.
+func (c *loadClients) add(client *loadClient, loads *loadstats.Store) (older *loadClient) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	client.reporter = loads.Register(client.peer.PodUID, client.peer.ServiceAccount, client.ads.Revision())
 	older = c.byPod[client.peer.PodUID]
 	c.byPod[client.peer.PodUID] = client
 	return older

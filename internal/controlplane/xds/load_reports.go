@@ -52,8 +52,7 @@ func (s *Server) beginReports(stream loadstatsv3.LoadReportingService_StreamLoad
 		return nil, s.connectStatus(peer, err)
 	}
 	client := &loadClient{peer: peer, ads: ads, stream: stream, endExemption: conn.beginStream(), isFirst: true}
-	client.reporter = s.config.Loads.Register(peer.PodUID, peer.ServiceAccount, ads.Revision())
-	if older := s.loadClients.add(client); older != nil {
+	if older := s.loadClients.add(client, s.config.Loads); older != nil {
 		s.endReports(older, snapshot.ErrSuperseded)
 	}
 	client.expiry = time.AfterFunc(peer.Expiry.Sub(s.config.Now()), func() { s.endReports(client, delta.ErrExpired) })
