@@ -15,19 +15,15 @@ type Reporter struct {
 	store *Store
 	uid   string
 	group
-	ended chan struct{}
 	began time.Time
 }
 
-// Register adds a sidecar when it opens its stream of load reports. A newer stream of the same pod supersedes the
-// older one. revision is the MeshRevision whose injector added the sidecar; empty if unknown.
+// Register adds a sidecar when it opens its stream of load reports. A newer stream of the same pod replaces the
+// older one, which the caller ends. revision is the MeshRevision whose injector added the sidecar; empty if unknown.
 func (s *Store) Register(uid string, client identity.ServiceAccount, revision string) *Reporter {
-	r := &Reporter{store: s, uid: uid, group: group{client, revision}, ended: make(chan struct{}), began: s.now()}
+	r := &Reporter{store: s, uid: uid, group: group{client, revision}, began: s.now()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old := s.reporters[uid]; old != nil {
-		close(old.ended)
-	}
 	s.reporters[uid] = r
 	return r
 }
@@ -41,9 +37,6 @@ func (r *Reporter) Unregister() {
 		r.store.stopAwaiting(r.uid)
 	}
 }
-
-// Done is closed when a newer stream of the pod supersedes this one.
-func (r *Reporter) Done() <-chan struct{} { return r.ended }
 
 // Report adds the loads that the sidecar sent within the given time before now, and returns how many were dropped. Loads are dropped if
 // there is no room for them, or if their counts exceed what a sidecar can send. Without a reader it adds nothing.

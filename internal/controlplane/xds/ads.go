@@ -46,7 +46,12 @@ func (s *Server) serve(ctx context.Context, client adsClient) error {
 	if err != nil {
 		return s.connectStatus(peer, err)
 	}
-	defer stream.Close()
+	defer func() {
+		stream.Close()
+		if client := s.loadClients.of(peer.PodUID); client != nil && client.ads == stream {
+			s.endReports(client, snapshot.ErrNotConnected)
+		}
+	}()
 	defer connectionOf(ctx).beginStream()()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -2,12 +2,10 @@ package xds
 
 import (
 	"context"
-	"io"
 	"time"
 
 	endpoint "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	loadstatsv3 "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
@@ -31,9 +29,19 @@ const (
 // discovery stream of its pod in this replica: it waits for it, and ends with it. Envoy opens both, in any order, and opens an ended stream again
 // after a pause.
 func (s *Server) StreamLoadStats(stream loadstatsv3.LoadReportingService_StreamLoadStatsServer) error {
-	peer, err := s.authenticate(stream.Context())
+	client, err := s.beginReports(stream)
 	if err != nil {
 		return err
+	}
+	defer s.removeReports(client)
+	return s.receiveReports(client)
+}
+
+// beginReports authenticates a client and waits for the discovery stream of its pod.
+func (s *Server) beginReports(stream loadstatsv3.LoadReportingService_StreamLoadStatsServer) (*loadClient, error) {
+	peer, err := s.authenticate(stream.Context())
+	if err != nil {
+		return nil, err
 	}
 	conn := connectionOf(stream.Context())
 	peer.Address = conn.address()
@@ -41,108 +49,49 @@ func (s *Server) StreamLoadStats(stream loadstatsv3.LoadReportingService_StreamL
 	defer cancel()
 	ads, err := s.config.Store.AwaitStream(ctx, peer)
 	if err != nil {
-		return s.connectStatus(peer, err)
+		return nil, s.connectStatus(peer, err)
 	}
-	defer conn.beginStream()()
-	reporter := s.config.Loads.Register(peer.PodUID, peer.ServiceAccount, ads.Revision())
-	defer reporter.Unregister()
-	reports := make(chan *loadstatsv3.LoadStatsRequest)
-	go func() {
-		defer close(reports)
-		receiveReports(stream, reports)
-	}()
-	if err := awaitFirstReport(reports, reporter, ads); err != nil {
-		return s.streamStatus(peer, err)
+	client := &loadClient{peer: peer, ads: ads, stream: stream, endExemption: conn.beginStream(), isFirst: true}
+	if older := s.loadClients.add(client, s.config.Loads); older != nil {
+		s.endReports(older, snapshot.ErrSuperseded)
 	}
-	return s.streamStatus(peer, s.handleReports(stream, peer, ads, reporter, reports))
+	client.expiry = time.AfterFunc(peer.Expiry.Sub(s.config.Now()), func() { s.endReports(client, delta.ErrExpired) })
+	s.endWithDiscovery(client)
+	return client, nil
 }
 
-// awaitFirstReport waits for the first message, which has no loads. The error is io.EOF if the client has closed the stream.
-func awaitFirstReport(reports <-chan *loadstatsv3.LoadStatsRequest, reporter *loadstats.Reporter, ads *snapshot.Stream) error {
-	timeout := time.NewTimer(firstRequestTimeout)
-	defer timeout.Stop()
-	select {
-	case _, more := <-reports:
-		if !more {
-			return io.EOF
-		}
-		return nil
-	case <-timeout.C:
-		return errNoRequest
-	case <-reporter.Done():
-		return snapshot.ErrSuperseded
-	case <-ads.Removed():
-		return snapshot.ErrNotConnected
-	}
+func (s *Server) removeReports(client *loadClient) {
+	client.expiry.Stop()
+	s.loadClients.remove(client)
+	client.reporter.Unregister()
+	client.endExemption()
 }
 
-// receiveReports forwards reports until the stream ends.
-func receiveReports(stream loadstatsv3.LoadReportingService_StreamLoadStatsServer, reports chan<- *loadstatsv3.LoadStatsRequest) {
+// receiveReports records reports until the stream ends. It is the only goroutine of the stream: others end it with endReports. The first
+// message has no loads.
+func (s *Server) receiveReports(client *loadClient) error {
+	timeout := time.AfterFunc(firstRequestTimeout, func() { s.endReports(client, errNoRequest) })
 	for {
-		report, err := stream.Recv()
+		report, err := client.stream.Recv()
 		if err != nil {
-			return
-		}
-		select {
-		case reports <- report:
-			handledFunc(stream.Context(), report)()
-		case <-stream.Context().Done():
-			return
-		}
-	}
-}
-
-// handleReports requests and records reports until the stream ends.
-func (s *Server) handleReports(
-	stream loadstatsv3.LoadReportingService_StreamLoadStatsServer, peer Peer, ads *snapshot.Stream, reporter *loadstats.Reporter, reports <-chan *loadstatsv3.LoadStatsRequest,
-) error {
-	expiry := time.NewTimer(peer.Expiry.Sub(s.config.Now()))
-	defer expiry.Stop()
-	requestEnd, pause := time.NewTimer(idleReportInterval), time.NewTimer(0)
-	serverCheck := time.NewTicker(loadstats.ServerInterval)
-	defer serverCheck.Stop()
-	defer requestEnd.Stop()
-	defer pause.Stop()
-	// next is nil during the pause after a report.
-	next, sent := (<-chan *loadstatsv3.LoadStatsRequest)(nil), (*loadstatsv3.LoadStatsResponse)(nil)
-	// isFirst is true until the first report since somebody reads.
-	isFirst := true
-	for {
-		until, changed := s.config.Loads.ReportsRequestedUntil()
-		remaining := until.Sub(s.config.Now())
-		servers := s.config.Store.DecisionServers(peer.PodUID)
-		isFirst = isFirst || remaining <= 0
-		if response := loadStatsResponse(s.reportInterval(remaining > 0, isFirst, servers)); !proto.Equal(response, sent) {
-			if err := stream.Send(response); err != nil {
-				return nil
+			if timeout != nil {
+				timeout.Stop()
 			}
-			sent = response
+			return client.endStatus()
 		}
-		if remaining > 0 {
-			requestEnd.Reset(remaining)
+		if timeout != nil {
+			timeout.Stop()
+			timeout = nil
+			client.start()
+		} else {
+			s.recordReport(client.reporter, client.ads, report)
+			client.recordServers(report)
+			handledFunc(client.stream.Context(), report)()
 		}
-		select {
-		case <-stream.Context().Done():
-			return nil
-		case <-expiry.C:
-			return delta.ErrExpired
-		case <-reporter.Done():
-			return snapshot.ErrSuperseded
-		case <-ads.Removed():
-			return snapshot.ErrNotConnected
-		case <-changed:
-		case <-requestEnd.C:
-		case <-serverCheck.C:
-		case <-pause.C:
-			next = reports
-		case report, more := <-next:
-			if !more {
-				return nil
-			}
-			s.recordReport(reporter, ads, report)
-			recordServers(reporter, servers, report)
-			isFirst, next = false, nil
-			pause.Reset(minReportInterval)
+		report = nil
+		s.requestReports(client)
+		if !client.pause() {
+			return client.endStatus()
 		}
 	}
 }
@@ -163,17 +112,6 @@ func (s *Server) reportInterval(isRead, isFirst bool, servers []loadstats.Server
 
 func loadStatsResponse(interval time.Duration) *loadstatsv3.LoadStatsResponse {
 	return &loadstatsv3.LoadStatsResponse{SendAllClusters: true, LoadReportingInterval: durationpb.New(interval)}
-}
-
-// recordServers records whether the servers of a sidecar answered it. It has none unless it is connected.
-func recordServers(reporter *loadstats.Reporter, servers []loadstats.Server, report *loadstatsv3.LoadStatsRequest) {
-	for _, stats := range report.GetClusterStats() {
-		for _, server := range servers {
-			if server.Cluster == stats.GetClusterName() {
-				reporter.ReportServer(server, loadOf(stats).Counts)
-			}
-		}
-	}
 }
 
 // recordReport records a report. Its interval is the longest of all clusters; they are nearly equal.

@@ -98,6 +98,8 @@ type Server struct {
 	// log is for events that clients can cause.
 	log  *limitedLog
 	grpc *grpc.Server
+
+	loadClients loadClients
 }
 
 // PendingLimits returns the default limits of connections without a bound stream.
@@ -127,7 +129,7 @@ func NewServer(config Config) (*Server, error) {
 		config.MaxPendingPerAddress = maxPendingPerAddress
 	}
 	handshakes := newHandshakeLimiter(max(runtime.GOMAXPROCS(0), minActiveHandshakes))
-	s := &Server{config: config, metrics: newMetrics(config.Metrics, handshakes)}
+	s := &Server{config: config, metrics: newMetrics(config.Metrics, handshakes), loadClients: loadClients{byPod: map[string]*loadClient{}}}
 	limits := PendingLimits()
 	limits.PerAddress = config.MaxPendingPerAddress
 	pending := connlimit.New(limits, s.metrics.countClosedPending)
@@ -162,6 +164,9 @@ func NewServer(config Config) (*Server, error) {
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	stop := context.AfterFunc(ctx, s.grpc.Stop)
 	defer stop()
+	requesting, stopRequesting := context.WithCancel(ctx)
+	defer stopRequesting()
+	go s.keepRequesting(requesting)
 	if err := s.grpc.Serve(listener); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("the xDS server on %s stopped: %w", listener.Addr(), err)
 	}
