@@ -88,7 +88,6 @@ func (s *Server) receiveReports(client *loadClient) error {
 			client.recordServers(report)
 			handledFunc(client.stream.Context(), report)()
 		}
-		report = nil
 		s.requestReports(client)
 		if !client.pause() {
 			return client.endStatus()
