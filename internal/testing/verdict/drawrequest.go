@@ -80,6 +80,8 @@ func AnyRequest(w State, edit []catalog.Change) *rapid.Generator[Request] {
 // interest rates a request by its expected results.
 func interest(old, next expectation) int {
 	switch {
+	case next.encrypted: // few requests are
+		return 5
 	case slices.ContainsFunc(slices.Collect(maps.Keys(next.seen)), isRefusal):
 		return 4
 	case next.verdict.May(authz.Forbidden), next.direction == egress && (next.verdict.May(authz.NotFound) || next.verdict.May(authz.BadRequest)):

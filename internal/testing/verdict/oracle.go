@@ -27,6 +27,8 @@ type expectation struct {
 	servers  map[string]bool
 	// authorizers are the authorization servers of the pods that may receive the request.
 	authorizers map[catalog.Name][]reference.Authorizer
+	// encrypted is true if the client's sidecar must encrypt the request, or reject it because it cannot.
+	encrypted bool
 	// direction is empty for requests within the mesh.
 	direction direction
 	// disagreement describes how the policy engine differs from the reference; empty if they agree.

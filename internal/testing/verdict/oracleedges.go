@@ -75,6 +75,7 @@ func (o *oracle) expectEgress(r Request) expectation {
 	answer := authz.DecideEgress(o.catalog.View(), call)
 	seen := observationOutside(r, call, answer)
 	e := expectation{seen: map[string]bool{seen: true}, servers: map[string]bool{seen: true}, direction: egress}
+	e.encrypted = answer.EncryptedBy != (catalog.Name{}) || answer.Outcome == authz.Unavailable
 	e.verdict = authz.Decide(o.catalog.View(), question(r)) // no Service has the address
 	e.verdict.Answers = []authz.Answer{{Outcome: answer.Outcome, Policies: answer.Policies, Missing: answer.Missing}}
 	e.disagreement = egressDisagreement(answer, o.reference.DecideEgress(referenceCall(call)))

@@ -22,8 +22,8 @@ type Report struct {
 	lateAnswers       int
 	latest            time.Duration
 	outcomes          map[direction]map[authz.Outcome]int
-	// refused counts responses of authorization servers.
-	refused int
+	// refused counts responses of authorization servers, and encrypted those of servers outside the mesh to encrypted requests.
+	refused, encrypted int
 	// matched counts responses of splits by request, opened those of permissive destinations.
 	matched, opened int
 }
@@ -44,6 +44,9 @@ func (r *Report) count(e expectation, seen string) {
 	if isRefusal(seen) {
 		r.refused++
 	}
+	if strings.HasSuffix(seen, overTLS) {
+		r.encrypted++
+	}
 	if r.outcomes == nil {
 		r.outcomes = map[direction]map[authz.Outcome]int{"": {}, egress: {}, ingress: {}}
 	}
@@ -59,7 +62,7 @@ func (r *Report) count(e expectation, seen string) {
 }
 
 // possible are the outcomes that must occur. A refused call to a server outside the mesh is rare, and the same as one to a Service: the sidecar
-// has no destination at all.
+// has no destination at all. Those that are encrypted, or cannot be, are rare too.
 var possible = map[direction][]authz.Outcome{
 	"":      {authz.Allowed, authz.Forbidden, authz.NotFound, authz.BadRequest, authz.Unavailable, authz.Reset, authz.Refused, authz.PassedThrough},
 	egress:  {authz.Allowed, authz.NotFound, authz.BadRequest, authz.Reset, authz.PassedThrough},
@@ -90,9 +93,9 @@ func (r *Report) Unobserved() []string {
 
 // String summarizes the report.
 func (r *Report) String() string {
-	return fmt.Sprintf("%d edits, acknowledged after %s on average and %s at most; %d answers were late, by %s at most; %d were split by request, %d allowed without a policy, %d denied by authorization servers; answers: %s; to outside: %s; from outside: %s",
+	return fmt.Sprintf("%d edits, acknowledged after %s on average and %s at most; %d answers were late, by %s at most; %d were split by request, %d allowed without a policy, %d denied by authorization servers, %d encrypted outside the mesh; answers: %s; to outside: %s; from outside: %s",
 		r.edits, (r.settling / time.Duration(max(r.edits, 1))).Round(time.Millisecond), r.slowest.Round(time.Millisecond),
-		r.lateAnswers, r.latest.Round(time.Millisecond), r.matched, r.opened, r.refused, counted(r.outcomes[""]), counted(r.outcomes[egress]), counted(r.outcomes[ingress]))
+		r.lateAnswers, r.latest.Round(time.Millisecond), r.matched, r.opened, r.refused, r.encrypted, counted(r.outcomes[""]), counted(r.outcomes[egress]), counted(r.outcomes[ingress]))
 }
 
 // counted returns the outcomes with their numbers.
