@@ -162,8 +162,10 @@ func TestTrustDomainsAreReportedWhenAllScopesAcceptThem(t *testing.T) {
 			t.Errorf("the scope of %v accepts %v and %v", n.key.Identity, built.ClientTrustDomains, built.ServerTrustDomains)
 		}
 	}
-	if shared := h.store.shared.current; shared != nil && !slices.Equal(shared.ServerTrustDomains, domains.Servers) {
-		t.Errorf("the shared destinations accept %v", shared.ServerTrustDomains)
+	for _, d := range h.store.shared.list {
+		if !slices.Equal(d.current.ServerTrustDomains, domains.Servers) {
+			t.Errorf("the shared destinations accept %v", d.current.ServerTrustDomains)
+		}
 	}
 	s.sync(t)
 	if !firstProxy(s).IsUpToDate() {

@@ -99,7 +99,7 @@ func (h *harness) scopeOf(n *scopeNode) *scope.Scope {
 	if n.shared == nil {
 		return n.built
 	}
-	complete := withDestinations(n.built, destinationsOf(h.store.shared.current))
+	complete := withDestinations(n.built, destinationsOf(n.shared.of.current))
 	complete.LoadOnDemand()
 	return complete
 }

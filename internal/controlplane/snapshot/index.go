@@ -1,6 +1,10 @@
 package snapshot
 
-import "github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+import (
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
 
 // index maps catalog dependencies to the nodes that were built from them: streams, scopes or endpoints.
 type index[N comparable] struct {
@@ -66,4 +70,12 @@ func (x *index[N]) affected(deps []catalog.Dep) map[N]struct{} {
 		}
 	}
 	return nodes
+}
+
+// dependsOnAny reports whether a node depends on any of deps.
+func (x *index[N]) dependsOnAny(n N, deps []catalog.Dep) bool {
+	return slices.ContainsFunc(deps, func(dep catalog.Dep) bool {
+		_, depends := x.dependents[dep][n]
+		return depends
+	})
 }

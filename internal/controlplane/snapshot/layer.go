@@ -112,6 +112,7 @@ func applyEdits[V any](values *map[string]*V, edits map[string]*V) []string {
 // sharedLayer has the resources of the shared destinations, for all scopes of one class of pods. A change costs the same for any
 // number of scopes, except that each stream is notified.
 type sharedLayer struct {
+	of  *sharedDestinations
 	key sharedKey
 	// accessLog is that of the clients; nil for the default.
 	accessLog *scope.AccessLog

@@ -45,11 +45,6 @@ func (s *Store) rebuildAffected(touched []catalog.Dep) {
 	s.bindPending()
 }
 
-// leavesShared reports whether a scope with shared destinations needs destinations of its own.
-func (s *Store) leavesShared(n *scopeNode) bool {
-	return n.shared != nil && !scope.UsesSharedDestinations(s.catalog.View(), n.key.Identity)
-}
-
 // Resync rebuilds everything from the catalog and pushes what differs: nothing, unless a dependency was missed. It costs as much
 // as a change of the whole mesh.
 func (s *Store) Resync() {
@@ -61,7 +56,7 @@ func (s *Store) rebuildAll() {
 	for _, n := range s.scopes {
 		n.stale = true
 	}
-	s.shared.stale = true
+	s.shared.setAllStale()
 	touched := slices.Collect(maps.Keys(s.scopeIndex.dependents))
 	touched = slices.AppendSeq(touched, maps.Keys(s.endpointsIndex.dependents))
 	touched = slices.AppendSeq(touched, maps.Keys(s.streamIndex.dependents))
@@ -92,9 +87,9 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	view := s.catalog.ViewWithout(quarantined)
 	var shared *sharedLayer
 	var destinations *scope.Destinations
-	if len(quarantined) == 0 && n.key.Proxy == scope.ProxySidecar && scope.UsesSharedDestinations(view, n.key.Identity) {
-		if shared = s.useShared(n, scope.AccessLogOf(view, n.key)); shared != nil {
-			destinations = destinationsOf(s.shared.current)
+	if n.key.Proxy == scope.ProxySidecar && scope.UsesSharedDestinations(view, n.key.Identity) {
+		if shared = s.useShared(n, quarantined, scope.AccessLogOf(view, n.key)); shared != nil {
+			destinations = destinationsOf(shared.of.current)
 		}
 	}
 	built := scope.BuildWithShared(view, s.trustDomains, n.key, destinations)

@@ -13,10 +13,14 @@ import (
 )
 
 // sharedDestinations are the destinations that every client may call: all in permissive mode, otherwise those of permissive
-// namespaces. They are built, compared and translated once for all scopes that use them. A scope that may call more, or that has
-// quarantined policies, has its own destinations.
+// namespaces. They are built, compared and translated once for all scopes that use them. A scope that may call more has its own
+// destinations.
 type sharedDestinations struct {
-	// current has no more than what is equal for all clients. It is nil while no scope uses it, and if nothing is permissive.
+	// without are the quarantined policies that they are built without; usually none. The map does not change.
+	without map[catalog.Ref]struct{}
+	// cause is the namespace of the scope that used them first.
+	cause string
+	// current has no more than what is equal for all clients. It is nil if nothing is permissive.
 	current *scope.Scope
 	// separable is the result of isSeparable for current.
 	separable bool
@@ -25,8 +29,6 @@ type sharedDestinations struct {
 	// layers has the resources, by the properties in which they differ. Scopes of a layer use current, or the destinations before it until
 	// they are rebuilt.
 	layers map[sharedKey]*sharedLayer
-	// index has one node: this.
-	index *index[*sharedDestinations]
 }
 
 // sharedKey has the properties of a client that its destinations depend on.
@@ -57,23 +59,21 @@ func (d *sharedDestinations) scopes() []*scopeNode {
 	return list
 }
 
-// rebuildShared builds the shared destinations again if they depend on touched, and updates their layers. It returns the scopes whose own
-// resources depend on the difference.
-func (s *Store) rebuildShared(touched []catalog.Dep) []*scopeNode {
-	d := s.shared
-	if len(d.index.affected(touched)) == 0 {
-		return nil
-	}
+// rebuildDestinations builds shared destinations again and updates their layers. It returns the scopes whose own resources depend on the
+// difference.
+func (s *Store) rebuildDestinations(d *sharedDestinations) []*scopeNode {
 	began := s.config.Now()
 	before, wasSeparable := d.current, d.separable
-	s.buildShared()
-	began = s.addStage(status.StageScope, began)
+	s.buildShared(d)
+	s.addStage(status.StageScope, began)
 	if d.current == nil { // the scopes get their own
 		return d.scopes()
 	}
+	s.moveScopes(d)
 	if before != nil && !d.stale && equalScopes(before, d.current) {
 		return nil
 	}
+	began = s.config.Now()
 	for _, l := range d.layers {
 		s.trace.AddScopes(len(l.scopes))
 		s.updateLayer(l, before, wasSeparable && d.separable)
@@ -98,9 +98,9 @@ func (d *sharedDestinations) dependents(before *scope.Scope) []*scopeNode {
 	})
 }
 
-// buildShared sets the current shared destinations.
-func (s *Store) buildShared() {
-	d, view := s.shared, s.catalog.View()
+// buildShared sets the current version of shared destinations.
+func (s *Store) buildShared(d *sharedDestinations) {
+	view := s.catalog.ViewWithout(d.without)
 	before := limitedOf(d.current)
 	d.current = nil
 	if built := scope.SharedDestinations(view); built != nil {
@@ -112,7 +112,7 @@ func (s *Store) buildShared() {
 		d.current.SetTrustDomains(s.trustDomains)
 		d.separable = isSeparable(built.Outbound)
 	}
-	d.index.set(d, view.Deps())
+	s.shared.index.set(d, view.Deps())
 	s.limited.replace(identity.ServiceAccount{}, before, limitedOf(d.current))
 }
 
@@ -126,9 +126,9 @@ func limitedOf(s *scope.Scope) []catalog.Ref {
 
 // updateLayer translates the difference between the destinations before and now.
 func (s *Store) updateLayer(l *sharedLayer, before *scope.Scope, separable bool) {
-	after := l.complete(s.shared.current)
+	after := l.complete(l.of.current)
 	step := transition{after: after, build: envoy.BuildShared}
-	if separable && before != nil && !s.shared.stale && reflect.DeepEqual(withoutLists(before), withoutLists(s.shared.current)) {
+	if separable && before != nil && !l.of.stale && reflect.DeepEqual(withoutLists(before), withoutLists(l.of.current)) {
 		step = partialTransition(l.complete(before), after, sharedBuilders())
 	}
 	e := s.translate(&l.layer, l, step)
@@ -147,13 +147,10 @@ func (l *sharedLayer) complete(s *scope.Scope) *scope.Scope {
 	return &changed
 }
 
-// useShared returns the layer for a scope with an access log, or nil if there are no shared destinations.
-func (s *Store) useShared(n *scopeNode, log *scope.AccessLog) *sharedLayer {
-	d := s.shared
-	if d.current == nil {
-		s.buildShared()
-	}
-	if d.current == nil {
+// useShared returns the layer for a scope with quarantined policies and an access log, or nil if there are no shared destinations for it.
+func (s *Store) useShared(n *scopeNode, quarantined map[catalog.Ref]struct{}, log *scope.AccessLog) *sharedLayer {
+	d := s.sharedFor(n, quarantined)
+	if d == nil {
 		return nil
 	}
 	if log != nil && !d.hasRoomFor(sharedKeyOf(n.key.Class, log), log) {
@@ -162,7 +159,7 @@ func (s *Store) useShared(n *scopeNode, log *scope.AccessLog) *sharedLayer {
 	key := sharedKeyOf(n.key.Class, log)
 	l := d.layers[key]
 	if l == nil {
-		l = &sharedLayer{key: key, accessLog: log, scopes: map[*scopeNode]struct{}{}}
+		l = &sharedLayer{of: d, key: key, accessLog: log, scopes: map[*scopeNode]struct{}{}}
 		d.layers[key] = l
 		l.update(s, s.translate(&l.layer, l, transition{after: l.complete(d.current), build: envoy.BuildShared}))
 	}
@@ -170,7 +167,7 @@ func (s *Store) useShared(n *scopeNode, log *scope.AccessLog) *sharedLayer {
 	return l
 }
 
-// maxSharedLogs is how many layers the Telemetries of one namespace can cause. Each has all listeners of the shared destinations.
+// maxSharedLogs is how many layers of shared destinations the Telemetries of one namespace can cause. Each has all listeners of the shared destinations.
 const maxSharedLogs = 8
 
 // hasRoomFor reports whether an access log may have a layer: it has one already, or its namespace has few and the log is not too long for the number
@@ -200,32 +197,12 @@ func (s *Store) releaseShared(l *sharedLayer, n *scopeNode) {
 	if len(l.scopes) > 0 {
 		return
 	}
-	delete(s.shared.layers, l.key)
+	delete(l.of.layers, l.key)
 	for _, e := range l.endpoints {
 		s.releaseEndpoints(e, l)
 	}
-	if len(s.shared.layers) == 0 {
-		s.shared.index.remove(s.shared)
-		s.limited.replace(identity.ServiceAccount{}, limitedOf(s.shared.current), nil)
-		s.shared.current = nil
+	if len(l.of.layers) == 0 {
+		s.shared.remove(l.of)
+		s.limited.replace(identity.ServiceAccount{}, limitedOf(l.of.current), nil)
 	}
-}
-
-// dependencies returns what a scope was built from, including its shared destinations.
-func (s *Store) dependencies(n *scopeNode) []catalog.Dep {
-	if n.shared != nil {
-		return slices.Concat(s.scopeIndex.dependencies[n], s.shared.index.dependencies[s.shared])
-	}
-	return s.scopeIndex.dependencies[n]
-}
-
-// scopesDependingOn returns the scopes that were built from any of deps, including shared destinations.
-func (s *Store) scopesDependingOn(deps []catalog.Dep) map[*scopeNode]struct{} {
-	scopes := s.scopeIndex.affected(deps)
-	if len(s.shared.index.affected(deps)) > 0 {
-		for _, n := range s.shared.scopes() {
-			scopes[n] = struct{}{}
-		}
-	}
-	return scopes
 }

@@ -11,25 +11,22 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
-	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestSharedDestinations_EqualOwnDestinations applies random edits, including permissive mode on and off, and compares every scope
-// with one that is built without sharing.
+// TestSharedDestinations_EqualOwnDestinations applies random edits, including permissive mode on and off, quarantines and releases policies,
+// and compares every scope with one that is built without sharing.
 func TestSharedDestinations_EqualOwnDestinations(t *testing.T) {
-	sharing, own := 0, 0
+	sharing, sharingWithout, own := 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		entries := append(twoServices(), serviceRanges())
 		client, server := podsOf(entries)
 		client.OnDemand = rapid.Bool().Draw(rt, "on demand")
 		h := newSyncedHarness(entries...)
-		for _, pod := range []*catalog.Pod{client, server} {
-			h.connect(t, pod)
-		}
+		streams := []*Stream{h.connect(t, client), h.connect(t, server)}
 		for range rapid.IntRange(1, 25).Draw(rt, "edits") {
 			change := keepNamespace(meshtest.Change().Draw(rt, "change"))
 			if rapid.IntRange(0, 4).Draw(rt, "settings") == 0 {
@@ -37,23 +34,29 @@ func TestSharedDestinations_EqualOwnDestinations(t *testing.T) {
 			}
 			h.store.Apply([]catalog.Change{change})
 			h.run()
+			for _, stream := range streams {
+				h.drawQuarantine(rt, stream)
+			}
 			for key, n := range h.store.scopes {
-				want := scope.Build(h.store.catalog.View(), trustDomain, key)
+				want := scope.Build(h.store.catalog.ViewWithout(h.store.quarantine.Policies(key)), trustDomain, key)
 				if diff := cmp.Diff(want, h.scopeOf(n), cmpopts.EquateEmpty(),
 					cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
 					cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 					rt.Fatalf("after %+v a scope differs from one without sharing (-own +shared):\n%s", change.Entry, diff)
 				}
-				if n.shared != nil {
-					sharing++
-				} else {
+				switch {
+				case n.shared == nil:
 					own++
+				case len(n.shared.of.without) > 0:
+					sharingWithout++
+				default:
+					sharing++
 				}
 			}
 		}
 	})
-	if sharing == 0 || own == 0 {
-		t.Errorf("%d scopes shared destinations and %d did not; both cases must occur", sharing, own)
+	if sharing == 0 || sharingWithout == 0 || own == 0 {
+		t.Errorf("%d scopes shared destinations, %d shared those without a policy and %d did not; all cases must occur", sharing, sharingWithout, own)
 	}
 }
 
@@ -68,44 +71,18 @@ func TestSharedDestinations_AreDroppedWithTheLastScope(t *testing.T) {
 	}
 	first.Close()
 	h.run()
-	if h.store.shared.current == nil {
+	if len(h.store.shared.list) != 1 {
 		t.Error("the shared destinations were dropped while a scope used them")
 	}
 	h.apply(&catalog.Settings{})
-	if h.store.shared.current != nil || len(h.store.shared.layers)+len(h.store.shared.index.dependents) > 0 || second.scope.Load().shared != nil {
+	if len(h.store.shared.list)+len(h.store.shared.index.dependents) > 0 || second.scope.Load().shared != nil {
 		t.Error("the shared destinations exist after permissive mode")
 	}
 	h.apply(&catalog.Settings{Permissive: true})
 	second.Close()
 	h.run()
-	if h.store.shared.current != nil || len(h.store.shared.layers)+len(h.store.shared.index.dependents) > 0 {
+	if len(h.store.shared.list)+len(h.store.shared.index.dependents) > 0 {
 		t.Error("the shared destinations exist after the last scope")
-	}
-}
-
-// TestSharedDestinations_NotUsedWithQuarantinedPolicies checks that a scope with a quarantined policy has its own destinations.
-func TestSharedDestinations_NotUsedWithQuarantinedPolicies(t *testing.T) {
-	h := newSyncedHarness()
-	entries := twoServices()
-	split := &catalog.TrafficSplit{
-		Name: meshtest.Name("a", "split"), Root: meshtest.Name("a", "server"),
-		Backends: []catalog.SplitBackend{{Service: meshtest.Name("a", "server"), Weight: 1}},
-	}
-	h.apply(append(entries, &catalog.Settings{Permissive: true}, split)...)
-	client, server := podsOf(entries)
-	n, other := h.connect(t, client).scope.Load(), h.connect(t, server).scope.Load()
-	if policies := h.store.catalog.Policies(h.store.dependencies(n)); len(policies) == 0 {
-		t.Error("the policies of the scope do not include the TrafficSplit of a shared destination")
-	}
-	h.store.quarantine.Add(quarantine.Rejection{Policy: split.Ref(), Scope: n.key})
-	h.store.rebuildScope(n)
-	if n.shared != nil || other.shared == nil {
-		t.Errorf("used by the scope without the TrafficSplit: %t, by the other: %t", n.shared != nil, other.shared != nil)
-	}
-	h.store.quarantine.Release(n.key, split.Ref())
-	h.store.rebuildScope(n)
-	if n.shared == nil || n.shared != other.shared {
-		t.Error("the scope does not use shared destinations after the release of the policy")
 	}
 }
 

@@ -29,9 +29,11 @@ func TestLogsOfOneNamespaceCauseFewLayers(t *testing.T) {
 	add("b", 0, "another")
 	h := newSyncedHarness(entries...)
 	layers := func() (special int) {
-		for key := range h.store.shared.layers {
-			if key.accessLog != "" {
-				special++
+		for _, d := range h.store.shared.list {
+			for key := range d.layers {
+				if key.accessLog != "" {
+					special++
+				}
 			}
 		}
 		return special

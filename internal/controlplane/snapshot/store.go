@@ -59,7 +59,7 @@ type Store struct {
 	// syncedAt is when the initial sync was complete. secretsRead has the gateways whose Secrets were read once since.
 	syncedAt    time.Time
 	secretsRead map[scope.Proxy]bool
-	shared      *sharedDestinations
+	shared      sharedSets
 	policies    *status.Policies
 	budgets     budgets
 	// trace is the trace of the batch that is being applied; nil otherwise.
@@ -88,7 +88,7 @@ func NewStore(config Config) *Store {
 		streams:          map[string]*Stream{},
 		pendingStreams:   map[*pendingStream]struct{}{},
 		secretsRead:      map[scope.Proxy]bool{},
-		shared:           &sharedDestinations{layers: map[sharedKey]*sharedLayer{}, index: newIndex[*sharedDestinations]()},
+		shared:           sharedSets{index: newIndex[*sharedDestinations]()},
 		policies:         status.NewPolicies(),
 		budgets:          newBudgets(),
 		streamIndex:      newIndex[*Stream](),

@@ -12,7 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestTransition_EqualsFullTranslation applies random edits and compares a scope with its full translation.
+// TestTransition_EqualsFullTranslation applies random edits, quarantines and releases policies, and compares a scope with its full translation.
 func TestTransition_EqualsFullTranslation(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := newSyncedHarness()
@@ -24,6 +24,7 @@ func TestTransition_EqualsFullTranslation(t *testing.T) {
 			change := keepNamespace(meshtest.Change().Draw(rt, "change"))
 			h.store.Apply([]catalog.Change{change})
 			h.run()
+			h.drawQuarantine(rt, stream)
 			n := stream.scope.Load()
 			full, all := h.store.editsTo(&layer{}, n, transition{after: h.scopeOf(n), build: h.store.buildScope}), n.flatten()
 			for kind := range resourcetype.NumTypes {
