@@ -67,7 +67,7 @@ func (tokens) Authenticate(_ context.Context, token string) (xds.Peer, error) {
 }
 
 // serve runs the control plane on a listener until the test ends.
-func serve(t *testing.T, listener net.Listener) *control {
+func serve(t testing.TB, listener net.Listener) *control {
 	t.Helper()
 	root, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
 	if err != nil {
@@ -82,7 +82,7 @@ func serve(t *testing.T, listener net.Listener) *control {
 	})
 	c.manager = manager
 	metrics := prometheus.NewRegistry()
-	log := testr.New(t)
+	log := testr.NewWithInterface(t, testr.Options{})
 	c.store = snapshot.NewStore(snapshot.Config{Certificates: manager, Log: log, Metrics: metrics, Now: time.Now})
 	server, err := xds.NewServer(xds.Config{
 		Store: c.store, Authenticator: tokens{}, Log: log, Metrics: metrics, Loads: c.loads, Denials: c.denials, Compatibility: compatibility.Current(),
@@ -200,7 +200,7 @@ func authorizerAt(port uint16) *authorizer {
 }
 
 // serveAuthorizers runs the authorization servers in a pod without a sidecar.
-func serveAuthorizers(t *testing.T, pod *podstest.Pod) {
+func serveAuthorizers(t testing.TB, pod *podstest.Pod) {
 	t.Helper()
 	for _, a := range authorizers {
 		server := grpc.NewServer()

@@ -45,14 +45,14 @@ type Network struct {
 }
 
 // NewNetwork starts a network that ends with the test. The mesh initially has only its pods.
-func NewNetwork(t *testing.T) *Network {
+func NewNetwork(t testing.TB) *Network {
 	t.Helper()
 	return newNetwork(t, DrainTime, len(pods))
 }
 
 // NewMixedNetwork is NewNetwork with sidecars of two minor versions of Envoy. The second half of the pods has the earlier one, so
 // that both versions are clients and servers of each other, also with the same account.
-func NewMixedNetwork(t *testing.T) *Network {
+func NewMixedNetwork(t testing.TB) *Network {
 	t.Helper()
 	return newNetwork(t, DrainTime, len(pods)/2)
 }
@@ -61,7 +61,7 @@ func NewMixedNetwork(t *testing.T) *Network {
 const DrainTime = 3 * time.Second
 
 // newNetwork starts the first pods with the current Envoy, and the others with the minor version before.
-func newNetwork(t *testing.T, drain time.Duration, usual int) *Network {
+func newNetwork(t testing.TB, drain time.Duration, usual int) *Network {
 	t.Helper()
 	network := podstest.NewNetwork(t)
 	network.Drain = drain
@@ -89,7 +89,7 @@ func newNetwork(t *testing.T, drain time.Duration, usual int) *Network {
 }
 
 // Minors returns the minor versions of Envoy that the sidecars report to the control plane, sorted.
-func (n *Network) Minors(t *testing.T) []string {
+func (n *Network) Minors(t testing.TB) []string {
 	t.Helper()
 	minors := map[string]bool{}
 	eventually.True(t, 10*time.Second, "all sidecars have reported their version", func() bool {
@@ -122,7 +122,7 @@ func (n *Network) stats(pod *podstest.Pod, filter string) string {
 }
 
 // bootstrap renders the bootstrap of osm-init for a pod, and writes its files to a directory that the sidecar can read.
-func (n *Network) bootstrap(t *testing.T, dir string, pod int, server netip.Addr) *bootstrapv3.Bootstrap {
+func (n *Network) bootstrap(t testing.TB, dir string, pod int, server netip.Addr) *bootstrapv3.Bootstrap {
 	t.Helper()
 	config := bootstrap.Config{
 		Statistics: bootstrap.AllStatistics,
@@ -164,7 +164,7 @@ func tokenOf(pod int) string { return fmt.Sprintf("token of %s", pods[pod].name)
 const podHeader = "X-Pod"
 
 // serveApplications runs the applications of a pod: two HTTP servers, a line echo, and a server that sends first.
-func serveApplications(t *testing.T, pod *podstest.Pod, name string) {
+func serveApplications(t testing.TB, pod *podstest.Pod, name string) {
 	t.Helper()
 	at := func(port uint16) string { return fmt.Sprintf("%s:%d", name, port) }
 	for _, port := range []uint16{webPort, otherPort} {
@@ -222,7 +222,7 @@ func (r Request) direction() direction {
 
 // serveOutsideServers runs the servers outside the mesh in a pod without a sidecar. They respond with their address and port. Those with HTTP also accept TLS,
 // with a certificate of an authority.
-func serveOutsideServers(t *testing.T, pod *podstest.Pod, authority *pki.Authority) {
+func serveOutsideServers(t testing.TB, pod *podstest.Pod, authority *pki.Authority) {
 	t.Helper()
 	if pod.IP != outsideAddresses[0] {
 		t.Fatalf("the pod outside the mesh has the address %s, want %s", pod.IP, outsideAddresses[0])

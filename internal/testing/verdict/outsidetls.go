@@ -23,7 +23,7 @@ const (
 )
 
 // outsideCertificate returns the certificate of the servers outside the mesh.
-func outsideCertificate(t *testing.T, authority *pki.Authority) tls.Certificate {
+func outsideCertificate(t testing.TB, authority *pki.Authority) tls.Certificate {
 	t.Helper()
 	pair, err := tls.X509KeyPair(authority.Issue(t, identity.ServiceAccount{Namespace: "example", Name: "outside"}, "com"))
 	if err != nil {
@@ -33,7 +33,7 @@ func outsideCertificate(t *testing.T, authority *pki.Authority) tls.Certificate 
 }
 
 // serveEither runs an HTTP server that accepts connections with and without TLS. It responds with its address, and with overTLS.
-func serveEither(t *testing.T, pod *podstest.Pod, address string, pair tls.Certificate) {
+func serveEither(t testing.TB, pod *podstest.Pod, address string, pair tls.Certificate) {
 	t.Helper()
 	type key struct{}
 	server := &http.Server{
