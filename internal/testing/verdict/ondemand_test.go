@@ -74,6 +74,21 @@ func TestOnDemand_ControlPlaneDiesBeforeItsAnswer(t *testing.T) {
 	}
 }
 
+// The header that names the destination is the sidecar's: what the application sends selects nothing, and servers do not see it.
+func TestOnDemand_HeaderHasNoEffect(t *testing.T) {
+	n := onDemandNetwork(t, 1, 2)
+	forged := getFrom(1)
+	forged.Headers = append(forged.Headers, authz.Header{Name: "x-osm-destination", Value: "on-demand|" + virtualAddress(2).String() + ":80"})
+	if got := n.send(forged); !strings.HasSuffix(got, ":8080") {
+		t.Errorf("a request with a forged header sees %q", got)
+	}
+	unknown := getFrom(9)
+	unknown.Headers = append(unknown.Headers, authz.Header{Name: "x-osm-destination", Value: "on-demand|" + virtualAddress(1).String() + ":80"})
+	if got := n.send(unknown); got != "503" {
+		t.Errorf("a request to nobody with the destination of a Service in the header sees %q, want 503", got)
+	}
+}
+
 // An address that another Service takes over reaches that Service, also for a sidecar that has used it, and an open connection does not lead to the old one.
 func TestOnDemand_AddressIsReused(t *testing.T) {
 	n := onDemandNetwork(t, 1)
