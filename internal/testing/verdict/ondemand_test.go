@@ -77,6 +77,9 @@ func TestOnDemand_ControlPlaneDiesBeforeItsAnswer(t *testing.T) {
 // The header that names the destination is the sidecar's: what the application sends selects nothing, and servers do not see it.
 func TestOnDemand_HeaderHasNoEffect(t *testing.T) {
 	n := onDemandNetwork(t, 1, 2)
+	other := serviceAt(services[1].name.Name, 2)
+	other.Ports[0].TargetPort = otherPort
+	n.Step(t, []catalog.Change{catalog.Set(other)}, []Request{getFrom(1)})
 	forged := getFrom(1)
 	forged.Headers = append(forged.Headers, authz.Header{Name: "x-osm-destination", Value: "on-demand|" + virtualAddress(2).String() + ":80"})
 	if got := n.send(forged); !strings.HasSuffix(got, ":8080") {
