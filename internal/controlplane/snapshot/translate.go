@@ -52,13 +52,13 @@ func (s *Store) buildType(built *scope.Scope, t resourcetype.Type) []envoy.Resou
 
 // buildOwn makes the resources of a scope that its shared layer lacks or has in another form.
 func (s *Store) buildOwn(built *scope.Scope) []envoy.Resource {
-	return append(envoy.BuildOwn(built), envoy.TrustSecrets(built, s.config.Certificates.Root())...)
+	return append(envoy.BuildOwn(built), s.buildSecrets(built)...)
 }
 
 // buildOwnType makes the resources of one type of buildOwn.
 func (s *Store) buildOwnType(built *scope.Scope, t resourcetype.Type) []envoy.Resource {
 	if t == resourcetype.Secrets {
-		return envoy.TrustSecrets(built, s.config.Certificates.Root())
+		return s.buildSecrets(built)
 	}
 	return envoy.BuildOwnType(built, t.URL())
 }
