@@ -72,6 +72,8 @@ type harness struct {
 	store        *Store
 	certificates *fakeCertificates
 	now          time.Time
+	// clock returns now, unless a benchmark replaces it.
+	clock func() time.Time
 	// timers are the functions of the Store's timers.
 	timers []func()
 }
@@ -79,10 +81,11 @@ type harness struct {
 // newHarness returns a harness whose Store is not synced.
 func newHarness() *harness {
 	h := &harness{now: time.Unix(1_800_000_000, 0)}
+	h.clock = func() time.Time { return h.now }
 	h.certificates = newFakeCertificates(h.now)
 	h.store = NewStore(Config{
 		Certificates: h.certificates, Log: logr.Discard(),
-		Metrics: prometheus.NewRegistry(), Now: func() time.Time { return h.now },
+		Metrics: prometheus.NewRegistry(), Now: func() time.Time { return h.clock() },
 	})
 	h.store.afterFunc = func(_ time.Duration, f func()) { h.timers = append(h.timers, f) }
 	return h

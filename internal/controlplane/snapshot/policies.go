@@ -10,7 +10,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -145,20 +144,19 @@ func (q quarantineScopes) Answers(key scope.Key, rejecting []catalog.Name) (a qu
 
 // Policies implements quarantine.Scopes.
 func (q quarantineScopes) Policies(key scope.Key) []catalog.Ref {
-	return q.store.catalog.Policies(q.store.dependencies(q.store.scopes[key]))
+	s, n := q.store, q.store.scopes[key]
+	policies := s.catalog.Policies(s.scopeIndex.dependencies[n])
+	if n.shared == nil {
+		return policies
+	}
+	policies = append(policies, s.policiesOf(n.shared.of)...)
+	slices.SortFunc(policies, catalog.Ref.Compare)
+	return slices.Compact(policies)
 }
 
-// BuildWithout implements quarantine.Scopes.
-func (q quarantineScopes) BuildWithout(key scope.Key, policies map[catalog.Ref]struct{}, t resourcetype.Type, name string) (*resource.Content, bool) {
-	s := q.store
-	trial := scope.BuildWithShared(s.catalog.ViewWithout(policies), s.trustDomains, key, nil)
-	scope.CarryCertificates(s.scopes[key].built, trial)
-	resources := s.buildType(trial, t)
-	i := slices.IndexFunc(resources, func(r envoy.Resource) bool { return r.Name == name })
-	if i < 0 {
-		return nil, false
-	}
-	return s.marshal(resources[i : i+1])[0].content, true
+// HashWithout implements quarantine.Scopes.
+func (q quarantineScopes) HashWithout(key scope.Key, policies map[catalog.Ref]struct{}, t resourcetype.Type, name string) (resource.Version, bool) {
+	return q.store.hashWithout(q.store.scopes[key], policies, t, name)
 }
 
 // Rebuild implements quarantine.Scopes.

@@ -17,6 +17,7 @@ import (
 
 // rebuildAffected rebuilds what depends on the touched dependencies, and nothing else.
 func (s *Store) rebuildAffected(touched []catalog.Dep) {
+	s.trials.drop()
 	// Endpoints come before scopes: a scope that drops a cluster also drops its endpoints.
 	for e := range s.endpointsIndex.affected(touched) {
 		s.rebuildEndpoints(e)

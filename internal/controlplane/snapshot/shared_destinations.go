@@ -29,6 +29,8 @@ type sharedDestinations struct {
 	// layers has the resources, by the properties in which they differ. Scopes of a layer use current, or the destinations before it until
 	// they are rebuilt.
 	layers map[sharedKey]*sharedLayer
+	// policies are those that current depends on; nil if they were not needed since it was built.
+	policies []catalog.Ref
 }
 
 // sharedKey has the properties of a client that its destinations depend on.
@@ -100,20 +102,28 @@ func (d *sharedDestinations) dependents(before *scope.Scope) []*scopeNode {
 
 // buildShared sets the current version of shared destinations.
 func (s *Store) buildShared(d *sharedDestinations) {
-	view := s.catalog.ViewWithout(d.without)
-	before := limitedOf(d.current)
-	d.current = nil
-	if built := scope.SharedDestinations(view); built != nil {
-		settings := view.Settings()
-		d.current = &scope.Scope{
-			Common:  scope.Common{TLS: settings.TLS, Tracing: settings.Tracing, Clusters: built.Clusters, Limited: built.Limited},
-			Sidecar: scope.Sidecar{Outbound: built.Outbound, ServiceRanges: view.ServiceRanges()},
-		}
-		d.current.SetTrustDomains(s.trustDomains)
-		d.separable = isSeparable(built.Outbound)
+	view, before := s.catalog.ViewWithout(d.without), limitedOf(d.current)
+	d.policies = nil
+	if d.current = s.sharedOf(view); d.current != nil {
+		d.separable = isSeparable(d.current.Outbound)
 	}
 	s.shared.index.set(d, view.Deps())
 	s.limited.replace(identity.ServiceAccount{}, before, limitedOf(d.current))
+}
+
+// sharedOf builds the shared destinations of a view; nil if nothing is permissive.
+func (s *Store) sharedOf(view *catalog.View) *scope.Scope {
+	built := scope.SharedDestinations(view)
+	if built == nil {
+		return nil
+	}
+	settings := view.Settings()
+	shared := &scope.Scope{
+		Common:  scope.Common{TLS: settings.TLS, Tracing: settings.Tracing, Clusters: built.Clusters, Limited: built.Limited},
+		Sidecar: scope.Sidecar{Outbound: built.Outbound, ServiceRanges: view.ServiceRanges()},
+	}
+	shared.SetTrustDomains(s.trustDomains)
+	return shared
 }
 
 // limitedOf returns the policies that the route limit restricts in a scope; none for nil.
@@ -126,17 +136,22 @@ func limitedOf(s *scope.Scope) []catalog.Ref {
 
 // updateLayer translates the difference between the destinations before and now.
 func (s *Store) updateLayer(l *sharedLayer, before *scope.Scope, separable bool) {
-	after := l.complete(l.of.current)
-	step := transition{after: after, build: envoy.BuildShared}
-	if separable && before != nil && !l.of.stale && reflect.DeepEqual(withoutLists(before), withoutLists(l.of.current)) {
-		step = partialTransition(l.complete(before), after, sharedBuilders())
-	}
+	step := l.transition(before, l.of.current, separable && !l.of.stale)
 	e := s.translate(&l.layer, l, step)
 	replaced := l.replacedEndpoints(e)
 	l.update(s, e)
 	for _, before := range replaced {
 		s.releaseEndpoints(before, l)
 	}
+}
+
+// transition returns the change between two versions of destinations. They are compared if both are separable.
+func (l *sharedLayer) transition(before, after *scope.Scope, separable bool) transition {
+	complete := l.complete(after)
+	if separable && before != nil && reflect.DeepEqual(withoutLists(before), withoutLists(after)) {
+		return partialTransition(l.complete(before), complete, sharedBuilders())
+	}
+	return transition{after: complete, build: envoy.BuildShared}
 }
 
 // complete returns the scope of the clients of the layer.
@@ -153,10 +168,7 @@ func (s *Store) useShared(n *scopeNode, quarantined map[catalog.Ref]struct{}, lo
 	if d == nil {
 		return nil
 	}
-	if log != nil && !d.hasRoomFor(sharedKeyOf(n.key.Class, log), log) {
-		log = nil
-	}
-	key := sharedKeyOf(n.key.Class, log)
+	key, log := d.keyFor(n, log)
 	l := d.layers[key]
 	if l == nil {
 		l = &sharedLayer{of: d, key: key, accessLog: log, scopes: map[*scopeNode]struct{}{}}
@@ -165,6 +177,14 @@ func (s *Store) useShared(n *scopeNode, quarantined map[catalog.Ref]struct{}, lo
 	}
 	l.scopes[n] = struct{}{}
 	return l
+}
+
+// keyFor returns the key of the layer for a scope with an access log, and the access log of the layer.
+func (d *sharedDestinations) keyFor(n *scopeNode, log *scope.AccessLog) (sharedKey, *scope.AccessLog) {
+	if log != nil && !d.hasRoomFor(sharedKeyOf(n.key.Class, log), log) {
+		log = nil
+	}
+	return sharedKeyOf(n.key.Class, log), log
 }
 
 // maxSharedLogs is how many layers of shared destinations the Telemetries of one namespace can cause. Each has all listeners of the shared destinations.

@@ -13,6 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -57,6 +58,27 @@ func TestSharedDestinations_EqualOwnDestinations(t *testing.T) {
 	})
 	if sharing == 0 || sharingWithout == 0 || own == 0 {
 		t.Errorf("%d scopes shared destinations, %d shared those without a policy and %d did not; all cases must occur", sharing, sharingWithout, own)
+	}
+}
+
+// TestSharedDestinations_WithAuthoritiesOutside checks that a sidecar with shared destinations has the authorities of a server outside the mesh, without which
+// it cannot encrypt requests to it.
+func TestSharedDestinations_WithAuthoritiesOutside(t *testing.T) {
+	h := newSyncedHarness()
+	entries := twoServices()
+	client, _ := podsOf(entries)
+	h.apply(append(entries, &catalog.Settings{Permissive: true, EgressPolicies: true}, &catalog.BackendAuthorities{Name: meshtest.Name("a", "ca"), PEM: []byte("authority")},
+		&catalog.Egress{
+			Name: meshtest.Name("a", "api"), Sources: []identity.ServiceAccount{client.Identity()}, Hosts: []string{"api.example.com"},
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+		},
+		&catalog.BackendTLSPolicy{
+			Name: meshtest.Name("a", "tls"), Hostname: "api.example.com", Authorities: []string{"ca"},
+			Targets: []catalog.PolicyTarget{{Group: catalog.PolicyGroup, Kind: "Egress", Name: "api"}},
+		})...)
+	stream := h.connect(t, client)
+	if stream.scope.Load().shared == nil || contentOf(stream, resourcetype.Secrets, "backend-authorities:a/tls") == nil {
+		t.Error("a sidecar with shared destinations lacks the authorities")
 	}
 }
 

@@ -151,6 +151,14 @@ func (s *Store) dependencies(n *scopeNode) []catalog.Dep {
 	return s.scopeIndex.dependencies[n]
 }
 
+// policiesOf returns the policies that shared destinations depend on, sorted. There are many dependencies, so the list is kept for all scopes.
+func (s *Store) policiesOf(d *sharedDestinations) []catalog.Ref {
+	if d.policies == nil {
+		d.policies = append([]catalog.Ref{}, s.catalog.Policies(s.shared.index.dependencies[d])...)
+	}
+	return d.policies
+}
+
 // scopesDependingOn returns the scopes that were built from any of deps, including shared destinations.
 func (s *Store) scopesDependingOn(deps []catalog.Dep) map[*scopeNode]struct{} {
 	scopes := maps.Clone(s.scopeIndex.affected(deps))

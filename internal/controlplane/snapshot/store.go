@@ -60,6 +60,7 @@ type Store struct {
 	syncedAt    time.Time
 	secretsRead map[scope.Proxy]bool
 	shared      sharedSets
+	trials      sharedTrials
 	policies    *status.Policies
 	budgets     budgets
 	// trace is the trace of the batch that is being applied; nil otherwise.
@@ -180,6 +181,7 @@ func (s *Store) Run(ctx context.Context) error {
 		case <-sweep.C:
 			s.endBlockedStreams()
 			s.updateCompletedPolicies()
+			s.trials.dropUnused()
 		case <-s.queue.wake:
 		}
 		s.process(s.queue.take())

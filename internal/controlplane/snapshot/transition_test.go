@@ -26,7 +26,7 @@ func TestTransition_EqualsFullTranslation(t *testing.T) {
 			h.run()
 			h.drawQuarantine(rt, stream)
 			n := stream.scope.Load()
-			full, all := h.store.editsTo(&layer{}, n, transition{after: h.scopeOf(n), build: h.store.buildScope}), n.flatten()
+			full, all := h.store.translate(&layer{}, n, transition{after: h.scopeOf(n), build: h.store.buildScope}), n.flatten()
 			for kind := range resourcetype.NumTypes {
 				if diff := differences(all.contents[kind], full.contents[kind]); len(diff) > 0 {
 					rt.Fatalf("%s after %+v: %v differ from a full translation", kind, change.Entry, diff)

@@ -52,14 +52,51 @@ func (s *Store) buildType(built *scope.Scope, t resourcetype.Type) []envoy.Resou
 
 // buildOwn makes the resources of a scope that its shared layer lacks or has in another form.
 func (s *Store) buildOwn(built *scope.Scope) []envoy.Resource {
-	return append(envoy.BuildOwn(built), envoy.TrustSecrets(built, s.config.Certificates.Root())...)
+	return append(envoy.BuildOwn(built), s.buildSecrets(built)...)
+}
+
+// buildOwnType makes the resources of one type of buildOwn.
+func (s *Store) buildOwnType(built *scope.Scope, t resourcetype.Type) []envoy.Resource {
+	if t == resourcetype.Secrets {
+		return s.buildSecrets(built)
+	}
+	return envoy.BuildOwnType(built, t.URL())
 }
 
 // translate returns the edits of a transition of a layer.
 func (s *Store) translate(l *layer, user endpointsUser, step transition) edits {
-	e := s.editsTo(l, user, step)
+	e := s.translateContents(l, step)
+	e.endpoints = make(map[string]*endpointsNode, len(step.after.Clusters))
+	for _, c := range step.after.Clusters {
+		node := s.endpointsFor(c)
+		node.users[user] = struct{}{}
+		e.endpoints[node.cluster] = node
+	}
+	switch {
+	case !step.partial:
+		removeOthers(e.endpoints, l.endpoints)
+	case !step.onlyAdds():
+		for _, c := range step.before.Clusters {
+			if name := c.Name(); e.endpoints[name] == nil {
+				e.endpoints[name] = nil
+			}
+		}
+	}
+	return e
+}
+
+// translateContents returns the edits of translate without endpoints. A resource that cannot be marshalled keeps its earlier version and does not
+// affect the others.
+func (s *Store) translateContents(l *layer, step transition) edits {
+	var e edits
+	for t := range e.contents {
+		e.contents[t] = map[string]*resource.Content{}
+	}
+	s.addTo(&e, l, step.build(step.after))
 	if !step.partial {
-		e.removeOthers(l)
+		for t := range e.contents {
+			removeOthers(e.contents[t], l.contents[t])
+		}
 		return e
 	}
 	s.addPorts(&e, l, step)
@@ -69,11 +106,6 @@ func (s *Store) translate(l *layer, user endpointsUser, step transition) edits {
 	for _, r := range s.marshal(step.build(step.before)) {
 		if e.contents[r.kind][r.name] == nil {
 			e.contents[r.kind][r.name] = nil
-		}
-	}
-	for _, c := range step.before.Clusters {
-		if name := c.Name(); e.endpoints[name] == nil {
-			e.endpoints[name] = nil
 		}
 	}
 	return e
@@ -96,22 +128,6 @@ func (s *Store) marshal(resources []envoy.Resource) []translated {
 		list = append(list, translated{kind, r.Name, c})
 	}
 	return list
-}
-
-// editsTo returns edits that set everything in the new version. A resource that cannot be marshalled keeps its earlier version and does
-// not affect the others.
-func (s *Store) editsTo(l *layer, user endpointsUser, step transition) edits {
-	e := edits{endpoints: make(map[string]*endpointsNode, len(step.after.Clusters))}
-	for t := range e.contents {
-		e.contents[t] = map[string]*resource.Content{}
-	}
-	s.addTo(&e, l, step.build(step.after))
-	for _, c := range step.after.Clusters {
-		node := s.endpointsFor(c)
-		node.users[user] = struct{}{}
-		e.endpoints[node.cluster] = node
-	}
-	return e
 }
 
 // addTo adds edits that set resources.

@@ -132,16 +132,42 @@ func (p *parts) buildShared() []Resource {
 // BuildOwn makes the resources of a scope that BuildShared leaves out, and those that this client has in a different
 // form.
 func BuildOwn(s *scope.Scope) []Resource {
-	p := parts{Scope: s, inbound: mergeInbound(s.Inbound)}
-	if s.IsOnDemand() || !s.HasNoClientPolicies() { // otherwise nothing depends on the destinations, of which there may be thousands
-		p = newParts(s)
+	p := newOwnParts(s)
+	var out []Resource
+	for _, typeURL := range []string{ClusterType, ListenerType, RouteType, ExtensionType} {
+		out = append(out, p.buildOwn(typeURL)...)
 	}
-	out := append(clusterResources(ownClusters(s, p.inbound)), listenerResources(append(boundListeners(s, p.inbound), portListeners(s, p.ports)...))...)
-	out = append(out, routeResources(slices.Concat(
-		inboundRouteConfigs(s, p.inbound), ingressRouteConfigs(s), egressRouteConfigs(s), clientRouteConfigs(s, p.reachable), clientPortRouteConfigs(s, p.ports),
-	))...)
-	out = append(out, networkFilters(s, p.inbound)...)
-	return append(out, ingressFilters(s)...)
+	return out
+}
+
+// BuildOwnType makes the resources of one type that BuildOwn makes. There are none for endpoints and secrets.
+func BuildOwnType(s *scope.Scope, typeURL string) []Resource {
+	p := newOwnParts(s)
+	return p.buildOwn(typeURL)
+}
+
+func newOwnParts(s *scope.Scope) parts {
+	if s.IsOnDemand() || !s.HasNoClientPolicies() { // otherwise nothing depends on the destinations, of which there may be thousands
+		return newParts(s)
+	}
+	return parts{Scope: s, inbound: mergeInbound(s.Inbound)}
+}
+
+func (p *parts) buildOwn(typeURL string) []Resource {
+	s, inbound := p.Scope, p.inbound
+	switch typeURL {
+	case ClusterType:
+		return clusterResources(ownClusters(s, inbound))
+	case ListenerType:
+		return listenerResources(append(boundListeners(s, inbound), portListeners(s, p.ports)...))
+	case RouteType:
+		return routeResources(slices.Concat(
+			inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), clientRouteConfigs(s, p.reachable), clientPortRouteConfigs(s, p.ports),
+		))
+	case ExtensionType:
+		return append(networkFilters(s, inbound), ingressFilters(s)...)
+	}
+	return nil
 }
 
 // newResources names messages of one type and sorts them. Of several messages with one name it keeps the first.

@@ -31,10 +31,20 @@ type nack struct {
 	at      time.Time
 	// minority is true while most proxies accept the resource. It is then quarantined for those that reject it only.
 	minority bool
+	// tried has the policies, as of their last change, without which the resource does not differ. They are not tried again after a pause.
+	tried map[policyRecord]struct{}
 }
 
 func (n *nack) isAbout(r RejectedResource) bool {
 	return n.Type == r.Type && n.Name == r.Name && n.Hash == r.Hash
+}
+
+// recordTrial records that the resource is the same without a policy.
+func (n *nack) recordTrial(policy policyRecord) {
+	if n.tried == nil {
+		n.tried = map[policyRecord]struct{}{}
+	}
+	n.tried[policy] = struct{}{}
 }
 
 // HandleNACK records a rejected resource of a scope. The NACKs of one scope are examined one after the other, because the first

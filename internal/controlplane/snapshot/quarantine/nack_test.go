@@ -20,6 +20,9 @@ type fakeScopes struct {
 	accepted int
 	rebuilt  int
 	outdated map[string]bool
+	// policies are those of the scope, and trial is called for each trial.
+	policies []catalog.Ref
+	trial    func()
 }
 
 var policy = catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: "a", Name: "t"}}
@@ -30,10 +33,11 @@ func (f *fakeScopes) Answers(_ scope.Key, rejecting []catalog.Name) Answers {
 	return Answers{Rejected: len(rejecting), Accepted: f.accepted, Pending: f.proxies - f.accepted - len(rejecting)}
 }
 
-func (f *fakeScopes) Policies(scope.Key) []catalog.Ref { return []catalog.Ref{policy} }
+func (f *fakeScopes) Policies(scope.Key) []catalog.Ref { return f.policies }
 
-func (f *fakeScopes) BuildWithout(scope.Key, map[catalog.Ref]struct{}, resourcetype.Type, string) (*resource.Content, bool) {
-	return nil, true // the resource cannot be built
+func (f *fakeScopes) HashWithout(scope.Key, map[catalog.Ref]struct{}, resourcetype.Type, string) (resource.Version, bool) {
+	f.trial()
+	return resource.Version{}, true // that of reject
 }
 
 func (f *fakeScopes) Rebuild(scope.Key) { f.rebuilt++ }
@@ -47,14 +51,18 @@ type harness struct {
 }
 
 func newHarness(proxies int) *harness {
-	h := &harness{fakeScopes: &fakeScopes{proxies: proxies, outdated: map[string]bool{}}, now: time.Unix(0, 0)}
+	h := &harness{fakeScopes: &fakeScopes{proxies: proxies, outdated: map[string]bool{}, policies: []catalog.Ref{policy}, trial: func() {}}, now: time.Unix(0, 0)}
 	h.Quarantine = New(Config{
 		Scopes: h.fakeScopes, Log: logr.Discard(), Metrics: prometheus.NewRegistry(), Now: func() time.Time { return h.now },
 		RunAfter: func(_ time.Duration, f func()) { h.timers = append(h.timers, f) },
 	})
-	h.RecordChange(catalog.Change{Ref: policy, Entry: &catalog.TrafficTarget{Name: policy.Name}})
+	h.change(policy)
 	h.MarkSynced(h.now)
 	return h
+}
+
+func (h *harness) change(policy catalog.Ref) {
+	h.RecordChange(catalog.Change{Ref: policy, Entry: &catalog.TrafficTarget{Name: policy.Name}})
 }
 
 func (h *harness) reject(resourceName, proxy string) {
@@ -147,5 +155,35 @@ func TestMinorityGrows(t *testing.T) {
 	h.reject("r", "two")
 	if len(h.scopes[scope.Key{}].unresolved) == 0 {
 		t.Error("two of three do not decide")
+	}
+}
+
+// TestSlowTrialsPause checks that an examination with slow trials pauses, tries each policy once, and one that has changed again.
+func TestSlowTrialsPause(t *testing.T) {
+	h := newHarness(1)
+	for i := range 9 {
+		other := catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: "a", Name: fmt.Sprint("t", i)}}
+		h.policies = append(h.policies, other)
+		h.change(other)
+	}
+	trials := 0
+	h.trial = func() {
+		trials++
+		h.now = h.now.Add(maxExamination / 2)
+	}
+	h.reject("r", "one")
+	if trials != 2 {
+		t.Errorf("%d trials without a pause, want 2", trials)
+	}
+	h.fire(examineInterval)
+	if trials != 4 {
+		t.Errorf("%d trials after a pause, want 4", trials)
+	}
+	h.change(h.policies[9])
+	for range 10 {
+		h.fire(examineInterval)
+	}
+	if unresolved := h.scopes[scope.Key{}].unresolved; trials != 4+1+6 || len(unresolved) != 1 {
+		t.Errorf("%d trials after a change, want 7; %d resources are unresolved", trials-4, len(unresolved))
 	}
 }

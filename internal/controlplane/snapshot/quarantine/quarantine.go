@@ -23,9 +23,9 @@ type Scopes interface {
 	Answers(key scope.Key, rejecting []catalog.Name) Answers
 	// Policies returns the policies that the scope was built from.
 	Policies(key scope.Key) []catalog.Ref
-	// BuildWithout builds a resource of the scope without some policies. It returns false if the resource does not exist then,
-	// and nil if it cannot be marshalled.
-	BuildWithout(key scope.Key, policies map[catalog.Ref]struct{}, t resourcetype.Type, name string) (*resource.Content, bool)
+	// HashWithout returns the hash of a resource of the scope without some policies, which include the quarantined ones. It returns false if the
+	// resource does not exist then, and the present hash if it cannot be marshalled.
+	HashWithout(key scope.Key, policies map[catalog.Ref]struct{}, t resourcetype.Type, name string) (resource.Version, bool)
 	// Rebuild builds the scope after a change of its quarantined policies and pushes the difference.
 	Rebuild(key scope.Key)
 }
@@ -109,14 +109,17 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 }
 
 const (
-	// maxTrials is how many policies are tried for one rejected resource. Each trial builds the whole scope.
+	// maxTrials is how many policies are tried for one rejected resource. A trial may build the whole scope.
 	maxTrials = 16
+	// maxExamination is for how long an examination tries policies before a pause, because pushes wait for it. One trial may take longer.
+	maxExamination = 25 * time.Millisecond
 	// examineInterval is the pause between two examinations in one scope. It limits the load of proxies that reject everything.
 	examineInterval = 200 * time.Millisecond
 )
 
 // examine quarantines the newest policy without which the rejected resource differs. If there is none, policies are not the
-// cause, and those that were quarantined for the resource are released. A positive retryAfter means that it is too early.
+// cause, and those that were quarantined for the resource are released. A positive retryAfter means that it is too early, or that not
+// all policies were tried.
 func (q *Quarantine) examine(key scope.Key, s *scopeQuarantine, n *nack) (retryAfter time.Duration) {
 	candidates := q.newestFirst(q.config.Scopes.Policies(key))
 	if len(candidates) == 0 {
@@ -129,7 +132,7 @@ func (q *Quarantine) examine(key scope.Key, s *scopeQuarantine, n *nack) (retryA
 	if newest, unresolved := s.unresolved[id]; unresolved && candidates[0].compare(newest) <= 0 {
 		return 0
 	}
-	trials := 0
+	trials, began := 0, q.config.Now()
 	for _, candidate := range candidates {
 		if _, quarantined := s.policies[candidate.ref]; quarantined {
 			continue
@@ -140,10 +143,17 @@ func (q *Quarantine) examine(key scope.Key, s *scopeQuarantine, n *nack) (retryA
 		if trials++; trials > maxTrials {
 			break
 		}
+		if _, tried := n.tried[candidate]; tried {
+			continue
+		}
+		if q.config.Now().Sub(began) >= maxExamination {
+			return examineInterval
+		}
 		if q.differsWithout(key, s, candidate.ref, n.RejectedResource) {
 			q.quarantine(key, candidate.ref, n)
 			return 0
 		}
+		n.recordTrial(candidate)
 	}
 	s.unresolved[id] = candidates[0]
 	q.releaseFor(key, s, id)
@@ -159,11 +169,11 @@ func (q *Quarantine) differsWithout(key scope.Key, s *scopeQuarantine, policy ca
 		excluded = map[catalog.Ref]struct{}{}
 	}
 	excluded[policy] = struct{}{}
-	content, exists := q.config.Scopes.BuildWithout(key, excluded, r.Type, r.Name)
+	hash, exists := q.config.Scopes.HashWithout(key, excluded, r.Type, r.Name)
 	if !exists {
 		return policy.Kind == catalog.KindTrafficSplit || policy.Kind == catalog.KindBackendTLSPolicy
 	}
-	return content != nil && content.Hash() != r.Hash
+	return hash != r.Hash
 }
 
 func (q *Quarantine) quarantine(key scope.Key, policy catalog.Ref, n *nack) {

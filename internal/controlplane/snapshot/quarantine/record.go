@@ -151,6 +151,9 @@ func (s *scopeQuarantine) updatePolicies() {
 	for ref := range s.rejections {
 		s.policies[ref] = struct{}{}
 	}
+	for _, n := range s.pending { // without others, the same policy may have another effect
+		n.tried = nil
+	}
 }
 
 func (q *Quarantine) count() int {
