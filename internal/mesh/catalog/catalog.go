@@ -84,7 +84,7 @@ func (c *Catalog) apply(change Change, affected depSet) {
 		c.link(change.Entry, affected)
 	}
 	c.countMemberships(change.Ref, concerned, affected)
-	c.affectAddresses(before, change.Entry, affected)
+	c.affectOutside(before, change.Entry, affected)
 	if exists != (change.Entry != nil) && change.Ref.Kind == KindService {
 		affected.add(DepServices, Name{})
 	}

@@ -90,8 +90,8 @@ const (
 	DepNamespaceLabels
 	// DepServiceRanges: the ranges of the virtual addresses of Services. No name.
 	DepServiceRanges
-	// DepAddressesOutside: the virtual addresses of Services that are not in the mesh. No name.
-	DepAddressesOutside
+	// DepServicesOutside: the virtual addresses and ports of Services that are not in the mesh. No name.
+	DepServicesOutside
 )
 
 // isSelection reports whether the data selects one of several policies. What is built from the selected one depends on it by name.
@@ -156,7 +156,7 @@ func (c *Catalog) affectNamespace(namespace string, affected depSet) {
 	for name := range c.servicesIn(namespace) {
 		affected.add(DepService, name)
 		affected.add(DepEndpoints, name)
-		affected.add(DepAddressesOutside, Name{})
+		affected.add(DepServicesOutside, Name{})
 		for sa := range c.identities[name] {
 			affected.account(DepServicesOf, sa)
 		}

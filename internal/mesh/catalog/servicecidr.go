@@ -28,29 +28,28 @@ func (v *View) ServiceRanges() []netip.Prefix {
 	return slices.Compact(ranges)
 }
 
-// AddressesOutside returns the virtual addresses of Services that are not in the mesh, sorted. Addresses that are in no range are omitted.
-func (v *View) AddressesOutside() []netip.Addr {
-	v.deps.add(DepAddressesOutside, Name{})
+// ServicesOutside returns the virtual addresses and ports of Services that are not in the mesh, sorted. Addresses that are in no range are omitted.
+func (v *View) ServicesOutside() []netip.AddrPort {
+	v.deps.add(DepServicesOutside, Name{})
 	ranges := v.ServiceRanges()
-	var addresses []netip.Addr
+	var list []netip.AddrPort
 	for address, services := range v.catalog.servicesAt {
 		isInRange := func(r netip.Prefix) bool { return r.Contains(address) }
-		if v.isOutside(services) && slices.ContainsFunc(ranges, isInRange) {
-			addresses = append(addresses, address)
+		if !slices.ContainsFunc(ranges, isInRange) {
+			continue
+		}
+		for name := range services {
+			service, ok := get[*Service](v.catalog, KindService, name)
+			if !ok || v.InMesh(name.Namespace) {
+				continue
+			}
+			for _, port := range service.Ports {
+				list = append(list, netip.AddrPortFrom(address, port.Number))
+			}
 		}
 	}
-	slices.SortFunc(addresses, netip.Addr.Compare)
-	return addresses
-}
-
-// isOutside reports whether one of some Services is not in the mesh.
-func (v *View) isOutside(services map[Name]struct{}) bool {
-	for name := range services {
-		if !v.InMesh(name.Namespace) {
-			return true
-		}
-	}
-	return false
+	slices.SortFunc(list, netip.AddrPort.Compare)
+	return slices.Compact(list)
 }
 
 // indexAddresses adds the virtual addresses of a Service to the index, or removes them.
@@ -60,9 +59,10 @@ func (c *Catalog) indexAddresses(service *Service, delta int) {
 	}
 }
 
-// affectAddresses affects the addresses outside the mesh if the change of a Service there changes its addresses.
-func (c *Catalog) affectAddresses(before, after Entry, affected depSet) {
+// affectOutside affects the addresses and ports outside the mesh if the change of a Service there changes its own.
+func (c *Catalog) affectOutside(before, after Entry, affected depSet) {
 	var addresses [2][]netip.Addr
+	var ports [2][]uint16
 	for i, entry := range []Entry{before, after} {
 		service, ok := entry.(*Service)
 		if !ok {
@@ -72,8 +72,11 @@ func (c *Catalog) affectAddresses(before, after Entry, affected depSet) {
 			return
 		}
 		addresses[i] = service.ClusterIPs
+		for _, port := range service.Ports {
+			ports[i] = append(ports[i], port.Number)
+		}
 	}
-	if !slices.Equal(addresses[0], addresses[1]) {
-		affected.add(DepAddressesOutside, Name{})
+	if !slices.Equal(addresses[0], addresses[1]) || len(addresses[0]) > 0 && !slices.Equal(ports[0], ports[1]) {
+		affected.add(DepServicesOutside, Name{})
 	}
 }

@@ -40,10 +40,10 @@ func TestServiceRanges(t *testing.T) {
 	}
 }
 
-// TestAddressesOutside makes one change after another. Each affects what depends on the addresses only if it can change them.
-func TestAddressesOutside(t *testing.T) {
+// TestServicesOutside makes one change after another. Each affects what depends on the addresses only if it can change them.
+func TestServicesOutside(t *testing.T) {
 	service := func(namespace, name string, addresses ...string) *catalog.Service {
-		s := &catalog.Service{Name: meshtest.Name(namespace, name)}
+		s := &catalog.Service{Name: meshtest.Name(namespace, name), Ports: []catalog.Port{{Number: 80}}}
 		for _, address := range addresses {
 			s.ClusterIPs = append(s.ClusterIPs, netip.MustParseAddr(address))
 		}
@@ -51,6 +51,8 @@ func TestAddressesOutside(t *testing.T) {
 	}
 	selected := service("tools", "git", "10.96.0.2", "fd00:96::2")
 	selected.Selector = map[string]string{"app": "git"}
+	moved := *selected
+	moved.Ports = nil
 	c := meshtest.Apply(&catalog.Namespace{Name: "shop", Monitored: true})
 	for _, step := range []struct {
 		name    string
@@ -62,6 +64,8 @@ func TestAddressesOutside(t *testing.T) {
 		{"the ranges", catalog.Set(&catalog.ServiceCIDR{Name: "kubernetes", Ranges: prefixes("10.96.0.0/16", "fd00:96::/112")}), false, []string{"10.96.0.2", "fd00:96::2"}},
 		{"a Service of the mesh", catalog.Set(service("shop", "web", "10.96.0.1")), false, []string{"10.96.0.2", "fd00:96::2"}},
 		{"the selector of the Service outside", catalog.Set(selected), false, []string{"10.96.0.2", "fd00:96::2"}},
+		{"the port of the Service outside", catalog.Set(&moved), true, nil},
+		{"the port as before", catalog.Set(selected), true, []string{"10.96.0.2", "fd00:96::2"}},
 		{"a Service without an address", catalog.Set(service("tools", "headless")), false, []string{"10.96.0.2", "fd00:96::2"}},
 		{"a Service outside of the ranges", catalog.Set(service("other", "far", "10.1.0.1")), true, []string{"10.96.0.2", "fd00:96::2"}},
 		{"a namespace that joins", catalog.Set(&catalog.Namespace{Name: "tools", Monitored: true}), true, nil},
@@ -69,18 +73,18 @@ func TestAddressesOutside(t *testing.T) {
 		{"a deleted Service", catalog.Change{Ref: service("shop", "web").Ref()}, true, nil},
 	} {
 		affected := c.Apply([]catalog.Change{step.change})
-		if got := slices.Contains(affected, catalog.Dep{Kind: catalog.DepAddressesOutside}); got != step.affects {
+		if got := slices.Contains(affected, catalog.Dep{Kind: catalog.DepServicesOutside}); got != step.affects {
 			t.Errorf("%s: affects the addresses is %t, want %t", step.name, got, step.affects)
 		}
-		var want []netip.Addr
+		var want []netip.AddrPort
 		for _, address := range step.want {
-			want = append(want, netip.MustParseAddr(address))
+			want = append(want, netip.AddrPortFrom(netip.MustParseAddr(address), 80))
 		}
 		view := c.View()
-		if got := view.AddressesOutside(); !slices.Equal(got, want) {
-			t.Errorf("%s: the addresses outside are %v, want %v", step.name, got, want)
+		if got := view.ServicesOutside(); !slices.Equal(got, want) {
+			t.Errorf("%s: the Services outside are %v, want %v", step.name, got, want)
 		}
-		for _, kind := range []catalog.DepKind{catalog.DepAddressesOutside, catalog.DepServiceRanges} {
+		for _, kind := range []catalog.DepKind{catalog.DepServicesOutside, catalog.DepServiceRanges} {
 			if !slices.Contains(view.Deps(), catalog.Dep{Kind: kind}) {
 				t.Errorf("%s: the dependencies are %v, want %v", step.name, view.Deps(), kind)
 			}

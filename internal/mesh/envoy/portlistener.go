@@ -129,8 +129,9 @@ const maxOutsideChains = 512
 // take them for HTTP.
 func outsideChains(s *scope.Scope, egress authz.EgressPort) []*listenerv3.FilterChain {
 	var out []*listenerv3.FilterChain
-	for _, address := range s.AddressesOutside {
-		if address.Is6() && !s.Key.Class.IPv6 {
+	for _, service := range s.ServicesOutside {
+		address := service.Addr()
+		if service.Port() != egress.Number || address.Is6() && !s.Key.Class.IPv6 {
 			continue
 		}
 		cell := newEgressCell(s, egress)

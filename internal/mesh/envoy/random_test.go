@@ -135,7 +135,9 @@ var anyScope = rapid.Custom(func(t *rapid.T) *scope.Scope {
 	if rapid.Bool().Draw(t, "on demand") {
 		s.Key.Class.OnDemand = true
 		s.ServiceRanges = anyServiceRanges.Draw(t, "ranges of Services")
-		s.AddressesOutside = rapid.SliceOfNDistinct(anyAddress, 0, 2, rapid.ID).Draw(t, "addresses outside")
+		for _, address := range rapid.SliceOfNDistinct(anyAddress, 0, 2, rapid.ID).Draw(t, "addresses outside") {
+			s.ServicesOutside = append(s.ServicesOutside, netip.AddrPortFrom(address, anyPort.Draw(t, "port outside")))
+		}
 		s.LoadOnDemand()
 	}
 	s.Retries = anyRetries.Draw(t, "retries")

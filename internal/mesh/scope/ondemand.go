@@ -192,6 +192,6 @@ func (s *Scope) addAddresses(v *catalog.View) {
 	s.ServiceRanges = v.ServiceRanges()
 	s.EagerDestinations = s.eagerDestinations(v)
 	if s.IsOnDemand() && (s.Egress || len(s.EgressPorts) > 0) {
-		s.AddressesOutside = v.AddressesOutside()
+		s.ServicesOutside = v.ServicesOutside()
 	}
 }
