@@ -3,6 +3,7 @@ package injector
 import (
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -22,6 +23,9 @@ type cachedCluster struct {
 
 // GetCache implements cluster.Cluster.
 func (c cachedCluster) GetCache() cache.Cache { return c.cache }
+
+// GetRESTMapper implements cluster.Cluster. It knows no kind.
+func (cachedCluster) GetRESTMapper() meta.RESTMapper { return meta.NewDefaultRESTMapper(nil) }
 
 // TestSettings_LogLevelIsLive creates a MeshConfig and changes it. A logger that exists already follows.
 func TestSettings_LogLevelIsLive(t *testing.T) {
