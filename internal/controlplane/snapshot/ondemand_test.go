@@ -180,6 +180,29 @@ func TestOnDemand_ForeignDestinationsAreUnknown(t *testing.T) {
 	}
 }
 
+func splitTo(backend catalog.Name) *catalog.TrafficSplit {
+	return &catalog.TrafficSplit{Name: meshtest.Name("a", "split"), Root: meshtest.Name("a", "server"), Backends: []catalog.SplitBackend{{Service: backend, Weight: 1}}}
+}
+
+// A request can ask for a destination just before a policy divides its requests. It still finds it.
+func TestOnDemand_DestinationStaysWhenItIsDivided(t *testing.T) {
+	entries, client := onDemandMesh()
+	_, server := podsOf(entries)
+	backend := meshtest.Service("a", "backend", "server", "10.96.0.8", 80, catalog.ProtocolHTTP)
+	h := newSyncedHarness(append(entries, backend, meshtest.Slice(backend.Name, server))...)
+	p := connectOnDemand(t, h, client)
+	h.apply(splitTo(backend.Name))
+	p.ask(t, serverName)
+	if c := p.destination(t, serverName); c.GetType() != clusterv3.Cluster_EDS {
+		t.Errorf("the destination has the cluster %v", c)
+	}
+	h.remove(splitTo(backend.Name))
+	p.sync(t)
+	if c := p.destination(t, serverName); c.GetType() != clusterv3.Cluster_EDS {
+		t.Errorf("without the split, the destination has the cluster %v", c)
+	}
+}
+
 // The cluster of a destination is replaced after the routes that lead to it, like a cluster that is removed.
 func TestOnDemand_WithdrawnDestinationWaitsForRoutes(t *testing.T) {
 	entries, client := onDemandMesh()
@@ -188,7 +211,9 @@ func TestOnDemand_WithdrawnDestinationWaitsForRoutes(t *testing.T) {
 	h := newSyncedHarness(append(entries, backend, meshtest.Slice(backend.Name, server))...)
 	p := connectOnDemand(t, h, client)
 	p.ask(t, serverName)
-	h.apply(&catalog.TrafficSplit{Name: meshtest.Name("a", "split"), Root: meshtest.Name("a", "server"), Backends: []catalog.SplitBackend{{Service: backend.Name, Weight: 1}}})
+	root := meshtest.Service("a", "server", "nobody", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	h.store.Apply([]catalog.Change{catalog.Set(root), catalog.Set(splitTo(backend.Name))})
+	h.run()
 	var order []string
 	for p.flush(t); len(p.toEnvoy) > 0 || len(p.toServer) > 0; p.flush(t) {
 		if len(p.toEnvoy) > 0 {

@@ -107,6 +107,7 @@ func (s *Scope) LoadOnDemand() {
 		o := &s.Outbound[i]
 		if !s.LoadsOnDemand(o) {
 			o.addReferences(eager)
+			clusters = append(clusters, s.itself(o)...)
 			continue
 		}
 		if c := byName[o.Backends[0].Cluster]; c != nil {
@@ -122,6 +123,18 @@ func (s *Scope) LoadOnDemand() {
 	}
 	slices.SortFunc(clusters, compareClusters)
 	s.Clusters = clusters
+}
+
+// itself are the clusters of the Service under the names that a sidecar has asked for before policies came, and asks for when they go.
+func (s *Scope) itself(o *Outbound) []Cluster {
+	if o.Itself == nil || !s.SharesListener(o) || o.Upstream != nil && o.Upstream.HealthCheck != nil {
+		return nil
+	}
+	var clusters []Cluster
+	for _, destination := range o.destinations() {
+		clusters = append(clusters, o.Itself.at(destination))
+	}
+	return clusters
 }
 
 // destinations are those by which a sidecar asks for the cluster. Connections to a TCP port have the cluster of the first address.

@@ -38,10 +38,24 @@ func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 		if route.Answers || slices.ContainsFunc(rules, authz.RouteRule.IsCallable) {
 			o.addRules(&out, rules)
 			out.Upstream = o.upstream(service.Name)
+			out.Itself = o.itself(&out, authz.ResolvedBackend{Service: service, Port: port})
 			list = append(list, out)
 		}
 	}
 	return list
+}
+
+// itself returns the cluster of a Service with HTTP whose requests policies divide or route; nil if the client may not call the Service itself.
+func (o outboundBuilder) itself(out *Outbound, service authz.ResolvedBackend) *Cluster {
+	if out.isDirect() || out.Headless() || !out.Protocol.IsHTTP() {
+		return nil
+	}
+	backend, callable := authz.BackendFor(o.view, o.client, service)
+	if !callable {
+		return nil
+	}
+	c := o.clusterFor(backend, "")
+	return &c
 }
 
 // admit reports whether the routes of a rule are within the limit.
@@ -97,6 +111,13 @@ func (o outboundBuilder) addCluster(backend authz.WeightedBackend) string {
 
 // addClusterFor is addCluster for requests that are forwarded in a version of HTTP.
 func (o outboundBuilder) addClusterFor(backend authz.WeightedBackend, version HTTPVersion) string {
+	c := o.clusterFor(backend, version)
+	name := c.Name()
+	o.clusters[name] = c
+	return name
+}
+
+func (o outboundBuilder) clusterFor(backend authz.WeightedBackend, version HTTPVersion) Cluster {
 	service := backend.Service.Name
 	// All ports with one target port share the cluster, so its identities must not depend on the port.
 	c := Cluster{Service: service, TargetPort: backend.TargetPort, Protocol: backend.Protocol, Identities: backend.Identities, HTTP: version}
@@ -106,9 +127,7 @@ func (o outboundBuilder) addClusterFor(backend authz.WeightedBackend, version HT
 		c.Identities = backend.Allowed
 		c.Endpoints.Identities = joinNames(backend.Allowed)
 	}
-	name := c.Name()
-	o.clusters[name] = c
-	return name
+	return c
 }
 
 // withoutDuplicates removes ports without an address, and keeps an address and port for the first Service by name: Envoy

@@ -165,6 +165,9 @@ type Outbound struct {
 	Backends []Backend
 	// Upstream has the client-side settings for this Service; nil means defaults.
 	Upstream *Upstream
+	// Itself is the cluster of the Service if policies divide or route its requests, and the client may call it directly too; nil otherwise. Sidecars that
+	// load destinations on demand can have asked for it just before a policy came: their requests must find it.
+	Itself *Cluster
 }
 
 // OutboundRoutes are the routes of a TrafficSplit with matches.
