@@ -223,6 +223,7 @@ func (n *scopeNode) flatten() layer {
 func equalScopes(before, after *scope.Scope) bool {
 	return slices.EqualFunc(before.Outbound, after.Outbound, byValue(equalOutbound)) &&
 		slices.EqualFunc(before.Clusters, after.Clusters, byValue(equalCluster)) &&
+		slices.EqualFunc(before.Divided, after.Divided, byValue(equalCluster)) &&
 		reflect.DeepEqual(before.Inbound, after.Inbound) && reflect.DeepEqual(before.ClientPolicies, after.ClientPolicies) &&
 		reflect.DeepEqual(withoutLists(before), withoutLists(after))
 }
@@ -231,13 +232,9 @@ func equalScopes(before, after *scope.Scope) bool {
 func equalOutbound(a, b *scope.Outbound) bool {
 	return a.Service == b.Service && a.Port == b.Port && a.Protocol == b.Protocol && a.PodPort == b.PodPort &&
 		slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Backends, b.Backends) &&
-		slices.EqualFunc(a.Routes, b.Routes, equalRoutes) && equalUpstream(a.Upstream, b.Upstream) && equalItself(a.Itself, b.Itself) &&
+		slices.EqualFunc(a.Routes, b.Routes, equalRoutes) && equalUpstream(a.Upstream, b.Upstream) &&
 		a.Routed == b.Routed && slices.EqualFunc(a.HTTPRoutes, b.HTTPRoutes, byValue(equalHTTPRoute)) &&
 		slices.EqualFunc(a.ConnectionRoutes, b.ConnectionRoutes, byValue(equalConnectionRoute))
-}
-
-func equalItself(a, b *scope.Cluster) bool {
-	return a == b || a != nil && b != nil && equalCluster(a, b)
 }
 
 func equalConnectionRoute(a, b *scope.ConnectionRoute) bool { return reflect.DeepEqual(a, b) }

@@ -120,7 +120,7 @@ func (s *Store) sharedOf(view *catalog.View) *scope.Scope {
 	settings := view.Settings()
 	shared := &scope.Scope{
 		Common:  scope.Common{TLS: settings.TLS, Tracing: settings.Tracing, Clusters: built.Clusters, Limited: built.Limited},
-		Sidecar: scope.Sidecar{Outbound: built.Outbound, ServiceRanges: view.ServiceRanges()},
+		Sidecar: scope.Sidecar{Outbound: built.Outbound, Divided: built.Divided, ServiceRanges: view.ServiceRanges()},
 	}
 	shared.SetTrustDomains(s.trustDomains)
 	return shared

@@ -250,17 +250,17 @@ func selectServices(d *scope.Destinations, services map[catalog.Name]bool) *scop
 }
 
 func destinationsOf(s *scope.Scope) *scope.Destinations {
-	return &scope.Destinations{Outbound: s.Outbound, Clusters: s.Clusters}
+	return &scope.Destinations{Outbound: s.Outbound, Clusters: s.Clusters, Divided: s.Divided}
 }
 
 func withDestinations(s *scope.Scope, d *scope.Destinations) *scope.Scope {
 	changed := *s
-	changed.Outbound, changed.Clusters = d.Outbound, d.Clusters
+	changed.Outbound, changed.Clusters, changed.Divided = d.Outbound, d.Clusters, d.Divided
 	return &changed
 }
 
 func withoutLists(s *scope.Scope) scope.Scope {
 	rest := *s
-	rest.Inbound, rest.Outbound, rest.Clusters, rest.ClientPolicies = nil, nil, nil, scope.ClientPolicies{}
+	rest.Inbound, rest.Outbound, rest.Clusters, rest.Divided, rest.ClientPolicies = nil, nil, nil, nil, scope.ClientPolicies{}
 	return rest
 }

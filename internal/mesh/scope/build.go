@@ -16,6 +16,7 @@ type Destinations struct {
 	// Outbound and Clusters are those of a Scope.
 	Outbound []Outbound
 	Clusters []Cluster
+	Divided  []Cluster
 	// Limited are the TrafficSplits that are not complete because of MaxSplitRoutes, sorted.
 	Limited []catalog.Ref
 }
@@ -66,11 +67,11 @@ func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *
 	s.limitRoutes()
 	isShared := shared != nil
 	if !isShared {
-		own := destinations(v, key.Identity)
+		own := destinations(v, key.Identity, key.Class.OnDemand)
 		shared = &own
 		s.addLimited(own.Limited)
 	}
-	s.Outbound, s.Clusters = shared.Outbound, shared.Clusters
+	s.Outbound, s.Clusters, s.Divided = shared.Outbound, shared.Clusters, shared.Divided
 	var outside authz.RouteLimit
 	s.EgressPorts, s.EgressUpstreams = egress(v, key.Identity, &outside)
 	s.addLimited(outside.Limited())
@@ -78,7 +79,9 @@ func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *
 	s.EgressGatewayService = egressGatewayOf(v, s.EgressPorts)
 	s.ClientPolicies = clientPolicies(v, key.Identity, settings)
 	s.addAddresses(v)
-	if !isShared {
+	if isShared {
+		s.Divided = nil // its layer has the clusters
+	} else {
 		s.LoadOnDemand()
 		s.limitLog()
 	}
@@ -90,16 +93,19 @@ func SharedDestinations(v *catalog.View) *Destinations {
 	if !permissiveAnywhere(v) {
 		return nil
 	}
-	d := destinations(v, identity.ServiceAccount{})
+	d := destinations(v, identity.ServiceAccount{}, len(v.ServiceRanges()) > 0)
 	return &d
 }
 
-func destinations(v *catalog.View, client identity.ServiceAccount) Destinations {
-	return newOutboundBuilder(v, client).destinations()
+// destinations returns those of a client. With onDemand, some sidecars load them.
+func destinations(v *catalog.View, client identity.ServiceAccount, onDemand bool) Destinations {
+	o := newOutboundBuilder(v, client)
+	o.onDemand = onDemand
+	return o.destinations()
 }
 
 func newOutboundBuilder(v *catalog.View, client identity.ServiceAccount) outboundBuilder {
-	return outboundBuilder{view: v, client: client, clusters: map[string]Cluster{}, limit: &authz.RouteLimit{}}
+	return outboundBuilder{view: v, client: client, clusters: map[string]Cluster{}, divided: map[ServicePort]Cluster{}, limit: &authz.RouteLimit{}}
 }
 
 func (o outboundBuilder) destinations() Destinations {
@@ -112,6 +118,7 @@ func (o outboundBuilder) destinations() Destinations {
 	d.Outbound = withoutDuplicates(d.Outbound)
 	o.spreadChecks()
 	d.Clusters, d.Limited = sortedClusters(o.clusters), o.limit.Limited()
+	d.Divided = o.dividedDestinations(d.Outbound)
 	return d
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
@@ -94,6 +95,11 @@ func isClusterOf(cluster string, service catalog.Name) bool {
 
 // LoadOnDemand replaces the clusters that sidecars ask for by one for each destination by which they may ask.
 func (s *Scope) LoadOnDemand() {
+	divided := make(map[netip.AddrPort]Cluster, len(s.Divided))
+	for _, c := range s.Divided {
+		divided[c.Destination] = c
+	}
+	s.Divided = nil
 	if !s.IsOnDemand() {
 		return
 	}
@@ -107,7 +113,7 @@ func (s *Scope) LoadOnDemand() {
 		o := &s.Outbound[i]
 		if !s.LoadsOnDemand(o) {
 			o.addReferences(eager)
-			clusters = append(clusters, s.itself(o)...)
+			clusters = append(clusters, s.itself(o, divided)...)
 			continue
 		}
 		if c := byName[o.Backends[0].Cluster]; c != nil {
@@ -125,16 +131,45 @@ func (s *Scope) LoadOnDemand() {
 	s.Clusters = clusters
 }
 
-// itself are the clusters of the Service under the names that a sidecar has asked for before policies came, and asks for when they go.
-func (s *Scope) itself(o *Outbound) []Cluster {
-	if o.Itself == nil || !s.SharesListener(o) || o.Upstream != nil && o.Upstream.HealthCheck != nil {
+// itself are the clusters of the Service under the names that a sidecar can have asked for before policies came.
+func (s *Scope) itself(o *Outbound, divided map[netip.AddrPort]Cluster) []Cluster {
+	if !s.SharesListener(o) || o.Upstream != nil && o.Upstream.HealthCheck != nil {
 		return nil
 	}
 	var clusters []Cluster
 	for _, destination := range o.destinations() {
-		clusters = append(clusters, o.Itself.at(destination))
+		if c, ok := divided[destination]; ok {
+			clusters = append(clusters, c)
+		}
 	}
 	return clusters
+}
+
+// isDivided reports whether policies divide or route the requests to the port.
+func (o *Outbound) isDivided() bool { return o.Protocol.IsHTTP() && !o.Headless() && !o.isDirect() }
+
+// addDivided adds the cluster of a Service whose requests policies divide or route. A sidecar can have asked for it just before a policy came, and its
+// requests must find it.
+func (o outboundBuilder) addDivided(service authz.ResolvedBackend) {
+	if backend, callable := authz.BackendFor(o.view, o.client, service); callable {
+		o.divided[ServicePort{service.Service.Name, service.Port.Number}] = o.clusterFor(backend, "")
+	}
+}
+
+// dividedDestinations are the destinations of these Services.
+func (o outboundBuilder) dividedDestinations(outbound []Outbound) []Cluster {
+	var list []Cluster
+	for i := range outbound {
+		out := &outbound[i]
+		c, divided := o.divided[ServicePort{out.Service, out.Port}]
+		if !divided {
+			continue
+		}
+		for _, destination := range out.destinations() {
+			list = append(list, c.at(destination))
+		}
+	}
+	return list
 }
 
 // destinations are those by which a sidecar asks for the cluster. Connections to a TCP port have the cluster of the first address.

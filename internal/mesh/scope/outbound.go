@@ -16,6 +16,9 @@ type outboundBuilder struct {
 	view     *catalog.View
 	client   identity.ServiceAccount
 	clusters map[string]Cluster
+	// onDemand is true if sidecars load destinations on demand. Divided then has the clusters of Services whose requests policies divide or route.
+	onDemand bool
+	divided  map[ServicePort]Cluster
 	// limit counts the routes of TrafficSplits with matches. Requests of routes beyond it have the destination of all others.
 	limit *authz.RouteLimit
 	// leaveOut receives each TrafficSplit beyond the limit with the port; nil for none.
@@ -38,24 +41,13 @@ func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 		if route.Answers || slices.ContainsFunc(rules, authz.RouteRule.IsCallable) {
 			o.addRules(&out, rules)
 			out.Upstream = o.upstream(service.Name)
-			out.Itself = o.itself(&out, authz.ResolvedBackend{Service: service, Port: port})
+			if o.onDemand && out.isDivided() {
+				o.addDivided(authz.ResolvedBackend{Service: service, Port: port})
+			}
 			list = append(list, out)
 		}
 	}
 	return list
-}
-
-// itself returns the cluster of a Service with HTTP whose requests policies divide or route; nil if the client may not call the Service itself.
-func (o outboundBuilder) itself(out *Outbound, service authz.ResolvedBackend) *Cluster {
-	if out.isDirect() || out.Headless() || !out.Protocol.IsHTTP() {
-		return nil
-	}
-	backend, callable := authz.BackendFor(o.view, o.client, service)
-	if !callable {
-		return nil
-	}
-	c := o.clusterFor(backend, "")
-	return &c
 }
 
 // admit reports whether the routes of a rule are within the limit.

@@ -111,6 +111,8 @@ type Sidecar struct {
 	Ingress []Ingress
 	// Outbound has one element per port of each Service that the identity may call. It refers to Clusters.
 	Outbound []Outbound
+	// Divided are the destinations of Services whose requests policies divide or route, if the client may call them directly too. LoadOnDemand needs them.
+	Divided []Cluster
 	// ServiceRanges are the ranges of virtual addresses, sorted, if Class.OnDemand. A sidecar loads destinations within them at the first connection.
 	ServiceRanges []netip.Prefix
 	// ServicesOutside are the virtual addresses and ports of Services that are not in the mesh, sorted, if the sidecar may call destinations outside the mesh and
@@ -165,9 +167,6 @@ type Outbound struct {
 	Backends []Backend
 	// Upstream has the client-side settings for this Service; nil means defaults.
 	Upstream *Upstream
-	// Itself is the cluster of the Service if policies divide or route its requests, and the client may call it directly too; nil otherwise. Sidecars that
-	// load destinations on demand can have asked for it just before a policy came: their requests must find it.
-	Itself *Cluster
 }
 
 // OutboundRoutes are the routes of a TrafficSplit with matches.
