@@ -68,9 +68,10 @@ func (s *Scope) sharedPortNumbers() map[uint16]portFamilies {
 }
 
 // LoadsOnDemand reports whether the sidecar has the cluster of a port only after the first connection to it. Ports whose traffic policies divide or route
-// have their clusters from the start, and so do those whose endpoints are checked: a request would wait for the first check.
+// have their clusters from the start, and so do those with HTTP whose endpoints are checked: a request would wait for the first check. The cluster of a TCP port
+// is part of its listener, which must not change when checks come or go: open connections would be drained.
 func (s *Scope) LoadsOnDemand(o *Outbound) bool {
-	return s.IsOnDemand() && o.isDirect() && (o.Upstream == nil || o.Upstream.HealthCheck == nil) && s.hasRangeFor(o.Addresses)
+	return s.IsOnDemand() && o.isDirect() && !(o.isChecked() && o.Protocol.IsHTTP()) && s.hasRangeFor(o.Addresses)
 }
 
 // hasRangeFor reports whether all addresses are in the ranges of Services.
@@ -81,6 +82,9 @@ func (s *Scope) hasRangeFor(addresses []netip.Addr) bool {
 func (s *Scope) isServiceAddress(a netip.Addr) bool {
 	return slices.ContainsFunc(s.ServiceRanges, func(p netip.Prefix) bool { return p.Contains(a) })
 }
+
+// isChecked reports whether clients check the endpoints of the Service.
+func (o *Outbound) isChecked() bool { return o.Upstream != nil && o.Upstream.HealthCheck != nil }
 
 // isDirect reports whether all traffic to the port goes to the Service itself, whatever the request.
 func (o *Outbound) isDirect() bool {
@@ -133,7 +137,7 @@ func (s *Scope) LoadOnDemand() {
 
 // itself are the clusters of the Service under the names that a sidecar can have asked for before policies came.
 func (s *Scope) itself(o *Outbound, divided map[netip.AddrPort]Cluster) []Cluster {
-	if !s.SharesListener(o) || o.Upstream != nil && o.Upstream.HealthCheck != nil {
+	if !s.SharesListener(o) || o.isChecked() {
 		return nil
 	}
 	var clusters []Cluster

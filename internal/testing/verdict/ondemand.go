@@ -31,7 +31,7 @@ func unknownDestination(r Request) []string {
 		return nil
 	}
 	if r.protocol() == catalog.ProtocolHTTP {
-		return []string{"503"}
+		return []string{"503", "400"} // 400 for a path that is none
 	}
 	return []string{"400"}
 }
