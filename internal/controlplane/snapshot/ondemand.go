@@ -31,9 +31,9 @@ func (s *Stream) ClusterName(name string) string {
 }
 
 // loadEager sends the destinations that the sidecars of a scope have without asking for them. Those that they already have are not sent again.
-func (s *Store) loadEager(n *scopeNode, built *scope.Scope) {
+func (s *Store) loadEager(n *scopeNode) {
 	for stream := range n.streams {
-		stream.delta.Load(built.EagerDestinations)
+		stream.delta.Load(n.built.EagerDestinations)
 	}
 }
 

@@ -114,7 +114,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 		s.editOwn(n, built)
 	}
 	n.stale = false
-	s.loadEager(n, built)
+	s.loadEager(n)
 	s.addStage(status.StageEnvoy, began)
 }
 

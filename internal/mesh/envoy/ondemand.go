@@ -8,7 +8,6 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	ondemandv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/on_demand/v3"
@@ -69,7 +68,7 @@ func forwardToDestination(timeout time.Duration, retry *routev3.RetryPolicy) *ro
 // onDemandTCP forwards connections to a cluster that is loaded at the first one. Connections wait for it, also those of clients that send nothing first.
 func onDemandTCP(s *scope.Scope, o scope.Outbound) *listenerv3.Filter {
 	return tcpProxy(loggersOf(s).outboundConnections, &tcpv3.TcpProxy{
-		StatPrefix:         "outbound-mesh-tcp-proxy_" + outboundChainName(o),
+		StatPrefix:         outboundTCPPrefix(o),
 		ClusterSpecifier:   &tcpv3.TcpProxy_Cluster{Cluster: scope.OnDemandName(netip.AddrPortFrom(o.Addresses[0], o.Port))},
 		OnDemand:           &tcpv3.TcpProxy_OnDemand{OdcdsConfig: ads, Timeout: durationpb.New(loadTimeout)},
 		MaxConnectAttempts: wrapperspb.UInt32(maxConnectAttempts),
@@ -90,6 +89,6 @@ func outboundDestinationRoute(s *scope.Scope, o scope.Outbound, retry *catalog.R
 func NoDestination(name string) Resource {
 	out := newCluster(name, clusterv3.Cluster_STATIC)
 	out.AltStatName = UnknownDestination
-	out.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: name}
+	out.LoadAssignment = loadAssignment(name)
 	return Resource{TypeURL: ClusterType, Name: name, Message: out}
 }

@@ -163,10 +163,15 @@ func outboundChain(s *scope.Scope, o scope.Outbound) *listenerv3.FilterChain {
 	return chain
 }
 
+// outboundTCPPrefix is the prefix of the statistics of connections to a TCP port.
+func outboundTCPPrefix(o scope.Outbound) string {
+	return "outbound-mesh-tcp-proxy_" + outboundChainName(o)
+}
+
 // outboundTCP are the filters that forward connections to clusters. Envoy closes connections to a chain without filters.
 func outboundTCP(s *scope.Scope, o scope.Outbound, to []weightedCluster) []*listenerv3.Filter {
 	if len(to) == 0 {
 		return nil
 	}
-	return []*listenerv3.Filter{tcpSplit(loggersOf(s).outboundConnections, "outbound-mesh-tcp-proxy_"+outboundChainName(o), to, tcpIdleTimeout(o.Upstream))}
+	return []*listenerv3.Filter{tcpSplit(loggersOf(s).outboundConnections, outboundTCPPrefix(o), to, tcpIdleTimeout(o.Upstream))}
 }

@@ -56,6 +56,11 @@ func sharedPorts(s *scope.Scope, reachable []destination) []sharedPort {
 	return ports
 }
 
+// sharedPortsOf are the sharedPorts of a scope that have one of the numbers.
+func sharedPortsOf(s *scope.Scope, numbers map[uint16]bool) []sharedPort {
+	return slices.DeleteFunc(sharedPorts(s, destinations(s)), func(p sharedPort) bool { return !numbers[p.number] })
+}
+
 // ownListeners are the destinations that do not share a listener.
 func ownListeners(s *scope.Scope, reachable []destination) []destination {
 	if !s.IsOnDemand() {
@@ -136,6 +141,9 @@ func outsideChains(s *scope.Scope, egress authz.EgressPort) []*listenerv3.Filter
 		}
 		cell := newEgressCell(s, egress)
 		cell.prefix = netip.PrefixFrom(address, address.BitLen())
+		if !isOfServices(s, cell.prefix) || slices.Contains(s.ServiceRanges, cell.prefix) {
+			continue // another chain matches the same addresses, and Envoy would reject both
+		}
 		for _, r := range egress.Ranges {
 			if r.Prefix.Contains(address) {
 				cell.ranges = append(cell.ranges, r)
@@ -167,11 +175,16 @@ func withoutServices(s *scope.Scope, p sharedPort, egress authz.EgressPort) auth
 		return egress
 	}
 	egress.Ranges = slices.DeleteFunc(slices.Clone(egress.Ranges), func(r authz.EgressRange) bool {
-		return slices.ContainsFunc(s.ServiceRanges, func(services netip.Prefix) bool {
-			return services.Bits() <= r.Prefix.Bits() && services.Contains(r.Prefix.Addr())
-		})
+		return isOfServices(s, r.Prefix)
 	})
 	return egress
+}
+
+// isOfServices reports whether a prefix is a range of Services, or a part of one.
+func isOfServices(s *scope.Scope, prefix netip.Prefix) bool {
+	return slices.ContainsFunc(s.ServiceRanges, func(services netip.Prefix) bool {
+		return services.Bits() <= prefix.Bits() && services.Contains(prefix.Addr())
+	})
 }
 
 // portRouteConfigs are the route configurations of port numbers with Services.

@@ -49,8 +49,7 @@ func BuildSeparable(s *scope.Scope) []Resource {
 
 // BuildPorts makes the resources that BuildSeparable leaves out, if they belong to one of the port numbers.
 func BuildPorts(s *scope.Scope, numbers map[uint16]bool) []Resource {
-	p := newParts(s)
-	ports := p.portsOf(numbers)
+	ports := sharedPortsOf(s, numbers)
 	return append(listenerResources(portListeners(s, ports)), routeResources(portRouteConfigs(s, ports))...)
 }
 
@@ -66,10 +65,6 @@ type parts struct {
 func newParts(s *scope.Scope) parts {
 	reachable := destinations(s)
 	return parts{Scope: s, inbound: mergeInbound(s.Inbound), reachable: ownListeners(s, reachable), ports: sharedPorts(s, reachable)}
-}
-
-func (p *parts) portsOf(numbers map[uint16]bool) []sharedPort {
-	return slices.DeleteFunc(p.ports, func(port sharedPort) bool { return !numbers[port.number] })
 }
 
 func (p *parts) buildAll() []Resource {
@@ -114,8 +109,8 @@ func BuildSharedSeparable(s *scope.Scope) []Resource {
 
 // BuildSharedPorts makes the resources that BuildSharedSeparable leaves out, if they belong to one of the port numbers.
 func BuildSharedPorts(s *scope.Scope, numbers map[uint16]bool) []Resource {
-	p := newParts(ofAnyClient(s))
-	return routeResources(portRouteConfigs(p.Scope, p.portsOf(numbers)))
+	s = ofAnyClient(s)
+	return routeResources(portRouteConfigs(s, sharedPortsOf(s, numbers)))
 }
 
 func ofAnyClient(s *scope.Scope) *scope.Scope {

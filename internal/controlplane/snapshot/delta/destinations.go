@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"iter"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
@@ -98,9 +99,9 @@ func (q *sequencer) load(names []string, snap Snapshot, now time.Time) {
 }
 
 // countOthers counts the names that are not those of destinations. A client keeps all names that its application has tried.
-func countOthers(names []string) int {
+func countOthers(names iter.Seq[string]) int {
 	count := 0
-	for _, name := range names {
+	for name := range names {
 		if !scope.IsOnDemandName(name) {
 			count++
 		}

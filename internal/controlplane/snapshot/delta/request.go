@@ -80,7 +80,7 @@ func checkLimits(t resourcetype.Type, req *discovery.DeltaDiscoveryRequest) erro
 		return fmt.Errorf("the nonce of a %s request has %d bytes, the limit is %d", t, len(req.GetResponseNonce()), maxNonceLength)
 	}
 	subscribe, unsubscribe := req.GetResourceNamesSubscribe(), req.GetResourceNamesUnsubscribe()
-	if n := countOthers(subscribe) + countOthers(unsubscribe) + countOthers(slices.Collect(maps.Keys(req.GetInitialResourceVersions()))); n > MaxNames {
+	if n := countOthers(slices.Values(subscribe)) + countOthers(slices.Values(unsubscribe)) + countOthers(maps.Keys(req.GetInitialResourceVersions())); n > MaxNames {
 		return fmt.Errorf("a %s request has %d names, the limit is %d", t, n, MaxNames)
 	}
 	for _, names := range [][]string{subscribe, unsubscribe} {
