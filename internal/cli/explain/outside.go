@@ -77,12 +77,24 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 	}
 	if !a.Allowed {
 		a.Missing = append(a.Missing, limitedEgress(v, caller)...)
-		a.Remedy, a.RemedySuffices = []*unstructured.Unstructured{egressFor(r)}, v.Settings().EgressPolicies
+		a.Missing = append(a.Missing, unencrypted(got, r)...)
+		a.Remedy, a.RemedySuffices = []*unstructured.Unstructured{egressFor(r)}, v.Settings().EgressPolicies && got.Unencrypted == (catalog.Name{})
 		if !v.Settings().EgressPolicies {
 			a.Missing = append(a.Missing, diagnosis.Fail("set spec.featureFlags.enableEgressPolicy of the MeshConfig to true", "Egress policies are disabled in the mesh"))
 		}
 	}
 	return a, nil
+}
+
+// unencrypted says which BackendTLSPolicy keeps requests to the host from being sent, whatever Egresses allow; nil if there is none.
+func unencrypted(got authz.EgressAnswer, r authz.EgressRequest) []diagnosis.Finding {
+	if got.Unencrypted == (catalog.Name{}) {
+		return nil
+	}
+	return []diagnosis.Finding{diagnosis.Fail(
+		fmt.Sprintf("mend the BackendTLSPolicy: kubectl describe backendtlspolicy %s -n %s says what is wrong", got.Unencrypted.Name, got.Unencrypted.Namespace),
+		"requests to %s are not sent without encryption, and the BackendTLSPolicy %s cannot be used", r.Host, got.Unencrypted,
+	)}
 }
 
 // denyUnreachable makes an allowed way one to a destination that cannot be reached: without an egress gateway, or by the conditions of its

@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -27,6 +28,9 @@ func TestAskOutside(t *testing.T) {
 	gateway := append(away, &catalog.Service{Name: Name("osm-system", names.EgressGateway), ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")}})
 	required := append(gateway[:len(gateway):len(gateway)], &catalog.Namespace{Name: "front", Monitored: true, EgressGateway: true})
 	open := shop(&catalog.Settings{EgressPolicies: true, Egress: true})
+	unencrypted := append(entries[:len(entries):len(entries)], &catalog.BackendTLSPolicy{
+		Name: Name("front", "tls"), Targets: []catalog.PolicyTarget{{Group: kinds.Egress.Group, Kind: kinds.Egress.Kind, Name: "api"}}, Problem: "It cannot be used.",
+	})
 	for _, test := range []struct {
 		question string
 		entries  []catalog.Entry
@@ -38,6 +42,8 @@ func TestAskOutside(t *testing.T) {
 		{"front/sa/till to http://files.example.com/a", away, "unavailable: status 503, because the mesh has no egress gateway"},
 		{"front/sa/till to https://files.example.com", gateway, "ALLOWED by Egress front/through"},
 		{"front/sa/till to http://api.example.com/b", entries, "status 404 (no Egress allows it)"},
+		{"front/sa/till to http://api.example.com/b", unencrypted, "the BackendTLSPolicy front/tls cannot be used"},
+		{"front/sa/till to http://api.example.com/a/../b", unencrypted, "The missing policies (other requirements are missing as well)"},
 		{"front/sa/till to http://api.example.com/a/../b", entries, "status 400"},
 		{"front/sa/till to https://db.example.com", entries, "missing: an Egress in namespace front from front/till with the port 443, the protocol https and the host db.example.com"},
 		{"front/sa/till to tcp://192.0.2.1:5432", entries, "the connection is reset"},

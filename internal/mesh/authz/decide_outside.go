@@ -37,6 +37,8 @@ type EgressAnswer struct {
 	Gateway bool
 	// EncryptedBy is the BackendTLSPolicy by which the sidecar encrypts the call; empty if it sends the call as it is.
 	EncryptedBy catalog.Name
+	// Unencrypted is the BackendTLSPolicy of the host that cannot be used; empty if there is none. No further Egress allows requests to the host.
+	Unencrypted catalog.Name
 	// Policies are the Egresses ("<namespace>/<name>") that allow the call.
 	Policies []string
 	// Missing describes what would allow the call; empty when it is allowed.
@@ -109,15 +111,21 @@ func (h EgressHost) evaluate(v *catalog.View, r EgressRequest) EgressAnswer {
 	if !h.Restricted {
 		return h.encrypted()
 	}
+	var denied EgressAnswer
+	if tls := h.BackendTLS; tls != nil && tls.Unusable {
+		denied.Unencrypted = tls.Policy
+	}
 	path, _, _ := strings.Cut(r.Path, "?")
 	if fullMatch(AmbiguousPath, path) {
-		return EgressAnswer{Outcome: BadRequest, Missing: "a path that every server reads in the same way"}
+		denied.Outcome, denied.Missing = BadRequest, "a path that every server reads in the same way"
+		return denied
 	}
 	m := clientMessage(Request{Method: r.Method, Path: r.Path, Headers: append([]Header{{Name: ":authority", Value: r.Host}}, r.Headers...)})
 	if slices.ContainsFunc(h.Matches, m.matches) {
 		return h.encrypted()
 	}
-	return EgressAnswer{Outcome: NotFound, Missing: r.missing(v)}
+	denied.Outcome, denied.Missing = NotFound, r.missing(v)
+	return denied
 }
 
 // encrypted is the answer to a request that the host's policies allow: it is not forwarded if it cannot be encrypted as a BackendTLSPolicy demands.
@@ -125,7 +133,7 @@ func (h EgressHost) encrypted() EgressAnswer {
 	answer := h.allowed(h.HTTPGateway)
 	if tls := h.BackendTLS; tls != nil {
 		if tls.Unusable {
-			return EgressAnswer{Outcome: Unavailable, Missing: fmt.Sprintf("a BackendTLSPolicy that can be used, see the status of %s: requests to %s are not sent without encryption", tls.Policy, h.Host)}
+			return EgressAnswer{Outcome: Unavailable, Unencrypted: tls.Policy, Missing: fmt.Sprintf("a BackendTLSPolicy that can be used, see the status of %s: requests to %s are not sent without encryption", tls.Policy, h.Host)}
 		}
 		answer.EncryptedBy = tls.Policy
 	}
