@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -74,6 +75,35 @@ func BenchmarkUnusedService(b *testing.B) {
 				b.StartTimer()
 			}
 		})
+	}
+}
+
+// BenchmarkRouteChange measures the change of one of twelve HTTPRoutes of a Service, until the scopes of its clients are translated. Each may call four such
+// Services.
+func BenchmarkRouteChange(b *testing.B) {
+	m := mesh.New(mesh.Policy, 40)
+	m.Routes = 12
+	h := newHarness()
+	h.store.MarkSynced()
+	h.apply(m.Entries()...)
+	for i := range m.Sidecars() {
+		peer := peerOf(m.Pod(i))
+		peer.ServiceAccountUID = mesh.AccountUID(peer.ServiceAccount)
+		stream, err := h.tryConnect(peer)
+		if err != nil {
+			b.Fatal(err)
+		}
+		session := stream.delta.NewSession(delta.Options{})
+		if err := session.Handle(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Routes.URL()}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		for _, change := range m.Next(mesh.Route).Changes {
+			h.apply(change.Entry)
+		}
 	}
 }
 

@@ -48,9 +48,5 @@ func (s *Store) addPorts(e *edits, l *layer, step transition) {
 		return
 	}
 	s.addTo(e, l, ports.build(ports.after, ports.numbers))
-	for _, r := range s.marshal(ports.build(ports.before, ports.numbers)) {
-		if e.contents[r.kind][r.name] == nil {
-			e.contents[r.kind][r.name] = nil
-		}
-	}
+	s.removeNames(e, ports.build(ports.before, ports.numbers))
 }

@@ -103,12 +103,20 @@ func (s *Store) translateContents(l *layer, step transition) edits {
 	if step.onlyAdds() {
 		return e
 	}
-	for _, r := range s.marshal(step.build(step.before)) {
-		if e.contents[r.kind][r.name] == nil {
-			e.contents[r.kind][r.name] = nil
+	s.removeNames(&e, step.build(step.before))
+	return e
+}
+
+// removeNames adds edits that remove those of resources that have no edit.
+func (s *Store) removeNames(e *edits, resources []envoy.Resource) {
+	for _, r := range resources {
+		kind, err := resourcetype.ParseType(r.TypeURL)
+		if err != nil {
+			s.config.Log.Error(err, "A resource is not removed", "name", r.Name)
+		} else if e.contents[kind][r.Name] == nil {
+			e.contents[kind][r.Name] = nil
 		}
 	}
-	return e
 }
 
 // marshal interns resources. It logs those that cannot be marshalled.
@@ -200,7 +208,7 @@ func partialTransition(before, after *scope.Scope, build builders) transition {
 // onlyAdds reports whether the transition removes no name.
 func (t *transition) onlyAdds() bool {
 	return slices.EqualFunc(t.before.Inbound, t.after.Inbound, hasSameResourceNames) &&
-		containsInOrder(t.after.Outbound, t.before.Outbound, equalOutbound) &&
+		containsInOrder(t.after.Outbound, t.before.Outbound, hasSameNames) &&
 		containsInOrder(t.after.Clusters, t.before.Clusters, equalCluster)
 }
 
@@ -208,6 +216,15 @@ func (t *transition) onlyAdds() bool {
 func hasSameResourceNames(a, b scope.Inbound) bool {
 	return a.Service == b.Service && a.Port == b.Port && a.TargetPort == b.TargetPort && a.Protocol == b.Protocol &&
 		a.Rules.Permissive == b.Rules.Permissive
+}
+
+// hasSameNames reports whether two destinations are translated to resources of the same names. HTTPRoutes are only in the content of resources.
+func hasSameNames(a, b *scope.Outbound) bool {
+	x, y := *a, *b
+	if len(x.HTTPRoutes) > 0 && len(y.HTTPRoutes) > 0 {
+		x.HTTPRoutes, y.HTTPRoutes = nil, nil
+	}
+	return equalOutbound(&x, &y)
 }
 
 // reduce returns the destinations of both versions that may differ. One equal destination stays in both, because resources also

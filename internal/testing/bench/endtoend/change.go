@@ -3,6 +3,7 @@ package endtoend
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -35,12 +36,14 @@ func (b *bench) changes(ctx context.Context, kind mesh.Kind) (*Change, error) {
 	}
 	before, sent := time.Now(), b.fleet.Traffic().Bytes
 	out := &Change{Kind: kind}
+	pauses := rand.New(rand.NewPCG(1, 2)) // the same in each run
 	for range b.Changes {
-		took, needless, err := b.change(ctx, kind)
+		time.Sleep(minPause + time.Duration(pauses.Int64N(int64(maxPause-minPause))))
+		one, err := b.change(ctx, kind)
 		if err != nil {
 			return nil, err
 		}
-		out.Times, out.Needless = append(out.Times, took), max(out.Needless, needless)
+		out.Times, out.Writes, out.Needless = append(out.Times, one.took), append(out.Writes, one.write), max(out.Needless, one.needless)
 	}
 	written, err := b.quiet(ctx)
 	if err != nil {
@@ -55,21 +58,29 @@ func (b *bench) changes(ctx context.Context, kind mesh.Kind) (*Change, error) {
 	out.Bytes = float64(b.fleet.Traffic().Bytes-sent) / float64(n)
 	out.Status, out.Events = (written.status-idle.writes.status)/float64(n), (written.events-idle.writes.events)/float64(n)
 	slices.Sort(out.Times)
+	slices.Sort(out.Writes)
 	return out, nil
 }
 
-// change makes one change, and returns how long it took and how many sidecars it updated without need.
-func (b *bench) change(ctx context.Context, kind mesh.Kind) (took time.Duration, needless int, err error) {
+// measured is one change: how long its writes took until the API server had answered, how long everything took, and how many sidecars it updated
+// without need.
+type measured struct {
+	write, took time.Duration
+	needless    int
+}
+
+// change makes one change.
+func (b *bench) change(ctx context.Context, kind mesh.Kind) (measured, error) {
 	next := b.mesh.Next(kind)
 	differences, err := b.oracle.Apply(next)
 	if err != nil {
-		return 0, 0, err
+		return measured{}, err
 	}
 	var writes []write
 	for _, c := range next.Changes {
 		one, err := b.cluster.prepare(ctx, c.Entry)
 		if err != nil {
-			return 0, 0, err
+			return measured{}, err
 		}
 		writes = append(writes, one)
 	}
@@ -77,15 +88,16 @@ func (b *bench) change(ctx context.Context, kind mesh.Kind) (took time.Duration,
 	begun := time.Now()
 	for _, one := range writes {
 		if err := one(ctx); err != nil {
-			return 0, 0, err
+			return measured{}, err
 		}
 	}
+	m := measured{write: time.Since(begun)}
 	if err := b.awaitResources(wait, changeLimit); err != nil {
-		return 0, 0, err
+		return measured{}, err
 	}
-	took = time.Since(begun)
-	_, needless = b.fleet.Touched(differences)
-	return took, needless, nil
+	m.took = time.Since(begun)
+	_, m.needless = b.fleet.Touched(differences)
+	return m, nil
 }
 
 // idle is the state before changes.

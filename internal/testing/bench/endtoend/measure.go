@@ -34,6 +34,8 @@ const (
 	syncLimit, changeLimit = 5 * time.Minute, time.Minute
 	// quiet is how long the control plane must not write before its writes are counted. It delays the status of a policy by a second.
 	quiet = 3 * time.Second
+	// Changes come ten times a second on average. Pauses differ, so that they do not always meet the status that is written for an earlier change.
+	minPause, maxPause = 50 * time.Millisecond, 150 * time.Millisecond
 )
 
 // Options are the options of a measurement.
@@ -51,10 +53,11 @@ type Options struct {
 // Change is the measurement of one kind of change. CPU, Bytes, Status and Events are for each change.
 type Change struct {
 	Kind mesh.Kind
-	// Times are sorted, from the write of the first object to the last acknowledgement.
-	Times []time.Duration
-	CPU   time.Duration
-	Bytes float64
+	// Times are sorted, from the write of the first object to the last acknowledgement. Writes are sorted too: the part until the API server had
+	// answered.
+	Times, Writes []time.Duration
+	CPU           time.Duration
+	Bytes         float64
 	// Status and Events count requests to the API server.
 	Status, Events float64
 	// Needless is the greatest number of sidecars that one change updated without need.
