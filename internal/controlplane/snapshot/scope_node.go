@@ -221,9 +221,9 @@ func (n *scopeNode) flatten() layer {
 // equalScopes reports whether two versions of a scope are equal. A scope is rebuilt after every change of a policy that it depends
 // on, and many changes have no effect on it.
 func equalScopes(before, after *scope.Scope) bool {
-	return slices.EqualFunc(before.Outbound, after.Outbound, byValue(equalOutbound)) &&
-		slices.EqualFunc(before.Clusters, after.Clusters, byValue(equalCluster)) &&
-		slices.EqualFunc(before.Divided, after.Divided, byValue(equalCluster)) &&
+	return equalLists(before.Outbound, after.Outbound, equalOutbound) &&
+		equalLists(before.Clusters, after.Clusters, equalCluster) &&
+		equalLists(before.Divided, after.Divided, equalCluster) &&
 		reflect.DeepEqual(before.Inbound, after.Inbound) && reflect.DeepEqual(before.ClientPolicies, after.ClientPolicies) &&
 		reflect.DeepEqual(withoutLists(before), withoutLists(after))
 }
@@ -233,8 +233,8 @@ func equalOutbound(a, b *scope.Outbound) bool {
 	return a.Service == b.Service && a.Port == b.Port && a.Protocol == b.Protocol && a.PodPort == b.PodPort &&
 		slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Backends, b.Backends) &&
 		slices.EqualFunc(a.Routes, b.Routes, equalRoutes) && equalUpstream(a.Upstream, b.Upstream) &&
-		a.Routed == b.Routed && slices.EqualFunc(a.HTTPRoutes, b.HTTPRoutes, byValue(equalHTTPRoute)) &&
-		slices.EqualFunc(a.ConnectionRoutes, b.ConnectionRoutes, byValue(equalConnectionRoute))
+		a.Routed == b.Routed && equalLists(a.HTTPRoutes, b.HTTPRoutes, equalHTTPRoute) &&
+		equalLists(a.ConnectionRoutes, b.ConnectionRoutes, equalConnectionRoute)
 }
 
 func equalConnectionRoute(a, b *scope.ConnectionRoute) bool { return reflect.DeepEqual(a, b) }
@@ -251,9 +251,17 @@ func equalCluster(a, b *scope.Cluster) bool {
 // equalUpstream compares pointers first: nearly all are nil.
 func equalUpstream(a, b *scope.Upstream) bool { return a == b || reflect.DeepEqual(a, b) }
 
-// byValue adapts a comparison of pointers for package slices.
-func byValue[E any](equal func(a, b *E) bool) func(a, b E) bool {
-	return func(a, b E) bool { return equal(&a, &b) }
+// equalLists compares lists. It copies no elements, which are large.
+func equalLists[E any](a, b []E, equal func(a, b *E) bool) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if !equal(&a[i], &b[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // containsInOrder reports whether a list has all elements of another one in the same order.
