@@ -39,7 +39,6 @@ func startChild(setup server.Setup) (*child, error) {
 		return nil, err
 	}
 	c := &child{command: exec.Command(program, serveFlag)}
-	c.command.Env = append(os.Environ(), "GOMAXPROCS=1")
 	c.command.Stderr = os.Stderr
 	if c.in, err = c.command.StdinPipe(); err != nil {
 		return nil, err
@@ -78,8 +77,9 @@ func (c *child) end() error {
 	return c.command.Wait()
 }
 
-// startOn starts a process on one core.
+// startOn starts a process of Go with one thread for its goroutines, on one core.
 func startOn(command *exec.Cmd, core int) error {
+	command.Env = append(command.Environ(), "GOMAXPROCS=1")
 	started := make(chan error)
 	go func() {
 		// A process inherits the cores of the thread that starts it. The thread ends with this goroutine.

@@ -53,8 +53,7 @@ func build(ctx context.Context, dir string) (string, error) {
 	return program, command.Run()
 }
 
-// startController starts the controller with an authority and waits until it has read the mesh. start runs it, on one core if the machine has
-// more.
+// startController starts the controller with an authority and waits until it has read the mesh. start runs it.
 func startController(ctx context.Context, program, dir, kubeconfig string, root *certificate.Root, start func(*exec.Cmd) error) (*controller, error) {
 	if err := writeAuthority(dir, root); err != nil {
 		return nil, err
@@ -66,7 +65,7 @@ func startController(ctx context.Context, program, dir, kubeconfig string, root 
 	c := &controller{log: log, command: exec.Command(program,
 		"--mesh-name="+meshName, "--osm-namespace="+namespace, "--trust-domain="+mesh.TrustDomain, "--revision="+mesh.Revision,
 		"--ca-dir="+dir, "--webhook-cert-dir="+dir)}
-	c.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "CONTROLLER_POD_NAME=controller-0", "GOMAXPROCS=1")
+	c.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "CONTROLLER_POD_NAME=controller-0")
 	c.command.Stdout, c.command.Stderr = log, log
 	begun := time.Now()
 	if err := start(c.command); err != nil {

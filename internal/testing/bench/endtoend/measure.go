@@ -46,7 +46,7 @@ type Options struct {
 	Changes int
 	// Routes is the number of HTTPRoutes of each service.
 	Routes int
-	// Start runs the controller, on a core of its own if the machine has several.
+	// Start runs the controller.
 	Start func(*exec.Cmd) error
 }
 
