@@ -227,8 +227,8 @@ func hasSameNames(a, b *scope.Outbound) bool {
 	return equalOutbound(&x, &y)
 }
 
-// reduce returns the destinations of both versions that may differ. One equal destination stays in both, because resources also
-// depend on whether there are any. It returns nil if there is no equal one. More are Services that differ for another reason.
+// reduce returns the destinations of both versions that may differ. Resources also depend on whether there are any: if one version has none, one equal
+// destination stays in both, and without an equal one the result is nil. More are Services that differ for another reason.
 func reduce(before, after *scope.Destinations, more ...catalog.Name) (removed, added *scope.Destinations) {
 	changed := map[catalog.Name]bool{}
 	for _, service := range more {
@@ -241,6 +241,10 @@ func reduce(before, after *scope.Destinations, more ...catalog.Name) (removed, a
 	clustersBefore, clustersAfter := trimCommonEnds(before.Clusters, after.Clusters, equalCluster)
 	for _, c := range slices.Concat(clustersBefore, clustersAfter) {
 		changed[c.Service] = true
+	}
+	removed, added = selectServices(before, changed), selectServices(after, changed)
+	if len(removed.Outbound) > 0 && len(added.Outbound) > 0 {
+		return removed, added
 	}
 	kept := slices.IndexFunc(after.Outbound, func(o scope.Outbound) bool { return !changed[o.Service] })
 	if kept < 0 {
