@@ -131,11 +131,12 @@ func entriesNamed[E Entry](c *Catalog, kind Kind, names map[Name]struct{}) []E {
 		return nil // the most frequent case for policies
 	}
 	list := make([]E, 0, len(names))
-	for _, name := range slices.SortedFunc(maps.Keys(names), Name.Compare) {
+	for name := range names {
 		if entry, ok := get[E](c, kind, name); ok {
 			list = append(list, entry)
 		}
 	}
+	slices.SortFunc(list, func(a, b E) int { return a.Ref().Name.Compare(b.Ref().Name) })
 	return list
 }
 

@@ -230,7 +230,8 @@ func (v *View) RootsOf(backend Name) []Name {
 	for _, kind := range RouteKinds() {
 		for _, route := range find[*HTTPRoute](v, kind, dep) {
 			for _, parent := range route.Parents {
-				if parent.Service != (Name{}) {
+				// Most routes of a Service have the same parent.
+				if parent.Service != (Name{}) && (len(roots) == 0 || roots[len(roots)-1] != parent.Service) {
 					roots = append(roots, parent.Service)
 				}
 			}
