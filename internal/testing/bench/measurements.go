@@ -179,13 +179,13 @@ func writeEndToEnd(out io.Writer, mode mesh.Mode, sidecars int, r *endtoend.Resu
 		return w.Flush()
 	}
 	fmt.Fprintf(w, "first sync of all\t%s, CPU %s, %.1f MB\n", r.Sync.Round(time.Millisecond), r.SyncCPU.Round(time.Millisecond), float64(r.After)/1e6)
-	fmt.Fprintln(w, "CHANGE\tP50\tP99\tOF THAT THE WRITE\tP99\tCPU\tSENT\tSTATUS WRITES\tEVENTS\tNEEDLESS")
+	fmt.Fprintln(w, "CHANGE\tP50\tP99\tAFTER THE ANSWER\tP99\tCPU\tSENT\tSTATUS WRITES\tEVENTS\tNEEDLESS")
 	for _, c := range r.Changes {
 		at := func(sorted []time.Duration, share float64) time.Duration {
 			return sorted[min(int(share*float64(len(sorted))), len(sorted)-1)].Round(10 * time.Microsecond)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%.1f kB\t%.1f\t%.1f\t%d\n",
-			c.Kind, at(c.Times, 0.5), at(c.Times, 0.99), at(c.Writes, 0.5), at(c.Writes, 0.99), c.CPU.Round(10*time.Microsecond), c.Bytes/1e3, c.Status, c.Events, c.Needless)
+			c.Kind, at(c.Times, 0.5), at(c.Times, 0.99), at(c.Delivered, 0.5), at(c.Delivered, 0.99), c.CPU.Round(10*time.Microsecond), c.Bytes/1e3, c.Status, c.Events, c.Needless)
 	}
 	return w.Flush()
 }

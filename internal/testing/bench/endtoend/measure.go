@@ -53,9 +53,9 @@ type Options struct {
 // Change is the measurement of one kind of change. CPU, Bytes, Status and Events are for each change.
 type Change struct {
 	Kind mesh.Kind
-	// Times are sorted, from the write of the first object to the last acknowledgement. Writes are sorted too: the part until the API server had
+	// Times are sorted, from the write of the first object to the last acknowledgement. Delivered are sorted too: the part after the API server has
 	// answered.
-	Times, Writes []time.Duration
+	Times, Delivered []time.Duration
 	CPU           time.Duration
 	Bytes         float64
 	// Status and Events count requests to the API server.
