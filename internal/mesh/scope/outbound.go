@@ -19,6 +19,8 @@ type outboundBuilder struct {
 	// onDemand is true if sidecars load destinations on demand. Divided then has the clusters of Services whose requests policies divide or route.
 	onDemand bool
 	divided  map[ServicePort]Cluster
+	// parts are those of an earlier build that have not changed; nil if they are not kept.
+	parts map[catalog.Name]*Part
 	// limit counts the routes of TrafficSplits with matches. Requests of routes beyond it have the destination of all others.
 	limit *authz.RouteLimit
 	// leaveOut receives each TrafficSplit beyond the limit with the port; nil for none.
