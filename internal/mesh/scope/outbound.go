@@ -128,8 +128,8 @@ func (o outboundBuilder) clusterFor(backend authz.WeightedBackend, version HTTPV
 // would reject the whole configuration if two listeners had one address. An address stays while one of its ports is free, because two ports
 // of a headless Service may share a target port.
 func withoutDuplicates(list []Outbound) []Outbound {
-	seen := map[netip.AddrPort]bool{}
-	var result []Outbound
+	seen := make(map[netip.AddrPort]bool, len(list))
+	result := make([]Outbound, 0, len(list))
 	for _, out := range list {
 		out.Addresses = slices.DeleteFunc(slices.Clone(out.Addresses), func(a netip.Addr) bool {
 			free := false

@@ -34,12 +34,17 @@ func SharedDestinationsFrom(v *catalog.View, parts map[catalog.Name]*Part) *Dest
 
 // addParts adds the parts of Services, which are sorted by name.
 func (o outboundBuilder) addParts(d *Destinations, names []catalog.Name) {
+	d.Outbound, d.Clusters = make([]Outbound, 0, len(names)), make([]Cluster, 0, len(names))
+	kept := 0
 	for _, name := range names {
 		part := o.parts[name]
 		if part == nil {
 			if part = o.newPart(name); part != nil {
 				o.parts[name] = part
 			}
+		}
+		if part != nil {
+			kept++
 		}
 		if part == nil || !o.limit.AdmitAllFor(o.client.Namespace, part.routes) {
 			part = o.limitedPart(name)
@@ -48,6 +53,13 @@ func (o outboundBuilder) addParts(d *Destinations, names []catalog.Name) {
 		maps.Copy(o.divided, part.divided)
 	}
 	d.Clusters = uniqueClusters(d.Clusters)
+	if len(o.parts) > kept {
+		o.dropOthers(names)
+	}
+}
+
+// dropOthers removes the parts of all other Services than those with the names.
+func (o outboundBuilder) dropOthers(names []catalog.Name) {
 	maps.DeleteFunc(o.parts, func(name catalog.Name, _ *Part) bool {
 		_, found := slices.BinarySearchFunc(names, name, catalog.Name.Compare)
 		return !found
