@@ -57,7 +57,8 @@ func startCurl(t *testing.T) {
 // inventory lists the policies and Services of the demo, and the settings of the mesh.
 func inventory(t *testing.T) []string {
 	t.Helper()
-	kinds := "services,traffictargets,httproutegroups,tcproutes,trafficsplits,retries,upstreamtrafficsettings,ingressbackends,egresses"
+	// The Gateway API has TCPRoutes too. Which of both the short name means changes when kubectl discovers the APIs again.
+	kinds := "services,traffictargets,httproutegroups,tcproutes.specs.smi-spec.io,trafficsplits,retries,upstreamtrafficsettings,ingressbackends,egresses"
 	objects, err := cluster.Kubectl(t.Context(), "get", kinds, "-A", "-o", "name")
 	if err != nil {
 		t.Fatal(err)

@@ -72,6 +72,11 @@ func (x *index[N]) affected(deps []catalog.Dep) map[N]struct{} {
 	return nodes
 }
 
+// hasDependents reports whether any node depends on any of deps.
+func (x *index[N]) hasDependents(deps []catalog.Dep) bool {
+	return slices.ContainsFunc(deps, func(dep catalog.Dep) bool { return len(x.dependents[dep]) > 0 })
+}
+
 // dependsOnAny reports whether a node depends on any of deps.
 func (x *index[N]) dependsOnAny(n N, deps []catalog.Dep) bool {
 	return slices.ContainsFunc(deps, func(dep catalog.Dep) bool {

@@ -116,8 +116,9 @@ type sharedLayer struct {
 	key sharedKey
 	// accessLog is that of the clients; nil for the default.
 	accessLog *scope.AccessLog
-	// scopes belongs to the Store's goroutine.
-	scopes map[*scopeNode]struct{}
+	// scopes and completed belong to the Store's goroutine.
+	scopes    map[*scopeNode]struct{}
+	completed completedScope
 
 	// mu guards the following fields. The Store's goroutine alone modifies them.
 	mu sync.RWMutex

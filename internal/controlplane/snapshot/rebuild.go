@@ -61,7 +61,7 @@ func (s *Store) rebuildAll() {
 	touched := slices.Collect(maps.Keys(s.scopeIndex.dependents))
 	touched = slices.AppendSeq(touched, maps.Keys(s.endpointsIndex.dependents))
 	touched = slices.AppendSeq(touched, maps.Keys(s.streamIndex.dependents))
-	touched = slices.AppendSeq(touched, maps.Keys(s.shared.index.dependents))
+	touched = append(touched, s.shared.allDependencies()...)
 	s.rebuildAffected(touched)
 }
 

@@ -20,6 +20,8 @@ type sharedDestinations struct {
 	without map[catalog.Ref]struct{}
 	// cause is the namespace of the scope that used them first.
 	cause string
+	// parts are those of current.
+	parts sharedParts
 	// current has no more than what is equal for all clients. It is nil if nothing is permissive.
 	current *scope.Scope
 	// separable is the result of isSeparable for current.
@@ -104,16 +106,17 @@ func (d *sharedDestinations) dependents(before *scope.Scope) []*scopeNode {
 func (s *Store) buildShared(d *sharedDestinations) {
 	view, before := s.catalog.ViewWithout(d.without), limitedOf(d.current)
 	d.policies = nil
-	if d.current = s.sharedOf(view); d.current != nil {
+	if d.current = s.sharedOf(view, d.parts.built); d.current != nil {
 		d.separable = isSeparable(d.current.Outbound)
 	}
+	d.parts.recordDeps()
 	s.shared.index.set(d, view.Deps())
 	s.limited.replace(identity.ServiceAccount{}, before, limitedOf(d.current))
 }
 
-// sharedOf builds the shared destinations of a view; nil if nothing is permissive.
-func (s *Store) sharedOf(view *catalog.View) *scope.Scope {
-	built := scope.SharedDestinations(view)
+// sharedOf builds the shared destinations of a view from parts; nil if nothing is permissive.
+func (s *Store) sharedOf(view *catalog.View, parts map[catalog.Name]*scope.Part) *scope.Scope {
+	built := scope.SharedDestinationsFrom(view, parts)
 	if built == nil {
 		return nil
 	}
@@ -147,20 +150,30 @@ func (s *Store) updateLayer(l *sharedLayer, before *scope.Scope, separable bool)
 
 // transition returns the change between two versions of destinations. They are compared if both are separable.
 func (l *sharedLayer) transition(before, after *scope.Scope, separable bool) transition {
-	complete := l.complete(after)
 	if separable && before != nil && reflect.DeepEqual(withoutLists(before), withoutLists(after)) {
-		return partialTransition(l.complete(before), complete, sharedBuilders())
+		// before comes first: it may still be kept.
+		completeBefore := l.complete(before)
+		return partialTransition(completeBefore, l.complete(after), sharedBuilders())
 	}
-	return transition{after: complete, build: envoy.BuildShared}
+	return transition{after: l.complete(after), build: envoy.BuildShared}
 }
 
-// complete returns the scope of the clients of the layer.
+// complete returns the scope of the clients of the layer. That of the current destinations is kept, because the next change is compared with it.
 func (l *sharedLayer) complete(s *scope.Scope) *scope.Scope {
+	if l.completed.of == s {
+		return l.completed.scope
+	}
 	changed := *s
 	changed.Key.Class.IPv6, changed.Key.Class.OnDemand, changed.AccessLog = l.key.ipv6, l.key.onDemand, l.accessLog
 	changed.LoadOnDemand()
+	if s == l.of.current {
+		l.completed = completedScope{of: s, scope: &changed}
+	}
 	return &changed
 }
+
+// completedScope is the scope of the clients of a layer, made of shared destinations.
+type completedScope struct{ of, scope *scope.Scope }
 
 // useShared returns the layer for a scope with quarantined policies and an access log, or nil if there are no shared destinations for it.
 func (s *Store) useShared(n *scopeNode, quarantined map[catalog.Ref]struct{}, log *scope.AccessLog) *sharedLayer {

@@ -29,7 +29,7 @@ func (x *sharedSets) affected(deps []catalog.Dep) []*sharedDestinations {
 	nodes := x.index.affected(deps)
 	var affected []*sharedDestinations
 	for _, d := range x.list {
-		if _, isAffected := nodes[d]; isAffected {
+		if _, isAffected := nodes[d]; isAffected || d.parts.index.hasDependents(deps) {
 			affected = append(affected, d)
 		}
 	}
@@ -71,7 +71,7 @@ func (s *Store) sharedFor(n *scopeNode, quarantined map[catalog.Ref]struct{}) *s
 	if len(quarantined) > 0 && !s.shared.hasRoomFor(namespace) {
 		return nil
 	}
-	d := &sharedDestinations{without: quarantined, cause: namespace, layers: map[sharedKey]*sharedLayer{}}
+	d := &sharedDestinations{without: quarantined, cause: namespace, layers: map[sharedKey]*sharedLayer{}, parts: newSharedParts()}
 	if s.buildShared(d); d.current == nil {
 		s.shared.index.remove(d)
 		return nil
@@ -101,7 +101,7 @@ func (s *Store) equalsWithout(d *sharedDestinations, policies map[catalog.Ref]st
 		}
 	}
 	for policy := range policies {
-		if _, ok := d.without[policy]; !ok && s.shared.index.dependsOnAny(d, s.catalog.PolicyDeps(policy)) {
+		if _, ok := d.without[policy]; !ok && s.shared.dependsOnAny(d, s.catalog.PolicyDeps(policy)) {
 			return false
 		}
 	}
@@ -114,6 +114,7 @@ func (s *Store) equalsWithout(d *sharedDestinations, policies map[catalog.Ref]st
 func (s *Store) rebuildShared(touched []catalog.Dep) []*scopeNode {
 	var dependents []*scopeNode
 	for _, d := range s.shared.affected(touched) {
+		d.parts.drop(touched)
 		if len(d.layers) > 0 { // otherwise all scopes have moved
 			dependents = append(dependents, s.rebuildDestinations(d)...)
 		}
@@ -146,7 +147,7 @@ func (x *sharedSets) setAllStale() {
 // dependencies returns what a scope was built from, including its shared destinations.
 func (s *Store) dependencies(n *scopeNode) []catalog.Dep {
 	if n.shared != nil {
-		return slices.Concat(s.scopeIndex.dependencies[n], s.shared.index.dependencies[n.shared.of])
+		return slices.Concat(s.scopeIndex.dependencies[n], s.shared.dependencies(n.shared.of))
 	}
 	return s.scopeIndex.dependencies[n]
 }
@@ -154,7 +155,7 @@ func (s *Store) dependencies(n *scopeNode) []catalog.Dep {
 // policiesOf returns the policies that shared destinations depend on, sorted. There are many dependencies, so the list is kept for all scopes.
 func (s *Store) policiesOf(d *sharedDestinations) []catalog.Ref {
 	if d.policies == nil {
-		d.policies = append([]catalog.Ref{}, s.catalog.Policies(s.shared.index.dependencies[d])...)
+		d.policies = append([]catalog.Ref{}, s.catalog.Policies(s.shared.dependencies(d))...)
 	}
 	return d.policies
 }

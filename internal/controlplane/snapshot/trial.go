@@ -131,7 +131,7 @@ func (s *Store) trySharedWithout(policies map[catalog.Ref]struct{}) *sharedTrial
 	if d := s.existingShared(policies); d != nil {
 		t.destinations, t.separable = d.current, d.separable
 	} else {
-		t.destinations = s.sharedOf(s.catalog.ViewWithout(policies))
+		t.destinations = s.sharedOf(s.catalog.ViewWithout(policies), nil)
 		t.separable = isSeparable(t.destinations.Outbound)
 	}
 	s.trials.byPolicies[key] = t

@@ -64,6 +64,23 @@ func (l *RouteLimit) admitPolicy(policy catalog.Ref, routes, maximum int) bool {
 	return admitted
 }
 
+// Counted returns how many routes of each namespace were admitted.
+func (l *RouteLimit) Counted() map[string]int { return maps.Clone(l.routes) }
+
+// AdmitAllFor counts routes that one policy after the other adds, by the namespaces of the policies, for the sidecars of a client. It returns false, and counts
+// nothing, if AdmitPolicyFor would not admit some of them.
+func (l *RouteLimit) AdmitAllFor(client string, routes map[string]int) bool {
+	for namespace, count := range routes {
+		if l.routes[namespace]+count > RoutesFor(client, namespace) {
+			return false
+		}
+	}
+	for namespace, count := range routes {
+		l.admit(namespace, count, RoutesFor(client, namespace))
+	}
+	return true
+}
+
 // Record records a policy of which routes are left out.
 func (l *RouteLimit) Record(policy catalog.Ref) {
 	if l.limited == nil {

@@ -24,6 +24,9 @@ type View struct {
 // View returns a view without recorded dependencies.
 func (c *Catalog) View() *View { return &View{catalog: c, deps: depSet{}} }
 
+// Part returns a view of the same entries without recorded dependencies, for what is built and kept apart.
+func (v *View) Part() *View { return v.catalog.ViewWithout(v.excluded) }
+
 // Deps returns all recorded dependencies, in no particular order.
 func (v *View) Deps() []Dep { return slices.Collect(maps.Keys(v.deps)) }
 

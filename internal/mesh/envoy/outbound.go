@@ -101,8 +101,8 @@ func destinations(s *scope.Scope) []destination {
 	if s.Passthrough {
 		return nil
 	}
-	taken := map[netip.AddrPort]bool{}
-	var out []destination
+	taken := make(map[netip.AddrPort]bool, len(s.Outbound))
+	out := make([]destination, 0, len(s.Outbound))
 	for _, o := range s.Outbound {
 		d := destination{Outbound: o}
 		for _, addresses := range listenerAddresses(o) {

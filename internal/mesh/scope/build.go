@@ -110,14 +110,19 @@ func newOutboundBuilder(v *catalog.View, client identity.ServiceAccount) outboun
 
 func (o outboundBuilder) destinations() Destinations {
 	var d Destinations
-	for _, name := range o.reachable() {
-		if service := o.view.Service(name); service != nil {
-			d.Outbound = append(d.Outbound, o.of(service)...)
+	if names := o.reachable(); o.parts != nil {
+		o.addParts(&d, names)
+	} else {
+		for _, name := range names {
+			if service := o.view.Service(name); service != nil {
+				d.Outbound = append(d.Outbound, o.of(service)...)
+			}
 		}
+		d.Clusters = sortedClusters(o.clusters)
 	}
 	d.Outbound = withoutDuplicates(d.Outbound)
-	o.spreadChecks()
-	d.Clusters, d.Limited = sortedClusters(o.clusters), o.limit.Limited()
+	o.spreadChecks(d.Clusters)
+	d.Limited = o.limit.Limited()
 	d.Divided = o.dividedDestinations(d.Outbound)
 	return d
 }

@@ -83,8 +83,8 @@ func (s *Scope) addIngressGateway(v *catalog.View) {
 	for i := range resolved.Unread {
 		s.IngressGateway.unread = append(s.IngressGateway.unread, unreadListener{o.gatewayListener(&resolved.Unread[i]), &resolved.Unread[i]})
 	}
-	o.spreadChecks()
 	s.Clusters = sortedClusters(o.clusters)
+	o.spreadChecks(s.Clusters)
 }
 
 // gatewayListener returns a listener with its routes.

@@ -8,10 +8,11 @@ const maxForeignChecks = 50
 
 // spreadChecks makes the intervals of health checks longer where one namespace would receive too many from a client in another one. Clients of
 // its own have the intervals of the setting.
-func (o outboundBuilder) spreadChecks() {
+func (o outboundBuilder) spreadChecks(clusters []Cluster) {
 	type load struct{ endpoints, perHour int }
 	loads := map[string]load{}
-	for _, c := range o.clusters {
+	for i := range clusters {
+		c := &clusters[i]
 		if c.Service.Namespace == o.client.Namespace || c.Upstream == nil || c.Upstream.HealthCheck == nil {
 			continue
 		}
@@ -23,10 +24,10 @@ func (o outboundBuilder) spreadChecks() {
 	if len(loads) == 0 {
 		return // nearly always
 	}
-	for name, c := range o.clusters {
+	for i := range clusters {
+		c := &clusters[i]
 		if l := loads[c.Service.Namespace]; l.perHour > maxForeignChecks*int(time.Hour/time.Second) {
 			c.Upstream = c.Upstream.checkedEvery(time.Duration(l.endpoints) * time.Second / maxForeignChecks)
-			o.clusters[name] = c
 		}
 	}
 }

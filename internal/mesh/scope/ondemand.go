@@ -162,6 +162,9 @@ func (o outboundBuilder) addDivided(service authz.ResolvedBackend) {
 
 // dividedDestinations are the destinations of these Services.
 func (o outboundBuilder) dividedDestinations(outbound []Outbound) []Cluster {
+	if len(o.divided) == 0 {
+		return nil
+	}
 	var list []Cluster
 	for i := range outbound {
 		out := &outbound[i]

@@ -19,6 +19,8 @@ type outboundBuilder struct {
 	// onDemand is true if sidecars load destinations on demand. Divided then has the clusters of Services whose requests policies divide or route.
 	onDemand bool
 	divided  map[ServicePort]Cluster
+	// parts are those of an earlier build that have not changed; nil if they are not kept.
+	parts map[catalog.Name]*Part
 	// limit counts the routes of TrafficSplits with matches. Requests of routes beyond it have the destination of all others.
 	limit *authz.RouteLimit
 	// leaveOut receives each TrafficSplit beyond the limit with the port; nil for none.
@@ -129,8 +131,8 @@ func (o outboundBuilder) clusterFor(backend authz.WeightedBackend, version HTTPV
 // would reject the whole configuration if two listeners had one address. An address stays while one of its ports is free, because two ports
 // of a headless Service may share a target port.
 func withoutDuplicates(list []Outbound) []Outbound {
-	seen := map[netip.AddrPort]bool{}
-	var result []Outbound
+	seen := make(map[netip.AddrPort]bool, len(list))
+	result := make([]Outbound, 0, len(list))
 	for _, out := range list {
 		out.Addresses = slices.DeleteFunc(slices.Clone(out.Addresses), func(a netip.Addr) bool {
 			free := false

@@ -27,7 +27,8 @@ var typeOrder = []string{ClusterType, EndpointType, SecretType, ListenerType, Ro
 // Envoy is a model of Envoy's xDS client. It is not safe for concurrent use.
 //
 // Clusters warm until their endpoints, received after the cluster, and their secrets arrive. Listeners warm until their route
-// configurations, extension configurations and secrets arrive. A replaced resource stays in use until its successor is warm.
+// configurations, extension configurations and secrets arrive. A replaced resource stays in use until its successor is warm. While a cluster warms, after the
+// first ones, the Envoy sends no request for clusters, and so no acknowledgement.
 type Envoy struct {
 	types map[string]*typeState
 	// using are the references of the clusters and listeners in use, by type and name.
@@ -38,6 +39,8 @@ type Envoy struct {
 	// the last subscription.
 	users   map[string]map[string]int
 	changed references
+	// held are the requests for clusters that wait until all clusters are warm.
+	held []*discovery.DeltaDiscoveryRequest
 	// arrived are the resources of the response that is being processed.
 	arrived references
 	// decoded has the references of resources by their content; nil keeps none.
@@ -93,7 +96,7 @@ func NewEnvoys(count int) []*Envoy {
 
 // Open returns the first requests of a new stream, with the versions of all resources from earlier streams.
 func (e *Envoy) Open() []*discovery.DeltaDiscoveryRequest {
-	e.types[ClusterType].asked = true
+	e.types[ClusterType].asked, e.held = true, nil
 	var requests []*discovery.DeltaDiscoveryRequest
 	for _, t := range typeOrder {
 		st := e.types[t]
@@ -123,7 +126,7 @@ func (e *Envoy) AskFor(cluster string) []*discovery.DeltaDiscoveryRequest {
 		return nil
 	}
 	st.subscribed[cluster] = struct{}{}
-	return []*discovery.DeltaDiscoveryRequest{{TypeUrl: ClusterType, ResourceNamesSubscribe: []string{cluster}}}
+	return e.hold([]*discovery.DeltaDiscoveryRequest{{TypeUrl: ClusterType, ResourceNamesSubscribe: []string{cluster}}})
 }
 
 // Receive applies a response and returns the requests that follow: changed subscriptions, then the ACK.
@@ -135,8 +138,13 @@ func (e *Envoy) Receive(r *discovery.DeltaDiscoveryResponse) ([]*discovery.Delta
 	return e.answer(r, ack), nil
 }
 
-// Reject rejects the resources of a response with a NACK. Its removals are applied, as in Envoy.
+// Reject rejects the resources of a response with a NACK. Its removals are applied, as in Envoy. What waits for the resources waits no longer.
 func (e *Envoy) Reject(r *discovery.DeltaDiscoveryResponse, why string) []*discovery.DeltaDiscoveryRequest {
+	if e.warming[r.GetTypeUrl()] == nil {
+		for _, res := range r.GetResources() {
+			e.arrived.add(r.GetTypeUrl(), res.GetName())
+		}
+	}
 	return e.answer(r, &discovery.DeltaDiscoveryRequest{
 		TypeUrl: r.GetTypeUrl(), ResponseNonce: r.GetNonce(), ErrorDetail: &status.Status{Code: 13, Message: why},
 	})
@@ -168,8 +176,22 @@ func (e *Envoy) answer(r *discovery.DeltaDiscoveryResponse, ack *discovery.Delta
 		e.removed(r.GetTypeUrl(), name)
 	}
 	e.useWarm()
-	requests := append(e.resubscribe(), ack)
+	requests := e.hold(append(e.resubscribe(), ack))
 	return append(requests, e.askForListeners()...)
+}
+
+// hold keeps requests for clusters while one warms, and returns all others. Afterwards it returns those that were kept too.
+func (e *Envoy) hold(requests []*discovery.DeltaDiscoveryRequest) []*discovery.DeltaDiscoveryRequest {
+	if !e.types[ListenerType].asked || len(e.warming[ClusterType]) == 0 {
+		requests, e.held = append(requests, e.held...), nil
+		return requests
+	}
+	return slices.DeleteFunc(requests, func(r *discovery.DeltaDiscoveryRequest) bool {
+		if r.GetTypeUrl() == ClusterType {
+			e.held = append(e.held, r)
+		}
+		return r.GetTypeUrl() == ClusterType
+	})
 }
 
 // replaced starts the warming of a cluster or listener. Of other types it records the arrival, for which resources may wait.

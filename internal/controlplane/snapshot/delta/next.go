@@ -101,6 +101,9 @@ func (q *sequencer) respond(t resourcetype.Type, snap Snapshot, now time.Time) *
 			delete(st.dirty, name)
 		case action == actionAdd && !mayAdd:
 			addsBlocked = true
+		case action == actionReportAbsent && q.holdsClusters(t):
+			size += r.append(name, res)
+			q.recordSent(t, name, res, now)
 		case (action == actionRemove || action == actionReportAbsent || action == actionWithdraw) && !mayRemove:
 			removesBlocked = true
 		case action == actionRemove && q.delayRemoval(snap, t, name, now):

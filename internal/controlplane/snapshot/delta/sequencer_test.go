@@ -196,6 +196,30 @@ func TestSequencer_ChangedClusterResendsItsEndpoints(t *testing.T) {
 	c.expect("CDS c", "EDS c")
 }
 
+// Envoy acknowledges clusters when all of them are warm. If a cluster is removed before the Envoy has asked for its endpoints, it must not wait for them, or no
+// other cluster could be sent.
+func TestSequencer_ClusterThatIsRemovedWhileItWarms(t *testing.T) {
+	for _, kind := range []resourcetype.Type{resourcetype.Endpoints, resourcetype.Secrets} {
+		c := newConversation(t)
+		c.subscribe(resourcetype.Clusters)
+		c.expect("CDS")
+		c.ack(resourcetype.Clusters)
+		c.subscribe(resourcetype.Listeners)
+		c.expect("LDS")
+		c.ack(resourcetype.Listeners)
+		c.put(resourcetype.Clusters, "c", "1")
+		c.put(kind, "c", "1")
+		c.expect("CDS c")
+		c.remove(resourcetype.Clusters, "c")
+		c.remove(kind, "c")
+		c.expect()
+		c.subscribe(kind, "c")
+		c.expect(kind.String() + " -c")
+		c.ack(resourcetype.Clusters)
+		c.expect("CDS -c")
+	}
+}
+
 func TestSequencer_AnswersUnknownNames(t *testing.T) {
 	c := newConversation(t)
 	c.subscribe(resourcetype.Endpoints, "x")

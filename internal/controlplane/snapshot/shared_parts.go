@@ -1,0 +1,64 @@
+package snapshot
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// sharedParts has what each Service adds to shared destinations. A change then costs what it affects, however many Services there are.
+type sharedParts struct {
+	built map[catalog.Name]*scope.Part
+	// index has what the parts were built from.
+	index *index[catalog.Name]
+}
+
+func newSharedParts() sharedParts {
+	return sharedParts{built: map[catalog.Name]*scope.Part{}, index: newIndex[catalog.Name]()}
+}
+
+// drop removes the parts that depend on touched.
+func (p *sharedParts) drop(touched []catalog.Dep) {
+	for name := range p.index.affected(touched) {
+		delete(p.built, name)
+		p.index.remove(name)
+	}
+}
+
+// recordDeps records what new parts were built from, and forgets those that are gone.
+func (p *sharedParts) recordDeps() {
+	for name, part := range p.built {
+		if _, known := p.index.dependencies[name]; !known {
+			p.index.set(name, part.Deps)
+		}
+	}
+	if len(p.index.dependencies) == len(p.built) {
+		return
+	}
+	for name := range p.index.dependencies {
+		if _, exists := p.built[name]; !exists {
+			p.index.remove(name)
+		}
+	}
+}
+
+// dependencies returns what shared destinations were built from. Some may occur twice.
+func (x *sharedSets) dependencies(d *sharedDestinations) []catalog.Dep {
+	return slices.AppendSeq(slices.Clone(x.index.dependencies[d]), maps.Keys(d.parts.index.dependents))
+}
+
+// allDependencies returns what any shared destinations were built from. Some may occur twice.
+func (x *sharedSets) allDependencies() []catalog.Dep {
+	var all []catalog.Dep
+	for _, d := range x.list {
+		all = append(all, x.dependencies(d)...)
+	}
+	return all
+}
+
+// dependsOnAny reports whether shared destinations depend on any of deps.
+func (x *sharedSets) dependsOnAny(d *sharedDestinations, deps []catalog.Dep) bool {
+	return x.index.dependsOnAny(d, deps) || d.parts.index.hasDependents(deps)
+}

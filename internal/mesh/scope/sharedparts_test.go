@@ -1,0 +1,92 @@
+package scope_test
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// TestPartsShareTheRouteLimit checks that destinations which are built from kept parts equal those that are built at once, though TrafficSplits of several
+// Services share a limit. Health checks of a namespace share a rate.
+func TestPartsShareTheRouteLimit(t *testing.T) {
+	const services = authz.MaxForeignRoutes/manyMatches + 2
+	group := groupOfMany("a", "routes")
+	entries := []catalog.Entry{&catalog.Settings{Permissive: true, ActiveHealthChecks: true}, &catalog.Namespace{Name: "a", Monitored: true}, group}
+	var splits []catalog.Entry
+	for i := range services {
+		name := fmt.Sprintf("s%d", i)
+		pod := Pod("a", name, name, name, fmt.Sprintf("10.0.0.%d", i))
+		service := Service("a", name, name, fmt.Sprintf("10.96.0.%d", i), 80, catalog.ProtocolHTTP)
+		entries = append(entries, pod, service, Slice(service.Name, pod))
+		splits = append(splits, &catalog.TrafficSplit{
+			Name: service.Name, Root: service.Name, Matches: []string{"routes"},
+			Backends: []catalog.SplitBackend{{Service: Name("a", fmt.Sprintf("s%d", (i+1)%services)), Weight: 1}},
+		})
+	}
+	c, parts := Apply(append(entries, splits...)...), map[catalog.Name]*scope.Part{}
+	limited := map[bool]int{}
+	for _, change := range []catalog.Change{
+		{}, {Ref: splits[0].Ref()}, {Ref: splits[1].Ref()}, catalog.Set(splits[0]), {Ref: entries[3].Ref()}, catalog.Set(splits[1]),
+		catalog.Set(Group("a", "routes", "/one")), catalog.Set(group), catalog.Set(&catalog.Settings{Permissive: true}), catalog.Set(&catalog.Settings{}), catalog.Set(entries[0]),
+	} {
+		if (change.Ref != catalog.Ref{}) {
+			dropParts(parts, c.Apply([]catalog.Change{change}))
+		}
+		want, got := scope.SharedDestinations(c.View()), scope.SharedDestinationsFrom(c.View(), parts)
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
+			t.Fatalf("after %+v (-at once +from parts):\n%s", change.Ref, diff)
+		}
+		limited[want != nil && len(want.Limited) > 0]++
+	}
+	if limited[true] == 0 || limited[false] == 0 {
+		t.Errorf("%d versions were limited and %d were not", limited[true], limited[false])
+	}
+}
+
+// dropParts removes the parts that depend on what has changed.
+func dropParts(parts map[catalog.Name]*scope.Part, touched []catalog.Dep) {
+	changed := map[catalog.Dep]bool{}
+	for _, dep := range touched {
+		changed[dep] = true
+	}
+	maps.DeleteFunc(parts, func(_ catalog.Name, part *scope.Part) bool {
+		for _, dep := range part.Deps {
+			if changed[dep] {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// TestPartsOfUnchangedServicesAreKept checks that a change of one Service builds its part only.
+func TestPartsOfUnchangedServicesAreKept(t *testing.T) {
+	c, parts := offering(20, true), map[catalog.Name]*scope.Part{}
+	scope.SharedDestinationsFrom(c.View(), parts)
+	before := maps.Clone(parts)
+	dropParts(parts, c.Apply([]catalog.Change{catalog.Set(Service("a", "new", "nobody", "172.0.9.1", 80, catalog.ProtocolHTTP)), catalog.Set(Service("a", "service-3", "other", "172.0.9.2", 80, catalog.ProtocolHTTP))}))
+	scope.SharedDestinationsFrom(c.View(), parts)
+	var built []string
+	for name, part := range parts {
+		if part != before[name] {
+			built = append(built, name.Name)
+		}
+	}
+	if len(built) != 2 || len(parts) != 21 {
+		t.Errorf("%d parts, of which %v were built", len(parts), built)
+	}
+	dropParts(parts, c.Apply([]catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindService, Name: Name("a", "new")}}}))
+	scope.SharedDestinationsFrom(c.View(), parts)
+	if len(parts) != 20 {
+		t.Errorf("%d parts after a Service was deleted, want 20", len(parts))
+	}
+}
