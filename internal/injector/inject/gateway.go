@@ -112,6 +112,8 @@ type Config struct {
 	// EnvoyImage and InitImage are the defaults for images that Settings does not set.
 	EnvoyImage string
 	InitImage  string
+	// InPlace gives pods two slots, so that their sidecars can be upgraded while they run.
+	InPlace bool
 	// Settings is the spec of the MeshConfig. Its zero value selects the documented defaults.
 	Settings configv1alpha2.MeshConfigSpec
 	// Reach is the state of the cluster. With its zero value, all sidecars are Eager.
@@ -141,7 +143,7 @@ const tokenSeconds = 3600
 
 // injectedVolumes returns the names of the volumes that injection adds.
 func injectedVolumes() []string {
-	return []string{names.BootstrapVolume, names.TokenVolume, names.TrustVolume}
+	return []string{names.BootstrapVolume, names.TokenVolume, names.TrustVolume, names.LauncherVolume, names.SlotsVolume}
 }
 
 func addVolumes(pod *corev1.Pod, c Config) {
