@@ -6,9 +6,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
 // traffic sends requests over new and kept connections, and counts failures.
@@ -130,8 +133,9 @@ func (s stream) say() error {
 	return err
 }
 
-// epochOf returns the epoch of the Envoy that answers a client.
-func (p *pod) epochOf(client *http.Client) string {
+// newEpoch returns the epoch of the Envoy that accepts a new connection.
+func (p *pod) newEpoch() string {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
 	answer, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/", p.web))
 	if err != nil {
 		return err.Error()
@@ -139,4 +143,10 @@ func (p *pod) epochOf(client *http.Client) string {
 	defer answer.Body.Close()
 	_, _ = io.Copy(io.Discard, answer.Body)
 	return answer.Header.Get("epoch")
+}
+
+// awaitNewEpoch waits until an Envoy accepts new connections. The earlier one may accept a last one after the record has changed.
+func (p *pod) awaitNewEpoch(want int) {
+	p.t.Helper()
+	eventually.True(p.t, timeout, fmt.Sprintf("Envoy %d accepts connections", want), func() bool { return p.newEpoch() == strconv.Itoa(want) })
 }
