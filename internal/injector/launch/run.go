@@ -92,12 +92,6 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	l.changed = l.image.Build != "" && last != l.image.Build
-	if l.changed {
-		if l.image.HotRestart, err = hotRestartOf(c.Program); err != nil {
-			l.logf("%v", err)
-			l.changed = false
-		}
-	}
 	defer l.stop()
 	for ctx.Err() == nil {
 		if err := l.step(ctx); err != nil {
@@ -133,6 +127,15 @@ func (l *launcher) step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if l.changed && serving.slot != "" && serving.image.Build == l.image.Build {
+		l.changed = false
+	}
+	if l.changed && serving.slot != "" {
+		if err := l.askHotRestart(); err != nil {
+			l.changed = false
+			return err
+		}
+	}
 	now := time.Now()
 	if serving.slot == l.Slot || l.state.present(serving.slot) {
 		l.present = now
@@ -143,9 +146,6 @@ func (l *launcher) step(ctx context.Context) error {
 	})
 	if l.image.Build == "" && role != Idle {
 		role, reason = Idle, "its image has no Envoy"
-	}
-	if role == Idle && serving.slot != "" && serving.image.Build == l.image.Build {
-		l.changed = false
 	}
 	if role != l.role || reason != l.reason {
 		l.logf("%s: %s", role, reason)
@@ -169,6 +169,14 @@ func (l *launcher) step(ctx context.Context) error {
 		l.drainEnvoy(now)
 	}
 	return nil
+}
+
+// askHotRestart learns the version of the protocol from Envoy, once it matters.
+func (l *launcher) askHotRestart() (err error) {
+	if l.image.HotRestart == "" {
+		l.image.HotRestart, err = hotRestartOf(l.Program)
+	}
+	return err
 }
 
 // seen records the image of the slot, so that it takes over at most once for it.
@@ -213,11 +221,8 @@ func (l *launcher) serve(ctx context.Context, serving record) error {
 	if l.envoy != nil {
 		return nil
 	}
-	if l.image.HotRestart == "" {
-		var err error
-		if l.image.HotRestart, err = hotRestartOf(l.Program); err != nil {
-			return err
-		}
+	if err := l.askHotRestart(); err != nil {
+		return err
 	}
 	epoch, err := l.nextEpoch()
 	if err != nil {
