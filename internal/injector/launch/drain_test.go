@@ -1,12 +1,19 @@
 package launch
 
 import (
+	"bytes"
+	"encoding/hex"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
@@ -49,4 +56,68 @@ func TestRun_DrainingEnvoyIsConfigured(t *testing.T) {
 	if p.newEpoch() == "" {
 		t.Error("the serving Envoy does not answer")
 	}
+}
+
+// TestRun_DrainingEnvoyKeepsListeners documents what a control plane has to know: a draining Envoy accepts a changed listener and does not apply it. It applies
+// the removal of one, which ends its connections.
+func TestRun_DrainingEnvoyKeepsListeners(t *testing.T) {
+	for version, program := range envoytest.Binaries(t) {
+		t.Run(version, func(t *testing.T) {
+			_, current := binaries(t)
+			p := newPod(t)
+			draining := p.serveFirst(program)
+			time.Sleep(2 * p.timing.Poll)
+			kept := p.open()
+			p.start(second, sameButNew(t, current))
+			p.awaitServing(second, draining)
+			old := p.ads.stream(draining)
+			changed := p.listener("tcp", p.tcp, `{"@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", "stat_prefix": "changed", "cluster": "web"}`)
+			if err := old.send(envoy.ListenerType, []envoy.Resource{changed}); err != nil {
+				t.Fatal(err)
+			}
+			socket := admin(p.path(first + ".admin"))
+			eventually.True(t, timeout, "the listener has been received", func() bool {
+				values, err := socket.statistics("^listener_manager.lds.update_success$")
+				return err == nil && values["listener_manager.lds.update_success"] > 1
+			})
+			if text, err := socket.get("/config_dump?resource=dynamic_listeners"); err != nil || strings.Contains(text, "changed") || p.ads.rejections() > 0 {
+				t.Errorf("a draining Envoy applies or rejects a changed listener: %v", err)
+			}
+			if err := kept.say(); err != nil {
+				t.Errorf("a changed listener ends a connection: %v", err)
+			}
+			removal := &discoveryv3.DeltaDiscoveryResponse{TypeUrl: envoy.ListenerType, Nonce: "2", RemovedResources: []string{"tcp"}}
+			if err := old.server.Send(removal); err != nil {
+				t.Fatal(err)
+			}
+			eventually.True(t, timeout, "a removed listener ends its connections", func() bool { return kept.say() != nil })
+		})
+	}
+}
+
+// sameButNew copies an Envoy and gives it another build ID, as a patch release has.
+func sameButNew(t *testing.T, program string) string {
+	t.Helper()
+	content, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	build, err := buildOf(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := hex.DecodeString(build)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(content, id)
+	if at < 0 {
+		t.Fatal("the program has no build ID")
+	}
+	content[at] ^= 1
+	path := filepath.Join(t.TempDir(), "envoy")
+	if err := os.WriteFile(path, content, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

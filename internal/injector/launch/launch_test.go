@@ -37,8 +37,10 @@ func TestRun_UpgradesThereAndBack(t *testing.T) {
 	kept := p.open()
 	time.Sleep(time.Second)
 
+	patched := time.Now()
 	p.start(second, current)
 	upgraded := p.awaitServing(second, epoch)
+	t.Logf("the new Envoy serves %s after its slot started", time.Since(patched).Round(time.Millisecond))
 	if err := kept.say(); err != nil {
 		t.Errorf("a connection of the earlier Envoy is cut: %v", err)
 	}

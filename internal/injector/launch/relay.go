@@ -3,6 +3,7 @@ package launch
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -17,9 +18,11 @@ type relay struct {
 	// child is the socket that the own Envoy takes for its parent. parent is the one that the serving Envoy takes for its child.
 	child, parent           *net.UnixConn
 	childAddress, parentAdd *net.UnixAddr
-	// drain is called before the order to drain is passed on.
+	// drain is called before the order to drain is passed on, and prevents it with an error.
 	drain func() error
-	mu    sync.Mutex
+	// result gets nil once the serving Envoy drains, or the first reason why it does not.
+	result chan error
+	mu     sync.Mutex
 	// detached is true once nothing is passed on any more.
 	detached bool
 }
@@ -44,6 +47,7 @@ const (
 func newRelay(s state, serving record, epoch int, drain func() error) (*relay, error) {
 	r := &relay{
 		drain:        drain,
+		result:       make(chan error, 1),
 		childAddress: &net.UnixAddr{Net: "unixgram", Name: s.hotSocket("child", epoch, 1)},
 		parentAdd:    &net.UnixAddr{Net: "unixgram", Name: s.parentSocket(serving)},
 	}
@@ -102,13 +106,31 @@ func (r *relay) run() {
 		case exportStats:
 			r.reply([]byte{0x12, 2, exportStats<<3 | 2, 0}, nil)
 		case drainListeners:
-			// The order has no reply. An Envoy that may not take over is ended by its launcher.
-			if r.isDetached() || r.drain() != nil {
-				continue
-			}
-			_, _ = r.parent.WriteTo(message, r.parentAdd)
-			r.detach()
+			r.passDrain(message)
 		}
+	}
+}
+
+// passDrain passes the order to drain on. It has no reply: an Envoy that may not take over is ended by its launcher.
+func (r *relay) passDrain(message []byte) {
+	if r.isDetached() {
+		r.report(errors.New("it has not all sockets of the serving Envoy"))
+		return
+	}
+	r.detach()
+	if err := r.drain(); err != nil {
+		r.report(err)
+		return
+	}
+	_, _ = r.parent.WriteTo(message, r.parentAdd) // one that has died has no connections
+	r.report(nil)
+}
+
+// report keeps the first result.
+func (r *relay) report(err error) {
+	select {
+	case r.result <- err:
+	default:
 	}
 }
 
@@ -123,6 +145,7 @@ func (r *relay) passSocket(request []byte) {
 			return
 		}
 		r.detach() // a late answer would be taken for that to the next request
+		r.report(fmt.Errorf("the serving Envoy does not pass its sockets: %w", err))
 	}
 	const noSocket = "\x12\x0d\x0a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" // a reply with the file descriptor -1
 	r.reply([]byte(noSocket), nil)

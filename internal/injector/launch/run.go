@@ -302,13 +302,11 @@ func (l *launcher) tryTakeOver(ctx context.Context, serving record) (record, err
 		return record{}, err
 	}
 	next := record{slot: l.Slot, image: l.image, epoch: epoch, restart: 1, ready: true}
-	taken := make(chan error, 1)
 	l.relay, err = newRelay(l.state, serving, epoch, func() error {
 		claimed, err := l.claim(serving, next)
 		if err == nil && !claimed {
 			err = errors.New("the serving slot changed meanwhile")
 		}
-		taken <- err
 		return err
 	})
 	if err != nil {
@@ -324,7 +322,7 @@ func (l *launcher) tryTakeOver(ctx context.Context, serving record) (record, err
 	}
 	l.gate.open()
 	select {
-	case err := <-taken:
+	case err := <-l.relay.result:
 		return next, err
 	case <-l.envoy.exited:
 		return next, fmt.Errorf("it ended: %w", l.envoy.err)
@@ -354,6 +352,8 @@ func (l *launcher) awaitConfiguration(ctx context.Context, serving record) error
 			return nil
 		}
 		select {
+		case err := <-l.relay.result:
+			return err
 		case <-ctx.Done():
 			return fmt.Errorf("it still waited for %s", missing)
 		case <-time.After(fastPoll):
