@@ -66,6 +66,11 @@ func TestRun_UpgradesThereAndBack(t *testing.T) {
 	p.awaitNewEpoch(back)
 	p.awaitEnd(upgraded)
 	load.end(t)
+	for line := range strings.Lines(p.log.String()) {
+		if strings.Contains(line, "handed over") {
+			t.Log(strings.TrimSpace(line))
+		}
+	}
 }
 
 // awaitEnd waits until the Envoy of an epoch has ended.

@@ -35,8 +35,8 @@ type Timing struct {
 	Grace time.Duration
 	// TakeOver bounds the start of an Envoy that is to take over.
 	TakeOver time.Duration
-	// Settle is for how long its configuration must be complete before it does.
-	Settle time.Duration
+	// Stable is for how long its configuration must be complete before it does.
+	Stable time.Duration
 	// LeastDrain is how long an Envoy drains at least: its count of connections is a few seconds old. MostDrain is when open connections are cut.
 	LeastDrain, MostDrain time.Duration
 }
@@ -44,7 +44,7 @@ type Timing struct {
 // DefaultTiming returns the times of a pod.
 func DefaultTiming() Timing {
 	return Timing{
-		Poll: time.Second, Grace: 4 * time.Second, TakeOver: 2 * time.Minute, Settle: time.Second,
+		Poll: time.Second, Grace: 4 * time.Second, TakeOver: 2 * time.Minute, Stable: time.Second,
 		LeastDrain: 35 * time.Second, MostDrain: time.Hour,
 	}
 }
@@ -294,6 +294,7 @@ func (l *launcher) takeOver(ctx context.Context, serving record) error {
 }
 
 func (l *launcher) tryTakeOver(ctx context.Context, serving record) (record, error) {
+	started := time.Now()
 	epoch, err := l.nextEpoch()
 	if err != nil {
 		return record{}, err
@@ -320,9 +321,11 @@ func (l *launcher) tryTakeOver(ctx context.Context, serving record) (record, err
 	if err := l.awaitConfiguration(ctx, serving); err != nil {
 		return next, err
 	}
+	complete := time.Now()
 	l.gate.open()
 	select {
 	case err := <-l.relay.result:
+		l.logf("Envoy %d had its configuration after %s, and handed over within %s", epoch, complete.Sub(started).Round(time.Millisecond), time.Since(complete).Round(time.Millisecond))
 		return next, err
 	case <-l.envoy.exited:
 		return next, fmt.Errorf("it ended: %w", l.envoy.err)
@@ -348,7 +351,7 @@ func (l *launcher) awaitConfiguration(ctx context.Context, serving record) error
 		case complete.IsZero():
 			complete = now
 		}
-		if missing == "" && now.Sub(complete) >= l.Timing.Settle {
+		if missing == "" && now.Sub(complete) >= l.Timing.Stable {
 			return nil
 		}
 		select {
