@@ -114,6 +114,12 @@ func (a admin) connections() (int, error) {
 	return values["server.total_connections"], err
 }
 
+// connected reports whether Envoy has a stream to the control plane.
+func (a admin) connected() bool {
+	values, err := a.statistics(`^control_plane\.connected_state$`)
+	return err == nil && values["control_plane.connected_state"] > 0
+}
+
 // openListeners names the listeners with open connections.
 func (a admin) openListeners() string {
 	values, err := a.statistics(`^listener\..*downstream_cx_active$`)

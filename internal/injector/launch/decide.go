@@ -43,8 +43,10 @@ type view struct {
 	slot  string
 	first bool
 	image Image
-	// changed is true if the slot had another image before, or none, and has not tried to take over since.
+	// changed is true if the slot had another image when it last served or equalled the serving one, or none.
 	changed bool
+	// failed is true for a while after an attempt to take over.
+	failed bool
 	// running is its current role.
 	running Role
 	// serving is the record of the serving slot. Its slot is empty before the first start.
@@ -75,6 +77,8 @@ func decide(v view) (Role, string) {
 		return Idle, "the other slot serves"
 	case v.image.HotRestart != other.HotRestart:
 		return Idle, "the Envoys cannot pass sockets to each other: their hot restart versions are " + v.image.HotRestart + " and " + other.HotRestart
+	case v.failed:
+		return Idle, "its attempt to take over failed, another one follows"
 	case !v.serving.ready:
 		return Idle, "the serving Envoy has no configuration yet"
 	}

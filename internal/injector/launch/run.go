@@ -2,7 +2,6 @@ package launch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"runtime/debug"
@@ -37,6 +36,8 @@ type Timing struct {
 	TakeOver time.Duration
 	// Stable is for how long its configuration must be complete before it does.
 	Stable time.Duration
+	// Retry is the time after a failed attempt to take over. It doubles with each, up to MostRetry: what the new Envoy lacked may come.
+	Retry, MostRetry time.Duration
 	// LeastDrain is how long an Envoy drains at least: its count of connections is a few seconds old. MostDrain is when open connections are cut.
 	LeastDrain, MostDrain time.Duration
 }
@@ -45,6 +46,7 @@ type Timing struct {
 func DefaultTiming() Timing {
 	return Timing{
 		Poll: time.Second, Grace: 4 * time.Second, TakeOver: 2 * time.Minute, Stable: time.Second,
+		Retry: 15 * time.Second, MostRetry: 10 * time.Minute,
 		LeastDrain: 35 * time.Second, MostDrain: time.Hour,
 	}
 }
@@ -74,6 +76,9 @@ type launcher struct {
 	// since is the start of the role; crashes are the recent ends of an Envoy that served.
 	since   time.Time
 	crashes []time.Time
+	// retry is when the slot may try to take over again, and pause the time until the one after.
+	retry time.Time
+	pause time.Duration
 }
 
 // Run runs the slot until the context ends, and then ends its Envoy. It returns an error only if the directory of the slots cannot be used.
@@ -128,7 +133,9 @@ func (l *launcher) step(ctx context.Context) error {
 		return err
 	}
 	if l.changed && serving.slot != "" && serving.image.Build == l.image.Build {
-		l.changed = false
+		if err := l.recordBuild(); err != nil {
+			return err
+		}
 	}
 	if l.changed && serving.slot != "" {
 		if err := l.askHotRestart(); err != nil {
@@ -141,7 +148,7 @@ func (l *launcher) step(ctx context.Context) error {
 		l.present = now
 	}
 	role, reason := decide(view{
-		slot: l.Slot, first: l.First, image: l.image, changed: l.changed, running: l.role,
+		slot: l.Slot, first: l.First, image: l.image, changed: l.changed, failed: now.Before(l.retry), running: l.role,
 		serving: serving, absent: now.Sub(l.present), grace: l.Timing.Grace,
 	})
 	if l.image.Build == "" && role != Idle {
@@ -156,9 +163,6 @@ func (l *launcher) step(ctx context.Context) error {
 		if role == Idle || role == Serve && l.envoy != nil {
 			l.stop()
 		}
-	}
-	if err := l.seen(); err != nil {
-		return err
 	}
 	switch role {
 	case Serve:
@@ -179,11 +183,9 @@ func (l *launcher) askHotRestart() (err error) {
 	return err
 }
 
-// seen records the image of the slot, so that it takes over at most once for it.
-func (l *launcher) seen() error {
-	if l.role == Idle && l.changed {
-		return nil // it may still take over, once the serving Envoy is ready
-	}
+// recordBuild records the image of the slot, which has served or needs not to: it does not take over again after a restart.
+func (l *launcher) recordBuild() error {
+	l.changed = false
 	last, err := l.lastBuild(l.Slot)
 	if err != nil || last == l.image.Build {
 		return err
@@ -232,7 +234,9 @@ func (l *launcher) serve(ctx context.Context, serving record) error {
 	if claimed, err := l.claim(serving, next); err != nil || !claimed {
 		return err
 	}
-	l.changed = false
+	if err := l.recordBuild(); err != nil {
+		return err
+	}
 	if err := l.start(epoch, 0); err != nil {
 		return err
 	}
@@ -277,91 +281,6 @@ func (l *launcher) start(epoch, restart int) error {
 	args := slices.Concat(l.Args, []string{"--config-yaml", overlay(l.Slot, epoch, l.AdminPort, adminPath, gatePath)}, l.hotRestartArgs(hotPrefix, epoch, restart))
 	l.envoy, err = startEnvoy(l.Program, args, l.Log, epoch, admin(adminPath))
 	return err
-}
-
-// takeOver starts an Envoy that gets the sockets of the serving one. If that fails, nothing has changed.
-func (l *launcher) takeOver(ctx context.Context, serving record) error {
-	l.changed = false
-	next, err := l.tryTakeOver(ctx, serving)
-	if err != nil {
-		l.stop()
-		l.role = Idle
-		return fmt.Errorf("the Envoy of this slot did not take over, the other one still serves: %w", err)
-	}
-	l.logf("Envoy %d serves", next.epoch)
-	l.role, l.since = Serve, time.Now()
-	return nil
-}
-
-func (l *launcher) tryTakeOver(ctx context.Context, serving record) (record, error) {
-	started := time.Now()
-	epoch, err := l.nextEpoch()
-	if err != nil {
-		return record{}, err
-	}
-	if err := l.seed(l.Program, l.Log, epoch); err != nil {
-		return record{}, err
-	}
-	next := record{slot: l.Slot, image: l.image, epoch: epoch, restart: 1, ready: true}
-	l.relay, err = newRelay(l.state, serving, epoch, func() error {
-		claimed, err := l.claim(serving, next)
-		if err == nil && !claimed {
-			err = errors.New("the serving slot changed meanwhile")
-		}
-		return err
-	})
-	if err != nil {
-		return next, err
-	}
-	if err := l.start(epoch, 1); err != nil {
-		return next, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, l.Timing.TakeOver)
-	defer cancel()
-	if err := l.awaitConfiguration(ctx, serving); err != nil {
-		return next, err
-	}
-	complete := time.Now()
-	l.gate.open()
-	select {
-	case err := <-l.relay.result:
-		l.logf("Envoy %d had its configuration after %s, and handed over within %s", epoch, complete.Sub(started).Round(time.Millisecond), time.Since(complete).Round(time.Millisecond))
-		return next, err
-	case <-l.envoy.exited:
-		return next, fmt.Errorf("it ended: %w", l.envoy.err)
-	case <-ctx.Done():
-		return next, errors.New("its workers did not start")
-	}
-}
-
-// awaitConfiguration returns once the configuration of the Envoy is complete and stays so.
-func (l *launcher) awaitConfiguration(ctx context.Context, serving record) error {
-	missing, complete := "", time.Time{}
-	for {
-		if l.envoy.ended() {
-			return fmt.Errorf("it ended: %w", l.envoy.err)
-		}
-		if now, err := l.serving(); err != nil || now != serving {
-			return errors.Join(errors.New("the serving slot changed meanwhile"), err)
-		}
-		now := time.Now()
-		switch missing = l.envoy.admin.missing(); {
-		case missing != "":
-			complete = time.Time{}
-		case complete.IsZero():
-			complete = now
-		}
-		if missing == "" && now.Sub(complete) >= l.Timing.Stable {
-			return nil
-		}
-		select {
-		case err := <-l.relay.result:
-			return err
-		case <-ctx.Done():
-			return fmt.Errorf("it still waited for %s", missing)
-		case <-time.After(fastPoll):
-		}
-	}
 }
 
 // drainEnvoy ends an Envoy whose connections have ended or have had their time.
