@@ -21,6 +21,7 @@ func (p *pod) upgrade(from, to string) (draining, serving int) {
 
 // TestRun_DrainingEnvoyKilled kills the Envoy that drains. The serving one writes its statistics many times afterwards, gets a new listener, and is upgraded.
 func TestRun_DrainingEnvoyKilled(t *testing.T) {
+	t.Parallel()
 	earlier, current := binaries(t)
 	p := newPod(t)
 	draining, serving := p.upgrade(earlier, current)
@@ -54,6 +55,7 @@ func TestRun_DrainingEnvoyKilled(t *testing.T) {
 
 // TestRun_ServingEnvoyCrashes kills the Envoy that has taken over. Another one of the same slot replaces it, and after three crashes one of the other slot.
 func TestRun_ServingEnvoyCrashes(t *testing.T) {
+	t.Parallel()
 	const bound = 5 * time.Second
 	earlier, current := binaries(t)
 	p := newPod(t)
@@ -75,6 +77,7 @@ func TestRun_ServingEnvoyCrashes(t *testing.T) {
 
 // TestRun_NewSandbox restarts all containers of a pod, in the order of the kubelet, with and without the state.
 func TestRun_NewSandbox(t *testing.T) {
+	t.Parallel()
 	earlier, current := binaries(t)
 	p := newPod(t)
 	_, serving := p.upgrade(earlier, current)
@@ -102,6 +105,7 @@ func TestRun_NewSandbox(t *testing.T) {
 
 // TestRun_ServingSlotAway ends the serving container for good: the other slot serves after a while.
 func TestRun_ServingSlotAway(t *testing.T) {
+	t.Parallel()
 	_, current := binaries(t)
 	p := newPod(t)
 	epoch := p.serveFirst(current)

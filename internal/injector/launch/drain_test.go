@@ -19,6 +19,7 @@ import (
 
 // TestRun_DrainingEnvoyIsConfigured revokes a permission while an Envoy drains, and counts the connections that the bound of the drain cuts.
 func TestRun_DrainingEnvoyIsConfigured(t *testing.T) {
+	t.Parallel()
 	earlier, current := binaries(t)
 	p := newPod(t)
 	p.timing.MostDrain = 8 * time.Second
@@ -61,6 +62,7 @@ func TestRun_DrainingEnvoyIsConfigured(t *testing.T) {
 // TestRun_DrainingEnvoyKeepsListeners documents what a control plane has to know: a draining Envoy accepts a changed listener and does not apply it. It applies
 // the removal of one, which ends its connections.
 func TestRun_DrainingEnvoyKeepsListeners(t *testing.T) {
+	t.Parallel()
 	for version, program := range envoytest.Binaries(t) {
 		t.Run(version, func(t *testing.T) {
 			_, current := binaries(t)

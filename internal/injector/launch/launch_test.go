@@ -3,6 +3,7 @@ package launch
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,7 @@ func (p *pod) serveFirst(program string) int {
 
 // TestRun_UpgradesThereAndBack upgrades under load, waits for the drain, and goes back.
 func TestRun_UpgradesThereAndBack(t *testing.T) {
+	t.Parallel()
 	earlier, current := binaries(t)
 	p := newPod(t)
 	epoch := p.serveFirst(earlier)
@@ -66,6 +68,11 @@ func TestRun_UpgradesThereAndBack(t *testing.T) {
 	p.awaitNewEpoch(back)
 	p.awaitEnd(upgraded)
 	load.end(t)
+	for _, ended := range []int{epoch, upgraded} {
+		if left, err := filepath.Glob(p.path(fmt.Sprintf("*_%d?", ended))); err != nil || len(left) > 0 {
+			t.Errorf("Envoy %d left %v, %v", ended, left, err)
+		}
+	}
 	for line := range strings.Lines(p.log.String()) {
 		if strings.Contains(line, "handed over") {
 			t.Log(strings.TrimSpace(line))
@@ -86,6 +93,7 @@ func (p *pod) awaitEnd(epoch int) {
 
 // TestRun_FailedUpgradeChangesNothing starts Envoys that never get their configuration, or reject it, or end.
 func TestRun_FailedUpgradeChangesNothing(t *testing.T) {
+	t.Parallel()
 	earlier, current := binaries(t)
 	for name, fail := range map[string]func(p *pod, epoch int){
 		"silent control plane": func(p *pod, epoch int) {

@@ -96,7 +96,17 @@ const (
 	seedPoll    = 20 * time.Millisecond
 )
 
-// removeMemory removes the shared memory of an Envoy that has ended.
-func removeMemory(dir string, epoch int) {
-	_ = os.Remove(fmt.Sprintf("%s/envoy_shared_memory_%d", dir, epoch*baseScale))
+// removeTraces removes the shared memory and the sockets of an Envoy that has ended. What remains would fill the volume after many upgrades.
+func (s state) removeTraces(memory string, epoch int) {
+	_ = os.Remove(fmt.Sprintf("%s/envoy_shared_memory_%d", memory, epoch*baseScale))
+	for id := range maxSockets {
+		for _, prefix := range []string{hotPrefix, seedPrefix} {
+			for _, role := range []string{"parent", "child", "udp_parent", "udp_child"} {
+				_ = os.Remove(s.path(fmt.Sprintf("%s_%s_%d", prefix, role, epoch*baseScale+id)))
+			}
+		}
+	}
 }
+
+// maxSockets is the number of restart epochs of which the sockets of an Envoy have names: its parent's, its own and its child's.
+const maxSockets = 3

@@ -197,7 +197,7 @@ func (l *launcher) recordBuild() error {
 func (l *launcher) stop() {
 	if l.envoy != nil {
 		l.envoy.end()
-		removeMemory(l.SharedMemory, l.envoy.epoch)
+		l.removeTraces(l.SharedMemory, l.envoy.epoch)
 		l.envoy = nil
 	}
 	if l.gate != nil {
