@@ -18,7 +18,7 @@ func buildOf(program string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	if section := file.Section(".note.gnu.build-id"); section != nil {
 		const header = 16 // the lengths and the type of the note, and the name GNU
 		if note, err := section.Data(); err == nil && len(note) > header {
@@ -41,7 +41,7 @@ func digestOf(program string) (digest string, err error) {
 
 // hotRestartOf asks an Envoy for its version of the protocol of hot restart.
 func hotRestartOf(program string) (string, error) {
-	output, err := exec.Command(program, "--hot-restart-version").CombinedOutput() // Envoy prints it as an error
+	output, err := exec.Command(program, "--hot-restart-version").CombinedOutput() //nolint:gosec // the program is an argument of the container; it prints this as an error
 	version := strings.TrimSpace(string(output))
 	if err == nil && len(strings.Fields(version)) != 1 {
 		err = errors.New("it printed no version")

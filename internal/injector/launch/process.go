@@ -24,7 +24,8 @@ type process struct {
 const endTimeout = 5 * time.Second
 
 func startEnvoy(program string, args []string, output io.Writer, epoch int, socket admin) (*process, error) {
-	e := &process{epoch: epoch, command: exec.Command(program, args...), admin: socket, exited: make(chan struct{})}
+	command := exec.Command(program, args...) //nolint:gosec // the program is an argument of the container
+	e := &process{epoch: epoch, command: command, admin: socket, exited: make(chan struct{})}
 	e.command.Stdout, e.command.Stderr = output, output
 	if err := e.command.Start(); err != nil {
 		return nil, err
