@@ -1,11 +1,15 @@
 package launch
 
 import (
+	"context"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -14,6 +18,9 @@ import (
 
 // TestOverlay_FitsBootstrap lets both Envoys validate what osm-init renders together with what the launcher adds.
 func TestOverlay_FitsBootstrap(t *testing.T) {
+	if readyPath != bootstrap.ReadyPath {
+		t.Errorf("the launcher asks for %s, and the sidecar answers at %s", readyPath, bootstrap.ReadyPath)
+	}
 	dir := t.TempDir()
 	files, err := bootstrap.Render(bootstrap.Config{
 		ProxyUUID: "7f7c1f0e", TrustDomain: "cluster.local", XDSHost: "127.0.0.1", XDSPort: 15128, ServiceAccount: "web", Namespace: "shop",
@@ -38,5 +45,24 @@ func TestOverlay_FitsBootstrap(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v: %s", version, err, out)
 		}
+	}
+}
+
+// TestWait_ReturnsOnceReady waits for a sidecar that is not ready at first.
+func TestWait_ReturnsOnceReady(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked++; asked < 3 || r.URL.Path != bootstrap.ReadyPath {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+	if err := waitFor(t.Context(), server.Listener.Addr().String(), time.Millisecond); err != nil || asked != 3 {
+		t.Errorf("it asked %d times: %v", asked, err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := waitFor(ended, "127.0.0.1:1", time.Millisecond); err == nil {
+		t.Error("a sidecar that does not answer is ready")
 	}
 }
