@@ -133,6 +133,8 @@ type Config struct {
 	EnvoyImage, InitImage string
 	// InPlace gives pods two slots, so that their sidecars can be upgraded while they run.
 	InPlace bool
+	// DrainBound is when a slot cuts the connections of an Envoy that drains; 0 selects the default.
+	DrainBound time.Duration
 	// WebhookAddress and HealthAddress are those of the servers.
 	WebhookAddress, HealthAddress string
 }
@@ -145,6 +147,7 @@ func (i *Injector) handler(objects *objects) *webhook.Handler {
 			Mesh: i.config.Mesh, Namespace: i.config.Namespace, TrustDomain: i.config.TrustDomain, Revision: i.config.Revision,
 			XDSHost:    i.config.XDSHost,
 			InPlace:    i.config.InPlace,
+			DrainBound: i.config.DrainBound,
 			EnvoyImage: i.config.EnvoyImage, InitImage: i.config.InitImage,
 		},
 		Cluster: &webhook.Objects{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -114,6 +115,8 @@ type Config struct {
 	InitImage  string
 	// InPlace gives pods two slots, so that their sidecars can be upgraded while they run.
 	InPlace bool
+	// DrainBound is when a slot cuts the connections of an Envoy that drains; 0 selects the default of the launcher.
+	DrainBound time.Duration
 	// Settings is the spec of the MeshConfig. Its zero value selects the documented defaults.
 	Settings configv1alpha2.MeshConfigSpec
 	// Reach is the state of the cluster. With its zero value, all sidecars are Eager.

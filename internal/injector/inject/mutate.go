@@ -110,7 +110,7 @@ func addContainers(pod *corev1.Pod, ns Namespace, c Config, document initconfig.
 	envoy.Env = append(envoy.Env, destinations...)
 	added := []corev1.Container{initContainer(initImage, args, c.Settings.Sidecar.EnablePrivilegedInitContainer), envoy}
 	if c.InPlace {
-		added = addSlots(added, initImage)
+		added = addSlots(added, initImage, c.DrainBound)
 	}
 	pod.Spec.InitContainers = slices.Concat(added, pod.Spec.InitContainers)
 	return nil

@@ -2,6 +2,7 @@ package inject
 
 import (
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -15,20 +16,24 @@ const hotRestartOption = "--disable-hot-restart"
 
 // addSlots replaces the sidecar by two slots and the container that waits for one of them. The slots have equal resources, because each of them may serve.
 // They have no startup probe: the kubelet would call the pod unready while a restarted slot has not passed it, although the other one serves.
-func addSlots(list []corev1.Container, initImage string) []corev1.Container {
+func addSlots(list []corev1.Container, initImage string, drainBound time.Duration) []corev1.Container {
 	at := slices.IndexFunc(list, func(c corev1.Container) bool { return c.Name == names.SidecarContainer })
-	first := slot(list[at], names.SidecarContainer)
-	second := slot(list[at], names.StandbyContainer)
+	first := slot(list[at], names.SidecarContainer, drainBound)
+	second := slot(list[at], names.StandbyContainer, drainBound)
 	second.Ports = nil // a pod declares a port once
 	list[0].VolumeMounts = append(list[0].VolumeMounts, corev1.VolumeMount{Name: names.LauncherVolume, MountPath: names.LauncherDir})
 	return slices.Replace(list, at, at+1, first, second, waitContainer(initImage))
 }
 
 // slot returns a sidecar that its launcher starts.
-func slot(sidecar corev1.Container, name string) corev1.Container {
+func slot(sidecar corev1.Container, name string, drainBound time.Duration) corev1.Container {
 	c := *sidecar.DeepCopy()
 	arguments := slices.DeleteFunc(c.Args, func(argument string) bool { return argument == hotRestartOption })
-	c.Args = slices.Concat([]string{"--" + launch.SlotFlag, name, "--"}, c.Command, arguments)
+	options := []string{"--" + launch.SlotFlag, name}
+	if drainBound > 0 {
+		options = append(options, "--"+launch.DrainFlag, drainBound.String())
+	}
+	c.Args = slices.Concat(options, []string{"--"}, c.Command, arguments)
 	c.Name, c.Command, c.StartupProbe = name, []string{names.LauncherDir + "/" + names.LauncherFile}, nil
 	c.VolumeMounts = append(c.VolumeMounts,
 		corev1.VolumeMount{Name: names.LauncherVolume, MountPath: names.LauncherDir, ReadOnly: true},
