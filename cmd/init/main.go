@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/injector/inject"
 	"github.com/openservicemesh/osm-operator/internal/injector/podinit"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 func main() {
@@ -20,6 +21,9 @@ func main() {
 func run(args []string) error {
 	if len(args) == 1 && args[0] == inject.DrainCommand {
 		return drain.OnSignal()
+	}
+	if err := podinit.CopyLauncher("/"+names.LauncherFile, names.LauncherDir); err != nil {
+		return err
 	}
 	return podinit.Prepare(args, os.Getenv, bootstrap.DefaultDirs(), podinit.ResolverFile)
 }

@@ -48,6 +48,8 @@ func command(config *injector.Config) *cobra.Command {
 	flags.StringVar(&config.LogLevel, "log-level", "info", "log level until the MeshConfig is read")
 	flags.StringVar(&config.WebhookClientCA, "webhook-client-ca", "", "PEM certificates of authorities whose clients may connect to the webhook; empty means any client")
 	flags.StringVar(&config.WebhookCertDir, "webhook-cert-dir", "/etc/osm/webhook", "directory with tls.crt and tls.key of the webhook")
+	flags.BoolVar(&config.InPlace, "in-place", false, "give pods two slots, so that the sidecar can be upgraded while the application runs")
+	flags.DurationVar(&config.DrainBound, "drain-bound", 0, "when a slot cuts the connections of an earlier Envoy; 0 means an hour")
 	flags.StringVar(&config.XDSHost, "xds-host", "",
 		"host that new sidecars connect to; empty means "+names.Controller+" in the namespace of the control plane")
 	return cmd

@@ -90,11 +90,17 @@ func (b *builder) imageLayers(ctx context.Context, t *target, img image) ([]v1.L
 	if img.command == "" {
 		return layers, sources, nil
 	}
-	program, err := b.programLayer(filepath.Join(t.bin, path.Base(img.command)), img.entrypoint)
-	if err != nil {
-		return nil, nil, err
+	for _, p := range []furtherProgram{img.base.further, {img.command, img.entrypoint}} {
+		if p.command == "" {
+			continue
+		}
+		layer, err := b.programLayer(filepath.Join(t.bin, path.Base(p.command)), p.path)
+		if err != nil {
+			return nil, nil, err
+		}
+		layers = append(layers, layer)
 	}
-	return append(layers, program), sources, nil
+	return layers, sources, nil
 }
 
 // cacheFolder returns the folder of cached downloads, layers and programs, which is that of the other tools.
@@ -148,8 +154,10 @@ func (t *target) prepare(ctx context.Context, b *builder, images []image) (err e
 	var commands []string
 	needsPackages := false
 	for _, img := range images {
-		if img.command != "" {
-			commands = append(commands, img.command)
+		for _, command := range []string{img.command, img.base.further.command} {
+			if command != "" {
+				commands = append(commands, command)
+			}
 		}
 		needsPackages = needsPackages || len(img.base.packages) > 0
 	}

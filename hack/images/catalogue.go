@@ -39,7 +39,7 @@ func catalogue() []image {
 		{"osm-controller", "./cmd/controller", "/osm-controller", userNonroot, scratch()},
 		{"osm-injector", "./cmd/injector", "/osm-injector", userNonroot, scratch()},
 		{"osm-traffic-metrics", "./cmd/traffic-metrics", "/osm-traffic-metrics", userNonroot, scratch()},
-		{"init", "./cmd/init", "/osm-init", userRoot, scratch()},
+		{"init", "./cmd/init", "/osm-init", userRoot, launcher()},
 		{"bookbuyer", "./cmd/demo-bookbuyer", "/bookbuyer", userNonroot, scratch()},
 		{"bookthief", "./cmd/demo-bookthief", "/bookthief", userNonroot, scratch()},
 		{"bookstore", "./cmd/demo-bookstore", "/bookstore", userNonroot, scratch()},
@@ -61,12 +61,20 @@ type base struct {
 	files []string
 	// envoy adds the Envoy program as a separate layer.
 	envoy bool
+	// further is another program of this repository; empty for none.
+	further furtherProgram
 	// dataDir is a directory owned by the image's user, as a mount point for a volume; empty for none.
 	dataDir string
 }
 
 // scratch is the empty base of static programs.
 func scratch() base { return base{} }
+
+// furtherProgram is a main package, relative to the repository, and its path in an image.
+type furtherProgram struct{ command, path string }
+
+// launcher is the program that osm-init copies into pods whose sidecars are upgraded in place.
+func launcher() base { return base{further: furtherProgram{"./cmd/launcher", "/osm-launcher"}} }
 
 // envoy is the Envoy program and the C library it needs, on each architecture.
 func envoy() base {

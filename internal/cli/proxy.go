@@ -160,12 +160,35 @@ func (a *app) proxyDetail(ctx context.Context, meshName, namespace, pod string, 
 		return fmt.Errorf("sidecar of pod %s not found, but not all control plane replicas respond", pod)
 	case len(all) == 0:
 		return fmt.Errorf("no running pod %s with a sidecar found in %s: see `osm proxy status`", pod, formatPlace(namespace, m))
-	case len(all) > 1:
-		return fmt.Errorf("several namespaces have a pod %s (%s, %s): select one with -n", pod, all[0].Namespace, all[1].Namespace)
 	}
-	p := all[0]
-	err = form.Print(a.Out, output.Result{Data: p, Names: []string{"pod/" + p.Pod}, Text: func(io.Writer) error { return a.printDetail(p) }})
-	return exitIf(p.State != stateUpToDate && p.State != stateBehind, exitFailed, err)
+	if i := slices.IndexFunc(all, func(p connected) bool { return p.Namespace != all[0].Namespace }); i > 0 {
+		return fmt.Errorf("several namespaces have a pod %s (%s, %s): select one with -n", pod, all[0].Namespace, all[i].Namespace)
+	}
+	return a.printDetails(all, form)
+}
+
+// printDetails prints the status of the Envoys of a pod. JSON and YAML have the one that serves.
+func (a *app) printDetails(envoys []connected, form *output.Flag) error {
+	serving, failed := envoys[0], false
+	for _, p := range envoys {
+		if p.Role == report.Serving {
+			serving = p
+		}
+		failed = failed || p.State != stateUpToDate && p.State != stateBehind
+	}
+	text := func(io.Writer) error {
+		for i, p := range envoys {
+			if i > 0 {
+				a.line("")
+			}
+			if err := a.printDetail(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err := form.Print(a.Out, output.Result{Data: serving, Names: []string{"pod/" + serving.Pod}, Text: text})
+	return exitIf(failed, exitFailed, err)
 }
 
 func formatPlace(namespace string, m mesh) string {
@@ -179,7 +202,10 @@ func (a *app) printDetail(p connected) error {
 	line := func(title, format string, args ...any) { a.line("%-15s %s", title, fmt.Sprintf(format, args...)) }
 	line("Pod", "%s/%s", p.Namespace, p.Pod)
 	line("Account", "%s", p.ServiceAccount)
-	line("State", "%s", p.State)
+	line("State", "%s", stateText(p))
+	if p.Slot != "" {
+		line("Slot", "%s", p.Slot)
+	}
 	if p.Replica != "" {
 		line("Connected", "%s ago, to %s", a.since(p.Connected), p.Replica)
 	}

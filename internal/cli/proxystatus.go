@@ -21,12 +21,14 @@ import (
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
 )
 
-// connected is a sidecar with the replica that serves it, if any.
+// connected is an Envoy with the replica that serves it, if any.
 type connected struct {
 	report.Proxy
-	State   string `json:"state"`
-	Text    string `json:"text,omitempty"`
-	Replica string `json:"replica,omitempty"`
+	// Role is what the Envoy does in a pod that has two of them.
+	Role    report.Role `json:"role,omitempty"`
+	State   string      `json:"state"`
+	Text    string      `json:"text,omitempty"`
+	Replica string      `json:"replica,omitempty"`
 }
 
 func (a *app) proxyStatusCommand() *cobra.Command {
@@ -44,6 +46,8 @@ func (a *app) proxyStatusCommand() *cobra.Command {
   not served     the Envoy version is not supported by the control plane
   not connected  no replica serves the sidecar
   unknown        a replica that may serve the sidecar does not respond
+
+A pod whose sidecar is upgraded in place has two lines. The state of the Envoy that does not serve is followed by "starting" or "draining".
 
 Without -n, the command shows all namespaces of the mesh. With a pod name, it shows the status by resource type.
 
@@ -122,7 +126,9 @@ func (a *app) sidecars(ctx context.Context, c client.Client, m mesh, namespace s
 		}
 	}
 	found = append(found, disconnected...)
-	slices.SortFunc(found, func(x, y connected) int { return strings.Compare(x.Namespace+"/"+x.Pod, y.Namespace+"/"+y.Pod) })
+	slices.SortFunc(found, func(x, y connected) int {
+		return cmp.Or(strings.Compare(x.Namespace+"/"+x.Pod, y.Namespace+"/"+y.Pod), cmp.Compare(x.Epoch, y.Epoch))
+	})
 	return found, complete, nil
 }
 
@@ -140,7 +146,25 @@ func connectedSidecars(answers []reportclient.Answer[report.Proxies], namespace 
 			}
 		}
 	}
+	setRoles(found)
 	return found, problems
+}
+
+// setRoles sets the roles of Envoys in pods that have several.
+func setRoles(found []connected) {
+	proxies := make([]report.Proxy, 0, len(found))
+	for _, one := range found {
+		proxies = append(proxies, one.Proxy)
+	}
+	pods := map[string][]report.Proxy{}
+	for _, pod := range report.Pods(proxies) {
+		pods[pod[0].UID] = pod
+	}
+	for i := range found {
+		if pod := pods[found[i].UID]; len(pod) > 1 {
+			found[i].Role = report.RoleOf(found[i].Proxy, pod)
+		}
+	}
 }
 
 // disconnectedSidecars returns the running pods with a sidecar that is not connected.
@@ -230,13 +254,21 @@ func stateOf(p report.Proxy, replica string) connected {
 
 func (a *app) proxyTable(found []connected) output.Result {
 	columns := append(output.Columns("NAMESPACE", "POD", "SERVICE ACCOUNT", "STATE", "CONNECTED", "CERTIFICATE ENDS", "REVISION", "REPLICA"),
-		output.Column{Name: "ENVOY", Wide: true}, output.Column{Name: "DESTINATIONS", Wide: true}, output.Column{Name: "TEXT", Wide: true})
+		output.Column{Name: "ENVOY", Wide: true}, output.Column{Name: "SLOT", Wide: true}, output.Column{Name: "DESTINATIONS", Wide: true}, output.Column{Name: "TEXT", Wide: true})
 	return output.List(map[string]any{"items": found}, found, columns, func(p connected) (string, []string) {
 		return "pod/" + p.Pod, []string{
-			p.Namespace, p.Pod, p.ServiceAccount, p.State, a.since(p.Connected), a.until(p.CertificateEnd),
-			revisionText(p), orDash(p.Replica), orUnknown(p.Envoy), destinations(p), strings.ReplaceAll(p.Text, "\n", " "),
+			p.Namespace, p.Pod, p.ServiceAccount, stateText(p), a.since(p.Connected), a.until(p.CertificateEnd),
+			revisionText(p), orDash(p.Replica), orUnknown(p.Envoy), orDash(p.Slot), destinations(p), strings.ReplaceAll(p.Text, "\n", " "),
 		}
 	})
+}
+
+// stateText returns the state of an Envoy, and its role if it does not serve.
+func stateText(p connected) string {
+	if p.Role == "" || p.Role == report.Serving {
+		return p.State
+	}
+	return p.State + ", " + string(p.Role)
 }
 
 // revisionText returns the revision of a sidecar. The operator updates gateways with the control plane, and their pods have none.

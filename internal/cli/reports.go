@@ -202,19 +202,20 @@ func liveParties(ctx context.Context, replicas proxyReports, parties []identity.
 		l.Unknown = err.Error()
 		return l
 	}
+	var involved []report.Proxy
 	for _, answer := range answers {
 		if answer.Err != nil {
 			l.Unknown = answer.Err.Error()
 			continue
 		}
 		for _, p := range answer.Value.Proxies {
-			if !slices.Contains(parties, identity.ServiceAccount{Namespace: p.Namespace, Name: p.ServiceAccount}) {
-				continue
+			if slices.Contains(parties, identity.ServiceAccount{Namespace: p.Namespace, Name: p.ServiceAccount}) {
+				involved = append(involved, p)
 			}
-			counts := p.Counts()
-			l.Sidecars, l.Acknowledged, l.Rejected = l.Sidecars+1, l.Acknowledged+counts.UpToDate, l.Rejected+counts.Rejecting
 		}
 	}
+	counts := report.CountPods(involved)
+	l.Sidecars, l.Acknowledged, l.Rejected = counts.Connected, counts.UpToDate, counts.Rejecting
 	return l
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -92,7 +93,8 @@ func (w *deploymentWait) pollSidecars(ctx context.Context, pods map[string]bool)
 	if err != nil {
 		return false, err
 	}
-	current, silent := map[string]bool{}, []string(nil)
+	// A pod is up to date when all its Envoys are: while one takes over from another, both have connections.
+	current, behind, silent := map[string]bool{}, map[string]bool{}, []string(nil)
 	for _, answer := range answers {
 		if answer.Err != nil {
 			silent = append(silent, answer.Replica)
@@ -105,11 +107,14 @@ func (w *deploymentWait) pollSidecars(ctx context.Context, pods map[string]bool)
 			switch state := stateOf(p, answer.Replica); state.State {
 			case stateUpToDate:
 				current[p.Pod] = true
+			case stateBehind:
+				behind[p.Pod] = true
 			case stateRejecting, stateUnserved:
 				return false, fmt.Errorf("the sidecar of pod %s/%s is %s: see `osm proxy status %s/%s`", w.namespace, p.Pod, state.State, w.namespace, p.Pod)
 			}
 		}
 	}
+	maps.DeleteFunc(current, func(pod string, _ bool) bool { return behind[pod] })
 	w.pods = len(pods)
 	w.last = fmt.Sprintf("%d of %d sidecars are up to date", len(current), len(pods))
 	if len(silent) > 0 {

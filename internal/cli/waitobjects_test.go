@@ -3,6 +3,7 @@ package cli
 import (
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -83,6 +84,11 @@ func TestWaitForDeployment(t *testing.T) {
 	proxy := func(name string, rejection string) report.Proxy {
 		return report.Proxy{Namespace: "shop", Pod: name, Types: map[string]report.Type{"RDS": {Rejection: rejection}}}
 	}
+	behind := func(name string) report.Proxy {
+		p := proxy(name, "")
+		p.Types["RDS"] = report.Type{Behind: &time.Time{}}
+		return p
+	}
 	for name, test := range map[string]struct {
 		objects      []client.Object
 		proxies      acknowledgingReplica
@@ -93,6 +99,7 @@ func TestWaitForDeployment(t *testing.T) {
 		"up to date":      {[]client.Object{deployment(2, 2), first, second}, acknowledgingReplica{proxy("a", ""), proxy("b", "")}, "shop", true, "2 of 2 sidecars", ""},
 		"rolling out":     {[]client.Object{deployment(1, 2), first, second}, nil, "shop", false, "1 of 2 pods are updated, 2 of 2 pods are available", ""},
 		"not connected":   {[]client.Object{deployment(2, 2), first, second}, acknowledgingReplica{proxy("a", "")}, "shop", false, "1 of 2 sidecars are up to date", ""},
+		"draining behind": {[]client.Object{deployment(2, 2), first, second}, acknowledgingReplica{behind("a"), proxy("a", ""), proxy("b", "")}, "shop", false, "1 of 2 sidecars are up to date", ""},
 		"rejecting":       {[]client.Object{deployment(2, 2), first, second}, acknowledgingReplica{proxy("a", "bad regex")}, "shop", false, "", "the sidecar of pod shop/a is rejecting: see `osm proxy status shop/a`"},
 		"without sidecar": {[]client.Object{deployment(2, 2), first, pod("c")}, nil, "shop", false, "", "pod c of Deployment shop/web has no sidecar: see the reason with `osm analyze -n shop`"},
 		"outside":         {[]client.Object{deployment(2, 2), first, second}, nil, "other", false, "", "namespace shop does not exist or is not part of mesh osm: list its namespaces with `osm namespace list --mesh-name osm`"},

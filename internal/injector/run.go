@@ -131,6 +131,10 @@ type Config struct {
 	XDSHost string
 	// EnvoyImage and InitImage are the images of new sidecars, unless the MeshConfig has others.
 	EnvoyImage, InitImage string
+	// InPlace gives pods two slots, so that their sidecars can be upgraded while they run.
+	InPlace bool
+	// DrainBound is when a slot cuts the connections of an Envoy that drains; 0 selects the default.
+	DrainBound time.Duration
 	// WebhookAddress and HealthAddress are those of the servers.
 	WebhookAddress, HealthAddress string
 }
@@ -142,6 +146,8 @@ func (i *Injector) handler(objects *objects) *webhook.Handler {
 		Config: inject.Config{
 			Mesh: i.config.Mesh, Namespace: i.config.Namespace, TrustDomain: i.config.TrustDomain, Revision: i.config.Revision,
 			XDSHost:    i.config.XDSHost,
+			InPlace:    i.config.InPlace,
+			DrainBound: i.config.DrainBound,
 			EnvoyImage: i.config.EnvoyImage, InitImage: i.config.InitImage,
 		},
 		Cluster: &webhook.Objects{

@@ -10,7 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
-// Reporter is a sidecar with an open stream of load reports.
+// Reporter is an Envoy with an open stream of load reports.
 type Reporter struct {
 	store *Store
 	uid   string
@@ -18,13 +18,13 @@ type Reporter struct {
 	began time.Time
 }
 
-// Register adds a sidecar when it opens its stream of load reports. A newer stream of the same pod replaces the
-// older one, which the caller ends. revision is the MeshRevision whose injector added the sidecar; empty if unknown.
+// Register adds a sidecar when it opens its stream of load reports. Two Envoys of a pod report each, and count as one sidecar. revision is the
+// MeshRevision whose injector added the sidecar; empty if unknown.
 func (s *Store) Register(uid string, client identity.ServiceAccount, revision string) *Reporter {
 	r := &Reporter{store: s, uid: uid, group: group{client, revision}, began: s.now()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reporters[uid] = r
+	s.reporters[uid] = append(s.reporters[uid], r)
 	return r
 }
 
@@ -32,10 +32,11 @@ func (s *Store) Register(uid string, client identity.ServiceAccount, revision st
 func (r *Reporter) Unregister() {
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
-	if r.store.reporters[r.uid] == r {
+	left := slices.DeleteFunc(r.store.reporters[r.uid], func(other *Reporter) bool { return other == r })
+	if r.store.reporters[r.uid] = left; len(left) == 0 {
 		delete(r.store.reporters, r.uid)
-		r.store.stopAwaiting(r.uid)
 	}
+	r.store.stopAwaiting(r)
 }
 
 // Report adds the loads that the sidecar sent within the given time before now, and returns how many were dropped. Loads are dropped if
@@ -49,15 +50,15 @@ func (r *Reporter) Report(loads []Load, within time.Duration) (dropped int) {
 		return 0
 	}
 	budget := r.budget(now)
-	isAverage := r.store.awaited[r.uid] && within > Grace
+	isAverage := r.store.awaited[r] && within > Grace
 	if isAverage {
 		// An average says nothing about the present, so the sidecar does not count as reporting.
 		budget = uint64(within.Seconds() * maxRate)
 	} else {
 		within = min(within, Window)
-		r.store.reported[r.uid] = now
+		defer func() { r.store.reported[r.uid] = reported{now, min(budget, maxUnused)} }()
 	}
-	r.store.stopAwaiting(r.uid)
+	r.store.stopAwaiting(r)
 	if len(r.store.pairs) >= maxPairs {
 		r.store.removeExpired(now)
 	}
@@ -73,13 +74,18 @@ func (r *Reporter) Report(loads []Load, within time.Duration) (dropped int) {
 	return dropped
 }
 
-// budget returns how many requests the sidecar can have sent since its last report, on this stream or an earlier one. The caller holds mu.
+// maxUnused is how much of a budget is left for the next report. Two Envoys of a pod share the budget: the report of one must not leave to that of the
+// other, which may follow at once, the time between them only.
+const maxUnused = uint64(Interval/time.Second) * maxRate
+
+// budget returns how many requests the Envoys of the pod can have sent and not reported, on this stream or others. The caller holds mu.
 func (r *Reporter) budget(now time.Time) uint64 {
-	since := Window
-	if last, reported := r.store.reported[r.uid]; reported {
-		since = min(max(now.Sub(last), 0), Window)
+	before, known := r.store.reported[r.uid]
+	if !known {
+		return uint64(Window.Seconds() * maxRate)
 	}
-	return uint64(since.Seconds() * maxRate)
+	since := min(max(now.Sub(before.last), 0), Window)
+	return before.unused + uint64(since.Seconds()*maxRate)
 }
 
 // takeRequests takes counts from a budget and reports whether they are possible.

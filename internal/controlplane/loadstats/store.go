@@ -71,16 +71,23 @@ type Store struct {
 	// since and until are when reporting begins and ends; changed is closed when reporting begins again.
 	since, until time.Time
 	changed      chan struct{}
-	reporters    map[string]*Reporter
-	// reported is when each pod (UID) reported last since reporting began, on any stream.
-	reported map[string]time.Time
+	// reporters are those of each pod (UID), the latest last. A pod has two while one of its Envoys takes over from the other.
+	reporters map[string][]*Reporter
+	// reported is what is known about the reports of each pod (UID) since reporting began, on any stream.
+	reported map[string]reported
 	pairs    map[pair]*series
 	clusters map[identity.ServiceAccount]int
-	// awaited are the pods whose first report since reporting began is missing; received is closed when there is none.
-	awaited  map[string]bool
+	// awaited are those whose first report since reporting began is missing; received is closed when there is none.
+	awaited  map[*Reporter]bool
 	received chan struct{}
 	// failing has the servers that do not answer. It does not depend on readers.
 	failing map[unanswered]failing
+}
+
+// reported is when a pod reported last, and how many requests more it may have sent until then.
+type reported struct {
+	last   time.Time
+	unused uint64
 }
 
 type pair struct {
@@ -99,8 +106,8 @@ type group struct {
 func NewStore(now func() time.Time) *Store {
 	return &Store{
 		now: now, changed: make(chan struct{}),
-		reporters: map[string]*Reporter{}, reported: map[string]time.Time{}, pairs: map[pair]*series{}, clusters: map[identity.ServiceAccount]int{},
-		failing: map[unanswered]failing{}, awaited: map[string]bool{}, received: make(chan struct{}),
+		reporters: map[string][]*Reporter{}, reported: map[string]reported{}, pairs: map[pair]*series{}, clusters: map[identity.ServiceAccount]int{},
+		failing: map[unanswered]failing{}, awaited: map[*Reporter]bool{}, received: make(chan struct{}),
 	}
 }
 
@@ -133,16 +140,18 @@ func (s *Store) reset() {
 
 // await begins to wait for a report of each connected sidecar. The caller holds mu.
 func (s *Store) await() {
-	s.awaited, s.received = make(map[string]bool, len(s.reporters)), make(chan struct{})
-	for uid := range s.reporters {
-		s.awaited[uid] = true
+	s.awaited, s.received = make(map[*Reporter]bool, len(s.reporters)), make(chan struct{})
+	for _, ofPod := range s.reporters {
+		for _, r := range ofPod {
+			s.awaited[r] = true
+		}
 	}
-	s.stopAwaiting("")
+	s.stopAwaiting(nil)
 }
 
-// stopAwaiting removes a pod that has reported or is not connected any more. The caller holds mu.
-func (s *Store) stopAwaiting(uid string) {
-	delete(s.awaited, uid)
+// stopAwaiting removes one that has reported or is not connected any more. The caller holds mu.
+func (s *Store) stopAwaiting(r *Reporter) {
+	delete(s.awaited, r)
 	if len(s.awaited) > 0 {
 		return
 	}
@@ -196,7 +205,7 @@ func (s *Store) addLoad(sender group, load Load, isAverage bool, began, now time
 
 // removeExpired removes series and pods without a report for a whole Window. The caller holds mu.
 func (s *Store) removeExpired(now time.Time) {
-	maps.DeleteFunc(s.reported, func(_ string, last time.Time) bool { return now.Sub(last) > Window })
+	maps.DeleteFunc(s.reported, func(_ string, r reported) bool { return now.Sub(r.last) > Window })
 	for key, entry := range s.pairs {
 		if now.Sub(entry.last) <= Window {
 			continue
@@ -337,10 +346,11 @@ func (s *Store) Read() Loads {
 	return loads
 }
 
-// groups counts the sidecars with a stream. The caller holds mu.
+// groups counts the pods whose sidecars have a stream. The caller holds mu.
 func (s *Store) groups(now time.Time) []Group {
 	counts := map[group]Group{}
-	for uid, r := range s.reporters {
+	for uid, ofPod := range s.reporters {
+		r := ofPod[len(ofPod)-1]
 		g := counts[r.group]
 		g.Client, g.Revision = r.client, r.revision
 		g.Sidecars++

@@ -17,14 +17,24 @@ func TestAwaitStream(t *testing.T) {
 	foreign.Address = netip.MustParseAddr("10.0.0.2")
 	stream := &Stream{store: s, peer: peer}
 
-	before, other := r.wait(peer), r.wait(foreign)
+	stream.epoch = 1
+	earlier, current := uint64(0), uint64(1)
+	before, other, draining := r.wait(peer, nil), r.wait(foreign, nil), r.wait(peer, &earlier)
 	r.add(stream)
+	if len(before.stream) > 0 {
+		t.Error("a reader got a stream whose epoch is not known")
+	}
+	r.announce(stream)
 	if got := <-before.stream; got != stream {
 		t.Error("the earlier reader got another stream")
 	}
-	if got := <-r.wait(peer).stream; got != stream {
+	if got := <-r.wait(peer, &current).stream; got != stream {
 		t.Error("the later reader got another stream")
 	}
+	if len(draining.stream) > 0 {
+		t.Error("a reader got the stream of another epoch")
+	}
+	r.stopWaiting(draining)
 	if len(other.stream) > 0 {
 		t.Error("a reader at another address got the stream")
 	}
@@ -36,7 +46,7 @@ func TestAwaitStream(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, err := s.AwaitStream(ctx, peer); !errors.Is(err, ErrNotConnected) {
+	if _, err := s.AwaitStream(ctx, peer, nil); !errors.Is(err, ErrNotConnected) {
 		t.Errorf("a pod without a stream: got %v, want %v", err, ErrNotConnected)
 	}
 }

@@ -39,7 +39,7 @@ var (
 	ErrNotSynced = errors.New("the control plane has not yet read the whole mesh; try again")
 	// ErrFull means that the limit of connected proxies is reached.
 	ErrFull = errors.New("this replica of the control plane has reached maxDataPlaneConnections")
-	// ErrSuperseded means that the same pod has opened a newer stream.
+	// ErrSuperseded means that the same pod has opened a newer stream: one of the same epoch, or as many of others as are served.
 	ErrSuperseded = errors.New("the pod has opened a newer stream")
 	// ErrGone means that the pod or its service account was deleted, or that the pod has finished or has left the mesh.
 	ErrGone = errors.New("the pod or its service account is no longer in the mesh")
@@ -187,7 +187,7 @@ func (s *Store) livePod(view *catalog.View, peer Peer) (*catalog.Pod, error) {
 	return pod, nil
 }
 
-// checkMaxConnections does not count the stream that a reconnecting pod replaces.
+// checkMaxConnections counts pods, so that neither a reconnecting pod nor one whose Envoys change is rejected.
 func (s *Store) checkMaxConnections(peer Peer) error {
 	limit := int(s.maxConnections.Load())
 	if limit == 0 || len(s.streams) < limit || s.streams[peer.PodUID] != nil {
@@ -200,13 +200,14 @@ func (s *Store) checkMaxConnections(peer Peer) error {
 // waitingReader waits for the stream of a peer.
 type waitingReader struct {
 	peer   Peer
+	epoch  *uint64
 	stream chan *Stream
 }
 
-// AwaitStream waits until a pod has a stream from the address of the peer, and returns the latest one. The peer was
-// authenticated with another token of the pod, or the same. The error is ErrNotConnected at the deadline of ctx, or that of ctx.
-func (s *Store) AwaitStream(ctx context.Context, peer Peer) (*Stream, error) {
-	reader := s.registry.wait(peer)
+// AwaitStream waits until a pod has a stream of an epoch from the address of the peer, and returns the latest one. Without an epoch it is the latest of
+// any epoch. The peer was authenticated with another token of the pod, or the same. The error is ErrNotConnected at the deadline of ctx, or that of ctx.
+func (s *Store) AwaitStream(ctx context.Context, peer Peer, epoch *uint64) (*Stream, error) {
+	reader := s.registry.wait(peer, epoch)
 	defer s.registry.stopWaiting(reader)
 	select {
 	case stream := <-reader.stream:
@@ -225,12 +226,12 @@ func (p Peer) isSameClient(other Peer) bool {
 }
 
 // wait adds a reader, which receives a stream that exists already.
-func (r *registry) wait(peer Peer) *waitingReader {
+func (r *registry) wait(peer Peer, epoch *uint64) *waitingReader {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	reader := &waitingReader{peer: peer, stream: make(chan *Stream, 1)}
+	reader := &waitingReader{peer: peer, epoch: epoch, stream: make(chan *Stream, 1)}
 	for _, stream := range slices.Backward(r.pods[peer.PodUID]) {
-		if stream.peer.isSameClient(peer) {
+		if r.streams[stream] && reader.accepts(stream) {
 			reader.stream <- stream
 			return reader
 		}
@@ -240,6 +241,11 @@ func (r *registry) wait(peer Peer) *waitingReader {
 	}
 	r.waiting[peer.PodUID] = append(r.waiting[peer.PodUID], reader)
 	return reader
+}
+
+// accepts reports whether a stream is one that the reader waits for.
+func (w *waitingReader) accepts(stream *Stream) bool {
+	return stream.peer.isSameClient(w.peer) && (w.epoch == nil || stream.epoch == *w.epoch)
 }
 
 func (r *registry) stopWaiting(reader *waitingReader) {
@@ -260,7 +266,7 @@ func (r *registry) removeWaiting(uid string, remove func(*waitingReader) bool) {
 // resolve passes a new stream to the readers that wait for it. The caller holds mu.
 func (r *registry) resolve(stream *Stream) {
 	r.removeWaiting(stream.peer.PodUID, func(reader *waitingReader) bool {
-		if !stream.peer.isSameClient(reader.peer) {
+		if !reader.accepts(stream) {
 			return false
 		}
 		reader.stream <- stream

@@ -21,9 +21,12 @@ import (
 type fakeProxy struct {
 	harness *harness
 	pod     *catalog.Pod
-	envoy   *fakexds.Envoy
-	stream  *Stream
-	session *delta.Session
+	epoch   uint64
+	// isProbed is true if the Envoy is not ready while it has the readiness cluster.
+	isProbed bool
+	envoy    *fakexds.Envoy
+	stream   *Stream
+	session  *delta.Session
 	// deadline is that of the last flush.
 	deadline time.Time
 	// resumed is true after a stream was opened with versions of an earlier one.
@@ -45,8 +48,12 @@ func newFakeProxy(h *harness, pod *catalog.Pod) *fakeProxy {
 
 // open opens a stream.
 func (p *fakeProxy) open(t testing.TB) {
-	p.stream = p.harness.connect(t, p.pod)
-	p.session = p.stream.delta.NewSession(p.stream.destinationOptions())
+	p.stream = p.harness.connectEpoch(t, p.pod, p.epoch)
+	options := p.stream.destinationOptions()
+	if p.isProbed {
+		options.ReadinessCluster = p.harness.store.readinessCluster
+	}
+	p.session = p.stream.delta.NewSession(options)
 	p.toServer, p.toEnvoy = p.envoy.Open(), nil
 	p.resumed = slices.ContainsFunc(p.toServer, func(r *discovery.DeltaDiscoveryRequest) bool { return len(r.GetInitialResourceVersions()) > 0 })
 	p.log = append(p.log, "open")

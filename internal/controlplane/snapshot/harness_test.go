@@ -12,6 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
@@ -198,10 +199,18 @@ func (h *harness) tryConnect(peer Peer) (*Stream, error) {
 
 func (h *harness) connect(t testing.TB, pod *catalog.Pod) *Stream {
 	t.Helper()
+	return h.connectEpoch(t, pod, 0)
+}
+
+// connectEpoch connects the Envoy of an epoch.
+func (h *harness) connectEpoch(t testing.TB, pod *catalog.Pod, epoch uint64) *Stream {
+	t.Helper()
 	stream, err := h.tryConnect(peerOf(pod))
 	if err != nil {
 		t.Fatal(err)
 	}
+	stream.SetSoftware(status.Software{Epoch: epoch})
+	h.run()
 	return stream
 }
 

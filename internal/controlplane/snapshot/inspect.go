@@ -21,7 +21,7 @@ import (
 // ErrNotConnected means that a pod has no stream in this replica.
 var ErrNotConnected = errors.New("no sidecar of this pod is connected to this replica of the control plane")
 
-// Proxies returns the status of the connected proxies, sorted by pod.
+// Proxies returns the status of the connected proxies, sorted by pod and epoch.
 func (s *Store) Proxies() []status.Proxy {
 	streams := s.registry.list()
 	proxies := make([]status.Proxy, 0, len(streams))
@@ -37,7 +37,9 @@ func (s *Store) Proxies() []status.Proxy {
 		stream.delta.Acknowledgements().WriteTo(&p)
 		proxies = append(proxies, p)
 	}
-	slices.SortFunc(proxies, func(a, b status.Proxy) int { return a.Pod.Compare(b.Pod) })
+	slices.SortFunc(proxies, func(a, b status.Proxy) int {
+		return cmp.Or(a.Pod.Compare(b.Pod), cmp.Compare(a.Software.Epoch, b.Software.Epoch))
+	})
 	return proxies
 }
 
@@ -131,8 +133,9 @@ func (s *Store) Resources(uid string) ([]ConfiguredResource, error) {
 
 // registry lists the connected streams for readers on other goroutines.
 type registry struct {
-	mu      sync.Mutex
-	streams map[*Stream]struct{}
+	mu sync.Mutex
+	// streams has whether the epoch of each stream is announced.
+	streams map[*Stream]bool
 	// pods has the streams of each pod, by UID.
 	pods map[string][]*Stream
 	// waiting has the readers that wait for a stream of a pod, by UID.
@@ -143,10 +146,17 @@ func (r *registry) add(s *Stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.streams == nil {
-		r.streams, r.pods = map[*Stream]struct{}{}, map[string][]*Stream{}
+		r.streams, r.pods = map[*Stream]bool{}, map[string][]*Stream{}
 	}
-	r.streams[s] = struct{}{}
+	r.streams[s] = false
 	r.pods[s.peer.PodUID] = append(r.pods[s.peer.PodUID], s)
+}
+
+// announce passes a stream whose epoch is known to the readers that wait for it.
+func (r *registry) announce(s *Stream) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.streams[s] = true
 	r.resolve(s)
 }
 
@@ -160,10 +170,11 @@ func (r *registry) remove(s *Stream) {
 	}
 }
 
+// count returns the number of pods with streams.
 func (r *registry) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.streams)
+	return len(r.pods)
 }
 
 func (r *registry) list() []*Stream {
@@ -176,7 +187,7 @@ func (r *registry) list() []*Stream {
 	return list
 }
 
-// find returns the latest stream of a pod, or nil.
+// find returns the latest stream of a pod, or nil. All have the same snapshot.
 func (r *registry) find(uid string) *Stream {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -41,7 +41,7 @@ func (s *Store) policyStatus(policy catalog.Ref) (status.Policy, error) {
 	return s.policies.Status(policy, s.config.Now(), s.countProxies)
 }
 
-// countProxies counts the proxies of the scopes that depend on a policy.
+// countProxies counts the proxies of the scopes that depend on a policy. Those of one pod count each: connections of both are under the policy.
 func (s *Store) countProxies(p *status.Policy) {
 	for n := range s.scopesDependingOn(s.catalog.PolicyDeps(p.Policy)) {
 		p.Proxies += len(n.streams)
@@ -123,7 +123,10 @@ func (q quarantineScopes) IsCurrent(key scope.Key, r quarantine.RejectedResource
 }
 
 // Answers implements quarantine.Scopes.
-func (q quarantineScopes) Answers(key scope.Key, rejecting []catalog.Name) (a quarantine.Answers) {
+//
+// A pod has one answer, that of the Envoy that serves its connections: an Envoy that starts must not take a policy from the one that accepts it, and a pod
+// must not outvote others by opening streams.
+func (q quarantineScopes) Answers(key scope.Key, rejecting []quarantine.Proxy) (a quarantine.Answers) {
 	n := q.store.scopes[key]
 	if n == nil {
 		return a
@@ -131,7 +134,8 @@ func (q quarantineScopes) Answers(key scope.Key, rejecting []catalog.Name) (a qu
 	now := q.store.config.Now()
 	for stream := range n.streams {
 		switch {
-		case slices.Contains(rejecting, stream.peer.Pod):
+		case !q.store.isServing(stream):
+		case slices.Contains(rejecting, stream.proxy()):
 			a.Rejected++
 		case stream.delta.HasAcknowledged(now):
 			a.Accepted++

@@ -54,7 +54,7 @@ type Store struct {
 	scopes         map[scope.Key]*scopeNode
 	endpoints      map[scope.EndpointsKey]*endpointsNode
 	identities     map[identity.ServiceAccount]*identityNode
-	streams        map[string]*Stream // by pod UID
+	streams        map[string][]*Stream // by pod UID, the oldest first
 	pendingStreams map[*pendingStream]struct{}
 	// syncedAt is when the initial sync was complete. secretsRead has the gateways whose Secrets were read once since.
 	syncedAt    time.Time
@@ -86,7 +86,7 @@ func NewStore(config Config) *Store {
 		scopes:           map[scope.Key]*scopeNode{},
 		endpoints:        map[scope.EndpointsKey]*endpointsNode{},
 		identities:       map[identity.ServiceAccount]*identityNode{},
-		streams:          map[string]*Stream{},
+		streams:          map[string][]*Stream{},
 		pendingStreams:   map[*pendingStream]struct{}{},
 		secretsRead:      map[scope.Proxy]bool{},
 		shared:           sharedSets{index: newIndex[*sharedDestinations]()},
@@ -122,7 +122,7 @@ func (s *Store) MarkSynced() {
 // IsReady reports whether streams are served: the initial sync is complete and the Store is running.
 func (s *Store) IsReady() bool { return s.ready.Load() }
 
-// SetMaxConnections limits the number of connected proxies; 0 means no limit. It does not end streams.
+// SetMaxConnections limits the number of pods with connected proxies; 0 means no limit. It does not end streams.
 func (s *Store) SetMaxConnections(n int) { s.maxConnections.Store(int64(n)) }
 
 // CertificateRotated pushes the new certificate of a workload.
@@ -237,8 +237,10 @@ func (s *Store) stop() {
 	for p := range s.pendingStreams {
 		s.reject(p, ErrStopped)
 	}
-	for _, stream := range s.streams {
-		stream.delta.End(ErrStopped)
+	for _, streams := range s.streams {
+		for _, stream := range streams {
+			stream.delta.End(ErrStopped)
+		}
 	}
 }
 

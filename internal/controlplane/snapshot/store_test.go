@@ -216,7 +216,7 @@ func TestThreat6NewestStreamWins(t *testing.T) {
 	if !errors.Is(older.delta.Cause(), ErrSuperseded) {
 		t.Errorf("the older stream ended with %v", older.delta.Cause())
 	}
-	if proxies := h.store.Proxies(); len(proxies) != 1 || h.store.streams[client.UID] != newer {
+	if proxies := h.store.Proxies(); len(proxies) != 1 || !h.store.isConnected(newer) {
 		t.Errorf("connected: %v", proxies)
 	}
 }

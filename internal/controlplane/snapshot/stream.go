@@ -2,13 +2,13 @@ package snapshot
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
-	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -21,6 +21,11 @@ type Stream struct {
 	// scope is set by the Store's goroutine alone.
 	scope atomic.Pointer[scopeNode]
 	delta delta.Stream
+	// epoch is what the Envoy claims; it is known once announced. Both are set by the Store's goroutine alone.
+	epoch     uint64
+	announced bool
+	// reported is true once the proxy has reported its software. It belongs to the goroutine that receives.
+	reported bool
 	// removed is closed when the stream is not in the Store any more.
 	removed chan struct{}
 }
@@ -30,11 +35,6 @@ func (s *Stream) Removed() <-chan struct{} { return s.removed }
 
 // Revision is the MeshRevision whose injector added the proxy; empty if unknown.
 func (s *Stream) Revision() string { return s.scope.Load().key.Class.Revision }
-
-// SetSoftware records what the proxy reports about itself.
-func (s *Stream) SetSoftware(software status.Software) {
-	s.delta.Acknowledgements().SetSoftware(software)
-}
 
 // Serve processes requests until the stream ends. The error is one of this package, delta.ErrExpired, a *delta.InvalidRequestError,
 // or that of ctx or send; nil after the end of requests.
@@ -66,15 +66,17 @@ func (s *Stream) HandleNACK(r quarantine.RejectedResource) {
 	s.store.run(func() {
 		n := s.scope.Load()
 		if s.store.scopes[n.key] == n {
-			s.store.quarantine.HandleNACK(n.key, r, s.peer.Pod)
+			s.store.quarantine.HandleNACK(n.key, r, s.proxy())
 		}
 	})
 }
 
+func (s *Stream) proxy() quarantine.Proxy { return quarantine.Proxy{Pod: s.peer.Pod, Epoch: s.epoch} }
+
 // Abort implements delta.Owner.
 func (s *Stream) Abort() { s.abort() }
 
-// bind creates the stream of a live pod. An older stream of the pod ends.
+// bind creates the stream of a live pod. Older streams of the pod end when its epoch is announced.
 func (s *Store) bind(p *pendingStream, view *catalog.View, pod *catalog.Pod) *Stream {
 	peer := p.peer
 	n := s.scopeFor(scope.KeyFor(view, pod))
@@ -83,12 +85,10 @@ func (s *Store) bind(p *pendingStream, view *catalog.View, pod *catalog.Pod) *St
 	stream.delta.Init(&s.streamConfig, stream, peer.Pod, n)
 	stream.delta.Load(s.used.of(peer.ServiceAccount))
 	stream.delta.Load(n.built.EagerDestinations)
+	s.loadUsedByPod(stream)
 	n.streams[stream] = struct{}{}
-	old := s.streams[peer.PodUID]
-	s.streams[peer.PodUID] = stream
-	if old != nil { // after the new stream is added, so that a scope of both stays
-		s.end(old, ErrSuperseded)
-	}
+	s.streams[peer.PodUID] = append(s.streams[peer.PodUID], stream)
+	s.endUnannounced(stream) // after the new stream is added, so that a scope of both stays
 	s.streamIndex.set(stream, view.Deps())
 	s.registry.add(stream)
 	return stream
@@ -96,7 +96,7 @@ func (s *Store) bind(p *pendingStream, view *catalog.View, pod *catalog.Pod) *St
 
 // rebind updates the scope of a stream after its pod or service account has changed, or ends the stream.
 func (s *Store) rebind(stream *Stream) {
-	if s.streams[stream.peer.PodUID] != stream {
+	if !s.isConnected(stream) {
 		return
 	}
 	view := s.catalog.View()
@@ -136,19 +136,22 @@ func (s *Store) remove(stream *Stream) {
 	close(stream.removed)
 	s.releaseScope(n)
 	s.streamIndex.remove(stream)
-	if s.streams[stream.peer.PodUID] == stream {
-		delete(s.streams, stream.peer.PodUID)
-	}
+	hasOthers := s.removeFromPod(stream)
 	s.registry.remove(stream)
 	stream.delta.CloseTraces()
+	if hasOthers { // the pod now answers with another Envoy
+		s.quarantine.Reconsider(n.key)
+	}
 }
 
 // endBlockedStreams ends the streams of proxies that do not read. Each has a response in memory.
 func (s *Store) endBlockedStreams() {
 	limit := s.config.Now().Add(-writeTimeout)
-	for _, stream := range s.streams {
-		if stream.delta.IsBlockedSince(limit) {
-			s.end(stream, ErrBlocked)
+	for _, streams := range s.streams {
+		for _, stream := range slices.Clone(streams) {
+			if stream.delta.IsBlockedSince(limit) {
+				s.end(stream, ErrBlocked)
+			}
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (s *Server) serve(ctx context.Context, client adsClient) error {
 	}
 	defer func() {
 		stream.Close()
-		if client := s.loadClients.of(peer.PodUID); client != nil && client.ads == stream {
+		if client := s.loadClients.of(stream); client != nil {
 			s.endReports(client, snapshot.ErrNotConnected)
 		}
 	}()
@@ -78,13 +78,13 @@ func (s *Server) serve(ctx context.Context, client adsClient) error {
 // dropped. Its stream stays open, so that reports show it and it does not reconnect all the time.
 func (s *Server) receive(ctx context.Context, client adsClient, peer Peer, stream *snapshot.Stream, timeout *time.Timer, requests chan<- *discovery.DeltaDiscoveryRequest) error {
 	served := true
-	for {
+	for first := true; ; first = false {
 		req, handled, err := client.receive()
 		if err != nil {
 			return err
 		}
 		timeout.Stop()
-		if node := req.GetNode(); node != nil {
+		if node := req.GetNode(); node != nil || first {
 			if isNodeMismatch(node, peer) {
 				s.metrics.nodeMismatches.Inc()
 			}

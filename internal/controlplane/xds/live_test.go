@@ -25,6 +25,8 @@ import (
 type liveEnvoy struct {
 	ns      *nstest.Namespace
 	control *control
+	// dir has the files of the bootstrap.
+	dir string
 }
 
 func startReal(t *testing.T, pod *catalog.Pod, entries ...catalog.Entry) *liveEnvoy {
@@ -38,7 +40,8 @@ func startRealAt(t *testing.T, options controlOptions, pod *catalog.Pod, entries
 	listener := r.ns.Listen(t, fmt.Sprintf("127.0.0.1:%d", names.ADSPort))
 	r.control = startWith(t, listener, options, entries...)
 	r.control.store.MarkSynced()
-	dir := t.TempDir()
+	r.dir = t.TempDir()
+	dir := r.dir
 	config := bootstrap.Config{
 		Statistics: bootstrap.AllStatistics,
 		// The server uses the certificate of a workload "ads" in a namespace "control".
@@ -62,9 +65,18 @@ func startRealAt(t *testing.T, options controlOptions, pod *catalog.Pod, entries
 			t.Fatal(err)
 		}
 	}
+	r.run(t)
+	return r
+}
+
+// run starts an Envoy with the bootstrap and further arguments.
+func (r *liveEnvoy) run(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
 	log := &strings.Builder{}
-	cmd := exec.Command(envoytest.Binary(t), "--config-path", filepath.Join(dir, bootstrap.BootstrapFile),
-		"--log-level", "warning", "--disable-hot-restart", "--concurrency", "1")
+	args = append([]string{
+		"--config-path", filepath.Join(r.dir, bootstrap.BootstrapFile), "--log-level", "warning", "--disable-hot-restart", "--concurrency", "1",
+	}, args...)
+	cmd := exec.Command(envoytest.Binary(t), args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -72,7 +84,7 @@ func startRealAt(t *testing.T, options controlOptions, pod *catalog.Pod, entries
 		}
 	})
 	r.ns.Start(t, cmd)
-	return r
+	return cmd
 }
 
 // ready returns the status code of the readiness probe, 0 without an answer.

@@ -17,16 +17,15 @@ import (
 
 // loadClient is a sidecar with an open stream of load reports. Its goroutine only receives, so that an idle stream needs one goroutine and one timer.
 type loadClient struct {
-	peer         Peer
-	ads          *snapshot.Stream
-	reporter     *loadstats.Reporter
-	stream       loadstatsv3.LoadReportingService_StreamLoadStatsServer
-	endExemption func()
-	expiry       *time.Timer
+	peer     Peer
+	ads      *snapshot.Stream
+	reporter *loadstats.Reporter
+	stream   loadstatsv3.LoadReportingService_StreamLoadStatsServer
+	expiry   *time.Timer
 
 	mu sync.Mutex
-	// started is true after the first message. isFirst is true until the first report since somebody reads.
-	started, isFirst bool
+	// isFirst is true until the first report since somebody reads.
+	isFirst bool
 	// interval is what was requested last, 0 for nothing.
 	interval time.Duration
 	servers  []loadstats.Server
@@ -34,41 +33,41 @@ type loadClient struct {
 	ended error
 }
 
-// loadClients are the clients of a Server by the UID of their pod.
+// loadClients are the clients of a Server by their discovery stream.
 type loadClients struct {
-	mu    sync.Mutex
-	byPod map[string]*loadClient
+	mu       sync.Mutex
+	byStream map[*snapshot.Stream]*loadClient
 }
 
-// add registers and adds a client, and returns the one that it replaces, or nil. Of two streams of a pod that begin at once, the one that stays is the
+// add registers and adds a client, and returns the one that it replaces, or nil. Of two streams of an Envoy that begin at once, the one that stays is the
 // registered one.
 func (c *loadClients) add(client *loadClient, loads *loadstats.Store) (older *loadClient) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	client.reporter = loads.Register(client.peer.PodUID, client.peer.ServiceAccount, client.ads.Revision())
-	older = c.byPod[client.peer.PodUID]
-	c.byPod[client.peer.PodUID] = client
+	older = c.byStream[client.ads]
+	c.byStream[client.ads] = client
 	return older
 }
 
 func (c *loadClients) remove(client *loadClient) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.byPod[client.peer.PodUID] == client {
-		delete(c.byPod, client.peer.PodUID)
+	if c.byStream[client.ads] == client {
+		delete(c.byStream, client.ads)
 	}
 }
 
-func (c *loadClients) of(podUID string) *loadClient {
+func (c *loadClients) of(ads *snapshot.Stream) *loadClient {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.byPod[podUID]
+	return c.byStream[ads]
 }
 
 func (c *loadClients) all() []*loadClient {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Collect(maps.Values(c.byPod))
+	return slices.Collect(maps.Values(c.byStream))
 }
 
 // keepRequesting requests other reports of all clients when somebody begins or ceases to read, and when the servers of a sidecar change, until ctx ends.
@@ -106,7 +105,7 @@ func (s *Server) requestReports(client *loadClient) {
 	servers := s.config.Store.DecisionServers(client.peer.PodUID)
 	client.mu.Lock()
 	defer client.mu.Unlock()
-	if !client.started || client.ended != nil {
+	if client.ended != nil {
 		return
 	}
 	client.servers = servers
@@ -117,13 +116,6 @@ func (s *Server) requestReports(client *loadClient) {
 	}
 	client.interval = interval
 	_ = client.stream.Send(loadStatsResponse(interval)) // Recv returns the error of a broken stream
-}
-
-// start records the first message.
-func (c *loadClient) start() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.started = true
 }
 
 // recordServers records whether the servers of a sidecar answered it. It has none unless it is connected.

@@ -6,6 +6,8 @@ import (
 
 	endpoint "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	loadstatsv3 "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
@@ -29,7 +31,21 @@ const (
 // discovery stream of its pod in this replica: it waits for it, and ends with it. Envoy opens both, in any order, and opens an ended stream again
 // after a pause.
 func (s *Server) StreamLoadStats(stream loadstatsv3.LoadReportingService_StreamLoadStatsServer) error {
-	client, err := s.beginReports(stream)
+	peer, err := s.authenticate(stream.Context())
+	if err != nil {
+		return err
+	}
+	conn := connectionOf(stream.Context())
+	peer.Address = conn.address()
+	if _, err := s.awaitDiscovery(stream.Context(), peer, nil); err != nil {
+		return err
+	}
+	defer conn.beginStream()()
+	epoch, err := receiveEpoch(stream)
+	if err != nil {
+		return s.streamStatus(peer, err)
+	}
+	client, err := s.beginReports(stream, peer, epoch)
 	if err != nil {
 		return err
 	}
@@ -37,21 +53,40 @@ func (s *Server) StreamLoadStats(stream loadstatsv3.LoadReportingService_StreamL
 	return s.receiveReports(client)
 }
 
-// beginReports authenticates a client and waits for the discovery stream of its pod.
-func (s *Server) beginReports(stream loadstatsv3.LoadReportingService_StreamLoadStatsServer) (*loadClient, error) {
-	peer, err := s.authenticate(stream.Context())
-	if err != nil {
-		return nil, err
-	}
-	conn := connectionOf(stream.Context())
-	peer.Address = conn.address()
-	ctx, cancel := context.WithTimeout(stream.Context(), discoveryTimeout)
+// awaitDiscovery waits for the discovery stream of a pod. A nil epoch accepts that of any of its Envoys.
+func (s *Server) awaitDiscovery(ctx context.Context, peer Peer, epoch *uint64) (*snapshot.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
 	defer cancel()
-	ads, err := s.config.Store.AwaitStream(ctx, peer)
+	ads, err := s.config.Store.AwaitStream(ctx, peer, epoch)
 	if err != nil {
 		return nil, s.connectStatus(peer, err)
 	}
-	client := &loadClient{peer: peer, ads: ads, stream: stream, endExemption: conn.beginStream(), isFirst: true}
+	return ads, nil
+}
+
+// receiveEpoch receives the first message, which has no loads, and returns the epoch of the client.
+func receiveEpoch(stream loadstatsv3.LoadReportingService_StreamLoadStatsServer) (uint64, error) {
+	timeout := time.AfterFunc(firstRequestTimeout, func() {
+		finishStream(stream.Context(), status.New(codes.DeadlineExceeded, errNoRequest.Error()))
+	})
+	first, err := stream.Recv()
+	if !timeout.Stop() {
+		return 0, errNoRequest
+	}
+	if err != nil {
+		return 0, err
+	}
+	handledFunc(stream.Context(), first)()
+	return epochOf(first.GetNode()), nil
+}
+
+// beginReports registers a client with the discovery stream of its Envoy.
+func (s *Server) beginReports(stream loadstatsv3.LoadReportingService_StreamLoadStatsServer, peer Peer, epoch uint64) (*loadClient, error) {
+	ads, err := s.awaitDiscovery(stream.Context(), peer, &epoch)
+	if err != nil {
+		return nil, err
+	}
+	client := &loadClient{peer: peer, ads: ads, stream: stream, isFirst: true}
 	if older := s.loadClients.add(client, s.config.Loads); older != nil {
 		s.endReports(older, snapshot.ErrSuperseded)
 	}
@@ -64,34 +99,22 @@ func (s *Server) removeReports(client *loadClient) {
 	client.expiry.Stop()
 	s.loadClients.remove(client)
 	client.reporter.Unregister()
-	client.endExemption()
 }
 
-// receiveReports records reports until the stream ends. It is the only goroutine of the stream: others end it with endReports. The first
-// message has no loads.
+// receiveReports records reports until the stream ends. It is the only goroutine of the stream: others end it with endReports.
 func (s *Server) receiveReports(client *loadClient) error {
-	timeout := time.AfterFunc(firstRequestTimeout, func() { s.endReports(client, errNoRequest) })
 	for {
-		report, err := client.stream.Recv()
-		if err != nil {
-			if timeout != nil {
-				timeout.Stop()
-			}
-			return client.endStatus()
-		}
-		if timeout != nil {
-			timeout.Stop()
-			timeout = nil
-			client.start()
-		} else {
-			s.recordReport(client.reporter, client.ads, report)
-			client.recordServers(report)
-			handledFunc(client.stream.Context(), report)()
-		}
 		s.requestReports(client)
 		if !client.pause() {
 			return client.endStatus()
 		}
+		report, err := client.stream.Recv()
+		if err != nil {
+			return client.endStatus()
+		}
+		s.recordReport(client.reporter, client.ads, report)
+		client.recordServers(report)
+		handledFunc(client.stream.Context(), report)()
 	}
 }
 

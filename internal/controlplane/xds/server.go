@@ -129,7 +129,7 @@ func NewServer(config Config) (*Server, error) {
 		config.MaxPendingPerAddress = maxPendingPerAddress
 	}
 	handshakes := newHandshakeLimiter(max(runtime.GOMAXPROCS(0), minActiveHandshakes))
-	s := &Server{config: config, metrics: newMetrics(config.Metrics, handshakes), loadClients: loadClients{byPod: map[string]*loadClient{}}}
+	s := &Server{config: config, metrics: newMetrics(config.Metrics, handshakes), loadClients: loadClients{byStream: map[*snapshot.Stream]*loadClient{}}}
 	limits := PendingLimits()
 	limits.PerAddress = config.MaxPendingPerAddress
 	pending := connlimit.New(limits, s.metrics.countClosedPending)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -112,6 +113,10 @@ type Config struct {
 	// EnvoyImage and InitImage are the defaults for images that Settings does not set.
 	EnvoyImage string
 	InitImage  string
+	// InPlace gives pods two slots, so that their sidecars can be upgraded while they run.
+	InPlace bool
+	// DrainBound is when a slot cuts the connections of an Envoy that drains; 0 selects the default of the launcher.
+	DrainBound time.Duration
 	// Settings is the spec of the MeshConfig. Its zero value selects the documented defaults.
 	Settings configv1alpha2.MeshConfigSpec
 	// Reach is the state of the cluster. With its zero value, all sidecars are Eager.
@@ -141,7 +146,7 @@ const tokenSeconds = 3600
 
 // injectedVolumes returns the names of the volumes that injection adds.
 func injectedVolumes() []string {
-	return []string{names.BootstrapVolume, names.TokenVolume, names.TrustVolume}
+	return []string{names.BootstrapVolume, names.TokenVolume, names.TrustVolume, names.LauncherVolume, names.SlotsVolume}
 }
 
 func addVolumes(pod *corev1.Pod, c Config) {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -43,6 +44,7 @@ func goldenCases() map[string]func(*Config, *Namespace) {
 		"hooks":               unchanged,
 		"forged":              unchanged,
 		"copied-from-osm":     unchanged,
+		"in-place":            func(c *Config, _ *Namespace) { c.InPlace, c.DrainBound = true, 2*time.Hour },
 		"metrics":             func(_ *Config, ns *Namespace) { ns.Annotations[names.MetricsAnnotation] = "enabled" },
 		"exclusions": func(c *Config, _ *Namespace) {
 			c.Settings.Traffic = configv1alpha2.TrafficSpec{

@@ -36,6 +36,9 @@ func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, 
 		return nil, err
 	}
 	addVolumes(pod, c)
+	if c.InPlace {
+		addSlotVolumes(pod)
+	}
 	setKey(&pod.Labels, names.ProxyUUIDLabel, uuid)
 	if c.Revision != "" {
 		setKey(&pod.Labels, names.RevisionLabel, c.Revision)
@@ -105,9 +108,11 @@ func addContainers(pod *corev1.Pod, ns Namespace, c Config, document initconfig.
 	cluster := cmp.Or(pod.Spec.ServiceAccountName, "default") + "." + ns.Name
 	envoy := sidecarContainer(envoyImage, cluster, workload.Of(pod), document.Bootstrap.Probes, c.Settings.Sidecar)
 	envoy.Env = append(envoy.Env, destinations...)
-	pod.Spec.InitContainers = slices.Concat([]corev1.Container{
-		initContainer(initImage, args, c.Settings.Sidecar.EnablePrivilegedInitContainer), envoy,
-	}, pod.Spec.InitContainers)
+	added := []corev1.Container{initContainer(initImage, args, c.Settings.Sidecar.EnablePrivilegedInitContainer), envoy}
+	if c.InPlace {
+		added = addSlots(added, initImage, c.DrainBound)
+	}
+	pod.Spec.InitContainers = slices.Concat(added, pod.Spec.InitContainers)
 	return nil
 }
 

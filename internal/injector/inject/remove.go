@@ -23,7 +23,7 @@ func removeInjection(pod *corev1.Pod) error {
 		return err
 	}
 	pod.Spec.InitContainers = slices.DeleteFunc(pod.Spec.InitContainers, func(c corev1.Container) bool {
-		return c.Name == names.InitContainer || c.Name == names.SidecarContainer
+		return isInjected(c.Name)
 	})
 	if slices.ContainsFunc(pod.Spec.Containers, isOSMSidecar) {
 		pod.Spec.Containers = slices.DeleteFunc(pod.Spec.Containers, func(c corev1.Container) bool {
@@ -63,7 +63,7 @@ func validateNames(pod *corev1.Pod) error {
 		problems = append(problems, errors.New("the pod has no container besides the sidecar"))
 	}
 	for c := range containers(pod) {
-		if c.Name == names.SidecarContainer || c.Name == names.InitContainer {
+		if isInjected(c.Name) {
 			problems = append(problems, fmt.Errorf("the container %s has a name that is reserved for the mesh: rename it", c.Name))
 		}
 		problems = append(problems, validateMounts(c.Name, c.VolumeMounts))

@@ -130,3 +130,30 @@ func TestPrepare_FailsWithoutNetAdmin(t *testing.T) {
 		t.Errorf("error is %v, want one that names the capability", err)
 	}
 }
+
+// TestCopyLauncher copies the launcher into the volume of a pod with two slots, again after a restart of the pod, and nothing elsewhere.
+func TestCopyLauncher(t *testing.T) {
+	program, dir := filepath.Join(t.TempDir(), "program"), t.TempDir()
+	if err := os.WriteFile(program, []byte("launcher"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := CopyLauncher(program, dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, names.LauncherFile)
+	content, err := os.ReadFile(path)
+	if err != nil || string(content) != "launcher" {
+		t.Errorf("the volume has %q, %v", content, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("the launcher has mode %v (%v), want it executable for the sidecar's user", info.Mode(), err)
+	}
+	if err := CopyLauncher("/does/not/exist", filepath.Join(dir, "missing")); err != nil {
+		t.Errorf("a pod with one sidecar: %v", err)
+	}
+	if err := CopyLauncher("/does/not/exist", dir); err == nil {
+		t.Error("an image without the launcher prepares two slots")
+	}
+}

@@ -204,7 +204,7 @@ func containerRestarts(pods []corev1.Pod) []PodRestarts {
 	return list
 }
 
-// setProxies adds up the sidecars of all replicas. It sets nothing when a replica did not answer.
+// setProxies adds up the sidecars of all replicas. A pod counts once. It sets nothing when a replica did not answer.
 func (o *Observation) setProxies(answers []client.Answer[report.Proxies]) {
 	sum := Proxies{UIDs: map[string]bool{}}
 	var all []report.Proxy
@@ -212,16 +212,17 @@ func (o *Observation) setProxies(answers []client.Answer[report.Proxies]) {
 		if answer.Err != nil {
 			return
 		}
-		for _, p := range answer.Value.Proxies {
-			counts := p.Counts()
-			sum.Connected += counts.Connected
-			sum.UIDs[p.UID] = true
-			sum.Rejecting += counts.Rejecting
-			sum.Behind += counts.Behind
-		}
 		all = append(all, answer.Value.Proxies...)
 	}
-	groups := groupProxies(all)
+	pods := report.Pods(all)
+	for _, pod := range pods {
+		counts := report.CountPod(pod)
+		sum.Connected += counts.Connected
+		sum.UIDs[pod[0].UID] = true
+		sum.Rejecting += counts.Rejecting
+		sum.Behind += counts.Behind
+	}
+	groups := groupPods(pods)
 	sum.Rejections = rejections(groups)
 	until := certificatesUntil(groups)
 	o.Proxies, o.CertificatesUntil = &sum, &until

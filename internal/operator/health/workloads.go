@@ -29,16 +29,17 @@ type Rejection struct {
 // for a new revision are a group of their own.
 type group struct {
 	workload string
-	proxies  []report.Proxy
+	// pods have one Envoy each, or two while one of them takes over.
+	pods [][]report.Proxy
 }
 
-// groupProxies returns the groups, sorted by workload and revision.
-func groupProxies(proxies []report.Proxy) []group {
+// groupPods returns the groups, sorted by workload and revision.
+func groupPods(pods [][]report.Proxy) []group {
 	type key struct{ workload, revision string }
-	members := map[key][]report.Proxy{}
-	for _, p := range proxies {
-		k := key{p.Namespace + "/" + p.ServiceAccount, p.Revision}
-		members[k] = append(members[k], p)
+	members := map[key][][]report.Proxy{}
+	for _, pod := range pods {
+		k := key{pod[0].Namespace + "/" + pod[0].ServiceAccount, pod[0].Revision}
+		members[k] = append(members[k], pod)
 	}
 	groups := make([]group, 0, len(members))
 	for _, k := range slices.SortedFunc(maps.Keys(members), func(a, b key) int {
@@ -54,15 +55,16 @@ func rejections(groups []group) []Rejection {
 	var list []Rejection
 	for _, g := range groups {
 		rejection := Rejection{Workload: g.workload}
-		for _, p := range g.proxies {
-			if p.Counts().Rejecting == 0 {
+		for _, pod := range g.pods {
+			i := slices.IndexFunc(pod, func(p report.Proxy) bool { return p.Counts().Rejecting > 0 })
+			if i < 0 {
 				continue
 			}
 			if rejection.Sidecars++; rejection.Example == "" {
-				rejection.Example = formatRejection(p)
+				rejection.Example = formatRejection(pod[i])
 			}
 		}
-		if 2*rejection.Sidecars > len(g.proxies) {
+		if 2*rejection.Sidecars > len(g.pods) {
 			list = append(list, rejection)
 		}
 	}
@@ -75,9 +77,9 @@ func certificatesUntil(groups []group) time.Time {
 	var first time.Time
 	for _, g := range groups {
 		var ends []time.Time
-		for _, p := range g.proxies {
-			if p.CertificateEnd != nil {
-				ends = append(ends, *p.CertificateEnd)
+		for _, pod := range g.pods {
+			if end := firstEnd(pod); end != nil {
+				ends = append(ends, *end)
 			}
 		}
 		if len(ends) == 0 {
@@ -85,6 +87,16 @@ func certificatesUntil(groups []group) time.Time {
 		}
 		slices.SortFunc(ends, time.Time.Compare)
 		if end := ends[len(ends)/2]; first.IsZero() || end.Before(first) {
+			first = end
+		}
+	}
+	return first
+}
+
+// firstEnd returns when the first certificate of a pod expires; nil without any.
+func firstEnd(pod []report.Proxy) (first *time.Time) {
+	for _, p := range pod {
+		if end := p.CertificateEnd; end != nil && (first == nil || end.Before(*first)) {
 			first = end
 		}
 	}

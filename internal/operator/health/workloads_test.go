@@ -58,6 +58,26 @@ func TestOneSidecarDoesNotFailAnUpgrade(t *testing.T) {
 	}
 }
 
+// TestPodsCountOnce has pods with two Envoys, at different replicas. The worst of them decides.
+func TestPodsCountOnce(t *testing.T) {
+	soon := noon.Add(time.Minute)
+	serving, starting := proxies("web", "v1", 3, 0), proxies("web", "v1", 1, 2)
+	for i := range serving {
+		serving[i].UID = string(rune('a' + i))
+		starting[i].UID = serving[i].UID
+	}
+	serving[0].CertificateEnd, starting[0].Types = &soon, map[string]report.Type{"RDS": {Behind: &noon}}
+	var o Observation
+	o.setProxies(answers(report.Proxies{Proxies: serving}, report.Proxies{Proxies: starting}))
+	want := Proxies{
+		Connected: 3, Rejecting: 2, Behind: 1, UIDs: map[string]bool{"a": true, "b": true, "c": true},
+		Rejections: []Rejection{{Workload: "shop/web", Sidecars: 2, Example: "shop/web rejects LDS: no"}},
+	}
+	if diff := cmp.Diff(want, *o.Proxies); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestRejectingWorkloadsAreSortedWithoutDuplicates(t *testing.T) {
 	var o Observation
 	o.setProxies(answers(report.Proxies{Proxies: append(append(proxies("web", "v2", 0, 1), proxies("web", "v1", 0, 1)...), proxies("db", "v1", 0, 1)...)}))

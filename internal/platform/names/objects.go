@@ -266,3 +266,32 @@ const (
 	// TrustDir is where TrustVolume is mounted.
 	TrustDir = "/var/run/secrets/osm/trust"
 )
+
+// Names of a pod whose sidecar is upgraded in place. It has two slots, each a container that can run Envoy: SidecarContainer and StandbyContainer. Exactly one serves.
+const (
+	// StandbyContainer is the second slot. It has the same image, arguments and user as SidecarContainer.
+	StandbyContainer = "envoy-standby"
+	// SlotsVolume holds the state of the slots, the sockets between them and their shared memory. No other container mounts it.
+	SlotsVolume = "envoy-slots"
+	// SlotsDir is where SlotsVolume is mounted, and also SharedMemoryDir, in place of the shared memory of the pod, which the application can write.
+	SlotsDir        = "/var/run/osm/slots"
+	SharedMemoryDir = "/dev/shm"
+	// LauncherVolume holds the launcher, which osm-init copies for the slots: their image needs nothing but Envoy.
+	LauncherVolume = "osm-launcher"
+	// LauncherDir is where LauncherVolume is mounted.
+	LauncherDir = "/var/run/osm/launcher"
+	// LauncherFile is the name of the program in LauncherDir, and in the root of the image of osm-init.
+	LauncherFile = "osm-launcher"
+	// WaitContainer is the init container after the slots. It ends once one of them serves, so the application starts with a working network.
+	WaitContainer = "osm-wait"
+	// SlotMetadata in the metadata of a node is the name of its slot; absent in pods with one sidecar.
+	SlotMetadata = "slot"
+	// EpochMetadata in the metadata of a node is a number that grows with each Envoy that was started in the pod. The newest one that is ready serves. Others
+	// drain.
+	EpochMetadata = "epoch"
+)
+
+// IsSlot reports whether a container of an injected pod runs Envoy.
+func IsSlot(container string) bool {
+	return container == SidecarContainer || container == StandbyContainer
+}

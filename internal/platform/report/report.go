@@ -48,7 +48,8 @@ type IssuanceFailure struct {
 	Error string `json:"error"`
 }
 
-// Counts are numbers of connected sidecars. Each sidecar is counted as exactly one of UpToDate, Behind and Rejecting.
+// Counts are numbers of connected sidecars. Each sidecar is counted as exactly one of UpToDate, Behind and Rejecting. A pod counts once, also
+// while it has two Envoys.
 type Counts struct {
 	Connected int `json:"connected"`
 	// UpToDate is the number of sidecars that have acknowledged their current configuration.
@@ -67,7 +68,7 @@ func (c Counts) Plus(other Counts) Counts {
 	}
 }
 
-// Proxy is a connected sidecar.
+// Proxy is a connected Envoy. A pod has two while one of them takes over from the other.
 type Proxy struct {
 	Namespace      string `json:"namespace"`
 	Pod            string `json:"pod"`
@@ -80,6 +81,11 @@ type Proxy struct {
 	// Envoy is the Envoy release and Bootstrap the bootstrap version that the sidecar reports. They are empty if it reports none.
 	Envoy     string `json:"envoy,omitempty"`
 	Bootstrap string `json:"bootstrap,omitempty"`
+	// Slot is the container of the Envoy, in a pod with two of them. Epoch grows each time that an Envoy of the pod takes over. Complete is true once the
+	// Envoy has had its whole configuration. Replicas before v0.5 omit all three.
+	Slot     string `json:"slot,omitempty"`
+	Epoch    uint64 `json:"epoch,omitempty"`
+	Complete bool   `json:"complete,omitempty"`
 	// Unserved is the reason why the sidecar is connected but receives no configuration. It is empty for a served sidecar.
 	Unserved  string    `json:"unserved,omitempty"`
 	Connected time.Time `json:"connected"`
@@ -97,7 +103,7 @@ type Proxy struct {
 	Types map[string]Type `json:"types,omitempty"`
 }
 
-// Counts returns the counts of this sidecar only.
+// Counts returns the counts of this Envoy only. CountPods counts several.
 func (p Proxy) Counts() Counts {
 	rejecting, behind := p.Unserved != "", false
 	for _, t := range p.Types {
@@ -139,7 +145,8 @@ type Object struct {
 	Generation int64 `json:"generation,omitempty"`
 	// Changed is the time when the replica received the current version.
 	Changed time.Time `json:"changed"`
-	// Sidecars is the number of sidecars that the policy affects. Those that are neither Acknowledged nor Rejected have not responded.
+	// Sidecars is the number of sidecars that the policy affects. Those that are neither Acknowledged nor Rejected have not responded. Both Envoys of
+	// a pod count, because the policy is in force when both have acknowledged it.
 	Sidecars     int `json:"sidecars"`
 	Acknowledged int `json:"acknowledged"`
 	Rejected     int `json:"rejected"`

@@ -22,7 +22,7 @@ import (
 var attacksFile []byte
 
 // LastNumber is the number of the last numbered attack. The numbers start at 1.
-const LastNumber = 60
+const LastNumber = 61
 
 // Attack is an attack, or invalid input, and what happens.
 type Attack struct {

@@ -32,7 +32,7 @@ func TestEveryAttackHasATest(t *testing.T) {
 // TestProblems checks that each kind of gap is found.
 func TestProblems(t *testing.T) {
 	tests := map[string]string{"TestThreat1And2Rejected": "a_test.go", "TestThreat14To16": "b_test.go", "TestOther": "c_test.go"}
-	rest := threats.Attack{Attack: "all others", Numbers: "4 to 60", Result: "refused", Tests: []string{"TestThreat14To16"}}
+	rest := threats.Attack{Attack: "all others", Numbers: "4 to 61", Result: "refused", Tests: []string{"TestThreat14To16"}}
 	attacks := []threats.Attack{
 		{Attack: "x", Numbers: "1, 2", Result: "refused", Tests: []string{"TestOther"}},
 		{Attack: "y", Result: "refused"},

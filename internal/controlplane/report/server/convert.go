@@ -16,10 +16,9 @@ import (
 func Proxies(list []status.Proxy) report.Proxies {
 	result := report.Proxies{Proxies: make([]report.Proxy, 0, len(list))}
 	for _, p := range list {
-		proxy := proxy(p)
-		result.Proxies = append(result.Proxies, proxy)
-		result.Counts = result.Counts.Plus(proxy.Counts())
+		result.Proxies = append(result.Proxies, proxy(p))
 	}
+	result.Counts = report.CountPods(result.Proxies)
 	return result
 }
 
@@ -50,6 +49,7 @@ func proxy(p status.Proxy) report.Proxy {
 		CertificateIssuer: p.CertificateIssuer, CertificateTrustDomain: p.CertificateTrustDomain, Types: map[string]report.Type{},
 		OnDemand: p.Scope.Class.OnDemand,
 		Envoy:    p.Software.Envoy, Bootstrap: p.Software.Bootstrap, Unserved: p.Software.UnservedReason,
+		Slot: p.Software.Slot, Epoch: p.Software.Epoch, Complete: p.IsComplete,
 	}
 	for t, ts := range p.Types {
 		result.Types[t.String()] = report.Type{

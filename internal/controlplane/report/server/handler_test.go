@@ -216,7 +216,7 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("counts (-want +got):\n%s", diff)
 		}
 		first := report.Proxy{
-			Namespace: "a", Pod: "behind", UID: "uid", ServiceAccount: "sa", Revision: "osm", OnDemand: true, Connected: moment, CertificateEnd: &moment, CertificateIssuer: "g0",
+			Namespace: "a", Pod: "behind", UID: "uid of behind", ServiceAccount: "sa", Revision: "osm", OnDemand: true, Connected: moment, CertificateEnd: &moment, CertificateIssuer: "g0",
 			Types: map[string]report.Type{"RDS": {Version: "v", Sent: 2, Accepted: 1, Behind: &moment}},
 		}
 		if diff := cmp.Diff(first, got.Proxies[0]); diff != "" {
@@ -332,7 +332,7 @@ var key = scope.Key{Identity: identity.ServiceAccount{Namespace: "a", Name: "sa"
 
 func sidecar(pod string, routes status.TypeStatus) status.Proxy {
 	return status.Proxy{
-		Pod: catalog.Name{Namespace: "a", Name: pod}, PodUID: "uid", Scope: key, ConnectedSince: moment, CertificateExpiry: moment, CertificateIssuer: "g0",
+		Pod: catalog.Name{Namespace: "a", Name: pod}, PodUID: "uid of " + pod, Scope: key, ConnectedSince: moment, CertificateExpiry: moment, CertificateIssuer: "g0",
 		Types: map[resourcetype.Type]status.TypeStatus{resourcetype.Routes: routes}, ScopeVersions: map[resourcetype.Type]string{resourcetype.Routes: "v"},
 	}
 }

@@ -268,3 +268,14 @@ func (q *sequencer) usesAll(snap Snapshot, now time.Time) bool {
 	updateBlockedSince(&q.routesMissingSince, missing, now)
 	return !missing || isOverdue(q.routesMissingSince, now)
 }
+
+// hadAll reports whether the client has had its whole configuration: the readiness cluster is removed. Pending is what is not answered. The readiness
+// cluster covers routes and secrets; clients that are not sent it are not Envoys of this mesh.
+func (q *sequencer) hadAll(pending *[resourcetype.NumTypes]time.Time) bool {
+	for _, t := range []resourcetype.Type{resourcetype.Clusters, resourcetype.Listeners} {
+		if !pending[t].IsZero() || q.types[t].rejected {
+			return false
+		}
+	}
+	return q.readinessCluster == nil
+}

@@ -1,6 +1,8 @@
 package delta
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -166,6 +168,13 @@ func (s *Stream) Load(names []string) {
 	s.wakeUp()
 }
 
+// Destinations returns the names of destinations that the client has, in any order.
+func (s *Stream) Destinations() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.destinations))
+}
+
 // Move replaces the snapshot. The client is sent the differences. The trace may be nil.
 func (s *Stream) Move(snapshot SharedSnapshot, now time.Time, trace *status.BatchTrace) {
 	s.mu.Lock()
@@ -279,6 +288,9 @@ func (s *Stream) recordRejected() {
 func (s *Stream) recordProgress(q *sequencer) {
 	types := q.pendingSince(s.connectedAt)
 	s.acks.SetPending(&types)
+	if q.hadAll(&types) {
+		s.acks.SetComplete()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unacknowledgedSince = s.allSince

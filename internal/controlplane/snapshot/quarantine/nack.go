@@ -23,11 +23,17 @@ type Answers struct {
 	Rejected, Accepted, Pending int
 }
 
+// Proxy is a proxy that sends NACKs. The Envoys of a pod differ by their epoch.
+type Proxy struct {
+	Pod   catalog.Name
+	Epoch uint64
+}
+
 // nack is a rejected resource of a scope.
 type nack struct {
 	RejectedResource
 	// proxies are those that reject it, at least one, in order of their answers.
-	proxies []catalog.Name
+	proxies []Proxy
 	at      time.Time
 	// minority is true while most proxies accept the resource. It is then quarantined for those that reject it only.
 	minority bool
@@ -49,7 +55,7 @@ func (n *nack) recordTrial(policy policyRecord) {
 
 // HandleNACK records a rejected resource of a scope. The NACKs of one scope are examined one after the other, because the first
 // quarantined policy often resolves the others.
-func (q *Quarantine) HandleNACK(key scope.Key, r RejectedResource, proxy catalog.Name) {
+func (q *Quarantine) HandleNACK(key scope.Key, r RejectedResource, proxy Proxy) {
 	s := q.scope(key)
 	s.pending = slices.DeleteFunc(s.pending, func(n *nack) bool { return !q.config.Scopes.IsCurrent(key, n.RejectedResource) })
 	i := slices.IndexFunc(s.pending, func(n *nack) bool { return n.isAbout(r) })
@@ -59,7 +65,19 @@ func (q *Quarantine) HandleNACK(key scope.Key, r RejectedResource, proxy catalog
 		s.pending[i].proxies = append(s.pending[i].proxies, proxy)
 		s.pending[i].minority = false
 	case len(s.pending) < maxNACKs:
-		s.pending = append(s.pending, &nack{RejectedResource: r, proxies: []catalog.Name{proxy}, at: q.config.Now()})
+		s.pending = append(s.pending, &nack{RejectedResource: r, proxies: []Proxy{proxy}, at: q.config.Now()})
+	}
+	q.examineNext(key)
+}
+
+// Reconsider decides again about the rejected resources of a scope, after its connected proxies have changed.
+func (q *Quarantine) Reconsider(key scope.Key) {
+	s := q.scopes[key]
+	if s == nil {
+		return
+	}
+	for _, n := range s.pending {
+		n.minority = false
 	}
 	q.examineNext(key)
 }

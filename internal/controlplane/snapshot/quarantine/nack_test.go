@@ -29,7 +29,7 @@ var policy = catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Nam
 
 func (f *fakeScopes) IsCurrent(_ scope.Key, r RejectedResource) bool { return !f.outdated[r.Name] }
 
-func (f *fakeScopes) Answers(_ scope.Key, rejecting []catalog.Name) Answers {
+func (f *fakeScopes) Answers(_ scope.Key, rejecting []Proxy) Answers {
 	return Answers{Rejected: len(rejecting), Accepted: f.accepted, Pending: f.proxies - f.accepted - len(rejecting)}
 }
 
@@ -66,7 +66,7 @@ func (h *harness) change(policy catalog.Ref) {
 }
 
 func (h *harness) reject(resourceName, proxy string) {
-	h.HandleNACK(scope.Key{}, RejectedResource{Type: resourcetype.Routes, Name: resourceName}, catalog.Name{Namespace: "a", Name: proxy})
+	h.HandleNACK(scope.Key{}, RejectedResource{Type: resourcetype.Routes, Name: resourceName}, Proxy{Pod: catalog.Name{Namespace: "a", Name: proxy}})
 }
 
 // fire lets time pass and runs the timers.

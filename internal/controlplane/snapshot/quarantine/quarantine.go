@@ -20,7 +20,7 @@ type Scopes interface {
 	IsCurrent(key scope.Key, r RejectedResource) bool
 	// Answers counts the connected proxies of the scope. Those in rejecting reject a resource; the others accept it once they
 	// have answered everything.
-	Answers(key scope.Key, rejecting []catalog.Name) Answers
+	Answers(key scope.Key, rejecting []Proxy) Answers
 	// Policies returns the policies that the scope was built from.
 	Policies(key scope.Key) []catalog.Ref
 	// HashWithout returns the hash of a resource of the scope without some policies, which include the quarantined ones. It returns false if the
@@ -177,7 +177,7 @@ func (q *Quarantine) differsWithout(key scope.Key, s *scopeQuarantine, policy ca
 }
 
 func (q *Quarantine) quarantine(key scope.Key, policy catalog.Ref, n *nack) {
-	proxy := n.proxies[0]
+	proxy := n.proxies[0].Pod
 	q.Add(Rejection{
 		Policy: policy, Scope: key, Proxy: proxy, Type: n.Type, Resource: n.Name, Message: n.Message, At: q.config.Now(),
 	})

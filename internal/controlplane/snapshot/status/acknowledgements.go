@@ -17,6 +17,7 @@ type Acknowledgements struct {
 	sentCertificate, acknowledgedCertificate string
 	// usesCertificates is true while the proxy subscribes to secrets, and mayHaveCertificate once a certificate was sent or reported.
 	usesCertificates, mayHaveCertificate bool
+	complete                             bool
 }
 
 // SetSoftware records what the proxy reports about itself.
@@ -24,6 +25,20 @@ func (a *Acknowledgements) SetSoftware(software Software) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.software = software
+}
+
+// SetComplete records that the proxy has had its whole configuration.
+func (a *Acknowledgements) SetComplete() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.complete = true
+}
+
+// IsComplete reports whether the proxy has had its whole configuration once.
+func (a *Acknowledgements) IsComplete() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.complete
 }
 
 // RecordSent records a response. The version is that of the service certificate in it; empty without one.
@@ -98,7 +113,7 @@ func (a *Acknowledgements) WriteTo(p *Proxy) {
 	p.CertificateIssuer, p.CertificateTrustDomain = resource.CertificateGeneration(a.acknowledgedCertificate)
 	p.UsesCertificates = a.usesCertificates
 	p.AwaitsCertificate = a.usesCertificates && !a.mayHaveCertificate
-	p.Software = a.software
+	p.Software, p.IsComplete = a.software, a.complete
 	p.Types = map[resourcetype.Type]TypeStatus{}
 	for t := range resourcetype.NumTypes {
 		if a.types[t] != (TypeStatus{}) {

@@ -96,6 +96,7 @@ func (p *Policies) Status(policy catalog.Ref, now time.Time, count Counter) (Pol
 	}
 	status.CompletedAt = version.completed
 	slices.SortFunc(status.Pending, catalog.Name.Compare)
+	status.Pending = slices.Compact(status.Pending)
 	status.Pending = status.Pending[:min(len(status.Pending), maxListedPods)]
 	return status, nil
 }
@@ -133,6 +134,8 @@ type Proxy struct {
 	// CertificateTrustDomain is the trust domain of the workload in the acknowledged certificate; empty without one.
 	CertificateTrustDomain string
 	Software               Software
+	// IsComplete is true once the proxy has had its whole configuration, on this stream or an earlier one.
+	IsComplete bool
 }
 
 // Trust is what connections between workloads accept.
@@ -145,12 +148,16 @@ type Trust struct {
 	Since time.Time
 }
 
-// Software describes a proxy by what it reports about itself. It is not verified, and configuration never depends on it.
+// Software describes a proxy by what it reports about itself. It is not verified, and configuration never depends on it. The epoch decides which streams
+// of the same pod replace each other.
 type Software struct {
 	// Envoy is the release, for example 1.40.0; empty if it is not known.
 	Envoy string
 	// Bootstrap is the version of the bootstrap configuration; empty if it is not known.
 	Bootstrap string
+	// Slot is the container of the Envoy, empty if the pod has one; Epoch is how often an Envoy of the pod had taken over when it started.
+	Slot  string
+	Epoch uint64
 	// UnservedReason is why the proxy gets no configuration; empty if it is served.
 	UnservedReason string
 }

@@ -157,19 +157,21 @@ type Sum struct {
 	Unknown []string
 }
 
-// Total adds the sidecars of all replicas.
+// Total adds the sidecars of all replicas. A pod counts once.
 func Total(answers []Answer[report.Proxies]) Sum {
 	sum := Sum{ByRevision: map[string]report.Counts{}}
+	var proxies []report.Proxy
 	for _, answer := range answers {
 		if answer.Err != nil {
 			sum.Unknown = append(sum.Unknown, answer.Replica)
 			continue
 		}
-		for _, p := range answer.Value.Proxies {
-			one := p.Counts()
-			sum.Counts = sum.Counts.Plus(one)
-			sum.ByRevision[p.Revision] = sum.ByRevision[p.Revision].Plus(one)
-		}
+		proxies = append(proxies, answer.Value.Proxies...)
+	}
+	for _, pod := range report.Pods(proxies) {
+		one, revision := report.CountPod(pod), pod[0].Revision
+		sum.Counts = sum.Counts.Plus(one)
+		sum.ByRevision[revision] = sum.ByRevision[revision].Plus(one)
 	}
 	return sum
 }

@@ -1,0 +1,114 @@
+package snapshot
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+)
+
+// A pod may have two Envoys: while one takes over from the other, each has a stream of its own. Envoys of a pod differ by their epoch, which is the number of
+// takeovers before. It is what the client claims, so it decides about streams of the same pod only: the limit counts the latest streams, whatever their
+// epochs are, and an Envoy that is pushed out by an invented epoch is back when it connects again.
+
+// maxEpochs is how many Envoys of a pod are served at a time.
+const maxEpochs = 2
+
+// SetSoftware records what the proxy reports about itself. The first call announces its epoch: streams of the pod with the same epoch end, and all but
+// the latest of the others.
+func (s *Stream) SetSoftware(software status.Software) {
+	s.delta.Acknowledgements().SetSoftware(software)
+	if !s.reported {
+		s.reported = true
+		s.store.run(func() { s.store.announce(s, software.Epoch) })
+	}
+}
+
+// announce records the epoch of a stream and ends the streams that it replaces.
+func (s *Store) announce(stream *Stream, epoch uint64) {
+	if !s.isConnected(stream) {
+		return
+	}
+	stream.epoch, stream.announced = epoch, true
+	var others []*Stream
+	for _, other := range slices.Clone(s.streams[stream.peer.PodUID]) {
+		switch {
+		case other == stream || !other.announced:
+		case other.epoch == epoch:
+			s.end(other, ErrSuperseded)
+		default:
+			others = append(others, other)
+		}
+	}
+	for _, other := range others[:max(0, len(others)-maxEpochs+1)] {
+		s.end(other, ErrSuperseded)
+	}
+	s.registry.announce(stream)
+}
+
+// endUnannounced ends the streams of a pod that have no epoch yet, when a newer one is bound.
+func (s *Store) endUnannounced(newer *Stream) {
+	for _, other := range slices.Clone(s.streams[newer.peer.PodUID]) {
+		if other != newer && !other.announced {
+			s.end(other, ErrSuperseded)
+		}
+	}
+}
+
+// isConnected reports whether a stream has not ended.
+func (s *Store) isConnected(stream *Stream) bool {
+	return slices.Contains(s.streams[stream.peer.PodUID], stream)
+}
+
+// removeFromPod removes a stream from those of its pod, and returns whether there are others.
+func (s *Store) removeFromPod(stream *Stream) bool {
+	uid := stream.peer.PodUID
+	left := slices.DeleteFunc(s.streams[uid], func(other *Stream) bool { return other == stream })
+	if len(left) == 0 {
+		delete(s.streams, uid)
+		return false
+	}
+	s.streams[uid] = left
+	return true
+}
+
+// loadUsedByPod sends to a new Envoy the destinations that an earlier one of its pod uses.
+func (s *Store) loadUsedByPod(stream *Stream) {
+	for _, other := range s.streams[stream.peer.PodUID] {
+		stream.delta.Load(other.delta.Destinations())
+	}
+}
+
+// isServing reports whether a stream is that of the Envoy that serves the connections of its pod: the one with the highest epoch of those that have had
+// their whole configuration, or else the one with the lowest epoch.
+func (s *Store) isServing(stream *Stream) bool {
+	streams := s.streams[stream.peer.PodUID]
+	if len(streams) <= 1 {
+		return true
+	}
+	return stream == slices.MaxFunc(streams, compareServing)
+}
+
+// compareServing compares two streams of a pod by how likely their Envoys are to serve.
+func compareServing(a, b *Stream) int {
+	complete := a.delta.Acknowledgements().IsComplete()
+	switch {
+	case a.announced != b.announced:
+		return compareBool(a.announced, b.announced)
+	case complete != b.delta.Acknowledgements().IsComplete():
+		return compareBool(complete, !complete)
+	case complete:
+		return cmp.Compare(a.epoch, b.epoch)
+	}
+	return cmp.Compare(b.epoch, a.epoch)
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}

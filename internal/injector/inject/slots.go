@@ -1,0 +1,75 @@
+package inject
+
+import (
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/openservicemesh/osm-operator/internal/injector/launch"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// hotRestartOption turns off what slots need.
+const hotRestartOption = "--disable-hot-restart"
+
+// addSlots replaces the sidecar by two slots and the container that waits for one of them. The slots have equal resources, because each of them may serve.
+// They have no startup probe: the kubelet would call the pod unready while a restarted slot has not passed it, although the other one serves.
+func addSlots(list []corev1.Container, initImage string, drainBound time.Duration) []corev1.Container {
+	at := slices.IndexFunc(list, func(c corev1.Container) bool { return c.Name == names.SidecarContainer })
+	first := slot(list[at], names.SidecarContainer, drainBound)
+	second := slot(list[at], names.StandbyContainer, drainBound)
+	second.Ports = nil // a pod declares a port once
+	list[0].VolumeMounts = append(list[0].VolumeMounts, corev1.VolumeMount{Name: names.LauncherVolume, MountPath: names.LauncherDir})
+	return slices.Replace(list, at, at+1, first, second, waitContainer(initImage))
+}
+
+// slot returns a sidecar that its launcher starts.
+func slot(sidecar corev1.Container, name string, drainBound time.Duration) corev1.Container {
+	c := *sidecar.DeepCopy()
+	arguments := slices.DeleteFunc(c.Args, func(argument string) bool { return argument == hotRestartOption })
+	options := []string{"--" + launch.SlotFlag, name}
+	if drainBound > 0 {
+		options = append(options, "--"+launch.DrainFlag, drainBound.String())
+	}
+	c.Args = slices.Concat(options, []string{"--"}, c.Command, arguments)
+	c.Name, c.Command, c.StartupProbe = name, []string{names.LauncherDir + "/" + names.LauncherFile}, nil
+	c.VolumeMounts = append(c.VolumeMounts,
+		corev1.VolumeMount{Name: names.LauncherVolume, MountPath: names.LauncherDir, ReadOnly: true},
+		corev1.VolumeMount{Name: names.SlotsVolume, MountPath: names.SlotsDir},
+		corev1.VolumeMount{Name: names.SlotsVolume, MountPath: names.SharedMemoryDir},
+	)
+	return c
+}
+
+// waitContainer ends once a slot serves. It takes no part in the requests of the pod, as osm-init has larger ones.
+func waitContainer(image string) corev1.Container {
+	return withoutPrivileges(corev1.Container{
+		Name:            names.WaitContainer,
+		Image:           image,
+		ImagePullPolicy: corev1.PullIfNotPresent,
+		Command:         []string{"/" + names.LauncherFile},
+		Args:            []string{launch.WaitCommand},
+		Resources: corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("16Mi")},
+			Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("500m"), corev1.ResourceMemory: resource.MustParse("32Mi")},
+		},
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+	})
+}
+
+// addSlotVolumes adds volumes on the disk of the node, so that the roles of the slots survive its restart.
+func addSlotVolumes(pod *corev1.Pod) {
+	for _, volume := range []struct{ name, size string }{{names.LauncherVolume, "16Mi"}, {names.SlotsVolume, "1Mi"}} {
+		size := resource.MustParse(volume.size)
+		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: volume.name, VolumeSource: corev1.VolumeSource{
+			EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: &size},
+		}})
+	}
+}
+
+// isInjected reports whether a container has the name of one that injection adds.
+func isInjected(container string) bool {
+	return names.IsSlot(container) || container == names.InitContainer || container == names.WaitContainer
+}

@@ -1,0 +1,213 @@
+package launch
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// adminTimeout bounds a request to the admin interface.
+const adminTimeout = 2 * time.Second
+
+// get requests a path over HTTP. It is smaller than net/http, which would take the memory of an idle launcher.
+func get(network, address, path string) (status int, body string, err error) {
+	conn, err := net.DialTimeout(network, address, adminTimeout)
+	if err != nil {
+		return 0, "", err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(adminTimeout)); err != nil {
+		return 0, "", err
+	}
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nhost: slot\r\nconnection: close\r\n\r\n", path); err != nil {
+		return 0, "", err
+	}
+	reader := bufio.NewReader(conn)
+	var chunked bool
+	for first := true; ; first = false {
+		line, err := reader.ReadString('\n')
+		if err != nil {
+			return 0, "", err
+		}
+		line = strings.ToLower(strings.TrimSpace(line))
+		if first {
+			_, rest, _ := strings.Cut(line, " ")
+			status, _ = strconv.Atoi(rest[:min(3, len(rest))])
+		}
+		if line == "" {
+			break
+		}
+		chunked = chunked || strings.HasPrefix(line, "transfer-encoding:") && strings.Contains(line, "chunked")
+	}
+	if !chunked {
+		content, err := io.ReadAll(reader)
+		return status, string(content), err
+	}
+	body, err = readChunks(reader)
+	return status, body, err
+}
+
+func readChunks(reader *bufio.Reader) (string, error) {
+	var body strings.Builder
+	for {
+		line, err := reader.ReadString('\n')
+		if err != nil {
+			return "", err
+		}
+		size, err := strconv.ParseInt(strings.TrimSpace(line), 16, 32)
+		if err != nil || size == 0 {
+			return body.String(), err
+		}
+		if _, err := io.CopyN(&body, reader, size); err != nil {
+			return "", err
+		}
+		if _, err := reader.Discard(len("\r\n")); err != nil {
+			return "", err
+		}
+	}
+}
+
+// admin is the path of the socket of an Envoy's admin interface.
+type admin string
+
+func (a admin) get(path string) (string, error) {
+	status, body, err := get("unix", string(a), path)
+	if err == nil && status != 200 {
+		return body, fmt.Errorf("%s: status %d", path, status)
+	}
+	return body, err
+}
+
+// live reports whether Envoy accepts connections.
+func (a admin) live() bool {
+	_, err := a.get("/ready")
+	return err == nil
+}
+
+// statistics returns the statistics whose names match a regular expression of Envoy.
+func (a admin) statistics(filter string) (map[string]int, error) {
+	text, err := a.get("/stats?filter=" + filter)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]int{}
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		if number, err := strconv.Atoi(value); err == nil {
+			values[name] = number
+		}
+	}
+	return values, nil
+}
+
+// connections returns the open connections of clients, of the last time that Envoy wrote its statistics.
+func (a admin) connections() (int, error) {
+	values, err := a.statistics(`^server\.total_connections$`)
+	return values["server.total_connections"], err
+}
+
+// connected reports whether Envoy has a stream to the control plane.
+func (a admin) connected() bool {
+	values, err := a.statistics(`^control_plane\.connected_state$`)
+	return err == nil && values["control_plane.connected_state"] > 0
+}
+
+// openListeners names the listeners with open connections.
+func (a admin) openListeners() string {
+	values, err := a.statistics(`^listener\..*downstream_cx_active$`)
+	if err != nil {
+		return err.Error()
+	}
+	var names []string
+	for name, value := range values {
+		name, isListener := strings.CutSuffix(strings.TrimPrefix(name, "listener."), ".downstream_cx_active")
+		if value > 0 && isListener && !strings.HasPrefix(name, "admin.") && !strings.Contains(name, ".worker_") {
+			names = append(names, fmt.Sprintf("%s: %d", name, value))
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// missing returns what an Envoy waits for before it can serve, apart from the gate; empty if its configuration is complete and nothing of it was rejected.
+func (a admin) missing() string {
+	text, err := a.get("/init_dump")
+	if err != nil {
+		return "its admin interface: " + err.Error()
+	}
+	targets, err := unreadyTargets(text)
+	if err != nil {
+		return "a list of what it waits for: " + err.Error()
+	}
+	gated := false
+	var others []string
+	for _, target := range targets {
+		if strings.Contains(target, gateName) {
+			gated = true
+		} else {
+			others = append(others, target)
+		}
+	}
+	switch {
+	case len(others) > 0:
+		return strings.Join(others, ", ")
+	case !gated:
+		return "its first clusters"
+	}
+	return a.unconfigured()
+}
+
+// unconfigured returns what the statistics of Envoy object to; empty if it has a configuration, and rejected nothing.
+func (a admin) unconfigured() string {
+	values, err := a.statistics(`^(listener_manager|cluster_manager|control_plane)\.`)
+	if err != nil {
+		return "its statistics: " + err.Error()
+	}
+	if values["listener_manager.lds.update_success"] == 0 || values["control_plane.connected_state"] == 0 {
+		return "the control plane"
+	}
+	for _, name := range []string{"cluster_manager.warming_clusters", "listener_manager.total_listeners_warming"} {
+		if values[name] > 0 {
+			return fmt.Sprintf("%s: %d", name, values[name])
+		}
+	}
+	for _, name := range []string{"cluster_manager.cds.update_rejected", "listener_manager.lds.update_rejected", "listener_manager.listener_create_failure"} {
+		if values[name] > 0 {
+			return fmt.Sprintf("a configuration that it accepts (%s: %d)", name, values[name])
+		}
+	}
+	// The control plane sends this cluster after the sidecar has rejected anything.
+	unready, err := a.get("/config_dump?resource=dynamic_active_clusters&name_regex=^" + names.UnreadyCluster + "$")
+	switch {
+	case err != nil:
+		return "its configuration: " + err.Error()
+	case strings.Contains(unready, names.UnreadyCluster):
+		return "a configuration that it accepts (the control plane sent " + names.UnreadyCluster + ")"
+	}
+	return ""
+}
+
+// unreadyTargets reads the answer of Envoy's /init_dump.
+func unreadyTargets(text string) ([]string, error) {
+	var dump struct {
+		Dumps []struct {
+			Names []string `json:"target_names"`
+		} `json:"unready_targets_dumps"`
+	}
+	if err := json.Unmarshal([]byte(text), &dump); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, d := range dump.Dumps {
+		names = append(names, d.Names...)
+	}
+	return names, nil
+}

@@ -1,0 +1,28 @@
+package launch
+
+import "fmt"
+
+// gateName is the name of the listener that keeps an Envoy from accepting connections, of its route configuration, and of the cluster of the launcher.
+const gateName = "slot_gate"
+
+// overlay returns what a slot adds to the bootstrap of the pod: its identity, an admin interface in the volume of the slots, and two listeners.
+// The first waits for a route configuration of the launcher. Envoy starts its workers, and tells its parent to drain, after all listeners of the bootstrap have
+// what they wait for. The second leads connections to the usual admin port to the Envoy that serves, as its socket moves with the others.
+func overlay(slot string, epoch, port int, admin, gate string) string {
+	return fmt.Sprintf(`{
+node: {metadata: {slot: %q, epoch: %d}},
+admin: {address: {pipe: {path: %q, mode: 384}}},
+static_resources: {
+listeners: [
+{name: %[5]s, bind_to_port: false, address: {socket_address: {address: 127.0.0.1, port_value: 1}}, filter_chains: [{filters: [{name: http_connection_manager, typed_config: {
+"@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, stat_prefix: %[5]s,
+http_filters: [{name: http_router, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}],
+rds: {route_config_name: %[5]s, config_source: {resource_api_version: V3, initial_fetch_timeout: 0s, api_config_source: {api_type: REST, transport_api_version: V3,
+cluster_names: [%[5]s], refresh_delay: 86400s, request_timeout: 86400s}}}}}]}]},
+{name: slot_admin, address: {socket_address: {address: 127.0.0.1, port_value: %[6]d}}, filter_chains: [{filters: [{name: tcp_proxy, typed_config: {
+"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: slot_admin, cluster: slot_admin}}]}]}],
+clusters: [
+{name: %[5]s, type: STATIC, connect_timeout: 1s, load_assignment: {cluster_name: %[5]s, endpoints: [{lb_endpoints: [{endpoint: {address: {pipe: {path: %[4]q}}}}]}]}},
+{name: slot_admin, type: STATIC, connect_timeout: 1s, load_assignment: {cluster_name: slot_admin, endpoints: [{lb_endpoints: [{endpoint: {address: {pipe: {path: %[3]q}}}}]}]}}]}}`,
+		slot, epoch, admin, gate, gateName, port)
+}
