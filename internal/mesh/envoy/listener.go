@@ -57,9 +57,9 @@ func newListener(name string, addresses []netip.AddrPort, direction corev3.Traff
 	return out
 }
 
-// claimAddresses returns the addresses of the pod's address families that are not taken yet, and marks them as taken.
+// claimAddresses returns the addresses of the pod's address families that are not taken yet, and marks them as taken. It changes the list.
 func claimAddresses(addresses []netip.AddrPort, class scope.Class, taken map[netip.AddrPort]bool) []netip.AddrPort {
-	return slices.DeleteFunc(slices.Clone(addresses), func(a netip.AddrPort) bool {
+	return slices.DeleteFunc(addresses, func(a netip.AddrPort) bool {
 		if taken[a] || a.Addr().Is6() && !class.IPv6 {
 			return true
 		}

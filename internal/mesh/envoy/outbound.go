@@ -103,15 +103,16 @@ func destinations(s *scope.Scope) []destination {
 	}
 	taken := make(map[netip.AddrPort]bool, len(s.Outbound))
 	out := make([]destination, 0, len(s.Outbound))
-	for _, o := range s.Outbound {
-		d := destination{Outbound: o}
-		for _, addresses := range listenerAddresses(o) {
+	for i := range s.Outbound {
+		all := listenerAddresses(&s.Outbound[i])
+		listeners := all[:0]
+		for _, addresses := range all {
 			if addresses = claimAddresses(addresses, s.Key.Class, taken); len(addresses) > 0 {
-				d.listeners = append(d.listeners, addresses)
+				listeners = append(listeners, addresses)
 			}
 		}
-		if len(d.listeners) > 0 {
-			out = append(out, d)
+		if len(listeners) > 0 {
+			out = append(out, destination{s.Outbound[i], listeners})
 		}
 	}
 	return out
@@ -120,18 +121,19 @@ func destinations(s *scope.Scope) []destination {
 // listenerAddresses groups the addresses of a port by listener. Each pod address of a headless Service has its own
 // listener. A change of one pod then leaves connections to the others alone, and an address can move between two
 // Services with the same pods.
-func listenerAddresses(o scope.Outbound) [][]netip.AddrPort {
-	var virtual []netip.AddrPort
+func listenerAddresses(o *scope.Outbound) [][]netip.AddrPort {
+	if !o.Headless() {
+		virtual := make([]netip.AddrPort, len(o.Addresses))
+		for i, a := range o.Addresses {
+			virtual[i] = netip.AddrPortFrom(a, o.Port)
+		}
+		return [][]netip.AddrPort{virtual}
+	}
 	var single [][]netip.AddrPort
 	for _, a := range o.Addresses {
-		service, pod := netip.AddrPortFrom(a, o.Port), netip.AddrPortFrom(a, o.PodPort)
-		virtual = append(virtual, service)
-		single = append(single, []netip.AddrPort{service}, []netip.AddrPort{pod})
+		single = append(single, []netip.AddrPort{netip.AddrPortFrom(a, o.Port)}, []netip.AddrPort{netip.AddrPortFrom(a, o.PodPort)})
 	}
-	if o.Headless() {
-		return single
-	}
-	return [][]netip.AddrPort{virtual}
+	return single
 }
 
 func newUnboundListener(s *scope.Scope, name string, addresses []netip.AddrPort, o scope.Outbound) *listenerv3.Listener {
