@@ -35,7 +35,12 @@ func TestPartsShareTheRouteLimit(t *testing.T) {
 	c, parts := Apply(append(entries, splits...)...), map[catalog.Name]*scope.Part{}
 	limited := map[bool]int{}
 	for _, change := range []catalog.Change{
-		{}, {Ref: splits[0].Ref()}, {Ref: splits[1].Ref()}, catalog.Set(splits[0]), {Ref: entries[3].Ref()}, catalog.Set(splits[1]),
+		{},
+		{Ref: splits[0].Ref()},
+		{Ref: splits[1].Ref()},
+		catalog.Set(splits[0]),
+		{Ref: entries[3].Ref()},
+		catalog.Set(splits[1]),
 		catalog.Set(Group("a", "routes", "/one")), catalog.Set(group), catalog.Set(&catalog.Settings{Permissive: true}), catalog.Set(&catalog.Settings{}), catalog.Set(entries[0]),
 	} {
 		if (change.Ref != catalog.Ref{}) {
