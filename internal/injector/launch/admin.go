@@ -114,6 +114,26 @@ func (a admin) connections() (int, error) {
 	return values["server.total_connections"], err
 }
 
+// inUse reports whether Envoy has requests in progress, or connections that are not HTTP. Clients keep idle HTTP connections for as long as they like: Envoy tells
+// them to close one only with a response.
+func (a admin) inUse() (bool, error) {
+	values, err := a.statistics(`^http\..*\.downstream_(rq|cx)_active$`)
+	if err != nil {
+		return true, err
+	}
+	open, err := a.connections()
+	for name, value := range values {
+		switch {
+		case strings.HasPrefix(name, "http.admin."):
+		case strings.HasSuffix(name, ".downstream_rq_active") && value > 0:
+			return true, err
+		case strings.HasSuffix(name, ".downstream_cx_active"):
+			open -= value
+		}
+	}
+	return open > 0, err
+}
+
 // connected reports whether Envoy has a stream to the control plane.
 func (a admin) connected() bool {
 	values, err := a.statistics(`^control_plane\.connected_state$`)

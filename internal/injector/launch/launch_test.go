@@ -2,6 +2,7 @@ package launch
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,6 +38,11 @@ func TestRun_UpgradesThereAndBack(t *testing.T) {
 	epoch := p.serveFirst(earlier)
 	load := p.startTraffic()
 	kept := p.open()
+	idle, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.web))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
 	time.Sleep(time.Second)
 
 	patched := time.Now()

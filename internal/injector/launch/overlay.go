@@ -1,6 +1,10 @@
 package launch
 
-import "fmt"
+import (
+	"fmt"
+	"os"
+	"strings"
+)
 
 // gateName is the name of the listener that keeps an Envoy from accepting connections, of its route configuration, and of the cluster of the launcher.
 const gateName = "slot_gate"
@@ -8,10 +12,14 @@ const gateName = "slot_gate"
 // overlay returns what a slot adds to the bootstrap of the pod: its identity, an admin interface in the volume of the slots, and two listeners.
 // The first waits for a route configuration of the launcher. Envoy starts its workers, and tells its parent to drain, after all listeners of the bootstrap have
 // what they wait for. The second leads connections to the usual admin port to the Envoy that serves, as its socket moves with the others.
-func overlay(slot string, epoch, port int, admin, gate string) string {
+func overlay(slot string, epoch, port int, admin, gate string, included bool) string {
+	statistics := ""
+	if included {
+		statistics = drainStatistics
+	}
 	return fmt.Sprintf(`{
-node: {metadata: {slot: %q, epoch: %d}},
-admin: {address: {pipe: {path: %q, mode: 384}}},
+%[7]snode: {metadata: {slot: %[1]q, epoch: %[2]d}},
+admin: {address: {pipe: {path: %[3]q, mode: 384}}},
 static_resources: {
 listeners: [
 {name: %[5]s, bind_to_port: false, address: {socket_address: {address: 127.0.0.1, port_value: 1}}, filter_chains: [{filters: [{name: http_connection_manager, typed_config: {
@@ -24,5 +32,19 @@ cluster_names: [%[5]s], refresh_delay: 86400s, request_timeout: 86400s}}}}}]}]},
 clusters: [
 {name: %[5]s, type: STATIC, connect_timeout: 1s, load_assignment: {cluster_name: %[5]s, endpoints: [{lb_endpoints: [{endpoint: {address: {pipe: {path: %[4]q}}}}]}]}},
 {name: slot_admin, type: STATIC, connect_timeout: 1s, load_assignment: {cluster_name: slot_admin, endpoints: [{lb_endpoints: [{endpoint: {address: {pipe: {path: %[3]q}}}}]}]}}]}}`,
-		slot, epoch, admin, gate, gateName, port)
+		slot, epoch, admin, gate, gateName, port, statistics)
+}
+
+// drainStatistics are added to a list of statistics that Envoy keeps.
+const drainStatistics = "stats_config: {stats_matcher: {inclusion_list: {patterns: [{safe_regex: {regex: 'http\\..*\\.downstream_(rq|cx)_active'}}]}}},\n"
+
+// hasInclusions reports whether the bootstrap lists the statistics that Envoy keeps. A list would replace one of those that it does not keep.
+func hasInclusions(args []string) bool {
+	for i, argument := range args[:max(len(args)-1, 0)] {
+		if argument == "--config-path" {
+			content, err := os.ReadFile(args[i+1])
+			return err == nil && strings.Contains(string(content), "inclusion_list:")
+		}
+	}
+	return false
 }

@@ -41,7 +41,7 @@ func TestOverlay_FitsBootstrap(t *testing.T) {
 	}
 	for version, program := range envoytest.Binaries(t) {
 		out, err := exec.Command(program, "--mode", "validate", "--log-level", "error", "--config-path", filepath.Join(dir, bootstrap.BootstrapFile),
-			"--config-yaml", overlay(names.StandbyContainer, 3, names.AdminPort, filepath.Join(dir, "admin"), filepath.Join(dir, "gate"))).CombinedOutput()
+			"--config-yaml", overlay(names.StandbyContainer, 3, names.AdminPort, filepath.Join(dir, "admin"), filepath.Join(dir, "gate"), hasInclusions([]string{"--config-path", filepath.Join(dir, bootstrap.BootstrapFile)}))).CombinedOutput()
 		if err != nil {
 			t.Errorf("%s: %v: %s", version, err, out)
 		}

@@ -40,6 +40,8 @@ type Timing struct {
 	Retry, MostRetry time.Duration
 	// LeastDrain is how long an Envoy drains at least: its count of connections is a few seconds old. MostDrain is when open connections are cut.
 	LeastDrain, MostDrain time.Duration
+	// Unused is for how long an Envoy that drains has no request before its idle connections are closed.
+	Unused time.Duration
 }
 
 // DefaultTiming returns the times of a pod.
@@ -47,7 +49,7 @@ func DefaultTiming() Timing {
 	return Timing{
 		Poll: time.Second, Grace: 4 * time.Second, TakeOver: 2 * time.Minute, Stable: time.Second,
 		Retry: 15 * time.Second, MostRetry: 10 * time.Minute,
-		LeastDrain: 35 * time.Second, MostDrain: time.Hour,
+		LeastDrain: 35 * time.Second, MostDrain: time.Hour, Unused: 10 * time.Second,
 	}
 }
 
@@ -76,6 +78,8 @@ type launcher struct {
 	// since is the start of the role; crashes are the recent ends of an Envoy that served.
 	since   time.Time
 	crashes []time.Time
+	// unused is since when the Envoy that drains is not in use.
+	unused time.Time
 	// retry is when the slot may try to take over again, and pause the time until the one after.
 	retry time.Time
 	pause time.Duration
@@ -159,7 +163,7 @@ func (l *launcher) step(ctx context.Context) error {
 		l.reason = reason
 	}
 	if role != l.role {
-		l.role, l.since = role, now
+		l.role, l.since, l.unused = role, now, time.Time{}
 		if role == Idle || role == Serve && l.envoy != nil {
 			l.stop()
 		}
@@ -278,7 +282,7 @@ func (l *launcher) start(epoch, restart int) error {
 		return err
 	}
 	l.gate = g
-	args := slices.Concat(l.Args, []string{"--config-yaml", overlay(l.Slot, epoch, l.AdminPort, adminPath, gatePath)}, l.hotRestartArgs(hotPrefix, epoch, restart))
+	args := slices.Concat(l.Args, []string{"--config-yaml", overlay(l.Slot, epoch, l.AdminPort, adminPath, gatePath, hasInclusions(l.Args))}, l.hotRestartArgs(hotPrefix, epoch, restart))
 	l.envoy, err = startEnvoy(l.Program, args, l.Log, epoch, admin(adminPath))
 	return err
 }
@@ -294,13 +298,20 @@ func (l *launcher) drainEnvoy(now time.Time) {
 		return
 	}
 	open, err := l.envoy.admin.connections()
+	used, useErr := l.envoy.admin.inUse()
+	switch {
+	case used || useErr != nil:
+		l.unused = time.Time{}
+	case l.unused.IsZero():
+		l.unused = now
+	}
 	switch {
 	case l.envoy.ended():
 		l.logf("Envoy %d ended while it drained: %v", l.envoy.epoch, l.envoy.err)
 	case lasted >= l.Timing.MostDrain:
 		l.logf("Envoy %d has drained for %s: %d connections are cut (%s)", l.envoy.epoch, l.Timing.MostDrain, open, l.envoy.admin.openListeners())
-	case err == nil && open == 0:
-		l.logf("Envoy %d has drained", l.envoy.epoch)
+	case err == nil && !l.unused.IsZero() && now.Sub(l.unused) >= l.Timing.Unused:
+		l.logf("Envoy %d has drained, with %d idle connections", l.envoy.epoch, open)
 	default:
 		return
 	}
