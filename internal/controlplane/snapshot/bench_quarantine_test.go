@@ -66,7 +66,9 @@ func benchmarkVerdicts(b *testing.B, onDemand bool, rejected quarantine.Rejected
 		h.timers = nil
 		b.StartTimer()
 		for _, n := range scopes {
-			measure(func() { h.store.quarantine.HandleNACK(n.key, rejected, quarantine.Proxy{Pod: catalog.Name(n.key.Identity)}) })
+			measure(func() {
+				h.store.quarantine.HandleNACK(n.key, rejected, quarantine.Proxy{Pod: catalog.Name(n.key.Identity)})
+			})
 		}
 		for range 16 { // the pauses of examinations
 			timers := h.timers

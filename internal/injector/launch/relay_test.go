@@ -45,7 +45,7 @@ func TestRelay_AnswersForParent(t *testing.T) {
 		if err != nil {
 			t.Fatalf("request %d: %v", kind, err)
 		}
-		if length := binary.BigEndian.Uint64(buffer); int(length) != n-lengthSize { //nolint:gosec // a short message
+		if length := binary.BigEndian.Uint64(buffer); int(length) != n-lengthSize {
 			t.Errorf("the answer to request %d has %d bytes and says %d", kind, n-lengthSize, length)
 		}
 		return buffer[:n]

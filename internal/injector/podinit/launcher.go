@@ -22,9 +22,9 @@ func CopyLauncher(program, dir string) error {
 	const executableByAll = 0o755
 	// A program that runs cannot be written, so it is replaced.
 	path := filepath.Join(dir, names.LauncherFile)
-	if err := os.WriteFile(path+".new", content, executableByAll); err != nil { //nolint:gosec // the sidecar has another user
+	if err := os.WriteFile(path+".new", content, executableByAll); err != nil {
 		return fmt.Errorf("the launcher of the sidecar's slots cannot be written: %w", err)
 	}
 	// The umask of the process may be stricter.
-	return errors.Join(os.Chmod(path+".new", executableByAll), os.Rename(path+".new", path)) //nolint:gosec // the sidecar has another user
+	return errors.Join(os.Chmod(path+".new", executableByAll), os.Rename(path+".new", path))
 }

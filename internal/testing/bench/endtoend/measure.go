@@ -56,8 +56,8 @@ type Change struct {
 	// Times are sorted, from the write of the first object to the last acknowledgement. Delivered are sorted too: the part after the API server has
 	// answered.
 	Times, Delivered []time.Duration
-	CPU           time.Duration
-	Bytes         float64
+	CPU              time.Duration
+	Bytes            float64
 	// Status and Events count requests to the API server.
 	Status, Events float64
 	// Needless is the greatest number of sidecars that one change updated without need.
