@@ -114,10 +114,10 @@ func (a admin) connections() (int, error) {
 	return values["server.total_connections"], err
 }
 
-// inUse reports whether Envoy has requests in progress, or connections that are not HTTP. Clients keep idle HTTP connections for as long as they like: Envoy tells
-// them to close one only with a response.
+// inUse reports whether Envoy has requests in progress, or connections that are neither HTTP nor to its admin interface. Clients keep idle HTTP connections for as
+// long as they like: Envoy tells them to close one only with a response. After a probe or a request for metrics, Envoy itself keeps one to its admin interface.
 func (a admin) inUse() (bool, error) {
-	values, err := a.statistics(`^http\..*\.downstream_(rq|cx)_active$`)
+	values, err := a.statistics(`^(http\..*|listener\.slot_admin)\.downstream_(rq|cx)_active$`)
 	if err != nil {
 		return true, err
 	}

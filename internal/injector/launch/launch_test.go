@@ -43,6 +43,12 @@ func TestRun_UpgradesThereAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer idle.Close()
+	// The kubelet's requests leave such a connection in the pool of the Envoy that forwards them.
+	probes, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.admin))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer probes.Close()
 	time.Sleep(time.Second)
 
 	patched := time.Now()

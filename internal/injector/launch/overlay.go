@@ -27,7 +27,7 @@ listeners: [
 http_filters: [{name: http_router, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}],
 rds: {route_config_name: %[5]s, config_source: {resource_api_version: V3, initial_fetch_timeout: 0s, api_config_source: {api_type: REST, transport_api_version: V3,
 cluster_names: [%[5]s], refresh_delay: 86400s, request_timeout: 86400s}}}}}]}]},
-{name: slot_admin, address: {socket_address: {address: 127.0.0.1, port_value: %[6]d}}, filter_chains: [{filters: [{name: tcp_proxy, typed_config: {
+{name: slot_admin, stat_prefix: slot_admin, address: {socket_address: {address: 127.0.0.1, port_value: %[6]d}}, filter_chains: [{filters: [{name: tcp_proxy, typed_config: {
 "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: slot_admin, cluster: slot_admin}}]}]}],
 clusters: [
 {name: %[5]s, type: STATIC, connect_timeout: 1s, load_assignment: {cluster_name: %[5]s, endpoints: [{lb_endpoints: [{endpoint: {address: {pipe: {path: %[4]q}}}}]}]}},
@@ -36,7 +36,7 @@ clusters: [
 }
 
 // drainStatistics are added to a list of statistics that Envoy keeps.
-const drainStatistics = "stats_config: {stats_matcher: {inclusion_list: {patterns: [{safe_regex: {regex: 'http\\..*\\.downstream_(rq|cx)_active'}}]}}},\n"
+const drainStatistics = "stats_config: {stats_matcher: {inclusion_list: {patterns: [{safe_regex: {regex: '(http\\..*|listener\\.slot_admin)\\.downstream_(rq|cx)_active'}}]}}},\n"
 
 // hasInclusions reports whether the bootstrap lists the statistics that Envoy keeps. A list would replace one of those that it does not keep.
 func hasInclusions(args []string) bool {

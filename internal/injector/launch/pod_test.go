@@ -105,6 +105,7 @@ func newPod(t *testing.T) *pod {
 node: {id: pod, cluster: pod, metadata: {revision: one}}
 admin: {address: {socket_address: {address: 127.0.0.1, port_value: 15000}}}
 stats_flush_interval: 0.5s
+stats_config: {stats_matcher: {inclusion_list: {patterns: [{prefix: server.}, {prefix: control_plane.}, {prefix: cluster_manager.}, {prefix: listener_manager.}, {prefix: listener.127.}]}}}
 dynamic_resources:
   ads_config: {api_type: DELTA_GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: xds}}]}
   cds_config: {resource_api_version: V3, initial_fetch_timeout: 0s, ads: {}}
