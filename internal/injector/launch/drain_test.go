@@ -72,12 +72,17 @@ func TestRun_DrainingEnvoyKeepsListeners(t *testing.T) {
 			kept := p.open()
 			p.start(second, sameButNew(t, current))
 			p.awaitServing(second, draining)
+			socket := admin(p.path(first + ".admin"))
+			// The order to drain comes after the record of the serving slot.
+			eventually.True(t, timeout, "the Envoy drains", func() bool {
+				values, err := socket.statistics("^listener_manager.listener_stopped$")
+				return err == nil && values["listener_manager.listener_stopped"] > 0
+			})
 			old := p.ads.stream(draining)
 			changed := p.listener("tcp", p.tcp, `{"@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", "stat_prefix": "changed", "cluster": "web"}`)
 			if err := old.send(envoy.ListenerType, []envoy.Resource{changed}); err != nil {
 				t.Fatal(err)
 			}
-			socket := admin(p.path(first + ".admin"))
 			eventually.True(t, timeout, "the listener has been received", func() bool {
 				values, err := socket.statistics("^listener_manager.lds.update_success$")
 				return err == nil && values["listener_manager.lds.update_success"] > 1
