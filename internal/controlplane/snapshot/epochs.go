@@ -1,10 +1,10 @@
 package snapshot
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
 // A pod may have two Envoys: while one takes over from the other, each has a stream of its own. Envoys of a pod differ by their epoch, which is the number of
@@ -91,24 +91,11 @@ func (s *Store) isServing(stream *Stream) bool {
 
 // compareServing compares two streams of a pod by how likely their Envoys are to serve.
 func compareServing(a, b *Stream) int {
-	complete := a.delta.Acknowledgements().IsComplete()
 	switch {
-	case a.announced != b.announced:
-		return compareBool(a.announced, b.announced)
-	case complete != b.delta.Acknowledgements().IsComplete():
-		return compareBool(complete, !complete)
-	case complete:
-		return cmp.Compare(a.epoch, b.epoch)
-	}
-	return cmp.Compare(b.epoch, a.epoch)
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
+	case a.announced && !b.announced:
 		return 1
+	case !a.announced && b.announced:
+		return -1
 	}
-	return -1
+	return report.CompareServing(a.delta.Acknowledgements().IsComplete(), a.epoch, b.delta.Acknowledgements().IsComplete(), b.epoch)
 }

@@ -72,7 +72,7 @@ func sidecarContainer(image, cluster string, owner workload.Reference, probes []
 			"--concurrency", concurrency(settings.Resources),
 			"--drain-time-s", drainSeconds,
 			"--drain-strategy", "immediate",
-			"--disable-hot-restart",
+			hotRestartOption,
 			// Envoy writes access logs to files, also to standard output, in this interval. Its default of 10 s delays "osm tap".
 			"--file-flush-interval-msec", "1000",
 		},

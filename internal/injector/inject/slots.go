@@ -11,7 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// hotRestartOption turns off what slots need.
+// hotRestartOption turns off what slots need. A sidecar without slots has it.
 const hotRestartOption = "--disable-hot-restart"
 
 // addSlots replaces the sidecar by two slots and the container that waits for one of them. The slots have equal resources, because each of them may serve.

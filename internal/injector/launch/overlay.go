@@ -10,7 +10,7 @@ import (
 const gateName = "slot_gate"
 
 // overlay returns what a slot adds to the bootstrap of the pod: its identity, an admin interface in the volume of the slots, and two listeners.
-// The first waits for a route configuration of the launcher. Envoy starts its workers, and tells its parent to drain, after all listeners of the bootstrap have
+// The first waits for a route configuration of the launcher. Envoy starts its workers, and sends its parent the order to drain, after all listeners of the bootstrap have
 // what they wait for. The second leads connections to the usual admin port to the Envoy that serves, as its socket moves with the others.
 func overlay(slot string, epoch, port int, admin, gate string, included bool) string {
 	statistics := ""
@@ -36,7 +36,10 @@ clusters: [
 }
 
 // drainStatistics are added to a list of statistics that Envoy keeps.
-const drainStatistics = "stats_config: {stats_matcher: {inclusion_list: {patterns: [{safe_regex: {regex: '(http\\..*|listener\\.slot_admin)\\.downstream_(rq|cx)_active'}}]}}},\n"
+const drainStatistics = "stats_config: {stats_matcher: {inclusion_list: {patterns: [{safe_regex: {regex: '" + drainPattern + "'}}]}}},\n"
+
+// drainPattern matches the names of the statistics by which a drain ends.
+const drainPattern = `(http\..*|listener\.slot_admin)\.downstream_(rq|cx)_active`
 
 // hasInclusions reports whether the bootstrap lists the statistics that Envoy keeps. A list would replace one of those that it does not keep.
 func hasInclusions(args []string) bool {

@@ -111,10 +111,7 @@ func (h EgressHost) evaluate(v *catalog.View, r EgressRequest) EgressAnswer {
 	if !h.Restricted {
 		return h.encrypted()
 	}
-	var denied EgressAnswer
-	if tls := h.BackendTLS; tls != nil && tls.Unusable {
-		denied.Unencrypted = tls.Policy
-	}
+	denied := EgressAnswer{Unencrypted: h.unencrypted()}
 	path, _, _ := strings.Cut(r.Path, "?")
 	if fullMatch(AmbiguousPath, path) {
 		denied.Outcome, denied.Missing = BadRequest, "a path that every server reads in the same way"
@@ -130,14 +127,22 @@ func (h EgressHost) evaluate(v *catalog.View, r EgressRequest) EgressAnswer {
 
 // encrypted is the answer to a request that the host's policies allow: it is not forwarded if it cannot be encrypted as a BackendTLSPolicy demands.
 func (h EgressHost) encrypted() EgressAnswer {
+	if policy := h.unencrypted(); policy != (catalog.Name{}) {
+		return EgressAnswer{Outcome: Unavailable, Unencrypted: policy, Missing: fmt.Sprintf("a BackendTLSPolicy that can be used, see the status of %s: requests to %s are not sent without encryption", policy, h.Host)}
+	}
 	answer := h.allowed(h.HTTPGateway)
-	if tls := h.BackendTLS; tls != nil {
-		if tls.Unusable {
-			return EgressAnswer{Outcome: Unavailable, Unencrypted: tls.Policy, Missing: fmt.Sprintf("a BackendTLSPolicy that can be used, see the status of %s: requests to %s are not sent without encryption", tls.Policy, h.Host)}
-		}
-		answer.EncryptedBy = tls.Policy
+	if h.BackendTLS != nil {
+		answer.EncryptedBy = h.BackendTLS.Policy
 	}
 	return answer
+}
+
+// unencrypted is the BackendTLSPolicy of the host that cannot be used; empty if there is none.
+func (h EgressHost) unencrypted() catalog.Name {
+	if h.BackendTLS == nil || !h.BackendTLS.Unusable {
+		return catalog.Name{}
+	}
+	return h.BackendTLS.Policy
 }
 
 // allowed is the answer to a call that the host's policies allow, and that the egress gateway forwards because of one of them, unless it is empty.

@@ -1,5 +1,10 @@
 package report
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Role is what an Envoy does among those of its pod.
 type Role string
 
@@ -55,12 +60,7 @@ func CountPod(pod []Proxy) Counts {
 // RoleOf returns the role of an Envoy of a pod. The one with the highest epoch serves, of those that have had their whole configuration. Without any, that
 // with the lowest epoch does: a pod that starts has one.
 func RoleOf(p Proxy, pod []Proxy) Role {
-	serving := p
-	for _, other := range pod {
-		if isServingBefore(other, serving) {
-			serving = other
-		}
-	}
+	serving := slices.MaxFunc(append([]Proxy{p}, pod...), func(a, b Proxy) int { return CompareServing(a.Complete, a.Epoch, b.Complete, b.Epoch) })
 	switch {
 	case p.Epoch > serving.Epoch:
 		return Starting
@@ -70,12 +70,15 @@ func RoleOf(p Proxy, pod []Proxy) Role {
 	return Serving
 }
 
-func isServingBefore(a, b Proxy) bool {
-	if a.Complete != b.Complete {
-		return a.Complete
+// CompareServing compares two Envoys of a pod: the greater one serves, if one of the two does. Complete is whether it has had its whole configuration.
+func CompareServing(complete bool, epoch uint64, otherComplete bool, otherEpoch uint64) int {
+	switch {
+	case complete && !otherComplete:
+		return 1
+	case !complete && otherComplete:
+		return -1
+	case complete:
+		return cmp.Compare(epoch, otherEpoch)
 	}
-	if a.Complete {
-		return a.Epoch > b.Epoch
-	}
-	return a.Epoch < b.Epoch
+	return cmp.Compare(otherEpoch, epoch)
 }
