@@ -49,10 +49,7 @@ func TestSmallMeshes(t *testing.T) {
 				if v == server.Broadcast {
 					sent[kind] = value(changeBytes)
 				}
-				most := 1.1 // versions are longer than those of the broadcast
-				if kind == mesh.Limits || kind == mesh.Split {
-					most = 1.5 // Envoy waits for the endpoints of a cluster that has changed, so they are sent again
-				}
+				const most = 1.1 // versions are longer than those of the broadcast
 				if v == server.Ours && value(changeBytes) > most*sent[kind] {
 					t.Errorf("%s, %s: %g bytes were sent, of which %g are needed", mode, kind, value(changeBytes), sent[kind])
 				}

@@ -26,7 +26,7 @@ func TestGoldenCosts(t *testing.T) {
 	for _, mode := range mesh.Modes() {
 		few := map[mesh.Kind]int{}
 		for _, kind := range mesh.Kinds(mode) {
-			few[kind] = 4
+			few[kind] = 12
 		}
 		a, err := newTestbed(shape{mode, 40}, few)
 		if err != nil {

@@ -60,7 +60,7 @@ func TestPolicyChangesTouchFew(t *testing.T) {
 	}{
 		{Policy, Endpoint, callers, "ClusterLoadAssignment"},
 		{Policy, Rules, 1, "RouteConfiguration"},
-		{Policy, Limits, callers + 1, "Cluster RouteConfiguration"},
+		{Policy, Limits, callers + 1, "Cluster ClusterLoadAssignment RouteConfiguration"},
 		{Policy, Retry, 1, "RouteConfiguration"},
 		{Visible, Endpoint, 40, "ClusterLoadAssignment"},
 		{Visible, NewService, 40, "Cluster ClusterLoadAssignment Listener RouteConfiguration"},

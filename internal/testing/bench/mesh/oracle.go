@@ -184,15 +184,21 @@ func marshal(resources []envoy.Resource) ([]Resource, error) {
 	return list, nil
 }
 
-// difference returns the resources that are not in before with the same content, sorted.
+// difference returns the resources that are not in before with the same content, sorted. The endpoints of a changed cluster are among them: an Envoy
+// does not use the cluster before they have arrived again.
 func difference(before, after []Resource) []Resource {
 	held := make(map[ResourceKey]uint64, len(before))
 	for _, r := range before {
 		held[r.ResourceKey] = r.Hash
 	}
+	changed := make(map[ResourceKey]bool, len(after))
+	for _, r := range after {
+		hash, ok := held[r.ResourceKey]
+		changed[r.ResourceKey] = !ok || hash != r.Hash
+	}
 	var diff []Resource
 	for _, r := range after {
-		if hash, ok := held[r.ResourceKey]; !ok || hash != r.Hash {
+		if changed[r.ResourceKey] || r.TypeURL == resource.EndpointType && changed[ResourceKey{resource.ClusterType, r.Name}] {
 			diff = append(diff, r)
 		}
 	}
