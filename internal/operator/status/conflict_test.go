@@ -96,6 +96,20 @@ func TestOutdatedStatusIsNotSent(t *testing.T) {
 	}
 }
 
+// TestOutdatedStatusIsNotTakenForTheWrittenOne checks that a status is not left as it is because it equals that of an outdated Mesh: the last write has made
+// it another one, and no event would correct it.
+func TestOutdatedStatusIsNotTakenForTheWrittenOne(t *testing.T) {
+	w := NewWriter(fake.NewFakeClient())
+	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "1", ResourceVersion: "7"}}
+	if _, err := w.Write(t.Context(), Mesh, mesh, &v1alpha1.MeshStatus{}); err != nil {
+		t.Fatalf("before the first write: %v", err)
+	}
+	w.latest.record(Mesh, mesh, "9")
+	if _, err := w.Write(t.Context(), Mesh, mesh, &v1alpha1.MeshStatus{}); !apierrors.IsConflict(err) {
+		t.Errorf("the write of the status of version 7, after one that made version 9, returns %v, want a conflict", err)
+	}
+}
+
 // TestRestoredClusterIsWrittenAgain checks that a Mesh whose version is below that of the last write, as after a restore of etcd, is written in the
 // end: the memory of this process is wrong then, and no read will ever be new enough.
 func TestRestoredClusterIsWrittenAgain(t *testing.T) {

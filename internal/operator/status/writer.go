@@ -34,7 +34,7 @@ type Writer struct {
 func NewWriter(c client.Client) Writer { return Writer{Client: c, latest: newLatest()} }
 
 // Write applies the owner's part of desired to the status of mesh, which is as it was read. It returns the Mesh with its new status, or
-// nil when nothing was written: the part has not changed, or the Mesh is gone. What others own in desired is not read.
+// nil when nothing was written: the part has not changed, or the Mesh is gone. A Mesh that is older than the owner's last write is a conflict. What others own in desired is not read.
 func (w Writer) Write(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, desired *v1alpha1.MeshStatus) (*v1alpha1.Mesh, error) {
 	if owner.Manager != Mesh.Manager && meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady) == nil {
 		// A status without a summary would mislead tools. The first summary is an event for every controller.
@@ -48,12 +48,12 @@ func (w Writer) Write(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, des
 	if err != nil {
 		return nil, err
 	}
-	if equality.Semantic.DeepEqual(before, after) {
-		return nil, nil
-	}
 	if w.latest.isStale(owner, mesh) {
 		return nil, apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("meshes").GroupResource(), mesh.Name,
 			errors.New("the cache does not have the last status yet"))
+	}
+	if equality.Semantic.DeepEqual(before, after) {
+		return nil, nil
 	}
 	merged, err := merge(owner, &mesh.Status, desired)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr/testr"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -158,7 +159,8 @@ func register(t *testing.T, config *rest.Config, port int) {
 	}
 }
 
-// grant lets a user read one resource of the API in the namespace bookstore.
+// grant lets a user read one resource of the API in the namespace bookstore. It returns when the API server knows that: its cache of roles lags, and the
+// answer no would be remembered.
 func grant(t *testing.T, config *rest.Config, user, resource string) {
 	t.Helper()
 	c, err := client.New(config, client.Options{})
@@ -177,6 +179,14 @@ func grant(t *testing.T, config *rest.Config, user, resource string) {
 			t.Fatal(err)
 		}
 	}
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User:               user,
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: "bookstore", Verb: "get", Group: "metrics.smi-spec.io", Resource: resource},
+	}}
+	eventually.True(t, time.Minute, "the API server knows the role of "+user, func() bool {
+		asked := review.DeepCopy()
+		return c.Create(t.Context(), asked) == nil && asked.Status.Allowed
+	})
 }
 
 // as returns the clients of a user.
