@@ -21,14 +21,14 @@ type best struct {
 // bound is what a value is compared with.
 func (b best) bound() float64 { return max(b.Value, b.Accepted) }
 
-// slack is the share by which a value may differ from what was measured before. Sizes of signatures vary, and so do allocations that depend on the
-// order of goroutines.
-func slack(key string) float64 {
+// slack is by how much a value may differ from what was measured before. Sizes of signatures vary, and so do allocations that depend on the
+// order of goroutines, and those of timers that fire in the meantime.
+func slack(key string, value float64) float64 {
 	switch {
 	case strings.HasSuffix(key, string(changeAllocs)):
-		return 0.15
+		return 0.15*value + 60
 	case strings.HasSuffix(key, string(syncBytes)):
-		return 0.002
+		return 0.002 * value
 	}
 	return 0
 }
@@ -56,9 +56,9 @@ func compareCosts(measured map[string]float64, recorded map[string]best, changel
 		switch {
 		case !is:
 			complaints = append(complaints, key+": was not measured")
-		case value > b.bound()*(1+slack(key)):
+		case value > b.bound()+slack(key, b.bound()):
 			complaints = append(complaints, fmt.Sprintf("%s: %g, and the best was %g at %s: mend it, or set \"accepted\" in best.json and name the metric with the reason in CHANGELOG.md", key, value, b.Value, b.Commit))
-		case value < b.bound()*(1-slack(key)):
+		case value < b.bound()-slack(key, b.bound()):
 			complaints = append(complaints, fmt.Sprintf("%s: %g is better than %g: record it with -update", key, value, b.bound()))
 		case b.Accepted > 0 && !strings.Contains(changelog, "`"+key+"`"):
 			complaints = append(complaints, fmt.Sprintf("%s: %g is accepted though the best was %g, and CHANGELOG.md has no line with `%s`", key, b.Accepted, b.Value, key))
@@ -77,7 +77,7 @@ func record(measured map[string]float64, recorded map[string]best, commit string
 	updated := map[string]best{}
 	for key, value := range measured {
 		b, is := recorded[key]
-		if !is || value < b.Value*(1-slack(key)) {
+		if !is || value < b.Value-slack(key, b.Value) {
 			b = best{Value: value, Commit: commit}
 		}
 		if b.Accepted > 0 {
