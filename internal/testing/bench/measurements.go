@@ -79,8 +79,8 @@ func (s *session) renewAll() (renewed, error) {
 		if now, err = s.child.do(server.Command{Task: server.AwaitRequests}); err != nil {
 			return r, err
 		}
-		if span(begun.At, now.At) > timeout.Seconds() {
-			return r, fmt.Errorf("%d of %d certificates are renewed after %s", now.Renewed, identities, timeout)
+		if span(begun.At, now.At) > s.timeout().Seconds() {
+			return r, fmt.Errorf("%d of %d certificates are renewed after %s", now.Renewed, identities, s.timeout())
 		}
 	}
 	now, err = s.untilIdle()

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// timeout limits waiting for sidecars to receive their resources.
-	timeout = 10 * time.Minute
+	// timeout and timeoutEach, for each sidecar, limit waiting for sidecars to receive their resources.
+	timeout, timeoutEach = time.Minute, time.Second / 2
 	// quiet is the idle time after which a restart is complete.
 	quiet = 500 * time.Millisecond
 	// idleShare is the CPU usage of one core below which a server is idle; queries of the benchmark cause it.
@@ -139,9 +139,12 @@ func (s *session) sync() error {
 	return err
 }
 
+// timeout is how long sidecars may take to receive their resources.
+func (t *testbed) timeout() time.Duration { return timeout + time.Duration(t.shape.Sidecars)*timeoutEach }
+
 // awaitAcknowledged waits until sidecars have the expected resources and the server has read their ACKs.
 func (s *session) awaitAcknowledged(w *fleet.Wait) (server.Answer, error) {
-	limit := time.NewTimer(timeout)
+	limit := time.NewTimer(s.timeout())
 	defer limit.Stop()
 	check := time.NewTicker(time.Second)
 	defer check.Stop()
@@ -154,7 +157,7 @@ func (s *session) awaitAcknowledged(w *fleet.Wait) (server.Answer, error) {
 				return server.Answer{}, err
 			}
 		case <-limit.C:
-			return server.Answer{}, fmt.Errorf("not all sidecars have their resources after %s: %s", timeout, s.fleet.Missing())
+			return server.Answer{}, fmt.Errorf("not all sidecars have their resources after %s: %s", s.timeout(), s.fleet.Missing())
 		}
 	}
 }
@@ -206,8 +209,8 @@ func (s *session) untilIdle() (server.Answer, error) {
 		if err := s.fleet.Err(); err != nil {
 			return idle, err
 		}
-		if time.Since(begun) > timeout {
-			return idle, fmt.Errorf("the server is not idle after %s", timeout)
+		if time.Since(begun) > s.timeout() {
+			return idle, fmt.Errorf("the server is not idle after %s", s.timeout())
 		}
 		traffic := s.fleet.Traffic()
 		now, err := s.child.do(server.Command{Task: server.AwaitRequests, Requests: traffic.Requests})
