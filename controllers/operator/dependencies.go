@@ -172,7 +172,7 @@ func newControllers(d Dependencies) controllers {
 		},
 		revision: &revision.Reconciler{Cluster: c, Applier: d.applier(c.Client)},
 		components: &components.Reconciler{
-			Cluster: c, Objects: d.Objects, Applier: d.applier(d.Objects), Components: d.Components, Kinds: d.Kinds, Gateways: d.Gateways, Images: d.Images,
+			Cluster: c, Status: d.Status, Objects: d.Objects, Applier: d.applier(d.Objects), Components: d.Components, Kinds: d.Kinds, Gateways: d.Gateways, Images: d.Images,
 		},
 	}
 }

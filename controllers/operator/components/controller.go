@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	meshstatus "github.com/openservicemesh/osm-operator/internal/operator/status"
 )
 
 // retryFailed is the requeue interval of a component that is not ready. Health has no events of its own.
@@ -24,6 +25,8 @@ const retryFailed = 10 * time.Second
 // Reconciler reconciles the components of one Mesh per request. All fields are required.
 type Reconciler struct {
 	*observe.Cluster
+	// Status writes the components, and their condition.
+	Status meshstatus.Writer
 	// Objects reads and deletes the objects of components.
 	Objects client.Client
 	// Applier applies the objects of components. It reads through Objects.

@@ -27,6 +27,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	meshstatus "github.com/openservicemesh/osm-operator/internal/operator/status"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -50,7 +51,7 @@ func meshWithPrometheus(t *testing.T, mode v1alpha1.PrometheusMode) (*Reconciler
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "apart", Labels: map[string]string{names.MonitoredByLabel: "osm", names.IgnoreLabel: "true"}}},
 	).Build()
 	return &Reconciler{
-		Cluster: &observe.Cluster{Client: c, Now: time.Now}, Objects: c, Applier: apply.New(c, events.NewFakeRecorder(100)), Kinds: AllKinds{},
+		Cluster: &observe.Cluster{Client: c, Now: time.Now}, Status: meshstatus.NewWriter(c), Objects: c, Applier: apply.New(c, events.NewFakeRecorder(100)), Kinds: AllKinds{},
 		Components: []component.Component{prometheus.Managed{}, prometheus.Monitors{}},
 	}, mesh
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	meshstatus "github.com/openservicemesh/osm-operator/internal/operator/status"
 )
 
 // server is a component with a Deployment, a ConfigMap that its pods read, and a Service.
@@ -84,7 +85,7 @@ func newBench(t *testing.T) *bench {
 		T: t, mesh: mesh, first: &server{"first", "first:1", "a"}, second: &server{"second", "second:1", "a"},
 	}
 	b.Reconciler = &Reconciler{
-		Cluster: &observe.Cluster{Client: c, Now: time.Now}, Objects: c, Applier: apply.New(c, events.NewFakeRecorder(1000)), Kinds: AllKinds{},
+		Cluster: &observe.Cluster{Client: c, Now: time.Now}, Status: meshstatus.NewWriter(c), Objects: c, Applier: apply.New(c, events.NewFakeRecorder(1000)), Kinds: AllKinds{},
 		Components: []component.Component{b.first, b.second},
 	}
 	return b

@@ -8,11 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -25,44 +23,31 @@ import (
 // teardownPollInterval is the time between two looks at objects that are being deleted.
 const teardownPollInterval = 200 * time.Millisecond
 
-// writeStatus applies status.components, and the condition ComponentsReady, if they changed. It updates mesh. Without the session of a whole
+// writeStatus writes status.components, and the condition ComponentsReady, if they changed. It updates mesh. Without the session of a whole
 // reconciliation the condition stays as it is.
 func (r *Reconciler) writeStatus(ctx context.Context, session *apply.Session, mesh *v1alpha1.Mesh, statuses []v1alpha1.ComponentStatus) error {
-	before := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionComponentsReady)
-	statuses = slices.Clone(statuses)
-	for i := range statuses {
-		statuses[i].Message = message.ForCondition(statuses[i].Message)
+	desired := mesh.Status.DeepCopy()
+	desired.Components = slices.Clone(statuses)
+	for i := range desired.Components {
+		desired.Components[i].Message = message.ForCondition(desired.Components[i].Message)
 	}
-	conditions := slices.Clone(mesh.Status.Conditions)
 	if session != nil {
-		condition := readyCondition(statuses)
+		condition := readyCondition(desired.Components)
 		if ignored := session.IgnoredObjects(); ignored != "" {
 			condition.Message += "; " + ignored
 		}
 		condition.Message = message.ForCondition(condition.Message)
 		condition.ObservedGeneration, condition.LastTransitionTime = mesh.Generation, metav1.NewTime(r.Now().Truncate(time.Second))
-		meta.SetStatusCondition(&conditions, condition)
+		meta.SetStatusCondition(&desired.Conditions, condition)
 	}
-	after := meta.FindStatusCondition(conditions, v1alpha1.ConditionComponentsReady)
-	if equality.Semantic.DeepEqual(mesh.Status.Components, statuses) && equality.Semantic.DeepEqual(before, after) {
-		return nil
+	if mesh.DeletionTimestamp != nil {
+		meta.RemoveStatusCondition(&desired.Conditions, v1alpha1.ConditionComponentsReady)
 	}
-	content := v1alpha1.MeshStatus{Components: statuses}
-	if after != nil && mesh.DeletionTimestamp == nil {
-		content.Conditions = []metav1.Condition{*after}
-	}
-	status, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&content)
-	if err != nil {
+	written, err := r.Status.Write(ctx, meshstatus.Components, mesh, desired)
+	if err != nil || written == nil {
 		return err
 	}
-	object := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "Mesh", "metadata": map[string]any{"name": mesh.Name}, "status": status,
-	}}
-	err = r.Client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(meshstatus.Components.Manager), client.ForceOwnership)
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("the components of Mesh %s cannot be recorded: %w", mesh.Name, err)
-	}
-	mesh.Status.Components, mesh.Status.Conditions = statuses, conditions
+	mesh.Status, mesh.ResourceVersion = written.Status, written.ResourceVersion
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -35,6 +36,7 @@ func TestManyRejectedObjectsAreReported(t *testing.T) {
 			return nil
 		},
 	})
+	r.Status.Client = r.Client
 	for range 2 {
 		if err := r.writeStatus(t.Context(), r.Applier.For(mesh), mesh, statuses); err != nil {
 			t.Fatal(err)
@@ -46,6 +48,30 @@ func TestManyRejectedObjectsAreReported(t *testing.T) {
 	}
 	if got := len(mesh.Status.Components[0].Message); got > 4096 || written != 1 {
 		t.Errorf("the message of the component has %d bytes, and it was written %d times; want at most 4096 and once", got, written)
+	}
+}
+
+// TestInventoryIsNotLost reads a Mesh that is older than the last write, as a cache does directly after one. The reference that was added in between would be
+// lost, and its object never removed.
+func TestInventoryIsNotLost(t *testing.T) {
+	r, mesh := meshWithPrometheus(t, v1alpha1.PrometheusManaged)
+	if err := r.Client.Get(t.Context(), client.ObjectKeyFromObject(mesh), mesh); err != nil {
+		t.Fatal(err)
+	}
+	old := mesh.DeepCopy()
+	component := func(objects ...v1alpha1.ObjectReference) []v1alpha1.ComponentStatus {
+		return []v1alpha1.ComponentStatus{{Name: "prometheus", Reason: v1alpha1.ReasonProgressing, Objects: objects}}
+	}
+	first := v1alpha1.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: "osm-system", Name: "first"}
+	second := v1alpha1.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: "osm-system", Name: "second"}
+	if err := r.writeStatus(t.Context(), nil, mesh, component(first)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.writeStatus(t.Context(), nil, mesh, component(first, second)); err != nil {
+		t.Errorf("the Mesh that was just written is said to be old: %v", err)
+	}
+	if err := r.writeStatus(t.Context(), nil, old, component(first)); !apierrors.IsConflict(err) {
+		t.Errorf("the inventory of an older Mesh is written: error %v, want a conflict", err)
 	}
 }
 

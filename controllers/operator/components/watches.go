@@ -230,7 +230,7 @@ func (c Controller) SetupWithManager(mgr ctrl.Manager) (err error) {
 		Watches(&corev1.Namespace{}, byLabel[client.Object](names.MonitoredByLabel)).
 		Watches(&configv1alpha2.MeshConfig{}, enqueue.Mapper{Cluster: c.Cluster}.BySiblings(), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(source.Kind(c.Watches.cache, definitions(), c.onDefinition(c.Watches))).
-		Build(c)
+		Build(enqueue.RetryConflicts(c))
 	return err
 }
 

@@ -33,10 +33,10 @@ type Writer struct {
 // NewWriter returns a Writer for a client that reads from a cache. It rejects what was computed from an outdated Mesh.
 func NewWriter(c client.Client) Writer { return Writer{Client: c, latest: newLatest()} }
 
-// Write applies the owner's part of desired to the status of mesh, which is as it was read. It returns the Mesh with its new status, or
+// Write applies the owner's part of desired to the status of mesh, which is as it was read or written. It returns the Mesh with its new status, or
 // nil when nothing was written: the part has not changed, or the Mesh is gone. A Mesh that is older than the owner's last write is a conflict. What others own in desired is not read.
 func (w Writer) Write(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, desired *v1alpha1.MeshStatus) (*v1alpha1.Mesh, error) {
-	if owner.Manager != Mesh.Manager && meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady) == nil {
+	if !owner.Early && meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady) == nil {
 		// A status without a summary would mislead tools. The first summary is an event for every controller.
 		return nil, nil
 	}
@@ -59,33 +59,33 @@ func (w Writer) Write(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, des
 	if err != nil {
 		return nil, err
 	}
-	written := mesh.DeepCopy()
-	written.Status = *merged
-	err = w.apply(ctx, owner, mesh, after)
+	version, err := w.apply(ctx, owner, mesh, after)
 	if client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("the status of Mesh %s cannot be written: %w", mesh.Name, err)
 	}
 	if err != nil {
 		return nil, nil
 	}
+	written := mesh.DeepCopy()
+	written.Status, written.ResourceVersion = *merged, version
 	return written, nil
 }
 
-// apply applies a part of the status under the name of its owner.
-func (w Writer) apply(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, part map[string]any) error {
+// apply applies a part of the status under the name of its owner. It returns the resource version of the Mesh with it.
+func (w Writer) apply(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, part map[string]any) (version string, err error) {
 	object, err := w.send(ctx, owner, mesh, part)
 	switch {
 	case err != nil:
-		return err
+		return "", err
 	case object.GetUID() != mesh.UID:
 		// The API server ignores the UID in writes of a status. Another Mesh of that name must not keep this one.
 		if _, err := w.send(ctx, owner, mesh, map[string]any{}); err != nil {
-			return err
+			return "", err
 		}
-		return apierrors.NewNotFound(v1alpha1.GroupVersion.WithResource("meshes").GroupResource(), mesh.Name)
+		return "", apierrors.NewNotFound(v1alpha1.GroupVersion.WithResource("meshes").GroupResource(), mesh.Name)
 	}
 	w.latest.record(owner, mesh, object.GetResourceVersion())
-	return nil
+	return object.GetResourceVersion(), nil
 }
 
 // send applies a part of the status, and returns the object that has it. An empty part removes what the owner has written.
@@ -196,6 +196,8 @@ type Owner struct {
 	Fields []string
 	// Conditions are the types of the conditions.
 	Conditions []string
+	// Early is true for an owner that writes before the first summary.
+	Early bool
 }
 
 // The owners. Every field and condition of the status has exactly one.
@@ -207,6 +209,7 @@ var (
 			v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled,
 			v1alpha1.ConditionInstalled, v1alpha1.ConditionConfigurationAccepted, v1alpha1.ConditionPaused,
 		},
+		Early: true,
 	}
 	Certificates = Owner{
 		Manager:    "osm-operator-certificates",
@@ -223,8 +226,8 @@ var (
 	}
 	Teardown = Owner{Manager: "osm-operator-teardown", Fields: []string{"removal"}, Conditions: []string{v1alpha1.ConditionRemoved}}
 	Plan     = Owner{Manager: "osm-operator-plan", Fields: []string{"plan"}, Conditions: []string{v1alpha1.ConditionPlanned}}
-	// Components writes its part itself, because the inventory precedes the objects, also before the first summary.
-	Components = Owner{Manager: "osm-operator-components", Fields: []string{"components"}, Conditions: []string{v1alpha1.ConditionComponentsReady}}
+	// Components precedes the first summary, because its inventory precedes the objects.
+	Components = Owner{Manager: "osm-operator-components", Fields: []string{"components"}, Conditions: []string{v1alpha1.ConditionComponentsReady}, Early: true}
 )
 
 // part is what an owner has in a status, as its JSON would be.
