@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/config/admission"
 	"github.com/openservicemesh/osm-operator/controllers/operator"
 	"github.com/openservicemesh/osm-operator/controllers/operator/certificates"
+	"github.com/openservicemesh/osm-operator/controllers/operator/olm"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
@@ -47,6 +48,7 @@ func main() {
 	klog.SetLogger(logger.Logger)
 	options.Logger, options.SetLogLevel = logger.Logger, logger.SetLevel
 	options.Now = time.Now
+	options.OperatorCondition = os.Getenv(olm.NameVariable)
 	options.ComponentImages = componentImages()
 	if applyPolicies {
 		options.AdmissionPolicies = admission.Policies

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	operators "github.com/operator-framework/api/pkg/operators/v2"
 	prometheusclient "github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -37,6 +38,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/components"
 	"github.com/openservicemesh/osm-operator/controllers/operator/loglevel"
 	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
+	"github.com/openservicemesh/osm-operator/controllers/operator/olm"
 	"github.com/openservicemesh/osm-operator/controllers/operator/ownership"
 	"github.com/openservicemesh/osm-operator/controllers/operator/plan"
 	"github.com/openservicemesh/osm-operator/controllers/operator/policies"
@@ -65,6 +67,8 @@ type Options struct {
 	Compatibility compatibility.Table
 	// Namespace is where the operator runs.
 	Namespace string
+	// OperatorCondition is the name of the object in which the Operator Lifecycle Manager reads whether it may install another version; empty without it.
+	OperatorCondition string
 	// AdmissionPolicies are applied by the operator; nil if its installation applies them.
 	AdmissionPolicies fs.FS
 	// LeaderElection lets one of several replicas act.
@@ -207,12 +211,29 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	if o.SetLogLevel != nil {
 		reconcilers = append(reconcilers, &loglevel.Reconciler{Client: mgr.GetClient(), Flag: o.LogLevel, Set: o.SetLogLevel})
 	}
+	if o.OperatorCondition != "" {
+		conditions, err := conditionClient(mgr)
+		if err != nil {
+			return err
+		}
+		key := client.ObjectKey{Namespace: o.Namespace, Name: o.OperatorCondition}
+		reconcilers = append(reconcilers, &olm.Reconciler{Meshes: mgr.GetClient(), Conditions: conditions, Condition: key, Now: o.Now})
+	}
 	for _, r := range reconcilers {
 		if err := r.SetupWithManager(mgr); err != nil {
 			return fmt.Errorf("the watches of %T cannot be prepared: %w", r, err)
 		}
 	}
 	return nil
+}
+
+// conditionClient returns a client of OperatorConditions. It has no cache: the operator may read its own one only.
+func conditionClient(mgr ctrl.Manager) (client.Client, error) {
+	scheme := runtime.NewScheme()
+	if err := operators.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("the kind OperatorCondition cannot be registered: %w", err)
+	}
+	return client.New(mgr.GetConfig(), client.Options{Scheme: scheme, HTTPClient: mgr.GetHTTPClient()})
 }
 
 // eventRecorder records Events of the operator.

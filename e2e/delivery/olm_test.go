@@ -63,6 +63,7 @@ func TestOLM(t *testing.T) {
 	must(t, stopOperator(t.Context(), names.OperatorNamespace))
 	requireReconciled(t, `{"spec":{"controlPlane":{"logLevel":"debug"}}}`)
 	requirePolicies(t, "operators")
+	awaitUpgradeable(t, bundle.Package+"."+earlier)
 
 	stop()
 	serveCatalog(t, earlier, version(t))
@@ -137,6 +138,15 @@ func opm(t *testing.T) string {
 	path, err := cluster.Repository.ToolOutput(t.Context(), "./tool", "-path", "opm")
 	must(t, err)
 	return path
+}
+
+// awaitUpgradeable waits until the operator of a version says that it may be upgraded, as no mesh is.
+func awaitUpgradeable(t *testing.T, name string) {
+	t.Helper()
+	must(t, lab.Until(t.Context(), installLimit, name+" is upgradeable", func(ctx context.Context) (bool, string, error) {
+		status, err := cluster.Kubectl(ctx, "-n", "operators", "get", "operatorconditions", name, "-o", `jsonpath={.spec.conditions[?(@.type=="Upgradeable")].status}`)
+		return status == "True", status, err
+	}))
 }
 
 // awaitSucceeded waits until OLM has installed a version, and no other.

@@ -140,7 +140,9 @@ func (s *session) sync() error {
 }
 
 // timeout is how long sidecars may take to receive their resources.
-func (t *testbed) timeout() time.Duration { return timeout + time.Duration(t.shape.Sidecars)*timeoutEach }
+func (t *testbed) timeout() time.Duration {
+	return timeout + time.Duration(t.shape.Sidecars)*timeoutEach
+}
 
 // awaitAcknowledged waits until sidecars have the expected resources and the server has read their ACKs.
 func (s *session) awaitAcknowledged(w *fleet.Wait) (server.Answer, error) {
