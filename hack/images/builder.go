@@ -244,7 +244,7 @@ func (b *builder) baseLayers(ctx context.Context, t *target, img image) ([]v1.La
 	if !img.base.envoy {
 		return layers, sources, nil
 	}
-	release, err := fetch.EnvoyOf(t.architecture)
+	release, err := fetch.EnvoyFor(t.architecture, fetch.CurrentEnvoy)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -256,7 +256,7 @@ func (b *builder) baseLayers(ctx context.Context, t *target, img image) ([]v1.La
 	if err != nil {
 		return nil, nil, err
 	}
-	wheel := lock.Source{Name: "pypi:" + fetch.EnvoyPackage, Version: release.Version, SHA256: release.WheelSHA256}
+	wheel := lock.Source{Name: "pypi:" + fetch.EnvoyPackage, Version: release.Version, SHA256: release.Hashes.Wheel}
 	return append(layers, program), append(sources, wheel), nil
 }
 

@@ -129,13 +129,20 @@ func buildAll(ctx context.Context, b *builder, desired []image, stdout io.Writer
 
 // programs are the commands that fetch a program and print its path.
 var programs = map[string]func(ctx context.Context, cache string) (string, error){
-	"envoy-path": func(ctx context.Context, cache string) (string, error) {
-		return fetch.Envoy(ctx, cache, fetch.CurrentEnvoy())
-	},
-	"earlier-envoy-path": func(ctx context.Context, cache string) (string, error) {
-		return fetch.Envoy(ctx, cache, fetch.EarlierEnvoy())
-	},
-	"prometheus-path": fetch.Prometheus,
-	"chromium-path":   fetch.Chromium,
-	"redis-path":      fetch.Redis,
+	"envoy-path":         envoyPath(fetch.CurrentEnvoy),
+	"earlier-envoy-path": envoyPath(fetch.EarlierEnvoy),
+	"prometheus-path":    fetch.Prometheus,
+	"chromium-path":      fetch.Chromium,
+	"redis-path":         fetch.Redis,
+}
+
+// envoyPath fetches a pinned release of Envoy for the local cluster.
+func envoyPath(of func(fetch.Pins) fetch.Pin) func(ctx context.Context, cache string) (string, error) {
+	return func(ctx context.Context, cache string) (string, error) {
+		release, err := fetch.EnvoyFor("amd64", of)
+		if err != nil {
+			return "", err
+		}
+		return fetch.Envoy(ctx, cache, release)
+	}
 }

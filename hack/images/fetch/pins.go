@@ -1,0 +1,84 @@
+package fetch
+
+import (
+	_ "embed" // for envoy.json
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Go's names of the architectures that have an Envoy.
+const (
+	amd64 = "amd64"
+	arm64 = "arm64"
+)
+
+// Architectures are Go's names of the architectures that have an Envoy.
+func Architectures() []string { return []string{amd64, arm64} }
+
+// PinsFile is the file of the pinned releases of Envoy, relative to the repository.
+const PinsFile = "hack/images/fetch/envoy.json"
+
+//go:embed envoy.json
+var pins []byte
+
+// Pins are the pinned releases of Envoy.
+type Pins struct {
+	// Current is the release that sidecars run.
+	Current Pin `json:"current"`
+	// Earlier is a release of the earlier minor version. Configurations are checked with both.
+	Earlier Pin `json:"earlier"`
+}
+
+// Pin is a pinned release.
+type Pin struct {
+	// Version has the form MAJOR.MINOR.PATCH.
+	Version string `json:"version"`
+	// Hashes are those of each architecture, by Go's name of it.
+	Hashes map[string]Hashes `json:"hashes"`
+}
+
+// Hashes are the SHA-256 of a Python wheel, and of the program in it.
+type Hashes struct {
+	Wheel   string `json:"wheel"`
+	Program string `json:"program"`
+}
+
+// EnvoyPins returns the pinned releases.
+func EnvoyPins() (Pins, error) {
+	var p Pins
+	if err := json.Unmarshal(pins, &p); err != nil {
+		return p, fmt.Errorf("%s is not valid: %w", PinsFile, err)
+	}
+	return p, nil
+}
+
+// Write replaces the pinned releases of a checkout.
+func (p Pins) Write(root string) error {
+	content, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(root, filepath.FromSlash(PinsFile)), append(content, '\n'), 0o644)
+}
+
+// EnvoyFor returns a pinned release of Envoy for an architecture; of chooses among all.
+func EnvoyFor(architecture string, of func(Pins) Pin) (EnvoyRelease, error) {
+	all, err := EnvoyPins()
+	if err != nil {
+		return EnvoyRelease{}, err
+	}
+	pin := of(all)
+	hashes, ok := pin.Hashes[architecture]
+	if !ok {
+		return EnvoyRelease{}, fmt.Errorf("no Envoy %s is pinned for the architecture %q", pin.Version, architecture)
+	}
+	return EnvoyRelease{pin.Version, architecture, hashes}, nil
+}
+
+// CurrentEnvoy chooses the release that sidecars run.
+func CurrentEnvoy(p Pins) Pin { return p.Current }
+
+// EarlierEnvoy chooses the release of the earlier minor version.
+func EarlierEnvoy(p Pins) Pin { return p.Earlier }
