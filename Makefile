@@ -92,6 +92,10 @@ conformance: ## Run the conformance suite of the Gateway API on the local cluste
 .PHONY: nightly
 nightly: verdict-nightly verdict-recorded outage-nightly soak ## Run tests that are too long for every change, in about 90 minutes
 
+.PHONY: envoy-patch
+envoy-patch: ## Pin, verify and build the patch release of Envoy that VERSION names, in about seven minutes
+	$(HACK) ./envoypatch $(VERSION)
+
 .PHONY: outage-nightly
 outage-nightly: ## Stop the API server for ten minutes, in real time
 	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go test -count=1 -timeout=0 -v ./controllers/controlplane/apioutage -outage.time=10m
