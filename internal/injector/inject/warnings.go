@@ -95,11 +95,11 @@ func validate(pod *corev1.Pod) error {
 	return errors.Join(problems...)
 }
 
-// ValidateEphemeral rejects ephemeral containers of a running pod that would bypass the mesh.
+// ValidateEphemeral rejects ephemeral containers of a running pod that would bypass the mesh or pass for a part of it.
 func ValidateEphemeral(pod *corev1.Pod) error {
 	var problems []error
 	for _, c := range pod.Spec.EphemeralContainers {
-		problems = append(problems, validateUser(pod, c.Name, c.SecurityContext), validateMounts(c.Name, c.VolumeMounts))
+		problems = append(problems, validateName(c.Name), validateUser(pod, c.Name, c.SecurityContext), validateMounts(c.Name, c.VolumeMounts))
 	}
 	return errors.Join(problems...)
 }
