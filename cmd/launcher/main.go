@@ -25,7 +25,7 @@ func main() {
 	}
 	fmt.Fprintln(os.Stderr, "osm-launcher:", err)
 	if errors.Is(err, launch.ErrNoEnvoy) {
-		os.Exit(launch.NoEnvoyCode)
+		os.Exit(names.LauncherIdle)
 	}
 	os.Exit(1)
 }
@@ -36,7 +36,7 @@ func run(args []string) error {
 	if len(args) == 1 && args[0] == launch.WaitCommand {
 		return launch.Wait(ctx)
 	}
-	if len(args) == 4 && args[0] == launch.AdminCommand && names.IsSlot(args[1]) {
+	if len(args) == 4 && args[0] == names.LauncherAdmin && names.IsSlot(args[1]) {
 		return launch.Query(names.SlotsDir, args[1], args[2], args[3], os.Stdout)
 	}
 	timing := launch.DefaultTiming()

@@ -10,13 +10,6 @@ import (
 	"time"
 )
 
-// AdminCommand asks the Envoy of a slot. Its arguments are the slot, the method and the path. Tools run it in a container of the slots, as only these have the
-// admin interface of an Envoy that does not serve.
-const AdminCommand = "admin"
-
-// NoEnvoyCode is the exit code of AdminCommand for a slot that runs no Envoy.
-const NoEnvoyCode = 3
-
 // ErrNoEnvoy means that a slot runs no Envoy.
 var ErrNoEnvoy = errors.New("the slot runs no Envoy: it is idle")
 
