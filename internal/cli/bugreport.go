@@ -137,7 +137,10 @@ func (a *app) bugReport(ctx context.Context, o bugReportOptions) error {
 	}
 	var content bytes.Buffer
 	zipped := gzip.NewWriter(&content)
-	r := &bugReport{app: a, client: subject.Client, logs: logs, logTimeout: logTimeout, slotAnswer: a.kube.SlotAnswer, tar: tar.NewWriter(zipped), now: a.now(), progress: a.progress(), held: map[types.UID]bool{}}
+	r := &bugReport{
+		app: a, client: subject.Client, logs: logs, logTimeout: logTimeout, slotAnswer: a.kube.SlotAnswer,
+		tar: tar.NewWriter(zipped), now: a.now(), progress: a.progress(), held: map[types.UID]bool{},
+	}
 	chosen, err := r.choose(ctx, subject, o)
 	if err != nil {
 		return err

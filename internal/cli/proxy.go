@@ -51,7 +51,7 @@ func (a *app) proxyAdminCommand(name, method, short, example string) *cobra.Comm
 	cmd := &cobra.Command{
 		Use:     name + " QUERY POD",
 		Short:   short,
-		Long:    short + " and print the response. POD is NAME or NAMESPACE/NAME.\n\n" + queries,
+		Long:    short + " and print the response. POD is NAME or NAMESPACE/NAME.\n\n" + queries + slots,
 		Example: example,
 		Args:    exactly(2, "QUERY or POD"),
 

@@ -51,7 +51,8 @@ func (o *tapOptions) addFilter(flags *pflag.FlagSet) {
 // tapped describes how pods are selected, for the help of both commands.
 const tapped = `Select a pod, a workload or a service account as in "osm explain": pod/web-0, deploy/web, sa/web. Without an argument, all pods with a sidecar in the
 namespace are selected, or in all namespaces of the mesh without -n. The requests are those in the access logs of the sidecars, so you need
-permission to read the logs of the pods. Envoy writes them every second. Of a pod with two sidecar slots both logs are read, and each line names its slot. A Telemetry with another format than the default hides the requests of its pods.`
+permission to read the logs of the pods. Envoy writes them every second. Of a pod with two sidecar slots
+both logs are read, and each line names its slot. A Telemetry with another format than the default hides the requests of its pods.`
 
 func (a *app) tapCommand() *cobra.Command {
 	o := &tapOptions{}
