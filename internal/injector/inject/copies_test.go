@@ -178,4 +178,10 @@ func TestThreat32EphemeralContainers(t *testing.T) {
 	if len(got) != 1 || !strings.Contains(got[0], "container debug can change the pod's network") {
 		t.Errorf("warnings are %q, want one about debug", got)
 	}
+	for _, target := range []string{names.SidecarContainer, names.StandbyContainer} {
+		got := WarnEphemeral(parsePod(t, `{spec: {containers: [{name: app}], ephemeralContainers: [{name: debug, targetContainerName: `+target+`}, {name: shell, targetContainerName: app}]}}`))
+		if len(got) != 1 || !strings.Contains(got[0], "container debug shares the processes of "+target) {
+			t.Errorf("warnings are %q, want one about the processes of %s", got, target)
+		}
+	}
 }

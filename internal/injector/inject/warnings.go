@@ -44,6 +44,10 @@ func WarnEphemeral(pod *corev1.Pod) []string {
 	var warnings []string
 	for _, c := range pod.Spec.EphemeralContainers {
 		warnings = append(warnings, networkWarnings(c.Name, c.SecurityContext)...)
+		if names.IsSlot(c.TargetContainerName) {
+			warnings = append(warnings, fmt.Sprintf("the container %s shares the processes of %s, so as root it can read the sidecar's token and keys: "+
+				"remove it when you no longer need it, by deleting the pod", c.Name, c.TargetContainerName))
+		}
 	}
 	return warnings
 }
