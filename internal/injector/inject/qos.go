@@ -19,12 +19,23 @@ func keepGuaranteed(pod *corev1.Pod, added []corev1.Container) {
 			return
 		}
 	}
+	// Their limits become requests. osm-init runs before all others, so it adds nothing to what the pod requests as long as it has no more than they have together.
+	least, total := resource.MustParse("100m"), resource.Quantity{}
+	for _, c := range slices.Concat(pod.Spec.Containers, sidecars) {
+		total.Add(*c.Resources.Limits.Cpu())
+	}
 	for i := range added {
-		if isInit(added[i]) {
-			// The limit of the CPU becomes a request, so it is smaller than elsewhere: the pod must not request more for its start than for its application.
-			added[i].Resources.Limits[corev1.ResourceCPU] = resource.MustParse("100m")
-			added[i].Resources.Requests = added[i].Resources.Limits.DeepCopy()
+		if !isInit(added[i]) {
+			continue
 		}
+		limits := added[i].Resources.Limits
+		switch cpu := limits.Cpu(); {
+		case added[i].Name != names.InitContainer || total.Cmp(least) < 0:
+			limits[corev1.ResourceCPU] = least
+		case cpu.Cmp(total) > 0:
+			limits[corev1.ResourceCPU] = total
+		}
+		added[i].Resources.Requests = limits.DeepCopy()
 	}
 }
 

@@ -10,6 +10,22 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
+// TestGuaranteedPodsRequestNoMoreForTheirStart has applications with little and much CPU. osm-init needs some, and is as fast as in other pods if the pod has enough.
+func TestGuaranteedPodsRequestNoMoreForTheirStart(t *testing.T) {
+	for cpu, want := range map[string]string{"10m": "110m", "200m": "300m", "2": "500m"} {
+		config := testConfig()
+		config.Settings.Sidecar.Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("128Mi")}
+		pod := parsePod(t, `{spec: {containers: [{name: app, resources: {limits: {cpu: `+cpu+`, memory: 64Mi}}}]}}`)
+		injected, err := Mutate(pod, testNamespace(), config, testUUID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := injected.Spec.InitContainers[0].Resources.Requests.Cpu().String(); got != want {
+			t.Errorf("an application with %s: osm-init requests %s, want %s", cpu, got, want)
+		}
+	}
+}
+
 // TestGuaranteedPodsStayGuaranteed injects pods of which all or some containers have equal requests and limits. A pod that is not Guaranteed keeps the small
 // requests of the init containers.
 func TestGuaranteedPodsStayGuaranteed(t *testing.T) {
