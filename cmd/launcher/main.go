@@ -19,10 +19,15 @@ func main() {
 	// An idle launcher makes little garbage, and nothing in parallel. By default, the heap would grow to 4 MB before the first collection.
 	debug.SetGCPercent(10)
 	runtime.GOMAXPROCS(1)
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "osm-launcher:", err)
-		os.Exit(1)
+	err := run(os.Args[1:])
+	if err == nil {
+		return
 	}
+	fmt.Fprintln(os.Stderr, "osm-launcher:", err)
+	if errors.Is(err, launch.ErrNoEnvoy) {
+		os.Exit(names.LauncherIdle)
+	}
+	os.Exit(1)
 }
 
 func run(args []string) error {
@@ -30,6 +35,9 @@ func run(args []string) error {
 	defer stop()
 	if len(args) == 1 && args[0] == launch.WaitCommand {
 		return launch.Wait(ctx)
+	}
+	if len(args) == 4 && args[0] == names.LauncherAdmin && names.IsSlot(args[1]) {
+		return launch.Query(names.SlotsDir, args[1], args[2], args[3], os.Stdout)
 	}
 	timing := launch.DefaultTiming()
 	flags := flag.NewFlagSet("osm-launcher", flag.ContinueOnError)

@@ -71,22 +71,29 @@ func TestSidecarIsUpgradedInPlace(t *testing.T) {
 // createSlots creates a pod with two slots, and returns the image of its Envoys.
 func createSlots(t *testing.T, namespace string) (workload, string) {
 	t.Helper()
+	account, pod := cluster.TestPod(namespace, "server")
+	pod, image := withSlots(t, namespace, pod)
+	must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, "server"), pod))
+	must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
+	return workload{cluster.Agent(t.Context(), namespace, "server", lab.AgentPort), namespace, "server"}, image
+}
+
+// withSlots returns a pod with two slots, and the image of its Envoys. The injector of the mesh leaves it as it is.
+func withSlots(t *testing.T, namespace string, pod *corev1.Pod) (slotted *corev1.Pod, image string) {
+	t.Helper()
 	plain, err := dryRunPod(t, namespace, "", nil)
 	must(t, err)
 	images := map[string]string{}
 	for _, c := range plain.Spec.InitContainers {
 		images[c.Name] = c.Image
 	}
-	account, pod := cluster.TestPod(namespace, "server")
-	pod, err = inject.Mutate(pod, inject.Namespace{Name: namespace}, inject.Config{
+	slotted, err = inject.Mutate(pod, inject.Namespace{Name: namespace}, inject.Config{
 		Mesh: names.DefaultMesh, Namespace: names.DefaultNamespace, TrustDomain: names.DefaultTrustDomain, Revision: plain.Labels[names.RevisionLabel],
 		EnvoyImage: images[names.SidecarContainer], InitImage: images[names.InitContainer], InPlace: true,
 	}, uniqueName("slots"))
 	must(t, err)
-	pod.Annotations = map[string]string{names.InjectionAnnotation: "disabled"}
-	must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, "server"), pod))
-	must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
-	return workload{cluster.Agent(t.Context(), namespace, "server", lab.AgentPort), namespace, "server"}, images[names.SidecarContainer]
+	slotted.Annotations = map[string]string{names.InjectionAnnotation: "disabled"}
+	return slotted, images[names.SidecarContainer]
 }
 
 // patchSlot patches the image of a slot, and waits for a line of its launcher.

@@ -71,6 +71,8 @@ type bugReport struct {
 	logs   kubernetes.Interface
 	// logTimeout limits the transfer of one log. The API server waits for kubelets without a limit.
 	logTimeout time.Duration
+	// slotAnswer asks the Envoy in a slot of a pod.
+	slotAnswer func(ctx context.Context, namespace, pod, slot, method, path string) ([]byte, error)
 	tar        *tar.Writer
 	now        time.Time
 	// held are the pods that the report already contains.
@@ -100,6 +102,8 @@ func (a *app) bugReportCommand() *cobra.Command {
 		Long: `Collect versions, check results, policies, and the state and logs of the control plane into one archive (tar.gz).
 --all, --app-namespaces, --app-deployments and --app-pods add the logs of application pods and the Envoy state of their sidecars.
 --ingress adds the objects for inbound traffic.
+
+Of a pod with two sidecar slots, it has the logs of both. The state of an Envoy that does not serve needs the permission to create pods/exec.
 
 The archive never contains Secrets or private keys. It does contain environment variables and logs: review it before you share it.`,
 		Example: `  osm support bug-report
@@ -133,7 +137,10 @@ func (a *app) bugReport(ctx context.Context, o bugReportOptions) error {
 	}
 	var content bytes.Buffer
 	zipped := gzip.NewWriter(&content)
-	r := &bugReport{app: a, client: subject.Client, logs: logs, logTimeout: logTimeout, tar: tar.NewWriter(zipped), now: a.now(), progress: a.progress(), held: map[types.UID]bool{}}
+	r := &bugReport{
+		app: a, client: subject.Client, logs: logs, logTimeout: logTimeout, slotAnswer: a.kube.SlotAnswer,
+		tar: tar.NewWriter(zipped), now: a.now(), progress: a.progress(), held: map[types.UID]bool{},
+	}
 	chosen, err := r.choose(ctx, subject, o)
 	if err != nil {
 		return err

@@ -2,6 +2,9 @@ package cli
 
 import (
 	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,10 +14,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // TestLogsThatDoNotEnd reads logs of pods whose kubelets answer nothing, or a part of the log. Reports are needed most when a node hangs.
@@ -48,5 +53,76 @@ func TestLogsThatDoNotEnd(t *testing.T) {
 		case <-time.After(20 * time.Second):
 			t.Fatalf("%s: the report hangs", pod)
 		}
+	}
+}
+
+// TestReportHasBothSlots collects a pod whose second slot serves: in the first one an Envoy drains, is not there, or cannot be asked.
+func TestReportHasBothSlots(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.URL.Query().Get("container"))
+	}))
+	defer server.Close()
+	clients, err := kubernetes.NewForConfig(&rest.Config{Host: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		err  error
+		page bool
+		gap  string
+	}{
+		"drains":        {nil, true, ""},
+		"idle":          {kube.ErrIdle, false, ""},
+		"no permission": {errors.New("you may not create pods/exec"), false, "Envoy in slot envoy of pod shop/web-0: you may not create pods/exec"},
+	} {
+		var content bytes.Buffer
+		r := &bugReport{
+			app: &app{kube: kube.NewFlags(io.Discard)}, logs: clients, logTimeout: time.Minute, tar: tar.NewWriter(&content), held: map[types.UID]bool{},
+			slotAnswer: func(_ context.Context, _, pod, slot, method, path string) ([]byte, error) {
+				return []byte(pod + slot + method + path), test.err
+			},
+		}
+		pod := slottedPod("web-0")
+		for _, container := range pod.Spec.InitContainers {
+			if err := r.log(t.Context(), pod, container.Name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(r.slot(t.Context(), pod, names.SidecarContainer), r.tar.Close()); err != nil {
+			t.Fatal(err)
+		}
+		files := filesOf(t, &content)
+		page := files["osm-bug-report/shop/envoy/web-0.envoy.config_dump.txt"]
+		if (page == "web-0envoyGET/config_dump") != test.page || strings.Join(r.gaps, "") != test.gap {
+			t.Errorf("%s: the page is %q, the gaps are %q", name, page, r.gaps)
+		}
+		for _, slot := range []string{names.SidecarContainer, names.StandbyContainer} {
+			if got := files["osm-bug-report/shop/logs/web-0."+slot+".log"]; got != slot {
+				t.Errorf("%s: the log of %s is %q", name, slot, got)
+			}
+		}
+	}
+	if slot := slotOf([]byte(`{"node": {"metadata": {"slot": "envoy-standby", "epoch": 2}}}`)); slot != names.StandbyContainer {
+		t.Errorf("the slot is %q", slot)
+	}
+}
+
+// filesOf reads an archive.
+func filesOf(t *testing.T, content io.Reader) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for archive := tar.NewReader(content); ; {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return files
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[header.Name] = string(text)
 	}
 }

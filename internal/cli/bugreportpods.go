@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
+	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/operators"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -144,20 +146,53 @@ func (r *bugReport) inside(ctx context.Context, p *corev1.Pod) error {
 	if p.Labels[names.ProxyUUIDLabel] == "" || p.Status.Phase != corev1.PodRunning {
 		return nil
 	}
-	return r.sidecar(ctx, p)
+	serving, err := r.sidecar(ctx, p)
+	if err != nil {
+		return err
+	}
+	for _, slot := range kube.Slots(p) {
+		if slot == serving {
+			continue
+		}
+		if err := r.slot(ctx, p, slot); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// adminPages are the pages of Envoy's admin interface that a report contains.
-var adminPages = []string{"config_dump", "clusters", "listeners", "certs", "stats", "server_info"}
+// slot adds the state of an Envoy that starts or drains. Most slots that do not serve are idle, and have none.
+func (r *bugReport) slot(ctx context.Context, p *corev1.Pod, slot string) error {
+	for _, page := range adminPages {
+		text, err := r.slotAnswer(ctx, p.Namespace, p.Name, slot, http.MethodGet, "/"+page)
+		if errors.Is(err, kube.ErrIdle) {
+			return nil
+		}
+		if err != nil {
+			r.gaps = append(r.gaps, fmt.Sprintf("Envoy in slot %s of pod %s/%s: %v", slot, p.Namespace, p.Name, err))
+			return nil
+		}
+		if err := r.put(path.Join(p.Namespace, "envoy", p.Name+"."+slot+"."+page+".txt"), text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-// sidecar adds the state of a pod's Envoy. Pages that cannot be read are recorded as gaps.
-func (r *bugReport) sidecar(ctx context.Context, p *corev1.Pod) error {
+// serverInfo is the page with the node of an Envoy.
+const serverInfo = "server_info"
+
+// adminPages are the pages of Envoy's admin interface that a report contains.
+var adminPages = []string{"config_dump", "clusters", "listeners", "certs", "stats", serverInfo}
+
+// sidecar adds the state of the Envoy that serves in a pod, and returns its slot, if it has one. Pages that cannot be read are recorded as gaps.
+func (r *bugReport) sidecar(ctx context.Context, p *corev1.Pod) (slot string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
 	address, err := r.app.kube.Forward(ctx, p.Namespace, p.Name, 0, names.AdminPort)
 	if err != nil {
 		r.gaps = append(r.gaps, fmt.Sprintf("sidecar of pod %s/%s: %v", p.Namespace, p.Name, err))
-		return nil
+		return slot, nil
 	}
 	for _, page := range adminPages {
 		text, err := readAdmin(ctx, address, page)
@@ -168,13 +203,28 @@ func (r *bugReport) sidecar(ctx context.Context, p *corev1.Pod) error {
 		}
 		if err != nil {
 			r.gaps = append(r.gaps, fmt.Sprintf("sidecar of pod %s/%s does not respond: %v", p.Namespace, p.Name, err))
-			return nil
+			return slot, nil
+		}
+		if page == serverInfo {
+			slot = slotOf(text)
 		}
 		if err := r.put(path.Join(p.Namespace, "envoy", p.Name+"."+page+".txt"), text); err != nil {
-			return err
+			return slot, err
 		}
 	}
-	return nil
+	return slot, nil
+}
+
+// slotOf returns the slot of an Envoy from its server_info; empty in a pod without slots.
+func slotOf(info []byte) string {
+	var read struct {
+		Node struct {
+			Metadata map[string]any `json:"metadata"`
+		} `json:"node"`
+	}
+	_ = json.Unmarshal(info, &read) // an unreadable answer names no slot
+	slot, _ := read.Node.Metadata[names.SlotMetadata].(string)
+	return slot
 }
 
 // adminStatusError is the HTTP status of a page that Envoy does not serve.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,7 +17,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/page"
 	"github.com/openservicemesh/osm-operator/internal/cli/tap"
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
@@ -127,9 +127,17 @@ func (s *pageSource) sidecars(ctx context.Context) ([]page.Sidecar, []string, er
 		if one.State == stateDisconnected && len(problems) > 0 {
 			one.State = stateUnknown
 		}
-		all = append(all, page.SidecarOf(one.Proxy, one.State, one.Text, one.Replica))
+		all = append(all, page.SidecarOf(one.Proxy, one.State, textOnPage(one), one.Replica))
 	}
 	return all, problems, nil
+}
+
+// textOnPage is the text of an Envoy after its state, with its role in a pod that has two.
+func textOnPage(one connected) string {
+	if one.Role == "" || one.Role == report.Serving {
+		return one.Text
+	}
+	return strings.TrimSpace(string(one.Role) + " " + one.Text)
 }
 
 func (s *pageSource) loads(ctx context.Context) ([]report.Load, bool, error) {
@@ -172,16 +180,16 @@ func (s *pageSource) denials(ctx context.Context) ([]report.Denial, error) {
 }
 
 // log opens the access log of a sidecar with the permissions of the user.
-func (s *pageSource) log(ctx context.Context, pod tap.Pod, options page.LogOptions) (io.ReadCloser, error) {
+func (s *pageSource) log(ctx context.Context, sidecar tap.Sidecar, options page.LogOptions) (io.ReadCloser, error) {
 	logs, err := s.app.kube.Clientset()
 	if err != nil {
 		return nil, err
 	}
-	stream, err := logs.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
-		Container: names.SidecarContainer, TailLines: &options.Lines, SinceSeconds: ptr.To(int64(options.Since.Seconds())),
+	stream, err := logs.CoreV1().Pods(sidecar.Namespace).GetLogs(sidecar.Name, &corev1.PodLogOptions{
+		Container: containerOf(sidecar), TailLines: &options.Lines, SinceSeconds: ptr.To(int64(options.Since.Seconds())),
 	}).Stream(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the log of the sidecar in pod %s/%s cannot be read: %w", pod.Namespace, pod.Name, s.app.kube.Sentence(err))
+		return nil, fmt.Errorf("the log of the sidecar in pod %s/%s cannot be read: %w", sidecar.Namespace, sidecar.Name, s.app.kube.Sentence(err))
 	}
 	return stream, nil
 }

@@ -17,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/sidecartable"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
@@ -28,7 +29,8 @@ func (a *app) proxyCommand() *cobra.Command {
 	return group("proxy", "Inspect sidecars", nil,
 		a.proxyAdminCommand("get", http.MethodGet, "Query the Envoy admin interface of a pod", `  osm proxy get config_dump bookbuyer-5c797ff5f4-tck47 -n bookbuyer
   osm proxy get routes bookbuyer-5c797ff5f4-tck47 -n bookbuyer
-  osm proxy get clusters bookbuyer-5c797ff5f4-tck47 -n bookbuyer -f clusters.txt`),
+  osm proxy get clusters bookbuyer-5c797ff5f4-tck47 -n bookbuyer -f clusters.txt
+  osm proxy get stats bookbuyer-5c797ff5f4-tck47 -n bookbuyer --slot envoy-standby`),
 		a.proxyAdminCommand("set", http.MethodPost, "Send a command to the Envoy admin interface of a pod", `  osm proxy set 'logging?level=debug' bookbuyer-5c797ff5f4-tck47 -n bookbuyer
   osm proxy set reset_counters bookbuyer-5c797ff5f4-tck47 -n bookbuyer`),
 		a.proxyStatusCommand())
@@ -39,16 +41,17 @@ const adminTimeout = 30 * time.Second
 
 func (a *app) proxyAdminCommand(name, method, short, example string) *cobra.Command {
 	var file string
-	var local uint16
+	target := adminTarget{}
 	queries := `QUERY is a path such as 'logging?level=debug' or reset_counters; "osm proxy get help POD" lists all paths.`
 	if method == http.MethodGet {
 		queries = `QUERY is a path such as config_dump, clusters, listeners, stats, certs, ready or server_info; "help" lists all paths. ` +
 			"The queries " + strings.Join(sidecartable.Names(), " and ") + " print tables."
 	}
+	const slots = "\n\nOf a pod with two sidecar slots, the Envoy that serves answers. --slot asks that of a slot, for example while it drains; it needs the permission to create pods/exec."
 	cmd := &cobra.Command{
 		Use:     name + " QUERY POD",
 		Short:   short,
-		Long:    short + " and print the response. POD is NAME or NAMESPACE/NAME.\n\n" + queries,
+		Long:    short + " and print the response. POD is NAME or NAMESPACE/NAME.\n\n" + queries + slots,
 		Example: example,
 		Args:    exactly(2, "QUERY or POD"),
 
@@ -69,12 +72,22 @@ func (a *app) proxyAdminCommand(name, method, short, example string) *cobra.Comm
 			if known, ok := sidecartable.Queries()[query]; ok && method == http.MethodGet {
 				query, show = known.Path, tableOf(known, show)
 			}
-			return a.queryAdmin(ctx, method, query, namespace, args[1], int(local), show)
+			return a.queryAdmin(ctx, method, query, namespace, args[1], target, show)
 		}),
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "write the response to a file")
-	cmd.Flags().Uint16VarP(&local, "local-port", "p", 0, "local port to forward (default: any free port)")
+	cmd.Flags().Uint16VarP(&target.local, "local-port", "p", 0, "local port to forward (default: any free port)")
+	cmd.Flags().StringVar(&target.slot, "slot", "", "slot of a pod that has two: envoy or envoy-standby (default: the one that serves)")
+	cmd.MarkFlagsMutuallyExclusive("slot", "local-port")
+	_ = cmd.RegisterFlagCompletionFunc("slot", cobra.FixedCompletions([]string{names.SidecarContainer, names.StandbyContainer}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// adminTarget is how the admin interface of a pod is reached.
+type adminTarget struct {
+	// local is the local port, and 0 for any. slot is empty for the Envoy that serves.
+	local uint16
+	slot  string
 }
 
 // tableOf shows an answer as a table.
@@ -93,7 +106,7 @@ func tableOf(q sidecartable.Query, show func(io.Reader) error) func(io.Reader) e
 }
 
 // queryAdmin sends a request to the Envoy admin interface of a pod.
-func (a *app) queryAdmin(ctx context.Context, method, query, namespace, name string, local int, show func(io.Reader) error) error {
+func (a *app) queryAdmin(ctx context.Context, method, query, namespace, name string, target adminTarget, show func(io.Reader) error) error {
 	c, err := a.kube.Client()
 	if err != nil {
 		return err
@@ -117,13 +130,24 @@ func (a *app) queryAdmin(ctx context.Context, method, query, namespace, name str
 	if pod.Status.Phase != corev1.PodRunning {
 		return fmt.Errorf("pod %s in namespace %s is not running: its phase is %s", name, namespace, pod.Status.Phase)
 	}
+	path := "/" + strings.TrimPrefix(query, "/")
+	if target.slot != "" {
+		if !slices.Contains(kube.Slots(pod), target.slot) {
+			return fmt.Errorf("pod %s in namespace %s has no slot %s: omit --slot", name, namespace, target.slot)
+		}
+		answer, err := a.kube.SlotAnswer(ctx, namespace, name, target.slot, method, path)
+		if err != nil {
+			return fmt.Errorf("slot %s of pod %s/%s: %w", target.slot, namespace, name, err)
+		}
+		return show(bytes.NewReader(answer))
+	}
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
-	address, err := a.kube.Forward(ctx, namespace, name, local, names.AdminPort)
+	address, err := a.kube.Forward(ctx, namespace, name, int(target.local), names.AdminPort)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://"+address+"/"+strings.TrimPrefix(query, "/"), nil)
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, nil)
 	if err != nil {
 		return fmt.Errorf("invalid query %q: %w", query, err)
 	}

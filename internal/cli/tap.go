@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/netip"
 	"slices"
@@ -14,8 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
@@ -27,7 +24,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // tapOptions are the flags that "osm tap" and "osm top" share.
@@ -55,7 +51,8 @@ func (o *tapOptions) addFilter(flags *pflag.FlagSet) {
 // tapped describes how pods are selected, for the help of both commands.
 const tapped = `Select a pod, a workload or a service account as in "osm explain": pod/web-0, deploy/web, sa/web. Without an argument, all pods with a sidecar in the
 namespace are selected, or in all namespaces of the mesh without -n. The requests are those in the access logs of the sidecars, so you need
-permission to read the logs of the pods. Envoy writes them every second. A Telemetry with another format than the default hides the requests of its pods.`
+permission to read the logs of the pods. Envoy writes them every second. Of a pod with two sidecar slots
+both logs are read, and each line names its slot. A Telemetry with another format than the default hides the requests of its pods.`
 
 func (a *app) tapCommand() *cobra.Command {
 	o := &tapOptions{}
@@ -103,7 +100,7 @@ func (a *app) tap(ctx context.Context, selected string, o *tapOptions) error {
 	a.progress().setQuiet(true)
 	a.note("[+] Following the requests of %s", podsInWords(pods))
 	var failed error
-	result, err := tap.Follow(ctx, keysOf(pods), o.filter, logs, func(e tap.Event) {
+	result, err := tap.Follow(ctx, sidecarsOf(pods), o.filter, logs, func(e tap.Event) {
 		if o.form.ForPeople() {
 			a.line("%s", lineOf(e))
 		} else if err := o.form.Print(a.Out, output.Result{Data: e, Names: []string{"pod/" + e.Pod}}); err != nil {
@@ -125,7 +122,7 @@ func (a *app) top(ctx context.Context, selected string, o *tapOptions, period ti
 		owner := workload.Of(pods[pod])
 		return strings.ToLower(owner.Kind) + "/" + owner.Name
 	}}
-	result, err := tap.Follow(timed, keysOf(pods), o.filter, logs, top.Add)
+	result, err := tap.Follow(timed, sidecarsOf(pods), o.filter, logs, top.Add)
 	if err := errors.Join(err, explainSilence(ctx, result)); err != nil {
 		return err
 	}
@@ -177,7 +174,7 @@ func (a *app) tappedPods(ctx context.Context, selected string, o *tapOptions) (m
 		a.noteWithoutDestinations(view, pods)
 	}
 	clients, err := a.kube.Clientset()
-	return pods, tap.Logs{Open: opener(clients), Service: servicesOf(view)}, err
+	return pods, tap.Logs{Open: opener(clients, pods), Service: servicesOf(view)}, err
 }
 
 // meshView returns a view of the mesh; nil without permission to read it.
@@ -274,18 +271,6 @@ func keysOf(pods map[tap.Pod]*corev1.Pod) []tap.Pod {
 	return slices.SortedFunc(maps.Keys(pods), func(a, b tap.Pod) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
 }
 
-// opener opens the log of a sidecar from now on.
-func opener(logs kubernetes.Interface) func(context.Context, tap.Pod) (io.ReadCloser, error) {
-	return func(ctx context.Context, pod tap.Pod) (io.ReadCloser, error) {
-		options := &corev1.PodLogOptions{Container: names.SidecarContainer, Follow: true, TailLines: ptr.To(int64(0))}
-		stream, err := logs.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, options).Stream(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("the log of the sidecar in pod %s/%s cannot be read: %w", pod.Namespace, pod.Name, err)
-		}
-		return stream, nil
-	}
-}
-
 func podsInWords(pods map[tap.Pod]*corev1.Pod) string {
 	if keys := keysOf(pods); len(keys) == 1 {
 		return "pod " + keys[0].Namespace + "/" + keys[0].Name
@@ -306,7 +291,11 @@ func lineOf(e tap.Event) string {
 	case !e.IsRequest():
 		what = fmt.Sprintf("TCP %d bytes received, %d sent", e.Received, e.Sent)
 	}
-	line := fmt.Sprintf("%s %s/%s %s %s  %s  %s", e.Time.Local().Format("15:04:05.000"), e.Namespace, e.Pod, arrow, peer, what, milliseconds(e.Milliseconds))
+	pod := e.Namespace + "/" + e.Pod
+	if e.Slot != "" {
+		pod += " (" + e.Slot + ")"
+	}
+	line := fmt.Sprintf("%s %s %s %s  %s  %s", e.Time.Local().Format("15:04:05.000"), pod, arrow, peer, what, milliseconds(e.Milliseconds))
 	if e.DeniedBy != "" {
 		line += "  denied by " + e.DeniedBy
 	} else if e.Flags != "" {

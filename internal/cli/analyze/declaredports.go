@@ -114,7 +114,7 @@ func containerPorts(pod *corev1.Pod) []corev1.ContainerPort {
 	var ports []corev1.ContainerPort
 	for _, container := range slices.Concat(pod.Spec.Containers, pod.Spec.InitContainers) {
 		for _, port := range container.Ports {
-			if container.Name != names.SidecarContainer && (port.Protocol == "" || port.Protocol == corev1.ProtocolTCP) {
+			if !names.IsSlot(container.Name) && (port.Protocol == "" || port.Protocol == corev1.ProtocolTCP) {
 				ports = append(ports, port)
 			}
 		}

@@ -55,7 +55,8 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosi
 		results = append(results, diagnosis.Fail(fmt.Sprintf("run kubectl annotate namespace %s %s=enabled --overwrite", ns.Name, names.InjectionAnnotation),
 			"the annotation %s is %q, so no pod can start: it must be enabled or disabled", names.InjectionAnnotation, word))
 	}
-	var withoutSidecar, notReady, osmSidecars []string
+	var withoutSidecar, osmSidecars []string
+	var notReady []*corev1.Pod
 	ready := 0
 	for i := range pods.Items {
 		p := &pods.Items[i]
@@ -65,8 +66,8 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosi
 			withoutSidecar = append(withoutSidecar, p.Name)
 		case ingest.Pod(p).OSMSidecar:
 			osmSidecars = append(osmSidecars, p.Name)
-		case !sidecarReady(p):
-			notReady = append(notReady, p.Name)
+		case !kube.IsSidecarReady(p):
+			notReady = append(notReady, p)
 		default:
 			ready++
 		}
@@ -75,7 +76,7 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosi
 		results = append(results, diagnosis.Pass("%s with a ready sidecar", output.Count(ready, "pod")))
 	}
 	if len(notReady) > 0 {
-		results = append(results, diagnosis.Fail(fmt.Sprintf("see the log: kubectl -n %s logs %s -c envoy", ns.Name, notReady[0]), "pods whose sidecar is not ready: %s", firstThree(notReady)))
+		results = append(results, diagnosis.Fail("see the log: "+kube.LogsCommand(notReady[0]), "pods whose sidecar is not ready: %s", firstThree(namesOf(notReady))))
 	}
 	if len(osmSidecars) > 0 {
 		results = append(results, diagnosis.Warn(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset, or wait for the operator", ns.Name), "pods with an OSM sidecar, which gets no configuration updates: %s", firstThree(osmSidecars)))
@@ -89,14 +90,16 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosi
 	return results
 }
 
-func sidecarReady(p *corev1.Pod) bool {
-	return slices.ContainsFunc(p.Status.InitContainerStatuses, func(c corev1.ContainerStatus) bool {
-		return c.Name == names.SidecarContainer && c.Started != nil && *c.Started
-	})
-}
-
 func enabled(annotation string) bool {
 	return slices.Contains([]string{"enabled", "yes", "true"}, strings.ToLower(annotation))
+}
+
+func namesOf(pods []*corev1.Pod) []string {
+	all := make([]string, 0, len(pods))
+	for _, p := range pods {
+		all = append(all, p.Name)
+	}
+	return all
 }
 
 // firstThree joins up to three names.

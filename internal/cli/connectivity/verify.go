@@ -12,6 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
+	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -79,7 +80,7 @@ func (m Mesh) sidecar(ctx context.Context, v *catalog.View, role string, name ca
 	if parts[1].Severity != diagnosis.OK {
 		return diagnosis.Group(title, parts...)
 	}
-	parts = append(parts, m.connected(ctx, name))
+	parts = append(parts, m.connected(ctx, pod))
 	if _, err := m.Sidecar(ctx, name); err != nil {
 		return diagnosis.Group(title, append(parts, unknown("The sidecar responds", err, ""))...)
 	}
@@ -98,14 +99,15 @@ func injected(pod *corev1.Pod) diagnosis.Finding {
 	return success(title, "")
 }
 
-func (m Mesh) connected(ctx context.Context, name catalog.Name) diagnosis.Finding {
+func (m Mesh) connected(ctx context.Context, pod *corev1.Pod) diagnosis.Finding {
 	const title = "The sidecar is connected and has acknowledged its configuration"
+	name := catalog.Name{Namespace: pod.Namespace, Name: pod.Name}
 	good, text, err := m.Connected(ctx, name)
 	switch {
 	case err != nil:
 		return unknown(title, err, "")
 	case !good:
-		return failure(title, text, fmt.Sprintf("see `osm proxy status %s` and the sidecar log: kubectl -n %s logs %s -c %s", name, name.Namespace, name.Name, names.SidecarContainer))
+		return failure(title, text, fmt.Sprintf("see `osm proxy status %s` and the sidecar log: %s", name, kube.LogsCommand(pod)))
 	}
 	return success(title, "")
 }

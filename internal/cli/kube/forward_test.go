@@ -33,6 +33,10 @@ func TestPodsThatDoNotAnswer(t *testing.T) {
 				_, err := flags.Forward(test.ctx, "shop", "web", 0, 15000)
 				return err
 			},
+			"slot": func() error {
+				_, err := flags.SlotAnswer(test.ctx, "shop", "web", "envoy-standby", http.MethodGet, "/stats")
+				return err
+			},
 			"hold": func() error { return flags.Hold(test.ctx, "shop", "web", 0, 15000, func(string) {}) },
 			"answer": func() error {
 				_, err := flags.PodAnswer(test.ctx, "shop", "web", 9091, "/version")

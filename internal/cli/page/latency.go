@@ -61,7 +61,7 @@ func (p *Sampler) latencies(ctx context.Context, edges []Edge, sidecars []Sideca
 }
 
 // busiestPods returns one pod of each client with traffic, the busiest clients first.
-func busiestPods(edges []Edge, sidecars []Sidecar) []tap.Pod {
+func busiestPods(edges []Edge, sidecars []Sidecar) []tap.Sidecar {
 	rates := map[string]float64{}
 	for _, e := range edges {
 		if account := accountOfNode(e.From); account != "" && e.Rate > 0 {
@@ -69,7 +69,7 @@ func busiestPods(edges []Edge, sidecars []Sidecar) []tap.Pod {
 		}
 	}
 	busiest := slices.SortedFunc(maps.Keys(rates), func(a, b string) int { return cmp.Or(cmp.Compare(rates[b], rates[a]), strings.Compare(a, b)) })
-	var pods []tap.Pod
+	var pods []tap.Sidecar
 	for _, account := range busiest[:min(len(busiest), sampledPods)] {
 		pods = append(pods, podsOf(sidecars, account)[:min(1, len(podsOf(sidecars, account)))]...)
 	}
@@ -114,11 +114,11 @@ func accountsOf(sidecars []Sidecar) map[string]string {
 }
 
 // podsOf returns the pods of a service account, in the order of sidecars.
-func podsOf(sidecars []Sidecar, account string) []tap.Pod {
-	var pods []tap.Pod
+func podsOf(sidecars []Sidecar, account string) []tap.Sidecar {
+	var pods []tap.Sidecar
 	for _, s := range sidecars {
 		if s.Namespace+"/"+s.ServiceAccount == account {
-			pods = append(pods, tap.Pod{Namespace: s.Namespace, Name: s.Pod})
+			pods = append(pods, s.log())
 		}
 	}
 	return pods

@@ -25,18 +25,23 @@ type LogOptions struct {
 	Lines int64
 }
 
-// Logs opens the log of the sidecar in a pod. The log ends with its present end.
-type Logs func(context.Context, tap.Pod, LogOptions) (io.ReadCloser, error)
+// Logs opens the log of a sidecar. The log ends with its present end.
+type Logs func(context.Context, tap.Sidecar, LogOptions) (io.ReadCloser, error)
 
-// read returns the events in the logs of pods in the order of pods, and the errors of logs that cannot be read.
-func (open Logs) read(ctx context.Context, pods []tap.Pod, options LogOptions) (events []tap.Event, failures []error) {
+// log is where the access log of a sidecar is.
+func (s Sidecar) log() tap.Sidecar {
+	return tap.Sidecar{Pod: tap.Pod{Namespace: s.Namespace, Name: s.Pod}, Slot: s.Slot}
+}
+
+// read returns the events in the logs of sidecars in their order, and the errors of logs that cannot be read.
+func (open Logs) read(ctx context.Context, sidecars []tap.Sidecar, options LogOptions) (events []tap.Event, failures []error) {
 	var mu sync.Mutex
-	found := make([][]tap.Event, len(pods))
+	found := make([][]tap.Event, len(sidecars))
 	group := errgroup.Group{}
 	group.SetLimit(parallelLogs)
-	for i, pod := range pods {
+	for i, sidecar := range sidecars {
 		group.Go(func() error {
-			list, err := open.events(ctx, pod, options)
+			list, err := open.events(ctx, sidecar, options)
 			mu.Lock()
 			defer mu.Unlock()
 			found[i] = list
@@ -53,8 +58,8 @@ func (open Logs) read(ctx context.Context, pods []tap.Pod, options LogOptions) (
 	return events, failures
 }
 
-func (open Logs) events(ctx context.Context, pod tap.Pod, options LogOptions) ([]tap.Event, error) {
-	log, err := open(ctx, pod, options)
+func (open Logs) events(ctx context.Context, sidecar tap.Sidecar, options LogOptions) ([]tap.Event, error) {
+	log, err := open(ctx, sidecar, options)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +68,7 @@ func (open Logs) events(ctx context.Context, pod tap.Pod, options LogOptions) ([
 	lines := bufio.NewScanner(io.LimitReader(log, maxLogBytes))
 	lines.Buffer(nil, maxLogLine)
 	for lines.Scan() {
-		if event, ok := tap.Parse(pod.Namespace, pod.Name, lines.Bytes()); ok {
+		if event, ok := tap.Parse(sidecar, lines.Bytes()); ok {
 			events = append(events, event)
 		}
 	}

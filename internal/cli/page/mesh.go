@@ -77,7 +77,7 @@ func certificatesOf(status v1alpha1.CertificatesStatus, sidecars []Sidecar) []Ce
 // SidecarOf returns a connected sidecar. Text explains its state.
 func SidecarOf(p report.Proxy, state, text, replica string) Sidecar {
 	s := Sidecar{
-		Namespace: p.Namespace, Pod: p.Pod, ServiceAccount: p.ServiceAccount, State: state, Text: text, Replica: replica, Revision: p.Revision,
+		Namespace: p.Namespace, Pod: p.Pod, Slot: p.Slot, ServiceAccount: p.ServiceAccount, State: state, Text: text, Replica: replica, Revision: p.Revision,
 		Envoy: p.Envoy, CertificateEnd: p.CertificateEnd, issuer: p.CertificateIssuer,
 	}
 	for _, t := range p.Types {

@@ -88,12 +88,12 @@ func (r Reader) selection(ctx context.Context) (selection, error) {
 }
 
 // pods returns the pods of a workload, or of the workloads behind a Service.
-func (s selection) pods(node string) []tap.Pod {
+func (s selection) pods(node string) []tap.Sidecar {
 	accounts := []string{accountOfNode(node)}
 	if service, ok := nameOfNode(node, Service); ok {
 		accounts = s.backing[service]
 	}
-	var pods []tap.Pod
+	var pods []tap.Sidecar
 	for _, account := range accounts {
 		pods = append(pods, podsOf(s.sidecars, account)...)
 	}
@@ -101,7 +101,7 @@ func (s selection) pods(node string) []tap.Pod {
 }
 
 // read returns the events of at most some pods, with notes about what is missing.
-func (s selection) read(ctx context.Context, pods []tap.Pod, limit int) ([]tap.Event, []string) {
+func (s selection) read(ctx context.Context, pods []tap.Sidecar, limit int) ([]tap.Event, []string) {
 	notes := []string{}
 	if len(pods) > limit {
 		notes = append(notes, fmt.Sprintf("Only the logs of %d of %d pods are read.", limit, len(pods)))
@@ -177,9 +177,9 @@ func (r Reader) Trace(ctx context.Context, id string) (*Requests, error) {
 	if err != nil {
 		return nil, err
 	}
-	var pods []tap.Pod
+	var pods []tap.Sidecar
 	for _, sidecar := range selected.sidecars {
-		pods = append(pods, tap.Pod{Namespace: sidecar.Namespace, Name: sidecar.Pod})
+		pods = append(pods, sidecar.log())
 	}
 	events, notes := selected.read(ctx, pods, tracePods)
 	result := &Requests{Requests: []Request{}, Notes: notes}

@@ -18,7 +18,7 @@ import (
 
 // logs has the access logs of pods by name. Other pods have no log.
 func logs(lines map[string][]string) page.Logs {
-	return func(_ context.Context, pod tap.Pod, _ page.LogOptions) (io.ReadCloser, error) {
+	return func(_ context.Context, pod tap.Sidecar, _ page.LogOptions) (io.ReadCloser, error) {
 		list, known := lines[pod.Name]
 		if !known {
 			return nil, errors.New("no log of " + pod.Name)
@@ -120,7 +120,7 @@ func TestRequestsAreBounded(t *testing.T) {
 		}
 		return all, nil, nil
 	}
-	r.Logs = func(_ context.Context, _ tap.Pod, options page.LogOptions) (io.ReadCloser, error) {
+	r.Logs = func(_ context.Context, _ tap.Sidecar, options page.LogOptions) (io.ReadCloser, error) {
 		opened.Add(1)
 		if options.Lines <= 0 || options.Since <= 0 {
 			t.Errorf("a log is read with %+v, want limits", options)
@@ -149,7 +149,7 @@ func TestLatenciesComeFromAccessLogs(t *testing.T) {
 		return []report.Load{{Client: "shop/buyer", Cluster: "shop/web|80", Rate: 2, LoadCounts: busy}, {Client: "shop/db", Cluster: "shop/gone|80", Rate: 1, LoadCounts: busy}}, true, nil
 	}
 	inner := logs(map[string][]string{"buyer-0": {line(0, "a", "shop/web|80", "", 30), line(1, "b", "shop/web|80", "", 10)}})
-	counted := func(ctx context.Context, pod tap.Pod, options page.LogOptions) (io.ReadCloser, error) {
+	counted := func(ctx context.Context, pod tap.Sidecar, options page.LogOptions) (io.ReadCloser, error) {
 		if pod.Name == "buyer-0" {
 			opened++
 		}

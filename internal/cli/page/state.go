@@ -97,8 +97,10 @@ type Edge struct {
 
 // Sidecar is a sidecar with its configuration status.
 type Sidecar struct {
-	Namespace      string     `json:"namespace"`
-	Pod            string     `json:"pod"`
+	Namespace string `json:"namespace"`
+	Pod       string `json:"pod"`
+	// Slot is the container of the sidecar in a pod that has two; empty in others.
+	Slot           string     `json:"slot,omitempty"`
 	ServiceAccount string     `json:"serviceAccount"`
 	State          string     `json:"state"`
 	Text           string     `json:"text"`

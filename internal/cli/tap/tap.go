@@ -29,6 +29,8 @@ type Event struct {
 	// Namespace and Pod are those of the sidecar that logged it.
 	Namespace string `json:"namespace"`
 	Pod       string `json:"pod"`
+	// Slot is the container of the sidecar in a pod that has two; empty in others.
+	Slot      string `json:"slot,omitempty"`
 	Direction string `json:"direction"`
 	// Peer is the identity of the client, "<namespace>/<service account>", or the cluster that receives an outbound request, "<namespace>/<Service>|<port>".
 	// It is empty if there is none. If Address is set, it is the Service at the address, or the address.
@@ -78,9 +80,9 @@ type entry struct {
 	Sent      int64   `json:"bytes_sent"`
 }
 
-// Parse returns the event in a line of the log of a pod. Lines that are not of the access log, or that a Telemetry formats differently, are no
+// Parse returns the event in a line of the log of a sidecar. Lines that are not of the access log, or that a Telemetry formats differently, are no
 // events.
-func Parse(namespace, pod string, line []byte) (Event, bool) {
+func Parse(sidecar Sidecar, line []byte) (Event, bool) {
 	var e entry
 	if json.Unmarshal(line, &e) != nil {
 		return Event{}, false
@@ -90,7 +92,7 @@ func Parse(namespace, pod string, line []byte) (Event, bool) {
 		return Event{}, false
 	}
 	event := Event{
-		Time: at, Namespace: namespace, Pod: pod, Direction: Outbound, Peer: e.Cluster, Method: e.Method, Path: e.Path, Host: e.Authority,
+		Time: at, Namespace: sidecar.Namespace, Pod: sidecar.Name, Slot: sidecar.Slot, Direction: Outbound, Peer: e.Cluster, Method: e.Method, Path: e.Path, Host: e.Authority,
 		RequestID: dashless(e.RequestID), Protocol: e.Protocol, Status: e.Code, DeniedBy: dashless(e.DeniedBy), Flags: dashless(e.Flags), Details: dashless(e.Details),
 		Milliseconds: e.Duration, Received: e.Received, Sent: e.Sent,
 	}
@@ -173,6 +175,12 @@ const maxLine = 1 << 20
 // Pod is a pod with a sidecar.
 type Pod struct{ Namespace, Name string }
 
+// Sidecar is a container with a sidecar. Slot is its name in a pod that has two of them, and empty in others.
+type Sidecar struct {
+	Pod
+	Slot string
+}
+
 // Result counts the lines of all pods.
 type Result struct {
 	// Events are lines of the access log in OSM's format, whether a filter selects them or not. Others are all other lines.
@@ -182,7 +190,7 @@ type Result struct {
 // Logs are the logs of sidecars.
 type Logs struct {
 	// Open opens the log of a sidecar.
-	Open func(context.Context, Pod) (io.ReadCloser, error)
+	Open func(context.Context, Sidecar) (io.ReadCloser, error)
 	// Service returns the Service at an address, "<namespace>/<name>|<port>", or "". Nil knows none.
 	Service func(netip.AddrPort) string
 }
@@ -196,17 +204,17 @@ func (l Logs) named(e Event) Event {
 	return e
 }
 
-// Follow reads the logs of pods until ctx ends or all logs end. It calls event for each one that the filter selects, one at a time. The first log
+// Follow reads the logs of sidecars until ctx ends or all logs end. It calls event for each one that the filter selects, one at a time. The first log
 // that cannot be opened ends the others.
-func Follow(ctx context.Context, pods []Pod, filter Filter, logs Logs, event func(Event)) (Result, error) {
+func Follow(ctx context.Context, sidecars []Sidecar, filter Filter, logs Logs, event func(Event)) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var mu sync.Mutex
 	var result Result
 	var wait sync.WaitGroup
-	for _, pod := range pods {
+	for _, sidecar := range sidecars {
 		wait.Go(func() {
-			log, err := logs.Open(ctx, pod)
+			log, err := logs.Open(ctx, sidecar)
 			if err != nil {
 				cancel(err)
 				return
@@ -216,7 +224,7 @@ func Follow(ctx context.Context, pods []Pod, filter Filter, logs Logs, event fun
 			lines := bufio.NewScanner(log)
 			lines.Buffer(nil, maxLine)
 			for lines.Scan() {
-				found, ok := Parse(pod.Namespace, pod.Name, lines.Bytes())
+				found, ok := Parse(sidecar, lines.Bytes())
 				mu.Lock()
 				found = logs.named(found)
 				if ok {

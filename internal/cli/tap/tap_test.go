@@ -36,13 +36,13 @@ func TestParse(t *testing.T) {
 		tcp:      {Time: at(8), Namespace: "shop", Pod: "web-0", Direction: tap.Inbound, Peer: "shop/buyer", Milliseconds: 1500, Received: 121, Sent: 5},
 		closed:   {Time: at(9), Namespace: "shop", Pod: "web-0", Direction: tap.Outbound, Peer: "10.96.0.1:80", Address: "10.96.0.1:80", DeniedBy: "no policy", Flags: "NR", Details: "filter_chain_not_found"},
 	} {
-		got, ok := tap.Parse("shop", "web-0", []byte(line))
+		got, ok := tap.Parse(tap.Sidecar{Pod: tap.Pod{Namespace: "shop", Name: "web-0"}}, []byte(line))
 		if diff := cmp.Diff(want, got); !ok || diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", line, ok, diff)
 		}
 	}
 	for _, line := range []string{warning, "", "{}", `{"start_time": "now"}`, `"GET / 200"`} {
-		if got, ok := tap.Parse("shop", "web-0", []byte(line)); ok {
+		if got, ok := tap.Parse(tap.Sidecar{Pod: tap.Pod{Namespace: "shop", Name: "web-0"}}, []byte(line)); ok {
 			t.Errorf("%q is the event %+v", line, got)
 		}
 	}
@@ -50,7 +50,7 @@ func TestParse(t *testing.T) {
 
 // logs opens texts as logs.
 func logs(texts map[string]string) tap.Logs {
-	return tap.Logs{Open: func(_ context.Context, pod tap.Pod) (io.ReadCloser, error) {
+	return tap.Logs{Open: func(_ context.Context, pod tap.Sidecar) (io.ReadCloser, error) {
 		text, found := texts[pod.Name]
 		if !found {
 			return nil, errors.New("no log of " + pod.Name)
@@ -76,7 +76,7 @@ func TestFilters(t *testing.T) {
 		"two parts": {tap.Filter{Denied: true, Method: "POST"}, ""},
 	} {
 		var got []string
-		result, err := tap.Follow(t.Context(), []tap.Pod{{Namespace: "shop", Name: "web-0"}}, test.filter, logs(all), func(e tap.Event) { got = append(got, e.Method+" "+e.Path) })
+		result, err := tap.Follow(t.Context(), []tap.Sidecar{{Pod: tap.Pod{Namespace: "shop", Name: "web-0"}}}, test.filter, logs(all), func(e tap.Event) { got = append(got, e.Method+" "+e.Path) })
 		if text := strings.Join(got, ", "); err != nil || text != test.want && text+" " != test.want {
 			t.Errorf("%s: %q, %v, want %q", name, text, err, test.want)
 		}
@@ -105,13 +105,13 @@ func TestLogThatCannotBeReadEndsAll(t *testing.T) {
 	// The log of the other pod never ends.
 	reader, writer := io.Pipe()
 	defer writer.Close()
-	open := func(ctx context.Context, pod tap.Pod) (io.ReadCloser, error) {
+	open := func(ctx context.Context, pod tap.Sidecar) (io.ReadCloser, error) {
 		if pod.Name == "web-1" {
 			return reader, nil
 		}
 		return logs(nil).Open(ctx, pod)
 	}
-	_, err := tap.Follow(t.Context(), []tap.Pod{{Name: "web-0"}, {Name: "web-1"}}, tap.Filter{}, tap.Logs{Open: open}, func(tap.Event) {})
+	_, err := tap.Follow(t.Context(), []tap.Sidecar{{Pod: tap.Pod{Name: "web-0"}}, {Pod: tap.Pod{Name: "web-1"}}}, tap.Filter{}, tap.Logs{Open: open}, func(tap.Event) {})
 	if err == nil || !strings.Contains(err.Error(), "no log of web-0") {
 		t.Errorf("%v, want the error of the log", err)
 	}
@@ -120,7 +120,7 @@ func TestLogThatCannotBeReadEndsAll(t *testing.T) {
 func TestTop(t *testing.T) {
 	top := tap.Top{Workload: func(p tap.Pod) string { return "deployment/" + strings.TrimSuffix(p.Name, "-0") }}
 	texts := map[string]string{"web-0": strings.Join([]string{allowed, rejected, strings.ReplaceAll(allowed, `"duration":3`, `"duration":9`), tcp}, "\n")}
-	if _, err := tap.Follow(t.Context(), []tap.Pod{{Namespace: "shop", Name: "web-0"}}, tap.Filter{}, logs(texts), top.Add); err != nil {
+	if _, err := tap.Follow(t.Context(), []tap.Sidecar{{Pod: tap.Pod{Namespace: "shop", Name: "web-0"}}}, tap.Filter{}, logs(texts), top.Add); err != nil {
 		t.Fatal(err)
 	}
 	share := func(v float64) *float64 { return &v }
@@ -139,7 +139,7 @@ func TestConnectionsClosedAtTheClient(t *testing.T) {
 	texts := logs(map[string]string{"web-0": strings.Join([]string{closed, called, strings.ReplaceAll(closed, "10.96.0.1:80", "203.0.113.9:443"), closed}, "\n")})
 	texts.Service = func(a netip.AddrPort) string { return map[string]string{"10.96.0.1:80": "shop/web|80"}[a.String()] }
 	top := tap.Top{Workload: func(tap.Pod) string { return "deployment/web" }}
-	if _, err := tap.Follow(t.Context(), []tap.Pod{{Namespace: "shop", Name: "web-0"}}, tap.Filter{Denied: true}, texts, top.Add); err != nil {
+	if _, err := tap.Follow(t.Context(), []tap.Sidecar{{Pod: tap.Pod{Namespace: "shop", Name: "web-0"}}}, tap.Filter{Denied: true}, texts, top.Add); err != nil {
 		t.Fatal(err)
 	}
 	want := []tap.Row{

@@ -112,6 +112,7 @@ func addContainers(pod *corev1.Pod, ns Namespace, c Config, document initconfig.
 	if c.InPlace {
 		added = addSlots(added, initImage, c.DrainBound)
 	}
+	keepGuaranteed(pod, added)
 	pod.Spec.InitContainers = slices.Concat(added, pod.Spec.InitContainers)
 	return nil
 }

@@ -63,12 +63,17 @@ func validateNames(pod *corev1.Pod) error {
 		problems = append(problems, errors.New("the pod has no container besides the sidecar"))
 	}
 	for c := range containers(pod) {
-		if isInjected(c.Name) {
-			problems = append(problems, fmt.Errorf("the container %s has a name that is reserved for the mesh: rename it", c.Name))
-		}
-		problems = append(problems, validateMounts(c.Name, c.VolumeMounts))
+		problems = append(problems, validateName(c.Name), validateMounts(c.Name, c.VolumeMounts))
 	}
 	return errors.Join(problems...)
+}
+
+// validateName rejects the name of a container that injection adds. Tools know the sidecars of a pod by their names.
+func validateName(container string) error {
+	if isInjected(container) {
+		return fmt.Errorf("the container %s has a name that is reserved for the mesh: rename it", container)
+	}
+	return nil
 }
 
 // restoreProbes reverts redirectProbes of an earlier injection, from the document of its osm-init.
@@ -117,7 +122,7 @@ func notRestorableError(kind bootstrap.ProbeKind, what, container string, port i
 
 // sidecarPort returns the port of the sidecar that a probe targets. Probes of the sidecar's own containers are left out.
 func sidecarPort(c *corev1.Container, probe *corev1.Probe) (uint16, bool) {
-	if probe == nil || c.Name == names.SidecarContainer || c.Name == healthcheckContainer {
+	if probe == nil || names.IsSlot(c.Name) || c.Name == healthcheckContainer {
 		return 0, false
 	}
 	var port intstr.IntOrString

@@ -44,6 +44,10 @@ func WarnEphemeral(pod *corev1.Pod) []string {
 	var warnings []string
 	for _, c := range pod.Spec.EphemeralContainers {
 		warnings = append(warnings, networkWarnings(c.Name, c.SecurityContext)...)
+		if names.IsSlot(c.TargetContainerName) {
+			warnings = append(warnings, fmt.Sprintf("the container %s shares the processes of %s, so as root it can read the sidecar's token and keys: "+
+				"remove it when you no longer need it, by deleting the pod", c.Name, c.TargetContainerName))
+		}
 	}
 	return warnings
 }
@@ -95,11 +99,11 @@ func validate(pod *corev1.Pod) error {
 	return errors.Join(problems...)
 }
 
-// ValidateEphemeral rejects ephemeral containers of a running pod that would bypass the mesh.
+// ValidateEphemeral rejects ephemeral containers of a running pod that would bypass the mesh or pass for a part of it.
 func ValidateEphemeral(pod *corev1.Pod) error {
 	var problems []error
 	for _, c := range pod.Spec.EphemeralContainers {
-		problems = append(problems, validateUser(pod, c.Name, c.SecurityContext), validateMounts(c.Name, c.VolumeMounts))
+		problems = append(problems, validateName(c.Name), validateUser(pod, c.Name, c.SecurityContext), validateMounts(c.Name, c.VolumeMounts))
 	}
 	return errors.Join(problems...)
 }

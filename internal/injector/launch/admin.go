@@ -17,25 +17,38 @@ import (
 // adminTimeout bounds a request to the admin interface.
 const adminTimeout = 2 * time.Second
 
-// get requests a path over HTTP. It is smaller than net/http, which would take the memory of an idle launcher.
+// get requests a path over HTTP.
 func get(network, address, path string) (status int, body string, err error) {
-	conn, err := net.DialTimeout(network, address, adminTimeout)
+	var content strings.Builder
+	status, err = exchange(call{network, address, "GET", path, adminTimeout}, &content)
+	return status, content.String(), err
+}
+
+// call is a request over HTTP.
+type call struct {
+	network, address, method, path string
+	timeout                        time.Duration
+}
+
+// exchange sends a request and writes the body of the response. It is smaller than net/http, which would take the memory of an idle launcher.
+func exchange(c call, out io.Writer) (status int, err error) {
+	conn, err := net.DialTimeout(c.network, c.address, c.timeout)
 	if err != nil {
-		return 0, "", err
+		return 0, err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(adminTimeout)); err != nil {
-		return 0, "", err
+	if err := conn.SetDeadline(time.Now().Add(c.timeout)); err != nil {
+		return 0, err
 	}
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nhost: slot\r\nconnection: close\r\n\r\n", path); err != nil {
-		return 0, "", err
+	if _, err := fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nhost: slot\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", c.method, c.path); err != nil {
+		return 0, err
 	}
 	reader := bufio.NewReader(conn)
 	var chunked bool
 	for first := true; ; first = false {
 		line, err := reader.ReadString('\n')
 		if err != nil {
-			return 0, "", err
+			return 0, err
 		}
 		line = strings.ToLower(strings.TrimSpace(line))
 		if first {
@@ -48,29 +61,27 @@ func get(network, address, path string) (status int, body string, err error) {
 		chunked = chunked || strings.HasPrefix(line, "transfer-encoding:") && strings.Contains(line, "chunked")
 	}
 	if !chunked {
-		content, err := io.ReadAll(reader)
-		return status, string(content), err
+		_, err := io.Copy(out, reader)
+		return status, err
 	}
-	body, err = readChunks(reader)
-	return status, body, err
+	return status, copyChunks(out, reader)
 }
 
-func readChunks(reader *bufio.Reader) (string, error) {
-	var body strings.Builder
+func copyChunks(out io.Writer, reader *bufio.Reader) error {
 	for {
 		line, err := reader.ReadString('\n')
 		if err != nil {
-			return "", err
+			return err
 		}
 		size, err := strconv.ParseInt(strings.TrimSpace(line), 16, 32)
 		if err != nil || size == 0 {
-			return body.String(), err
+			return err
 		}
-		if _, err := io.CopyN(&body, reader, size); err != nil {
-			return "", err
+		if _, err := io.CopyN(out, reader, size); err != nil {
+			return err
 		}
 		if _, err := reader.Discard(len("\r\n")); err != nil {
-			return "", err
+			return err
 		}
 	}
 }

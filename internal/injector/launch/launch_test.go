@@ -96,11 +96,35 @@ func TestRun_UpgradesThereAndBack(t *testing.T) {
 func (p *pod) awaitEnd(epoch int) {
 	p.t.Helper()
 	eventually.True(p.t, timeout, fmt.Sprintf("Envoy %d has ended", epoch), func() bool { return len(p.pids(epoch)) == 0 })
-	memory := fmt.Sprintf("/dev/shm/envoy_shared_memory_%d", epoch*baseScale)
 	eventually.True(p.t, timeout, "its shared memory is removed", func() bool {
-		_, err := os.Stat(memory)
+		_, err := os.Stat(p.memory(epoch))
 		return os.IsNotExist(err)
 	})
+}
+
+// TestRun_RemovesTracesOfKilledLauncher has the traces of an Envoy whose launcher was killed with it, as when the memory of the container runs out. Each file takes
+// a part of the volume, and the kubelet evicts a pod with a full one.
+func TestRun_RemovesTracesOfKilledLauncher(t *testing.T) {
+	t.Parallel()
+	_, current := binaries(t)
+	p := newPod(t)
+	epoch, err := p.nextEpoch(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := []string{p.memory(epoch), p.path(fmt.Sprintf("hot_parent_%d", epoch*baseScale)), p.path(fmt.Sprintf("seed_parent_%d", epoch*baseScale))}
+	for _, path := range left {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.start(first, current)
+	p.awaitServing(first, epoch)
+	for _, path := range left {
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Errorf("%s: %v, want it removed", path, err)
+		}
+	}
 }
 
 // TestRun_FailedUpgradeChangesNothing starts Envoys that never get their configuration, or reject it, or end.

@@ -75,16 +75,18 @@ func newPod(t *testing.T) *pod {
 			Retry: time.Second, MostRetry: time.Second, LeastDrain: 3 * time.Second, Unused: time.Second, MostDrain: time.Minute,
 		},
 	}
+	// Shared memory has a name of the whole machine.
+	before := 1000 + rand.IntN(100_000_000)
 	t.Cleanup(func() {
 		for _, slot := range []string{first, second} {
 			p.stop(slot)
 		}
+		p.expectNoMemory(before)
 		if t.Failed() {
 			t.Log(p.log)
 		}
 	})
-	// Shared memory has a name of the whole machine.
-	if err := p.write(epochFile, strconv.Itoa(1000+rand.IntN(100_000_000))); err != nil {
+	if err := p.write(epochFile, strconv.Itoa(before)); err != nil {
 		t.Fatal(err)
 	}
 	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }))
@@ -208,6 +210,24 @@ func (p *pod) stop(slot string) {
 	if stop := p.slots[slot]; stop != nil {
 		stop()
 		delete(p.slots, slot)
+	}
+}
+
+// memory is the shared memory of the Envoy of an epoch.
+func (p *pod) memory(epoch int) string {
+	return fmt.Sprintf("/dev/shm/envoy_shared_memory_%d", epoch*baseScale)
+}
+
+// expectNoMemory checks that no Envoy of the pod left shared memory, and removes what is left: it remains until the machine restarts.
+func (p *pod) expectNoMemory(before int) {
+	last, err := p.nextEpoch(first)
+	if err != nil {
+		p.t.Error(err)
+	}
+	for epoch := before + 1; epoch < last; epoch++ {
+		if err := os.Remove(p.memory(epoch)); err == nil {
+			p.t.Errorf("Envoy %d left its shared memory", epoch)
+		}
 	}
 }
 

@@ -101,6 +101,12 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	l.changed = l.image.Build != "" && last != l.image.Build
+	// A launcher that was killed together with its Envoy removed nothing.
+	ended, err := l.lastEpoch(c.Slot)
+	if err != nil {
+		return err
+	}
+	l.removeTraces(c.SharedMemory, ended)
 	defer l.stop()
 	for ctx.Err() == nil {
 		if err := l.step(ctx); err != nil {
@@ -230,7 +236,7 @@ func (l *launcher) serve(ctx context.Context, serving record) error {
 	if err := l.askHotRestart(); err != nil {
 		return err
 	}
-	epoch, err := l.nextEpoch()
+	epoch, err := l.nextEpoch(l.Slot)
 	if err != nil {
 		return err
 	}

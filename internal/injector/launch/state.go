@@ -74,8 +74,8 @@ func (s state) setServing(r record) error {
 	return s.write(servingFile, fmt.Sprintln(r.slot, r.image.Build, r.image.HotRestart, r.epoch, r.restart, ready))
 }
 
-// nextEpoch returns a number that no Envoy of the pod had.
-func (s state) nextEpoch() (int, error) {
+// nextEpoch returns a number that no Envoy of the pod had, and records that it is of the given slot.
+func (s state) nextEpoch(slot string) (int, error) {
 	unlock, err := s.lock("state")
 	if err != nil {
 		return 0, err
@@ -86,7 +86,15 @@ func (s state) nextEpoch() (int, error) {
 		return 0, err
 	}
 	last, _ := strconv.Atoi(content) // an empty file
-	return last + 1, s.write(epochFile, strconv.Itoa(last+1)+"\n")
+	number := strconv.Itoa(last+1) + "\n"
+	return last + 1, errors.Join(s.write(epochFile, number), s.write(slot+"."+epochFile, number))
+}
+
+// lastEpoch is the number of the last Envoy of a slot, and 0 before the first.
+func (s state) lastEpoch(slot string) (int, error) {
+	content, err := s.read(slot + "." + epochFile)
+	last, _ := strconv.Atoi(content) // an empty file
+	return last, err
 }
 
 // claim makes a slot the serving one unless the record has changed since it was read. It reports whether it did.

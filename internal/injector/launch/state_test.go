@@ -38,7 +38,7 @@ func TestState_ClaimsOnce(t *testing.T) {
 func TestState_EpochsGrow(t *testing.T) {
 	s := state{t.TempDir()}
 	for want := 1; want < 4; want++ {
-		if got, err := s.nextEpoch(); err != nil || got != want {
+		if got, err := s.nextEpoch(first); err != nil || got != want {
 			t.Errorf("epoch %d, %v, want %d", got, err, want)
 		}
 	}

@@ -26,7 +26,7 @@ func (l *launcher) takeOver(ctx context.Context, serving record) error {
 
 func (l *launcher) tryTakeOver(ctx context.Context, serving record) (record, error) {
 	started := time.Now()
-	epoch, err := l.nextEpoch()
+	epoch, err := l.nextEpoch(l.Slot)
 	if err != nil {
 		return record{}, err
 	}

@@ -101,8 +101,8 @@ func dataPlanePerformance() Dashboard {
 			lines("Envoy: connections", Count, "max by (pod) (envoy_server_total_connections"+sidecars+")", "{{pod}}"),
 			lines("Envoy: workers", Count, "max by (pod) (envoy_server_concurrency"+sidecars+")", "{{pod}}"),
 		}}, {Title: "Containers", Panels: []Panel{
-			fromNodes("Envoy CPU usage", Cores, rate(`{namespace="$namespace", pod=~"$pod", container="envoy"}`)),
-			fromNodes("Envoy RSS usage", Bytes, "sum by (pod, container) ("+memory+`{namespace="$namespace", pod=~"$pod", container="envoy"})`),
+			fromNodes("Envoy CPU usage", Cores, rate(`{namespace="$namespace", pod=~"$pod", container=~"envoy|envoy-standby"}`)),
+			fromNodes("Envoy RSS usage", Bytes, "sum by (pod, container) ("+memory+`{namespace="$namespace", pod=~"$pod", container=~"envoy|envoy-standby"})`),
 			fromNodes("Container CPU usage", Cores, rate(containers+"}")),
 			fromNodes("Container RSS usage", Bytes, "sum by (pod, container) ("+memory+containers+"})"),
 		}}},

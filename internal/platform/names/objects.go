@@ -282,6 +282,11 @@ const (
 	LauncherDir = "/var/run/osm/launcher"
 	// LauncherFile is the name of the program in LauncherDir, and in the root of the image of osm-init.
 	LauncherFile = "osm-launcher"
+	// LauncherAdmin is the command of the launcher that asks the Envoy of a slot. Its arguments are the slot, the method and the path. Tools run it in a slot, as
+	// only slots have the admin interface of an Envoy that does not serve.
+	LauncherAdmin = "admin"
+	// LauncherIdle is its exit code for a slot that runs no Envoy.
+	LauncherIdle = 3
 	// WaitContainer is the init container after the slots. It ends once one of them serves, so the application starts with a working network.
 	WaitContainer = "osm-wait"
 	// SlotMetadata in the metadata of a node is the name of its slot; absent in pods with one sidecar.

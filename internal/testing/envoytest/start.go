@@ -76,7 +76,7 @@ func Start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain 
 			t.Logf("end of the log of %s:\n%s", name, text[max(0, len(text)-logShown):])
 		}
 	})
-	cmd := exec.Command(program, "-c", path, "--use-dynamic-base-id", "--concurrency", "1", "-l", "warning",
+	cmd := exec.Command(program, "-c", path, "--disable-hot-restart", "--concurrency", "1", "-l", "warning",
 		"--drain-time-s", strconv.Itoa(int(drain.Seconds())), "--drain-strategy", "immediate")
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: names.ProxyUID, Gid: names.ProxyUID}}

@@ -40,14 +40,16 @@ function showTiles(s) {
   const judged = real.filter((e) => e.success != null);
   const weight = judged.reduce((sum, e) => sum + e.rate, 0);
   const success = weight > 0 ? judged.reduce((sum, e) => sum + e.rate * e.success, 0) / weight : null;
-  const current = s.sidecars.filter((p) => p.state === 'up to date').length;
+  const podsOf = (list) => new Set(list.map((p) => `${p.namespace}/${p.pod}`)).size; // a pod can have two Envoys
+  const sidecars = podsOf(s.sidecars);
+  const current = sidecars - podsOf(s.sidecars.filter((p) => p.state !== 'up to date'));
   const idle = s.policies.filter((p) => p.state === 'not in force').length;
   const first = [...s.certificates].sort((a, b) => new Date(a.end) - new Date(b.end))[0];
   const tile = (value, text, kind = '') => element('div', {class: 'tile'}, element('b', {class: kind}, value), element('span', {}, text));
   const denied = s.edges.reduce((sum, e) => sum + (e.denied ?? 0), 0);
   const clients = s.nodes.filter((n) => n.denied).length;
   at('tiles').replaceChildren(
-    tile(`${current} / ${s.sidecars.length}`, 'sidecars up to date', current === s.sidecars.length ? 'good' : 'poor'),
+    tile(`${current} / ${sidecars}`, 'sidecars up to date', current === sidecars ? 'good' : 'poor'),
     tile(`${rate(total)}/s`, 'requests and connections'),
     tile(share(success), 'success', quality(success)),
     s.denials == null ? tile('–', 'denied: not reported by this version') :
@@ -105,7 +107,7 @@ function filtered(list, input) {
 function showSidecars(s) {
   const list = filtered(s.sidecars, 'sidecar-filter').sort((a, b) => worst(a.state) - worst(b.state));
   at('sidecars-table').replaceChildren(table('Sidecars', [
-    {title: 'Namespace', cell: (p) => p.namespace}, {title: 'Pod', cell: (p) => p.pod}, {title: 'Service account', cell: (p) => p.serviceAccount},
+    {title: 'Namespace', cell: (p) => p.namespace}, {title: 'Pod', cell: (p) => (p.slot ? `${p.pod} (${p.slot})` : p.pod)}, {title: 'Service account', cell: (p) => p.serviceAccount},
     {title: 'State', wrap: true, cell: (p) => element('span', {}, coloured(p.state), p.text ? ` ${p.text}` : '')},
     {title: 'Lag', tight: true, number: true, cell: (p) => (p.behind ? span(p.behind, s.at) : '0s')},
     {title: 'Certificate', cell: (p) => p.certificateEnd && state(until({end: p.certificateEnd}, s.at).text, 'quiet')},

@@ -1,0 +1,118 @@
+package journeys
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/e2e/report"
+	"github.com/openservicemesh/osm-operator/internal/cli"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// A pod of a Job has two slots. Its first request succeeds, both slots end after the application, and the Job completes.
+func TestJobWithSlotsCompletes(t *testing.T) {
+	t.Parallel()
+	s := sharedFixture(t)
+	ns := createNamespace(t, "slotjob", names.DefaultMesh)
+	policy := grant{namespace: s.server.namespace, name: ns, destination: "server", source: ns + "/worker", rules: []string{"paths:books"}}.String()
+	applyPolicies(t, policy)
+	t.Cleanup(func() { _ = cluster.Remove(context.Background(), policy) })
+
+	account, pod := cluster.TestPod(ns, "worker")
+	pod.Spec.RestartPolicy = corev1.RestartPolicyNever
+	container := &pod.Spec.Containers[0]
+	container.Args, container.ReadinessProbe = []string{"request", s.server.url("/books"), "--count", "5"}, nil
+	application := container.Name
+	pod, _ = withSlots(t, ns, pod)
+	never := int32(0)
+	job := &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "worker"},
+		Spec: batchv1.JobSpec{BackoffLimit: &never, Template: corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec,
+		}},
+	}
+	must(t, cluster.Create(t.Context(), account, job))
+	eventually(t, podLimit, "the Job is complete", func(ctx context.Context) (bool, string, error) {
+		var now batchv1.Job
+		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(job), &now); err != nil {
+			return false, "", err
+		}
+		return now.Status.Succeeded == 1, fmt.Sprintf("%+v", now.Status), nil
+	})
+	var all corev1.PodList
+	must(t, cluster.Client.List(t.Context(), &all, client.InNamespace(ns), client.MatchingLabels{lab.AppLabel: "worker"}))
+	if len(all.Items) != 1 {
+		t.Fatalf("the Job has %d pods", len(all.Items))
+	}
+	expectOrderlyEnd(t, &all.Items[0], application)
+	logs, err := cluster.Logs(t.Context(), ns, all.Items[0].Name, application, 10)
+	must(t, err)
+	var result report.Requests
+	must(t, json.Unmarshal([]byte(logs), &result))
+	requireNoFailures(t, &result, 5)
+}
+
+// expectOrderlyEnd checks that both slots ended, without an error, after the application.
+func expectOrderlyEnd(t *testing.T, pod *corev1.Pod, application string) {
+	t.Helper()
+	var end time.Time
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.Name == application && status.State.Terminated != nil {
+			end = status.State.Terminated.FinishedAt.Time
+		}
+	}
+	ended := 0
+	for _, status := range pod.Status.InitContainerStatuses {
+		if !names.IsSlot(status.Name) {
+			continue
+		}
+		switch last := status.State.Terminated; {
+		case last == nil || last.ExitCode != 0 || last.FinishedAt.Time.Before(end):
+			t.Errorf("the slot %s has the state %+v, the application ended at %s", status.Name, status.State, end)
+		default:
+			ended++
+		}
+	}
+	if ended != 2 {
+		t.Errorf("%d slots ended as they should", ended)
+	}
+}
+
+// The tools ask each slot of a pod by its name, and the one that serves without it.
+func TestToolsAskEachSlot(t *testing.T) {
+	t.Parallel()
+	_ = sharedFixture(t)
+	ns := createNamespace(t, "slottools", names.DefaultMesh)
+	server, _ := createSlots(t, ns)
+	ask := func(more ...string) (string, error) {
+		var out, problems bytes.Buffer
+		root := cli.New(cli.Streams{In: strings.NewReader(""), Out: &out, Err: &problems}, time.Now, func(string) string { return "" })
+		root.SetArgs(append([]string{"proxy", "get", "server_info", server.name, "-n", ns, "--kubeconfig", cluster.Kubeconfig}, more...))
+		err := root.ExecuteContext(t.Context())
+		return out.String(), err
+	}
+	for _, flags := range [][]string{nil, {"--slot", names.SidecarContainer}} {
+		text, err := ask(flags...)
+		var info struct {
+			State string
+			Node  struct{ Metadata map[string]any }
+		}
+		if err != nil || json.Unmarshal([]byte(text), &info) != nil || info.State != "LIVE" || info.Node.Metadata[names.SlotMetadata] != names.SidecarContainer {
+			t.Errorf("%v: %v: %.300s", flags, err, text)
+		}
+	}
+	if text, err := ask("--slot", names.StandbyContainer); err == nil || !strings.Contains(err.Error(), "the slot is idle") {
+		t.Errorf("the idle slot answers %.300s, %v", text, err)
+	}
+}
