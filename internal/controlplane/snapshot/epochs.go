@@ -3,6 +3,7 @@ package snapshot
 import (
 	"slices"
 
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
@@ -20,6 +21,9 @@ func (s *Stream) SetSoftware(software status.Software) {
 	s.delta.Acknowledgements().SetSoftware(software)
 	if !s.reported {
 		s.reported = true
+		if software.Epoch > 0 || software.Slot != "" {
+			s.delta.AwaitTakeover()
+		}
 		s.store.run(func() { s.store.announce(s, software.Epoch) })
 	}
 }
@@ -44,6 +48,38 @@ func (s *Store) announce(stream *Stream, epoch uint64) {
 		s.end(other, ErrSuperseded)
 	}
 	s.registry.announce(stream)
+	stream.delta.SetTakeover(stream.takeover)
+	s.updateTakeovers(stream.peer.PodUID)
+}
+
+// updateTakeovers tells the streams of a pod which of their Envoys have a successor.
+func (s *Store) updateTakeovers(uid string) {
+	streams := s.streams[uid]
+	for _, stream := range streams {
+		if !stream.announced {
+			continue
+		}
+		takeover := takeoverFrom(stream, streams)
+		if takeover != stream.takeover {
+			stream.takeover = takeover
+			stream.delta.SetTakeover(takeover)
+		}
+	}
+}
+
+// takeoverFrom returns what is known about the Envoy of a pod that takes over from that of a stream.
+func takeoverFrom(stream *Stream, streams []*Stream) (takeover delta.Takeover) {
+	for _, other := range streams {
+		if !other.announced || other.epoch <= stream.epoch {
+			continue
+		}
+		takeover.Started = true
+		if other.delta.Acknowledgements().IsComplete() {
+			takeover.Complete = true
+			takeover.Earlier = takeover.Earlier || other.completeEarlier
+		}
+	}
+	return takeover
 }
 
 // endUnannounced ends the streams of a pod that have no epoch yet, when a newer one is bound.

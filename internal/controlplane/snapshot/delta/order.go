@@ -234,7 +234,7 @@ func (q *sequencer) detectReadiness(initial map[string]string) {
 		return
 	}
 	if _, ok := initial[q.readinessCluster.Name()]; !ok {
-		q.readinessCluster = nil
+		q.readinessCluster, q.readyBefore = nil, true
 	}
 }
 

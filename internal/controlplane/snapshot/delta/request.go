@@ -108,6 +108,9 @@ func (q *sequencer) handleAnswer(t resourcetype.Type, req *discovery.DeltaDiscov
 	}
 	st.inFlight = ""
 	st.rejected = req.GetErrorDetail() != nil
+	if t == resourcetype.Listeners {
+		q.recordListenersAnswered(now)
+	}
 	result.IsAnswer = true
 	result.Latency = now.Sub(st.inFlightSince)
 	if st.rejected {
@@ -166,6 +169,9 @@ func (q *sequencer) handleFirstRequest(t resourcetype.Type, req *discovery.Delta
 		if _, ok := subscribed[name]; (ok || st.wildcard) && q.admitDestination(t, name, snap, now) {
 			q.setInitialVersion(t, canonicalName(t, name, snap), version, snap, now)
 		}
+	}
+	if t == resourcetype.Listeners && q.takeover != nil && q.takeover.Started {
+		q.captureListeners(snap)
 	}
 	q.markTypeChanged(t, snap, now)
 }

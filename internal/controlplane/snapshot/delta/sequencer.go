@@ -25,6 +25,8 @@ var (
 	stateUnknown = resource.Reserved(5)
 	// stateForgotten is an exception for a name in the base that the client does not have.
 	stateForgotten = resource.Reserved(6)
+	// stateRevoked: the client drains, and a listener was removed because its successor takes something away from connections.
+	stateRevoked = resource.Reserved(7)
 )
 
 // Limits of the sequencer.
@@ -59,7 +61,11 @@ type sequencer struct {
 	readinessCluster *resource.Content
 	// routesMissingSince is since when only subscriptions to routes are missing for that; zero if something else is missing.
 	routesMissingSince time.Time
-	undivided          bool
+	// readyBefore is true if the client was ready on an earlier stream.
+	readyBefore bool
+	undivided   bool
+	// takeover is nil for a client whose pod has one Envoy only.
+	takeover *takeover
 }
 
 // typeState is the state of one resource type.
@@ -163,6 +169,12 @@ func (q *sequencer) deadline() time.Time {
 	consider(q.routesMissingSince, ackTimeout)
 	for _, due := range q.removalsDue {
 		consider(due, 0)
+	}
+	if q.takeover != nil {
+		if len(q.types[resourcetype.Listeners].dirty) > 0 {
+			consider(q.takeover.drainsAt, 0)
+		}
+		consider(q.takeover.endsAt, 0)
 	}
 	for t := range q.types {
 		st := &q.types[t]
