@@ -42,15 +42,15 @@ func (s *Stream) Revision() string { return s.scope.Load().key.Class.Revision }
 // Serve processes requests until the stream ends. The error is one of this package, delta.ErrExpired, a *delta.InvalidRequestError,
 // or that of ctx or send; nil after the end of requests.
 func (s *Stream) Serve(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send delta.SendFunc) error {
-	options := s.destinationOptions()
+	options := s.options()
 	options.ReadinessCluster, options.Extend = s.store.readinessCluster, s.peer.Extend
 	session := s.delta.NewSession(options)
 	return session.Serve(ctx, s.peer.Expiry, requests, send)
 }
 
-// destinationOptions remembers what the proxy asks for, for the next one of its identity.
-func (s *Stream) destinationOptions() delta.Options {
-	return delta.Options{UseDestination: func(name string) { s.store.used.add(s.peer.ServiceAccount, name) }}
+// options remembers what the proxy asks for, for the next one of its identity.
+func (s *Stream) options() delta.Options {
+	return delta.Options{DrainingCluster: s.store.drainingCluster, UseDestination: func(name string) { s.store.used.add(s.peer.ServiceAccount, name) }}
 }
 
 // ServeUndivided is Serve for a client that needs all changes of a type in one response. It does not use the readiness cluster,

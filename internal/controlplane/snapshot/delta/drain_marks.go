@@ -31,6 +31,9 @@ func (q *sequencer) withMarks(res resource.Versioned, now time.Time) resource.Ve
 			res.Content = q.withPermissions(res, chain, now)
 		}
 	}
+	if res.Content != nil && res.Type() == resourcetype.Listeners && q.isUnsure(res) {
+		res.Content = res.WithUnsureMark()
+	}
 	return res
 }
 

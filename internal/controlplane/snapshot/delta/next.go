@@ -35,10 +35,10 @@ func (q *sequencer) next(snap Snapshot, now time.Time) *Response {
 	q.expireReportedCertificate(now)
 	q.endRemovalDelays(snap, now)
 	q.passTakeoverTimes(snap, now)
-	full := q.withReadinessCluster(snap)
+	full := q.withOwnClusters(snap)
 	r := q.nextByType(full, now)
 	if r == nil && q.completeReadiness(full, now) {
-		r = q.nextByType(snap, now)
+		r = q.nextByType(q.withOwnClusters(snap), now)
 	}
 	if r == nil {
 		q.compact(snap)

@@ -64,6 +64,8 @@ type sequencer struct {
 	// readyBefore is true if the client was ready on an earlier stream.
 	readyBefore bool
 	undivided   bool
+	// drainingCluster is sent to a client that drains; nil for none.
+	drainingCluster *resource.Content
 	// takeover is nil for a client whose pod has one Envoy only.
 	takeover *takeover
 }
@@ -105,7 +107,7 @@ func (q *sequencer) markChanged(t resourcetype.Type, names []string, now time.Ti
 
 // markAllChanged records that everything may have changed, for example because the proxy has moved to another scope.
 func (q *sequencer) markAllChanged(snap Snapshot, now time.Time) {
-	snap = q.withReadinessCluster(snap)
+	snap = q.withOwnClusters(snap)
 	for t := range resourcetype.NumTypes {
 		q.markTypeChanged(t, snap, now)
 	}
@@ -171,9 +173,7 @@ func (q *sequencer) deadline() time.Time {
 		consider(due, 0)
 	}
 	if q.takeover != nil {
-		if len(q.types[resourcetype.Listeners].dirty) > 0 {
-			consider(q.takeover.drainsAt, 0)
-		}
+		consider(q.takeover.drainsAt, 0)
 		consider(q.takeover.endsAt, 0)
 	}
 	for t := range q.types {

@@ -81,7 +81,7 @@ func (q *sequencer) setTakeover(next Takeover, snap Snapshot, now time.Time) {
 	}
 	began := next.Complete && !current.Complete
 	current.Takeover, current.known, current.endsAt = next, true, time.Time{}
-	if !next.Started {
+	if !next.Started && !next.Complete {
 		current.held, current.verdicts = nil, nil
 	}
 	if began {
@@ -89,9 +89,35 @@ func (q *sequencer) setTakeover(next Takeover, snap Snapshot, now time.Time) {
 	}
 }
 
+// drains reports whether the client certainly drains.
+func (t *takeover) drains() bool { return t != nil && t.Complete && t.drainsAt.IsZero() }
+
+// markDrain sends the draining cluster, or removes it.
+func (q *sequencer) markDrain(now time.Time) {
+	if q.drainingCluster != nil {
+		q.types[resourcetype.Clusters].markDirty(q.drainingCluster.Name(), now)
+	}
+}
+
+// detectDrain recognizes a client that drains by its clusters from an earlier stream, also if the later Envoy has no stream here yet.
+func (q *sequencer) detectDrain(initial map[string]string, now time.Time) {
+	if q.takeover == nil || q.drainingCluster == nil {
+		return
+	}
+	if _, drains := initial[q.drainingCluster.Name()]; !drains {
+		return
+	}
+	if !q.takeover.Complete {
+		q.takeover.endsAt = now.Add(returnTime)
+	}
+	q.takeover.Complete, q.takeover.Earlier, q.takeover.drainsAt = true, true, time.Time{}
+}
+
 // captureListeners remembers the listeners that the client has.
 func (q *sequencer) captureListeners(snap Snapshot) {
-	q.takeover.held, q.takeover.verdicts = map[string]*resource.Content{}, map[string]verdict{}
+	if q.takeover.held == nil {
+		q.takeover.held, q.takeover.verdicts = map[string]*resource.Content{}, map[string]verdict{}
+	}
 	for name, version := range q.types[resourcetype.Listeners].versions.all() {
 		if c, exists := snap.Content(resourcetype.Listeners, name); exists && c.Hash() == version {
 			q.takeover.held[name] = c
@@ -105,6 +131,7 @@ func (q *sequencer) beginDrain(now time.Time) {
 	current.drainsAt = now.Add(takeoverTime)
 	if current.Earlier {
 		current.drainsAt, since = time.Time{}, now.Add(-takeoverReport)
+		q.markDrain(now)
 	}
 	st := &q.types[resourcetype.Listeners]
 	all := !current.updatedAll.IsZero() && !current.updatedAll.Before(since)
@@ -119,7 +146,9 @@ func (q *sequencer) beginDrain(now time.Time) {
 }
 
 // hasResource reports whether a client has the resource of a name with this version.
-func hasResource(version resource.Version) bool { return !version.IsReserved() || version == stateUnknown }
+func hasResource(version resource.Version) bool {
+	return !version.IsReserved() || version == stateUnknown
+}
 
 // passTakeoverTimes ends the waits of a takeover.
 func (q *sequencer) passTakeoverTimes(snap Snapshot, now time.Time) {
@@ -129,6 +158,7 @@ func (q *sequencer) passTakeoverTimes(snap Snapshot, now time.Time) {
 	}
 	if !current.drainsAt.IsZero() && !now.Before(current.drainsAt) {
 		current.drainsAt = time.Time{}
+		q.markDrain(now)
 	}
 	if !current.endsAt.IsZero() && !now.Before(current.endsAt) {
 		q.endTakeover(now)
@@ -139,6 +169,7 @@ func (q *sequencer) passTakeoverTimes(snap Snapshot, now time.Time) {
 // endTakeover makes the client the one that serves. It is sent the listeners that it lacks.
 func (q *sequencer) endTakeover(now time.Time) {
 	current, st := q.takeover, &q.types[resourcetype.Listeners]
+	q.markDrain(now)
 	*current = takeover{Takeover: Takeover{Started: current.Started}, known: true, held: current.held, verdicts: current.verdicts}
 	if !current.Started {
 		current.held, current.verdicts = nil, nil
@@ -196,12 +227,36 @@ func (q *sequencer) recordListener(name string, version resource.Version, c *res
 	if current == nil {
 		return
 	}
-	if hasResource(version) && (!current.Started || q.losesGrant(name, version, c)) {
+	if hasResource(version) && (current.held == nil || q.losesGrant(name, version, c)) {
 		current.recordUpdate(name, now)
 	}
-	if current.Started {
+	if current.held != nil {
 		current.held[name] = c
 	}
+}
+
+// isUnsure reports whether a client may receive a listener that takes something away after its drain began. The version says so, for the case that this stream
+// ends before the listener is removed.
+func (q *sequencer) isUnsure(res resource.Versioned) bool {
+	current := q.takeover
+	if current == nil || !current.Started {
+		return false
+	}
+	version, known := q.types[resourcetype.Listeners].versions.get(res.Name())
+	return known && hasResource(version) && q.losesGrant(res.Name(), version, res.Content)
+}
+
+// reportUnsure records a listener that the client may not have applied, and returns its version, or none if the client drains.
+func (q *sequencer) reportUnsure(name, version string, now time.Time) string {
+	switch {
+	case q.takeover == nil:
+	case q.takeover.Complete:
+		return ""
+	default:
+		q.takeover.recordUpdate(name, now)
+		q.takeover.updates[name] = now
+	}
+	return version
 }
 
 func (t *takeover) recordUpdate(name string, now time.Time) {
