@@ -60,11 +60,39 @@ func (s *Store) updateTakeovers(uid string) {
 			continue
 		}
 		takeover := takeoverFrom(stream, streams)
+		if s.elsewhere[uid] > stream.epoch {
+			takeover = delta.Takeover{Started: true, Complete: true, Earlier: true}
+		}
 		if takeover != stream.takeover {
 			stream.takeover = takeover
 			stream.delta.SetTakeover(takeover)
 		}
 	}
+}
+
+// SetEpochsElsewhere records the highest epochs of the Envoys that have had their whole configuration from other replicas, by the UID of the pod. The map must
+// not change afterwards.
+func (s *Store) SetEpochsElsewhere(epochs map[string]uint64) {
+	s.run(func() {
+		before := s.elsewhere
+		s.elsewhere = epochs
+		for uid := range s.streams {
+			if before[uid] != epochs[uid] {
+				s.updateTakeovers(uid)
+			}
+		}
+	})
+}
+
+// CompleteEpochs returns the argument of SetEpochsElsewhere for other replicas.
+func (s *Store) CompleteEpochs() map[string]uint64 {
+	epochs := map[string]uint64{}
+	for _, stream := range s.registry.list() {
+		if epoch, complete := stream.delta.Acknowledgements().CompleteEpoch(); complete && epoch > report.FirstEpoch {
+			epochs[stream.peer.PodUID] = max(epochs[stream.peer.PodUID], epoch)
+		}
+	}
+	return epochs
 }
 
 // takeoverFrom returns what is known about the Envoy of a pod that takes over from that of a stream.

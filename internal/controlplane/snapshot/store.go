@@ -58,6 +58,8 @@ type Store struct {
 	identities     map[identity.ServiceAccount]*identityNode
 	streams        map[string][]*Stream // by pod UID, the oldest first
 	pendingStreams map[*pendingStream]struct{}
+	// elsewhere has the highest epochs of complete Envoys that other replicas report, by pod UID.
+	elsewhere map[string]uint64
 	// syncedAt is when the initial sync was complete. secretsRead has the gateways whose Secrets were read once since.
 	syncedAt    time.Time
 	secretsRead map[scope.Proxy]bool

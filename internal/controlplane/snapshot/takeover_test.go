@@ -218,6 +218,50 @@ func TestTakeover_LaterEnvoyIsGone(t *testing.T) {
 	}
 }
 
+// TestTakeover_OtherReplica connects the later Envoy to another replica.
+func TestTakeover_OtherReplica(t *testing.T) {
+	entries, server := tcpMesh()
+	h, other := newSyncedHarness(entries...), newSyncedHarness(entries...)
+	poll := func() {
+		h.store.SetEpochsElsewhere(other.store.CompleteEpochs())
+		h.run()
+	}
+	earlier := newEnvoy(t, h, server, 1)
+	earlier.sync(t)
+	later := newEnvoy(t, other, server, 2)
+	poll()
+	if earlier.stream.takeover != (delta.Takeover{}) {
+		t.Errorf("an Envoy without configuration takes over: %+v", earlier.stream.takeover)
+	}
+	later.sync(t)
+	earlier.envoy.Drain()
+
+	// The replica of the earlier Envoy does not know yet that it drains.
+	h.apply(tcpTarget(server, "client"))
+	earlier.sync(t)
+	if earlier.inForce(envoy.InboundListener) == nil {
+		t.Error("a listener is removed without a takeover")
+	}
+	poll()
+	earlier.sync(t)
+	if earlier.inForce(envoy.InboundListener) != nil {
+		t.Errorf("the listener that the Envoy did not apply is not removed:\n%s", strings.Join(earlier.log, "\n"))
+	}
+	if epochs := h.store.CompleteEpochs(); len(epochs) > 0 {
+		t.Errorf("the first Envoy of a pod is reported: %v", epochs)
+	}
+
+	// An Envoy that has moved to the other replica is recognized there.
+	earlier.close()
+	earlier.harness = other
+	other.apply(tcpTarget(server, "client"))
+	earlier.open(t)
+	earlier.sync(t)
+	if _, has := earlier.envoy.Versions()[resourcetype.Listeners.URL()][envoy.InboundListener]; has {
+		t.Error("the listener is sent again")
+	}
+}
+
 // TestTakeoverListeners changes a mesh at random while an Envoy drains. What its listeners allow is allowed by those of the serving one, and a listener
 // whose successor takes nothing away stays.
 func TestTakeoverListeners(t *testing.T) {
