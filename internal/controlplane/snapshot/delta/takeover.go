@@ -193,9 +193,7 @@ func (q *sequencer) decideTakeover(version resource.Version, known bool, c *reso
 		return actionWait, true
 	case !current.Complete:
 		return actionNone, false
-	case version == stateRevoked:
-		return actionNone, true
-	case !known || !hasResource(version): // an Envoy that drains does not apply new listeners either
+	case !known || !hasResource(version): // removed before, or new: an Envoy that drains does not apply new listeners either
 		return actionNone, current.drainsAt.IsZero()
 	case !q.losesGrant(c.Name(), version, c):
 		return actionNone, false
