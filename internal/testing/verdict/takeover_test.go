@@ -87,7 +87,7 @@ func TestTakeover(t *testing.T) {
 
 	// What is only added cuts nothing.
 	n.control.apply([]catalog.Change{catalog.Set(target("kept", keptPort, "three", "other")), catalog.Set(target("more", keptPort, "another"))})
-	time.Sleep(settleTime + DrainTime + time.Second)
+	time.Sleep(takeoverTime + DrainTime + time.Second)
 	expect(true, "after other clients were allowed")
 
 	// The inbound listener goes with the permission of one of its ports.
@@ -110,8 +110,8 @@ func portRoute(port uint16) string {
 	return "revoked"
 }
 
-// settleTime exceeds the time until a control plane takes for granted that an Envoy drains.
-const settleTime = 6 * time.Second
+// takeoverTime exceeds the time until a control plane takes for granted that an Envoy drains.
+const takeoverTime = 6 * time.Second
 
 // takeOver starts a second Envoy in a pod, and waits until the first one certainly drains.
 func (n *Network) takeOver(t *testing.T, pod int) {
@@ -135,5 +135,5 @@ func (n *Network) takeOver(t *testing.T, pod int) {
 		}
 		return false
 	})
-	time.Sleep(settleTime)
+	time.Sleep(takeoverTime)
 }
