@@ -42,7 +42,7 @@ type Envoy struct {
 	changed references
 	// held are the requests for clusters that wait until all clusters are warm.
 	held []*discovery.DeltaDiscoveryRequest
-	// draining is true after another Envoy has taken over. inForce are the listeners that were not received too late for that.
+	// draining is true after another Envoy has taken over. inForce are the listeners that were not received too late for that; nil keeps none.
 	draining bool
 	inForce  map[string]*anypb.Any
 	// arrived are the resources of the response that is being processed.
@@ -89,12 +89,12 @@ func NewEnvoy() *Envoy {
 	return e
 }
 
-// NewEnvoys returns Envoys without resources, which decode equal resources once.
+// NewEnvoys returns Envoys without resources, which decode equal resources once. They do not keep listeners.
 func NewEnvoys(count int) []*Envoy {
 	list, decoded := make([]*Envoy, count), &sync.Map{}
 	for i := range list {
 		list[i] = NewEnvoy()
-		list[i].decoded = decoded
+		list[i].decoded, list[i].inForce = decoded, nil
 	}
 	return list
 }
@@ -180,7 +180,9 @@ func (e *Envoy) take(r *discovery.DeltaDiscoveryResponse) error {
 			if e.draining {
 				continue
 			}
-			e.inForce[res.GetName()] = res.GetResource()
+			if e.inForce != nil {
+				e.inForce[res.GetName()] = res.GetResource()
+			}
 		}
 		e.replaced(r.GetTypeUrl(), res.GetName(), refs)
 	}
