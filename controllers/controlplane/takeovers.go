@@ -23,24 +23,21 @@ type takeovers struct {
 	failing   bool
 }
 
-// run asks the other replicas until ctx ends.
+// run asks the other replicas until ctx ends, for the first time after an interval, when the list of pods has been read.
 func (t *takeovers) run(ctx context.Context) error {
 	ticker := time.NewTicker(takeoverInterval)
 	defer ticker.Stop()
 	for {
-		if err := t.refresh(ctx); err != nil && ctx.Err() == nil {
-			if !t.failing {
-				t.failed(err)
-			}
-			t.failing = true
-		} else {
-			t.failing = false
-		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
 		}
+		err := t.refresh(ctx)
+		if err != nil && !t.failing && ctx.Err() == nil {
+			t.failed(err)
+		}
+		t.failing = err != nil
 	}
 }
 
