@@ -140,6 +140,14 @@ func (c *ControlPlane) otherReplicas(reader client.Reader) *reportclient.Client 
 	})
 }
 
+// newTakeovers returns the takeovers that the other replicas report.
+func (c *ControlPlane) newTakeovers(reader client.Reader) *takeovers {
+	return &takeovers{
+		others: c.otherReplicas(reader).Takeovers, set: c.store.SetEpochsElsewhere,
+		failed: func(err error) { c.log.Error(err, "cannot read from other replicas which sidecars were replaced") },
+	}
+}
+
 // reportToken returns the token for the report API of the other replicas, from a file that the kubelet renews.
 func reportToken(context.Context) (string, error) {
 	content, err := os.ReadFile(filepath.Join(names.ReportTokenDir, names.ReportTokenFile))

@@ -9,6 +9,7 @@ import (
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
@@ -137,38 +138,54 @@ func TestProxyAwaitsItsCertificate(t *testing.T) {
 
 // New trust domains are reported after all scopes accept them, with and without shared destinations.
 func TestTrustDomainsAreReportedWhenAllScopesAcceptThem(t *testing.T) {
-	entries := twoServices()
-	client, _ := podsOf(entries)
-	h := newSyncedHarness(entries...)
-	s := newFakeProxy(h, client)
-	s.open(t)
-	s.sync(t)
-	if got := firstProxy(s).CertificateTrustDomain; got != trustDomain {
-		t.Errorf("the certificate is in the trust domain %q, want %q", got, trustDomain)
+	for name, permissive := range map[string]bool{"own destinations": false, "shared destinations": true} {
+		t.Run(name, func(t *testing.T) {
+			entries := append(twoServices(), &catalog.Settings{Permissive: permissive})
+			client, _ := podsOf(entries)
+			h := newSyncedHarness(entries...)
+			s := newFakeProxy(h, client)
+			s.open(t)
+			s.sync(t)
+			if got := firstProxy(s).CertificateTrustDomain; got != trustDomain {
+				t.Errorf("the certificate is in the trust domain %q, want %q", got, trustDomain)
+			}
+			if len(h.store.shared.list) > 0 != permissive {
+				t.Fatalf("the scopes have %d sets of shared destinations", len(h.store.shared.list))
+			}
+			domains := identity.AcceptedTrustDomains(trustDomain, "new.test")
+			h.certificates.domains = domains
+			h.store.RootChanged()
+			if h.store.Trust().TrustDomains.Equal(domains) {
+				t.Error("the trust domains are reported before the scopes accept them")
+			}
+			h.run()
+			s.flush(t)
+			if !h.store.Trust().TrustDomains.Equal(domains) || firstProxy(s).IsUpToDate() {
+				t.Errorf("reported %+v, and the proxy has confirmed it: %t", h.store.Trust().TrustDomains, firstProxy(s).IsUpToDate())
+			}
+			h.checkTrustDomains(t, domains)
+			s.sync(t)
+			if !firstProxy(s).IsUpToDate() {
+				t.Error("the proxy is not up to date after it has acknowledged the trust domains")
+			}
+		})
 	}
-	domains := identity.AcceptedTrustDomains(trustDomain, "new.test")
-	h.certificates.domains = domains
-	h.store.RootChanged()
-	if h.store.Trust().TrustDomains.Equal(domains) {
-		t.Error("the trust domains are reported before the scopes accept them")
-	}
-	h.run()
-	s.flush(t)
-	if !h.store.Trust().TrustDomains.Equal(domains) || firstProxy(s).IsUpToDate() {
-		t.Errorf("reported %+v, and the proxy has confirmed it: %t", h.store.Trust().TrustDomains, firstProxy(s).IsUpToDate())
-	}
+}
+
+// checkTrustDomains checks that all scopes and shared destinations accept trust domains.
+func (h *harness) checkTrustDomains(t *testing.T, domains identity.TrustDomains) {
+	t.Helper()
 	for _, n := range h.store.scopes {
 		if built := h.scopeOf(n); !slices.Equal(built.ClientTrustDomains, domains.Clients) || !slices.Equal(built.ServerTrustDomains, domains.Servers) {
 			t.Errorf("the scope of %v accepts %v and %v", n.key.Identity, built.ClientTrustDomains, built.ServerTrustDomains)
 		}
 	}
 	for _, d := range h.store.shared.list {
+		if len(d.current.Outbound) == 0 {
+			t.Error("the shared destinations have no destination")
+		}
 		if !slices.Equal(d.current.ServerTrustDomains, domains.Servers) {
 			t.Errorf("the shared destinations accept %v", d.current.ServerTrustDomains)
 		}
-	}
-	s.sync(t)
-	if !firstProxy(s).IsUpToDate() {
-		t.Error("the proxy is not up to date after it has acknowledged the trust domains")
 	}
 }

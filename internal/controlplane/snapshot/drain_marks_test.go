@@ -35,6 +35,9 @@ type drainModel struct {
 	// marks are the drain marks at the sidecar, by chain.
 	marks map[string]string
 	log   []string
+	// epoch is that of the sidecar, and drains is true after another one has taken over.
+	epoch  uint64
+	drains bool
 }
 
 var (
@@ -100,6 +103,7 @@ func (m *drainModel) connect(t *testing.T, h *harness) {
 	if before != nil {
 		m.proxy.envoy = before.envoy
 	}
+	m.proxy.epoch, m.proxy.isProbed = m.epoch, m.epoch > 0
 	m.proxy.rejectIf = func(res *discovery.Resource) bool {
 		m.observe(t, res)
 		return false
@@ -111,6 +115,7 @@ func (m *drainModel) connect(t *testing.T, h *harness) {
 func (m *drainModel) observe(t *testing.T, res *discovery.Resource) {
 	listener, extension := &listenerv3.Listener{}, &corev3.TypedExtensionConfig{}
 	switch {
+	case res.GetName() == envoy.InboundListener && m.drains: // it is not applied
 	case res.GetName() == envoy.InboundListener && res.GetResource().UnmarshalTo(listener) == nil:
 		marks := envoy.DrainMarks(listener)
 		for _, port := range drainPorts {

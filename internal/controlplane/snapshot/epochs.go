@@ -3,6 +3,7 @@ package snapshot
 import (
 	"slices"
 
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
@@ -20,6 +21,9 @@ func (s *Stream) SetSoftware(software status.Software) {
 	s.delta.Acknowledgements().SetSoftware(software)
 	if !s.reported {
 		s.reported = true
+		if software.Epoch > 0 || software.Slot != "" {
+			s.delta.AwaitTakeover()
+		}
 		s.store.run(func() { s.store.announce(s, software.Epoch) })
 	}
 }
@@ -44,6 +48,66 @@ func (s *Store) announce(stream *Stream, epoch uint64) {
 		s.end(other, ErrSuperseded)
 	}
 	s.registry.announce(stream)
+	stream.delta.SetTakeover(stream.takeover)
+	s.updateTakeovers(stream.peer.PodUID)
+}
+
+// updateTakeovers tells the streams of a pod which of their Envoys have a successor.
+func (s *Store) updateTakeovers(uid string) {
+	streams := s.streams[uid]
+	for _, stream := range streams {
+		if !stream.announced {
+			continue
+		}
+		takeover := takeoverFrom(stream, streams)
+		if s.elsewhere[uid] > stream.epoch {
+			takeover = delta.Takeover{Started: true, Complete: true, Earlier: true}
+		}
+		if takeover != stream.takeover {
+			stream.takeover = takeover
+			stream.delta.SetTakeover(takeover)
+		}
+	}
+}
+
+// SetEpochsElsewhere records the highest epochs of the Envoys that have had their whole configuration from other replicas, by the UID of the pod. The map must
+// not change afterwards.
+func (s *Store) SetEpochsElsewhere(epochs map[string]uint64) {
+	s.run(func() {
+		before := s.elsewhere
+		s.elsewhere = epochs
+		for uid := range s.streams {
+			if before[uid] != epochs[uid] {
+				s.updateTakeovers(uid)
+			}
+		}
+	})
+}
+
+// CompleteEpochs returns the argument of SetEpochsElsewhere for other replicas.
+func (s *Store) CompleteEpochs() map[string]uint64 {
+	epochs := map[string]uint64{}
+	for _, stream := range s.registry.list() {
+		if epoch, complete := stream.delta.Acknowledgements().CompleteEpoch(); complete && epoch > report.FirstEpoch {
+			epochs[stream.peer.PodUID] = max(epochs[stream.peer.PodUID], epoch)
+		}
+	}
+	return epochs
+}
+
+// takeoverFrom returns what is known about the Envoy of a pod that takes over from that of a stream.
+func takeoverFrom(stream *Stream, streams []*Stream) (takeover delta.Takeover) {
+	for _, other := range streams {
+		if !other.announced || other.epoch <= stream.epoch {
+			continue
+		}
+		takeover.Started = true
+		if other.delta.Acknowledgements().IsComplete() {
+			takeover.Complete = true
+			takeover.Earlier = takeover.Earlier || other.completeEarlier
+		}
+	}
+	return takeover
 }
 
 // endUnannounced ends the streams of a pod that have no epoch yet, when a newer one is bound.

@@ -184,6 +184,7 @@ func TestThreat61OnePodHasOneVote(t *testing.T) {
 		p.rejectIf = contains("/bad")
 		rejecting = append(rejecting, p)
 	}
+	rejecting[0].sync(t)
 	h.apply(meshtest.Group("a", "routes", "/bad"))
 	for _, p := range append(rejecting, accepting) {
 		p.sync(t)

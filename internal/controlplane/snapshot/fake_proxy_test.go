@@ -49,7 +49,7 @@ func newFakeProxy(h *harness, pod *catalog.Pod) *fakeProxy {
 // open opens a stream.
 func (p *fakeProxy) open(t testing.TB) {
 	p.stream = p.harness.connectEpoch(t, p.pod, p.epoch)
-	options := p.stream.destinationOptions()
+	options := p.stream.options()
 	if p.isProbed {
 		options.ReadinessCluster = p.harness.store.readinessCluster
 	}
@@ -169,7 +169,7 @@ func (p *fakeProxy) sync(t failer) {
 		if p.deadline.IsZero() || p.deadline.Sub(p.harness.now) > time.Hour {
 			return
 		}
-		if p.lastNACK.IsZero() && !p.resumed && !p.keepsEarlierClusters() {
+		if p.lastNACK.IsZero() && !p.resumed && !p.keepsEarlierClusters() && !p.stream.takeover.Complete {
 			t.Fatalf("the server waits though no message is in transit:\n%s", strings.Join(p.log, "\n"))
 		}
 		p.harness.now = p.deadline
@@ -222,6 +222,9 @@ func (p *fakeProxy) expectedVersions() map[string]map[string]string {
 				want[t.URL()][name] = p.version(t, c)
 			}
 		}
+	}
+	if draining := p.harness.store.drainingCluster; p.session.SentVersions(resourcetype.Clusters)[draining.Name()] == draining.Hash() {
+		want[resourcetype.Clusters.URL()][draining.Name()] = draining.Hash().String()
 	}
 	return want
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -37,13 +38,14 @@ type Store struct {
 	// maxConnections is 0 for no limit.
 	maxConnections atomic.Int64
 	// trust is the trust bundle in all scopes; nil before the initial sync.
-	trust            atomic.Pointer[status.Trust]
-	registry         registry
-	tracer           *status.Tracer
-	quarantine       *quarantine.Quarantine
-	limited          limitedPolicies
-	used             usedDestinations
-	readinessCluster *resource.Content
+	trust      atomic.Pointer[status.Trust]
+	registry   registry
+	tracer     *status.Tracer
+	quarantine *quarantine.Quarantine
+	limited    limitedPolicies
+	used       usedDestinations
+	// readinessCluster and drainingCluster are in no scope.
+	readinessCluster, drainingCluster *resource.Content
 	// afterFunc is time.AfterFunc, except in tests.
 	afterFunc func(time.Duration, func())
 
@@ -56,6 +58,8 @@ type Store struct {
 	identities     map[identity.ServiceAccount]*identityNode
 	streams        map[string][]*Stream // by pod UID, the oldest first
 	pendingStreams map[*pendingStream]struct{}
+	// elsewhere has the highest epochs of complete Envoys that other replicas report, by pod UID.
+	elsewhere map[string]uint64
 	// syncedAt is when the initial sync was complete. secretsRead has the gateways whose Secrets were read once since.
 	syncedAt    time.Time
 	secretsRead map[scope.Proxy]bool
@@ -78,7 +82,8 @@ func NewStore(config Config) *Store {
 		streamConfig:     delta.Config{Now: config.Now, Log: config.Log, Metrics: delta.NewMetrics(config.Metrics)},
 		queue:            newQueue(),
 		tracer:           status.NewTracer(config.Metrics, config.Traces),
-		readinessCluster: newReadinessCluster(),
+		readinessCluster: newOwnCluster(envoy.UnreadyCluster()),
+		drainingCluster:  newOwnCluster(envoy.DrainingCluster()),
 		afterFunc:        func(d time.Duration, f func()) { time.AfterFunc(d, f) },
 		catalog:          catalog.New(),
 		trustDomains:     config.Certificates.TrustDomains(),

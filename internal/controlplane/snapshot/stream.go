@@ -24,6 +24,9 @@ type Stream struct {
 	// epoch is what the Envoy claims; it is known once announced. Both are set by the Store's goroutine alone.
 	epoch     uint64
 	announced bool
+	// completeEarlier is true if the Envoy had its whole configuration before this stream. takeover is what the stream knows about its successor.
+	completeEarlier bool
+	takeover        delta.Takeover
 	// reported is true once the proxy has reported its software. It belongs to the goroutine that receives.
 	reported bool
 	// removed is closed when the stream is not in the Store any more.
@@ -39,15 +42,15 @@ func (s *Stream) Revision() string { return s.scope.Load().key.Class.Revision }
 // Serve processes requests until the stream ends. The error is one of this package, delta.ErrExpired, a *delta.InvalidRequestError,
 // or that of ctx or send; nil after the end of requests.
 func (s *Stream) Serve(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send delta.SendFunc) error {
-	options := s.destinationOptions()
+	options := s.options()
 	options.ReadinessCluster, options.Extend = s.store.readinessCluster, s.peer.Extend
 	session := s.delta.NewSession(options)
 	return session.Serve(ctx, s.peer.Expiry, requests, send)
 }
 
-// destinationOptions remembers what the proxy asks for, for the next one of its identity.
-func (s *Stream) destinationOptions() delta.Options {
-	return delta.Options{UseDestination: func(name string) { s.store.used.add(s.peer.ServiceAccount, name) }}
+// options remembers what the proxy asks for, for the next one of its identity.
+func (s *Stream) options() delta.Options {
+	return delta.Options{DrainingCluster: s.store.drainingCluster, UseDestination: func(name string) { s.store.used.add(s.peer.ServiceAccount, name) }}
 }
 
 // ServeUndivided is Serve for a client that needs all changes of a type in one response. It does not use the readiness cluster,
@@ -68,6 +71,14 @@ func (s *Stream) HandleNACK(r quarantine.RejectedResource) {
 		if s.store.scopes[n.key] == n {
 			s.store.quarantine.HandleNACK(n.key, r, s.proxy())
 		}
+	})
+}
+
+// HandleComplete implements delta.Owner.
+func (s *Stream) HandleComplete(earlier bool) {
+	s.store.run(func() {
+		s.completeEarlier = earlier
+		s.store.updateTakeovers(s.peer.PodUID)
 	})
 }
 
@@ -139,6 +150,7 @@ func (s *Store) remove(stream *Stream) {
 	hasOthers := s.removeFromPod(stream)
 	s.registry.remove(stream)
 	stream.delta.CloseTraces()
+	s.updateTakeovers(stream.peer.PodUID)
 	if hasOthers { // the pod now answers with another Envoy
 		s.quarantine.Reconsider(n.key)
 	}

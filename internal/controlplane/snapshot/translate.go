@@ -19,10 +19,10 @@ type translated struct {
 	content *resource.Content
 }
 
-// newReadinessCluster returns the cluster for delta.Options.
-func newReadinessCluster() *resource.Content {
-	c, err := resource.New(envoy.UnreadyCluster())
-	if err != nil { // its content is constant
+// newOwnCluster returns a cluster for delta.Options.
+func newOwnCluster(r envoy.Resource) *resource.Content {
+	c, err := resource.New(r)
+	if err != nil { // a constant
 		panic(err)
 	}
 	return c

@@ -251,6 +251,8 @@ const (
 	InitContainer = "osm-init"
 	// UnreadyCluster is the cluster that marks a sidecar as not ready while it exists.
 	UnreadyCluster = "unready_cluster"
+	// DrainingCluster is the cluster that marks an Envoy as one from which another one of its pod has taken over.
+	DrainingCluster = "draining_cluster"
 	// BootstrapVolume is the memory volume that osm-init writes and the sidecar reads.
 	BootstrapVolume = "envoy-bootstrap-config-volume"
 	// BootstrapDir is where BootstrapVolume is mounted.

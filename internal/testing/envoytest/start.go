@@ -1,12 +1,14 @@
 package envoytest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -58,6 +60,41 @@ func Install(t testing.TB, binary, dir string) string {
 // user. It returns the process ID.
 func Start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap) int {
 	t.Helper()
+	base := baseFile(dir, name)
+	if err := errors.Join(os.WriteFile(base, nil, 0o666), os.Chmod(base, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { removeMemory(t, base) })
+	return start(t, ns, program, dir, name, drain, config, "--use-dynamic-base-id", "--base-id-path", base)
+}
+
+// TakeOver starts a second Envoy that takes over from the first one of Start with the same directory and name. The first one drains, and then lives on.
+func TakeOver(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap) {
+	t.Helper()
+	base, err := os.ReadFile(baseFile(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, ns, program, dir, name+"-later", drain, config, "--base-id", strings.TrimSpace(string(base)), "--restart-epoch", "1", "--parent-shutdown-time-s", "3600")
+}
+
+// baseFile has the number by which Envoys of one pod find each other.
+func baseFile(dir, name string) string { return filepath.Join(dir, name+".base") }
+
+// removeMemory removes the shared memory of an Envoy that has ended, which a killed one leaves. base is the file with its number.
+func removeMemory(t testing.TB, base string) {
+	number, err := os.ReadFile(base)
+	if err != nil || len(number) == 0 {
+		return // it never started
+	}
+	// The name ends with ten times the number, as each number has room for the epochs of hot restarts.
+	if err := os.Remove("/dev/shm/envoy_shared_memory_" + strings.TrimSpace(string(number)) + "0"); err != nil {
+		t.Errorf("the shared memory of an Envoy remains: %v", err)
+	}
+}
+
+func start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap, args ...string) int {
+	t.Helper()
 	text, err := protojson.Marshal(config)
 	if err != nil {
 		t.Fatalf("the bootstrap of %s cannot be written as JSON: %v", name, err)
@@ -76,8 +113,8 @@ func Start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain 
 			t.Logf("end of the log of %s:\n%s", name, text[max(0, len(text)-logShown):])
 		}
 	})
-	cmd := exec.Command(program, "-c", path, "--disable-hot-restart", "--concurrency", "1", "-l", "warning",
-		"--drain-time-s", strconv.Itoa(int(drain.Seconds())), "--drain-strategy", "immediate")
+	args = append([]string{"-c", path, "--concurrency", "1", "-l", "warning", "--drain-time-s", strconv.Itoa(int(drain.Seconds())), "--drain-strategy", "immediate"}, args...)
+	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: names.ProxyUID, Gid: names.ProxyUID}}
 	ns.Start(t, cmd)

@@ -9,6 +9,7 @@ import (
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // Types of the resources that an Envoy subscribes to.
@@ -41,6 +42,9 @@ type Envoy struct {
 	changed references
 	// held are the requests for clusters that wait until all clusters are warm.
 	held []*discovery.DeltaDiscoveryRequest
+	// draining is true after another Envoy has taken over. inForce are the listeners that were not received too late for that; nil keeps none.
+	draining bool
+	inForce  map[string]*anypb.Any
 	// arrived are the resources of the response that is being processed.
 	arrived references
 	// decoded has the references of resources by their content; nil keeps none.
@@ -76,6 +80,7 @@ func NewEnvoy() *Envoy {
 		users:   map[string]map[string]int{},
 		changed: references{},
 		arrived: references{},
+		inForce: map[string]*anypb.Any{},
 	}
 	for _, t := range typeOrder {
 		e.types[t] = &typeState{held: map[string]held{}, subscribed: map[string]struct{}{}}
@@ -84,12 +89,12 @@ func NewEnvoy() *Envoy {
 	return e
 }
 
-// NewEnvoys returns Envoys without resources, which decode equal resources once.
+// NewEnvoys returns Envoys without resources, which decode equal resources once. They do not keep listeners.
 func NewEnvoys(count int) []*Envoy {
 	list, decoded := make([]*Envoy, count), &sync.Map{}
 	for i := range list {
 		list[i] = NewEnvoy()
-		list[i].decoded = decoded
+		list[i].decoded, list[i].inForce = decoded, nil
 	}
 	return list
 }
@@ -117,6 +122,12 @@ func (e *Envoy) Open() []*discovery.DeltaDiscoveryRequest {
 	}
 	return requests
 }
+
+// Drain makes another Envoy take over the connections. From now on, changed and new listeners are acknowledged and not applied, and removed ones are removed.
+func (e *Envoy) Drain() { e.draining = true }
+
+// Listeners returns the listeners that connections are under, by name.
+func (e *Envoy) Listeners() map[string]*anypb.Any { return maps.Clone(e.inForce) }
 
 // AskFor returns the request for a cluster that a connection needs, and that the Envoy has neither received nor asked for; nil otherwise.
 func (e *Envoy) AskFor(cluster string) []*discovery.DeltaDiscoveryRequest {
@@ -165,6 +176,14 @@ func (e *Envoy) take(r *discovery.DeltaDiscoveryResponse) error {
 			return fmt.Errorf("resource %q does not decode: %w", res.GetName(), err)
 		}
 		st.held[res.GetName()] = held{version: res.GetVersion(), refs: refs}
+		if r.GetTypeUrl() == ListenerType {
+			if e.draining {
+				continue
+			}
+			if e.inForce != nil {
+				e.inForce[res.GetName()] = res.GetResource()
+			}
+		}
 		e.replaced(r.GetTypeUrl(), res.GetName(), refs)
 	}
 	return nil
@@ -242,6 +261,9 @@ func (e *Envoy) removed(typeURL, name string) {
 			e.count(w.refs, -1)
 		}
 		delete(st.held, name)
+		if typeURL == ListenerType {
+			delete(e.inForce, name)
+		}
 		delete(e.using[typeURL], name)
 		delete(e.warming[typeURL], name)
 		return

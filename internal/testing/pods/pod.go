@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -28,6 +29,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/flags"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
 )
@@ -49,6 +51,15 @@ type Pod struct {
 
 // Addresses returns the addresses of the pod.
 func (p *Pod) Addresses() []netip.Addr { return slices.Compact([]netip.Addr{p.IP, p.IP6}) }
+
+// TakeOver starts a second sidecar with a bootstrap. The first one drains, and the admin interface is that of the second one.
+func (p *Pod) TakeOver(t testing.TB, config *bootstrapv3.Bootstrap) {
+	t.Helper()
+	envoytest.TakeOver(t, p.NS, p.network.program, p.network.Dir, p.name, p.network.Drain, config)
+}
+
+// Dir returns a directory for files of the pod that the sidecar can read. It may not exist yet.
+func (p *Pod) Dir() string { return filepath.Join(p.network.Dir, p.name+".d") }
 
 // Configure sends the resources of a scope and its endpoints, and returns when they are active in the sidecar. A NACK fails
 // the test with Envoy's error. The pod keeps the certificate of its first scope.

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 )
@@ -15,6 +16,8 @@ type gate struct {
 	mu     sync.Mutex
 	closed bool
 	conns  map[*gatedConn]struct{}
+	// refused is an address whose connections are closed; the zero address for none.
+	refused netip.Addr
 }
 
 type gatedConn struct {
@@ -43,7 +46,7 @@ func (g *gate) Accept() (net.Conn, error) {
 func (g *gate) admit(conn net.Conn) *gatedConn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closed {
+	if g.closed || addressOf(conn) == g.refused {
 		return nil
 	}
 	gated := &gatedConn{conn, g}
@@ -62,11 +65,33 @@ func (g *gate) cut() {
 	clear(g.conns)
 }
 
+// cutFrom closes the connections of an address, and new ones until restore.
+func (g *gate) cutFrom(address netip.Addr) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refused = address
+	for conn := range g.conns {
+		if addressOf(conn) == address {
+			_ = conn.Conn.Close()
+			delete(g.conns, conn)
+		}
+	}
+}
+
+// addressOf returns the address of a client.
+func addressOf(conn net.Conn) netip.Addr {
+	address, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return netip.IPv6Unspecified() // the address of no client
+	}
+	return address.Addr().Unmap()
+}
+
 // restore admits connections again.
 func (g *gate) restore() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.closed = false
+	g.closed, g.refused = false, netip.Addr{}
 	g.muted.Store(false)
 }
 

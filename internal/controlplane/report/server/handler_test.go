@@ -94,6 +94,7 @@ func (i issuer) Failure() *certificate.Failure {
 
 func (s store) IsReady() bool                           { return s.ready }
 func (s store) Proxies() []status.Proxy                 { return s.proxies }
+func (s store) CompleteEpochs() map[string]uint64       { return nil }
 func (s store) Trust() status.Trust                     { return s.trust }
 func (s store) Rejections() []quarantine.Rejection      { return s.rejections }
 func (s store) LimitedPolicies() []status.LimitedPolicy { return s.limited }

@@ -57,6 +57,8 @@ type Store interface {
 	// IsReady returns true if the Store serves sidecars.
 	IsReady() bool
 	Proxies() []status.Proxy
+	// CompleteEpochs returns the highest epoch of the Envoys that have had their whole configuration, by the UID of the pod.
+	CompleteEpochs() map[string]uint64
 	Trust() status.Trust
 	Policy(ctx context.Context, policy catalog.Ref) (status.Policy, error)
 	Rejections() []quarantine.Rejection
@@ -101,6 +103,9 @@ func Handler(store Store, load Loads, denied Denials, issuer Issuer, access *Acc
 		document := Proxies(store.Proxies())
 		document.Authority = authority(issuer, trust)
 		answer(w, document)
+	})
+	mux.HandleFunc("GET "+report.TakeoversPath, func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, report.Takeovers{Epochs: store.CompleteEpochs()})
 	})
 	mux.HandleFunc("GET "+report.RejectionsPath, func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, Rejections(store.Rejections(), load.Failures(), store.LimitedPolicies()))

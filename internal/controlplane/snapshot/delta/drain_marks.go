@@ -31,6 +31,9 @@ func (q *sequencer) withMarks(res resource.Versioned, now time.Time) resource.Ve
 			res.Content = q.withPermissions(res, chain, now)
 		}
 	}
+	if res.Content != nil && res.Type() == resourcetype.Listeners && q.isUnsure(res) {
+		res.Content = res.WithUnsureMark()
+	}
 	return res
 }
 
@@ -62,7 +65,7 @@ func (q *sequencer) forgetPermissions(t resourcetype.Type, name string) {
 func (q *sequencer) setMark(chain, mark string, now time.Time) {
 	q.drains.marks = q.drains.marks.WithChain(chain, mark)
 	st := &q.types[resourcetype.Listeners]
-	if _, known := st.versions.get(envoy.InboundListener); known {
+	if version, known := st.versions.get(envoy.InboundListener); known && version != stateRevoked {
 		st.versions.set(envoy.InboundListener, stateUnknown)
 		st.markDirty(envoy.InboundListener, now)
 	}

@@ -23,8 +23,10 @@ const (
 	actionReportAbsent
 	// actionWithdraw replaces the cluster of a destination by one without endpoints. It waits like a removal: until then, routes may refer to the destination.
 	actionWithdraw
-	// actionWait is for a resource that is being created.
+	// actionWait is for a resource that is being created, and for a listener whose client may be about to drain.
 	actionWait
+	// actionRevoke removes a listener of a client that drains, in place of an update.
+	actionRevoke
 )
 
 // next returns the next response, or nil if everything is sent, in flight or waiting. The caller calls it until it returns nil,
@@ -32,10 +34,11 @@ const (
 func (q *sequencer) next(snap Snapshot, now time.Time) *Response {
 	q.expireReportedCertificate(now)
 	q.endRemovalDelays(snap, now)
-	full := q.withReadinessCluster(snap)
+	q.passTakeoverTimes(snap, now)
+	full := q.withOwnClusters(snap)
 	r := q.nextByType(full, now)
 	if r == nil && q.completeReadiness(full, now) {
-		r = q.nextByType(snap, now)
+		r = q.nextByType(q.withOwnClusters(snap), now)
 	}
 	if r == nil {
 		q.compact(snap)
@@ -99,6 +102,9 @@ func (q *sequencer) respond(t resourcetype.Type, snap Snapshot, now time.Time) *
 		case action == actionWait:
 		case action == actionNone:
 			delete(st.dirty, name)
+		case action == actionRevoke:
+			size += r.append(name, resource.Versioned{})
+			q.recordRevoked(name)
 		case action == actionAdd && !mayAdd:
 			addsBlocked = true
 		case action == actionReportAbsent && q.holdsClusters(t):
@@ -143,6 +149,11 @@ func (q *sequencer) decide(t resourcetype.Type, name string, snap Snapshot, now 
 		return actionNone, resource.Versioned{}
 	}
 	c, exists := snap.Content(t, name)
+	if exists && t == resourcetype.Listeners {
+		if a, decided := q.decideTakeover(version, known, c); decided {
+			return a, resource.Versioned{}
+		}
+	}
 	switch {
 	case exists && version != stateUnsent && isUnknownDestination(t, name, snap):
 		return withdraw(q.compare(t, version, c, now))
@@ -150,7 +161,7 @@ func (q *sequencer) decide(t resourcetype.Type, name string, snap Snapshot, now 
 		return q.compare(t, version, c, now)
 	case snap.IsPending(t, name):
 		return actionWait, resource.Versioned{}
-	case !known || version == stateAbsent || version == stateRemoved || version == stateEmptyRoutes:
+	case !known || version == stateAbsent || version == stateRemoved || version == stateEmptyRoutes || version == stateRevoked:
 		return actionNone, resource.Versioned{}
 	case version != stateUnsent:
 		return actionRemove, resource.Versioned{}
@@ -203,6 +214,8 @@ func (q *sequencer) recordSent(t resourcetype.Type, name string, res resource.Ve
 	if res.Content == nil {
 		st.bisector.Forget(name)
 		q.forgetPermissions(t, name)
+	} else if t == resourcetype.Listeners {
+		q.recordListener(name, version, res.Content, now)
 	}
 	switch {
 	case res.Content != nil:

@@ -194,38 +194,51 @@ func (q *sequencer) endRemovalDelays(snap Snapshot, now time.Time) {
 // cluster is removed after the client has accepted everything. A client that reconnects without the cluster was ready before and
 // is not sent it.
 
-// readinessSnapshot is a Snapshot with the readiness cluster.
-type readinessSnapshot struct {
+// ownClusters is a Snapshot with clusters that only this client has.
+type ownClusters struct {
 	Snapshot
-	cluster *resource.Content
+	clusters []*resource.Content
 }
 
 // Content implements Snapshot.
-func (s readinessSnapshot) Content(t resourcetype.Type, name string) (*resource.Content, bool) {
-	if t == resourcetype.Clusters && name == s.cluster.Name() {
-		return s.cluster, true
+func (s ownClusters) Content(t resourcetype.Type, name string) (*resource.Content, bool) {
+	if t == resourcetype.Clusters {
+		for _, c := range s.clusters {
+			if c.Name() == name {
+				return c, true
+			}
+		}
 	}
 	return s.Snapshot.Content(t, name)
 }
 
 // Names implements Snapshot.
-func (s readinessSnapshot) Names(t resourcetype.Type) iter.Seq[string] {
+func (s ownClusters) Names(t resourcetype.Type) iter.Seq[string] {
 	if t != resourcetype.Clusters {
 		return s.Snapshot.Names(t)
 	}
 	return func(yield func(string) bool) {
-		if !yield(s.cluster.Name()) {
-			return
+		for _, c := range s.clusters {
+			if !yield(c.Name()) {
+				return
+			}
 		}
 		s.Snapshot.Names(t)(yield)
 	}
 }
 
-func (q *sequencer) withReadinessCluster(snap Snapshot) Snapshot {
-	if q.readinessCluster == nil {
+func (q *sequencer) withOwnClusters(snap Snapshot) Snapshot {
+	var own []*resource.Content
+	if q.readinessCluster != nil {
+		own = append(own, q.readinessCluster)
+	}
+	if q.drainingCluster != nil && q.takeover.drains() {
+		own = append(own, q.drainingCluster)
+	}
+	if len(own) == 0 {
 		return snap
 	}
-	return readinessSnapshot{snap, q.readinessCluster}
+	return ownClusters{snap, own}
 }
 
 // detectReadiness ends the use of the readiness cluster if the client reconnects without it. Initial are its clusters.
@@ -234,7 +247,7 @@ func (q *sequencer) detectReadiness(initial map[string]string) {
 		return
 	}
 	if _, ok := initial[q.readinessCluster.Name()]; !ok {
-		q.readinessCluster = nil
+		q.readinessCluster, q.readyBefore = nil, true
 	}
 }
 

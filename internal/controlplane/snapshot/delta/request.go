@@ -57,8 +57,9 @@ func (q *sequencer) handleRequest(req *discovery.DeltaDiscoveryRequest, snap Sna
 	first := !st.requested
 	if first && t == resourcetype.Clusters {
 		q.detectReadiness(req.GetInitialResourceVersions())
+		q.detectDrain(req.GetInitialResourceVersions(), now)
 	}
-	snap = q.withReadinessCluster(snap)
+	snap = q.withOwnClusters(snap)
 	st.requested = true
 	if first {
 		result.IsReconnect = !q.started && len(req.GetInitialResourceVersions()) > 0
@@ -108,6 +109,9 @@ func (q *sequencer) handleAnswer(t resourcetype.Type, req *discovery.DeltaDiscov
 	}
 	st.inFlight = ""
 	st.rejected = req.GetErrorDetail() != nil
+	if t == resourcetype.Listeners {
+		q.recordListenersAnswered(now)
+	}
 	result.IsAnswer = true
 	result.Latency = now.Sub(st.inFlightSince)
 	if st.rejected {
@@ -167,6 +171,9 @@ func (q *sequencer) handleFirstRequest(t resourcetype.Type, req *discovery.Delta
 			q.setInitialVersion(t, canonicalName(t, name, snap), version, snap, now)
 		}
 	}
+	if t == resourcetype.Listeners && q.takeover != nil && (q.takeover.Started || q.takeover.Complete) {
+		q.captureListeners(snap)
+	}
 	q.markTypeChanged(t, snap, now)
 }
 
@@ -175,7 +182,11 @@ func (q *sequencer) setInitialVersion(t resourcetype.Type, name, version string,
 	st := &q.types[t]
 	switch t {
 	case resourcetype.Listeners:
-		version = q.reportListener(name, version)
+		held, unsure := resource.CutUnsureMark(version)
+		version = q.reportListener(name, held)
+		if unsure {
+			version = q.reportUnsure(name, version, now)
+		}
 	case resourcetype.Extensions:
 		version = q.reportPermissions(name, version, snap, now)
 	}

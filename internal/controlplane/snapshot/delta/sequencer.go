@@ -25,6 +25,8 @@ var (
 	stateUnknown = resource.Reserved(5)
 	// stateForgotten is an exception for a name in the base that the client does not have.
 	stateForgotten = resource.Reserved(6)
+	// stateRevoked: the client drains, and a listener was removed because its successor takes something away from connections.
+	stateRevoked = resource.Reserved(7)
 )
 
 // Limits of the sequencer.
@@ -59,7 +61,13 @@ type sequencer struct {
 	readinessCluster *resource.Content
 	// routesMissingSince is since when only subscriptions to routes are missing for that; zero if something else is missing.
 	routesMissingSince time.Time
-	undivided          bool
+	// readyBefore is true if the client was ready on an earlier stream.
+	readyBefore bool
+	undivided   bool
+	// drainingCluster is sent to a client that drains; nil for none.
+	drainingCluster *resource.Content
+	// takeover is nil for a client whose pod has one Envoy only.
+	takeover *takeover
 }
 
 // typeState is the state of one resource type.
@@ -99,7 +107,7 @@ func (q *sequencer) markChanged(t resourcetype.Type, names []string, now time.Ti
 
 // markAllChanged records that everything may have changed, for example because the proxy has moved to another scope.
 func (q *sequencer) markAllChanged(snap Snapshot, now time.Time) {
-	snap = q.withReadinessCluster(snap)
+	snap = q.withOwnClusters(snap)
 	for t := range resourcetype.NumTypes {
 		q.markTypeChanged(t, snap, now)
 	}
@@ -163,6 +171,10 @@ func (q *sequencer) deadline() time.Time {
 	consider(q.routesMissingSince, ackTimeout)
 	for _, due := range q.removalsDue {
 		consider(due, 0)
+	}
+	if q.takeover != nil {
+		consider(q.takeover.drainsAt, 0)
+		consider(q.takeover.endsAt, 0)
 	}
 	for t := range q.types {
 		st := &q.types[t]

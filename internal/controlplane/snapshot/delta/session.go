@@ -39,6 +39,8 @@ type Options struct {
 	Undivided bool
 	// ReadinessCluster is sent to a new client until it has accepted everything; nil for none.
 	ReadinessCluster *resource.Content
+	// DrainingCluster is sent to a client from which another Envoy has taken over; nil for none.
+	DrainingCluster *resource.Content
 	// Extend returns until when an expired token may be used, the zero time if it may not. nil extends nothing.
 	Extend func(context.Context) time.Time
 	// UseDestination receives each destination that the client asks for, or has from an earlier stream. It must not block. nil for nobody.
@@ -56,6 +58,7 @@ type Session struct {
 func (s *Stream) NewSession(options Options) *Session {
 	session := &Session{stream: s, extend: options.Extend}
 	session.sequencer.undivided, session.sequencer.readinessCluster = options.Undivided, options.ReadinessCluster
+	session.sequencer.drainingCluster = options.DrainingCluster
 	session.sequencer.destinations.asked = func(name string, exists bool) {
 		s.addDestination(name)
 		if exists && options.UseDestination != nil {

@@ -30,6 +30,9 @@ type Config struct {
 type Owner interface {
 	// HandleNACK is called on the stream's goroutine when a rejected resource is found. It must not block.
 	HandleNACK(r quarantine.RejectedResource)
+	// HandleComplete is called on the stream's goroutine once the client has had its whole configuration. Earlier is true if it had it on an earlier stream.
+	// It must not block.
+	HandleComplete(earlier bool)
 	// Abort cuts the connection. It is called at most once, while a write blocks.
 	Abort()
 }
@@ -65,6 +68,9 @@ type Stream struct {
 	destinations map[string]struct{}
 	// loading are the names of destinations that the client is about to be sent though it has not asked for them.
 	loading []string
+	// awaitsTakeover is true if the pod of the client may have another Envoy. takeover is what is known about that and is not taken yet; nil for nothing.
+	awaitsTakeover bool
+	takeover       *Takeover
 }
 
 // pendingChanges share their Changes with all affected streams.
@@ -168,6 +174,23 @@ func (s *Stream) Load(names []string) {
 	s.wakeUp()
 }
 
+// AwaitTakeover causes listeners to wait until it is known whether another Envoy takes over from the client.
+func (s *Stream) AwaitTakeover() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.awaitsTakeover = true
+}
+
+// SetTakeover records what is known about another Envoy that takes over from the client.
+func (s *Stream) SetTakeover(takeover Takeover) {
+	s.mu.Lock()
+	if takeover != (Takeover{}) || s.awaitsTakeover {
+		s.takeover = &takeover
+	}
+	s.mu.Unlock()
+	s.wakeUp()
+}
+
 // Destinations returns the names of destinations that the client has, in any order.
 func (s *Stream) Destinations() []string {
 	s.mu.Lock()
@@ -258,6 +281,13 @@ func (s *Stream) takePending(q *sequencer, snapshot SharedSnapshot) bool {
 			q.markChanged(t, p.changes[t], p.at)
 		}
 	}
+	if s.awaitsTakeover {
+		q.awaitTakeover()
+	}
+	if s.takeover != nil {
+		q.setTakeover(*s.takeover, snapshot, s.config.Now())
+		s.takeover = nil
+	}
 	if len(s.loading) > 0 {
 		q.load(s.loading, snapshot, s.config.Now())
 		s.loading = nil
@@ -288,8 +318,9 @@ func (s *Stream) recordRejected() {
 func (s *Stream) recordProgress(q *sequencer) {
 	types := q.pendingSince(s.connectedAt)
 	s.acks.SetPending(&types)
-	if q.hadAll(&types) {
+	if q.hadAll(&types) && !s.acks.IsComplete() {
 		s.acks.SetComplete()
+		s.owner.HandleComplete(q.readyBefore)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -41,6 +41,13 @@ func (a *Acknowledgements) IsComplete() bool {
 	return a.complete
 }
 
+// CompleteEpoch returns the epoch of a proxy that has had its whole configuration; false for others.
+func (a *Acknowledgements) CompleteEpoch() (uint64, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.software.Epoch, a.complete
+}
+
 // RecordSent records a response. The version is that of the service certificate in it; empty without one.
 func (a *Acknowledgements) RecordSent(t resourcetype.Type, certificateVersion string) {
 	a.mu.Lock()

@@ -97,6 +97,11 @@ func (c *Client) Rejections(ctx context.Context) ([]Answer[report.Rejections], e
 	return ask[report.Rejections](ctx, c, report.RejectionsPath)
 }
 
+// Takeovers reads the Envoys of all replicas that have taken over from others.
+func (c *Client) Takeovers(ctx context.Context) ([]Answer[report.Takeovers], error) {
+	return ask[report.Takeovers](ctx, c, report.TakeoversPath)
+}
+
 // Object reads the acknowledgements of a policy from all replicas.
 func (c *Client) Object(ctx context.Context, kind, namespace, name string) ([]Answer[report.Object], error) {
 	return ask[report.Object](ctx, c, report.ObjectsPath+kind+"/"+namespace+"/"+name)
