@@ -1,9 +1,9 @@
 package compatibility
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,15 +24,15 @@ func TestLastEntryDescribesThisVersion(t *testing.T) {
 	if this.Bootstrap != bootstrap.Version {
 		t.Errorf("the entry of %s has bootstrap version %s, and this source renders %s", this.Minor, this.Bootstrap, bootstrap.Version)
 	}
-	pins, err := os.ReadFile("../../../hack/images/fetch/programs.go")
+	content, err := os.ReadFile("../../../hack/images/fetch/envoy.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var pinned []string
-	for _, match := range regexp.MustCompile(`Version: +"([0-9.]+)"`).FindAllStringSubmatch(string(pins), -1) {
-		pinned = append(pinned, minorOf(match[1]))
+	var pins struct{ Earlier, Current struct{ Version string } }
+	if err := json.Unmarshal(content, &pins); err != nil {
+		t.Fatal(err)
 	}
-	slices.Sort(pinned)
+	pinned := []string{minorOf(pins.Earlier.Version), minorOf(pins.Current.Version)}
 	if !slices.Equal(pinned, this.Envoys) || this.Envoy != this.Envoys[len(this.Envoys)-1] {
 		t.Errorf("the entry of %s serves Envoy %v and injects %s, and configurations are tested with %v", this.Minor, this.Envoys, this.Envoy, pinned)
 	}
