@@ -185,6 +185,9 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 	if err := r.checkStep(s); err != nil {
 		return err
 	}
+	if err := r.observeSlots(ctx, s); err != nil {
+		return err
+	}
 	if s.isUpgrading() {
 		s.RequeueAfter(pollInterval)
 		if err := r.evaluateGates(ctx, s); err != nil {
@@ -219,11 +222,16 @@ func (s *scope) isRotating() bool {
 		rotating != nil && rotating.Status == metav1.ConditionTrue && rotating.Reason != string(rotation.AuthorityRejected)
 }
 
-// restart restarts the workloads of the plan's wave.
+// restart restarts the workloads of the plan's wave, and changes the images of its slots.
 func (r *Reconciler) restart(ctx context.Context, s *scope) error {
 	again, err := r.Restarter.Run(ctx, s.mesh, s.plan.Wave, "Restart", func(ref rollout.Ref) string {
 		return fmt.Sprintf("restarted %s for the sidecars of %s", ref, s.plan.Wave.Target)
 	})
+	s.RequeueAfter(again)
+	if err != nil {
+		return err
+	}
+	again, err = r.Restarter.PatchSlots(ctx, s.mesh, s.plan.Wave)
 	s.RequeueAfter(again)
 	s.RequeueAfter(r.Restarter.RetryAfter(s.mesh, s.plan.Wave))
 	return err

@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -15,45 +14,80 @@ const (
 	newEnvoy = "envoy:1.40"
 )
 
-func slottedPod(first, second Slot) SlottedPod {
+// slottedPod returns a pod that was injected by the revision old and patched at a time.
+func slottedPod(patched time.Time, first, second Slot) SlottedPod {
 	first.Name, second.Name = "envoy", "envoy-standby"
-	return SlottedPod{Namespace: "shop", Pod: "web", UID: "web", Slots: [2]Slot{first, second}}
+	return SlottedPod{Namespace: "shop", Pod: "web", UID: "web", Revision: "old", Level: "1", Patched: patched, Slots: [2]Slot{first, second}}
 }
 
 func TestNextStepOfAPod(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	started := func(ago time.Duration) time.Time { return now.Add(-ago) }
+	never, before := time.Time{}, noon.Add(-time.Hour)
+	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
 	patch := func(slot, image string) *PodPatch {
 		return &PodPatch{Namespace: "shop", Pod: "web", UID: "web", Slot: slot, Image: image}
 	}
-	const drained, next = "the connections of the earlier Envoy are drained", "the Envoy of the slot envoy-standby is about to take over"
+	unconfirmed := func(p *PodPatch) *PodPatch { p.Unconfirmed = true; return p }
+	const drained, unknown = "connections of the earlier Envoy of web are drained", "the control plane does not report which slot of web serves"
+	const next, failed = "the Envoy of the slot envoy-standby of web is about to take over", "the Envoy of the slot envoy-standby of web did not take over within 3m0s: "
+	serving := func(image string, started time.Time) Slot {
+		return Slot{Image: image, Started: started, Role: report.Serving}
+	}
 	for name, test := range map[string]struct {
+		patched       time.Time
 		first, second Slot
 		want          Step
 	}{
-		"nothing is known": {Slot{Image: oldEnvoy}, Slot{Image: oldEnvoy}, Step{Waiting: "the control plane does not report which slot serves"}},
-		"outdated": {
-			Slot{Image: oldEnvoy, Role: report.Serving}, Slot{Image: oldEnvoy, Started: started(time.Hour)}, Step{Patch: patch("envoy-standby", newEnvoy)},
+		"nothing is known":              {never, Slot{Image: oldEnvoy}, Slot{Image: oldEnvoy}, Step{State: Unknown, Reason: unknown}},
+		"both slots have the image":     {never, Slot{Image: newEnvoy}, Slot{Image: newEnvoy}, Step{State: Current}},
+		"nothing is known for a moment": {ago(time.Minute), Slot{Image: oldEnvoy}, Slot{Image: newEnvoy}, Step{State: Proceeds, Reason: unknown}},
+		"outdated":                      {never, serving(oldEnvoy, before), Slot{Image: oldEnvoy, Started: before}, Step{State: Begins, Patch: patch("envoy-standby", newEnvoy)}},
+		"the standby serves":            {never, Slot{Image: oldEnvoy, Started: before}, serving(oldEnvoy, before), Step{State: Begins, Patch: patch("envoy", newEnvoy)}},
+		"the image is pulled":           {ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy}, Step{State: Proceeds, Reason: next}},
+		"the kubelet has not acted yet": {ago(time.Second), serving(oldEnvoy, before), Slot{Image: newEnvoy, Started: before}, Step{State: Proceeds, Reason: next}},
+		"it has just started":           {ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Started: ago(time.Second)}, Step{State: Proceeds, Reason: next}},
+		"the image cannot be pulled": {
+			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Problem: "ImagePullBackOff"},
+			Step{State: Fails, Reason: failed + "its container cannot start: ImagePullBackOff"},
 		},
-		"the standby serves": {
-			Slot{Image: oldEnvoy, Started: started(time.Hour)}, Slot{Image: oldEnvoy, Role: report.Serving}, Step{Patch: patch("envoy", newEnvoy)},
+		"it is not connected": {
+			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Started: ago(3 * time.Minute)},
+			Step{State: Fails, Reason: failed + "it is not connected to the control plane"},
 		},
-		"the image is pulled":         {Slot{Image: oldEnvoy, Role: report.Serving}, Slot{Image: newEnvoy}, Step{Waiting: next}},
-		"it has just started":         {Slot{Image: oldEnvoy, Role: report.Serving}, Slot{Image: newEnvoy, Started: started(time.Second)}, Step{Waiting: next}},
-		"it gets its configuration":   {Slot{Image: oldEnvoy, Role: report.Serving}, Slot{Image: newEnvoy, Started: started(time.Hour), Role: report.Starting}, Step{Waiting: next}},
-		"it has taken over":           {Slot{Image: oldEnvoy, Role: report.Draining}, Slot{Image: newEnvoy, Role: report.Serving}, Step{IsCurrent: true, Waiting: drained}},
-		"the earlier one has drained": {Slot{Image: oldEnvoy, Started: started(time.Hour)}, Slot{Image: newEnvoy, Role: report.Serving}, Step{IsCurrent: true, Patch: patch("envoy", newEnvoy)}},
-		"both slots have the image":   {Slot{Image: newEnvoy}, Slot{Image: newEnvoy, Role: report.Serving}, Step{IsCurrent: true}},
-		"it did not take over": {
-			Slot{Image: oldEnvoy, Role: report.Serving}, Slot{Image: newEnvoy, Started: started(takeOverTimeout)},
-			Step{Patch: patch("envoy-standby", oldEnvoy), HasFailed: true, Waiting: "the Envoy of the slot envoy-standby did not take over within 3m0s"},
+		"it does not get its configuration": {
+			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Started: ago(3 * time.Minute), Role: report.Starting},
+			Step{State: Fails, Reason: failed + "it has not got and accepted its whole configuration"},
+		},
+		"it has taken over": {
+			ago(time.Minute), Slot{Image: oldEnvoy, Started: before, Role: report.Draining}, serving(newEnvoy, ago(time.Minute)), Step{State: Current, Reason: drained},
+		},
+		"the earlier one has drained, or is not connected": {
+			ago(time.Minute), Slot{Image: oldEnvoy, Started: before}, serving(newEnvoy, ago(time.Minute)),
+			Step{State: Current, Patch: unconfirmed(patch("envoy", newEnvoy))},
 		},
 		"back, before the takeover": {
-			Slot{Image: newEnvoy, Role: report.Serving}, Slot{Image: oldEnvoy, Role: report.Starting}, Step{IsCurrent: true, Patch: patch("envoy-standby", newEnvoy)},
+			ago(time.Minute), serving(newEnvoy, before), Slot{Image: oldEnvoy, Started: ago(time.Minute), Role: report.Starting},
+			Step{State: Current, Patch: patch("envoy-standby", newEnvoy)},
 		},
-		"further, while the earlier one drains": {Slot{Image: "envoy:1.38", Role: report.Draining}, Slot{Image: oldEnvoy, Role: report.Serving}, Step{Waiting: drained}},
+		"back, before the start": {ago(time.Minute), serving(newEnvoy, before), Slot{Image: oldEnvoy}, Step{State: Current, Patch: patch("envoy-standby", newEnvoy)}},
+		"back, while the earlier one drains": {
+			ago(time.Minute), Slot{Image: newEnvoy, Started: before, Role: report.Draining}, serving(oldEnvoy, ago(time.Minute)), Step{State: Drains, Reason: drained},
+		},
+		"back, after it has drained": {
+			ago(time.Hour), Slot{Image: newEnvoy, Started: ago(2 * time.Hour)}, serving(oldEnvoy, ago(time.Hour)),
+			Step{State: Begins, Patch: unconfirmed(patch("envoy", oldEnvoy))},
+		},
+		"back, while the slot is prepared": {
+			ago(time.Second), Slot{Image: oldEnvoy, Started: ago(2 * time.Hour)}, serving(oldEnvoy, ago(time.Hour)),
+			Step{State: Proceeds, Reason: "the slot envoy of web is prepared"},
+		},
+		"back, once the slot is prepared": {
+			ago(time.Minute), Slot{Image: oldEnvoy, Started: ago(time.Minute)}, serving(oldEnvoy, ago(time.Hour)), Step{State: Begins, Patch: patch("envoy", newEnvoy)},
+		},
+		"further, from an image that did not start": {
+			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: "envoy:1.38", Problem: "ErrImagePull"}, Step{State: Begins, Patch: patch("envoy-standby", newEnvoy)},
+		},
 	} {
-		got := slottedPod(test.first, test.second).Next(newEnvoy, now)
+		got := slottedPod(test.patched, test.first, test.second).Next(newEnvoy, noon)
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
@@ -62,22 +96,26 @@ func TestNextStepOfAPod(t *testing.T) {
 
 // TestTheServingSlotIsNeverChanged tries all states of two slots.
 func TestTheServingSlotIsNeverChanged(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	images, roles := []string{oldEnvoy, newEnvoy, "other"}, []report.Role{"", report.Serving, report.Starting, report.Draining}
-	for _, firstImage := range images {
-		for _, secondImage := range images {
-			for _, firstRole := range roles {
-				for _, secondRole := range roles {
-					pod := slottedPod(Slot{Image: firstImage, Role: firstRole}, Slot{Image: secondImage, Role: secondRole})
-					step := pod.Next(newEnvoy, now)
-					for _, slot := range pod.Slots {
-						if step.Patch != nil && step.Patch.Slot == slot.Name && (slot.Role == report.Serving || slot.Role == report.Draining || slot.Image == step.Patch.Image) {
-							t.Errorf("%+v: the patch is %+v", pod.Slots, *step.Patch)
-						}
+	var slots []Slot
+	for _, image := range []string{oldEnvoy, newEnvoy, "other"} {
+		for _, role := range []report.Role{"", report.Serving, report.Starting, report.Draining} {
+			for _, started := range []time.Time{{}, noon.Add(-time.Hour), noon.Add(-time.Second)} {
+				slots = append(slots, Slot{Image: image, Role: role, Started: started})
+			}
+		}
+	}
+	for _, first := range slots {
+		for _, second := range slots {
+			for _, patched := range []time.Time{{}, noon.Add(-time.Minute), noon.Add(-2 * time.Hour)} {
+				pod := slottedPod(patched, first, second)
+				step := pod.Next(newEnvoy, noon)
+				for _, slot := range pod.Slots {
+					if step.Patch != nil && step.Patch.Slot == slot.Name && (slot.Role == report.Serving || slot.Role == report.Draining || slot.Image == step.Patch.Image) {
+						t.Errorf("%+v: the patch is %+v", pod.Slots, *step.Patch)
 					}
-					if step.Patch == nil && step.Waiting == "" && !step.IsCurrent {
-						t.Errorf("%+v: nothing happens, and nobody knows why", pod.Slots)
-					}
+				}
+				if step.Patch == nil && step.Reason == "" && step.State != Current {
+					t.Errorf("%+v: nothing happens, and nobody knows why", pod.Slots)
 				}
 			}
 		}
@@ -86,8 +124,8 @@ func TestTheServingSlotIsNeverChanged(t *testing.T) {
 
 // TestUpgradeAndWayBack plays a kubelet and launchers: a slot whose image has changed takes over, and the other one drains.
 func TestUpgradeAndWayBack(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	pod := slottedPod(Slot{Image: oldEnvoy, Role: report.Serving}, Slot{Image: oldEnvoy})
+	now := noon
+	pod := slottedPod(time.Time{}, Slot{Image: oldEnvoy, Role: report.Serving, Started: noon.Add(-time.Hour)}, Slot{Image: oldEnvoy, Started: noon.Add(-time.Hour)})
 	for _, image := range []string{newEnvoy, oldEnvoy, newEnvoy} {
 		for range 10 {
 			now = now.Add(time.Minute)
@@ -96,13 +134,13 @@ func TestUpgradeAndWayBack(t *testing.T) {
 			case step.Patch != nil:
 				for i := range pod.Slots {
 					if slot, other := &pod.Slots[i], &pod.Slots[1-i]; slot.Name == step.Patch.Slot {
-						slot.Image, slot.Started = step.Patch.Image, now
+						slot.Image, slot.Started, pod.Patched = step.Patch.Image, now, now
 						if slot.Image != other.Image {
 							slot.Role, other.Role = report.Serving, report.Draining
 						}
 					}
 				}
-			case step.IsCurrent:
+			default:
 				for i := range pod.Slots {
 					if pod.Slots[i].Role == report.Draining {
 						pod.Slots[i].Role = ""
@@ -110,34 +148,8 @@ func TestUpgradeAndWayBack(t *testing.T) {
 				}
 			}
 		}
-		if step := pod.Next(image, now); !step.IsCurrent || step.Patch != nil || pod.Slots[0].Image != image || pod.Slots[1].Image != image {
-			t.Fatalf("on the way to %s: %+v", image, pod.Slots)
+		if step := pod.Next(image, now); step.State != Current || step.Patch != nil || pod.Slots[0].Image != image || pod.Slots[1].Image != image {
+			t.Fatalf("on the way to %s: %+v, next %+v", image, pod.Slots, step)
 		}
-	}
-}
-
-// TestPodsOfAWorkloadTakeOverInParts has a workload of nine pods.
-func TestPodsOfAWorkloadTakeOverInParts(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	var pods []SlottedPod
-	for i := range 9 {
-		pod := slottedPod(Slot{Image: oldEnvoy, Role: report.Serving}, Slot{Image: oldEnvoy})
-		pod.Pod = fmt.Sprint("web-", i)
-		pods = append(pods, pod)
-	}
-	pods[0].Slots[1] = Slot{Name: "envoy-standby", Image: newEnvoy}
-	pods[1].Slots = [2]Slot{{Name: "envoy", Image: oldEnvoy}, {Name: "envoy-standby", Image: newEnvoy, Role: report.Serving}}
-	pods[2].Slots[1] = Slot{Name: "envoy-standby", Image: newEnvoy, Started: now.Add(-time.Hour)}
-	got := planSlots(pods, newEnvoy, now)
-	want := SlotsPlan{
-		Patches: []PodPatch{
-			{Namespace: "shop", Pod: "web-1", UID: "web", Slot: "envoy", Image: newEnvoy},
-			{Namespace: "shop", Pod: "web-2", UID: "web", Slot: "envoy-standby", Image: oldEnvoy},
-			{Namespace: "shop", Pod: "web-3", UID: "web", Slot: "envoy-standby", Image: newEnvoy},
-		},
-		Outdated: 8, InProgress: 1, Failed: 1, Waiting: "the Envoy of the slot envoy-standby is about to take over",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
