@@ -40,7 +40,7 @@ func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Si
 		Strategy: rollout.Strategy(observe.Strategy(s.mesh)), Now: r.Now(), Desired: desired.RevisionName(s.desired.Name, s.desired.Version), Workloads: workloads, Limits: observe.Limits(s.mesh),
 		AutomaticRollback: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
 	}
-	situation.Limits.Denied, situation.Limits.Slots = r.Restarter.Denied(ctx, s.mesh), r.slotTargets(s.mesh, revisions)
+	situation.Limits.Denied, situation.Limits.Slots = r.Restarter.Denied(ctx, s.mesh), r.SlotTargets(s.mesh, revisions)
 	if active := observe.ActiveRevision(revisions); active != nil {
 		situation.Active = active.Name
 	}

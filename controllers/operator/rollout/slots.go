@@ -9,23 +9,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/health"
-	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 )
-
-// slotTargets is what pods with two slots have in each revision, by its name. A version that this operator does not know, and one before slots, has no
-// level.
-func (r *Reconciler) slotTargets(mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision) map[string]rollout.SlotTarget {
-	targets := map[string]rollout.SlotTarget{}
-	for i := range revisions {
-		target := rollout.SlotTarget{Image: observe.EffectiveImages(mesh, &revisions[i]).Sidecar}
-		if release, err := r.Catalogue.Release(revisions[i].Spec.Version); err == nil {
-			target.Level = release.SlotsLevel()
-		}
-		targets[revisions[i].Name] = target
-	}
-	return targets
-}
 
 // observeSlots adds which slots of pods serve, if that matters for what is next. The control plane that runs the mesh reports it. While it does not
 // answer, no slot is known to serve, and nothing is done about pods with two slots.

@@ -89,7 +89,7 @@ func (r *Reconciler) observeWorkloads(ctx context.Context, s *scope) error {
 	}
 	s.situation.Active, s.plan.Active = s.active.Name, s.active.Name
 	s.situation.Limits = observe.Limits(s.mesh)
-	s.situation.Limits.Slots = r.slotTargets(s.mesh, []v1alpha1.MeshRevision{*s.active})
+	s.situation.Limits.Slots = r.SlotTargets(s.mesh, []v1alpha1.MeshRevision{*s.active})
 	return r.observeSlots(ctx, s)
 }
 

@@ -78,6 +78,8 @@ type DataPlane struct {
 	restarted map[rollout.Ref]rollout.Restart
 	// patched has the images of the sidecars that are upgraded in place, by the UID of the pod.
 	patched map[string]string
+	// inPlace holds their workloads.
+	inPlace map[rollout.Ref]bool
 	// waves holds the restarted workloads, one element for each moment of the clock.
 	waves    [][]rollout.Ref
 	lastWave time.Time
@@ -85,7 +87,7 @@ type DataPlane struct {
 
 // DataPlane returns a data plane with the workloads of base.
 func (c *Cluster) DataPlane(base Workloads) *DataPlane {
-	return &DataPlane{cluster: c, base: base, restarted: map[rollout.Ref]rollout.Restart{}, patched: map[string]string{}}
+	return &DataPlane{cluster: c, base: base, restarted: map[rollout.Ref]rollout.Restart{}, patched: map[string]string{}, inPlace: map[rollout.Ref]bool{}}
 }
 
 // Workloads returns the real workloads with the simulated restarts.
@@ -134,19 +136,26 @@ func (p *DataPlane) Restart(_ context.Context, ref rollout.Ref, revision string,
 	return nil
 }
 
-// simulateSlots has the first slot serve. An Envoy takes over at once, and the earlier one has no connections.
+// simulateSlots has the slot serve that started last, as after a takeover. An Envoy takes over at once, and the earlier one has no connections.
 func (p *DataPlane) simulateSlots(pod *rollout.SlottedPod) {
 	for i := range pod.Slots {
 		if image := p.patched[pod.UID]; image != "" {
 			pod.Slots[i].Image = image
 		}
 	}
-	pod.Slots[0].Role = report.Serving
+	serving := 0
+	if pod.Slots[1].Started.After(pod.Slots[0].Started) {
+		serving = 1
+	}
+	pod.Slots[serving].Role = report.Serving
 }
 
-// PatchSlot changes the image of the sidecar of a pod. Changes at the same time of the clock are one wave.
+// InPlace counts the workloads whose sidecars were upgraded in place.
+func (p *DataPlane) InPlace() int { return len(p.inPlace) }
+
+// PatchSlot changes the image of the sidecar of a pod.
 func (p *DataPlane) PatchSlot(_ context.Context, patch rollout.PodPatch) error {
-	p.patched[patch.UID] = patch.Image
+	p.patched[patch.UID], p.inPlace[patch.Workload] = patch.Image, true
 	p.cluster.writes++
 	return nil
 }

@@ -79,7 +79,8 @@ func (r *Restarter) circumstances(ctx context.Context, mesh *v1alpha1.Mesh, ref 
 func New(plane DataPlane, recorder events.EventRecorder, m *metrics.Recorder, now func() time.Time) *Restarter {
 	return &Restarter{
 		dataPlane: plane, recorder: recorder, metrics: m, now: now,
-		denied: map[types.UID]map[rollout.Ref]denial{}, unconfirmed: map[types.UID]map[rollout.PodPatch]time.Time{}}
+		denied: map[types.UID]map[rollout.Ref]denial{}, unconfirmed: map[types.UID]map[rollout.PodPatch]time.Time{},
+	}
 }
 
 // Denied returns why the last restart of a workload for a target was denied, and whether its backoff is over; empty when it was not

@@ -94,6 +94,9 @@ func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, avai
 		}
 	case !load.Ready:
 		w.Blocked = append(w.Blocked, Note{load.Ref, "its pods are not all ready: its sidecars are upgraded when they are"})
+	case limits.Stopped != "":
+		w.requeueAfter(blockedRetry)
+		w.Blocked = append(w.Blocked, Note{load.Ref, limits.Stopped})
 	case len(plan.patches) == 0:
 		w.addWaiting(load, plan.waiting)
 		w.requeueAfter(drainRetry)

@@ -117,6 +117,25 @@ func TestWaveInPlace(t *testing.T) {
 	}
 }
 
+// TestImageOfAnIdleMesh changes the image of the sidecars of a verified revision. After a takeover that failed, no other workload begins.
+func TestImageOfAnIdleMesh(t *testing.T) {
+	limits := inPlace()
+	limits.MaxUnavailable = intstr.FromString("100%")
+	s := Situation{
+		Now: noon, Strategy: InPlace, Desired: "old", Active: "old", Limits: limits, Revisions: []Revision{{Name: "old", Verified: hourAgo, Serving: true}},
+		Workloads: []Workload{slotted("bank", "web", outdatedPod), slotted("shop", "web", outdatedPod)},
+	}
+	s.Limits.Slots = map[string]SlotTarget{"old": {newEnvoy, "1"}}
+	if plan := NextPlan(s); len(plan.Wave.Patches) != 2 || plan.Phase != Idle {
+		t.Errorf("the plan is %+v", plan)
+	}
+	s.Workloads[0] = slotted("bank", "web", stuckPod)
+	plan := NextPlan(s)
+	if len(plan.Wave.Patches) > 0 || len(plan.Wave.Blocked) != 2 || !strings.Contains(plan.Wave.Blocked[1].Reason, "bank/web-0: the Envoy of the slot envoy-standby of web-0 did not take over") {
+		t.Errorf("after a failure the plan is %+v", plan)
+	}
+}
+
 func refs(notes []Note) []Ref {
 	var list []Ref
 	for _, note := range notes {

@@ -136,6 +136,10 @@ func (s Situation) planIdle() Plan {
 	if s.Active == s.Desired && s.revision(s.Desired).Serving && s.CanaryInjector == "" {
 		limits := s.Limits
 		limits.Settle = true
+		// No gate holds up what is done about an idle mesh.
+		if failed := CountTakeOvers(s.Workloads, s.Desired, limits, s.Now).Failed; len(failed) > 0 {
+			limits.Stopped = "no further sidecar is upgraded in place, because of another one: " + failed[0]
+		}
 		p.Wave = NextWave(s.Workloads, s.Desired, limits, s.Now)
 	}
 	for _, r := range s.Revisions {

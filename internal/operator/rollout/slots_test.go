@@ -46,7 +46,8 @@ func TestNextStepOfAPod(t *testing.T) {
 		"the kubelet has not acted yet": {ago(time.Second), serving(oldEnvoy, before), Slot{Image: newEnvoy, Started: before}, Step{State: Proceeds, Reason: next}},
 		"it has just started":           {ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Started: ago(time.Second)}, Step{State: Proceeds, Reason: next}},
 		"the image cannot be pulled": {
-			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Problem: "ImagePullBackOff"},
+			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)),
+			Slot{Image: newEnvoy, Problem: "ImagePullBackOff"},
 			Step{State: Fails, Reason: failed + "its container cannot start: ImagePullBackOff"},
 		},
 		"it is not connected": {

@@ -28,6 +28,8 @@ type Limits struct {
 	RejectedRevision string
 	// InPlace upgrades sidecars of pods with two slots by their images. Settle also gives slots that do not serve the image of the serving one.
 	InPlace, Settle bool
+	// Stopped is why no workload begins to be upgraded in place; empty if they may.
+	Stopped string
 	// Slots is what pods with two slots have in each revision. Pods are judged by their revision alone without it.
 	Slots map[string]SlotTarget
 	// DrainTimeout is how long connections of an earlier Envoy may last.
