@@ -22,7 +22,7 @@ func slotPatch(pod string, unconfirmed bool) rollout.PodPatch {
 // TestSlotsThatMayDrainAreConfirmed patches a slot whose Envoy may still have connections only after it was free for a while.
 func TestSlotsThatMayDrainAreConfirmed(t *testing.T) {
 	f := newFixture()
-	wave := rollout.Wave{Target: "new", Settle: []rollout.PodPatch{slotPatch("drained", true)}, Patches: []rollout.PodPatch{slotPatch("idle", false)}}
+	wave := rollout.Wave{Target: "new", Align: []rollout.PodPatch{slotPatch("drained", true)}, Patches: []rollout.PodPatch{slotPatch("idle", false)}}
 	run := func(w rollout.Wave) {
 		t.Helper()
 		if _, err := f.PatchSlots(t.Context(), f.mesh, w); err != nil {

@@ -116,10 +116,10 @@ func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, avai
 	return available
 }
 
-// settle prepares slots that do not serve for the way back. No limit applies, because it changes no Envoy that serves.
-func (w *Wave) settle(load Workload, limits Limits, now time.Time) {
+// align prepares slots that do not serve for the way back. No limit applies, because it changes no Envoy that serves.
+func (w *Wave) align(load Workload, limits Limits, now time.Time) {
 	image := limits.Slots[w.Target]
-	if !limits.InPlace || !limits.Settle || load.OptedOut {
+	if !limits.InPlace || !limits.Align || load.OptedOut {
 		return
 	}
 	for _, pod := range load.Slotted {
@@ -129,7 +129,7 @@ func (w *Wave) settle(load Workload, limits Limits, now time.Time) {
 		step := pod.Next(image.Image, now)
 		if step.State == Current && step.Patch != nil {
 			step.Patch.Workload = load.Ref
-			w.Settle = append(w.Settle, *step.Patch)
+			w.Align = append(w.Align, *step.Patch)
 		}
 		if step.State == Current && (step.Patch != nil || step.Reason != "") {
 			w.requeueAfter(drainRetry)

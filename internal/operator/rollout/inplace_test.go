@@ -58,7 +58,7 @@ func TestWaveInPlace(t *testing.T) {
 		restart            []Ref
 		upgrading, waiting []Ref
 		blocked, manual    []Ref
-		settled            []string
+		aligned            []string
 		isDone             bool
 	}{
 		"outdated":                 {load: []Workload{slotted("shop", "web", outdatedPod)}, patches: begin, upgrading: []Ref{ref}},
@@ -95,9 +95,9 @@ func TestWaveInPlace(t *testing.T) {
 			load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.Denied = func(Ref, string) (string, bool) { return "no", false } },
 			blocked: []Ref{ref}, isDone: true,
 		},
-		"settled": {
+		"aligned": {
 			load:   []Workload{slotted("shop", "web", slottedPod(hourAgo, Slot{Image: oldEnvoy, Started: noon.Add(-2 * time.Hour)}, Slot{Image: newEnvoy, Started: hourAgo, Role: report.Serving}))},
-			limits: func(l *Limits) { l.Settle = true }, settled: []string{"shop/web-0 envoy=" + newEnvoy}, isDone: true,
+			limits: func(l *Limits) { l.Align = true }, aligned: []string{"shop/web-0 envoy=" + newEnvoy}, isDone: true,
 		},
 	} {
 		limits := inPlace()
@@ -106,7 +106,7 @@ func TestWaveInPlace(t *testing.T) {
 		}
 		wave := NextWave(test.load, "new", limits, noon)
 		for what, pair := range map[string][2]any{
-			"patches": {test.patches, patchesOf(wave.Patches)}, "restarts": {test.restart, wave.Restart}, "settled": {test.settled, patchesOf(wave.Settle)},
+			"patches": {test.patches, patchesOf(wave.Patches)}, "restarts": {test.restart, wave.Restart}, "aligned": {test.aligned, patchesOf(wave.Align)},
 			"upgrading": {test.upgrading, refs(wave.Upgrading)}, "waiting": {test.waiting, refs(wave.Waiting)}, "blocked": {test.blocked, refs(wave.Blocked)},
 			"manual": {test.manual, refs(wave.Manual)}, "done": {test.isDone, wave.Done()},
 		} {
@@ -205,8 +205,8 @@ func TestSlotsAreRolledBack(t *testing.T) {
 	if diff := cmp.Diff([]string{"c/drained-0 envoy=" + oldEnvoy}, patchesOf(plan.Wave.Patches)); diff != "" {
 		t.Errorf("patches (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"a/begun-0 envoy-standby=" + oldEnvoy}, patchesOf(plan.Wave.Settle)); diff != "" {
-		t.Errorf("settled (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"a/begun-0 envoy-standby=" + oldEnvoy}, patchesOf(plan.Wave.Align)); diff != "" {
+		t.Errorf("aligned (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]Ref{{"Deployment", "d", "created"}}, plan.Wave.Restart); diff != "" {
 		t.Errorf("restarted (-want +got):\n%s", diff)

@@ -118,7 +118,7 @@ func (s Situation) planRollback(desired Revision) Plan {
 		return p
 	}
 	limits := s.Limits
-	limits.Manual, limits.RejectedRevision, limits.Settle = false, s.Desired, true
+	limits.Manual, limits.RejectedRevision, limits.Align = false, s.Desired, true
 	limits.Include = func(w Workload) bool {
 		return w.Sidecars[s.Desired] > 0 || w.Restart.Revision == good || !w.ChangedAt(s.Desired, s.Limits).IsZero()
 	}
@@ -135,7 +135,7 @@ func (s Situation) planIdle() Plan {
 	p := Plan{Phase: Idle, Active: s.Desired}
 	if s.Active == s.Desired && s.revision(s.Desired).Serving && s.CanaryInjector == "" {
 		limits := s.Limits
-		limits.Settle = true
+		limits.Align = true
 		// No gate holds up what is done about an idle mesh.
 		if failed := CountTakeOvers(s.Workloads, s.Desired, limits, s.Now).Failed; len(failed) > 0 {
 			limits.Stopped = "no further sidecar is upgraded in place, because of another one: " + failed[0]

@@ -96,7 +96,7 @@ func (p SlottedPod) Next(image string, now time.Time) Step {
 	case !known:
 		return Step{State: Unknown, Reason: "the control plane does not report which slot of " + p.Pod + " serves"}
 	case serving.Image == image:
-		return p.settle(serving, other, image)
+		return p.align(serving, other, image)
 	case other.Role == report.Draining:
 		return Step{State: Drains, Reason: "connections of the earlier Envoy of " + p.Pod + " are drained"}
 	case other.Image != image && other.Image == serving.Image && p.isPatched(serving, other) && now.Sub(p.Patched) < takeOverTimeout:
@@ -129,9 +129,9 @@ func (p SlottedPod) takeOver(other Slot, now time.Time) Step {
 	return step
 }
 
-// settle gives the other slot the image of the serving one as well, so that the way back is a change again. Connections that drain are waited for. An
+// align gives the other slot the image of the serving one as well, so that the way back is a change again. Connections that drain are waited for. An
 // Envoy of another image that is about to take over is ended.
-func (p SlottedPod) settle(serving, other Slot, image string) Step {
+func (p SlottedPod) align(serving, other Slot, image string) Step {
 	step := Step{State: Current}
 	switch {
 	case other.Image == image:

@@ -26,11 +26,11 @@ type Limits struct {
 	// RejectedRevision is the revision that a rollback leaves; empty for none. A workload that was restarted for it and is not ready is
 	// restarted at once, because its sidecars may be the cause.
 	RejectedRevision string
-	// InPlace upgrades sidecars of pods with two slots by their images. Settle also gives slots that do not serve the image of the serving one.
-	InPlace, Settle bool
+	// InPlace upgrades sidecars of pods with two slots by their images. Align also gives slots that do not serve the image of the serving one.
+	InPlace, Align bool
 	// Stopped is why no workload begins to be upgraded in place; empty if they may.
 	Stopped string
-	// Slots is what pods with two slots have in each revision. Pods are judged by their revision alone without it.
+	// Slots is what pods with two slots have in each revision. Pods are evaluated by their revision alone without it.
 	Slots map[string]SlotTarget
 	// DrainTimeout is how long connections of an earlier Envoy may last.
 	DrainTimeout time.Duration
@@ -45,9 +45,9 @@ type Wave struct {
 	Target string
 	// Restart are the workloads to restart now, sorted.
 	Restart []Ref
-	// Patches are the images of slots to change now, for sidecars that are upgraded in place. Settle are those of slots that do not serve.
+	// Patches are the images of slots to change now, for sidecars that are upgraded in place. Align are those of slots that do not serve.
 	// Both are sorted by workload and pod.
-	Patches, Settle []PodPatch
+	Patches, Align []PodPatch
 	// Upgrading are the workloads whose sidecars are being upgraded in place, each with what a pod waits for, sorted by workload.
 	Upgrading []Note
 	// InProgress are restarted workloads that are not ready yet, sorted.
@@ -116,7 +116,7 @@ func (w *Wave) addNamespace(group []Workload, target string, limits Limits, now 
 	var lastReady time.Time
 	var outdated, retries, inPlace []Workload
 	for _, load := range group {
-		w.settle(load, limits, now)
+		w.align(load, limits, now)
 		plan, isInPlace := limits.planInPlace(load, target, now)
 		denied, due := limits.denied(load.Ref, target)
 		if load.isAbsent() && load.Restart.Revision != target {
