@@ -148,8 +148,12 @@ func (s *slottedPods) roles(pod string) map[string]report.Role {
 	serving := s.serving[pod]
 	roles := map[string]report.Role{serving: report.Serving}
 	for _, slot := range []string{names.SidecarContainer, names.StandbyContainer} {
-		if slot != serving && time.Now().Before(s.drained[pod]) {
+		switch {
+		case slot == serving:
+		case time.Now().Before(s.drained[pod]):
 			roles[slot] = report.Draining
+		case s.stuck != "" && s.running[pod][slot] == s.stuck:
+			roles[slot] = report.Starting
 		}
 	}
 	return roles

@@ -47,7 +47,7 @@ func planSlots(load Workload, outdated []SlottedPod, image string, limits Limits
 				continue
 			}
 			plan.waiting = cmp.Or(plan.waiting, step.Reason)
-		case Unknown, Fails:
+		case Unknown, Fails, Stays:
 			plan.blocked = cmp.Or(plan.blocked, step.Reason)
 		case Current:
 		}
@@ -71,7 +71,12 @@ func (l Limits) planInPlace(load Workload, target string, now time.Time) (slotsP
 	if !l.InPlace || l.Manual || load.OptedOut || restart > 0 || len(outdated) == 0 || l.Include != nil && !l.Include(load) {
 		return slotsPlan{}, false
 	}
-	return planSlots(load, outdated, l.Slots[target].Image, l, now), true
+	image := l.Slots[target].Image
+	stays := func(p SlottedPod) bool { return p.Next(image, now).State == Stays }
+	if l.RestartIdle && load.Ref.Restartable() && slices.ContainsFunc(outdated, stays) {
+		return slotsPlan{}, false
+	}
+	return planSlots(load, outdated, image, l, now), true
 }
 
 // upgradeInPlace changes images of slots of a workload. It returns how many more workloads of the namespace may be unavailable.

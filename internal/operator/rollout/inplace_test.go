@@ -31,10 +31,11 @@ func slotted(namespace, name string, pods ...SlottedPod) Workload {
 
 var (
 	hourAgo = noon.Add(-time.Hour)
-	// outdatedPod has not been changed, takingOver has got the new image, stuckPod long ago, and donePod has taken over.
+	// outdatedPod has not been changed, takingOver has got the new image, stuckPod and idlePod long ago, and donePod has taken over.
 	outdatedPod = slottedPod(time.Time{}, Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: oldEnvoy, Started: hourAgo})
 	takingOver  = slottedPod(noon.Add(-time.Second), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: hourAgo})
-	stuckPod    = slottedPod(noon.Add(-5*time.Minute), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: noon.Add(-4 * time.Minute)})
+	stuckPod    = slottedPod(noon.Add(-5*time.Minute), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: noon.Add(-4 * time.Minute), Role: report.Starting})
+	idlePod     = slottedPod(noon.Add(-5*time.Minute), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: noon.Add(-4 * time.Minute)})
 	donePod     = slottedPod(noon.Add(-time.Minute), Slot{Image: oldEnvoy, Role: report.Draining, Started: hourAgo}, Slot{Image: newEnvoy, Role: report.Serving, Started: noon.Add(-time.Minute)})
 )
 
@@ -61,14 +62,16 @@ func TestWaveInPlace(t *testing.T) {
 		aligned            []string
 		isDone             bool
 	}{
-		"outdated":                 {load: []Workload{slotted("shop", "web", outdatedPod)}, patches: begin, upgrading: []Ref{ref}},
-		"a quarter at a time":      {load: []Workload{slotted("shop", "web", outdatedPod, outdatedPod, outdatedPod, outdatedPod, outdatedPod)}, patches: []string{begin[0], "shop/web-1 envoy-standby=" + newEnvoy}, upgrading: []Ref{ref}},
-		"it goes on":               {load: []Workload{slotted("shop", "web", donePod, outdatedPod)}, patches: []string{"shop/web-1 envoy-standby=" + newEnvoy}, upgrading: []Ref{ref}},
-		"one takes over":           {load: []Workload{slotted("shop", "web", takingOver, outdatedPod)}, upgrading: []Ref{ref}},
-		"done":                     {load: []Workload{slotted("shop", "web", donePod)}, isDone: true},
-		"one did not take over":    {load: []Workload{slotted("shop", "web", stuckPod, outdatedPod)}, blocked: []Ref{ref}, isDone: true},
-		"not ready":                {load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Ready = false })}, blocked: []Ref{ref}, isDone: true},
-		"a budget does not matter": {load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Blocked = "budget" })}, patches: begin, upgrading: []Ref{ref}},
+		"outdated":                   {load: []Workload{slotted("shop", "web", outdatedPod)}, patches: begin, upgrading: []Ref{ref}},
+		"a quarter at a time":        {load: []Workload{slotted("shop", "web", outdatedPod, outdatedPod, outdatedPod, outdatedPod, outdatedPod)}, patches: []string{begin[0], "shop/web-1 envoy-standby=" + newEnvoy}, upgrading: []Ref{ref}},
+		"it goes on":                 {load: []Workload{slotted("shop", "web", donePod, outdatedPod)}, patches: []string{"shop/web-1 envoy-standby=" + newEnvoy}, upgrading: []Ref{ref}},
+		"one takes over":             {load: []Workload{slotted("shop", "web", takingOver, outdatedPod)}, upgrading: []Ref{ref}},
+		"done":                       {load: []Workload{slotted("shop", "web", donePod)}, isDone: true},
+		"one did not take over":      {load: []Workload{slotted("shop", "web", stuckPod, outdatedPod)}, blocked: []Ref{ref}, isDone: true},
+		"one stays idle":             {load: []Workload{slotted("shop", "web", idlePod, outdatedPod)}, limits: func(l *Limits) { l.RestartIdle = true }, restart: []Ref{ref}},
+		"one stays idle, no upgrade": {load: []Workload{slotted("shop", "web", idlePod, outdatedPod)}, blocked: []Ref{ref}, isDone: true},
+		"not ready":                  {load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Ready = false })}, blocked: []Ref{ref}, isDone: true},
+		"a budget does not matter":   {load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Blocked = "budget" })}, patches: begin, upgrading: []Ref{ref}},
 		"a Job": {
 			load:    []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Ref.Kind = "Job" })},
 			patches: begin, upgrading: []Ref{{"Job", "shop", "web"}},
@@ -171,6 +174,7 @@ func TestTakeOversThatCount(t *testing.T) {
 		"one of two":      {[]Workload{slotted("shop", "web", stuckPod, donePod)}, TakeOvers{Begun: 2, Done: 1, Failed: []string{"shop/web-0"}}, Failed},
 		"one namespace":   {append([]Workload{slotted("shop", "web", stuckPod)}, three...), TakeOvers{Begun: 4, Done: 3, Excused: "shop"}, Passed},
 		"two namespaces":  {append([]Workload{slotted("shop", "web", stuckPod), slotted("bank", "web", stuckPod)}, three...), TakeOvers{Begun: 5, Done: 3, Failed: []string{"bank/web-0", "shop/web-0"}}, Failed},
+		"one stays idle":  {[]Workload{slotted("shop", "web", idlePod)}, TakeOvers{Begun: 1}, Passed},
 		"no image":        {[]Workload{slotted("shop", "web", pulling)}, TakeOvers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
 		"an image of one": {[]Workload{slotted("shop", "web", pulling, donePod)}, TakeOvers{Begun: 2, Done: 1}, Passed},
 	} {

@@ -73,8 +73,10 @@ func (s Situation) planReplacement(desired Revision) Plan {
 		p.Waiting = Explain(s.Verdicts, Waiting)
 		return p
 	}
+	limits := s.Limits
+	limits.RestartIdle = true
 	p.Phase = Workloads
-	p.Wave = NextWave(s.Workloads, s.Desired, s.Limits, s.Now)
+	p.Wave = NextWave(s.Workloads, s.Desired, limits, s.Now)
 	if p.Wave.Done() && Worst(s.Verdicts) == Passed {
 		p.Phase, p.Verify = Idle, true
 	}
@@ -118,7 +120,7 @@ func (s Situation) planRollback(desired Revision) Plan {
 		return p
 	}
 	limits := s.Limits
-	limits.Manual, limits.RejectedRevision, limits.Align = false, s.Desired, true
+	limits.Manual, limits.RejectedRevision, limits.Align, limits.RestartIdle = false, s.Desired, true, true
 	limits.Include = func(w Workload) bool {
 		return w.Sidecars[s.Desired] > 0 || w.Restart.Revision == good || !w.ChangedAt(s.Desired, s.Limits).IsZero()
 	}

@@ -73,6 +73,8 @@ const (
 	Unknown
 	// Fails: the Envoy with the image did not take over in time.
 	Fails
+	// Stays: the slot has got the image and runs no Envoy. Either it cannot take over from the serving one, or it is the same.
+	Stays
 )
 
 // Step is what is next for a pod on its way to an image.
@@ -113,20 +115,18 @@ func (p SlottedPod) Next(image string, now time.Time) Step {
 // takeOver is the step of a pod whose other slot has got the image.
 func (p SlottedPod) takeOver(other Slot, now time.Time) Step {
 	step := Step{State: Proceeds, Reason: fmt.Sprintf("the Envoy of the slot %s of %s is about to take over", other.Name, p.Pod)}
-	why := "it is not connected to the control plane"
-	since := other.Started
+	failed := fmt.Sprintf("the Envoy of the slot %s of %s did not take over within %s: ", other.Name, p.Pod, takeOverTimeout)
 	switch {
 	case !p.hasStarted(other) && other.Problem == "":
 		return step // the image is pulled
-	case !p.hasStarted(other):
-		since, why = p.Patched, "its container cannot start: "+other.Problem
+	case !p.hasStarted(other) && now.Sub(p.Patched) >= takeOverTimeout:
+		return Step{State: Fails, Reason: failed + "its container cannot start: " + other.Problem}
+	case !p.hasStarted(other) || now.Sub(other.Started) < takeOverTimeout:
+		return step
 	case other.Role == report.Starting:
-		why = "it has not got and accepted its whole configuration"
+		return Step{State: Fails, Reason: failed + "it has not got and accepted its whole configuration"}
 	}
-	if now.Sub(since) >= takeOverTimeout {
-		return Step{State: Fails, Reason: fmt.Sprintf("the Envoy of the slot %s of %s did not take over within %s: %s", other.Name, p.Pod, takeOverTimeout, why)}
-	}
-	return step
+	return Step{State: Stays, Reason: fmt.Sprintf("the slot %s of %s has got its image and stays idle, its log has the reason: the Envoy is the same, or cannot take over", other.Name, p.Pod)}
 }
 
 // align gives the other slot the image of the serving one as well, so that the way back is a change again. Connections that drain are waited for. An

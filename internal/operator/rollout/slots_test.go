@@ -50,9 +50,9 @@ func TestNextStepOfAPod(t *testing.T) {
 			Slot{Image: newEnvoy, Problem: "ImagePullBackOff"},
 			Step{State: Fails, Reason: failed + "its container cannot start: ImagePullBackOff"},
 		},
-		"it is not connected": {
+		"it stays idle": {
 			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Started: ago(3 * time.Minute)},
-			Step{State: Fails, Reason: failed + "it is not connected to the control plane"},
+			Step{State: Stays, Reason: "the slot envoy-standby of web has got its image and stays idle, its log has the reason: the Envoy is the same, or cannot take over"},
 		},
 		"it does not get its configuration": {
 			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Started: ago(3 * time.Minute), Role: report.Starting},

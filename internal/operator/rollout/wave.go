@@ -28,6 +28,8 @@ type Limits struct {
 	RejectedRevision string
 	// InPlace upgrades sidecars of pods with two slots by their images. Align also gives slots that do not serve the image of the serving one.
 	InPlace, Align bool
+	// RestartIdle restarts workloads with a slot that stays idle with its new image.
+	RestartIdle bool
 	// Stopped is why no workload begins to be upgraded in place; empty if they may.
 	Stopped string
 	// Slots is what pods with two slots have in each revision. Pods are evaluated by their revision alone without it.
