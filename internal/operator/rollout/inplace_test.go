@@ -219,3 +219,25 @@ func TestSlotsAreRolledBack(t *testing.T) {
 		t.Errorf("the plan is %+v", plan)
 	}
 }
+
+// TestCanaryRestartsPodsWithSlots moves a namespace to a canary. A pod keeps the control plane that it started with.
+func TestCanaryRestartsPodsWithSlots(t *testing.T) {
+	s := Situation{
+		Now: noon, Strategy: Canary, Desired: "new", Active: "old", Canary: "new", CanaryInjector: "new", CanaryNamespaces: []string{"shop"}, Limits: inPlace(), ReadySince: hourAgo,
+		Revisions: []Revision{{Name: "old", Verified: hourAgo, Serving: true}, {Name: "new", Serving: true, InjectorReady: true}},
+		Verdicts:  []Verdict{{Gate: "ReplicasReady", State: Passed}},
+		Workloads: []Workload{slotted("bank", "web", outdatedPod), slotted("shop", "web", outdatedPod)},
+	}
+	plan := NextPlan(s)
+	if diff := cmp.Diff([]Ref{{"Deployment", "shop", "web"}}, plan.Wave.Restart); diff != "" || len(plan.Wave.Patches) > 0 {
+		t.Errorf("the canary changes %v (-want +got):\n%s", plan.Wave.Patches, diff)
+	}
+	s.Active, s.Canary, s.CanaryInjector = "new", "", ""
+	moved := slotted("shop", "web", slottedPod(time.Time{}, Slot{Image: newEnvoy}, Slot{Image: newEnvoy}))
+	moved.Slotted[0].Revision, moved.Sidecars = "new", map[string]int{"new": 1}
+	s.Workloads[1] = moved
+	plan = NextPlan(s)
+	if diff := cmp.Diff([]string{"bank/web-0 envoy-standby=" + newEnvoy}, patchesOf(plan.Wave.Patches)); diff != "" || len(plan.Wave.Restart) > 0 {
+		t.Errorf("after the promotion (-want +got):\n%s", diff)
+	}
+}

@@ -228,12 +228,10 @@ func (w Workload) ChangedAt(target string, limits Limits) time.Time {
 // needsRoles reports whether it matters for a target which slots of the workload serve.
 func (w Workload) needsRoles(target string, limits Limits) bool {
 	image := limits.Slots[target]
-	for _, pod := range w.Slotted {
-		if pod.suits(image, limits) && (pod.Slots[0].Image != pod.Slots[1].Image || limits.InPlace && pod.Slots[0].Image != image.Image) {
-			return true
-		}
-	}
-	return false
+	mayChange := limits.InPlace && !limits.Manual && !w.OptedOut
+	return slices.ContainsFunc(w.Slotted, func(pod SlottedPod) bool {
+		return pod.suits(image, limits) && (pod.Slots[0].Image != pod.Slots[1].Image || mayChange && pod.Slots[0].Image != image.Image)
+	})
 }
 
 // NeedsRoles reports whether it matters for a revision which slots serve.

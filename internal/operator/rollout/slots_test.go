@@ -51,7 +51,8 @@ func TestNextStepOfAPod(t *testing.T) {
 			Step{State: Fails, Reason: failed + "its container cannot start: ImagePullBackOff"},
 		},
 		"it stays idle": {
-			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Started: ago(3 * time.Minute)},
+			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)),
+			Slot{Image: newEnvoy, Started: ago(3 * time.Minute)},
 			Step{State: Stays, Reason: "the slot envoy-standby of web has got its image and stays idle, its log has the reason: the Envoy is the same, or cannot take over"},
 		},
 		"it does not get its configuration": {
