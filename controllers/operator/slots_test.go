@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -126,6 +127,9 @@ func (s *slottedPods) startContainers(ctx context.Context, pod *corev1.Pod) {
 	pod.Status.Phase = corev1.PodRunning
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(time.Now().Add(-time.Minute))}}
 	if cluster.client.Status().Update(ctx, pod) != nil {
+		if isNew {
+			delete(s.running, pod.Name)
+		}
 		return // the next step tries again
 	}
 	for _, c := range pod.Spec.InitContainers {
@@ -159,7 +163,7 @@ func (s *slottedPods) roles(pod string) map[string]report.Role {
 	return roles
 }
 
-// wait waits until all slots of all pods should run an image.
+// wait waits until all slots of all pods run an image.
 func (s *slottedPods) wait(image string) {
 	s.t.Helper()
 	eventually(s.t, func() error {
@@ -168,7 +172,7 @@ func (s *slottedPods) wait(image string) {
 			return err
 		}
 		for i := range list.Items {
-			for _, c := range list.Items[i].Spec.InitContainers {
+			for _, c := range list.Items[i].Status.InitContainerStatuses {
 				if c.Image != image {
 					return fmt.Errorf("the slot %s of %s has the image %s, want %s", c.Name, list.Items[i].Name, c.Image, image)
 				}
@@ -250,4 +254,15 @@ func TestFailedTakeOverIsRolledBack(t *testing.T) {
 	if s.serving["cart"] != names.SidecarContainer {
 		t.Errorf("the slot %s serves", s.serving["cart"])
 	}
+}
+
+// TestImageOfTheMeshConfigIsUsedInPlace changes the image of new pods while the mesh is idle.
+func TestImageOfTheMeshConfigIsUsedInPlace(t *testing.T) {
+	t.Parallel()
+	const name, patched = "patched", "example/envoy:patched"
+	mesh := readyMesh(t, name, inPlaceUpgrades)
+	s := newSlottedPods(t, name, "1", "cart")
+	change(t, meshConfig(name), func(c *configv1alpha2.MeshConfig) { c.Spec.Sidecar.EnvoyImage = patched })
+	s.wait(patched)
+	waitCondition(t, mesh, v1alpha1.ConditionDataPlaneUpToDate, metav1.ConditionTrue, v1alpha1.ReasonUpToDate)
 }

@@ -150,7 +150,9 @@ func skippedWorkloads(ctx context.Context, c *observe.Cluster, mesh *v1alpha1.Me
 		return nil, err
 	}
 	limits := observe.Limits(mesh)
-	limits.Slots = c.SlotTargets(mesh, revisions)
+	if limits.Slots, err = c.SlotTargets(ctx, mesh, revisions); err != nil {
+		return nil, err
+	}
 	wave := rollout.NextWave(workloads, active.Name, limits, c.Now())
 	return slices.Concat(wave.Manual, wave.Blocked), nil
 }

@@ -40,7 +40,10 @@ func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Si
 		Strategy: rollout.Strategy(observe.Strategy(s.mesh)), Now: r.Now(), Desired: desired.RevisionName(s.desired.Name, s.desired.Version), Workloads: workloads, Limits: observe.Limits(s.mesh),
 		AutomaticRollback: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
 	}
-	situation.Limits.Denied, situation.Limits.Slots = r.Restarter.Denied(ctx, s.mesh), r.SlotTargets(s.mesh, revisions)
+	situation.Limits.Denied = r.Restarter.Denied(ctx, s.mesh)
+	if situation.Limits.Slots, err = r.SlotTargets(ctx, s.mesh, revisions); err != nil {
+		return rollout.Situation{}, err
+	}
 	if active := observe.ActiveRevision(revisions); active != nil {
 		situation.Active = active.Name
 	}

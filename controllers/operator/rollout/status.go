@@ -89,7 +89,9 @@ func (r *Reconciler) observeWorkloads(ctx context.Context, s *scope) error {
 	}
 	s.situation.Active, s.plan.Active = s.active.Name, s.active.Name
 	s.situation.Limits = observe.Limits(s.mesh)
-	s.situation.Limits.Slots = r.SlotTargets(s.mesh, []v1alpha1.MeshRevision{*s.active})
+	if s.situation.Limits.Slots, err = r.SlotTargets(ctx, s.mesh, []v1alpha1.MeshRevision{*s.active}); err != nil {
+		return err
+	}
 	return r.observeSlots(ctx, s)
 }
 
