@@ -138,9 +138,9 @@ func (s Situation) planIdle() Plan {
 	if s.Active == s.Desired && s.revision(s.Desired).Serving && s.CanaryInjector == "" {
 		limits := s.Limits
 		limits.Align = true
-		// No gate holds up what is done about an idle mesh.
-		if failed := CountTakeOvers(s.Workloads, s.Desired, limits, s.Now).Failed; len(failed) > 0 {
-			limits.Stopped = "no further sidecar is upgraded in place, because of another one: " + failed[0]
+		// No gate holds up what is done about an idle mesh. Some failures do not show that an image is broken, if it serves more pods.
+		if t := CountTakeOvers(s.Workloads, s.Desired, limits, s.Now); len(t.Failed) > 0 && len(t.Failed) >= t.Done {
+			limits.Stopped = "no further sidecar is upgraded in place, because of another one: " + t.Failed[0]
 		}
 		p.Wave = NextWave(s.Workloads, s.Desired, limits, s.Now)
 	}
