@@ -56,7 +56,8 @@ func TestNextStepOfAPod(t *testing.T) {
 			Step{State: Stays, Reason: "the slot envoy-standby of web has got its image and stays idle, its log has the reason: the Envoy is the same, or cannot take over"},
 		},
 		"it does not get its configuration": {
-			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Started: ago(3 * time.Minute), Role: report.Starting},
+			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)),
+			Slot{Image: newEnvoy, Started: ago(3 * time.Minute), Role: report.Starting},
 			Step{State: Fails, Reason: failed + "it has not got and accepted its whole configuration"},
 		},
 		"it has taken over": {
