@@ -82,6 +82,10 @@ func TestWaveInPlace(t *testing.T) {
 		"rolling, and it has the image": {
 			load: []Workload{slotted("shop", "web", donePod)}, limits: func(l *Limits) { l.InPlace = false }, isDone: true,
 		},
+		"rolling, and nobody knows which slot serves": {
+			load:   []Workload{slotted("shop", "web", slottedPod(hourAgo, Slot{Image: oldEnvoy}, Slot{Image: newEnvoy}))},
+			limits: func(l *Limits) { l.InPlace = false }, isDone: true,
+		},
 		"another level": {
 			load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.Slots["new"] = SlotTarget{newEnvoy, "2"} }, restart: []Ref{ref},
 		},

@@ -178,6 +178,12 @@ func (p SlottedPod) hasImage(image string) bool {
 	return known && serving.Image == image || p.Slots[0].Image == image && p.Slots[1].Image == image
 }
 
+// mayHaveImage is hasImage, and true if a slot has the image while it is not known which one serves. Nothing is restarted for that.
+func (p SlottedPod) mayHaveImage(image string) bool {
+	_, _, known := p.serving()
+	return p.hasImage(image) || !known && (p.Slots[0].Image == image || p.Slots[1].Image == image)
+}
+
 // isBegun reports whether the operator has given a slot of the pod an image.
 func (p SlottedPod) isBegun(image string) bool {
 	return !p.Patched.IsZero() && (p.Slots[0].Image == image || p.Slots[1].Image == image)
@@ -200,7 +206,7 @@ func (w Workload) Outdated(target string, limits Limits) (restart int, inPlace [
 		if !pod.suits(image, limits) {
 			continue
 		}
-		if pod.Revision != target && (limits.InPlace || pod.hasImage(image.Image)) {
+		if pod.Revision != target && (limits.InPlace || pod.mayHaveImage(image.Image)) {
 			restart--
 		}
 		if limits.InPlace && !pod.hasImage(image.Image) {
