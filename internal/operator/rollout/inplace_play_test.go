@@ -56,10 +56,10 @@ func (p *play) pass() {
 					continue
 				}
 				slot.Started = p.changed[key].Add(time.Second)
-				switch {
-				case slot.Image == other.Image:
+				switch slot.Image {
+				case other.Image:
 					slot.Role = ""
-				case slot.Image == p.broken:
+				case p.broken:
 					slot.Role = report.Starting
 				default:
 					slot.Role, other.Role, p.ends[pod.UID+other.Name] = report.Serving, report.Draining, p.s.Now.Add(p.drain)

@@ -64,11 +64,14 @@ func TestNextStepOfAPod(t *testing.T) {
 			ago(time.Minute), Slot{Image: oldEnvoy, Started: before, Role: report.Draining}, serving(newEnvoy, ago(time.Minute)), Step{State: Current, Reason: drained},
 		},
 		"the earlier one has drained, or is not connected": {
-			ago(time.Minute), Slot{Image: oldEnvoy, Started: before}, serving(newEnvoy, ago(time.Minute)),
+			ago(time.Minute),
+			Slot{Image: oldEnvoy, Started: before},
+			serving(newEnvoy, ago(time.Minute)),
 			Step{State: Current, Patch: unconfirmed(patch("envoy", newEnvoy))},
 		},
 		"back, before the takeover": {
-			ago(time.Minute), serving(newEnvoy, before), Slot{Image: oldEnvoy, Started: ago(time.Minute), Role: report.Starting},
+			ago(time.Minute), serving(newEnvoy, before),
+			Slot{Image: oldEnvoy, Started: ago(time.Minute), Role: report.Starting},
 			Step{State: Current, Patch: patch("envoy-standby", newEnvoy)},
 		},
 		"back, before the start": {ago(time.Minute), serving(newEnvoy, before), Slot{Image: oldEnvoy}, Step{State: Current, Patch: patch("envoy-standby", newEnvoy)}},
@@ -76,11 +79,15 @@ func TestNextStepOfAPod(t *testing.T) {
 			ago(time.Minute), Slot{Image: newEnvoy, Started: before, Role: report.Draining}, serving(oldEnvoy, ago(time.Minute)), Step{State: Drains, Reason: drained},
 		},
 		"back, after it has drained": {
-			ago(time.Hour), Slot{Image: newEnvoy, Started: ago(2 * time.Hour)}, serving(oldEnvoy, ago(time.Hour)),
+			ago(time.Hour),
+			Slot{Image: newEnvoy, Started: ago(2 * time.Hour)},
+			serving(oldEnvoy, ago(time.Hour)),
 			Step{State: Begins, Patch: unconfirmed(patch("envoy", oldEnvoy))},
 		},
 		"back, while the slot is prepared": {
-			ago(time.Second), Slot{Image: oldEnvoy, Started: ago(2 * time.Hour)}, serving(oldEnvoy, ago(time.Hour)),
+			ago(time.Second),
+			Slot{Image: oldEnvoy, Started: ago(2 * time.Hour)},
+			serving(oldEnvoy, ago(time.Hour)),
 			Step{State: Proceeds, Reason: "the slot envoy of web is prepared"},
 		},
 		"back, once the slot is prepared": {
