@@ -46,6 +46,7 @@ func TestValidation(t *testing.T) {
 	t.Run("TestMeshConfigIsKept", func(t *testing.T) { testMeshConfigIsKept(t, c) })
 	t.Run("TestOnlyTheOperatorOpensAMesh", func(t *testing.T) { testOnlyTheOperatorOpensAMesh(t, server, c) })
 	t.Run("TestAccountsOfTheMeshAreBounded", func(t *testing.T) { testAccountsOfTheMeshAreBounded(t, server, c) })
+	t.Run("TestSlotsHaveImagesOfTheMesh", func(t *testing.T) { testSlotsHaveImagesOfTheMesh(t, server, c) })
 	t.Run("TestImagesHavePermittedPrefixes", func(t *testing.T) { testImagesHavePermittedPrefixes(t, c) })
 	t.Run("Install", func(t *testing.T) { testInstall(t, c) })
 	t.Run("Overlay", func(t *testing.T) { testOverlay(t, c) })

@@ -135,6 +135,8 @@ type Config struct {
 	InPlace bool
 	// DrainBound is when a slot cuts the connections of an Envoy that drains; 0 selects the default.
 	DrainBound time.Duration
+	// SlotsLevel tells pods with slots apart that need more than new images to be upgraded.
+	SlotsLevel int
 	// WebhookAddress and HealthAddress are those of the servers.
 	WebhookAddress, HealthAddress string
 }
@@ -148,6 +150,7 @@ func (i *Injector) handler(objects *objects) *webhook.Handler {
 			XDSHost:    i.config.XDSHost,
 			InPlace:    i.config.InPlace,
 			DrainBound: i.config.DrainBound,
+			SlotsLevel: i.config.SlotsLevel,
 			EnvoyImage: i.config.EnvoyImage, InitImage: i.config.InitImage,
 		},
 		Cluster: &webhook.Objects{

@@ -47,6 +47,8 @@ const (
 	DefaultMaxUnavailable = "25%"
 	// DefaultMaxConcurrentRestarts is the number of workloads of a mesh that may be restarting at the same time.
 	DefaultMaxConcurrentRestarts int32 = 10
+	// DefaultDrainTimeout is how long connections of an earlier Envoy may last after another one has taken over in its pod.
+	DefaultDrainTimeout = time.Hour
 	// DefaultPauseBetween is the time between two restarts in a namespace.
 	DefaultPauseBetween = 30 * time.Second
 )

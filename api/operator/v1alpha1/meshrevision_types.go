@@ -72,10 +72,21 @@ type MeshRevisionSpec struct {
 	// +required
 	Images RevisionImages `json:"images"`
 
+	// slots gives new pods two containers for Envoy, so that it can be upgraded while the application runs. Without it they get one.
+	// +optional
+	Slots *RevisionSlots `json:"slots,omitempty"`
+
 	// role is Active, Canary, Promoting or Standby.
 	// +optional
 	// +kubebuilder:validation:Enum=Active;Canary;Promoting;Standby
 	Role Role `json:"role,omitempty"`
+}
+
+// RevisionSlots configures pods with two containers for Envoy.
+type RevisionSlots struct {
+	// drainTimeout is how long connections of an earlier Envoy may last after another one has taken over.
+	// +required
+	DrainTimeout Duration `json:"drainTimeout,omitempty"`
 }
 
 // RevisionImages are the images that a version of the control plane runs or injects.

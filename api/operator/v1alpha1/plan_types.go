@@ -144,6 +144,10 @@ type PlannedWorkloads struct {
 	// +listType=atomic
 	Restarts []PlannedRestart `json:"restarts,omitempty"`
 
+	// inPlace is the number of workloads whose sidecars would be upgraded while their applications run.
+	// +optional
+	InPlace int32 `json:"inPlace,omitempty"`
+
 	// skippedTotal is the number of workloads that would keep an outdated sidecar until a user restarts them.
 	SkippedTotal int32 `json:"skippedTotal"`
 

@@ -72,13 +72,20 @@ type GatesSpec struct {
 	Prometheus *PrometheusSpec `json:"prometheus,omitempty"`
 }
 
-// DataPlaneSpec configures the restarts of workloads with outdated sidecars.
+// DataPlaneSpec configures how sidecars are upgraded.
 type DataPlaneSpec struct {
-	// restart is Rolling or Manual. Rolling restarts Deployments, StatefulSets and DaemonSets with outdated sidecars in waves. Manual
-	// only reports them. Workloads and namespaces with the label operator.openservicemesh.io/restart: disabled are never restarted.
-	// Default: Rolling.
+	// restart is Rolling, InPlace or Manual. Rolling restarts Deployments, StatefulSets and DaemonSets with outdated sidecars in waves. InPlace
+	// upgrades sidecars while their applications run, in the same waves: new pods get two containers for Envoy, one of which is idle. Pods
+	// without them, and those that need more than another Envoy, are restarted. Manual only reports outdated sidecars. Workloads and namespaces
+	// with the label operator.openservicemesh.io/restart: disabled are left alone. Default: Rolling.
 	// +optional
 	Restart *RestartMode `json:"restart,omitempty"`
+
+	// drainTimeout is how long connections of an earlier Envoy may last after a later one has taken over in its pod. Then they are closed.
+	// It concerns new pods, with restart InPlace. It is between 1m and 24h. Default: 1h.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') || duration(self) >= duration('1m') && duration(self) <= duration('24h')",messageExpression="'spec.upgrade.dataPlane.drainTimeout is ' + self + ': use 1m to 24h'"
+	DrainTimeout *Duration `json:"drainTimeout,omitempty"`
 
 	// maxUnavailable is the number of workloads of one namespace that may be restarting or unready at the same time. It is a number, or a
 	// percentage of the namespace's workloads, rounded up. Default: 25%.
@@ -96,14 +103,16 @@ type DataPlaneSpec struct {
 	PauseBetween *Duration `json:"pauseBetween,omitempty"`
 }
 
-// RestartMode decides who restarts workloads with outdated sidecars.
-// +kubebuilder:validation:Enum=Rolling;Manual
+// RestartMode decides how workloads with outdated sidecars get new ones.
+// +kubebuilder:validation:Enum=Rolling;InPlace;Manual
 type RestartMode string
 
 // The restart modes.
 const (
 	// RestartRolling makes the operator restart workloads in waves.
 	RestartRolling RestartMode = "Rolling"
+	// RestartInPlace makes the operator upgrade sidecars while their applications run, and restart workloads only where that is impossible.
+	RestartInPlace RestartMode = "InPlace"
 	// RestartManual leaves restarts to users.
 	RestartManual RestartMode = "Manual"
 )

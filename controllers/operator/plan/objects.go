@@ -25,6 +25,7 @@ func planOf(result *simulated, active *v1alpha1.MeshRevision) *v1alpha1.PlanStat
 	p.Unavailable = sentences(result.missing)
 	p.Objects = plannedObjects(result.changes, result.unchanged)
 	p.Workloads = plannedWorkloads(result.waves, result.skipped)
+	p.Workloads.InPlace = int32(result.inPlace)
 	return p
 }
 
@@ -104,6 +105,7 @@ func summaryOf(p *v1alpha1.PlanStatus) string {
 	if w := p.Workloads; w.Restart > 0 {
 		parts = append(parts, fmt.Sprintf("workloads: restart %d in %d waves", w.Restart, w.Waves))
 	}
+	add(p.Workloads.InPlace, "workloads upgraded in place: %d")
 	add(p.Workloads.SkippedTotal, "workloads skipped: %d")
 	if p.Proxies != nil {
 		add(p.Proxies.Changed, "sidecars configured anew: %d")

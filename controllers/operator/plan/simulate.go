@@ -44,6 +44,8 @@ type simulated struct {
 	changes   []dryrun.Change
 	unchanged int
 	waves     [][]rollout.Ref
+	// inPlace is the number of workloads whose sidecars would be upgraded in place.
+	inPlace int
 	// skipped are the workloads that would keep outdated sidecars.
 	skipped []rollout.Note
 	// version is the one that would run.
@@ -91,7 +93,7 @@ func (r *Reconciler) simulate(ctx context.Context, mesh *v1alpha1.Mesh) (*simula
 		return nil, err
 	}
 	return &simulated{
-		changes: cluster.Changes(), unchanged: cluster.Unchanged(), waves: s.DataPlane.Waves(), skipped: skipped,
+		changes: cluster.Changes(), unchanged: cluster.Unchanged(), waves: s.DataPlane.Waves(), inPlace: s.DataPlane.InPlace(), skipped: skipped,
 		version: r.Desired(mesh).Version, missing: components.missing, problem: problem,
 	}, nil
 }
@@ -147,7 +149,11 @@ func skippedWorkloads(ctx context.Context, c *observe.Cluster, mesh *v1alpha1.Me
 	if err != nil {
 		return nil, err
 	}
-	wave := rollout.NextWave(workloads, active.Name, observe.Limits(mesh), c.Now())
+	limits := observe.Limits(mesh)
+	if limits.Slots, err = c.SlotTargets(ctx, mesh, revisions); err != nil {
+		return nil, err
+	}
+	wave := rollout.NextWave(workloads, active.Name, limits, c.Now())
 	return slices.Concat(wave.Manual, wave.Blocked), nil
 }
 

@@ -14,9 +14,11 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
@@ -88,7 +90,7 @@ type scope struct {
 	waiting string
 }
 
-// SetupWithManager watches Meshes, their MeshRevisions, Services and webhooks, and the sidecars.
+// SetupWithManager watches Meshes, their MeshConfigs, MeshRevisions, Services and webhooks, and the sidecars.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	mapper := enqueue.Mapper{Cluster: r.Cluster}
 	b := ctrl.NewControllerManagedBy(mgr).
@@ -99,7 +101,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Service{}, enqueue.ByMeshLabel()).
 		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
 		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
-		Watches(&corev1.Namespace{}, mapper.ByNamespace())
+		Watches(&corev1.Namespace{}, mapper.ByNamespace()).
+		Watches(&configv1alpha2.MeshConfig{}, mapper.BySiblings(), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
 	for _, secret := range r.Secrets.Sources(mapper.BySecret) {
 		b = b.WatchesRawSource(secret)
 	}
@@ -185,6 +188,9 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 	if err := r.checkStep(s); err != nil {
 		return err
 	}
+	if err := r.observeSlots(ctx, s); err != nil {
+		return err
+	}
 	if s.isUpgrading() {
 		s.RequeueAfter(pollInterval)
 		if err := r.evaluateGates(ctx, s); err != nil {
@@ -219,11 +225,16 @@ func (s *scope) isRotating() bool {
 		rotating != nil && rotating.Status == metav1.ConditionTrue && rotating.Reason != string(rotation.AuthorityRejected)
 }
 
-// restart restarts the workloads of the plan's wave.
+// restart restarts the workloads of the plan's wave, and changes the images of its slots.
 func (r *Reconciler) restart(ctx context.Context, s *scope) error {
 	again, err := r.Restarter.Run(ctx, s.mesh, s.plan.Wave, "Restart", func(ref rollout.Ref) string {
 		return fmt.Sprintf("restarted %s for the sidecars of %s", ref, s.plan.Wave.Target)
 	})
+	s.RequeueAfter(again)
+	if err != nil {
+		return err
+	}
+	again, err = r.Restarter.PatchSlots(ctx, s.mesh, s.plan.Wave)
 	s.RequeueAfter(again)
 	s.RequeueAfter(r.Restarter.RetryAfter(s.mesh, s.plan.Wave))
 	return err

@@ -61,6 +61,9 @@ func (r *Reconciler) evaluateGates(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
+	if s.situation.Desired == s.situation.Active {
+		s.setRoles(reading)
+	}
 	if err := r.recordRestarts(ctx, s, reading.Restarts); err != nil {
 		return err
 	}
@@ -88,7 +91,7 @@ func observation(s *scope, reading health.Observation) rollout.Observation {
 		Now: s.situation.Now, UnhealthySince: s.unhealthySince(), HealthySince: s.healthySince(),
 		Controller: replicas(status.Controller), Injector: replicas(status.Injector), Earlier: reading.Earlier,
 		Restarts: &restarts, CertificatesUntil: reading.CertificatesUntil, Flows: reading.Flows,
-		Revision: s.situation.Desired,
+		Revision: s.situation.Desired, TakeOvers: rollout.CountTakeOvers(s.situation.Workloads, s.situation.Desired, s.situation.Limits, s.situation.Now),
 	}
 	if s.situation.ReadySince.IsZero() {
 		// What the status counts may still be about another role, or another generation.
@@ -172,7 +175,7 @@ func (s *scope) stepStart() time.Time {
 	if resumed := s.current.Status.ResumedTime; resumed != nil && resumed.After(since) {
 		since = resumed.Time
 	}
-	return s.latest(since, func(w rollout.Workload) time.Time { return w.Restart.At })
+	return s.latest(since, func(w rollout.Workload) time.Time { return w.ChangedAt(s.situation.Desired, s.situation.Limits) })
 }
 
 const (
@@ -218,14 +221,19 @@ func (s *scope) healthySince() time.Time {
 	if s.situation.ReadySince.After(since) {
 		since = s.situation.ReadySince
 	}
-	return s.latest(since, func(w rollout.Workload) time.Time { return w.ReadySince })
+	return s.latest(since, func(w rollout.Workload) time.Time {
+		if s.isRestartedByHand(w) {
+			return w.ReadySince
+		}
+		return w.ReadyFor(s.situation.Desired, s.situation.Limits)
+	})
 }
 
-// latest is the latest of a moment and those of the workloads that were restarted for the desired revision.
+// latest is the latest of a moment and those of the workloads that were restarted, or upgraded in place, for the desired revision.
 func (s *scope) latest(moment time.Time, of func(rollout.Workload) time.Time) time.Time {
 	moments := []time.Time{moment}
 	for _, w := range s.situation.Workloads {
-		if w.Restart.Revision == s.situation.Desired || s.isRestartedByHand(w) {
+		if !w.ChangedAt(s.situation.Desired, s.situation.Limits).IsZero() || s.isRestartedByHand(w) {
 			moments = append(moments, of(w))
 		}
 	}

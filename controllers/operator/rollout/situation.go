@@ -41,6 +41,9 @@ func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Si
 		AutomaticRollback: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
 	}
 	situation.Limits.Denied = r.Restarter.Denied(ctx, s.mesh)
+	if situation.Limits.Slots, err = r.SlotTargets(ctx, s.mesh, revisions); err != nil {
+		return rollout.Situation{}, err
+	}
 	if active := observe.ActiveRevision(revisions); active != nil {
 		situation.Active = active.Name
 	}

@@ -84,10 +84,15 @@ func (r *Reconciler) observeWorkloads(ctx context.Context, s *scope) error {
 	if s.situation.Workloads, err = r.DataPlane.Workloads(ctx, s.mesh.Name); err != nil {
 		return err
 	}
-	if s.active != nil && observe.ModeOf(s.mesh) != observe.Remove {
-		s.situation.Active, s.plan.Active = s.active.Name, s.active.Name
+	if s.active == nil || observe.ModeOf(s.mesh) == observe.Remove {
+		return nil
 	}
-	return nil
+	s.situation.Active, s.plan.Active = s.active.Name, s.active.Name
+	s.situation.Limits = observe.Limits(s.mesh)
+	if s.situation.Limits.Slots, err = r.SlotTargets(ctx, s.mesh, []v1alpha1.MeshRevision{*s.active}); err != nil {
+		return err
+	}
+	return r.observeSlots(ctx, s)
 }
 
 // setUpgrade writes the phase of the plan.
@@ -184,7 +189,7 @@ func (s *scope) progress() string {
 
 // countProxies counts the sidecars of the mesh. Only those of workloads without a rollout in progress are certainly ready.
 func countProxies(s *scope) *v1alpha1.ProxyCounts {
-	byRevision, outdated := dataplane.CountSidecars(s.situation.Workloads, s.target)
+	byRevision, outdated := dataplane.CountSidecars(s.situation.Workloads, s.situation.Limits, s.target)
 	counts := &v1alpha1.ProxyCounts{Outdated: int32(outdated)}
 	for _, w := range s.situation.Workloads {
 		if w.Ready {

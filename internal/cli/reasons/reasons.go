@@ -161,6 +161,7 @@ func ofEvents() []Reason {
 		{"RestartDenied", meshEvents, "The API server or a policy rejected the restart of a workload: the message has its answer. The operator retries."},
 		{"RestartFailed", meshEvents, "The API server did not answer the restart of a workload. The operator retries."},
 		{"Restarted", meshEvents, "The operator restarted a workload, so that its pods get another sidecar or none."},
+		{"SlotChanged", meshEvents, "The operator changed the image of a slot of a pod, to upgrade its sidecar in place."},
 		{"Restored", meshEvents, "The MeshConfig was deleted, and the operator created it again with its last values."},
 		{"Reverted", meshEvents, "A field of the MeshConfig that the Mesh declares was changed, and the operator restored it: change it in the Mesh."},
 		{"RevisionRestored", meshEvents, "The MeshRevision of the version before an upgrade was deleted, and the operator created it again, so that the mesh can be rolled back to it."},

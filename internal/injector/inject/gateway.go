@@ -117,6 +117,8 @@ type Config struct {
 	InPlace bool
 	// DrainBound is when a slot cuts the connections of an Envoy that drains; 0 selects the default of the launcher.
 	DrainBound time.Duration
+	// SlotsLevel is what pods with slots have in names.SlotsLevelAnnotation.
+	SlotsLevel int
 	// Settings is the spec of the MeshConfig. Its zero value selects the documented defaults.
 	Settings configv1alpha2.MeshConfigSpec
 	// Reach is the state of the cluster. With its zero value, all sidecars are Eager.

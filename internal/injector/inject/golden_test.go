@@ -44,7 +44,7 @@ func goldenCases() map[string]func(*Config, *Namespace) {
 		"hooks":               unchanged,
 		"forged":              unchanged,
 		"copied-from-osm":     unchanged,
-		"in-place":            func(c *Config, _ *Namespace) { c.InPlace, c.DrainBound = true, 2*time.Hour },
+		"in-place":            func(c *Config, _ *Namespace) { c.InPlace, c.DrainBound, c.SlotsLevel = true, 2*time.Hour, 1 },
 		"metrics":             func(_ *Config, ns *Namespace) { ns.Annotations[names.MetricsAnnotation] = "enabled" },
 		"exclusions": func(c *Config, _ *Namespace) {
 			c.Settings.Traffic = configv1alpha2.TrafficSpec{

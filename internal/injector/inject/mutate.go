@@ -38,6 +38,7 @@ func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, 
 	addVolumes(pod, c)
 	if c.InPlace {
 		addSlotVolumes(pod)
+		setKey(&pod.Annotations, names.SlotsLevelAnnotation, strconv.Itoa(c.SlotsLevel))
 	}
 	setKey(&pod.Labels, names.ProxyUUIDLabel, uuid)
 	if c.Revision != "" {

@@ -1,5 +1,5 @@
 // Package dataplane observes the workloads that carry the sidecars of a mesh, and restarts them.
 //
 // It watches injected pods, their workloads and PodDisruptionBudgets in a cache of its own, which keeps only the fields that are read.
-// It returns rollout.Workloads. A restart is one annotation of a pod template.
+// It returns rollout.Workloads. A restart is one annotation of a pod template, an upgrade in place the image of one container of a pod.
 package dataplane

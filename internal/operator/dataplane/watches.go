@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -89,12 +90,12 @@ func requests(meshes ...string) []reconcile.Request {
 func strip(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod:
-		stripMeta(&o.ObjectMeta)
+		stripPodMeta(&o.ObjectMeta)
 		o.Spec = corev1.PodSpec{
 			NodeName: o.Spec.NodeName, ServiceAccountName: o.Spec.ServiceAccountName,
 			Containers: sidecarOnly(o.Spec.Containers), InitContainers: sidecarOnly(o.Spec.InitContainers),
 		}
-		o.Status = corev1.PodStatus{Phase: o.Status.Phase, Conditions: readyOnly(o.Status.Conditions), InitContainerStatuses: startOnly(o)}
+		o.Status = corev1.PodStatus{Phase: o.Status.Phase, Conditions: readyOnly(o.Status.Conditions), InitContainerStatuses: startOnly(o.Status)}
 	case *corev1.Node:
 		stripMeta(&o.ObjectMeta)
 		o.Spec, o.Labels = corev1.NodeSpec{}, nil
@@ -117,36 +118,52 @@ func stripMeta(meta *metav1.ObjectMeta) {
 	meta.ManagedFields, meta.Annotations = nil, nil
 }
 
+// stripPodMeta keeps the level of the slots, and when the operator changed their images last.
+func stripPodMeta(meta *metav1.ObjectMeta) {
+	level, patched := meta.Annotations[names.SlotsLevelAnnotation], patchedAt(meta)
+	stripMeta(meta)
+	if level != "" {
+		meta.Annotations = map[string]string{names.SlotsLevelAnnotation: level}
+	}
+	if patched != nil {
+		meta.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: apply.FieldManager, Time: patched}}
+	}
+}
+
 // stripTemplate keeps the labels, which PodDisruptionBudgets select by, and the operator's annotation.
 func stripTemplate(template *corev1.PodTemplateSpec) {
 	template.Spec = corev1.PodSpec{}
 	maps.DeleteFunc(template.Annotations, func(key, _ string) bool { return key != names.RestartAnnotation })
 }
 
-// sidecarOnly keeps the name and the restart policy of a sidecar.
+// sidecarOnly keeps the name, the image and the restart policy of a sidecar and of the other slot.
 func sidecarOnly(containers []corev1.Container) []corev1.Container {
+	var kept []corev1.Container
 	for _, c := range containers {
-		if c.Name == names.SidecarContainer {
-			return []corev1.Container{{Name: c.Name, RestartPolicy: c.RestartPolicy}}
+		if names.IsSlot(c.Name) {
+			kept = append(kept, corev1.Container{Name: c.Name, Image: c.Image, RestartPolicy: c.RestartPolicy})
 		}
 	}
-	return nil
+	return kept
 }
 
-// startOnly keeps whether and when the container of the sidecar started, or why it does not.
-func startOnly(pod *corev1.Pod) []corev1.ContainerStatus {
-	status, found := sidecarStatus(pod)
-	if !found {
-		return nil
+// startOnly keeps whether and when the containers of the sidecar started, or why they do not.
+func startOnly(pod corev1.PodStatus) []corev1.ContainerStatus {
+	var all []corev1.ContainerStatus
+	for _, status := range slices.Concat(pod.InitContainerStatuses, pod.ContainerStatuses) {
+		if !names.IsSlot(status.Name) {
+			continue
+		}
+		if hasStarted(status) && status.RestartCount == 0 && status.State.Running == nil {
+			status.RestartCount = 1
+		}
+		kept := corev1.ContainerStatus{Name: status.Name, RestartCount: status.RestartCount, State: corev1.ContainerState{Running: status.State.Running}}
+		if waiting := status.State.Waiting; waiting != nil {
+			kept.State.Waiting = &corev1.ContainerStateWaiting{Reason: waiting.Reason}
+		}
+		all = append(all, kept)
 	}
-	if hasStarted(status) && status.RestartCount == 0 && status.State.Running == nil {
-		status.RestartCount = 1
-	}
-	kept := corev1.ContainerStatus{Name: status.Name, RestartCount: status.RestartCount, State: corev1.ContainerState{Running: status.State.Running}}
-	if waiting := status.State.Waiting; waiting != nil {
-		kept.State.Waiting = &corev1.ContainerStateWaiting{Reason: waiting.Reason}
-	}
-	return []corev1.ContainerStatus{kept}
+	return all
 }
 
 func readyOnly(conditions []corev1.PodCondition) []corev1.PodCondition {

@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -56,6 +57,12 @@ func (o observation) workloads() []rollout.Workload {
 			found[ref] = w
 		}
 		w.Sidecars[revisionOf(pod)]++
+		if slotted, ok := slottedPod(pod); ok {
+			w.Slotted = append(w.Slotted, slotted)
+		}
+		if !ref.Restartable() && pod.Labels[names.RestartLabel] == restartDisabled {
+			w.OptedOut = true
+		}
 		ready, since := readiness(pod)
 		if sidecar, ok := o.running(pod); ok {
 			w.Running = append(w.Running, sidecar)
@@ -80,6 +87,9 @@ func (o observation) workloads() []rollout.Workload {
 		list = append(list, *w)
 	}
 	slices.SortFunc(list, func(a, b rollout.Workload) int { return a.Ref.Compare(b.Ref) })
+	for _, w := range list {
+		slices.SortFunc(w.Slotted, func(a, b rollout.SlottedPod) int { return cmp.Compare(a.Pod, b.Pod) })
+	}
 	return list
 }
 
@@ -131,16 +141,15 @@ func readiness(pod *corev1.Pod) (bool, time.Time) {
 	return false, time.Time{}
 }
 
-// CountSidecars counts sidecars by revision, and those whose revision is not the desired one of their namespace.
-func CountSidecars(workloads []rollout.Workload, desired func(namespace string) string) (byRevision map[string]int, outdated int) {
+// CountSidecars counts sidecars by the revision that injected them, and those that are not of the desired revision of their namespace.
+func CountSidecars(workloads []rollout.Workload, limits rollout.Limits, desired func(namespace string) string) (byRevision map[string]int, outdated int) {
 	byRevision = map[string]int{}
 	for _, w := range workloads {
 		for revision, n := range w.Sidecars {
 			byRevision[revision] += n
-			if revision != desired(w.Ref.Namespace) {
-				outdated += n
-			}
 		}
+		restart, inPlace := w.Outdated(desired(w.Ref.Namespace), limits)
+		outdated += restart + len(inPlace)
 	}
 	maps.DeleteFunc(byRevision, func(_ string, n int) bool { return n == 0 })
 	return byRevision, outdated

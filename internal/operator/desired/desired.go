@@ -115,12 +115,21 @@ func Revision(mesh *v1alpha1.Mesh, desired Mesh, images operand.Images) *v1alpha
 		},
 		Spec: v1alpha1.MeshRevisionSpec{
 			Mesh: desired.Name, Version: desired.Version, Namespace: desired.Namespace, TrustDomain: desired.TrustDomain,
-			Key: desired.Key, ControlPlane: controlPlane(mesh),
+			Key: desired.Key, ControlPlane: controlPlane(mesh), Slots: slots(mesh),
 			Images: v1alpha1.RevisionImages{
 				Controller: images.Controller, Injector: images.Injector, Init: images.Init, Sidecar: images.Sidecar,
 			},
 		},
 	}
+}
+
+// slots configures the slots of new pods; nil without sidecars that are upgraded in place.
+func slots(mesh *v1alpha1.Mesh) *v1alpha1.RevisionSlots {
+	plane := ptr.Deref(ptr.Deref(mesh.Spec.Upgrade, v1alpha1.UpgradeSpec{}).DataPlane, v1alpha1.DataPlaneSpec{})
+	if ptr.Deref(plane.Restart, v1alpha1.RestartRolling) != v1alpha1.RestartInPlace {
+		return nil
+	}
+	return &v1alpha1.RevisionSlots{DrainTimeout: v1alpha1.NewDuration(plane.DrainTimeout.ValueOr(v1alpha1.DefaultDrainTimeout))}
 }
 
 // Parameters returns the parameters for rendering a revision.
@@ -136,6 +145,7 @@ func Parameters(revision *v1alpha1.MeshRevision, operatorNamespace string) opera
 		WebhookClientCA: string(ptr.Deref(spec.ControlPlane.WebhookClientCABundle, "")),
 		KeyAlgorithm:    string(ptr.Deref(spec.Key.Algorithm, "")),
 		KeySize:         ptr.Deref(spec.Key.Size, 0),
+		DrainTimeout:    ptr.Deref(spec.Slots, v1alpha1.RevisionSlots{}).DrainTimeout.Value(),
 		Images: operand.Images{
 			Controller: spec.Images.Controller, Injector: spec.Images.Injector, Init: spec.Images.Init, Sidecar: spec.Images.Sidecar,
 		},

@@ -21,6 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
 // SimulateDeployments completes the rollouts of a mesh's Deployments: all pods are ready, and those of other versions are gone.
@@ -75,6 +76,10 @@ type DataPlane struct {
 	cluster   *Cluster
 	base      Workloads
 	restarted map[rollout.Ref]rollout.Restart
+	// patched has the images of the sidecars that are upgraded in place, by the UID of the pod.
+	patched map[string]string
+	// inPlace holds their workloads.
+	inPlace map[rollout.Ref]bool
 	// waves holds the restarted workloads, one element for each moment of the clock.
 	waves    [][]rollout.Ref
 	lastWave time.Time
@@ -82,7 +87,7 @@ type DataPlane struct {
 
 // DataPlane returns a data plane with the workloads of base.
 func (c *Cluster) DataPlane(base Workloads) *DataPlane {
-	return &DataPlane{cluster: c, base: base, restarted: map[rollout.Ref]rollout.Restart{}}
+	return &DataPlane{cluster: c, base: base, restarted: map[rollout.Ref]rollout.Restart{}, patched: map[string]string{}, inPlace: map[rollout.Ref]bool{}}
 }
 
 // Workloads returns the real workloads with the simulated restarts.
@@ -94,6 +99,9 @@ func (p *DataPlane) Workloads(ctx context.Context, mesh string) ([]rollout.Workl
 	for i := range list {
 		// Every sidecar of a simulation is connected.
 		list[i].Running = nil
+		for j := range list[i].Slotted {
+			p.simulateSlots(&list[i].Slotted[j])
+		}
 		restart, ok := p.restarted[list[i].Ref]
 		if !ok {
 			continue
@@ -102,7 +110,7 @@ func (p *DataPlane) Workloads(ctx context.Context, mesh string) ([]rollout.Workl
 		for _, n := range list[i].Sidecars {
 			sidecars += n
 		}
-		list[i].Sidecars = map[string]int{restart.Revision: sidecars}
+		list[i].Sidecars, list[i].Slotted = map[string]int{restart.Revision: sidecars}, nil
 		list[i].Restart, list[i].ReadySince, list[i].Ready = restart, restart.At, true
 	}
 	return list, nil
@@ -124,6 +132,30 @@ func (p *DataPlane) Restart(_ context.Context, ref rollout.Ref, revision string,
 	p.lastWave = at
 	p.waves[len(p.waves)-1] = append(p.waves[len(p.waves)-1], ref)
 	p.restarted[ref] = rollout.Restart{Revision: revision, At: at}
+	p.cluster.writes++
+	return nil
+}
+
+// simulateSlots has the slot serve that started last, as after a takeover. An Envoy takes over at once, and the earlier one has no connections.
+func (p *DataPlane) simulateSlots(pod *rollout.SlottedPod) {
+	for i := range pod.Slots {
+		if image := p.patched[pod.UID]; image != "" {
+			pod.Slots[i].Image = image
+		}
+	}
+	serving := 0
+	if pod.Slots[1].Started.After(pod.Slots[0].Started) {
+		serving = 1
+	}
+	pod.Slots[serving].Role = report.Serving
+}
+
+// InPlace counts the workloads whose sidecars were upgraded in place.
+func (p *DataPlane) InPlace() int { return len(p.inPlace) }
+
+// PatchSlot changes the image of the sidecar of a pod.
+func (p *DataPlane) PatchSlot(_ context.Context, patch rollout.PodPatch) error {
+	p.patched[patch.UID], p.inPlace[patch.Workload] = patch.Image, true
 	p.cluster.writes++
 	return nil
 }

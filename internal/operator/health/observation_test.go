@@ -87,3 +87,17 @@ func TestRequests(t *testing.T) {
 		})
 	}
 }
+
+// TestRolesOfSlots has a pod whose second slot has taken over, and an old connection of that slot.
+func TestRolesOfSlots(t *testing.T) {
+	pod := []report.Proxy{
+		{UID: "a", Slot: "envoy", Epoch: 2, Complete: true}, {UID: "a", Slot: "envoy-standby", Epoch: 1, Complete: true}, {UID: "a", Slot: "envoy-standby", Epoch: 3, Complete: true},
+	}
+	want := map[string]report.Role{"envoy": report.Draining, "envoy-standby": report.Serving}
+	if diff := cmp.Diff(want, rolesOf(pod)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if roles := rolesOf([]report.Proxy{{UID: "a", Epoch: 1}}); roles != nil {
+		t.Errorf("a pod without slots has the roles %v", roles)
+	}
+}

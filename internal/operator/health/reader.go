@@ -175,6 +175,8 @@ type Proxies struct {
 	Connected, Rejecting int
 	// UIDs are those of the pods whose sidecars are connected.
 	UIDs map[string]bool
+	// Roles are those of the slots of pods with two slots, by the UID of the pod and the name of the slot.
+	Roles map[string]map[string]report.Role
 	// Behind counts sidecars with unacknowledged configuration.
 	Behind int
 	// Rejections are the workloads most of whose sidecars reject configuration, sorted by name.
@@ -219,6 +221,12 @@ func (o *Observation) setProxies(answers []client.Answer[report.Proxies]) {
 		counts := report.CountPod(pod)
 		sum.Connected += counts.Connected
 		sum.UIDs[pod[0].UID] = true
+		if roles := rolesOf(pod); roles != nil {
+			if sum.Roles == nil {
+				sum.Roles = map[string]map[string]report.Role{}
+			}
+			sum.Roles[pod[0].UID] = roles
+		}
 		sum.Rejecting += counts.Rejecting
 		sum.Behind += counts.Behind
 	}
@@ -226,6 +234,22 @@ func (o *Observation) setProxies(answers []client.Answer[report.Proxies]) {
 	sum.Rejections = rejections(groups)
 	until := certificatesUntil(groups)
 	o.Proxies, o.CertificatesUntil = &sum, &until
+}
+
+// rolesOf returns the roles of the slots of a pod; nil for a pod without. A slot has one Envoy at a time, so the latest of its connections counts.
+func rolesOf(pod []report.Proxy) map[string]report.Role {
+	var roles map[string]report.Role
+	latest := map[string]uint64{}
+	for _, p := range pod {
+		if p.Slot == "" || p.UID == "" || p.Epoch < latest[p.Slot] {
+			continue
+		}
+		if roles == nil {
+			roles = map[string]report.Role{}
+		}
+		roles[p.Slot], latest[p.Slot] = report.RoleOf(p, pod), p.Epoch
+	}
+	return roles
 }
 
 // formatRejection describes what a sidecar rejects.

@@ -112,10 +112,13 @@ func Bounds(mesh *v1alpha1.Mesh) rollout.Bounds {
 // Limits are the limits of restarts, with defaults applied.
 func Limits(mesh *v1alpha1.Mesh) rollout.Limits {
 	_, _, plane := UpgradeSettings(mesh)
+	restart := ptr.Deref(plane.Restart, v1alpha1.RestartRolling)
 	return rollout.Limits{
 		MaxUnavailable: ptr.Deref(plane.MaxUnavailable, intstr.FromString(v1alpha1.DefaultMaxUnavailable)),
 		MaxConcurrent:  int(ptr.Deref(plane.MaxConcurrentRestarts, v1alpha1.DefaultMaxConcurrentRestarts)),
 		Pause:          plane.PauseBetween.ValueOr(v1alpha1.DefaultPauseBetween),
-		Manual:         ptr.Deref(plane.Restart, v1alpha1.RestartRolling) == v1alpha1.RestartManual,
+		Manual:         restart == v1alpha1.RestartManual,
+		InPlace:        restart == v1alpha1.RestartInPlace,
+		DrainTimeout:   plane.DrainTimeout.ValueOr(v1alpha1.DefaultDrainTimeout),
 	}
 }

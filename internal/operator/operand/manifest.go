@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -22,6 +23,31 @@ type Release struct {
 	Images Images
 
 	objects map[string][]*unstructured.Unstructured
+}
+
+// slotsLevelFlag is the flag of the injector with the level of pods with two slots.
+const slotsLevelFlag = "slots-level"
+
+// SlotsLevel returns the level of the pods with two slots of the version. It is empty for a version that does not know such pods.
+func (r *Release) SlotsLevel() string {
+	level := ""
+	for _, object := range r.objects[injectorFile] {
+		if object.GetKind() != "Deployment" {
+			continue
+		}
+		// A Deployment that cannot be read has no flag, which rendering reports.
+		_ = editDeployment(object.DeepCopy(), func(d *deployment) error {
+			for i := range d.Spec.Template.Spec.Containers {
+				for _, argument := range d.Spec.Template.Spec.Containers[i].Args {
+					if flagName(argument) == slotsLevelFlag {
+						_, level, _ = strings.Cut(argument, "=")
+					}
+				}
+			}
+			return nil
+		})
+	}
+	return level
 }
 
 // readFolder decodes the manifests of one version, by file name.

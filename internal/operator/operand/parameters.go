@@ -3,6 +3,7 @@ package operand
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -33,6 +34,8 @@ type Parameters struct {
 	KeyAlgorithm string
 	// KeySize is in bits. 0 keeps the value of the manifests.
 	KeySize int32
+	// DrainTimeout is how long connections of an earlier Envoy may last in a pod with two slots. 0 gives new pods one sidecar.
+	DrainTimeout time.Duration
 	// Images are the images to run and to inject.
 	Images Images
 	// CanarySuffix is the suffix of a canary control plane, see the function CanarySuffix. Empty renders the mesh's own control plane.

@@ -177,6 +177,10 @@ func flags(p Parameters) map[string]string {
 		"webhook-client-ca":  p.WebhookClientCA,
 		xdsHostFlag:          names.ServiceHost(names.WithSuffix(names.Controller, p.CanarySuffix), p.Namespace),
 		writeStatusFlag:      strconv.FormatBool(p.CanarySuffix == ""),
+		"in-place":           strconv.FormatBool(p.DrainTimeout > 0),
+	}
+	if p.DrainTimeout > 0 {
+		values["drain-bound"] = p.DrainTimeout.String()
 	}
 	if p.KeySize != 0 {
 		values["cert-key-size"] = strconv.Itoa(int(p.KeySize))

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -84,6 +85,7 @@ func TestRenderGolden(t *testing.T) {
 	custom.Mesh, custom.Namespace, custom.Revision = "east", "east-system", "east-v0-1-0"
 	custom.TrustDomain, custom.LogLevel = "east.example", "debug"
 	custom.KeyAlgorithm, custom.KeySize = "RSA", 3072
+	custom.DrainTimeout = 10 * time.Minute
 	custom.WebhookClientCA = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 	resources := &corev1.ResourceRequirements{
 		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.5")},

@@ -26,6 +26,8 @@ import (
 type DataPlane interface {
 	// Restart makes a workload replace its pods.
 	Restart(ctx context.Context, ref rollout.Ref, revision string, at time.Time) error
+	// PatchSlot changes the image of a slot of a pod.
+	PatchSlot(ctx context.Context, patch rollout.PodPatch) error
 	// VersionOf returns a text that changes with the spec and labels of a workload and with the metadata of its namespace.
 	VersionOf(ctx context.Context, ref rollout.Ref) string
 }
@@ -46,6 +48,8 @@ type Restarter struct {
 
 	mu     sync.Mutex
 	denied map[types.UID]map[rollout.Ref]denial
+	// unconfirmed is since when patches of slots are due whose connections may still drain.
+	unconfirmed map[types.UID]map[rollout.PodPatch]time.Time
 }
 
 // denial is that a restart was denied, or failed.
@@ -73,7 +77,10 @@ func (r *Restarter) circumstances(ctx context.Context, mesh *v1alpha1.Mesh, ref 
 
 // New makes a Restarter. metrics may be nil.
 func New(plane DataPlane, recorder events.EventRecorder, m *metrics.Recorder, now func() time.Time) *Restarter {
-	return &Restarter{dataPlane: plane, recorder: recorder, metrics: m, now: now, denied: map[types.UID]map[rollout.Ref]denial{}}
+	return &Restarter{
+		dataPlane: plane, recorder: recorder, metrics: m, now: now,
+		denied: map[types.UID]map[rollout.Ref]denial{}, unconfirmed: map[types.UID]map[rollout.PodPatch]time.Time{},
+	}
 }
 
 // Denied returns why the last restart of a workload for a target was denied, and whether its backoff is over; empty when it was not
@@ -128,19 +135,25 @@ func (r *Restarter) Run(ctx context.Context, mesh *v1alpha1.Mesh, wave rollout.W
 			r.recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "Restarted", action+" "+ref.String(), "%s", described(ref))
 		case ctx.Err() != nil:
 			return again, err
-		case apierrors.IsConflict(err) || apierrors.IsNotFound(err):
-			// The workload has changed since it was observed.
-			again = soonest(again, retryChanged)
 		default:
-			again = soonest(again, r.deny(ctx, mesh, ref, wave.Target, err))
-			reason := "RestartDenied"
-			if isUnavailable(err) {
-				reason = "RestartFailed"
-			}
-			r.recorder.Eventf(mesh, nil, corev1.EventTypeWarning, reason, "Deny "+ref.String(), "%v", err)
+			again = soonest(again, r.fail(ctx, mesh, ref, wave.Target, "restart", err))
 		}
 	}
 	return again, nil
+}
+
+// fail records that a change of a workload failed, and returns how soon the mesh is observed again.
+func (r *Restarter) fail(ctx context.Context, mesh *v1alpha1.Mesh, ref rollout.Ref, target, what string, err error) time.Duration {
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return retryChanged // the workload or the pod has changed since it was observed
+	}
+	again := r.deny(ctx, mesh, ref, target, what, err)
+	reason := "RestartDenied"
+	if isUnavailable(err) {
+		reason = "RestartFailed"
+	}
+	r.recorder.Eventf(mesh, nil, corev1.EventTypeWarning, reason, "Deny "+ref.String(), "%v", err)
+	return again
 }
 
 // retryChanged is how soon a workload that has changed meanwhile is observed again.
@@ -148,16 +161,16 @@ const retryChanged = 2 * time.Second
 
 // deny records that a restart was denied, and returns how long the workload is left alone. What the API server failed to answer does not
 // make the next wait longer.
-func (r *Restarter) deny(ctx context.Context, mesh *v1alpha1.Mesh, ref rollout.Ref, target string, err error) time.Duration {
+func (r *Restarter) deny(ctx context.Context, mesh *v1alpha1.Mesh, ref rollout.Ref, target, what string, err error) time.Duration {
 	current := denial{target: target, backoff: firstBackoff, circumstances: r.circumstances(ctx, mesh, ref)}
-	what := "failed because the API server did not answer"
+	how := "failed because the API server did not answer"
 	if !isUnavailable(err) {
-		what = "was denied"
+		how = "was denied"
 		if before, again := r.find(mesh, ref, target); again && before.circumstances == current.circumstances {
 			current.backoff = min(2*before.backoff, maxBackoff)
 		}
 	}
-	current.message = fmt.Sprintf("its restart %s, and is tried again after %s: %v", what, current.backoff, err)
+	current.message = fmt.Sprintf("its %s %s, and is tried again after %s: %v", what, how, current.backoff, err)
 	current.until = r.now().Add(current.backoff)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -179,6 +192,7 @@ func (r *Restarter) Forget(mesh types.UID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.denied, mesh)
+	delete(r.unconfirmed, mesh)
 }
 
 // soonest is the shorter of two waiting times, of which 0 is none.
@@ -209,8 +223,9 @@ func Describe(w rollout.Wave) string {
 		notes []rollout.Note
 	}{
 		{"restarting", notes(w.Restart, w.InProgress)},
+		{"upgrading in place", w.Upgrading},
 		{"waiting", w.Waiting},
-		{"cannot be restarted now", w.Blocked},
+		{"cannot be upgraded now", w.Blocked},
 		{"skipped", w.Manual},
 	} {
 		if len(part.notes) > 0 {

@@ -22,10 +22,19 @@ import (
 type fakePlane struct {
 	answers   map[string]error
 	restarted []string
+	patched   []string
 	versions  map[string]string
 }
 
 func (p *fakePlane) VersionOf(_ context.Context, ref rollout.Ref) string { return p.versions[ref.Name] }
+
+func (p *fakePlane) PatchSlot(_ context.Context, patch rollout.PodPatch) error {
+	if err := p.answers[patch.Pod]; err != nil {
+		return err
+	}
+	p.patched = append(p.patched, patch.Pod)
+	return nil
+}
 
 func (p *fakePlane) Restart(_ context.Context, ref rollout.Ref, _ string, _ time.Time) error {
 	if err := p.answers[ref.Name]; err != nil {
@@ -264,7 +273,7 @@ func TestDescribe(t *testing.T) {
 	}
 	for want, wave := range map[string]rollout.Wave{
 		"": {},
-		"restarting: Deployment shop/cart; cannot be restarted now: Deployment shop/desk (frozen)": {
+		"restarting: Deployment shop/cart; cannot be upgraded now: Deployment shop/desk (frozen)": {
 			InProgress: []rollout.Ref{ref("cart")}, Blocked: []rollout.Note{{Ref: ref("desk"), Reason: "frozen"}},
 		},
 		"waiting: Deployment shop/cart (room); skipped: Deployment shop/desk (opted out)": {

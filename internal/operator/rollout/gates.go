@@ -171,6 +171,8 @@ type Observation struct {
 	Restarts *int
 	// Proxies are the sidecars that the revision serves.
 	Proxies *Proxies
+	// TakeOvers are the sidecars that are upgraded in place for the revision.
+	TakeOvers TakeOvers
 	// CertificatesUntil is when the first certificate of a sidecar expires; zero without sidecars.
 	CertificatesUntil *time.Time
 	// Revision is the evaluated revision.
@@ -259,7 +261,7 @@ type Gate func(Observation, Bounds) Verdict
 
 // Gates lists the gates of every step, in the order in which messages show them.
 func Gates() []Gate {
-	return []Gate{replicasReady, controlPlaneRestarts, proxiesConnected, configurationAccepted, certificatesValid, errorRate, prometheusErrorRate, soaked}
+	return []Gate{replicasReady, controlPlaneRestarts, proxiesConnected, configurationAccepted, sidecarsTakenOver, certificatesValid, errorRate, prometheusErrorRate, soaked}
 }
 
 // Evaluate runs all gates. A gate that waits longer than the timeout fails, except the soak gate.

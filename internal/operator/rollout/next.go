@@ -73,8 +73,10 @@ func (s Situation) planReplacement(desired Revision) Plan {
 		p.Waiting = Explain(s.Verdicts, Waiting)
 		return p
 	}
+	limits := s.Limits
+	limits.RestartIdle = true
 	p.Phase = Workloads
-	p.Wave = NextWave(s.Workloads, s.Desired, s.Limits, s.Now)
+	p.Wave = NextWave(s.Workloads, s.Desired, limits, s.Now)
 	if p.Wave.Done() && Worst(s.Verdicts) == Passed {
 		p.Phase, p.Verify = Idle, true
 	}
@@ -118,8 +120,10 @@ func (s Situation) planRollback(desired Revision) Plan {
 		return p
 	}
 	limits := s.Limits
-	limits.Manual, limits.RejectedRevision = false, s.Desired
-	limits.Include = func(w Workload) bool { return w.Sidecars[s.Desired] > 0 || w.Restart.Revision == good }
+	limits.Manual, limits.RejectedRevision, limits.Align, limits.RestartIdle = false, s.Desired, true, true
+	limits.Include = func(w Workload) bool {
+		return w.Sidecars[s.Desired] > 0 || w.Restart.Revision == good || !w.ChangedAt(s.Desired, s.Limits).IsZero()
+	}
 	p.Wave = NextWave(s.Workloads, good, limits, s.Now)
 	if p.Wave.Done() {
 		p.Phase = RolledBack
@@ -132,7 +136,13 @@ func (s Situation) planRollback(desired Revision) Plan {
 func (s Situation) planIdle() Plan {
 	p := Plan{Phase: Idle, Active: s.Desired}
 	if s.Active == s.Desired && s.revision(s.Desired).Serving && s.CanaryInjector == "" {
-		p.Wave = NextWave(s.Workloads, s.Desired, s.Limits, s.Now)
+		limits := s.Limits
+		limits.Align = true
+		// No gate holds up what is done about an idle mesh. Some failures do not show that an image is broken, if it serves more pods.
+		if t := CountTakeOvers(s.Workloads, s.Desired, limits, s.Now); len(t.Failed) > 0 && len(t.Failed) >= t.Done {
+			limits.Stopped = "no further sidecar is upgraded in place, because of another one: " + t.Failed[0]
+		}
+		p.Wave = NextWave(s.Workloads, s.Desired, limits, s.Now)
 	}
 	for _, r := range s.Revisions {
 		if r.Name != s.Desired && s.Active == s.Desired {
@@ -165,6 +175,8 @@ func (s Situation) planCanary(desired Revision) Plan {
 	}
 	limits := s.Limits
 	limits.Include = s.isInCanary
+	// A pod keeps the control plane that it started with, so only a new one is connected to the canary.
+	limits.InPlace, limits.Slots = false, nil
 	p.Wave = NextWave(s.Workloads, s.Desired, limits, s.Now)
 	switch {
 	case !p.Wave.Done() || Worst(s.Verdicts) != Passed:

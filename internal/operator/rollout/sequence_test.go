@@ -186,7 +186,7 @@ func (w *simulator) checkCompletes(t *rapid.T) {
 		t.Fatalf("the upgrade does not complete: %+v", NextPlan(w.s))
 	}
 	for _, load := range w.s.Workloads {
-		if load.isOutdated(end) || w.s.Active != end || w.s.Canary != "" || w.s.CanaryInjector != "" {
+		if load.isOutdated(end, w.s.Limits) || w.s.Active != end || w.s.Canary != "" || w.s.CanaryInjector != "" {
 			t.Fatalf("%+v has not reached %s: %+v", load, end, NextPlan(w.s))
 		}
 	}

@@ -126,15 +126,15 @@ func (s Situation) lastGood() string {
 	}).Name
 }
 
-// hasRestarted reports whether a workload that matches was restarted for the desired revision.
+// hasRestarted reports whether a workload that matches was restarted, or upgraded in place, for the desired revision.
 func (s Situation) hasRestarted(matches func(Workload) bool) bool {
-	return slices.ContainsFunc(s.Workloads, func(w Workload) bool { return w.Restart.Revision == s.Desired && matches(w) })
+	return slices.ContainsFunc(s.Workloads, func(w Workload) bool { return !w.ChangedAt(s.Desired, s.Limits).IsZero() && matches(w) })
 }
 
 // hasRestartedAfter reports whether a workload was restarted for the desired revision after a point in time.
 func (s Situation) hasRestartedAfter(moment time.Time) bool {
 	return slices.ContainsFunc(s.Workloads, func(w Workload) bool {
-		return w.Restart.Revision == s.Desired && w.Restart.At.After(moment)
+		return w.ChangedAt(s.Desired, s.Limits).After(moment)
 	})
 }
 
@@ -168,6 +168,8 @@ type Workload struct {
 	OnDelete bool
 	// Sidecars counts its live pods by the revision of their sidecars.
 	Sidecars map[string]int
+	// Slotted are those of its live pods that have two slots. They are among Sidecars by the revision that injected them.
+	Slotted []SlottedPod
 	// Running are those of its pods whose sidecars should be connected: they have started on a ready node, and not just now. Pods whose
 	// sidecars cannot start are among them, with the problem.
 	Running []Sidecar
@@ -219,11 +221,7 @@ func (w Workload) isRestarting(target string) bool {
 }
 
 // isOutdated reports whether a sidecar of the workload is not of the target revision.
-func (w Workload) isOutdated(target string) bool {
-	for revision, n := range w.Sidecars {
-		if revision != target && n > 0 {
-			return true
-		}
-	}
-	return false
+func (w Workload) isOutdated(target string, limits Limits) bool {
+	restart, inPlace := w.Outdated(target, limits)
+	return restart > 0 || len(inPlace) > 0
 }

@@ -26,6 +26,16 @@ type Limits struct {
 	// RejectedRevision is the revision that a rollback leaves; empty for none. A workload that was restarted for it and is not ready is
 	// restarted at once, because its sidecars may be the cause.
 	RejectedRevision string
+	// InPlace upgrades sidecars of pods with two slots by their images. Align also gives slots that do not serve the image of the serving one.
+	InPlace, Align bool
+	// RestartIdle restarts workloads with a slot that stays idle with its new image.
+	RestartIdle bool
+	// Stopped is why no workload begins to be upgraded in place; empty if they may.
+	Stopped string
+	// Slots is what pods with two slots have in each revision. Pods are evaluated by their revision alone without it.
+	Slots map[string]SlotTarget
+	// DrainTimeout is how long connections of an earlier Envoy may last.
+	DrainTimeout time.Duration
 	// Denied returns why the last restart of a workload for a target was denied, and whether it is time to retry. The message is empty
 	// for workloads that were not denied. nil means that none was.
 	Denied func(ref Ref, target string) (message string, due bool)
@@ -37,6 +47,11 @@ type Wave struct {
 	Target string
 	// Restart are the workloads to restart now, sorted.
 	Restart []Ref
+	// Patches are the images of slots to change now, for sidecars that are upgraded in place. Align are those of slots that do not serve.
+	// Both are sorted by workload and pod.
+	Patches, Align []PodPatch
+	// Upgrading are the workloads whose sidecars are being upgraded in place, each with what a pod waits for, sorted by workload.
+	Upgrading []Note
 	// InProgress are restarted workloads that are not ready yet, sorted.
 	InProgress []Ref
 	// Waiting are outdated workloads that will be restarted later, each with the reason, sorted by workload.
@@ -45,6 +60,8 @@ type Wave struct {
 	Blocked []Note
 	// Retry are the denied workloads among Blocked to restart now, sorted. The other workloads take precedence.
 	Retry []Ref
+	// RetryPatches are those of denied workloads whose sidecars are upgraded in place.
+	RetryPatches []PodPatch
 	// Manual are outdated workloads that a user must restart: those that opted out, Jobs and bare pods. Sorted by workload.
 	Manual []Note
 	// RequeueAfter is when to compute the wave again without an event; zero is never.
@@ -64,7 +81,7 @@ type Note struct {
 
 // Done reports whether no workload is left that the operator can restart.
 func (w Wave) Done() bool {
-	return len(w.Restart) == 0 && len(w.InProgress) == 0 && len(w.Waiting) == 0
+	return len(w.Restart) == 0 && len(w.Upgrading) == 0 && len(w.InProgress) == 0 && len(w.Waiting) == 0
 }
 
 // NextWave chooses the workloads to restart so that their sidecars become those of the target revision.
@@ -73,7 +90,8 @@ func NextWave(workloads []Workload, target string, limits Limits, now time.Time)
 	slots := limits.slots()
 	for _, w := range workloads {
 		byNamespace[w.Ref.Namespace] = append(byNamespace[w.Ref.Namespace], w)
-		if w.isRestarting(target) {
+		plan, inPlace := limits.planInPlace(w, target, now)
+		if w.isRestarting(target) || inPlace && plan.isInProgress() {
 			slots--
 		}
 	}
@@ -86,6 +104,7 @@ func NextWave(workloads []Workload, target string, limits Limits, now time.Time)
 	slices.SortFunc(wave.InProgress, Ref.Compare)
 	slices.SortFunc(wave.Retry, Ref.Compare)
 	byRef := func(a, b Note) int { return a.Ref.Compare(b.Ref) }
+	slices.SortFunc(wave.Upgrading, byRef)
 	slices.SortFunc(wave.Waiting, byRef)
 	slices.SortFunc(wave.Blocked, byRef)
 	slices.SortFunc(wave.Manual, byRef)
@@ -97,25 +116,29 @@ func (w *Wave) addNamespace(group []Workload, target string, limits Limits, now 
 	slices.SortFunc(group, func(a, b Workload) int { return a.Ref.Compare(b.Ref) })
 	restartable, unavailable := 0, 0
 	var lastReady time.Time
-	var outdated, retries []Workload
+	var outdated, retries, inPlace []Workload
 	for _, load := range group {
+		w.align(load, limits, now)
+		plan, isInPlace := limits.planInPlace(load, target, now)
 		denied, due := limits.denied(load.Ref, target)
 		if load.isAbsent() && load.Restart.Revision != target {
 			continue
 		}
-		if load.Ref.Restartable() {
+		if load.Ref.Restartable() || isInPlace {
 			restartable++
-			if !load.Ready {
+			if !load.Ready || plan.isInProgress() {
 				unavailable++
 			}
-			if load.Restart.Revision == target && load.ReadySince.After(lastReady) {
-				lastReady = load.ReadySince
-			}
+		}
+		if ready := load.ReadyFor(target, limits); ready.After(lastReady) {
+			lastReady = ready
 		}
 		switch {
 		case load.isAbsent() && !load.Ready:
 			w.InProgress = append(w.InProgress, load.Ref)
-		case !load.isOutdated(target) || limits.Include != nil && !limits.Include(load):
+		case !load.isOutdated(target, limits) || limits.Include != nil && !limits.Include(load):
+		case isInPlace:
+			inPlace = append(inPlace, load)
 		case !load.Ref.Restartable():
 			w.addManual(load, "is not a Deployment, StatefulSet or DaemonSet: delete its pods, or let them end")
 		case limits.Manual:
@@ -143,7 +166,12 @@ func (w *Wave) addNamespace(group []Workload, target string, limits Limits, now 
 		}
 	}
 	pause := lastReady.Add(limits.Pause).Sub(now)
-	available := w.choose(outdated, limits.maxUnavailable(restartable)-unavailable, pause)
+	available := limits.maxUnavailable(restartable) - unavailable
+	for _, load := range inPlace {
+		plan, _ := limits.planInPlace(load, target, now)
+		available = w.upgradeInPlace(load, plan, limits, available, pause)
+	}
+	available = w.choose(outdated, available, pause)
 	w.retry(retries, limits.RejectedRevision, available, pause)
 }
 

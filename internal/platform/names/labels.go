@@ -45,6 +45,9 @@ const (
 	RestartAnnotation = "operator.openservicemesh.io/restarted-for"
 	// RestartLabel with the value "disabled" on a workload or a namespace prevents restarts by the operator.
 	RestartLabel = "operator.openservicemesh.io/restart"
+	// SlotsLevelAnnotation on a pod with two slots is the level of what their images do not carry: the bootstrap, the redirection and the launcher.
+	// Only the images of a pod with the level of a version can be those of that version.
+	SlotsLevelAnnotation = "operator.openservicemesh.io/slots-level"
 	// TeardownAnnotation on a MeshConfig is the teardown step of a mesh that is being removed: TeardownOpen, then
 	// TeardownPassthrough. Only the operator writes it. Other values have no effect.
 	TeardownAnnotation = "operator.openservicemesh.io/leaving"

@@ -1,0 +1,268 @@
+package operator_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
+)
+
+const (
+	// olderEnvoy and operatorEnvoy are the sidecar images of olderVersion and operatorVersion.
+	olderEnvoy, operatorEnvoy = "openservicemesh/envoy", "example/envoy:1"
+	// drainTime is how long the fake Envoys drain.
+	drainTime = time.Second
+)
+
+// slottedPods simulates the kubelet and the launchers of pods with two slots. A slot whose image has changed takes over, and the other one drains.
+type slottedPods struct {
+	t               *testing.T
+	mesh, namespace string
+
+	mu sync.Mutex
+	// stuck is an image whose Envoy never takes over.
+	stuck string
+	// running has the images of the containers, by pod and slot. serving is the slot that serves in each pod, and drained when the other one is idle.
+	running map[string]map[string]string
+	serving map[string]string
+	drained map[string]time.Time
+	// patched has the images that slots got, in order.
+	patched []string
+}
+
+// newSlottedPods creates ready pods with two slots of the older version, in a namespace of the mesh.
+func newSlottedPods(t *testing.T, mesh, level string, pods ...string) *slottedPods {
+	t.Helper()
+	s := &slottedPods{
+		t: t, mesh: mesh, namespace: mesh + "-shop",
+		running: map[string]map[string]string{}, serving: map[string]string{}, drained: map[string]time.Time{},
+	}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}
+	create(t, namespace)
+	slot := func(name string) corev1.Container {
+		return corev1.Container{Name: name, Image: olderEnvoy, RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}
+	}
+	for _, name := range pods {
+		create(t, &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: s.namespace, Name: name, Annotations: map[string]string{names.SlotsLevelAnnotation: level},
+				Labels: map[string]string{names.RevisionLabel: mesh + "-" + strings.ReplaceAll(olderVersion, ".", "-"), names.ProxyUUIDLabel: name},
+			},
+			Spec: corev1.PodSpec{
+				InitContainers: []corev1.Container{slot(names.SidecarContainer), slot(names.StandbyContainer)}, Containers: []corev1.Container{{Name: "app", Image: "example/app:1"}},
+			},
+		})
+	}
+	change(t, namespace, func(n *corev1.Namespace) { n.Labels[names.MonitoredByLabel] = mesh })
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			s.step(ctx)
+			time.Sleep(50 * time.Millisecond)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return s
+}
+
+// step starts changed containers, and reports the roles of all slots to the operator.
+func (s *slottedPods) step(ctx context.Context) {
+	var list corev1.PodList
+	if cluster.client.List(ctx, &list, client.InNamespace(s.namespace)) != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reading := healthy()
+	reading.Proxies.UIDs, reading.Proxies.Roles = map[string]bool{}, map[string]map[string]report.Role{}
+	for i := range list.Items {
+		pod := &list.Items[i]
+		s.startContainers(ctx, pod)
+		reading.Proxies.UIDs[string(pod.UID)], reading.Proxies.Roles[string(pod.UID)] = true, s.roles(pod.Name)
+	}
+	for _, version := range []string{olderVersion, operatorVersion} {
+		cluster.health.set(meshNamespace(s.mesh), version, reading)
+	}
+}
+
+// startContainers starts the containers of a pod whose images have changed.
+func (s *slottedPods) startContainers(ctx context.Context, pod *corev1.Pod) {
+	isNew := s.running[pod.Name] == nil
+	if isNew {
+		s.running[pod.Name], s.serving[pod.Name] = map[string]string{}, names.SidecarContainer
+		pod.Status.InitContainerStatuses = make([]corev1.ContainerStatus, 2)
+	}
+	changed := false
+	for i, c := range pod.Spec.InitContainers {
+		if s.running[pod.Name][c.Name] == c.Image {
+			continue
+		}
+		started := metav1.Now()
+		if isNew {
+			started = metav1.NewTime(time.Now().Add(-time.Hour))
+		}
+		pod.Status.InitContainerStatuses[i] = corev1.ContainerStatus{
+			Name: c.Name, Image: c.Image, Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: started}},
+		}
+		changed = true
+	}
+	if !changed {
+		return
+	}
+	pod.Status.Phase = corev1.PodRunning
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(time.Now().Add(-time.Minute))}}
+	if cluster.client.Status().Update(ctx, pod) != nil {
+		if isNew {
+			delete(s.running, pod.Name)
+		}
+		return // the next step tries again
+	}
+	for _, c := range pod.Spec.InitContainers {
+		if s.running[pod.Name][c.Name] == c.Image {
+			continue
+		}
+		s.running[pod.Name][c.Name] = c.Image
+		if isNew {
+			continue
+		}
+		s.patched = append(s.patched, pod.Name+" "+c.Name+"="+c.Image)
+		if serving := s.serving[pod.Name]; s.running[pod.Name][serving] != c.Image && c.Image != s.stuck {
+			s.serving[pod.Name], s.drained[pod.Name] = c.Name, time.Now().Add(drainTime)
+		}
+	}
+}
+
+// roles are those of the slots of a pod.
+func (s *slottedPods) roles(pod string) map[string]report.Role {
+	serving := s.serving[pod]
+	roles := map[string]report.Role{serving: report.Serving}
+	for _, slot := range []string{names.SidecarContainer, names.StandbyContainer} {
+		switch {
+		case slot == serving:
+		case time.Now().Before(s.drained[pod]):
+			roles[slot] = report.Draining
+		case s.stuck != "" && s.running[pod][slot] == s.stuck:
+			roles[slot] = report.Starting
+		}
+	}
+	return roles
+}
+
+// wait waits until all slots of all pods run an image.
+func (s *slottedPods) wait(image string) {
+	s.t.Helper()
+	eventually(s.t, func() error {
+		var list corev1.PodList
+		if err := cluster.client.List(s.t.Context(), &list, client.InNamespace(s.namespace)); err != nil {
+			return err
+		}
+		for i := range list.Items {
+			for _, c := range list.Items[i].Status.InitContainerStatuses {
+				if c.Image != image {
+					return fmt.Errorf("the slot %s of %s has the image %s, want %s", c.Name, list.Items[i].Name, c.Image, image)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func inPlaceUpgrades(spec *v1alpha1.MeshSpec) {
+	fastUpgrades(spec)
+	spec.Upgrade.DataPlane.Restart = ptr.To(v1alpha1.RestartInPlace)
+}
+
+// TestSidecarsAreUpgradedInPlace changes the version. The idle slot of each pod gets the image of the new version, and the other one after the drain.
+func TestSidecarsAreUpgradedInPlace(t *testing.T) {
+	t.Parallel()
+	const name = "slots"
+	mesh := readyMesh(t, name, inPlaceUpgrades)
+	s := newSlottedPods(t, name, "1", "cart", "search")
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
+	waitHistory(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
+	eventually(t, func() error {
+		get(t, mesh)
+		if p := mesh.Status.Proxies; p == nil || p.Total != 2 || p.Outdated != 0 {
+			return fmt.Errorf("the status counts %+v sidecars, want 2 and none outdated", p)
+		}
+		return nil
+	})
+	s.wait(operatorEnvoy)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, pod := range []string{"cart", "search"} {
+		if s.serving[pod] != names.StandbyContainer {
+			t.Errorf("the slot %s of %s serves", s.serving[pod], pod)
+		}
+	}
+	if len(s.patched) != 4 {
+		t.Errorf("the slots got %q, want one image each", s.patched)
+	}
+}
+
+// TestFailedTakeOverIsRolledBack has an Envoy that never takes over.
+func TestFailedTakeOverIsRolledBack(t *testing.T) {
+	t.Parallel()
+	const name = "stuck"
+	mesh := readyMesh(t, name, inPlaceUpgrades)
+	s := newSlottedPods(t, name, "1", "cart")
+	s.mu.Lock()
+	s.stuck = operatorEnvoy
+	s.mu.Unlock()
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "cart"}}
+	waitFor(t, pod, func(p *corev1.Pod) error {
+		if p.Spec.InitContainers[1].Image != operatorEnvoy || p.Status.InitContainerStatuses[1].Image != operatorEnvoy {
+			return fmt.Errorf("the standby has the image %s", p.Spec.InitContainers[1].Image)
+		}
+		return nil
+	})
+	// Both happened a while ago.
+	early := metav1.NewTime(time.Now().Add(-4 * time.Minute))
+	change(t, pod, func(p *corev1.Pod) {
+		for i := range p.ManagedFields {
+			if p.ManagedFields[i].Manager == apply.FieldManager {
+				p.ManagedFields[i].Time = &early
+			}
+		}
+	})
+	eventually(t, func() error {
+		get(t, pod)
+		pod.Status.InitContainerStatuses[1].State.Running.StartedAt = early
+		return cluster.client.Status().Update(t.Context(), pod)
+	})
+	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
+	assertContains(t, entry.Reason, "SidecarsTakenOver", name+"-shop/cart", "did not take over within 3m0s")
+	s.wait(olderEnvoy)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.serving["cart"] != names.SidecarContainer {
+		t.Errorf("the slot %s serves", s.serving["cart"])
+	}
+}
+
+// TestImageOfTheMeshConfigIsUsedInPlace changes the image of new pods while the mesh is idle.
+func TestImageOfTheMeshConfigIsUsedInPlace(t *testing.T) {
+	t.Parallel()
+	const name, patched = "patched", "example/envoy:patched"
+	mesh := readyMesh(t, name, inPlaceUpgrades)
+	s := newSlottedPods(t, name, "1", "cart")
+	change(t, meshConfig(name), func(c *configv1alpha2.MeshConfig) { c.Spec.Sidecar.EnvoyImage = patched })
+	s.wait(patched)
+	waitCondition(t, mesh, v1alpha1.ConditionDataPlaneUpToDate, metav1.ConditionTrue, v1alpha1.ReasonUpToDate)
+}

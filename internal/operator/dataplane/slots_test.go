@@ -1,0 +1,82 @@
+package dataplane
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/internal/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// withSlots gives a pod two slots that the operator has changed.
+func withSlots(p *corev1.Pod) {
+	always := ptr.To(corev1.ContainerRestartPolicyAlways)
+	p.UID = "1"
+	p.Annotations = map[string]string{names.SlotsLevelAnnotation: "1", "other": "annotation"}
+	p.ManagedFields = []metav1.ManagedFieldsEntry{
+		{Manager: "kubelet", Subresource: "status", Time: &metav1.Time{Time: noon}}, {Manager: apply.FieldManager, Time: &metav1.Time{Time: noon.Add(-time.Minute)}},
+	}
+	p.Spec.InitContainers = []corev1.Container{
+		{Name: names.InitContainer, Image: "init:1"},
+		{Name: names.SidecarContainer, Image: "envoy:1", RestartPolicy: always},
+		{Name: names.StandbyContainer, Image: "envoy:2", RestartPolicy: always},
+	}
+	p.Status.InitContainerStatuses = []corev1.ContainerStatus{
+		{Name: names.StandbyContainer, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no"}}},
+		{Name: names.SidecarContainer, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon.Add(-time.Hour))}}},
+	}
+}
+
+// TestPodWithSlots is read from the cache, which keeps what it needs only.
+func TestPodWithSlots(t *testing.T) {
+	want := rollout.SlottedPod{
+		Namespace: "shop", Pod: "web", UID: "1", Revision: "old", Level: "1", Patched: noon.Add(-time.Minute),
+		Slots: [2]rollout.Slot{
+			{Name: names.SidecarContainer, Image: "envoy:1", Started: noon.Add(-time.Hour)},
+			{Name: names.StandbyContainer, Image: "envoy:2", Problem: "ImagePullBackOff"},
+		},
+	}
+	full := pod("web", "old", "ReplicaSet", "web-5c", hash("5c"), withSlots)
+	stripped, err := strip(full.DeepCopy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := stripped.(*corev1.Pod)
+	for name, p := range map[string]*corev1.Pod{"the pod": &full, "the cached pod": kept} {
+		got, ok := slottedPod(p)
+		if diff := cmp.Diff(want, got); diff != "" || !ok {
+			t.Errorf("%s, two slots: %t (-want +got):\n%s", name, ok, diff)
+		}
+	}
+	if len(kept.Annotations) != 1 || len(kept.ManagedFields) != 1 || len(kept.Spec.InitContainers) != 2 {
+		t.Errorf("the cache keeps %+v", kept)
+	}
+	again, err := strip(kept.DeepCopy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(kept, again); diff != "" {
+		t.Errorf("stripped twice (-once +twice):\n%s", diff)
+	}
+	single := pod("web", "old", "", "")
+	if _, ok := slottedPod(&single); ok {
+		t.Error("a pod with one sidecar has two slots")
+	}
+}
+
+// TestPodWithoutWorkloadOptsOut has a bare pod with the label of workloads.
+func TestPodWithoutWorkloadOptsOut(t *testing.T) {
+	bare := pod("web", "old", "", "", withSlots, func(p *corev1.Pod) { p.Labels[names.RestartLabel] = restartDisabled })
+	owned := pod("cart-5c-a", "old", "ReplicaSet", "cart-5c", hash("5c"), withSlots, func(p *corev1.Pod) { p.Labels[names.RestartLabel] = restartDisabled })
+	for _, w := range (observation{pods: []corev1.Pod{bare, owned}, now: noon}).workloads() {
+		if want := w.Ref.Kind == "Pod"; w.OptedOut != want || len(w.Slotted) != 1 {
+			t.Errorf("%s: opted out %t, %d pods with slots", w.Ref, w.OptedOut, len(w.Slotted))
+		}
+	}
+}

@@ -1,0 +1,251 @@
+package rollout
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
+)
+
+// inPlace are limits of a mesh whose sidecars are upgraded in place from the revision old to new.
+func inPlace() Limits {
+	return Limits{
+		MaxUnavailable: intstr.FromInt32(1), InPlace: true, DrainTimeout: time.Hour,
+		Slots: map[string]SlotTarget{"old": {oldEnvoy, "1"}, "new": {newEnvoy, "1"}},
+	}
+}
+
+// slotted returns a ready workload whose pods have two slots of the revision old.
+func slotted(namespace, name string, pods ...SlottedPod) Workload {
+	w := Workload{Ref: Ref{"Deployment", namespace, name}, Sidecars: map[string]int{"old": len(pods)}, Ready: true, ReadySince: noon.Add(-time.Hour), Slotted: pods}
+	for i := range w.Slotted {
+		w.Slotted[i].Namespace, w.Slotted[i].Pod = namespace, fmt.Sprint(name, "-", i)
+	}
+	return w
+}
+
+var (
+	hourAgo = noon.Add(-time.Hour)
+	// outdatedPod has not been changed, takingOver has got the new image, stuckPod and idlePod long ago, and donePod has taken over.
+	outdatedPod = slottedPod(time.Time{}, Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: oldEnvoy, Started: hourAgo})
+	takingOver  = slottedPod(noon.Add(-time.Second), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: hourAgo})
+	stuckPod    = slottedPod(noon.Add(-5*time.Minute), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: noon.Add(-4 * time.Minute), Role: report.Starting})
+	idlePod     = slottedPod(noon.Add(-5*time.Minute), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: noon.Add(-4 * time.Minute)})
+	donePod     = slottedPod(noon.Add(-time.Minute), Slot{Image: oldEnvoy, Role: report.Draining, Started: hourAgo}, Slot{Image: newEnvoy, Role: report.Serving, Started: noon.Add(-time.Minute)})
+)
+
+func patchesOf(patches []PodPatch) []string {
+	var list []string
+	for _, p := range patches {
+		list = append(list, p.Namespace+"/"+p.Pod+" "+p.Slot+"="+p.Image)
+	}
+	return list
+}
+
+// TestWaveInPlace has all that a wave says about workloads with two slots.
+func TestWaveInPlace(t *testing.T) {
+	with := func(w Workload, change func(*Workload)) Workload { change(&w); return w }
+	ref := Ref{"Deployment", "shop", "web"}
+	begin := []string{"shop/web-0 envoy-standby=" + newEnvoy}
+	for name, test := range map[string]struct {
+		load               []Workload
+		limits             func(*Limits)
+		patches            []string
+		restart            []Ref
+		upgrading, waiting []Ref
+		blocked, manual    []Ref
+		aligned            []string
+		isDone             bool
+	}{
+		"outdated":                   {load: []Workload{slotted("shop", "web", outdatedPod)}, patches: begin, upgrading: []Ref{ref}},
+		"a quarter at a time":        {load: []Workload{slotted("shop", "web", outdatedPod, outdatedPod, outdatedPod, outdatedPod, outdatedPod)}, patches: []string{begin[0], "shop/web-1 envoy-standby=" + newEnvoy}, upgrading: []Ref{ref}},
+		"it goes on":                 {load: []Workload{slotted("shop", "web", donePod, outdatedPod)}, patches: []string{"shop/web-1 envoy-standby=" + newEnvoy}, upgrading: []Ref{ref}},
+		"one takes over":             {load: []Workload{slotted("shop", "web", takingOver, outdatedPod)}, upgrading: []Ref{ref}},
+		"done":                       {load: []Workload{slotted("shop", "web", donePod)}, isDone: true},
+		"one did not take over":      {load: []Workload{slotted("shop", "web", stuckPod, outdatedPod)}, blocked: []Ref{ref}, isDone: true},
+		"one stays idle":             {load: []Workload{slotted("shop", "web", idlePod, outdatedPod)}, limits: func(l *Limits) { l.RestartIdle = true }, restart: []Ref{ref}},
+		"one stays idle, no upgrade": {load: []Workload{slotted("shop", "web", idlePod, outdatedPod)}, blocked: []Ref{ref}, isDone: true},
+		"not ready":                  {load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Ready = false })}, blocked: []Ref{ref}, isDone: true},
+		"a budget does not matter":   {load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Blocked = "budget" })}, patches: begin, upgrading: []Ref{ref}},
+		"a Job": {
+			load:    []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Ref.Kind = "Job" })},
+			patches: begin, upgrading: []Ref{{"Job", "shop", "web"}},
+		},
+		"opted out": {load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.OptedOut = true })}, manual: []Ref{ref}, isDone: true},
+		"manual":    {load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.Manual = true }, manual: []Ref{ref}, isDone: true},
+		"rolling":   {load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.InPlace = false }, restart: []Ref{ref}},
+		"rolling, and it has the image": {
+			load: []Workload{slotted("shop", "web", donePod)}, limits: func(l *Limits) { l.InPlace = false }, isDone: true,
+		},
+		"rolling, and nobody knows which slot serves": {
+			load:   []Workload{slotted("shop", "web", slottedPod(hourAgo, Slot{Image: oldEnvoy}, Slot{Image: newEnvoy}))},
+			limits: func(l *Limits) { l.InPlace = false }, isDone: true,
+		},
+		"another level": {
+			load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.Slots["new"] = SlotTarget{newEnvoy, "2"} }, restart: []Ref{ref},
+		},
+		"a version that does not know slots": {
+			load: []Workload{slotted("shop", "web", donePod)}, limits: func(l *Limits) { l.Slots["new"] = SlotTarget{newEnvoy, ""} }, restart: []Ref{ref},
+		},
+		"a pod without slots among them": {
+			load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Sidecars["old"]++ })}, restart: []Ref{ref},
+		},
+		"maxUnavailable":        {load: []Workload{slotted("shop", "a", takingOver), slotted("shop", "web", outdatedPod)}, upgrading: []Ref{{"Deployment", "shop", "a"}}, waiting: []Ref{ref}},
+		"maxConcurrentRestarts": {load: []Workload{slotted("bank", "a", takingOver), slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.MaxConcurrent = 1 }, upgrading: []Ref{{"Deployment", "bank", "a"}}, waiting: []Ref{ref}},
+		"a pause":               {load: []Workload{slotted("shop", "a", donePod), slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.Pause = 2 * time.Minute }, waiting: []Ref{ref}},
+		"denied": {
+			load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.Denied = func(Ref, string) (string, bool) { return "no", false } },
+			blocked: []Ref{ref}, isDone: true,
+		},
+		"aligned": {
+			load:   []Workload{slotted("shop", "web", slottedPod(hourAgo, Slot{Image: oldEnvoy, Started: noon.Add(-2 * time.Hour)}, Slot{Image: newEnvoy, Started: hourAgo, Role: report.Serving}))},
+			limits: func(l *Limits) { l.Align = true }, aligned: []string{"shop/web-0 envoy=" + newEnvoy}, isDone: true,
+		},
+	} {
+		limits := inPlace()
+		if test.limits != nil {
+			test.limits(&limits)
+		}
+		wave := NextWave(test.load, "new", limits, noon)
+		for what, pair := range map[string][2]any{
+			"patches": {test.patches, patchesOf(wave.Patches)}, "restarts": {test.restart, wave.Restart}, "aligned": {test.aligned, patchesOf(wave.Align)},
+			"upgrading": {test.upgrading, refs(wave.Upgrading)}, "waiting": {test.waiting, refs(wave.Waiting)}, "blocked": {test.blocked, refs(wave.Blocked)},
+			"manual": {test.manual, refs(wave.Manual)}, "done": {test.isDone, wave.Done()},
+		} {
+			if diff := cmp.Diff(pair[0], pair[1]); diff != "" {
+				t.Errorf("%s, %s (-want +got):\n%s", name, what, diff)
+			}
+		}
+	}
+}
+
+// TestImageOfAnIdleMesh changes the image of the sidecars of a verified revision. After a takeover that failed, no other workload begins.
+func TestImageOfAnIdleMesh(t *testing.T) {
+	limits := inPlace()
+	limits.MaxUnavailable = intstr.FromString("100%")
+	s := Situation{
+		Now: noon, Strategy: InPlace, Desired: "old", Active: "old", Limits: limits, Revisions: []Revision{{Name: "old", Verified: hourAgo, Serving: true}},
+		Workloads: []Workload{slotted("bank", "web", outdatedPod), slotted("shop", "web", outdatedPod)},
+	}
+	s.Limits.Slots = map[string]SlotTarget{"old": {newEnvoy, "1"}}
+	if plan := NextPlan(s); len(plan.Wave.Patches) != 2 || plan.Phase != Idle {
+		t.Errorf("the plan is %+v", plan)
+	}
+	s.Workloads[0] = slotted("bank", "web", stuckPod)
+	plan := NextPlan(s)
+	if len(plan.Wave.Patches) > 0 || len(plan.Wave.Blocked) != 2 || !strings.Contains(plan.Wave.Blocked[1].Reason, "bank/web-0: the Envoy of the slot envoy-standby of web-0 did not take over") {
+		t.Errorf("after a failure the plan is %+v", plan)
+	}
+	s.Workloads = append(s.Workloads, slotted("x", "web", donePod, donePod))
+	if plan := NextPlan(s); len(plan.Wave.Patches) != 1 {
+		t.Errorf("after a failure and two successes the plan is %+v", plan)
+	}
+}
+
+func refs(notes []Note) []Ref {
+	var list []Ref
+	for _, note := range notes {
+		list = append(list, note.Ref)
+	}
+	return list
+}
+
+// TestDeniedPatchesAreTriedAgain has a denied workload whose backoff is over.
+func TestDeniedPatchesAreTriedAgain(t *testing.T) {
+	limits := inPlace()
+	limits.Denied = func(Ref, string) (string, bool) { return "the quota is exceeded", true }
+	wave := NextWave([]Workload{slotted("shop", "web", outdatedPod)}, "new", limits, noon)
+	if len(wave.RetryPatches) != 1 || len(wave.Blocked) != 1 || wave.Blocked[0].Reason != "the quota is exceeded" || !wave.Done() {
+		t.Errorf("the wave is %+v", wave)
+	}
+}
+
+// TestTakeOversThatCount has workloads in four namespaces. One namespace alone does not decide.
+func TestTakeOversThatCount(t *testing.T) {
+	pulling := stuckPod
+	pulling.Slots[1] = Slot{Name: "envoy-standby", Image: newEnvoy, Problem: "ImagePullBackOff"}
+	three := []Workload{slotted("a", "a", donePod), slotted("b", "b", donePod), slotted("c", "c", donePod)}
+	for name, test := range map[string]struct {
+		load []Workload
+		want TakeOvers
+		gate State
+	}{
+		"none":            {[]Workload{slotted("shop", "web", outdatedPod)}, TakeOvers{}, Passed},
+		"in progress":     {[]Workload{slotted("shop", "web", takingOver)}, TakeOvers{Begun: 1}, Passed},
+		"all":             {three, TakeOvers{Begun: 3, Done: 3}, Passed},
+		"one fails":       {[]Workload{slotted("shop", "web", stuckPod)}, TakeOvers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
+		"one of two":      {[]Workload{slotted("shop", "web", stuckPod, donePod)}, TakeOvers{Begun: 2, Done: 1, Failed: []string{"shop/web-0"}}, Failed},
+		"one namespace":   {append([]Workload{slotted("shop", "web", stuckPod)}, three...), TakeOvers{Begun: 4, Done: 3, Excused: "shop"}, Passed},
+		"two namespaces":  {append([]Workload{slotted("shop", "web", stuckPod), slotted("bank", "web", stuckPod)}, three...), TakeOvers{Begun: 5, Done: 3, Failed: []string{"bank/web-0", "shop/web-0"}}, Failed},
+		"one stays idle":  {[]Workload{slotted("shop", "web", idlePod)}, TakeOvers{Begun: 1}, Passed},
+		"no image":        {[]Workload{slotted("shop", "web", pulling)}, TakeOvers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
+		"an image of one": {[]Workload{slotted("shop", "web", pulling, donePod)}, TakeOvers{Begun: 2, Done: 1}, Passed},
+	} {
+		got := CountTakeOvers(test.load, "new", inPlace(), noon)
+		verdict := sidecarsTakenOver(Observation{TakeOvers: got}, Bounds{MaxDisconnected: intstr.FromString("1%")})
+		if verdict.State != test.gate || len(got.Failed) > 0 && !strings.Contains(verdict.Message, got.Failed[0]) {
+			t.Errorf("%s: the verdict is %+v", name, verdict)
+		}
+		for i := range got.Failed {
+			got.Failed[i], _, _ = strings.Cut(got.Failed[i], ":")
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestSlotsAreRolledBack rejects the revision new. A pod before the takeover costs nothing, one after it goes back, and one that the rejected revision has
+// injected is restarted.
+func TestSlotsAreRolledBack(t *testing.T) {
+	injected := slottedPod(time.Time{}, Slot{Image: newEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: hourAgo})
+	injected.Revision = "new"
+	drained := slottedPod(hourAgo, Slot{Image: newEnvoy, Started: noon.Add(-time.Minute)}, Slot{Image: newEnvoy, Role: report.Serving, Started: hourAgo})
+	created := slotted("d", "created", injected)
+	created.Sidecars = map[string]int{"new": 1}
+	s := Situation{
+		Now: noon, Strategy: InPlace, AutomaticRollback: true, Desired: "new", Active: "old", Limits: inPlace(),
+		Revisions: []Revision{{Name: "old", Verified: hourAgo, Serving: true}, {Name: "new", Rejected: "a gate failed"}},
+		Workloads: []Workload{slotted("a", "begun", takingOver), slotted("b", "done", donePod), slotted("c", "drained", drained), created},
+	}
+	plan := NextPlan(s)
+	if diff := cmp.Diff([]string{"c/drained-0 envoy=" + oldEnvoy}, patchesOf(plan.Wave.Patches)); diff != "" {
+		t.Errorf("patches (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a/begun-0 envoy-standby=" + oldEnvoy}, patchesOf(plan.Wave.Align)); diff != "" {
+		t.Errorf("aligned (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]Ref{{"Deployment", "d", "created"}}, plan.Wave.Restart); diff != "" {
+		t.Errorf("restarted (-want +got):\n%s", diff)
+	}
+	if plan.Phase != RollingBack || len(plan.Wave.Waiting) != 1 || plan.Wave.Waiting[0].Ref.Name != "done" {
+		t.Errorf("the plan is %+v", plan)
+	}
+}
+
+// TestCanaryRestartsPodsWithSlots moves a namespace to a canary. A pod keeps the control plane that it started with.
+func TestCanaryRestartsPodsWithSlots(t *testing.T) {
+	s := Situation{
+		Now: noon, Strategy: Canary, Desired: "new", Active: "old", Canary: "new", CanaryInjector: "new", CanaryNamespaces: []string{"shop"}, Limits: inPlace(), ReadySince: hourAgo,
+		Revisions: []Revision{{Name: "old", Verified: hourAgo, Serving: true}, {Name: "new", Serving: true, InjectorReady: true}},
+		Verdicts:  []Verdict{{Gate: "ReplicasReady", State: Passed}},
+		Workloads: []Workload{slotted("bank", "web", outdatedPod), slotted("shop", "web", outdatedPod)},
+	}
+	plan := NextPlan(s)
+	if diff := cmp.Diff([]Ref{{"Deployment", "shop", "web"}}, plan.Wave.Restart); diff != "" || len(plan.Wave.Patches) > 0 {
+		t.Errorf("the canary changes %v (-want +got):\n%s", plan.Wave.Patches, diff)
+	}
+	s.Active, s.Canary, s.CanaryInjector = "new", "", ""
+	moved := slotted("shop", "web", slottedPod(time.Time{}, Slot{Image: newEnvoy}, Slot{Image: newEnvoy}))
+	moved.Slotted[0].Revision, moved.Sidecars = "new", map[string]int{"new": 1}
+	s.Workloads[1] = moved
+	plan = NextPlan(s)
+	if diff := cmp.Diff([]string{"bank/web-0 envoy-standby=" + newEnvoy}, patchesOf(plan.Wave.Patches)); diff != "" || len(plan.Wave.Restart) > 0 {
+		t.Errorf("after the promotion (-want +got):\n%s", diff)
+	}
+}

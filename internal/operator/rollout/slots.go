@@ -1,0 +1,264 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
+)
+
+const (
+	// takeOverTimeout is how long an Envoy may take to take over from the other one of its pod. The launcher ends an attempt earlier.
+	takeOverTimeout = 3 * time.Minute
+	// clockSkew is how much the clocks of a node and of the API server may differ.
+	clockSkew = 5 * time.Second
+)
+
+// Slot is one of the two containers of a pod that can run Envoy.
+type Slot struct {
+	// Name is that of the container.
+	Name string
+	// Image is what the container should run.
+	Image string
+	// Started is when the container started last; zero while it does not run.
+	Started time.Time
+	// Problem is why the container cannot start, such as ImagePullBackOff.
+	Problem string
+	// Role is that of the Envoy in the slot; empty if none is connected.
+	Role report.Role
+}
+
+// SlottedPod is a pod whose sidecar can be upgraded in place.
+type SlottedPod struct {
+	Namespace, Pod, UID string
+	// Revision is the revision that injected the pod. Level is that of what new images of the slots do not change.
+	Revision, Level string
+	// Patched is when the operator changed an image of the pod last; zero if it never did.
+	Patched time.Time
+	// Slots are the two slots, by name.
+	Slots [2]Slot
+}
+
+// SlotTarget is what pods with two slots have in a revision.
+type SlotTarget struct {
+	// Image is the image of its sidecars. Level is empty if the revision does not know slots: then pods with slots are restarted for it.
+	Image, Level string
+}
+
+// PodPatch changes the image of a slot.
+type PodPatch struct {
+	// Workload is the owner of the pod.
+	Workload            Ref
+	Namespace, Pod, UID string
+	Slot, Image         string
+	// Unconfirmed is true if the Envoy of the slot may still drain connections, although it is not connected to the control plane at the moment.
+	Unconfirmed bool
+}
+
+// StepState is how far a pod is on its way to an image.
+type StepState int
+
+// The states of a pod on its way.
+const (
+	// Current: the Envoy that serves has the image.
+	Current StepState = iota
+	// Begins: the patch of the step is the first change for the image, or prepares it.
+	Begins
+	// Proceeds: the Envoy with the image is about to take over.
+	Proceeds
+	// Drains: the slot is occupied by connections of an earlier Envoy.
+	Drains
+	// Unknown: the control plane does not report which slot serves.
+	Unknown
+	// Fails: the Envoy with the image did not take over in time.
+	Fails
+	// Stays: the slot has got the image and runs no Envoy. Either it cannot take over from the serving one, or it is the same.
+	Stays
+)
+
+// Step is what is next for a pod on its way to an image.
+type Step struct {
+	State StepState
+	// Patch is the change of a slot to make now; nil for none. That of a current pod concerns the slot that does not serve.
+	Patch *PodPatch
+	// Reason is what the pod waits for, or why the Envoy did not take over.
+	Reason string
+}
+
+// Next returns the next step of a pod on its way to an image. The slot that serves is never changed. A slot takes over after its image has changed, so one
+// that has the image already, from before, gets that of the serving slot first.
+func (p SlottedPod) Next(image string, now time.Time) Step {
+	serving, other, known := p.serving()
+	switch {
+	case !known && p.Slots[0].Image == image && p.Slots[1].Image == image:
+		return Step{State: Current}
+	case !known && now.Sub(p.Patched) < takeOverTimeout:
+		return Step{State: Proceeds, Reason: "the control plane does not report which slot of " + p.Pod + " serves"}
+	case !known:
+		return Step{State: Unknown, Reason: "the control plane does not report which slot of " + p.Pod + " serves"}
+	case serving.Image == image:
+		return p.align(serving, other, image)
+	case other.Role == report.Draining:
+		return Step{State: Drains, Reason: "connections of the earlier Envoy of " + p.Pod + " are drained"}
+	case other.Image != image && other.Image == serving.Image && p.isPatched(serving, other) && now.Sub(p.Patched) < takeOverTimeout:
+		return Step{State: Proceeds, Reason: "the slot " + other.Name + " of " + p.Pod + " is prepared"}
+	case other.Image != image:
+		return Step{State: Begins, Patch: p.patch(serving, other, image)}
+	case p.Patched.IsZero() || p.hasStarted(serving):
+		// The Envoy of the slot had the image before, and has drained.
+		return Step{State: Begins, Patch: p.patch(serving, other, serving.Image)}
+	}
+	return p.takeOver(other, now)
+}
+
+// takeOver is the step of a pod whose other slot has got the image.
+func (p SlottedPod) takeOver(other Slot, now time.Time) Step {
+	step := Step{State: Proceeds, Reason: fmt.Sprintf("the Envoy of the slot %s of %s is about to take over", other.Name, p.Pod)}
+	failed := fmt.Sprintf("the Envoy of the slot %s of %s did not take over within %s: ", other.Name, p.Pod, takeOverTimeout)
+	switch {
+	case !p.hasStarted(other) && other.Problem == "":
+		return step // the image is pulled
+	case !p.hasStarted(other) && now.Sub(p.Patched) >= takeOverTimeout:
+		return Step{State: Fails, Reason: failed + "its container cannot start: " + other.Problem}
+	case !p.hasStarted(other) || now.Sub(other.Started) < takeOverTimeout:
+		return step
+	case other.Role == report.Starting:
+		return Step{State: Fails, Reason: failed + "it has not got and accepted its whole configuration"}
+	}
+	return Step{State: Stays, Reason: fmt.Sprintf("the slot %s of %s has got its image and stays idle, its log has the reason: the Envoy is the same, or cannot take over", other.Name, p.Pod)}
+}
+
+// align gives the other slot the image of the serving one as well, so that the way back is a change again. Connections that drain are waited for. An
+// Envoy of another image that is about to take over is ended.
+func (p SlottedPod) align(serving, other Slot, image string) Step {
+	step := Step{State: Current}
+	switch {
+	case other.Image == image:
+	case other.Role == report.Draining:
+		step.Reason = "connections of the earlier Envoy of " + p.Pod + " are drained"
+	default:
+		step.Patch = p.patch(serving, other, image)
+	}
+	return step
+}
+
+// patch changes the image of the other slot. While the last change was that of the serving one, the other may drain.
+func (p SlottedPod) patch(serving, other Slot, image string) *PodPatch {
+	return &PodPatch{
+		Namespace: p.Namespace, Pod: p.Pod, UID: p.UID, Slot: other.Name, Image: image,
+		Unconfirmed: other.Role == "" && other.Image != serving.Image && p.hasStarted(serving),
+	}
+}
+
+// isPatched reports whether the other slot has not restarted since the operator changed its image.
+func (p SlottedPod) isPatched(serving, other Slot) bool {
+	return !p.Patched.IsZero() && !p.hasStarted(serving) && !p.hasStarted(other)
+}
+
+// hasStarted reports whether the container of a slot has started since the operator changed an image of the pod.
+func (p SlottedPod) hasStarted(s Slot) bool {
+	return !p.Patched.IsZero() && !s.Started.IsZero() && !s.Started.Before(p.Patched.Add(-clockSkew))
+}
+
+// serving returns the slot that serves and the other one. They are not known while two Envoys seem to serve: replicas of the control plane report a
+// connection that is lost for a while.
+func (p SlottedPod) serving() (serving, other Slot, known bool) {
+	for i, slot := range p.Slots {
+		if other := p.Slots[1-i]; slot.Role == report.Serving && other.Role != report.Serving {
+			return slot, other, true
+		}
+	}
+	return Slot{}, Slot{}, false
+}
+
+// hasImage reports whether the Envoy that serves has an image.
+func (p SlottedPod) hasImage(image string) bool {
+	serving, _, known := p.serving()
+	return known && serving.Image == image || p.Slots[0].Image == image && p.Slots[1].Image == image
+}
+
+// mayHaveImage is hasImage, and true if a slot has the image while it is not known which one serves. Nothing is restarted for that.
+func (p SlottedPod) mayHaveImage(image string) bool {
+	_, _, known := p.serving()
+	return p.hasImage(image) || !known && (p.Slots[0].Image == image || p.Slots[1].Image == image)
+}
+
+// isBegun reports whether the operator has given a slot of the pod an image.
+func (p SlottedPod) isBegun(image string) bool {
+	return !p.Patched.IsZero() && (p.Slots[0].Image == image || p.Slots[1].Image == image)
+}
+
+// suits reports whether images alone decide whether the pod is of a revision.
+func (p SlottedPod) suits(target SlotTarget, limits Limits) bool {
+	return target.Level != "" && p.Level == target.Level && (limits.RejectedRevision == "" || p.Revision != limits.RejectedRevision)
+}
+
+// Outdated returns how many sidecars of the workload need new pods for a target, and the pods that need another image only.
+func (w Workload) Outdated(target string, limits Limits) (restart int, inPlace []SlottedPod) {
+	for revision, n := range w.Sidecars {
+		if revision != target {
+			restart += n
+		}
+	}
+	image := limits.Slots[target]
+	for _, pod := range w.Slotted {
+		if !pod.suits(image, limits) {
+			continue
+		}
+		if pod.Revision != target && (limits.InPlace || pod.mayHaveImage(image.Image)) {
+			restart--
+		}
+		if limits.InPlace && !pod.hasImage(image.Image) {
+			inPlace = append(inPlace, pod)
+		}
+	}
+	return restart, inPlace
+}
+
+// ChangedAt is when the operator last changed the workload for a target; zero if it did not.
+func (w Workload) ChangedAt(target string, limits Limits) time.Time {
+	latest := time.Time{}
+	if w.Restart.Revision == target {
+		latest = w.Restart.At
+	}
+	image := limits.Slots[target]
+	for _, pod := range w.Slotted {
+		if limits.InPlace && pod.suits(image, limits) && pod.isBegun(image.Image) && pod.Patched.After(latest) {
+			latest = pod.Patched
+		}
+	}
+	return latest
+}
+
+// needsRoles reports whether it matters for a target which slots of the workload serve.
+func (w Workload) needsRoles(target string, limits Limits) bool {
+	image := limits.Slots[target]
+	mayChange := limits.InPlace && !limits.Manual && !w.OptedOut
+	return slices.ContainsFunc(w.Slotted, func(pod SlottedPod) bool {
+		return pod.suits(image, limits) && (pod.Slots[0].Image != pod.Slots[1].Image || mayChange && pod.Slots[0].Image != image.Image)
+	})
+}
+
+// NeedsRoles reports whether it matters for a revision which slots serve.
+func NeedsRoles(workloads []Workload, target string, limits Limits) bool {
+	return slices.ContainsFunc(workloads, func(w Workload) bool { return w.needsRoles(target, limits) })
+}
+
+// WithRoles returns workloads with the roles of their slots, by the UID of the pod and the name of the slot. nil changes nothing.
+func WithRoles(workloads []Workload, roles map[string]map[string]report.Role) []Workload {
+	if roles == nil {
+		return workloads
+	}
+	workloads = slices.Clone(workloads)
+	for i := range workloads {
+		workloads[i].Slotted = slices.Clone(workloads[i].Slotted)
+		for j := range workloads[i].Slotted {
+			pod := &workloads[i].Slotted[j]
+			for k := range pod.Slots {
+				pod.Slots[k].Role = roles[pod.UID][pod.Slots[k].Name]
+			}
+		}
+	}
+	return workloads
+}
