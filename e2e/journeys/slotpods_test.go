@@ -17,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/report"
 	"github.com/openservicemesh/osm-operator/internal/cli"
+	"github.com/openservicemesh/osm-operator/internal/injector/inject"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -115,4 +116,32 @@ func TestToolsAskEachSlot(t *testing.T) {
 	if text, err := ask("--slot", names.StandbyContainer); err == nil || !strings.Contains(err.Error(), "the slot is idle") {
 		t.Errorf("the idle slot answers %.300s, %v", text, err)
 	}
+}
+
+// createSlots creates a pod with two slots, and returns the image of its Envoys.
+func createSlots(t *testing.T, namespace string) (workload, string) {
+	t.Helper()
+	account, pod := cluster.TestPod(namespace, "server")
+	pod, image := withSlots(t, namespace, pod)
+	must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, "server"), pod))
+	must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
+	return workload{cluster.Agent(t.Context(), namespace, "server", lab.AgentPort), namespace, "server"}, image
+}
+
+// withSlots returns a pod with two slots, and the image of its Envoys. The injector of the mesh leaves it as it is.
+func withSlots(t *testing.T, namespace string, pod *corev1.Pod) (slotted *corev1.Pod, image string) {
+	t.Helper()
+	plain, err := dryRunPod(t, namespace, "", nil)
+	must(t, err)
+	images := map[string]string{}
+	for _, c := range plain.Spec.InitContainers {
+		images[c.Name] = c.Image
+	}
+	slotted, err = inject.Mutate(pod, inject.Namespace{Name: namespace}, inject.Config{
+		Mesh: names.DefaultMesh, Namespace: names.DefaultNamespace, TrustDomain: names.DefaultTrustDomain, Revision: plain.Labels[names.RevisionLabel],
+		EnvoyImage: images[names.SidecarContainer], InitImage: images[names.InitContainer], InPlace: true,
+	}, uniqueName("slots"))
+	must(t, err)
+	slotted.Annotations = map[string]string{names.InjectionAnnotation: "disabled"}
+	return slotted, images[names.SidecarContainer]
 }

@@ -1,4 +1,4 @@
-package journeys
+package upgrade
 
 import (
 	"archive/tar"

@@ -1,0 +1,248 @@
+package upgrade
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/e2e/report"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// lines allows buyer to open TCP connections to an app.
+const lines = `apiVersion: specs.smi-spec.io/v1alpha4
+kind: TCPRoute
+metadata: {name: lines, namespace: %[1]s}
+spec: {matches: {ports: [%[3]d]}}
+---
+apiVersion: access.smi-spec.io/v1alpha3
+kind: TrafficTarget
+metadata: {name: %[2]s-lines, namespace: %[1]s}
+spec:
+  destination: {kind: ServiceAccount, name: %[2]s, namespace: %[1]s}
+  sources: [{kind: ServiceAccount, name: buyer, namespace: %[1]s}]
+  rules: [{kind: TCPRoute, name: lines}]
+---
+`
+
+// inPlaceLoad is the load while sidecars are upgraded in place.
+type inPlaceLoad struct {
+	// rate is the number of requests a second.
+	rate string
+	// sessions are the open TCP connections. They stay open for held after the new Envoy serves.
+	sessions int
+	held     time.Duration
+}
+
+// The sidecars of a mesh get another Envoy, and go back, while one of its pods sends requests to the only replica of a Service, through kube-proxy, and holds
+// TCP connections. No request fails, the connections stay open, the pods stay ready, and no application is restarted.
+func TestSidecarIsUpgradedInPlace(t *testing.T) {
+	if lab.IsCurrent() {
+		t.Skip("an image that no registry has can be loaded into the local cluster only")
+	}
+	load := inPlaceLoad{"100", 2, 5 * time.Second}
+	if lab.IsFull() {
+		load = inPlaceLoad{"1000", 200, 10 * time.Minute}
+	}
+	patched := loadPatchedEnvoy(t)
+	m := newMesh(t, "slots", cluster.Version)
+	m.change(`{"upgrade":{"dataPlane":{"restart":"InPlace"}}}`)
+	m.awaitInjector("--in-place=true")
+	s := deployCart(t, m)
+	image := s.slots(t.Context(), cart)[0]
+	requests, err := s.agent(buyer).StartRequests(t.Context(), s.url(cart), "--rate", load.rate, "--most", "100", "--timeout", requestTimeout)
+	must(t, err)
+	unready := watchReady(t, s.namespace)
+
+	closeSessions := s.openSessions(load.sessions)
+	m.change(`{"sidecar":{"image":"` + patched + `"}}`)
+	s.awaitSlots("the new Envoy serves", patched, 1)
+	time.Sleep(load.held)
+	closeSessions()
+	s.awaitSlots("the earlier Envoy has drained, and its slot has the new image", patched, 2)
+	m.change(`{"sidecar":{"image":null}}`)
+	s.awaitSlots("both slots have the first image again", image, 2)
+	result, err := requests.Stop(t.Context())
+	must(t, err)
+	t.Logf("%d requests: %v, %d skipped, late by up to %s; %d TCP connections", result.Requests, result.Outcomes, result.Skipped, result.Late, load.sessions)
+	if result.Failed() > 0 || !result.IsRepresentative() {
+		t.Errorf("requests failed while the sidecars were upgraded twice: %+v", result)
+	}
+	for _, text := range unready() {
+		t.Error(text)
+	}
+	s.checkNotRestarted()
+}
+
+// openSessions opens TCP connections from buyer to cart. The returned function closes them, and requires that nobody else has.
+func (s shop) openSessions(count int) func() {
+	s.t.Helper()
+	agent := s.agent(buyer)
+	sessions := make([]*lab.Running[report.Session], count)
+	for i := range sessions {
+		session, err := agent.StartSession(s.t.Context(), fmt.Sprintf("%s.%s:%d", cart, s.namespace, lab.EchoPort))
+		must(s.t, err)
+		sessions[i] = session
+	}
+	return func() {
+		s.t.Helper()
+		for _, session := range sessions {
+			result, err := session.Stop(s.t.Context())
+			must(s.t, err)
+			if result.Failure != "" {
+				s.t.Errorf("a TCP connection was closed by an upgrade in place: %+v", result)
+			}
+		}
+	}
+}
+
+// cart is the only replica of a Service.
+const cart = "cart"
+
+// deployCart deploys buyer and cart in the shop of a mesh.
+func deployCart(t *testing.T, m mesh) shop {
+	t.Helper()
+	s := shop{t, m, m.shop()}
+	must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
+	t.Cleanup(s.close)
+	must(t, cluster.Put(t.Context(), fmt.Sprintf(policies+lines, s.namespace, cart, lab.EchoPort)))
+	account, pod := cluster.TestPod(s.namespace, buyer)
+	must(t, cluster.Create(t.Context(), account, pod))
+	s.deploy(cart, 1, nil)
+	must(t, cluster.PodsReady(t.Context(), podLimit, s.namespace))
+	s.awaitReachable(s.agent(buyer), cart)
+	return s
+}
+
+// awaitInjector waits until the injector of a mesh runs with an option only.
+func (m mesh) awaitInjector(option string) {
+	m.t.Helper()
+	must(m.t, lab.Until(m.t.Context(), podLimit, "the injector has the option "+option, func(ctx context.Context) (bool, string, error) {
+		d := &appsv1.Deployment{}
+		if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: m.namespace(), Name: names.Injector}, d); err != nil {
+			return false, "", err
+		}
+		rolledOut := d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == *d.Spec.Replicas && d.Status.ReadyReplicas == *d.Spec.Replicas &&
+			d.Status.Replicas == *d.Spec.Replicas
+		arguments := d.Spec.Template.Spec.Containers[0].Args
+		return rolledOut && slices.Contains(arguments, option), strings.Join(arguments, " "), nil
+	}))
+}
+
+// slots returns the images of the slots of an app's pod.
+func (s shop) slots(ctx context.Context, app string) []string {
+	s.t.Helper()
+	pod, err := cluster.Pod(ctx, s.namespace, lab.AppLabel, app)
+	must(s.t, err)
+	var images []string
+	for _, c := range pod.Spec.InitContainers {
+		if names.IsSlot(c.Name) {
+			images = append(images, c.Image)
+		}
+	}
+	if len(images) != 2 {
+		s.t.Fatalf("%s has %d slots, want two", app, len(images))
+	}
+	return images
+}
+
+// awaitSlots waits until at least so many slots of each app have an image, and no sidecar of the mesh is outdated.
+func (s shop) awaitSlots(what, image string, atLeast int) {
+	s.t.Helper()
+	must(s.t, lab.Until(s.t.Context(), upgradeLimit, what, func(ctx context.Context) (bool, string, error) {
+		live, err := s.mesh.read(ctx)
+		if err != nil || live.Status.Proxies == nil {
+			return false, "no sidecars are counted", err
+		}
+		done := live.Status.Proxies.Outdated == 0
+		for _, app := range []string{buyer, cart} {
+			done = done && len(slices.DeleteFunc(s.slots(ctx, app), func(i string) bool { return i != image })) >= atLeast
+		}
+		return done, fmt.Sprintf("%+v; %s", *live.Status.Proxies, lab.Conditions(live.Status.Conditions)), nil
+	}))
+}
+
+// checkNotRestarted requires that the applications of the shop were never restarted.
+func (s shop) checkNotRestarted() {
+	s.t.Helper()
+	var pods corev1.PodList
+	must(s.t, cluster.Client.List(s.t.Context(), &pods, client.InNamespace(s.namespace)))
+	for _, pod := range pods.Items {
+		for _, status := range pod.Status.ContainerStatuses {
+			if status.RestartCount > 0 {
+				s.t.Errorf("the container %s of %s was restarted", status.Name, pod.Name)
+			}
+		}
+	}
+	if len(pods.Items) != 2 {
+		s.t.Errorf("there are %d pods, want the two of the beginning", len(pods.Items))
+	}
+}
+
+// watchReady returns a function that returns each moment since in which a pod or an endpoint of a namespace was not ready.
+func watchReady(t *testing.T, namespace string) func() []string {
+	t.Helper()
+	clients, err := kubernetes.NewForConfig(cluster.Config)
+	must(t, err)
+	pods, err := clients.CoreV1().Pods(namespace).Watch(t.Context(), metav1.ListOptions{})
+	must(t, err)
+	endpoints, err := clients.DiscoveryV1().EndpointSlices(namespace).Watch(t.Context(), metav1.ListOptions{})
+	must(t, err)
+	return func() []string {
+		var found []string
+		stop := time.After(5 * time.Second)
+		for {
+			select {
+			case event := <-pods.ResultChan():
+				found = append(found, unreadyPod(event.Object)...)
+			case event := <-endpoints.ResultChan():
+				found = append(found, unreadyEndpoints(event.Object)...)
+			case <-stop:
+				pods.Stop()
+				endpoints.Stop()
+				return found
+			}
+		}
+	}
+}
+
+func unreadyPod(object any) []string {
+	pod, isPod := object.(*corev1.Pod)
+	if !isPod {
+		return nil
+	}
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodReady && condition.Status != corev1.ConditionTrue {
+			return []string{"the pod was not ready: " + condition.Message}
+		}
+	}
+	return nil
+}
+
+func unreadyEndpoints(object any) []string {
+	slice, isSlice := object.(*discoveryv1.EndpointSlice)
+	if !isSlice {
+		return nil
+	}
+	var found []string
+	for _, endpoint := range slice.Endpoints {
+		if endpoint.Conditions.Ready == nil || !*endpoint.Conditions.Ready {
+			found = append(found, "an endpoint was not ready: "+strings.Join(endpoint.Addresses, ", "))
+		}
+	}
+	if len(slice.Endpoints) == 0 {
+		found = append(found, "an EndpointSlice was empty")
+	}
+	return found
+}
