@@ -14,7 +14,7 @@ import (
 
 // testSlotsHaveImagesOfTheMesh patches pods as the operator and as an administrator.
 func testSlotsHaveImagesOfTheMesh(t *testing.T, server *rest.Config, admin client.Client) {
-	const operatorName = "system:serviceaccount:osm-operator-system:osm-operator"
+	const operatorName, forgedName = "system:serviceaccount:osm-operator-system:osm-operator", "system:serviceaccount:slots:osm-operator"
 	slots := func(namespace, name, label string) string {
 		return "{apiVersion: v1, kind: Pod, metadata: {name: " + name + ", namespace: " + namespace + ", labels: {" + label + "}}, spec: {automountServiceAccountToken: false, " +
 			"initContainers: [{name: osm-init, image: 'init:1'}, {name: envoy, image: 'envoy:1', restartPolicy: Always}, {name: envoy-standby, image: 'envoy:2', restartPolicy: Always}], " +
@@ -25,6 +25,8 @@ func testSlotsHaveImagesOfTheMesh(t *testing.T, server *rest.Config, admin clien
 		"{apiVersion: v1, kind: Namespace, metadata: {name: slots, labels: {openservicemesh.io/monitored-by: osm}}}",
 		"{apiVersion: v1, kind: Namespace, metadata: {name: slots-outside}}",
 		"{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: slots-operator}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: osm-operator}, subjects: [{kind: User, name: '" + operatorName + "'}]}",
+		"{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: edit-pods, namespace: slots}, rules: [{apiGroups: [''], resources: [pods], verbs: [get, patch]}]}",
+		"{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: edit-pods, namespace: slots}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: edit-pods}, subjects: [{kind: User, name: '" + forgedName + "'}]}",
 		slots("slots", "web", injected), slots("slots", "other", "app: other"), slots("slots-outside", "web", injected),
 		"{apiVersion: v1, kind: Pod, metadata: {name: single, namespace: slots, labels: {" + injected + "}}, spec: {automountServiceAccountToken: false, " +
 			"initContainers: [{name: envoy, image: 'envoy:1', restartPolicy: Always}], containers: [{name: app, image: 'app:1'}]}}",
@@ -38,7 +40,7 @@ func testSlotsHaveImagesOfTheMesh(t *testing.T, server *rest.Config, admin clien
 	if err := admin.Create(t.Context(), parse(t, string(role))); client.IgnoreAlreadyExists(err) != nil {
 		t.Fatal(err)
 	}
-	operator := newClientOf(t, server, operatorName)
+	operator, forged := newClientOf(t, server, operatorName), newClientOf(t, server, forgedName)
 	image := func(list, name, image string) string {
 		return `{"spec": {"` + list + `": [{"name": "` + name + `", "image": "` + image + `"}]}}`
 	}
@@ -62,6 +64,7 @@ func testSlotsHaveImagesOfTheMesh(t *testing.T, server *rest.Config, admin clien
 		{"a pod outside the mesh", operator, "slots-outside", "web", image("initContainers", "envoy", "envoy:3"), "pods with two slots"},
 
 		{"a foreign image", admin, "slots", "web", image("initContainers", "envoy", "evil:1"), "only the operator changes the image of a sidecar"},
+		{"a foreign image, by an account with the name of the operator", forged, "slots", "web", image("initContainers", "envoy", "evil:1"), "only the operator changes the image of a sidecar"},
 		{"the image of the other slot", admin, "slots", "web", image("initContainers", "envoy", "envoy:2"), ""},
 		{"the application as its owner", admin, "slots", "web", image("containers", "app", "app:2"), ""},
 		{"a label as its owner", admin, "slots", "web", `{"metadata": {"labels": {"app": "web"}}}`, ""},

@@ -115,7 +115,8 @@ func (p *patch) verify(ctx context.Context) error {
 	}{
 		{"the golden configurations are valid", "hack", nil, []string{"go", "run", "./suites", "golden"}},
 		{
-			"it takes over from the present release in a running pod, and back", ".", []string{"ENVOY_BIN=" + p.next, "EARLIER_ENVOY_BIN=" + p.present},
+			"it takes over from the present release in a running pod, and back", ".",
+			[]string{"ENVOY_BIN=" + p.next, "EARLIER_ENVOY_BIN=" + p.present},
 			[]string{"go", "test", "-count=1", "./internal/injector/launch"},
 		},
 	} {
