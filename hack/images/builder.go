@@ -244,11 +244,11 @@ func (b *builder) baseLayers(ctx context.Context, t *target, img image) ([]v1.La
 	if !img.base.envoy {
 		return layers, sources, nil
 	}
-	release, err := fetch.EnvoyFor(t.architecture, fetch.CurrentEnvoy)
+	pinned, err := fetch.EnvoyFor(t.architecture, fetch.CurrentEnvoy)
 	if err != nil {
 		return nil, nil, err
 	}
-	bin, err := fetch.Envoy(ctx, b.cache, release)
+	bin, err := fetch.Envoy(ctx, b.cache, pinned)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -256,8 +256,12 @@ func (b *builder) baseLayers(ctx context.Context, t *target, img image) ([]v1.La
 	if err != nil {
 		return nil, nil, err
 	}
-	wheel := lock.Source{Name: "pypi:" + fetch.EnvoyPackage, Version: release.Version, SHA256: release.Hashes.Wheel}
-	return append(layers, program), append(sources, wheel), nil
+	release, err := b.releaseLayer(img.entrypoint)
+	if err != nil {
+		return nil, nil, err
+	}
+	wheel := lock.Source{Name: "pypi:" + fetch.EnvoyPackage, Version: pinned.Version, SHA256: pinned.Hashes.Wheel}
+	return append(layers, program, release), append(sources, wheel), nil
 }
 
 // baseTree extracts the desired files from the packages and checks that no library is missing.
@@ -291,6 +295,18 @@ func (b *builder) programLayer(file, entrypoint string) (v1.Layer, error) {
 		}
 		tree := rootfs.New()
 		tree.File(entrypoint, 0o755, content)
+		return tree, nil
+	})
+}
+
+// releaseSuffix is the suffix of the file beside Envoy from which the launcher of a pod with two slots knows that an image is a new one.
+const releaseSuffix = ".release"
+
+// releaseLayer returns the layer with the version of the image. Images of two versions may have the same Envoy.
+func (b *builder) releaseLayer(entrypoint string) (v1.Layer, error) {
+	return b.layers.Layer(strings.Join([]string{"release", entrypoint, b.version}, "\n"), func() (*rootfs.Tree, error) {
+		tree := rootfs.New()
+		tree.File(entrypoint+releaseSuffix, 0o644, []byte(b.version+"\n"))
 		return tree, nil
 	})
 }

@@ -31,7 +31,7 @@ func (r Role) String() string {
 
 // Image describes the Envoy of a slot.
 type Image struct {
-	// Build identifies the program.
+	// Build identifies the program and its release.
 	Build string
 	// HotRestart is the version of the protocol between two Envoys.
 	HotRestart string
@@ -82,5 +82,5 @@ func decide(v view) (Role, string) {
 	case !v.serving.ready:
 		return Idle, "the serving Envoy has no configuration yet"
 	}
-	return TakeOver, "the slot has another Envoy than the serving one"
+	return TakeOver, "the slot has another image than the serving one"
 }

@@ -7,13 +7,32 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
 )
 
-// buildOf identifies a program by the build ID that its linker wrote, and without one by its content.
+// releaseSuffix is the suffix of a file beside the program, which tells images with the same program apart. It is optional.
+const releaseSuffix = ".release"
+
+// buildOf identifies the Envoy of an image: its program, and what the image says about its release. A slot that gets a new release takes over also if the program is
+// the same, so that the image of the slot that serves is the one that was asked for.
 func buildOf(program string) (string, error) {
+	build, err := programOf(program)
+	if err != nil {
+		return "", err
+	}
+	release, err := os.ReadFile(program + releaseSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return build, nil
+	}
+	hash := sha256.Sum256(append([]byte(build+"\n"), release...))
+	return hex.EncodeToString(hash[:]), err
+}
+
+// programOf identifies a program by the build ID that its linker wrote, and without one by its content.
+func programOf(program string) (string, error) {
 	file, err := elf.Open(program)
 	if err != nil {
 		return "", err
