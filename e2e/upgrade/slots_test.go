@@ -71,7 +71,7 @@ func TestSidecarIsUpgradedInPlace(t *testing.T) {
 	time.Sleep(load.held)
 	closeSessions()
 	s.awaitSlots("the earlier Envoy has drained, and its slot has the new image", patched, 2)
-	m.change(`{"sidecar":{"image":null}}`)
+	m.change(`{"sidecar":{"image":"` + image + `"}}`)
 	s.awaitSlots("both slots have the first image again", image, 2)
 	result, err := requests.Stop(t.Context())
 	must(t, err)
