@@ -18,9 +18,9 @@ const confirmation = 20 * time.Second
 // PatchSlots changes the images of the slots of a wave, for sidecars that are upgraded in place. It returns how long to wait before the mesh is
 // observed again; 0 means that nothing asks for it. A denied patch of a slot that does not serve is tried again with the next observation.
 func (r *Restarter) PatchSlots(ctx context.Context, mesh *v1alpha1.Mesh, wave rollout.Wave) (time.Duration, error) {
-	again := time.Duration(0)
+	again, denied := time.Duration(0), r.Denied(ctx, mesh)
 	for _, patch := range r.confirmed(mesh, slices.Concat(wave.Align, wave.Patches, wave.RetryPatches)) {
-		if message, due := r.Denied(ctx, mesh)(patch.Workload, wave.Target); message != "" && !due {
+		if message, due := denied(patch.Workload, wave.Target); message != "" && !due {
 			continue
 		}
 		err := r.dataPlane.PatchSlot(ctx, patch)

@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-
-	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 const (
@@ -227,11 +224,7 @@ func sidecarsTakenOver(o Observation, b Bounds) Verdict {
 		return v
 	}
 	v.Message = fmt.Sprintf("%d of %d sidecars that are upgraded in place have taken over", t.Done, t.Begun)
-	limit, err := intstr.GetScaledValueFromIntOrPercent(&b.MaxDisconnected, t.Begun, false)
-	if err != nil {
-		limit = 0 // admission rejects such values
-	}
-	named := t.Failed
+	limit, named := tolerated(b.MaxDisconnected, t.Begun), t.Failed
 	switch {
 	case len(t.Failed) > limit:
 		v.State = Failed
@@ -239,10 +232,7 @@ func sidecarsTakenOver(o Observation, b Bounds) Verdict {
 		v.State, named = Waiting, t.Slow
 	}
 	if len(named) > 0 {
-		v.Message += "; " + strings.Join(named[:min(len(named), maxNamedPods)], "; ")
-	}
-	if more := len(named) - maxNamedPods; more > 0 {
-		v.Message += fmt.Sprintf(" and %d more pods", more)
+		v.Message += "; " + namePods(named, "; ")
 	}
 	if t.Excused != "" {
 		v.Message += fmt.Sprintf(" (sidecars of the namespace %s have not, which does not count alone)", t.Excused)

@@ -136,24 +136,34 @@ func (c connectedNamespaces) hasElsewhere(s Sidecar) bool {
 // maxNamedPods is how many pods the message of a gate names.
 const maxNamedPods = 5
 
+// namePods lists pods in the message of a gate.
+func namePods(pods []string, separator string) string {
+	text := strings.Join(pods[:min(len(pods), maxNamedPods)], separator)
+	if more := len(pods) - maxNamedPods; more > 0 {
+		text += fmt.Sprintf(" and %d more pods", more)
+	}
+	return text
+}
+
+// tolerated is how many of so many sidecars a gate lets fail: a number, or a share of them.
+func tolerated(limit intstr.IntOrString, of int) int {
+	n, err := intstr.GetScaledValueFromIntOrPercent(&limit, of, false)
+	if err != nil {
+		return 0 // admission rejects such values, and the strictest limit is the safe one
+	}
+	return n
+}
+
 // tolerates reports whether a gate accepts the sidecars that are missing.
 func (p Proxies) tolerates(limit intstr.IntOrString) bool {
-	n, err := intstr.GetScaledValueFromIntOrPercent(&limit, p.Live, false)
-	if err != nil {
-		// Admission rejects such values. The strictest limit is the safe one.
-		n = 0
-	}
-	return len(p.Missing) <= n
+	return len(p.Missing) <= tolerated(limit, p.Live)
 }
 
 // message describes which sidecars are connected.
 func (p Proxies) message() string {
 	text := fmt.Sprintf("%d of %d sidecars are connected", p.Live-len(p.Missing), p.Live)
 	if len(p.Missing) > 0 {
-		text += ", not those of " + strings.Join(p.Missing[:min(len(p.Missing), maxNamedPods)], ", ")
-	}
-	if more := len(p.Missing) - maxNamedPods; more > 0 {
-		text += fmt.Sprintf(" and %d more pods", more)
+		text += ", not those of " + namePods(p.Missing, ", ")
 	}
 	if p.Excused != "" {
 		text += fmt.Sprintf(" (sidecars of the namespace %s are not, which does not count alone)", p.Excused)

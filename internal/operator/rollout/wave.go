@@ -86,19 +86,22 @@ func (w Wave) Done() bool {
 
 // NextWave chooses the workloads to restart so that their sidecars become those of the target revision.
 func NextWave(workloads []Workload, target string, limits Limits, now time.Time) Wave {
-	byNamespace := map[string][]Workload{}
+	byNamespace, inPlace := map[string][]Workload{}, map[Ref]slotsPlan{}
 	slots := limits.slots()
 	for _, w := range workloads {
 		byNamespace[w.Ref.Namespace] = append(byNamespace[w.Ref.Namespace], w)
-		plan, inPlace := limits.planInPlace(w, target, now)
-		if w.isRestarting(target) || inPlace && plan.isInProgress() {
+		plan, ok := limits.planInPlace(w, target, now)
+		if ok {
+			inPlace[w.Ref] = plan
+		}
+		if w.isRestarting(target) || plan.isInProgress() {
 			slots--
 		}
 	}
 	wave := Wave{Target: target, slots: slots}
 	// The order decides which namespaces get the slots first.
 	for _, namespace := range slices.Sorted(maps.Keys(byNamespace)) {
-		wave.addNamespace(byNamespace[namespace], target, limits, now)
+		wave.addNamespace(byNamespace[namespace], inPlace, limits, now)
 	}
 	slices.SortFunc(wave.Restart, Ref.Compare)
 	slices.SortFunc(wave.InProgress, Ref.Compare)
@@ -111,15 +114,16 @@ func NextWave(workloads []Workload, target string, limits Limits, now time.Time)
 	return wave
 }
 
-// addNamespace adds the workloads of one namespace.
-func (w *Wave) addNamespace(group []Workload, target string, limits Limits, now time.Time) {
+// addNamespace adds the workloads of one namespace. plans are those of the workloads whose sidecars are upgraded in place.
+func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Limits, now time.Time) {
+	target := w.Target
 	slices.SortFunc(group, func(a, b Workload) int { return a.Ref.Compare(b.Ref) })
 	restartable, unavailable := 0, 0
 	var lastReady time.Time
 	var outdated, retries, inPlace []Workload
 	for _, load := range group {
 		w.align(load, limits, now)
-		plan, isInPlace := limits.planInPlace(load, target, now)
+		plan, isInPlace := plans[load.Ref]
 		denied, due := limits.denied(load.Ref, target)
 		if load.isAbsent() && load.Restart.Revision != target {
 			continue
@@ -168,8 +172,7 @@ func (w *Wave) addNamespace(group []Workload, target string, limits Limits, now 
 	pause := lastReady.Add(limits.Pause).Sub(now)
 	available := limits.maxUnavailable(restartable) - unavailable
 	for _, load := range inPlace {
-		plan, _ := limits.planInPlace(load, target, now)
-		available = w.upgradeInPlace(load, plan, limits, available, pause)
+		available = w.upgradeInPlace(load, plans[load.Ref], limits, available, pause)
 	}
 	available = w.choose(outdated, available, pause)
 	w.retry(retries, limits.RejectedRevision, available, pause)
