@@ -8,7 +8,6 @@ import (
 	"time"
 
 	operators "github.com/operator-framework/api/pkg/operators/v2"
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/workqueue"
@@ -54,13 +53,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	}
 	before := live.DeepCopy()
 	condition := upgradeable(meshes.Items)
-	condition.ObservedGeneration, condition.LastTransitionTime = live.Generation, metav1.NewTime(r.Now().Truncate(time.Second))
-	if was := meta.FindStatusCondition(live.Spec.Conditions, condition.Type); was != nil && was.Status == condition.Status && was.Message == condition.Message {
-		// The generation counts writes of this condition too.
-		condition.ObservedGeneration = was.ObservedGeneration
-	}
-	meta.SetStatusCondition(&live.Spec.Conditions, condition)
-	if equality.Semantic.DeepEqual(before.Spec, live.Spec) {
+	condition.LastTransitionTime = metav1.NewTime(r.Now().Truncate(time.Second))
+	if !meta.SetStatusCondition(&live.Spec.Conditions, condition) {
 		return reconcile.Result{}, nil
 	}
 	if err := r.Conditions.Patch(ctx, live, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
