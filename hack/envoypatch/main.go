@@ -89,11 +89,9 @@ func (p *patch) pin(ctx context.Context) error {
 		after.Current.Hashes[architecture] = hashes
 		fmt.Fprintf(p.out, "%s: sha256 of the program %s\n", architecture, hashes.Program)
 	}
-	const machine = "amd64"
 	for program, pin := range map[*string]fetch.Pin{&p.present: p.before.Current, &p.next: after.Current} {
-		release := fetch.EnvoyRelease{Version: pin.Version, Architecture: machine, Hashes: pin.Hashes[machine]}
 		var err error
-		if *program, err = fetch.Envoy(ctx, p.cache, release); err != nil {
+		if *program, err = pin.Local(ctx, p.cache); err != nil {
 			return err
 		}
 	}

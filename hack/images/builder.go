@@ -244,7 +244,11 @@ func (b *builder) baseLayers(ctx context.Context, t *target, img image) ([]v1.La
 	if !img.base.envoy {
 		return layers, sources, nil
 	}
-	pinned, err := fetch.EnvoyFor(t.architecture, fetch.CurrentEnvoy)
+	pins, err := fetch.EnvoyPins()
+	if err != nil {
+		return nil, nil, err
+	}
+	pinned, err := pins.Current.Release(t.architecture)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -299,7 +303,7 @@ func (b *builder) programLayer(file, entrypoint string) (v1.Layer, error) {
 	})
 }
 
-// releaseSuffix is the suffix of the file beside Envoy from which the launcher of a pod with two slots knows that an image is a new one.
+// releaseSuffix is the suffix of the file next to Envoy by which the launcher of a pod with two slots recognizes a new image.
 const releaseSuffix = ".release"
 
 // releaseLayer returns the layer with the version of the image. Images of two versions may have the same Envoy.

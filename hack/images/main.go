@@ -129,20 +129,20 @@ func buildAll(ctx context.Context, b *builder, desired []image, stdout io.Writer
 
 // programs are the commands that fetch a program and print its path.
 var programs = map[string]func(ctx context.Context, cache string) (string, error){
-	"envoy-path":         envoyPath(fetch.CurrentEnvoy),
-	"earlier-envoy-path": envoyPath(fetch.EarlierEnvoy),
+	"envoy-path":         envoyPath(func(p fetch.Pins) fetch.Pin { return p.Current }),
+	"earlier-envoy-path": envoyPath(func(p fetch.Pins) fetch.Pin { return p.Earlier }),
 	"prometheus-path":    fetch.Prometheus,
 	"chromium-path":      fetch.Chromium,
 	"redis-path":         fetch.Redis,
 }
 
-// envoyPath fetches a pinned release of Envoy for the local cluster.
-func envoyPath(of func(fetch.Pins) fetch.Pin) func(ctx context.Context, cache string) (string, error) {
+// envoyPath fetches one of the pinned releases of Envoy.
+func envoyPath(choose func(fetch.Pins) fetch.Pin) func(ctx context.Context, cache string) (string, error) {
 	return func(ctx context.Context, cache string) (string, error) {
-		release, err := fetch.EnvoyFor("amd64", of)
+		pins, err := fetch.EnvoyPins()
 		if err != nil {
 			return "", err
 		}
-		return fetch.Envoy(ctx, cache, release)
+		return choose(pins).Local(ctx, cache)
 	}
 }

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"context"
 	_ "embed" // for envoy.json
 	"encoding/json"
 	"fmt"
@@ -8,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// Go's names of the architectures that have an Envoy.
+// Go's names of the architectures that have an Envoy. The local cluster has amd64.
 const (
 	amd64 = "amd64"
 	arm64 = "arm64"
@@ -63,22 +64,20 @@ func (p Pins) Write(root string) error {
 	return os.WriteFile(filepath.Join(root, filepath.FromSlash(PinsFile)), append(content, '\n'), 0o644)
 }
 
-// EnvoyFor returns a pinned release of Envoy for an architecture; of chooses among all.
-func EnvoyFor(architecture string, of func(Pins) Pin) (EnvoyRelease, error) {
-	all, err := EnvoyPins()
-	if err != nil {
-		return EnvoyRelease{}, err
-	}
-	pin := of(all)
-	hashes, ok := pin.Hashes[architecture]
+// Release returns the release for an architecture.
+func (p Pin) Release(architecture string) (EnvoyRelease, error) {
+	hashes, ok := p.Hashes[architecture]
 	if !ok {
-		return EnvoyRelease{}, fmt.Errorf("no Envoy %s is pinned for the architecture %q", pin.Version, architecture)
+		return EnvoyRelease{}, fmt.Errorf("no Envoy %s is pinned for the architecture %q", p.Version, architecture)
 	}
-	return EnvoyRelease{pin.Version, architecture, hashes}, nil
+	return EnvoyRelease{p.Version, architecture, hashes}, nil
 }
 
-// CurrentEnvoy chooses the release that sidecars run.
-func CurrentEnvoy(p Pins) Pin { return p.Current }
-
-// EarlierEnvoy chooses the release of the earlier minor version.
-func EarlierEnvoy(p Pins) Pin { return p.Earlier }
+// Local returns the path of the program for the local cluster, below the cache folder, and downloads it if it is missing.
+func (p Pin) Local(ctx context.Context, cache string) (string, error) {
+	release, err := p.Release(amd64)
+	if err != nil {
+		return "", err
+	}
+	return Envoy(ctx, cache, release)
+}
