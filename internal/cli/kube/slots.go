@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -12,7 +13,7 @@ import (
 func Slots(pod *corev1.Pod) []string {
 	var slots []string
 	for _, c := range pod.Spec.InitContainers {
-		if names.IsSlot(c.Name) && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+		if ingest.IsSlot(c) {
 			slots = append(slots, c.Name)
 		}
 	}

@@ -47,8 +47,14 @@ func IsInjected(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Spec.InitContainers, isInjected)
 }
 
-func isInjected(c corev1.Container) bool {
-	return isSidecar(c) && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
+func isInjected(c corev1.Container) bool { return isSidecar(c) && keepsRunning(c) }
+
+// IsSlot reports whether an init container of a pod is one of the two slots that a sidecar has which is upgraded in place. A pod with one sidecar has one such
+// container too.
+func IsSlot(c corev1.Container) bool { return names.IsSlot(c.Name) && keepsRunning(c) }
+
+func keepsRunning(c corev1.Container) bool {
+	return c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
 }
 
 func isSidecar(c corev1.Container) bool { return c.Name == names.SidecarContainer }

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -26,7 +27,7 @@ func slottedPod(pod *corev1.Pod) (rollout.SlottedPod, bool) {
 	found := 0
 	for i, name := range []string{names.SidecarContainer, names.StandbyContainer} {
 		for _, c := range pod.Spec.InitContainers {
-			if c.Name == name && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			if c.Name == name && ingest.IsSlot(c) {
 				p.Slots[i] = slotOf(c, pod.Status.InitContainerStatuses)
 				found++
 			}
