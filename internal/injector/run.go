@@ -135,7 +135,7 @@ type Config struct {
 	InPlace bool
 	// DrainBound is when a slot cuts the connections of an Envoy that drains; 0 selects the default.
 	DrainBound time.Duration
-	// SlotsLevel tells pods with slots apart that need more than new images to be upgraded.
+	// SlotsLevel is the level of pods with two slots: pods of another level need more than new images to be upgraded.
 	SlotsLevel int
 	// WebhookAddress and HealthAddress are those of the servers.
 	WebhookAddress, HealthAddress string

@@ -61,7 +61,7 @@ func TestOperatorIsNotUpgradedWithinAnUpgradeOfAMesh(t *testing.T) {
 		}
 		got := meta.FindStatusCondition(condition.Spec.Conditions, operators.Upgradeable)
 		if got == nil || got.Status != step.want || len(condition.Spec.Conditions) != 2 {
-			t.Errorf("%s: the conditions are %+v, want Upgradeable %s beside the other one", step.name, condition.Spec.Conditions, step.want)
+			t.Errorf("%s: the conditions are %+v, want Upgradeable %s and the other one", step.name, condition.Spec.Conditions, step.want)
 		} else if step.want == metav1.ConditionFalse && !strings.Contains(got.Message, "Mesh osm is upgraded from v0.4.0 to v0.5.0") {
 			t.Errorf("%s: the message is %q", step.name, got.Message)
 		}

@@ -52,7 +52,7 @@ func (s *Store) announce(stream *Stream, epoch uint64) {
 	s.updateTakeovers(stream.peer.PodUID)
 }
 
-// updateTakeovers tells the streams of a pod which of their Envoys have a successor.
+// updateTakeovers updates what the streams of a pod know about the successors of their Envoys.
 func (s *Store) updateTakeovers(uid string) {
 	streams := s.streams[uid]
 	for _, stream := range streams {

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// releaseSuffix is the suffix of a file beside the program, which tells images with the same program apart. It is optional.
+// releaseSuffix is the suffix of an optional file next to the program. Images with the same program have different files.
 const releaseSuffix = ".release"
 
 // buildOf identifies the Envoy of an image: its program, and what the image says about its release. A slot that gets a new release takes over also if the program is
