@@ -21,13 +21,7 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 	} {
 		create(t, admin, parse(t, text))
 	}
-	role, err := os.ReadFile("../rbac/role.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := admin.Create(t.Context(), parse(t, string(role))); client.IgnoreAlreadyExists(err) != nil {
-		t.Fatal(err)
-	}
+	createOperatorRole(t, admin)
 	operator, injector := newClientOf(t, server, operatorName), newClientOf(t, server, injectorName)
 	object := func(kind, namespace, name, more string) string {
 		version := map[string]string{
@@ -90,4 +84,16 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 	// Users are not affected.
 	awaitCreation(t, admin, object("Secret", "bounded", "database", ""), "")
 	awaitCreation(t, admin, object("ConfigMap", "kube-system", "aws-auth", ""), "")
+}
+
+// createOperatorRole creates the ClusterRole of the operator, which several tests bind.
+func createOperatorRole(t *testing.T, admin client.Client) {
+	t.Helper()
+	role, err := os.ReadFile("../rbac/role.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.Create(t.Context(), parse(t, string(role))); client.IgnoreAlreadyExists(err) != nil {
+		t.Fatal(err)
+	}
 }

@@ -2,7 +2,6 @@ package crd_test
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -33,13 +32,7 @@ func testSlotsHaveImagesOfTheMesh(t *testing.T, server *rest.Config, admin clien
 	} {
 		create(t, admin, parse(t, text))
 	}
-	role, err := os.ReadFile("../rbac/role.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := admin.Create(t.Context(), parse(t, string(role))); client.IgnoreAlreadyExists(err) != nil {
-		t.Fatal(err)
-	}
+	createOperatorRole(t, admin)
 	operator, forged := newClientOf(t, server, operatorName), newClientOf(t, server, forgedName)
 	image := func(list, name, image string) string {
 		return `{"spec": {"` + list + `": [{"name": "` + name + `", "image": "` + image + `"}]}}`

@@ -3,7 +3,6 @@ package crd_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -24,11 +23,7 @@ func testOnlyTheOperatorOpensAMesh(t *testing.T, server *rest.Config, admin clie
 	} {
 		create(t, admin, parse(t, text))
 	}
-	role, err := os.ReadFile("../rbac/role.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	create(t, admin, parse(t, string(role)))
+	createOperatorRole(t, admin)
 	editor, operator := newClientOf(t, server, "editor"), newClientOf(t, server, "operator")
 	config := func(annotations string) string {
 		return "{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: opened-system, annotations: {" + annotations + "}}}"

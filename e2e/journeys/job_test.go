@@ -19,7 +19,13 @@ import (
 func TestJobSucceedsFromFirstRequestAndCompletes(t *testing.T) {
 	t.Parallel()
 	s := sharedFixture(t)
-	ns := meshNamespace(t, "job")
+	runWorker(t, s, meshNamespace(t, "job"), 1, func(pod *corev1.Pod) *corev1.Pod { return pod })
+}
+
+// runWorker runs a Job whose pod has a sidecar and sends five requests at once, which all succeed. It returns the pod after the Job has completed. retries is how often
+// the pod may fail, and prepare completes it.
+func runWorker(t *testing.T, s *fixture, ns string, retries int32, prepare func(*corev1.Pod) *corev1.Pod) *corev1.Pod {
+	t.Helper()
 	policy := grant{namespace: s.server.namespace, name: ns, destination: "server", source: ns + "/worker", rules: []string{"paths:books"}}.String()
 	applyPolicies(t, policy)
 	t.Cleanup(func() { _ = cluster.Remove(context.Background(), policy) })
@@ -28,10 +34,13 @@ func TestJobSucceedsFromFirstRequestAndCompletes(t *testing.T) {
 	pod.Spec.RestartPolicy = corev1.RestartPolicyNever
 	container := &pod.Spec.Containers[0]
 	container.Args, container.ReadinessProbe = []string{"request", s.server.url("/books"), "--count", "5"}, nil
-	once := int32(0)
+	application := container.Name
+	pod = prepare(pod)
 	job := &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "worker"},
-		Spec:       batchv1.JobSpec{BackoffLimit: &once, Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec}},
+		Spec: batchv1.JobSpec{BackoffLimit: &retries, Template: corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec,
+		}},
 	}
 	must(t, cluster.Create(t.Context(), account, job))
 	eventually(t, podLimit, "the Job is complete", func(ctx context.Context) (bool, string, error) {
@@ -46,11 +55,12 @@ func TestJobSucceedsFromFirstRequestAndCompletes(t *testing.T) {
 	if len(all.Items) != 1 || !hasSidecar(&all.Items[0]) {
 		t.Fatalf("the Job has %d pods, want one with a sidecar", len(all.Items))
 	}
-	logs, err := cluster.Logs(t.Context(), ns, all.Items[0].Name, container.Name, 10)
+	logs, err := cluster.Logs(t.Context(), ns, all.Items[0].Name, application, 10)
 	must(t, err)
 	var result report.Requests
 	must(t, json.Unmarshal([]byte(logs), &result))
 	requireNoFailures(t, &result, 5)
+	return &all.Items[0]
 }
 
 // hasSidecar reports whether a pod has a sidecar.

@@ -2,20 +2,14 @@ package journeys
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
-	"github.com/openservicemesh/osm-operator/e2e/report"
 	"github.com/openservicemesh/osm-operator/internal/cli"
 	"github.com/openservicemesh/osm-operator/internal/injector/inject"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -26,42 +20,11 @@ func TestJobWithSlotsCompletes(t *testing.T) {
 	t.Parallel()
 	s := sharedFixture(t)
 	ns := createNamespace(t, "slotjob", names.DefaultMesh)
-	policy := grant{namespace: s.server.namespace, name: ns, destination: "server", source: ns + "/worker", rules: []string{"paths:books"}}.String()
-	applyPolicies(t, policy)
-	t.Cleanup(func() { _ = cluster.Remove(context.Background(), policy) })
-
-	account, pod := cluster.TestPod(ns, "worker")
-	pod.Spec.RestartPolicy = corev1.RestartPolicyNever
-	container := &pod.Spec.Containers[0]
-	container.Args, container.ReadinessProbe = []string{"request", s.server.url("/books"), "--count", "5"}, nil
-	application := container.Name
-	pod, _ = withSlots(t, ns, pod)
-	never := int32(0)
-	job := &batchv1.Job{
-		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "worker"},
-		Spec: batchv1.JobSpec{BackoffLimit: &never, Template: corev1.PodTemplateSpec{
-			ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec,
-		}},
-	}
-	must(t, cluster.Create(t.Context(), account, job))
-	eventually(t, podLimit, "the Job is complete", func(ctx context.Context) (bool, string, error) {
-		var now batchv1.Job
-		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(job), &now); err != nil {
-			return false, "", err
-		}
-		return now.Status.Succeeded == 1, fmt.Sprintf("%+v", now.Status), nil
+	pod := runWorker(t, s, ns, 0, func(pod *corev1.Pod) *corev1.Pod {
+		slotted, _ := withSlots(t, ns, pod)
+		return slotted
 	})
-	var all corev1.PodList
-	must(t, cluster.Client.List(t.Context(), &all, client.InNamespace(ns), client.MatchingLabels{lab.AppLabel: "worker"}))
-	if len(all.Items) != 1 {
-		t.Fatalf("the Job has %d pods", len(all.Items))
-	}
-	expectOrderlyEnd(t, &all.Items[0], application)
-	logs, err := cluster.Logs(t.Context(), ns, all.Items[0].Name, application, 10)
-	must(t, err)
-	var result report.Requests
-	must(t, json.Unmarshal([]byte(logs), &result))
-	requireNoFailures(t, &result, 5)
+	expectOrderlyEnd(t, pod, pod.Spec.Containers[0].Name)
 }
 
 // expectOrderlyEnd checks that both slots ended, without an error, after the application.
