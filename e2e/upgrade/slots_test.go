@@ -38,7 +38,15 @@ metadata: {name: %[2]s-streams, namespace: %[1]s}
 spec:
   destination: {kind: ServiceAccount, name: %[2]s, namespace: %[1]s}
   sources: [{kind: ServiceAccount, name: buyer, namespace: %[1]s}]
-  rules: [{kind: TCPRoute, name: lines}, {kind: HTTPRouteGroup, name: streams}]
+  rules: [{kind: HTTPRouteGroup, name: streams}]
+---
+apiVersion: access.smi-spec.io/v1alpha3
+kind: TrafficTarget
+metadata: {name: %[2]s-lines, namespace: %[1]s}
+spec:
+  destination: {kind: ServiceAccount, name: %[2]s, namespace: %[1]s}
+  sources: [{kind: ServiceAccount, name: buyer, namespace: %[1]s}]
+  rules: [{kind: TCPRoute, name: lines}]
 ---
 `
 
