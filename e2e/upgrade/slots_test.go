@@ -62,13 +62,15 @@ type inPlaceUpgrade struct {
 	// the new Envoy serves.
 	sessions    int
 	every, held time.Duration
+	// returned is how many slots have the first image at the end: one when it serves again, two after the second Envoy has drained.
+	returned int
 }
 
 // shortUpgrade changes the image of the sidecar to a patched Envoy of the same version.
 func shortUpgrade(t *testing.T) inPlaceUpgrade {
 	return inPlaceUpgrade{
 		first: currentEnvoy(t), second: loadEnvoy(t, "patched", patched), version: cluster.Version,
-		rate: "100", sessions: 3, every: 200 * time.Millisecond, held: 5 * time.Second,
+		rate: "100", sessions: 3, every: 200 * time.Millisecond, held: 5 * time.Second, returned: 1,
 	}
 }
 
@@ -78,7 +80,7 @@ func fullUpgrade(t *testing.T) inPlaceUpgrade {
 	addFaultyVersions(t, next)
 	return inPlaceUpgrade{
 		first: loadEnvoy(t, "earlier", earlier), second: currentEnvoy(t), version: faulty(next),
-		rate: "1000", sessions: 201, every: 2 * time.Second, held: 10 * time.Minute,
+		rate: "1000", sessions: 201, every: 2 * time.Second, held: 10 * time.Minute, returned: 2,
 	}
 }
 
@@ -115,7 +117,7 @@ func TestSidecarIsUpgradedInPlace(t *testing.T) {
 		m.awaitResult(v1alpha1.ResultSucceeded, cluster.Version, u.version)
 	}
 	m.change(fmt.Sprintf(`{"version":%q,"sidecar":{"image":%q}}`, cluster.Version, u.first))
-	s.awaitSlots("both slots have the first image again", u.first, 2)
+	s.awaitSlots("the first Envoy serves again", u.first, u.returned)
 	result, err := requests.Stop(t.Context())
 	must(t, err)
 	t.Logf("%d requests: %v, %d skipped, late by up to %s; %d connections and streams", result.Requests, result.Outcomes, result.Skipped, result.Late, u.sessions)
@@ -233,6 +235,8 @@ func (s shop) slots(ctx context.Context, app string) []string {
 // awaitSlots waits until at least so many slots of each app have an image, and no sidecar of the mesh is outdated.
 func (s shop) awaitSlots(what, image string, atLeast int) {
 	s.t.Helper()
+	start := time.Now()
+	defer func() { s.t.Logf("%5.1fs: %s", time.Since(start).Seconds(), what) }()
 	must(s.t, lab.Until(s.t.Context(), upgradeLimit, what, func(ctx context.Context) (bool, string, error) {
 		live, err := s.mesh.read(ctx)
 		if err != nil || live.Status.Proxies == nil {
