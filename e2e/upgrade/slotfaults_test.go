@@ -69,13 +69,13 @@ func TestSlotFaults(t *testing.T) {
 		t.Fatal("faults are caused from the machine of the cluster: unset CLUSTER")
 	}
 	addVersions(t, map[string]string{rejectingFault: loadEnvoy(t, rejectingFault, rejecting), endingFault: loadEnvoy(t, endingFault, ending)})
-	f := slotFaults{first: currentEnvoy(t), second: loadEnvoy(t, "patched", patched)}
+	f := slotFaults{second: loadEnvoy(t, "patched", patched)}
 	m := newMesh(t, "slotfaults", cluster.Version)
 	m.change(`{"upgrade":{"dataPlane":{"restart":"InPlace"}}}`)
 	m.awaitInjector("--in-place=true")
 	f.shop = deployCart(t, m)
 	f.outsider = deployStranger(t)
-	f.awaitSlots("both slots have the first image", f.first, 2)
+	f.first = f.slots(t.Context(), cart)[0]
 	rows := []string{"| Fault | Requests | Failed | Allowed | Requests failed for | Connections cut |", "|---|---|---|---|---|---|"}
 	for _, fault := range slotFaultList {
 		t.Run(strings.ReplaceAll(fault.name, " ", "_"), func(t *testing.T) {
