@@ -220,12 +220,7 @@ func (s shop) slots(ctx context.Context, app string) []string {
 	s.t.Helper()
 	pod, err := cluster.Pod(ctx, s.namespace, lab.AppLabel, app)
 	must(s.t, err)
-	var images []string
-	for _, c := range pod.Spec.InitContainers {
-		if names.IsSlot(c.Name) {
-			images = append(images, c.Image)
-		}
-	}
+	images := slotImages(*pod)
 	if len(images) != 2 {
 		s.t.Fatalf("%s has %d slots, want two", app, len(images))
 	}
@@ -322,4 +317,15 @@ func unreadyEndpoints(object any) []string {
 		found = append(found, "an EndpointSlice was empty")
 	}
 	return found
+}
+
+// slotImages returns the images of the slots of a pod.
+func slotImages(pod corev1.Pod) []string {
+	var images []string
+	for _, c := range pod.Spec.InitContainers {
+		if names.IsSlot(c.Name) {
+			images = append(images, c.Image)
+		}
+	}
+	return images
 }
