@@ -39,8 +39,8 @@ const (
 )
 
 var slotFaultList = []slotFault{
-	{name: "a new Envoy rejects its configuration", cause: func(f slotFaults) { f.rollBack(rejectingFault) }},
-	{name: "a new Envoy ends at once", cause: func(f slotFaults) { f.rollBack(endingFault) }},
+	{name: "a new Envoy rejects its configuration", cause: func(f slotFaults) { f.rollBack(rejectingFault, "ConfigurationAccepted") }},
+	{name: "a new Envoy ends at once", cause: func(f slotFaults) { f.rollBack(endingFault, "SidecarsTakenOver") }},
 	{name: "the serving Envoy: kill -9 after it took over", down: 5 * time.Second, cause: func(f slotFaults) {
 		f.mesh.change(fmt.Sprintf(`{"sidecar":{"image":%q}}`, f.second))
 		f.awaitSlots("the new Envoy serves", f.second, 1)
@@ -143,12 +143,12 @@ func downFor(r *report.Requests) time.Duration {
 }
 
 // rollBack upgrades the mesh to a version with a fault, and waits until it is rolled back by itself. No image may be set: it would be that of each version.
-func (f slotFaults) rollBack(fault string) {
+func (f slotFaults) rollBack(fault, gate string) {
 	f.t.Helper()
 	f.mesh.change(`{"version":"` + faulty(fault) + `"}`)
 	entry := f.mesh.awaitResult(v1alpha1.ResultRolledBack, cluster.Version, faulty(fault))
-	if !strings.Contains(entry.Reason, "SidecarsTakenOver") {
-		f.t.Errorf("the reason is %q, want the gate SidecarsTakenOver", entry.Reason)
+	if !strings.Contains(entry.Reason, gate) {
+		f.t.Errorf("the reason is %q, want the gate %s", entry.Reason, gate)
 	}
 	f.mesh.change(`{"version":"` + cluster.Version + `"}`)
 	f.awaitSlots("both slots have the first image", f.first, 2)
