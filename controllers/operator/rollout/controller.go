@@ -190,6 +190,7 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 	if err := r.checkStep(s); err != nil {
 		return err
 	}
+	r.observeImages(s)
 	if err := r.observeSlots(ctx, s); err != nil {
 		return err
 	}

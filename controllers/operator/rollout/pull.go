@@ -14,8 +14,18 @@ import (
 type Images interface {
 	// Nodes returns the nodes that have an image, after it has asked all to pull it. nil stands for all nodes.
 	Nodes(ctx context.Context, mesh *v1alpha1.Mesh, image pull.Image) (rollout.Nodes, error)
+	// Unusable returns why the Envoy of an image does not run; empty if it does, and before it was tried.
+	Unusable(reference string) string
 	// End removes what pulls images for a mesh.
 	End(ctx context.Context, mesh *v1alpha1.Mesh, namespace string) error
+}
+
+// observeImages adds which images cannot be used.
+func (r *Reconciler) observeImages(s *scope) {
+	for name, target := range s.situation.Limits.Slots {
+		target.Unusable = r.Images.Unusable(target.Image)
+		s.situation.Limits.Slots[name] = target
+	}
 }
 
 // pullImage leaves out the slots of the wave whose nodes do not have their image yet. If nodes cannot be asked, the slots get it at once.

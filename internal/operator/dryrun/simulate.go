@@ -194,6 +194,9 @@ func (Pulls) Nodes(context.Context, *v1alpha1.Mesh, pull.Image) (rollout.Nodes, 
 	return nil, nil
 }
 
+// Unusable returns nothing: all images can be used.
+func (Pulls) Unusable(string) string { return "" }
+
 // End does nothing.
 func (Pulls) End(context.Context, *v1alpha1.Mesh, string) error { return nil }
 

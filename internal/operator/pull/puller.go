@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -21,6 +22,9 @@ import (
 // Timeout is how long the nodes may take. After that, slots get the image on all of them, and what keeps them from starting is seen there.
 const Timeout = 2 * time.Minute
 
+// Memory is how long an image counts as unusable. After that it is tried again, because a tag can get another content.
+const Memory = 10 * time.Minute
+
 // Puller lets nodes pull images, for all meshes. It reads from the API server, and only during upgrades in place.
 type Puller struct {
 	client client.Client
@@ -30,14 +34,22 @@ type Puller struct {
 	mu sync.Mutex
 	// ended are the meshes that have no DaemonSet.
 	ended map[types.UID]bool
+	// unusable are the images whose Envoys do not run.
+	unusable map[string]failure
+}
+
+// failure is why the Envoy of an image does not run, and when it was tried.
+type failure struct {
+	reason string
+	at     time.Time
 }
 
 // New returns a Puller that writes with a client, and reads live.
 func New(c client.Client, live client.Reader, now func() time.Time) *Puller {
-	return &Puller{client: c, live: live, now: now, ended: map[types.UID]bool{}}
+	return &Puller{client: c, live: live, now: now, ended: map[types.UID]bool{}, unusable: map[string]failure{}}
 }
 
-// Nodes returns the nodes that have an image, after it has asked all to pull it. nil stands for all nodes: their time is over.
+// Nodes returns the nodes that have an image whose Envoy runs, after it has asked all to pull it. nil stands for all nodes: their time is over.
 func (p *Puller) Nodes(ctx context.Context, mesh *v1alpha1.Mesh, image Image) (rollout.Nodes, error) {
 	p.setEnded(mesh, false)
 	desired := image.daemonSet(mesh)
@@ -62,23 +74,50 @@ func (p *Puller) Nodes(ctx context.Context, mesh *v1alpha1.Mesh, image Image) (r
 	if err := p.live.List(ctx, &pods, client.InNamespace(image.Namespace), client.MatchingLabels(desired.Spec.Selector.MatchLabels)); err != nil {
 		return nil, fmt.Errorf("the pods of the DaemonSet %s/%s cannot be listed: %w", desired.Namespace, desired.Name, err)
 	}
-	nodes := rollout.Nodes{}
+	nodes, reason := rollout.Nodes{}, ""
 	for i := range pods.Items {
-		if hasPulled(&pods.Items[i]) {
+		switch ended := endOf(&pods.Items[i]); {
+		case ended == nil:
+		case ended.ExitCode == 0:
 			nodes[pods.Items[i].Spec.NodeName] = true
+		default:
+			reason = fmt.Sprintf("the Envoy of the image %s does not run: `%s --version` ended with the exit code %d on the node %s",
+				image.Reference, envoyProgram, ended.ExitCode, pods.Items[i].Spec.NodeName)
 		}
 	}
+	if len(nodes) > 0 {
+		reason = "" // the cause is the other node
+	}
+	p.setUnusable(image.Reference, reason)
 	return nodes, nil
 }
 
-// hasPulled reports whether the node of a pod has the image: its container was created, whatever became of it.
-func hasPulled(pod *corev1.Pod) bool {
+// endOf returns how Envoy of a pod's image ended; nil while the image is pulled, and while Envoy runs for the first time.
+func endOf(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 	for _, status := range pod.Status.InitContainerStatuses {
-		if status.Name == pullContainer && status.ImageID != "" {
-			return true
+		if status.Name == pullContainer {
+			return cmp.Or(status.State.Terminated, status.LastTerminationState.Terminated)
 		}
 	}
-	return false
+	return nil
+}
+
+// Unusable returns why the Envoy of an image does not run; empty if it does on any node, before one has tried, and a while after.
+func (p *Puller) Unusable(reference string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f := p.unusable[reference]; p.now().Sub(f.at) < Memory {
+		return f.reason
+	}
+	return ""
+}
+
+func (p *Puller) setUnusable(reference, reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.unusable[reference] = (failure{reason, p.now()}); reason == "" {
+		delete(p.unusable, reference)
+	}
 }
 
 // End deletes the DaemonSets of a mesh.

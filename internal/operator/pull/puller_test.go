@@ -3,6 +3,7 @@ package pull
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,11 +58,11 @@ func (c *cluster) daemonSets(t *testing.T) []appsv1.DaemonSet {
 }
 
 // run simulates the pod of a DaemonSet on a node.
-func (c *cluster) run(t *testing.T, set appsv1.DaemonSet, node, imageID string) {
+func (c *cluster) run(t *testing.T, set appsv1.DaemonSet, node string, ended *corev1.ContainerStateTerminated) {
 	t.Helper()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: set.Namespace, Name: set.Name + "-" + node, Labels: set.Spec.Template.Labels}, Spec: set.Spec.Template.Spec}
 	pod.Spec.NodeName = node
-	pod.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: pullContainer, ImageID: imageID}}
+	pod.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: pullContainer, State: corev1.ContainerState{Terminated: ended}}}
 	if err := c.Create(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}
@@ -84,10 +85,17 @@ func TestNodesWithTheImageAreKnown(t *testing.T) {
 	if len(sets) != 1 {
 		t.Fatalf("there are %d DaemonSets, want one", len(sets))
 	}
-	c.run(t, sets[0], "one", "sha256:1")
-	c.run(t, sets[0], "two", "")
+	c.run(t, sets[0], "three", &corev1.ContainerStateTerminated{ExitCode: 132})
+	if got := nodes(image); len(got) > 0 || !strings.Contains(p.Unusable(image.Reference), "exit code 132 on the node three") {
+		t.Errorf("the image runs on %v, and is unusable because %q", got, p.Unusable(image.Reference))
+	}
+	c.run(t, sets[0], "one", &corev1.ContainerStateTerminated{})
+	c.run(t, sets[0], "two", nil)
 	if diff := cmp.Diff(rollout.Nodes{"one": true}, nodes(image)); diff != "" {
 		t.Errorf("nodes with the image (-want +got): %s", diff)
+	}
+	if reason := p.Unusable(image.Reference); reason != "" {
+		t.Errorf("an image that runs on a node is unusable: %s", reason)
 	}
 	c.now = noon.Add(Timeout + time.Second)
 	if got := nodes(image); got != nil {

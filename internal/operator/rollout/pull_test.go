@@ -5,6 +5,21 @@ import (
 	"testing"
 )
 
+// An image whose Envoy does not run must reach no pod, and end the upgrade.
+func TestUnusableImageIsNotUsed(t *testing.T) {
+	const reason = "the Envoy of the image new does not run"
+	limits := inPlace()
+	limits.Slots["new"] = SlotTarget{Image: newEnvoy, Level: "1", Unusable: reason}
+	workloads := []Workload{slotted("shop", "web", outdatedPod)}
+	if wave := NextWave(workloads, "new", limits, noon); len(wave.Patches)+len(wave.Restart) > 0 || len(wave.Blocked) != 1 || wave.Blocked[0].Reason != reason {
+		t.Errorf("the wave is %+v, want the workload blocked", wave)
+	}
+	verdict := sidecarsTakenOver(Observation{TakeOvers: CountTakeOvers(workloads, "new", limits, noon)}, Bounds{})
+	if verdict.State != Failed || verdict.Message != reason {
+		t.Errorf("the gate says %+v", verdict)
+	}
+}
+
 func TestSlotsWaitForTheImageOnTheirNode(t *testing.T) {
 	pulled, missing, prepared, unscheduled := PodPatch{Pod: "a", Node: "one", Image: "new"}, PodPatch{Pod: "b", Node: "two", Image: "new"},
 		PodPatch{Pod: "c", Node: "two", Image: "old"}, PodPatch{Pod: "d", Image: "new"}

@@ -47,6 +47,8 @@ type SlotTarget struct {
 	// Image is the image of its sidecars, and Init that of its init containers. Level is empty if the revision does not know slots: then pods with slots are
 	// restarted for it.
 	Image, Init, Level string
+	// Unusable is why the Envoy of the image does not run; empty if it does, and before it was tried.
+	Unusable string
 }
 
 // PodPatch changes the image of a slot.
