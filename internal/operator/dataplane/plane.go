@@ -37,6 +37,8 @@ type Plane struct {
 	now  func() time.Time
 	// foreign watches the kinds of other projects.
 	foreign *foreignWatches
+	// times corrects what other clocks have written.
+	times foreignTimes
 }
 
 // New returns a Plane whose watches start with the manager.
@@ -98,17 +100,17 @@ func (p *Plane) workloads(ctx context.Context, mesh string, matches func(member 
 	return o.workloads(), nil
 }
 
-// pods returns the matching pods of the cache, which share memory with it and must not be changed.
+// pods returns the matching pods of the cache with corrected times. They share memory with it and must not be changed.
 func (p *Plane) pods(ctx context.Context, matches func(member string, pod *corev1.Pod) bool) ([]corev1.Pod, error) {
 	var list corev1.PodList
 	if err := p.cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("the pods with sidecars cannot be listed: %w", err)
 	}
-	members := p.members(ctx)
+	members, now := p.members(ctx), p.now()
 	var found []corev1.Pod
 	for i := range list.Items {
 		if pod := &list.Items[i]; matches(members(pod.Namespace), pod) {
-			found = append(found, *pod)
+			found = append(found, *p.times.pod(pod, now))
 		}
 	}
 	return found, nil
@@ -155,7 +157,7 @@ func (p *Plane) readStates(ctx context.Context, o *observation) error {
 		var unread *unreadError
 		switch {
 		case err == nil:
-			o.states[ref] = stateOf(object)
+			o.states[ref] = p.stateOf(object)
 		case errors.As(err, &unread):
 			o.unread[ref] = unread.Error()
 		case !apierrors.IsNotFound(err):
@@ -174,6 +176,13 @@ func (p *Plane) read(ctx context.Context, ref rollout.Ref) (client.Object, error
 		}
 	}
 	return object, p.cache.Get(ctx, client.ObjectKeyFromObject(object), object)
+}
+
+// stateOf reads the object of a workload, with corrected times.
+func (p *Plane) stateOf(object client.Object) state {
+	s := stateOf(object)
+	s.rolledOut = p.times.correct(object.GetUID(), "rollout", s.rolledOut, p.now())
+	return s
 }
 
 func (p *Plane) readBudgets(ctx context.Context, o *observation) error {

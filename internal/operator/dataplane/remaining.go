@@ -135,7 +135,7 @@ func (p *Plane) WorkloadsForTeardown(ctx context.Context, mesh, target string) (
 func (p *Plane) restarted(ctx context.Context, matches func(revision string) bool) (map[rollout.Ref]state, error) {
 	states := map[rollout.Ref]state{}
 	add := func(kind string, object client.Object) {
-		if s := stateOf(object); matches(parseRestart(s.restart).Revision) {
+		if s := p.stateOf(object); matches(parseRestart(s.restart).Revision) {
 			states[rollout.Ref{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}] = s
 		}
 	}
@@ -187,8 +187,8 @@ func (p *Plane) readLastReady(ctx context.Context, workloads []rollout.Workload,
 			return fmt.Errorf("the pods of %s cannot be listed: %w", w.Ref, err)
 		}
 		for i := range pods.Items {
-			if _, since := readiness(&pods.Items[i]); since.After(w.ReadySince) {
-				w.ReadySince = since
+			if _, since := readiness(p.times.pod(&pods.Items[i], p.now())); since.After(w.ReadySince) {
+				w.ReadySince = notBefore(since, w.Restart.At)
 			}
 		}
 	}
