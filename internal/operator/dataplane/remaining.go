@@ -188,7 +188,7 @@ func (p *Plane) readLastReady(ctx context.Context, workloads []rollout.Workload,
 		}
 		for i := range pods.Items {
 			if _, since := readiness(p.times.pod(&pods.Items[i], p.now())); since.After(w.ReadySince) {
-				w.ReadySince = notBefore(since, w.Restart.At)
+				w.ReadySince = notBefore(since, w.Restart.At, p.now())
 			}
 		}
 	}

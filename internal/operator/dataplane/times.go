@@ -73,9 +73,10 @@ func (f *foreignTimes) pod(pod *corev1.Pod, now time.Time) *corev1.Pod {
 	return corrected
 }
 
-// notBefore returns when a workload became ready, which is not before the operator restarted it, whatever the clock of its nodes says; zero for never.
-func notBefore(ready, restarted time.Time) time.Time {
-	if !ready.IsZero() && restarted.After(ready) {
+// notBefore returns when a workload became ready, which is not before the operator restarted it, whatever the clock of its nodes says; zero for never. The
+// operator that restarted it may have been another one, whose clock was ahead.
+func notBefore(ready, restarted, now time.Time) time.Time {
+	if !ready.IsZero() && restarted.After(ready) && !restarted.After(now) {
 		return restarted
 	}
 	return ready

@@ -87,7 +87,7 @@ func (o observation) workloads() []rollout.Workload {
 		if !w.Ready {
 			w.ReadySince = time.Time{}
 		}
-		w.ReadySince = notBefore(w.ReadySince, w.Restart.At)
+		w.ReadySince = notBefore(w.ReadySince, w.Restart.At, o.now)
 		list = append(list, *w)
 	}
 	slices.SortFunc(list, func(a, b rollout.Workload) int { return a.Ref.Compare(b.Ref) })
