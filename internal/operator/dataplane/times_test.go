@@ -15,7 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// skewedMesh has a Deployment that was restarted and is ready again, and one that is outdated. The clock of the node of the former differs from that
+// skewedMesh has a Deployment that was restarted and is ready again, and one that is outdated. The clock of the node of the restarted one differs from that
 // of the operator. The Plane observes them at the time that the result points to.
 func skewedMesh(t *testing.T, skew time.Duration) (*Plane, *time.Time) {
 	t.Helper()
