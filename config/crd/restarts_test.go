@@ -31,11 +31,11 @@ func foreignDefinition(group, version, kind, plural string) *apiextensionsv1.Cus
 }
 
 // testWorkloadsAreOnlyRestarted patches workloads of applications as the operator. Its role permits each patch.
-func testWorkloadsAreOnlyRestarted(t *testing.T, server *rest.Config, admin client.Client) {
+func testWorkloadsAreOnlyRestarted(t *testing.T, server *rest.Config) {
 	const operatorName = "system:serviceaccount:osm-operator-system:osm-operator"
 	envtest.Install(t, server,
 		foreignDefinition("argoproj.io", "v1alpha1", "Rollout", "rollouts"), foreignDefinition("apps.kruise.io", "v1alpha1", "CloneSet", "clonesets"))
-	admin = newClient(t, server)
+	admin := newClient(t, server)
 	workload := func(version, kind, namespace string) string {
 		return "{apiVersion: " + version + ", kind: " + kind + ", metadata: {name: web, namespace: " + namespace + "}, spec: {selector: {matchLabels: {app: a}}, " +
 			"template: {metadata: {labels: {app: a}}, spec: {containers: [{name: a, image: a}]}}}}"

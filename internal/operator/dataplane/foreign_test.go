@@ -156,19 +156,27 @@ func TestForeignWorkloadsAreRestarted(t *testing.T) {
 	}{
 		"Rollout": {
 			pod("web-5c-a", "osm-v0-1-0", "ReplicaSet", "web-5c", func(p *corev1.Pod) { p.Labels["rollouts-pod-template-hash"] = "5c" }),
-			foreign(t, rolloutText), []string{"spec", "restartAt"}, "2026-11-20T13:00:00Z",
+			foreign(t, rolloutText),
+			[]string{"spec", "restartAt"},
+			"2026-11-20T13:00:00Z",
 		},
 		"CloneSet": {
 			pod("pool-a", "osm-v0-1-0", "CloneSet", "pool", func(p *corev1.Pod) { p.OwnerReferences[0].APIVersion = "apps.kruise.io/v1alpha1" }),
-			foreign(t, cloneSetText), []string{"spec", "template", "metadata", "annotations", names.RestartAnnotation}, "osm-v0-2-0 2026-11-20T13:00:00Z",
+			foreign(t, cloneSetText),
+			[]string{"spec", "template", "metadata", "annotations", names.RestartAnnotation},
+			"osm-v0-2-0 2026-11-20T13:00:00Z",
 		},
 		"StatefulSet of OpenKruise": {
 			pod("db-0", "osm-v0-1-0", "StatefulSet", "db", func(p *corev1.Pod) { p.OwnerReferences[0].APIVersion = "apps.kruise.io/v1beta1" }),
-			foreign(t, kruiseSetText), []string{"spec", "template", "metadata", "annotations", names.RestartAnnotation}, "osm-v0-2-0 2026-11-20T13:00:00Z",
+			foreign(t, kruiseSetText),
+			[]string{"spec", "template", "metadata", "annotations", names.RestartAnnotation},
+			"osm-v0-2-0 2026-11-20T13:00:00Z",
 		},
 		"DeploymentConfig": {
 			pod("desk-3-a", "osm-v0-1-0", "ReplicationController", "desk-3", func(p *corev1.Pod) { p.Labels["deploymentconfig"] = "desk" }),
-			foreign(t, deploymentConfigText), []string{"spec", "template", "metadata", "annotations", names.RestartAnnotation}, "osm-v0-2-0 2026-11-20T13:00:00Z",
+			foreign(t, deploymentConfigText),
+			[]string{"spec", "template", "metadata", "annotations", names.RestartAnnotation},
+			"osm-v0-2-0 2026-11-20T13:00:00Z",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

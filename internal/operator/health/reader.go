@@ -112,7 +112,6 @@ func (r *Reader) pods(ctx context.Context, s Target) ([]corev1.Pod, error) {
 	return owned, nil
 }
 
-// apps are the app labels of the pods of components.
 // ownVersion returns the pods of the version of the target.
 func (s Target) ownVersion(pods []corev1.Pod) []corev1.Pod {
 	return slices.DeleteFunc(slices.Clone(pods), func(p corev1.Pod) bool { return p.Labels[names.VersionLabel] != s.Version })
@@ -134,6 +133,7 @@ func isReady(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue })
 }
 
+// apps are the app labels of the pods of components.
 func (s Target) apps(components ...string) []string {
 	suffixes := s.Suffixes
 	if len(suffixes) == 0 {
