@@ -47,6 +47,7 @@ func TestValidation(t *testing.T) {
 	t.Run("TestOnlyTheOperatorOpensAMesh", func(t *testing.T) { testOnlyTheOperatorOpensAMesh(t, server, c) })
 	t.Run("TestAccountsOfTheMeshAreBounded", func(t *testing.T) { testAccountsOfTheMeshAreBounded(t, server, c) })
 	t.Run("TestSlotsHaveImagesOfTheMesh", func(t *testing.T) { testSlotsHaveImagesOfTheMesh(t, server, c) })
+	t.Run("TestWorkloadsAreOnlyRestarted", func(t *testing.T) { testWorkloadsAreOnlyRestarted(t, server) })
 	t.Run("TestImagesHavePermittedPrefixes", func(t *testing.T) { testImagesHavePermittedPrefixes(t, c) })
 	t.Run("Install", func(t *testing.T) { testInstall(t, c) })
 	t.Run("Overlay", func(t *testing.T) { testOverlay(t, c) })

@@ -55,4 +55,7 @@ type ManagedGrafana struct {
 
 	// SchedulingSpec configures where the pod runs.
 	SchedulingSpec `json:",inline"`
+
+	// OverlaySpec configures the pod where no field does.
+	OverlaySpec `json:",inline"`
 }

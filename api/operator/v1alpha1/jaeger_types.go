@@ -54,4 +54,7 @@ type ManagedJaeger struct {
 
 	// SchedulingSpec configures where the pod runs.
 	SchedulingSpec `json:",inline"`
+
+	// OverlaySpec configures the pod where no field does.
+	OverlaySpec `json:",inline"`
 }

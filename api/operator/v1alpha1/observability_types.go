@@ -119,4 +119,7 @@ type ManagedPrometheus struct {
 
 	// SchedulingSpec configures where the pod runs.
 	SchedulingSpec `json:",inline"`
+
+	// OverlaySpec configures the pod where no field does.
+	OverlaySpec `json:",inline"`
 }

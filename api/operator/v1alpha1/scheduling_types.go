@@ -36,6 +36,16 @@ type SchedulingSpec struct {
 	ImagePullSecrets []PullSecret `json:"imagePullSecrets,omitempty"`
 }
 
+// OverlaySpec configures the pods of a component where no field does.
+type OverlaySpec struct {
+	// overlay is a strategic merge patch of the pod template, for what has no field: environment variables, volumes, security contexts. It
+	// changes existing containers, and no images, ServiceAccount, labels and annotations of the operator. One that does not fit is reported with
+	// the reason ComponentFailed. Default: none.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Overlay *runtime.RawExtension `json:"overlay,omitempty"`
+}
+
 // GatewayPodsSpec configures the pods of a gateway.
 type GatewayPodsSpec struct {
 	// replicas is the number of pods. Default: 2.

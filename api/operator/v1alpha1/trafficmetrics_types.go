@@ -42,4 +42,7 @@ type ManagedTrafficMetrics struct {
 
 	// SchedulingSpec configures where the pod runs.
 	SchedulingSpec `json:",inline"`
+
+	// OverlaySpec configures the pod where no field does.
+	OverlaySpec `json:",inline"`
 }

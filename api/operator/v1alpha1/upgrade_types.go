@@ -74,10 +74,11 @@ type GatesSpec struct {
 
 // DataPlaneSpec configures how sidecars are upgraded.
 type DataPlaneSpec struct {
-	// restart is Rolling, InPlace or Manual. Rolling restarts Deployments, StatefulSets and DaemonSets with outdated sidecars in waves. InPlace
-	// upgrades sidecars while their applications run, in the same waves: new pods get two containers for Envoy, one of which is idle. Pods
-	// without them, and those that need more than another Envoy, are restarted. Manual only reports outdated sidecars. Workloads and namespaces
-	// with the label operator.openservicemesh.io/restart: disabled are left alone. Default: Rolling.
+	// restart is Rolling, InPlace or Manual. Rolling restarts workloads with outdated sidecars in waves: Deployments, StatefulSets and DaemonSets,
+	// and those of Argo Rollouts, OpenKruise and OpenShift. InPlace upgrades sidecars while their applications run, in the same waves: new pods
+	// get two containers for Envoy, one of which is idle. Pods without them, and those that need more than another Envoy, are restarted. Manual
+	// only reports outdated sidecars. Workloads and namespaces with the label operator.openservicemesh.io/restart: disabled are left alone.
+	// Default: Rolling.
 	// +optional
 	Restart *RestartMode `json:"restart,omitempty"`
 

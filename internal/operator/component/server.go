@@ -6,6 +6,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
@@ -62,6 +64,8 @@ type Server struct {
 	// Scheduling is where the pod runs.
 	Scheduling v1alpha1.SchedulingSpec
 	Pod        corev1.PodSpec
+	// Overlay changes what has no field.
+	Overlay v1alpha1.OverlaySpec
 }
 
 // Deployment runs the server on a Linux node. A change of the ConfigMaps restarts it.
@@ -72,13 +76,29 @@ func (s Server) Deployment(mesh *v1alpha1.Mesh, configs ...*corev1.ConfigMap) (*
 		return nil, fmt.Errorf("the Deployment %s cannot be rendered: %w", s.Name, err)
 	}
 	annotations := map[string]string{ConfigHashAnnotation: ConfigHash(configs...)}
-	return &appsv1.Deployment{
+	return s.overlaid(&appsv1.Deployment{
 		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: Meta(mesh, s.Name),
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To(int32(1)), Strategy: s.Strategy, Selector: &metav1.LabelSelector{MatchLabels: s.Selector},
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: s.Selector, Annotations: annotations}, Spec: pod},
 		},
-	}, nil
+	})
+}
+
+// overlaid merges the overlay into a Deployment.
+func (s Server) overlaid(deployment *appsv1.Deployment) (*appsv1.Deployment, error) {
+	if s.Overlay.Overlay == nil {
+		return deployment, nil
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(deployment)
+	if err != nil {
+		return nil, fmt.Errorf("the Deployment %s cannot be written: %w", s.Name, err)
+	}
+	if err := operand.Overlay(&unstructured.Unstructured{Object: content}, s.Overlay.Overlay.Raw); err != nil {
+		return nil, err
+	}
+	merged := &appsv1.Deployment{}
+	return merged, runtime.DefaultUnstructuredConverter.FromUnstructured(content, merged)
 }
 
 // Scheduling returns where the pods of a component run. Their image pull secrets are those of the control plane, unless the component has its own.

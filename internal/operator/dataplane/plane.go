@@ -2,17 +2,18 @@ package dataplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -34,6 +35,10 @@ type Plane struct {
 	// live reads from the API server.
 	live client.Reader
 	now  func() time.Time
+	// foreign watches the kinds of other projects.
+	foreign *foreignWatches
+	// times corrects what other clocks have written.
+	times foreignTimes
 }
 
 // New returns a Plane whose watches start with the manager.
@@ -49,7 +54,14 @@ func New(mgr manager.Manager, now func() time.Time) (*Plane, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the sidecars cannot be watched: %w", err)
 	}
-	return &Plane{own, mgr.GetClient(), mgr.GetClient(), mgr.GetAPIReader(), now}, mgr.Add(own)
+	// A client with the HTTP client of the manager has no time limit.
+	kinds, err := discovery.NewDiscoveryClientForConfig(mgr.GetConfig())
+	if err != nil {
+		return nil, fmt.Errorf("the kinds of workloads cannot be discovered: %w", err)
+	}
+	p := &Plane{cache: own, namespaces: mgr.GetClient(), writer: mgr.GetClient(), live: mgr.GetAPIReader(), now: now}
+	p.foreign = newForeignWatches(own, kinds, p.meshOf, now)
+	return p, mgr.Add(own)
 }
 
 // meshOf returns the mesh of a namespace. It is empty for a namespace without mesh and for an unknown one.
@@ -72,7 +84,7 @@ func (p *Plane) Workloads(ctx context.Context, mesh string) ([]rollout.Workload,
 
 // workloads returns the workloads of the matching pods. member is the mesh of the namespace of a pod.
 func (p *Plane) workloads(ctx context.Context, mesh string, matches func(member string, pod *corev1.Pod) bool) ([]rollout.Workload, error) {
-	o := observation{states: map[rollout.Ref]state{}, optedOut: map[string]bool{}, now: p.now()}
+	o := observation{states: map[rollout.Ref]state{}, unread: map[rollout.Ref]string{}, optedOut: map[string]bool{}, now: p.now()}
 	pods, err := p.pods(ctx, matches)
 	if err != nil {
 		return nil, err
@@ -88,17 +100,17 @@ func (p *Plane) workloads(ctx context.Context, mesh string, matches func(member 
 	return o.workloads(), nil
 }
 
-// pods returns the matching pods of the cache, which share memory with it and must not be changed.
+// pods returns the matching pods of the cache with corrected times. They share memory with it and must not be changed.
 func (p *Plane) pods(ctx context.Context, matches func(member string, pod *corev1.Pod) bool) ([]corev1.Pod, error) {
 	var list corev1.PodList
 	if err := p.cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("the pods with sidecars cannot be listed: %w", err)
 	}
-	members := p.members(ctx)
+	members, now := p.members(ctx), p.now()
 	var found []corev1.Pod
 	for i := range list.Items {
 		if pod := &list.Items[i]; matches(members(pod.Namespace), pod) {
-			found = append(found, *pod)
+			found = append(found, *p.times.pod(pod, now))
 		}
 	}
 	return found, nil
@@ -141,16 +153,36 @@ func (p *Plane) readStates(ctx context.Context, o *observation) error {
 		if _, known := o.states[ref]; known || !ref.Restartable() {
 			continue
 		}
-		object := objectOf(ref)
-		err := p.cache.Get(ctx, client.ObjectKeyFromObject(object), object)
-		if client.IgnoreNotFound(err) != nil {
+		object, err := p.read(ctx, ref)
+		var unread *unreadError
+		switch {
+		case err == nil:
+			o.states[ref] = p.stateOf(object)
+		case errors.As(err, &unread):
+			o.unread[ref] = unread.Error()
+		case !apierrors.IsNotFound(err):
 			return fmt.Errorf("%s cannot be read: %w", ref, err)
-		}
-		if err == nil {
-			o.states[ref] = stateOf(object)
 		}
 	}
 	return nil
+}
+
+// read reads the object of a workload from the cache. The error is an *unreadError if the kind cannot be read at the moment.
+func (p *Plane) read(ctx context.Context, ref rollout.Ref) (client.Object, error) {
+	object := objectOf(ref)
+	if kind, foreign := foreignKind(ref); foreign {
+		if err := p.foreign.ensure(ctx, kind); err != nil {
+			return nil, err
+		}
+	}
+	return object, p.cache.Get(ctx, client.ObjectKeyFromObject(object), object)
+}
+
+// stateOf reads the object of a workload, with corrected times.
+func (p *Plane) stateOf(object client.Object) state {
+	s := stateOf(object)
+	s.rolledOut = p.times.correct(object.GetUID(), "rollout", s.rolledOut, p.now())
+	return s
 }
 
 func (p *Plane) readBudgets(ctx context.Context, o *observation) error {
@@ -175,6 +207,9 @@ func (p *Plane) readNamespaces(ctx context.Context, o *observation) error {
 
 // objectOf returns an empty object of a workload that can be restarted.
 func objectOf(ref rollout.Ref) client.Object {
+	if kind, foreign := foreignKind(ref); foreign {
+		return foreignObject(kind, ref.Namespace, ref.Name)
+	}
 	var object client.Object
 	switch ref.Kind {
 	case "StatefulSet":
@@ -209,19 +244,4 @@ func revisionOf(pod *corev1.Pod) string {
 		return ""
 	}
 	return pod.Labels[names.RevisionLabel]
-}
-
-// WorkloadOf returns the workload whose pod template a pod was created from, or the pod itself. For a ReplicaSet it is the Deployment,
-// whose name is that of the ReplicaSet without the hash in a label of the pod.
-func WorkloadOf(pod *corev1.Pod) rollout.Ref {
-	owner := metav1.GetControllerOf(pod)
-	if owner == nil {
-		return rollout.Ref{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name}
-	}
-	ref := rollout.Ref{Kind: owner.Kind, Namespace: pod.Namespace, Name: owner.Name}
-	hash := pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
-	if name, ok := strings.CutSuffix(owner.Name, "-"+hash); ok && owner.Kind == "ReplicaSet" && hash != "" {
-		ref.Kind, ref.Name = "Deployment", name
-	}
-	return ref
 }

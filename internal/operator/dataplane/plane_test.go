@@ -9,11 +9,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllertest"
 
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -33,10 +37,36 @@ func (c readerCache) List(ctx context.Context, list client.ObjectList, o ...clie
 	return c.reader.List(ctx, list, o...)
 }
 
+func (readerCache) GetInformer(context.Context, client.Object, ...cache.InformerGetOption) (cache.Informer, error) {
+	return controllertest.NewFakeInformer(controllertest.Synced), nil
+}
+
+// servedKinds are the kinds of the API server, by their group and version.
+type servedKinds map[string][]string
+
+func (k servedKinds) ServerResourcesForGroupVersion(version string) (*metav1.APIResourceList, error) {
+	if len(k[version]) == 0 {
+		return nil, apierrors.NewNotFound(schema.GroupResource{}, version)
+	}
+	list := &metav1.APIResourceList{}
+	for _, kind := range k[version] {
+		list.APIResources = append(list.APIResources, metav1.APIResource{Kind: kind})
+	}
+	return list, nil
+}
+
 // planeOf returns a Plane that observes some objects. It has no live reader.
 func planeOf(objects ...client.Object) *Plane {
+	served := servedKinds{}
+	for _, object := range objects {
+		if foreign, ok := object.(*unstructured.Unstructured); ok {
+			served[foreign.GetAPIVersion()] = append(served[foreign.GetAPIVersion()], foreign.GetKind())
+		}
+	}
 	reader := fake.NewClientBuilder().WithObjects(objects...).Build()
-	return &Plane{cache: readerCache{reader: reader}, namespaces: reader, now: func() time.Time { return noon.Add(time.Hour) }}
+	p := &Plane{cache: readerCache{reader: reader}, namespaces: reader, writer: reader, now: func() time.Time { return noon.Add(time.Hour) }}
+	p.foreign = newForeignWatches(p.cache, served, p.meshOf, p.now)
+	return p
 }
 
 func namespace(name, mesh string) *corev1.Namespace {

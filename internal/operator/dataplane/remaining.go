@@ -135,7 +135,7 @@ func (p *Plane) WorkloadsForTeardown(ctx context.Context, mesh, target string) (
 func (p *Plane) restarted(ctx context.Context, matches func(revision string) bool) (map[rollout.Ref]state, error) {
 	states := map[rollout.Ref]state{}
 	add := func(kind string, object client.Object) {
-		if s := stateOf(object); matches(parseRestart(s.restart).Revision) {
+		if s := p.stateOf(object); matches(parseRestart(s.restart).Revision) {
 			states[rollout.Ref{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}] = s
 		}
 	}
@@ -155,6 +155,15 @@ func (p *Plane) restarted(ctx context.Context, matches func(revision string) boo
 	}
 	for i := range daemonSets.Items {
 		add("DaemonSet", &daemonSets.Items[i])
+	}
+	for _, kind := range foreignKinds {
+		list, err := p.foreign.list(ctx, kind)
+		if err != nil {
+			return nil, fmt.Errorf("the restarted workloads of the kind %s cannot be listed: %w", kind.Kind, err)
+		}
+		for i := range list {
+			add(nameOf(kind), &list[i])
+		}
 	}
 	return states, nil
 }
@@ -178,8 +187,8 @@ func (p *Plane) readLastReady(ctx context.Context, workloads []rollout.Workload,
 			return fmt.Errorf("the pods of %s cannot be listed: %w", w.Ref, err)
 		}
 		for i := range pods.Items {
-			if _, since := readiness(&pods.Items[i]); since.After(w.ReadySince) {
-				w.ReadySince = since
+			if _, since := readiness(p.times.pod(&pods.Items[i], p.now())); since.After(w.ReadySince) {
+				w.ReadySince = notBefore(since, w.Restart.At, p.now())
 			}
 		}
 	}

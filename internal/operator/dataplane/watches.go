@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -30,7 +31,7 @@ func (p *Plane) Sources() []source.Source {
 			mesh, _ := desired.MeshOf(pod.Labels[names.RevisionLabel])
 			return requests(mesh, p.meshOf(ctx, pod.Namespace))
 		})),
-		watchWorkloads(p, &appsv1.Deployment{}), watchWorkloads(p, &appsv1.StatefulSet{}), watchWorkloads(p, &appsv1.DaemonSet{}),
+		watchWorkloads(p, &appsv1.Deployment{}), watchWorkloads(p, &appsv1.StatefulSet{}), watchWorkloads(p, &appsv1.DaemonSet{}), p.foreign.source(),
 	}
 }
 
@@ -110,6 +111,8 @@ func strip(object any) (any, error) {
 	case *appsv1.DaemonSet:
 		stripMeta(&o.ObjectMeta)
 		stripTemplate(&o.Spec.Template)
+	case *unstructured.Unstructured:
+		stripForeign(o)
 	}
 	return object, nil
 }

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,8 +30,10 @@ const restartDisabled = "disabled"
 type observation struct {
 	// pods are those with sidecars.
 	pods []corev1.Pod
-	// states are those of Deployments, StatefulSets and DaemonSets.
+	// states are those of workloads that can be restarted.
 	states map[rollout.Ref]state
+	// unread holds the workloads whose objects could not be read, each with the reason.
+	unread map[rollout.Ref]string
 	// restarted are the workloads that were restarted for a revision of the mesh, with or without pods.
 	restarted []rollout.Ref
 	budgets   []policyv1.PodDisruptionBudget
@@ -84,6 +87,7 @@ func (o observation) workloads() []rollout.Workload {
 		if !w.Ready {
 			w.ReadySince = time.Time{}
 		}
+		w.ReadySince = notBefore(w.ReadySince, w.Restart.At, o.now)
 		list = append(list, *w)
 	}
 	slices.SortFunc(list, func(a, b rollout.Workload) int { return a.Ref.Compare(b.Ref) })
@@ -100,7 +104,7 @@ func (o observation) workload(ref rollout.Ref) rollout.Workload {
 	if !known {
 		if ref.Restartable() {
 			// The object was deleted before its pods, or the cache does not hold it yet.
-			w.Ready = false
+			w.Ready, w.Unread = false, o.unread[ref]
 		}
 		return w
 	}
@@ -169,7 +173,7 @@ type state struct {
 	labels, podLabels map[string]string
 }
 
-// stateOf reads a Deployment, StatefulSet or DaemonSet.
+// stateOf reads the object of a workload.
 func stateOf(object client.Object) state {
 	s := state{labels: object.GetLabels()}
 	switch o := object.(type) {
@@ -191,6 +195,8 @@ func stateOf(object client.Object) state {
 		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedNumberScheduled == desired && o.Status.NumberAvailable == desired
 		s.onDelete = o.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType
 		s.restart, s.podLabels = restartAnnotationOf(&o.Spec.Template), o.Spec.Template.Labels
+	case *unstructured.Unstructured:
+		return stateOfForeign(o)
 	}
 	return s
 }
@@ -233,25 +239,33 @@ func (e *RestartError) Unwrap() error { return e.Err }
 // Restart makes a workload replace its pods, whose new sidecars are of a revision. It returns a *RestartError, which is a conflict when
 // the workload has changed since it was observed. A second restart for the same revision is marked in the annotation.
 func (p *Plane) Restart(ctx context.Context, ref rollout.Ref, revision string, at time.Time) error {
-	object := objectOf(ref)
-	if err := p.cache.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+	object, err := p.read(ctx, ref)
+	if err != nil {
 		return &RestartError{ref, err}
 	}
 	earlier := parseRestart(stateOf(object).restart)
 	annotation := formatRestart(rollout.Restart{Revision: revision, At: at, Retry: earlier.Revision == revision})
-	patch := fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"spec":{"template":{"metadata":{"annotations":{%q:%q}}}}}`,
-		object.GetResourceVersion(), names.RestartAnnotation, annotation)
+	patch := templatePatch(object.GetResourceVersion(), annotation)
+	if kind, foreign := foreignKind(ref); foreign {
+		patch = restartPatch(kind, object.GetResourceVersion(), annotation, at)
+	}
 	if err := p.writer.Patch(ctx, object, client.RawPatch("application/merge-patch+json", []byte(patch)), client.FieldOwner(apply.FieldManager)); err != nil {
 		return &RestartError{ref, err}
 	}
 	return nil
 }
 
+// templatePatch is the content of a merge patch that annotates the pod template of a workload.
+func templatePatch(resourceVersion, annotation string) string {
+	return fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"spec":{"template":{"metadata":{"annotations":{%q:%q}}}}}`, resourceVersion, names.RestartAnnotation, annotation)
+}
+
 // VersionOf returns a text that changes with the spec and labels of a workload and with the metadata of its namespace. It does not change
 // with their status, which changes without a user.
 func (p *Plane) VersionOf(ctx context.Context, ref rollout.Ref) string {
-	object, namespace := objectOf(ref), &corev1.Namespace{}
-	if p.cache.Get(ctx, client.ObjectKeyFromObject(object), object) != nil || p.namespaces.Get(ctx, client.ObjectKey{Name: ref.Namespace}, namespace) != nil {
+	object, err := p.read(ctx, ref)
+	namespace := &corev1.Namespace{}
+	if err != nil || p.namespaces.Get(ctx, client.ObjectKey{Name: ref.Namespace}, namespace) != nil {
 		return ""
 	}
 	return fmt.Sprintf("%s %d %s %s %s", object.GetUID(), object.GetGeneration(), labels.FormatLabels(object.GetLabels()),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -51,6 +52,8 @@ type Reader struct {
 	Tokens Tokens
 	// dial connects to a replica; nil connects to its address.
 	dial func(context.Context, client.Replica) (net.Conn, error)
+	// recent has observations that are used again.
+	recent recent
 }
 
 // Tokens returns tokens for audiences, and discards those that a server does not accept.
@@ -59,8 +62,23 @@ type Tokens interface {
 	Discard(audience, token string)
 }
 
-// Read observes a revision. A part that cannot be observed is absent.
+// Read observes a revision. A part that cannot be observed is absent. In a large mesh the observation is up to two seconds old, and shared with other
+// callers, who must not change it.
 func (r *Reader) Read(ctx context.Context, s Target) (Observation, error) {
+	key := strings.Join(append([]string{s.Mesh, s.Namespace, s.Version}, s.Suffixes...), " ")
+	began := time.Now()
+	if observation, found := r.recent.find(key, began); found {
+		return observation, nil
+	}
+	observation, err := r.read(ctx, s)
+	if now := time.Now(); err == nil {
+		r.recent.keep(key, observation, now.Sub(began), now)
+	}
+	return observation, err
+}
+
+// read is Read without earlier observations.
+func (r *Reader) read(ctx context.Context, s Target) (Observation, error) {
 	var observation Observation
 	all, err := r.pods(ctx, s)
 	if err != nil {
@@ -112,7 +130,6 @@ func (r *Reader) pods(ctx context.Context, s Target) ([]corev1.Pod, error) {
 	return owned, nil
 }
 
-// apps are the app labels of the pods of components.
 // ownVersion returns the pods of the version of the target.
 func (s Target) ownVersion(pods []corev1.Pod) []corev1.Pod {
 	return slices.DeleteFunc(slices.Clone(pods), func(p corev1.Pod) bool { return p.Labels[names.VersionLabel] != s.Version })
@@ -134,6 +151,7 @@ func isReady(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue })
 }
 
+// apps are the app labels of the pods of components.
 func (s Target) apps(components ...string) []string {
 	suffixes := s.Suffixes
 	if len(suffixes) == 0 {

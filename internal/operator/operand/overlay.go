@@ -56,7 +56,49 @@ func Overlay(deployment *unstructured.Unstructured, overlay []byte) error {
 	if err != nil {
 		return fail(err.Error())
 	}
+	var result corev1.PodTemplateSpec
+	if err := roundTrip(merged, &result); err != nil {
+		return fail(err.Error())
+	}
+	if problem := removalProblem(rendered, result); problem != "" {
+		return fail(problem)
+	}
 	return unstructured.SetNestedMap(deployment.Object, merged, "spec", "template")
+}
+
+// removalProblem returns what of the operator a merged template lacks, because the overlay has null for it; empty for nothing.
+func removalProblem(rendered, merged corev1.PodTemplateSpec) string {
+	if key := lostKey(rendered.Labels, merged.Labels); key != "" {
+		return "the operator sets the label " + key + " itself"
+	}
+	if key := lostKey(rendered.Annotations, merged.Annotations); key != "" {
+		return "the operator sets the annotation " + key + " itself"
+	}
+	if merged.Spec.ServiceAccountName != rendered.Spec.ServiceAccountName {
+		return identityProblem
+	}
+	for _, list := range []struct{ rendered, merged []corev1.Container }{
+		{rendered.Spec.Containers, merged.Spec.Containers}, {rendered.Spec.InitContainers, merged.Spec.InitContainers},
+	} {
+		for _, container := range list.rendered {
+			i := slices.IndexFunc(list.merged, func(c corev1.Container) bool { return c.Name == container.Name })
+			if i < 0 {
+				return "an overlay cannot remove the container " + container.Name
+			}
+			if list.merged[i].Image != container.Image {
+				return imageProblem(container.Name)
+			}
+		}
+	}
+	return ""
+}
+
+// identityProblem is why an overlay cannot change the ServiceAccount.
+const identityProblem = "spec.serviceAccountName belongs to the operator, because it is the identity of the pods"
+
+// imageProblem is why an overlay cannot change the image of a container.
+func imageProblem(container string) string {
+	return "the container " + container + " has an image: use the fields of the Mesh for images"
 }
 
 // overlayProblem returns why an overlay must not be merged; empty if it may.
@@ -66,7 +108,7 @@ func overlayProblem(rendered, patch corev1.PodTemplateSpec) string {
 	case !equality.Semantic.DeepEqual(metadata, patch.ObjectMeta):
 		return "metadata may have labels and annotations only"
 	case patch.Spec.ServiceAccountName != "" || patch.Spec.DeprecatedServiceAccount != "":
-		return "spec.serviceAccountName belongs to the operator, because it is the identity of the pods"
+		return identityProblem
 	}
 	if key := changedKey(rendered.Labels, patch.Labels); key != "" {
 		return "the operator sets the label " + key + " itself"
@@ -92,7 +134,7 @@ func containerProblem(rendered, patch corev1.PodTemplateSpec) string {
 	} {
 		for _, container := range list.changed {
 			if container.Image != "" {
-				return "the container " + container.Name + " has an image: use the fields of the Mesh for images"
+				return imageProblem(container.Name)
 			}
 			if !slices.ContainsFunc(list.known, func(c corev1.Container) bool { return c.Name == container.Name }) {
 				return fmt.Sprintf("the pods have no container %q: an overlay changes containers and adds none", container.Name)
@@ -106,6 +148,16 @@ func containerProblem(rendered, patch corev1.PodTemplateSpec) string {
 func changedKey(rendered, patch map[string]string) string {
 	for _, key := range slices.Sorted(maps.Keys(patch)) {
 		if value, set := rendered[key]; set && value != patch[key] {
+			return key
+		}
+	}
+	return ""
+}
+
+// lostKey returns the first key whose value another map does not have; empty for none.
+func lostKey(rendered, merged map[string]string) string {
+	for _, key := range slices.Sorted(maps.Keys(rendered)) {
+		if value, set := merged[key]; !set || value != rendered[key] {
 			return key
 		}
 	}

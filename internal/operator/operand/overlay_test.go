@@ -93,6 +93,14 @@ func TestOverlaysThatDoNotFitAreRejected(t *testing.T) {
 		"a label of the pods":    {"{metadata: {labels: {app: mine}}}", "the operator sets the label app itself"},
 		"an annotation":          {"{metadata: {annotations: {hash: mine}}}", "the operator sets the annotation hash itself"},
 		"a name":                 {"{metadata: {name: mine}}", "metadata may have labels and annotations only"},
+		"a removed identity":     {"{spec: {serviceAccountName: null}}", "spec.serviceAccountName belongs to the operator"},
+		"a removed image":        {"{spec: {containers: [{name: osm-controller, image: null}]}}", "the container osm-controller has an image"},
+		"removed containers":     {"{spec: {containers: null}}", "an overlay cannot remove the container osm-controller"},
+		"a removed label":        {"{metadata: {labels: {app: null}}}", "the operator sets the label app itself"},
+		"removed labels":         {"{metadata: {labels: null}}", "the operator sets the label app itself"},
+		"removed annotations":    {"{metadata: {annotations: null}}", "the operator sets the annotation hash itself"},
+		"removed metadata":       {"{metadata: null}", "the operator sets the label app itself"},
+		"a removed pod":          {"{spec: null}", "spec.serviceAccountName belongs to the operator"},
 	} {
 		before, err := overlaid(t, "{}")
 		if err != nil {

@@ -140,7 +140,8 @@ func (s Situation) hasRestartedAfter(moment time.Time) bool {
 
 // Ref names a workload.
 type Ref struct {
-	// Kind is Deployment, StatefulSet or DaemonSet for workloads that can be restarted. Other kinds, such as Job or Pod, cannot.
+	// Kind is the kind, such as Deployment. One that does not belong to Kubernetes has its group, as for kubectl: Rollout.argoproj.io. Pods
+	// without an owner have the kind Pod.
 	Kind      string
 	Namespace string
 	Name      string
@@ -154,9 +155,24 @@ func (r Ref) Compare(other Ref) int {
 	return cmp.Or(cmp.Compare(r.Namespace, other.Namespace), cmp.Compare(r.Kind, other.Kind), cmp.Compare(r.Name, other.Name))
 }
 
-// Restartable reports whether a changed pod template makes the workload replace its pods.
+// Restartable reports whether the operator knows how to make a workload of this kind replace its pods.
 func (r Ref) Restartable() bool {
-	return r.Kind == "Deployment" || r.Kind == "StatefulSet" || r.Kind == "DaemonSet"
+	switch r.Kind {
+	case "Deployment", "StatefulSet", "DaemonSet", "Rollout.argoproj.io", "CloneSet.apps.kruise.io", "StatefulSet.apps.kruise.io", "DeploymentConfig.apps.openshift.io":
+		return true
+	}
+	return false
+}
+
+// restartHint is how a user restarts the workload.
+func (r Ref) restartHint() string {
+	switch r.Kind {
+	case "Rollout.argoproj.io":
+		return "restart it with kubectl argo rollouts restart"
+	case "CloneSet.apps.kruise.io", "StatefulSet.apps.kruise.io", "DeploymentConfig.apps.openshift.io":
+		return "restart it"
+	}
+	return "restart it with kubectl rollout restart"
 }
 
 // Workload is the observed state of a workload whose pods have sidecars.
@@ -164,8 +180,10 @@ type Workload struct {
 	Ref Ref
 	// OptedOut is true when an annotation excludes the workload from restarts.
 	OptedOut bool
-	// OnDelete is true when its update strategy is OnDelete: it replaces a pod only after the pod is deleted.
+	// OnDelete is true when a new pod template alone does not replace its pods: its update strategy is OnDelete, or it is paused.
 	OnDelete bool
+	// Unread is why the object of the workload cannot be read; empty if it was, and if it does not exist.
+	Unread string
 	// Sidecars counts its live pods by the revision of their sidecars.
 	Sidecars map[string]int
 	// Slotted are those of its live pods that have two slots. They are among Sidecars by the revision that injected them.

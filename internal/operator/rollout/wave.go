@@ -128,7 +128,7 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 		if load.isAbsent() && load.Restart.Revision != target {
 			continue
 		}
-		if load.Ref.Restartable() || isInPlace {
+		if load.Ref.Restartable() && load.Unread == "" || isInPlace {
 			restartable++
 			if !load.Ready || plan.isInProgress() {
 				unavailable++
@@ -144,13 +144,16 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 		case isInPlace:
 			inPlace = append(inPlace, load)
 		case !load.Ref.Restartable():
-			w.addManual(load, "is not a Deployment, StatefulSet or DaemonSet: delete its pods, or let them end")
+			w.addManual(load, "is of a kind that the operator does not restart: delete its pods, or let them end")
 		case limits.Manual:
-			w.addManual(load, "is outdated, and restarts are manual: restart it with kubectl rollout restart")
+			w.addManual(load, "is outdated, and restarts are manual: "+load.Ref.restartHint())
 		case load.OptedOut:
-			w.addManual(load, "opted out of restarts: restart it with kubectl rollout restart")
+			w.addManual(load, "opted out of restarts: "+load.Ref.restartHint())
+		case load.Unread != "":
+			w.requeueAfter(blockedRetry)
+			w.Blocked = append(w.Blocked, Note{load.Ref, load.Unread})
 		case load.OnDelete:
-			w.addManual(load, "has the update strategy OnDelete: delete its pods one by one")
+			w.addManual(load, "does not replace its pods by itself, because of its update strategy or because it is paused: delete its pods one by one")
 		case denied != "":
 			w.Blocked = append(w.Blocked, Note{load.Ref, denied})
 			if due {

@@ -92,6 +92,18 @@ func TestNextWave(t *testing.T) {
 		"on delete": {
 			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.OnDelete = true })}, one, wantWave{manual: []string{"x"}},
 		},
+		"of another project": {
+			[]Workload{
+				deployment("a", "x", "old", func(w *Workload) { w.Ref.Kind = "Rollout.argoproj.io" }),
+				deployment("b", "y", "old", func(w *Workload) { w.Ref.Kind = "CloneSet.apps.kruise.io" }),
+				deployment("c", "z", "old", func(w *Workload) { w.Ref.Kind = "StatefulSet.example.org" }),
+			}, one, wantWave{restart: []string{"x", "y"}, manual: []string{"z"}},
+		},
+		"one that cannot be read is blocked, and does not count as unavailable": {
+			[]Workload{deployment("a", "x", "old", notReady, func(w *Workload) { w.Unread = "no permission" }), deployment("a", "y", "old")},
+			one,
+			wantWave{blocked: []string{"x"}, restart: []string{"y"}},
+		},
 		"a Job and a bare pod are manual": {
 			[]Workload{
 				deployment("a", "x", "old", func(w *Workload) { w.Ref.Kind = "Job" }),

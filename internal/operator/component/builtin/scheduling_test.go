@@ -1,6 +1,7 @@
 package builtin_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/egressgateway"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/ingressgateway"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 )
 
 // scheduled are settings that every component has.
@@ -112,5 +114,33 @@ func TestOverlaysOfGateways(t *testing.T) {
 				t.Errorf("%s: the pods have no overlay (%v)", c.Name(), err)
 			}
 		}
+	}
+}
+
+func TestOverlaysOfServers(t *testing.T) {
+	observability := func(text string) *v1alpha1.ObservabilitySpec {
+		overlay := v1alpha1.OverlaySpec{Overlay: &runtime.RawExtension{Raw: []byte(text)}}
+		return &v1alpha1.ObservabilitySpec{
+			Prometheus:     &v1alpha1.PrometheusComponent{Managed: &v1alpha1.ManagedPrometheus{OverlaySpec: overlay}},
+			Grafana:        &v1alpha1.GrafanaComponent{Managed: &v1alpha1.ManagedGrafana{OverlaySpec: overlay}},
+			Jaeger:         &v1alpha1.JaegerComponent{Managed: &v1alpha1.ManagedJaeger{OverlaySpec: overlay}},
+			TrafficMetrics: &v1alpha1.TrafficMetricsComponent{Managed: &v1alpha1.ManagedTrafficMetrics{OverlaySpec: overlay}},
+		}
+	}
+	patched := pods(t, v1alpha1.MeshSpec{Observability: observability(`{"spec": {"hostAliases": [{"ip": "192.0.2.1", "hostnames": ["storage"]}]}}`)})
+	rejected := 0
+	in := inputs(t)
+	in.Mesh.Spec.Observability = observability(`{"spec": {"serviceAccountName": "another"}}`)
+	for _, c := range builtin.All() {
+		var problem *operand.OverlayError
+		if _, err := c.Render(in); errors.As(err, &problem) {
+			rejected++
+			if len(patched[c.Name()].HostAliases) != 1 {
+				t.Errorf("%s: the pod has no overlay", c.Name())
+			}
+		}
+	}
+	if rejected != 4 {
+		t.Errorf("%d servers reject an overlay that does not fit, want four", rejected)
 	}
 }

@@ -34,8 +34,8 @@ func serviceAccount(inputs component.Inputs) *corev1.ServiceAccount {
 }
 
 func deployment(inputs component.Inputs, mounts []mount) (*appsv1.Deployment, error) {
-	scheduling := ptr.Deref(settings(inputs.Mesh).Managed, v1alpha1.ManagedGrafana{}).SchedulingSpec
-	return component.Server{Name: Name, Selector: selector, Strategy: component.RollingUpdate(), Scheduling: scheduling, Pod: corev1.PodSpec{
+	managed := ptr.Deref(settings(inputs.Mesh).Managed, v1alpha1.ManagedGrafana{})
+	return component.Server{Name: Name, Selector: selector, Strategy: component.RollingUpdate(), Scheduling: managed.SchedulingSpec, Overlay: managed.OverlaySpec, Pod: corev1.PodSpec{
 		ServiceAccountName: Name, AutomountServiceAccountToken: ptr.To(false),
 		SecurityContext: component.PodSecurity(userID),
 		Containers:      []corev1.Container{container(inputs, mounts)},

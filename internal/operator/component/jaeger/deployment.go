@@ -39,7 +39,7 @@ func servicePorts() []corev1.ServicePort {
 func deployment(inputs component.Inputs, config *corev1.ConfigMap) (*appsv1.Deployment, error) {
 	settings := managedSettings(inputs.Mesh)
 	volumes, mounts := volumesOf(settings)
-	return component.Server{Name: Name, Selector: selector, Strategy: component.RollingUpdate(), Scheduling: settings.SchedulingSpec, Pod: corev1.PodSpec{
+	return component.Server{Name: Name, Selector: selector, Strategy: component.RollingUpdate(), Scheduling: settings.SchedulingSpec, Overlay: settings.OverlaySpec, Pod: corev1.PodSpec{
 		AutomountServiceAccountToken: ptr.To(false),
 		SecurityContext:              component.PodSecurity(userID),
 		Containers:                   []corev1.Container{container(settings, inputs.Image(image(), settings.Image), mounts)},

@@ -47,7 +47,7 @@ func strategy(settings v1alpha1.ManagedPrometheus) appsv1.DeploymentStrategy {
 // again by itself: a restart for each namespace that joins would lose the samples, and the state of alerts.
 func deployment(inputs component.Inputs) (*appsv1.Deployment, error) {
 	settings := managedSettings(inputs.Mesh)
-	return component.Server{Name: Name, Selector: selector, Strategy: strategy(settings), Scheduling: settings.SchedulingSpec, Pod: corev1.PodSpec{
+	return component.Server{Name: Name, Selector: selector, Strategy: strategy(settings), Scheduling: settings.SchedulingSpec, Overlay: settings.OverlaySpec, Pod: corev1.PodSpec{
 		ServiceAccountName: Name,
 		SecurityContext:    component.PodSecurity(userID),
 		Containers:         []corev1.Container{container(settings, inputs.Image(image(), settings.Image))},
