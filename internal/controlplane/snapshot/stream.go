@@ -128,6 +128,9 @@ func (s *Store) rebind(stream *Stream) {
 	n.streams[stream] = struct{}{}
 	stream.scope.Store(n)
 	stream.delta.Move(n, s.config.Now(), s.trace)
+	if !slices.Equal(old.servers, n.servers) {
+		s.serversChanged.send()
+	}
 	s.releaseScope(old)
 }
 
