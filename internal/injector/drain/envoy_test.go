@@ -39,14 +39,17 @@ static_resources:
 // TestDrain_StaysReady drains a real Envoy. Nodes send it connections of a load balancer while its readiness probe succeeds only.
 func TestDrain_StaysReady(t *testing.T) {
 	admin, clients := startGateway(t)
-	if response := get(t, clients); response.Close {
+	if _, closes := get(t, clients); closes {
 		t.Error("the gateway closes connections before it drains")
 	}
 	ended := make(chan error, 1)
 	go func() {
 		ended <- drainer{admin: admin, delay: time.Second, timeout: time.Minute, poll: 10 * time.Millisecond}.drain(t.Context())
 	}()
-	eventually.True(t, time.Second, "connections end after their requests", func() bool { return get(t, clients).Close })
+	eventually.True(t, time.Second, "connections end after their requests", func() bool {
+		_, closes := get(t, clients)
+		return closes
+	})
 	for {
 		select {
 		case err := <-ended:
@@ -56,11 +59,11 @@ func TestDrain_StaysReady(t *testing.T) {
 			return
 		case <-time.After(50 * time.Millisecond):
 		}
-		if response := get(t, admin+"/ready"); response.StatusCode != http.StatusOK {
-			t.Fatalf("the readiness probe gets %d", response.StatusCode)
+		if status, _ := get(t, admin+"/ready"); status != http.StatusOK {
+			t.Fatalf("the readiness probe gets %d", status)
 		}
-		if response := get(t, clients); response.StatusCode != http.StatusOK {
-			t.Fatalf("a new connection gets %d", response.StatusCode)
+		if status, _ := get(t, clients); status != http.StatusOK {
+			t.Fatalf("a new connection gets %d", status)
 		}
 	}
 }
@@ -103,8 +106,8 @@ func startGateway(t *testing.T) (admin, clients string) {
 	return admin, clients
 }
 
-// get sends a request over a connection of its own.
-func get(t *testing.T, url string) *http.Response {
+// get sends a request over a connection of its own, and returns whether the server closes it.
+func get(t *testing.T, url string) (status int, closes bool) {
 	t.Helper()
 	client := http.Client{Timeout: time.Second, Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
@@ -112,6 +115,6 @@ func get(t *testing.T, url string) *http.Response {
 	if err != nil {
 		t.Fatal(fmt.Errorf("no answer: %w", err))
 	}
-	_ = response.Body.Close()
-	return response
+	defer response.Body.Close()
+	return response.StatusCode, response.Close
 }

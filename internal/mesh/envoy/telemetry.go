@@ -77,7 +77,7 @@ func openTelemetry(server *catalog.Tracing) *tracev3.OpenTelemetryConfig {
 			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: TracingCluster, Authority: server.Address}},
 			Timeout:         durationpb.New(exportTimeout),
 		},
-		Sampler: sampler(server.Sampling),
+		Sampler:           sampler(server.Sampling),
 		ResourceDetectors: environmentOfSidecar,
 	}
 }
