@@ -20,7 +20,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 1 && args[0] == inject.DrainCommand {
-		return drain.OnSignal()
+		return drain.OnSignal(os.Getenv)
 	}
 	if err := podinit.CopyLauncher("/"+names.LauncherFile, names.LauncherDir); err != nil {
 		return err

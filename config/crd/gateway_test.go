@@ -27,8 +27,8 @@ func testGateways(t *testing.T, c client.Client) {
 	} {
 		for _, field := range fieldNames(kind) {
 			value, known := gatewaySettings[field]
-			// OLM rejects another rule of an existing object, so the rule does not know the deployment.
-			if field == "mode" || field == "deployment" {
+			// OLM rejects another rule of an existing object, so the rule does not know fields that are newer.
+			if field == "mode" || field == "deployment" || field == "drainDelay" {
 				continue
 			}
 			if !known {
@@ -52,6 +52,9 @@ func testGateways(t *testing.T, c client.Client) {
 		{"a port of nodes for a default port", ingress("service: {type: NodePort, nodePorts: [{port: 80, nodePort: 30080}]}"), ""},
 		{"a port of nodes for no port", ingress("ports: [80], service: {nodePorts: [{port: 443, nodePort: 30443}]}"), "spec.ingressGateway.service.nodePorts has a port that is not one of spec.ingressGateway.ports"},
 		{"a deployment", ingress("deployment: PerGateway"), ""},
+		{"a drain delay", ingress("drainDelay: 90s"), ""},
+		{"a drain delay that is too long", ingress("drainDelay: 1h"), "drainDelay is 1h: use 1s to 10m"},
+		{"no drain delay", ingress("drainDelay: 0s"), "drainDelay is 0s: use 1s to 10m"},
 		{"an unknown deployment", ingress("deployment: Own"), `Unsupported value: "Own"`},
 		{"two ports of nodes for a port", ingress("service: {nodePorts: [{port: 443, nodePort: 30443}, {port: 443, nodePort: 30444}]}"), "Duplicate value"},
 		{"a Service with an invalid annotation", ingress("service: {annotations: {a b: c}}"), "spec.ingressGateway.service.annotations: Invalid value: a key is not that of an annotation: write for example note or example.com/note"},

@@ -73,6 +73,12 @@ type GatewayPodsSpec struct {
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
+	// drainDelay is how long a pod that is deleted still accepts connections, for clients and load balancers that have not noticed. Then it waits up
+	// to 50 seconds for requests in progress. It is between 1s and 10m. Default: 30s at the ingress gateway, 10s at the egress gateway.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') || duration(self) >= duration('1s') && duration(self) <= duration('10m')",messageExpression="'drainDelay is ' + self + ': use 1s to 10m'"
+	DrainDelay *Duration `json:"drainDelay,omitempty"`
+
 	// overlay is a strategic merge patch of the pod template, for what has no field: environment variables, volumes, security contexts. It
 	// changes existing containers, and no images, ServiceAccount, labels and annotations of the operator. One that does not fit is reported with
 	// the reason ComponentFailed. Default: none.

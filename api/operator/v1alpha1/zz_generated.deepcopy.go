@@ -458,6 +458,11 @@ func (in *GatewayPodsSpec) DeepCopyInto(out *GatewayPodsSpec) {
 		*out = new(v1.ResourceRequirements)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.DrainDelay != nil {
+		in, out := &in.DrainDelay, &out.DrainDelay
+		*out = new(Duration)
+		**out = **in
+	}
 	if in.Overlay != nil {
 		in, out := &in.Overlay, &out.Overlay
 		*out = new(runtime.RawExtension)

@@ -9,12 +9,10 @@ import (
 
 	"google.golang.org/protobuf/types/known/anypb"
 
-	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
 
@@ -72,28 +70,6 @@ func (s *Store) Entries(ctx context.Context, kinds ...catalog.Kind) ([]catalog.E
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-}
-
-// DecisionServers returns the authorization servers and rate limit services of a proxy, by the UID of its pod, sorted by cluster. There are
-// none without a stream.
-func (s *Store) DecisionServers(uid string) []loadstats.Server {
-	stream := s.registry.find(uid)
-	if stream == nil {
-		return nil
-	}
-	n := stream.scope.Load()
-	var servers []loadstats.Server
-	for _, name := range n.ownClusters(envoy.IsDecisionServer) {
-		server := loadstats.Server{Cluster: name}
-		switch name {
-		case envoy.PolicyAuthorizationCluster(true):
-			server.Policy = n.key.MeshAuthorization
-		case envoy.PolicyAuthorizationCluster(false):
-			server.Policy = n.key.Authorization
-		}
-		servers = append(servers, server)
-	}
-	return servers
 }
 
 // ConfiguredResource is a resource in the snapshot of a proxy.

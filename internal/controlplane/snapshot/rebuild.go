@@ -155,11 +155,15 @@ func (s *Store) editScope(n *scopeNode, shared *sharedLayer, e edits) {
 	replaced, earlier := n.own.replacedEndpoints(e), n.shared
 	n.mu.Lock()
 	changes := n.replace(shared, e)
+	serversChanged := n.updateServers(&changes)
 	s.trace.AddResources(changes.Len())
 	if !changes.IsEmpty() {
 		s.notifyStreams(n, &changes)
 	}
 	n.mu.Unlock()
+	if serversChanged && len(n.streams) > 0 {
+		s.serversChanged.send()
+	}
 	for _, before := range replaced {
 		s.releaseEndpoints(before, n)
 	}

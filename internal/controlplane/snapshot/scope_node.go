@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
@@ -20,12 +21,14 @@ import (
 type scopeNode struct {
 	key scope.Key
 
-	// mu guards own and shared. The lock of shared is taken after it.
+	// mu guards own, shared and servers. The lock of shared is taken after it.
 	mu sync.RWMutex
 	// own has the resources that shared lacks or has in another form.
 	own layer
 	// shared has the resources of shared destinations; nil if the scope has destinations of its own.
-	shared   *sharedLayer
+	shared *sharedLayer
+	// servers are the decision servers among own. The list is replaced and never edited.
+	servers  []loadstats.Server
 	identity *identityNode
 
 	// The following fields belong to the Store's goroutine.
@@ -136,20 +139,6 @@ func (n *scopeNode) notify(s *Store, changes *delta.Changes) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	s.notifyStreams(n, changes)
-}
-
-// ownClusters returns the matching names of clusters that are not shared, sorted.
-func (n *scopeNode) ownClusters(matches func(name string) bool) []string {
-	n.RLock()
-	defer n.RUnlock()
-	var list []string
-	for name := range n.own.contents[resourcetype.Clusters] {
-		if matches(name) {
-			list = append(list, name)
-		}
-	}
-	slices.Sort(list)
-	return list
 }
 
 // allContents returns all resources.

@@ -44,6 +44,8 @@ type Store struct {
 	quarantine *quarantine.Quarantine
 	limited    limitedPolicies
 	used       usedDestinations
+	// serversChanged wakes those who read the decision servers of proxies.
+	serversChanged broadcast
 	// readinessCluster and drainingCluster are in no scope.
 	readinessCluster, drainingCluster *resource.Content
 	// afterFunc is time.AfterFunc, except in tests.

@@ -39,8 +39,8 @@ func (s *Stream) Removed() <-chan struct{} { return s.removed }
 // Revision is the MeshRevision whose injector added the proxy; empty if unknown.
 func (s *Stream) Revision() string { return s.scope.Load().key.Class.Revision }
 
-// Serve processes requests until the stream ends. The error is one of this package, delta.ErrExpired, a *delta.InvalidRequestError,
-// or that of ctx or send; nil after the end of requests.
+// Serve processes requests until the stream ends. The error is one of this package, delta.ErrExpired, delta.ErrUnanswered, a
+// *delta.InvalidRequestError, or that of ctx or send; nil after the end of requests.
 func (s *Stream) Serve(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send delta.SendFunc) error {
 	options := s.options()
 	options.ReadinessCluster, options.Extend = s.store.readinessCluster, s.peer.Extend
@@ -128,6 +128,9 @@ func (s *Store) rebind(stream *Stream) {
 	n.streams[stream] = struct{}{}
 	stream.scope.Store(n)
 	stream.delta.Move(n, s.config.Now(), s.trace)
+	if !slices.Equal(old.servers, n.servers) {
+		s.serversChanged.send()
+	}
 	s.releaseScope(old)
 }
 

@@ -137,7 +137,7 @@ func (s *Server) streamStatus(peer Peer, err error) error {
 		s.metrics.rejected.WithLabelValues("invalid").Inc()
 		s.log.info("Ended a stream because of an invalid request", "pod", peer.Pod.String(), "reason", err.Error())
 		return status.Error(codes.InvalidArgument, err.Error())
-	case errors.Is(err, errNoRequest):
+	case errors.Is(err, errNoRequest), errors.Is(err, delta.ErrUnanswered):
 		s.metrics.rejected.WithLabelValues("silent").Inc()
 		s.log.info("Ended a stream", "pod", peer.Pod.String(), "reason", err.Error())
 		return status.Error(codes.DeadlineExceeded, err.Error())

@@ -72,10 +72,9 @@ func (c *loadClients) all() []*loadClient {
 
 // keepRequesting requests other reports of all clients when somebody begins or ceases to read, and when the servers of a sidecar change, until ctx ends.
 func (s *Server) keepRequesting(ctx context.Context) {
-	servers := time.NewTicker(loadstats.ServerInterval)
-	defer servers.Stop()
 	for {
 		until, changed := s.config.Loads.ReportsRequestedUntil()
+		serversChanged := s.config.Store.DecisionServersChanged()
 		for _, client := range s.loadClients.all() {
 			s.endWithDiscovery(client)
 			s.requestReports(client)
@@ -91,7 +90,7 @@ func (s *Server) keepRequesting(ctx context.Context) {
 			return
 		case <-changed:
 		case <-leaseEnd.C:
-		case <-servers.C:
+		case <-serversChanged:
 		}
 		leaseEnd.Stop()
 	}
@@ -102,7 +101,7 @@ func (s *Server) keepRequesting(ctx context.Context) {
 func (s *Server) requestReports(client *loadClient) {
 	until, _ := s.config.Loads.ReportsRequestedUntil()
 	isRead := s.config.Now().Before(until)
-	servers := s.config.Store.DecisionServers(client.peer.PodUID)
+	servers := client.ads.DecisionServers()
 	client.mu.Lock()
 	defer client.mu.Unlock()
 	if client.ended != nil {

@@ -164,6 +164,33 @@ func TestLoadReportsEndWithTheToken(t *testing.T) {
 	}
 }
 
+// TestReportsBeginWithAServer gives a connected sidecar an authorization server, and takes it away. It reports about it at once, in a period without ticks.
+func TestReportsBeginWithAServer(t *testing.T) {
+	m := newMesh()
+	policy := &catalog.ExternalAuthorizationPolicy{Name: catalog.Name{Namespace: "a", Name: "authz"}, Service: catalog.Name{Namespace: "a", Name: "opa"}, Timeout: time.Second}
+	c := start(t, append(m.entries(), &catalog.ExtensionService{Name: policy.Service, Address: "192.0.2.9", Port: 9191})...)
+	c.store.MarkSynced()
+	token := c.tokenOf(m.server)
+	c.connect(t, token, fakexds.NewEnvoy()).waitFor(t, fakexds.ListenerType, "inbound-listener")
+	r := c.reporter(t, token)
+	r.expectInterval(false)
+	expect := func(interval time.Duration) {
+		t.Helper()
+		began := time.Now()
+		response, err := r.stream.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, took := response.GetLoadReportingInterval().AsDuration(), time.Since(began); got != interval || took > book.ServerInterval/4 {
+			t.Errorf("after %s, the interval is %s, want %s at once", took, got, interval)
+		}
+	}
+	c.apply(policy)
+	expect(book.ServerInterval)
+	c.remove(policy)
+	expect(idleReportInterval)
+}
+
 // TestReportsAboutServers has a sidecar with an authorization server. It reports about the server without a reader, and its reports about
 // servers of others are ignored.
 func TestReportsAboutServers(t *testing.T) {

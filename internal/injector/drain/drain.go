@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	// propagationDelay is how long clients may still connect after the pod has left the endpoints of its Service.
-	propagationDelay = 10 * time.Second
-	// drainTimeout bounds the wait for requests in progress.
-	drainTimeout = 60 * time.Second
-	drainPoll    = 250 * time.Millisecond
+	// DefaultDelay is how long clients may still connect by default. Sidecars have other endpoints within a second.
+	DefaultDelay = 10 * time.Second
+	// RequestTimeout bounds the wait for requests in progress after that.
+	RequestTimeout = 50 * time.Second
+	pollInterval   = 250 * time.Millisecond
 )
 
 // activeStatistics select the requests in progress of a gateway, and the connections that an egress gateway forwards unchanged.
@@ -30,31 +30,47 @@ const activeStatistics = `rds-gateway.*downstream_rq_active|cluster\.egress-tls\
 // drainer drains the Envoy of a pod.
 type drainer struct {
 	// admin is the URL of Envoy's admin interface.
-	admin                string
-	propagation, timeout time.Duration
-	poll                 time.Duration
+	admin string
+	// delay is how long clients may still connect, and timeout bounds the wait for requests after it.
+	delay, timeout time.Duration
+	poll           time.Duration
 }
 
 // OnSignal waits for SIGTERM and drains the Envoy of the pod.
-func OnSignal() error {
+func OnSignal(getenv func(string) string) error {
+	delay, err := delayOf(getenv)
+	if err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	<-ctx.Done()
-	d := drainer{admin: fmt.Sprintf("http://127.0.0.1:%d", names.AdminPort), propagation: propagationDelay, timeout: drainTimeout, poll: drainPoll}
+	d := drainer{admin: fmt.Sprintf("http://127.0.0.1:%d", names.AdminPort), delay: delay, timeout: RequestTimeout, poll: pollInterval}
 	return d.drain(context.Background())
+}
+
+func delayOf(getenv func(string) string) (time.Duration, error) {
+	text := getenv(names.GatewayDrainDelayEnv)
+	if text == "" {
+		return DefaultDelay, nil
+	}
+	delay, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", names.GatewayDrainDelayEnv, err)
+	}
+	return delay, nil
 }
 
 // drain makes Envoy end connections after their current requests, and returns when no request is in progress and new clients have had
 // the time to find another pod. Requests that take longer than the timeout are not waited for.
 func (d drainer) drain(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	ctx, cancel := context.WithTimeout(ctx, d.delay+d.timeout)
 	defer cancel()
-	if err := d.failHealth(ctx); err != nil {
+	if err := d.drainListeners(ctx); err != nil {
 		return err
 	}
-	propagated := time.After(d.propagation)
 	select {
-	case <-propagated:
+	case <-time.After(d.delay):
 	case <-ctx.Done():
 		return nil
 	}
@@ -71,9 +87,10 @@ func (d drainer) drain(ctx context.Context) error {
 	}
 }
 
-// failHealth makes Envoy add "connection: close" to responses over HTTP/1, and GOAWAY to connections over HTTP/2.
-func (d drainer) failHealth(ctx context.Context) error {
-	body, err := d.request(ctx, http.MethodPost, "/healthcheck/fail")
+// drainListeners makes Envoy add "connection: close" to responses over HTTP/1, and GOAWAY to connections over HTTP/2. It accepts connections and its
+// readiness probe succeeds: nodes send connections of a load balancer that has not noticed yet to pods that are ready, or that stop and serve.
+func (d drainer) drainListeners(ctx context.Context) error {
+	body, err := d.request(ctx, http.MethodPost, "/drain_listeners?graceful&skip_exit")
 	if err != nil {
 		return fmt.Errorf("drain Envoy: %w", err)
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A gateway stops only after it has failed its health check and its last request has ended.
+// A gateway stops only after it has drained its listeners and its last request has ended.
 func TestDrain_WaitsForRequests(t *testing.T) {
 	var asked []string
 	active := 2
@@ -25,7 +25,7 @@ func TestDrain_WaitsForRequests(t *testing.T) {
 	if err := d.drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if want := "[POST /healthcheck/fail GET /stats GET /stats GET /stats]"; fmt.Sprint(asked) != want {
+	if want := "[POST /drain_listeners GET /stats GET /stats GET /stats]"; fmt.Sprint(asked) != want {
 		t.Errorf("Envoy got %v, want %s", asked, want)
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// GatewayConfig is the input of GatewayPod. All fields are required, except Resources.
+// GatewayConfig is the input of GatewayPod. All fields are required, except Resources and DrainDelay.
 type GatewayConfig struct {
 	Mesh, Namespace, TrustDomain string
 	// Name is that of the Deployment, and ServiceAccount the identity of the pods.
@@ -28,6 +28,8 @@ type GatewayConfig struct {
 	Listeners []string
 	// Resources are those of Envoy.
 	Resources corev1.ResourceRequirements
+	// DrainDelay is how long a pod that stops accepts connections; 0 for drain.DefaultDelay.
+	DrainDelay time.Duration
 }
 
 // DrainCommand is the argument with which osm-init drains Envoy after SIGTERM.
@@ -60,7 +62,7 @@ func GatewayPod(c GatewayConfig) (corev1.PodSpec, error) {
 		AutomountServiceAccountToken: new(false),
 		NodeSelector:                 map[string]string{"kubernetes.io/os": "linux"},
 		InitContainers:               []corev1.Container{preparation, envoy},
-		Containers:                   []corev1.Container{drainContainer(c.InitImage)},
+		Containers:                   []corev1.Container{c.drainContainer()},
 		SecurityContext:              &corev1.PodSecurityContext{FSGroup: new(int64(names.ProxyUID)), RunAsNonRoot: new(true)},
 	}}
 	addVolumes(pod, Config{Mesh: c.Mesh, Namespace: c.Namespace})
@@ -83,10 +85,10 @@ func withoutPrivileges(c corev1.Container) corev1.Container {
 }
 
 // drainContainer runs as long as the pod, and drains Envoy when the pod is deleted.
-func drainContainer(image string) corev1.Container {
-	return withoutPrivileges(corev1.Container{
+func (c GatewayConfig) drainContainer() corev1.Container {
+	out := withoutPrivileges(corev1.Container{
 		Name:            DrainCommand,
-		Image:           image,
+		Image:           c.InitImage,
 		ImagePullPolicy: corev1.PullIfNotPresent,
 		Command:         []string{"/osm-init"},
 		Args:            []string{DrainCommand},
@@ -96,6 +98,10 @@ func drainContainer(image string) corev1.Container {
 		},
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 	})
+	if c.DrainDelay != 0 {
+		out.Env = []corev1.EnvVar{{Name: names.GatewayDrainDelayEnv, Value: c.DrainDelay.String()}}
+	}
+	return out
 }
 
 // Config is the input of injection besides the pod and its namespace.

@@ -210,13 +210,14 @@ func fieldsOf(format map[string]string) *structpb.Struct {
 const accessLogName = "osm"
 
 // openTelemetryLog exports records over gRPC. A text is the body of a record; fields are attributes. Records are lost while the collector
-// does not answer, and requests are not affected.
+// does not answer, and requests are not affected. The resource describes the sidecar as in traces; Envoy 1.39 ignores that.
 func openTelemetryLog(export *scope.LogExport, filter *accesslogv3.AccessLogFilter, format logFormat) *accesslogv3.AccessLog {
 	config := &otelv3.OpenTelemetryAccessLogConfig{
 		LogName: accessLogName,
 		GrpcService: &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
 			EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: extensionClusterName(export.Service.Name)},
 		}},
+		ResourceDetectors: environmentOfSidecar,
 	}
 	attributes := map[string]string{}
 	if format.text != "" {

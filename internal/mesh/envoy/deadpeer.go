@@ -5,6 +5,7 @@ import (
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
@@ -30,15 +31,21 @@ const (
 	pingIdle     = 10 * time.Second
 )
 
-var tcpKeepalive = &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{
+var tcpKeepalive = &corev3.TcpKeepalive{
 	KeepaliveProbes:   wrapperspb.UInt32(keepaliveProbes),
 	KeepaliveTime:     wrapperspb.UInt32(uint32(keepaliveIdle.Seconds())),
 	KeepaliveInterval: wrapperspb.UInt32(uint32(keepaliveInterval.Seconds())),
-}}
+}
+
+var upstreamKeepalive = &clusterv3.UpstreamConnectionOptions{TcpKeepalive: tcpKeepalive}
 
 var http2Pings = &corev3.KeepaliveSettings{
 	Interval: durationpb.New(pingInterval), Timeout: durationpb.New(pingTimeout), ConnectionIdleInterval: durationpb.New(pingIdle),
 }
 
 // detectDeadPeers makes the kernel end idle connections of a cluster whose peer has vanished. DataTimeout of the bootstrap ends those with data.
-func detectDeadPeers(c *clusterv3.Cluster) { c.UpstreamConnectionOptions = tcpKeepalive }
+func detectDeadPeers(c *clusterv3.Cluster) { c.UpstreamConnectionOptions = upstreamKeepalive }
+
+// detectDeadClients makes the kernel end idle connections that a listener accepted from another pod or from outside. The keepalive of the application reaches
+// its own sidecar only, and a session of a client that has vanished would hold its locks until the idle timeout.
+func detectDeadClients(l *listenerv3.Listener) { l.TcpKeepalive = tcpKeepalive }

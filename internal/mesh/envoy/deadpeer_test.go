@@ -4,10 +4,13 @@ import (
 	"testing"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Sidecars and gateways answer pings. Applications and servers outside the mesh may close a connection with frequent ones, so they get none. All
@@ -42,6 +45,29 @@ func TestDeadPeersAreDetected(t *testing.T) {
 	}
 	if pinged == 0 || probed <= pinged {
 		t.Errorf("%d clusters ping and %d have probes, want some and more", pinged, probed)
+	}
+}
+
+// Sidecars and gateways probe idle clients in other pods and outside. Clients in the own pod vanish with it.
+func TestDeadClientsAreDetected(t *testing.T) {
+	probed := map[string]bool{}
+	for name, s := range scopes(t) {
+		for _, r := range envoy.Build(s) {
+			l, isListener := r.Message.(*listenerv3.Listener)
+			if !isListener || l.GetName() == "inbound-prometheus-listener" {
+				continue
+			}
+			fromOutside := l.GetTrafficDirection() == corev3.TrafficDirection_INBOUND
+			if probes := l.GetTcpKeepalive() != nil; probes != fromOutside {
+				t.Errorf("%s: listener %s probes its clients: %t, want %t", name, l.GetName(), probes, fromOutside)
+			}
+			probed[l.GetName()] = probed[l.GetName()] || fromOutside
+		}
+	}
+	for _, want := range []string{"inbound-listener", names.GatewayListener(80), names.EgressGatewayListener} {
+		if !probed[want] {
+			t.Errorf("no listener %s probes its clients", want)
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ func gatewayListeners(s *scope.Scope) []*listenerv3.Listener {
 		l := &s.IngressGateway.Listeners[i]
 		if len(out) == 0 || l.Port != s.IngressGateway.Listeners[i-1].Port {
 			listener := newBoundListener(names.GatewayListener(l.Port), l.Bind, s.Key.Class, corev3.TrafficDirection_INBOUND)
+			detectDeadClients(listener)
 			listener.PerConnectionBufferLimitBytes = wrapperspb.UInt32(gatewayBufferBytes)
 			if len(l.Certificates) > 0 {
 				listener.ListenerFilters = []*listenerv3.ListenerFilter{listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{})}
@@ -132,6 +133,7 @@ func egressGatewayListeners(s *scope.Scope) []*listenerv3.Listener {
 		return nil
 	}
 	out := newBoundListener(names.EgressGatewayListener, names.EgressGatewayPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
+	detectDeadClients(out)
 	out.ListenerFilters = []*listenerv3.ListenerFilter{listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{})}
 	out.AccessLog = loggersOf(s).inboundListener
 	out.PerConnectionBufferLimitBytes = wrapperspb.UInt32(gatewayBufferBytes)

@@ -60,6 +60,7 @@ func compareInbound(a, b scope.Inbound) int {
 // no chain, plaintext in particular, unless the mesh is in teardown.
 func inboundListenerOf(s *scope.Scope, inbound []inboundPort) *listenerv3.Listener {
 	out := newBoundListener(inboundListener, names.InboundPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
+	detectDeadClients(out)
 	out.ListenerFilters = []*listenerv3.ListenerFilter{
 		originalDestination,
 		listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{}),

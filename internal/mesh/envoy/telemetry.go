@@ -77,13 +77,16 @@ func openTelemetry(server *catalog.Tracing) *tracev3.OpenTelemetryConfig {
 			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: TracingCluster, Authority: server.Address}},
 			Timeout:         durationpb.New(exportTimeout),
 		},
-		Sampler: sampler(server.Sampling),
-		ResourceDetectors: []*corev3.TypedExtensionConfig{{
-			Name:        "envoy.tracers.opentelemetry.resource_detectors.environment",
-			TypedConfig: message.Any(&detectorsv3.EnvironmentResourceDetectorConfig{}),
-		}},
+		Sampler:           sampler(server.Sampling),
+		ResourceDetectors: environmentOfSidecar,
 	}
 }
+
+// environmentOfSidecar reads names.ResourceAttributesEnv.
+var environmentOfSidecar = []*corev3.TypedExtensionConfig{{
+	Name:        "envoy.tracers.opentelemetry.resource_detectors.environment",
+	TypedConfig: message.Any(&detectorsv3.EnvironmentResourceDetectorConfig{}),
+}}
 
 // sampler follows the decision of the caller, and decides by percentage where a trace begins. Without it, Envoy would apply the percentage
 // to sampled requests of callers again.

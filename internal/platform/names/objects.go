@@ -205,6 +205,8 @@ const (
 	GatewayMemoryEnv = "GATEWAY_MEMORY_LIMIT"
 	// GatewayListenersEnv has the names of the listeners for clients, separated by commas.
 	GatewayListenersEnv = "GATEWAY_LISTENERS"
+	// GatewayDrainDelayEnv has the time for which a gateway that stops accepts connections; empty for the default. It reaches the container that drains.
+	GatewayDrainDelayEnv = "GATEWAY_DRAIN_DELAY"
 )
 
 // EgressGatewayPort accepts connections of sidecars in the pods of the egress gateway. Its Service has the same port.

@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
@@ -30,17 +31,31 @@ type logCollector struct {
 
 	mu      sync.Mutex
 	records []*logsv1.LogRecord
+	// services are the names of the services of resources with records.
+	services map[string]bool
 }
 
 func (c *logCollector) Export(_ context.Context, r *collogsv1.ExportLogsServiceRequest) (*collogsv1.ExportLogsServiceResponse, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, resource := range r.GetResourceLogs() {
+		for _, attribute := range resource.GetResource().GetAttributes() {
+			if attribute.GetKey() == "service.name" {
+				c.services[attribute.GetValue().GetStringValue()] = true
+			}
+		}
 		for _, scope := range resource.GetScopeLogs() {
 			c.records = append(c.records, scope.GetLogRecords()...)
 		}
 	}
 	return &collogsv1.ExportLogsServiceResponse{}, nil
+}
+
+// hasService reports whether a record is of the sidecars of a service.
+func (c *logCollector) hasService(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.services[name]
 }
 
 // has reports whether a record has a body and attributes, as "<body> <key>=<value>...".
@@ -58,7 +73,7 @@ func (c *logCollector) has(want string) bool {
 
 func serveLogCollector(t *testing.T, pod *pods.Pod) *logCollector {
 	t.Helper()
-	c := &logCollector{}
+	c := &logCollector{services: map[string]bool{}}
 	server := grpc.NewServer()
 	collogsv1.RegisterLogsServiceServer(server, c)
 	listener := pod.NS.Listen(t, nstest.Address(pod.IP.String(), otlpLogPort))
@@ -71,11 +86,13 @@ func serveLogCollector(t *testing.T, pod *pods.Pod) *logCollector {
 // requests are not affected.
 func TestTelemetry(t *testing.T) {
 	for version, binary := range envoytest.Binaries(t) {
-		t.Run(version, func(t *testing.T) { testTelemetry(t, binary) })
+		t.Run(version, func(t *testing.T) { testTelemetry(t, binary, version == envoytest.BinaryVariable) })
 	}
 }
 
-func testTelemetry(t *testing.T, binary string) {
+// testTelemetry also checks whether exported records name their service, which the earlier version does not support.
+func testTelemetry(t *testing.T, binary string, namesService bool) {
+	t.Setenv(names.ResourceAttributesEnv, "service.name=books.shop")
 	s := measuredShop(t, binary)
 	outside := s.network.Bare(t)
 	export := &scope.LogExport{
@@ -109,6 +126,9 @@ func testTelemetry(t *testing.T, binary string) {
 		get("/books/500", 500)
 		return collected.has("line of /books/500 500 team=books")
 	})
+	if has := collected.hasService("books.shop"); has != namesService {
+		t.Errorf("the resource of records names the service: %t", has)
+	}
 
 	configure(&scope.AccessLog{Fields: map[string]string{"path": "%REQ(:PATH)%", "by": envoyDenial()}, Export: export})
 	eventually.True(t, 20*time.Second, "the collector has the keys as attributes", func() bool {

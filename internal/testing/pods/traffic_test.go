@@ -22,6 +22,7 @@ func TestTraffic(t *testing.T) {
 	s.configure(t, s.clientScope(), s.serverScope())
 	t.Run("requests", s.requests)
 	t.Run("versions of HTTP", s.httpVersions)
+	t.Run("headers", s.headers)
 	t.Run("TCP", s.connections)
 	t.Run("headless", s.headless)
 	t.Run("dead endpoints", s.deadEndpoints)
@@ -67,6 +68,31 @@ func (s *shop) httpVersions(t *testing.T) {
 	}
 	if got := s.client.GetHTTP2(t, "http://10.96.0.1/books/1"); !strings.HasPrefix(got.Body, "HTTP/2.0 ") {
 		t.Errorf("HTTP/2 = %+v", got)
+	}
+}
+
+// headers checks what docs/traffic/protocols.md says about headers.
+func (s *shop) headers(t *testing.T) {
+	const large = 61 << 10
+	if got := s.client.Get(t, "http://10.96.0.1/books/1", "x-large: "+strings.Repeat("a", large)); got.Status != 431 {
+		t.Errorf("headers of more than 60 KiB = %+v, want 431", got)
+	}
+	var many []string
+	for i := range 101 {
+		many = append(many, fmt.Sprintf("x-%d: a", i))
+	}
+	if got := s.client.Get(t, "http://10.96.0.1/books/1", many...); got.Status != 431 {
+		t.Errorf("more than 100 headers = %+v, want 431", got)
+	}
+	conn, err := s.client.Dial(t, "10.96.0.1:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "GET /books/1 HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if response, err := io.ReadAll(conn); err != nil || !strings.Contains(string(response), "\r\ncontent-length: ") {
+		t.Errorf("the response is %q, %v, want names of headers in lower case", response, err)
 	}
 }
 

@@ -260,7 +260,7 @@ func (q *sequencer) setInFlight(r *Response, now time.Time) {
 	st := &q.types[r.Type]
 	q.nonce++
 	r.Nonce = strconv.FormatUint(q.nonce, 10)
-	st.inFlight = r.Nonce
+	st.inFlight, q.exchangedAt = r.Nonce, now
 	st.bisector.SetInFlight(r.Resources)
 	st.inFlightSince = st.dirtySince
 	if st.inFlightSince.IsZero() {

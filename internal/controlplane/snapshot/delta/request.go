@@ -107,7 +107,7 @@ func (q *sequencer) handleAnswer(t resourcetype.Type, req *discovery.DeltaDiscov
 	if st.inFlight == "" || req.GetResponseNonce() != st.inFlight {
 		return result
 	}
-	st.inFlight = ""
+	st.inFlight, q.exchangedAt = "", now
 	st.rejected = req.GetErrorDetail() != nil
 	if t == resourcetype.Listeners {
 		q.recordListenersAnswered(now)

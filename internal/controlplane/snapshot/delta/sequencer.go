@@ -55,6 +55,8 @@ type sequencer struct {
 	drains                   drains
 	destinations             destinations
 	nonce                    uint64
+	// exchangedAt is when the last response was sent or answered.
+	exchangedAt time.Time
 	// started is true after the first request, and resumed after one with versions from an earlier stream.
 	started, resumed bool
 	// readinessCluster is sent until the client uses everything that it was sent; nil afterwards.

@@ -68,8 +68,8 @@ func (s *Stream) NewSession(options Options) *Session {
 	return session
 }
 
-// Serve processes requests until one of these ends the stream: ctx, Stream.End, the expiry of the client's token, an error of send,
-// or the end of requests (nil).
+// Serve processes requests until one of these ends the stream: ctx, Stream.End, the expiry of the client's token, a client that does not
+// answer, an error of send, or the end of requests (nil).
 func (s *Session) Serve(ctx context.Context, expiry time.Time, requests <-chan *discovery.DeltaDiscoveryRequest, send SendFunc) error {
 	now := s.stream.config.Now
 	timer := time.NewTimer(time.Hour)
@@ -82,7 +82,13 @@ func (s *Session) Serve(ctx context.Context, expiry time.Time, requests <-chan *
 		if err != nil {
 			return err
 		}
-		if !deadline.IsZero() {
+		answerDue := s.sequencer.answerDue()
+		if !answerDue.IsZero() && !now().Before(answerDue) {
+			return ErrUnanswered
+		}
+		if deadline = earlier(deadline, answerDue); deadline.IsZero() {
+			timer.Stop()
+		} else {
 			timer.Reset(max(deadline.Sub(now()), time.Millisecond))
 		}
 		select {

@@ -30,13 +30,18 @@ type fakeADS struct {
 // serveADS starts a control plane in a network namespace, with a certificate of an authority for a DNS name.
 func serveADS(t *testing.T, ns *nstest.Namespace, a *authority, dnsName string) (ads *fakeADS, stop func()) {
 	t.Helper()
+	return serveADSAt(t, ns, "127.0.0.1:15128", a, dnsName)
+}
+
+func serveADSAt(t *testing.T, ns *nstest.Namespace, address string, a *authority, dnsName string) (ads *fakeADS, stop func()) {
+	t.Helper()
 	ads = &fakeADS{answer: make(chan struct{})}
 	server := grpc.NewServer(grpc.Creds(credentials.NewTLS(&tls.Config{
 		Certificates: []tls.Certificate{a.server(t, dnsName)}, MinVersion: tls.VersionTLS13,
 	})))
 	discoveryv3.RegisterAggregatedDiscoveryServiceServer(server, ads)
 	loadstatsv3.RegisterLoadReportingServiceServer(server, ads)
-	listener := ns.Listen(t, "127.0.0.1:15128")
+	listener := ns.Listen(t, address)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
 	return ads, server.Stop

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -17,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/injector/drain"
 	"github.com/openservicemesh/osm-operator/internal/injector/inject"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
@@ -36,6 +38,8 @@ type Settings struct {
 	Labels map[string]string
 	// Listeners are the names of the listeners for clients.
 	Listeners []string
+	// DrainDelay is how long a pod that stops accepts connections, unless Pods declares it; 0 for drain.DefaultDelay.
+	DrainDelay time.Duration
 	// Pods are what the Mesh declares about the pods.
 	Pods v1alpha1.GatewayPodsSpec
 }
@@ -130,8 +134,21 @@ func defaultResources() corev1.ResourceRequirements {
 	}
 }
 
+// graceMargin is for what follows after a drain.
+const graceMargin = 15 * time.Second
+
+// drainDelay is how long a pod that stops accepts connections; 0 for drain.DefaultDelay.
+func (s Settings) drainDelay() time.Duration {
+	if s.Pods.DrainDelay != nil {
+		return s.Pods.DrainDelay.Value()
+	}
+	return s.DrainDelay
+}
+
 // gracePeriodSeconds is more than the drain container takes.
-const gracePeriodSeconds = 75
+func (s Settings) gracePeriodSeconds() int64 {
+	return int64((cmp.Or(s.drainDelay(), drain.DefaultDelay) + drain.RequestTimeout + graceMargin).Seconds())
+}
 
 // minReadySeconds is how long a new pod must stay ready before an earlier one stops.
 const minReadySeconds = 10
@@ -160,13 +177,14 @@ func (s Settings) pod(inputs component.Inputs) (corev1.PodSpec, error) {
 	parameters := inputs.ControlPlanes[0].Parameters
 	pod, err := inject.GatewayPod(inject.GatewayConfig{
 		Mesh: inputs.Mesh.Name, Namespace: parameters.Namespace, TrustDomain: parameters.TrustDomain, Name: s.Name, ServiceAccount: s.ServiceAccount, Listeners: s.Listeners,
+		DrainDelay: s.drainDelay(),
 		Resources:  ptr.Deref(s.Pods.Resources, defaultResources()),
 		EnvoyImage: cmp.Or(inputs.EnvoyImage, parameters.Images.Sidecar), InitImage: cmp.Or(inputs.InitImage, parameters.Images.Init),
 	})
 	if err != nil {
 		return corev1.PodSpec{}, err
 	}
-	pod.TerminationGracePeriodSeconds = ptr.To(int64(gracePeriodSeconds))
+	pod.TerminationGracePeriodSeconds = ptr.To(s.gracePeriodSeconds())
 	pod.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{
 		MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
 	}}

@@ -85,7 +85,7 @@ var custom = v1alpha1.IngressGatewaySpec{
 	AllowedNamespaces: []string{"shop", "infra"},
 	Service:           &v1alpha1.GatewayServiceSpec{Type: ptr.To(corev1.ServiceTypeClusterIP)}, Ports: []int32{8443, 80},
 	GatewayPodsSpec: v1alpha1.GatewayPodsSpec{
-		Replicas: ptr.To[int32](3),
+		Replicas: ptr.To[int32](3), DrainDelay: ptr.To(v1alpha1.Duration("1m30s")),
 		SchedulingSpec: v1alpha1.SchedulingSpec{
 			NodeSelector:      v1alpha1.Labels{"pool": "edge"},
 			Tolerations:       []corev1.Toleration{{Key: "example.com/edge", Operator: corev1.TolerationOpExists}},

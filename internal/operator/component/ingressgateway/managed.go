@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
@@ -64,13 +65,16 @@ func (Managed) Health(live []*unstructured.Unstructured) component.Health {
 	return component.DeploymentHealth(live, names.IngressGateway)
 }
 
+// drainDelay is what load balancers need to notice that a node has no pod left that is ready.
+const drainDelay = 30 * time.Second
+
 func podSettings(mesh *v1alpha1.Mesh) gatewaypods.Settings {
 	var listeners []string
 	for _, port := range ports(mesh) {
 		listeners = append(listeners, names.GatewayListener(uint16(port))) //nolint:gosec // the schema limits it
 	}
 	return gatewaypods.Settings{
-		Name: names.IngressGateway, ServiceAccount: names.IngressGateway, Listeners: listeners, Pods: settings(mesh).GatewayPodsSpec,
+		Name: names.IngressGateway, ServiceAccount: names.IngressGateway, Listeners: listeners, Pods: settings(mesh).GatewayPodsSpec, DrainDelay: drainDelay,
 	}
 }
 
