@@ -36,6 +36,10 @@ func run(args []string) error {
 	if len(args) == 1 && args[0] == launch.WaitCommand {
 		return launch.Wait(ctx)
 	}
+	if len(args) == 1 && args[0] == names.LauncherHold {
+		<-ctx.Done()
+		return nil
+	}
 	if len(args) == 4 && args[0] == names.LauncherAdmin && names.IsSlot(args[1]) {
 		return launch.Query(names.SlotsDir, args[1], args[2], args[3], os.Stdout)
 	}

@@ -25,7 +25,7 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 	operator, injector := newClientOf(t, server, operatorName), newClientOf(t, server, injectorName)
 	object := func(kind, namespace, name, more string) string {
 		version := map[string]string{
-			"Deployment": "apps/v1", "RoleBinding": "rbac.authorization.k8s.io/v1", "MutatingWebhookConfiguration": "admissionregistration.k8s.io/v1",
+			"Deployment": "apps/v1", "DaemonSet": "apps/v1", "RoleBinding": "rbac.authorization.k8s.io/v1", "MutatingWebhookConfiguration": "admissionregistration.k8s.io/v1",
 			"ValidatingWebhookConfiguration": "admissionregistration.k8s.io/v1", "APIService": "apiregistration.k8s.io/v1",
 		}[kind]
 		if version == "" {
@@ -51,6 +51,7 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 		{operator, object("Secret", "bounded", "certificate-of-our-ingress", ", type: kubernetes.io/tls, data: {tls.crt: '', tls.key: ''}"), ""},
 		{operator, object("ConfigMap", "bounded-member", "osm-trust-osm", ""), ""},
 		{operator, object("Deployment", "bounded", "osm-controller", pods), ""},
+		{operator, object("DaemonSet", "bounded", "osm-pull-0123456789", pods), ""},
 		{operator, object("RoleBinding", "kube-system", "osm-traffic-metrics-osm", reader), ""},
 		{operator, object("MutatingWebhookConfiguration", "", "osm-webhook-osm", ""), ""},
 		{operator, object("ValidatingWebhookConfiguration", "", "osm-validator-mesh-osm", ""), ""},
@@ -62,6 +63,7 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 		{operator, object("Secret", "bounded", "database", ""), "Secrets of a mesh only"},
 		{operator, object("ConfigMap", "kube-system", "aws-auth", ""), "namespaces of Kubernetes"},
 		{operator, object("Deployment", "kube-system", "coredns", pods), "namespaces of Kubernetes"},
+		{operator, object("DaemonSet", "bounded", "agent", pods), "osm-pull-* only"},
 		{operator, object("MutatingWebhookConfiguration", "", "mine", ""), "webhooks of a mesh only"},
 		{operator, object("APIService", "", "v1.apps.example.com", service("apps.example.com", "v1")), "v1alpha1.metrics.smi-spec.io only"},
 		{injector, object("ConfigMap", "kube-system", "aws-auth", ""), "trust ConfigMap of a mesh only"},

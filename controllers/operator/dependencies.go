@@ -30,6 +30,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/meshconfig"
 	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/operator/pull"
 	"github.com/openservicemesh/osm-operator/internal/operator/restart"
 	"github.com/openservicemesh/osm-operator/internal/operator/secrets"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
@@ -52,6 +53,8 @@ type Dependencies struct {
 	// Tokens returns tokens of the operator's ServiceAccount for an audience.
 	Tokens     func(ctx context.Context, audience string) (string, error)
 	Prometheus rollout.Prometheus
+	// Pulls brings images to nodes.
+	Pulls rollout.Images
 	// Metrics counts what happens; nil counts nothing.
 	Metrics *metrics.Recorder
 	// Components are those of every mesh, and Images replace their default images, by the variables of component.Image.
@@ -128,7 +131,7 @@ func newDependencies(mgr ctrl.Manager, o Options, server discovery.ServerVersion
 	return Dependencies{
 		Cluster: cluster, Status: status.NewWriter(mgr.GetClient()), Recorder: eventRecorder(mgr), Metrics: counters,
 		Health: o.Health, MountDelay: cmp.Or(o.MountDelay, certificates.DefaultMountDelay), Prometheus: prometheus.New(nil),
-		Vault: vault.Signer{}, Tokens: own.ForAudience,
+		Vault: vault.Signer{}, Tokens: own.ForAudience, Pulls: pull.New(mgr.GetClient(), mgr.GetAPIReader(), cluster.Now),
 		Components: append(builtin.All(), o.Components...), Images: o.ComponentImages,
 		Parallel: trust.Parallel, Definitions: definitions, Kubernetes: kubernetes,
 	}, nil
@@ -168,7 +171,7 @@ func newControllers(d Dependencies) controllers {
 		trust: &trust.Reconciler{Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, Parallel: d.Parallel},
 		rollout: &rollout.Reconciler{
 			Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, DataPlane: d.DataPlane,
-			Restarter: d.restarter(), Health: d.Health, Prometheus: d.Prometheus, Metrics: d.Metrics,
+			Restarter: d.restarter(), Images: d.Pulls, Health: d.Health, Prometheus: d.Prometheus, Metrics: d.Metrics,
 		},
 		revision: &revision.Reconciler{Cluster: c, Applier: d.applier(c.Client)},
 		components: &components.Reconciler{
@@ -181,7 +184,7 @@ func newControllers(d Dependencies) controllers {
 func (d Dependencies) simulated(s plan.Simulation) Dependencies {
 	d.Cluster, d.Objects, d.Status, d.Recorder, d.Metrics = s.Cluster, s.Client, s.Status, s.Recorder, nil
 	d.DataPlane, d.Health, d.Prometheus = s.DataPlane, s.Health, s.Health
-	d.Vault, d.Tokens, d.Parallel = s.Vault, s.Vault.Token, 1
+	d.Vault, d.Tokens, d.Parallel, d.Pulls = s.Vault, s.Vault.Token, 1, dryrun.Pulls{}
 	return d
 }
 

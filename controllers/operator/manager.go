@@ -205,7 +205,7 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 		&plan.Reconciler{Cluster: d.Cluster, Status: d.Status, DataPlane: plane, Controllers: d.simulatedControllers},
 		&teardown.Reconciler{
 			Cluster: d.Cluster, Recorder: d.Recorder, MeshConfigs: d.meshConfigs(), Status: d.Status, DataPlane: plane,
-			Restarter: d.restarter(), Health: d.Health, Metrics: d.Metrics, Kinds: kinds,
+			Restarter: d.restarter(), Images: d.Pulls, Health: d.Health, Metrics: d.Metrics, Kinds: kinds,
 		},
 	}
 	if o.SetLogLevel != nil {

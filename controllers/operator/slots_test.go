@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -23,6 +24,8 @@ import (
 const (
 	// olderEnvoy and operatorEnvoy are the sidecar images of olderVersion and operatorVersion.
 	olderEnvoy, operatorEnvoy = "openservicemesh/envoy", "example/envoy:1"
+	// slotsNode is where pods with two slots run.
+	slotsNode = "worker"
 	// drainTime is how long the fake Envoys drain.
 	drainTime = time.Second
 )
@@ -39,8 +42,9 @@ type slottedPods struct {
 	running map[string]map[string]string
 	serving map[string]string
 	drained map[string]time.Time
-	// patched has the images that slots got, in order.
+	// patched has the images that slots got, in order. pulled are those that the node of the pods has pulled before.
 	patched []string
+	pulled  map[string]bool
 }
 
 // newSlottedPods creates ready pods with two slots of the older version, in a namespace of the mesh.
@@ -49,6 +53,7 @@ func newSlottedPods(t *testing.T, mesh, level string, pods ...string) *slottedPo
 	s := &slottedPods{
 		t: t, mesh: mesh, namespace: mesh + "-shop",
 		running: map[string]map[string]string{}, serving: map[string]string{}, drained: map[string]time.Time{},
+		pulled: map[string]bool{},
 	}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}
 	create(t, namespace)
@@ -62,6 +67,7 @@ func newSlottedPods(t *testing.T, mesh, level string, pods ...string) *slottedPo
 				Labels: map[string]string{names.RevisionLabel: mesh + "-" + strings.ReplaceAll(olderVersion, ".", "-"), names.ProxyUUIDLabel: name},
 			},
 			Spec: corev1.PodSpec{
+				NodeName: slotsNode, TerminationGracePeriodSeconds: ptr.To[int64](0),
 				InitContainers: []corev1.Container{slot(names.SidecarContainer), slot(names.StandbyContainer)}, Containers: []corev1.Container{{Name: "app", Image: "example/app:1"}},
 			},
 		})
@@ -88,6 +94,7 @@ func (s *slottedPods) step(ctx context.Context) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.pull(ctx)
 	reading := healthy()
 	reading.Proxies.UIDs, reading.Proxies.Roles = map[string]bool{}, map[string]map[string]report.Role{}
 	for i := range list.Items {
@@ -97,6 +104,28 @@ func (s *slottedPods) step(ctx context.Context) {
 	}
 	for _, version := range []string{olderVersion, operatorVersion} {
 		cluster.health.set(meshNamespace(s.mesh), version, reading)
+	}
+}
+
+// pull simulates the DaemonSets that pull images, and their pods.
+func (s *slottedPods) pull(ctx context.Context) {
+	var sets appsv1.DaemonSetList
+	if cluster.client.List(ctx, &sets, client.InNamespace(meshNamespace(s.mesh)), client.MatchingLabels{names.PullLabel: s.mesh}) != nil {
+		return
+	}
+	for _, set := range sets.Items {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: set.Namespace, Name: set.Name, Labels: set.Spec.Template.Labels}, Spec: set.Spec.Template.Spec}
+		pod.Spec.NodeName, pod.Spec.TerminationGracePeriodSeconds = slotsNode, ptr.To[int64](0)
+		if cluster.client.Create(ctx, pod) != nil {
+			continue // it exists
+		}
+		image := pod.Spec.InitContainers[0]
+		pod.Status.InitContainerStatuses = []corev1.ContainerStatus{{
+			Name: image.Name, Image: image.Image, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 0, Reason: "Completed"}},
+		}}
+		if cluster.client.Status().Update(ctx, pod) == nil {
+			s.pulled[image.Image] = true
+		}
 	}
 }
 
@@ -111,6 +140,9 @@ func (s *slottedPods) startContainers(ctx context.Context, pod *corev1.Pod) {
 	for i, c := range pod.Spec.InitContainers {
 		if s.running[pod.Name][c.Name] == c.Image {
 			continue
+		}
+		if !isNew && c.Image != olderEnvoy && !s.pulled[c.Image] {
+			s.t.Errorf("%s got the image %s before its node", pod.Name, c.Image)
 		}
 		started := metav1.Now()
 		if isNew {
@@ -213,6 +245,13 @@ func TestSidecarsAreUpgradedInPlace(t *testing.T) {
 	if len(s.patched) != 4 {
 		t.Errorf("the slots got %q, want one image each", s.patched)
 	}
+	eventually(t, func() error {
+		var sets appsv1.DaemonSetList
+		if err := cluster.client.List(t.Context(), &sets, client.InNamespace(meshNamespace(name))); err != nil || len(sets.Items) > 0 {
+			return fmt.Errorf("%d DaemonSets are left: %v", len(sets.Items), err)
+		}
+		return nil
+	})
 }
 
 // TestFailedTakeOverIsRolledBack has an Envoy that never takes over.

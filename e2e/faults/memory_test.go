@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
 // spareMemory is how much more memory than now a container may use.
@@ -20,7 +22,7 @@ const spareMemory = 16 << 20
 // then kills the container's own processes, because their score is higher.
 func exhaustMemory(t *testing.T, pod corev1.Pod, container string) {
 	t.Helper()
-	pids, err := processes(pod, container)
+	pids, err := lab.Processes(pod, container)
 	must(t, err)
 	group, err := memoryGroup(pids[0])
 	must(t, err)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
 // table is the nftables table of a partition, in the network namespace of a pod.
@@ -30,7 +32,7 @@ const fromAll = `table inet osm-faults {
 // partition applies rules in the network namespace of a pod, and returns a function that removes them.
 func partition(t *testing.T, pod corev1.Pod, container, rules string) (end func()) {
 	t.Helper()
-	pids, err := processes(pod, container)
+	pids, err := lab.Processes(pod, container)
 	must(t, err)
 	must(t, nft(pids[0], rules))
 	removed := false

@@ -19,8 +19,8 @@ func restarted(pods []corev1.Pod, container, reason string) func(context.Context
 			if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(&old), &pod); err != nil {
 				return false, "", err
 			}
-			status := statusOf(pod, container)
-			if status.State.Running == nil || status.ContainerID == statusOf(old, container).ContainerID || !lab.IsReady(&pod) {
+			status := lab.ContainerStatus(pod, container)
+			if status.State.Running == nil || status.ContainerID == lab.ContainerStatus(old, container).ContainerID || !lab.IsReady(&pod) {
 				return false, fmt.Sprintf("container %s of pod %s is not ready again", container, pod.Name), nil
 			}
 			ended := status.LastTerminationState.Terminated

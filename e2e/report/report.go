@@ -37,6 +37,9 @@ type Requests struct {
 	Late time.Duration `json:"lateNanoseconds"`
 	// Skipped counts scheduled requests that were not sent because too many were in flight.
 	Skipped int `json:"skipped,omitempty"`
+	// FirstFailure and LastFailure are when the first and the last of the requests without status code 200 started; zero without one.
+	FirstFailure time.Time `json:"firstFailure,omitzero"`
+	LastFailure  time.Time `json:"lastFailure,omitzero"`
 	// Failures are the first requests without status code 200, with their start times.
 	Failures []Failure `json:"failures,omitempty"`
 }

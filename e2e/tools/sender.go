@@ -105,7 +105,16 @@ func (s *sender) sendOne(number int) {
 		s.result.Errors[outcome] = err.Error()
 		response.text = err.Error()
 	}
-	if outcome != strconv.Itoa(http.StatusOK) && len(s.result.Failures) < maxFailures {
+	if outcome == strconv.Itoa(http.StatusOK) {
+		return
+	}
+	if s.result.FirstFailure.IsZero() || start.Before(s.result.FirstFailure) {
+		s.result.FirstFailure = start
+	}
+	if start.After(s.result.LastFailure) {
+		s.result.LastFailure = start
+	}
+	if len(s.result.Failures) < maxFailures {
 		failed.Outcome, failed.Detail = outcome, fmt.Sprintf("%.200s", response.text)
 		s.result.Failures = append(s.result.Failures, failed)
 	}

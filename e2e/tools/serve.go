@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/websocket"
 
 	"github.com/openservicemesh/osm-operator/e2e/report"
 )
@@ -48,7 +49,7 @@ func serveCommand() *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "serve HTTP, a TCP echo, a TCP echo that sends a greeting first, and an agent",
+		Short: "serve HTTP with echoes over WebSockets and gRPC, a TCP echo, a TCP echo that sends a greeting first, and an agent",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if name == "" {
@@ -81,7 +82,7 @@ func serve(ctx context.Context, name string, where addresses) error {
 	if where.agent != "" {
 		go func() { failed <- newAgent(health).listen(where.agent) }()
 	}
-	server := &http.Server{Addr: where.http, Handler: handler(name, health), ReadHeaderTimeout: 10 * time.Second}
+	server := newServer(where.http, name, health)
 	go func() {
 		<-ctx.Done()
 		time.Sleep(gracePeriod)
@@ -94,9 +95,18 @@ func serve(ctx context.Context, name string, where addresses) error {
 	return nil
 }
 
+// newServer returns the HTTP server. It serves HTTP/2 without TLS too.
+func newServer(address, name string, health *health) *http.Server {
+	server := &http.Server{Addr: address, Handler: withStreams(handler(name, health)), ReadHeaderTimeout: 10 * time.Second, Protocols: &http.Protocols{}}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
+	return server
+}
+
 func handler(name string, health *health) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", describe(name))
+	mux.Handle(webSocketPath, websocket.Handler(func(conn *websocket.Conn) { echo(conn, "") }))
 	mux.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
 		if health.failing.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)

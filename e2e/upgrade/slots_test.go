@@ -15,16 +15,30 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/report"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// lines allows buyer to open TCP connections to an app.
-const lines = `apiVersion: specs.smi-spec.io/v1alpha4
+// streams allows buyer to open TCP connections, WebSockets and gRPC streams to an app.
+const streams = `apiVersion: specs.smi-spec.io/v1alpha4
 kind: TCPRoute
 metadata: {name: lines, namespace: %[1]s}
 spec: {matches: {ports: [%[3]d]}}
+---
+apiVersion: specs.smi-spec.io/v1alpha4
+kind: HTTPRouteGroup
+metadata: {name: streams, namespace: %[1]s}
+spec: {matches: [{name: websocket, pathRegex: /lines, methods: [GET]}, {name: grpc, pathRegex: /osm.test.Lines/Exchange, methods: [POST]}]}
+---
+apiVersion: access.smi-spec.io/v1alpha3
+kind: TrafficTarget
+metadata: {name: %[2]s-streams, namespace: %[1]s}
+spec:
+  destination: {kind: ServiceAccount, name: %[2]s, namespace: %[1]s}
+  sources: [{kind: ServiceAccount, name: buyer, namespace: %[1]s}]
+  rules: [{kind: HTTPRouteGroup, name: streams}]
 ---
 apiVersion: access.smi-spec.io/v1alpha3
 kind: TrafficTarget
@@ -36,46 +50,77 @@ spec:
 ---
 `
 
-// inPlaceLoad is the load while sidecars are upgraded in place.
-type inPlaceLoad struct {
+// inPlaceUpgrade goes from one Envoy to another, and back, under load.
+type inPlaceUpgrade struct {
+	// first and second are the images of the sidecars.
+	first, second string
+	// version is that of the mesh with the second image.
+	version string
 	// rate is the number of requests a second.
 	rate string
-	// sessions are the open TCP connections. They stay open for held after the new Envoy serves.
-	sessions int
-	held     time.Duration
+	// sessions are the open connections and streams, a third each over TCP, WebSocket and gRPC, with a line every so often. They stay open for held after
+	// the new Envoy serves.
+	sessions    int
+	every, held time.Duration
+	// returned is how many slots have the first image at the end: one when it serves again, two after the second Envoy has drained.
+	returned int
+}
+
+// shortUpgrade changes the image of the sidecar to a patched Envoy of the same version.
+func shortUpgrade(t *testing.T) inPlaceUpgrade {
+	return inPlaceUpgrade{
+		first: currentEnvoy(t), second: loadEnvoy(t, "patched", patched), version: cluster.Version,
+		rate: "100", sessions: 3, every: 200 * time.Millisecond, held: 5 * time.Second, returned: 1,
+	}
+}
+
+// fullUpgrade changes the version of the mesh, its control plane too, and takes the sidecars to the next minor version of Envoy.
+func fullUpgrade(t *testing.T) inPlaceUpgrade {
+	const next = "next"
+	addFaultyVersions(t, next)
+	return inPlaceUpgrade{
+		first: loadEnvoy(t, "earlier", earlier), second: currentEnvoy(t), version: faulty(next),
+		rate: "1000", sessions: 201, every: 2 * time.Second, held: 10 * time.Minute, returned: 2,
+	}
 }
 
 // The sidecars of a mesh get another Envoy, and go back, while one of its pods sends requests to the only replica of a Service, through kube-proxy, and holds
-// TCP connections. No request fails, the connections stay open, the pods stay ready, and no application is restarted.
+// connections and streams. No request fails, the connections stay open, the pods stay ready, and no application is restarted.
 func TestSidecarIsUpgradedInPlace(t *testing.T) {
 	if lab.IsCurrent() {
 		t.Skip("an image that no registry has can be loaded into the local cluster only")
 	}
-	load := inPlaceLoad{"100", 2, 5 * time.Second}
+	prepare := shortUpgrade
 	if lab.IsFull() {
-		load = inPlaceLoad{"1000", 200, 10 * time.Minute}
+		prepare = fullUpgrade
 	}
-	patched := loadPatchedEnvoy(t)
+	u := prepare(t)
 	m := newMesh(t, "slots", cluster.Version)
-	m.change(`{"upgrade":{"dataPlane":{"restart":"InPlace"}}}`)
+	m.change(fmt.Sprintf(`{"upgrade":{"dataPlane":{"restart":"InPlace"}},"sidecar":{"image":%q}}`, u.first))
 	m.awaitInjector("--in-place=true")
 	s := deployCart(t, m)
-	image := s.slots(t.Context(), cart)[0]
-	requests, err := s.agent(buyer).StartRequests(t.Context(), s.url(cart), "--rate", load.rate, "--most", "100", "--timeout", requestTimeout)
+	s.awaitSlots("both slots have the first image", u.first, 2)
+	requests, err := s.agent(buyer).StartRequests(t.Context(), s.url(cart), "--rate", u.rate, "--most", "100", "--timeout", requestTimeout)
 	must(t, err)
 	unready := watchReady(t, s.namespace)
 
-	closeSessions := s.openSessions(load.sessions)
-	m.change(`{"sidecar":{"image":"` + patched + `"}}`)
-	s.awaitSlots("the new Envoy serves", patched, 1)
-	time.Sleep(load.held)
-	closeSessions()
-	s.awaitSlots("the earlier Envoy has drained, and its slot has the new image", patched, 2)
-	m.change(`{"sidecar":{"image":"` + image + `"}}`)
-	s.awaitSlots("both slots have the first image again", image, 2)
+	sessions := s.startSessions(u.sessions, u.every)
+	m.change(fmt.Sprintf(`{"version":%q,"sidecar":{"image":%q}}`, u.version, u.second))
+	s.awaitSlots("the new Envoy serves", u.second, 1)
+	s.logHandover()
+	time.Sleep(u.held)
+	for _, failed := range s.stopSessions(sessions) {
+		t.Errorf("an upgrade in place closed a session %s", failed)
+	}
+	s.awaitSlots("the earlier Envoy has drained, and its slot has the new image", u.second, 2)
+	if u.version != cluster.Version {
+		m.awaitResult(v1alpha1.ResultSucceeded, cluster.Version, u.version)
+	}
+	m.change(fmt.Sprintf(`{"version":%q,"sidecar":{"image":%q}}`, cluster.Version, u.first))
+	s.awaitSlots("the first Envoy serves again", u.first, u.returned)
 	result, err := requests.Stop(t.Context())
 	must(t, err)
-	t.Logf("%d requests: %v, %d skipped, late by up to %s; %d TCP connections", result.Requests, result.Outcomes, result.Skipped, result.Late, load.sessions)
+	t.Logf("%d requests: %v, %d skipped, late by up to %s; %d connections and streams", result.Requests, result.Outcomes, result.Skipped, result.Late, u.sessions)
 	if result.Failed() > 0 || !result.IsRepresentative() {
 		t.Errorf("requests failed while the sidecars were upgraded twice: %+v", result)
 	}
@@ -85,26 +130,56 @@ func TestSidecarIsUpgradedInPlace(t *testing.T) {
 	s.checkNotRestarted()
 }
 
-// openSessions opens TCP connections from buyer to cart. The returned function closes them, and requires that nobody else has.
-func (s shop) openSessions(count int) func() {
+// logHandover logs what the launchers say about their takeovers.
+func (s shop) logHandover() {
+	s.t.Helper()
+	for _, app := range []string{buyer, cart} {
+		pod, err := cluster.Pod(s.t.Context(), s.namespace, lab.AppLabel, app)
+		must(s.t, err)
+		for _, slot := range []string{names.SidecarContainer, names.StandbyContainer} {
+			text, err := cluster.Kubectl(s.t.Context(), "logs", "-n", s.namespace, pod.Name, "-c", slot)
+			must(s.t, err)
+			for line := range strings.Lines(text) {
+				if strings.Contains(line, "handed over") {
+					s.t.Logf("%s: %s", app, strings.TrimSpace(line))
+				}
+			}
+		}
+	}
+}
+
+// sessionKinds are the kinds of sessions, with the port of their server.
+var sessionKinds = []struct {
+	over string
+	port int
+}{{"tcp", lab.EchoPort}, {"websocket", lab.HTTPPort}, {"grpc", lab.HTTPPort}}
+
+// startSessions opens connections and streams from buyer to cart.
+func (s shop) startSessions(count int, every time.Duration) []*lab.Running[report.Session] {
 	s.t.Helper()
 	agent := s.agent(buyer)
 	sessions := make([]*lab.Running[report.Session], count)
 	for i := range sessions {
-		session, err := agent.StartSession(s.t.Context(), fmt.Sprintf("%s.%s:%d", cart, s.namespace, lab.EchoPort))
+		kind := sessionKinds[i%len(sessionKinds)]
+		session, err := agent.StartSession(s.t.Context(), fmt.Sprintf("%s.%s:%d", cart, s.namespace, kind.port), "--over", kind.over, "--every", every.String())
 		must(s.t, err)
 		sessions[i] = session
 	}
-	return func() {
-		s.t.Helper()
-		for _, session := range sessions {
-			result, err := session.Stop(s.t.Context())
-			must(s.t, err)
-			if result.Failure != "" {
-				s.t.Errorf("a TCP connection was closed by an upgrade in place: %+v", result)
-			}
+	return sessions
+}
+
+// stopSessions ends sessions, and returns how those ended that had ended before.
+func (s shop) stopSessions(sessions []*lab.Running[report.Session]) []string {
+	s.t.Helper()
+	var failed []string
+	for i, session := range sessions {
+		result, err := session.Stop(s.t.Context())
+		must(s.t, err)
+		if result.Failure != "" {
+			failed = append(failed, fmt.Sprintf("over %s, after %d lines: %s", sessionKinds[i%len(sessionKinds)].over, result.Exchanges, result.Error))
 		}
 	}
+	return failed
 }
 
 // cart is the only replica of a Service.
@@ -116,7 +191,7 @@ func deployCart(t *testing.T, m mesh) shop {
 	s := shop{t, m, m.shop()}
 	must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
 	t.Cleanup(s.close)
-	must(t, cluster.Put(t.Context(), fmt.Sprintf(policies+lines, s.namespace, cart, lab.EchoPort)))
+	must(t, cluster.Put(t.Context(), fmt.Sprintf(policies+streams, s.namespace, cart, lab.EchoPort)))
 	account, pod := cluster.TestPod(s.namespace, buyer)
 	must(t, cluster.Create(t.Context(), account, pod))
 	s.deploy(cart, 1, nil)
@@ -145,12 +220,7 @@ func (s shop) slots(ctx context.Context, app string) []string {
 	s.t.Helper()
 	pod, err := cluster.Pod(ctx, s.namespace, lab.AppLabel, app)
 	must(s.t, err)
-	var images []string
-	for _, c := range pod.Spec.InitContainers {
-		if names.IsSlot(c.Name) {
-			images = append(images, c.Image)
-		}
-	}
+	images := slotImages(*pod)
 	if len(images) != 2 {
 		s.t.Fatalf("%s has %d slots, want two", app, len(images))
 	}
@@ -160,6 +230,8 @@ func (s shop) slots(ctx context.Context, app string) []string {
 // awaitSlots waits until at least so many slots of each app have an image, and no sidecar of the mesh is outdated.
 func (s shop) awaitSlots(what, image string, atLeast int) {
 	s.t.Helper()
+	start := time.Now()
+	defer func() { s.t.Logf("%5.1fs: %s", time.Since(start).Seconds(), what) }()
 	must(s.t, lab.Until(s.t.Context(), upgradeLimit, what, func(ctx context.Context) (bool, string, error) {
 		live, err := s.mesh.read(ctx)
 		if err != nil || live.Status.Proxies == nil {
@@ -245,4 +317,15 @@ func unreadyEndpoints(object any) []string {
 		found = append(found, "an EndpointSlice was empty")
 	}
 	return found
+}
+
+// slotImages returns the images of the slots of a pod.
+func slotImages(pod corev1.Pod) []string {
+	var images []string
+	for _, c := range pod.Spec.InitContainers {
+		if names.IsSlot(c.Name) {
+			images = append(images, c.Image)
+		}
+	}
+	return images
 }

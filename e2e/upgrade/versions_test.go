@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -28,8 +29,8 @@ const (
 	furtherVersionsPath = "/etc/osm/further-versions"
 )
 
-// faulty returns the version with a fault, which follows this one. Its controller is built with the tag faulty_<fault>; everything else is the
-// same as in this version.
+// faulty returns the version with a fault, which follows this one. Its controller is built with the tag faulty_<fault>, which changes nothing if no file has
+// it; everything else is the same as in this version, unless the version has another sidecar.
 func faulty(fault string) string {
 	present := version.MustParseSemantic(cluster.Version)
 	return "v" + present.WithPatch(present.Patch()+1).WithPreRelease(fault).String()
@@ -38,12 +39,22 @@ func faulty(fault string) string {
 // addFaultyVersions builds versions with faults, and makes the operator support them until the test ends.
 func addFaultyVersions(t *testing.T, faults ...string) {
 	t.Helper()
+	sidecars := map[string]string{}
+	for _, fault := range faults {
+		sidecars[fault] = currentEnvoy(t)
+	}
+	addVersions(t, sidecars)
+}
+
+// addVersions builds versions with sidecars, by fault, and makes the operator support them until the test ends.
+func addVersions(t *testing.T, sidecars map[string]string) {
+	t.Helper()
 	manifests := &corev1.ConfigMap{ObjectMeta: objectNamed(names.OperatorNamespace, furtherVersions), Data: map[string]string{}}
 	volume := corev1.Volume{Name: furtherVersions}
 	volume.ConfigMap = &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: furtherVersions}}
-	for _, fault := range faults {
+	for _, fault := range slices.Sorted(maps.Keys(sidecars)) {
 		version := faulty(fault)
-		for name, text := range manifestsOf(t, fault) {
+		for name, text := range manifestsOf(t, fault, sidecars[fault]) {
 			key := version + "_" + name
 			manifests.Data[key] = string(text)
 			volume.ConfigMap.Items = append(volume.ConfigMap.Items, corev1.KeyToPath{Key: key, Path: path.Join(version, name)})
@@ -92,7 +103,7 @@ func readOperator(ctx context.Context, t *testing.T) *appsv1.Deployment {
 }
 
 // manifestsOf builds the controller of a faulty version, and renders its manifests like a release.
-func manifestsOf(t *testing.T, fault string) map[string][]byte {
+func manifestsOf(t *testing.T, fault, sidecar string) map[string][]byte {
 	t.Helper()
 	folder := cluster.Repository.Path("bin", "faulty", fault)
 	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./images", "-o", folder, "-version", faulty(fault), "-tags", "faulty_"+fault, names.Controller))
@@ -103,7 +114,7 @@ func manifestsOf(t *testing.T, fault string) map[string][]byte {
 	built := pinnedReferences(t, cluster.Repository.Path("bin", "images", "images.lock"))
 	files, err := operand.Freeze(operand.Images{
 		Controller: pinnedReferences(t, path.Join(folder, "images.lock"))[names.Controller],
-		Injector:   built[names.Injector], Init: built["init"], Sidecar: built["envoy"],
+		Injector:   built[names.Injector], Init: built["init"], Sidecar: sidecar,
 	}, strings.Repeat("0", 40))
 	must(t, err)
 	return files

@@ -55,6 +55,8 @@ type Reconciler struct {
 	DataPlane DataPlane
 	// Restarter restarts workloads.
 	Restarter *restart.Restarter
+	// Images brings images to nodes.
+	Images Images
 	// Health observes control planes.
 	Health Health
 	// Prometheus measures failed requests, for Meshes that name one.
@@ -188,6 +190,7 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 	if err := r.checkStep(s); err != nil {
 		return err
 	}
+	r.observeImages(s)
 	if err := r.observeSlots(ctx, s); err != nil {
 		return err
 	}
@@ -232,6 +235,9 @@ func (r *Reconciler) restart(ctx context.Context, s *scope) error {
 	})
 	s.RequeueAfter(again)
 	if err != nil {
+		return err
+	}
+	if err := r.pullImage(ctx, s); err != nil {
 		return err
 	}
 	again, err = r.Restarter.PatchSlots(ctx, s.mesh, s.plan.Wave)

@@ -37,6 +37,11 @@ type DataPlane interface {
 	LiveSidecarPods(ctx context.Context, mesh string) ([]rollout.Ref, error)
 }
 
+// Images ends what pulls images.
+type Images interface {
+	End(ctx context.Context, mesh *v1alpha1.Mesh, namespace string) error
+}
+
 // Health observes control planes.
 type Health interface {
 	Read(ctx context.Context, target health.Target) (health.Observation, error)
@@ -55,6 +60,8 @@ type Reconciler struct {
 	DataPlane DataPlane
 	// Restarter restarts workloads.
 	Restarter *restart.Restarter
+	// Images ends what pulls images.
+	Images Images
 	// Health observes control planes.
 	Health Health
 	// Kinds lists the kinds of objects in namespaces.

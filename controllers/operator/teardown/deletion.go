@@ -46,6 +46,7 @@ func (r *Reconciler) deletions() []deletion {
 		{"the revisions of the control plane", lists(&v1alpha1.MeshRevisionList{})},
 		{"the control plane", lists(&autoscalingv2.HorizontalPodAutoscalerList{}, &appsv1.DeploymentList{}, &policyv1.PodDisruptionBudgetList{}, &corev1.ServiceList{},
 			&rbacv1.ClusterRoleBindingList{}, &rbacv1.RoleBindingList{}, &rbacv1.ClusterRoleList{}, &rbacv1.RoleList{}, &corev1.ServiceAccountList{})},
+		{"what pulls images", r.endPulls},
 		{"the components", remainingComponents},
 		{"the trust of the namespaces", lists(&corev1.ConfigMapList{})},
 		{"the MeshConfig", lists(&configv1alpha2.MeshConfigList{})},
@@ -56,6 +57,11 @@ func (r *Reconciler) deletions() []deletion {
 		{"the certificate authority", r.deleteSecrets(append(secrets.Issued(), names.ActiveCASecret, names.CABundleSecret)...)},
 		{"the namespace", r.removeNamespace},
 	}
+}
+
+// endPulls removes what an upgrade in place has left, if it was interrupted.
+func (r *Reconciler) endPulls(ctx context.Context, s *scope) (int, error) {
+	return 0, r.Images.End(ctx, s.mesh, s.desired.Namespace)
 }
 
 // remainingComponents counts the components that another controller removes, with what their objects wait for.

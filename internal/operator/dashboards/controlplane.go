@@ -112,7 +112,10 @@ func rollout() Dashboard {
 			{Title: "Outdated and ready sidecars", Queries: []Query{
 				{Expr: "max(osm_operator_proxies_outdated" + m + ")", Legend: "outdated"}, {Expr: "max(osm_operator_proxies_ready" + m + ")", Legend: "ready"},
 			}},
-			failures("Restarted workloads", "", Count, "sum(increase(osm_operator_workload_restarts_total"+m+"[$__rate_interval]))", "workloads"),
+			{Title: "Restarted workloads and changed slots", Unit: Count, Exceptional: true, Queries: []Query{
+				{Expr: "sum(increase(osm_operator_workload_restarts_total" + m + "[$__rate_interval]))", Legend: "workloads"},
+				{Expr: "sum(increase(osm_operator_slot_changes_total" + m + "[$__rate_interval]))", Legend: "slots"},
+			}},
 			lines("Connected sidecars", Count, "sum by (pod) (osm_proxy_connect_count"+m+")", "{{pod}}"),
 		}}, {Title: "History", Panels: []Panel{
 			lines("Upgrades", Count, "max by (result) (osm_operator_history_entries"+m+")", "{{result}}"),

@@ -19,7 +19,7 @@ import (
 // slottedPod describes a pod whose sidecar has two slots; false for other pods. The roles of the slots are not in the API.
 func slottedPod(pod *corev1.Pod) (rollout.SlottedPod, bool) {
 	p := rollout.SlottedPod{
-		Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), Revision: revisionOf(pod), Level: pod.Annotations[names.SlotsLevelAnnotation],
+		Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName, Revision: revisionOf(pod), Level: pod.Annotations[names.SlotsLevelAnnotation],
 	}
 	if patched := patchedAt(&pod.ObjectMeta); patched != nil {
 		p.Patched = patched.Time

@@ -14,10 +14,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
 	"github.com/openservicemesh/osm-operator/internal/certificate/vault"
 	"github.com/openservicemesh/osm-operator/internal/operator/health"
+	"github.com/openservicemesh/osm-operator/internal/operator/pull"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
@@ -183,6 +185,20 @@ func (Health) Read(context.Context, health.Target) (health.Observation, error) {
 func (Health) ErrorRate(context.Context, prometheus.Target, string, time.Time) (float64, error) {
 	return 0, nil
 }
+
+// Pulls are nodes that have every image.
+type Pulls struct{}
+
+// Nodes returns all nodes.
+func (Pulls) Nodes(context.Context, *v1alpha1.Mesh, pull.Image) (rollout.Nodes, error) {
+	return nil, nil
+}
+
+// Unusable returns nothing: all images can be used.
+func (Pulls) Unusable(string) string { return "" }
+
+// End does nothing.
+func (Pulls) End(context.Context, *v1alpha1.Mesh, string) error { return nil }
 
 // errVault rejects what a dry run must not do outside the cluster.
 var errVault = errors.New("a plan requests no certificate authority from a Vault")

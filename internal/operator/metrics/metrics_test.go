@@ -113,6 +113,8 @@ func TestRecorderCountsAndDeletes(t *testing.T) {
 	r.RecordGates("osm", []rollout.Verdict{{Gate: "ReplicasReady", State: rollout.Passed}, {Gate: "Soaked", State: rollout.Waiting}})
 	r.RecordGates("osm", []rollout.Verdict{{Gate: "ReplicasReady", State: rollout.Failed}})
 	r.RecordRestart("osm")
+	r.RecordSlotChange("osm")
+	r.RecordSlotChange("osm")
 	r.RecordRepair("osm", "Service")
 	r.RecordRepair("osm", "Service")
 	rollingBack := upgrading("RollingBack")
@@ -133,6 +135,9 @@ osm_operator_gate_state{gate="ReplicasReady",mesh="osm",state="waiting"} 0
 # HELP osm_operator_rollbacks_total Rollbacks started.
 # TYPE osm_operator_rollbacks_total counter
 osm_operator_rollbacks_total{mesh="osm"} 1
+# HELP osm_operator_slot_changes_total Images of slots changed by the operator, to upgrade sidecars in place.
+# TYPE osm_operator_slot_changes_total counter
+osm_operator_slot_changes_total{mesh="osm"} 2
 # HELP osm_operator_upgrades_total Completed upgrades, including installations, by result.
 # TYPE osm_operator_upgrades_total counter
 osm_operator_upgrades_total{mesh="osm",result="RolledBack"} 1
@@ -141,7 +146,7 @@ osm_operator_upgrades_total{mesh="osm",result="RolledBack"} 1
 osm_operator_workload_restarts_total{mesh="osm"} 1
 `
 	err = testutil.GatherAndCompare(registry, strings.NewReader(want), "osm_operator_gate_state", "osm_operator_rollbacks_total",
-		"osm_operator_upgrades_total", "osm_operator_workload_restarts_total", "osm_operator_drift_repairs_total")
+		"osm_operator_upgrades_total", "osm_operator_workload_restarts_total", "osm_operator_slot_changes_total", "osm_operator_drift_repairs_total")
 	if err != nil {
 		t.Error(err)
 	}
@@ -159,6 +164,7 @@ osm_operator_workload_restarts_total{mesh="osm"} 1
 	var disabled *Recorder
 	disabled.RecordGates("osm", nil)
 	disabled.RecordRestart("osm")
+	disabled.RecordSlotChange("osm")
 	disabled.RecordRepair("osm", "Service")
 	disabled.RecordStatus(rollingBack, rolledBack, noon)
 	disabled.DeleteMesh("osm")

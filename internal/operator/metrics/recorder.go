@@ -18,6 +18,7 @@ type Recorder struct {
 	gates     *prometheus.GaugeVec
 	durations *prometheus.HistogramVec
 	restarts  *prometheus.CounterVec
+	slots     *prometheus.CounterVec
 	rollbacks *prometheus.CounterVec
 	upgrades  *prometheus.CounterVec
 	repairs   *prometheus.CounterVec
@@ -36,6 +37,9 @@ func NewRecorder(registry prometheus.Registerer) (*Recorder, error) {
 		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "osm_operator_workload_restarts_total", Help: "Workloads restarted by the operator, to replace or remove their sidecars.",
 		}, []string{"mesh"}),
+		slots: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "osm_operator_slot_changes_total", Help: "Images of slots changed by the operator, to upgrade sidecars in place.",
+		}, []string{"mesh"}),
 		rollbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "osm_operator_rollbacks_total", Help: "Rollbacks started.",
 		}, []string{"mesh"}),
@@ -46,7 +50,7 @@ func NewRecorder(registry prometheus.Registerer) (*Recorder, error) {
 			Name: "osm_operator_drift_repairs_total", Help: "Objects whose changes or deletion outside the operator were reverted.",
 		}, []string{"mesh", "kind"}),
 	}
-	for _, metric := range []prometheus.Collector{r.gates, r.durations, r.restarts, r.rollbacks, r.upgrades, r.repairs} {
+	for _, metric := range []prometheus.Collector{r.gates, r.durations, r.restarts, r.slots, r.rollbacks, r.upgrades, r.repairs} {
 		if err := registry.Register(metric); err != nil {
 			return nil, err
 		}
@@ -78,6 +82,13 @@ func (r *Recorder) RecordGates(mesh string, verdicts []rollout.Verdict) {
 func (r *Recorder) RecordRestart(mesh string) {
 	if r != nil {
 		r.restarts.WithLabelValues(mesh).Inc()
+	}
+}
+
+// RecordSlotChange counts the change of the image of a slot.
+func (r *Recorder) RecordSlotChange(mesh string) {
+	if r != nil {
+		r.slots.WithLabelValues(mesh).Inc()
 	}
 }
 
@@ -123,6 +134,7 @@ func (r *Recorder) DeleteMesh(mesh string) {
 	r.gates.DeletePartialMatch(labels)
 	r.durations.DeletePartialMatch(labels)
 	r.restarts.DeletePartialMatch(labels)
+	r.slots.DeletePartialMatch(labels)
 	r.rollbacks.DeletePartialMatch(labels)
 	r.upgrades.DeletePartialMatch(labels)
 	r.repairs.DeletePartialMatch(labels)

@@ -27,7 +27,10 @@ func (c *Cluster) SlotTargets(ctx context.Context, mesh *v1alpha1.Mesh, revision
 	}
 	targets := map[string]rollout.SlotTarget{}
 	for i := range revisions {
-		target := rollout.SlotTarget{Image: cmp.Or(declared, config.Spec.Sidecar.EnvoyImage, revisions[i].Spec.Images.Sidecar)}
+		target := rollout.SlotTarget{
+			Image: cmp.Or(declared, config.Spec.Sidecar.EnvoyImage, revisions[i].Spec.Images.Sidecar),
+			Init:  cmp.Or(config.Spec.Sidecar.InitContainerImage, revisions[i].Spec.Images.Init),
+		}
 		if release, err := c.Catalogue.Release(revisions[i].Spec.Version); err == nil {
 			target.Level = release.SlotsLevel()
 		}

@@ -27,6 +27,7 @@ func (r *Restarter) PatchSlots(ctx context.Context, mesh *v1alpha1.Mesh, wave ro
 		switch {
 		case err == nil:
 			r.forget(mesh, patch.Workload)
+			r.metrics.RecordSlotChange(mesh.Name)
 			r.recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "SlotChanged", "Patch "+patch.Namespace+"/"+patch.Pod+" "+patch.Slot,
 				"gave the slot %s of pod %s/%s the image %s", patch.Slot, patch.Namespace, patch.Pod, patch.Image)
 		case ctx.Err() != nil:

@@ -70,7 +70,7 @@ func (l Limits) planInPlace(load Workload, target string, now time.Time) (slotsP
 	}
 	image := l.Slots[target].Image
 	stays := func(p SlottedPod) bool { return p.Next(image, now).State == Stays }
-	if l.RestartIdle && load.Ref.Restartable() && slices.ContainsFunc(outdated, stays) {
+	if l.RestartIdle && l.Slots[target].Unusable == "" && load.Ref.Restartable() && slices.ContainsFunc(outdated, stays) {
 		return slotsPlan{}, false
 	}
 	return planSlots(load, outdated, image, l, now), true
@@ -79,6 +79,7 @@ func (l Limits) planInPlace(load Workload, target string, now time.Time) (slotsP
 // upgradeInPlace changes images of slots of a workload. It returns how many more workloads of the namespace may be unavailable.
 func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, available int, pause time.Duration) int {
 	denied, due := limits.denied(load.Ref, w.Target)
+	stopped := cmp.Or(limits.Slots[w.Target].Unusable, limits.Stopped)
 	switch {
 	case plan.isInProgress() && denied == "":
 		// It has its place in the limits already.
@@ -96,9 +97,9 @@ func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, avai
 		}
 	case !load.Ready:
 		w.Blocked = append(w.Blocked, Note{load.Ref, "its pods are not all ready: its sidecars are upgraded when they are"})
-	case limits.Stopped != "":
+	case stopped != "":
 		w.requeueAfter(blockedRetry)
-		w.Blocked = append(w.Blocked, Note{load.Ref, limits.Stopped})
+		w.Blocked = append(w.Blocked, Note{load.Ref, stopped})
 	case len(plan.patches) == 0:
 		w.addWaiting(load, plan.waiting)
 		w.requeueAfter(drainRetry)
@@ -160,6 +161,8 @@ type TakeOvers struct {
 	Begun, Done int
 	// Failed are the reasons of those that did not take over in time, sorted by pod. Slow are those whose image is not on the node yet.
 	Failed, Slow []string
+	// Unusable is why the Envoy of the image does not run at all; empty if it does.
+	Unusable string
 	// Excused is a namespace whose failures do not count; empty without one.
 	Excused string
 }
@@ -170,6 +173,9 @@ type TakeOvers struct {
 func CountTakeOvers(workloads []Workload, target string, limits Limits, now time.Time) TakeOvers {
 	var result TakeOvers
 	image := limits.Slots[target]
+	if limits.InPlace {
+		result.Unusable = image.Unusable
+	}
 	done, failed := map[string]bool{}, map[string]bool{}
 	var broken []string
 	for _, load := range workloads {
@@ -220,6 +226,10 @@ func (p SlottedPod) cannotStart(image string) bool {
 func sidecarsTakenOver(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: "SidecarsTakenOver", Message: "no sidecar is upgraded in place"}
 	t := o.TakeOvers
+	if t.Unusable != "" {
+		v.State, v.Message = Failed, t.Unusable
+		return v
+	}
 	if t.Begun == 0 {
 		return v
 	}

@@ -16,7 +16,7 @@ import (
 func inPlace() Limits {
 	return Limits{
 		MaxUnavailable: intstr.FromInt32(1), InPlace: true, DrainTimeout: time.Hour,
-		Slots: map[string]SlotTarget{"old": {oldEnvoy, "1"}, "new": {newEnvoy, "1"}},
+		Slots: map[string]SlotTarget{"old": {Image: oldEnvoy, Level: "1"}, "new": {Image: newEnvoy, Level: "1"}},
 	}
 }
 
@@ -87,10 +87,10 @@ func TestWaveInPlace(t *testing.T) {
 			limits: func(l *Limits) { l.InPlace = false }, isDone: true,
 		},
 		"another level": {
-			load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.Slots["new"] = SlotTarget{newEnvoy, "2"} }, restart: []Ref{ref},
+			load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.Slots["new"] = SlotTarget{Image: newEnvoy, Level: "2"} }, restart: []Ref{ref},
 		},
 		"a version that does not know slots": {
-			load: []Workload{slotted("shop", "web", donePod)}, limits: func(l *Limits) { l.Slots["new"] = SlotTarget{newEnvoy, ""} }, restart: []Ref{ref},
+			load: []Workload{slotted("shop", "web", donePod)}, limits: func(l *Limits) { l.Slots["new"] = SlotTarget{Image: newEnvoy, Level: ""} }, restart: []Ref{ref},
 		},
 		"a pod without slots among them": {
 			load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Sidecars["old"]++ })}, restart: []Ref{ref},
@@ -132,7 +132,7 @@ func TestImageOfAnIdleMesh(t *testing.T) {
 		Now: noon, Strategy: InPlace, Desired: "old", Active: "old", Limits: limits, Revisions: []Revision{{Name: "old", Verified: hourAgo, Serving: true}},
 		Workloads: []Workload{slotted("bank", "web", outdatedPod), slotted("shop", "web", outdatedPod)},
 	}
-	s.Limits.Slots = map[string]SlotTarget{"old": {newEnvoy, "1"}}
+	s.Limits.Slots = map[string]SlotTarget{"old": {Image: newEnvoy, Level: "1"}}
 	if plan := NextPlan(s); len(plan.Wave.Patches) != 2 || plan.Phase != Idle {
 		t.Errorf("the plan is %+v", plan)
 	}

@@ -32,6 +32,8 @@ type Slot struct {
 // SlottedPod is a pod whose sidecar can be upgraded in place.
 type SlottedPod struct {
 	Namespace, Pod, UID string
+	// Node is where the pod runs.
+	Node string
 	// Revision is the revision that injected the pod. Level is that of what new images of the slots do not change.
 	Revision, Level string
 	// Patched is when the operator changed an image of the pod last; zero if it never did.
@@ -42,8 +44,11 @@ type SlottedPod struct {
 
 // SlotTarget is what pods with two slots have in a revision.
 type SlotTarget struct {
-	// Image is the image of its sidecars. Level is empty if the revision does not know slots: then pods with slots are restarted for it.
-	Image, Level string
+	// Image is the image of its sidecars, and Init that of its init containers. Level is empty if the revision does not know slots: then pods with slots are
+	// restarted for it.
+	Image, Init, Level string
+	// Unusable is why the Envoy of the image does not run; empty if it does, and before it was tried.
+	Unusable string
 }
 
 // PodPatch changes the image of a slot.
@@ -52,6 +57,8 @@ type PodPatch struct {
 	Workload            Ref
 	Namespace, Pod, UID string
 	Slot, Image         string
+	// Node is where the pod runs.
+	Node string
 	// Unconfirmed is true if the Envoy of the slot may still drain connections, although it is not connected to the control plane at the moment.
 	Unconfirmed bool
 }
@@ -146,7 +153,7 @@ func (p SlottedPod) align(serving, other Slot, image string) Step {
 // patch changes the image of the other slot. While the last change was that of the serving one, the other may drain.
 func (p SlottedPod) patch(serving, other Slot, image string) *PodPatch {
 	return &PodPatch{
-		Namespace: p.Namespace, Pod: p.Pod, UID: p.UID, Slot: other.Name, Image: image,
+		Namespace: p.Namespace, Pod: p.Pod, UID: p.UID, Node: p.Node, Slot: other.Name, Image: image,
 		Unconfirmed: other.Role == "" && other.Image != serving.Image && p.hasStarted(serving),
 	}
 }

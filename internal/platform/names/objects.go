@@ -289,6 +289,10 @@ const (
 	LauncherAdmin = "admin"
 	// LauncherIdle is its exit code for a slot that runs no Envoy.
 	LauncherIdle = 3
+	// LauncherHold is the command of the launcher that does nothing until it is stopped.
+	LauncherHold = "hold"
+	// PullPrefix begins the names of DaemonSets that pull images of sidecars.
+	PullPrefix = "osm-pull-"
 	// WaitContainer is the init container after the slots. It ends once one of them serves, so the application starts with a working network.
 	WaitContainer = "osm-wait"
 	// SlotMetadata in the metadata of a node is the name of its slot; absent in pods with one sidecar.

@@ -16,10 +16,54 @@ import (
 	"testing"
 )
 
-// loadPatchedEnvoy loads the image of the sidecar with another build ID, as a patch release has, and returns its reference.
-func loadPatchedEnvoy(t *testing.T) string {
+// currentEnvoy returns the image of this version's sidecar.
+func currentEnvoy(t *testing.T) string {
 	t.Helper()
-	const reference = "docker.io/openservicemesh/envoy:patched"
+	return pinnedReferences(t, cluster.Repository.Path("bin", "images", "images.lock"))["envoy"]
+}
+
+// patched gives Envoy another build ID, as a patch release has.
+func patched(t *testing.T, program []byte) []byte {
+	id := buildID(t, program)
+	program[bytes.Index(program, id)] ^= 1
+	return program
+}
+
+// rejecting gives Envoy another build ID, and lets it reject the configuration of all TCP ports, because it does not know a filter of theirs.
+func rejecting(t *testing.T, program []byte) []byte {
+	const known, unknown = "envoy.extensions.filters.network.rbac.v3", "envoy.extensions.filters.network.rbax.v3"
+	if !bytes.Contains(program, []byte(known)) {
+		t.Fatalf("Envoy has no filter %s", known)
+	}
+	return bytes.ReplaceAll(patched(t, program), []byte(known), []byte(unknown))
+}
+
+// ending is a program that ends at once.
+func ending(t *testing.T, program []byte) []byte {
+	program = patched(t, program)
+	file, err := elf.NewFile(bytes.NewReader(program))
+	must(t, err)
+	for _, section := range file.Progs {
+		if section.Type == elf.PT_LOAD && section.Vaddr <= file.Entry && file.Entry < section.Vaddr+section.Filesz {
+			// An instruction that no processor has: 0x0f 0x0b of x86, and zeros of ARM.
+			copy(program[section.Off+file.Entry-section.Vaddr:], []byte{0x0f, 0x0b, 0, 0})
+		}
+	}
+	return program
+}
+
+// earlier is Envoy of the minor version before.
+func earlier(t *testing.T, _ []byte) []byte {
+	path, err := cluster.Repository.ToolOutput(t.Context(), "./images", "earlier-envoy-path")
+	must(t, err)
+	lines := strings.Fields(path)
+	return readFile(t, lines[len(lines)-1])
+}
+
+// loadEnvoy loads the image of the sidecar with another program as Envoy, and returns its reference.
+func loadEnvoy(t *testing.T, tag string, change func(*testing.T, []byte) []byte) string {
+	t.Helper()
+	reference := "docker.io/openservicemesh/envoy:" + tag
 	files := readTar(t, readFile(t, cluster.Repository.Path("bin", "images", "envoy.tar")))
 	var index, manifest, config map[string]any
 	unmarshal(t, files["index.json"], &index)
@@ -33,14 +77,14 @@ func loadPatchedEnvoy(t *testing.T) string {
 		must(t, err)
 		content, err := io.ReadAll(reader)
 		must(t, err)
-		program := readTar(t, content)["usr/local/bin/envoy"]
-		if program == nil {
+		const program = "usr/local/bin/envoy"
+		if readTar(t, content)[program] == nil {
 			continue
 		}
-		id := buildID(t, program)
-		content[bytes.Index(content, id)] ^= 1
+		content = changeFile(t, content, program, change)
 		var packed bytes.Buffer
-		writer := gzip.NewWriter(&packed)
+		writer, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+		must(t, err)
 		_, err = writer.Write(content)
 		must(t, errors.Join(err, writer.Close()))
 		diffs[i] = digest(content)
@@ -48,12 +92,36 @@ func loadPatchedEnvoy(t *testing.T) string {
 	}
 	replaceBlob(files, described, marshal(t, config))
 	replaceBlob(files, entry, marshal(t, manifest))
-	entry["annotations"] = map[string]string{"io.containerd.image.name": reference, "org.opencontainers.image.ref.name": "patched"}
+	entry["annotations"] = map[string]string{"io.containerd.image.name": reference, "org.opencontainers.image.ref.name": tag}
 	files["index.json"] = marshal(t, index)
 	archive := filepath.Join(t.TempDir(), "envoy.tar")
 	must(t, os.WriteFile(archive, writeTar(t, files), 0o600))
-	must(t, cluster.Shell(t.Context(), "go run -C hack ./cluster load "+archive))
-	return reference
+	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load", archive))
+	return reference + "@" + entry["digest"].(string)
+}
+
+// changeFile changes one file of an archive.
+func changeFile(t *testing.T, archive []byte, name string, change func(*testing.T, []byte) []byte) []byte {
+	t.Helper()
+	var packed bytes.Buffer
+	writer := tar.NewWriter(&packed)
+	for reader := tar.NewReader(bytes.NewReader(archive)); ; {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			must(t, writer.Close())
+			return packed.Bytes()
+		}
+		must(t, err)
+		content, err := io.ReadAll(reader)
+		must(t, err)
+		if strings.TrimPrefix(header.Name, "./") == name {
+			content = change(t, content)
+			header.Size = int64(len(content))
+		}
+		must(t, writer.WriteHeader(header))
+		_, err = writer.Write(content)
+		must(t, err)
+	}
 }
 
 // buildID returns the build ID of a program.

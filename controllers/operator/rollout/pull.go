@@ -1,0 +1,53 @@
+package rollout
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/pull"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+)
+
+// Images brings images to nodes.
+type Images interface {
+	// Nodes returns the nodes that have an image, after it has asked all to pull it. nil stands for all nodes.
+	Nodes(ctx context.Context, mesh *v1alpha1.Mesh, image pull.Image) (rollout.Nodes, error)
+	// Unusable returns why the Envoy of an image does not run; empty if it does, and before it was tried.
+	Unusable(reference string) string
+	// End removes what pulls images for a mesh.
+	End(ctx context.Context, mesh *v1alpha1.Mesh, namespace string) error
+}
+
+// observeImages adds which images cannot be used.
+func (r *Reconciler) observeImages(s *scope) {
+	for name, target := range s.situation.Limits.Slots {
+		target.Unusable = r.Images.Unusable(target.Image)
+		s.situation.Limits.Slots[name] = target
+	}
+}
+
+// pullImage leaves out the slots of the wave whose nodes do not have their image yet. If nodes cannot be asked, the slots get it at once.
+func (r *Reconciler) pullImage(ctx context.Context, s *scope) error {
+	wave := s.plan.Wave
+	target := s.situation.Limits.Slots[wave.Target]
+	if !wave.NeedsImage(target.Image) {
+		if !wave.Done() || s.isUpgrading() {
+			return nil
+		}
+		return r.Images.End(ctx, s.mesh, s.desired.Namespace)
+	}
+	nodes, err := r.Images.Nodes(ctx, s.mesh, pull.Image{Namespace: s.desired.Namespace, Reference: target.Image, Init: target.Init})
+	if err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "ImageNotPulled", "Pull", "slots get their image before nodes have pulled it: %s", err)
+	}
+	var missing string
+	if s.plan.Wave, missing = wave.OnNodes(nodes, target.Image); missing != "" {
+		s.RequeueAfter(pollInterval)
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+)
+
+var (
+	osm   = &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: types.UID("1")}}
+	image = Image{Namespace: "osm-system", Reference: "envoy:2", Init: "init:2"}
+	noon  = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+)
+
+// cluster is an API server without a DaemonSet controller, at a time.
+type cluster struct {
+	client.Client
+	now time.Time
+}
+
+func newCluster(t *testing.T, functions interceptor.Funcs) (*cluster, *Puller) {
+	t.Helper()
+	c := &cluster{now: noon}
+	create := functions.Create
+	functions.Create = func(ctx context.Context, w client.WithWatch, object client.Object, o ...client.CreateOption) error {
+		object.SetCreationTimestamp(metav1.NewTime(c.now))
+		if create != nil {
+			return create(ctx, w, object, o...)
+		}
+		return w.Create(ctx, object, o...)
+	}
+	c.Client = fake.NewClientBuilder().WithInterceptorFuncs(functions).Build()
+	return c, New(c, c, func() time.Time { return c.now })
+}
+
+// daemonSets returns the DaemonSets of the cluster.
+func (c *cluster) daemonSets(t *testing.T) []appsv1.DaemonSet {
+	t.Helper()
+	var list appsv1.DaemonSetList
+	if err := c.List(t.Context(), &list); err != nil {
+		t.Fatal(err)
+	}
+	return list.Items
+}
+
+// run simulates the pod of a DaemonSet on a node.
+func (c *cluster) run(t *testing.T, set appsv1.DaemonSet, node string, ended *corev1.ContainerStateTerminated) {
+	t.Helper()
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: set.Namespace, Name: set.Name + "-" + node, Labels: set.Spec.Template.Labels}, Spec: set.Spec.Template.Spec}
+	pod.Spec.NodeName = node
+	pod.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: pullContainer, State: corev1.ContainerState{Terminated: ended}}}
+	if err := c.Create(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNodesWithTheImageAreKnown(t *testing.T) {
+	c, p := newCluster(t, interceptor.Funcs{})
+	nodes := func(i Image) rollout.Nodes {
+		t.Helper()
+		nodes, err := p.Nodes(t.Context(), osm, i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return nodes
+	}
+	if got := nodes(image); got == nil || len(got) > 0 {
+		t.Errorf("before anything is pulled: %v, want no node", got)
+	}
+	sets := c.daemonSets(t)
+	if len(sets) != 1 {
+		t.Fatalf("there are %d DaemonSets, want one", len(sets))
+	}
+	c.run(t, sets[0], "three", &corev1.ContainerStateTerminated{ExitCode: 132})
+	if got := nodes(image); len(got) > 0 || !strings.Contains(p.Unusable(image.Reference), "exit code 132 on the node three") {
+		t.Errorf("the image runs on %v, and is unusable because %q", got, p.Unusable(image.Reference))
+	}
+	c.run(t, sets[0], "one", &corev1.ContainerStateTerminated{})
+	c.run(t, sets[0], "two", nil)
+	if diff := cmp.Diff(rollout.Nodes{"one": true}, nodes(image)); diff != "" {
+		t.Errorf("nodes with the image (-want +got): %s", diff)
+	}
+	if reason := p.Unusable(image.Reference); reason != "" {
+		t.Errorf("an image that runs on a node is unusable: %s", reason)
+	}
+	c.now = noon.Add(Timeout + time.Second)
+	if got := nodes(image); got != nil {
+		t.Errorf("after its time: %v, want all nodes", got)
+	}
+	// Another image has its own time.
+	other := image
+	other.Reference = "envoy:3"
+	if got := nodes(other); got == nil || len(got) > 0 {
+		t.Errorf("for another image: %v, want no node", got)
+	}
+	if left := c.daemonSets(t); len(left) != 1 || left[0].Name == sets[0].Name {
+		t.Errorf("%d DaemonSets are left, want that of the other image only", len(left))
+	}
+}
+
+func TestEndDeletesDaemonSets(t *testing.T) {
+	lists := 0
+	c, p := newCluster(t, interceptor.Funcs{List: func(ctx context.Context, w client.WithWatch, list client.ObjectList, o ...client.ListOption) error {
+		lists++
+		return w.List(ctx, list, o...)
+	}})
+	foreign := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: image.Namespace, Name: "osm-pull-mine"}}
+	if err := c.Create(t.Context(), foreign); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Nodes(t.Context(), osm, image); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := p.End(t.Context(), osm, image.Namespace); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if lists != 2 {
+		t.Errorf("%d lists, want one for each change", lists)
+	}
+	if left := c.daemonSets(t); len(left) != 1 || left[0].Name != foreign.Name {
+		t.Errorf("%d DaemonSets are left, want the foreign one", len(left))
+	}
+}
+
+func TestDeniedDaemonSetIsReported(t *testing.T) {
+	denied := errors.New("denied by a policy")
+	_, p := newCluster(t, interceptor.Funcs{Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return denied }})
+	nodes, err := p.Nodes(t.Context(), osm, image)
+	if !errors.Is(err, denied) || nodes != nil {
+		t.Errorf("%v, %v, want all nodes and the denial", nodes, err)
+	}
+}
+
+func TestPodsThatPullNeedNoPrivileges(t *testing.T) {
+	set := image.daemonSet(osm)
+	pod := set.Spec.Template.Spec
+	if pod.AutomountServiceAccountToken == nil || *pod.AutomountServiceAccountToken {
+		t.Error("the pods have a token")
+	}
+	if pod.InitContainers[0].Image != image.Reference || pod.Containers[0].Image != image.Init {
+		t.Errorf("the images are %s and %s", pod.InitContainers[0].Image, pod.Containers[0].Image)
+	}
+	if other := (Image{Namespace: image.Namespace, Reference: image.Reference, Init: "init:3"}).daemonSet(osm); other.Name == set.Name {
+		t.Error("other images have the same name")
+	}
+}
