@@ -134,7 +134,7 @@ func (n *network) expectAnswers(t *testing.T) {
 	state := ""
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		proxies := n.control.current().Proxies()
-		if state = fmt.Sprintf("%d sidecars are connected", len(proxies)); len(proxies) < 4 {
+		if state = fmt.Sprintf("%d sidecars are connected", len(proxies)); len(proxies) < n.sidecars() {
 			continue
 		}
 		waiting := false
@@ -151,6 +151,8 @@ func (n *network) expectAnswers(t *testing.T) {
 	}
 	t.Errorf("after 10 seconds, %s", state)
 }
+
+func (n *network) sidecars() int { return len(n.control.peers) }
 
 // problem returns what invalid objects have done to others.
 func (n *network) problem() string {

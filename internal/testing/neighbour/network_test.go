@@ -47,6 +47,7 @@ func newNetwork(t *testing.T) *network {
 	n := &network{outside: machine}
 	n.control = newControl(t, func() net.Listener { return machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort)) })
 	n.gateway = n.addPod(t, all, names.DefaultNamespace, names.IngressGateway, redirect.Config{ExcludeInboundPorts: []uint16{gatewayPort, gatewayPort + 1}})
+	n.addPod(t, all, names.DefaultNamespace, names.EgressGateway, redirect.Config{ExcludeInboundPorts: []uint16{names.EgressGatewayPort}})
 	n.client = n.addPod(t, all, "shop", "client", redirect.Config{})
 	n.server = n.addPod(t, all, "shop", "web", redirect.Config{})
 	n.evil = n.addPod(t, all, "evil", "evil", redirect.Config{})

@@ -54,6 +54,8 @@ const hostile = `
 ---
 {apiVersion: policy.openservicemesh.io/v1alpha1, kind: Egress, metadata: {name: evil}, spec: {sources: [{kind: ServiceAccount, name: evil, namespace: evil}], hosts: [api.example.com], ports: [{number: 80, protocol: http}, {number: 443, protocol: https}], matches: [{apiGroup: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, name: some}]}}
 ---
+{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Egress, metadata: {name: gated}, spec: {sources: [{kind: ServiceAccount, name: evil, namespace: evil}], hosts: [gated.example.com], ports: [{number: 80, protocol: http}, {number: 443, protocol: https}], matches: [{apiGroup: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, name: some}], gateway: {}}}
+---
 {apiVersion: policy.openservicemesh.io/v1alpha1, kind: IngressBackend, metadata: {name: vice}, spec: {backends: [{name: vice, port: {number: 8080, protocol: http}}], sources: [{kind: IPRange, name: 10.0.0.0/8}, {kind: Service, namespace: shop, name: web}]}}
 ---
 {apiVersion: policy.openservicemesh.io/v1alpha1, kind: ExternalAuthorization, metadata: {name: evil}, spec: {selector: {app: evil}, extensionService: {namespace: evil, name: server}, timeout: 250ms, failureModeAllow: true}}
