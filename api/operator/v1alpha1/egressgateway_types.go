@@ -14,7 +14,7 @@ const (
 
 // EgressGatewaySpec configures the egress gateway of a mesh. Egresses choose it with spec.gateway.
 //
-// +kubebuilder:validation:XValidation:rule="(has(self.mode) && self.mode == 'Managed') || !(has(self.allowedNamespaces) || has(self.replicas) || has(self.autoscaling) || has(self.nodeSelector) || has(self.tolerations) || has(self.affinity) || has(self.priorityClassName) || has(self.imagePullSecrets) || has(self.topologySpreadConstraints) || has(self.resources) || has(self.overlay))",message="spec.egressGateway has no effect: set mode to Managed, or remove its other fields"
+// +kubebuilder:validation:XValidation:rule="(has(self.mode) && self.mode == 'Managed') || !(has(self.replicas) || has(self.autoscaling) || has(self.nodeSelector) || has(self.tolerations) || has(self.affinity) || has(self.priorityClassName) || has(self.imagePullSecrets) || has(self.topologySpreadConstraints) || has(self.resources) || has(self.overlay))",message="spec.egressGateway has no effect: set mode to Managed, or remove its other fields"
 // +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.autoscaling))",message="replicas and autoscaling exclude each other: with autoscaling the number of pods follows their load, so remove one of them"
 // +kubebuilder:validation:XValidation:rule="!has(self.autoscaling) || !has(self.resources) || (has(self.resources.requests) && 'cpu' in self.resources.requests) || (has(self.resources.limits) && 'cpu' in self.resources.limits)",message="autoscaling compares CPU usage with the CPU request: set resources.requests.cpu, or remove resources"
 type EgressGatewaySpec struct {
