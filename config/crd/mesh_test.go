@@ -129,6 +129,8 @@ func testMesh(t *testing.T, c client.Client) {
 		{"an invalid toleration of a gateway", mesh("osm", "{egressGateway: {mode: Managed, tolerations: [{key: 1}]}}"), "spec.egressGateway.tolerations[0].key: Invalid value"},
 		{"an affinity term without a topology key", mesh("osm", "{ingressGateway: {mode: Managed, affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{}]}}}}"), "topologyKey: Required value"},
 		{"a namespace that is no name", mesh("osm", "{ingressGateway: {mode: Managed, allowedNamespaces: ['a,b']}}"), "spec.ingressGateway.allowedNamespaces[0] in body should match"},
+		{"a namespace of an egress gateway that is no name", mesh("osm", "{egressGateway: {mode: Managed, allowedNamespaces: ['*']}}"), "spec.egressGateway.allowedNamespaces[0] in body should match"},
+		{"namespaces of an egress gateway", mesh("osm", "{egressGateway: {mode: Managed, allowedNamespaces: [default]}}"), ""},
 		{"a listener port of Envoy", mesh("osm", "{ingressGateway: {mode: Managed, ports: [15003]}}"), "contains a port from 15000 to 15999, which belong to Envoy"},
 		{"ports that share one of the pods", mesh("osm", "{ingressGateway: {mode: Managed, ports: [80, 10080]}}"), "which the pods use for it: remove one of them"},
 		{"a Jaeger of others", mesh("osm", "{observability: {jaeger: {mode: Existing}}}"), `Unsupported value: "Existing": supported values: "Disabled", "Managed"`},

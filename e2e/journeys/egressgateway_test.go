@@ -16,9 +16,9 @@ import (
 // request fails while one of them is deleted, and none leaves the cluster without the gateway.
 func TestEgressGatewayLosesNothing(t *testing.T) {
 	lab.RequireFull(t)
-	setGateway(t, "egressGateway", "{mode: Managed}")
-	t.Cleanup(func() { setGateway(t, "egressGateway", "null") })
 	inside, outside := meshNamespace(t, "shop"), createNamespace(t, "abroad", outsideMesh)
+	setGateway(t, "egressGateway", fmt.Sprintf("{mode: Managed, allowedNamespaces: [%s]}", outside))
+	t.Cleanup(func() { setGateway(t, "egressGateway", "null") })
 	server := createWorkloads(t, outside, "server")["server"]
 	clients := createWorkloads(t, inside, "till", "thief")
 	till := clients["till"]

@@ -22,6 +22,16 @@ type EgressGatewaySpec struct {
 	// +optional
 	Mode *EgressGatewayMode `json:"mode,omitempty"`
 
+	// allowedNamespaces are the namespaces to whose Services and pods the egress gateway forwards. The gateway is inside the cluster, so clients pass
+	// NetworkPolicies that keep them out. It never forwards to the namespace of the mesh and to kube-system. Default: hosts outside the cluster only.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	AllowedNamespaces []string `json:"allowedNamespaces,omitempty"`
+
 	// GatewayPodsSpec configures the pods.
 	GatewayPodsSpec `json:",inline"`
 }

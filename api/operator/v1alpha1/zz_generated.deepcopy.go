@@ -338,6 +338,11 @@ func (in *EgressGatewaySpec) DeepCopyInto(out *EgressGatewaySpec) {
 		*out = new(EgressGatewayMode)
 		**out = **in
 	}
+	if in.AllowedNamespaces != nil {
+		in, out := &in.AllowedNamespaces, &out.AllowedNamespaces
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	in.GatewayPodsSpec.DeepCopyInto(&out.GatewayPodsSpec)
 }
 

@@ -37,7 +37,11 @@ func EvaluateEgress(namespace string, lookup HostLookup, secrets client.Reader) 
 		if err != nil {
 			return nil, err
 		}
-		problems = append(append(problems, lost...), protectedHosts(policy, namespace)...)
+		hosts, err := forwardedHosts(ctx, reader, namespace)
+		if err != nil {
+			return nil, err
+		}
+		problems = append(append(problems, lost...), protectedHosts(policy, hosts)...)
 		missing, err := unresolvedEgress(ctx, reader, policy)
 		if err != nil {
 			return nil, err
@@ -52,16 +56,30 @@ func EvaluateEgress(namespace string, lookup HostLookup, secrets client.Reader) 
 	}
 }
 
+// forwardedHosts reads to which hosts the egress gateway forwards.
+func forwardedHosts(ctx context.Context, reader client.Reader, namespace string) (catalog.ForwardedHosts, error) {
+	hosts := catalog.ForwardedHosts{MeshNamespace: namespace}
+	service := &corev1.Service{}
+	err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.EgressGateway}, service)
+	if apierrors.IsNotFound(err) {
+		return hosts, nil
+	}
+	if entry, _ := ingest.Service(service); entry != nil {
+		hosts.Namespaces = entry.AllowedNamespaces
+	}
+	return hosts, err
+}
+
 // protectedHosts returns the hosts to which the egress gateway does not forward.
-func protectedHosts(policy *catalog.Egress, namespace string) []ingest.Problem {
+func protectedHosts(policy *catalog.Egress, hosts catalog.ForwardedHosts) []ingest.Problem {
 	if policy.Gateway == nil {
 		return nil
 	}
 	var problems []ingest.Problem
 	for _, host := range policy.Hosts {
-		if catalog.IsProtectedHost(host, namespace) {
+		if !hosts.Allows(host) {
 			problems = append(problems, ingest.Problem{Reason: ingest.ReasonRejectedAddress, Message: fmt.Sprintf(
-				"The host %s of spec.hosts can be a Service of the namespace of the mesh or of kube-system, so the egress gateway does not forward to it: name a host outside by its complete name.", host)})
+				"The host %s of spec.hosts is or can be in the cluster, so the egress gateway does not forward to it: name a host outside by its complete name, or add the namespace of the host to spec.egressGateway.allowedNamespaces of the Mesh. It never forwards to the namespace of the mesh and to kube-system.", host)})
 		}
 	}
 	return problems

@@ -86,7 +86,7 @@ func TestEvaluateEgress(t *testing.T) {
 		{"servers speak first, and an older one for http", evaluate, egress("b", 2, "tcp-server-first"), append(all, egress("a", 1, "http")), map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved}, "excludes tcp-server-first"},
 		{"a younger one excludes nothing", evaluate, egress("a", 1, "http"), append(all, egress("b", 2, "tcp-server-first")), both, "in force"},
 		{"through the gateway", evaluate, through(1, map[string]any{}), gateway, both, "in force"},
-		{"a part of the mesh through the gateway", evaluate, protected, gateway, map[string]string{kinds.ConditionAccepted: "False RejectedAddress", kinds.ConditionResolvedRefs: "False HostNotResolved"}, "can be a Service of the namespace of the mesh"},
+		{"a part of the mesh through the gateway", evaluate, protected, gateway, map[string]string{kinds.ConditionAccepted: "False RejectedAddress", kinds.ConditionResolvedRefs: "False HostNotResolved"}, "is or can be in the cluster"},
 		{"no gateway", evaluate, through(1, map[string]any{}), all, missing, "set spec.egressGateway.mode of the Mesh to Managed"},
 		{"no pod of the gateway", evaluate, through(1, map[string]any{}), append(all, gatewayObjects(false)...), missing, "No pod of the egress gateway is ready"},
 		{"encrypted by the gateway", evaluate, encrypted("usable"), gateway, both, "in force"},

@@ -91,7 +91,8 @@ func (s *Store) withinBudget(n *scopeNode, built, own *scope.Scope) *scope.Scope
 	wasRefused := s.budgets.isRefused(n)
 	bytes := own.EstimatedBytes()
 	defer s.countRefused()
-	if s.budgets.admit(n, bytes) || built.AcceptAnyClient { // during teardown, nothing may be denied
+	hasRoom := s.budgets.admit(n, bytes) || s.makeRoom(n.key.Identity.Namespace) && s.budgets.admit(n, bytes)
+	if hasRoom || built.AcceptAnyClient { // during teardown, nothing may be denied
 		return built
 	}
 	if !wasRefused {
@@ -114,6 +115,9 @@ func (b *budgets) isRefused(n *scopeNode) bool {
 	_, refused := b.refused[n.key.Identity.Namespace][n]
 	return refused
 }
+
+// hasRefused reports whether a scope of a namespace waits for the room of others.
+func (b *budgets) hasRefused(namespace string) bool { return len(b.refused[namespace]) > 0 }
 
 // retryRefused rebuilds refused scopes of namespaces whose other scopes have become smaller.
 func (s *Store) retryRefused() {

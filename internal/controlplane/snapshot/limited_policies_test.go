@@ -42,6 +42,7 @@ func TestLimitedPolicies(t *testing.T) {
 	expect("two are connected", "[{{Egress a/outside} [a/client a/server] 0}]")
 	stream.Close()
 	h.run()
+	h.advance(idleTime)
 	expect("one disconnects", "[{{Egress a/outside} [a/server] 0}]")
 	h.apply(meshtest.Group("a", "many", "/x"))
 	expect("the policy is smaller", "[]")
@@ -66,7 +67,7 @@ func TestLimitedPoliciesOfSharedDestinations(t *testing.T) {
 		{"permissive", shared, func() {}},
 		{"strict", own, func() { h.apply(&catalog.Settings{}) }},
 		{"permissive again", shared, func() { h.apply(&catalog.Settings{Permissive: true}) }},
-		{"disconnected", "[]", func() { stream.Close(); h.run() }},
+		{"disconnected", "[]", func() { stream.Close(); h.run(); h.advance(idleTime) }},
 	}
 	for _, step := range steps {
 		step.do()

@@ -10,6 +10,7 @@ type metrics struct {
 	full       prometheus.Counter
 	namespaces prometheus.Gauge
 	refused    prometheus.Gauge
+	delayed    prometheus.Gauge
 	// monitored has the names of the namespaces in the mesh. It belongs to the Store's goroutine.
 	monitored map[string]struct{}
 }
@@ -23,13 +24,16 @@ func newMetrics(registerer prometheus.Registerer, connected *registry, queue *qu
 		refused: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "osm_proxy_refused_scope_count", Help: "Configurations of sidecars that deny all requests, because those of their namespace are too large.",
 		}),
+		delayed: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "osm_events_delayed", Help: "Changes of objects that wait, because earlier ones of their namespace took long.",
+		}),
 		monitored: map[string]struct{}{},
 	}
 	queued := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "osm_events_queued", Help: "Changes of objects that wait to be applied."},
 		func() float64 { return float64(queue.changeCount()) })
 	proxies := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "osm_proxy_connect_count", Help: "Connected sidecars."},
 		func() float64 { return float64(connected.count()) })
-	registerer.MustRegister(m.full, m.namespaces, m.refused, queued, proxies)
+	registerer.MustRegister(m.full, m.namespaces, m.refused, m.delayed, queued, proxies)
 	return m
 }
 

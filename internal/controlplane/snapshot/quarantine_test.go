@@ -103,6 +103,7 @@ func TestQuarantine_SurvivesReconnect(t *testing.T) {
 	h.apply(meshtest.Group("a", "routes", "/bad"))
 	s.sync(t)
 	s.close()
+	h.advance(idleTime)
 	if len(h.store.scopes) != 0 {
 		t.Fatal("the scope still exists")
 	}

@@ -68,6 +68,7 @@ func (s *Store) rebuildAll() {
 // scopeFor returns the node of a scope and builds it if there is none.
 func (s *Store) scopeFor(key scope.Key) *scopeNode {
 	if n, ok := s.scopes[key]; ok {
+		delete(s.idle, n) // the caller adds a stream
 		return n
 	}
 	n := &scopeNode{key: key, streams: map[*Stream]struct{}{}, identity: s.identityFor(key.Identity)}
@@ -78,9 +79,13 @@ func (s *Store) scopeFor(key scope.Key) *scopeNode {
 }
 
 // rebuildScope builds a scope from the catalog and notifies its streams of the differences. It ignores a scope that is no longer
-// in use.
+// in use, and drops one without streams.
 func (s *Store) rebuildScope(n *scopeNode) {
 	if s.scopes[n.key] != n {
+		return
+	}
+	if _, idle := s.idle[n]; idle {
+		s.dropScope(n)
 		return
 	}
 	quarantined := s.quarantine.Policies(n.key)
@@ -183,13 +188,20 @@ func (s *Store) notifyStreams(n *scopeNode, changes *delta.Changes) {
 
 // releaseScope removes a scope without streams.
 func (s *Store) releaseScope(n *scopeNode) {
-	if len(n.streams) > 0 {
-		return
+	if len(n.streams) == 0 {
+		s.dropScope(n)
+		s.retryRefused()
 	}
+}
+
+// dropScope removes a scope. Refused scopes may have room afterwards.
+func (s *Store) dropScope(n *scopeNode) {
 	delete(s.scopes, n.key)
+	delete(s.idle, n)
 	s.budgets.remove(n)
 	s.countRefused()
 	s.quarantine.CloseScope(n.key)
+	s.quarantine.DropScope(n.key)
 	s.scopeIndex.remove(n)
 	s.recordLimited(n, nil)
 	s.releaseShared(n.shared, n)
@@ -200,7 +212,6 @@ func (s *Store) releaseScope(n *scopeNode) {
 	if len(n.identity.scopes) == 0 {
 		delete(s.identities, n.identity.account)
 	}
-	s.retryRefused()
 }
 
 // endpointsFor returns the node of a cluster's endpoints and builds it if there is none.

@@ -103,6 +103,7 @@ func TestSharedDestinations_AreDroppedWithTheLastScope(t *testing.T) {
 	h.apply(&catalog.Settings{Permissive: true})
 	second.Close()
 	h.run()
+	h.advance(idleTime)
 	if len(h.store.shared.list)+len(h.store.shared.index.dependents) > 0 {
 		t.Error("the shared destinations exist after the last scope")
 	}

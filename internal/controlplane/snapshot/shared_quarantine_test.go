@@ -194,6 +194,7 @@ func TestQuarantinedPolicies_CauseFewSets(t *testing.T) {
 		stream.Close()
 	}
 	m.run()
+	m.advance(idleTime)
 	if len(m.store.shared.list)+len(m.store.shared.index.dependents) > 0 {
 		t.Error("shared destinations exist without scopes")
 	}

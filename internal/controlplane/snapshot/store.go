@@ -52,10 +52,12 @@ type Store struct {
 	afterFunc func(time.Duration, func())
 
 	// The following fields belong to the goroutine of Run.
-	catalog        *catalog.Catalog
-	trustDomains   identity.TrustDomains
-	interner       *resource.Interner
-	scopes         map[scope.Key]*scopeNode
+	catalog      *catalog.Catalog
+	trustDomains identity.TrustDomains
+	interner     *resource.Interner
+	scopes       map[scope.Key]*scopeNode
+	// idle has the scopes without streams, and since when they have none.
+	idle           map[*scopeNode]time.Time
 	endpoints      map[scope.EndpointsKey]*endpointsNode
 	identities     map[identity.ServiceAccount]*identityNode
 	streams        map[string][]*Stream // by pod UID, the oldest first
@@ -63,12 +65,13 @@ type Store struct {
 	// elsewhere has the highest epochs of complete Envoys that other replicas report, by pod UID.
 	elsewhere map[string]uint64
 	// syncedAt is when the initial sync was complete. secretsRead has the gateways whose Secrets were read once since.
-	syncedAt    time.Time
-	secretsRead map[scope.Proxy]bool
-	shared      sharedSets
-	trials      sharedTrials
-	policies    *status.Policies
-	budgets     budgets
+	syncedAt     time.Time
+	secretsRead  map[scope.Proxy]bool
+	shared       sharedSets
+	trials       sharedTrials
+	policies     *status.Policies
+	budgets      budgets
+	changeShares changeShares
 	// trace is the trace of the batch that is being applied; nil otherwise.
 	trace *status.BatchTrace
 
@@ -91,6 +94,7 @@ func NewStore(config Config) *Store {
 		trustDomains:     config.Certificates.TrustDomains(),
 		interner:         resource.NewInterner(),
 		scopes:           map[scope.Key]*scopeNode{},
+		idle:             map[*scopeNode]time.Time{},
 		endpoints:        map[scope.EndpointsKey]*endpointsNode{},
 		identities:       map[identity.ServiceAccount]*identityNode{},
 		streams:          map[string][]*Stream{},
@@ -99,6 +103,7 @@ func NewStore(config Config) *Store {
 		shared:           sharedSets{index: newIndex[*sharedDestinations]()},
 		policies:         status.NewPolicies(),
 		budgets:          newBudgets(),
+		changeShares:     newChangeShares(),
 		streamIndex:      newIndex[*Stream](),
 		scopeIndex:       newIndex[*scopeNode](),
 		endpointsIndex:   newIndex[*endpointsNode](),
@@ -188,20 +193,28 @@ func (s *Store) Run(ctx context.Context) error {
 		case <-sweep.C:
 			s.endBlockedStreams()
 			s.updateCompletedPolicies()
-			s.trials.dropUnused()
+			s.dropUnused()
 		case <-s.queue.wake:
 		}
 		s.process(s.queue.take())
 	}
 }
 
+// dropUnused forgets what had an effect for some time.
+func (s *Store) dropUnused() {
+	s.trials.dropUnused()
+	s.dropIdleScopes()
+	s.quarantine.Prune()
+	s.changeShares.prune(s.config.Now())
+}
+
 // process applies changes and runs commands. New changes are applied between commands: a thousand proxies that connect at once
 // must not delay an endpoint change for the connected ones.
 func (s *Store) process(w work) {
-	s.applyBatch(w.batch)
+	s.applyChanges(w.batch)
 	for _, command := range w.commands {
 		command()
-		s.applyBatch(s.queue.takeChanges())
+		s.applyChanges(s.queue.takeChanges())
 	}
 }
 

@@ -114,6 +114,7 @@ func TestScopesAndContentsAreShared(t *testing.T) {
 		stream.Close()
 	}
 	h.run()
+	h.advance(idleTime)
 	left := []int{
 		len(h.store.scopes), len(h.store.endpoints), len(h.store.identities), len(h.store.streams), len(h.store.Proxies()),
 		len(h.store.scopeIndex.dependents), len(h.store.endpointsIndex.dependents), len(h.store.streamIndex.dependents),

@@ -146,9 +146,8 @@ func (s *Store) remove(stream *Stream) {
 	if _, in := n.streams[stream]; !in {
 		return
 	}
-	delete(n.streams, stream)
+	s.releaseStream(n, stream)
 	close(stream.removed)
-	s.releaseScope(n)
 	s.streamIndex.remove(stream)
 	hasOthers := s.removeFromPod(stream)
 	s.registry.remove(stream)

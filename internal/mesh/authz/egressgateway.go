@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
@@ -15,6 +16,8 @@ type GatewayDestination struct {
 	// Policy is the Egress.
 	Policy catalog.Name
 	Host   string
+	// Inside is true if the host is a Service or a pod of the cluster, which the Mesh allows.
+	Inside bool
 	// Port is that which clients use.
 	Port uint16
 	// Protocol is ProtocolHTTP or ProtocolHTTPS.
@@ -28,6 +31,14 @@ type GatewayDestination struct {
 	Setting string
 	// TLS is how the gateway encrypts requests; nil for none.
 	TLS *catalog.EgressTLS
+}
+
+// LookupName is the host as the gateway looks it up. The search list must not complete a host outside the cluster: the result would be a Service.
+func (d GatewayDestination) LookupName() string {
+	if d.Inside || strings.Count(d.Host, ".") != 1 || strings.HasSuffix(d.Host, ".") { // all others are complete for a proxy
+		return d.Host
+	}
+	return d.Host + "."
 }
 
 // ID identifies the destination in connections of sidecars to the gateway.
@@ -51,14 +62,15 @@ func GatewayDestinations(v *catalog.View, limit *RouteLimit) []GatewayDestinatio
 		return nil
 	}
 	var list []GatewayDestination
+	hosts := v.ForwardedHosts()
 	for _, policy := range v.GatewayEgresses() {
 		matches, clients := egressMatches(v, policy), RoutesOfClients(policy.Sources)
 		for _, port := range policy.Ports {
 			for _, host := range policy.Hosts {
-				d := GatewayDestination{Policy: policy.Name, Host: host, Port: port.Number, Protocol: port.Protocol, Sources: policy.Sources, Setting: policy.Setting}
+				d := GatewayDestination{Policy: policy.Name, Host: host, Inside: hosts.IsInside(host), Port: port.Number, Protocol: port.Protocol, Sources: policy.Sources, Setting: policy.Setting}
 				routes := destinationRoutes + clients
 				switch {
-				case isWildcard(host), catalog.IsProtectedHost(host, v.Settings().Namespace), port.Protocol == catalog.ProtocolHTTPS && isAddress(host):
+				case isWildcard(host), !hosts.Allows(host), port.Protocol == catalog.ProtocolHTTPS && isAddress(host):
 					continue
 				case port.Protocol == catalog.ProtocolHTTP:
 					d.Restricted, d.Matches, d.TLS = policy.Restricted, matches, policy.Gateway.TLS

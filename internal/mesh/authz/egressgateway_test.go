@@ -64,6 +64,23 @@ func TestGatewayForwardsToNoPartOfTheMesh(t *testing.T) {
 	}
 }
 
+// TestGatewayForwardsIntoAllowedNamespaces checks which Services the gateway forwards to, and that it does not take a host outside for one.
+func TestGatewayForwardsIntoAllowedNamespaces(t *testing.T) {
+	policy := outside("a", 1, func(e *catalog.Egress) {
+		through(e)
+		e.Hosts = []string{"bank.evil", "books.shop", "books.shop.svc.cluster.local", "kubernetes.default.svc", "www.example.com"}
+	})
+	v := meshtest.Apply(policy, &catalog.Settings{EgressPolicies: true, Namespace: "osm-system"}, &catalog.Namespace{Name: "ns", Monitored: true},
+		&catalog.Service{Name: meshtest.Name("osm-system", "osm-egress-gateway"), AllowedNamespaces: []string{"shop"}}).View()
+	var got []string
+	for _, d := range authz.GatewayDestinations(v, &authz.RouteLimit{}) {
+		got = append(got, d.LookupName())
+	}
+	if want := []string{"bank.evil.", "books.shop", "books.shop.svc.cluster.local", "www.example.com"}; !slices.Equal(got, want) {
+		t.Errorf("the gateway looks up %v, want %v", got, want)
+	}
+}
+
 // TestGatewayDestinations checks for whom and where the gateway forwards: hosts that it can look up, of policies in the mesh that are enabled.
 func TestGatewayDestinations(t *testing.T) {
 	policy := outside("a", 1, func(e *catalog.Egress) {

@@ -124,5 +124,16 @@ func (v *View) EgressGatewayAddresses() []netip.Addr {
 	return nil
 }
 
+// ForwardedHosts decides to which hosts the egress gateway forwards.
+func (v *View) ForwardedHosts() ForwardedHosts {
+	name := Name{v.Settings().Namespace, names.EgressGateway}
+	v.deps.add(DepService, name)
+	hosts := ForwardedHosts{MeshNamespace: name.Namespace}
+	if service, ok := get[*Service](v.catalog, KindService, name); ok {
+		hosts.Namespaces = service.AllowedNamespaces
+	}
+	return hosts
+}
+
 // IsEgressGateway reports whether a pod belongs to the egress gateway of the mesh.
 func (v *View) IsEgressGateway(pod *Pod) bool { return v.isGatewayPod(pod, names.EgressGateway) }

@@ -207,6 +207,8 @@ type Service struct {
 	Selector map[string]string
 	// Ports are sorted by number.
 	Ports []Port
+	// AllowedNamespaces are those to which the egress gateway forwards, if this is its Service.
+	AllowedNamespaces []string
 }
 
 // Ref implements Entry.

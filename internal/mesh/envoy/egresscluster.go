@@ -127,7 +127,8 @@ func egressGatewayClusters(s *scope.Scope) []*clusterv3.Cluster {
 		if d.TLS != nil {
 			port = d.TLS.Port
 		}
-		cluster := outsideCluster(s, gatewayClusterName(d.GatewayDestination), d.Host, port)
+		cluster := outsideCluster(s, gatewayClusterName(d.GatewayDestination), d.LookupName(), port)
+		cluster.Metadata = metadata(map[string]string{serviceField: d.Host})
 		if d.TLS != nil {
 			if d.Credential == "" {
 				continue

@@ -3,6 +3,7 @@ package envoy
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -91,8 +92,13 @@ func emptyCluster(name string) *clusterv3.Cluster {
 	return out
 }
 
+// maxServerConnection is for how long a sidecar keeps a connection to a server of gRPC. It has one for each worker, and without an end all of them would stay
+// at the pods that the server had at first.
+const maxServerConnection = 10 * time.Minute
+
 // onlyHTTP2 is for gRPC servers.
 var onlyHTTP2 = &httpv3.HttpProtocolOptions{
+	CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{MaxConnectionDuration: durationpb.New(maxServerConnection)},
 	UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
 		ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: &corev3.Http2ProtocolOptions{}},
 	}},

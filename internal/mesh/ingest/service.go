@@ -28,6 +28,9 @@ func Service(service *corev1.Service) (*catalog.Service, []Problem) {
 		Name:     catalog.Name{Namespace: service.Namespace, Name: service.Name},
 		Selector: service.Spec.Selector,
 	}
+	if allowed := service.Annotations[names.AllowedNamespacesAnnotation]; allowed != "" && service.Name == names.EgressGateway {
+		entry.AllowedNamespaces = strings.Split(allowed, ",")
+	}
 	for _, ip := range clusterIPs(service) {
 		if address, err := netip.ParseAddr(ip); err == nil {
 			entry.ClusterIPs = append(entry.ClusterIPs, address.Unmap())

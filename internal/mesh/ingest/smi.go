@@ -164,8 +164,15 @@ func methods(path string, list []string, found *problems) ([]string, bool) {
 		all = append(all, method)
 	}
 	slices.Sort(all)
-	return slices.Compact(all), true
+	if all = slices.Compact(all); len(strings.Join(all, "|")) > maxMethods {
+		found.reject(ReasonInvalidMethod, "%s.methods has more than %d characters, and the match is not used: name the methods that clients use.", path, maxMethods)
+		return nil, false
+	}
+	return all, true
 }
+
+// maxMethods is the maximum length of the methods of a match, in bytes. They become one expression, and Envoy rejects one that is too long.
+const maxMethods = 256
 
 // The schema has no bounds for headers, and cannot get any: the Operator Lifecycle Manager rejects an upgrade that restricts a field.
 const (

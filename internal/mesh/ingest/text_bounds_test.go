@@ -43,6 +43,19 @@ func TestHeadersOfAMatchAreBounded(t *testing.T) {
 	}
 }
 
+// TestMethodsOfAMatchAreBounded checks the length of methods, which become one expression. Definitions of others may have no schema for them.
+func TestMethodsOfAMatchAreBounded(t *testing.T) {
+	for methods, usable := range map[string]bool{
+		"GET, POST": true, "GET, GET" + strings.Repeat(", GET", 100): true,
+		"GET, " + strings.Repeat("X", maxMethods-4): true, "GET, " + strings.Repeat("X", maxMethods-3): false,
+	} {
+		got, problems := HTTPRouteGroup(smi(t, "matches: [{name: m, methods: ["+methods+"]}]"))
+		if (len(got.Matches) == 1) != usable {
+			t.Errorf("methods of %d characters are used: %t, want %t; problems: %v", len(methods), !usable, usable, problems)
+		}
+	}
+}
+
 // TestAttributesOfRecordsAreBounded checks that the attributes of a log have a length together: each listener of the sidecar has them.
 func TestAttributesOfRecordsAreBounded(t *testing.T) {
 	telemetry := func(value string) (*catalog.Telemetry, []Problem) {

@@ -194,6 +194,7 @@ func IsEnvoyPort(port uint16) bool {
 }
 
 // AllowedNamespacesAnnotation of a GatewayClass has the namespaces whose Gateways the ingress gateway serves, separated by commas. Without it, it serves all.
+// That of the Service of the egress gateway has the namespaces to whose Services it forwards. Without it, it forwards to no Service.
 const AllowedNamespacesAnnotation = "openservicemesh.io/allowed-namespaces"
 
 // EgressGatewayListener is the name of the listener of the egress gateway.

@@ -100,8 +100,7 @@ func (q *Quarantine) examineNext(key scope.Key) {
 		case !rejected:
 			n.minority = true
 		default:
-			s.remove(n)
-			q.pause(key, s, max(q.examineLater(key, s, n), examineInterval))
+			q.examineInTurn(key, s, n)
 			return
 		}
 	}
@@ -109,6 +108,22 @@ func (q *Quarantine) examineNext(key scope.Key) {
 		q.wait(key, s)
 	}
 	q.removeIfEmpty(key)
+}
+
+// examineInTurn examines a resource, unless sidecars of the namespace have used their time. A gateway is never late: all namespaces wait for it.
+func (q *Quarantine) examineInTurn(key scope.Key, s *scopeQuarantine, n *nack) {
+	namespace, began := key.Identity.Namespace, q.config.Now()
+	isSidecar := key.Proxy == scope.ProxySidecar
+	if wait := q.shares.Wait(namespace, began); wait > 0 && isSidecar {
+		q.pause(key, s, wait)
+		return
+	}
+	s.remove(n)
+	pause := max(q.examineLater(key, s, n), examineInterval)
+	if now := q.config.Now(); isSidecar {
+		q.shares.Charge(namespace, now.Sub(began), now)
+	}
+	q.pause(key, s, pause)
 }
 
 // examineLater examines a resource, and records it again if it is too early.

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/timeshare"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -51,8 +52,10 @@ type Quarantine struct {
 	// startupEnd is when policies that existed at the initial sync may be quarantined.
 	startupEnd time.Time
 	scopes     map[scope.Key]*scopeQuarantine
-	published  atomic.Pointer[[]Rejection]
-	onChange   func()
+	// shares counts the time of examinations for sidecars of each namespace.
+	shares    *timeshare.Shares
+	published atomic.Pointer[[]Rejection]
+	onChange  func()
 }
 
 // New returns an empty Quarantine that registers its metrics.
@@ -60,6 +63,7 @@ func New(config Config) *Quarantine {
 	return &Quarantine{
 		config: config, metrics: newMetrics(config.Metrics),
 		records: map[catalog.Ref]policyRecord{}, scopes: map[scope.Key]*scopeQuarantine{},
+		shares: timeshare.New(timeshare.Limits{Burst: examinationBurst, Percent: examinationPercent, MaxWait: examinationWait}),
 	}
 }
 
@@ -116,6 +120,16 @@ const (
 	// examineInterval is the pause between two examinations in one scope. It limits the load of proxies that reject everything.
 	examineInterval = 200 * time.Millisecond
 )
+
+// Examinations for sidecars of one namespace take this time of the Store's goroutine, whatever they reject. A trial builds a scope, which may be large.
+const (
+	examinationBurst   = 500 * time.Millisecond
+	examinationPercent = 10
+	examinationWait    = 10 * time.Second
+)
+
+// Prune forgets what no longer has an effect.
+func (q *Quarantine) Prune() { q.shares.Prune(q.config.Now()) }
 
 // examine quarantines the newest policy without which the rejected resource differs. If there is none, policies are not the
 // cause, and those that were quarantined for the resource are released. A positive retryAfter means that it is too early, or that not

@@ -119,12 +119,19 @@ func (q *Quarantine) CloseScope(key scope.Key) {
 		return
 	}
 	s.pending = nil
-	clear(s.unresolved)
 	if q.count() > maxUnusedRejections {
 		clear(s.rejections)
 		s.updatePolicies()
 	}
 	q.removeIfEmpty(key)
+}
+
+// DropScope forgets which resources of a closed scope are rejected for another reason than a policy.
+func (q *Quarantine) DropScope(key scope.Key) {
+	if s := q.scopes[key]; s != nil {
+		clear(s.unresolved)
+		q.removeIfEmpty(key)
+	}
 }
 
 func (q *Quarantine) scope(key scope.Key) *scopeQuarantine {

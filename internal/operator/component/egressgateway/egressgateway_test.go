@@ -48,6 +48,7 @@ func release(t *testing.T, version string) *operand.Release {
 }
 
 var custom = v1alpha1.EgressGatewaySpec{
+	AllowedNamespaces: []string{"warehouse", "archive"},
 	GatewayPodsSpec: v1alpha1.GatewayPodsSpec{
 		Replicas: ptr.To[int32](3), SchedulingSpec: v1alpha1.SchedulingSpec{NodeSelector: v1alpha1.Labels{"pool": "outgoing"}},
 		Resources: &corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4")}},

@@ -1,6 +1,9 @@
 package egressgateway
 
 import (
+	"slices"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -53,6 +56,9 @@ func service(mesh *v1alpha1.Mesh, pods gatewaypods.Settings) *corev1.Service {
 		Name: "sidecars", Port: names.EgressGatewayPort, TargetPort: intstr.FromInt32(names.EgressGatewayPort), Protocol: corev1.ProtocolTCP,
 	})
 	service.Spec.Type = corev1.ServiceTypeClusterIP
+	if allowed := settings(mesh).AllowedNamespaces; len(allowed) > 0 {
+		service.Annotations = map[string]string{names.AllowedNamespacesAnnotation: strings.Join(slices.Sorted(slices.Values(allowed)), ",")}
+	}
 	return service
 }
 

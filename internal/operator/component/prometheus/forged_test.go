@@ -94,6 +94,40 @@ func TestScrapesAreBounded(t *testing.T) {
 	}
 }
 
+// TestForgedOperatorReportsNoWorkloads answers in the place of the operator, whose certificate Prometheus does not know.
+func TestForgedOperatorReportsNoWorkloads(t *testing.T) {
+	const answer = `
+osm_operator_mesh_ready{mesh="osm"} 1
+osm_operator_mesh_ready{mesh="other"} 1
+go_goroutines 7
+envoy_osm_request_total{mesh="osm",namespace="bank",source_namespace="bank",response_code="500"} 1e9
+osm_request_total{mesh="osm",namespace="bank",source_namespace="bank",response_code="500"} 1e9
+osm_inbound_request_total{namespace="bank",destination_namespace="bank",response_code="500"} 1e9
+osm_proxy_response_rejected_count{mesh="osm",type="CDS"} 1e9
+osm_denied_total{mesh="osm",namespace="bank"} 1e9
+`
+	ns := nstest.New(t)
+	listener := ns.Listen(t, "127.0.0.1:0")
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }), ReadHeaderTimeout: time.Second}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	const pod = "__meta_kubernetes_pod_"
+	labels := map[string]string{"__meta_kubernetes_namespace": "osm-operator-system", pod + "name": "operator", pod + "label_app": "osm-operator", pod + "container_port_name": "metrics"}
+	address := promtest.Configured(t, ns, configurationOf(t, "osm-operator", []any{map[string]any{"targets": []string{listener.Addr().String()}, "labels": labels}}))
+	c := client.New(ns.Dial)
+	stored := func() []string {
+		vector, err := c.Vector(t.Context(), client.Target{Address: address}, `{__name__=~"(osm|envoy|go)_.+"}`, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return lines(vector)
+	}
+	eventually.True(t, 30*time.Second, "the operator is scraped", func() bool { return len(stored()) > 0 })
+	if got, want := stored(), []string{"osm-operator-system/operator 1", "osm-operator-system/operator 7"}; !slices.Equal(got, want) {
+		t.Errorf("stored are %q, want %q", got, want)
+	}
+}
+
 // scrape runs a Prometheus that scrapes one pod of each namespace, and not one whose other container names its port like a sidecar. It returns a function that lists the results of a query as "namespace/pod value".
 func scrape(t *testing.T, answers map[string]string) func(string) []string {
 	t.Helper()
@@ -109,7 +143,7 @@ func scrape(t *testing.T, answers map[string]string) func(string) []string {
 	other := podMeta("other")
 	other["__meta_kubernetes_pod_container_name"], other["__meta_kubernetes_pod_container_port_number"] = "exporter", "8080"
 	targets = append(targets, map[string]any{"targets": []string{"127.0.0.1:1"}, "labels": other})
-	address := promtest.Configured(t, ns, sidecarConfiguration(t, targets))
+	address := promtest.Configured(t, ns, configurationOf(t, "osm-sidecars", targets))
 	c := client.New(ns.Dial)
 	query := func(expression string) []string {
 		t.Helper()
@@ -144,10 +178,10 @@ func podMeta(namespace string) map[string]string {
 	}
 }
 
-// sidecarConfiguration is the configuration of the managed server with only the job of sidecars, and these targets.
-func sidecarConfiguration(t *testing.T, targets []any) string {
+// configurationOf is the configuration of the managed server with only one job, and these targets.
+func configurationOf(t *testing.T, name string, targets []any) string {
 	t.Helper()
-	objects, err := prometheus.Managed{}.Render(component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), Members: []string{"bank", "evil"}})
+	objects, err := prometheus.Managed{}.Render(component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), ControlPlanes: controlPlanes, Members: []string{"bank", "evil"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,8 +193,10 @@ func sidecarConfiguration(t *testing.T, targets []any) string {
 			}
 		}
 	}
-	jobs := slices.DeleteFunc(config["scrape_configs"].([]any), func(job any) bool { return job.(map[string]any)["job_name"] != "osm-sidecars" })
-	delete(jobs[0].(map[string]any), "kubernetes_sd_configs")
+	jobs := slices.DeleteFunc(config["scrape_configs"].([]any), func(job any) bool { return job.(map[string]any)["job_name"] != name })
+	for _, key := range []string{"kubernetes_sd_configs", "scheme", "authorization", "tls_config"} {
+		delete(jobs[0].(map[string]any), key)
+	}
 	jobs[0].(map[string]any)["static_configs"] = targets
 	config["scrape_configs"], config["rule_files"] = jobs, []string{}
 	config["global"] = map[string]any{"scrape_interval": "1s", "scrape_timeout": "900ms"}

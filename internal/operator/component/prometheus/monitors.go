@@ -150,7 +150,7 @@ func operatorNamespace(inputs component.Inputs) string {
 }
 
 // operatorJob scrapes the operator, and drops what it reports about other meshes. The operator signs its own certificate, so anybody on the path
-// could receive the token: it is for these metrics only.
+// could receive the token, which is for these metrics only, and could answer: with no metrics of workloads.
 func operatorJob(mesh, namespace string) scrapeConfig {
 	return scrapeConfig{
 		JobName: names.Operator, HonorLabels: true, Scheme: "https",
@@ -160,8 +160,13 @@ func operatorJob(mesh, namespace string) scrapeConfig {
 			keep(names.Operator, "__meta_kubernetes_pod_label_app"), keep(operatorPort, "__meta_kubernetes_pod_container_port_name"),
 			label("namespace", "(.*)", "$1", "__meta_kubernetes_namespace"), label("pod", "(.*)", "$1", "__meta_kubernetes_pod_name"),
 		},
-		MetricRelabelConfigs: []relabeling{ofMesh(mesh)},
+		MetricRelabelConfigs: operatorSamples(mesh), scrapeLimits: sidecarLimits,
 	}
+}
+
+// operatorSamples are the rules for what the operator reports: about this mesh and itself, and never what sidecars and the control plane count.
+func operatorSamples(mesh string) []relabeling {
+	return []relabeling{ofMesh(mesh), {SourceLabels: []string{nameLabel}, Regex: "envoy_.*|osm_(?:inbound|request|response|tcp|proxy|policy|denied)_.*", Action: "drop"}}
 }
 
 // ofMesh drops what the operator reports about other meshes.
@@ -172,7 +177,7 @@ func ofMesh(mesh string) relabeling { return keep("|"+regexp.QuoteMeta(mesh), "m
 func operatorMonitor(inputs component.Inputs, namespace string) *monitoringv1.ServiceMonitor {
 	endpoint := monitoringv1.Endpoint{
 		Port: operatorServicePort, Interval: scrapeInterval, Scheme: "https", HonorLabels: true,
-		MetricRelabelConfigs: converted([]relabeling{ofMesh(inputs.Mesh.Name)}),
+		MetricRelabelConfigs: converted(operatorSamples(inputs.Mesh.Name)),
 	}
 	endpoint.BearerTokenFile = accountToken //nolint:staticcheck // there is no other field for the token of the server itself
 	endpoint.TLSConfig = &monitoringv1.TLSConfig{SafeTLSConfig: monitoringv1.SafeTLSConfig{InsecureSkipVerify: ptr.To(true)}}

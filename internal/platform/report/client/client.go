@@ -27,13 +27,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
-// Limits for requests to a replica.
-const (
-	timeout = 5 * time.Second
-	// maxDocument bounds the memory for the answer of one replica, which may be compromised. A sidecar needs about 1 kB, so it is enough for
-	// the 50,000 sidecars of docs/scale.md in one replica.
-	maxDocument = 64 << 20
-)
+// timeout is for how long a replica may answer.
+const timeout = 5 * time.Second
 
 // ErrNotFound means that no replica has the object.
 var ErrNotFound = errors.New("not found in any replica of the control plane")
@@ -167,14 +162,13 @@ func (c *Client) get(ctx context.Context, replica Replica, roots *x509.CertPool,
 		return fmt.Errorf("connect to replica %s: %w", replica.Name, err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	body := io.LimitReader(response.Body, maxDocument)
 	if response.StatusCode == http.StatusUnauthorized && c.config.Unauthorized != nil {
 		c.config.Unauthorized(token)
 	}
 	if response.StatusCode != http.StatusOK {
-		return responseError(replica, path, response.StatusCode, body)
+		return responseError(replica, path, response.StatusCode, response.Body)
 	}
-	if err := json.NewDecoder(body).Decode(document); err != nil {
+	if err := decode(response.Body, document); err != nil {
 		return fmt.Errorf("decode the response of replica %s: %w", replica.Name, err)
 	}
 	return nil

@@ -1,0 +1,71 @@
+package snapshot
+
+import (
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// TestReconnectsBuildNothing opens and closes streams of one pod, as a broken or hostile sidecar does.
+func TestReconnectsBuildNothing(t *testing.T) {
+	entries := twoServices()
+	h := newSyncedHarness(entries...)
+	client, _ := podsOf(entries)
+	var first *scopeNode
+	for range 100 {
+		stream := h.connect(t, client)
+		if n := stream.scope.Load(); first == nil {
+			first = n
+		} else if n != first {
+			t.Fatal("a scope was built again for a new stream of the same pod")
+		}
+		stream.Close()
+		h.run()
+		h.advance(time.Second)
+	}
+	h.advance(idleTime)
+	if len(h.store.scopes)+len(h.store.idle)+len(h.store.identities) != 0 {
+		t.Error("a scope without streams stays for ever")
+	}
+}
+
+// TestIdleScopesAreNotRebuilt changes what a scope without streams was built from: that costs nothing until the pod connects again.
+func TestIdleScopesAreNotRebuilt(t *testing.T) {
+	entries := twoServices()
+	h := newSyncedHarness(entries...)
+	client, server := podsOf(entries)
+	stream := h.connect(t, client)
+	stream.Close()
+	h.run()
+	h.apply(meshtest.Service("a", "other", "server", "10.96.0.9", 81, catalog.ProtocolHTTP))
+	if h.apply(meshtest.Target("t", server.Identity(), nil, client.Identity())); len(h.store.scopes) != 0 {
+		t.Error("a scope without streams was rebuilt")
+	}
+	if stream = h.connect(t, client); stream.scope.Load().built == nil {
+		t.Error("the pod has no configuration")
+	}
+}
+
+// TestIdleScopesLeaveTheBudget checks that scopes without streams do not take the room of others of their namespace.
+func TestIdleScopesLeaveTheBudget(t *testing.T) {
+	entries := twoServices()
+	h := newSyncedHarness(entries...)
+	client, server := podsOf(entries)
+	h.store.budgets.least = 1
+	h.connect(t, server).Close()
+	h.run()
+	h.store.budgets.maximum = h.store.budgets.bytes["a"]
+	stream := h.connect(t, client)
+	if h.store.budgets.isRefused(stream.scope.Load()) {
+		t.Error("a scope without streams takes the room of another one")
+	}
+}
+
+// advance lets time pass and does what the Store does each second.
+func (h *harness) advance(d time.Duration) {
+	h.now = h.now.Add(d)
+	h.store.dropIdleScopes()
+	h.run()
+}
