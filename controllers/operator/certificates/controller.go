@@ -163,7 +163,7 @@ func (r *Reconciler) reconcileCanary(ctx context.Context, s *scope) error {
 		service := names.WithSuffix(names.Injector, names.CanarySuffix(s.mesh.Name, canary))
 		return r.renewServing(ctx, s, secrets.CanaryCert, service+"."+s.desired.Namespace+".svc")
 	}
-	injection, err := webhooks.LiveInjection(ctx, r.Cluster, s.mesh.Name)
+	injection, err := webhooks.LiveInjection(ctx, r.Client, s.mesh.Name)
 	if err != nil || injection.Revision != "" || observe.ModeOf(s.mesh) != observe.Apply {
 		return err
 	}
@@ -174,36 +174,6 @@ func (r *Reconciler) reconcileCanary(ctx context.Context, s *scope) error {
 	delete(s.bundles, secrets.CanaryCert)
 	delete(s.serving, secrets.CanaryCert)
 	return apply.Delete(ctx, r.Client, secret)
-}
-
-// widenTrust makes registered webhooks trust the certificates of their servers. While the root changes, the bundles hold both roots.
-func (r *Reconciler) widenTrust(ctx context.Context, s *scope) error {
-	active := observe.ActiveRevision(s.revisions)
-	if active == nil || len(s.bundles[secrets.InjectorCert]) == 0 || len(s.bundles[secrets.ValidatorCert]) == 0 {
-		return nil
-	}
-	injection, err := webhooks.LiveInjection(ctx, r.Cluster, s.mesh.Name)
-	if err != nil {
-		return err
-	}
-	objects, err := webhooks.Render(r.Cluster, active, s.namespace, injection, s.bundles)
-	if err != nil {
-		return err
-	}
-	session := r.Applier.For(s.mesh)
-	for _, object := range objects {
-		live, err := webhooks.Registered(ctx, r.Cluster, object)
-		if err != nil {
-			return err
-		}
-		if live == nil || webhooks.Trusts(live, s.bundles) {
-			continue
-		}
-		if _, err := session.Apply(ctx, object); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // writeCondition writes CertificatesReady. A mesh without certificates that is paused, planned or being removed has no such condition.

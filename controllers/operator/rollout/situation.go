@@ -140,7 +140,7 @@ func (r *Reconciler) versionOf(s *scope, revision string) string {
 
 // observeCanary adds to a situation the namespaces of the canary, its registered injector, and why there can be no canary.
 func (r *Reconciler) observeCanary(ctx context.Context, s *scope, situation *rollout.Situation) error {
-	injection, err := webhooks.LiveInjection(ctx, r.Cluster, s.mesh.Name)
+	injection, err := webhooks.LiveInjection(ctx, r.Client, s.mesh.Name)
 	situation.CanaryInjector = injection.Revision
 	if err != nil || situation.Strategy != rollout.Canary {
 		return err

@@ -72,7 +72,7 @@ func (r *Reconciler) reconcileWebhooks(ctx context.Context, s *scope) error {
 		return err
 	}
 	for _, object := range objects {
-		live, err := webhooks.Registered(ctx, r.Cluster, object)
+		live, err := webhooks.Registered(ctx, r.Client, object)
 		if err != nil {
 			return err
 		}

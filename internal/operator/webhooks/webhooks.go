@@ -85,12 +85,12 @@ func SecretOf(object *unstructured.Unstructured) string {
 }
 
 // Registered reads the live webhook configuration of a rendered one; nil when it does not exist.
-func Registered(ctx context.Context, c *observe.Cluster, object *unstructured.Unstructured) (client.Object, error) {
+func Registered(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) (client.Object, error) {
 	var live client.Object = &admissionv1.ValidatingWebhookConfiguration{}
 	if object.GetKind() == "MutatingWebhookConfiguration" {
 		live = &admissionv1.MutatingWebhookConfiguration{}
 	}
-	err := c.Client.Get(ctx, client.ObjectKeyFromObject(object), live)
+	err := reader.Get(ctx, client.ObjectKeyFromObject(object), live)
 	if client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("the webhook configuration %s cannot be read: %w", object.GetName(), err)
 	}
@@ -121,10 +121,10 @@ func Missing(ctx context.Context, c *observe.Cluster, mesh string) ([]string, er
 	return missing, nil
 }
 
-// LiveInjection is the registered canary; the zero value without one.
-func LiveInjection(ctx context.Context, c *observe.Cluster, mesh string) (Injection, error) {
+// LiveInjection is the registered canary that a reader knows; the zero value without one.
+func LiveInjection(ctx context.Context, reader client.Reader, mesh string) (Injection, error) {
 	live := &admissionv1.MutatingWebhookConfiguration{}
-	err := c.Client.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(mesh)}, live)
+	err := reader.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(mesh)}, live)
 	if client.IgnoreNotFound(err) != nil {
 		return Injection{}, fmt.Errorf("the webhook configuration %s cannot be read: %w", names.MutatingWebhook(mesh), err)
 	}
