@@ -247,8 +247,11 @@ func TestSidecarsAreUpgradedInPlace(t *testing.T) {
 	}
 	eventually(t, func() error {
 		var sets appsv1.DaemonSetList
-		if err := cluster.client.List(t.Context(), &sets, client.InNamespace(meshNamespace(name))); err != nil || len(sets.Items) > 0 {
-			return fmt.Errorf("%d DaemonSets are left: %v", len(sets.Items), err)
+		if err := cluster.client.List(t.Context(), &sets, client.InNamespace(meshNamespace(name))); err != nil {
+			return err
+		}
+		if len(sets.Items) > 0 {
+			return fmt.Errorf("%d DaemonSets are left", len(sets.Items))
 		}
 		return nil
 	})
