@@ -154,6 +154,7 @@ func ofEvents() []Reason {
 		{"DriftIgnored", meshEvents, "The operator does not update an object, because of its annotation operator.openservicemesh.io/drift: remove the annotation to hand the object back."},
 		{"DriftRepaired", meshEvents, "An object of the mesh was changed or deleted outside the operator, and the operator restored it: change the Mesh instead."},
 		{"HandedBack", meshEvents, "The Mesh no longer declares a field of the MeshConfig. The field keeps its value, and you can edit it there."},
+		{"ImageNotPulled", meshEvents, "Nodes could not be asked to pull the image of sidecars before they are upgraded in place: the message has the answer. The upgrade goes on, and each slot pulls it."},
 		{"CertificateKept", meshEvents, "The Mesh was deleted, and the Secret of its ingress gateway remains, because the operator has no permission for it: delete the Secret."},
 		{"NamespaceKept", meshEvents, "The Mesh was deleted with removal.namespace Delete, and its namespace remains: the message has the cause."},
 		{"PhaseBegun", meshEvents, "The mesh entered another phase of an upgrade or a removal."},
