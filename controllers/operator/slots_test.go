@@ -245,9 +245,15 @@ func TestSidecarsAreUpgradedInPlace(t *testing.T) {
 	if len(s.patched) != 4 {
 		t.Errorf("the slots got %q, want one image each", s.patched)
 	}
+	waitPullsEnded(t, name)
+}
+
+// waitPullsEnded waits until no DaemonSet pulls images for a mesh.
+func waitPullsEnded(t *testing.T, mesh string) {
+	t.Helper()
 	eventually(t, func() error {
 		var sets appsv1.DaemonSetList
-		if err := cluster.client.List(t.Context(), &sets, client.InNamespace(meshNamespace(name))); err != nil {
+		if err := cluster.client.List(t.Context(), &sets, client.InNamespace(meshNamespace(mesh))); err != nil {
 			return err
 		}
 		if len(sets.Items) > 0 {
@@ -291,6 +297,7 @@ func TestFailedTakeOverIsRolledBack(t *testing.T) {
 	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
 	assertContains(t, entry.Reason, "SidecarsTakenOver", name+"-shop/cart", "did not take over within 3m0s")
 	s.wait(olderEnvoy)
+	waitPullsEnded(t, name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.serving["cart"] != names.SidecarContainer {

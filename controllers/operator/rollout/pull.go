@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -28,15 +29,16 @@ func (r *Reconciler) observeImages(s *scope) {
 	}
 }
 
-// pullImage leaves out the slots of the wave whose nodes do not have their image yet. If nodes cannot be asked, the slots get it at once.
+// pullImage leaves out the slots of the wave whose nodes do not have their image yet. If nodes cannot be asked, the slots get it at once. Nothing is pulled any
+// more when the upgrade is complete, rolled back or halted.
 func (r *Reconciler) pullImage(ctx context.Context, s *scope) error {
 	wave := s.plan.Wave
 	target := s.situation.Limits.Slots[wave.Target]
 	if !wave.NeedsImage(target.Image) {
-		if !wave.Done() || s.isUpgrading() {
-			return nil
+		if wave.Done() && slices.Contains([]rollout.Phase{rollout.Idle, rollout.RolledBack, rollout.Halted}, s.plan.Phase) {
+			return r.Images.End(ctx, s.mesh, s.desired.Namespace)
 		}
-		return r.Images.End(ctx, s.mesh, s.desired.Namespace)
+		return nil
 	}
 	nodes, err := r.Images.Nodes(ctx, s.mesh, pull.Image{Namespace: s.desired.Namespace, Reference: target.Image, Init: target.Init})
 	if err != nil {

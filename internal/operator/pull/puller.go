@@ -34,22 +34,25 @@ type Puller struct {
 	mu sync.Mutex
 	// ended are the meshes that have no DaemonSet.
 	ended map[types.UID]bool
-	// unusable are the images whose Envoys do not run.
-	unusable map[string]failure
+	// trials are those of the images.
+	trials map[string]trial
 }
 
-// failure is why the Envoy of an image does not run, and when it was tried.
-type failure struct {
+// trial is what became of the Envoy of an image.
+type trial struct {
+	// runs is true if it runs on a node. reason is why it does not run on any; empty while that is not known.
+	runs   bool
 	reason string
 	at     time.Time
 }
 
 // New returns a Puller that writes with a client, and reads live.
 func New(c client.Client, live client.Reader, now func() time.Time) *Puller {
-	return &Puller{client: c, live: live, now: now, ended: map[types.UID]bool{}, unusable: map[string]failure{}}
+	return &Puller{client: c, live: live, now: now, ended: map[types.UID]bool{}, trials: map[string]trial{}}
 }
 
-// Nodes returns the nodes that have an image whose Envoy runs, after it has asked all to pull it. nil stands for all nodes: their time is over.
+// Nodes returns the nodes that have an image whose Envoy runs, after it has asked all to pull it. nil stands for all nodes: their time is over, and Envoy does
+// not fail on each that has tried it.
 func (p *Puller) Nodes(ctx context.Context, mesh *v1alpha1.Mesh, image Image) (rollout.Nodes, error) {
 	p.setEnded(mesh, false)
 	desired := image.daemonSet(mesh)
@@ -67,7 +70,8 @@ func (p *Puller) Nodes(ctx context.Context, mesh *v1alpha1.Mesh, image Image) (r
 	if err != nil {
 		return nil, fmt.Errorf("the DaemonSet %s/%s cannot be read: %w", desired.Namespace, desired.Name, err)
 	}
-	if p.now().Sub(live.CreationTimestamp.Time) > Timeout {
+	isLate := p.now().Sub(live.CreationTimestamp.Time) > Timeout
+	if isLate && p.trial(image.Reference).runs {
 		return nil, nil
 	}
 	var pods corev1.PodList
@@ -88,7 +92,10 @@ func (p *Puller) Nodes(ctx context.Context, mesh *v1alpha1.Mesh, image Image) (r
 	if len(nodes) > 0 {
 		reason = "" // the cause is the other node
 	}
-	p.setUnusable(image.Reference, reason)
+	p.setTrial(image.Reference, trial{runs: len(nodes) > 0, reason: reason, at: p.now()})
+	if isLate && reason == "" {
+		return nil, nil
+	}
 	return nodes, nil
 }
 
@@ -104,20 +111,22 @@ func endOf(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 
 // Unusable returns why the Envoy of an image does not run; empty if it does on any node, before one has tried, and a while after.
 func (p *Puller) Unusable(reference string) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if f := p.unusable[reference]; p.now().Sub(f.at) < Memory {
-		return f.reason
+	if t := p.trial(reference); p.now().Sub(t.at) < Memory {
+		return t.reason
 	}
 	return ""
 }
 
-func (p *Puller) setUnusable(reference, reason string) {
+func (p *Puller) trial(reference string) trial {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.unusable[reference] = (failure{reason, p.now()}); reason == "" {
-		delete(p.unusable, reference)
-	}
+	return p.trials[reference]
+}
+
+func (p *Puller) setTrial(reference string, t trial) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.trials[reference] = t
 }
 
 // End deletes the DaemonSets of a mesh.

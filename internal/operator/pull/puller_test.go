@@ -112,6 +112,20 @@ func TestNodesWithTheImageAreKnown(t *testing.T) {
 	}
 }
 
+// An operator that starts when the time of the nodes is over knows no earlier trial.
+func TestFailingImageIsNotUsedAfterItsTime(t *testing.T) {
+	c, p := newCluster(t, interceptor.Funcs{})
+	if _, err := p.Nodes(t.Context(), osm, image); err != nil {
+		t.Fatal(err)
+	}
+	c.run(t, c.daemonSets(t)[0], "one", &corev1.ContainerStateTerminated{ExitCode: 132})
+	c.now = noon.Add(Timeout + time.Second)
+	restarted := New(c, c, func() time.Time { return c.now })
+	if nodes, err := restarted.Nodes(t.Context(), osm, image); err != nil || nodes == nil || len(nodes) > 0 || restarted.Unusable(image.Reference) == "" {
+		t.Errorf("nodes %v (%v), unusable because %q", nodes, err, restarted.Unusable(image.Reference))
+	}
+}
+
 func TestEndDeletesDaemonSets(t *testing.T) {
 	lists := 0
 	c, p := newCluster(t, interceptor.Funcs{List: func(ctx context.Context, w client.WithWatch, list client.ObjectList, o ...client.ListOption) error {
