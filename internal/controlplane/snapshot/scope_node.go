@@ -228,7 +228,8 @@ func equalOutbound(a, b *scope.Outbound) bool {
 
 func equalConnectionRoute(a, b *scope.ConnectionRoute) bool { return reflect.DeepEqual(a, b) }
 
-func equalHTTPRoute(a, b *scope.HTTPRoute) bool { return reflect.DeepEqual(a, b) }
+// equalHTTPRoute avoids reflection for routes of policies that have not changed.
+func equalHTTPRoute(a, b *scope.HTTPRoute) bool { return a.IsSame(b) || reflect.DeepEqual(a, b) }
 
 func equalRoutes(a, b scope.OutboundRoutes) bool { return reflect.DeepEqual(a, b) }
 

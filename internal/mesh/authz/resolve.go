@@ -45,14 +45,23 @@ func SplitRulesFor(v *catalog.View, client identity.ServiceAccount, service *cat
 	return allow(v, client, SplitRules(v, service, port))
 }
 
-// allow sets the identities that a client may call. Rules of one route share their backends.
+// allow sets the identities that a client may call. Rules of one route share their backends, and rules of several routes often have equal ones.
 func allow(v *catalog.View, client identity.ServiceAccount, rules []RouteRule) []RouteRule {
+	known := map[backendKey][]identity.ServiceAccount{}
 	for _, rule := range rules {
 		for i := range rule.Backends {
 			b := &rule.Backends[i]
-			b.Allowed = slices.DeleteFunc(slices.Clone(b.Identities), func(sa identity.ServiceAccount) bool {
-				return !MayConnect(v, client, sa, b.TargetPort, b.Protocol)
-			})
+			key := backendKey{b.Service, b.Port}
+			allowed, isKnown := known[key]
+			if !isKnown {
+				allowed = slices.DeleteFunc(slices.Clone(b.Identities), func(sa identity.ServiceAccount) bool {
+					return !MayConnect(v, client, sa, b.TargetPort, b.Protocol)
+				})
+				if len(rules) > 1 {
+					known[key] = allowed
+				}
+			}
+			b.Allowed = allowed
 		}
 	}
 	return rules

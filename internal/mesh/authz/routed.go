@@ -38,18 +38,37 @@ func routedRules(v *catalog.View, clients string, service *catalog.Service, port
 		return connectionRules(v, routes)
 	}
 	var list []RouteRule
+	backends := knownBackends{}
 	for _, route := range routes {
 		for i := range route.Rules {
-			list = append(list, matchRules(v, route, &route.Rules[i])...)
+			list = append(list, backends.matchRules(v, route, &route.Rules[i])...)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b RouteRule) int { return catalog.CompareRouteMatches(*a.Routed.Match, *b.Routed.Match) })
 	return append(list, RouteRule{Routed: &Routed{Route: routes[0]}})
 }
 
+// knownBackends are backends without weights, each resolved once: many routes of a Service have the same backends.
+type knownBackends map[backendKey]WeightedBackend
+
+type backendKey struct {
+	service *catalog.Service
+	port    catalog.Port
+}
+
+func (k knownBackends) get(v *catalog.View, resolved ResolvedBackend) WeightedBackend {
+	key := backendKey{resolved.Service, resolved.Port}
+	backend, known := k[key]
+	if !known {
+		backend = newBackend(v, resolved.Service, resolved.Port)
+		k[key] = backend
+	}
+	return backend
+}
+
 // matchRules returns one rule for each match. They share their backends.
-func matchRules(v *catalog.View, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) []RouteRule {
-	backends, references, unusable := usableBackends(v, route, rule)
+func (k knownBackends) matchRules(v *catalog.View, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) []RouteRule {
+	backends, references, unusable := k.usable(v, route, rule)
 	var list []RouteRule
 	for i := range rule.Matches {
 		routed := &Routed{Route: route, Rule: rule, Match: &rule.Matches[i], References: references, Unusable: unusable}
@@ -58,16 +77,17 @@ func matchRules(v *catalog.View, route *catalog.HTTPRoute, rule *catalog.HTTPRou
 	return list
 }
 
-// usableBackends returns the backends of a rule with their indexes, and the weight of those that cannot be used.
-func usableBackends(v *catalog.View, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) (backends []WeightedBackend, references []int, unusable uint32) {
+// usable returns the backends of a rule with their indexes, and the weight of those that cannot be used.
+func (k knownBackends) usable(v *catalog.View, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) (backends []WeightedBackend, references []int, unusable uint32) {
 	for i, ref := range rule.Backends {
 		backend, problem := ResolveBackend(v, route, ref)
 		if problem != "" {
 			unusable += ref.Weight
 			continue
 		}
-		if added := appendBackend(v, backends, backend.Service, backend.Port, ref.Weight); len(added) > len(backends) {
-			backends, references = added, append(references, i)
+		if usable := k.get(v, backend); usable.TargetPort != 0 {
+			usable.Weight = ref.Weight
+			backends, references = append(backends, usable), append(references, i)
 		}
 	}
 	return backends, references, unusable

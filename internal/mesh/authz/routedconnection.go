@@ -24,7 +24,7 @@ func connectionRules(v *catalog.View, routes []*catalog.HTTPRoute) []RouteRule {
 
 func connectionRule(v *catalog.View, route *catalog.HTTPRoute, serverNames []string) RouteRule {
 	rule := &route.Rules[0]
-	backends, references, unusable := usableBackends(v, route, rule)
+	backends, references, unusable := knownBackends{}.usable(v, route, rule)
 	return RouteRule{Routed: &Routed{Route: route, Rule: rule, ServerNames: serverNames, References: references, Unusable: unusable}, Backends: backends}
 }
 

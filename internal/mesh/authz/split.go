@@ -116,14 +116,22 @@ func splitBackends(v *catalog.View, split *catalog.TrafficSplit, root catalog.Po
 
 // appendBackend adds a port of a Service whose container port is known.
 func appendBackend(v *catalog.View, list []WeightedBackend, service *catalog.Service, port catalog.Port, weight uint32) []WeightedBackend {
+	if backend := newBackend(v, service, port); backend.TargetPort != 0 {
+		backend.Weight = weight
+		list = append(list, backend)
+	}
+	return list
+}
+
+// newBackend returns a port of a Service without a weight. It has no target port if the container port is not known.
+func newBackend(v *catalog.View, service *catalog.Service, port catalog.Port) WeightedBackend {
 	target := v.TargetPort(service, port)
 	if target == 0 {
-		return list
+		return WeightedBackend{}
 	}
-	return append(list, WeightedBackend{
-		Service: service, Port: port, TargetPort: target, Protocol: EffectiveProtocol(v, service, port), Weight: weight,
-		Identities: v.ServiceIdentities(service.Name),
-	})
+	return WeightedBackend{
+		Service: service, Port: port, TargetPort: target, Protocol: EffectiveProtocol(v, service, port), Identities: v.ServiceIdentities(service.Name),
+	}
 }
 
 // ClientChoosesPod reports whether requests go to the pod that the client chose: the Service is headless and takes the

@@ -18,7 +18,7 @@ type ConnectionRoute struct {
 // addConnectionRoute adds the rule of a TLSRoute or TCPRoute.
 func (o outboundBuilder) addConnectionRoute(out *Outbound, rule authz.RouteRule) {
 	out.ConnectionRoutes = append(out.ConnectionRoutes, ConnectionRoute{
-		Route: rule.Routed.Route.Ref(), ServerNames: rule.Routed.ServerNames, Backends: o.routedBackends(rule),
+		Route: rule.Routed.Route.Ref(), ServerNames: rule.Routed.ServerNames, Backends: o.routedBackends(rule, clusterNames{}),
 	})
 }
 

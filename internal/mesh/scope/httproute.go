@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"slices"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -26,6 +27,15 @@ type HTTPRoute struct {
 	Mirrors []Mirror
 	// Weight is what a route of a sidecar counts within authz.MaxRoutes.
 	Weight int
+	// source is the match of the catalog that a route of a sidecar was built from; nil in the ingress gateway.
+	source *catalog.RouteMatch
+}
+
+// IsSame reports whether two routes of sidecars are equal, without a comparison of what they have from one match of the catalog. If it returns false they may be
+// equal too.
+func (r *HTTPRoute) IsSame(other *HTTPRoute) bool {
+	return r.source != nil && r.source == other.source && r.Denied == other.Denied && r.Weight == other.Weight &&
+		slices.Equal(r.Backends, other.Backends) && slices.Equal(r.Mirrors, other.Mirrors)
 }
 
 // Mirror is a Cluster that receives copies of Numerator of Denominator requests.

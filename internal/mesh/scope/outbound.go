@@ -70,9 +70,10 @@ func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) {
 	if len(rules) > 0 && rules[0].Routed != nil && !rules[0].Routed.Route.Kind.RoutesConnections() {
 		out.HTTPRoutes = make([]HTTPRoute, 0, len(rules)-1) // the last rule adds none
 	}
+	clusters := clusterNames{}
 	for _, rule := range rules {
 		if rule.Routed != nil {
-			o.addRouted(out, rule)
+			o.addRouted(out, rule, clusters)
 			continue
 		}
 		var backends []Backend

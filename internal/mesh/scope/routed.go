@@ -24,7 +24,7 @@ func weightOfRouted(rule authz.RouteRule) int {
 }
 
 // addRouted adds a match of a route. The last rule of a port adds none: sidecars answer 404 if no other applies, and close connections.
-func (o outboundBuilder) addRouted(out *Outbound, rule authz.RouteRule) {
+func (o outboundBuilder) addRouted(out *Outbound, rule authz.RouteRule, clusters clusterNames) {
 	out.Routed = true
 	routed := rule.Routed
 	switch {
@@ -35,18 +35,38 @@ func (o outboundBuilder) addRouted(out *Outbound, rule authz.RouteRule) {
 		return
 	}
 	route := o.newRoute(routed.Route, routed.Rule, *routed.Match, authz.ResolveBackend, o.addCluster)
-	route.Weight = weightOfRouted(rule)
-	route.Backends = o.routedBackends(rule)
+	route.Weight, route.source = weightOfRouted(rule), routed.Match
+	route.Backends = o.routedBackends(rule, clusters)
 	out.HTTPRoutes = append(out.HTTPRoutes, route)
 }
 
+// clusterNames are the names of the clusters that rules of one port have added: many have the same backends.
+type clusterNames map[clusterSource]string
+
+type clusterSource struct {
+	service    catalog.Name
+	targetPort uint16
+	protocol   catalog.Protocol
+}
+
+// add adds the cluster of a backend, once, and returns its name.
+func (c clusterNames) add(o outboundBuilder, backend authz.WeightedBackend) string {
+	source := clusterSource{backend.Service.Name, backend.TargetPort, backend.Protocol}
+	name, known := c[source]
+	if !known {
+		name = o.addCluster(backend)
+		c[source] = name
+	}
+	return name
+}
+
 // routedBackends returns the backends of a rule. One without a cluster stands for those that cannot be used.
-func (o outboundBuilder) routedBackends(rule authz.RouteRule) []Backend {
+func (o outboundBuilder) routedBackends(rule authz.RouteRule, clusters clusterNames) []Backend {
 	var backends []Backend
 	routed := rule.Routed
 	for i, backend := range rule.Backends {
 		backends = append(backends, Backend{
-			Cluster: o.addCluster(backend), Weight: backend.Weight, Filters: routed.Rule.Backends[routed.References[i]].Filters,
+			Cluster: clusters.add(o, backend), Weight: backend.Weight, Filters: routed.Rule.Backends[routed.References[i]].Filters,
 		})
 	}
 	if routed.Unusable > 0 {
