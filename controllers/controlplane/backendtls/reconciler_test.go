@@ -78,7 +78,7 @@ func TestBackendTLSPolicies(t *testing.T) {
 	if err := corev1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range []schema.GroupVersionKind{kinds.Egress, kinds.BackendTLSPolicy} {
+	for _, kind := range []schema.GroupVersionKind{kinds.Egress, kinds.ExtensionService, kinds.BackendTLSPolicy} {
 		scheme.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
 		scheme.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})
 	}

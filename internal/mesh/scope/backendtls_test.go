@@ -27,7 +27,7 @@ func TestEgressAuthorities(t *testing.T) {
 			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "bad"), Problem: "The ConfigMap is empty."},
 		)
 		v := objects.View()
-		if got := scope.HasUnreadAuthorities(v, client); got != (content == "unread") {
+		if got := scope.HasUnreadAuthorities(v, scope.Key{Identity: client}); got != (content == "unread") {
 			t.Errorf("%s: unread authorities are %t", content, got)
 		}
 		s := scope.Build(objects.View(), "cluster.local", scope.Key{Identity: client})
