@@ -214,7 +214,7 @@ func extensionClusters(s *scope.Scope) []*clusterv3.Cluster {
 
 // extensionCluster has an ExtensionService. If connections to it cannot be encrypted as a BackendTLSPolicy demands, it has no endpoint.
 func extensionCluster(s *scope.Scope, name string, service *catalog.ExtensionService) *clusterv3.Cluster {
-	tls := s.ServerTLS[service.Name]
+	tls := s.ServerTLS[service.Name.String()]
 	if tls != nil && tls.Unusable {
 		return emptyCluster(name)
 	}

@@ -39,9 +39,9 @@ func (s *Scope) addServerTLS(v *catalog.View) {
 	for _, service := range extensionServices(s.AccessLog, s.Authorizations) {
 		if tls := authz.ServerTLS(v, service.Name); tls != nil {
 			if s.ServerTLS == nil {
-				s.ServerTLS = map[catalog.Name]*authz.BackendTLS{}
+				s.ServerTLS = map[string]*authz.BackendTLS{}
 			}
-			s.ServerTLS[service.Name] = tls
+			s.ServerTLS[service.Name.String()] = tls
 		}
 	}
 }
