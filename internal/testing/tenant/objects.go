@@ -24,7 +24,8 @@ type tenant struct {
 	entries []catalog.Entry
 }
 
-const Namespace = "Namespace"
+// Namespace is that of the objects.
+const Namespace = "evil"
 
 // Draw returns the entries of a mesh with the objects of a tenant. The namespace bank has none.
 func Draw(seed uint64) []catalog.Entry {
@@ -223,7 +224,8 @@ func (d *tenant) egresses(number int) {
 		for k := range d.one(4, 16) {
 			ports = append(ports, map[string]any{"number": int64(8000 + k), "protocol": []string{"http", "https"}[d.random.IntN(2)]})
 		}
-		spec := map[string]any{"sources": []any{map[string]any{"kind": "ServiceAccount", "namespace": Namespace, "name": "client"}}, "hosts": hosts, "ports": ports, "matches": groupNames("HTTPRouteGroup")}
+		client := map[string]any{"kind": "ServiceAccount", "namespace": Namespace, "name": "client"}
+		spec := map[string]any{"sources": []any{client}, "hosts": hosts, "ports": ports, "matches": groupNames("HTTPRouteGroup")}
 		if i%2 == 0 {
 			spec["gateway"] = map[string]any{}
 		}
