@@ -143,3 +143,26 @@ func TestThreat3IngressGatewayTakesNoOtherIdentity(t *testing.T) {
 	}
 	waitReady(t, m)
 }
+
+// The Secret of a gateway is deleted when the namespace in the name of its certificate joins the mesh: a pod there may have that identity.
+func TestThreat3GatewayCertificateIsWithdrawn(t *testing.T) {
+	t.Parallel()
+	const mesh, name = "gatewayjoin", "nginx.gatewayjoin-ingress.cluster.local"
+	m := readyMesh(t, mesh, nil)
+	ingress := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "gatewayjoin-ingress"}}
+	create(t, ingress)
+	secret := &corev1.Secret{ObjectMeta: inMeshNamespace(mesh, names.NginxCertSecret)}
+	declareGateway(t, mesh, gatewayOf(mesh, names.NginxCertSecret, name))
+	root := activeRoot(t, mesh)
+	waitFor(t, secret, func(s *corev1.Secret) error { return verifyGateway(s, name, root) })
+	waitGateway(t, m, metav1.ConditionTrue, "valid until")
+
+	change(t, ingress, func(n *corev1.Namespace) { n.Labels[names.MonitoredByLabel] = mesh })
+	waitGone(t, secret)
+	waitGateway(t, m, metav1.ConditionFalse, "gatewayjoin-ingress/nginx", "has no certificate")
+	if m.Status.Certificates.IngressGateway != nil {
+		t.Errorf("the status has the certificate %+v", m.Status.Certificates.IngressGateway)
+	}
+	change(t, ingress, func(n *corev1.Namespace) { delete(n.Labels, names.MonitoredByLabel) })
+	waitFor(t, secret, func(s *corev1.Secret) error { return verifyGateway(s, name, root) })
+}

@@ -50,10 +50,14 @@ type Reconciler struct {
 // Reconcile reads the ConfigMaps and writes changed status. It must not run concurrently.
 func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
 	mesh := catalog.New()
+	mesh.Apply([]catalog.Change{catalog.Set(&catalog.Settings{Namespace: r.Namespace})})
 	if err := r.readNamespaces(ctx, mesh); err != nil {
 		return ctrl.Result{}, err
 	}
 	if _, err := list(ctx, r.Client, kinds.Egress, mesh, ingest.Egress); err != nil {
+		return ctrl.Result{}, err
+	}
+	if _, err := list(ctx, r.Client, kinds.ExtensionService, mesh, ingest.ExtensionService); err != nil {
 		return ctrl.Result{}, err
 	}
 	policies, err := list(ctx, r.Client, kinds.BackendTLSPolicy, mesh, ingest.BackendTLSPolicy)
@@ -108,7 +112,7 @@ func list[E interface {
 // Setup adds the controller to mgr once the cluster defines its kinds.
 func (r *Reconciler) Setup(mgr manager.Manager, definitions *traffic.Definitions) error {
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		return definitions.WhenDefined(ctx, func() error { return r.add(mgr) }, kinds.Egress, kinds.BackendTLSPolicy)
+		return definitions.WhenDefined(ctx, func() error { return r.add(mgr) }, kinds.Egress, kinds.ExtensionService, kinds.BackendTLSPolicy)
 	}))
 }
 
@@ -118,6 +122,7 @@ func (r *Reconciler) add(mgr manager.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("backend-tls").WithOptions(backoff.Options(1)).
 		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.Or[client.Object](predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		Watches(kinds.Object(kinds.Egress), all, specs).
+		Watches(kinds.Object(kinds.ExtensionService), all, specs).
 		Watches(kinds.Object(kinds.BackendTLSPolicy), all, specs).
 		WatchesRawSource(source.Channel(r.RejectedPolicies(kinds.BackendTLSPolicy), all)).
 		Complete(r)

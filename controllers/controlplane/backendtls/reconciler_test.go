@@ -78,7 +78,7 @@ func TestBackendTLSPolicies(t *testing.T) {
 	if err := corev1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range []schema.GroupVersionKind{kinds.Egress, kinds.BackendTLSPolicy} {
+	for _, kind := range []schema.GroupVersionKind{kinds.Egress, kinds.ExtensionService, kinds.BackendTLSPolicy} {
 		scheme.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
 		scheme.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})
 	}
@@ -144,5 +144,38 @@ func TestBackendTLSPolicies(t *testing.T) {
 	}
 	if err := reconcile(); err != nil || len(got) != 0 {
 		t.Errorf("entries %v (%v), want none without the policy", got, err)
+	}
+}
+
+// TestPolicyOfTheMesh checks that a policy for an ExtensionService in the namespace of the control plane, which is no member of the mesh, is read and has a status.
+func TestPolicyOfTheMesh(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := corev1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []schema.GroupVersionKind{kinds.Egress, kinds.ExtensionService, kinds.BackendTLSPolicy} {
+		scheme.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
+		scheme.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})
+	}
+	ofServer := policy("osm-system", "ca")
+	target := map[string]any{"group": catalog.ConfigGroup, "kind": "ExtensionService", "name": "opa"}
+	if err := unstructured.SetNestedSlice(ofServer.Object, []any{target}, "spec", "targetRefs"); err != nil {
+		t.Fatal(err)
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(ofServer).WithObjects(
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "osm-system"}}, ofServer,
+		object(kinds.ExtensionService, "osm-system", "opa", map[string]any{"host": "opa.example.com", "port": int64(9191)}),
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "ca"}, Data: map[string]string{"ca.crt": string(pki.New(t).RootPEM)}},
+	).Build()
+	got := sink{}
+	r := &Reconciler{
+		Client: c, ConfigMaps: c, Leading: func() bool { return true }, Sink: got, Mesh: "osm", Namespace: "osm-system",
+		Rejected: func(string, string, string) ([]report.Rejection, bool) { return nil, true },
+	}
+	if _, err := r.Reconcile(t.Context(), ctrl.Request{}); err != nil || got["osm-system/ca"] == nil || got["osm-system/ca"].Problem != "" {
+		t.Errorf("entries %v (%v), want the authorities", got, err)
+	}
+	if text := conditions(t, c, "osm-system"); text != "ExtensionService opa by gateway.openservicemesh.io/osm: Accepted ResolvedRefs" {
+		t.Errorf("the status is %q", text)
 	}
 }

@@ -44,7 +44,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, v *catalog.View, objects [
 func reject(targets []gateway.AncestorStatus, text string) {
 	for i := range targets {
 		if targets[i].Accepted.OK {
-			targets[i].Accepted = gateway.Verdict{Reason: kinds.ReasonRejectedByProxy, Message: text + " " + gateway.NoRequests}
+			targets[i].Accepted = gateway.Verdict{Reason: kinds.ReasonRejectedByProxy, Message: text + " " + gateway.EffectOf(targets[i].Target)}
 		}
 	}
 }

@@ -72,6 +72,9 @@ func (r *Reconciler) reconcileGateway(ctx context.Context, s *scope) error {
 		return err
 	}
 	s.gateway.problem = err
+	if errors.As(err, &memberNameError{}) && earlier != nil {
+		r.withdrawGateway(ctx, s, *earlier)
+	}
 	return nil
 }
 
@@ -182,6 +185,16 @@ func (s *scope) verifyGateway(live *corev1.Secret, request gatewayRequest, now t
 	}
 	kept := map[string][]byte{corev1.TLSCertKey: live.Data[corev1.TLSCertKey], corev1.TLSPrivateKeyKey: live.Data[corev1.TLSPrivateKeyKey]}
 	return kept, pair.Leaf.NotAfter, nil
+}
+
+// withdrawGateway deletes the Secret after the namespace in the name of the certificate joined the mesh. The certificate would prove the identity of a
+// workload there.
+func (r *Reconciler) withdrawGateway(ctx context.Context, s *scope, earlier v1alpha1.GatewayCertificate) {
+	if err := r.deleteGateway(ctx, s, earlier); err != nil {
+		s.gateway.problem = errors.Join(s.gateway.problem, err)
+		return
+	}
+	s.gateway.summary = nil
 }
 
 // deleteGateway deletes the Secret of an earlier declaration.

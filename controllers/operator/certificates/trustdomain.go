@@ -87,6 +87,13 @@ func (s *scope) declareDomains(issuing *declared) {
 	}
 }
 
+// memberNameError is the problem with the name of a workload in the mesh.
+type memberNameError struct{ account identity.ServiceAccount }
+
+func (e memberNameError) Error() string {
+	return fmt.Sprintf("is that of the service account %s in the mesh, so the gateway has no certificate: write the name of a gateway outside the mesh", e.account)
+}
+
 // checkGatewayName rejects a name whose certificate would prove the identity of a workload in the mesh, or of its control plane.
 func (r *Reconciler) checkGatewayName(ctx context.Context, s *scope, name string) error {
 	const field = "spec.certificate.ingressGateway.subjectAltNames of the MeshConfig"
@@ -115,7 +122,7 @@ func (r *Reconciler) checkGatewayNameIn(ctx context.Context, s *scope, name, dom
 		return err
 	}
 	if namespace != nil && namespace.Labels[names.MonitoredByLabel] == s.mesh.Name {
-		return fmt.Errorf("is that of the service account %s in the mesh: write the name of a gateway outside the mesh", account)
+		return memberNameError{account}
 	}
 	return nil
 }

@@ -11,17 +11,20 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// backendTLSPolicies reports policies that do not encrypt the requests of their Egresses. Files have no status, so only the contents of ConfigMaps and what
+// backendTLSPolicies reports policies that do not encrypt what their targets send. Files have no status, so only the contents of ConfigMaps and what
 // sidecars reject depend on it.
 func (a *analysis) backendTLSPolicies() {
 	for _, policy := range entries[*catalog.BackendTLSPolicy](a) {
-		if !a.view.InMesh(policy.Name.Namespace) {
+		if !a.view.HasBackendTLS(policy.Name.Namespace) {
 			continue
 		}
 		s := a.subject(catalog.KindBackendTLSPolicy, policy.Name)
 		for _, target := range gateway.BackendTLSStatus(a.view, policy) {
-			egress := catalog.Name{Namespace: policy.Name.Namespace, Name: target.Target.Name}
-			isElsewhere := target.Accepted.Reason == string(gatewayv1.PolicyReasonTargetNotFound) && !a.missing(catalog.KindEgress, egress)
+			kind, name := catalog.KindEgress, catalog.Name{Namespace: policy.Name.Namespace, Name: target.Target.Name}
+			if target.Target.IsExtensionService() {
+				kind = catalog.KindExtensionService
+			}
+			isElsewhere := target.Accepted.Reason == string(gatewayv1.PolicyReasonTargetNotFound) && !a.missing(kind, name)
 			if !target.Accepted.OK && !isElsewhere {
 				a.add(codeOfAncestor(target.Accepted.Reason), s, "%s", target.Accepted.Message)
 			}

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -84,4 +85,42 @@ func TestRejectedBackendTLSPolicy(t *testing.T) {
 	h.apply(&catalog.BackendAuthorities{Name: meshtest.Name("shop", "ca"), PEM: []byte("better")})
 	proxy.sync(t)
 	check("after a correction", nil, true)
+}
+
+// TestServerTLSFollowsItsPolicy checks that the cluster of an authorization server follows the policy and its authorities, and that without usable ones it
+// has no endpoint.
+func TestServerTLSFollowsItsPolicy(t *testing.T) {
+	web := meshtest.Pod("shop", "web-1", "web", "web", "10.0.0.9")
+	policy := &catalog.BackendTLSPolicy{
+		Name: meshtest.Name("shop", "p"), Hostname: "opa.example.com", Authorities: []string{"ca"},
+		Targets: []catalog.PolicyTarget{{Group: catalog.ConfigGroup, Kind: "ExtensionService", Name: "opa"}},
+	}
+	h := newSyncedHarness(
+		web, accountOf(web), &catalog.Namespace{Name: "shop", Monitored: true},
+		&catalog.ExtensionService{Name: meshtest.Name("shop", "opa"), Address: "192.0.2.1", Port: 9191},
+		&catalog.ExternalAuthorizationPolicy{Name: meshtest.Name("shop", "own"), Service: meshtest.Name("shop", "opa"), Timeout: time.Second},
+	)
+	proxy := newFakeProxy(h, web)
+	proxy.open(t)
+	proxy.sync(t)
+	check := func(when string, endpoint bool, authorities string) {
+		t.Helper()
+		proxy.sync(t)
+		content := contentOf(proxy.stream, resourcetype.Clusters, "external-authorization|namespace").Encoded()
+		if got := bytes.Contains(content, []byte("192.0.2.1")); got != endpoint {
+			t.Errorf("%s, the cluster has the endpoint: %t, want %t", when, got, endpoint)
+		}
+		if got := bytes.Contains(content, []byte("UpstreamTlsContext")); got != (authorities != "") || !bytes.Contains(content, []byte(authorities)) {
+			t.Errorf("%s, connections are encrypted: %t, want the authorities %q", when, got, authorities)
+		}
+	}
+	check("without a policy", true, "")
+	h.apply(policy)
+	check("before its authorities are read", false, "")
+	h.apply(&catalog.BackendAuthorities{Name: meshtest.Name("shop", "ca"), PEM: []byte("first authority")})
+	check("with authorities", true, "first authority")
+	h.apply(&catalog.BackendAuthorities{Name: meshtest.Name("shop", "ca"), PEM: []byte("second authority")})
+	check("with other authorities", true, "second authority")
+	h.apply(&catalog.BackendAuthorities{Name: meshtest.Name("shop", "ca"), Problem: "The ConfigMap does not exist."})
+	check("without authorities", false, "")
 }

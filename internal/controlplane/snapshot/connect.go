@@ -152,9 +152,10 @@ func (s *Store) tryBind(p *pendingStream) {
 // awaitsSecrets reports whether a proxy must wait until its Secrets and ConfigMaps were read once. Without them a gateway would lose listeners that it
 // has, and a sidecar would not send requests that it encrypts. A reference that is new later delays no proxy.
 func (s *Store) awaitsSecrets(view *catalog.View, pod *catalog.Pod) bool {
-	proxy := scope.KeyFor(view, pod).Proxy
+	key := scope.KeyFor(view, pod)
+	proxy := key.Proxy
 	if proxy == scope.ProxySidecar {
-		return s.config.Now().Sub(s.syncedAt) < secretsTimeout && scope.HasUnreadAuthorities(view, pod.Identity())
+		return s.config.Now().Sub(s.syncedAt) < secretsTimeout && scope.HasUnreadAuthorities(view, key)
 	}
 	if s.secretsRead[proxy] {
 		return false

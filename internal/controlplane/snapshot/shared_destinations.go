@@ -47,7 +47,13 @@ type sharedKey struct {
 func sharedKeyOf(class scope.Class, log *scope.AccessLog) sharedKey {
 	key := sharedKey{ipv6: class.IPv6, onDemand: class.OnDemand}
 	if log != nil {
-		key.accessLog = fmt.Sprintf("%+v %+v", *log, log.Export)
+		var export scope.LogExport
+		if log.Export != nil {
+			export = *log.Export
+		}
+		content := *log
+		content.Export = nil // fmt would print its address
+		key.accessLog = fmt.Sprintf("%+v %+v", content, export)
 	}
 	return key
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -51,5 +52,16 @@ func TestLogsOfOneNamespaceCauseFewLayers(t *testing.T) {
 	h.apply(&catalog.Telemetry{Name: meshtest.Name("b", "b00"), Selector: pods[number].Labels, Text: strings.Repeat("a", 4<<20)})
 	if got := layers(); got != maxSharedLogs {
 		t.Errorf("with a log that is too long, %d layers have a log of their own, want %d", got, maxSharedLogs)
+	}
+}
+
+// TestEqualExportsShareALayer checks that sidecars with the same exported log share their destinations, and that those with other attributes do not.
+func TestEqualExportsShareALayer(t *testing.T) {
+	logs := func(attribute string) *scope.AccessLog {
+		return &scope.AccessLog{Text: "x", Export: &scope.LogExport{Service: catalog.ExtensionService{Address: "otel"}, Attributes: map[string]string{"a": attribute}}}
+	}
+	one, same, other := sharedKeyOf(scope.Class{}, logs("b")), sharedKeyOf(scope.Class{}, logs("b")), sharedKeyOf(scope.Class{}, logs("c"))
+	if one != same || one == other {
+		t.Errorf("the keys of equal logs are %+v and %+v, and of another one %+v", one, same, other)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
-// BackendTLS is how sidecars encrypt requests to a host outside the mesh.
+// BackendTLS is how sidecars encrypt requests to a host outside the mesh or to a server of theirs.
 type BackendTLS struct {
 	// Policy is the BackendTLSPolicy.
 	Policy catalog.Name
@@ -15,7 +15,7 @@ type BackendTLS struct {
 	Names      []catalog.SubjectAltName
 	// AuthoritiesPEM are those by which the servers are verified.
 	AuthoritiesPEM []byte
-	// Unusable is true if requests are answered with 503, because they cannot be encrypted as the policy demands.
+	// Unusable is true if nothing is sent, because it cannot be encrypted as the policy demands. Requests of applications are answered with 503.
 	Unusable bool
 }
 
@@ -32,6 +32,15 @@ func backendTLS(v *catalog.View, policy *catalog.BackendTLSPolicy) *BackendTLS {
 		tls.AuthoritiesPEM, tls.Unusable = authorities, policy.Problem != "" || problem != ""
 		return tls
 	})
+}
+
+// ServerTLS returns how connections to an ExtensionService are encrypted; nil if they are not. Nobody may change the result.
+func ServerTLS(v *catalog.View, service catalog.Name) *BackendTLS {
+	policy := v.BackendTLSOfServer(service)
+	if policy == nil {
+		return nil
+	}
+	return backendTLS(v, policy)
 }
 
 // BackendAuthorities returns the authorities of the servers of a policy, as PEM, or why requests cannot be encrypted with them, as a sentence.

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// BackendTLSPolicy makes sidecars encrypt requests to destinations outside the mesh (gateway.networking.k8s.io).
+// BackendTLSPolicy makes sidecars encrypt requests to destinations outside the mesh, and to their own servers (gateway.networking.k8s.io).
 type BackendTLSPolicy struct {
 	Name    Name
 	Created time.Time
@@ -32,11 +32,31 @@ type SubjectAltName struct {
 	Name  string
 }
 
-// PolicyGroup is the API group of the policies of Open Service Mesh, such as Egresses.
-const PolicyGroup = "policy.openservicemesh.io"
+// API groups of Open Service Mesh: PolicyGroup has policies, such as Egresses, and ConfigGroup has ExtensionServices.
+const (
+	PolicyGroup = "policy.openservicemesh.io"
+	ConfigGroup = "config.openservicemesh.io"
+)
 
 // IsEgress reports whether the target is an Egress.
 func (t PolicyTarget) IsEgress() bool { return t.Group == PolicyGroup && t.Kind == string(KindEgress) }
+
+// IsExtensionService reports whether the target is an ExtensionService.
+func (t PolicyTarget) IsExtensionService() bool {
+	return t.Group == ConfigGroup && t.Kind == string(KindExtensionService)
+}
+
+// dep returns the dependency of what is encrypted because of the target; false for a target of another kind.
+func (t PolicyTarget) dep(namespace string) (Dep, bool) {
+	name := Name{namespace, t.Name}
+	switch {
+	case t.IsEgress():
+		return Dep{DepBackendTLS, name}, true
+	case t.IsExtensionService():
+		return Dep{DepServerTLS, name}, true
+	}
+	return Dep{}, false
+}
 
 // Ref implements Entry.
 func (p *BackendTLSPolicy) Ref() Ref { return Ref{KindBackendTLSPolicy, p.Name} }
@@ -44,7 +64,7 @@ func (p *BackendTLSPolicy) Ref() Ref { return Ref{KindBackendTLSPolicy, p.Name} 
 // Deps implements Entry.
 func (p *BackendTLSPolicy) Deps(list []Dep) []Dep {
 	for _, target := range p.Targets {
-		if dep := (Dep{DepBackendTLS, Name{p.Name.Namespace, target.Name}}); target.IsEgress() && !slices.Contains(list, dep) {
+		if dep, known := target.dep(p.Name.Namespace); known && !slices.Contains(list, dep) {
 			list = append(list, dep)
 		}
 	}
@@ -57,12 +77,22 @@ func (p *BackendTLSPolicy) Precedes(other *BackendTLSPolicy) bool {
 }
 
 // BackendTLSOf returns the policy that decides how requests of an Egress are encrypted; nil for none. An Egress with the egress gateway has
-// settings of its own for that. A policy that the view excludes has a problem: without it, requests would leave the mesh in plaintext.
+// settings of its own for that.
 func (v *View) BackendTLSOf(egress *Egress) *BackendTLSPolicy {
 	if declared := v.Egress(egress.Name); declared != nil && declared.Gateway != nil {
 		return nil
 	}
-	dep := Dep{DepBackendTLS, egress.Name}
+	return v.oldestBackendTLS(Dep{DepBackendTLS, egress.Name})
+}
+
+// BackendTLSOfServer returns the policy that decides how connections to an ExtensionService are encrypted; nil for none.
+func (v *View) BackendTLSOfServer(service Name) *BackendTLSPolicy {
+	return v.oldestBackendTLS(Dep{DepServerTLS, service})
+}
+
+// oldestBackendTLS returns the policy that applies to a target; nil for none. A policy that the view excludes has a problem: without it, requests would be
+// sent in plaintext.
+func (v *View) oldestBackendTLS(dep Dep) *BackendTLSPolicy {
 	v.deps[dep] = struct{}{}
 	policies := sorted[*BackendTLSPolicy](v.catalog, KindBackendTLSPolicy, dep)
 	if len(policies) == 0 {
@@ -101,11 +131,16 @@ func (v *View) BackendAuthorities(name Name) *BackendAuthorities {
 	return authorities
 }
 
-// BackendTLSPolicies returns all policies of the mesh, by name. It records no dependency.
+// HasBackendTLS reports whether the policies of a namespace apply: one of the mesh, or that of the control plane, whose ExtensionServices all namespaces use.
+func (v *View) HasBackendTLS(namespace string) bool {
+	return v.InMesh(namespace) || namespace == v.Settings().Namespace
+}
+
+// BackendTLSPolicies returns all policies that apply, by name. It records no dependency.
 func (v *View) BackendTLSPolicies() []*BackendTLSPolicy {
 	var list []*BackendTLSPolicy
 	for _, entry := range v.catalog.entries {
-		if policy, ok := entry.(*BackendTLSPolicy); ok && v.InMesh(policy.Name.Namespace) {
+		if policy, ok := entry.(*BackendTLSPolicy); ok && v.HasBackendTLS(policy.Name.Namespace) {
 			list = append(list, policy)
 		}
 	}

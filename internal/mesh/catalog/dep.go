@@ -84,6 +84,8 @@ const (
 	DepRequiresEgressGateway
 	// DepBackendTLS: the BackendTLSPolicies of an Egress. Name is the Egress's.
 	DepBackendTLS
+	// DepServerTLS: the BackendTLSPolicies of an ExtensionService. Name is the ExtensionService's.
+	DepServerTLS
 	// DepBackendAuthorities: a ConfigMap with authorities of servers, existing or not.
 	DepBackendAuthorities
 	// DepNamespaceLabels: the labels of all namespaces. No name.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 
@@ -26,6 +27,23 @@ func encryptedCluster(s *scope.Scope, port uint16, host authz.EgressHost) *clust
 		CommonTlsContext: verifyOutside(egressAuthoritiesName(host.BackendTLS.Policy), subjects...), Sni: host.BackendTLS.ServerName,
 	})
 	return withEgressSettings(out, true, s.EgressUpstreams[host.Setting])
+}
+
+// toServerTLS encrypts connections to an ExtensionService. The authorities are part of the cluster, because gateways, which have no SDS secrets of a namespace, use
+// such servers too.
+func toServerTLS(tls *authz.BackendTLS, http1 bool) *corev3.TransportSocket {
+	validation := &tlsv3.CertificateValidationContext{TrustedCa: &corev3.DataSource{Specifier: &corev3.DataSource_InlineBytes{InlineBytes: tls.AuthoritiesPEM}}}
+	for _, name := range tls.Names {
+		validation.MatchTypedSubjectAltNames = append(validation.MatchTypedSubjectAltNames, subjectMatcher(name))
+	}
+	protocol := "h2"
+	if http1 {
+		protocol = "http/1.1"
+	}
+	return tlsSocket(&tlsv3.UpstreamTlsContext{Sni: tls.ServerName, CommonTlsContext: &tlsv3.CommonTlsContext{
+		TlsParams: outsideTLS, AlpnProtocols: []string{protocol},
+		ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: validation},
+	}})
 }
 
 func subjectMatcher(name catalog.SubjectAltName) *tlsv3.SubjectAltNameMatcher {

@@ -154,11 +154,13 @@ func originatedTLS(d *scope.EgressDestination) *corev3.TransportSocket {
 	return tlsSocket(context)
 }
 
+// outsideTLS has the versions for servers outside the mesh. Envoy's default for clients ends at version 1.2.
+var outsideTLS = &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2, TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3}
+
 // verifyOutside verifies that the certificate of a server outside the mesh has one of the names, by the authorities of a secret.
 func verifyOutside(authorities string, subjects ...*tlsv3.SubjectAltNameMatcher) *tlsv3.CommonTlsContext {
 	return &tlsv3.CommonTlsContext{
-		// Envoy's default for clients ends at version 1.2.
-		TlsParams: &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2, TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3},
+		TlsParams: outsideTLS,
 		ValidationContextType: &tlsv3.CommonTlsContext_CombinedValidationContext{
 			CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
 				DefaultValidationContext:         &tlsv3.CertificateValidationContext{MatchTypedSubjectAltNames: subjects},

@@ -30,6 +30,9 @@ func complete(t *testing.T, ca *pki.Authority, s *scope.Scope) []envoy.Resource 
 	for i := range s.EgressAuthorities {
 		s.EgressAuthorities[i].PEM = ca.RootPEM
 	}
+	for _, tls := range s.ServerTLS {
+		tls.AuthoritiesPEM = ca.RootPEM
+	}
 	return slices.Concat(
 		envoy.Build(s),
 		envoy.TrustSecrets(s, ca.RootPEM),

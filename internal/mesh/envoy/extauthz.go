@@ -212,13 +212,21 @@ func extensionClusters(s *scope.Scope) []*clusterv3.Cluster {
 	return out
 }
 
+// extensionCluster has an ExtensionService. If connections to it cannot be encrypted as a BackendTLSPolicy demands, it has no endpoint.
 func extensionCluster(s *scope.Scope, name string, service *catalog.ExtensionService) *clusterv3.Cluster {
+	tls := s.ServerTLS[service.Name.String()]
+	if tls != nil && tls.Unusable {
+		return emptyCluster(name)
+	}
 	out := serverCluster(s, name, service.Address, service.Port)
 	if !service.HTTP1 {
 		out.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
 	}
 	if service.ConnectTimeout > 0 {
 		out.ConnectTimeout = durationpb.New(service.ConnectTimeout)
+	}
+	if tls != nil {
+		out.TransportSocket = toServerTLS(tls, service.HTTP1)
 	}
 	return out
 }

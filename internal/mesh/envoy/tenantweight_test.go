@@ -2,7 +2,6 @@ package envoy_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -13,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+	"github.com/openservicemesh/osm-operator/internal/testing/tenant"
 )
 
 // The largest configuration that the objects of one namespace can cause, in bytes as it is sent: in the sidecar of a client in another namespace, in
@@ -22,29 +22,6 @@ const (
 	maxOwnBytes     = 128 << 20
 	maxGatewayBytes = 48 << 20
 )
-
-// draw returns a mesh with the objects of a tenant.
-func draw(t *testing.T, seed uint64) *catalog.Catalog {
-	t.Helper()
-	d := &tenant{t: t, random: rand.New(rand.NewPCG(seed, 0)), entries: []catalog.Entry{
-		&catalog.Settings{Namespace: "osm-system", EgressPolicies: true, IngressBackends: true, RetryPolicies: true, ActiveHealthChecks: seed%2 == 0},
-		&catalog.Namespace{Name: evil, Monitored: true}, &catalog.Namespace{Name: "bank", Monitored: true},
-		&catalog.GatewayClass{Name: "osm"}, &catalog.Service{Name: meshtest.Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
-		&catalog.Gateway{Name: meshtest.Name(evil, "web"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "l", Port: 80, Protocol: "HTTP", From: "Same", Terminate: true}}},
-	}}
-	ports := d.one(10, 100, 1000)
-	services := d.one(4, 40)
-	d.services(services, ports, d.one(1, 15, 60))
-	d.groups(d.one(1, 2))
-	d.splits(d.one(1, 12), d.one(1, 16, min(256, services)))
-	d.target(d.one(0, 2000))
-	d.telemetry()
-	d.setting(0)
-	d.ingress(ports)
-	d.egresses(d.one(1, 4))
-	d.httpRoutes(d.one(2, 8), ports)
-	return meshtest.Apply(d.entries...)
-}
 
 // sizeOf returns the bytes of the configuration of a scope, with its endpoints.
 func sizeOf(c *catalog.Catalog, key scope.Key) (size int, summary string) {
@@ -67,15 +44,15 @@ func sizeOf(c *catalog.Catalog, key scope.Key) (size int, summary string) {
 func TestTenantWeight(t *testing.T) {
 	system := func(name string) identity.ServiceAccount { return meshtest.SA("osm-system", name) }
 	for _, seed := range []uint64{2, 6, 9, 12} { // each reaches another bound
-		c := draw(t, seed)
+		c := meshtest.Apply(tenant.Draw(seed)...)
 		keys := map[string]scope.Key{
 			"a client elsewhere":  {Identity: meshtest.SA("bank", "client")},
 			"the ingress gateway": {Identity: system(names.IngressGateway), Proxy: scope.ProxyIngressGateway},
 			"the egress gateway":  {Identity: system(names.EgressGateway), Proxy: scope.ProxyEgressGateway},
 		}
 		if seed == 12 { // they need most of the time
-			keys["an own client"] = scope.Key{Identity: meshtest.SA(evil, "client")}
-			keys["an own server"] = scope.KeyOfServices(meshtest.SA(evil, "server"), c.View().ServicesOf(meshtest.SA(evil, "server")))
+			keys["an own client"] = scope.Key{Identity: meshtest.SA(tenant.Namespace, "client")}
+			keys["an own server"] = scope.KeyOfServices(meshtest.SA(tenant.Namespace, "server"), c.View().ServicesOf(meshtest.SA(tenant.Namespace, "server")))
 		}
 		for name, key := range keys {
 			size, summary := sizeOf(c, key)
@@ -92,7 +69,7 @@ func maxBytes(key scope.Key) int {
 	switch {
 	case key.Proxy != scope.ProxySidecar:
 		return maxGatewayBytes
-	case key.Identity.Namespace == evil:
+	case key.Identity.Namespace == tenant.Namespace:
 		return maxOwnBytes
 	}
 	return maxForeignBytes

@@ -16,8 +16,15 @@ type AncestorStatus struct {
 	Accepted, ResolvedRefs Verdict
 }
 
-// NoRequests is the effect of a policy that cannot be used.
-const NoRequests = "Requests to the http ports of the Egress get 503."
+// EffectOf is the effect of a policy that cannot be used on a target.
+func EffectOf(target catalog.PolicyTarget) string {
+	if target.IsExtensionService() {
+		return "Sidecars do not connect to the ExtensionService."
+	}
+	return noRequests
+}
+
+const noRequests = "Requests to the http ports of the Egress get 503."
 
 // BackendTLSStatus returns the status of a policy of the mesh for each target. Targets of other groups have none: a policy for a Service is for another
 // controller, such as an ingress controller in front of the mesh.
@@ -32,19 +39,19 @@ func BackendTLSStatus(v *catalog.View, policy *catalog.BackendTLSPolicy) []Ances
 	}
 	var list []AncestorStatus
 	for _, target := range policy.Targets {
-		if target.Group != catalog.PolicyGroup {
+		if target.Group != catalog.PolicyGroup && target.Group != catalog.ConfigGroup || target.IsEgress() && !v.InMesh(policy.Name.Namespace) {
 			continue
 		}
 		accepted := acceptTarget(v, policy, target)
 		if accepted.OK && problem != "" {
-			accepted = no(unresolvedReason(v, policy), "%s %s", problem, NoRequests)
+			accepted = no(unresolvedReason(v, policy), "%s %s", problem, EffectOf(target))
 		}
 		list = append(list, AncestorStatus{target, accepted, resolved})
 	}
 	return list
 }
 
-// ServerAuthorities returns the ConfigMaps to which the policies of the mesh for Egresses refer, those of older policies first, and an entry with a problem for
+// ServerAuthorities returns the ConfigMaps to which the policies for Egresses and ExtensionServices refer, those of older policies first, and an entry with a problem for
 // each one beyond MaxAuthorities of its namespace.
 func ServerAuthorities(v *catalog.View) (names []catalog.Name, excess map[catalog.Name]*catalog.BackendAuthorities) {
 	excess = map[catalog.Name]*catalog.BackendAuthorities{}
@@ -52,7 +59,7 @@ func ServerAuthorities(v *catalog.View) (names []catalog.Name, excess map[catalo
 	policies := v.BackendTLSPolicies()
 	slices.SortStableFunc(policies, func(a, b *catalog.BackendTLSPolicy) int { return a.Created.Compare(b.Created) })
 	for _, policy := range policies {
-		if !slices.ContainsFunc(policy.Targets, catalog.PolicyTarget.IsEgress) {
+		if !slices.ContainsFunc(policy.Targets, func(t catalog.PolicyTarget) bool { return t.IsEgress() || t.IsExtensionService() }) {
 			continue
 		}
 		for _, authorities := range policy.Authorities {
@@ -74,8 +81,11 @@ func ServerAuthorities(v *catalog.View) (names []catalog.Name, excess map[catalo
 
 // acceptTarget reports whether a policy encrypts the requests of a target, if its authorities can be used.
 func acceptTarget(v *catalog.View, policy *catalog.BackendTLSPolicy, target catalog.PolicyTarget) Verdict {
-	if !target.IsEgress() {
-		return no(gatewayv1.PolicyReasonInvalid, "The mesh applies a BackendTLSPolicy to destinations outside of it, not to a %s: refer to an Egress.", target.Kind)
+	switch {
+	case target.IsExtensionService():
+		return acceptServer(v, policy, target)
+	case !target.IsEgress():
+		return no(gatewayv1.PolicyReasonInvalid, "The mesh applies a BackendTLSPolicy to destinations outside of it, not to a %s: refer to an Egress or an ExtensionService.", target.Kind)
 	}
 	egress := v.Egress(catalog.Name{Namespace: policy.Name.Namespace, Name: target.Name})
 	if egress == nil {
@@ -88,11 +98,26 @@ func acceptTarget(v *catalog.View, policy *catalog.BackendTLSPolicy, target cata
 	case oldest.Name != policy.Name:
 		return no(gatewayv1.PolicyReasonConflicted, "The older BackendTLSPolicy %s applies to the Egress %s: delete one of them.", oldest.Name.Name, target.Name)
 	case v.RequiresEgressGateway(policy.Name.Namespace):
-		return no(gatewayv1.PolicyReasonInvalid, "The namespace requires the egress gateway, which does not apply the policy: set spec.gateway.tls of the Egress. %s", NoRequests)
+		return no(gatewayv1.PolicyReasonInvalid, "The namespace requires the egress gateway, which does not apply the policy: set spec.gateway.tls of the Egress. %s", noRequests)
 	case policy.Problem != "":
-		return no(gatewayv1.PolicyReasonInvalid, "%s %s", policy.Problem, NoRequests)
+		return no(gatewayv1.PolicyReasonInvalid, "%s %s", policy.Problem, noRequests)
 	}
 	return Verdict{OK: true, Reason: string(gatewayv1.PolicyReasonAccepted), Message: fmt.Sprintf("Sidecars encrypt requests to the http ports of the Egress %s.", target.Name)}
+}
+
+// acceptServer is acceptTarget for an ExtensionService.
+func acceptServer(v *catalog.View, policy *catalog.BackendTLSPolicy, target catalog.PolicyTarget) Verdict {
+	name := catalog.Name{Namespace: policy.Name.Namespace, Name: target.Name}
+	if v.ExtensionService(name.Namespace, name) == nil {
+		return no(gatewayv1.PolicyReasonTargetNotFound, "The namespace has no ExtensionService %s that can be used.", target.Name)
+	}
+	if oldest := v.BackendTLSOfServer(name); oldest.Name != policy.Name {
+		return no(gatewayv1.PolicyReasonConflicted, "The older BackendTLSPolicy %s applies to the ExtensionService %s: delete one of them.", oldest.Name.Name, target.Name)
+	}
+	if policy.Problem != "" {
+		return no(gatewayv1.PolicyReasonInvalid, "%s %s", policy.Problem, EffectOf(target))
+	}
+	return Verdict{OK: true, Reason: string(gatewayv1.PolicyReasonAccepted), Message: fmt.Sprintf("Sidecars encrypt connections to the ExtensionService %s.", target.Name)}
 }
 
 // unresolvedReason is why a policy with an unusable reference is not accepted. It needs each of its ConfigMaps.

@@ -37,9 +37,23 @@ func TestBackendTLSStatus(t *testing.T) {
 		others         []catalog.Entry
 		want, contains string
 	}{
-		"in force":                 {nil, nil, "true Accepted, true ResolvedRefs", "plain"},
-		"another kind":             {target(catalog.PolicyGroup, "Retry", "plain"), nil, "false Invalid, true ResolvedRefs", "refer to an Egress"},
-		"no such Egress":           {target(catalog.PolicyGroup, "Egress", "none"), nil, "false TargetNotFound, true ResolvedRefs", "none"},
+		"in force":       {nil, nil, "true Accepted, true ResolvedRefs", "plain"},
+		"another kind":   {target(catalog.PolicyGroup, "Retry", "plain"), nil, "false Invalid, true ResolvedRefs", "refer to an Egress or an ExtensionService"},
+		"no such Egress": {target(catalog.PolicyGroup, "Egress", "none"), nil, "false TargetNotFound, true ResolvedRefs", "none"},
+		"a server":       {target(catalog.ConfigGroup, "ExtensionService", "server"), nil, "true Accepted, true ResolvedRefs", "connections to the ExtensionService server"},
+		"no such server": {target(catalog.ConfigGroup, "ExtensionService", "none"), nil, "false TargetNotFound, true ResolvedRefs", "none"},
+		"a server and a problem": {func(p *catalog.BackendTLSPolicy) {
+			target(catalog.ConfigGroup, "ExtensionService", "server")(p)
+			p.Problem = "It cannot be used."
+		}, nil, "false Invalid, true ResolvedRefs", "do not connect"},
+		"a server and a bad ConfigMap": {func(p *catalog.BackendTLSPolicy) {
+			target(catalog.ConfigGroup, "ExtensionService", "server")(p)
+			p.Authorities = []string{"bad"}
+		}, nil, "false NoValidCACertificate, false InvalidCACertificateRef", "do not connect"},
+		"an older policy for the server": {target(catalog.ConfigGroup, "ExtensionService", "server"), []catalog.Entry{policy(func(p *catalog.BackendTLSPolicy) {
+			target(catalog.ConfigGroup, "ExtensionService", "server")(p)
+			p.Name.Name, p.Created = "older", time.Unix(0, 0)
+		})}, "false Conflicted, true ResolvedRefs", "older"},
 		"an Egress of a gateway":   {target(catalog.PolicyGroup, "Egress", "forwarded"), nil, "false Invalid, true ResolvedRefs", "spec.gateway.tls"},
 		"an older policy":          {nil, []catalog.Entry{older}, "false Conflicted, true ResolvedRefs", "older"},
 		"a problem":                {func(p *catalog.BackendTLSPolicy) { p.Problem = "It cannot be used." }, nil, "false Invalid, true ResolvedRefs", "503"},
@@ -52,6 +66,7 @@ func TestBackendTLSStatus(t *testing.T) {
 		p := policy(test.change)
 		v := meshtest.Apply(append([]catalog.Entry{
 			&catalog.Namespace{Name: "ns", Monitored: true}, p,
+			&catalog.ExtensionService{Name: meshtest.Name("ns", "server")},
 			&catalog.Egress{Name: meshtest.Name("ns", "plain")}, &catalog.Egress{Name: meshtest.Name("ns", "forwarded"), Gateway: &catalog.EgressGateway{}},
 			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "good"), PEM: []byte("certificates")},
 			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "bad"), Problem: "The ConfigMap is empty."},

@@ -51,8 +51,8 @@ func subjectAltName(name gatewayv1.SubjectAltName) catalog.SubjectAltName {
 // backendTLSProblem returns why sidecars cannot use a policy; empty if they can.
 func backendTLSProblem(policy *catalog.BackendTLSPolicy, validation *gatewayv1.BackendTLSPolicyValidation) string {
 	for _, target := range policy.Targets {
-		if target.IsEgress() && target.Section != "" {
-			return fmt.Sprintf("spec.targetRefs has the sectionName %s, and an Egress has no sections: remove it.", target.Section)
+		if (target.IsEgress() || target.IsExtensionService()) && target.Section != "" {
+			return fmt.Sprintf("spec.targetRefs has the sectionName %s, and an %s has no sections: remove it.", target.Section, target.Kind)
 		}
 	}
 	if ptr.Deref(validation.WellKnownCACertificates, "") != "" {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // EgressAuthorities are the authorities of servers outside the mesh, in PEM.
@@ -35,13 +34,42 @@ func egressAuthorities(ports []authz.EgressPort) []EgressAuthorities {
 	return list
 }
 
-// HasUnreadAuthorities reports whether sidecars of a client verify servers outside the mesh with a ConfigMap that was not read yet. One that does not
-// exist was read.
-func HasUnreadAuthorities(v *catalog.View, client identity.ServiceAccount) bool {
-	return slices.ContainsFunc(v.EgressesFrom(client), func(egress *catalog.Egress) bool {
-		policy := v.BackendTLSOf(egress)
+// addServerTLS finds out how connections to the ExtensionServices of the scope are encrypted.
+func (s *Scope) addServerTLS(v *catalog.View) {
+	for _, service := range extensionServices(s.AccessLog, s.Authorizations) {
+		if tls := authz.ServerTLS(v, service.Name); tls != nil {
+			if s.ServerTLS == nil {
+				s.ServerTLS = map[string]*authz.BackendTLS{}
+			}
+			s.ServerTLS[service.Name.String()] = tls
+		}
+	}
+}
+
+// extensionServices are the servers of an access log and of ExternalAuthorizations that can be used.
+func extensionServices(log *AccessLog, authorizations []Authorization) []*catalog.ExtensionService {
+	var list []*catalog.ExtensionService
+	if log != nil && log.Export != nil {
+		list = append(list, &log.Export.Service)
+	}
+	for _, a := range authorizations {
+		if a.Service != nil {
+			list = append(list, a.Service)
+		}
+	}
+	return list
+}
+
+// HasUnreadAuthorities reports whether a sidecar verifies servers outside the mesh, or its own servers, with a ConfigMap that was not read yet. One that does
+// not exist was read.
+func HasUnreadAuthorities(v *catalog.View, key Key) bool {
+	isUnread := func(policy *catalog.BackendTLSPolicy) bool {
 		return policy != nil && slices.ContainsFunc(policy.Authorities, func(name string) bool {
 			return v.BackendAuthorities(catalog.Name{Namespace: policy.Name.Namespace, Name: name}) == nil
 		})
-	})
+	}
+	return slices.ContainsFunc(v.EgressesFrom(key.Identity), func(egress *catalog.Egress) bool { return isUnread(v.BackendTLSOf(egress)) }) ||
+		slices.ContainsFunc(extensionServices(AccessLogOf(v, key), authorizations(v, key)), func(s *catalog.ExtensionService) bool {
+			return isUnread(v.BackendTLSOfServer(s.Name))
+		})
 }

@@ -1,6 +1,8 @@
 package scope_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -27,7 +29,7 @@ func TestEgressAuthorities(t *testing.T) {
 			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "bad"), Problem: "The ConfigMap is empty."},
 		)
 		v := objects.View()
-		if got := scope.HasUnreadAuthorities(v, client); got != (content == "unread") {
+		if got := scope.HasUnreadAuthorities(v, scope.Key{Identity: client}); got != (content == "unread") {
 			t.Errorf("%s: unread authorities are %t", content, got)
 		}
 		s := scope.Build(objects.View(), "cluster.local", scope.Key{Identity: client})
@@ -36,6 +38,50 @@ func TestEgressAuthorities(t *testing.T) {
 		}
 		if host := s.EgressPorts[0].Hosts[0]; host.BackendTLS.Unusable != (want == 0) {
 			t.Errorf("%s: the policy is unusable: %t", content, host.BackendTLS.Unusable)
+		}
+	}
+}
+
+// TestServerTLS checks that the policy of an ExtensionService encrypts what sidecars and gateways send to it, also that of the namespace of the mesh, and that
+// sidecars wait for its authorities.
+func TestServerTLS(t *testing.T) {
+	server := func(name string) []catalog.PolicyTarget {
+		return []catalog.PolicyTarget{{Group: catalog.ConfigGroup, Kind: "ExtensionService", Name: name}}
+	}
+	for content, unusable := range map[string]bool{"good": false, "bad": true, "unread": true} {
+		v := meshtest.Apply(
+			&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "ns", Monitored: true},
+			&catalog.ExtensionService{Name: meshtest.Name("ns", "collector")}, &catalog.ExtensionService{Name: meshtest.Name("osm-system", "opa")},
+			&catalog.ExtensionService{Name: meshtest.Name("ns", "plain")},
+			&catalog.Telemetry{Name: meshtest.Name("ns", "logs"), Export: meshtest.Name("ns", "collector")},
+			&catalog.ExternalAuthorizationPolicy{Name: meshtest.Name("ns", "own"), Service: meshtest.Name("ns", "plain")},
+			&catalog.ExternalAuthorizationPolicy{Name: meshtest.Name("osm-system", "all"), Service: meshtest.Name("osm-system", "opa")},
+			&catalog.BackendTLSPolicy{Name: meshtest.Name("ns", "p"), Hostname: "otel", Authorities: []string{content}, Targets: server("collector")},
+			&catalog.BackendTLSPolicy{Name: meshtest.Name("osm-system", "p"), Hostname: "opa", Authorities: []string{content}, Targets: server("opa")},
+			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "good"), PEM: []byte("certificates")},
+			&catalog.BackendAuthorities{Name: meshtest.Name("osm-system", "good"), PEM: []byte("certificates")},
+			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "bad"), Problem: "The ConfigMap is empty."},
+			&catalog.BackendAuthorities{Name: meshtest.Name("osm-system", "bad"), Problem: "The ConfigMap is empty."},
+		).View()
+		logs := meshtest.Name("ns", "logs")
+		sidecar := scope.Key{Identity: meshtest.SA("ns", "web"), Telemetry: logs, Authorization: meshtest.Name("ns", "own"), MeshAuthorization: meshtest.Name("osm-system", "all")}
+		gateway := scope.Key{Identity: meshtest.SA("osm-system", "gateway"), Telemetry: logs, Proxy: scope.ProxyIngressGateway}
+		for name, test := range map[string]struct {
+			key     scope.Key
+			servers []string
+		}{"sidecar": {sidecar, []string{"ns/collector", "osm-system/opa"}}, "gateway": {gateway, []string{"ns/collector"}}} {
+			tls := scope.Build(v, "cluster.local", test.key).ServerTLS
+			if got := slices.Sorted(maps.Keys(tls)); !slices.Equal(got, test.servers) {
+				t.Errorf("%s, %s: encrypted are %v, want %v", name, content, got, test.servers)
+			}
+			for server, policy := range tls {
+				if policy.Unusable != unusable {
+					t.Errorf("%s, %s: the policy of %s is unusable: %t", name, content, server, policy.Unusable)
+				}
+			}
+		}
+		if got := scope.HasUnreadAuthorities(v, sidecar); got != (content == "unread") {
+			t.Errorf("%s: unread authorities are %t", content, got)
 		}
 	}
 }

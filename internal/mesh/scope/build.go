@@ -44,6 +44,7 @@ func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, sh
 		s.addEgressGateway(v)
 	}
 	s.addServerIPs(v)
+	s.addServerTLS(v)
 	return s
 }
 

@@ -85,6 +85,8 @@ type Common struct {
 	// ServerIPs are the virtual addresses of servers outside the mesh that are Services of the cluster, by their hosts. Other servers are
 	// resolved by DNS.
 	ServerIPs map[string]netip.Addr
+	// ServerTLS is how connections to ExtensionServices are encrypted, by their names, "<namespace>/<name>". Connections to others are not.
+	ServerTLS map[string]*authz.BackendTLS
 	// Limited are the policies that are not complete because of authz.MaxRoutes, sorted. Those of shared destinations are not included.
 	Limited []catalog.Ref
 	// Clusters are the destinations in the mesh, each once.

@@ -27,14 +27,14 @@ type checklist struct {
 	folders, without []string
 }
 
-// Other retries have names of their own, except those of the Gateway API. The benchmark measures some kinds only, and osm translate has a counterpart
-// for few.
+// Other retries have names of their own, except those of the Gateway API. The benchmark and the objects of a tenant have some kinds
+// only, and osm translate has a counterpart for few.
 var policyKind = checklist{
 	"### Add a policy kind", "<kind>", "retry",
 	regexp.MustCompile(`^("?Retry"?|"retr(y|ies)"|Retr(y|ies)(List|Spec|Of|Policies)?|Retries|RetriedServices|KindRetry|EvaluateRetry|retryConflicts|` +
 		`newRetryPolicy|drawRetry|EnableRetryPolicy|"enableRetryPolicy"|code(No)?Retr(y|ies)[A-Za-z]+)$`),
 	[]string{"api", "controllers/controlplane", "internal/cli", "internal/controlplane", "internal/mesh", "internal/testing"},
-	[]string{"internal/cli/translate", "internal/testing/bench", "internal/mesh/ingest/routerule.go", "internal/mesh/envoy/routeretry.go", "internal/testing/objects/routes.go"},
+	[]string{"internal/cli/translate", "internal/testing/bench", "internal/testing/tenant", "internal/mesh/ingest/routerule.go", "internal/mesh/envoy/routeretry.go", "internal/testing/objects/routes.go"},
 }
 
 // The MeshConfig names Jaeger too, because OSM had it there.

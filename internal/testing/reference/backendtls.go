@@ -40,6 +40,24 @@ func targets(policy *gatewayv1.BackendTLSPolicy, e policyv1alpha1.Egress) bool {
 	})
 }
 
+// encryptingServer returns the policy by which connections to an ExtensionService must be encrypted: the oldest one about it. It is nil for none.
+func (c *Cluster) encryptingServer(namespace, name string) *gatewayv1.BackendTLSPolicy {
+	var oldest *gatewayv1.BackendTLSPolicy
+	for i := range c.BackendTLSPolicies {
+		policy := &c.BackendTLSPolicies[i]
+		isAboutServer := func(ref gatewayv1.LocalPolicyTargetReferenceWithSectionName) bool {
+			return ref.Group == "config.openservicemesh.io" && ref.Kind == "ExtensionService" && string(ref.Name) == name
+		}
+		if policy.Namespace != namespace || !slices.ContainsFunc(policy.Spec.TargetRefs, isAboutServer) {
+			continue
+		}
+		if oldest == nil || cmp.Or(policy.CreationTimestamp.Compare(oldest.CreationTimestamp.Time), cmp.Compare(policy.Name, oldest.Name)) < 0 {
+			oldest = policy
+		}
+	}
+	return oldest
+}
+
 // isUsable reports whether each ConfigMap of a policy has authorities.
 func (c *Cluster) isUsable(policy *gatewayv1.BackendTLSPolicy) bool {
 	return !slices.ContainsFunc(policy.Spec.Validation.CACertificateRefs, func(ref gatewayv1.LocalObjectReference) bool {

@@ -298,6 +298,8 @@ type Authorizer struct {
 	Port int32
 	// FailOpen allows requests without a decision.
 	FailOpen bool
+	// Encrypted is true if connections to the server are encrypted.
+	Encrypted bool
 }
 
 // Authorizers returns the servers that must allow HTTP requests to a pod, in order: that of the MeshConfig, that of the namespace of the mesh,
@@ -358,7 +360,10 @@ func (c *Cluster) authorizerOf(policy *policyv1alpha1.ExternalAuthorization) Aut
 	namespace := cmp.Or(ref.Namespace, policy.Namespace)
 	for _, service := range c.ExtensionServices {
 		if service.Namespace == namespace && service.Name == ref.Name && (namespace == policy.Namespace || namespace == c.MeshConfig.Namespace) {
-			a.Host, a.Port = service.Spec.Host, service.Spec.Port
+			policy := c.encryptingServer(service.Namespace, service.Name)
+			if a.Encrypted = policy != nil; policy == nil || c.isUsable(policy) {
+				a.Host, a.Port = service.Spec.Host, service.Spec.Port
+			}
 		}
 	}
 	return a

@@ -36,7 +36,10 @@ func (o *oracle) authorizersOf(pod catalog.Name) []reference.Authorizer {
 		if policy := view.Authorization(name); policy != nil {
 			a := reference.Authorizer{FailOpen: policy.FailureModeAllow}
 			if service := view.ExtensionService(name.Namespace, policy.Service); service != nil {
-				a.Host, a.Port = service.Address, int32(service.Port)
+				tls := authz.ServerTLS(view, service.Name)
+				if a.Encrypted = tls != nil; tls == nil || !tls.Unusable {
+					a.Host, a.Port = service.Address, int32(service.Port)
+				}
 			}
 			list = append(list, a)
 		}

@@ -1,10 +1,9 @@
-package envoy_test
+package tenant
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -20,12 +20,34 @@ const objectBytes = 1_400_000
 
 // tenant draws objects of one namespace, each as large as etcd and the schemas permit. What ingest does with them is what the mesh has.
 type tenant struct {
-	t       *testing.T
 	random  *rand.Rand
 	entries []catalog.Entry
 }
 
-const evil = "evil"
+// Namespace is that of the objects.
+const Namespace = "evil"
+
+// Draw returns the entries of a mesh with the objects of a tenant. The namespace bank has none.
+func Draw(seed uint64) []catalog.Entry {
+	d := &tenant{random: rand.New(rand.NewPCG(seed, 0)), entries: []catalog.Entry{
+		&catalog.Settings{Namespace: "osm-system", EgressPolicies: true, IngressBackends: true, RetryPolicies: true, ActiveHealthChecks: seed%2 == 0},
+		&catalog.Namespace{Name: Namespace, Monitored: true}, &catalog.Namespace{Name: "bank", Monitored: true},
+		&catalog.GatewayClass{Name: "osm"}, &catalog.Service{Name: meshtest.Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
+		&catalog.Gateway{Name: meshtest.Name(Namespace, "web"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "l", Port: 80, Protocol: "HTTP", From: "Same", Terminate: true}}},
+	}}
+	ports := d.one(10, 100, 1000)
+	services := d.one(4, 40)
+	d.services(services, ports, d.one(1, 15, 60))
+	d.groups(d.one(1, 2))
+	d.splits(d.one(1, 12), d.one(1, 16, min(256, services)))
+	d.target(d.one(0, 2000))
+	d.telemetry()
+	d.setting(0)
+	d.ingress(ports)
+	d.egresses(d.one(1, 4))
+	d.httpRoutes(d.one(2, 8), ports)
+	return d.entries
+}
 
 // one draws one of some values.
 func (d *tenant) one(values ...int) int { return values[d.random.IntN(len(values))] }
@@ -38,7 +60,7 @@ func text(number, length int) string {
 
 // object returns an object of the namespace.
 func object(name string, spec map[string]any) *unstructured.Unstructured {
-	return &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"name": name, "namespace": evil}, "spec": spec}}
+	return &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"name": name, "namespace": Namespace}, "spec": spec}}
 }
 
 func add[E interface {
@@ -77,12 +99,12 @@ func groupName(i int) string { return fmt.Sprint("group-", i) }
 func (d *tenant) services(number, ports, pods int) {
 	var list []*catalog.Pod
 	for i := range pods {
-		pod := meshtest.Pod(evil, fmt.Sprint("server-", i), "server", "server", fmt.Sprintf("10.1.%d.%d", i>>8, i&255))
+		pod := meshtest.Pod(Namespace, fmt.Sprint("server-", i), "server", "server", fmt.Sprintf("10.1.%d.%d", i>>8, i&255))
 		list, d.entries = append(list, pod), append(d.entries, pod)
 	}
 	for i := range number {
 		service := &corev1.Service{
-			ObjectMeta: metav1.ObjectMeta{Name: serviceName(i), Namespace: evil},
+			ObjectMeta: metav1.ObjectMeta{Name: serviceName(i), Namespace: Namespace},
 			Spec:       corev1.ServiceSpec{ClusterIP: fmt.Sprintf("172.1.%d.%d", i>>8, i&255), Selector: map[string]string{"app": "server"}},
 		}
 		for port := range int32(ports) {
@@ -124,16 +146,16 @@ func (d *tenant) target(clients int) {
 	account := func(namespace, name string) any {
 		return map[string]any{"kind": "ServiceAccount", "namespace": namespace, "name": name}
 	}
-	sources := []any{account("bank", "client"), account(evil, "client")}
+	sources := []any{account("bank", "client"), account(Namespace, "client")}
 	for i := range clients {
-		sources = append(sources, account(evil, text(i, 250)))
+		sources = append(sources, account(Namespace, text(i, 250)))
 	}
 	var rules []any
 	for _, group := range groupNames("HTTPRouteGroup") {
 		fields := group.(map[string]any)
 		rules = append(rules, map[string]any{"kind": fields["kind"], "name": fields["name"]})
 	}
-	add(d, ingest.TrafficTarget, object("target", map[string]any{"destination": account(evil, "server"), "sources": sources, "rules": rules}))
+	add(d, ingest.TrafficTarget, object("target", map[string]any{"destination": account(Namespace, "server"), "sources": sources, "rules": rules}))
 }
 
 // setting adds an UpstreamTrafficSetting of a Service, with limits of routes and health checks.
@@ -160,7 +182,7 @@ func (d *tenant) setting(i int) {
 	}
 	server := map[string]any{"domain": "d", "rateLimitService": map[string]any{"host": "limits.example.com", "port": int64(8081)}}
 	add(d, ingest.UpstreamTrafficSetting, object(fmt.Sprint("setting-", i), map[string]any{
-		"host": serviceName(i) + ".evil.svc.cluster.local", "httpRoutes": list, "healthCheck": map[string]any{"interval": "1s"},
+		"host": serviceName(i) + ".Namespace.svc.cluster.local", "httpRoutes": list, "healthCheck": map[string]any{"interval": "1s"},
 		"rateLimit": map[string]any{"global": map[string]any{"http": server}},
 	}))
 }
@@ -174,7 +196,7 @@ func (d *tenant) telemetry() {
 	add(d, ingest.Telemetry, object("telemetry", map[string]any{"accessLog": map[string]any{
 		"format": text(0, 4096), "openTelemetry": map[string]any{"extensionService": map[string]any{"name": "otel"}, "attributes": attributes},
 	}}))
-	d.entries = append(d.entries, &catalog.ExtensionService{Name: meshtest.Name(evil, "otel"), Address: "otel.example.com", Port: 4317})
+	d.entries = append(d.entries, &catalog.ExtensionService{Name: meshtest.Name(Namespace, "otel"), Address: "otel.example.com", Port: 4317})
 }
 
 // ingress adds an IngressBackend of the ports of a Service.
@@ -202,7 +224,8 @@ func (d *tenant) egresses(number int) {
 		for k := range d.one(4, 16) {
 			ports = append(ports, map[string]any{"number": int64(8000 + k), "protocol": []string{"http", "https"}[d.random.IntN(2)]})
 		}
-		spec := map[string]any{"sources": []any{map[string]any{"kind": "ServiceAccount", "namespace": evil, "name": "client"}}, "hosts": hosts, "ports": ports, "matches": groupNames("HTTPRouteGroup")}
+		client := map[string]any{"kind": "ServiceAccount", "namespace": Namespace, "name": "client"}
+		spec := map[string]any{"sources": []any{client}, "hosts": hosts, "ports": ports, "matches": groupNames("HTTPRouteGroup")}
 		if i%2 == 0 {
 			spec["gateway"] = map[string]any{}
 		}
