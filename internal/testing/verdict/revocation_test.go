@@ -83,6 +83,26 @@ func TestRevocationAmongManyClients(t *testing.T) {
 	}
 }
 
+// TestClientsThatNameAnotherAccount lets allowed and denied clients name an account that is not their own.
+func TestClientsThatNameAnotherAccount(t *testing.T) {
+	n := NewNetwork(t)
+	p := serverPort{databasePort, "database", catalog.ProtocolTCP, TCP("database")}
+	n.pods[0].ServeTCP(t, p.number, func(conn net.Conn) { _, _ = io.Copy(conn, conn) })
+	n.Reset(t, Mesh(&catalog.Settings{}, Service("a", p.name, "0", p.address().String(), p.number, p.protocol),
+		&catalog.TCPRoute{Name: Name("a", p.name), Ports: []uint16{p.number}}, p.target("some", []identity.ServiceAccount{manyClient(1), manyClient(2)})))
+	n.openFromOutside(t, p, 1)
+	for _, test := range []struct {
+		client, named int
+		open          bool
+	}{{1, 1, true}, {1, 2, false}, {3, 1, false}, {3, 3, false}, {1, 3, true}} {
+		// An account without a chain, as in the last case, leads to the common chain.
+		s, err := n.sessionFromOutside(t, p, test.client, protocolsOf(test.named))
+		if open := err == nil && s.isOpen(); open != test.open {
+			t.Errorf("client %d that names client %d has a session: %v", test.client, test.named, open)
+		}
+	}
+}
+
 // serverPort is a port of the server.
 type serverPort struct {
 	number   uint16
@@ -144,6 +164,18 @@ func (n *Network) openAll(t *testing.T, p serverPort) []session {
 // openFromOutside opens a session with the certificate of a client whose sidecar does not exist, so that nothing but the sidecar of the server can end it.
 func (n *Network) openFromOutside(t *testing.T, p serverPort, client int) session {
 	t.Helper()
+	var s session
+	eventually.True(t, 5*time.Second, fmt.Sprintf("client %d has a session at %s", client, p.name), func() bool {
+		var err error
+		s, err = n.sessionFromOutside(t, p, client, protocolsOf(client))
+		return err == nil
+	})
+	return s
+}
+
+// sessionFromOutside is openFromOutside for a client that offers protocols in the handshake.
+func (n *Network) sessionFromOutside(t *testing.T, p serverPort, client int, protocols []string) (session, error) {
+	t.Helper()
 	issued, err := n.control.manager.Certificate(manyClient(client))
 	if err != nil {
 		t.Fatal(err)
@@ -152,19 +184,14 @@ func (n *Network) openFromOutside(t *testing.T, p serverPort, client int) sessio
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s session
-	eventually.True(t, 5*time.Second, fmt.Sprintf("client %d has a session at %s", client, p.name), func() bool {
-		plain, err := n.outside.Dial(t, netip.AddrPortFrom(n.pods[0].IP, p.number).String())
-		if err != nil {
-			return false
-		}
-		s, err = p.begin(tls.Client(plain, &tls.Config{
-			ServerName: names.ServiceHost(p.name, "a"), NextProtos: protocolsOf(client), Certificates: []tls.Certificate{pair},
-			InsecureSkipVerify: true, // the server's verification is under test
-		}))
-		return err == nil
-	})
-	return s
+	plain, err := n.outside.Dial(t, netip.AddrPortFrom(n.pods[0].IP, p.number).String())
+	if err != nil {
+		return session{}, err
+	}
+	return p.begin(tls.Client(plain, &tls.Config{
+		ServerName: names.ServiceHost(p.name, "a"), NextProtos: protocols, Certificates: []tls.Certificate{pair},
+		InsecureSkipVerify: true, // the server's verification is under test
+	}))
 }
 
 // begin upgrades a connection to a WebSocket if the port has HTTP, and sends the first byte.
