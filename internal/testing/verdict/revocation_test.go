@@ -103,6 +103,30 @@ func TestClientsThatNameAnotherAccount(t *testing.T) {
 	}
 }
 
+// TestClientsShareTheLimitOfAPort bounds the connections to a port whose clients have filter chains of their own.
+func TestClientsShareTheLimitOfAPort(t *testing.T) {
+	const limit = 4
+	n := NewNetwork(t)
+	p := serverPort{databasePort, "database", catalog.ProtocolTCP, TCP("database")}
+	n.pods[0].ServeTCP(t, p.number, func(conn net.Conn) { _, _ = io.Copy(conn, conn) })
+	service := Service("a", p.name, "0", p.address().String(), p.number, p.protocol)
+	n.Reset(t, Mesh(&catalog.Settings{}, service, &catalog.TCPRoute{Name: Name("a", p.name), Ports: []uint16{p.number}}, p.target("all", clientsFrom(0)),
+		&catalog.UpstreamTrafficSetting{
+			Kind: catalog.KindUpstreamTrafficSetting, Name: service.Name, Service: service.Name,
+			ConnectionRate: &catalog.RateLimit{Tokens: limit, Interval: time.Hour},
+		}))
+	n.openFromOutside(t, p, 1)
+	opened := 1
+	for i := 2; i < manyClients; i++ {
+		if s, err := n.sessionFromOutside(t, p, i, protocolsOf(i)); err == nil && s.isOpen() {
+			opened++
+		}
+	}
+	if opened > limit {
+		t.Errorf("%d clients have a session, and the port has a limit of %d", opened, limit)
+	}
+}
+
 // serverPort is a port of the server.
 type serverPort struct {
 	number   uint16
