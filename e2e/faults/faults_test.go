@@ -94,6 +94,8 @@ var faults = []fault{
 	{name: "sidecar of a server without the control plane", begin: separated(inside, store, names.SidecarContainer, fromControlPlane), lasts: separation},
 	{name: "sidecar of the client without the control plane", begin: separated(inside, buyer, names.SidecarContainer, fromControlPlane), lasts: separation},
 	{name: "one controller without a network", begin: separated(names.DefaultNamespace, names.Controller, names.Controller, fromAll), lasts: separation},
+	{name: "a server without a network", begin: separated(inside, store, names.SidecarContainer, fromAll), lasts: separation},
+	{name: "a server that loses 5% of packets", begin: separated(inside, store, names.SidecarContainer, lossy), lasts: separation},
 	{name: "API server stopped", begin: stopAPIServer, lasts: absence},
 	{name: "API server stopped, control plane killed", begin: killWithoutAPIServer, lasts: separation},
 	{name: "API server rejects writes", begin: rejectWrites, lasts: separation},

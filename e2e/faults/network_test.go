@@ -29,6 +29,13 @@ const fromAll = `table inet osm-faults {
 }
 `
 
+// lossy drops every twentieth packet at random, in both directions.
+const lossy = `table inet osm-faults {
+  chain output { type filter hook output priority -300; oifname != "lo" numgen random mod 20 == 0 drop; }
+  chain input { type filter hook input priority -300; iifname != "lo" numgen random mod 20 == 0 drop; }
+}
+`
+
 // partition applies rules in the network namespace of a pod, and returns a function that removes them.
 func partition(t *testing.T, pod corev1.Pod, container, rules string) (end func()) {
 	t.Helper()

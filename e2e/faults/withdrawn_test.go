@@ -44,7 +44,7 @@ spec:
 func TestPermissionIsWithdrawnWithoutControlPlane(t *testing.T) {
 	lab.RequireFull(t)
 	withdrawn := ledgerPolicies(guest, "echo", lab.EchoPort)
-	deployLedger(t, withdrawn+ledgerPolicies(buyer, "greet", lab.GreetPort))
+	deployLedger(t, withdrawn+ledgerPolicies(buyer, "greet", lab.GreetPort), buyer, guest)
 	must(t, awaitSession(t.Context(), guest, lab.EchoPort))
 	must(t, awaitSession(t.Context(), buyer, lab.GreetPort, "--greeted"))
 	closed := make(chan *report.Session, 1)
@@ -73,7 +73,7 @@ func TestPermissionIsWithdrawnWithoutControlPlane(t *testing.T) {
 }
 
 // deployLedger deploys the ledger and its clients, and waits until they are ready.
-func deployLedger(t *testing.T, policies string) {
+func deployLedger(t *testing.T, policies string, clients ...string) {
 	t.Helper()
 	ctx := t.Context()
 	t.Cleanup(func() {
@@ -83,7 +83,7 @@ func deployLedger(t *testing.T, policies string) {
 	})
 	must(t, cluster.CreateNamespace(ctx, accounts, names.DefaultMesh))
 	must(t, cluster.Put(ctx, policies))
-	for _, name := range []string{ledger, buyer, guest} {
+	for _, name := range append([]string{ledger}, clients...) {
 		account, pod := cluster.TestPod(accounts, name)
 		must(t, cluster.Create(ctx, account, pod))
 	}
@@ -95,11 +95,15 @@ func ledgerAddress(port int) string { return fmt.Sprintf("%s.%s:%d", ledger, acc
 
 // awaitSession waits until a client can open a session to a port of the ledger.
 func awaitSession(ctx context.Context, name string, port int, args ...string) error {
+	return awaitSessionAt(ctx, name, ledgerAddress(port), args...)
+}
+
+func awaitSessionAt(ctx context.Context, name, address string, args ...string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	agent := agentOf(ctx, accounts, name)
 	return lab.Until(ctx, wellLimit, name+" can open a session", func(ctx context.Context) (bool, string, error) {
-		result, err := agent.Session(ctx, ledgerAddress(port), args...)
+		result, err := agent.Session(ctx, address, args...)
 		if err != nil {
 			return false, "", err
 		}

@@ -10,6 +10,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -34,7 +35,10 @@ type drainModel struct {
 	lossy         map[uint16]bool
 	// marks are the drain marks at the sidecar, by chain.
 	marks map[string]string
-	log   []string
+	// chains are the filter chains of single clients at the sidecar, and revoked the names of those whose client has lost a permission.
+	chains  map[string]*listenerv3.FilterChain
+	revoked map[string]bool
+	log     []string
 	// epoch is that of the sidecar, and drains is true after another one has taken over.
 	epoch  uint64
 	drains bool
@@ -49,7 +53,7 @@ func newDrainModel(t *testing.T) *drainModel {
 	m := &drainModel{
 		server:  meshtest.Pod("a", "server", "server", "server", "10.0.0.2"),
 		other:   meshtest.Service("a", "other", "server", "10.96.0.9", 9009, catalog.ProtocolTCP),
-		allowed: map[uint16]map[string]bool{}, open: map[uint16]map[string]bool{}, lossy: map[uint16]bool{},
+		allowed: map[uint16]map[string]bool{}, open: map[uint16]map[string]bool{}, lossy: map[uint16]bool{}, revoked: map[string]bool{},
 		granted: map[uint16]map[string]bool{9000: {"client": true, "guest": true}, 9001: {"client": true}},
 	}
 	m.entries = []catalog.Entry{&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{}, m.server, accountOf(m.server)}
@@ -128,12 +132,33 @@ func (m *drainModel) observe(t *testing.T, res *discovery.Resource) {
 			m.open[port], m.lossy[port] = maps.Clone(m.allowed[port]), false
 		}
 		m.marks = marks
+		m.observeChains(t, listener)
 		m.log = append(m.log, fmt.Sprintf("the sidecar gets marks %v", marks))
 	case res.GetResource().UnmarshalTo(extension) == nil:
 		if principals, ok := envoy.NetworkPrincipals(envoy.Resource{Name: res.GetName(), Message: extension}); ok {
 			m.observePermissions(res.GetName(), principals)
 		}
 	}
+}
+
+// observeChains records the filter chains of single clients. One may change only if its own client lost a permission.
+func (m *drainModel) observeChains(t *testing.T, listener *listenerv3.Listener) {
+	chains := map[string]*listenerv3.FilterChain{}
+	for _, chain := range listener.GetFilterChains() {
+		if strings.HasPrefix(chain.GetName(), "inbound_of_") {
+			chains[chain.GetName()] = chain
+		}
+	}
+	for name, held := range m.chains {
+		if !proto.Equal(held, chains[name]) && !m.revoked[name] {
+			t.Fatalf("the connections of %s end, and its client lost no permission\n%s", name, strings.Join(m.log, "\n"))
+		}
+	}
+	m.chains = chains
+}
+
+func clientChainOf(port uint16, client string) string {
+	return fmt.Sprintf("inbound_of_a/%s_a/server-%d_%d_tcp", client, port, port)
 }
 
 func (m *drainModel) observePermissions(name string, principals []string) {
@@ -167,10 +192,16 @@ func (m *drainModel) markOf(marks map[string]string, port uint16) string {
 // check delivers everything. No client without a permission has a connection then.
 func (m *drainModel) check(t *rapid.T) {
 	m.proxy.sync(t)
+	clear(m.revoked)
 	for _, port := range drainPorts {
 		for client := range m.open[port] {
 			if !m.granted[port][client] {
 				t.Fatalf("port %d: %s may still have a connection; allowed are %v\n%s", port, client, m.granted[port], strings.Join(m.log, "\n"))
+			}
+		}
+		for _, client := range drainClients {
+			if has := m.chains[clientChainOf(port, client)] != nil; has != m.granted[port][client] && !m.drains {
+				t.Fatalf("port %d: that %s has a chain is %v\n%s", port, client, has, strings.Join(m.log, "\n"))
 			}
 		}
 	}
@@ -181,6 +212,7 @@ func (m *drainModel) toggle(t *rapid.T) {
 	port, client := rapid.SampledFrom(drainPorts).Draw(t, "port"), rapid.SampledFrom(drainClients).Draw(t, "client")
 	if m.granted[port][client] {
 		delete(m.granted[port], client)
+		m.revoked[clientChainOf(port, client)] = true
 	} else {
 		m.granted[port][client] = true
 	}

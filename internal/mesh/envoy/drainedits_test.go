@@ -47,7 +47,7 @@ func TestEditsThatDrain(t *testing.T) {
 		"other routes":          {[]catalog.Entry{Group("shop", "routes", "/other")}, ""},
 		"another client":        {[]catalog.Entry{Target("all", server.Identity(), allowed.Rules, client.Identity(), SA("shop", "other"))}, ""},
 		"another Service":       {[]catalog.Entry{Service("shop", "new", "server", "10.96.0.3", 81, catalog.ProtocolHTTP)}, ""},
-		"permissive mode":       {[]catalog.Entry{settings(func(s *catalog.Settings) { s.Permissive = true })}, "server TCP"},
+		"permissive mode":       {[]catalog.Entry{settings(func(s *catalog.Settings) { s.Permissive = true })}, "client TCP, server TCP"},
 		"a Retry":               {[]catalog.Entry{&catalog.Retry{Name: Name("shop", "r"), Source: client.Identity(), Destinations: []catalog.Name{web.Name}, Policy: catalog.RetryPolicy{On: "5xx", Count: 3}}}, ""},
 		"a timeout of requests": {[]catalog.Entry{setting(func(s *catalog.UpstreamTrafficSetting) { s.Connections.RequestTimeout = time.Minute }, web.Name)}, ""},
 		"a limit of each pod": {[]catalog.Entry{setting(func(s *catalog.UpstreamTrafficSetting) {

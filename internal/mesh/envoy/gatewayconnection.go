@@ -31,7 +31,7 @@ func gatewayTCP(s *scope.Scope, l *scope.GatewayListener, route *scope.Connectio
 	if len(to) == 0 {
 		to = []weightedCluster{{cluster: noBackend, weight: 1}}
 	}
-	return []*listenerv3.Filter{tcpSplit(loggersOf(s).outboundConnections, "gateway-tcp-proxy."+gatewayConnectionName(l, route), to, 0)}
+	return []*listenerv3.Filter{nameClient, tcpSplit(loggersOf(s).outboundConnections, "gateway-tcp-proxy."+gatewayConnectionName(l, route), to, 0)}
 }
 
 // gatewayConnectionName is the name of a filter chain. It has that of the route, so a change of one leaves the connections of others alone.

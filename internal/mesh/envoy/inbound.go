@@ -66,8 +66,12 @@ func inboundListenerOf(s *scope.Scope, inbound []inboundPort) *listenerv3.Listen
 		listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{}),
 	}
 	out.AccessLog = loggersOf(s).inboundListener
+	clients := scope.MaxPodClientChains
 	for _, in := range inbound {
 		out.FilterChains = append(out.FilterChains, inboundChain(s, in, serverTLS(s, inboundTrustName(s.Key.Identity, in))))
+		if chains := clientChains(s, in); len(chains) <= clients {
+			out.FilterChains, clients = append(out.FilterChains, chains...), clients-len(chains)
+		}
 		if !in.Protocol.IsHTTP() {
 			out.FilterChains = append(out.FilterChains, healthChain(in, serverTLS(s, InboundTrustName(s.Key.Identity))))
 		}

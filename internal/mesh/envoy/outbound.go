@@ -159,7 +159,7 @@ func outboundChain(s *scope.Scope, o scope.Outbound) *listenerv3.FilterChain {
 	} else {
 		chain.Filters = outboundTCP(s, o, weightedClusters(o, o.Backends))
 		if s.LoadsOnDemand(&o) {
-			chain.Filters = []*listenerv3.Filter{onDemandTCP(s, o)}
+			chain.Filters = namingClient(o, onDemandTCP(s, o))
 		}
 	}
 	return chain
@@ -175,5 +175,5 @@ func outboundTCP(s *scope.Scope, o scope.Outbound, to []weightedCluster) []*list
 	if len(to) == 0 {
 		return nil
 	}
-	return []*listenerv3.Filter{tcpSplit(loggersOf(s).outboundConnections, outboundTCPPrefix(o), to, tcpIdleTimeout(o.Upstream))}
+	return namingClient(o, tcpSplit(loggersOf(s).outboundConnections, outboundTCPPrefix(o), to, tcpIdleTimeout(o.Upstream)))
 }

@@ -100,6 +100,9 @@ func connectionLimit(in inboundPort) *corev3.TypedExtensionConfig {
 	if limits := in.Limits; limits != nil && limits.Connections != nil {
 		config.RuntimeEnabled.DefaultValue = wrapperspb.Bool(true)
 		config.TokenBucket = tokenBucket(*limits.Connections)
+		if len(in.ClientChains()) > 0 { // the chains of a port share its limit
+			config.ShareKey = connectionLimitName(in)
+		}
 	}
 	return message.Extension(connectionLimitName(in), config)
 }

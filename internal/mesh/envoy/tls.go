@@ -21,10 +21,11 @@ import (
 // It negotiates no application protocol: Envoy would take a negotiated "osm" for the HTTP version and no longer detect
 // HTTP/2.
 func serverTLS(s *scope.Scope, trust string) *corev3.TransportSocket {
-	return tlsSocket(&tlsv3.DownstreamTlsContext{
-		RequireClientCertificate: wrapperspb.Bool(true),
-		CommonTlsContext:         commonTLS(s, trust),
-	})
+	return serverSocket(commonTLS(s, trust))
+}
+
+func serverSocket(common *tlsv3.CommonTlsContext) *corev3.TransportSocket {
+	return tlsSocket(&tlsv3.DownstreamTlsContext{RequireClientCertificate: wrapperspb.Bool(true), CommonTlsContext: common})
 }
 
 // clientTLS connects to the servers behind a Service. A server must prove one of the identities.
@@ -36,15 +37,18 @@ func clientTLS(s *scope.Scope, service catalog.Name, servers []identity.ServiceA
 func clientTLSTo(s *scope.Scope, serverName string, servers []identity.ServiceAccount) *corev3.TransportSocket {
 	common := commonTLS(s, OutboundTrustName)
 	common.AlpnProtocols = []string{meshALPN}
+	admitOnly(common, allowedPrincipals(servers, s.AcceptedServerDomains()))
+	return tlsSocket(&tlsv3.UpstreamTlsContext{Sni: serverName, CommonTlsContext: common})
+}
+
+// admitOnly requires that a certificate has one of the principals.
+func admitOnly(common *tlsv3.CommonTlsContext, principals []string) {
 	common.ValidationContextType = &tlsv3.CommonTlsContext_CombinedValidationContext{
 		CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
-			DefaultValidationContext: &tlsv3.CertificateValidationContext{
-				MatchTypedSubjectAltNames: matchPrincipals(allowedPrincipals(servers, s.AcceptedServerDomains())),
-			},
+			DefaultValidationContext:         &tlsv3.CertificateValidationContext{MatchTypedSubjectAltNames: matchPrincipals(principals)},
 			ValidationContextSdsSecretConfig: common.GetValidationContextSdsSecretConfig(),
 		},
 	}
-	return tlsSocket(&tlsv3.UpstreamTlsContext{Sni: serverName, CommonTlsContext: common})
 }
 
 func commonTLS(s *scope.Scope, trust string) *tlsv3.CommonTlsContext {

@@ -60,9 +60,9 @@ func circuitBreakers(limits catalog.ConnectionSettings) *clusterv3.CircuitBreake
 }
 
 // retryBudget bounds retries in progress by a share of the requests in progress, in percent. Without a bound, each client triples its attempts in an
-// outage.
+// outage. When a peer vanishes, all requests that wait for a connection to it fail together: the least number lets them be repeated.
 var retryBudget = &clusterv3.CircuitBreakers_Thresholds_RetryBudget{
-	BudgetPercent: &typev3.Percent{Value: 20}, MinRetryConcurrency: wrapperspb.UInt32(10),
+	BudgetPercent: &typev3.Percent{Value: 20}, MinRetryConcurrency: wrapperspb.UInt32(100),
 }
 
 // noLimits disables the circuit breakers of a cluster.

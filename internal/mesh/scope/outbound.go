@@ -36,6 +36,7 @@ func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 			continue // its routes do not count
 		}
 		out := Outbound{Service: service.Name, Port: port.Number, Protocol: port.Protocol, Addresses: route.Addresses}
+		out.NamesClient = !port.Protocol.IsHTTP() && !o.view.Permissive(service.Name.Namespace)
 		if service.Headless() {
 			out.PodPort = o.view.TargetPort(service, port)
 		}

@@ -157,6 +157,8 @@ type Outbound struct {
 	// PodPort is the pods' port of a headless Service; 0 otherwise. Clients of a headless Service connect to a pod's
 	// address on the Service's port or on the pod's port; both are intercepted.
 	PodPort uint16
+	// NamesClient is true if the sidecars of clients name their account to the server: on TCP ports in namespaces that are not permissive.
+	NamesClient bool
 	// Routed is true if routes of the Gateway API apply: HTTPRoutes, in order, or ConnectionRoutes on ports without HTTP. Routes and Backends are then
 	// empty. Requests that no route matches have status 404, and connections are closed.
 	Routed           bool

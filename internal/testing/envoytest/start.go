@@ -58,24 +58,24 @@ func Install(t testing.TB, binary, dir string) string {
 // Start runs an installed Envoy as the sidecar's user inside a namespace until the test ends, and waits for its admin port.
 // drain is the drain time in whole seconds. A failed test shows Envoy's log. The directory must be readable for every
 // user. It returns the process ID.
-func Start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap) int {
+func Start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap, env ...string) int {
 	t.Helper()
 	base := baseFile(dir, name)
 	if err := errors.Join(os.WriteFile(base, nil, 0o666), os.Chmod(base, 0o666)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { removeMemory(t, base) })
-	return start(t, ns, program, dir, name, drain, config, "--use-dynamic-base-id", "--base-id-path", base)
+	return start(t, ns, program, dir, name, drain, config, env, "--use-dynamic-base-id", "--base-id-path", base)
 }
 
 // TakeOver starts a second Envoy that takes over from the first one of Start with the same directory and name. The first one drains, and then lives on.
-func TakeOver(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap) {
+func TakeOver(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap, env ...string) {
 	t.Helper()
 	base, err := os.ReadFile(baseFile(dir, name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	start(t, ns, program, dir, name+"-later", drain, config, "--base-id", strings.TrimSpace(string(base)), "--restart-epoch", "1", "--parent-shutdown-time-s", "3600")
+	start(t, ns, program, dir, name+"-later", drain, config, env, "--base-id", strings.TrimSpace(string(base)), "--restart-epoch", "1", "--parent-shutdown-time-s", "3600")
 }
 
 // baseFile has the number by which Envoys of one pod find each other.
@@ -93,7 +93,7 @@ func removeMemory(t testing.TB, base string) {
 	}
 }
 
-func start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap, args ...string) int {
+func start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap, env []string, args ...string) int {
 	t.Helper()
 	text, err := protojson.Marshal(config)
 	if err != nil {
@@ -115,6 +115,7 @@ func start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain 
 	})
 	args = append([]string{"-c", path, "--concurrency", "1", "-l", "warning", "--drain-time-s", strconv.Itoa(int(drain.Seconds())), "--drain-strategy", "immediate"}, args...)
 	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: names.ProxyUID, Gid: names.ProxyUID}}
 	ns.Start(t, cmd)

@@ -3,7 +3,9 @@ package pods_test
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +29,36 @@ func TestVanishedPeerIsNoticed(t *testing.T) {
 	answer := s.client.GetHTTP2Within(t, url, 30*time.Second)
 	if answer.Status != http.StatusServiceUnavailable && answer.Status != http.StatusBadGateway {
 		t.Errorf("the answer is %d, %v, want 502 or 503", answer.Status, answer.Err)
+	}
+}
+
+// All requests that wait for a connection to a peer that has vanished fail together. Each is repeated at another one.
+func TestRequestsToVanishedPeerAreRepeated(t *testing.T) {
+	const requests = 60
+	s := newShop(t)
+	client := s.clientScope()
+	s.server.Configure(t, s.serverScope())
+	endpoints := s.endpoints(client)
+	vanished := s.network.Bare(t)
+	s.network.Vanish(t, vanished)
+	for i := range endpoints {
+		port := endpoints[i].Addresses[0].Port()
+		endpoints[i].Addresses = append(slices.Clone(endpoints[i].Addresses), netip.AddrPortFrom(vanished.IP, port))
+		endpoints[i].Workloads = nil
+	}
+	s.client.Configure(t, client, endpoints...)
+	statuses := make(chan int, requests)
+	for range requests {
+		go func() { statuses <- s.client.GetHTTP2Within(t, "http://10.96.0.1/books/1", 20*time.Second).Status }()
+	}
+	failed := 0
+	for range requests {
+		if <-statuses != http.StatusOK {
+			failed++
+		}
+	}
+	if failed > 0 {
+		t.Errorf("%d of %d requests failed", failed, requests)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/openservicemesh/osm-operator/internal/injector/redirect"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
@@ -36,6 +37,8 @@ type Network struct {
 	Drain time.Duration
 	// IPv6Alone gives pods that are added afterwards no IPv4 address, as in a cluster of the family IPv6.
 	IPv6Alone bool
+	// Accounts are those of pods by their names. Other sidecars do not know theirs, and do not name it to servers.
+	Accounts map[string]identity.ServiceAccount
 
 	router *nstest.Namespace
 	xds    *server
@@ -168,7 +171,7 @@ func (n *Network) Custom(t testing.TB, name string, rules redirect.Config, confi
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.PID = envoytest.Start(t, p.NS, n.program, n.Dir, name, n.Drain, config)
+	p.PID = envoytest.Start(t, p.NS, n.program, n.Dir, name, n.Drain, config, p.environment()...)
 	return p
 }
 

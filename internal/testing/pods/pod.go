@@ -52,10 +52,19 @@ type Pod struct {
 // Addresses returns the addresses of the pod.
 func (p *Pod) Addresses() []netip.Addr { return slices.Compact([]netip.Addr{p.IP, p.IP6}) }
 
+// environment has the variables with the account of the pod, if it is known.
+func (p *Pod) environment() []string {
+	account, known := p.network.Accounts[p.name]
+	if !known {
+		return nil
+	}
+	return []string{names.PodNamespaceEnv + "=" + account.Namespace, "SERVICE_ACCOUNT=" + account.Name}
+}
+
 // TakeOver starts a second sidecar with a bootstrap. The first one drains, and the admin interface is that of the second one.
 func (p *Pod) TakeOver(t testing.TB, config *bootstrapv3.Bootstrap) {
 	t.Helper()
-	envoytest.TakeOver(t, p.NS, p.network.program, p.network.Dir, p.name, p.network.Drain, config)
+	envoytest.TakeOver(t, p.NS, p.network.program, p.network.Dir, p.name, p.network.Drain, config, p.environment()...)
 }
 
 // Dir returns a directory for files of the pod that the sidecar can read. It may not exist yet.

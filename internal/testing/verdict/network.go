@@ -21,6 +21,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -64,7 +65,7 @@ const DrainTime = 3 * time.Second
 func newNetwork(t testing.TB, drain time.Duration, usual int) *Network {
 	t.Helper()
 	network := podstest.NewNetwork(t)
-	network.Drain = drain
+	network.Drain, network.Accounts = drain, namedAccounts()
 	network.Refuse(t, netip.PrefixFrom(virtualAddress(0), 24))
 	network.Refuse(t, netip.PrefixFrom(virtualAddress6(0), 64))
 	machine := network.Bare(t)
@@ -86,6 +87,17 @@ func newNetwork(t testing.TB, drain time.Duration, usual int) *Network {
 		n.pods = append(n.pods, pod)
 	}
 	return n
+}
+
+// namedAccounts are the accounts that sidecars name to servers. One does not, like the sidecars of earlier control planes.
+func namedAccounts() map[string]identity.ServiceAccount {
+	accounts := map[string]identity.ServiceAccount{}
+	for i, p := range pods {
+		if i != 2 {
+			accounts[p.name.Name] = identity.ServiceAccount{Namespace: p.name.Namespace, Name: p.account}
+		}
+	}
+	return accounts
 }
 
 // Minors returns the minor versions of Envoy that the sidecars report to the control plane, sorted.

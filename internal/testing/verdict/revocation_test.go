@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,12 +24,14 @@ const (
 	manyClients = 20
 	// socketPort, databasePort and otherDatabasePort are ports of the server in TestRevocationAmongManyClients.
 	socketPort, databasePort, otherDatabasePort = 7010, 7011, 7012
+	// unnamedClient is a client whose sidecar does not name its account, like those of earlier control planes.
+	unnamedClient = manyClients - 1
 	// revocationLimit bounds the end of a revoked session.
 	revocationLimit = 2*DrainTime + 3*time.Second
 )
 
 // TestRevocationAmongManyClients withdraws the permission of one of twenty clients for a WebSocket, and then for a session over TCP. Its own connection ends within
-// the drain time. WebSockets of others live. Sessions of others on the same port end too, and their clients open new ones at once; those on another port live.
+// the drain time, and those of others live. Only clients that do not name their account lose their sessions on the same port, and open new ones at once.
 func TestRevocationAmongManyClients(t *testing.T) {
 	n := NewNetwork(t)
 	server := n.pods[0]
@@ -50,28 +53,77 @@ func TestRevocationAmongManyClients(t *testing.T) {
 	sockets, databases := n.openAll(t, ports[0]), n.openAll(t, ports[1])
 	other := n.openFromOutside(t, ports[2], 1)
 
-	withdraw := func(p serverPort, sessions []session) {
+	withdraw := func(p serverPort, sessions []session, client int) {
 		t.Helper()
-		n.control.apply([]catalog.Change{catalog.Set(p.target("all", clientsFrom(1)))})
+		n.control.apply([]catalog.Change{catalog.Set(p.target("all", slices.Delete(clientsFrom(0), client, client+1)))})
 		start := time.Now()
-		eventually.True(t, revocationLimit, "the revoked client loses its "+p.name, func() bool { return !sessions[0].isOpen() })
+		eventually.True(t, revocationLimit, "the revoked client loses its "+p.name, func() bool { return !sessions[client].isOpen() })
 		t.Logf("the %s of the revoked client ends after %s, with a drain time of %s", p.name, time.Since(start).Round(100*time.Millisecond), DrainTime)
 	}
-	withdraw(ports[0], sockets)
+	withdraw(ports[0], sockets, 0)
 	time.Sleep(DrainTime)
 	for i, s := range sockets[1:] {
 		if !s.isOpen() {
 			t.Errorf("the WebSocket of client %d has ended", i+1)
 		}
 	}
-	withdraw(ports[1], databases)
-	for i := range manyClients - 1 {
-		if again := n.openFromOutside(t, ports[1], i+1); !again.isOpen() {
-			t.Errorf("client %d has no new session", i+1)
+	const revoked = 1 // client 0 has a sidecar, whose session must live
+	withdraw(ports[1], databases, revoked)
+	time.Sleep(DrainTime)
+	for i, s := range databases {
+		if open := s.isOpen(); open == (i == revoked || i == unnamedClient) {
+			t.Errorf("the session of client %d is open: %v", i, open)
 		}
+	}
+	if again := n.openFromOutside(t, ports[1], unnamedClient); !again.isOpen() {
+		t.Error("a client that does not name its account has no new session")
 	}
 	if !other.isOpen() {
 		t.Error("a session on another port has ended")
+	}
+}
+
+// TestClientsThatNameAnotherAccount lets allowed and denied clients name an account that is not their own.
+func TestClientsThatNameAnotherAccount(t *testing.T) {
+	n := NewNetwork(t)
+	p := serverPort{databasePort, "database", catalog.ProtocolTCP, TCP("database")}
+	n.pods[0].ServeTCP(t, p.number, func(conn net.Conn) { _, _ = io.Copy(conn, conn) })
+	n.Reset(t, Mesh(&catalog.Settings{}, Service("a", p.name, "0", p.address().String(), p.number, p.protocol),
+		&catalog.TCPRoute{Name: Name("a", p.name), Ports: []uint16{p.number}}, p.target("some", []identity.ServiceAccount{manyClient(1), manyClient(2)})))
+	n.openFromOutside(t, p, 1)
+	for _, test := range []struct {
+		client, named int
+		open          bool
+	}{{1, 1, true}, {1, 2, false}, {3, 1, false}, {3, 3, false}, {1, 3, true}} {
+		// An account without a chain, as in the last case, leads to the common chain.
+		s, err := n.sessionFromOutside(t, p, test.client, protocolsOf(test.named))
+		if open := err == nil && s.isOpen(); open != test.open {
+			t.Errorf("client %d that names client %d has a session: %v", test.client, test.named, open)
+		}
+	}
+}
+
+// TestClientsShareTheLimitOfAPort bounds the connections to a port whose clients have filter chains of their own.
+func TestClientsShareTheLimitOfAPort(t *testing.T) {
+	const limit = 4
+	n := NewNetwork(t)
+	p := serverPort{databasePort, "database", catalog.ProtocolTCP, TCP("database")}
+	n.pods[0].ServeTCP(t, p.number, func(conn net.Conn) { _, _ = io.Copy(conn, conn) })
+	service := Service("a", p.name, "0", p.address().String(), p.number, p.protocol)
+	n.Reset(t, Mesh(&catalog.Settings{}, service, &catalog.TCPRoute{Name: Name("a", p.name), Ports: []uint16{p.number}}, p.target("all", clientsFrom(0)),
+		&catalog.UpstreamTrafficSetting{
+			Kind: catalog.KindUpstreamTrafficSetting, Name: service.Name, Service: service.Name,
+			ConnectionRate: &catalog.RateLimit{Tokens: limit, Interval: time.Hour},
+		}))
+	n.openFromOutside(t, p, 1)
+	opened := 1
+	for i := 2; i < manyClients; i++ {
+		if s, err := n.sessionFromOutside(t, p, i, protocolsOf(i)); err == nil && s.isOpen() {
+			opened++
+		}
+	}
+	if opened > limit {
+		t.Errorf("%d clients have a session, and the port has a limit of %d", opened, limit)
 	}
 }
 
@@ -106,6 +158,15 @@ func manyClient(i int) identity.ServiceAccount {
 	return SA("b", fmt.Sprintf("client-%02d", i))
 }
 
+// protocolsOf are the protocols that the sidecar of a client offers.
+func protocolsOf(client int) []string {
+	if client == unnamedClient {
+		return []string{"osm"}
+	}
+	account := manyClient(client)
+	return []string{"osm/" + account.Namespace + "/" + account.Name, "osm"}
+}
+
 // openAll opens a session of each client.
 func (n *Network) openAll(t *testing.T, p serverPort) []session {
 	t.Helper()
@@ -127,6 +188,18 @@ func (n *Network) openAll(t *testing.T, p serverPort) []session {
 // openFromOutside opens a session with the certificate of a client whose sidecar does not exist, so that nothing but the sidecar of the server can end it.
 func (n *Network) openFromOutside(t *testing.T, p serverPort, client int) session {
 	t.Helper()
+	var s session
+	eventually.True(t, 5*time.Second, fmt.Sprintf("client %d has a session at %s", client, p.name), func() bool {
+		var err error
+		s, err = n.sessionFromOutside(t, p, client, protocolsOf(client))
+		return err == nil
+	})
+	return s
+}
+
+// sessionFromOutside is openFromOutside for a client that offers protocols in the handshake.
+func (n *Network) sessionFromOutside(t *testing.T, p serverPort, client int, protocols []string) (session, error) {
+	t.Helper()
 	issued, err := n.control.manager.Certificate(manyClient(client))
 	if err != nil {
 		t.Fatal(err)
@@ -135,19 +208,14 @@ func (n *Network) openFromOutside(t *testing.T, p serverPort, client int) sessio
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s session
-	eventually.True(t, 5*time.Second, fmt.Sprintf("client %d has a session at %s", client, p.name), func() bool {
-		plain, err := n.outside.Dial(t, netip.AddrPortFrom(n.pods[0].IP, p.number).String())
-		if err != nil {
-			return false
-		}
-		s, err = p.begin(tls.Client(plain, &tls.Config{
-			ServerName: names.ServiceHost(p.name, "a"), NextProtos: []string{"osm"}, Certificates: []tls.Certificate{pair},
-			InsecureSkipVerify: true, // the server's verification is under test
-		}))
-		return err == nil
-	})
-	return s
+	plain, err := n.outside.Dial(t, netip.AddrPortFrom(n.pods[0].IP, p.number).String())
+	if err != nil {
+		return session{}, err
+	}
+	return p.begin(tls.Client(plain, &tls.Config{
+		ServerName: names.ServiceHost(p.name, "a"), NextProtos: protocols, Certificates: []tls.Certificate{pair},
+		InsecureSkipVerify: true, // the server's verification is under test
+	}))
 }
 
 // begin upgrades a connection to a WebSocket if the port has HTTP, and sends the first byte.

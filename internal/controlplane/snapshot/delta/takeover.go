@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
 
@@ -45,6 +46,8 @@ type takeover struct {
 	endsAt time.Time
 	// held has the listeners that the client has while another Envoy is there, if they are known.
 	held map[string]*resource.Content
+	// inbound is the inbound listener that the client has, also while no other Envoy is there; nil if it is not known. Each client that gets a permission changes it.
+	inbound *resource.Content
 	// updates has the listeners whose latest update may take something away, and when it was answered; zero while it is in flight.
 	updates map[string]time.Time
 	// updatedAll is when there were too many of them.
@@ -69,6 +72,7 @@ func (q *sequencer) awaitTakeover() {
 func (q *sequencer) setTakeover(next Takeover, snap Snapshot, now time.Time) {
 	q.awaitTakeover()
 	current := q.takeover
+	q.captureInbound(snap)
 	switch {
 	case !next.Complete && current.Complete && current.drainsAt.IsZero():
 		current.Started, current.known, current.endsAt = next.Started, true, now.Add(returnTime)
@@ -111,6 +115,14 @@ func (q *sequencer) detectDrain(initial map[string]string, now time.Time) {
 		q.takeover.endsAt = now.Add(returnTime)
 	}
 	q.takeover.Complete, q.takeover.Earlier, q.takeover.drainsAt = true, true, time.Time{}
+}
+
+// captureInbound remembers the inbound listener that the client has.
+func (q *sequencer) captureInbound(snap Snapshot) {
+	version, known := q.types[resourcetype.Listeners].versions.get(envoy.InboundListener)
+	if c, exists := snap.Content(resourcetype.Listeners, envoy.InboundListener); known && exists && c.Hash() == version {
+		q.takeover.inbound = c
+	}
 }
 
 // captureListeners remembers the listeners that the client has.
@@ -170,7 +182,7 @@ func (q *sequencer) passTakeoverTimes(snap Snapshot, now time.Time) {
 func (q *sequencer) endTakeover(now time.Time) {
 	current, st := q.takeover, &q.types[resourcetype.Listeners]
 	q.markDrain(now)
-	*current = takeover{Takeover: Takeover{Started: current.Started}, known: true, held: current.held, verdicts: current.verdicts}
+	*current = takeover{Takeover: Takeover{Started: current.Started}, known: true, held: current.held, inbound: current.inbound, verdicts: current.verdicts}
 	if !current.Started {
 		current.held, current.verdicts = nil, nil
 	}
@@ -208,10 +220,16 @@ func (q *sequencer) decideTakeover(version resource.Version, known bool, c *reso
 func (q *sequencer) losesGrant(name string, version resource.Version, c *resource.Content) bool {
 	current := q.takeover
 	held := current.held[name]
+	if held == nil && name == envoy.InboundListener {
+		held = current.inbound
+	}
 	if held == nil || held.Hash() != version {
 		return true
 	}
 	known, ok := current.verdicts[name]
+	if current.verdicts == nil {
+		current.verdicts = map[string]verdict{}
+	}
 	if !ok || known.before != version || known.after != c.Hash() {
 		known = verdict{before: version, after: c.Hash(), loses: resource.LosesGrant(held, c)}
 		current.verdicts[name] = known
@@ -225,11 +243,14 @@ func (q *sequencer) recordListener(name string, version resource.Version, c *res
 	if current == nil {
 		return
 	}
-	if hasResource(version) && (current.held == nil || q.losesGrant(name, version, c)) {
+	if hasResource(version) && (current.held == nil && (name != envoy.InboundListener || current.inbound == nil) || q.losesGrant(name, version, c)) {
 		current.recordUpdate(name, now)
 	}
 	if current.held != nil {
 		current.held[name] = c
+	}
+	if name == envoy.InboundListener {
+		current.inbound = c
 	}
 }
 
