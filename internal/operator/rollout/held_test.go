@@ -21,15 +21,18 @@ func TestNextWave_OfHeldWorkloads(t *testing.T) {
 			[]Workload{deployment("a", "paused", "old", held), deployment("a", "x", "old")}, one, wantWave{restart: []string{"x"}, blocked: []string{"paused"}},
 		},
 		"one with a partition in the middle of an update neither": {
-			[]Workload{deployment("a", "parted", "old", held, func(w *Workload) { w.OnDelete = true }), deployment("a", "x", "old")}, one,
+			[]Workload{deployment("a", "parted", "old", held, func(w *Workload) { w.OnDelete = true }), deployment("a", "x", "old")},
+			one,
 			wantWave{restart: []string{"x"}, manual: []string{"parted"}},
 		},
 		"a restart that nobody notices does not hold up the others": {
-			[]Workload{deployment("a", "lost", "old", abandoned), deployment("a", "x", "old")}, Limits{MaxUnavailable: one.MaxUnavailable, MaxConcurrent: 1},
+			[]Workload{deployment("a", "lost", "old", abandoned), deployment("a", "x", "old")},
+			Limits{MaxUnavailable: one.MaxUnavailable, MaxConcurrent: 1},
 			wantWave{restart: []string{"x"}, blocked: []string{"lost"}},
 		},
 		"a restart that was just made is waited for": {
-			[]Workload{deployment("a", "late", "old", abandoned, func(w *Workload) { w.Restart.At = noon.Add(time.Second - observeTimeout) }), deployment("a", "x", "old")}, one,
+			[]Workload{deployment("a", "late", "old", abandoned, func(w *Workload) { w.Restart.At = noon.Add(time.Second - observeTimeout) }), deployment("a", "x", "old")},
+			one,
 			wantWave{inProgress: []string{"late"}, waiting: []string{"x"}},
 		},
 		"an unready pod holds up the others": {
