@@ -64,12 +64,12 @@ func TestWorkloadsOfOtherControllersAreRestarted(t *testing.T) {
 		must(t, err)
 	}
 	earlier := s.podsOf(parted)
-	templates := map[string]string{stepped: s.other(rolloutKind, stepped).hash(t), green: s.other(rolloutKind, green).hash(t)}
+	templates := map[string]string{stepped: s.stableTemplate(stepped), green: s.stableTemplate(green)}
 	m.change(`{"version":"` + cluster.Version + `"}`)
 	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Earlier, cluster.Version)
 	s.checkRestarted(restartedByOthers...)
 	for name, hash := range templates {
-		if now := s.other(rolloutKind, name).hash(t); now != hash {
+		if now := s.stableTemplate(name); now != hash {
 			t.Errorf("the Rollout %s has the pod template %s, then %s: the restart began a canary of the application", name, hash, now)
 		}
 	}
@@ -97,25 +97,22 @@ var (
 	orderedKind  = otherKind{"apps.kruise.io/v1beta1", "StatefulSet"}
 )
 
-// otherWorkload is a workload of another project.
-type otherWorkload struct{ *unstructured.Unstructured }
-
-// hash is the hash of the stable pod template of a Rollout.
-func (w otherWorkload) hash(t *testing.T) string {
-	t.Helper()
-	hash, _, err := unstructured.NestedString(w.Object, "status", "stableRS")
-	must(t, err)
+// stableTemplate is the hash of the stable pod template of a Rollout.
+func (s shop) stableTemplate(name string) string {
+	s.t.Helper()
+	hash, _, err := unstructured.NestedString(s.other(rolloutKind, name).Object, "status", "stableRS")
+	must(s.t, err)
 	return hash
 }
 
 // other reads a workload.
-func (s shop) other(kind otherKind, name string) otherWorkload {
+func (s shop) other(kind otherKind, name string) *unstructured.Unstructured {
 	s.t.Helper()
 	object := &unstructured.Unstructured{}
 	object.SetAPIVersion(kind.apiVersion)
 	object.SetKind(kind.kind)
 	must(s.t, cluster.Client.Get(s.t.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, object))
-	return otherWorkload{object}
+	return object
 }
 
 // deployOthers deploys the workloads with two replicas each, and waits until they are ready.
@@ -191,7 +188,7 @@ func (s shop) startHalfway() {
 func (s shop) finishHalfway() {
 	s.t.Helper()
 	patch := client.RawPatch("application/merge-patch+json", []byte(`{"status":{"promoteFull":true}}`))
-	must(s.t, cluster.Client.Status().Patch(s.t.Context(), s.other(rolloutKind, halfway).Unstructured, patch))
+	must(s.t, cluster.Client.Status().Patch(s.t.Context(), s.other(rolloutKind, halfway), patch))
 	must(s.t, lab.Until(s.t.Context(), podLimit, "the promoted pods have the sidecars of the new version", func(context.Context) (bool, string, error) {
 		revisions := s.revisionsOf(halfway)
 		want := s.mesh.revision(cluster.Version)
