@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -67,7 +66,7 @@ func TestWorkloadsOfOtherControllersAreRestarted(t *testing.T) {
 	templates := map[string]string{stepped: s.stableTemplate(stepped), green: s.stableTemplate(green)}
 	m.change(`{"version":"` + cluster.Version + `"}`)
 	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Earlier, cluster.Version)
-	s.checkRestarted(restartedByOthers...)
+	s.awaitRestarted(restartedByOthers...)
 	for name, hash := range templates {
 		if now := s.stableTemplate(name); now != hash {
 			t.Errorf("the Rollout %s has the pod template %s, then %s: the restart began a canary of the application", name, hash, now)
@@ -207,20 +206,20 @@ func (s shop) revisionsOf(app string) []string {
 	return revisions
 }
 
-// checkRestarted fails unless all pods of apps are ready with the sidecars of the new version.
-func (s shop) checkRestarted(apps ...string) {
+// awaitRestarted waits until apps have two ready pods each with the sidecars of the new version. A StatefulSet may be replacing its last pod when the
+// upgrade ends.
+func (s shop) awaitRestarted(apps ...string) {
 	s.t.Helper()
-	for _, app := range apps {
-		want := s.mesh.revision(cluster.Version)
-		if revisions := s.revisionsOf(app); !slices.Equal(revisions, []string{want, want}) {
-			s.t.Errorf("the pods of %s have the revisions %v, want %s twice", app, revisions, want)
-		}
-		for _, pod := range s.podsOf(app) {
-			if !slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }) {
-				s.t.Errorf("the pod %s is not ready after the upgrade", pod.Name)
+	want := s.mesh.revision(cluster.Version)
+	must(s.t, lab.Until(s.t.Context(), podLimit, "all pods have the sidecars of the new version", func(context.Context) (bool, string, error) {
+		for _, app := range apps {
+			if revisions := s.revisionsOf(app); !slices.Equal(revisions, []string{want, want}) {
+				return false, fmt.Sprintf("the pods of %s have the revisions %v", app, revisions), nil
 			}
 		}
-	}
+		return true, "", nil
+	}))
+	must(s.t, cluster.PodsReady(s.t.Context(), podLimit, s.namespace))
 	s.awaitPhaseOf(stepped, "Healthy")
 	s.awaitPhaseOf(green, "Healthy")
 }
