@@ -107,7 +107,7 @@ func (t *tool) store(ctx context.Context) (imageload.Containerd, imageload.Inven
 
 func loadServersCommand() *cobra.Command {
 	return newCommand("load-servers NAME...", cobra.MinimumNArgs(1),
-		"Build third-party servers if needed and load their images: approver-policy, flux, jaeger, metrics-server, olm, prometheus, prometheus-operator",
+		"Build third-party servers if needed and load their images: approver-policy, argo-rollouts, flux, jaeger, kruise, metrics-server, olm, prometheus, prometheus-operator",
 		func(cmd *cobra.Command, t *tool, names []string) error {
 			var archives []string
 			for _, name := range names {

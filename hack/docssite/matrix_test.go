@@ -33,6 +33,8 @@ func TestSupportMatrixHasTheTestedVersions(t *testing.T) {
 		{"github.com/hashicorp/vault", "hack/vault/go.mod"},
 		{"sigs.k8s.io/gateway-api", "go.mod"},
 		{"github.com/prometheus-operator/prometheus-operator", "hack/servers/prometheus-operator/go.mod"},
+		{"github.com/argoproj/argo-rollouts", "hack/servers/argo-rollouts/go.mod"},
+		{"github.com/openkruise/kruise", "hack/servers/kruise/go.mod"},
 		{"sigs.k8s.io/metrics-server", "hack/servers/metrics-server/go.mod"},
 		{"github.com/jaegertracing/jaeger", "hack/servers/jaeger/go.mod"},
 		{"github.com/perses/perses", "hack/servers/perses/go.mod"},

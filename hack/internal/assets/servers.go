@@ -20,7 +20,7 @@ type server struct {
 	programs map[string]string
 	// tags are build tags that leave out what no test uses.
 	tags string
-	// definitions are where its CustomResourceDefinitions are: a module, and a folder in it.
+	// definitions are where its CustomResourceDefinitions are: a module, and a folder or a pattern of files in it.
 	definitions [][2]string
 	// duration describes a build without a cache on two cores.
 	duration string
@@ -37,6 +37,12 @@ func servers() []server {
 			duration:    "three minutes",
 		},
 		{
+			name:        "argo-rollouts",
+			programs:    map[string]string{"argo-rollouts": "rollouts-controller"},
+			definitions: [][2]string{{"github.com/argoproj/argo-rollouts", "manifests/crds/*-crd.yaml"}},
+			duration:    "six minutes",
+		},
+		{
 			name:     "flux",
 			programs: map[string]string{"flux-source": "source-controller", "flux-kustomize": "kustomize-controller"},
 			definitions: [][2]string{
@@ -45,6 +51,12 @@ func servers() []server {
 			duration: "five minutes",
 		},
 		{name: "jaeger", programs: map[string]string{"jaeger": "jaeger"}, duration: "four minutes"},
+		{
+			name:        "kruise",
+			programs:    map[string]string{"kruise": "kruise"},
+			definitions: [][2]string{{"github.com/openkruise/kruise", "config/crd/bases"}},
+			duration:    "six minutes",
+		},
 		{name: "metrics-server", programs: map[string]string{"metrics-server": "metrics-server"}, duration: "two minutes"},
 		{
 			name:        "olm",
@@ -137,13 +149,16 @@ func certManager(hack string) (build.Artifact, error) {
 	}, nil
 }
 
-// copyDefinitions copies the CRDs from a folder of a module that the module in a folder requires.
+// copyDefinitions copies the CRDs from a folder of a module that the module in a folder requires. source is the folder, or a pattern of files in it.
 func copyDefinitions(ctx context.Context, module, required, source, target string) error {
 	folder, err := moduleFolder(ctx, module, required)
 	if err != nil {
 		return err
 	}
-	return files.Copy(filepath.Join(folder, filepath.FromSlash(source), "*.yaml"), target)
+	if filepath.Ext(source) == "" {
+		source += "/*.yaml"
+	}
+	return files.Copy(filepath.Join(folder, filepath.FromSlash(source)), target)
 }
 
 // CertManager builds cert-manager and returns the folder with its image and definitions.

@@ -30,7 +30,7 @@ func TestServersAreTheDefaultVersions(t *testing.T) {
 
 func TestUnknownServer(t *testing.T) {
 	_, err := Builder{}.Server(t.Context(), "grafana")
-	if err == nil || !strings.Contains(err.Error(), "the servers are approver-policy, flux, jaeger, metrics-server, olm, prometheus, prometheus-operator") {
+	if err == nil || !strings.Contains(err.Error(), "the servers are approver-policy, argo-rollouts, flux, jaeger, kruise, metrics-server, olm, prometheus, prometheus-operator") {
 		t.Errorf("error %v, want one that lists the servers", err)
 	}
 }

@@ -56,6 +56,7 @@ func stateOfForeign(o *unstructured.Unstructured) state {
 		}
 		return true
 	}
+	s.unobserved = !observed
 	switch o.GroupVersionKind().GroupKind() {
 	case rolloutKind.GroupKind():
 		// Its pods are restarted without a new template, which would begin a canary of the application.
@@ -63,7 +64,11 @@ func stateOfForeign(o *unstructured.Unstructured) state {
 		if s.podLabels == nil {
 			s.podLabels = textsIn(o, "spec", "selector", "matchLabels") // the template is in another object
 		}
-		s.complete = observed && textIn(o, "status", "phase") == "Healthy" && timeIn(o, "spec", "restartAt").Equal(timeIn(o, "status", "restartedAt"))
+		phase := textIn(o, "status", "phase")
+		if phase == "Paused" {
+			s.held = "its phase is Paused: its sidecars are upgraded when it is Healthy"
+		}
+		s.complete = observed && phase == "Healthy" && timeIn(o, "spec", "restartAt").Equal(timeIn(o, "status", "restartedAt"))
 	case cloneSetKind.GroupKind():
 		s.complete = observed && all("replicas", "updatedReplicas", "availableReplicas")
 		s.onDelete = in(o, "spec", "updateStrategy", "paused") == true || hasPartition(o, "spec", "updateStrategy", "partition") ||

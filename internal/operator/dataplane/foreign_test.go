@@ -258,15 +258,22 @@ func TestForeignWatchesRequestReconciliations(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := foreign(t, rolloutText)
-	plane.foreign.onUpdate(before, foreign(t, rolloutText, "Healthy", "Progressing"))
+	plane.foreign.onUpdate(before, foreign(t, rolloutText, "status: {", "status: {readyReplicas: 2, "))
 	if queue.Len() != 0 {
 		t.Error("a new status requests a reconciliation")
 	}
+	// No pod changes when a paused application goes on, or when an absent controller returns.
+	plane.foreign.onUpdate(foreign(t, rolloutText, "Healthy", "Paused"), before)
+	if queue.Len() != 1 {
+		t.Fatalf("a Rollout that becomes healthy requests %d reconciliations", queue.Len())
+	}
+	request, _ := queue.Get()
+	queue.Done(request)
 	plane.foreign.onUpdate(before, foreign(t, rolloutText, "generation: 4", "generation: 5"))
 	if queue.Len() != 1 {
 		t.Fatalf("an edit requests %d reconciliations", queue.Len())
 	}
-	if request, _ := queue.Get(); request.Name != "osm" {
+	if request, _ = queue.Get(); request.Name != "osm" {
 		t.Errorf("an edit requests %v", request)
 	}
 }
@@ -278,6 +285,27 @@ func TestForeignKindsAreRestartable(t *testing.T) {
 		}
 		if _, found := foreignKind(rollout.Ref{Kind: kind.Kind}); found {
 			t.Errorf("a %s of Kubernetes is taken for one of %s", kind.Kind, kind.Group)
+		}
+	}
+}
+
+// A paused application and one without its controller are not restarted, but their pods are available, so that others need not wait.
+func TestHeldWorkloads(t *testing.T) {
+	for name, c := range map[string]struct {
+		object     *unstructured.Unstructured
+		held       string
+		unobserved bool
+	}{
+		"Rollout":                              {foreign(t, rolloutText), "", false},
+		"Rollout that is paused in its canary": {foreign(t, rolloutText, "Healthy", "Paused"), "its phase is Paused: its sidecars are upgraded when it is Healthy", false},
+		"Rollout that progresses":              {foreign(t, rolloutText, "Healthy", "Progressing"), "", false},
+		"Rollout without its controller":       {foreign(t, rolloutText, `observedGeneration: "4"`, `observedGeneration: "3"`), unobservedText, true},
+		"CloneSet without its controller":      {foreign(t, cloneSetText, "observedGeneration: 4", "observedGeneration: 3"), unobservedText, true},
+		"StatefulSet without its controller":   {foreign(t, kruiseSetText, "observedGeneration: 4", "observedGeneration: 3"), unobservedText, true},
+		"CloneSet with a partition":            {foreign(t, cloneSetText, "0%", "50%"), onDeleteText, false},
+	} {
+		if s := stateOf(c.object); s.heldReason() != c.held || s.unobserved != c.unobserved {
+			t.Errorf("%s: held %q, unobserved %t; want %q, %t", name, s.heldReason(), s.unobserved, c.held, c.unobserved)
 		}
 	}
 }

@@ -170,11 +170,12 @@ func (w *foreignWatches) source() source.Source {
 	})
 }
 
-// onUpdate requests a reconciliation of the mesh of an edited workload.
+// onUpdate requests a reconciliation of the mesh of a workload that was edited, or that its controller has completed. The latter is not always
+// followed by a change of a pod: after a pause of an application, for example.
 func (w *foreignWatches) onUpdate(before, after any) {
 	earlier, isObject := before.(client.Object)
 	workload, isWorkload := after.(client.Object)
-	if !isObject || !isWorkload || !isEdited(earlier, workload) {
+	if !isObject || !isWorkload || !isEdited(earlier, workload) && stateOf(earlier).complete == stateOf(workload).complete {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), syncTimeout)

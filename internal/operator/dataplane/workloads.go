@@ -71,6 +71,9 @@ func (o observation) workloads() []rollout.Workload {
 			w.Running = append(w.Running, sidecar)
 		}
 		w.Ready = w.Ready && ready
+		if !ready {
+			w.Held = ""
+		}
 		if since.After(w.ReadySince) {
 			w.ReadySince = since
 		}
@@ -109,6 +112,9 @@ func (o observation) workload(ref rollout.Ref) rollout.Workload {
 		return w
 	}
 	w.Ready, w.OnDelete = state.complete, state.onDelete
+	if !state.complete {
+		w.Held, w.Unobserved = state.heldReason(), state.unobserved
+	}
 	w.OptedOut = w.OptedOut || state.labels[names.RestartLabel] == restartDisabled
 	w.Restart = parseRestart(state.restart)
 	w.Blocked = o.blockingBudget(ref.Namespace, state.podLabels)
@@ -165,6 +171,10 @@ type state struct {
 	complete bool
 	// onDelete is true when a new pod template does not replace every pod by itself.
 	onDelete bool
+	// unobserved is true if the controller of another project has not observed the latest spec.
+	unobserved bool
+	// held is why the controller of another project waits; empty if it does not.
+	held string
 	// restart is the value of names.RestartAnnotation on the pod template.
 	restart string
 	// rolledOut is when the last rollout completed, if the status holds it.
@@ -199,6 +209,24 @@ func stateOf(object client.Object) state {
 		return stateOfForeign(o)
 	}
 	return s
+}
+
+const (
+	// unobservedText is why a workload is not complete whose controller may be absent.
+	unobservedText = "its controller has not observed its latest change: check whether that controller runs"
+	// onDeleteText is why a workload may stay in the middle of an update.
+	onDeleteText = "it does not replace all its pods by itself"
+)
+
+// heldReason is why a workload may be incomplete though all its pods are ready; empty if there is no such reason.
+func (s state) heldReason() string {
+	switch {
+	case s.unobserved:
+		return unobservedText
+	case s.onDelete:
+		return onDeleteText
+	}
+	return s.held
 }
 
 // rolloutTime is when a Deployment's last rollout completed; zero during a rollout.

@@ -96,7 +96,7 @@ func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, avai
 			return available - 1
 		}
 	case !load.Ready:
-		w.Blocked = append(w.Blocked, Note{load.Ref, "its pods are not all ready: its sidecars are upgraded when they are"})
+		w.Blocked = append(w.Blocked, Note{load.Ref, cmp.Or(load.Held, "its pods are not all ready: its sidecars are upgraded when they are")})
 	case stopped != "":
 		w.requeueAfter(blockedRetry)
 		w.Blocked = append(w.Blocked, Note{load.Ref, stopped})

@@ -193,6 +193,10 @@ type Workload struct {
 	Running []Sidecar
 	// Ready is true when its last rollout is complete and all its pods are ready.
 	Ready bool
+	// Held is why it is not Ready though all its pods are: its controller waits, or is absent. Empty otherwise.
+	Held string
+	// Unobserved is true if its controller has not observed its latest change.
+	Unobserved bool
 	// Restart is the operator's latest restart as recorded in the pod template; zero for none.
 	Restart Restart
 	// ReadySince is when the last of its pods became ready; zero while it is not Ready.
@@ -233,9 +237,27 @@ func (w Workload) isAbsent() bool {
 	return true
 }
 
+// observeTimeout is how long the controller of a workload may need until it observes a restart. After that it counts as absent.
+const observeTimeout = 2 * time.Minute
+
 // isRestarting reports whether the workload was restarted for target and is not ready since.
-func (w Workload) isRestarting(target string) bool {
-	return w.Restart.Revision == target && !w.Ready && w.Ref.Restartable()
+func (w Workload) isRestarting(target string, now time.Time) bool {
+	return w.Restart.Revision == target && !w.Ready && w.Ref.Restartable() && !w.isAbandoned(now)
+}
+
+// isAbandoned reports whether the controller of the workload has not observed its restart in time.
+func (w Workload) isAbandoned(now time.Time) bool {
+	return w.Unobserved && !w.Ready && !now.Before(w.Restart.At.Add(observeTimeout))
+}
+
+// isUnavailable reports whether the workload is being restarted for target, or has pods that are not ready.
+func (w Workload) isUnavailable(target string, now time.Time) bool {
+	return w.isRestarting(target, now) || !w.Ready && w.Held == ""
+}
+
+// notReadyReason is why the workload is not restarted while it is not Ready.
+func (w Workload) notReadyReason() string {
+	return cmp.Or(w.Held, "its pods are not all ready: it is restarted when they are")
 }
 
 // isOutdated reports whether a sidecar of the workload is not of the target revision.

@@ -94,7 +94,7 @@ func NextWave(workloads []Workload, target string, limits Limits, now time.Time)
 		if ok {
 			inPlace[w.Ref] = plan
 		}
-		if w.isRestarting(target) || plan.isInProgress() {
+		if w.isRestarting(target, now) || plan.isInProgress() {
 			slots--
 		}
 	}
@@ -130,7 +130,7 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 		}
 		if load.Ref.Restartable() && load.Unread == "" || isInPlace {
 			restartable++
-			if !load.Ready || plan.isInProgress() {
+			if load.isUnavailable(target, now) || plan.isInProgress() {
 				unavailable++
 			}
 		}
@@ -161,6 +161,8 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 			}
 		case limits.RejectedRevision != "" && load.Restart.Revision == limits.RejectedRevision && !load.Ready:
 			w.add(&w.Restart, load.Ref)
+		case load.Restart.Revision == target && load.isAbandoned(now):
+			w.Blocked = append(w.Blocked, Note{load.Ref, "it was restarted without effect: " + load.notReadyReason()})
 		case load.Restart.Revision == target && !load.Ready:
 			w.InProgress = append(w.InProgress, load.Ref)
 		case load.Restart.Revision == target && load.Restart.Retry:
@@ -197,7 +199,7 @@ func (w *Wave) choose(outdated []Workload, available int, pause time.Duration) i
 	for _, load := range outdated {
 		switch {
 		case !load.Ready:
-			w.Blocked = append(w.Blocked, Note{load.Ref, "its pods are not all ready: it is restarted when they are"})
+			w.Blocked = append(w.Blocked, Note{load.Ref, load.notReadyReason()})
 		case load.Blocked != "":
 			// No event tells when a budget changes.
 			w.requeueAfter(blockedRetry)
