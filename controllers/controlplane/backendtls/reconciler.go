@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
@@ -23,6 +25,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
@@ -49,18 +52,7 @@ type Reconciler struct {
 
 // Reconcile reads the ConfigMaps and writes changed status. It must not run concurrently.
 func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
-	mesh := catalog.New()
-	mesh.Apply([]catalog.Change{catalog.Set(&catalog.Settings{Namespace: r.Namespace})})
-	if err := r.readNamespaces(ctx, mesh); err != nil {
-		return ctrl.Result{}, err
-	}
-	if _, err := list(ctx, r.Client, kinds.Egress, mesh, ingest.Egress); err != nil {
-		return ctrl.Result{}, err
-	}
-	if _, err := list(ctx, r.Client, kinds.ExtensionService, mesh, ingest.ExtensionService); err != nil {
-		return ctrl.Result{}, err
-	}
-	policies, err := list(ctx, r.Client, kinds.BackendTLSPolicy, mesh, ingest.BackendTLSPolicy)
+	mesh, policies, err := r.read(ctx)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -76,6 +68,68 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 		return ctrl.Result{}, failed
 	}
 	return ctrl.Result{RequeueAfter: secrets.ReadInterval}, nil
+}
+
+// read returns what decides about the policies, and their objects.
+func (r *Reconciler) read(ctx context.Context) (*catalog.Catalog, []unstructured.Unstructured, error) {
+	mesh := catalog.New()
+	for _, read := range []func() error{
+		func() error { return r.readSettings(ctx, mesh) },
+		func() error { return r.readNamespaces(ctx, mesh) },
+		func() error { _, err := list(ctx, r.Client, kinds.Egress, mesh, ingest.Egress); return err },
+		func() error { _, err := list(ctx, r.Client, kinds.ExtensionService, mesh, ingest.ExtensionService); return err },
+		func() error {
+			_, err := list(ctx, r.Client, kinds.UpstreamTrafficSetting, mesh, ingest.UpstreamTrafficSetting)
+			return err
+		},
+	} {
+		if err := read(); err != nil {
+			return nil, nil, err
+		}
+	}
+	policies, err := list(ctx, r.Client, kinds.BackendTLSPolicy, mesh, ingest.BackendTLSPolicy)
+	if err != nil {
+		return nil, nil, err
+	}
+	return mesh, policies, r.readServices(ctx, mesh)
+}
+
+// readSettings reads the MeshConfig, which names servers of the mesh.
+func (r *Reconciler) readSettings(ctx context.Context, mesh *catalog.Catalog) error {
+	settings, config := &catalog.Settings{Namespace: r.Namespace}, &configv1alpha2.MeshConfig{}
+	switch err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: names.MeshConfig}, config); {
+	case err == nil:
+		settings, _ = ingest.MeshConfig(config)
+	case !apierrors.IsNotFound(err):
+		return err
+	}
+	mesh.Apply([]catalog.Change{catalog.Set(settings)})
+	return nil
+}
+
+// readServices reads the Services of policies that are servers of the mesh. They have the names of ports.
+func (r *Reconciler) readServices(ctx context.Context, mesh *catalog.Catalog) error {
+	v := mesh.View()
+	var services []catalog.Change
+	for _, policy := range v.BackendTLSPolicies() {
+		for _, target := range policy.Targets {
+			name := catalog.Name{Namespace: policy.Name.Namespace, Name: target.Name}
+			if !target.IsService() || len(v.ServersAt(name)) == 0 {
+				continue
+			}
+			service := &corev1.Service{}
+			if err := r.Client.Get(ctx, client.ObjectKey(name), service); client.IgnoreNotFound(err) != nil {
+				return err
+			} else if err != nil {
+				continue
+			}
+			if entry, _ := ingest.Service(service); entry != nil {
+				services = append(services, catalog.Set(entry))
+			}
+		}
+	}
+	mesh.Apply(services)
+	return nil
 }
 
 func (r *Reconciler) readNamespaces(ctx context.Context, mesh *catalog.Catalog) error {
@@ -112,7 +166,7 @@ func list[E interface {
 // Setup adds the controller to mgr once the cluster defines its kinds.
 func (r *Reconciler) Setup(mgr manager.Manager, definitions *traffic.Definitions) error {
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		return definitions.WhenDefined(ctx, func() error { return r.add(mgr) }, kinds.Egress, kinds.ExtensionService, kinds.BackendTLSPolicy)
+		return definitions.WhenDefined(ctx, func() error { return r.add(mgr) }, kinds.Egress, kinds.ExtensionService, kinds.UpstreamTrafficSetting, kinds.BackendTLSPolicy)
 	}))
 }
 
@@ -122,7 +176,9 @@ func (r *Reconciler) add(mgr manager.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("backend-tls").WithOptions(backoff.Options(1)).
 		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.Or[client.Object](predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		Watches(kinds.Object(kinds.Egress), all, specs).
+		Watches(&configv1alpha2.MeshConfig{}, all, specs).
 		Watches(kinds.Object(kinds.ExtensionService), all, specs).
+		Watches(kinds.Object(kinds.UpstreamTrafficSetting), all, specs).
 		Watches(kinds.Object(kinds.BackendTLSPolicy), all, specs).
 		WatchesRawSource(source.Channel(r.RejectedPolicies(kinds.BackendTLSPolicy), all)).
 		Complete(r)

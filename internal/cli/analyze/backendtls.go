@@ -21,8 +21,11 @@ func (a *analysis) backendTLSPolicies() {
 		s := a.subject(catalog.KindBackendTLSPolicy, policy.Name)
 		for _, target := range gateway.BackendTLSStatus(a.view, policy) {
 			kind, name := catalog.KindEgress, catalog.Name{Namespace: policy.Name.Namespace, Name: target.Target.Name}
-			if target.Target.IsExtensionService() {
+			switch {
+			case target.Target.IsExtensionService():
 				kind = catalog.KindExtensionService
+			case target.Target.IsService():
+				kind = catalog.KindService
 			}
 			isElsewhere := target.Accepted.Reason == string(gatewayv1.PolicyReasonTargetNotFound) && !a.missing(kind, name)
 			if !target.Accepted.OK && !isElsewhere {

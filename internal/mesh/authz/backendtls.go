@@ -35,8 +35,33 @@ func backendTLS(v *catalog.View, policy *catalog.BackendTLSPolicy) *BackendTLS {
 }
 
 // ServerTLS returns how connections to an ExtensionService are encrypted; nil if they are not. Nobody may change the result.
-func ServerTLS(v *catalog.View, service catalog.Name) *BackendTLS {
-	policy := v.BackendTLSOfServer(service)
+func ServerTLS(v *catalog.View, service *catalog.ExtensionService) *BackendTLS {
+	return encryptedBy(v, ServerPolicy(v, service))
+}
+
+// ServerPolicy returns the policy by which connections to an ExtensionService are encrypted; nil for none. One for the ExtensionService precedes one for the Service that
+// it names.
+func ServerPolicy(v *catalog.View, service *catalog.ExtensionService) *catalog.BackendTLSPolicy {
+	if policy := v.BackendTLSOfServer(service.Name); policy != nil {
+		return policy
+	}
+	return HostPolicy(v, service.Address, service.Port)
+}
+
+// HostTLS returns how connections to another server of the mesh are encrypted; nil if they are not. Nobody may change the result.
+func HostTLS(v *catalog.View, host string, port uint16) *BackendTLS {
+	return encryptedBy(v, HostPolicy(v, host, port))
+}
+
+// HostPolicy returns the policy for the Service with a DNS name; nil for none.
+func HostPolicy(v *catalog.View, host string, port uint16) *catalog.BackendTLSPolicy {
+	if service, known := catalog.ServiceOfHost(host); known {
+		return v.BackendTLSOfService(service, port)
+	}
+	return nil
+}
+
+func encryptedBy(v *catalog.View, policy *catalog.BackendTLSPolicy) *BackendTLS {
 	if policy == nil {
 		return nil
 	}

@@ -46,6 +46,9 @@ func (t PolicyTarget) IsExtensionService() bool {
 	return t.Group == ConfigGroup && t.Kind == string(KindExtensionService)
 }
 
+// IsService reports whether the target is a Service. Only Services that are servers of the mesh matter: of traces, rate limits or authorization.
+func (t PolicyTarget) IsService() bool { return t.Group == "" && t.Kind == string(KindService) }
+
 // dep returns the dependency of what is encrypted because of the target; false for a target of another kind.
 func (t PolicyTarget) dep(namespace string) (Dep, bool) {
 	name := Name{namespace, t.Name}
@@ -54,6 +57,8 @@ func (t PolicyTarget) dep(namespace string) (Dep, bool) {
 		return Dep{DepBackendTLS, name}, true
 	case t.IsExtensionService():
 		return Dep{DepServerTLS, name}, true
+	case t.IsService():
+		return Dep{DepServiceTLS, name}, true
 	}
 	return Dep{}, false
 }
@@ -90,11 +95,48 @@ func (v *View) BackendTLSOfServer(service Name) *BackendTLSPolicy {
 	return v.oldestBackendTLS(Dep{DepServerTLS, service})
 }
 
+// BackendTLSOfService returns the policy that decides how connections to a port of a Service are encrypted, if the Service is a server of the mesh; nil for none. A policy
+// for the name of the port precedes those for the whole Service. Policies of namespaces outside the mesh do not count.
+func (v *View) BackendTLSOfService(service Name, port uint16) *BackendTLSPolicy {
+	dep := Dep{DepServiceTLS, service}
+	if !v.HasBackendTLS(service.Namespace) {
+		v.deps[dep] = struct{}{}
+		return nil
+	}
+	section := v.portName(service, port)
+	if policy := v.oldestBackendTLSAmong(dep, func(p *BackendTLSPolicy) bool { return section != "" && p.targetsSection(service.Name, section) }); policy != nil {
+		return policy
+	}
+	return v.oldestBackendTLSAmong(dep, func(p *BackendTLSPolicy) bool { return p.targetsSection(service.Name, "") })
+}
+
+// portName returns the name of a port of a Service, which need not be part of the mesh; empty without one.
+func (v *View) portName(name Name, number uint16) string {
+	v.deps.add(DepService, name)
+	if service, found := get[*Service](v.catalog, KindService, name); found {
+		for _, port := range service.Ports {
+			if port.Number == number {
+				return port.Name
+			}
+		}
+	}
+	return ""
+}
+
+func (p *BackendTLSPolicy) targetsSection(service, section string) bool {
+	return slices.ContainsFunc(p.Targets, func(t PolicyTarget) bool { return t.IsService() && t.Name == service && t.Section == section })
+}
+
 // oldestBackendTLS returns the policy that applies to a target; nil for none. A policy that the view excludes has a problem: without it, requests would be
 // sent in plaintext.
 func (v *View) oldestBackendTLS(dep Dep) *BackendTLSPolicy {
+	return v.oldestBackendTLSAmong(dep, func(*BackendTLSPolicy) bool { return true })
+}
+
+// oldestBackendTLSAmong is oldestBackendTLS for some of the policies.
+func (v *View) oldestBackendTLSAmong(dep Dep, isAbout func(*BackendTLSPolicy) bool) *BackendTLSPolicy {
 	v.deps[dep] = struct{}{}
-	policies := sorted[*BackendTLSPolicy](v.catalog, KindBackendTLSPolicy, dep)
+	policies := slices.DeleteFunc(sorted[*BackendTLSPolicy](v.catalog, KindBackendTLSPolicy, dep), func(p *BackendTLSPolicy) bool { return !isAbout(p) })
 	if len(policies) == 0 {
 		return nil
 	}
@@ -131,7 +173,7 @@ func (v *View) BackendAuthorities(name Name) *BackendAuthorities {
 	return authorities
 }
 
-// HasBackendTLS reports whether the policies of a namespace apply: one of the mesh, or that of the control plane, whose ExtensionServices all namespaces use.
+// HasBackendTLS reports whether the policies of a namespace apply: one of the mesh, or that of the control plane, whose servers all namespaces use.
 func (v *View) HasBackendTLS(namespace string) bool {
 	return v.InMesh(namespace) || namespace == v.Settings().Namespace
 }

@@ -86,6 +86,8 @@ const (
 	DepBackendTLS
 	// DepServerTLS: the BackendTLSPolicies of an ExtensionService. Name is the ExtensionService's.
 	DepServerTLS
+	// DepServiceTLS: the BackendTLSPolicies of a Service. Name is the Service's.
+	DepServiceTLS
 	// DepBackendAuthorities: a ConfigMap with authorities of servers, existing or not.
 	DepBackendAuthorities
 	// DepNamespaceLabels: the labels of all namespaces. No name.

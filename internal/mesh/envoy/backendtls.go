@@ -29,7 +29,7 @@ func encryptedCluster(s *scope.Scope, port uint16, host authz.EgressHost) *clust
 	return withEgressSettings(out, true, s.EgressUpstreams[host.Setting])
 }
 
-// toServerTLS encrypts connections to an ExtensionService. The authorities are part of the cluster, because gateways, which have no SDS secrets of a namespace, use
+// toServerTLS encrypts connections to a server of the mesh. The authorities are part of the cluster, because gateways, which have no SDS secrets of a namespace, use
 // such servers too.
 func toServerTLS(tls *authz.BackendTLS, http1 bool) *corev3.TransportSocket {
 	validation := &tlsv3.CertificateValidationContext{TrustedCa: &corev3.DataSource{Specifier: &corev3.DataSource_InlineBytes{InlineBytes: tls.AuthoritiesPEM}}}

@@ -79,7 +79,7 @@ func extAuthzClusters(s *scope.Scope) []*clusterv3.Cluster {
 	}
 	out := emptyCluster(ConfiguredAuthorizationCluster)
 	if server.Address != "" && server.Port != 0 {
-		out = serverCluster(s, ConfiguredAuthorizationCluster, server.Address, server.Port)
+		out = configuredCluster(s, ConfiguredAuthorizationCluster, server.Address, server.Port, false)
 	}
 	out.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
 	return []*clusterv3.Cluster{out}

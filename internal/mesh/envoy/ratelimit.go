@@ -189,7 +189,7 @@ func rateLimitService(limit catalog.GlobalLimit) *ratelimitv3.RateLimitServiceCo
 func rateLimitClusters(s *scope.Scope, inbound []inboundPort) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
 	add := func(limit catalog.GlobalLimit) {
-		c := serverCluster(s, RateLimitCluster(limit), limit.Address, limit.Port)
+		c := configuredCluster(s, RateLimitCluster(limit), limit.Address, limit.Port, false)
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
 		out = append(out, c)
 	}

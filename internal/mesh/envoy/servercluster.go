@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -32,6 +33,20 @@ const (
 func serverCluster(s *scope.Scope, name, host string, port uint16) *clusterv3.Cluster {
 	out := hostCluster(s, name, host, port)
 	out.UpstreamBindConfig = message.UserTimeout(serverTimeout)
+	return out
+}
+
+// configuredCluster is serverCluster for a server that is no ExtensionService. If connections to it cannot be encrypted as the BackendTLSPolicy of its Service demands, it
+// has no endpoint.
+func configuredCluster(s *scope.Scope, name, host string, port uint16, http1 bool) *clusterv3.Cluster {
+	tls := s.HostTLS[catalog.Server{Host: host, Port: port}]
+	if tls != nil && tls.Unusable {
+		return emptyCluster(name)
+	}
+	out := serverCluster(s, name, host, port)
+	if tls != nil {
+		out.TransportSocket = toServerTLS(tls, http1)
+	}
 	return out
 }
 

@@ -107,7 +107,7 @@ func tracingClusters(s *scope.Scope) []*clusterv3.Cluster {
 	if server == nil {
 		return nil
 	}
-	cluster := serverCluster(s, TracingCluster, server.Address, server.Port)
+	cluster := configuredCluster(s, TracingCluster, server.Address, server.Port, !server.OTLP)
 	if server.OTLP {
 		cluster.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
 	}

@@ -18,16 +18,16 @@ type AncestorStatus struct {
 
 // EffectOf is the effect of a policy that cannot be used on a target.
 func EffectOf(target catalog.PolicyTarget) string {
-	if target.IsExtensionService() {
-		return "Sidecars do not connect to the ExtensionService."
+	if target.IsExtensionService() || target.IsService() {
+		return "Sidecars do not connect to the " + target.Kind + "."
 	}
 	return noRequests
 }
 
 const noRequests = "Requests to the http ports of the Egress get 503."
 
-// BackendTLSStatus returns the status of a policy of the mesh for each target. Targets of other groups have none: a policy for a Service is for another
-// controller, such as an ingress controller in front of the mesh.
+// BackendTLSStatus returns the status of a policy of the mesh for each target. A Service that is no server of the mesh has none: the policy is for another controller,
+// such as an ingress controller in front of the mesh.
 func BackendTLSStatus(v *catalog.View, policy *catalog.BackendTLSPolicy) []AncestorStatus {
 	_, problem := authz.BackendAuthorities(v, policy)
 	resolved := yes(gatewayv1.BackendTLSPolicyReasonResolvedRefs)
@@ -39,7 +39,7 @@ func BackendTLSStatus(v *catalog.View, policy *catalog.BackendTLSPolicy) []Ances
 	}
 	var list []AncestorStatus
 	for _, target := range policy.Targets {
-		if target.Group != catalog.PolicyGroup && target.Group != catalog.ConfigGroup || target.IsEgress() && !v.InMesh(policy.Name.Namespace) {
+		if !concernsMesh(v, policy, target) {
 			continue
 		}
 		accepted := acceptTarget(v, policy, target)
@@ -51,7 +51,18 @@ func BackendTLSStatus(v *catalog.View, policy *catalog.BackendTLSPolicy) []Ances
 	return list
 }
 
-// ServerAuthorities returns the ConfigMaps to which the policies for Egresses and ExtensionServices refer, those of older policies first, and an entry with a problem for
+// concernsMesh reports whether a target of a policy is one of the mesh.
+func concernsMesh(v *catalog.View, policy *catalog.BackendTLSPolicy, target catalog.PolicyTarget) bool {
+	switch {
+	case target.IsEgress():
+		return v.InMesh(policy.Name.Namespace)
+	case target.IsService():
+		return len(v.ServersAt(catalog.Name{Namespace: policy.Name.Namespace, Name: target.Name})) > 0
+	}
+	return target.Group == catalog.PolicyGroup || target.Group == catalog.ConfigGroup
+}
+
+// ServerAuthorities returns the ConfigMaps to which the policies for Egresses, ExtensionServices and Services that are servers of the mesh refer, those of older policies first, and an entry with a problem for
 // each one beyond MaxAuthorities of its namespace.
 func ServerAuthorities(v *catalog.View) (names []catalog.Name, excess map[catalog.Name]*catalog.BackendAuthorities) {
 	excess = map[catalog.Name]*catalog.BackendAuthorities{}
@@ -59,7 +70,9 @@ func ServerAuthorities(v *catalog.View) (names []catalog.Name, excess map[catalo
 	policies := v.BackendTLSPolicies()
 	slices.SortStableFunc(policies, func(a, b *catalog.BackendTLSPolicy) int { return a.Created.Compare(b.Created) })
 	for _, policy := range policies {
-		if !slices.ContainsFunc(policy.Targets, func(t catalog.PolicyTarget) bool { return t.IsEgress() || t.IsExtensionService() }) {
+		if !slices.ContainsFunc(policy.Targets, func(t catalog.PolicyTarget) bool {
+			return t.IsEgress() || t.IsExtensionService() || t.IsService() && concernsMesh(v, policy, t)
+		}) {
 			continue
 		}
 		for _, authorities := range policy.Authorities {
@@ -84,8 +97,10 @@ func acceptTarget(v *catalog.View, policy *catalog.BackendTLSPolicy, target cata
 	switch {
 	case target.IsExtensionService():
 		return acceptServer(v, policy, target)
+	case target.IsService():
+		return acceptServingService(v, policy, target)
 	case !target.IsEgress():
-		return no(gatewayv1.PolicyReasonInvalid, "The mesh applies a BackendTLSPolicy to destinations outside of it, not to a %s: refer to an Egress or an ExtensionService.", target.Kind)
+		return no(gatewayv1.PolicyReasonInvalid, "The mesh applies a BackendTLSPolicy to destinations outside of it, not to a %s: refer to an Egress, an ExtensionService, or a Service that the MeshConfig or a policy names as a server.", target.Kind)
 	}
 	egress := v.Egress(catalog.Name{Namespace: policy.Name.Namespace, Name: target.Name})
 	if egress == nil {
@@ -118,6 +133,30 @@ func acceptServer(v *catalog.View, policy *catalog.BackendTLSPolicy, target cata
 		return no(gatewayv1.PolicyReasonInvalid, "%s %s", policy.Problem, EffectOf(target))
 	}
 	return Verdict{OK: true, Reason: string(gatewayv1.PolicyReasonAccepted), Message: fmt.Sprintf("Sidecars encrypt connections to the ExtensionService %s.", target.Name)}
+}
+
+// acceptServingService is acceptTarget for a Service that is a server of the mesh. It is accepted if it applies to one of the ports.
+func acceptServingService(v *catalog.View, policy *catalog.BackendTLSPolicy, target catalog.PolicyTarget) Verdict {
+	service := catalog.Name{Namespace: policy.Name.Namespace, Name: target.Name}
+	var other *catalog.BackendTLSPolicy
+	applies := false
+	for _, server := range v.ServersAt(service) {
+		applied := v.BackendTLSOfService(service, server.Port)
+		if applied != nil && applied.Name == policy.Name {
+			applies = true
+		} else if applied != nil {
+			other = applied
+		}
+	}
+	switch {
+	case !applies && other != nil:
+		return no(gatewayv1.PolicyReasonConflicted, "The BackendTLSPolicy %s, which is older or names the port, applies to the Service %s: delete one of them.", other.Name.Name, target.Name)
+	case !applies:
+		return no(gatewayv1.PolicyReasonTargetNotFound, "The Service %s has no port %s to which sidecars connect.", target.Name, target.Section)
+	case policy.Problem != "":
+		return no(gatewayv1.PolicyReasonInvalid, "%s %s", policy.Problem, EffectOf(target))
+	}
+	return Verdict{OK: true, Reason: string(gatewayv1.PolicyReasonAccepted), Message: fmt.Sprintf("Sidecars encrypt their own connections to the Service %s, which is a server of the mesh.", target.Name)}
 }
 
 // unresolvedReason is why a policy with an unusable reference is not accepted. It needs each of its ConfigMaps.

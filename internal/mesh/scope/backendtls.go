@@ -34,16 +34,48 @@ func egressAuthorities(ports []authz.EgressPort) []EgressAuthorities {
 	return list
 }
 
-// addServerTLS finds out how connections to the ExtensionServices of the scope are encrypted.
+// addServerTLS finds out how connections to the servers of the scope are encrypted.
 func (s *Scope) addServerTLS(v *catalog.View) {
 	for _, service := range extensionServices(s.AccessLog, s.Authorizations) {
-		if tls := authz.ServerTLS(v, service.Name); tls != nil {
+		if tls := authz.ServerTLS(v, service); tls != nil {
 			if s.ServerTLS == nil {
 				s.ServerTLS = map[string]*authz.BackendTLS{}
 			}
 			s.ServerTLS[service.Name.String()] = tls
 		}
 	}
+	limits := make([]*Limits, 0, len(s.Inbound))
+	for _, in := range s.Inbound {
+		limits = append(limits, in.Limits)
+	}
+	for _, server := range otherServers(s.Tracing, s.ExternalAuthorization, limits) {
+		if tls := authz.HostTLS(v, server.Host, server.Port); tls != nil {
+			if s.HostTLS == nil {
+				s.HostTLS = map[catalog.Server]*authz.BackendTLS{}
+			}
+			s.HostTLS[server] = tls
+		}
+	}
+}
+
+// otherServers are the servers that are no ExtensionServices: those of the MeshConfig, and rate limit services.
+func otherServers(tracing *catalog.Tracing, authorization *catalog.ExternalAuthorization, limits []*Limits) []catalog.Server {
+	var list []catalog.Server
+	if tracing != nil {
+		list = append(list, catalog.Server{tracing.Address, tracing.Port})
+	}
+	if authorization != nil {
+		list = append(list, catalog.Server{authorization.Address, authorization.Port})
+	}
+	for _, l := range limits {
+		if l != nil && l.GlobalRequests != nil {
+			list = append(list, catalog.Server{l.GlobalRequests.Address, l.GlobalRequests.Port})
+		}
+		if l != nil && l.GlobalConnections != nil {
+			list = append(list, catalog.Server{l.GlobalConnections.Address, l.GlobalConnections.Port})
+		}
+	}
+	return list
 }
 
 // extensionServices are the servers of an access log and of ExternalAuthorizations that can be used.
@@ -68,8 +100,16 @@ func HasUnreadAuthorities(v *catalog.View, key Key) bool {
 			return v.BackendAuthorities(catalog.Name{Namespace: policy.Name.Namespace, Name: name}) == nil
 		})
 	}
+	settings := v.Settings()
+	var limits []*Limits
+	for _, service := range parseNames(key.Services) {
+		limits = append(limits, limitsOf(UpstreamSetting(v, service)))
+	}
 	return slices.ContainsFunc(v.EgressesFrom(key.Identity), func(egress *catalog.Egress) bool { return isUnread(v.BackendTLSOf(egress)) }) ||
 		slices.ContainsFunc(extensionServices(AccessLogOf(v, key), authorizations(v, key)), func(s *catalog.ExtensionService) bool {
-			return isUnread(v.BackendTLSOfServer(s.Name))
+			return isUnread(authz.ServerPolicy(v, s))
+		}) ||
+		slices.ContainsFunc(otherServers(settings.Tracing, settings.ExternalAuthorization, limits), func(s catalog.Server) bool {
+			return isUnread(authz.HostPolicy(v, s.Host, s.Port))
 		})
 }

@@ -36,7 +36,7 @@ func (o *oracle) authorizersOf(pod catalog.Name) []reference.Authorizer {
 		if policy := view.Authorization(name); policy != nil {
 			a := reference.Authorizer{FailOpen: policy.FailureModeAllow}
 			if service := view.ExtensionService(name.Namespace, policy.Service); service != nil {
-				tls := authz.ServerTLS(view, service.Name)
+				tls := authz.ServerTLS(view, service)
 				if a.Encrypted = tls != nil; tls == nil || !tls.Unusable {
 					a.Host, a.Port = service.Address, int32(service.Port)
 				}
