@@ -1,0 +1,48 @@
+package catalog
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Server is a server to which sidecars themselves connect, by its DNS name or address.
+type Server struct {
+	Host string
+	Port uint16
+}
+
+func (s Server) compare(other Server) int {
+	return cmp.Or(cmp.Compare(s.Host, other.Host), cmp.Compare(s.Port, other.Port))
+}
+
+// ServersAt returns the servers of the mesh that are ports of a Service, sorted: of traces, logs, authorization and rate limits. It records no dependency.
+func (v *View) ServersAt(service Name) []Server {
+	var list []Server
+	add := func(host string, port uint16) {
+		if name, known := ServiceOfHost(host); known && name == service {
+			list = append(list, Server{host, port})
+		}
+	}
+	for _, entry := range v.catalog.entries {
+		switch e := entry.(type) {
+		case *Settings:
+			if e.Tracing != nil {
+				add(e.Tracing.Address, e.Tracing.Port)
+			}
+			if e.ExternalAuthorization != nil {
+				add(e.ExternalAuthorization.Address, e.ExternalAuthorization.Port)
+			}
+		case *ExtensionService:
+			add(e.Address, e.Port)
+		case *UpstreamTrafficSetting:
+			if limit := e.GlobalConnections; limit != nil {
+				add(limit.Address, limit.Port)
+			}
+			if limit := e.GlobalRequests; limit != nil {
+				add(limit.Address, limit.Port)
+			}
+		}
+	}
+	slices.SortFunc(list, Server.compare)
+	return slices.Compact(list)
+}
