@@ -77,7 +77,10 @@ func (r *Reconciler) read(ctx context.Context) (*catalog.Catalog, []unstructured
 		func() error { return r.readSettings(ctx, mesh) },
 		func() error { return r.readNamespaces(ctx, mesh) },
 		func() error { _, err := list(ctx, r.Client, kinds.Egress, mesh, ingest.Egress); return err },
-		func() error { _, err := list(ctx, r.Client, kinds.ExtensionService, mesh, ingest.ExtensionService); return err },
+		func() error {
+			_, err := list(ctx, r.Client, kinds.ExtensionService, mesh, ingest.ExtensionService)
+			return err
+		},
 		func() error {
 			_, err := list(ctx, r.Client, kinds.UpstreamTrafficSetting, mesh, ingest.UpstreamTrafficSetting)
 			return err

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -50,6 +51,20 @@ func policy(namespace, configMap string) *unstructured.Unstructured {
 	})
 }
 
+func newScheme(t *testing.T) *runtime.Scheme {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := corev1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	scheme.AddKnownTypes(configv1alpha2.GroupVersion, &configv1alpha2.MeshConfig{})
+	for _, kind := range []schema.GroupVersionKind{kinds.Egress, kinds.ExtensionService, kinds.UpstreamTrafficSetting, kinds.BackendTLSPolicy} {
+		scheme.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
+		scheme.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})
+	}
+	return scheme
+}
+
 // conditions returns the reasons in the status of the policy of a namespace.
 func conditions(t *testing.T, c client.Client, namespace string) string {
 	t.Helper()
@@ -74,14 +89,7 @@ func conditions(t *testing.T, c client.Client, namespace string) string {
 // TestBackendTLSPolicies follows a ConfigMap: read for a policy of the mesh only, reported in its status, kept while it cannot be read, and removed with
 // the policy.
 func TestBackendTLSPolicies(t *testing.T) {
-	scheme := runtime.NewScheme()
-	if err := corev1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
-	for _, kind := range []schema.GroupVersionKind{kinds.Egress, kinds.ExtensionService, kinds.BackendTLSPolicy} {
-		scheme.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
-		scheme.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})
-	}
+	scheme := newScheme(t)
 	egress := object(kinds.Egress, "shop", "api", map[string]any{
 		"sources": []any{map[string]any{"kind": "ServiceAccount", "name": "till", "namespace": "shop"}},
 		"hosts":   []any{"api.example.com"}, "ports": []any{map[string]any{"number": int64(80), "protocol": "http"}},
@@ -149,14 +157,7 @@ func TestBackendTLSPolicies(t *testing.T) {
 
 // TestPolicyOfTheMesh checks that a policy for an ExtensionService in the namespace of the control plane, which is no member of the mesh, is read and has a status.
 func TestPolicyOfTheMesh(t *testing.T) {
-	scheme := runtime.NewScheme()
-	if err := corev1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
-	for _, kind := range []schema.GroupVersionKind{kinds.Egress, kinds.ExtensionService, kinds.BackendTLSPolicy} {
-		scheme.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
-		scheme.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})
-	}
+	scheme := newScheme(t)
 	ofServer := policy("osm-system", "ca")
 	target := map[string]any{"group": catalog.ConfigGroup, "kind": "ExtensionService", "name": "opa"}
 	if err := unstructured.SetNestedSlice(ofServer.Object, []any{target}, "spec", "targetRefs"); err != nil {
@@ -177,5 +178,39 @@ func TestPolicyOfTheMesh(t *testing.T) {
 	}
 	if text := conditions(t, c, "osm-system"); text != "ExtensionService opa by gateway.openservicemesh.io/osm: Accepted ResolvedRefs" {
 		t.Errorf("the status is %q", text)
+	}
+}
+
+// TestPolicyOfAService checks that the policy for a Service is read, and has a status, as long as the MeshConfig names the Service as a server.
+func TestPolicyOfAService(t *testing.T) {
+	ofService := policy("osm-system", "ca")
+	target := map[string]any{"group": "", "kind": "Service", "name": "jaeger", "sectionName": "zipkin"}
+	if err := unstructured.SetNestedSlice(ofService.Object, []any{target}, "spec", "targetRefs"); err != nil {
+		t.Fatal(err)
+	}
+	config := &configv1alpha2.MeshConfig{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: names.MeshConfig}}
+	config.Spec.Observability.Tracing = configv1alpha2.TracingSpec{Enable: true, Address: "jaeger.osm-system.svc.cluster.local", Port: 9411, Endpoint: "/api/v2/spans"}
+	c := fake.NewClientBuilder().WithScheme(newScheme(t)).WithStatusSubresource(ofService).WithObjects(
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "osm-system"}}, ofService, config,
+		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "jaeger"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "zipkin", Port: 9411}}}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "ca"}, Data: map[string]string{"ca.crt": string(pki.New(t).RootPEM)}},
+	).Build()
+	got := sink{}
+	r := &Reconciler{
+		Client: c, ConfigMaps: c, Leading: func() bool { return true }, Sink: got, Mesh: "osm", Namespace: "osm-system",
+		Rejected: func(string, string, string) ([]report.Rejection, bool) { return nil, true },
+	}
+	if _, err := r.Reconcile(t.Context(), ctrl.Request{}); err != nil || got["osm-system/ca"] == nil || got["osm-system/ca"].Problem != "" {
+		t.Errorf("entries %v (%v), want the authorities", got, err)
+	}
+	if text := conditions(t, c, "osm-system"); text != "Service jaeger by gateway.openservicemesh.io/osm: Accepted ResolvedRefs" {
+		t.Errorf("the status is %q", text)
+	}
+	config.Spec.Observability.Tracing.Enable = false
+	if err := c.Update(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Reconcile(t.Context(), ctrl.Request{}); err != nil || len(got) != 0 || conditions(t, c, "osm-system") != "" {
+		t.Errorf("without traces, the entries are %v and the status is %q (%v)", got, conditions(t, c, "osm-system"), err)
 	}
 }

@@ -2,7 +2,9 @@ package catalog
 
 import (
 	"cmp"
+	"net"
 	"slices"
+	"strconv"
 )
 
 // Server is a server to which sidecars themselves connect, by its DNS name or address.
@@ -10,6 +12,9 @@ type Server struct {
 	Host string
 	Port uint16
 }
+
+// String is "<host>:<port>".
+func (s Server) String() string { return net.JoinHostPort(s.Host, strconv.Itoa(int(s.Port))) }
 
 func (s Server) compare(other Server) int {
 	return cmp.Or(cmp.Compare(s.Host, other.Host), cmp.Compare(s.Port, other.Port))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
@@ -30,8 +31,10 @@ func complete(t *testing.T, ca *pki.Authority, s *scope.Scope) []envoy.Resource 
 	for i := range s.EgressAuthorities {
 		s.EgressAuthorities[i].PEM = ca.RootPEM
 	}
-	for _, tls := range s.ServerTLS {
-		tls.AuthoritiesPEM = ca.RootPEM
+	for _, servers := range []map[string]*authz.BackendTLS{s.ServerTLS, s.HostTLS} {
+		for _, tls := range servers {
+			tls.AuthoritiesPEM = ca.RootPEM
+		}
 	}
 	return slices.Concat(
 		envoy.Build(s),

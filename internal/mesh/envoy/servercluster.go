@@ -39,7 +39,7 @@ func serverCluster(s *scope.Scope, name, host string, port uint16) *clusterv3.Cl
 // configuredCluster is serverCluster for a server that is no ExtensionService. If connections to it cannot be encrypted as the BackendTLSPolicy of its Service demands, it
 // has no endpoint.
 func configuredCluster(s *scope.Scope, name, host string, port uint16, http1 bool) *clusterv3.Cluster {
-	tls := s.HostTLS[catalog.Server{Host: host, Port: port}]
+	tls := s.HostTLS[catalog.Server{Host: host, Port: port}.String()]
 	if tls != nil && tls.Unusable {
 		return emptyCluster(name)
 	}

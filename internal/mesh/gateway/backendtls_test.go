@@ -28,6 +28,11 @@ func TestBackendTLSStatus(t *testing.T) {
 			p.Targets = []catalog.PolicyTarget{{Group: group, Kind: kind, Name: name}}
 		}
 	}
+	section := func(name string) func(*catalog.BackendTLSPolicy) {
+		return func(p *catalog.BackendTLSPolicy) {
+			p.Targets = []catalog.PolicyTarget{{Kind: "Service", Name: "limits", Section: name}}
+		}
+	}
 	authorities := func(names ...string) func(*catalog.BackendTLSPolicy) {
 		return func(p *catalog.BackendTLSPolicy) { p.Authorities = names }
 	}
@@ -38,7 +43,7 @@ func TestBackendTLSStatus(t *testing.T) {
 		want, contains string
 	}{
 		"in force":       {nil, nil, "true Accepted, true ResolvedRefs", "plain"},
-		"another kind":   {target(catalog.PolicyGroup, "Retry", "plain"), nil, "false Invalid, true ResolvedRefs", "refer to an Egress or an ExtensionService"},
+		"another kind":   {target(catalog.PolicyGroup, "Retry", "plain"), nil, "false Invalid, true ResolvedRefs", "refer to an Egress, an ExtensionService, or a Service"},
 		"no such Egress": {target(catalog.PolicyGroup, "Egress", "none"), nil, "false TargetNotFound, true ResolvedRefs", "none"},
 		"a server":       {target(catalog.ConfigGroup, "ExtensionService", "server"), nil, "true Accepted, true ResolvedRefs", "connections to the ExtensionService server"},
 		"no such server": {target(catalog.ConfigGroup, "ExtensionService", "none"), nil, "false TargetNotFound, true ResolvedRefs", "none"},
@@ -54,6 +59,17 @@ func TestBackendTLSStatus(t *testing.T) {
 			target(catalog.ConfigGroup, "ExtensionService", "server")(p)
 			p.Name.Name, p.Created = "older", time.Unix(0, 0)
 		})}, "false Conflicted, true ResolvedRefs", "older"},
+		"a Service that is a server": {target("", "Service", "limits"), nil, "true Accepted, true ResolvedRefs", "their own connections to the Service limits"},
+		"a port of it":               {section("grpc"), nil, "true Accepted, true ResolvedRefs", "limits"},
+		"another port of it":         {section("http"), nil, "false TargetNotFound, true ResolvedRefs", "no port http"},
+		"a Service and a problem": {func(p *catalog.BackendTLSPolicy) {
+			section("grpc")(p)
+			p.Problem = "It cannot be used."
+		}, nil, "false Invalid, true ResolvedRefs", "do not connect to the Service"},
+		"a newer policy for the port": {target("", "Service", "limits"), []catalog.Entry{policy(func(p *catalog.BackendTLSPolicy) {
+			section("grpc")(p)
+			p.Name.Name, p.Created = "newer", time.Unix(9, 0)
+		})}, "false Conflicted, true ResolvedRefs", "newer"},
 		"an Egress of a gateway":   {target(catalog.PolicyGroup, "Egress", "forwarded"), nil, "false Invalid, true ResolvedRefs", "spec.gateway.tls"},
 		"an older policy":          {nil, []catalog.Entry{older}, "false Conflicted, true ResolvedRefs", "older"},
 		"a problem":                {func(p *catalog.BackendTLSPolicy) { p.Problem = "It cannot be used." }, nil, "false Invalid, true ResolvedRefs", "503"},
@@ -67,6 +83,10 @@ func TestBackendTLSStatus(t *testing.T) {
 		v := meshtest.Apply(append([]catalog.Entry{
 			&catalog.Namespace{Name: "ns", Monitored: true}, p,
 			&catalog.ExtensionService{Name: meshtest.Name("ns", "server")},
+			&catalog.UpstreamTrafficSetting{Kind: catalog.KindUpstreamTrafficSetting, Name: meshtest.Name("ns", "setting"), GlobalConnections: &catalog.GlobalConnectionLimit{
+				GlobalLimit: catalog.GlobalLimit{Address: "limits.ns.svc.cluster.local", Port: 8081},
+			}},
+			&catalog.Service{Name: meshtest.Name("ns", "limits"), Ports: []catalog.Port{{Name: "http", Number: 80}, {Name: "grpc", Number: 8081}}},
 			&catalog.Egress{Name: meshtest.Name("ns", "plain")}, &catalog.Egress{Name: meshtest.Name("ns", "forwarded"), Gateway: &catalog.EgressGateway{}},
 			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "good"), PEM: []byte("certificates")},
 			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "bad"), Problem: "The ConfigMap is empty."},

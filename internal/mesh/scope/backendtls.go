@@ -51,9 +51,9 @@ func (s *Scope) addServerTLS(v *catalog.View) {
 	for _, server := range otherServers(s.Tracing, s.ExternalAuthorization, limits) {
 		if tls := authz.HostTLS(v, server.Host, server.Port); tls != nil {
 			if s.HostTLS == nil {
-				s.HostTLS = map[catalog.Server]*authz.BackendTLS{}
+				s.HostTLS = map[string]*authz.BackendTLS{}
 			}
-			s.HostTLS[server] = tls
+			s.HostTLS[server.String()] = tls
 		}
 	}
 }

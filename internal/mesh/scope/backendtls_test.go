@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -83,5 +84,62 @@ func TestServerTLS(t *testing.T) {
 		if got := scope.HasUnreadAuthorities(v, sidecar); got != (content == "unread") {
 			t.Errorf("%s: unread authorities are %t", content, got)
 		}
+	}
+}
+
+// TestHostTLS checks that the policy of a Service encrypts what sidecars and gateways send to it as a server of the mesh, by whichever object it is named, and that a
+// policy outside the mesh does not.
+func TestHostTLS(t *testing.T) {
+	pod := meshtest.Pod("ns", "web", "web", "web", "10.0.0.1")
+	service := meshtest.Service("ns", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	policy := func(namespace, service, section string) *catalog.BackendTLSPolicy {
+		return &catalog.BackendTLSPolicy{
+			Name: meshtest.Name(namespace, service+section), Hostname: service + section, Authorities: []string{"ca"},
+			Targets: []catalog.PolicyTarget{{Kind: "Service", Name: service, Section: section}},
+		}
+	}
+	entries := []catalog.Entry{
+		&catalog.Settings{
+			Namespace: "osm-system", Tracing: &catalog.Tracing{Address: "jaeger.osm-system.svc.cluster.local", Port: 9411},
+			ExternalAuthorization: &catalog.ExternalAuthorization{Address: "opa.outside.svc", Port: 9191},
+		},
+		&catalog.Namespace{Name: "ns", Monitored: true}, &catalog.Namespace{Name: "outside"}, pod, service, meshtest.Slice(service.Name, pod),
+		&catalog.UpstreamTrafficSetting{
+			Kind: catalog.KindUpstreamTrafficSetting, Name: meshtest.Name("ns", "web"), Service: service.Name,
+			GlobalRequests: &catalog.GlobalRequestLimit{GlobalLimit: catalog.GlobalLimit{Address: "limits.ns.svc", Port: 8081}},
+		},
+		&catalog.Service{Name: meshtest.Name("ns", "limits"), Ports: []catalog.Port{{Name: "grpc", Number: 8081}}},
+		&catalog.ExtensionService{Name: meshtest.Name("ns", "collector"), Address: "otel.ns.svc", Port: 4317},
+		&catalog.Telemetry{Name: meshtest.Name("ns", "logs"), Export: meshtest.Name("ns", "collector")},
+		policy("osm-system", "jaeger", ""), policy("outside", "opa", ""), policy("ns", "limits", ""), policy("ns", "limits", "grpc"), policy("ns", "limits", "http"), policy("ns", "otel", ""),
+		&catalog.BackendAuthorities{Name: meshtest.Name("osm-system", "ca"), PEM: []byte("certificates")},
+	}
+	sidecar := scope.Key{Identity: pod.Identity(), Services: "ns/web", Telemetry: meshtest.Name("ns", "logs")}
+	v := meshtest.Apply(entries...).View()
+	if !scope.HasUnreadAuthorities(v, sidecar) {
+		t.Error("the sidecar does not wait for the authorities of the rate limit service")
+	}
+	entries = append(entries, &catalog.BackendAuthorities{Name: meshtest.Name("ns", "ca"), PEM: []byte("certificates")})
+	v = meshtest.Apply(entries...).View()
+	if scope.HasUnreadAuthorities(v, sidecar) {
+		t.Error("the sidecar waits for authorities that were read")
+	}
+	encrypted := func(s *scope.Scope) []string {
+		var list []string
+		for _, servers := range []map[string]*authz.BackendTLS{s.HostTLS, s.ServerTLS} {
+			for server, tls := range servers {
+				list = append(list, server+" "+tls.ServerName)
+			}
+		}
+		slices.Sort(list)
+		return list
+	}
+	want := []string{"jaeger.osm-system.svc.cluster.local:9411 jaeger", "limits.ns.svc:8081 limitsgrpc", "ns/collector otel"}
+	if got := encrypted(scope.Build(v, "cluster.local", sidecar)); !slices.Equal(got, want) {
+		t.Errorf("the sidecar encrypts %v, want %v", got, want)
+	}
+	gateway := scope.Key{Identity: meshtest.SA("osm-system", "gateway"), Proxy: scope.ProxyIngressGateway}
+	if got := encrypted(scope.Build(v, "cluster.local", gateway)); !slices.Equal(got, want[:1]) {
+		t.Errorf("the gateway encrypts %v, want %v", got, want[:1])
 	}
 }

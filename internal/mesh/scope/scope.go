@@ -87,8 +87,8 @@ type Common struct {
 	ServerIPs map[string]netip.Addr
 	// ServerTLS is how connections to ExtensionServices are encrypted, by their names, "<namespace>/<name>". Connections to others are not.
 	ServerTLS map[string]*authz.BackendTLS
-	// HostTLS is how connections to other servers of the mesh are encrypted.
-	HostTLS map[catalog.Server]*authz.BackendTLS
+	// HostTLS is how connections to other servers of the mesh are encrypted, by their hosts and ports, "<host>:<port>".
+	HostTLS map[string]*authz.BackendTLS
 	// Limited are the policies that are not complete because of authz.MaxRoutes, sorted. Those of shared destinations are not included.
 	Limited []catalog.Ref
 	// Clusters are the destinations in the mesh, each once.

@@ -53,6 +53,41 @@ func serveSecureAuthorizers(t *testing.T, pod *pods.Pod, authority *pki.Authorit
 	return a, asked
 }
 
+// TestConfiguredServerWithTLS checks that sidecars ask the authorization server of the MeshConfig over TLS if the policy of its Service demands it, and do not ask one with
+// the certificate of another authority.
+func TestConfiguredServerWithTLS(t *testing.T) {
+	s, authority := newShop(t), pki.New(t)
+	outside := s.network.Bare(t)
+	server, _ := serveSecureAuthorizers(t, outside, authority)
+	for _, test := range []struct {
+		name, want  string
+		tls         *authz.BackendTLS
+		mustBeAsked bool
+	}{
+		{"verified", "200 ", &authz.BackendTLS{ServerName: "api.example.com", Names: []catalog.SubjectAltName{{Name: "api.example.com"}}, AuthoritiesPEM: authority.RootPEM}, true},
+		{"another authority", "503 ", &authz.BackendTLS{ServerName: "api.example.com", Names: []catalog.SubjectAltName{{Name: "api.example.com"}}, AuthoritiesPEM: pki.New(t).RootPEM}, false},
+		{"unusable", "503 ", &authz.BackendTLS{Unusable: true}, false},
+	} {
+		own := s.serverScope()
+		address := catalog.Server{Host: outside.IP.String(), Port: secureAuthorizerPort}
+		own.ExternalAuthorization = &catalog.ExternalAuthorization{Address: address.Host, Port: address.Port, Timeout: time.Second}
+		own.HostTLS = map[string]*authz.BackendTLS{address.String(): test.tls}
+		s.configure(t, s.clientScope(), own)
+		ask := func() string {
+			answer := s.client.Get(t, "http://"+webIP.String()+"/books/1")
+			return fmt.Sprintf("%d %s", answer.Status, answer.Body)
+		}
+		eventually.True(t, 10*time.Second, test.name+": the request gets "+test.want, func() bool { return strings.HasPrefix(ask(), test.want) })
+		before := server.asked.Load()
+		if got := ask(); !strings.HasPrefix(got, test.want) {
+			t.Errorf("%s: the request gets %q", test.name, got)
+		}
+		if asked := server.asked.Load() > before; asked != test.mustBeAsked {
+			t.Errorf("%s: the server is asked: %t", test.name, asked)
+		}
+	}
+}
+
 // TestAuthorizationServersWithTLS checks that sidecars ask a server over TLS, and that one with the certificate of another authority, or with another name, is not
 // asked. With a policy that cannot be used, sidecars do not connect.
 func TestAuthorizationServersWithTLS(t *testing.T) {

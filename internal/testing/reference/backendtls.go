@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 )
 
@@ -40,15 +41,49 @@ func targets(policy *gatewayv1.BackendTLSPolicy, e policyv1alpha1.Egress) bool {
 	})
 }
 
-// encryptingServer returns the policy by which connections to an ExtensionService must be encrypted: the oldest one about it. It is nil for none.
-func (c *Cluster) encryptingServer(namespace, name string) *gatewayv1.BackendTLSPolicy {
+// encryptingServer returns the policy by which connections to an ExtensionService must be encrypted: the oldest one about it, or else that about its Service. It is nil for
+// none.
+func (c *Cluster) encryptingServer(service configv1alpha2.ExtensionService) *gatewayv1.BackendTLSPolicy {
+	policy := c.oldestTLS(service.Namespace, func(ref gatewayv1.LocalPolicyTargetReferenceWithSectionName) bool {
+		return ref.Group == "config.openservicemesh.io" && ref.Kind == "ExtensionService" && string(ref.Name) == service.Name
+	})
+	if policy == nil {
+		policy = c.encryptingHost(service.Spec.Host, service.Spec.Port)
+	}
+	return policy
+}
+
+// encryptingHost returns the policy by which connections to a port of a Service must be encrypted: one about the name of the port, or else one about the whole Service. A
+// host with another form has none.
+func (c *Cluster) encryptingHost(host string, port int32) *gatewayv1.BackendTLSPolicy {
+	parts := strings.Split(strings.TrimSuffix(host, ".cluster.local"), ".")
+	if len(parts) != 3 || parts[2] != "svc" {
+		return nil
+	}
+	about := func(section string) *gatewayv1.BackendTLSPolicy {
+		return c.oldestTLS(parts[1], func(ref gatewayv1.LocalPolicyTargetReferenceWithSectionName) bool {
+			named := ref.SectionName == nil && section == "" || ref.SectionName != nil && string(*ref.SectionName) == section
+			return ref.Group == "" && ref.Kind == "Service" && string(ref.Name) == parts[0] && named
+		})
+	}
+	for _, service := range c.Services {
+		for _, p := range service.Spec.Ports {
+			if service.Namespace == parts[1] && service.Name == parts[0] && p.Port == port && p.Name != "" {
+				if policy := about(p.Name); policy != nil {
+					return policy
+				}
+			}
+		}
+	}
+	return about("")
+}
+
+// oldestTLS returns the oldest policy of a namespace with some target; nil for none.
+func (c *Cluster) oldestTLS(namespace string, isTarget func(gatewayv1.LocalPolicyTargetReferenceWithSectionName) bool) *gatewayv1.BackendTLSPolicy {
 	var oldest *gatewayv1.BackendTLSPolicy
 	for i := range c.BackendTLSPolicies {
 		policy := &c.BackendTLSPolicies[i]
-		isAboutServer := func(ref gatewayv1.LocalPolicyTargetReferenceWithSectionName) bool {
-			return ref.Group == "config.openservicemesh.io" && ref.Kind == "ExtensionService" && string(ref.Name) == name
-		}
-		if policy.Namespace != namespace || !slices.ContainsFunc(policy.Spec.TargetRefs, isAboutServer) {
+		if policy.Namespace != namespace || !slices.ContainsFunc(policy.Spec.TargetRefs, isTarget) {
 			continue
 		}
 		if oldest == nil || cmp.Or(policy.CreationTimestamp.Compare(oldest.CreationTimestamp.Time), cmp.Compare(policy.Name, oldest.Name)) < 0 {

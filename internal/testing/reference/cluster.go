@@ -35,7 +35,7 @@ type Cluster struct {
 	ReferenceGrants  []gatewayv1beta1.ReferenceGrant
 	Egresses         []policyv1alpha1.Egress
 	IngressBackends  []policyv1alpha1.IngressBackend
-	// BackendTLSPolicies have Egresses and ExtensionServices as targets, and ConfigMaps have their authorities.
+	// BackendTLSPolicies have Egresses, ExtensionServices and Services as targets, and ConfigMaps have their authorities.
 	BackendTLSPolicies []gatewayv1.BackendTLSPolicy
 	ConfigMaps         []corev1.ConfigMap
 	// ExternalAuthorizations refer to ExtensionServices.

@@ -307,7 +307,12 @@ type Authorizer struct {
 func (c *Cluster) Authorizers(pod types.NamespacedName) []Authorizer {
 	var list []Authorizer
 	if config := c.MeshConfig.Spec.Traffic.InboundExternalAuthorization; config.Enable {
-		list = append(list, Authorizer{Host: config.Address, Port: int32(config.Port), FailOpen: config.FailureModeAllow})
+		a := Authorizer{FailOpen: config.FailureModeAllow}
+		policy := c.encryptingHost(config.Address, int32(config.Port))
+		if a.Encrypted = policy != nil; policy == nil || c.isUsable(policy) {
+			a.Host, a.Port = config.Address, int32(config.Port)
+		}
+		list = append(list, a)
 	}
 	for _, namespace := range []string{c.MeshConfig.Namespace, pod.Namespace} {
 		if policy := c.authorizationIn(namespace, c.labels(pod)); policy != nil {
@@ -360,7 +365,7 @@ func (c *Cluster) authorizerOf(policy *policyv1alpha1.ExternalAuthorization) Aut
 	namespace := cmp.Or(ref.Namespace, policy.Namespace)
 	for _, service := range c.ExtensionServices {
 		if service.Namespace == namespace && service.Name == ref.Name && (namespace == policy.Namespace || namespace == c.MeshConfig.Namespace) {
-			policy := c.encryptingServer(service.Namespace, service.Name)
+			policy := c.encryptingServer(service)
 			if a.Encrypted = policy != nil; policy == nil || c.isUsable(policy) {
 				a.Host, a.Port = service.Spec.Host, service.Spec.Port
 			}

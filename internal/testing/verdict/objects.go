@@ -157,9 +157,13 @@ func backendTLSObject(p *catalog.BackendTLSPolicy) gatewayv1.BackendTLSPolicy {
 	object := gatewayv1.BackendTLSPolicy{ObjectMeta: objects.Meta(p.Name)}
 	object.CreationTimestamp = metav1.NewTime(p.Created)
 	for _, target := range p.Targets {
-		object.Spec.TargetRefs = append(object.Spec.TargetRefs, gatewayv1.LocalPolicyTargetReferenceWithSectionName{LocalPolicyTargetReference: gatewayv1.LocalPolicyTargetReference{
+		ref := gatewayv1.LocalPolicyTargetReferenceWithSectionName{LocalPolicyTargetReference: gatewayv1.LocalPolicyTargetReference{
 			Group: gatewayv1.Group(target.Group), Kind: gatewayv1.Kind(target.Kind), Name: gatewayv1.ObjectName(target.Name),
-		}})
+		}}
+		if target.Section != "" {
+			ref.SectionName = ptr.To(gatewayv1.SectionName(target.Section))
+		}
+		object.Spec.TargetRefs = append(object.Spec.TargetRefs, ref)
 	}
 	for _, name := range p.Authorities {
 		object.Spec.Validation.CACertificateRefs = append(object.Spec.Validation.CACertificateRefs, gatewayv1.LocalObjectReference{Kind: "ConfigMap", Name: gatewayv1.ObjectName(name)})

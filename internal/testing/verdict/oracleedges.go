@@ -29,7 +29,11 @@ func (o *oracle) authorizersOf(pod catalog.Name) []reference.Authorizer {
 	var list []reference.Authorizer
 	view := o.catalog.View()
 	if server := view.Settings().ExternalAuthorization; server != nil {
-		list = append(list, reference.Authorizer{Host: server.Address, Port: int32(server.Port), FailOpen: server.FailureModeAllow})
+		tls, a := authz.HostTLS(view, server.Address, server.Port), reference.Authorizer{FailOpen: server.FailureModeAllow}
+		if a.Encrypted = tls != nil; tls == nil || !tls.Unusable {
+			a.Host, a.Port = server.Address, int32(server.Port)
+		}
+		list = append(list, a)
 	}
 	own, mesh := view.AuthorizationsOf(view.Pod(pod))
 	for _, name := range []catalog.Name{mesh, own} {

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -17,9 +18,17 @@ func TestServersOverTLS_Agrees(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var changes []catalog.Change
 		add := func(entry catalog.Entry) { changes = append(changes, catalog.Set(entry)) }
-		add(&catalog.Settings{Namespace: meshNamespace})
+		host := func(label string) string {
+			return rapid.SampledFrom([]string{"192.0.2.1", "server.a.svc", "server.a.svc.cluster.local", "server." + meshNamespace + ".svc"}).Draw(t, label)
+		}
+		settings := &catalog.Settings{Namespace: meshNamespace}
+		if rapid.Bool().Draw(t, "configured") {
+			settings.ExternalAuthorization = &catalog.ExternalAuthorization{Address: host("configured host"), Port: 9191}
+		}
+		add(settings)
+		add(&catalog.Service{Name: Name("a", "server"), Ports: []catalog.Port{{Name: "grpc", Number: 9191, TargetPort: 9191, Protocol: catalog.ProtocolTCP}}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.99")}})
 		for _, namespace := range []string{"a", meshNamespace} {
-			server := &catalog.ExtensionService{Name: Name(namespace, "server"), Address: "192.0.2.1", Port: 9191}
+			server := &catalog.ExtensionService{Name: Name(namespace, "server"), Address: host("host"), Port: 9191}
 			add(server)
 			authorization := Name(namespace, "authorization")
 			add(drawAuthorization(t, authorization))
@@ -47,6 +56,9 @@ func drawServerTLS(t *rapid.T, name catalog.Name) *catalog.BackendTLSPolicy {
 		{Group: catalog.ConfigGroup, Kind: "ExtensionService", Name: "server"},
 		{Group: catalog.ConfigGroup, Kind: "ExtensionService", Name: "other"},
 		{Group: catalog.PolicyGroup, Kind: "Egress", Name: "server"},
+		{Kind: "Service", Name: "server"},
+		{Kind: "Service", Name: "server", Section: "grpc"},
+		{Kind: "Service", Name: "server", Section: "http"},
 	}).Draw(t, "target")
 	return &catalog.BackendTLSPolicy{
 		Name: name, Created: time.Unix(int64(rapid.IntRange(0, 1).Draw(t, "created")), 0), Hostname: "server.example.com", Targets: []catalog.PolicyTarget{target},
