@@ -62,8 +62,8 @@ func concernsMesh(v *catalog.View, policy *catalog.BackendTLSPolicy, target cata
 	return target.Group == catalog.PolicyGroup || target.Group == catalog.ConfigGroup
 }
 
-// ServerAuthorities returns the ConfigMaps to which the policies for Egresses, ExtensionServices and Services that are servers of the mesh refer, those of older policies first, and an entry with a problem for
-// each one beyond MaxAuthorities of its namespace.
+// ServerAuthorities returns the ConfigMaps to which policies refer that concern the mesh, those of older policies first, and an entry with a problem for each one beyond
+// MaxAuthorities of its namespace.
 func ServerAuthorities(v *catalog.View) (names []catalog.Name, excess map[catalog.Name]*catalog.BackendAuthorities) {
 	excess = map[catalog.Name]*catalog.BackendAuthorities{}
 	known, count := nameSet{}, map[string]int{}

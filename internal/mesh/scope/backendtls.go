@@ -62,17 +62,17 @@ func (s *Scope) addServerTLS(v *catalog.View) {
 func otherServers(tracing *catalog.Tracing, authorization *catalog.ExternalAuthorization, limits []*Limits) []catalog.Server {
 	var list []catalog.Server
 	if tracing != nil {
-		list = append(list, catalog.Server{tracing.Address, tracing.Port})
+		list = append(list, catalog.Server{Host: tracing.Address, Port: tracing.Port})
 	}
 	if authorization != nil {
-		list = append(list, catalog.Server{authorization.Address, authorization.Port})
+		list = append(list, catalog.Server{Host: authorization.Address, Port: authorization.Port})
 	}
 	for _, l := range limits {
 		if l != nil && l.GlobalRequests != nil {
-			list = append(list, catalog.Server{l.GlobalRequests.Address, l.GlobalRequests.Port})
+			list = append(list, catalog.Server{Host: l.GlobalRequests.Address, Port: l.GlobalRequests.Port})
 		}
 		if l != nil && l.GlobalConnections != nil {
-			list = append(list, catalog.Server{l.GlobalConnections.Address, l.GlobalConnections.Port})
+			list = append(list, catalog.Server{Host: l.GlobalConnections.Address, Port: l.GlobalConnections.Port})
 		}
 	}
 	return list
