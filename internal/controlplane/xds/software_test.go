@@ -54,12 +54,14 @@ func TestUnsupportedEnvoyIsNotServed(t *testing.T) {
 				return len(list) == 1 && cmp.Equal(list[0].Software, test.want)
 			})
 			proxy := c.store.Proxies()[0]
-			if rejected := testutil.CollectAndCount(c.metrics, "osm_proxy_rejected_count") > 0; rejected == test.served {
-				t.Errorf("a rejection was counted: %t", rejected)
-			}
+			isRejected := func() bool { return testutil.CollectAndCount(c.metrics, "osm_proxy_rejected_count") > 0 }
 			if test.served {
+				if isRejected() {
+					t.Error("a rejection was counted")
+				}
 				return
 			}
+			eventually.True(t, waitLimit, "the rejection is counted", isRejected) // after the software is known
 			for kind, status := range proxy.Types {
 				if status.Sent > 0 {
 					t.Errorf("an unserved proxy was sent %s", kind)
