@@ -1,3 +1,6 @@
+// Package conformance runs the conformance suite of the Gateway API, in a module of its own because the suite needs a newer Go.
+//
+// Flags of hack/conformance and a mesh on a cluster flow in. The report of the suite flows out.
 package conformance_test
 
 import (
