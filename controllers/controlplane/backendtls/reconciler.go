@@ -73,25 +73,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 // read returns what decides about the policies, and their objects.
 func (r *Reconciler) read(ctx context.Context) (*catalog.Catalog, []unstructured.Unstructured, error) {
 	mesh := catalog.New()
-	for _, read := range []func() error{
-		func() error { return r.readSettings(ctx, mesh) },
-		func() error { return r.readNamespaces(ctx, mesh) },
-		func() error { _, err := list(ctx, r.Client, kinds.Egress, mesh, ingest.Egress); return err },
-		func() error {
-			_, err := list(ctx, r.Client, kinds.ExtensionService, mesh, ingest.ExtensionService)
-			return err
-		},
-		func() error {
-			_, err := list(ctx, r.Client, kinds.UpstreamTrafficSetting, mesh, ingest.UpstreamTrafficSetting)
-			return err
-		},
-	} {
-		if err := read(); err != nil {
-			return nil, nil, err
-		}
-	}
-	policies, err := list(ctx, r.Client, kinds.BackendTLSPolicy, mesh, ingest.BackendTLSPolicy)
-	if err != nil {
+	_, egresses := list(ctx, r.Client, kinds.Egress, mesh, ingest.Egress)
+	_, servers := list(ctx, r.Client, kinds.ExtensionService, mesh, ingest.ExtensionService)
+	_, limits := list(ctx, r.Client, kinds.UpstreamTrafficSetting, mesh, ingest.UpstreamTrafficSetting)
+	policies, unread := list(ctx, r.Client, kinds.BackendTLSPolicy, mesh, ingest.BackendTLSPolicy)
+	if err := errors.Join(r.readSettings(ctx, mesh), r.readNamespaces(ctx, mesh), egresses, servers, limits, unread); err != nil {
 		return nil, nil, err
 	}
 	return mesh, policies, r.readServices(ctx, mesh)

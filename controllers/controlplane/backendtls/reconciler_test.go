@@ -155,6 +155,19 @@ func TestBackendTLSPolicies(t *testing.T) {
 	}
 }
 
+// reconcileAuthorities reconciles once in the replica that writes status, and checks that the authorities of a policy in the namespace of the mesh are read.
+func reconcileAuthorities(t *testing.T, c client.Client, got sink) *Reconciler {
+	t.Helper()
+	r := &Reconciler{
+		Client: c, ConfigMaps: c, Leading: func() bool { return true }, Sink: got, Mesh: "osm", Namespace: "osm-system",
+		Rejected: func(string, string, string) ([]report.Rejection, bool) { return nil, true },
+	}
+	if _, err := r.Reconcile(t.Context(), ctrl.Request{}); err != nil || got["osm-system/ca"] == nil || got["osm-system/ca"].Problem != "" {
+		t.Errorf("entries %v (%v), want the authorities", got, err)
+	}
+	return r
+}
+
 // TestPolicyOfTheMesh checks that a policy for an ExtensionService in the namespace of the control plane, which is no member of the mesh, is read and has a status.
 func TestPolicyOfTheMesh(t *testing.T) {
 	scheme := newScheme(t)
@@ -169,13 +182,7 @@ func TestPolicyOfTheMesh(t *testing.T) {
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "ca"}, Data: map[string]string{"ca.crt": string(pki.New(t).RootPEM)}},
 	).Build()
 	got := sink{}
-	r := &Reconciler{
-		Client: c, ConfigMaps: c, Leading: func() bool { return true }, Sink: got, Mesh: "osm", Namespace: "osm-system",
-		Rejected: func(string, string, string) ([]report.Rejection, bool) { return nil, true },
-	}
-	if _, err := r.Reconcile(t.Context(), ctrl.Request{}); err != nil || got["osm-system/ca"] == nil || got["osm-system/ca"].Problem != "" {
-		t.Errorf("entries %v (%v), want the authorities", got, err)
-	}
+	reconcileAuthorities(t, c, got)
 	if text := conditions(t, c, "osm-system"); text != "ExtensionService opa by gateway.openservicemesh.io/osm: Accepted ResolvedRefs" {
 		t.Errorf("the status is %q", text)
 	}
@@ -196,13 +203,7 @@ func TestPolicyOfAService(t *testing.T) {
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "ca"}, Data: map[string]string{"ca.crt": string(pki.New(t).RootPEM)}},
 	).Build()
 	got := sink{}
-	r := &Reconciler{
-		Client: c, ConfigMaps: c, Leading: func() bool { return true }, Sink: got, Mesh: "osm", Namespace: "osm-system",
-		Rejected: func(string, string, string) ([]report.Rejection, bool) { return nil, true },
-	}
-	if _, err := r.Reconcile(t.Context(), ctrl.Request{}); err != nil || got["osm-system/ca"] == nil || got["osm-system/ca"].Problem != "" {
-		t.Errorf("entries %v (%v), want the authorities", got, err)
-	}
+	r := reconcileAuthorities(t, c, got)
 	if text := conditions(t, c, "osm-system"); text != "Service jaeger by gateway.openservicemesh.io/osm: Accepted ResolvedRefs" {
 		t.Errorf("the status is %q", text)
 	}

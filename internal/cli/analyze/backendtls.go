@@ -20,13 +20,7 @@ func (a *analysis) backendTLSPolicies() {
 		}
 		s := a.subject(catalog.KindBackendTLSPolicy, policy.Name)
 		for _, target := range gateway.BackendTLSStatus(a.view, policy) {
-			kind, name := catalog.KindEgress, catalog.Name{Namespace: policy.Name.Namespace, Name: target.Target.Name}
-			switch {
-			case target.Target.IsExtensionService():
-				kind = catalog.KindExtensionService
-			case target.Target.IsService():
-				kind = catalog.KindService
-			}
+			kind, name := catalog.Kind(target.Target.Kind), catalog.Name{Namespace: policy.Name.Namespace, Name: target.Target.Name}
 			isElsewhere := target.Accepted.Reason == string(gatewayv1.PolicyReasonTargetNotFound) && !a.missing(kind, name)
 			if !target.Accepted.OK && !isElsewhere {
 				a.add(codeOfAncestor(target.Accepted.Reason), s, "%s", target.Accepted.Message)

@@ -17,7 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/tenant"
 )
 
-// BenchmarkNeighbourAtItsLimits measures how long a change of one namespace takes to reach its sidecar: without another tenant, beside one whose objects are
+// BenchmarkNeighbourAtItsLimits measures how long a change of one namespace takes to reach its sidecar: without another tenant, next to one whose objects are
 // as large as they can be, and while that one edits them without a pause. The metrics are milliseconds, and ratios to a mesh without the tenant.
 func BenchmarkNeighbourAtItsLimits(b *testing.B) {
 	for _, seed := range []uint64{2, 6, 9, 12} { // those of TestTenantWeight
@@ -27,10 +27,10 @@ func BenchmarkNeighbourAtItsLimits(b *testing.B) {
 				mesh.measure(b) // the first changes of a process are slower
 				alone := mesh.measure(b)
 				hostile := tenant.Draw(seed)
-				beside := newBank(b, hostile)
-				quiet := beside.measure(b)
-				stop := beside.edit(hostile, seed)
-				busy := beside.measure(b)
+				neighbour := newBank(b, hostile)
+				quiet := neighbour.measure(b)
+				stop := neighbour.edit(hostile, seed)
+				busy := neighbour.measure(b)
 				stop()
 				for name, times := range map[string][]time.Duration{"alone": alone, "quiet": quiet, "busy": busy} {
 					for share, suffix := range map[int]string{50: "p50", 95: "p95", 100: "max"} {

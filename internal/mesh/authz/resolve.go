@@ -47,7 +47,10 @@ func SplitRulesFor(v *catalog.View, client identity.ServiceAccount, service *cat
 
 // allow sets the identities that a client may call. Rules of one route share their backends, and rules of several routes often have equal ones.
 func allow(v *catalog.View, client identity.ServiceAccount, rules []RouteRule) []RouteRule {
-	known := map[backendKey][]identity.ServiceAccount{}
+	var known map[backendKey][]identity.ServiceAccount
+	if len(rules) > 1 {
+		known = map[backendKey][]identity.ServiceAccount{}
+	}
 	for _, rule := range rules {
 		for i := range rule.Backends {
 			b := &rule.Backends[i]
@@ -57,7 +60,7 @@ func allow(v *catalog.View, client identity.ServiceAccount, rules []RouteRule) [
 				allowed = slices.DeleteFunc(slices.Clone(b.Identities), func(sa identity.ServiceAccount) bool {
 					return !MayConnect(v, client, sa, b.TargetPort, b.Protocol)
 				})
-				if len(rules) > 1 {
+				if known != nil {
 					known[key] = allowed
 				}
 			}

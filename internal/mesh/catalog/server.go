@@ -20,12 +20,19 @@ func (s Server) compare(other Server) int {
 	return cmp.Or(cmp.Compare(s.Host, other.Host), cmp.Compare(s.Port, other.Port))
 }
 
+type serversKey struct{}
+
 // ServersAt returns the servers of the mesh that are ports of a Service, sorted: of traces, logs, authorization and rate limits. It records no dependency.
 func (v *View) ServersAt(service Name) []Server {
-	var list []Server
+	return Memo(v, serversKey{}, v.serversByService)[service]
+}
+
+// serversByService reads all entries once, because many policies may ask.
+func (v *View) serversByService() map[Name][]Server {
+	servers := map[Name][]Server{}
 	add := func(host string, port uint16) {
-		if name, known := ServiceOfHost(host); known && name == service {
-			list = append(list, Server{host, port})
+		if name, known := ServiceOfHost(host); known {
+			servers[name] = append(servers[name], Server{host, port})
 		}
 	}
 	for _, entry := range v.catalog.entries {
@@ -48,6 +55,9 @@ func (v *View) ServersAt(service Name) []Server {
 			}
 		}
 	}
-	slices.SortFunc(list, Server.compare)
-	return slices.Compact(list)
+	for service, list := range servers {
+		slices.SortFunc(list, Server.compare)
+		servers[service] = slices.Compact(list)
+	}
+	return servers
 }

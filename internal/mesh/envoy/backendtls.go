@@ -18,13 +18,9 @@ import (
 // another cluster.
 func encryptedCluster(s *scope.Scope, port uint16, host authz.EgressHost) *clusterv3.Cluster {
 	out := outsideCluster(s, encryptedClusterName(host.Host, port), host.Host, port)
-	var subjects []*tlsv3.SubjectAltNameMatcher
-	for _, name := range host.BackendTLS.Names {
-		subjects = append(subjects, subjectMatcher(name))
-	}
 	// The sidecar presents no certificate: servers outside the mesh need not know who the client is.
 	out.TransportSocket = tlsSocket(&tlsv3.UpstreamTlsContext{
-		CommonTlsContext: verifyOutside(egressAuthoritiesName(host.BackendTLS.Policy), subjects...), Sni: host.BackendTLS.ServerName,
+		CommonTlsContext: verifyOutside(egressAuthoritiesName(host.BackendTLS.Policy), subjectMatchers(host.BackendTLS.Names)...), Sni: host.BackendTLS.ServerName,
 	})
 	return withEgressSettings(out, true, s.EgressUpstreams[host.Setting])
 }
@@ -32,9 +28,9 @@ func encryptedCluster(s *scope.Scope, port uint16, host authz.EgressHost) *clust
 // toServerTLS encrypts connections to a server of the mesh. The authorities are part of the cluster, because gateways, which have no SDS secrets of a namespace, use
 // such servers too.
 func toServerTLS(tls *authz.BackendTLS, http1 bool) *corev3.TransportSocket {
-	validation := &tlsv3.CertificateValidationContext{TrustedCa: &corev3.DataSource{Specifier: &corev3.DataSource_InlineBytes{InlineBytes: tls.AuthoritiesPEM}}}
-	for _, name := range tls.Names {
-		validation.MatchTypedSubjectAltNames = append(validation.MatchTypedSubjectAltNames, subjectMatcher(name))
+	validation := &tlsv3.CertificateValidationContext{
+		TrustedCa:                 &corev3.DataSource{Specifier: &corev3.DataSource_InlineBytes{InlineBytes: tls.AuthoritiesPEM}},
+		MatchTypedSubjectAltNames: subjectMatchers(tls.Names),
 	}
 	protocol := "h2"
 	if http1 {
@@ -46,12 +42,17 @@ func toServerTLS(tls *authz.BackendTLS, http1 bool) *corev3.TransportSocket {
 	}})
 }
 
-func subjectMatcher(name catalog.SubjectAltName) *tlsv3.SubjectAltNameMatcher {
-	kind := tlsv3.SubjectAltNameMatcher_DNS
-	if name.IsURI {
-		kind = tlsv3.SubjectAltNameMatcher_URI
+// subjectMatchers match a certificate that has one of the names.
+func subjectMatchers(names []catalog.SubjectAltName) []*tlsv3.SubjectAltNameMatcher {
+	var list []*tlsv3.SubjectAltNameMatcher
+	for _, name := range names {
+		kind := tlsv3.SubjectAltNameMatcher_DNS
+		if name.IsURI {
+			kind = tlsv3.SubjectAltNameMatcher_URI
+		}
+		list = append(list, &tlsv3.SubjectAltNameMatcher{SanType: kind, Matcher: message.Exact(name.Name)})
 	}
-	return &tlsv3.SubjectAltNameMatcher{SanType: kind, Matcher: message.Exact(name.Name)}
+	return list
 }
 
 // encryptedClusterName is the name of a host whose requests are encrypted. No host has it, because "tls" is not a part of an address.

@@ -44,11 +44,7 @@ func (s *Scope) addServerTLS(v *catalog.View) {
 			s.ServerTLS[service.Name.String()] = tls
 		}
 	}
-	limits := make([]*Limits, 0, len(s.Inbound))
-	for _, in := range s.Inbound {
-		limits = append(limits, in.Limits)
-	}
-	for _, server := range otherServers(s.Tracing, s.ExternalAuthorization, limits) {
+	for _, server := range s.otherServers() {
 		if tls := authz.HostTLS(v, server.Host, server.Port); tls != nil {
 			if s.HostTLS == nil {
 				s.HostTLS = map[string]*authz.BackendTLS{}
@@ -56,6 +52,15 @@ func (s *Scope) addServerTLS(v *catalog.View) {
 			s.HostTLS[server.String()] = tls
 		}
 	}
+}
+
+// otherServers are the servers of the scope that are no ExtensionServices.
+func (s *Scope) otherServers() []catalog.Server {
+	limits := make([]*Limits, 0, len(s.Inbound))
+	for i := range s.Inbound {
+		limits = append(limits, s.Inbound[i].Limits)
+	}
+	return otherServers(s.Tracing, s.ExternalAuthorization, limits)
 }
 
 // otherServers are the servers that are no ExtensionServices: those of the MeshConfig, and rate limit services.
@@ -68,12 +73,7 @@ func otherServers(tracing *catalog.Tracing, authorization *catalog.ExternalAutho
 		list = append(list, catalog.Server{Host: authorization.Address, Port: authorization.Port})
 	}
 	for _, l := range limits {
-		if l != nil && l.GlobalRequests != nil {
-			list = append(list, catalog.Server{Host: l.GlobalRequests.Address, Port: l.GlobalRequests.Port})
-		}
-		if l != nil && l.GlobalConnections != nil {
-			list = append(list, catalog.Server{Host: l.GlobalConnections.Address, Port: l.GlobalConnections.Port})
-		}
+		list = append(list, l.servers()...)
 	}
 	return list
 }

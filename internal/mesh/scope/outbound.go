@@ -68,10 +68,13 @@ func (o outboundBuilder) admit(out Outbound, rule authz.RouteRule) bool {
 // addRules adds the backends of an outbound port. A backend that the client may not call keeps its weight: the server
 // denies its share, which reveals the missing policy.
 func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) {
-	if len(rules) > 0 && rules[0].Routed != nil && !rules[0].Routed.Route.Kind.RoutesConnections() {
-		out.HTTPRoutes = make([]HTTPRoute, 0, len(rules)-1) // the last rule adds none
+	var clusters clusterNames
+	if len(rules) > 0 && rules[0].Routed != nil {
+		clusters = clusterNames{}
+		if !rules[0].Routed.Route.Kind.RoutesConnections() {
+			out.HTTPRoutes = make([]HTTPRoute, 0, len(rules)-1) // the last rule adds none
+		}
 	}
-	clusters := clusterNames{}
 	for _, rule := range rules {
 		if rule.Routed != nil {
 			o.addRouted(out, rule, clusters)

@@ -22,22 +22,11 @@ func (s *Scope) addServerIPs(v *catalog.View) {
 // servers are the hosts of all servers outside the mesh. A host may occur several times.
 func (s *Scope) servers() []string {
 	var hosts []string
-	if s.Tracing != nil {
-		hosts = append(hosts, s.Tracing.Address)
+	for _, server := range s.otherServers() {
+		hosts = append(hosts, server.Host)
 	}
-	if s.AccessLog != nil && s.AccessLog.Export != nil {
-		hosts = append(hosts, s.AccessLog.Export.Service.Address)
-	}
-	if s.ExternalAuthorization != nil {
-		hosts = append(hosts, s.ExternalAuthorization.Address)
-	}
-	for _, a := range s.Authorizations {
-		if a.Service != nil {
-			hosts = append(hosts, a.Service.Address)
-		}
-	}
-	for _, in := range s.Inbound {
-		hosts = append(hosts, in.Limits.servers()...)
+	for _, service := range extensionServices(s.AccessLog, s.Authorizations) {
+		hosts = append(hosts, service.Address)
 	}
 	for _, port := range s.EgressPorts {
 		for _, host := range port.Hosts {
@@ -52,14 +41,14 @@ func (s *Scope) servers() []string {
 	return hosts
 }
 
-// servers are the hosts of the rate limit services.
-func (l *Limits) servers() []string {
-	var hosts []string
+// servers are the rate limit services.
+func (l *Limits) servers() []catalog.Server {
+	var list []catalog.Server
 	if l != nil && l.GlobalRequests != nil {
-		hosts = append(hosts, l.GlobalRequests.Address)
+		list = append(list, catalog.Server{Host: l.GlobalRequests.Address, Port: l.GlobalRequests.Port})
 	}
 	if l != nil && l.GlobalConnections != nil {
-		hosts = append(hosts, l.GlobalConnections.Address)
+		list = append(list, catalog.Server{Host: l.GlobalConnections.Address, Port: l.GlobalConnections.Port})
 	}
-	return hosts
+	return list
 }
