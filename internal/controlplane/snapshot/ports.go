@@ -7,19 +7,19 @@ import (
 
 // builders make the resources of a layer.
 type builders struct {
-	// all makes all of them; separable leaves those of port numbers out, which ports makes.
-	all, separable func(*scope.Scope) []envoy.Resource
-	ports          func(*scope.Scope, map[uint16]bool) []envoy.Resource
+	// all makes all of them; separable leaves those of port numbers out, which ports makes; destinations makes those of separable that destinations add.
+	all, separable, destinations func(*scope.Scope) []envoy.Resource
+	ports                        func(*scope.Scope, map[uint16]bool) []envoy.Resource
 }
 
 // ownBuilders make the resources of a scope with destinations of its own.
 func (s *Store) ownBuilders() builders {
-	return builders{s.buildScope, s.buildSeparable, envoy.BuildPorts}
+	return builders{s.buildScope, s.buildSeparable, envoy.BuildDestinations, envoy.BuildPorts}
 }
 
 // sharedBuilders make the resources of shared destinations.
 func sharedBuilders() builders {
-	return builders{envoy.BuildShared, envoy.BuildSharedSeparable, envoy.BuildSharedPorts}
+	return builders{envoy.BuildShared, envoy.BuildSharedSeparable, envoy.BuildSharedSeparable, envoy.BuildSharedPorts}
 }
 
 // portsTransition is the change of the resources that depend on all destinations with a port number. Numbers are those of destinations that may differ; nil if
@@ -47,6 +47,6 @@ func (s *Store) addPorts(e *edits, l *layer, step transition) {
 	if ports.numbers == nil {
 		return
 	}
-	s.addTo(e, l, ports.build(ports.after, ports.numbers))
+	s.addTo(e, l, s.marshal(ports.build(ports.after, ports.numbers)))
 	s.removeNames(e, ports.build(ports.before, ports.numbers))
 }

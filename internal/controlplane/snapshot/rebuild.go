@@ -18,12 +18,14 @@ import (
 // rebuildAffected rebuilds what depends on the touched dependencies, and nothing else.
 func (s *Store) rebuildAffected(touched []catalog.Dep) {
 	s.trials.drop()
+	defer clear(s.same)
 	// Endpoints come before scopes: a scope that drops a cluster also drops its endpoints.
 	for e := range s.endpointsIndex.affected(touched) {
 		s.rebuildEndpoints(e)
 	}
 	// Scopes that get destinations of their own come before shared destinations, which may lose some that these scopes keep.
 	scopes := s.scopeIndex.affected(touched)
+	dropParts(scopes, touched)
 	for n := range scopes {
 		if s.leavesShared(n) {
 			s.rebuildScope(n)
@@ -98,7 +100,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 			destinations = destinationsOf(shared.of.current)
 		}
 	}
-	built := scope.BuildWithShared(view, s.trustDomains, n.key, destinations)
+	built := s.buildFrom(view, n, quarantined, destinations)
 	s.scopeIndex.set(n, view.Deps())
 	scope.CarryCertificates(n.built, built)
 	own := built
@@ -121,6 +123,17 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	n.stale = false
 	s.loadEager(n)
 	s.addStage(status.StageEnvoy, began)
+}
+
+// buildFrom builds a scope from a view without quarantined policies: with shared destinations, or from its own parts if they are nil.
+func (s *Store) buildFrom(view *catalog.View, n *scopeNode, quarantined map[catalog.Ref]struct{}, shared *scope.Destinations) *scope.Scope {
+	if shared != nil || n.stale {
+		n.parts = scopeParts{}
+	}
+	if shared != nil {
+		return scope.BuildWithShared(view, s.trustDomains, n.key, shared)
+	}
+	return scope.BuildFromParts(view, s.trustDomains, n.key, n.parts.without(quarantined))
 }
 
 // logDeniedPorts logs that ports of a workload begin to deny all requests, because its policies have too many routes.

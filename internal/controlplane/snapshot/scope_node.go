@@ -38,7 +38,9 @@ type scopeNode struct {
 	// separable is the result of isSeparable for built.
 	separable bool
 	// stale is true if own must be translated again even if built is the same.
-	stale   bool
+	stale bool
+	// parts are those of built.
+	parts   scopeParts
 	streams map[*Stream]struct{}
 }
 

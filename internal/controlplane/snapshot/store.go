@@ -69,6 +69,7 @@ type Store struct {
 	secretsRead  map[scope.Proxy]bool
 	shared       sharedSets
 	trials       sharedTrials
+	same         sameDestinations
 	policies     *status.Policies
 	budgets      budgets
 	changeShares changeShares
@@ -102,6 +103,7 @@ func NewStore(config Config) *Store {
 		secretsRead:      map[scope.Proxy]bool{},
 		shared:           sharedSets{index: newIndex[*sharedDestinations]()},
 		policies:         status.NewPolicies(),
+		same:             sameDestinations{},
 		budgets:          newBudgets(),
 		changeShares:     newChangeShares(),
 		streamIndex:      newIndex[*Stream](),

@@ -9,34 +9,53 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestTransition_EqualsFullTranslation applies random edits, quarantines and releases policies, and compares a scope with its full translation.
+// manyRoutes is how many routes the Service of twoServices can have in a test: enough for its part of a scope to be kept.
+const manyRoutes = 6
+
+// TestTransition_EqualsFullTranslation applies random edits, quarantines and releases policies, and compares two scopes with their full translations.
 func TestTransition_EqualsFullTranslation(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := newSyncedHarness()
 		probe := meshtest.Pod("a", "probe", "one", "one", "10.0.1.1")
 		probe.OnDemand = rapid.Bool().Draw(rt, "on demand")
 		h.apply(append(twoServices(), probe, accountOf(probe), serviceRanges())...)
-		stream := h.connect(t, probe)
+		for i := range manyRoutes {
+			h.apply(meshtest.Route(meshtest.Name("a", "server"), i, 0))
+		}
+		client := meshtest.Pod("a", "client", "client", "client", "10.0.0.1")
+		stream, other := h.connect(t, probe), h.connect(t, client)
 		for range rapid.IntRange(1, 25).Draw(rt, "edits") {
-			change := keepNamespace(meshtest.Change().Draw(rt, "change"))
+			change := keepNamespace(rapid.OneOf(meshtest.Change(), meshtest.RouteChange(meshtest.Name("a", "server"), manyRoutes)).Draw(rt, "change"))
 			h.store.Apply([]catalog.Change{change})
 			h.run()
 			h.drawQuarantine(rt, stream)
-			n := stream.scope.Load()
-			full, all := h.store.translate(&layer{}, n, transition{after: h.scopeOf(n), build: h.store.buildScope}), n.flatten()
-			for kind := range resourcetype.NumTypes {
-				if diff := differences(all.contents[kind], full.contents[kind]); len(diff) > 0 {
-					rt.Fatalf("%s after %+v: %v differ from a full translation", kind, change.Entry, diff)
-				}
-			}
-			if diff := differences(all.endpoints, full.endpoints); len(diff) > 0 {
-				rt.Fatalf("endpoints after %+v: %v differ from a full translation", change.Entry, diff)
+			h.drawQuarantine(rt, other)
+			for _, n := range []*scopeNode{stream.scope.Load(), other.scope.Load()} {
+				h.compareWithFull(rt, n, change.Entry)
 			}
 		}
 	})
+}
+
+// compareWithFull compares a scope with its full translation after an edit.
+func (h *harness) compareWithFull(t *rapid.T, n *scopeNode, edit catalog.Entry) {
+	complete := h.scopeOf(n)
+	if n.shared == nil { // its parts are kept
+		complete = scope.BuildWithShared(h.store.catalog.ViewWithout(h.store.quarantine.Policies(n.key)), h.store.trustDomains, n.key, nil)
+	}
+	full, all := h.store.translate(&layer{}, n, transition{after: complete, build: h.store.buildScope}), n.flatten()
+	for kind := range resourcetype.NumTypes {
+		if diff := differences(all.contents[kind], full.contents[kind]); len(diff) > 0 {
+			t.Fatalf("%s of %s after %+v: %v differ from a full translation", kind, n.key.Identity, edit, diff)
+		}
+	}
+	if diff := differences(all.endpoints, full.endpoints); len(diff) > 0 {
+		t.Fatalf("endpoints of %s after %+v: %v differ from a full translation", n.key.Identity, edit, diff)
+	}
 }
 
 // differences returns the keys whose values differ.

@@ -92,7 +92,7 @@ func (s *Store) translateContents(l *layer, step transition) edits {
 	for t := range e.contents {
 		e.contents[t] = map[string]*resource.Content{}
 	}
-	s.addTo(&e, l, step.build(step.after))
+	s.addTo(&e, l, s.translateAfter(step))
 	if !step.partial {
 		for t := range e.contents {
 			removeOthers(e.contents[t], l.contents[t])
@@ -139,8 +139,8 @@ func (s *Store) marshal(resources []envoy.Resource) []translated {
 }
 
 // addTo adds edits that set resources.
-func (s *Store) addTo(e *edits, l *layer, resources []envoy.Resource) {
-	for _, r := range s.marshal(resources) {
+func (s *Store) addTo(e *edits, l *layer, resources []translated) {
+	for _, r := range resources {
 		if r.content == nil {
 			r.content = l.contents[r.kind][r.name]
 		}
@@ -185,6 +185,8 @@ type transition struct {
 	// partial is true if both versions have only the destinations that may differ, and no inbound ports if these are equal.
 	// Otherwise before is ignored.
 	partial bool
+	// onlyDestinations is true if a partial transition has nothing but destinations, which do not depend on the identity of the client.
+	onlyDestinations bool
 	// ports are the resources of port numbers that build leaves out of a partial transition.
 	ports portsTransition
 }
@@ -201,6 +203,9 @@ func partialTransition(before, after *scope.Scope, build builders) transition {
 	}
 	if reflect.DeepEqual(t.before.Inbound, t.after.Inbound) {
 		t.before.Inbound, t.after.Inbound = nil, nil
+		if before.Key.Proxy == scope.ProxySidecar && reflect.DeepEqual(before.ClientPolicies, after.ClientPolicies) {
+			t.before, t.after, t.build, t.onlyDestinations = ofAnyIdentity(t.before), ofAnyIdentity(t.after), build.destinations, true
+		}
 	}
 	return t
 }

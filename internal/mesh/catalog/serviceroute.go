@@ -98,3 +98,14 @@ func (v *View) GrantsBackend(route Ref, service Name) bool {
 	_, one := granted[GrantedObject{"", "Service", service.Name}]
 	return all || one
 }
+
+// RouteCount returns how many routes of the Gateway API have a Service as their parent.
+func (v *View) RouteCount(service Name) int {
+	count := 0
+	for _, kind := range RouteKinds() {
+		for range v.catalog.names(kind, Dep{DepSplit, service}) {
+			count++
+		}
+	}
+	return count
+}

@@ -30,6 +30,13 @@ func (v *View) Part() *View { return v.catalog.ViewWithout(v.excluded) }
 // Deps returns all recorded dependencies, in no particular order.
 func (v *View) Deps() []Dep { return slices.Collect(maps.Keys(v.deps)) }
 
+// DependOn records dependencies of what was built from a Part.
+func (v *View) DependOn(deps []Dep) {
+	for _, dep := range deps {
+		v.deps[dep] = struct{}{}
+	}
+}
+
 // Memo returns what compute returned for the first call with the key. Types of keys are not shared between packages. The dependencies that
 // compute records are those of the view for good, so later calls need none.
 func Memo[T any](v *View, key any, compute func() T) T {

@@ -47,6 +47,14 @@ func BuildSeparable(s *scope.Scope) []Resource {
 	return p.buildAll()
 }
 
+// BuildDestinations makes those of the resources of BuildSeparable that destinations add to a sidecar. They do not depend on the identity of the client, nor on
+// what its application accepts.
+func BuildDestinations(s *scope.Scope) []Resource {
+	p := newParts(s)
+	p.ports = nil
+	return p.buildShared()
+}
+
 // BuildPorts makes the resources that BuildSeparable leaves out, if they belong to one of the port numbers.
 func BuildPorts(s *scope.Scope, numbers map[uint16]bool) []Resource {
 	ports := sharedPortsOf(s, numbers)

@@ -30,6 +30,16 @@ func Build(v *catalog.View, trustDomain string, key Key) *Scope {
 // UsesSharedDestinations reports which clients may use them. The view does not record the dependencies of the shared
 // destinations.
 func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, shared *Destinations) *Scope {
+	return build(v, domains, key, shared, nil)
+}
+
+// BuildFromParts is BuildWithShared without shared destinations, and with the parts of an earlier call for the same key that have not changed. It adds those of
+// Services with many routes, and removes those of Services that the client may not call any more. The view records what all parts depend on.
+func BuildFromParts(v *catalog.View, domains identity.TrustDomains, key Key, parts map[catalog.Name]*Part) *Scope {
+	return build(v, domains, key, nil, parts)
+}
+
+func build(v *catalog.View, domains identity.TrustDomains, key Key, shared *Destinations, parts map[catalog.Name]*Part) *Scope {
 	settings := v.Settings()
 	s := &Scope{Common: Common{
 		Key: key, TLS: settings.TLS, AcceptAnyClient: settings.Teardown > 0, Tracing: settings.Tracing, AccessLog: AccessLogOf(v, key),
@@ -37,7 +47,7 @@ func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, sh
 	s.SetTrustDomains(domains)
 	switch key.Proxy {
 	case ProxySidecar:
-		s.addSidecar(v, &settings, shared)
+		s.addSidecar(v, &settings, shared, parts)
 	case ProxyIngressGateway:
 		s.addIngressGateway(v)
 	case ProxyEgressGateway:
@@ -49,7 +59,7 @@ func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, sh
 }
 
 // addSidecar adds what the application accepts, and where it may connect to.
-func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *Destinations) {
+func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *Destinations, parts map[catalog.Name]*Part) {
 	key := s.Key
 	s.ExternalAuthorization, s.Authorizations = settings.ExternalAuthorization, authorizations(v, key)
 	s.Passthrough = settings.Teardown == catalog.TeardownPassthrough
@@ -68,7 +78,9 @@ func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *
 	s.limitRoutes()
 	isShared := shared != nil
 	if !isShared {
-		own := destinations(v, key.Identity, key.Class.OnDemand)
+		builder := newOutboundBuilder(v, key.Identity)
+		builder.onDemand, builder.parts, builder.keeps = key.Class.OnDemand, parts, hasManyRoutes
+		own := builder.destinations()
 		shared = &own
 		s.addLimited(own.Limited)
 	}

@@ -21,6 +21,8 @@ type outboundBuilder struct {
 	divided  map[ServicePort]Cluster
 	// parts are those of an earlier build that have not changed; nil if they are not kept.
 	parts map[catalog.Name]*Part
+	// keeps selects the Services whose parts are kept, and the view records what these depend on; nil for all Services, and a view that does not.
+	keeps func(*catalog.View, catalog.Name) bool
 	// limit counts the routes of TrafficSplits with matches. Requests of routes beyond it have the destination of all others.
 	limit *authz.RouteLimit
 	// leaveOut receives each TrafficSplit beyond the limit with the port; nil for none.

@@ -1,6 +1,8 @@
 package meshtest
 
 import (
+	"fmt"
+
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -41,4 +43,26 @@ func drawGrant(t *rapid.T) *catalog.ReferenceGrant {
 		grant.To[0].Name = rapid.SampledFrom(words).Draw(t, "granted")
 	}
 	return grant
+}
+
+// Route returns one of several HTTPRoutes of a Service for requests to it. Versions differ in the path.
+func Route(service catalog.Name, i, version int) *catalog.HTTPRoute {
+	return &catalog.HTTPRoute{
+		Kind: catalog.KindHTTPRoute, Name: Name(service.Namespace, fmt.Sprintf("%s-%d", service.Name, i)), Parents: []catalog.RouteParent{{Service: service}},
+		Rules: []catalog.HTTPRouteRule{{
+			Matches:  []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: fmt.Sprintf("/%d/%d", i, version)}},
+			Backends: []catalog.RouteBackend{{Service: service, Port: 80, Weight: 1}},
+		}},
+	}
+}
+
+// RouteChange draws an edit of one of the results of Route, or its deletion.
+func RouteChange(service catalog.Name, routes int) *rapid.Generator[catalog.Change] {
+	return rapid.Custom(func(t *rapid.T) catalog.Change {
+		change := catalog.Set(Route(service, rapid.IntRange(0, routes-1).Draw(t, "number"), rapid.IntRange(0, 3).Draw(t, "version")))
+		if rapid.IntRange(0, 3).Draw(t, "delete") == 0 {
+			change.Entry = nil
+		}
+		return change
+	})
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
-// Part is what one Service adds to shared destinations. It does not depend on what others add, so it is built again only after a change of Deps. It is immutable.
+// Part is what one Service adds to the destinations of a client. It does not depend on what others add, so it is built again only after a change of Deps. It is
+// immutable.
 type Part struct {
 	// Deps are what the part was built from.
 	Deps     []catalog.Dep
@@ -17,6 +18,14 @@ type Part struct {
 	divided  map[ServicePort]Cluster
 	// routes are those that count within the limits of the namespaces of their policies.
 	routes map[string]int
+}
+
+// DependsOnAny reports whether the part was built from any of deps.
+func (p *Part) DependsOnAny(deps map[catalog.Dep]struct{}) bool {
+	return slices.ContainsFunc(p.Deps, func(dep catalog.Dep) bool {
+		_, depends := deps[dep]
+		return depends
+	})
 }
 
 // SharedDestinationsFrom is SharedDestinations with the parts of an earlier call that have not changed. It adds those that it builds, and removes those of Services
@@ -32,19 +41,30 @@ func SharedDestinationsFrom(v *catalog.View, parts map[catalog.Name]*Part) *Dest
 	return &d
 }
 
+// manyRoutes is how many routes a Service needs for its part in a scope to be kept. Fewer are built again in less time than the part deserves memory.
+const manyRoutes = 4
+
+// hasManyRoutes selects the parts that scopes keep.
+func hasManyRoutes(v *catalog.View, service catalog.Name) bool {
+	return v.RouteCount(service) >= manyRoutes
+}
+
 // addParts adds the parts of Services, which are sorted by name.
 func (o outboundBuilder) addParts(d *Destinations, names []catalog.Name) {
 	d.Outbound, d.Clusters = make([]Outbound, 0, len(names)), make([]Cluster, 0, len(names))
 	kept := 0
 	for _, name := range names {
 		part := o.parts[name]
-		if part == nil {
+		if part == nil && (o.keeps == nil || o.keeps(o.view, name)) {
 			if part = o.newPart(name); part != nil {
 				o.parts[name] = part
 			}
 		}
 		if part != nil {
 			kept++
+			if o.keeps != nil {
+				o.view.DependOn(part.Deps)
+			}
 		}
 		if part == nil || !o.limit.AdmitAllFor(o.client.Namespace, part.routes) {
 			part = o.limitedPart(name)

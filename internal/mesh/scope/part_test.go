@@ -4,13 +4,17 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -94,4 +98,53 @@ func TestPartsOfUnchangedServicesAreKept(t *testing.T) {
 	if len(parts) != 20 {
 		t.Errorf("%d parts after a Service was deleted, want 20", len(parts))
 	}
+}
+
+// TestScopeFromParts applies random edits to a Service with many routes and to others. A scope that is built from kept parts has what it has when it is built at
+// once, and depends on the same.
+func TestScopeFromParts(t *testing.T) {
+	kept := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		c, parts := Apply(servedOnePort()...), map[catalog.Name]*scope.Part{}
+		key := scope.KeyOfServices(identity.ServiceAccount{Namespace: "a", Name: "one"}, []catalog.Name{Name("a", "two")})
+		key.Class.OnDemand = rapid.Bool().Draw(rt, "on demand")
+		for range rapid.IntRange(1, 20).Draw(rt, "edits") {
+			change := Change().Draw(rt, "change")
+			if rapid.IntRange(0, 2).Draw(rt, "one of many routes") == 0 {
+				change = RouteChange(Name("a", "one"), manyRoutes).Draw(rt, "route")
+			}
+			dropParts(parts, c.Apply([]catalog.Change{change}))
+			whole, fromParts := c.View(), c.View()
+			want, got := scope.Build(whole, "cluster.local", key), scope.BuildFromParts(fromParts, identity.OneTrustDomain("cluster.local"), key, parts)
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}, netip.Prefix{}),
+				cmp.Exporter(func(reflect.Type) bool { return true })); diff != "" {
+				rt.Fatalf("after %+v (-at once +from parts):\n%s", change.Entry, diff)
+			}
+			wantDeps, gotDeps := slices.SortedFunc(slices.Values(whole.Deps()), catalog.Dep.Compare), slices.SortedFunc(slices.Values(fromParts.Deps()), catalog.Dep.Compare)
+			if diff := cmp.Diff(wantDeps, gotDeps); diff != "" {
+				rt.Fatalf("dependencies after %+v (-at once +from parts):\n%s", change.Entry, diff)
+			}
+			kept += len(parts)
+		}
+	})
+	if kept == 0 {
+		t.Error("no part was kept")
+	}
+}
+
+// manyRoutes are the routes of a Service that TestScopeFromParts edits.
+const manyRoutes = 6
+
+// servedOnePort returns a Service with many routes, and a client that may call it.
+func servedOnePort() []catalog.Entry {
+	server := Pod("a", "server", "server", "server", "10.0.1.1")
+	service := Service("a", "one", "server", "10.96.0.9", 80, catalog.ProtocolHTTP)
+	entries := []catalog.Entry{
+		&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "b", Monitored: true}, &catalog.Settings{}, server, service, Slice(service.Name, server),
+		Group("a", "routes", "/x"), Target("many", server.Identity(), []catalog.TargetRule{HTTP("routes")}, identity.ServiceAccount{Namespace: "a", Name: "one"}),
+	}
+	for i := range manyRoutes {
+		entries = append(entries, Route(service.Name, i, 0))
+	}
+	return entries
 }

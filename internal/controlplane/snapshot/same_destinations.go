@@ -1,0 +1,53 @@
+package snapshot
+
+import (
+	"reflect"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// maxSameDestinations is how many versions of the destinations of one Service are kept during a batch. Nearly all clients have the same one.
+const maxSameDestinations = 4
+
+// sameDestinations has what was translated during a batch, by the first Service among the destinations: a change of a Service changes the destinations of all its
+// clients, usually in the same way.
+type sameDestinations map[catalog.Name][]translatedDestinations
+
+type translatedDestinations struct {
+	of        *scope.Scope
+	resources []translated
+}
+
+// translateAfter translates the later version of a transition, or finds that another scope had the same.
+func (s *Store) translateAfter(step transition) []translated {
+	if !step.onlyDestinations || len(step.after.Outbound) == 0 {
+		return s.marshal(step.build(step.after))
+	}
+	service := step.after.Outbound[0].Service
+	for _, known := range s.same[service] {
+		if haveSameDestinations(known.of, step.after) {
+			return known.resources
+		}
+	}
+	resources := s.marshal(step.build(step.after))
+	if len(s.same[service]) < maxSameDestinations {
+		s.same[service] = append(s.same[service], translatedDestinations{step.after, resources})
+	}
+	return resources
+}
+
+// haveSameDestinations compares two results of ofAnyIdentity.
+func haveSameDestinations(a, b *scope.Scope) bool {
+	return equalLists(a.Outbound, b.Outbound, equalOutbound) && equalLists(a.Clusters, b.Clusters, equalCluster) &&
+		reflect.DeepEqual(a.ClientPolicies, b.ClientPolicies) && reflect.DeepEqual(withoutLists(a), withoutLists(b))
+}
+
+// ofAnyIdentity returns the scope without that of which the resources of destinations are independent.
+func ofAnyIdentity(s *scope.Scope) *scope.Scope {
+	changed := *s
+	changed.Key.Identity, changed.Key.Services, changed.Key.Ports = identity.ServiceAccount{}, "", ""
+	changed.Inbound, changed.DeniedPorts, changed.Ingress, changed.Limited = nil, 0, nil, nil
+	return &changed
+}
