@@ -11,7 +11,7 @@ import (
 )
 
 // A change of one namespace may rebuild the configuration of sidecars in many others, which takes time that all share. So namespaces whose changes are
-// slow get a share of the time, and wait once they have used it. What all do meanwhile waits for one batch of them at most.
+// slow get a share of the time, and wait once they have used it. What all do meanwhile waits for one scope of them at most.
 
 const (
 	// slowBatch is how long a batch takes whose namespaces are measured for watchTime.
@@ -85,17 +85,22 @@ func (s *Store) payerOf(c catalog.Change) string {
 
 // applyShared applies changes of any namespaces. If that takes long, those that may be the cause are measured from now on.
 func (s *Store) applyShared(b status.Batch) {
-	began := s.config.Now()
-	s.applyBatch(b)
-	now := s.config.Now()
-	if now.Sub(began) < slowBatch || !s.synced.Load() {
+	if s.applyTimed(b) < slowBatch || !s.synced.Load() {
 		return
 	}
+	end := s.config.Now().Add(watchTime)
 	for _, c := range b.Changes {
 		if namespace := s.payerOf(c); namespace != "" {
-			s.changeShares.measured[namespace] = now.Add(watchTime)
+			s.changeShares.measured[namespace] = end
 		}
 	}
+}
+
+// applyTimed applies a batch and returns how long that took, without the batches that have interrupted it.
+func (s *Store) applyTimed(b status.Batch) time.Duration {
+	began, others := s.config.Now(), s.running.others
+	s.applyBatch(b)
+	return s.config.Now().Sub(began) - (s.running.others - others)
 }
 
 // applyInTurn applies changes of a measured namespace, or lets them wait.
@@ -114,10 +119,10 @@ func (s *Store) applyInTurn(namespace string, b status.Batch) {
 		s.runAfter(wait, func() { s.applyWaiting(namespace) })
 		return
 	}
-	s.applyBatch(b)
+	spent := s.applyTimed(b)
 	now := s.config.Now()
-	x.shares.Charge(namespace, now.Sub(began), now)
-	if now.Sub(began) >= slowBatch {
+	x.shares.Charge(namespace, spent, now)
+	if spent >= slowBatch {
 		x.measured[namespace] = now.Add(watchTime)
 	}
 }

@@ -83,6 +83,27 @@ func (q *queue) takeChanges() status.Batch {
 	return taken
 }
 
+// returnChanges queues changes again that were taken. Newer ones of the same objects stay.
+func (q *queue) returnChanges(b status.Batch) {
+	if len(b.Changes) == 0 {
+		return
+	}
+	q.mu.Lock()
+	batch := &q.pending.batch
+	if len(batch.Changes) == 0 || b.QueuedAt.Before(batch.QueuedAt) {
+		batch.QueuedAt = b.QueuedAt
+	}
+	batch.Ingest = max(batch.Ingest, b.Ingest)
+	for _, c := range b.Changes {
+		if _, isNewer := q.positions[c.Ref]; !isNewer {
+			q.positions[c.Ref] = len(batch.Changes)
+			batch.Changes = append(batch.Changes, c)
+		}
+	}
+	q.mu.Unlock()
+	q.wakeUp()
+}
+
 // changeCount returns the number of queued changes.
 func (q *queue) changeCount() int {
 	q.mu.Lock()

@@ -41,9 +41,7 @@ func (s *Store) rebuildAffected(touched []catalog.Dep) {
 		n.stale = true
 		scopes[n] = struct{}{}
 	}
-	for n := range scopes {
-		s.rebuildScope(n)
-	}
+	s.rebuildInTurns(scopes)
 	s.retryRefused()
 	s.bindPending()
 }
@@ -176,6 +174,7 @@ func (s *Store) editScope(n *scopeNode, shared *sharedLayer, e edits) {
 	serversChanged := n.updateServers(&changes)
 	s.trace.AddResources(changes.Len())
 	if !changes.IsEmpty() {
+		s.notifyInterrupted(n, &changes)
 		s.notifyStreams(n, &changes)
 	}
 	n.mu.Unlock()

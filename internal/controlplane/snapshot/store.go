@@ -73,6 +73,7 @@ type Store struct {
 	policies     *status.Policies
 	budgets      budgets
 	changeShares changeShares
+	running      running
 	// trace is the trace of the batch that is being applied; nil otherwise.
 	trace *status.BatchTrace
 
@@ -106,6 +107,7 @@ func NewStore(config Config) *Store {
 		same:             sameDestinations{},
 		budgets:          newBudgets(),
 		changeShares:     newChangeShares(),
+		running:          running{maxTurn: maxTurn},
 		streamIndex:      newIndex[*Stream](),
 		scopeIndex:       newIndex[*scopeNode](),
 		endpointsIndex:   newIndex[*endpointsNode](),
@@ -228,12 +230,15 @@ func (s *Store) applyBatch(b status.Batch) {
 	s.trace = s.tracer.Begin(b, began, s.catalog.Differs)
 	began = s.config.Now()
 	policies, released := s.recordPolicyChanges(b.Changes)
+	batch := &runningBatch{changes: b.Changes, trace: s.trace, turnBegan: began, policies: policies}
+	s.running.begin(batch)
 	touched := s.catalog.Apply(b.Changes)
 	s.used.forgetDeleted(b.Changes)
 	s.metrics.countNamespaces(b.Changes)
 	s.addStage(status.StageCatalog, began)
 	s.rebuildAffected(touched)
-	s.policies.SetChanged(policies, s.config.Now())
+	s.running.end()
+	s.policies.SetChanged(batch.policies, s.config.Now())
 	if len(touched) > 0 {
 		s.tracer.Finish(s.trace, s.config.Now())
 	}

@@ -42,20 +42,12 @@ type loggers struct {
 // standardLoggers are those of sidecars without a Telemetry. They are the same everywhere, so that shared resources stay shared.
 var standardLoggers = newLoggers(nil)
 
-// loggersOf returns the loggers of a sidecar.
-func loggersOf(s *scope.Scope) *loggers {
-	if s.AccessLog == nil {
-		return standardLoggers
-	}
-	return newLoggers(s.AccessLog)
-}
-
 // inboundRequestLoggers returns the loggers of inbound requests. Authorization servers may deny them with any status, such as a redirect.
-func inboundRequestLoggers(s *scope.Scope) []*accesslogv3.AccessLog {
+func inboundRequestLoggers(s *translation) []*accesslogv3.AccessLog {
 	if s.ExternalAuthorization != nil || len(s.Authorizations) > 0 {
-		return loggersOf(s).authorizedRequests
+		return s.logs().authorizedRequests
 	}
-	return loggersOf(s).inboundRequests
+	return s.logs().inboundRequests
 }
 
 // newLoggers returns loggers that a Telemetry configures; nil for the default.

@@ -16,7 +16,7 @@ import (
 
 // encryptedCluster connects to a host outside the mesh for requests, which a BackendTLSPolicy encrypts. TLS connections of the application have
 // another cluster.
-func encryptedCluster(s *scope.Scope, port uint16, host authz.EgressHost) *clusterv3.Cluster {
+func encryptedCluster(s *translation, port uint16, host authz.EgressHost) *clusterv3.Cluster {
 	out := outsideCluster(s, encryptedClusterName(host.Host, port), host.Host, port)
 	// The sidecar presents no certificate: servers outside the mesh need not know who the client is.
 	out.TransportSocket = tlsSocket(&tlsv3.UpstreamTlsContext{

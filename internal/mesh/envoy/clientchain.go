@@ -47,7 +47,7 @@ func namingClient(o scope.Outbound, proxy *listenerv3.Filter) []*listenerv3.Filt
 }
 
 // clientChains are the chains of a TCP port for single accounts. Each has the filters of the common chain, which all other clients use.
-func clientChains(s *scope.Scope, in inboundPort) []*listenerv3.FilterChain {
+func clientChains(s *translation, in inboundPort) []*listenerv3.FilterChain {
 	var chains []*listenerv3.FilterChain
 	for _, client := range in.ClientChains() {
 		chain := inboundChain(s, in, clientChainTLS(s, client))
@@ -65,7 +65,7 @@ func clientChainName(in inboundPort, client identity.ServiceAccount) string {
 
 // clientChainTLS admits one account. Its names are part of the chain and not of a secret, so connections end if the account loses one of them, as after a change
 // of the trust domain.
-func clientChainTLS(s *scope.Scope, client identity.ServiceAccount) *corev3.TransportSocket {
+func clientChainTLS(s *translation, client identity.ServiceAccount) *corev3.TransportSocket {
 	common := commonTLS(s, InboundTrustName(s.Key.Identity))
 	admitOnly(common, allowedPrincipals([]identity.ServiceAccount{client}, s.AcceptedClientDomains()))
 	return serverSocket(common)

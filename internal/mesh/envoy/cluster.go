@@ -27,7 +27,7 @@ const connectTimeout = 2 * time.Second
 const outsideConnectTimeout = 5 * time.Second
 
 // ownClusters are the clusters that do not belong to a destination: the application, any address, and the metrics of the sidecar.
-func ownClusters(s *scope.Scope, inbound []inboundPort) []*clusterv3.Cluster {
+func ownClusters(s *translation, inbound []inboundPort) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
 	for _, in := range inbound {
 		out = append(out, localCluster(in))
@@ -48,7 +48,7 @@ func ownClusters(s *scope.Scope, inbound []inboundPort) []*clusterv3.Cluster {
 }
 
 // destinationClusters are the clusters of the destinations. They are equal for all clients with the same destinations.
-func destinationClusters(s *scope.Scope) []*clusterv3.Cluster {
+func destinationClusters(s *translation) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
 	for _, c := range s.Clusters {
 		out = append(out, meshCluster(s, c))
@@ -66,7 +66,7 @@ func clusterResources(list []*clusterv3.Cluster) []Resource {
 }
 
 // meshCluster is one port of a Service as a destination. EDS delivers its endpoints under the cluster's name.
-func meshCluster(s *scope.Scope, c scope.Cluster) *clusterv3.Cluster {
+func meshCluster(s *translation, c scope.Cluster) *clusterv3.Cluster {
 	out := newCluster(c.Name(), clusterv3.Cluster_EDS)
 	detectDeadPeers(out)
 	if c.Protocol.IsHTTP() {
@@ -96,7 +96,7 @@ func meshCluster(s *scope.Scope, c scope.Cluster) *clusterv3.Cluster {
 
 // podsCluster connects to the address that the client chose, always on the pod's port. It has no health checks: no
 // other pod can take the request.
-func podsCluster(s *scope.Scope, o scope.Outbound) *clusterv3.Cluster {
+func podsCluster(s *translation, o scope.Outbound) *clusterv3.Cluster {
 	out := newOriginalDstCluster(podsClusterName(o.Service, o.PodPort))
 	out.LbConfig = &clusterv3.Cluster_OriginalDstLbConfig_{OriginalDstLbConfig: &clusterv3.Cluster_OriginalDstLbConfig{
 		UpstreamPortOverride: wrapperspb.UInt32(uint32(o.PodPort)),
@@ -109,7 +109,7 @@ func podsCluster(s *scope.Scope, o scope.Outbound) *clusterv3.Cluster {
 }
 
 // serversOf are the identities behind all ports of a Service.
-func serversOf(s *scope.Scope, service catalog.Name) []identity.ServiceAccount {
+func serversOf(s *translation, service catalog.Name) []identity.ServiceAccount {
 	var servers []identity.ServiceAccount
 	first, _ := slices.BinarySearchFunc(s.Clusters, service, func(c scope.Cluster, name catalog.Name) int { return c.Service.Compare(name) })
 	for _, c := range s.Clusters[first:] {

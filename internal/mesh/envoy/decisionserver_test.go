@@ -27,11 +27,11 @@ func TestIsDecisionServer(t *testing.T) {
 // progress if it changes, and their requests fail.
 func TestClusterOfDecisionsDoesNotDependOnTheirTimeout(t *testing.T) {
 	cluster := func(timeout time.Duration) *clusterv3.Cluster {
-		return extAuthzClusters(&scope.Scope{
+		return extAuthzClusters(translationOf(&scope.Scope{
 			Sidecar: scope.Sidecar{
 				ExternalAuthorization: &catalog.ExternalAuthorization{Address: "192.0.2.1", Port: 9191, Timeout: timeout},
 			},
-		})[0]
+		}))[0]
 	}
 	if !proto.Equal(cluster(10*time.Millisecond), cluster(time.Minute)) {
 		t.Error("the clusters differ")

@@ -20,7 +20,7 @@ import (
 // egressListeners are the listeners for ports outside the mesh, one for each port. They bind no port: the outbound listener hands them
 // the connections to every address that no Service of the mesh has. Connections that no policy allows are closed, or passed through if
 // the mesh allows egress.
-func egressListeners(s *scope.Scope) []*listenerv3.Listener {
+func egressListeners(s *translation) []*listenerv3.Listener {
 	if s.Passthrough || s.IsOnDemand() {
 		return nil
 	}
@@ -32,12 +32,12 @@ func egressListeners(s *scope.Scope) []*listenerv3.Listener {
 }
 
 // egressListener has filter chains for all addresses of a port.
-func egressListener(s *scope.Scope, name string, port authz.EgressPort, chains []*listenerv3.FilterChain) *listenerv3.Listener {
+func egressListener(s *translation, name string, port authz.EgressPort, chains []*listenerv3.FilterChain) *listenerv3.Listener {
 	listener := newListener(name, anyAddress(port.Number, s.Key.Class), corev3.TrafficDirection_OUTBOUND)
 	listener.BindToPort = wrapperspb.Bool(false)
 	listener.ListenerFilters = egressInspectors(port)
 	listener.ContinueOnListenerFiltersTimeout = len(listener.ListenerFilters) > 0
-	listener.AccessLog = loggersOf(s).outboundListener
+	listener.AccessLog = s.logs().outboundListener
 	listener.FilterChains = chains
 	switch {
 	case s.Egress:
@@ -72,7 +72,7 @@ func egressInspectors(port authz.EgressPort) []*listenerv3.ListenerFilter {
 
 // egressChains are the filter chains of a port. Envoy selects the longest prefix of the destination first and does not backtrack. So
 // each prefix has all chains that apply within it.
-func egressChains(s *scope.Scope, port authz.EgressPort) []*listenerv3.FilterChain {
+func egressChains(s *translation, port authz.EgressPort) []*listenerv3.FilterChain {
 	cell := newEgressCell(s, port)
 	var out []*listenerv3.FilterChain
 	for _, r := range port.Ranges {
@@ -89,7 +89,7 @@ func egressChains(s *scope.Scope, port authz.EgressPort) []*listenerv3.FilterCha
 
 // egressCell is a part of the destinations on a port: a prefix without the longer ones, or the addresses outside all prefixes.
 type egressCell struct {
-	scope  *scope.Scope
+	scope  *translation
 	number uint16
 	// setting is that of connections to ranges.
 	setting string
@@ -102,7 +102,7 @@ type egressCell struct {
 }
 
 // newEgressCell has no prefix and no ranges.
-func newEgressCell(s *scope.Scope, port authz.EgressPort) egressCell {
+func newEgressCell(s *translation, port authz.EgressPort) egressCell {
 	cell := egressCell{scope: s, number: port.Number, setting: port.Setting, http: port.HasHTTP()}
 	cell.hosts = slices.DeleteFunc(slices.Clone(port.Hosts), func(h authz.EgressHost) bool { return !h.TLS })
 	return cell
@@ -166,8 +166,8 @@ func (c egressCell) toOriginalDestination() *listenerv3.Filter {
 	return tcpEgress(c.scope, c.number, originalPortName(c.number), c.scope.EgressUpstreams[c.setting])
 }
 
-func tcpEgress(s *scope.Scope, port uint16, cluster string, upstream *scope.Upstream) *listenerv3.Filter {
-	return tcpSplit(loggersOf(s).outboundConnections, fmt.Sprintf("egress-tcp-proxy.%d", port), []weightedCluster{{cluster: cluster, weight: 1}}, tcpIdleTimeout(upstream))
+func tcpEgress(s *translation, port uint16, cluster string, upstream *scope.Upstream) *listenerv3.Filter {
+	return tcpSplit(s.logs().outboundConnections, fmt.Sprintf("egress-tcp-proxy.%d", port), []weightedCluster{{cluster: cluster, weight: 1}}, tcpIdleTimeout(upstream))
 }
 
 func cidrRange(prefix netip.Prefix) *corev3.CidrRange {
@@ -176,7 +176,7 @@ func cidrRange(prefix netip.Prefix) *corev3.CidrRange {
 
 // egressRouteConfigs are the route configurations of the ports outside the mesh with hosts for HTTP. A host leads to its own cluster,
 // whatever address the client chose: an application cannot reach another address by naming an allowed host.
-func egressRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
+func egressRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	for _, port := range s.EgressPorts {
 		if s.Passthrough || !port.HasHTTP() {
@@ -194,7 +194,7 @@ func egressRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 	return out
 }
 
-func egressVirtualHost(s *scope.Scope, port uint16, h authz.EgressHost) *routev3.VirtualHost {
+func egressVirtualHost(s *translation, port uint16, h authz.EgressHost) *routev3.VirtualHost {
 	cluster := hostClusterName(h.HTTPGateway, catalog.ProtocolHTTP, h.Host, port)
 	if h.BackendTLS != nil {
 		if h.BackendTLS.Unusable {
@@ -228,7 +228,7 @@ func outsideHost(name string, port uint16, restricted bool, matches []catalog.HT
 }
 
 // otherHosts handles requests to hosts that no policy names.
-func otherHosts(s *scope.Scope, port uint16) *routev3.VirtualHost {
+func otherHosts(s *translation, port uint16) *routev3.VirtualHost {
 	host := &routev3.VirtualHost{Name: "egress_virtual-host|*", Domains: []string{"*"}}
 	route := &routev3.Route{Match: anyRequest(), Action: directResponse(404, "no Egress allows this host\n")}
 	if s.Egress {

@@ -18,7 +18,7 @@ import (
 )
 
 // egressClusters are the destinations outside the mesh: one for each host, and one for each port with destinations by address.
-func egressClusters(s *scope.Scope) []*clusterv3.Cluster {
+func egressClusters(s *translation) []*clusterv3.Cluster {
 	if s.Passthrough {
 		return nil
 	}
@@ -35,7 +35,7 @@ func egressClusters(s *scope.Scope) []*clusterv3.Cluster {
 }
 
 // hostClusters are the clusters of a host: the host itself, and the egress gateway for what it forwards.
-func hostClusters(s *scope.Scope, port uint16, host authz.EgressHost) []*clusterv3.Cluster {
+func hostClusters(s *translation, port uint16, host authz.EgressHost) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
 	direct := func(allowed bool, gateway catalog.Name) bool { return allowed && gateway == (catalog.Name{}) }
 	http := direct(host.HTTP, host.HTTPGateway)
@@ -60,7 +60,7 @@ func hostClusters(s *scope.Scope, port uint16, host authz.EgressHost) []*cluster
 
 // outsideCluster resolves a host by DNS, with the name servers of the pod. New connections use the current answer, and open ones are not
 // affected when it changes. If a query fails, the last answer applies.
-func outsideCluster(s *scope.Scope, name, host string, port uint16) *clusterv3.Cluster {
+func outsideCluster(s *translation, name, host string, port uint16) *clusterv3.Cluster {
 	out := hostCluster(s, name, host, port)
 	out.ConnectTimeout = durationpb.New(outsideConnectTimeout)
 	out.Metadata = metadata(map[string]string{serviceField: host})
@@ -69,7 +69,7 @@ func outsideCluster(s *scope.Scope, name, host string, port uint16) *clusterv3.C
 }
 
 // originalPortCluster connects to the address that the client chose.
-func originalPortCluster(s *scope.Scope, port authz.EgressPort) *clusterv3.Cluster {
+func originalPortCluster(s *translation, port authz.EgressPort) *clusterv3.Cluster {
 	out := newOriginalDstCluster(originalPortName(port.Number))
 	out.ConnectTimeout = durationpb.New(outsideConnectTimeout)
 	return withEgressSettings(out, port.HasHTTP(), s.EgressUpstreams[port.Setting])
@@ -87,7 +87,7 @@ func withEgressSettings(c *clusterv3.Cluster, http bool, upstream *scope.Upstrea
 }
 
 // hasEgressChains reports whether policies allow destinations outside the mesh.
-func hasEgressChains(s *scope.Scope) bool { return !s.Passthrough && len(s.EgressPorts) > 0 }
+func hasEgressChains(s *translation) bool { return !s.Passthrough && len(s.EgressPorts) > 0 }
 
 // hostClusterName is the cluster for connections to a host: the egress gateway if it forwards them because of a policy.
 func hostClusterName(gateway catalog.Name, protocol catalog.Protocol, host string, port uint16) string {
@@ -116,7 +116,7 @@ func egressRouteName(port uint16) string { return fmt.Sprintf("rds-egress.%d", p
 const defaultHTTPS = 443
 
 // egressGatewayClusters are the hosts to which the egress gateway forwards. Those whose credential cannot be used have none.
-func egressGatewayClusters(s *scope.Scope) []*clusterv3.Cluster {
+func egressGatewayClusters(s *translation) []*clusterv3.Cluster {
 	if s.EgressGateway == nil {
 		return nil
 	}

@@ -26,7 +26,7 @@ const extAuthzFilter = "envoy.filters.http.ext_authz"
 
 // externalAuthorization returns the filters that send each request to authorization servers. The response to a request that a server could
 // not decide is 503, which differs from a denial.
-func externalAuthorization(s *scope.Scope) []*hcmv3.HttpFilter {
+func externalAuthorization(s *translation) []*hcmv3.HttpFilter {
 	var filters []*hcmv3.HttpFilter
 	if s.ExternalAuthorization != nil {
 		filters = append(filters, configuredAuthorization(s.ExternalAuthorization))
@@ -57,7 +57,7 @@ var undecided = &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable}
 
 // skipUnusedAuthorization disables authorization servers for connections that are drained after they were removed. Their filter chain
 // still sends requests to them, and their clusters are gone.
-func skipUnusedAuthorization(s *scope.Scope, host *routev3.VirtualHost) {
+func skipUnusedAuthorization(s *translation, host *routev3.VirtualHost) {
 	used := map[string]bool{extAuthzFilter: s.ExternalAuthorization != nil}
 	for _, a := range s.Authorizations {
 		used[policyAuthorizationFilter(a.MeshWide)] = true
@@ -72,7 +72,7 @@ func skipUnusedAuthorization(s *scope.Scope, host *routev3.VirtualHost) {
 var noAuthorization = message.Any(&extauthzv3.ExtAuthzPerRoute{Override: &extauthzv3.ExtAuthzPerRoute_Disabled{Disabled: true}})
 
 // extAuthzClusters has the authorization server. Without an address it has no endpoint.
-func extAuthzClusters(s *scope.Scope) []*clusterv3.Cluster {
+func extAuthzClusters(s *translation) []*clusterv3.Cluster {
 	server := s.ExternalAuthorization
 	if server == nil {
 		return nil
@@ -195,7 +195,7 @@ func RateLimitCluster(limit catalog.GlobalLimit) string {
 }
 
 // extensionClusters are the servers outside the mesh that policies refer to.
-func extensionClusters(s *scope.Scope) []*clusterv3.Cluster {
+func extensionClusters(s *translation) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
 	if s.AccessLog != nil && s.AccessLog.Export != nil {
 		service := &s.AccessLog.Export.Service
@@ -213,7 +213,7 @@ func extensionClusters(s *scope.Scope) []*clusterv3.Cluster {
 }
 
 // extensionCluster has an ExtensionService. If connections to it cannot be encrypted as a BackendTLSPolicy demands, it has no endpoint.
-func extensionCluster(s *scope.Scope, name string, service *catalog.ExtensionService) *clusterv3.Cluster {
+func extensionCluster(s *translation, name string, service *catalog.ExtensionService) *clusterv3.Cluster {
 	tls := s.ServerTLS[service.Name.String()]
 	if tls != nil && tls.Unusable {
 		return emptyCluster(name)

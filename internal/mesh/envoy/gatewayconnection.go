@@ -10,8 +10,8 @@ import (
 
 // addGatewayConnections adds the filter chains of a listener with routes of connections: one for each TLSRoute, or that of the TCPRoute. Envoy closes and
 // logs the connections that match none.
-func addGatewayConnections(out *listenerv3.Listener, s *scope.Scope, l *scope.GatewayListener) {
-	out.AccessLog = loggersOf(s).unroutedConnections
+func addGatewayConnections(out *listenerv3.Listener, s *translation, l *scope.GatewayListener) {
+	out.AccessLog = s.logs().unroutedConnections
 	if l.Protocol == catalog.ListenerTLS {
 		out.ListenerFilters = []*listenerv3.ListenerFilter{readServerName}
 	}
@@ -26,12 +26,12 @@ func addGatewayConnections(out *listenerv3.Listener, s *scope.Scope, l *scope.Ga
 }
 
 // gatewayTCP forwards connections to the backends of a route. Without any, it closes and logs them: Envoy logs nothing of a chain without filters.
-func gatewayTCP(s *scope.Scope, l *scope.GatewayListener, route *scope.ConnectionRoute) []*listenerv3.Filter {
+func gatewayTCP(s *translation, l *scope.GatewayListener, route *scope.ConnectionRoute) []*listenerv3.Filter {
 	to, _ := routeClusters(route.Backends)
 	if len(to) == 0 {
 		to = []weightedCluster{{cluster: noBackend, weight: 1}}
 	}
-	return []*listenerv3.Filter{nameClient, tcpSplit(loggersOf(s).outboundConnections, "gateway-tcp-proxy."+gatewayConnectionName(l, route), to, 0)}
+	return []*listenerv3.Filter{nameClient, tcpSplit(s.logs().outboundConnections, "gateway-tcp-proxy."+gatewayConnectionName(l, route), to, 0)}
 }
 
 // gatewayConnectionName is the name of a filter chain. It has that of the route, so a change of one leaves the connections of others alone.

@@ -8,8 +8,6 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
-
-	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // Limits of the clients of gateways, as Envoy's documentation recommends for edge proxies. The bootstrap limits their connections.
@@ -47,7 +45,7 @@ func limitClients(hcm *hcmv3.HttpConnectionManager, idle, streamIdle time.Durati
 }
 
 // limitBuffers limits the data that a gateway keeps for each connection to a server. All namespaces share its memory.
-func limitBuffers(s *scope.Scope, clusters []*clusterv3.Cluster) []*clusterv3.Cluster {
+func limitBuffers(s *translation, clusters []*clusterv3.Cluster) []*clusterv3.Cluster {
 	if s.IngressGateway == nil && s.EgressGateway == nil {
 		return clusters
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // gatewayRouteConfigs are the route configurations of the ingress gateway.
-func gatewayRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
+func gatewayRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 	if s.IngressGateway == nil {
 		return nil
 	}

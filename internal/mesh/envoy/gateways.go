@@ -25,7 +25,7 @@ import (
 )
 
 // gatewayListeners are the listeners of the ingress gateway, one for each port.
-func gatewayListeners(s *scope.Scope) []*listenerv3.Listener {
+func gatewayListeners(s *translation) []*listenerv3.Listener {
 	if s.IngressGateway == nil {
 		return nil
 	}
@@ -60,7 +60,7 @@ func gatewayListeners(s *scope.Scope) []*listenerv3.Listener {
 }
 
 // gatewayTLSChain terminates TLS for the clients that request a name.
-func gatewayTLSChain(s *scope.Scope, l *scope.GatewayListener) *listenerv3.FilterChain {
+func gatewayTLSChain(s *translation, l *scope.GatewayListener) *listenerv3.FilterChain {
 	chain := &listenerv3.FilterChain{
 		Name:                          gatewayRouteName(l),
 		TransportSocket:               gatewayTLS(l),
@@ -90,9 +90,9 @@ func gatewayTLS(l *scope.GatewayListener) *corev3.TransportSocket {
 
 // gatewayHTTP handles requests of clients outside the mesh. Nothing that they claim about themselves is trusted: the address of the
 // connection is the last entry of x-forwarded-for, and x-forwarded-proto is that of the connection.
-func gatewayHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
+func gatewayHTTP(s *translation, routeConfig string) *listenerv3.Filter {
 	hcm := serverConnectionManager(s, routeConfig)
-	hcm.AccessLog = loggersOf(s).outboundRequests
+	hcm.AccessLog = s.logs().outboundRequests
 	hcm.UseRemoteAddress = wrapperspb.Bool(true)
 	limitClients(hcm, gatewayIdleTimeout, gatewayStreamIdleTimeout)
 	// Gateways have the filter for sessions always: an HTTPRoute that begins to need it must not replace the listener of others.
@@ -128,14 +128,14 @@ func gatewayRouteName(l *scope.GatewayListener) string {
 
 // egressGatewayListeners are the listeners of the egress gateway: one, which has a filter chain for each destination. The server name that a
 // sidecar requests selects the chain, and the handshake admits the clients of its policy only.
-func egressGatewayListeners(s *scope.Scope) []*listenerv3.Listener {
+func egressGatewayListeners(s *translation) []*listenerv3.Listener {
 	if s.EgressGateway == nil || len(s.EgressGateway.Destinations) == 0 {
 		return nil
 	}
 	out := newBoundListener(names.EgressGatewayListener, names.EgressGatewayPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
 	detectDeadClients(out)
 	out.ListenerFilters = []*listenerv3.ListenerFilter{listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{})}
-	out.AccessLog = loggersOf(s).inboundListener
+	out.AccessLog = s.logs().inboundListener
 	out.PerConnectionBufferLimitBytes = wrapperspb.UInt32(gatewayBufferBytes)
 	for i := range s.EgressGateway.Destinations {
 		d := &s.EgressGateway.Destinations[i]
@@ -144,7 +144,7 @@ func egressGatewayListeners(s *scope.Scope) []*listenerv3.Listener {
 			FilterChainMatch: &listenerv3.FilterChainMatch{
 				ServerNames: []string{gatewayServerName(d.GatewayDestination)}, TransportProtocol: "tls", ApplicationProtocols: []string{meshALPN},
 			},
-			TransportSocket:               serverTLS(s, egressTrustName(s, d)),
+			TransportSocket:               serverTLS(s, egressTrustName(s.Scope, d)),
 			TransportSocketConnectTimeout: handshakeTimeout,
 			Filters:                       []*listenerv3.Filter{egressGatewayProxy(s, d)},
 		})
@@ -153,13 +153,13 @@ func egressGatewayListeners(s *scope.Scope) []*listenerv3.Listener {
 }
 
 // egressGatewayProxy forwards connections or requests of verified clients.
-func egressGatewayProxy(s *scope.Scope, d *scope.EgressDestination) *listenerv3.Filter {
+func egressGatewayProxy(s *translation, d *scope.EgressDestination) *listenerv3.Filter {
 	cluster := gatewayClusterName(d.GatewayDestination)
 	if d.Protocol == catalog.ProtocolHTTPS {
-		return tcpToApplication(loggersOf(s).inboundConnections, cluster, cluster, tcpIdleTimeout(d.Upstream), tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE)
+		return tcpToApplication(s.logs().inboundConnections, cluster, cluster, tcpIdleTimeout(d.Upstream), tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE)
 	}
 	hcm := connectionManager(s, egressGatewayRouteName(d))
-	hcm.AccessLog = loggersOf(s).inboundRequests
+	hcm.AccessLog = s.logs().inboundRequests
 	limitClients(hcm, egressGatewayIdleTimeout, egressGatewayIdleTimeout)
 	hcm.HttpFilters = []*hcmv3.HttpFilter{requestRBACFilter, router}
 	return message.NetworkFilter(hcmFilter, hcm)
@@ -167,7 +167,7 @@ func egressGatewayProxy(s *scope.Scope, d *scope.EgressDestination) *listenerv3.
 
 // egressGatewayRouteConfigs are the route configurations of the egress gateway, one for each destination. The Host header must be that of the
 // destination, and never selects it. RBAC rejects requests on open connections of a client that lost its permission.
-func egressGatewayRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
+func egressGatewayRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 	if s.EgressGateway == nil {
 		return nil
 	}
@@ -219,7 +219,7 @@ func egressTrustName(s *scope.Scope, d *scope.EgressDestination) string {
 func egressGatewayRouteName(d *scope.EgressDestination) string { return "rds-gateway.egress." + d.ID() }
 
 // toGatewayCluster is a destination that the egress gateway forwards to. Without a gateway it has no endpoints, and requests get status 503.
-func toGatewayCluster(s *scope.Scope, d authz.GatewayDestination) *clusterv3.Cluster {
+func toGatewayCluster(s *translation, d authz.GatewayDestination) *clusterv3.Cluster {
 	out := newCluster(gatewayClusterName(d), clusterv3.Cluster_STATIC)
 	out.AltStatName = strings.ReplaceAll(out.Name, ":", "_")
 	out.Metadata = metadata(map[string]string{serviceField: d.Host})

@@ -23,7 +23,7 @@ func decode[M proto.Message](t *testing.T, filter *listenerv3.Filter, into M) M 
 
 // TestQuietStreamsLive checks both directions: without a value Envoy ends a request after five quiet minutes.
 func TestQuietStreamsLive(t *testing.T) {
-	for name, filter := range map[string]*listenerv3.Filter{"inbound": inboundHTTP(&scope.Scope{}, "r", nil), "outbound": outboundHTTP(&scope.Scope{}, "r")} {
+	for name, filter := range map[string]*listenerv3.Filter{"inbound": inboundHTTP(translationOf(&scope.Scope{}), "r", nil), "outbound": outboundHTTP(translationOf(&scope.Scope{}), "r")} {
 		idle := decode(t, filter, &hcmv3.HttpConnectionManager{}).GetStreamIdleTimeout()
 		if idle == nil || idle.AsDuration() != 0 {
 			t.Errorf("%s: the stream idle timeout is %v, want 0s", name, idle)
@@ -33,7 +33,7 @@ func TestQuietStreamsLive(t *testing.T) {
 
 // TestIngressLimitsItsClients checks that strangers cannot occupy a sidecar with slow requests, and that quiet streams live for an hour.
 func TestIngressLimitsItsClients(t *testing.T) {
-	hcm := decode(t, ingressHTTP(&scope.Scope{}, "r"), &hcmv3.HttpConnectionManager{})
+	hcm := decode(t, ingressHTTP(translationOf(&scope.Scope{}), "r"), &hcmv3.HttpConnectionManager{})
 	http2 := hcm.GetHttp2ProtocolOptions()
 	if hcm.GetRequestHeadersTimeout().AsDuration() != 10*time.Second || http2.GetMaxConcurrentStreams().GetValue() != 100 || http2.GetInitialConnectionWindowSize().GetValue() != 1<<20 {
 		t.Errorf("the limits are %v and %v", hcm.GetRequestHeadersTimeout(), http2)

@@ -58,14 +58,14 @@ func compareInbound(a, b scope.Inbound) int {
 
 // inboundListenerOf accepts the connections that were redirected on their way into the pod. It closes those that match
 // no chain, plaintext in particular, unless the mesh is in teardown.
-func inboundListenerOf(s *scope.Scope, inbound []inboundPort) *listenerv3.Listener {
+func inboundListenerOf(s *translation, inbound []inboundPort) *listenerv3.Listener {
 	out := newBoundListener(inboundListener, names.InboundPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
 	detectDeadClients(out)
 	out.ListenerFilters = []*listenerv3.ListenerFilter{
 		originalDestination,
 		listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{}),
 	}
-	out.AccessLog = loggersOf(s).inboundListener
+	out.AccessLog = s.logs().inboundListener
 	clients := scope.MaxPodClientChains
 	for _, in := range inbound {
 		out.FilterChains = append(out.FilterChains, inboundChain(s, in, serverTLS(s, inboundTrustName(s.Key.Identity, in))))
@@ -87,7 +87,7 @@ func inboundListenerOf(s *scope.Scope, inbound []inboundPort) *listenerv3.Listen
 var handshakeTimeout = durationpb.New(10 * time.Second)
 
 // inboundChain authorizes connections to one port and forwards them to the application.
-func inboundChain(s *scope.Scope, in inboundPort, tls *corev3.TransportSocket) *listenerv3.FilterChain {
+func inboundChain(s *translation, in inboundPort, tls *corev3.TransportSocket) *listenerv3.FilterChain {
 	return &listenerv3.FilterChain{
 		Name:             inboundChainName(in),
 		FilterChainMatch: inboundMatch(in, meshALPN),
@@ -126,12 +126,12 @@ func discoveredFilter(name, typeURL string) *listenerv3.Filter {
 	}
 }
 
-func inboundProxy(s *scope.Scope, in inboundPort) *listenerv3.Filter {
+func inboundProxy(s *translation, in inboundPort) *listenerv3.Filter {
 	if in.Protocol.IsHTTP() {
 		return inboundHTTP(s, inboundRouteName(in), in.Limits)
 	}
 	local := localClusterName(in.Service, in.TargetPort)
-	return tcpToApplication(loggersOf(s).inboundConnections, "inbound-mesh-tcp-proxy."+local, local, in.IdleTimeout, connectMode(in))
+	return tcpToApplication(s.logs().inboundConnections, "inbound-mesh-tcp-proxy."+local, local, in.IdleTimeout, connectMode(in))
 }
 
 // plaintextDetectionTimeout is how long a client may send nothing before its connection counts as plaintext. Sidecars
@@ -143,7 +143,7 @@ const plaintextDetectionTimeout = time.Second
 //
 // Envoy matches the server name before the protocol and does not backtrack. The application's own TLS to a server name
 // of the mesh therefore needs a separate chain.
-func addPlaintextChains(s *scope.Scope, listener *listenerv3.Listener, inbound []inboundPort) {
+func addPlaintextChains(s *translation, listener *listenerv3.Listener, inbound []inboundPort) {
 	listener.ListenerFiltersTimeout = durationpb.New(plaintextDetectionTimeout)
 	listener.ContinueOnListenerFiltersTimeout = true
 	done := map[uint16]bool{}
@@ -161,7 +161,7 @@ func addPlaintextChains(s *scope.Scope, listener *listenerv3.Listener, inbound [
 }
 
 // plaintextChain forwards connections to the application unchanged.
-func plaintextChain(s *scope.Scope, in inboundPort, name string, match *listenerv3.FilterChainMatch) *listenerv3.FilterChain {
+func plaintextChain(s *translation, in inboundPort, name string, match *listenerv3.FilterChainMatch) *listenerv3.FilterChain {
 	local := localClusterName(in.Service, in.TargetPort)
-	return &listenerv3.FilterChain{Name: name, FilterChainMatch: match, Filters: []*listenerv3.Filter{tcpToCluster(loggersOf(s).inboundConnections, "inbound-open-tcp-proxy."+local, local)}}
+	return &listenerv3.FilterChain{Name: name, FilterChainMatch: match, Filters: []*listenerv3.Filter{tcpToCluster(s.logs().inboundConnections, "inbound-open-tcp-proxy."+local, local)}}
 }

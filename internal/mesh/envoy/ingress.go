@@ -22,7 +22,7 @@ import (
 
 // addIngressChains accepts connections from outside the mesh. Network RBAC closes connections of other clients, and HTTP RBAC rejects
 // the requests of a client that lost its permission.
-func addIngressChains(listener *listenerv3.Listener, s *scope.Scope, inbound []inboundPort) {
+func addIngressChains(listener *listenerv3.Listener, s *translation, inbound []inboundPort) {
 	for _, in := range s.Ingress {
 		if !in.TLS && s.AcceptAnyClient {
 			continue // the chains for plaintext accept these clients, and Envoy could not distinguish the chains
@@ -68,7 +68,7 @@ func ingressMatches(in scope.Ingress, inbound []inboundPort) []*listenerv3.Filte
 }
 
 // ingressTLS presents the certificate of the workload.
-func ingressTLS(s *scope.Scope, in scope.Ingress) *corev3.TransportSocket {
+func ingressTLS(s *translation, in scope.Ingress) *corev3.TransportSocket {
 	common := commonTLS(s, InboundTrustName(s.Key.Identity))
 	common.AlpnProtocols = []string{"h2", "http/1.1"}
 	if !in.VerifiesClients() {
@@ -82,7 +82,7 @@ func ingressTLS(s *scope.Scope, in scope.Ingress) *corev3.TransportSocket {
 
 // ingressHTTP is inboundHTTP without health checks and limits of the mesh's clients, as in OSM. Its clients can be anybody, so it has the limits of
 // gateways.
-func ingressHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
+func ingressHTTP(s *translation, routeConfig string) *listenerv3.Filter {
 	hcm := serverConnectionManager(s, routeConfig)
 	limitClients(hcm, ingressIdleTimeout, ingressIdleTimeout)
 	hcm.HttpFilters = slices.Concat([]*hcmv3.HttpFilter{requestRBACFilter}, externalAuthorization(s), []*hcmv3.HttpFilter{router})
@@ -90,7 +90,7 @@ func ingressHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
 }
 
 // ingressRouteConfigs are the route configurations of the ports that are open to clients outside the mesh.
-func ingressRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
+func ingressRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	for _, in := range s.Ingress {
 		host := virtualHost("ingress", in.Service, in.TargetPort)
@@ -120,7 +120,7 @@ func ingressRequests(in scope.Ingress) []*routev3.RouteMatch {
 }
 
 // ingressFilters are the network filters of the ports that are open to clients outside the mesh.
-func ingressFilters(s *scope.Scope) []Resource {
+func ingressFilters(s *translation) []Resource {
 	var configs []*corev3.TypedExtensionConfig
 	for _, in := range s.Ingress {
 		configs = append(configs, message.Extension(ingressRBACName(in), &netrbacv3.RBAC{StatPrefix: "ingress-", Rules: ingressRules(s, in)}))
@@ -130,7 +130,7 @@ func ingressFilters(s *scope.Scope) []Resource {
 
 // ingressRules admit the clients of an IngressBackend: by the address of the connection, which no header changes, and by the name in a
 // verified certificate.
-func ingressRules(s *scope.Scope, in scope.Ingress) *rbacv3.RBAC {
+func ingressRules(s *translation, in scope.Ingress) *rbacv3.RBAC {
 	var required []*rbacv3.Principal
 	if !in.AnyAddress {
 		required = append(required, anyOf(addressPrincipals(in)))
@@ -156,7 +156,7 @@ func addressPrincipals(in scope.Ingress) []*rbacv3.Principal {
 	return out
 }
 
-func certificatePrincipals(s *scope.Scope, in scope.Ingress) []*rbacv3.Principal {
+func certificatePrincipals(s *translation, in scope.Ingress) []*rbacv3.Principal {
 	var out []*rbacv3.Principal
 	for _, declared := range in.Principals {
 		for _, name := range s.AcceptedPrincipals(declared) {

@@ -18,7 +18,7 @@ func BenchmarkLinearRanges(b *testing.B) {
 			address := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 			port.Ranges = append(port.Ranges, authz.EgressRange{Prefix: netip.PrefixFrom(address, 32), AnyTLS: true})
 		}
-		return func() { egressChains(&scope.Scope{}, port) }
+		return func() { egressChains(translationOf(&scope.Scope{}), port) }
 	}
 	cost.Linear(b, factor, operation(size), operation(size*factor))
 }

@@ -23,7 +23,7 @@ import (
 )
 
 // boundListeners are the listeners that bind ports of the pod, and those for ports outside the mesh, which belong to this client.
-func boundListeners(s *scope.Scope, inbound []inboundPort) []*listenerv3.Listener {
+func boundListeners(s *translation, inbound []inboundPort) []*listenerv3.Listener {
 	out := append(gatewayListeners(s), egressGatewayListeners(s)...)
 	if len(inbound) > 0 {
 		out = append(out, inboundListenerOf(s, inbound))
@@ -85,7 +85,7 @@ var (
 )
 
 // inboundHTTP handles requests from other workloads.
-func inboundHTTP(s *scope.Scope, routeConfig string, limits *scope.Limits) *listenerv3.Filter {
+func inboundHTTP(s *translation, routeConfig string, limits *scope.Limits) *listenerv3.Filter {
 	hcm := serverConnectionManager(s, routeConfig)
 	hcm.HttpFilters = slices.Concat(
 		// The rules of RBAC come with the virtual host, so a path without a route is answered with 404 instead of 403.
@@ -102,7 +102,7 @@ func inboundHTTP(s *scope.Scope, routeConfig string, limits *scope.Limits) *list
 
 // serverConnectionManager normalizes paths before matching and rejects ambiguous ones: "/public/..%2Fadmin" could be one path for the
 // policy and another for the application.
-func serverConnectionManager(s *scope.Scope, routeConfig string) *hcmv3.HttpConnectionManager {
+func serverConnectionManager(s *translation, routeConfig string) *hcmv3.HttpConnectionManager {
 	hcm := connectionManager(s, routeConfig)
 	hcm.NormalizePath = wrapperspb.Bool(true)
 	hcm.MergeSlashes = true
@@ -116,7 +116,7 @@ func serverConnectionManager(s *scope.Scope, routeConfig string) *hcmv3.HttpConn
 
 // outboundHTTP handles requests of the local application. It leaves paths unchanged, because the server's sidecar
 // authorizes them.
-func outboundHTTP(s *scope.Scope, routeConfig string, filters ...*hcmv3.HttpFilter) *listenerv3.Filter {
+func outboundHTTP(s *translation, routeConfig string, filters ...*hcmv3.HttpFilter) *listenerv3.Filter {
 	hcm := connectionManager(s, routeConfig)
 	hcm.HttpFilters = append(filters, router)
 	return message.NetworkFilter(hcmFilter, hcm)
@@ -131,7 +131,7 @@ var noInternalAddress = &hcmv3.HttpConnectionManager_InternalAddressConfig{
 // connectionManager is the configuration that both directions share. No address counts as internal, so Envoy removes
 // x-envoy- headers, with which a client could change timeouts, retries or statistics. It also removes the client
 // certificate header. x-forwarded-proto and x-request-id pass, because a gateway in front of the mesh may set them.
-func connectionManager(s *scope.Scope, routeConfig string) *hcmv3.HttpConnectionManager {
+func connectionManager(s *translation, routeConfig string) *hcmv3.HttpConnectionManager {
 	return &hcmv3.HttpConnectionManager{
 		StatPrefix:               "mesh-http-conn-manager." + routeConfig,
 		CodecType:                hcmv3.HttpConnectionManager_AUTO,
@@ -140,7 +140,7 @@ func connectionManager(s *scope.Scope, routeConfig string) *hcmv3.HttpConnection
 		GenerateRequestId:        wrapperspb.Bool(true),
 		// Envoy's default ends a request after five minutes without data: quiet gRPC streams and WebSockets, slow answers.
 		StreamIdleTimeout: durationpb.New(0),
-		AccessLog:         loggersOf(s).outboundRequests,
+		AccessLog:         s.logs().outboundRequests,
 		Tracing:           tracing(s.Tracing),
 		UpgradeConfigs:    []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{

@@ -48,7 +48,7 @@ var loadDestination = message.HTTPFilter("envoy.filters.http.on_demand", &ondema
 })
 
 // onDemandHTTP handles the requests of the local application to all Services with HTTP on a port number.
-func onDemandHTTP(s *scope.Scope, port uint16) *listenerv3.Filter {
+func onDemandHTTP(s *translation, port uint16) *listenerv3.Filter {
 	hcm := connectionManager(s, portRouteName(port))
 	hcm.AccessLog = append(slices.Clip(hcm.GetAccessLog()), denialLog(toUnknownDestination))
 	hcm.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{nameDestination}
@@ -66,8 +66,8 @@ func forwardToDestination(timeout time.Duration, retry *routev3.RetryPolicy) *ro
 }
 
 // onDemandTCP forwards connections to a cluster that is loaded at the first one. Connections wait for it, also those of clients that send nothing first.
-func onDemandTCP(s *scope.Scope, o scope.Outbound) *listenerv3.Filter {
-	return tcpProxy(loggersOf(s).outboundConnections, &tcpv3.TcpProxy{
+func onDemandTCP(s *translation, o scope.Outbound) *listenerv3.Filter {
+	return tcpProxy(s.logs().outboundConnections, &tcpv3.TcpProxy{
 		StatPrefix:         outboundTCPPrefix(o),
 		ClusterSpecifier:   &tcpv3.TcpProxy_Cluster{Cluster: scope.OnDemandName(netip.AddrPortFrom(o.Addresses[0], o.Port))},
 		OnDemand:           &tcpv3.TcpProxy_OnDemand{OdcdsConfig: ads, Timeout: durationpb.New(loadTimeout)},
@@ -77,7 +77,7 @@ func onDemandTCP(s *scope.Scope, o scope.Outbound) *listenerv3.Filter {
 }
 
 // outboundDestinationRoute sends requests to the Service itself, or to the backends of a list.
-func outboundDestinationRoute(s *scope.Scope, o scope.Outbound, retry *catalog.RetryPolicy) *routev3.Route {
+func outboundDestinationRoute(s *translation, o scope.Outbound, retry *catalog.RetryPolicy) *routev3.Route {
 	if s.LoadsOnDemand(&o) {
 		return &routev3.Route{Match: anyRequest(), Action: forwardToDestination(requestTimeout(o.Upstream), retryPolicy(retry))}
 	}

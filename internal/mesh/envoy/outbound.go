@@ -17,11 +17,11 @@ import (
 // outboundListenerOf accepts the connections that were redirected on their way out of the pod and hands each to the
 // listener of its destination. Connections to other destinations are closed, or passed through when egress is enabled. A workload that may call
 // nothing has the listener too: without it the kernel would refuse its connections, and nobody would know of them.
-func outboundListenerOf(s *scope.Scope) *listenerv3.Listener {
+func outboundListenerOf(s *translation) *listenerv3.Listener {
 	out := newBoundListener(outboundListener, names.OutboundPort, s.Key.Class, corev3.TrafficDirection_OUTBOUND)
 	out.UseOriginalDst = wrapperspb.Bool(true)
 	out.ListenerFilters = []*listenerv3.ListenerFilter{originalDestination, rejectSidecarPorts()}
-	out.AccessLog = loggersOf(s).outboundListener
+	out.AccessLog = s.logs().outboundListener
 	if s.Egress {
 		out.DefaultFilterChain = passthroughFilterChain(s)
 		return out
@@ -37,8 +37,8 @@ func noFilterChains() []*listenerv3.FilterChain {
 }
 
 // passthroughFilterChain forwards connections unchanged.
-func passthroughFilterChain(s *scope.Scope) *listenerv3.FilterChain {
-	return &listenerv3.FilterChain{Name: passthroughChain, Filters: []*listenerv3.Filter{tcpToCluster(loggersOf(s).outboundConnections, PassthroughCluster, PassthroughCluster)}}
+func passthroughFilterChain(s *translation) *listenerv3.FilterChain {
+	return &listenerv3.FilterChain{Name: passthroughChain, Filters: []*listenerv3.Filter{tcpToCluster(s.logs().outboundConnections, PassthroughCluster, PassthroughCluster)}}
 }
 
 // rejectSidecarPorts closes plaintext connections to the ports that the sidecar itself listens on, whatever their
@@ -75,7 +75,7 @@ func portRange(first, last int32) *listenerv3.ListenerFilterChainMatchPredicate 
 
 // destinationListeners are the listeners to which the outbound listener hands connections. They bind no port and are
 // the same for every client, so a new Service costs each sidecar one small, shared listener.
-func destinationListeners(s *scope.Scope, reachable []destination) []*listenerv3.Listener {
+func destinationListeners(s *translation, reachable []destination) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
 	for _, d := range reachable {
 		for _, addresses := range d.listeners {
@@ -97,7 +97,7 @@ type destination struct {
 	listeners [][]netip.AddrPort
 }
 
-func destinations(s *scope.Scope) []destination {
+func destinations(s *translation) []destination {
 	if s.Passthrough {
 		return nil
 	}
@@ -136,7 +136,7 @@ func listenerAddresses(o *scope.Outbound) [][]netip.AddrPort {
 	return single
 }
 
-func newUnboundListener(s *scope.Scope, name string, addresses []netip.AddrPort, o scope.Outbound) *listenerv3.Listener {
+func newUnboundListener(s *translation, name string, addresses []netip.AddrPort, o scope.Outbound) *listenerv3.Listener {
 	out := newListener(name, addresses, corev3.TrafficDirection_OUTBOUND)
 	out.BindToPort = wrapperspb.Bool(false)
 	if o.Routed && !o.Protocol.IsHTTP() {
@@ -148,7 +148,7 @@ func newUnboundListener(s *scope.Scope, name string, addresses []netip.AddrPort,
 }
 
 // outboundChain has no listener filters, so a server that sends the first bytes is not delayed.
-func outboundChain(s *scope.Scope, o scope.Outbound) *listenerv3.FilterChain {
+func outboundChain(s *translation, o scope.Outbound) *listenerv3.FilterChain {
 	chain := &listenerv3.FilterChain{Name: outboundChainName(o)}
 	if o.Protocol.IsHTTP() {
 		var filters []*hcmv3.HttpFilter
@@ -171,9 +171,9 @@ func outboundTCPPrefix(o scope.Outbound) string {
 }
 
 // outboundTCP are the filters that forward connections to clusters. Envoy closes connections to a chain without filters.
-func outboundTCP(s *scope.Scope, o scope.Outbound, to []weightedCluster) []*listenerv3.Filter {
+func outboundTCP(s *translation, o scope.Outbound, to []weightedCluster) []*listenerv3.Filter {
 	if len(to) == 0 {
 		return nil
 	}
-	return namingClient(o, tcpSplit(loggersOf(s).outboundConnections, outboundTCPPrefix(o), to, tcpIdleTimeout(o.Upstream)))
+	return namingClient(o, tcpSplit(s.logs().outboundConnections, outboundTCPPrefix(o), to, tcpIdleTimeout(o.Upstream)))
 }

@@ -28,7 +28,7 @@ type sharedPort struct {
 }
 
 // sharedPorts are the port numbers of a scope that share listeners, sorted.
-func sharedPorts(s *scope.Scope, reachable []destination) []sharedPort {
+func sharedPorts(s *translation, reachable []destination) []sharedPort {
 	if !s.IsOnDemand() || s.Passthrough {
 		return nil
 	}
@@ -57,12 +57,12 @@ func sharedPorts(s *scope.Scope, reachable []destination) []sharedPort {
 }
 
 // sharedPortsOf are the sharedPorts of a scope that have one of the numbers.
-func sharedPortsOf(s *scope.Scope, numbers map[uint16]bool) []sharedPort {
+func sharedPortsOf(s *translation, numbers map[uint16]bool) []sharedPort {
 	return slices.DeleteFunc(sharedPorts(s, destinations(s)), func(p sharedPort) bool { return !numbers[p.number] })
 }
 
 // ownListeners are the destinations that do not share a listener.
-func ownListeners(s *scope.Scope, reachable []destination) []destination {
+func ownListeners(s *translation, reachable []destination) []destination {
 	if !s.IsOnDemand() {
 		return reachable
 	}
@@ -91,7 +91,7 @@ func portRouteName(port uint16) string { return fmt.Sprintf("rds-outbound.%d", p
 
 // portListeners are the listeners of port numbers. They bind no port: the outbound listener hands them the connections to every address that has no
 // listener of its own.
-func portListeners(s *scope.Scope, ports []sharedPort) []*listenerv3.Listener {
+func portListeners(s *translation, ports []sharedPort) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
 	for _, p := range ports {
 		out = append(out, portListener(s, p))
@@ -99,7 +99,7 @@ func portListeners(s *scope.Scope, ports []sharedPort) []*listenerv3.Listener {
 	return out
 }
 
-func portListener(s *scope.Scope, p sharedPort) *listenerv3.Listener {
+func portListener(s *translation, p sharedPort) *listenerv3.Listener {
 	egress := authz.EgressPort{Number: p.number}
 	if p.egress != nil {
 		egress = *p.egress
@@ -112,7 +112,7 @@ func portListener(s *scope.Scope, p sharedPort) *listenerv3.Listener {
 }
 
 // portChains are the chains for the addresses of Services.
-func portChains(s *scope.Scope, p sharedPort, egress authz.EgressPort) []*listenerv3.FilterChain {
+func portChains(s *translation, p sharedPort, egress authz.EgressPort) []*listenerv3.FilterChain {
 	if len(p.services) == 0 {
 		return nil
 	}
@@ -132,7 +132,7 @@ const maxOutsideChains = 512
 
 // outsideChains are the chains for the addresses of Services that are not in the mesh, where connections to them are allowed. The chain of the ranges would
 // take them for HTTP.
-func outsideChains(s *scope.Scope, egress authz.EgressPort) []*listenerv3.FilterChain {
+func outsideChains(s *translation, egress authz.EgressPort) []*listenerv3.FilterChain {
 	var out []*listenerv3.FilterChain
 	for _, service := range s.ServicesOutside {
 		address := service.Addr()
@@ -162,7 +162,7 @@ func outsideChains(s *scope.Scope, egress authz.EgressPort) []*listenerv3.Filter
 }
 
 // passthroughWithin forwards connections to a prefix unchanged.
-func passthroughWithin(s *scope.Scope, prefix netip.Prefix) *listenerv3.FilterChain {
+func passthroughWithin(s *translation, prefix netip.Prefix) *listenerv3.FilterChain {
 	chain := passthroughFilterChain(s)
 	chain.Name += "|" + prefix.String()
 	chain.FilterChainMatch = &listenerv3.FilterChainMatch{PrefixRanges: []*corev3.CidrRange{cidrRange(prefix)}}
@@ -170,7 +170,7 @@ func passthroughWithin(s *scope.Scope, prefix netip.Prefix) *listenerv3.FilterCh
 }
 
 // withoutServices removes the ranges that are parts of those of Services, which have chains of their own.
-func withoutServices(s *scope.Scope, p sharedPort, egress authz.EgressPort) authz.EgressPort {
+func withoutServices(s *translation, p sharedPort, egress authz.EgressPort) authz.EgressPort {
 	if len(p.services) == 0 {
 		return egress
 	}
@@ -181,14 +181,14 @@ func withoutServices(s *scope.Scope, p sharedPort, egress authz.EgressPort) auth
 }
 
 // isOfServices reports whether a prefix is a range of Services, or a part of one.
-func isOfServices(s *scope.Scope, prefix netip.Prefix) bool {
+func isOfServices(s *translation, prefix netip.Prefix) bool {
 	return slices.ContainsFunc(s.ServiceRanges, func(services netip.Prefix) bool {
 		return services.Bits() <= prefix.Bits() && services.Contains(prefix.Addr())
 	})
 }
 
 // portRouteConfigs are the route configurations of port numbers with Services.
-func portRouteConfigs(s *scope.Scope, ports []sharedPort) []*routev3.RouteConfiguration {
+func portRouteConfigs(s *translation, ports []sharedPort) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	for _, p := range ports {
 		if len(p.services) > 0 {
@@ -199,7 +199,7 @@ func portRouteConfigs(s *scope.Scope, ports []sharedPort) []*routev3.RouteConfig
 }
 
 // clientPortRouteConfigs are those of portRouteConfigs that differ for this client because of its own policies.
-func clientPortRouteConfigs(s *scope.Scope, ports []sharedPort) []*routev3.RouteConfiguration {
+func clientPortRouteConfigs(s *translation, ports []sharedPort) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	for _, p := range ports {
 		if slices.ContainsFunc(p.services, func(d destination) bool { return hasClientPolicies(s, d.Service) }) {
@@ -210,7 +210,7 @@ func clientPortRouteConfigs(s *scope.Scope, ports []sharedPort) []*routev3.Route
 }
 
 // portRoutes sends the requests to a port number to the cluster of their destination. Only destinations with policies have virtual hosts of their own.
-func portRoutes(s *scope.Scope, p sharedPort) *routev3.RouteConfiguration {
+func portRoutes(s *translation, p sharedPort) *routev3.RouteConfiguration {
 	out := &routev3.RouteConfiguration{
 		Name:                   portRouteName(p.number),
 		VhostHeader:            destinationHeader,

@@ -186,7 +186,7 @@ func rateLimitService(limit catalog.GlobalLimit) *ratelimitv3.RateLimitServiceCo
 }
 
 // rateLimitClusters are the rate limit services of the ports.
-func rateLimitClusters(s *scope.Scope, inbound []inboundPort) []*clusterv3.Cluster {
+func rateLimitClusters(s *translation, inbound []inboundPort) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
 	add := func(limit catalog.GlobalLimit) {
 		c := configuredCluster(s, RateLimitCluster(limit), limit.Address, limit.Port, false)

@@ -27,7 +27,7 @@ const permissivePolicy = "permissive"
 //
 // Envoy evaluates network RBAC when the client's first bytes arrive. On its own it would let a client read from a server that sends the
 // first bytes; therefore the handshake on TCP ports checks names too.
-func networkFilters(s *scope.Scope, inbound []inboundPort) []Resource {
+func networkFilters(s *translation, inbound []inboundPort) []Resource {
 	configs := make([]*corev3.TypedExtensionConfig, 0, 2*len(inbound))
 	for _, in := range inbound {
 		configs = append(configs, message.Extension(inboundRBACName(in), &netrbacv3.RBAC{

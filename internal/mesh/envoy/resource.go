@@ -29,20 +29,20 @@ type Resource struct {
 // Within a type names are unique, and no two listeners or filter chains match the same connections. Envoy would reject
 // all of them otherwise.
 func Build(s *scope.Scope) []Resource {
-	p := newParts(s)
+	p := newParts(translationOf(s))
 	return p.buildAll()
 }
 
 // BuildType makes the resources of one type that Build makes. There are none for endpoints and secrets.
 func BuildType(s *scope.Scope, typeURL string) []Resource {
-	p := newParts(s)
+	p := newParts(translationOf(s))
 	return p.build(typeURL)
 }
 
 // BuildSeparable makes the resources that Build makes, without those that depend on several destinations. Those of each destination do not depend on the
 // others.
 func BuildSeparable(s *scope.Scope) []Resource {
-	p := newParts(s)
+	p := newParts(translationOf(s))
 	p.ports = nil
 	return p.buildAll()
 }
@@ -57,22 +57,23 @@ func BuildDestinations(s *scope.Scope) []Resource {
 
 // BuildPorts makes the resources that BuildSeparable leaves out, if they belong to one of the port numbers.
 func BuildPorts(s *scope.Scope, numbers map[uint16]bool) []Resource {
-	ports := sharedPortsOf(s, numbers)
-	return append(listenerResources(portListeners(s, ports)), routeResources(portRouteConfigs(s, ports))...)
+	t := translationOf(s)
+	ports := sharedPortsOf(t, numbers)
+	return append(listenerResources(portListeners(t, ports)), routeResources(portRouteConfigs(t, ports))...)
 }
 
 // parts are the parts of a scope from which resources are made.
 type parts struct {
-	*scope.Scope
+	*translation
 	inbound []inboundPort
 	// reachable are the destinations with listeners of their own, and ports those that share some.
 	reachable []destination
 	ports     []sharedPort
 }
 
-func newParts(s *scope.Scope) parts {
+func newParts(s *translation) parts {
 	reachable := destinations(s)
-	return parts{Scope: s, inbound: mergeInbound(s.Inbound), reachable: ownListeners(s, reachable), ports: sharedPorts(s, reachable)}
+	return parts{translation: s, inbound: mergeInbound(s.Inbound), reachable: ownListeners(s, reachable), ports: sharedPorts(s, reachable)}
 }
 
 func (p *parts) buildAll() []Resource {
@@ -84,7 +85,7 @@ func (p *parts) buildAll() []Resource {
 }
 
 func (p *parts) build(typeURL string) []Resource {
-	s, inbound := p.Scope, p.inbound
+	s, inbound := p.translation, p.inbound
 	switch typeURL {
 	case ClusterType:
 		return clusterResources(limitBuffers(s, append(destinationClusters(s), ownClusters(s, inbound)...)))
@@ -104,21 +105,21 @@ func (p *parts) build(typeURL string) []Resource {
 // BuildShared makes the resources of a scope that are equal for all clients with the same destinations and address families: their
 // clusters, listeners and routes. BuildShared overwritten by BuildOwn equals Build.
 func BuildShared(s *scope.Scope) []Resource {
-	p := newParts(ofAnyClient(s))
+	p := newParts(translationOf(ofAnyClient(s)))
 	return p.buildShared()
 }
 
 // BuildSharedSeparable makes the resources that BuildShared makes, without those that depend on several destinations.
 func BuildSharedSeparable(s *scope.Scope) []Resource {
-	p := newParts(ofAnyClient(s))
+	p := newParts(translationOf(ofAnyClient(s)))
 	p.ports = nil
 	return p.buildShared()
 }
 
 // BuildSharedPorts makes the resources that BuildSharedSeparable leaves out, if they belong to one of the port numbers.
 func BuildSharedPorts(s *scope.Scope, numbers map[uint16]bool) []Resource {
-	s = ofAnyClient(s)
-	return routeResources(portRouteConfigs(s, sharedPortsOf(s, numbers)))
+	t := translationOf(ofAnyClient(s))
+	return routeResources(portRouteConfigs(t, sharedPortsOf(t, numbers)))
 }
 
 func ofAnyClient(s *scope.Scope) *scope.Scope {
@@ -128,14 +129,14 @@ func ofAnyClient(s *scope.Scope) *scope.Scope {
 }
 
 func (p *parts) buildShared() []Resource {
-	out := append(clusterResources(destinationClusters(p.Scope)), listenerResources(destinationListeners(p.Scope, p.reachable))...)
-	return append(out, routeResources(append(outboundRouteConfigs(p.Scope, p.reachable), portRouteConfigs(p.Scope, p.ports)...))...)
+	out := append(clusterResources(destinationClusters(p.translation)), listenerResources(destinationListeners(p.translation, p.reachable))...)
+	return append(out, routeResources(append(outboundRouteConfigs(p.translation, p.reachable), portRouteConfigs(p.translation, p.ports)...))...)
 }
 
 // BuildOwn makes the resources of a scope that BuildShared leaves out, and those that this client has in a different
 // form.
 func BuildOwn(s *scope.Scope) []Resource {
-	p := newOwnParts(s)
+	p := newOwnParts(translationOf(s))
 	var out []Resource
 	for _, typeURL := range []string{ClusterType, ListenerType, RouteType, ExtensionType} {
 		out = append(out, p.buildOwn(typeURL)...)
@@ -145,19 +146,19 @@ func BuildOwn(s *scope.Scope) []Resource {
 
 // BuildOwnType makes the resources of one type that BuildOwn makes. There are none for endpoints and secrets.
 func BuildOwnType(s *scope.Scope, typeURL string) []Resource {
-	p := newOwnParts(s)
+	p := newOwnParts(translationOf(s))
 	return p.buildOwn(typeURL)
 }
 
-func newOwnParts(s *scope.Scope) parts {
+func newOwnParts(s *translation) parts {
 	if s.IsOnDemand() || !s.HasNoClientPolicies() { // otherwise nothing depends on the destinations, of which there may be thousands
 		return newParts(s)
 	}
-	return parts{Scope: s, inbound: mergeInbound(s.Inbound)}
+	return parts{translation: s, inbound: mergeInbound(s.Inbound)}
 }
 
 func (p *parts) buildOwn(typeURL string) []Resource {
-	s, inbound := p.Scope, p.inbound
+	s, inbound := p.translation, p.inbound
 	switch typeURL {
 	case ClusterType:
 		return clusterResources(ownClusters(s, inbound))

@@ -26,7 +26,7 @@ func routeResources(list []*routev3.RouteConfiguration) []Resource {
 }
 
 // inboundRouteConfigs are the route configurations of the workload's HTTP ports.
-func inboundRouteConfigs(s *scope.Scope, inbound []inboundPort) []*routev3.RouteConfiguration {
+func inboundRouteConfigs(s *translation, inbound []inboundPort) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	for _, in := range inbound {
 		if in.Protocol.IsHTTP() {
@@ -37,7 +37,7 @@ func inboundRouteConfigs(s *scope.Scope, inbound []inboundPort) []*routev3.Route
 }
 
 // outboundRouteConfigs are the route configurations of the HTTP ports of destinations with listeners of their own.
-func outboundRouteConfigs(s *scope.Scope, reachable []destination) []*routev3.RouteConfiguration {
+func outboundRouteConfigs(s *translation, reachable []destination) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	for _, d := range reachable {
 		if d.Protocol.IsHTTP() {
@@ -48,7 +48,7 @@ func outboundRouteConfigs(s *scope.Scope, reachable []destination) []*routev3.Ro
 }
 
 // clientRouteConfigs are the outbound route configurations that differ for this client because of its own policies.
-func clientRouteConfigs(s *scope.Scope, reachable []destination) []*routev3.RouteConfiguration {
+func clientRouteConfigs(s *translation, reachable []destination) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	for _, d := range reachable {
 		if hasClientPolicies(s, d.Service) && d.Protocol.IsHTTP() {
@@ -59,14 +59,14 @@ func clientRouteConfigs(s *scope.Scope, reachable []destination) []*routev3.Rout
 }
 
 // hasClientPolicies reports whether policies of this client change the routes of a Service.
-func hasClientPolicies(s *scope.Scope, service catalog.Name) bool { return s.RetryOf(service) != nil }
+func hasClientPolicies(s *translation, service catalog.Name) bool { return s.RetryOf(service) != nil }
 
 // inboundRoutes selects the requests that reach the application. A request without a route gets 404; a request with a
 // route that is granted to other clients gets 403.
 //
 // The Host header is not matched: clients may use any name of the Service, a pod name or the root of a TrafficSplit. They may receive a
 // change later than the server.
-func inboundRoutes(s *scope.Scope, in inboundPort) *routev3.RouteConfiguration {
+func inboundRoutes(s *translation, in inboundPort) *routev3.RouteConfiguration {
 	host := virtualHost("inbound", in.Service, in.ports...)
 	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(in.Rules.Routes, s.AcceptedClientDomains())}
 	skipUnusedAuthorization(s, host)
@@ -114,11 +114,11 @@ var forwardedForHeader = []*corev3.HeaderValueOption{{
 
 // outboundRoutes sends the requests that a route or TrafficSplit selects to its backends, and all others to the backends of the
 // port. The server's sidecar authorizes them.
-func outboundRoutes(s *scope.Scope, o scope.Outbound) *routev3.RouteConfiguration {
+func outboundRoutes(s *translation, o scope.Outbound) *routev3.RouteConfiguration {
 	return routeConfig(outboundRouteName(o), outboundVirtualHost(s, o))
 }
 
-func outboundVirtualHost(s *scope.Scope, o scope.Outbound) *routev3.VirtualHost {
+func outboundVirtualHost(s *translation, o scope.Outbound) *routev3.VirtualHost {
 	host, retry := virtualHost("outbound", o.Service, o.Port), s.RetryOf(o.Service)
 	if o.Routed {
 		host.Routes = routedRequests(o, retry)

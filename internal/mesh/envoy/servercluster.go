@@ -30,7 +30,7 @@ const (
 )
 
 // serverCluster has a server that decides about requests or receives logs or traces.
-func serverCluster(s *scope.Scope, name, host string, port uint16) *clusterv3.Cluster {
+func serverCluster(s *translation, name, host string, port uint16) *clusterv3.Cluster {
 	out := hostCluster(s, name, host, port)
 	out.UpstreamBindConfig = message.UserTimeout(serverTimeout)
 	return out
@@ -38,7 +38,7 @@ func serverCluster(s *scope.Scope, name, host string, port uint16) *clusterv3.Cl
 
 // configuredCluster is serverCluster for a server that is no ExtensionService. If connections to it cannot be encrypted as the BackendTLSPolicy of its Service demands, it
 // has no endpoint.
-func configuredCluster(s *scope.Scope, name, host string, port uint16, http1 bool) *clusterv3.Cluster {
+func configuredCluster(s *translation, name, host string, port uint16, http1 bool) *clusterv3.Cluster {
 	tls := s.HostTLS[catalog.Server{Host: host, Port: port}.String()]
 	if tls != nil && tls.Unusable {
 		return emptyCluster(name)
@@ -51,7 +51,7 @@ func configuredCluster(s *scope.Scope, name, host string, port uint16, http1 boo
 }
 
 // hostCluster has one host outside the mesh, by its DNS name or IP address. A Service of the cluster is reached by its virtual address.
-func hostCluster(s *scope.Scope, name, host string, port uint16) *clusterv3.Cluster {
+func hostCluster(s *translation, name, host string, port uint16) *clusterv3.Cluster {
 	out, address := newCluster(name, clusterv3.Cluster_STATIC), host
 	detectDeadPeers(out)
 	_, err := netip.ParseAddr(host)

@@ -19,7 +19,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
-	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -102,7 +101,7 @@ func sampler(percentage float64) *corev3.TypedExtensionConfig {
 }
 
 // tracingClusters has the server that receives traces. While its name does not resolve, traces are lost and requests are not affected.
-func tracingClusters(s *scope.Scope) []*clusterv3.Cluster {
+func tracingClusters(s *translation) []*clusterv3.Cluster {
 	server := s.Tracing
 	if server == nil {
 		return nil

@@ -20,7 +20,7 @@ import (
 //
 // It negotiates no application protocol: Envoy would take a negotiated "osm" for the HTTP version and no longer detect
 // HTTP/2.
-func serverTLS(s *scope.Scope, trust string) *corev3.TransportSocket {
+func serverTLS(s *translation, trust string) *corev3.TransportSocket {
 	return serverSocket(commonTLS(s, trust))
 }
 
@@ -29,12 +29,12 @@ func serverSocket(common *tlsv3.CommonTlsContext) *corev3.TransportSocket {
 }
 
 // clientTLS connects to the servers behind a Service. A server must prove one of the identities.
-func clientTLS(s *scope.Scope, service catalog.Name, servers []identity.ServiceAccount) *corev3.TransportSocket {
+func clientTLS(s *translation, service catalog.Name, servers []identity.ServiceAccount) *corev3.TransportSocket {
 	return clientTLSTo(s, names.ServiceHost(service.Name, service.Namespace), servers)
 }
 
 // clientTLSTo requests a server name. The server must prove one of the identities.
-func clientTLSTo(s *scope.Scope, serverName string, servers []identity.ServiceAccount) *corev3.TransportSocket {
+func clientTLSTo(s *translation, serverName string, servers []identity.ServiceAccount) *corev3.TransportSocket {
 	common := commonTLS(s, OutboundTrustName)
 	common.AlpnProtocols = []string{meshALPN}
 	admitOnly(common, allowedPrincipals(servers, s.AcceptedServerDomains()))
@@ -51,7 +51,7 @@ func admitOnly(common *tlsv3.CommonTlsContext, principals []string) {
 	}
 }
 
-func commonTLS(s *scope.Scope, trust string) *tlsv3.CommonTlsContext {
+func commonTLS(s *translation, trust string) *tlsv3.CommonTlsContext {
 	return &tlsv3.CommonTlsContext{
 		TlsParams:                      tlsParams(s.TLS),
 		TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{{Name: ServiceCertName, SdsConfig: ads}},

@@ -1,0 +1,23 @@
+package envoy
+
+import "github.com/openservicemesh/osm-operator/internal/mesh/scope"
+
+// translation is a scope while its resources are made. It keeps what many of them contain.
+type translation struct {
+	*scope.Scope
+	// loggers are those of a Telemetry, which each filter chain contains; nil until the first one needs them.
+	loggers *loggers
+}
+
+func translationOf(s *scope.Scope) *translation { return &translation{Scope: s} }
+
+// logs returns the loggers of the proxy. They are made once: a scope can have thousands of filter chains.
+func (s *translation) logs() *loggers {
+	if s.AccessLog == nil {
+		return standardLoggers
+	}
+	if s.loggers == nil {
+		s.loggers = newLoggers(s.AccessLog)
+	}
+	return s.loggers
+}
