@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"reflect"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -16,7 +17,8 @@ import (
 // manyRoutes is how many routes the Service of twoServices can have in a test: enough for its part of a scope to be kept.
 const manyRoutes = 6
 
-// TestTransition_EqualsFullTranslation applies random edits, quarantines and releases policies, and compares two scopes with their full translations.
+// TestTransition_EqualsFullTranslation applies random edits that may interrupt each other, quarantines and releases policies, and compares two scopes with
+// their full translations.
 func TestTransition_EqualsFullTranslation(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := newSyncedHarness()
@@ -29,7 +31,10 @@ func TestTransition_EqualsFullTranslation(t *testing.T) {
 		client := meshtest.Pod("a", "client", "client", "client", "10.0.0.1")
 		stream, other := h.connect(t, probe), h.connect(t, client)
 		for range rapid.IntRange(1, 25).Draw(rt, "edits") {
-			change := keepNamespace(rapid.OneOf(meshtest.Change(), meshtest.RouteChange(meshtest.Name("a", "server"), manyRoutes)).Draw(rt, "change"))
+			change := drawEdit(rt)
+			if rapid.Bool().Draw(rt, "interrupted") {
+				h.interrupt(rapid.IntRange(1, 30).Draw(rt, "after"), drawEdit(rt))
+			}
 			h.store.Apply([]catalog.Change{change})
 			h.run()
 			h.drawQuarantine(rt, stream)
@@ -39,6 +44,24 @@ func TestTransition_EqualsFullTranslation(t *testing.T) {
 			}
 		}
 	})
+}
+
+// drawEdit draws an edit of anything, or of one of many routes.
+func drawEdit(t *rapid.T) catalog.Change {
+	return keepNamespace(rapid.OneOf(meshtest.Change(), meshtest.RouteChange(meshtest.Name("a", "server"), manyRoutes)).Draw(t, "change"))
+}
+
+// interrupt queues a change when the Store reads the clock for a number of times. It interrupts the rebuilding of scopes if the namespaces differ.
+func (h *harness) interrupt(reads int, change catalog.Change) {
+	h.store.running.maxTurn = 0
+	now := h.store.config.Now
+	h.store.config.Now = func() time.Time {
+		if reads--; reads == 0 {
+			h.store.config.Now = now
+			h.store.Apply([]catalog.Change{change})
+		}
+		return now()
+	}
 }
 
 // compareWithFull compares a scope with its full translation after an edit.

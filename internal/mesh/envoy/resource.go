@@ -50,7 +50,7 @@ func BuildSeparable(s *scope.Scope) []Resource {
 // BuildDestinations makes those of the resources of BuildSeparable that destinations add to a sidecar. They do not depend on the identity of the client, nor on
 // what its application accepts.
 func BuildDestinations(s *scope.Scope) []Resource {
-	p := newParts(s)
+	p := newParts(translationOf(s))
 	p.ports = nil
 	return p.buildShared()
 }
