@@ -26,17 +26,24 @@ const (
 // changeShares decides when changes are applied. It belongs to the Store's goroutine.
 type changeShares struct {
 	shares *timeshare.Shares
-	// measured are the namespaces with batches of their own, each until a time.
-	measured map[string]time.Time
+	// measured are the namespaces with batches of their own.
+	measured map[string]measurement
 	// waiting has the changes of namespaces that have used their time, and changes counts them.
 	waiting map[string]*queue
 	changes int
 }
 
+// measurement is why a namespace has batches of its own.
+type measurement struct {
+	until time.Time
+	// isSlow is true if its own changes were slow, and not only those of others in the same batch.
+	isSlow bool
+}
+
 func newChangeShares() changeShares {
 	return changeShares{
 		shares:   timeshare.New(timeshare.Limits{Burst: changesBurst, Percent: changesPercent, MaxWait: changesWait}),
-		measured: map[string]time.Time{}, waiting: map[string]*queue{},
+		measured: map[string]measurement{}, waiting: map[string]*queue{},
 	}
 }
 
@@ -88,11 +95,14 @@ func (s *Store) applyShared(b status.Batch) {
 	if s.applyTimed(b) < slowBatch || !s.synced.Load() {
 		return
 	}
-	end := s.config.Now().Add(watchTime)
+	end, namespaces := s.config.Now().Add(watchTime), map[string]bool{}
 	for _, c := range b.Changes {
-		if namespace := s.payerOf(c); namespace != "" {
-			s.changeShares.measured[namespace] = end
-		}
+		namespaces[s.payerOf(c)] = true
+	}
+	isAlone := len(namespaces) == 1
+	delete(namespaces, "")
+	for namespace := range namespaces {
+		s.changeShares.measured[namespace] = measurement{end, isAlone}
 	}
 }
 
@@ -123,7 +133,7 @@ func (s *Store) applyInTurn(namespace string, b status.Batch) {
 	now := s.config.Now()
 	x.shares.Charge(namespace, spent, now)
 	if spent >= slowBatch {
-		x.measured[namespace] = now.Add(watchTime)
+		x.measured[namespace] = measurement{now.Add(watchTime), true}
 	}
 }
 
@@ -151,6 +161,6 @@ func (s *Store) countWaiting(change int) {
 
 // prune forgets namespaces whose changes are not slow any more.
 func (x *changeShares) prune(now time.Time) {
-	maps.DeleteFunc(x.measured, func(namespace string, end time.Time) bool { return now.After(end) && x.waiting[namespace] == nil })
+	maps.DeleteFunc(x.measured, func(namespace string, m measurement) bool { return now.After(m.until) && x.waiting[namespace] == nil })
 	x.shares.Prune(now)
 }
