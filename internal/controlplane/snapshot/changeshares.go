@@ -26,24 +26,17 @@ const (
 // changeShares decides when changes are applied. It belongs to the Store's goroutine.
 type changeShares struct {
 	shares *timeshare.Shares
-	// measured are the namespaces with batches of their own.
-	measured map[string]measurement
+	// measured are the namespaces with batches of their own, each until a time.
+	measured map[string]time.Time
 	// waiting has the changes of namespaces that have used their time, and changes counts them.
 	waiting map[string]*queue
 	changes int
 }
 
-// measurement is why a namespace has batches of its own.
-type measurement struct {
-	until time.Time
-	// isSlow is true if its own changes were slow, and not only those of others in the same batch.
-	isSlow bool
-}
-
 func newChangeShares() changeShares {
 	return changeShares{
 		shares:   timeshare.New(timeshare.Limits{Burst: changesBurst, Percent: changesPercent, MaxWait: changesWait}),
-		measured: map[string]measurement{}, waiting: map[string]*queue{},
+		measured: map[string]time.Time{}, waiting: map[string]*queue{},
 	}
 }
 
@@ -92,17 +85,21 @@ func (s *Store) payerOf(c catalog.Change) string {
 
 // applyShared applies changes of any namespaces. If that takes long, those that may be the cause are measured from now on.
 func (s *Store) applyShared(b status.Batch) {
-	if s.applyTimed(b) < slowBatch || !s.synced.Load() {
+	spent := s.applyTimed(b)
+	if spent < slowBatch || !s.synced.Load() {
 		return
 	}
-	end, namespaces := s.config.Now().Add(watchTime), map[string]bool{}
+	now, namespaces := s.config.Now(), map[string]bool{}
 	for _, c := range b.Changes {
 		namespaces[s.payerOf(c)] = true
 	}
 	isAlone := len(namespaces) == 1
 	delete(namespaces, "")
 	for namespace := range namespaces {
-		s.changeShares.measured[namespace] = measurement{end, isAlone}
+		s.changeShares.measured[namespace] = now.Add(watchTime)
+		if isAlone {
+			s.changeShares.shares.Charge(namespace, spent, now)
+		}
 	}
 }
 
@@ -133,7 +130,7 @@ func (s *Store) applyInTurn(namespace string, b status.Batch) {
 	now := s.config.Now()
 	x.shares.Charge(namespace, spent, now)
 	if spent >= slowBatch {
-		x.measured[namespace] = measurement{now.Add(watchTime), true}
+		x.measured[namespace] = now.Add(watchTime)
 	}
 }
 
@@ -161,6 +158,6 @@ func (s *Store) countWaiting(change int) {
 
 // prune forgets namespaces whose changes are not slow any more.
 func (x *changeShares) prune(now time.Time) {
-	maps.DeleteFunc(x.measured, func(namespace string, m measurement) bool { return now.After(m.until) && x.waiting[namespace] == nil })
+	maps.DeleteFunc(x.measured, func(namespace string, end time.Time) bool { return now.After(end) && x.waiting[namespace] == nil })
 	x.shares.Prune(now)
 }

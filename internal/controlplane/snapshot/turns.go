@@ -19,6 +19,8 @@ const (
 	leastAside = 1 << 20
 	// asideInterval is how often the Store looks for changes of others meanwhile.
 	asideInterval = 5 * time.Millisecond
+	// slowUse is how much of its time a namespace has used whose changes interrupt no others.
+	slowUse = 500 * time.Millisecond
 	// maxInterrupted is how many batches may be interrupted at the same time.
 	maxInterrupted = 2
 	// maxInterruptedTranslations is how often a scope is translated again because it has changed meanwhile, before changes of others wait.
@@ -179,7 +181,7 @@ func (s *Store) applyOthers() {
 	r.others = before + batch.turnBegan.Sub(began)
 }
 
-// takeOthers takes the queued changes, except those of namespaces whose changes are applied or wait for their turn. While a large scope is translated,
+// takeOthers takes the queued changes, except those of namespaces whose changes are applied or have taken long. While a large scope is translated,
 // the other namespaces of the batch are not the cause.
 func (s *Store) takeOthers() status.Batch {
 	busy := map[string]bool{}
@@ -190,8 +192,9 @@ func (s *Store) takeOthers() status.Batch {
 			}
 		}
 	}
-	for namespace, m := range s.changeShares.measured {
-		if m.isSlow {
+	now := s.config.Now()
+	for namespace := range s.changeShares.measured {
+		if s.changeShares.shares.Used(namespace, now) >= slowUse {
 			busy[namespace] = true
 		}
 	}
