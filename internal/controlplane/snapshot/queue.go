@@ -84,19 +84,20 @@ func (q *queue) takeChanges() status.Batch {
 	return taken
 }
 
-// takeSome removes the changes that are wanted, and leaves the others.
-func (q *queue) takeSome(isWanted func(catalog.Change) bool) status.Batch {
+// takeSome removes the changes that are wanted, and leaves the others. It ignores the first ones, and returns how many changes are left.
+func (q *queue) takeSome(first int, isWanted func(catalog.Change) bool) (taken status.Batch, left int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	batch := &q.pending.batch
-	taken := status.Batch{QueuedAt: batch.QueuedAt, Ingest: batch.Ingest}
-	if !slices.ContainsFunc(batch.Changes, isWanted) {
-		return taken
+	taken = status.Batch{QueuedAt: batch.QueuedAt, Ingest: batch.Ingest}
+	first = min(first, len(batch.Changes))
+	if !slices.ContainsFunc(batch.Changes[first:], isWanted) {
+		return taken, len(batch.Changes)
 	}
 	var kept []catalog.Change
 	clear(q.positions)
-	for _, c := range batch.Changes {
-		if isWanted(c) {
+	for i, c := range batch.Changes {
+		if i >= first && isWanted(c) {
 			taken.Changes = append(taken.Changes, c)
 			continue
 		}
@@ -104,7 +105,7 @@ func (q *queue) takeSome(isWanted func(catalog.Change) bool) status.Batch {
 		kept = append(kept, c)
 	}
 	batch.Changes = kept
-	return taken
+	return taken, len(kept)
 }
 
 // changeCount returns the number of queued changes.

@@ -18,7 +18,7 @@ const (
 	// leastAside is from how many estimated bytes a scope is translated on another goroutine. Its translation takes longer than some milliseconds.
 	leastAside = 1 << 20
 	// asideInterval is how often the Store looks for changes of others meanwhile.
-	asideInterval = 5 * time.Millisecond
+	asideInterval = 500 * time.Microsecond
 	// slowUse is how much of its time a namespace has used whose changes interrupt no others.
 	slowUse = 500 * time.Millisecond
 	// maxInterrupted is how many batches may be interrupted at the same time.
@@ -115,7 +115,7 @@ func (s *Store) rebuildInTurns(scopes map[*scopeNode]struct{}) {
 				continue
 			}
 			if batch != nil && s.config.Now().Sub(batch.turnBegan) >= s.running.maxTurn {
-				s.applyOthers()
+				s.applyOthers(0)
 			}
 			if _, remains := scopes[n]; remains {
 				delete(scopes, n)
@@ -157,33 +157,35 @@ func (s *Store) translateInTurn(n *scopeNode, step transition) translation {
 	s.running.start(func() { made <- step.translate() })
 	look := time.NewTicker(asideInterval)
 	defer look.Stop()
-	for {
+	for seen := 0; ; {
 		select {
 		case t := <-made:
 			return t
 		case <-look.C:
-			s.applyOthers()
+			seen = s.applyOthers(seen)
 		}
 	}
 }
 
-// applyOthers applies queued changes of other namespaces.
-func (s *Store) applyOthers() {
+// applyOthers applies queued changes of other namespaces. It ignores the first ones, which it has seen before, and returns how many it leaves.
+func (s *Store) applyOthers(seen int) int {
 	r := &s.running
-	if !r.canBeInterrupted() || s.queue.changeCount() == 0 {
-		return
+	if !r.canBeInterrupted() || s.queue.changeCount() <= seen {
+		return seen
 	}
 	batch, began, before, trace := r.current(), s.config.Now(), r.others, s.trace
-	if queued := s.takeOthers(); len(queued.Changes) > 0 {
+	queued, left := s.takeOthers(seen)
+	if len(queued.Changes) > 0 {
 		s.applyChanges(queued)
 	}
 	s.trace, batch.turnBegan = trace, s.config.Now()
 	r.others = before + batch.turnBegan.Sub(began)
+	return left
 }
 
 // takeOthers takes the queued changes, except those of namespaces whose changes are applied or have taken long. While a large scope is translated,
 // the other namespaces of the batch are not the cause.
-func (s *Store) takeOthers() status.Batch {
+func (s *Store) takeOthers(seen int) (others status.Batch, left int) {
 	busy := map[string]bool{}
 	for _, batch := range s.running.batches {
 		for _, c := range batch.changes {
@@ -201,7 +203,7 @@ func (s *Store) takeOthers() status.Batch {
 	delete(busy, "")
 	repeated := s.running.repeatedNamespace()
 	onlyPolicies := s.running.buildsNewScope()
-	return s.queue.takeSome(func(c catalog.Change) bool {
+	return s.queue.takeSome(seen, func(c catalog.Change) bool {
 		return (!onlyPolicies || c.Ref.Kind.IsPolicy()) && !busy[s.payerOf(c)] && (repeated == "" || c.Ref.Name.Namespace != repeated)
 	})
 }
