@@ -90,6 +90,7 @@ func (b *budgets) takeRetries() []*scopeNode {
 func (s *Store) withinBudget(n *scopeNode, built, own *scope.Scope) *scope.Scope {
 	wasRefused := s.budgets.isRefused(n)
 	bytes := own.EstimatedBytes()
+	n.bytes = bytes
 	defer s.countRefused()
 	hasRoom := s.budgets.admit(n, bytes) || s.makeRoom(n.key.Identity.Namespace) && s.budgets.admit(n, bytes)
 	if hasRoom || built.AcceptAnyClient { // during teardown, nothing may be denied

@@ -85,13 +85,20 @@ func (s *Store) payerOf(c catalog.Change) string {
 
 // applyShared applies changes of any namespaces. If that takes long, those that may be the cause are measured from now on.
 func (s *Store) applyShared(b status.Batch) {
-	if s.applyTimed(b) < slowBatch || !s.synced.Load() {
+	spent := s.applyTimed(b)
+	if spent < slowBatch || !s.synced.Load() {
 		return
 	}
-	end := s.config.Now().Add(watchTime)
+	now, namespaces := s.config.Now(), map[string]bool{}
 	for _, c := range b.Changes {
-		if namespace := s.payerOf(c); namespace != "" {
-			s.changeShares.measured[namespace] = end
+		namespaces[s.payerOf(c)] = true
+	}
+	isAlone := len(namespaces) == 1
+	delete(namespaces, "")
+	for namespace := range namespaces {
+		s.changeShares.measured[namespace] = now.Add(watchTime)
+		if isAlone {
+			s.changeShares.shares.Charge(namespace, spent, now)
 		}
 	}
 }

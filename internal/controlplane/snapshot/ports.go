@@ -40,13 +40,3 @@ func portNumbers(before, after *scope.Destinations) map[uint16]bool {
 	}
 	return numbers
 }
-
-// addPorts adds edits that make the transition of the resources of port numbers.
-func (s *Store) addPorts(e *edits, l *layer, step transition) {
-	ports := step.ports
-	if ports.numbers == nil {
-		return
-	}
-	s.addTo(e, l, s.marshal(ports.build(ports.after, ports.numbers)))
-	s.removeNames(e, ports.build(ports.before, ports.numbers))
-}

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -83,25 +84,28 @@ func (q *queue) takeChanges() status.Batch {
 	return taken
 }
 
-// returnChanges queues changes again that were taken. Newer ones of the same objects stay.
-func (q *queue) returnChanges(b status.Batch) {
-	if len(b.Changes) == 0 {
-		return
-	}
+// takeSome removes the changes that are wanted, and leaves the others. It ignores the first ones, and returns how many changes are left.
+func (q *queue) takeSome(first int, isWanted func(catalog.Change) bool) (taken status.Batch, left int) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	batch := &q.pending.batch
-	if len(batch.Changes) == 0 || b.QueuedAt.Before(batch.QueuedAt) {
-		batch.QueuedAt = b.QueuedAt
+	taken = status.Batch{QueuedAt: batch.QueuedAt, Ingest: batch.Ingest}
+	first = min(first, len(batch.Changes))
+	if !slices.ContainsFunc(batch.Changes[first:], isWanted) {
+		return taken, len(batch.Changes)
 	}
-	batch.Ingest = max(batch.Ingest, b.Ingest)
-	for _, c := range b.Changes {
-		if _, isNewer := q.positions[c.Ref]; !isNewer {
-			q.positions[c.Ref] = len(batch.Changes)
-			batch.Changes = append(batch.Changes, c)
+	var kept []catalog.Change
+	clear(q.positions)
+	for i, c := range batch.Changes {
+		if i >= first && isWanted(c) {
+			taken.Changes = append(taken.Changes, c)
+			continue
 		}
+		q.positions[c.Ref] = len(kept)
+		kept = append(kept, c)
 	}
-	q.mu.Unlock()
-	q.wakeUp()
+	batch.Changes = kept
+	return taken, len(kept)
 }
 
 // changeCount returns the number of queued changes.

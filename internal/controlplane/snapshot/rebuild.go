@@ -26,6 +26,7 @@ func (s *Store) rebuildAffected(touched []catalog.Dep) {
 	// Scopes that get destinations of their own come before shared destinations, which may lose some that these scopes keep.
 	scopes := s.scopeIndex.affected(touched)
 	dropParts(scopes, touched)
+	s.running.setRemaining(scopes)
 	for n := range scopes {
 		if s.leavesShared(n) {
 			s.rebuildScope(n)
@@ -42,8 +43,11 @@ func (s *Store) rebuildAffected(touched []catalog.Dep) {
 		scopes[n] = struct{}{}
 	}
 	s.rebuildInTurns(scopes)
+	s.running.setRemaining(nil)
 	s.retryRefused()
-	s.bindPending()
+	if len(s.running.batches) <= 1 { // otherwise the interrupted batch does, and may build the scope of such a stream now
+		s.bindPending()
+	}
 }
 
 // Resync rebuilds everything from the catalog and pushes what differs: nothing, unless a dependency was missed. It costs as much
@@ -74,14 +78,14 @@ func (s *Store) scopeFor(key scope.Key) *scopeNode {
 	n := &scopeNode{key: key, streams: map[*Stream]struct{}{}, identity: s.identityFor(key.Identity)}
 	s.scopes[key] = n
 	n.identity.scopes[n] = struct{}{}
-	s.rebuildScope(n)
+	s.rebuildInTurn(s.running.current(), n)
 	return n
 }
 
 // rebuildScope builds a scope from the catalog and notifies its streams of the differences. It ignores a scope that is no longer
 // in use, and drops one without streams.
 func (s *Store) rebuildScope(n *scopeNode) {
-	if s.scopes[n.key] != n {
+	if s.scopes[n.key] != n || s.running.postpone(n) {
 		return
 	}
 	if _, idle := s.idle[n]; idle {
@@ -110,9 +114,8 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	}
 	built = s.withinBudget(n, built, own)
 	s.logDeniedPorts(n, built)
-	s.recordLimited(n, built.Limited)
 	s.trace.AddScopes(1)
-	began = s.addStage(status.StageScope, began)
+	began, others := s.addStage(status.StageScope, began), s.running.others
 	if shared != nil {
 		s.editSharing(n, shared, built)
 	} else {
@@ -120,7 +123,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	}
 	n.stale = false
 	s.loadEager(n)
-	s.addStage(status.StageEnvoy, began)
+	s.addStage(status.StageEnvoy, began.Add(s.running.others-others))
 }
 
 // buildFrom builds a scope from a view without quarantined policies: with shared destinations, or from its own parts if they are nil.
@@ -149,6 +152,7 @@ func (s *Store) editSharing(n *scopeNode, shared *sharedLayer, built *scope.Scop
 		step := transition{after: withDestinations(built, &scope.Destinations{Outbound: built.Outbound}), build: s.buildOwn}
 		s.editScope(n, shared, s.translate(&n.own, n, step))
 	}
+	s.recordLimited(n, built.Limited)
 	n.built, n.separable = own, false
 }
 
@@ -161,8 +165,15 @@ func (s *Store) editOwn(n *scopeNode, built *scope.Scope) {
 		if isComparable && reflect.DeepEqual(withoutLists(n.built), withoutLists(built)) {
 			step = partialTransition(n.built, built, s.ownBuilders())
 		}
-		s.editScope(n, nil, s.translate(&n.own, n, step))
+		step.known = s.same.find(step)
+		made := s.translateInTurn(n, step)
+		s.same.add(step, made.resources)
+		if s.scopes[n.key] != n { // dropped meanwhile
+			return
+		}
+		s.editScope(n, nil, s.addEndpoints(s.contentEdits(&n.own, step, made), &n.own, n, step))
 	}
+	s.recordLimited(n, built.Limited)
 	n.built, n.separable = built, separable
 }
 
@@ -176,6 +187,7 @@ func (s *Store) editScope(n *scopeNode, shared *sharedLayer, e edits) {
 	if !changes.IsEmpty() {
 		s.notifyInterrupted(n, &changes)
 		s.notifyStreams(n, &changes)
+		s.notifyPostponed(n, &changes)
 	}
 	n.mu.Unlock()
 	if serversChanged && len(n.streams) > 0 {

@@ -17,25 +17,31 @@ type sameDestinations map[catalog.Name][]translatedDestinations
 
 type translatedDestinations struct {
 	of        *scope.Scope
-	resources []translated
+	resources []encoded
 }
 
-// translateAfter translates the later version of a transition, or finds that another scope had the same.
-func (s *Store) translateAfter(step transition) []translated {
+// find returns the resources of the later version of a transition, if another scope had the same; nil otherwise.
+func (x sameDestinations) find(step transition) []encoded {
 	if !step.onlyDestinations || len(step.after.Outbound) == 0 {
-		return s.marshal(step.build(step.after))
+		return nil
 	}
-	service := step.after.Outbound[0].Service
-	for _, known := range s.same[service] {
+	for _, known := range x[step.after.Outbound[0].Service] {
 		if haveSameDestinations(known.of, step.after) {
 			return known.resources
 		}
 	}
-	resources := s.marshal(step.build(step.after))
-	if len(s.same[service]) < maxSameDestinations {
-		s.same[service] = append(s.same[service], translatedDestinations{step.after, resources})
+	return nil
+}
+
+// add keeps the resources of the later version of a transition.
+func (x sameDestinations) add(step transition, resources []encoded) {
+	if !step.onlyDestinations || len(step.after.Outbound) == 0 || step.known != nil {
+		return
 	}
-	return resources
+	service := step.after.Outbound[0].Service
+	if len(x[service]) < maxSameDestinations {
+		x[service] = append(x[service], translatedDestinations{step.after, resources})
+	}
 }
 
 // haveSameDestinations compares two results of ofAnyIdentity.

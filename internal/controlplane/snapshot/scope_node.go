@@ -37,6 +37,8 @@ type scopeNode struct {
 	built *scope.Scope
 	// separable is the result of isSeparable for built.
 	separable bool
+	// bytes is about how large own is.
+	bytes int
 	// stale is true if own must be translated again even if built is the same.
 	stale bool
 	// parts are those of built.

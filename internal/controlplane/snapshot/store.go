@@ -107,7 +107,7 @@ func NewStore(config Config) *Store {
 		same:             sameDestinations{},
 		budgets:          newBudgets(),
 		changeShares:     newChangeShares(),
-		running:          running{maxTurn: maxTurn},
+		running:          newRunning(),
 		streamIndex:      newIndex[*Stream](),
 		scopeIndex:       newIndex[*scopeNode](),
 		endpointsIndex:   newIndex[*endpointsNode](),
@@ -237,9 +237,9 @@ func (s *Store) applyBatch(b status.Batch) {
 	s.metrics.countNamespaces(b.Changes)
 	s.addStage(status.StageCatalog, began)
 	s.rebuildAffected(touched)
-	s.running.end()
+	s.endRunning()
 	s.policies.SetChanged(batch.policies, s.config.Now())
-	if len(touched) > 0 {
+	if len(touched) > 0 && batch.postponed == 0 {
 		s.tracer.Finish(s.trace, s.config.Now())
 	}
 	s.trace = nil

@@ -12,13 +12,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
-// translated is a resource of a scope. Content is nil if it cannot be marshalled.
-type translated struct {
-	kind    resourcetype.Type
-	name    string
-	content *resource.Content
-}
-
 // newOwnCluster returns a cluster for delta.Options.
 func newOwnCluster(r envoy.Resource) *resource.Content {
 	c, err := resource.New(r)
@@ -65,7 +58,11 @@ func (s *Store) buildOwnType(built *scope.Scope, t resourcetype.Type) []envoy.Re
 
 // translate returns the edits of a transition of a layer.
 func (s *Store) translate(l *layer, user endpointsUser, step transition) edits {
-	e := s.translateContents(l, step)
+	return s.addEndpoints(s.translateContents(l, step), l, user, step)
+}
+
+// addEndpoints adds the edits of endpoints.
+func (s *Store) addEndpoints(e edits, l *layer, user endpointsUser, step transition) edits {
 	e.endpoints = make(map[string]*endpointsNode, len(step.after.Clusters))
 	for _, c := range step.after.Clusters {
 		node := s.endpointsFor(c)
@@ -88,22 +85,73 @@ func (s *Store) translate(l *layer, user endpointsUser, step transition) edits {
 // translateContents returns the edits of translate without endpoints. A resource that cannot be marshalled keeps its earlier version and does not
 // affect the others.
 func (s *Store) translateContents(l *layer, step transition) edits {
+	return s.contentEdits(l, step, step.translate())
+}
+
+// translation are the resources of a transition.
+type translation struct {
+	resources []encoded
+	// ports are those of port numbers.
+	ports []encoded
+	// removed are the resources of the earlier version that may not exist any more.
+	removed []envoy.Resource
+}
+
+// encoded is a resource as it is sent, or why it cannot be.
+type encoded struct {
+	kind    resourcetype.Type
+	name    string
+	content *resource.Content
+	err     error
+}
+
+// translate makes the resources, which takes nearly all of the time of a change. It uses nothing that the Store changes.
+func (t *transition) translate() translation {
+	made := translation{resources: t.known}
+	if made.resources == nil {
+		made.resources = encode(t.build(t.after))
+	}
+	if !t.partial {
+		return made
+	}
+	if t.ports.numbers != nil {
+		made.ports = encode(t.ports.build(t.ports.after, t.ports.numbers))
+		made.removed = t.ports.build(t.ports.before, t.ports.numbers)
+	}
+	if !t.onlyAdds() {
+		made.removed = append(made.removed, t.build(t.before)...)
+	}
+	return made
+}
+
+func encode(resources []envoy.Resource) []encoded {
+	list := make([]encoded, 0, len(resources))
+	for _, r := range resources {
+		kind, err := resourcetype.ParseType(r.TypeURL)
+		var c *resource.Content
+		if err == nil {
+			c, err = resource.New(r)
+		}
+		list = append(list, encoded{kind, r.Name, c, err})
+	}
+	return list
+}
+
+// contentEdits returns the edits that make a transition.
+func (s *Store) contentEdits(l *layer, step transition, made translation) edits {
 	var e edits
 	for t := range e.contents {
 		e.contents[t] = map[string]*resource.Content{}
 	}
-	s.addTo(&e, l, s.translateAfter(step))
+	s.addTo(&e, l, made.resources)
+	s.addTo(&e, l, made.ports)
 	if !step.partial {
 		for t := range e.contents {
 			removeOthers(e.contents[t], l.contents[t])
 		}
 		return e
 	}
-	s.addPorts(&e, l, step)
-	if step.onlyAdds() {
-		return e
-	}
-	s.removeNames(&e, step.build(step.before))
+	s.removeNames(&e, made.removed)
 	return e
 }
 
@@ -119,35 +167,26 @@ func (s *Store) removeNames(e *edits, resources []envoy.Resource) {
 	}
 }
 
-// marshal interns resources. It logs those that cannot be marshalled.
-func (s *Store) marshal(resources []envoy.Resource) []translated {
-	list := make([]translated, 0, len(resources))
+// addTo adds edits that set resources.
+func (s *Store) addTo(e *edits, l *layer, resources []encoded) {
 	for _, r := range resources {
-		kind, err := resourcetype.ParseType(r.TypeURL)
-		var c *resource.Content
-		if err == nil {
-			c, err = resource.New(r)
+		c := s.intern(r)
+		if c == nil {
+			c = l.contents[r.kind][r.name]
 		}
-		if err != nil {
-			s.config.Log.Error(err, "A resource is not updated", "name", r.Name)
-		} else {
-			c = s.interner.Intern(c)
+		if c != nil {
+			e.contents[r.kind][r.name] = c
 		}
-		list = append(list, translated{kind, r.Name, c})
 	}
-	return list
 }
 
-// addTo adds edits that set resources.
-func (s *Store) addTo(e *edits, l *layer, resources []translated) {
-	for _, r := range resources {
-		if r.content == nil {
-			r.content = l.contents[r.kind][r.name]
-		}
-		if r.content != nil {
-			e.contents[r.kind][r.name] = r.content
-		}
+// intern returns the content of a resource, or nil if it cannot be marshalled.
+func (s *Store) intern(r encoded) *resource.Content {
+	if r.err != nil {
+		s.config.Log.Error(r.err, "A resource is not updated", "name", r.name)
+		return nil
 	}
+	return s.interner.Intern(r.content)
 }
 
 // The scope of a client that may call the whole mesh has thousands of resources, and most changes affect few of them. The
@@ -187,6 +226,8 @@ type transition struct {
 	partial bool
 	// onlyDestinations is true if a partial transition has nothing but destinations, which do not depend on the identity of the client.
 	onlyDestinations bool
+	// known are the resources of after, if another scope had the same; nil otherwise.
+	known []encoded
 	// ports are the resources of port numbers that build leaves out of a partial transition.
 	ports portsTransition
 }

@@ -94,11 +94,12 @@ func (s *Store) hashNamed(n *scopeNode, resources []envoy.Resource, name string)
 	if i < 0 {
 		return resource.Version{}, false
 	}
-	r := s.marshal(resources[i : i+1])[0]
-	if r.content == nil {
-		r.content, _ = n.Content(r.kind, name)
+	r := encode(resources[i : i+1])[0]
+	c := s.intern(r)
+	if c == nil {
+		c, _ = n.Content(r.kind, name)
 	}
-	return hashOf(r.content), true
+	return hashOf(c), true
 }
 
 // affectsOwn reports whether what a scope shares with no other one may differ without some policies.

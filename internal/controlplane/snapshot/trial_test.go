@@ -39,7 +39,7 @@ func TestTrialsBuildOneResource(t *testing.T) {
 	if _, exists := trials.HashWithout(n.key, nil, resourcetype.Clusters, "none"); exists || len(names) < 5 {
 		t.Errorf("the trial has a resource that does not exist, or the scope has few types: %v", names)
 	}
-	whole := allocated(func() { h.store.marshal(h.store.buildScope(n.built)) })
+	whole := allocated(func() { encode(h.store.buildScope(n.built)) })
 	if trial := allocated(func() { trials.HashWithout(n.key, nil, resourcetype.Clusters, names[resourcetype.Clusters]) }); trial > whole/2 {
 		t.Errorf("the trial of a cluster needs %d bytes, and the whole configuration %d", trial, whole)
 	}
@@ -142,7 +142,7 @@ func (h *harness) checkTrial(rt *rapid.T, n *scopeNode, policy catalog.Ref) (dif
 	}
 	full := scope.BuildWithShared(h.store.catalog.ViewWithout(policies), h.store.trustDomains, n.key, nil)
 	want := map[resourcetype.Type]map[string]*resource.Content{}
-	for _, r := range h.store.marshal(h.store.buildScope(full)) {
+	for _, r := range encode(h.store.buildScope(full)) {
 		if want[r.kind] == nil {
 			want[r.kind] = map[string]*resource.Content{}
 		}

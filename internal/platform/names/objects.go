@@ -15,6 +15,8 @@ const (
 	OperatorNamespace = "osm-operator-system"
 	// Operator names the operator's Deployment, ServiceAccount and container.
 	Operator = "osm-operator"
+	// OperatorMetrics names the Service of the operator's metrics, and the Secret with its certificate.
+	OperatorMetrics = "osm-operator-metrics"
 	// DefaultTrustDomain is the suffix of every workload principal by default.
 	DefaultTrustDomain = "cluster.local"
 	// DefaultClusterDomain is the DNS domain of most clusters. osm-init replaces it by that of the cluster in the host of the control plane.

@@ -48,6 +48,9 @@ func (s *Shares) Wait(namespace string, now time.Time) time.Duration {
 	return excess * 100 / time.Duration(s.limits.Percent)
 }
 
+// Used returns how much time a namespace has used that was not given back yet.
+func (s *Shares) Used(namespace string, now time.Time) time.Duration { return s.usedAt(namespace, now) }
+
 // Prune forgets namespaces that have used nothing for long.
 func (s *Shares) Prune(now time.Time) {
 	maps.DeleteFunc(s.used, func(namespace string, _ usage) bool { return s.usedAt(namespace, now) == 0 })
