@@ -201,6 +201,8 @@ type Workload struct {
 	Restart Restart
 	// ReadySince is when the last of its pods became ready; zero while it is not Ready.
 	ReadySince time.Time
+	// Progressed is when the latest of its pods was created, or became ready.
+	Progressed time.Time
 	// Blocked names a PodDisruptionBudget that allows no disruption of its pods now; empty for none.
 	Blocked string
 }

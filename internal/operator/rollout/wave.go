@@ -28,6 +28,10 @@ type Limits struct {
 	RejectedRevision string
 	// InPlace upgrades sidecars of pods with two slots by their images. Align also gives slots that do not serve the image of the serving one.
 	InPlace, Align bool
+	// Timeout is how long a restarted workload is waited for while none of its pods becomes ready. 0 does not limit it.
+	Timeout time.Duration
+	// AwaitLast waits for restarted workloads whose sidecars are all of the target revision, until their last pods are ready.
+	AwaitLast bool
 	// RestartIdle restarts workloads with a slot that stays idle with its new image.
 	RestartIdle bool
 	// Stopped is why no workload begins to be upgraded in place; empty if they may.
@@ -68,6 +72,8 @@ type Wave struct {
 	RequeueAfter time.Duration
 	// slots is how many more workloads may be restarted now, over all namespaces.
 	slots int
+	// late are restarted workloads that are not ready in time.
+	late overdue
 }
 
 // blockedRetry is how often a workload is tried again that a PodDisruptionBudget blocks.
@@ -87,18 +93,19 @@ func (w Wave) Done() bool {
 // NextWave chooses the workloads to restart so that their sidecars become those of the target revision.
 func NextWave(workloads []Workload, target string, limits Limits, now time.Time) Wave {
 	byNamespace, inPlace := map[string][]Workload{}, map[Ref]slotsPlan{}
-	slots := limits.slots()
+	late := findOverdue(workloads, target, limits, now)
+	slots := limits.slots() - late.slots(limits)
 	for _, w := range workloads {
 		byNamespace[w.Ref.Namespace] = append(byNamespace[w.Ref.Namespace], w)
 		plan, ok := limits.planInPlace(w, target, now)
 		if ok {
 			inPlace[w.Ref] = plan
 		}
-		if w.isRestarting(target, now) || plan.isInProgress() {
+		if w.isRestarting(target, now) && !late.refs[w.Ref] || plan.isInProgress() {
 			slots--
 		}
 	}
-	wave := Wave{Target: target, slots: slots}
+	wave := Wave{Target: target, slots: slots, late: late}
 	// The order decides which namespaces get the slots first.
 	for _, namespace := range slices.Sorted(maps.Keys(byNamespace)) {
 		wave.addNamespace(byNamespace[namespace], inPlace, limits, now)
@@ -139,7 +146,9 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 		}
 		switch {
 		case load.isAbsent() && !load.Ready:
-			w.InProgress = append(w.InProgress, load.Ref)
+			w.addInProgress(load, limits, false)
+		case limits.AwaitLast && load.isReplacingLastPod(target, limits, now):
+			w.addInProgress(load, limits, true)
 		case !load.isOutdated(target, limits) || limits.Include != nil && !limits.Include(load):
 		case isInPlace:
 			inPlace = append(inPlace, load)
@@ -164,7 +173,7 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 		case load.Restart.Revision == target && load.isAbandoned(now):
 			w.Blocked = append(w.Blocked, Note{load.Ref, "it was restarted without effect: " + load.notReadyReason()})
 		case load.Restart.Revision == target && !load.Ready:
-			w.InProgress = append(w.InProgress, load.Ref)
+			w.addInProgress(load, limits, false)
 		case load.Restart.Revision == target && load.Restart.Retry:
 			w.addManual(load, "was restarted twice and still has outdated sidecars: check whether its pods are injected")
 		case load.Restart.Revision == target && load.confirmationLeft(now) > 0:
