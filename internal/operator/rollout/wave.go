@@ -170,6 +170,9 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 			}
 		case limits.RejectedRevision != "" && load.Restart.Revision == limits.RejectedRevision && !load.Ready:
 			w.add(&w.Restart, load.Ref)
+		case load.Restart.Revision == target && load.isMissed(now):
+			// It has its slot already.
+			w.Restart = append(w.Restart, load.Ref)
 		case load.Restart.Revision == target && load.isAbandoned(now):
 			w.Blocked = append(w.Blocked, Note{load.Ref, "it was restarted without effect: " + load.notReadyReason()})
 		case load.Restart.Revision == target && !load.Ready:
