@@ -78,3 +78,26 @@ func (w *Wave) addInProgress(load Workload, limits Limits, upToDate bool) {
 	}
 	w.InProgress = append(w.InProgress, load.Ref)
 }
+
+// isUnawaited reports whether the workload is not ready, and the upgrade does not wait for it: nobody restarted it, and none of its pods has become ready for
+// the timeout, or it is overdue after its restart.
+func (w *Wave) isUnawaited(load Workload, limits Limits, now time.Time) bool {
+	switch {
+	case load.Ready || load.Held != "" || limits.Timeout <= 0:
+		return false
+	case load.isRestarting(w.Target, now):
+		return w.late.refs[load.Ref] && (w.late.excused || !load.isOutdated(w.Target, limits))
+	}
+	return now.Sub(load.Progressed) > limits.Timeout
+}
+
+// addWithoutRoom adds an outdated workload that cannot be upgraded because too many others of its namespace are not ready. It waits for those that are
+// restarting. Others may never be ready, and must not stop the upgrade of the mesh.
+func (w *Wave) addWithoutRoom(load Workload, limits Limits, reason string) {
+	if !w.isStuck {
+		w.addWaiting(load, reason)
+		return
+	}
+	w.requeueAfter(blockedRetry)
+	w.Blocked = append(w.Blocked, Note{load.Ref, fmt.Sprintf("as many workloads of the namespace as maxUnavailable allows are not ready, for longer than %s", limits.Timeout)})
+}

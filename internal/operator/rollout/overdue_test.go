@@ -108,3 +108,41 @@ func TestOverdueWorkloadsOfOneNamespace(t *testing.T) {
 		},
 	})
 }
+
+// broken is not ready for a long time, and nobody restarted it.
+func broken(w *Workload) { w.Ready, w.Progressed = false, noon.Add(-time.Hour) }
+
+// Workloads that are broken for a long time keep others of their namespace from being restarted, but not the upgrade of the mesh from its end.
+func TestBrokenWorkloadsStopNoUpgrade(t *testing.T) {
+	limits := Limits{MaxUnavailable: intstr.FromInt32(1), Timeout: 10 * time.Minute}
+	recent := func(w *Workload) { w.Progressed = noon.Add(-time.Minute) }
+	two := limits
+	two.MaxUnavailable = intstr.FromInt32(2)
+	checkWaves(t, map[string]waveCase{
+		"one is broken": {
+			[]Workload{deployment("a", "broken", "old", broken), deployment("a", "x", "old"), deployment("b", "y", "old")},
+			limits,
+			wantWave{restart: []string{"y"}, blocked: []string{"broken", "x"}},
+		},
+		"one is not ready for a short time": {
+			[]Workload{deployment("a", "broken", "old", broken, recent), deployment("a", "x", "old")},
+			limits,
+			wantWave{waiting: []string{"x"}, blocked: []string{"broken"}},
+		},
+		"one is broken, and another one may be": {
+			[]Workload{deployment("a", "broken", "old", broken), deployment("a", "x", "old"), deployment("a", "y", "old")},
+			two,
+			wantWave{restart: []string{"x"}, waiting: []string{"y"}, blocked: []string{"broken"}},
+		},
+		"one is overdue after its restart, and not waited for": {
+			[]Workload{
+				deployment("a", "s", "", stuck), deployment("a", "x", "old"), deployment("b", "p", "", done), deployment("c", "q", "", done), deployment("d", "r", "", done),
+			},
+			limits,
+			wantWave{blocked: []string{"s", "x"}},
+		},
+		"one is overdue after its restart, and waited for": {
+			[]Workload{deployment("a", "s", "", stuck), deployment("a", "x", "old")}, limits, wantWave{inProgress: []string{"s"}, waiting: []string{"x"}},
+		},
+	})
+}

@@ -74,6 +74,8 @@ type Wave struct {
 	slots int
 	// late are restarted workloads that are not ready in time.
 	late overdue
+	// isStuck is true if the namespace has no room because of workloads that nothing waits for.
+	isStuck bool
 }
 
 // blockedRetry is how often a workload is tried again that a PodDisruptionBudget blocks.
@@ -125,7 +127,7 @@ func NextWave(workloads []Workload, target string, limits Limits, now time.Time)
 func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Limits, now time.Time) {
 	target := w.Target
 	slices.SortFunc(group, func(a, b Workload) int { return a.Ref.Compare(b.Ref) })
-	restartable, unavailable := 0, 0
+	restartable, unavailable, unawaited := 0, 0, 0
 	var lastReady time.Time
 	var outdated, retries, inPlace []Workload
 	for _, load := range group {
@@ -139,6 +141,9 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 			restartable++
 			if load.isUnavailable(target, now) || plan.isInProgress() {
 				unavailable++
+				if w.isUnawaited(load, limits, now) {
+					unawaited++
+				}
 			}
 		}
 		if ready := load.ReadyFor(target, limits); ready.After(lastReady) {
@@ -187,11 +192,12 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 		}
 	}
 	pause := lastReady.Add(limits.Pause).Sub(now)
+	w.isStuck = unawaited >= limits.maxUnavailable(restartable)
 	available := limits.maxUnavailable(restartable) - unavailable
 	for _, load := range inPlace {
 		available = w.upgradeInPlace(load, plans[load.Ref], limits, available, pause)
 	}
-	available = w.choose(outdated, available, pause)
+	available = w.choose(outdated, limits, available, pause)
 	w.retry(retries, limits.RejectedRevision, available, pause)
 }
 
@@ -207,7 +213,7 @@ func (w *Wave) retry(denied []Workload, rejected string, available int, pause ti
 }
 
 // choose restarts as many workloads as may be unavailable, after the pause of the namespace. It returns how many more may be.
-func (w *Wave) choose(outdated []Workload, available int, pause time.Duration) int {
+func (w *Wave) choose(outdated []Workload, limits Limits, available int, pause time.Duration) int {
 	for _, load := range outdated {
 		switch {
 		case !load.Ready:
@@ -217,7 +223,7 @@ func (w *Wave) choose(outdated []Workload, available int, pause time.Duration) i
 			w.requeueAfter(blockedRetry)
 			w.Blocked = append(w.Blocked, Note{load.Ref, fmt.Sprintf("the PodDisruptionBudget %s allows no disruption now", load.Blocked)})
 		case available < 1:
-			w.addWaiting(load, "as many workloads of the namespace as maxUnavailable allows are restarting or not ready")
+			w.addWithoutRoom(load, limits, "as many workloads of the namespace as maxUnavailable allows are restarting or not ready")
 		case pause > 0:
 			w.addWaiting(load, "the namespace pauses after its last restart")
 			w.requeueAfter(pause)
