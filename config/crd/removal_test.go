@@ -21,7 +21,10 @@ func testRemovalOrder(t *testing.T, c client.Client) {
 	const labelled = "{apiVersion: v1, kind: Namespace, metadata: {name: somewhere, labels: {app.kubernetes.io/name: openservicemesh.io, app.kubernetes.io/component: operator}}}"
 	const other = "{apiVersion: v1, kind: Namespace, metadata: {name: osm-operator-system-of-mine}}"
 	mesh := parse(t, "{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: in-the-way}}")
-	needed := []string{namespace, labelled, definition("meshes.operator.openservicemesh.io"), definition("meshrevisions.operator.openservicemesh.io"), definition("meshconfigs.config.openservicemesh.io")}
+	needed := []string{
+		namespace, labelled, definition("meshes.operator.openservicemesh.io"), definition("meshrevisions.operator.openservicemesh.io"),
+		definition("meshconfigs.config.openservicemesh.io"), definition("meshrootcertificates.config.openservicemesh.io"),
+	}
 	free := []string{other, definition("retries.policy.openservicemesh.io")}
 	for _, namespace := range []string{namespace, labelled, other} {
 		create(t, c, parse(t, namespace))
@@ -35,8 +38,8 @@ func testRemovalOrder(t *testing.T, c client.Client) {
 			wrong = ""
 			for _, text := range texts {
 				err := c.Delete(ctx, parse(t, text), client.DryRunAll)
-				rejected := err != nil && strings.Contains(err.Error(), "the Mesh in-the-way still needs this: delete the Mesh")
-				if rejected && !rejected || !rejected && err != nil {
+				denied := err != nil && strings.Contains(err.Error(), "the Mesh in-the-way still needs this: delete the Mesh")
+				if rejected && !denied || !rejected && err != nil {
 					wrong = fmt.Sprintf("deleting %s: %v", text, err)
 				}
 			}

@@ -57,14 +57,14 @@ func (c *ControlPlane) addGateways(mgr manager.Manager, definitions *traffic.Def
 		return err
 	}
 	credentials := &egressgateway.Reconciler{
-		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Sink: c.store, Mesh: c.config.Mesh, Namespace: c.config.Namespace,
+		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Sink: c.store, Mesh: c.config.Mesh, Namespace: c.config.Namespace, Now: time.Now,
 	}
 	if err := credentials.Setup(mgr, definitions); err != nil {
 		return err
 	}
 	encryption := &backendtls.Reconciler{
 		Client: mgr.GetClient(), ConfigMaps: mgr.GetAPIReader(), Leading: leader.Leading, Sink: c.store, Mesh: c.config.Mesh, Namespace: c.config.Namespace,
-		Rejected: rejections.Of, RejectedPolicies: rejections.Watch,
+		Now: time.Now, Rejected: rejections.Of, RejectedPolicies: rejections.Watch,
 	}
 	return encryption.Setup(mgr, definitions)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -33,12 +34,15 @@ const (
 	ordered = "ordered"
 )
 
+// promotionLimit bounds the promotion of a canary, and the restart after it.
+const promotionLimit = 6 * time.Minute
+
 // restartedByOthers are the workloads that are restarted.
 var restartedByOthers = []string{stepped, green, cloned, ordered}
 
 // TestWorkloadsOfOtherControllersAreRestarted runs the controllers of Argo Rollouts and OpenKruise. An upgrade restarts their workloads without a
-// failed request. The upgrade does not wait for a canary of an
-// application that is paused halfway, and does not restart it.
+// failed request, and all their pods are ready when it ends. It does not wait for a canary of an application that is paused halfway, and does not restart
+// it before it is promoted.
 func TestWorkloadsOfOtherControllersAreRestarted(t *testing.T) {
 	lab.RequireFull(t)
 	if lab.IsCurrent() {
@@ -67,7 +71,7 @@ func TestWorkloadsOfOtherControllersAreRestarted(t *testing.T) {
 	templates := map[string]string{stepped: s.stableTemplate(stepped), green: s.stableTemplate(green)}
 	m.change(`{"version":"` + cluster.Version + `"}`)
 	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Earlier, cluster.Version)
-	s.awaitRestarted(restartedByOthers...)
+	s.checkRestarted(restartedByOthers...)
 	for name, hash := range templates {
 		if now := s.stableTemplate(name); now != hash {
 			t.Errorf("the Rollout %s has the pod template %s, then %s: the restart began a canary of the application", name, hash, now)
@@ -77,6 +81,7 @@ func TestWorkloadsOfOtherControllersAreRestarted(t *testing.T) {
 		t.Errorf("pods of the CloneSet with a partition were replaced")
 	}
 	s.awaitNamed("Rollout.argoproj.io "+s.namespace+"/"+halfway, "CloneSet.apps.kruise.io "+s.namespace+"/"+parted)
+	s.finishHalfway()
 	for server, running := range requests {
 		result, err := running.Stop(t.Context())
 		must(t, err)
@@ -183,6 +188,31 @@ func (s shop) startHalfway() {
 	s.awaitPhaseOf(halfway, "Paused")
 }
 
+// finishHalfway promotes the canary. The pod of it that is older than the upgrade is restarted then.
+func (s shop) finishHalfway() {
+	s.t.Helper()
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"status":{"promoteFull":true}}`))
+	must(s.t, cluster.Client.Status().Patch(s.t.Context(), s.other(rolloutKind, halfway), patch))
+	want := s.mesh.revision(cluster.Version)
+	must(s.t, lab.Until(s.t.Context(), promotionLimit, "the promoted pods have the sidecars of the new version", func(context.Context) (bool, string, error) {
+		revisions := s.revisionsOf(halfway)
+		return slices.Equal(revisions, []string{want, want}), strings.Join(revisions, ", ") + "; " + s.describeRollout(halfway), nil
+	}))
+	s.awaitPhaseOf(halfway, "Healthy")
+}
+
+// describeRollout is what a restart of a Rollout depends on.
+func (s shop) describeRollout(name string) string {
+	s.t.Helper()
+	object := s.other(rolloutKind, name)
+	text := fmt.Sprintf("generation %d", object.GetGeneration())
+	for _, path := range [][]string{{"spec", "restartAt"}, {"status", "restartedAt"}, {"status", "observedGeneration"}, {"status", "phase"}, {"status", "message"}} {
+		value, _, _ := unstructured.NestedFieldNoCopy(object.Object, path...)
+		text += fmt.Sprintf(", %s %v", path[1], value)
+	}
+	return text
+}
+
 // revisionsOf returns the revisions of the sidecars of an app.
 func (s shop) revisionsOf(app string) []string {
 	s.t.Helper()
@@ -193,20 +223,20 @@ func (s shop) revisionsOf(app string) []string {
 	return revisions
 }
 
-// awaitRestarted waits until apps have two ready pods each with the sidecars of the new version. A StatefulSet may be replacing its last pod when the
-// upgrade ends.
-func (s shop) awaitRestarted(apps ...string) {
+// checkRestarted fails unless apps have two ready pods each with the sidecars of the new version.
+func (s shop) checkRestarted(apps ...string) {
 	s.t.Helper()
 	want := s.mesh.revision(cluster.Version)
-	must(s.t, lab.Until(s.t.Context(), podLimit, "all pods have the sidecars of the new version", func(context.Context) (bool, string, error) {
-		for _, app := range apps {
-			if revisions := s.revisionsOf(app); !slices.Equal(revisions, []string{want, want}) {
-				return false, fmt.Sprintf("the pods of %s have the revisions %v", app, revisions), nil
+	for _, app := range apps {
+		if revisions := s.revisionsOf(app); !slices.Equal(revisions, []string{want, want}) {
+			s.t.Errorf("the pods of %s have the revisions %v, want %s twice", app, revisions, want)
+		}
+		for _, pod := range s.podsOf(app) {
+			if !slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }) {
+				s.t.Errorf("the pod %s is not ready after the upgrade", pod.Name)
 			}
 		}
-		return true, "", nil
-	}))
-	must(s.t, cluster.PodsReady(s.t.Context(), podLimit, s.namespace))
+	}
 	s.awaitPhaseOf(stepped, "Healthy")
 	s.awaitPhaseOf(green, "Healthy")
 }

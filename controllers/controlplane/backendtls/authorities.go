@@ -13,6 +13,13 @@ import (
 // be read now keeps its last content. An unusable one is an entry with a problem.
 func (r *Reconciler) updateAuthorities(ctx context.Context, v *catalog.View) ([]catalog.Change, error) {
 	names, excess := gateway.ServerAuthorities(v)
+	for _, name := range names {
+		if (excess[name] == nil) != (r.excess[name] == nil) {
+			r.authorities.Forget(name)
+		}
+	}
+	r.excess = excess
+	r.authorities.Now = r.Now
 	r.authorities.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
 	current, removed, failed := r.authorities.Update(names, func(name catalog.Name) (catalog.Entry, error) {
 		if tooMany := excess[name]; tooMany != nil {

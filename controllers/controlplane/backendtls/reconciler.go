@@ -45,9 +45,12 @@ type Reconciler struct {
 	RejectedPolicies func(schema.GroupVersionKind) <-chan event.GenericEvent
 	// Mesh is the name of the mesh, and Namespace that of its control plane.
 	Mesh, Namespace string
+	Now             func() time.Time
 
 	// authorities are those that Sink has received.
 	authorities secrets.Entries
+	// excess are those that were beyond the limit of their namespace.
+	excess map[catalog.Name]*catalog.BackendAuthorities
 }
 
 // Reconcile reads the ConfigMaps and writes changed status. It must not run concurrently.
@@ -67,7 +70,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if failed != nil || len(policies) == 0 {
 		return ctrl.Result{}, failed
 	}
-	return ctrl.Result{RequeueAfter: secrets.ReadInterval}, nil
+	return ctrl.Result{RequeueAfter: r.authorities.Due()}, nil
 }
 
 // read returns what decides about the policies, and their objects.

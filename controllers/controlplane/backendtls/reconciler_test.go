@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,7 +19,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
@@ -109,11 +113,13 @@ func TestBackendTLSPolicies(t *testing.T) {
 	}).Build()
 	got, leading, known := sink{}, false, false
 	var rejections []report.Rejection
+	now := time.Now()
 	r := &Reconciler{
-		Client: c, ConfigMaps: c, Leading: func() bool { return leading }, Sink: got, Mesh: "osm", Namespace: "osm-system",
+		Client: c, ConfigMaps: c, Leading: func() bool { return leading }, Sink: got, Mesh: "osm", Namespace: "osm-system", Now: func() time.Time { return now },
 		Rejected: func(string, string, string) ([]report.Rejection, bool) { return rejections, known },
 	}
 	reconcile := func() error {
+		now = now.Add(secrets.ReadInterval)
 		_, err := r.Reconcile(t.Context(), ctrl.Request{})
 		return err
 	}
@@ -159,7 +165,7 @@ func TestBackendTLSPolicies(t *testing.T) {
 func reconcileAuthorities(t *testing.T, c client.Client, got sink) *Reconciler {
 	t.Helper()
 	r := &Reconciler{
-		Client: c, ConfigMaps: c, Leading: func() bool { return true }, Sink: got, Mesh: "osm", Namespace: "osm-system",
+		Client: c, ConfigMaps: c, Leading: func() bool { return true }, Sink: got, Mesh: "osm", Namespace: "osm-system", Now: time.Now,
 		Rejected: func(string, string, string) ([]report.Rejection, bool) { return nil, true },
 	}
 	if _, err := r.Reconcile(t.Context(), ctrl.Request{}); err != nil || got["osm-system/ca"] == nil || got["osm-system/ca"].Problem != "" {
@@ -213,5 +219,37 @@ func TestPolicyOfAService(t *testing.T) {
 	}
 	if _, err := r.Reconcile(t.Context(), ctrl.Request{}); err != nil || len(got) != 0 || conditions(t, c, "osm-system") != "" {
 		t.Errorf("without traces, the entries are %v and the status is %q (%v)", got, conditions(t, c, "osm-system"), err)
+	}
+}
+
+// TestConfigMapBeyondTheLimitIsReadOnceThereIsRoom checks that a ConfigMap is read as soon as policies no longer refer to too many, however short the time is.
+func TestConfigMapBeyondTheLimitIsReadOnceThereIsRoom(t *testing.T) {
+	now := time.Now()
+	objects := []client.Object{
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{names.MonitoredByLabel: "osm"}}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "last"}, Data: map[string]string{"ca.crt": string(pki.New(t).RootPEM)}},
+	}
+	for i := range gateway.MaxAuthorities {
+		p := policy("shop", fmt.Sprint("ca", i))
+		p.SetName(fmt.Sprint("p", i))
+		p.SetCreationTimestamp(metav1.NewTime(now.Add(-time.Hour)))
+		objects = append(objects, p)
+	}
+	last := policy("shop", "last")
+	last.SetName("q")
+	last.SetCreationTimestamp(metav1.NewTime(now))
+	c := fake.NewClientBuilder().WithScheme(newScheme(t)).WithStatusSubresource(last).WithObjects(append(objects, last)...).Build()
+	got := sink{}
+	r := &Reconciler{
+		Client: c, ConfigMaps: c, Leading: func() bool { return false }, Sink: got, Mesh: "osm", Namespace: "osm-system", Now: func() time.Time { return now },
+	}
+	if _, err := r.Reconcile(t.Context(), ctrl.Request{}); err != nil || got["shop/last"] == nil || !strings.Contains(got["shop/last"].Problem, "is not read") {
+		t.Fatalf("the entry beyond the limit is %+v (%v)", got["shop/last"], err)
+	}
+	if err := c.Delete(t.Context(), objects[2]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Reconcile(t.Context(), ctrl.Request{}); err != nil || got["shop/last"].Problem != "" {
+		t.Errorf("the entry within the limit is %+v (%v)", got["shop/last"], err)
 	}
 }

@@ -2,6 +2,7 @@ package egressgateway
 
 import (
 	"context"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -30,6 +31,7 @@ type Reconciler struct {
 	Sink feed.Sink
 	// Mesh is the name of the mesh, and Namespace that of its control plane.
 	Mesh, Namespace string
+	Now             func() time.Time
 
 	// credentials are those that Sink has received.
 	credentials secrets.Entries
@@ -41,6 +43,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	r.credentials.Now = r.Now
 	r.credentials.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
 	_, removed, failed := r.credentials.Update(names, func(name catalog.Name) (catalog.Entry, error) {
 		data, problem, err := secrets.Read(ctx, r.Secrets, name, r.Namespace)
@@ -58,7 +61,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if failed != nil || len(names) == 0 {
 		return ctrl.Result{}, failed
 	}
-	return ctrl.Result{RequeueAfter: secrets.ReadInterval}, nil
+	return ctrl.Result{RequeueAfter: r.credentials.Due()}, nil
 }
 
 // names returns the Secrets that Egresses of the mesh refer to, in the order of the Egresses.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -74,8 +76,10 @@ func TestSecretsOfEgresses(t *testing.T) {
 		},
 	}).Build()
 	got := sink{}
-	r := &Reconciler{Client: c, Secrets: c, Sink: got, Mesh: "osm", Namespace: "osm-system"}
+	now := time.Now()
+	r := &Reconciler{Client: c, Secrets: c, Sink: got, Mesh: "osm", Namespace: "osm-system", Now: func() time.Time { return now }}
 	reconcile := func() error {
+		now = now.Add(secrets.ReadInterval)
 		_, err := r.Reconcile(t.Context(), ctrl.Request{})
 		return err
 	}
@@ -85,6 +89,9 @@ func TestSecretsOfEgresses(t *testing.T) {
 	}
 	if len(asked) != 1 || asked[0] != "shop/outside" {
 		t.Errorf("Secrets %v were read, want only that of the mesh", asked)
+	}
+	if result, err := r.Reconcile(t.Context(), ctrl.Request{}); err != nil || len(asked) != 1 || result.RequeueAfter != secrets.ReadInterval {
+		t.Errorf("an event directly after the reading reads again: %v, and then after %s (%v)", asked, result.RequeueAfter, err)
 	}
 	unreadable = errors.New("the API server does not answer")
 	if err := reconcile(); err == nil || len(got) != 1 || got[ref].Problem != "" {

@@ -29,6 +29,45 @@ func TestPermittedSecretIsReadWithinASecond(t *testing.T) {
 	}
 }
 
+// TestServicesReadNoSecrets reconciles as events of Services do. A Secret is read at most twice within ReadInterval, and its change is in use before that is
+// over.
+func TestServicesReadNoSecrets(t *testing.T) {
+	f := newFixture(t, secret(t))
+	f.reconcile(t)
+	if f.reads != 1 {
+		t.Fatalf("the first reconciliation reads %d Secrets", f.reads)
+	}
+	renewed := secret(t)
+	if err := f.Client.Update(t.Context(), renewed); err != nil {
+		t.Fatal(err)
+	}
+	since := f.now
+	for f.now.Sub(since) < secrets.ReadInterval {
+		result, err := f.Reconcile(t.Context(), ctrl.Request{})
+		if err != nil || f.now.Add(result.RequeueAfter).Sub(since) > 3*secrets.ReadInterval/2 {
+			t.Fatalf("%s after the first reading, the next one is due in %s (%v)", f.now.Sub(since), result.RequeueAfter, err)
+		}
+		f.now = f.now.Add(50 * time.Millisecond)
+	}
+	if f.reads != 2 {
+		t.Errorf("200 events read the Secret %d times", f.reads)
+	}
+	last, ok := f.sink.changes[len(f.sink.changes)-1].Entry.(*catalog.GatewayCertificate)
+	if !ok || string(last.ChainPEM) != string(renewed.Data["tls.crt"]) {
+		t.Errorf("the renewed certificate is not in use after %s", secrets.ReadInterval)
+	}
+	// A Gateway that refers to another Secret needs no wait.
+	f.reconcile(t)
+	before := f.reads
+	f.edit(t, "web", func(listener map[string]any) {
+		listener["protocol"], listener["port"] = "HTTPS", int64(8443)
+		listener["tls"] = map[string]any{"certificateRefs": []any{map[string]any{"name": "other"}}}
+	})
+	if f.reconcile(t); f.reads != before+1 {
+		t.Errorf("a new reference leads to %d readings", f.reads-before)
+	}
+}
+
 // TestFewSecretsAreAwaited bounds the requests of a mesh with many Secrets that cannot be used.
 func TestFewSecretsAreAwaited(t *testing.T) {
 	var current []catalog.Change

@@ -22,11 +22,7 @@ const (
 // updateCertificates sends the certificates, and the authorities of clients, to the control plane, and returns them. It removes those that no Gateway
 // of the view uses any more. A Secret or a ConfigMap that cannot be read now keeps its last content. An unusable one is an entry with a problem.
 func (r *Reconciler) updateCertificates(ctx context.Context, v *catalog.View) ([]catalog.Change, error) {
-	all := len(r.awaited) == 0 || r.Now().Sub(r.allRead) >= secrets.ReadInterval
-	if all {
-		r.allRead = r.Now()
-	}
-	certificates, failed := r.update(&r.certificates, gateway.Certificates(v), catalog.KindGatewayCertificate, all, func(name catalog.Name) (catalog.Entry, error) {
+	certificates, failed := r.update(&r.certificates, gateway.Certificates(v), catalog.KindGatewayCertificate, func(name catalog.Name) (catalog.Entry, error) {
 		data, problem, err := secrets.Read(ctx, r.Secrets, name, r.Namespace)
 		switch {
 		case err != nil:
@@ -36,7 +32,7 @@ func (r *Reconciler) updateCertificates(ctx context.Context, v *catalog.View) ([
 		}
 		return ingest.GatewayCertificate(name, data, r.Now()), nil
 	})
-	authorities, alsoFailed := r.update(&r.authorities, gateway.Authorities(v), catalog.KindGatewayAuthorities, all, func(name catalog.Name) (catalog.Entry, error) {
+	authorities, alsoFailed := r.update(&r.authorities, gateway.Authorities(v), catalog.KindGatewayAuthorities, func(name catalog.Name) (catalog.Entry, error) {
 		data, problem, err := secrets.ReadConfigMap(ctx, r.Secrets, name, r.Namespace)
 		switch {
 		case err != nil:
@@ -51,17 +47,19 @@ func (r *Reconciler) updateCertificates(ctx context.Context, v *catalog.View) ([
 	return current, errors.Join(failed, alsoFailed)
 }
 
-// update reads the entries of a kind. Without all, it reads only new and awaited ones.
+// update reads the entries of a kind that are due, more often those that are awaited.
 func (r *Reconciler) update(
-	entries *secrets.Entries, names []catalog.Name, kind catalog.Kind, all bool, read func(catalog.Name) (catalog.Entry, error),
+	entries *secrets.Entries, names []catalog.Name, kind catalog.Kind, read func(catalog.Name) (catalog.Entry, error),
 ) ([]catalog.Change, error) {
+	entries.Now = r.Now
 	entries.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
-	current, removed, failed := entries.Update(names, func(name catalog.Name) (catalog.Entry, error) {
-		if last, known := entries.Last(name); known && !all && !r.awaited[catalog.Ref{Kind: kind, Name: name}] {
-			return last, nil
+	entries.Interval = func(name catalog.Name) time.Duration {
+		if r.awaited[catalog.Ref{Kind: kind, Name: name}] {
+			return awaitInterval
 		}
-		return read(name)
-	})
+		return secrets.ReadInterval
+	}
+	current, removed, failed := entries.Update(names, read)
 	if len(removed) > 0 {
 		r.Sink.Apply(removed)
 	}

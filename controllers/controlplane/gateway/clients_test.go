@@ -45,6 +45,7 @@ func TestAuthoritiesOfClients(t *testing.T) {
 		t.Errorf("forbidden: problems\n%s", text)
 	}
 	f.forbidden = false
+	f.now = f.now.Add(awaitInterval)
 	f.reconcile(t)
 	status, problems := f.statusOfGateway(t)
 	text = strings.Join(problems, "\n")
@@ -64,6 +65,7 @@ func TestAuthoritiesOfClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.sink.changes = nil
+	f.now = f.now.Add(awaitInterval)
 	f.reconcile(t)
 	if _, problems := f.statusOfGateway(t); len(problems) > 0 {
 		t.Errorf("with authorities: problems %q", problems)

@@ -52,9 +52,8 @@ type Reconciler struct {
 
 	// certificates and authorities are those that Sink has received.
 	certificates, authorities secrets.Entries
-	// awaited are the Secrets and ConfigMaps without a usable certificate, at most maxAwaited. All were read at allRead.
+	// awaited are the Secrets and ConfigMaps without a usable certificate, at most maxAwaited.
 	awaited map[catalog.Ref]bool
-	allRead time.Time
 	// later has the laterKinds that the cluster defines.
 	later sync.Map
 }
@@ -80,10 +79,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if failed != nil {
 		return ctrl.Result{}, failed
 	}
-	if len(r.awaited) > 0 {
-		return ctrl.Result{RequeueAfter: awaitInterval}, nil
-	}
-	return ctrl.Result{RequeueAfter: secrets.ReadInterval}, nil
+	return ctrl.Result{RequeueAfter: min(r.certificates.Due(), r.authorities.Due())}, nil
 }
 
 // state are the objects of one reconciliation.

@@ -72,6 +72,8 @@ type fixture struct {
 	writes int
 	// forbidden makes Secrets and ConfigMaps unreadable.
 	forbidden bool
+	// reads counts requests for Secrets and ConfigMaps.
+	reads int
 	// rejections are those of routes by name. They are not known while unknown is true.
 	rejections map[string][]report.Rejection
 	unknown    bool
@@ -120,6 +122,9 @@ func newFixture(t *testing.T, more ...client.Object) *fixture {
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
 			_, isSecret := object.(*corev1.Secret)
 			_, isConfigMap := object.(*corev1.ConfigMap)
+			if isSecret || isConfigMap {
+				f.reads++
+			}
 			if f.forbidden && (isSecret || isConfigMap) {
 				return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, key.Name, nil)
 			}

@@ -15,53 +15,82 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// ReadInterval is how often each of them is read.
+// ReadInterval is how often each of them is read, if its reader has no other interval for it.
 const ReadInterval = 10 * time.Second
 
-// Entries are the catalog entries of Secrets, or of ConfigMaps. The zero value has none.
+// Entries are the catalog entries of Secrets, or of ConfigMaps. Only Now is required.
 type Entries struct {
+	Now func() time.Time
 	// Receive is called for each Secret as soon as it was read; nil for no call. A pass over all Secrets can take minutes.
 	Receive func(catalog.Change)
+	// Interval returns how often a Secret is read; nil for ReadInterval.
+	Interval func(catalog.Name) time.Duration
 
-	known map[catalog.Name]catalog.Change
+	known map[catalog.Name]known
+}
+
+// known is an entry, and when the reading of it began.
+type known struct {
+	change catalog.Change
+	read   time.Time
 }
 
 // Update reads the entries of all names. It returns their changes, and those that remove entries that no name has any more. A Secret that
-// cannot be read now keeps its last entry.
+// cannot be read now keeps its last entry. One that was read less than half of its interval ago is not read, however many events there are; those of
+// more than half are, so that all of them become due together.
 func (e *Entries) Update(all []catalog.Name, read func(catalog.Name) (catalog.Entry, error)) (current, removed []catalog.Change, failed error) {
-	next := map[catalog.Name]catalog.Change{}
+	next := map[catalog.Name]known{}
 	for _, name := range inTurns(all) {
 		if _, done := next[name]; done {
 			continue
 		}
-		entry, err := read(name)
-		change, known := e.known[name]
-		if err != nil {
-			failed = err
-		} else {
-			change, known = catalog.Set(entry), true
-			if e.Receive != nil {
-				e.Receive(change)
+		last, exists := e.known[name]
+		if now := e.Now(); !exists || now.Sub(last.read) >= e.interval(name)/2 {
+			if entry, err := read(name); err != nil {
+				failed = err
+			} else {
+				last, exists = known{catalog.Set(entry), now}, true
+				if e.Receive != nil {
+					e.Receive(last.change)
+				}
 			}
 		}
-		if known {
-			next[name] = change
-			current = append(current, change)
+		if exists {
+			next[name] = last
+			current = append(current, last.change)
 		}
 	}
-	for name, change := range e.known {
+	for name, last := range e.known {
 		if _, used := next[name]; !used {
-			removed = append(removed, catalog.Change{Ref: change.Ref})
+			removed = append(removed, catalog.Change{Ref: last.change.Ref})
 		}
 	}
 	e.known = next
 	return current, removed, failed
 }
 
-// Last returns the entry that was last read for a name.
-func (e *Entries) Last(name catalog.Name) (catalog.Entry, bool) {
-	change, known := e.known[name]
-	return change.Entry, known
+// Forget lets the next Update read a name, however short the time is since the last reading.
+func (e *Entries) Forget(name catalog.Name) {
+	if last, exists := e.known[name]; exists {
+		e.known[name] = known{change: last.change}
+	}
+}
+
+// Due returns in what time the first of the names is to be read, at most ReadInterval. After an Update, this is at least half of the interval of a name.
+func (e *Entries) Due() time.Duration {
+	due, now := ReadInterval, e.Now()
+	for name, last := range e.known {
+		interval := e.interval(name)
+		due = min(due, max(interval-now.Sub(last.read), interval/2))
+	}
+	return due
+}
+
+func (e *Entries) interval(name catalog.Name) time.Duration {
+	if e.Interval == nil {
+		return ReadInterval
+	}
+	return e.Interval(name)
 }
 
 // inTurns returns the first name of each namespace, then the second ones, and so on. So a namespace with many Secrets delays those of no other by

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
@@ -21,7 +22,7 @@ func TestOneNamespaceDelaysNoOther(t *testing.T) {
 	names = append(names, named("shop", 0), named("shop", 1))
 	var read []catalog.Name
 	received := map[catalog.Name]int{}
-	entries := Entries{Receive: func(c catalog.Change) { received[c.Ref.Name] = len(read) }}
+	entries := Entries{Now: time.Now, Receive: func(c catalog.Change) { received[c.Ref.Name] = len(read) }}
 	entries.Update(names, func(name catalog.Name) (catalog.Entry, error) {
 		read = append(read, name)
 		return &catalog.GatewayCertificate{Name: name}, nil
@@ -38,12 +39,78 @@ func TestOneNamespaceDelaysNoOther(t *testing.T) {
 
 // TestUnreadableSecretKeepsItsContent checks that a Secret that cannot be read now stays, and one without a name is removed.
 func TestUnreadableSecretKeepsItsContent(t *testing.T) {
-	var entries Entries
+	now := time.Now()
+	entries := Entries{Now: func() time.Time { return now }}
 	read := func(name catalog.Name) (catalog.Entry, error) { return &catalog.GatewayCertificate{Name: name}, nil }
 	entries.Update([]catalog.Name{named("a", 0), named("a", 1)}, read)
+	now = now.Add(ReadInterval)
 	broken := errors.New("the API server does not answer")
 	current, removed, err := entries.Update([]catalog.Name{named("a", 0), named("b", 0)}, func(catalog.Name) (catalog.Entry, error) { return nil, broken })
 	if !errors.Is(err, broken) || len(current) != 1 || current[0].Ref.Name != named("a", 0) || len(removed) != 1 || removed[0].Ref.Name != named("a", 1) {
 		t.Errorf("current %v, removed %v, error %v", current, removed, err)
+	}
+}
+
+// TestEventsReadNothingTwice sends many events within a second: each Secret is read once, and again before ReadInterval is over, whenever the last event
+// was. A new name is read at once, and so is one that was removed meanwhile.
+func TestEventsReadNothingTwice(t *testing.T) {
+	now := time.Now()
+	entries := Entries{Now: func() time.Time { return now }}
+	reads := map[catalog.Name]int{}
+	content := "first"
+	update := func(names ...catalog.Name) []catalog.Change {
+		current, _, _ := entries.Update(names, func(name catalog.Name) (catalog.Entry, error) {
+			reads[name]++
+			return &catalog.GatewayCertificate{Name: name, Problem: content}, nil
+		})
+		return current
+	}
+	a, b := named("shop", 0), named("shop", 1)
+	for range 50 {
+		if current := update(a); len(current) != 1 {
+			t.Fatalf("the entries are %v between two reads, want the last one", current)
+		}
+		now = now.Add(20 * time.Millisecond)
+	}
+	update(a, b)
+	if reads[a] != 1 || reads[b] != 1 {
+		t.Errorf("50 events in a second read %v, want each Secret once", reads)
+	}
+	if due := entries.Due(); due != ReadInterval-time.Second {
+		t.Errorf("the next reading is due in %s, want that of the oldest one", due)
+	}
+	content = "second"
+	now = now.Add(entries.Due())
+	for _, change := range update(a, b) {
+		if entry, ok := change.Entry.(*catalog.GatewayCertificate); !ok || entry.Problem != content {
+			t.Errorf("the entry is %+v when the first Secret is due, want the second content of both", change.Entry)
+		}
+	}
+	update(b)
+	update(a, b)
+	entries.Forget(b)
+	update(a, b)
+	if reads[a] != 3 || reads[b] != 3 {
+		t.Errorf("the reads are %v, want another one of the removed name, and of the forgotten one", reads)
+	}
+}
+
+// TestDueIsBounded checks that a pass that takes longer than the interval does not begin again at once.
+func TestDueIsBounded(t *testing.T) {
+	now := time.Now()
+	entries := Entries{Now: func() time.Time { return now }}
+	if due := entries.Due(); due != ReadInterval {
+		t.Errorf("without a name, the next reading is due in %s", due)
+	}
+	entries.Update([]catalog.Name{named("shop", 0)}, func(name catalog.Name) (catalog.Entry, error) {
+		now = now.Add(time.Minute)
+		return &catalog.GatewayCertificate{Name: name}, nil
+	})
+	if due := entries.Due(); due != ReadInterval/2 {
+		t.Errorf("after a pass of a minute, the next reading is due in %s", due)
+	}
+	entries.Interval = func(catalog.Name) time.Duration { return time.Second }
+	if due := entries.Due(); due != time.Second/2 {
+		t.Errorf("with an interval of a second, the next reading is due in %s", due)
 	}
 }

@@ -77,6 +77,11 @@ func (o observation) workloads() []rollout.Workload {
 		if since.After(w.ReadySince) {
 			w.ReadySince = since
 		}
+		for _, event := range []time.Time{pod.CreationTimestamp.Time, since} {
+			if event.After(w.Progressed) {
+				w.Progressed = event
+			}
+		}
 	}
 	for _, ref := range o.restarted {
 		if found[ref] == nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -102,10 +103,27 @@ func TestWorkloads(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.observation.now = noon.Add(time.Hour)
-			if diff := cmp.Diff(c.want, c.observation.workloads()); diff != "" {
+			if diff := cmp.Diff(c.want, c.observation.workloads(), cmpopts.IgnoreFields(rollout.Workload{}, "Progressed")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestProgress checks that the creation of a pod and its readiness count, also if another pod is not ready.
+func TestProgress(t *testing.T) {
+	unready := func(p *corev1.Pod) { p.Status.Conditions = nil }
+	created := func(at time.Time) func(*corev1.Pod) {
+		return func(p *corev1.Pod) { p.CreationTimestamp = metav1.NewTime(at) }
+	}
+	for want, pods := range map[time.Time][]corev1.Pod{
+		noon:                      {pod("db-0", "new", "StatefulSet", "db", created(noon.Add(-time.Minute))), pod("db-1", "new", "StatefulSet", "db", unready, created(noon.Add(-time.Hour)))},
+		noon.Add(time.Minute):     {pod("db-0", "new", "StatefulSet", "db"), pod("db-1", "new", "StatefulSet", "db", unready, created(noon.Add(time.Minute)))},
+		noon.Add(2 * time.Minute): {pod("db-1", "new", "StatefulSet", "db", unready, created(noon.Add(2*time.Minute)))},
+	} {
+		if loads := (observation{pods: pods, now: noon.Add(time.Hour)}).workloads(); len(loads) != 1 || !loads[0].Progressed.Equal(want) || loads[0].Ready {
+			t.Errorf("the workload is %+v, want progress at %s", loads, want)
+		}
 	}
 }
 

@@ -119,6 +119,7 @@ func Limits(mesh *v1alpha1.Mesh) rollout.Limits {
 		Pause:          plane.PauseBetween.ValueOr(v1alpha1.DefaultPauseBetween),
 		Manual:         restart == v1alpha1.RestartManual,
 		InPlace:        restart == v1alpha1.RestartInPlace,
+		Timeout:        Bounds(mesh).Timeout,
 		DrainTimeout:   plane.DrainTimeout.ValueOr(v1alpha1.DefaultDrainTimeout),
 	}
 }

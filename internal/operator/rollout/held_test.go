@@ -12,7 +12,12 @@ func held(w *Workload) { w.Ready, w.Held = false, pausedText }
 
 func abandoned(w *Workload) {
 	w.Ready, w.Held, w.Unobserved = false, "its controller is absent", true
-	w.Restart = Restart{Revision: "new", At: noon.Add(-observeTimeout)}
+	w.Restart = Restart{Revision: "new", At: noon.Add(-observeTimeout), Retry: true}
+}
+
+// missed changes a workload to one whose controller has not observed its first restart for some time.
+func missed(ago time.Duration) func(*Workload) {
+	return func(w *Workload) { w.Restart = Restart{Revision: "new", At: noon.Add(-ago)} }
 }
 
 func TestNextWave_OfHeldWorkloads(t *testing.T) {
@@ -34,6 +39,17 @@ func TestNextWave_OfHeldWorkloads(t *testing.T) {
 			[]Workload{deployment("a", "late", "old", abandoned, func(w *Workload) { w.Restart.At = noon.Add(time.Second - observeTimeout) }), deployment("a", "x", "old")},
 			one,
 			wantWave{inProgress: []string{"late"}, waiting: []string{"x"}},
+		},
+		"a restart that is not observed is written once more": {
+			[]Workload{deployment("a", "missed", "old", abandoned, missed(repeatAfter)), deployment("b", "x", "old")},
+			Limits{MaxUnavailable: one.MaxUnavailable, MaxConcurrent: 2},
+			wantWave{restart: []string{"missed", "x"}},
+		},
+		"but not at once": {
+			[]Workload{deployment("a", "late", "old", abandoned, missed(repeatAfter-time.Second))}, one, wantWave{inProgress: []string{"late"}},
+		},
+		"and not if it was observed": {
+			[]Workload{deployment("a", "slow", "old", abandoned, missed(repeatAfter), func(w *Workload) { w.Unobserved = false })}, one, wantWave{inProgress: []string{"slow"}},
 		},
 		"an unready pod holds up the others": {
 			[]Workload{deployment("a", "broken", "old", notReady), deployment("a", "x", "old")}, one, wantWave{waiting: []string{"x"}, blocked: []string{"broken"}},

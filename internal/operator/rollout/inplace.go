@@ -104,7 +104,7 @@ func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, avai
 		w.addWaiting(load, plan.waiting)
 		w.requeueAfter(drainRetry)
 	case available < 1:
-		w.addWaiting(load, "as many workloads of the namespace as maxUnavailable allows are upgraded, restarting or not ready")
+		w.addWithoutRoom(load, limits, "as many workloads of the namespace as maxUnavailable allows are upgraded, restarting or not ready")
 	case pause > 0:
 		w.addWaiting(load, "the namespace pauses after its last upgrade")
 		w.requeueAfter(pause)

@@ -74,7 +74,7 @@ func (s Situation) planReplacement(desired Revision) Plan {
 		return p
 	}
 	limits := s.Limits
-	limits.RestartIdle = true
+	limits.RestartIdle, limits.AwaitLast = true, true
 	p.Phase = Workloads
 	p.Wave = NextWave(s.Workloads, s.Desired, limits, s.Now)
 	if p.Wave.Done() && Worst(s.Verdicts) == Passed {
@@ -174,7 +174,7 @@ func (s Situation) planCanary(desired Revision) Plan {
 		return p
 	}
 	limits := s.Limits
-	limits.Include = s.isInCanary
+	limits.Include, limits.AwaitLast = s.isInCanary, true
 	// A pod keeps the control plane that it started with, so only a new one is connected to the canary.
 	limits.InPlace, limits.Slots = false, nil
 	p.Wave = NextWave(s.Workloads, s.Desired, limits, s.Now)

@@ -20,7 +20,10 @@ func newSimulator(t *rapid.T) *simulator {
 	w := &simulator{s: Situation{
 		Now: noon, ReadySince: noon, AutomaticRollback: true, Desired: "new", Active: "old",
 		Strategy: rapid.SampledFrom([]Strategy{InPlace, Canary, Canary}).Draw(t, "strategy"),
-		Limits:   Limits{MaxUnavailable: intstr.FromInt32(rapid.Int32Range(1, 2).Draw(t, "max"))},
+		Limits: Limits{
+			MaxUnavailable: intstr.FromInt32(rapid.Int32Range(1, 2).Draw(t, "max")),
+			Timeout:        rapid.SampledFrom([]time.Duration{0, 3 * time.Minute}).Draw(t, "timeout"),
+		},
 		Revisions: []Revision{
 			{Name: "old", Verified: noon.Add(-time.Hour), Serving: true, InjectorReady: true},
 			{Name: "new"},

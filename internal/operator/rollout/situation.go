@@ -201,6 +201,8 @@ type Workload struct {
 	Restart Restart
 	// ReadySince is when the last of its pods became ready; zero while it is not Ready.
 	ReadySince time.Time
+	// Progressed is when the latest of its pods was created, or became ready.
+	Progressed time.Time
 	// Blocked names a PodDisruptionBudget that allows no disruption of its pods now; empty for none.
 	Blocked string
 }
@@ -239,6 +241,16 @@ func (w Workload) isAbsent() bool {
 
 // observeTimeout is how long the controller of a workload may need until it observes a restart. After that it counts as absent.
 const observeTimeout = 2 * time.Minute
+
+// repeatAfter is how long the controller of a workload may need until it observes a restart before the restart is written once more.
+const repeatAfter = 30 * time.Second
+
+// isMissed reports whether the controller of the workload may have lost its first restart. Argo Rollouts 1.9 writes the answer to each change of a status
+// into its cache, also if the cache has a newer object already. A restart that comes together with the end of a canary is so forgotten until the next
+// change.
+func (w Workload) isMissed(now time.Time) bool {
+	return w.Unobserved && !w.Ready && !w.Restart.Retry && !now.Before(w.Restart.At.Add(repeatAfter))
+}
 
 // isRestarting reports whether the workload was restarted for target and is not ready since.
 func (w Workload) isRestarting(target string, now time.Time) bool {

@@ -28,6 +28,10 @@ type Limits struct {
 	RejectedRevision string
 	// InPlace upgrades sidecars of pods with two slots by their images. Align also gives slots that do not serve the image of the serving one.
 	InPlace, Align bool
+	// Timeout is how long a restarted workload is waited for while none of its pods becomes ready. 0 does not limit it.
+	Timeout time.Duration
+	// AwaitLast waits for restarted workloads whose sidecars are all of the target revision, until their last pods are ready.
+	AwaitLast bool
 	// RestartIdle restarts workloads with a slot that stays idle with its new image.
 	RestartIdle bool
 	// Stopped is why no workload begins to be upgraded in place; empty if they may.
@@ -68,6 +72,10 @@ type Wave struct {
 	RequeueAfter time.Duration
 	// slots is how many more workloads may be restarted now, over all namespaces.
 	slots int
+	// late are restarted workloads that are not ready in time.
+	late overdue
+	// isStuck is true if the namespace has no room because of workloads that nothing waits for.
+	isStuck bool
 }
 
 // blockedRetry is how often a workload is tried again that a PodDisruptionBudget blocks.
@@ -87,18 +95,19 @@ func (w Wave) Done() bool {
 // NextWave chooses the workloads to restart so that their sidecars become those of the target revision.
 func NextWave(workloads []Workload, target string, limits Limits, now time.Time) Wave {
 	byNamespace, inPlace := map[string][]Workload{}, map[Ref]slotsPlan{}
-	slots := limits.slots()
+	late := findOverdue(workloads, target, limits, now)
+	slots := limits.slots() - late.slots(limits)
 	for _, w := range workloads {
 		byNamespace[w.Ref.Namespace] = append(byNamespace[w.Ref.Namespace], w)
 		plan, ok := limits.planInPlace(w, target, now)
 		if ok {
 			inPlace[w.Ref] = plan
 		}
-		if w.isRestarting(target, now) || plan.isInProgress() {
+		if w.isRestarting(target, now) && !late.refs[w.Ref] || plan.isInProgress() {
 			slots--
 		}
 	}
-	wave := Wave{Target: target, slots: slots}
+	wave := Wave{Target: target, slots: slots, late: late}
 	// The order decides which namespaces get the slots first.
 	for _, namespace := range slices.Sorted(maps.Keys(byNamespace)) {
 		wave.addNamespace(byNamespace[namespace], inPlace, limits, now)
@@ -118,7 +127,7 @@ func NextWave(workloads []Workload, target string, limits Limits, now time.Time)
 func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Limits, now time.Time) {
 	target := w.Target
 	slices.SortFunc(group, func(a, b Workload) int { return a.Ref.Compare(b.Ref) })
-	restartable, unavailable := 0, 0
+	restartable, unavailable, unawaited := 0, 0, 0
 	var lastReady time.Time
 	var outdated, retries, inPlace []Workload
 	for _, load := range group {
@@ -132,6 +141,9 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 			restartable++
 			if load.isUnavailable(target, now) || plan.isInProgress() {
 				unavailable++
+				if w.isUnawaited(load, limits, now) {
+					unawaited++
+				}
 			}
 		}
 		if ready := load.ReadyFor(target, limits); ready.After(lastReady) {
@@ -139,7 +151,9 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 		}
 		switch {
 		case load.isAbsent() && !load.Ready:
-			w.InProgress = append(w.InProgress, load.Ref)
+			w.addInProgress(load, limits, false)
+		case limits.AwaitLast && load.isReplacingLastPod(target, limits, now):
+			w.addInProgress(load, limits, true)
 		case !load.isOutdated(target, limits) || limits.Include != nil && !limits.Include(load):
 		case isInPlace:
 			inPlace = append(inPlace, load)
@@ -161,10 +175,13 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 			}
 		case limits.RejectedRevision != "" && load.Restart.Revision == limits.RejectedRevision && !load.Ready:
 			w.add(&w.Restart, load.Ref)
+		case load.Restart.Revision == target && load.isMissed(now):
+			// It has its slot already.
+			w.Restart = append(w.Restart, load.Ref)
 		case load.Restart.Revision == target && load.isAbandoned(now):
 			w.Blocked = append(w.Blocked, Note{load.Ref, "it was restarted without effect: " + load.notReadyReason()})
 		case load.Restart.Revision == target && !load.Ready:
-			w.InProgress = append(w.InProgress, load.Ref)
+			w.addInProgress(load, limits, false)
 		case load.Restart.Revision == target && load.Restart.Retry:
 			w.addManual(load, "was restarted twice and still has outdated sidecars: check whether its pods are injected")
 		case load.Restart.Revision == target && load.confirmationLeft(now) > 0:
@@ -175,11 +192,12 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 		}
 	}
 	pause := lastReady.Add(limits.Pause).Sub(now)
+	w.isStuck = unawaited >= limits.maxUnavailable(restartable)
 	available := limits.maxUnavailable(restartable) - unavailable
 	for _, load := range inPlace {
 		available = w.upgradeInPlace(load, plans[load.Ref], limits, available, pause)
 	}
-	available = w.choose(outdated, available, pause)
+	available = w.choose(outdated, limits, available, pause)
 	w.retry(retries, limits.RejectedRevision, available, pause)
 }
 
@@ -195,7 +213,7 @@ func (w *Wave) retry(denied []Workload, rejected string, available int, pause ti
 }
 
 // choose restarts as many workloads as may be unavailable, after the pause of the namespace. It returns how many more may be.
-func (w *Wave) choose(outdated []Workload, available int, pause time.Duration) int {
+func (w *Wave) choose(outdated []Workload, limits Limits, available int, pause time.Duration) int {
 	for _, load := range outdated {
 		switch {
 		case !load.Ready:
@@ -205,7 +223,7 @@ func (w *Wave) choose(outdated []Workload, available int, pause time.Duration) i
 			w.requeueAfter(blockedRetry)
 			w.Blocked = append(w.Blocked, Note{load.Ref, fmt.Sprintf("the PodDisruptionBudget %s allows no disruption now", load.Blocked)})
 		case available < 1:
-			w.addWaiting(load, "as many workloads of the namespace as maxUnavailable allows are restarting or not ready")
+			w.addWithoutRoom(load, limits, "as many workloads of the namespace as maxUnavailable allows are restarting or not ready")
 		case pause > 0:
 			w.addWaiting(load, "the namespace pauses after its last restart")
 			w.requeueAfter(pause)

@@ -41,9 +41,9 @@ func writeOperator(out io.Writer, size endtoend.Size, r *endtoend.OperatorResult
 	fmt.Fprintf(out, "\nosm-operator, %d pods in %d namespaces: %.2f%% of a core idle before they exist, %.1f MB, at most %.1f MB, status of the Mesh %.1f kB\n",
 		size.Pods, size.Namespaces, 100*r.Idle, float64(r.Resident)/1e6, float64(r.Peak)/1e6, float64(r.Status)/1e3)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "EVENT\tCPU\tTIME OF THE WRITES")
+	fmt.Fprintln(w, "EVENT\tCPU\tREQUESTS\tTIME OF THE WRITES")
 	for _, event := range r.Events {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", event.Name, event.CPU.Round(time.Millisecond), event.Took.Round(time.Millisecond))
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", event.Name, event.CPU.Round(time.Millisecond), event.Requests, event.Took.Round(time.Millisecond))
 	}
 	return w.Flush()
 }

@@ -38,7 +38,7 @@ func addEncryption(t *testing.T, mgr manager.Manager, definitions *traffic.Defin
 	t.Helper()
 	encryption := &backendtls.Reconciler{
 		Client: mgr.GetClient(), ConfigMaps: mgr.GetAPIReader(), Leading: leader.Leading, Sink: noSink{}, Mesh: "osm", Namespace: "osm-system",
-		Rejected: rejections.Of, RejectedPolicies: rejections.Watch,
+		Now: time.Now, Rejected: rejections.Of, RejectedPolicies: rejections.Watch,
 	}
 	if err := encryption.Setup(mgr, definitions); err != nil {
 		t.Fatal(err)

@@ -163,8 +163,11 @@ func gatewayDefinitions(kinds ...string) ([]string, error) {
 	return files, nil
 }
 
-// startCluster starts an API server and its etcd. KUBEBUILDER_ASSETS names the folder of the programs.
-func startCluster(dir string) (*cluster, error) {
+// userName is the user of the program that is measured.
+const userName = "osm-controller"
+
+// startCluster starts an API server and its etcd. KUBEBUILDER_ASSETS names the folder of the programs. requests is nil if nobody counts them.
+func startCluster(dir string, requests *audit) (*cluster, error) {
 	definitions, err := testenv.ReadDefinitions(crd.Own, crd.SMI)
 	if err != nil {
 		return nil, err
@@ -180,6 +183,10 @@ func startCluster(dir string) (*cluster, error) {
 	arguments.Set("service-cluster-ip-range", serviceRange)
 	// Without a controller manager, nothing creates the default service account of a namespace.
 	arguments.Append("disable-admission-plugins", "ServiceAccount")
+	if requests != nil {
+		arguments.Set("audit-policy-file", requests.policy)
+		arguments.Set("audit-log-path", requests.log)
+	}
 	config, err := c.startServers()
 	if err != nil {
 		return nil, fmt.Errorf("the API server cannot be started; KUBEBUILDER_ASSETS names the folder of its programs: %w", err)
@@ -217,7 +224,7 @@ func (c *cluster) connect(config *rest.Config) error {
 	if c.client, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
 		return err
 	}
-	user, err := c.environment.AddUser(envtest.User{Name: "osm-controller", Groups: []string{"system:masters"}}, nil)
+	user, err := c.environment.AddUser(envtest.User{Name: userName, Groups: []string{"system:masters"}}, nil)
 	if err != nil {
 		return err
 	}

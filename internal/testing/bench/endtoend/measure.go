@@ -100,7 +100,7 @@ func Measure(ctx context.Context, o Options, kinds ...mesh.Kind) (*Result, error
 	}
 	b := &bench{Options: o, dir: dir, mesh: mesh.New(o.Mode, o.Sidecars)}
 	b.mesh.Routes = o.Routes
-	if b.cluster, err = startCluster(dir); err != nil {
+	if b.cluster, err = startCluster(dir, nil); err != nil {
 		return nil, err
 	}
 	result, err := b.run(ctx, program, kinds)

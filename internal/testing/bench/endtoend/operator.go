@@ -28,6 +28,8 @@ type Event struct {
 	Name string
 	// CPU is its CPU time until it was idle again, less what it uses when nothing happens, and Took the time of the writes of the event.
 	CPU, Took time.Duration
+	// Requests are those to the API server in this time, without watches and Leases.
+	Requests int
 }
 
 // OperatorResult is the measurement of an operator.
@@ -57,7 +59,11 @@ func MeasureOperator(ctx context.Context, size Size, progress func(string)) (res
 	if err := compile.Run(); err != nil {
 		return nil, fmt.Errorf("the operator cannot be built: %w", err)
 	}
-	cluster, err := startCluster(dir)
+	requests, err := newAudit(dir)
+	if err != nil {
+		return nil, err
+	}
+	cluster, err := startCluster(dir, &requests)
 	if err != nil {
 		return nil, err
 	}
@@ -72,13 +78,14 @@ func MeasureOperator(ctx context.Context, size Size, progress func(string)) (res
 		}
 		err = errors.Join(err, running.stop())
 	}()
-	return (&operatorBench{controller: running, client: cluster.client, size: size, progress: progress}).measure(ctx)
+	return (&operatorBench{controller: running, client: cluster.client, requests: requests, size: size, progress: progress}).measure(ctx)
 }
 
 // operatorBench is a running measurement.
 type operatorBench struct {
 	*controller
 	client   client.Client
+	requests audit
 	size     Size
 	progress func(string)
 	mesh     *v1alpha1.Mesh
@@ -200,7 +207,8 @@ func (o *operatorBench) measureIdle() error {
 // event makes an event and waits until the operator uses no more than before.
 func (o *operatorBench) event(ctx context.Context, name string, do func(context.Context) error) (Event, error) {
 	before, err := o.usage()
-	if err != nil {
+	sent, uncounted := o.requests.requests()
+	if err := errors.Join(err, uncounted); err != nil {
 		return Event{}, err
 	}
 	begun := time.Now()
@@ -210,5 +218,8 @@ func (o *operatorBench) event(ctx context.Context, name string, do func(context.
 	written := time.Since(begun)
 	time.Sleep(idleTime)
 	after, err := o.usage()
-	return Event{Name: name, CPU: max(0, after.CPU-before.CPU-time.Duration(o.idle*float64(time.Since(begun)))), Took: written}, err
+	sentLater, uncounted := o.requests.requests()
+	return Event{
+		Name: name, CPU: max(0, after.CPU-before.CPU-time.Duration(o.idle*float64(time.Since(begun)))), Took: written, Requests: sentLater - sent,
+	}, errors.Join(err, uncounted)
 }
