@@ -61,6 +61,7 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 		{operator, "{apiVersion: v1, kind: Secret, metadata: {name: osm-prometheus-token, namespace: kube-system, annotations: {kubernetes.io/service-account.name: default}}, type: kubernetes.io/service-account-token}", "of the types Opaque"},
 		{operator, "{apiVersion: v1, kind: Secret, metadata: {name: osm-ca-root-1, namespace: bounded, annotations: {kubernetes.io/service-account.name: default}}, type: kubernetes.io/service-account-token}", "of the types Opaque"},
 		{operator, object("Secret", "bounded", "database", ""), "Secrets of a mesh only"},
+		{operator, object("Secret", "bounded-member", "osm-operator-metrics", ""), "Secrets of a mesh only"},
 		{operator, object("ConfigMap", "kube-system", "aws-auth", ""), "namespaces of Kubernetes"},
 		{operator, object("Deployment", "kube-system", "coredns", pods), "namespaces of Kubernetes"},
 		{operator, object("DaemonSet", "bounded", "agent", pods), "osm-pull-* only"},

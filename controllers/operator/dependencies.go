@@ -65,6 +65,8 @@ type Dependencies struct {
 	// Objects reads and writes the objects of components. Kinds are the kinds that the API server serves.
 	Objects client.Client
 	Kinds   components.Kinds
+	// MetricsAuthorities returns the authorities of the operator's own metrics; nil if it serves none.
+	MetricsAuthorities func() (string, error)
 	// Definitions are those of the Service Mesh Interface.
 	Definitions []*unstructured.Unstructured
 	// Kubernetes is the version of the API server.
@@ -176,6 +178,7 @@ func newControllers(d Dependencies) controllers {
 		revision: &revision.Reconciler{Cluster: c, Applier: d.applier(c.Client)},
 		components: &components.Reconciler{
 			Cluster: c, Status: d.Status, Objects: d.Objects, Applier: d.applier(d.Objects), Components: d.Components, Kinds: d.Kinds, Gateways: d.Gateways, Images: d.Images,
+			MetricsAuthorities: d.MetricsAuthorities,
 		},
 	}
 }

@@ -49,6 +49,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/metricsserver"
+	"github.com/openservicemesh/osm-operator/internal/operator/metricsserver/servingcert"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
@@ -129,7 +130,8 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 		return nil, fmt.Errorf("the operator cannot be prepared: %w", err)
 	}
 	lock.StandBy = standBy(o.Logger, eventRecorder(mgr), o.Namespace)
-	if err := addServers(mgr, o); err != nil {
+	authorities, err := addServers(mgr, o)
+	if err != nil {
 		return nil, err
 	}
 	// Kinds that cannot be listed could not be watched, and no Mesh would ever be looked at.
@@ -145,24 +147,30 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 			return nil, err
 		}
 	}
-	return mgr, addReconcilers(mgr, o)
+	return mgr, addReconcilers(mgr, o, authorities)
 }
 
-// addServers serves health, and what all controllers record, where there is an address.
-func addServers(mgr ctrl.Manager, o Options) error {
+// addServers serves health, and what all controllers record, where there is an address. It returns the authorities of the server of metrics, or nil.
+func addServers(mgr ctrl.Manager, o Options) (authorities func() (string, error), err error) {
 	if o.ProbeAddress != "" && o.ProbeAddress != "0" {
 		if err := mgr.Add(probes{o.ProbeAddress}); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if o.MetricsAddress == "" || o.MetricsAddress == "0" {
-		return nil
+		return nil, nil
 	}
 	clients, err := kubernetes.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
-		return fmt.Errorf("readers of the metrics cannot be authorized: %w", err)
+		return nil, fmt.Errorf("readers of the metrics cannot be authorized: %w", err)
 	}
-	return mgr.Add(&metricsserver.Server{Address: o.MetricsAddress, Metrics: served.Registry, Clients: clients, Now: o.Now, Log: o.Logger.WithName("metrics")})
+	log := o.Logger.WithName("metrics")
+	certificate := &servingcert.Certificate{Secrets: clients.CoreV1().Secrets(o.Namespace), Namespace: o.Namespace, Now: o.Now, Log: log}
+	if err := mgr.Add(certificate); err != nil {
+		return nil, err
+	}
+	server := &metricsserver.Server{Address: o.MetricsAddress, Metrics: served.Registry, Certificate: certificate.Get, Clients: clients, Now: o.Now, Log: log}
+	return certificate.Authorities, mgr.Add(server)
 }
 
 // repairConversions makes kinds readable that an OSM has left behind. Watches are tried again until they succeed, so this need not
@@ -179,7 +187,7 @@ func repairConversions(ctx context.Context, mgr ctrl.Manager) error {
 }
 
 // addReconcilers adds the controllers. None of them calls another: they are ordered by the state that they observe.
-func addReconcilers(mgr ctrl.Manager, o Options) error {
+func addReconcilers(mgr ctrl.Manager, o Options, authorities func() (string, error)) error {
 	plane, err := dataplane.New(mgr, o.Now)
 	if err != nil {
 		return err
@@ -197,6 +205,7 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return err
 	}
+	d.MetricsAuthorities = authorities
 	d.DataPlane, d.Kinds, d.Gateways, d.Objects = plane, watches, watches, watches.Objects
 	c := newControllers(d)
 	reconcilers := []interface{ SetupWithManager(ctrl.Manager) error }{

@@ -39,6 +39,8 @@ type Reconciler struct {
 	Gateways Gateways
 	// Images are the references that replace default images of components, by the variables of component.Image.
 	Images map[string]string
+	// MetricsAuthorities returns the authorities of the operator's own metrics; nil if it serves none.
+	MetricsAuthorities func() (string, error)
 }
 
 // Kinds reports which kinds the API server serves.

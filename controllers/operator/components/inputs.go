@@ -25,6 +25,11 @@ import (
 func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component.Inputs, error) {
 	inputs := component.Inputs{Mesh: mesh, Images: r.Images}
 	var err error
+	if r.MetricsAuthorities != nil {
+		if inputs.OperatorAuthorities, err = r.MetricsAuthorities(); err != nil {
+			return inputs, err
+		}
+	}
 	if inputs.Members, err = r.members(ctx, mesh.Name); err != nil {
 		return inputs, err
 	}

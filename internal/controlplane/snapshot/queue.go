@@ -84,20 +84,20 @@ func (q *queue) takeChanges() status.Batch {
 	return taken
 }
 
-// takeSome removes the changes that are wanted, and leaves the others. It ignores the first ones, and returns how many changes are left.
-func (q *queue) takeSome(first int, isWanted func(catalog.Change) bool) (taken status.Batch, left int) {
+// takeSome removes the changes that are selected, and leaves the others. It ignores the first ones, and returns how many changes are left.
+func (q *queue) takeSome(first int, isSelected func(catalog.Change) bool) (taken status.Batch, left int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	batch := &q.pending.batch
 	taken = status.Batch{QueuedAt: batch.QueuedAt, Ingest: batch.Ingest}
 	first = min(first, len(batch.Changes))
-	if !slices.ContainsFunc(batch.Changes[first:], isWanted) {
+	if !slices.ContainsFunc(batch.Changes[first:], isSelected) {
 		return taken, len(batch.Changes)
 	}
 	var kept []catalog.Change
 	clear(q.positions)
 	for i, c := range batch.Changes {
-		if i >= first && isWanted(c) {
+		if i >= first && isSelected(c) {
 			taken.Changes = append(taken.Changes, c)
 			continue
 		}

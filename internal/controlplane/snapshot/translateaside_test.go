@@ -14,7 +14,6 @@ import (
 type asideMesh struct {
 	*harness
 	server, client, hostile *Stream
-	accounts                catalog.Entry
 }
 
 func newAsideMesh(t *testing.T) *asideMesh {

@@ -94,6 +94,8 @@ type Inputs struct {
 	Images map[string]string
 	// EnvoyImage and InitImage are those that the Mesh or the MeshConfig sets for new pods. Empty means the image of the control plane.
 	EnvoyImage, InitImage string
+	// OperatorAuthorities are those of the server of the operator's metrics, in PEM. Empty if it serves none.
+	OperatorAuthorities string
 	// Gateways are those of the class with the name of the Mesh. Only a GatewayReader has them.
 	Gateways []*unstructured.Unstructured
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/util/cert"
 
 	"github.com/openservicemesh/osm-operator/internal/platform/httplimit"
 )
@@ -30,6 +29,8 @@ type Server struct {
 	// Address is where it listens.
 	Address string
 	Metrics prometheus.Gatherer
+	// Certificate returns the certificate for a connection.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// Clients ask the API server who may read.
 	Clients kubernetes.Interface
 	Now     func() time.Time
@@ -50,10 +51,6 @@ func (s *Server) Start(ctx context.Context) error {
 
 // Serve serves on a listener until ctx ends.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
-	certificate, err := selfSigned()
-	if err != nil {
-		return err
-	}
 	protect, err := newProtection(s.Clients, s.Now, s.Log)
 	if err != nil {
 		return err
@@ -61,21 +58,11 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", protect(promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError})))
 	server := &http.Server{ //nolint:gosec // the profile has the timeouts
-		Handler: mux, TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
+		Handler: mux, TLSConfig: &tls.Config{GetCertificate: s.Certificate, MinVersion: tls.VersionTLS12},
 	}
 	limited := Profile().Apply(server, listener, func() {})
 	if err := httplimit.ServeTLS(ctx, server, limited, httplimit.Shutdown{}); err != nil {
 		return fmt.Errorf("serve metrics: %w", err)
 	}
 	return nil
-}
-
-// selfSigned returns a certificate that encrypts, and that no client can verify. The tokens that it receives are for this server only,
-// unless a client sends another one.
-func selfSigned() (tls.Certificate, error) {
-	certificate, key, err := cert.GenerateSelfSignedCertKey("localhost", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("create the certificate of the metrics server: %w", err)
-	}
-	return tls.X509KeyPair(certificate, key)
 }

@@ -20,6 +20,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/cert"
 
 	"github.com/openservicemesh/osm-operator/internal/operator/metricsserver"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -78,7 +79,16 @@ func start(t *testing.T, clients kubernetes.Interface) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &metricsserver.Server{Address: "unused", Metrics: registry, Clients: clients, Now: time.Now, Log: testr.New(t)}
+	chain, key, err := cert.GenerateSelfSignedCertKey("localhost", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair(chain, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }
+	server := &metricsserver.Server{Address: "unused", Certificate: certificate, Metrics: registry, Clients: clients, Now: time.Now, Log: testr.New(t)}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ctx, listener) }()

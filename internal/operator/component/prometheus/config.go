@@ -36,7 +36,8 @@ type tokenFile struct {
 }
 
 type tlsConfig struct {
-	InsecureSkipVerify bool `json:"insecure_skip_verify"`
+	CAFile     string `json:"ca_file"`
+	ServerName string `json:"server_name"`
 }
 
 type discovery struct {

@@ -168,6 +168,8 @@ func unboundClaim(live []*unstructured.Unstructured) string {
 const (
 	configFile = "prometheus.yml"
 	rulesFile  = "rules.yml"
+	// operatorAuthoritiesFile has the authorities of the operator's metrics.
+	operatorAuthoritiesFile = "operator-ca.crt"
 )
 
 func configMap(inputs component.Inputs) (*corev1.ConfigMap, error) {
@@ -183,5 +185,9 @@ func configMap(inputs component.Inputs) (*corev1.ConfigMap, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the rules of Prometheus cannot be written: %w", err)
 	}
-	return component.ConfigMap(inputs.Mesh, Name, map[string]string{configFile: string(config), rulesFile: string(ruleText)}), nil
+	files := map[string]string{configFile: string(config), rulesFile: string(ruleText)}
+	if operatorNamespace(inputs) != "" {
+		files[operatorAuthoritiesFile] = inputs.OperatorAuthorities
+	}
+	return component.ConfigMap(inputs.Mesh, Name, files), nil
 }

@@ -181,7 +181,7 @@ func podMeta(namespace string) map[string]string {
 // configurationOf is the configuration of the managed server with only one job, and these targets.
 func configurationOf(t *testing.T, name string, targets []any) string {
 	t.Helper()
-	objects, err := prometheus.Managed{}.Render(component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), ControlPlanes: controlPlanes, Members: []string{"bank", "evil"}})
+	objects, err := prometheus.Managed{}.Render(component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), ControlPlanes: controlPlanes, OperatorAuthorities: "authorities", Members: []string{"bank", "evil"}})
 	if err != nil {
 		t.Fatal(err)
 	}

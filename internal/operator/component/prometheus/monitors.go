@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus/rules"
+	"github.com/openservicemesh/osm-operator/internal/operator/metricsserver/servingcert"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -37,6 +38,7 @@ func (Monitors) Requires() []component.Kind {
 		kind(monitoringv1.PodMonitorsKind, monitoringv1.PodMonitorName),
 		kind(monitoringv1.ServiceMonitorsKind, monitoringv1.ServiceMonitorName),
 		kind(monitoringv1.PrometheusRuleKind, monitoringv1.PrometheusRuleName),
+		component.V1("", "ConfigMap", "configmaps"),
 	}
 }
 
@@ -51,7 +53,8 @@ func (Monitors) Render(inputs component.Inputs) ([]*unstructured.Unstructured, e
 	}
 	objects := []client.Object{controllerMonitor(inputs), injectorMonitor(inputs), sidecarMonitor(inputs), rule}
 	if namespace := operatorNamespace(inputs); namespace != "" {
-		objects = append(objects, operatorMonitor(inputs, namespace))
+		authorities := map[string]string{servingcert.AuthoritiesKey: inputs.OperatorAuthorities}
+		objects = append(objects, operatorMonitor(inputs, namespace), component.ConfigMap(inputs.Mesh, names.OperatorMetrics, authorities))
 	}
 	return component.Labelled(inputs, objects...)
 }
@@ -141,20 +144,20 @@ const (
 	accountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 )
 
-// operatorNamespace returns the namespace of the operator, or "" while no control plane runs.
+// operatorNamespace returns the namespace of the operator, or "" while no control plane runs, or if the operator serves no metrics.
 func operatorNamespace(inputs component.Inputs) string {
-	if len(inputs.ControlPlanes) == 0 {
+	if len(inputs.ControlPlanes) == 0 || inputs.OperatorAuthorities == "" {
 		return ""
 	}
 	return inputs.ControlPlanes[0].Parameters.OperatorNamespace
 }
 
-// operatorJob scrapes the operator, and drops what it reports about other meshes. The operator signs its own certificate, so anybody on the path
-// could receive the token, which is for these metrics only, and could answer: with no metrics of workloads.
+// operatorJob scrapes the operator, and drops what it reports about other meshes. The token is for these metrics only, and is sent to
+// nobody else: all replicas serve a certificate of the same authorities.
 func operatorJob(mesh, namespace string) scrapeConfig {
 	return scrapeConfig{
 		JobName: names.Operator, HonorLabels: true, Scheme: "https",
-		Authorization: &tokenFile{CredentialsFile: operatorTokenDir + "/token"}, TLSConfig: &tlsConfig{InsecureSkipVerify: true},
+		Authorization: &tokenFile{CredentialsFile: operatorTokenDir + "/token"}, TLSConfig: &tlsConfig{CAFile: configDir + "/" + operatorAuthoritiesFile, ServerName: servingcert.ServerName(namespace)},
 		KubernetesSDConfigs: pods(namespace),
 		RelabelConfigs: []relabeling{
 			keep(names.Operator, "__meta_kubernetes_pod_label_app"), keep(operatorPort, "__meta_kubernetes_pod_container_port_name"),
@@ -180,7 +183,10 @@ func operatorMonitor(inputs component.Inputs, namespace string) *monitoringv1.Se
 		MetricRelabelConfigs: converted(operatorSamples(inputs.Mesh.Name)),
 	}
 	endpoint.BearerTokenFile = accountToken //nolint:staticcheck // there is no other field for the token of the server itself
-	endpoint.TLSConfig = &monitoringv1.TLSConfig{SafeTLSConfig: monitoringv1.SafeTLSConfig{InsecureSkipVerify: ptr.To(true)}}
+	authorities := &corev1.ConfigMapKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: names.OperatorMetrics}, Key: servingcert.AuthoritiesKey}
+	endpoint.TLSConfig = &monitoringv1.TLSConfig{SafeTLSConfig: monitoringv1.SafeTLSConfig{
+		CA: monitoringv1.SecretOrConfigMap{ConfigMap: authorities}, ServerName: ptr.To(servingcert.ServerName(namespace)),
+	}}
 	return &monitoringv1.ServiceMonitor{
 		TypeMeta: typeMeta(monitoringv1.ServiceMonitorsKind), ObjectMeta: component.Meta(inputs.Mesh, names.Operator),
 		Spec: monitoringv1.ServiceMonitorSpec{

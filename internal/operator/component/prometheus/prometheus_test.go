@@ -49,10 +49,10 @@ func TestGolden(t *testing.T) {
 		inputs    component.Inputs
 	}{
 		"managed":               {prometheus.Managed{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), Members: []string{"bank", "shop"}}},
-		"managed-with-operator": {prometheus.Managed{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), ControlPlanes: controlPlanes}},
+		"managed-with-operator": {prometheus.Managed{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), ControlPlanes: controlPlanes, OperatorAuthorities: "authorities"}},
 		"managed-no-members":    {prometheus.Managed{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{})}},
 		"managed-stored":        {prometheus.Managed{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{Managed: &stored}), Members: []string{"shop"}}},
-		"operator":              {prometheus.Monitors{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), ControlPlanes: controlPlanes, Members: []string{"bank", "shop"}}},
+		"operator":              {prometheus.Monitors{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), ControlPlanes: controlPlanes, OperatorAuthorities: "authorities", Members: []string{"bank", "shop"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			objects, err := test.component.Render(test.inputs)
@@ -89,7 +89,7 @@ func textOf(t *testing.T, objects []*unstructured.Unstructured) []byte {
 
 // TestRolesAreInNamespacesOfTheMesh verifies that the server can read pods of the mesh and of the operator and its metrics, and nothing else.
 func TestRolesAreInNamespacesOfTheMesh(t *testing.T) {
-	objects, err := prometheus.Managed{}.Render(component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), ControlPlanes: controlPlanes, Members: []string{"osm-system", "shop"}})
+	objects, err := prometheus.Managed{}.Render(component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), ControlPlanes: controlPlanes, OperatorAuthorities: "authorities", Members: []string{"osm-system", "shop"}})
 	if err != nil {
 		t.Fatal(err)
 	}

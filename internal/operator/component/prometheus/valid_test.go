@@ -27,7 +27,7 @@ func TestAPIServerAcceptsManagedObjects(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	inputs := component.Inputs{ControlPlanes: controlPlanes, Members: []string{"shop"}, Mesh: mesh(v1alpha1.PrometheusComponent{Managed: &v1alpha1.ManagedPrometheus{
+	inputs := component.Inputs{ControlPlanes: controlPlanes, OperatorAuthorities: "authorities", Members: []string{"shop"}, Mesh: mesh(v1alpha1.PrometheusComponent{Managed: &v1alpha1.ManagedPrometheus{
 		Storage: ptr.To(resource.MustParse("1Gi")),
 	}})}
 	objects, err := prometheus.Managed{}.Render(inputs)

@@ -37,7 +37,7 @@ const (
 
 // renewed returns the data that the Secret must have at a time, and whether it differs. A certificate is never served before its authority was published
 // for a day, unless there is no other that is valid.
-func renewed(data map[string][]byte, host string, now time.Time) (wanted map[string][]byte, changed bool, err error) {
+func renewed(data map[string][]byte, host string, now time.Time) (desired map[string][]byte, changed bool, err error) {
 	served, isServed := leafOf(data[CertificateKey], data[privateKey], host, now)
 	next, hasNext := leafOf(data[nextCertificateKey], data[nextPrivateKey], host, now)
 	out := map[string][]byte{CertificateKey: data[CertificateKey], privateKey: data[privateKey]}
