@@ -96,6 +96,7 @@ var faults = []fault{
 	{name: "one controller without a network", begin: separated(names.DefaultNamespace, names.Controller, names.Controller, fromAll), lasts: separation},
 	{name: "a server without a network", begin: separated(inside, store, names.SidecarContainer, fromAll), lasts: separation},
 	{name: "a server that loses 5% of packets", begin: separated(inside, store, names.SidecarContainer, lossy), lasts: separation},
+	{name: "all servers marked as not ready", begin: markNotReady, lasts: marked},
 	{name: "API server stopped", begin: stopAPIServer, lasts: absence},
 	{name: "API server stopped, control plane killed", begin: killWithoutAPIServer, lasts: separation},
 	{name: "API server rejects writes", begin: rejectWrites, lasts: separation},

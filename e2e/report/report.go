@@ -30,6 +30,8 @@ type Requests struct {
 	Names map[string]int `json:"names"`
 	// Peers counts responses by the client address that the server observed, without the port.
 	Peers map[string]int `json:"peers"`
+	// Clients counts responses by the first address in X-Forwarded-For that the server received.
+	Clients map[string]int `json:"clients,omitempty"`
 	// Errors has one example of each failure.
 	Errors map[string]string `json:"errors,omitempty"`
 	// Late is the longest delay between the scheduled and the actual start of a request. It measures the load of the

@@ -42,7 +42,7 @@ func (s *sender) snapshot() report.Requests {
 	defer s.mu.Unlock()
 	r := s.result
 	r.Outcomes, r.Names, r.Peers, r.Errors = maps.Clone(r.Outcomes), maps.Clone(r.Names), maps.Clone(r.Peers), maps.Clone(r.Errors)
-	r.Failures = slices.Clone(r.Failures)
+	r.Clients, r.Failures = maps.Clone(r.Clients), slices.Clone(r.Failures)
 	return r
 }
 
@@ -100,6 +100,10 @@ func (s *sender) sendOne(number int) {
 	}
 	if host, _, err := net.SplitHostPort(response.Peer); err == nil {
 		s.result.Peers[host]++
+	}
+	if forwarded := response.Headers["X-Forwarded-For"]; len(forwarded) > 0 {
+		first, _, _ := strings.Cut(forwarded[0], ",")
+		s.result.Clients[strings.TrimSpace(first)]++
 	}
 	if err != nil {
 		s.result.Errors[outcome] = err.Error()

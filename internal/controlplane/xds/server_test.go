@@ -59,6 +59,7 @@ func (a authority) TrustDomains() identity.TrustDomains { return identity.OneTru
 // control is a control plane in the process of the test.
 type control struct {
 	store   *snapshot.Store
+	server  *Server
 	tokens  *tokens
 	metrics *prometheus.Registry
 	loads   *loadstats.Store
@@ -121,6 +122,7 @@ func startWith(t testing.TB, listener net.Listener, options controlOptions, entr
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.server = server
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(root.RootPEM)
 	c.tls = &tls.Config{RootCAs: pool, ServerName: ads.Principal(trustDomain)}

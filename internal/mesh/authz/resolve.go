@@ -135,8 +135,8 @@ func (b WeightedBackend) candidates(v *catalog.View, pod netip.Addr, direct bool
 	return candidates
 }
 
-// endpoints are the ready addresses behind the backend. If the client may call none of them, terminating ones that
-// still serve count too. A client that chooses its pod may choose one that is not ready.
+// endpoints are the ready addresses behind the backend. If the client may call none of them, others that still serve
+// count too. A client that chooses its pod may choose one that is not ready.
 func (b WeightedBackend) endpoints(v *catalog.View, direct bool) []catalog.Backend {
 	backends := v.Backends(b.Service, b.Port)
 	usable := func(endpoint catalog.Backend) bool {

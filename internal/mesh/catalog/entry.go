@@ -166,6 +166,8 @@ type Pod struct {
 	Metrics bool
 	// Finished is true when the pod has succeeded or failed. Services do not select it any more.
 	Finished bool
+	// NodeUnreachable is true when Kubernetes has marked the pod as not ready only because its node does not report. Its containers were ready.
+	NodeUnreachable bool
 }
 
 // Workload is what manages a pod, such as a Deployment, or the pod itself.

@@ -32,6 +32,8 @@ func Pod(pod *corev1.Pod) *catalog.Pod {
 		Revision:       pod.Labels[names.RevisionLabel],
 		Metrics:        metrics,
 		Finished:       pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed,
+
+		NodeUnreachable: isNodeUnreachable(pod),
 	}
 	entry.OnDemand, entry.EagerDestinations = destinations(pod)
 	if entry.ServiceAccount == "" {
@@ -39,6 +41,24 @@ func Pod(pod *corev1.Pod) *catalog.Pod {
 	}
 	entry.OSMSidecar = !entry.Injected && pod.Labels[names.ProxyUUIDLabel] != "" && slices.ContainsFunc(pod.Spec.Containers, isSidecar)
 	return entry
+}
+
+// isNodeUnreachable reports whether Kubernetes has marked a pod as not ready because its node does not report. It changes nothing but the status of that
+// condition. A kubelet would have named a reason, and the containers of most pods that are not ready are not ready either.
+func isNodeUnreachable(pod *corev1.Pod) bool {
+	if pod.DeletionTimestamp != nil || len(pod.Spec.ReadinessGates) > 0 {
+		return false
+	}
+	isMarked, wereReady := false, false
+	for _, condition := range pod.Status.Conditions {
+		switch condition.Type {
+		case corev1.PodReady:
+			isMarked = condition.Status == corev1.ConditionFalse && condition.Reason == ""
+		case corev1.ContainersReady:
+			wereReady = condition.Status == corev1.ConditionTrue
+		}
+	}
+	return isMarked && wereReady
 }
 
 // IsInjected reports whether a pod has the sidecar of this operator: an init container that keeps running. Labels and other containers
@@ -116,6 +136,9 @@ func StripPod(pod *corev1.Pod) *corev1.Pod {
 	stripped.Spec.InitContainers = stripContainers(pod.Spec.InitContainers)
 	stripped.Status.Phase = pod.Status.Phase
 	stripped.Status.PodIPs = pod.Status.PodIPs
+	if isNodeUnreachable(pod) {
+		stripped.Status.Conditions = pod.Status.Conditions
+	}
 	return stripped
 }
 

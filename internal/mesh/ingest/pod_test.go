@@ -54,6 +54,30 @@ func TestStripPod(t *testing.T) {
 	}
 }
 
+// TestPodsOfUnreachableNodes distinguishes pods that Kubernetes has marked because their node does not report from those that are not ready. The copy in the cache
+// says the same.
+func TestPodsOfUnreachableNodes(t *testing.T) {
+	for conditions, want := range map[string]bool{
+		"[{type: Ready, status: 'False'}, {type: ContainersReady, status: 'True'}]":   true,
+		"[{type: Ready, status: 'Unknown'}, {type: ContainersReady, status: 'True'}]": false,
+		"[{type: Ready, status: 'True'}, {type: ContainersReady, status: 'True'}]":    false,
+		"[{type: Ready, status: 'False'}, {type: ContainersReady, status: 'False'}]":  false,
+		"[{type: Ready, status: 'False'}]":                                            false,
+		"[]":                                                                          false,
+		"[{type: Ready, status: 'False', reason: ReadinessGatesNotReady}, {type: ContainersReady, status: 'True'}]":               false,
+		"[{type: Ready, status: 'False'}, {type: ContainersReady, status: 'True'}]\nspec: {readinessGates: [{conditionType: a}]}": false,
+	} {
+		pod := read[corev1.Pod](t, "status:\n  conditions: "+conditions)
+		if got, stripped := Pod(pod).NodeUnreachable, Pod(StripPod(pod)).NodeUnreachable; got != want || stripped != want {
+			t.Errorf("%s: %v, and %v in the copy, want %v", conditions, got, stripped, want)
+		}
+		pod.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
+		if Pod(pod).NodeUnreachable {
+			t.Errorf("%s: a pod that is being deleted waits for its node", conditions)
+		}
+	}
+}
+
 // TestServicePorts checks fields that Services of clients other than the API server leave out.
 func TestServicePorts(t *testing.T) {
 	entry, problems := Service(read[corev1.Service](t, `

@@ -2,6 +2,7 @@ package scope_test
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,6 +41,40 @@ func TestEndpointsAreReadyOnes(t *testing.T) {
 	if diff := cmp.Diff(want, scope.BuildEndpoints(Apply(entries...).View(), key), cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
 		t.Errorf("endpoints (-want +got):\n%s", diff)
 	}
+}
+
+// TestEndpointsOfUnreachableNodes checks that pods that are not ready only because their node does not report get requests if no other pod is ready: after the API
+// server was away, Kubernetes marks those of all nodes for some seconds. A pod that reports that it is not ready gets none.
+func TestEndpointsOfUnreachableNodes(t *testing.T) {
+	service := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	first, second := Pod("shop", "first", "web", "web", "10.0.0.1"), Pod("shop", "second", "web", "web", "10.0.0.2")
+	first.NodeUnreachable = true
+	slice := Slice(service.Name, first, second)
+	slice.Endpoints[0].Ready = false
+	c := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, service, slice, first, second)
+	key := scope.EndpointsKey{Service: service.Name, TargetPort: 80}
+	expect := func(when string, want ...string) {
+		t.Helper()
+		var got []string
+		for _, address := range scope.BuildEndpoints(c.View(), key).Addresses {
+			got = append(got, address.String())
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", when, diff)
+		}
+	}
+	expect("one pod is ready", "10.0.0.2:80")
+	unready := *slice
+	unready.Endpoints = slices.Clone(slice.Endpoints)
+	unready.Endpoints[1].Ready = false
+	c.Apply([]catalog.Change{catalog.Set(&unready)})
+	expect("one pod is not ready, and the other one's node does not report", "10.0.0.1:80")
+	reported := *first
+	reported.NodeUnreachable = false
+	if affected := c.Apply([]catalog.Change{catalog.Set(&reported)}); !slices.Contains(affected, catalog.Dep{Kind: catalog.DepEndpoints, Name: service.Name}) {
+		t.Errorf("the node reports, which affects %v, want the endpoints", affected)
+	}
+	expect("no pod is ready")
 }
 
 // TestEndpointsOfMissingService checks that a Service outside the mesh, or a deleted one, has no endpoints.

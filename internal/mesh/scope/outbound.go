@@ -166,7 +166,7 @@ func (o Outbound) listenAddresses(a netip.Addr) []netip.AddrPort {
 }
 
 // BuildEndpoints returns the endpoints of a key: the ready ones, or, when none is ready, the terminating ones that
-// still serve.
+// still serve and those whose node does not report.
 func BuildEndpoints(v *catalog.View, key EndpointsKey) Endpoints {
 	result := Endpoints{Key: key}
 	service := v.Service(key.Service)
@@ -174,7 +174,7 @@ func BuildEndpoints(v *catalog.View, key EndpointsKey) Endpoints {
 		return result
 	}
 	allowed := parseAccounts(key.Identities)
-	var ready, terminating []catalog.Backend
+	var ready, serving []catalog.Backend
 	for _, port := range service.Ports {
 		if v.TargetPort(service, port) != key.TargetPort {
 			continue
@@ -187,13 +187,13 @@ func BuildEndpoints(v *catalog.View, key EndpointsKey) Endpoints {
 			case backend.Ready:
 				ready = append(ready, backend)
 			case backend.Serving:
-				terminating = append(terminating, backend)
+				serving = append(serving, backend)
 			}
 		}
 	}
 	usable := ready
 	if len(ready) == 0 {
-		usable = terminating
+		usable = serving
 	}
 	slices.SortFunc(usable, func(a, b catalog.Backend) int { return a.Address.Compare(b.Address) })
 	usable = slices.CompactFunc(usable, func(a, b catalog.Backend) bool { return a.Address == b.Address })

@@ -169,9 +169,22 @@ func (s *session) weigh() error {
 	if s.variant == server.Broadcast {
 		return nil // its memory is not that of a control plane
 	}
+	if err := s.awaitReporting(); err != nil {
+		return err
+	}
 	answer, err := s.child.do(server.Command{Task: server.Weigh})
 	s.values[memory] = float64(answer.Memory)
 	return err
+}
+
+// awaitReporting waits until all sidecars have the second stream of real ones, for load reports. It needs memory too.
+func (s *session) awaitReporting() error {
+	for begun := time.Now(); !s.fleet.Traffic().Reporting; time.Sleep(quiet / 10) {
+		if time.Since(begun) > s.timeout() {
+			return fmt.Errorf("not all sidecars have a stream of load reports after %s", s.timeout())
+		}
+	}
+	return nil
 }
 
 // restart replaces the server and reconnects all sidecars with their resources.

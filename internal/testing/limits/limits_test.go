@@ -26,6 +26,7 @@ func TestLimits(t *testing.T) {
 	t.Run("silent TCP connections", s.idleTCP)
 	t.Run("TLS", s.tls)
 	t.Run("closed connections", s.connectionsThatEnd)
+	t.Run("applications with a short keep-alive", s.applicationsWithShortKeepAlive)
 	t.Run("retries", s.retries)
 	t.Run("requests that are not retried", s.notRepeated)
 	t.Run("retries of gRPC", s.grpcRetries)

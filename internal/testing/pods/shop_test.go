@@ -59,12 +59,15 @@ func newShopIn(t *testing.T, n *pods.Network) *shop {
 	s.dial = s.throughSidecar
 	s.server.ServeHTTP(t, 8080, http.HandlerFunc(describe))
 	s.server.ServeHTTP(t, 8081, http.HandlerFunc(describe))
-	s.server.ServeTCP(t, 3306, func(c net.Conn) {
-		_, _ = io.WriteString(c, "welcome\n")
-		line, _ := bufio.NewReader(c).ReadString('\n')
-		_, _ = io.WriteString(c, "echo "+line)
-	})
+	s.server.ServeTCP(t, 3306, welcome)
 	return s
+}
+
+// welcome is an application over TCP that speaks first, and answers one line.
+func welcome(c net.Conn) {
+	_, _ = io.WriteString(c, "welcome\n")
+	line, _ := bufio.NewReader(c).ReadString('\n')
+	_, _ = io.WriteString(c, "echo "+line)
 }
 
 // describe responds with the request as the application received it.
@@ -150,11 +153,16 @@ func (s *shop) clientScope() *scope.Scope {
 
 // endpoints returns the server pod as the endpoint of every cluster of a scope.
 func (s *shop) endpoints(c *scope.Scope) []scope.Endpoints {
+	return endpointsAt(c, s.server.IP)
+}
+
+// endpointsAt returns a pod as the endpoint of every cluster of a scope.
+func endpointsAt(s *scope.Scope, pod netip.Addr) []scope.Endpoints {
 	var out []scope.Endpoints
-	for _, cluster := range c.Clusters {
+	for _, cluster := range s.Clusters {
 		out = append(out, scope.Endpoints{
 			Key:       scope.EndpointsKey{Service: cluster.Service, TargetPort: cluster.TargetPort},
-			Addresses: []netip.AddrPort{netip.AddrPortFrom(s.server.IP, cluster.TargetPort)},
+			Addresses: []netip.AddrPort{netip.AddrPortFrom(pod, cluster.TargetPort)},
 		})
 	}
 	return out

@@ -161,7 +161,7 @@ func (c *Cluster) containerPort(service *corev1.Service, port corev1.ServicePort
 type endpoint struct {
 	account account
 	address string
-	// ready is false for a terminating pod that still serves. serving is true for both. Other pods have only clients that chose them.
+	// ready is false for a terminating pod that still serves, and for one whose node does not report. serving is true for all of them. Other pods have only clients that chose them.
 	ready, serving bool
 }
 
@@ -174,11 +174,20 @@ func (c *Cluster) endpoints(service *corev1.Service, port corev1.ServicePort) []
 		}
 		for _, e := range slice.Endpoints {
 			pod := c.behind(service, e)
-			serving := *e.Conditions.Ready || *e.Conditions.Terminating && *e.Conditions.Serving
+			serving := *e.Conditions.Ready || *e.Conditions.Terminating && *e.Conditions.Serving ||
+				pod != nil && len(service.Spec.Selector) > 0 && isMarkedByNodeController(pod)
 			if pod != nil && (serving || headless(service)) {
 				list = append(list, endpoint{account: accountOf(pod), address: e.Addresses[0], ready: *e.Conditions.Ready, serving: serving})
 			}
 		}
 	}
 	return list
+}
+
+// isMarkedByNodeController reports whether a pod is not ready although its containers are, and nothing says why.
+func isMarkedByNodeController(pod *corev1.Pod) bool {
+	has := func(kind corev1.PodConditionType, status corev1.ConditionStatus) bool {
+		return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == kind && c.Status == status && c.Reason == "" })
+	}
+	return has(corev1.PodReady, corev1.ConditionFalse) && has(corev1.ContainersReady, corev1.ConditionTrue)
 }

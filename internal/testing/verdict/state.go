@@ -50,6 +50,8 @@ const (
 	ready       = "ready"
 	unready     = "unready"
 	terminating = "terminating"
+	// unreachable is that of a pod whose node does not report.
+	unreachable = "unreachable"
 )
 
 // Ports of the applications in every pod.
@@ -77,7 +79,7 @@ func podsOnly() State {
 func newPod(i int, app, state string) *catalog.Pod {
 	p := Pod(pods[i].name.Namespace, pods[i].name.Name, app, pods[i].account, podAddress(i).String())
 	p.IPs = append(p.IPs, podAddress6(i))
-	p.Labels[stateLabel] = state
+	p.Labels[stateLabel], p.NodeUnreachable = state, state == unreachable
 	p.Ports = map[string]uint16{"web": webPort}
 	return p
 }

@@ -41,8 +41,8 @@ type Fleet struct {
 	sidecars []*sidecar
 
 	requests, bytes, last atomic.Int64
-	// opened is the number of sidecars that have opened their stream.
-	opened atomic.Int64
+	// opened is the number of sidecars that have opened their stream, and reporting that of accepted streams of load reports.
+	opened, reporting atomic.Int64
 
 	stop   context.CancelFunc
 	ended  sync.WaitGroup
@@ -86,7 +86,7 @@ func TLS(root *certificate.Root, serverName string) *tls.Config {
 
 // Connect connects all sidecars concurrently. They stay connected until Disconnect.
 func (f *Fleet) Connect(address string, config *tls.Config) {
-	for _, count := range []*atomic.Int64{&f.requests, &f.bytes, &f.opened} {
+	for _, count := range []*atomic.Int64{&f.requests, &f.bytes, &f.opened, &f.reporting} {
 		count.Store(0)
 	}
 	f.failed = nil
@@ -139,12 +139,16 @@ type Traffic struct {
 	Last int64
 	// Complete is true if every sidecar has opened its stream.
 	Complete bool
+	// Reporting is true if the control plane has accepted the stream of load reports of every sidecar.
+	Reporting bool
 }
 
 // Traffic returns the traffic so far.
 func (f *Fleet) Traffic() Traffic {
-	complete := f.opened.Load() == int64(len(f.sidecars))
-	return Traffic{Requests: f.requests.Load(), Bytes: f.bytes.Load(), Last: f.last.Load(), Complete: complete}
+	all := int64(len(f.sidecars))
+	return Traffic{
+		Requests: f.requests.Load(), Bytes: f.bytes.Load(), Last: f.last.Load(), Complete: f.opened.Load() == all, Reporting: f.reporting.Load() == all,
+	}
 }
 
 // run connects a sidecar and responds to the server until ctx or the stream ends.
@@ -172,9 +176,12 @@ func (s *sidecar) reportLoads(ctx context.Context, conn *grpc.ClientConn) {
 	if err != nil || stream.Send(&loadstats.LoadStatsRequest{Node: &core.Node{Id: s.id}}) != nil {
 		return
 	}
-	for {
+	for isAccepted := false; ; isAccepted = true {
 		if _, err := stream.Recv(); err != nil {
 			return
+		}
+		if !isAccepted {
+			s.fleet.reporting.Add(1)
 		}
 	}
 }

@@ -1,0 +1,56 @@
+package xds
+
+import (
+	"testing"
+	"time"
+
+	book "github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
+)
+
+// TestIdleLoadReportsWakeNobody checks that nothing looks at the open streams of load reports of a mesh without decision servers: a stream
+// that was forgotten gets what it should report only when a server is added.
+func TestIdleLoadReportsWakeNobody(t *testing.T) {
+	t.Parallel()
+	m := newMesh()
+	policy := &catalog.ExternalAuthorizationPolicy{Name: catalog.Name{Namespace: "a", Name: "authz"}, Service: catalog.Name{Namespace: "a", Name: "opa"}, Timeout: time.Second}
+	c := start(t, append(m.entries(), &catalog.ExtensionService{Name: policy.Service, Address: "192.0.2.9", Port: 9191})...)
+	c.store.MarkSynced()
+	token := c.tokenOf(m.server)
+	c.connect(t, token, fakexds.NewEnvoy()).waitFor(t, fakexds.ListenerType, "inbound-listener")
+	r := c.reporter(t, token)
+	r.expectInterval(false)
+	clients := c.server.loadClients.all()
+	for _, client := range clients {
+		client.mu.Lock()
+		client.interval = 0 // whoever looks at the stream requests reports again
+		client.mu.Unlock()
+	}
+	responses := make(chan time.Duration, 1)
+	go func() {
+		for {
+			response, err := r.stream.Recv()
+			if err != nil {
+				return
+			}
+			responses <- response.GetLoadReportingInterval().AsDuration()
+		}
+	}()
+	// Longer than any interval of reports.
+	const silence = book.ServerInterval + book.ServerInterval/10
+	select {
+	case interval := <-responses:
+		t.Errorf("without a change, reports every %s were requested", interval)
+	case <-time.After(silence):
+	}
+	c.apply(policy)
+	select {
+	case interval := <-responses:
+		if len(clients) != 1 || interval != book.ServerInterval {
+			t.Errorf("of %d streams, the one with a new server has the interval %s, want %s", len(clients), interval, book.ServerInterval)
+		}
+	case <-time.After(waitLimit):
+		t.Error("the stream did not notice its new server")
+	}
+}
