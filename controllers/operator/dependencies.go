@@ -66,7 +66,7 @@ type Dependencies struct {
 	Objects client.Client
 	Kinds   components.Kinds
 	// MetricsAuthorities returns the authorities of the operator's own metrics; nil if it serves none.
-	MetricsAuthorities func() (string, error)
+	MetricsAuthorities func(context.Context) (string, error)
 	// Definitions are those of the Service Mesh Interface.
 	Definitions []*unstructured.Unstructured
 	// Kubernetes is the version of the API server.

@@ -151,7 +151,7 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 }
 
 // addServers serves health, and what all controllers record, where there is an address. It returns the authorities of the server of metrics, or nil.
-func addServers(mgr ctrl.Manager, o Options) (authorities func() (string, error), err error) {
+func addServers(mgr ctrl.Manager, o Options) (authorities func(context.Context) (string, error), err error) {
 	if o.ProbeAddress != "" && o.ProbeAddress != "0" {
 		if err := mgr.Add(probes{o.ProbeAddress}); err != nil {
 			return nil, err
@@ -187,7 +187,7 @@ func repairConversions(ctx context.Context, mgr ctrl.Manager) error {
 }
 
 // addReconcilers adds the controllers. None of them calls another: they are ordered by the state that they observe.
-func addReconcilers(mgr ctrl.Manager, o Options, authorities func() (string, error)) error {
+func addReconcilers(mgr ctrl.Manager, o Options, authorities func(context.Context) (string, error)) error {
 	plane, err := dataplane.New(mgr, o.Now)
 	if err != nil {
 		return err

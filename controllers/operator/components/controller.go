@@ -40,7 +40,7 @@ type Reconciler struct {
 	// Images are the references that replace default images of components, by the variables of component.Image.
 	Images map[string]string
 	// MetricsAuthorities returns the authorities of the operator's own metrics; nil if it serves none.
-	MetricsAuthorities func() (string, error)
+	MetricsAuthorities func(context.Context) (string, error)
 }
 
 // Kinds reports which kinds the API server serves.

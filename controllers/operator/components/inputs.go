@@ -26,9 +26,7 @@ func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component
 	inputs := component.Inputs{Mesh: mesh, Images: r.Images}
 	var err error
 	if r.MetricsAuthorities != nil {
-		if inputs.OperatorAuthorities, err = r.MetricsAuthorities(); err != nil {
-			return inputs, err
-		}
+		inputs.OperatorAuthorities, inputs.OperatorAuthoritiesErr = r.MetricsAuthorities(ctx)
 	}
 	if inputs.Members, err = r.members(ctx, mesh.Name); err != nil {
 		return inputs, err

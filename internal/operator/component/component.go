@@ -96,6 +96,8 @@ type Inputs struct {
 	EnvoyImage, InitImage string
 	// OperatorAuthorities are those of the server of the operator's metrics, in PEM. Empty if it serves none.
 	OperatorAuthorities string
+	// OperatorAuthoritiesErr is why they are not known; nil if they are.
+	OperatorAuthoritiesErr error
 	// Gateways are those of the class with the name of the Mesh. Only a GatewayReader has them.
 	Gateways []*unstructured.Unstructured
 }

@@ -40,6 +40,9 @@ func (Managed) Images() []component.Image { return []component.Image{image()} }
 
 // Render implements component.Component.
 func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
+	if inputs.OperatorAuthoritiesErr != nil {
+		return nil, inputs.OperatorAuthoritiesErr
+	}
 	config, err := configMap(inputs)
 	if err != nil {
 		return nil, err

@@ -47,6 +47,9 @@ func (Monitors) Images() []component.Image { return nil }
 
 // Render implements component.Component.
 func (Monitors) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
+	if inputs.OperatorAuthoritiesErr != nil {
+		return nil, inputs.OperatorAuthoritiesErr
+	}
 	rule, err := prometheusRule(inputs)
 	if err != nil {
 		return nil, err

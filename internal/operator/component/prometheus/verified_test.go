@@ -3,6 +3,7 @@ package prometheus_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net"
 	"slices"
 	"testing"
@@ -84,7 +85,7 @@ func TestOperatorIsVerified(t *testing.T) {
 		return c
 	}
 	operator, other := newCertificate(), newCertificate()
-	authorities, err := operator.Authorities()
+	authorities, err := operator.Authorities(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,6 +116,17 @@ func TestOperatorIsVerified(t *testing.T) {
 	}
 	if v := ofManaged(t, objects); v != (verification{}) {
 		t.Error("an operator that serves no metrics is scraped")
+	}
+}
+
+// TestUnknownOperatorKeepsEarlierObjects checks that the objects of a server are not replaced by those without the operator while its authorities cannot be read.
+func TestUnknownOperatorKeepsEarlierObjects(t *testing.T) {
+	unknown := errors.New("forbidden")
+	inputs := component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), ControlPlanes: controlPlanes, OperatorAuthoritiesErr: unknown}
+	for _, c := range []component.Component{prometheus.Managed{}, prometheus.Monitors{}} {
+		if objects, err := c.Render(inputs); !errors.Is(err, unknown) {
+			t.Errorf("%s: %d objects, error %v; want %v", c.Name(), len(objects), err, unknown)
+		}
 	}
 }
 

@@ -113,10 +113,12 @@ func (c *Certificate) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return nil, ErrUnknown
 }
 
-// Authorities returns the authorities of all replicas, in PEM. The error is ErrUnknown.
-func (c *Certificate) Authorities() (string, error) {
-	if authorities := c.authorities.Load(); authorities != nil {
-		return *authorities, nil
+// Authorities returns the authorities of all replicas, in PEM. It reads the Secret if that was not possible yet.
+func (c *Certificate) Authorities(ctx context.Context) (string, error) {
+	if c.authorities.Load() == nil {
+		if err := c.Refresh(ctx); err != nil {
+			return "", err
+		}
 	}
-	return "", ErrUnknown
+	return *c.authorities.Load(), nil
 }
