@@ -60,7 +60,7 @@ func (r *replicas) verify(c *Certificate, authorities string) {
 
 func (r *replicas) authorities(c *Certificate) string {
 	r.Helper()
-	authorities, err := c.Authorities(t.Context())
+	authorities, err := c.Authorities(r.Context())
 	if err != nil {
 		r.Fatal(err)
 	}
