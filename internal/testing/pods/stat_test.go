@@ -35,7 +35,7 @@ func TestStat(t *testing.T) {
 		}
 		queryDatabase(t, s.client)
 		last = read(stat.Workloads, "shop")
-		return len(last) == 1 && last[0].Denied > 0 && last[0].Denied < last[0].Requests && last[0].Connections > 0 && last[0].P99 != nil
+		return len(last) == 1 && last[0].Denied > 0 && last[0].Denied < last[0].Requests && last[0].Connections > 0 && last[0].P50 != nil && last[0].P99 != nil
 	})
 	if r := last[0]; r.Namespace != "shop" || r.Kind == "" || r.Name == "" || r.Success == nil || *r.Success != 1 || *r.P50 > *r.P99 {
 		t.Errorf("the row is %+v", r)
