@@ -38,8 +38,16 @@ spec:
 // startTraffic deploys a client and a server in the mesh, and sends 50 requests a second.
 func startTraffic(t *testing.T) *lab.Running[report.Requests] {
 	t.Helper()
-	const namespace = "delivery"
-	must(t, cluster.CreateNamespace(t.Context(), namespace, names.DefaultMesh))
+	return startTrafficIn(t, names.DefaultMesh)
+}
+
+// trafficNamespace is the namespace of the client and the server.
+const trafficNamespace = "delivery"
+
+func startTrafficIn(t *testing.T, mesh string) *lab.Running[report.Requests] {
+	t.Helper()
+	const namespace = trafficNamespace
+	must(t, cluster.CreateNamespace(t.Context(), namespace, mesh))
 	t.Cleanup(func() { must(t, cluster.DeleteNamespace(context.Background(), namespace)) })
 	must(t, cluster.Apply(t.Context(), shopPolicy))
 	account, pod := cluster.TestPod(namespace, "client")

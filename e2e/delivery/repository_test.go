@@ -45,11 +45,28 @@ func serveRepository(t *testing.T) gitRepository {
 // push commits files, by their paths, and returns the commit.
 func (r gitRepository) push(t *testing.T, files map[string]string) string {
 	t.Helper()
+	r.write(t, files)
+	return r.commit(t)
+}
+
+// remove commits that a file is gone, and returns the commit.
+func (r gitRepository) remove(t *testing.T, name string) string {
+	t.Helper()
+	must(t, os.Remove(filepath.Join(r.tree, filepath.FromSlash(name))))
+	return r.commit(t)
+}
+
+func (r gitRepository) write(t *testing.T, files map[string]string) {
+	t.Helper()
 	for name, content := range files {
 		path := filepath.Join(r.tree, filepath.FromSlash(name))
 		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		must(t, os.WriteFile(path, []byte(content), 0o644))
 	}
+}
+
+func (r gitRepository) commit(t *testing.T) string {
+	t.Helper()
 	git(t, r.tree, "add", "--all")
 	git(t, r.tree, "-c", "user.name=platform", "-c", "user.email=platform@example.com", "commit", "--quiet", "--message", "change the mesh")
 	git(t, r.tree, "push", "--quiet", "origin", "HEAD:main")
