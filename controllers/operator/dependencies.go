@@ -65,7 +65,7 @@ type Dependencies struct {
 	// Objects reads and writes the objects of components. Kinds are the kinds that the API server serves.
 	Objects client.Client
 	Kinds   components.Kinds
-	// MetricsAuthorities returns the authorities of the operator's own metrics; nil if it serves none.
+	// MetricsAuthorities returns the certificate authorities of the operator's metrics server, in PEM; nil if the operator serves no metrics.
 	MetricsAuthorities func(context.Context) (string, error)
 	// Definitions are those of the Service Mesh Interface.
 	Definitions []*unstructured.Unstructured

@@ -39,7 +39,7 @@ type Reconciler struct {
 	Gateways Gateways
 	// Images are the references that replace default images of components, by the variables of component.Image.
 	Images map[string]string
-	// MetricsAuthorities returns the authorities of the operator's own metrics; nil if it serves none.
+	// MetricsAuthorities returns the certificate authorities of the operator's metrics server, in PEM; nil if the operator serves no metrics.
 	MetricsAuthorities func(context.Context) (string, error)
 }
 

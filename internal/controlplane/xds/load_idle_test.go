@@ -5,22 +5,13 @@ import (
 	"time"
 
 	book "github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
 // TestIdleLoadReportsWakeNobody checks that nothing looks at the open streams of load reports of a mesh without decision servers: a stream
 // that was forgotten gets what it should report only when a server is added.
 func TestIdleLoadReportsWakeNobody(t *testing.T) {
 	t.Parallel()
-	m := newMesh()
-	policy := &catalog.ExternalAuthorizationPolicy{Name: catalog.Name{Namespace: "a", Name: "authz"}, Service: catalog.Name{Namespace: "a", Name: "opa"}, Timeout: time.Second}
-	c := start(t, append(m.entries(), &catalog.ExtensionService{Name: policy.Service, Address: "192.0.2.9", Port: 9191})...)
-	c.store.MarkSynced()
-	token := c.tokenOf(m.server)
-	c.connect(t, token, fakexds.NewEnvoy()).waitFor(t, fakexds.ListenerType, "inbound-listener")
-	r := c.reporter(t, token)
-	r.expectInterval(false)
+	c, r, policy := startUnserved(t)
 	clients := c.server.loadClients.all()
 	for _, client := range clients {
 		client.mu.Lock()

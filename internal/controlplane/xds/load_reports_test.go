@@ -164,8 +164,9 @@ func TestLoadReportsEndWithTheToken(t *testing.T) {
 	}
 }
 
-// TestReportsBeginWithAServer gives a connected sidecar an authorization server, and takes it away. It reports about it at once, in a period without ticks.
-func TestReportsBeginWithAServer(t *testing.T) {
+// startUnserved starts a mesh with a sidecar that has no server to report about, and returns the policy that gives it one.
+func startUnserved(t *testing.T) (*control, reporter, *catalog.ExternalAuthorizationPolicy) {
+	t.Helper()
 	m := newMesh()
 	policy := &catalog.ExternalAuthorizationPolicy{Name: catalog.Name{Namespace: "a", Name: "authz"}, Service: catalog.Name{Namespace: "a", Name: "opa"}, Timeout: time.Second}
 	c := start(t, append(m.entries(), &catalog.ExtensionService{Name: policy.Service, Address: "192.0.2.9", Port: 9191})...)
@@ -174,6 +175,12 @@ func TestReportsBeginWithAServer(t *testing.T) {
 	c.connect(t, token, fakexds.NewEnvoy()).waitFor(t, fakexds.ListenerType, "inbound-listener")
 	r := c.reporter(t, token)
 	r.expectInterval(false)
+	return c, r, policy
+}
+
+// TestReportsBeginWithAServer gives a connected sidecar an authorization server, and takes it away. It reports about it at once, in a period without ticks.
+func TestReportsBeginWithAServer(t *testing.T) {
+	c, r, policy := startUnserved(t)
 	expect := func(interval time.Duration) {
 		t.Helper()
 		began := time.Now()

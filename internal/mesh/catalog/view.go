@@ -30,7 +30,7 @@ func (v *View) Part() *View { return v.catalog.ViewWithout(v.excluded) }
 // Deps returns all recorded dependencies, in no particular order.
 func (v *View) Deps() []Dep { return slices.Collect(maps.Keys(v.deps)) }
 
-// DependOn records dependencies of what was built from a Part.
+// DependOn records dependencies that another view, made by Part, has recorded.
 func (v *View) DependOn(deps []Dep) {
 	for _, dep := range deps {
 		v.deps[dep] = struct{}{}

@@ -110,11 +110,7 @@ func BuildShared(s *scope.Scope) []Resource {
 }
 
 // BuildSharedSeparable makes the resources that BuildShared makes, without those that depend on several destinations.
-func BuildSharedSeparable(s *scope.Scope) []Resource {
-	p := newParts(translationOf(ofAnyClient(s)))
-	p.ports = nil
-	return p.buildShared()
-}
+func BuildSharedSeparable(s *scope.Scope) []Resource { return BuildDestinations(ofAnyClient(s)) }
 
 // BuildSharedPorts makes the resources that BuildSharedSeparable leaves out, if they belong to one of the port numbers.
 func BuildSharedPorts(s *scope.Scope, numbers map[uint16]bool) []Resource {

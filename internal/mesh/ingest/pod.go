@@ -43,8 +43,8 @@ func Pod(pod *corev1.Pod) *catalog.Pod {
 	return entry
 }
 
-// isNodeUnreachable reports whether Kubernetes has marked a pod as not ready because its node does not report. It changes nothing but the status of that
-// condition. A kubelet would have named a reason, and the containers of most pods that are not ready are not ready either.
+// isNodeUnreachable reports whether Kubernetes has marked a pod as not ready because its node does not report. The controller of nodes then changes the status of
+// the condition Ready and nothing else. A kubelet that sets this status also gives a reason, and usually reports containers that are not ready.
 func isNodeUnreachable(pod *corev1.Pod) bool {
 	if pod.DeletionTimestamp != nil || len(pod.Spec.ReadinessGates) > 0 {
 		return false

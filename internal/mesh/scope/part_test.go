@@ -63,18 +63,11 @@ func TestPartsShareTheRouteLimit(t *testing.T) {
 
 // dropParts removes the parts that depend on what has changed.
 func dropParts(parts map[catalog.Name]*scope.Part, touched []catalog.Dep) {
-	changed := map[catalog.Dep]bool{}
+	changed := map[catalog.Dep]struct{}{}
 	for _, dep := range touched {
-		changed[dep] = true
+		changed[dep] = struct{}{}
 	}
-	maps.DeleteFunc(parts, func(_ catalog.Name, part *scope.Part) bool {
-		for _, dep := range part.Deps {
-			if changed[dep] {
-				return true
-			}
-		}
-		return false
-	})
+	maps.DeleteFunc(parts, func(_ catalog.Name, part *scope.Part) bool { return part.DependsOnAny(changed) })
 }
 
 // TestPartsOfUnchangedServicesAreKept checks that a change of one Service builds its part only.

@@ -94,7 +94,7 @@ type Inputs struct {
 	Images map[string]string
 	// EnvoyImage and InitImage are those that the Mesh or the MeshConfig sets for new pods. Empty means the image of the control plane.
 	EnvoyImage, InitImage string
-	// OperatorAuthorities are those of the server of the operator's metrics, in PEM. Empty if it serves none.
+	// OperatorAuthorities are the certificate authorities of the operator's metrics server, in PEM. Empty if the operator serves no metrics.
 	OperatorAuthorities string
 	// OperatorAuthoritiesErr is why they are not known; nil if they are.
 	OperatorAuthoritiesErr error
