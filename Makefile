@@ -62,8 +62,8 @@ drift: ## Fail when a generated file is out of date
 	$(HACK) ./suites drift
 
 .PHONY: test-unit
-test-unit: ## Run unit tests with the race detector
-	$(HACK) ./suites unit
+test-unit: ## Run unit tests, with the race detector where packages have goroutines
+	$(HACK) ./suites realtime unit
 
 .PHONY: test-golden
 test-golden: ## Compare the generated Envoy configuration with golden files, and validate it with Envoy

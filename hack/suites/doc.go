@@ -16,5 +16,8 @@
 //	e2e      its package is below e2e
 //	envtest  its package imports a package named envtest
 //	golden   its name contains Golden
+//	realtime its package has deadlines for real programs, such as sidecars
 //	unit     all others
+//
+// In `make test`, the suite realtime runs alone. After that, e2e runs beside all others, which have less of the processor. In a full run, one suite runs at a time.
 package main

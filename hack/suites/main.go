@@ -107,19 +107,13 @@ func target(o options) string {
 
 // runAll prepares and runs the suites, and stops what the preparation started.
 func runAll(ctx context.Context, c checkout, b budget, chosen []suite) []outcome {
-	r := runner{checkout: c, budget: b, out: os.Stdout, now: time.Now}
-	p := &preparation{checkout: c, out: os.Stdout, tried: map[need]error{}}
+	out := &lockedWriter{to: os.Stdout}
+	r := runner{checkout: c, budget: b, out: out, now: time.Now}
+	p := &preparation{checkout: c, out: out, tried: map[need]error{}}
 	defer p.stop()
 	prepared := r.runLimited(ctx, prepareName, func(ctx context.Context, _ *outcome) error { return p.fulfil(ctx, chosen) })
-	outcomes := []outcome{prepared}
 	r.env = append(p.env, c.env()...)
-	for _, s := range chosen {
-		if ctx.Err() != nil {
-			break
-		}
-		outcomes = append(outcomes, r.run(ctx, s, p.missing(s)))
-	}
-	return outcomes
+	return append([]outcome{prepared}, r.runRounds(ctx, rounds(chosen, c.full), p.missing)...)
 }
 
 // selectSuites returns the named suites in their fixed order, or all suites without names.
