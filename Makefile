@@ -85,6 +85,10 @@ test: ## Run all suites, within the time limits of hack/budget.yaml
 test-full: ## Run all tests, as before a release; SHARD=2/4 runs one of four parts, each of at most 75 minutes
 	$(HACK) ./suites -full $(if $(SHARD),-shard $(SHARD))
 
+.PHONY: test-full-whole
+test-full-whole: ## Say whether the recorded parts of make test-full add up to a whole run of this checkout
+	$(HACK) ./suites -whole
+
 .PHONY: conformance
 conformance: ## Run the conformance suite of the Gateway API on the local cluster, with its report in bin/conformance
 	OSM_TEST_FULL=true go test -count=1 -timeout=60m -v ./e2e/gatewayapi
