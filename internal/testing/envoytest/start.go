@@ -120,7 +120,10 @@ func start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain 
 			t.Logf("end of the log of %s:\n%s", name, text[max(0, len(text)-logShown):])
 		}
 	})
-	args = append([]string{"-c", path, "--concurrency", "1", "-l", "warning", "--drain-time-s", strconv.Itoa(int(drain.Seconds())), "--drain-strategy", "immediate", "--file-flush-interval-msec", flushInterval}, args...)
+	args = append([]string{
+		"-c", path, "--concurrency", "1", "-l", "warning", "--file-flush-interval-msec", flushInterval,
+		"--drain-time-s", strconv.Itoa(int(drain.Seconds())), "--drain-strategy", "immediate",
+	}, args...)
 	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = log, log
