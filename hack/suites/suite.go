@@ -119,7 +119,7 @@ func realTimeTests(c checkout) ([]command, error) {
 func unitTests(c checkout, product []testPackage, groups ...unitGroup) []command {
 	var commands []command
 	for _, group := range groups {
-		dirs := selectDirs(product, func(p testPackage) bool { return p.unit && !p.envtest && !inE2E(p) && groupOf(p) == group })
+		dirs := selectDirs(product, func(p testPackage) bool { return p.isUnit() && groupOf(p) == group })
 		if len(dirs) > 0 {
 			commands = append(commands, goTest(c.root, dirs, group.flags(c.full)...))
 		}

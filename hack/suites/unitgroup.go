@@ -51,6 +51,11 @@ func groupOf(p testPackage) unitGroup {
 	return concurrent
 }
 
+// races reports whether the unit tests of a package run with the race detector.
+func (c checkout) races(p testPackage) bool {
+	return p.isUnit() && slices.Contains(groupOf(p).flags(c.full), "-race")
+}
+
 // flags returns the flags of go test. They never allow a cached result, which would repeat the random values of an earlier run.
 func (g unitGroup) flags(full bool) []string {
 	common := []string{"-skip", goldenWord, "-count=1"}

@@ -54,6 +54,9 @@ func TestUnitTestsDrawAnew(t *testing.T) {
 			if full {
 				isRace = want.raceInFull
 			}
+			if got := (checkout{full: full}).races(testPackage{dir: dir, unit: true}); got != isRace {
+				t.Errorf("%s is compiled for the race detector: %t, want %t (full: %t)", dir, got, isRace, full)
+			}
 			if got := slices.Contains(commands[i].flags, "-race"); got != isRace {
 				t.Errorf("%s runs with the race detector: %t, want %t (full: %t)", dir, got, isRace, full)
 			}
