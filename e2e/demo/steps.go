@@ -69,12 +69,26 @@ func prepare(ctx context.Context, p *progress, o options) (*lab.Cluster, error) 
 		return prepareCurrent(ctx, p, o)
 	}
 	p.begin(clusterStep)
+	repository, err := lab.FindRepository()
+	if err != nil {
+		return nil, err
+	}
+	// Kubernetes shares many packages with the project. Two runs of the go command at the same time would compile them twice.
+	if _, err := repository.ToolOutput(ctx, "./cluster", "assets"); err != nil {
+		return nil, err
+	}
+	// While the cluster starts, the images are built.
+	images := make(chan error, 1)
+	go func() { images <- repository.Tool(ctx, p.out, "./images") }()
 	cluster, err := lab.Start(ctx, p.out)
 	if err != nil {
 		return nil, err
 	}
 	p.begin(imagesStep)
-	if err := cluster.BuildImages(ctx, p.out); err != nil {
+	if err := <-images; err != nil {
+		return nil, err
+	}
+	if err := cluster.LoadImages(ctx, p.out); err != nil {
 		return nil, err
 	}
 	p.begin(commandStep)
