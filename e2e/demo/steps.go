@@ -5,6 +5,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/openservicemesh/osm-operator/e2e/demo/current"
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/tour"
@@ -78,14 +80,15 @@ func prepare(ctx context.Context, p *progress, o options) (*lab.Cluster, error) 
 		return nil, err
 	}
 	// While the cluster starts, the images are built.
-	images := make(chan error, 1)
-	go func() { images <- repository.Tool(ctx, p.out, "./images") }()
-	cluster, err := lab.Start(ctx, p.out)
-	if err != nil {
-		return nil, err
-	}
-	p.begin(imagesStep)
-	if err := <-images; err != nil {
+	var cluster *lab.Cluster
+	both, bothCtx := errgroup.WithContext(ctx)
+	both.Go(func() error { return repository.Tool(bothCtx, p.out, "./images") })
+	both.Go(func() (err error) {
+		cluster, err = lab.Start(bothCtx, p.out)
+		p.begin(imagesStep)
+		return err
+	})
+	if err := both.Wait(); err != nil {
 		return nil, err
 	}
 	if err := cluster.LoadImages(ctx, p.out); err != nil {
