@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// ofRound returns the names of the suites in each lane of each round, such as "e2e | lint unit".
+// ofRounds returns the names of the suites in each lane of each round, such as "e2e | lint unit".
 func ofRounds(list []round) []string {
 	var texts []string
 	for _, r := range list {
@@ -70,7 +71,14 @@ func TestLanesRunAtTheSameTime(t *testing.T) {
 			t.Errorf("%s: %v", o.name, o.err)
 		}
 	}
-	if printed := strings.Split(out.String(), "\n"); !slices.Contains(printed, "0") || !slices.Contains(printed, "10") {
-		t.Errorf("the priorities are not 0 and 10:\n%s", out.String())
+	var priorities []int
+	for line := range strings.Lines(out.String()) {
+		if n, err := strconv.Atoi(strings.TrimSpace(line)); err == nil {
+			priorities = append(priorities, n)
+		}
+	}
+	// The test may itself run with a lower priority, of which there are 20.
+	if len(priorities) != 2 || priorities[0] == priorities[1] {
+		t.Errorf("the priorities are %v:\n%s", priorities, out.String())
 	}
 }

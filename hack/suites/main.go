@@ -86,10 +86,10 @@ func run(ctx context.Context, o options) error {
 	if slices.ContainsFunc(outcomes, func(o outcome) bool { return o.err != nil }) {
 		return errFailed
 	}
-	if o.changed || len(o.names) > 0 || o.shard != "" {
+	if o.changed || len(o.names) > 0 {
 		return nil
 	}
-	return b.exceeded(duration, o.full)
+	return b.exceeded(duration, o.full, o.shard != "")
 }
 
 // printOutcomes writes the failures, a table, and one line about the whole run.
