@@ -70,7 +70,7 @@ var cluster struct {
 func TestMain(m *testing.M) {
 	flag.Parse()
 	// Most tests wait for intervals of the operator, so they run side by side on any number of cores.
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
 	code, err := runSuite(m)
