@@ -124,12 +124,15 @@ func (r runner) checkTally(o outcome, t *tally) error {
 // gracePeriod is how long a program may take to exit after SIGTERM, so that it can stop its own children.
 const gracePeriod = 20 * time.Second
 
+// niceness is the priority of programs beside others that come first. Those with a deadline of seconds still meet it.
+const niceness = "5"
+
 // newCommand returns a command whose process group gets SIGTERM when the context ends, and SIGKILL after the grace
 // period.
 func newCommand(ctx context.Context, c command, env []string) *exec.Cmd {
 	args := c.args
 	if c.nice {
-		args = append([]string{"nice", "-n", "10"}, args...)
+		args = append([]string{"nice", "-n", niceness}, args...)
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = c.dir
