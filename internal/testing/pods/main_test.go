@@ -7,7 +7,7 @@ import (
 )
 
 // atOnce is how many tests run at the same time, on any number of cores: they mostly wait. Each has its own network.
-const atOnce = "8"
+const atOnce = "4"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
