@@ -62,8 +62,8 @@ drift: ## Fail when a generated file is out of date
 	$(HACK) ./suites drift
 
 .PHONY: test-unit
-test-unit: ## Run unit tests with the race detector
-	$(HACK) ./suites unit
+test-unit: ## Run unit tests, with the race detector where packages have goroutines
+	$(HACK) ./suites realtime unit
 
 .PHONY: test-golden
 test-golden: ## Compare the generated Envoy configuration with golden files, and validate it with Envoy
@@ -84,6 +84,10 @@ test: ## Run all suites, within the time limits of hack/budget.yaml
 .PHONY: test-full
 test-full: ## Run all tests, as before a release; SHARD=2/4 runs one of four parts, each of at most 75 minutes
 	$(HACK) ./suites -full $(if $(SHARD),-shard $(SHARD))
+
+.PHONY: test-full-whole
+test-full-whole: ## Say whether the recorded parts of make test-full add up to a whole run of this checkout
+	$(HACK) ./suites -whole
 
 .PHONY: conformance
 conformance: ## Run the conformance suite of the Gateway API on the local cluster, with its report in bin/conformance

@@ -47,7 +47,7 @@ const (
 	nextVersion    = "v0.2.0"
 	distantVersion = "v0.3.0"
 	// defaultTimeout is the timeout of eventually. It allows for slow machines.
-	defaultTimeout = time.Minute
+	defaultTimeout = 3 * time.Minute
 )
 
 // cluster is an API server with the operator running against it. There is no garbage collector, no kubelet and no Deployment

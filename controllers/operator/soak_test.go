@@ -16,7 +16,7 @@ import (
 func TestShortUnhealthyTimeDuringSoakIsTolerated(t *testing.T) {
 	t.Parallel()
 	const name = "soaking"
-	timeout := 10 * time.Second
+	timeout := 20 * time.Second
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		fastUpgrades(spec)
 		spec.Upgrade.Gates.Soak, spec.Upgrade.Gates.Timeout = ptr.To(v1alpha1.NewDuration(time.Hour)), ptr.To(v1alpha1.NewDuration(timeout))
@@ -44,5 +44,5 @@ func TestShortUnhealthyTimeDuringSoakIsTolerated(t *testing.T) {
 	// A control plane that is unreachable for longer than the timeout causes a rollback.
 	cluster.health.set(meshNamespace(name), operatorVersion, health.Observation{})
 	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
-	assertContains(t, entry.Reason, "ProxiesConnected", "for longer than 10s")
+	assertContains(t, entry.Reason, "ProxiesConnected", "for longer than 20s")
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/openservicemesh/osm-operator/e2e/demo/current"
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/tour"
@@ -69,12 +71,27 @@ func prepare(ctx context.Context, p *progress, o options) (*lab.Cluster, error) 
 		return prepareCurrent(ctx, p, o)
 	}
 	p.begin(clusterStep)
-	cluster, err := lab.Start(ctx, p.out)
+	repository, err := lab.FindRepository()
 	if err != nil {
 		return nil, err
 	}
-	p.begin(imagesStep)
-	if err := cluster.BuildImages(ctx, p.out); err != nil {
+	// Kubernetes shares many packages with the project. Two runs of the go command at the same time would compile them twice.
+	if _, err := repository.ToolOutput(ctx, "./cluster", "assets"); err != nil {
+		return nil, err
+	}
+	// While the cluster starts, the images are built.
+	var cluster *lab.Cluster
+	both, bothCtx := errgroup.WithContext(ctx)
+	both.Go(func() error { return repository.Tool(bothCtx, p.out, "./images") })
+	both.Go(func() (err error) {
+		cluster, err = lab.Start(bothCtx, p.out)
+		p.begin(imagesStep)
+		return err
+	})
+	if err := both.Wait(); err != nil {
+		return nil, err
+	}
+	if err := cluster.LoadImages(ctx, p.out); err != nil {
 		return nil, err
 	}
 	p.begin(commandStep)

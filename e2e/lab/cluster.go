@@ -130,6 +130,11 @@ func (c *Cluster) BuildImages(ctx context.Context, out io.Writer, names ...strin
 	if err := c.Repository.Tool(ctx, out, append([]string{"./images"}, names...)...); err != nil {
 		return err
 	}
+	return c.LoadImages(ctx, out)
+}
+
+// LoadImages loads the images that were built onto the cluster's node.
+func (c *Cluster) LoadImages(ctx context.Context, out io.Writer) error {
 	archives, err := filepath.Glob(c.Repository.Path("bin", "images", "*.tar"))
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ var (
 )
 
 func TestInPlaceUpgradeAndRollback(t *testing.T) {
+	besideOthers(t)
 	faults := []string{unavailable.fault}
 	if lab.IsFull() {
 		faults = append(faults, crash.fault, reject.fault)
@@ -29,6 +30,15 @@ func TestInPlaceUpgradeAndRollback(t *testing.T) {
 	// Only the API server of the local cluster can be stopped.
 	if !lab.IsCurrent() {
 		t.Run("while the API server is stopped", onlyFull(testAPIServerOutage))
+	}
+}
+
+// besideOthers lets a test run beside another one in `make test`. Both have meshes of their own, and mostly wait. A full run has scenarios that stop the operator
+// or the API server.
+func besideOthers(t *testing.T) {
+	t.Helper()
+	if !lab.IsFull() {
+		t.Parallel()
 	}
 }
 

@@ -90,6 +90,7 @@ func TestSidecarIsUpgradedInPlace(t *testing.T) {
 	if lab.IsCurrent() {
 		t.Skip("an image that no registry has can be loaded into the local cluster only")
 	}
+	besideOthers(t)
 	prepare := shortUpgrade
 	if lab.IsFull() {
 		prepare = fullUpgrade

@@ -205,3 +205,6 @@ func selectDirs(packages []testPackage, pick func(testPackage) bool) []string {
 
 // inE2E reports whether the package is below e2e.
 func inE2E(p testPackage) bool { return p.dir == "./e2e" || strings.HasPrefix(p.dir, "./e2e/") }
+
+// isUnit reports whether the package has unit tests.
+func (p testPackage) isUnit() bool { return p.unit && !p.envtest && !inE2E(p) }

@@ -10,11 +10,15 @@
 // as flaky, and fail only a full run.
 //
 // With -shard, the packages of all suites are divided into parts of about the same length. The last line of each part has its commit.
+// With -full, its result is written to hack/shards.yaml, and -whole says whether these results add up to a whole run.
 //
 // A test belongs to this suite:
 //
 //	e2e      its package is below e2e
 //	envtest  its package imports a package named envtest
 //	golden   its name contains Golden
+//	realtime its package has deadlines for real programs, such as sidecars
 //	unit     all others
+//
+// In `make test`, the suite realtime runs alone. After that, e2e runs beside all others, which have less of the processor. In a full run, one suite runs at a time.
 package main

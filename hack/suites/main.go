@@ -23,9 +23,10 @@ func main() {
 	changed := flag.Bool("changed", false, "run the linters, and the unit tests that the changes can affect")
 	since := flag.String("since", "", "with -changed: the commit to compare with; by default the one where the branch left main, or the earlier one on main")
 	part := flag.String("shard", "", "run one part of all tests, such as 2/4; all parts together are the whole run")
+	whole := flag.Bool("whole", false, "run nothing, and say whether the recorded parts add up to a whole run")
 	flag.Parse()
 	entrypoint.Main("suites", func(ctx context.Context) error {
-		return run(ctx, options{full: *full, changed: *changed, since: *since, shard: *part, names: flag.Args()})
+		return run(ctx, options{full: *full, changed: *changed, since: *since, shard: *part, whole: *whole, names: flag.Args()})
 	})
 }
 
@@ -34,9 +35,9 @@ var errFailed = errors.New("some suites failed")
 
 // options are what the command line selects.
 type options struct {
-	full, changed bool
-	since, shard  string
-	names         []string
+	full, changed, whole bool
+	since, shard         string
+	names                []string
 }
 
 func run(ctx context.Context, o options) error {
@@ -45,11 +46,14 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	c := checkout{root: root, full: o.full}
-	chosen, err := choose(ctx, c, o)
+	b, err := readBudget(filepath.Join(c.hack(), "budget.yaml"))
 	if err != nil {
 		return err
 	}
-	b, err := readBudget(filepath.Join(c.hack(), "budget.yaml"))
+	if o.whole {
+		return reportWhole(ctx, c, b, os.Stdout)
+	}
+	chosen, err := choose(ctx, c, o)
 	if err != nil {
 		return err
 	}
@@ -60,26 +64,44 @@ func run(ctx context.Context, o options) error {
 	if chosen, err = part.divide(c, chosen, b); err != nil {
 		return err
 	}
+	commit := commitOf(ctx, root)
 	begin := time.Now()
 	outcomes := runAll(ctx, c, b, chosen)
 	duration := time.Since(begin)
-	fmt.Println()
-	printFailures(os.Stdout, outcomes)
-	if err := printTable(os.Stdout, outcomes); err != nil {
+	if err := printOutcomes(os.Stdout, target(o), outcomes, duration); err != nil {
 		return err
 	}
-	printSlowest(os.Stdout, outcomes)
-	fmt.Println(lastLine(target(o), outcomes, duration))
+	if o.shard != "" {
+		fmt.Printf("commit %s\n", commit)
+	}
+	if o.full && o.shard != "" && len(o.names) == 0 && ctx.Err() == nil {
+		units, err := unitNames(c, chosen, b)
+		if err != nil {
+			return err
+		}
+		if err := writeRecord(filepath.Join(c.hack(), recordsName), recordOf(o.shard, commit, outcomes, units, duration, begin)); err != nil {
+			return err
+		}
+	}
 	if slices.ContainsFunc(outcomes, func(o outcome) bool { return o.err != nil }) {
 		return errFailed
 	}
-	if o.shard != "" {
-		fmt.Printf("commit %s\n", commitOf(ctx, root))
-	}
-	if o.changed || len(o.names) > 0 || o.shard != "" {
+	if o.changed || len(o.names) > 0 {
 		return nil
 	}
-	return b.exceeded(duration, o.full)
+	return b.exceeded(duration, o.full, o.shard != "")
+}
+
+// printOutcomes writes the failures, a table, and one line about the whole run.
+func printOutcomes(w io.Writer, target string, outcomes []outcome, duration time.Duration) error {
+	fmt.Fprintln(w)
+	printFailures(w, outcomes)
+	if err := printTable(w, outcomes); err != nil {
+		return err
+	}
+	printSlowest(w, outcomes)
+	fmt.Fprintln(w, lastLine(target, outcomes, duration))
+	return nil
 }
 
 // choose returns the suites that the options select.
@@ -107,19 +129,13 @@ func target(o options) string {
 
 // runAll prepares and runs the suites, and stops what the preparation started.
 func runAll(ctx context.Context, c checkout, b budget, chosen []suite) []outcome {
-	r := runner{checkout: c, budget: b, out: os.Stdout, now: time.Now}
-	p := &preparation{checkout: c, out: os.Stdout, tried: map[need]error{}}
+	out := &lockedWriter{to: os.Stdout}
+	r := runner{checkout: c, budget: b, out: out, now: time.Now}
+	p := &preparation{checkout: c, out: out, tried: map[need]error{}}
 	defer p.stop()
 	prepared := r.runLimited(ctx, prepareName, func(ctx context.Context, _ *outcome) error { return p.fulfil(ctx, chosen) })
-	outcomes := []outcome{prepared}
 	r.env = append(p.env, c.env()...)
-	for _, s := range chosen {
-		if ctx.Err() != nil {
-			break
-		}
-		outcomes = append(outcomes, r.run(ctx, s, p.missing(s)))
-	}
-	return outcomes
+	return append([]outcome{prepared}, r.runRounds(ctx, rounds(chosen, c.full), p.missing)...)
 }
 
 // selectSuites returns the named suites in their fixed order, or all suites without names.

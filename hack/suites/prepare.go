@@ -23,10 +23,10 @@ import (
 type need string
 
 const (
-	// needPackages is the compiled product with its tests. Compiling takes minutes on a new machine, which do not count
-	// for the suite.
+	// needPackages is the compiled product with the tests that run without the race detector. Compiling takes minutes on a new machine, which do not
+	// count for the suite.
 	needPackages need = "compiled packages"
-	// needRacePackages is the same, compiled for the race detector.
+	// needRacePackages are the tests that run with the race detector, and what they import, compiled for it.
 	needRacePackages need = "packages compiled for the race detector"
 	// needLinter are the built linters.
 	needLinter need = "linters"
@@ -125,9 +125,9 @@ func (p *preparation) failures(needs []need) error {
 func (p *preparation) fulfilOne(ctx context.Context, n need) error {
 	switch n {
 	case needPackages:
-		return p.compile(ctx)
+		return errors.Join(p.compile(ctx, []string{"./..."}), p.compileTests(ctx, false))
 	case needRacePackages:
-		return p.compile(ctx, "-race")
+		return p.compileTests(ctx, true)
 	case needLinter:
 		return p.tools(ctx, "golangci-lint", "actionlint")
 	case needGenerators:
@@ -149,10 +149,22 @@ func (p *preparation) fulfilOne(ctx context.Context, n need) error {
 	return fmt.Errorf("unknown need %q", n)
 }
 
-// compile compiles all packages of the product and their tests into the go build cache, without linking.
-func (p *preparation) compile(ctx context.Context, flags ...string) error {
-	args := append([]string{"go", "list", "-export", "-test", "-deps", "-f", "{{/* nothing */}}"}, flags...)
-	cmd := newCommand(ctx, command{dir: p.checkout.root, args: append(args, "./...")}, p.environment())
+// compileTests compiles the tests that run with the race detector, or those that run without it.
+func (p *preparation) compileTests(ctx context.Context, race bool) error {
+	packages, err := findPackages(p.checkout.root)
+	if err != nil {
+		return err
+	}
+	if race {
+		return p.compile(ctx, selectDirs(packages, p.checkout.races), "-test", "-race")
+	}
+	return p.compile(ctx, selectDirs(packages, func(t testPackage) bool { return !p.checkout.races(t) || t.golden }), "-test")
+}
+
+// compile compiles packages of the product, with those that they import, into the go build cache, without linking.
+func (p *preparation) compile(ctx context.Context, packages []string, flags ...string) error {
+	args := append([]string{"go", "list", "-export", "-deps", "-f", "{{/* nothing */}}"}, flags...)
+	cmd := newCommand(ctx, command{dir: p.checkout.root, args: append(args, packages...)}, p.environment())
 	cmd.Stdout, cmd.Stderr = p.out, p.out
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("the product does not compile: %w", causeOf(ctx, err))

@@ -76,14 +76,20 @@ func TestSlowestPackagesAreShown(t *testing.T) {
 }
 
 func TestTheTotalIsLimited(t *testing.T) {
-	b := budget{Total: timeLimit{Test: 60, Full: 120}}
-	if err := b.exceeded(time.Minute, false); err != nil {
+	b := budget{Total: timeLimit{Test: 60, Full: 120}, Shard: 80}
+	if err := b.exceeded(time.Minute, false, false); err != nil {
 		t.Errorf("a run within the total fails: %v", err)
 	}
-	if err := b.exceeded(90*time.Second, false); err == nil || !strings.Contains(err.Error(), "1m30s, more than the total of 1m0s") {
+	if err := b.exceeded(90*time.Second, false, false); err == nil || !strings.Contains(err.Error(), "1m30s, more than the total of 1m0s") {
 		t.Errorf("a run of 90 s ended with %v, want an error that names both times", err)
 	}
-	if err := b.exceeded(90*time.Second, true); err != nil {
+	if err := b.exceeded(90*time.Second, true, true); err == nil || !strings.Contains(err.Error(), "the shard took 1m30s, more than the limit of 1m20s") {
+		t.Errorf("90 seconds of a shard: %v", err)
+	}
+	if err := b.exceeded(70*time.Second, true, true); err != nil {
+		t.Error(err)
+	}
+	if err := b.exceeded(90*time.Second, true, false); err != nil {
 		t.Errorf("a full run within its total fails: %v", err)
 	}
 }
@@ -113,13 +119,14 @@ func TestParseBudgetRejectsIncompleteBudget(t *testing.T) {
 	for _, name := range append([]string{prepareName}, suiteNames()...) {
 		complete += "  " + name + ": {test: 1, full: 2}\n"
 	}
-	complete += "total: {test: 1, full: 2}\n"
+	complete += "total: {test: 1, full: 2}\nshard: 3\n"
 	if _, err := parseBudget("budget.yaml", []byte(complete)); err != nil {
 		t.Fatalf("a complete budget is rejected: %v", err)
 	}
 	tests := map[string]string{
 		"a suite without time":  strings.Replace(complete, "unit: {test: 1", "unit: {test: 0", 1),
 		"no total":              strings.Replace(complete, "total: {test: 1", "total: {test: 0", 1),
+		"no limit of a shard":   strings.Replace(complete, "shard: 3", "shard: 0", 1),
 		"an unknown field":      complete + "skip: []\n",
 		"a skip without reason": complete + "skips:\n- test: example.com/m.TestX\n",
 	}

@@ -41,6 +41,8 @@ type runner struct {
 	env []string
 	out io.Writer
 	now func() time.Time
+	// nice lets programs of other suites come first.
+	nice bool
 }
 
 // runLimited runs a function within the time limit of a suite.
@@ -89,6 +91,7 @@ func (r runner) run(ctx context.Context, s suite, missing error) outcome {
 }
 
 func (r runner) runCommand(ctx context.Context, c command, t *tally) error {
+	c.nice = r.nice
 	if c.goTest {
 		return runGoTest(ctx, c, r.env, t, r.out)
 	}
@@ -121,12 +124,19 @@ func (r runner) checkTally(o outcome, t *tally) error {
 // gracePeriod is how long a program may take to exit after SIGTERM, so that it can stop its own children.
 const gracePeriod = 20 * time.Second
 
+// niceness is the priority of programs beside others that come first. Those with a deadline of seconds still meet it.
+const niceness = "5"
+
 // newCommand returns a command whose process group gets SIGTERM when the context ends, and SIGKILL after the grace
 // period.
 func newCommand(ctx context.Context, c command, env []string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
+	args := c.args
+	if c.nice {
+		args = append([]string{"nice", "-n", niceness}, args...)
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = c.dir
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = slices.Concat(os.Environ(), env, c.env)
 	if slices.Contains(c.args, "-race") {
 		// The race detector needs cgo, which the Makefile disables. It lets each test binary sleep at the end, by default for a second.
 		cmd.Env = append(cmd.Env, "CGO_ENABLED=1", "GORACE=atexit_sleep_ms=100")

@@ -47,6 +47,9 @@ func expected(name, dir string, seconds map[string]int) int {
 	return cmp.Or(seconds[name+" "+dir], defaultSeconds)
 }
 
+// fuzzSeconds is the expected time of a fuzz test with its compilation.
+const fuzzSeconds = 40
+
 // defaultSeconds is the expected time of a package that hack/budget.yaml does not list.
 const defaultSeconds = 4
 
@@ -100,7 +103,11 @@ func unitsOf(name string, commands []command, seconds map[string]int) []workUnit
 			continue
 		}
 		for j, p := range c.packages {
-			units = append(units, workUnit{suite: name, command: i, element: j, name: p, seconds: expected(name, p, seconds)})
+			needed := expected(name, p, seconds)
+			if slices.Contains(c.flags, "-fuzztime") {
+				needed = fuzzSeconds
+			}
+			units = append(units, workUnit{suite: name, command: i, element: j, name: p, seconds: needed})
 		}
 	}
 	return units
@@ -141,11 +148,26 @@ func partOf(name string, commands []command, units []workUnit, mine map[workUnit
 	return part
 }
 
-// commitOf returns the commit of a checkout, with "-dirty" if files differ from it, or "unknown".
+const (
+	// unknownCommit is the commit of files outside a repository, and dirtySuffix follows the commit if other files differ from it.
+	unknownCommit = "unknown"
+	dirtySuffix   = "-dirty"
+)
+
+// commitOf returns the commit of a checkout, with dirtySuffix if files differ from it, or unknownCommit. The records of shards may differ: each shard
+// writes its own.
 func commitOf(ctx context.Context, root string) string {
-	commit, err := build.Output(ctx, build.Command{Dir: root, Args: []string{"git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"}})
-	if err != nil {
-		return "unknown"
+	output := func(args ...string) (string, error) {
+		text, err := build.Output(ctx, build.Command{Dir: root, Args: append([]string{"git"}, args...)})
+		return strings.TrimSpace(text), err
 	}
-	return strings.TrimSpace(commit)
+	commit, err := output("rev-parse", "--short=12", "HEAD")
+	if err != nil {
+		return unknownCommit
+	}
+	changed, err := output("status", "--porcelain", "--", ".", ":(exclude)hack/"+recordsName)
+	if err != nil || changed != "" {
+		return commit + dirtySuffix
+	}
+	return commit
 }

@@ -16,6 +16,8 @@ type suite struct {
 	needs []need
 	// commands returns the commands to run in sequence; their total time is limited.
 	commands func(c checkout) ([]command, error)
+	// alone is true if nothing else may run at the same time, and waits if the suite mostly waits for the cluster.
+	alone, waits bool
 }
 
 // checkout is the checkout that the suites run in.
@@ -54,20 +56,29 @@ type command struct {
 	goTest bool
 	// flags are the flags of go test, and packages its last arguments.
 	flags, packages []string
+	// env are additional environment variables.
+	env []string
+	// nice is true if programs of other suites come first.
+	nice bool
 }
 
 // with returns a run of go test with other packages, or in another order.
-func (c command) with(packages []string) command { return goTest(c.dir, packages, c.flags...) }
+func (c command) with(packages []string) command {
+	next := goTest(c.dir, packages, c.flags...)
+	next.env, next.nice = c.env, c.nice
+	return next
+}
 
 // suites returns all suites, fast ones first.
 func suites() []suite {
 	return []suite{
 		{name: "lint", needs: []need{needPackages, needLinter}, commands: lint},
 		{name: "drift", needs: []need{needGenerators}, commands: drift},
+		{name: "realtime", needs: []need{needPackages, needEnvoy, needPrometheus}, commands: realTimeTests, alone: true},
 		{name: "unit", needs: []need{needPackages, needRacePackages, needEnvoy, needPrometheus, needPackagers}, commands: unit},
 		{name: "golden", needs: []need{needPackages, needEnvoy}, commands: golden},
 		{name: "envtest", needs: []need{needPackages, needAssets, needPrometheus}, commands: envtests},
-		{name: "e2e", needs: []need{needPackages, needCluster, needConformance}, commands: e2e},
+		{name: "e2e", needs: []need{needPackages, needCluster, needConformance}, commands: e2e, waits: true},
 	}
 }
 
@@ -95,6 +106,27 @@ func drift(c checkout) ([]command, error) {
 	return []command{{dir: c.hack(), args: []string{"go", "run", "./generate", "-check"}}}, nil
 }
 
+// realTimeTests returns the tests with deadlines for real programs.
+func realTimeTests(c checkout) ([]command, error) {
+	product, err := findPackages(c.root)
+	if err != nil {
+		return nil, err
+	}
+	return unitTests(c, product, realTime), nil
+}
+
+// unitTests returns one run of go test for each group that has packages.
+func unitTests(c checkout, product []testPackage, groups ...unitGroup) []command {
+	var commands []command
+	for _, group := range groups {
+		dirs := selectDirs(product, func(p testPackage) bool { return p.isUnit() && groupOf(p) == group })
+		if len(dirs) > 0 {
+			commands = append(commands, goTest(c.root, dirs, group.flags(c.full)...))
+		}
+	}
+	return commands
+}
+
 func unit(c checkout) ([]command, error) {
 	product, err := findPackages(c.root)
 	if err != nil {
@@ -104,14 +136,7 @@ func unit(c checkout) ([]command, error) {
 	if err != nil {
 		return nil, err
 	}
-	isUnit := func(p testPackage) bool { return p.unit && !p.envtest && !inE2E(p) }
-	var commands []command
-	for _, group := range []unitGroup{realTime, concurrent, sequential} {
-		dirs := selectDirs(product, func(p testPackage) bool { return isUnit(p) && groupOf(p) == group })
-		if len(dirs) > 0 {
-			commands = append(commands, goTest(c.root, dirs, group.flags(c.full)...))
-		}
-	}
+	commands := unitTests(c, product, concurrent, pure, sequential)
 	commands = append(commands, goTest(c.hack(), selectDirs(tools, func(testPackage) bool { return true })))
 	if c.full {
 		commands = append(commands, goTest(c.authorizer(), []string{"./..."}))
@@ -140,7 +165,12 @@ func golden(c checkout) ([]command, error) {
 
 func envtests(c checkout) ([]command, error) {
 	// Two packages at a time: each starts its own API server, and mostly waits for it.
-	return productTests(c, func(p testPackage) bool { return p.envtest && !inE2E(p) }, "-count=1", "-p=2", "-skip", goldenWord)
+	commands, err := productTests(c, func(p testPackage) bool { return p.envtest && !inE2E(p) }, "-count=1", "-p=2", "-skip", goldenWord)
+	for i := range commands {
+		// API servers have small heaps with many short-lived objects. They spend a fifth of their time on collecting garbage by default.
+		commands[i].env = []string{"GOGC=300"}
+	}
+	return commands, err
 }
 
 // oneAtATime is the flag of tests that share a cluster.

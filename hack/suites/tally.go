@@ -183,6 +183,8 @@ type budget struct {
 	Suites map[string]timeLimit `json:"suites"`
 	// Total limits the sum of all suites. A run of single suites has no total.
 	Total timeLimit `json:"total"`
+	// Shard limits one of several parts of a full run, in seconds.
+	Shard int `json:"shard"`
 	// Seconds are the measured times of long packages in make test-full, by suite and folder. They divide a run into shards of about the same length.
 	Seconds map[string]int `json:"seconds,omitempty"`
 	// Skips are the tests that may be skipped.
@@ -226,8 +228,8 @@ func parseBudget(file string, content []byte) (budget, error) {
 			return budget{}, fmt.Errorf("%s has no time limit for the suite %s: add suites.%s: {test: SECONDS, full: SECONDS}", file, name, name)
 		}
 	}
-	if b.Total.Test <= 0 || b.Total.Full <= 0 {
-		return budget{}, fmt.Errorf("%s has no limit for the sum of all suites: add total: {test: SECONDS, full: SECONDS}", file)
+	if b.Total.Test <= 0 || b.Total.Full <= 0 || b.Shard <= 0 {
+		return budget{}, fmt.Errorf("%s has no limit for all suites together, or for a shard of them: add total: {test: SECONDS, full: SECONDS} and shard: SECONDS", file)
 	}
 	for _, s := range b.Skips {
 		if s.Test == "" || s.Reason == "" {
@@ -250,8 +252,15 @@ func (l timeLimit) of(full bool) time.Duration {
 	return time.Duration(l.Test) * time.Second
 }
 
-// exceeded returns an error if all suites together took longer than their total.
-func (b budget) exceeded(duration time.Duration, full bool) error {
+// exceeded returns an error if all suites together took longer than their total, or a shard longer than its limit.
+func (b budget) exceeded(duration time.Duration, full, shard bool) error {
+	if limit := time.Duration(b.Shard) * time.Second; shard && duration > limit {
+		return fmt.Errorf("the shard took %s, more than the limit of %s in hack/budget.yaml: correct the times of its packages there, or divide the run into more shards",
+			duration.Round(time.Second), limit)
+	}
+	if shard {
+		return nil
+	}
 	if total := b.Total.of(full); duration > total {
 		return fmt.Errorf("all suites together took %s, more than the total of %s in hack/budget.yaml: make the slowest tests faster, or let only make test-full run them",
 			duration.Round(time.Second), total)

@@ -14,6 +14,8 @@ const (
 	// realTime are packages whose tests have deadlines for real programs. No others run at the same time. Only `make test-full` adds the race detector,
 	// which slows down the control plane in the test.
 	realTime
+	// pure are packages of functions without goroutines, where the race detector finds nothing either. Tests may have goroutines, so `make test-full` adds it.
+	pure
 	// sequential are packages that calculate in one goroutine. The race detector finds nothing there, and makes them up to ten times slower.
 	sequential
 )
@@ -23,6 +25,12 @@ func (g unitGroup) folders() []string {
 	switch g {
 	case realTime:
 		return []string{"./internal/testing/limits", "./internal/testing/neighbour", "./internal/testing/pods", "./internal/testing/verdict"}
+	case pure:
+		var folders []string
+		for _, name := range []string{"authz", "catalog", "envoy", "gateway", "ingest", "kinds", "scope", "validate", "workload"} {
+			folders = append(folders, "./internal/mesh/"+name)
+		}
+		return folders
 	case sequential:
 		return []string{"./config", "./internal/packaging", "./internal/testing/bench/mesh", "./internal/testing/layout", "./internal/testing/words"}
 	}
@@ -35,7 +43,7 @@ func (p testPackage) isBelow(folder string) bool {
 
 // groupOf returns the group of a package.
 func groupOf(p testPackage) unitGroup {
-	for _, group := range []unitGroup{realTime, sequential} {
+	for _, group := range []unitGroup{realTime, pure, sequential} {
 		if slices.ContainsFunc(group.folders(), p.isBelow) {
 			return group
 		}
@@ -43,10 +51,15 @@ func groupOf(p testPackage) unitGroup {
 	return concurrent
 }
 
+// races reports whether the unit tests of a package run with the race detector.
+func (c checkout) races(p testPackage) bool {
+	return p.isUnit() && slices.Contains(groupOf(p).flags(c.full), "-race")
+}
+
 // flags returns the flags of go test. They never allow a cached result, which would repeat the random values of an earlier run.
 func (g unitGroup) flags(full bool) []string {
 	common := []string{"-skip", goldenWord, "-count=1"}
-	if g == sequential || g == realTime && !full {
+	if g == sequential || g != concurrent && !full {
 		return common
 	}
 	// The linker of the go command is faster than that of C, which -race selects.

@@ -10,7 +10,7 @@ func TestGroupsNamePackages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, group := range []unitGroup{realTime, sequential} {
+	for _, group := range []unitGroup{realTime, pure, sequential} {
 		for _, folder := range group.folders() {
 			if !slices.ContainsFunc(packages, func(p testPackage) bool { return p.isBelow(folder) }) {
 				t.Errorf("%s has no test, or does not exist", folder)
@@ -29,14 +29,19 @@ func TestUnitTestsDrawAnew(t *testing.T) {
 		"random/r_test.go":                      test,
 		"internal/testing/verdict/v_test.go":    test,
 		"internal/testing/bench/mesh/m_test.go": test,
+		"internal/mesh/scope/s_test.go":         test,
 	})
 	for dir, want := range map[string]struct{ race, raceInFull bool }{
-		"./random": {true, true}, "./internal/testing/verdict": {false, true}, "./internal/testing/bench/mesh": {false, false},
+		"./random": {true, true}, "./internal/testing/verdict": {false, true}, "./internal/mesh/scope": {false, true}, "./internal/testing/bench/mesh": {false, false},
 	} {
 		for _, full := range []bool{false, true} {
-			commands, err := unit(checkout{root: root, full: full})
-			if err != nil {
-				t.Fatal(err)
+			var commands []command
+			for _, of := range []func(checkout) ([]command, error){realTimeTests, unit} {
+				list, err := of(checkout{root: root, full: full})
+				if err != nil {
+					t.Fatal(err)
+				}
+				commands = append(commands, list...)
 			}
 			i := slices.IndexFunc(commands, func(c command) bool { return slices.Contains(c.packages, dir) })
 			if i < 0 {
@@ -48,6 +53,9 @@ func TestUnitTestsDrawAnew(t *testing.T) {
 			isRace := want.race
 			if full {
 				isRace = want.raceInFull
+			}
+			if got := (checkout{full: full}).races(testPackage{dir: dir, unit: true}); got != isRace {
+				t.Errorf("%s is compiled for the race detector: %t, want %t (full: %t)", dir, got, isRace, full)
 			}
 			if got := slices.Contains(commands[i].flags, "-race"); got != isRace {
 				t.Errorf("%s runs with the race detector: %t, want %t (full: %t)", dir, got, isRace, full)

@@ -3,7 +3,7 @@ package envoytest
 import (
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,27 +32,34 @@ import (
 // logShown is the number of bytes of Envoy's log that a failed test shows.
 const logShown = 2048
 
-// Install copies a binary to a directory that every user can read, and returns the path of the copy. The sidecar's user must not
-// read the developer's home folder.
+// flushInterval is how often Envoy writes its access log, in milliseconds. The default is 10 seconds, for which tests of logs would wait.
+const flushInterval = "100"
+
+// Install makes a binary available in a directory that every user can read, and returns its path there. The sidecar's user must not read the
+// developer's home folder.
 func Install(t testing.TB, binary, dir string) string {
 	t.Helper()
-	source, err := os.Open(binary)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer source.Close()
 	path := filepath.Join(dir, "envoy-"+filepath.Base(filepath.Dir(binary)))
-	target, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		t.Fatal(err)
+	err := os.Link(binary, path)
+	if errors.Is(err, syscall.EXDEV) {
+		err = copyProgram(binary, path)
 	}
-	if _, err = io.Copy(target, source); err == nil {
-		err = target.Close()
-	}
-	if err != nil {
-		t.Fatalf("Envoy cannot be copied: %v", err)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		t.Fatalf("Envoy cannot be installed: %v", err)
 	}
 	return path
+}
+
+// copyProgram copies a program to another file system.
+func copyProgram(from, to string) error {
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	// A program cannot start while another process can write its file. Without the lock, one that a parallel test starts at this moment could.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(to, content, 0o755)
 }
 
 // Start runs an installed Envoy as the sidecar's user inside a namespace until the test ends, and waits for its admin port.
@@ -113,7 +120,10 @@ func start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain 
 			t.Logf("end of the log of %s:\n%s", name, text[max(0, len(text)-logShown):])
 		}
 	})
-	args = append([]string{"-c", path, "--concurrency", "1", "-l", "warning", "--drain-time-s", strconv.Itoa(int(drain.Seconds())), "--drain-strategy", "immediate"}, args...)
+	args = append([]string{
+		"-c", path, "--concurrency", "1", "-l", "warning", "--file-flush-interval-msec", flushInterval,
+		"--drain-time-s", strconv.Itoa(int(drain.Seconds())), "--drain-strategy", "immediate",
+	}, args...)
 	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = log, log

@@ -52,12 +52,14 @@ func hasFields(fields, want map[string]any) bool {
 
 // The line of a denied request names what denied it, with both supported versions of Envoy.
 func TestAccessLogNamesDenial(t *testing.T) {
+	t.Parallel()
 	for version, binary := range envoytest.Binaries(t) {
 		t.Run(version, func(t *testing.T) { testAccessLogNamesDenial(t, binary) })
 	}
 }
 
 func testAccessLogNamesDenial(t *testing.T, binary string) {
+	t.Parallel()
 	s := measuredShop(t, binary)
 	server := s.serverScope()
 	server.Inbound[0].Limits = &scope.Limits{
@@ -86,6 +88,7 @@ func testAccessLogNamesDenial(t *testing.T, binary string) {
 
 // A connection that is denied before any request has a line too.
 func TestAccessLogNamesDenialOfConnections(t *testing.T) {
+	t.Parallel()
 	s := measuredShop(t, envoytest.Binary(t))
 	server := s.serverScope()
 	for i := range server.Inbound {

@@ -15,6 +15,7 @@ import (
 
 // The servers of the mesh (gRPC) and of the namespace (HTTP/1.1) and the policies must all allow a request.
 func TestExternalAuthorizationPolicies(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	outside := s.network.Bare(t)
 	a := serveAuthorizer(t, outside)

@@ -68,6 +68,7 @@ func serveEncrypted(t *testing.T, a *abroad, authority *pki.Authority) *handshak
 // TestBackendTLS checks requests that an application sends in plaintext, and that its sidecar encrypts. A server with the certificate of another
 // authority, or with another name, gets no request. With a policy that cannot be used, no connection is opened.
 func TestBackendTLS(t *testing.T) {
+	t.Parallel()
 	a, authority := newAbroad(t), pki.New(t)
 	seen := serveEncrypted(t, a, authority)
 	server := identity.ServiceAccount{Namespace: "example", Name: "api"}

@@ -20,6 +20,7 @@ import (
 
 // TestOpenConnections changes policies while connections are open.
 func TestOpenConnections(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	conn := s.greeted(t, databaseIP)
@@ -92,6 +93,7 @@ func (s *shop) outlastsDrain(t *testing.T, conn net.Conn) {
 
 // TestDrainedConnectionsAreNoticed checks that outlastsDrain would notice a drained connection.
 func TestDrainedConnectionsAreNoticed(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	conn := s.greeted(t, databaseIP)

@@ -17,6 +17,7 @@ import (
 
 // A request on an idle HTTP/2 connection to a peer that has vanished is answered after the timeout of a ping, and not after a quarter of an hour.
 func TestVanishedPeerIsNoticed(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	const url = "http://10.96.0.1/books/1"
@@ -34,6 +35,7 @@ func TestVanishedPeerIsNoticed(t *testing.T) {
 
 // All requests that wait for a connection to a peer that has vanished fail together. Each is repeated at another one.
 func TestRequestsToVanishedPeerAreRepeated(t *testing.T) {
+	t.Parallel()
 	const requests = 60
 	s := newShop(t)
 	client := s.clientScope()

@@ -21,8 +21,10 @@ import (
 
 // The sidecar of a client logs the connections that it closes, with both supported versions of Envoy, also if the client may call nothing.
 func TestAccessLogNamesConnectionsClosedAtTheClient(t *testing.T) {
+	t.Parallel()
 	for version, binary := range envoytest.Binaries(t) {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel()
 			s := measuredShop(t, binary)
 			none := &scope.Scope{Common: scope.Common{Key: s.clientScope().Key, TrustDomain: trustDomain}}
 			for destination, c := range map[string]*scope.Scope{"10.96.0.99:80": s.clientScope(), "10.96.0.98:3306": none} {
@@ -41,12 +43,14 @@ func TestAccessLogNamesConnectionsClosedAtTheClient(t *testing.T) {
 // Sidecars send what they deny to the control plane, with both supported versions of Envoy: a connection without a policy at the client, a request
 // and a connection at the server, and a connection without a certificate. They send nothing else.
 func TestDenialsAreSentToTheControlPlane(t *testing.T) {
+	t.Parallel()
 	for version, binary := range envoytest.Binaries(t) {
 		t.Run(version, func(t *testing.T) { testDenialsAreSent(t, binary) })
 	}
 }
 
 func testDenialsAreSent(t *testing.T, binary string) {
+	t.Parallel()
 	s := measuredShop(t, binary)
 	stranger := s.network.Bare(t)
 	server := s.serverScope()

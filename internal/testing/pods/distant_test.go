@@ -27,6 +27,7 @@ const losesTwo = `table inet distant {
 // TestDistantDestinations connects to servers outside of the mesh whose connections take three seconds: by the address that the client chose, and by the name in
 // a policy. A server of the mesh has two seconds.
 func TestDistantDestinations(t *testing.T) {
+	t.Parallel()
 	a := newAbroad(t)
 	for _, pod := range []*pods.Pod{a.named, a.other} {
 		command := exec.Command("nft", "-f", "-")

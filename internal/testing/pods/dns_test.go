@@ -13,6 +13,7 @@ import (
 
 // An idle sidecar does not repeat its queries whenever the answer, which lives for a second, has ended.
 func TestIdleSidecarRarelyAsksDNS(t *testing.T) {
+	t.Parallel()
 	a := newAbroad(t)
 	a.configure(t, false, httpTo(authz.EgressHost{Host: "api.example.com", HTTP: true}))
 	eventually.True(t, 10*time.Second, "the host is resolved", func() bool {
@@ -28,6 +29,7 @@ func TestIdleSidecarRarelyAsksDNS(t *testing.T) {
 
 // A host whose name servers do not answer delays neither the configuration nor requests to other hosts.
 func TestSilentNameServerDelaysNothing(t *testing.T) {
+	t.Parallel()
 	a := newAbroad(t)
 	a.dns.Silence("mute.example.com")
 	a.configure(t, false, httpTo(authz.EgressHost{Host: "api.example.com", HTTP: true}, authz.EgressHost{Host: "mute.example.com", HTTP: true}))
@@ -43,6 +45,7 @@ func TestSilentNameServerDelaysNothing(t *testing.T) {
 
 // A server that is a Service of the cluster is reached without DNS.
 func TestServiceIsReachedWithoutDNS(t *testing.T) {
+	t.Parallel()
 	a := newAbroad(t)
 	const host = "api.servers.svc.cluster.local"
 	a.client.Configure(t, &scope.Scope{

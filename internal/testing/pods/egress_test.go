@@ -128,6 +128,7 @@ func httpTo(hosts ...authz.EgressHost) authz.EgressPort {
 
 // A client cannot reach another address by naming an allowed host: the sidecar resolves the host itself.
 func TestThreat42HostDoesNotChooseTheAddress(t *testing.T) {
+	t.Parallel()
 	a := newAbroad(t)
 	a.configure(t, false, httpTo(authz.EgressHost{Host: "api.example.com", HTTP: true, TLS: true}),
 		authz.EgressPort{Number: tlsPort, Hosts: []authz.EgressHost{{Host: "api.example.com", TLS: true}}})
@@ -146,6 +147,7 @@ func TestThreat42HostDoesNotChooseTheAddress(t *testing.T) {
 
 // Only the server name of a policy is a destination: not an address without a name, another name, or plaintext.
 func TestThreat43ServerNames(t *testing.T) {
+	t.Parallel()
 	a := newAbroad(t)
 	a.configure(t, false, authz.EgressPort{
 		Number: tlsPort, Hosts: []authz.EgressHost{{Host: "api.example.com", TLS: true}},
@@ -173,6 +175,7 @@ func TestThreat43ServerNames(t *testing.T) {
 }
 
 func TestEgressOfRanges(t *testing.T) {
+	t.Parallel()
 	a := newAbroad(t)
 	a.configure(t, false, authz.EgressPort{Number: bytesPort, Ranges: []authz.EgressRange{
 		{Prefix: netip.PrefixFrom(a.named.IP, 32), Any: true}, {Prefix: netip.PrefixFrom(a.other.IP6, 64), Any: true},
@@ -185,6 +188,7 @@ func TestEgressOfRanges(t *testing.T) {
 }
 
 func TestRestrictedEgress(t *testing.T) {
+	t.Parallel()
 	a := newAbroad(t)
 	a.configure(t, false, httpTo(authz.EgressHost{Host: "api.example.com", HTTP: true, Restricted: true, Matches: []catalog.HTTPMatch{{PathRegex: "/public/.*", Methods: []string{"GET"}}}}))
 	for path, want := range map[string]int{
@@ -201,6 +205,7 @@ func TestRestrictedEgress(t *testing.T) {
 
 // New connections use the current DNS answer, and a failed query keeps the last one.
 func TestEgressFollowsDNS(t *testing.T) {
+	t.Parallel()
 	a := newAbroad(t)
 	a.configure(t, false, httpTo(authz.EgressHost{Host: "api.example.com", HTTP: true}, authz.EgressHost{Host: "late.example.com", HTTP: true}))
 	if status, _ := a.request(t, a.other.IP, "late.example.com", "/"); status != http.StatusServiceUnavailable {
@@ -226,6 +231,7 @@ func TestEgressFollowsDNS(t *testing.T) {
 
 // With egress for the whole mesh, policies only decide about the hosts that they name.
 func TestEgressPolicyWithPassthrough(t *testing.T) {
+	t.Parallel()
 	a := newAbroad(t)
 	a.configure(t, true, httpTo(authz.EgressHost{Host: "api.example.com", HTTP: true, TLS: true}),
 		authz.EgressPort{Number: tlsPort, Hosts: []authz.EgressHost{{Host: "api.example.com", TLS: true}}})
@@ -244,6 +250,7 @@ func TestEgressPolicyWithPassthrough(t *testing.T) {
 
 // An edit of a policy leaves open connections alone that both versions allow, and closes those that only the first one allows.
 func TestEgressEditKeepsConnections(t *testing.T) {
+	t.Parallel()
 	a := newAbroad(t)
 	kept, removed := netip.PrefixFrom(a.named.IP, 32), netip.PrefixFrom(a.other.IP, 32)
 	a.configure(t, false, authz.EgressPort{Number: bytesPort, Ranges: []authz.EgressRange{{Prefix: kept, Any: true}, {Prefix: removed, Any: true}}})

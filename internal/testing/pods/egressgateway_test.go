@@ -155,6 +155,7 @@ func (o *outgoing) request(t *testing.T, port uint16, host string) string {
 
 // Servers outside the mesh see the gateway, and neither the client nor its certificate.
 func TestEgressGatewayForwards(t *testing.T) {
+	t.Parallel()
 	o := newOutgoing(t)
 	o.configure(t, destination(plainPort, catalog.ProtocolHTTP), destination(tlsPort, catalog.ProtocolHTTPS),
 		destination(80, catalog.ProtocolHTTP, encrypted(tlsPort, "right", false)), destination(81, catalog.ProtocolHTTP, encrypted(provedPort, "right", true)),
@@ -210,6 +211,7 @@ func (o *outgoing) handshake(t *testing.T) string {
 
 // Without a gateway, requests fail, and none leaves without it.
 func TestEgressGatewayAway(t *testing.T) {
+	t.Parallel()
 	o := newOutgoing(t)
 	o.network.Refuse(t, netip.MustParsePrefix("10.77.99.0/24"))
 	for name, addresses := range map[string][]netip.Addr{"no Service": nil, "no pod": {netip.MustParseAddr("10.77.99.1")}, "no configuration": {o.gateway.IP}} {
@@ -226,6 +228,7 @@ func TestEgressGatewayAway(t *testing.T) {
 // TestThreat42EgressGatewayRefuses connects to the gateway without a sidecar: only a client of the policy reaches a host, and only the one that
 // the policy names.
 func TestThreat42EgressGatewayRefuses(t *testing.T) {
+	t.Parallel()
 	o := newOutgoing(t)
 	restricted := destination(81, catalog.ProtocolHTTP, func(d *scope.EgressDestination) {
 		d.Restricted, d.Matches = true, []catalog.HTTPMatch{{PathRegex: "/public"}}

@@ -15,6 +15,7 @@ import (
 // TestExclusions applies lists of the MeshConfig and of annotations to real connections. Excluded ones bypass a sidecar that
 // denies everything else.
 func TestExclusions(t *testing.T) {
+	t.Parallel()
 	n := pods.NewNetwork(t)
 	outside := n.Bare(t)
 	for _, port := range []uint16{7000, 7001, 7002, 7039} {

@@ -88,6 +88,7 @@ func serveAuthorizer(t *testing.T, pod *pods.Pod) *authorizer {
 
 // Policy and authorization server must both allow a request. The response to each denial is different.
 func TestExternalAuthorization(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	outside := s.network.Bare(t)
 	a := serveAuthorizer(t, outside)

@@ -21,6 +21,7 @@ import (
 // TestUnfinishedHandshakesAreBounded holds connections of a client without a certificate: as many as the server's sidecar accepts,
 // and some more.
 func TestUnfinishedHandshakesAreBounded(t *testing.T) {
+	t.Parallel()
 	const limit = 8
 	n := pods.NewNetwork(t)
 	config := n.Bootstrap("server")

@@ -113,6 +113,7 @@ func (g *validatingGateway) request(t *testing.T, port uint16, authority *pki.Au
 // TestGatewayVerifiesCertificatesOfClients sends requests with a certificate of the right authority, of another one, and without one. Other authorities
 // apply to the next connection, also if it resumes a session.
 func TestGatewayVerifiesCertificatesOfClients(t *testing.T) {
+	t.Parallel()
 	n := pods.NewNetwork(t)
 	g := &validatingGateway{client: n.Bare(t), server: pki.New(t)}
 	g.gateway = n.Custom(t, "gateway", redirect.Config{ExcludeInboundPorts: []uint16{strictPort, fallbackPort}}, n.Bootstrap("gateway"))

@@ -110,6 +110,7 @@ func (g *connectionGateway) connect(t *testing.T, serverName string) string {
 
 // TestGatewayForwardsConnections connects with server names that routes have and with others, and without TLS. What no route selects is closed and logged.
 func TestGatewayForwardsConnections(t *testing.T) {
+	t.Parallel()
 	g := newConnectionGateway(t)
 	for serverName, want := range map[string]string{
 		"one.example.com": "with TLS", "a.b.com": "with TLS", "two.example.com": "closed", "other.test": "closed", "": "closed",

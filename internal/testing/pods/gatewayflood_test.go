@@ -16,6 +16,7 @@ import (
 
 // TestGatewayBoundsConnections opens more connections to one port of an ingress gateway than it accepts. Clients of another port are served meanwhile.
 func TestGatewayBoundsConnections(t *testing.T) {
+	t.Parallel()
 	// With 64 MiB a gateway accepts 1,024 connections, and three quarters of them for one port.
 	const limit = 768
 	n := pods.NewNetwork(t)

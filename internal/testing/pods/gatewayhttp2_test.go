@@ -140,6 +140,7 @@ func over(t *testing.T, secure *tls.Conn, host, path string) (int, string, http.
 
 // TestGatewayOffersHTTP2 sends requests of clients with HTTP/2 and HTTP/1.1. The application gets the version of its route, whatever that of the client is.
 func TestGatewayOffersHTTP2(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	for name, c := range map[string]struct {
 		offered        []string

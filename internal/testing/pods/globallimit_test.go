@@ -88,6 +88,7 @@ func (l *limiter) serve(t *testing.T, pod *pods.Pod) (stop func()) {
 
 // A rate limit service decides about requests and connections. Without it, the limit fails open or closed.
 func TestGlobalRateLimits(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	outside := s.network.Bare(t)
 	l := &limiter{}

@@ -18,6 +18,7 @@ const hangingGatewayLimit = 9 * time.Second
 
 // TestEgressGatewayHangs sends through a gateway that accepts connections and never answers. Requests fail, and no connection stays open.
 func TestEgressGatewayHangs(t *testing.T) {
+	t.Parallel()
 	o := newOutgoing(t)
 	hanging := o.network.Bare(t)
 	_ = hanging.NS.Listen(t, nstest.Address(hanging.IP.String(), names.EgressGatewayPort)) // nothing accepts

@@ -51,6 +51,7 @@ func (s *shop) waitStatus(t *testing.T, from *pods.Pod, url string, want int, he
 }
 
 func TestPlaintextIngress(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.server.Configure(t, s.serverScope())
 	url := "http://" + s.address() + "/books/1"
@@ -80,6 +81,7 @@ func TestPlaintextIngress(t *testing.T) {
 
 // The clients of the mesh keep their own rules: an IngressBackend grants them nothing, and takes nothing from them.
 func TestIngressLeavesTheMeshAlone(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	for _, tls := range []bool{false, true} {
@@ -91,6 +93,7 @@ func TestIngressLeavesTheMeshAlone(t *testing.T) {
 }
 
 func TestTLSIngress(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	foreign := pki.New(t)
 	verified := func(in *scope.Ingress) { in.TLS, in.Principals = true, []string{gatewayPrincipal} }
@@ -152,6 +155,7 @@ func (s *shop) handshake(t *testing.T, server string, certificates []tls.Certifi
 
 // A gateway keeps connections open for hours. A revoked permission must apply to their next request.
 func TestRevokedIngressAppliesToOpenConnections(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.openTo(t, func(*scope.Ingress) {})
 	conn, err := s.stranger.Dial(t, s.address())

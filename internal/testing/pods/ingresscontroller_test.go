@@ -93,6 +93,7 @@ func (c controller) run(t *testing.T, s *shop, pod *pods.Pod, client identity.Se
 
 // TestIngressControllersOnEnvoy forwards requests to an IngressBackend with https as Contour and Envoy Gateway do.
 func TestIngressControllersOnEnvoy(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.openTo(t, func(in *scope.Ingress) {
 		in.TLS, in.Principals, in.Prefixes, in.AnyAddress = true, []string{gatewayPrincipal}, nil, true

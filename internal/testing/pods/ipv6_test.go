@@ -13,6 +13,7 @@ import (
 
 // TestIPv6Alone covers pods without an IPv4 address, as in clusters of the family IPv6.
 func TestIPv6Alone(t *testing.T) {
+	t.Parallel()
 	n := pods.NewNetwork(t)
 	n.IPv6Alone = true
 	t.Run("mesh", func(t *testing.T) { testMeshOverIPv6(t, newShopIn(t, n)) })

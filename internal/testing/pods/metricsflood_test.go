@@ -15,6 +15,7 @@ import (
 
 // TestScrapesOfSidecarsAreLimited has a stranger that sends expensive queries, many scrapes and many connections to a real sidecar.
 func TestScrapesOfSidecarsAreLimited(t *testing.T) {
+	t.Parallel()
 	n := pods.NewNetwork(t)
 	s := &shop{network: n, client: n.Pod(t, "client"), server: n.Pod(t, "server"), stranger: n.Bare(t)}
 	s.server.ServeHTTP(t, 8080, http.HandlerFunc(describe))

@@ -39,6 +39,8 @@ type Network struct {
 	IPv6Alone bool
 	// Accounts are those of pods by their names. Other sidecars do not know theirs, and do not name it to servers.
 	Accounts map[string]identity.ServiceAccount
+	// Env has more environment variables of sidecars that are added afterwards, each as NAME=value.
+	Env []string
 
 	router *nstest.Namespace
 	xds    *server

@@ -83,8 +83,10 @@ func serveOTLP(t *testing.T, pod *pods.Pod) *otlpCollector {
 
 // TestTracingOverOTLP sends requests with and without a sampled trace. Spans name their sidecars, and no request waits for the server.
 func TestTracingOverOTLP(t *testing.T) {
-	t.Setenv(names.ResourceAttributesEnv, "service.name=buyer.shop,k8s.namespace.name=shop,k8s.pod.name=buyer-0")
-	s := newShop(t)
+	t.Parallel()
+	n := pods.NewNetwork(t)
+	n.Env = []string{names.ResourceAttributesEnv + "=service.name=buyer.shop,k8s.namespace.name=shop,k8s.pod.name=buyer-0"}
+	s := newShopIn(t, n)
 	outside := s.network.Bare(t)
 	c := serveOTLP(t, outside)
 	client, server := s.clientScope(), s.serverScope()

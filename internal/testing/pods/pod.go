@@ -52,13 +52,13 @@ type Pod struct {
 // Addresses returns the addresses of the pod.
 func (p *Pod) Addresses() []netip.Addr { return slices.Compact([]netip.Addr{p.IP, p.IP6}) }
 
-// environment has the variables with the account of the pod, if it is known.
+// environment has the variables of the network, and those with the account of the pod, if it is known.
 func (p *Pod) environment() []string {
-	account, known := p.network.Accounts[p.name]
-	if !known {
-		return nil
+	env := slices.Clone(p.network.Env)
+	if account, known := p.network.Accounts[p.name]; known {
+		env = append(env, names.PodNamespaceEnv+"="+account.Namespace, "SERVICE_ACCOUNT="+account.Name)
 	}
-	return []string{names.PodNamespaceEnv + "=" + account.Namespace, "SERVICE_ACCOUNT=" + account.Name}
+	return env
 }
 
 // TakeOver starts a second sidecar with a bootstrap. The first one drains, and the admin interface is that of the second one.

@@ -51,6 +51,7 @@ var applicationPorts = map[string][]uint16{"http": {2020, 8080, 9001}, "https": 
 
 // TestProbes sends probes as the kubelet does, with the applications stopped, running, and stopped again.
 func TestProbes(t *testing.T) {
+	t.Parallel()
 	n := pods.NewNetwork(t)
 	kubelet := n.Bare(t)
 	for name, mode := range map[string]configv1alpha2.LocalProxyMode{

@@ -23,6 +23,7 @@ import (
 
 // TestPrometheus_ErrorRate runs the queries of the upgrade gate on a real Prometheus that scrapes real sidecars.
 func TestPrometheus_ErrorRate(t *testing.T) {
+	t.Parallel()
 	n := pods.NewNetwork(t)
 	s := &shop{network: n, client: podWithStats(t, n, "client"), server: podWithStats(t, n, "server"), stranger: n.Bare(t)}
 	var failing atomic.Bool

@@ -76,6 +76,7 @@ func output(t *testing.T, args ...string) string {
 
 // TestRateLimitService counts requests and connections in the real service: 5 requests for books, 2 for each user, 3 connections.
 func TestRateLimitService(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	outside := s.network.Bare(t)
 	service := startRateLimitService(t, outside)

@@ -28,6 +28,7 @@ const recordedVersion = "v0.4.0"
 // TestConnectionsBetweenVersions opens TCP connections between sidecars that each have the configuration of the recorded control plane or of this one,
 // as during an upgrade. The buyer reaches all servers, and the thief none.
 func TestConnectionsBetweenVersions(t *testing.T) {
+	t.Parallel()
 	n := pods.NewNetwork(t)
 	n.Accounts = map[string]identity.ServiceAccount{}
 	client, server := tcpShop(t)

@@ -35,6 +35,7 @@ func requiringMesh(addresses ...netip.Addr) *catalog.View {
 
 // Everything that leaves a namespace which requires the gateway goes through it, and nothing leaves without it.
 func TestNamespaceOnlyUsesTheEgressGateway(t *testing.T) {
+	t.Parallel()
 	o := newOutgoing(t)
 	view := requiringMesh(o.gateway.IP)
 	gateway := scope.Build(view, trustDomain, scope.Key{Identity: identity.ServiceAccount{Namespace: names.DefaultNamespace, Name: names.EgressGateway}, Proxy: scope.ProxyEgressGateway})

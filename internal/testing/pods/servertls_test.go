@@ -56,6 +56,7 @@ func serveSecureAuthorizers(t *testing.T, pod *pods.Pod, authority *pki.Authorit
 // TestConfiguredServerWithTLS checks that sidecars ask the authorization server of the MeshConfig over TLS if the policy of its Service demands it, and do not ask one with
 // the certificate of another authority.
 func TestConfiguredServerWithTLS(t *testing.T) {
+	t.Parallel()
 	s, authority := newShop(t), pki.New(t)
 	outside := s.network.Bare(t)
 	server, _ := serveSecureAuthorizers(t, outside, authority)
@@ -91,6 +92,7 @@ func TestConfiguredServerWithTLS(t *testing.T) {
 // TestAuthorizationServersWithTLS checks that sidecars ask a server over TLS, and that one with the certificate of another authority, or with another name, is not
 // asked. With a policy that cannot be used, sidecars do not connect.
 func TestAuthorizationServersWithTLS(t *testing.T) {
+	t.Parallel()
 	s, authority := newShop(t), pki.New(t)
 	outside := s.network.Bare(t)
 	overGRPC, overHTTP := serveSecureAuthorizers(t, outside, authority)

@@ -16,6 +16,7 @@ import (
 
 // TestStat reads the traffic of real sidecars from a real Prometheus.
 func TestStat(t *testing.T) {
+	t.Parallel()
 	s := measuredShop(t, envoytest.Binary(t))
 	s.stranger = s.network.Bare(t)
 	address := promtest.Start(t, s.stranger.NS, nstest.Address(s.server.IP.String(), names.PrometheusPort))

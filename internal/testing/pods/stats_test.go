@@ -35,12 +35,14 @@ const (
 
 // TestWorkloadMetrics verifies the labels of requests and connections on both sides, with both supported versions of Envoy.
 func TestWorkloadMetrics(t *testing.T) {
+	t.Parallel()
 	for version, binary := range envoytest.Binaries(t) {
 		t.Run(version, func(t *testing.T) { testWorkloadMetrics(t, binary) })
 	}
 }
 
 func testWorkloadMetrics(t *testing.T, binary string) {
+	t.Parallel()
 	s := measuredShop(t, binary)
 	for path, status := range map[string]int{"/books/1": 200, "/books/500": 500, "/admin": 403, "/none": 404} {
 		if answer := s.client.Get(t, "http://"+webIP.String()+path); answer.Status != status {
@@ -95,6 +97,7 @@ func queryDatabase(t *testing.T, client *pods.Pod) {
 
 // TestWorkloadMetricsOfDenials removes the permission of the client. The server closes its connections before any request.
 func TestWorkloadMetricsOfDenials(t *testing.T) {
+	t.Parallel()
 	s := measuredShop(t, envoytest.Binary(t))
 	server := s.serverScope()
 	for i := range server.Inbound {
@@ -111,6 +114,7 @@ func TestWorkloadMetricsOfDenials(t *testing.T) {
 
 // TestWorkloadMetricsAreBounded receives more response codes than counters fit into a lowered limit, and different paths.
 func TestWorkloadMetricsAreBounded(t *testing.T) {
+	t.Parallel()
 	const limit = 40
 	s := measuredShop(t, envoytest.Binary(t))
 	resources := envoy.Build(s.clientScope())
@@ -176,15 +180,13 @@ func requestManyCodes(t *testing.T, conn net.Conn) {
 	}
 }
 
-// measuredShop is a shop whose sidecars have the statistics of sidecars in a mesh, and names of workloads.
-func measuredShop(t *testing.T, binary string) *shop {
+// measuredShop is a shop whose sidecars have the statistics of sidecars in a mesh, names of workloads, and more environment variables.
+func measuredShop(t *testing.T, binary string, env ...string) *shop {
 	t.Helper()
 	n := pods.NewNetwork(t)
 	n.Run(t, binary)
 	pod := func(name, kind, workload string) *pods.Pod {
-		t.Setenv(names.PodNamespaceEnv, "shop")
-		t.Setenv(names.WorkloadKindEnv, kind)
-		t.Setenv(names.WorkloadNameEnv, workload)
+		n.Env = append([]string{names.PodNamespaceEnv + "=shop", names.WorkloadKindEnv + "=" + kind, names.WorkloadNameEnv + "=" + workload}, env...)
 		return podWithStats(t, n, name)
 	}
 	s := &shop{network: n, client: pod("client", "Deployment", "buyer"), server: pod("server", "StatefulSet", "books")}

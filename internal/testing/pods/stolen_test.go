@@ -47,6 +47,7 @@ func (s *shop) as(t *testing.T, authority *pki.Authority, sa identity.ServiceAcc
 
 // TestStolenCertificateOverHTTP1 sends the attacks of threats 15 to 21 with the client's certificate, past its sidecar.
 func TestStolenCertificateOverHTTP1(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	s.dial = s.stolen(s.as(t, s.network.CA, buyer))
@@ -111,6 +112,7 @@ func (s *shop) forge(t *testing.T, more string) {
 
 // TestStolenCertificateOverHTTP2 sends requests that no HTTP library would send, frame by frame.
 func TestStolenCertificateOverHTTP2(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	s.dial = s.stolen(s.as(t, s.network.CA, buyer))
@@ -198,6 +200,7 @@ func exchangeHTTP2(conn net.Conn, fields []string) string {
 // TestHandshakesOfStolenCertificates checks who may connect to a port: the holder of a valid certificate of an account that the
 // policies allow, for the Service that is on the port.
 func TestHandshakesOfStolenCertificates(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	foreign := pki.New(t)
@@ -246,6 +249,7 @@ func askOnce(conn net.Conn) string {
 
 // TestResumedSessionHasNoOldPermission resumes a TLS session after the client has lost its permission.
 func TestResumedSessionHasNoOldPermission(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	config := s.as(t, s.network.CA, buyer)

@@ -13,6 +13,7 @@ import (
 
 // TestHandshakes sends all kinds of TLS handshakes to a sidecar's inbound port, from a client without a sidecar.
 func TestHandshakes(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	const webName, databaseName = "web.shop.svc.cluster.local", "database.shop.svc.cluster.local"

@@ -85,6 +85,7 @@ func serveLogCollector(t *testing.T, pod *pods.Pod) *logCollector {
 // A Telemetry changes the lines of the log, selects them, exports them, and turns log and metrics off, with both supported versions of Envoy. Without the collector,
 // requests are not affected.
 func TestTelemetry(t *testing.T) {
+	t.Parallel()
 	for version, binary := range envoytest.Binaries(t) {
 		t.Run(version, func(t *testing.T) { testTelemetry(t, binary, version == envoytest.BinaryVariable) })
 	}
@@ -92,8 +93,8 @@ func TestTelemetry(t *testing.T) {
 
 // testTelemetry also checks whether exported records name their service, which the earlier version does not support.
 func testTelemetry(t *testing.T, binary string, namesService bool) {
-	t.Setenv(names.ResourceAttributesEnv, "service.name=books.shop")
-	s := measuredShop(t, binary)
+	t.Parallel()
+	s := measuredShop(t, binary, names.ResourceAttributesEnv+"=service.name=books.shop")
 	outside := s.network.Bare(t)
 	export := &scope.LogExport{
 		Service:    catalog.ExtensionService{Name: catalog.Name{Namespace: "shop", Name: "otel"}, Address: outside.IP.String(), Port: otlpLogPort},
@@ -138,10 +139,12 @@ func testTelemetry(t *testing.T, binary string, namesService bool) {
 	s.awaitLog(t, "server", map[string]any{"path": "/admin", "by": "no policy"})
 
 	configure(&scope.AccessLog{Filter: "false", Metrics: catalog.NoMetrics})
-	for range 3 { // connections of the earlier configuration end with their next response
+	var before []string
+	eventually.True(t, 20*time.Second, "connections of the earlier configuration have ended", func() bool {
+		before = s.countedRequests(t)
 		get("/books/drained", 200)
-	}
-	before := s.countedRequests(t)
+		return slices.Equal(before, s.countedRequests(t))
+	})
 	for range 3 {
 		get("/books/silent", 200)
 	}

@@ -59,6 +59,7 @@ func (s *shop) throughSidecar(t *testing.T) net.Conn {
 // TestThreat14To23 sends attacks. The client may only GET /books/.*; /admin is granted to another client.
 // The names of subtests contain the number of the threat.
 func TestThreat14To23(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	t.Run("Threat14", s.dotsInNames)

@@ -80,6 +80,7 @@ func serveCollector(t *testing.T, pod *pods.Pod) *collector {
 
 // TestTracing sends a request that belongs to a trace. Both sidecars continue it, and the application gets its headers.
 func TestTracing(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	outside := s.network.Bare(t)
 	c := serveCollector(t, outside)

@@ -18,6 +18,7 @@ import (
 )
 
 func TestTraffic(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	t.Run("requests", s.requests)

@@ -92,6 +92,7 @@ spec:
 // TestWorkloads covers common workloads of OSM users: several Services and ports for one pod, protocols by appProtocol and by
 // name, a StatefulSet, a client without a Service, both address families, and applications on the pod's address only.
 func TestWorkloads(t *testing.T) {
+	t.Parallel()
 	v := newVillage(t)
 	v.addPod(t, "buyer", "buyer", redirect.Config{})
 	for _, name := range []string{"books-0", "books-1"} {

@@ -13,6 +13,7 @@ import (
 // TestThreat40ServicesBehindOnePort covers Services and clients that share accounts or ports. Under load, after a permission is
 // granted, only the permitted pods respond.
 func TestThreat40ServicesBehindOnePort(t *testing.T) {
+	t.Parallel()
 	n := NewNetwork(t)
 	at := func(pod int, service byte) Request {
 		return Request{Pod: pod, To: netip.AddrPortFrom(virtualAddress(service), 80), Method: "GET", Path: "/a", Headers: []authz.Header{{Name: ":authority", Value: "web"}}}

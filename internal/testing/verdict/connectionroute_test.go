@@ -10,6 +10,7 @@ import (
 
 // TestConnectionRoutes_OfRealSidecars applies TCPRoutes and TLSRoutes under load, and checks which pods respond.
 func TestConnectionRoutes_OfRealSidecars(t *testing.T) {
+	t.Parallel()
 	n := NewNetwork(t)
 	service := func(i int, app string) *catalog.Service {
 		s := Service("a", services[i].name.Name, app, virtualAddress(services[i].address).String(), 81, catalog.ProtocolTCP)

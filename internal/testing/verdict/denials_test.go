@@ -17,6 +17,7 @@ import (
 // TestDenials_OfRealSidecars has a client that may call nothing, a client with a policy for another Service, and one whose requests the server denies
 // by their path, and one that loads destinations on demand. Each denial is known with its client, destination, reason and count, also of sidecars of the earlier Envoy. Nothing else is.
 func TestDenials_OfRealSidecars(t *testing.T) {
+	t.Parallel()
 	n := NewMixedNetwork(t)
 	web := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
 	web.Ports[0].TargetPort = webPort

@@ -19,6 +19,7 @@ const deadPort = 8099
 // TestLoadReports_OfRealSidecars checks a real sidecar's load reports of successful and denied requests, and of requests to a stopped
 // application. A denial is not a failure.
 func TestLoadReports_OfRealSidecars(t *testing.T) {
+	t.Parallel()
 	n := NewNetwork(t)
 	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
 	service.Ports[0].TargetPort = webPort

@@ -13,6 +13,7 @@ import (
 // the filters from before: it carries one more request without a decision, because its response closes it, and none after the drain time. The
 // failure mode of the server has no influence.
 func TestNewAuthorizer_OnOpenConnections(t *testing.T) {
+	t.Parallel()
 	n := NewNetwork(t)
 	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
 	service.Ports[0].TargetPort = webPort

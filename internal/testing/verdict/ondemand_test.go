@@ -45,6 +45,7 @@ func isAnswer(observed string) bool { return strings.HasPrefix(observed, "p") }
 
 // While the control plane is away, destinations that were used go on, and others are answered with 503. They work when it is back.
 func TestOnDemand_WithoutControlPlane(t *testing.T) {
+	t.Parallel()
 	n := onDemandNetwork(t, 1, 2)
 	if got := n.send(getFrom(1)); !isAnswer(got) {
 		t.Fatalf("the first request to a destination sees %q", got)
@@ -62,6 +63,7 @@ func TestOnDemand_WithoutControlPlane(t *testing.T) {
 
 // A request waits for its destination although the control plane dies after it has read the subscription.
 func TestOnDemand_ControlPlaneDiesBeforeItsAnswer(t *testing.T) {
+	t.Parallel()
 	n := onDemandNetwork(t, 1)
 	n.control.gate.muted.Store(true)
 	observed := make(chan string)
@@ -76,6 +78,7 @@ func TestOnDemand_ControlPlaneDiesBeforeItsAnswer(t *testing.T) {
 
 // The header that names the destination is the sidecar's: what the application sends selects nothing, and servers do not see it.
 func TestOnDemand_HeaderHasNoEffect(t *testing.T) {
+	t.Parallel()
 	n := onDemandNetwork(t, 1, 2)
 	other := serviceAt(services[1].name.Name, 2)
 	other.Ports[0].TargetPort = otherPort
@@ -94,6 +97,7 @@ func TestOnDemand_HeaderHasNoEffect(t *testing.T) {
 
 // An address that another Service takes over reaches that Service, also for a sidecar that has used it, and an open connection does not lead to the old one.
 func TestOnDemand_AddressIsReused(t *testing.T) {
+	t.Parallel()
 	n := onDemandNetwork(t, 1)
 	if got := n.send(getFrom(1)); !isAnswer(got) {
 		t.Fatalf("the first request sees %q", got)

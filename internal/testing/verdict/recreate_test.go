@@ -12,6 +12,7 @@ import (
 // TestRecreatedServiceGetsNewRules recreates a Service while the connections of the deleted one drain. It must not get the old rules.
 // TestVerdicts found this race, at a rate of one in about ten thousand pairs.
 func TestRecreatedServiceGetsNewRules(t *testing.T) {
+	t.Parallel()
 	n := NewNetwork(t)
 	service := func(app string) *catalog.Service {
 		return Service("a", "s1", app, virtualAddress(1).String(), 80, catalog.ProtocolHTTP)

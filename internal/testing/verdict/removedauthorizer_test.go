@@ -29,6 +29,7 @@ func (a slowAuthorizer) Check(context.Context, *authv3.CheckRequest) (*authv3.Ch
 // TestRemovedAuthorizer_FinishesDecisions removes an authorization server while it decides. The cluster of the server must outlive its decisions:
 // Envoy aborts them with the cluster, and the request would fail although the server allows it.
 func TestRemovedAuthorizer_FinishesDecisions(t *testing.T) {
+	t.Parallel()
 	n := NewNetwork(t)
 	a := slowAuthorizer{asked: make(chan struct{}, 1), decide: make(chan struct{})}
 	server := grpc.NewServer()

@@ -47,9 +47,7 @@ func (r *Report) count(e expectation, seen string) {
 	if strings.HasSuffix(seen, overTLS) {
 		r.encrypted++
 	}
-	if r.outcomes == nil {
-		r.outcomes = map[direction]map[authz.Outcome]int{"": {}, egress: {}, ingress: {}}
-	}
+	r.initialize()
 	for _, a := range e.verdict.Answers {
 		r.outcomes[e.direction][a.Outcome]++
 		if a.Match != "" {
@@ -57,6 +55,31 @@ func (r *Report) count(e expectation, seen string) {
 		}
 		if a.Permissive {
 			r.opened++
+		}
+	}
+}
+
+func (r *Report) initialize() {
+	if r.outcomes == nil {
+		r.outcomes = map[direction]map[authz.Outcome]int{"": {}, egress: {}, ingress: {}}
+	}
+}
+
+// Add adds the counts of another report.
+func (r *Report) Add(other *Report) {
+	r.edits += other.edits
+	r.settling += other.settling
+	r.slowest = max(r.slowest, other.slowest)
+	r.lateAnswers += other.lateAnswers
+	r.latest = max(r.latest, other.latest)
+	r.refused += other.refused
+	r.encrypted += other.encrypted
+	r.matched += other.matched
+	r.opened += other.opened
+	r.initialize()
+	for direction, outcomes := range other.outcomes {
+		for outcome, number := range outcomes {
+			r.outcomes[direction][outcome] += number
 		}
 	}
 }

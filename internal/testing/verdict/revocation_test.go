@@ -33,6 +33,7 @@ const (
 // TestRevocationAmongManyClients withdraws the permission of one of twenty clients for a WebSocket, and then for a session over TCP. Its own connection ends within
 // the drain time, and those of others live. Only clients that do not name their account lose their sessions on the same port, and open new ones at once.
 func TestRevocationAmongManyClients(t *testing.T) {
+	t.Parallel()
 	n := NewNetwork(t)
 	server := n.pods[0]
 	server.ServeHTTP(t, socketPort, http.HandlerFunc(echoOverWebSocket))
@@ -85,6 +86,7 @@ func TestRevocationAmongManyClients(t *testing.T) {
 
 // TestClientsThatNameAnotherAccount lets allowed and denied clients name an account that is not their own.
 func TestClientsThatNameAnotherAccount(t *testing.T) {
+	t.Parallel()
 	n := NewNetwork(t)
 	p := serverPort{databasePort, "database", catalog.ProtocolTCP, TCP("database")}
 	n.pods[0].ServeTCP(t, p.number, func(conn net.Conn) { _, _ = io.Copy(conn, conn) })
@@ -105,6 +107,7 @@ func TestClientsThatNameAnotherAccount(t *testing.T) {
 
 // TestClientsShareTheLimitOfAPort bounds the connections to a port whose clients have filter chains of their own.
 func TestClientsShareTheLimitOfAPort(t *testing.T) {
+	t.Parallel()
 	const limit = 4
 	n := NewNetwork(t)
 	p := serverPort{databasePort, "database", catalog.ProtocolTCP, TCP("database")}

@@ -22,6 +22,7 @@ const (
 // TestServersWithoutAnswers_OfRealSidecars has an authorizer that refuses connections, one that accepts them and never answers, a rate
 // limit service that is away, and an authorizer that answers. Sidecars report exactly those without answers.
 func TestServersWithoutAnswers_OfRealSidecars(t *testing.T) {
+	t.Parallel()
 	n := NewNetwork(t)
 	serveOutside(t, n)
 	address := n.outside.IP.String()

@@ -14,6 +14,7 @@ import (
 // TestStrictNamespaceCutsConnections checks that connections allowed only by a permissive namespace end when it becomes strict,
 // and that clients with a policy can reconnect.
 func TestStrictNamespaceCutsConnections(t *testing.T) {
+	t.Parallel()
 	n := NewNetwork(t)
 	yes := true
 	db := Service("a", "s1", "x", virtualAddress(1).String(), 82, catalog.ProtocolTCPServerFirst)

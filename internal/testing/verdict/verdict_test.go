@@ -18,32 +18,64 @@ var pairs = flag.Int("verdict.pairs", 2000, "how many pairs of an edit and a req
 const (
 	editsOfMesh    = 4
 	requestsOfEdit = 20
+	// networks is how many networks try pairs at the same time. Each mostly waits for its sidecars.
+	networks = 3
 )
 
 // TestVerdicts applies random edits under load and checks every response.
 func TestVerdicts(t *testing.T) {
-	tryPairs(t, verdict.NewNetwork(t), *pairs)
+	tryPairs(t, func(t *testing.T) *verdict.Network { return verdict.NewNetwork(t) }, *pairs)
 }
 
 // TestVerdictsBetweenMinors is TestVerdicts with fewer pairs and sidecars of two minor versions of Envoy, as clients and servers of
 // each other.
 func TestVerdictsBetweenMinors(t *testing.T) {
-	network := verdict.NewMixedNetwork(t)
-	if minors := network.Minors(t); !slices.Equal(minors, compatibility.Current().Envoys) {
-		t.Fatalf("the sidecars run Envoy %v, want %v", minors, compatibility.Current().Envoys)
-	}
-	tryPairs(t, network, *pairs/2)
+	tryPairs(t, func(t *testing.T) *verdict.Network {
+		network := verdict.NewMixedNetwork(t)
+		if minors := network.Minors(t); !slices.Equal(minors, compatibility.Current().Envoys) {
+			t.Fatalf("the sidecars run Envoy %v, want %v", minors, compatibility.Current().Envoys)
+		}
+		return network
+	}, *pairs/2)
 }
 
-func tryPairs(t *testing.T, network *verdict.Network, pairs int) {
+// tryPairs divides the pairs among several networks.
+func tryPairs(t *testing.T, start func(*testing.T) *verdict.Network, pairs int) {
 	t.Helper()
 	checks := max(1, pairs/(editsOfMesh*requestsOfEdit))
-	// The network reduces failures itself.
-	for name, value := range map[string]string{"rapid.checks": strconv.Itoa(checks), "rapid.shrinktime": "1ns"} {
+	// The network reduces failures itself. No other test reads the flags, because those that run at the same time as others begin after this one.
+	for name, value := range map[string]string{"rapid.checks": strconv.Itoa((checks + networks - 1) / networks), "rapid.shrinktime": "1ns"} {
 		if err := flag.Set(name, value); err != nil {
 			t.Fatal(err)
 		}
 	}
+	reports := make([]*verdict.Report, networks)
+	t.Run("networks", func(t *testing.T) {
+		for i := range networks {
+			t.Run(strconv.Itoa(i), func(t *testing.T) {
+				t.Parallel()
+				network := start(t)
+				reports[i] = &network.Report
+				try(t, network)
+			})
+		}
+	})
+	total := &verdict.Report{}
+	for _, report := range reports {
+		if report != nil {
+			total.Add(report)
+		}
+	}
+	t.Log(total)
+	// With fewer pairs a rare answer can be missing by chance.
+	if never := total.Unobserved(); !t.Failed() && len(never) > 0 && pairs >= 2000 {
+		t.Errorf("no answer was ever %v: the meshes and requests that are drawn do not test it", never)
+	}
+}
+
+// try applies edits to random meshes of a network.
+func try(t *testing.T, network *verdict.Network) {
+	t.Helper()
 	rapid.Check(t, func(t *rapid.T) {
 		network.Reset(t, verdict.AnyState().Draw(t, "mesh"))
 		for range editsOfMesh {
@@ -52,9 +84,4 @@ func tryPairs(t *testing.T, network *verdict.Network, pairs int) {
 			network.Step(t, edit, rapid.SliceOfN(request, requestsOfEdit, requestsOfEdit).Draw(t, "requests"))
 		}
 	})
-	t.Log(&network.Report)
-	// With fewer pairs a rare answer can be missing by chance.
-	if never := network.Report.Unobserved(); !t.Failed() && len(never) > 0 && pairs >= 2000 {
-		t.Errorf("no answer was ever %v: the meshes and requests that are drawn do not test it", never)
-	}
 }
