@@ -26,6 +26,9 @@ type Request struct {
 	Headers []authz.Header
 }
 
+// IsIPv4 reports whether neither end has an IPv6 address.
+func (r Request) IsIPv4() bool { return r.To.Addr().Is4() && !r.From.Is6() }
+
 // protocol returns the protocol that the application uses for the port.
 func (r Request) protocol() catalog.Protocol {
 	switch r.To.Port() {
