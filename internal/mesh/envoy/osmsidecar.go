@@ -22,9 +22,9 @@ func osmScope(s *scope.Scope) *scope.Scope {
 	for _, a := range s.Authorizations {
 		reduced.Authorizations = append(reduced.Authorizations, osmAuthorization(a))
 	}
-	reduced.Outbound = make([]scope.Outbound, len(s.Outbound))
+	reduced.Outbound = make([]scope.Outbound, 0, len(s.Outbound))
 	for i := range s.Outbound {
-		reduced.Outbound[i] = osmOutbound(s.Outbound[i])
+		reduced.Outbound = append(reduced.Outbound, osmOutbound(s.Outbound[i])...)
 	}
 	return &reduced
 }
@@ -41,12 +41,10 @@ func osmAuthorization(a scope.Authorization) scope.Authorization {
 }
 
 // osmOutbound is a destination without the name of the client, and without sessions: routes with sessions answer 500. A client of a headless Service whose
-// port differs from that of its pods is balanced over them, as in Open Service Mesh: that Envoy cannot change the port of the address that the client chose.
-func osmOutbound(o scope.Outbound) scope.Outbound {
+// port differs from that of its pods is balanced over them, as in Open Service Mesh: that Envoy cannot change the port of the address that the client chose. At the
+// port of the pods it reaches the one that it chose.
+func osmOutbound(o scope.Outbound) []scope.Outbound {
 	o.NamesClient = false
-	if o.Headless() && o.PodPort != o.Port {
-		o.PodPort = 0
-	}
 	routes := make([]scope.HTTPRoute, len(o.HTTPRoutes))
 	for i := range o.HTTPRoutes {
 		routes[i] = o.HTTPRoutes[i]
@@ -54,7 +52,12 @@ func osmOutbound(o scope.Outbound) scope.Outbound {
 		routes[i].Session = nil
 	}
 	o.HTTPRoutes = routes
-	return o
+	if !o.Headless() || o.PodPort == o.Port {
+		return []scope.Outbound{o}
+	}
+	balanced, chosen := o, o
+	balanced.PodPort, chosen.Port = 0, o.PodPort
+	return []scope.Outbound{balanced, chosen}
 }
 
 // osmLoggers write what Open Service Mesh writes. That Envoy has no counters with labels, no expressions in logs, and none of the newer command operators.

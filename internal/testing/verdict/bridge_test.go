@@ -29,7 +29,7 @@ func TestVerdictsOfBridge(t *testing.T) {
 		network.Reset(t, verdict.AnyState().Draw(t, "mesh"))
 		for range editsOfMesh {
 			edit := verdict.AnyEdit().Draw(t, "edit")
-			request := verdict.AnyRequest(network.State, edit).Filter(verdict.Request.IsIPv4)
+			request := verdict.AnyRequest(network.State, edit).Filter(verdict.Request.FitsOSM)
 			network.Step(t, edit, rapid.SliceOfN(request, requestsOfEdit, requestsOfEdit).Draw(t, "requests"))
 		}
 	})
