@@ -26,6 +26,17 @@ func (s *Store) livePodOfOSM(view *catalog.View, peer *Peer) (*catalog.Pod, erro
 	return pod, nil
 }
 
+// CountOSMProxies returns the number of pods with connected sidecars of Open Service Mesh.
+func (s *Store) CountOSMProxies() int {
+	pods := map[string]struct{}{}
+	for _, stream := range s.registry.list() {
+		if stream.peer.OSMProxy != nil {
+			pods[stream.peer.PodUID] = struct{}{}
+		}
+	}
+	return len(pods)
+}
+
 // isServed reports whether a live pod is still the one of the peer, and gets configuration.
 func (p Peer) isServed(view *catalog.View, pod *catalog.Pod) bool {
 	if p.OSMProxy == nil {

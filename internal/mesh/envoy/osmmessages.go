@@ -179,7 +179,7 @@ func reduceCluster(c *clusterv3.Cluster) {
 	}
 	c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STRICT_DNS}
 	c.DnsLookupFamily, c.RespectDnsTtl, c.DnsRefreshRate = clusterv3.Cluster_V4_ONLY, true, dns.GetDnsMinRefreshRate() //nolint:staticcheck // what came after it is not known
-	c.DnsFailureRefreshRate = &clusterv3.Cluster_RefreshRate{                                                        //nolint:staticcheck // the same
+	c.DnsFailureRefreshRate = &clusterv3.Cluster_RefreshRate{                                                          //nolint:staticcheck // the same
 		BaseInterval: dns.GetDnsFailureRefreshRate().GetBaseInterval(), MaxInterval: dns.GetDnsFailureRefreshRate().GetMaxInterval(),
 	}
 }
