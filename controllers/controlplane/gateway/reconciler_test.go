@@ -206,6 +206,23 @@ func TestGatewayThatWorks(t *testing.T) {
 	}
 }
 
+// TestClassIsAccepted checks the condition of the mesh's GatewayClass.
+func TestClassIsAccepted(t *testing.T) {
+	f := newFixture(t, secret(t))
+	f.reconcile(t)
+	object := kinds.Object(kinds.GatewayClass)
+	if err := f.Client.Get(t.Context(), client.ObjectKey{Name: "osm"}, object); err != nil {
+		t.Fatal(err)
+	}
+	var class gatewayv1.GatewayClass
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &class); err != nil {
+		t.Fatal(err)
+	}
+	if c := class.Status.Conditions; len(c) != 1 || c[0].Type != "Accepted" || c[0].Status != metav1.ConditionTrue || c[0].Reason != "Accepted" {
+		t.Errorf("the class has the conditions %+v, want that it is accepted", c)
+	}
+}
+
 // TestGatewayWithoutPods checks that the Gateway and its listeners report that no pod of the ingress gateway is ready, until one is.
 func TestGatewayWithoutPods(t *testing.T) {
 	f := newFixture(t, secret(t))
