@@ -81,6 +81,10 @@ func TestListeners(t *testing.T) {
 	onPort := func(l catalog.GatewayListener, port uint16) catalog.GatewayListener { l.Port = port; return l }
 	passthrough := https("a", "", tls)
 	passthrough.Terminate = false
+	another := https("a", "", tls)
+	another.OtherCertificate = "ConfigMap tls"
+	broken := catalog.Name{Namespace: shop, Name: "broken"}
+	damaged := &catalog.GatewayCertificate{Name: broken, Problem: "The Secret shop/broken lacks tls.crt."}
 	for name, test := range map[string]struct {
 		listeners []catalog.GatewayListener
 		more      []catalog.Entry
@@ -99,6 +103,11 @@ func TestListeners(t *testing.T) {
 		"a Secret that is not read": {listeners: []catalog.GatewayListener{https("a", "", catalog.Name{Namespace: shop, Name: "x"})}, want: "Accepted InvalidCertificateRef false"},
 		"a Secret of others":        {listeners: []catalog.GatewayListener{https("a", "", foreign)}, want: "Accepted RefNotPermitted false"},
 		"a granted Secret":          {listeners: []catalog.GatewayListener{https("a", "", foreign)}, more: []catalog.Entry{grant}, want: "Accepted ResolvedRefs true"},
+		"a certificate elsewhere":   {listeners: []catalog.GatewayListener{another}, want: "Accepted InvalidCertificateRef true"},
+		"a Secret with a problem":   {listeners: []catalog.GatewayListener{https("a", "", broken)}, more: []catalog.Entry{damaged}, want: "Accepted InvalidCertificateRef false"},
+		"a problem, then a Secret":  {listeners: []catalog.GatewayListener{https("a", "", broken, tls)}, more: []catalog.Entry{damaged}, want: "Accepted InvalidCertificateRef true"},
+		"unread, then a Secret":     {listeners: []catalog.GatewayListener{https("a", "", catalog.Name{Namespace: shop, Name: "x"}, tls)}, want: "Accepted InvalidCertificateRef true"},
+		"of others, then a Secret":  {listeners: []catalog.GatewayListener{https("a", "", foreign, tls)}, want: "Accepted RefNotPermitted true"},
 		"one of two Secrets":        {listeners: []catalog.GatewayListener{https("a", "", tls, foreign)}, want: "Accepted RefNotPermitted true"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,6 +123,25 @@ func TestListeners(t *testing.T) {
 				t.Errorf("%s\nwant %s", text, test.want)
 			}
 		})
+	}
+}
+
+// TestConflictsNameTheFirstListener has a third listener with another protocol on a port of two.
+func TestConflictsNameTheFirstListener(t *testing.T) {
+	third := https("third", "", catalog.Name{Namespace: shop, Name: "tls"})
+	third.Port = 80
+	result := gateway.Resolve(mesh(gatewayOf("web", http("first", "a.example"), http("second", "b.example"), third)))
+	if got, want := result.Gateways[0].Listeners[2].Accepted.Message, "The listener first of Gateway shop/web has another protocol on port 80."; got != want {
+		t.Errorf("the message is %q, want %q", got, want)
+	}
+}
+
+// TestUnsupportedProtocolHasNoRoutes checks the kinds of routes that a listener reports.
+func TestUnsupportedProtocolHasNoRoutes(t *testing.T) {
+	udp := catalog.GatewayListener{Name: "udp", Port: 80, Protocol: "UDP", Terminate: true, Kinds: []catalog.Kind{catalog.KindHTTPRoute}}
+	listeners := gateway.Resolve(mesh(gatewayOf("web", http("http", ""), udp))).Gateways[0].Listeners
+	if len(listeners[0].Kinds) == 0 || len(listeners[1].Kinds) > 0 {
+		t.Errorf("the kinds of HTTP are %v, those of UDP %v", listeners[0].Kinds, listeners[1].Kinds)
 	}
 }
 
