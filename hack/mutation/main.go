@@ -228,7 +228,8 @@ func (b builder) build(ctx context.Context) ([]mutant, []program, error) {
 		if err == nil {
 			return mutants, programs, nil
 		}
-		if !exclude(output, excluded) {
+		// With -trimpath, the compiler names the files with the mutants.
+		if !exclude(strings.ReplaceAll(output, b.scratch, b.folder), excluded) {
 			return nil, nil, fmt.Errorf("compile the mutants of %s: %w\n%s", b.folder, err, output)
 		}
 	}

@@ -70,6 +70,8 @@ type fixture struct {
 	sink *sink
 	// writes counts patches of status.
 	writes int
+	// unwritable lets writes of status fail.
+	unwritable bool
 	// forbidden makes Secrets and ConfigMaps unreadable.
 	forbidden bool
 	// reads counts requests for Secrets and ConfigMaps.
@@ -117,6 +119,9 @@ func newFixture(t *testing.T, more ...client.Object) *fixture {
 	c := builder.WithScheme(scheme).WithObjects(all...).WithInterceptorFuncs(interceptor.Funcs{
 		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, object client.Object, patch client.Patch, options ...client.SubResourcePatchOption) error {
 			f.writes++
+			if f.unwritable {
+				return apierrors.NewForbidden(schema.GroupResource{Resource: object.GetObjectKind().GroupVersionKind().Kind}, object.GetName(), nil)
+			}
 			return c.SubResource(sub).Patch(ctx, object, patch, options...)
 		},
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
@@ -203,6 +208,40 @@ func TestGatewayThatWorks(t *testing.T) {
 	f.reconcile(t)
 	if f.writes != written {
 		t.Errorf("%d writes without a change", f.writes-written)
+	}
+}
+
+// TestClassIsAccepted checks the condition of the mesh's GatewayClass.
+func TestClassIsAccepted(t *testing.T) {
+	f := newFixture(t, secret(t))
+	f.reconcile(t)
+	object := kinds.Object(kinds.GatewayClass)
+	if err := f.Client.Get(t.Context(), client.ObjectKey{Name: "osm"}, object); err != nil {
+		t.Fatal(err)
+	}
+	var class gatewayv1.GatewayClass
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &class); err != nil {
+		t.Fatal(err)
+	}
+	if c := class.Status.Conditions; len(c) != 1 || c[0].Type != "Accepted" || c[0].Status != metav1.ConditionTrue || c[0].Reason != "Accepted" {
+		t.Errorf("the class has the conditions %+v, want that it is accepted", c)
+	}
+}
+
+// TestFailedWritesAreReported checks that the failed write of one object does not prevent the others, and that all are reported.
+func TestFailedWritesAreReported(t *testing.T) {
+	f := newFixture(t, secret(t))
+	f.unwritable = true
+	_, err := f.Reconcile(t.Context(), ctrl.Request{})
+	for _, kind := range []string{"GatewayClass", "Gateway", "HTTPRoute"} {
+		if err == nil || !strings.Contains(err.Error(), kind+" ") {
+			t.Errorf("the error is %v, want that the status of the %s was not written", err, kind)
+		}
+	}
+	f.unwritable = false
+	f.reconcile(t)
+	if _, problems := f.statusOfGateway(t); len(problems) > 0 {
+		t.Errorf("later the problems are %q", problems)
 	}
 }
 

@@ -207,6 +207,9 @@ func TestParametersAreRejected(t *testing.T) {
 		t.Errorf("%v have pods", all)
 	}
 	status := gateway.Resolve(v).Gateways[0]
+	if got := status.Listeners[0].Accepted; got.OK || got.Reason != "InvalidParameters" {
+		t.Errorf("its listener has %+v", got)
+	}
 	if status.Accepted.OK || status.Accepted.Reason != "InvalidParameters" || !strings.Contains(status.Accepted.Message, "ConfigMap settings") || status.Listeners[0].Served {
 		t.Errorf("the Gateway has %+v", status)
 	}

@@ -39,7 +39,7 @@ func TestCertificatesOfOneNamespaceAreBounded(t *testing.T) {
 	for i := range 300 {
 		flood = append(flood, catalog.Name{Namespace: shop, Name: fmt.Sprintf("s%03d", i)})
 	}
-	v := mesh(gatewayOf("a", https("first", "first.example", own), https("flood", "flood.example", flood...), https("again", "again.example", own)),
+	v := mesh(gatewayOf("a", https("first", "first.example", own), https("flood", "flood.example", flood...), https("again", "again.example", own), https("mixed", "mixed.example", flood[299], own)),
 		neighbour("b", https("a", "a.example", catalog.Name{Namespace: other, Name: "tls"})))
 	if got := len(gateway.Certificates(v)); got != 256+1 {
 		t.Errorf("%d Secrets are read, want 256 and that of the other namespace", got)
@@ -48,6 +48,9 @@ func TestCertificatesOfOneNamespaceAreBounded(t *testing.T) {
 	listeners := result.Gateways[1].Listeners
 	if got := listeners[1].ResolvedRefs; got.OK || got.Reason != "TooManyCertificates" || !strings.Contains(got.Message, "more than 256 Secrets") {
 		t.Errorf("the flood has %+v", got)
+	}
+	if mixed := listeners[3]; !mixed.Served || mixed.ResolvedRefs.Reason != "TooManyCertificates" {
+		t.Errorf("a listener with a Secret too many and its own has %+v", mixed)
 	}
 	for _, l := range []gateway.ListenerStatus{listeners[0], listeners[2], result.Gateways[0].Listeners[0]} {
 		if !l.Served || !l.ResolvedRefs.OK {

@@ -81,6 +81,12 @@ func TestListeners(t *testing.T) {
 	onPort := func(l catalog.GatewayListener, port uint16) catalog.GatewayListener { l.Port = port; return l }
 	passthrough := https("a", "", tls)
 	passthrough.Terminate = false
+	another := https("a", "", tls)
+	another.OtherCertificate = "ConfigMap tls"
+	broken := catalog.Name{Namespace: shop, Name: "broken"}
+	damaged := &catalog.GatewayCertificate{Name: broken, Problem: "The Secret shop/broken lacks tls.crt."}
+	expiring := catalog.Name{Namespace: shop, Name: "expiring"}
+	warned := &catalog.GatewayCertificate{Name: expiring, ChainPEM: []byte("chain"), KeyPEM: []byte("key"), Warning: "The certificate has expired."}
 	for name, test := range map[string]struct {
 		listeners []catalog.GatewayListener
 		more      []catalog.Entry
@@ -99,6 +105,12 @@ func TestListeners(t *testing.T) {
 		"a Secret that is not read": {listeners: []catalog.GatewayListener{https("a", "", catalog.Name{Namespace: shop, Name: "x"})}, want: "Accepted InvalidCertificateRef false"},
 		"a Secret of others":        {listeners: []catalog.GatewayListener{https("a", "", foreign)}, want: "Accepted RefNotPermitted false"},
 		"a granted Secret":          {listeners: []catalog.GatewayListener{https("a", "", foreign)}, more: []catalog.Entry{grant}, want: "Accepted ResolvedRefs true"},
+		"a certificate elsewhere":   {listeners: []catalog.GatewayListener{another}, want: "Accepted InvalidCertificateRef true"},
+		"a Secret with a problem":   {listeners: []catalog.GatewayListener{https("a", "", broken)}, more: []catalog.Entry{damaged}, want: "Accepted InvalidCertificateRef false"},
+		"a Secret with a warning":   {listeners: []catalog.GatewayListener{https("a", "", expiring)}, more: []catalog.Entry{warned}, want: "Accepted InvalidCertificateRef true"},
+		"a problem, then a Secret":  {listeners: []catalog.GatewayListener{https("a", "", broken, tls)}, more: []catalog.Entry{damaged}, want: "Accepted InvalidCertificateRef true"},
+		"unread, then a Secret":     {listeners: []catalog.GatewayListener{https("a", "", catalog.Name{Namespace: shop, Name: "x"}, tls)}, want: "Accepted InvalidCertificateRef true"},
+		"of others, then a Secret":  {listeners: []catalog.GatewayListener{https("a", "", foreign, tls)}, want: "Accepted RefNotPermitted true"},
 		"one of two Secrets":        {listeners: []catalog.GatewayListener{https("a", "", tls, foreign)}, want: "Accepted RefNotPermitted true"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,6 +126,83 @@ func TestListeners(t *testing.T) {
 				t.Errorf("%s\nwant %s", text, test.want)
 			}
 		})
+	}
+}
+
+// TestMessagesOfCertificates checks what is said about the certificates of a listener.
+func TestMessagesOfCertificates(t *testing.T) {
+	elsewhere := https("a", "")
+	elsewhere.OtherCertificate = "ConfigMap tls"
+	problem := catalog.Name{Namespace: shop, Name: "problem"}
+	for _, test := range []struct {
+		listener catalog.GatewayListener
+		want     string
+	}{
+		{https("a", ""), "tls.certificateRefs is empty: refer to a Secret of type kubernetes.io/tls."},
+		{elsewhere, "tls.certificateRefs refers to ConfigMap tls: refer to a Secret."},
+		{https("a", "", problem), "The Secret shop/problem lacks tls.crt."},
+		{https("a", "", catalog.Name{Namespace: shop, Name: "x"}), "The Secret shop/x has not been read yet."},
+	} {
+		result := gateway.Resolve(mesh(&catalog.GatewayCertificate{Name: problem, Problem: "The Secret shop/problem lacks tls.crt."}, gatewayOf("web", test.listener)))
+		if got := result.Gateways[0].Listeners[0].ResolvedRefs.Message; got != test.want {
+			t.Errorf("the message is %q, want %q", got, test.want)
+		}
+	}
+}
+
+// TestListenersAreSorted checks that the order in a Gateway has no effect.
+func TestListenersAreSorted(t *testing.T) {
+	own := catalog.Name{Namespace: shop, Name: "tls"}
+	result := gateway.Resolve(mesh(gatewayOf("web", https("d", "b.example", own), https("c", "a.example", own), http("b", "b.example"), http("a", "a.example"))))
+	var got []string
+	for _, l := range result.Listeners {
+		got = append(got, fmt.Sprintf("%d %s", l.Port, l.Hostname))
+	}
+	if want := "80 a.example, 80 b.example, 443 a.example, 443 b.example"; strings.Join(got, ", ") != want {
+		t.Errorf("the listeners are %v, want %s", got, want)
+	}
+}
+
+// TestUnreadListeners checks which listeners wait for a Secret or a ConfigMap.
+func TestUnreadListeners(t *testing.T) {
+	own, missing := catalog.Name{Namespace: shop, Name: "tls"}, catalog.Name{Namespace: shop, Name: "x"}
+	broken := catalog.Name{Namespace: shop, Name: "broken"}
+	rejected := https("a", "", missing)
+	rejected.Port = 81
+	for name, test := range map[string]struct {
+		listener catalog.GatewayListener
+		want     int
+	}{
+		"served":              {https("a", "", own), 0},
+		"not read":            {https("a", "", missing), 1},
+		"served by the other": {https("a", "", missing, own), 0},
+		"with a problem":      {https("a", "", broken), 0},
+		"without certificate": {https("a", ""), 0},
+		"not accepted":        {rejected, 0},
+	} {
+		result := gateway.Resolve(mesh(&catalog.GatewayCertificate{Name: broken, Problem: "It lacks tls.crt."}, gatewayOf("web", test.listener)))
+		if got := len(result.Unread); got != test.want {
+			t.Errorf("%s: %d listeners wait, want %d", name, got, test.want)
+		}
+	}
+}
+
+// TestConflictsNameTheFirstListener has a third listener with another protocol on a port of two.
+func TestConflictsNameTheFirstListener(t *testing.T) {
+	third := https("third", "", catalog.Name{Namespace: shop, Name: "tls"})
+	third.Port = 80
+	result := gateway.Resolve(mesh(gatewayOf("web", http("first", "a.example"), http("second", "b.example"), third)))
+	if got, want := result.Gateways[0].Listeners[2].Accepted.Message, "The listener first of Gateway shop/web has another protocol on port 80."; got != want {
+		t.Errorf("the message is %q, want %q", got, want)
+	}
+}
+
+// TestUnsupportedProtocolHasNoRoutes checks the kinds of routes that a listener reports.
+func TestUnsupportedProtocolHasNoRoutes(t *testing.T) {
+	udp := catalog.GatewayListener{Name: "udp", Port: 80, Protocol: "UDP", Terminate: true, Kinds: []catalog.Kind{catalog.KindHTTPRoute}}
+	listeners := gateway.Resolve(mesh(gatewayOf("web", http("http", ""), udp))).Gateways[0].Listeners
+	if len(listeners[0].Kinds) == 0 || len(listeners[1].Kinds) > 0 {
+		t.Errorf("the kinds of HTTP are %v, those of UDP %v", listeners[0].Kinds, listeners[1].Kinds)
 	}
 }
 

@@ -37,7 +37,7 @@ func TestTrustDomainMoves_FailsNoRequest(t *testing.T) {
 
 // stepPause is the time between an acknowledgement and the next step. A sidecar acknowledges a change before its workers apply it, and requests
 // go on with an earlier certificate until then. A rotation leaves at least five seconds for each step.
-const stepPause = 500 * time.Millisecond
+const stepPause = time.Second
 
 // moveTrustDomain takes the steps of a rotation. Each waits until all sidecars have the earlier one.
 func (n *Network) moveTrustDomain(t *testing.T, l *load, from, to string) {
