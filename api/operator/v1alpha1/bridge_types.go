@@ -29,10 +29,6 @@ type BridgeStatus struct {
 	ClosesTime metav1.Time `json:"closesTime,omitzero"`
 }
 
-// ConditionServingOSMSidecars is True while the bridge of spec.adoption is open, and False after it has ended. It does not exist without
-// spec.adoption.bridge, and does not affect Ready.
-const ConditionServingOSMSidecars = "ServingOSMSidecars"
-
 // Reasons of ServingOSMSidecars.
 const (
 	// ReasonBridgeOpen means that workloads use sidecars of Open Service Mesh. The message has their number, some of them, and when the bridge ends.

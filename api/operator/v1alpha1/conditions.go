@@ -62,6 +62,10 @@ const (
 	// ConditionDataPlaneUpToDate is True when every sidecar has the revision that its namespace should have. Otherwise it is False, and
 	// the message has the number of outdated sidecars.
 	ConditionDataPlaneUpToDate = "DataPlaneUpToDate"
+
+	// ConditionServingOSMSidecars is True while the bridge of spec.adoption is open, and False after it has ended. It does not exist without
+	// spec.adoption.bridge, and does not affect Ready.
+	ConditionServingOSMSidecars = "ServingOSMSidecars"
 )
 
 // Reasons while the operator works (Ready Unknown, Reconciling True).
