@@ -100,6 +100,10 @@ type MeshSpec struct {
 	// +optional
 	Removal *RemovalSpec `json:"removal,omitempty"`
 
+	// adoption takes a mesh over from an Open Service Mesh that runs. It is absent for other meshes, and is removed after the takeover.
+	// +optional
+	Adoption *AdoptionSpec `json:"adoption,omitempty"`
+
 	// paused stops the operator from changing this mesh. Its status is still updated. Default: false.
 	// +optional
 	Paused *bool `json:"paused,omitempty"`
@@ -341,6 +345,10 @@ type MeshStatus struct {
 	// removal is the progress of the removal. It is absent unless the Mesh is being deleted.
 	// +optional
 	Removal *RemovalStatus `json:"removal,omitempty"`
+
+	// adoption is the progress of a takeover from an Open Service Mesh. It is absent without one.
+	// +optional
+	Adoption *AdoptionStatus `json:"adoption,omitempty"`
 
 	// history lists completed upgrades, the latest first, at most 10.
 	// +optional
