@@ -216,4 +216,3 @@ func (r *Reconciler) applySlice(ctx context.Context, desired *discoveryv1.Endpoi
 	}
 	return nil
 }
-

@@ -92,7 +92,7 @@ func (h Handover) Steps(live []*unstructured.Unstructured) ([]Step, error) {
 	if own == nil {
 		return steps, nil
 	}
-	step, err := h.stepOfOwn(own, len(others) > 0)
+	step, err := h.stepOfOwn(own, others)
 	return append(steps, step), err
 }
 
@@ -116,7 +116,7 @@ func (h Handover) isOurs(object *unstructured.Unstructured) bool {
 }
 
 // stepOfOwn decides about the configuration with the name of the mesh's own. The rollout overwrites it once it has a record, and repairs it.
-func (h Handover) stepOfOwn(live *unstructured.Unstructured, hasOthers bool) (Step, error) {
+func (h Handover) stepOfOwn(live *unstructured.Unstructured, others []*unstructured.Unstructured) (Step, error) {
 	recorded := live.GetAnnotations()[ReplacedAnnotation] != ""
 	labelled := live.GetLabels()[names.MeshLabel] == h.Mesh
 	switch {
@@ -141,8 +141,11 @@ func (h Handover) stepOfOwn(live *unstructured.Unstructured, hasOthers bool) (St
 		after := live.DeepCopy()
 		release(after)
 		return h.change(live, after)
-	case labelled && (hasOthers || h.Optional):
+	case labelled && (h.Optional || slices.ContainsFunc(others, func(o *unstructured.Unstructured) bool { return len(webhooksOf(o)) > 0 })):
 		return Step{Action: Remove, Before: live}, nil
+	case labelled && len(others) > 0:
+		// Another configuration answers after its step.
+		return Step{Keep, live, nil}, nil
 	case labelled:
 		return Step{Action: Lost, Before: live}, nil
 	}
@@ -151,7 +154,7 @@ func (h Handover) stepOfOwn(live *unstructured.Unstructured, hasOthers bool) (St
 
 // stepOfOther decides about a configuration with another name than the mesh's own.
 func (h Handover) stepOfOther(live *unstructured.Unstructured, registered bool) (Step, error) {
-	if !h.Forward && !registered {
+	if !h.Forward && (!registered || h.Own == nil) {
 		if live.GetAnnotations()[ReplacedAnnotation] == "" {
 			return Step{Keep, live, nil}, nil
 		}
