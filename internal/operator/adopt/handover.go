@@ -1,13 +1,14 @@
 package adopt
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -208,7 +209,8 @@ func (h Handover) recorded(live *unstructured.Unstructured) (*unstructured.Unstr
 	}
 	var r record
 	if exists {
-		if err := json.Unmarshal([]byte(text), &r); err != nil {
+		var err error
+		if r, err = parseRecord(text); err != nil {
 			return nil, fmt.Errorf("the annotation %s of %s is damaged: %w", ReplacedAnnotation, live.GetName(), err)
 		}
 	} else {
@@ -229,10 +231,25 @@ func (h Handover) recorded(live *unstructured.Unstructured) (*unstructured.Unstr
 	return after, nil
 }
 
+// parseRecord reads the content of ReplacedAnnotation. Its numbers are those of unstructured objects.
+func parseRecord(text string) (record, error) {
+	content := map[string]any{}
+	if err := json.Unmarshal([]byte(text), &content); err != nil {
+		return record{}, err
+	}
+	var r record
+	var err [4]error
+	r.Labels, _, err[0] = unstructured.NestedStringMap(content, "labels")
+	r.Annotations, _, err[1] = unstructured.NestedStringMap(content, "annotations")
+	r.Owners, _, err[2] = unstructured.NestedSlice(content, "ownerReferences")
+	r.Webhooks, _, err[3] = unstructured.NestedSlice(content, "webhooks")
+	return r, errors.Join(err[:]...)
+}
+
 // restored returns an object with the content of its record.
 func (h Handover) restored(live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	var r record
-	if err := json.Unmarshal([]byte(live.GetAnnotations()[ReplacedAnnotation]), &r); err != nil {
+	r, err := parseRecord(live.GetAnnotations()[ReplacedAnnotation])
+	if err != nil {
 		return nil, err
 	}
 	if len(r.Webhooks) == 0 {

@@ -186,7 +186,6 @@ func TestHandoverInterrupted(t *testing.T) {
 			}
 		}
 		c.settle(t, false)
-		// The label by which OSM restores its objects may be lost if a program of OSM has rewritten an object after its record.
 		if diff := cmp.Diff(map[string]*unstructured.Unstructured(before), map[string]*unstructured.Unstructured(c)); diff != "" {
 			t.Fatalf("not restored (-before +after):\n%s", diff)
 		}
