@@ -33,8 +33,9 @@ const (
 	own  = "osm-mesh"
 )
 
-// startOSM creates an Open Service Mesh that runs, with its policies and webhooks. It returns its Deployments and Services, and its webhooks.
-func (c *cluster) startOSM(args ...string) (running []client.Object, webhooks []*unstructured.Unstructured) {
+// startOSM creates an Open Service Mesh that runs, with its policies, its webhooks and a workload with its sidecar. It returns its Deployments and
+// Services, and its webhooks. No pod can be created in its namespaces afterwards, because no server answers.
+func (c *cluster) startOSM(args ...string) (running []client.Object, webhooks []*unstructured.Unstructured, web *appsv1.Deployment) {
 	c.t.Helper()
 	c.apply(legacyosm.Definitions())
 	c.apply(legacyosm.Made("osm", from))
@@ -51,8 +52,10 @@ func (c *cluster) startOSM(args ...string) (running []client.Object, webhooks []
 		d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1}
 		must(c.t, c.client.Status().Update(c.t.Context(), d))
 	}
+	web = c.workload("osm-bookbuyer", "bookbuyer")
+	c.nextPod(web)
 	webhooks = c.apply(strings.ReplaceAll(legacyosm.Webhooks("osm", from), "kube-system", from))
-	return append(deployments, services...), webhooks
+	return append(deployments, services...), webhooks, web
 }
 
 // adoptingMesh is a Mesh that takes over.
@@ -150,22 +153,32 @@ func (c *cluster) restartedFor(d *appsv1.Deployment, target string) {
 	})
 }
 
-// replacePod gives the Deployment of a workload a pod with the sidecar of this mesh, or of OSM with an empty revision.
-func (c *cluster) replacePod(d *appsv1.Deployment, revision string) {
+// nextPod creates the pod with a sidecar of this mesh that replaces the pod of a workload. It is failed until then, and does not count.
+func (c *cluster) nextPod(d *appsv1.Deployment) {
 	c.t.Helper()
 	pod := &corev1.Pod{}
 	must(c.t, c.client.Get(c.t.Context(), client.ObjectKey{Namespace: d.Namespace, Name: d.Name + "-5c-a"}, pod))
-	must(c.t, c.client.Delete(c.t.Context(), pod, client.GracePeriodSeconds(0)))
-	pod.ResourceVersion, pod.UID, pod.Labels[names.RevisionLabel] = "", "", revision
-	pod.Spec.NodeName = ""
+	pod.Name, pod.ResourceVersion, pod.UID, pod.Labels[names.RevisionLabel] = d.Name+"-5c-b", "", "", "osm-v9-9-9"
 	pod.Spec.Containers = slices.DeleteFunc(pod.Spec.Containers, func(c corev1.Container) bool { return c.Name == names.SidecarContainer })
 	pod.Spec.InitContainers = []corev1.Container{{Name: names.SidecarContainer, Image: "example/envoy:1", RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}}
-	status := pod.Status
 	must(c.t, c.client.Create(c.t.Context(), pod))
-	pod.Status = status
+	pod.Status = corev1.PodStatus{Phase: corev1.PodFailed}
 	must(c.t, c.client.Status().Update(c.t.Context(), pod))
-	live := &appsv1.Deployment{}
+}
+
+// replacePod replaces the pod of a workload by the one of nextPod.
+func (c *cluster) replacePod(d *appsv1.Deployment) {
+	c.t.Helper()
+	earlier, next := &corev1.Pod{}, &corev1.Pod{}
+	must(c.t, c.client.Get(c.t.Context(), client.ObjectKey{Namespace: d.Namespace, Name: d.Name + "-5c-a"}, earlier))
+	must(c.t, c.client.Get(c.t.Context(), client.ObjectKey{Namespace: d.Namespace, Name: d.Name + "-5c-b"}, next))
+	next.Status = corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{
+		{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()},
+	}}
+	must(c.t, c.client.Status().Update(c.t.Context(), next))
+	must(c.t, c.client.Delete(c.t.Context(), earlier, client.GracePeriodSeconds(0)))
 	c.eventually(func() error {
+		live := &appsv1.Deployment{}
 		must(c.t, c.client.Get(c.t.Context(), client.ObjectKeyFromObject(d), live))
 		live.Status = appsv1.DeploymentStatus{ObservedGeneration: live.Generation, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1}
 		return c.client.Status().Update(c.t.Context(), live)
@@ -175,8 +188,7 @@ func (c *cluster) replacePod(d *appsv1.Deployment, revision string) {
 // TestTakesOverARunningOSM walks through all steps beside a running OSM with its reconciler, back, and forward to the end.
 func TestTakesOverARunningOSM(t *testing.T) {
 	c := newCluster(t)
-	running, webhooks := c.startOSM()
-	web := c.workload("osm-bookbuyer", "bookbuyer")
+	running, webhooks, web := c.startOSM()
 	c.installKinds()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -202,7 +214,7 @@ func TestTakesOverARunningOSM(t *testing.T) {
 
 	c.setStep(v1alpha1.AdoptionRestarting)
 	c.restartedFor(web, "osm-v9-9-9")
-	c.replacePod(web, "osm-v9-9-9")
+	c.replacePod(web)
 	c.eventually(func() error {
 		if message := c.condition("osm", v1alpha1.ConditionAdopting, v1alpha1.ReasonAdoptionRestarting); !strings.Contains(message, "no sidecar of the Open Service Mesh is left") {
 			return errors.New(message)
@@ -323,8 +335,7 @@ func (c *cluster) checkCompleted() {
 // TestDeletionDuringATakeoverGoesBack deletes the Mesh while it injects and serves OSM's sidecars.
 func TestDeletionDuringATakeoverGoesBack(t *testing.T) {
 	c := newCluster(t)
-	_, webhooks := c.startOSM()
-	c.workload("osm-bookbuyer", "bookbuyer")
+	_, webhooks, _ := c.startOSM()
 	c.installKinds()
 	before := c.webhookContent(webhooks)
 	defer c.operator()()
@@ -384,7 +395,7 @@ func (c *cluster) controllerPod() {
 // TestTakeoverThatCannotBegin has a Mesh with another trust domain than OSM, which is corrected, and then an OSM without a controller.
 func TestTakeoverThatCannotBegin(t *testing.T) {
 	c := newCluster(t)
-	_, webhooks := c.startOSM("--trust-domain=mesh.example")
+	_, webhooks, _ := c.startOSM("--trust-domain=mesh.example")
 	c.installKinds()
 	before := c.webhookContent(webhooks)
 	defer c.operator()()
