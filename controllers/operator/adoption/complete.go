@@ -52,7 +52,10 @@ func (r *Reconciler) complete(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	if err := r.serve(ctx, s); err != nil || s.waiting != "" || s.blocked != "" {
+	if s.isHeld() {
+		return nil
+	}
+	if err := r.serve(ctx, s); err != nil {
 		return err
 	}
 	if s.step != v1alpha1.AdoptionComplete {

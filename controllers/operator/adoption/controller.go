@@ -61,6 +61,8 @@ type scope struct {
 	step v1alpha1.AdoptionStep
 	// waiting is what the declared step waits for, and blocked what somebody must change.
 	waiting, blocked string
+	// serving is what the Service of the Open Service Mesh waits for.
+	serving string
 	// serves is true while the Service of the Open Service Mesh leads to this mesh.
 	serves bool
 	// finished is true when nothing of the takeover is left.
@@ -169,14 +171,22 @@ func (r *Reconciler) proceed(ctx context.Context, s *scope) error {
 	if s.blocked = s.osm.Mismatch(s.desired); s.blocked != "" {
 		return nil
 	}
-	for _, step := range []func(context.Context, *scope) error{r.prepare, r.handOver, r.serve} {
-		if err := step(ctx, s); err != nil || s.waiting != "" || s.blocked != "" {
-			return err
-		}
+	if err := r.prepare(ctx, s); err != nil || s.isHeld() {
+		return err
 	}
-	r.advance(s)
-	return nil
+	if s.step == "" {
+		s.step = v1alpha1.AdoptionBeside // the installation waits for it
+	}
+	// Who injects and who serves the sidecars of the Open Service Mesh are independent of each other.
+	err := r.handOver(ctx, s)
+	if err == nil && !s.isHeld() {
+		r.advance(s)
+	}
+	return errors.Join(err, r.serve(ctx, s))
 }
+
+// isHeld reports whether the takeover waits for something.
+func (s *scope) isHeld() bool { return s.waiting != "" || s.blocked != "" }
 
 // advance puts the declared step into effect, after what it needs has been done. The last one needs that the Open Service Mesh is removed.
 func (r *Reconciler) advance(s *scope) {

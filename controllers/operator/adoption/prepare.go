@@ -33,7 +33,7 @@ func (r *Reconciler) prepare(ctx context.Context, s *scope) error {
 		return nil
 	}
 	for _, step := range []func(context.Context, *scope) error{r.protectDefinitions, r.copyAuthority, r.copySettings} {
-		if err := step(ctx, s); err != nil || s.waiting != "" || s.blocked != "" {
+		if err := step(ctx, s); err != nil || s.isHeld() {
 			return err
 		}
 	}

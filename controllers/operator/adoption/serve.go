@@ -47,7 +47,7 @@ func (r *Reconciler) serve(ctx context.Context, s *scope) error {
 		return err
 	}
 	if len(addresses) == 0 {
-		s.waiting = "waiting until a controller of this mesh is ready before the Service of the Open Service Mesh leads to it"
+		s.serving = "waiting until a controller of this mesh is ready before the Service of the Open Service Mesh leads to it"
 		return nil
 	}
 	port := adsPort
@@ -124,7 +124,7 @@ func (r *Reconciler) giveBackService(ctx context.Context, s *scope, service *cor
 			return fmt.Errorf("the Service %s/%s cannot be led back to the Open Service Mesh: %w", service.Namespace, service.Name, err)
 		}
 		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "GiveBackService", "the Service %s/%s leads to the Open Service Mesh again", service.Namespace, service.Name)
-		s.waiting = "waiting until the Service of the Open Service Mesh has its own endpoints"
+		s.serving = "waiting until the Service of the Open Service Mesh has its own endpoints"
 		return nil
 	}
 	if !s.serves {

@@ -51,6 +51,9 @@ func (s *scope) explain(failed error) (reason, message string) {
 	if s.waiting != "" {
 		sentences = append(sentences, s.waiting)
 	}
+	if s.serving != "" {
+		sentences = append(sentences, s.serving)
+	}
 	if observe.ModeOf(s.mesh) == observe.Maintain {
 		sentences = append(sentences, "the takeover does not go on, because the Mesh is paused or only planned")
 	}
