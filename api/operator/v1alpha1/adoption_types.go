@@ -17,10 +17,10 @@ type AdoptionSpec struct {
 	// +optional
 	Step *AdoptionStep `json:"step,omitempty"`
 
-	// serveSidecars leads the Service osm-controller in the namespace of the Open Service Mesh to the controllers of this mesh, so that they serve the
-	// sidecars of the Open Service Mesh. It can be set and taken back in each step. Default: false.
+	// service is Keep or Redirect. Redirect leads the Service osm-controller in the namespace of the Open Service Mesh to the controllers of this mesh, so
+	// that they serve the sidecars of the Open Service Mesh. It can be set and taken back in each step. Default: Keep.
 	// +optional
-	ServeSidecars *bool `json:"serveSidecars,omitempty"`
+	Service *AdoptionService `json:"service,omitempty"`
 }
 
 // AdoptionStep is a step of a takeover.
@@ -37,6 +37,18 @@ const (
 	AdoptionRestarting AdoptionStep = "Restarting"
 	// AdoptionComplete ends the takeover.
 	AdoptionComplete AdoptionStep = "Complete"
+)
+
+// AdoptionService is what a takeover does with the Service of xDS.
+// +kubebuilder:validation:Enum=Keep;Redirect
+type AdoptionService string
+
+// What a takeover does with the Service of xDS.
+const (
+	// AdoptionServiceKeep leaves the Service alone.
+	AdoptionServiceKeep AdoptionService = "Keep"
+	// AdoptionServiceRedirect leads the Service to this mesh.
+	AdoptionServiceRedirect AdoptionService = "Redirect"
 )
 
 // AdoptionStatus is the progress of a takeover.
@@ -58,7 +70,7 @@ type AdoptionStatus struct {
 	// sidecars is the number of pods with a sidecar of this mesh.
 	Sidecars int32 `json:"sidecars"`
 
-	// servesSidecars is true while the Service osm-controller of the Open Service Mesh leads to this mesh.
+	// service is Redirect while the Service osm-controller of the Open Service Mesh leads to this mesh.
 	// +optional
-	ServesSidecars bool `json:"servesSidecars,omitempty"`
+	Service string `json:"service,omitempty"`
 }

@@ -29,6 +29,18 @@ type MeshRevision struct {
 	Status MeshRevisionStatus `json:"status,omitzero"`
 }
 
+// PolicyStatus decides whether a control plane writes the status of policies.
+// +kubebuilder:validation:Enum=Write;Omit
+type PolicyStatus string
+
+// The modes of the status of policies.
+const (
+	// PolicyStatusWrite writes the status.
+	PolicyStatusWrite PolicyStatus = "Write"
+	// PolicyStatusOmit leaves the status to another control plane.
+	PolicyStatusOmit PolicyStatus = "Omit"
+)
+
 // MeshRevisionSpec is the complete configuration of one version of the control plane, without defaults to apply.
 type MeshRevisionSpec struct {
 	// mesh is the name of the Mesh that this revision belongs to. It cannot change.
@@ -76,9 +88,9 @@ type MeshRevisionSpec struct {
 	// +optional
 	Slots *RevisionSlots `json:"slots,omitempty"`
 
-	// writesStatus is whether the controller writes the status of policies. It does not while an Open Service Mesh does that. Default: true.
+	// policyStatus is Write or Omit. With Omit the controller writes no status of policies, because an Open Service Mesh does. Default: Write.
 	// +optional
-	WritesStatus *bool `json:"writesStatus,omitempty"`
+	PolicyStatus *PolicyStatus `json:"policyStatus,omitempty"`
 
 	// role is Active, Canary, Promoting or Standby.
 	// +optional

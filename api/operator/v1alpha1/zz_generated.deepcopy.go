@@ -24,9 +24,9 @@ func (in *AdoptionSpec) DeepCopyInto(out *AdoptionSpec) {
 		*out = new(AdoptionStep)
 		**out = **in
 	}
-	if in.ServeSidecars != nil {
-		in, out := &in.ServeSidecars, &out.ServeSidecars
-		*out = new(bool)
+	if in.Service != nil {
+		in, out := &in.Service, &out.Service
+		*out = new(AdoptionService)
 		**out = **in
 	}
 }
@@ -1063,9 +1063,9 @@ func (in *MeshRevisionSpec) DeepCopyInto(out *MeshRevisionSpec) {
 		*out = new(RevisionSlots)
 		**out = **in
 	}
-	if in.WritesStatus != nil {
-		in, out := &in.WritesStatus, &out.WritesStatus
-		*out = new(bool)
+	if in.PolicyStatus != nil {
+		in, out := &in.PolicyStatus, &out.PolicyStatus
+		*out = new(PolicyStatus)
 		**out = **in
 	}
 }

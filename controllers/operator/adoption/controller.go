@@ -141,7 +141,7 @@ func (r *Reconciler) observe(ctx context.Context, s *scope) error {
 	if s.osm, err = adopt.ReadRunning(ctx, r.Live, s.takeover.From); err != nil {
 		return err
 	}
-	s.serves = s.mesh.Status.Adoption != nil && s.mesh.Status.Adoption.ServesSidecars
+	s.serves = adopt.IsRedirected(s.mesh)
 	workloads, err := r.DataPlane.Workloads(ctx, s.mesh.Name)
 	if err != nil {
 		return err

@@ -16,7 +16,10 @@ import (
 func (r *Reconciler) writeStatus(ctx context.Context, s *scope, failed error) error {
 	updated := s.mesh.Status.DeepCopy()
 	updated.Adoption = &v1alpha1.AdoptionStatus{
-		From: s.takeover.From, Step: string(s.step), Version: s.osm.Version, EarlierSidecars: int32(s.earlier), Sidecars: int32(s.own), ServesSidecars: s.serves,
+		From: s.takeover.From, Step: string(s.step), Version: s.osm.Version, EarlierSidecars: int32(s.earlier), Sidecars: int32(s.own),
+	}
+	if s.serves {
+		updated.Adoption.Service = string(v1alpha1.AdoptionServiceRedirect)
 	}
 	reason, message := s.explain(failed)
 	conditions.NewEditor(&updated.Conditions, s.mesh.Generation, r.Now()).SetOrRemove(true, v1alpha1.ConditionAdopting, reason, message)

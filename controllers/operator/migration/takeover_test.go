@@ -340,7 +340,7 @@ func TestDeletionDuringATakeoverGoesBack(t *testing.T) {
 	before := c.webhookContent(webhooks)
 	defer c.operator()()
 	mesh := adoptingMesh()
-	mesh.Spec.Adoption.Step, mesh.Spec.Adoption.ServeSidecars = ptr.To(v1alpha1.AdoptionInjecting), ptr.To(true)
+	mesh.Spec.Adoption.Step, mesh.Spec.Adoption.Service = ptr.To(v1alpha1.AdoptionInjecting), ptr.To(v1alpha1.AdoptionServiceRedirect)
 	must(t, c.client.Create(t.Context(), mesh))
 	c.awaitCalls(own, "")
 	c.controllerPod()

@@ -84,7 +84,7 @@ func (r *Reconciler) applyRevision(ctx context.Context, s *scope, role v1alpha1.
 	desired := desired.Revision(s.mesh, s.desired, r.imagesFor(s))
 	desired.Spec.Role = role
 	if !adopt.WritesStatus(s.mesh) {
-		desired.Spec.WritesStatus = ptr.To(false)
+		desired.Spec.PolicyStatus = ptr.To(v1alpha1.PolicyStatusOmit)
 	}
 	if s.current != nil {
 		// Its sidecars know the control plane by this trust domain.

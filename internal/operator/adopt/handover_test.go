@@ -130,14 +130,14 @@ func TestHandoverGoesForwardAndBack(t *testing.T) {
 	for name, c := range shapes() {
 		t.Run(name, func(t *testing.T) {
 			before := maps.Clone(c)
-			c.settle(t, true)
+			c.complete(t, true)
 			if !callsNamespace(c[ownName], "osm-mesh") || c[ownName].GetLabels()[reconcileLabel] != "" {
 				t.Errorf("the own configuration is %v", c[ownName].Object)
 			}
 			if other := c[addOn]; other != nil && len(webhooksOf(other)) > 0 {
 				t.Errorf("the other configuration still calls somebody: %v", other.Object)
 			}
-			c.settle(t, false)
+			c.complete(t, false)
 			if diff := cmp.Diff(before, c); diff != "" {
 				t.Errorf("not restored (-before +after):\n%s", diff)
 			}
@@ -145,8 +145,8 @@ func TestHandoverGoesForwardAndBack(t *testing.T) {
 	}
 }
 
-// settle reconciles until nothing changes.
-func (c cluster) settle(t interface{ Fatal(...any) }, forward bool) {
+// complete reconciles until nothing changes.
+func (c cluster) complete(t interface{ Fatal(...any) }, forward bool) {
 	for range 10 {
 		changed := c.handOver(t, forward)
 		if !c.isInjected() {
@@ -185,7 +185,7 @@ func TestHandoverInterrupted(t *testing.T) {
 				t.Fatalf("nobody injects new pods: %v", c)
 			}
 		}
-		c.settle(t, false)
+		c.complete(t, false)
 		if diff := cmp.Diff(map[string]*unstructured.Unstructured(before), map[string]*unstructured.Unstructured(c)); diff != "" {
 			t.Fatalf("not restored (-before +after):\n%s", diff)
 		}

@@ -74,15 +74,15 @@ func TestStepsOfATakeover(t *testing.T) {
 		declared, inEffect v1alpha1.AdoptionStep
 		want               permissions
 	}{
-		"before the first":    {"", "", permissions{hold: true}},
-		"beside":              {v1alpha1.AdoptionBeside, v1alpha1.AdoptionBeside, permissions{back: true}},
-		"injecting is wanted": {v1alpha1.AdoptionInjecting, v1alpha1.AdoptionBeside, permissions{hold: true}},
-		"injecting":           {v1alpha1.AdoptionInjecting, v1alpha1.AdoptionInjecting, permissions{register: true, hold: true}},
-		"restarting":          {v1alpha1.AdoptionRestarting, v1alpha1.AdoptionRestarting, permissions{register: true}},
-		"stopped":             {v1alpha1.AdoptionInjecting, v1alpha1.AdoptionRestarting, permissions{register: true, hold: true}},
-		"going back":          {v1alpha1.AdoptionBeside, v1alpha1.AdoptionRestarting, permissions{hold: true}},
-		"OSM still runs":      {v1alpha1.AdoptionComplete, v1alpha1.AdoptionRestarting, permissions{register: true}},
-		"complete":            {v1alpha1.AdoptionComplete, v1alpha1.AdoptionComplete, permissions{register: true, status: true}},
+		"before the first":      {"", "", permissions{hold: true}},
+		"beside":                {v1alpha1.AdoptionBeside, v1alpha1.AdoptionBeside, permissions{back: true}},
+		"injecting is declared": {v1alpha1.AdoptionInjecting, v1alpha1.AdoptionBeside, permissions{hold: true}},
+		"injecting":             {v1alpha1.AdoptionInjecting, v1alpha1.AdoptionInjecting, permissions{register: true, hold: true}},
+		"restarting":            {v1alpha1.AdoptionRestarting, v1alpha1.AdoptionRestarting, permissions{register: true}},
+		"stopped":               {v1alpha1.AdoptionInjecting, v1alpha1.AdoptionRestarting, permissions{register: true, hold: true}},
+		"going back":            {v1alpha1.AdoptionBeside, v1alpha1.AdoptionRestarting, permissions{hold: true}},
+		"OSM still runs":        {v1alpha1.AdoptionComplete, v1alpha1.AdoptionRestarting, permissions{register: true}},
+		"complete":              {v1alpha1.AdoptionComplete, v1alpha1.AdoptionComplete, permissions{register: true, status: true}},
 	} {
 		mesh := &v1alpha1.Mesh{Spec: v1alpha1.MeshSpec{Adoption: &v1alpha1.AdoptionSpec{From: ptr.To("osm-system")}}}
 		if c.declared != "" {

@@ -25,18 +25,23 @@ type Takeover struct {
 // TakeoverOf returns the takeover of a Mesh; nil for a Mesh that takes nothing over.
 func TakeoverOf(mesh *v1alpha1.Mesh) *Takeover {
 	spec, status := ptr.Deref(mesh.Spec.Adoption, v1alpha1.AdoptionSpec{}), ptr.Deref(mesh.Status.Adoption, v1alpha1.AdoptionStatus{})
-	t := &Takeover{From: ptr.Deref(spec.From, ""), InEffect: v1alpha1.AdoptionStep(status.Step), ServeSidecars: ptr.Deref(spec.ServeSidecars, false)}
+	t := &Takeover{From: ptr.Deref(spec.From, ""), InEffect: v1alpha1.AdoptionStep(status.Step), ServeSidecars: ptr.Deref(spec.Service, "") == v1alpha1.AdoptionServiceRedirect}
 	t.Declared = ptr.Deref(spec.Step, v1alpha1.AdoptionBeside)
 	if t.From == "" {
 		if status.From == "" {
 			return nil
 		}
-		t.From, t.IsWithdrawn, t.Declared, t.ServeSidecars = status.From, true, t.InEffect, status.ServesSidecars
+		t.From, t.IsWithdrawn, t.Declared, t.ServeSidecars = status.From, true, t.InEffect, IsRedirected(mesh)
 	}
 	if mesh.DeletionTimestamp != nil {
 		t.IsRemoval, t.ServeSidecars = true, false
 	}
 	return t
+}
+
+// IsRedirected reports whether the Service of the Open Service Mesh leads to a mesh.
+func IsRedirected(mesh *v1alpha1.Mesh) bool {
+	return mesh.Status.Adoption != nil && mesh.Status.Adoption.Service == string(v1alpha1.AdoptionServiceRedirect)
 }
 
 // steps are the steps of a takeover in their order.
