@@ -59,6 +59,10 @@ const (
 	// step failed. Ready repeats it.
 	ConditionRemoved = "Removed"
 
+	// ConditionAdopting is True while the Mesh takes over from an Open Service Mesh. The reason is the step that is in effect, or what keeps the next
+	// one from it, and the message has what comes next and which command it needs. It does not exist otherwise, and does not affect Ready.
+	ConditionAdopting = "Adopting"
+
 	// ConditionDataPlaneUpToDate is True when every sidecar has the revision that its namespace should have. Otherwise it is False, and
 	// the message has the number of outdated sidecars.
 	ConditionDataPlaneUpToDate = "DataPlaneUpToDate"
@@ -154,6 +158,24 @@ const (
 	ReasonWaitingForRenewal = "WaitingForRenewal"
 	// ReasonWithdrawing means that the old certificate authority is not trusted any more.
 	ReasonWithdrawing = "Withdrawing"
+)
+
+// Reasons of Adopting. While a step is in effect, the reason is Beside, Injecting, Restarting or Complete.
+const (
+	// ReasonAdoptionPreparing means that the certificate authority and the settings of the Open Service Mesh are being copied.
+	ReasonAdoptionPreparing = "AdoptionPreparing"
+	// ReasonAdoptionChanging means that the step of spec.adoption is not in effect yet. The message has what it waits for.
+	ReasonAdoptionChanging = "AdoptionChanging"
+	// ReasonAdoptionBlocked means that somebody must change something before the takeover can begin or go on. The message has what.
+	ReasonAdoptionBlocked = "AdoptionBlocked"
+	// ReasonAdoptionBeside means that the control plane runs next to the Open Service Mesh and serves nobody.
+	ReasonAdoptionBeside = "Beside"
+	// ReasonAdoptionInjecting means that this mesh injects new pods.
+	ReasonAdoptionInjecting = "Injecting"
+	// ReasonAdoptionRestarting means that workloads with sidecars of the Open Service Mesh are restarted.
+	ReasonAdoptionRestarting = "Restarting"
+	// ReasonAdoptionComplete means that the Open Service Mesh is removed, and spec.adoption can be removed.
+	ReasonAdoptionComplete = "Complete"
 )
 
 // Reasons of failure. With the first group Stalled is True as well; the second group is retried.

@@ -91,10 +91,6 @@ type MeshSpec struct {
 	// +optional
 	Upgrade *UpgradeSpec `json:"upgrade,omitempty"`
 
-	// adoption moves workloads of an Open Service Mesh to this mesh.
-	// +optional
-	Adoption *AdoptionSpec `json:"adoption,omitempty"`
-
 	// mode is Apply or Plan. Apply reconciles the mesh to its spec. Plan changes nothing and writes into status.plan what Apply
 	// would do. Default: Apply.
 	// +optional
@@ -103,6 +99,10 @@ type MeshSpec struct {
 	// removal configures what happens to workloads when the Mesh is deleted.
 	// +optional
 	Removal *RemovalSpec `json:"removal,omitempty"`
+
+	// adoption moves the workloads of an Open Service Mesh to this mesh. It is absent for other meshes, and is removed when nothing uses it any more.
+	// +optional
+	Adoption *AdoptionSpec `json:"adoption,omitempty"`
 
 	// paused stops the operator from changing this mesh. Its status is still updated. Default: false.
 	// +optional
@@ -349,6 +349,10 @@ type MeshStatus struct {
 	// removal is the progress of the removal. It is absent unless the Mesh is being deleted.
 	// +optional
 	Removal *RemovalStatus `json:"removal,omitempty"`
+
+	// adoption is the progress of a takeover from an Open Service Mesh. It is absent without one.
+	// +optional
+	Adoption *AdoptionStatus `json:"adoption,omitempty"`
 
 	// history lists completed upgrades, the latest first, at most 10.
 	// +optional

@@ -29,6 +29,18 @@ type MeshRevision struct {
 	Status MeshRevisionStatus `json:"status,omitzero"`
 }
 
+// PolicyStatus decides whether a control plane writes the status of policies.
+// +kubebuilder:validation:Enum=Write;Omit
+type PolicyStatus string
+
+// The modes of the status of policies.
+const (
+	// PolicyStatusWrite writes the status.
+	PolicyStatusWrite PolicyStatus = "Write"
+	// PolicyStatusOmit leaves the status to another control plane.
+	PolicyStatusOmit PolicyStatus = "Omit"
+)
+
 // MeshRevisionSpec is the complete configuration of one version of the control plane, without defaults to apply.
 type MeshRevisionSpec struct {
 	// mesh is the name of the Mesh that this revision belongs to. It cannot change.
@@ -79,6 +91,10 @@ type MeshRevisionSpec struct {
 	// bridgeUntil is when the controller stops to serve sidecars of Open Service Mesh. Without it they are not served.
 	// +optional
 	BridgeUntil *metav1.Time `json:"bridgeUntil,omitempty"`
+
+	// policyStatus is Write or Omit. With Omit the controller writes no status of policies, because an Open Service Mesh does. Default: Write.
+	// +optional
+	PolicyStatus *PolicyStatus `json:"policyStatus,omitempty"`
 
 	// role is Active, Canary, Promoting or Standby.
 	// +optional

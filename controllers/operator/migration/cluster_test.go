@@ -27,7 +27,7 @@ import (
 )
 
 // timeout limits the wait for a change that should take milliseconds.
-const timeout = 30 * time.Second
+const timeout = time.Minute
 
 // cluster is the API server of a test. It runs no controller except for the operator.
 type cluster struct {

@@ -12,9 +12,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
@@ -83,6 +85,9 @@ func (r *Reconciler) applyRevision(ctx context.Context, s *scope, role v1alpha1.
 	desired.Spec.Role = role
 	s.bridge = bridgeOf(s.mesh, s.current, r.Now())
 	desired.Spec.BridgeUntil = bridgeUntil(s.bridge)
+	if !adopt.WritesStatus(s.mesh) {
+		desired.Spec.PolicyStatus = ptr.To(v1alpha1.PolicyStatusOmit)
+	}
 	if s.current != nil {
 		// Its sidecars know the control plane by this trust domain.
 		desired.Spec.TrustDomain = s.current.Spec.TrustDomain

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
@@ -35,6 +36,8 @@ type DataPlane interface {
 	SidecarPods(ctx context.Context, mesh string) ([]rollout.Ref, error)
 	// LiveSidecarPods are the same, from the API server.
 	LiveSidecarPods(ctx context.Context, mesh string) ([]rollout.Ref, error)
+	// LiveOwnSidecarPods are those without sidecars of an Open Service Mesh.
+	LiveOwnSidecarPods(ctx context.Context, mesh string) ([]rollout.Ref, error)
 }
 
 // Images ends what pulls images.
@@ -78,6 +81,8 @@ type scope struct {
 	removal *v1alpha1.RemovalStatus
 	// workloads are those with sidecars, and those that were restarted without.
 	workloads []rollout.Workload
+	// osm is the running Open Service Mesh that the mesh goes back to; nil for none.
+	osm *adopt.Running
 	// held describes the objects that keep the present deletion from being complete.
 	held []string
 }
@@ -134,6 +139,9 @@ var nothingLeft = conditions.Assessment{State: conditions.Ready}
 
 // removeNext takes the first step that is not done yet, and returns what it waits for.
 func (r *Reconciler) removeNext(ctx context.Context, s *scope) (conditions.Assessment, error) {
+	if assessment, goingBack, err := r.goBack(ctx, s); err != nil || goingBack {
+		return assessment, err
+	}
 	remaining, err := r.remainingSidecars(ctx, s)
 	if err != nil {
 		return conditions.Assessment{}, err
@@ -142,7 +150,7 @@ func (r *Reconciler) removeNext(ctx context.Context, s *scope) (conditions.Asses
 		return conditions.Assessment{}, err
 	}
 	switch {
-	case len(remaining) > 0 && restartsSidecars(s.mesh):
+	case len(remaining) > 0 && restartsSidecars(s.mesh) && s.osm == nil:
 		return r.removeSidecars(ctx, s, remaining)
 	case len(remaining) > 0:
 		return r.setPhase(s, v1alpha1.RemovalWaiting, v1alpha1.ReasonWaitingForSidecars, len(remaining), remainingMessage(remaining)), nil

@@ -105,6 +105,9 @@ func isImplicit(kind schema.GroupVersionKind, object *metav1.PartialObjectMetada
 // remainingSidecars lists the workloads of the pods that need the control plane. The cache may lack a pod, so the first deletion requires that the
 // API server lists none either.
 func (r *Reconciler) remainingSidecars(ctx context.Context, s *scope) ([]rollout.Ref, error) {
+	if s.osm != nil {
+		return r.DataPlane.LiveOwnSidecarPods(ctx, s.mesh.Name)
+	}
 	remaining, err := r.DataPlane.SidecarPods(ctx, s.mesh.Name)
 	if err != nil || len(remaining) > 0 || s.removal != nil && s.removal.Phase == v1alpha1.RemovalDeleting {
 		return remaining, err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -30,6 +31,13 @@ func (p *Plane) SidecarPods(ctx context.Context, mesh string) ([]rollout.Ref, er
 // LiveSidecarPods is SidecarPods from the API server. It is expensive in a large cluster, and exact.
 func (p *Plane) LiveSidecarPods(ctx context.Context, mesh string) ([]rollout.Ref, error) {
 	pods, err := p.livePods(ctx, hasSidecarOf(mesh))
+	return workloadsOf(pods), err
+}
+
+// LiveOwnSidecarPods is LiveSidecarPods without the pods whose sidecars an Open Service Mesh has made.
+func (p *Plane) LiveOwnSidecarPods(ctx context.Context, mesh string) ([]rollout.Ref, error) {
+	matches := hasSidecarOf(mesh)
+	pods, err := p.livePods(ctx, func(member string, pod *corev1.Pod) bool { return matches(member, pod) && ingest.IsInjected(pod) })
 	return workloadsOf(pods), err
 }
 
