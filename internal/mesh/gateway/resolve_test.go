@@ -237,6 +237,8 @@ func TestRoutes(t *testing.T) {
 	}
 	section := route(shop, "r", nil, rule("/", to(shop)))
 	section.Parents[0].Section = "missing"
+	onOther, onSame := route(shop, "r", nil, rule("/", to(shop))), route(shop, "r", nil, rule("/", to(shop)))
+	onOther.Parents[0].Port, onSame.Parents[0].Port = 81, 80
 	missing := to(shop)
 	missing.Port = 81
 	broken := rule("/", to(shop))
@@ -254,6 +256,9 @@ func TestRoutes(t *testing.T) {
 		"a selected namespace":       {from(http("a", ""), "Selector", catalog.LabelRequirement{Key: "public", Operator: "In", Values: []string{"yes"}}), route(other, "r", nil, rule("/", to(other))), nil, "Accepted ResolvedRefs"},
 		"a namespace not selected":   {from(http("a", ""), "Selector", catalog.LabelRequirement{Key: "public", Operator: "Exists"}), route(shop, "r", nil, rule("/", to(shop))), nil, "NotAllowedByListeners ResolvedRefs"},
 		"another section":            {http("a", ""), section, nil, "NoMatchingParent ResolvedRefs"},
+		"another port":               {http("a", ""), onOther, nil, "NoMatchingParent ResolvedRefs"},
+		"the same port":              {http("a", ""), onSame, nil, "Accepted ResolvedRefs"},
+		"the namespace of the mesh":  {from(http("a", ""), "All"), route(system, "r", nil, rule("/", to(system))), nil, "Accepted BackendNotFound"},
 		"another host":               {http("a", "a.example"), route(shop, "r", []string{"b.example"}, rule("/", to(shop))), nil, "NoMatchingListenerHostname ResolvedRefs"},
 		"a host of a wildcard":       {http("a", "*.example"), route(shop, "r", []string{"b.example"}, rule("/", to(shop))), nil, "Accepted ResolvedRefs"},
 		"a port that is missing":     {http("a", ""), route(shop, "r", nil, rule("/", missing)), nil, "Accepted BackendNotFound"},
