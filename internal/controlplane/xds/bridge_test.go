@@ -53,9 +53,9 @@ func (c *control) connectWith(t *testing.T, chain, key []byte, token string) *pr
 	if err != nil {
 		t.Fatal(err)
 	}
-	with := *c
-	with.tls = c.tls.Clone()
-	with.tls.Certificates = []tls.Certificate{pair}
+	config := c.tls.Clone()
+	config.Certificates = []tls.Certificate{pair}
+	with := &control{address: c.address, tls: config}
 	return with.connect(t, token, fakexds.NewEnvoy())
 }
 

@@ -123,7 +123,7 @@ func startWith(t testing.TB, listener net.Listener, options controlOptions, entr
 	}
 	server, err := NewServer(Config{
 		Bridge: bridge,
-		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Denials: c.denials, Now: now, Compatibility: options.compatibility,
+		Store:  c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Denials: c.denials, Now: now, Compatibility: options.compatibility,
 		ConnectionAge: options.age,
 		TLS:           &tls.Config{Certificates: []tls.Certificate{pair}},
 	})
