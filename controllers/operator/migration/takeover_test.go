@@ -416,3 +416,23 @@ func TestTakeoverThatCannotBegin(t *testing.T) {
 		t.Errorf("spec.adoption.from was changed: %v", err)
 	}
 }
+
+// TestPlanOfATakeover plans a step, and changes nothing.
+func TestPlanOfATakeover(t *testing.T) {
+	c := newCluster(t)
+	_, webhooks, _ := c.startOSM()
+	c.installKinds()
+	before := c.webhookContent(webhooks)
+	defer c.operator()()
+	mesh := adoptingMesh()
+	mesh.Spec.Mode, mesh.Spec.Adoption.Step = ptr.To(v1alpha1.ModePlan), ptr.To(v1alpha1.AdoptionInjecting)
+	must(t, c.client.Create(t.Context(), mesh))
+	c.condition("osm", v1alpha1.ConditionPlanned, v1alpha1.ReasonPlanned)
+	c.contains(fmt.Sprintf("%+v", *c.mesh().Status.Plan), "osm-webhook-osm", "aks-osm-webhook-osm", "osm-validator-mesh-osm", names.CABundleSecret, names.MeshConfig)
+	if diff := cmp.Diff(before, c.webhookContent(webhooks)); diff != "" {
+		t.Errorf("the webhooks of OSM were changed (-before +after):\n%s", diff)
+	}
+	if err := c.client.Get(t.Context(), client.ObjectKey{Name: own}, &corev1.Namespace{}); !apierrors.IsNotFound(err) {
+		t.Errorf("the namespace of the mesh exists: %v", err)
+	}
+}

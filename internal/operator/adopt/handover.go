@@ -105,10 +105,10 @@ func (h Handover) IsRegistered(live []*unstructured.Unstructured) bool {
 // IsFromOSM reports whether an Open Service Mesh has made a webhook configuration for this mesh, or had before it was replaced.
 func (h Handover) IsFromOSM(object *unstructured.Unstructured) bool {
 	labels := object.GetLabels()
-	if object.GetAnnotations()[ReplacedAnnotation] != "" {
-		return labels[names.NameLabel] == names.AppName
+	if labels[names.NameLabel] != names.AppName || labels[names.InstanceLabel] != h.Mesh {
+		return false
 	}
-	return labels[names.NameLabel] == names.AppName && labels[names.InstanceLabel] == h.Mesh && labels[names.MeshLabel] == "" && callsNamespace(object, h.From)
+	return object.GetAnnotations()[ReplacedAnnotation] != "" || labels[names.MeshLabel] == "" && callsNamespace(object, h.From)
 }
 
 // isOurs reports whether a configuration with the name of the mesh's own is registered for the mesh.

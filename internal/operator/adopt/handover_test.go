@@ -195,8 +195,10 @@ func TestHandoverInterrupted(t *testing.T) {
 // TestHandoverLeavesOthersAlone has configurations that are no part of the takeover.
 func TestHandoverLeavesOthersAlone(t *testing.T) {
 	elsewhere := configuration("osm-webhook-other", "other", map[string]string{names.NameLabel: names.AppName, names.InstanceLabel: "other"})
+	recorded := elsewhere.DeepCopy()
+	recorded.SetAnnotations(map[string]string{ReplacedAnnotation: "{}"})
 	for _, forward := range []bool{true, false} {
-		steps, err := handover(forward).Steps([]*unstructured.Unstructured{elsewhere})
+		steps, err := handover(forward).Steps([]*unstructured.Unstructured{elsewhere, recorded})
 		if err != nil || len(steps) > 0 {
 			t.Errorf("forward %t: %v, %v", forward, steps, err)
 		}
