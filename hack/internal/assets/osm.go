@@ -59,7 +59,7 @@ func (d debianFiles) add(ctx context.Context, cache string, tree *rootfs.Tree) e
 // osmInit is the shell and the iptables-restore that OSM's init containers run.
 func osmInit() debianFiles {
 	return debianFiles{
-		packages: []string{"dash", "iptables", "libc6", "libmnl0", "libnftnl11", "libxtables12"},
+		packages: []string{"dash", "iptables", "libc6", "libmnl0", "libnetfilter-conntrack3", "libnfnetlink0", "libnftnl11", "libxtables12"},
 		files: []string{
 			"bin/dash", "bin/sh", "usr/sbin/xtables-nft-multi", "lib/x86_64-linux-gnu/*.so*", "lib64/ld-linux-x86-64.so.2",
 			"usr/lib/x86_64-linux-gnu/*.so*", "usr/lib/x86_64-linux-gnu/xtables/*.so", "usr/share/doc/*/copyright",
