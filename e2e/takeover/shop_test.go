@@ -53,7 +53,7 @@ spec: {matches: [{name: books, pathRegex: /books, methods: [GET]}]}
 apiVersion: specs.smi-spec.io/v1alpha4
 kind: TCPRoute
 metadata: {name: echo, namespace: shop}
-spec: {matches: {name: echo, ports: [9000]}}
+spec: {matches: {ports: [9000]}}
 ---
 apiVersion: access.smi-spec.io/v1alpha3
 kind: TrafficTarget
@@ -170,11 +170,11 @@ func createPod(t *testing.T, namespace, name string) {
 // sidecars of OSM.
 func onboard(t *testing.T) {
 	t.Helper()
-	applyBookstore(t, "policies", func(text string) string { return text })
-	// OSM serves only this version, with the same fields.
-	applyBookstore(t, "split", func(text string) string {
-		return strings.ReplaceAll(text, "split.smi-spec.io/v1alpha4", "split.smi-spec.io/v1alpha2")
-	})
+	// OSM's TCPRoute has no name of its matches, and OSM serves another version of TrafficSplit, with the same fields.
+	edit := strings.NewReplacer("    name: mysql\n    ports:", "    ports:", "split.smi-spec.io/v1alpha4", "split.smi-spec.io/v1alpha2")
+	for _, part := range []string{"policies", "split"} {
+		applyBookstore(t, part, edit.Replace)
+	}
 	must(t, cluster.Apply(t.Context(), shopPolicies))
 	for _, namespace := range members() {
 		kubectl(t, "label", "namespace", namespace, names.MonitoredByLabel+"="+names.DefaultMesh)
