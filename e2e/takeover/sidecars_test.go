@@ -17,6 +17,12 @@ func TestSidecarsOfOSMServe(t *testing.T) {
 	installOSM(t)
 	onboard(t)
 	requireTraffic(t, keeper)
+
+	// What OSM itself loses is the measure for a migration: its sidecars end with the application, before clients know.
+	l := startLoad(t, keeper)
+	kubectl(t, "rollout", "restart", "deployment/"+store, "statefulset/"+ledger, "--namespace", shopNamespace)
+	must(t, cluster.Available(t.Context(), podLimit, shopNamespace))
+	l.stop()
 }
 
 // requireTraffic requires each kind of traffic from a pod, and that nothing else passes.
