@@ -49,6 +49,7 @@ func command(config *controlplane.Config) *cobra.Command {
 	flags.StringVar(&config.WebhookCertDir, "webhook-cert-dir", "/etc/osm/webhook", "directory with tls.crt and tls.key of the validating webhook")
 	flags.StringVar((*string)(&config.Key.Algorithm), "cert-key-algorithm", string(certificate.ECDSA), "kind of workload keys: ECDSA or RSA")
 	flags.IntVar(&config.Key.Bits, "cert-key-size", 0, "size of workload keys in bits; 0 means the default of the kind")
+	flags.StringVar(&config.BridgeUntil, "bridge-until", "", "time until which sidecars of Open Service Mesh are served, in the format of RFC 3339; empty serves none")
 	flags.BoolVar(&config.WriteStatus, "write-status", true,
 		"write status and Events of policies, one replica at a time; set to false for a canary control plane")
 	return cmd

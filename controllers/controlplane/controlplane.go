@@ -19,6 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/denials"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/xds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/health"
 	"github.com/openservicemesh/osm-operator/internal/platform/logging"
@@ -36,7 +37,9 @@ type ControlPlane struct {
 	store     *snapshot.Store
 	loads     *loadstats.Store
 	denials   *denials.Store
-	settings  *settings
+	// bridge is nil if sidecars of Open Service Mesh are not served.
+	bridge   *xds.Bridge
+	settings *settings
 }
 
 // New returns a control plane. It reads the CA Secret and finds the API server's address, but sends no request.
@@ -44,6 +47,10 @@ func New(config Config) (*ControlPlane, error) {
 	log := logging.New(config.LogLevel)
 	ctrl.SetLogger(log.Logger)
 	metrics := newMetrics()
+	until, err := parseBridgeUntil(config.BridgeUntil)
+	if err != nil {
+		return nil, err
+	}
 	directory := certificate.OpenDirectory(config.CADir, time.Now)
 	root, err := directory.Load()
 	if err != nil {
@@ -65,6 +72,7 @@ func New(config Config) (*ControlPlane, error) {
 	metrics.registry.MustRegister(denials.NewCollector(denied, store.View))
 	return &ControlPlane{
 		config: config, log: log, metrics: metrics, api: api, store: store, loads: loadstats.NewStore(time.Now), denials: denied,
+		bridge:    newBridge(config, until, certificates, store, metrics.registry),
 		authority: &authority{directory: directory, requester: requester, manager: certificates},
 		settings: &settings{
 			namespace: config.Namespace, log: log, flags: newFlagMetric(metrics.registry), traces: traces, store: store, certificates: certificates,
@@ -74,7 +82,7 @@ func New(config Config) (*ControlPlane, error) {
 	}, nil
 }
 
-// Config configures a control plane. All fields but Revision and WebhookClientCA are required.
+// Config configures a control plane. All fields but Revision, WebhookClientCA and BridgeUntil are required.
 type Config struct {
 	// Mesh is the name of the mesh. Namespaces with this label value belong to it.
 	Mesh string
@@ -98,6 +106,8 @@ type Config struct {
 	WebhookClientCA string
 	// Addresses are where the servers listen.
 	Addresses Addresses
+	// BridgeUntil is until when sidecars of Open Service Mesh are served, in the format of RFC 3339; empty serves none.
+	BridgeUntil string
 	// WriteStatus lets this replica compete for the Lease for writing status and Events of policies.
 	WriteStatus bool
 }

@@ -34,6 +34,7 @@ func (c *ControlPlane) xdsServer() (serve func(context.Context) error, err error
 		Metrics:       c.metrics.registry,
 		Loads:         c.loads,
 		Denials:       c.denials,
+		Bridge:        c.bridge,
 		Now:           time.Now,
 	})
 	if err != nil {

@@ -180,7 +180,7 @@ func disconnectedSidecars(ctx context.Context, c client.Client, m mesh, namespac
 		if p.DeletionTimestamp == nil && !known[p.Namespace+"/"+p.Name] {
 			disconnected = append(disconnected, connected{State: stateDisconnected, Proxy: report.Proxy{
 				Namespace: p.Namespace, Pod: p.Name, UID: string(p.UID), ServiceAccount: p.Spec.ServiceAccountName, Revision: p.Labels[names.RevisionLabel],
-				OnDemand: ingest.Pod(p).OnDemand,
+				OnDemand: ingest.Pod(p).OnDemand, OSM: ingest.Pod(p).OSMSidecar,
 			}})
 		}
 	}
@@ -271,10 +271,13 @@ func stateText(p connected) string {
 	return p.State + ", " + string(p.Role)
 }
 
-// revisionText returns the revision of a sidecar. The operator updates gateways with the control plane, and their pods have none.
+// revisionText returns the revision of a sidecar. One of Open Service Mesh has none. The operator updates gateways with the control plane, and their pods have none.
 func revisionText(p connected) string {
 	if p.Revision == "" && slices.Contains([]string{names.IngressGateway, names.EgressGateway}, p.ServiceAccount) {
 		return "-"
+	}
+	if p.OSM {
+		return "Open Service Mesh"
 	}
 	return orUnknown(p.Revision)
 }

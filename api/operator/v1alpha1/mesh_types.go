@@ -91,6 +91,10 @@ type MeshSpec struct {
 	// +optional
 	Upgrade *UpgradeSpec `json:"upgrade,omitempty"`
 
+	// adoption moves workloads of an Open Service Mesh to this mesh.
+	// +optional
+	Adoption *AdoptionSpec `json:"adoption,omitempty"`
+
 	// mode is Apply or Plan. Apply reconciles the mesh to its spec. Plan changes nothing and writes into status.plan what Apply
 	// would do. Default: Apply.
 	// +optional
@@ -319,6 +323,10 @@ type MeshStatus struct {
 	// proxies counts the sidecars of this mesh.
 	// +optional
 	Proxies *ProxyCounts `json:"proxies,omitempty"`
+
+	// bridge is the time in which sidecars of Open Service Mesh are served. It is absent if they never were.
+	// +optional
+	Bridge *BridgeStatus `json:"bridge,omitempty"`
 
 	// certificates describes the certificate authority and the certificates of the webhooks.
 	// +optional

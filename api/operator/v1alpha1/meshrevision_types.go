@@ -76,6 +76,10 @@ type MeshRevisionSpec struct {
 	// +optional
 	Slots *RevisionSlots `json:"slots,omitempty"`
 
+	// bridgeUntil is when the controller stops to serve sidecars of Open Service Mesh. Without it they are not served.
+	// +optional
+	BridgeUntil *metav1.Time `json:"bridgeUntil,omitempty"`
+
 	// role is Active, Canary, Promoting or Standby.
 	// +optional
 	// +kubebuilder:validation:Enum=Active;Canary;Promoting;Standby

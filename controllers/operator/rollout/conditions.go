@@ -16,7 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
 )
 
-// setConditions sets ControlPlaneReady, Upgrading and DataPlaneUpToDate. A mesh that is being removed, or is
+// setConditions sets ControlPlaneReady, Upgrading, DataPlaneUpToDate and ServingOSMSidecars. A mesh that is being removed, or is
 // not installed and not to be installed, has none of them.
 func (r *Reconciler) setConditions(s *scope, updated *v1alpha1.MeshStatus, failed error) {
 	editor := conditions.NewEditor(&updated.Conditions, s.mesh.Generation, r.Now())
@@ -36,6 +36,8 @@ func (r *Reconciler) setConditions(s *scope, updated *v1alpha1.MeshStatus, faile
 			setUpgrading(editor, s, updated.Upgrade, failed)
 		case v1alpha1.ConditionDataPlaneUpToDate:
 			editor.Set(kind, assessDataPlane(s, updated.Proxies))
+		case v1alpha1.ConditionServingOSMSidecars:
+			r.setBridge(s, editor, updated)
 		}
 	}
 }

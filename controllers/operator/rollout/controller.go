@@ -88,6 +88,8 @@ type scope struct {
 	plan      rollout.Plan
 	// applied is true when a MeshRevision was written, so that its status is about an earlier spec.
 	applied bool
+	// bridge is the time in which sidecars of Open Service Mesh are served; nil if the Mesh declares none, or the MeshRevision is not applied yet.
+	bridge *v1alpha1.BridgeStatus
 	// waiting describes what the rollout waits for before it may begin.
 	waiting string
 }

@@ -81,6 +81,8 @@ func (r *Reconciler) assignRole(ctx context.Context, revision *v1alpha1.MeshRevi
 func (r *Reconciler) applyRevision(ctx context.Context, s *scope, role v1alpha1.Role) error {
 	desired := desired.Revision(s.mesh, s.desired, r.imagesFor(s))
 	desired.Spec.Role = role
+	s.bridge = bridgeOf(s.mesh, s.current, r.Now())
+	desired.Spec.BridgeUntil = bridgeUntil(s.bridge)
 	if s.current != nil {
 		// Its sidecars know the control plane by this trust domain.
 		desired.Spec.TrustDomain = s.current.Spec.TrustDomain
@@ -217,6 +219,7 @@ func (r *Reconciler) createEarlier(ctx context.Context, s *scope, version string
 	state := s.desired
 	state.Version = version
 	revision := desired.Revision(s.mesh, state, release.Images)
+	revision.Spec.BridgeUntil = bridgeUntil(bridgeOf(s.mesh, s.current, r.Now()))
 	revision.Annotations = map[string]string{restoredAnnotation: s.desired.Version}
 	revision.Spec.Role = v1alpha1.RoleStandby
 	if active {

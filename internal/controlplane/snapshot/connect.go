@@ -10,10 +10,11 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity/osmproxy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
-// Peer is the authenticated client of a stream: the claims of its verified token.
+// Peer is the authenticated client of a stream: the claims of its verified token, or of its client certificate.
 type Peer struct {
 	Pod               catalog.Name
 	PodUID            string
@@ -21,7 +22,9 @@ type Peer struct {
 	ServiceAccountUID string
 	// Address is where the connection comes from; the zero address if it is not known.
 	Address netip.Addr
-	// Expiry is when the token expires. The stream ends at that time, unless Extend returns a later one.
+	// OSMProxy is what the certificate of a sidecar of Open Service Mesh says; nil for a client with a token. Such a peer has no UIDs before it is connected.
+	OSMProxy *osmproxy.Identity
+	// Expiry is when the token expires, or when sidecars of Open Service Mesh are not served any more. The stream ends at that time, unless Extend returns a later one.
 	Expiry time.Time
 	// Extend returns until when an expired token may be used, the zero time if it may not. nil extends nothing.
 	Extend func(context.Context) time.Time
@@ -129,7 +132,7 @@ func (s *Store) tryBind(p *pendingStream) {
 		return
 	}
 	view := s.catalog.View()
-	pod, err := s.livePod(view, p.peer)
+	pod, err := s.livePod(view, &p.peer)
 	if errors.Is(err, ErrUnknown) {
 		p.reason = err
 		return
@@ -168,7 +171,10 @@ func (s *Store) awaitsSecrets(view *catalog.View, pod *catalog.Pod) bool {
 }
 
 // livePod returns the pod of a peer. Every claim of the token must match the live objects.
-func (s *Store) livePod(view *catalog.View, peer Peer) (*catalog.Pod, error) {
+func (s *Store) livePod(view *catalog.View, peer *Peer) (*catalog.Pod, error) {
+	if peer.OSMProxy != nil {
+		return s.livePodOfOSM(view, peer)
+	}
 	pod := view.Pod(peer.Pod)
 	switch {
 	case pod == nil || pod.Finished:

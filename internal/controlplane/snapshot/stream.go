@@ -113,7 +113,7 @@ func (s *Store) rebind(stream *Stream) {
 	view := s.catalog.View()
 	pod := view.Pod(stream.peer.Pod)
 	accountUID := view.ServiceAccountUID(stream.peer.ServiceAccount)
-	if pod == nil || pod.UID != stream.peer.PodUID || pod.Finished || !view.IsServed(pod) || accountUID != stream.peer.ServiceAccountUID {
+	if pod == nil || pod.UID != stream.peer.PodUID || pod.Finished || !stream.peer.isServed(view, pod) || accountUID != stream.peer.ServiceAccountUID {
 		s.end(stream, ErrGone)
 		return
 	}

@@ -37,7 +37,7 @@ func (s *Store) LivePod(ctx context.Context, peer Peer) (*catalog.Pod, error) {
 	}
 	found := make(chan result, 1)
 	if err := s.View(ctx, func(v *catalog.View) {
-		pod, err := s.livePod(v, peer)
+		pod, err := s.livePod(v, &peer)
 		found <- result{pod, err}
 	}); err != nil {
 		return nil, err

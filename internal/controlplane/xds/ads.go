@@ -37,7 +37,7 @@ type adsClient struct {
 // serve serves one client until the stream ends. Requests are read on another goroutine. A client that does not read blocks only
 // its own stream, until the Store closes the connection.
 func (s *Server) serve(ctx context.Context, client adsClient) error {
-	peer, err := s.authenticate(ctx)
+	peer, err := s.authenticateDiscovery(ctx)
 	if err != nil {
 		return err
 	}

@@ -78,6 +78,8 @@ type Config struct {
 	Loads *loadstats.Store
 	// Denials records what sidecars deny. The default is a store that is not read.
 	Denials *denials.Store
+	// Bridge lets sidecars of Open Service Mesh connect; nil for none.
+	Bridge *Bridge
 	// MaxPendingPerAddress is how many connections of one address may be pending. The default is 256.
 	MaxPendingPerAddress int
 	// ConnectionAge is when a proxy must reconnect; gRPC adds a jitter of 10%. Reconnecting distributes proxies over replicas and makes them present a
@@ -130,6 +132,7 @@ func NewServer(config Config) (*Server, error) {
 	}
 	handshakes := newHandshakeLimiter(max(runtime.GOMAXPROCS(0), minActiveHandshakes))
 	s := &Server{config: config, metrics: newMetrics(config.Metrics, handshakes), loadClients: loadClients{byStream: map[*snapshot.Stream]*loadClient{}}}
+	s.requestCertificates(tlsConfig)
 	limits := PendingLimits()
 	limits.PerAddress = config.MaxPendingPerAddress
 	pending := connlimit.New(limits, s.metrics.countClosedPending)

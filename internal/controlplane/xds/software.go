@@ -23,14 +23,16 @@ const (
 // request of a stream. Other clients may send none.
 func (s *Server) recordSoftware(stream *snapshot.Stream, peer Peer, node *core.Node) (served bool) {
 	software := softwareOf(node)
-	software.UnservedReason = s.config.Compatibility.UnsupportedReason(software.Envoy)
+	if peer.OSMProxy == nil { // the others have configuration for an earlier Envoy
+		software.UnservedReason = s.config.Compatibility.UnsupportedReason(software.Envoy)
+	}
 	stream.SetSoftware(software)
 	switch {
 	case software.UnservedReason != "":
 		s.metrics.rejected.WithLabelValues("envoy").Inc()
 		s.log.info("A sidecar is not served", "pod", peer.Pod.String(), "reason", software.UnservedReason)
 		return false
-	case software.Envoy != "" && !s.config.Compatibility.IsTested(software.Envoy):
+	case software.Envoy != "" && peer.OSMProxy == nil && !s.config.Compatibility.IsTested(software.Envoy):
 		s.log.info("A sidecar runs an Envoy release that this version is not tested with", "pod", peer.Pod.String(), "envoy", software.Envoy)
 	}
 	return true

@@ -58,9 +58,11 @@ func clientChains(s *translation, in inboundPort) []*listenerv3.FilterChain {
 	return chains
 }
 
+const clientChainPrefix = "inbound_of_"
+
 // clientChainName ends like that of the common chain, because logs distinguish chains by the protocol at the end.
 func clientChainName(in inboundPort, client identity.ServiceAccount) string {
-	return fmt.Sprintf("inbound_of_%s_%s_%d_%s", client, in.Service, in.TargetPort, in.Protocol)
+	return fmt.Sprintf(clientChainPrefix+"%s_%s_%d_%s", client, in.Service, in.TargetPort, in.Protocol)
 }
 
 // clientChainTLS admits one account. Its names are part of the chain and not of a secret, so connections end if the account loses one of them, as after a change

@@ -57,6 +57,9 @@ func allowRules(policies map[string]*rbacv3.Policy) *rbacv3.RBAC {
 	return &rbacv3.RBAC{Action: rbacv3.RBAC_ALLOW, Policies: policies}
 }
 
+// denyConnections is a network filter that closes all connections.
+var denyConnections = message.Any(&netrbacv3.RBAC{StatPrefix: "network-", Rules: allowRules(nil)})
+
 func newPolicy(who ...*rbacv3.Principal) *rbacv3.Policy {
 	return &rbacv3.Policy{
 		Permissions: []*rbacv3.Permission{anyPermission()},

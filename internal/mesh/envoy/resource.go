@@ -9,6 +9,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -69,6 +70,8 @@ type parts struct {
 	// reachable are the destinations with listeners of their own, and ports those that share some.
 	reachable []destination
 	ports     []sharedPort
+	// extensions are the configurations of network filters for a sidecar that does not discover them; nil until the first is needed.
+	extensions map[string]*anypb.Any
 }
 
 func newParts(s *translation) parts {
@@ -84,7 +87,9 @@ func (p *parts) buildAll() []Resource {
 	return out
 }
 
-func (p *parts) build(typeURL string) []Resource {
+func (p *parts) build(typeURL string) []Resource { return p.forProxy(p.buildFully(typeURL)) }
+
+func (p *parts) buildFully(typeURL string) []Resource {
 	s, inbound := p.translation, p.inbound
 	switch typeURL {
 	case ClusterType:
@@ -97,9 +102,17 @@ func (p *parts) build(typeURL string) []Resource {
 			outboundRouteConfigs(s, p.reachable), portRouteConfigs(s, p.ports),
 		))
 	case ExtensionType:
-		return append(networkFilters(s, inbound), ingressFilters(s)...)
+		return discoveredFilters(s, inbound)
 	}
 	return nil
+}
+
+// discoveredFilters are the network filters that sidecars discover.
+func discoveredFilters(s *translation, inbound []inboundPort) []Resource {
+	if s.Key.Class.OSM {
+		return nil
+	}
+	return append(networkFilters(s, inbound), ingressFilters(s)...)
 }
 
 // BuildShared makes the resources of a scope that are equal for all clients with the same destinations and address families: their
@@ -126,7 +139,7 @@ func ofAnyClient(s *scope.Scope) *scope.Scope {
 
 func (p *parts) buildShared() []Resource {
 	out := append(clusterResources(destinationClusters(p.translation)), listenerResources(destinationListeners(p.translation, p.reachable))...)
-	return append(out, routeResources(append(outboundRouteConfigs(p.translation, p.reachable), portRouteConfigs(p.translation, p.ports)...))...)
+	return p.forProxy(append(out, routeResources(append(outboundRouteConfigs(p.translation, p.reachable), portRouteConfigs(p.translation, p.ports)...))...))
 }
 
 // BuildOwn makes the resources of a scope that BuildShared leaves out, and those that this client has in a different
@@ -153,7 +166,9 @@ func newOwnParts(s *translation) parts {
 	return parts{translation: s, inbound: mergeInbound(s.Inbound)}
 }
 
-func (p *parts) buildOwn(typeURL string) []Resource {
+func (p *parts) buildOwn(typeURL string) []Resource { return p.forProxy(p.buildOwnFully(typeURL)) }
+
+func (p *parts) buildOwnFully(typeURL string) []Resource {
 	s, inbound := p.translation, p.inbound
 	switch typeURL {
 	case ClusterType:
@@ -165,7 +180,7 @@ func (p *parts) buildOwn(typeURL string) []Resource {
 			inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), clientRouteConfigs(s, p.reachable), clientPortRouteConfigs(s, p.ports),
 		))
 	case ExtensionType:
-		return append(networkFilters(s, inbound), ingressFilters(s)...)
+		return discoveredFilters(s, inbound)
 	}
 	return nil
 }

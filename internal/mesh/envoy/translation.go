@@ -9,10 +9,18 @@ type translation struct {
 	loggers *loggers
 }
 
-func translationOf(s *scope.Scope) *translation { return &translation{Scope: s} }
+func translationOf(s *scope.Scope) *translation {
+	if s.Key.Class.OSM {
+		s = osmScope(s)
+	}
+	return &translation{Scope: s}
+}
 
 // logs returns the loggers of the proxy. They are made once: a scope can have thousands of filter chains.
 func (s *translation) logs() *loggers {
+	if s.Key.Class.OSM {
+		return osmLoggers
+	}
 	if s.AccessLog == nil {
 		return standardLoggers
 	}

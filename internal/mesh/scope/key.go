@@ -25,11 +25,12 @@ func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
 		Gateway: v.DedicatedGateway(pod),
 		Class: Class{
 			Revision: pod.Revision,
-			IPv6:     slices.ContainsFunc(pod.IPs, netip.Addr.Is6),
+			IPv6:     !pod.OSMSidecar && slices.ContainsFunc(pod.IPs, netip.Addr.Is6),
 			Metrics:  pod.Metrics,
+			OSM:      pod.OSMSidecar,
 		},
 	}
-	if proxy == ProxySidecar && pod.OnDemand {
+	if proxy == ProxySidecar && pod.OnDemand && !pod.OSMSidecar {
 		key.Class.OnDemand, key.Class.EagerDestinations = true, pod.EagerDestinations
 	}
 	return key

@@ -53,6 +53,8 @@ type Class struct {
 	IPv6 bool
 	// Metrics is true when the sidecar serves its metrics to scrapers.
 	Metrics bool
+	// OSM is true for a sidecar of Open Service Mesh v1.2, which runs Envoy 1.22 and knows IPv4 only.
+	OSM bool
 }
 
 // Scope is the configuration of one kind of sidecar or gateway as plain data. All lists are sorted. It is immutable.

@@ -145,6 +145,7 @@ func Parameters(revision *v1alpha1.MeshRevision, operatorNamespace string) opera
 		WebhookClientCA: string(ptr.Deref(spec.ControlPlane.WebhookClientCABundle, "")),
 		KeyAlgorithm:    string(ptr.Deref(spec.Key.Algorithm, "")),
 		KeySize:         ptr.Deref(spec.Key.Size, 0),
+		BridgeUntil:     ptr.Deref(spec.BridgeUntil, metav1.Time{}).Time,
 		DrainTimeout:    ptr.Deref(spec.Slots, v1alpha1.RevisionSlots{}).DrainTimeout.Value(),
 		Images: operand.Images{
 			Controller: spec.Images.Controller, Injector: spec.Images.Injector, Init: spec.Images.Init, Sidecar: spec.Images.Sidecar,

@@ -36,6 +36,8 @@ type Parameters struct {
 	KeySize int32
 	// DrainTimeout is how long connections of an earlier Envoy may last in a pod with two slots. 0 gives new pods one sidecar.
 	DrainTimeout time.Duration
+	// BridgeUntil is when sidecars of Open Service Mesh are not served any more. The zero time does not serve them.
+	BridgeUntil time.Time
 	// Images are the images to run and to inject.
 	Images Images
 	// CanarySuffix is the suffix of a canary control plane, see the function CanarySuffix. Empty renders the mesh's own control plane.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -181,6 +182,9 @@ func flags(p Parameters) map[string]string {
 	}
 	if p.DrainTimeout > 0 {
 		values["drain-bound"] = p.DrainTimeout.String()
+	}
+	if !p.BridgeUntil.IsZero() {
+		values["bridge-until"] = p.BridgeUntil.UTC().Format(time.RFC3339)
 	}
 	if p.KeySize != 0 {
 		values["cert-key-size"] = strconv.Itoa(int(p.KeySize))

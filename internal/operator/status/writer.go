@@ -219,9 +219,10 @@ var (
 	Trust   = Owner{Manager: "osm-operator-trust", Conditions: []string{v1alpha1.ConditionTrustDistributed}}
 	Rollout = Owner{
 		Manager: "osm-operator-rollout",
-		Fields:  []string{"version", "revisions", "proxies", "upgrade", "history"},
+		Fields:  []string{"version", "revisions", "proxies", "upgrade", "history", "bridge"},
 		Conditions: []string{
 			v1alpha1.ConditionControlPlaneReady, v1alpha1.ConditionUpgrading, v1alpha1.ConditionDataPlaneUpToDate,
+			v1alpha1.ConditionServingOSMSidecars,
 		},
 	}
 	Teardown = Owner{Manager: "osm-operator-teardown", Fields: []string{"removal"}, Conditions: []string{v1alpha1.ConditionRemoved}}

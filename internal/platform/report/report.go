@@ -78,6 +78,8 @@ type Proxy struct {
 	Revision string `json:"revision,omitempty"`
 	// OnDemand is true if the sidecar loads its destinations at first use.
 	OnDemand bool `json:"onDemand,omitempty"`
+	// OSM is true for a sidecar of Open Service Mesh.
+	OSM bool `json:"osm,omitempty"`
 	// Envoy is the Envoy release and Bootstrap the bootstrap version that the sidecar reports. They are empty if it reports none.
 	Envoy     string `json:"envoy,omitempty"`
 	Bootstrap string `json:"bootstrap,omitempty"`

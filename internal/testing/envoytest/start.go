@@ -42,6 +42,9 @@ func Install(t testing.TB, binary, dir string) string {
 	}
 	defer source.Close()
 	path := filepath.Join(dir, "envoy-"+filepath.Base(filepath.Dir(binary)))
+	if _, err := os.Stat(path); err == nil { // it may be running
+		return path
+	}
 	target, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o755)
 	if err != nil {
 		t.Fatal(err)

@@ -93,6 +93,12 @@ func (a *Authority) Issue(t testing.TB, sa identity.ServiceAccount, trustDomain 
 	return encode("CERTIFICATE", der), encode("PRIVATE KEY", private)
 }
 
+// Sign signs a certificate for a key, and returns its encoding.
+func (a *Authority) Sign(t testing.TB, template *x509.Certificate, key *ecdsa.PrivateKey) []byte {
+	t.Helper()
+	return sign(t, template, a.root, key, a.key)
+}
+
 func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

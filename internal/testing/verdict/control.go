@@ -3,6 +3,7 @@ package verdict
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -47,6 +48,8 @@ type control struct {
 	gate *gate
 	// outside issues the certificates of servers outside the mesh.
 	outside *pki.Authority
+	// osm has the UUIDs of pods with a sidecar of Open Service Mesh.
+	osm map[catalog.Name]string
 }
 
 // tokens authenticates pods with static tokens.
@@ -85,7 +88,8 @@ func serve(t testing.TB, listener net.Listener) *control {
 	log := testr.NewWithInterface(t, testr.Options{})
 	c.store = snapshot.NewStore(snapshot.Config{Certificates: manager, Log: log, Metrics: metrics, Now: time.Now})
 	server, err := xds.NewServer(xds.Config{
-		Store: c.store, Authenticator: tokens{}, Log: log, Metrics: metrics, Loads: c.loads, Denials: c.denials, Compatibility: compatibility.Current(),
+		Bridge: &xds.Bridge{Until: time.Now().Add(time.Hour), TrustDomain: trustDomain, Roots: manager.Root},
+		Store:  c.store, Authenticator: tokens{}, Log: log, Metrics: metrics, Loads: c.loads, Denials: c.denials, Compatibility: compatibility.Current(),
 		TLS: certificate.NewServerCertificate(manager, time.Now, names.ADSCommonName(trustDomain)).TLSConfig(),
 	})
 	if err != nil {
@@ -118,12 +122,24 @@ func (c *control) apply(list []catalog.Change) {
 		if authorities, ok := change.Entry.(*catalog.BackendAuthorities); ok && authorities.Problem == "" {
 			list[i] = catalog.Set(&catalog.BackendAuthorities{Name: authorities.Name, PEM: c.outside.RootPEM})
 		}
+		if pod, ok := change.Entry.(*catalog.Pod); ok && c.osm[pod.Name] != "" {
+			list[i] = catalog.Set(c.withOSMSidecar(pod))
+		}
 	}
 	c.store.Apply(list)
 	// The query is answered after the changes; its result does not matter.
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, _ = c.store.Connect(ctx, snapshot.Peer{}, func() {})
+}
+
+// withOSMSidecar returns a pod with a sidecar of Open Service Mesh instead of one of the mesh. Clusters of that time have IPv4 alone.
+func (c *control) withOSMSidecar(pod *catalog.Pod) *catalog.Pod {
+	other := *pod
+	other.Injected, other.OSMSidecar, other.OnDemand, other.Revision, other.IPs = false, true, false, "", pod.IPs[:1]
+	other.Labels = maps.Clone(pod.Labels)
+	other.Labels[names.ProxyUUIDLabel] = c.osm[pod.Name]
+	return &other
 }
 
 // progress returns the number of resources sent, whether all sidecars have responded, and a rejection, if any.

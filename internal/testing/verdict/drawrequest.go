@@ -26,6 +26,15 @@ type Request struct {
 	Headers []authz.Header
 }
 
+// FitsOSM reports whether sidecars of Open Service Mesh handle the request as others do: they know IPv4 only, and they balance requests to the pods of headless Services
+// on ports other than those of the pods.
+func (r Request) FitsOSM() bool {
+	return r.To.Addr().Is4() && !r.From.Is6() && (r.From.IsValid() || r.Pod%2 == 0 || !slices.ContainsFunc(podIndexes, func(i int) bool { return r.To.Addr() == podAddress(i) }))
+}
+
+// podIndexes are the indexes of pods.
+var podIndexes = []int{0, 1, 2, 3}
+
 // protocol returns the protocol that the application uses for the port.
 func (r Request) protocol() catalog.Protocol {
 	switch r.To.Port() {

@@ -25,6 +25,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
+	"github.com/openservicemesh/osm-operator/internal/testing/legacyosm"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 	podstest "github.com/openservicemesh/osm-operator/internal/testing/pods"
@@ -51,6 +52,12 @@ func NewNetwork(t testing.TB) *Network {
 	return newNetwork(t, DrainTime, len(pods))
 }
 
+// NewBridgedNetwork is NewNetwork where the second and the fourth pod have sidecars of Open Service Mesh that run an Envoy binary.
+func NewBridgedNetwork(t testing.TB, binary string) *Network {
+	t.Helper()
+	return newNetworkOf(t, DrainTime, len(pods), map[int]string{1: binary, 3: binary})
+}
+
 // NewMixedNetwork is NewNetwork with sidecars of two minor versions of Envoy. The second half of the pods has the earlier one, so
 // that both versions are clients and servers of each other, also with the same account.
 func NewMixedNetwork(t testing.TB) *Network {
@@ -64,6 +71,12 @@ const DrainTime = 3 * time.Second
 // newNetwork starts the first pods with the current Envoy, and the others with the minor version before.
 func newNetwork(t testing.TB, drain time.Duration, usual int) *Network {
 	t.Helper()
+	return newNetworkOf(t, drain, usual, nil)
+}
+
+// newNetworkOf is newNetwork with the Envoy binaries of pods that have sidecars of Open Service Mesh.
+func newNetworkOf(t testing.TB, drain time.Duration, usual int, osm map[int]string) *Network {
+	t.Helper()
 	network := podstest.NewNetwork(t)
 	network.Drain, network.Accounts = drain, namedAccounts()
 	network.Refuse(t, netip.PrefixFrom(virtualAddress(0), 24))
@@ -72,6 +85,12 @@ func newNetwork(t testing.TB, drain time.Duration, usual int) *Network {
 	n := &Network{control: serve(t, machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))), State: podsOnly(), outside: machine}
 	serveOutsideServers(t, machine, n.control.outside)
 	serveAuthorizers(t, machine)
+	for i := range osm {
+		if n.control.osm == nil {
+			n.control.osm = map[catalog.Name]string{}
+		}
+		n.control.osm[pods[i].name] = legacyosm.UUID(i)
+	}
 	n.control.apply(changes(nil, n.State.entries()))
 	n.control.store.MarkSynced()
 	for i, p := range pods {
@@ -79,7 +98,15 @@ func newNetwork(t testing.TB, drain time.Duration, usual int) *Network {
 			network.Run(t, envoytest.Binaries(t)[envoytest.EarlierVariable])
 		}
 		dir := filepath.Join(network.Dir, p.name.Name+".d")
-		pod := network.PodFrom(t, p.name.Name, n.bootstrap(t, dir, i, machine.IP))
+		config := n.bootstrap(t, dir, i, machine.IP)
+		if osm[i] != "" {
+			network.Run(t, osm[i])
+			config = n.osmBootstrap(t, i, machine.IP)
+		}
+		pod := network.PodFrom(t, p.name.Name, config)
+		if osm[i] != "" {
+			network.Run(t, envoytest.Binary(t))
+		}
 		if pod.IP != podAddress(i) || pod.IP6 != podAddress6(i) {
 			t.Fatalf("pod %s has the addresses %s and %s, want %s and %s", p.name, pod.IP, pod.IP6, podAddress(i), podAddress6(i))
 		}
@@ -167,6 +194,18 @@ func (n *Network) bootstrap(t testing.TB, dir string, pod int, server netip.Addr
 		t.Fatalf("%s: %v", files[0].Name, err)
 	}
 	return parsed
+}
+
+// osmBootstrap renders the bootstrap of a sidecar of Open Service Mesh.
+func (n *Network) osmBootstrap(t testing.TB, pod int, server netip.Addr) *bootstrapv3.Bootstrap {
+	t.Helper()
+	key, err := n.control.root.KeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := legacyosm.CommonName(legacyosm.UUID(pod), identity.ServiceAccount{Namespace: pods[pod].name.Namespace, Name: pods[pod].account}, trustDomain)
+	chain, private := legacyosm.ClientCertificate(t, pki.Load(t, n.control.rootPEM, key), name)
+	return legacyosm.Bootstrap(name, server.String(), n.control.rootPEM, chain, private)
 }
 
 // tokenOf returns the token of the pod with the index.

@@ -47,8 +47,8 @@ func proxy(p status.Proxy) report.Proxy {
 		Revision: p.Scope.Class.Revision, Connected: p.ConnectedSince.UTC(), UsesCertificates: p.UsesCertificates,
 		AwaitsCertificate: p.AwaitsCertificate, CertificateEnd: optional(p.CertificateExpiry),
 		CertificateIssuer: p.CertificateIssuer, CertificateTrustDomain: p.CertificateTrustDomain, Types: map[string]report.Type{},
-		OnDemand: p.Scope.Class.OnDemand,
-		Envoy:    p.Software.Envoy, Bootstrap: p.Software.Bootstrap, Unserved: p.Software.UnservedReason,
+		OnDemand: p.Scope.Class.OnDemand, OSM: p.Scope.Class.OSM,
+		Envoy: p.Software.Envoy, Bootstrap: p.Software.Bootstrap, Unserved: p.Software.UnservedReason,
 		Slot: p.Software.Slot, Epoch: p.Software.Epoch, Complete: p.IsComplete,
 	}
 	for t, ts := range p.Types {

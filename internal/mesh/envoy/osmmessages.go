@@ -1,0 +1,204 @@
+package envoy
+
+import (
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	tracev3 "github.com/envoyproxy/go-control-plane/envoy/config/trace/v3"
+	dnsclusterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/dns/v3"
+	extauthzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
+	httpglobalv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ratelimit/v3"
+	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+)
+
+// forProxy returns resources as the proxy of the scope understands them.
+func (p *parts) forProxy(resources []Resource) []Resource {
+	if !p.Key.Class.OSM {
+		return resources
+	}
+	var out []Resource
+	for _, r := range resources {
+		m := proto.Clone(r.Message) // messages share parts
+		if listener, ok := m.(*listenerv3.Listener); ok {
+			for _, single := range p.osmListeners(listener) {
+				reduce(single.ProtoReflect())
+				out = append(out, Resource{TypeURL: r.TypeURL, Name: single.GetName(), Message: single})
+			}
+			continue
+		}
+		reduce(m.ProtoReflect())
+		out = append(out, Resource{TypeURL: r.TypeURL, Name: r.Name, Message: m})
+	}
+	return out
+}
+
+// osmListeners returns a listener for each address, with everything in it that other sidecars discover: Envoy 1.22 has one address for each listener, and discovers no
+// network filters. It does not let a listener change its address, so those that bind no port have the address in their names. It may change the listener.
+func (p *parts) osmListeners(listener *listenerv3.Listener) []*listenerv3.Listener {
+	// Chains for single accounts are not there: all clients use the common chain. That Envoy drains the connections of a chain that changes.
+	listener.FilterChains = slices.DeleteFunc(listener.GetFilterChains(), func(c *listenerv3.FilterChain) bool { return strings.HasPrefix(c.GetName(), clientChainPrefix) })
+	for _, chain := range listener.GetFilterChains() {
+		for _, filter := range chain.GetFilters() {
+			if filter.GetConfigDiscovery() != nil {
+				filter.ConfigType = &listenerv3.Filter_TypedConfig{TypedConfig: p.extension(filter.GetName())}
+			}
+		}
+	}
+	if listener.GetName() == outboundListener {
+		// The filter for ports of the sidecar needs a newer Envoy.
+		listener.ListenerFilters = []*listenerv3.ListenerFilter{originalDestination}
+	}
+	addresses := []*corev3.Address{listener.GetAddress()}
+	for _, more := range listener.GetAdditionalAddresses() {
+		addresses = append(addresses, more.GetAddress())
+	}
+	listener.AdditionalAddresses = nil
+	if len(addresses) == 1 && !isDestinationListener(listener) {
+		return []*listenerv3.Listener{listener}
+	}
+	var out []*listenerv3.Listener
+	for _, address := range addresses {
+		single := proto.CloneOf(listener)
+		single.Address = address
+		socket := address.GetSocketAddress()
+		single.Name = "outbound|" + netip.AddrPortFrom(netip.MustParseAddr(socket.GetAddress()), uint16(socket.GetPortValue())).String() //nolint:gosec // a port
+		out = append(out, single)
+	}
+	return out
+}
+
+// isDestinationListener reports whether a listener has the virtual address of a Service or the address of a pod.
+func isDestinationListener(l *listenerv3.Listener) bool {
+	address, err := netip.ParseAddr(l.GetAddress().GetSocketAddress().GetAddress())
+	return err == nil && !address.IsUnspecified() && l.GetBindToPort() != nil && !l.GetBindToPort().GetValue()
+}
+
+// extension returns the configuration of a network filter by its name. A filter that is not known denies everything.
+func (p *parts) extension(name string) *anypb.Any {
+	if p.extensions == nil {
+		p.extensions = map[string]*anypb.Any{}
+		for _, r := range append(networkFilters(p.translation, p.inbound), ingressFilters(p.translation)...) {
+			p.extensions[r.Name] = r.Message.(*corev3.TypedExtensionConfig).GetTypedConfig()
+		}
+	}
+	if config := p.extensions[name]; config != nil {
+		return config
+	}
+	return denyConnections
+}
+
+// reduce changes a message and all that it contains to what Envoy 1.22 knows.
+func reduce(m protoreflect.Message) {
+	switch m := m.Interface().(type) {
+	case *anypb.Any:
+		if content, err := m.UnmarshalNew(); err == nil {
+			reduce(content.ProtoReflect())
+			m.Value = message.Any(content).GetValue()
+		}
+		return
+	case *clusterv3.Cluster:
+		reduceCluster(m)
+	case *listenerv3.Listener, *tlsinspectorv3.TlsInspector, *hcmv3.HttpConnectionManager, *tcpv3.TcpProxy, *extauthzv3.ExtAuthz, *httpglobalv3.RateLimit, *tracev3.ZipkinConfig:
+		reduceConnections(m)
+	case *routev3.Route:
+		reduceRoute(m)
+	case *routev3.RouteAction_RequestMirrorPolicy:
+		m.DisableShadowHostSuffixAppend = false
+	case *matcherv3.RegexMatcher:
+		m.EngineType = &matcherv3.RegexMatcher_GoogleRe2{GoogleRe2: &matcherv3.RegexMatcher_GoogleRE2{}} //nolint:staticcheck // it was required
+	case *corev3.HeaderValueOption:
+		m.Append = wrapperspb.Bool(m.GetAppendAction() == corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD) //nolint:staticcheck // what came after it was not implemented
+		m.AppendAction, m.KeepEmptyValue = 0, false
+	}
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch {
+		case field.IsMap() && field.MapValue().Message() != nil:
+			value.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
+				reduce(v.Message())
+				return true
+			})
+		case field.IsList() && field.Message() != nil:
+			for i := range value.List().Len() {
+				reduce(value.List().Get(i).Message())
+			}
+		case !field.IsMap() && !field.IsList() && field.Message() != nil:
+			reduce(value.Message())
+		}
+		return true
+	})
+}
+
+// reduceConnections changes listeners and their filters.
+func reduceConnections(m proto.Message) {
+	switch m := m.(type) {
+	case *listenerv3.Listener:
+		m.TcpKeepalive = nil
+	case *tlsinspectorv3.TlsInspector:
+		m.CloseConnectionOnClientHelloParsingErrors = false
+	case *hcmv3.HttpConnectionManager:
+		m.InternalAddressConfig = nil
+		m.HttpFilters = slices.DeleteFunc(m.GetHttpFilters(), func(f *hcmv3.HttpFilter) bool { return f.GetName() == sessionFilter })
+	case *tcpv3.TcpProxy:
+		m.AccessLogOptions, m.UpstreamConnectMode, m.MaxEarlyDataBytes = nil, tcpv3.UpstreamConnectMode_IMMEDIATE, nil
+	case *extauthzv3.ExtAuthz:
+		m.FailureModeAllowHeaderAdd = false
+	case *httpglobalv3.RateLimit:
+		m.RateLimitedStatus, m.StatusOnError = nil, nil
+	case *tracev3.ZipkinConfig:
+		m.TraceContextOption = 0
+	}
+}
+
+// reduceCluster changes a cluster. Names are resolved by an earlier kind of cluster, with the search list of the pod for all of them.
+func reduceCluster(c *clusterv3.Cluster) {
+	c.UpstreamBindConfig = nil // it has options of sockets only, and that Envoy required an address too
+	if c.GetOutlierDetection() != nil {
+		c.OutlierDetection.AlwaysEjectOneHost = nil // it always does
+	}
+	if c.GetOriginalDstLbConfig() != nil {
+		c.LbConfig = nil // the port is that of the pods
+	}
+	dns := &dnsclusterv3.DnsCluster{}
+	if c.GetClusterType().GetTypedConfig().UnmarshalTo(dns) != nil {
+		return
+	}
+	c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STRICT_DNS}
+	c.DnsLookupFamily, c.RespectDnsTtl, c.DnsRefreshRate = clusterv3.Cluster_V4_ONLY, true, dns.GetDnsMinRefreshRate() //nolint:staticcheck // what came after it is not known
+	c.DnsFailureRefreshRate = &clusterv3.Cluster_RefreshRate{                                                          //nolint:staticcheck // the same
+		BaseInterval: dns.GetDnsFailureRefreshRate().GetBaseInterval(), MaxInterval: dns.GetDnsFailureRefreshRate().GetMaxInterval(),
+	}
+}
+
+// reduceRoute changes a route. A prefix that ends at a slash is an expression.
+func reduceRoute(r *routev3.Route) {
+	if action := r.GetRoute(); action != nil {
+		action.ClusterNotFoundResponseCode = routev3.RouteAction_SERVICE_UNAVAILABLE
+	}
+	prefix := r.GetMatch().GetPathSeparatedPrefix()
+	if prefix == "" {
+		return
+	}
+	quoted := regexp.QuoteMeta(prefix)
+	r.Match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: regexMatcher(quoted + "(/.*)?")}
+	if action := r.GetRoute(); action.GetPrefixRewrite() != "" {
+		action.PrefixRewrite, action.RegexRewrite = "", substitute("^"+quoted, action.GetPrefixRewrite())
+	}
+	if redirect := r.GetRedirect(); redirect.GetPrefixRewrite() != "" {
+		redirect.PathRewriteSpecifier = &routev3.RedirectAction_RegexRewrite{RegexRewrite: substitute("^"+quoted, redirect.GetPrefixRewrite())}
+	}
+}

@@ -1,0 +1,72 @@
+package envoy
+
+import (
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+)
+
+// Sidecars of Open Service Mesh v1.2 run Envoy 1.22, with a bootstrap that has no tags of statistics and no logs of ours. They get the resources of other sidecars
+// with two differences: the scope lacks what that Envoy cannot do, and messages lack the fields that it does not know. Where a policy needs such a feature, requests
+// are denied. The module hack/envoy122 compares the result with the protocol buffers of that time.
+
+// osmScope returns the scope of a sidecar of Open Service Mesh without what it cannot do.
+func osmScope(s *scope.Scope) *scope.Scope {
+	reduced := *s
+	reduced.Key.Class.OnDemand, reduced.Key.Class.IPv6, reduced.ServiceRanges = false, false, nil
+	reduced.AccessLog = nil
+	if s.Tracing != nil && s.Tracing.OTLP {
+		reduced.Tracing = nil
+	}
+	reduced.Authorizations = nil
+	for _, a := range s.Authorizations {
+		reduced.Authorizations = append(reduced.Authorizations, osmAuthorization(a))
+	}
+	reduced.Outbound = make([]scope.Outbound, 0, len(s.Outbound))
+	for i := range s.Outbound {
+		reduced.Outbound = append(reduced.Outbound, osmOutbound(s.Outbound[i])...)
+	}
+	return &reduced
+}
+
+// osmAuthorization leaves out the server of a policy that lists headers: that Envoy would send all of them. Without a server no request is allowed.
+func osmAuthorization(a scope.Authorization) scope.Authorization {
+	if len(a.Policy.RequestHeaders) == 0 {
+		return a
+	}
+	policy := *a.Policy
+	policy.RequestHeaders, policy.FailureModeAllow = nil, false
+	a.Policy, a.Service = &policy, nil
+	return a
+}
+
+// osmOutbound is a destination without the name of the client, and without sessions: routes with sessions answer 500. A client of a headless Service whose
+// port differs from that of its pods is balanced over them, as in Open Service Mesh: that Envoy cannot change the port of the address that the client chose. At the
+// port of the pods it reaches the one that it chose.
+func osmOutbound(o scope.Outbound) []scope.Outbound {
+	o.NamesClient = false
+	routes := make([]scope.HTTPRoute, len(o.HTTPRoutes))
+	for i := range o.HTTPRoutes {
+		routes[i] = o.HTTPRoutes[i]
+		routes[i].Unsupported = routes[i].Unsupported || routes[i].Session != nil
+		routes[i].Session = nil
+	}
+	o.HTTPRoutes = routes
+	if !o.Headless() || o.PodPort == o.Port {
+		return []scope.Outbound{o}
+	}
+	balanced, chosen := o, o
+	balanced.PodPort, chosen.Port = 0, o.PodPort
+	return []scope.Outbound{balanced, chosen}
+}
+
+// osmLoggers write what Open Service Mesh writes. That Envoy has no counters with labels, no expressions in logs, and none of the newer command operators.
+var osmLoggers = newOSMLoggers()
+
+func newOSMLoggers() *loggers {
+	line := []*accesslogv3.AccessLog{stdoutLog(nil, logFormat{fields: accessLogFormat})}
+	requests := []*accesslogv3.AccessLog{stdoutLog(noHealthCheck, logFormat{fields: accessLogFormat})}
+	return &loggers{
+		outboundRequests: line, inboundRequests: requests, authorizedRequests: requests, outboundConnections: line, inboundConnections: line,
+	}
+}
