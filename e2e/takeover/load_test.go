@@ -147,6 +147,40 @@ func (l *load) readPurchases(ctx context.Context) {
 	}
 }
 
+// log logs the requests so far.
+func (l *load) log(when string) {
+	l.t.Helper()
+	for name, flow := range l.flows {
+		result, err := flow.Snapshot(l.t.Context())
+		must(l.t, err)
+		l.t.Logf("%s: from %s, %s: %d requests, %v %v", when, l.from, name, result.Requests, result.Outcomes, result.Errors)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.t.Logf("%s: short connections: %v", when, l.short)
+}
+
+// awaitRequests waits until the load has sent a number of requests.
+func (l *load) awaitRequests(count int) {
+	l.t.Helper()
+	must(l.t, lab.Until(l.t.Context(), time.Hour, fmt.Sprintf("%d requests were sent", count), func(ctx context.Context) (bool, string, error) {
+		sent := 0
+		for _, flow := range l.flows {
+			result, err := flow.Snapshot(ctx)
+			if err != nil {
+				return false, "", err
+			}
+			sent += result.Requests
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, counters := range l.purchases {
+			sent += counters.Requests
+		}
+		return sent >= count, fmt.Sprintf("%d were sent", sent), nil
+	}))
+}
+
 // stop stops the load and returns its result.
 func (l *load) stop() outcome {
 	t, ctx := l.t, context.WithoutCancel(l.t.Context())
