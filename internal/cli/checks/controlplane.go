@@ -119,7 +119,21 @@ func (s Subject) mesh(ctx context.Context) []diagnosis.Finding {
 			results = append(results, diagnosis.Fail("", "%s is %s, %s: %s", kind, c.Status, c.Reason, c.Message))
 		}
 	}
-	return append(append(results, components(m)...), s.certificates(m)...)
+	return append(append(append(results, bridge(m)...), components(m)...), s.certificates(m)...)
+}
+
+// bridge reports which workloads still use the bridge for sidecars of Open Service Mesh; nothing without one.
+func bridge(m *v1alpha1.Mesh) []diagnosis.Finding {
+	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionServingOSMSidecars)
+	switch {
+	case c == nil:
+		return nil
+	case c.Reason == v1alpha1.ReasonBridgeOpen:
+		return []diagnosis.Finding{diagnosis.Warn("restart these workloads before that time", "%s", c.Message)}
+	case c.Reason == v1alpha1.ReasonBridgeUnused:
+		return []diagnosis.Finding{diagnosis.Pass("%s", c.Message)}
+	}
+	return []diagnosis.Finding{diagnosis.Warn(fmt.Sprintf("remove spec.adoption.bridge of the Mesh %s", m.Name), "%s", c.Message)}
 }
 
 // removal reports that a Mesh is being deleted, and what the removal waits for. Most conditions are not set meanwhile.

@@ -79,7 +79,7 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosi
 		results = append(results, diagnosis.Fail("see the log: "+kube.LogsCommand(notReady[0]), "pods whose sidecar is not ready: %s", firstThree(namesOf(notReady))))
 	}
 	if len(osmSidecars) > 0 {
-		results = append(results, diagnosis.Warn(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset, or wait for the operator", ns.Name), "pods with an OSM sidecar, which gets no configuration updates: %s", firstThree(osmSidecars)))
+		results = append(results, diagnosis.Warn(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset, or wait for the operator", ns.Name), "pods with an OSM sidecar, which gets configuration updates only while spec.adoption.bridge is open: %s", firstThree(osmSidecars)))
 	}
 	if len(withoutSidecar) > 0 && enabled(ns.Annotations[names.InjectionAnnotation]) {
 		results = append(results, diagnosis.Warn(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset", ns.Name), "pods without a sidecar, to which no policies apply: %s", firstThree(withoutSidecar)))

@@ -45,6 +45,7 @@ func Conditions() []Condition {
 		},
 		{v1alpha1.ConditionTrustDistributed, good, "False: a namespace rejects the ConfigMap with the root certificate."},
 		{v1alpha1.ConditionDataPlaneUpToDate, good, "False: sidecars have another revision than their namespace should have."},
+		{v1alpha1.ConditionServingOSMSidecars, absent, "True: sidecars of Open Service Mesh are served until the time in the message. `BridgeUnused`: there is none any more. False: that time is over."},
 		{v1alpha1.ConditionRemoved, absent, "Unknown: the Mesh is being deleted. False: a step of the removal failed."},
 	}
 }

@@ -128,6 +128,9 @@ func ofMeshes() []Reason {
 		{v1alpha1.ReasonNamespacesRejected, meshes, "Some namespaces reject the ConfigMap with the root certificate, or objects of a component: the message names them with the API server's error. Without the ConfigMap, sidecars of new pods there cannot connect; without its Roles, a component does not serve them."},
 		{v1alpha1.ReasonRestartsDenied, meshes, "The API server or a policy rejects restarts of some workloads: the message names them. All others proceed, and the operator retries."},
 		{v1alpha1.ReasonSidecarsOutdated, meshes, "Some sidecars are of another revision than the active one: the message names their workloads."},
+		{v1alpha1.ReasonBridgeOpen, meshes, "Sidecars of Open Service Mesh are served until the time in the message: restart the workloads that it names before."},
+		{v1alpha1.ReasonBridgeUnused, meshes, "No workload has a sidecar of Open Service Mesh any more: remove spec.adoption.bridge."},
+		{v1alpha1.ReasonBridgeClosed, meshes, "Sidecars of Open Service Mesh are not served any more: restart the workloads that the message names, and remove spec.adoption.bridge."},
 		{v1alpha1.ReasonDeleteFailed, meshes, "A resource of the mesh could not be deleted."},
 		{v1alpha1.ReasonFieldsNotActedOn, "Mesh, MeshConfig", "The MeshConfig sets fields that this version ignores: the message lists them."},
 	}

@@ -69,6 +69,7 @@ type control struct {
 	address string
 	tls     *tls.Config
 	rootPEM []byte
+	root    *pki.Authority
 }
 
 // start serves a mesh with the given entries until the test ends.
@@ -96,12 +97,14 @@ type controlOptions struct {
 	compatibility compatibility.Entry
 	settling      time.Duration
 	age           time.Duration
+	// bridge is for how long sidecars of Open Service Mesh are served; 0 does not serve them.
+	bridge time.Duration
 }
 
 func startWith(t testing.TB, listener net.Listener, options controlOptions, entries ...catalog.Entry) *control {
 	t.Helper()
 	root := pki.New(t)
-	c := &control{tokens: &tokens{}, metrics: prometheus.NewRegistry(), rootPEM: root.RootPEM}
+	c := &control{tokens: &tokens{}, metrics: prometheus.NewRegistry(), rootPEM: root.RootPEM, root: root}
 	c.store = snapshot.NewStore(snapshot.Config{
 		Certificates: authority{t, root}, Log: logr.Discard(), Metrics: c.metrics, Now: time.Now,
 		StartupPeriod: options.settling,
@@ -114,7 +117,12 @@ func startWith(t testing.TB, listener net.Listener, options controlOptions, entr
 	}
 	now := func() time.Time { return time.Now().Add(time.Duration(c.later.Load())) }
 	c.loads, c.denials = loadstats.NewStore(now), denials.NewStore(now)
+	var bridge *Bridge
+	if options.bridge > 0 {
+		bridge = &Bridge{Until: time.Now().Add(options.bridge), TrustDomain: trustDomain, Roots: func() []byte { return root.RootPEM }}
+	}
 	server, err := NewServer(Config{
+		Bridge: bridge,
 		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Denials: c.denials, Now: now, Compatibility: options.compatibility,
 		ConnectionAge: options.age,
 		TLS:           &tls.Config{Certificates: []tls.Certificate{pair}},

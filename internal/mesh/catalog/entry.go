@@ -154,7 +154,7 @@ type Pod struct {
 	// Injected is true when the pod carries the mesh's sidecar.
 	Injected bool
 	// OSMSidecar is true when the pod has a sidecar of Open Service Mesh instead. Until its certificate from the same
-	// authority expires, it proves its identity to clients. It never connects to this control plane.
+	// authority expires, it proves its identity to clients. It connects to this control plane only while a bridge is open.
 	OSMSidecar bool
 	// Revision is the MeshRevision whose injector added the sidecar; empty without one.
 	Revision string

@@ -86,6 +86,7 @@ func TestRenderGolden(t *testing.T) {
 	custom.TrustDomain, custom.LogLevel = "east.example", "debug"
 	custom.KeyAlgorithm, custom.KeySize = "RSA", 3072
 	custom.DrainTimeout = 10 * time.Minute
+	custom.BridgeUntil = time.Date(2026, 12, 1, 6, 0, 0, 0, time.UTC)
 	custom.WebhookClientCA = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 	resources := &corev1.ResourceRequirements{
 		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.5")},
