@@ -17,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/report"
 	"github.com/openservicemesh/osm-operator/internal/demo"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 const (
@@ -160,6 +161,30 @@ func (l *load) log(when string) {
 	l.t.Logf("%s: short connections: %v", when, l.short)
 }
 
+// logFailures logs what the sidecars of the shop wrote about failed requests since the load began.
+func (l *load) logFailures() {
+	l.t.Helper()
+	const maxLines = 8
+	var pods corev1.PodList
+	must(l.t, cluster.Client.List(l.t.Context(), &pods, client.InNamespace(shopNamespace)))
+	for _, pod := range pods.Items {
+		logs, err := cluster.LogsSince(l.t.Context(), pod.Namespace, pod.Name, names.SidecarContainer, l.start)
+		if err != nil {
+			l.t.Log(err)
+			continue
+		}
+		var failed []string
+		for line := range strings.Lines(logs) {
+			if strings.Contains(line, `"response_code":4`) || strings.Contains(line, `"response_code":5`) {
+				failed = append(failed, line)
+			}
+		}
+		if len(failed) > 0 {
+			l.t.Logf("the sidecar of %s has %d lines about failed requests:\n%s", pod.Name, len(failed), strings.Join(failed[:min(len(failed), maxLines)], ""))
+		}
+	}
+}
+
 // awaitRequests waits until the load has sent a number of requests.
 func (l *load) awaitRequests(count int) {
 	l.t.Helper()
@@ -198,7 +223,7 @@ func (l *load) stop() outcome {
 		if !result.IsRepresentative() {
 			t.Errorf("%s: %d requests, and %d skipped: the load proves nothing", name, result.Requests, result.Skipped)
 		}
-		for _, f := range result.Failures[:min(len(result.Failures), 10)] {
+		for _, f := range result.Failures[:min(len(result.Failures), 25)] {
 			lines = append(lines, fmt.Sprintf("  %s %s after %s: %s", f.At.UTC().Format("15:04:05.000"), f.Outcome, f.Duration.Round(time.Millisecond), f.Detail))
 		}
 		if result.Failed() > 0 && (first.IsZero() || result.FirstFailure.Before(first)) {

@@ -77,6 +77,7 @@ func replaceOSM(t *testing.T, settings string) map[string]outcome {
 	current := startLoad(t, fresh)
 	step("a new caller sends load")
 	old.log("until everything restarts")
+	old.logFailures()
 	patchMesh(t, `{"spec":{"upgrade":{"dataPlane":{"restart":null}}}}`)
 	awaitOutdated(t, bareSidecars)
 	must(t, cluster.Available(t.Context(), podLimit, members()...))
@@ -84,6 +85,7 @@ func replaceOSM(t *testing.T, settings string) map[string]outcome {
 	if isLong() {
 		old.awaitRequests(longLoad)
 	}
+	old.logFailures()
 	outcomes := map[string]outcome{keeper: old.stop(), fresh: current.stop()}
 	for _, name := range []string{archive, keeper} {
 		replacePod(t, name)
