@@ -95,7 +95,7 @@ func startLoad(t *testing.T, from string) *load {
 	must(t, err)
 	l.sessions[archive] = session
 	l.pending.Go(func() { l.every(ctx, shortInterval, func() { l.connect(ctx, a) }) })
-	if from == keeper {
+	if from == caller {
 		l.pending.Go(func() { l.every(ctx, pollInterval, func() { l.readPurchases(ctx) }) })
 	}
 	t.Cleanup(end)

@@ -49,14 +49,14 @@ func replaceOSM(t *testing.T, settings string) map[string]outcome {
 	deployApplications(t)
 	installOSM(t)
 	onboard(t)
-	requireTraffic(t, keeper)
+	requireTraffic(t, caller)
 
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(cluster.ControlPlaneLogs(context.Background(), osmNamespace))
 		}
 	})
-	old := startLoad(t, keeper)
+	old := startLoad(t, caller)
 	step := stepper(t)
 	must(t, uninstallOSM(t.Context()))
 	step("OSM is removed")
@@ -68,7 +68,7 @@ func replaceOSM(t *testing.T, settings string) map[string]outcome {
 	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, installLimit))
 	step("the Mesh is ready")
 	if settings == bridge {
-		awaitConnected(t, keeper, archive)
+		awaitConnected(t, caller, archive)
 		step("the sidecars of OSM are connected to the Mesh")
 	}
 	createPod(t, shopNamespace, fresh)
@@ -86,13 +86,13 @@ func replaceOSM(t *testing.T, settings string) map[string]outcome {
 		old.awaitRequests(longLoad)
 	}
 	old.logFailures()
-	outcomes := map[string]outcome{keeper: old.stop(), fresh: current.stop()}
-	for _, name := range []string{archive, keeper} {
+	outcomes := map[string]outcome{caller: old.stop(), fresh: current.stop()}
+	for _, name := range []string{archive, caller} {
 		replacePod(t, name)
 	}
 	must(t, cluster.PodsReady(t.Context(), podLimit, shopNamespace))
 	awaitOutdated(t, 0)
-	requireTraffic(t, keeper)
+	requireTraffic(t, caller)
 	return outcomes
 }
 

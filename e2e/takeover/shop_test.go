@@ -24,8 +24,8 @@ const (
 	shopNamespace, outsideNamespace = "shop", "outside"
 	// store serves HTTP, and ledger TCP.
 	store, ledger = "store", "ledger"
-	// archive is a bare pod that serves TCP, and keeper one that sends the load. Nothing restarts them, so they keep OSM's sidecars.
-	archive, keeper = "archive", "keeper"
+	// archive is a bare pod that serves TCP, and caller one that sends the load. Nothing restarts them, so they keep OSM's sidecars.
+	archive, caller = "archive", "caller"
 	// fresh is a bare pod that sends load from a sidecar of the Mesh.
 	fresh = "fresh"
 	// gateway sends requests from outside of the mesh, and site is a server there.
@@ -60,7 +60,7 @@ kind: TrafficTarget
 metadata: {name: store, namespace: shop}
 spec:
   destination: {kind: ServiceAccount, name: store, namespace: shop}
-  sources: [{kind: ServiceAccount, name: keeper, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}]
+  sources: [{kind: ServiceAccount, name: caller, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}]
   rules: [{kind: HTTPRouteGroup, name: books, matches: [books]}]
 ---
 apiVersion: access.smi-spec.io/v1alpha3
@@ -68,7 +68,7 @@ kind: TrafficTarget
 metadata: {name: ledger, namespace: shop}
 spec:
   destination: {kind: ServiceAccount, name: ledger, namespace: shop}
-  sources: [{kind: ServiceAccount, name: keeper, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}]
+  sources: [{kind: ServiceAccount, name: caller, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}]
   rules: [{kind: TCPRoute, name: echo}]
 ---
 apiVersion: access.smi-spec.io/v1alpha3
@@ -76,7 +76,7 @@ kind: TrafficTarget
 metadata: {name: archive, namespace: shop}
 spec:
   destination: {kind: ServiceAccount, name: archive, namespace: shop}
-  sources: [{kind: ServiceAccount, name: keeper, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}]
+  sources: [{kind: ServiceAccount, name: caller, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}]
   rules: [{kind: TCPRoute, name: echo}]
 ---
 apiVersion: policy.openservicemesh.io/v1alpha1
@@ -90,7 +90,7 @@ apiVersion: policy.openservicemesh.io/v1alpha1
 kind: Egress
 metadata: {name: site, namespace: shop}
 spec:
-  sources: [{kind: ServiceAccount, name: keeper, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}]
+  sources: [{kind: ServiceAccount, name: caller, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}]
   hosts: [site.outside.svc.cluster.local]
   ports: [{number: 8080, protocol: http}]
 `
@@ -181,7 +181,7 @@ func onboard(t *testing.T) {
 		kubectl(t, "annotate", "namespace", namespace, "--overwrite", names.InjectionAnnotation+"=enabled")
 		kubectl(t, "rollout", "restart", "deployment,statefulset", "--namespace", namespace)
 	}
-	for _, name := range []string{archive, keeper} {
+	for _, name := range []string{archive, caller} {
 		createPod(t, shopNamespace, name)
 	}
 	must(t, cluster.Available(t.Context(), podLimit, members()...))

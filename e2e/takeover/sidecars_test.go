@@ -16,10 +16,10 @@ func TestSidecarsOfOSMServe(t *testing.T) {
 	deployApplications(t)
 	installOSM(t)
 	onboard(t)
-	requireTraffic(t, keeper)
+	requireTraffic(t, caller)
 
 	// What OSM itself loses is the measure for a migration: its sidecars end with the application, before clients know.
-	l := startLoad(t, keeper)
+	l := startLoad(t, caller)
 	kubectl(t, "rollout", "restart", "deployment/"+store, "statefulset/"+ledger, "--namespace", shopNamespace)
 	must(t, cluster.Available(t.Context(), podLimit, shopNamespace))
 	l.stop()
