@@ -125,16 +125,16 @@ const chartNamespace = "charts"
 
 func (byHelm) install(t *testing.T, files string) {
 	t.Helper()
-	must(t, helm(t.Context(), "install", names.Operator, filepath.Join(files, "chart"), "--namespace", chartNamespace, "--create-namespace", "--wait", "--timeout", installLimit.String()))
+	must(t, cluster.Helm(t.Context(), "install", names.Operator, filepath.Join(files, "chart"), "--namespace", chartNamespace, "--create-namespace", "--wait", "--timeout", installLimit.String()))
 }
 
 func (byHelm) upgrade(t *testing.T) {
 	t.Helper()
-	must(t, helm(t.Context(), "upgrade", names.Operator, cluster.Repository.Path("dist", "chart"), "--namespace", chartNamespace, "--wait", "--timeout", installLimit.String()))
+	must(t, cluster.Helm(t.Context(), "upgrade", names.Operator, cluster.Repository.Path("dist", "chart"), "--namespace", chartNamespace, "--wait", "--timeout", installLimit.String()))
 }
 
 func (byHelm) remove(ctx context.Context) error {
-	if err := helm(ctx, "uninstall", names.Operator, "--namespace", chartNamespace, "--wait"); err != nil {
+	if err := cluster.Helm(ctx, "uninstall", names.Operator, "--namespace", chartNamespace, "--wait"); err != nil {
 		return err
 	}
 	return removeRemains(ctx, chartNamespace)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -125,6 +126,29 @@ func loadServersCommand() *cobra.Command {
 				return err
 			}
 			return t.load(cmd, archives)
+		})
+}
+
+func loadOSMCommand() *cobra.Command {
+	return newCommand("load-osm", cobra.NoArgs,
+		"Build Open Service Mesh v1.2 if needed, load its images with an Envoy, and print the folder of its chart",
+		func(cmd *cobra.Command, t *tool, _ []string) error {
+			if err := requireLocal(cannotLoad); err != nil {
+				return err
+			}
+			folder, err := t.builder.OSM(cmd.Context())
+			if err != nil {
+				return err
+			}
+			archives, err := filepath.Glob(filepath.Join(folder, "*.tar"))
+			if err != nil {
+				return err
+			}
+			if err := t.load(cmd, archives); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), filepath.Join(folder, assets.OSMChart))
+			return err
 		})
 }
 

@@ -41,7 +41,7 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(upCommand(), downCommand(), statusCommand(), checkCommand(), envCommand(), apiServerCommand(), reserveCommand())
-	root.AddCommand(loadCommand(), loadVersionCommand(), versionFilesCommand(), loadServersCommand())
+	root.AddCommand(loadCommand(), loadVersionCommand(), versionFilesCommand(), loadServersCommand(), loadOSMCommand())
 	root.AddCommand(slices.Concat(pathCommands(), thirdPartyCommands())...)
 	return root
 }

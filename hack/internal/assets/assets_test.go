@@ -46,8 +46,12 @@ func TestArtifactKeysAreUnique(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	osm, err := Builder{}.osm(hack)
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen := map[string]string{}
-	all := []build.Artifact{kubernetes, Containerd(), Runc(), CNI(), CoreDNS(hack), certManager, vault, nodeImages(hack, "/c/one"), nodeImages(hack, "/c/two")}
+	all := []build.Artifact{kubernetes, Containerd(), Runc(), CNI(), CoreDNS(hack), certManager, vault, osm, nodeImages(hack, "/c/one"), nodeImages(hack, "/c/two")}
 	for _, s := range servers() {
 		all = append(all, s.artifact(hack))
 	}

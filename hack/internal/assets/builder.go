@@ -281,21 +281,31 @@ func nodeImages(hack, coredns string) build.Artifact {
 
 // writeImage writes the archive of an image with one static program, which is the file entrypoint of the image.
 func writeImage(dir, name, entrypoint, program, file string) error {
+	process := archive.Process{Entrypoint: []string{entrypoint}, User: nonrootUser, WorkingDir: "/"}
+	return writeTree(dir, name, file, process, func(tree *rootfs.Tree) error { return addProgram(tree, entrypoint, program) })
+}
+
+// addProgram adds a program of this machine to a tree.
+func addProgram(tree *rootfs.Tree, path, program string) error {
+	content, err := os.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	tree.File(path, 0o755, content)
+	return nil
+}
+
+// writeTree writes the archive of an image with one layer, whose files a function adds.
+func writeTree(dir, name, file string, process archive.Process, add func(*rootfs.Tree) error) error {
 	layers := layer.NewStore(filepath.Join(dir, "layers"))
 	defer os.RemoveAll(filepath.Join(dir, "layers"))
 	l, err := layers.Layer(name, func() (*rootfs.Tree, error) {
-		content, err := os.ReadFile(program)
-		if err != nil {
-			return nil, err
-		}
 		tree := rootfs.New()
-		tree.File(entrypoint, 0o755, content)
-		return tree, nil
+		return tree, add(tree)
 	})
 	if err != nil {
 		return err
 	}
-	process := archive.Process{Entrypoint: []string{entrypoint}, User: nonrootUser, WorkingDir: "/"}
 	img, err := archive.Assemble([]v1.Layer{l}, process, nil)
 	if err != nil {
 		return err

@@ -48,30 +48,14 @@ func (b Builder) Perses(ctx context.Context) (string, error) {
 
 // buildPerses builds a copy of the module with the generated file.
 func buildPerses(ctx context.Context, module, dir string) error {
-	source, err := moduleFolder(ctx, module, persesModule)
-	if err != nil {
-		return err
-	}
 	work := filepath.Join(dir, "work")
 	defer os.RemoveAll(work)
 	copied := filepath.Join(work, "perses")
-	if err := os.CopyFS(copied, os.DirFS(source)); err != nil {
+	if err := copyModule(ctx, module, persesModule, copied, work); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(copied, "ui", "embed.go"), []byte(emptyUI), 0o644); err != nil {
 		return err
-	}
-	for _, file := range []string{"go.mod", "go.sum"} {
-		content, err := os.ReadFile(filepath.Join(module, file))
-		if err != nil {
-			return err
-		}
-		if file == "go.mod" {
-			content = fmt.Appendf(content, "\nreplace %s => %s\n", persesModule, copied)
-		}
-		if err := os.WriteFile(filepath.Join(work, file), content, 0o644); err != nil {
-			return err
-		}
 	}
 	return build.Run(ctx, build.Command{
 		Dir: module, Env: []string{"CGO_ENABLED=0", "GOFLAGS=-mod=mod"},
@@ -80,6 +64,30 @@ func buildPerses(ctx context.Context, module, dir string) error {
 			"-o", filepath.Join(dir, PersesProgram), persesModule + "/cmd/perses",
 		},
 	})
+}
+
+// copyModule copies a module that another one requires, and writes a go.mod into the folder work that uses the copy instead.
+func copyModule(ctx context.Context, module, required, copied, work string) error {
+	source, err := moduleFolder(ctx, module, required)
+	if err != nil {
+		return err
+	}
+	if err := os.CopyFS(copied, os.DirFS(source)); err != nil {
+		return err
+	}
+	for _, file := range []string{"go.mod", "go.sum"} {
+		content, err := os.ReadFile(filepath.Join(module, file))
+		if err != nil {
+			return err
+		}
+		if file == "go.mod" {
+			content = fmt.Appendf(content, "\nreplace %s => %s\n", required, copied)
+		}
+		if err := os.WriteFile(filepath.Join(work, file), content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // moduleFolder returns the folder of a module in the cache of the go command.
