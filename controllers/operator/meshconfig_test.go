@@ -170,6 +170,13 @@ func TestUnsupportedFieldsAreReported(t *testing.T) {
 	mesh := readyMesh(t, name, nil)
 	waitCondition(t, mesh, v1alpha1.ConditionConfigurationAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted)
 	live := meshConfig(name)
+	isQuiet := func(m *configv1alpha2.MeshConfig) error {
+		if m.Status.ObservedGeneration != 0 || len(m.Status.Conditions) != 0 {
+			return fmt.Errorf("a MeshConfig without problems has a status: %+v", m.Status)
+		}
+		return nil
+	}
+	waitFor(t, live, isQuiet)
 	change(t, live, func(m *configv1alpha2.MeshConfig) {
 		m.Spec.Sidecar.EnvoyWindowsImage = "envoy.example/windows:v1"
 	})
@@ -183,4 +190,7 @@ func TestUnsupportedFieldsAreReported(t *testing.T) {
 		}
 		return nil
 	})
+	change(t, live, func(m *configv1alpha2.MeshConfig) { m.Spec.Sidecar.EnvoyWindowsImage = "" })
+	waitCondition(t, mesh, v1alpha1.ConditionConfigurationAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted)
+	waitFor(t, live, isQuiet)
 }

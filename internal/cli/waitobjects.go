@@ -140,6 +140,9 @@ const waitInterval = 200 * time.Millisecond
 // together become True one after another.
 const failedPolls = 10
 
+// quietPolls is the number of consecutive polls without a problem after which an object without conditions is in force.
+const quietPolls = 5
+
 // policyRef identifies a policy.
 type policyRef struct{ kind, namespace, name string }
 
@@ -160,6 +163,8 @@ type policyWait struct {
 	// failed counts the consecutive polls with the condition failure.
 	failed  int
 	failure string
+	// quiet counts the consecutive polls without conditions, of a kind whose objects have conditions only with problems.
+	quiet int
 }
 
 // poll returns true when the policy is in force. It returns an error if it will not be in force without a change.
@@ -187,7 +192,8 @@ func (w *policyWait) poll(ctx context.Context) (bool, error) {
 	return accepted && acknowledged, err
 }
 
-// pollConditions returns true if all conditions of the current generation are True. It returns an error if one remains False.
+// pollConditions returns true if all conditions of the current generation are True, or if there are none because there is no problem. It
+// returns an error if one remains False.
 func (w *policyWait) pollConditions(object *unstructured.Unstructured) (bool, error) {
 	conditions, err := kinds.ConditionsOf(object)
 	if err != nil {
@@ -208,9 +214,15 @@ func (w *policyWait) pollConditions(object *unstructured.Unstructured) (bool, er
 	w.warnings = warnings
 	if failure == "" {
 		w.failed, w.last = 0, "the control plane has not written the conditions of its newest version"
+		if kinds.HasQuietStatus(w.kind) && len(conditions) == 0 {
+			w.quiet++
+			return w.quiet >= quietPolls, nil
+		}
+		w.quiet = 0
 		return evaluated, nil
 	}
 	w.failed++
+	w.quiet = 0
 	if failure != w.failure {
 		w.failed = 1
 	}

@@ -42,6 +42,12 @@ func conditioned(generation int64, conditions ...string) *unstructured.Unstructu
 	return object
 }
 
+// settingOf returns an object as an UpstreamTrafficSetting, which has conditions only with a problem.
+func settingOf(object *unstructured.Unstructured) *unstructured.Unstructured {
+	object.SetGroupVersionKind(kinds.UpstreamTrafficSetting)
+	return object
+}
+
 const (
 	accepted = "Accepted True Accepted in force"
 	resolved = "ResolvedRefs True ResolvedRefs in force"
@@ -66,9 +72,18 @@ func TestWaitReadsConditions(t *testing.T) {
 			object: conditioned(2, accepted, "ResolvedRefs False RefNotFound no such Service"), reports: all,
 			err: "ResolvedRefs is False (RefNotFound): no such Service",
 		},
-		"not evaluated":      {object: conditioned(1, accepted, resolved), reports: all, last: "has not written the conditions of its newest version"},
-		"older problem":      {object: conditioned(1, "Accepted False Disabled it is off"), reports: all, last: "has not written the conditions of its newest version"},
-		"restricted":         {object: conditioned(2, "Accepted True NotFollowed in part"), reports: all, summary: "is in force", warning: "in part"},
+		"not evaluated": {object: conditioned(1, accepted, resolved), reports: all, last: "has not written the conditions of its newest version"},
+		"older problem": {object: conditioned(1, "Accepted False Disabled it is off"), reports: all, last: "has not written the conditions of its newest version"},
+		"restricted":    {object: conditioned(2, "Accepted True NotFollowed in part"), reports: all, summary: "is in force", warning: "in part"},
+		"without problems": {
+			object: settingOf(conditioned(2)), reports: all, summary: "UpstreamTrafficSetting shop/r is in force: 2 of 2 sidecars have acknowledged it",
+		},
+		"problem of an earlier version": {
+			object: settingOf(conditioned(1, "Accepted False Conflicted it is")), reports: all, last: "has not written the conditions of its newest version",
+		},
+		"setting with a problem": {
+			object: settingOf(conditioned(2, "Accepted False Conflicted it is")), reports: all, err: "is not in force: Accepted is False (Conflicted): it is",
+		},
 		"no sidecar":         {object: conditioned(2, accepted), reports: acknowledgedBy(0), summary: "Retry shop/r is accepted, but affects no running pod"},
 		"not acknowledged":   {object: conditioned(2, accepted), reports: constantReport{Generation: 2, Sidecars: 2, Acknowledged: 1}, last: "1 of 2 sidecars"},
 		"rejected":           {object: conditioned(2, accepted), reports: constantReport{Generation: 2, Sidecars: 2, Rejected: 1}, err: "was rejected by 1 of 2 sidecars"},
@@ -121,7 +136,7 @@ func TestWaitForMissingPolicy(t *testing.T) {
 
 func waitFor(object *unstructured.Unstructured, reports objectReports) *policyWait {
 	return &policyWait{
-		policyRef: policyRef{"Retry", "shop", "r"}, mesh: mesh{Name: "osm", Members: []string{"shop"}}, reports: reports,
+		policyRef: policyRef{object.GetKind(), "shop", "r"}, mesh: mesh{Name: "osm", Members: []string{"shop"}}, reports: reports,
 		reader: fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(object).Build(),
 	}
 }

@@ -50,22 +50,22 @@ type MeshConfigSpec struct {
 	FeatureFlags FeatureFlags `json:"featureFlags,omitzero"`
 }
 
-// MeshConfigStatus reports whether the mesh applies the settings.
+// MeshConfigStatus reports what the mesh does not apply of the settings. It is empty if all of them take effect, so that clients can write back the
+// MeshConfig that they have read.
 type MeshConfigStatus struct {
 	// observedGeneration is the generation of the MeshConfig that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions contains Accepted, which is True when every field that is set takes effect. Otherwise its message
-	// lists the fields without effect. ServiceAnswers is False while the external authorizer of the mesh does not answer
-	// sidecars; it exists only with an authorizer.
+	// conditions contains Accepted, which is False, while a field that is set has no effect: its message lists these fields.
+	// ServiceAnswers is False while the external authorizer of the mesh does not answer sidecars.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// ConditionAccepted is True when every field that is set in the MeshConfig takes effect.
+// ConditionAccepted is False while a field that is set in the MeshConfig has no effect, and absent otherwise.
 const ConditionAccepted = "Accepted"
 
 // MeshConfigList is a list of MeshConfigs.

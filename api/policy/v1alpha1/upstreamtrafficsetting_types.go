@@ -24,7 +24,8 @@ type UpstreamTrafficSetting struct {
 	// +optional
 	Spec UpstreamTrafficSettingSpec `json:"spec,omitzero"`
 
-	// status reports whether the mesh applies this object. Only the mesh writes it.
+	// status reports what the mesh does not apply of this object. It is empty if the whole object takes effect, so that clients can write back
+	// the object that they have read. Only the mesh writes it.
 	// +optional
 	Status SummarizedStatus `json:"status,omitzero"`
 }

@@ -35,6 +35,8 @@ type Reconciler struct {
 	Evaluate Evaluate
 	// OSMSummary adds OSM's status fields currentStatus and reason.
 	OSMSummary bool
+	// Quiet keeps the status of objects without problems empty, see kinds.Facts.
+	Quiet bool
 	// Recheck is the interval at which objects are evaluated without a change; 0 for never.
 	Recheck time.Duration
 	// Servers returns the servers that decide for sidecars because of an object; nil for a kind without any. LookupHost resolves their names.
@@ -126,6 +128,9 @@ func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructure
 	if r.OSMSummary {
 		changed = addOSMSummary(object, current, status) || changed
 	}
+	if r.Quiet && kinds.IsPlain(conditions) {
+		status, changed = emptyStatus(object)
+	}
 	if !changed {
 		return nil
 	}
@@ -140,6 +145,17 @@ func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructure
 		r.recordEvent(object, condition)
 	}
 	return nil
+}
+
+// emptyStatus returns the merge patch that removes what a Reconciler has written into a status, and whether there is anything to remove.
+func emptyStatus(object *unstructured.Unstructured) (patch map[string]any, needed bool) {
+	patch = map[string]any{}
+	for _, field := range []string{"conditions", "currentStatus", "reason"} {
+		if _, found, err := unstructured.NestedFieldNoCopy(object.Object, "status", field); err != nil || found {
+			patch[field] = nil
+		}
+	}
+	return patch, len(patch) > 0
 }
 
 // addOSMSummary adds the status fields that OSM's tools read, and reports whether they differ from the object's.

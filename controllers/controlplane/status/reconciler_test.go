@@ -111,7 +111,59 @@ func TestReconcile_ReportsRejection(t *testing.T) {
 	}
 }
 
-// A setting also has the status fields that OSM's tools read.
+// The status of a quiet kind is empty without problems: nothing is written until there is one, and it is emptied when the problem is solved.
+func TestReconcile_KeepsQuietStatusEmpty(t *testing.T) {
+	writes := 0
+	stored := setting("s", 1, "web.shop.svc.cluster.local")
+	writer := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(stored).WithStatusSubresource(stored).
+		WithInterceptorFuncs(interceptor.Funcs{
+			SubResourcePatch: func(ctx context.Context, c client.Client, name string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+				writes++
+				return c.SubResource(name).Patch(ctx, o, p, opts...)
+			},
+		}).Build()
+	recorder := events.NewFakeRecorder(10)
+	var verdict metav1.Condition
+	r := &Reconciler{
+		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: kinds.Object(kinds.UpstreamTrafficSetting), OSMSummary: true, Quiet: true,
+		Evaluate: func(context.Context, client.Reader, *unstructured.Unstructured) ([]metav1.Condition, error) {
+			return []metav1.Condition{verdict}, nil
+		},
+		Rejections: noRejections(),
+		InMesh:     func(context.Context, string) (bool, error) { return true, nil },
+	}
+	r.Leader.leading.Store(true)
+	plain := metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionTrue, Reason: kinds.ReasonAccepted, Message: "in force"}
+	for _, step := range []struct {
+		name    string
+		verdict metav1.Condition
+		// writes and events are totals.
+		writes, events int
+		empty          bool
+	}{
+		{"new", plain, 0, 0, true},
+		{"unchanged", plain, 0, 0, true},
+		{"with a problem", metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionFalse, Reason: kinds.ReasonConflicted, Message: "because"}, 1, 1, false},
+		{"in force again", plain, 2, 2, true},
+		{"unchanged again", plain, 2, 2, true},
+		{"in force in part", metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionTrue, Reason: "Partly", Message: "because"}, 3, 2, false},
+	} {
+		verdict = step.verdict
+		if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(stored)}); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		object := kinds.Object(kinds.UpstreamTrafficSetting)
+		if err := writer.Get(t.Context(), client.ObjectKeyFromObject(stored), object); err != nil {
+			t.Fatal(err)
+		}
+		status, _, _ := unstructured.NestedMap(object.Object, "status")
+		if writes != step.writes || len(recorder.Events) != step.events || (len(status) == 0) != step.empty {
+			t.Errorf("%s: %d writes and %d Events so far, and the status is %v, want %+v", step.name, writes, len(recorder.Events), status, step)
+		}
+	}
+}
+
+// An object also has the status fields that OSM's tools read.
 func TestReconcile_WritesOSMSummary(t *testing.T) {
 	stored := setting("s", 1, "web.shop.svc.cluster.local")
 	writer := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(stored).WithStatusSubresource(stored).Build()

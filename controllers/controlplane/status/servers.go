@@ -232,7 +232,7 @@ func (w Writers) addMeshConfig(mgr manager.Manager) error {
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return forward(ctx, acquired, resync) }))
 }
 
-// Reconcile writes the condition if it has changed. A replica without the Lease writes nothing.
+// Reconcile writes the condition if it has changed, and removes it while all servers answer. A replica without the Lease writes nothing.
 func (r *MeshConfigReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	if !r.Leader.Leading() || request.Namespace != r.Namespace || request.Name != names.MeshConfig {
 		return ctrl.Result{}, nil
@@ -247,12 +247,12 @@ func (r *MeshConfigReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 	settings, _ := ingest.MeshConfig(config)
 	servers := configuredServers(settings)
 	if len(servers) == 0 {
-		if meta.FindStatusCondition(config.Status.Conditions, kinds.ConditionServiceAnswers) == nil {
-			return ctrl.Result{}, nil
-		}
-		return ctrl.Result{}, r.apply(ctx, map[string]any{})
+		return ctrl.Result{}, r.clear(ctx, config)
 	}
 	c := answersCondition(ctx, servers, &r.Rejections.servers, r.LookupHost, config.Status.Conditions)
+	if kinds.IsPlain([]metav1.Condition{c}) {
+		return ctrl.Result{RequeueAfter: lookupInterval}, r.clear(ctx, config)
+	}
 	c.ObservedGeneration = config.Generation
 	conditions := append([]metav1.Condition(nil), config.Status.Conditions...)
 	meta.SetStatusCondition(&conditions, c)
@@ -264,6 +264,14 @@ func (r *MeshConfigReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{RequeueAfter: lookupInterval}, r.apply(ctx, map[string]any{"conditions": []any{content}})
+}
+
+// clear removes the condition, if it exists.
+func (r *MeshConfigReconciler) clear(ctx context.Context, config *configv1alpha2.MeshConfig) error {
+	if meta.FindStatusCondition(config.Status.Conditions, kinds.ConditionServiceAnswers) == nil {
+		return nil
+	}
+	return r.apply(ctx, map[string]any{})
 }
 
 // configuredServer is the authorization server of the MeshConfig.

@@ -230,7 +230,7 @@ func failuresOf(list []report.ServerFailure) report.Rejections {
 	return report.Rejections{Failures: list}
 }
 
-// TestMeshConfig_ServiceAnswers writes the condition while the MeshConfig has a server.
+// TestMeshConfig_ServiceAnswers writes the condition while a server of the MeshConfig does not answer.
 func TestMeshConfig_ServiceAnswers(t *testing.T) {
 	config := &configv1alpha2.MeshConfig{}
 	config.Namespace, config.Name, config.Generation = "osm-system", names.MeshConfig, 4
@@ -263,7 +263,7 @@ func TestMeshConfig_ServiceAnswers(t *testing.T) {
 	r.Leader.leading.Store(true)
 	step("reports are not known")
 	r.Rejections.update(report.Rejections{}, nil, true)
-	step("no failure", "ServiceAnswers True")
+	step("no failure")
 	now = now.Add(failureInterval)
 	r.Rejections.update(failuresOf([]report.ServerFailure{failure("external-authorization", "", "shop/web", 1, noon)}), nil, true)
 	step("a failure", "ServiceAnswers False")
@@ -283,7 +283,9 @@ func TestMeshConfig_ServiceAnswers(t *testing.T) {
 	if err := writer.Update(t.Context(), current); err != nil {
 		t.Fatal(err)
 	}
-	step("a tracing server", "ServiceAnswers True")
+	step("a tracing server")
 	r.LookupHost = func(context.Context, string) ([]string, error) { return nil, &net.DNSError{IsNotFound: true} }
 	step("a tracing server without an address", "ServiceAnswers False")
+	r.LookupHost = resolvable
+	step("a tracing server with an address again")
 }

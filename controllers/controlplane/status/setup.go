@@ -85,7 +85,7 @@ func (w Writers) addPolicies(mgr manager.Manager) error {
 func (w Writers) add(mgr manager.Manager, k policyKind, acquired <-chan struct{}) error {
 	reader := mgr.GetClient()
 	r := &Reconciler{
-		Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, OSMSummary: k.osmSummary,
+		Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, OSMSummary: k.osmSummary, Quiet: kinds.HasQuietStatus(k.kind.Kind),
 		Kind: kinds.Object(k.kind), Evaluate: k.evaluate, Rejections: w.Rejections, InMesh: w.concerned(reader, k), Recheck: k.recheck,
 		Servers: k.servers, LookupHost: w.LookupHost,
 	}

@@ -117,11 +117,12 @@ func policies(ctx context.Context, c client.Client, members []string) (all []Pol
 	return all, objects, problems
 }
 
-// policyOf summarizes the conditions of a policy. The control plane writes them, so a policy without conditions is not known yet.
+// policyOf summarizes the conditions of a policy. The control plane writes them, so a policy without conditions is not known yet, unless its kind
+// has conditions only with problems.
 func policyOf(object *unstructured.Unstructured) Policy {
 	p := Policy{Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName(), State: unknownState}
 	conditions, err := kinds.ConditionsOf(object)
-	if err != nil || len(conditions) == 0 {
+	if err != nil || len(conditions) == 0 && !kinds.HasQuietStatus(p.Kind) {
 		p.Message = "the control plane has not reported about it yet"
 		return p
 	}

@@ -67,3 +67,18 @@ func ConditionsOf(object *unstructured.Unstructured) ([]metav1.Condition, error)
 	}
 	return typed.Conditions, nil
 }
+
+// IsPlain reports whether conditions say no more than that an object is in force.
+func IsPlain(conditions []metav1.Condition) bool {
+	for _, c := range conditions {
+		if c.Status != metav1.ConditionTrue {
+			return false
+		}
+		switch c.Reason {
+		case ReasonAccepted, ReasonResolvedRefs, ReasonServiceAnswers, ReasonReady:
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -42,6 +42,9 @@ type Facts struct {
 	MeshWide bool
 	// Anywhere is true if analysis covers the objects of namespaces outside the mesh too.
 	Anywhere bool
+	// QuietStatus is true if the status of an object without problems is empty. OSM's tools read such objects and later write back what they
+	// hold, and each write of the status in between makes theirs a conflict.
+	QuietStatus bool
 }
 
 // Feature is a switch of the MeshConfig.
@@ -101,6 +104,12 @@ func Lookup(kind schema.GroupKind) (Kind, bool) {
 // Named returns the policy kind with a singular, plural or short name.
 func Named(text string) (Kind, bool) {
 	return find(func(k Kind) bool { return k.AffectsTraffic() && k.IsNamed(text) })
+}
+
+// HasQuietStatus reports whether the status of an object of a kind is empty while it has no problems, see Facts.
+func HasQuietStatus(kind string) bool {
+	k, found := find(func(k Kind) bool { return k.Kind == kind })
+	return found && k.QuietStatus
 }
 
 // rows is the table for look-ups, made once: admission and analysis look up the kind of each object.

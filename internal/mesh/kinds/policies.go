@@ -42,7 +42,7 @@ func All() []Kind {
 			Removal: 9, Exclusive: true, Clients: []string{"spec", "source"}, Anywhere: true,
 			Feature: &Feature{Field: "enableRetryPolicy", Enabled: func(f configv1alpha2.FeatureFlags) bool { return f.EnableRetryPolicy }},
 		}),
-		policy(UpstreamTrafficSetting, ingest.UpstreamTrafficSetting, Facts{Short: "uts", Removal: 8, Exclusive: true}),
+		policy(UpstreamTrafficSetting, ingest.UpstreamTrafficSetting, Facts{Short: "uts", Removal: 8, Exclusive: true, QuietStatus: true}),
 		policy(Backpressure, ingest.Backpressure, Facts{Removal: 10, Exclusive: true, YieldsTo: catalog.KindUpstreamTrafficSetting}),
 		policy(IngressBackend, ingest.IngressBackend, Facts{
 			Removal: 5, Exclusive: true,
@@ -56,7 +56,7 @@ func All() []Kind {
 		policy(ExternalAuthorization, ingest.ExternalAuthorization, Facts{Short: "extauthz", Removal: 3, Exclusive: true, MeshWide: true}),
 		policy(ExtensionService, ingest.ExtensionService, Facts{Short: "extsvc", Removal: 2, MeshWide: true}),
 		{GroupVersionKind: UDPRoute, check: ingest.UDPRoute, Facts: Facts{Short: "ur", Removal: 14}},
-		{GroupVersionKind: MeshConfigs, Facts: Facts{Removal: 6}},
+		{GroupVersionKind: MeshConfigs, Facts: Facts{Removal: 6, QuietStatus: true}},
 		{GroupVersionKind: MeshRootCertificate, Facts: Facts{Short: "mrc", Removal: 7}},
 		{GroupVersionKind: MultiClusterService, Facts: Facts{Removal: 11}},
 	}

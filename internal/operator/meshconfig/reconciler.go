@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -151,12 +152,19 @@ func (r *Reconciler) handBack(ctx context.Context, mesh *v1alpha1.Mesh, namespac
 	return nil
 }
 
-// WriteAccepted writes into the status of a MeshConfig which of its fields are not acted on, and returns the same for the Mesh.
+// WriteAccepted writes into the status of a MeshConfig which of its fields are not acted on, and returns the same for the Mesh. Without
+// such fields it empties that status, because OSM's tools write back the MeshConfig that they have read, and a write of the status in between
+// makes theirs a conflict.
 func (r *Reconciler) WriteAccepted(ctx context.Context, live *configv1alpha2.MeshConfig) (conditions.Assessment, error) {
 	assessment := assess(live)
 	before := live.DeepCopy()
-	live.Status.ObservedGeneration = live.Generation
-	conditions.NewEditor(&live.Status.Conditions, live.Generation, r.Now()).Set(configv1alpha2.ConditionAccepted, assessment)
+	if assessment.State == conditions.Ready {
+		live.Status.ObservedGeneration = 0
+		meta.RemoveStatusCondition(&live.Status.Conditions, configv1alpha2.ConditionAccepted)
+	} else {
+		live.Status.ObservedGeneration = live.Generation
+		conditions.NewEditor(&live.Status.Conditions, live.Generation, r.Now()).Set(configv1alpha2.ConditionAccepted, assessment)
+	}
 	if equality.Semantic.DeepEqual(before.Status, live.Status) {
 		return assessment, nil
 	}

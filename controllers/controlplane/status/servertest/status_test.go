@@ -180,6 +180,25 @@ func (w statusTest) waitForConditionIn(t *testing.T, namespace, apiVersion, kind
 	return object
 }
 
+// waitForNoStatus waits until the status of an object in the namespace shop is empty.
+func (w statusTest) waitForNoStatus(t *testing.T, apiVersion, kind, name string) *unstructured.Unstructured {
+	t.Helper()
+	object := &unstructured.Unstructured{}
+	object.SetAPIVersion(apiVersion)
+	object.SetKind(kind)
+	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
+		if err := w.Get(ctx, client.ObjectKey{Namespace: "shop", Name: name}, object); err != nil {
+			return false, err
+		}
+		status, _, err := unstructured.NestedMap(object.Object, "status")
+		return len(status) == 0, err
+	})
+	if err != nil {
+		t.Fatalf("%s %s: the status is %v, want none: %v", kind, name, object.Object["status"], err)
+	}
+	return object
+}
+
 const mesh = `
 apiVersion: v1
 kind: Namespace
@@ -235,11 +254,11 @@ func TestStatusOfPolicies(t *testing.T) {
 	w.create(t, policies)
 
 	w.waitForCondition(t, policy, "Retry", "retry", "Accepted", "False Disabled", "enableRetryPolicy of MeshConfig osm-system/osm-mesh-config")
-	first := w.waitForCondition(t, policy, "UpstreamTrafficSetting", "a", "Accepted", "True Accepted", "in force")
-	if word, _, _ := unstructured.NestedString(first.Object, "status", "currentStatus"); word != "committed" {
-		t.Errorf("currentStatus is %q, want committed", word)
+	second := w.waitForCondition(t, policy, "UpstreamTrafficSetting", "b", "Accepted", "False Conflicted", "UpstreamTrafficSetting shop/a is older")
+	if word, _, _ := unstructured.NestedString(second.Object, "status", "currentStatus"); word != "error" {
+		t.Errorf("currentStatus is %q, want error", word)
 	}
-	w.waitForCondition(t, policy, "UpstreamTrafficSetting", "b", "Accepted", "False Conflicted", "UpstreamTrafficSetting shop/a is older")
+	first := w.waitForNoStatus(t, policy, "UpstreamTrafficSetting", "a")
 	w.waitForCondition(t, policy, "Backpressure", "old", "Accepted", "False Conflicted", "has precedence")
 	w.waitForCondition(t, split, "TrafficSplit", "split", "ResolvedRefs", "False RefNotFound", "HTTPRouteGroup shop/canary does not exist, so it selects no requests: create it, or correct the name. Service shop/web-v2 does not exist")
 
@@ -257,7 +276,7 @@ func TestStatusOfPolicies(t *testing.T) {
 	if err := w.Delete(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	w.waitForCondition(t, policy, "UpstreamTrafficSetting", "b", "Accepted", "True Accepted", "in force")
+	w.waitForNoStatus(t, policy, "UpstreamTrafficSetting", "b")
 
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-v2"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
 	if err := w.Create(t.Context(), service); err != nil {
