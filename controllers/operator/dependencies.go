@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/openservicemesh/osm-operator/config/crd"
+	"github.com/openservicemesh/osm-operator/controllers/operator/adoption"
 	"github.com/openservicemesh/osm-operator/controllers/operator/certificates"
 	"github.com/openservicemesh/osm-operator/controllers/operator/components"
 	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
@@ -150,6 +151,7 @@ func newCluster(mgr ctrl.Manager, o Options) (*observe.Cluster, error) {
 // controllers are the reconcilers that install and upgrade meshes. A plan simulates them.
 type controllers struct {
 	mesh         *mesh.Reconciler
+	adoption     *adoption.Reconciler
 	certificates *certificates.Reconciler
 	trust        *trust.Reconciler
 	rollout      *rollout.Reconciler
@@ -166,6 +168,7 @@ func newControllers(d Dependencies) controllers {
 			Cluster: c, Applier: meshConfigs.Applier, Recorder: d.Recorder, MeshConfigs: meshConfigs, Status: d.Status,
 			Definitions: d.Definitions, Kubernetes: d.Kubernetes, Metrics: d.Metrics,
 		},
+		adoption: &adoption.Reconciler{Cluster: c, Recorder: d.Recorder, MeshConfigs: meshConfigs, Status: d.Status, DataPlane: d.DataPlane},
 		certificates: &certificates.Reconciler{
 			Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, Replicas: d.Health, Sidecars: d.DataPlane,
 			MountDelay: d.MountDelay, Jitter: rand.Float64, Vault: d.Vault, Tokens: d.Tokens,
@@ -207,6 +210,7 @@ func (d Dependencies) simulatedControllers(s plan.Simulation) []dryrun.Controlle
 	}
 	return []dryrun.Controller{
 		{Name: "Mesh", Requests: mesh, Reconcile: c.mesh.Reconcile},
+		{Name: "Mesh", Requests: mesh, Reconcile: c.adoption.Reconcile},
 		{Name: "Mesh", Requests: mesh, Reconcile: c.certificates.Reconcile},
 		{Name: "Mesh", Requests: mesh, Reconcile: c.trust.Reconcile},
 		{Name: "Mesh", Requests: mesh, Reconcile: c.rollout.Reconcile},

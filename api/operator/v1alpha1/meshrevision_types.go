@@ -76,6 +76,10 @@ type MeshRevisionSpec struct {
 	// +optional
 	Slots *RevisionSlots `json:"slots,omitempty"`
 
+	// writesStatus is whether the controller writes the status of policies. It does not while an Open Service Mesh does that. Default: true.
+	// +optional
+	WritesStatus *bool `json:"writesStatus,omitempty"`
+
 	// role is Active, Canary, Promoting or Standby.
 	// +optional
 	// +kubebuilder:validation:Enum=Active;Canary;Promoting;Standby

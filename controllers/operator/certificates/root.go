@@ -3,6 +3,7 @@ package certificates
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -75,6 +77,9 @@ func (r *Reconciler) builtInRoot(ctx context.Context, s *scope) (*certificate.Ro
 	root, err := r.DesiredRoot(ctx, s.desired.Namespace)
 	if err != nil || root != nil {
 		return root, err
+	}
+	if adopt.FollowsAuthority(s.mesh) {
+		return nil, errors.New("the certificate authority of the Open Service Mesh has not been copied yet: see the condition " + v1alpha1.ConditionAdopting)
 	}
 	return r.createRoot(ctx, s, names.CABundleSecret)
 }

@@ -101,6 +101,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, errors.Join(failed, err)
 	}
 	switch {
+	case isWaiting(failed):
+		// What it waits for comes as an event.
+		return reconcile.Result{RequeueAfter: s.Requeue}, nil
 	case observe.IsStalledError(failed) && s.Requeue == 0:
 		// The next change of the Mesh, or of what it collides with, comes as an event.
 		return reconcile.Result{}, reconcile.TerminalError(failed)
@@ -110,12 +113,23 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	return reconcile.Result{RequeueAfter: s.Requeue}, nil
 }
 
+// waitingError ends the preparation until another controller has done something.
+type waitingError struct{ message string }
+
+// Error is what the preparation waits for.
+func (w *waitingError) Error() string { return w.message }
+
+func isWaiting(err error) bool {
+	var w *waitingError
+	return errors.As(err, &w)
+}
+
 // phase is one step of the preparation.
 type phase func(context.Context, *scope) error
 
 // prepare runs the phases up to the first failure. The definitions and the MeshConfig do not need each other.
 func (r *Reconciler) prepare(ctx context.Context, s *scope) error {
-	for _, run := range []phase{r.validate, r.reconcileNamespace, independently(r.reconcileDefinitions, r.reconcileMeshConfig)} {
+	for _, run := range []phase{r.validate, r.reconcileNamespace, r.awaitAdoption, independently(r.reconcileDefinitions, r.reconcileMeshConfig)} {
 		if err := run(ctx, s); err != nil {
 			return err
 		}

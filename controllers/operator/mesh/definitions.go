@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -134,7 +135,7 @@ func (r *Reconciler) checkForeign(ctx context.Context, s *scope) error {
 	if err != nil || installed {
 		return err
 	}
-	found, err := adopt.FindConflict(ctx, r.Live, s.mesh.Name, s.desired.Namespace)
+	found, err := adopt.FindConflict(ctx, r.Live, s.mesh.Name, s.desired.Namespace, adoptedNamespace(s.mesh))
 	if err != nil {
 		return err
 	}
@@ -153,6 +154,31 @@ func (r *Reconciler) checkForeign(ctx context.Context, s *scope) error {
 	return err
 }
 
+// adoptedNamespace is the namespace of the Open Service Mesh that a Mesh takes over while that runs; empty for none.
+func adoptedNamespace(mesh *v1alpha1.Mesh) string {
+	if t := adopt.TakeoverOf(mesh); t != nil {
+		return t.From
+	}
+	return ""
+}
+
+// awaitAdoption keeps a mesh that takes over an Open Service Mesh from being installed before it has the authority and the settings of that.
+func (r *Reconciler) awaitAdoption(ctx context.Context, s *scope) error {
+	t := adopt.TakeoverOf(s.mesh)
+	if t == nil || t.InEffect != "" {
+		return nil
+	}
+	deployed, err := r.IsDeployed(ctx, s.mesh.Name, s.desired.Namespace)
+	if err != nil || deployed {
+		return err
+	}
+	adopting := meta.FindStatusCondition(s.mesh.Status.Conditions, v1alpha1.ConditionAdopting)
+	if adopting != nil && adopting.ObservedGeneration == s.mesh.Generation && adopting.Reason == v1alpha1.ReasonAdoptionBlocked {
+		return &observe.StalledError{Reason: v1alpha1.ReasonAdoptionBlocked, Message: adopting.Message}
+	}
+	return &waitingError{"waiting for the certificate authority and the settings of the Open Service Mesh in namespace " + t.From}
+}
+
 // checkWebhook rejects a mesh whose name an injector elsewhere answers for.
 func (r *Reconciler) checkWebhook(ctx context.Context, s *scope) error {
 	webhook := &admissionv1.MutatingWebhookConfiguration{}
@@ -166,7 +192,7 @@ func (r *Reconciler) checkWebhook(ctx context.Context, s *scope) error {
 	if webhook.Labels[names.MeshLabel] == s.mesh.Name {
 		return nil
 	}
-	answered, err := adopt.IsServed(ctx, r.Live, webhook, s.desired.Namespace)
+	answered, err := adopt.IsServed(ctx, r.Live, webhook, s.desired.Namespace, adoptedNamespace(s.mesh))
 	if err != nil || !answered {
 		return err
 	}

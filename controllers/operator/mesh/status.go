@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/egressgateway"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/ingressgateway"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
@@ -87,8 +88,14 @@ func (r *Reconciler) assessInstalled(ctx context.Context, s *scope, failed error
 	switch {
 	case errors.As(failed, &stalled):
 		return conditions.Assessment{State: conditions.Stalled, Reason: stalled.Reason, Message: stalled.Message}, nil
+	case isWaiting(failed):
+		return observe.Waiting(failed.Error()), nil
 	case failed != nil:
 		return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonApplyFailed, Message: failed.Error()}, nil
+	}
+	if !adopt.MayRegister(s.mesh) {
+		return conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonApplied, Message: strings.Join(append([]string{
+			"everything is applied; the webhooks of the Open Service Mesh in namespace " + adoptedNamespace(s.mesh) + " answer"}, s.notes...), "; ")}, nil
 	}
 	missing, err := webhooks.Missing(ctx, r.Cluster, s.mesh.Name)
 	if err != nil {
@@ -234,6 +241,7 @@ func withStalled(a conditions.Assessment) conditions.Assessment {
 	stalled := []string{
 		v1alpha1.ReasonInvalidSpec, v1alpha1.ReasonUnknownVersion, v1alpha1.ReasonUnsupportedStep, v1alpha1.ReasonNamespaceClaimed,
 		v1alpha1.ReasonRolledBack, v1alpha1.ReasonUpgradeHalted, v1alpha1.ReasonCanaryBlocked, v1alpha1.ReasonUnsupportedKubernetes,
+		v1alpha1.ReasonAdoptionBlocked,
 	}
 	if a.State == conditions.Failing && slices.Contains(stalled, a.Reason) {
 		a.State = conditions.Stalled

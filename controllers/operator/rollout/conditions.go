@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
@@ -150,6 +151,8 @@ func foreignSidecars(s *scope) []string {
 	for _, other := range slices.Sorted(maps.Keys(count)) {
 		switch n := count[other]; {
 		case n == 0:
+		case other == "" && adopt.TakeoverOf(s.mesh) != nil:
+			notes = append(notes, fmt.Sprintf("sidecars that an Open Service Mesh has made: %d; see the condition %s", n, v1alpha1.ConditionAdopting))
 		case other == "":
 			notes = append(notes, fmt.Sprintf("sidecars that an Open Service Mesh has made: %d; they keep the configuration that they received last, until their workloads are restarted", n))
 		default:

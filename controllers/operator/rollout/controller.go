@@ -98,7 +98,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("rollout").
 		WithOptions(enqueue.Options()).
-		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges(v1alpha1.ConditionInstalled, v1alpha1.ConditionCertificatesReady))).
+		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges(v1alpha1.ConditionInstalled, v1alpha1.ConditionCertificatesReady, v1alpha1.ConditionAdopting))).
 		Watches(&v1alpha1.MeshRevision{}, enqueue.ByMeshLabel()).
 		Watches(&corev1.Service{}, enqueue.ByMeshLabel()).
 		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
@@ -213,6 +213,7 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 	case !measured:
 		s.plan = rollout.WaitingPlan(s.situation, "noting how many requests fail with the version that runs")
 	}
+	s.goBack(r.Now())
 	s.RequeueAfter(s.plan.Wave.RequeueAfter)
 	if !s.plan.Wave.Done() {
 		s.RequeueAfter(pollInterval)

@@ -12,9 +12,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
@@ -81,6 +83,9 @@ func (r *Reconciler) assignRole(ctx context.Context, revision *v1alpha1.MeshRevi
 func (r *Reconciler) applyRevision(ctx context.Context, s *scope, role v1alpha1.Role) error {
 	desired := desired.Revision(s.mesh, s.desired, r.imagesFor(s))
 	desired.Spec.Role = role
+	if !adopt.WritesStatus(s.mesh) {
+		desired.Spec.WritesStatus = ptr.To(false)
+	}
 	if s.current != nil {
 		// Its sidecars know the control plane by this trust domain.
 		desired.Spec.TrustDomain = s.current.Spec.TrustDomain

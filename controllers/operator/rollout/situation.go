@@ -17,6 +17,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
@@ -41,6 +42,7 @@ func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Si
 		AutomaticRollback: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
 	}
 	situation.Limits.Denied = r.Restarter.Denied(ctx, s.mesh)
+	situation.Limits.Manual = situation.Limits.Manual || adopt.HoldsRestarts(s.mesh) || adopt.RestartsBack(s.mesh)
 	if situation.Limits.Slots, err = r.SlotTargets(ctx, s.mesh, revisions); err != nil {
 		return rollout.Situation{}, err
 	}
@@ -197,10 +199,23 @@ func (s *scope) isRestartedByHand(w rollout.Workload) bool {
 
 // target is the revision that the sidecars of a namespace should be of.
 func (s *scope) target(namespace string) string {
+	if adopt.RestartsBack(s.mesh) {
+		return adopt.BackTarget
+	}
 	if s.plan.CanaryInjector != "" && slices.Contains(s.situation.CanaryNamespaces, namespace) {
 		return s.plan.CanaryInjector
 	}
 	return s.plan.Active
+}
+
+// goBack restarts workloads with sidecars of this mesh, whose new pods the Open Service Mesh injects again.
+func (s *scope) goBack(now time.Time) {
+	if !adopt.RestartsBack(s.mesh) {
+		return
+	}
+	s.situation.Workloads = rollout.NameSidecars(s.situation.Workloads, "", adopt.BackTarget)
+	s.situation.Limits.Manual = observe.Limits(s.mesh).Manual
+	s.plan.Wave = rollout.NextWave(s.situation.Workloads, adopt.BackTarget, s.situation.Limits, now)
 }
 
 // waitForCanaryCertificate keeps a canary from starting before the certificate of its injector exists. The certificates controller issues

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
 	"github.com/openservicemesh/osm-operator/internal/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
@@ -89,6 +90,9 @@ func (r *Reconciler) observeWorkloads(ctx context.Context, s *scope) error {
 	}
 	s.situation.Active, s.plan.Active = s.active.Name, s.active.Name
 	s.situation.Limits = observe.Limits(s.mesh)
+	if adopt.RestartsBack(s.mesh) {
+		s.situation.Workloads = rollout.NameSidecars(s.situation.Workloads, "", adopt.BackTarget)
+	}
 	if s.situation.Limits.Slots, err = r.SlotTargets(ctx, s.mesh, []v1alpha1.MeshRevision{*s.active}); err != nil {
 		return err
 	}
@@ -190,6 +194,10 @@ func (s *scope) progress() string {
 // countProxies counts the sidecars of the mesh. Only those of workloads without a rollout in progress are certainly ready.
 func countProxies(s *scope) *v1alpha1.ProxyCounts {
 	byRevision, outdated := dataplane.CountSidecars(s.situation.Workloads, s.situation.Limits, s.target)
+	if n := byRevision[adopt.BackTarget]; n > 0 {
+		byRevision[""] += n
+		delete(byRevision, adopt.BackTarget)
+	}
 	counts := &v1alpha1.ProxyCounts{Outdated: int32(outdated)}
 	for _, w := range s.situation.Workloads {
 		if w.Ready {

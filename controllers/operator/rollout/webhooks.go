@@ -67,6 +67,9 @@ func (r *Reconciler) withdrawCanary(ctx context.Context, s *scope) error {
 // reconcileWebhooks registers each webhook once something answers it: with failure policy Fail, a webhook before its server would keep every
 // pod of the mesh from starting. What is registered stays, because a pod without a sidecar is outside every policy.
 func (r *Reconciler) reconcileWebhooks(ctx context.Context, s *scope) error {
+	if !adopt.MayRegister(s.mesh) {
+		return nil
+	}
 	objects, err := r.renderWebhooks(s, webhooks.Injection{Revision: s.plan.CanaryInjector, Namespaces: s.situation.CanaryNamespaces})
 	if err != nil {
 		return err
@@ -90,6 +93,9 @@ func (r *Reconciler) reconcileWebhooks(ctx context.Context, s *scope) error {
 			}
 		}
 		if live == nil {
+			if recorded, err := r.isRecorded(ctx, s, object); err != nil || !recorded {
+				return err
+			}
 			if err := r.deleteAbandonedWebhooks(ctx, s); err != nil {
 				return err
 			}
@@ -103,6 +109,23 @@ func (r *Reconciler) reconcileWebhooks(ctx context.Context, s *scope) error {
 			strings.Join(s.situation.CanaryNamespaces, ", "), s.plan.CanaryInjector)
 	}
 	return nil
+}
+
+// isRecorded reports whether a webhook configuration may be overwritten: during a takeover, what the Open Service Mesh has there is recorded first.
+// It is read from the API server, because the cache may hold an earlier Mesh.
+func (r *Reconciler) isRecorded(ctx context.Context, s *scope, object *unstructured.Unstructured) (bool, error) {
+	if adopt.TakeoverOf(s.mesh) == nil {
+		return true, nil
+	}
+	live, err := webhooks.Registered(ctx, r.Live, object)
+	if err != nil || live == nil {
+		return err == nil, err
+	}
+	if live.GetLabels()[names.MeshLabel] == "" && live.GetAnnotations()[adopt.ReplacedAnnotation] == "" {
+		s.RequeueAfter(pollInterval)
+		return false, nil
+	}
+	return true, nil
 }
 
 // isAnswered is true when at least one pod serves a webhook configuration.

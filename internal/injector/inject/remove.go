@@ -43,6 +43,17 @@ func isOSMSidecar(c corev1.Container) bool {
 	})
 }
 
+// osmBootstrapPrefix is the prefix of the name of the Secret with the bootstrap of a sidecar of OSM. The rest is the UUID of the sidecar.
+const osmBootstrapPrefix = "envoy-bootstrap-config-"
+
+// HasOSMSidecar reports whether an injector of OSM has just added its sidecar to a pod. A copy of such a pod has no label or another UUID than its Secret.
+func HasOSMSidecar(pod *corev1.Pod) bool {
+	uuid := pod.Labels[names.ProxyUUIDLabel]
+	return uuid != "" && slices.ContainsFunc(pod.Spec.Containers, isOSMSidecar) && slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool {
+		return v.Name == names.BootstrapVolume && v.Secret != nil && v.Secret.SecretName == osmBootstrapPrefix+uuid
+	})
+}
+
 // earlierDocument returns the document of an earlier osm-init; it is empty without one, or if it is unreadable.
 func earlierDocument(pod *corev1.Pod) initconfig.Document {
 	for _, c := range pod.Spec.InitContainers {

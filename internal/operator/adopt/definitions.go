@@ -61,6 +61,43 @@ func RepairConversions(ctx context.Context, live client.Reader, writer client.Wr
 	return repaired, nil
 }
 
+// ReleaseDefinitions removes the label by which an Open Service Mesh restores its definitions, and returns the names of those that had it.
+func ReleaseDefinitions(ctx context.Context, live client.Reader, writer client.Writer, manager string) ([]string, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinitionList"))
+	if err := live.List(ctx, list, client.HasLabels{reconcileLabel}); err != nil {
+		return nil, fmt.Errorf("the CustomResourceDefinitions cannot be listed: %w", err)
+	}
+	var released []string
+	for i := range list.Items {
+		object := &list.Items[i]
+		if _, group, _ := strings.Cut(object.Name, "."); !slices.Contains(groups, group) || !IsFromOSM(object) {
+			continue
+		}
+		object.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+		patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"labels":{%q:null}}}`, reconcileLabel))
+		if err := writer.Patch(ctx, object, patch, client.FieldOwner(manager)); err != nil {
+			return released, fmt.Errorf("the label %s of the CustomResourceDefinition %s cannot be removed: %w", reconcileLabel, object.Name, err)
+		}
+		released = append(released, object.Name)
+	}
+	return released, nil
+}
+
+// IsOwnDefinition reports whether the definition of MeshConfigs is that of this project, by a field that OSM's does not have.
+func IsOwnDefinition(definition *apiextensionsv1.CustomResourceDefinition) bool {
+	for i := range definition.Spec.Versions {
+		schema := definition.Spec.Versions[i].Schema
+		if schema == nil || schema.OpenAPIV3Schema == nil {
+			continue
+		}
+		if _, found := schema.OpenAPIV3Schema.Properties["spec"].Properties["sidecar"].Properties["destinations"]; found {
+			return true
+		}
+	}
+	return false
+}
+
 // isUnconvertible reports whether the conversion webhook of a definition calls a Service that does not exist.
 func isUnconvertible(ctx context.Context, live client.Reader, definition *apiextensionsv1.CustomResourceDefinition) (bool, error) {
 	conversion := definition.Spec.Conversion
@@ -98,10 +135,10 @@ func DeadWebhooks(ctx context.Context, live client.Reader, mesh string) ([]clien
 	}
 	var dead []client.Object
 	for _, object := range all {
-		if _, own := object.GetLabels()[names.MeshLabel]; own {
+		if _, own := object.GetLabels()[names.MeshLabel]; own || object.GetAnnotations()[ReplacedAnnotation] != "" {
 			continue
 		}
-		served, err := IsServed(ctx, live, object, "")
+		served, err := IsServed(ctx, live, object)
 		if err != nil {
 			return nil, err
 		}
@@ -112,14 +149,14 @@ func DeadWebhooks(ctx context.Context, live client.Reader, mesh string) ([]clien
 	return dead, nil
 }
 
-// IsServed reports whether a webhook configuration calls an existing Service or an address outside the cluster. Services in the namespace
+// IsServed reports whether a webhook configuration calls an existing Service or an address outside the cluster. Services in the namespaces
 // except do not count.
-func IsServed(ctx context.Context, live client.Reader, object client.Object, except string) (bool, error) {
+func IsServed(ctx context.Context, live client.Reader, object client.Object, except ...string) (bool, error) {
 	for _, config := range clientConfigs(object) {
 		if config.Service == nil {
 			return true, nil
 		}
-		if config.Service.Namespace == except {
+		if slices.Contains(except, config.Service.Namespace) {
 			continue
 		}
 		exists, err := serviceExists(ctx, live, config.Service.Namespace, config.Service.Name)

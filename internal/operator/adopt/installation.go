@@ -50,10 +50,18 @@ func (i Installation) Conflict() string {
 // Remedy is the command that removes the installation and keeps what a Mesh adopts.
 func (i Installation) Remedy() string {
 	if i.Namespace == managedNamespace {
+		return i.command()
+	}
+	return i.command() + ", which leaves its MeshConfig, its certificate authority and all policies " +
+		"for this Mesh to take over (without --no-hooks the first two are deleted)"
+}
+
+// command is the command that removes the installation.
+func (i Installation) command() string {
+	if i.Namespace == managedNamespace {
 		return "the command of the cloud for its add-ons, such as `az aks disable-addons --addons open-service-mesh`"
 	}
-	return fmt.Sprintf("`helm uninstall %s --namespace %s --no-hooks`, which leaves its MeshConfig, its certificate authority and all policies "+
-		"for this Mesh to take over (without --no-hooks the first two are deleted)", orDefault(i.Mesh), i.Namespace)
+	return fmt.Sprintf("`helm uninstall %s --namespace %s --no-hooks`", orDefault(i.Mesh), i.Namespace)
 }
 
 func orDefault(mesh string) string {
@@ -63,8 +71,8 @@ func orDefault(mesh string) string {
 	return mesh
 }
 
-// FindConflict returns an installation in the namespace of a mesh or with its name, or nil.
-func FindConflict(ctx context.Context, live client.Reader, mesh, namespace string) (*Installation, error) {
+// FindConflict returns an installation in the namespace of a mesh or with its name, or nil. One in the namespace adopted is permitted.
+func FindConflict(ctx context.Context, live client.Reader, mesh, namespace, adopted string) (*Installation, error) {
 	for _, name := range deployments() {
 		found, err := read(ctx, live, appsv1.SchemeGroupVersion.WithKind("Deployment"), namespace, name)
 		if err != nil {
@@ -88,7 +96,7 @@ func FindConflict(ctx context.Context, live client.Reader, mesh, namespace strin
 	if err != nil {
 		return nil, err
 	}
-	if i := slices.IndexFunc(all, func(i Installation) bool { return i.Mesh == mesh }); i >= 0 {
+	if i := slices.IndexFunc(all, func(i Installation) bool { return i.Mesh == mesh && i.Namespace != adopted }); i >= 0 {
 		return &all[i], nil
 	}
 	return nil, nil

@@ -138,6 +138,7 @@ func Parameters(revision *v1alpha1.MeshRevision, operatorNamespace string) opera
 	return operand.Parameters{
 		Mesh: spec.Mesh, Namespace: spec.Namespace, OperatorNamespace: operatorNamespace, Revision: revision.Name,
 		TrustDomain:     spec.TrustDomain,
+		WithoutStatus:   !ptr.Deref(spec.WritesStatus, true),
 		Controller:      operandWorkload(Controller(spec.ControlPlane)),
 		Injector:        operandWorkload(Injector(spec.ControlPlane)),
 		Scheduling:      scheduling(spec.ControlPlane),

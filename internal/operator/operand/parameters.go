@@ -40,6 +40,8 @@ type Parameters struct {
 	Images Images
 	// CanarySuffix is the suffix of a canary control plane, see the function CanarySuffix. Empty renders the mesh's own control plane.
 	CanarySuffix string
+	// WithoutStatus keeps the controller from writing the status of policies.
+	WithoutStatus bool
 	// Canary configures the webhook of a canary. Only Webhooks reads it; nil renders no such webhook.
 	Canary *CanaryWebhook
 }

@@ -176,7 +176,7 @@ func flags(p Parameters) map[string]string {
 		"cert-key-algorithm": p.KeyAlgorithm,
 		"webhook-client-ca":  p.WebhookClientCA,
 		xdsHostFlag:          names.ServiceHost(names.WithSuffix(names.Controller, p.CanarySuffix), p.Namespace),
-		writeStatusFlag:      strconv.FormatBool(p.CanarySuffix == ""),
+		writeStatusFlag:      strconv.FormatBool(p.CanarySuffix == "" && !p.WithoutStatus),
 		"in-place":           strconv.FormatBool(p.DrainTimeout > 0),
 	}
 	if p.DrainTimeout > 0 {

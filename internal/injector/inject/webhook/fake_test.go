@@ -24,6 +24,7 @@ type fakeCluster struct {
 	trustFor     []string
 	freshReads   int
 	trustErr     error
+	takesOver    bool
 }
 
 func (f *fakeCluster) Namespace(_ context.Context, name string, fresh bool) (inject.Namespace, error) {
@@ -39,6 +40,8 @@ func (f *fakeCluster) Namespace(_ context.Context, name string, fresh bool) (inj
 func (f *fakeCluster) Settings(context.Context) (configv1alpha2.MeshConfigSpec, error) {
 	return f.settings, nil
 }
+
+func (f *fakeCluster) TakesOver(context.Context) (bool, error) { return f.takesOver, nil }
 
 func (f *fakeCluster) Reach(context.Context, configv1alpha2.MeshConfigSpec) (inject.Reach, error) {
 	return f.reach, f.reachErr

@@ -23,6 +23,8 @@ type Cluster interface {
 	Namespace(ctx context.Context, name string, fresh bool) (inject.Namespace, error)
 	// Settings returns the spec of the MeshConfig, or the zero value without one.
 	Settings(ctx context.Context) (configv1alpha2.MeshConfigSpec, error)
+	// TakesOver reports whether the mesh takes over a running Open Service Mesh.
+	TakesOver(ctx context.Context) (bool, error)
 	// Reach returns what the state of the cluster contributes to the choice of destinations, from the cache.
 	Reach(ctx context.Context, settings configv1alpha2.MeshConfigSpec) (inject.Reach, error)
 	// EnsureTrust creates the trust ConfigMap in a namespace that does not have it.
@@ -77,6 +79,16 @@ func (h *Handler) reviewCreate(ctx context.Context, log logr.Logger, pod *corev1
 			return response.WithWarnings(decision.Reason)
 		}
 		return response
+	}
+	if inject.HasOSMSidecar(pod) {
+		// Both injectors may see a pod for a moment. The first one decides.
+		takesOver, err := h.Cluster.TakesOver(ctx)
+		if err != nil {
+			return respond(log, pod, internalError{err})
+		}
+		if takesOver {
+			return admission.Allowed("the pod has a sidecar of the Open Service Mesh that this mesh takes over")
+		}
 	}
 	if config.Reach, err = h.Cluster.Reach(ctx, config.Settings); err != nil {
 		return respond(log, pod, internalError{err})

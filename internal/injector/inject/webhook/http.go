@@ -164,6 +164,16 @@ func (o *Objects) Settings(ctx context.Context) (configv1alpha2.MeshConfigSpec, 
 	return object.Spec, nil
 }
 
+// TakesOver reports whether the mesh takes over a running Open Service Mesh.
+func (o *Objects) TakesOver(ctx context.Context) (bool, error) {
+	object := &configv1alpha2.MeshConfig{}
+	err := o.Cached.Get(ctx, client.ObjectKey{Namespace: o.MeshNamespace, Name: names.MeshConfig}, object)
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("the MeshConfig %s/%s cannot be read: %w", o.MeshNamespace, names.MeshConfig, err)
+	}
+	return object.Annotations[names.AdoptsAnnotation] != "", nil
+}
+
 // EnsureTrust creates the trust ConfigMap of a namespace as a copy of the one in the mesh's own namespace. It never
 // updates an existing one, which the operator keeps up to date.
 func (o *Objects) EnsureTrust(ctx context.Context, namespace string) error {

@@ -1,0 +1,102 @@
+package adoption
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
+	"github.com/openservicemesh/osm-operator/internal/operator/apply"
+)
+
+// complete removes what is left of an Open Service Mesh whose Deployments are gone. The declared step decides whether it may: until Complete, somebody
+// may install that again.
+func (r *Reconciler) complete(ctx context.Context, s *scope) error {
+	if s.takeover.IsRemoval {
+		// There is nothing to go back to.
+		return r.serve(ctx, s)
+	}
+	if s.takeover.Declared != v1alpha1.AdoptionComplete {
+		if !s.takeover.WantsInjection() {
+			s.blocked = fmt.Sprintf("the Open Service Mesh in namespace %s is gone, and nobody injects new pods: set spec.adoption.step to Complete", s.takeover.From)
+			return nil
+		}
+		own, err := r.renderOwn(ctx, s)
+		if err != nil || own == nil {
+			return err
+		}
+		return r.handOverKinds(ctx, s, true, own)
+	}
+	own, err := r.renderOwn(ctx, s)
+	if err != nil {
+		return err
+	}
+	if own == nil {
+		s.waiting = "waiting until the control plane of this mesh is ready"
+		return nil
+	}
+	for _, kind := range []string{validating, mutating} {
+		if err := r.completeKind(ctx, s, r.handover(s, kind, true, own[kind])); err != nil {
+			return err
+		}
+	}
+	repaired, err := adopt.RepairConversions(ctx, r.Live, r.Client)
+	if len(repaired) > 0 {
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "RepairConversion",
+			"the conversion webhook of %s was taken out of the definitions: its Service does not exist", strings.Join(repaired, ", "))
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.serve(ctx, s); err != nil || s.waiting != "" || s.blocked != "" {
+		return err
+	}
+	if s.step != v1alpha1.AdoptionComplete {
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AdoptionStep", "Adopt Complete", "the Open Service Mesh in namespace %s is gone, and the takeover is complete", s.takeover.From)
+	}
+	s.step = v1alpha1.AdoptionComplete
+	return nil
+}
+
+// completeKind deletes the webhook configurations of the Open Service Mesh once those of this mesh are registered, and their records.
+func (r *Reconciler) completeKind(ctx context.Context, s *scope, h adopt.Handover) error {
+	live, err := r.configurations(ctx, s, h)
+	if err != nil {
+		return err
+	}
+	if !h.IsRegistered(live) {
+		steps, err := h.Steps(live)
+		if err != nil {
+			return err
+		}
+		for _, step := range steps {
+			if err := r.take(ctx, s, h, step); err != nil {
+				return err
+			}
+		}
+		if s.step != v1alpha1.AdoptionComplete {
+			s.step = v1alpha1.AdoptionRestarting // the rollout does not register them in the first step
+		}
+		s.waiting = "waiting until the webhooks of this mesh are registered"
+		return nil
+	}
+	for _, object := range live {
+		switch {
+		case object.GetName() != h.OwnName:
+			if err := apply.Delete(ctx, r.Client, object); err != nil {
+				return err
+			}
+			r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Delete "+object.GetName(), "deleted the %s %s, which the Open Service Mesh has left", h.Kind, object.GetName())
+		case object.GetAnnotations()[adopt.ReplacedAnnotation] != "":
+			patch := client.MergeFromWithOptions(object, client.MergeFromWithOptimisticLock{})
+			if err := r.Client.Patch(ctx, adopt.Forgotten(object), patch, client.FieldOwner(fieldManager)); err != nil {
+				return fmt.Errorf("the record in the %s %s cannot be removed: %w", h.Kind, object.GetName(), err)
+			}
+		}
+	}
+	return nil
+}

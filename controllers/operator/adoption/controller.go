@@ -1,0 +1,208 @@
+package adoption
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/operator/enqueue"
+	"github.com/openservicemesh/osm-operator/internal/operator/meshconfig"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/operator/status"
+)
+
+// fieldManager owns what a takeover changes in objects of others.
+const fieldManager = "osm-operator-adoption"
+
+// pollInterval is how often the objects of an Open Service Mesh are read during a takeover. They are not watched.
+const pollInterval = 5 * time.Second
+
+// DataPlane observes the workloads with sidecars.
+type DataPlane interface {
+	// Workloads are all that carry sidecars of a mesh. Those of an Open Service Mesh have an empty revision.
+	Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error)
+}
+
+// Reconciler takes meshes over. All fields are required.
+type Reconciler struct {
+	*observe.Cluster
+	// Recorder records Events about a Mesh.
+	Recorder events.EventRecorder
+	// MeshConfigs copies settings.
+	MeshConfigs *meshconfig.Reconciler
+	// Status writes the status of a Mesh.
+	Status status.Writer
+	// DataPlane observes the workloads with sidecars.
+	DataPlane DataPlane
+}
+
+// scope is the shared state of one reconciliation.
+type scope struct {
+	mesh     *v1alpha1.Mesh
+	desired  desired.Mesh
+	takeover *adopt.Takeover
+	osm      adopt.Running
+	// step is the step in effect after this reconciliation.
+	step v1alpha1.AdoptionStep
+	// waiting is what the declared step waits for, and blocked what somebody must change.
+	waiting, blocked string
+	// serves is true while the Service of the Open Service Mesh leads to this mesh.
+	serves bool
+	// finished is true when nothing of the takeover is left.
+	finished bool
+	// earlier and own count the sidecars of the Open Service Mesh and of this mesh.
+	earlier, own int
+	// remaining are workloads with sidecars of the Open Service Mesh.
+	remaining []rollout.Ref
+}
+
+// SetupWithManager watches Meshes, and what a takeover depends on in the namespace of the mesh.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	mapper := enqueue.Mapper{Cluster: r.Cluster}
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named("adoption").
+		WithOptions(enqueue.Options()).
+		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges(v1alpha1.ConditionInstalled, v1alpha1.ConditionControlPlaneReady))).
+		Watches(&v1alpha1.MeshRevision{}, enqueue.ByMeshLabel()).
+		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
+		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
+		Watches(&corev1.Namespace{}, mapper.ByNamespace()).
+		Watches(&configv1alpha2.MeshConfig{}, handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
+			return r.adopting(ctx, object.GetNamespace())
+		}), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
+	for _, secret := range r.Secrets.Sources(func(ctx context.Context, secret *corev1.Secret) []reconcile.Request {
+		return r.adopting(ctx, secret.Namespace)
+	}) {
+		b = b.WatchesRawSource(secret)
+	}
+	return b.Complete(enqueue.RetryConflicts(r))
+}
+
+// adopting lists the Meshes that run in a namespace or take over from it.
+func (r *Reconciler) adopting(ctx context.Context, namespace string) []reconcile.Request {
+	var meshes v1alpha1.MeshList
+	if err := r.Client.List(ctx, &meshes); err != nil {
+		return nil // the cache is empty before its first sync, which reconciles all
+	}
+	var requests []reconcile.Request
+	for i := range meshes.Items {
+		mesh := &meshes.Items[i]
+		if t := adopt.TakeoverOf(mesh); t != nil && (t.From == namespace || r.Desired(mesh).Namespace == namespace) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Name: mesh.Name}})
+		}
+	}
+	return requests
+}
+
+// Reconcile takes one takeover one step further or back, and writes the condition Adopting.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	mesh := &v1alpha1.Mesh{}
+	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	s := &scope{mesh: mesh, desired: r.Desired(mesh), takeover: adopt.TakeoverOf(mesh)}
+	if s.takeover == nil {
+		return reconcile.Result{}, r.removeStatus(ctx, s)
+	}
+	s.step = s.takeover.InEffect
+	failed := r.observe(ctx, s)
+	if mode := observe.ModeOf(mesh); failed == nil && mode != observe.Maintain {
+		failed = r.proceed(ctx, s)
+	}
+	if s.finished && failed == nil {
+		return reconcile.Result{}, r.removeStatus(ctx, s)
+	}
+	if err := errors.Join(failed, r.writeStatus(ctx, s, failed)); err != nil {
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: pollInterval}, nil
+}
+
+// observe reads the Open Service Mesh, and counts the sidecars.
+func (r *Reconciler) observe(ctx context.Context, s *scope) error {
+	var err error
+	if s.osm, err = adopt.ReadRunning(ctx, r.Live, s.takeover.From); err != nil {
+		return err
+	}
+	s.serves = s.mesh.Status.Adoption != nil && s.mesh.Status.Adoption.ServesSidecars
+	workloads, err := r.DataPlane.Workloads(ctx, s.mesh.Name)
+	if err != nil {
+		return err
+	}
+	for _, w := range workloads {
+		for revision, n := range w.Sidecars {
+			switch {
+			case revision == "" && n > 0:
+				s.earlier += n
+				s.remaining = append(s.remaining, w.Ref)
+			case desired.IsRevisionOf(s.mesh.Name, revision):
+				s.own += n
+			}
+		}
+	}
+	return nil
+}
+
+// proceed takes the next step of a takeover.
+func (r *Reconciler) proceed(ctx context.Context, s *scope) error {
+	switch {
+	case s.takeover.IsWithdrawn && !s.takeover.IsRemoval:
+		return r.withdraw(ctx, s)
+	case s.takeover.InEffect == v1alpha1.AdoptionComplete && !s.osm.Exists, !s.osm.Exists && s.takeover.InEffect != "":
+		return r.complete(ctx, s)
+	}
+	if s.blocked = s.osm.Mismatch(s.desired); s.blocked != "" {
+		return nil
+	}
+	for _, step := range []func(context.Context, *scope) error{r.prepare, r.handOver, r.serve} {
+		if err := step(ctx, s); err != nil || s.waiting != "" || s.blocked != "" {
+			return err
+		}
+	}
+	r.advance(s)
+	return nil
+}
+
+// advance puts the declared step into effect, after what it needs has been done. The last one needs that the Open Service Mesh is removed.
+func (r *Reconciler) advance(s *scope) {
+	next := s.takeover.Declared
+	if s.takeover.IsRemoval {
+		next = v1alpha1.AdoptionBeside
+	}
+	if next == v1alpha1.AdoptionComplete {
+		next = v1alpha1.AdoptionRestarting
+	}
+	if s.step != next {
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AdoptionStep", "Adopt "+string(next), "the takeover from the Open Service Mesh in namespace %s is in the step %s", s.takeover.From, next)
+	}
+	s.step = next
+}
+
+// withdraw ends a takeover whose spec.adoption was removed. While the Open Service Mesh runs, everything stays as it is.
+func (r *Reconciler) withdraw(ctx context.Context, s *scope) error {
+	if s.osm.Exists {
+		s.blocked = "spec.adoption was removed while the Open Service Mesh in namespace " + s.takeover.From + " runs, so nothing is changed: declare it again, and set step to Complete before you remove it"
+		return nil
+	}
+	s.takeover.Declared = v1alpha1.AdoptionComplete
+	if err := r.complete(ctx, s); err != nil || s.step != v1alpha1.AdoptionComplete {
+		return err
+	}
+	s.finished = true
+	return r.MeshConfigs.EndAdoption(ctx, s.mesh)
+}

@@ -1,0 +1,170 @@
+package adoption
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
+	"github.com/openservicemesh/osm-operator/internal/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/operator/webhooks"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// The kinds of webhook configurations.
+const (
+	mutating   = "MutatingWebhookConfiguration"
+	validating = "ValidatingWebhookConfiguration"
+)
+
+// handOver lets the webhooks of this mesh or those of the Open Service Mesh answer, as the declared step says.
+func (r *Reconciler) handOver(ctx context.Context, s *scope) error {
+	forward := s.takeover.WantsInjection()
+	if !forward && (s.takeover.InEffect == v1alpha1.AdoptionBeside || s.takeover.InEffect == "") {
+		// What an operator of an earlier step has written late is still taken back.
+		return r.handOverKinds(ctx, s, false, nil)
+	}
+	if !forward && !s.osm.Injects {
+		s.blocked = fmt.Sprintf("the Open Service Mesh cannot inject pods, so this mesh goes on to do so: no pod of the Deployment %s/%s is available", s.takeover.From, names.Injector)
+		return nil
+	}
+	own, err := r.renderOwn(ctx, s)
+	if err != nil {
+		return err
+	}
+	if forward && own == nil {
+		s.waiting = "waiting until the control plane of this mesh is ready"
+		return nil
+	}
+	return r.handOverKinds(ctx, s, forward, own)
+}
+
+// renderOwn renders the webhook configurations of the mesh by their kinds; nil while nothing would answer them.
+func (r *Reconciler) renderOwn(ctx context.Context, s *scope) (map[string]*unstructured.Unstructured, error) {
+	revisions, err := r.Revisions(ctx, s.mesh.Name)
+	if err != nil {
+		return nil, err
+	}
+	active := observe.ActiveRevision(revisions)
+	if active == nil || active.Status.Injector.Ready == 0 || active.Status.Controller.Ready == 0 {
+		return nil, nil
+	}
+	namespace, err := r.Namespace(ctx, s.desired.Namespace)
+	if err != nil || namespace == nil {
+		return nil, err
+	}
+	bundles, err := webhooks.ReadBundles(ctx, r.Secrets, s.desired.Namespace)
+	if err != nil || len(bundles) == 0 {
+		return nil, err
+	}
+	objects, err := webhooks.Render(r.Cluster, active, namespace, webhooks.Injection{}, bundles)
+	if err != nil {
+		return nil, err
+	}
+	own := map[string]*unstructured.Unstructured{}
+	for _, object := range objects {
+		own[object.GetKind()] = object
+	}
+	return own, nil
+}
+
+// handOverKinds takes the next step of each webhook configuration of both kinds. Another reconciliation takes those after it.
+func (r *Reconciler) handOverKinds(ctx context.Context, s *scope, forward bool, own map[string]*unstructured.Unstructured) error {
+	var failed []error
+	for _, kind := range []string{validating, mutating} {
+		failed = append(failed, r.handOverKind(ctx, s, r.handover(s, kind, forward, own[kind])))
+	}
+	return errors.Join(failed...)
+}
+
+// handover is the change of one kind.
+func (r *Reconciler) handover(s *scope, kind string, forward bool, own *unstructured.Unstructured) adopt.Handover {
+	h := adopt.Handover{Mesh: s.mesh.Name, Namespace: s.desired.Namespace, From: s.takeover.From, Kind: kind, Own: own, OwnName: names.MutatingWebhook(s.mesh.Name), Forward: forward}
+	if kind == validating {
+		h.OwnName, h.Optional = names.ValidatingWebhook(s.mesh.Name), true
+	}
+	return h
+}
+
+func (r *Reconciler) handOverKind(ctx context.Context, s *scope, h adopt.Handover) error {
+	live, err := r.configurations(ctx, s, h)
+	if err != nil {
+		return err
+	}
+	steps, err := h.Steps(live)
+	if err != nil {
+		return err
+	}
+	for _, step := range steps {
+		if err := r.take(ctx, s, h, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// configurations reads the webhook configurations of one kind that concern a takeover. The cache has those of this mesh only.
+func (r *Reconciler) configurations(ctx context.Context, s *scope, h adopt.Handover) ([]*unstructured.Unstructured, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(admissionv1.SchemeGroupVersion.WithKind(h.Kind + "List"))
+	if err := r.Live.List(ctx, list, client.MatchingLabels{names.NameLabel: names.AppName}); err != nil {
+		return nil, fmt.Errorf("the %ss of the Open Service Mesh cannot be listed: %w", h.Kind, err)
+	}
+	var found []*unstructured.Unstructured
+	for i := range list.Items {
+		object := &list.Items[i]
+		object.SetGroupVersionKind(admissionv1.SchemeGroupVersion.WithKind(h.Kind))
+		if object.GetName() == h.OwnName || h.IsFromOSM(object) {
+			found = append(found, object)
+		}
+	}
+	return found, nil
+}
+
+// take takes one step.
+func (r *Reconciler) take(ctx context.Context, s *scope, h adopt.Handover, step adopt.Step) error {
+	switch step.Action {
+	case adopt.Change:
+		patch := client.MergeFromWithOptions(step.Before, client.MergeFromWithOptimisticLock{})
+		if err := r.Client.Patch(ctx, step.After.DeepCopy(), patch, client.FieldOwner(fieldManager)); err != nil {
+			return fmt.Errorf("the %s %s cannot be changed: %w", h.Kind, step.Before.GetName(), err)
+		}
+		// Reading what follows from the change takes another reconciliation.
+		s.waiting = "changing the webhooks"
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Change "+step.Before.GetName(), "%s %s: %s", h.Kind, step.Before.GetName(), describe(h, step.After))
+	case adopt.Remove:
+		s.waiting = "changing the webhooks"
+		if err := apply.Delete(ctx, r.Client, step.Before); err != nil {
+			return err
+		}
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Delete "+step.Before.GetName(), "deleted the %s %s of this mesh: the Open Service Mesh has its own", h.Kind, step.Before.GetName())
+	case adopt.Lost:
+		s.blocked = fmt.Sprintf("it is not known what the %s %s of the Open Service Mesh was, because its annotation %s is gone: run "+
+			"`kubectl -n %s rollout restart deployment %s %s`, and the Open Service Mesh writes it again",
+			h.Kind, step.Before.GetName(), adopt.ReplacedAnnotation, s.takeover.From, names.Injector, names.Controller)
+	case adopt.Foreign:
+		s.blocked = fmt.Sprintf("the %s %s belongs neither to this mesh nor to the Open Service Mesh in namespace %s: delete it", h.Kind, step.Before.GetName(), s.takeover.From)
+	case adopt.Keep:
+	}
+	return nil
+}
+
+// describe is what a changed configuration does.
+func describe(h adopt.Handover, object *unstructured.Unstructured) string {
+	webhooks, _, _ := unstructured.NestedSlice(object.Object, "webhooks")
+	switch {
+	case !strings.Contains(fmt.Sprint(object.GetAnnotations()), adopt.ReplacedAnnotation):
+		return "restored what the Open Service Mesh had there"
+	case len(webhooks) == 0:
+		return "it calls nobody while this mesh takes over"
+	}
+	return "recorded what the Open Service Mesh has there, in the annotation " + adopt.ReplacedAnnotation
+}

@@ -1,0 +1,97 @@
+package adopt
+
+import (
+	"slices"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+)
+
+// Takeover is what a Mesh declares about an Open Service Mesh that it takes over, and how far it is.
+type Takeover struct {
+	// From is the namespace of the Open Service Mesh.
+	From string
+	// Declared is the step of the spec. InEffect is the step of the status; empty before the first.
+	Declared, InEffect v1alpha1.AdoptionStep
+	// ServeSidecars leads the Service of the Open Service Mesh to this mesh.
+	ServeSidecars bool
+	// IsWithdrawn is true if spec.adoption was removed before the takeover was complete. The step in effect stays.
+	IsWithdrawn bool
+	// IsRemoval is true if the Mesh is being deleted, which goes back to the Open Service Mesh first.
+	IsRemoval bool
+}
+
+// TakeoverOf returns the takeover of a Mesh; nil for a Mesh that takes nothing over.
+func TakeoverOf(mesh *v1alpha1.Mesh) *Takeover {
+	spec, status := ptr.Deref(mesh.Spec.Adoption, v1alpha1.AdoptionSpec{}), ptr.Deref(mesh.Status.Adoption, v1alpha1.AdoptionStatus{})
+	t := &Takeover{From: ptr.Deref(spec.From, ""), InEffect: v1alpha1.AdoptionStep(status.Step), ServeSidecars: ptr.Deref(spec.ServeSidecars, false)}
+	t.Declared = ptr.Deref(spec.Step, v1alpha1.AdoptionBeside)
+	if t.From == "" {
+		if status.From == "" {
+			return nil
+		}
+		t.From, t.IsWithdrawn, t.Declared, t.ServeSidecars = status.From, true, t.InEffect, status.ServesSidecars
+	}
+	if mesh.DeletionTimestamp != nil {
+		t.IsRemoval, t.ServeSidecars = true, false
+	}
+	return t
+}
+
+// steps are the steps of a takeover in their order.
+func steps() []v1alpha1.AdoptionStep {
+	return []v1alpha1.AdoptionStep{v1alpha1.AdoptionBeside, v1alpha1.AdoptionInjecting, v1alpha1.AdoptionRestarting, v1alpha1.AdoptionComplete}
+}
+
+// includes reports whether a step is not before another one.
+func includes(step, other v1alpha1.AdoptionStep) bool {
+	return slices.Index(steps(), step) >= slices.Index(steps(), other)
+}
+
+// WantsInjection reports whether new pods should get sidecars of this mesh.
+func (t *Takeover) WantsInjection() bool {
+	return !t.IsRemoval && includes(t.Declared, v1alpha1.AdoptionInjecting)
+}
+
+// MayRegister reports whether the webhooks of a mesh may be registered and kept. Before that, the webhooks of the Open Service Mesh are recorded.
+func MayRegister(mesh *v1alpha1.Mesh) bool {
+	t := TakeoverOf(mesh)
+	return t == nil || t.WantsInjection() && includes(t.InEffect, v1alpha1.AdoptionInjecting)
+}
+
+// HoldsRestarts reports whether workloads keep their sidecars, whichever those are.
+func HoldsRestarts(mesh *v1alpha1.Mesh) bool {
+	t := TakeoverOf(mesh)
+	return t != nil && !t.goesForward() && !t.goesBack()
+}
+
+// RestartsBack reports whether workloads with sidecars of this mesh restart, so that the Open Service Mesh injects them again.
+func RestartsBack(mesh *v1alpha1.Mesh) bool {
+	t := TakeoverOf(mesh)
+	return t != nil && t.goesBack()
+}
+
+// BackTarget stands in for a revision in restarts for sidecars of the Open Service Mesh. No revision has such a name.
+const BackTarget = "open-service-mesh"
+
+// goesForward reports whether workloads restart for sidecars of this mesh.
+func (t *Takeover) goesForward() bool {
+	return !t.IsRemoval && includes(t.Declared, v1alpha1.AdoptionRestarting) && includes(t.InEffect, v1alpha1.AdoptionRestarting)
+}
+
+func (t *Takeover) goesBack() bool {
+	return !t.IsWithdrawn && (t.IsRemoval || t.Declared == v1alpha1.AdoptionBeside) && t.InEffect == v1alpha1.AdoptionBeside
+}
+
+// WritesStatus reports whether the control plane of a mesh writes the status of policies. While an Open Service Mesh runs, that does.
+func WritesStatus(mesh *v1alpha1.Mesh) bool {
+	t := TakeoverOf(mesh)
+	return t == nil || t.InEffect == v1alpha1.AdoptionComplete
+}
+
+// FollowsAuthority reports whether the certificate authority of a mesh is the copy of another one.
+func FollowsAuthority(mesh *v1alpha1.Mesh) bool {
+	t := TakeoverOf(mesh)
+	return t != nil && t.InEffect != v1alpha1.AdoptionComplete
+}
