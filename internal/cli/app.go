@@ -189,6 +189,7 @@ func (a *app) commands() []*cobra.Command {
 		a.metricsCommand(),
 		a.installCommand(),
 		a.uninstallCommand(),
+		a.migrateCommand(),
 		a.statusCommand(),
 		group("describe", "Show what the mesh does for a pod", nil, a.describePodCommand()),
 		a.explainCommand(),

@@ -217,3 +217,13 @@ func hasForeignSource(policy *unstructured.Unstructured, path []string) bool {
 		return found && namespace != policy.GetNamespace()
 	})
 }
+
+// Takeover checks whether a Mesh can take over from the Open Service Mesh in the namespace of the subject, and what differs afterwards.
+func (s Subject) Takeover(ctx context.Context) []diagnosis.Finding {
+	config := &configv1alpha2.MeshConfig{}
+	results := []diagnosis.Finding{s.kubernetes(), s.nodes(ctx)}
+	if err := s.Client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: names.MeshConfig}, config); err != nil {
+		results = append(results, diagnosis.Unread("the MeshConfig", err))
+	}
+	return slices.Concat(results, s.podSecurity(ctx), s.widenedRules(ctx, config), s.foreignSources(ctx), s.withoutEffect(ctx))
+}

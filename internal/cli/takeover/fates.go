@@ -1,0 +1,95 @@
+package takeover
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// fates returns what becomes of the objects of an Open Service Mesh and of its users.
+func fates(ctx context.Context, c client.Reader, running adopt.Running, namespace string) []Fate {
+	from := running.Namespace
+	all := []Fate{
+		{"MeshConfig", from + "/" + names.MeshConfig, fmt.Sprintf("copied to %s/%s, which follows it until the Open Service Mesh is removed", namespace, names.MeshConfig)},
+		{"Secret", from + "/" + running.CASecret, fmt.Sprintf("copied to %s/%s: certificates stay valid in both directions", namespace, names.CABundleSecret)},
+		{"Deployment, Service", "those of the chart in " + from, "remain until you remove the Open Service Mesh"},
+	}
+	all = append(all, webhookFates(ctx, c, running.Mesh)...)
+	for _, kind := range kinds.All() {
+		if f := fateOf(kind); f != "" {
+			all = append(all, Fate{kind.Kind, countIn(ctx, c, kind.GroupVersionKind, ""), f})
+		}
+	}
+	return append(all,
+		Fate{"Namespace", count(ctx, c, &corev1.NamespaceList{}, client.MatchingLabels{names.MonitoredByLabel: running.Mesh}), "keep their labels, which keep their meaning"},
+		Fate{"Secret envoy-bootstrap-config-*", "one for each pod", "deleted with their pods; others at the step Complete"},
+		Fate{"CustomResourceDefinition", "those of OSM and SMI", "replaced when the operator is installed, those of SMI at the step Complete; objects keep their content"},
+	)
+}
+
+// fateOf returns what becomes of the objects of a kind that users write; empty for kinds that a row of their own describes.
+func fateOf(kind kinds.Kind) string {
+	switch {
+	case kind.GroupVersionKind == kinds.MeshConfigs:
+		return ""
+	case kind.GroupVersionKind == kinds.MultiClusterService:
+		return "remain without effect"
+	case kind.GroupVersionKind == kinds.MeshRootCertificate:
+		return "remain; those in the namespace of the Mesh are in effect"
+	}
+	return "remain unchanged and in effect"
+}
+
+// webhookFates returns what becomes of the webhook configurations of an Open Service Mesh.
+func webhookFates(ctx context.Context, c client.Reader, mesh string) []Fate {
+	const change = "answered by this mesh from the step Injecting; going back restores it as it was"
+	ofMesh := client.MatchingLabels{names.InstanceLabel: mesh, names.NameLabel: names.AppName}
+	var found []Fate
+	var mutating admissionv1.MutatingWebhookConfigurationList
+	if err := c.List(ctx, &mutating, ofMesh); err != nil {
+		return []Fate{{"MutatingWebhookConfiguration", "cannot be read: " + err.Error(), change}}
+	}
+	for i := range mutating.Items {
+		found = append(found, Fate{"MutatingWebhookConfiguration", mutating.Items[i].Name, change})
+	}
+	var validating admissionv1.ValidatingWebhookConfigurationList
+	if err := c.List(ctx, &validating, ofMesh); err != nil {
+		return append(found, Fate{"ValidatingWebhookConfiguration", "cannot be read: " + err.Error(), change})
+	}
+	for i := range validating.Items {
+		found = append(found, Fate{"ValidatingWebhookConfiguration", validating.Items[i].Name, change})
+	}
+	slices.SortStableFunc(found, func(a, b Fate) int { return strings.Compare(a.Kind+a.Objects, b.Kind+b.Objects) })
+	return found
+}
+
+// countIn returns the number of objects of a kind, or why it is not known.
+func countIn(ctx context.Context, c client.Reader, kind schema.GroupVersionKind, namespace string) string {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(kind)
+	return count(ctx, c, list, client.InNamespace(namespace))
+}
+
+func count(ctx context.Context, c client.Reader, list client.ObjectList, options ...client.ListOption) string {
+	err := c.List(ctx, list, options...)
+	switch {
+	case meta.IsNoMatchError(err):
+		return "0"
+	case err != nil:
+		return "cannot be listed: " + err.Error()
+	}
+	return strconv.Itoa(meta.LenList(list))
+}

@@ -1,0 +1,88 @@
+package takeover
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/cli/checks"
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// Survey reads a cluster for the takeover of the Open Service Mesh in namespace from by a Mesh in another namespace. What cannot be read is a finding.
+func Survey(ctx context.Context, subject checks.Subject, from, namespace string) (*Report, error) {
+	running, err := adopt.ReadRunning(ctx, subject.Client, from)
+	if err != nil {
+		return nil, err
+	}
+	if !running.HasController {
+		return nil, fmt.Errorf("namespace %s has no Deployment %s of an Open Service Mesh: name its namespace with --from", from, names.Controller)
+	}
+	mesh := NewMesh(running, namespace)
+	r := &Report{
+		From: Source{Namespace: from, Mesh: running.Mesh, Version: running.Version, TrustDomain: running.TrustDomain, Provider: running.Provider},
+		Mesh: mesh, Removal: running.Removal(), Blocks: []diagnosis.Finding{}, Differences: []diagnosis.Finding{},
+	}
+	if text := running.Mismatch(desired.StateOf(mesh, "")); text != "" {
+		r.Blocks = append(r.Blocks, diagnosis.Fail("", "%s", text))
+	}
+	subject.Mesh, subject.Namespace = running.Mesh, from
+	for _, f := range subject.Takeover(ctx) {
+		switch f.Severity {
+		case diagnosis.Error:
+			r.Blocks = append(r.Blocks, f)
+		case diagnosis.Warning, diagnosis.Unknown:
+			r.Differences = append(r.Differences, f)
+		}
+	}
+	pods, err := sidecars(ctx, subject.Client, running.Mesh)
+	if err != nil {
+		return nil, err
+	}
+	r.Workloads = summarize(workloadsOf(pods))
+	r.Objects = fates(ctx, subject.Client, running, namespace)
+	return r, nil
+}
+
+// NewMesh returns the Mesh that begins a takeover.
+func NewMesh(running adopt.Running, namespace string) *v1alpha1.Mesh {
+	mesh := &v1alpha1.Mesh{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Mesh"},
+		ObjectMeta: metav1.ObjectMeta{Name: running.Mesh},
+		Spec: v1alpha1.MeshSpec{
+			Namespace: ptr.To(namespace),
+			Adoption:  &v1alpha1.AdoptionSpec{From: ptr.To(running.Namespace), Step: ptr.To(v1alpha1.AdoptionBeside)},
+		},
+	}
+	if running.TrustDomain != names.DefaultTrustDomain {
+		mesh.Spec.Certificates = &v1alpha1.CertificatesSpec{TrustDomain: ptr.To(running.TrustDomain)}
+	}
+	return mesh
+}
+
+// sidecars returns the pods of a mesh with sidecars of an Open Service Mesh.
+func sidecars(ctx context.Context, c client.Reader, mesh string) ([]corev1.Pod, error) {
+	var members corev1.NamespaceList
+	if err := c.List(ctx, &members, client.MatchingLabels{names.MonitoredByLabel: mesh}); err != nil {
+		return nil, fmt.Errorf("the namespaces of the mesh cannot be listed: %w", err)
+	}
+	var all []corev1.Pod
+	for i := range members.Items {
+		var pods corev1.PodList
+		if err := c.List(ctx, &pods, client.InNamespace(members.Items[i].Name), client.HasLabels{names.ProxyUUIDLabel}); err != nil {
+			return nil, fmt.Errorf("the pods of namespace %s cannot be listed: %w", members.Items[i].Name, err)
+		}
+		all = append(all, slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return !ingest.Pod(&pod).OSMSidecar })...)
+	}
+	return all, nil
+}

@@ -1,0 +1,111 @@
+package takeover
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
+)
+
+// workload is a controller of pods with sidecars of an Open Service Mesh, or a pod without a controller.
+type workload struct {
+	namespace, kind, name string
+	pods                  int
+	// startup is the longest time from the creation of a pod until it was ready.
+	startup time.Duration
+}
+
+// workloadsOf groups pods by their controllers, sorted.
+func workloadsOf(pods []corev1.Pod) []workload {
+	found := map[[3]string]*workload{}
+	for i := range pods {
+		kind, name := controllerOf(&pods[i])
+		key := [3]string{pods[i].Namespace, kind, name}
+		w := found[key]
+		if w == nil {
+			w = &workload{namespace: pods[i].Namespace, kind: kind, name: name}
+			found[key] = w
+		}
+		w.pods++
+		w.startup = max(w.startup, startupOf(&pods[i]))
+	}
+	all := make([]workload, 0, len(found))
+	for _, w := range found {
+		all = append(all, *w)
+	}
+	slices.SortFunc(all, func(a, b workload) int {
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name))
+	})
+	return all
+}
+
+// controllerOf returns the kind and the name of the workload that a pod belongs to. The ReplicaSets of a Deployment count as the Deployment.
+func controllerOf(pod *corev1.Pod) (kind, name string) {
+	owner := metav1.GetControllerOf(pod)
+	if owner == nil {
+		return "Pod", pod.Name
+	}
+	if hash := pod.Labels["pod-template-hash"]; owner.Kind == "ReplicaSet" && hash != "" {
+		if deployment, found := strings.CutSuffix(owner.Name, "-"+hash); found {
+			return "Deployment", deployment
+		}
+	}
+	return owner.Kind, owner.Name
+}
+
+// startupOf returns the time from the creation of a pod until it was ready; 0 if it is not.
+func startupOf(pod *corev1.Pod) time.Duration {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+			return max(0, c.LastTransitionTime.Sub(pod.CreationTimestamp.Time))
+		}
+	}
+	return 0
+}
+
+// isRestarted reports whether the operator restarts workloads of a kind. Other controllers have their own manner of restarts.
+func isRestarted(kind string) bool {
+	return slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, kind)
+}
+
+// longestStartup is what a pod counts at most. A pod that became ready again later than that says nothing about its start.
+const longestStartup = 5 * time.Minute
+
+// summarize counts workloads, and estimates how long their restarts take.
+func summarize(all []workload) Workloads {
+	result := Workloads{Yours: []string{}}
+	restarted := map[string][]workload{}
+	for _, w := range all {
+		result.Pods += w.pods
+		if isRestarted(w.kind) {
+			result.Restarted++
+			restarted[w.namespace] = append(restarted[w.namespace], w)
+			continue
+		}
+		result.Yours = append(result.Yours, fmt.Sprintf("%s %s/%s (%s): restart or delete its pods yourself", w.kind, w.namespace, w.name, output.Count(w.pods, "pod")))
+	}
+	for _, group := range restarted {
+		result.Duration = max(result.Duration, estimate(group))
+	}
+	return result
+}
+
+// estimate returns how long the restarts of one namespace take with the defaults of spec.upgrade.dataPlane: a quarter of its workloads at a time, a
+// pause after each, and the pods of a workload one after another.
+func estimate(group []workload) time.Duration {
+	const share = 0.25 // v1alpha1.DefaultMaxUnavailable
+	parallel := max(1, int(share*float64(len(group))))
+	var total time.Duration
+	for _, w := range group {
+		total += time.Duration(w.pods)*min(w.startup, longestStartup) + v1alpha1.DefaultPauseBetween
+	}
+	return time.Duration(math.Ceil(float64(total) / float64(parallel)))
+}
