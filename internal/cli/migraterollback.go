@@ -71,7 +71,7 @@ func (a *app) takeBack(ctx context.Context, c client.Client, o migrateRollbackOp
 	if err != nil || !yes {
 		return err
 	}
-	if err := patchAdoption(ctx, c, m, map[string]any{"step": v1alpha1.AdoptionBeside, "serveSidecars": nil}); err != nil {
+	if err := patchAdoption(ctx, c, m, map[string]any{"step": v1alpha1.AdoptionBeside, "service": nil}); err != nil {
 		return a.kube.Sentence(err)
 	}
 	limited, cancel := context.WithTimeout(ctx, o.timeout)
