@@ -2,6 +2,8 @@ package v1alpha1
 
 // AdoptionSpec moves the workloads of an Open Service Mesh of the same name to this mesh. If that runs, the Mesh has a namespace of its own, and from and
 // step move it step by step; each step can be taken back. bridge serves its sidecars, also after it was removed.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.service) || self.service != 'Redirect' || has(self.bridge)",message="spec.adoption.service Redirect needs spec.adoption.bridge: without it, sidecars of the Open Service Mesh are rejected"
 type AdoptionSpec struct {
 	// from is the namespace in which the Open Service Mesh runs, for example osm-system. It differs from spec.namespace and cannot change.
 	// +kubebuilder:validation:MaxLength=63

@@ -94,8 +94,8 @@ func (r *Reconciler) assessInstalled(ctx context.Context, s *scope, failed error
 		return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonApplyFailed, Message: failed.Error()}, nil
 	}
 	if !adopt.MayRegister(s.mesh) {
-		return conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonApplied, Message: strings.Join(append([]string{
-			"everything is applied; the webhooks of the Open Service Mesh in namespace " + adoptedNamespace(s.mesh) + " answer"}, s.notes...), "; ")}, nil
+		applied := "everything is applied; the webhooks of the Open Service Mesh in namespace " + adoptedNamespace(s.mesh) + " answer"
+		return conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonApplied, Message: strings.Join(append([]string{applied}, s.notes...), "; ")}, nil
 	}
 	missing, err := webhooks.Missing(ctx, r.Cluster, s.mesh.Name)
 	if err != nil {

@@ -101,6 +101,7 @@ func TestDeletionDuringATakeoverGoesBack(t *testing.T) {
 	defer c.operator()()
 	mesh := adoptingMesh()
 	mesh.Spec.Adoption.Step, mesh.Spec.Adoption.Service = ptr.To(v1alpha1.AdoptionInjecting), ptr.To(v1alpha1.AdoptionServiceRedirect)
+	mesh.Spec.Adoption.Bridge = &v1alpha1.BridgeSpec{}
 	must(t, c.client.Create(t.Context(), mesh))
 	c.awaitCalls(own, "")
 	c.controllerPod()

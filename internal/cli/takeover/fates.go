@@ -35,19 +35,19 @@ func fates(ctx context.Context, c client.Reader, running adopt.Running, namespac
 	}
 	return append(all,
 		Fate{"Namespace", count(ctx, c, &corev1.NamespaceList{}, client.MatchingLabels{names.MonitoredByLabel: running.Mesh}), "keep their labels, which keep their meaning"},
-		Fate{"Secret envoy-bootstrap-config-*", "one for each pod", "deleted with their pods; others at the step Complete"},
+		Fate{"Secret envoy-bootstrap-config-*", "one for each pod", "deleted with their pods; the others remain, and you delete them"},
 		Fate{"CustomResourceDefinition", "those of OSM and SMI", "replaced when the operator is installed, those of SMI at the step Complete; objects keep their content"},
 	)
 }
 
 // fateOf returns what becomes of the objects of a kind that users write; empty for kinds that a row of their own describes.
 func fateOf(kind kinds.Kind) string {
-	switch {
-	case kind.GroupVersionKind == kinds.MeshConfigs:
+	switch kind.GroupVersionKind {
+	case kinds.MeshConfigs:
 		return ""
-	case kind.GroupVersionKind == kinds.MultiClusterService:
+	case kinds.MultiClusterService:
 		return "remain without effect"
-	case kind.GroupVersionKind == kinds.MeshRootCertificate:
+	case kinds.MeshRootCertificate:
 		return "remain; those in the namespace of the Mesh are in effect"
 	}
 	return "remain unchanged and in effect"
