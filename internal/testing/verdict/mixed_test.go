@@ -155,6 +155,26 @@ func TestMixed_HeadlessServiceGetsAnAddress(t *testing.T) {
 	requireMixed(t, stateOfProtocol(addressed), catalog.Set(headless), r, map[string]bool{"p3:8081": true, "p4:8081": false})
 }
 
+// TestMixed_EverythingOutsideIsOpenedWithEgresses is an observed race: a sidecar passes all connections through before it has the listener of an Egress, if both
+// come with one edit.
+func TestMixed_EverythingOutsideIsOpenedWithEgresses(t *testing.T) {
+	host := netip.AddrPortFrom(outsideAddresses[0], 8090)
+	w := podsOnly()
+	for _, e := range []catalog.Entry{
+		&catalog.Settings{},
+		&catalog.Egress{
+			Name: catalog.Name{Namespace: "a", Name: "e"}, Sources: accounts[1:2], Hosts: []string{host.Addr().String()}, Restricted: true, RouteGroups: []string{"g1"},
+			Prefixes: []netip.Prefix{netip.PrefixFrom(host.Addr(), 32)}, Ports: []catalog.EgressPort{{Number: host.Port(), Protocol: "http"}},
+		},
+	} {
+		w[e.Ref()] = e
+	}
+	r := Request{Pod: 1, To: host, Method: "GET", Path: "/1#", Headers: []authz.Header{{Name: ":authority", Value: host.String()}}}
+	requireMixed(t, w, catalog.Set(&catalog.Settings{Egress: true, EgressPolicies: true}), r, map[string]bool{host.String(): true, "403": false})
+	w[catalog.Ref{Kind: catalog.KindSettings}] = &catalog.Settings{EgressPolicies: true}
+	requireMixed(t, w, catalog.Set(&catalog.Settings{Egress: true, EgressPolicies: true}), r, map[string]bool{host.String(): false})
+}
+
 // serviceOfProtocol returns a Service of the third pod.
 func serviceOfProtocol(number uint16, protocol catalog.Protocol, addresses ...netip.Addr) *catalog.Service {
 	return &catalog.Service{

@@ -204,13 +204,30 @@ func (s *step) fitsMixed(sample sample) bool {
 	if s.fitsEarlierAuthorizers(sample) {
 		return true
 	}
-	if r.direction() != "" {
+	switch r.direction() {
+	case egress:
+		return s.fitsOpening(r, sample.seen)
+	case ingress:
 		return false // one sidecar only handles the request
 	}
 	if s.after.expectRoutedBy(s.before, r).allows(sample.seen) || s.before.expectRoutedBy(s.after, r).allows(sample.seen) {
 		return true
 	}
 	return slices.ContainsFunc(s.mixed(), func(o *oracle) bool { return o.expect(r).allows(sample.seen) })
+}
+
+// fitsOpening reports whether an observation is possible while a sidecar opens all destinations outside the mesh, and gets Egresses in the same edit. The
+// listener that passes connections through is ready at once, and those of Egresses when they have their routes.
+func (s *step) fitsOpening(r Request, seen string) bool {
+	ref := catalog.Ref{Kind: catalog.KindSettings}
+	before, known := s.before.state[ref].(*catalog.Settings)
+	after, same := s.after.state[ref].(*catalog.Settings)
+	if !known || !same || before.Egress || !after.Egress || before.EgressPolicies || !after.EgressPolicies {
+		return false
+	}
+	opened := *after
+	opened.EgressPolicies = false
+	return newOracle(s.after.state.with([]catalog.Change{{Ref: ref, Entry: &opened}})).expect(r).allows(seen)
 }
 
 // changesAuthorizers reports whether a server of both expectations has other authorization servers.
