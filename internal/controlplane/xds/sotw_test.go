@@ -128,7 +128,8 @@ func TestSotW_AddChangeRemove(t *testing.T) {
 	if !slices.Contains(listeners, "outbound_a/server_80") {
 		t.Fatalf("the first listeners are %v", listeners)
 	}
-	o.subscribe(fakexds.RouteType, "rds-outbound.80|a/server")
+	// A listener of an earlier control plane, which drains, keeps the routes that it has.
+	o.subscribe(fakexds.RouteType, "rds-outbound.80|a/server", "rds-outbound.80")
 	o.expect(fakexds.RouteType, "rds-outbound.80|a/server")
 	eventually.True(t, waitLimit, "the sidecar is up to date", func() bool { return c.store.Proxies()[0].IsUpToDate() })
 

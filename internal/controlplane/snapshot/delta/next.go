@@ -165,7 +165,7 @@ func (q *sequencer) decide(t resourcetype.Type, name string, snap Snapshot, now 
 		return actionNone, resource.Versioned{}
 	case version != stateUnsent:
 		return actionRemove, resource.Versioned{}
-	case t == resourcetype.Routes:
+	case t == resourcetype.Routes && !q.undivided:
 		return actionReportAbsent, emptyRoutes(name)
 	default:
 		return actionReportAbsent, resource.Versioned{}

@@ -124,7 +124,8 @@ func (r *Response) certificateVersion() string {
 }
 
 // emptyRoutes answers a subscription to a route configuration that does not exist. Envoy ignores the removal of one, and its
-// listener would wait for it.
+// listener would wait for it. A client with undivided responses gets no answer: such a sidecar of Open Service Mesh comes from another control
+// plane, and its draining listeners need the routes that they have from there.
 func emptyRoutes(name string) resource.Versioned {
 	c, err := resource.New(envoy.Resource{TypeURL: resourcetype.Routes.URL(), Name: name, Message: &route.RouteConfiguration{Name: name}})
 	if err != nil { // the type is known, and a name from a protobuf message is valid UTF-8
