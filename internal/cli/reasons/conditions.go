@@ -46,6 +46,7 @@ func Conditions() []Condition {
 		{v1alpha1.ConditionTrustDistributed, good, "False: a namespace rejects the ConfigMap with the root certificate."},
 		{v1alpha1.ConditionDataPlaneUpToDate, good, "False: sidecars have another revision than their namespace should have."},
 		{v1alpha1.ConditionServingOSMSidecars, absent, "True: sidecars of Open Service Mesh are served until the time in the message. `BridgeUnused`: there is none any more. False: that time is over."},
+		{v1alpha1.ConditionAdopting, absent, "True: the Mesh takes over from an Open Service Mesh. The reason is the step in effect, or what keeps the next one from it: the message has what to do."},
 		{v1alpha1.ConditionRemoved, absent, "Unknown: the Mesh is being deleted. False: a step of the removal failed."},
 	}
 }

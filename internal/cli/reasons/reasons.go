@@ -149,12 +149,13 @@ const meshEvents = "Mesh (Event)"
 // ofEvents returns the reasons that only Events have.
 func ofEvents() []Reason {
 	return []Reason{
-		{"Adopted", meshEvents, "The operator took over, repaired or deleted an object of a removed Open Service Mesh."},
+		{"Adopted", meshEvents, "The operator took over, repaired, gave back or deleted an object of an Open Service Mesh."},
 		{"AuthorityDeclared", meshEvents, "spec.certificates.rotateRoot changed, and the operator created a new root. A rotation follows."},
 		{"AuthorityIssued", meshEvents, "The Vault signed a certificate authority for the mesh."},
 		{"AuthorityReplaced", meshEvents, "The Secret of the certificate authority was deleted, and the operator created a new root. A rotation follows: update clients outside the mesh that trust the old root."},
 		{"RotationWaits", meshEvents, "A rotation of the certificate authority has waited for an hour or more: restart or delete what the message names, or except its namespace in spec.certificates.rotateWithout."},
 		{"AuthorityRotated", meshEvents, "A rotation of the certificate authority took its next step: see the condition RotatingAuthority."},
+		{"AdoptionStep", meshEvents, "Another step of the takeover from an Open Service Mesh is in effect."},
 		{"CanaryInjects", meshEvents, "New pods of the canary namespaces get sidecars of the new version."},
 		{"CanaryWithdrawn", meshEvents, "New pods of the canary namespaces get sidecars of the active version again."},
 		{"CertificateRenewed", meshEvents, "The operator renewed the certificate in a Secret."},
