@@ -99,6 +99,9 @@ func resourceVersions(ctx context.Context) (map[string]string, error) {
 				return nil, err
 			}
 			for _, item := range list.Items {
+				if item.DeletionTimestamp != nil {
+					continue // somebody has deleted it before, and it ends
+				}
 				result[fmt.Sprintf("%s %s/%s", kind.Kind, item.Namespace, item.Name)] = item.ResourceVersion
 			}
 		}

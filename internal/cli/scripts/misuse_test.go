@@ -34,6 +34,7 @@ const (
 	missingMesh   = "no mesh found in the cluster: install one with `osm install`"
 	missingRights = "permission denied: User \"nobody\" cannot "
 	unknownMesh   = "Mesh [nope] does not exist. Please specify another mesh using --mesh-name or create a new mesh: existing meshes: present"
+	noOSM         = "no Open Service Mesh runs in this cluster"
 	neither       = "-"
 )
 
@@ -56,7 +57,12 @@ var misuses = map[string]misuse{
 	"metrics disable":  {"--namespace nope", "namespace nope not found", "", map[string]string{"--namespace nope": "namespace nope not found"}},
 	"install":          {"--timeout 1ms", neither, "", map[string]string{"--set nope=1": "nope", "--version nope": "unknown flag: --version"}},
 	"uninstall mesh":   {"--mesh-name nope -f", "", "", map[string]string{"--mesh-name nope -f": unknownMesh, "--sidecars nope -f": "nope"}},
-	"status":           {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "nope": "unexpected argument"}},
+	"migrate plan":     {"", noOSM, "", map[string]string{"": noOSM, "--from nope": noOSM, "-o nope": "must be one of", "nope": "unexpected argument"}},
+	"migrate run":      {"-y", noOSM, "", map[string]string{"-y": noOSM, "-y --to nope": "invalid --to \"nope\": must be one of beside, injecting, restarting, complete"}},
+	"migrate rollback": {"-y", "no Mesh takes over from an Open Service Mesh", "", map[string]string{
+		"-y": "no Mesh takes over from an Open Service Mesh", "-y --from nope": "no Mesh takes over from an Open Service Mesh",
+	}},
+	"status": {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "nope": "unexpected argument"}},
 	"describe pod": {"nope", "", "", map[string]string{
 		"inside/nope": "no pod nope found in namespace inside", "nope/nope": "namespace nope is not in the mesh", "inside/web --mesh-name nope": unknownMesh, "": "missing POD",
 		"inside/web -o nope": "must be one of", "inside/web -f nope": "nope",
