@@ -61,7 +61,7 @@ func takeoverClient(t *testing.T, steps *[]string, objects ...client.Object) cli
 			if !ok || m.Spec.Adoption == nil {
 				return nil
 			}
-			step := string(stepOf(m))
+			step := string(declaredTakeover(m).Declared)
 			looks++
 			left := int32(0)
 			if looks%2 == 1 {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -60,14 +59,15 @@ func (a *app) takeBack(ctx context.Context, c client.Client, o migrateRollbackOp
 	if m == nil {
 		return errors.New("no Mesh takes over from an Open Service Mesh: there is nothing to take back")
 	}
-	running, err := adopt.ReadRunning(ctx, c, sourceOf(m))
+	from := declaredTakeover(m).From
+	running, err := adopt.ReadRunning(ctx, c, from)
 	if err != nil {
 		return err
 	}
 	if !running.HasController {
-		return fmt.Errorf("the Open Service Mesh in namespace %s is removed, so Mesh %s cannot go back to it: install it again as in docs/migration.md", sourceOf(m), m.Name)
+		return fmt.Errorf("the Open Service Mesh in namespace %s is removed, so Mesh %s cannot go back to it: install it again as in docs/migration.md", from, m.Name)
 	}
-	yes, err := a.confirm(bufio.NewReader(a.In), o.yes, "--yes", fmt.Sprintf("Give new pods and the workloads of Mesh %s back to the Open Service Mesh in namespace %s?", m.Name, sourceOf(m)))
+	yes, err := a.confirm(bufio.NewReader(a.In), o.yes, "--yes", fmt.Sprintf("Give new pods and the workloads of Mesh %s back to the Open Service Mesh in namespace %s?", m.Name, from))
 	if err != nil || !yes {
 		return err
 	}
@@ -79,26 +79,18 @@ func (a *app) takeBack(ctx context.Context, c client.Client, o migrateRollbackOp
 	if err := a.awaitReturn(limited, c, m); err != nil {
 		return err
 	}
-	a.line("Mesh %s has no sidecar any more, and the Open Service Mesh in namespace %s serves all workloads. To remove the Mesh, run kubectl delete mesh %s", m.Name, sourceOf(m), m.Name)
+	a.line("Mesh %s has no sidecar any more, and the Open Service Mesh in namespace %s serves all workloads. To remove the Mesh, run kubectl delete mesh %s", m.Name, from, m.Name)
 	return nil
 }
 
 // awaitReturn waits until the first step is in effect again and no sidecar of the Mesh is left.
 func (a *app) awaitReturn(ctx context.Context, c client.Client, m *v1alpha1.Mesh) error {
-	last := "the operator has not reconciled the Mesh"
-	err := wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
-		if err := c.Get(ctx, client.ObjectKeyFromObject(m), m); err != nil {
-			return false, err
-		}
+	last, err := a.awaitAdoption(ctx, c, m, func() (bool, string) {
 		done, text := stepState(m, v1alpha1.AdoptionBeside)
-		if text != "" {
-			last = text
-		}
 		if done && m.Status.Adoption.Sidecars > 0 {
-			done, last = false, fmt.Sprintf("%s of the Mesh left: %s", output.Count(int(m.Status.Adoption.Sidecars), "sidecar"), text)
+			return false, fmt.Sprintf("%s of the Mesh left: %s", output.Count(int(m.Status.Adoption.Sidecars), "sidecar"), text)
 		}
-		a.progress().report("%s", last)
-		return done, nil
+		return done, text
 	})
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("the workloads are not back in time: %s. Repeat `osm migrate rollback` to wait on", last)

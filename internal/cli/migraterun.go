@@ -21,11 +21,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 )
 
-// migrateSteps are the steps of a takeover in their order.
-func migrateSteps() []v1alpha1.AdoptionStep {
-	return []v1alpha1.AdoptionStep{v1alpha1.AdoptionBeside, v1alpha1.AdoptionInjecting, v1alpha1.AdoptionRestarting, v1alpha1.AdoptionComplete}
-}
-
 // migrateRunOptions are the flags of the migrate run command.
 type migrateRunOptions struct {
 	migration
@@ -80,7 +75,7 @@ func (a *app) takeOver(ctx context.Context, c client.Client, o migrateRunOptions
 			return err
 		}
 	}
-	for i, step := range migrateSteps() {
+	for i, step := range adopt.Steps() {
 		if i > last {
 			return nil
 		}
@@ -95,7 +90,7 @@ func (a *app) takeOver(ctx context.Context, c client.Client, o migrateRunOptions
 // parseStep returns the index of a step.
 func parseStep(text string) (int, error) {
 	var known []string
-	for i, step := range migrateSteps() {
+	for i, step := range adopt.Steps() {
 		if strings.EqualFold(string(step), text) {
 			return i, nil
 		}
@@ -112,7 +107,7 @@ func (a *app) adoptingMesh(ctx context.Context, c client.Client, from string) (*
 	}
 	var found *v1alpha1.Mesh
 	for i := range all.Items {
-		source := sourceOf(&all.Items[i])
+		source := declaredTakeover(&all.Items[i]).From
 		if source == "" || from != "" && source != from {
 			continue
 		}
@@ -124,20 +119,12 @@ func (a *app) adoptingMesh(ctx context.Context, c client.Client, from string) (*
 	return found, nil
 }
 
-// sourceOf returns the namespace of the Open Service Mesh that a Mesh takes over from; empty for none.
-func sourceOf(m *v1alpha1.Mesh) string {
-	if m.Spec.Adoption == nil || m.Spec.Adoption.From == nil {
-		return ""
+// declaredTakeover returns what the spec of a Mesh declares about a takeover; the zero value for none.
+func declaredTakeover(m *v1alpha1.Mesh) adopt.Takeover {
+	if t := adopt.TakeoverOf(m); t != nil && !t.IsWithdrawn {
+		return *t
 	}
-	return *m.Spec.Adoption.From
-}
-
-// stepOf returns the declared step of a takeover.
-func stepOf(m *v1alpha1.Mesh) v1alpha1.AdoptionStep {
-	if m.Spec.Adoption == nil || m.Spec.Adoption.Step == nil {
-		return v1alpha1.AdoptionBeside
-	}
-	return *m.Spec.Adoption.Step
+	return adopt.Takeover{}
 }
 
 // beginTakeover shows the plan and creates the Mesh. It returns nil if the user does not want it.
@@ -174,7 +161,7 @@ var stepQuestions = map[v1alpha1.AdoptionStep]string{
 func (a *app) takeStep(ctx context.Context, c client.Client, m *v1alpha1.Mesh, step v1alpha1.AdoptionStep, o migrateRunOptions, answers *bufio.Reader) (bool, error) {
 	limited, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	declared, _ := parseStep(string(stepOf(m)))
+	declared, _ := parseStep(string(declaredTakeover(m).Declared))
 	desired, _ := parseStep(string(step))
 	if declared < desired {
 		if step == v1alpha1.AdoptionComplete {
@@ -211,22 +198,29 @@ func patchAdoption(ctx context.Context, c client.Client, m *v1alpha1.Mesh, field
 
 // awaitStep waits until a step is in effect, and until no restart is outstanding if it restarts workloads.
 func (a *app) awaitStep(ctx context.Context, c client.Client, m *v1alpha1.Mesh, step v1alpha1.AdoptionStep) error {
-	last := "the operator has not reconciled the Mesh: check that it runs (kubectl get pods -A -l app=osm-operator)"
-	err := wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
-		if err := c.Get(ctx, client.ObjectKeyFromObject(m), m); err != nil {
-			return false, err
-		}
-		done, state := stepState(m, step)
-		if state != "" {
-			last = state
-		}
-		a.progress().report("%s", last)
-		return done, nil
-	})
+	last, err := a.awaitAdoption(ctx, c, m, func() (bool, string) { return stepState(m, step) })
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("not in effect in time: %s", last)
 	}
 	return err
+}
+
+// awaitAdoption reads a Mesh until state returns true. state also describes what it waits for, or returns "" if that is not known. The last description is
+// returned.
+func (a *app) awaitAdoption(ctx context.Context, c client.Client, m *v1alpha1.Mesh, state func() (done bool, text string)) (last string, err error) {
+	last = "the operator has not reconciled the Mesh: check that it runs (kubectl get pods -A -l app=osm-operator)"
+	err = wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
+		if err := c.Get(ctx, client.ObjectKeyFromObject(m), m); err != nil {
+			return false, err
+		}
+		done, text := state()
+		if text != "" {
+			last = text
+		}
+		a.progress().report("%s", last)
+		return done, nil
+	})
+	return last, err
 }
 
 // stepState returns whether a step is in effect, and what the operator says about it.
@@ -247,7 +241,7 @@ func stepState(m *v1alpha1.Mesh, step v1alpha1.AdoptionStep) (done bool, text st
 
 // awaitRemoval waits until the Open Service Mesh is removed.
 func (a *app) awaitRemoval(ctx context.Context, c client.Client, m *v1alpha1.Mesh) error {
-	from, told := sourceOf(m), false
+	from, told := declaredTakeover(m).From, false
 	err := wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
 		running, err := adopt.ReadRunning(ctx, c, from)
 		if err != nil || !running.Exists {

@@ -24,10 +24,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // fieldManager owns what a takeover changes in objects of others.
-const fieldManager = "osm-operator-adoption"
+const fieldManager = names.AdoptionManager
 
 // pollInterval is how often the objects of an Open Service Mesh are read during a takeover. They are not watched.
 const pollInterval = 5 * time.Second

@@ -144,27 +144,34 @@ func withoutMatches(rule any) bool {
 
 // osmSidecarPods counts pods with a sidecar that OSM injected.
 func (s Subject) osmSidecarPods(ctx context.Context) []diagnosis.Finding {
-	var members corev1.NamespaceList
-	if err := s.Client.List(ctx, &members, client.MatchingLabels{names.MonitoredByLabel: s.Mesh}); err != nil {
-		return []diagnosis.Finding{diagnosis.Unread("namespaces", err)}
+	pods, err := s.OSMSidecars(ctx)
+	if err != nil {
+		return []diagnosis.Finding{diagnosis.Unread("pods with OSM sidecars", err)}
 	}
-	count, example := 0, ""
-	for i := range members.Items {
-		var pods corev1.PodList
-		if err := s.Client.List(ctx, &pods, client.InNamespace(members.Items[i].Name), client.HasLabels{names.ProxyUUIDLabel}); err != nil {
-			return []diagnosis.Finding{diagnosis.Unread("pods", err)}
-		}
-		for j := range pods.Items {
-			if ingest.Pod(&pods.Items[j]).OSMSidecar {
-				count, example = count+1, pods.Items[j].Namespace+"/"+pods.Items[j].Name
-			}
-		}
-	}
+	count := len(pods)
 	if count == 0 {
 		return nil
 	}
+	example := pods[count-1].Namespace + "/" + pods[count-1].Name
 	return []diagnosis.Finding{diagnosis.Warn("the operator restarts their workloads in waves; skipped workloads are listed in the status of the Mesh",
 		"%s with an OSM sidecar that gets no configuration updates, such as %s", output.Count(count, "pod"), example)}
+}
+
+// OSMSidecars returns the pods of the mesh with a sidecar that OSM injected.
+func (s Subject) OSMSidecars(ctx context.Context) ([]corev1.Pod, error) {
+	var members corev1.NamespaceList
+	if err := s.Client.List(ctx, &members, client.MatchingLabels{names.MonitoredByLabel: s.Mesh}); err != nil {
+		return nil, fmt.Errorf("list the namespaces of the mesh: %w", err)
+	}
+	var all []corev1.Pod
+	for i := range members.Items {
+		var pods corev1.PodList
+		if err := s.Client.List(ctx, &pods, client.InNamespace(members.Items[i].Name), client.HasLabels{names.ProxyUUIDLabel}); err != nil {
+			return nil, fmt.Errorf("list the pods of namespace %s: %w", members.Items[i].Name, err)
+		}
+		all = append(all, slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return !ingest.Pod(&pod).OSMSidecar })...)
+	}
+	return all, nil
 }
 
 // multiClusterService is an OSM kind that the control plane does not support.

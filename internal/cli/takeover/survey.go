@@ -3,17 +3,13 @@ package takeover
 import (
 	"context"
 	"fmt"
-	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
-	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -45,7 +41,7 @@ func Survey(ctx context.Context, subject checks.Subject, from, namespace string)
 			r.Differences = append(r.Differences, f)
 		}
 	}
-	pods, err := sidecars(ctx, subject.Client, running.Mesh)
+	pods, err := subject.OSMSidecars(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -68,21 +64,4 @@ func NewMesh(running adopt.Running, namespace string) *v1alpha1.Mesh {
 		mesh.Spec.Certificates = &v1alpha1.CertificatesSpec{TrustDomain: ptr.To(running.TrustDomain)}
 	}
 	return mesh
-}
-
-// sidecars returns the pods of a mesh with sidecars of an Open Service Mesh.
-func sidecars(ctx context.Context, c client.Reader, mesh string) ([]corev1.Pod, error) {
-	var members corev1.NamespaceList
-	if err := c.List(ctx, &members, client.MatchingLabels{names.MonitoredByLabel: mesh}); err != nil {
-		return nil, fmt.Errorf("the namespaces of the mesh cannot be listed: %w", err)
-	}
-	var all []corev1.Pod
-	for i := range members.Items {
-		var pods corev1.PodList
-		if err := c.List(ctx, &pods, client.InNamespace(members.Items[i].Name), client.HasLabels{names.ProxyUUIDLabel}); err != nil {
-			return nil, fmt.Errorf("the pods of namespace %s cannot be listed: %w", members.Items[i].Name, err)
-		}
-		all = append(all, slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return !ingest.Pod(&pod).OSMSidecar })...)
-	}
-	return all, nil
 }

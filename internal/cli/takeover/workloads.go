@@ -3,7 +3,6 @@ package takeover
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 )
 
 // workload is a controller of pods with sidecars of an Open Service Mesh, or a pod without a controller.
@@ -98,14 +98,13 @@ func summarize(all []workload) Workloads {
 	return result
 }
 
-// estimate returns how long the restarts of one namespace take with the defaults of spec.upgrade.dataPlane: a quarter of its workloads at a time, a
-// pause after each, and the pods of a workload one after another.
+// estimate returns how long the restarts of one namespace take within the default limits: some of its workloads at a time, a pause after each, and the
+// pods of a workload one after another.
 func estimate(group []workload) time.Duration {
-	const share = 0.25 // v1alpha1.DefaultMaxUnavailable
-	parallel := max(1, int(share*float64(len(group))))
+	limits := observe.Limits(&v1alpha1.Mesh{})
 	var total time.Duration
 	for _, w := range group {
-		total += time.Duration(w.pods)*min(w.startup, longestStartup) + v1alpha1.DefaultPauseBetween
+		total += time.Duration(w.pods)*min(w.startup, longestStartup) + limits.Pause
 	}
-	return time.Duration(math.Ceil(float64(total) / float64(parallel)))
+	return total / time.Duration(limits.Unavailable(len(group)))
 }

@@ -44,14 +44,14 @@ func IsRedirected(mesh *v1alpha1.Mesh) bool {
 	return mesh.Status.Adoption != nil && mesh.Status.Adoption.Service == string(v1alpha1.AdoptionServiceRedirect)
 }
 
-// steps are the steps of a takeover in their order.
-func steps() []v1alpha1.AdoptionStep {
+// Steps are the steps of a takeover in their order.
+func Steps() []v1alpha1.AdoptionStep {
 	return []v1alpha1.AdoptionStep{v1alpha1.AdoptionBeside, v1alpha1.AdoptionInjecting, v1alpha1.AdoptionRestarting, v1alpha1.AdoptionComplete}
 }
 
 // includes reports whether a step is not before another one.
 func includes(step, other v1alpha1.AdoptionStep) bool {
-	return slices.Index(steps(), step) >= slices.Index(steps(), other)
+	return slices.Index(Steps(), step) >= slices.Index(Steps(), other)
 }
 
 // WantsInjection reports whether new pods should get sidecars of this mesh.

@@ -18,12 +18,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-const (
-	// adoptionManager owns the fields that come from the MeshConfig of an Open Service Mesh.
-	adoptionManager = "osm-operator-adoption"
-	// followedAnnotation is a hash of the fields that were copied last.
-	followedAnnotation = "operator.openservicemesh.io/followed-hash"
-)
+// followedAnnotation is a hash of the fields that were copied last.
+const followedAnnotation = "operator.openservicemesh.io/followed-hash"
 
 // ownFields are fields of the MeshConfig that belong to one control plane: the images of sidecars differ.
 func ownFields() [][]string {
@@ -56,7 +52,7 @@ func (r *Reconciler) Follow(ctx context.Context, mesh *v1alpha1.Mesh, from strin
 	if err == nil && len(apply.Differences(object.Object, live.Object)) == 0 {
 		return false, nil
 	}
-	if err := r.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(adoptionManager), client.ForceOwnership); err != nil {
+	if err := r.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(names.AdoptionManager), client.ForceOwnership); err != nil {
 		return false, fmt.Errorf("the settings of the Open Service Mesh cannot be copied into MeshConfig %s/%s: %w", object.GetNamespace(), object.GetName(), err)
 	}
 	return true, nil
@@ -99,7 +95,7 @@ func (r *Reconciler) EndAdoption(ctx context.Context, mesh *v1alpha1.Mesh) error
 	before := live.DeepCopy()
 	delete(live.Annotations, names.AdoptsAnnotation)
 	delete(live.Annotations, followedAnnotation)
-	if err := r.Client.Patch(ctx, live, client.MergeFrom(before), client.FieldOwner(adoptionManager)); err != nil {
+	if err := r.Client.Patch(ctx, live, client.MergeFrom(before), client.FieldOwner(names.AdoptionManager)); err != nil {
 		return fmt.Errorf("the annotations of the takeover cannot be removed from the MeshConfig: %w", err)
 	}
 	return nil

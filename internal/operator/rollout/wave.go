@@ -192,8 +192,8 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 		}
 	}
 	pause := lastReady.Add(limits.Pause).Sub(now)
-	w.isStuck = unawaited >= limits.maxUnavailable(restartable)
-	available := limits.maxUnavailable(restartable) - unavailable
+	w.isStuck = unawaited >= limits.Unavailable(restartable)
+	available := limits.Unavailable(restartable) - unavailable
 	for _, load := range inPlace {
 		available = w.upgradeInPlace(load, plans[load.Ref], limits, available, pause)
 	}
@@ -272,8 +272,8 @@ func (l Limits) slots() int {
 	return l.MaxConcurrent
 }
 
-// maxUnavailable is how many of the given number of workloads may be unavailable, at least one.
-func (l Limits) maxUnavailable(total int) int {
+// Unavailable is how many of the given number of workloads may be unavailable, at least one.
+func (l Limits) Unavailable(total int) int {
 	n, err := intstr.GetScaledValueFromIntOrPercent(&l.MaxUnavailable, total, true)
 	if err != nil || n < 1 {
 		// Admission rejects such values. A stored one must not block upgrades.

@@ -21,6 +21,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Writer writes the part of a status that one owner has.
@@ -227,7 +228,7 @@ var (
 	}
 	Teardown = Owner{Manager: "osm-operator-teardown", Fields: []string{"removal"}, Conditions: []string{v1alpha1.ConditionRemoved}}
 	// Adoption precedes the first summary, because an installation waits for it.
-	Adoption = Owner{Manager: "osm-operator-adoption", Fields: []string{"adoption"}, Conditions: []string{v1alpha1.ConditionAdopting}, Early: true}
+	Adoption = Owner{Manager: names.AdoptionManager, Fields: []string{"adoption"}, Conditions: []string{v1alpha1.ConditionAdopting}, Early: true}
 	Plan     = Owner{Manager: "osm-operator-plan", Fields: []string{"plan"}, Conditions: []string{v1alpha1.ConditionPlanned}}
 	// Components precedes the first summary, because its inventory precedes the objects.
 	Components = Owner{Manager: "osm-operator-components", Fields: []string{"components"}, Conditions: []string{v1alpha1.ConditionComponentsReady}, Early: true}
