@@ -43,14 +43,14 @@ func (r runner) runRounds(ctx context.Context, list []round, missing func(suite)
 		results := make([][]outcome, len(round.lanes))
 		var running sync.WaitGroup
 		for i, lane := range round.lanes {
-			beside := r
-			beside.nice = i > 0
+			worker := r
+			worker.nice = i > 0
 			running.Go(func() {
 				for _, s := range lane {
 					if ctx.Err() != nil {
 						return
 					}
-					results[i] = append(results[i], beside.run(ctx, s, missing(s)))
+					results[i] = append(results[i], worker.run(ctx, s, missing(s)))
 				}
 			})
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
 
 // writeStatus writes the progress of a takeover. failed is why it did not go on.
@@ -106,11 +107,8 @@ const maxRefs = 5
 // refs lists the first workloads.
 func refs(all []rollout.Ref) string {
 	var words []string
-	for _, ref := range all[:min(len(all), maxRefs)] {
+	for _, ref := range all {
 		words = append(words, ref.String())
 	}
-	if len(all) > maxRefs {
-		words = append(words, fmt.Sprintf("and %d more", len(all)-maxRefs))
-	}
-	return strings.Join(words, ", ")
+	return strings.Join(message.First(words, maxRefs), ", ")
 }

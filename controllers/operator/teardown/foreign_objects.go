@@ -13,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -139,15 +140,12 @@ func workloadsOf(left []rollout.Ref) string {
 	}
 	var words []string
 	refs := slices.Compact(slices.Clone(left))
-	for _, ref := range refs[:min(len(refs), most)] {
+	for _, ref := range refs {
 		word := ref.String()
 		if pods[ref] > 1 {
 			word = fmt.Sprintf("%s (%d pods)", word, pods[ref])
 		}
 		words = append(words, word)
 	}
-	if len(refs) > most {
-		words = append(words, fmt.Sprintf("and %d more", len(refs)-most))
-	}
-	return strings.Join(words, ", ")
+	return strings.Join(message.First(words, most), ", ")
 }

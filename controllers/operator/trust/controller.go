@@ -26,6 +26,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -203,14 +204,11 @@ func assess(namespaces int, rejections []rejection, ignored string) conditions.A
 	const most = 5
 	slices.SortStableFunc(rejections, func(a, b rejection) int { return strings.Compare(a.namespace, b.namespace) })
 	var answers []string
-	for _, one := range rejections[:min(len(rejections), most)] {
+	for _, one := range rejections {
 		answers = append(answers, one.namespace+": "+one.err.Error())
 	}
-	if len(rejections) > most {
-		answers = append(answers, fmt.Sprintf("and %d more", len(rejections)-most))
-	}
 	return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonNamespacesRejected, Message: fmt.Sprintf(
-		"%d of %d namespaces reject the root certificate, and new pods of theirs cannot join the mesh: %s", len(rejections), namespaces, strings.Join(answers, "; "))}
+		"%d of %d namespaces reject the root certificate, and new pods of theirs cannot join the mesh: %s", len(rejections), namespaces, strings.Join(message.First(answers, most), "; "))}
 }
 
 // writeCondition writes TrustDistributed, or removes it.

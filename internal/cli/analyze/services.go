@@ -11,6 +11,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -172,13 +173,10 @@ func (a *analysis) leftOut(service *catalog.Service) {
 func addressesText(addresses []netip.Addr) string {
 	const most = 5
 	var texts []string
-	for _, address := range addresses[:min(len(addresses), most)] {
+	for _, address := range addresses {
 		texts = append(texts, address.String())
 	}
-	if more := len(addresses) - most; more > 0 {
-		texts = append(texts, fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(texts, ", ")
+	return strings.Join(message.First(texts, most), ", ")
 }
 
 func selectorText(selector map[string]string) string {

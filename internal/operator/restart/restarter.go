@@ -20,6 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
 
 // DataPlane restarts workloads.
@@ -250,15 +251,12 @@ func notes(lists ...[]rollout.Ref) []rollout.Note {
 func list(notes []rollout.Note) string {
 	const most = 5
 	var texts []string
-	for _, note := range notes[:min(len(notes), most)] {
+	for _, note := range notes {
 		text := note.Ref.String()
 		if note.Reason != "" {
 			text += " (" + note.Reason + ")"
 		}
 		texts = append(texts, text)
 	}
-	if len(notes) > most {
-		texts = append(texts, fmt.Sprintf("and %d more", len(notes)-most))
-	}
-	return strings.Join(texts, ", ")
+	return strings.Join(message.First(texts, most), ", ")
 }

@@ -2,6 +2,7 @@ package message
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -39,4 +40,12 @@ type Recorder struct{ Inner events.EventRecorder }
 // Eventf implements events.EventRecorder.
 func (r Recorder) Eventf(regarding, related runtime.Object, kind, reason, action, note string, args ...any) {
 	r.Inner.Eventf(regarding, related, kind, reason, Limit(action, maxAction), "%s", ForEvent(fmt.Sprintf(note, args...)))
+}
+
+// First returns the first words of a list, and how many more there are.
+func First(words []string, most int) []string {
+	if len(words) <= most {
+		return words
+	}
+	return append(slices.Clone(words[:most]), fmt.Sprintf("and %d more", len(words)-most))
 }

@@ -53,3 +53,11 @@ func TestRecorder_LimitsEvents(t *testing.T) {
 		t.Errorf("a short Event is changed: %+v", inner)
 	}
 }
+
+func TestFirst(t *testing.T) {
+	for want, words := range map[string][]string{"": nil, "a, b": {"a", "b"}, "a, b, and 1 more": {"a", "b", "c"}, "a, b, and 3 more": {"a", "b", "c", "d", "e"}} {
+		if got := strings.Join(First(words, 2), ", "); got != want {
+			t.Errorf("First of %q is %q, want %q", words, got, want)
+		}
+	}
+}
