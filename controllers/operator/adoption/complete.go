@@ -3,7 +3,6 @@ package adoption
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,37 +19,32 @@ func (r *Reconciler) complete(ctx context.Context, s *scope) error {
 		// There is nothing to go back to.
 		return r.serve(ctx, s)
 	}
-	if s.takeover.Declared != v1alpha1.AdoptionComplete {
-		if !s.takeover.WantsInjection() {
-			s.blocked = fmt.Sprintf("the Open Service Mesh in namespace %s is gone, and nobody injects new pods: set spec.adoption.step to Complete", s.takeover.From)
-			return nil
-		}
-		own, err := r.renderOwn(ctx, s)
-		if err != nil || own == nil {
-			return err
-		}
-		return r.handOverKinds(ctx, s, true, own)
+	isDeclared := s.takeover.Declared == v1alpha1.AdoptionComplete
+	if !isDeclared && !s.takeover.WantsInjection() {
+		s.blocked = fmt.Sprintf("the Open Service Mesh in namespace %s is gone, and nobody injects new pods: set spec.adoption.step to Complete", s.takeover.From)
+		return nil
 	}
 	own, err := r.renderOwn(ctx, s)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if own == nil {
+	case own == nil && isDeclared:
 		s.waiting = "waiting until the control plane of this mesh is ready"
 		return nil
+	case own == nil:
+		return nil
+	case !isDeclared:
+		return r.handOverKinds(ctx, s, true, own)
 	}
 	for _, kind := range []string{validating, mutating} {
 		if err := r.completeKind(ctx, s, r.handover(s, kind, true, own[kind])); err != nil {
 			return err
 		}
 	}
-	repaired, err := adopt.RepairConversions(ctx, r.Live, r.Client)
-	if len(repaired) > 0 {
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "RepairConversion",
-			"the conversion webhook of %s was taken out of the definitions: its Service does not exist", strings.Join(repaired, ", "))
-	}
-	if err != nil {
-		return err
+	if s.takeover.InEffect != v1alpha1.AdoptionComplete { // it reads all definitions
+		if err := adopt.RepairConversionsFor(ctx, s.mesh, r.Live, r.Client, r.Recorder); err != nil {
+			return err
+		}
 	}
 	if s.isHeld() {
 		return nil

@@ -166,7 +166,7 @@ func (r *Reconciler) proceed(ctx context.Context, s *scope) error {
 	switch {
 	case s.takeover.IsWithdrawn && !s.takeover.IsRemoval:
 		return r.withdraw(ctx, s)
-	case s.takeover.InEffect == v1alpha1.AdoptionComplete && !s.osm.Exists, !s.osm.Exists && s.takeover.InEffect != "":
+	case !s.osm.Exists && s.takeover.InEffect != "":
 		return r.complete(ctx, s)
 	}
 	if s.blocked = s.osm.Mismatch(s.desired); s.blocked != "" {

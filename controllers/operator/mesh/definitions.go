@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -146,12 +145,7 @@ func (r *Reconciler) checkForeign(ctx context.Context, s *scope) error {
 	if err := r.checkWebhook(ctx, s); err != nil {
 		return err
 	}
-	repaired, err := adopt.RepairConversions(ctx, r.Live, r.Client)
-	if len(repaired) > 0 {
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "RepairConversion",
-			"the conversion webhook of %s was taken out of the definitions: its Service does not exist", strings.Join(repaired, ", "))
-	}
-	return err
+	return adopt.RepairConversionsFor(ctx, s.mesh, r.Live, r.Client, r.Recorder)
 }
 
 // adoptedNamespace is the namespace of the Open Service Mesh that a Mesh takes over while that runs; empty for none.

@@ -7,11 +7,14 @@ import (
 	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -59,6 +62,16 @@ func RepairConversions(ctx context.Context, live client.Reader, writer client.Wr
 		repaired = append(repaired, name)
 	}
 	return repaired, nil
+}
+
+// RepairConversionsFor is RepairConversions with an Event about the Mesh for which it is done.
+func RepairConversionsFor(ctx context.Context, mesh *v1alpha1.Mesh, live client.Reader, writer client.Writer, recorder events.EventRecorder) error {
+	repaired, err := RepairConversions(ctx, live, writer)
+	if len(repaired) > 0 {
+		recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "Adopted", "RepairConversion",
+			"the conversion webhook of %s was taken out of the definitions: its Service does not exist", strings.Join(repaired, ", "))
+	}
+	return err
 }
 
 // ReleaseDefinitions removes the label by which an Open Service Mesh restores its definitions, and returns the names of those that had it.
