@@ -106,7 +106,7 @@ outage-nightly: ## Stop the API server for ten minutes, in real time
 
 .PHONY: verdict-nightly
 verdict-nightly: ## Test 100,000 pairs of an edit and a request with real sidecars, and 2,000 requests with a real gateway, in about 40 minutes
-	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) EARLIER_ENVOY_BIN=$$($(HACK) ./images earlier-envoy-path | tail -n 1) go test -count=1 -timeout=0 -v ./internal/testing/verdict -verdict.pairs=100000 -verdict.gateway=2000
+	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) EARLIER_ENVOY_BIN=$$($(HACK) ./images earlier-envoy-path | tail -n 1) OLDEST_ENVOY_BIN=$$($(HACK) ./images oldest-envoy-path | tail -n 1) go test -count=1 -timeout=0 -v ./internal/testing/verdict -verdict.pairs=100000 -verdict.gateway=2000
 
 .PHONY: verdict-recorded
 verdict-recorded: ## Test 20,000 pairs with new sidecars and the previous control plane, in about ten minutes

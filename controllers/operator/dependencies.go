@@ -23,6 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/rollout"
 	"github.com/openservicemesh/osm-operator/controllers/operator/trust"
 	"github.com/openservicemesh/osm-operator/internal/certificate/vault"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
@@ -163,12 +164,13 @@ type controllers struct {
 func newControllers(d Dependencies) controllers {
 	c := d.Cluster
 	meshConfigs := d.meshConfigs()
+	conversions := adopt.NewConversions(c.Live, c.Client)
 	return controllers{
 		mesh: &mesh.Reconciler{
 			Cluster: c, Applier: meshConfigs.Applier, Recorder: d.Recorder, MeshConfigs: meshConfigs, Status: d.Status,
-			Definitions: d.Definitions, Kubernetes: d.Kubernetes, Metrics: d.Metrics,
+			Definitions: d.Definitions, Conversions: conversions, Kubernetes: d.Kubernetes, Metrics: d.Metrics,
 		},
-		adoption: &adoption.Reconciler{Cluster: c, Recorder: d.Recorder, MeshConfigs: meshConfigs, Status: d.Status, DataPlane: d.DataPlane},
+		adoption: &adoption.Reconciler{Cluster: c, Recorder: d.Recorder, MeshConfigs: meshConfigs, Status: d.Status, DataPlane: d.DataPlane, Conversions: conversions},
 		certificates: &certificates.Reconciler{
 			Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, Replicas: d.Health, Sidecars: d.DataPlane,
 			MountDelay: d.MountDelay, Jitter: rand.Float64, Vault: d.Vault, Tokens: d.Tokens,

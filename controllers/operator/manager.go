@@ -176,7 +176,7 @@ func addServers(mgr ctrl.Manager, o Options) (authorities func(context.Context) 
 // repairConversions makes kinds readable that an OSM has left behind. Watches are tried again until they succeed, so this need not
 // come first; what fails here is tried again when a mesh is installed.
 func repairConversions(ctx context.Context, mgr ctrl.Manager) error {
-	repaired, err := adopt.RepairConversions(ctx, mgr.GetAPIReader(), mgr.GetClient())
+	repaired, err := adopt.NewConversions(mgr.GetAPIReader(), mgr.GetClient()).Repair(ctx)
 	if err != nil {
 		mgr.GetLogger().Error(err, "definitions of an earlier Open Service Mesh may not be readable")
 	}

@@ -11,6 +11,7 @@
 //	go run ./images list                              print the image names
 //	go run ./images envoy-path                        print the path of Envoy, downloading it if needed
 //	go run ./images earlier-envoy-path                print the path of the earlier minor version of Envoy, used in tests
+//	go run ./images oldest-envoy-path                 print the path of the oldest Envoy, which tests run as the sidecar of Open Service Mesh
 //	go run ./images prometheus-path                   print the path of Prometheus, used in tests that scrape sidecars
 //	go run ./images chromium-path                     print the path of Chromium, downloading it if needed, used in tests
 //	go run ./images redis-path                        print the path of Redis, downloading it if needed, used in tests

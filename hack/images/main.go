@@ -131,6 +131,7 @@ func buildAll(ctx context.Context, b *builder, desired []image, stdout io.Writer
 var programs = map[string]func(ctx context.Context, cache string) (string, error){
 	"envoy-path":         envoyPath(func(p fetch.Pins) fetch.Pin { return p.Current }),
 	"earlier-envoy-path": envoyPath(func(p fetch.Pins) fetch.Pin { return p.Earlier }),
+	"oldest-envoy-path":  envoyPath(func(p fetch.Pins) fetch.Pin { return p.Oldest }),
 	"prometheus-path":    fetch.Prometheus,
 	"chromium-path":      fetch.Chromium,
 	"redis-path":         fetch.Redis,

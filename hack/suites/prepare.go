@@ -32,7 +32,7 @@ const (
 	needLinter need = "linters"
 	// needGenerators are the built code generators.
 	needGenerators need = "generators"
-	// needEnvoy is Envoy in two minor versions, in the variables ENVOY_BIN and EARLIER_ENVOY_BIN.
+	// needEnvoy is Envoy in two minor versions and the oldest one, in the variables ENVOY_BIN, EARLIER_ENVOY_BIN and OLDEST_ENVOY_BIN.
 	needEnvoy need = "envoy"
 	// needPrometheus is Prometheus, in the variable PROMETHEUS_BIN.
 	needPrometheus need = "prometheus"
@@ -133,7 +133,8 @@ func (p *preparation) fulfilOne(ctx context.Context, n need) error {
 	case needGenerators:
 		return errors.Join(p.tools(ctx, "controller-gen"), p.variable(ctx, "KUBEBUILDER_ASSETS", "./cluster", "assets"))
 	case needEnvoy:
-		return errors.Join(p.variable(ctx, "ENVOY_BIN", "./images", "envoy-path"), p.variable(ctx, "EARLIER_ENVOY_BIN", "./images", "earlier-envoy-path"))
+		return errors.Join(p.variable(ctx, "ENVOY_BIN", "./images", "envoy-path"), p.variable(ctx, "EARLIER_ENVOY_BIN", "./images", "earlier-envoy-path"),
+			p.variable(ctx, "OLDEST_ENVOY_BIN", "./images", "oldest-envoy-path"))
 	case needPrometheus:
 		return p.variable(ctx, "PROMETHEUS_BIN", "./images", "prometheus-path")
 	case needPackagers:

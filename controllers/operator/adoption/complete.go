@@ -42,7 +42,7 @@ func (r *Reconciler) complete(ctx context.Context, s *scope) error {
 		}
 	}
 	if s.takeover.InEffect != v1alpha1.AdoptionComplete { // it reads all definitions
-		if err := adopt.RepairConversionsFor(ctx, s.mesh, r.Live, r.Client, r.Recorder); err != nil {
+		if err := r.Conversions.RepairFor(ctx, s.mesh, r.Recorder); err != nil {
 			return err
 		}
 	}

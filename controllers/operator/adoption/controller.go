@@ -50,6 +50,8 @@ type Reconciler struct {
 	Status status.Writer
 	// DataPlane observes the workloads with sidecars.
 	DataPlane DataPlane
+	// Conversions repairs what OSM leaves behind.
+	Conversions *adopt.Conversions
 }
 
 // scope is the shared state of one reconciliation.

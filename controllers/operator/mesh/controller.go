@@ -18,6 +18,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
@@ -41,6 +42,8 @@ type Reconciler struct {
 	Status status.Writer
 	// Definitions are those of the Service Mesh Interface, see ReadDefinitions.
 	Definitions []*unstructured.Unstructured
+	// Conversions repairs what an earlier OSM has left behind.
+	Conversions *adopt.Conversions
 	// Kubernetes is the version of the API server.
 	Kubernetes *Kubernetes
 	// Metrics counts what happens; nil counts nothing.

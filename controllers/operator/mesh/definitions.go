@@ -145,7 +145,7 @@ func (r *Reconciler) checkForeign(ctx context.Context, s *scope) error {
 	if err := r.checkWebhook(ctx, s); err != nil {
 		return err
 	}
-	return adopt.RepairConversionsFor(ctx, s.mesh, r.Live, r.Client, r.Recorder)
+	return r.Conversions.RepairFor(ctx, s.mesh, r.Recorder)
 }
 
 // adoptedNamespace is the namespace of the Open Service Mesh that a Mesh takes over while that runs; empty for none.

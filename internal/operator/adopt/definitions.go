@@ -7,71 +7,16 @@ import (
 	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
-	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // groups are the API groups of the kinds that OSM installs.
 var groups = []string{
 	"config.openservicemesh.io", "policy.openservicemesh.io", "access.smi-spec.io", "specs.smi-spec.io", "split.smi-spec.io",
-}
-
-// noConversion is a merge patch that removes the conversion webhook.
-const noConversion = `{"spec":{"conversion":{"strategy":"None","webhook":null}}}`
-
-// RepairConversions removes conversion webhooks that call a Service which does not exist, and returns the names of the repaired CRDs. OSM
-// up to v1.2.0 left webhooks of osm-bootstrap behind, and objects of such a kind cannot be listed, written or deleted. The versions of
-// these kinds have the same fields, so they need no conversion.
-func RepairConversions(ctx context.Context, live client.Reader, writer client.Writer) ([]string, error) {
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinitionList"))
-	if err := live.List(ctx, list); err != nil {
-		return nil, fmt.Errorf("the CustomResourceDefinitions cannot be listed: %w", err)
-	}
-	var repaired []string
-	for i := range list.Items {
-		name := list.Items[i].Name
-		if _, group, _ := strings.Cut(name, "."); !slices.Contains(groups, group) {
-			continue
-		}
-		definition := &apiextensionsv1.CustomResourceDefinition{}
-		if err := live.Get(ctx, client.ObjectKey{Name: name}, definition); apierrors.IsNotFound(err) {
-			continue
-		} else if err != nil {
-			return repaired, fmt.Errorf("the CustomResourceDefinition %s cannot be read: %w", name, err)
-		}
-		dead, err := isUnconvertible(ctx, live, definition)
-		if err != nil {
-			return repaired, err
-		}
-		if !dead {
-			continue
-		}
-		patch := client.RawPatch("application/merge-patch+json", []byte(noConversion))
-		if err := writer.Patch(ctx, definition, patch, client.FieldOwner(apply.FieldManager)); err != nil {
-			return repaired, fmt.Errorf("the CustomResourceDefinition %s has a conversion webhook without a Service, and cannot be repaired: %w", name, err)
-		}
-		repaired = append(repaired, name)
-	}
-	return repaired, nil
-}
-
-// RepairConversionsFor is RepairConversions with an Event about the Mesh for which it is done.
-func RepairConversionsFor(ctx context.Context, mesh *v1alpha1.Mesh, live client.Reader, writer client.Writer, recorder events.EventRecorder) error {
-	repaired, err := RepairConversions(ctx, live, writer)
-	if len(repaired) > 0 {
-		recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "Adopted", "RepairConversion",
-			"the conversion webhook of %s was taken out of the definitions: its Service does not exist", strings.Join(repaired, ", "))
-	}
-	return err
 }
 
 // ReleaseDefinitions removes the label by which an Open Service Mesh restores its definitions, and returns the names of those that had it.
@@ -109,17 +54,6 @@ func IsOwnDefinition(definition *apiextensionsv1.CustomResourceDefinition) bool 
 		}
 	}
 	return false
-}
-
-// isUnconvertible reports whether the conversion webhook of a definition calls a Service that does not exist.
-func isUnconvertible(ctx context.Context, live client.Reader, definition *apiextensionsv1.CustomResourceDefinition) (bool, error) {
-	conversion := definition.Spec.Conversion
-	if conversion == nil || conversion.Webhook == nil || conversion.Webhook.ClientConfig == nil || conversion.Webhook.ClientConfig.Service == nil {
-		return false, nil
-	}
-	service := conversion.Webhook.ClientConfig.Service
-	exists, err := serviceExists(ctx, live, service.Namespace, service.Name)
-	return !exists, err
 }
 
 // IsFromOSM reports whether OSM created a CustomResourceDefinition. OSM labels all of them, including those of SMI.

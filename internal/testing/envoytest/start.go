@@ -234,10 +234,11 @@ func rewrite[M proto.Message](wrapped *anypb.Any, change func(M) error) error {
 
 func isHCM(wrapped *anypb.Any) bool { return wrapped.MessageIs(&hcmv3.HttpConnectionManager{}) }
 
-// Environment variables with the paths of Envoy binaries: the minor version of the sidecars, and the one before.
+// Environment variables with the paths of Envoy binaries: the minor version of the sidecars, the one before, and that of sidecars of Open Service Mesh.
 const (
 	BinaryVariable  = "ENVOY_BIN"
 	EarlierVariable = "EARLIER_ENVOY_BIN"
+	OldestVariable  = "OLDEST_ENVOY_BIN"
 )
 
 // Binary returns the path of the Envoy binary. It fails the test without one.
@@ -251,6 +252,12 @@ func Binary(t testing.TB) string {
 func Binaries(t testing.TB) map[string]string {
 	t.Helper()
 	return map[string]string{BinaryVariable: Binary(t), EarlierVariable: binary(t, EarlierVariable)}
+}
+
+// Oldest returns the path of the Envoy binary that sidecars of Open Service Mesh run. It fails the test without one.
+func Oldest(t testing.TB) string {
+	t.Helper()
+	return binary(t, OldestVariable)
 }
 
 func binary(t testing.TB, variable string) string {

@@ -2,7 +2,6 @@ package verdict_test
 
 import (
 	"flag"
-	"os"
 	"strconv"
 	"testing"
 
@@ -14,11 +13,7 @@ import (
 
 // TestVerdictsOfBridge is TestVerdicts with fewer pairs, where half of the pods have sidecars of Open Service Mesh.
 func TestVerdictsOfBridge(t *testing.T) {
-	binary := os.Getenv("OLDEST_ENVOY_BIN")
-	if binary == "" {
-		binary = envoytest.Binaries(t)[envoytest.EarlierVariable]
-	}
-	network := verdict.NewBridgedNetwork(t, binary)
+	network := verdict.NewBridgedNetwork(t, envoytest.Oldest(t))
 	checks := max(1, *pairs/4/(editsOfMesh*requestsOfEdit))
 	for name, value := range map[string]string{"rapid.checks": strconv.Itoa(checks), "rapid.shrinktime": "1ns"} {
 		if err := flag.Set(name, value); err != nil {

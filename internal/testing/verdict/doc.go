@@ -3,6 +3,6 @@
 // Its input is random meshes, edits and requests, drawn by rapid. Requests go to Services and to servers outside the mesh, and come
 // from clients outside the mesh. A real control plane serves real Envoys in network namespaces with real redirection. About 200
 // requests a second are compared with package authz for the mesh before and after each edit, and package authz with package
-// reference, and with the answers of osm explain. A failure prints a reduced mesh as YAML and the request. It requires root, the ip program, ENVOY_BIN and
-// EARLIER_ENVOY_BIN.
+// reference, and with the answers of osm explain. A failure prints a reduced mesh as YAML and the request. It requires root, the ip program, ENVOY_BIN,
+// EARLIER_ENVOY_BIN and OLDEST_ENVOY_BIN.
 package verdict
