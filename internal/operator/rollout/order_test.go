@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -118,8 +119,8 @@ func TestNextWave_Order(t *testing.T) {
 	add("a Job as a caller", wantWave{manual: []string{"web"}, restart: []string{"api"}}, deployment("a", "web", "old", web, func(w *Workload) { w.Ref.Kind = "Job" }), second)
 	add("a caller with a disruption budget", wantWave{blocked: []string{"web"}, restart: []string{"api"}}, deployment("a", "web", "old", web, func(w *Workload) { w.Blocked = "x" }), second)
 	add("a caller that is not ready", wantWave{blocked: []string{"web"}, restart: []string{"api"}}, deployment("a", "web", "old", web, notReady), second)
-	add("a caller without the room of its namespace", wantWave{restart: []string{"v"}, waiting: []string{"api", "web"}}, deployment("a", "v", "old"), deployment("a", "web", "old", web), second)
-	add("what waits takes no room", wantWave{restart: []string{"z"}, waiting: []string{"api", "web"}},
+	add("a caller without the room of its namespace", wantWave{restart: []string{"v"}, waiting: []string{"web", "api"}}, deployment("a", "v", "old"), deployment("a", "web", "old", web), second)
+	add("what waits takes no room", wantWave{restart: []string{"z"}, waiting: []string{"web", "api"}},
 		deployment("b", "api", "old", api), deployment("b", "z", "old"), deployment("a", "web", "old", web, restarted, func(w *Workload) { w.ReadySince = noon.Add(-time.Second) }))
 	checkWaves(t, cases)
 
@@ -158,62 +159,87 @@ type orderedPlay struct {
 	workloads []Workload
 	limits    Limits
 	now       time.Time
+	// stuck are never ready after a restart, and slow keep an earlier pod until they are ready.
+	stuck, slow map[Ref]bool
 }
 
-// TestNextWave_OrderNeverDeadlocks restarts random workloads with and without an order until nothing is left. Both restart the same ones.
+// drawWorkload draws a workload in any state, with up to two service accounts.
+func drawWorkload(t *rapid.T, name string, accounts []string) Workload {
+	namespace := rapid.SampledFrom([]string{"a", "b"}).Draw(t, "namespace")
+	w := deployment(namespace, name, "old", as(rapid.SliceOfNDistinct(rapid.SampledFrom(accounts), 0, 2, rapid.ID).Draw(t, "accounts")...))
+	slices.SortFunc(w.Accounts, identity.ServiceAccount.Compare)
+	states := map[string]func(*Workload){
+		"outdated": func(*Workload) {}, "not ready": notReady, "restarted": restarted, "opted out": func(w *Workload) { w.OptedOut = true },
+		"restarting": func(w *Workload) { restarted(w); notReady(w) }, "budget": func(w *Workload) { w.Blocked = "budget" }, "Job": func(w *Workload) { w.Ref.Kind = "Job" },
+		"up to date": func(w *Workload) { w.Sidecars = map[string]int{"new": 1} }, "absent": func(w *Workload) { restarted(w); notReady(w); w.Sidecars = nil },
+	}
+	all := append(slices.Sorted(maps.Keys(states)), "outdated", "outdated", "outdated", "outdated")
+	states[rapid.SampledFrom(all).Draw(t, "state")](&w)
+	return w
+}
+
+// TestNextWave_OrderNeverDeadlocks restarts random workloads with and without an order. What waits for callers waits for one that is restarting, or that
+// the limits keep from it. If all workloads become ready, the same ones are restarted as without the order.
 func TestNextWave_OrderNeverDeadlocks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		accounts := []string{"s", "t", "u", "v", "w"}
-		anyOf := rapid.SampledFrom(accounts)
-		var workloads []Workload
+		free := &orderedPlay{now: noon, stuck: map[Ref]bool{}, slow: map[Ref]bool{}, limits: Limits{
+			MaxUnavailable: intstr.FromInt32(rapid.Int32Range(1, 2).Draw(t, "max")), MaxConcurrent: rapid.IntRange(0, 2).Draw(t, "slots"), Timeout: 3 * time.Minute,
+		}}
 		for i := range rapid.IntRange(1, 8).Draw(t, "workloads") {
-			w := deployment(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "namespace"), fmt.Sprint("w", i), "old", as(rapid.SliceOfNDistinct(anyOf, 0, 2, rapid.ID).Draw(t, "accounts")...))
-			slices.SortFunc(w.Accounts, identity.ServiceAccount.Compare)
-			rapid.SampledFrom([]func(*Workload){
-				func(*Workload) {}, func(*Workload) {}, func(*Workload) {}, notReady, restarted, func(w *Workload) { restarted(w); notReady(w) },
-				func(w *Workload) { w.OptedOut = true }, func(w *Workload) { w.Blocked = "budget" }, func(w *Workload) { w.Ref.Kind = "Job" },
-				func(w *Workload) { w.Sidecars = map[string]int{"new": 1} }, func(w *Workload) { restarted(w); w.Sidecars = nil; notReady(w) },
-			}).Draw(t, "state")(&w)
-			workloads = append(workloads, w)
+			w := drawWorkload(t, fmt.Sprint("w", i), accounts)
+			free.workloads = append(free.workloads, w)
+			if rapid.IntRange(0, 5).Draw(t, "stuck") == 0 {
+				free.stuck[w.Ref] = true
+			}
+			free.slow[w.Ref] = rapid.Bool().Draw(t, "slow")
 		}
 		var graph []Call
+		account := rapid.SampledFrom(accounts)
 		for range rapid.IntRange(0, 12).Draw(t, "calls") {
-			graph = append(graph, calls(anyOf.Draw(t, "source")+">"+anyOf.Draw(t, "destination"))...)
+			graph = append(graph, calls(account.Draw(t, "source")+">"+account.Draw(t, "destination"))...)
 		}
-		limits := Limits{MaxUnavailable: intstr.FromInt32(rapid.Int32Range(1, 2).Draw(t, "max")), MaxConcurrent: rapid.IntRange(0, 2).Draw(t, "slots"), Timeout: 3 * time.Minute}
-		stuck := map[Ref]bool{}
-		for _, w := range workloads {
-			stuck[w.Ref] = rapid.IntRange(0, 5).Draw(t, "never ready") == 0
-		}
-		free := &orderedPlay{slices.Clone(workloads), limits, noon}
-		limits.Order = CallersFirst(workloads, graph)
-		ordered := &orderedPlay{slices.Clone(workloads), limits, noon}
-		freeLeft, orderedLeft := free.run(t, stuck), ordered.run(t, stuck)
-		if !slices.Equal(freeLeft, orderedLeft) {
-			t.Fatalf("the order changes what is left from %v to %v", freeLeft, orderedLeft)
+		ordered := *free
+		ordered.workloads = slices.Clone(free.workloads)
+		ordered.limits.Order = CallersFirst(free.workloads, graph)
+		freeWave, orderedWave := free.run(t), ordered.run(t)
+		if len(free.stuck) == 0 && (freeWave.Done() != orderedWave.Done() || !slices.Equal(free.outdated(), ordered.outdated())) {
+			t.Fatalf("with the order %v is left, and without it %v: %+v", ordered.outdated(), free.outdated(), orderedWave)
 		}
 	})
 }
 
-// run lets an hour pass, and returns the workloads that were never restarted and are outdated, and checks the limits of each wave.
-func (p *orderedPlay) run(t *rapid.T, stuck map[Ref]bool) (left []string) {
-	for range 60 {
+// run lets two hours pass, checks each wave, and returns the last one.
+func (p *orderedPlay) run(t *rapid.T) Wave {
+	var wave Wave
+	for range 120 {
 		p.now = p.now.Add(time.Minute)
-		wave := NextWave(p.workloads, "new", p.limits, p.now)
+		wave = NextWave(p.workloads, "new", p.limits, p.now)
+		p.checkWaiting(t, wave)
+		for _, ref := range wave.Restart {
+			p.checkOrder(t, ref)
+		}
 		for i := range p.workloads {
-			load := &p.workloads[i]
-			if slices.Contains(wave.Restart, load.Ref) {
-				p.checkOrder(t, *load)
+			switch load := &p.workloads[i]; {
+			case slices.Contains(wave.Restart, load.Ref):
 				load.Restart = Restart{Revision: "new", At: p.now, Retry: load.Restart.Revision == "new"}
 				load.Sidecars, load.Ready, load.Progressed = map[string]int{"new": 2}, false, p.now
-				continue
-			}
-			if !load.Ready && !stuck[load.Ref] {
+				if p.slow[load.Ref] {
+					load.Sidecars["old"] = 1
+				}
+			case !load.Ready && !p.stuck[load.Ref]:
 				load.Ready, load.ReadySince = true, p.now
+				if load.Restart.Revision == "new" {
+					load.Sidecars = map[string]int{"new": 2}
+				}
 			}
 		}
-		p.checkLimits(t, len(wave.Restart))
+		p.checkLimits(t)
 	}
+	return wave
+}
+
+func (p *orderedPlay) outdated() (left []string) {
 	for _, load := range p.workloads {
 		if load.isOutdated("new", p.limits) {
 			left = append(left, load.Ref.String())
@@ -222,36 +248,52 @@ func (p *orderedPlay) run(t *rapid.T, stuck map[Ref]bool) (left []string) {
 	return left
 }
 
-// checkOrder requires that no caller of a restarted workload could still be restarted.
-func (p *orderedPlay) checkOrder(t *rapid.T, load Workload) {
+// checkWaiting requires that something is restarting in time, or waits for another reason than the order, if anything waits for that.
+func (p *orderedPlay) checkWaiting(t *rapid.T, wave Wave) {
+	others := len(wave.Restart)
+	for _, ref := range wave.InProgress {
+		if !wave.late.refs[ref] {
+			others++
+		}
+	}
+	for _, note := range wave.Waiting {
+		if !strings.HasPrefix(note.Reason, "waits for its callers") {
+			others++
+		}
+	}
+	if others == 0 && len(wave.Waiting) > 0 {
+		t.Fatalf("nothing ends the waiting: %+v", wave)
+	}
+}
+
+// checkOrder requires that no caller of a restarted workload is restarted in the same wave, or could be.
+func (p *orderedPlay) checkOrder(t *rapid.T, ref Ref) {
 	if p.limits.Order == nil {
 		return
 	}
 	free := p.limits
 	free.Order = nil
-	wave := NextWave(p.workloads, "new", free, p.now)
-	could := map[Ref]bool{}
-	for _, ref := range wave.Restart {
-		could[ref] = true
+	wave, could := NextWave(p.workloads, "new", free, p.now), map[Ref]bool{}
+	for _, other := range wave.Restart {
+		could[other] = true
 	}
-	if awaited := p.limits.Order.awaited(load.Ref, could); len(awaited) > 0 {
-		t.Fatalf("%s restarts before its callers %v", load.Ref, awaited)
+	if awaited := p.limits.Order.awaited(ref, could); len(awaited) > 0 {
+		t.Fatalf("%s restarts before its callers %v", ref, awaited)
 	}
 }
 
-// checkLimits requires that restarts leave no more workloads of a namespace, or of the mesh, unavailable than they may.
-func (p *orderedPlay) checkLimits(t *rapid.T, restarts int) {
-	unready := map[string]int{}
-	total := 0
+// checkLimits requires that no more workloads of a namespace, or of the mesh, are restarted at a time than may be unavailable.
+func (p *orderedPlay) checkLimits(t *rapid.T) {
+	restarts, total := map[string]int{}, 0
 	for _, load := range p.workloads {
 		if load.Restart.At.Equal(p.now) {
-			unready[load.Ref.Namespace]++
+			restarts[load.Ref.Namespace]++
 			total++
 		}
 	}
-	for namespace, n := range unready {
+	for namespace, n := range restarts {
 		if n > int(p.limits.MaxUnavailable.IntVal) || p.limits.MaxConcurrent > 0 && total > p.limits.MaxConcurrent {
-			t.Fatalf("%d of %d workloads restart in %s", n, restarts, namespace)
+			t.Fatalf("%d workloads restart in %s, and %d in the mesh", n, namespace, total)
 		}
 	}
 }
