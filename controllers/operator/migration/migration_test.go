@@ -165,7 +165,7 @@ func (c *cluster) workload(namespace, name string) *appsv1.Deployment {
 				APIVersion: "apps/v1", Kind: "ReplicaSet", Name: name + "-5c", UID: "1", Controller: ptr.To(true),
 			}},
 		},
-		Spec: corev1.PodSpec{Containers: []corev1.Container{app, {Name: names.SidecarContainer, Image: "envoyproxy/envoy-distroless:v1.22.2"}}},
+		Spec: corev1.PodSpec{ServiceAccountName: name, Containers: []corev1.Container{app, {Name: names.SidecarContainer, Image: "envoyproxy/envoy-distroless:v1.22.2"}}},
 	}
 	must(c.t, c.client.Create(c.t.Context(), pod))
 	pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{

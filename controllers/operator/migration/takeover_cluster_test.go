@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
@@ -30,9 +31,9 @@ const (
 	own  = "osm-mesh"
 )
 
-// startOSM creates an Open Service Mesh that runs, with its policies, its webhooks and a workload with its sidecar. It returns its Deployments and
-// Services, and its webhooks. No pod can be created in its namespaces afterwards, because no server answers.
-func (c *cluster) startOSM(args ...string) (running []client.Object, webhooks []*unstructured.Unstructured, web *appsv1.Deployment) {
+// startOSM creates an Open Service Mesh that runs, with its policies, its webhooks and workloads with its sidecar, of which the first calls the
+// second. It returns its Deployments and Services, its webhooks, and the workloads. No pod can be created in its namespaces afterwards, because no server answers.
+func (c *cluster) startOSM(args ...string) (running []client.Object, webhooks []*unstructured.Unstructured, workloads []*appsv1.Deployment) {
 	c.t.Helper()
 	c.apply(legacyosm.Definitions())
 	c.apply(legacyosm.Made("osm", from))
@@ -49,10 +50,12 @@ func (c *cluster) startOSM(args ...string) (running []client.Object, webhooks []
 		d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1}
 		must(c.t, c.client.Status().Update(c.t.Context(), d))
 	}
-	web = c.workload("osm-bookbuyer", "bookbuyer")
-	c.nextPod(web)
+	workloads = append(workloads, c.workload("osm-bookbuyer", "bookbuyer"), c.workload("osm-bookstore", "bookstore"))
+	for _, workload := range workloads {
+		c.nextPod(workload)
+	}
 	webhooks = c.apply(strings.ReplaceAll(legacyosm.Webhooks("osm", from), "kube-system", from))
-	return append(deployments, services...), webhooks, web
+	return append(deployments, services...), webhooks, workloads
 }
 
 // adoptingMesh is a Mesh that takes over.
@@ -148,6 +151,23 @@ func (c *cluster) restartedFor(d *appsv1.Deployment, target string) {
 		}
 		return nil
 	})
+}
+
+// waitsFor waits until a workload waits for others, and checks that it was not restarted for a target.
+func (c *cluster) waitsFor(d *appsv1.Deployment, target, others string) {
+	c.t.Helper()
+	c.eventually(func() error {
+		upToDate := meta.FindStatusCondition(c.mesh().Status.Conditions, v1alpha1.ConditionDataPlaneUpToDate)
+		if upToDate == nil || !strings.Contains(upToDate.Message, others) {
+			return fmt.Errorf("the condition is %+v", upToDate)
+		}
+		return nil
+	})
+	live := &appsv1.Deployment{}
+	must(c.t, c.client.Get(c.t.Context(), client.ObjectKeyFromObject(d), live))
+	if at := live.Spec.Template.Annotations[names.RestartAnnotation]; strings.HasPrefix(at, target+" ") {
+		c.t.Errorf("the Deployment was restarted for %q and waits for others", at)
+	}
 }
 
 // nextPod creates the pod with a sidecar of this mesh that replaces the pod of a workload. It is failed until then, and does not count.

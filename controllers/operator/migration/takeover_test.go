@@ -25,7 +25,8 @@ import (
 // TestTakesOverARunningOSM walks through all steps beside a running OSM with its reconciler, back, and forward to the end.
 func TestTakesOverARunningOSM(t *testing.T) {
 	c := newCluster(t)
-	running, webhooks, web := c.startOSM()
+	running, webhooks, workloads := c.startOSM()
+	web, store := workloads[0], workloads[1]
 	c.installKinds()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -34,7 +35,7 @@ func TestTakesOverARunningOSM(t *testing.T) {
 	defer c.operator()()
 	must(t, c.client.Create(t.Context(), adoptingMesh()))
 
-	c.contains(c.condition("osm", v1alpha1.ConditionAdopting, v1alpha1.ReasonAdoptionBeside), "serves nobody", "with sidecars of the Open Service Mesh: 1")
+	c.contains(c.condition("osm", v1alpha1.ConditionAdopting, v1alpha1.ReasonAdoptionBeside), "serves nobody", "with sidecars of the Open Service Mesh: 2")
 	c.condition("osm", v1alpha1.ConditionReady, v1alpha1.ReasonReady)
 	c.checkCopies()
 	c.checkPolicyStatus("--write-status=false")
@@ -51,7 +52,10 @@ func TestTakesOverARunningOSM(t *testing.T) {
 
 	c.setStep(v1alpha1.AdoptionRestarting)
 	c.restartedFor(web, "osm-v9-9-9")
+	c.waitsFor(store, "osm-v9-9-9", "Deployment osm-bookstore/bookstore (waits for its callers osm-bookbuyer/bookbuyer: ")
 	c.replacePod(web)
+	c.restartedFor(store, "osm-v9-9-9")
+	c.replacePod(store)
 	c.eventually(func() error {
 		if message := c.condition("osm", v1alpha1.ConditionAdopting, v1alpha1.ReasonAdoptionRestarting); !strings.Contains(message, "no sidecar of the Open Service Mesh is left") {
 			return errors.New(message)
@@ -60,11 +64,12 @@ func TestTakesOverARunningOSM(t *testing.T) {
 	})
 
 	c.setStep(v1alpha1.AdoptionBeside)
-	c.contains(c.condition("osm", v1alpha1.ConditionAdopting, v1alpha1.ReasonAdoptionBeside), "with sidecars of this mesh: 1")
+	c.contains(c.condition("osm", v1alpha1.ConditionAdopting, v1alpha1.ReasonAdoptionBeside), "with sidecars of this mesh: 2")
 	if diff := cmp.Diff(before, c.webhookContent(webhooks)); diff != "" {
 		t.Errorf("going back: the webhooks of OSM are not restored (-before +after):\n%s", diff)
 	}
-	c.restartedFor(web, adopt.BackTarget)
+	c.restartedFor(store, adopt.BackTarget)
+	c.waitsFor(web, adopt.BackTarget, "Deployment osm-bookbuyer/bookbuyer (waits for what it calls, osm-bookstore/bookstore: ")
 
 	c.setStep(v1alpha1.AdoptionComplete)
 	c.awaitCalls(own, "")

@@ -21,6 +21,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/enqueue"
@@ -38,6 +39,7 @@ import (
 type DataPlane interface {
 	// Workloads are all that carry sidecars of a mesh.
 	Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error)
+	adopt.Calls
 	// Sources are watches of them, as requests for a mesh.
 	Sources() []source.Source
 }

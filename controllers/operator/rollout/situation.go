@@ -42,6 +42,12 @@ func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Si
 		AutomaticRollback: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
 	}
 	situation.Limits.Denied = r.Restarter.Denied(ctx, s.mesh)
+	if !situation.Limits.Manual {
+		ordering := adopt.Ordering{Reader: r.Client, Calls: r.DataPlane}
+		if situation.Limits.Order, err = ordering.Order(ctx, s.mesh, s.desired.Namespace, workloads); err != nil {
+			return rollout.Situation{}, err
+		}
+	}
 	situation.Limits.Manual = situation.Limits.Manual || adopt.HoldsRestarts(s.mesh) || adopt.RestartsBack(s.mesh)
 	if situation.Limits.Slots, err = r.SlotTargets(ctx, s.mesh, revisions); err != nil {
 		return rollout.Situation{}, err

@@ -54,6 +54,10 @@ func (r *Reconciler) restartBack(ctx context.Context, s *scope, remaining []roll
 	}
 	limits := observe.Limits(s.mesh)
 	limits.Manual, limits.Denied = false, r.Restarter.Denied(ctx, s.mesh)
+	ordering := adopt.Ordering{Reader: r.Client, Calls: r.DataPlane}
+	if limits.Order, err = ordering.Order(ctx, s.mesh, s.desired.Namespace, workloads); err != nil {
+		return conditions.Assessment{}, false, err
+	}
 	wave := rollout.NextWave(rollout.NameSidecars(workloads, "", adopt.BackTarget), adopt.BackTarget, limits, r.Now())
 	_, err = r.Restarter.Run(ctx, s.mesh, wave, "GoBack", func(ref rollout.Ref) string {
 		return fmt.Sprintf("restarted %s for the sidecars of the Open Service Mesh", ref)

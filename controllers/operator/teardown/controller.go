@@ -30,6 +30,7 @@ import (
 
 // DataPlane observes the workloads of a mesh that is being removed.
 type DataPlane interface {
+	adopt.Calls
 	// WorkloadsForTeardown are all that carry sidecars of a mesh, and those that were restarted for a target and carry none any more.
 	WorkloadsForTeardown(ctx context.Context, mesh, target string) ([]rollout.Workload, error)
 	// SidecarPods are the workloads of all pods that need the control plane of a mesh, one element for each pod, sorted.

@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -93,7 +92,7 @@ func (p *Plane) RunningSidecars(ctx context.Context, mesh string) ([]preflight.S
 	}
 	running := make([]preflight.Sidecar, 0, len(pods))
 	for i := range pods {
-		account := identity.ServiceAccount{Namespace: pods[i].Namespace, Name: pods[i].Spec.ServiceAccountName}
+		account := accountOf(&pods[i])
 		running = append(running, preflight.Sidecar{Name: pods[i].Namespace + "/" + pods[i].Name, Account: account})
 	}
 	slices.SortFunc(running, func(a, b preflight.Sidecar) int { return cmp.Compare(a.Name, b.Name) })

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -112,6 +113,11 @@ func strip(object any) (any, error) {
 		stripMeta(&o.ObjectMeta)
 		stripTemplate(&o.Spec.Template)
 	case *unstructured.Unstructured:
+		if o.GroupVersionKind() == kinds.TrafficTarget {
+			o.SetManagedFields(nil)
+			o.SetAnnotations(nil)
+			break
+		}
 		stripForeign(o)
 	}
 	return object, nil

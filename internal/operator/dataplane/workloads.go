@@ -18,6 +18,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -60,6 +61,9 @@ func (o observation) workloads() []rollout.Workload {
 			found[ref] = w
 		}
 		w.Sidecars[revisionOf(pod)]++
+		if account := accountOf(pod); !slices.Contains(w.Accounts, account) {
+			w.Accounts = append(w.Accounts, account)
+		}
 		if slotted, ok := slottedPod(pod); ok {
 			w.Slotted = append(w.Slotted, slotted)
 		}
@@ -100,6 +104,7 @@ func (o observation) workloads() []rollout.Workload {
 	}
 	slices.SortFunc(list, func(a, b rollout.Workload) int { return a.Ref.Compare(b.Ref) })
 	for _, w := range list {
+		slices.SortFunc(w.Accounts, identity.ServiceAccount.Compare)
 		slices.SortFunc(w.Slotted, func(a, b rollout.SlottedPod) int { return cmp.Compare(a.Pod, b.Pod) })
 	}
 	return list

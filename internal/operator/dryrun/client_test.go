@@ -208,6 +208,8 @@ func TestSimulateDeploymentsCompletesRollouts(t *testing.T) {
 // staticWorkloads never change.
 type staticWorkloads []rollout.Workload
 
+func (w staticWorkloads) Calls(context.Context) ([]rollout.Call, error) { return nil, nil }
+
 func (w staticWorkloads) Workloads(context.Context, string) ([]rollout.Workload, error) {
 	return append([]rollout.Workload(nil), w...), nil
 }

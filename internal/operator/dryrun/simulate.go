@@ -68,9 +68,10 @@ func (c *Client) deleteOutdatedPods(ctx context.Context, d *appsv1.Deployment) e
 	return nil
 }
 
-// Workloads lists the workloads with sidecars of a mesh.
+// Workloads lists the workloads with sidecars of a mesh, and the calls between their service accounts.
 type Workloads interface {
 	Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error)
+	Calls(ctx context.Context) ([]rollout.Call, error)
 }
 
 // DataPlane simulates restarts: a restarted workload has new sidecars and is ready at once.
@@ -117,6 +118,9 @@ func (p *DataPlane) Workloads(ctx context.Context, mesh string) ([]rollout.Workl
 	}
 	return list, nil
 }
+
+// Calls returns the real calls.
+func (p *DataPlane) Calls(ctx context.Context) ([]rollout.Call, error) { return p.base.Calls(ctx) }
 
 // RunningSidecars returns nothing: no sidecar delays a simulated rotation.
 func (p *DataPlane) RunningSidecars(context.Context, string) ([]preflight.Sidecar, error) {

@@ -233,6 +233,9 @@ func Describe(w rollout.Wave) string {
 			sentences = append(sentences, part.what+": "+list(part.notes))
 		}
 	}
+	if w.Unordered != "" && len(sentences) > 0 {
+		sentences = append(sentences, w.Unordered)
+	}
 	return strings.Join(sentences, "; ")
 }
 

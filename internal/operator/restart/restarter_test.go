@@ -272,13 +272,14 @@ func TestDescribe(t *testing.T) {
 		many = append(many, ref(name))
 	}
 	for want, wave := range map[string]rollout.Wave{
-		"": {},
+		"": {Unordered: "not known"},
 		"restarting: Deployment shop/cart; cannot be upgraded now: Deployment shop/desk (frozen)": {
 			InProgress: []rollout.Ref{ref("cart")}, Blocked: []rollout.Note{{Ref: ref("desk"), Reason: "frozen"}},
 		},
 		"waiting: Deployment shop/cart (room); skipped: Deployment shop/desk (opted out)": {
 			Waiting: []rollout.Note{{Ref: ref("cart"), Reason: "room"}}, Manual: []rollout.Note{{Ref: ref("desk"), Reason: "opted out"}},
 		},
+		"waiting: Deployment shop/cart (room); not known": {Waiting: []rollout.Note{{Ref: ref("cart"), Reason: "room"}}, Unordered: "not known"},
 		"restarting: Deployment shop/a, Deployment shop/b, Deployment shop/c, Deployment shop/d, Deployment shop/e, and 2 more": {Restart: many},
 	} {
 		if got := Describe(wave); got != want {

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // Strategy is how a mesh is upgraded.
@@ -185,6 +187,8 @@ type Workload struct {
 	OnDelete bool
 	// Unread is why the object of the workload cannot be read; empty if it was, and if it does not exist.
 	Unread string
+	// Accounts are the service accounts of its live pods, sorted.
+	Accounts []identity.ServiceAccount
 	// Sidecars counts its live pods by the revision of their sidecars.
 	Sidecars map[string]int
 	// Slotted are those of its live pods that have two slots. They are among Sidecars by the revision that injected them.

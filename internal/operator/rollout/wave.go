@@ -43,6 +43,8 @@ type Limits struct {
 	// Denied returns why the last restart of a workload for a target was denied, and whether it is time to retry. The message is empty
 	// for workloads that were not denied. nil means that none was.
 	Denied func(ref Ref, target string) (message string, due bool)
+	// Order is which workloads restart before which others.
+	Order *Order
 }
 
 // Wave lists the workloads with outdated sidecars by what is done about them now.
@@ -70,12 +72,16 @@ type Wave struct {
 	Manual []Note
 	// RequeueAfter is when to compute the wave again without an event; zero is never.
 	RequeueAfter time.Duration
+	// Unordered is why the order of the restarts is not known; empty if it is, or needs not be.
+	Unordered string
 	// slots is how many more workloads may be restarted now, over all namespaces.
 	slots int
 	// late are restarted workloads that are not ready in time.
 	late overdue
 	// isStuck is true if the namespace has no room because of workloads that nothing waits for.
 	isStuck bool
+	// pending are the workloads that others may wait for, by the order of the limits.
+	pending map[Ref]bool
 }
 
 // blockedRetry is how often a workload is tried again that a PodDisruptionBudget blocks.
@@ -107,7 +113,10 @@ func NextWave(workloads []Workload, target string, limits Limits, now time.Time)
 			slots--
 		}
 	}
-	wave := Wave{Target: target, slots: slots, late: late}
+	wave := Wave{Target: target, slots: slots, late: late, pending: limits.pending(workloads, target, now)}
+	if limits.Order != nil {
+		wave.Unordered = limits.Order.unknown
+	}
 	// The order decides which namespaces get the slots first.
 	for _, namespace := range slices.Sorted(maps.Keys(byNamespace)) {
 		wave.addNamespace(byNamespace[namespace], inPlace, limits, now)
@@ -121,6 +130,22 @@ func NextWave(workloads []Workload, target string, limits Limits, now time.Time)
 	slices.SortFunc(wave.Blocked, byRef)
 	slices.SortFunc(wave.Manual, byRef)
 	return wave
+}
+
+// pending returns the workloads that are restarting in time, or would restart sooner or later without the order of the limits. Others must not be waited for.
+func (l Limits) pending(workloads []Workload, target string, now time.Time) map[Ref]bool {
+	if l.Order == nil {
+		return nil
+	}
+	l.Order = nil
+	wave, pending := NextWave(workloads, target, l, now), map[Ref]bool{}
+	for _, ref := range slices.Concat(wave.Restart, wave.InProgress) {
+		pending[ref] = !wave.late.refs[ref]
+	}
+	for _, note := range wave.Waiting {
+		pending[note.Ref] = true
+	}
+	return pending
 }
 
 // addNamespace adds the workloads of one namespace. plans are those of the workloads whose sidecars are upgraded in place.
@@ -198,14 +223,14 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 		available = w.upgradeInPlace(load, plans[load.Ref], limits, available, pause)
 	}
 	available = w.choose(outdated, limits, available, pause)
-	w.retry(retries, limits.RejectedRevision, available, pause)
+	w.retry(retries, limits, available, pause)
 }
 
 // retry restarts denied workloads again, within the same limits.
-func (w *Wave) retry(denied []Workload, rejected string, available int, pause time.Duration) {
+func (w *Wave) retry(denied []Workload, limits Limits, available int, pause time.Duration) {
 	for _, load := range denied {
-		isUrgent := rejected != "" && load.Restart.Revision == rejected && !load.Ready
-		if isUrgent || load.Ready && load.Blocked == "" && available > 0 && w.slots > 0 && pause <= 0 {
+		isUrgent := limits.RejectedRevision != "" && load.Restart.Revision == limits.RejectedRevision && !load.Ready
+		if isUrgent || load.Ready && load.Blocked == "" && limits.Order.awaits(load.Ref, w.pending) == "" && available > 0 && w.slots > 0 && pause <= 0 {
 			w.add(&w.Retry, load.Ref)
 			available--
 		}
@@ -215,6 +240,7 @@ func (w *Wave) retry(denied []Workload, rejected string, available int, pause ti
 // choose restarts as many workloads as may be unavailable, after the pause of the namespace. It returns how many more may be.
 func (w *Wave) choose(outdated []Workload, limits Limits, available int, pause time.Duration) int {
 	for _, load := range outdated {
+		awaits := limits.Order.awaits(load.Ref, w.pending)
 		switch {
 		case !load.Ready:
 			w.Blocked = append(w.Blocked, Note{load.Ref, load.notReadyReason()})
@@ -222,6 +248,8 @@ func (w *Wave) choose(outdated []Workload, limits Limits, available int, pause t
 			// No event tells when a budget changes.
 			w.requeueAfter(blockedRetry)
 			w.Blocked = append(w.Blocked, Note{load.Ref, fmt.Sprintf("the PodDisruptionBudget %s allows no disruption now", load.Blocked)})
+		case awaits != "":
+			w.addWaiting(load, awaits)
 		case available < 1:
 			w.addWithoutRoom(load, limits, "as many workloads of the namespace as maxUnavailable allows are restarting or not ready")
 		case pause > 0:

@@ -1,0 +1,76 @@
+package adopt
+
+import (
+	"context"
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// Calls reads which service accounts may call which others.
+type Calls interface {
+	Calls(ctx context.Context) ([]rollout.Call, error)
+}
+
+// Ordering reads what the order of restarts depends on.
+type Ordering struct {
+	// Reader reads MeshConfigs.
+	Reader client.Reader
+	Calls  Calls
+}
+
+// Order returns the order in which the workloads of a Mesh restart while it takes over or goes back; nil for none. namespace is that of the Mesh. A
+// sidecar of the Open Service Mesh loses requests while a workload that it calls restarts. So callers have sidecars of this mesh first, and keep them
+// until what they call has gone back. In permissive mode nothing declares who calls whom.
+func (r Ordering) Order(ctx context.Context, mesh *v1alpha1.Mesh, namespace string, workloads []rollout.Workload) (*rollout.Order, error) {
+	t := TakeoverOf(mesh)
+	if t == nil || !t.goesForward() && !t.goesBack() {
+		return nil, nil
+	}
+	replaced := t.replaced(workloads)
+	if len(replaced) < 2 {
+		return nil, nil
+	}
+	if isPermissive, err := r.isPermissive(ctx, namespace); isPermissive || err != nil {
+		return nil, err
+	}
+	calls, err := r.Calls.Calls(ctx)
+	switch {
+	case err != nil:
+		// Workloads must restart though nobody may read, or has, the definition of TrafficTargets.
+		return rollout.UnknownOrder(err), nil
+	case t.goesBack():
+		return rollout.CalleesFirst(replaced, calls), nil
+	}
+	return rollout.CallersFirst(replaced, calls), nil
+}
+
+// isPermissive reports whether all workloads may call each other. Without its settings this is not known, and counts as permissive.
+func (r Ordering) isPermissive(ctx context.Context, namespace string) (bool, error) {
+	settings := &configv1alpha2.MeshConfig{}
+	err := r.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.MeshConfig}, settings)
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("the MeshConfig cannot be read: %w", err)
+	}
+	return err != nil || settings.Spec.Traffic.EnablePermissiveTrafficPolicyMode, nil
+}
+
+// replaced returns the workloads with sidecars that the takeover replaces: those of the Open Service Mesh, or all others while it goes back.
+func (t *Takeover) replaced(workloads []rollout.Workload) []rollout.Workload {
+	var found []rollout.Workload
+	for _, w := range workloads {
+		earlier, all := w.Sidecars[""]+w.Sidecars[BackTarget], 0
+		for _, n := range w.Sidecars {
+			all += n
+		}
+		if t.goesBack() && all > earlier || !t.goesBack() && earlier > 0 {
+			found = append(found, w)
+		}
+	}
+	return found
+}

@@ -1,0 +1,44 @@
+package dataplane
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+)
+
+// Calls returns the calls that the TrafficTargets of all namespaces allow. The first use starts to watch them. Their kind may not be served, and the
+// operator may lack the permission to list them, which is an error.
+func (p *Plane) Calls(ctx context.Context) ([]rollout.Call, error) {
+	if err := p.foreign.ensure(ctx, kinds.TrafficTarget); err != nil {
+		return nil, err
+	}
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kinds.TrafficTarget)
+	if err := p.cache.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("the TrafficTargets cannot be listed: %w", err)
+	}
+	var calls []rollout.Call
+	for i := range list.Items {
+		target, _ := ingest.TrafficTarget(&list.Items[i])
+		if target == nil {
+			continue
+		}
+		for _, source := range target.Sources {
+			calls = append(calls, rollout.Call{Source: source, Destination: target.Destination})
+		}
+	}
+	return calls, nil
+}
+
+// accountOf is the service account of a pod.
+func accountOf(pod *corev1.Pod) identity.ServiceAccount {
+	return identity.ServiceAccount{Namespace: pod.Namespace, Name: pod.Spec.ServiceAccountName}
+}
