@@ -24,15 +24,16 @@ type Ordering struct {
 	Calls  Calls
 }
 
-// Order returns the order in which the workloads of a Mesh restart while it takes over or goes back; nil for none. namespace is that of the Mesh. A
+// Order returns the order in which the workloads of a Mesh restart that have sidecars of the Open Service Mesh, or go back to them; nil for none. namespace is that of the Mesh. A
 // sidecar of the Open Service Mesh loses requests while a workload that it calls restarts. So callers have sidecars of this mesh first, and keep them
 // until what they call has gone back. In permissive mode nothing declares who calls whom.
 func (r Ordering) Order(ctx context.Context, mesh *v1alpha1.Mesh, namespace string, workloads []rollout.Workload) (*rollout.Order, error) {
 	t := TakeoverOf(mesh)
-	if t == nil || !t.goesForward() && !t.goesBack() {
+	isBack := t != nil && t.goesBack()
+	if t != nil && !t.goesForward() && !isBack {
 		return nil, nil
 	}
-	replaced := t.replaced(workloads)
+	replaced := replacedWorkloads(workloads, isBack)
 	if len(replaced) < 2 {
 		return nil, nil
 	}
@@ -44,7 +45,7 @@ func (r Ordering) Order(ctx context.Context, mesh *v1alpha1.Mesh, namespace stri
 	case err != nil:
 		// Workloads must restart though nobody may read, or has, the definition of TrafficTargets.
 		return rollout.UnknownOrder(err), nil
-	case t.goesBack():
+	case isBack:
 		return rollout.CalleesFirst(replaced, calls), nil
 	}
 	return rollout.CallersFirst(replaced, calls), nil
@@ -60,15 +61,15 @@ func (r Ordering) isPermissive(ctx context.Context, namespace string) (bool, err
 	return err != nil || settings.Spec.Traffic.EnablePermissiveTrafficPolicyMode, nil
 }
 
-// replaced returns the workloads with sidecars that the takeover replaces: those of the Open Service Mesh, or all others while it goes back.
-func (t *Takeover) replaced(workloads []rollout.Workload) []rollout.Workload {
+// replacedWorkloads returns the workloads whose sidecars are replaced: those of the Open Service Mesh, or all others while a Mesh goes back.
+func replacedWorkloads(workloads []rollout.Workload, isBack bool) []rollout.Workload {
 	var found []rollout.Workload
 	for _, w := range workloads {
 		earlier, all := w.Sidecars[""]+w.Sidecars[BackTarget], 0
 		for _, n := range w.Sidecars {
 			all += n
 		}
-		if t.goesBack() && all > earlier || !t.goesBack() && earlier > 0 {
+		if isBack && all > earlier || !isBack && earlier > 0 {
 			found = append(found, w)
 		}
 	}

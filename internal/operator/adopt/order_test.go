@@ -69,7 +69,8 @@ func TestOrder(t *testing.T) {
 		waiting, unordered string
 		read               bool
 	}{
-		"no takeover":                      {mesh: adopting("", ""), revision: ""},
+		"after a removed one":              {mesh: adopting("", ""), revision: "", waiting: "api", read: true},
+		"no sidecars of another mesh":      {mesh: adopting("", ""), revision: "osm-v0-1-0"},
 		"no restarts yet":                  {mesh: adopting(v1alpha1.AdoptionInjecting, v1alpha1.AdoptionInjecting), revision: ""},
 		"going forward":                    {mesh: forward, revision: "", waiting: "api", read: true},
 		"going forward in permissive mode": {mesh: forward, revision: "", permissive: true},
