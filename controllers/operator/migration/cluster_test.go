@@ -23,6 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
@@ -35,6 +36,8 @@ type cluster struct {
 	client client.Client
 	// asOperator has the permissions of the operator.
 	asOperator *rest.Config
+	// from is the namespace of a running Open Service Mesh.
+	from string
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -57,7 +60,7 @@ func newCluster(t *testing.T) *cluster {
 	}))
 	limited := rest.CopyConfig(config)
 	limited.Impersonate = rest.ImpersonationConfig{UserName: "osm-operator"}
-	return &cluster{t: t, client: c, asOperator: limited}
+	return &cluster{t: t, client: c, asOperator: limited, from: names.DefaultNamespace}
 }
 
 // operator runs the operator and a simulated kubelet until stop is called.
@@ -115,7 +118,11 @@ func (c *cluster) apply(manifest string) []*unstructured.Unstructured {
 	for _, object := range objects {
 		// The API server serves a new CRD with a delay.
 		c.eventually(func() error {
-			return c.client.Create(c.t.Context(), object, client.FieldOwner("kubectl-client-side-apply"))
+			err := c.client.Create(c.t.Context(), object, client.FieldOwner("kubectl-client-side-apply"))
+			if object.GetKind() == "Namespace" { // kube-system exists
+				err = client.IgnoreAlreadyExists(err)
+			}
+			return err
 		})
 	}
 	return objects

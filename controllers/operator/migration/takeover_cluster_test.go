@@ -25,21 +25,18 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/legacyosm"
 )
 
-// from is the namespace of the Open Service Mesh, and own that of the Mesh.
-const (
-	from = "osm-system"
-	own  = "osm-mesh"
-)
+// own is the namespace of the Mesh.
+const own = "osm-mesh"
 
 // startOSM creates an Open Service Mesh that runs, with its policies, its webhooks and workloads with its sidecar, of which the first calls the
 // second. It returns its Deployments and Services, its webhooks, and the workloads. No pod can be created in its namespaces afterwards, because no server answers.
 func (c *cluster) startOSM(args ...string) (running []client.Object, webhooks []*unstructured.Unstructured, workloads []*appsv1.Deployment) {
 	c.t.Helper()
 	c.apply(legacyosm.Definitions())
-	c.apply(legacyosm.Made("osm", from))
-	c.authority(from)
-	c.apply(legacyosm.Users("osm", from))
-	deployments, services := c.runOSM("osm", from)
+	c.apply(legacyosm.Made("osm", c.from))
+	c.authority(c.from)
+	c.apply(legacyosm.Users("osm", c.from))
+	deployments, services := c.runOSM("osm", c.from)
 	for _, object := range deployments {
 		d := object.(*appsv1.Deployment).DeepCopy()
 		must(c.t, c.client.Get(c.t.Context(), client.ObjectKeyFromObject(object), d))
@@ -54,14 +51,14 @@ func (c *cluster) startOSM(args ...string) (running []client.Object, webhooks []
 	for _, workload := range workloads {
 		c.nextPod(workload)
 	}
-	webhooks = c.apply(strings.ReplaceAll(legacyosm.Webhooks("osm", from), "kube-system", from))
+	webhooks = c.apply(strings.ReplaceAll(legacyosm.Webhooks("osm", c.from), "kube-system", c.from))
 	return append(deployments, services...), webhooks, workloads
 }
 
 // adoptingMesh is a Mesh that takes over.
-func adoptingMesh() *v1alpha1.Mesh {
+func (c *cluster) adoptingMesh() *v1alpha1.Mesh {
 	return &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Spec: v1alpha1.MeshSpec{
-		Namespace: ptr.To(own), Adoption: &v1alpha1.AdoptionSpec{From: ptr.To(from)},
+		Namespace: ptr.To(own), Adoption: &v1alpha1.AdoptionSpec{From: ptr.To(c.from)},
 		Upgrade: &v1alpha1.UpgradeSpec{DataPlane: &v1alpha1.DataPlaneSpec{PauseBetween: ptr.To(v1alpha1.NewDuration(0))}},
 	}}
 }
@@ -206,13 +203,13 @@ func (c *cluster) replacePod(d *appsv1.Deployment) {
 func (c *cluster) checkCopies() {
 	c.t.Helper()
 	source, copied := &corev1.Secret{}, &corev1.Secret{}
-	must(c.t, c.client.Get(c.t.Context(), client.ObjectKey{Namespace: from, Name: names.CABundleSecret}, source))
+	must(c.t, c.client.Get(c.t.Context(), client.ObjectKey{Namespace: c.from, Name: names.CABundleSecret}, source))
 	must(c.t, c.client.Get(c.t.Context(), client.ObjectKey{Namespace: own, Name: names.CABundleSecret}, copied))
 	if diff := cmp.Diff(source.Data, copied.Data); diff != "" {
 		c.t.Errorf("the authority is another one (-OSM +mesh):\n%s", diff)
 	}
 	config := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "config.openservicemesh.io/v1alpha2", "kind": "MeshConfig"}}
-	config.SetNamespace(from)
+	config.SetNamespace(c.from)
 	config.SetName(names.MeshConfig)
 	must(c.t, c.client.Patch(c.t.Context(), config.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"traffic":{"enableEgress":false}}}`))))
 	theirs := c.read(config)
@@ -222,7 +219,7 @@ func (c *cluster) checkCopies() {
 		if diff := cmp.Diff(theirs.Object["spec"], ours.Object["spec"]); diff != "" {
 			return fmt.Errorf("the settings differ (-OSM +mesh):\n%s", diff)
 		}
-		if ours.GetAnnotations()[names.AdoptsAnnotation] != from {
+		if ours.GetAnnotations()[names.AdoptsAnnotation] != c.from {
 			return errors.New("the MeshConfig does not tell the injector about the takeover")
 		}
 		return nil

@@ -33,7 +33,7 @@ func TestTakesOverARunningOSM(t *testing.T) {
 	go c.reconciler(ctx)
 	before := c.webhookContent(webhooks)
 	defer c.operator()()
-	must(t, c.client.Create(t.Context(), adoptingMesh()))
+	must(t, c.client.Create(t.Context(), c.adoptingMesh()))
 
 	c.contains(c.condition("osm", v1alpha1.ConditionAdopting, v1alpha1.ReasonAdoptionBeside), "serves nobody", "with sidecars of the Open Service Mesh: 2")
 	c.condition("osm", v1alpha1.ConditionReady, v1alpha1.ReasonReady)
@@ -104,7 +104,7 @@ func TestDeletionDuringATakeoverGoesBack(t *testing.T) {
 	c.installKinds()
 	before := c.webhookContent(webhooks)
 	defer c.operator()()
-	mesh := adoptingMesh()
+	mesh := c.adoptingMesh()
 	mesh.Spec.Adoption.Step, mesh.Spec.Adoption.Service = ptr.To(v1alpha1.AdoptionInjecting), ptr.To(v1alpha1.AdoptionServiceRedirect)
 	mesh.Spec.Adoption.Bridge = &v1alpha1.BridgeSpec{}
 	must(t, c.client.Create(t.Context(), mesh))
@@ -112,9 +112,9 @@ func TestDeletionDuringATakeoverGoesBack(t *testing.T) {
 	c.controllerPod()
 	service := &corev1.Service{}
 	c.eventually(func() error {
-		must(t, c.client.Get(t.Context(), client.ObjectKey{Namespace: from, Name: names.Controller}, service))
+		must(t, c.client.Get(t.Context(), client.ObjectKey{Namespace: c.from, Name: names.Controller}, service))
 		var slices discoveryv1.EndpointSliceList
-		must(t, c.client.List(t.Context(), &slices, client.InNamespace(from), client.MatchingLabels{discoveryv1.LabelServiceName: names.Controller}))
+		must(t, c.client.List(t.Context(), &slices, client.InNamespace(c.from), client.MatchingLabels{discoveryv1.LabelServiceName: names.Controller}))
 		if service.Spec.Selector[names.AppLabel] != "" || len(slices.Items) != 1 || slices.Items[0].Endpoints[0].Addresses[0] != "192.0.2.7" {
 			return fmt.Errorf("the Service selects %v, with the EndpointSlices %+v", service.Spec.Selector, slices.Items)
 		}
@@ -134,7 +134,7 @@ func TestDeletionDuringATakeoverGoesBack(t *testing.T) {
 	}
 	must(t, c.client.Get(t.Context(), client.ObjectKeyFromObject(service), service))
 	var left discoveryv1.EndpointSliceList
-	must(t, c.client.List(t.Context(), &left, client.InNamespace(from)))
+	must(t, c.client.List(t.Context(), &left, client.InNamespace(c.from)))
 	if service.Spec.Selector[names.AppLabel] != names.Controller || service.Spec.ClusterIP != address || len(left.Items) != 0 || len(service.Annotations) != 2 {
 		t.Errorf("the Service is not restored: %v, %s, annotations %v, %d EndpointSlices", service.Spec.Selector, service.Spec.ClusterIP, service.Annotations, len(left.Items))
 	}
@@ -165,7 +165,7 @@ func TestTakeoverThatCannotBegin(t *testing.T) {
 	c.installKinds()
 	before := c.webhookContent(webhooks)
 	defer c.operator()()
-	must(t, c.client.Create(t.Context(), adoptingMesh()))
+	must(t, c.client.Create(t.Context(), c.adoptingMesh()))
 	c.contains(c.condition("osm", v1alpha1.ConditionAdopting, v1alpha1.ReasonAdoptionBlocked), "set spec.certificates.trustDomain to mesh.example")
 	c.contains(c.condition("osm", v1alpha1.ConditionStalled, v1alpha1.ReasonAdoptionBlocked), "set spec.certificates.trustDomain to mesh.example")
 	if err := c.client.Get(t.Context(), client.ObjectKey{Namespace: own, Name: names.CABundleSecret}, &corev1.Secret{}); !apierrors.IsNotFound(err) {
@@ -190,7 +190,7 @@ func TestPlanOfATakeover(t *testing.T) {
 	c.installKinds()
 	before := c.webhookContent(webhooks)
 	defer c.operator()()
-	mesh := adoptingMesh()
+	mesh := c.adoptingMesh()
 	mesh.Spec.Mode, mesh.Spec.Adoption.Step = ptr.To(v1alpha1.ModePlan), ptr.To(v1alpha1.AdoptionInjecting)
 	must(t, c.client.Create(t.Context(), mesh))
 	c.condition("osm", v1alpha1.ConditionPlanned, v1alpha1.ReasonPlanned)
