@@ -200,12 +200,12 @@ func (r entryMaker) route(kind Kind) *HTTPRoute {
 func (r entryMaker) workloads() []Entry {
 	service := r.name()
 	port := Port{Name: "p", Number: 80, TargetName: "http"}
-	address := r.address()
+	address, injected := r.address(), r.IntN(4) > 0
 	return []Entry{
 		&ServiceAccount{Name: r.name(), UID: r.text()},
 		&Pod{
 			Name: r.name(), ServiceAccount: r.text(), IPs: []netip.Addr{address}, Labels: r.labels(), Finished: r.flag(),
-			Ports: map[string]uint16{"http": uint16(8080 + r.IntN(2))}, Injected: r.IntN(4) > 0,
+			Ports: map[string]uint16{"http": uint16(8080 + r.IntN(2))}, Injected: injected, OSMSidecar: !injected && r.flag(),
 		},
 		&Service{Name: service, ClusterIPs: []netip.Addr{r.address()}[:r.IntN(2)], Selector: map[bool]map[string]string{true: r.labels()}[r.flag()], Ports: []Port{port}},
 		&EndpointSlice{

@@ -23,7 +23,9 @@ func appendRoute(routes []*routev3.Route, o *scope.Outbound, route *routev3.Rout
 func forwardsWithoutResets(route *routev3.Route) bool {
 	retry := route.GetRoute().GetRetryPolicy()
 	// Envoy counts a reset as such a status.
-	repeats := func(condition string) bool { return condition == "reset" || condition == "5xx" || condition == "gateway-error" }
+	repeats := func(condition string) bool {
+		return condition == "reset" || condition == "5xx" || condition == "gateway-error"
+	}
 	return retry != nil && !slices.ContainsFunc(strings.Split(retry.GetRetryOn(), ","), repeats)
 }
 
