@@ -30,7 +30,9 @@ type Catalog struct {
 	servicesOf    counts[identity.ServiceAccount, Name]
 	// podCounts has the number of pods that a Service selects.
 	podCounts map[Name]int
-	sharing   sharing
+	// osmSidecars has the number of those that have a sidecar of Open Service Mesh.
+	osmSidecars map[Name]int
+	sharing     sharing
 	// targetPorts has the numbers of a port name in the pods of a Service.
 	targetPorts counts[portName, uint16]
 	// deps is the memory for the dependencies of the entry that changes.
@@ -51,6 +53,7 @@ func New() *Catalog {
 		identities:    counts[Name, identity.ServiceAccount]{},
 		servicesOf:    counts[identity.ServiceAccount, Name]{},
 		podCounts:     map[Name]int{},
+		osmSidecars:   map[Name]int{},
 		sharing:       newSharing(),
 		targetPorts:   counts[portName, uint16]{},
 	}

@@ -24,7 +24,7 @@ const (
 	// DepNamespaceServices: the pods that the Services of a namespace select. Those behind Services without a selector are data of DepPod.
 	// Name.Namespace is the namespace.
 	DepNamespaceServices
-	// DepServiceIdentities: the identities of the pods behind a Service.
+	// DepServiceIdentities: the identities of the pods behind a Service, and whether any of these has a sidecar of Open Service Mesh.
 	DepServiceIdentities
 	// DepPodCount: the number of pods that a Service selects, rounded by PodsUpTo.
 	DepPodCount
@@ -184,6 +184,7 @@ func (c *Catalog) updatePod(pod *Pod, delta int, affected depSet) {
 	}
 	for _, name := range c.servicesMatching(pod) {
 		c.countIdentity(name, pod.Identity(), delta, affected)
+		c.countOSMSidecar(name, pod.OSMSidecar, delta, affected)
 		if service, ok := get[*Service](c, KindService, name); ok {
 			c.countTargetPorts(service, pod, delta)
 		}
@@ -245,6 +246,7 @@ func (c *Catalog) updateService(service *Service, delta int, affected depSet) {
 		pod, ok := get[*Pod](c, KindPod, name)
 		if ok && service.selects(pod) {
 			c.countIdentity(service.Name, pod.Identity(), delta, affected)
+			c.countOSMSidecar(service.Name, pod.OSMSidecar, delta, affected)
 			c.countTargetPorts(service, pod, delta)
 			selected = append(selected, pod)
 		}

@@ -42,7 +42,7 @@ func TestEmptyCatalogHasNoMemory(t *testing.T) {
 	for ref := range maps.Clone(c.entries) {
 		c.Apply([]Change{{Ref: ref}})
 	}
-	left := len(c.entries) + len(c.byDep) + len(c.pods) + len(c.podsAt) + len(c.servicesAt) + len(c.handwrittenAt) + len(c.identities) + len(c.podCounts) + len(c.servicesOf) + len(c.targetPorts) + len(c.sharing.sets)
+	left := len(c.entries) + len(c.byDep) + len(c.pods) + len(c.podsAt) + len(c.servicesAt) + len(c.handwrittenAt) + len(c.identities) + len(c.podCounts) + len(c.osmSidecars) + len(c.servicesOf) + len(c.targetPorts) + len(c.sharing.sets)
 	if left > 0 {
 		t.Errorf("the empty catalog has %+v", c)
 	}
@@ -94,6 +94,7 @@ func checkIndexes(t *testing.T, c *Catalog) {
 	compare(t, "handwritten endpoints", fresh.handwrittenAt, c.handwrittenAt)
 	compare(t, "identities", fresh.identities, c.identities)
 	compare(t, "numbers of pods", fresh.podCounts, c.podCounts)
+	compare(t, "numbers of OSM's sidecars", fresh.osmSidecars, c.osmSidecars)
 	compare(t, "Services of identities", fresh.servicesOf, c.servicesOf)
 	compare(t, "target ports", fresh.targetPorts, c.targetPorts)
 }
@@ -199,12 +200,12 @@ func (r entryMaker) route(kind Kind) *HTTPRoute {
 func (r entryMaker) workloads() []Entry {
 	service := r.name()
 	port := Port{Name: "p", Number: 80, TargetName: "http"}
-	address := r.address()
+	address, injected := r.address(), r.IntN(4) > 0
 	return []Entry{
 		&ServiceAccount{Name: r.name(), UID: r.text()},
 		&Pod{
 			Name: r.name(), ServiceAccount: r.text(), IPs: []netip.Addr{address}, Labels: r.labels(), Finished: r.flag(),
-			Ports: map[string]uint16{"http": uint16(8080 + r.IntN(2))}, Injected: r.IntN(4) > 0,
+			Ports: map[string]uint16{"http": uint16(8080 + r.IntN(2))}, Injected: injected, OSMSidecar: !injected && r.flag(),
 		},
 		&Service{Name: service, ClusterIPs: []netip.Addr{r.address()}[:r.IntN(2)], Selector: map[bool]map[string]string{true: r.labels()}[r.flag()], Ports: []Port{port}},
 		&EndpointSlice{

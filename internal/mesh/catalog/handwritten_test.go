@@ -150,6 +150,7 @@ func drawConcerned(t *rapid.T) catalog.Entry {
 	case 1, 2, 3:
 		pod := Pod(namespace, name.Name, "x", rapid.SampledFrom([]string{"one", "two"}).Draw(t, "account"), address)
 		pod.Injected, pod.Finished = number.Draw(t, "injected") > 0, number.Draw(t, "finished") == 0
+		pod.OSMSidecar = !pod.Injected && isTrue.Draw(t, "sidecar of OSM")
 		return pod
 	case 4, 5, 6:
 		service := withoutSelector(namespace, name.Name)
@@ -200,6 +201,7 @@ func answersOf(c *catalog.Catalog) map[string]answer {
 			})
 			ask("the endpoints of "+name.String(), func(v *catalog.View) string { return endpointsOf(v, name) })
 			ask("the identities of "+name.String(), func(v *catalog.View) string { return fmt.Sprint(v.ServiceIdentities(name)) })
+			ask("the sidecars of OSM behind "+name.String(), func(v *catalog.View) string { return fmt.Sprint(v.HasOSMSidecars(name)) })
 			ask("the number of pods of "+name.String(), func(v *catalog.View) string { return fmt.Sprint(v.PodsUpTo(name)) })
 			ask("the Services with pods of "+name.String(), func(v *catalog.View) string { return fmt.Sprint(v.Sharing(name)) })
 		}

@@ -10,8 +10,9 @@ import (
 
 // membership is what handwritten EndpointSlices make of a pod.
 type membership struct {
-	identity identity.ServiceAccount
-	slices   []sliceOfPod
+	identity   identity.ServiceAccount
+	osmSidecar bool
+	slices     []sliceOfPod
 }
 
 // sliceOfPod is the part of an EndpointSlice that concerns the pods behind it.
@@ -25,7 +26,7 @@ func (c *Catalog) membership(name Name) membership {
 	if !ok {
 		return membership{}
 	}
-	m := membership{identity: pod.Identity()}
+	m := membership{identity: pod.Identity(), osmSidecar: pod.OSMSidecar}
 	for _, slice := range c.handwrittenSlices(pod) {
 		m.slices = append(m.slices, sliceOfPod{slice.Service, slice.Ports})
 	}
@@ -115,5 +116,6 @@ func (c *Catalog) countMemberships(changed Ref, before memberships, affected dep
 func (c *Catalog) countMembership(m membership, delta int, affected depSet) {
 	for _, service := range m.services() {
 		c.countIdentity(service, m.identity, delta, affected)
+		c.countOSMSidecar(service, m.osmSidecar, delta, affected)
 	}
 }

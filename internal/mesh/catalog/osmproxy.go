@@ -25,3 +25,23 @@ func (v *View) OSMPodAt(address netip.Addr, account identity.ServiceAccount, uui
 
 // HasPodAt reports whether a running pod has an address. It records no dependency, like IsAddressOfAnother.
 func (v *View) HasPodAt(address netip.Addr) bool { return len(v.catalog.podsAt[address]) > 0 }
+
+// HasOSMSidecars reports whether a pod behind a Service has a sidecar of Open Service Mesh.
+func (v *View) HasOSMSidecars(service Name) bool {
+	v.deps.add(DepServiceIdentities, service)
+	return v.catalog.osmSidecars[service] > 0
+}
+
+// countOSMSidecar counts the sidecar of a pod that a Service begins or ceases to select, if it is one of Open Service Mesh. Only the first and the last matter.
+func (c *Catalog) countOSMSidecar(service Name, isOSM bool, delta int, affected depSet) {
+	if !isOSM {
+		return
+	}
+	before := c.osmSidecars[service]
+	if c.osmSidecars[service] = before + delta; before+delta == 0 {
+		delete(c.osmSidecars, service)
+	}
+	if before == 0 || before+delta == 0 {
+		affected.add(DepServiceIdentities, service)
+	}
+}

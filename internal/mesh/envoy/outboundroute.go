@@ -12,8 +12,14 @@ import (
 func routedRequests(o scope.Outbound, retry *catalog.RetryPolicy) []*routev3.Route {
 	var routes []*routev3.Route
 	for i := range o.HTTPRoutes {
-		if route := validRoute(routedRequest(o, &o.HTTPRoutes[i], retry)); route != nil {
+		r := &o.HTTPRoutes[i]
+		route := validRoute(routedRequest(o, r, retry))
+		switch {
+		case route == nil:
+		case r.Repeat != nil && r.Repeat.Never:
 			routes = append(routes, route)
+		default:
+			routes = appendRoute(routes, &o, route)
 		}
 	}
 	return append(routes, &routev3.Route{Match: anyRequest(), Action: directResponse(404, "no route of this service matches this request\n")})

@@ -27,6 +27,9 @@ const (
 // defaultRetryPolicy hides endpoints that were removed before the sidecar was updated.
 var defaultRetryPolicy = newRetryPolicy(catalog.RetryPolicy{Count: catalog.DefaultRetryCount})
 
+// safeMethods matches methods without side effects.
+var safeMethods = methodMatcher([]string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace})
+
 // localRetryPolicy repeats a request to the local application whose connection was reset before any response. Servers
 // close idle connections, sometimes just as the next request arrives. It covers only methods without side effects,
 // like HTTP clients that reuse connections.
@@ -34,7 +37,7 @@ var localRetryPolicy = &routev3.RetryPolicy{
 	RetryOn:    "reset",
 	NumRetries: wrapperspb.UInt32(catalog.DefaultRetryCount),
 	RetriableRequestHeaders: []*routev3.HeaderMatcher{
-		methodMatcher([]string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace}),
+		safeMethods,
 	},
 }
 

@@ -126,10 +126,10 @@ func outboundVirtualHost(s *translation, o scope.Outbound) *routev3.VirtualHost 
 	}
 	for _, r := range o.Routes {
 		for _, match := range r.Matches {
-			host.Routes = append(host.Routes, outboundRoute(o, requestMatch(match), r.Backends, retry))
+			host.Routes = appendRoute(host.Routes, &o, outboundRoute(o, requestMatch(match), r.Backends, retry))
 		}
 	}
-	host.Routes = append(host.Routes, outboundDestinationRoute(s, o, retry))
+	host.Routes = appendRoute(host.Routes, &o, outboundDestinationRoute(s, o, retry))
 	return host
 }
 

@@ -279,7 +279,7 @@ func TestDescribe(t *testing.T) {
 		"waiting: Deployment shop/cart (room); skipped: Deployment shop/desk (opted out)": {
 			Waiting: []rollout.Note{{Ref: ref("cart"), Reason: "room"}}, Manual: []rollout.Note{{Ref: ref("desk"), Reason: "opted out"}},
 		},
-		"waiting: Deployment shop/cart (room); not known": {Waiting: []rollout.Note{{Ref: ref("cart"), Reason: "room"}}, Unordered: "not known"},
+		"waiting: Deployment shop/cart (room); not known":                                                                       {Waiting: []rollout.Note{{Ref: ref("cart"), Reason: "room"}}, Unordered: "not known"},
 		"restarting: Deployment shop/a, Deployment shop/b, Deployment shop/c, Deployment shop/d, Deployment shop/e, and 2 more": {Restart: many},
 	} {
 		if got := Describe(wave); got != want {

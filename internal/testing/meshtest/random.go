@@ -66,6 +66,7 @@ func drawPod(t *rapid.T) *catalog.Pod {
 	pod.Finished = rapid.IntRange(0, 6).Draw(t, "finished") == 0
 	pod.NodeUnreachable = rapid.IntRange(0, 6).Draw(t, "unreachable node") == 0
 	pod.Injected = rapid.IntRange(0, 6).Draw(t, "injected") > 0
+	pod.OSMSidecar = !pod.Injected && rapid.Bool().Draw(t, "sidecar of OSM")
 	pod.Ports = map[string]uint16{"web": rapid.SampledFrom([]uint16{80, 81}).Draw(t, "port")}
 	if rapid.IntRange(0, 6).Draw(t, "with the address of another") == 0 {
 		pod.IPs = []netip.Addr{address(drawName(t))}
