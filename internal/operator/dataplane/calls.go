@@ -3,6 +3,7 @@ package dataplane
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -14,9 +15,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 )
 
+// callsIdle is how long TrafficTargets are watched after their last use.
+const callsIdle = 10 * time.Minute
+
 // Calls returns the calls that the TrafficTargets of all namespaces allow. The first use starts to watch them. Their kind may not be served, and the
 // operator may lack the permission to list them, which is an error.
 func (p *Plane) Calls(ctx context.Context) ([]rollout.Call, error) {
+	p.callsUsed.Store(p.now().UnixNano())
 	if err := p.foreign.ensure(ctx, kinds.TrafficTarget); err != nil {
 		return nil, err
 	}
@@ -36,6 +41,15 @@ func (p *Plane) Calls(ctx context.Context) ([]rollout.Call, error) {
 		}
 	}
 	return calls, nil
+}
+
+// forgetCalls ends the watch of TrafficTargets if no takeover has used it lately.
+func (p *Plane) forgetCalls(ctx context.Context) error {
+	used := p.callsUsed.Load()
+	if used == 0 || p.now().Sub(time.Unix(0, used)) < callsIdle || !p.callsUsed.CompareAndSwap(used, 0) {
+		return nil
+	}
+	return p.foreign.release(ctx, kinds.TrafficTarget)
 }
 
 // accountOf is the service account of a pod.

@@ -3,9 +3,11 @@ package dataplane
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllertest"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
@@ -46,5 +48,32 @@ func TestAccountsOfWorkloads(t *testing.T) {
 	want := []identity.ServiceAccount{{Namespace: "shop", Name: "earlier"}, {Namespace: "shop", Name: "web"}}
 	if err != nil || len(workloads) != 1 || !cmp.Equal(want, workloads[0].Accounts) {
 		t.Errorf("the workloads are %+v (%v)", workloads, err)
+	}
+}
+
+// After a takeover nothing watches TrafficTargets.
+func TestCallsAreForgotten(t *testing.T) {
+	now := noon
+	plane := planeOf(namespace("shop", "osm"), foreign(t, trafficTargetText))
+	objects := &foreignCache{Cache: plane.cache, informer: controllertest.NewFakeInformer(controllertest.Synced)}
+	plane.now = func() time.Time { return now }
+	plane.foreign.cache = objects
+	for _, step := range []struct {
+		after   time.Duration
+		use     bool
+		removed int
+	}{{0, false, 0}, {0, true, 0}, {callsIdle - time.Second, true, 0}, {callsIdle - time.Second, false, 0}, {time.Second, false, 1}, {callsIdle, false, 1}, {0, true, 1}} {
+		now = now.Add(step.after)
+		if _, err := plane.Workloads(t.Context(), "osm"); err != nil {
+			t.Fatal(err)
+		}
+		if step.use {
+			if calls, err := plane.Calls(t.Context()); err != nil || len(calls) != 1 {
+				t.Fatalf("the calls are %v (%v)", calls, err)
+			}
+		}
+		if objects.removed != step.removed {
+			t.Errorf("after %s: %d watches were ended, want %d", now.Sub(noon), objects.removed, step.removed)
+		}
 	}
 }

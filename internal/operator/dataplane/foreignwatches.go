@@ -122,6 +122,17 @@ func (w *foreignWatches) informer(ctx context.Context, kind schema.GroupVersionK
 	return informer, true, nil
 }
 
+// release ends the watch of a kind, which ensure starts again.
+func (w *foreignWatches) release(ctx context.Context, kind schema.GroupVersionKind) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, watched := w.watched[kind]; !watched {
+		return nil
+	}
+	delete(w.watched, kind)
+	return w.cache.RemoveInformer(ctx, foreignObject(kind, "", ""))
+}
+
 // isServed asks discovery whether a kind is served.
 func (w *foreignWatches) isServed(kind schema.GroupVersionKind) (bool, error) {
 	w.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -39,6 +40,8 @@ type Plane struct {
 	foreign *foreignWatches
 	// times corrects what other clocks have written.
 	times foreignTimes
+	// callsUsed is when Calls was used last, in nanoseconds since 1970; 0 if nothing watches for it.
+	callsUsed atomic.Int64
 }
 
 // New returns a Plane whose watches start with the manager.
@@ -84,6 +87,9 @@ func (p *Plane) Workloads(ctx context.Context, mesh string) ([]rollout.Workload,
 
 // workloads returns the workloads of the matching pods. member is the mesh of the namespace of a pod.
 func (p *Plane) workloads(ctx context.Context, mesh string, matches func(member string, pod *corev1.Pod) bool) ([]rollout.Workload, error) {
+	if err := p.forgetCalls(ctx); err != nil {
+		return nil, err
+	}
 	o := observation{states: map[rollout.Ref]state{}, unread: map[rollout.Ref]string{}, optedOut: map[string]bool{}, now: p.now()}
 	pods, err := p.pods(ctx, matches)
 	if err != nil {
