@@ -97,7 +97,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	view := s.catalog.ViewWithout(quarantined)
 	var shared *sharedLayer
 	var destinations *scope.Destinations
-	if n.key.Proxy == scope.ProxySidecar && scope.UsesSharedDestinations(view, n.key.Identity) {
+	if n.key.MayShareDestinations() && scope.UsesSharedDestinations(view, n.key.Identity) {
 		if shared = s.useShared(n, quarantined, scope.AccessLogOf(view, n.key)); shared != nil {
 			destinations = destinationsOf(shared.of.current)
 		}
@@ -162,7 +162,7 @@ func (s *Store) editOwn(n *scopeNode, built *scope.Scope) {
 	isComparable := separable && n.separable && !n.stale && n.shared == nil
 	if !isComparable || !equalScopes(n.built, built) {
 		step := transition{after: built, build: s.buildScope}
-		if isComparable && reflect.DeepEqual(withoutLists(n.built), withoutLists(built)) {
+		if isComparable && !n.key.Class.OSM && reflect.DeepEqual(withoutLists(n.built), withoutLists(built)) {
 			step = partialTransition(n.built, built, s.ownBuilders())
 		}
 		step.known = s.same.find(step)

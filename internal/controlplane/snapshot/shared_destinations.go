@@ -39,15 +39,13 @@ type sharedDestinations struct {
 type sharedKey struct {
 	// ipv6 is true for pods with an IPv6 address, and onDemand for those that load destinations at the first connection.
 	ipv6, onDemand bool
-	// osm is true for sidecars of Open Service Mesh.
-	osm bool
 	// accessLog describes the access log of the client; empty for the default.
 	accessLog string
 }
 
 // sharedKeyOf returns the key of a client. Equal access logs have equal descriptions: fmt sorts the keys of maps.
 func sharedKeyOf(class scope.Class, log *scope.AccessLog) sharedKey {
-	key := sharedKey{ipv6: class.IPv6, onDemand: class.OnDemand, osm: class.OSM}
+	key := sharedKey{ipv6: class.IPv6, onDemand: class.OnDemand}
 	if log != nil {
 		var export scope.LogExport
 		if log.Export != nil {
@@ -173,7 +171,6 @@ func (l *sharedLayer) complete(s *scope.Scope) *scope.Scope {
 	}
 	changed := *s
 	changed.Key.Class.IPv6, changed.Key.Class.OnDemand, changed.AccessLog = l.key.ipv6, l.key.onDemand, l.accessLog
-	changed.Key.Class.OSM = l.key.osm
 	changed.LoadOnDemand()
 	if s == l.of.current {
 		l.completed = completedScope{of: s, scope: &changed}

@@ -68,7 +68,7 @@ type built struct {
 func (s *side) build(k scope.Key) built {
 	view := s.catalog.View()
 	var common *scope.Destinations
-	if k.Proxy == scope.ProxySidecar && scope.UsesSharedDestinations(view, k.Identity) {
+	if k.MayShareDestinations() && scope.UsesSharedDestinations(view, k.Identity) {
 		common = s.common
 	}
 	made := scope.BuildWithShared(view, identity.OneTrustDomain(s.trustDomain), k, common)

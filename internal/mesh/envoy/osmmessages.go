@@ -1,10 +1,8 @@
 package envoy
 
 import (
-	"net/netip"
 	"regexp"
 	"slices"
-	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -26,80 +24,27 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 )
 
-// forProxy returns resources as the proxy of the scope understands them.
+// forProxy returns all resources of a type as the proxy of the scope understands them.
 func (p *parts) forProxy(resources []Resource) []Resource {
 	if !p.Key.Class.OSM {
 		return resources
 	}
 	var out []Resource
+	var listeners []*listenerv3.Listener
 	for _, r := range resources {
-		m := proto.Clone(r.Message) // messages share parts
-		if listener, ok := m.(*listenerv3.Listener); ok {
-			for _, single := range p.osmListeners(listener) {
-				reduce(single.ProtoReflect())
-				out = append(out, Resource{TypeURL: r.TypeURL, Name: single.GetName(), Message: single})
-			}
+		r.Message = proto.Clone(r.Message) // messages share parts
+		if listener, ok := r.Message.(*listenerv3.Listener); ok {
+			listeners = append(listeners, listener)
 			continue
 		}
-		reduce(m.ProtoReflect())
-		out = append(out, Resource{TypeURL: r.TypeURL, Name: r.Name, Message: m})
+		reduce(r.Message.ProtoReflect())
+		out = append(out, r)
+	}
+	for _, listener := range p.osmListeners(listeners) {
+		reduce(listener.ProtoReflect())
+		out = append(out, Resource{TypeURL: ListenerType, Name: listener.GetName(), Message: listener})
 	}
 	return out
-}
-
-// osmListeners returns a listener for each address, with everything in it that other sidecars discover: Envoy 1.22 has one address for each listener, and discovers no
-// network filters. It does not let a listener change its address, so those that bind no port have the address in their names. It may change the listener.
-func (p *parts) osmListeners(listener *listenerv3.Listener) []*listenerv3.Listener {
-	// Chains for single accounts are not there: all clients use the common chain. That Envoy drains the connections of a chain that changes.
-	listener.FilterChains = slices.DeleteFunc(listener.GetFilterChains(), func(c *listenerv3.FilterChain) bool { return strings.HasPrefix(c.GetName(), clientChainPrefix) })
-	for _, chain := range listener.GetFilterChains() {
-		for _, filter := range chain.GetFilters() {
-			if filter.GetConfigDiscovery() != nil {
-				filter.ConfigType = &listenerv3.Filter_TypedConfig{TypedConfig: p.extension(filter.GetName())}
-			}
-		}
-	}
-	if listener.GetName() == outboundListener {
-		// The filter for ports of the sidecar needs a newer Envoy.
-		listener.ListenerFilters = []*listenerv3.ListenerFilter{originalDestination}
-	}
-	addresses := []*corev3.Address{listener.GetAddress()}
-	for _, more := range listener.GetAdditionalAddresses() {
-		addresses = append(addresses, more.GetAddress())
-	}
-	listener.AdditionalAddresses = nil
-	if len(addresses) == 1 && !isDestinationListener(listener) {
-		return []*listenerv3.Listener{listener}
-	}
-	var out []*listenerv3.Listener
-	for _, address := range addresses {
-		single := proto.CloneOf(listener)
-		single.Address = address
-		socket := address.GetSocketAddress()
-		single.Name = "outbound|" + netip.AddrPortFrom(netip.MustParseAddr(socket.GetAddress()), uint16(socket.GetPortValue())).String() //nolint:gosec // a port
-		out = append(out, single)
-	}
-	return out
-}
-
-// isDestinationListener reports whether a listener has the virtual address of a Service or the address of a pod.
-func isDestinationListener(l *listenerv3.Listener) bool {
-	address, err := netip.ParseAddr(l.GetAddress().GetSocketAddress().GetAddress())
-	return err == nil && !address.IsUnspecified() && l.GetBindToPort() != nil && !l.GetBindToPort().GetValue()
-}
-
-// extension returns the configuration of a network filter by its name. A filter that is not known denies everything.
-func (p *parts) extension(name string) *anypb.Any {
-	if p.extensions == nil {
-		p.extensions = map[string]*anypb.Any{}
-		for _, r := range append(networkFilters(p.translation, p.inbound), ingressFilters(p.translation)...) {
-			p.extensions[r.Name] = r.Message.(*corev3.TypedExtensionConfig).GetTypedConfig()
-		}
-	}
-	if config := p.extensions[name]; config != nil {
-		return config
-	}
-	return denyConnections
 }
 
 // reduce changes a message and all that it contains to what Envoy 1.22 knows.

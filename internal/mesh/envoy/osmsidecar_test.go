@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
+	"net/netip"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -43,7 +45,7 @@ func TestSidecarsOfOSMKnowTheirConfiguration(t *testing.T) {
 			continue
 		}
 		s.Key.Class.OSM = true
-		resources := slices.Concat(envoy.Build(s), envoy.BuildShared(s), envoy.BuildOwn(s), envoy.TrustSecrets(s, []byte("root")), envoy.OutsideSecrets(s))
+		resources := slices.Concat(envoy.Build(s), envoy.TrustSecrets(s, []byte("root")), envoy.OutsideSecrets(s))
 		resources = append(resources, envoy.ServiceCertSecret(envoy.ServiceCertName, []byte("chain"), []byte("key")))
 		for _, c := range s.Clusters {
 			resources = append(resources, envoy.Endpoints(c.Name(), scope.Endpoints{Key: c.Endpoints, Addresses: nil}))
@@ -73,40 +75,65 @@ func TestSidecarsOfOSMKnowTheirConfiguration(t *testing.T) {
 	t.Logf("%d resources", len(sent))
 }
 
-// TestSidecarsOfOSMHaveDistinctListeners checks that no two listeners have the same name or address, and that the parts of a scope are the whole.
-func TestSidecarsOfOSMHaveDistinctListeners(t *testing.T) {
+// TestSidecarsOfOSMHaveOneOutboundListener checks that all listeners bind a port, and that no two filter chains of one match the same connections or have the same
+// name: Envoy would reject the listener, and with it all destinations.
+func TestSidecarsOfOSMHaveOneOutboundListener(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := anyScope.Draw(t, "scope")
 		if s.Key.Proxy != scope.ProxySidecar {
 			t.Skip()
 		}
 		s.Key.Class.OSM = true
-		whole := envoy.Build(s)
-		names, addresses := map[string]bool{}, map[string]bool{}
-		for _, r := range whole {
-			if names[r.TypeURL+r.Name] {
-				t.Fatalf("%s %s exists twice", r.TypeURL, r.Name)
+		s.Outbound = rapid.SliceOfNDistinct(anyOutbound, 0, 6, func(o scope.Outbound) string {
+			return fmt.Sprint(o.Service, o.Port) // a Service has a port once
+		}).Draw(t, "ports")
+		seen := map[string]bool{}
+		once := func(what string) {
+			if seen[what] {
+				t.Fatalf("%s exists twice", what)
 			}
-			names[r.TypeURL+r.Name] = true
+			seen[what] = true
+		}
+		for _, r := range envoy.Build(s) {
+			once(r.TypeURL + " " + r.Name)
 			listener, ok := r.Message.(*listenerv3.Listener)
 			if !ok {
 				continue
 			}
-			socket := listener.GetAddress().GetSocketAddress()
-			address := socket.String()
-			if addresses[address] || len(listener.GetAdditionalAddresses()) > 0 || strings.Contains(socket.GetAddress(), ":") {
-				t.Fatalf("the listener %s has the address %s, and others: %v", r.Name, address, listener.GetAdditionalAddresses())
+			if socket := listener.GetAddress().GetSocketAddress(); socket.GetAddress() != "0.0.0.0" || listener.GetBindToPort() != nil || listener.GetUseOriginalDst().GetValue() {
+				t.Fatalf("the listener %s at %s binds no port, or hands connections over", r.Name, socket)
 			}
-			addresses[address] = true
-		}
-		parts := map[string]bool{}
-		for _, r := range append(envoy.BuildShared(s), envoy.BuildOwn(s)...) {
-			parts[r.TypeURL+r.Name] = true
-		}
-		if !maps.Equal(names, parts) {
-			t.Fatalf("the whole has %d resources, and its parts have %d", len(names), len(parts))
+			once("address " + listener.GetAddress().String())
+			for _, chain := range listener.GetFilterChains() {
+				once(r.Name + " chain " + chain.GetName())
+				for _, match := range singleMatches(chain.GetFilterChainMatch()) {
+					once(r.Name + " match " + match)
+				}
+			}
 		}
 	})
+}
+
+// singleMatches divides a match into those of one value for each criterion, as Envoy does before it compares them.
+func singleMatches(m *listenerv3.FilterChainMatch) []string {
+	var ranges []string
+	for _, r := range m.GetPrefixRanges() {
+		ranges = append(ranges, netip.PrefixFrom(netip.MustParseAddr(r.GetAddressPrefix()), int(r.GetPrefixLen().GetValue())).Masked().String())
+	}
+	list := []string{fmt.Sprint(m.GetDestinationPort().GetValue(), m.GetTransportProtocol())}
+	for _, values := range [][]string{ranges, m.GetServerNames(), m.GetApplicationProtocols()} {
+		if len(values) == 0 {
+			values = []string{""}
+		}
+		var longer []string
+		for _, prefix := range list {
+			for _, value := range values {
+				longer = append(longer, prefix+" "+value)
+			}
+		}
+		list = longer
+	}
+	return list
 }
 
 // TestSidecarsOfOSMFailClosed checks what is left out where Envoy 1.22 lacks what a policy needs.

@@ -54,14 +54,19 @@ func rejectSidecarPorts() *listenerv3.ListenerFilter {
 		portRange(names.PrometheusPort, names.PrometheusPort),
 		portRange(names.LivenessPort, names.LastProbePort),
 	}
-	filter.FilterDisabled = &listenerv3.ListenerFilterChainMatchPredicate{
-		Rule: &listenerv3.ListenerFilterChainMatchPredicate_NotMatch{NotMatch: &listenerv3.ListenerFilterChainMatchPredicate{
-			Rule: &listenerv3.ListenerFilterChainMatchPredicate_OrMatch{
-				OrMatch: &listenerv3.ListenerFilterChainMatchPredicate_MatchSet{Rules: own},
-			},
-		}},
-	}
+	filter.FilterDisabled = disabledExcept(own)
 	return filter
+}
+
+// disabledExcept disables a listener filter for all connections that no rule matches.
+func disabledExcept(rules []*listenerv3.ListenerFilterChainMatchPredicate) *listenerv3.ListenerFilterChainMatchPredicate {
+	enabled := rules[0]
+	if len(rules) > 1 {
+		enabled = &listenerv3.ListenerFilterChainMatchPredicate{Rule: &listenerv3.ListenerFilterChainMatchPredicate_OrMatch{
+			OrMatch: &listenerv3.ListenerFilterChainMatchPredicate_MatchSet{Rules: rules},
+		}}
+	}
+	return &listenerv3.ListenerFilterChainMatchPredicate{Rule: &listenerv3.ListenerFilterChainMatchPredicate_NotMatch{NotMatch: enabled}}
 }
 
 // portRange matches destination ports from first to last, both included.

@@ -41,7 +41,7 @@ func BuildType(s *scope.Scope, typeURL string) []Resource {
 }
 
 // BuildSeparable makes the resources that Build makes, without those that depend on several destinations. Those of each destination do not depend on the
-// others.
+// others. It is not for sidecars of Open Service Mesh, whose outbound listener depends on all.
 func BuildSeparable(s *scope.Scope) []Resource {
 	p := newParts(translationOf(s))
 	p.ports = nil
@@ -116,7 +116,7 @@ func discoveredFilters(s *translation, inbound []inboundPort) []Resource {
 }
 
 // BuildShared makes the resources of a scope that are equal for all clients with the same destinations and address families: their
-// clusters, listeners and routes. BuildShared overwritten by BuildOwn equals Build.
+// clusters, listeners and routes. BuildShared overwritten by BuildOwn equals Build. Scopes for which Key.MayShareDestinations is false have Build alone.
 func BuildShared(s *scope.Scope) []Resource {
 	p := newParts(translationOf(ofAnyClient(s)))
 	return p.buildShared()
@@ -139,7 +139,7 @@ func ofAnyClient(s *scope.Scope) *scope.Scope {
 
 func (p *parts) buildShared() []Resource {
 	out := append(clusterResources(destinationClusters(p.translation)), listenerResources(destinationListeners(p.translation, p.reachable))...)
-	return p.forProxy(append(out, routeResources(append(outboundRouteConfigs(p.translation, p.reachable), portRouteConfigs(p.translation, p.ports)...))...))
+	return append(out, routeResources(append(outboundRouteConfigs(p.translation, p.reachable), portRouteConfigs(p.translation, p.ports)...))...)
 }
 
 // BuildOwn makes the resources of a scope that BuildShared leaves out, and those that this client has in a different
@@ -166,9 +166,7 @@ func newOwnParts(s *translation) parts {
 	return parts{translation: s, inbound: mergeInbound(s.Inbound)}
 }
 
-func (p *parts) buildOwn(typeURL string) []Resource { return p.forProxy(p.buildOwnFully(typeURL)) }
-
-func (p *parts) buildOwnFully(typeURL string) []Resource {
+func (p *parts) buildOwn(typeURL string) []Resource {
 	s, inbound := p.translation, p.inbound
 	switch typeURL {
 	case ClusterType:

@@ -81,6 +81,10 @@ func (k Key) namedPorts() map[string][]uint16 {
 	return numbers
 }
 
+// MayShareDestinations reports whether the resources of destinations can be those of other proxies. A sidecar of Open Service Mesh has all destinations in one
+// listener of its own.
+func (k Key) MayShareDestinations() bool { return k.Proxy == ProxySidecar && !k.Class.OSM }
+
 // IsBehind reports whether the Service selects the pods of the scope.
 func (k Key) IsBehind(service catalog.Name) bool {
 	return slices.Contains(parseNames(k.Services), service)
