@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -80,7 +80,7 @@ func (b *beside) inject() {
 	for again := 0; ; {
 		select {
 		case <-command.done:
-			command.wait(0)
+			command.wait(effectLimit)
 			awaitWebhooks(t, besideNamespace)
 			b.step("the Mesh injects")
 			return
@@ -208,7 +208,7 @@ func (b *beside) rotate() {
 		}
 		var secret corev1.Secret
 		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: besideNamespace, Name: names.ActiveCASecret}, &secret)
-		return err == nil && !strings.Contains(string(secret.Data[names.CABundleCert]), strings.TrimSpace(b.root)), "the root is the earlier one", err
+		return err == nil && !strings.Contains(string(secret.Data[certificate.TrustKey]), strings.TrimSpace(b.root)), "the root is the earlier one", err
 	}))
 	b.step("the authority is rotated")
 }
