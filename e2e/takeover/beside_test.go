@@ -2,7 +2,7 @@ package takeover
 
 import (
 	"context"
-	"fmt"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/e2e/report"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -22,7 +23,12 @@ const (
 	restartable = "callers that restart"
 	ingress     = "a client outside of the mesh, by an IngressBackend"
 	bare        = "a bare pod with a sidecar of OSM"
+	purchaser   = "the bookbuyer"
 )
+
+// maxShares are the shares of the requests of a class that may fail during the whole takeover, with the rollback in its middle. Those that fail are lost in
+// pods with sidecars of OSM, which end before their callers know.
+var maxShares = map[string]float64{restartable: 0.02, ingress: 0.01, bare: 0.2, purchaser: 0.02}
 
 // besideSenders send the load. Bare pods are among them while OSM runs.
 func besideSenders(withBare bool) []sender {
@@ -54,7 +60,7 @@ func TestTakeoverBesideOSM(t *testing.T) {
 			t.Log(cluster.Kubectl(context.Background(), "get", "mesh", names.DefaultMesh, "-o", "yaml"))
 		}
 	})
-	b := &beside{t: t, step: stepper(t), logs: followSidecarLogs(t), purchases: newPurchases(), users: userRecords(t), root: rootOf(t, osmNamespace, names.CABundleSecret)}
+	b := &beside{t: t, total: map[string]tally{}, step: stepper(t), logs: followSidecarLogs(t), purchases: newPurchases(), users: userRecords(t), root: rootOf(t, osmNamespace, names.CABundleSecret)}
 	var err error
 	b.webhooks, err = webhookRecords(t.Context())
 	must(t, err)
@@ -84,6 +90,10 @@ type beside struct {
 	root            string
 	withoutBare     bool
 	current         *phase
+	// session is a long connection between bare pods.
+	session *lab.Running[report.Session]
+	// total are the counts of all phases.
+	total map[string]tally
 }
 
 // begin starts the load of the next phase, after that of the current one.
@@ -102,7 +112,34 @@ func (b *beside) end() map[string]tally {
 	}
 	counts := b.current.stop(b.logs)
 	b.current = nil
-	requests, failed := b.purchases.total()
-	b.t.Log(fmt.Sprintf("the bookbuyer so far: %d of %d requests failed\n", failed, requests), b.purchases.describe())
+	requests, failed := b.purchases.sinceLast()
+	counts[purchaser] = tally{requests: requests, failed: failed}
+	b.t.Logf("%s: %d of %d requests failed; %s", purchaser, failed, requests, strings.Join(b.purchases.describe(), ", "))
+	for class, c := range counts {
+		sum := b.total[class]
+		sum.requests, sum.failed, sum.atEnd = sum.requests+c.requests, sum.failed+c.failed, sum.atEnd+c.atEnd
+		b.total[class] = sum
+	}
 	return counts
+}
+
+// requireTraffic requires each kind of traffic from a bare pod and from a pod that may have restarted.
+func (b *beside) requireTraffic() {
+	b.t.Helper()
+	pod, err := cluster.Pod(b.t.Context(), shopNamespace, lab.AppLabel, shopper)
+	must(b.t, err)
+	for _, from := range []string{caller, pod.Name} {
+		requireTraffic(b.t, from)
+	}
+}
+
+// requireLimits requires that not more requests failed than each class of senders may lose.
+func (b *beside) requireLimits() {
+	b.t.Helper()
+	for class, c := range b.total {
+		b.t.Logf("in all: %s: %d of %d requests failed, %d of them when the sender itself ended", class, c.failed, c.requests, c.atEnd)
+		if float64(c.failed) > maxShares[class]*float64(c.requests) {
+			b.t.Errorf("%s: %d of %d requests failed, want at most %.1f%%", class, c.failed, c.requests, 100*maxShares[class])
+		}
+	}
 }

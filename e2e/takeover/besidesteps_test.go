@@ -33,6 +33,10 @@ func (b *beside) run() {
 	}()
 	stopCapture := capturePlaintext(t)
 
+	session, err := agent(t, shopNamespace, caller).StartSession(t.Context(), echoAddress(archive))
+	must(t, err)
+	b.session = session
+	b.purchases.sinceLast()
 	b.begin("OSM alone")
 	time.Sleep(20 * time.Second)
 	b.begin("Beside and Injecting")
@@ -43,7 +47,7 @@ func (b *beside) run() {
 	b.restartOSM()
 	b.begin("Restarting, the first half")
 	b.restartHalf()
-	requireTraffic(t, caller)
+	b.requireTraffic()
 	b.begin("rollback")
 	b.rollBack()
 	b.begin("Restarting")
@@ -51,11 +55,16 @@ func (b *beside) run() {
 	b.begin("the removal of OSM")
 	b.complete()
 	stopCapture()
-	requireTraffic(t, caller)
+	b.requireTraffic()
 	requireSame(t, "what users wrote", b.users, userRecords(t))
 	b.begin("rotation")
 	b.rotate()
-	b.end()
+	for class, c := range b.end() {
+		if c.failed > c.atEnd {
+			t.Errorf("%d of %d requests of %s failed during the rotation", c.failed, c.requests, class)
+		}
+	}
+	b.requireLimits()
 }
 
 // adoption reads the progress of the takeover.
@@ -71,42 +80,47 @@ func adoption(ctx context.Context) (*v1alpha1.AdoptionStatus, string, error) {
 	return mesh.Status.Adoption, text, nil
 }
 
-// inject runs the takeover until the Mesh injects, and installs the operator again if the condition asks for it.
+// inject runs the takeover until the Mesh injects.
 func (b *beside) inject() {
 	t := b.t
 	t.Helper()
 	command := startOSM(t, "migrate", "run", "--yes", "--to", "injecting")
-	deadline := time.Now().Add(installLimit)
-	for again := 0; ; {
-		select {
-		case <-command.done:
-			command.wait(effectLimit)
-			awaitWebhooks(t, besideNamespace)
-			b.step("the Mesh injects")
-			return
-		case <-time.After(pollInterval):
-		}
-		_, text, err := adoption(t.Context())
-		must(t, err)
-		if strings.Contains(text, "install the operator again") && again < 3 {
-			again++
-			t.Logf("%s: installing the operator again", text)
-			must(t, cluster.InstallOperator(t.Context(), installLimit))
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the Mesh does not inject: %s\n%s", text, command.printed())
-		}
-	}
+	b.awaitInjecting()
+	command.wait(effectLimit)
+	patchMesh(t, `{"spec":{"upgrade":{"dataPlane":{"pauseBetween":"5s"}}}}`)
+	b.step("the Mesh injects")
 }
 
-// restartOSM restarts the programs of OSM, which write their webhooks back, and waits until the operator has repaired them.
+// awaitInjecting waits until the Mesh injects, and installs the operator again if the condition asks for it, because OSM has restored its definitions.
+func (b *beside) awaitInjecting() {
+	t := b.t
+	t.Helper()
+	must(t, lab.Until(t.Context(), installLimit, "the Mesh injects", func(ctx context.Context) (bool, string, error) {
+		status, text, err := adoption(ctx)
+		if err != nil || status == nil {
+			return false, text, err
+		}
+		if strings.Contains(text, "install the operator again") {
+			t.Logf("installing the operator again: %s", text)
+			return false, text, cluster.InstallOperator(ctx, installLimit)
+		}
+		restored, err := cluster.Kubectl(ctx, "get", "crd", "-l", "openservicemesh.io/reconcile", "-o", "name")
+		return err == nil && restored == "" && strings.HasPrefix(text, string(v1alpha1.AdoptionInjecting)+":"), text + restored, err
+	}))
+	awaitWebhooks(t, besideNamespace)
+	eventually(t, "TrafficSplits are served in the version of the Mesh", func(ctx context.Context) (bool, string, error) {
+		output, err := cluster.Kubectl(ctx, "get", "trafficsplits.v1alpha4.split.smi-spec.io", "--all-namespaces", "-o", "name")
+		return output != "", "there are none", err
+	})
+}
+
+// restartOSM restarts the programs of OSM, which write their webhooks and definitions back, and waits until those of the Mesh are in effect again.
 func (b *beside) restartOSM() {
 	t := b.t
 	t.Helper()
 	kubectl(t, "rollout", "restart", "deployment", "--namespace", osmNamespace)
 	must(t, cluster.Available(t.Context(), installLimit, osmNamespace))
-	awaitWebhooks(t, besideNamespace)
-	patchMesh(t, `{"spec":{"upgrade":{"dataPlane":{"pauseBetween":"5s"}}}}`)
+	b.awaitInjecting()
 	b.step("the programs of OSM have restarted")
 }
 
@@ -155,9 +169,14 @@ func (b *beside) restartAll() {
 	}))
 	must(t, cluster.Available(t.Context(), podLimit, members()...))
 	b.step("only bare pods have sidecars of OSM")
-	requireTraffic(t, caller)
+	b.requireTraffic()
 	b.withoutBare = true
 	b.begin("the replacement of bare pods")
+	kept, err := b.session.Stop(t.Context())
+	must(t, err)
+	if kept.Failure != "" {
+		t.Errorf("the connection between bare pods broke after %d exchanges: %s", kept.Exchanges, kept.Error)
+	}
 	for _, name := range []string{archive, caller} {
 		replacePod(t, name)
 	}

@@ -71,15 +71,15 @@ func (p *phase) log(class string, c tally, logs *sidecarLogs) {
 	p.t.Helper()
 	text := fmt.Sprintf("%s: %s: %d of %d requests failed, %d of them when the sender itself ended; %v, %d skipped", p.name, class, c.failed, c.requests, c.atEnd, c.outcomes, c.skipped)
 	slices.SortFunc(c.failures, func(a, b failure) int { return a.At.Compare(b.At) })
-	for i, f := range c.failures {
+	for _, f := range c.failures[:min(len(c.failures), maxExplained)] {
 		ending := ""
 		if f.atEnd {
 			ending = ", which ended,"
 		}
-		text += fmt.Sprintf("\n  %s %s from %s%s after %s: %.120s", f.At.UTC().Format("15:04:05.000"), f.Outcome, f.pod, ending, f.Duration.Round(1e6), f.Detail)
-		if i < maxExplained {
-			text += logs.about(f.ID)
-		}
+		text += fmt.Sprintf("\n  %s %s from %s%s after %s: %.120s", f.At.UTC().Format("15:04:05.000"), f.Outcome, f.pod, ending, f.Duration.Round(1e6), f.Detail) + logs.about(f.ID)
+	}
+	if n := len(c.failures); n > 0 {
+		text += fmt.Sprintf("\n  the last one at %s", c.failures[n-1].At.UTC().Format("15:04:05.000"))
 	}
 	p.t.Log(text)
 	if c.requests <= c.skipped {

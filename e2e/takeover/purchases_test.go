@@ -18,6 +18,8 @@ import (
 type purchases struct {
 	mu    sync.Mutex
 	byPod map[string]demo.Counters
+	// earlier are the requests that were reported, and those of them that failed.
+	earlier, earlierFailed int
 }
 
 func newPurchases() *purchases { return &purchases{byPod: map[string]demo.Counters{}} }
@@ -58,4 +60,12 @@ func (p *purchases) describe() []string {
 		lines = append(lines, fmt.Sprintf("%s: %d requests, %v", pod, p.byPod[pod].Requests, p.byPod[pod].Outcomes))
 	}
 	return lines
+}
+
+// sinceLast returns the numbers since its last call.
+func (p *purchases) sinceLast() (requests, failed int) {
+	requests, failed = p.total()
+	requests, p.earlier = requests-p.earlier, requests
+	failed, p.earlierFailed = failed-p.earlierFailed, failed
+	return requests, failed
 }

@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
@@ -102,7 +101,7 @@ func (p *phase) follow(ctx context.Context, s sender) {
 				p.pending.Go(func() { p.send(flowContext, s, known, args) })
 			}
 		case known != nil && pod.DeletionTimestamp != nil && known.ended.IsZero():
-			known.ended = pod.DeletionTimestamp.Add(-time.Duration(ptr.Deref(pod.DeletionGracePeriodSeconds, 0)) * time.Second)
+			known.ended = deletionOf(pod)
 			known.stop()
 		}
 	}
