@@ -39,8 +39,9 @@ const maxPlaintext = 20
 
 // StartCapture begins to capture. A segment that contains the marker is plaintext: senders put the marker into what they send. The caller stops it.
 func StartCapture(isPod func(netip.Addr) bool, marker string) (*Capture, error) {
-	// A cooked socket of IPv4: packets begin with their IP header on every kind of interface.
-	socket, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(networkOrder(unix.ETH_P_IP)))
+	// A cooked socket: packets begin with their IP header on every kind of interface. A socket of IPv4 alone would miss what a bridge forwards between its
+	// ports, because the bridge takes packets before the protocols do.
+	socket, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(networkOrder(unix.ETH_P_ALL)))
 	if err != nil {
 		return nil, fmt.Errorf("a capture needs the capability NET_RAW: %w", err)
 	}

@@ -3,9 +3,7 @@ package takeover
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +14,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/report"
-	"github.com/openservicemesh/osm-operator/internal/demo"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -58,8 +55,8 @@ type load struct {
 	short map[string]int
 	// failures describes the first failures of short connections.
 	failures []string
-	// purchases are the last counters of each pod of the bookbuyer.
-	purchases map[string]demo.Counters
+	// purchases are those of the bookbuyer.
+	purchases *purchases
 }
 
 // outcome is the result of a load.
@@ -81,7 +78,7 @@ func startLoad(t *testing.T, from string) *load {
 	ctx, end := context.WithCancel(context.WithoutCancel(t.Context()))
 	l := &load{
 		t: t, from: from, start: time.Now(), end: end, flows: map[string]*lab.Running[report.Requests]{}, sessions: map[string]*lab.Running[report.Session]{},
-		short: map[string]int{}, purchases: map[string]demo.Counters{},
+		short: map[string]int{}, purchases: newPurchases(),
 	}
 	for name, args := range map[string][]string{
 		"a connection for each request": {"--rate", fmt.Sprint(scaled(100)), "--most", "40"},
@@ -96,7 +93,7 @@ func startLoad(t *testing.T, from string) *load {
 	l.sessions[archive] = session
 	l.pending.Go(func() { l.every(ctx, shortInterval, func() { l.connect(ctx, a) }) })
 	if from == caller {
-		l.pending.Go(func() { l.every(ctx, pollInterval, func() { l.readPurchases(ctx) }) })
+		l.pending.Go(func() { l.every(ctx, pollInterval, func() { l.purchases.read(ctx) }) })
 	}
 	t.Cleanup(end)
 	return l
@@ -130,22 +127,6 @@ func (l *load) connect(ctx context.Context, a *lab.Agent) {
 		l.failures = append(l.failures, time.Now().Format("15:04:05.000 ")+result.Error)
 	}
 	l.short[name]++
-}
-
-// readPurchases reads the counters of each pod of the bookbuyer. Those of a pod that ended remain.
-func (l *load) readPurchases(ctx context.Context) {
-	var pods corev1.PodList
-	if err := cluster.Client.List(ctx, &pods, client.InNamespace("bookbuyer")); err != nil {
-		return
-	}
-	for _, pod := range pods.Items {
-		var counters demo.Counters
-		if pod.Status.Phase == corev1.PodRunning && cluster.GetJSON(ctx, pod.Namespace, pod.Name, demo.Port, "/counters", &counters) == nil {
-			l.mu.Lock()
-			l.purchases[pod.Name] = counters
-			l.mu.Unlock()
-		}
-	}
 }
 
 // log logs the requests so far.
@@ -197,11 +178,8 @@ func (l *load) awaitRequests(count int) {
 			}
 			sent += result.Requests
 		}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		for _, counters := range l.purchases {
-			sent += counters.Requests
-		}
+		purchased, _ := l.purchases.total()
+		sent += purchased
 		return sent >= count, fmt.Sprintf("%d were sent", sent), nil
 	}))
 }
@@ -236,11 +214,9 @@ func (l *load) stop() outcome {
 	if !first.IsZero() {
 		o.span = last.Sub(first)
 	}
-	for _, pod := range slices.Sorted(maps.Keys(l.purchases)) {
-		counters := l.purchases[pod]
-		o.requests, o.failed = o.requests+counters.Requests, o.failed+counters.Requests-counters.Outcomes["200"]
-		lines = append(lines, fmt.Sprintf("%s: %d requests, %v", pod, counters.Requests, counters.Outcomes))
-	}
+	purchased, failed := l.purchases.total()
+	o.requests, o.failed = o.requests+purchased, o.failed+failed
+	lines = append(lines, l.purchases.describe()...)
 	for server, session := range l.sessions {
 		result, err := session.Stop(ctx)
 		must(t, err)

@@ -75,7 +75,7 @@ func clean(ctx context.Context) error {
 			failed = errors.Join(failed, err)
 		}
 	}
-	return errors.Join(failed, deleteNamespaces(ctx, osmNamespace))
+	return errors.Join(failed, deleteNamespaces(ctx, osmNamespace, besideNamespace))
 }
 
 // deleteNamespaces deletes namespaces and waits until they are gone.

@@ -28,6 +28,8 @@ const (
 	archive, caller = "archive", "caller"
 	// fresh is a bare pod that sends load from a sidecar of the Mesh.
 	fresh = "fresh"
+	// shopper is a Deployment that sends load and may restart.
+	shopper = "shopper"
 	// gateway sends requests from outside of the mesh, and site is a server there.
 	gateway, site = "gateway", "site"
 )
@@ -60,7 +62,7 @@ kind: TrafficTarget
 metadata: {name: store, namespace: shop}
 spec:
   destination: {kind: ServiceAccount, name: store, namespace: shop}
-  sources: [{kind: ServiceAccount, name: caller, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}]
+  sources: [{kind: ServiceAccount, name: caller, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}, {kind: ServiceAccount, name: shopper, namespace: shop}]
   rules: [{kind: HTTPRouteGroup, name: books, matches: [books]}]
 ---
 apiVersion: access.smi-spec.io/v1alpha3
@@ -68,7 +70,7 @@ kind: TrafficTarget
 metadata: {name: ledger, namespace: shop}
 spec:
   destination: {kind: ServiceAccount, name: ledger, namespace: shop}
-  sources: [{kind: ServiceAccount, name: caller, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}]
+  sources: [{kind: ServiceAccount, name: caller, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}, {kind: ServiceAccount, name: shopper, namespace: shop}]
   rules: [{kind: TCPRoute, name: echo}]
 ---
 apiVersion: access.smi-spec.io/v1alpha3
@@ -76,7 +78,7 @@ kind: TrafficTarget
 metadata: {name: archive, namespace: shop}
 spec:
   destination: {kind: ServiceAccount, name: archive, namespace: shop}
-  sources: [{kind: ServiceAccount, name: caller, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}]
+  sources: [{kind: ServiceAccount, name: caller, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}, {kind: ServiceAccount, name: shopper, namespace: shop}]
   rules: [{kind: TCPRoute, name: echo}]
 ---
 apiVersion: policy.openservicemesh.io/v1alpha1
@@ -90,7 +92,7 @@ apiVersion: policy.openservicemesh.io/v1alpha1
 kind: Egress
 metadata: {name: site, namespace: shop}
 spec:
-  sources: [{kind: ServiceAccount, name: caller, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}]
+  sources: [{kind: ServiceAccount, name: caller, namespace: shop}, {kind: ServiceAccount, name: fresh, namespace: shop}, {kind: ServiceAccount, name: shopper, namespace: shop}]
   hosts: [site.outside.svc.cluster.local]
   ports: [{number: 8080, protocol: http}]
 `

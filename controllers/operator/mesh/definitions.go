@@ -196,18 +196,19 @@ func (r *Reconciler) checkWebhook(ctx context.Context, s *scope) error {
 }
 
 // adoptDefinition lets the operator keep a definition that an OSM has left, so that all versions are served which control planes
-// read. As long as any OSM runs in the cluster, it is that one's.
+// read. As long as any OSM runs in the cluster, it is that one's, unless the mesh takes that over: the versions that it reads are served too.
 func (r *Reconciler) adoptDefinition(ctx context.Context, s *scope, ours *unstructured.Unstructured, theirs *apiextensionsv1.CustomResourceDefinition) (bool, error) {
 	if !adopt.IsFromOSM(theirs) {
 		return false, nil
 	}
 	running, err := adopt.List(ctx, r.Live)
-	if err != nil || len(running) > 0 {
+	adopted := adoptedNamespace(s.mesh)
+	if err != nil || slices.ContainsFunc(running, func(i adopt.Installation) bool { return i.Namespace != adopted }) {
 		return false, err
 	}
 	if _, _, err := r.Applier.ApplyWithoutEvents(ctx, ours); err != nil {
 		return false, err
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Adopt "+theirs.Name, "took over the definition %s, which an Open Service Mesh has left", theirs.Name)
+	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Adopt "+theirs.Name, "took over the definition %s of an Open Service Mesh", theirs.Name)
 	return true, nil
 }

@@ -275,3 +275,15 @@ func (c *cluster) checkCompleted() {
 		return nil
 	})
 }
+
+// readSplits reads TrafficSplits in the version that the control plane reads and OSM does not serve.
+func (c *cluster) readSplits() error {
+	splits := &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": "split.smi-spec.io/v1alpha4", "kind": "TrafficSplitList"}}
+	if err := c.client.List(c.t.Context(), splits); err != nil {
+		return err
+	}
+	if len(splits.Items) == 0 {
+		return errors.New("there are no TrafficSplits")
+	}
+	return nil
+}

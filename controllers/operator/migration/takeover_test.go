@@ -39,6 +39,7 @@ func TestTakesOverARunningOSM(t *testing.T) {
 	c.condition("osm", v1alpha1.ConditionReady, v1alpha1.ReasonReady)
 	c.checkCopies()
 	c.checkPolicyStatus("--write-status=false")
+	c.eventually(c.readSplits)
 	if diff := cmp.Diff(before, c.webhookContent(webhooks)); diff != "" {
 		t.Errorf("beside: the webhooks of OSM were changed (-before +after):\n%s", diff)
 	}

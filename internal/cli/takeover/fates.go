@@ -20,7 +20,7 @@ import (
 )
 
 // fates returns what becomes of the objects of an Open Service Mesh and of its users.
-func fates(ctx context.Context, c client.Reader, running adopt.Running, namespace string) []Fate {
+func fates(ctx context.Context, c client.Client, running adopt.Running, namespace string) []Fate {
 	from := running.Namespace
 	all := []Fate{
 		{"MeshConfig", from + "/" + names.MeshConfig, fmt.Sprintf("copied to %s/%s, which follows it until the Open Service Mesh is removed", namespace, names.MeshConfig)},
@@ -36,7 +36,7 @@ func fates(ctx context.Context, c client.Reader, running adopt.Running, namespac
 	return append(all,
 		Fate{"Namespace", count(ctx, c, &corev1.NamespaceList{}, client.MatchingLabels{names.MonitoredByLabel: running.Mesh}), "keep their labels, which keep their meaning"},
 		Fate{"Secret envoy-bootstrap-config-*", "one for each pod", "deleted with their pods; the others remain, and you delete them"},
-		Fate{"CustomResourceDefinition", "those of OSM and SMI", "replaced when the operator is installed, those of SMI at the step Complete; objects keep their content"},
+		Fate{"CustomResourceDefinition", "those of OSM and SMI", "replaced when the operator is installed, those of SMI at the step Beside; objects keep their content"},
 	)
 }
 
@@ -76,8 +76,12 @@ func webhookFates(ctx context.Context, c client.Reader, mesh string) []Fate {
 	return found
 }
 
-// countIn returns the number of objects of a kind, or why it is not known.
-func countIn(ctx context.Context, c client.Reader, kind schema.GroupVersionKind, namespace string) string {
+// countIn returns the number of objects of a kind, or why it is not known. They are read in the version that the API server prefers: the definitions of
+// an Open Service Mesh do not serve all versions of this project.
+func countIn(ctx context.Context, c client.Client, kind schema.GroupVersionKind, namespace string) string {
+	if mapping, err := c.RESTMapper().RESTMapping(kind.GroupKind()); err == nil {
+		kind = mapping.GroupVersionKind
+	}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(kind)
 	return count(ctx, c, list, client.InNamespace(namespace))

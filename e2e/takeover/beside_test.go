@@ -1,0 +1,145 @@
+package takeover
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/e2e/report"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// besideNamespace is the namespace of the Mesh beside OSM, which `osm migrate run` creates.
+const besideNamespace = "osm-mesh"
+
+// The classes of senders.
+const (
+	restartable = "callers that restart"
+	ingress     = "a client outside of the mesh, by an IngressBackend"
+	bare        = "a bare pod with a sidecar of OSM"
+	purchaser   = "the bookbuyer"
+)
+
+// maxShares are the shares of the requests of a class that may fail during the whole takeover, with the rollback in its middle. Those that fail are lost in
+// pods with sidecars of OSM, which end before their callers know.
+var maxShares = map[string]float64{restartable: 0.02, ingress: 0.01, bare: 0.2, purchaser: 0.02}
+
+// besideSenders send the load. Bare pods are among them while OSM runs.
+func besideSenders(withBare bool) []sender {
+	flows := [][]string{{"--rate", "4", "--most", "20", "-H", "X-Marker: " + marker}, {"--rate", "4", "--most", "20", "--keep-alive", "-H", "X-Marker: " + marker}}
+	all := []sender{
+		{restartable, shopNamespace, shopper, url(shopNamespace, store, "/books"), flows},
+		{ingress, outsideNamespace, gateway, url(shopNamespace, store, "/anything"), [][]string{{"--rate", "5", "--most", "20"}}},
+	}
+	if withBare {
+		all = append(all, sender{bare, shopNamespace, caller, url(shopNamespace, store, "/books"), flows})
+	}
+	return all
+}
+
+// TestTakeoverBesideOSM takes over from a running OSM with its reconciler as docs/takeover.md describes it, under load: its programs restart while the Mesh
+// injects, everything goes back when half of the workloads have restarted, and then the takeover goes on to its end.
+func TestTakeoverBesideOSM(t *testing.T) {
+	lab.RequireFull(t)
+	must(t, clean(t.Context()))
+	must(t, cluster.Repository.BuildOSM(t.Context(), t.Output()))
+	deployApplications(t)
+	deployShopper(t)
+	installOSM(t, "osm.enableReconciler=true")
+	onboard(t)
+	requireTraffic(t, caller)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(cluster.ControlPlaneLogs(context.Background(), besideNamespace))
+			t.Log(cluster.Kubectl(context.Background(), "get", "mesh", names.DefaultMesh, "-o", "yaml"))
+		}
+	})
+	b := &beside{t: t, total: map[string]tally{}, step: stepper(t), logs: followSidecarLogs(t), purchases: newPurchases(), users: userRecords(t), root: rootOf(t, osmNamespace, names.CABundleSecret)}
+	var err error
+	b.webhooks, err = webhookRecords(t.Context())
+	must(t, err)
+	b.run()
+}
+
+// deployShopper deploys callers that may restart.
+func deployShopper(t *testing.T) {
+	t.Helper()
+	none, one := intstr.FromInt32(0), intstr.FromInt32(1)
+	template := newTemplate(t, shopNamespace, shopper)
+	must(t, cluster.Create(t.Context(), &appsv1.Deployment{ObjectMeta: objectNamed(shopNamespace, shopper), Spec: appsv1.DeploymentSpec{
+		Replicas: ptr.To[int32](2), Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: template,
+		Strategy: appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType, RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: &none, MaxSurge: &one}},
+	}}))
+	must(t, cluster.Available(t.Context(), podLimit, shopNamespace))
+}
+
+// beside is a takeover beside OSM.
+type beside struct {
+	t         *testing.T
+	step      func(string)
+	logs      *sidecarLogs
+	purchases *purchases
+	// users and webhooks are what users and OSM wrote, and root is the root certificate of OSM.
+	users, webhooks records
+	root            string
+	withoutBare     bool
+	current         *phase
+	// session is a long connection between bare pods.
+	session *lab.Running[report.Session]
+	// total are the counts of all phases.
+	total map[string]tally
+}
+
+// begin starts the load of the next phase, after that of the current one.
+func (b *beside) begin(name string) map[string]tally {
+	b.t.Helper()
+	counts := b.end()
+	b.current = startPhase(b.t, name, besideSenders(!b.withoutBare))
+	return counts
+}
+
+// end stops the load of the current phase.
+func (b *beside) end() map[string]tally {
+	b.t.Helper()
+	if b.current == nil {
+		return nil
+	}
+	counts := b.current.stop(b.logs)
+	b.current = nil
+	requests, failed := b.purchases.sinceLast()
+	counts[purchaser] = tally{requests: requests, failed: failed}
+	b.t.Logf("%s: %d of %d requests failed; %s", purchaser, failed, requests, strings.Join(b.purchases.describe(), ", "))
+	for class, c := range counts {
+		sum := b.total[class]
+		sum.requests, sum.failed, sum.atEnd = sum.requests+c.requests, sum.failed+c.failed, sum.atEnd+c.atEnd
+		b.total[class] = sum
+	}
+	return counts
+}
+
+// requireTraffic requires each kind of traffic from a bare pod and from a pod that may have restarted.
+func (b *beside) requireTraffic() {
+	b.t.Helper()
+	pod, err := cluster.Pod(b.t.Context(), shopNamespace, lab.AppLabel, shopper)
+	must(b.t, err)
+	for _, from := range []string{caller, pod.Name} {
+		requireTraffic(b.t, from)
+	}
+}
+
+// requireLimits requires that not more requests failed than each class of senders may lose.
+func (b *beside) requireLimits() {
+	b.t.Helper()
+	for class, c := range b.total {
+		b.t.Logf("in all: %s: %d of %d requests failed, %d of them when the sender itself ended", class, c.failed, c.requests, c.atEnd)
+		if float64(c.failed) > maxShares[class]*float64(c.requests) {
+			b.t.Errorf("%s: %d of %d requests failed, want at most %.1f%%", class, c.failed, c.requests, 100*maxShares[class])
+		}
+	}
+}

@@ -1,0 +1,233 @@
+package takeover
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// restartLimit is the time limit for restarts of all workloads.
+const restartLimit = 10 * time.Minute
+
+// run takes over, goes back, takes over again, and rotates the authority.
+func (b *beside) run() {
+	t := b.t
+	t.Helper()
+	counting, stopCounting := context.WithCancel(context.WithoutCancel(t.Context()))
+	defer stopCounting()
+	go func() {
+		for counting.Err() == nil {
+			b.purchases.read(counting)
+			time.Sleep(pollInterval)
+		}
+	}()
+	stopCapture := capturePlaintext(t)
+
+	session, err := agent(t, shopNamespace, caller).StartSession(t.Context(), echoAddress(archive))
+	must(t, err)
+	b.session = session
+	b.purchases.sinceLast()
+	b.begin("OSM alone")
+	time.Sleep(20 * time.Second)
+	b.begin("Beside and Injecting")
+	must(t, cluster.InstallOperator(t.Context(), installLimit))
+	b.step("the operator runs")
+	t.Log(runOSM(t, "migrate", "plan"))
+	b.inject()
+	b.restartOSM()
+	b.begin("Restarting, the first half")
+	b.restartHalf()
+	b.requireTraffic()
+	b.begin("rollback")
+	b.rollBack()
+	b.begin("Restarting")
+	b.restartAll()
+	b.begin("the removal of OSM")
+	b.complete()
+	stopCapture()
+	b.requireTraffic()
+	requireSame(t, "what users wrote", b.users, userRecords(t))
+	b.begin("rotation")
+	b.rotate()
+	for class, c := range b.end() {
+		if c.failed > c.atEnd {
+			t.Errorf("%d of %d requests of %s failed during the rotation", c.failed, c.requests, class)
+		}
+	}
+	b.requireLimits()
+}
+
+// adoption reads the progress of the takeover.
+func adoption(ctx context.Context) (*v1alpha1.AdoptionStatus, string, error) {
+	var mesh v1alpha1.Mesh
+	if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh); err != nil {
+		return nil, "", client.IgnoreNotFound(err)
+	}
+	text := ""
+	if c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionAdopting); c != nil {
+		text = c.Reason + ": " + c.Message
+	}
+	return mesh.Status.Adoption, text, nil
+}
+
+// inject runs the takeover until the Mesh injects.
+func (b *beside) inject() {
+	t := b.t
+	t.Helper()
+	command := startOSM(t, "migrate", "run", "--yes", "--to", "injecting")
+	b.awaitInjecting()
+	command.wait(effectLimit)
+	patchMesh(t, `{"spec":{"upgrade":{"dataPlane":{"pauseBetween":"5s"}}}}`)
+	b.step("the Mesh injects")
+}
+
+// awaitInjecting waits until the Mesh injects, and installs the operator again if the condition asks for it, because OSM has restored its definitions.
+func (b *beside) awaitInjecting() {
+	t := b.t
+	t.Helper()
+	must(t, lab.Until(t.Context(), installLimit, "the Mesh injects", func(ctx context.Context) (bool, string, error) {
+		status, text, err := adoption(ctx)
+		if err != nil || status == nil {
+			return false, text, err
+		}
+		if strings.Contains(text, "install the operator again") {
+			t.Logf("installing the operator again: %s", text)
+			return false, text, cluster.InstallOperator(ctx, installLimit)
+		}
+		restored, err := cluster.Kubectl(ctx, "get", "crd", "-l", "openservicemesh.io/reconcile", "-o", "name")
+		return err == nil && restored == "" && strings.HasPrefix(text, string(v1alpha1.AdoptionInjecting)+":"), text + restored, err
+	}))
+	awaitWebhooks(t, besideNamespace)
+	eventually(t, "TrafficSplits are served in the version of the Mesh", func(ctx context.Context) (bool, string, error) {
+		output, err := cluster.Kubectl(ctx, "get", "trafficsplits.v1alpha4.split.smi-spec.io", "--all-namespaces", "-o", "name")
+		return output != "", "there are none", err
+	})
+}
+
+// restartOSM restarts the programs of OSM, which write their webhooks and definitions back, and waits until those of the Mesh are in effect again.
+func (b *beside) restartOSM() {
+	t := b.t
+	t.Helper()
+	kubectl(t, "rollout", "restart", "deployment", "--namespace", osmNamespace)
+	must(t, cluster.Available(t.Context(), installLimit, osmNamespace))
+	b.awaitInjecting()
+	b.step("the programs of OSM have restarted")
+}
+
+// restartHalf restarts about half of the workloads.
+func (b *beside) restartHalf() {
+	t := b.t
+	t.Helper()
+	status, _, err := adoption(t.Context())
+	must(t, err)
+	command := startOSM(t, "migrate", "run", "--yes", "--to", "restarting")
+	all := status.EarlierSidecars
+	must(t, lab.Until(t.Context(), restartLimit, "half of the sidecars are those of the Mesh", func(ctx context.Context) (bool, string, error) {
+		status, text, err := adoption(ctx)
+		return err == nil && status != nil && status.Sidecars*2 >= all, text, err
+	}))
+	command.interrupt()
+	b.step(fmt.Sprintf("half of %d sidecars are those of the Mesh", all))
+}
+
+// rollBack goes back to OSM, and requires that it has everything as before.
+func (b *beside) rollBack() {
+	t := b.t
+	t.Helper()
+	startOSM(t, "migrate", "rollback", "--yes").wait(restartLimit)
+	for _, namespace := range members() {
+		eventually(t, "all pods of "+namespace+" have sidecars of OSM", func(ctx context.Context) (bool, string, error) {
+			left, err := podsWithout(ctx, namespace, hasSidecarOfOSM)
+			return len(left) == 0, strings.Join(left, ", "), err
+		})
+	}
+	restored, err := webhookRecords(t.Context())
+	must(t, err)
+	requireSame(t, "the webhooks of OSM", b.webhooks, restored)
+	requireSame(t, "what users wrote", b.users, userRecords(t))
+	b.step("everything is back")
+}
+
+// restartAll takes over until only bare pods have sidecars of OSM, and replaces those.
+func (b *beside) restartAll() {
+	t := b.t
+	t.Helper()
+	command := startOSM(t, "migrate", "run", "--yes", "--to", "restarting")
+	must(t, lab.Until(t.Context(), restartLimit, "only bare pods have sidecars of OSM", func(ctx context.Context) (bool, string, error) {
+		status, text, err := adoption(ctx)
+		return err == nil && status != nil && status.Step == string(v1alpha1.AdoptionRestarting) && status.EarlierSidecars == bareSidecars, text, err
+	}))
+	must(t, cluster.Available(t.Context(), podLimit, members()...))
+	b.step("only bare pods have sidecars of OSM")
+	b.requireTraffic()
+	b.withoutBare = true
+	b.begin("the replacement of bare pods")
+	kept, err := b.session.Stop(t.Context())
+	must(t, err)
+	if kept.Failure != "" {
+		t.Errorf("the connection between bare pods broke after %d exchanges: %s", kept.Exchanges, kept.Error)
+	}
+	for _, name := range []string{archive, caller} {
+		replacePod(t, name)
+	}
+	must(t, cluster.PodsReady(t.Context(), podLimit, shopNamespace))
+	command.wait(effectLimit)
+	b.step("no sidecar of OSM is left")
+}
+
+// complete removes OSM when the command asks for it, and ends the takeover.
+func (b *beside) complete() {
+	t := b.t
+	t.Helper()
+	command := startOSM(t, "migrate", "run", "--yes")
+	command.awaitPrinted("helm uninstall "+release+" --namespace "+osmNamespace+" --no-hooks", effectLimit)
+	must(t, uninstallOSM(t.Context()))
+	command.wait(installLimit)
+	eventually(t, "spec.adoption is removed, and its status", func(ctx context.Context) (bool, string, error) {
+		status, text, err := adoption(ctx)
+		return err == nil && status == nil, text, err
+	})
+	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, installLimit))
+	if rootOf(t, besideNamespace, names.CABundleSecret) != b.root || rootOf(t, osmNamespace, names.CABundleSecret) != b.root {
+		t.Error("the certificate authority changed")
+	}
+	b.step("the takeover is complete")
+}
+
+// rotationLimit is the time limit for a rotation.
+const rotationLimit = 8 * time.Minute
+
+// rotate replaces the authority that OSM has known.
+func (b *beside) rotate() {
+	t := b.t
+	t.Helper()
+	patchMesh(t, `{"spec":{"certificates":{"rotateRoot":"after-the-takeover"}}}`)
+	last := ""
+	must(t, lab.Until(t.Context(), rotationLimit, "the mesh has another root", func(ctx context.Context) (bool, string, error) {
+		var mesh v1alpha1.Mesh
+		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh); err != nil {
+			return false, "", err
+		}
+		if c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionRotatingAuthority); c != nil {
+			if c.Reason != last {
+				t.Logf("%s: %s", c.Reason, c.Message)
+				last = c.Reason
+			}
+			return false, c.Reason + ": " + c.Message, nil
+		}
+		var secret corev1.Secret
+		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: besideNamespace, Name: names.ActiveCASecret}, &secret)
+		return err == nil && !strings.Contains(string(secret.Data[certificate.TrustKey]), strings.TrimSpace(b.root)), "the root is the earlier one", err
+	}))
+	b.step("the authority is rotated")
+}
