@@ -102,7 +102,8 @@ func (b *beside) awaitInjecting() {
 		}
 		if strings.Contains(text, "install the operator again") {
 			t.Logf("installing the operator again: %s", text)
-			return false, text, cluster.InstallOperator(ctx, installLimit)
+			must(t, cluster.InstallOperator(ctx, installLimit))
+			return false, text, awaitOther(ctx, text)
 		}
 		restored, err := cluster.Kubectl(ctx, "get", "crd", "-l", "openservicemesh.io/reconcile", "-o", "name")
 		return err == nil && restored == "" && strings.HasPrefix(text, string(v1alpha1.AdoptionInjecting)+":"), text + restored, err
@@ -111,6 +112,14 @@ func (b *beside) awaitInjecting() {
 	eventually(t, "TrafficSplits are served in the version of the Mesh", func(ctx context.Context) (bool, string, error) {
 		output, err := cluster.Kubectl(ctx, "get", "trafficsplits.v1alpha4.split.smi-spec.io", "--all-namespaces", "-o", "name")
 		return output != "", "there are none", err
+	})
+}
+
+// awaitOther waits until the condition has another text.
+func awaitOther(ctx context.Context, text string) error {
+	return lab.Until(ctx, effectLimit, "the takeover goes on", func(ctx context.Context) (bool, string, error) {
+		_, now, err := adoption(ctx)
+		return now != text, now, err
 	})
 }
 

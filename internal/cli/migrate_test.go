@@ -16,6 +16,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -124,6 +125,19 @@ func TestTakeoverGoesStepByStep(t *testing.T) {
 				t.Errorf("printed %q, want %q", out.String(), test.out)
 			}
 		})
+	}
+}
+
+// An interrupted command does not say that its time is over.
+func TestInterruptedTakeoverIsNotLate(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	var declared []string
+	var out, notes strings.Builder
+	c := takeoverClient(t, &declared, adopting(v1alpha1.AdoptionRestarting), earlierController())
+	time.AfterFunc(100*time.Millisecond, interrupt)
+	err := migrateApp(&out, &notes, "").takeOver(ctx, c, migrateRunOptions{timeout: time.Minute}, len(adopt.Steps()))
+	if err == nil || !strings.Contains(err.Error(), " yet: ") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -93,7 +93,7 @@ func (a *app) awaitReturn(ctx context.Context, c client.Client, m *v1alpha1.Mesh
 		return done, text
 	})
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("the workloads are not back in time: %s. Repeat `osm migrate rollback` to wait on", last)
+		return fmt.Errorf("the workloads are not back %s: %s. Repeat `osm migrate rollback` to wait on", untilWhen(ctx), last)
 	}
 	return err
 }

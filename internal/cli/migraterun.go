@@ -200,9 +200,17 @@ func patchAdoption(ctx context.Context, c client.Client, m *v1alpha1.Mesh, field
 func (a *app) awaitStep(ctx context.Context, c client.Client, m *v1alpha1.Mesh, step v1alpha1.AdoptionStep) error {
 	last, err := a.awaitAdoption(ctx, c, m, func() (bool, string) { return stepState(m, step) })
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("not in effect in time: %s", last)
+		return fmt.Errorf("not in effect %s: %s", untilWhen(ctx), last)
 	}
 	return err
+}
+
+// untilWhen describes the end of a wait: its time is over, or the user has interrupted it.
+func untilWhen(ctx context.Context) string {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return "yet"
+	}
+	return "in time"
 }
 
 // awaitAdoption reads a Mesh until state returns true. state also describes what it waits for, or returns "" if that is not known. The last description is
@@ -255,7 +263,7 @@ func (a *app) awaitRemoval(ctx context.Context, c client.Client, m *v1alpha1.Mes
 		return false, nil
 	})
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("the Open Service Mesh in namespace %s was not removed in time: repeat `osm migrate run` when it is", from)
+		return fmt.Errorf("the Open Service Mesh in namespace %s was not removed %s: repeat `osm migrate run` when it is", from, untilWhen(ctx))
 	}
 	return err
 }
