@@ -16,7 +16,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity/osmproxy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -200,6 +202,27 @@ func (h *harness) tryConnect(peer Peer) (*Stream, error) {
 func (h *harness) connect(t testing.TB, pod *catalog.Pod) *Stream {
 	t.Helper()
 	return h.connectEpoch(t, pod, 0)
+}
+
+// osmUUID is the UUID of the sidecar of Open Service Mesh in a pod.
+const osmUUID = "00000000-0000-4000-8000-000000000001"
+
+// replaceSidecar gives a pod a sidecar of Open Service Mesh.
+func replaceSidecar(pod *catalog.Pod) {
+	pod.Injected, pod.OSMSidecar, pod.OnDemand, pod.Revision = false, true, false, ""
+	pod.Labels[names.ProxyUUIDLabel] = osmUUID
+}
+
+// connectOSM is connect for a pod of replaceSidecar.
+func (h *harness) connectOSM(t testing.TB, pod *catalog.Pod) *Stream {
+	t.Helper()
+	stream, err := h.tryConnect(Peer{
+		ServiceAccount: pod.Identity(), Address: pod.IPs[0], OSMProxy: &osmproxy.Identity{UUID: osmUUID, ServiceAccount: pod.Identity()}, Expiry: time.Unix(1<<40, 0),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stream
 }
 
 // connectEpoch connects the Envoy of an epoch.

@@ -24,12 +24,20 @@ func TestTransition_EqualsFullTranslation(t *testing.T) {
 		h := newSyncedHarness()
 		probe := meshtest.Pod("a", "probe", "one", "one", "10.0.1.1")
 		probe.OnDemand = rapid.Bool().Draw(rt, "on demand")
+		isOSM := rapid.Bool().Draw(rt, "sidecar of Open Service Mesh")
+		if isOSM {
+			replaceSidecar(probe)
+		}
 		h.apply(append(twoServices(), probe, accountOf(probe), serviceRanges())...)
 		for i := range manyRoutes {
 			h.apply(meshtest.Route(meshtest.Name("a", "server"), i, 0))
 		}
 		client := meshtest.Pod("a", "client", "client", "client", "10.0.0.1")
-		stream, other := h.connect(t, probe), h.connect(t, client)
+		connect := h.connect
+		if isOSM {
+			connect = h.connectOSM
+		}
+		stream, other := connect(t, probe), h.connect(t, client)
 		for range rapid.IntRange(1, 25).Draw(rt, "edits") {
 			change := drawEdit(rt)
 			if rapid.Bool().Draw(rt, "interrupted") {

@@ -20,6 +20,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 // sentResource is a resource as hack/envoy122 reads it.
@@ -112,6 +114,18 @@ func TestSidecarsOfOSMHaveOneOutboundListener(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestEnvoyAcceptsRandomSidecarsOfOSM validates random scopes with the real Envoy.
+func TestEnvoyAcceptsRandomSidecarsOfOSM(t *testing.T) {
+	ca := pki.New(t)
+	sets := map[string][]envoy.Resource{}
+	for seed := range 50 {
+		s := anyScope.Example(seed)
+		s.Key.Class.OSM = true
+		sets[fmt.Sprintf("scope of seed %d", seed)] = complete(t, ca, s)
+	}
+	envoytest.Validate(t, sets)
 }
 
 // singleMatches divides a match into those of one value for each criterion, as Envoy does before it compares them.

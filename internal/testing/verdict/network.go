@@ -74,15 +74,19 @@ func newNetwork(t testing.TB, drain time.Duration, usual int) *Network {
 	return newNetworkOf(t, drain, usual, nil)
 }
 
-// newNetworkOf is newNetwork with the Envoy binaries of pods that have sidecars of Open Service Mesh.
-func newNetworkOf(t testing.TB, drain time.Duration, usual int, osm map[int]string) *Network {
+// newNetworkOf is newNetwork with the Envoy binaries of pods that have sidecars of Open Service Mesh, and with what replaces the listener of the control plane.
+func newNetworkOf(t testing.TB, drain time.Duration, usual int, osm map[int]string, replace ...func(net.Listener) net.Listener) *Network {
 	t.Helper()
 	network := podstest.NewNetwork(t)
 	network.Drain, network.Accounts = drain, namedAccounts()
 	network.Refuse(t, netip.PrefixFrom(virtualAddress(0), 24))
 	network.Refuse(t, netip.PrefixFrom(virtualAddress6(0), 64))
 	machine := network.Bare(t)
-	n := &Network{control: serve(t, machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))), State: podsOnly(), outside: machine}
+	listener := machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))
+	for _, replacement := range replace {
+		listener = replacement(listener)
+	}
+	n := &Network{control: serve(t, listener), State: podsOnly(), outside: machine}
 	serveOutsideServers(t, machine, n.control.outside)
 	serveAuthorizers(t, machine)
 	for i := range osm {
