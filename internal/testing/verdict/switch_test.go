@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -35,10 +34,7 @@ const (
 // its sidecars, all succeed.
 func TestBridgeSwitchLosesNothing(t *testing.T) {
 	shared := &handover{ours: make(chan net.Conn), earlier: make(chan net.Conn), osm: map[netip.Addr]bool{podAddress(1): true, podAddress(3): true}, done: make(chan struct{})}
-	binary := os.Getenv("OLDEST_ENVOY_BIN")
-	if binary == "" {
-		binary = envoytest.Binaries(t)[envoytest.EarlierVariable]
-	}
+	binary := envoytest.Oldest(t)
 	n := newNetworkOf(t, switchedDrain, len(pods), map[int]string{1: binary, 3: binary}, shared.begin)
 	ports := switchedPorts()
 	entries := []catalog.Entry{&catalog.Settings{Permissive: true}}
