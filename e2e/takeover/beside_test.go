@@ -114,7 +114,7 @@ func (b *beside) end() map[string]tally {
 	b.current = nil
 	requests, failed := b.purchases.sinceLast()
 	counts[purchaser] = tally{requests: requests, failed: failed}
-	b.t.Logf("%s: %d of %d requests failed; %s", purchaser, failed, requests, strings.Join(b.purchases.describe(), ", "))
+	b.t.Logf("%s: %d of %d requests failed; %s%s", purchaser, failed, requests, strings.Join(b.purchases.describe(), ", "), b.logs.take("bookbuyer"))
 	for class, c := range counts {
 		sum := b.total[class]
 		sum.requests, sum.failed, sum.atEnd = sum.requests+c.requests, sum.failed+c.failed, sum.atEnd+c.atEnd

@@ -30,6 +30,8 @@ type sidecarLogs struct {
 	known map[types.UID]bool
 	// byID are descriptions of failed requests by their x-request-id.
 	byID map[string][]string
+	// byNamespace are the descriptions by the namespace of the sidecar, since they were taken.
+	byNamespace map[string][]string
 	// pods describe the pods by their addresses.
 	pods map[string]string
 }
@@ -48,7 +50,7 @@ func followSidecarLogs(t *testing.T) *sidecarLogs {
 	t.Helper()
 	clients, err := kubernetes.NewForConfig(cluster.Config)
 	must(t, err)
-	l := &sidecarLogs{clients: clients, known: map[types.UID]bool{}, byID: map[string][]string{}, pods: map[string]string{}}
+	l := &sidecarLogs{clients: clients, known: map[types.UID]bool{}, byID: map[string][]string{}, byNamespace: map[string][]string{}, pods: map[string]string{}}
 	ctx, end := context.WithCancel(context.WithoutCancel(t.Context()))
 	l.pending.Go(func() {
 		for ctx.Err() == nil {
@@ -122,6 +124,7 @@ func (l *sidecarLogs) read(ctx context.Context, pod *corev1.Pod) {
 		l.mu.Lock()
 		text := fmt.Sprintf("\n    sidecar of %s: %d %s %s, to %s (%s)", pod.Name, line.ResponseCode, line.Flags, line.Details, line.Host, l.pods[address])
 		l.byID[line.RequestID] = append(l.byID[line.RequestID], text)
+		l.byNamespace[pod.Namespace] = append(l.byNamespace[pod.Namespace], text)
 		l.mu.Unlock()
 	}
 }
@@ -131,4 +134,13 @@ func (l *sidecarLogs) about(id string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Join(slices.Clone(l.byID[id]), "")
+}
+
+// take returns the first descriptions of failed requests by the sidecars of a namespace since the last call.
+func (l *sidecarLogs) take(namespace string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := l.byNamespace[namespace]
+	l.byNamespace[namespace] = nil
+	return strings.Join(all[:min(len(all), maxExplained)], "")
 }
