@@ -2,8 +2,11 @@ package takeover
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,10 +35,11 @@ var maxShares = map[string]float64{restartable: 0.02, ingress: 0.01, bare: 0.2, 
 
 // besideSenders send the load. Bare pods are among them while OSM runs.
 func besideSenders(withBare bool) []sender {
-	flows := [][]string{{"--rate", "4", "--most", "20", "-H", "X-Marker: " + marker}, {"--rate", "4", "--most", "20", "--keep-alive", "-H", "X-Marker: " + marker}}
+	inside := []string{"--rate", fmt.Sprint(scaled(24)), "--most", "20", "-H", "X-Marker: " + marker}
+	flows := [][]string{inside, append(slices.Clone(inside), "--keep-alive")}
 	all := []sender{
 		{restartable, shopNamespace, shopper, url(shopNamespace, store, "/books"), flows},
-		{ingress, outsideNamespace, gateway, url(shopNamespace, store, "/anything"), [][]string{{"--rate", "5", "--most", "20"}}},
+		{ingress, outsideNamespace, gateway, url(shopNamespace, store, "/anything"), [][]string{{"--rate", fmt.Sprint(scaled(20)), "--most", "20"}}},
 	}
 	if withBare {
 		all = append(all, sender{bare, shopNamespace, caller, url(shopNamespace, store, "/books"), flows})
@@ -121,6 +125,25 @@ func (b *beside) end() map[string]tally {
 		b.total[class] = sum
 	}
 	return counts
+}
+
+// awaitLongLoad goes on in the long form until its number of requests was sent.
+func (b *beside) awaitLongLoad() {
+	b.t.Helper()
+	for isLong() && b.requests() < longLoad {
+		b.begin("after the takeover")
+		time.Sleep(30 * time.Second)
+		b.end()
+	}
+}
+
+// requests is the number of requests in all phases that have ended.
+func (b *beside) requests() int {
+	sum := 0
+	for _, c := range b.total {
+		sum += c.requests
+	}
+	return sum
 }
 
 // requireTraffic requires each kind of traffic from a bare pod and from a pod that may have restarted.

@@ -64,6 +64,7 @@ func (b *beside) run() {
 			t.Errorf("%d of %d requests of %s failed during the rotation", c.failed, c.requests, class)
 		}
 	}
+	b.awaitLongLoad()
 	b.requireLimits()
 }
 
