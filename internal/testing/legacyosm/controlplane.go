@@ -149,13 +149,18 @@ func (p Proxy) chains(ports []Port, chain string, has func(Port) bool) string {
 		if !has(port) {
 			continue
 		}
-		filters := []string{"(filter outbound)", strings.Replace(tcpFilter, "(cluster)", "(namespace)/(service)|(number)", 1), "(filter inbound)", strings.Replace(tcpFilter, "(cluster)", "(namespace)/(service)|(number)|local", 1)}
-		if port.HTTP {
-			filters = []string{"(filter outbound)", strings.Replace(httpFilter, "(direction)", "outbound", 1), "(filter inbound)", strings.Replace(httpFilter, "(direction)", "inbound", 1)}
-		}
-		list = append(list, strings.NewReplacer(append(p.values(), port.values()...)...).Replace(strings.NewReplacer(filters...).Replace(chain)))
+		filled := strings.NewReplacer("(filter outbound)", port.filter("outbound", ""), "(filter inbound)", port.filter("inbound", "|local")).Replace(chain)
+		list = append(list, strings.NewReplacer(append(p.values(), port.values()...)...).Replace(filled))
 	}
 	return strings.Join(list, ",\n")
+}
+
+// filter is the network filter of a direction, whose clusters have a suffix.
+func (p Port) filter(direction, suffix string) string {
+	if p.HTTP {
+		return strings.Replace(httpFilter, "(direction)", direction, 1)
+	}
+	return strings.Replace(tcpFilter, "(cluster)", "(namespace)/(service)|(number)"+suffix, 1)
 }
 
 // hosts are the virtual hosts of the ports with HTTP.

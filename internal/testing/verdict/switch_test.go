@@ -7,8 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,24 +31,11 @@ const (
 // TestBridgeSwitchLosesNothing replaces the control plane of Open Service Mesh under load. Requests on new connections and on those that were open, from and to
 // its sidecars, all succeed.
 func TestBridgeSwitchLosesNothing(t *testing.T) {
-	shared := &handover{ours: make(chan net.Conn), earlier: make(chan net.Conn), osm: map[netip.Addr]bool{podAddress(1): true, podAddress(3): true}, done: make(chan struct{})}
+	shared := newHandover(podAddress(1), podAddress(3))
 	binary := envoytest.Oldest(t)
 	n := newNetworkOf(t, switchedDrain, len(pods), map[int]string{1: binary, 3: binary}, shared.begin)
 	ports := switchedPorts()
-	entries := []catalog.Entry{&catalog.Settings{Permissive: true}}
-	for _, p := range ports {
-		protocol := catalog.ProtocolTCP
-		if p.HTTP {
-			protocol = catalog.ProtocolHTTP
-		}
-		entries = append(entries, Service(p.Namespace, p.Service, podLabel(p.Pod), p.Address.String(), p.Number, protocol))
-	}
-	for _, pod := range n.pods {
-		pod.ServeTCP(t, sessionPort, func(conn net.Conn) { _, _ = io.Copy(conn, conn) })
-	}
-	w := Mesh(entries...)
-	n.control.apply(changes(n.State.entries(), w.entries()))
-	n.State = w
+	n.servePorts(t, ports)
 	osm := n.startOSM(t, shared, ports)
 	load := &switchLoad{}
 	for from := range n.pods {
@@ -73,13 +58,28 @@ func TestBridgeSwitchLosesNothing(t *testing.T) {
 	if before == 0 || load.count.Load() < 2*before {
 		t.Error("the load is too small")
 	}
-	for i, failure := range load.failures {
-		if i == 10 {
-			t.Errorf("and %d more", len(load.failures)-i)
-			break
-		}
-		t.Error(failure)
+	if len(load.failures) > 0 {
+		t.Errorf("%d requests failed, such as %q", len(load.failures), load.failures[:min(len(load.failures), 10)])
 	}
+}
+
+// servePorts replaces the mesh by one in permissive mode with Services for the ports.
+func (n *Network) servePorts(t *testing.T, ports []legacyosm.Port) {
+	t.Helper()
+	entries := []catalog.Entry{&catalog.Settings{Permissive: true}}
+	for _, p := range ports {
+		protocol := catalog.ProtocolTCP
+		if p.HTTP {
+			protocol = catalog.ProtocolHTTP
+		}
+		entries = append(entries, Service(p.Namespace, p.Service, podLabel(p.Pod), p.Address.String(), p.Number, protocol))
+	}
+	for _, pod := range n.pods {
+		pod.ServeTCP(t, sessionPort, func(conn net.Conn) { _, _ = io.Copy(conn, conn) })
+	}
+	w := Mesh(entries...)
+	n.control.apply(changes(n.State.entries(), w.entries()))
+	n.State = w
 }
 
 // switchedPorts are the ports of the Services: those with HTTP in the first, second and fourth pod, and one of TCP in the second. The last two have sidecars of Open Service Mesh.
@@ -126,7 +126,7 @@ func (n *Network) startOSM(t *testing.T, shared *handover, ports []legacyosm.Por
 			NodeID: legacyosm.CommonName(legacyosm.UUID(i), account, trustDomain), Address: podAddress(i), Account: account.String(), Chain: chain, Key: private, Root: n.control.rootPEM,
 		}, ports)
 	}
-	osm.Start(&handed{shared.listener.Addr(), shared.earlier, make(chan struct{}), sync.Once{}})
+	osm.Start(shared.handed(shared.earlier))
 	return osm
 }
 
@@ -154,120 +154,3 @@ func (n *Network) tryPort(from int, client *http.Client, p legacyosm.Port) strin
 	}
 	return ""
 }
-
-// switchLoad sends requests until it ends.
-type switchLoad struct {
-	ended   atomic.Bool
-	count   atomic.Int64
-	clients sync.WaitGroup
-
-	mu       sync.Mutex
-	failures []string
-}
-
-// start sends requests from each pod on new and on kept connections, and bytes on one session.
-func (l *switchLoad) start(t *testing.T, n *Network, ports []legacyosm.Port) {
-	t.Helper()
-	for from := range n.pods {
-		for _, keeps := range []bool{false, true} {
-			client := &http.Client{Timeout: responseTimeout, Transport: &http.Transport{DialContext: n.pods[from].NS.Dial, DisableKeepAlives: !keeps}}
-			next := 0
-			l.repeat(func() string {
-				next++
-				return n.tryPort(from, client, ports[next%len(ports)])
-			})
-		}
-		session := n.openSession(t, from, netip.AddrPortFrom(ports[len(ports)-1].Address, sessionPort))
-		l.repeat(func() string {
-			if !session.isOpen() {
-				return fmt.Sprintf("the session of %s ended", pods[from].name)
-			}
-			return ""
-		})
-	}
-}
-
-func (l *switchLoad) repeat(try func() string) {
-	l.clients.Go(func() {
-		for began := time.Now(); !l.ended.Load(); time.Sleep(interval) {
-			l.count.Add(1)
-			if failure := try(); failure != "" {
-				l.mu.Lock()
-				l.failures = append(l.failures, fmt.Sprintf("%s after %s", failure, time.Since(began).Round(time.Millisecond)))
-				l.mu.Unlock()
-			}
-		}
-	})
-}
-
-func (l *switchLoad) end() {
-	l.ended.Store(true)
-	l.clients.Wait()
-}
-
-// handover gives the connections of some sidecars to an earlier control plane first.
-type handover struct {
-	listener      net.Listener
-	ours, earlier chan net.Conn
-	osm           map[netip.Addr]bool
-	switched      atomic.Bool
-	done          chan struct{}
-}
-
-// begin accepts the connections of a listener, and returns one for ours.
-func (h *handover) begin(listener net.Listener) net.Listener {
-	h.listener = listener
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			to := h.ours
-			if h.osm[addressOf(conn)] && !h.switched.Load() {
-				to = h.earlier
-			}
-			select {
-			case to <- conn:
-			case <-h.done:
-				_ = conn.Close()
-			case <-time.After(time.Second):
-				_ = conn.Close()
-			}
-		}
-	}()
-	return &handed{listener.Addr(), h.ours, h.done, sync.Once{}}
-}
-
-// toOurs stops the earlier control plane. The sidecars connect again.
-func (h *handover) toOurs(earlier *legacyosm.ControlPlane) {
-	h.switched.Store(true)
-	earlier.Stop()
-}
-
-// handed is a listener of accepted connections.
-type handed struct {
-	address net.Addr
-	conns   chan net.Conn
-	closed  chan struct{}
-	once    sync.Once
-}
-
-// Accept implements net.Listener.
-func (h *handed) Accept() (net.Conn, error) {
-	select {
-	case conn := <-h.conns:
-		return conn, nil
-	case <-h.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close implements net.Listener.
-func (h *handed) Close() error {
-	h.once.Do(func() { close(h.closed) })
-	return nil
-}
-
-// Addr implements net.Listener.
-func (h *handed) Addr() net.Addr { return h.address }
