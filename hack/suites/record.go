@@ -36,7 +36,7 @@ type record struct {
 const recordsName = "shards.yaml"
 
 // recordsHeader begins the file.
-const recordsHeader = `# Results of the parts of the last full run, which "make test-full SHARD=2/4" writes. "make test-full-whole" says whether they add up to a whole run.
+const recordsHeader = `# Results of the parts of the last full run, which "make test-full SHARD=2/5" writes. "make test-full-whole" says whether they add up to a whole run.
 `
 
 // records is the content of the file.
