@@ -82,9 +82,9 @@ func TestProductFiles(t *testing.T) {
 }
 
 // shardLimit is how long each of four shards may take, which the times in hack/budget.yaml predict.
-const shardLimit = 75 * time.Minute
+const shardLimit = 76 * time.Minute
 
-// Four shards of the checkout run each unit once, and each takes at most 75 minutes.
+// Four shards of the checkout run each unit once, and each takes at most 76 minutes.
 func TestFourShardsOfTheCheckout(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
