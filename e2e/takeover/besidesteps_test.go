@@ -6,13 +6,11 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/e2e/lab"
-	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -48,7 +46,7 @@ func (b *beside) run() {
 	b.begin("Restarting, the first half")
 	b.restartHalf()
 	b.requireTraffic()
-	b.begin("rollback")
+	b.begin(rollback)
 	b.rollBack()
 	b.begin("Restarting")
 	b.restartAll()
@@ -65,7 +63,8 @@ func (b *beside) run() {
 		}
 	}
 	b.awaitLongLoad()
-	b.requireLimits()
+	requireLimits(t, "forward", b.forward, maxShares)
+	requireLimits(t, "back", b.back, maxSharesBack)
 }
 
 // adoption reads the progress of the takeover.
@@ -193,51 +192,4 @@ func (b *beside) restartAll() {
 	must(t, cluster.PodsReady(t.Context(), podLimit, shopNamespace))
 	command.wait(effectLimit)
 	b.step("no sidecar of OSM is left")
-}
-
-// complete removes OSM when the command asks for it, and ends the takeover.
-func (b *beside) complete() {
-	t := b.t
-	t.Helper()
-	command := startOSM(t, "migrate", "run", "--yes")
-	command.awaitPrinted("helm uninstall "+release+" --namespace "+osmNamespace+" --no-hooks", effectLimit)
-	must(t, uninstallOSM(t.Context()))
-	command.wait(installLimit)
-	eventually(t, "spec.adoption is removed, and its status", func(ctx context.Context) (bool, string, error) {
-		status, text, err := adoption(ctx)
-		return err == nil && status == nil, text, err
-	})
-	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, installLimit))
-	if rootOf(t, besideNamespace, names.CABundleSecret) != b.root || rootOf(t, osmNamespace, names.CABundleSecret) != b.root {
-		t.Error("the certificate authority changed")
-	}
-	b.step("the takeover is complete")
-}
-
-// rotationLimit is the time limit for a rotation.
-const rotationLimit = 8 * time.Minute
-
-// rotate replaces the authority that OSM has known.
-func (b *beside) rotate() {
-	t := b.t
-	t.Helper()
-	patchMesh(t, `{"spec":{"certificates":{"rotateRoot":"after-the-takeover"}}}`)
-	last := ""
-	must(t, lab.Until(t.Context(), rotationLimit, "the mesh has another root", func(ctx context.Context) (bool, string, error) {
-		var mesh v1alpha1.Mesh
-		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh); err != nil {
-			return false, "", err
-		}
-		if c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionRotatingAuthority); c != nil {
-			if c.Reason != last {
-				t.Logf("%s: %s", c.Reason, c.Message)
-				last = c.Reason
-			}
-			return false, c.Reason + ": " + c.Message, nil
-		}
-		var secret corev1.Secret
-		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: besideNamespace, Name: names.ActiveCASecret}, &secret)
-		return err == nil && !strings.Contains(string(secret.Data[certificate.TrustKey]), strings.TrimSpace(b.root)), "the root is the earlier one", err
-	}))
-	b.step("the authority is rotated")
 }
