@@ -55,7 +55,7 @@ func (n *Network) send(r Request) string {
 	}
 	switch r.protocol() {
 	case catalog.ProtocolHTTP:
-		return sendHTTP(conn, r)
+		return sendHTTP(conn, r, n.noBackend(r))
 	case catalog.ProtocolTCP:
 		_, _ = conn.Write(append(clientHello(r.ServerName), "hello\n"...))
 	case catalog.ProtocolTCPServerFirst:
@@ -100,8 +100,19 @@ func describeEnd(err error) string {
 	return closed
 }
 
-// sendHTTP writes the request unchanged, because a library would normalize it.
-func sendHTTP(conn net.Conn, r Request) string {
+// noBackend returns the status of a request whose backend does not exist. Sidecars of Open Service Mesh have another one.
+func (n *Network) noBackend(r Request) int {
+	if !r.From.IsValid() && n.control.osm[pods[r.Pod].name] != "" {
+		return http.StatusServiceUnavailable
+	}
+	return noBackendStatus
+}
+
+// noBackendStatus is the status of a request whose backend does not exist.
+const noBackendStatus = http.StatusInternalServerError
+
+// sendHTTP writes the request unchanged, because a library would normalize it. noBackend is the status without a body that counts as 500.
+func sendHTTP(conn net.Conn, r Request, noBackend int) string {
 	var head strings.Builder
 	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\n", r.Method, r.Path)
 	for _, h := range r.Headers {
@@ -120,6 +131,9 @@ func sendHTTP(conn net.Conn, r Request) string {
 	defer answer.Body.Close()
 	if pod := answer.Header.Get(podHeader); pod != "" && answer.StatusCode == http.StatusOK {
 		return pod
+	}
+	if answer.StatusCode == noBackend && answer.ContentLength == 0 {
+		return fmt.Sprint(noBackendStatus)
 	}
 	return fmt.Sprint(answer.StatusCode)
 }
