@@ -37,7 +37,7 @@ func (b *beside) run() {
 	b.purchases.sinceLast()
 	b.begin("OSM alone")
 	time.Sleep(20 * time.Second)
-	b.begin("Beside and Injecting")
+	b.begin("Prepared and Injecting")
 	must(t, cluster.InstallOperator(t.Context(), installLimit))
 	b.step("the operator runs")
 	t.Log(runOSM(t, "migrate", "plan"))

@@ -89,9 +89,9 @@ func TestTakeoverGoesStepByStep(t *testing.T) {
 		declared []string
 		err, out string
 	}{
-		"to the second step": {at: v1alpha1.AdoptionBeside, to: "injecting", answers: "y\n", earlier: true, declared: []string{"Injecting"}, out: "step Injecting is in effect"},
-		"refused":            {at: v1alpha1.AdoptionBeside, to: "complete", answers: "n\n", earlier: true, out: "step Beside is in effect"},
-		"to the restarts":    {at: v1alpha1.AdoptionBeside, to: "restarting", answers: "y\ny\n", earlier: true, declared: []string{"Injecting", "Restarting"}, out: "step Restarting is in effect"},
+		"to the second step": {at: v1alpha1.AdoptionPrepared, to: "injecting", answers: "y\n", earlier: true, declared: []string{"Injecting"}, out: "step Injecting is in effect"},
+		"refused":            {at: v1alpha1.AdoptionPrepared, to: "complete", answers: "n\n", earlier: true, out: "step Prepared is in effect"},
+		"to the restarts":    {at: v1alpha1.AdoptionPrepared, to: "restarting", answers: "y\ny\n", earlier: true, declared: []string{"Injecting", "Restarting"}, out: "step Restarting is in effect"},
 		"resumed":            {at: v1alpha1.AdoptionInjecting, to: "restarting", answers: "y\n", earlier: true, declared: []string{"Restarting"}, out: "step Restarting is in effect"},
 		"until it runs": {
 			at: v1alpha1.AdoptionRestarting, to: "complete", answers: "y\n", earlier: true, err: "the Open Service Mesh in namespace osm-system was not removed in time",
@@ -148,7 +148,7 @@ func TestTakeoverIsTakenBack(t *testing.T) {
 	if err := migrateApp(&out, &notes, "y\n").takeBack(t.Context(), c, migrateRollbackOptions{timeout: 5 * time.Second}); err != nil {
 		t.Fatal(err)
 	}
-	if len(declared) != 1 || !strings.Contains(declared[0], `"step":"Beside"`) || !strings.Contains(out.String(), "kubectl delete mesh osm") {
+	if len(declared) != 1 || !strings.Contains(declared[0], `"step":"Prepared"`) || !strings.Contains(out.String(), "kubectl delete mesh osm") {
 		t.Errorf("declared %q, printed %q", declared, out.String())
 	}
 	for want, objects := range map[string][]client.Object{

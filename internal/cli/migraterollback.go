@@ -27,7 +27,7 @@ func (a *app) migrateRollbackCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rollback",
 		Short: "Go back to the Open Service Mesh while it runs",
-		Long: `Set the step of a takeover back to Beside: the webhooks of the Open Service Mesh are restored as they were, and the workloads with
+		Long: `Set the step of a takeover back to Prepared: the webhooks of the Open Service Mesh are restored as they were, and the workloads with
 sidecars of the Mesh restart in waves and get those of the Open Service Mesh again. The command waits until none is left. The Mesh
 remains next to the Open Service Mesh and serves nobody. To remove it, run kubectl delete mesh NAME.
 
@@ -71,7 +71,7 @@ func (a *app) takeBack(ctx context.Context, c client.Client, o migrateRollbackOp
 	if err != nil || !yes {
 		return err
 	}
-	if err := patchAdoption(ctx, c, m, map[string]any{"step": v1alpha1.AdoptionBeside, "service": nil}); err != nil {
+	if err := patchAdoption(ctx, c, m, map[string]any{"step": v1alpha1.AdoptionPrepared, "service": nil}); err != nil {
 		return a.kube.Sentence(err)
 	}
 	limited, cancel := context.WithTimeout(ctx, o.timeout)
@@ -86,7 +86,7 @@ func (a *app) takeBack(ctx context.Context, c client.Client, o migrateRollbackOp
 // awaitReturn waits until the first step is in effect again and no sidecar of the Mesh is left.
 func (a *app) awaitReturn(ctx context.Context, c client.Client, m *v1alpha1.Mesh) error {
 	last, err := a.awaitAdoption(ctx, c, m, func() (bool, string) {
-		done, text := stepState(m, v1alpha1.AdoptionBeside)
+		done, text := stepState(m, v1alpha1.AdoptionPrepared)
 		if done && m.Status.Adoption.Sidecars > 0 {
 			return false, fmt.Sprintf("%s of the Mesh left: %s", output.Count(int(m.Status.Adoption.Sidecars), "sidecar"), text)
 		}

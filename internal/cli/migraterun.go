@@ -45,7 +45,7 @@ completes the takeover and removes spec.adoption from the Mesh.`,
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.migrateRun(ctx, o) }),
 	}
 	addMigration(cmd, &o.migration)
-	cmd.Flags().StringVar(&o.to, "to", "complete", "last step: beside, injecting, restarting or complete")
+	cmd.Flags().StringVar(&o.to, "to", "complete", "last step: prepared, injecting, restarting or complete")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask before each step")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", migrateTimeout, "time to wait for each step")
 	return cmd

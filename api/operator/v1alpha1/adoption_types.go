@@ -12,10 +12,10 @@ type AdoptionSpec struct {
 	// +optional
 	From *string `json:"from,omitempty"`
 
-	// step is Beside, Injecting, Restarting or Complete. Each includes the earlier ones, and each can be set back while the Open Service Mesh runs.
-	// Beside runs the control plane with the certificate authority and the settings of the Open Service Mesh, and serves nobody. Injecting
+	// step is Prepared, Injecting, Restarting or Complete. Each includes the earlier ones, and each can be set back while the Open Service Mesh runs.
+	// Prepared runs the control plane with the certificate authority and the settings of the Open Service Mesh, and serves nobody. Injecting
 	// also injects new pods and validates policies. Restarting also restarts workloads with sidecars of the Open Service Mesh, in waves and within
-	// the limits of spec.upgrade.dataPlane. Complete also ends the takeover once the Open Service Mesh is removed. Default: Beside.
+	// the limits of spec.upgrade.dataPlane. Complete also ends the takeover once the Open Service Mesh is removed. Default: Prepared.
 	// +optional
 	Step *AdoptionStep `json:"step,omitempty"`
 
@@ -30,13 +30,13 @@ type AdoptionSpec struct {
 }
 
 // AdoptionStep is a step of a takeover.
-// +kubebuilder:validation:Enum=Beside;Injecting;Restarting;Complete
+// +kubebuilder:validation:Enum=Prepared;Injecting;Restarting;Complete
 type AdoptionStep string
 
 // The steps of a takeover, in their order.
 const (
-	// AdoptionBeside runs the control plane next to the Open Service Mesh.
-	AdoptionBeside AdoptionStep = "Beside"
+	// AdoptionPrepared runs the control plane next to the Open Service Mesh.
+	AdoptionPrepared AdoptionStep = "Prepared"
 	// AdoptionInjecting injects new pods and validates policies.
 	AdoptionInjecting AdoptionStep = "Injecting"
 	// AdoptionRestarting restarts workloads with sidecars of the Open Service Mesh.
@@ -62,7 +62,7 @@ type AdoptionStatus struct {
 	// from is the namespace of the Open Service Mesh.
 	From string `json:"from"`
 
-	// step is the step that is in effect, Beside, Injecting, Restarting or Complete. It is absent before the first is.
+	// step is the step that is in effect, Prepared, Injecting, Restarting or Complete. It is absent before the first is.
 	// +optional
 	Step string `json:"step,omitempty"`
 

@@ -160,7 +160,7 @@ const (
 	ReasonWithdrawing = "Withdrawing"
 )
 
-// Reasons of Adopting. While a step is in effect, the reason is Beside, Injecting, Restarting or Complete.
+// Reasons of Adopting. While a step is in effect, the reason is Prepared, Injecting, Restarting or Complete.
 const (
 	// ReasonAdoptionPreparing means that the certificate authority and the settings of the Open Service Mesh are being copied.
 	ReasonAdoptionPreparing = "AdoptionPreparing"
@@ -168,8 +168,8 @@ const (
 	ReasonAdoptionChanging = "AdoptionChanging"
 	// ReasonAdoptionBlocked means that somebody must change something before the takeover can begin or go on. The message has what.
 	ReasonAdoptionBlocked = "AdoptionBlocked"
-	// ReasonAdoptionBeside means that the control plane runs next to the Open Service Mesh and serves nobody.
-	ReasonAdoptionBeside = "Beside"
+	// ReasonAdoptionPrepared means that the control plane runs next to the Open Service Mesh and serves nobody.
+	ReasonAdoptionPrepared = "Prepared"
 	// ReasonAdoptionInjecting means that this mesh injects new pods.
 	ReasonAdoptionInjecting = "Injecting"
 	// ReasonAdoptionRestarting means that workloads with sidecars of the Open Service Mesh are restarted.

@@ -178,7 +178,7 @@ func (r *Reconciler) proceed(ctx context.Context, s *scope) error {
 		return err
 	}
 	if s.step == "" {
-		s.step = v1alpha1.AdoptionBeside // the installation waits for it
+		s.step = v1alpha1.AdoptionPrepared // the installation waits for it
 	}
 	// Who injects and who serves the sidecars of the Open Service Mesh are independent of each other.
 	err := r.handOver(ctx, s)
@@ -195,7 +195,7 @@ func (s *scope) isHeld() bool { return s.waiting != "" || s.blocked != "" }
 func (r *Reconciler) advance(s *scope) {
 	next := s.takeover.Declared
 	if s.takeover.IsRemoval {
-		next = v1alpha1.AdoptionBeside
+		next = v1alpha1.AdoptionPrepared
 	}
 	if next == v1alpha1.AdoptionComplete {
 		next = v1alpha1.AdoptionRestarting

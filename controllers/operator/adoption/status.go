@@ -68,7 +68,7 @@ func (s *scope) explain(failed error) (reason, message string) {
 // target is the step to move to.
 func (s *scope) target() v1alpha1.AdoptionStep {
 	if s.takeover.IsRemoval {
-		return v1alpha1.AdoptionBeside
+		return v1alpha1.AdoptionPrepared
 	}
 	return s.takeover.Declared
 }
@@ -89,9 +89,9 @@ func (s *scope) next() string {
 		return fmt.Sprintf("restart or delete the workloads with sidecars of the Open Service Mesh before you remove that: %s", refs(s.remaining))
 	case s.takeover.Declared == v1alpha1.AdoptionComplete:
 		return "nothing needs the Open Service Mesh any more: remove it with " + s.osm.Removal()
-	case s.step == v1alpha1.AdoptionBeside && s.own > 0:
+	case s.step == v1alpha1.AdoptionPrepared && s.own > 0:
 		return "the Open Service Mesh injects new pods again, and workloads with sidecars of this mesh restart for its sidecars: see the condition " + v1alpha1.ConditionDataPlaneUpToDate
-	case s.step == v1alpha1.AdoptionBeside:
+	case s.step == v1alpha1.AdoptionPrepared:
 		return "the control plane runs and serves nobody: set spec.adoption.step to Injecting to inject new pods"
 	case s.step == v1alpha1.AdoptionInjecting:
 		return "this mesh injects new pods: set spec.adoption.step to Restarting to restart workloads with sidecars of the Open Service Mesh"

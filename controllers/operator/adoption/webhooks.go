@@ -28,7 +28,7 @@ const (
 // handOver lets the webhooks of this mesh or those of the Open Service Mesh answer, as the declared step says.
 func (r *Reconciler) handOver(ctx context.Context, s *scope) error {
 	forward := s.takeover.WantsInjection()
-	if !forward && (s.takeover.InEffect == v1alpha1.AdoptionBeside || s.takeover.InEffect == "") {
+	if !forward && (s.takeover.InEffect == v1alpha1.AdoptionPrepared || s.takeover.InEffect == "") {
 		// What an operator of an earlier step has written late is still taken back.
 		return r.handOverKinds(ctx, s, false, nil)
 	}

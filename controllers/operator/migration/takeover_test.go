@@ -35,13 +35,13 @@ func TestTakesOverARunningOSM(t *testing.T) {
 	defer c.operator()()
 	must(t, c.client.Create(t.Context(), c.adoptingMesh()))
 
-	c.contains(c.condition("osm", v1alpha1.ConditionAdopting, v1alpha1.ReasonAdoptionBeside), "serves nobody", "with sidecars of the Open Service Mesh: 2")
+	c.contains(c.condition("osm", v1alpha1.ConditionAdopting, v1alpha1.ReasonAdoptionPrepared), "serves nobody", "with sidecars of the Open Service Mesh: 2")
 	c.condition("osm", v1alpha1.ConditionReady, v1alpha1.ReasonReady)
 	c.checkCopies()
 	c.checkPolicyStatus("--write-status=false")
 	c.eventually(c.readSplits)
 	if diff := cmp.Diff(before, c.webhookContent(webhooks)); diff != "" {
-		t.Errorf("beside: the webhooks of OSM were changed (-before +after):\n%s", diff)
+		t.Errorf("prepared: the webhooks of OSM were changed (-before +after):\n%s", diff)
 	}
 
 	c.setStep(v1alpha1.AdoptionInjecting)
@@ -64,8 +64,8 @@ func TestTakesOverARunningOSM(t *testing.T) {
 		return nil
 	})
 
-	c.setStep(v1alpha1.AdoptionBeside)
-	c.contains(c.condition("osm", v1alpha1.ConditionAdopting, v1alpha1.ReasonAdoptionBeside), "with sidecars of this mesh: 2")
+	c.setStep(v1alpha1.AdoptionPrepared)
+	c.contains(c.condition("osm", v1alpha1.ConditionAdopting, v1alpha1.ReasonAdoptionPrepared), "with sidecars of this mesh: 2")
 	if diff := cmp.Diff(before, c.webhookContent(webhooks)); diff != "" {
 		t.Errorf("going back: the webhooks of OSM are not restored (-before +after):\n%s", diff)
 	}
@@ -173,7 +173,7 @@ func TestTakeoverThatCannotBegin(t *testing.T) {
 		t.Errorf("the authority was copied, or another one created: %v", err)
 	}
 	c.patchMesh(`{"spec":{"certificates":{"trustDomain":"mesh.example"}}}`)
-	c.condition("osm", v1alpha1.ConditionAdopting, v1alpha1.ReasonAdoptionBeside)
+	c.condition("osm", v1alpha1.ConditionAdopting, v1alpha1.ReasonAdoptionPrepared)
 	c.condition("osm", v1alpha1.ConditionReady, v1alpha1.ReasonReady)
 	if diff := cmp.Diff(before, c.webhookContent(webhooks)); diff != "" {
 		t.Errorf("the webhooks of OSM were changed (-before +after):\n%s", diff)

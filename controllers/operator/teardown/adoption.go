@@ -29,7 +29,7 @@ func (r *Reconciler) goBack(ctx context.Context, s *scope) (conditions.Assessmen
 	if s.removal != nil && s.removal.Phase == v1alpha1.RemovalDeleting {
 		return conditions.Assessment{}, false, nil
 	}
-	if t.InEffect != "" && t.InEffect != v1alpha1.AdoptionBeside || adopt.IsRedirected(s.mesh) {
+	if t.InEffect != "" && t.InEffect != v1alpha1.AdoptionPrepared || adopt.IsRedirected(s.mesh) {
 		message := fmt.Sprintf("going back to the Open Service Mesh in namespace %s", t.From)
 		if adopting := meta.FindStatusCondition(s.mesh.Status.Conditions, v1alpha1.ConditionAdopting); adopting != nil {
 			message += ": " + adopting.Message

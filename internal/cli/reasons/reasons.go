@@ -120,7 +120,7 @@ func ofMeshes() []Reason {
 		{v1alpha1.ReasonAdoptionPreparing, meshes, "The certificate authority and the settings of a running Open Service Mesh are being copied."},
 		{v1alpha1.ReasonAdoptionChanging, meshes, "The step of spec.adoption is not in effect yet: the message has what it waits for."},
 		{v1alpha1.ReasonAdoptionBlocked, meshes, "The takeover from a running Open Service Mesh cannot begin or go on: the message has what to change, and docs/takeover.md what each step does."},
-		{v1alpha1.ReasonAdoptionBeside, meshes, "The control plane runs next to the Open Service Mesh and serves nobody."},
+		{v1alpha1.ReasonAdoptionPrepared, meshes, "The control plane runs next to the Open Service Mesh and serves nobody."},
 		{v1alpha1.ReasonAdoptionInjecting, meshes, "This mesh injects new pods, and the Open Service Mesh serves its own sidecars."},
 		{v1alpha1.ReasonAdoptionRestarting, meshes, "Workloads with sidecars of the Open Service Mesh restart in waves."},
 		{v1alpha1.ReasonAdoptionComplete, meshes, "The Open Service Mesh is removed: remove spec.adoption."},

@@ -36,7 +36,7 @@ func fates(ctx context.Context, c client.Client, running adopt.Running, namespac
 	return append(all,
 		Fate{"Namespace", count(ctx, c, &corev1.NamespaceList{}, client.MatchingLabels{names.MonitoredByLabel: running.Mesh}), "keep their labels, which keep their meaning"},
 		Fate{"Secret envoy-bootstrap-config-*", "one for each pod", "deleted with their pods; the others remain, and you delete them"},
-		Fate{"CustomResourceDefinition", "those of OSM and SMI", "replaced when the operator is installed, those of SMI at the step Beside; objects keep their content"},
+		Fate{"CustomResourceDefinition", "those of OSM and SMI", "replaced when the operator is installed, those of SMI at the step Prepared; objects keep their content"},
 	)
 }
 

@@ -110,7 +110,7 @@ func (p *printer) findings(list []diagnosis.Finding, none string) {
 
 func (p *printer) steps(r *Report) {
 	namespace := r.Mesh.Spec.Namespace
-	p.line("  Beside      the control plane of Mesh %s runs in namespace %s, with the authority and the settings of the Open Service Mesh, and serves nobody", r.Mesh.Name, *namespace)
+	p.line("  Prepared    the control plane of Mesh %s runs in namespace %s, with the authority and the settings of the Open Service Mesh, and serves nobody", r.Mesh.Name, *namespace)
 	p.line("  Injecting   its webhooks answer for new pods and for policies; no pod restarts")
 	p.line("  Restarting  %s in %s restart in waves, in about %s", output.Count(r.Workloads.Restarted, "workload"), output.Count(r.Workloads.Pods, "pod"), r.Workloads.Duration.Round(time.Minute))
 	p.line("  (you)       %s", r.Removal)

@@ -57,7 +57,7 @@ func NewMesh(running adopt.Running, namespace string) *v1alpha1.Mesh {
 		ObjectMeta: metav1.ObjectMeta{Name: running.Mesh},
 		Spec: v1alpha1.MeshSpec{
 			Namespace: ptr.To(namespace),
-			Adoption:  &v1alpha1.AdoptionSpec{From: ptr.To(running.Namespace), Step: ptr.To(v1alpha1.AdoptionBeside)},
+			Adoption:  &v1alpha1.AdoptionSpec{From: ptr.To(running.Namespace), Step: ptr.To(v1alpha1.AdoptionPrepared)},
 		},
 	}
 	if running.TrustDomain != names.DefaultTrustDomain {

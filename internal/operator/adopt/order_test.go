@@ -56,8 +56,8 @@ func adopting(declared, inEffect v1alpha1.AdoptionStep) *v1alpha1.Mesh {
 // TestOrder checks which of two workloads restarts first in a mesh.
 func TestOrder(t *testing.T) {
 	forward := adopting(v1alpha1.AdoptionRestarting, v1alpha1.AdoptionRestarting)
-	back := adopting(v1alpha1.AdoptionBeside, v1alpha1.AdoptionBeside)
-	deleted := adopting(v1alpha1.AdoptionRestarting, v1alpha1.AdoptionBeside)
+	back := adopting(v1alpha1.AdoptionPrepared, v1alpha1.AdoptionPrepared)
+	deleted := adopting(v1alpha1.AdoptionRestarting, v1alpha1.AdoptionPrepared)
 	deleted.DeletionTimestamp = &metav1.Time{}
 	denied := errors.New("no permission")
 	for name, c := range map[string]struct {

@@ -75,12 +75,12 @@ func TestStepsOfATakeover(t *testing.T) {
 		want               permissions
 	}{
 		"before the first":      {"", "", permissions{hold: true}},
-		"beside":                {v1alpha1.AdoptionBeside, v1alpha1.AdoptionBeside, permissions{back: true}},
-		"injecting is declared": {v1alpha1.AdoptionInjecting, v1alpha1.AdoptionBeside, permissions{hold: true}},
+		"prepared":              {v1alpha1.AdoptionPrepared, v1alpha1.AdoptionPrepared, permissions{back: true}},
+		"injecting is declared": {v1alpha1.AdoptionInjecting, v1alpha1.AdoptionPrepared, permissions{hold: true}},
 		"injecting":             {v1alpha1.AdoptionInjecting, v1alpha1.AdoptionInjecting, permissions{register: true, hold: true}},
 		"restarting":            {v1alpha1.AdoptionRestarting, v1alpha1.AdoptionRestarting, permissions{register: true}},
 		"stopped":               {v1alpha1.AdoptionInjecting, v1alpha1.AdoptionRestarting, permissions{register: true, hold: true}},
-		"going back":            {v1alpha1.AdoptionBeside, v1alpha1.AdoptionRestarting, permissions{hold: true}},
+		"going back":            {v1alpha1.AdoptionPrepared, v1alpha1.AdoptionRestarting, permissions{hold: true}},
 		"OSM still runs":        {v1alpha1.AdoptionComplete, v1alpha1.AdoptionRestarting, permissions{register: true}},
 		"complete":              {v1alpha1.AdoptionComplete, v1alpha1.AdoptionComplete, permissions{register: true, status: true}},
 	} {

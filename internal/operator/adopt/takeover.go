@@ -26,7 +26,7 @@ type Takeover struct {
 func TakeoverOf(mesh *v1alpha1.Mesh) *Takeover {
 	spec, status := ptr.Deref(mesh.Spec.Adoption, v1alpha1.AdoptionSpec{}), ptr.Deref(mesh.Status.Adoption, v1alpha1.AdoptionStatus{})
 	t := &Takeover{From: ptr.Deref(spec.From, ""), InEffect: v1alpha1.AdoptionStep(status.Step), ServeSidecars: ptr.Deref(spec.Service, "") == v1alpha1.AdoptionServiceRedirect}
-	t.Declared = ptr.Deref(spec.Step, v1alpha1.AdoptionBeside)
+	t.Declared = ptr.Deref(spec.Step, v1alpha1.AdoptionPrepared)
 	if t.From == "" {
 		if status.From == "" {
 			return nil
@@ -46,7 +46,7 @@ func IsRedirected(mesh *v1alpha1.Mesh) bool {
 
 // Steps are the steps of a takeover in their order.
 func Steps() []v1alpha1.AdoptionStep {
-	return []v1alpha1.AdoptionStep{v1alpha1.AdoptionBeside, v1alpha1.AdoptionInjecting, v1alpha1.AdoptionRestarting, v1alpha1.AdoptionComplete}
+	return []v1alpha1.AdoptionStep{v1alpha1.AdoptionPrepared, v1alpha1.AdoptionInjecting, v1alpha1.AdoptionRestarting, v1alpha1.AdoptionComplete}
 }
 
 // includes reports whether a step is not before another one.
@@ -86,7 +86,7 @@ func (t *Takeover) goesForward() bool {
 }
 
 func (t *Takeover) goesBack() bool {
-	return !t.IsWithdrawn && (t.IsRemoval || t.Declared == v1alpha1.AdoptionBeside) && t.InEffect == v1alpha1.AdoptionBeside
+	return !t.IsWithdrawn && (t.IsRemoval || t.Declared == v1alpha1.AdoptionPrepared) && t.InEffect == v1alpha1.AdoptionPrepared
 }
 
 // WritesStatus reports whether the control plane of a mesh writes the status of policies. While an Open Service Mesh runs, that does.
