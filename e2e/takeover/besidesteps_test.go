@@ -48,6 +48,8 @@ func (b *beside) run() {
 	b.requireTraffic()
 	b.begin(rollback)
 	b.rollBack()
+	b.begin("the redirection of OSM's sidecars")
+	b.redirect()
 	b.begin("Restarting")
 	b.restartAll()
 	b.begin("the removal of OSM")
