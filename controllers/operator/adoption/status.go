@@ -91,6 +91,8 @@ func (s *scope) next() string {
 		return "nothing needs the Open Service Mesh any more: remove it with " + s.osm.Removal()
 	case s.step == v1alpha1.AdoptionPrepared && s.own > 0:
 		return "the Open Service Mesh injects new pods again, and workloads with sidecars of this mesh restart for its sidecars: see the condition " + v1alpha1.ConditionDataPlaneUpToDate
+	case s.step == v1alpha1.AdoptionPrepared && s.serves:
+		return "the control plane runs and serves sidecars of the Open Service Mesh: set spec.adoption.step to Injecting to inject new pods"
 	case s.step == v1alpha1.AdoptionPrepared:
 		return "the control plane runs and serves nobody: set spec.adoption.step to Injecting to inject new pods"
 	case s.step == v1alpha1.AdoptionInjecting:
