@@ -8,7 +8,7 @@ import (
 
 // HTTPRouteRule is one rule of an HTTPRoute.
 type HTTPRouteRule struct {
-	// Matches select requests, any one is enough. There is at least one.
+	// Matches select requests, any one is enough. There is at least one, unless sidecars can use none of those of the rule, and the rule matches nothing.
 	Matches  []RouteMatch
 	Backends []RouteBackend
 	// Filters change requests and responses.

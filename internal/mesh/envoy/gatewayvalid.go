@@ -33,7 +33,7 @@ func isValidHost(host *routev3.VirtualHost) bool {
 }
 
 // ValidateHTTPRoute returns why Envoy would not accept a rule of an HTTPRoute; nil if it accepts all of them. Rules with a known problem are
-// not validated: they are not sent.
+// not validated: requests that they match are answered with 500.
 func ValidateHTTPRoute(route *catalog.HTTPRoute) error {
 	for i := range route.Rules {
 		rule := &route.Rules[i]

@@ -53,23 +53,28 @@ func (r *resolver) isOfMesh(namespace string) bool {
 
 // acceptRules reports whether a route is accepted that has a parent. Its message is another one if a rule is not supported.
 func acceptRules(route *catalog.HTTPRoute, message string) Verdict {
-	text := unsupportedRule(route)
+	rule := unsupportedRule(route)
 	switch {
-	case text == "":
+	case rule == nil:
 		return Verdict{OK: true, Reason: string(gatewayv1.RouteReasonAccepted), Message: message}
+	case len(route.Rules) == 1 && len(rule.Matches) == 0:
+		return no(gatewayv1.RouteReasonUnsupportedValue, "The rule matches no request, because %s.", rule.Unsupported)
 	case len(route.Rules) == 1:
-		return no(gatewayv1.RouteReasonUnsupportedValue, "Requests are answered with 500, because %s.", text)
+		return no(gatewayv1.RouteReasonUnsupportedValue, "Requests are answered with 500, because %s.", rule.Unsupported)
+	case len(rule.Matches) == 0:
+		return Verdict{OK: true, Reason: string(gatewayv1.RouteReasonAccepted), Message: "Some rules match no request, because " + rule.Unsupported + "."}
 	}
-	return Verdict{OK: true, Reason: string(gatewayv1.RouteReasonAccepted), Message: "Some rules answer 500, because " + text + "."}
+	return Verdict{OK: true, Reason: string(gatewayv1.RouteReasonAccepted), Message: "Some rules answer 500, because " + rule.Unsupported + "."}
 }
 
-func unsupportedRule(route *catalog.HTTPRoute) string {
+// unsupportedRule returns the first rule that is not supported; nil for none.
+func unsupportedRule(route *catalog.HTTPRoute) *catalog.HTTPRouteRule {
 	for i := range route.Rules {
 		if route.Rules[i].Unsupported != "" {
-			return route.Rules[i].Unsupported
+			return &route.Rules[i]
 		}
 	}
-	return ""
+	return nil
 }
 
 // attach attaches a route to the matching listeners of a Gateway that admit it.

@@ -59,7 +59,7 @@ func TestServiceParents(t *testing.T) {
 		"hostnames have no effect":     {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Hostnames = []string{"a.example"} }), false, "Accepted", "ResolvedRefs", "no effect: spec.hostnames"},
 		"a rule that is not supported": {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Rules[0].Unsupported = "it mirrors" }), false, "UnsupportedValue", "ResolvedRefs", "answered with 500, because it mirrors"},
 		"one rule of several is supported": {serviceRoute(shop, books, func(r *catalog.HTTPRoute) {
-			r.Rules = append(r.Rules, catalog.HTTPRouteRule{Unsupported: "it mirrors"})
+			r.Rules = append(r.Rules, catalog.HTTPRouteRule{Unsupported: "it mirrors", Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}})
 		}), false, "Accepted", "ResolvedRefs", "Some rules answer 500"},
 	} {
 		entries := []catalog.Entry{

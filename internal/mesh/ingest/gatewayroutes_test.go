@@ -38,9 +38,14 @@ func TestHTTPRouteFields(t *testing.T) {
 			"{matches: [{headers: [{name: h, value: a}], queryParams: [{name: q, type: RegularExpression, value: '('}]}]}",
 			catalog.HTTPRouteRule{
 				Unsupported: "the expression \"(\" of q cannot be used: it is not a regular expression of RE2: missing closing ): `(`",
-				Matches: []catalog.RouteMatch{{
-					PathType: "PathPrefix", Path: "/", Headers: []catalog.ValueMatch{{Name: "h", Value: "a"}}, Query: []catalog.ValueMatch{{Name: "q", Value: "(", Regex: true}},
-				}},
+			},
+			nil,
+		},
+		"one of two paths is invalid": {
+			"{matches: [{path: {type: RegularExpression, value: '/some/.**'}}, {path: {type: RegularExpression, value: '/a+'}}]}",
+			catalog.HTTPRouteRule{
+				Unsupported: "the path \"/some/.**\" cannot be used: it is not a regular expression of RE2: invalid nested repetition operator: `**`",
+				Matches:     []catalog.RouteMatch{{PathType: "RegularExpression", Path: "/a+"}},
 			},
 			nil,
 		},

@@ -18,11 +18,13 @@ func routeRule(namespace string, r *gatewayv1.HTTPRouteRule) catalog.HTTPRouteRu
 	for _, m := range r.Matches {
 		match := routeMatch(m)
 		if err := checkRouteMatch(match); err != nil {
+			// Sidecars reject all routes of a port for one such match. It matches nothing.
 			rule.Unsupported = err.Error()
+			continue
 		}
 		rule.Matches = append(rule.Matches, match)
 	}
-	if len(rule.Matches) == 0 {
+	if len(r.Matches) == 0 {
 		rule.Matches = []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}
 	}
 	for _, ref := range r.BackendRefs {
