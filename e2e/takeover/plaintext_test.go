@@ -1,9 +1,13 @@
 package takeover
 
 import (
+	"context"
 	"net"
 	"net/netip"
+	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -17,8 +21,9 @@ const marker = "the-marker-of-requests-between-pods"
 // are outside of the mesh now do not count: nothing encrypts what they send.
 func capturePlaintext(t *testing.T) (stop func()) {
 	t.Helper()
-	isPod := podsOfTheMesh(t)
-	capture, err := lab.StartCapture(isPod, marker)
+	ctx, end := context.WithCancel(context.WithoutCancel(t.Context()))
+	t.Cleanup(end)
+	capture, err := lab.StartCapture(podsOfTheMesh(ctx, t), marker)
 	must(t, err)
 	t.Cleanup(func() { _, _ = capture.Stop() })
 	return func() {
@@ -32,33 +37,58 @@ func capturePlaintext(t *testing.T) (stop func()) {
 	}
 }
 
-// podsOfTheMesh returns whether an address is that of a pod that is, or may become, part of the mesh.
-func podsOfTheMesh(t *testing.T) func(netip.Addr) bool {
+// podsOfTheMesh returns whether an address is that of a pod that is, or may become, part of the mesh. It follows the other pods, such as those of control planes,
+// until the context ends.
+func podsOfTheMesh(ctx context.Context, t *testing.T) func(netip.Addr) bool {
 	t.Helper()
 	own, err := net.InterfaceAddrs()
 	must(t, err)
-	var pods corev1.PodList
-	must(t, cluster.Client.List(t.Context(), &pods))
-	inMesh := map[string]bool{}
-	for _, namespace := range members() {
-		inMesh[namespace] = true
-	}
-	other := map[netip.Addr]bool{}
-	for _, pod := range pods.Items {
-		if address, err := netip.ParseAddr(pod.Status.PodIP); err == nil && !inMesh[pod.Namespace] {
-			other[address] = true
-		}
-	}
+	others := &otherPods{addresses: map[netip.Addr]bool{}}
 	var network netip.Prefix
 	for _, address := range own {
 		prefix, err := netip.ParsePrefix(address.String())
 		must(t, err)
-		other[prefix.Addr()] = true
+		others.addresses[prefix.Addr()] = true
 		if prefix.Contains(gatewayAddress(t)) {
 			network = prefix.Masked()
 		}
 	}
-	return func(address netip.Addr) bool { return network.Contains(address) && !other[address] }
+	must(t, others.read(ctx))
+	go func() {
+		for ctx.Err() == nil {
+			_ = others.read(ctx) // it is read again
+			time.Sleep(podInterval)
+		}
+	}()
+	return func(address netip.Addr) bool { return network.Contains(address) && !others.has(address) }
+}
+
+// otherPods are the addresses of pods that never become part of the mesh, and of this machine.
+type otherPods struct {
+	mu        sync.Mutex
+	addresses map[netip.Addr]bool
+}
+
+// read adds the pods of the moment.
+func (o *otherPods) read(ctx context.Context) error {
+	var pods corev1.PodList
+	if err := cluster.Client.List(ctx, &pods); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, pod := range pods.Items {
+		if address, err := netip.ParseAddr(pod.Status.PodIP); err == nil && !slices.Contains(members(), pod.Namespace) {
+			o.addresses[address] = true
+		}
+	}
+	return nil
+}
+
+func (o *otherPods) has(address netip.Addr) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.addresses[address]
 }
 
 // gatewayAddress returns the address of a pod.
