@@ -54,17 +54,17 @@ func (r *resolver) isOfMesh(namespace string) bool {
 // acceptRules reports whether a route is accepted that has a parent. Its message is another one if a rule is not supported.
 func acceptRules(route *catalog.HTTPRoute, message string) Verdict {
 	rule := unsupportedRule(route)
-	switch {
-	case rule == nil:
+	if rule == nil {
 		return Verdict{OK: true, Reason: string(gatewayv1.RouteReasonAccepted), Message: message}
-	case len(route.Rules) == 1 && len(rule.Matches) == 0:
-		return no(gatewayv1.RouteReasonUnsupportedValue, "The rule matches no request, because %s.", rule.Unsupported)
-	case len(route.Rules) == 1:
-		return no(gatewayv1.RouteReasonUnsupportedValue, "Requests are answered with 500, because %s.", rule.Unsupported)
-	case len(rule.Matches) == 0:
-		return Verdict{OK: true, Reason: string(gatewayv1.RouteReasonAccepted), Message: "Some rules match no request, because " + rule.Unsupported + "."}
 	}
-	return Verdict{OK: true, Reason: string(gatewayv1.RouteReasonAccepted), Message: "Some rules answer 500, because " + rule.Unsupported + "."}
+	all, some := "Requests are answered with 500", "Some rules answer 500"
+	if len(rule.Matches) == 0 {
+		all, some = "The rule matches no request", "Some rules match no request"
+	}
+	if len(route.Rules) == 1 {
+		return no(gatewayv1.RouteReasonUnsupportedValue, "%s, because %s.", all, rule.Unsupported)
+	}
+	return Verdict{OK: true, Reason: string(gatewayv1.RouteReasonAccepted), Message: some + ", because " + rule.Unsupported + "."}
 }
 
 // unsupportedRule returns the first rule that is not supported; nil for none.
