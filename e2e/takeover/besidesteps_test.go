@@ -23,12 +23,7 @@ func (b *beside) run() {
 	t.Helper()
 	counting, stopCounting := context.WithCancel(context.WithoutCancel(t.Context()))
 	defer stopCounting()
-	go func() {
-		for counting.Err() == nil {
-			b.purchases.read(counting)
-			time.Sleep(pollInterval)
-		}
-	}()
+	go every(counting, pollInterval, func() { b.purchases.read(counting) })
 	stopCapture := capturePlaintext(t)
 
 	session, err := agent(t, shopNamespace, caller).StartSession(t.Context(), echoAddress(archive))

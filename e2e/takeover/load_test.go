@@ -91,18 +91,19 @@ func startLoad(t *testing.T, from string) *load {
 	session, err := a.StartSession(t.Context(), echoAddress(archive))
 	must(t, err)
 	l.sessions[archive] = session
-	l.pending.Go(func() { l.every(ctx, shortInterval, func() { l.connect(ctx, a) }) })
+	l.pending.Go(func() { every(ctx, shortInterval, func() { l.connect(ctx, a) }) })
 	if from == caller {
 		// What the bookbuyer lost before, while its own sidecar and its servers started, is no part of this load.
 		l.purchases.read(ctx)
 		l.purchases.sinceLast()
-		l.pending.Go(func() { l.every(ctx, pollInterval, func() { l.purchases.read(ctx) }) })
+		l.pending.Go(func() { every(ctx, pollInterval, func() { l.purchases.read(ctx) }) })
 	}
 	t.Cleanup(end)
 	return l
 }
 
-func (l *load) every(ctx context.Context, interval time.Duration, call func()) {
+// every calls a function until ctx ends, with a time between two calls.
+func every(ctx context.Context, interval time.Duration, call func()) {
 	for ctx.Err() == nil {
 		call()
 		select {

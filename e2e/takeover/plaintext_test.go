@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -54,12 +53,7 @@ func podsOfTheMesh(ctx context.Context, t *testing.T) func(netip.Addr) bool {
 		}
 	}
 	must(t, others.read(ctx))
-	go func() {
-		for ctx.Err() == nil {
-			_ = others.read(ctx) // it is read again
-			time.Sleep(podInterval)
-		}
-	}()
+	go every(ctx, podInterval, func() { _ = others.read(ctx) }) // it is read again
 	return func(address netip.Addr) bool { return network.Contains(address) && !others.has(address) }
 }
 

@@ -68,15 +68,11 @@ func startPhase(t *testing.T, name string, senders []sender) *phase {
 	p := &phase{t: t, name: name, start: time.Now(), end: end, known: map[types.UID]*sendingPod{}}
 	t.Cleanup(end)
 	p.pending.Go(func() {
-		for ctx.Err() == nil {
+		every(ctx, podInterval, func() {
 			for _, s := range senders {
 				p.follow(ctx, s)
 			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(podInterval):
-			}
-		}
+		})
 	})
 	return p
 }

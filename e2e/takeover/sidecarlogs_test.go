@@ -53,15 +53,11 @@ func followSidecarLogs(t *testing.T) *sidecarLogs {
 	l := &sidecarLogs{clients: clients, known: map[types.UID]bool{}, byID: map[string][]string{}, byNamespace: map[string][]string{}, pods: map[string]string{}}
 	ctx, end := context.WithCancel(context.WithoutCancel(t.Context()))
 	l.pending.Go(func() {
-		for ctx.Err() == nil {
+		every(ctx, time.Second, func() {
 			for _, namespace := range members() {
 				l.followNamespace(ctx, namespace)
 			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(time.Second):
-			}
-		}
+		})
 	})
 	t.Cleanup(func() {
 		end()
