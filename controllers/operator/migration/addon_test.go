@@ -1,7 +1,6 @@
 package migration
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,10 +28,7 @@ func TestTakesOverAnAddOn(t *testing.T) {
 	c.installKinds()
 	c.limitOperator()
 	defer c.operator()()
-	mesh := c.adoptingMesh()
-	mesh.Spec.Adoption.Step, mesh.Spec.Adoption.Service = ptr.To(v1alpha1.AdoptionRestarting), ptr.To(v1alpha1.AdoptionServiceRedirect)
-	mesh.Spec.Adoption.Bridge = &v1alpha1.BridgeSpec{}
-	must(t, c.client.Create(t.Context(), mesh))
+	must(t, c.client.Create(t.Context(), c.servingMesh(v1alpha1.AdoptionRestarting)))
 	c.awaitCalls(own, "")
 	for _, workload := range workloads {
 		c.restartedFor(workload, "osm-v9-9-9")
@@ -87,20 +83,30 @@ func (c *cluster) limitOperator() {
 	})
 }
 
-// awaitService waits until OSM's Service fits, and has the controller of the mesh as its only endpoint.
-func (c *cluster) awaitService(fits func(*corev1.Service) bool) {
+// servingMesh is a Mesh that takes over up to a step, and serves OSM's sidecars.
+func (c *cluster) servingMesh(step v1alpha1.AdoptionStep) *v1alpha1.Mesh {
+	mesh := c.adoptingMesh()
+	mesh.Spec.Adoption.Step, mesh.Spec.Adoption.Service = &step, ptr.To(v1alpha1.AdoptionServiceRedirect)
+	mesh.Spec.Adoption.Bridge = &v1alpha1.BridgeSpec{}
+	return mesh
+}
+
+// awaitService waits until OSM's Service fits, and has the controller of the mesh as its only endpoint. It returns the Service.
+func (c *cluster) awaitService(fits func(*corev1.Service) bool) *corev1.Service {
 	c.t.Helper()
+	service := &corev1.Service{}
 	c.eventually(func() error {
-		service := &corev1.Service{}
+		*service = corev1.Service{}
 		if err := c.client.Get(c.t.Context(), client.ObjectKey{Namespace: c.from, Name: names.Controller}, service); err != nil {
 			return err
 		}
 		slices := c.controllerSlices()
 		if !fits(service) || len(slices) != 1 || slices[0].Endpoints[0].Addresses[0] != "192.0.2.7" {
-			return errors.New("the Service does not lead to the mesh")
+			return fmt.Errorf("the Service selects %v, with the EndpointSlices %+v", service.Spec.Selector, slices)
 		}
 		return nil
 	})
+	return service
 }
 
 // controllerSlices are the EndpointSlices of OSM's Service.

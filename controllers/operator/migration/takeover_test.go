@@ -105,22 +105,11 @@ func TestDeletionDuringATakeoverGoesBack(t *testing.T) {
 	c.installKinds()
 	before := c.webhookContent(webhooks)
 	defer c.operator()()
-	mesh := c.adoptingMesh()
-	mesh.Spec.Adoption.Step, mesh.Spec.Adoption.Service = ptr.To(v1alpha1.AdoptionInjecting), ptr.To(v1alpha1.AdoptionServiceRedirect)
-	mesh.Spec.Adoption.Bridge = &v1alpha1.BridgeSpec{}
+	mesh := c.servingMesh(v1alpha1.AdoptionInjecting)
 	must(t, c.client.Create(t.Context(), mesh))
 	c.awaitCalls(own, "")
 	c.controllerPod()
-	service := &corev1.Service{}
-	c.eventually(func() error {
-		must(t, c.client.Get(t.Context(), client.ObjectKey{Namespace: c.from, Name: names.Controller}, service))
-		var slices discoveryv1.EndpointSliceList
-		must(t, c.client.List(t.Context(), &slices, client.InNamespace(c.from), client.MatchingLabels{discoveryv1.LabelServiceName: names.Controller}))
-		if service.Spec.Selector[names.AppLabel] != "" || len(slices.Items) != 1 || slices.Items[0].Endpoints[0].Addresses[0] != "192.0.2.7" {
-			return fmt.Errorf("the Service selects %v, with the EndpointSlices %+v", service.Spec.Selector, slices.Items)
-		}
-		return nil
-	})
+	service := c.awaitService(func(service *corev1.Service) bool { return service.Spec.Selector[names.AppLabel] == "" })
 	address := service.Spec.ClusterIP
 
 	must(t, c.client.Delete(t.Context(), mesh))
