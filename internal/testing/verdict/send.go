@@ -108,10 +108,14 @@ func (n *Network) noBackend(r Request) int {
 	return noBackendStatus
 }
 
+// upstreamTimeHeader is the header that a sidecar adds to the response of another one.
+const upstreamTimeHeader = "X-Envoy-Upstream-Service-Time"
+
 // noBackendStatus is the status of a request whose backend does not exist.
 const noBackendStatus = http.StatusInternalServerError
 
-// sendHTTP writes the request unchanged, because a library would normalize it. noBackend is the status without a body that counts as 500.
+// sendHTTP writes the request unchanged, because a library would normalize it. noBackend is the status without a body that counts as 500, if the
+// sidecar of the client itself answers with it: that of the server has the same one when its authorization server is unavailable.
 func sendHTTP(conn net.Conn, r Request, noBackend int) string {
 	var head strings.Builder
 	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\n", r.Method, r.Path)
@@ -132,7 +136,7 @@ func sendHTTP(conn net.Conn, r Request, noBackend int) string {
 	if pod := answer.Header.Get(podHeader); pod != "" && answer.StatusCode == http.StatusOK {
 		return pod
 	}
-	if answer.StatusCode == noBackend && answer.ContentLength == 0 {
+	if answer.StatusCode == noBackend && answer.ContentLength == 0 && answer.Header.Get(upstreamTimeHeader) == "" {
 		return fmt.Sprint(noBackendStatus)
 	}
 	return fmt.Sprint(answer.StatusCode)
