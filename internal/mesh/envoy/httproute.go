@@ -19,14 +19,9 @@ const noBackend = "no-backend"
 // routeOf returns the route of a match. The port is that to which clients connect. The policy repeats requests for which the route does not say it;
 // nil means the default.
 func routeOf(port uint16, r *scope.HTTPRoute, retry *catalog.RetryPolicy) *routev3.Route {
-	out := &routev3.Route{
-		Match:                   routeMatch(r.Match),
-		RequestHeadersToAdd:     headerOptions(r.Filters.Request),
-		RequestHeadersToRemove:  r.Filters.Request.Remove,
-		ResponseHeadersToAdd:    headerOptions(r.Filters.Response),
-		ResponseHeadersToRemove: r.Filters.Response.Remove,
-	}
+	out := &routev3.Route{Match: routeMatch(r.Match)}
 	to, usable := routeClusters(r.Backends)
+	setHeaderEdits(out, r.Filters.HeaderFilters, to)
 	switch {
 	case r.Unsupported:
 		out.Action = directResponse(500, "the route uses something that the mesh does not support: see its status\n")

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -26,10 +27,11 @@ type Request struct {
 	Headers []authz.Header
 }
 
-// FitsOSM reports whether sidecars of Open Service Mesh handle the request as others do: they know IPv4 only, and they balance requests to the pods of headless Services
-// on ports other than those of the pods.
+// FitsOSM reports whether sidecars of Open Service Mesh handle the request as others do: they know IPv4 only, they balance requests to the pods of headless Services
+// on ports other than those of the pods, and in the expressions of their Envoy a dot matches a character of UTF-8 instead of a byte.
 func (r Request) FitsOSM() bool {
-	return r.To.Addr().Is4() && !r.From.Is6() && (r.From.IsValid() || r.Pod%2 == 0 || !slices.ContainsFunc(podIndexes, func(i int) bool { return r.To.Addr() == podAddress(i) }))
+	isOther := func(h authz.Header) bool { return !utf8.ValidString(h.Value) }
+	return !slices.ContainsFunc(r.Headers, isOther) && r.To.Addr().Is4() && !r.From.Is6() && (r.From.IsValid() || r.Pod%2 == 0 || !slices.ContainsFunc(podIndexes, func(i int) bool { return r.To.Addr() == podAddress(i) }))
 }
 
 // podIndexes are the indexes of pods.
