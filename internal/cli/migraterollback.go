@@ -28,8 +28,9 @@ func (a *app) migrateRollbackCommand() *cobra.Command {
 		Use:   "rollback",
 		Short: "Go back to the Open Service Mesh while it runs",
 		Long: `Set the step of a takeover back to Prepared: the webhooks of the Open Service Mesh are restored as they were, and the workloads with
-sidecars of the Mesh restart in waves and get those of the Open Service Mesh again. The command waits until none is left. The Mesh
-remains next to the Open Service Mesh and serves nobody. To remove it, run kubectl delete mesh NAME.
+sidecars of the Mesh restart in waves and get those of the Open Service Mesh again. A bridge is closed, so that the Open Service Mesh
+serves its sidecars. The command waits until no sidecar of the Mesh is left. The Mesh remains next to the Open Service Mesh and serves
+nobody. To remove it, run kubectl delete mesh NAME.
 
 The command can be interrupted and repeated. After the Open Service Mesh is removed there is nothing to go back to.`,
 		Example: `  osm migrate rollback
@@ -71,7 +72,7 @@ func (a *app) takeBack(ctx context.Context, c client.Client, o migrateRollbackOp
 	if err != nil || !yes {
 		return err
 	}
-	if err := patchAdoption(ctx, c, m, map[string]any{"step": v1alpha1.AdoptionPrepared, "service": nil}); err != nil {
+	if err := patchAdoption(ctx, c, m, map[string]any{"step": v1alpha1.AdoptionPrepared, "service": nil, "bridge": nil}); err != nil {
 		return a.kube.Sentence(err)
 	}
 	limited, cancel := context.WithTimeout(ctx, o.timeout)

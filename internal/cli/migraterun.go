@@ -27,6 +27,8 @@ type migrateRunOptions struct {
 	to      string
 	yes     bool
 	timeout time.Duration
+	// bridge is how long the Mesh serves sidecars of the Open Service Mesh; 0 for not at all.
+	bridge time.Duration
 }
 
 func (a *app) migrateRunCommand() *cobra.Command {
@@ -38,8 +40,13 @@ func (a *app) migrateRunCommand() *cobra.Command {
 command asks before each step. It can be interrupted and repeated: it goes on where the Mesh is.
 
 Before the last step it waits until you have removed the Open Service Mesh with the printed command. The operator never does. Then it
-completes the takeover and removes spec.adoption from the Mesh.`,
+completes the takeover and removes spec.adoption from the Mesh.
+
+With --bridge, the Mesh also serves the sidecars of the Open Service Mesh, from before the restarts until the Open Service Mesh is removed
+or the time is over: those of bare pods, of Jobs, and of callers that have not restarted yet. They then know at once when a pod that they call restarts. The command
+leads the Service osm-controller to the Mesh and restarts the Deployment osm-controller of the Open Service Mesh.`,
 		Example: `  osm migrate run
+  osm migrate run --bridge 72h
   osm migrate run --to injecting
   osm migrate run --yes --timeout 2h`,
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.migrateRun(ctx, o) }),
@@ -48,12 +55,16 @@ completes the takeover and removes spec.adoption from the Mesh.`,
 	cmd.Flags().StringVar(&o.to, "to", "complete", "last step: prepared, injecting, restarting or complete")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask before each step")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", migrateTimeout, "time to wait for each step")
+	cmd.Flags().DurationVar(&o.bridge, "bridge", 0, "time in which the Mesh also serves the sidecars of the Open Service Mesh, such as 72h (default: it does not)")
 	return cmd
 }
 
 func (a *app) migrateRun(ctx context.Context, o migrateRunOptions) error {
 	last, err := parseStep(o.to)
 	if err != nil {
+		return err
+	}
+	if err := checkBridge(o.bridge); err != nil {
 		return err
 	}
 	c, err := a.kube.Client()
@@ -79,7 +90,10 @@ func (a *app) takeOver(ctx context.Context, c client.Client, o migrateRunOptions
 		if i > last {
 			return nil
 		}
-		proceed, err := a.takeStep(ctx, c, mesh, step, o, answers)
+		proceed, err := a.prepareStep(ctx, c, mesh, step, o, answers)
+		if err == nil && proceed {
+			proceed, err = a.takeStep(ctx, c, mesh, step, o, answers)
+		}
 		if err != nil || !proceed {
 			return err
 		}
@@ -155,6 +169,14 @@ var stepQuestions = map[v1alpha1.AdoptionStep]string{
 	v1alpha1.AdoptionInjecting:  "Let Mesh %s inject sidecars into new pods, instead of the Open Service Mesh?",
 	v1alpha1.AdoptionRestarting: "Let Mesh %s restart the workloads with sidecars of the Open Service Mesh, in waves?",
 	v1alpha1.AdoptionComplete:   "Complete the takeover of Mesh %s? It cannot be taken back",
+}
+
+// prepareStep does what a step needs. It returns false if the user does not want it.
+func (a *app) prepareStep(ctx context.Context, c client.Client, m *v1alpha1.Mesh, step v1alpha1.AdoptionStep, o migrateRunOptions, answers *bufio.Reader) (bool, error) {
+	if step != v1alpha1.AdoptionRestarting {
+		return true, nil
+	}
+	return a.openBridge(ctx, c, m, o, answers)
 }
 
 // takeStep declares a step, unless the Mesh is at it or beyond, and waits until it is in effect. It returns false if the user does not want it.

@@ -58,7 +58,7 @@ var misuses = map[string]misuse{
 	"install":          {"--timeout 1ms", neither, "", map[string]string{"--set nope=1": "nope", "--version nope": "unknown flag: --version"}},
 	"uninstall mesh":   {"--mesh-name nope -f", "", "", map[string]string{"--mesh-name nope -f": unknownMesh, "--sidecars nope -f": "nope"}},
 	"migrate plan":     {"", noOSM, "", map[string]string{"": noOSM, "--from nope": noOSM, "-o nope": "must be one of", "nope": "unexpected argument"}},
-	"migrate run":      {"-y", noOSM, "", map[string]string{"-y": noOSM, "-y --to nope": "invalid --to \"nope\": must be one of prepared, injecting, restarting, complete"}},
+	"migrate run":      {"-y", noOSM, "", map[string]string{"-y": noOSM, "-y --to nope": "invalid --to \"nope\": must be one of prepared, injecting, restarting, complete", "-y --bridge 1s": "invalid --bridge 1s: must be between 1m and 720h"}},
 	"migrate rollback": {"-y", "no Mesh takes over from an Open Service Mesh", "", map[string]string{
 		"-y": "no Mesh takes over from an Open Service Mesh", "-y --from nope": "no Mesh takes over from an Open Service Mesh",
 	}},

@@ -25,6 +25,8 @@ type Report struct {
 	Objects []Fate `json:"objects"`
 	// Workloads are those with sidecars of the Open Service Mesh.
 	Workloads Workloads `json:"workloads"`
+	// BridgeReasons are why "osm migrate run" should have the flag --bridge.
+	BridgeReasons []string `json:"bridgeReasons"`
 	// Removal is the command that removes the Open Service Mesh.
 	Removal string `json:"removal"`
 }
@@ -71,12 +73,9 @@ func (r *Report) Print(w io.Writer) error {
 	p.title("Objects")
 	p.table(r.Objects)
 	p.title("What the operator does not restart")
-	for _, name := range r.Workloads.Yours {
-		p.line("  %s", name)
-	}
-	if len(r.Workloads.Yours) == 0 {
-		p.line("  nothing")
-	}
+	p.list(r.Workloads.Yours, "nothing")
+	p.title("Reasons to use `osm migrate run --bridge 72h`, with which the Mesh also serves the sidecars of the Open Service Mesh")
+	p.list(r.BridgeReasons, "none: callers restart before what they call")
 	p.title("What differs afterwards")
 	p.findings(r.Differences, "nothing that was found; docs/compatibility.md has the complete list")
 	return p.err
@@ -95,6 +94,15 @@ func (p *printer) line(format string, args ...any) {
 }
 
 func (p *printer) title(text string) { p.line("\n%s", text) }
+
+func (p *printer) list(lines []string, none string) {
+	if len(lines) == 0 {
+		lines = []string{none}
+	}
+	for _, line := range lines {
+		p.line("  %s", line)
+	}
+}
 
 func (p *printer) findings(list []diagnosis.Finding, none string) {
 	for _, f := range list {

@@ -46,6 +46,7 @@ func Survey(ctx context.Context, subject checks.Subject, from, namespace string)
 		return nil, err
 	}
 	r.Workloads = summarize(workloadsOf(pods))
+	r.BridgeReasons = bridgeReasons(ctx, subject.Client, from, r.Workloads)
 	r.Objects = fates(ctx, subject.Client, running, namespace)
 	return r, nil
 }

@@ -57,6 +57,7 @@ func TestSurvey(t *testing.T) {
 	config := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "config.openservicemesh.io/v1alpha2", "kind": "MeshConfig"}}
 	config.SetNamespace("osm-system")
 	config.SetName(names.MeshConfig)
+	config.Object["spec"] = map[string]any{"traffic": map[string]any{"enablePermissiveTrafficPolicyMode": true}}
 	target := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "access.smi-spec.io/v1alpha3", "kind": "TrafficTarget",
 		"spec": map[string]any{"rules": []any{map[string]any{"kind": "HTTPRouteGroup", "name": "all"}}},
@@ -83,6 +84,8 @@ func TestSurvey(t *testing.T) {
 		"which granted nothing in OSM and grants all matches in this mesh: shop/all",
 		"Pod shop/web-1 (1 pod): restart or delete its pods yourself",
 		"helm uninstall osm --namespace osm-system --no-hooks",
+		"  1 workload that the operator does not restart may call workloads that it restarts\n",
+		"  permissive mode is on, so no TrafficTarget says which callers must restart before what they call\n",
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, text.String())
@@ -109,6 +112,9 @@ func TestSurveyFindsWhatIsInTheWay(t *testing.T) {
 	}
 	if len(report.Blocks) != 1 || !strings.Contains(report.Blocks[0].Message, "certificate provider vault") {
 		t.Errorf("in the way: %v", report.Blocks)
+	}
+	if len(report.BridgeReasons) > 0 {
+		t.Errorf("the bridge is recommended for %q, although there is no workload", report.BridgeReasons)
 	}
 	if _, err := survey(t, "other", controller()); err == nil || !strings.Contains(err.Error(), "namespace other has no Deployment osm-controller") {
 		t.Errorf("a namespace without OSM: %v", err)

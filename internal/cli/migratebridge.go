@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// bridgeOpener lets a Mesh serve the sidecars of the Open Service Mesh while workloads restart.
+type bridgeOpener struct {
+	app    *app
+	client client.Client
+	mesh   *v1alpha1.Mesh
+	// duration is how long the bridge is open.
+	duration time.Duration
+	// unserved returns the number of sidecars of the Open Service Mesh that the Mesh does not serve.
+	unserved func(context.Context) (int, error)
+}
+
+// checkBridge checks the flag --bridge.
+func checkBridge(duration time.Duration) error {
+	if duration != 0 && (duration < time.Minute || duration > 720*time.Hour) {
+		return fmt.Errorf("invalid --bridge %s: must be between 1m and 720h, or 0 for none", duration)
+	}
+	return nil
+}
+
+// openBridge opens the bridge before workloads restart, if the user wants it. It is repeated as long as the restarts are not declared, because it may have
+// been interrupted. It returns false if the user refuses.
+func (a *app) openBridge(ctx context.Context, c client.Client, m *v1alpha1.Mesh, o migrateRunOptions, answers *bufio.Reader) (bool, error) {
+	takeover := declaredTakeover(m)
+	declared, _ := parseStep(string(takeover.Declared))
+	restarting, _ := parseStep(string(v1alpha1.AdoptionRestarting))
+	if o.bridge == 0 || declared > restarting || declared == restarting && takeover.ServeSidecars {
+		return true, nil
+	}
+	question := fmt.Sprintf("Let Mesh %s serve the sidecars of the Open Service Mesh for %s, and restart the Deployment %s in namespace %s, so that they connect to it?",
+		m.Name, o.bridge, names.Controller, takeover.From)
+	yes, err := a.confirm(answers, o.yes, "--yes", question)
+	if err != nil || !yes {
+		return false, err
+	}
+	opener := bridgeOpener{app: a, client: c, mesh: m, duration: o.bridge, unserved: func(ctx context.Context) (int, error) { return a.unservedOSMSidecars(ctx, c, m.Name) }}
+	limited, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	if err := opener.open(limited); err != nil {
+		return false, fmt.Errorf("Mesh %s does not serve the sidecars of the Open Service Mesh: %w. Repeat the command to wait on, leave out --bridge to go on, or go back with `osm migrate rollback`", m.Name, a.kube.Sentence(err))
+	}
+	a.line("Mesh %s serves the sidecars of the Open Service Mesh (%s)", m.Name, a.progress().elapsed())
+	return true, nil
+}
+
+// open declares the bridge and the redirection, restarts the controller of the Open Service Mesh, and waits until its sidecars are connected to the Mesh.
+func (o bridgeOpener) open(ctx context.Context) error {
+	fields := map[string]any{"service": v1alpha1.AdoptionServiceRedirect, "bridge": map[string]any{"duration": v1alpha1.NewDuration(o.duration)}}
+	if err := patchAdoption(ctx, o.client, o.mesh, fields); err != nil {
+		return err
+	}
+	last, err := o.app.awaitAdoption(ctx, o.client, o.mesh, func() (bool, string) { return bridgeState(o.mesh) })
+	if err == nil {
+		err = o.restartController(ctx)
+	}
+	if err == nil {
+		last, err = o.awaitSidecars(ctx)
+	}
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("not in effect %s: %s", untilWhen(ctx), last)
+	}
+	return err
+}
+
+// bridgeState returns whether the bridge is open and the Service of the Open Service Mesh leads to the Mesh, and what is missing.
+func bridgeState(m *v1alpha1.Mesh) (done bool, text string) {
+	for _, kind := range []string{v1alpha1.ConditionServingOSMSidecars, v1alpha1.ConditionReady} {
+		c := meta.FindStatusCondition(m.Status.Conditions, kind)
+		if c == nil || c.ObservedGeneration != m.Generation {
+			return false, ""
+		}
+		if c.Status != "True" {
+			return false, c.Reason + ": " + c.Message
+		}
+	}
+	return adopt.IsRedirected(m), fmt.Sprintf("the Service %s of the Open Service Mesh does not lead to the Mesh yet", names.Controller)
+}
+
+// restartController restarts the controller of the Open Service Mesh as kubectl does, and waits until its pods are replaced. One that is removed has no connections.
+func (o bridgeOpener) restartController(ctx context.Context) error {
+	key := types.NamespacedName{Namespace: declaredTakeover(o.mesh).From, Name: names.Controller}
+	controller := &appsv1.Deployment{}
+	controller.Namespace, controller.Name = key.Namespace, key.Name
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{
+		"annotations": map[string]string{"kubectl.kubernetes.io/restartedAt": o.app.now().UTC().Format(time.RFC3339)},
+	}}}})
+	if err != nil {
+		return err
+	}
+	if err := o.client.Patch(ctx, controller, client.RawPatch(types.StrategicMergePatchType, patch), fieldOwner); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	return wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
+		if err := o.client.Get(ctx, key, controller); err != nil {
+			return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+		}
+		o.app.progress().report("waiting until the pods of Deployment %s are replaced", key)
+		return isReplaced(controller), nil
+	})
+}
+
+// isReplaced reports whether all pods of a Deployment are those of its template, and available.
+func isReplaced(d *appsv1.Deployment) bool {
+	want, s := ptr.Deref(d.Spec.Replicas, 1), d.Status
+	return s.ObservedGeneration >= d.Generation && s.UpdatedReplicas >= want && s.AvailableReplicas >= want && s.Replicas == s.UpdatedReplicas
+}
+
+// awaitSidecars waits until the Mesh serves all sidecars of the Open Service Mesh. It returns what it waits for.
+func (o bridgeOpener) awaitSidecars(ctx context.Context) (last string, err error) {
+	err = wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
+		left, err := o.unserved(ctx)
+		last = fmt.Sprintf("%s of the Open Service Mesh not connected to the Mesh: see `osm proxy status`", output.Count(left, "sidecar"))
+		if err != nil {
+			last = "cannot read which sidecars are connected: " + err.Error()
+		}
+		o.app.progress().report("%s", last)
+		return err == nil && left == 0, nil
+	})
+	return last, err
+}
+
+// unservedOSMSidecars returns the number of sidecars of the Open Service Mesh that a mesh does not serve.
+func (a *app) unservedOSMSidecars(ctx context.Context, c client.Client, name string) (int, error) {
+	reading, end := context.WithCancel(ctx)
+	defer end()
+	m, err := a.oneMesh(reading, c, name)
+	if err != nil {
+		return 0, err
+	}
+	answers, err := a.reports(reading, c, m).Proxies(reading)
+	if err != nil {
+		return 0, err
+	}
+	found, problems := connectedSidecars(answers, "")
+	if len(problems) > 0 {
+		return 0, errors.New(problems[0])
+	}
+	disconnected, err := disconnectedSidecars(reading, c, m, "", found)
+	return len(slices.DeleteFunc(disconnected, func(s connected) bool { return !s.OSM })), err
+}
