@@ -196,7 +196,7 @@ func (n *gatewayNetwork) send(t *testing.T, r Request) string {
 	if err := conn.SetDeadline(time.Now().Add(responseTimeout)); err != nil {
 		t.Fatal(err)
 	}
-	return sendHTTP(conn, r, noBackendStatus)
+	return sendHTTP(conn, r, ofMesh)
 }
 
 // disagreement describes how a response differs from the answers of osm explain; empty if they agree.

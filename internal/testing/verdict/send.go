@@ -55,7 +55,10 @@ func (n *Network) send(r Request) string {
 	}
 	switch r.protocol() {
 	case catalog.ProtocolHTTP:
-		return sendHTTP(conn, r, n.noBackend(r))
+		if !r.From.IsValid() && n.control.osm[pods[r.Pod].name] != "" {
+			return sendHTTP(conn, r, ofOSM)
+		}
+		return sendHTTP(conn, r, ofMesh)
 	case catalog.ProtocolTCP:
 		_, _ = conn.Write(append(clientHello(r.ServerName), "hello\n"...))
 	case catalog.ProtocolTCPServerFirst:
@@ -100,23 +103,28 @@ func describeEnd(err error) string {
 	return closed
 }
 
-// noBackend returns the status of a request whose backend does not exist. Sidecars of Open Service Mesh have another one.
-func (n *Network) noBackend(r Request) int {
-	if !r.From.IsValid() && n.control.osm[pods[r.Pod].name] != "" {
-		return http.StatusServiceUnavailable
+// noBackendOfOSM is the observation of a status 503 without a body at a sidecar of Open Service Mesh. It answers so when a backend does not exist, which is
+// status 500 elsewhere, and servers answer so when their authorization server is unavailable.
+const noBackendOfOSM = "500 or 503"
+
+// ofOSM returns the observation of a response with a sidecar of Open Service Mesh.
+func ofOSM(answer *http.Response) string {
+	if answer.StatusCode == http.StatusServiceUnavailable && answer.ContentLength == 0 {
+		return noBackendOfOSM
 	}
-	return noBackendStatus
+	return ofMesh(answer)
 }
 
-// upstreamTimeHeader is the header that a sidecar adds to the response of another one.
-const upstreamTimeHeader = "X-Envoy-Upstream-Service-Time"
+// ofMesh returns the observation of a response: the application that answers, or the status.
+func ofMesh(answer *http.Response) string {
+	if pod := answer.Header.Get(podHeader); pod != "" && answer.StatusCode == http.StatusOK {
+		return pod
+	}
+	return fmt.Sprint(answer.StatusCode)
+}
 
-// noBackendStatus is the status of a request whose backend does not exist.
-const noBackendStatus = http.StatusInternalServerError
-
-// sendHTTP writes the request unchanged, because a library would normalize it. noBackend is the status without a body that counts as 500, if the
-// sidecar of the client itself answers with it: that of the server has the same one when its authorization server is unavailable.
-func sendHTTP(conn net.Conn, r Request, noBackend int) string {
+// sendHTTP writes the request unchanged, because a library would normalize it, and returns the observation of the response.
+func sendHTTP(conn net.Conn, r Request, observe func(*http.Response) string) string {
 	var head strings.Builder
 	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\n", r.Method, r.Path)
 	for _, h := range r.Headers {
@@ -133,13 +141,7 @@ func sendHTTP(conn net.Conn, r Request, noBackend int) string {
 		return describeEnd(err)
 	}
 	defer answer.Body.Close()
-	if pod := answer.Header.Get(podHeader); pod != "" && answer.StatusCode == http.StatusOK {
-		return pod
-	}
-	if answer.StatusCode == noBackend && answer.ContentLength == 0 && answer.Header.Get(upstreamTimeHeader) == "" {
-		return fmt.Sprint(noBackendStatus)
-	}
-	return fmt.Sprint(answer.StatusCode)
+	return observe(answer)
 }
 
 // read returns the entries of a control plane that has read the objects.

@@ -177,14 +177,14 @@ func (s *step) check(samples []sample) *failure {
 func (s *step) fitsTransition(old, next expectation, seen string) bool {
 	isAllowed := old.verdict.Always(authz.Allowed) && next.verdict.Always(authz.Allowed)
 	switch {
-	case seen == "503" && changesAuthorizers(old, next):
+	case (seen == "503" || seen == noBackendOfOSM) && changesAuthorizers(old, next):
 		return true
 	case old.route == next.route || s.divides && isAllowed:
 		return false
 	case isAllowed && addsServers(old, next):
 		return seen == "403" || seen == "404"
 	}
-	return slices.Contains([]string{"403", "404", "503", closed}, seen)
+	return slices.Contains([]string{"403", "404", "503", noBackendOfOSM, closed}, seen)
 }
 
 // addsServers reports whether an edit only adds servers at the end of the path of a request. All servers of before remain,
@@ -243,7 +243,7 @@ func changesAuthorizers(old, next expectation) bool {
 // fitsEarlierAuthorizers reports whether an observation is a denial on a connection whose authorization servers are those of the other state. A
 // server's sidecar drains its connections when they change. Policies of one state and servers of the other must not allow a request together.
 func (s *step) fitsEarlierAuthorizers(sample sample) bool {
-	if _, err := strconv.Atoi(sample.seen); err != nil {
+	if _, err := strconv.Atoi(sample.seen); err != nil && sample.seen != noBackendOfOSM {
 		return false
 	}
 	r := s.requests[sample.request]
