@@ -43,8 +43,6 @@ func (b *beside) run() {
 	b.requireTraffic()
 	b.begin(rollback)
 	b.rollBack()
-	b.begin("the redirection of OSM's sidecars")
-	b.redirect()
 	b.begin("Restarting")
 	b.restartAll()
 	b.begin("the removal of OSM")
@@ -136,7 +134,7 @@ func (b *beside) restartHalf() {
 	t.Helper()
 	status, _, err := adoption(t.Context())
 	must(t, err)
-	command := startOSM(t, "migrate", "run", "--yes", "--to", "restarting")
+	command := b.startRestarts()
 	all := status.EarlierSidecars
 	must(t, lab.Until(t.Context(), restartLimit, "half of the sidecars are those of the Mesh", func(ctx context.Context) (bool, string, error) {
 		status, text, err := adoption(ctx)
@@ -160,6 +158,7 @@ func (b *beside) rollBack() {
 	restored, err := webhookRecords(t.Context())
 	must(t, err)
 	requireSame(t, "the webhooks of OSM", b.webhooks, restored)
+	b.requireReturned()
 	requireSame(t, "what users wrote", b.users, userRecords(t))
 	b.step("everything is back")
 }
@@ -168,7 +167,7 @@ func (b *beside) rollBack() {
 func (b *beside) restartAll() {
 	t := b.t
 	t.Helper()
-	command := startOSM(t, "migrate", "run", "--yes", "--to", "restarting")
+	command := b.startRestarts()
 	must(t, lab.Until(t.Context(), restartLimit, "only bare pods have sidecars of OSM", func(ctx context.Context) (bool, string, error) {
 		status, text, err := adoption(ctx)
 		return err == nil && status != nil && status.Step == string(v1alpha1.AdoptionRestarting) && status.EarlierSidecars == bareSidecars, text, err

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +160,36 @@ func TestTakeoverIsTakenBack(t *testing.T) {
 		err := migrateApp(&out, &notes, "y\n").takeBack(t.Context(), takeoverClient(t, &declared, objects...), migrateRollbackOptions{timeout: time.Second})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
+// A Mesh that is ready serves the sidecars of the Open Service Mesh until workloads are back.
+func TestBridgeClosesWhenWorkloadsAreBack(t *testing.T) {
+	for name, test := range map[string]struct {
+		redirected bool
+		ready      metav1.ConditionStatus
+		want       []string
+	}{
+		"served":                    {redirected: true, ready: metav1.ConditionTrue, want: []string{`{"step":"Prepared"}`, `{"bridge":null,"service":null}`}},
+		"the Mesh is not ready":     {redirected: true, ready: metav1.ConditionFalse, want: []string{`{"bridge":null,"service":null,"step":"Prepared"}`}},
+		"served by OSM's own plane": {ready: metav1.ConditionTrue, want: []string{`{"bridge":null,"service":null,"step":"Prepared"}`}},
+	} {
+		m := adopting(v1alpha1.AdoptionRestarting)
+		m.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: test.ready}}
+		if test.redirected {
+			m.Status.Adoption = &v1alpha1.AdoptionStatus{Service: string(v1alpha1.AdoptionServiceRedirect)}
+		}
+		var got []string
+		for _, fields := range waysBack(m) {
+			text, err := json.Marshal(fields)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, string(text))
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
 }

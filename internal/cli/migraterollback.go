@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -28,9 +29,9 @@ func (a *app) migrateRollbackCommand() *cobra.Command {
 		Use:   "rollback",
 		Short: "Go back to the Open Service Mesh while it runs",
 		Long: `Set the step of a takeover back to Prepared: the webhooks of the Open Service Mesh are restored as they were, and the workloads with
-sidecars of the Mesh restart in waves and get those of the Open Service Mesh again. A bridge is closed, so that the Open Service Mesh
-serves its sidecars. The command waits until no sidecar of the Mesh is left. The Mesh remains next to the Open Service Mesh and serves
-nobody. To remove it, run kubectl delete mesh NAME.
+sidecars of the Mesh restart in waves and get those of the Open Service Mesh again. The command waits until no sidecar of the Mesh is
+left. Then it closes the bridge, and the Open Service Mesh serves its sidecars; it does so first if the Mesh is not ready. The Mesh
+remains next to the Open Service Mesh and serves nobody. To remove it, run kubectl delete mesh NAME.
 
 The command can be interrupted and repeated. After the Open Service Mesh is removed there is nothing to go back to.`,
 		Example: `  osm migrate rollback
@@ -72,16 +73,27 @@ func (a *app) takeBack(ctx context.Context, c client.Client, o migrateRollbackOp
 	if err != nil || !yes {
 		return err
 	}
-	if err := patchAdoption(ctx, c, m, map[string]any{"step": v1alpha1.AdoptionPrepared, "service": nil, "bridge": nil}); err != nil {
-		return a.kube.Sentence(err)
-	}
 	limited, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	if err := a.awaitReturn(limited, c, m); err != nil {
-		return err
+	for _, fields := range waysBack(m) {
+		if err := patchAdoption(ctx, c, m, fields); err != nil {
+			return a.kube.Sentence(err)
+		}
+		if err := a.awaitReturn(limited, c, m); err != nil {
+			return err
+		}
 	}
 	a.line("Mesh %s has no sidecar any more, and the Open Service Mesh in namespace %s serves all workloads. To remove the Mesh, run kubectl delete mesh %s", m.Name, from, m.Name)
 	return nil
+}
+
+// waysBack returns the changes of spec.adoption that go back, in their order. A Mesh that is ready serves the sidecars of the Open Service Mesh until workloads
+// are back: it knows earlier than the Open Service Mesh when a pod ends.
+func waysBack(m *v1alpha1.Mesh) []map[string]any {
+	if adopt.IsRedirected(m) && meta.IsStatusConditionTrue(m.Status.Conditions, v1alpha1.ConditionReady) {
+		return []map[string]any{{"step": v1alpha1.AdoptionPrepared}, {"service": nil, "bridge": nil}}
+	}
+	return []map[string]any{{"step": v1alpha1.AdoptionPrepared, "service": nil, "bridge": nil}}
 }
 
 // awaitReturn waits until the first step is in effect again and no sidecar of the Mesh is left.

@@ -107,9 +107,9 @@ func describeEnd(err error) string {
 // status 500 elsewhere, and servers answer so when their authorization server is unavailable.
 const noBackendOfOSM = "500 or 503"
 
-// ofOSM returns the observation of a response with a sidecar of Open Service Mesh.
+// ofOSM returns the observation of a response with a sidecar of Open Service Mesh. That to a HEAD without a body has no length.
 func ofOSM(answer *http.Response) string {
-	if answer.StatusCode == http.StatusServiceUnavailable && answer.ContentLength == 0 {
+	if answer.StatusCode == http.StatusServiceUnavailable && answer.ContentLength <= 0 {
 		return noBackendOfOSM
 	}
 	return ofMesh(answer)
