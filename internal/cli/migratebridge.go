@@ -61,7 +61,7 @@ func (a *app) openBridge(ctx context.Context, c client.Client, m *v1alpha1.Mesh,
 	limited, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	if err := opener.open(limited); err != nil {
-		return false, fmt.Errorf("Mesh %s does not serve the sidecars of the Open Service Mesh: %w. Repeat the command to wait on, leave out --bridge to go on, or go back with `osm migrate rollback`", m.Name, a.kube.Sentence(err))
+		return false, fmt.Errorf("the sidecars of the Open Service Mesh are not served by Mesh %s: %w. Repeat the command to wait on, leave out --bridge to go on, or go back with `osm migrate rollback`", m.Name, a.kube.Sentence(err))
 	}
 	a.line("Mesh %s serves the sidecars of the Open Service Mesh (%s)", m.Name, a.progress().elapsed())
 	return true, nil

@@ -30,8 +30,10 @@ type Request struct {
 // FitsOSM reports whether sidecars of Open Service Mesh handle the request as others do: they know IPv4 only, they balance requests to the pods of headless Services
 // on ports other than those of the pods, and in the expressions of their Envoy a dot matches a character of UTF-8 instead of a byte.
 func (r Request) FitsOSM() bool {
-	isOther := func(h authz.Header) bool { return !utf8.ValidString(h.Value) }
-	return !slices.ContainsFunc(r.Headers, isOther) && r.To.Addr().Is4() && !r.From.Is6() && (r.From.IsValid() || r.Pod%2 == 0 || !slices.ContainsFunc(podIndexes, func(i int) bool { return r.To.Addr() == podAddress(i) }))
+	if slices.ContainsFunc(r.Headers, func(h authz.Header) bool { return !utf8.ValidString(h.Value) }) {
+		return false
+	}
+	return r.To.Addr().Is4() && !r.From.Is6() && (r.From.IsValid() || r.Pod%2 == 0 || !slices.ContainsFunc(podIndexes, func(i int) bool { return r.To.Addr() == podAddress(i) }))
 }
 
 // podIndexes are the indexes of pods.
