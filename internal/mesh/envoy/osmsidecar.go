@@ -40,11 +40,11 @@ func osmAuthorization(a scope.Authorization) scope.Authorization {
 	return a
 }
 
-// osmOutbound is a destination without the name of the client, without more repetitions, and without sessions: routes with sessions answer 500. A client of a
-// headless Service whose port differs from that of its pods is balanced over them, as in Open Service Mesh: that Envoy cannot change the port of the address that
-// the client chose. At the port of the pods it reaches the one that it chose.
+// osmOutbound is a destination without the name of the client and without sessions: routes with sessions answer 500. A client of a headless Service whose port
+// differs from that of its pods is balanced over them, as in Open Service Mesh: that Envoy cannot change the port of the address that the client chose. At the
+// port of the pods it reaches the one that it chose.
 func osmOutbound(o scope.Outbound) []scope.Outbound {
-	o.NamesClient, o.EndsRequests = false, false
+	o.NamesClient = false
 	routes := make([]scope.HTTPRoute, len(o.HTTPRoutes))
 	for i := range o.HTTPRoutes {
 		routes[i] = o.HTTPRoutes[i]

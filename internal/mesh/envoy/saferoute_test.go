@@ -28,7 +28,7 @@ func repeatingHosts(s *scope.Scope) []string {
 	return hosts
 }
 
-// A destination that is loaded on demand has a virtual host of its own then. Sidecars of Open Service Mesh repeat what they always did.
+// A destination that is loaded on demand has a virtual host of its own then. Sidecars of Open Service Mesh repeat the same requests.
 func TestResetRequestsAreRepeated(t *testing.T) {
 	all := scopes(t)
 	onDemand := all["outbound-on-demand"]
@@ -46,7 +46,7 @@ func TestResetRequestsAreRepeated(t *testing.T) {
 		t.Errorf("%v repeat requests", hosts)
 	}
 	earlier.Key.Class.OSM = true
-	if hosts := repeatingHosts(earlier); len(hosts) > 0 {
+	if hosts := repeatingHosts(earlier); len(hosts) != 2 {
 		t.Errorf("%v of a sidecar of OSM repeat requests", hosts)
 	}
 }
