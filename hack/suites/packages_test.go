@@ -119,7 +119,10 @@ func TestOnlyFullRunSetsVariable(t *testing.T) {
 	if env := (checkout{}).env(); len(env) > 0 {
 		t.Errorf("an ordinary run sets %v, want nothing", env)
 	}
-	if diff := cmp.Diff([]string{"OSM_TEST_FULL=true"}, checkout{full: true}.env()); diff != "" {
+	if diff := cmp.Diff([]string{"OSM_TEST_SEED=7"}, checkout{seed: "7"}.env()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"OSM_TEST_FULL=true"}, checkout{full: true, seed: "7"}.env()); diff != "" {
 		t.Errorf("variables of a full run (-want +got):\n%s", diff)
 	}
 }

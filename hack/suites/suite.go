@@ -26,6 +26,8 @@ type checkout struct {
 	root string
 	// full is true in `make test-full`.
 	full bool
+	// seed is that of random values in long property tests; empty for others in each run.
+	seed string
 }
 
 // hack returns the folder of the module of the developer tools.
@@ -38,10 +40,16 @@ func (c checkout) authorizer() string { return filepath.Join(c.hack(), "authoriz
 // fullVariable enables long scenarios in tests that read it.
 const fullVariable = "OSM_TEST_FULL=true"
 
+// seedVariable is the seed of random values in long property tests (package internal/testing/seed).
+const seedVariable = "OSM_TEST_SEED="
+
 // env returns the variables that configure tests.
 func (c checkout) env() []string {
-	if c.full {
+	switch {
+	case c.full:
 		return []string{fullVariable}
+	case c.seed != "":
+		return []string{seedVariable + c.seed}
 	}
 	return nil
 }

@@ -16,11 +16,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
+	"github.com/openservicemesh/osm-operator/internal/testing/seed"
 )
 
 var (
 	objects = flag.Int("neighbour.objects", 200, "how many invalid objects to try")
-	seed    = flag.Uint64("neighbour.seed", uint64(time.Now().UnixNano()), "of the random values")
+	first   = flag.Uint64("neighbour.seed", seed.Or(uint64(time.Now().UnixNano())), "of the random values")
 )
 
 const (
@@ -32,8 +33,8 @@ const (
 
 // TestInvalidObjectsOfOneNamespace stores random invalid objects of one namespace.
 func TestInvalidObjectsOfOneNamespace(t *testing.T) {
-	t.Logf("-neighbour.seed=%d", *seed)
-	random := rand.New(rand.NewPCG(*seed, 0))
+	t.Logf("-neighbour.seed=%d", *first)
+	random := rand.New(rand.NewPCG(*first, 0))
 	scheme, err := kube.Scheme()
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ func TestVerdictsOfBridge(t *testing.T) {
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
+		differ(t, 2*networks)
 		network.Reset(t, verdict.AnyState().Draw(t, "mesh"))
 		for range editsOfMesh {
 			edit := verdict.AnyEdit().Draw(t, "edit")

@@ -24,7 +24,7 @@ const (
 
 // TestVerdicts applies random edits under load and checks every response.
 func TestVerdicts(t *testing.T) {
-	tryPairs(t, func(t *testing.T) *verdict.Network { return verdict.NewNetwork(t) }, *pairs)
+	tryPairs(t, func(t *testing.T) *verdict.Network { return verdict.NewNetwork(t) }, 0, *pairs)
 }
 
 // TestVerdictsBetweenMinors is TestVerdicts with fewer pairs and sidecars of two minor versions of Envoy, as clients and servers of
@@ -36,11 +36,11 @@ func TestVerdictsBetweenMinors(t *testing.T) {
 			t.Fatalf("the sidecars run Envoy %v, want %v", minors, compatibility.Current().Envoys)
 		}
 		return network
-	}, *pairs/2)
+	}, networks, *pairs/2)
 }
 
-// tryPairs divides the pairs among several networks.
-func tryPairs(t *testing.T, start func(*testing.T) *verdict.Network, pairs int) {
+// tryPairs divides the pairs among several networks, which have the numbers from first on.
+func tryPairs(t *testing.T, start func(*testing.T) *verdict.Network, first, pairs int) {
 	t.Helper()
 	checks := max(1, pairs/(editsOfMesh*requestsOfEdit))
 	// The network reduces failures itself. No other test reads the flags, because those that run at the same time as others begin after this one.
@@ -56,7 +56,7 @@ func tryPairs(t *testing.T, start func(*testing.T) *verdict.Network, pairs int) 
 				t.Parallel()
 				network := start(t)
 				reports[i] = &network.Report
-				try(t, network)
+				try(t, network, first+i)
 			})
 		}
 	})
@@ -73,10 +73,11 @@ func tryPairs(t *testing.T, start func(*testing.T) *verdict.Network, pairs int) 
 	}
 }
 
-// try applies edits to random meshes of a network.
-func try(t *testing.T, network *verdict.Network) {
+// try applies edits to random meshes of a network with a number.
+func try(t *testing.T, network *verdict.Network, number int) {
 	t.Helper()
 	rapid.Check(t, func(t *rapid.T) {
+		differ(t, number)
 		network.Reset(t, verdict.AnyState().Draw(t, "mesh"))
 		for range editsOfMesh {
 			edit := verdict.AnyEdit().Draw(t, "edit")
@@ -85,3 +86,6 @@ func try(t *testing.T, network *verdict.Network) {
 		}
 	})
 }
+
+// differ lets networks with other numbers draw other values from the same seed.
+func differ(t *rapid.T, number int) { rapid.SliceOfN(rapid.Uint64(), number, number).Draw(t, "number") }
