@@ -141,7 +141,11 @@ func TestImageOfAnIdleMesh(t *testing.T) {
 	if len(plan.Wave.Patches) > 0 || len(plan.Wave.Blocked) != 2 || !strings.Contains(plan.Wave.Blocked[1].Reason, "bank/web-0: the Envoy of the slot envoy-standby of web-0 did not take over") {
 		t.Errorf("after a failure the plan is %+v", plan)
 	}
-	s.Workloads = append(s.Workloads, slotted("x", "web", donePod, donePod))
+	s.Workloads = append(s.Workloads, slotted("x", "web", donePod))
+	if plan := NextPlan(s); len(plan.Wave.Patches) > 0 {
+		t.Errorf("after a failure and one success the plan is %+v", plan)
+	}
+	s.Workloads = append(s.Workloads, slotted("y", "web", donePod))
 	if plan := NextPlan(s); len(plan.Wave.Patches) != 1 {
 		t.Errorf("after a failure and two successes the plan is %+v", plan)
 	}
