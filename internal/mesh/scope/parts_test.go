@@ -73,3 +73,32 @@ func TestRecordLimited(t *testing.T) {
 		t.Errorf("limited are %s", got)
 	}
 }
+
+// TestSameRoutes checks that each part of a route that does not come from the match of the catalog is compared.
+func TestSameRoutes(t *testing.T) {
+	source := &catalog.RouteMatch{}
+	route := func(change func(*HTTPRoute)) *HTTPRoute {
+		r := &HTTPRoute{source: source, Weight: 1, Backends: []Backend{{Cluster: "a"}}, Mirrors: []Mirror{{Cluster: "b"}}}
+		change(r)
+		return r
+	}
+	first := route(func(*HTTPRoute) {})
+	for name, test := range map[string]struct {
+		change func(*HTTPRoute)
+		want   bool
+	}{
+		"nothing":       {func(*HTTPRoute) {}, true},
+		"another match": {func(r *HTTPRoute) { r.source = &catalog.RouteMatch{Path: "/"} }, false},
+		"denied":        {func(r *HTTPRoute) { r.Denied = true }, false},
+		"the weight":    {func(r *HTTPRoute) { r.Weight = 2 }, false},
+		"the backends":  {func(r *HTTPRoute) { r.Backends = nil }, false},
+		"the mirrors":   {func(r *HTTPRoute) { r.Mirrors = nil }, false},
+	} {
+		if got := first.IsSame(route(test.change)); got != test.want {
+			t.Errorf("%s: the route is the same is %t", name, got)
+		}
+	}
+	if (&HTTPRoute{}).IsSame(&HTTPRoute{}) {
+		t.Error("routes of the gateway are known to be the same")
+	}
+}
