@@ -60,14 +60,15 @@ func TestCarryCertificates(t *testing.T) {
 	}
 	without := func(l *GatewayListener) { l.Certificates = nil }
 	free := func(l *GatewayListener) { l.Clients = nil }
-	own := func(l *GatewayListener) { l.Certificates = []string{"shop/new"} }
+	own := func(l *GatewayListener) { l.Certificates = []string{"shop/mine"} }
 	for name, test := range map[string]struct {
 		was, next GatewayListener
 		want      string
 	}{
 		"the certificates":           {served(), served(without, free), "[a.test:443 [shop/new] b.test:443 [shop/old] c.test:443 [shop/new]] [shop/new shop/old] []"},
+		"no demand for clients":      {served(free), served(without, free), "[a.test:443 [shop/new] b.test:443 [shop/old] c.test:443 [shop/new]] [shop/new shop/old] []"},
 		"the authorities too":        {served(), served(without), "[a.test:443 [shop/new] b.test:443 [shop/old] c.test:443 [shop/new]] [shop/new shop/old] [shop/web|443]"},
-		"authorities alone":          {served(), served(own), "[a.test:443 [shop/new] b.test:443 [shop/new] c.test:443 [shop/new]] [shop/new] [shop/web|443]"},
+		"authorities alone":          {served(), served(own), "[a.test:443 [shop/new] b.test:443 [shop/mine] c.test:443 [shop/new]] [shop/new shop/mine] [shop/web|443]"},
 		"a new demand for clients":   {served(free), served(without), "[a.test:443 [shop/new] c.test:443 [shop/new]] [shop/new] []"},
 		"no certificate before":      {served(without), served(without), "[a.test:443 [shop/new] c.test:443 [shop/new]] [shop/new] []"},
 		"a listener of another name": {served(), served(without, func(l *GatewayListener) { l.Name = "shop/web/b" }), "[a.test:443 [shop/new] c.test:443 [shop/new]] [shop/new] []"},
@@ -77,13 +78,17 @@ func TestCarryCertificates(t *testing.T) {
 		other := func(host string) GatewayListener {
 			return GatewayListener{Name: host, Port: 443, Hostname: host, Certificates: []string{"shop/new"}}
 		}
+		resolved := &gateway.Listener{Clients: &gateway.Clients{Unread: true}}
+		for range test.next.Certificates {
+			resolved.Certificates = append(resolved.Certificates, &catalog.GatewayCertificate{Name: meshtest.Name("shop", "mine")})
+		}
 		earlier := &Scope{IngressGateway: &IngressGateway{
 			Listeners: []GatewayListener{test.was}, Certificates: []GatewayCertificate{{Name: "shop/other"}, {Name: "shop/old"}, {Name: "shop/new"}},
 			Authorities: []GatewayAuthorities{{Name: "shop/other|443"}, {Name: "shop/web|443"}},
 		}}
 		next := &Scope{IngressGateway: &IngressGateway{
 			Listeners:    []GatewayListener{other("a.test"), other("c.test")},
-			Certificates: []GatewayCertificate{{Name: "shop/new"}}, unread: []unreadListener{{test.next, &gateway.Listener{Clients: &gateway.Clients{Unread: true}}}},
+			Certificates: []GatewayCertificate{{Name: "shop/new"}}, unread: []unreadListener{{test.next, resolved}},
 		}}
 		CarryCertificates(earlier, next)
 		if diff := cmp.Diff(test.want, contents(next.IngressGateway)); diff != "" || next.IngressGateway.unread != nil {
@@ -118,5 +123,25 @@ func TestCarryNothing(t *testing.T) {
 	next := &Scope{}
 	if CarryCertificates(&Scope{IngressGateway: &IngressGateway{}}, next); next.IngressGateway != nil {
 		t.Errorf("a sidecar carries %+v", next.IngressGateway)
+	}
+}
+
+// TestContentsOfAGateway checks that certificates and authorities are added once, also to what a gateway has.
+func TestContentsOfAGateway(t *testing.T) {
+	g := &IngressGateway{Certificates: []GatewayCertificate{{Name: "shop/old"}}, Authorities: []GatewayAuthorities{{Name: "shop/web|444"}}}
+	for range 2 {
+		c := newGatewayContents(g)
+		for _, certificate := range []string{"old", "new"} {
+			for _, port := range []uint16{443, 444} {
+				c.add(&gateway.Listener{
+					Gateway: meshtest.Name("shop", "web"), Port: port, Clients: &gateway.Clients{}, Certificates: []*catalog.GatewayCertificate{{Name: meshtest.Name("shop", certificate)}},
+				})
+			}
+		}
+		c.add(&gateway.Listener{Gateway: meshtest.Name("shop", "web"), Port: 445, Clients: &gateway.Clients{Unread: true}})
+		c.add(&gateway.Listener{Gateway: meshtest.Name("shop", "web"), Port: 446})
+	}
+	if got, want := contents(g), "[] [shop/old shop/new] [shop/web|444 shop/web|443]"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }

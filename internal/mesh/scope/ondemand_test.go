@@ -2,6 +2,7 @@ package scope
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,7 +18,7 @@ func TestOnDemandNames(t *testing.T) {
 	if got, ok := ParseOnDemandName(name); !ok || got != destination || !IsOnDemandName(name) {
 		t.Errorf("%s is parsed as %v, %t", name, got, ok)
 	}
-	for _, other := range []string{"shop/web|80", "10.96.0.1:80", "on-demand|web", "on-demand|[::0001]:80"} {
+	for _, other := range []string{"shop/web|80", "10.96.0.1:80", "on-demand|web", "on-demand|invalid AddrPort", "on-demand|[::0001]:80"} {
 		if got, ok := ParseOnDemandName(other); ok {
 			t.Errorf("%s is parsed as %v", other, got)
 		}
@@ -166,6 +167,9 @@ func TestLoadOnDemand(t *testing.T) {
 			if got = append(got, c.Name()); c.Endpoints.Destination != c.Destination {
 				t.Errorf("%s: the endpoints of %s are those of %s", name, c.Name(), c.Endpoints.Destination)
 			}
+			if c.Destination.IsValid() && c.Endpoints.ClusterName() != c.Name() {
+				t.Errorf("%s: the endpoints of %s have the cluster %s", name, c.Name(), c.Endpoints.ClusterName())
+			}
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" || test.scope.Divided != nil {
 			t.Errorf("%s: clusters (-want +got):\n%s", name, diff)
@@ -188,6 +192,10 @@ func onDemandMesh(permissive bool, entries ...catalog.Entry) *catalog.View {
 	for name, address := range map[string]string{"web": "10.96.0.1", "v1": "10.96.0.2"} {
 		pod := meshtest.Pod("shop", name, name, name, "10.0.0."+address[8:])
 		service := meshtest.Service("shop", name, name, address, 80, catalog.ProtocolHTTP)
+		if slices.ContainsFunc(entries, func(e catalog.Entry) bool { return e.Ref().Name == meshtest.Name("shop", "to-"+name) }) {
+			all = append(all, pod, service, meshtest.Slice(service.Name, pod))
+			continue
+		}
 		all = append(all, pod, service, meshtest.Slice(service.Name, pod), meshtest.Target("to-"+name, pod.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, meshtest.SA("shop", "client")))
 	}
 	return meshtest.Apply(all...).View()
@@ -203,7 +211,7 @@ func clusterNamesOf(clusters []Cluster) (names []string) {
 // TestBuildOnDemand checks the clusters and addresses of a sidecar that loads its destinations, and of one that does not.
 func TestBuildOnDemand(t *testing.T) {
 	ranges := &catalog.ServiceCIDR{Name: "kubernetes", Ranges: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16")}}
-	key := Key{Identity: meshtest.SA("shop", "client"), Class: Class{OnDemand: true, EagerDestinations: "shop/gone,shop/web,shop/v1"}}
+	key := Key{Identity: meshtest.SA("shop", "client"), Class: Class{OnDemand: true, EagerDestinations: "shop/gone,shop/v1,shop/web"}}
 	eager := Key{Identity: key.Identity, Class: Class{EagerDestinations: "shop/web"}}
 	const web, v1 = "on-demand|10.96.0.1:80", "on-demand|10.96.0.2:80"
 	for name, test := range map[string]struct {
@@ -214,8 +222,16 @@ func TestBuildOnDemand(t *testing.T) {
 		ranges   int
 		outside  int
 	}{
-		"on demand":                   {onDemandMesh(false, ranges), key, []string{"shop/v1|80", v1, web}, []string{web, v1}, 1, 0},
-		"on demand, and egress":       {onDemandMesh(false, ranges, &catalog.Settings{Egress: true}), key, []string{"shop/v1|80", v1, web}, []string{web, v1}, 1, 1},
+		"on demand":             {onDemandMesh(false, ranges), key, []string{"shop/v1|80", v1, web}, []string{web, v1}, 1, 0},
+		"on demand, and egress": {onDemandMesh(false, ranges, &catalog.Settings{Egress: true}), key, []string{"shop/v1|80", v1, web}, []string{web, v1}, 1, 1},
+		"on demand, and an Egress": {
+			onDemandMesh(false, ranges, &catalog.Settings{EgressPolicies: true}, &catalog.Egress{
+				Name: meshtest.Name("shop", "out"), Sources: []identity.ServiceAccount{key.Identity}, Hosts: []string{"api.example.com"}, Ports: []catalog.EgressPort{{Number: 443, Protocol: catalog.ProtocolHTTPS}},
+			}), key, []string{"shop/v1|80", v1, web}, []string{web, v1}, 1, 1,
+		},
+		"on demand, without access to the root": {
+			onDemandMesh(false, ranges, meshtest.Target("to-web", meshtest.SA("shop", "none"), []catalog.TargetRule{meshtest.HTTP("all")}, key.Identity)), key, []string{"shop/v1|80", v1}, []string{web, v1}, 1, 0,
+		},
 		"on demand, without a range":  {onDemandMesh(false, &catalog.Settings{Egress: true}), key, []string{"shop/v1|80"}, []string{web, v1}, 0, 0},
 		"with all destinations":       {onDemandMesh(false, ranges, &catalog.Settings{Egress: true}), eager, []string{"shop/v1|80"}, nil, 0, 0},
 		"on demand, and a permission": {onDemandMesh(true, ranges), key, []string{"shop/v1|80", v1, web}, []string{web, v1}, 1, 0},

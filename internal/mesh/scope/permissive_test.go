@@ -131,8 +131,11 @@ func TestRoutesOfMissingServices(t *testing.T) {
 			Name: Name("open", "g"), To: []catalog.GrantedObject{{Kind: "Service"}},
 			From: []catalog.GrantedReferrer{{Group: "gateway.networking.k8s.io", Kind: "HTTPRoute", Namespace: "shop"}},
 		}).View()
-	if diff := cmp.Diff(map[string]string{"open/x:80": "open/x|80=100"}, outbound(scope.Build(v, trustDomain, scope.Key{Identity: SA("shop", "client")}))); diff != "" {
-		t.Errorf("outbound (-want +got):\n%s", diff)
+	key := scope.Key{Identity: SA("shop", "client")}
+	for _, s := range []*scope.Scope{scope.Build(v, trustDomain, key), scope.BuildFromParts(v, identity.OneTrustDomain(trustDomain), key, map[catalog.Name]*scope.Part{})} {
+		if diff := cmp.Diff(map[string]string{"open/x:80": "open/x|80=100"}, outbound(s)); diff != "" {
+			t.Errorf("outbound (-want +got):\n%s", diff)
+		}
 	}
 }
 
