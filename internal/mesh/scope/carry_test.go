@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -110,6 +111,24 @@ func contents(g *IngressGateway) string {
 		authorities = append(authorities, a.Name)
 	}
 	return fmt.Sprint(listeners, certificates, authorities)
+}
+
+// TestBuiltGatewayCarriesItsCertificate names a Secret that was not read yet in a listener.
+func TestBuiltGatewayCarriesItsCertificate(t *testing.T) {
+	build := func(secret string) *Scope {
+		return Build(meshtest.Apply(
+			&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.GatewayClass{Name: "osm"},
+			&catalog.Service{Name: meshtest.Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 443, TargetPort: 10443}}},
+			&catalog.Gateway{Name: meshtest.Name("shop", "web"), Class: "osm", Listeners: []catalog.GatewayListener{
+				{Name: "a", Port: 443, Protocol: "HTTPS", Terminate: true, From: "Same", Certificates: []catalog.Name{meshtest.Name("shop", secret)}},
+			}}, &catalog.GatewayCertificate{Name: meshtest.Name("shop", "old"), ChainPEM: []byte("chain"), KeyPEM: []byte("key")},
+		).View(), "cluster.local", Key{Identity: meshtest.SA("osm-system", names.IngressGateway), Proxy: ProxyIngressGateway})
+	}
+	next := build("new")
+	CarryCertificates(build("old"), next)
+	if got, want := contents(next.IngressGateway), "[:443 [shop/old]] [shop/old] []"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
 }
 
 // A gateway without an earlier version, and a sidecar, carry nothing.

@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -121,7 +122,7 @@ func TestChecksOfTheGatewayAreSpread(t *testing.T) {
 	const pods = 63 // the number for which 32 pods and more count
 	entries := []catalog.Entry{
 		&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.GatewayClass{Name: "osm"},
-		&catalog.Service{Name: meshtest.Name("osm-system", "osm-ingress-gateway"), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
+		&catalog.Service{Name: meshtest.Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
 		&catalog.Gateway{Name: meshtest.Name("shop", "web"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "a", Port: 80, Protocol: "HTTP", From: "Same"}}},
 		&catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: meshtest.Name("shop", "r"), Parents: []catalog.RouteParent{{Gateway: meshtest.Name("shop", "web")}}, Rules: []catalog.HTTPRouteRule{{
 			Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}, Backends: []catalog.RouteBackend{{Service: meshtest.Name("shop", "web"), Port: 80, Weight: 1}},
@@ -132,7 +133,7 @@ func TestChecksOfTheGatewayAreSpread(t *testing.T) {
 	for i := range pods {
 		entries = append(entries, meshtest.Pod("shop", fmt.Sprint("web-", i), "web", "web", fmt.Sprint("10.0.0.", i)))
 	}
-	clusters := Build(meshtest.Apply(entries...).View(), "cluster.local", Key{Identity: meshtest.SA("osm-system", "gateway"), Proxy: ProxyIngressGateway}).Clusters
+	clusters := Build(meshtest.Apply(entries...).View(), "cluster.local", Key{Identity: meshtest.SA("osm-system", names.IngressGateway), Proxy: ProxyIngressGateway}).Clusters
 	if len(clusters) != 1 || clusters[0].Upstream.HealthCheck.Interval != pods*time.Second/maxForeignChecks {
 		t.Errorf("the clusters are %+v", clusters)
 	}

@@ -43,6 +43,21 @@ func TestInboundPorts(t *testing.T) {
 	}
 }
 
+// TestInboundPortsOfSeveralNumbers has two ports of a Service without a selector that have a number in common.
+func TestInboundPortsOfSeveralNumbers(t *testing.T) {
+	service := meshtest.Service("a", "web", "", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	service.Selector, service.Ports[0].Name = nil, "one"
+	service.Ports = append(service.Ports, catalog.Port{Name: "two", Number: 81, Protocol: catalog.ProtocolHTTP})
+	v := meshtest.Apply(&catalog.Namespace{Name: "a", Monitored: true}, service).View()
+	var got []uint16
+	for _, in := range Build(v, "cluster.local", Key{Identity: meshtest.SA("a", "web"), Services: "a/web", Ports: "a/web/one=8080,a/web/two=8080,a/web/two=8081"}).Inbound {
+		got = append(got, in.TargetPort)
+	}
+	if want := []uint16{8080, 8081}; !slices.Equal(got, want) {
+		t.Errorf("the ports are %v, want %v", got, want)
+	}
+}
+
 // TestRecordLimited checks which policies of a port beyond the limit are listed.
 func TestRecordLimited(t *testing.T) {
 	setting := catalog.Ref{Kind: catalog.KindUpstreamTrafficSetting, Name: meshtest.Name("a", "u")}
