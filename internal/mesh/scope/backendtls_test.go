@@ -119,6 +119,9 @@ func TestHostTLS(t *testing.T) {
 	if !scope.HasUnreadAuthorities(v, sidecar) {
 		t.Error("the sidecar does not wait for the authorities of the rate limit service")
 	}
+	if !scope.HasUnreadAuthorities(v, scope.Key{Identity: pod.Identity(), Services: "ns/web"}) || scope.HasUnreadAuthorities(v, scope.Key{Identity: pod.Identity()}) {
+		t.Error("a sidecar without a Telemetry waits for the authorities of its rate limit service, or one without a Service does")
+	}
 	entries = append(entries, &catalog.BackendAuthorities{Name: meshtest.Name("ns", "ca"), PEM: []byte("certificates")})
 	v = meshtest.Apply(entries...).View()
 	if scope.HasUnreadAuthorities(v, sidecar) {

@@ -116,6 +116,29 @@ func TestStrictServicesWithRoutesToPermissiveNamespaces(t *testing.T) {
 	}
 }
 
+// TestRoutesOfMissingServices checks that a route for a Service that does not exist adds no destination.
+func TestRoutesOfMissingServices(t *testing.T) {
+	yes := true
+	open := Pod("open", "x", "x", "x", "10.0.0.2")
+	route := &catalog.HTTPRoute{
+		Kind: catalog.KindHTTPRoute, Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Service: Name("shop", "gone")}},
+		Rules: []catalog.HTTPRouteRule{{
+			Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}, Backends: []catalog.RouteBackend{{Service: Name("open", "x"), Port: 80, Weight: 1}},
+		}},
+	}
+	v := Apply(&catalog.Namespace{Name: "open", Monitored: true, Permissive: &yes}, &catalog.Namespace{Name: "shop", Monitored: true}, open,
+		Service("open", "x", "x", "10.96.0.2", 80, catalog.ProtocolHTTP), Slice(Name("open", "x"), open), route, &catalog.ReferenceGrant{
+			Name: Name("open", "g"), To: []catalog.GrantedObject{{Kind: "Service"}},
+			From: []catalog.GrantedReferrer{{Group: "gateway.networking.k8s.io", Kind: "HTTPRoute", Namespace: "shop"}},
+		}).View()
+	key := scope.Key{Identity: SA("shop", "client")}
+	for _, s := range []*scope.Scope{scope.Build(v, trustDomain, key), scope.BuildFromParts(v, identity.OneTrustDomain(trustDomain), key, map[catalog.Name]*scope.Part{})} {
+		if diff := cmp.Diff(map[string]string{"open/x:80": "open/x|80=100"}, outbound(s)); diff != "" {
+			t.Errorf("outbound (-want +got):\n%s", diff)
+		}
+	}
+}
+
 // TestSharedDestinationsAddNoDependencies checks that a client with shared destinations is not rebuilt when they change.
 func TestSharedDestinationsAddNoDependencies(t *testing.T) {
 	c := Apply(permissiveMesh()...)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -38,6 +39,10 @@ func TestServerIPs(t *testing.T) {
 			GlobalRequests:    &catalog.GlobalRequestLimit{GlobalLimit: catalog.GlobalLimit{Address: host("requests")}},
 			GlobalConnections: &catalog.GlobalConnectionLimit{GlobalLimit: catalog.GlobalLimit{Address: host("connections")}},
 		},
+		&catalog.Service{Name: meshtest.Name("osm-system", names.EgressGateway), AllowedNamespaces: []string{"servers"}},
+		&catalog.Egress{
+			Name: meshtest.Name("shop", "forwarded"), Gateway: &catalog.EgressGateway{}, Hosts: []string{host("connections")}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+		},
 		&catalog.Egress{
 			Name: meshtest.Name("shop", "out"), Sources: []identity.ServiceAccount{client},
 			Hosts: []string{host("egress"), host("none"), "api.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
@@ -46,5 +51,9 @@ func TestServerIPs(t *testing.T) {
 	key := Key{Identity: client, Services: "shop/web", Telemetry: meshtest.Name("shop", "logs"), Authorization: meshtest.Name("shop", "auth")}
 	if diff := cmp.Diff(want, Build(v, "cluster.local", key).ServerIPs, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	gateway := Build(v, "cluster.local", Key{Identity: meshtest.SA("osm-system", "gateway"), Proxy: ProxyEgressGateway})
+	if diff := cmp.Diff(map[string]netip.Addr{host("jaeger"): want[host("jaeger")], host("connections"): want[host("connections")]}, gateway.ServerIPs, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+		t.Errorf("of the egress gateway (-want +got):\n%s", diff)
 	}
 }

@@ -68,8 +68,12 @@ func TestErrorRateOfARevision(t *testing.T) {
 		"new sidecars of two namespaces fail": {
 			join(between("new", 1000, "a", "b"), between("old", 0, "c", "d", "e")), none, Failed, "",
 		},
-		"two namespaces fail":                   {join(between("old", 0, five[:3]...), between("old", 1000, "d", "e")), none, Failed, "most of them from d/app to d/app"},
-		"one of three namespaces fails":         {join(between("old", 0, five[:2]...), between("old", 1000, "e")), none, Failed, ""},
+		"two namespaces fail":           {join(between("old", 0, five[:3]...), between("old", 1000, "d", "e")), none, Failed, "most of them from d/app to d/app"},
+		"one of three namespaces fails": {join(between("old", 0, five[:2]...), between("old", 1000, "e")), none, Failed, ""},
+		"one of four namespaces fails":  {join(between("old", 0, five[:3]...), between("old", 1000, "e")), none, Passed, "the namespace e"},
+		"new sidecars of one namespace fail, and old ones everywhere": {
+			join(between("new", 1000, "a"), between("new", 0, "b"), between("old", 200, five[2:]...)), none, Failed, "20.00%",
+		},
 		"a small canary fails in a large mesh":  {between("new", 1000, "a"), none, Failed, ""},
 		"a service fails for old and new alike": {one(flow("old", "a", "z", 500), flow("new", "b", "z", 500), flow("new", "b", "b", 0)), nil, Passed, ""},
 		"the only service with new sidecars fails for old clients": {

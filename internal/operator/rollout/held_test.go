@@ -48,6 +48,9 @@ func TestNextWave_OfHeldWorkloads(t *testing.T) {
 		"but not at once": {
 			[]Workload{deployment("a", "late", "old", abandoned, missed(repeatAfter-time.Second))}, one, wantWave{inProgress: []string{"late"}},
 		},
+		"and not if it was for another revision": {
+			[]Workload{deployment("a", "other", "old", abandoned, missed(repeatAfter), func(w *Workload) { w.Restart.Revision = "other" })}, one, wantWave{blocked: []string{"other"}},
+		},
 		"and not if it was observed": {
 			[]Workload{deployment("a", "slow", "old", abandoned, missed(repeatAfter), func(w *Workload) { w.Unobserved = false })}, one, wantWave{inProgress: []string{"slow"}},
 		},
@@ -61,6 +64,10 @@ func TestHeldWorkloadsHaveTheirReason(t *testing.T) {
 	wave := NextWave([]Workload{deployment("a", "paused", "old", held), deployment("b", "lost", "old", abandoned)}, "new", one, noon)
 	if len(wave.Blocked) != 2 || wave.Blocked[0].Reason != pausedText || !strings.Contains(wave.Blocked[1].Reason, "its controller is absent") {
 		t.Errorf("the blocked workloads are %v", wave.Blocked)
+	}
+	other := deployment("a", "x", "old", abandoned, func(w *Workload) { w.Restart.Revision = "other" })
+	if wave := NextWave([]Workload{other}, "new", one, noon); len(wave.Blocked) != 1 || wave.Blocked[0].Reason != "its controller is absent" {
+		t.Errorf("after a restart for another revision, the blocked workloads are %v", wave.Blocked)
 	}
 	if !wave.Done() {
 		t.Error("the upgrade waits for a workload without its controller")

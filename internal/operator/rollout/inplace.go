@@ -65,7 +65,7 @@ func (p slotsPlan) isInProgress() bool {
 // planInPlace plans a workload whose sidecars are upgraded in place. It is false for other workloads.
 func (l Limits) planInPlace(load Workload, target string, now time.Time) (slotsPlan, bool) {
 	restart, outdated := load.Outdated(target, l)
-	if !l.InPlace || l.Manual || load.OptedOut || restart > 0 || len(outdated) == 0 || l.Include != nil && !l.Include(load) {
+	if l.Manual || load.OptedOut || restart > 0 || len(outdated) == 0 || l.Include != nil && !l.Include(load) {
 		return slotsPlan{}, false
 	}
 	image := l.Slots[target].Image
@@ -148,7 +148,7 @@ func (w Workload) ReadyFor(target string, limits Limits) time.Time {
 	}
 	image := limits.Slots[target]
 	for _, pod := range w.Slotted {
-		if serving, _, known := pod.serving(); known && limits.InPlace && pod.suits(image, limits) && pod.hasImage(image.Image) && !pod.Patched.IsZero() && serving.Started.After(latest) {
+		if serving, _, _ := pod.serving(); limits.InPlace && pod.suits(image, limits) && pod.hasImage(image.Image) && !pod.Patched.IsZero() && serving.Started.After(latest) {
 			latest = serving.Started
 		}
 	}

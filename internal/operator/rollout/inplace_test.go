@@ -141,7 +141,11 @@ func TestImageOfAnIdleMesh(t *testing.T) {
 	if len(plan.Wave.Patches) > 0 || len(plan.Wave.Blocked) != 2 || !strings.Contains(plan.Wave.Blocked[1].Reason, "bank/web-0: the Envoy of the slot envoy-standby of web-0 did not take over") {
 		t.Errorf("after a failure the plan is %+v", plan)
 	}
-	s.Workloads = append(s.Workloads, slotted("x", "web", donePod, donePod))
+	s.Workloads = append(s.Workloads, slotted("x", "web", donePod))
+	if plan := NextPlan(s); len(plan.Wave.Patches) > 0 {
+		t.Errorf("after a failure and one success the plan is %+v", plan)
+	}
+	s.Workloads = append(s.Workloads, slotted("y", "web", donePod))
 	if plan := NextPlan(s); len(plan.Wave.Patches) != 1 {
 		t.Errorf("after a failure and two successes the plan is %+v", plan)
 	}
@@ -169,18 +173,30 @@ func TestDeniedPatchesAreTriedAgain(t *testing.T) {
 func TestTakeOversThatCount(t *testing.T) {
 	pulling := stuckPod
 	pulling.Slots[1] = Slot{Name: "envoy-standby", Image: newEnvoy, Problem: "ImagePullBackOff"}
+	slow := slottedPod(noon.Add(-takeOverTimeout), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy})
+	unknown := slottedPod(hourAgo, Slot{Image: oldEnvoy}, Slot{Image: newEnvoy})
+	other := stuckPod
+	other.Level = "2"
 	three := []Workload{slotted("a", "a", donePod), slotted("b", "b", donePod), slotted("c", "c", donePod)}
 	for name, test := range map[string]struct {
 		load []Workload
 		want TakeOvers
 		gate State
 	}{
-		"none":            {[]Workload{slotted("shop", "web", outdatedPod)}, TakeOvers{}, Passed},
-		"in progress":     {[]Workload{slotted("shop", "web", takingOver)}, TakeOvers{Begun: 1}, Passed},
-		"all":             {three, TakeOvers{Begun: 3, Done: 3}, Passed},
-		"one fails":       {[]Workload{slotted("shop", "web", stuckPod)}, TakeOvers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
-		"one of two":      {[]Workload{slotted("shop", "web", stuckPod, donePod)}, TakeOvers{Begun: 2, Done: 1, Failed: []string{"shop/web-0"}}, Failed},
-		"one namespace":   {append([]Workload{slotted("shop", "web", stuckPod)}, three...), TakeOvers{Begun: 4, Done: 3, Excused: "shop"}, Passed},
+		"none":          {[]Workload{slotted("shop", "web", outdatedPod)}, TakeOvers{}, Passed},
+		"in progress":   {[]Workload{slotted("shop", "web", takingOver)}, TakeOvers{Begun: 1}, Passed},
+		"all":           {three, TakeOvers{Begun: 3, Done: 3}, Passed},
+		"one fails":     {[]Workload{slotted("shop", "web", stuckPod)}, TakeOvers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
+		"one of two":    {[]Workload{slotted("shop", "web", stuckPod, donePod)}, TakeOvers{Begun: 2, Done: 1, Failed: []string{"shop/web-0"}}, Failed},
+		"one namespace": {append([]Workload{slotted("shop", "web", stuckPod)}, three...), TakeOvers{Begun: 4, Done: 3, Excused: "shop"}, Passed},
+		"one namespace, in part": {
+			[]Workload{slotted("shop", "web", stuckPod, donePod), three[0], three[1]}, TakeOvers{Begun: 4, Done: 3, Failed: []string{"shop/web-0"}}, Failed,
+		},
+		"slow": {
+			[]Workload{slotted("shop", "web", slow), slotted("bank", "web", slow)}, TakeOvers{Begun: 2, Slow: []string{"bank/web-0", "shop/web-0"}}, Waiting,
+		},
+		"another level":   {[]Workload{slotted("shop", "web", other, donePod)}, TakeOvers{Begun: 1, Done: 1}, Passed},
+		"nobody knows":    {[]Workload{slotted("shop", "web", unknown)}, TakeOvers{Begun: 1}, Passed},
 		"two namespaces":  {append([]Workload{slotted("shop", "web", stuckPod), slotted("bank", "web", stuckPod)}, three...), TakeOvers{Begun: 5, Done: 3, Failed: []string{"bank/web-0", "shop/web-0"}}, Failed},
 		"one stays idle":  {[]Workload{slotted("shop", "web", idlePod)}, TakeOvers{Begun: 1}, Passed},
 		"no image":        {[]Workload{slotted("shop", "web", pulling)}, TakeOvers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
@@ -191,12 +207,23 @@ func TestTakeOversThatCount(t *testing.T) {
 		if verdict.State != test.gate || len(got.Failed) > 0 && !strings.Contains(verdict.Message, got.Failed[0]) {
 			t.Errorf("%s: the verdict is %+v", name, verdict)
 		}
-		for i := range got.Failed {
-			got.Failed[i], _, _ = strings.Cut(got.Failed[i], ":")
+		for _, reasons := range [][]string{got.Failed, got.Slow} {
+			for i := range reasons {
+				reasons[i], _, _ = strings.Cut(reasons[i], ":")
+			}
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// A mesh whose sidecars are not upgraded in place has no takeovers, also of pods whose images were changed before.
+func TestNoTakeOversWithoutUpgradesInPlace(t *testing.T) {
+	limits := inPlace()
+	limits.InPlace, limits.Slots["new"] = false, SlotTarget{Image: newEnvoy, Level: "1", Unusable: "broken"}
+	if diff := cmp.Diff(TakeOvers{}, CountTakeOvers([]Workload{slotted("shop", "web", donePod)}, "new", limits, noon)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

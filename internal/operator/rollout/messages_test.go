@@ -19,7 +19,33 @@ func TestGateMessages(t *testing.T) {
 		"unknown rejections": {configurationAccepted, healthy(func(o *Observation) { o.Proxies = nil }), "the control plane does not report which configuration sidecars reject"},
 		"a rejection":        {configurationAccepted, healthy(func(o *Observation) { o.Proxies.Rejected, o.Proxies.Example = 2, "shop/web: bad" }), "2 sidecars reject their configuration, more than 0: shop/web: bad"},
 		"errors":             {errorRate, healthy(), "0.10% of requests fail (10 of 10000 in the last minute), 0.10% failed before the step"},
-		"more errors":        {errorRate, healthy(failing(500, 10_000)), "5.00% of requests fail (500 of 10000 in the last minute), 0.10% failed before the step, an increase of more than 2.00 percentage points"},
+		"errors, without a baseline": {
+			errorRate, healthy(func(o *Observation) {
+				o.Flows, o.Baseline = append(between("", 10, "a"), between("old", 0, "b")...), nil
+			}),
+			"0.50% of requests fail (10 of 2000 in the last minute)",
+		},
+		"one controller of an earlier version": {
+			proxiesConnected, healthy(func(o *Observation) { o.Proxies, o.Earlier = nil, map[string]int{"v1": 1, "v2": 2} }),
+			"no new controller serves sidecars yet; they stay connected to 1 controller of version v1 and 2 controllers of version v2",
+		},
+		"excused sidecars": {
+			proxiesConnected, healthy(func(o *Observation) { o.Proxies.Excused = "shop" }),
+			"10 of 10 sidecars are connected (sidecars of the namespace shop are not, which does not count alone)",
+		},
+		"no takeover": {sidecarsTakenOver, healthy(), "no sidecar is upgraded in place"},
+		"takeovers": {
+			sidecarsTakenOver, healthy(func(o *Observation) { o.TakeOvers = TakeOvers{Begun: 3, Done: 2} }), "2 of 3 sidecars that are upgraded in place have taken over",
+		},
+		"excused takeovers": {
+			sidecarsTakenOver, healthy(func(o *Observation) { o.TakeOvers = TakeOvers{Begun: 3, Done: 2, Excused: "shop"} }),
+			"2 of 3 sidecars that are upgraded in place have taken over (sidecars of the namespace shop have not, which does not count alone)",
+		},
+		"slow takeovers": {
+			sidecarsTakenOver, healthy(func(o *Observation) { o.TakeOvers = TakeOvers{Begun: 3, Done: 2, Slow: []string{"a/b: slow"}} }),
+			"2 of 3 sidecars that are upgraded in place have taken over; a/b: slow",
+		},
+		"more errors": {errorRate, healthy(failing(500, 10_000)), "5.00% of requests fail (500 of 10000 in the last minute), 0.10% failed before the step, an increase of more than 2.00 percentage points"},
 		"Prometheus": {
 			prometheusErrorRate, healthy(prometheus(pointer(0.015), 0.005)),
 			"the Prometheus at http://prometheus:9090 reports that 1.50% of requests fail, 0.50% failed before the step",

@@ -49,6 +49,7 @@ func TestOrder(t *testing.T) {
 		"cycle":                  {calls("x>y", "y>x"), nil},
 		"cycle with a caller":    {calls("x>y", "y>x", "w>x", "y>z"), map[string][]string{"x": {"w"}, "z": {"y"}}},
 		"two cycles":             {calls("v>w", "w>v", "y>z", "z>y", "w>y"), map[string][]string{"y": {"w"}}},
+		"cycle through nobody":   {calls("x>nobody", "nobody>y", "y>x"), map[string][]string{"x": {"y"}}},
 		"accounts of nobody":     {calls("x>nobody", "nobody>y", "nobody>nobody"), nil},
 		"long cycle through all": {calls("v>w", "w>x", "x>y", "y>z", "z>v"), nil},
 	} {
@@ -93,6 +94,36 @@ func TestOrder_SeveralAccounts(t *testing.T) {
 		if awaited := order.awaited(w.Ref, map[Ref]bool{both.Ref: true, other.Ref: true}); len(awaited) > 0 {
 			t.Errorf("%s waits for %v", w.Ref, awaited)
 		}
+	}
+}
+
+// A workload with two accounts is named once, and of many callers only the first are named.
+func TestOrder_NamesOfTheAwaited(t *testing.T) {
+	callers := []Workload{deployment("a", "two", "old", as("v", "w")), deployment("a", "gone", "old", as("x"))}
+	for _, namespace := range []string{"b", "c", "d", "e"} {
+		callers = append(callers, deployment(namespace, "x", "old", as("x")))
+	}
+	called := deployment("a", "z", "old", as("z"))
+	order := CallersFirst(append(callers, called), calls("v>z", "w>z", "x>z"))
+	pending := map[Ref]bool{}
+	for i, want := range map[int][]string{1: {"a/two"}, 3: {"a/two", "b/x"}, 6: {"a/two", "b/x", "c/x", "d/x"}} {
+		clear(pending)
+		for _, w := range callers[:i] {
+			pending[w.Ref] = w.Ref.Name != "gone"
+		}
+		if i == 3 {
+			pending[callers[2].Ref] = true
+		}
+		if got := order.awaited(called.Ref, pending); !slices.Equal(got, want) {
+			t.Errorf("with %d callers it waits for %v, want %v", i, got, want)
+		}
+	}
+	clear(pending)
+	for _, w := range callers[2:5] {
+		pending[w.Ref] = true
+	}
+	if got := order.awaits(called.Ref, pending); !strings.Contains(got, "callers b/x, c/x, d/x: ") {
+		t.Errorf("with three callers the reason is %q", got)
 	}
 }
 

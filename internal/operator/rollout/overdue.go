@@ -83,7 +83,7 @@ func (w *Wave) addInProgress(load Workload, limits Limits, upToDate bool) {
 // the timeout, or it is overdue after its restart.
 func (w *Wave) isUnawaited(load Workload, limits Limits, now time.Time) bool {
 	switch {
-	case load.Ready || load.Held != "" || limits.Timeout <= 0:
+	case load.Ready || limits.Timeout <= 0:
 		return false
 	case load.isRestarting(w.Target, now):
 		return w.late.refs[load.Ref] && (w.late.excused || !load.isOutdated(w.Target, limits))

@@ -31,6 +31,10 @@ func TestSlotsWaitForTheImageOnTheirNode(t *testing.T) {
 	if node != "two" || !slices.Equal(got.Patches, []PodPatch{pulled, prepared, unscheduled}) || len(got.RetryPatches) > 0 {
 		t.Errorf("%+v wait for %q", got, node)
 	}
+	wave.RetryPatches[0].Node = "three"
+	if _, node := wave.OnNodes(Nodes{"one": true}, "new"); node != "two" {
+		t.Errorf("the first node without the image is %q, want two", node)
+	}
 	if all, node := wave.OnNodes(nil, "new"); node != "" || len(all.Patches) != len(wave.Patches) {
 		t.Errorf("after the time of the nodes, %d slots wait for %q", len(wave.Patches)-len(all.Patches), node)
 	}

@@ -35,6 +35,9 @@ func TestSidecarsThatMustBeConnected(t *testing.T) {
 	renewed := sidecars(2, "shop")
 	renewed[0].Created = noon.Add(time.Minute)
 	four := []string{"a", "b", "c", "d"}
+	apart := append(sidecars(1, "a", "b", "c"), Sidecar{Namespace: "d", Pod: "canary", UID: "d/canary", Revision: "newest"}, Sidecar{Namespace: "d", Pod: "other", UID: "d/other", Revision: "newest"})
+	versions := append(sidecars(1, four...), Sidecar{Namespace: "a", Pod: "old", UID: "a/old", Revision: "old"}, Sidecar{Namespace: "a", Pod: "web", UID: "a/web", Revision: "new"},
+		Sidecar{Namespace: "d", Pod: "old", UID: "d/old", Revision: "old"})
 	mixed := append(sidecars(2, four...), Sidecar{Namespace: "d", Pod: "canary", UID: "d/canary", Revision: "newest"})
 	for name, c := range map[string]struct {
 		connection Connection
@@ -71,6 +74,25 @@ func TestSidecarsThatMustBeConnected(t *testing.T) {
 		"one namespace of three is blocked": {
 			Connection{Expected: sidecars(1, four[1:]...), IsConnected: exceptPods("d/"), Desired: "new"}, 3, []string{"d/web-0"}, "",
 		},
+		"two namespaces of five are blocked": {
+			Connection{Expected: sidecars(1, append(four, "e")...), IsConnected: exceptPods("d/", "e/"), Desired: "new"}, 5, []string{"d/web-0", "e/web-0"}, "",
+		},
+		"one namespace of three is blocked in part": {
+			Connection{Expected: sidecars(2, four[1:]...), IsConnected: exceptPods("d/web-1"), Desired: "new"}, 6, []string{"d/web-1"}, "",
+		},
+		"one of both sidecars of the new version is not connected": {
+			Connection{Expected: apart, IsConnected: exceptPods("d/canary"), Desired: "newest"}, 5, []string{"d/canary"}, "",
+		},
+		"one namespace of four has several versions": {
+			Connection{Expected: versions, IsConnected: exceptPods("d/old"), Desired: "new"}, 6, nil, "d",
+		},
+		"the image of the version cannot be pulled, and an earlier one runs": {
+			Connection{Expected: []Sidecar{{Namespace: "a", Pod: "old", UID: "old", Revision: "old"}, unpulled}, IsConnected: exceptPods("late"), Desired: "new"},
+			2, []string{"shop/late (ImagePullBackOff)"}, "",
+		},
+		"several, in another order": {
+			Connection{Expected: []Sidecar{renewed[1], renewed[0]}, IsConnected: exceptPods("shop/")}, 2, []string{"shop/web-0", "shop/web-1"}, "",
+		},
 		"the only sidecar of the new version is not connected": {
 			Connection{Expected: mixed, IsConnected: exceptPods("d/canary"), Desired: "newest"}, 9, []string{"d/canary"}, "",
 		},
@@ -81,6 +103,16 @@ func TestSidecarsThatMustBeConnected(t *testing.T) {
 				t.Errorf("%+v, want %d, %v and %q", got, c.live, c.missing, c.excused)
 			}
 		})
+	}
+}
+
+func TestDisconnectedPods(t *testing.T) {
+	pods := sidecars(4, "shop")
+	slices.Reverse(pods)
+	pods[0].Problem = "ImagePullBackOff"
+	got := Connection{Expected: append(pods, pods[1]), IsConnected: exceptPods("shop/web-0", "shop/web-2", "shop/web-3")}.Disconnected()
+	if want := []string{"shop/web-0", "shop/web-2"}; !slices.Equal(got, want) {
+		t.Errorf("%v are disconnected, want %v", got, want)
 	}
 }
 

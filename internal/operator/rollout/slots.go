@@ -98,7 +98,7 @@ type Step struct {
 func (p SlottedPod) Next(image string, now time.Time) Step {
 	serving, other, known := p.serving()
 	switch {
-	case !known && p.Slots[0].Image == image && p.Slots[1].Image == image:
+	case p.Slots[0].Image == image && p.Slots[1].Image == image:
 		return Step{State: Current}
 	case !known && now.Sub(p.Patched) < takeOverTimeout:
 		return Step{State: Proceeds, Reason: "the control plane does not report which slot of " + p.Pod + " serves"}
@@ -108,7 +108,7 @@ func (p SlottedPod) Next(image string, now time.Time) Step {
 		return p.align(serving, other, image)
 	case other.Role == report.Draining:
 		return Step{State: Drains, Reason: "connections of the earlier Envoy of " + p.Pod + " are drained"}
-	case other.Image != image && other.Image == serving.Image && p.isPatched(serving, other) && now.Sub(p.Patched) < takeOverTimeout:
+	case other.Image == serving.Image && p.isPatched(serving, other) && now.Sub(p.Patched) < takeOverTimeout:
 		return Step{State: Proceeds, Reason: "the slot " + other.Name + " of " + p.Pod + " is prepared"}
 	case other.Image != image:
 		return Step{State: Begins, Patch: p.patch(serving, other, image)}
@@ -165,7 +165,7 @@ func (p SlottedPod) isPatched(serving, other Slot) bool {
 
 // hasStarted reports whether the container of a slot has started since the operator changed an image of the pod.
 func (p SlottedPod) hasStarted(s Slot) bool {
-	return !p.Patched.IsZero() && !s.Started.IsZero() && !s.Started.Before(p.Patched.Add(-clockSkew))
+	return !p.Patched.IsZero() && !s.Started.Before(p.Patched.Add(-clockSkew))
 }
 
 // serving returns the slot that serves and the other one. They are not known while two Envoys seem to serve: replicas of the control plane report a

@@ -40,6 +40,8 @@ func TestNextStepOfAPod(t *testing.T) {
 		"nothing is known":              {never, Slot{Image: oldEnvoy}, Slot{Image: oldEnvoy}, Step{State: Unknown, Reason: unknown}},
 		"both slots have the image":     {never, Slot{Image: newEnvoy}, Slot{Image: newEnvoy}, Step{State: Current}},
 		"nothing is known for a moment": {ago(time.Minute), Slot{Image: oldEnvoy}, Slot{Image: newEnvoy}, Step{State: Proceeds, Reason: unknown}},
+		"nothing is known for long":     {ago(takeOverTimeout), Slot{Image: oldEnvoy}, Slot{Image: newEnvoy}, Step{State: Unknown, Reason: unknown}},
+		"one slot has the image":        {never, Slot{Image: newEnvoy}, Slot{Image: oldEnvoy}, Step{State: Unknown, Reason: unknown}},
 		"outdated":                      {never, serving(oldEnvoy, before), Slot{Image: oldEnvoy, Started: before}, Step{State: Begins, Patch: patch("envoy-standby", newEnvoy)}},
 		"the standby serves":            {never, Slot{Image: oldEnvoy, Started: before}, serving(oldEnvoy, before), Step{State: Begins, Patch: patch("envoy", newEnvoy)}},
 		"the image is pulled":           {ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy}, Step{State: Proceeds, Reason: next}},
@@ -49,6 +51,15 @@ func TestNextStepOfAPod(t *testing.T) {
 			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)),
 			Slot{Image: newEnvoy, Problem: "ImagePullBackOff"},
 			Step{State: Fails, Reason: failed + "its container cannot start: ImagePullBackOff"},
+		},
+		"the image cannot be pulled for a moment": {
+			ago(takeOverTimeout - 1), serving(oldEnvoy, before), Slot{Image: newEnvoy, Problem: "ErrImagePull"}, Step{State: Proceeds, Reason: next},
+		},
+		"the image cannot be pulled until the timeout": {
+			ago(takeOverTimeout), serving(oldEnvoy, before), Slot{Image: newEnvoy, Problem: "ErrImagePull"}, Step{State: Fails, Reason: failed + "its container cannot start: ErrImagePull"},
+		},
+		"it has had the image, and was never changed": {
+			never, serving(oldEnvoy, before), Slot{Image: newEnvoy, Started: before}, Step{State: Begins, Patch: patch("envoy-standby", oldEnvoy)},
 		},
 		"it stays idle": {
 			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)),
@@ -68,6 +79,9 @@ func TestNextStepOfAPod(t *testing.T) {
 			Slot{Image: oldEnvoy, Started: before},
 			serving(newEnvoy, ago(time.Minute)),
 			Step{State: Current, Patch: unconfirmed(patch("envoy", newEnvoy))},
+		},
+		"it has taken over, and the earlier one starts again": {
+			ago(time.Minute), Slot{Image: oldEnvoy, Started: before, Role: report.Starting}, serving(newEnvoy, ago(time.Minute)), Step{State: Current, Patch: patch("envoy", newEnvoy)},
 		},
 		"back, before the takeover": {
 			ago(time.Minute), serving(newEnvoy, before),
@@ -89,6 +103,15 @@ func TestNextStepOfAPod(t *testing.T) {
 			Slot{Image: oldEnvoy, Started: ago(2 * time.Hour)},
 			serving(oldEnvoy, ago(time.Hour)),
 			Step{State: Proceeds, Reason: "the slot envoy of web is prepared"},
+		},
+		"back, and the slot is not prepared in time": {
+			ago(takeOverTimeout), Slot{Image: oldEnvoy, Started: ago(2 * time.Hour)}, serving(oldEnvoy, ago(time.Hour)), Step{State: Begins, Patch: patch("envoy", newEnvoy)},
+		},
+		"back, after it has taken over with its earlier image": {
+			ago(time.Minute), Slot{Image: oldEnvoy, Started: before}, serving(oldEnvoy, ago(time.Second)), Step{State: Begins, Patch: patch("envoy", newEnvoy)},
+		},
+		"further, before another image starts": {
+			ago(time.Second), serving(oldEnvoy, before), Slot{Image: "envoy:1.38"}, Step{State: Begins, Patch: patch("envoy-standby", newEnvoy)},
 		},
 		"back, once the slot is prepared": {
 			ago(time.Minute), Slot{Image: oldEnvoy, Started: ago(time.Minute)}, serving(oldEnvoy, ago(time.Hour)), Step{State: Begins, Patch: patch("envoy", newEnvoy)},

@@ -104,6 +104,9 @@ func TestNextWave(t *testing.T) {
 			one,
 			wantWave{blocked: []string{"x"}, restart: []string{"y"}},
 		},
+		"one that is ready and cannot be read is blocked": {
+			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.Unread = "no permission" })}, one, wantWave{blocked: []string{"x"}},
+		},
 		"a Job and a bare pod are manual": {
 			[]Workload{
 				deployment("a", "x", "old", func(w *Workload) { w.Ref.Kind = "Job" }),
@@ -333,7 +336,11 @@ func TestBlockedWorkloadIsTriedAgain(t *testing.T) {
 	if !wave.Done() || len(wave.Blocked) != 1 || wave.RequeueAfter != time.Minute {
 		t.Errorf("%+v, want a blocked workload and another look after a minute", wave)
 	}
-	load.Blocked = ""
+	load.Blocked, load.Unread = "", "no permission"
+	if wave := NextWave([]Workload{load}, "new", Limits{}, noon); len(wave.Blocked) != 1 || wave.RequeueAfter != time.Minute {
+		t.Errorf("%+v, want another look at what cannot be read", wave)
+	}
+	load.Unread = ""
 	if wave := NextWave([]Workload{load}, "new", Limits{}, noon); len(wave.Restart) != 1 || wave.RequeueAfter != 0 {
 		t.Errorf("%+v, want a restart", wave)
 	}
