@@ -51,6 +51,7 @@ func TestBackendTLS(t *testing.T) {
 		"the first by name":                {[]catalog.Entry{egress("one"), encrypting("q", 1, "good", "one"), encrypting("p", 1, "good", "one")}, "allowed by p"},
 		"the oldest, which is unusable":    {[]catalog.Entry{egress("one"), encrypting("p", 2, "good", "one"), encrypting("q", 1, "bad", "one")}, "unavailable by q"},
 		"of another Egress with the host":  {[]catalog.Entry{egress("one"), egress("two"), encrypting("p", 1, "good", "two")}, "allowed by p"},
+		"the oldest of the oldest Egress":  {[]catalog.Entry{egress("one"), egress("two"), encrypting("p", 1, "good", "one"), encrypting("q", 2, "good", "two")}, "allowed by p"},
 		"the oldest of two Egresses":       {[]catalog.Entry{egress("one"), egress("two"), encrypting("p", 2, "good", "one"), encrypting("q", 1, "good", "two")}, "allowed by q"},
 		"unusable authorities":             {[]catalog.Entry{egress("one"), encrypting("p", 1, "bad", "one")}, "unavailable by p"},
 		"unread authorities":               {[]catalog.Entry{egress("one"), encrypting("p", 1, "unread", "one")}, "unavailable by p"},
