@@ -130,6 +130,19 @@ func TestMissingPolicies(t *testing.T) {
 			authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "empty"), Port: 80},
 			"a backend in the TrafficSplit shop/split of shop/empty that has this port and a weight",
 		},
+		"of the pod behind a Service without a selector": {
+			[]catalog.Entry{
+				&catalog.Service{
+					Name: Name("shop", "loose"), ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")},
+					Ports: []catalog.Port{{Number: 80, TargetPort: 80, Protocol: catalog.ProtocolHTTP}},
+				},
+				&catalog.EndpointSlice{
+					Name: Name("shop", "loose"), Service: Name("shop", "loose"), Ports: map[string]uint16{"": 80},
+					Endpoints: []catalog.Endpoint{{Address: netip.MustParseAddr("10.0.0.3"), Ready: true}},
+				},
+			}, authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "loose"), Port: 80},
+			"a TrafficTarget in namespace shop from buy/thief to shop/old with a rule for an HTTPRouteGroup",
+		},
 		"without pods that have the named port": {
 			[]catalog.Entry{&catalog.Service{
 				Name: Name("shop", "named"), Selector: map[string]string{"app": "none"}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")},
