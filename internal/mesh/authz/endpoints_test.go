@@ -32,6 +32,8 @@ func TestTerminatingEndpoints(t *testing.T) {
 		}
 		return s
 	}
+	starting := slice(false, false)
+	starting.Endpoints[0].Terminating = false
 	for name, test := range map[string]struct {
 		source string
 		slice  *catalog.EndpointSlice
@@ -41,6 +43,7 @@ func TestTerminatingEndpoints(t *testing.T) {
 		"one terminates":                       {"buyer", slice(true, false), []string{"allowed one"}},
 		"the other terminates":                 {"buyer", slice(false, true), []string{"allowed two"}},
 		"both terminate":                       {"buyer", slice(false, false), []string{"allowed one", "allowed two"}},
+		"one starts, and one terminates":       {"buyer", starting, []string{"allowed two"}},
 		"the only one that it may call":        {"thief", slice(false, true), []string{"allowed one"}},
 		"one that it may not call, terminates": {"thief", slice(true, false), []string{"allowed one"}},
 	} {

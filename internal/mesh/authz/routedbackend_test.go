@@ -106,7 +106,7 @@ func TestRouteOfHeadlessService(t *testing.T) {
 		"to itself":             {to(itself), []string{"allowed two"}},
 		"to another port":       {to(catalog.RouteBackend{Service: db.Name, Port: 81, Weight: 1}), []string{"allowed one", "allowed two"}},
 		"to another Service":    {to(catalog.RouteBackend{Service: Name("shop", "new"), Port: 80, Weight: 1}), []string{"allowed new"}},
-		"and to a missing one":  {to(itself, catalog.RouteBackend{Service: Name("shop", "none"), Port: 80, Weight: 1}), []string{"misrouted", "allowed one", "allowed two"}},
+		"after a missing one":   {to(catalog.RouteBackend{Service: Name("shop", "none"), Port: 80, Weight: 1}, itself), []string{"misrouted", "allowed one", "allowed two"}},
 		"and to a further port": {to(itself, catalog.RouteBackend{Service: db.Name, Port: 81, Weight: 0}), []string{"allowed one", "allowed two"}},
 	} {
 		v := routedMesh(one, two, db, Slice(db.Name, one, two), test.route)
@@ -135,5 +135,20 @@ func TestServerNames(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a[a.example b.example]", "c[c.example]", "a[]"}, got); diff != "" {
 		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+}
+
+// TestRouteOfServiceWithoutPods checks that a client which may call nobody behind a Service or its route does not have the Service.
+func TestRouteOfServiceWithoutPods(t *testing.T) {
+	named := Service("shop", "named", "named", "10.96.0.9", 80, catalog.ProtocolHTTP)
+	named.Ports[0].TargetPort, named.Ports[0].TargetName = 0, "web"
+	route := routeTo("shop", "r", "/", Name("shop", "new"))
+	route.Parents[0].Service = named.Name
+	for permissive, want := range map[bool]authz.Outcome{true: authz.Allowed, false: authz.Refused} {
+		v := routedMesh(named, route, &catalog.Settings{Permissive: permissive})
+		got := authz.Decide(v, authz.Request{Source: SA("shop", "c"), Service: named.Name, Port: 80, Method: "GET", Path: "/"})
+		if !got.Always(want) {
+			t.Errorf("in a mesh that is permissive %t: %+v, want %s", permissive, got.Answers, want)
+		}
 	}
 }
