@@ -51,6 +51,8 @@ func TestBackendTLS(t *testing.T) {
 		"the first by name":                {[]catalog.Entry{egress("one"), encrypting("q", 1, "good", "one"), encrypting("p", 1, "good", "one")}, "allowed by p"},
 		"the oldest, which is unusable":    {[]catalog.Entry{egress("one"), encrypting("p", 2, "good", "one"), encrypting("q", 1, "bad", "one")}, "unavailable by q"},
 		"of another Egress with the host":  {[]catalog.Entry{egress("one"), egress("two"), encrypting("p", 1, "good", "two")}, "allowed by p"},
+		"the oldest of the oldest Egress":  {[]catalog.Entry{egress("one"), egress("two"), encrypting("p", 1, "good", "one"), encrypting("q", 2, "good", "two")}, "allowed by p"},
+		"of an older Egress with the host": {[]catalog.Entry{egress("one"), egress("two"), encrypting("p", 1, "good", "one")}, "allowed by p"},
 		"the oldest of two Egresses":       {[]catalog.Entry{egress("one"), egress("two"), encrypting("p", 2, "good", "one"), encrypting("q", 1, "good", "two")}, "allowed by q"},
 		"unusable authorities":             {[]catalog.Entry{egress("one"), encrypting("p", 1, "bad", "one")}, "unavailable by p"},
 		"unread authorities":               {[]catalog.Entry{egress("one"), encrypting("p", 1, "unread", "one")}, "unavailable by p"},
@@ -73,6 +75,9 @@ func TestBackendTLS(t *testing.T) {
 		got := string(answer.Outcome) + map[bool]string{true: " through the gateway"}[answer.Gateway]
 		if tls := authz.EgressPorts(v, call.Source)[0].Hosts[0].BackendTLS; tls != nil {
 			got += fmt.Sprintf(" by %s", tls.Policy.Name)
+			if allowed := answer.Outcome == authz.Allowed; allowed != (answer.EncryptedBy == tls.Policy) || allowed == (answer.Unencrypted == tls.Policy) {
+				t.Errorf("%s: encrypted by %s, not encrypted because of %s, want one of them to be %s", name, answer.EncryptedBy, answer.Unencrypted, tls.Policy)
+			}
 		}
 		if got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)

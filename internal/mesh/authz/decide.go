@@ -29,7 +29,7 @@ func Decide(v *catalog.View, r Request) Verdict {
 	}
 	rule, matched := matchRule(route.Rules, r)
 	if rule.Routed != nil {
-		return rule.decideRouted(v, r, service)
+		return rule.decideRouted(v, r, service, port)
 	}
 	verdict := Verdict{}
 	for _, b := range rule.Backends {

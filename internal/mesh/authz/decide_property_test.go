@@ -11,9 +11,18 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
+// anyCatalog is a mesh in which some clients may call some Services, after a few random changes. Random entries alone hardly ever allow a request.
 var anyCatalog = rapid.Custom(func(t *rapid.T) *catalog.Catalog {
-	c := meshtest.Apply(&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "b", Monitored: true})
-	c.Apply(rapid.SliceOfN(meshtest.Change(), 20, 60).Draw(t, "mesh"))
+	one, two := meshtest.Pod("a", "one", "one", "one", "10.1.0.1"), meshtest.Pod("b", "two", "two", "two", "10.1.0.2")
+	c := meshtest.Apply(
+		&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "b", Monitored: true}, one, two,
+		meshtest.Service("a", "one", "one", "10.96.1.1", 80, catalog.ProtocolHTTP), meshtest.Slice(meshtest.Name("a", "one"), one),
+		meshtest.Service("b", "two", "two", "", 80, catalog.ProtocolTCP), meshtest.Slice(meshtest.Name("b", "two"), two),
+		meshtest.Group("a", "one", "/x", "/y"), &catalog.TCPRoute{Name: meshtest.Name("b", "two"), Ports: []uint16{80}},
+		meshtest.Target("one", one.Identity(), []catalog.TargetRule{meshtest.HTTP("one")}, meshtest.SA("a", "one"), meshtest.SA("b", "two")),
+		meshtest.Target("two", two.Identity(), []catalog.TargetRule{meshtest.TCP("two")}, meshtest.SA("a", "three")),
+	)
+	c.Apply(rapid.SliceOfN(meshtest.Change(), 0, 30).Draw(t, "changes"))
 	return c
 })
 
@@ -44,26 +53,22 @@ func requests(v *catalog.View, source identity.ServiceAccount, path string) []Re
 	return list
 }
 
-// TestDecideAgreesWithMayConnect checks that a request to a Service without a split is connectable exactly if the
-// client may connect to an identity behind it.
+// TestDecideAgreesWithMayConnect checks that a request to a Service without splits and routes is connectable exactly if the client may connect to an
+// identity behind it.
 func TestDecideAgreesWithMayConnect(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v, source := anyCatalog.Draw(t, "catalog").View(), anyAccount.Draw(t, "source")
 		for _, r := range requests(v, source, rapid.SampledFrom([]string{"/x", "/x#y"}).Draw(t, "path")) {
-			if v.Split(r.Service) != nil {
-				continue
-			}
 			service := v.Service(r.Service)
 			port, _ := portOf(service, r.Port)
+			if v.Split(r.Service) != nil || len(v.MatchingSplits(r.Service)) > 0 || len(v.ServiceRoutes(source.Namespace, r.Service, port)) > 0 {
+				continue
+			}
 			target := v.TargetPort(service, port)
 			want := target != 0 && slices.ContainsFunc(v.ServiceIdentities(r.Service), func(sa identity.ServiceAccount) bool {
 				return MayConnect(v, source, sa, target, EffectiveProtocol(v, service, port))
 			})
-			got := Decide(v, r)
-			if slices.ContainsFunc(got.Answers, func(a Answer) bool { return a.Split != "" }) {
-				continue // a split with matches
-			}
-			if got.Connectable() != want {
+			if got := Decide(v, r); got.Connectable() != want {
 				t.Fatalf("%+v = %+v, but the client may connect: %v", r, got, want)
 			}
 		}
@@ -90,13 +95,14 @@ func TestDecideAgreesWithInboundRules(t *testing.T) {
 		v, source := anyCatalog.Draw(t, "catalog").View(), anyAccount.Draw(t, "source")
 		path := rapid.SampledFrom([]string{"/x", "/y", "/z", "//y", "/x/.."}).Draw(t, "path")
 		for _, r := range requests(v, source, path) {
-			port, _ := portOf(v.Service(r.Service), r.Port)
 			for _, a := range Decide(v, r).Answers {
-				if a.Destination == (identity.ServiceAccount{}) || v.Split(r.Service) != nil {
-					continue
+				if a.Destination == (identity.ServiceAccount{}) || a.Route != "" {
+					continue // a route may lead to another port
 				}
-				protocol := EffectiveProtocol(v, v.Service(r.Service), port)
-				rules := InboundRules(v, a.Destination, v.TargetPort(v.Service(r.Service), port), protocol)
+				service := v.Service(a.Service)
+				port, _ := portOf(service, r.Port)
+				protocol := EffectiveProtocol(v, service, port)
+				rules := InboundRules(v, a.Destination, v.TargetPort(service, port), protocol)
 				if want := enforced(rules, protocol, r); a.Outcome != want {
 					t.Fatalf("%+v = %+v, but the rules of the server's sidecar give %q\n%+v", r, a, want, rules)
 				}

@@ -81,6 +81,20 @@ func TestGatewayForwardsIntoAllowedNamespaces(t *testing.T) {
 	}
 }
 
+// TestLookupName checks that the search list completes no host outside the cluster.
+func TestLookupName(t *testing.T) {
+	for want, d := range map[string]authz.GatewayDestination{
+		"bank.evil.":    {Host: "bank.evil"},
+		"evil.":         {Host: "evil."},
+		"bank.shop":     {Host: "bank.shop", Inside: true},
+		"www.bank.evil": {Host: "www.bank.evil"},
+	} {
+		if got := d.LookupName(); got != want {
+			t.Errorf("the gateway looks up %s as %s, want %s", d.Host, got, want)
+		}
+	}
+}
+
 // TestGatewayDestinations checks for whom and where the gateway forwards: hosts that it can look up, of policies in the mesh that are enabled.
 func TestGatewayDestinations(t *testing.T) {
 	policy := outside("a", 1, func(e *catalog.Egress) {

@@ -32,6 +32,8 @@ func TestTerminatingEndpoints(t *testing.T) {
 		}
 		return s
 	}
+	starting := slice(false, false)
+	starting.Endpoints[0].Terminating = false
 	for name, test := range map[string]struct {
 		source string
 		slice  *catalog.EndpointSlice
@@ -41,6 +43,7 @@ func TestTerminatingEndpoints(t *testing.T) {
 		"one terminates":                       {"buyer", slice(true, false), []string{"allowed one"}},
 		"the other terminates":                 {"buyer", slice(false, true), []string{"allowed two"}},
 		"both terminate":                       {"buyer", slice(false, false), []string{"allowed one", "allowed two"}},
+		"one starts, and one terminates":       {"buyer", starting, []string{"allowed two"}},
 		"the only one that it may call":        {"thief", slice(false, true), []string{"allowed one"}},
 		"one that it may not call, terminates": {"thief", slice(true, false), []string{"allowed one"}},
 	} {
@@ -129,6 +132,19 @@ func TestMissingPolicies(t *testing.T) {
 			[]catalog.Entry{split("empty", backend("none", 1))},
 			authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "empty"), Port: 80},
 			"a backend in the TrafficSplit shop/split of shop/empty that has this port and a weight",
+		},
+		"of the pod behind a Service without a selector": {
+			[]catalog.Entry{
+				&catalog.Service{
+					Name: Name("shop", "loose"), ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")},
+					Ports: []catalog.Port{{Number: 80, TargetPort: 80, Protocol: catalog.ProtocolHTTP}},
+				},
+				&catalog.EndpointSlice{
+					Name: Name("shop", "loose"), Service: Name("shop", "loose"), Ports: map[string]uint16{"": 80},
+					Endpoints: []catalog.Endpoint{{Address: netip.MustParseAddr("10.0.0.3"), Ready: true}},
+				},
+			}, authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "loose"), Port: 80},
+			"a TrafficTarget in namespace shop from buy/thief to shop/old with a rule for an HTTPRouteGroup",
 		},
 		"without pods that have the named port": {
 			[]catalog.Entry{&catalog.Service{

@@ -34,7 +34,7 @@ func TestNormalizePath(t *testing.T) {
 		"/a/...":          "/a/...",
 		"/a/.b/..c/d../e": "/a/.b/..c/d../e",
 	} {
-		got, err := normalizePath(raw)
+		got, err := NormalizePath(Request{Path: raw})
 		if got != want || (err != nil) != (want == "") {
 			t.Errorf("%s = %q, %v, want %q", raw, got, err, want)
 		}

@@ -146,8 +146,8 @@ func BackendFor(v *catalog.View, client identity.ServiceAccount, resolved Resolv
 	return rules[0].Backends[0], rules[0].IsCallable()
 }
 
-// decideRouted returns the verdict on a request that a rule of a route selects.
-func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catalog.Service) Verdict {
+// decideRouted returns the verdict on a request to a port of a Service that a rule of a route selects.
+func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catalog.Service, port catalog.Port) Verdict {
 	routed := r.Routed
 	name := routed.Name()
 	if answer := routed.answer(name, request); answer != nil {
@@ -157,7 +157,7 @@ func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catal
 	if routed.Unusable > 0 || r.totalWeight() == 0 {
 		verdict.Answers = append(verdict.Answers, Answer{Outcome: routed.unusable(), Missing: "backends of the " + name + " that exist and that it may use: see its status"})
 	}
-	direct := r.ClientChoosesPod(service) && routed.Unusable == 0 && r.Backends[0].TargetPort == targetPort(v, service, request.Port)
+	direct := r.ClientChoosesPod(service) && routed.Unusable == 0 && r.Backends[0].TargetPort == v.TargetPort(service, port)
 	for i, b := range r.Backends {
 		if b.Weight > 0 {
 			edited := editRequest(request, routed.Match, routed.Rule.Filters)
@@ -176,15 +176,6 @@ func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catal
 		verdict.Answers[i].Route = name
 	}
 	return verdict
-}
-
-// targetPort is the container port behind a port of a Service; 0 if there is none.
-func targetPort(v *catalog.View, service *catalog.Service, number uint16) uint16 {
-	port, ok := portOf(service, number)
-	if !ok {
-		return 0
-	}
-	return v.TargetPort(service, port)
 }
 
 func (r RouteRule) totalWeight() uint64 {

@@ -24,7 +24,7 @@ func MatchesPath(m catalog.RouteMatch, path string) bool {
 		return fullMatch(m.Path, path)
 	}
 	prefix := strings.TrimRight(m.Path, "/")
-	return prefix == "" || path == prefix || strings.HasPrefix(path, prefix+"/")
+	return path == prefix || strings.HasPrefix(path, prefix+"/")
 }
 
 func (m message) hasHeaders(desired []catalog.ValueMatch) bool {
