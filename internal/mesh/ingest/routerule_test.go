@@ -53,6 +53,7 @@ func TestRouteRuleParts(t *testing.T) {
 func TestGRPCMethodsArePaths(t *testing.T) {
 	for match, want := range map[string]catalog.RouteMatch{
 		`{}`:                                  {PathType: catalog.PathPrefix, Path: "/"},
+		`{method: {}}`:                        {PathType: catalog.PathPrefix, Path: "/"},
 		`{method: {service: a.B, method: C}}`: {PathType: catalog.PathExact, Path: "/a.B/C"},
 		`{method: {service: a.B}}`:            {PathType: catalog.PathPrefix, Path: "/a.B"},
 		`{method: {method: C.d}}`:             {PathType: catalog.PathExpression, Path: `/[^/]+/C\.d`},
@@ -65,6 +66,14 @@ func TestGRPCMethodsArePaths(t *testing.T) {
 		} else if diff := cmp.Diff([]catalog.RouteMatch{want}, route.Rules[0].Matches); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", match, diff)
 		}
+	}
+}
+
+// TestMalformedGRPCRoute has no entry, but a problem.
+func TestMalformedGRPCRoute(t *testing.T) {
+	route, found := GRPCRoute(gatewayObject(t, "metadata: {name: r}\nspec: {rules: text}"))
+	if route != nil || len(found) != 1 || found[0].Reason != ReasonMalformed {
+		t.Errorf("%+v %v, want one problem", route, found)
 	}
 }
 
