@@ -85,6 +85,7 @@ func TestHTTPRouteUnsupported(t *testing.T) {
 		"a matched value":              {`{matches: [{headers: [{name: a, value: "b\nc"}]}]}`, "the value of the header a has characters that HTTP does not permit"},
 		"a path with a query":          {"{matches: [{path: {type: PathPrefix, value: '/a?b'}}]}", `the path "/a?b" cannot be matched`},
 		"a path without a slash":       {"{matches: [{path: {type: Exact, value: 'a'}}]}", `the path "a" cannot be matched`},
+		"a control in an expression":   {`{matches: [{headers: [{name: a, type: RegularExpression, value: "b\x01"}]}]}`, ""},
 		"nothing":                      {"{matches: [{path: {type: Exact, value: /a}, method: GET}]}", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

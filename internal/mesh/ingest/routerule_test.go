@@ -37,6 +37,14 @@ func TestRouteRuleParts(t *testing.T) {
 			Backends:    []catalog.RouteBackend{backend(&catalog.HeaderFilters{})},
 			Unsupported: "the mesh supports only filters of headers in backendRefs: move others to the rule",
 		},
+		`backendRefs: [{name: books, port: 80, filters: [{type: RequestRedirect, requestRedirect: {scheme: https}}]}]`: {
+			Backends:    []catalog.RouteBackend{backend(&catalog.HeaderFilters{})},
+			Unsupported: "the mesh supports only filters of headers in backendRefs: move others to the rule",
+		},
+		`backendRefs: [{name: books, port: 80, filters: [{type: URLRewrite, urlRewrite: {hostname: a}}]}]`: {
+			Backends:    []catalog.RouteBackend{backend(&catalog.HeaderFilters{})},
+			Unsupported: "the mesh supports only filters of headers in backendRefs: move others to the rule",
+		},
 		`filters: [{type: ExtensionRef, extensionRef: {group: a, kind: B, name: c}}]`: {Unsupported: "the mesh does not support the filter ExtensionRef"},
 	} {
 		want.Matches = []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}
