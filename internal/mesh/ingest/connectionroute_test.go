@@ -64,7 +64,7 @@ func TestPortsWithTLS(t *testing.T) {
 			t.Errorf("the appProtocol %s: %+v %t", protocol, got, ok)
 		}
 	}
-	for name, want := range map[string]bool{"https": true, "https-web": true, "tls-db": true, "ldaps": true, "tcp-tls": false, "http": false, "web": false} {
+	for name, want := range map[string]bool{"https": true, "https-web": true, "tls-db": true, "ldaps": true, "redis": false, "wss": false, "tcp-tls": false, "http": false, "web": false} {
 		if got, _ := readPort(t, corev1.ServicePort{Port: 443, Name: name}); got.TLS != want {
 			t.Errorf("the port name %s: %+v", name, got)
 		}
