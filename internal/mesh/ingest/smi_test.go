@@ -117,6 +117,18 @@ func TestHTTPRouteGroup(t *testing.T) {
 		"a space": {
 			`matches: [{name: m, pathRegex: '/api list'}]`, group(catalog.HTTPMatch{Name: "m", PathRegex: "/api list"}), []string{"?InvalidRegex: no path has a space or a #"},
 		},
+		"spaces after text, escaped and in a class": {
+			`matches: [{name: a, pathRegex: '/.* b'}, {name: b, pathRegex: '/a\x20b'}, {name: c, pathRegex: '/a[ b]c'}]`,
+			group(catalog.HTTPMatch{Name: "a", PathRegex: "/.* b"}, catalog.HTTPMatch{Name: "b", PathRegex: `/a\x20b`}, catalog.HTTPMatch{Name: "c", PathRegex: "/a[ b]c"}), nil,
+		},
+		"a repeated beginning": {`matches: [{name: m, pathRegex: '^*/a'}]`, group(catalog.HTTPMatch{Name: "m", PathRegex: "^*/a"}), nil},
+		"a host with a path": {
+			`matches: [{name: m, headers: [{host: 'shop/a'}]}]`, group(catalog.HTTPMatch{Name: "m", Headers: []catalog.HeaderMatch{{Name: ":authority", Regex: "shop/a"}}}),
+			[]string{`?InvalidHeader: write for example "shop"`},
+		},
+		"a URL as another header": {
+			`matches: [{name: m, headers: [{referer: 'http://shop/'}]}]`, group(catalog.HTTPMatch{Name: "m", Headers: []catalog.HeaderMatch{{Name: "referer", Regex: "http://shop/"}}}), nil,
+		},
 		"a method that is misspelt": {"matches: [{name: m, methods: [GTE]}]", group(catalog.HTTPMatch{Name: "m", Methods: []string{"GTE"}}), []string{`?InvalidMethod: "GTE", which is no usual method`}},
 		"a glob in a header": {
 			`matches: [{name: m, headers: [{a: 'x*'}]}]`, group(catalog.HTTPMatch{Name: "m", Headers: []catalog.HeaderMatch{{Name: "a", Regex: "x*"}}}), []string{`?InvalidRegex: write "x.*"`},
