@@ -155,7 +155,8 @@ func TestMissingPolicies(t *testing.T) {
 					Name: Name("shop", "loose"), Service: Name("shop", "loose"), Ports: map[string]uint16{"": 80},
 					Endpoints: []catalog.Endpoint{{Address: netip.MustParseAddr("10.0.0.3"), Ready: true}},
 				},
-			}, authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "loose"), Port: 80},
+			},
+			authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "loose"), Port: 80},
 			"a TrafficTarget in namespace shop from buy/thief to shop/old with a rule for an HTTPRouteGroup",
 		},
 		"without pods that have the named port": {
