@@ -54,6 +54,18 @@ func TestTerminatingEndpoints(t *testing.T) {
 	}
 }
 
+// TestHeadlessBackend checks that requests which the client's sidecar balances go to no pod of a headless Service that starts.
+func TestHeadlessBackend(t *testing.T) {
+	slice := Slice(Name("shop", "bare"), Pod("shop", "web-1", "web", "one", "10.0.0.1"), Pod("shop", "web-2", "web", "two", "10.0.0.2"))
+	slice.Endpoints[0].Ready = false
+	slice.Endpoints[1].Ready, slice.Endpoints[1].Terminating = false, true
+	r := authz.Request{Source: SA("buy", "buyer"), Service: Name("shop", "web"), Port: 80, Method: "GET", Path: "/books/1"}
+	got := destinations(authz.Decide(Apply(shop(slice, split("web", backend("bare", 1)))...).View(), r))
+	if diff := cmp.Diff([]string{"allowed two"}, got); diff != "" {
+		t.Errorf("answers (-want +got):\n%s", diff)
+	}
+}
+
 // TestPodsOfOneIdentityAnswerOnce checks that a verdict has one answer for pods that decide alike.
 func TestPodsOfOneIdentityAnswerOnce(t *testing.T) {
 	one, same := Pod("shop", "web-1", "web", "one", "10.0.0.1"), Pod("shop", "web-9", "web", "one", "10.0.0.9")
@@ -143,7 +155,8 @@ func TestMissingPolicies(t *testing.T) {
 					Name: Name("shop", "loose"), Service: Name("shop", "loose"), Ports: map[string]uint16{"": 80},
 					Endpoints: []catalog.Endpoint{{Address: netip.MustParseAddr("10.0.0.3"), Ready: true}},
 				},
-			}, authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "loose"), Port: 80},
+			},
+			authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "loose"), Port: 80},
 			"a TrafficTarget in namespace shop from buy/thief to shop/old with a rule for an HTTPRouteGroup",
 		},
 		"without pods that have the named port": {

@@ -28,6 +28,12 @@ func TestAuthorizationFields(t *testing.T) {
 	}
 }
 
+// TestEmptyAuthorizationHeader checks that an empty name is a problem where no value has the wrong type.
+func TestEmptyAuthorizationHeader(t *testing.T) {
+	got, problems := ExternalAuthorization(smi(t, "{extensionService: {name: opa}, responseHeaders: ['', X-A]}"))
+	expect(t, []string{"x-a"}, got.ResponseHeaders, []string{`InvalidHeader: spec.responseHeaders[0] "" is not the name of a header`}, problems)
+}
+
 // TestAuthorizationPath checks which beginnings of a path are sent to the server.
 func TestAuthorizationPath(t *testing.T) {
 	for path, want := range map[string]string{

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -40,6 +41,15 @@ func TestConnectionRoutes(t *testing.T) {
 	if route, found = TLSRoute(gatewayObject(t, withNames(`["a b"]`))); route != nil || len(found) != 1 || !strings.Contains(found[0].Message, `This TLSRoute has no effect: "a b" is not a host name.`) {
 		t.Errorf("an invalid name: %+v %v", route, found)
 	}
+	for _, read := range []func(*unstructured.Unstructured) (*catalog.HTTPRoute, []Problem){GatewayTCPRoute, TLSRoute} {
+		if route, found = read(gatewayObject(t, "metadata: {name: r}\nspec: {rules: text}")); route != nil || len(found) != 1 || found[0].Reason != ReasonMalformed {
+			t.Errorf("a malformed route: %+v %v", route, found)
+		}
+		route, found = read(gatewayObject(t, "metadata: {name: r, namespace: shop}\nspec: {parentRefs: [{name: web}]}"))
+		if len(found) > 0 || len(route.Rules) != 1 || len(route.Rules[0].Matches) != 1 || len(route.Rules[0].Backends) > 0 {
+			t.Errorf("no rules: %+v %v, want one without backends", route, found)
+		}
+	}
 	route, found = GatewayTCPRoute(gatewayObject(t, routeYAML("backendRefs: []\n  - backendRefs: []")))
 	if len(found) > 0 || len(route.Rules) != 1 || !cmp.Equal(route.Ignored, []string{"spec.rules[1]"}) {
 		t.Errorf("two rules: %+v %v", route, found)
@@ -54,7 +64,7 @@ func TestPortsWithTLS(t *testing.T) {
 			t.Errorf("the appProtocol %s: %+v %t", protocol, got, ok)
 		}
 	}
-	for name, want := range map[string]bool{"https": true, "https-web": true, "tls-db": true, "ldaps": true, "tcp-tls": false, "http": false, "web": false} {
+	for name, want := range map[string]bool{"https": true, "https-web": true, "tls-db": true, "ldaps": true, "redis": false, "wss": false, "tcp-tls": false, "http": false, "web": false} {
 		if got, _ := readPort(t, corev1.ServicePort{Port: 443, Name: name}); got.TLS != want {
 			t.Errorf("the port name %s: %+v", name, got)
 		}

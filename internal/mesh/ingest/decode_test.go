@@ -110,3 +110,26 @@ func TestNilMapIsAbsent(t *testing.T) {
 		t.Errorf("the log is %+v with the problems %+v, want none", spec.AccessLog, found)
 	}
 }
+
+// TestNullInMapIsZero checks that null in a map is the zero value, as in JSON.
+func TestNullInMapIsZero(t *testing.T) {
+	var found problems
+	spec, ok := decodeSpec[policyv1alpha1.TelemetrySpec](map[string]any{"selector": map[string]any{"app": nil, "tier": "web"}}, &found)
+	if value, exists := spec.Selector["app"]; !ok || len(found) > 0 || value != "" || !exists || spec.Selector["tier"] != "web" {
+		t.Errorf("the selector is %+v with the problems %+v, want an empty label and another one", spec.Selector, found)
+	}
+}
+
+// TestInlinedFieldsKeepProblems checks that a valid inlined part does not hide an invalid field before it.
+func TestInlinedFieldsKeepProblems(t *testing.T) {
+	type inlined struct {
+		B string `json:"b"`
+	}
+	var found problems
+	if _, ok := decodeSpec[struct {
+		A       string `json:"a"`
+		inlined `json:",inline"`
+	}](map[string]any{"a": int64(1)}, &found); ok || len(found) != 1 {
+		t.Errorf("decoded %t with the problems %+v, want one", ok, found)
+	}
+}

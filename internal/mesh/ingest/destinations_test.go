@@ -63,3 +63,29 @@ func TestPodEagerDestinations(t *testing.T) {
 		}
 	}
 }
+
+// TestEagerDestinations checks which lists are valid.
+func TestEagerDestinations(t *testing.T) {
+	var most []string
+	for i := range MaxEagerDestinations {
+		most = append(most, fmt.Sprint("s", i))
+	}
+	for list, want := range map[string]struct {
+		services int
+		problem  string
+	}{
+		"":                              {0, ""},
+		" ":                             {0, ""},
+		"web,infra/auth,shop/web":       {2, ""},
+		strings.Join(most, ","):         {MaxEagerDestinations, ""},
+		strings.Join(most, ",") + ",a":  {0, "33 Services are listed, and the maximum is 32"},
+		strings.Join(most, ",") + ",s1": {MaxEagerDestinations, ""},
+		"web,a/b/c":                     {0, `"a/b/c" is not a Service`},
+		"web,":                          {0, `"" is not a Service`},
+	} {
+		services, err := EagerDestinations(list, "shop")
+		if len(services) != want.services || (err == nil) != (want.problem == "") || err != nil && !strings.Contains(err.Error(), want.problem) {
+			t.Errorf("%.40q: %d Services and the error %v, want %d and %q", list, len(services), err, want.services, want.problem)
+		}
+	}
+}

@@ -47,6 +47,9 @@ func TestEgress(t *testing.T) {
 			"?NotUsed: spec.ipAddresses has no effect on ports with the protocol http",
 		}},
 		"http on the port of https": {source + hosts + ports("number: 443, protocol: http"), entry(443, catalog.ProtocolHTTP, withHosts), []string{"?UnknownProtocol: write https"}},
+		"http on the port of https, which the gateway encrypts": {source + hosts + ports("number: 443, protocol: http") + "gateway: {}", entry(443, catalog.ProtocolHTTP, func(e *catalog.Egress) {
+			e.Hosts, e.Gateway = names, &catalog.EgressGateway{}
+		}), nil},
 		"https on the port of http": {source + hosts + ports("number: 80, protocol: https"), entry(80, catalog.ProtocolHTTPS, withHosts), []string{"?UnknownProtocol: write http, unless"}},
 		"requests and limits": {
 			source + hosts + http + "matches: [{apiGroup: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, name: get}, {apiGroup: policy.openservicemesh.io/v1alpha1, kind: UpstreamTrafficSetting, name: slow}]",

@@ -31,7 +31,7 @@ func TestEgressCredential(t *testing.T) {
 		{"a damaged authority", data([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), nil, nil), "certificate 1"},
 		{"a certificate without a key", data(ca.RootPEM, chain, nil), "only one of tls.crt and tls.key"},
 		{"a key without a certificate", data(ca.RootPEM, nil, key), "only one of tls.crt and tls.key"},
-		{"the key of another certificate", data(ca.RootPEM, chain, otherKey), "has no usable certificate"},
+		{"the key of another certificate", data(ca.RootPEM, chain, otherKey), "has no usable certificate: tls: private key does not match public key"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := EgressCredential(name, test.data)

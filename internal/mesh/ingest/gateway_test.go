@@ -77,10 +77,15 @@ func TestHTTPRouteUnsupported(t *testing.T) {
 		"a host with a line feed":      {`{filters: [{type: URLRewrite, urlRewrite: {hostname: "a\nb"}}]}`, `"a\nb" is not a host name`},
 		"a path to redirect to":        {`{filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplaceFullPath, replaceFullPath: "/a\rb"}}}]}`, `the path "/a\rb" has characters that HTTP does not permit`},
 		"another path":                 {`{filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: "/a\nb"}}}]}`, `the path "/a\nb" has characters that HTTP does not permit`},
+		"a path after a redirect":      {`{filters: [{type: RequestRedirect, requestRedirect: {scheme: https}}, {type: URLRewrite, urlRewrite: {path: {type: ReplaceFullPath, replaceFullPath: "/a\nb"}}}]}`, `the path "/a\nb" has characters that HTTP does not permit`},
+		"the second header":            {`{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {add: [{name: a, value: b}, {name: "c d", value: e}]}}]}`, `"c d" is not the name of a header`},
+		"the second removed header":    {`{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [a, "b c"]}}]}`, `"b c" is not the name of a header`},
+		"a path with a line feed":      {`{matches: [{path: {type: Exact, value: "/a\nb"}}]}`, `the path "/a\nb" cannot be matched`},
 		"the name of a matched header": {`{matches: [{headers: [{name: "a b", value: c}]}]}`, `"a b" is not the name of a header`},
 		"a matched value":              {`{matches: [{headers: [{name: a, value: "b\nc"}]}]}`, "the value of the header a has characters that HTTP does not permit"},
 		"a path with a query":          {"{matches: [{path: {type: PathPrefix, value: '/a?b'}}]}", `the path "/a?b" cannot be matched`},
 		"a path without a slash":       {"{matches: [{path: {type: Exact, value: 'a'}}]}", `the path "a" cannot be matched`},
+		"a control in an expression":   {`{matches: [{headers: [{name: a, type: RegularExpression, value: "b\x01"}]}]}`, ""},
 		"nothing":                      {"{matches: [{path: {type: Exact, value: /a}, method: GET}]}", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -53,6 +53,18 @@ func TestGatewayCertificate_WhatEnvoyRejects(t *testing.T) {
 	}
 }
 
+// TestGatewayCertificate_Incomplete checks that a Secret without one of its keys is not taken for one with a bad certificate.
+func TestGatewayCertificate_Incomplete(t *testing.T) {
+	for _, missing := range []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {
+		data := secretOf(pki.SelfSigned(t, pki.Keys(t)["P-256"]))
+		delete(data, missing)
+		got := GatewayCertificate(catalog.Name{Namespace: "shop", Name: "tls"}, data, time.Now())
+		if !strings.HasPrefix(got.Problem, "The Secret shop/tls lacks tls.crt or tls.key") {
+			t.Errorf("without %s, the problem is %q", missing, got.Problem)
+		}
+	}
+}
+
 // TestGatewayCertificate_BoundsItsProblem reads a Secret whose blocks have long names, which the error of crypto/tls repeats.
 func TestGatewayCertificate_BoundsItsProblem(t *testing.T) {
 	long := strings.Repeat("X", 60_000)

@@ -37,7 +37,7 @@ spec:
   gatewayClassName: osm
   listeners: [{name: other, port: 80, protocol: HTTP}, {name: a, port: 443, protocol: HTTPS, hostname: ` + test.hostname + `}]
 status:
-  listeners: [{name: a, attachedRoutes: 0, supportedKinds: [], conditions: [` + test.conditions + `]}]
+  listeners: [{name: c, attachedRoutes: 0, supportedKinds: [], conditions: []}, {name: a, attachedRoutes: 0, supportedKinds: [], conditions: [` + test.conditions + `]}]
 `
 		object := &unstructured.Unstructured{}
 		if err := yaml.Unmarshal([]byte(text), object); err != nil {

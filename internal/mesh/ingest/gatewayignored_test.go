@@ -100,3 +100,31 @@ func TestNoFieldIsIgnoredWithoutAWord(t *testing.T) {
 		}
 	}
 }
+
+// TestIsSet checks where a path leads to a value that is not empty.
+func TestIsSet(t *testing.T) {
+	for _, test := range []struct {
+		object, path string
+		want         bool
+	}{
+		{"{a: b}", "a", true},
+		{"{a: ''}", "a", false},
+		{"{a: 0}", "a", true},
+		{"{a: null}", "a", false},
+		{"{a: {}}", "a", false},
+		{"{a: {b: null}}", "a", true},
+		{"{a: []}", "a", false},
+		{"{a: ['']}", "a", true},
+		{"{a: [{}]}", "a", true},
+		{"{a: {b: c}}", "a.b", true},
+		{"{a: {b: c}}", "a.d", false},
+		{"{a: b}", "a.b", false},
+		{"{a: [{c: d}, {b: e}]}", "a.b", true},
+		{"{a: [{c: d}]}", "a.b", false},
+		{"{a: []}", "a.b", false},
+	} {
+		if got := isSet(gatewayObject(t, test.object).Object, strings.Split(test.path, ".")); got != test.want {
+			t.Errorf("%s of %s is set: %t, want %t", test.path, test.object, got, test.want)
+		}
+	}
+}

@@ -59,6 +59,11 @@ func TestHTTPRouteFields(t *testing.T) {
 			catalog.HTTPRouteRule{Matches: everything, Filters: catalog.RouteFilters{Redirect: &catalog.RouteRedirect{Scheme: "https", Hostname: "b.example.com", Port: 8443, Status: 302, Path: &catalog.PathEdit{Value: "/b"}}}},
 			nil,
 		},
+		"a redirect to the same path": {
+			"{filters: [{type: RequestRedirect, requestRedirect: {scheme: https}}]}",
+			catalog.HTTPRouteRule{Matches: everything, Filters: catalog.RouteFilters{Redirect: &catalog.RouteRedirect{Scheme: "https", Status: 302}}},
+			nil,
+		},
 		"another host": {
 			"{filters: [{type: URLRewrite, urlRewrite: {hostname: b.example.com, path: {type: ReplacePrefixMatch, replacePrefixMatch: /b}}}]}",
 			catalog.HTTPRouteRule{Matches: everything, Filters: catalog.RouteFilters{Rewrite: &catalog.RouteRewrite{Hostname: "b.example.com", Path: &catalog.PathEdit{Prefix: true, Value: "/b"}}}},
@@ -98,16 +103,6 @@ func TestRouteParent(t *testing.T) {
 		if diff := cmp.Diff(ptr.Deref(c.want, catalog.RouteParent{}), got); diff != "" {
 			t.Errorf("%s: (-want +got):\n%s", name, diff)
 		}
-	}
-}
-
-// TestGatewayClass checks that only classes of this mesh have entries.
-func TestGatewayClass(t *testing.T) {
-	for controller, want := range map[string]*catalog.GatewayClass{
-		names.GatewayController("osm"): {Name: "x"}, names.GatewayController("other"): nil, "": nil,
-	} {
-		got, problems := GatewayClass("osm")(smi(t, "{controllerName: '"+controller+"'}"))
-		expect(t, want, got, nil, problems)
 	}
 }
 

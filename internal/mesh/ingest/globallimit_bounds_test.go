@@ -88,9 +88,9 @@ func TestLimitOfConnectionsNeedsKeys(t *testing.T) {
 func TestDescriptorsOfRoutes(t *testing.T) {
 	const global = "rateLimit: {global: {descriptors: [{entries: [{remoteAddress: {}}]}]}}"
 	const local = "rateLimit: {local: {requests: 3, unit: hour}}"
-	got, problems := globalRequests(t, limitService, "httpRoutes: [{path: /b, "+global+"}, {path: /a, "+global+"}, {path: /c, "+local+"}, {"+global+"}]")
-	if len(problems) != 1 || problems[0].Reason != ReasonInvalidName || got == nil {
-		t.Fatalf("the limit is %+v with the problems %+v, want one about the route without a path", got, problems)
+	got, problems := globalRequests(t, limitService, "httpRoutes: [{path: /c, "+local+"}, {path: /b, "+global+"}, {path: /a, "+global+"}, {path: /d}, {path: /e, rateLimit: {global: {}}}, {"+global+"}]")
+	if len(problems) != 2 || problems[0].Reason != ReasonNotUsed || problems[1].Reason != ReasonInvalidName || got == nil {
+		t.Fatalf("the limit is %+v with the problems %+v, want one about the route without a limit and that without a path", got, problems)
 	}
 	one := []catalog.RequestDescriptor{{{}}}
 	if diff := cmp.Diff([]catalog.RouteDescriptors{{Path: "/a", Descriptors: one}, {Path: "/b", Descriptors: one}}, got.Routes); diff != "" {

@@ -38,6 +38,10 @@ func TestIngressBackend(t *testing.T) {
 			b.Principals = []string{"nginx.ingress.cluster.local"}
 			b.Backends[0].TLS, b.Backends[0].ServerNames = true, []string{"a.example.com", "b.example.com"}
 		}), nil},
+		"a bad server name before good ones": {strings.Replace(https, "[b.", "['*', b.", 1) + from(service, person), entry(func(b *catalog.IngressBackend) {
+			b.Principals = []string{"nginx.ingress.cluster.local"}
+			b.Backends[0].TLS, b.Backends[0].ServerNames = true, []string{"a.example.com", "b.example.com"}
+		}), []string{"InvalidName: is not a host name"}},
 		"https with a principal from any address": {https + from(person), entry(func(b *catalog.IngressBackend) {
 			b.Gateways, b.Principals = nil, []string{"nginx.ingress.cluster.local"}
 			b.Backends[0].TLS, b.Backends[0].ServerNames = true, []string{"a.example.com", "b.example.com"}

@@ -33,6 +33,14 @@ func TestItemsOfTheWrongType(t *testing.T) {
 		entry, problems := ExtensionService(u)
 		return entry != nil, problems
 	}
+	telemetry := func(u *unstructured.Unstructured) (bool, []Problem) {
+		entry, problems := Telemetry(u)
+		return entry != nil, problems
+	}
+	split := func(u *unstructured.Unstructured) (bool, []Problem) {
+		entry, problems := TrafficSplit(u)
+		return entry != nil, problems
+	}
 	const backend = "backends: [{name: web, port: {number: 80, protocol: https}, tls: {skipClientCertValidation: true, sniHosts: [a, 5]}}]\n"
 	for name, c := range map[string]struct {
 		read     func(*unstructured.Unstructured) (bool, []Problem)
@@ -51,6 +59,9 @@ func TestItemsOfTheWrongType(t *testing.T) {
 			target, "destination: 7\nsources: [{kind: ServiceAccount, name: a, namespace: b}]\nrules: [{kind: TCPRoute, name: tcp}]",
 			[]string{"spec.destination is the number 7: expected an object"},
 		},
+		"labels":     {telemetry, "{selector: 5, metrics: None}", []string{"spec.selector is the number 5: expected an object"}},
+		"a label":    {telemetry, "{selector: {a: 5, b: web, c: null}, metrics: None}", []string{"spec.selector.a is the number 5: expected text"}},
+		"a root":     {split, "service: 5\nbackends: [{service: v1, weight: 1}]", []string{"spec.service is the number 5: expected text"}},
 		"a duration": {extension, "{host: a.example.com, port: 80, connectTimeout: 5}", []string{"spec.connectTimeout is the number 5: expected text"}},
 	} {
 		t.Run(name, func(t *testing.T) {

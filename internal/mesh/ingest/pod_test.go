@@ -93,3 +93,19 @@ func TestNamespaceWithoutMesh(t *testing.T) {
 		t.Error("a namespace without labels belongs to the mesh")
 	}
 }
+
+// TestIsSlot checks that a slot of a sidecar is an init container with one of two names that keeps running.
+func TestIsSlot(t *testing.T) {
+	for container, want := range map[string]bool{
+		"{name: " + names.SidecarContainer + ", restartPolicy: Always}":    true,
+		"{name: " + names.StandbyContainer + ", restartPolicy: Always}":    true,
+		"{name: " + names.StandbyContainer + "}":                           false,
+		"{name: " + names.StandbyContainer + ", restartPolicy: OnFailure}": false,
+		"{name: app, restartPolicy: Always}":                               false,
+	} {
+		pod := read[corev1.Pod](t, "spec: {containers: [], initContainers: ["+container+"]}")
+		if got := IsSlot(pod.Spec.InitContainers[0]); got != want {
+			t.Errorf("%s is a slot: %t, want %t", container, got, want)
+		}
+	}
+}

@@ -37,6 +37,14 @@ func TestRouteRuleParts(t *testing.T) {
 			Backends:    []catalog.RouteBackend{backend(&catalog.HeaderFilters{})},
 			Unsupported: "the mesh supports only filters of headers in backendRefs: move others to the rule",
 		},
+		`backendRefs: [{name: books, port: 80, filters: [{type: RequestRedirect, requestRedirect: {scheme: https}}]}]`: {
+			Backends:    []catalog.RouteBackend{backend(&catalog.HeaderFilters{})},
+			Unsupported: "the mesh supports only filters of headers in backendRefs: move others to the rule",
+		},
+		`backendRefs: [{name: books, port: 80, filters: [{type: URLRewrite, urlRewrite: {hostname: a}}]}]`: {
+			Backends:    []catalog.RouteBackend{backend(&catalog.HeaderFilters{})},
+			Unsupported: "the mesh supports only filters of headers in backendRefs: move others to the rule",
+		},
 		`filters: [{type: ExtensionRef, extensionRef: {group: a, kind: B, name: c}}]`: {Unsupported: "the mesh does not support the filter ExtensionRef"},
 	} {
 		want.Matches = []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}
@@ -53,6 +61,7 @@ func TestRouteRuleParts(t *testing.T) {
 func TestGRPCMethodsArePaths(t *testing.T) {
 	for match, want := range map[string]catalog.RouteMatch{
 		`{}`:                                  {PathType: catalog.PathPrefix, Path: "/"},
+		`{method: {}}`:                        {PathType: catalog.PathPrefix, Path: "/"},
 		`{method: {service: a.B, method: C}}`: {PathType: catalog.PathExact, Path: "/a.B/C"},
 		`{method: {service: a.B}}`:            {PathType: catalog.PathPrefix, Path: "/a.B"},
 		`{method: {method: C.d}}`:             {PathType: catalog.PathExpression, Path: `/[^/]+/C\.d`},
@@ -65,6 +74,14 @@ func TestGRPCMethodsArePaths(t *testing.T) {
 		} else if diff := cmp.Diff([]catalog.RouteMatch{want}, route.Rules[0].Matches); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", match, diff)
 		}
+	}
+}
+
+// TestMalformedGRPCRoute has no entry, but a problem.
+func TestMalformedGRPCRoute(t *testing.T) {
+	route, found := GRPCRoute(gatewayObject(t, "metadata: {name: r}\nspec: {rules: text}"))
+	if route != nil || len(found) != 1 || found[0].Reason != ReasonMalformed {
+		t.Errorf("%+v %v, want one problem", route, found)
 	}
 }
 

@@ -40,3 +40,27 @@ func TestSessionPersistence(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionsOfSeveralRules checks that each rule has its own session, whatever the rules before it have.
+func TestSessionsOfSeveralRules(t *testing.T) {
+	const session = "sessionPersistence: {sessionName: s, absoluteTimeout: -1h}"
+	route, problems := HTTPRoute(smi(t, "{parentRefs: [{name: web}], rules: [{}, {backendRefs: [{name: a, port: 80}, {name: b, port: 80}], "+session+"}, {"+session+"}]}"))
+	if len(problems) > 0 || len(route.Ignored) != 1 || route.Rules[0].Session != nil || route.Rules[1].Session != nil {
+		t.Errorf("%+v with the problems %v, want one ignored session", route, problems)
+	}
+	if got := route.Rules[2].Session; got == nil || *got != (catalog.SessionPersistence{Name: "s"}) {
+		t.Errorf("the last rule has the session %+v, want s without a lifetime", got)
+	}
+}
+
+// TestSessionHeaders checks that the header of a session belongs to the author of the route. A cookie may have any name.
+func TestSessionHeaders(t *testing.T) {
+	for field, kept := range map[string]bool{
+		"{type: Header, header: {name: host}}": false, "{type: Cookie, cookie: {name: host}}": true, "{type: Header, cookie: {name: a}, header: {name: b}}": true,
+	} {
+		route, _ := HTTPRoute(smi(t, "{parentRefs: [{name: web}], rules: [{sessionPersistence: "+field+"}]}"))
+		if got := route.Rules[0].Session != nil; got != kept {
+			t.Errorf("%s is kept: %t, want %t", field, got, kept)
+		}
+	}
+}

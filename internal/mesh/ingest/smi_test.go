@@ -117,6 +117,18 @@ func TestHTTPRouteGroup(t *testing.T) {
 		"a space": {
 			`matches: [{name: m, pathRegex: '/api list'}]`, group(catalog.HTTPMatch{Name: "m", PathRegex: "/api list"}), []string{"?InvalidRegex: no path has a space or a #"},
 		},
+		"spaces after text, escaped and in a class": {
+			`matches: [{name: a, pathRegex: '/.* b'}, {name: b, pathRegex: '/a\x20b'}, {name: c, pathRegex: '/a[ b]c'}]`,
+			group(catalog.HTTPMatch{Name: "a", PathRegex: "/.* b"}, catalog.HTTPMatch{Name: "b", PathRegex: `/a\x20b`}, catalog.HTTPMatch{Name: "c", PathRegex: "/a[ b]c"}), nil,
+		},
+		"a repeated beginning": {`matches: [{name: m, pathRegex: '^*/a'}]`, group(catalog.HTTPMatch{Name: "m", PathRegex: "^*/a"}), nil},
+		"a host with a path": {
+			`matches: [{name: m, headers: [{host: 'shop/a'}]}]`, group(catalog.HTTPMatch{Name: "m", Headers: []catalog.HeaderMatch{{Name: ":authority", Regex: "shop/a"}}}),
+			[]string{`?InvalidHeader: write for example "shop"`},
+		},
+		"a URL as another header": {
+			`matches: [{name: m, headers: [{referer: 'http://shop/'}]}]`, group(catalog.HTTPMatch{Name: "m", Headers: []catalog.HeaderMatch{{Name: "referer", Regex: "http://shop/"}}}), nil,
+		},
 		"a method that is misspelt": {"matches: [{name: m, methods: [GTE]}]", group(catalog.HTTPMatch{Name: "m", Methods: []string{"GTE"}}), []string{`?InvalidMethod: "GTE", which is no usual method`}},
 		"a glob in a header": {
 			`matches: [{name: m, headers: [{a: 'x*'}]}]`, group(catalog.HTTPMatch{Name: "m", Headers: []catalog.HeaderMatch{{Name: "a", Regex: "x*"}}}), []string{`?InvalidRegex: write "x.*"`},
@@ -146,6 +158,7 @@ func TestHTTPRouteGroup(t *testing.T) {
 		"pseudo header":        {"matches: [{name: m, headers: {':path': /a}}]", group(), []string{"InvalidHeader: only the pseudo-header :authority"}},
 		"header name":          {"matches: [{name: m, headers: {'a b': x}}]", group(), []string{"InvalidHeader: not the name of a header"}},
 		"threat 18":            {"matches: [{name: m, headers: {x_user: a}}]", group(), []string{"InvalidHeader: underscores"}},
+		"regex and glob":       {"matches: [{name: m, pathRegex: '/(/*'}]", group(), []string{"InvalidRegex: is rejected and the match not used"}},
 		"method":               {"matches: [{name: m, methods: ['GET /']}]", group(), []string{`InvalidMethod: spec.matches[0].methods has "GET /"`}},
 		"two of one name": {
 			"matches: [{name: m, pathRegex: /a}, {name: m, pathRegex: /b}]", group(catalog.HTTPMatch{Name: "m", PathRegex: "/a"}),

@@ -67,6 +67,8 @@ func TestTelemetry(t *testing.T) {
 			base(func(p *catalog.Telemetry) { p.Metrics, p.Filter = catalog.MetricsWithoutRoutes, "false" }), nil,
 		},
 		"all metrics":           {`{metrics: All}`, none, nil},
+		"an empty selector":     {`{selector: {}, metrics: All}`, none, nil},
+		"spaces around a text":  {`{accessLog: {format: " a ", filter: " true "}}`, base(func(p *catalog.Telemetry) { p.Text, p.Filter = "a", "true" }), nil},
 		"nothing":               {`{selector: {app: web}}`, nil, []string{"GrantsNothing: changes nothing"}},
 		"a list":                {`{accessLog: [x]}`, nil, []string{"Malformed: expected an object"}},
 		"an impossible service": {`{accessLog: {openTelemetry: {extensionService: {name: "A B"}}}}`, none, []string{"InvalidName: which no ExtensionService can have"}},
