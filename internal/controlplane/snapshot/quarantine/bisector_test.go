@@ -102,6 +102,7 @@ func TestBisector_Message(t *testing.T) {
 	b.NACK(resourcetype.Routes, "message of several", now)
 	expect("with parts", "message of several", true, true)
 	b.Forget("c")
+	expect("with parts alone", "message of several", true, true)
 	b.Exclude(resources(t, "e", "x"))
 	var parts [][]string
 	for b.HasParts() {

@@ -151,6 +151,17 @@ func TestTimeOfExaminations(t *testing.T) {
 	}
 }
 
+// TestPoliciesAreTriedAgain checks that another quarantined policy makes the trials of a resource that waits void.
+func TestPoliciesAreTriedAgain(t *testing.T) {
+	h := newHarness(10)
+	h.reject("r", "one")
+	n := h.scopes[scope.Key{}].pending[0]
+	n.recordTrial(policyRecord{ref: policy})
+	if h.Add(Rejection{Policy: policy}); len(n.tried) > 0 {
+		t.Errorf("%v were tried", n.tried)
+	}
+}
+
 // TestDecide checks who decides about a resource, and for how long others may answer.
 func TestDecide(t *testing.T) {
 	for name, test := range map[string]struct {
