@@ -46,10 +46,14 @@ func TestReusableUntil(t *testing.T) {
 		"none is current":       {current, "", false},
 		"neither":               {"", "", false},
 		"no time":               {"one@a.x", current, false},
+		"no generations":        {".1900000000", "", false},
 	} {
 		until, ok := ReusableUntil(test.held, test.current, now)
 		if ok != test.want || ok && !until.Equal(now.Add(time.Minute)) {
 			t.Errorf("%s: until %s, %t", name, until, ok)
 		}
+	}
+	if until, _ := ReusableUntil("one@a.x", current, now); !until.IsZero() {
+		t.Errorf("a certificate without a time may be kept until %s", until)
 	}
 }

@@ -2,6 +2,7 @@ package resource
 
 import (
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 	"weak"
@@ -83,7 +84,7 @@ func TestWhatIsNoResource(t *testing.T) {
 	if err != nil || c.WireVersion() != "1" || (Versioned{c, c.Hash()}).WireVersion() != "1" {
 		t.Errorf("the content has the version %q, %v", c.WireVersion(), err)
 	}
-	for name, c := range map[string]*Content{"damaged": {encoded: []byte{0xff}}, "no message": {}, "a damaged message": damaged()} {
+	for name, c := range map[string]*Content{"damaged": {encoded: []byte{0xff}}, "damaged at its end": {encoded: append(slices.Clone(listenerOf(t).encoded), 0xff)}, "no message": {}, "a damaged message": damaged()} {
 		if c.decode(&listenerv3.Listener{}) == nil {
 			t.Errorf("%s: the content is read as a listener", name)
 		}
