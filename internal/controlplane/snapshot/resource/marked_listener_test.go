@@ -23,6 +23,7 @@ func TestDrainMarks(t *testing.T) {
 	}
 	for name, test := range map[string]struct{ marks, other, want DrainMarks }{
 		"none":           {one, nil, one},
+		"neither":        {nil, nil, nil},
 		"to none":        {nil, one, one},
 		"another chain":  {one, none.WithChain("b", "2"), two},
 		"the same chain": {two, none.WithChain("a", "3"), two.WithChain("a", "3")},
@@ -98,9 +99,18 @@ func TestWithDrainMarks(t *testing.T) {
 			t.Errorf("%s: another listener, %v", name, err)
 		}
 	}
+	if c := damaged(); !isSame(c, nil) {
+		t.Error("a listener without marks is read")
+	}
 	if _, err := damaged().WithDrainMarks(marks); err == nil {
 		t.Error("a damaged message has marks")
 	}
+}
+
+// isSame reports whether the listener is the same with marks.
+func isSame(c *Content, marks DrainMarks) bool {
+	same, err := c.WithDrainMarks(marks)
+	return same == c && err == nil
 }
 
 // TestLosesGrant checks that what is not a listener loses everything.
@@ -112,7 +122,7 @@ func TestLosesGrant(t *testing.T) {
 		before, after *Content
 		want          bool
 	}{
-		"the same": {both, both, false}, "an address more": {one, both, false}, "an address less": {both, one, true}, "it was none": {none, one, true}, "it is none": {one, none, true},
+		"the same": {both, both, false}, "an address more": {one, both, false}, "an address less": {both, one, true}, "it was none": {none, one, true}, "it is none": {one, none, true}, "it was none, and has nothing": {none, made(t, envoy.ListenerType, &listenerv3.Listener{}), true},
 	} {
 		if got := LosesGrant(test.before, test.after); got != test.want {
 			t.Errorf("%s: a grant is lost is %t", name, got)
