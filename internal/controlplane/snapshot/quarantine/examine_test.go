@@ -111,7 +111,22 @@ func TestClosedScopesAreForgotten(t *testing.T) {
 	if h.fire(time.Second); len(h.scopes) > 0 {
 		t.Error("a scope with an outdated resource is known")
 	}
+	h.removeIfEmpty(scope.Key{Services: "a/unknown"})
+	h.Add(Rejection{Policy: policy})
+	if h.Release(scope.Key{}, policy); len(h.scopes) > 0 {
+		t.Error("a scope without its only policy is known")
+	}
 	h.proxies = 1
+	policies := h.policies
+	h.policies = nil
+	h.reject("s", "one")
+	if h.CloseScope(scope.Key{}); len(h.scopes) != 1 {
+		t.Error("a scope without policies is forgotten during a pause")
+	}
+	if h.fire(examineInterval); len(h.scopes) > 0 {
+		t.Error("a scope without policies is known after a pause")
+	}
+	h.policies = policies
 	h.reject("s", "one")
 	if h.CloseScope(scope.Key{}); len(h.scopes) != 1 {
 		t.Error("a scope is forgotten during a pause")

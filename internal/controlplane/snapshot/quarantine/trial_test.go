@@ -88,6 +88,35 @@ func TestGuiltyPolicyStays(t *testing.T) {
 	}
 }
 
+// TestOtherNACKsEndNoTrial checks that a NACK which the policy on trial does not cause leaves it on trial, and that another list is not published before its end.
+func TestOtherNACKsEndNoTrial(t *testing.T) {
+	h, _ := newTrialHarness(t)
+	h.fire(trialInterval)
+	if h.Publish(); !slices.Equal(h.quarantined(), []string{"a"}) {
+		t.Fatalf("during a trial, %v are quarantined", h.quarantined())
+	}
+	differs := h.hashWithout
+	h.accepted, h.hashWithout = 0, nil
+	if h.reject("other", "one"); h.onTrial() != "b" {
+		t.Errorf("on trial is %q after a NACK with another cause", h.onTrial())
+	}
+	h.hashWithout = differs
+	h.fire(examineInterval)
+	if h.rejectVersion(1); h.onTrial() != "" || !slices.Equal(h.quarantined(), []string{"a", "b"}) {
+		t.Errorf("on trial is %q, and %v are quarantined", h.onTrial(), h.quarantined())
+	}
+}
+
+// TestChangedSuspectIsNotTried checks that a policy which is not quarantined any more has no trial, and that nothing is due without a suspect.
+func TestChangedSuspectIsNotTried(t *testing.T) {
+	h, _ := newTrialHarness(t)
+	h.RecordChange(catalog.Change{Ref: ref("b"), Entry: &catalog.TrafficTarget{}})
+	h.accepted = 0
+	if h.fire(trialInterval); h.scopes[scope.Key{}].trial != nil || len(h.timers) > 0 {
+		t.Errorf("%+v is on trial, and %d timers are due", h.scopes[scope.Key{}].trial, len(h.timers))
+	}
+}
+
 // TestChangeEndsATrial checks that only a change of the policy itself ends its trial, and that a scope stays known during the trial.
 func TestChangeEndsATrial(t *testing.T) {
 	h, _ := newTrialHarness(t)
@@ -129,6 +158,7 @@ func TestTrialsAwaitProxies(t *testing.T) {
 		"most, for a moment":      {accepted: 1, pending: 1, since: answerTimeout - 1, trial: true, pause: trialInterval},
 		"few, for long":           {accepted: 1, pending: 2, since: answerTimeout, trial: true, pause: trialInterval},
 		"most, without a trial":   {accepted: 1, pending: 1, want: true},
+		"all, for a moment":       {accepted: 1, trial: true, want: true},
 		"a resource is examined":  {accepted: 1, paused: true, pause: trialInterval},
 		"a resource waits":        {accepted: 1, pendingNACK: &nack{}, pause: trialInterval},
 		"a resource of few waits": {accepted: 1, pendingNACK: &nack{minority: true}, want: true},

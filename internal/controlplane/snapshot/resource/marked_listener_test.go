@@ -23,7 +23,7 @@ func TestDrainMarks(t *testing.T) {
 	}
 	for name, test := range map[string]struct{ marks, other, want DrainMarks }{
 		"none":           {one, nil, one},
-		"neither":        {nil, nil, nil},
+		"neither":        {nil, DrainMarks{}, nil},
 		"to none":        {nil, one, one},
 		"another chain":  {one, none.WithChain("b", "2"), two},
 		"the same chain": {two, none.WithChain("a", "3"), two.WithChain("a", "3")},

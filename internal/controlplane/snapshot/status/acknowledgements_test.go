@@ -85,6 +85,8 @@ func TestCertificatesOfAStream(t *testing.T) {
 		"and no other one was sent":         {[]func(*Acknowledgements){uses(true), initial(one), sent(""), ack}, first},
 		"of an earlier stream, replaced":    {[]func(*Acknowledgements){uses(true), sent(two), ack, initial(one)}, second},
 		"an unknown one":                    {[]func(*Acknowledgements){uses(true), initial("unknown")}, Proxy{UsesCertificates: true}},
+		"one without a time":                {[]func(*Acknowledgements){uses(true), initial("one@a.example.x")}, Proxy{UsesCertificates: true}},
+		"still used":                        {[]func(*Acknowledgements){uses(true), sent(one), ack, uses(true)}, first},
 		"no earlier one":                    {[]func(*Acknowledgements){uses(true), initial("")}, Proxy{UsesCertificates: true, AwaitsCertificate: true}},
 		"no earlier one, and one was sent":  {[]func(*Acknowledgements){uses(true), sent(one), initial("")}, Proxy{UsesCertificates: true}},
 		"not used any more":                 {[]func(*Acknowledgements){uses(true), sent(one), ack, uses(false), ack}, Proxy{}},

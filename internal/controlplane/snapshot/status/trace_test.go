@@ -55,7 +55,7 @@ func TestAnswersOfStreams(t *testing.T) {
 	}
 	slow.Notified(p.trace, p.at(2)) // it is the same batch
 	p.tracer.Finish(p.trace, p.at(2))
-	rejected.Rejected() // a NACK of something else
+	acknowledged.Rejected() // a NACK of something else
 	for i, f := range all {
 		f.Sent(p.at(3)) // without the changes
 		f.MarkSynced()
@@ -65,10 +65,13 @@ func TestAnswersOfStreams(t *testing.T) {
 	acknowledged.Answered(time.Time{}, p.at(6))
 	slow.Answered(p.at(1), p.at(7))
 	slow.Answered(p.at(2), p.at(8))
-	if slow.IsEmpty() || !acknowledged.IsEmpty() {
+	if len(slow.followed) != 1 || !acknowledged.IsEmpty() {
 		t.Error("an answer of an earlier change is that of a later one")
 	}
 	slow.Answered(p.at(3), p.at(12))
+	rejected.Rejected()
+	rejected.Notified(p.trace, p.at(9)) // nothing is sent since
+	rejected.MarkSynced()
 	rejected.Rejected()
 	rejected.Answered(time.Time{}, p.at(9))
 	ended.Close(p.at(10))
@@ -89,6 +92,22 @@ func TestAnswersOfStreams(t *testing.T) {
 	want.Stages[StageAcknowledge] = 22 * time.Second
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("at the end (-want +got):\n%s", diff)
+	}
+}
+
+// TestStreamWithoutAResponse checks that a stream which has nothing to send takes no time, and that pods of complete traces are not pending.
+func TestStreamWithoutAResponse(t *testing.T) {
+	p, f := newBatchPlay(), &Follower{}
+	f.Notified(p.trace, p.at(1))
+	f.MarkSynced()
+	complete := PendingPods{}
+	if complete.Add(catalog.Name{}, f); len(complete) > 0 {
+		t.Errorf("%v are pending", complete)
+	}
+	f.Answered(time.Time{}, p.at(9))
+	p.tracer.Finish(p.trace, p.at(9))
+	if got := p.report(); got.Stages[StageAcknowledge] != 0 || got.Acknowledged != 1 {
+		t.Errorf("%+v", got)
 	}
 }
 
