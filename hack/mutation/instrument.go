@@ -40,13 +40,13 @@ type insertion struct {
 
 // instrumenter collects the mutants of a file. Lines keep their numbers.
 type instrumenter struct {
-	file       string
-	source     string
-	set        *token.FileSet
-	next       func() int
-	excluded   map[int]bool
-	function   string
-	returns    *ast.FieldList
+	file     string
+	source   string
+	set      *token.FileSet
+	next     func() int
+	excluded map[int]bool
+	function string
+	returns  *ast.FieldList
 	// endless are the statements that continue loops without a condition.
 	endless    map[*ast.BranchStmt]bool
 	mutants    []mutant
