@@ -40,13 +40,15 @@ type insertion struct {
 
 // instrumenter collects the mutants of a file. Lines keep their numbers.
 type instrumenter struct {
-	file       string
-	source     string
-	set        *token.FileSet
-	next       func() int
-	excluded   map[int]bool
-	function   string
-	returns    *ast.FieldList
+	file     string
+	source   string
+	set      *token.FileSet
+	next     func() int
+	excluded map[int]bool
+	function string
+	returns  *ast.FieldList
+	// endless are the statements that continue loops without a condition.
+	endless    map[*ast.BranchStmt]bool
 	mutants    []mutant
 	insertions []insertion
 }
@@ -58,7 +60,7 @@ func instrument(file, source string, next func() int, excluded map[int]bool) (st
 	if err != nil {
 		return "", nil, err
 	}
-	i := &instrumenter{file: file, source: source, set: set, next: next, excluded: excluded}
+	i := &instrumenter{file: file, source: source, set: set, next: next, excluded: excluded, endless: map[*ast.BranchStmt]bool{}}
 	for _, declaration := range parsed.Decls {
 		if f, ok := declaration.(*ast.FuncDecl); ok && f.Body != nil {
 			i.function, i.returns = f.Name.Name, f.Type.Results
@@ -130,6 +132,10 @@ func (i *instrumenter) walk(body ast.Node) {
 			return n.Tok != token.CONST
 		case *ast.IfStmt:
 			i.condition(n.Cond)
+		case *ast.ForStmt:
+			if n.Cond == nil {
+				i.keepEndless(n.Body)
+			}
 		case *ast.SwitchStmt:
 			i.cases(n)
 		case *ast.BinaryExpr:
@@ -144,6 +150,19 @@ func (i *instrumenter) walk(body ast.Node) {
 			i.statements(n.Body)
 		case *ast.ReturnStmt:
 			i.results(n)
+		}
+		return true
+	})
+}
+
+// keepEndless keeps a loop without a condition as it is. With a break, its function could need a return after it, and would not compile.
+func (i *instrumenter) keepEndless(body *ast.BlockStmt) {
+	ast.Inspect(body, func(node ast.Node) bool {
+		switch n := node.(type) {
+		case *ast.FuncLit, *ast.ForStmt, *ast.RangeStmt, *ast.SwitchStmt, *ast.TypeSwitchStmt, *ast.SelectStmt:
+			return false // a break in it does not end the loop
+		case *ast.BranchStmt:
+			i.endless[n] = true
 		}
 		return true
 	})
@@ -228,7 +247,7 @@ func (i *instrumenter) statements(list []ast.Stmt) {
 				i.wrap(n, "is removed", "if !mutantActive(%d) { ", " }")
 			}
 		case *ast.BranchStmt:
-			if n.Tok == token.CONTINUE && n.Label == nil {
+			if n.Tok == token.CONTINUE && n.Label == nil && !i.endless[n] {
 				i.wrap(n, "is break", "if mutantActive(%d) { break }; ", "")
 			}
 		}

@@ -148,3 +148,19 @@ func TestExplanationsAreRead(t *testing.T) {
 		}
 	}
 }
+
+// TestEndlessLoopsStayEndless checks that no mutant leaves a loop without a condition, because its function would not compile. One may leave a switch in it.
+func TestEndlessLoopsStayEndless(t *testing.T) {
+	for loop, want := range map[string]int{
+		"for { if f() { continue } }": 0, "for f() { continue }": 1, "for range 3 { continue }": 1, "for { switch { case f(): continue } }": 1, "for { for f() { continue } }": 1,
+	} {
+		_, mutants, err := instrument("x.go", "package x\nfunc g() {\n"+loop+"\n}\n", func() int { return 1 }, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := len(slices.DeleteFunc(mutants, func(m mutant) bool { return m.change != "is break" }))
+		if got != want {
+			t.Errorf("%s: %d mutants leave a loop or a switch, want %d", loop, got, want)
+		}
+	}
+}

@@ -48,7 +48,7 @@ func weightOfRules(rules authz.Rules) int {
 	counted := map[*identity.ServiceAccount]bool{}
 	for _, route := range rules.Routes {
 		weight += authz.RoutesOf(authz.MatchBytes(route.Match))
-		if clients := first(route.Sources); clients != nil && !counted[clients] {
+		if clients := first(route.Sources); !counted[clients] {
 			counted[clients] = true
 			weight += authz.RoutesOfClients(route.Sources)
 		}

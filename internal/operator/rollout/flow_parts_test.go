@@ -123,6 +123,11 @@ func TestReferenceOf(t *testing.T) {
 		"each destination has a rate of its own": {[]Flow{to("a/app", 100, 50), sized("b/app", 100, 0)}, nil, true, 0.25, map[string]float64{"z/app": 0.5, "b/app": 0}},
 	} {
 		r := referenceOf(test.flows, test.baseline)
+		for range 20 { // sums are visited in any order
+			if again := referenceOf(test.flows, test.baseline); !maps.Equal(again.destinations, r.destinations) {
+				t.Errorf("%s: %+v, and then %+v", name, r, again)
+			}
+		}
 		if r.exists != test.exists || r.overall != test.overall || !maps.Equal(r.destinations, test.destinations) {
 			t.Errorf("%s: %+v", name, r)
 		}

@@ -173,6 +173,8 @@ func TestDeniedPatchesAreTriedAgain(t *testing.T) {
 func TestTakeOversThatCount(t *testing.T) {
 	pulling := stuckPod
 	pulling.Slots[1] = Slot{Name: "envoy-standby", Image: newEnvoy, Problem: "ImagePullBackOff"}
+	awaited := pulling
+	awaited.Patched = noon.Add(-time.Minute)
 	slow := slottedPod(noon.Add(-takeOverTimeout), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy})
 	unknown := slottedPod(hourAgo, Slot{Image: oldEnvoy}, Slot{Image: newEnvoy})
 	other := stuckPod
@@ -195,12 +197,13 @@ func TestTakeOversThatCount(t *testing.T) {
 		"slow": {
 			[]Workload{slotted("shop", "web", slow), slotted("bank", "web", slow)}, TakeOvers{Begun: 2, Slow: []string{"bank/web-0", "shop/web-0"}}, Waiting,
 		},
-		"another level":   {[]Workload{slotted("shop", "web", other, donePod)}, TakeOvers{Begun: 1, Done: 1}, Passed},
-		"nobody knows":    {[]Workload{slotted("shop", "web", unknown)}, TakeOvers{Begun: 1}, Passed},
-		"two namespaces":  {append([]Workload{slotted("shop", "web", stuckPod), slotted("bank", "web", stuckPod)}, three...), TakeOvers{Begun: 5, Done: 3, Failed: []string{"bank/web-0", "shop/web-0"}}, Failed},
-		"one stays idle":  {[]Workload{slotted("shop", "web", idlePod)}, TakeOvers{Begun: 1}, Passed},
-		"no image":        {[]Workload{slotted("shop", "web", pulling)}, TakeOvers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
-		"an image of one": {[]Workload{slotted("shop", "web", pulling, donePod)}, TakeOvers{Begun: 2, Done: 1}, Passed},
+		"another level":          {[]Workload{slotted("shop", "web", other, donePod)}, TakeOvers{Begun: 1, Done: 1}, Passed},
+		"nobody knows":           {[]Workload{slotted("shop", "web", unknown)}, TakeOvers{Begun: 1}, Passed},
+		"two namespaces":         {append([]Workload{slotted("shop", "web", stuckPod), slotted("bank", "web", stuckPod)}, three...), TakeOvers{Begun: 5, Done: 3, Failed: []string{"bank/web-0", "shop/web-0"}}, Failed},
+		"one stays idle":         {[]Workload{slotted("shop", "web", idlePod)}, TakeOvers{Begun: 1}, Passed},
+		"no image":               {[]Workload{slotted("shop", "web", pulling)}, TakeOvers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
+		"no image, for a moment": {[]Workload{slotted("shop", "web", awaited)}, TakeOvers{Begun: 1}, Passed},
+		"an image of one":        {[]Workload{slotted("shop", "web", pulling, donePod)}, TakeOvers{Begun: 2, Done: 1}, Passed},
 	} {
 		got := CountTakeOvers(test.load, "new", inPlace(), noon)
 		verdict := sidecarsTakenOver(Observation{TakeOvers: got}, Bounds{MaxDisconnected: intstr.FromString("1%")})

@@ -139,15 +139,10 @@ func (p SlottedPod) takeOver(other Slot, now time.Time) Step {
 // align gives the other slot the image of the serving one as well, so that the way back is a change again. Connections that drain are waited for. An
 // Envoy of another image that is about to take over is ended.
 func (p SlottedPod) align(serving, other Slot, image string) Step {
-	step := Step{State: Current}
-	switch {
-	case other.Image == image:
-	case other.Role == report.Draining:
-		step.Reason = "connections of the earlier Envoy of " + p.Pod + " are drained"
-	default:
-		step.Patch = p.patch(serving, other, image)
+	if other.Role == report.Draining {
+		return Step{State: Current, Reason: "connections of the earlier Envoy of " + p.Pod + " are drained"}
 	}
-	return step
+	return Step{State: Current, Patch: p.patch(serving, other, image)}
 }
 
 // patch changes the image of the other slot. While the last change was that of the serving one, the other may drain.

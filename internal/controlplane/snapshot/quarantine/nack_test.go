@@ -23,6 +23,8 @@ type fakeScopes struct {
 	// policies are those of the scope, and trial is called for each trial.
 	policies []catalog.Ref
 	trial    func()
+	// hashWithout returns the hash of the resource without policies; nil if it is always the same.
+	hashWithout func(excluded map[catalog.Ref]struct{}) (resource.Version, bool)
 }
 
 var policy = catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: "a", Name: "t"}}
@@ -35,8 +37,11 @@ func (f *fakeScopes) Answers(_ scope.Key, rejecting []Proxy) Answers {
 
 func (f *fakeScopes) Policies(scope.Key) []catalog.Ref { return f.policies }
 
-func (f *fakeScopes) HashWithout(scope.Key, map[catalog.Ref]struct{}, resourcetype.Type, string) (resource.Version, bool) {
+func (f *fakeScopes) HashWithout(_ scope.Key, excluded map[catalog.Ref]struct{}, _ resourcetype.Type, _ string) (resource.Version, bool) {
 	f.trial()
+	if f.hashWithout != nil {
+		return f.hashWithout(excluded)
+	}
 	return resource.Version{}, true // that of reject
 }
 
@@ -48,13 +53,15 @@ type harness struct {
 	*fakeScopes
 	now    time.Time
 	timers []func()
+	// after is the delay of the last timer.
+	after time.Duration
 }
 
 func newHarness(proxies int) *harness {
 	h := &harness{fakeScopes: &fakeScopes{proxies: proxies, outdated: map[string]bool{}, policies: []catalog.Ref{policy}, trial: func() {}}, now: time.Unix(0, 0)}
 	h.Quarantine = New(Config{
 		Scopes: h.fakeScopes, Log: logr.Discard(), Metrics: prometheus.NewRegistry(), Now: func() time.Time { return h.now },
-		RunAfter: func(_ time.Duration, f func()) { h.timers = append(h.timers, f) },
+		RunAfter: func(after time.Duration, f func()) { h.timers, h.after = append(h.timers, f), after },
 	})
 	h.change(policy)
 	h.MarkSynced(h.now)

@@ -104,7 +104,7 @@ func (q *Quarantine) isAccepted(key scope.Key, s *scopeQuarantine) (accepted boo
 	switch {
 	case a.Accepted == 0 && a.Pending == 0:
 		return false, idleInterval
-	case a.Accepted == 0, a.Pending > 0 && (a.Accepted < a.Pending || q.config.Now().Sub(since) < answerTimeout):
+	case a.Pending > 0 && (a.Accepted < a.Pending || q.config.Now().Sub(since) < answerTimeout):
 		return false, trialInterval
 	}
 	return true, 0

@@ -20,9 +20,9 @@ func CertificateVersion(generation, trustDomain string, notAfter time.Time) stri
 
 // CertificateExpiry returns when the certificate with a version expires.
 func CertificateExpiry(version string) (time.Time, bool) {
-	_, expiry, ok := cutLast(version)
+	_, expiry, _ := cutLast(version)
 	seconds, err := strconv.ParseInt(expiry, 10, 64)
-	if !ok || err != nil {
+	if err != nil {
 		return time.Time{}, false
 	}
 	return time.Unix(seconds, 0), true
@@ -39,9 +39,9 @@ func CertificateGeneration(version string) (generation, trustDomain string) {
 // ReusableUntil returns until when a client may keep the certificate that it holds instead of the current one. Both are
 // versions. It returns false if the certificates have different generations or trust domains, or the held one is about to expire.
 func ReusableUntil(held, current string, now time.Time) (time.Time, bool) {
-	heldGeneration, _, ok := cutLast(held)
+	heldGeneration, _, _ := cutLast(held)
 	generation, _, found := cutLast(current)
-	if !ok || !found || heldGeneration != generation {
+	if !found || heldGeneration != generation {
 		return time.Time{}, false
 	}
 	expiry, ok := CertificateExpiry(held)

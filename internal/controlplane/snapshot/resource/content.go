@@ -166,10 +166,8 @@ func (i *Interner) Intern(c *Content) *Content {
 	key := internKey{c.kind, c.name, c.hash}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if reference, ok := i.contents[key]; ok {
-		if existing := reference.Value(); existing != nil {
-			return existing
-		}
+	if existing := i.contents[key].Value(); existing != nil {
+		return existing
 	}
 	i.contents[key] = weak.Make(c)
 	runtime.AddCleanup(c, i.remove, key)
@@ -187,7 +185,7 @@ func (i *Interner) Len() int {
 func (i *Interner) remove(key internKey) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if reference, ok := i.contents[key]; ok && reference.Value() == nil {
+	if i.contents[key].Value() == nil {
 		delete(i.contents, key)
 	}
 }

@@ -31,7 +31,7 @@ func TestPoliciesAreNotReplacedByEndpoints(t *testing.T) {
 	if len(list) != maxTraces+maxPolicyTraces || list[0].Objects[0].Ref.Name.Name != "last" {
 		t.Fatalf("%d traces, the latest is %+v", len(list), list[0])
 	}
-	policies := 0
+	policies, settings := 0, 0
 	for i, trace := range list {
 		if i > 0 && trace.Number >= list[i-1].Number {
 			t.Errorf("trace %d is after %d", trace.Number, list[i-1].Number)
@@ -39,8 +39,11 @@ func TestPoliciesAreNotReplacedByEndpoints(t *testing.T) {
 		if trace.Objects[0].Ref.Kind != catalog.KindEndpointSlice {
 			policies++
 		}
+		if trace.Objects[0].Ref.Kind == catalog.KindSettings {
+			settings++
+		}
 	}
-	if policies != maxPolicyTraces {
+	if policies != maxPolicyTraces || settings != 1 {
 		t.Errorf("%d traces of policies and settings are kept, want %d", policies, maxPolicyTraces)
 	}
 }

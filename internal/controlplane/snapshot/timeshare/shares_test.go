@@ -36,6 +36,19 @@ func TestShares_OneNamespaceWaits(t *testing.T) {
 	}
 }
 
+// TestShares_NoTime checks that work that took no time, or less because of a clock, changes nothing.
+func TestShares_NoTime(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	s := New(Limits{Burst: time.Second, Percent: 10, MaxWait: 10 * time.Second})
+	if s.Charge("a", 0, now); len(s.used) != 0 {
+		t.Errorf("work without time uses %v", s.used)
+	}
+	s.Charge("a", time.Second, now)
+	if s.Charge("a", -time.Second, now); s.Used("a", now) != time.Second {
+		t.Errorf("work of less than no time leaves %s", s.Used("a", now))
+	}
+}
+
 // TestShares_PermanentPart checks how much time a namespace gets that always has work.
 func TestShares_PermanentPart(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
