@@ -87,14 +87,10 @@ func TestSidecarsThatMustBeConnected(t *testing.T) {
 			Connection{Expected: versions, IsConnected: exceptPods("d/old"), Desired: "new"}, 6, nil, "d",
 		},
 		"the image of the version cannot be pulled, and an earlier one runs": {
-<<<<<<< HEAD
 			Connection{Expected: []Sidecar{{Namespace: "a", Pod: "old", UID: "old", Revision: "old"}, unpulled}, IsConnected: exceptPods("late"), Desired: "new"},
 			2,
 			[]string{"shop/late (ImagePullBackOff)"},
 			"",
-=======
-			Connection{Expected: []Sidecar{{Namespace: "a", Pod: "old", UID: "old", Revision: "old"}, unpulled}, IsConnected: exceptPods("late"), Desired: "new"}, 2, []string{"shop/late (ImagePullBackOff)"}, "",
->>>>>>> mut-scope
 		},
 		"several, in another order": {
 			Connection{Expected: []Sidecar{renewed[1], renewed[0]}, IsConnected: exceptPods("shop/")}, 2, []string{"shop/web-0", "shop/web-1"}, "",
