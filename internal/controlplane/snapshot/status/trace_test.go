@@ -107,7 +107,7 @@ func TestStreamWithoutAResponse(t *testing.T) {
 	f.Answered(time.Time{}, p.at(9))
 	p.tracer.Finish(p.trace, p.at(9))
 	if got := p.report(); got.Stages[StageAcknowledge] != 0 || got.Acknowledged != 1 {
-		t.Errorf("%+v", got)
+		t.Errorf("the trace is %+v", got)
 	}
 }
 
