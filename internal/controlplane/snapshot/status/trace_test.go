@@ -242,6 +242,6 @@ func TestPendingPodsAreBounded(t *testing.T) {
 	}
 	p.tracer.Finish(p.trace, p.start)
 	if got := p.report(followers...).Pending; len(got) != maxListedPods || got[0].Name != "pod-1" || got[1].Name != "pod-10" {
-		t.Errorf("%v", got)
+		t.Errorf("the trace is %v", got)
 	}
 }
