@@ -32,6 +32,9 @@ func TestDrainMarks(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
+	if got := none.With(DrainMarks{}); got != nil {
+		t.Errorf("no marks need memory: %#v", got)
+	}
 	if len(one) != 1 || two.OfChain("a") != "1" {
 		t.Errorf("the given marks became %v and %v", one, two)
 	}
