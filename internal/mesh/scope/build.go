@@ -283,6 +283,9 @@ func (s *Scope) AddLimited(policy catalog.Ref) { s.addLimited([]catalog.Ref{poli
 
 // addLimited adds policies to Limited.
 func (s *Scope) addLimited(policies []catalog.Ref) {
+	if len(policies) == 0 {
+		return
+	}
 	s.Limited = append(s.Limited, policies...)
 	slices.SortFunc(s.Limited, catalog.Ref.Compare)
 	s.Limited = slices.Compact(s.Limited)
