@@ -48,14 +48,7 @@ func takeoverClient(t *testing.T, steps *[]string, objects ...client.Object) cli
 	}
 	looks := 0
 	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, options ...client.PatchOption) error {
-			text, err := p.Data(o)
-			if err != nil {
-				return err
-			}
-			*steps = append(*steps, string(text))
-			return c.Patch(ctx, o, p, options...)
-		},
+		Patch: recordPatches(steps),
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
 			if err := c.Get(ctx, key, o, options...); err != nil {
 				return err
@@ -75,6 +68,18 @@ func takeoverClient(t *testing.T, steps *[]string, objects ...client.Object) cli
 			return nil
 		},
 	}).Build()
+}
+
+// recordPatches adds the content of each patch to a list.
+func recordPatches(to *[]string) func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+	return func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, options ...client.PatchOption) error {
+		text, err := p.Data(o)
+		if err != nil {
+			return err
+		}
+		*to = append(*to, string(text))
+		return c.Patch(ctx, o, p, options...)
+	}
 }
 
 func migrateApp(out, err *strings.Builder, answers string) *app {

@@ -29,14 +29,7 @@ func bridgingClient(t *testing.T, bridge metav1.ConditionStatus, patches *[]stri
 		t.Fatal(err)
 	}
 	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, options ...client.PatchOption) error {
-			text, err := p.Data(o)
-			if err != nil {
-				return err
-			}
-			*patches = append(*patches, string(text))
-			return c.Patch(ctx, o, p, options...)
-		},
+		Patch: recordPatches(patches),
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
 			if err := c.Get(ctx, key, o, options...); err != nil {
 				return err
