@@ -44,6 +44,7 @@ func meshWithPrometheus(t *testing.T, mode v1alpha1.PrometheusMode) (*Reconciler
 	mesh := &v1alpha1.Mesh{
 		ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "m"},
 		Spec:       v1alpha1.MeshSpec{Observability: &v1alpha1.ObservabilitySpec{Prometheus: &v1alpha1.PrometheusComponent{Mode: ptr.To(mode)}}},
+		Status:     v1alpha1.MeshStatus{Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady}}},
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(mesh).WithObjects(
 		mesh,

@@ -79,6 +79,7 @@ func newBench(t *testing.T) *bench {
 		}
 	}
 	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "m", Generation: 1}}
+	mesh.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady}}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(mesh, &appsv1.Deployment{}).WithObjects(mesh).
 		WithInterceptorFuncs(interceptor.Funcs{Apply: applyWithGeneration}).Build()
 	b := &bench{

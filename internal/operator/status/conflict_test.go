@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -130,4 +134,77 @@ func TestRestoredClusterIsWrittenAgain(t *testing.T) {
 	if _, err := w.Write(t.Context(), Mesh, mesh, &v1alpha1.MeshStatus{DesiredVersion: "v0.3.0"}); err != nil || sent != 1 {
 		t.Errorf("after %d conflicts: %d requests, error %v; want one request", mostStale, sent, err)
 	}
+}
+
+// TestConditionsWaitForTheSummary writes to a Mesh without the condition Ready, as a restored one is that owns a running control plane. What precedes objects
+// is written; a condition is not, because tools would take the Mesh for complete.
+func TestConditionsWaitForTheSummary(t *testing.T) {
+	for name, test := range map[string]struct {
+		owner      Owner
+		summarized bool
+		want       string
+	}{
+		"no summary":             {Components, false, `{"components":[{"name":"jaeger","ready":false}]}`},
+		"summary":                {Components, true, `{"components":[{"name":"jaeger","ready":false}],"conditions":[ComponentsReady]}`},
+		"owner without a field":  {Trust, false, ""},
+		"owner of the summary":   {Mesh, false, `{"conditions":[Ready]}`},
+		"later owner, summary":   {Trust, true, `{"conditions":[TrustDistributed]}`},
+		"adoption, no summary":   {Adoption, false, `{"adoption":{"earlierSidecars":0,"from":"osm-system","sidecars":0}}`},
+		"adoption, with summary": {Adoption, true, `{"adoption":{"earlierSidecars":0,"from":"osm-system","sidecars":0},"conditions":[Adopting]}`},
+	} {
+		sent := ""
+		w := NewWriter(interceptor.NewClient(fake.NewFakeClient(), interceptor.Funcs{
+			SubResourceApply: func(_ context.Context, _ client.Client, _ string, object runtime.ApplyConfiguration, _ ...client.SubResourceApplyOption) error {
+				sent = describePart(t, object)
+				return nil
+			},
+		}))
+		mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "1", ResourceVersion: "7"}}
+		if test.summarized {
+			mesh.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady}}
+		}
+		desired := mesh.Status.DeepCopy()
+		desired.Components = []v1alpha1.ComponentStatus{{Name: "jaeger"}}
+		desired.Adoption = &v1alpha1.AdoptionStatus{From: "osm-system"}
+		for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionComponentsReady, v1alpha1.ConditionTrustDistributed, v1alpha1.ConditionAdopting} {
+			meta.SetStatusCondition(&desired.Conditions, metav1.Condition{Type: kind})
+		}
+		written, err := w.Write(t.Context(), test.owner, mesh, desired)
+		if err != nil || sent != test.want {
+			t.Errorf("%s: sent %s, error %v; want %s", name, sent, err, test.want)
+		}
+		if written != nil && !test.summarized && test.owner.Early && len(written.Status.Conditions) > 0 {
+			t.Errorf("%s: the written status has the conditions %v, want none", name, written.Status.Conditions)
+		}
+	}
+}
+
+// describePart is the JSON of a sent status, with the types of its conditions alone.
+func describePart(t *testing.T, object runtime.ApplyConfiguration) string {
+	t.Helper()
+	content, err := json.Marshal(object)
+	var sent struct {
+		Status map[string]json.RawMessage `json:"status"`
+	}
+	if err == nil {
+		err = json.Unmarshal(content, &sent)
+	}
+	var parts []string
+	for _, field := range slices.Sorted(maps.Keys(sent.Status)) {
+		value := string(sent.Status[field])
+		if field == "conditions" {
+			var list []metav1.Condition
+			err = errors.Join(err, json.Unmarshal(sent.Status[field], &list))
+			kinds := make([]string, len(list))
+			for i := range list {
+				kinds[i] = list[i].Type
+			}
+			value = "[" + strings.Join(kinds, ",") + "]"
+		}
+		parts = append(parts, fmt.Sprintf("%q:%s", field, value))
+	}
+	if err != nil {
+		t.Fatalf("the sent status %s: %v", content, err)
+	}
+	return "{" + strings.Join(parts, ",") + "}"
 }

@@ -37,9 +37,12 @@ func NewWriter(c client.Client) Writer { return Writer{Client: c, latest: newLat
 // Write applies the owner's part of desired to the status of mesh, which is as it was read or written. It returns the Mesh with its new status, or
 // nil when nothing was written: the part has not changed, or the Mesh is gone. A Mesh that is older than the owner's last write is a conflict. What others own in desired is not read.
 func (w Writer) Write(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, desired *v1alpha1.MeshStatus) (*v1alpha1.Mesh, error) {
-	if !owner.Early && meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady) == nil {
-		// A status without a summary would mislead tools. The first summary is an event for every controller.
-		return nil, nil
+	if !slices.Contains(owner.Conditions, v1alpha1.ConditionReady) && meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady) == nil {
+		// Conditions without a summary would mislead tools. The first summary is an event for every controller.
+		if !owner.Early {
+			return nil, nil
+		}
+		owner.Conditions = nil
 	}
 	before, err := owner.part(&mesh.Status)
 	if err != nil {
@@ -197,7 +200,7 @@ type Owner struct {
 	Fields []string
 	// Conditions are the types of the conditions.
 	Conditions []string
-	// Early is true for an owner that writes before the first summary.
+	// Early is true for an owner that writes its fields before the first summary. Its conditions wait for it.
 	Early bool
 }
 
@@ -210,7 +213,6 @@ var (
 			v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled,
 			v1alpha1.ConditionInstalled, v1alpha1.ConditionConfigurationAccepted, v1alpha1.ConditionPaused,
 		},
-		Early: true,
 	}
 	Certificates = Owner{
 		Manager:    "osm-operator-certificates",
