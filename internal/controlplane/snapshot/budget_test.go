@@ -110,3 +110,19 @@ func TestSidecarsBeyondTheBudgetDenyAllRequests(t *testing.T) {
 		t.Errorf("without the second, the first has %d ports", ports(first))
 	}
 }
+
+// TestTeardownDeniesNothing checks that a sidecar beyond the budget is served once the mesh is removed: nothing may be denied then.
+func TestTeardownDeniesNothing(t *testing.T) {
+	entries := twoServices()
+	_, server := podsOf(entries)
+	h := newSyncedHarness(entries...)
+	h.store.budgets.least, h.store.budgets.maximum = 1, 2
+	stream := h.connect(t, server)
+	if got := len(stream.scope.Load().built.Inbound); got != 0 {
+		t.Fatalf("beyond the budget, the sidecar has %d ports, want none", got)
+	}
+	h.apply(&catalog.Settings{Teardown: 1})
+	if got := len(stream.scope.Load().built.Inbound); got != 1 {
+		t.Errorf("while the mesh is removed, the sidecar has %d ports, want 1", got)
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -124,5 +126,37 @@ func TestFewSlowChangesAreAppliedAtOnce(t *testing.T) {
 			t.Fatalf("after a change the host is %v, want %s", m.hosts(), want)
 		}
 		m.wait(5 * time.Second)
+	}
+}
+
+// TestChangesOfOthersDoNotWait applies changes of a measured namespace and of another one in one batch, while the first has used its time.
+func TestChangesOfOthersDoNotWait(t *testing.T) {
+	m := newSlowMesh(t)
+	for m.store.changeShares.changes == 0 {
+		m.edit()
+	}
+	before, edits := m.hosts(), m.edits
+	other := meshtest.Group("a", "other", "/other")
+	m.store.Apply([]catalog.Change{
+		catalog.Set(&catalog.Egress{Name: meshtest.Name("hostile", "outside"), Sources: m.accounts, Hosts: []string{"last.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}}),
+		catalog.Set(&catalog.Egress{Name: meshtest.Name("hostile", "second"), Sources: m.accounts, Hosts: []string{"second.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}}),
+		catalog.Set(other),
+	})
+	m.run()
+	view := m.store.catalog.View()
+	if view.HTTPRouteGroup(other.Name) == nil {
+		t.Error("the change of another namespace waits")
+	}
+	if !slices.Equal(m.hosts(), before) || view.Egress(meshtest.Name("hostile", "second")) != nil {
+		t.Errorf("changes of a namespace that has used its time are applied: hosts are %v after %d edits, want %v", m.hosts(), edits, before)
+	}
+	if got := testutil.ToFloat64(m.store.metrics.delayed); got != 2 {
+		t.Errorf("%v changes are counted as waiting, want 2: one for each object", got)
+	}
+	for range 60 {
+		m.wait(time.Second)
+	}
+	if got := testutil.ToFloat64(m.store.metrics.delayed); got != 0 || !slices.Equal(m.hosts(), []string{"last.example.com"}) {
+		t.Errorf("in the end %v changes wait, and the hosts are %v; want none, and the last host", got, m.hosts())
 	}
 }
