@@ -118,6 +118,18 @@ func TestDeletedRoles(t *testing.T) {
 	}
 }
 
+// TestStartingAPIServerOfAnotherMesh checks that the trust ConfigMap of any mesh is the one in the manifests: an API server that starts rejects the request until it
+// has read the role.
+func TestStartingAPIServerOfAnotherMesh(t *testing.T) {
+	held := map[string][]permissions.Permission{"osm-injector": {{Verb: "watch", Resource: "configmaps", Name: "osm-trust-osm"}}}
+	for name, want := range map[string]int{"osm-trust-osm": 0, "osm-trust-outage": 0, "osm-trust": 1, "other": 1} {
+		request := permissions.Request{Account: "outage-system/osm-injector", Verb: "watch", Resource: "configmaps", Namespace: "outage-system", Name: name, Denied: true}
+		if denied := permissions.Denied([]permissions.Request{request}, "osm-", held, nil); len(denied) != want {
+			t.Errorf("%s: denied %v, want %d", name, denied, want)
+		}
+	}
+}
+
 // TestStartingAPIServer checks that discovery, which roles of Kubernetes allow, is no fault of ours.
 func TestStartingAPIServer(t *testing.T) {
 	for path, want := range map[string]int{"/api": 0, "/apis/gateway.networking.k8s.io/v1": 0, "/version": 0, "/metrics": 1, "/apiary": 1} {

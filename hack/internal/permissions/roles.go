@@ -215,10 +215,24 @@ func find(root string, patterns ...string) ([]string, error) {
 	return files, nil
 }
 
+// Names of the trust ConfigMap: that of the sample mesh, and what begins that of each mesh.
+const (
+	trustPrefix = "osm-trust-"
+	sampleTrust = trustPrefix + "osm"
+)
+
 // renderedName returns the name of an object of the sample mesh. Manifests have a placeholder for the trust ConfigMap.
 func renderedName(name string) string {
 	if name == "osm-trust" {
-		return "osm-trust-osm"
+		return sampleTrust
+	}
+	return name
+}
+
+// sampleName returns the name that an object of any mesh has in the sample mesh.
+func sampleName(name string) string {
+	if strings.HasPrefix(name, trustPrefix) {
+		return sampleTrust
 	}
 	return name
 }

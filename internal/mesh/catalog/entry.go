@@ -166,6 +166,8 @@ type Pod struct {
 	Metrics bool
 	// Finished is true when the pod has succeeded or failed. Services do not select it any more.
 	Finished bool
+	// Terminating is true from the deletion of the pod until it is gone. Its endpoints count as terminating, also while EndpointSlices do not say so yet.
+	Terminating bool
 	// NodeUnreachable is true when Kubernetes has marked the pod as not ready only because its node does not report. Its containers were ready.
 	NodeUnreachable bool
 }

@@ -308,6 +308,8 @@ func (v *View) backend(service *Service, endpoint Endpoint, port uint16) (Backen
 		return Backend{}, false
 	}
 	return Backend{
-		Address: netip.AddrPortFrom(endpoint.Address, port), Identity: pod.Identity(), Workload: pod.Workload, Ready: endpoint.Ready, Serving: serving,
+		Address: netip.AddrPortFrom(endpoint.Address, port), Identity: pod.Identity(), Workload: pod.Workload,
+		// Applications end a few seconds after the deletion of their pod. EndpointSlices may take longer, for example after an outage of the API server.
+		Ready: endpoint.Ready && !pod.Terminating, Serving: serving,
 	}, true
 }

@@ -116,6 +116,17 @@ func TestPodStates(t *testing.T) {
 	}
 }
 
+func TestDeletedPodTerminates(t *testing.T) {
+	pod := read[corev1.Pod](t, "status: {phase: Running}")
+	if Pod(pod).Terminating {
+		t.Error("a pod that was not deleted terminates")
+	}
+	pod.DeletionTimestamp = &metav1.Time{}
+	if !Pod(pod).Terminating || !Pod(StripPod(pod)).Terminating {
+		t.Error("a deleted pod does not terminate, or its copy in the cache does not")
+	}
+}
+
 func TestPodWithOSMSidecar(t *testing.T) {
 	for containers, want := range map[string]bool{"[{name: app}, {name: envoy}]": true, "[{name: app}]": false} {
 		pod := read[corev1.Pod](t, "spec: {containers: "+containers+"}")

@@ -32,6 +32,7 @@ func Pod(pod *corev1.Pod) *catalog.Pod {
 		Revision:       pod.Labels[names.RevisionLabel],
 		Metrics:        metrics,
 		Finished:       pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed,
+		Terminating:    pod.DeletionTimestamp != nil,
 
 		NodeUnreachable: isNodeUnreachable(pod),
 	}

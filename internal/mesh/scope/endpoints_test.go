@@ -77,6 +77,39 @@ func TestEndpointsOfUnreachableNodes(t *testing.T) {
 	expect("no pod is ready")
 }
 
+// TestEndpointsOfDeletedPods checks that a pod gets no requests from its deletion on, also while its EndpointSlice says that it is ready: its application may have
+// ended before the slice says otherwise. Without another pod it gets them, as one that terminates by its slice does.
+func TestEndpointsOfDeletedPods(t *testing.T) {
+	service := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	first, second := Pod("shop", "first", "web", "web", "10.0.0.1"), Pod("shop", "second", "web", "web", "10.0.0.2")
+	c := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, service, Slice(service.Name, first, second), first, second)
+	key := scope.EndpointsKey{Service: service.Name, TargetPort: 80}
+	for _, step := range []struct {
+		when    string
+		deleted *catalog.Pod
+		want    []string
+	}{
+		{"no pod is deleted", nil, []string{"10.0.0.1:80", "10.0.0.2:80"}},
+		{"the first is deleted", first, []string{"10.0.0.2:80"}},
+		{"both are deleted", second, []string{"10.0.0.1:80", "10.0.0.2:80"}},
+	} {
+		if step.deleted != nil {
+			deleted := *step.deleted
+			deleted.Terminating = true
+			if affected := c.Apply([]catalog.Change{catalog.Set(&deleted)}); !slices.Contains(affected, catalog.Dep{Kind: catalog.DepEndpoints, Name: service.Name}) {
+				t.Errorf("%s, which affects %v, want the endpoints", step.when, affected)
+			}
+		}
+		var got []string
+		for _, address := range scope.BuildEndpoints(c.View(), key).Addresses {
+			got = append(got, address.String())
+		}
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step.when, diff)
+		}
+	}
+}
+
 // TestEndpointsOfMissingService checks that a Service outside the mesh, or a deleted one, has no endpoints.
 func TestEndpointsOfMissingService(t *testing.T) {
 	pod, service := Pod("shop", "web", "web", "web", "10.0.0.1"), Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)

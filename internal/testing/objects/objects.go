@@ -39,6 +39,9 @@ func Pod(p *catalog.Pod) corev1.Pod {
 	for _, ip := range p.IPs {
 		pod.Status.PodIPs = append(pod.Status.PodIPs, corev1.PodIP{IP: ip.String()})
 	}
+	if p.Terminating {
+		pod.DeletionTimestamp = ptr.To(metav1.Unix(1_800_000_000, 0))
+	}
 	if p.NodeUnreachable {
 		pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse}, {Type: corev1.ContainersReady, Status: corev1.ConditionTrue}}
 	}

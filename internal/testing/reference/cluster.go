@@ -177,7 +177,7 @@ func (c *Cluster) endpoints(service *corev1.Service, port corev1.ServicePort) []
 			serving := *e.Conditions.Ready || *e.Conditions.Terminating && *e.Conditions.Serving ||
 				pod != nil && len(service.Spec.Selector) > 0 && isMarkedByNodeController(pod)
 			if pod != nil && (serving || headless(service)) {
-				list = append(list, endpoint{account: accountOf(pod), address: e.Addresses[0], ready: *e.Conditions.Ready, serving: serving})
+				list = append(list, endpoint{account: accountOf(pod), address: e.Addresses[0], ready: *e.Conditions.Ready && pod.DeletionTimestamp == nil, serving: serving})
 			}
 		}
 	}

@@ -177,7 +177,7 @@ func drawNamespace(t *rapid.T, name string) catalog.Entry {
 }
 
 func drawPod(t *rapid.T, i int) catalog.Entry {
-	state := oneOf([]string{ready, ready, ready, ready, unready, terminating, unreachable}).Draw(t, "state")
+	state := oneOf([]string{ready, ready, ready, ready, unready, terminating, leaving, unreachable}).Draw(t, "state")
 	return newPod(i, oneOf([]string{"x", "y"}).Draw(t, "app"), state)
 }
 

@@ -50,6 +50,8 @@ const (
 	ready       = "ready"
 	unready     = "unready"
 	terminating = "terminating"
+	// leaving is that of a pod that was deleted, while its EndpointSlices still say that it is ready.
+	leaving = "leaving"
 	// unreachable is that of a pod whose node does not report.
 	unreachable = "unreachable"
 )
@@ -79,7 +81,7 @@ func podsOnly() State {
 func newPod(i int, app, state string) *catalog.Pod {
 	p := Pod(pods[i].name.Namespace, pods[i].name.Name, app, pods[i].account, podAddress(i).String())
 	p.IPs = append(p.IPs, podAddress6(i))
-	p.Labels[stateLabel], p.NodeUnreachable = state, state == unreachable
+	p.Labels[stateLabel], p.NodeUnreachable, p.Terminating = state, state == unreachable, state == terminating || state == leaving
 	p.Ports = map[string]uint16{"web": webPort}
 	return p
 }
@@ -139,7 +141,7 @@ func (w State) endpoints(service *catalog.Service) *catalog.EndpointSlice {
 		}
 		state := pod.Labels[stateLabel]
 		slice.Endpoints = append(slice.Endpoints, catalog.Endpoint{
-			Address: pod.IPs[0], Pod: pod.Name, Ready: state == ready, Terminating: state == terminating,
+			Address: pod.IPs[0], Pod: pod.Name, Ready: state == ready || state == leaving, Terminating: state == terminating,
 		})
 	}
 	return slice
