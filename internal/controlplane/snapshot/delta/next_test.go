@@ -1,0 +1,536 @@
+package delta
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// newConnected returns a conversation with a client that has a cluster c with endpoints, a listener l and routes r.
+func newConnected(t *testing.T) *conversation {
+	c := newConversation(t)
+	c.put(resourcetype.Clusters, "c", "1")
+	c.put(resourcetype.Endpoints, "c", "1")
+	c.put(resourcetype.Listeners, "l", "1")
+	c.put(resourcetype.Routes, "r", "1")
+	c.subscribe(resourcetype.Clusters)
+	c.expect("CDS c")
+	c.subscribe(resourcetype.Endpoints, "c")
+	c.expect("EDS c")
+	c.ack(resourcetype.Endpoints)
+	c.ack(resourcetype.Clusters)
+	c.subscribe(resourcetype.Listeners)
+	c.expect("LDS l")
+	c.ack(resourcetype.Listeners)
+	c.subscribe(resourcetype.Routes, "r")
+	c.expect("RDS r")
+	c.ack(resourcetype.Routes)
+	c.expect()
+	return c
+}
+
+// TestIdleClientNeedsNoMemory removes many clusters. What was remembered for them is released.
+func TestIdleClientNeedsNoMemory(t *testing.T) {
+	c := newConnected(t)
+	for i := range 100 {
+		c.put(resourcetype.Clusters, fmt.Sprint("c", i), "1")
+	}
+	c.expect("CDS " + strings.Join(sortedNames(c.q.types[resourcetype.Clusters].dirty), " "))
+	c.ack(resourcetype.Clusters)
+	for i := range 100 {
+		c.remove(resourcetype.Clusters, fmt.Sprint("c", i))
+	}
+	for c.q.next(c.snapshot, c.now) != nil {
+		c.ack(resourcetype.Clusters)
+	}
+	if v := &c.q.types[resourcetype.Clusters].versions; v.peak > 1 || v.len() != 1 {
+		t.Errorf("memory for %d of %d names remains, want for one", v.peak, v.len())
+	}
+	if c.q.warming != nil {
+		t.Errorf("clusters %v warm, want none", c.q.warming)
+	}
+}
+
+// TestEndpointsBeforeReadiness changes endpoints when the client has accepted everything else. Both are sent.
+func TestEndpointsBeforeReadiness(t *testing.T) {
+	c := newReadinessConversation(t)
+	c.put(resourcetype.Clusters, "c", "1")
+	c.put(resourcetype.Endpoints, "c", "1")
+	c.subscribe(resourcetype.Clusters)
+	c.expect("CDS c " + names.UnreadyCluster)
+	c.subscribe(resourcetype.Endpoints, "c")
+	c.expect("EDS c")
+	c.ack(resourcetype.Endpoints)
+	c.ack(resourcetype.Clusters)
+	c.subscribe(resourcetype.Listeners)
+	c.expect("LDS")
+	c.ack(resourcetype.Listeners)
+	c.put(resourcetype.Endpoints, "c", "2")
+	c.expect("EDS c", "CDS -"+names.UnreadyCluster)
+}
+
+// TestReportedCertificateExpires lets the certificate of an earlier stream expire while another secret has no answer. Other secrets are not sent again.
+func TestReportedCertificateExpires(t *testing.T) {
+	expiry := time.Unix(1_800_000_000, 0).Add(time.Hour)
+	held := resource.CertificateVersion("g", "a.example", expiry)
+	c := newConversation(t)
+	c.set(resourcetype.Secrets, envoy.ServiceCertName, "", resource.CertificateVersion("g", "a.example", expiry.Add(24*time.Hour)))
+	c.put(resourcetype.Secrets, "root", "1")
+	c.send(&discovery.DeltaDiscoveryRequest{
+		TypeUrl: resourcetype.Secrets.URL(), ResourceNamesSubscribe: []string{envoy.ServiceCertName, "root"}, InitialResourceVersions: map[string]string{envoy.ServiceCertName: held},
+	})
+	c.expect("SDS root")
+	c.expect()
+	c.now = c.q.deadline()
+	c.expect() // root has no answer
+	if got := c.q.deadline(); !got.IsZero() {
+		t.Errorf("the next look is at %s, want none before the answer", got)
+	}
+	c.ack(resourcetype.Secrets)
+	c.expect("SDS " + envoy.ServiceCertName)
+	c.ack(resourcetype.Secrets)
+	if got := c.q.deadline(); !got.IsZero() {
+		t.Errorf("the next look is at %s, want none for the new certificate", got)
+	}
+}
+
+// TestOtherSecretsKeepTheReportedCertificate sends another secret while the client uses a certificate of an earlier stream, which still expires.
+func TestOtherSecretsKeepTheReportedCertificate(t *testing.T) {
+	expiry := time.Unix(1_800_000_000, 0).Add(time.Hour)
+	c := newConversation(t)
+	c.set(resourcetype.Secrets, envoy.ServiceCertName, "", resource.CertificateVersion("g", "a.example", expiry.Add(24*time.Hour)))
+	c.send(&discovery.DeltaDiscoveryRequest{
+		TypeUrl: resourcetype.Secrets.URL(), ResourceNamesSubscribe: []string{envoy.ServiceCertName},
+		InitialResourceVersions: map[string]string{envoy.ServiceCertName: resource.CertificateVersion("g", "a.example", expiry)},
+	})
+	c.expect()
+	until := c.q.deadline()
+	c.put(resourcetype.Secrets, "root", "1")
+	c.subscribe(resourcetype.Secrets, "root")
+	c.expect("SDS root")
+	c.ack(resourcetype.Secrets)
+	c.put(resourcetype.Clusters, envoy.ServiceCertName, "1") // a cluster of that name is none
+	c.subscribe(resourcetype.Clusters)
+	c.expect("CDS " + envoy.ServiceCertName)
+	if got := c.q.deadline(); !got.Equal(until) || until.IsZero() {
+		t.Errorf("the certificate is looked at %s, want %s", got, until)
+	}
+	c.ack(resourcetype.Clusters)
+	c.subscribe(resourcetype.Listeners)
+	c.expect("LDS")
+	c.ack(resourcetype.Listeners)
+	c.remove(resourcetype.Secrets, envoy.ServiceCertName)
+	c.expect("SDS -" + envoy.ServiceCertName)
+	if got := c.q.certificateReusableUntil; !got.Equal(until) {
+		t.Errorf("without a certificate in the snapshot, that of the client is used until %s, want %s", got, until)
+	}
+}
+
+// TestOverdueWaitDelaysOnce sends a listener although its cluster did not warm. Later changes do not wait for that cluster.
+func TestOverdueWaitDelaysOnce(t *testing.T) {
+	c := newConversation(t)
+	c.subscribe(resourcetype.Clusters)
+	c.expect("CDS")
+	c.ack(resourcetype.Clusters)
+	c.subscribe(resourcetype.Listeners)
+	c.expect("LDS")
+	c.ack(resourcetype.Listeners)
+	c.put(resourcetype.Clusters, "c", "1")
+	c.put(resourcetype.Endpoints, "c", "1")
+	c.expect("CDS c")
+	c.ack(resourcetype.Clusters)
+	c.put(resourcetype.Listeners, "l", "1")
+	c.expect() // the client does not ask for the endpoints
+	c.wait(ackTimeout)
+	c.expect("LDS l")
+	c.ack(resourcetype.Listeners)
+	c.put(resourcetype.Listeners, "l", "2")
+	c.expect("LDS l")
+}
+
+// TestUndividedResponses sends everything at once to a client that needs it.
+func TestUndividedResponses(t *testing.T) {
+	c := newConversation(t)
+	c.q.undivided = true
+	for i := range 5 {
+		c.put(resourcetype.Clusters, fmt.Sprint("c", i), strings.Repeat("x", 1<<20))
+	}
+	c.subscribe(resourcetype.Clusters)
+	c.expect("CDS c0 c1 c2 c3 c4")
+	c.put(resourcetype.Listeners, "l", "1")
+	c.subscribe(resourcetype.Routes, "missing")
+	c.expect("RDS -missing") // and no empty routes
+}
+
+// TestRemovalsBesideBlockedAdditions removes routes while additions of routes wait for clusters.
+func TestRemovalsBesideBlockedAdditions(t *testing.T) {
+	c := newConnected(t)
+	c.put(resourcetype.Clusters, "c", "2")
+	c.expect("CDS c", "EDS c")
+	c.remove(resourcetype.Routes, "r")
+	c.expect("RDS -r")
+}
+
+// TestAnswersWhileClustersWarm answers at once what holds the acknowledgement of clusters, and removes nothing that they may use.
+func TestAnswersWhileClustersWarm(t *testing.T) {
+	c := newConnected(t)
+	c.put(resourcetype.Clusters, "d", "1")
+	c.expect("CDS d")
+	c.subscribe(resourcetype.Endpoints, "missing")
+	c.expect("EDS -missing")
+	c.ack(resourcetype.Endpoints)
+	c.expect() // once
+	c.remove(resourcetype.Endpoints, "c")
+	c.expect()
+	c.subscribe(resourcetype.Routes, "later")
+	c.expect("RDS later") // empty: the listeners are synced
+	c.ack(resourcetype.Clusters)
+	c.expect("EDS -c")
+}
+
+// TestAbsenceWaitsForListeners reports missing routes only when the client has the listeners that may refer to others.
+func TestAbsenceWaitsForListeners(t *testing.T) {
+	c := newConnected(t)
+	c.put(resourcetype.Listeners, "l", "2")
+	c.expect("LDS l")
+	c.subscribe(resourcetype.Routes, "missing")
+	c.expect()
+	if got, want := c.q.deadline(), c.now.Add(ackTimeout); !got.Equal(want) {
+		t.Errorf("the next look is at %s, want %s", got, want)
+	}
+	c.ack(resourcetype.Listeners)
+	c.expect("RDS missing")
+}
+
+// TestWithdrawalWaitsForListeners replaces the cluster of a destination that is gone after the listeners that may refer to it.
+func TestWithdrawalWaitsForListeners(t *testing.T) {
+	c := newConnected(t)
+	c.addDestination(1)
+	c.subscribe(resourcetype.Clusters, onDemand(1))
+	c.expect("CDS " + onDemand(1))
+	c.ack(resourcetype.Clusters)
+	c.subscribe(resourcetype.Endpoints, onDemand(1))
+	c.expect("EDS " + onDemand(1))
+	c.ack(resourcetype.Endpoints)
+	c.put(resourcetype.Listeners, "l", "2")
+	c.expect("LDS l")
+	delete(c.snapshot.contents[resourcetype.Endpoints], onDemand(1))
+	c.put(resourcetype.Clusters, onDemand(1), "without endpoints")
+	c.expect()
+	c.ack(resourcetype.Listeners)
+	c.expect("CDS " + onDemand(1))
+}
+
+// TestFirstAnswerWaitsForClusters answers a client without listeners once its clusters are there, or after the wait.
+func TestFirstAnswerWaitsForClusters(t *testing.T) {
+	for name, ack := range map[string]bool{"acknowledged": true, "overdue": false} {
+		c := newConversation(t)
+		c.put(resourcetype.Clusters, "c", "1")
+		c.subscribe(resourcetype.Clusters)
+		c.expect("CDS c")
+		c.subscribe(resourcetype.Listeners)
+		c.expect()
+		if got, want := c.q.deadline(), c.now.Add(ackTimeout); !got.Equal(want) {
+			t.Errorf("%s: the next look is at %s, want %s", name, got, want)
+		}
+		if ack {
+			c.ack(resourcetype.Clusters)
+		} else {
+			c.wait(ackTimeout)
+		}
+		c.expect("LDS")
+	}
+}
+
+// TestEachWaitIsMeasuredFromItsBegin lets a listener wait, long after an earlier wait or the first answer.
+func TestEachWaitIsMeasuredFromItsBegin(t *testing.T) {
+	c := newConversation(t)
+	c.subscribe(resourcetype.Clusters)
+	c.expect("CDS")
+	c.ack(resourcetype.Clusters)
+	c.subscribe(resourcetype.Listeners)
+	c.expect("LDS")
+	c.wait(ackTimeout + time.Second)
+	c.put(resourcetype.Clusters, "c", "1")
+	c.put(resourcetype.Listeners, "l", "1")
+	c.expect("CDS c")
+	c.ack(resourcetype.Listeners)
+	c.expect() // waits for the cluster from now on
+	c.wait(ackTimeout - time.Second)
+	c.expect()
+	c.ack(resourcetype.Clusters)
+	c.expect("LDS l")
+	c.ack(resourcetype.Listeners)
+	c.expect()
+	c.wait(ackTimeout + time.Second)
+	c.put(resourcetype.Clusters, "c", "2")
+	c.put(resourcetype.Listeners, "l", "2")
+	c.expect("CDS c")
+	c.wait(ackTimeout - time.Second)
+	c.expect()
+}
+
+// TestWaitForATakeoverIsNoWaitForClusters keeps a listener back until a takeover is known. It then waits for its clusters as others do.
+func TestWaitForATakeoverIsNoWaitForClusters(t *testing.T) {
+	c := newConnected(t)
+	c.q.awaitTakeover()
+	c.put(resourcetype.Listeners, "l", "2")
+	c.expect()
+	c.wait(ackTimeout + time.Second)
+	c.put(resourcetype.Clusters, "c", "2")
+	c.expect("CDS c", "EDS c")
+	c.report(Takeover{})
+	c.expect()
+}
+
+// TestChangesAreMeasuredFromTheirBegin compares everything without a difference, and changes a cluster later.
+func TestChangesAreMeasuredFromTheirBegin(t *testing.T) {
+	c := newConnected(t)
+	c.q.markAllChanged(c.snapshot, c.now)
+	c.expect()
+	c.wait(time.Minute)
+	c.put(resourcetype.Clusters, "c", "2")
+	began := c.now
+	c.wait(time.Second)
+	c.put(resourcetype.Clusters, "d", "1")
+	c.expect("CDS c d", "EDS c")
+	if got := c.q.types[resourcetype.Clusters].inFlightSince; !got.Equal(began) {
+		t.Errorf("the response is about a change at %s, want %s, the first of them", got, began)
+	}
+}
+
+// TestRemovedNamesAreNotSentAgain removes resources of each state, and compares everything again.
+func TestRemovedNamesAreNotSentAgain(t *testing.T) {
+	c := newConnected(t)
+	c.subscribe(resourcetype.Endpoints, "absent")
+	c.expect("EDS -absent")
+	c.ack(resourcetype.Endpoints)
+	c.subscribe(resourcetype.Routes, "empty")
+	c.expect("RDS empty")
+	c.ack(resourcetype.Routes)
+	c.remove(resourcetype.Routes, "r")
+	c.expect("RDS -r")
+	c.ack(resourcetype.Routes)
+	c.q.markAllChanged(c.snapshot, c.now)
+	c.expect()
+	for name, want := range map[string]resource.Version{"r": stateRemoved, "empty": stateEmptyRoutes} {
+		if got, _ := c.q.types[resourcetype.Routes].versions.get(name); got != want {
+			t.Errorf("the state of routes %s is %v, want %v", name, got, want)
+		}
+	}
+	if got, _ := c.q.types[resourcetype.Endpoints].versions.get("absent"); got != stateAbsent {
+		t.Errorf("the state of absent endpoints is %v, want %v", got, stateAbsent)
+	}
+	c.put(resourcetype.Endpoints, "absent", "1")
+	c.expect("EDS absent")
+}
+
+// TestWildcardClientForgetsWhatIsRemoved removes a cluster that the client did not ask for by name, and one that it did.
+func TestWildcardClientForgetsWhatIsRemoved(t *testing.T) {
+	c := newConnected(t)
+	c.put(resourcetype.Clusters, "d", "1")
+	c.expect("CDS d")
+	c.ack(resourcetype.Clusters)
+	c.subscribe(resourcetype.Clusters, "missing")
+	c.expect("CDS -missing")
+	c.ack(resourcetype.Clusters)
+	c.remove(resourcetype.Clusters, "d")
+	c.expect("CDS -d")
+	c.ack(resourcetype.Clusters)
+	if _, known := c.q.types[resourcetype.Clusters].versions.get("d"); known {
+		t.Error("a removed cluster is remembered")
+	}
+	if got, _ := c.q.types[resourcetype.Clusters].versions.get("missing"); got != stateAbsent {
+		t.Errorf("the state of a missing cluster is %v, want %v", got, stateAbsent)
+	}
+}
+
+// TestEndpointsFollowTheirCluster removes a cluster and adds it again with the same endpoints.
+func TestEndpointsFollowTheirCluster(t *testing.T) {
+	c := newConnected(t)
+	c.remove(resourcetype.Clusters, "c")
+	c.expect("CDS -c", "EDS c")
+	c.ack(resourcetype.Clusters)
+	c.ack(resourcetype.Endpoints)
+	if _, warms := c.q.warming["c"]; warms {
+		t.Error("a removed cluster warms")
+	}
+	c.put(resourcetype.Clusters, "c", "1")
+	c.expect("CDS c", "EDS c")
+	c.put(resourcetype.Clusters, "d", "1") // the client has not asked for endpoints of this one
+	c.ack(resourcetype.Clusters)
+	c.ack(resourcetype.Endpoints)
+	c.expect("CDS d")
+	if _, known := c.q.types[resourcetype.Endpoints].versions.get("d"); known {
+		t.Error("the endpoints of a cluster are sent without a subscription")
+	}
+}
+
+// TestRejectedClustersAreSentAgainWithEndpoints divides a rejected response. Each part warms its clusters again.
+func TestRejectedClustersAreSentAgainWithEndpoints(t *testing.T) {
+	c := newConnected(t)
+	c.put(resourcetype.Clusters, "c", "2")
+	c.put(resourcetype.Clusters, "d", "1")
+	c.put(resourcetype.Endpoints, "d", "1")
+	c.expect("CDS c d", "EDS c")
+	c.ack(resourcetype.Endpoints)
+	c.nack(resourcetype.Clusters, "no")
+	c.expect("CDS c", "EDS c")
+	c.ack(resourcetype.Endpoints)
+	c.ack(resourcetype.Clusters)
+	c.expect("CDS d")
+	if _, known := c.q.types[resourcetype.Endpoints].versions.get("d"); known {
+		t.Error("the endpoints of a part are sent without a subscription")
+	}
+}
+
+// TestPartsLeaveOutWhatHasChanged divides a rejected response after its resources have changed, or are gone.
+func TestPartsLeaveOutWhatHasChanged(t *testing.T) {
+	c := newConversation(t)
+	for _, name := range []string{"a", "b", "c", "d"} {
+		c.put(resourcetype.Routes, name, "1")
+	}
+	c.subscribe(resourcetype.Routes, "a", "b", "c", "d")
+	c.expect("RDS a b c d")
+	c.nack(resourcetype.Routes, "no")
+	c.remove(resourcetype.Routes, "a")
+	c.remove(resourcetype.Routes, "b")
+	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Routes.URL(), ResourceNamesUnsubscribe: []string{"c"}})
+	c.expect("RDS -a -b")
+	c.ack(resourcetype.Routes)
+	c.expect("RDS d")
+	c.nack(resourcetype.Routes, "no")
+	c.expect()
+}
+
+// TestRenewedCertificateReplacesTheReportedOne renews the certificate of a client that uses one of an earlier stream.
+func TestRenewedCertificateReplacesTheReportedOne(t *testing.T) {
+	expiry := time.Unix(1_800_000_000, 0).Add(time.Hour)
+	c := newConversation(t)
+	c.set(resourcetype.Secrets, envoy.ServiceCertName, "first", resource.CertificateVersion("g", "a.example", expiry.Add(24*time.Hour)))
+	c.send(&discovery.DeltaDiscoveryRequest{
+		TypeUrl: resourcetype.Secrets.URL(), ResourceNamesSubscribe: []string{envoy.ServiceCertName},
+		InitialResourceVersions: map[string]string{envoy.ServiceCertName: resource.CertificateVersion("g", "a.example", expiry)},
+	})
+	c.expect()
+	c.set(resourcetype.Secrets, envoy.ServiceCertName, "second", resource.CertificateVersion("g", "a.example", expiry.Add(48*time.Hour)))
+	c.expect("SDS " + envoy.ServiceCertName)
+	if got := c.q.deadline(); !got.IsZero() {
+		t.Errorf("the replaced certificate is looked at %s, want never", got)
+	}
+}
+
+// TestAdditionsWaitFromTheirOwnBegin adds routes while a removal of others waits already. The end of its wait is not theirs.
+func TestAdditionsWaitFromTheirOwnBegin(t *testing.T) {
+	c := newConnected(t)
+	c.put(resourcetype.Clusters, "c", "2")
+	c.put(resourcetype.Listeners, "l", "2")
+	c.expect("CDS c", "EDS c")
+	c.remove(resourcetype.Listeners, "l")
+	c.remove(resourcetype.Routes, "r")
+	c.expect()
+	c.wait(ackTimeout - time.Second)
+	c.put(resourcetype.Routes, "new", "1")
+	c.subscribe(resourcetype.Routes, "new")
+	c.expect()
+	c.wait(time.Second)
+	c.expect("LDS -l", "RDS -r")
+}
+
+// TestUnknownDestinationIsAnsweredAtOnce asks for a destination that does not exist while listeners have no answer: connections wait for it.
+func TestUnknownDestinationIsAnsweredAtOnce(t *testing.T) {
+	c := newConnected(t)
+	c.put(resourcetype.Listeners, "l", "2")
+	c.expect("LDS l")
+	c.put(resourcetype.Clusters, onDemand(1), "without endpoints")
+	c.subscribe(resourcetype.Clusters, onDemand(1))
+	c.expect("CDS " + onDemand(1))
+	c.ack(resourcetype.Clusters)
+	c.ack(resourcetype.Listeners)
+	c.remove(resourcetype.Clusters, onDemand(1))
+	c.expect("CDS -" + onDemand(1))
+}
+
+// TestRevokedListenerIsRemovedOnce removes a listener from the snapshot that a client that drains has lost already.
+func TestRevokedListenerIsRemovedOnce(t *testing.T) {
+	c := newTakeover(t)
+	c.report(earlyOn)
+	c.expectDrain()
+	c.place(granting(t, "l", "2", "a"))
+	c.expect("LDS -l")
+	c.ack(resourcetype.Listeners)
+	c.remove(resourcetype.Listeners, "l")
+	c.expect()
+}
+
+// TestOnlyListenersAreRemembered changes a cluster while another Envoy starts.
+func TestOnlyListenersAreRemembered(t *testing.T) {
+	c := newTakeover(t)
+	c.report(started)
+	for _, text := range []string{"1", "2"} {
+		c.put(resourcetype.Clusters, "c", text)
+		c.expect("CDS c")
+		c.ack(resourcetype.Clusters)
+	}
+	if len(c.q.takeover.updates) > 0 || c.q.takeover.held["c"] != nil {
+		t.Errorf("remembered are %v and %v, want no cluster", c.q.takeover.updates, c.q.takeover.held["c"])
+	}
+}
+
+// TestEndpointsWithoutASubscription adds and removes a cluster whose endpoints the client has not asked for.
+func TestEndpointsWithoutASubscription(t *testing.T) {
+	c := newConversation(t)
+	c.put(resourcetype.Clusters, "d", "1")
+	c.subscribe(resourcetype.Clusters)
+	c.subscribe(resourcetype.Listeners)
+	c.expect("CDS d")
+	c.ack(resourcetype.Clusters)
+	c.expect("LDS")
+	c.ack(resourcetype.Listeners)
+	c.remove(resourcetype.Clusters, "d")
+	c.expect("CDS -d")
+	st := &c.q.types[resourcetype.Endpoints]
+	if _, known := st.versions.get("d"); known || len(st.dirty) > 0 {
+		t.Errorf("endpoints are known: %t, and changed are %v; want nothing", known, st.dirty)
+	}
+}
+
+// TestEndedWaitIsForgotten unsubscribes from routes that wait, and subscribes again later. They wait anew.
+func TestEndedWaitIsForgotten(t *testing.T) {
+	c := newConnected(t)
+	c.put(resourcetype.Clusters, "c", "2")
+	c.expect("CDS c", "EDS c")
+	c.put(resourcetype.Routes, "new", "1")
+	c.subscribe(resourcetype.Routes, "new")
+	c.expect()
+	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Routes.URL(), ResourceNamesUnsubscribe: []string{"new"}})
+	c.expect()
+	c.wait(ackTimeout)
+	c.subscribe(resourcetype.Routes, "new")
+	c.expect()
+}
+
+// TestPartsOfOtherTypesWarmNothing divides a rejected response with routes that have the name of a cluster.
+func TestPartsOfOtherTypesWarmNothing(t *testing.T) {
+	c := newConnected(t)
+	for _, name := range []string{"c", "d"} {
+		c.put(resourcetype.Routes, name, "1")
+	}
+	c.subscribe(resourcetype.Routes, "c", "d")
+	c.expect("RDS c d")
+	c.nack(resourcetype.Routes, "no")
+	c.expect("RDS c")
+	c.ack(resourcetype.Routes)
+	c.expect("RDS d")
+	c.ack(resourcetype.Routes)
+	c.put(resourcetype.Listeners, "l", "2")
+	c.expect("LDS l")
+}
