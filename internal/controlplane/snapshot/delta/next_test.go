@@ -9,9 +9,7 @@ import (
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
-	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // newConnected returns a conversation with a client that has a cluster c with endpoints, a listener l and routes r.
@@ -56,81 +54,6 @@ func TestIdleClientNeedsNoMemory(t *testing.T) {
 	}
 	if c.q.warming != nil {
 		t.Errorf("clusters %v warm, want none", c.q.warming)
-	}
-}
-
-// TestEndpointsBeforeReadiness changes endpoints when the client has accepted everything else. Both are sent.
-func TestEndpointsBeforeReadiness(t *testing.T) {
-	c := newReadinessConversation(t)
-	c.put(resourcetype.Clusters, "c", "1")
-	c.put(resourcetype.Endpoints, "c", "1")
-	c.subscribe(resourcetype.Clusters)
-	c.expect("CDS c " + names.UnreadyCluster)
-	c.subscribe(resourcetype.Endpoints, "c")
-	c.expect("EDS c")
-	c.ack(resourcetype.Endpoints)
-	c.ack(resourcetype.Clusters)
-	c.subscribe(resourcetype.Listeners)
-	c.expect("LDS")
-	c.ack(resourcetype.Listeners)
-	c.put(resourcetype.Endpoints, "c", "2")
-	c.expect("EDS c", "CDS -"+names.UnreadyCluster)
-}
-
-// TestReportedCertificateExpires lets the certificate of an earlier stream expire while another secret has no answer. Other secrets are not sent again.
-func TestReportedCertificateExpires(t *testing.T) {
-	expiry := time.Unix(1_800_000_000, 0).Add(time.Hour)
-	held := resource.CertificateVersion("g", "a.example", expiry)
-	c := newConversation(t)
-	c.set(resourcetype.Secrets, envoy.ServiceCertName, "", resource.CertificateVersion("g", "a.example", expiry.Add(24*time.Hour)))
-	c.put(resourcetype.Secrets, "root", "1")
-	c.send(&discovery.DeltaDiscoveryRequest{
-		TypeUrl: resourcetype.Secrets.URL(), ResourceNamesSubscribe: []string{envoy.ServiceCertName, "root"}, InitialResourceVersions: map[string]string{envoy.ServiceCertName: held},
-	})
-	c.expect("SDS root")
-	c.expect()
-	c.now = c.q.deadline()
-	c.expect() // root has no answer
-	if got := c.q.deadline(); !got.IsZero() {
-		t.Errorf("the next look is at %s, want none before the answer", got)
-	}
-	c.ack(resourcetype.Secrets)
-	c.expect("SDS " + envoy.ServiceCertName)
-	c.ack(resourcetype.Secrets)
-	if got := c.q.deadline(); !got.IsZero() {
-		t.Errorf("the next look is at %s, want none for the new certificate", got)
-	}
-}
-
-// TestOtherSecretsKeepTheReportedCertificate sends another secret while the client uses a certificate of an earlier stream, which still expires.
-func TestOtherSecretsKeepTheReportedCertificate(t *testing.T) {
-	expiry := time.Unix(1_800_000_000, 0).Add(time.Hour)
-	c := newConversation(t)
-	c.set(resourcetype.Secrets, envoy.ServiceCertName, "", resource.CertificateVersion("g", "a.example", expiry.Add(24*time.Hour)))
-	c.send(&discovery.DeltaDiscoveryRequest{
-		TypeUrl: resourcetype.Secrets.URL(), ResourceNamesSubscribe: []string{envoy.ServiceCertName},
-		InitialResourceVersions: map[string]string{envoy.ServiceCertName: resource.CertificateVersion("g", "a.example", expiry)},
-	})
-	c.expect()
-	until := c.q.deadline()
-	c.put(resourcetype.Secrets, "root", "1")
-	c.subscribe(resourcetype.Secrets, "root")
-	c.expect("SDS root")
-	c.ack(resourcetype.Secrets)
-	c.put(resourcetype.Clusters, envoy.ServiceCertName, "1") // a cluster of that name is none
-	c.subscribe(resourcetype.Clusters)
-	c.expect("CDS " + envoy.ServiceCertName)
-	if got := c.q.deadline(); !got.Equal(until) || until.IsZero() {
-		t.Errorf("the certificate is looked at %s, want %s", got, until)
-	}
-	c.ack(resourcetype.Clusters)
-	c.subscribe(resourcetype.Listeners)
-	c.expect("LDS")
-	c.ack(resourcetype.Listeners)
-	c.remove(resourcetype.Secrets, envoy.ServiceCertName)
-	c.expect("SDS -" + envoy.ServiceCertName)
-	if got := c.q.certificateReusableUntil; !got.Equal(until) {
-		t.Errorf("without a certificate in the snapshot, that of the client is used until %s, want %s", got, until)
 	}
 }
 
@@ -208,25 +131,6 @@ func TestAbsenceWaitsForListeners(t *testing.T) {
 	}
 	c.ack(resourcetype.Listeners)
 	c.expect("RDS missing")
-}
-
-// TestWithdrawalWaitsForListeners replaces the cluster of a destination that is gone after the listeners that may refer to it.
-func TestWithdrawalWaitsForListeners(t *testing.T) {
-	c := newConnected(t)
-	c.addDestination(1)
-	c.subscribe(resourcetype.Clusters, onDemand(1))
-	c.expect("CDS " + onDemand(1))
-	c.ack(resourcetype.Clusters)
-	c.subscribe(resourcetype.Endpoints, onDemand(1))
-	c.expect("EDS " + onDemand(1))
-	c.ack(resourcetype.Endpoints)
-	c.put(resourcetype.Listeners, "l", "2")
-	c.expect("LDS l")
-	delete(c.snapshot.contents[resourcetype.Endpoints], onDemand(1))
-	c.put(resourcetype.Clusters, onDemand(1), "without endpoints")
-	c.expect()
-	c.ack(resourcetype.Listeners)
-	c.expect("CDS " + onDemand(1))
 }
 
 // TestFirstAnswerWaitsForClusters answers a client without listeners once its clusters are there, or after the wait.
@@ -353,81 +257,6 @@ func TestWildcardClientForgetsWhatIsRemoved(t *testing.T) {
 	}
 }
 
-// TestEndpointsFollowTheirCluster removes a cluster and adds it again with the same endpoints.
-func TestEndpointsFollowTheirCluster(t *testing.T) {
-	c := newConnected(t)
-	c.remove(resourcetype.Clusters, "c")
-	c.expect("CDS -c", "EDS c")
-	c.ack(resourcetype.Clusters)
-	c.ack(resourcetype.Endpoints)
-	if _, warms := c.q.warming["c"]; warms {
-		t.Error("a removed cluster warms")
-	}
-	c.put(resourcetype.Clusters, "c", "1")
-	c.expect("CDS c", "EDS c")
-	c.put(resourcetype.Clusters, "d", "1") // the client has not asked for endpoints of this one
-	c.ack(resourcetype.Clusters)
-	c.ack(resourcetype.Endpoints)
-	c.expect("CDS d")
-	if _, known := c.q.types[resourcetype.Endpoints].versions.get("d"); known {
-		t.Error("the endpoints of a cluster are sent without a subscription")
-	}
-}
-
-// TestRejectedClustersAreSentAgainWithEndpoints divides a rejected response. Each part warms its clusters again.
-func TestRejectedClustersAreSentAgainWithEndpoints(t *testing.T) {
-	c := newConnected(t)
-	c.put(resourcetype.Clusters, "c", "2")
-	c.put(resourcetype.Clusters, "d", "1")
-	c.put(resourcetype.Endpoints, "d", "1")
-	c.expect("CDS c d", "EDS c")
-	c.ack(resourcetype.Endpoints)
-	c.nack(resourcetype.Clusters, "no")
-	c.expect("CDS c", "EDS c")
-	c.ack(resourcetype.Endpoints)
-	c.ack(resourcetype.Clusters)
-	c.expect("CDS d")
-	if _, known := c.q.types[resourcetype.Endpoints].versions.get("d"); known {
-		t.Error("the endpoints of a part are sent without a subscription")
-	}
-}
-
-// TestPartsLeaveOutWhatHasChanged divides a rejected response after its resources have changed, or are gone.
-func TestPartsLeaveOutWhatHasChanged(t *testing.T) {
-	c := newConversation(t)
-	for _, name := range []string{"a", "b", "c", "d"} {
-		c.put(resourcetype.Routes, name, "1")
-	}
-	c.subscribe(resourcetype.Routes, "a", "b", "c", "d")
-	c.expect("RDS a b c d")
-	c.nack(resourcetype.Routes, "no")
-	c.remove(resourcetype.Routes, "a")
-	c.remove(resourcetype.Routes, "b")
-	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Routes.URL(), ResourceNamesUnsubscribe: []string{"c"}})
-	c.expect("RDS -a -b")
-	c.ack(resourcetype.Routes)
-	c.expect("RDS d")
-	c.nack(resourcetype.Routes, "no")
-	c.expect()
-}
-
-// TestRenewedCertificateReplacesTheReportedOne renews the certificate of a client that uses one of an earlier stream.
-func TestRenewedCertificateReplacesTheReportedOne(t *testing.T) {
-	expiry := time.Unix(1_800_000_000, 0).Add(time.Hour)
-	c := newConversation(t)
-	c.set(resourcetype.Secrets, envoy.ServiceCertName, "first", resource.CertificateVersion("g", "a.example", expiry.Add(24*time.Hour)))
-	c.send(&discovery.DeltaDiscoveryRequest{
-		TypeUrl: resourcetype.Secrets.URL(), ResourceNamesSubscribe: []string{envoy.ServiceCertName},
-		InitialResourceVersions: map[string]string{envoy.ServiceCertName: resource.CertificateVersion("g", "a.example", expiry)},
-	})
-	c.expect()
-	c.set(resourcetype.Secrets, envoy.ServiceCertName, "second", resource.CertificateVersion("g", "a.example", expiry.Add(48*time.Hour)))
-	c.expect("SDS " + envoy.ServiceCertName)
-	if got := c.q.deadline(); !got.IsZero() {
-		t.Errorf("the replaced certificate is looked at %s, want never", got)
-	}
-}
-
 // TestAdditionsWaitFromTheirOwnBegin adds routes while a removal of others waits already. The end of its wait is not theirs.
 func TestAdditionsWaitFromTheirOwnBegin(t *testing.T) {
 	c := newConnected(t)
@@ -443,20 +272,6 @@ func TestAdditionsWaitFromTheirOwnBegin(t *testing.T) {
 	c.expect()
 	c.wait(time.Second)
 	c.expect("LDS -l", "RDS -r")
-}
-
-// TestUnknownDestinationIsAnsweredAtOnce asks for a destination that does not exist while listeners have no answer: connections wait for it.
-func TestUnknownDestinationIsAnsweredAtOnce(t *testing.T) {
-	c := newConnected(t)
-	c.put(resourcetype.Listeners, "l", "2")
-	c.expect("LDS l")
-	c.put(resourcetype.Clusters, onDemand(1), "without endpoints")
-	c.subscribe(resourcetype.Clusters, onDemand(1))
-	c.expect("CDS " + onDemand(1))
-	c.ack(resourcetype.Clusters)
-	c.ack(resourcetype.Listeners)
-	c.remove(resourcetype.Clusters, onDemand(1))
-	c.expect("CDS -" + onDemand(1))
 }
 
 // TestRevokedListenerIsRemovedOnce removes a listener from the snapshot that a client that drains has lost already.
@@ -485,24 +300,6 @@ func TestOnlyListenersAreRemembered(t *testing.T) {
 	}
 }
 
-// TestEndpointsWithoutASubscription adds and removes a cluster whose endpoints the client has not asked for.
-func TestEndpointsWithoutASubscription(t *testing.T) {
-	c := newConversation(t)
-	c.put(resourcetype.Clusters, "d", "1")
-	c.subscribe(resourcetype.Clusters)
-	c.subscribe(resourcetype.Listeners)
-	c.expect("CDS d")
-	c.ack(resourcetype.Clusters)
-	c.expect("LDS")
-	c.ack(resourcetype.Listeners)
-	c.remove(resourcetype.Clusters, "d")
-	c.expect("CDS -d")
-	st := &c.q.types[resourcetype.Endpoints]
-	if _, known := st.versions.get("d"); known || len(st.dirty) > 0 {
-		t.Errorf("endpoints are known: %t, and changed are %v; want nothing", known, st.dirty)
-	}
-}
-
 // TestEndedWaitIsForgotten unsubscribes from routes that wait, and subscribes again later. They wait anew.
 func TestEndedWaitIsForgotten(t *testing.T) {
 	c := newConnected(t)
@@ -516,21 +313,4 @@ func TestEndedWaitIsForgotten(t *testing.T) {
 	c.wait(ackTimeout)
 	c.subscribe(resourcetype.Routes, "new")
 	c.expect()
-}
-
-// TestPartsOfOtherTypesWarmNothing divides a rejected response with routes that have the name of a cluster.
-func TestPartsOfOtherTypesWarmNothing(t *testing.T) {
-	c := newConnected(t)
-	for _, name := range []string{"c", "d"} {
-		c.put(resourcetype.Routes, name, "1")
-	}
-	c.subscribe(resourcetype.Routes, "c", "d")
-	c.expect("RDS c d")
-	c.nack(resourcetype.Routes, "no")
-	c.expect("RDS c")
-	c.ack(resourcetype.Routes)
-	c.expect("RDS d")
-	c.ack(resourcetype.Routes)
-	c.put(resourcetype.Listeners, "l", "2")
-	c.expect("LDS l")
 }
