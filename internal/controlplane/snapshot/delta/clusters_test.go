@@ -3,8 +3,6 @@ package delta
 import (
 	"testing"
 
-	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -96,7 +94,7 @@ func TestPartsLeaveOutWhatHasChanged(t *testing.T) {
 	c.nack(resourcetype.Routes, "no")
 	c.remove(resourcetype.Routes, "a")
 	c.remove(resourcetype.Routes, "b")
-	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Routes.URL(), ResourceNamesUnsubscribe: []string{"c"}})
+	c.unsubscribe(resourcetype.Routes, "c")
 	c.expect("RDS -a -b")
 	c.ack(resourcetype.Routes)
 	c.expect("RDS d")

@@ -109,6 +109,12 @@ func (c *conversation) subscribe(t resourcetype.Type, names ...string) {
 	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: t.URL(), ResourceNamesSubscribe: names})
 }
 
+// unsubscribe ends the subscription to a name.
+func (c *conversation) unsubscribe(t resourcetype.Type, name string) {
+	c.t.Helper()
+	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: t.URL(), ResourceNamesUnsubscribe: []string{name}})
+}
+
 func (c *conversation) send(req *discovery.DeltaDiscoveryRequest) {
 	c.t.Helper()
 	if _, err := c.q.handleRequest(req, c.snapshot, c.now); err != nil {

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"testing"
 
-	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
@@ -56,7 +55,7 @@ func TestUnknownDestinationsAreBounded(t *testing.T) {
 		t.Error("a refused name is recorded")
 	}
 	for _, n := range []int{1, 3} {
-		c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Clusters.URL(), ResourceNamesUnsubscribe: []string{onDemand(n)}})
+		c.unsubscribe(resourcetype.Clusters, onDemand(n))
 	}
 	c.wait(recountInterval - 1)
 	c.subscribe(resourcetype.Clusters, onDemand(1000))

@@ -53,15 +53,12 @@ func TestWildcardsComeAndGo(t *testing.T) {
 	c.expect() // nothing new
 	c.subscribe(resourcetype.Endpoints, "*")
 	c.expect() // endpoints have no wildcard
-	unsubscribe := func(name string) {
-		c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Clusters.URL(), ResourceNamesUnsubscribe: []string{name}})
-	}
-	unsubscribe("c")
+	c.unsubscribe(resourcetype.Clusters, "c")
 	c.expect("CDS c") // still part of the wildcard
 	c.ack(resourcetype.Clusters)
 	c.addDestination(1)
 	c.expect() // destinations are no part of it
-	unsubscribe("*")
+	c.unsubscribe(resourcetype.Clusters, "*")
 	c.put(resourcetype.Clusters, "new", "1")
 	c.expect()
 	c.put(resourcetype.Clusters, "d", "2")
@@ -85,7 +82,7 @@ func TestRejectedNameIsForgotten(t *testing.T) {
 	c.subscribe(resourcetype.Routes, "r")
 	c.expect("RDS r")
 	c.nack(resourcetype.Routes, "no")
-	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Routes.URL(), ResourceNamesUnsubscribe: []string{"r"}})
+	c.unsubscribe(resourcetype.Routes, "r")
 	if c.q.types[resourcetype.Routes].bisector.HasRejected() {
 		t.Error("routes without a subscription count as rejected")
 	}
@@ -114,13 +111,9 @@ func TestUnknownNamesAreBounded(t *testing.T) {
 			names[i] = fmt.Sprint("unknown", i)
 		}
 		c.subscribe(kind, names...)
-		for c.q.next(c.snapshot, c.now) != nil {
-			c.ack(kind)
-		}
+		c.acceptAll()
 		c.subscribe(kind, "known1")
-		for c.q.next(c.snapshot, c.now) != nil {
-			c.ack(kind)
-		}
+		c.acceptAll()
 		if _, err := c.q.handleRequest(&discovery.DeltaDiscoveryRequest{TypeUrl: kind.URL(), ResourceNamesSubscribe: []string{"one more"}}, c.snapshot, c.now); err == nil {
 			t.Errorf("%s: %d unknown names are accepted", kind, maxUnknownNames+1)
 		}

@@ -6,11 +6,21 @@ import (
 	"testing"
 	"time"
 
-	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
+
+// newEmpty returns a conversation with a client that has acknowledged that there are neither clusters nor listeners.
+func newEmpty(t *testing.T) *conversation {
+	c := newConversation(t)
+	c.subscribe(resourcetype.Clusters)
+	c.expect("CDS")
+	c.ack(resourcetype.Clusters)
+	c.subscribe(resourcetype.Listeners)
+	c.expect("LDS")
+	c.ack(resourcetype.Listeners)
+	return c
+}
 
 // newConnected returns a conversation with a client that has a cluster c with endpoints, a listener l and routes r.
 func newConnected(t *testing.T) *conversation {
@@ -46,9 +56,7 @@ func TestIdleClientNeedsNoMemory(t *testing.T) {
 	for i := range 100 {
 		c.remove(resourcetype.Clusters, fmt.Sprint("c", i))
 	}
-	for c.q.next(c.snapshot, c.now) != nil {
-		c.ack(resourcetype.Clusters)
-	}
+	c.acceptAll()
 	if v := &c.q.types[resourcetype.Clusters].versions; v.peak > 1 || v.len() != 1 {
 		t.Errorf("memory for %d of %d names remains, want for one", v.peak, v.len())
 	}
@@ -59,13 +67,7 @@ func TestIdleClientNeedsNoMemory(t *testing.T) {
 
 // TestOverdueWaitDelaysOnce sends a listener although its cluster did not warm. Later changes do not wait for that cluster.
 func TestOverdueWaitDelaysOnce(t *testing.T) {
-	c := newConversation(t)
-	c.subscribe(resourcetype.Clusters)
-	c.expect("CDS")
-	c.ack(resourcetype.Clusters)
-	c.subscribe(resourcetype.Listeners)
-	c.expect("LDS")
-	c.ack(resourcetype.Listeners)
+	c := newEmpty(t)
 	c.put(resourcetype.Clusters, "c", "1")
 	c.put(resourcetype.Endpoints, "c", "1")
 	c.expect("CDS c")
@@ -93,8 +95,8 @@ func TestUndividedResponses(t *testing.T) {
 	c.expect("RDS -missing") // and no empty routes
 }
 
-// TestRemovalsBesideBlockedAdditions removes routes while additions of routes wait for clusters.
-func TestRemovalsBesideBlockedAdditions(t *testing.T) {
+// TestRemovalsWhileAdditionsWait removes routes while additions of routes wait for clusters.
+func TestRemovalsWhileAdditionsWait(t *testing.T) {
 	c := newConnected(t)
 	c.put(resourcetype.Clusters, "c", "2")
 	c.expect("CDS c", "EDS c")
@@ -308,7 +310,7 @@ func TestEndedWaitIsForgotten(t *testing.T) {
 	c.put(resourcetype.Routes, "new", "1")
 	c.subscribe(resourcetype.Routes, "new")
 	c.expect()
-	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Routes.URL(), ResourceNamesUnsubscribe: []string{"new"}})
+	c.unsubscribe(resourcetype.Routes, "new")
 	c.expect()
 	c.wait(ackTimeout)
 	c.subscribe(resourcetype.Routes, "new")

@@ -11,16 +11,30 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
 
+// reportedExpiry is when the certificate of an earlier stream expires.
+var reportedExpiry = time.Unix(1_800_000_000, 0).Add(time.Hour)
+
+// setCertificate puts a certificate of the same authority that expires later into the snapshot.
+func (c *conversation) setCertificate(text string, later time.Duration) {
+	c.t.Helper()
+	c.set(resourcetype.Secrets, envoy.ServiceCertName, text, resource.CertificateVersion("g", "a.example", reportedExpiry.Add(later)))
+}
+
+// reportCertificate subscribes to the certificate, of which the client has one of an earlier stream, and to other secrets.
+func (c *conversation) reportCertificate(others ...string) {
+	c.t.Helper()
+	c.send(&discovery.DeltaDiscoveryRequest{
+		TypeUrl: resourcetype.Secrets.URL(), ResourceNamesSubscribe: append([]string{envoy.ServiceCertName}, others...),
+		InitialResourceVersions: map[string]string{envoy.ServiceCertName: resource.CertificateVersion("g", "a.example", reportedExpiry)},
+	})
+}
+
 // TestReportedCertificateExpires lets the certificate of an earlier stream expire while another secret has no answer. Other secrets are not sent again.
 func TestReportedCertificateExpires(t *testing.T) {
-	expiry := time.Unix(1_800_000_000, 0).Add(time.Hour)
-	held := resource.CertificateVersion("g", "a.example", expiry)
 	c := newConversation(t)
-	c.set(resourcetype.Secrets, envoy.ServiceCertName, "", resource.CertificateVersion("g", "a.example", expiry.Add(24*time.Hour)))
+	c.setCertificate("", 24*time.Hour)
 	c.put(resourcetype.Secrets, "root", "1")
-	c.send(&discovery.DeltaDiscoveryRequest{
-		TypeUrl: resourcetype.Secrets.URL(), ResourceNamesSubscribe: []string{envoy.ServiceCertName, "root"}, InitialResourceVersions: map[string]string{envoy.ServiceCertName: held},
-	})
+	c.reportCertificate("root")
 	c.expect("SDS root")
 	c.expect()
 	c.now = c.q.deadline()
@@ -38,13 +52,9 @@ func TestReportedCertificateExpires(t *testing.T) {
 
 // TestOtherSecretsKeepTheReportedCertificate sends another secret while the client uses a certificate of an earlier stream, which still expires.
 func TestOtherSecretsKeepTheReportedCertificate(t *testing.T) {
-	expiry := time.Unix(1_800_000_000, 0).Add(time.Hour)
 	c := newConversation(t)
-	c.set(resourcetype.Secrets, envoy.ServiceCertName, "", resource.CertificateVersion("g", "a.example", expiry.Add(24*time.Hour)))
-	c.send(&discovery.DeltaDiscoveryRequest{
-		TypeUrl: resourcetype.Secrets.URL(), ResourceNamesSubscribe: []string{envoy.ServiceCertName},
-		InitialResourceVersions: map[string]string{envoy.ServiceCertName: resource.CertificateVersion("g", "a.example", expiry)},
-	})
+	c.setCertificate("", 24*time.Hour)
+	c.reportCertificate()
 	c.expect()
 	until := c.q.deadline()
 	c.put(resourcetype.Secrets, "root", "1")
@@ -70,15 +80,11 @@ func TestOtherSecretsKeepTheReportedCertificate(t *testing.T) {
 
 // TestRenewedCertificateReplacesTheReportedOne renews the certificate of a client that uses one of an earlier stream.
 func TestRenewedCertificateReplacesTheReportedOne(t *testing.T) {
-	expiry := time.Unix(1_800_000_000, 0).Add(time.Hour)
 	c := newConversation(t)
-	c.set(resourcetype.Secrets, envoy.ServiceCertName, "first", resource.CertificateVersion("g", "a.example", expiry.Add(24*time.Hour)))
-	c.send(&discovery.DeltaDiscoveryRequest{
-		TypeUrl: resourcetype.Secrets.URL(), ResourceNamesSubscribe: []string{envoy.ServiceCertName},
-		InitialResourceVersions: map[string]string{envoy.ServiceCertName: resource.CertificateVersion("g", "a.example", expiry)},
-	})
+	c.setCertificate("first", 24*time.Hour)
+	c.reportCertificate()
 	c.expect()
-	c.set(resourcetype.Secrets, envoy.ServiceCertName, "second", resource.CertificateVersion("g", "a.example", expiry.Add(48*time.Hour)))
+	c.setCertificate("second", 48*time.Hour)
 	c.expect("SDS " + envoy.ServiceCertName)
 	if got := c.q.deadline(); !got.IsZero() {
 		t.Errorf("the replaced certificate is looked at %s, want never", got)

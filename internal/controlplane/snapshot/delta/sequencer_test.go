@@ -200,13 +200,7 @@ func TestSequencer_ChangedClusterResendsItsEndpoints(t *testing.T) {
 // other cluster could be sent.
 func TestSequencer_ClusterThatIsRemovedWhileItWarms(t *testing.T) {
 	for _, kind := range []resourcetype.Type{resourcetype.Endpoints, resourcetype.Secrets} {
-		c := newConversation(t)
-		c.subscribe(resourcetype.Clusters)
-		c.expect("CDS")
-		c.ack(resourcetype.Clusters)
-		c.subscribe(resourcetype.Listeners)
-		c.expect("LDS")
-		c.ack(resourcetype.Listeners)
+		c := newEmpty(t)
 		c.put(resourcetype.Clusters, "c", "1")
 		c.put(kind, "c", "1")
 		c.expect("CDS c")
@@ -248,7 +242,7 @@ func TestSequencer_RepeatedSubscriptionIsSentAgain(t *testing.T) {
 	c.subscribe(resourcetype.Routes, "r")
 	c.expect("RDS r")
 	c.ack(resourcetype.Routes)
-	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Routes.URL(), ResourceNamesUnsubscribe: []string{"r"}})
+	c.unsubscribe(resourcetype.Routes, "r")
 	c.put(resourcetype.Routes, "r", "2")
 	c.expect()
 	c.subscribe(resourcetype.Routes, "r")

@@ -92,6 +92,12 @@ func (s *serving) begin(t *testing.T) {
 	synctest.Wait()
 }
 
+// stop ends a stream that goes on.
+func (s *serving) stop() {
+	s.cancel()
+	<-s.ended
+}
+
 // request sends a request, and waits for what follows.
 func (s *serving) request(req *discovery.DeltaDiscoveryRequest) {
 	s.requests <- req
@@ -140,8 +146,7 @@ func (s *serving) expectEnd(t *testing.T, name string, want error) {
 		}
 	default:
 		t.Errorf("%s: the stream goes on, want %v", name, want)
-		s.cancel()
-		<-s.ended
+		s.stop()
 	}
 	if got := s.snapshot.readers.Load(); got != 0 || !s.snapshot.read.Load() {
 		t.Errorf("%s: %d readers hold the snapshot, and it was read: %t", name, got, s.snapshot.read.Load())
@@ -309,8 +314,7 @@ func TestWaitsEndWithoutInput(t *testing.T) {
 		if last := s.last(); last.Type != resourcetype.Listeners || len(last.Resources) != 1 {
 			t.Errorf("after %s, last sent was %v, want the listener", ackTimeout, last)
 		}
-		s.cancel()
-		<-s.ended
+		s.stop()
 	})
 }
 
@@ -335,7 +339,6 @@ func TestResponsesThatAreNotSent(t *testing.T) {
 			t.Errorf("sent %v; counted are %v, and %v errors; want the next response alone", s.sent,
 				testutil.ToFloat64(s.metrics.sent.WithLabelValues("CDS")), testutil.ToFloat64(s.metrics.sendErrors.WithLabelValues("CDS")))
 		}
-		s.cancel()
-		<-s.ended
+		s.stop()
 	})
 }

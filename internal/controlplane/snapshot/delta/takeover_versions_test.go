@@ -32,16 +32,12 @@ func TestManyUpdatesCountAsAll(t *testing.T) {
 		for i := range test.updates {
 			update(c, i, "a", "b")
 		}
-		for c.q.next(c.snapshot, c.now) != nil {
-			c.ack(resourcetype.Listeners)
-		}
+		c.acceptAll()
 		c.report(started)
 		for i := range test.updates {
 			update(c, i, "a")
 		}
-		for c.q.next(c.snapshot, c.now) != nil {
-			c.ack(resourcetype.Listeners)
-		}
+		c.acceptAll()
 		if len(c.q.takeover.updates) > maxRecentUpdates {
 			t.Errorf("%s: %d updates are remembered, want at most %d", name, len(c.q.takeover.updates), maxRecentUpdates)
 		}

@@ -136,7 +136,7 @@ func TestLoadedBeforeTheFirstRequest(t *testing.T) {
 	c.expect("CDS " + onDemand(1))
 }
 
-// TestOrderOfBindingListeners updates a listener that binds a port beside others, whatever their order.
+// TestOrderOfBindingListeners updates a listener that binds a port together with others, whatever their order.
 func TestOrderOfBindingListeners(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(c *conversation)
