@@ -33,7 +33,7 @@ func main() {
 func run(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if len(args) == 1 && args[0] == launch.WaitCommand {
+	if len(args) == 1 && args[0] == names.LauncherWait {
 		return launch.Wait(ctx)
 	}
 	if len(args) == 1 && args[0] == names.LauncherHold {
@@ -45,8 +45,8 @@ func run(args []string) error {
 	}
 	timing := launch.DefaultTiming()
 	flags := flag.NewFlagSet("osm-launcher", flag.ContinueOnError)
-	slot := flags.String(launch.SlotFlag, "", "the name of the container")
-	flags.DurationVar(&timing.MostDrain, launch.DrainFlag, timing.MostDrain, "when connections of an Envoy that drains are cut")
+	slot := flags.String(names.LauncherSlotFlag, "", "the name of the container")
+	flags.DurationVar(&timing.MostDrain, names.LauncherDrainFlag, timing.MostDrain, "when connections of an Envoy that drains are cut")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
-	"github.com/openservicemesh/osm-operator/internal/injector/launch"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -29,9 +28,9 @@ func addSlots(list []corev1.Container, initImage string, drainBound time.Duratio
 func slot(sidecar corev1.Container, name string, drainBound time.Duration) corev1.Container {
 	c := *sidecar.DeepCopy()
 	arguments := slices.DeleteFunc(c.Args, func(argument string) bool { return argument == hotRestartOption })
-	options := []string{"--" + launch.SlotFlag, name}
+	options := []string{"--" + names.LauncherSlotFlag, name}
 	if drainBound > 0 {
-		options = append(options, "--"+launch.DrainFlag, drainBound.String())
+		options = append(options, "--"+names.LauncherDrainFlag, drainBound.String())
 	}
 	c.Args = slices.Concat(options, []string{"--"}, c.Command, arguments)
 	c.Name, c.Command, c.StartupProbe = name, []string{names.LauncherDir + "/" + names.LauncherFile}, nil
@@ -50,7 +49,7 @@ func waitContainer(image string) corev1.Container {
 		Image:           image,
 		ImagePullPolicy: corev1.PullIfNotPresent,
 		Command:         []string{"/" + names.LauncherFile},
-		Args:            []string{launch.WaitCommand},
+		Args:            []string{names.LauncherWait},
 		Resources: corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("16Mi")},
 			Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("500m"), corev1.ResourceMemory: resource.MustParse("32Mi")},

@@ -10,14 +10,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// Arguments of the launcher.
-const (
-	// WaitCommand waits until a slot serves.
-	WaitCommand = "wait"
-	SlotFlag    = "slot"
-	DrainFlag   = "drain-bound"
-)
-
 // readyPath is where the sidecar answers once it has accepted its first configuration.
 const readyPath = "/ready"
 

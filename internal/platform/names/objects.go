@@ -296,6 +296,12 @@ const (
 	LauncherIdle = 3
 	// LauncherHold is the command of the launcher that does nothing until it is stopped.
 	LauncherHold = "hold"
+	// LauncherWait is the command of the launcher that waits until a slot serves.
+	LauncherWait = "wait"
+	// LauncherSlotFlag is the flag of the launcher with the name of its slot.
+	LauncherSlotFlag = "slot"
+	// LauncherDrainFlag is the flag of the launcher with the time after which it cuts the connections of an Envoy that drains.
+	LauncherDrainFlag = "drain-bound"
 	// PullPrefix begins the names of DaemonSets that pull images of sidecars.
 	PullPrefix = "osm-pull-"
 	// WaitContainer is the init container after the slots. It ends once one of them serves, so the application starts with a working network.
