@@ -6,6 +6,8 @@ import (
 
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // testAccountsOfTheMeshAreBounded writes as the accounts of the operator and the injector what they need, and what would give their owner the
@@ -46,6 +48,8 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 		text, words string
 	}{
 		{operator, object("Secret", "bounded", "osm-ca-root-1", ""), ""},
+		{operator, object("Secret", "bounded", names.FirstCABundleSecret, ""), ""},
+		{operator, object("Secret", "bounded", names.SecondCABundleSecret, ""), ""},
 		{operator, object("Secret", "bounded", "osm-injector-webhook-cert", ", type: kubernetes.io/tls, data: {tls.crt: '', tls.key: ''}"), ""},
 		{operator, object("Secret", "bounded", "osm-nginx-client-cert", ", type: kubernetes.io/tls, data: {tls.crt: '', tls.key: ''}"), ""},
 		{operator, object("Secret", "bounded", "certificate-of-our-ingress", ", type: kubernetes.io/tls, data: {tls.crt: '', tls.key: ''}"), ""},

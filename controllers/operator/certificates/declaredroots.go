@@ -215,8 +215,8 @@ func declaredIssuer(p configv1alpha2.CertManagerProvider) cmmeta.IssuerReference
 	}
 }
 
-// secretRoot reads the root in a Secret that a MeshRootCertificate names, and creates it once, as OSM does. Only Secrets of the mesh can be
-// named: whoever may write a MeshRootCertificate must not be able to use the Secrets of other namespaces.
+// secretRoot reads the root in a Secret that a MeshRootCertificate names, and creates it once, as OSM does, if it has one of the names that an admission
+// policy permits. Only Secrets of the mesh can be named: whoever may write a MeshRootCertificate must not be able to use the Secrets of other namespaces.
 func (r *Reconciler) secretRoot(ctx context.Context, s *scope, reference corev1.SecretReference) (*certificate.Root, error) {
 	switch {
 	case reference.Name == "":
@@ -228,11 +228,15 @@ func (r *Reconciler) secretRoot(ctx context.Context, s *scope, reference corev1.
 	}
 	s.RequeueAfter(delegationInterval)
 	secret, err := r.readSecret(ctx, client.ObjectKey{Namespace: s.desired.Namespace, Name: reference.Name})
-	if apierrors.IsNotFound(err) {
-		return r.createRoot(ctx, s, reference.Name)
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case !apierrors.IsNotFound(err):
 		return nil, err
+	case reference.Name == names.FirstCABundleSecret || reference.Name == names.SecondCABundleSecret:
+		return r.createRoot(ctx, s, reference.Name)
+	default:
+		return nil, fmt.Errorf("the Secret %s/%s does not exist: create it with %s and %s, or name %s or %s, which are created with a new root", s.desired.Namespace,
+			reference.Name, names.CABundleCert, names.CABundleKey, names.FirstCABundleSecret, names.SecondCABundleSecret)
 	}
 	root, err := certificate.Decode(secret.Data)
 	if err == nil {

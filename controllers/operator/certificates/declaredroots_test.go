@@ -273,7 +273,7 @@ func TestDeclaredIssuersHaveTheirOwnSecrets(t *testing.T) {
 
 // A root that does not exist is created once, as in OSM.
 func TestMissingRootIsCreated(t *testing.T) {
-	r := newReconciler(t, mrc(1, configv1alpha2.RoleActive, "osm-ca-bundle-1"))
+	r := newReconciler(t, mrc(1, configv1alpha2.RoleActive, names.FirstCABundleSecret))
 	first, err := r.desiredRoot(t.Context(), scopeOf(nil))
 	if err != nil {
 		t.Fatal(err)
@@ -281,6 +281,15 @@ func TestMissingRootIsCreated(t *testing.T) {
 	again, err := r.desiredRoot(t.Context(), scopeOf(first))
 	if err != nil || again.Generation() != first.Generation() {
 		t.Errorf("the second root is %v, %v, want %s", again.Generation(), err, first.Generation())
+	}
+}
+
+// An admission policy denies the creation of others.
+func TestMissingRootOfAnotherNameIsNotCreated(t *testing.T) {
+	r := newReconciler(t, mrc(1, configv1alpha2.RoleActive, "ours"))
+	_, err := r.desiredRoot(t.Context(), scopeOf(nil))
+	if err == nil || !strings.Contains(err.Error(), "the Secret "+namespace+"/ours does not exist: create it with ca.crt and private.key") {
+		t.Errorf("the error of a root that does not exist is %v", err)
 	}
 }
 

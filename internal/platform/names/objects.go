@@ -41,6 +41,10 @@ const (
 	MeshConfig = "osm-mesh-config"
 	// CABundleSecret holds the desired certificate authority: keys CABundleCert and CABundleKey.
 	CABundleSecret = "osm-ca-bundle"
+	// FirstCABundleSecret and SecondCABundleSecret are the other Secrets that the operator may create, and may read without a further role, for the roots of
+	// MeshRootCertificates.
+	FirstCABundleSecret  = "osm-ca-bundle-1"
+	SecondCABundleSecret = "osm-ca-bundle-2"
 	// ActiveCASecret holds the certificate authority that control planes use. Only the operator writes it. During a rotation it differs
 	// from the desired one.
 	ActiveCASecret = "osm-ca-active"
