@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -58,33 +59,54 @@ func ownAuthority(t *testing.T) *certificate.Root {
 }
 
 // awaitRotation waits until the mesh has moved from an authority to another one and a rotation is over, calls step once with each step
-// that it sees, and returns the new authority.
+// of it, and returns the new authority. It watches the Mesh, because some steps are over at once.
 func awaitRotation(t *testing.T, from *certificate.Root, step func(reason string)) *certificate.Root {
 	t.Helper()
 	start, last := time.Now(), ""
+	changes, err := cluster.Client.Watch(t.Context(), &v1alpha1.MeshList{}, client.MatchingFields{"metadata.name": names.DefaultMesh})
+	must(t, err)
+	defer changes.Stop()
+	var rotating *metav1.Condition
+	var state string
 	var now *certificate.Root
 	eventually(t, rotationLimit, "the mesh has another certificate authority", func(ctx context.Context) (bool, string, error) {
-		var mesh v1alpha1.Mesh
-		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh); err != nil {
-			return false, "", err
-		}
-		if c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionRotatingAuthority); c != nil {
-			if c.Reason != last {
-				t.Logf("%5.1fs %s: %s", time.Since(start).Seconds(), c.Reason, c.Message)
-				last = c.Reason
-				step(c.Reason)
+		for _, mesh := range received(changes) {
+			state = lab.Conditions(mesh.Status.Conditions)
+			if rotating = meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionRotatingAuthority); rotating != nil && rotating.Reason != last {
+				t.Logf("%5.1fs %s: %s", time.Since(start).Seconds(), rotating.Reason, rotating.Message)
+				last = rotating.Reason
+				step(last)
 			}
-			return false, c.Reason + ": " + c.Message, nil
+		}
+		if rotating != nil {
+			return false, rotating.Reason + ": " + rotating.Message, nil
 		}
 		var err error
 		if now, err = activeAuthority(ctx); err != nil {
 			return false, "", err
 		}
 		isOver := now.Generation() != from.Generation() && len(now.Anchors()) == 1
-		return isOver, fmt.Sprintf("%s issues; %s", now.Generation(), lab.Conditions(mesh.Status.Conditions)), nil
+		return isOver, fmt.Sprintf("%s issues; %s", now.Generation(), state), nil
 	})
 	t.Logf("%5.1fs the rotation from %s to %s is over", time.Since(start).Seconds(), from.Generation(), now.Generation())
 	return now
+}
+
+// received returns the states of the Mesh that a watch has received since the last call, in their order.
+func received(changes watch.Interface) []*v1alpha1.Mesh {
+	var states []*v1alpha1.Mesh
+	for {
+		select {
+		case event := <-changes.ResultChan():
+			if mesh, is := event.Object.(*v1alpha1.Mesh); is {
+				states = append(states, mesh)
+				continue
+			}
+			return states
+		default:
+			return states
+		}
+	}
 }
 
 // requireIssued verifies the chain that a sidecar presents with nothing but the trust of an authority.

@@ -21,6 +21,7 @@ import (
 func TestAuthorityChangesUnderLoad(t *testing.T) {
 	t.Cleanup(func() { restoreMesh(t) })
 	s := deployShop(t)
+	ownAuthority(t)
 	for _, change := range []struct {
 		name   string
 		change func(*testing.T)
@@ -100,12 +101,14 @@ func requireNoDelegation(t *testing.T, _ *certificate.Root) {
 	requireNoSecret(t, names.DelegatedCA)
 }
 
-// restoreMesh lets the mesh have its own root again after a failure.
+// restoreMesh lets the mesh have its own root again, and certificates with the default lifetime: the MeshConfig keeps what a Mesh does not declare any more.
 func restoreMesh(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: names.DefaultMesh}}
-	if err := cluster.Patch(ctx, mesh, `{"spec":{"certificates":null}}`); err != nil {
-		t.Error(err)
+	for _, certificates := range []string{`null`, `{"serviceCertificateDuration":"24h"}`} {
+		if err := cluster.Patch(ctx, mesh, `{"spec":{"certificates":`+certificates+`}}`); err != nil {
+			t.Error(err)
+		}
 	}
 }
