@@ -83,17 +83,17 @@ func requireTrace(t *testing.T, since time.Time) {
 	t.Logf("trace %s of %s with %d spans", trace.ID, strings.Join(trace.Services(), ", "), len(trace.Spans))
 }
 
-// testMissingStorage selects a storage whose Secret does not exist. The Mesh names it, and stays ready.
+// testMissingStorage selects a storage whose Secret does not exist. The Mesh names it once the new pod has not started in time, and stays ready.
 func testMissingStorage(t *testing.T) {
 	patchMesh(t, `{"spec":{"observability":{"jaeger":{"managed":{"storageSecretRef":{"name":"absent","key":"backend.yaml"}}}}}}`)
-	must(t, lab.Until(t.Context(), time.Minute, "the Mesh names the missing Secret", func(ctx context.Context) (bool, string, error) {
+	must(t, lab.Until(t.Context(), 4*time.Minute, "the Mesh names the missing Secret", func(ctx context.Context) (bool, string, error) {
 		live := &v1alpha1.Mesh{}
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, live); err != nil {
 			return false, "", err
 		}
 		for _, c := range live.Status.Components {
 			if c.Name == "jaeger" {
-				return !c.Ready && strings.Contains(c.Message, "the Secret absent has the key backend.yaml"), c.Message, nil
+				return !c.Ready && strings.Contains(c.Message, "the Secret absent has the key backend.yaml"), fmt.Sprintf("ready %t: %s", c.Ready, c.Message), nil
 			}
 		}
 		return false, "no component jaeger", nil

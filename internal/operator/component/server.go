@@ -55,6 +55,10 @@ func ConfigMapVolume(name, config string) corev1.Volume {
 	}}}
 }
 
+// startSeconds is how long a new pod may take to become ready until the component is not ready, although the earlier pod serves. Kubernetes would wait
+// for ten minutes, in which nobody learns of a wrong image or a Secret that does not exist.
+const startSeconds = 120
+
 // Server is a Deployment with one pod.
 type Server struct {
 	// Name is that of the Deployment, and Selector has the labels of the pod.
@@ -79,7 +83,7 @@ func (s Server) Deployment(mesh *v1alpha1.Mesh, configs ...*corev1.ConfigMap) (*
 	return s.overlaid(&appsv1.Deployment{
 		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: Meta(mesh, s.Name),
 		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To(int32(1)), Strategy: s.Strategy, Selector: &metav1.LabelSelector{MatchLabels: s.Selector},
+			Replicas: ptr.To(int32(1)), Strategy: s.Strategy, ProgressDeadlineSeconds: ptr.To(int32(startSeconds)), Selector: &metav1.LabelSelector{MatchLabels: s.Selector},
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: s.Selector, Annotations: annotations}, Spec: pod},
 		},
 	})
