@@ -222,6 +222,6 @@ func (f fault) check(t *testing.T, m measurement) {
 		t.Errorf("%d requests succeeded that no policy allows", m.permitted)
 	}
 	if m.lost > 0 && !f.ownSidecar {
-		t.Errorf("%d of %d requests were lost", m.lost, m.requests)
+		t.Errorf("%d of %d requests were lost%s", m.lost, m.requests, m.logged(t.Context()))
 	}
 }

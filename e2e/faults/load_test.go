@@ -3,11 +3,17 @@ package faults
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/report"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // requestTimeout is the timeout of a request. It is long, because a slow response on a busy machine is not a failure.
@@ -88,7 +94,43 @@ func (m measurement) describe() string {
 		if i == 10 {
 			return text + "\n..."
 		}
-		text += fmt.Sprintf("\n%s %s: %s after %s, %s", f.At.UTC().Format("15:04:05.000"), f.ID, f.Outcome, f.Duration.Round(time.Millisecond), f.Detail)
+		text += fmt.Sprintf("\n%s %s: %s after %s (the client had no processor for %s), %s", f.At.UTC().Format("15:04:05.000"), f.ID, f.Outcome, f.Duration.Round(time.Millisecond),
+			f.Stalled.Round(time.Millisecond), f.Detail)
 	}
 	return text
+}
+
+// logged returns what the sidecars of the shop have logged about failed requests, and everything but access logs since the first of them.
+func (m measurement) logged(ctx context.Context) string {
+	if len(m.failures) == 0 {
+		return ""
+	}
+	first := slices.MinFunc(m.failures, func(a, b report.Failure) int { return a.At.Compare(b.At) })
+	var pods corev1.PodList
+	if err := cluster.Client.List(ctx, &pods, client.InNamespace(inside)); err != nil {
+		return err.Error()
+	}
+	var text strings.Builder
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		fmt.Fprintf(&text, "\n-- sidecar of %s", pod.Name)
+		for _, status := range pod.Status.InitContainerStatuses {
+			fmt.Fprintf(&text, ", %s restarted %d times", status.Name, status.RestartCount)
+		}
+		lines, err := cluster.LogsSince(ctx, pod.Namespace, pod.Name, names.SidecarContainer, first.At.Add(-3*time.Second))
+		if err != nil {
+			fmt.Fprintf(&text, "\n%v", err)
+		}
+		for line := range strings.Lines(lines) {
+			if !strings.Contains(line, `"response_code":`) || m.isFailed(line) {
+				text.WriteString("\n" + strings.TrimSpace(line))
+			}
+		}
+	}
+	return text.String()
+}
+
+// isFailed reports whether a line of an access log is that of a failed request.
+func (m measurement) isFailed(line string) bool {
+	return slices.ContainsFunc(m.failures, func(f report.Failure) bool { return f.ID != "" && strings.Contains(line, f.ID) })
 }
