@@ -2,11 +2,11 @@ package delivery
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -65,11 +65,13 @@ func installArgoCD(t *testing.T) {
 // argoFolder returns the folder of Argo CD's module.
 func argoFolder(t *testing.T) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", argoModule)
+	cmd := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", argoModule)
 	cmd.Dir = cluster.Repository.Path("hack", "tools", "argocd")
-	folder, err := cmd.Output()
+	output, err := cmd.Output()
 	must(t, err)
-	return strings.TrimSpace(string(folder))
+	var module struct{ Dir string }
+	must(t, json.Unmarshal(output, &module))
+	return module.Dir
 }
 
 // addHealthCheck adds the health check to the settings, as docs/gitops.md describes it.
