@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
@@ -101,14 +102,24 @@ func requireNoDelegation(t *testing.T, _ *certificate.Root) {
 	requireNoSecret(t, names.DelegatedCA)
 }
 
-// restoreMesh lets the mesh have its own root again, and certificates with the default lifetime: the MeshConfig keeps what a Mesh does not declare any more.
+// restoreMesh lets the mesh have its own root again, and certificates with the default lifetime. The MeshConfig keeps what a Mesh does not declare any
+// more, so the Mesh declares the default first.
 func restoreMesh(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: names.DefaultMesh}}
-	for _, certificates := range []string{`null`, `{"serviceCertificateDuration":"24h"}`} {
-		if err := cluster.Patch(ctx, mesh, `{"spec":{"certificates":`+certificates+`}}`); err != nil {
-			t.Error(err)
-		}
+	declare := func(certificates string) error {
+		mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: names.DefaultMesh}}
+		return cluster.Patch(ctx, mesh, `{"spec":{"certificates":`+certificates+`}}`)
 	}
+	must(t, declare(`null`))
+	must(t, declare(`{"serviceCertificateDuration":"24h"}`))
+	must(t, lab.Until(ctx, time.Minute, "the MeshConfig has the default lifetime", func(ctx context.Context) (bool, string, error) {
+		config := &configv1alpha2.MeshConfig{}
+		if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.MeshConfig}, config); err != nil {
+			return false, "", err
+		}
+		lifetime, err := time.ParseDuration(config.Spec.Certificate.ServiceCertValidityDuration)
+		return lifetime == 24*time.Hour, lifetime.String(), err
+	}))
+	must(t, declare(`null`))
 }
