@@ -31,11 +31,11 @@ const trustDomain = "mesh.test"
 type control struct {
 	manager *certificate.Manager
 	rootPEM []byte
-	peers   map[string]xds.Peer
 	// listen returns a listener on the address of the control plane.
 	listen func() net.Listener
 
 	mu      sync.Mutex
+	peers   map[string]xds.Peer
 	store   *snapshot.Store
 	entries map[catalog.Ref]catalog.Entry
 	stop    func()
@@ -43,11 +43,22 @@ type control struct {
 
 // Authenticate implements xds.Authenticator.
 func (c *control) Authenticate(_ context.Context, token string) (xds.Peer, error) {
-	if peer, ok := c.peers[token]; ok {
+	c.mu.Lock()
+	peer, known := c.peers[token]
+	c.mu.Unlock()
+	if known {
 		peer.Expiry = time.Now().Add(time.Hour)
 		return peer, nil
 	}
 	return xds.Peer{}, errors.New("no such token")
+}
+
+// admit lets a pod authenticate with a token, and returns how many can.
+func (c *control) admit(token string, peer xds.Peer) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.peers[token] = peer
+	return len(c.peers)
 }
 
 func newControl(t *testing.T, listen func() net.Listener) *control {

@@ -68,8 +68,8 @@ func (n *network) addPod(t *testing.T, all *pods.Network, namespace, name string
 	t.Helper()
 	account := identity.ServiceAccount{Namespace: namespace, Name: name}
 	token, uid := "token of "+account.String(), "uid-"+name
-	n.control.peers[token] = xds.Peer{Pod: catalog.Name{Namespace: namespace, Name: name}, PodUID: uid, ServiceAccount: account, ServiceAccountUID: "account-" + name}
-	index := len(n.control.peers) + 1 // the first one is the machine of the control plane
+	peer := xds.Peer{Pod: catalog.Name{Namespace: namespace, Name: name}, PodUID: uid, ServiceAccount: account, ServiceAccountUID: "account-" + name}
+	index := n.control.admit(token, peer) + 1 // the first one is the machine of the control plane
 	addresses := []netip.Addr{netip.AddrFrom4([4]byte{10, 77, byte(index), 2}), netip.MustParseAddr(fmt.Sprintf("fd77:%d::2", index))}
 	dir := filepath.Join(all.Dir, name+".d")
 	pod := all.Custom(t, name, rules, n.bootstrap(t, dir, token, account, addresses))
