@@ -122,15 +122,10 @@ func (m measurement) logged(ctx context.Context) string {
 			fmt.Fprintf(&text, "\n%v", err)
 		}
 		for line := range strings.Lines(lines) {
-			if !strings.Contains(line, `"response_code":`) || m.isFailed(line) {
+			if !strings.Contains(line, `"response_code":`) || report.Mentions(line, m.failures) {
 				text.WriteString("\n" + strings.TrimSpace(line))
 			}
 		}
 	}
 	return text.String()
-}
-
-// isFailed reports whether a line of an access log is that of a failed request.
-func (m measurement) isFailed(line string) bool {
-	return slices.ContainsFunc(m.failures, func(f report.Failure) bool { return f.ID != "" && strings.Contains(line, f.ID) })
 }

@@ -1,6 +1,10 @@
 package report
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Outcomes of requests without a status code.
 const (
@@ -66,6 +70,11 @@ type Failure struct {
 	Detail string `json:"detail,omitempty"`
 	// Stalled is how long the client itself had no processor meanwhile.
 	Stalled time.Duration `json:"stalledNanoseconds"`
+}
+
+// Mentions reports whether a line of a log is about one of the failures.
+func Mentions(line string, failures []Failure) bool {
+	return slices.ContainsFunc(failures, func(f Failure) bool { return f.ID != "" && strings.Contains(line, f.ID) })
 }
 
 // Session is the report of one long TCP connection.

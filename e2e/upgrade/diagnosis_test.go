@@ -153,7 +153,7 @@ func (e *diagnosis) collectSidecar(ctx context.Context, pod *corev1.Pod, failure
 		e.printf("log: %v", err)
 	}
 	for line := range strings.Lines(logs) {
-		if !strings.Contains(line, `"response_code":200`) || containsFailure(line, failures) {
+		if !strings.Contains(line, `"response_code":200`) || report.Mentions(line, failures) {
 			e.printf("%s", strings.TrimSpace(line))
 		}
 	}
@@ -168,15 +168,6 @@ func (e *diagnosis) collectSidecar(ctx context.Context, pod *corev1.Pod, failure
 			}
 		}
 	}
-}
-
-func containsFailure(line string, failures []report.Failure) bool {
-	for _, f := range failures {
-		if f.ID != "" && strings.Contains(line, f.ID) {
-			return true
-		}
-	}
-	return false
 }
 
 // collectEvents adds the Events in a namespace since a time. Events about the Mesh, which has no namespace, are in the
