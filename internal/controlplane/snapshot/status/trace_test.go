@@ -95,6 +95,40 @@ func TestAnswersOfStreams(t *testing.T) {
 	}
 }
 
+// TestSlowestStreamCounts checks that a stream which is faster than an earlier one does not shorten the times of the batch.
+func TestSlowestStreamCounts(t *testing.T) {
+	p := newBatchPlay()
+	for _, seconds := range []int{5, 3} {
+		f := &Follower{}
+		f.Notified(p.trace, p.at(1))
+		f.MarkSynced()
+		f.Sent(p.at(1 + seconds))
+		f.Answered(time.Time{}, p.at(1+3*seconds))
+	}
+	p.tracer.Finish(p.trace, p.at(20))
+	got := p.report().Stages
+	if got[StagePush] != 5*time.Second || got[StageAcknowledge] != 10*time.Second {
+		t.Errorf("sending took %s and answers %s, want 5s and 10s", got[StagePush], got[StageAcknowledge])
+	}
+}
+
+// TestNotifiedAgain checks that a NACK of a response is not one of the same batch if the stream was notified again after the response.
+func TestNotifiedAgain(t *testing.T) {
+	p, f := newBatchPlay(), &Follower{}
+	f.Notified(p.trace, p.at(1))
+	f.MarkSynced()
+	f.Sent(p.at(2))
+	f.Notified(p.trace, p.at(3))
+	f.Rejected()
+	f.MarkSynced()
+	f.Sent(p.at(4))
+	f.Answered(time.Time{}, p.at(5))
+	p.tracer.Finish(p.trace, p.at(6))
+	if got := p.report(); got.Rejected != 0 || got.Acknowledged != 1 {
+		t.Errorf("the trace counts %d NACKs and %d answers, want 0 and 1", got.Rejected, got.Acknowledged)
+	}
+}
+
 // TestStreamWithoutAResponse checks that a stream which has nothing to send takes no time, and that pods of complete traces are not pending.
 func TestStreamWithoutAResponse(t *testing.T) {
 	p, f := newBatchPlay(), &Follower{}
