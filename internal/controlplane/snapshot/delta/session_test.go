@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
@@ -71,6 +72,42 @@ func TestAnswersAreRecorded(t *testing.T) {
 		}
 		s.stop()
 	})
+}
+
+// TestBatchesOfAStreamAreTraced sends a change ten seconds after the batch began. The client answers two seconds later: it accepts or rejects it.
+func TestBatchesOfAStreamAreTraced(t *testing.T) {
+	for message, want := range map[string]status.Trace{
+		"":              {Acknowledged: 1},
+		"no such thing": {Rejected: 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newServing(t)
+			s.texts.put(resourcetype.Clusters, "c", "1")
+			s.begin(t)
+			for _, kind := range []resourcetype.Type{resourcetype.Clusters, resourcetype.Listeners} {
+				s.subscribe(kind)
+				s.answer("")
+			}
+			tracer := status.NewTracer(prometheus.NewRegistry(), nil)
+			trace := tracer.Begin(status.Batch{QueuedAt: time.Now()}, time.Now(), func(catalog.Change) bool { return false })
+			time.Sleep(10 * time.Second)
+			s.texts.put(resourcetype.Clusters, "c", "2")
+			s.stream.Notify(clusters("c"), time.Now(), trace)
+			tracer.Finish(trace, time.Now())
+			synctest.Wait()
+			open := tracer.List(func(status.PendingPods) {})[0]
+			if open.Open != 1 || open.Duration != 0 {
+				t.Errorf("%q: before the answer, %d streams are open for %s, want 1 without a time", message, open.Open, open.Duration)
+			}
+			time.Sleep(2 * time.Second)
+			s.answer(message)
+			got := tracer.List(func(status.PendingPods) {})[0]
+			if got.Acknowledged != want.Acknowledged || got.Rejected != want.Rejected || got.Stages[status.StageAcknowledge] != 2*time.Second || got.Duration != 12*time.Second {
+				t.Errorf("%q: the trace is %+v, want %d accepted, %d rejected, an answer after 2s and 12s in all", message, got, want.Acknowledged, want.Rejected)
+			}
+			s.stop()
+		})
+	}
 }
 
 // TestReportedCertificateIsRecorded connects a client that has a certificate from an earlier stream.

@@ -141,4 +141,9 @@ func TestPausesBetweenParts(t *testing.T) {
 	if got := c.q.deadline(); !got.IsZero() || pauses == 0 || bisector.PausedUntil().IsZero() {
 		t.Errorf("after %d pauses, the next look is at %s, want none", pauses, got)
 	}
+	st := &c.q.types[resourcetype.Routes]
+	st.dirty, st.addsBlockedSince = map[string]struct{}{"r0": {}}, c.now
+	if got, want := c.q.deadline(), c.now.Add(ackTimeout); !got.Equal(want) {
+		t.Errorf("after the last part, the next look at a change that waits is at %s, want %s, not the end of an earlier pause", got, want)
+	}
 }
