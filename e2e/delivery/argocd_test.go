@@ -20,6 +20,7 @@ const quietTime = 45 * time.Second
 func TestArgoCD(t *testing.T) {
 	lab.RequireFull(t)
 	traffic := startTraffic(t)
+	t.Cleanup(func() { removeInstance(t) })
 	t.Cleanup(func() { restoreMesh(t) })
 	installArgoCD(t)
 	namespace := uidOf(t, "namespace", names.DefaultNamespace)
@@ -60,6 +61,16 @@ func TestArgoCD(t *testing.T) {
 		t.Errorf("the namespace of the mesh was replaced: UID %s, before %s", got, namespace)
 	}
 	finishTraffic(t, traffic)
+}
+
+// removeInstance removes the label by which Argo CD knows the objects of an Application. It remains when that is deleted, and another Application of this
+// name would prune the operator.
+func removeInstance(t *testing.T) {
+	t.Helper()
+	_, err := cluster.Kubectl(context.Background(), "label", "--filename", cluster.Repository.Path("dist", "install.yaml"), names.InstanceLabel+"-")
+	must(t, err)
+	_, err = cluster.Kubectl(context.Background(), "label", "mesh", names.DefaultMesh, names.InstanceLabel+"-")
+	must(t, err)
 }
 
 // changeMesh changes the Mesh, as a user does with kubectl.

@@ -139,7 +139,7 @@ func readPruned(ctx context.Context) (*v1alpha1.Mesh, error) {
 func removePruned(t *testing.T) {
 	t.Helper()
 	must(t, cluster.DeleteNamespace(context.Background(), trafficNamespace))
-	_, err := cluster.Kubectl(context.Background(), "delete", "--ignore-not-found", "--wait", "mesh/"+prunedName)
+	_, err := cluster.Kubectl(context.Background(), "delete", "--ignore-not-found", "--wait", "--timeout", installLimit.String(), "mesh/"+prunedName)
 	must(t, err)
 	_, err = cluster.Kubectl(context.Background(), "delete", "--ignore-not-found", "--namespace", "default", "configmap/kept")
 	must(t, err)
