@@ -25,7 +25,7 @@ metadata: {name: pruned}
 spec:
   namespace: pruned-system
   controlPlane: {controller: {replicas: 1}, injector: {replicas: 1}}
-  removal: {sidecars: Wait, namespace: Delete}
+  removal: {sidecars: Wait}
 `
 	// kept is what remains in the repository: neither tool prunes everything without a request.
 	kept = `apiVersion: v1
@@ -140,6 +140,8 @@ func removePruned(t *testing.T) {
 	t.Helper()
 	must(t, cluster.DeleteNamespace(context.Background(), trafficNamespace))
 	_, err := cluster.Kubectl(context.Background(), "delete", "--ignore-not-found", "--wait", "--timeout", installLimit.String(), "mesh/"+prunedName)
+	must(t, err)
+	_, err = cluster.Kubectl(context.Background(), "delete", "--ignore-not-found", "--wait", "--timeout", podLimit.String(), "namespace/"+prunedName+"-system")
 	must(t, err)
 	_, err = cluster.Kubectl(context.Background(), "delete", "--ignore-not-found", "--namespace", "default", "configmap/kept")
 	must(t, err)
