@@ -2,10 +2,13 @@ package crd_test
 
 import (
 	"os"
+	"slices"
 	"testing"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -16,6 +19,7 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 	const operatorName, injectorName = "system:serviceaccount:osm-operator-system:osm-operator", "system:serviceaccount:bounded:osm-injector"
 	for _, text := range []string{
 		"{apiVersion: v1, kind: Namespace, metadata: {name: bounded}}",
+		"{apiVersion: v1, kind: Namespace, metadata: {name: bounded-roles}}",
 		"{apiVersion: v1, kind: Namespace, metadata: {name: bounded-member, labels: {openservicemesh.io/monitored-by: osm}}}",
 		"{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: bounded-operator}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: osm-operator}, subjects: [{kind: User, name: '" + operatorName + "'}]}",
 		"{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: bounded-injector}, rules: [{apiGroups: [''], resources: [configmaps], verbs: [create]}]}",
@@ -88,19 +92,51 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 	if err := operator.Delete(t.Context(), left); err != nil {
 		t.Errorf("the operator cannot delete a webhook that Open Service Mesh has left: %v", err)
 	}
+	for _, name := range secretsOfOperatorRole(t) {
+		text := object("Secret", "bounded-roles", name, "")
+		if isOfUsers := name == "osm-prometheus-token" || name == "osm-vault-token"; isOfUsers {
+			awaitCreation(t, operator, text, "Secrets of a mesh only")
+			continue
+		}
+		awaitCreation(t, operator, text, "")
+	}
 	// Users are not affected.
 	awaitCreation(t, admin, object("Secret", "bounded", "database", ""), "")
 	awaitCreation(t, admin, object("ConfigMap", "kube-system", "aws-auth", ""), "")
 }
 
+// secretsOfOperatorRole returns the names of the Secrets that the operator may read or change. It creates all of them but those of users.
+func secretsOfOperatorRole(t *testing.T) []string {
+	t.Helper()
+	var role rbacv1.ClusterRole
+	if err := yaml.Unmarshal(readOperatorRole(t), &role); err != nil {
+		t.Fatalf("the role of the operator: %v", err)
+	}
+	var list []string
+	for _, rule := range role.Rules {
+		if slices.Contains(rule.Resources, "secrets") {
+			list = append(list, rule.ResourceNames...)
+		}
+	}
+	if len(list) == 0 {
+		t.Fatal("the role of the operator names no Secret")
+	}
+	return list
+}
+
 // createOperatorRole creates the ClusterRole of the operator, which several tests bind.
 func createOperatorRole(t *testing.T, admin client.Client) {
+	t.Helper()
+	if err := admin.Create(t.Context(), parse(t, string(readOperatorRole(t)))); client.IgnoreAlreadyExists(err) != nil {
+		t.Fatal(err)
+	}
+}
+
+func readOperatorRole(t *testing.T) []byte {
 	t.Helper()
 	role, err := os.ReadFile("../rbac/role.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := admin.Create(t.Context(), parse(t, string(role))); client.IgnoreAlreadyExists(err) != nil {
-		t.Fatal(err)
-	}
+	return role
 }
