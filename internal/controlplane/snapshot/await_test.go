@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 )
 
 // TestAwaitStream waits for streams of a pod before and after they exist, from the same and from another address.
@@ -49,4 +51,42 @@ func TestAwaitStream(t *testing.T) {
 	if _, err := s.AwaitStream(ctx, peer, nil); !errors.Is(err, ErrNotConnected) {
 		t.Errorf("a pod without a stream: got %v, want %v", err, ErrNotConnected)
 	}
+	cancelled, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := s.AwaitStream(cancelled, peer, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller that has gone: got %v, want the error of its context", err)
+	}
+	if got := len(s.registry.waiting); got != 0 {
+		t.Errorf("after the calls, readers of %d pods wait, want none", got)
+	}
+}
+
+// TestAwaitStreamOfAConnectedPod waits for a stream that is connected, before and after its epoch is known, and for one of another account.
+func TestAwaitStreamOfAConnectedPod(t *testing.T) {
+	entries := twoServices()
+	client, _ := podsOf(entries)
+	h := newSyncedHarness(entries...)
+	stream, err := h.tryConnect(peerOf(client))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := peerOf(client)
+	stranger.ServiceAccount.Name = "other"
+	expect := func(when string, peer Peer, want *Stream) {
+		t.Helper()
+		reader := h.store.registry.wait(peer, nil)
+		defer h.store.registry.stopWaiting(reader)
+		var got *Stream
+		if len(reader.stream) > 0 {
+			got = <-reader.stream
+		}
+		if got != want {
+			t.Errorf("%s: a stream %t, want %t", when, got != nil, want != nil)
+		}
+	}
+	expect("before its epoch is known", peerOf(client), nil)
+	stream.SetSoftware(status.Software{})
+	h.run()
+	expect("once its epoch is known", peerOf(client), stream)
+	expect("with the token of another account", stranger, nil)
 }
