@@ -1,0 +1,100 @@
+package snapshot
+
+import (
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+)
+
+// TestEpochs_ListenersWaitUntilTheEpochIsRecorded checks which Envoys get no listener before it is known whether another Envoy takes over from them.
+func TestEpochs_ListenersWaitUntilTheEpochIsRecorded(t *testing.T) {
+	for name, test := range map[string]struct {
+		software status.Software
+		waits    bool
+	}{
+		"without epochs":             {status.Software{}, false},
+		"first epoch, with a slot":   {status.Software{Slot: "a"}, true},
+		"later epoch, without slots": {status.Software{Epoch: 1}, true},
+		"later epoch, with a slot":   {status.Software{Slot: "b", Epoch: 1}, true},
+	} {
+		entries := twoServices()
+		_, server := podsOf(entries)
+		h := newSyncedHarness(entries...)
+		p := newFakeProxy(h, server)
+		var err error
+		if p.stream, err = h.tryConnect(peerOf(server)); err != nil {
+			t.Fatal(err)
+		}
+		p.session, p.toServer = p.stream.delta.NewSession(p.stream.options()), p.envoy.Open()
+		p.stream.SetSoftware(test.software)
+		hasListener := func() bool {
+			for p.flush(t); p.deliverRequest(t) || p.deliverResponse(t, false); p.flush(t) {
+			}
+			return p.envoy.Versions()[resourcetype.Listeners.URL()][envoy.InboundListener] != ""
+		}
+		if got := hasListener(); got == test.waits {
+			t.Errorf("%s: before the epoch is recorded, the Envoy has its listener: %t, want %t", name, got, !test.waits)
+		}
+		h.run()
+		if !hasListener() {
+			t.Errorf("%s: afterwards the Envoy has no listener", name)
+		}
+	}
+}
+
+// TestEpochs_EndedStreamAnnouncesNothing ends a stream before its epoch is recorded.
+func TestEpochs_EndedStreamAnnouncesNothing(t *testing.T) {
+	entries := twoServices()
+	client, _ := podsOf(entries)
+	h := newSyncedHarness(entries...)
+	ended, err := h.tryConnect(peerOf(client))
+	if err != nil {
+		t.Fatal(err)
+	}
+	current := h.connect(t, client)
+	ended.SetSoftware(status.Software{})
+	h.run()
+	if got := h.store.Proxies(); len(got) != 1 || !h.store.isConnected(current) {
+		t.Errorf("%d Envoys of the pod are listed, and the later one is connected: %t; want the later one only", len(got), h.store.isConnected(current))
+	}
+	current.Close()
+	h.run()
+	if got := h.store.Proxies(); len(got) != 0 {
+		t.Errorf("after all streams have ended, %d Envoys are listed", len(got))
+	}
+}
+
+// TestEpochs_UnknownEpochHasNoSuccessor ends a stream of a pod that has one without an epoch.
+func TestEpochs_UnknownEpochHasNoSuccessor(t *testing.T) {
+	h, _, later := twoEnvoys(t)
+	unknown, err := h.tryConnect(peerOf(later.pod))
+	if err != nil {
+		t.Fatal(err)
+	}
+	later.close()
+	if unknown.takeover != (delta.Takeover{}) {
+		t.Errorf("the takeover from an Envoy with an unknown epoch is %+v, want none", unknown.takeover)
+	}
+}
+
+// TestTakeover_ReportsOfOthersDoNotProlongIt lets another replica report an epoch while the later Envoy of a pod is gone. That must not postpone when the
+// earlier one counts as the one that serves.
+func TestTakeover_ReportsOfOthersDoNotProlongIt(t *testing.T) {
+	h, draining, serving := takeOver(t)
+	h.apply(tcpTarget(draining.pod, "client"))
+	draining.sync(t)
+	serving.close()
+	draining.flush(t)
+	end := draining.deadline
+	h.now = h.now.Add(time.Second)
+	h.store.SetEpochsElsewhere(map[string]uint64{draining.pod.UID: draining.epoch})
+	h.run()
+	draining.flush(t)
+	if !draining.deadline.Equal(end) {
+		t.Errorf("after the report, the Envoy serves again at %v, want %v", draining.deadline, end)
+	}
+}
