@@ -98,3 +98,65 @@ func TestTakeover_ReportsOfOthersDoNotProlongIt(t *testing.T) {
 		t.Errorf("after the report, the Envoy serves again at %v, want %v", draining.deadline, end)
 	}
 }
+
+// TestTakeoverFrom checks what follows from the other streams of a pod.
+func TestTakeoverFrom(t *testing.T) {
+	of := func(epoch uint64, complete, earlier bool) *Stream {
+		s := &Stream{epoch: epoch, announced: true, completeEarlier: earlier}
+		if complete {
+			s.delta.Acknowledgements().SetComplete()
+		}
+		return s
+	}
+	unknown := of(9, true, true)
+	unknown.announced = false
+	for name, test := range map[string]struct {
+		others []*Stream
+		want   delta.Takeover
+	}{
+		"none":                       {nil, delta.Takeover{}},
+		"an earlier Envoy":           {[]*Stream{of(1, true, true), of(2, true, true)}, delta.Takeover{}},
+		"an unknown epoch":           {[]*Stream{unknown}, delta.Takeover{}},
+		"a later one that starts":    {[]*Stream{of(3, false, true)}, delta.Takeover{Started: true}},
+		"a complete one":             {[]*Stream{of(3, true, false)}, delta.Takeover{Started: true, Complete: true}},
+		"one that was complete":      {[]*Stream{of(3, true, true)}, delta.Takeover{Started: true, Complete: true, Earlier: true}},
+		"two, the first since long":  {[]*Stream{of(3, true, true), of(4, true, false)}, delta.Takeover{Started: true, Complete: true, Earlier: true}},
+		"two, the second since long": {[]*Stream{of(3, true, false), of(4, true, true)}, delta.Takeover{Started: true, Complete: true, Earlier: true}},
+	} {
+		stream := of(2, true, true)
+		if got := takeoverFrom(stream, append(test.others, stream)); got != test.want {
+			t.Errorf("%s: the takeover is %+v, want %+v", name, got, test.want)
+		}
+	}
+}
+
+// TestCompareServing compares the streams of a pod by epoch, and by whether it is known.
+func TestCompareServing(t *testing.T) {
+	of := func(announced bool, epoch uint64) *Stream { return &Stream{announced: announced, epoch: epoch} }
+	for _, test := range []struct {
+		name string
+		a, b *Stream
+		want int
+	}{
+		{"a known epoch", of(true, 0), of(false, 0), 1},
+		{"an unknown epoch", of(false, 0), of(true, 0), -1},
+		{"two unknown epochs", of(false, 0), of(false, 0), 0},
+		{"the same epoch", of(true, 1), of(true, 1), 0},
+		{"an earlier epoch, both starting", of(true, 1), of(true, 2), 1},
+	} {
+		if got := compareServing(test.a, test.b); got != test.want {
+			t.Errorf("%s: compared %d, want %d", test.name, got, test.want)
+		}
+	}
+}
+
+// TestRemoveFromPod removes the streams of a pod one by one.
+func TestRemoveFromPod(t *testing.T) {
+	h, earlier, later := twoEnvoys(t)
+	if !h.store.removeFromPod(earlier.stream) || h.store.isConnected(earlier.stream) || !h.store.isConnected(later.stream) {
+		t.Error("after the removal of one of two streams, the other one is not the only one")
+	}
+	if h.store.removeFromPod(later.stream) || len(h.store.streams) > 0 {
+		t.Errorf("after the removal of the last stream, %d pods have streams, want none", len(h.store.streams))
+	}
+}

@@ -61,6 +61,31 @@ func TestAwaitStream(t *testing.T) {
 	}
 }
 
+// TestReadersOfOnePodWaitApart has several readers that wait for streams of one pod.
+func TestReadersOfOnePodWaitApart(t *testing.T) {
+	r := &registry{}
+	peer := Peer{PodUID: "uid"}
+	epochs := []uint64{0, 1, 2}
+	var readers []*waitingReader
+	for i := range epochs {
+		readers = append(readers, r.wait(peer, &epochs[i]))
+	}
+	r.stopWaiting(readers[2])
+	for _, epoch := range []uint64{1, 0, 1, 0} {
+		stream := &Stream{peer: peer, epoch: epoch}
+		r.add(stream)
+		r.announce(stream)
+	}
+	for i, want := range []int{1, 1, 0} {
+		if got := len(readers[i].stream); got != want {
+			t.Errorf("the reader for epoch %d has %d streams, want %d", epochs[i], got, want)
+		}
+	}
+	if got := len(r.waiting); got != 0 {
+		t.Errorf("in the end, readers of %d pods wait, want none", got)
+	}
+}
+
 // TestAwaitStreamOfAConnectedPod waits for a stream that is connected, before and after its epoch is known, and for one of another account.
 func TestAwaitStreamOfAConnectedPod(t *testing.T) {
 	entries := twoServices()

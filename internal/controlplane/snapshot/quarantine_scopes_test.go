@@ -26,6 +26,9 @@ func TestRejectedResourceIsCurrent(t *testing.T) {
 	missing.Name = "missing"
 	changed.Hash = own.Hash
 	other := m.newOwnScope(t)
+	if n.shared == nil {
+		t.Fatal("the scope does not share destinations")
+	}
 	for _, test := range []struct {
 		name     string
 		key      scope.Key
@@ -56,7 +59,7 @@ func (m *permissiveMesh) newOwnScope(t *testing.T) *scopeNode {
 	pod := meshtest.Pod("strict", "pod", "pod", "pod", "10.0.1.1")
 	service := meshtest.Service("strict", "pod", "pod", "10.96.1.1", 80, catalog.ProtocolHTTP)
 	m.apply(&catalog.Namespace{Name: "strict", Monitored: true, Permissive: &strict}, pod, accountOf(pod), service, meshtest.Slice(service.Name, pod),
-		meshtest.Group("strict", "all", "/"), meshtest.Target("pod", pod.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, m.pods[0].Identity(), pod.Identity()))
+		meshtest.Group("strict", "all", "/"), meshtest.Target("pod", pod.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, pod.Identity()))
 	n := m.connect(t, pod).scope.Load()
 	if n.shared != nil {
 		t.Fatal("the scope of the pod shares destinations")
