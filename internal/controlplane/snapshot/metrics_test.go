@@ -49,12 +49,12 @@ func TestMetricsOfTheStore(t *testing.T) {
 		}
 	}
 	expect("at first", nil)
-	pod := meshtest.Pod("other", "pod", "x", "x", "10.0.0.1")
+	pod := meshtest.Pod("b", "pod", "x", "x", "10.0.0.1")
 	m.countNamespaces([]catalog.Change{
 		catalog.Set(pod), catalog.Set(&catalog.Namespace{Name: "a", Monitored: true}), catalog.Set(&catalog.Namespace{Name: "outside"}), catalog.Set(&catalog.Namespace{Name: "b", Monitored: true}),
 	})
 	expect("with two namespaces of the mesh", map[string]float64{"osm_resource_namespace_count": 2})
-	m.countNamespaces([]catalog.Change{catalog.Set(&catalog.Namespace{Name: "a"}), {Ref: catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Namespace: "outside"}}}})
+	m.countNamespaces([]catalog.Change{catalog.Set(pod), catalog.Set(&catalog.Namespace{Name: "a"}), {Ref: catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Namespace: "outside"}}}})
 	expect("after one has left the mesh", map[string]float64{"osm_resource_namespace_count": 1})
 	m.countNamespaces([]catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Namespace: "b"}}}})
 	queue.addChanges([]catalog.Change{catalog.Set(pod)}, time.Unix(1_800_000_000, 0))
