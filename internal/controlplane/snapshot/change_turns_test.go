@@ -104,9 +104,10 @@ func TestNamespacesOfSlowBatchesAreMeasured(t *testing.T) {
 func TestBatchWithAMeasuredNamespaceIsComplete(t *testing.T) {
 	m := newTimedMesh()
 	m.change(slowBatch, meshtest.Group("a", "x", "/1"))
-	m.change(0, meshtest.Group("b", "x", "/2"), meshtest.Group("a", "x", "/2"), meshtest.Group("c", "x", "/2"))
-	if got := m.paths("a", "b", "c"); got != "/2 /2 /2" {
-		t.Errorf("the groups have the paths %s, want /2 for all", got)
+	second := meshtest.Group("a", "second", "/2")
+	m.change(0, meshtest.Group("b", "x", "/2"), meshtest.Group("a", "x", "/2"), second, meshtest.Group("c", "x", "/2"))
+	if got := m.paths("a", "b", "c"); got != "/2 /2 /2" || m.store.catalog.View().HTTPRouteGroup(second.Name) == nil {
+		t.Errorf("the groups have the paths %s, want /2 for all, and a second group", got)
 	}
 }
 
@@ -185,6 +186,17 @@ func TestWaitingChangesKeepTheirOrder(t *testing.T) {
 	lines.expect(t, "with another version", `"namespace"="a"`)
 	m.fireTimers()
 	expect("in the end", "/3", 0)
+}
+
+// TestMeasuredNamespaceWaitsOnceItsTimeIsUsed applies two changes of a measured namespace, of which the first uses its time.
+func TestMeasuredNamespaceWaitsOnceItsTimeIsUsed(t *testing.T) {
+	m := newTimedMesh()
+	m.change(slowBatch, meshtest.Group("a", "x", "/1"))
+	m.change(12*time.Second, meshtest.Group("a", "x", "/2"))
+	m.change(0, meshtest.Group("a", "x", "/3"))
+	if got := m.paths("a"); got != "/2" {
+		t.Errorf("the path is %s, want /2: the second change waits", got)
+	}
 }
 
 // TestWaitingChangeIsApplied lets one change wait.

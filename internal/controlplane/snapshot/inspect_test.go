@@ -39,7 +39,9 @@ func TestResources_OmitPrivateKeys(t *testing.T) {
 			t.Errorf("%s is not in %s", want, strings.Join(names, ", "))
 		}
 	}
-	if !slices.IsSortedFunc(list, func(a, b ConfiguredResource) int { return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name)) }) {
+	if !slices.IsSortedFunc(list, func(a, b ConfiguredResource) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
+	}) {
 		t.Errorf("the resources are not sorted: %s", strings.Join(names, ", "))
 	}
 	if _, err := h.store.Resources("unknown"); !errors.Is(err, ErrNotConnected) {
