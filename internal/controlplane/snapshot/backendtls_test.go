@@ -39,7 +39,11 @@ func TestSidecarsWaitForAuthorities(t *testing.T) {
 		t.Errorf("the sidecar does not connect after its authorities were read: %v", err)
 	}
 	late := newSyncedHarness(entries...)
-	late.now = late.now.Add(3 * time.Minute)
+	late.now = late.now.Add(secretsTimeout - 1)
+	if _, err := late.tryConnect(peerOf(till)); !errors.Is(err, ErrNotSynced) {
+		t.Errorf("just before the end of the wait, the error of the sidecar is %v, want ErrNotSynced", err)
+	}
+	late.now = late.now.Add(1)
 	if _, err := late.tryConnect(peerOf(till)); err != nil {
 		t.Errorf("authorities that are never read keep the sidecar out: %v", err)
 	}

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -35,23 +36,27 @@ func TestBudgetsCountLargeScopes(t *testing.T) {
 		{"the first", node("a", "one"), half, true, ""},
 		{"the second", node("a", "two"), half, true, ""},
 		{"one too many", node("a", "three"), largeScope, false, ""},
+		{"another one too many", node("a", "seven"), largeScope, false, ""},
+		{"a third one too many", node("a", "five"), largeScope, false, ""},
+		{"a fourth one too many", node("a", "six"), largeScope, false, ""},
 		{"a small one", node("a", "four"), largeScope - 1, true, ""},
 		{"another namespace", node("b", "one"), 2 * half, true, ""},
 		{"a gateway", gateway, 2 * half, true, ""},
-		{"the same again", node("a", "one"), half, true, "three"},
-		{"a smaller one", node("a", "one"), half - largeScope, true, "three"},
+		{"the same again", node("a", "one"), half, true, "five seven six three"},
+		{"a small one again", node("a", "four"), 1, true, ""},
+		{"a smaller one", node("a", "one"), half - largeScope, true, "five seven six three"},
 		{"the refused one", node("a", "three"), largeScope, true, ""},
-		{"a larger one", node("a", "two"), half + 1, false, "two"},
+		{"a larger one", node("a", "two"), half + 1, false, "five seven six two"},
 		{"a small one now", node("a", "two"), 1, true, ""},
 	} {
 		if got := b.admit(step.node, step.bytes); got != step.want {
 			t.Errorf("%s: admitted %v, want %v", step.name, got, step.want)
 		}
-		var retries string
+		var names []string
 		for _, n := range b.takeRetries() {
-			retries += n.key.Identity.Name
+			names = append(names, n.key.Identity.Name)
 		}
-		if retries != step.retries {
+		if retries := strings.Join(names, " "); retries != step.retries {
 			t.Errorf("%s: %q is tried again, want %q", step.name, retries, step.retries)
 		}
 	}
@@ -109,6 +114,25 @@ func TestSidecarsBeyondTheBudgetDenyAllRequests(t *testing.T) {
 	if ports(first) != 1 {
 		t.Errorf("without the second, the first has %d ports", ports(first))
 	}
+}
+
+// TestScopeBeyondTheBudgetIsLoggedOnce builds a scope that is denied several times.
+func TestScopeBeyondTheBudgetIsLoggedOnce(t *testing.T) {
+	entries := twoServices()
+	_, server := podsOf(entries)
+	h := newSyncedHarness(entries...)
+	h.store.budgets.least, h.store.budgets.maximum = 1, 2
+	lines := h.recordLog("exceeds the budget")
+	h.connect(t, server)
+	want := []string{`"identity"="a/server" "bytes"=5632 "maximum"=2`}
+	lines.expect(t, "a sidecar has no room", want...)
+	h.apply(meshtest.Group("a", "routes", "/other"))
+	lines.expect(t, "it is built again", want...)
+	h.store.budgets.maximum = maxNamespaceBytes
+	h.apply(meshtest.Group("a", "routes", "/third"))
+	h.store.budgets.maximum = 2
+	h.apply(meshtest.Group("a", "routes", "/fourth"))
+	lines.expect(t, "it had room in between", append(want, want...)...)
 }
 
 // TestTeardownDeniesNothing checks that a sidecar beyond the budget is served once the mesh is removed: nothing may be denied then.

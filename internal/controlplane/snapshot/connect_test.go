@@ -75,6 +75,15 @@ func TestConnectWaitsForThePod(t *testing.T) {
 			prepare: func(h *harness, _ []catalog.Entry) { h.store.MarkSynced(); h.run() },
 			want:    ErrUnknown, least: unknownPodTimeout,
 		},
+		"pod without a sidecar": {
+			prepare: func(h *harness, entries []catalog.Entry) {
+				client, _ := podsOf(entries)
+				client.Injected = false
+				h.store.MarkSynced()
+				h.apply(entries...)
+			},
+			want: ErrNoSidecar,
+		},
 		"pod that appears": {
 			prepare: func(h *harness, _ []catalog.Entry) { h.store.MarkSynced(); h.run() },
 			appears: func(h *harness, entries []catalog.Entry) { h.apply(entries...) },
@@ -155,9 +164,10 @@ func TestEveryClaimOfATokenMatchesTheLivePod(t *testing.T) {
 	client, server := podsOf(entries)
 	finished := meshtest.Pod("a", "finished", "client", "client", "10.0.0.3")
 	finished.Finished = true
+	orphan := meshtest.Pod("a", "orphan", "client", "orphan", "10.0.0.5")
 	without := meshtest.Pod("a", "without", "client", "client", "10.0.0.4")
 	without.Injected = false
-	h := newSyncedHarness(append(entries, finished, without)...)
+	h := newSyncedHarness(append(entries, finished, without, orphan)...)
 	for name, test := range map[string]struct {
 		pod  *catalog.Pod
 		edit func(p *Peer)
@@ -173,6 +183,7 @@ func TestEveryClaimOfATokenMatchesTheLivePod(t *testing.T) {
 		"another account":              {client, func(p *Peer) { p.ServiceAccount, p.ServiceAccountUID = server.Identity(), "uid-of-server" }, ErrUnknown, "runs as another service account"},
 		"another UID of the account":   {client, func(p *Peer) { p.ServiceAccountUID = "old" }, ErrUnknown, "service account a/client has another UID"},
 		"no UID of the account":        {client, func(p *Peer) { p.ServiceAccountUID = "" }, ErrUnknown, "service account a/client has another UID"},
+		"an account that is deleted":   {orphan, func(p *Peer) { p.ServiceAccountUID = "" }, ErrUnknown, "service account a/orphan has another UID"},
 		"a pod without a sidecar":      {without, func(*Peer) {}, ErrNoSidecar, ""},
 		"the address of another pod":   {client, func(p *Peer) { p.Address = server.IPs[0] }, ErrForeignAddress, ""},
 		"another pod's token entirely": {server, func(p *Peer) { p.Pod = client.Name }, ErrUnknown, "pod a/client has another UID"},

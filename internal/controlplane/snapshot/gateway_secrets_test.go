@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
@@ -68,9 +67,13 @@ func TestGatewaysWaitForTheirSecrets(t *testing.T) {
 func TestUnreadableSecretKeepsNoGatewayOut(t *testing.T) {
 	entries, ingress, _ := gatewayMesh()
 	h := newSyncedHarness(entries...)
-	h.now = h.now.Add(3 * time.Minute)
+	h.now = h.now.Add(secretsTimeout - 1)
+	if _, err := h.tryConnect(peerOf(ingress)); !errors.Is(err, ErrNotSynced) {
+		t.Errorf("just before the end of the wait, the error of the gateway is %v, want ErrNotSynced", err)
+	}
+	h.now = h.now.Add(1)
 	if _, err := h.tryConnect(peerOf(ingress)); err != nil {
-		t.Errorf("the gateway does not connect: %v", err)
+		t.Errorf("at the end of the wait, the gateway does not connect: %v", err)
 	}
 }
 

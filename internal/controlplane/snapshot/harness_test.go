@@ -213,12 +213,17 @@ func replaceSidecar(pod *catalog.Pod) {
 	pod.Labels[names.ProxyUUIDLabel] = osmUUID
 }
 
+// peerOfOSM returns the claims of a valid certificate of a pod of replaceSidecar.
+func peerOfOSM(pod *catalog.Pod) Peer {
+	return Peer{
+		ServiceAccount: pod.Identity(), Address: pod.IPs[0], OSMProxy: &osmproxy.Identity{UUID: osmUUID, ServiceAccount: pod.Identity()}, Expiry: time.Unix(1<<40, 0),
+	}
+}
+
 // connectOSM is connect for a pod of replaceSidecar.
 func (h *harness) connectOSM(t testing.TB, pod *catalog.Pod) *Stream {
 	t.Helper()
-	stream, err := h.tryConnect(Peer{
-		ServiceAccount: pod.Identity(), Address: pod.IPs[0], OSMProxy: &osmproxy.Identity{UUID: osmUUID, ServiceAccount: pod.Identity()}, Expiry: time.Unix(1<<40, 0),
-	})
+	stream, err := h.tryConnect(peerOfOSM(pod))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,6 +63,36 @@ func TestIdleScopesLeaveTheBudget(t *testing.T) {
 	}
 }
 
+// TestMakeRoomDropsLargeIdleScopesOfTheNamespace has idle scopes of several sizes and namespaces when one is too large for the budget.
+func TestMakeRoomDropsLargeIdleScopesOfTheNamespace(t *testing.T) {
+	entries := twoServices()
+	client, server := podsOf(entries)
+	small := meshtest.Pod("a", "small", "small", "small", "10.0.0.6")
+	foreign := meshtest.Pod("b", "foreign", "foreign", "foreign", "10.0.0.7")
+	service := meshtest.Service("b", "foreign", "foreign", "10.96.0.7", 80, catalog.ProtocolHTTP)
+	h := newSyncedHarness(append(entries, small, accountOf(small), &catalog.Namespace{Name: "b", Monitored: true}, foreign, accountOf(foreign), service, meshtest.Slice(service.Name, foreign),
+		meshtest.Group("b", "all", "/"), meshtest.Target("f", foreign.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, client.Identity()))...)
+	h.store.budgets.least = 4096 // what a port needs
+	nodes := map[string]*scopeNode{}
+	for name, pod := range map[string]*catalog.Pod{"large": server, "small": small, "foreign": foreign} {
+		stream := h.connect(t, pod)
+		nodes[name] = stream.scope.Load()
+		if _, isLarge := h.store.budgets.large[nodes[name]]; isLarge != (name != "small") {
+			t.Fatalf("the %s scope is counted as large: %t, with %d bytes", name, isLarge, nodes[name].bytes)
+		}
+		stream.Close()
+	}
+	h.run()
+	if !h.store.makeRoom("a") || h.store.makeRoom("a") {
+		t.Error("room is not made once")
+	}
+	for name, n := range nodes {
+		if got, want := h.store.scopes[n.key] == n, name != "large"; got != want {
+			t.Errorf("the %s scope stays: %t, want %t", name, got, want)
+		}
+	}
+}
+
 // advance lets time pass and does what the Store does each second.
 func (h *harness) advance(d time.Duration) {
 	h.now = h.now.Add(d)

@@ -1,13 +1,18 @@
 package snapshot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
 
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -33,6 +38,11 @@ func TestResources_OmitPrivateKeys(t *testing.T) {
 		if !slices.Contains(names, want) {
 			t.Errorf("%s is not in %s", want, strings.Join(names, ", "))
 		}
+	}
+	if !slices.IsSortedFunc(list, func(a, b ConfiguredResource) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
+	}) {
+		t.Errorf("the resources are not sorted: %s", strings.Join(names, ", "))
 	}
 	if _, err := h.store.Resources("unknown"); !errors.Is(err, ErrNotConnected) {
 		t.Errorf("unknown pod: %v", err)
@@ -62,5 +72,47 @@ func TestEntries(t *testing.T) {
 	cancel()
 	if _, err := h.store.Entries(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("a stopped Store: %v", err)
+	}
+}
+
+// TestResourceThatDoesNotDecode asks for the snapshot of a proxy with a name that no message can have.
+func TestResourceThatDoesNotDecode(t *testing.T) {
+	h, client, _ := newSyncedProxies(t)
+	const name = "\xff"
+	client.stream.scope.Load().own.contents[resourcetype.Clusters][name] = newContent(t, envoy.Resource{TypeURL: resourcetype.Clusters.URL(), Name: name, Message: &clusterv3.Cluster{}})
+	if list, err := h.store.Resources(client.pod.UID); err == nil || list != nil {
+		t.Errorf("%d resources are listed, with the error %v; want an error only", len(list), err)
+	}
+}
+
+// TestProxiesAreListedFromTheStart lists a proxy whose epoch is not known, and one of two streams of a pod after the other has ended.
+func TestProxiesAreListedFromTheStart(t *testing.T) {
+	entries := twoServices()
+	_, server := podsOf(entries)
+	h := newSyncedHarness(entries...)
+	if got := h.store.Trust(); got.Bundle == nil {
+		t.Error("a synced Store has no trust bundle")
+	}
+	first, err := h.tryConnect(peerOf(server))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.store.Proxies(); len(got) != 1 || got[0].Pod != server.Name {
+		t.Errorf("before its epoch is known, the proxies are %v, want the one of the server", got)
+	}
+	first.SetSoftware(status.Software{Epoch: 1})
+	h.run()
+	second := h.connectEpoch(t, server, 2)
+	second.Close()
+	h.run()
+	if _, err := h.store.Resources(server.UID); err != nil {
+		t.Errorf("after one of two streams has ended, the resources of the other one are not found: %v", err)
+	}
+}
+
+// TestTrustBeforeTheSync asks a Store that has not read the mesh.
+func TestTrustBeforeTheSync(t *testing.T) {
+	if got := newHarness().store.Trust(); got.Bundle != nil {
+		t.Errorf("the trust bundle is %q, want none", got.Bundle)
 	}
 }

@@ -35,3 +35,27 @@ func TestStartupPeriod_PoliciesAreNotQuarantined(t *testing.T) {
 		t.Errorf("quarantined after a minute (-want +got):\n%s", diff)
 	}
 }
+
+// TestRejectionOfAnEndedStreamIsForgotten replaces an Envoy that has rejected a policy, before it was time to look for the cause, by one that accepts it.
+func TestRejectionOfAnEndedStreamIsForgotten(t *testing.T) {
+	h := newHarness()
+	h.store.config.StartupPeriod = time.Minute
+	entries := twoServices()
+	_, server := podsOf(entries)
+	h.apply(entries...)
+	h.store.MarkSynced()
+	h.run()
+	rejecting := newFakeProxy(h, server)
+	rejecting.rejectIf = contains("/x")
+	rejecting.open(t)
+	rejecting.sync(t)
+	rejecting.close()
+	accepting := newFakeProxy(h, server)
+	accepting.open(t)
+	accepting.sync(t)
+	h.now = h.now.Add(time.Minute)
+	h.fireTimers()
+	if got := h.rejections(); len(got) != 0 {
+		t.Errorf("quarantined because of an Envoy that has gone: %v", got)
+	}
+}

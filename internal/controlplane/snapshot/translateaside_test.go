@@ -129,6 +129,25 @@ func TestDroppedScopesAreNotEdited(t *testing.T) {
 	}
 }
 
+// TestLargeScopesAreTranslatedAside checks from which size a scope is translated on another goroutine.
+func TestLargeScopesAreTranslatedAside(t *testing.T) {
+	m := newAsideMesh(t)
+	m.apply(egressOf("hostile", "0.example.com"))
+	aside := 0
+	m.store.running.start = func(translate func()) {
+		aside++
+		go translate()
+	}
+	size := m.hostile.scope.Load().built.EstimatedBytes()
+	for _, step := range []struct{ least, want int }{{size, 1}, {size + 1, 0}} {
+		aside, m.store.running.leastAside = 0, step.least
+		m.apply(egressOf("hostile", fmt.Sprintf("%d.example.com", step.least%10)))
+		if aside != step.want {
+			t.Errorf("a scope of %d bytes is translated aside %d times, want %d from %d bytes", size, aside, step.want, step.least)
+		}
+	}
+}
+
 // advanceIdle drops scopes without streams.
 func (m *asideMesh) advanceIdle() {
 	m.now = m.now.Add(2 * idleTime)
