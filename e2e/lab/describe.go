@@ -63,14 +63,23 @@ func (c *Cluster) describeSidecar(ctx context.Context, b *strings.Builder, pod *
 		if container.Name != names.SidecarContainer && container.Name != names.InitContainer {
 			continue
 		}
-		if logs, err := c.Logs(ctx, pod.Namespace, pod.Name, container.Name, 15); err == nil && logs != "" {
-			fmt.Fprintf(b, "  log of %s:\n%s\n", container.Name, indent(logs))
+		if logs, err := c.Logs(ctx, pod.Namespace, pod.Name, container.Name, 5000); err == nil && logs != "" {
+			fmt.Fprintf(b, "  log of %s:\n%s\n", container.Name, indent(notable(logs)))
 		}
 		if container.Name == names.SidecarContainer && pod.Status.Phase == corev1.PodRunning {
 			listeners, err := c.Admin(ctx, pod.Namespace, pod.Name, "/listeners")
 			fmt.Fprintf(b, "  listeners: %s %v\n", strings.Join(strings.Fields(listeners), " "), errorText(err))
 		}
 	}
+}
+
+// notable returns the last lines of a log, and before them the latest requests that failed in a server or on the way to it.
+func notable(logs string) string {
+	const last, failed = 15, 10
+	lines := strings.Split(strings.TrimSpace(logs), "\n")
+	end := max(len(lines)-last, 0)
+	earlier := slices.DeleteFunc(slices.Clone(lines[:end]), func(line string) bool { return !strings.Contains(line, `"response_code":5`) })
+	return strings.Join(slices.Concat(earlier[max(len(earlier)-failed, 0):], lines[end:]), "\n")
 }
 
 func errorText(err error) string {
