@@ -1,0 +1,53 @@
+package snapshot
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// TestResyncFindsWhatWasMissed changes the catalog without a rebuild, and the resources of scopes. A resync must find each difference.
+func TestResyncFindsWhatWasMissed(t *testing.T) {
+	m := newPermissiveMesh(t, "a", "a")
+	n, l := m.scope(0), m.scope(0).shared
+	first, pod := slices.Sorted(n.Names(resourcetype.Listeners)), *m.pods[0]
+	pod.Metrics = true
+	service := meshtest.Service("a", "new", "s0", "10.96.0.50", 80, catalog.ProtocolHTTP)
+	missed := func(entries ...catalog.Entry) {
+		for _, entry := range entries {
+			m.store.catalog.Apply([]catalog.Change{catalog.Set(entry)})
+		}
+	}
+	for _, step := range []struct {
+		name  string
+		miss  func()
+		fixed func() bool
+	}{
+		{
+			"a resource of a scope", func() { clear(n.own.contents[resourcetype.Listeners]) },
+			func() bool { return fmt.Sprint(slices.Sorted(n.Names(resourcetype.Listeners))) == fmt.Sprint(first) },
+		},
+		{
+			"a resource of shared destinations", func() { delete(l.contents[resourcetype.Clusters], "a/s1|80") },
+			func() bool { return l.contents[resourcetype.Clusters]["a/s1|80"] != nil },
+		},
+		{
+			"a Service of shared destinations", func() { missed(service, meshtest.Slice(service.Name, m.pods[1])) },
+			func() bool { return l.contents[resourcetype.Clusters]["a/new|80"] != nil },
+		},
+		{"a pod", func() { missed(&pod) }, func() bool { return m.scope(0) != n && m.scope(0).key.Class.Metrics }},
+	} {
+		if step.miss(); step.fixed() {
+			t.Fatalf("%s: nothing was missed", step.name)
+		}
+		m.store.Resync()
+		m.run()
+		if !step.fixed() {
+			t.Errorf("%s: a resync does not find what was missed", step.name)
+		}
+	}
+}
