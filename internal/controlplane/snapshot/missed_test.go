@@ -13,6 +13,9 @@ import (
 // TestResyncFindsWhatWasMissed changes the catalog without a rebuild, and the resources of scopes. A resync must find each difference.
 func TestResyncFindsWhatWasMissed(t *testing.T) {
 	m := newPermissiveMesh(t, "a", "a")
+	backend := meshtest.Pod("a", "backend", "backend", "backend", "10.0.0.90")
+	known := meshtest.Service("a", "known", "backend", "10.96.0.60", 80, catalog.ProtocolHTTP)
+	m.apply(backend, known, meshtest.Slice(known.Name, backend))
 	n, l := m.scope(0), m.scope(0).shared
 	first, pod := slices.Sorted(n.Names(resourcetype.Listeners)), *m.pods[0]
 	pod.Metrics = true
@@ -38,6 +41,10 @@ func TestResyncFindsWhatWasMissed(t *testing.T) {
 		{
 			"a Service of shared destinations", func() { missed(service, meshtest.Slice(service.Name, m.pods[1])) },
 			func() bool { return l.contents[resourcetype.Clusters]["a/new|80"] != nil },
+		},
+		{
+			"a port of a Service of shared destinations", func() { missed(meshtest.Service("a", "known", "backend", "10.96.0.60", 85, catalog.ProtocolHTTP)) },
+			func() bool { return l.contents[resourcetype.Clusters]["a/known|85"] != nil },
 		},
 		{"a pod", func() { missed(&pod) }, func() bool { return m.scope(0) != n && m.scope(0).key.Class.Metrics }},
 	} {

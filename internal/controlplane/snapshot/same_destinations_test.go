@@ -92,14 +92,17 @@ func TestSameDestinationsAreKeptDuringABatch(t *testing.T) {
 	streams := []*Stream{h.connect(t, client), h.connect(t, second)}
 	other := meshtest.Service("a", "other", "server", "10.96.0.7", 80, catalog.ProtocolHTTP)
 	h.apply(other, meshtest.Slice(other.Name, server))
-	kept := 0
+	kept, versions := 0, 0
 	h.store.config.Now = func() time.Time {
 		kept = max(kept, len(h.store.same))
+		for _, list := range h.store.same {
+			versions = max(versions, len(list))
+		}
 		return h.now
 	}
 	h.apply(meshtest.Service("a", "other", "server", "10.96.0.8", 80, catalog.ProtocolHTTP))
-	if kept != 1 || len(h.store.same) != 0 {
-		t.Errorf("during the change, the destinations of %d Services are kept, and afterwards of %d; want 1 and none", kept, len(h.store.same))
+	if kept != 1 || versions != 1 || len(h.store.same) != 0 {
+		t.Errorf("during the change, the destinations of %d Services in %d versions are kept, and afterwards of %d; want one version of one, and none", kept, versions, len(h.store.same))
 	}
 	for _, stream := range streams {
 		if got := fmt.Sprint(h.scopeOf(stream.scope.Load()).Outbound[0].Addresses); got != "[10.96.0.8]" {

@@ -28,9 +28,16 @@ func newRetryingClient(t *testing.T) (*permissiveMesh, *scopeNode) {
 
 // TestResourcesOfSharingScopesAreListedOnce checks the names, the resources and the versions of a scope that replaces some shared resources.
 func TestResourcesOfSharingScopesAreListedOnce(t *testing.T) {
-	m, n := newRetryingClient(t)
+	m, _ := newRetryingClient(t)
+	for i, pod := range m.pods {
+		m.checkResources(t, m.scope(i), pod.UID)
+	}
+}
+
+func (m *permissiveMesh) checkResources(t *testing.T, n *scopeNode, uid string) {
+	t.Helper()
 	all, versions := map[string]int{}, n.versions()
-	resources, err := m.store.Resources(m.pods[0].UID)
+	resources, err := m.store.Resources(uid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,8 +68,10 @@ func TestResourcesOfSharingScopesAreListedOnce(t *testing.T) {
 		}
 	}
 	if !n.mu.TryLock() || !n.shared.mu.TryLock() {
-		t.Error("a lock is held after the resources were listed")
+		t.Fatal("a lock is held after the resources were listed")
 	}
+	n.shared.mu.Unlock()
+	n.mu.Unlock()
 }
 
 // TestResourcesWithoutACertificate lists the resources of a sidecar before its certificate is issued.
@@ -117,6 +126,17 @@ func TestExchangedDestinationsNotifyDifferences(t *testing.T) {
 				t.Errorf("with access to the strict Service: %t; the client is notified of %v of %s, want %v", access, got[kind], kind, want)
 			}
 		}
+	}
+}
+
+// TestRemovedServicesLeaveNoEndpoints removes a Service of shared destinations.
+func TestRemovedServicesLeaveNoEndpoints(t *testing.T) {
+	m := newPermissiveMesh(t, "a", "a")
+	for _, want := range []int{2, 1} {
+		if got := [2]int{len(m.store.endpoints), len(m.store.endpointsIndex.dependencies)}; got != [2]int{want, want} {
+			t.Errorf("there are endpoints of %v clusters, and in the index, want %d", got, want)
+		}
+		m.remove(&catalog.Service{Name: meshtest.Name("a", "s1")})
 	}
 }
 

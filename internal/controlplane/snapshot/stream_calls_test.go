@@ -132,6 +132,64 @@ func TestNACKsOfDroppedScopesAreIgnored(t *testing.T) {
 	if got := h.rejections(); len(got) != 0 {
 		t.Errorf("quarantined are %v, want none", got)
 	}
+	if got := h.quarantineRecords(); got != 0 {
+		t.Errorf("the quarantine has records of %d scopes, want none", got)
+	}
+}
+
+// quarantineRecords returns of how many scopes the quarantine has records.
+func (h *harness) quarantineRecords() int { return h.sizes()["Store.quarantine.scopes"] }
+
+// TestDroppedScopesLeaveNoRecords drops scopes with a rejection that is not decided, and with one that no policy causes.
+func TestDroppedScopesLeaveNoRecords(t *testing.T) {
+	entries := twoServices()
+	_, server := podsOf(entries)
+	sibling := meshtest.Pod("a", "sibling", "server", "server", "10.0.0.8")
+	h := newSyncedHarness(append(entries, sibling)...)
+	rejecting := newFakeProxy(h, server)
+	h.connect(t, sibling)
+	rejecting.rejectIf = contains("/x")
+	rejecting.open(t)
+	rejecting.sync(t)
+	if got := h.quarantineRecords(); got != 1 {
+		t.Fatalf("before the other pod has answered, the quarantine has records of %d scopes, want 1", got)
+	}
+	for _, pod := range []*catalog.Pod{server, sibling} {
+		moved := *pod
+		moved.Metrics = true
+		h.apply(&moved)
+	}
+	if got := h.quarantineRecords(); got != 0 {
+		t.Errorf("after both pods have moved to another scope, the quarantine has records of %d scopes, want none", got)
+	}
+
+	other, s := newQuarantineHarness(t)
+	s.rejectIf = func(res *discovery.Resource) bool { return res.GetName() == inboundRoutes }
+	other.apply(meshtest.Group("a", "routes", "/y"))
+	for range 10 {
+		s.sync(t)
+		other.fireTimers()
+	}
+	s.close()
+	if before := other.quarantineRecords(); before != 1 {
+		t.Fatalf("after a rejection without a cause, the quarantine has records of %d scopes, want 1", before)
+	}
+	if other.advance(idleTime); other.quarantineRecords() != 0 {
+		t.Errorf("after the scope was dropped, the quarantine has records of %d scopes, want none", other.quarantineRecords())
+	}
+}
+
+// TestStreamsFollowTheNamespaceOfTheMesh moves the namespace of the mesh while a pod is connected. A Telemetry there applies to it.
+func TestStreamsFollowTheNamespaceOfTheMesh(t *testing.T) {
+	entries := twoServices()
+	_, server := podsOf(entries)
+	h := newSyncedHarness(entries...)
+	stream := h.connect(t, server)
+	h.apply(&catalog.Settings{Namespace: "osm-system"})
+	telemetry := &catalog.Telemetry{Name: meshtest.Name("osm-system", "log"), Text: "format"}
+	if h.apply(telemetry); stream.scope.Load().key.Telemetry != telemetry.Name {
+		t.Errorf("the pod has the Telemetry %q, want that of the namespace of the mesh", stream.scope.Load().key.Telemetry)
+	}
 }
 
 // TestMovedStreams moves one of two streams to another scope. Both get later changes, and the earlier scope stays for the other one.
