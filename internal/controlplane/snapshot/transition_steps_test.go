@@ -62,7 +62,15 @@ func checkTransitions(t *testing.T, permissive, onDemand bool) {
 		{"another port of one, with two that claim an address", []catalog.Change{service("one", "10.96.0.13", 83)}},
 		{"without the first that claims the address", []catalog.Change{removed(catalog.KindService, "claim")}},
 		{"a Service that claims an address, and comes last by name", []catalog.Change{service("zulu", "10.96.0.12", 80), slice("zulu")}},
-		{"without it", []catalog.Change{removed(catalog.KindService, "zulu")}},
+		{"a headless Service", []catalog.Change{catalog.Set(headless("x-tail", 90)), slice("x-tail")}},
+		{"another one with the same pod and pod port, and comes first by name", []catalog.Change{catalog.Set(headless("x-head", 91)), slice("x-head")}},
+		{"another port of the one that comes last", []catalog.Change{catalog.Set(headless("x-tail", 92))}},
+		{"without the one that comes first", []catalog.Change{removed(catalog.KindService, "x-head")}},
+		{"the one that comes first again", []catalog.Change{catalog.Set(headless("x-head", 93))}},
+		{"without the one that comes last", []catalog.Change{removed(catalog.KindService, "x-tail")}},
+		{"the one that comes last again", []catalog.Change{catalog.Set(headless("x-tail", 94))}},
+		{"without both", []catalog.Change{removed(catalog.KindService, "x-tail"), removed(catalog.KindService, "x-head")}},
+		{"without the Service that claims an address", []catalog.Change{removed(catalog.KindService, "zulu")}},
 		{"a policy of the client", []catalog.Change{retry(3)}},
 		{"another policy of the client, and another port", []catalog.Change{retry(4), service("two", "10.96.0.12", 84)}},
 		{"a route of a Service", []catalog.Change{catalog.Set(meshtest.Route(meshtest.Name("a", "two"), 0, 0))}},
@@ -84,6 +92,13 @@ func checkTransitions(t *testing.T, permissive, onDemand bool) {
 			h.compareWithFull(stepFailer{t, step.name}, stream.scope.Load(), step.changes[0].Entry)
 		}
 	}
+}
+
+// headless returns a Service whose pods listen on a port that others have too.
+func headless(name string, port uint16) *catalog.Service {
+	service := meshtest.Service("a", name, "backend", "", port, catalog.ProtocolHTTP)
+	service.Ports[0].TargetPort = 8080
+	return service
 }
 
 // stepFailer names the step in failures.

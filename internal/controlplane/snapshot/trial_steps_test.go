@@ -66,6 +66,15 @@ func TestTrialsOfEachKind(t *testing.T) {
 			claim := meshtest.Service("a", "claim", "s1", "10.96.0.1", 80, catalog.ProtocolHTTP)
 			m.apply(claim, meshtest.Slice(claim.Name, m.pods[1]))
 		}},
+		{"two headless Services have the same pod port", func() {
+			backend := meshtest.Pod("a", "backend", "backend", "s1", "10.0.0.9")
+			m.apply(backend, meshtest.Group("a", "tail", "/x"), &catalog.TrafficSplit{
+				Name: meshtest.Name("a", "tail"), Root: meshtest.Name("a", "tail"), Backends: []catalog.SplitBackend{{Service: meshtest.Name("a", "s1"), Weight: 1}}, Matches: []string{"tail"},
+			})
+			for _, service := range []*catalog.Service{headless("head", 90), headless("tail", 91)} {
+				m.apply(service, meshtest.Slice(service.Name, backend))
+			}
+		}},
 		{"destinations of their own", func() { m.apply(&catalog.Settings{RetryPolicies: true, EgressPolicies: true}) }},
 	} {
 		step.do()
