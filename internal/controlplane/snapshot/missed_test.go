@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -20,6 +21,8 @@ func TestResyncFindsWhatWasMissed(t *testing.T) {
 	first, pod := slices.Sorted(n.Names(resourcetype.Listeners)), *m.pods[0]
 	pod.Metrics = true
 	service := meshtest.Service("a", "new", "s0", "10.96.0.50", 80, catalog.ProtocolHTTP)
+	split := &catalog.TrafficSplit{Name: known.Name, Root: known.Name, Backends: []catalog.SplitBackend{{Service: meshtest.Name("a", "s1"), Weight: 1}}}
+	before := outboundOf(m.scopeOf(n), "known").Backends[0].Cluster
 	missed := func(entries ...catalog.Entry) {
 		for _, entry := range entries {
 			m.store.catalog.Apply([]catalog.Change{catalog.Set(entry)})
@@ -43,8 +46,8 @@ func TestResyncFindsWhatWasMissed(t *testing.T) {
 			func() bool { return l.contents[resourcetype.Clusters]["a/new|80"] != nil },
 		},
 		{
-			"a port of a Service of shared destinations", func() { missed(meshtest.Service("a", "known", "backend", "10.96.0.60", 85, catalog.ProtocolHTTP)) },
-			func() bool { return l.contents[resourcetype.Clusters]["a/known|85"] != nil },
+			"a policy about a Service of shared destinations", func() { missed(split) },
+			func() bool { return outboundOf(m.scopeOf(n), "known").Backends[0].Cluster != before },
 		},
 		{"a pod", func() { missed(&pod) }, func() bool { return m.scope(0) != n && m.scope(0).key.Class.Metrics }},
 	} {
@@ -57,4 +60,14 @@ func TestResyncFindsWhatWasMissed(t *testing.T) {
 			t.Errorf("%s: a resync does not find what was missed", step.name)
 		}
 	}
+}
+
+// outboundOf returns the first destination of a Service.
+func outboundOf(s *scope.Scope, service string) scope.Outbound {
+	for _, o := range s.Outbound {
+		if o.Service.Name == service {
+			return o
+		}
+	}
+	return scope.Outbound{}
 }

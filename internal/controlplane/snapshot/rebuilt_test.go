@@ -19,19 +19,24 @@ func TestChangesRebuildWhatDependsOnThem(t *testing.T) {
 	for _, step := range []struct {
 		name   string
 		change catalog.Entry
-		want   int
+		// want is the number of scopes, and notified that of streams.
+		want, notified int
 	}{
-		{"a new Service of the destinations of all", meshtest.Service("a", "new", "s0", "10.96.0.50", 81, catalog.ProtocolHTTP), 4},
-		{"all get destinations of their own", &catalog.Settings{}, 3},
-		{"a policy about one server, which no client may call", meshtest.Target("u", account, nil), 1},
-		{"a policy about one server and one client", target, 2},
-		{"the routes of this policy", meshtest.Group("a", "routes", "/x"), 2},
-		{"all share destinations again", &catalog.Settings{Permissive: true}, 3},
-		{"the routes of a policy without an effect", meshtest.Group("a", "routes", "/y"), 0},
+		{"a new Service of the destinations of all", meshtest.Service("a", "new", "s0", "10.96.0.50", 81, catalog.ProtocolHTTP), 4, 3},
+		{"all get destinations of their own", &catalog.Settings{}, 3, 3},
+		{"a policy about one server, which no client may call", meshtest.Target("u", account, nil), 1, 0},
+		{"a policy about one server and one client", target, 2, 0},
+		{"the routes of this policy", meshtest.Group("a", "routes", "/x"), 2, 2},
+		{"all share destinations again", &catalog.Settings{Permissive: true}, 3, 3},
+		{"the routes of a policy without an effect", meshtest.Group("a", "routes", "/y"), 0, 0},
 	} {
 		m.apply(step.change)
-		if got := m.latestTrace(); got.Scopes != step.want {
-			t.Errorf("%s: %d scopes are rebuilt, want %d", step.name, got.Scopes, step.want)
+		got := m.latestTrace()
+		if got.Scopes != step.want || got.Streams != step.notified {
+			t.Errorf("%s: %d scopes are rebuilt and %d streams are notified, want %d and %d", step.name, got.Scopes, got.Streams, step.want, step.notified)
+		}
+		if (got.Resources > 0) != (step.notified > 0) {
+			t.Errorf("%s: %d resources differ, and %d streams are notified", step.name, got.Resources, got.Streams)
 		}
 	}
 }

@@ -90,6 +90,7 @@ func TestChangesThatInterrupt(t *testing.T) {
 		"namespaces of the batch in translation": {runningBatch{changes: []catalog.Change{egress("one"), egress("tenant")}, rebuilt: node, translating: true}, []catalog.Change{egress("one"), egress("tenant"), pod}, nil, 2},
 		"pods of a repeated scope":               {runningBatch{rebuilt: node, translating: true, translations: 1}, []catalog.Change{pod, foreignPod, egress("one")}, nil, 2},
 		"policies during a new scope":            {runningBatch{rebuilt: &scopeNode{}, translating: true}, []catalog.Change{pod, service, egress("one")}, nil, 1},
+		"settings":                               {runningBatch{changes: []catalog.Change{egress("one")}}, []catalog.Change{catalog.Set(&catalog.Settings{})}, nil, 1},
 		"changes after a batch of pods":          {runningBatch{changes: []catalog.Change{foreignPod}}, []catalog.Change{pod}, nil, 1},
 	} {
 		h := newSyncedHarness()

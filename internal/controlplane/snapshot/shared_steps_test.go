@@ -123,6 +123,40 @@ func TestReleasedSetsLeaveNothing(t *testing.T) {
 	}
 }
 
+// TestSetsWithoutScopesAreNotBuilt changes what shared destinations without scopes depend on.
+func TestSetsWithoutScopesAreNotBuilt(t *testing.T) {
+	m := newPermissiveMesh(t, "a")
+	unused := &sharedDestinations{without: map[catalog.Ref]struct{}{}, parts: newSharedParts(), layers: map[sharedKey]*sharedLayer{}}
+	m.store.shared.add(unused)
+	m.store.shared.index.set(unused, []catalog.Dep{{Kind: catalog.DepSettings}})
+	if m.apply(&catalog.Settings{Permissive: true, Egress: true}); unused.current != nil {
+		t.Error("shared destinations that no scope uses are built")
+	}
+}
+
+// TestFirstDestinationConcernsAllClients adds the first destination that a client may call, and removes it. What a client does not share depends on whether
+// there are any.
+func TestFirstDestinationConcernsAllClients(t *testing.T) {
+	client, backend := meshtest.Pod("a", "client", "client", "client", "10.0.0.1"), meshtest.Pod("a", "backend", "backend", "backend", "10.0.0.2")
+	h := newSyncedHarness(&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{Permissive: true}, client, accountOf(client), backend)
+	n := h.connect(t, client).scope.Load()
+	first, second := meshtest.Service("a", "first", "backend", "10.96.0.1", 80, catalog.ProtocolHTTP), meshtest.Service("a", "second", "backend", "10.96.0.2", 80, catalog.ProtocolHTTP)
+	for _, step := range []struct {
+		name string
+		do   func()
+		want int
+	}{
+		{"the first", func() { h.apply(first) }, 2},
+		{"the second", func() { h.apply(second) }, 1},
+		{"without the first", func() { h.remove(first) }, 1},
+		{"without the last", func() { h.remove(second) }, 2},
+	} {
+		if step.do(); h.latestTrace().Scopes != step.want || n.shared == nil {
+			t.Errorf("%s: %d scopes are rebuilt, want %d", step.name, h.latestTrace().Scopes, step.want)
+		}
+	}
+}
+
 // TestManyQuarantinedSetsLeaveTheCommonOne builds the destinations of a client without quarantined policies while there are as many other sets as there may be.
 func TestManyQuarantinedSetsLeaveTheCommonOne(t *testing.T) {
 	m := newPermissiveMesh(t, "a")

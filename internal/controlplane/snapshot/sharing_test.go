@@ -29,6 +29,9 @@ func newRetryingClient(t *testing.T) (*permissiveMesh, *scopeNode) {
 // TestResourcesOfSharingScopesAreListedOnce checks the names, the resources and the versions of a scope that replaces some shared resources.
 func TestResourcesOfSharingScopesAreListedOnce(t *testing.T) {
 	m, _ := newRetryingClient(t)
+	alone := meshtest.Pod("a", "alone", "alone", "alone", "10.0.0.9") // it has no Service, and so no routes of its own
+	m.apply(alone, accountOf(alone))
+	m.pods, m.streams = append(m.pods, alone), append(m.streams, m.connect(t, alone))
 	for i, pod := range m.pods {
 		m.checkResources(t, m.scope(i), pod.UID)
 	}

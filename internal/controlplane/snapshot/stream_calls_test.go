@@ -241,3 +241,28 @@ func TestMovedStreamsFollowTheirNewServices(t *testing.T) {
 		}
 	}
 }
+
+// TestProxiesThatLeaveDecideNothing lets one of three pods reject a policy, and the others disconnect. They do not make it a majority.
+func TestProxiesThatLeaveDecideNothing(t *testing.T) {
+	h, rejecting := newQuarantineHarness(t)
+	var siblings []*fakeProxy
+	for i := range 2 {
+		pod := meshtest.Pod("a", fmt.Sprint("server-", i), "server", "server", fmt.Sprint("10.0.1.", i+1))
+		h.apply(pod)
+		sibling := newFakeProxy(h, pod)
+		sibling.open(t)
+		sibling.sync(t)
+		siblings = append(siblings, sibling)
+	}
+	h.apply(meshtest.Group("a", "routes", "/bad"))
+	for _, p := range append(siblings, rejecting) {
+		p.sync(t)
+	}
+	h.fireTimers()
+	for _, sibling := range siblings {
+		sibling.close()
+	}
+	if got := h.rejections(); len(got) != 0 {
+		t.Errorf("after the pods that have the policy have disconnected, quarantined are %v; want none", got)
+	}
+}

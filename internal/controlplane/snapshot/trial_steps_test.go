@@ -158,3 +158,21 @@ func TestRememberedTrialsAreBounded(t *testing.T) {
 func brokenListener(name string) []envoy.Resource {
 	return []envoy.Resource{{TypeURL: resourcetype.Listeners.URL(), Name: name, Message: &listenerv3.Listener{Name: "\xff"}}}
 }
+
+// TestTrialsOfGatewaysKeepCertificates examines the listener of a gateway that keeps its certificate until a new Secret is read.
+func TestTrialsOfGatewaysKeepCertificates(t *testing.T) {
+	entries, ingress, _ := gatewayMesh()
+	h := newSyncedHarness(append(entries, &catalog.GatewayCertificate{Name: meshtest.Name("shop", "tls"), ChainPEM: []byte("chain"), KeyPEM: []byte("key")})...)
+	stream, err := h.tryConnect(peerOf(ingress))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.apply(httpsGateway("new"))
+	content := contentOf(stream, resourcetype.Listeners, "gateway_443")
+	if content == nil {
+		t.Fatal("the gateway has no listener")
+	}
+	if hash, exists := h.store.hashWithout(stream.scope.Load(), nil, resourcetype.Listeners, content.Name()); !exists || hash != content.Hash() {
+		t.Errorf("the listener of the trial exists: %t, and is the same: %t; want both", exists, hash == content.Hash())
+	}
+}
