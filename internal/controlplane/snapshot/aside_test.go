@@ -130,6 +130,19 @@ func TestPostponedBatchesEndWithTheirLastScope(t *testing.T) {
 	}
 }
 
+// TestInterruptedBatchesRebuildNothingTwice lets a change of the same scopes interrupt a long one, which must not rebuild those again that have both changes.
+func TestInterruptedBatchesRebuildNothingTwice(t *testing.T) {
+	m := newSlowMesh(t)
+	other := &catalog.Egress{Name: meshtest.Name("osm-system", "all"), Sources: m.accounts, Hosts: []string{"all.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}}
+	m.apply(&catalog.Settings{EgressPolicies: true, Namespace: "osm-system"})
+	m.queueDuring(100*time.Millisecond, catalog.Set(other))
+	m.edit()
+	own := m.traceOf(t, catalog.Ref{Kind: catalog.KindEgress, Name: meshtest.Name("hostile", "outside")}).Scopes
+	if got := m.traceOf(t, other.Ref()).Scopes; got != len(m.accounts) || own == 0 || own >= len(m.accounts) {
+		t.Errorf("the interrupted change rebuilds %d scopes, and the other one %d; want some of %d, and all", own, got, len(m.accounts))
+	}
+}
+
 // TestOrderOfScopes rebuilds scopes in turns: those with shared destinations first, and large ones last.
 func TestOrderOfScopes(t *testing.T) {
 	namespaces := make([]string, 14)

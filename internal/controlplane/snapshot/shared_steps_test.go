@@ -9,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -75,6 +76,8 @@ func TestSharedChangesRebuildFewScopes(t *testing.T) {
 		{"a Service of clients of which one retries", retrying.harness, service("other", "backend", "10.96.0.7", 80), 3},
 		{"settings of all, and a client that retries", retrying.harness, &catalog.Settings{Permissive: true, RetryPolicies: true, TLS: catalog.TLS{MinVersion: "TLSv1_3"}}, 4},
 	} {
+		step.h.store.Resync()
+		step.h.run()
 		before := step.h.latestTrace().Number
 		step.h.apply(step.change)
 		if got := step.h.latestTrace(); got.Scopes != step.want || got.Number == before {
@@ -196,5 +199,30 @@ func TestClientsWithTheSameLogShareIt(t *testing.T) {
 		if _, got := d.keyFor(m.scope(0), &client); (got != nil) != test.want {
 			t.Errorf("%s: the client has its own log for shared destinations: %t, want %t", name, got != nil, test.want)
 		}
+	}
+}
+
+// TestTrialsKeepTheLogOfTheLayer lets a client with a log use the layer of the default log, because there was no room. Later there is room, which a trial without
+// another log must not use.
+func TestTrialsKeepTheLogOfTheLayer(t *testing.T) {
+	m := newPermissiveMesh(t, "a", "a")
+	d := m.scope(0).shared.of
+	for i := range maxSharedLogs {
+		log := &scope.AccessLog{Policy: meshtest.Name("a", fmt.Sprint(i)), Text: fmt.Sprint(i)}
+		d.layers[sharedKeyOf(m.scope(0).key.Class, log)] = &sharedLayer{of: d, accessLog: log, key: sharedKeyOf(m.scope(0).key.Class, log)}
+	}
+	m.apply(&catalog.Telemetry{Name: meshtest.Name("a", "log"), Selector: m.pods[0].Labels, Text: "format"})
+	n := m.scope(0)
+	if n.built.AccessLog == nil || n.shared == nil || n.shared.accessLog != nil {
+		t.Fatal("the client has no log, or a layer of its own")
+	}
+	for key, l := range d.layers {
+		if l.accessLog != nil {
+			delete(d.layers, key)
+		}
+	}
+	const name = "outbound_a/s1_80"
+	if hash, exists := m.store.hashWithout(n, nil, resourcetype.Listeners, name); !exists || hash != n.shared.contents[resourcetype.Listeners][name].Hash() {
+		t.Errorf("the listener of the trial exists: %t, and is another one than that of the client", exists)
 	}
 }
