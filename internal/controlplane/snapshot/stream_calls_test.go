@@ -266,3 +266,17 @@ func TestProxiesThatLeaveDecideNothing(t *testing.T) {
 		t.Errorf("after the pods that have the policy have disconnected, quarantined are %v; want none", got)
 	}
 }
+
+// TestEndedStreamsAreNotBoundAgain binds a stream again that has ended during the same change. Nothing of it must remain.
+func TestEndedStreamsAreNotBoundAgain(t *testing.T) {
+	entries := twoServices()
+	client, _ := podsOf(entries)
+	h := newSyncedHarness(entries...)
+	stream := h.connect(t, client)
+	stream.Close()
+	h.run()
+	h.store.rebind(stream)
+	if got := len(h.store.streamIndex.dependencies); got != 0 {
+		t.Errorf("%d streams have dependencies, want none", got)
+	}
+}
