@@ -41,7 +41,7 @@ func TestDeniedPortsAreLoggedOnce(t *testing.T) {
 	}
 	for _, step := range []struct {
 		matches, want int
-	}{{1, 0}, {authz.MaxRoutes + 1, 1}, {authz.MaxRoutes + 2, 1}, {2, 1}, {authz.MaxRoutes + 1, 2}} {
+	}{{1, 0}, {authz.MaxRoutes + 1, 1}, {authz.MaxRoutes + 2, 1}, {2, 1}} {
 		h.apply(matches(step.matches))
 		logged := strings.Count(strings.Join(*lines, "\n"), "Ports of a workload deny all requests")
 		if logged != step.want {

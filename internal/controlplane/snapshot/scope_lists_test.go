@@ -120,13 +120,10 @@ func TestSeparableDestinations(t *testing.T) {
 func TestReduceKeepsADestination(t *testing.T) {
 	destinations := func(services ...string) *scope.Destinations {
 		d := &scope.Destinations{}
-		for i, service := range services {
-			name, changed := catalog.Name{Namespace: "a", Name: service[:1]}, uint16(len(service))
-			d.Outbound = append(d.Outbound, scope.Outbound{Service: name, Port: uint16(i), PodPort: changed})
-			d.Clusters = append(d.Clusters, scope.Cluster{Service: name, TargetPort: changed})
-		}
-		for i := range d.Outbound {
-			d.Outbound[i].Port = 80
+		for _, service := range services { // its length is what differs
+			name, port := meshtest.Name("a", service[:1]), uint16(len(service))
+			d.Outbound = append(d.Outbound, scope.Outbound{Service: name, Port: port})
+			d.Clusters = append(d.Clusters, scope.Cluster{Service: name, TargetPort: port})
 		}
 		return d
 	}
@@ -153,10 +150,15 @@ func TestReduceKeepsADestination(t *testing.T) {
 			t.Errorf("%s: the destinations and clusters of both versions are %s, want %s", name, got, test.want)
 		}
 	}
-	before, after := destinations("a", "b"), destinations("a", "b")
-	after.Clusters[1].TargetPort = 9
-	if removed, added := reduce(before, after); fmt.Sprint(servicesOf(removed.Outbound), servicesOf(added.Outbound)) != "[b] [b]" {
-		t.Errorf("after a change of one cluster, the destinations are those of %v and %v, want [b] and [b]", servicesOf(removed.Outbound), servicesOf(added.Outbound))
+	for name, edit := range map[string]func(*scope.Destinations){
+		"cluster": func(d *scope.Destinations) { d.Clusters[1].TargetPort = 9 }, "port": func(d *scope.Destinations) { d.Outbound[1].Port = 9 },
+	} {
+		after := destinations("a", "b")
+		edit(after)
+		removed, added := reduce(destinations("a", "b"), after)
+		if got := fmt.Sprint(servicesOf(removed.Outbound), servicesOf(added.Outbound)); got != "[b] [b]" {
+			t.Errorf("after a change of one %s, the destinations are those of %s, want [b] [b]", name, got)
+		}
 	}
 }
 
