@@ -52,8 +52,9 @@ func (m *asideMesh) countStarts(t *testing.T, affected int) *int {
 			return
 		}
 		change := catalog.Set(egressOf("osm-system", string(rune('a'+starts))+".example.com"))
+		queuedAt := m.now
 		go func() {
-			m.store.Apply([]catalog.Change{change})
+			m.store.queue.addChanges([]catalog.Change{change}, queuedAt)
 			for end := time.Now().Add(20 * time.Second); m.store.queue.changeCount() > 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
 			}
 			translate()

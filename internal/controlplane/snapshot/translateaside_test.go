@@ -41,8 +41,9 @@ func (m *asideMesh) during(t *testing.T, changes ...catalog.Entry) {
 			list = append(list, catalog.Set(entry))
 		}
 		changes = nil
+		queuedAt := m.now // the clock belongs to the Store's goroutine
 		go func() {
-			m.store.Apply(list)
+			m.store.queue.addChanges(list, queuedAt)
 			for end := time.Now().Add(20 * time.Second); m.store.queue.changeCount() > 0; time.Sleep(time.Millisecond) {
 				if time.Now().After(end) {
 					t.Error("a change of another namespace waits until the scope is translated")
