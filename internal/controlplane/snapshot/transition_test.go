@@ -73,7 +73,7 @@ func (h *harness) interrupt(reads int, change catalog.Change) {
 }
 
 // compareWithFull compares a scope with its full translation after an edit.
-func (h *harness) compareWithFull(t *rapid.T, n *scopeNode, edit catalog.Entry) {
+func (h *harness) compareWithFull(t failer, n *scopeNode, edit catalog.Entry) {
 	complete := h.scopeOf(n)
 	if n.shared == nil { // its parts are kept
 		complete = scope.BuildWithShared(h.store.catalog.ViewWithout(h.store.quarantine.Policies(n.key)), h.store.trustDomains, n.key, nil)

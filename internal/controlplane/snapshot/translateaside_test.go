@@ -41,8 +41,9 @@ func (m *asideMesh) during(t *testing.T, changes ...catalog.Entry) {
 			list = append(list, catalog.Set(entry))
 		}
 		changes = nil
+		queuedAt := m.now // the clock belongs to the Store's goroutine
 		go func() {
-			m.store.Apply(list)
+			m.store.queue.addChanges(list, queuedAt)
 			for end := time.Now().Add(20 * time.Second); m.store.queue.changeCount() > 0; time.Sleep(time.Millisecond) {
 				if time.Now().After(end) {
 					t.Error("a change of another namespace waits until the scope is translated")
@@ -126,25 +127,6 @@ func TestDroppedScopesAreNotEdited(t *testing.T) {
 	}
 	if size := len(n.own.contents[resourcetype.Routes]); size > 1 {
 		t.Errorf("the dropped scope has %d routes", size)
-	}
-}
-
-// TestLargeScopesAreTranslatedAside checks from which size a scope is translated on another goroutine.
-func TestLargeScopesAreTranslatedAside(t *testing.T) {
-	m := newAsideMesh(t)
-	m.apply(egressOf("hostile", "0.example.com"))
-	aside := 0
-	m.store.running.start = func(translate func()) {
-		aside++
-		go translate()
-	}
-	size := m.hostile.scope.Load().built.EstimatedBytes()
-	for _, step := range []struct{ least, want int }{{size, 1}, {size + 1, 0}} {
-		aside, m.store.running.leastAside = 0, step.least
-		m.apply(egressOf("hostile", fmt.Sprintf("%d.example.com", step.least%10)))
-		if aside != step.want {
-			t.Errorf("a scope of %d bytes is translated aside %d times, want %d from %d bytes", size, aside, step.want, step.least)
-		}
 	}
 }
 

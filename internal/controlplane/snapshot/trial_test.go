@@ -135,7 +135,7 @@ func TestTrials_EqualFullBuild(t *testing.T) {
 }
 
 // checkTrial compares the trials of all resources of a scope without a policy with a full build. It returns how many differ, and how many do not exist.
-func (h *harness) checkTrial(rt *rapid.T, n *scopeNode, policy catalog.Ref) (differing, missing int) {
+func (h *harness) checkTrial(rt failer, n *scopeNode, policy catalog.Ref) (differing, missing int) {
 	policies := map[catalog.Ref]struct{}{policy: {}}
 	for quarantined := range h.store.quarantine.Policies(n.key) {
 		policies[quarantined] = struct{}{}

@@ -202,3 +202,15 @@ func TestUnansweredChangesAreNotAcknowledged(t *testing.T) {
 		t.Errorf("the client was complete %d times, want once", len(complete.complete))
 	}
 }
+
+// TestEndedStreamsCanBeRead closes the traces of a stream. Whoever still reads it does not wait for ever.
+func TestEndedStreamsCanBeRead(t *testing.T) {
+	h := newHandover(t)
+	h.Notify(clusters("c"), h.now, nil)
+	h.CloseTraces()
+	if !h.mu.TryLock() {
+		t.Fatal("the stream is locked after its traces were closed")
+	}
+	h.mu.Unlock()
+	h.expectQueue(t, "after the end", 1, false)
+}
