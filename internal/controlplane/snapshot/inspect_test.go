@@ -116,3 +116,12 @@ func TestTrustBeforeTheSync(t *testing.T) {
 		t.Errorf("the trust bundle is %q, want none", got.Bundle)
 	}
 }
+
+// TestProxiesAreSorted lists the sidecars of 50 pods, in the order of their names.
+func TestProxiesAreSorted(t *testing.T) {
+	m := newSlowMesh(t)
+	list := m.store.Proxies()
+	if len(list) != len(m.accounts)+1 || !slices.IsSortedFunc(list, func(a, b status.Proxy) int { return a.Pod.Compare(b.Pod) }) {
+		t.Errorf("%d proxies of %d pods are listed, and may not be sorted: %v", len(list), len(m.accounts)+1, list)
+	}
+}
