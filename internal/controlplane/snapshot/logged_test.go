@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr/funcr"
-
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
@@ -18,19 +16,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// record collects the log of a Store.
-func (h *harness) record() *[]string {
-	var lines []string
-	h.store.config.Log = funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{})
-	return &lines
-}
-
 // TestDeniedPortsAreLoggedOnce gives a server more routes than a sidecar can have. That is logged when it begins, and not again with each change.
 func TestDeniedPortsAreLoggedOnce(t *testing.T) {
 	entries := twoServices()
 	_, server := podsOf(entries)
 	h := newSyncedHarness(entries...)
-	lines := h.record()
+	lines := h.recordLog("")
 	h.connect(t, server)
 	matches := func(number int) *catalog.HTTPRouteGroup {
 		group := meshtest.Group("a", "routes")
@@ -56,7 +47,7 @@ func TestDeniedPortsAreLoggedOnce(t *testing.T) {
 // TestResourcesThatCannotBeSentAreLogged translates resources of which some are broken. They keep their earlier version, and the others are not affected.
 func TestResourcesThatCannotBeSentAreLogged(t *testing.T) {
 	h := newSyncedHarness()
-	lines := h.record()
+	lines := h.recordLog("")
 	held, good := newOwnCluster(envoy.UnreadyCluster()), newOwnCluster(envoy.DrainingCluster())
 	var l layer
 	l.contents[resourcetype.Clusters] = map[string]*resource.Content{"held": held}

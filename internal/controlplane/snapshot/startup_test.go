@@ -5,18 +5,26 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
+
+// newStartingMesh returns a mesh whose control plane has started less than a minute ago, and the pod of its server.
+func newStartingMesh() (h *harness, server *catalog.Pod) {
+	h = newHarness()
+	h.store.config.StartupPeriod = time.Minute
+	entries := twoServices()
+	_, server = podsOf(entries)
+	h.apply(entries...)
+	h.store.MarkSynced()
+	h.run()
+	return h, server
+}
 
 // A new control plane version may build configuration that proxies reject whatever the policies are. It must not remove permissions to
 // find out, because the proxies still use their earlier configuration.
 func TestStartupPeriod_PoliciesAreNotQuarantined(t *testing.T) {
-	h := newHarness()
-	h.store.config.StartupPeriod = time.Minute
-	entries := twoServices()
-	_, server := podsOf(entries)
-	h.apply(entries...)
-	h.store.MarkSynced()
-	h.run()
+	h, server := newStartingMesh()
 	s := newFakeProxy(h, server)
 	s.rejectIf = contains("/x")
 	s.open(t)
@@ -38,13 +46,7 @@ func TestStartupPeriod_PoliciesAreNotQuarantined(t *testing.T) {
 
 // TestRejectionOfAnEndedStreamIsForgotten replaces an Envoy that has rejected a policy, before it was time to look for the cause, by one that accepts it.
 func TestRejectionOfAnEndedStreamIsForgotten(t *testing.T) {
-	h := newHarness()
-	h.store.config.StartupPeriod = time.Minute
-	entries := twoServices()
-	_, server := podsOf(entries)
-	h.apply(entries...)
-	h.store.MarkSynced()
-	h.run()
+	h, server := newStartingMesh()
 	rejecting := newFakeProxy(h, server)
 	rejecting.rejectIf = contains("/x")
 	rejecting.open(t)

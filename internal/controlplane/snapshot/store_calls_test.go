@@ -170,7 +170,7 @@ func TestBrokenEndpointsAreLogged(t *testing.T) {
 	client, _ := podsOf(entries)
 	h := newSyncedHarness(entries...)
 	stream := h.connect(t, client)
-	lines := h.record()
+	lines := h.recordLog("")
 	e := stream.scope.Load().own.endpoints["a/server|80"]
 	before := contentOf(stream, resourcetype.Endpoints, "a/server|80")
 	e.cluster = "a/\xff"

@@ -125,7 +125,7 @@ func TestTrialsOfSharedDestinationsAreBuiltOnce(t *testing.T) {
 func TestTrialsOfBrokenResources(t *testing.T) {
 	m := trialMesh(t)
 	n := m.scope(0)
-	m.record()
+	m.recordLog("")
 	for name, content := range n.own.contents[resourcetype.Listeners] {
 		if hash, exists := m.store.hashNamed(n, brokenListener(name), name); !exists || hash != content.Hash() {
 			t.Errorf("the broken listener %s has the hash %v and exists: %t; want its earlier one", name, hash, exists)
