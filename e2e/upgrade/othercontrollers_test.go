@@ -34,6 +34,9 @@ const (
 	ordered = "ordered"
 )
 
+// kindsLimit is how long the operator may need to notice that a kind is served, which docs/upgrades.md says.
+const kindsLimit = time.Minute + time.Second
+
 // promotionLimit bounds the promotion of a canary, and the restart after it.
 const promotionLimit = 6 * time.Minute
 
@@ -53,6 +56,8 @@ func TestWorkloadsOfOtherControllersAreRestarted(t *testing.T) {
 		t.Cleanup(func() { must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", server, "down")) })
 		must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", server, "up"))
 	}
+	// The operator may have looked for these kinds just before.
+	time.Sleep(kindsLimit)
 	m := newMesh(t, "others", cluster.Earlier)
 	s := shop{t, m, m.shop()}
 	must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
