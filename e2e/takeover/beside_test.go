@@ -32,11 +32,11 @@ const (
 // rollback is the phase that goes back to OSM.
 const rollback = "rollback"
 
-// maxShares are the shares of the requests of a class that may fail on the way to the Mesh, and maxSharesBack on the way back to OSM. Those that fail are
-// lost in pods with sidecars of OSM, which end before their callers with such sidecars know. The way back lets all callers be such ones.
+// maxShares are the shares of the requests of a class that may fail on the way to the Mesh, and maxSharesBack on the way back to OSM. Callers that restart
+// lose none. Others lose those that a sidecar of OSM had when its pod ended, and the bookbuyer those that it sends before its own sidecar of OSM is ready.
 var (
-	maxShares     = map[string]float64{restartable: 0.01, ingress: 0.02, bare: 0.15, purchaser: 0.02}
-	maxSharesBack = map[string]float64{restartable: 0.15, ingress: 0.02, bare: 0.4, purchaser: 0.1}
+	maxShares     = map[string]float64{restartable: 0, ingress: 0.005, bare: 0.005, purchaser: 0.005}
+	maxSharesBack = map[string]float64{restartable: 0, ingress: 0.01, bare: 0.005, purchaser: 0.05}
 )
 
 // besideSenders send the load. Bare pods are among them while OSM runs.
