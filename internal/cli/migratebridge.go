@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -18,7 +19,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/cli/checks"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/cli/takeover"
 	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -36,8 +39,9 @@ type bridgeOpener struct {
 
 // checkBridge checks the flag --bridge.
 func checkBridge(duration time.Duration) error {
-	if duration != 0 && (duration < time.Minute || duration > 720*time.Hour) {
-		return fmt.Errorf("invalid --bridge %s: must be between 1m and 720h, or 0 for none", duration)
+	least, most := v1alpha1.MinBridgeDuration, v1alpha1.MaxBridgeDuration
+	if duration != 0 && (duration < least || duration > most) {
+		return fmt.Errorf("invalid --bridge %s: must be between %s and %s, or 0 for none", duration, v1alpha1.NewDuration(least), v1alpha1.NewDuration(most))
 	}
 	return nil
 }
@@ -45,14 +49,20 @@ func checkBridge(duration time.Duration) error {
 // openBridge opens the bridge before workloads restart, if the user wants it. It is repeated as long as the restarts are not declared, because it may have
 // been interrupted. It returns false if the user refuses.
 func (a *app) openBridge(ctx context.Context, c client.Client, m *v1alpha1.Mesh, o migrateRunOptions, answers *bufio.Reader) (bool, error) {
-	takeover := declaredTakeover(m)
-	declared, _ := parseStep(string(takeover.Declared))
+	spec := declaredTakeover(m)
+	declared, _ := parseStep(string(spec.Declared))
 	restarting, _ := parseStep(string(v1alpha1.AdoptionRestarting))
-	if o.bridge == 0 || declared > restarting || declared == restarting && takeover.ServeSidecars {
+	if declared > restarting || declared == restarting && spec.ServeSidecars {
+		return true, nil
+	}
+	if o.bridge == 0 {
+		if declared < restarting && !spec.ServeSidecars {
+			a.recommendBridge(ctx, c, m.Name, spec.From)
+		}
 		return true, nil
 	}
 	question := fmt.Sprintf("Let Mesh %s serve the sidecars of the Open Service Mesh for %s, and restart the Deployment %s in namespace %s, so that they connect to it?",
-		m.Name, o.bridge, names.Controller, takeover.From)
+		m.Name, o.bridge, names.Controller, spec.From)
 	yes, err := a.confirm(answers, o.yes, "--yes", question)
 	if err != nil || !yes {
 		return false, err
@@ -65,6 +75,17 @@ func (a *app) openBridge(ctx context.Context, c client.Client, m *v1alpha1.Mesh,
 	}
 	a.line("Mesh %s serves the sidecars of the Open Service Mesh (%s)", m.Name, a.progress().elapsed())
 	return true, nil
+}
+
+// recommendBridge says why the user may want the bridge for the restarts. A command that goes on with a takeover has not printed the plan.
+func (a *app) recommendBridge(ctx context.Context, c client.Client, mesh, from string) {
+	reasons, err := takeover.BridgeReasons(ctx, checks.Subject{Client: c, Mesh: mesh}, from)
+	switch {
+	case err != nil:
+		a.note("Cannot read whether the restarts need --bridge: %s", a.kube.Sentence(err))
+	case len(reasons) > 0:
+		a.note("Sidecars of the Open Service Mesh may lose requests while workloads restart: %s. With `osm migrate run --bridge 72h`, the Mesh serves them meanwhile", strings.Join(reasons, "; "))
+	}
 }
 
 // open declares the bridge and the redirection, restarts the controller of the Open Service Mesh, and waits until its sidecars are connected to the Mesh.

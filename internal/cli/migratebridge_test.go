@@ -9,6 +9,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -134,6 +135,38 @@ func TestBridgeIsOpenedOnce(t *testing.T) {
 		proceed, err := migrateApp(&out, &notes, answers).openBridge(t.Context(), c, mesh, migrateRunOptions{bridge: time.Hour, timeout: time.Second}, bufio.NewReader(strings.NewReader(answers)))
 		if err != nil || proceed == test.asks || strings.Contains(notes.String(), "restart the Deployment "+names.Controller) != test.asks || len(patches) > 0 {
 			t.Errorf("%s: proceeds %t, error %v, asked %q, wrote %q", name, proceed, err, notes.String(), patches)
+		}
+	}
+}
+
+// Without --bridge, the command says before the restarts why they need it, also when it goes on with a takeover.
+func TestRestartsSayWhyTheyNeedTheBridge(t *testing.T) {
+	member := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{names.MonitoredByLabel: "osm"}}}
+	bare := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", Labels: map[string]string{names.ProxyUUIDLabel: "0b0a3a1e-0c36-4fd3-9b07-5f0e6f5f0d11"}}}
+	bare.Spec.Containers = []corev1.Container{{Name: "web"}, {Name: names.SidecarContainer}}
+	bare.Spec.Volumes = []corev1.Volume{{Name: "envoy-bootstrap-config-volume"}}
+	for name, test := range map[string]struct {
+		step    v1alpha1.AdoptionStep
+		serves  bool
+		objects []client.Object
+		told    bool
+	}{
+		"a bare pod":               {step: v1alpha1.AdoptionInjecting, objects: []client.Object{member, bare}, told: true},
+		"no pod":                   {step: v1alpha1.AdoptionInjecting, objects: []client.Object{member}},
+		"the bridge is open":       {step: v1alpha1.AdoptionInjecting, serves: true, objects: []client.Object{member, bare}},
+		"workloads restart so far": {step: v1alpha1.AdoptionRestarting, objects: []client.Object{member, bare}},
+	} {
+		mesh := adopting(test.step)
+		if test.serves {
+			mesh.Spec.Adoption.Service = ptr.To(v1alpha1.AdoptionServiceRedirect)
+		}
+		var patches []string
+		var out, notes strings.Builder
+		c := bridgingClient(t, metav1.ConditionTrue, &patches, append(test.objects, mesh)...)
+		proceed, err := migrateApp(&out, &notes, "").openBridge(t.Context(), c, mesh, migrateRunOptions{timeout: time.Second}, bufio.NewReader(strings.NewReader("")))
+		told := strings.Contains(notes.String(), "1 workload that the operator does not restart may call workloads that it restarts. With `osm migrate run --bridge 72h`, the Mesh serves them")
+		if err != nil || !proceed || told != test.told || len(patches) > 0 {
+			t.Errorf("%s: proceeds %t, error %v, told %q, wrote %q", name, proceed, err, notes.String(), patches)
 		}
 	}
 }

@@ -15,8 +15,12 @@ type BridgeSpec struct {
 	Duration *Duration `json:"duration,omitempty"`
 }
 
-// DefaultBridgeDuration is how long sidecars of Open Service Mesh are served.
-const DefaultBridgeDuration = 72 * time.Hour
+// Limits and default of how long sidecars of Open Service Mesh are served. The rule of BridgeSpec has the limits too.
+const (
+	DefaultBridgeDuration = 72 * time.Hour
+	MinBridgeDuration     = time.Minute
+	MaxBridgeDuration     = 720 * time.Hour
+)
 
 // BridgeStatus is the time in which sidecars of Open Service Mesh are served. It remains after that time.
 type BridgeStatus struct {
