@@ -45,10 +45,10 @@ func TestMeshAdoptsWorkloadsOfOSM(t *testing.T) {
 		}
 		return errors.Join(cluster.Remove(ctx, legacyosm.Webhooks(adoptingMesh, adoptingNamespace)), cluster.DeleteNamespace(ctx, adoptingNamespace))
 	}
-	must(t, clean(ctx))
+	lab.Must(t, clean(ctx))
 	for _, namespace := range []string{store, buyer, adoptingNamespace} {
 		_, err := cluster.HasNamespace(ctx, effectLimit, namespace)
-		must(t, err)
+		lab.Must(t, err)
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
@@ -64,14 +64,14 @@ func TestMeshAdoptsWorkloadsOfOSM(t *testing.T) {
 	root := createLeftovers(t)
 	server, client := deployWithSidecar(t, store, "bookstore", serverSidecar(t, root)), deployWithSidecar(t, buyer, "bookbuyer", clientSidecar())
 	optOut(t, server, `"disabled"`)
-	must(t, cluster.Put(ctx, legacyosm.Webhooks(adoptingMesh, adoptingNamespace)))
+	lab.Must(t, cluster.Put(ctx, legacyosm.Webhooks(adoptingMesh, adoptingNamespace)))
 	if _, pod := cluster.TestPod(buyer, "late"); cluster.Client.Create(ctx, pod) == nil {
 		t.Fatal("OSM's leftover webhooks have no effect, so the test cannot detect their removal")
 	}
 
 	start := time.Now()
-	must(t, cluster.Put(ctx, adoptingManifest))
-	must(t, cluster.MeshReady(ctx, adoptingMesh, installLimit))
+	lab.Must(t, cluster.Put(ctx, adoptingManifest))
+	lab.Must(t, cluster.MeshReady(ctx, adoptingMesh, installLimit))
 	revision := adoptingMesh + "-" + strings.ReplaceAll(cluster.Version, ".", "-")
 	pod := awaitRestart(t, client, revision)
 	t.Logf("%s: the client has the new sidecar", time.Since(start).Round(time.Second))
@@ -90,19 +90,19 @@ func TestMeshAdoptsWorkloadsOfOSM(t *testing.T) {
 func createLeftovers(t *testing.T) *legacyosm.Authority {
 	t.Helper()
 	root, err := legacyosm.NewAuthority(time.Now())
-	must(t, err)
+	lab.Must(t, err)
 	key, err := root.KeyPEM()
-	must(t, err)
+	lab.Must(t, err)
 	all, err := lab.Objects(legacyosm.Made(adoptingMesh, adoptingNamespace) + "\n---\n" + legacyosm.Users(adoptingMesh, adoptingNamespace))
-	must(t, err)
+	lab.Must(t, err)
 	for _, object := range all {
 		text, err := yaml.Marshal(object.Object)
-		must(t, err)
-		must(t, cluster.Put(t.Context(), string(text)))
+		lab.Must(t, err)
+		lab.Must(t, cluster.Put(t.Context(), string(text)))
 	}
 	// The root Service has no backends in this test.
-	must(t, cluster.Remove(t.Context(), "{apiVersion: split.smi-spec.io/v1alpha2, kind: TrafficSplit, metadata: {name: bookstore-split, namespace: "+store+"}}"))
-	must(t, cluster.Create(t.Context(), &corev1.Secret{
+	lab.Must(t, cluster.Remove(t.Context(), "{apiVersion: split.smi-spec.io/v1alpha2, kind: TrafficSplit, metadata: {name: bookstore-split, namespace: "+store+"}}"))
+	lab.Must(t, cluster.Create(t.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: adoptingNamespace, Name: names.CABundleSecret},
 		Data:       map[string][]byte{names.CABundleCert: root.CertPEM(), names.CABundleKey: key},
 	}))
@@ -113,7 +113,7 @@ func createLeftovers(t *testing.T) *legacyosm.Authority {
 func serverSidecar(t *testing.T, root *legacyosm.Authority) corev1.Container {
 	t.Helper()
 	certificate, key, err := root.Issue("bookstore."+store+".cluster.local", time.Now())
-	must(t, err)
+	lab.Must(t, err)
 	config := legacyosm.Sidecar{
 		Host: names.ServiceHost("bookstore", store), Client: "bookbuyer." + buyer + ".cluster.local",
 		Port: servicePort, Application: appPort, Certificate: certificate, Key: key, Authority: root.CertPEM(),
@@ -136,7 +136,7 @@ func clientSidecar() corev1.Container {
 func envoyImage(t *testing.T) string {
 	t.Helper()
 	operator := &appsv1.Deployment{}
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: names.OperatorNamespace, Name: "osm-operator"}, operator))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: names.OperatorNamespace, Name: "osm-operator"}, operator))
 	for _, variable := range operator.Spec.Template.Spec.Containers[0].Env {
 		if variable.Name == "RELATED_IMAGE_ENVOY" {
 			return variable.Value
@@ -149,7 +149,7 @@ func envoyImage(t *testing.T) string {
 // optOut sets a Deployment's opt-out of restarts; value is JSON.
 func optOut(t *testing.T, d *appsv1.Deployment, value string) {
 	t.Helper()
-	must(t, cluster.Patch(t.Context(), d, fmt.Sprintf(`{"metadata":{"labels":{%q:%s}}}`, names.RestartLabel, value)))
+	lab.Must(t, cluster.Patch(t.Context(), d, fmt.Sprintf(`{"metadata":{"labels":{%q:%s}}}`, names.RestartLabel, value)))
 }
 
 // requester returns a function that sends requests from a pod to the bookstore, like OSM's demo, until the outcome is as

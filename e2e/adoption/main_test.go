@@ -33,17 +33,10 @@ func setUp(ctx context.Context) (*lab.Cluster, error) {
 	return cluster, err
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // eventually waits until check returns done.
 func eventually(t *testing.T, what string, check func(context.Context) (bool, string, error)) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), effectLimit, what, check))
+	lab.Eventually(t, effectLimit, what, check)
 }
 
 // deleteMesh deletes a Mesh and waits until it is gone.

@@ -38,12 +38,12 @@ func TestMeshesAreIsolated(t *testing.T) {
 	assertTokensRejected(t, one, two)
 
 	load, err := two.client.StartRequests(t.Context(), two.url(), "--rate", "20")
-	must(t, err)
-	must(t, cluster.DeleteNamespace(t.Context(), one.shop))
-	must(t, deleteMesh(t.Context(), one.name))
+	lab.Must(t, err)
+	lab.Must(t, cluster.DeleteNamespace(t.Context(), one.shop))
+	lab.Must(t, deleteMesh(t.Context(), one.name))
 	assertAnswered(t, "new connections in the remaining mesh succeed", two.client, two.url(), true)
 	result, err := load.Stop(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	if failed := result.Requests - result.Outcomes["200"]; failed > 0 || result.Requests == 0 {
 		t.Errorf("%d of %d requests of the other mesh failed while this one was removed: %v %v", failed, result.Requests, result.Outcomes, result.Errors)
 	}
@@ -57,7 +57,7 @@ func newTenant(t *testing.T, name string) tenant {
 	clean := func(ctx context.Context) error {
 		return errors.Join(cluster.DeleteNamespace(ctx, p.shop), deleteMesh(ctx, p.name))
 	}
-	must(t, clean(ctx))
+	lab.Must(t, clean(ctx))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 		defer cancel()
@@ -68,19 +68,19 @@ func newTenant(t *testing.T, name string) tenant {
 			t.Error(err)
 		}
 	})
-	must(t, cluster.Put(ctx, fmt.Sprintf(`{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: %[1]s},
+	lab.Must(t, cluster.Put(ctx, fmt.Sprintf(`{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: %[1]s},
 spec: {namespace: %[1]s-system, controlPlane: {controller: {replicas: 1}, injector: {replicas: 1}}, traffic: {permissive: true, egress: false}}}`, name)))
-	must(t, cluster.MeshReady(ctx, name, installLimit))
-	must(t, cluster.CreateNamespace(ctx, p.shop, name))
+	lab.Must(t, cluster.MeshReady(ctx, name, installLimit))
+	lab.Must(t, cluster.CreateNamespace(ctx, p.shop, name))
 	createPod := func(pod string) *lab.Agent {
 		account, object := cluster.TestPod(p.shop, pod)
 		object.Spec.Volumes = tokenVolumes()
 		object.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "tokens", MountPath: "/tokens"}}
-		must(t, cluster.Create(ctx, account, lab.TestService(p.shop, pod), object))
+		lab.Must(t, cluster.Create(ctx, account, lab.TestService(p.shop, pod), object))
 		return cluster.Agent(ctx, p.shop, pod, lab.AgentPort)
 	}
 	p.client, p.server = createPod("client"), createPod("server")
-	must(t, cluster.PodsReady(ctx, podLimit, p.shop))
+	lab.Must(t, cluster.PodsReady(ctx, podLimit, p.shop))
 	return p
 }
 
@@ -105,13 +105,13 @@ func assertTokensRejected(t *testing.T, one, two tenant) {
 	outside.Annotations = map[string]string{names.InjectionAnnotation: "disabled"}
 	outside.Spec.Volumes = tokenVolumes()
 	outside.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "tokens", MountPath: "/tokens"}}
-	must(t, cluster.Create(t.Context(), account, outside))
-	must(t, cluster.PodsReady(t.Context(), podLimit, one.shop))
+	lab.Must(t, cluster.Create(t.Context(), account, outside))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, one.shop))
 	agent := cluster.Agent(t.Context(), one.shop, "plain", lab.AgentPort)
 	server := fmt.Sprintf("%s.%s.svc.cluster.local:%d", names.Controller, two.controlPlaneNamespace(), names.ADSPort)
 	for token, want := range map[string]string{one.name: "Unauthenticated", two.name: "PermissionDenied"} {
 		got, err := agent.Stream(t.Context(), server, "--node", "x.sidecar.plain."+one.shop+".cluster.local", "--token-file", "/tokens/"+token)
-		must(t, err)
+		lab.Must(t, err)
 		t.Logf("token for the mesh %s: %s %s", token, got.Code, got.Message)
 		if got.Code != want || got.Resources > 0 {
 			t.Errorf("the control plane of %s returned for a token of %s: %s and %d resources, want %s", two.name, token, got.Code, got.Resources, want)

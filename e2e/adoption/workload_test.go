@@ -38,13 +38,13 @@ func deployWithSidecar(t *testing.T, namespace, name string, sidecar corev1.Cont
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("1")}},
 	}
-	must(t, cluster.Create(ctx, quota, account))
+	lab.Must(t, cluster.Create(ctx, quota, account))
 	eventually(t, "the quota is in force", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(quota), quota)
 		return len(quota.Status.Hard) > 0, "", err
 	})
-	must(t, cluster.Create(ctx, pod))
-	must(t, cluster.PodsReady(ctx, podLimit, namespace))
+	lab.Must(t, cluster.Create(ctx, pod))
+	lab.Must(t, cluster.PodsReady(ctx, podLimit, namespace))
 	d := &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: appsv1.DeploymentSpec{
@@ -58,12 +58,12 @@ func deployWithSidecar(t *testing.T, namespace, name string, sidecar corev1.Cont
 			},
 		},
 	}
-	must(t, cluster.Create(ctx, d, &corev1.Service{
+	lab.Must(t, cluster.Create(ctx, d, &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec:       corev1.ServiceSpec{Selector: map[string]string{lab.AppLabel: name}, Ports: []corev1.ServicePort{{Name: "http", Port: servicePort}}},
 	}))
 	adoptPod(t, d, pod)
-	must(t, cluster.Client.Delete(ctx, quota))
+	lab.Must(t, cluster.Client.Delete(ctx, quota))
 	return d
 }
 

@@ -24,7 +24,7 @@ import (
 func changeCertificates(t *testing.T, patch string) {
 	t.Helper()
 	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: names.DefaultMesh}}
-	must(t, cluster.Patch(t.Context(), mesh, `{"spec":{"certificates":`+patch+`}}`))
+	lab.Must(t, cluster.Patch(t.Context(), mesh, `{"spec":{"certificates":`+patch+`}}`))
 }
 
 // activeAuthority reads the certificate authority that the control plane uses.
@@ -44,7 +44,7 @@ func readAuthority(ctx context.Context, secretName string) (*certificate.Root, e
 func ownAuthority(t *testing.T) *certificate.Root {
 	t.Helper()
 	var own *certificate.Root
-	eventually(t, rotationLimit, "the mesh has its own authority", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, rotationLimit, "the mesh has its own authority", func(ctx context.Context) (bool, string, error) {
 		var err error
 		if own, err = readAuthority(ctx, names.CABundleSecret); err != nil {
 			return false, "", err
@@ -64,12 +64,12 @@ func awaitRotation(t *testing.T, from *certificate.Root, step func(reason string
 	t.Helper()
 	start, last := time.Now(), ""
 	changes, err := cluster.Client.Watch(t.Context(), &v1alpha1.MeshList{}, client.MatchingFields{"metadata.name": names.DefaultMesh})
-	must(t, err)
+	lab.Must(t, err)
 	defer changes.Stop()
 	var rotating *metav1.Condition
 	var state string
 	var now *certificate.Root
-	eventually(t, rotationLimit, "the mesh has another certificate authority", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, rotationLimit, "the mesh has another certificate authority", func(ctx context.Context) (bool, string, error) {
 		for _, mesh := range received(changes) {
 			state = lab.Conditions(mesh.Status.Conditions)
 			if rotating = meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionRotatingAuthority); rotating != nil && rotating.Reason != last {
@@ -117,7 +117,7 @@ func requireIssued(t *testing.T, chain string, authority *certificate.Root) {
 		t.Fatalf("the sidecar presents no certificate: %q", chain)
 	}
 	leaf, err := x509.ParseCertificate(block.Bytes)
-	must(t, err)
+	lab.Must(t, err)
 	roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
 	roots.AppendCertsFromPEM(authority.CertPEM())
 	intermediates.AppendCertsFromPEM(rest)

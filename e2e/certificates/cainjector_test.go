@@ -49,16 +49,16 @@ webhooks:
 // of a configuration the same trust, also that of a canary.
 func TestInjectorOfCertManagerWithdrawsNothing(t *testing.T) {
 	lab.RequireFull(t)
-	must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
-	t.Cleanup(func() { must(t, cluster.Delete(context.Background(), injectedWebhooks)) })
-	must(t, cluster.Apply(t.Context(), injectedWebhooks))
+	lab.Must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
+	t.Cleanup(func() { lab.Must(t, cluster.Delete(context.Background(), injectedWebhooks)) })
+	lab.Must(t, cluster.Apply(t.Context(), injectedWebhooks))
 	first := awaitInjected(t, nil)
-	must(t, cluster.Client.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "cert-manager", Name: "injected"}}))
+	lab.Must(t, cluster.Client.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "cert-manager", Name: "injected"}}))
 	second := awaitInjected(t, first)
 	old, err := certificate.Fingerprints(first)
-	must(t, err)
+	lab.Must(t, err)
 	now, err := certificate.Fingerprints(second)
-	must(t, err)
+	lab.Must(t, err)
 	if len(old) != 1 || len(now) != 2 || !slices.Contains(now, old[0]) {
 		t.Errorf("the webhooks trusted %v and now trust %v, want the withdrawn root too: if the injector withdraws it, the operator could use the injector", old, now)
 	}
@@ -68,7 +68,7 @@ func TestInjectorOfCertManagerWithdrawsNothing(t *testing.T) {
 func awaitInjected(t *testing.T, before []byte) []byte {
 	t.Helper()
 	var bundle []byte
-	eventually(t, time.Minute, "the injector has written the trust", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, time.Minute, "the injector has written the trust", func(ctx context.Context) (bool, string, error) {
 		configuration := &admissionv1.ValidatingWebhookConfiguration{}
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: "injected"}, configuration); err != nil {
 			return false, "", err

@@ -32,8 +32,8 @@ func TestRootsAreDeclaredByTheirRoles(t *testing.T) {
 	s := deployShop(t)
 	before := ownAuthority(t)
 	s.underLoad(t, func() {
-		must(t, cluster.Apply(t.Context(), declaredRoots))
-		t.Cleanup(func() { must(t, cluster.Delete(context.Background(), declaredRoots)) })
+		lab.Must(t, cluster.Apply(t.Context(), declaredRoots))
+		t.Cleanup(func() { lab.Must(t, cluster.Delete(context.Background(), declaredRoots)) })
 		awaitState(t, "osm-mesh-root-certificate", configv1alpha2.StateActive)
 		awaitState(t, "second", configv1alpha2.StateValidatingRollout)
 		setRole(t, "second", configv1alpha2.RoleActive)
@@ -42,7 +42,7 @@ func TestRootsAreDeclaredByTheirRoles(t *testing.T) {
 		awaitState(t, "osm-mesh-root-certificate", configv1alpha2.StateInactive)
 		after := awaitRotation(t, before, func(string) {})
 		requireIssued(t, s.chain(t), after)
-		must(t, cluster.Delete(t.Context(), declaredRoots))
+		lab.Must(t, cluster.Delete(t.Context(), declaredRoots))
 		restored := awaitRotation(t, after, func(string) {})
 		if restored.Generation() != before.Generation() {
 			t.Errorf("%s issues without MeshRootCertificates, want %s", restored.Generation(), before.Generation())
@@ -54,13 +54,13 @@ func TestRootsAreDeclaredByTheirRoles(t *testing.T) {
 func setRole(t *testing.T, name string, role configv1alpha2.RootRole) {
 	t.Helper()
 	object := &configv1alpha2.MeshRootCertificate{ObjectMeta: metav1.ObjectMeta{Namespace: names.DefaultNamespace, Name: name}}
-	must(t, cluster.Client.Patch(t.Context(), object, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"role":%q}}`, role))))
+	lab.Must(t, cluster.Client.Patch(t.Context(), object, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"role":%q}}`, role))))
 }
 
 // awaitState waits until a MeshRootCertificate has a state and its role is in effect.
 func awaitState(t *testing.T, name, state string) {
 	t.Helper()
-	eventually(t, rotationLimit, name+" is "+state, func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, rotationLimit, name+" is "+state, func(ctx context.Context) (bool, string, error) {
 		object := &configv1alpha2.MeshRootCertificate{}
 		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: name}, object)
 		ready := false

@@ -30,7 +30,7 @@ func TestCertificatesAreRenewedEveryMinute(t *testing.T) {
 		changeCertificates(t, `{"serviceCertificateDuration":"90s"}`)
 		serials := map[string]bool{}
 		end := time.Now().Add(5 * time.Minute)
-		eventually(t, 6*time.Minute, "5 minutes are over", func(context.Context) (bool, string, error) {
+		lab.Eventually(t, 6*time.Minute, "5 minutes are over", func(context.Context) (bool, string, error) {
 			serials[leafOf(t, s.chain(t)).SerialNumber.String()] = true
 			return time.Now().After(end), fmt.Sprintf("%d certificates", len(serials)), nil
 		})
@@ -72,31 +72,31 @@ func TestRootHasExpired(t *testing.T) {
 	expiry := time.Now().Add(3 * time.Minute)
 	replaceBundle(t, shortLivedRoot(t, expiry))
 	short := awaitRotation(t, before, func(string) {})
-	eventually(t, 4*time.Minute, "the root has expired", func(context.Context) (bool, string, error) {
+	lab.Eventually(t, 4*time.Minute, "the root has expired", func(context.Context) (bool, string, error) {
 		return time.Now().After(expiry), "until " + expiry.UTC().Format(time.TimeOnly), nil
 	})
 	changeCertificates(t, `{"rotateRoot":"`+s.inside+`"}`)
 	after := awaitRotation(t, short, func(string) {})
 	_, err := s.client.AwaitOutcome(t.Context(), time.Minute, s.url(), "200")
-	must(t, err)
+	lab.Must(t, err)
 	requireIssued(t, s.chain(t), after)
-	must(t, s.tryInjection(t.Context()))
+	lab.Must(t, s.tryInjection(t.Context()))
 }
 
 // shortLivedRoot returns the content of a CA Secret with a root that expires soon.
 func shortLivedRoot(t *testing.T, expiry time.Time) map[string][]byte {
 	t.Helper()
 	root, err := certificate.NewRoot(certificate.KeySpec{}, expiry.Add(-87600*time.Hour))
-	must(t, err)
+	lab.Must(t, err)
 	key, err := root.KeyPEM()
-	must(t, err)
+	lab.Must(t, err)
 	return map[string][]byte{certificate.TrustKey: root.CertPEM(), certificate.SignerKey: key}
 }
 
 // replaceBundle replaces the content of osm-ca-bundle, as a user does.
 func replaceBundle(t *testing.T, content map[string][]byte) {
 	t.Helper()
-	must(t, writeBundle(t.Context(), content))
+	lab.Must(t, writeBundle(t.Context(), content))
 }
 
 func writeBundle(ctx context.Context, content map[string][]byte) error {
@@ -128,8 +128,8 @@ spec: {ca: {secretName: second-root}}
 // The mesh moves to another issuer while cert-manager is down. It keeps its authority until cert-manager is back, and then moves.
 func TestIssuerIsReplacedWhileCertManagerIsDown(t *testing.T) {
 	lab.RequireFull(t)
-	must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
-	must(t, cluster.Apply(t.Context(), replacedIssuer))
+	lab.Must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
+	lab.Must(t, cluster.Apply(t.Context(), replacedIssuer))
 	t.Cleanup(func() { restoreMesh(t) })
 	s := deployShop(t)
 	before := ownAuthority(t)
@@ -140,7 +140,7 @@ func TestIssuerIsReplacedWhileCertManagerIsDown(t *testing.T) {
 		changeCertificates(t, `{"issuerRef":{"name":"second","kind":"ClusterIssuer"}}`)
 		requireNotIssued(t)
 		kept, err := activeAuthority(t.Context())
-		must(t, err)
+		lab.Must(t, err)
 		if kept.Generation() != first.Generation() {
 			t.Errorf("%s issues while cert-manager is down, want %s", kept.Generation(), first.Generation())
 		}
@@ -153,7 +153,7 @@ func TestIssuerIsReplacedWhileCertManagerIsDown(t *testing.T) {
 // requireNotIssued waits until the condition reports that the issuer has issued nothing, and until when the present authority is used.
 func requireNotIssued(t *testing.T) {
 	t.Helper()
-	eventually(t, time.Minute, "the condition reports that nothing is issued", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, time.Minute, "the condition reports that nothing is issued", func(ctx context.Context) (bool, string, error) {
 		var mesh v1alpha1.Mesh
 		err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh)
 		c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionCertificatesDelegated)
@@ -169,10 +169,10 @@ func requireNotIssued(t *testing.T) {
 func scaleCertManager(t *testing.T, replicas int32) {
 	t.Helper()
 	if replicas == 0 {
-		t.Cleanup(func() { must(t, patchCertManager(context.Background(), 1)) })
+		t.Cleanup(func() { lab.Must(t, patchCertManager(context.Background(), 1)) })
 	}
-	must(t, patchCertManager(t.Context(), replicas))
-	eventually(t, podLimit, fmt.Sprintf("cert-manager has %d replicas", replicas), func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, patchCertManager(t.Context(), replicas))
+	lab.Eventually(t, podLimit, fmt.Sprintf("cert-manager has %d replicas", replicas), func(ctx context.Context) (bool, string, error) {
 		deployment := certManagerDeployment()
 		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(deployment), deployment); err != nil {
 			return false, "", err
@@ -200,6 +200,6 @@ func leafOf(t *testing.T, chain string) *x509.Certificate {
 		t.Fatalf("the sidecar presents no certificate: %q", chain)
 	}
 	leaf, err := x509.ParseCertificate(block.Bytes)
-	must(t, err)
+	lab.Must(t, err)
 	return leaf
 }

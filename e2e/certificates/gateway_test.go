@@ -47,19 +47,19 @@ const gatewayHTTPS = 10443
 // cert-manager makes the certificate of an annotated Gateway, and the ingress gateway serves with it, also after its renewal.
 func TestCertManagerServesGateways(t *testing.T) {
 	lab.RequireFull(t)
-	must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
-	must(t, cluster.InstallGatewayAPI(t.Context()))
+	lab.Must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
+	lab.Must(t, cluster.InstallGatewayAPI(t.Context()))
 	setCertManagerArguments(t, `["controller","--enable-gateway-api"]`)
 	t.Cleanup(func() { setCertManagerArguments(t, `["controller"]`) })
 	setIngressGateway(t, `{"mode":"Managed","service":{"type":"ClusterIP"},"replicas":1}`)
 	t.Cleanup(func() { setIngressGateway(t, "null") })
 	namespace := "certs-gateway-" + uuid.NewString()[:6]
-	must(t, cluster.CreateNamespace(t.Context(), namespace, names.DefaultMesh))
-	t.Cleanup(func() { must(t, cluster.DeleteNamespace(context.WithoutCancel(t.Context()), namespace)) })
-	must(t, cluster.Apply(t.Context(), fmt.Sprintf(annotatedGateway, namespace)))
+	lab.Must(t, cluster.CreateNamespace(t.Context(), namespace, names.DefaultMesh))
+	t.Cleanup(func() { lab.Must(t, cluster.DeleteNamespace(context.WithoutCancel(t.Context()), namespace)) })
+	lab.Must(t, cluster.Apply(t.Context(), fmt.Sprintf(annotatedGateway, namespace)))
 
 	first := awaitServed(t, "")
-	must(t, cluster.Client.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "books-tls"}}))
+	lab.Must(t, cluster.Client.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "books-tls"}}))
 	if second := awaitServed(t, first); second == first {
 		t.Errorf("the gateway still presents the certificate %s", first)
 	}
@@ -69,7 +69,7 @@ func TestCertManagerServesGateways(t *testing.T) {
 func awaitServed(t *testing.T, earlier string) string {
 	t.Helper()
 	var serial string
-	eventually(t, podLimit, "the gateway presents a certificate of cert-manager", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "the gateway presents a certificate of cert-manager", func(ctx context.Context) (bool, string, error) {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
 		got, err := servedSerial(ctx)
@@ -119,7 +119,7 @@ func servedSerial(ctx context.Context) (string, error) {
 func setIngressGateway(t *testing.T, settings string) {
 	t.Helper()
 	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: names.DefaultMesh}}
-	must(t, cluster.Patch(context.WithoutCancel(t.Context()), mesh, `{"spec":{"ingressGateway":`+settings+`}}`))
+	lab.Must(t, cluster.Patch(context.WithoutCancel(t.Context()), mesh, `{"spec":{"ingressGateway":`+settings+`}}`))
 }
 
 // setCertManagerArguments restarts the controller of cert-manager with other arguments.
@@ -128,6 +128,6 @@ func setCertManagerArguments(t *testing.T, arguments string) {
 	ctx := context.WithoutCancel(t.Context())
 	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "cert-manager", Name: "cert-manager"}}
 	patch := `[{"op":"replace","path":"/spec/template/spec/containers/0/args","value":` + arguments + `}]`
-	must(t, cluster.Client.Patch(ctx, deployment, client.RawPatch(types.JSONPatchType, []byte(patch))))
-	must(t, cluster.Available(ctx, podLimit, deployment.Namespace))
+	lab.Must(t, cluster.Client.Patch(ctx, deployment, client.RawPatch(types.JSONPatchType, []byte(patch))))
+	lab.Must(t, cluster.Available(ctx, podLimit, deployment.Namespace))
 }

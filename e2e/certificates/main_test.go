@@ -61,16 +61,3 @@ func certManager(ctx context.Context, command string) error {
 	}
 	return cluster.Repository.Tool(ctx, os.Stderr, "./cluster", "cert-manager", command)
 }
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// eventually waits until check returns done.
-func eventually(t *testing.T, limit time.Duration, what string, check func(context.Context) (done bool, observed string, err error)) {
-	t.Helper()
-	must(t, lab.Until(t.Context(), limit, what, check))
-}

@@ -49,12 +49,12 @@ subjects: [{kind: ServiceAccount, name: osm-controller, namespace: osm-system}]
 // account, it gets certificates too.
 func TestPolicyDeniesOneIdentity(t *testing.T) {
 	lab.RequireFull(t)
-	must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
+	lab.Must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
 	t.Cleanup(func() {
-		must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "approver-policy", "down"))
+		lab.Must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "approver-policy", "down"))
 	})
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "approver-policy", "up"))
-	allow := func(denied string) { must(t, cluster.Apply(t.Context(), fmt.Sprintf(requestPolicies, denied))) }
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "approver-policy", "up"))
+	allow := func(denied string) { lab.Must(t, cluster.Apply(t.Context(), fmt.Sprintf(requestPolicies, denied))) }
 	allow("nobody")
 	t.Cleanup(func() { restoreMesh(t) })
 	s := deployShop(t)
@@ -67,16 +67,16 @@ func TestPolicyDeniesOneIdentity(t *testing.T) {
 
 		allow("late")
 		account, pod := cluster.TestPod(s.inside, "late")
-		must(t, cluster.Create(t.Context(), account, pod))
+		lab.Must(t, cluster.Create(t.Context(), account, pod))
 		awaitDelegation(t, metav1.ConditionFalse, "the account late gets no certificate")
 		changeCertificates(t, `{"serviceCertificateDuration":"2h"}`)
-		eventually(t, 2*time.Minute, "the server has a renewed certificate", func(context.Context) (bool, string, error) {
+		lab.Eventually(t, 2*time.Minute, "the server has a renewed certificate", func(context.Context) (bool, string, error) {
 			now := leafOf(t, s.chain(t))
 			return !now.Equal(first) && time.Until(now.NotAfter) < 2*time.Hour, "until " + now.NotAfter.String(), nil
 		})
 
 		allow("nobody")
 		awaitDelegation(t, metav1.ConditionTrue, "")
-		must(t, cluster.PodsReady(t.Context(), podLimit, s.inside))
+		lab.Must(t, cluster.PodsReady(t.Context(), podLimit, s.inside))
 	})
 }

@@ -27,29 +27,29 @@ const checkCommand = "go run ./cmd/osm certificates check "
 // status names the pods, and the mesh keeps its authority.
 func TestLimitedAuthorityIsRejected(t *testing.T) {
 	lab.RequireFull(t)
-	must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
+	lab.Must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
 	s := deployShop(t)
 	before := ownAuthority(t)
 	var own corev1.Secret
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.CABundleSecret}, &own))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.CABundleSecret}, &own))
 	limited := pki.NewLimitedCorporate(t, func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{s.inside + ".cluster.local"} }).Intermediate(t)
 	file := filepath.Join(t.TempDir(), "ca.pem")
-	must(t, os.WriteFile(file, append(limited[corev1.TLSCertKey], limited["ca.crt"]...), 0o600))
+	lab.Must(t, os.WriteFile(file, append(limited[corev1.TLSCertKey], limited["ca.crt"]...), 0o600))
 
-	must(t, cluster.Shell(t.Context(), checkCommand))
-	eventually(t, time.Minute, "the issuer can be used", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, cluster.Shell(t.Context(), checkCommand))
+	lab.Eventually(t, time.Minute, "the issuer can be used", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Shell(ctx, checkCommand+"--issuer ClusterIssuer/corporate")
 		return err == nil, "", nil
 	})
 	if err := cluster.Shell(t.Context(), checkCommand+"--ca-file "+file); err == nil || !strings.Contains(err.Error(), "the sidecar of "+s.inside+"/server cannot use") {
 		t.Errorf("the check of the limited authority returns %v", err)
 	}
-	t.Cleanup(func() { must(t, writeBundle(context.Background(), own.Data)) })
+	t.Cleanup(func() { lab.Must(t, writeBundle(context.Background(), own.Data)) })
 	replaceBundle(t, map[string][]byte{
 		certificate.TrustKey: limited["ca.crt"], certificate.ChainKey: limited[corev1.TLSCertKey], certificate.SignerKey: limited[corev1.TLSPrivateKeyKey],
 	})
 	s.awaitRejection(t)
-	must(t, s.tryInjection(t.Context()))
+	lab.Must(t, s.tryInjection(t.Context()))
 	replaceBundle(t, own.Data)
 	awaitKept(t, before)
 }
@@ -57,7 +57,7 @@ func TestLimitedAuthorityIsRejected(t *testing.T) {
 // awaitRejection waits until the status lists the pods of the shop.
 func (s shop) awaitRejection(t *testing.T) {
 	t.Helper()
-	eventually(t, time.Minute, "the authority is rejected", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, time.Minute, "the authority is rejected", func(ctx context.Context) (bool, string, error) {
 		var mesh v1alpha1.Mesh
 		err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh)
 		c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionRotatingAuthority)
@@ -73,7 +73,7 @@ func (s shop) awaitRejection(t *testing.T) {
 // awaitKept waits until no rotation is in progress, and requires that an authority still issues.
 func awaitKept(t *testing.T, want *certificate.Root) {
 	t.Helper()
-	must(t, lab.Until(context.Background(), rotationLimit, "no rotation is in progress", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(context.Background(), rotationLimit, "no rotation is in progress", func(ctx context.Context) (bool, string, error) {
 		var mesh v1alpha1.Mesh
 		err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh)
 		return meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionRotatingAuthority) == nil, lab.Conditions(mesh.Status.Conditions), err

@@ -21,7 +21,7 @@ import (
 // CertificateRequest is left.
 func TestCertificatesOfWorkloadsAreRequested(t *testing.T) {
 	lab.RequireFull(t)
-	must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
+	lab.Must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
 	t.Cleanup(func() { restoreMesh(t) })
 	s := deployShop(t)
 	before := ownAuthority(t)
@@ -40,7 +40,7 @@ func TestCertificatesOfWorkloadsAreRequested(t *testing.T) {
 		}
 		scaleCertManager(t, 1)
 		awaitDelegation(t, metav1.ConditionTrue, "")
-		eventually(t, time.Minute, "the server has a renewed certificate", func(context.Context) (bool, string, error) {
+		lab.Eventually(t, time.Minute, "the server has a renewed certificate", func(context.Context) (bool, string, error) {
 			end := leafOf(t, s.chain(t)).NotAfter
 			return time.Until(end) < 2*time.Hour, "until " + end.String(), nil
 		})
@@ -53,21 +53,21 @@ func TestCertificatesOfWorkloadsAreRequested(t *testing.T) {
 func leaveCertManager(t *testing.T, s shop) {
 	t.Helper()
 	before, err := activeAuthority(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	scaleCertManager(t, 0)
 	account, pod := cluster.TestPod(s.inside, "late")
-	must(t, cluster.Create(t.Context(), account, pod))
+	lab.Must(t, cluster.Create(t.Context(), account, pod))
 	awaitDelegation(t, metav1.ConditionFalse, "certificates of workloads are not issued since")
 	restoreMesh(t)
 	authority := awaitRotation(t, before, func(string) {})
 	requireIssued(t, s.chain(t), authority)
-	must(t, cluster.PodsReady(t.Context(), podLimit, s.inside))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, s.inside))
 }
 
 // awaitDelegation waits until the condition CertificatesDelegated has a status and a text in its message.
 func awaitDelegation(t *testing.T, status metav1.ConditionStatus, text string) {
 	t.Helper()
-	eventually(t, 3*time.Minute, "CertificatesDelegated is "+string(status), func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, 3*time.Minute, "CertificatesDelegated is "+string(status), func(ctx context.Context) (bool, string, error) {
 		var mesh v1alpha1.Mesh
 		err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh)
 		c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionCertificatesDelegated)
@@ -81,7 +81,7 @@ func awaitDelegation(t *testing.T, status metav1.ConditionStatus, text string) {
 // requireNoRequests requires that the control plane has deleted its CertificateRequests. That of the intermediate authority is of cert-manager.
 func requireNoRequests(t *testing.T) {
 	t.Helper()
-	eventually(t, time.Minute, "the CertificateRequests of workloads are deleted", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, time.Minute, "the CertificateRequests of workloads are deleted", func(ctx context.Context) (bool, string, error) {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(schema.GroupVersionKind{Group: "cert-manager.io", Version: "v1", Kind: "CertificateRequestList"})
 		err := cluster.Client.List(ctx, list, client.InNamespace(names.DefaultNamespace))

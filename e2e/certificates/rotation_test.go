@@ -35,7 +35,7 @@ func TestAuthorityChangesUnderLoad(t *testing.T) {
 	} {
 		t.Run(change.name, func(t *testing.T) {
 			before, err := activeAuthority(t.Context())
-			must(t, err)
+			lab.Must(t, err)
 			s.underLoad(t, func() {
 				change.change(t)
 				after := awaitRotation(t, before, change.step)
@@ -50,7 +50,7 @@ func TestAuthorityChangesUnderLoad(t *testing.T) {
 func useCertManager(t *testing.T) {
 	changeCertificates(t, `{"rotateRoot":null}`)
 	for _, command := range []string{lab.InstallCertManager, lab.UseCertManager} {
-		must(t, cluster.Shell(t.Context(), command))
+		lab.Must(t, cluster.Shell(t.Context(), command))
 	}
 }
 
@@ -76,17 +76,17 @@ func (s shop) holdAndKill(t *testing.T) func(string) {
 func killOperator(t *testing.T, reason string) {
 	t.Helper()
 	t.Logf("killing the operator in step %s", reason)
-	must(t, cluster.Client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(names.OperatorNamespace), client.GracePeriodSeconds(0)))
+	lab.Must(t, cluster.Client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(names.OperatorNamespace), client.GracePeriodSeconds(0)))
 }
 
 // requireCorporateRoot requires that the mesh trusts the root of cert-manager, and that the condition reports its issuance.
 func requireCorporateRoot(t *testing.T, authority *certificate.Root) {
 	var secret corev1.Secret
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: "cert-manager", Name: "corporate-root"}, &secret))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: "cert-manager", Name: "corporate-root"}, &secret))
 	if got, want := string(authority.CertPEM()), string(secret.Data[corev1.TLSCertKey]); got != want {
 		t.Errorf("the trust of the mesh is\n%s\nwant the root of cert-manager\n%s", got, want)
 	}
-	eventually(t, 30*time.Second, "the condition reports the issuance", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, 30*time.Second, "the condition reports the issuance", func(ctx context.Context) (bool, string, error) {
 		var mesh v1alpha1.Mesh
 		err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh)
 		c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionCertificatesDelegated)
@@ -111,9 +111,9 @@ func restoreMesh(t *testing.T) {
 		mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: names.DefaultMesh}}
 		return cluster.Patch(ctx, mesh, `{"spec":{"certificates":`+certificates+`}}`)
 	}
-	must(t, declare(`null`))
-	must(t, declare(`{"serviceCertificateDuration":"24h"}`))
-	must(t, lab.Until(ctx, time.Minute, "the MeshConfig has the default lifetime", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, declare(`null`))
+	lab.Must(t, declare(`{"serviceCertificateDuration":"24h"}`))
+	lab.Must(t, lab.Until(ctx, time.Minute, "the MeshConfig has the default lifetime", func(ctx context.Context) (bool, string, error) {
 		config := &configv1alpha2.MeshConfig{}
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.MeshConfig}, config); err != nil {
 			return false, "", err
@@ -121,5 +121,5 @@ func restoreMesh(t *testing.T) {
 		lifetime, err := time.ParseDuration(config.Spec.Certificate.ServiceCertValidityDuration)
 		return lifetime == 24*time.Hour, lifetime.String(), err
 	}))
-	must(t, declare(`null`))
+	lab.Must(t, declare(`null`))
 }

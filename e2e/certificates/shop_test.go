@@ -47,23 +47,23 @@ func deployShop(t *testing.T) shop {
 	id := uuid.NewString()[:6]
 	s := shop{inside: "certs-" + id, outside: "certs-outside-" + id}
 	t.Cleanup(func() { s.close(t) })
-	must(t, errors.Join(cluster.CreateNamespace(t.Context(), s.inside, names.DefaultMesh), cluster.CreateNamespace(t.Context(), s.outside, "")))
-	must(t, cluster.Put(t.Context(), fmt.Sprintf(policies, s.inside)))
+	lab.Must(t, errors.Join(cluster.CreateNamespace(t.Context(), s.inside, names.DefaultMesh), cluster.CreateNamespace(t.Context(), s.outside, "")))
+	lab.Must(t, cluster.Put(t.Context(), fmt.Sprintf(policies, s.inside)))
 	for namespace, pods := range map[string][]string{s.inside: {"client", "server", stoppable}, s.outside: {"outsider"}} {
 		for _, name := range pods {
 			account, pod := cluster.TestPod(namespace, name)
 			if name == stoppable {
 				allowSignals(pod)
 			}
-			must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, name), pod))
+			lab.Must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, name), pod))
 		}
 	}
-	must(t, errors.Join(cluster.PodsReady(t.Context(), podLimit, s.inside), cluster.PodsReady(t.Context(), podLimit, s.outside)))
+	lab.Must(t, errors.Join(cluster.PodsReady(t.Context(), podLimit, s.inside), cluster.PodsReady(t.Context(), podLimit, s.outside)))
 	s.client = cluster.Agent(t.Context(), s.inside, "client", lab.AgentPort)
 	s.stoppable = cluster.Agent(t.Context(), s.inside, stoppable, lab.AgentPort)
 	s.outsider = cluster.Agent(t.Context(), s.outside, "outsider", lab.AgentPort)
 	_, err := s.client.AwaitOutcome(t.Context(), 20*time.Second, s.url(), "200")
-	must(t, err)
+	lab.Must(t, err)
 	return s
 }
 
@@ -87,9 +87,9 @@ func (s shop) url() string { return fmt.Sprintf("http://server.%s:%d/", s.inside
 func (s shop) chain(t *testing.T) string {
 	t.Helper()
 	var pod corev1.Pod
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: s.inside, Name: "server"}, &pod))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: s.inside, Name: "server"}, &pod))
 	seen, err := s.outsider.Handshake(t.Context(), fmt.Sprintf("%s:%d", pod.Status.PodIP, lab.HTTPPort), names.ServiceHost("server", s.inside))
-	must(t, err)
+	lab.Must(t, err)
 	return seen.Chain
 }
 
@@ -99,7 +99,7 @@ func (s shop) underLoad(t *testing.T, act func()) {
 	var running []*lab.Running[report.Requests]
 	for _, args := range flows {
 		load, err := s.client.StartRequests(t.Context(), s.url(), append([]string{"--timeout", "15s"}, args...)...)
-		must(t, err)
+		lab.Must(t, err)
 		running = append(running, load)
 	}
 	stopInjecting := s.injectMeanwhile(t)
@@ -107,7 +107,7 @@ func (s shop) underLoad(t *testing.T, act func()) {
 	stopInjecting()
 	for i, load := range running {
 		result, err := load.Stop(t.Context())
-		must(t, err)
+		lab.Must(t, err)
 		t.Logf("%v: %d requests, %v, late by up to %s", flows[i], result.Requests, result.Outcomes, result.Late)
 		if failed := result.Failed(); failed > 0 || result.Requests < 500 || !result.IsRepresentative() {
 			t.Errorf("%d of %d requests failed: %v %v", failed, result.Requests, result.Errors, result.Failures)

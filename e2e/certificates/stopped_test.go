@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -29,14 +30,14 @@ func allowSignals(pod *corev1.Pod) {
 // stopSidecar stops the sidecar of one pod, which therefore acknowledges nothing.
 func (s shop) stopSidecar(t *testing.T) {
 	t.Helper()
-	must(t, s.stoppable.Signal(t.Context(), "envoy", "STOP"))
+	lab.Must(t, s.stoppable.Signal(t.Context(), "envoy", "STOP"))
 }
 
 // requireHeld waits until the rotation waits for the stopped sidecar and for nothing else, and lets the sidecar continue.
 func (s shop) requireHeld(t *testing.T) {
 	t.Helper()
 	pod := s.inside + "/" + stoppable
-	eventually(t, rotationLimit, "the rotation waits for the sidecar of "+pod, func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, rotationLimit, "the rotation waits for the sidecar of "+pod, func(ctx context.Context) (bool, string, error) {
 		var mesh v1alpha1.Mesh
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh); err != nil {
 			return false, "", err
@@ -49,5 +50,5 @@ func (s shop) requireHeld(t *testing.T) {
 		return strings.HasPrefix(waiting, "the sidecar of "+pod) && !strings.Contains(waiting, ";"), c.Message, nil
 	})
 	t.Logf("%s: the sidecar of %s holds the rotation and continues now", time.Now().UTC().Format(time.TimeOnly), pod)
-	must(t, s.stoppable.Signal(t.Context(), "envoy", "CONT"))
+	lab.Must(t, s.stoppable.Signal(t.Context(), "envoy", "CONT"))
 }

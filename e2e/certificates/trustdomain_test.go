@@ -31,8 +31,8 @@ func TestTrustDomainMovesUnderLoad(t *testing.T) {
 		awaitTrustDomain(t, "mesh.example", kill)
 		s.requirePrincipal(t, "mesh.example")
 		account, pod := cluster.TestPod(s.inside, "late")
-		must(t, cluster.Create(t.Context(), account, pod))
-		must(t, cluster.PodsReady(t.Context(), podLimit, s.inside))
+		lab.Must(t, cluster.Create(t.Context(), account, pod))
+		lab.Must(t, cluster.PodsReady(t.Context(), podLimit, s.inside))
 		changeCertificates(t, `{"trustDomain":null}`)
 		awaitTrustDomain(t, names.DefaultTrustDomain, func(string) {})
 		s.requirePrincipal(t, names.DefaultTrustDomain)
@@ -43,7 +43,7 @@ func TestTrustDomainMovesUnderLoad(t *testing.T) {
 func awaitTrustDomain(t *testing.T, domain string, step func(reason string)) {
 	t.Helper()
 	start, last := time.Now(), ""
-	eventually(t, rotationLimit, "the mesh is in the trust domain "+domain, func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, rotationLimit, "the mesh is in the trust domain "+domain, func(ctx context.Context) (bool, string, error) {
 		var mesh v1alpha1.Mesh
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh); err != nil {
 			return false, "", err

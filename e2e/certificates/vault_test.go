@@ -32,13 +32,13 @@ type vaultAPI struct{ address string }
 func startVault(t *testing.T) vaultAPI {
 	t.Helper()
 	t.Cleanup(func() {
-		must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "vault", "down"))
+		lab.Must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "vault", "down"))
 	})
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "vault", "up"))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "vault", "up"))
 	var pods corev1.PodList
-	must(t, cluster.Client.List(t.Context(), &pods, client.InNamespace("vault")))
+	lab.Must(t, cluster.Client.List(t.Context(), &pods, client.InNamespace("vault")))
 	address, err := cluster.Forward(t.Context(), "vault", pods.Items[0].Name, 8200)
-	must(t, err)
+	lab.Must(t, err)
 	return vaultAPI{"http://" + address + "/v1/"}
 }
 
@@ -46,21 +46,21 @@ func startVault(t *testing.T) vaultAPI {
 func (v vaultAPI) write(t *testing.T, path string, content map[string]any) map[string]any {
 	t.Helper()
 	body, err := json.Marshal(content)
-	must(t, err)
+	lab.Must(t, err)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, v.address+path, bytes.NewReader(body))
-	must(t, err)
+	lab.Must(t, err)
 	request.Header.Set("X-Vault-Token", administrator)
 	response, err := http.DefaultClient.Do(request)
-	must(t, err)
+	lab.Must(t, err)
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	must(t, err)
+	lab.Must(t, err)
 	if response.StatusCode >= http.StatusMultipleChoices {
 		t.Fatalf("POST %s: %s: %s", path, response.Status, text)
 	}
 	var answer struct{ Data map[string]any }
 	if len(text) > 0 {
-		must(t, json.Unmarshal(text, &answer))
+		lab.Must(t, json.Unmarshal(text, &answer))
 	}
 	return answer.Data
 }
@@ -93,8 +93,8 @@ func TestVaultSignsTheAuthority(t *testing.T) {
 	v := startVault(t)
 	first, second := v.mountPKI(t, "pki"), v.mountPKI(t, "pki_mesh")
 	token := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: names.DefaultNamespace, Name: "osm-vault-token"}, StringData: map[string]string{"token": administrator}}
-	must(t, cluster.Create(t.Context(), token))
-	t.Cleanup(func() { must(t, cluster.Client.Delete(context.Background(), token)) })
+	lab.Must(t, cluster.Create(t.Context(), token))
+	t.Cleanup(func() { lab.Must(t, cluster.Client.Delete(context.Background(), token)) })
 	t.Cleanup(func() { restoreMesh(t) })
 	s := deployShop(t)
 	builtIn := ownAuthority(t)
@@ -113,7 +113,7 @@ func TestVaultSignsTheAuthority(t *testing.T) {
 		changeCertificates(t, `{"key":{"size":384}}`)
 		requireNotIssued(t)
 		kept, err := activeAuthority(t.Context())
-		must(t, err)
+		lab.Must(t, err)
 		if kept.Generation() != byAccount.Generation() {
 			t.Errorf("%s issues while the Vault is sealed, want %s", kept.Generation(), byAccount.Generation())
 		}
@@ -133,7 +133,7 @@ func requireTrust(t *testing.T, got []byte, want string) {
 // requireNoSecret waits until a Secret of the mesh is gone, which happens after a rotation.
 func requireNoSecret(t *testing.T, name string) {
 	t.Helper()
-	eventually(t, rotationLimit, "the Secret "+name+" is gone", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, rotationLimit, "the Secret "+name+" is gone", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: name}, &corev1.Secret{})
 		return err != nil && client.IgnoreNotFound(err) == nil, "it exists at " + time.Now().UTC().Format(time.TimeOnly), client.IgnoreNotFound(err)
 	})

@@ -34,7 +34,7 @@ func TestArgoCD(t *testing.T) {
 	}
 	revision := commit("{}")
 	application := strings.ReplaceAll(readFile(t, "config", "argocd", "application.yaml"), "https://git.example.com/platform/osm.git", repository.url)
-	must(t, cluster.Put(t.Context(), application))
+	lab.Must(t, cluster.Put(t.Context(), application))
 	awaitApplication(t, revision, "Synced", "Healthy", "")
 
 	revision = commit("{controlPlane: {logLevel: debug}}")
@@ -43,7 +43,7 @@ func TestArgoCD(t *testing.T) {
 
 	changeMesh(t, `{"spec":{"controlPlane":{"logLevel":"error"}}}`)
 	awaitLogLevel(t, "debug")
-	must(t, stopOperator(t.Context(), names.OperatorNamespace))
+	lab.Must(t, stopOperator(t.Context(), names.OperatorNamespace))
 	awaitOperator(t)
 	awaitApplication(t, revision, "Synced", "Healthy", "")
 
@@ -68,9 +68,9 @@ func TestArgoCD(t *testing.T) {
 func removeInstance(t *testing.T) {
 	t.Helper()
 	_, err := cluster.Kubectl(context.Background(), "label", "--filename", cluster.Repository.Path("dist", "install.yaml"), names.InstanceLabel+"-")
-	must(t, err)
+	lab.Must(t, err)
 	_, err = cluster.Kubectl(context.Background(), "label", "mesh", names.DefaultMesh, names.InstanceLabel+"-")
-	must(t, err)
+	lab.Must(t, err)
 }
 
 // changeMesh changes the Mesh, as a user does with kubectl.
@@ -78,13 +78,13 @@ func changeMesh(t *testing.T, patch string) {
 	t.Helper()
 	mesh := &v1alpha1.Mesh{}
 	mesh.Name = names.DefaultMesh
-	must(t, cluster.Patch(t.Context(), mesh, patch))
+	lab.Must(t, cluster.Patch(t.Context(), mesh, patch))
 }
 
 // awaitLogLevel waits until Argo CD has restored the log level of the control plane in the Mesh.
 func awaitLogLevel(t *testing.T, want string) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), podLimit, "the Mesh has the log level "+want, func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), podLimit, "the Mesh has the log level "+want, func(ctx context.Context) (bool, string, error) {
 		got, err := cluster.Kubectl(ctx, "get", "mesh", names.DefaultMesh, "--output", "jsonpath={.spec.controlPlane.logLevel}")
 		return got == want, got, err
 	}))
@@ -94,6 +94,6 @@ func awaitLogLevel(t *testing.T, want string) {
 func uidOf(t *testing.T, kind, name string) string {
 	t.Helper()
 	uid, err := cluster.Kubectl(t.Context(), "get", kind, name, "--output", "jsonpath={.metadata.uid}")
-	must(t, err)
+	lab.Must(t, err)
 	return uid
 }

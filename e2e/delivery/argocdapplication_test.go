@@ -102,7 +102,7 @@ func awaitApplication(t *testing.T, revision, sync, health, text string) {
 	t.Helper()
 	refresh(t)
 	what := fmt.Sprintf("the Application is %s and %s at %.7s", sync, health, revision)
-	must(t, lab.Until(t.Context(), installLimit, what, func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), installLimit, what, func(ctx context.Context) (bool, string, error) {
 		app, err := readApplication(ctx)
 		s := app.Status
 		done := s.Sync.Revision == revision && s.Sync.Status == sync && s.Health.Status == health && strings.Contains(app.messageOf("Mesh"), text) &&
@@ -135,7 +135,7 @@ func requireQuiet(t *testing.T) {
 func lastSync(t *testing.T) string {
 	t.Helper()
 	app, err := readApplication(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	operation := app.Status.OperationState
 	return fmt.Sprintf("%s at %s, retry %d: %s", operation.Phase, operation.FinishedAt, operation.RetryCount, operation.Message)
 }
@@ -143,7 +143,7 @@ func lastSync(t *testing.T) string {
 func generationOf(t *testing.T) int64 {
 	t.Helper()
 	mesh := &v1alpha1.Mesh{}
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Name: names.DefaultMesh}, mesh))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Name: names.DefaultMesh}, mesh))
 	return mesh.Generation
 }
 
@@ -175,7 +175,7 @@ func requireNoDrift(t *testing.T, revision string, mode comparison) {
 		// A sync would prune what is left out.
 		automated, directory = nil, map[string]any{"include": "mesh.yaml"}
 	}
-	must(t, cluster.Patch(t.Context(), object, jsonOf(t, map[string]any{
+	lab.Must(t, cluster.Patch(t.Context(), object, jsonOf(t, map[string]any{
 		"metadata": map[string]any{"annotations": map[string]any{"argocd.argoproj.io/compare-options": mode.compareOptions}},
 		"spec": map[string]any{
 			"source":     map[string]any{"directory": directory},
@@ -193,7 +193,7 @@ func requireNoDrift(t *testing.T, revision string, mode comparison) {
 func awaitMeshSynced(t *testing.T, revision string) {
 	t.Helper()
 	refresh(t)
-	must(t, lab.Until(t.Context(), podLimit, "the Mesh is Synced", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), podLimit, "the Mesh is Synced", func(ctx context.Context) (bool, string, error) {
 		app, err := readApplication(ctx)
 		compared := app.Status.Sync.Revision == revision && app.Metadata.Annotations[refreshAnnotation] == "" && len(app.Status.Conditions) == 0
 		return compared && app.statusOf("Mesh") == "Synced", app.String(), err
@@ -203,7 +203,7 @@ func awaitMeshSynced(t *testing.T, revision string) {
 func jsonOf(t *testing.T, value any) string {
 	t.Helper()
 	text, err := json.Marshal(value)
-	must(t, err)
+	lab.Must(t, err)
 	return string(text)
 }
 
@@ -211,5 +211,5 @@ func jsonOf(t *testing.T, value any) string {
 func kubectl(t *testing.T, args ...string) {
 	t.Helper()
 	_, err := cluster.Kubectl(t.Context(), args...)
-	must(t, err)
+	lab.Must(t, err)
 }

@@ -41,21 +41,21 @@ func installArgoCD(t *testing.T) {
 	kinds, settings := filepath.Join(manifests, "crds"), filepath.Join(manifests, "base", "config")
 	namespace := &corev1.Namespace{}
 	namespace.Name = argoNamespace
-	must(t, cluster.Create(t.Context(), namespace))
+	lab.Must(t, cluster.Create(t.Context(), namespace))
 	t.Cleanup(func() {
 		_, err := cluster.Kubectl(context.Background(), "delete", "namespace", argoNamespace, "--wait")
-		must(t, err)
+		lab.Must(t, err)
 		_, err = cluster.Kubectl(context.Background(), "delete", "--kustomize", kinds, "--ignore-not-found", "--wait")
-		must(t, err)
+		lab.Must(t, err)
 	})
 	kubectl(t, "apply", "--server-side", "--kustomize", kinds)
 	// kubectl fails for a definition that has no conditions yet.
-	must(t, lab.Until(t.Context(), podLimit, "the kinds of Argo CD are served", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), podLimit, "the kinds of Argo CD are served", func(ctx context.Context) (bool, string, error) {
 		output, err := cluster.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=10s", "crd/applications.argoproj.io", "crd/appprojects.argoproj.io")
 		return err == nil, output, err
 	}))
 	kubectl(t, "apply", "--server-side", "--namespace", argoNamespace, "--kustomize", settings)
-	must(t, cluster.Put(t.Context(), argoProject))
+	lab.Must(t, cluster.Put(t.Context(), argoProject))
 	for _, kind := range []string{"Mesh", "MeshRevision"} {
 		addHealthCheck(t, kind)
 	}
@@ -68,9 +68,9 @@ func argoFolder(t *testing.T) string {
 	cmd := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", argoModule)
 	cmd.Dir = cluster.Repository.Path("hack", "tools", "argocd")
 	output, err := cmd.Output()
-	must(t, err)
+	lab.Must(t, err)
 	var module struct{ Dir string }
-	must(t, json.Unmarshal(output, &module))
+	lab.Must(t, json.Unmarshal(output, &module))
 	return module.Dir
 }
 
@@ -79,7 +79,7 @@ func addHealthCheck(t *testing.T, kind string) {
 	t.Helper()
 	settings := &corev1.ConfigMap{}
 	settings.Name, settings.Namespace = "argocd-cm", argoNamespace
-	must(t, cluster.Patch(t.Context(), settings, jsonOf(t, map[string]any{"data": map[string]string{
+	lab.Must(t, cluster.Patch(t.Context(), settings, jsonOf(t, map[string]any{"data": map[string]string{
 		"resource.customizations.health.operator.openservicemesh.io_" + kind: argocd.Health,
 	}})))
 }
@@ -88,9 +88,9 @@ func addHealthCheck(t *testing.T, kind string) {
 func runArgoCD(t *testing.T) {
 	t.Helper()
 	redis, err := cluster.Repository.ToolOutput(t.Context(), "./images", "redis-path")
-	must(t, err)
+	lab.Must(t, err)
 	program, err := cluster.Repository.ToolOutput(t.Context(), "./tool", "-path", "argocd")
-	must(t, err)
+	lab.Must(t, err)
 	homeFolder := argoHomeFolder(t)
 	cache, server := freeAddress(t), freeAddress(t)
 	_, cachePort, _ := net.SplitHostPort(cache)
@@ -106,9 +106,9 @@ func argoHomeFolder(t *testing.T) string {
 	t.Helper()
 	homeFolder := t.TempDir()
 	for _, folder := range []string{".kube", "tls", "ssh", "tmp"} {
-		must(t, os.Mkdir(filepath.Join(homeFolder, folder), 0o700))
+		lab.Must(t, os.Mkdir(filepath.Join(homeFolder, folder), 0o700))
 	}
-	must(t, os.Symlink(cluster.Kubeconfig, filepath.Join(homeFolder, ".kube", "config")))
+	lab.Must(t, os.Symlink(cluster.Kubeconfig, filepath.Join(homeFolder, ".kube", "config")))
 	return homeFolder
 }
 
@@ -120,9 +120,9 @@ func runServer(t *testing.T, homeFolder, name, program string, args ...string) {
 		"ARGOCD_BINARY_NAME="+name, "HOME="+homeFolder, "KUBECONFIG="+cluster.Kubeconfig, "ARGOCD_FAKE_IN_CLUSTER=true", "ARGOCD_GPG_ENABLED=false",
 		"ARGOCD_TLS_DATA_PATH="+filepath.Join(homeFolder, "tls"), "ARGOCD_SSH_DATA_PATH="+filepath.Join(homeFolder, "ssh"), "TMPDIR="+filepath.Join(homeFolder, "tmp"))
 	log, err := os.Create(filepath.Join(homeFolder, name+".log"))
-	must(t, err)
+	lab.Must(t, err)
 	cmd.Stdout, cmd.Stderr = log, log
-	must(t, cmd.Start())
+	lab.Must(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -136,7 +136,7 @@ func runServer(t *testing.T, homeFolder, name, program string, args ...string) {
 func freePort(t *testing.T) string {
 	t.Helper()
 	_, port, err := net.SplitHostPort(freeAddress(t))
-	must(t, err)
+	lab.Must(t, err)
 	return port
 }
 
@@ -144,7 +144,7 @@ func freePort(t *testing.T) string {
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	lab.Must(t, err)
 	defer listener.Close()
 	return listener.Addr().String()
 }

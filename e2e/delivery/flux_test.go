@@ -35,11 +35,13 @@ spec: {version: v9.9.9}
 // operator rejects fails with the reason of the Mesh. No request fails.
 func TestFlux(t *testing.T) {
 	lab.RequireFull(t)
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "flux"))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "flux"))
 	traffic := startTraffic(t)
 	t.Cleanup(func() { restoreMesh(t) })
-	t.Cleanup(func() { must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "flux", "down")) })
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "flux", "up"))
+	t.Cleanup(func() {
+		lab.Must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "flux", "down"))
+	})
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "flux", "up"))
 
 	repository := serveRepository(t)
 	revision := repository.push(t, map[string]string{
@@ -47,8 +49,8 @@ func TestFlux(t *testing.T) {
 		"mesh/mesh.yaml":        readFile(t, "config", "samples", "operator_v1alpha1_mesh.yaml"),
 	})
 	sync := strings.ReplaceAll(readFile(t, "config", "flux", "sync.yaml"), "https://git.example.com/platform/osm.git", repository.url)
-	must(t, cluster.Put(t.Context(), sync))
-	t.Cleanup(func() { must(t, cluster.Delete(context.Background(), sync)) })
+	lab.Must(t, cluster.Put(t.Context(), sync))
+	t.Cleanup(func() { lab.Must(t, cluster.Delete(context.Background(), sync)) })
 	awaitSynced(t, "osm-operator", revision)
 	awaitSynced(t, "osm-mesh", revision)
 
@@ -63,9 +65,9 @@ func TestFlux(t *testing.T) {
 	revision = repository.push(t, map[string]string{"mesh/mesh.yaml": readFile(t, "config", "samples", "operator_v1alpha1_mesh.yaml")})
 	requestSync(t)
 	awaitSynced(t, "osm-mesh", revision)
-	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, podLimit))
+	lab.Must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, podLimit))
 
-	must(t, stopOperator(t.Context(), names.OperatorNamespace))
+	lab.Must(t, stopOperator(t.Context(), names.OperatorNamespace))
 	requestSync(t)
 	awaitOperator(t)
 	finishTraffic(t, traffic)
@@ -75,7 +77,7 @@ func TestFlux(t *testing.T) {
 func readFile(t *testing.T, path ...string) string {
 	t.Helper()
 	content, err := os.ReadFile(cluster.Repository.Path(path...))
-	must(t, err)
+	lab.Must(t, err)
 	return string(content)
 }
 
@@ -83,7 +85,7 @@ func readFile(t *testing.T, path ...string) string {
 func requireLogLevel(t *testing.T, want string) {
 	t.Helper()
 	got, err := cluster.Kubectl(t.Context(), "get", "mesh", names.DefaultMesh, "--output", "jsonpath={.spec.controlPlane.logLevel}")
-	must(t, err)
+	lab.Must(t, err)
 	if got != want {
 		t.Errorf("the Mesh has the log level %q, want %q", got, want)
 	}
@@ -92,7 +94,7 @@ func requireLogLevel(t *testing.T, want string) {
 // awaitOperator waits until the Deployment of the operator exists and is available.
 func awaitOperator(t *testing.T) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), podLimit, "the operator is there again", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), podLimit, "the operator is there again", func(ctx context.Context) (bool, string, error) {
 		output, err := cluster.Kubectl(ctx, "--namespace", names.OperatorNamespace, "rollout", "status", "deployment/"+names.Operator, "--timeout=10s")
 		if err != nil {
 			return false, err.Error(), nil
@@ -107,7 +109,7 @@ func requestSync(t *testing.T) {
 	for _, object := range []string{"gitrepository/osm", "kustomization/osm-operator", "kustomization/osm-mesh"} {
 		_, err := cluster.Kubectl(t.Context(), "--namespace", "flux-system", "annotate", object, "--overwrite",
 			fmt.Sprintf("reconcile.fluxcd.io/requestedAt=%d", time.Now().UnixNano()))
-		must(t, err)
+		lab.Must(t, err)
 	}
 }
 
@@ -126,7 +128,7 @@ func awaitFailed(t *testing.T, name, revision, text string) {
 func awaitKustomization(t *testing.T, name, ready, revision, text string) {
 	t.Helper()
 	what := fmt.Sprintf("Kustomization %s has Ready=%s at %.7s", name, ready, revision)
-	must(t, lab.Until(t.Context(), installLimit, what, func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), installLimit, what, func(ctx context.Context) (bool, string, error) {
 		object := &unstructured.Unstructured{}
 		object.SetGroupVersionKind(schema.GroupVersionKind{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"})
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: "flux-system", Name: name}, object); err != nil {

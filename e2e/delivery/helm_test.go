@@ -13,19 +13,19 @@ func TestHelm(t *testing.T) {
 	const namespace = "charts"
 	traffic := startTraffic(t)
 	createNamespace(t, namespace)
-	must(t, stopOperator(t.Context(), names.OperatorNamespace))
+	lab.Must(t, stopOperator(t.Context(), names.OperatorNamespace))
 
-	must(t, cluster.Helm(t.Context(), "install", names.Operator, cluster.Repository.Path("dist", "chart"), "--namespace", namespace,
+	lab.Must(t, cluster.Helm(t.Context(), "install", names.Operator, cluster.Repository.Path("dist", "chart"), "--namespace", namespace,
 		"--take-ownership", "--force-conflicts", "--wait", "--timeout", installLimit.String()))
 	requireReconciled(t, `{"spec":{"controlPlane":{"logLevel":"debug"}}}`)
-	must(t, cluster.Helm(t.Context(), "upgrade", names.Operator, cluster.Repository.Path("dist", "chart"), "--namespace", namespace,
+	lab.Must(t, cluster.Helm(t.Context(), "upgrade", names.Operator, cluster.Repository.Path("dist", "chart"), "--namespace", namespace,
 		"--force-conflicts", "--set", "logLevel=debug,replicas=2", "--wait", "--timeout", installLimit.String()))
 	requireReconciled(t, `{"spec":{"controlPlane":null}}`)
 
 	_, err := cluster.Kubectl(t.Context(), "--namespace", namespace, "annotate", "deployment", names.Operator, "operator.openservicemesh.io/allow-deletion=true")
-	must(t, err)
-	must(t, cluster.Helm(t.Context(), "uninstall", names.Operator, "--namespace", namespace, "--wait"))
+	lab.Must(t, err)
+	lab.Must(t, cluster.Helm(t.Context(), "uninstall", names.Operator, "--namespace", namespace, "--wait"))
 	_, err = cluster.Kubectl(t.Context(), "get", "mesh", names.DefaultMesh)
-	must(t, err)
+	lab.Must(t, err)
 	finishTraffic(t, traffic)
 }

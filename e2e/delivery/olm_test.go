@@ -47,20 +47,20 @@ spec: {name: osm-operator, channel: stable, source: osm, sourceNamespace: olm}
 // TestOLM installs the operator by the Operator Lifecycle Manager while that of kubectl runs, lets it take over, and upgrades it. No request fails.
 func TestOLM(t *testing.T) {
 	lab.RequireFull(t)
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "olm"))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "olm"))
 	t.Cleanup(func() {
-		must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "olm", "down"))
+		lab.Must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "olm", "down"))
 	})
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "olm", "up"))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "olm", "up"))
 	traffic := startTraffic(t)
 	createNamespace(t, "operators")
 
 	stop := serveCatalog(t, earlier)
-	must(t, cluster.Put(t.Context(), subscription))
-	t.Cleanup(func() { must(t, uninstall(context.Background())) })
+	lab.Must(t, cluster.Put(t.Context(), subscription))
+	t.Cleanup(func() { lab.Must(t, uninstall(context.Background())) })
 	awaitSucceeded(t, bundle.Package+"."+earlier)
 	awaitStandBy(t, "operators")
-	must(t, stopOperator(t.Context(), names.OperatorNamespace))
+	lab.Must(t, stopOperator(t.Context(), names.OperatorNamespace))
 	requireReconciled(t, `{"spec":{"controlPlane":{"logLevel":"debug"}}}`)
 	requirePolicies(t, "operators")
 	awaitUpgradeable(t, bundle.Package+"."+earlier)
@@ -76,7 +76,7 @@ func TestOLM(t *testing.T) {
 func version(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(cluster.Repository.Path("VERSION"))
-	must(t, err)
+	lab.Must(t, err)
 	return strings.TrimSpace(string(text))
 }
 
@@ -96,10 +96,10 @@ func serveCatalog(t *testing.T, versions ...string) (stop func()) {
 func render(t *testing.T, version, replaces string) bundle.Release {
 	t.Helper()
 	in, err := bundle.ReadInput(os.DirFS(cluster.Repository.Path()))
-	must(t, err)
+	lab.Must(t, err)
 	in.Version, in.Replaces = version, replaces
 	files, err := bundle.Render(in)
-	must(t, err)
+	lab.Must(t, err)
 	return bundle.Release{Files: files}
 }
 
@@ -107,19 +107,19 @@ func render(t *testing.T, version, replaces string) bundle.Release {
 func serveReleases(t *testing.T, releases ...bundle.Release) (stop func()) {
 	t.Helper()
 	in, err := bundle.ReadInput(os.DirFS(cluster.Repository.Path()))
-	must(t, err)
+	lab.Must(t, err)
 	catalog, err := bundle.Catalog(releases, in.Description, in.Icon)
-	must(t, err)
+	lab.Must(t, err)
 	folder := t.TempDir()
-	must(t, os.Mkdir(filepath.Join(folder, "catalog"), 0o755))
-	must(t, os.WriteFile(filepath.Join(folder, "catalog", "catalog.json"), catalog, 0o644))
+	lab.Must(t, os.Mkdir(filepath.Join(folder, "catalog"), 0o755))
+	lab.Must(t, os.WriteFile(filepath.Join(folder, "catalog", "catalog.json"), catalog, 0o644))
 	ctx, cancel := context.WithCancel(context.Background())
 	_, port, _ := strings.Cut(catalogAddress, ":")
 	cmd := exec.CommandContext(ctx, opm(t), "serve", filepath.Join(folder, "catalog"), "--port", port, "--cache-dir", filepath.Join(folder, "cache"), "--cache-enforce-integrity=false")
 	log, err := os.Create(filepath.Join(folder, "opm.log"))
-	must(t, err)
+	lab.Must(t, err)
 	cmd.Stderr = log
-	must(t, cmd.Start())
+	lab.Must(t, cmd.Start())
 	stop = sync.OnceFunc(func() {
 		cancel()
 		_ = cmd.Wait()
@@ -136,14 +136,14 @@ func serveReleases(t *testing.T, releases ...bundle.Release) (stop func()) {
 func opm(t *testing.T) string {
 	t.Helper()
 	path, err := cluster.Repository.ToolOutput(t.Context(), "./tool", "-path", "opm")
-	must(t, err)
+	lab.Must(t, err)
 	return path
 }
 
 // awaitUpgradeable waits until the operator of a version says that it may be upgraded, as no mesh is.
 func awaitUpgradeable(t *testing.T, name string) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), installLimit, name+" is upgradeable", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), installLimit, name+" is upgradeable", func(ctx context.Context) (bool, string, error) {
 		status, err := cluster.Kubectl(ctx, "-n", "operators", "get", "operatorconditions", name, "-o", `jsonpath={.spec.conditions[?(@.type=="Upgradeable")].status}`)
 		return status == "True", status, err
 	}))
@@ -152,7 +152,7 @@ func awaitUpgradeable(t *testing.T, name string) {
 // awaitSucceeded waits until OLM has installed a version, and no other.
 func awaitSucceeded(t *testing.T, name string) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), installLimit, "OLM installs "+name, func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), installLimit, "OLM installs "+name, func(ctx context.Context) (bool, string, error) {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(schema.GroupVersionKind{Group: "operators.coreos.com", Version: "v1alpha1", Kind: "ClusterServiceVersionList"})
 		if err := cluster.Client.List(ctx, list, client.InNamespace("operators")); err != nil {
@@ -173,7 +173,7 @@ func awaitSucceeded(t *testing.T, name string) {
 // requirePolicies requires that the admission policies belong to the namespace of the operator.
 func requirePolicies(t *testing.T, namespace string) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), podLimit, "the operator applies its admission policies", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), podLimit, "the operator applies its admission policies", func(ctx context.Context) (bool, string, error) {
 		owner, err := cluster.Kubectl(ctx, "get", "validatingadmissionpolicies", "removal-order.openservicemesh.io", "-o", "jsonpath={.metadata.ownerReferences[*].name}")
 		return strings.TrimSpace(owner) == namespace, owner, err
 	}))

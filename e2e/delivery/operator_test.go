@@ -47,20 +47,20 @@ const trafficNamespace = "delivery"
 func startTrafficIn(t *testing.T, mesh string) *lab.Running[report.Requests] {
 	t.Helper()
 	const namespace = trafficNamespace
-	must(t, cluster.CreateNamespace(t.Context(), namespace, mesh))
-	t.Cleanup(func() { must(t, cluster.DeleteNamespace(context.Background(), namespace)) })
-	must(t, cluster.Apply(t.Context(), shopPolicy))
+	lab.Must(t, cluster.CreateNamespace(t.Context(), namespace, mesh))
+	t.Cleanup(func() { lab.Must(t, cluster.DeleteNamespace(context.Background(), namespace)) })
+	lab.Must(t, cluster.Apply(t.Context(), shopPolicy))
 	account, pod := cluster.TestPod(namespace, "client")
-	must(t, cluster.Create(t.Context(), account, pod))
+	lab.Must(t, cluster.Create(t.Context(), account, pod))
 	account, pod = cluster.TestPod(namespace, "server")
-	must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, "server"), serverDeployment(pod)))
-	must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
+	lab.Must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, "server"), serverDeployment(pod)))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
 	agent := cluster.Agent(t.Context(), namespace, "client", lab.AgentPort)
 	url := fmt.Sprintf("http://server.%s:%d/books", namespace, lab.HTTPPort)
 	_, err := agent.AwaitOutcome(t.Context(), time.Minute, url, "200")
-	must(t, err)
+	lab.Must(t, err)
 	running, err := agent.StartRequests(t.Context(), url, "--rate", "50")
-	must(t, err)
+	lab.Must(t, err)
 	return running
 }
 
@@ -83,7 +83,7 @@ func serverDeployment(pod *corev1.Pod) *appsv1.Deployment {
 func finishTraffic(t *testing.T, running *lab.Running[report.Requests]) {
 	t.Helper()
 	result, err := running.Stop(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	failed := result.Failed()
 	t.Logf("%d of %d requests failed: %v %v", failed, result.Requests, result.Outcomes, result.Errors)
 	if failed > 0 || result.Requests < 500 || !result.IsRepresentative() {
@@ -94,7 +94,7 @@ func finishTraffic(t *testing.T, running *lab.Running[report.Requests]) {
 // awaitStandBy waits until an operator reports that another one is active.
 func awaitStandBy(t *testing.T, namespace string) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), podLimit, "the operator in namespace "+namespace+" stands by", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), podLimit, "the operator in namespace "+namespace+" stands by", func(ctx context.Context) (bool, string, error) {
 		list := &eventsv1.EventList{}
 		err := cluster.Client.List(ctx, list, client.InNamespace(namespace))
 		for i := range list.Items {
@@ -112,12 +112,12 @@ func requireReconciled(t *testing.T, patch string) {
 	t.Helper()
 	mesh := &v1alpha1.Mesh{}
 	mesh.Name = names.DefaultMesh
-	must(t, cluster.Patch(t.Context(), mesh, patch))
-	must(t, lab.Until(t.Context(), podLimit, "an operator reads the changed Mesh", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, cluster.Patch(t.Context(), mesh, patch))
+	lab.Must(t, lab.Until(t.Context(), podLimit, "an operator reads the changed Mesh", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(mesh), mesh)
 		return mesh.Status.ObservedGeneration == mesh.Generation, fmt.Sprintf("generation %d of %d", mesh.Status.ObservedGeneration, mesh.Generation), err
 	}))
-	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, podLimit))
+	lab.Must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, podLimit))
 }
 
 // stopOperator deletes the operator of a namespace, which an admission policy rejects without an annotation.
@@ -132,8 +132,8 @@ func stopOperator(ctx context.Context, namespace string) error {
 // restoreOperator installs the operator by kubectl again.
 func restoreOperator(t *testing.T) {
 	t.Helper()
-	must(t, cluster.InstallOperator(context.Background(), installLimit))
-	must(t, cluster.MeshReady(context.Background(), names.DefaultMesh, installLimit))
+	lab.Must(t, cluster.InstallOperator(context.Background(), installLimit))
+	lab.Must(t, cluster.MeshReady(context.Background(), names.DefaultMesh, installLimit))
 }
 
 // restoreMesh resets what commits have changed in the Mesh, and installs the operator by kubectl again.
@@ -141,7 +141,7 @@ func restoreMesh(t *testing.T) {
 	t.Helper()
 	mesh := &v1alpha1.Mesh{}
 	mesh.Name = names.DefaultMesh
-	must(t, cluster.Patch(context.Background(), mesh, `{"spec":{"version":null,"controlPlane":null}}`))
+	lab.Must(t, cluster.Patch(context.Background(), mesh, `{"spec":{"version":null,"controlPlane":null}}`))
 	restoreOperator(t)
 }
 
@@ -151,11 +151,11 @@ func createNamespace(t *testing.T, name string) {
 	t.Helper()
 	namespace := &corev1.Namespace{}
 	namespace.Name = name
-	must(t, cluster.Create(t.Context(), namespace))
+	lab.Must(t, cluster.Create(t.Context(), namespace))
 	t.Cleanup(func() {
 		restoreOperator(t)
 		_, err := cluster.Kubectl(context.Background(), "delete", "namespace", name, "--wait", "--timeout", podLimit.String())
-		must(t, err)
+		lab.Must(t, err)
 		restoreOperator(t)
 	})
 }

@@ -51,15 +51,17 @@ spec: {sourceRef: {kind: GitRepository, name: osm}, path: ./mesh, interval: 10m,
 // TestMeshIsPrunedByFlux removes a Mesh from the repository while sidecars run.
 func TestMeshIsPrunedByFlux(t *testing.T) {
 	lab.RequireFull(t)
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "flux"))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "flux"))
 	t.Cleanup(func() { removePruned(t) })
-	t.Cleanup(func() { must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "flux", "down")) })
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "flux", "up"))
+	t.Cleanup(func() {
+		lab.Must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "flux", "down"))
+	})
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "flux", "up"))
 	repository := serveRepository(t)
 	revision := repository.push(t, map[string]string{"mesh/kept.yaml": kept, "mesh/mesh.yaml": prunedMesh})
 	sync := strings.ReplaceAll(prunedByFlux, "https://git.example.com/platform/osm.git", repository.url)
-	must(t, cluster.Put(t.Context(), sync))
-	t.Cleanup(func() { must(t, cluster.Delete(context.Background(), sync)) })
+	lab.Must(t, cluster.Put(t.Context(), sync))
+	t.Cleanup(func() { lab.Must(t, cluster.Delete(context.Background(), sync)) })
 	awaitSynced(t, "osm-mesh", revision)
 	traffic := startTrafficIn(t, prunedName)
 
@@ -80,7 +82,7 @@ func TestMeshIsPrunedByArgoCD(t *testing.T) {
 	repository := serveRepository(t)
 	application := strings.ReplaceAll(readFile(t, "config", "argocd", "application.yaml"), "https://git.example.com/platform/osm.git", repository.url)
 	revision := repository.push(t, map[string]string{"osm/kept.yaml": kept, "osm/mesh.yaml": prunedMesh})
-	must(t, cluster.Put(t.Context(), application))
+	lab.Must(t, cluster.Put(t.Context(), application))
 	awaitApplication(t, revision, "Synced", "Healthy", "")
 
 	t.Run("commit", func(t *testing.T) {
@@ -97,7 +99,7 @@ func TestMeshIsPrunedByArgoCD(t *testing.T) {
 		kubectl(t, "--namespace", argoNamespace, "patch", "application", "osm", "--type", "merge", "--patch", `{"metadata":{"finalizers":["`+argoFinalizer+`"]}}`)
 		kubectl(t, "--namespace", argoNamespace, "delete", "application", "osm", "--wait=false")
 		requireOrderlyRemoval(t, traffic)
-		must(t, lab.Until(t.Context(), podLimit, "the Application is gone", func(ctx context.Context) (bool, string, error) {
+		lab.Must(t, lab.Until(t.Context(), podLimit, "the Application is gone", func(ctx context.Context) (bool, string, error) {
 			output, err := cluster.Kubectl(ctx, "--namespace", argoNamespace, "get", "application", "osm", "--ignore-not-found", "--output", "name")
 			return output == "", output, err
 		}))
@@ -107,7 +109,7 @@ func TestMeshIsPrunedByArgoCD(t *testing.T) {
 // requireOrderlyRemoval requires that the deleted Mesh waits for its sidecars, whose requests succeed, and is gone after them.
 func requireOrderlyRemoval(t *testing.T, traffic *lab.Running[report.Requests]) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), podLimit, "the deleted Mesh waits for sidecars", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), podLimit, "the deleted Mesh waits for sidecars", func(ctx context.Context) (bool, string, error) {
 		mesh, err := readPruned(ctx)
 		if err != nil {
 			return false, "", err
@@ -120,8 +122,8 @@ func requireOrderlyRemoval(t *testing.T, traffic *lab.Running[report.Requests]) 
 	}))
 	time.Sleep(waitingTime)
 	finishTraffic(t, traffic)
-	must(t, cluster.DeleteNamespace(t.Context(), trafficNamespace))
-	must(t, lab.Until(t.Context(), podLimit, "the Mesh is gone", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, cluster.DeleteNamespace(t.Context(), trafficNamespace))
+	lab.Must(t, lab.Until(t.Context(), podLimit, "the Mesh is gone", func(ctx context.Context) (bool, string, error) {
 		mesh, err := readPruned(ctx)
 		if apierrors.IsNotFound(err) {
 			return true, "", nil
@@ -138,11 +140,11 @@ func readPruned(ctx context.Context) (*v1alpha1.Mesh, error) {
 // removePruned removes what a failed test leaves.
 func removePruned(t *testing.T) {
 	t.Helper()
-	must(t, cluster.DeleteNamespace(context.Background(), trafficNamespace))
+	lab.Must(t, cluster.DeleteNamespace(context.Background(), trafficNamespace))
 	_, err := cluster.Kubectl(context.Background(), "delete", "--ignore-not-found", "--wait", "--timeout", installLimit.String(), "mesh/"+prunedName)
-	must(t, err)
+	lab.Must(t, err)
 	_, err = cluster.Kubectl(context.Background(), "delete", "--ignore-not-found", "--wait", "--timeout", podLimit.String(), "namespace/"+prunedName+"-system")
-	must(t, err)
+	lab.Must(t, err)
 	_, err = cluster.Kubectl(context.Background(), "delete", "--ignore-not-found", "--namespace", "default", "configmap/kept")
-	must(t, err)
+	lab.Must(t, err)
 }

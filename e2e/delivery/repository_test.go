@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
 // repositoryAddress is where repositories are served: the node's address on the network of the pods.
@@ -29,7 +31,7 @@ func serveRepository(t *testing.T) gitRepository {
 	git(t, root, "clone", "--quiet", filepath.Join(root, "osm.git"), r.tree)
 	programs := strings.TrimSpace(git(t, root, "--exec-path"))
 	listener, err := net.Listen("tcp", repositoryAddress)
-	must(t, err)
+	lab.Must(t, err)
 	server := &http.Server{
 		Handler: &cgi.Handler{
 			Path: filepath.Join(programs, "git-http-backend"),
@@ -52,7 +54,7 @@ func (r gitRepository) push(t *testing.T, files map[string]string) string {
 // remove commits that a file is gone, and returns the commit.
 func (r gitRepository) remove(t *testing.T, name string) string {
 	t.Helper()
-	must(t, os.Remove(filepath.Join(r.tree, filepath.FromSlash(name))))
+	lab.Must(t, os.Remove(filepath.Join(r.tree, filepath.FromSlash(name))))
 	return r.commit(t)
 }
 
@@ -60,8 +62,8 @@ func (r gitRepository) write(t *testing.T, files map[string]string) {
 	t.Helper()
 	for name, content := range files {
 		path := filepath.Join(r.tree, filepath.FromSlash(name))
-		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		must(t, os.WriteFile(path, []byte(content), 0o644))
+		lab.Must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		lab.Must(t, os.WriteFile(path, []byte(content), 0o644))
 	}
 }
 

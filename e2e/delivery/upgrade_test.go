@@ -30,11 +30,11 @@ type installation interface {
 func TestReleaseIsUpgraded(t *testing.T) {
 	lab.RequireFull(t)
 	files := t.TempDir()
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "version-files", cluster.Earlier, files))
-	must(t, cluster.LoadVersion(t.Context(), os.Stderr, cluster.Earlier))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "version-files", cluster.Earlier, files))
+	lab.Must(t, cluster.LoadVersion(t.Context(), os.Stderr, cluster.Earlier))
 	t.Cleanup(func() {
 		_, err := lab.Prepare(context.Background(), os.Stderr, installLimit)
-		must(t, err)
+		lab.Must(t, err)
 	})
 	for _, way := range []struct {
 		name string
@@ -45,14 +45,14 @@ func TestReleaseIsUpgraded(t *testing.T) {
 }
 
 func testUpgrade(t *testing.T, way installation, files string) {
-	must(t, removeMesh(t.Context()))
-	must(t, removeOperator(t.Context()))
+	lab.Must(t, removeMesh(t.Context()))
+	lab.Must(t, removeOperator(t.Context()))
 	t.Cleanup(func() {
-		must(t, removeMesh(context.Background()))
-		must(t, way.remove(context.Background()))
+		lab.Must(t, removeMesh(context.Background()))
+		lab.Must(t, way.remove(context.Background()))
 	})
 	way.install(t, files)
-	must(t, cluster.Apply(t.Context(), upgradedMesh(t, "config", "samples", "operator_v1alpha1_mesh.yaml")))
+	lab.Must(t, cluster.Apply(t.Context(), upgradedMesh(t, "config", "samples", "operator_v1alpha1_mesh.yaml")))
 	awaitVersion(t, cluster.Earlier)
 	traffic := startTraffic(t)
 	way.upgrade(t)
@@ -89,7 +89,7 @@ func removeOperator(ctx context.Context) error {
 // awaitVersion waits until the Mesh has a version, with all Deployments of the mesh restarted.
 func awaitVersion(t *testing.T, want string) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), 2*installLimit, "the mesh has version "+want, func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), 2*installLimit, "the mesh has version "+want, func(ctx context.Context) (bool, string, error) {
 		mesh := &v1alpha1.Mesh{}
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, mesh); err != nil {
 			return false, err.Error(), nil
@@ -97,7 +97,7 @@ func awaitVersion(t *testing.T, want string) {
 		s := mesh.Status
 		return s.Version == want && s.Upgrade == nil && s.ObservedGeneration == mesh.Generation, fmt.Sprintf("version %q, upgrade %+v", s.Version, s.Upgrade), nil
 	}))
-	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, installLimit))
+	lab.Must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, installLimit))
 }
 
 // byKubectl applies install.yaml.
@@ -106,14 +106,14 @@ type byKubectl struct{}
 func (byKubectl) install(t *testing.T, files string) {
 	t.Helper()
 	_, err := cluster.Kubectl(t.Context(), "apply", "--server-side", "-f", filepath.Join(files, "install.yaml"))
-	must(t, err)
-	must(t, cluster.Available(t.Context(), installLimit, names.OperatorNamespace))
+	lab.Must(t, err)
+	lab.Must(t, cluster.Available(t.Context(), installLimit, names.OperatorNamespace))
 }
 
 func (byKubectl) upgrade(t *testing.T) {
 	t.Helper()
 	_, err := cluster.Kubectl(t.Context(), "apply", "--server-side", "-f", cluster.Repository.Path("dist", "install.yaml"))
-	must(t, err)
+	lab.Must(t, err)
 }
 
 func (byKubectl) remove(ctx context.Context) error { return removeOperator(ctx) }
@@ -125,12 +125,12 @@ const chartNamespace = "charts"
 
 func (byHelm) install(t *testing.T, files string) {
 	t.Helper()
-	must(t, cluster.Helm(t.Context(), "install", names.Operator, filepath.Join(files, "chart"), "--namespace", chartNamespace, "--create-namespace", "--wait", "--timeout", installLimit.String()))
+	lab.Must(t, cluster.Helm(t.Context(), "install", names.Operator, filepath.Join(files, "chart"), "--namespace", chartNamespace, "--create-namespace", "--wait", "--timeout", installLimit.String()))
 }
 
 func (byHelm) upgrade(t *testing.T) {
 	t.Helper()
-	must(t, cluster.Helm(t.Context(), "upgrade", names.Operator, cluster.Repository.Path("dist", "chart"), "--namespace", chartNamespace, "--wait", "--timeout", installLimit.String()))
+	lab.Must(t, cluster.Helm(t.Context(), "upgrade", names.Operator, cluster.Repository.Path("dist", "chart"), "--namespace", chartNamespace, "--wait", "--timeout", installLimit.String()))
 }
 
 func (byHelm) remove(ctx context.Context) error {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/packaging/bundle"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -23,13 +24,13 @@ const subscribedNamespace = "operators"
 
 func (o *byOLM) install(t *testing.T, files string) {
 	t.Helper()
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "olm"))
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "olm", "up"))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "olm"))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "olm", "up"))
 	_, err := cluster.Kubectl(t.Context(), "create", "namespace", subscribedNamespace)
-	must(t, err)
+	lab.Must(t, err)
 	o.released = bundle.Release{Files: readTree(t, filepath.Join(files, "bundle"))}
 	o.stop = serveReleases(t, o.released)
-	must(t, cluster.Put(t.Context(), subscription))
+	lab.Must(t, cluster.Put(t.Context(), subscription))
 	awaitSucceeded(t, bundle.Package+"."+cluster.Earlier)
 }
 
@@ -49,7 +50,7 @@ func readTree(t *testing.T, folder string) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
 	tree := os.DirFS(folder)
-	must(t, fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
+	lab.Must(t, fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -67,16 +68,16 @@ type byFlux struct {
 
 func (f *byFlux) install(t *testing.T, files string) {
 	t.Helper()
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "flux"))
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "flux", "up"))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "flux"))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "flux", "up"))
 	f.repository = serveRepository(t)
 	manifest, err := os.ReadFile(filepath.Join(files, "install.yaml"))
-	must(t, err)
+	lab.Must(t, err)
 	revision := f.repository.push(t, map[string]string{
 		"operator/install.yaml": string(manifest), "mesh/mesh.yaml": upgradedMesh(t, "config", "samples", "operator_v1alpha1_mesh.yaml"),
 	})
 	f.sync = strings.ReplaceAll(readFile(t, "config", "flux", "sync.yaml"), "https://git.example.com/platform/osm.git", f.repository.url)
-	must(t, cluster.Put(t.Context(), f.sync))
+	lab.Must(t, cluster.Put(t.Context(), f.sync))
 	awaitSynced(t, "osm-operator", revision)
 	awaitSynced(t, "osm-mesh", revision)
 }
@@ -86,7 +87,7 @@ func (f *byFlux) upgrade(t *testing.T) {
 	revision := f.repository.push(t, map[string]string{"operator/install.yaml": readFile(t, "dist", "install.yaml")})
 	requestSync(t)
 	awaitSynced(t, "osm-operator", revision)
-	must(t, cluster.Available(t.Context(), installLimit, names.OperatorNamespace))
+	lab.Must(t, cluster.Available(t.Context(), installLimit, names.OperatorNamespace))
 	// Flux deletes a Kustomization only after it has finished waiting for the Mesh, for up to half an hour if the Mesh is deleted meanwhile.
 	awaitSynced(t, "osm-mesh", revision)
 }
@@ -103,9 +104,9 @@ func (a *byArgoCD) install(t *testing.T, files string) {
 	installArgoCD(t)
 	a.repository = serveRepository(t)
 	manifest, err := os.ReadFile(filepath.Join(files, "install.yaml"))
-	must(t, err)
+	lab.Must(t, err)
 	revision := a.repository.push(t, map[string]string{"osm/install.yaml": string(manifest), "osm/mesh.yaml": upgradedMesh(t, "config", "argocd", "mesh.yaml")})
-	must(t, cluster.Put(t.Context(), strings.ReplaceAll(readFile(t, "config", "argocd", "application.yaml"), "https://git.example.com/platform/osm.git", a.repository.url)))
+	lab.Must(t, cluster.Put(t.Context(), strings.ReplaceAll(readFile(t, "config", "argocd", "application.yaml"), "https://git.example.com/platform/osm.git", a.repository.url)))
 	awaitApplication(t, revision, "Synced", "Healthy", "")
 }
 

@@ -148,7 +148,7 @@ func rejectWrites(t *testing.T) effect {
 // apiServer runs a command of the local cluster for its API server now, and another one at the end.
 func apiServer(t *testing.T, begin, end string) effect {
 	t.Helper()
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "api-server", begin))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "api-server", begin))
 	return effect{end: func() {
 		if err := cluster.Repository.Tool(context.WithoutCancel(t.Context()), os.Stderr, "./cluster", "api-server", end); err != nil {
 			t.Error(err)
@@ -161,7 +161,7 @@ func deleteAccount(name string) func(t *testing.T) effect {
 	return func(t *testing.T) effect {
 		pods := podsOf(t, names.DefaultNamespace, name)
 		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: names.DefaultNamespace, Name: name}}
-		must(t, cluster.Client.Delete(t.Context(), account))
+		lab.Must(t, cluster.Client.Delete(t.Context(), account))
 		return effect{recovered: removed(pods)}
 	}
 }
@@ -182,7 +182,7 @@ func TestFaults(t *testing.T) {
 
 // measure causes a fault under load, and returns its row.
 func (f fault) measure(t *testing.T) string {
-	must(t, awaitWell(t.Context()))
+	lab.Must(t, awaitWell(t.Context()))
 	l := startLoad(t)
 	// The fault begins under load.
 	wait(t, time.Second)

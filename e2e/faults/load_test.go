@@ -55,7 +55,7 @@ func startLoad(t *testing.T) *load {
 	l := &load{t: t, running: map[*lab.Running[report.Requests]]flow{}, start: time.Now()}
 	for _, f := range flows {
 		running, err := agentOf(t.Context(), f.namespace, f.client).StartRequests(t.Context(), url, append([]string{"--timeout", requestTimeout}, f.args...)...)
-		must(t, err)
+		lab.Must(t, err)
 		l.running[running] = f
 	}
 	return l
@@ -67,7 +67,7 @@ func (l *load) stop() measurement {
 	m := measurement{outcomes: map[string]int{}}
 	for running, f := range l.running {
 		result, err := running.Stop(context.WithoutCancel(l.t.Context()))
-		must(l.t, err)
+		lab.Must(l.t, err)
 		m.requests += result.Requests
 		if !f.allowed {
 			m.permitted += result.Outcomes["200"]

@@ -34,10 +34,3 @@ func setUp(ctx context.Context) (*lab.Cluster, error) {
 	cluster, err = lab.Prepare(ctx, os.Stderr, installLimit)
 	return cluster, err
 }
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}

@@ -23,18 +23,18 @@ const spareMemory = 16 << 20
 func exhaustMemory(t *testing.T, pod corev1.Pod, container string) {
 	t.Helper()
 	pids, err := lab.Processes(pod, container)
-	must(t, err)
+	lab.Must(t, err)
 	group, err := memoryGroup(pids[0])
-	must(t, err)
+	lab.Must(t, err)
 	used, err := os.ReadFile(filepath.Join(group, "memory.usage_in_bytes"))
-	must(t, err)
+	lab.Must(t, err)
 	bytes, err := strconv.Atoi(strings.TrimSpace(string(used)))
-	must(t, err)
+	lab.Must(t, err)
 	for _, pid := range pids {
-		must(t, os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("1000"), 0o600))
+		lab.Must(t, os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("1000"), 0o600))
 	}
-	must(t, os.WriteFile(filepath.Join(group, "memory.limit_in_bytes"), []byte(strconv.Itoa(bytes+spareMemory)), 0o600))
-	must(t, allocateIn(group, 3*spareMemory))
+	lab.Must(t, os.WriteFile(filepath.Join(group, "memory.limit_in_bytes"), []byte(strconv.Itoa(bytes+spareMemory)), 0o600))
+	lab.Must(t, allocateIn(group, 3*spareMemory))
 }
 
 // memoryGroup returns the folder of the memory control group, version 1, of a process.

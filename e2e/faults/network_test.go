@@ -40,8 +40,8 @@ const lossy = `table inet osm-faults {
 func partition(t *testing.T, pod corev1.Pod, container, rules string) (end func()) {
 	t.Helper()
 	pids, err := lab.Processes(pod, container)
-	must(t, err)
-	must(t, nft(pids[0], rules))
+	lab.Must(t, err)
+	lab.Must(t, nft(pids[0], rules))
 	removed := false
 	remove := func() {
 		if removed {

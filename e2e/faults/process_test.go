@@ -15,7 +15,7 @@ func signal(t *testing.T, pods []corev1.Pod, container string, number syscall.Si
 	t.Helper()
 	for _, pod := range pods {
 		pids, err := lab.Processes(pod, container)
-		must(t, err)
+		lab.Must(t, err)
 		for _, pid := range pids {
 			if err := syscall.Kill(pid, number); err != nil && !errors.Is(err, syscall.ESRCH) {
 				t.Fatalf("signal %d to process %d of pod %s: %v", number, pid, pod.Name, err)
@@ -31,7 +31,7 @@ func stopAndContinue(t *testing.T, pods []corev1.Pod, container string) (end fun
 	var stopped []int
 	for _, pod := range pods {
 		pids, err := lab.Processes(pod, container)
-		must(t, err)
+		lab.Must(t, err)
 		stopped = append(stopped, pids...)
 	}
 	resume := func() {

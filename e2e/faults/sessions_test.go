@@ -35,9 +35,9 @@ func TestRevocationAmongManySessions(t *testing.T) {
 	sessions := openSessions(t, clients, ledgerAddress(lab.EchoPort))
 
 	revoked := ledgerPolicies(clients[0], "echo", lab.EchoPort)
-	must(t, cluster.Remove(t.Context(), revoked[strings.Index(revoked, "---")+len("---\n"):])) // the rule of the others stays
+	lab.Must(t, cluster.Remove(t.Context(), revoked[strings.Index(revoked, "---")+len("---\n"):])) // the rule of the others stays
 	start := time.Now()
-	must(t, lab.Until(t.Context(), drainLimit, "the revoked client can open no session", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), drainLimit, "the revoked client can open no session", func(ctx context.Context) (bool, string, error) {
 		result, err := agentOf(ctx, accounts, clients[0]).Session(ctx, ledgerAddress(lab.EchoPort), "--duration", "1s")
 		if err != nil {
 			return false, "", err
@@ -48,7 +48,7 @@ func TestRevocationAmongManySessions(t *testing.T) {
 	cut := 0
 	for i, session := range sessions {
 		result, err := session.Stop(t.Context())
-		must(t, err)
+		lab.Must(t, err)
 		if result.Failure != "" {
 			cut++
 		}
@@ -65,20 +65,20 @@ func TestReadinessOfDatabase(t *testing.T) {
 	deployLedger(t, ledgerPolicies(buyer, "echo", lab.EchoPort)+ledgerPolicies(guest, "echo", lab.EchoPort), buyer, guest)
 	headless := lab.TestService(accounts, ledger)
 	headless.Name, headless.Spec.ClusterIP = ledger+"-pods", corev1.ClusterIPNone
-	must(t, cluster.Create(t.Context(), headless))
+	lab.Must(t, cluster.Create(t.Context(), headless))
 	atPod := fmt.Sprintf("%s.%s:%d", headless.Name, accounts, lab.EchoPort)
-	must(t, awaitSessionAt(t.Context(), guest, atPod))
+	lab.Must(t, awaitSessionAt(t.Context(), guest, atPod))
 	sessions := append(openSessions(t, []string{buyer}, ledgerAddress(lab.EchoPort)), openSessions(t, []string{guest}, atPod)...)
 
 	server := agentOf(t.Context(), accounts, ledger)
-	must(t, server.SetHealth(t.Context(), false))
-	must(t, awaitLedgerReady(t.Context(), false))
+	lab.Must(t, server.SetHealth(t.Context(), false))
+	lab.Must(t, awaitLedgerReady(t.Context(), false))
 	wait(t, blip)
-	must(t, server.SetHealth(t.Context(), true))
-	must(t, awaitLedgerReady(t.Context(), true))
+	lab.Must(t, server.SetHealth(t.Context(), true))
+	lab.Must(t, awaitLedgerReady(t.Context(), true))
 	for i, session := range sessions {
 		result, err := session.Stop(t.Context())
-		must(t, err)
+		lab.Must(t, err)
 		if result.Failure != "" || result.Exchanges < 10 {
 			t.Errorf("session %d ends while the server is not ready: %+v", i, result)
 		}
@@ -108,9 +108,9 @@ func openSessions(t *testing.T, clients []string, address string) []*lab.Running
 	t.Helper()
 	var sessions []*lab.Running[report.Session]
 	for _, name := range clients {
-		must(t, awaitSessionAt(t.Context(), name, address))
+		lab.Must(t, awaitSessionAt(t.Context(), name, address))
 		running, err := agentOf(t.Context(), accounts, name).StartSession(t.Context(), address)
-		must(t, err)
+		lab.Must(t, err)
 		sessions = append(sessions, running)
 	}
 	wait(t, time.Second)

@@ -74,19 +74,19 @@ func deployShop(t *testing.T) {
 		}
 	})
 	enableRetries(t)
-	must(t, cluster.CreateNamespace(ctx, inside, names.DefaultMesh))
-	must(t, cluster.CreateNamespace(ctx, outside, ""))
-	must(t, cluster.Put(ctx, policies+grant(buyer)))
+	lab.Must(t, cluster.CreateNamespace(ctx, inside, names.DefaultMesh))
+	lab.Must(t, cluster.CreateNamespace(ctx, outside, ""))
+	lab.Must(t, cluster.Put(ctx, policies+grant(buyer)))
 	for _, name := range []string{buyer, thief, guest} {
 		account, pod := cluster.TestPod(inside, name)
-		must(t, cluster.Create(ctx, account, pod))
+		lab.Must(t, cluster.Create(ctx, account, pod))
 	}
 	account, pod := cluster.TestPod(outside, outsider)
-	must(t, cluster.Create(ctx, account, pod))
+	lab.Must(t, cluster.Create(ctx, account, pod))
 	deployStore(t)
-	must(t, cluster.PodsReady(ctx, podLimit, inside))
-	must(t, cluster.PodsReady(ctx, podLimit, outside))
-	must(t, awaitOutcome(ctx, buyer, "200"))
+	lab.Must(t, cluster.PodsReady(ctx, podLimit, inside))
+	lab.Must(t, cluster.PodsReady(ctx, podLimit, outside))
+	lab.Must(t, awaitOutcome(ctx, buyer, "200"))
 }
 
 // deployStore creates the Deployment of the server.
@@ -97,7 +97,7 @@ func deployStore(t *testing.T) {
 		Replicas: ptr.To[int32](2), Selector: &metav1.LabelSelector{MatchLabels: pod.Labels},
 		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec},
 	}}
-	must(t, cluster.Create(t.Context(), account, lab.TestService(inside, store), deployment))
+	lab.Must(t, cluster.Create(t.Context(), account, lab.TestService(inside, store), deployment))
 }
 
 // enableRetries enables Retry policies for the duration of a test.
@@ -107,7 +107,7 @@ func enableRetries(t *testing.T) {
 	set := func(ctx context.Context, enabled bool) error {
 		return cluster.Patch(ctx, config.DeepCopy(), fmt.Sprintf(`{"spec":{"featureFlags":{"enableRetryPolicy":%t}}}`, enabled))
 	}
-	must(t, set(t.Context(), true))
+	lab.Must(t, set(t.Context(), true))
 	t.Cleanup(func() {
 		if err := set(context.Background(), false); err != nil {
 			t.Error(err)
@@ -158,7 +158,7 @@ func awaitWell(ctx context.Context) error {
 func podsOf(t *testing.T, namespace, app string) []corev1.Pod {
 	t.Helper()
 	var list corev1.PodList
-	must(t, cluster.Client.List(t.Context(), &list, client.InNamespace(namespace), client.MatchingLabels{lab.AppLabel: app}))
+	lab.Must(t, cluster.Client.List(t.Context(), &list, client.InNamespace(namespace), client.MatchingLabels{lab.AppLabel: app}))
 	var running []corev1.Pod
 	for _, pod := range list.Items {
 		if pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil {

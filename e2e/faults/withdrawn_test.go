@@ -45,8 +45,8 @@ func TestPermissionIsWithdrawnWithoutControlPlane(t *testing.T) {
 	lab.RequireFull(t)
 	withdrawn := ledgerPolicies(guest, "echo", lab.EchoPort)
 	deployLedger(t, withdrawn+ledgerPolicies(buyer, "greet", lab.GreetPort), buyer, guest)
-	must(t, awaitSession(t.Context(), guest, lab.EchoPort))
-	must(t, awaitSession(t.Context(), buyer, lab.GreetPort, "--greeted"))
+	lab.Must(t, awaitSession(t.Context(), guest, lab.EchoPort))
+	lab.Must(t, awaitSession(t.Context(), buyer, lab.GreetPort, "--greeted"))
 	closed := make(chan *report.Session, 1)
 	go func() {
 		// An error of the agent leaves an empty report, which is not the end of a session.
@@ -54,19 +54,19 @@ func TestPermissionIsWithdrawnWithoutControlPlane(t *testing.T) {
 		closed <- result
 	}()
 	open, err := agentOf(t.Context(), accounts, buyer).StartSession(t.Context(), ledgerAddress(lab.GreetPort), "--greeted")
-	must(t, err)
+	lab.Must(t, err)
 	wait(t, time.Second)
 
 	replicas := podsOf(t, names.DefaultNamespace, names.Controller)
 	resume := stopAndContinue(t, replicas, names.Controller)
-	must(t, cluster.Remove(t.Context(), withdrawn))
+	lab.Must(t, cluster.Remove(t.Context(), withdrawn))
 	signal(t, replicas, names.Controller, syscall.SIGKILL)
 	resume()
 	if result := <-closed; result == nil || result.Failure == "" || result.Exchanges == 0 {
 		t.Errorf("the session without permission is open after %s: %+v", drainLimit, result)
 	}
 	result, err := open.Stop(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	if result.Failure != "" || result.Exchanges < 10 {
 		t.Errorf("the session of another port was closed: %+v", result)
 	}
@@ -81,14 +81,14 @@ func deployLedger(t *testing.T, policies string, clients ...string) {
 			t.Error(err)
 		}
 	})
-	must(t, cluster.CreateNamespace(ctx, accounts, names.DefaultMesh))
-	must(t, cluster.Put(ctx, policies))
+	lab.Must(t, cluster.CreateNamespace(ctx, accounts, names.DefaultMesh))
+	lab.Must(t, cluster.Put(ctx, policies))
 	for _, name := range append([]string{ledger}, clients...) {
 		account, pod := cluster.TestPod(accounts, name)
-		must(t, cluster.Create(ctx, account, pod))
+		lab.Must(t, cluster.Create(ctx, account, pod))
 	}
-	must(t, cluster.Create(ctx, lab.TestService(accounts, ledger)))
-	must(t, cluster.PodsReady(ctx, podLimit, accounts))
+	lab.Must(t, cluster.Create(ctx, lab.TestService(accounts, ledger)))
+	lab.Must(t, cluster.PodsReady(ctx, podLimit, accounts))
 }
 
 func ledgerAddress(port int) string { return fmt.Sprintf("%s.%s:%d", ledger, accounts, port) }

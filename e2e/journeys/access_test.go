@@ -52,7 +52,7 @@ func TestTCPAccessFollowsRoutes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			result, err := c.client.Session(t.Context(), s.server.address(c.port), c.args...)
-			must(t, err)
+			lab.Must(t, err)
 			if result.Failure != c.failure {
 				t.Errorf("the session ended with %q (%s), want %q", result.Failure, result.Error, c.failure)
 			}
@@ -85,7 +85,7 @@ func TestPlaintextFromOutsideIsRejected(t *testing.T) {
 			s.outsider.expect(t, "http://"+host+":8080/books", report.Reset)
 			for _, port := range []string{":9000", ":9001"} {
 				result, err := s.outsider.Session(t.Context(), host+port)
-				must(t, err)
+				lab.Must(t, err)
 				if result.Failure == "" || result.Exchanges > 0 {
 					t.Errorf("a plaintext session with %s%s was accepted", host, port)
 				}

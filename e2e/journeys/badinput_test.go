@@ -89,7 +89,7 @@ func TestInvalidMeshIsStalledAndHarmless(t *testing.T) {
 			manifest := meshManifest(name, strings.ReplaceAll(c.spec, "NAME", name))
 			applyPolicies(t, manifest)
 			t.Cleanup(func() { _ = cluster.Remove(context.Background(), manifest) })
-			eventually(t, 20*time.Second, "the Mesh is Stalled with the reason", func(ctx context.Context) (bool, string, error) {
+			lab.Eventually(t, 20*time.Second, "the Mesh is Stalled with the reason", func(ctx context.Context) (bool, string, error) {
 				var mesh v1alpha1.Mesh
 				if err := cluster.Client.Get(ctx, client.ObjectKey{Name: name}, &mesh); err != nil {
 					return false, "", err
@@ -106,7 +106,7 @@ func TestInvalidMeshIsStalledAndHarmless(t *testing.T) {
 			awaitMeshGone(t, name, 30*time.Second)
 		})
 	}
-	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, 10*time.Second))
+	lab.Must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, 10*time.Second))
 }
 
 // meshManifest returns the manifest of a Mesh.
@@ -118,7 +118,7 @@ func meshManifest(name, spec string) string {
 func joinMesh(t *testing.T, namespace, mesh string) {
 	t.Helper()
 	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%q},"annotations":{%q:"enabled"}}}`, names.MonitoredByLabel, mesh, names.InjectionAnnotation)
-	must(t, cluster.Patch(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, patch))
+	lab.Must(t, cluster.Patch(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, patch))
 }
 
 // policyObject returns a reference to an object of a kind without Go types.
@@ -133,7 +133,7 @@ func policyObject(version, kind, namespace, name string) *unstructured.Unstructu
 // awaitCondition waits until an object has a condition whose message contains a part.
 func awaitCondition(t *testing.T, object *unstructured.Unstructured, kind, status, part string) {
 	t.Helper()
-	eventually(t, 15*time.Second, fmt.Sprintf("%s %s is %s=%s %q", object.GetKind(), object.GetName(), kind, status, part), func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, 15*time.Second, fmt.Sprintf("%s %s is %s=%s %q", object.GetKind(), object.GetName(), kind, status, part), func(ctx context.Context) (bool, string, error) {
 		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
 			return false, "", err
 		}
@@ -153,7 +153,7 @@ func awaitCondition(t *testing.T, object *unstructured.Unstructured, kind, statu
 // awaitWarning waits for a warning Event about an object.
 func awaitWarning(t *testing.T, object *unstructured.Unstructured, part string) {
 	t.Helper()
-	eventually(t, 15*time.Second, fmt.Sprintf("a warning about %s %s that contains %q", object.GetKind(), object.GetName(), part), func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, 15*time.Second, fmt.Sprintf("a warning about %s %s that contains %q", object.GetKind(), object.GetName(), part), func(ctx context.Context) (bool, string, error) {
 		var events corev1.EventList
 		if err := cluster.Client.List(ctx, &events, client.InNamespace(object.GetNamespace())); err != nil {
 			return false, "", err
@@ -171,7 +171,7 @@ func awaitWarning(t *testing.T, object *unstructured.Unstructured, part string) 
 // awaitMeshGone waits until a Mesh is gone.
 func awaitMeshGone(t *testing.T, name string, limit time.Duration) {
 	t.Helper()
-	eventually(t, limit, "Mesh "+name+" is gone", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, limit, "Mesh "+name+" is gone", func(ctx context.Context) (bool, string, error) {
 		var mesh v1alpha1.Mesh
 		err := cluster.Client.Get(ctx, client.ObjectKey{Name: name}, &mesh)
 		if client.IgnoreNotFound(err) == nil && err != nil {

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/demo"
 )
 
@@ -32,7 +33,7 @@ func readCounters[T any](ctx context.Context, namespace, label, value string) (T
 func sample(t *testing.T, path ...string) string {
 	t.Helper()
 	data, err := os.ReadFile(cluster.Repository.Path(append([]string{"config", "samples", "bookstore"}, path...)...))
-	must(t, err)
+	lab.Must(t, err)
 	return string(data)
 }
 
@@ -42,29 +43,29 @@ func deployBookstore(t *testing.T) {
 	for _, name := range names {
 		// A running demo is kept.
 		exists, err := cluster.HasNamespace(t.Context(), time.Minute, name)
-		must(t, err)
+		lab.Must(t, err)
 		if !exists {
 			cleanUp(t, name)
 		}
 	}
-	must(t, cluster.ApplyFolder(t.Context(), "config", "samples", "bookstore"))
+	lab.Must(t, cluster.ApplyFolder(t.Context(), "config", "samples", "bookstore"))
 	// A change of settings for all sidecars, such as the end of permissive mode, drains existing sessions within half a
 	// minute.
-	must(t, cluster.Client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace("bookwarehouse"), client.MatchingLabels{"app": "bookwarehouse"}))
-	must(t, cluster.Available(t.Context(), bookstoreLimit, names...))
+	lab.Must(t, cluster.Client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace("bookwarehouse"), client.MatchingLabels{"app": "bookwarehouse"}))
+	lab.Must(t, cluster.Available(t.Context(), bookstoreLimit, names...))
 }
 
 func TestBookstoreServesBuyerAndDeniesThief(t *testing.T) {
 	t.Parallel()
 	deployBookstore(t)
 	t.Run("the buyer buys from both versions", func(t *testing.T) {
-		eventually(t, trafficLimit, "20 books", func(ctx context.Context) (bool, string, error) {
+		lab.Eventually(t, trafficLimit, "20 books", func(ctx context.Context) (bool, string, error) {
 			buyer, err := readCounters[demo.Counters](ctx, "bookbuyer", "app", "bookbuyer")
 			return buyer.Outcomes["200"] >= 20 && buyer.Identities["bookstore-v1"] > 0 && buyer.Identities["bookstore-v2"] > 0, fmt.Sprintf("%+v", buyer), err
 		})
 	})
 	t.Run("the warehouse restocks through the database", func(t *testing.T) {
-		eventually(t, trafficLimit, "books in the database", func(ctx context.Context) (bool, string, error) {
+		lab.Eventually(t, trafficLimit, "books in the database", func(ctx context.Context) (bool, string, error) {
 			warehouse, err := readCounters[demo.WarehouseCounters](ctx, "bookwarehouse", "app", "bookwarehouse")
 			return warehouse.Total > 0 && len(warehouse.Books) == 2 && warehouse.Session.Queries > 0, fmt.Sprintf("%+v", warehouse), err
 		})
@@ -79,19 +80,19 @@ func testThiefAccess(t *testing.T) {
 	}
 	awaitThiefDenied(t, thief)
 	before, err := readCounters[demo.WarehouseCounters](t.Context(), "bookwarehouse", "app", "bookwarehouse")
-	must(t, err)
+	lab.Must(t, err)
 	policy := sample(t, "extras", "allow-bookthief.yaml")
 	denied, err := thief(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	applyPolicies(t, policy)
-	eventually(t, trafficLimit, "the thief gets books", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, trafficLimit, "the thief gets books", func(ctx context.Context) (bool, string, error) {
 		now, err := thief(ctx)
 		return now.Outcomes["200"] > denied.Outcomes["200"]+1, fmt.Sprintf("%+v", now), err
 	})
 	deletePolicies(t, policy)
 	awaitThiefDenied(t, thief)
 	after, err := readCounters[demo.WarehouseCounters](t.Context(), "bookwarehouse", "app", "bookwarehouse")
-	must(t, err)
+	lab.Must(t, err)
 	if after.Session.Lost != before.Session.Lost || after.Session.ID != before.Session.ID || after.Session.Queries <= before.Session.Queries {
 		t.Errorf("the database session was interrupted by unrelated policy changes: before %+v, after %+v", before.Session, after.Session)
 	}
@@ -100,7 +101,7 @@ func testThiefAccess(t *testing.T) {
 // awaitThiefDenied waits until two consecutive readings show no success; the first may still count an earlier request.
 func awaitThiefDenied(t *testing.T, thief func(context.Context) (demo.Counters, error)) {
 	t.Helper()
-	eventually(t, trafficLimit, "the thief is denied", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, trafficLimit, "the thief is denied", func(ctx context.Context) (bool, string, error) {
 		one, err := thief(ctx)
 		if err != nil {
 			return false, "", err
@@ -116,23 +117,23 @@ func testRevokedWarehouse(t *testing.T) {
 		return readCounters[demo.WarehouseCounters](ctx, "bookwarehouse", "app", "bookwarehouse")
 	}
 	before, err := warehouse(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	target := policyObject("access.smi-spec.io/v1alpha3", "TrafficTarget", "bookwarehouse", "mysql")
-	must(t, cluster.Client.Delete(t.Context(), target))
-	eventually(t, 35*time.Second, "the open session is closed", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, cluster.Client.Delete(t.Context(), target))
+	lab.Eventually(t, 35*time.Second, "the open session is closed", func(ctx context.Context) (bool, string, error) {
 		now, err := warehouse(ctx)
 		return now.Session.Lost > before.Session.Lost, fmt.Sprintf("%+v", now), err
 	})
 	lost, err := warehouse(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	sleep(t, 5*time.Second)
 	now, err := warehouse(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	if now.Session.ID != 0 || now.Session.Queries > lost.Session.Queries {
 		t.Errorf("a revoked client has a session: %+v, before %+v", now.Session, lost.Session)
 	}
 	applyPolicies(t, sample(t, "policies", "mysql.yaml"))
-	eventually(t, trafficLimit, "a new session", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, trafficLimit, "a new session", func(ctx context.Context) (bool, string, error) {
 		now, err := warehouse(ctx)
 		return now.Session.ID != 0 && now.Session.Queries > 0, fmt.Sprintf("%+v", now), err
 	})

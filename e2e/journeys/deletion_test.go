@@ -29,10 +29,10 @@ func TestSecondMeshIsIsolatedAndFullyRemoved(t *testing.T) {
 		_ = cluster.Remove(context.Background(), manifest)
 		_ = cluster.DeleteNamespace(context.Background(), mesh)
 	})
-	must(t, cluster.MeshReady(t.Context(), mesh, installLimit))
+	lab.Must(t, cluster.MeshReady(t.Context(), mesh, installLimit))
 	ns := createNamespace(t, "second-apps", mesh)
 	// The API server reaches the new injector through kube-proxy, which may be slightly behind.
-	eventually(t, policyLimit, "pods are injected", func(context.Context) (bool, string, error) {
+	lab.Eventually(t, policyLimit, "pods are injected", func(context.Context) (bool, string, error) {
 		pod, err := dryRunPod(t, ns, "", nil)
 		return err == nil && hasSidecar(pod), "no sidecar", err
 	})
@@ -49,7 +49,7 @@ func TestSecondMeshIsIsolatedAndFullyRemoved(t *testing.T) {
 	})
 	t.Run("deletion waits for sidecars and reports it", func(t *testing.T) {
 		deletePolicies(t, manifest)
-		eventually(t, 20*time.Second, "the Mesh reports the remaining sidecars", func(ctx context.Context) (bool, string, error) {
+		lab.Eventually(t, 20*time.Second, "the Mesh reports the remaining sidecars", func(ctx context.Context) (bool, string, error) {
 			var now v1alpha1.Mesh
 			if err := cluster.Client.Get(ctx, client.ObjectKey{Name: mesh}, &now); err != nil {
 				return false, "", err
@@ -61,19 +61,19 @@ func TestSecondMeshIsIsolatedAndFullyRemoved(t *testing.T) {
 		workloads["client"].expect(t, workloads["server"].url("/"), "200")
 	})
 	t.Run("deletion leaves only the namespace", func(t *testing.T) {
-		must(t, cluster.Client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(ns)))
+		lab.Must(t, cluster.Client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(ns)))
 		awaitMeshGone(t, mesh, 90*time.Second)
-		eventually(t, time.Minute, "everything of the mesh but its namespace is gone", func(ctx context.Context) (bool, string, error) {
+		lab.Eventually(t, time.Minute, "everything of the mesh but its namespace is gone", func(ctx context.Context) (bool, string, error) {
 			remaining, err := remainingObjects(ctx, mesh)
 			return len(remaining) == 1 && remaining[0] == "Namespace /"+mesh, strings.Join(remaining, ", "), err
 		})
 		var namespace corev1.Namespace
-		must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Name: mesh}, &namespace))
+		lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Name: mesh}, &namespace))
 		if namespace.DeletionTimestamp != nil {
 			t.Error("the namespace is being deleted, which nobody requested")
 		}
 	})
-	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, 10*time.Second))
+	lab.Must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, 10*time.Second))
 	s.friend.expect(t, s.server.url("/books"), "200")
 }
 

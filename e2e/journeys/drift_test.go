@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -24,9 +25,9 @@ func testDriftRepair(t *testing.T) {
 	key := client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.Injector}
 	t.Run("a deleted Service is recreated", func(t *testing.T) {
 		var before corev1.Service
-		must(t, cluster.Client.Get(t.Context(), key, &before))
-		must(t, cluster.Client.Delete(t.Context(), &before))
-		eventually(t, repairLimit, "the injector's Service exists again", func(ctx context.Context) (bool, string, error) {
+		lab.Must(t, cluster.Client.Get(t.Context(), key, &before))
+		lab.Must(t, cluster.Client.Delete(t.Context(), &before))
+		lab.Eventually(t, repairLimit, "the injector's Service exists again", func(ctx context.Context) (bool, string, error) {
 			var now corev1.Service
 			err := cluster.Client.Get(ctx, key, &now)
 			return err == nil && now.UID != before.UID, "the old one", err
@@ -34,14 +35,14 @@ func testDriftRepair(t *testing.T) {
 	})
 	t.Run("an edited image is reverted", func(t *testing.T) {
 		var before appsv1.Deployment
-		must(t, cluster.Client.Get(t.Context(), key, &before))
+		lab.Must(t, cluster.Client.Get(t.Context(), key, &before))
 		image := before.Spec.Template.Spec.Containers[0].Image
 		patch := fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":%q,"image":"example.com/other:v1"}]}}}}`, names.Injector)
-		must(t, cluster.Client.Patch(t.Context(), &before, client.RawPatch("application/strategic-merge-patch+json", []byte(patch)), client.FieldOwner("somebody")))
+		lab.Must(t, cluster.Client.Patch(t.Context(), &before, client.RawPatch("application/strategic-merge-patch+json", []byte(patch)), client.FieldOwner("somebody")))
 		if edited := before.Spec.Template.Spec.Containers[0].Image; edited == image {
 			t.Fatalf("the edit did nothing: the image is %s", edited)
 		}
-		eventually(t, repairLimit, "the image is "+image, func(ctx context.Context) (bool, string, error) {
+		lab.Eventually(t, repairLimit, "the image is "+image, func(ctx context.Context) (bool, string, error) {
 			var now appsv1.Deployment
 			err := cluster.Client.Get(ctx, key, &now)
 			if err != nil {
@@ -50,8 +51,8 @@ func testDriftRepair(t *testing.T) {
 			return now.Spec.Template.Spec.Containers[0].Image == image, now.Spec.Template.Spec.Containers[0].Image, nil
 		})
 	})
-	must(t, cluster.Available(t.Context(), installLimit, names.DefaultNamespace))
-	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, time.Minute))
+	lab.Must(t, cluster.Available(t.Context(), installLimit, names.DefaultNamespace))
+	lab.Must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, time.Minute))
 	t.Run("an idle mesh has no writes", testNoWritesWhenIdle)
 }
 
@@ -59,7 +60,7 @@ func testDriftRepair(t *testing.T) {
 // Ready.
 func testNoWritesWhenIdle(t *testing.T) {
 	var before map[string]string
-	eventually(t, time.Minute, "the mesh is idle", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, time.Minute, "the mesh is idle", func(ctx context.Context) (bool, string, error) {
 		now, err := resourceVersions(ctx)
 		if err != nil {
 			return false, "", err
@@ -78,7 +79,7 @@ func testNoWritesWhenIdle(t *testing.T) {
 	}
 	sleep(t, 30*time.Second)
 	after, err := resourceVersions(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	for _, change := range changedObjects(before, after) {
 		t.Errorf("unexpected write: %s", change)
 	}

@@ -43,13 +43,13 @@ spec:
 	var running []*lab.Running[report.Requests]
 	for _, args := range gatewayFlows {
 		load, err := till.StartRequests(t.Context(), server.url("/books"), append([]string{"--timeout", "15s"}, args...)...)
-		must(t, err)
+		lab.Must(t, err)
 		running = append(running, load)
 	}
 	deleteGatewayPod(t, names.EgressGateway)
 	for _, load := range running {
 		result, err := load.Stop(t.Context())
-		must(t, err)
+		lab.Must(t, err)
 		requireNoFailures(t, result, 200)
 	}
 	setGateway(t, "egressGateway", "null")
@@ -60,7 +60,7 @@ spec:
 func gatewayAddresses(t *testing.T) map[string]bool {
 	t.Helper()
 	var pods corev1.PodList
-	must(t, cluster.Client.List(t.Context(), &pods, client.InNamespace(names.DefaultNamespace), client.MatchingLabels{names.AppLabel: names.EgressGateway}))
+	lab.Must(t, cluster.Client.List(t.Context(), &pods, client.InNamespace(names.DefaultNamespace), client.MatchingLabels{names.AppLabel: names.EgressGateway}))
 	addresses := map[string]bool{}
 	for i := range pods.Items {
 		for _, ip := range podIPs(&pods.Items[i]) {

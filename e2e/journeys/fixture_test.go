@@ -34,7 +34,7 @@ var (
 func sharedFixture(t *testing.T) *fixture {
 	t.Helper()
 	fixtureOnce.Do(func() { cachedFixture, errFixture = buildFixture(context.Background()) })
-	must(t, errFixture)
+	lab.Must(t, errFixture)
 	t.Cleanup(func() { describeFailure(t, cachedFixture.server.namespace) })
 	return cachedFixture
 }

@@ -26,7 +26,7 @@ var gatewayFlows = [][]string{{"--rate", "50"}, {"--rate", "50", "--keep-alive"}
 // HTTPS with a Secret, and without a failed request while a pod of the gateway is deleted.
 func TestIngressGatewayLosesNothing(t *testing.T) {
 	lab.RequireFull(t)
-	must(t, cluster.InstallGatewayAPI(t.Context()))
+	lab.Must(t, cluster.InstallGatewayAPI(t.Context()))
 	setGateway(t, "ingressGateway", `{mode: Managed, service: {type: ClusterIP}}`)
 	t.Cleanup(func() { setGateway(t, "ingressGateway", "null") })
 	inside, outside := meshNamespace(t, "backend"), createNamespace(t, "ingress", outsideMesh)
@@ -48,13 +48,13 @@ func TestIngressGatewayLosesNothing(t *testing.T) {
 		var running []*lab.Running[report.Requests]
 		for _, args := range gatewayFlows {
 			load, err := browser.StartRequests(t.Context(), url, append([]string{"-H", "Host: " + host, "--timeout", "15s"}, args...)...)
-			must(t, err)
+			lab.Must(t, err)
 			running = append(running, load)
 		}
 		deleteGatewayPod(t, names.IngressGateway)
 		for _, load := range running {
 			result, err := load.Stop(t.Context())
-			must(t, err)
+			lab.Must(t, err)
 			requireNoFailures(t, result, 200)
 		}
 	})
@@ -91,9 +91,9 @@ subjects: [{kind: ServiceAccount, name: %[5]s, namespace: %[6]s}]
 func checkGatewayCertificate(t *testing.T, browser workload, namespace, host string) {
 	chain, key := pki.New(t).Issue(t, identity.ServiceAccount{Namespace: namespace, Name: "web"}, "example.com")
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: "web"}
-	must(t, cluster.Create(t.Context(), &corev1.Secret{ObjectMeta: meta, Data: map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key}}))
+	lab.Must(t, cluster.Create(t.Context(), &corev1.Secret{ObjectMeta: meta, Data: map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key}}))
 	address := fmt.Sprintf("%s.%s:443", names.IngressGateway, names.DefaultNamespace)
-	eventually(t, time.Minute, "the gateway serves the certificate", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, time.Minute, "the gateway serves the certificate", func(ctx context.Context) (bool, string, error) {
 		seen, err := browser.Handshake(ctx, address, host)
 		if err != nil {
 			return false, err.Error(), nil
@@ -106,13 +106,13 @@ func checkGatewayCertificate(t *testing.T, browser workload, namespace, host str
 func setGateway(t *testing.T, field, settings string) {
 	t.Helper()
 	_, err := cluster.Kubectl(context.WithoutCancel(t.Context()), "patch", "mesh", names.DefaultMesh, "--type", "merge", "-p", "spec: {"+field+": "+settings+"}")
-	must(t, err)
+	lab.Must(t, err)
 }
 
 // awaitGatewayPods waits until two pods of a gateway are ready.
 func awaitGatewayPods(t *testing.T, gateway string) {
 	t.Helper()
-	eventually(t, podLimit, "two pods of the gateway are ready", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "two pods of the gateway are ready", func(ctx context.Context) (bool, string, error) {
 		var deployment appsv1.Deployment
 		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: gateway}, &deployment)
 		return deployment.Status.ReadyReplicas == 2 && deployment.Status.Replicas == 2, fmt.Sprint(deployment.Status, err), client.IgnoreNotFound(err)
@@ -123,9 +123,9 @@ func awaitGatewayPods(t *testing.T, gateway string) {
 func deleteGatewayPod(t *testing.T, gateway string) {
 	t.Helper()
 	pod, err := cluster.Pod(t.Context(), names.DefaultNamespace, names.AppLabel, gateway)
-	must(t, err)
-	must(t, cluster.Client.Delete(t.Context(), pod))
-	eventually(t, 2*podLimit, "the deleted pod has gone", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, err)
+	lab.Must(t, cluster.Client.Delete(t.Context(), pod))
+	lab.Eventually(t, 2*podLimit, "the deleted pod has gone", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(pod), &corev1.Pod{})
 		return err != nil && client.IgnoreNotFound(err) == nil, "it exists", client.IgnoreNotFound(err)
 	})

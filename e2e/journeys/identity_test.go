@@ -24,7 +24,7 @@ func TestCertificateIdentifiesWorkloadAndIsRequired(t *testing.T) {
 	s := sharedFixture(t)
 	for _, who := range []workload{s.server, s.other} {
 		seen, err := shakeHands(t, s.outsider, who)
-		must(t, err)
+		lab.Must(t, err)
 		if want := fmt.Sprintf("%s.%s.%s", who.name, who.namespace, names.DefaultTrustDomain); !slices.Equal(seen.DNSNames, []string{want}) {
 			t.Errorf("DNS names are %v, want only %s", seen.DNSNames, want)
 		}
@@ -49,14 +49,14 @@ func TestShortLivedCertificateRotatesUnderTraffic(t *testing.T) {
 	client.expect(t, server.url("/"), "200")
 
 	first, err := shakeHands(t, outsider, server)
-	must(t, err)
+	lab.Must(t, err)
 	// A certificate is valid from some minutes ago, to tolerate clock skew.
 	if left := time.Until(first.NotAfter); left < 30*time.Second || left > 2*time.Minute {
 		t.Fatalf("a certificate issued after the change to 2m expires in %s", left)
 	}
 	load, err := client.StartRequests(t.Context(), server.url("/"), "--rate", "25")
-	must(t, err)
-	eventually(t, time.Until(first.NotAfter), "a new certificate before the first one expires", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, err)
+	lab.Eventually(t, time.Until(first.NotAfter), "a new certificate before the first one expires", func(ctx context.Context) (bool, string, error) {
 		seen, err := shakeHands(t, outsider, server)
 		if err != nil {
 			return false, "", err
@@ -67,6 +67,6 @@ func TestShortLivedCertificateRotatesUnderTraffic(t *testing.T) {
 	// Traffic must succeed after the first certificate has expired.
 	sleep(t, time.Until(first.NotAfter.Add(3*time.Second)))
 	result, err := load.Stop(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	requireNoFailures(t, result, 1000)
 }

@@ -28,7 +28,7 @@ func TestIngressController(t *testing.T) {
 	applyPolicies(t, ingressBackend(inside, "http", fmt.Sprintf("{kind: Service, namespace: %s, name: nginx}", outside)))
 	browser.expect(t, plain, "200")
 	nginx := &corev1.PodList{}
-	must(t, cluster.Client.List(t.Context(), nginx, client.InNamespace(outside), client.MatchingLabels{lab.AppLabel: "nginx"}))
+	lab.Must(t, cluster.Client.List(t.Context(), nginx, client.InNamespace(outside), client.MatchingLabels{lab.AppLabel: "nginx"}))
 	clients["attacker"].expect(t, server.url("/books"), "reset", "-H", "X-Forwarded-For: "+nginx.Items[0].Status.PodIP)
 
 	applyPolicies(t, ingressBackend(inside, "https", "{kind: AuthenticatedPrincipal, name: nginx.ingress.cluster.local}"))
@@ -98,16 +98,16 @@ func installNginx(t *testing.T, namespace string, server workload) {
 	service := lab.TestService(namespace, "nginx")
 	service.Spec.Ports = service.Spec.Ports[:1]
 	service.Spec.Ports[0].Port = 80
-	must(t, cluster.Create(t.Context(),
+	lab.Must(t, cluster.Create(t.Context(),
 		&corev1.ConfigMap{ObjectMeta: meta, Data: map[string]string{"nginx.conf": config}}, gatewayCertificate(t, meta), service, pod))
-	must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
 }
 
 // gatewayCertificate returns a Secret with a certificate by the root of the mesh, as the owner of the root would issue it.
 func gatewayCertificate(t *testing.T, meta metav1.ObjectMeta) *corev1.Secret {
 	t.Helper()
 	root := &corev1.Secret{}
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.CABundleSecret}, root))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.CABundleSecret}, root))
 	authority := pki.Load(t, root.Data[names.CABundleCert], root.Data[names.CABundleKey])
 	chain, key := authority.Issue(t, identity.ServiceAccount{Namespace: "ingress", Name: "nginx"}, "cluster.local")
 	return &corev1.Secret{ObjectMeta: meta, Data: map[string][]byte{

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -37,7 +38,7 @@ func annotatedNamespace(t *testing.T, prefix, annotation string, labels map[stri
 	if annotation != "" {
 		ns.Annotations[names.InjectionAnnotation] = annotation
 	}
-	must(t, cluster.Client.Create(t.Context(), ns))
+	lab.Must(t, cluster.Client.Create(t.Context(), ns))
 	cleanUp(t, ns.Name)
 	return ns.Name
 }
@@ -71,7 +72,7 @@ func TestInjectionFollowsAnnotationsAndNamespaces(t *testing.T) {
 				change = restricted
 			}
 			pod, err := dryRunPod(t, c.namespace, c.annotation, change)
-			must(t, err)
+			lab.Must(t, err)
 			if got := hasSidecar(pod); got != c.want {
 				t.Errorf("the pod has a sidecar: %t, want %t", got, c.want)
 			}

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/report"
 )
 
@@ -32,8 +33,8 @@ func TestIPv6FollowsSamePoliciesAsIPv4(t *testing.T) {
 	})
 	t.Run("pod of a headless Service", func(t *testing.T) {
 		var headless corev1.Service
-		must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: s.server.namespace, Name: "pods"}, &headless))
-		eventually(t, policyLimit, "friend calls the pod by its IPv6 address", func(ctx context.Context) (bool, string, error) {
+		lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: s.server.namespace, Name: "pods"}, &headless))
+		lab.Eventually(t, policyLimit, "friend calls the pod by its IPv6 address", func(ctx context.Context) (bool, string, error) {
 			result, err := s.friend.Requests(ctx, "http://["+pod+"]:8080/books")
 			if err != nil {
 				return false, "", err

@@ -42,8 +42,8 @@ func runWorker(t *testing.T, s *fixture, ns string, retries int32, prepare func(
 			ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec,
 		}},
 	}
-	must(t, cluster.Create(t.Context(), account, job))
-	eventually(t, podLimit, "the Job is complete", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, cluster.Create(t.Context(), account, job))
+	lab.Eventually(t, podLimit, "the Job is complete", func(ctx context.Context) (bool, string, error) {
 		var now batchv1.Job
 		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(job), &now); err != nil {
 			return false, "", err
@@ -51,14 +51,14 @@ func runWorker(t *testing.T, s *fixture, ns string, retries int32, prepare func(
 		return now.Status.Succeeded == 1, fmt.Sprintf("%+v", now.Status), nil
 	})
 	var all corev1.PodList
-	must(t, cluster.Client.List(t.Context(), &all, client.InNamespace(ns), client.MatchingLabels{lab.AppLabel: "worker"}))
+	lab.Must(t, cluster.Client.List(t.Context(), &all, client.InNamespace(ns), client.MatchingLabels{lab.AppLabel: "worker"}))
 	if len(all.Items) != 1 || !hasSidecar(&all.Items[0]) {
 		t.Fatalf("the Job has %d pods, want one with a sidecar", len(all.Items))
 	}
 	logs, err := cluster.Logs(t.Context(), ns, all.Items[0].Name, application, 10)
-	must(t, err)
+	lab.Must(t, err)
 	var result report.Requests
-	must(t, json.Unmarshal([]byte(logs), &result))
+	lab.Must(t, json.Unmarshal([]byte(logs), &result))
 	requireNoFailures(t, &result, 5)
 	return &all.Items[0]
 }

@@ -36,7 +36,7 @@ func TestIngressGatewayBehindNodePort(t *testing.T) {
 	if lab.IsCurrent() {
 		t.Fatal("a client of the machine of the cluster gets an address outside of it: unset CLUSTER")
 	}
-	must(t, cluster.InstallGatewayAPI(t.Context()))
+	lab.Must(t, cluster.InstallGatewayAPI(t.Context()))
 	setGateway(t, "ingressGateway", `{mode: Managed, service: {type: LoadBalancer, externalTrafficPolicy: Local}}`)
 	t.Cleanup(func() { setGateway(t, "ingressGateway", "null") })
 	inside, outside := meshNamespace(t, "backend"), createNamespace(t, "internet", outsideMesh)
@@ -56,13 +56,13 @@ func TestIngressGatewayBehindNodePort(t *testing.T) {
 	t.Run("restarted Deployment", func(t *testing.T) {
 		loads, earlier := startGatewayLoads(t, browser, url, host), gatewayPods(t)
 		_, err := cluster.Kubectl(t.Context(), "-n", names.DefaultNamespace, "rollout", "restart", "deployment/"+names.IngressGateway)
-		must(t, err)
+		lab.Must(t, err)
 		awaitReplaced(t, earlier, nil)
 		requireNothingLost(t, loads)
 	})
 	t.Run("no ready pod", func(t *testing.T) {
 		loads, earlier := startGatewayLoads(t, browser, url, host), gatewayPods(t)
-		must(t, cluster.Client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(names.DefaultNamespace), client.MatchingLabels{names.AppLabel: names.IngressGateway}))
+		lab.Must(t, cluster.Client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(names.DefaultNamespace), client.MatchingLabels{names.AppLabel: names.IngressGateway}))
 		unusable := 0
 		awaitReplaced(t, earlier, func(ctx context.Context) {
 			if code, err := node.health(ctx); err == nil && code == http.StatusServiceUnavailable {
@@ -100,9 +100,9 @@ func (n gatewayNode) health(ctx context.Context) (int, error) {
 func nodeOfGateway(t *testing.T) gatewayNode {
 	t.Helper()
 	var service corev1.Service
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.IngressGateway}, &service))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.IngressGateway}, &service))
 	var nodes corev1.NodeList
-	must(t, cluster.Client.List(t.Context(), &nodes))
+	lab.Must(t, cluster.Client.List(t.Context(), &nodes))
 	for _, address := range nodes.Items[0].Status.Addresses {
 		if address.Type == corev1.NodeInternalIP && !strings.Contains(address.Address, ":") {
 			return gatewayNode{address.Address, service.Spec.Ports[0].NodePort, service.Spec.HealthCheckNodePort}
@@ -117,7 +117,7 @@ func moveOutside(t *testing.T, client workload, node string) {
 	t.Helper()
 	pod := client.pod(t)
 	pids, err := lab.Processes(*pod, pod.Spec.Containers[0].Name)
-	must(t, err)
+	lab.Must(t, err)
 	inPod := []string{"nsenter", "--target", strconv.Itoa(pids[0]), "--net"}
 	run(t, append(inPod, "ip", "address", "add", outsideAddress+"/32", "dev", "lo")...)
 	run(t, append(inPod, "ip", "route", "add", node+"/32", "dev", "eth0", "src", outsideAddress)...)
@@ -138,7 +138,7 @@ func startGatewayLoads(t *testing.T, browser workload, url, host string) []*lab.
 	var running []*lab.Running[report.Requests]
 	for _, args := range gatewayFlows {
 		load, err := browser.StartRequests(t.Context(), url, append([]string{"-H", "Host: " + host, "--timeout", "15s"}, args...)...)
-		must(t, err)
+		lab.Must(t, err)
 		running = append(running, load)
 	}
 	return running
@@ -149,7 +149,7 @@ func requireNothingLost(t *testing.T, loads []*lab.Running[report.Requests]) {
 	t.Helper()
 	for _, load := range loads {
 		result, err := load.Stop(t.Context())
-		must(t, err)
+		lab.Must(t, err)
 		requireNoFailures(t, result, 1000)
 	}
 }
@@ -158,7 +158,7 @@ func requireNothingLost(t *testing.T, loads []*lab.Running[report.Requests]) {
 func gatewayPods(t *testing.T) map[string]bool {
 	t.Helper()
 	found, err := listGatewayPods(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	return found
 }
 
@@ -176,7 +176,7 @@ func listGatewayPods(ctx context.Context) (map[string]bool, error) {
 // awaitReplaced waits until earlier pods have gone and two others are ready, and calls observe, if any, while it waits.
 func awaitReplaced(t *testing.T, earlier map[string]bool, observe func(context.Context)) {
 	t.Helper()
-	eventually(t, 2*podLimit, "the earlier pods of the gateway have gone", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, 2*podLimit, "the earlier pods of the gateway have gone", func(ctx context.Context) (bool, string, error) {
 		if observe != nil {
 			observe(ctx)
 		}

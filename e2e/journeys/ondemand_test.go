@@ -16,9 +16,9 @@ func TestDestinationsAreLoadedOnDemand(t *testing.T) {
 	namespace := createNamespace(t, "demand", names.DefaultMesh)
 	account, pod := cluster.TestPod(namespace, "loader")
 	pod.Annotations = map[string]string{names.DestinationsAnnotation: names.DestinationsOnDemand}
-	must(t, cluster.Create(t.Context(), account, pod))
+	lab.Must(t, cluster.Create(t.Context(), account, pod))
 	loader := workload{cluster.Agent(t.Context(), namespace, "loader", lab.AgentPort), namespace, "loader"}
-	must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
 	applyPolicies(t, routeGroup(s.server.namespace, "loads", "loads=/loads")+
 		grant{namespace: s.server.namespace, name: "loader", destination: "server", source: namespace + "/loader", rules: []string{"loads:loads"}}.String()+
 		grant{namespace: s.server.namespace, name: "loader-lines", destination: "server", source: namespace + "/loader", rules: []string{"tcp:lines"}}.String())
@@ -30,13 +30,13 @@ func TestDestinationsAreLoadedOnDemand(t *testing.T) {
 	loader.expect(t, "http://["+v6+"]:8080/loads", "200")
 	for port, args := range map[int][]string{lab.EchoPort: nil, lab.GreetPort: {"--greeted"}} {
 		result, err := loader.Session(t.Context(), s.server.address(port), args...)
-		must(t, err)
+		lab.Must(t, err)
 		if result.Failure != "" {
 			t.Errorf("a session with port %d ended with %q (%s)", port, result.Failure, result.Error)
 		}
 	}
 	result, err := loader.Session(t.Context(), s.other.address(lab.EchoPort))
-	must(t, err)
+	lab.Must(t, err)
 	if result.Failure != report.Reset {
 		t.Errorf("a session that no policy allows ended with %q (%s)", result.Failure, result.Error)
 	}

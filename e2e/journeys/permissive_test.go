@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/report"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -20,7 +21,7 @@ func meshConfig() *configv1alpha2.MeshConfig {
 // patchMeshConfig patches the MeshConfig, and reverts it after the test.
 func patchMeshConfig(t *testing.T, patch, revert string) {
 	t.Helper()
-	must(t, cluster.Patch(t.Context(), meshConfig(), patch))
+	lab.Must(t, cluster.Patch(t.Context(), meshConfig(), patch))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -41,7 +42,7 @@ func testPermissiveMode(t *testing.T) {
 	s.stranger.expect(t, s.server.url("/anything"), "200")
 	s.friend.expect(t, s.server.url("/admin"), "200")
 	s.outsider.expect(t, s.server.url("/anything"), report.Reset)
-	must(t, cluster.Patch(t.Context(), meshConfig(), off))
+	lab.Must(t, cluster.Patch(t.Context(), meshConfig(), off))
 	s.stranger.expect(t, s.server.url("/anything"), report.Reset)
 	s.friend.expect(t, s.server.url("/admin"), "403")
 	s.friend.expect(t, s.server.url("/books"), "200")

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
 // routeGroup returns an HTTPRouteGroup. Its matches have the form "<name>=<regular expression>".
@@ -75,11 +77,11 @@ func split(namespace, name, service string, backends ...string) string {
 // applyPolicies applies policies.
 func applyPolicies(t *testing.T, manifests ...string) {
 	t.Helper()
-	must(t, cluster.Put(t.Context(), strings.Join(manifests, "")))
+	lab.Must(t, cluster.Put(t.Context(), strings.Join(manifests, "")))
 }
 
 // deletePolicies deletes policies.
 func deletePolicies(t *testing.T, manifests ...string) {
 	t.Helper()
-	must(t, cluster.Remove(t.Context(), strings.Join(manifests, "")))
+	lab.Must(t, cluster.Remove(t.Context(), strings.Join(manifests, "")))
 }

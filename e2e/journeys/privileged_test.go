@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/report"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -16,12 +17,12 @@ func testPrivilegedInitContainer(t *testing.T) {
 	s := sharedFixture(t)
 	patchMeshConfig(t, `{"spec":{"sidecar":{"enablePrivilegedInitContainer":true}}}`, `{"spec":{"sidecar":{"enablePrivilegedInitContainer":false}}}`)
 	ns := createNamespace(t, "privileged", names.DefaultMesh)
-	eventually(t, policyLimit, "the injector uses the setting", func(context.Context) (bool, string, error) {
+	lab.Eventually(t, policyLimit, "the injector uses the setting", func(context.Context) (bool, string, error) {
 		pod, err := dryRunPod(t, ns, "", nil)
 		return err == nil && slices.ContainsFunc(pod.Spec.InitContainers, isPrivileged), "", err
 	})
 	pods := createWorkloads(t, ns, "server", "friend")
-	must(t, cluster.Put(t.Context(), routeGroup(ns, "paths", "books=/books")+
+	lab.Must(t, cluster.Put(t.Context(), routeGroup(ns, "paths", "books=/books")+
 		grant{namespace: ns, name: "friend", destination: "server", source: ns + "/friend", rules: []string{"paths:books"}}.String()))
 	spec := pods["server"].pod(t).Spec
 	for _, c := range slices.Concat(spec.InitContainers, spec.Containers) {

@@ -25,17 +25,17 @@ func TestProbesOfEachContainerReachItsApplication(t *testing.T) {
 			PeriodSeconds: 1, FailureThreshold: 3, TimeoutSeconds: 2,
 		}
 	}
-	must(t, cluster.Create(t.Context(), account, pod))
-	must(t, cluster.PodsReady(t.Context(), podLimit, ns))
+	lab.Must(t, cluster.Create(t.Context(), account, pod))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, ns))
 	for i, port := range []int{lab.AgentPort, secondAgent} {
 		agent := cluster.Agent(t.Context(), ns, "two", port)
-		must(t, agent.SetHealth(t.Context(), false))
+		lab.Must(t, agent.SetHealth(t.Context(), false))
 		awaitReadiness(t, pod, i, false)
-		must(t, agent.SetHealth(t.Context(), true))
+		lab.Must(t, agent.SetHealth(t.Context(), true))
 		awaitReadiness(t, pod, i, true)
 	}
 	var now corev1.Pod
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(pod), &now))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(pod), &now))
 	for _, status := range now.Status.ContainerStatuses {
 		if status.RestartCount > 0 {
 			t.Errorf("container %s was restarted, although its liveness probe never failed", status.Name)
@@ -47,7 +47,7 @@ func TestProbesOfEachContainerReachItsApplication(t *testing.T) {
 func awaitReadiness(t *testing.T, pod *corev1.Pod, container int, want bool) {
 	t.Helper()
 	name := pod.Spec.Containers[container].Name
-	eventually(t, 20*time.Second, fmt.Sprintf("only container %s has readiness %t", name, want), func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, 20*time.Second, fmt.Sprintf("only container %s has readiness %t", name, want), func(ctx context.Context) (bool, string, error) {
 		var now corev1.Pod
 		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(pod), &now); err != nil {
 			return false, "", err

@@ -33,20 +33,20 @@ func controllers(ctx context.Context) ([]corev1.Pod, error) {
 func testReplicaLoss(t *testing.T) {
 	s := sharedFixture(t)
 	before, err := controllers(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	if len(before) != 2 {
 		t.Fatalf("the control plane has %d replicas, want 2", len(before))
 	}
 	load, err := s.friend.StartRequests(t.Context(), s.server.url("/books"), "--rate", "50")
-	must(t, err)
+	lab.Must(t, err)
 	for i := range before {
-		must(t, cluster.Client.Delete(t.Context(), &before[i]))
+		lab.Must(t, cluster.Client.Delete(t.Context(), &before[i]))
 		policy := grant{namespace: s.server.namespace, name: fmt.Sprintf("loss-%d", i), destination: "server", source: s.guest.namespace + "/guest", rules: []string{"paths:guests"}}.String()
 		applyPolicies(t, policy)
 		s.guest.expectWithin(t, 20*time.Second, s.server.url("/guests"), "200")
 		deletePolicies(t, policy)
 		s.guest.expectWithin(t, 20*time.Second, s.server.url("/guests"), report.Reset)
-		eventually(t, 90*time.Second, "two ready replicas", func(ctx context.Context) (bool, string, error) {
+		lab.Eventually(t, 90*time.Second, "two ready replicas", func(ctx context.Context) (bool, string, error) {
 			now, err := controllers(ctx)
 			if err != nil {
 				return false, "", err
@@ -61,6 +61,6 @@ func testReplicaLoss(t *testing.T) {
 		})
 	}
 	result, err := load.Stop(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	requireNoFailures(t, result, 100)
 }

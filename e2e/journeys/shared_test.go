@@ -13,12 +13,12 @@ func TestSharedState(t *testing.T) {
 	t.Run("permissive mode changes at runtime", testPermissiveMode)
 	s := sharedFixture(t)
 	session, err := s.friend.StartSession(t.Context(), s.server.address(lab.EchoPort))
-	must(t, err)
+	lab.Must(t, err)
 	t.Run("the loss of a control plane replica has no effect", testReplicaLoss)
 	t.Run("drift is repaired", testDriftRepair)
 	// Draining takes half a minute, so the loss of the replicas would have closed the session by now.
 	result, err := session.Stop(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	if result.Failure != "" || result.Exchanges < 100 {
 		t.Errorf("a TCP session was closed by the loss of the replicas: %+v", result)
 	}

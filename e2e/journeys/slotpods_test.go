@@ -86,8 +86,8 @@ func createSlots(t *testing.T, namespace string) (workload, string) {
 	t.Helper()
 	account, pod := cluster.TestPod(namespace, "server")
 	pod, image := withSlots(t, namespace, pod)
-	must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, "server"), pod))
-	must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
+	lab.Must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, "server"), pod))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
 	return workload{cluster.Agent(t.Context(), namespace, "server", lab.AgentPort), namespace, "server"}, image
 }
 
@@ -95,7 +95,7 @@ func createSlots(t *testing.T, namespace string) (workload, string) {
 func withSlots(t *testing.T, namespace string, pod *corev1.Pod) (slotted *corev1.Pod, image string) {
 	t.Helper()
 	plain, err := dryRunPod(t, namespace, "", nil)
-	must(t, err)
+	lab.Must(t, err)
 	images := map[string]string{}
 	for _, c := range plain.Spec.InitContainers {
 		images[c.Name] = c.Image
@@ -104,7 +104,7 @@ func withSlots(t *testing.T, namespace string, pod *corev1.Pod) (slotted *corev1
 		Mesh: names.DefaultMesh, Namespace: names.DefaultNamespace, TrustDomain: names.DefaultTrustDomain, Revision: plain.Labels[names.RevisionLabel],
 		EnvoyImage: images[names.SidecarContainer], InitImage: images[names.InitContainer], InPlace: true,
 	}, uniqueName("slots"))
-	must(t, err)
+	lab.Must(t, err)
 	slotted.Annotations = map[string]string{names.InjectionAnnotation: "disabled"}
 	return slotted, images[names.SidecarContainer]
 }

@@ -35,8 +35,8 @@ func createIntruder(t *testing.T) workload {
 		"right": names.TokenAudience(names.DefaultMesh, names.DefaultNamespace), "foreign": "somebody.else", "api": "",
 	})}
 	pod.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "tokens", MountPath: tokenDir}}
-	must(t, cluster.Create(t.Context(), account, pod))
-	must(t, cluster.PodsReady(t.Context(), podLimit, ns))
+	lab.Must(t, cluster.Create(t.Context(), account, pod))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, ns))
 	return workload{cluster.Agent(t.Context(), ns, "intruder", lab.AgentPort), ns, "intruder"}
 }
 
@@ -57,7 +57,7 @@ func TestControlPlaneRejectsClientsWithoutSidecarToken(t *testing.T) {
 				args = append(args, "--token-file", tokenDir+"/"+c.token)
 			}
 			result, err := who.Stream(t.Context(), server, args...)
-			must(t, err)
+			lab.Must(t, err)
 			t.Logf("%s: %s", result.Code, result.Message)
 			if result.Code != c.want || result.Message == "" || result.Resources > 0 {
 				t.Errorf("the control plane returned %s %q and %d resources, want %s and a reason", result.Code, result.Message, result.Resources, c.want)

@@ -28,7 +28,7 @@ func uniqueName(prefix string) string { return prefix + "-" + uuid.NewString()[:
 func createNamespace(t *testing.T, prefix, mesh string) string {
 	t.Helper()
 	name := uniqueName(prefix)
-	must(t, cluster.CreateNamespace(t.Context(), name, mesh))
+	lab.Must(t, cluster.CreateNamespace(t.Context(), name, mesh))
 	cleanUp(t, name)
 	return name
 }
@@ -70,10 +70,10 @@ func createWorkloads(t *testing.T, namespace string, podNames ...string) map[str
 	result := map[string]workload{}
 	for _, name := range podNames {
 		account, pod := cluster.TestPod(namespace, name)
-		must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, name), pod))
+		lab.Must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, name), pod))
 		result[name] = workload{cluster.Agent(t.Context(), namespace, name, lab.AgentPort), namespace, name}
 	}
-	must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
 	return result
 }
 
@@ -89,7 +89,7 @@ func (p workload) address(port int) string { return fmt.Sprintf("%s.%s:%d", p.na
 func (p workload) pod(t *testing.T) *corev1.Pod {
 	t.Helper()
 	var pod corev1.Pod
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: p.namespace, Name: p.name}, &pod))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: p.namespace, Name: p.name}, &pod))
 	return &pod
 }
 
@@ -100,7 +100,7 @@ func (p workload) ips(t *testing.T) (v4, v6 string) { return splitByFamily(t, po
 func (p workload) clusterIPs(t *testing.T) (v4, v6 string) {
 	t.Helper()
 	var service corev1.Service
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: p.namespace, Name: p.name}, &service))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: p.namespace, Name: p.name}, &service))
 	return splitByFamily(t, service.Spec.ClusterIPs)
 }
 
@@ -138,7 +138,7 @@ func (p workload) expectWithin(t *testing.T, limit time.Duration, url, want stri
 	t.Helper()
 	start := time.Now()
 	result, err := p.AwaitOutcome(t.Context(), limit, url, want, args...)
-	must(t, err)
+	lab.Must(t, err)
 	t.Logf("%s calls %s and gets %s after %s", p.name, url, want, time.Since(start).Round(time.Millisecond))
 	return result
 }
@@ -153,19 +153,6 @@ func requireNoFailures(t *testing.T, load *report.Requests, atLeast int) {
 	if load.Outcomes["200"] != load.Requests {
 		t.Errorf("not all of %d requests got 200: %v: %v", load.Requests, load.Outcomes, load.Errors)
 	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// eventually waits until check returns done.
-func eventually(t *testing.T, limit time.Duration, what string, check func(context.Context) (done bool, observed string, err error)) {
-	t.Helper()
-	must(t, lab.Until(t.Context(), limit, what, check))
 }
 
 // requireRejection requires an error that contains each of the parts.

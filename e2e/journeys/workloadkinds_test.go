@@ -37,7 +37,7 @@ func TestStatefulSetPodsAreReachableByName(t *testing.T) {
 	service := lab.TestService(ns, "db")
 	service.Spec.ClusterIP = corev1.ClusterIPNone
 	two := int32(2)
-	must(t, cluster.Create(t.Context(), account, service, &appsv1.StatefulSet{ObjectMeta: objectMeta(ns, "db"), Spec: appsv1.StatefulSetSpec{
+	lab.Must(t, cluster.Create(t.Context(), account, service, &appsv1.StatefulSet{ObjectMeta: objectMeta(ns, "db"), Spec: appsv1.StatefulSetSpec{
 		ServiceName: "db", Replicas: &two, PodManagementPolicy: appsv1.ParallelPodManagement,
 		Selector: &metav1.LabelSelector{MatchLabels: pod.Labels}, Template: templateNamedByPod(pod),
 	}}))
@@ -68,18 +68,18 @@ func TestDaemonSetsAndCronJobsGetSidecars(t *testing.T) {
 	pod.Spec.Containers[0].ReadinessProbe = nil
 	cron.Spec.JobTemplate.Spec.Template = templateNamedByPod(pod)
 	cron.Spec.JobTemplate.Spec.Template.Spec.Containers[0].Args = []string{"request", s.server.url("/books"), "--count", "1"}
-	must(t, cluster.Create(t.Context(), account, daemons, cron))
-	eventually(t, podLimit, "the DaemonSet is ready", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, cluster.Create(t.Context(), account, daemons, cron))
+	lab.Eventually(t, podLimit, "the DaemonSet is ready", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(daemons), daemons)
 		now := daemons.Status
 		return now.DesiredNumberScheduled > 0 && now.NumberReady == now.DesiredNumberScheduled, fmt.Sprintf("%+v", now), err
 	})
-	eventually(t, time.Minute+podLimit, "a Job of the CronJob is complete", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, time.Minute+podLimit, "a Job of the CronJob is complete", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(cron), cron)
 		return cron.Status.LastSuccessfulTime != nil, fmt.Sprintf("%+v", cron.Status), err
 	})
 	var all corev1.PodList
-	must(t, cluster.Client.List(t.Context(), &all, client.InNamespace(ns)))
+	lab.Must(t, cluster.Client.List(t.Context(), &all, client.InNamespace(ns)))
 	for i := range all.Items {
 		if !hasSidecar(&all.Items[i]) {
 			t.Errorf("pod %s has no sidecar", all.Items[i].Name)
@@ -105,21 +105,21 @@ func TestHooksAndProbesReachEveryContainer(t *testing.T) {
 	}
 	app.Lifecycle = &corev1.Lifecycle{PostStart: call("/warm"), PreStop: call("/drain")}
 	app.LivenessProbe = &corev1.Probe{ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(lab.EchoPort)}}, PeriodSeconds: 1}
-	must(t, cluster.Create(t.Context(), account, pod))
-	must(t, cluster.PodsReady(t.Context(), podLimit, ns))
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(pod), pod))
+	lab.Must(t, cluster.Create(t.Context(), account, pod))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, ns))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(pod), pod))
 	for _, status := range append(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses...) {
 		if status.RestartCount > 0 {
 			t.Errorf("container %s was restarted: %+v", status.Name, status.LastTerminationState)
 		}
 	}
-	must(t, cluster.Client.Delete(t.Context(), pod))
-	eventually(t, podLimit, "the pod is gone", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, cluster.Client.Delete(t.Context(), pod))
+	lab.Eventually(t, podLimit, "the pod is gone", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(pod), pod)
 		return err != nil && client.IgnoreNotFound(err) == nil, string(pod.Status.Phase), client.IgnoreNotFound(err)
 	})
 	var events corev1.EventList
-	must(t, cluster.Client.List(t.Context(), &events, client.InNamespace(ns)))
+	lab.Must(t, cluster.Client.List(t.Context(), &events, client.InNamespace(ns)))
 	for _, event := range events.Items {
 		if strings.HasPrefix(event.Reason, "FailedP") && strings.HasSuffix(event.Reason, "Hook") {
 			t.Errorf("%s: %s", event.Reason, event.Message)
@@ -135,7 +135,7 @@ func TestCopiedPodGetsNewSidecar(t *testing.T) {
 	copied := &corev1.Pod{ObjectMeta: objectMeta(original.Namespace, uniqueName("copy")), Spec: *original.Spec.DeepCopy()}
 	copied.Annotations, copied.Spec.NodeName = original.Annotations, ""
 	copied.Spec.Containers = append(copied.Spec.Containers, cluster.ToolsContainer("debugger", "debugger", 8083, 7073))
-	must(t, cluster.Client.Create(t.Context(), copied, client.DryRunAll))
+	lab.Must(t, cluster.Client.Create(t.Context(), copied, client.DryRunAll))
 	var started []string
 	for _, container := range append(copied.Spec.InitContainers, copied.Spec.Containers...) {
 		started = append(started, container.Name)
@@ -154,10 +154,10 @@ func TestUnsupportedPortsAreReported(t *testing.T) {
 	t.Parallel()
 	ns := meshNamespace(t, "ports")
 	unknownProtocol := "example.com/own"
-	must(t, cluster.Create(t.Context(), &corev1.Service{ObjectMeta: objectMeta(ns, "mixed"), Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{
+	lab.Must(t, cluster.Create(t.Context(), &corev1.Service{ObjectMeta: objectMeta(ns, "mixed"), Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{
 		{Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP}, {Name: "own", Port: 90, AppProtocol: &unknownProtocol},
 	}}}))
-	eventually(t, podLimit, "an Event about the Service", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "an Event about the Service", func(ctx context.Context) (bool, string, error) {
 		var events corev1.EventList
 		if err := cluster.Client.List(ctx, &events, client.InNamespace(ns)); err != nil {
 			return false, "", err

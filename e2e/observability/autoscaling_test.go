@@ -24,23 +24,23 @@ const steady = 20 * time.Second
 // replicas to it, and sets the default again when the autoscaler is removed.
 func TestAutoscaler(t *testing.T) {
 	lab.RequireFull(t)
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "metrics-server"))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "metrics-server"))
 	t.Cleanup(func() {
-		must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "metrics-server", "down"))
+		lab.Must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "metrics-server", "down"))
 	})
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "metrics-server", "up"))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "metrics-server", "up"))
 	t.Cleanup(func() {
-		must(t, cluster.Patch(context.Background(), sampleMesh(), `{"spec":{"controlPlane":{"controller":null}}}`))
-		must(t, cluster.MeshReady(context.Background(), names.DefaultMesh, installLimit))
+		lab.Must(t, cluster.Patch(context.Background(), sampleMesh(), `{"spec":{"controlPlane":{"controller":null}}}`))
+		lab.Must(t, cluster.MeshReady(context.Background(), names.DefaultMesh, installLimit))
 	})
 	// Controllers use more than one percent of their request even without changes.
 	patchController(t, `{"autoscaling":{"minReplicas":2,"maxReplicas":3,"targetCPUUtilizationPercentage":1}}`)
 	awaitControllers(t, 3)
 	requireScaling(t)
 	requireSteady(t, 3)
-	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, time.Minute))
+	lab.Must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, time.Minute))
 	patchController(t, `{"autoscaling":null}`)
-	must(t, lab.Until(t.Context(), time.Minute, "the autoscaler is deleted", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), time.Minute, "the autoscaler is deleted", func(ctx context.Context) (bool, string, error) {
 		_, err := autoscaler(ctx)
 		return apierrors.IsNotFound(err), "", client.IgnoreNotFound(err)
 	}))
@@ -64,7 +64,7 @@ func autoscaler(ctx context.Context) (*autoscalingv2.HorizontalPodAutoscaler, er
 
 func awaitControllers(t *testing.T, replicas int32) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), 3*time.Minute, fmt.Sprintf("%d controllers are ready", replicas), func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), 3*time.Minute, fmt.Sprintf("%d controllers are ready", replicas), func(ctx context.Context) (bool, string, error) {
 		d, err := controllers(ctx)
 		if err != nil {
 			return false, "", err
@@ -81,7 +81,7 @@ func awaitControllers(t *testing.T, replicas int32) {
 func requireScaling(t *testing.T) {
 	t.Helper()
 	h, err := autoscaler(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	for _, c := range h.Status.Conditions {
 		if c.Type == autoscalingv2.ScalingActive && c.Status == corev1.ConditionTrue {
 			return
@@ -94,7 +94,7 @@ func requireSteady(t *testing.T, replicas int32) {
 	t.Helper()
 	for end := time.Now().Add(steady); time.Now().Before(end); time.Sleep(time.Second) {
 		d, err := controllers(t.Context())
-		must(t, err)
+		lab.Must(t, err)
 		if *d.Spec.Replicas != replicas {
 			t.Fatalf("somebody set %d replicas, want %d", *d.Spec.Replicas, replicas)
 		}

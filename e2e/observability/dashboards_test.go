@@ -33,11 +33,11 @@ func withValues(d dashboards.Dashboard, expr string) string {
 func testDashboards(t *testing.T) {
 	// Panels about injection and pushes have data only after a pod was created. An earlier run may have created all others.
 	pod, err := cluster.Pod(t.Context(), "bookthief", "app", "bookthief")
-	must(t, err)
-	must(t, cluster.Client.Delete(t.Context(), pod))
-	must(t, cluster.Available(t.Context(), demoLimit, "bookthief"))
+	lab.Must(t, err)
+	lab.Must(t, cluster.Client.Delete(t.Context(), pod))
+	lab.Must(t, cluster.Available(t.Context(), demoLimit, "bookthief"))
 	server, err := tour.OpenServer(t.Context(), cluster)
-	must(t, err)
+	lab.Must(t, err)
 	open := map[string]string{}
 	for _, d := range dashboards.All() {
 		for _, v := range d.Variables {
@@ -56,7 +56,7 @@ func testDashboards(t *testing.T) {
 		}
 	}
 	total := len(open)
-	must(t, lab.Until(t.Context(), 2*time.Minute, "every panel has data", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), 2*time.Minute, "every panel has data", func(ctx context.Context) (bool, string, error) {
 		for name, expr := range open {
 			found, err := server.Query(ctx, expr)
 			if err != nil {

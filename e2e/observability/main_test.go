@@ -44,10 +44,3 @@ func setUp(ctx context.Context) (*lab.Cluster, error) {
 	}
 	return cluster, cluster.Available(ctx, demoLimit, bookNamespaces...)
 }
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}

@@ -22,8 +22,8 @@ import (
 func TestManagedServers(t *testing.T) {
 	lab.RequireFull(t)
 	began := time.Now()
-	t.Cleanup(func() { must(t, tour.Disable(context.Background(), cluster)) })
-	must(t, tour.Enable(t.Context(), cluster, os.Stderr))
+	t.Cleanup(func() { lab.Must(t, tour.Disable(context.Background(), cluster)) })
+	lab.Must(t, tour.Enable(t.Context(), cluster, os.Stderr))
 	t.Run("queries", testQueries)
 	t.Run("dashboards", testDashboards)
 	t.Run("the page of the mesh", testPage)
@@ -44,33 +44,33 @@ func TestManagedServers(t *testing.T) {
 		}
 		patchMesh(t, `{"spec":{"traffic":null}}`)
 		change, err := tour.FindChange(t.Context(), cluster, began)
-		must(t, err)
+		lab.Must(t, err)
 		t.Logf("trace %s of a change with %d spans", change.ID, len(change.Spans))
 	})
 	t.Run("a Jaeger without its storage", testMissingStorage)
-	must(t, tour.Disable(t.Context(), cluster))
+	lab.Must(t, tour.Disable(t.Context(), cluster))
 	requireNoServers(t)
 }
 
 func testQueries(t *testing.T) {
 	server, err := tour.OpenServer(t.Context(), cluster)
-	must(t, err)
+	lab.Must(t, err)
 	for _, query := range tour.Queries() {
 		answer, err := server.Await(t.Context(), query.PromQL, 2)
-		must(t, err)
+		lab.Must(t, err)
 		t.Logf("%s\n%s", query.Question, answer)
 	}
 	for _, job := range []string{"osm-controller", "osm-injector", "osm-sidecars", "osm-operator"} {
 		_, err := server.Await(t.Context(), `up{job="`+job+`"} == 1`, 1)
-		must(t, err)
+		lab.Must(t, err)
 	}
 	for _, query := range []string{`osm:service_requests:rate5m`, `osm_operator_mesh_ready{mesh="osm"} == 1`} {
 		_, err = server.Await(t.Context(), query, 1)
-		must(t, err)
+		lab.Must(t, err)
 	}
 	// The operator reconciles other meshes too; what it reports about them does not belong to this one.
 	others, err := server.Await(t.Context(), `osm_operator_mesh_info{mesh!="osm"}`, 0)
-	must(t, err)
+	lab.Must(t, err)
 	if len(others) > 0 {
 		t.Errorf("the server has metrics of other meshes: %v", others)
 	}
@@ -79,14 +79,14 @@ func testQueries(t *testing.T) {
 func requireTrace(t *testing.T, since time.Time) {
 	t.Helper()
 	trace, err := tour.FindTrace(t.Context(), cluster, since)
-	must(t, err)
+	lab.Must(t, err)
 	t.Logf("trace %s of %s with %d spans", trace.ID, strings.Join(trace.Services(), ", "), len(trace.Spans))
 }
 
 // testMissingStorage selects a storage whose Secret does not exist. The Mesh names it once the new pod has not started in time, and stays ready.
 func testMissingStorage(t *testing.T) {
 	patchMesh(t, `{"spec":{"observability":{"jaeger":{"managed":{"storageSecretRef":{"name":"absent","key":"backend.yaml"}}}}}}`)
-	must(t, lab.Until(t.Context(), 4*time.Minute, "the Mesh names the missing Secret", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), 4*time.Minute, "the Mesh names the missing Secret", func(ctx context.Context) (bool, string, error) {
 		live := &v1alpha1.Mesh{}
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, live); err != nil {
 			return false, "", err
@@ -98,13 +98,13 @@ func testMissingStorage(t *testing.T) {
 		}
 		return false, "no component jaeger", nil
 	}))
-	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, installLimit))
+	lab.Must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, installLimit))
 }
 
 // requireNoServers waits until nothing of the servers exists.
 func requireNoServers(t *testing.T) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), time.Minute, "the servers are gone", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), time.Minute, "the servers are gone", func(ctx context.Context) (bool, string, error) {
 		for _, name := range []string{"jaeger", "osm-prometheus"} {
 			for _, object := range []client.Object{&appsv1.Deployment{}, &corev1.Service{}, &corev1.ConfigMap{}} {
 				err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: name}, object)

@@ -20,7 +20,7 @@ import (
 // patchMesh applies a JSON merge patch to the sample mesh.
 func patchMesh(t *testing.T, patch string) {
 	t.Helper()
-	must(t, cluster.Patch(t.Context(), sampleMesh(), patch))
+	lab.Must(t, cluster.Patch(t.Context(), sampleMesh(), patch))
 }
 
 func sampleMesh() *v1alpha1.Mesh {
@@ -30,7 +30,7 @@ func sampleMesh() *v1alpha1.Mesh {
 // awaitTracingPort waits until the sidecar of bookbuyer sends spans to a port.
 func awaitTracingPort(t *testing.T, port int) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), time.Minute, fmt.Sprintf("spans go to port %d", port), func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), time.Minute, fmt.Sprintf("spans go to port %d", port), func(ctx context.Context) (bool, string, error) {
 		pod, err := cluster.Pod(ctx, "bookbuyer", "app", "bookbuyer")
 		if err != nil {
 			return false, "", err
@@ -51,7 +51,7 @@ func awaitTracingPort(t *testing.T, port int) {
 // awaitEgress waits until the MeshConfig has a value of enableEgress.
 func awaitEgress(t *testing.T, allowed bool) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), time.Minute, fmt.Sprintf("the MeshConfig has enableEgress %t", allowed), func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), time.Minute, fmt.Sprintf("the MeshConfig has enableEgress %t", allowed), func(ctx context.Context) (bool, string, error) {
 		config := &configv1alpha2.MeshConfig{}
 		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.MeshConfig}, config)
 		return err == nil && config.Spec.Traffic.EnableEgress == allowed, "", err

@@ -38,19 +38,19 @@ subjects: [{kind: ServiceAccount, name: prometheus, namespace: prometheus-operat
 // TestPrometheusOperator runs a real prometheus-operator. Its server scrapes what the monitors of the mesh select, and evaluates the rules.
 func TestPrometheusOperator(t *testing.T) {
 	lab.RequireFull(t)
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "prometheus", "prometheus-operator"))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "prometheus", "prometheus-operator"))
 	t.Cleanup(func() {
-		must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "prometheus-operator", "down"))
+		lab.Must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "prometheus-operator", "down"))
 	})
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "prometheus-operator", "up"))
-	must(t, cluster.Put(t.Context(), operatorReader))
-	t.Cleanup(func() { must(t, cluster.Remove(context.Background(), operatorReader)) })
-	must(t, cluster.Put(t.Context(), monitored))
-	t.Cleanup(func() { must(t, tour.Disable(context.Background(), cluster)) })
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "prometheus-operator", "up"))
+	lab.Must(t, cluster.Put(t.Context(), operatorReader))
+	t.Cleanup(func() { lab.Must(t, cluster.Remove(context.Background(), operatorReader)) })
+	lab.Must(t, cluster.Put(t.Context(), monitored))
+	t.Cleanup(func() { lab.Must(t, tour.Disable(context.Background(), cluster)) })
 	patchMesh(t, `{"spec":{"observability":{"prometheus":{"mode":"Operator"}}}}`)
-	must(t, tour.ScrapeBookstore(t.Context(), cluster, os.Stderr))
-	must(t, tour.AwaitComponents(t.Context(), cluster, "prometheus-monitors"))
-	must(t, lab.Until(t.Context(), 3*time.Minute, "the Prometheus of the operator runs", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, tour.ScrapeBookstore(t.Context(), cluster, os.Stderr))
+	lab.Must(t, tour.AwaitComponents(t.Context(), cluster, "prometheus-monitors"))
+	lab.Must(t, lab.Until(t.Context(), 3*time.Minute, "the Prometheus of the operator runs", func(ctx context.Context) (bool, string, error) {
 		pod, err := cluster.Pod(ctx, "prometheus-operator", "prometheus", "mesh")
 		if err != nil {
 			return false, err.Error(), nil
@@ -63,7 +63,7 @@ func TestPrometheusOperator(t *testing.T) {
 		return true, "", nil
 	}))
 	server, err := tour.ForwardServer(t.Context(), cluster, "prometheus-operator", "prometheus", "mesh", 9090)
-	must(t, err)
+	lab.Must(t, err)
 	for _, query := range []string{
 		`up{job="osm-controller"} == 1`,
 		`up{job="osm-operator-metrics"} == 1`,
@@ -72,11 +72,11 @@ func TestPrometheusOperator(t *testing.T) {
 		`osm:service_requests:rate5m`,
 	} {
 		answer, err := server.Await(t.Context(), query, 1)
-		must(t, err)
+		lab.Must(t, err)
 		t.Logf("%s\n%s", query, answer)
 	}
 	for _, query := range tour.Queries() {
 		_, err := server.Await(t.Context(), query.PromQL, 1)
-		must(t, err)
+		lab.Must(t, err)
 	}
 }

@@ -30,20 +30,20 @@ func testPage(t *testing.T) {
 	serve.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
 	serve.Stderr = os.Stderr
 	out, err := serve.StdoutPipe()
-	must(t, err)
-	must(t, serve.Start())
+	lab.Must(t, err)
+	lab.Must(t, serve.Start())
 	t.Cleanup(func() { _ = serve.Process.Kill(); _ = serve.Wait() })
 	address, err := bufio.NewReader(out).ReadString('\n')
-	must(t, err)
+	lab.Must(t, err)
 	document := func(path string) string { return strings.Replace(strings.TrimSpace(address), "/?", path+"&", 1) }
-	must(t, lab.Until(t.Context(), time.Minute, "the page shows the traffic of the bookstore", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), time.Minute, "the page shows the traffic of the bookstore", func(ctx context.Context) (bool, string, error) {
 		state, err := read[page.State](ctx, document("/state?"))
 		if err != nil {
 			return false, err.Error(), nil
 		}
 		return showsBookstore(state), fmt.Sprintf("%+v", state), nil
 	}))
-	must(t, lab.Until(t.Context(), time.Minute, "the page shows a request with its trace", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), time.Minute, "the page shows a request with its trace", func(ctx context.Context) (bool, string, error) {
 		last, err := read[page.Requests](ctx, document("/requests?from=workload:bookstore/bookstore-v1&to=service:bookwarehouse/bookwarehouse"))
 		if err != nil {
 			return false, err.Error(), nil

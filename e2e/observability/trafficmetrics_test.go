@@ -23,8 +23,8 @@ const trafficMetrics = "/apis/metrics.smi-spec.io/v1alpha1"
 // testTrafficMetrics serves SMI's TrafficMetrics of the bookstore by the API server. The APIService exists only while its server is ready.
 func testTrafficMetrics(t *testing.T) {
 	patchMesh(t, `{"spec":{"observability":{"trafficMetrics":{"mode":"Managed"}}}}`)
-	must(t, tour.AwaitComponents(t.Context(), cluster, "traffic-metrics", "traffic-metrics-api"))
-	must(t, lab.Until(t.Context(), 3*time.Minute, "bookbuyer has an edge to bookstore", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, tour.AwaitComponents(t.Context(), cluster, "traffic-metrics", "traffic-metrics-api"))
+	lab.Must(t, lab.Until(t.Context(), 3*time.Minute, "bookbuyer has an edge to bookstore", func(ctx context.Context) (bool, string, error) {
 		text, err := cluster.Kubectl(ctx, "get", "--raw", trafficMetrics+"/namespaces/bookbuyer/deployments/bookbuyer/edges")
 		if err != nil {
 			return false, err.Error(), nil
@@ -42,7 +42,7 @@ func testTrafficMetrics(t *testing.T) {
 	}))
 	for _, path := range []string{"/namespaces/bookstore/pods?labelSelector=app%3Dbookstore", "/namespaces/bookstore/deployments", "/namespaces"} {
 		text, err := cluster.Kubectl(t.Context(), "get", "--raw", trafficMetrics+path)
-		must(t, err)
+		lab.Must(t, err)
 		if !strings.Contains(text, `"name":"bookstore`) {
 			t.Errorf("%s has no bookstore: %s", path, text)
 		}
@@ -52,11 +52,11 @@ func testTrafficMetrics(t *testing.T) {
 		t.Errorf("a user without permissions gets %v: %s", err, text)
 	}
 	// An APIService without a server would break discovery and the deletion of namespaces.
-	must(t, cluster.Patch(t.Context(), &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: names.DefaultNamespace, Name: "osm-traffic-metrics"}},
+	lab.Must(t, cluster.Patch(t.Context(), &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: names.DefaultNamespace, Name: "osm-traffic-metrics"}},
 		`{"metadata":{"annotations":{"operator.openservicemesh.io/drift":"ignore"}},"spec":{"replicas":0}}`))
 	requireNoAPI(t, "without a pod")
 	patchMesh(t, `{"spec":{"observability":{"trafficMetrics":null}}}`)
-	must(t, lab.Until(t.Context(), time.Minute, "the server is gone", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), time.Minute, "the server is gone", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: "osm-traffic-metrics"}, &appsv1.Deployment{})
 		return err != nil && client.IgnoreNotFound(err) == nil, fmt.Sprint(err), client.IgnoreNotFound(err)
 	}))
@@ -64,7 +64,7 @@ func testTrafficMetrics(t *testing.T) {
 
 func requireNoAPI(t *testing.T, when string) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), time.Minute, "there is no APIService "+when, func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), time.Minute, "there is no APIService "+when, func(ctx context.Context) (bool, string, error) {
 		text, err := cluster.Kubectl(ctx, "get", "apiservices", "--output=name", "--ignore-not-found", "v1alpha1.metrics.smi-spec.io")
 		return err == nil && text == "", text, err
 	}))

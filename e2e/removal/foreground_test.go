@@ -35,8 +35,8 @@ func (m mesh) needed() []client.Object {
 func (m mesh) deleteInForeground() {
 	m.t.Helper()
 	live := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: m.name}}
-	must(m.t, cluster.Client.Delete(m.t.Context(), live, client.PropagationPolicy(metav1.DeletePropagationForeground)))
-	must(m.t, lab.Until(m.t.Context(), removalLimit, "the garbage collector is done", func(ctx context.Context) (bool, string, error) {
+	lab.Must(m.t, cluster.Client.Delete(m.t.Context(), live, client.PropagationPolicy(metav1.DeletePropagationForeground)))
+	lab.Must(m.t, lab.Until(m.t.Context(), removalLimit, "the garbage collector is done", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(live), live)
 		return !slices.Contains(live.Finalizers, metav1.FinalizerDeleteDependents), fmt.Sprint(live.Finalizers), err
 	}))
@@ -48,7 +48,7 @@ func uids(t *testing.T, objects []client.Object) map[string]types.UID {
 	t.Helper()
 	found := map[string]types.UID{}
 	for _, object := range objects {
-		must(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object))
+		lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object))
 		if object.GetDeletionTimestamp() != nil {
 			t.Errorf("%T %s is being deleted", object, object.GetName())
 		}
@@ -71,7 +71,7 @@ func (m mesh) assertKept(before map[string]types.UID) {
 // gone. The deletion can be undone, and the mesh keeps its certificate authority.
 func TestForegroundDeletionWaitsForSidecars(t *testing.T) {
 	m := newMesh(t, "fore", v1alpha1.SidecarsWait)
-	must(t, cluster.Put(t.Context(), fmt.Sprintf(policy, m.shop(), "store")))
+	lab.Must(t, cluster.Put(t.Context(), fmt.Sprintf(policy, m.shop(), "store")))
 	m.deploy("store", 1)
 	buyer := m.pod(m.shop(), "buyer", "")
 	m.awaitReady()
@@ -84,17 +84,17 @@ func TestForegroundDeletionWaitsForSidecars(t *testing.T) {
 
 	// The way back of docs/help/deleted-the-mesh.md.
 	live, err := m.read(t.Context())
-	must(t, err)
-	must(t, cluster.Patch(t.Context(), live, `{"metadata":{"finalizers":null}}`))
-	must(t, m.awaitGone(t.Context()))
-	must(t, cluster.Put(t.Context(), fmt.Sprintf(manifest, m.name, v1alpha1.SidecarsWait)))
-	must(t, cluster.MeshReady(t.Context(), m.name, installLimit))
+	lab.Must(t, err)
+	lab.Must(t, cluster.Patch(t.Context(), live, `{"metadata":{"finalizers":null}}`))
+	lab.Must(t, m.awaitGone(t.Context()))
+	lab.Must(t, cluster.Put(t.Context(), fmt.Sprintf(manifest, m.name, v1alpha1.SidecarsWait)))
+	lab.Must(t, cluster.MeshReady(t.Context(), m.name, installLimit))
 	m.assertKept(before)
 	m.finishLoad(load)
 
 	m.deleteInForeground()
 	m.assertKept(before)
-	must(t, cluster.DeleteNamespace(t.Context(), m.shop()))
-	must(t, m.awaitGone(t.Context()))
+	lab.Must(t, cluster.DeleteNamespace(t.Context(), m.shop()))
+	lab.Must(t, m.awaitGone(t.Context()))
 	m.awaitNoObjects()
 }

@@ -54,10 +54,10 @@ func newMesh(t *testing.T, name string, sidecars v1alpha1.SidecarRemoval) mesh {
 	t.Helper()
 	m := mesh{t, name}
 	text := fmt.Sprintf(manifest, name, sidecars)
-	must(t, cluster.DeleteNamespace(t.Context(), m.shop()))
-	must(t, cluster.Remove(t.Context(), text))
-	must(t, m.awaitGone(t.Context()))
-	must(t, cluster.Put(t.Context(), text))
+	lab.Must(t, cluster.DeleteNamespace(t.Context(), m.shop()))
+	lab.Must(t, cluster.Remove(t.Context(), text))
+	lab.Must(t, m.awaitGone(t.Context()))
+	lab.Must(t, cluster.Put(t.Context(), text))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 		defer cancel()
@@ -74,9 +74,9 @@ func newMesh(t *testing.T, name string, sidecars v1alpha1.SidecarRemoval) mesh {
 			t.Error(err)
 		}
 	})
-	must(t, cluster.MeshReady(t.Context(), name, installLimit))
-	must(t, cluster.Put(t.Context(), fmt.Sprintf(reader, name)))
-	must(t, cluster.CreateNamespace(t.Context(), m.shop(), name))
+	lab.Must(t, cluster.MeshReady(t.Context(), name, installLimit))
+	lab.Must(t, cluster.Put(t.Context(), fmt.Sprintf(reader, name)))
+	lab.Must(t, cluster.CreateNamespace(t.Context(), m.shop(), name))
 	return m
 }
 
@@ -93,7 +93,7 @@ func (m mesh) read(ctx context.Context) (*v1alpha1.Mesh, error) {
 // delete starts the removal.
 func (m mesh) delete() {
 	m.t.Helper()
-	must(m.t, cluster.Client.Delete(m.t.Context(), &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: m.name}}))
+	lab.Must(m.t, cluster.Client.Delete(m.t.Context(), &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: m.name}}))
 }
 
 // removalStatus returns the removal phase and message in the status.
@@ -113,7 +113,7 @@ func (m mesh) removalStatus(ctx context.Context) string {
 func (m mesh) awaitReason(reason string, words ...string) {
 	m.t.Helper()
 	start, last := time.Now(), ""
-	must(m.t, lab.Until(m.t.Context(), removalLimit, m.name+" has reason "+reason, func(ctx context.Context) (bool, string, error) {
+	lab.Must(m.t, lab.Until(m.t.Context(), removalLimit, m.name+" has reason "+reason, func(ctx context.Context) (bool, string, error) {
 		live, err := m.read(ctx)
 		if err != nil {
 			return false, "", err
@@ -146,7 +146,7 @@ func (m mesh) awaitGone(ctx context.Context) error {
 // awaitNoObjects waits until no object has the label of the mesh, or its name for kinds without the label.
 func (m mesh) awaitNoObjects() {
 	m.t.Helper()
-	must(m.t, lab.Until(m.t.Context(), removalLimit, "everything of the mesh is gone", func(ctx context.Context) (bool, string, error) {
+	lab.Must(m.t, lab.Until(m.t.Context(), removalLimit, "everything of the mesh is gone", func(ctx context.Context) (bool, string, error) {
 		var remaining []string
 		for _, kind := range []schema.GroupVersionKind{
 			v1alpha1.GroupVersion.WithKind("MeshRevision"), corev1.SchemeGroupVersion.WithKind("Namespace"), corev1.SchemeGroupVersion.WithKind("Service"),
@@ -168,11 +168,4 @@ func (m mesh) awaitNoObjects() {
 		}
 		return len(remaining) == 0, strings.Join(remaining, ", "), nil
 	}))
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

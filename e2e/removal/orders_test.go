@@ -22,8 +22,8 @@ import (
 func scale(t *testing.T, namespace, name string, replicas int32) {
 	t.Helper()
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	must(t, cluster.Patch(t.Context(), d, fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas)))
-	must(t, lab.Until(t.Context(), podLimit, fmt.Sprintf("%s has %d pods", name, replicas), func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, cluster.Patch(t.Context(), d, fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas)))
+	lab.Must(t, lab.Until(t.Context(), podLimit, fmt.Sprintf("%s has %d pods", name, replicas), func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(d), d)
 		observed := fmt.Sprintf("%d of them, %d ready", d.Status.Replicas, d.Status.ReadyReplicas)
 		return d.Status.ObservedGeneration >= d.Generation && d.Status.Replicas == replicas && d.Status.ReadyReplicas == replicas, observed, err
@@ -34,7 +34,7 @@ func scale(t *testing.T, namespace, name string, replicas int32) {
 func withoutOperator(t *testing.T) (restore func()) {
 	t.Helper()
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: names.OperatorNamespace, Name: "osm-operator"}}
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(d), d))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(d), d))
 	replicas := *d.Spec.Replicas
 	scale(t, d.Namespace, d.Name, 0)
 	awaitPodsGone(t, d.Namespace, client.MatchingLabels(d.Spec.Selector.MatchLabels))
@@ -56,7 +56,7 @@ func withoutOperator(t *testing.T) (restore func()) {
 // awaitPodsGone waits until pods are gone. A Deployment does not count terminating pods, which still run.
 func awaitPodsGone(t *testing.T, namespace string, labels client.MatchingLabels) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), podLimit, "the pods are gone", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), podLimit, "the pods are gone", func(ctx context.Context) (bool, string, error) {
 		var pods corev1.PodList
 		err := cluster.Client.List(ctx, &pods, client.InNamespace(namespace), labels)
 		return len(pods.Items) == 0, fmt.Sprintf("%d pods", len(pods.Items)), err
@@ -71,11 +71,11 @@ func tryPod(t *testing.T, namespace, name string) string {
 	if err := cluster.Client.Create(t.Context(), pod); err != nil {
 		return err.Error()
 	}
-	must(t, lab.Until(t.Context(), podLimit, "pod "+namespace+"/"+name+" is ready", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), podLimit, "pod "+namespace+"/"+name+" is ready", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(pod), pod)
 		return lab.IsReady(pod), string(pod.Status.Phase), err
 	}))
-	must(t, cluster.Client.Delete(t.Context(), pod, client.GracePeriodSeconds(0)))
+	lab.Must(t, cluster.Client.Delete(t.Context(), pod, client.GracePeriodSeconds(0)))
 	return ""
 }
 
@@ -97,7 +97,7 @@ func testOperatorFirst(t *testing.T) {
 	m := newMesh(t, "down", v1alpha1.SidecarsWait)
 	buyer := m.pod(m.shop(), "buyer", "")
 	outside := m.name + "-outside"
-	must(t, cluster.CreateNamespace(t.Context(), outside, ""))
+	lab.Must(t, cluster.CreateNamespace(t.Context(), outside, ""))
 	t.Cleanup(func() { _ = cluster.DeleteNamespace(context.Background(), outside) })
 	restore := withoutOperator(t)
 	scale(t, m.namespace(), names.Injector, 0)
@@ -121,8 +121,8 @@ func testOperatorFirst(t *testing.T) {
 	}
 	restore()
 	m.awaitReason(v1alpha1.ReasonWaitingForSidecars, "Pod down-shop/buyer")
-	must(t, cluster.Client.Delete(t.Context(), &corev1.Pod{ObjectMeta: m.objectMeta("buyer")}))
-	must(t, m.awaitGone(t.Context()))
+	lab.Must(t, cluster.Client.Delete(t.Context(), &corev1.Pod{ObjectMeta: m.objectMeta("buyer")}))
+	lab.Must(t, m.awaitGone(t.Context()))
 	m.awaitNoObjects()
 }
 
@@ -130,29 +130,29 @@ func testOperatorFirst(t *testing.T) {
 // control plane.
 func testNamespaceFirst(t *testing.T) {
 	m := newMesh(t, "homeless", v1alpha1.SidecarsWait)
-	must(t, cluster.Put(t.Context(), fmt.Sprintf(policy, m.shop(), "store")))
+	lab.Must(t, cluster.Put(t.Context(), fmt.Sprintf(policy, m.shop(), "store")))
 	m.deploy("store", 1)
 	buyer := m.pod(m.shop(), "buyer", "")
 	m.awaitReady()
 	m.awaitAnswer(buyer, "store")
 	start := time.Now()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: m.namespace()}}
-	must(t, cluster.Patch(t.Context(), namespace, `{"metadata":{"annotations":{"operator.openservicemesh.io/allow-deletion":"true"}}}`))
-	must(t, cluster.DeleteNamespace(t.Context(), m.namespace()))
-	must(t, lab.Until(t.Context(), 20*time.Second, "the webhooks are gone", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, cluster.Patch(t.Context(), namespace, `{"metadata":{"annotations":{"operator.openservicemesh.io/allow-deletion":"true"}}}`))
+	lab.Must(t, cluster.DeleteNamespace(t.Context(), m.namespace()))
+	lab.Must(t, lab.Until(t.Context(), 20*time.Second, "the webhooks are gone", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(m.name)}, &admissionv1.MutatingWebhookConfiguration{})
 		return err != nil, "the webhook still exists", client.IgnoreNotFound(err)
 	}))
 	t.Logf("the webhooks were gone after %s", time.Since(start).Round(100*time.Millisecond))
-	must(t, lab.Until(t.Context(), installLimit, "the mesh is installed again", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), installLimit, "the mesh is installed again", func(ctx context.Context) (bool, string, error) {
 		meshNamespace := &corev1.Namespace{}
 		err := cluster.Client.Get(ctx, client.ObjectKey{Name: m.namespace()}, meshNamespace)
 		return err == nil && meshNamespace.DeletionTimestamp == nil && meshNamespace.CreationTimestamp.After(start.Add(-time.Second)), m.removalStatus(ctx), client.IgnoreNotFound(err)
 	}))
-	must(t, cluster.MeshReady(t.Context(), m.name, installLimit))
+	lab.Must(t, cluster.MeshReady(t.Context(), m.name, installLimit))
 	t.Logf("the mesh was ready again after %s", time.Since(start).Round(time.Second))
 	var failed int
-	must(t, lab.Until(t.Context(), installLimit, "requests succeed again", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), installLimit, "requests succeed again", func(ctx context.Context) (bool, string, error) {
 		result, err := buyer.Requests(ctx, m.url("store"), "--count", "10", "--rate", "10")
 		if err != nil {
 			return false, "", err
@@ -162,9 +162,9 @@ func testNamespaceFirst(t *testing.T) {
 	}))
 	t.Logf("%d of the following requests failed; all succeeded after %s", failed, time.Since(start).Round(time.Second))
 	m.pod(m.shop(), "newcomer", "")
-	must(t, cluster.Put(t.Context(), fmt.Sprintf(reader, m.name)))
-	must(t, cluster.DeleteNamespace(t.Context(), m.shop()))
+	lab.Must(t, cluster.Put(t.Context(), fmt.Sprintf(reader, m.name)))
+	lab.Must(t, cluster.DeleteNamespace(t.Context(), m.shop()))
 	m.delete()
-	must(t, m.awaitGone(t.Context()))
+	lab.Must(t, m.awaitGone(t.Context()))
 	m.awaitNoObjects()
 }

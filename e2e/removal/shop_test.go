@@ -49,7 +49,7 @@ spec:
 func (m mesh) template(name string) corev1.PodTemplateSpec {
 	m.t.Helper()
 	account, pod := cluster.TestPod(m.shop(), name)
-	must(m.t, cluster.Create(m.t.Context(), account, lab.TestService(m.shop(), name)))
+	lab.Must(m.t, cluster.Create(m.t.Context(), account, lab.TestService(m.shop(), name)))
 	pod.Spec.TerminationGracePeriodSeconds = ptr.To[int64](30)
 	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec}
 }
@@ -59,7 +59,7 @@ func (m mesh) deploy(name string, replicas int32) {
 	m.t.Helper()
 	template := m.template(name)
 	none, one := intstr.FromInt32(0), intstr.FromInt32(1)
-	must(m.t, cluster.Create(m.t.Context(), &appsv1.Deployment{ObjectMeta: m.objectMeta(name), Spec: appsv1.DeploymentSpec{
+	lab.Must(m.t, cluster.Create(m.t.Context(), &appsv1.Deployment{ObjectMeta: m.objectMeta(name), Spec: appsv1.DeploymentSpec{
 		Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: template,
 		Strategy: appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType, RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: &none, MaxSurge: &one}},
 	}}))
@@ -69,7 +69,7 @@ func (m mesh) deploy(name string, replicas int32) {
 func (m mesh) deploySet(name string, replicas int32) {
 	m.t.Helper()
 	template := m.template(name)
-	must(m.t, cluster.Create(m.t.Context(), &appsv1.StatefulSet{ObjectMeta: m.objectMeta(name), Spec: appsv1.StatefulSetSpec{
+	lab.Must(m.t, cluster.Create(m.t.Context(), &appsv1.StatefulSet{ObjectMeta: m.objectMeta(name), Spec: appsv1.StatefulSetSpec{
 		ServiceName: name, Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: template,
 	}}))
 }
@@ -81,8 +81,8 @@ func (m mesh) pod(namespace, name string, injection string) *lab.Agent {
 	if injection != "" {
 		pod.Annotations = map[string]string{names.InjectionAnnotation: injection}
 	}
-	must(m.t, cluster.Create(m.t.Context(), account, pod))
-	must(m.t, lab.Until(m.t.Context(), podLimit, "pod "+name+" is ready", func(ctx context.Context) (bool, string, error) {
+	lab.Must(m.t, cluster.Create(m.t.Context(), account, pod))
+	lab.Must(m.t, lab.Until(m.t.Context(), podLimit, "pod "+name+" is ready", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(pod), pod)
 		return err == nil && lab.IsReady(pod), string(pod.Status.Phase), err
 	}))
@@ -92,7 +92,7 @@ func (m mesh) pod(namespace, name string, injection string) *lab.Agent {
 // awaitReady waits until all workloads of the shop are ready.
 func (m mesh) awaitReady() {
 	m.t.Helper()
-	must(m.t, cluster.Available(m.t.Context(), podLimit, m.shop()))
+	lab.Must(m.t, cluster.Available(m.t.Context(), podLimit, m.shop()))
 }
 
 // sidecars counts the live pods of an app, and those with a sidecar.
@@ -126,7 +126,7 @@ func (m mesh) url(app string) string {
 func (m mesh) awaitAnswer(agent *lab.Agent, app string) {
 	m.t.Helper()
 	_, err := agent.AwaitOutcome(m.t.Context(), 30*time.Second, m.url(app), "200")
-	must(m.t, err)
+	lab.Must(m.t, err)
 }
 
 // load is a constant rate of requests to an app.
@@ -140,7 +140,7 @@ func (m mesh) startLoad(what string, agent *lab.Agent, app, rate string) load {
 	m.t.Helper()
 	m.awaitAnswer(agent, app)
 	running, err := agent.StartRequests(m.t.Context(), m.url(app), "--rate", rate)
-	must(m.t, err)
+	lab.Must(m.t, err)
 	return load{what + " to " + app, running}
 }
 
@@ -148,7 +148,7 @@ func (m mesh) startLoad(what string, agent *lab.Agent, app, rate string) load {
 func (m mesh) finishLoad(s load) {
 	m.t.Helper()
 	result, err := s.running.Stop(m.t.Context())
-	must(m.t, err)
+	lab.Must(m.t, err)
 	failed := result.Requests - result.Outcomes["200"]
 	m.t.Logf("%s: %d of %d requests failed, %v %v, late by up to %s", s.name, failed, result.Requests, result.Outcomes, result.Errors, result.Late)
 	if failed > 0 || result.Requests < 100 {

@@ -22,7 +22,7 @@ import (
 func TestSidecarsAreRemovedUnderLoad(t *testing.T) {
 	m := newMesh(t, "leave", v1alpha1.SidecarsRestart)
 	for _, app := range []string{"store", "ledger"} {
-		must(t, cluster.Put(t.Context(), fmt.Sprintf(policy, m.shop(), app)))
+		lab.Must(t, cluster.Put(t.Context(), fmt.Sprintf(policy, m.shop(), app)))
 	}
 	m.deploy("store", 2)
 	m.deploySet("ledger", 2)
@@ -48,14 +48,14 @@ func TestSidecarsAreRemovedUnderLoad(t *testing.T) {
 	}
 	m.awaitReady()
 	cart, err := cluster.Pod(t.Context(), m.shop(), lab.AppLabel, "cart")
-	must(t, err)
+	lab.Must(t, err)
 	m.awaitAnswer(cluster.Agent(t.Context(), m.shop(), cart.Name, lab.AgentPort), "store")
 	for _, s := range loads {
 		m.finishLoad(s)
 	}
 
-	must(t, cluster.Client.Delete(t.Context(), &corev1.Pod{ObjectMeta: m.objectMeta("buyer")}))
-	must(t, m.awaitGone(t.Context()))
+	lab.Must(t, cluster.Client.Delete(t.Context(), &corev1.Pod{ObjectMeta: m.objectMeta("buyer")}))
+	lab.Must(t, m.awaitGone(t.Context()))
 	m.awaitNoObjects()
 	m.checkUserObjects()
 	m.awaitAnswer(m.pod(m.shop(), "later", ""), "store")
@@ -66,7 +66,7 @@ func (m mesh) testServerFirst(agent *lab.Agent, app string) {
 	m.t.Helper()
 	start := time.Now()
 	session, err := agent.Session(m.t.Context(), fmt.Sprintf("%s.%s:%d", app, m.shop(), lab.GreetPort), "--greeted")
-	must(m.t, err)
+	lab.Must(m.t, err)
 	m.t.Logf("the greeting of the server arrived after %s", time.Since(start).Round(time.Millisecond))
 	if session.Failure != "" || session.Greeting == "" {
 		m.t.Errorf("session with %s: %+v", app, session)
@@ -90,7 +90,7 @@ func (m mesh) checkUserObjects() {
 		}
 	}
 	shop := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: m.shop()}}
-	must(m.t, cluster.Client.Get(context.Background(), client.ObjectKeyFromObject(shop), shop))
+	lab.Must(m.t, cluster.Client.Get(context.Background(), client.ObjectKeyFromObject(shop), shop))
 	if shop.Labels[names.MonitoredByLabel] != m.name || shop.Annotations[names.InjectionAnnotation] != "enabled" {
 		m.t.Errorf("the namespace was changed: labels %v, annotations %v", shop.Labels, shop.Annotations)
 	}

@@ -57,8 +57,8 @@ func besideSenders(withBare bool) []sender {
 // injects, everything goes back when half of the workloads have restarted, and then the takeover goes on to its end.
 func TestTakeoverBesideOSM(t *testing.T) {
 	lab.RequireFull(t)
-	must(t, clean(t.Context()))
-	must(t, cluster.Repository.BuildOSM(t.Context(), t.Output()))
+	lab.Must(t, clean(t.Context()))
+	lab.Must(t, cluster.Repository.BuildOSM(t.Context(), t.Output()))
 	deployApplications(t)
 	deployShopper(t)
 	installOSM(t, "osm.enableReconciler=true")
@@ -73,7 +73,7 @@ func TestTakeoverBesideOSM(t *testing.T) {
 	b := &beside{t: t, forward: map[string]tally{}, back: map[string]tally{}, step: stepper(t), logs: followSidecarLogs(t), purchases: newPurchases(), users: userRecords(t), root: rootOf(t, osmNamespace, names.CABundleSecret)}
 	var err error
 	b.webhooks, err = webhookRecords(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	b.run()
 }
 
@@ -82,11 +82,11 @@ func deployShopper(t *testing.T) {
 	t.Helper()
 	none, one := intstr.FromInt32(0), intstr.FromInt32(1)
 	template := newTemplate(t, shopNamespace, shopper)
-	must(t, cluster.Create(t.Context(), &appsv1.Deployment{ObjectMeta: objectNamed(shopNamespace, shopper), Spec: appsv1.DeploymentSpec{
+	lab.Must(t, cluster.Create(t.Context(), &appsv1.Deployment{ObjectMeta: objectNamed(shopNamespace, shopper), Spec: appsv1.DeploymentSpec{
 		Replicas: ptr.To[int32](2), Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: template,
 		Strategy: appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType, RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: &none, MaxSurge: &one}},
 	}}))
-	must(t, cluster.Available(t.Context(), podLimit, shopNamespace))
+	lab.Must(t, cluster.Available(t.Context(), podLimit, shopNamespace))
 }
 
 // beside is a takeover beside OSM.
@@ -161,7 +161,7 @@ func (b *beside) requests() int {
 func (b *beside) requireTraffic() {
 	b.t.Helper()
 	pod, err := cluster.Pod(b.t.Context(), shopNamespace, lab.AppLabel, shopper)
-	must(b.t, err)
+	lab.Must(b.t, err)
 	for _, from := range []string{caller, pod.Name} {
 		requireTraffic(b.t, from)
 	}

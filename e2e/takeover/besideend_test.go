@@ -21,13 +21,13 @@ func (b *beside) complete() {
 	t.Helper()
 	command := startOSM(t, "migrate", "run", "--yes")
 	command.awaitPrinted("helm uninstall "+release+" --namespace "+osmNamespace+" --no-hooks", effectLimit)
-	must(t, uninstallOSM(t.Context()))
+	lab.Must(t, uninstallOSM(t.Context()))
 	command.wait(installLimit)
 	eventually(t, "spec.adoption is removed, and its status", func(ctx context.Context) (bool, string, error) {
 		status, text, err := adoption(ctx)
 		return err == nil && status == nil, text, err
 	})
-	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, installLimit))
+	lab.Must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, installLimit))
 	if rootOf(t, besideNamespace, names.CABundleSecret) != b.root || rootOf(t, osmNamespace, names.CABundleSecret) != b.root {
 		t.Error("the certificate authority changed")
 	}
@@ -43,10 +43,10 @@ func (b *beside) rotate() {
 	t.Helper()
 	const delay = `[{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--mount-delay=20s"}]`
 	kubectl(t, "patch", "deployment", names.Operator, "--namespace", names.OperatorNamespace, "--type", "json", "--patch", delay)
-	must(t, cluster.Available(t.Context(), installLimit, names.OperatorNamespace))
+	lab.Must(t, cluster.Available(t.Context(), installLimit, names.OperatorNamespace))
 	patchMesh(t, `{"spec":{"certificates":{"rotateRoot":"after-the-takeover"}}}`)
 	last := ""
-	must(t, lab.Until(t.Context(), rotationLimit, "the mesh has another root", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), rotationLimit, "the mesh has another root", func(ctx context.Context) (bool, string, error) {
 		var mesh v1alpha1.Mesh
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh); err != nil {
 			return false, "", err

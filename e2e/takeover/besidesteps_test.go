@@ -27,13 +27,13 @@ func (b *beside) run() {
 	stopCapture := capturePlaintext(t)
 
 	session, err := agent(t, shopNamespace, caller).StartSession(t.Context(), echoAddress(archive))
-	must(t, err)
+	lab.Must(t, err)
 	b.session = session
 	b.purchases.sinceLast()
 	b.begin("OSM alone")
 	time.Sleep(20 * time.Second)
 	b.begin("Prepared and Injecting")
-	must(t, cluster.InstallOperator(t.Context(), installLimit))
+	lab.Must(t, cluster.InstallOperator(t.Context(), installLimit))
 	b.step("the operator runs")
 	t.Log(runOSM(t, "migrate", "plan"))
 	b.inject()
@@ -90,14 +90,14 @@ func (b *beside) inject() {
 func (b *beside) awaitInjecting() {
 	t := b.t
 	t.Helper()
-	must(t, lab.Until(t.Context(), installLimit, "the Mesh injects", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), installLimit, "the Mesh injects", func(ctx context.Context) (bool, string, error) {
 		status, text, err := adoption(ctx)
 		if err != nil || status == nil {
 			return false, text, err
 		}
 		if strings.Contains(text, "install the operator again") {
 			t.Logf("installing the operator again: %s", text)
-			must(t, cluster.InstallOperator(ctx, installLimit))
+			lab.Must(t, cluster.InstallOperator(ctx, installLimit))
 			return false, text, awaitOther(ctx, text)
 		}
 		restored, err := cluster.Kubectl(ctx, "get", "crd", "-l", "openservicemesh.io/reconcile", "-o", "name")
@@ -123,7 +123,7 @@ func (b *beside) restartOSM() {
 	t := b.t
 	t.Helper()
 	kubectl(t, "rollout", "restart", "deployment", "--namespace", osmNamespace)
-	must(t, cluster.Available(t.Context(), installLimit, osmNamespace))
+	lab.Must(t, cluster.Available(t.Context(), installLimit, osmNamespace))
 	b.awaitInjecting()
 	b.step("the programs of OSM have restarted")
 }
@@ -133,10 +133,10 @@ func (b *beside) restartHalf() {
 	t := b.t
 	t.Helper()
 	status, _, err := adoption(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	command := b.startRestarts()
 	all := status.EarlierSidecars
-	must(t, lab.Until(t.Context(), restartLimit, "half of the sidecars are those of the Mesh", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), restartLimit, "half of the sidecars are those of the Mesh", func(ctx context.Context) (bool, string, error) {
 		status, text, err := adoption(ctx)
 		return err == nil && status != nil && status.Sidecars*2 >= all, text, err
 	}))
@@ -156,7 +156,7 @@ func (b *beside) rollBack() {
 		})
 	}
 	restored, err := webhookRecords(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	requireSame(t, "the webhooks of OSM", b.webhooks, restored)
 	b.requireReturned()
 	requireSame(t, "what users wrote", b.users, userRecords(t))
@@ -168,24 +168,24 @@ func (b *beside) restartAll() {
 	t := b.t
 	t.Helper()
 	command := b.startRestarts()
-	must(t, lab.Until(t.Context(), restartLimit, "only bare pods have sidecars of OSM", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), restartLimit, "only bare pods have sidecars of OSM", func(ctx context.Context) (bool, string, error) {
 		status, text, err := adoption(ctx)
 		return err == nil && status != nil && status.Step == string(v1alpha1.AdoptionRestarting) && status.EarlierSidecars == bareSidecars, text, err
 	}))
-	must(t, cluster.Available(t.Context(), podLimit, members()...))
+	lab.Must(t, cluster.Available(t.Context(), podLimit, members()...))
 	b.step("only bare pods have sidecars of OSM")
 	b.requireTraffic()
 	b.withoutBare = true
 	b.begin("the replacement of bare pods")
 	kept, err := b.session.Stop(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	if kept.Failure != "" {
 		t.Errorf("the connection between bare pods broke after %d exchanges: %s", kept.Exchanges, kept.Error)
 	}
 	for _, name := range []string{archive, caller} {
 		replacePod(t, name)
 	}
-	must(t, cluster.PodsReady(t.Context(), podLimit, shopNamespace))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, shopNamespace))
 	command.wait(effectLimit)
 	b.step("no sidecar of OSM is left")
 }

@@ -85,11 +85,11 @@ func startLoad(t *testing.T, from string) *load {
 		"kept connections":              {"--rate", fmt.Sprint(scaled(60)), "--most", "20", "--keep-alive"},
 	} {
 		flow, err := a.StartRequests(t.Context(), url(shopNamespace, store, "/books"), append([]string{"--timeout", requestTimeout}, args...)...)
-		must(t, err)
+		lab.Must(t, err)
 		l.flows[name] = flow
 	}
 	session, err := a.StartSession(t.Context(), echoAddress(archive))
-	must(t, err)
+	lab.Must(t, err)
 	l.sessions[archive] = session
 	l.pending.Go(func() { every(ctx, shortInterval, func() { l.connect(ctx, a) }) })
 	if from == caller {
@@ -138,7 +138,7 @@ func (l *load) log(when string) {
 	l.t.Helper()
 	for name, flow := range l.flows {
 		result, err := flow.Snapshot(l.t.Context())
-		must(l.t, err)
+		lab.Must(l.t, err)
 		l.t.Logf("%s: from %s, %s: %d requests, %v %v", when, l.from, name, result.Requests, result.Outcomes, result.Errors)
 	}
 	l.mu.Lock()
@@ -151,7 +151,7 @@ func (l *load) logFailures() {
 	l.t.Helper()
 	const maxLines = 8
 	var pods corev1.PodList
-	must(l.t, cluster.Client.List(l.t.Context(), &pods, client.InNamespace(shopNamespace)))
+	lab.Must(l.t, cluster.Client.List(l.t.Context(), &pods, client.InNamespace(shopNamespace)))
 	for _, pod := range pods.Items {
 		logs, err := cluster.LogsSince(l.t.Context(), pod.Namespace, pod.Name, names.SidecarContainer, l.start)
 		if err != nil {
@@ -173,7 +173,7 @@ func (l *load) logFailures() {
 // awaitRequests waits until the load has sent a number of requests.
 func (l *load) awaitRequests(count int) {
 	l.t.Helper()
-	must(l.t, lab.Until(l.t.Context(), time.Hour, fmt.Sprintf("%d requests were sent", count), func(ctx context.Context) (bool, string, error) {
+	lab.Must(l.t, lab.Until(l.t.Context(), time.Hour, fmt.Sprintf("%d requests were sent", count), func(ctx context.Context) (bool, string, error) {
 		sent := 0
 		for _, flow := range l.flows {
 			result, err := flow.Snapshot(ctx)
@@ -199,7 +199,7 @@ func (l *load) stop() outcome {
 	var lines []string
 	for name, flow := range l.flows {
 		result, err := flow.Stop(ctx)
-		must(t, err)
+		lab.Must(t, err)
 		o.requests, o.failed = o.requests+result.Requests, o.failed+result.Failed()
 		lines = append(lines, fmt.Sprintf("%s: %d requests, %v %v, %d skipped because the machine was too busy", name, result.Requests, result.Outcomes, result.Errors, result.Skipped))
 		if !result.IsRepresentative() {
@@ -223,7 +223,7 @@ func (l *load) stop() outcome {
 	lines = append(lines, l.purchases.describe()...)
 	for server, session := range l.sessions {
 		result, err := session.Stop(ctx)
-		must(t, err)
+		lab.Must(t, err)
 		lines = append(lines, fmt.Sprintf("the long connection to %s: %d exchanges, %s %s", server, result.Exchanges, result.Failure, result.Error))
 		if result.Failure != "" {
 			o.broken = append(o.broken, server)

@@ -84,22 +84,15 @@ func deleteNamespaces(ctx context.Context, namespaces ...string) error {
 	return err
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // eventually waits until check returns done.
 func eventually(t *testing.T, what string, check func(context.Context) (bool, string, error)) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), effectLimit, what, check))
+	lab.Eventually(t, effectLimit, what, check)
 }
 
 func kubectl(t *testing.T, args ...string) string {
 	t.Helper()
 	output, err := cluster.Kubectl(t.Context(), args...)
-	must(t, err)
+	lab.Must(t, err)
 	return output
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -35,9 +36,9 @@ const osmValues = `osm:
 func installOSM(t *testing.T, values ...string) {
 	t.Helper()
 	chart, err := cluster.Repository.ToolOutput(t.Context(), "./cluster", "load-osm")
-	must(t, err)
+	lab.Must(t, err)
 	file := filepath.Join(t.TempDir(), "values.yaml")
-	must(t, os.WriteFile(file, fmt.Appendf(nil, osmValues, cluster.Version), 0o600))
+	lab.Must(t, os.WriteFile(file, fmt.Appendf(nil, osmValues, cluster.Version), 0o600))
 	args := []string{"install", release, chart, "--namespace", osmNamespace, "--create-namespace", "--values", file, "--wait", "--timeout", installLimit.String()}
 	for _, value := range values {
 		args = append(args, "--set", value)
@@ -47,8 +48,8 @@ func installOSM(t *testing.T, values ...string) {
 			t.Log(cluster.Describe(context.Background(), osmNamespace))
 		}
 	})
-	must(t, cluster.Helm(t.Context(), args...))
-	must(t, cluster.Available(t.Context(), installLimit, osmNamespace))
+	lab.Must(t, cluster.Helm(t.Context(), args...))
+	lab.Must(t, cluster.Available(t.Context(), installLimit, osmNamespace))
 }
 
 // uninstallOSM removes OSM's release, and keeps what its hooks would delete.

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
 // osmCommand is a running osm command.
@@ -46,7 +48,7 @@ func startOSM(t *testing.T, args ...string) *osmCommand {
 	c.process = exec.CommandContext(context.WithoutCancel(t.Context()), cluster.Repository.Path("bin", "osm"), args...)
 	c.process.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
 	c.process.Stdout, c.process.Stderr = c, c
-	must(t, c.process.Start())
+	lab.Must(t, c.process.Start())
 	go func() {
 		c.err = c.process.Wait()
 		close(c.done)
@@ -98,7 +100,7 @@ func (c *osmCommand) awaitPrinted(text string, limit time.Duration) {
 // interrupt interrupts the command, as a user does with Ctrl-C.
 func (c *osmCommand) interrupt() {
 	c.t.Helper()
-	must(c.t, c.process.Process.Signal(syscall.SIGINT))
+	lab.Must(c.t, c.process.Process.Signal(syscall.SIGINT))
 	select {
 	case <-c.done:
 	case <-time.After(effectLimit):

@@ -23,12 +23,12 @@ func capturePlaintext(t *testing.T) (stop func()) {
 	ctx, end := context.WithCancel(context.WithoutCancel(t.Context()))
 	t.Cleanup(end)
 	capture, err := lab.StartCapture(podsOfTheMesh(ctx, t), marker)
-	must(t, err)
+	lab.Must(t, err)
 	t.Cleanup(func() { _, _ = capture.Stop() })
 	return func() {
 		t.Helper()
 		seen, err := capture.Stop()
-		must(t, err)
+		lab.Must(t, err)
 		t.Logf("captured %d segments between pods, of which %d begin with a record of TLS", seen.Payloads, seen.Encrypted)
 		if len(seen.Plaintext) > 0 || seen.Encrypted == 0 {
 			t.Errorf("between pods: %d records of TLS, and in the clear: %q", seen.Encrypted, seen.Plaintext)
@@ -41,18 +41,18 @@ func capturePlaintext(t *testing.T) (stop func()) {
 func podsOfTheMesh(ctx context.Context, t *testing.T) func(netip.Addr) bool {
 	t.Helper()
 	own, err := net.InterfaceAddrs()
-	must(t, err)
+	lab.Must(t, err)
 	others := &otherPods{addresses: map[netip.Addr]bool{}}
 	var network netip.Prefix
 	for _, address := range own {
 		prefix, err := netip.ParsePrefix(address.String())
-		must(t, err)
+		lab.Must(t, err)
 		others.addresses[prefix.Addr()] = true
 		if prefix.Contains(gatewayAddress(t)) {
 			network = prefix.Masked()
 		}
 	}
-	must(t, others.read(ctx))
+	lab.Must(t, others.read(ctx))
 	go every(ctx, podInterval, func() { _ = others.read(ctx) }) // it is read again
 	return func(address netip.Addr) bool { return network.Contains(address) && !others.has(address) }
 }
@@ -89,8 +89,8 @@ func (o *otherPods) has(address netip.Addr) bool {
 func gatewayAddress(t *testing.T) netip.Addr {
 	t.Helper()
 	pod, err := cluster.Pod(t.Context(), outsideNamespace, lab.AppLabel, gateway)
-	must(t, err)
+	lab.Must(t, err)
 	address, err := netip.ParseAddr(pod.Status.PodIP)
-	must(t, err)
+	lab.Must(t, err)
 	return address
 }

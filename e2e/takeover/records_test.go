@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -79,7 +80,7 @@ func userRecords(t *testing.T) records {
 		mine[namespace] = true
 	}
 	all, err := readRecords(t.Context(), userKinds, func(o *unstructured.Unstructured) bool { return mine[o.GetNamespace()] || mine[o.GetName()] })
-	must(t, err)
+	lab.Must(t, err)
 	return all
 }
 
@@ -128,6 +129,6 @@ func webhooksOf(all records) map[string]any {
 func rootOf(t *testing.T, namespace, name string) string {
 	t.Helper()
 	var secret corev1.Secret
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, &secret))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, &secret))
 	return string(secret.Data[names.CABundleCert])
 }

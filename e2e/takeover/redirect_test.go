@@ -3,6 +3,8 @@ package takeover
 import (
 	"context"
 	"strings"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
 // startRestarts runs the takeover until workloads restart, with the bridge, and waits until the Mesh serves the sidecars of OSM.
@@ -12,7 +14,7 @@ func (b *beside) startRestarts() *osmCommand {
 	command := startOSM(t, "migrate", "run", "--yes", "--to", "restarting", "--bridge", "72h")
 	command.awaitPrinted("serves the sidecars of the Open Service Mesh", installLimit)
 	slices, err := cluster.Kubectl(t.Context(), "get", "endpointslices", "--namespace", osmNamespace, "-o", "name")
-	must(t, err)
+	lab.Must(t, err)
 	if !strings.Contains(slices, "osm-controller-takeover") {
 		t.Errorf("the Service of OSM's sidecars does not lead to the Mesh: %s", slices)
 	}

@@ -49,7 +49,7 @@ func TestBridgeServesSidecarsOfOSM(t *testing.T) {
 // OSM's sidecar, the other that of the Mesh, and both call workloads that change from one to the other.
 func replaceOSM(t *testing.T, settings string) map[string]outcome {
 	t.Helper()
-	must(t, clean(t.Context()))
+	lab.Must(t, clean(t.Context()))
 	deployApplications(t)
 	installOSM(t)
 	onboard(t)
@@ -62,21 +62,21 @@ func replaceOSM(t *testing.T, settings string) map[string]outcome {
 	})
 	old := startLoad(t, caller)
 	step := stepper(t)
-	must(t, uninstallOSM(t.Context()))
+	lab.Must(t, uninstallOSM(t.Context()))
 	step("OSM is removed")
-	must(t, cluster.InstallOperator(t.Context(), installLimit))
+	lab.Must(t, cluster.InstallOperator(t.Context(), installLimit))
 	step("the operator runs")
-	must(t, cluster.Put(t.Context(), fmt.Sprintf(replacement, settings)))
+	lab.Must(t, cluster.Put(t.Context(), fmt.Sprintf(replacement, settings)))
 	kubectl(t, "wait", "mesh", names.DefaultMesh, "--for=condition=Planned", "--timeout=2m")
 	patchMesh(t, `{"spec":{"mode":"Apply"}}`)
-	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, installLimit))
+	lab.Must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, installLimit))
 	step("the Mesh is ready")
 	if settings == bridge {
 		awaitConnected(t, caller, archive)
 		step("the sidecars of OSM are connected to the Mesh")
 	}
 	createPod(t, shopNamespace, fresh)
-	must(t, cluster.PodsReady(t.Context(), podLimit, shopNamespace))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, shopNamespace))
 	awaitReachable(t, fresh)
 	current := startLoad(t, fresh)
 	step("a new caller sends load")
@@ -84,7 +84,7 @@ func replaceOSM(t *testing.T, settings string) map[string]outcome {
 	old.logFailures()
 	patchMesh(t, `{"spec":{"upgrade":{"dataPlane":{"restart":null}}}}`)
 	awaitOutdated(t, bareSidecars)
-	must(t, cluster.Available(t.Context(), podLimit, members()...))
+	lab.Must(t, cluster.Available(t.Context(), podLimit, members()...))
 	step("only bare pods have sidecars of OSM")
 	if isLong() {
 		old.awaitRequests(longLoad)
@@ -94,7 +94,7 @@ func replaceOSM(t *testing.T, settings string) map[string]outcome {
 	for _, name := range []string{archive, caller} {
 		replacePod(t, name)
 	}
-	must(t, cluster.PodsReady(t.Context(), podLimit, shopNamespace))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, shopNamespace))
 	awaitOutdated(t, 0)
 	requireTraffic(t, caller)
 	return outcomes
@@ -103,7 +103,7 @@ func replaceOSM(t *testing.T, settings string) map[string]outcome {
 // patchMesh changes the Mesh.
 func patchMesh(t *testing.T, patch string) {
 	t.Helper()
-	must(t, cluster.Patch(t.Context(), &v1alpha1.Mesh{ObjectMeta: objectNamed("", names.DefaultMesh)}, patch))
+	lab.Must(t, cluster.Patch(t.Context(), &v1alpha1.Mesh{ObjectMeta: objectNamed("", names.DefaultMesh)}, patch))
 }
 
 // awaitConnected waits until the sidecars of pods have a stream to a control plane.
@@ -122,7 +122,7 @@ func awaitReachable(t *testing.T, from string) {
 	t.Helper()
 	client := agent(t, shopNamespace, from)
 	_, err := client.AwaitOutcome(t.Context(), effectLimit, url(shopNamespace, store, "/books"), "200")
-	must(t, err)
+	lab.Must(t, err)
 	for _, app := range []string{ledger, archive} {
 		eventually(t, "connections to "+app+" succeed", func(ctx context.Context) (bool, string, error) {
 			result, err := client.Session(ctx, echoAddress(app))
@@ -137,13 +137,13 @@ func awaitReachable(t *testing.T, from string) {
 // replacePod deletes a bare pod and creates it again.
 func replacePod(t *testing.T, name string) {
 	t.Helper()
-	must(t, cluster.Client.Delete(t.Context(), &corev1.Pod{ObjectMeta: objectNamed(shopNamespace, name)}))
+	lab.Must(t, cluster.Client.Delete(t.Context(), &corev1.Pod{ObjectMeta: objectNamed(shopNamespace, name)}))
 	eventually(t, "the pod "+name+" is gone", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: shopNamespace, Name: name}, &corev1.Pod{})
 		return client.IgnoreNotFound(err) == nil && err != nil, "it exists", client.IgnoreNotFound(err)
 	})
 	_, pod := cluster.TestPod(shopNamespace, name)
-	must(t, cluster.Create(t.Context(), pod))
+	lab.Must(t, cluster.Create(t.Context(), pod))
 }
 
 // stepper returns a function that logs the time since its last call.
@@ -159,7 +159,7 @@ func stepper(t *testing.T) func(string) {
 // awaitOutdated waits until a number of sidecars is left that are not those of the Mesh.
 func awaitOutdated(t *testing.T, want int32) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), podLimit, fmt.Sprintf("%d sidecars are outdated", want), func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), podLimit, fmt.Sprintf("%d sidecars are outdated", want), func(ctx context.Context) (bool, string, error) {
 		var mesh v1alpha1.Mesh
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh); err != nil {
 			return false, "", err

@@ -114,37 +114,37 @@ func deployApplications(t *testing.T) {
 	)
 	applyBookstore(t, "apps", edit.Replace)
 	for _, namespace := range []string{shopNamespace, outsideNamespace} {
-		must(t, cluster.CreateNamespace(t.Context(), namespace, ""))
+		lab.Must(t, cluster.CreateNamespace(t.Context(), namespace, ""))
 	}
 	none, one := intstr.FromInt32(0), intstr.FromInt32(1)
 	template := newTemplate(t, shopNamespace, store)
-	must(t, cluster.Create(t.Context(), &appsv1.Deployment{ObjectMeta: objectNamed(shopNamespace, store), Spec: appsv1.DeploymentSpec{
+	lab.Must(t, cluster.Create(t.Context(), &appsv1.Deployment{ObjectMeta: objectNamed(shopNamespace, store), Spec: appsv1.DeploymentSpec{
 		Replicas: ptr.To[int32](2), Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: template,
 		Strategy: appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType, RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: &none, MaxSurge: &one}},
 	}}))
 	template = newTemplate(t, shopNamespace, ledger)
-	must(t, cluster.Create(t.Context(), &appsv1.StatefulSet{ObjectMeta: objectNamed(shopNamespace, ledger), Spec: appsv1.StatefulSetSpec{
+	lab.Must(t, cluster.Create(t.Context(), &appsv1.StatefulSet{ObjectMeta: objectNamed(shopNamespace, ledger), Spec: appsv1.StatefulSetSpec{
 		ServiceName: ledger, Replicas: ptr.To[int32](2), Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: template,
 	}}))
 	for _, name := range []string{gateway, site} {
 		createPod(t, outsideNamespace, name)
 	}
-	must(t, cluster.Available(t.Context(), podLimit, members()...))
-	must(t, cluster.PodsReady(t.Context(), podLimit, outsideNamespace))
+	lab.Must(t, cluster.Available(t.Context(), podLimit, members()...))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, outsideNamespace))
 }
 
 // applyBookstore applies a part of the bookstore of the demo, without the thief.
 func applyBookstore(t *testing.T, part string, edit func(string) string) {
 	t.Helper()
 	files, err := filepath.Glob(cluster.Repository.Path("config", "samples", "bookstore", part, "*.yaml"))
-	must(t, err)
+	lab.Must(t, err)
 	for _, file := range files {
 		if strings.Contains(file, "thief") {
 			continue
 		}
 		text, err := os.ReadFile(file)
-		must(t, err)
-		must(t, cluster.Apply(t.Context(), edit(string(text))))
+		lab.Must(t, err)
+		lab.Must(t, cluster.Apply(t.Context(), edit(string(text))))
 	}
 }
 
@@ -155,7 +155,7 @@ func newTemplate(t *testing.T, namespace, name string) corev1.PodTemplateSpec {
 	account, pod := cluster.TestPod(namespace, name)
 	service := lab.TestService(namespace, name)
 	service.Spec.IPFamilyPolicy = ptr.To(corev1.IPFamilyPolicySingleStack)
-	must(t, cluster.Create(t.Context(), account, service))
+	lab.Must(t, cluster.Create(t.Context(), account, service))
 	pod.Spec.TerminationGracePeriodSeconds = ptr.To[int64](30)
 	pod.Spec.Containers[0].ReadinessProbe.TimeoutSeconds, pod.Spec.Containers[0].ReadinessProbe.FailureThreshold = 10, 3
 	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec}
@@ -165,7 +165,7 @@ func newTemplate(t *testing.T, namespace, name string) corev1.PodTemplateSpec {
 func createPod(t *testing.T, namespace, name string) {
 	t.Helper()
 	template := newTemplate(t, namespace, name)
-	must(t, cluster.Create(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: template.Labels}, Spec: template.Spec}))
+	lab.Must(t, cluster.Create(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: template.Labels}, Spec: template.Spec}))
 }
 
 // onboard adds the namespaces of the applications to the mesh, applies their policies, and restarts their workloads. It waits until all pods have
@@ -177,7 +177,7 @@ func onboard(t *testing.T) {
 	for _, part := range []string{"policies", "split"} {
 		applyBookstore(t, part, edit.Replace)
 	}
-	must(t, cluster.Apply(t.Context(), shopPolicies))
+	lab.Must(t, cluster.Apply(t.Context(), shopPolicies))
 	for _, namespace := range members() {
 		kubectl(t, "label", "namespace", namespace, names.MonitoredByLabel+"="+names.DefaultMesh)
 		kubectl(t, "annotate", "namespace", namespace, "--overwrite", names.InjectionAnnotation+"=enabled")
@@ -186,8 +186,8 @@ func onboard(t *testing.T) {
 	for _, name := range []string{archive, caller} {
 		createPod(t, shopNamespace, name)
 	}
-	must(t, cluster.Available(t.Context(), podLimit, members()...))
-	must(t, cluster.PodsReady(t.Context(), podLimit, shopNamespace))
+	lab.Must(t, cluster.Available(t.Context(), podLimit, members()...))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, shopNamespace))
 	for _, namespace := range members() {
 		eventually(t, "all pods of "+namespace+" have sidecars of OSM", func(ctx context.Context) (bool, string, error) {
 			left, err := podsWithout(ctx, namespace, hasSidecarOfOSM)

@@ -49,7 +49,7 @@ type accessLog struct {
 func followSidecarLogs(t *testing.T) *sidecarLogs {
 	t.Helper()
 	clients, err := kubernetes.NewForConfig(cluster.Config)
-	must(t, err)
+	lab.Must(t, err)
 	l := &sidecarLogs{clients: clients, known: map[types.UID]bool{}, byID: map[string][]string{}, byNamespace: map[string][]string{}, pods: map[string]string{}}
 	ctx, end := context.WithCancel(context.WithoutCancel(t.Context()))
 	l.pending.Go(func() {

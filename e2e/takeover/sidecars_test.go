@@ -12,7 +12,7 @@ import (
 // TestSidecarsOfOSMServe shows that the real OSM works in this cluster, with each kind of traffic that a migration must keep.
 func TestSidecarsOfOSMServe(t *testing.T) {
 	lab.RequireFull(t)
-	must(t, clean(t.Context()))
+	lab.Must(t, clean(t.Context()))
 	deployApplications(t)
 	installOSM(t)
 	onboard(t)
@@ -21,7 +21,7 @@ func TestSidecarsOfOSMServe(t *testing.T) {
 	// What OSM itself loses is the measure for a migration: its sidecars end with the application, before clients know.
 	l := startLoad(t, caller)
 	kubectl(t, "rollout", "restart", "deployment/"+store, "statefulset/"+ledger, "--namespace", shopNamespace)
-	must(t, cluster.Available(t.Context(), podLimit, shopNamespace))
+	lab.Must(t, cluster.Available(t.Context(), podLimit, shopNamespace))
 	l.stop()
 }
 
@@ -52,7 +52,7 @@ func requireTraffic(t *testing.T, from string) {
 		"a host outside that no Egress contains": {fmt.Sprintf("http://gateway.%s.svc.cluster.local:%d/", outsideNamespace, lab.HTTPPort), client},
 	} {
 		result, err := call.from.Requests(t.Context(), call.url, "--count", "3", "--timeout", "5s")
-		must(t, err)
+		lab.Must(t, err)
 		if result.Outcomes["200"] > 0 {
 			t.Errorf("%s: %v, want no success", what, result.Outcomes)
 		}

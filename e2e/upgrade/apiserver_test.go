@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
 // outage is how long the API server is stopped. The duration itself is under test.
@@ -16,7 +18,7 @@ func testAPIServerOutage(t *testing.T) {
 	s := deployShop(t, newMesh(t, "outage", cluster.Earlier))
 	upgradeInPlace(t, s, func() {
 		s.mesh.awaitPhase("Workloads")
-		must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "api-server", "stop"))
+		lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "api-server", "stop"))
 		// The API server is started again even if the test fails.
 		restore := func(ctx context.Context) error {
 			return cluster.Repository.Tool(ctx, os.Stderr, "./cluster", "api-server", "start")
@@ -27,7 +29,7 @@ func testAPIServerOutage(t *testing.T) {
 		case <-time.After(outage):
 		case <-t.Context().Done():
 		}
-		must(t, restore(context.WithoutCancel(t.Context())))
+		lab.Must(t, restore(context.WithoutCancel(t.Context())))
 		t.Logf("the API server was stopped for %s", time.Since(stopped).Round(time.Second))
 	})
 }

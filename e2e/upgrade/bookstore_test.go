@@ -43,21 +43,21 @@ func (s shop) deployBookstore() {
 	folder := cluster.Repository.Path("config", "samples", "bookstore")
 	for _, part := range []string{"apps", "policies", "split"} {
 		files, err := filepath.Glob(filepath.Join(folder, part, "*.yaml"))
-		must(s.t, err)
+		lab.Must(s.t, err)
 		for _, file := range files {
 			if strings.Contains(file, "thief") {
 				continue
 			}
 			text, err := os.ReadFile(file)
-			must(s.t, err)
+			lab.Must(s.t, err)
 			moved := namespaceReference.ReplaceAllString(string(text), "${1}"+s.mesh.name+"-${2}")
 			objects, err := lab.Objects(strings.ReplaceAll(moved, names.MonitoredByLabel+": "+names.DefaultMesh, names.MonitoredByLabel+": "+s.mesh.name))
-			must(s.t, err)
+			lab.Must(s.t, err)
 			for _, object := range objects {
 				if object.GetKind() == "Deployment" {
 					adjustDeployment(object)
 				}
-				must(s.t, cluster.Create(s.t.Context(), object))
+				lab.Must(s.t, cluster.Create(s.t.Context(), object))
 			}
 		}
 	}

@@ -53,13 +53,13 @@ func testCanaryPromotion(t *testing.T, s shop, meanwhile func(phases ...string))
 	meanwhile("CanaryControlPlane")
 	m.awaitPhase("CanaryWorkloads")
 	// The long soak keeps the canary control plane while its state is checked. Before the first restart it would delay that, too.
-	must(t, lab.Until(t.Context(), podLimit, "the first restart in "+early, func(context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), podLimit, "the first restart in "+early, func(context.Context) (bool, string, error) {
 		now := s.podUIDs(early)
 		return !slices.Equal(before, now), strings.Join(now, ", "), nil
 	}))
 	m.change(`{"upgrade":{"gates":{"soak":"10m"}}}`)
 	meanwhile("CanaryWorkloads")
-	must(t, lab.Until(t.Context(), podLimit, "both control planes serve their sidecars", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), podLimit, "both control planes serve their sidecars", func(ctx context.Context) (bool, string, error) {
 		return s.servedBy(ctx, func(namespace string) string {
 			if namespace == early {
 				return names.WithSuffix(names.Controller, suffix)
@@ -78,7 +78,7 @@ func testCanaryPromotion(t *testing.T, s shop, meanwhile func(phases ...string))
 	if err := <-asked; err != nil {
 		t.Error(err)
 	}
-	must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
+	lab.Must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
 	s.checkUpgradedExcept(t, buyer, archive, bookbuyer)
 	s.awaitPromoted(t, suffix)
 	if diff := cmp.Diff(first, s.podUIDs(early)); diff != "" {
@@ -93,7 +93,7 @@ func testCanaryRollback(t *testing.T, s shop) {
 	t.Helper()
 	m, early := s.mesh, s.bookNamespace(bookstore)
 	own := &appsv1.Deployment{}
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: m.namespace(), Name: names.Controller}, own))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: m.namespace(), Name: names.Controller}, own))
 	late := s.podUIDs(s.namespacesExcept(early)...)
 	running := s.startTraffic(0)
 	m.change(`{"version":"` + faulty(reject.fault) + `","upgrade":{"gates":{"soak":"15s"}}}`)
@@ -104,17 +104,17 @@ func testCanaryRollback(t *testing.T, s shop) {
 		t.Errorf("pods of other namespaces were restarted (-before +after):\n%s", diff)
 	}
 	after := &appsv1.Deployment{}
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(own), after))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(own), after))
 	if own.Generation != after.Generation {
 		t.Errorf("the mesh's own control plane was changed: generation %d, then %d", own.Generation, after.Generation)
 	}
 	byRevision, _, err := s.sidecars(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	if remaining := byRevision[m.revision(faulty(reject.fault))]; remaining != 0 {
 		t.Errorf("%d sidecars of the rejected version remain: %v", remaining, byRevision)
 	}
 	m.change(`{"version":"` + cluster.Version + `"}`)
-	must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
+	lab.Must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
 }
 
 // namespacesExcept returns the shop's namespaces without one.
@@ -128,7 +128,7 @@ func (s shop) podUIDs(namespaces ...string) []string {
 	var all []string
 	for _, namespace := range namespaces {
 		var pods corev1.PodList
-		must(s.t, cluster.Client.List(s.t.Context(), &pods, client.InNamespace(namespace)))
+		lab.Must(s.t, cluster.Client.List(s.t.Context(), &pods, client.InNamespace(namespace)))
 		for i := range pods.Items {
 			if pods.Items[i].DeletionTimestamp == nil {
 				all = append(all, fmt.Sprintf("%s/%s %s", namespace, pods.Items[i].Name, pods.Items[i].UID))
@@ -193,13 +193,13 @@ func (s shop) checkMixedVersions(t *testing.T) {
 	t.Helper()
 	namespace := s.bookNamespace(bookstore)
 	var pods corev1.PodList
-	must(t, cluster.Client.List(t.Context(), &pods, client.InNamespace(namespace)))
+	lab.Must(t, cluster.Client.List(t.Context(), &pods, client.InNamespace(namespace)))
 	for i := range pods.Items {
 		pod := &pods.Items[i]
 		if pod.DeletionTimestamp != nil {
 			continue
 		}
-		must(t, lab.Until(t.Context(), time.Minute, pod.Name+" has sold and restocked", func(ctx context.Context) (bool, string, error) {
+		lab.Must(t, lab.Until(t.Context(), time.Minute, pod.Name+" has sold and restocked", func(ctx context.Context) (bool, string, error) {
 			var counters demo.StoreCounters
 			err := cluster.GetJSON(ctx, namespace, pod.Name, demo.Port, "/counters", &counters)
 			if err == nil && counters.Outcomes["200"] > 0 && len(counters.Outcomes) > 1 {
@@ -215,17 +215,17 @@ func (s shop) awaitPromoted(t *testing.T, suffix string) {
 	t.Helper()
 	for _, name := range []string{names.WithSuffix(names.Controller, suffix), names.WithSuffix(names.Injector, suffix)} {
 		// The garbage collector deletes it after its MeshRevision.
-		must(t, lab.Until(t.Context(), podLimit, "the Deployment "+name+" is gone", func(ctx context.Context) (bool, string, error) {
+		lab.Must(t, lab.Until(t.Context(), podLimit, "the Deployment "+name+" is gone", func(ctx context.Context) (bool, string, error) {
 			err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: s.mesh.namespace(), Name: name}, &appsv1.Deployment{})
 			return apierrors.IsNotFound(err), "it still exists", client.IgnoreNotFound(err)
 		}))
 	}
 	webhooks := &admissionv1.MutatingWebhookConfiguration{}
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Name: names.MutatingWebhook(s.mesh.name)}, webhooks))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Name: names.MutatingWebhook(s.mesh.name)}, webhooks))
 	if len(webhooks.Webhooks) != 1 || webhooks.Webhooks[0].Name != names.InjectorWebhook {
 		t.Errorf("the webhooks are %v, want only the mesh's own", webhooks.Webhooks)
 	}
-	must(t, lab.Until(t.Context(), podLimit, "the mesh's own control plane serves all sidecars", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), podLimit, "the mesh's own control plane serves all sidecars", func(ctx context.Context) (bool, string, error) {
 		return s.servedBy(ctx, func(string) string { return names.Controller })
 	}))
 }
@@ -234,7 +234,7 @@ func (s shop) awaitPromoted(t *testing.T, suffix string) {
 func (s shop) checkAlias(t *testing.T, suffix string) {
 	t.Helper()
 	alias := &corev1.Service{}
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: s.mesh.namespace(), Name: names.WithSuffix(names.Controller, suffix)}, alias))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: s.mesh.namespace(), Name: names.WithSuffix(names.Controller, suffix)}, alias))
 	if diff := cmp.Diff(map[string]string{names.AppLabel: names.Controller}, alias.Spec.Selector); diff != "" {
 		t.Errorf("the alias selects (-want +got):\n%s", diff)
 	}

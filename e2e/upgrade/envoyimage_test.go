@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
 // currentEnvoy returns the image of this version's sidecar.
@@ -42,7 +44,7 @@ func rejecting(t *testing.T, program []byte) []byte {
 func ending(t *testing.T, program []byte) []byte {
 	program = patched(t, program)
 	file, err := elf.NewFile(bytes.NewReader(program))
-	must(t, err)
+	lab.Must(t, err)
 	for _, section := range file.Progs {
 		if section.Type == elf.PT_LOAD && section.Vaddr <= file.Entry && file.Entry < section.Vaddr+section.Filesz {
 			// An instruction that no processor has: 0x0f 0x0b of x86, and zeros of ARM.
@@ -55,7 +57,7 @@ func ending(t *testing.T, program []byte) []byte {
 // earlier is Envoy of the minor version before.
 func earlier(t *testing.T, _ []byte) []byte {
 	path, err := cluster.Repository.ToolOutput(t.Context(), "./images", "earlier-envoy-path")
-	must(t, err)
+	lab.Must(t, err)
 	lines := strings.Fields(path)
 	return readFile(t, lines[len(lines)-1])
 }
@@ -74,9 +76,9 @@ func loadEnvoy(t *testing.T, tag string, change func(*testing.T, []byte) []byte)
 	layers, diffs := manifest["layers"].([]any), config["rootfs"].(map[string]any)["diff_ids"].([]any)
 	for i, layer := range layers {
 		reader, err := gzip.NewReader(bytes.NewReader(files[blob(layer.(map[string]any))]))
-		must(t, err)
+		lab.Must(t, err)
 		content, err := io.ReadAll(reader)
-		must(t, err)
+		lab.Must(t, err)
 		const program = "usr/local/bin/envoy"
 		if readTar(t, content)[program] == nil {
 			continue
@@ -84,9 +86,9 @@ func loadEnvoy(t *testing.T, tag string, change func(*testing.T, []byte) []byte)
 		content = changeFile(t, content, program, change)
 		var packed bytes.Buffer
 		writer, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
-		must(t, err)
+		lab.Must(t, err)
 		_, err = writer.Write(content)
-		must(t, errors.Join(err, writer.Close()))
+		lab.Must(t, errors.Join(err, writer.Close()))
 		diffs[i] = digest(content)
 		replaceBlob(files, layer.(map[string]any), packed.Bytes())
 	}
@@ -95,8 +97,8 @@ func loadEnvoy(t *testing.T, tag string, change func(*testing.T, []byte) []byte)
 	entry["annotations"] = map[string]string{"io.containerd.image.name": reference, "org.opencontainers.image.ref.name": tag}
 	files["index.json"] = marshal(t, index)
 	archive := filepath.Join(t.TempDir(), "envoy.tar")
-	must(t, os.WriteFile(archive, writeTar(t, files), 0o600))
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load", archive))
+	lab.Must(t, os.WriteFile(archive, writeTar(t, files), 0o600))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load", archive))
 	return reference + "@" + entry["digest"].(string)
 }
 
@@ -108,19 +110,19 @@ func changeFile(t *testing.T, archive []byte, name string, change func(*testing.
 	for reader := tar.NewReader(bytes.NewReader(archive)); ; {
 		header, err := reader.Next()
 		if errors.Is(err, io.EOF) {
-			must(t, writer.Close())
+			lab.Must(t, writer.Close())
 			return packed.Bytes()
 		}
-		must(t, err)
+		lab.Must(t, err)
 		content, err := io.ReadAll(reader)
-		must(t, err)
+		lab.Must(t, err)
 		if strings.TrimPrefix(header.Name, "./") == name {
 			content = change(t, content)
 			header.Size = int64(len(content))
 		}
-		must(t, writer.WriteHeader(header))
+		lab.Must(t, writer.WriteHeader(header))
 		_, err = writer.Write(content)
-		must(t, err)
+		lab.Must(t, err)
 	}
 }
 
@@ -128,14 +130,14 @@ func changeFile(t *testing.T, archive []byte, name string, change func(*testing.
 func buildID(t *testing.T, program []byte) []byte {
 	t.Helper()
 	file, err := elf.NewFile(bytes.NewReader(program))
-	must(t, err)
+	lab.Must(t, err)
 	section := file.Section(".note.gnu.build-id")
 	if section == nil {
 		t.Fatal("Envoy has no build ID")
 	}
 	const header = 16
 	note, err := section.Data()
-	must(t, err)
+	lab.Must(t, err)
 	return note[header:]
 }
 
@@ -158,7 +160,7 @@ func digest(content []byte) string {
 func readFile(t *testing.T, path string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(path)
-	must(t, err)
+	lab.Must(t, err)
 	return content
 }
 
@@ -170,12 +172,12 @@ func readTar(t *testing.T, content []byte) map[string][]byte {
 		if errors.Is(err, io.EOF) {
 			return files
 		}
-		must(t, err)
+		lab.Must(t, err)
 		if header.Typeflag != tar.TypeReg {
 			continue
 		}
 		files[strings.TrimPrefix(header.Name, "./")], err = io.ReadAll(reader)
-		must(t, err)
+		lab.Must(t, err)
 	}
 }
 
@@ -184,22 +186,22 @@ func writeTar(t *testing.T, files map[string][]byte) []byte {
 	var packed bytes.Buffer
 	writer := tar.NewWriter(&packed)
 	for name, content := range files {
-		must(t, writer.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))}))
+		lab.Must(t, writer.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))}))
 		_, err := writer.Write(content)
-		must(t, err)
+		lab.Must(t, err)
 	}
-	must(t, writer.Close())
+	lab.Must(t, writer.Close())
 	return packed.Bytes()
 }
 
 func marshal(t *testing.T, value any) []byte {
 	t.Helper()
 	content, err := json.Marshal(value)
-	must(t, err)
+	lab.Must(t, err)
 	return content
 }
 
 func unmarshal(t *testing.T, content []byte, value any) {
 	t.Helper()
-	must(t, json.Unmarshal(content, value))
+	lab.Must(t, json.Unmarshal(content, value))
 }

@@ -70,7 +70,7 @@ func upgradeInPlace(t *testing.T, s shop, meanwhile func()) {
 	t.Helper()
 	m := s.mesh
 	byRevision, _, err := s.sidecars(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	if byRevision[m.revision(cluster.Earlier)] != totalSidecars {
 		t.Fatalf("the sidecars by revision are %v, want %d of %s", byRevision, totalSidecars, m.revision(cluster.Earlier))
 	}
@@ -78,7 +78,7 @@ func upgradeInPlace(t *testing.T, s shop, meanwhile func()) {
 	m.change(`{"version":"` + cluster.Version + `"}`)
 	meanwhile()
 	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Earlier, cluster.Version)
-	must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
+	lab.Must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
 	s.checkUpgradedExcept(t, buyer, archive, bookbuyer)
 	// In each pair, client and server have sidecars of different versions.
 	s.checkRequests(t, "cart", archive)
@@ -96,7 +96,7 @@ func (s shop) checkUpgradedExcept(t *testing.T, exceptions ...string) {
 		old[app] = true
 	}
 	_, ofApp, err := s.sidecars(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	for app, revision := range ofApp {
 		want := s.mesh.revision(cluster.Version)
 		if old[app] {
@@ -106,7 +106,7 @@ func (s shop) checkUpgradedExcept(t *testing.T, exceptions ...string) {
 			t.Errorf("the sidecar of %s has revision %s, want %s", app, revision, want)
 		}
 	}
-	must(t, lab.Until(t.Context(), 20*time.Second, "the status counts the outdated sidecars", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), 20*time.Second, "the status counts the outdated sidecars", func(ctx context.Context) (bool, string, error) {
 		live, err := s.mesh.read(ctx)
 		if err != nil || live.Status.Proxies == nil {
 			return false, "no count", err

@@ -45,9 +45,9 @@ func (m mesh) killOperatorIn(phases ...string) {
 func killOperator(t *testing.T) {
 	t.Helper()
 	old, err := cluster.Pod(t.Context(), names.OperatorNamespace, names.AppLabel, "osm-operator")
-	must(t, err)
-	must(t, cluster.Client.Delete(t.Context(), old, client.GracePeriodSeconds(0)))
-	must(t, lab.Until(t.Context(), podLimit, "another operator is ready", func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, err)
+	lab.Must(t, cluster.Client.Delete(t.Context(), old, client.GracePeriodSeconds(0)))
+	lab.Must(t, lab.Until(t.Context(), podLimit, "another operator is ready", func(ctx context.Context) (bool, string, error) {
 		var pods corev1.PodList
 		if err := cluster.Client.List(ctx, &pods, client.InNamespace(names.OperatorNamespace), client.MatchingLabels{names.AppLabel: "osm-operator"}); err != nil {
 			return false, "", err

@@ -40,10 +40,10 @@ func newMesh(t *testing.T, name, version string, meanwhile ...func(mesh)) mesh {
 	m := mesh{t, name, new(time.Time)}
 	text := fmt.Sprintf(manifest, name, version)
 	// A killed run may have left a Mesh of another version.
-	must(t, cluster.Remove(t.Context(), text))
-	must(t, m.deleteNamespaces(t.Context()))
-	must(t, m.awaitGone(t.Context()))
-	must(t, cluster.Put(t.Context(), text))
+	lab.Must(t, cluster.Remove(t.Context(), text))
+	lab.Must(t, m.deleteNamespaces(t.Context()))
+	lab.Must(t, m.awaitGone(t.Context()))
+	lab.Must(t, cluster.Put(t.Context(), text))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
@@ -60,7 +60,7 @@ func newMesh(t *testing.T, name, version string, meanwhile ...func(mesh)) mesh {
 	for _, action := range meanwhile {
 		action(m)
 	}
-	must(t, cluster.MeshReady(t.Context(), name, installLimit))
+	lab.Must(t, cluster.MeshReady(t.Context(), name, installLimit))
 	return m
 }
 
@@ -111,7 +111,7 @@ func (m mesh) change(spec string) {
 	if strings.Contains(spec, `"version"`) {
 		*m.versionChanged = time.Now()
 	}
-	must(m.t, cluster.Patch(m.t.Context(), &v1alpha1.Mesh{ObjectMeta: objectNamed("", m.name)}, `{"spec":`+spec+`}`))
+	lab.Must(m.t, cluster.Patch(m.t.Context(), &v1alpha1.Mesh{ObjectMeta: objectNamed("", m.name)}, `{"spec":`+spec+`}`))
 }
 
 // awaitResult waits until the newest history entry is an upgrade with a result that completed after the last change of
@@ -120,7 +120,7 @@ func (m mesh) awaitResult(result v1alpha1.UpgradeResult, from, to string) v1alph
 	m.t.Helper()
 	start, last := time.Now(), ""
 	var entry v1alpha1.HistoryEntry
-	must(m.t, lab.Until(m.t.Context(), upgradeLimit, "the upgrade from "+from+" to "+to+" "+string(result), func(ctx context.Context) (bool, string, error) {
+	lab.Must(m.t, lab.Until(m.t.Context(), upgradeLimit, "the upgrade from "+from+" to "+to+" "+string(result), func(ctx context.Context) (bool, string, error) {
 		live, err := m.read(ctx)
 		if err != nil {
 			return false, "", err
@@ -144,7 +144,7 @@ func (m mesh) awaitResult(result v1alpha1.UpgradeResult, from, to string) v1alph
 // awaitPhase waits for a phase of an upgrade.
 func (m mesh) awaitPhase(phase v1alpha1.UpgradePhase) {
 	m.t.Helper()
-	must(m.t, lab.Until(m.t.Context(), upgradeLimit, "phase "+string(phase), func(ctx context.Context) (bool, string, error) {
+	lab.Must(m.t, lab.Until(m.t.Context(), upgradeLimit, "phase "+string(phase), func(ctx context.Context) (bool, string, error) {
 		live, err := m.read(ctx)
 		if err != nil {
 			return false, "", err
@@ -180,11 +180,4 @@ func (m mesh) awaitGone(ctx context.Context) error {
 		}
 		return err != nil, lab.Conditions(live.Status.Conditions), nil
 	})
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

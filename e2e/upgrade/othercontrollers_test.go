@@ -52,15 +52,17 @@ func TestWorkloadsOfOtherControllersAreRestarted(t *testing.T) {
 		t.Skip("the controllers are installed in the local cluster only")
 	}
 	for _, server := range []string{"argo-rollouts", "kruise"} {
-		must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", server))
-		t.Cleanup(func() { must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", server, "down")) })
-		must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", server, "up"))
+		lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", server))
+		t.Cleanup(func() {
+			lab.Must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", server, "down"))
+		})
+		lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", server, "up"))
 	}
 	// The operator may have looked for these kinds just before.
 	time.Sleep(kindsLimit)
 	m := newMesh(t, "others", cluster.Earlier)
 	s := shop{t, m, m.shop()}
-	must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
+	lab.Must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
 	t.Cleanup(s.close)
 	s.deployOthers()
 	s.startHalfway()
@@ -70,7 +72,7 @@ func TestWorkloadsOfOtherControllersAreRestarted(t *testing.T) {
 		s.awaitReachable(s.agent(buyer), server)
 		var err error
 		requests[server], err = s.agent(buyer).StartRequests(t.Context(), s.url(server), "--rate", "30", "--most", "30", "--timeout", requestTimeout)
-		must(t, err)
+		lab.Must(t, err)
 	}
 	earlier := s.podsOf(parted)
 	templates := map[string]string{stepped: s.stableTemplate(stepped), green: s.stableTemplate(green)}
@@ -89,7 +91,7 @@ func TestWorkloadsOfOtherControllersAreRestarted(t *testing.T) {
 	s.finishHalfway()
 	for server, running := range requests {
 		result, err := running.Stop(t.Context())
-		must(t, err)
+		lab.Must(t, err)
 		t.Logf("%s: %d requests: %v", server, result.Requests, result.Outcomes)
 		if result.Failed() > 0 || !result.IsRepresentative() {
 			t.Errorf("requests to %s failed: %+v", server, result)
@@ -110,7 +112,7 @@ var (
 func (s shop) stableTemplate(name string) string {
 	s.t.Helper()
 	hash, _, err := unstructured.NestedString(s.other(rolloutKind, name).Object, "status", "stableRS")
-	must(s.t, err)
+	lab.Must(s.t, err)
 	return hash
 }
 
@@ -120,7 +122,7 @@ func (s shop) other(kind otherKind, name string) *unstructured.Unstructured {
 	object := &unstructured.Unstructured{}
 	object.SetAPIVersion(kind.apiVersion)
 	object.SetKind(kind.kind)
-	must(s.t, cluster.Client.Get(s.t.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, object))
+	lab.Must(s.t, cluster.Client.Get(s.t.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, object))
 	return object
 }
 
@@ -128,7 +130,7 @@ func (s shop) other(kind otherKind, name string) *unstructured.Unstructured {
 func (s shop) deployOthers() {
 	s.t.Helper()
 	account, pod := cluster.TestPod(s.namespace, buyer)
-	must(s.t, cluster.Create(s.t.Context(), account, pod))
+	lab.Must(s.t, cluster.Create(s.t.Context(), account, pod))
 	canary := map[string]any{"canary": map[string]any{"steps": []any{map[string]any{"setWeight": int64(50)}, map[string]any{"pause": map[string]any{}}}}}
 	s.deployOther(rolloutKind, stepped, map[string]any{"strategy": canary})
 	s.deployOther(rolloutKind, halfway, map[string]any{"strategy": canary})
@@ -136,7 +138,7 @@ func (s shop) deployOthers() {
 	s.deployOther(cloneSetKind, cloned, nil)
 	s.deployOther(cloneSetKind, parted, map[string]any{"updateStrategy": map[string]any{"partition": int64(1)}})
 	s.deployOther(orderedKind, ordered, map[string]any{"serviceName": ordered})
-	must(s.t, lab.Until(s.t.Context(), podLimit, "the controllers have created the pods", func(context.Context) (bool, string, error) {
+	lab.Must(s.t, lab.Until(s.t.Context(), podLimit, "the controllers have created the pods", func(context.Context) (bool, string, error) {
 		for _, name := range slices.Concat(restartedByOthers, []string{halfway, parted}) {
 			if pods := s.podsOf(name); len(pods) != 2 {
 				return false, fmt.Sprintf("%s has %d pods", name, len(pods)), nil
@@ -144,16 +146,16 @@ func (s shop) deployOthers() {
 		}
 		return true, "", nil
 	}))
-	must(s.t, cluster.PodsReady(s.t.Context(), podLimit, s.namespace))
+	lab.Must(s.t, cluster.PodsReady(s.t.Context(), podLimit, s.namespace))
 }
 
 // deployOther creates a workload of two replicas with the test tools, which clients may call.
 func (s shop) deployOther(kind otherKind, name string, fields map[string]any) {
 	s.t.Helper()
-	must(s.t, cluster.Put(s.t.Context(), fmt.Sprintf(policies, s.namespace, name)))
+	lab.Must(s.t, cluster.Put(s.t.Context(), fmt.Sprintf(policies, s.namespace, name)))
 	template := s.template(name)
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&template)
-	must(s.t, err)
+	lab.Must(s.t, err)
 	labels := map[string]any{}
 	for key, value := range template.Labels {
 		labels[key] = value
@@ -166,7 +168,7 @@ func (s shop) deployOther(kind otherKind, name string, fields map[string]any) {
 	object.SetNamespace(s.namespace)
 	object.SetName(name)
 	// Webhooks answer late after the installation of their controllers.
-	must(s.t, lab.Until(s.t.Context(), time.Minute, "the API server accepts "+name, func(ctx context.Context) (bool, string, error) {
+	lab.Must(s.t, lab.Until(s.t.Context(), time.Minute, "the API server accepts "+name, func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Create(ctx, object)
 		if apierrors.IsInternalError(err) {
 			return false, err.Error(), nil
@@ -178,7 +180,7 @@ func (s shop) deployOther(kind otherKind, name string, fields map[string]any) {
 // awaitPhaseOf waits for a phase of a Rollout.
 func (s shop) awaitPhaseOf(name, phase string) {
 	s.t.Helper()
-	must(s.t, lab.Until(s.t.Context(), podLimit, "the Rollout "+name+" is "+phase, func(context.Context) (bool, string, error) {
+	lab.Must(s.t, lab.Until(s.t.Context(), podLimit, "the Rollout "+name+" is "+phase, func(context.Context) (bool, string, error) {
 		now, _, err := unstructured.NestedString(s.other(rolloutKind, name).Object, "status", "phase")
 		return now == phase, now, err
 	}))
@@ -189,7 +191,7 @@ func (s shop) startHalfway() {
 	s.t.Helper()
 	s.awaitPhaseOf(halfway, "Healthy")
 	patch := `{"spec":{"template":{"metadata":{"annotations":{"release":"second"}}}}}`
-	must(s.t, cluster.Patch(s.t.Context(), s.other(rolloutKind, halfway), patch))
+	lab.Must(s.t, cluster.Patch(s.t.Context(), s.other(rolloutKind, halfway), patch))
 	s.awaitPhaseOf(halfway, "Paused")
 }
 
@@ -197,9 +199,9 @@ func (s shop) startHalfway() {
 func (s shop) finishHalfway() {
 	s.t.Helper()
 	patch := client.RawPatch("application/merge-patch+json", []byte(`{"status":{"promoteFull":true}}`))
-	must(s.t, cluster.Client.Status().Patch(s.t.Context(), s.other(rolloutKind, halfway), patch))
+	lab.Must(s.t, cluster.Client.Status().Patch(s.t.Context(), s.other(rolloutKind, halfway), patch))
 	want := s.mesh.revision(cluster.Version)
-	must(s.t, lab.Until(s.t.Context(), promotionLimit, "the promoted pods have the sidecars of the new version", func(context.Context) (bool, string, error) {
+	lab.Must(s.t, lab.Until(s.t.Context(), promotionLimit, "the promoted pods have the sidecars of the new version", func(context.Context) (bool, string, error) {
 		revisions := s.revisionsOf(halfway)
 		return slices.Equal(revisions, []string{want, want}), strings.Join(revisions, ", ") + "; " + s.describeRollout(halfway), nil
 	}))
@@ -249,7 +251,7 @@ func (s shop) checkRestarted(apps ...string) {
 // awaitNamed waits until the conditions of the Mesh name workloads that were not restarted.
 func (s shop) awaitNamed(workloads ...string) {
 	s.t.Helper()
-	must(s.t, lab.Until(s.t.Context(), time.Minute, "the conditions name the workloads that were not restarted", func(ctx context.Context) (bool, string, error) {
+	lab.Must(s.t, lab.Until(s.t.Context(), time.Minute, "the conditions name the workloads that were not restarted", func(ctx context.Context) (bool, string, error) {
 		live, err := s.mesh.read(ctx)
 		if err != nil {
 			return false, "", err

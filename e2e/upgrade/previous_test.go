@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
 // mailPolicy is a policy that the earlier control plane must push to newer sidecars: mail may call the store.
@@ -24,12 +25,12 @@ func testEarlierControlPlane(t *testing.T, s shop) {
 	t.Helper()
 	m := s.mesh
 	sidecars, _, err := s.sidecars(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	running := s.startTraffic(0)
 	m.change(`{"version":"` + cluster.Earlier + `","upgrade":{"dataPlane":{"restart":"Manual"}}}`)
 	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Version, cluster.Earlier)
 	s.awaitControlPlane(t, cluster.Earlier)
-	must(t, cluster.Available(t.Context(), podLimit, m.namespace()))
+	lab.Must(t, cluster.Available(t.Context(), podLimit, m.namespace()))
 	if now, _, err := s.sidecars(t.Context()); err != nil || fmt.Sprint(now) != fmt.Sprint(sidecars) {
 		t.Errorf("the sidecars by revision are %v (%v), want %v as before", now, err, sidecars)
 	}
@@ -40,21 +41,21 @@ func testEarlierControlPlane(t *testing.T, s shop) {
 	s.checkPolicyPropagation(t)
 	running.stop("new sidecars with the earlier control plane")
 	m.change(`{"version":"` + cluster.Version + `"}`)
-	must(t, cluster.MeshReady(t.Context(), m.name, upgradeLimit))
+	lab.Must(t, cluster.MeshReady(t.Context(), m.name, upgradeLimit))
 }
 
 // checkPolicyPropagation applies a policy and waits until the sidecars of client and server enforce it.
 func (s shop) checkPolicyPropagation(t *testing.T) {
 	t.Helper()
 	result, err := s.agent("mail").Requests(t.Context(), s.url(store))
-	must(t, err)
+	lab.Must(t, err)
 	if result.Outcomes["200"] > 0 {
 		t.Error("the mail may call the store without a policy")
 	}
 	text := fmt.Sprintf(mailPolicy, s.namespace, store)
-	must(t, cluster.Put(t.Context(), text))
+	lab.Must(t, cluster.Put(t.Context(), text))
 	start := time.Now()
 	s.awaitReachable(s.agent("mail"), store)
 	t.Logf("a policy from the earlier control plane reached new sidecars within %s", time.Since(start).Round(time.Millisecond))
-	must(t, cluster.Remove(t.Context(), text))
+	lab.Must(t, cluster.Remove(t.Context(), text))
 }

@@ -23,25 +23,25 @@ const answeredQueries = `prometheus_http_requests_total{code="200",handler="/api
 // TestGateQueriesTheManagedPrometheus upgrades a mesh that runs its own Prometheus. The gate queries it without further settings.
 func TestGateQueriesTheManagedPrometheus(t *testing.T) {
 	lab.RequireFull(t)
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "prometheus"))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "prometheus"))
 	m := newMesh(t, "measured", cluster.Earlier)
 	s := shop{t, m, m.shop()}
 	t.Cleanup(s.close)
 	s.deployBookstore()
 	namespaces := []string{s.bookNamespace("bookbuyer"), s.bookNamespace("bookstore"), s.bookNamespace("bookwarehouse")}
-	must(t, cluster.Available(t.Context(), podLimit, namespaces...))
+	lab.Must(t, cluster.Available(t.Context(), podLimit, namespaces...))
 	m.change(`{"observability":{"prometheus":{"mode":"Managed","managed":{"image":"osm-local.invalid/prometheus:local"}}}}`)
-	must(t, cluster.Shell(t.Context(), "go run ./cmd/osm metrics enable --namespace "+strings.Join(namespaces, ",")))
-	must(t, cluster.Available(t.Context(), podLimit, m.namespace()))
+	lab.Must(t, cluster.Shell(t.Context(), "go run ./cmd/osm metrics enable --namespace "+strings.Join(namespaces, ",")))
+	lab.Must(t, cluster.Available(t.Context(), podLimit, m.namespace()))
 	pod, err := cluster.Pod(t.Context(), m.namespace(), lab.AppLabel, component.Name)
-	must(t, err)
+	lab.Must(t, err)
 	address, err := cluster.Forward(t.Context(), pod.Namespace, pod.Name, component.Port)
-	must(t, err)
+	lab.Must(t, err)
 	// The gate has an answer after two scrapes.
 	server, err := tour.ForwardServer(t.Context(), cluster, m.namespace(), lab.AppLabel, component.Name, component.Port)
-	must(t, err)
+	lab.Must(t, err)
 	_, err = server.Await(t.Context(), prometheus.Query(namespaces), 1)
-	must(t, err)
+	lab.Must(t, err)
 
 	before := readCounter(t, address)
 	m.change(`{"version":"` + cluster.Version + `"}`)
@@ -59,15 +59,15 @@ func readCounter(t *testing.T, address string) float64 {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
-	must(t, err)
+	lab.Must(t, err)
 	response, err := http.DefaultClient.Do(request)
-	must(t, err)
+	lab.Must(t, err)
 	defer response.Body.Close()
 	lines := bufio.NewScanner(response.Body)
 	for lines.Scan() {
 		if value, found := strings.CutPrefix(lines.Text(), answeredQueries); found {
 			number, err := strconv.ParseFloat(value, 64)
-			must(t, err)
+			lab.Must(t, err)
 			return number
 		}
 	}

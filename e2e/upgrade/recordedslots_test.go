@@ -24,22 +24,22 @@ func TestPodsOfTheRecordedVersionGetSlots(t *testing.T) {
 	m := newMesh(t, "recorded", cluster.Earlier)
 	m.change(`{"upgrade":{"dataPlane":{"restart":"InPlace"}}}`)
 	s := shop{t, m, m.shop()}
-	must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
+	lab.Must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
 	t.Cleanup(s.close)
-	must(t, cluster.Put(t.Context(), fmt.Sprintf(policies, s.namespace, store)))
+	lab.Must(t, cluster.Put(t.Context(), fmt.Sprintf(policies, s.namespace, store)))
 	account, pod := cluster.TestPod(s.namespace, buyer)
-	must(t, cluster.Create(t.Context(), account, pod))
+	lab.Must(t, cluster.Create(t.Context(), account, pod))
 	s.deploy(store, 2, nil)
-	must(t, cluster.PodsReady(t.Context(), podLimit, s.namespace))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, s.namespace))
 	s.awaitReachable(s.agent(buyer), store)
 	requests, err := s.agent(buyer).StartRequests(t.Context(), s.url(store), "--rate", "100", "--most", "100", "--timeout", requestTimeout)
-	must(t, err)
+	lab.Must(t, err)
 
 	m.change(`{"version":"` + cluster.Version + `"}`)
 	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Earlier, cluster.Version)
 	restarted := s.podsOf(store)
 	m.change(fmt.Sprintf(`{"sidecar":{"image":%q}}`, second))
-	must(t, lab.Until(t.Context(), upgradeLimit, "the new Envoy serves in all pods that were restarted", func(context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), upgradeLimit, "the new Envoy serves in all pods that were restarted", func(context.Context) (bool, string, error) {
 		var images []string
 		for _, pod := range s.podsOf(store) {
 			images = append(images, slotImages(pod)...)
@@ -53,7 +53,7 @@ func TestPodsOfTheRecordedVersionGetSlots(t *testing.T) {
 		}
 	}
 	result, err := requests.Stop(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	t.Logf("%d requests: %v", result.Requests, result.Outcomes)
 	if result.Failed() > 0 || !result.IsRepresentative() {
 		t.Errorf("requests failed: %+v", result)
@@ -64,7 +64,7 @@ func TestPodsOfTheRecordedVersionGetSlots(t *testing.T) {
 func (s shop) podsOf(app string) []corev1.Pod {
 	s.t.Helper()
 	var list corev1.PodList
-	must(s.t, cluster.Client.List(s.t.Context(), &list, client.InNamespace(s.namespace), client.MatchingLabels{lab.AppLabel: app}))
+	lab.Must(s.t, cluster.Client.List(s.t.Context(), &list, client.InNamespace(s.namespace), client.MatchingLabels{lab.AppLabel: app}))
 	pods := slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
 	slices.SortFunc(pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
 	return pods

@@ -31,7 +31,7 @@ func testRollback(t *testing.T, s shop, b faultyVersion, meanwhile func()) {
 	t.Helper()
 	m := s.mesh
 	sidecars, _, err := s.sidecars(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	running := s.startTraffic(b.maxFailures)
 	// One restart of a crashing control plane fails the gate. Sidecars report their requests every five seconds.
 	m.change(`{"version":"` + faulty(b.fault) + `","upgrade":{"gates":{"maxRestarts":0,"soak":"15s"}}}`)
@@ -46,7 +46,7 @@ func testRollback(t *testing.T, s shop, b faultyVersion, meanwhile func()) {
 		t.Errorf("the sidecars by revision are %v (%v), want %v as before", now, err, sidecars)
 	}
 	m.change(`{"version":"` + cluster.Version + `"}`)
-	must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
+	lab.Must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
 }
 
 // awaitRollback waits until a faulty version was rolled back because of one of its gates, and this version runs.
@@ -57,7 +57,7 @@ func (s shop) awaitRollback(t *testing.T, b faultyVersion) {
 		t.Errorf("the reason in the history is %q, want one of the gates %v in it", entry.Reason, b.gates)
 	}
 	s.awaitControlPlane(t, cluster.Version)
-	must(t, cluster.Available(t.Context(), podLimit, s.mesh.namespace()))
+	lab.Must(t, cluster.Available(t.Context(), podLimit, s.mesh.namespace()))
 }
 
 // observationTime is how long traffic is observed after a rollback, to prove that no request fails.
@@ -66,7 +66,7 @@ const observationTime = 10 * time.Second
 // awaitControlPlane waits until the Deployments of the control plane have a version.
 func (s shop) awaitControlPlane(t *testing.T, version string) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), podLimit, "the control plane has version "+version, func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), podLimit, "the control plane has version "+version, func(ctx context.Context) (bool, string, error) {
 		for _, component := range []string{names.Controller, names.Injector} {
 			d := &appsv1.Deployment{}
 			if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: s.mesh.namespace(), Name: component}, d); err != nil {

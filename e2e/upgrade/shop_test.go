@@ -61,14 +61,14 @@ type shop struct {
 func deployShop(t *testing.T, m mesh) shop {
 	t.Helper()
 	s := shop{t, m, m.shop()}
-	must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
+	lab.Must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
 	t.Cleanup(s.close)
 	s.deployBookstore()
 	for _, server := range []string{store, warehouse, archive} {
-		must(t, cluster.Put(t.Context(), fmt.Sprintf(policies, s.namespace, server)))
+		lab.Must(t, cluster.Put(t.Context(), fmt.Sprintf(policies, s.namespace, server)))
 	}
 	account, pod := cluster.TestPod(s.namespace, buyer)
-	must(t, cluster.Create(t.Context(), account, pod))
+	lab.Must(t, cluster.Create(t.Context(), account, pod))
 	s.deploy(store, 2, nil)
 	s.deploy(warehouse, 2, nil)
 	s.deploy(archive, 1, map[string]string{names.RestartLabel: "disabled"})
@@ -76,8 +76,8 @@ func deployShop(t *testing.T, m mesh) shop {
 		s.deploy(other, 1, nil)
 	}
 	s.deploySet("ledger")
-	must(t, cluster.PodsReady(t.Context(), podLimit, s.namespace))
-	must(t, cluster.Available(t.Context(), podLimit, s.namespaces()...))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, s.namespace))
+	lab.Must(t, cluster.Available(t.Context(), podLimit, s.namespaces()...))
 	return s
 }
 
@@ -105,7 +105,7 @@ func (s shop) namespaces() []string { return s.mesh.workloads() }
 // template returns a pod template of the test tools, and creates its service account and Service.
 func (s shop) template(name string) corev1.PodTemplateSpec {
 	account, pod := cluster.TestPod(s.namespace, name)
-	must(s.t, cluster.Create(s.t.Context(), account, lab.TestService(s.namespace, name)))
+	lab.Must(s.t, cluster.Create(s.t.Context(), account, lab.TestService(s.namespace, name)))
 	// The server keeps serving for five seconds after SIGTERM. On a busy machine the removal of the endpoint may take
 	// longer to reach all sidecars.
 	pod.Spec.TerminationGracePeriodSeconds = ptr.To[int64](30)
@@ -135,13 +135,13 @@ func (s shop) deploy(name string, replicas int32, labels map[string]string) {
 		Strategy: appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType, RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: &none, MaxSurge: &one}},
 	}}
 	deployment.Labels = labels
-	must(s.t, cluster.Create(s.t.Context(), deployment))
+	lab.Must(s.t, cluster.Create(s.t.Context(), deployment))
 }
 
 // deploySet creates a StatefulSet of one pod.
 func (s shop) deploySet(name string) {
 	template := s.template(name)
-	must(s.t, cluster.Create(s.t.Context(), &appsv1.StatefulSet{ObjectMeta: objectNamed(s.namespace, name), Spec: appsv1.StatefulSetSpec{
+	lab.Must(s.t, cluster.Create(s.t.Context(), &appsv1.StatefulSet{ObjectMeta: objectNamed(s.namespace, name), Spec: appsv1.StatefulSetSpec{
 		ServiceName: name, Replicas: ptr.To[int32](1), Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: template,
 	}}))
 }
@@ -168,7 +168,7 @@ func (s shop) sidecars(ctx context.Context) (byRevision map[string]int, ofApp ma
 func (s shop) agent(app string) *lab.Agent {
 	s.t.Helper()
 	pod, err := cluster.Pod(s.t.Context(), s.namespace, lab.AppLabel, app)
-	must(s.t, err)
+	lab.Must(s.t, err)
 	return cluster.Agent(s.t.Context(), s.namespace, pod.Name, lab.AgentPort)
 }
 

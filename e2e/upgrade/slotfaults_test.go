@@ -97,15 +97,15 @@ func TestSlotFaults(t *testing.T) {
 func deployStranger(t *testing.T) *lab.Agent {
 	t.Helper()
 	const namespace = "slotfaults-outside"
-	must(t, cluster.CreateNamespace(t.Context(), namespace, ""))
+	lab.Must(t, cluster.CreateNamespace(t.Context(), namespace, ""))
 	t.Cleanup(func() {
 		if err := cluster.DeleteNamespace(context.WithoutCancel(t.Context()), namespace); err != nil {
 			t.Error(err)
 		}
 	})
 	account, pod := cluster.TestPod(namespace, stranger)
-	must(t, cluster.Create(t.Context(), account, pod))
-	must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
+	lab.Must(t, cluster.Create(t.Context(), account, pod))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
 	return cluster.Agent(t.Context(), namespace, pod.Name, lab.AgentPort)
 }
 
@@ -116,16 +116,16 @@ func (fault slotFault) measure(f slotFaults) string {
 		fault.before(f)
 	}
 	requests, err := f.agent(buyer).StartRequests(t.Context(), f.url(cart), "--rate", "100", "--most", "500", "--timeout", requestTimeout)
-	must(t, err)
+	lab.Must(t, err)
 	denied, err := f.outsider.StartRequests(t.Context(), f.url(cart), "--rate", "10", "--timeout", requestTimeout)
-	must(t, err)
+	lab.Must(t, err)
 	sessions := f.startSessions(3, 200*time.Millisecond)
 	fault.cause(f)
 	cut := f.stopSessions(sessions)
 	allowed, err := denied.Stop(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	result, err := requests.Stop(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	down := downFor(result)
 	if result.Failed() > 0 && fault.down == 0 || down > fault.down {
 		t.Errorf("requests failed for %s: %+v", down, result)
@@ -161,7 +161,7 @@ func (f slotFaults) rollBack(fault, gate string) {
 	}
 	f.mesh.change(`{"version":"` + cluster.Version + `"}`)
 	f.awaitSlots("both slots have the first image", f.first, 2)
-	must(f.t, cluster.MeshReady(f.t.Context(), f.mesh.name, time.Minute))
+	lab.Must(f.t, cluster.MeshReady(f.t.Context(), f.mesh.name, time.Minute))
 }
 
 // slotWith returns the slot of cart that has an image.
@@ -180,10 +180,10 @@ func (f slotFaults) slotWith(image string) string {
 func (f slotFaults) kill(container, program string) {
 	f.t.Helper()
 	pod, err := cluster.Pod(f.t.Context(), f.namespace, lab.AppLabel, cart)
-	must(f.t, err)
+	lab.Must(f.t, err)
 	pids, err := lab.Program(*pod, container, program)
-	must(f.t, err)
+	lab.Must(f.t, err)
 	for _, pid := range pids {
-		must(f.t, syscall.Kill(pid, syscall.SIGKILL))
+		lab.Must(f.t, syscall.Kill(pid, syscall.SIGKILL))
 	}
 }

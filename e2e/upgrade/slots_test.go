@@ -102,7 +102,7 @@ func TestSidecarIsUpgradedInPlace(t *testing.T) {
 	s := deployCart(t, m)
 	s.awaitSlots("both slots have the first image", u.first, 2)
 	requests, err := s.agent(buyer).StartRequests(t.Context(), s.url(cart), "--rate", u.rate, "--most", "100", "--timeout", requestTimeout)
-	must(t, err)
+	lab.Must(t, err)
 	unready := watchReady(t, s.namespace)
 
 	sessions := s.startSessions(u.sessions, u.every)
@@ -120,7 +120,7 @@ func TestSidecarIsUpgradedInPlace(t *testing.T) {
 	m.change(fmt.Sprintf(`{"version":%q,"sidecar":{"image":%q}}`, cluster.Version, u.first))
 	s.awaitSlots("the first Envoy serves again", u.first, u.returned)
 	result, err := requests.Stop(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	t.Logf("%d requests: %v, %d skipped, late by up to %s; %d connections and streams", result.Requests, result.Outcomes, result.Skipped, result.Late, u.sessions)
 	if result.Failed() > 0 || !result.IsRepresentative() {
 		t.Errorf("requests failed while the sidecars were upgraded twice: %+v", result)
@@ -136,10 +136,10 @@ func (s shop) logHandover() {
 	s.t.Helper()
 	for _, app := range []string{buyer, cart} {
 		pod, err := cluster.Pod(s.t.Context(), s.namespace, lab.AppLabel, app)
-		must(s.t, err)
+		lab.Must(s.t, err)
 		for _, slot := range []string{names.SidecarContainer, names.StandbyContainer} {
 			text, err := cluster.Kubectl(s.t.Context(), "logs", "-n", s.namespace, pod.Name, "-c", slot)
-			must(s.t, err)
+			lab.Must(s.t, err)
 			for line := range strings.Lines(text) {
 				if strings.Contains(line, "handed over") {
 					s.t.Logf("%s: %s", app, strings.TrimSpace(line))
@@ -163,7 +163,7 @@ func (s shop) startSessions(count int, every time.Duration) []*lab.Running[repor
 	for i := range sessions {
 		kind := sessionKinds[i%len(sessionKinds)]
 		session, err := agent.StartSession(s.t.Context(), fmt.Sprintf("%s.%s:%d", cart, s.namespace, kind.port), "--over", kind.over, "--every", every.String())
-		must(s.t, err)
+		lab.Must(s.t, err)
 		sessions[i] = session
 	}
 	return sessions
@@ -175,7 +175,7 @@ func (s shop) stopSessions(sessions []*lab.Running[report.Session]) []string {
 	var failed []string
 	for i, session := range sessions {
 		result, err := session.Stop(s.t.Context())
-		must(s.t, err)
+		lab.Must(s.t, err)
 		if result.Failure != "" {
 			failed = append(failed, fmt.Sprintf("over %s, after %d lines: %s", sessionKinds[i%len(sessionKinds)].over, result.Exchanges, result.Error))
 		}
@@ -190,13 +190,13 @@ const cart = "cart"
 func deployCart(t *testing.T, m mesh) shop {
 	t.Helper()
 	s := shop{t, m, m.shop()}
-	must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
+	lab.Must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
 	t.Cleanup(s.close)
-	must(t, cluster.Put(t.Context(), fmt.Sprintf(policies+streams, s.namespace, cart, lab.EchoPort)))
+	lab.Must(t, cluster.Put(t.Context(), fmt.Sprintf(policies+streams, s.namespace, cart, lab.EchoPort)))
 	account, pod := cluster.TestPod(s.namespace, buyer)
-	must(t, cluster.Create(t.Context(), account, pod))
+	lab.Must(t, cluster.Create(t.Context(), account, pod))
 	s.deploy(cart, 1, nil)
-	must(t, cluster.PodsReady(t.Context(), podLimit, s.namespace))
+	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, s.namespace))
 	s.awaitReachable(s.agent(buyer), cart)
 	return s
 }
@@ -204,7 +204,7 @@ func deployCart(t *testing.T, m mesh) shop {
 // awaitInjector waits until the injector of a mesh runs with an option only.
 func (m mesh) awaitInjector(option string) {
 	m.t.Helper()
-	must(m.t, lab.Until(m.t.Context(), podLimit, "the injector has the option "+option, func(ctx context.Context) (bool, string, error) {
+	lab.Must(m.t, lab.Until(m.t.Context(), podLimit, "the injector has the option "+option, func(ctx context.Context) (bool, string, error) {
 		d := &appsv1.Deployment{}
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: m.namespace(), Name: names.Injector}, d); err != nil {
 			return false, "", err
@@ -220,7 +220,7 @@ func (m mesh) awaitInjector(option string) {
 func (s shop) slots(ctx context.Context, app string) []string {
 	s.t.Helper()
 	pod, err := cluster.Pod(ctx, s.namespace, lab.AppLabel, app)
-	must(s.t, err)
+	lab.Must(s.t, err)
 	images := slotImages(*pod)
 	if len(images) != 2 {
 		s.t.Fatalf("%s has %d slots, want two", app, len(images))
@@ -233,7 +233,7 @@ func (s shop) awaitSlots(what, image string, atLeast int) {
 	s.t.Helper()
 	start := time.Now()
 	defer func() { s.t.Logf("%5.1fs: %s", time.Since(start).Seconds(), what) }()
-	must(s.t, lab.Until(s.t.Context(), upgradeLimit, what, func(ctx context.Context) (bool, string, error) {
+	lab.Must(s.t, lab.Until(s.t.Context(), upgradeLimit, what, func(ctx context.Context) (bool, string, error) {
 		live, err := s.mesh.read(ctx)
 		if err != nil || live.Status.Proxies == nil {
 			return false, "no sidecars are counted", err
@@ -250,7 +250,7 @@ func (s shop) awaitSlots(what, image string, atLeast int) {
 func (s shop) checkNotRestarted() {
 	s.t.Helper()
 	var pods corev1.PodList
-	must(s.t, cluster.Client.List(s.t.Context(), &pods, client.InNamespace(s.namespace)))
+	lab.Must(s.t, cluster.Client.List(s.t.Context(), &pods, client.InNamespace(s.namespace)))
 	for _, pod := range pods.Items {
 		for _, status := range pod.Status.ContainerStatuses {
 			if status.RestartCount > 0 {
@@ -267,11 +267,11 @@ func (s shop) checkNotRestarted() {
 func watchReady(t *testing.T, namespace string) func() []string {
 	t.Helper()
 	clients, err := kubernetes.NewForConfig(cluster.Config)
-	must(t, err)
+	lab.Must(t, err)
 	pods, err := clients.CoreV1().Pods(namespace).Watch(t.Context(), metav1.ListOptions{})
-	must(t, err)
+	lab.Must(t, err)
 	endpoints, err := clients.DiscoveryV1().EndpointSlices(namespace).Watch(t.Context(), metav1.ListOptions{})
-	must(t, err)
+	lab.Must(t, err)
 	return func() []string {
 		var found []string
 		stop := time.After(5 * time.Second)

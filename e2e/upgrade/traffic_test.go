@@ -43,12 +43,12 @@ func (s shop) startTraffic(maxFailures int) *traffic {
 	for server, args := range flows {
 		s.awaitReachable(agent, server)
 		running, err := agent.StartRequests(s.t.Context(), s.url(server), append([]string{"--timeout", requestTimeout}, args...)...)
-		must(s.t, err)
+		lab.Must(s.t, err)
 		tr.running[server] = running
 	}
 	var err error
 	tr.buyerCounters, err = s.buyerCounters(s.t.Context())
-	must(s.t, err)
+	lab.Must(s.t, err)
 	if maxFailures == 0 {
 		tr.diagnosis = startDiagnosis(s, tr.running)
 	}
@@ -69,7 +69,7 @@ func (tr *traffic) stop(name string) {
 	var failures []string
 	for server, running := range tr.running {
 		result, err := running.Stop(ctx)
-		must(t, err)
+		lab.Must(t, err)
 		total, failed = total+result.Requests, failed+result.Failed()
 		t.Logf("%s: %d requests to %s, %v %v, late by up to %s, %d skipped because the machine was too busy",
 			name, result.Requests, server, result.Outcomes, result.Errors, result.Late, result.Skipped)
@@ -81,7 +81,7 @@ func (tr *traffic) stop(name string) {
 		}
 	}
 	counters, err := tr.shop.buyerCounters(ctx)
-	must(t, err)
+	lab.Must(t, err)
 	requests := counters.Requests - tr.buyerCounters.Requests
 	buyerFailures := requests - (counters.Outcomes["200"] - tr.buyerCounters.Outcomes["200"])
 	t.Logf("%s: %d requests of the bookbuyer, %d failed: outcomes before %v, now %v", name, requests, buyerFailures, tr.buyerCounters.Outcomes, counters.Outcomes)
@@ -111,7 +111,7 @@ func (s shop) checkRequests(t *testing.T, from, to string) {
 	agent := s.agent(from)
 	s.awaitReachable(agent, to)
 	result, err := agent.Requests(t.Context(), s.url(to), "--count", "50", "--rate", "50", "--timeout", requestTimeout)
-	must(t, err)
+	lab.Must(t, err)
 	if result.Outcomes["200"] != 50 {
 		t.Errorf("of 50 requests from %s to %s: %v %v", from, to, result.Outcomes, result.Failures)
 	}
@@ -121,5 +121,5 @@ func (s shop) checkRequests(t *testing.T, from, to string) {
 func (s shop) awaitReachable(agent *lab.Agent, server string) {
 	s.t.Helper()
 	_, err := agent.AwaitOutcome(s.t.Context(), 20*time.Second, s.url(server), "200")
-	must(s.t, err)
+	lab.Must(s.t, err)
 }

@@ -60,8 +60,8 @@ func addVersions(t *testing.T, sidecars map[string]string) {
 			volume.ConfigMap.Items = append(volume.ConfigMap.Items, corev1.KeyToPath{Key: key, Path: path.Join(version, name)})
 		}
 	}
-	must(t, client.IgnoreNotFound(cluster.Client.Delete(t.Context(), manifests.DeepCopy())))
-	must(t, cluster.Create(t.Context(), manifests))
+	lab.Must(t, client.IgnoreNotFound(cluster.Client.Delete(t.Context(), manifests.DeepCopy())))
+	lab.Must(t, cluster.Create(t.Context(), manifests))
 	operator := readOperator(t.Context(), t)
 	live := operator.DeepCopy()
 	removeFurtherVersions(&operator.Spec.Template.Spec)
@@ -71,8 +71,8 @@ func addVersions(t *testing.T, sidecars map[string]string) {
 	template.Volumes = append(template.Volumes, volume)
 	template.Containers[0].Args = append(template.Containers[0].Args, "--further-versions="+furtherVersionsPath)
 	template.Containers[0].VolumeMounts = append(template.Containers[0].VolumeMounts, corev1.VolumeMount{Name: furtherVersions, MountPath: furtherVersionsPath, ReadOnly: true})
-	must(t, cluster.Client.Patch(t.Context(), operator, client.MergeFrom(live)))
-	must(t, cluster.Available(t.Context(), installLimit, names.OperatorNamespace))
+	lab.Must(t, cluster.Client.Patch(t.Context(), operator, client.MergeFrom(live)))
+	lab.Must(t, cluster.Available(t.Context(), installLimit, names.OperatorNamespace))
 }
 
 // removeFurtherVersions removes what a killed test has left.
@@ -90,15 +90,15 @@ func removeFaultyVersions(t *testing.T, before *appsv1.Deployment, manifests *co
 	operator := readOperator(ctx, t)
 	changed := operator.DeepCopy()
 	operator.Spec = before.Spec
-	must(t, cluster.Client.Patch(ctx, operator, client.MergeFrom(changed)))
-	must(t, cluster.Client.Delete(ctx, manifests))
-	must(t, cluster.Available(ctx, 2*time.Minute, names.OperatorNamespace))
+	lab.Must(t, cluster.Client.Patch(ctx, operator, client.MergeFrom(changed)))
+	lab.Must(t, cluster.Client.Delete(ctx, manifests))
+	lab.Must(t, cluster.Available(ctx, 2*time.Minute, names.OperatorNamespace))
 }
 
 func readOperator(ctx context.Context, t *testing.T) *appsv1.Deployment {
 	t.Helper()
 	operator := &appsv1.Deployment{}
-	must(t, cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.OperatorNamespace, Name: "osm-operator"}, operator))
+	lab.Must(t, cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.OperatorNamespace, Name: "osm-operator"}, operator))
 	return operator
 }
 
@@ -106,17 +106,17 @@ func readOperator(ctx context.Context, t *testing.T) *appsv1.Deployment {
 func manifestsOf(t *testing.T, fault, sidecar string) map[string][]byte {
 	t.Helper()
 	folder := cluster.Repository.Path("bin", "faulty", fault)
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./images", "-o", folder, "-version", faulty(fault), "-tags", "faulty_"+fault, names.Controller))
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./images", "-o", folder, "-version", faulty(fault), "-tags", "faulty_"+fault, names.Controller))
 	if !lab.IsCurrent() {
 		// With CLUSTER=current the images must already be in a registry.
-		must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load", path.Join(folder, names.Controller+".tar")))
+		lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load", path.Join(folder, names.Controller+".tar")))
 	}
 	built := pinnedReferences(t, cluster.Repository.Path("bin", "images", "images.lock"))
 	files, err := operand.Freeze(operand.Images{
 		Controller: pinnedReferences(t, path.Join(folder, "images.lock"))[names.Controller],
 		Injector:   built[names.Injector], Init: built["init"], Sidecar: sidecar,
 	}, strings.Repeat("0", 40))
-	must(t, err)
+	lab.Must(t, err)
 	return files
 }
 
@@ -124,9 +124,9 @@ func manifestsOf(t *testing.T, fault, sidecar string) map[string][]byte {
 func pinnedReferences(t *testing.T, list string) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(list)
-	must(t, err)
+	lab.Must(t, err)
 	var images map[string]struct{ Reference, Digest string }
-	must(t, json.Unmarshal(text, &images))
+	lab.Must(t, json.Unmarshal(text, &images))
 	references := map[string]string{}
 	for name, image := range images {
 		references[name] = fmt.Sprintf("%s@%s", image.Reference, image.Digest)

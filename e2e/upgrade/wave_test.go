@@ -20,7 +20,7 @@ import (
 func testRollbackAfterWave(t *testing.T, s shop) {
 	m := s.mesh
 	sidecars, _, err := s.sidecars(t.Context())
-	must(t, err)
+	lab.Must(t, err)
 	// Failures are not limited: a tenth of all requests fails while the threshold is too high.
 	m.change(`{"version":"` + faulty(unavailable.fault) + `","upgrade":{"gates":{"maxErrorRateIncrease":"100%","soak":"5s"}}}`)
 	s.awaitFirstRestart(t, m.revision(faulty(unavailable.fault)))
@@ -39,13 +39,13 @@ func testRollbackAfterWave(t *testing.T, s shop) {
 		t.Errorf("the sidecars by revision are %v (%v), want %v as before", now, err, sidecars)
 	}
 	m.change(`{"version":"` + cluster.Version + `"}`)
-	must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
+	lab.Must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
 }
 
 // awaitFirstRestart waits until a workload of the shop was restarted for a revision and has its sidecar.
 func (s shop) awaitFirstRestart(t *testing.T, revision string) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), upgradeLimit, "a sidecar of "+revision, func(ctx context.Context) (bool, string, error) {
+	lab.Must(t, lab.Until(t.Context(), upgradeLimit, "a sidecar of "+revision, func(ctx context.Context) (bool, string, error) {
 		now, _, err := s.sidecars(ctx)
 		if err != nil {
 			return false, "", err
@@ -84,14 +84,14 @@ func (s shop) checkRestartedOnce(t *testing.T, revision string, moment time.Time
 	var all appsv1.DeploymentList
 	restarted := 0
 	for _, namespace := range s.namespaces() {
-		must(t, cluster.Client.List(t.Context(), &all, client.InNamespace(namespace)))
+		lab.Must(t, cluster.Client.List(t.Context(), &all, client.InNamespace(namespace)))
 		for _, d := range all.Items {
 			words := strings.Fields(d.Spec.Template.Annotations[names.RestartAnnotation])
 			if len(words) < 2 || words[0] != revision {
 				continue
 			}
 			at, err := time.Parse(time.RFC3339, words[1])
-			must(t, err)
+			lab.Must(t, err)
 			// Earlier restarts, for the upgrade to this version, are minutes older.
 			if time.Since(at) > time.Since(moment)+time.Minute {
 				continue
