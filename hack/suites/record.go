@@ -129,10 +129,7 @@ func reportWhole(ctx context.Context, c checkout, b budget, out io.Writer) error
 	if err != nil {
 		return err
 	}
-	problems, err := list.missing(units, func(commit string) ([]string, error) {
-		text, err := build.Output(ctx, build.Command{Dir: c.root, Args: []string{"git", "diff", "--name-only", commit}})
-		return slices.DeleteFunc(strings.Fields(text), func(file string) bool { return !isProduct(file) }), err
-	})
+	problems, err := list.missing(units, func(commit string) ([]string, error) { return productChanges(ctx, c.root, commit) })
 	if err != nil {
 		return err
 	}
@@ -142,11 +139,34 @@ func reportWhole(ctx context.Context, c checkout, b budget, out io.Writer) error
 	for _, problem := range problems {
 		fmt.Fprintln(out, problem)
 	}
-	if len(problems) > 0 {
-		return errors.New("the recorded shards are no whole run of this checkout")
+	if len(problems) == 0 {
+		fmt.Fprintln(out, "the recorded shards are a whole run of this checkout")
+		return nil
 	}
-	fmt.Fprintln(out, "the recorded shards are a whole run of this checkout")
-	return nil
+	earlier, err := list.wholeOf(units, func(from, to string) ([]string, error) { return productChanges(ctx, c.root, from, to) })
+	if err == nil && earlier != "" {
+		return fmt.Errorf("the recorded shards are a whole run of commit %s, and the product changed since", earlier)
+	}
+	return errors.Join(errors.New("the recorded shards are no whole run of this checkout"), err)
+}
+
+// productChanges lists the product files that differ between a commit and another one, or the checkout.
+func productChanges(ctx context.Context, root string, commits ...string) ([]string, error) {
+	text, err := build.Output(ctx, build.Command{Dir: root, Args: append([]string{"git", "diff", "--name-only"}, commits...)})
+	return slices.DeleteFunc(strings.Fields(text), func(file string) bool { return !isProduct(file) }), err
+}
+
+// wholeOf returns the commit of which the records are a whole run; empty if they are none. The product is the same at all commits of a whole run.
+func (r records) wholeOf(units []string, changed func(from, to string) ([]string, error)) (string, error) {
+	if len(r.Shards) == 0 {
+		return "", nil
+	}
+	last := r.Shards[len(r.Shards)-1].Commit
+	problems, err := r.missing(units, func(commit string) ([]string, error) { return changed(commit, last) })
+	if err != nil || len(problems) > 0 {
+		return "", err
+	}
+	return last, nil
 }
 
 // missing lists what the records lack to be a whole run: units that no passed shard ran, and product files that changed since a shard ran.

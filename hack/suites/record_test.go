@@ -69,6 +69,35 @@ func TestShardsAreAWholeRun(t *testing.T) {
 	}
 }
 
+// An earlier whole run remains known when the product has changed since.
+func TestWholeRunOfAnEarlierCommit(t *testing.T) {
+	units := []string{"unit ./a", "unit ./b"}
+	first, second := record{Shard: "1/2", Commit: "one", Units: units[:1]}, record{Shard: "2/2", Commit: "two", Units: units[1:]}
+	failed := second
+	failed.Failed = []string{"unit"}
+	for name, test := range map[string]struct {
+		shards  []record
+		changed []string
+		want    string
+	}{
+		"a whole run":             {[]record{first, second}, nil, "two"},
+		"of two products":         {[]record{first, second}, []string{"internal/mesh/scope/build.go"}, ""},
+		"a part":                  {[]record{second}, nil, ""},
+		"one part of it failed":   {[]record{first, failed}, nil, ""},
+		"no part that is written": {nil, nil, ""},
+	} {
+		got, err := records{test.shards}.wholeOf(units, func(from, to string) ([]string, error) {
+			if from == to {
+				return nil, nil
+			}
+			return test.changed, nil
+		})
+		if err != nil || got != test.want {
+			t.Errorf("%s: a whole run of %q and error %v, want %q", name, got, err, test.want)
+		}
+	}
+}
+
 func TestProductFiles(t *testing.T) {
 	for file, want := range map[string]bool{
 		"internal/mesh/scope/build.go": true, "internal/mesh/scope/build_test.go": false, "internal/mesh/envoy/testdata/a.yaml": false, "config/rbac/role.yaml": true,
