@@ -234,9 +234,11 @@ func (s shop) revisionsOf(app string) []string {
 func (s shop) checkRestarted(apps ...string) {
 	s.t.Helper()
 	want := s.mesh.revision(cluster.Version)
+	live, err := s.mesh.read(s.t.Context())
+	lab.Must(s.t, err)
 	for _, app := range apps {
 		if revisions := s.revisionsOf(app); !slices.Equal(revisions, []string{want, want}) {
-			s.t.Errorf("the pods of %s have the revisions %v, want %s twice", app, revisions, want)
+			s.t.Errorf("the pods of %s have the revisions %v, want %s twice: %s", app, revisions, want, lab.Conditions(live.Status.Conditions))
 		}
 		for _, pod := range s.podsOf(app) {
 			if !slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }) {

@@ -22,7 +22,7 @@ const callsIdle = 10 * time.Minute
 // operator may lack the permission to list them, which is an error.
 func (p *Plane) Calls(ctx context.Context) ([]rollout.Call, error) {
 	p.callsUsed.Store(p.now().UnixNano())
-	if err := p.foreign.ensure(ctx, kinds.TrafficTarget); err != nil {
+	if err := p.foreign.ensure(ctx, kinds.TrafficTarget, discoveryPeriod); err != nil {
 		return nil, err
 	}
 	list := &unstructured.UnstructuredList{}

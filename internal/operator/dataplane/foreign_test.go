@@ -213,6 +213,33 @@ func TestUnreadableWorkloadsAreNamed(t *testing.T) {
 	}
 }
 
+// A kind that was installed after the latest look at discovery is found by its pods: an upgrade does not wait for workloads that cannot be read.
+func TestPodsTellThatTheirKindIsServed(t *testing.T) {
+	set := pod("db-0", "osm-v0-1-0", "StatefulSet", "db", func(p *corev1.Pod) { p.OwnerReferences[0].APIVersion = "apps.kruise.io/v1beta1" })
+	object := foreign(t, "{apiVersion: apps.kruise.io/v1beta1, kind: StatefulSet, metadata: {name: db, namespace: shop}}")
+	p := planeOf(namespace("shop", "osm"), &set, object)
+	now, served := noon, servedKinds{}
+	p.foreign = newForeignWatches(p.cache, served, p.meshOf, func() time.Time { return now })
+	unread := func() string {
+		workloads, err := p.Workloads(t.Context(), "osm")
+		if err != nil || len(workloads) != 1 {
+			t.Fatalf("the workloads are %+v (%v)", workloads, err)
+		}
+		return workloads[0].Unread
+	}
+	if unread() == "" {
+		t.Error("a workload of a kind that is not served was read")
+	}
+	served["apps.kruise.io/v1beta1"] = []string{"StatefulSet"}
+	if now = now.Add(absencePeriod); unread() != "" {
+		t.Errorf("a workload is not read %s after the installation of its kind: %s", absencePeriod, unread())
+	}
+	delete(served, "apps.kruise.io/v1beta1")
+	if now = now.Add(discoveryPeriod - time.Second); unread() != "" {
+		t.Errorf("discovery is asked about a kind that was served: %s", unread())
+	}
+}
+
 // foreignCache has an informer that may not have synced.
 type foreignCache struct {
 	cache.Cache
@@ -233,7 +260,7 @@ func TestForeignWatchesFollowTheAPIServer(t *testing.T) {
 	now, served := noon, servedKinds{}
 	objects := &foreignCache{informer: controllertest.NewFakeInformer(controllertest.Synced)}
 	w := newForeignWatches(objects, served, nil, func() time.Time { return now })
-	readable := func() bool { return w.ensure(t.Context(), rolloutKind) == nil }
+	readable := func() bool { return w.ensure(t.Context(), rolloutKind, discoveryPeriod) == nil }
 	if readable() {
 		t.Error("a kind is readable that is not served")
 	}

@@ -23,6 +23,9 @@ import (
 const (
 	// discoveryPeriod is how long the answer is used whether a kind is served.
 	discoveryPeriod = time.Minute
+	// absencePeriod is how long the answer is used that a kind is not served of which there are pods. Something has made them, so the answer is probably
+	// from before the kind was installed, and an upgrade does not wait for workloads that cannot be read.
+	absencePeriod = 2 * time.Second
 	// syncTimeout is how long the first look at a kind waits for its objects.
 	syncTimeout = 5 * time.Second
 )
@@ -45,10 +48,10 @@ type foreignWatches struct {
 	queues  []workqueue.TypedRateLimitingInterface[reconcile.Request]
 }
 
-// answer is whether a kind is served, and until when the answer is used.
+// answer is whether a kind is served, and when discovery was asked.
 type answer struct {
 	served bool
-	until  time.Time
+	asked  time.Time
 }
 
 func newForeignWatches(objects cache.Cache, kinds discoverer, meshOf func(context.Context, string) string, now func() time.Time) *foreignWatches {
@@ -78,9 +81,9 @@ var (
 )
 
 // ensure watches a kind, and returns an *unreadError if its objects cannot be read. Without the permission to list them, a read of the cache would
-// wait for ever.
-func (w *foreignWatches) ensure(ctx context.Context, kind schema.GroupVersionKind) error {
-	informer, started, err := w.informer(ctx, kind)
+// wait for ever. The answer of discovery that a kind is not served is used for absence.
+func (w *foreignWatches) ensure(ctx context.Context, kind schema.GroupVersionKind, absence time.Duration) error {
+	informer, started, err := w.informer(ctx, kind, absence)
 	if err != nil {
 		return &unreadError{kind, err}
 	}
@@ -95,8 +98,8 @@ func (w *foreignWatches) ensure(ctx context.Context, kind schema.GroupVersionKin
 }
 
 // informer returns the informer of a kind. started is true if it was started now.
-func (w *foreignWatches) informer(ctx context.Context, kind schema.GroupVersionKind) (informer cache.Informer, started bool, err error) {
-	served, err := w.isServed(kind)
+func (w *foreignWatches) informer(ctx context.Context, kind schema.GroupVersionKind, absence time.Duration) (informer cache.Informer, started bool, err error) {
+	served, err := w.isServed(kind, absence)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	informer, watched := w.watched[kind]
@@ -133,19 +136,23 @@ func (w *foreignWatches) release(ctx context.Context, kind schema.GroupVersionKi
 	return w.cache.RemoveInformer(ctx, foreignObject(kind, "", ""))
 }
 
-// isServed asks discovery whether a kind is served.
-func (w *foreignWatches) isServed(kind schema.GroupVersionKind) (bool, error) {
+// isServed asks discovery whether a kind is served, unless the latest answer is new enough.
+func (w *foreignWatches) isServed(kind schema.GroupVersionKind, absence time.Duration) (bool, error) {
 	w.mu.Lock()
 	known, found := w.answers[kind]
 	w.mu.Unlock()
-	if found && w.now().Before(known.until) {
+	used := discoveryPeriod
+	if !known.served {
+		used = absence
+	}
+	if found && w.now().Sub(known.asked) < used {
 		return known.served, nil
 	}
 	list, err := w.kinds.ServerResourcesForGroupVersion(kind.GroupVersion().String())
 	if err != nil && !apierrors.IsNotFound(err) && !found {
 		return false, fmt.Errorf("it cannot be discovered: %w", err)
 	}
-	latest := answer{until: w.now().Add(discoveryPeriod)}
+	latest := answer{asked: w.now()}
 	switch {
 	case err != nil && !apierrors.IsNotFound(err):
 		latest.served = known.served // the API server does not answer
@@ -162,7 +169,7 @@ func (w *foreignWatches) isServed(kind schema.GroupVersionKind) (bool, error) {
 
 // list returns the objects of a kind, which share memory with the cache; none of a kind that cannot be read.
 func (w *foreignWatches) list(ctx context.Context, kind schema.GroupVersionKind) ([]unstructured.Unstructured, error) {
-	if w.ensure(ctx, kind) != nil {
+	if w.ensure(ctx, kind, discoveryPeriod) != nil {
 		return nil, nil
 	}
 	list := &unstructured.UnstructuredList{}

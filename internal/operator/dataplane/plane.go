@@ -173,11 +173,11 @@ func (p *Plane) readStates(ctx context.Context, o *observation) error {
 	return nil
 }
 
-// read reads the object of a workload from the cache. The error is an *unreadError if the kind cannot be read at the moment.
+// read reads the object of a workload with pods from the cache. The error is an *unreadError if the kind cannot be read at the moment.
 func (p *Plane) read(ctx context.Context, ref rollout.Ref) (client.Object, error) {
 	object := objectOf(ref)
 	if kind, foreign := foreignKind(ref); foreign {
-		if err := p.foreign.ensure(ctx, kind); err != nil {
+		if err := p.foreign.ensure(ctx, kind, absencePeriod); err != nil {
 			return nil, err
 		}
 	}
