@@ -34,9 +34,6 @@ const (
 	ordered = "ordered"
 )
 
-// kindsLimit is how long the operator may need to notice that a kind is served, which docs/upgrades.md says.
-const kindsLimit = time.Minute + time.Second
-
 // promotionLimit bounds the promotion of a canary, and the restart after it.
 const promotionLimit = 6 * time.Minute
 
@@ -58,8 +55,6 @@ func TestWorkloadsOfOtherControllersAreRestarted(t *testing.T) {
 		})
 		lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", server, "up"))
 	}
-	// The operator may have looked for these kinds just before.
-	time.Sleep(kindsLimit)
 	m := newMesh(t, "others", cluster.Earlier)
 	s := shop{t, m, m.shop()}
 	lab.Must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
