@@ -84,10 +84,10 @@ func changeMesh(t *testing.T, patch string) {
 // awaitLogLevel waits until Argo CD has restored the log level of the control plane in the Mesh.
 func awaitLogLevel(t *testing.T, want string) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), podLimit, "the Mesh has the log level "+want, func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "the Mesh has the log level "+want, func(ctx context.Context) (bool, string, error) {
 		got, err := cluster.Kubectl(ctx, "get", "mesh", names.DefaultMesh, "--output", "jsonpath={.spec.controlPlane.logLevel}")
 		return got == want, got, err
-	}))
+	})
 }
 
 // uidOf returns the UID of an object, which changes when it is created again.

@@ -102,13 +102,13 @@ func awaitApplication(t *testing.T, revision, sync, health, text string) {
 	t.Helper()
 	refresh(t)
 	what := fmt.Sprintf("the Application is %s and %s at %.7s", sync, health, revision)
-	lab.Must(t, lab.Until(t.Context(), installLimit, what, func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, installLimit, what, func(ctx context.Context) (bool, string, error) {
 		app, err := readApplication(ctx)
 		s := app.Status
 		done := s.Sync.Revision == revision && s.Sync.Status == sync && s.Health.Status == health && strings.Contains(app.messageOf("Mesh"), text) &&
 			s.OperationState.Phase != "Running" && app.Metadata.Annotations[refreshAnnotation] == ""
 		return done, app.String(), err
-	}))
+	})
 }
 
 // refresh makes Argo CD read Git and compare now.
@@ -193,11 +193,11 @@ func requireNoDrift(t *testing.T, revision string, mode comparison) {
 func awaitMeshSynced(t *testing.T, revision string) {
 	t.Helper()
 	refresh(t)
-	lab.Must(t, lab.Until(t.Context(), podLimit, "the Mesh is Synced", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "the Mesh is Synced", func(ctx context.Context) (bool, string, error) {
 		app, err := readApplication(ctx)
 		compared := app.Status.Sync.Revision == revision && app.Metadata.Annotations[refreshAnnotation] == "" && len(app.Status.Conditions) == 0
 		return compared && app.statusOf("Mesh") == "Synced", app.String(), err
-	}))
+	})
 }
 
 func jsonOf(t *testing.T, value any) string {

@@ -50,10 +50,10 @@ func installArgoCD(t *testing.T) {
 	})
 	kubectl(t, "apply", "--server-side", "--kustomize", kinds)
 	// kubectl fails for a definition that has no conditions yet.
-	lab.Must(t, lab.Until(t.Context(), podLimit, "the kinds of Argo CD are served", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "the kinds of Argo CD are served", func(ctx context.Context) (bool, string, error) {
 		output, err := cluster.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=10s", "crd/applications.argoproj.io", "crd/appprojects.argoproj.io")
 		return err == nil, output, err
-	}))
+	})
 	kubectl(t, "apply", "--server-side", "--namespace", argoNamespace, "--kustomize", settings)
 	lab.Must(t, cluster.Put(t.Context(), argoProject))
 	for _, kind := range []string{"Mesh", "MeshRevision"} {

@@ -94,13 +94,13 @@ func requireLogLevel(t *testing.T, want string) {
 // awaitOperator waits until the Deployment of the operator exists and is available.
 func awaitOperator(t *testing.T) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), podLimit, "the operator is there again", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "the operator is there again", func(ctx context.Context) (bool, string, error) {
 		output, err := cluster.Kubectl(ctx, "--namespace", names.OperatorNamespace, "rollout", "status", "deployment/"+names.Operator, "--timeout=10s")
 		if err != nil {
 			return false, err.Error(), nil
 		}
 		return true, output, nil
-	}))
+	})
 }
 
 // requestSync lets Flux read the repository and apply it now.
@@ -128,7 +128,7 @@ func awaitFailed(t *testing.T, name, revision, text string) {
 func awaitKustomization(t *testing.T, name, ready, revision, text string) {
 	t.Helper()
 	what := fmt.Sprintf("Kustomization %s has Ready=%s at %.7s", name, ready, revision)
-	lab.Must(t, lab.Until(t.Context(), installLimit, what, func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, installLimit, what, func(ctx context.Context) (bool, string, error) {
 		object := &unstructured.Unstructured{}
 		object.SetGroupVersionKind(schema.GroupVersionKind{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"})
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: "flux-system", Name: name}, object); err != nil {
@@ -145,5 +145,5 @@ func awaitKustomization(t *testing.T, name, ready, revision, text string) {
 			}
 		}
 		return false, "no condition Ready", nil
-	}))
+	})
 }

@@ -143,16 +143,16 @@ func opm(t *testing.T) string {
 // awaitUpgradeable waits until the operator of a version says that it may be upgraded, as no mesh is.
 func awaitUpgradeable(t *testing.T, name string) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), installLimit, name+" is upgradeable", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, installLimit, name+" is upgradeable", func(ctx context.Context) (bool, string, error) {
 		status, err := cluster.Kubectl(ctx, "-n", "operators", "get", "operatorconditions", name, "-o", `jsonpath={.spec.conditions[?(@.type=="Upgradeable")].status}`)
 		return status == "True", status, err
-	}))
+	})
 }
 
 // awaitSucceeded waits until OLM has installed a version, and no other.
 func awaitSucceeded(t *testing.T, name string) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), installLimit, "OLM installs "+name, func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, installLimit, "OLM installs "+name, func(ctx context.Context) (bool, string, error) {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(schema.GroupVersionKind{Group: "operators.coreos.com", Version: "v1alpha1", Kind: "ClusterServiceVersionList"})
 		if err := cluster.Client.List(ctx, list, client.InNamespace("operators")); err != nil {
@@ -167,16 +167,16 @@ func awaitSucceeded(t *testing.T, name string) {
 			succeeded = succeeded || list.Items[i].GetName() == name && phase == "Succeeded"
 		}
 		return succeeded && len(states) == 1, strings.Join(states, "; "), nil
-	}))
+	})
 }
 
 // requirePolicies requires that the admission policies belong to the namespace of the operator.
 func requirePolicies(t *testing.T, namespace string) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), podLimit, "the operator applies its admission policies", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "the operator applies its admission policies", func(ctx context.Context) (bool, string, error) {
 		owner, err := cluster.Kubectl(ctx, "get", "validatingadmissionpolicies", "removal-order.openservicemesh.io", "-o", "jsonpath={.metadata.ownerReferences[*].name}")
 		return strings.TrimSpace(owner) == namespace, owner, err
-	}))
+	})
 }
 
 // uninstall removes the subscription and the operator that it has installed.

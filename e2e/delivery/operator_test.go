@@ -94,7 +94,7 @@ func finishTraffic(t *testing.T, running *lab.Running[report.Requests]) {
 // awaitStandBy waits until an operator reports that another one is active.
 func awaitStandBy(t *testing.T, namespace string) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), podLimit, "the operator in namespace "+namespace+" stands by", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "the operator in namespace "+namespace+" stands by", func(ctx context.Context) (bool, string, error) {
 		list := &eventsv1.EventList{}
 		err := cluster.Client.List(ctx, list, client.InNamespace(namespace))
 		for i := range list.Items {
@@ -104,7 +104,7 @@ func awaitStandBy(t *testing.T, namespace string) {
 			}
 		}
 		return false, fmt.Sprintf("%d Events", len(list.Items)), err
-	}))
+	})
 }
 
 // requireReconciled changes the Mesh, and waits until an operator has acted on the change.
@@ -113,10 +113,10 @@ func requireReconciled(t *testing.T, patch string) {
 	mesh := &v1alpha1.Mesh{}
 	mesh.Name = names.DefaultMesh
 	lab.Must(t, cluster.Patch(t.Context(), mesh, patch))
-	lab.Must(t, lab.Until(t.Context(), podLimit, "an operator reads the changed Mesh", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "an operator reads the changed Mesh", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(mesh), mesh)
 		return mesh.Status.ObservedGeneration == mesh.Generation, fmt.Sprintf("generation %d of %d", mesh.Status.ObservedGeneration, mesh.Generation), err
-	}))
+	})
 	lab.Must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, podLimit))
 }
 

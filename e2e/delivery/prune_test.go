@@ -99,17 +99,17 @@ func TestMeshIsPrunedByArgoCD(t *testing.T) {
 		kubectl(t, "--namespace", argoNamespace, "patch", "application", "osm", "--type", "merge", "--patch", `{"metadata":{"finalizers":["`+argoFinalizer+`"]}}`)
 		kubectl(t, "--namespace", argoNamespace, "delete", "application", "osm", "--wait=false")
 		requireOrderlyRemoval(t, traffic)
-		lab.Must(t, lab.Until(t.Context(), podLimit, "the Application is gone", func(ctx context.Context) (bool, string, error) {
+		lab.Eventually(t, podLimit, "the Application is gone", func(ctx context.Context) (bool, string, error) {
 			output, err := cluster.Kubectl(ctx, "--namespace", argoNamespace, "get", "application", "osm", "--ignore-not-found", "--output", "name")
 			return output == "", output, err
-		}))
+		})
 	})
 }
 
 // requireOrderlyRemoval requires that the deleted Mesh waits for its sidecars, whose requests succeed, and is gone after them.
 func requireOrderlyRemoval(t *testing.T, traffic *lab.Running[report.Requests]) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), podLimit, "the deleted Mesh waits for sidecars", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "the deleted Mesh waits for sidecars", func(ctx context.Context) (bool, string, error) {
 		mesh, err := readPruned(ctx)
 		if err != nil {
 			return false, "", err
@@ -119,17 +119,17 @@ func requireOrderlyRemoval(t *testing.T, traffic *lab.Running[report.Requests]) 
 			return false, "it is not deleted", nil
 		}
 		return ready.Reason == v1alpha1.ReasonWaitingForSidecars, ready.Reason + ": " + ready.Message, nil
-	}))
+	})
 	time.Sleep(waitingTime)
 	finishTraffic(t, traffic)
 	lab.Must(t, cluster.DeleteNamespace(t.Context(), trafficNamespace))
-	lab.Must(t, lab.Until(t.Context(), podLimit, "the Mesh is gone", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "the Mesh is gone", func(ctx context.Context) (bool, string, error) {
 		mesh, err := readPruned(ctx)
 		if apierrors.IsNotFound(err) {
 			return true, "", nil
 		}
 		return false, fmt.Sprint(mesh.Finalizers), err
-	}))
+	})
 }
 
 func readPruned(ctx context.Context) (*v1alpha1.Mesh, error) {

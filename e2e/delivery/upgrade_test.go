@@ -89,14 +89,14 @@ func removeOperator(ctx context.Context) error {
 // awaitVersion waits until the Mesh has a version, with all Deployments of the mesh restarted.
 func awaitVersion(t *testing.T, want string) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), 2*installLimit, "the mesh has version "+want, func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, 2*installLimit, "the mesh has version "+want, func(ctx context.Context) (bool, string, error) {
 		mesh := &v1alpha1.Mesh{}
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, mesh); err != nil {
 			return false, err.Error(), nil
 		}
 		s := mesh.Status
 		return s.Version == want && s.Upgrade == nil && s.ObservedGeneration == mesh.Generation, fmt.Sprintf("version %q, upgrade %+v", s.Version, s.Upgrade), nil
-	}))
+	})
 	lab.Must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, installLimit))
 }
 

@@ -40,10 +40,10 @@ func TestAutoscaler(t *testing.T) {
 	requireSteady(t, 3)
 	lab.Must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, time.Minute))
 	patchController(t, `{"autoscaling":null}`)
-	lab.Must(t, lab.Until(t.Context(), time.Minute, "the autoscaler is deleted", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, time.Minute, "the autoscaler is deleted", func(ctx context.Context) (bool, string, error) {
 		_, err := autoscaler(ctx)
 		return apierrors.IsNotFound(err), "", client.IgnoreNotFound(err)
-	}))
+	})
 	awaitControllers(t, 2)
 }
 
@@ -64,7 +64,7 @@ func autoscaler(ctx context.Context) (*autoscalingv2.HorizontalPodAutoscaler, er
 
 func awaitControllers(t *testing.T, replicas int32) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), 3*time.Minute, fmt.Sprintf("%d controllers are ready", replicas), func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, 3*time.Minute, fmt.Sprintf("%d controllers are ready", replicas), func(ctx context.Context) (bool, string, error) {
 		d, err := controllers(ctx)
 		if err != nil {
 			return false, "", err
@@ -74,7 +74,7 @@ func awaitControllers(t *testing.T, replicas int32) {
 			observed += fmt.Sprintf("; %+v", h.Status)
 		}
 		return *d.Spec.Replicas == replicas && d.Status.ReadyReplicas == replicas && d.Status.Replicas == replicas, observed, nil
-	}))
+	})
 }
 
 // requireScaling fails unless the autoscaler has metrics.

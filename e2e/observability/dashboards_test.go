@@ -56,7 +56,7 @@ func testDashboards(t *testing.T) {
 		}
 	}
 	total := len(open)
-	lab.Must(t, lab.Until(t.Context(), 2*time.Minute, "every panel has data", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, 2*time.Minute, "every panel has data", func(ctx context.Context) (bool, string, error) {
 		for name, expr := range open {
 			found, err := server.Query(ctx, expr)
 			if err != nil {
@@ -67,5 +67,5 @@ func testDashboards(t *testing.T) {
 			}
 		}
 		return len(open) == 0, fmt.Sprintf("no data for %d of %d: %v", len(open), total, open), nil
-	}))
+	})
 }

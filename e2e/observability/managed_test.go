@@ -86,7 +86,7 @@ func requireTrace(t *testing.T, since time.Time) {
 // testMissingStorage selects a storage whose Secret does not exist. The Mesh names it once the new pod has not started in time, and stays ready.
 func testMissingStorage(t *testing.T) {
 	patchMesh(t, `{"spec":{"observability":{"jaeger":{"managed":{"storageSecretRef":{"name":"absent","key":"backend.yaml"}}}}}}`)
-	lab.Must(t, lab.Until(t.Context(), 4*time.Minute, "the Mesh names the missing Secret", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, 4*time.Minute, "the Mesh names the missing Secret", func(ctx context.Context) (bool, string, error) {
 		live := &v1alpha1.Mesh{}
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, live); err != nil {
 			return false, "", err
@@ -97,14 +97,14 @@ func testMissingStorage(t *testing.T) {
 			}
 		}
 		return false, "no component jaeger", nil
-	}))
+	})
 	lab.Must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, installLimit))
 }
 
 // requireNoServers waits until nothing of the servers exists.
 func requireNoServers(t *testing.T) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), time.Minute, "the servers are gone", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, time.Minute, "the servers are gone", func(ctx context.Context) (bool, string, error) {
 		for _, name := range []string{"jaeger", "osm-prometheus"} {
 			for _, object := range []client.Object{&appsv1.Deployment{}, &corev1.Service{}, &corev1.ConfigMap{}} {
 				err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: name}, object)
@@ -117,5 +117,5 @@ func requireNoServers(t *testing.T) {
 			}
 		}
 		return true, "", nil
-	}))
+	})
 }

@@ -30,7 +30,7 @@ func sampleMesh() *v1alpha1.Mesh {
 // awaitTracingPort waits until the sidecar of bookbuyer sends spans to a port.
 func awaitTracingPort(t *testing.T, port int) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), time.Minute, fmt.Sprintf("spans go to port %d", port), func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, time.Minute, fmt.Sprintf("spans go to port %d", port), func(ctx context.Context) (bool, string, error) {
 		pod, err := cluster.Pod(ctx, "bookbuyer", "app", "bookbuyer")
 		if err != nil {
 			return false, "", err
@@ -45,15 +45,15 @@ func awaitTracingPort(t *testing.T, port int) {
 			}
 		}
 		return false, "another port", nil
-	}))
+	})
 }
 
 // awaitEgress waits until the MeshConfig has a value of enableEgress.
 func awaitEgress(t *testing.T, allowed bool) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), time.Minute, fmt.Sprintf("the MeshConfig has enableEgress %t", allowed), func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, time.Minute, fmt.Sprintf("the MeshConfig has enableEgress %t", allowed), func(ctx context.Context) (bool, string, error) {
 		config := &configv1alpha2.MeshConfig{}
 		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.MeshConfig}, config)
 		return err == nil && config.Spec.Traffic.EnableEgress == allowed, "", err
-	}))
+	})
 }

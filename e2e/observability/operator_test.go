@@ -50,7 +50,7 @@ func TestPrometheusOperator(t *testing.T) {
 	patchMesh(t, `{"spec":{"observability":{"prometheus":{"mode":"Operator"}}}}`)
 	lab.Must(t, tour.ScrapeBookstore(t.Context(), cluster, os.Stderr))
 	lab.Must(t, tour.AwaitComponents(t.Context(), cluster, "prometheus-monitors"))
-	lab.Must(t, lab.Until(t.Context(), 3*time.Minute, "the Prometheus of the operator runs", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, 3*time.Minute, "the Prometheus of the operator runs", func(ctx context.Context) (bool, string, error) {
 		pod, err := cluster.Pod(ctx, "prometheus-operator", "prometheus", "mesh")
 		if err != nil {
 			return false, err.Error(), nil
@@ -61,7 +61,7 @@ func TestPrometheusOperator(t *testing.T) {
 			}
 		}
 		return true, "", nil
-	}))
+	})
 	server, err := tour.ForwardServer(t.Context(), cluster, "prometheus-operator", "prometheus", "mesh", 9090)
 	lab.Must(t, err)
 	for _, query := range []string{

@@ -36,14 +36,14 @@ func testPage(t *testing.T) {
 	address, err := bufio.NewReader(out).ReadString('\n')
 	lab.Must(t, err)
 	document := func(path string) string { return strings.Replace(strings.TrimSpace(address), "/?", path+"&", 1) }
-	lab.Must(t, lab.Until(t.Context(), time.Minute, "the page shows the traffic of the bookstore", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, time.Minute, "the page shows the traffic of the bookstore", func(ctx context.Context) (bool, string, error) {
 		state, err := read[page.State](ctx, document("/state?"))
 		if err != nil {
 			return false, err.Error(), nil
 		}
 		return showsBookstore(state), fmt.Sprintf("%+v", state), nil
-	}))
-	lab.Must(t, lab.Until(t.Context(), time.Minute, "the page shows a request with its trace", func(ctx context.Context) (bool, string, error) {
+	})
+	lab.Eventually(t, time.Minute, "the page shows a request with its trace", func(ctx context.Context) (bool, string, error) {
 		last, err := read[page.Requests](ctx, document("/requests?from=workload:bookstore/bookstore-v1&to=service:bookwarehouse/bookwarehouse"))
 		if err != nil {
 			return false, err.Error(), nil
@@ -57,7 +57,7 @@ func testPage(t *testing.T) {
 			return false, err.Error(), nil
 		}
 		return reachesBookwarehouse(trace), fmt.Sprintf("%+v", trace), nil
-	}))
+	})
 }
 
 // reachesBookwarehouse reports whether a trace begins at the bookbuyer and ends at the bookwarehouse.

@@ -24,7 +24,7 @@ const trafficMetrics = "/apis/metrics.smi-spec.io/v1alpha1"
 func testTrafficMetrics(t *testing.T) {
 	patchMesh(t, `{"spec":{"observability":{"trafficMetrics":{"mode":"Managed"}}}}`)
 	lab.Must(t, tour.AwaitComponents(t.Context(), cluster, "traffic-metrics", "traffic-metrics-api"))
-	lab.Must(t, lab.Until(t.Context(), 3*time.Minute, "bookbuyer has an edge to bookstore", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, 3*time.Minute, "bookbuyer has an edge to bookstore", func(ctx context.Context) (bool, string, error) {
 		text, err := cluster.Kubectl(ctx, "get", "--raw", trafficMetrics+"/namespaces/bookbuyer/deployments/bookbuyer/edges")
 		if err != nil {
 			return false, err.Error(), nil
@@ -39,7 +39,7 @@ func testTrafficMetrics(t *testing.T) {
 			}
 		}
 		return false, text, nil
-	}))
+	})
 	for _, path := range []string{"/namespaces/bookstore/pods?labelSelector=app%3Dbookstore", "/namespaces/bookstore/deployments", "/namespaces"} {
 		text, err := cluster.Kubectl(t.Context(), "get", "--raw", trafficMetrics+path)
 		lab.Must(t, err)
@@ -56,16 +56,16 @@ func testTrafficMetrics(t *testing.T) {
 		`{"metadata":{"annotations":{"operator.openservicemesh.io/drift":"ignore"}},"spec":{"replicas":0}}`))
 	requireNoAPI(t, "without a pod")
 	patchMesh(t, `{"spec":{"observability":{"trafficMetrics":null}}}`)
-	lab.Must(t, lab.Until(t.Context(), time.Minute, "the server is gone", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, time.Minute, "the server is gone", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: "osm-traffic-metrics"}, &appsv1.Deployment{})
 		return err != nil && client.IgnoreNotFound(err) == nil, fmt.Sprint(err), client.IgnoreNotFound(err)
-	}))
+	})
 }
 
 func requireNoAPI(t *testing.T, when string) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), time.Minute, "there is no APIService "+when, func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, time.Minute, "there is no APIService "+when, func(ctx context.Context) (bool, string, error) {
 		text, err := cluster.Kubectl(ctx, "get", "apiservices", "--output=name", "--ignore-not-found", "v1alpha1.metrics.smi-spec.io")
 		return err == nil && text == "", text, err
-	}))
+	})
 }

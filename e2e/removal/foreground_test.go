@@ -36,10 +36,10 @@ func (m mesh) deleteInForeground() {
 	m.t.Helper()
 	live := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: m.name}}
 	lab.Must(m.t, cluster.Client.Delete(m.t.Context(), live, client.PropagationPolicy(metav1.DeletePropagationForeground)))
-	lab.Must(m.t, lab.Until(m.t.Context(), removalLimit, "the garbage collector is done", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(m.t, removalLimit, "the garbage collector is done", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(live), live)
 		return !slices.Contains(live.Finalizers, metav1.FinalizerDeleteDependents), fmt.Sprint(live.Finalizers), err
-	}))
+	})
 	m.awaitReason(v1alpha1.ReasonWaitingForSidecars, "Pod "+m.shop()+"/buyer")
 }
 

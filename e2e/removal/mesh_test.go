@@ -113,7 +113,7 @@ func (m mesh) removalStatus(ctx context.Context) string {
 func (m mesh) awaitReason(reason string, words ...string) {
 	m.t.Helper()
 	start, last := time.Now(), ""
-	lab.Must(m.t, lab.Until(m.t.Context(), removalLimit, m.name+" has reason "+reason, func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(m.t, removalLimit, m.name+" has reason "+reason, func(ctx context.Context) (bool, string, error) {
 		live, err := m.read(ctx)
 		if err != nil {
 			return false, "", err
@@ -132,7 +132,7 @@ func (m mesh) awaitReason(reason string, words ...string) {
 			}
 		}
 		return true, last, nil
-	}))
+	})
 }
 
 // awaitGone waits until the Mesh is gone.
@@ -146,7 +146,7 @@ func (m mesh) awaitGone(ctx context.Context) error {
 // awaitNoObjects waits until no object has the label of the mesh, or its name for kinds without the label.
 func (m mesh) awaitNoObjects() {
 	m.t.Helper()
-	lab.Must(m.t, lab.Until(m.t.Context(), removalLimit, "everything of the mesh is gone", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(m.t, removalLimit, "everything of the mesh is gone", func(ctx context.Context) (bool, string, error) {
 		var remaining []string
 		for _, kind := range []schema.GroupVersionKind{
 			v1alpha1.GroupVersion.WithKind("MeshRevision"), corev1.SchemeGroupVersion.WithKind("Namespace"), corev1.SchemeGroupVersion.WithKind("Service"),
@@ -167,5 +167,5 @@ func (m mesh) awaitNoObjects() {
 			}
 		}
 		return len(remaining) == 0, strings.Join(remaining, ", "), nil
-	}))
+	})
 }

@@ -23,11 +23,11 @@ func scale(t *testing.T, namespace, name string, replicas int32) {
 	t.Helper()
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	lab.Must(t, cluster.Patch(t.Context(), d, fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas)))
-	lab.Must(t, lab.Until(t.Context(), podLimit, fmt.Sprintf("%s has %d pods", name, replicas), func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, fmt.Sprintf("%s has %d pods", name, replicas), func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(d), d)
 		observed := fmt.Sprintf("%d of them, %d ready", d.Status.Replicas, d.Status.ReadyReplicas)
 		return d.Status.ObservedGeneration >= d.Generation && d.Status.Replicas == replicas && d.Status.ReadyReplicas == replicas, observed, err
-	}))
+	})
 }
 
 // withoutOperator stops the operator until the returned function is called.
@@ -56,11 +56,11 @@ func withoutOperator(t *testing.T) (restore func()) {
 // awaitPodsGone waits until pods are gone. A Deployment does not count terminating pods, which still run.
 func awaitPodsGone(t *testing.T, namespace string, labels client.MatchingLabels) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), podLimit, "the pods are gone", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "the pods are gone", func(ctx context.Context) (bool, string, error) {
 		var pods corev1.PodList
 		err := cluster.Client.List(ctx, &pods, client.InNamespace(namespace), labels)
 		return len(pods.Items) == 0, fmt.Sprintf("%d pods", len(pods.Items)), err
-	}))
+	})
 }
 
 // tryPod creates a bare pod and returns the API server's error, or "" after the pod was ready and has been deleted.
@@ -71,10 +71,10 @@ func tryPod(t *testing.T, namespace, name string) string {
 	if err := cluster.Client.Create(t.Context(), pod); err != nil {
 		return err.Error()
 	}
-	lab.Must(t, lab.Until(t.Context(), podLimit, "pod "+namespace+"/"+name+" is ready", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "pod "+namespace+"/"+name+" is ready", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(pod), pod)
 		return lab.IsReady(pod), string(pod.Status.Phase), err
-	}))
+	})
 	lab.Must(t, cluster.Client.Delete(t.Context(), pod, client.GracePeriodSeconds(0)))
 	return ""
 }
@@ -139,27 +139,27 @@ func testNamespaceFirst(t *testing.T) {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: m.namespace()}}
 	lab.Must(t, cluster.Patch(t.Context(), namespace, `{"metadata":{"annotations":{"operator.openservicemesh.io/allow-deletion":"true"}}}`))
 	lab.Must(t, cluster.DeleteNamespace(t.Context(), m.namespace()))
-	lab.Must(t, lab.Until(t.Context(), 20*time.Second, "the webhooks are gone", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, 20*time.Second, "the webhooks are gone", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(m.name)}, &admissionv1.MutatingWebhookConfiguration{})
 		return err != nil, "the webhook still exists", client.IgnoreNotFound(err)
-	}))
+	})
 	t.Logf("the webhooks were gone after %s", time.Since(start).Round(100*time.Millisecond))
-	lab.Must(t, lab.Until(t.Context(), installLimit, "the mesh is installed again", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, installLimit, "the mesh is installed again", func(ctx context.Context) (bool, string, error) {
 		meshNamespace := &corev1.Namespace{}
 		err := cluster.Client.Get(ctx, client.ObjectKey{Name: m.namespace()}, meshNamespace)
 		return err == nil && meshNamespace.DeletionTimestamp == nil && meshNamespace.CreationTimestamp.After(start.Add(-time.Second)), m.removalStatus(ctx), client.IgnoreNotFound(err)
-	}))
+	})
 	lab.Must(t, cluster.MeshReady(t.Context(), m.name, installLimit))
 	t.Logf("the mesh was ready again after %s", time.Since(start).Round(time.Second))
 	var failed int
-	lab.Must(t, lab.Until(t.Context(), installLimit, "requests succeed again", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, installLimit, "requests succeed again", func(ctx context.Context) (bool, string, error) {
 		result, err := buyer.Requests(ctx, m.url("store"), "--count", "10", "--rate", "10")
 		if err != nil {
 			return false, "", err
 		}
 		failed += result.Requests - result.Outcomes["200"]
 		return result.Outcomes["200"] == 10, fmt.Sprint(result.Outcomes), nil
-	}))
+	})
 	t.Logf("%d of the following requests failed; all succeeded after %s", failed, time.Since(start).Round(time.Second))
 	m.pod(m.shop(), "newcomer", "")
 	lab.Must(t, cluster.Put(t.Context(), fmt.Sprintf(reader, m.name)))

@@ -82,10 +82,10 @@ func (m mesh) pod(namespace, name string, injection string) *lab.Agent {
 		pod.Annotations = map[string]string{names.InjectionAnnotation: injection}
 	}
 	lab.Must(m.t, cluster.Create(m.t.Context(), account, pod))
-	lab.Must(m.t, lab.Until(m.t.Context(), podLimit, "pod "+name+" is ready", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(m.t, podLimit, "pod "+name+" is ready", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(pod), pod)
 		return err == nil && lab.IsReady(pod), string(pod.Status.Phase), err
-	}))
+	})
 	return cluster.Agent(m.t.Context(), namespace, name, lab.AgentPort)
 }
 

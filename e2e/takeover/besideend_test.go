@@ -46,7 +46,7 @@ func (b *beside) rotate() {
 	lab.Must(t, cluster.Available(t.Context(), installLimit, names.OperatorNamespace))
 	patchMesh(t, `{"spec":{"certificates":{"rotateRoot":"after-the-takeover"}}}`)
 	last := ""
-	lab.Must(t, lab.Until(t.Context(), rotationLimit, "the mesh has another root", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, rotationLimit, "the mesh has another root", func(ctx context.Context) (bool, string, error) {
 		var mesh v1alpha1.Mesh
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh); err != nil {
 			return false, "", err
@@ -61,6 +61,6 @@ func (b *beside) rotate() {
 		var secret corev1.Secret
 		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: besideNamespace, Name: names.ActiveCASecret}, &secret)
 		return err == nil && !strings.Contains(string(secret.Data[certificate.TrustKey]), strings.TrimSpace(b.root)), "the root is the earlier one", err
-	}))
+	})
 	b.step("the authority is rotated")
 }

@@ -90,7 +90,7 @@ func (b *beside) inject() {
 func (b *beside) awaitInjecting() {
 	t := b.t
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), installLimit, "the Mesh injects", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, installLimit, "the Mesh injects", func(ctx context.Context) (bool, string, error) {
 		status, text, err := adoption(ctx)
 		if err != nil || status == nil {
 			return false, text, err
@@ -102,7 +102,7 @@ func (b *beside) awaitInjecting() {
 		}
 		restored, err := cluster.Kubectl(ctx, "get", "crd", "-l", "openservicemesh.io/reconcile", "-o", "name")
 		return err == nil && restored == "" && strings.HasPrefix(text, string(v1alpha1.AdoptionInjecting)+":"), text + restored, err
-	}))
+	})
 	awaitWebhooks(t, besideNamespace)
 	eventually(t, "TrafficSplits are served in the version of the Mesh", func(ctx context.Context) (bool, string, error) {
 		output, err := cluster.Kubectl(ctx, "get", "trafficsplits.v1alpha4.split.smi-spec.io", "--all-namespaces", "-o", "name")
@@ -136,10 +136,10 @@ func (b *beside) restartHalf() {
 	lab.Must(t, err)
 	command := b.startRestarts()
 	all := status.EarlierSidecars
-	lab.Must(t, lab.Until(t.Context(), restartLimit, "half of the sidecars are those of the Mesh", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, restartLimit, "half of the sidecars are those of the Mesh", func(ctx context.Context) (bool, string, error) {
 		status, text, err := adoption(ctx)
 		return err == nil && status != nil && status.Sidecars*2 >= all, text, err
-	}))
+	})
 	command.interrupt()
 	b.step(fmt.Sprintf("half of %d sidecars are those of the Mesh", all))
 }
@@ -168,10 +168,10 @@ func (b *beside) restartAll() {
 	t := b.t
 	t.Helper()
 	command := b.startRestarts()
-	lab.Must(t, lab.Until(t.Context(), restartLimit, "only bare pods have sidecars of OSM", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, restartLimit, "only bare pods have sidecars of OSM", func(ctx context.Context) (bool, string, error) {
 		status, text, err := adoption(ctx)
 		return err == nil && status != nil && status.Step == string(v1alpha1.AdoptionRestarting) && status.EarlierSidecars == bareSidecars, text, err
-	}))
+	})
 	lab.Must(t, cluster.Available(t.Context(), podLimit, members()...))
 	b.step("only bare pods have sidecars of OSM")
 	b.requireTraffic()

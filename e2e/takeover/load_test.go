@@ -173,7 +173,7 @@ func (l *load) logFailures() {
 // awaitRequests waits until the load has sent a number of requests.
 func (l *load) awaitRequests(count int) {
 	l.t.Helper()
-	lab.Must(l.t, lab.Until(l.t.Context(), time.Hour, fmt.Sprintf("%d requests were sent", count), func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(l.t, time.Hour, fmt.Sprintf("%d requests were sent", count), func(ctx context.Context) (bool, string, error) {
 		sent := 0
 		for _, flow := range l.flows {
 			result, err := flow.Snapshot(ctx)
@@ -185,7 +185,7 @@ func (l *load) awaitRequests(count int) {
 		purchased, _ := l.purchases.total()
 		sent += purchased
 		return sent >= count, fmt.Sprintf("%d were sent", sent), nil
-	}))
+	})
 }
 
 // stop stops the load and returns its result.

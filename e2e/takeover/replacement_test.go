@@ -159,12 +159,12 @@ func stepper(t *testing.T) func(string) {
 // awaitOutdated waits until a number of sidecars is left that are not those of the Mesh.
 func awaitOutdated(t *testing.T, want int32) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), podLimit, fmt.Sprintf("%d sidecars are outdated", want), func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, fmt.Sprintf("%d sidecars are outdated", want), func(ctx context.Context) (bool, string, error) {
 		var mesh v1alpha1.Mesh
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh); err != nil {
 			return false, "", err
 		}
 		p := mesh.Status.Proxies
 		return p != nil && p.Outdated == want, fmt.Sprintf("%+v; %s", p, lab.Conditions(mesh.Status.Conditions)), nil
-	}))
+	})
 }

@@ -53,20 +53,20 @@ func testCanaryPromotion(t *testing.T, s shop, meanwhile func(phases ...string))
 	meanwhile("CanaryControlPlane")
 	m.awaitPhase("CanaryWorkloads")
 	// The long soak keeps the canary control plane while its state is checked. Before the first restart it would delay that, too.
-	lab.Must(t, lab.Until(t.Context(), podLimit, "the first restart in "+early, func(context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "the first restart in "+early, func(context.Context) (bool, string, error) {
 		now := s.podUIDs(early)
 		return !slices.Equal(before, now), strings.Join(now, ", "), nil
-	}))
+	})
 	m.change(`{"upgrade":{"gates":{"soak":"10m"}}}`)
 	meanwhile("CanaryWorkloads")
-	lab.Must(t, lab.Until(t.Context(), podLimit, "both control planes serve their sidecars", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "both control planes serve their sidecars", func(ctx context.Context) (bool, string, error) {
 		return s.servedBy(ctx, func(namespace string) string {
 			if namespace == early {
 				return names.WithSuffix(names.Controller, suffix)
 			}
 			return names.Controller
 		})
-	}))
+	})
 	s.checkMixedVersions(t)
 	first := s.podUIDs(early)
 	if diff := cmp.Diff(late, s.podUIDs(s.namespacesExcept(early)...)); diff != "" {
@@ -199,14 +199,14 @@ func (s shop) checkMixedVersions(t *testing.T) {
 		if pod.DeletionTimestamp != nil {
 			continue
 		}
-		lab.Must(t, lab.Until(t.Context(), time.Minute, pod.Name+" has sold and restocked", func(ctx context.Context) (bool, string, error) {
+		lab.Eventually(t, time.Minute, pod.Name+" has sold and restocked", func(ctx context.Context) (bool, string, error) {
 			var counters demo.StoreCounters
 			err := cluster.GetJSON(ctx, namespace, pod.Name, demo.Port, "/counters", &counters)
 			if err == nil && counters.Outcomes["200"] > 0 && len(counters.Outcomes) > 1 {
 				return false, "", &lab.PermanentError{Reason: fmt.Sprintf("requests of %s to the bookwarehouse failed: %v", pod.Name, counters.Outcomes)}
 			}
 			return err == nil && counters.BooksSold > 0 && counters.Restocked > 0, fmt.Sprintf("%+v %v", counters, err), nil
-		}))
+		})
 	}
 }
 
@@ -215,19 +215,19 @@ func (s shop) awaitPromoted(t *testing.T, suffix string) {
 	t.Helper()
 	for _, name := range []string{names.WithSuffix(names.Controller, suffix), names.WithSuffix(names.Injector, suffix)} {
 		// The garbage collector deletes it after its MeshRevision.
-		lab.Must(t, lab.Until(t.Context(), podLimit, "the Deployment "+name+" is gone", func(ctx context.Context) (bool, string, error) {
+		lab.Eventually(t, podLimit, "the Deployment "+name+" is gone", func(ctx context.Context) (bool, string, error) {
 			err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: s.mesh.namespace(), Name: name}, &appsv1.Deployment{})
 			return apierrors.IsNotFound(err), "it still exists", client.IgnoreNotFound(err)
-		}))
+		})
 	}
 	webhooks := &admissionv1.MutatingWebhookConfiguration{}
 	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Name: names.MutatingWebhook(s.mesh.name)}, webhooks))
 	if len(webhooks.Webhooks) != 1 || webhooks.Webhooks[0].Name != names.InjectorWebhook {
 		t.Errorf("the webhooks are %v, want only the mesh's own", webhooks.Webhooks)
 	}
-	lab.Must(t, lab.Until(t.Context(), podLimit, "the mesh's own control plane serves all sidecars", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "the mesh's own control plane serves all sidecars", func(ctx context.Context) (bool, string, error) {
 		return s.servedBy(ctx, func(string) string { return names.Controller })
-	}))
+	})
 }
 
 // checkAlias checks that the canary's host name, which the first sidecars use, selects the active control plane.

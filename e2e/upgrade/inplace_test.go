@@ -106,12 +106,12 @@ func (s shop) checkUpgradedExcept(t *testing.T, exceptions ...string) {
 			t.Errorf("the sidecar of %s has revision %s, want %s", app, revision, want)
 		}
 	}
-	lab.Must(t, lab.Until(t.Context(), 20*time.Second, "the status counts the outdated sidecars", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, 20*time.Second, "the status counts the outdated sidecars", func(ctx context.Context) (bool, string, error) {
 		live, err := s.mesh.read(ctx)
 		if err != nil || live.Status.Proxies == nil {
 			return false, "no count", err
 		}
 		p := live.Status.Proxies
 		return p.Total == totalSidecars && p.Outdated == int32(len(exceptions)) && live.Status.Upgrade == nil, fmt.Sprintf("%+v", *p), nil
-	}))
+	})
 }

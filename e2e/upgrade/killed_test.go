@@ -47,7 +47,7 @@ func killOperator(t *testing.T) {
 	old, err := cluster.Pod(t.Context(), names.OperatorNamespace, names.AppLabel, "osm-operator")
 	lab.Must(t, err)
 	lab.Must(t, cluster.Client.Delete(t.Context(), old, client.GracePeriodSeconds(0)))
-	lab.Must(t, lab.Until(t.Context(), podLimit, "another operator is ready", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "another operator is ready", func(ctx context.Context) (bool, string, error) {
 		var pods corev1.PodList
 		if err := cluster.Client.List(ctx, &pods, client.InNamespace(names.OperatorNamespace), client.MatchingLabels{names.AppLabel: "osm-operator"}); err != nil {
 			return false, "", err
@@ -58,5 +58,5 @@ func killOperator(t *testing.T) {
 			}
 		}
 		return false, "not yet", nil
-	}))
+	})
 }

@@ -120,7 +120,7 @@ func (m mesh) awaitResult(result v1alpha1.UpgradeResult, from, to string) v1alph
 	m.t.Helper()
 	start, last := time.Now(), ""
 	var entry v1alpha1.HistoryEntry
-	lab.Must(m.t, lab.Until(m.t.Context(), upgradeLimit, "the upgrade from "+from+" to "+to+" "+string(result), func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(m.t, upgradeLimit, "the upgrade from "+from+" to "+to+" "+string(result), func(ctx context.Context) (bool, string, error) {
 		live, err := m.read(ctx)
 		if err != nil {
 			return false, "", err
@@ -136,7 +136,7 @@ func (m mesh) awaitResult(result v1alpha1.UpgradeResult, from, to string) v1alph
 		// Times in the history have a resolution of one second.
 		completedAfterChange := !entry.CompletionTime.Time.Before(m.versionChanged.Truncate(time.Second))
 		return completedAfterChange && entry.Result == result && entry.From == from && entry.Version == to, last, nil
-	}))
+	})
 	m.t.Logf("%5.1fs %s from %s to %s: %s", time.Since(start).Seconds(), entry.Result, entry.From, entry.Version, entry.Reason)
 	return entry
 }
@@ -144,13 +144,13 @@ func (m mesh) awaitResult(result v1alpha1.UpgradeResult, from, to string) v1alph
 // awaitPhase waits for a phase of an upgrade.
 func (m mesh) awaitPhase(phase v1alpha1.UpgradePhase) {
 	m.t.Helper()
-	lab.Must(m.t, lab.Until(m.t.Context(), upgradeLimit, "phase "+string(phase), func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(m.t, upgradeLimit, "phase "+string(phase), func(ctx context.Context) (bool, string, error) {
 		live, err := m.read(ctx)
 		if err != nil {
 			return false, "", err
 		}
 		return live.Status.Upgrade != nil && live.Status.Upgrade.Phase == phase, upgradeStatus(live), nil
-	}))
+	})
 }
 
 // upgradeStatus formats the upgrade in the status.

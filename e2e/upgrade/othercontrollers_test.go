@@ -133,14 +133,14 @@ func (s shop) deployOthers() {
 	s.deployOther(cloneSetKind, cloned, nil)
 	s.deployOther(cloneSetKind, parted, map[string]any{"updateStrategy": map[string]any{"partition": int64(1)}})
 	s.deployOther(orderedKind, ordered, map[string]any{"serviceName": ordered})
-	lab.Must(s.t, lab.Until(s.t.Context(), podLimit, "the controllers have created the pods", func(context.Context) (bool, string, error) {
+	lab.Eventually(s.t, podLimit, "the controllers have created the pods", func(context.Context) (bool, string, error) {
 		for _, name := range slices.Concat(restartedByOthers, []string{halfway, parted}) {
 			if pods := s.podsOf(name); len(pods) != 2 {
 				return false, fmt.Sprintf("%s has %d pods", name, len(pods)), nil
 			}
 		}
 		return true, "", nil
-	}))
+	})
 	lab.Must(s.t, cluster.PodsReady(s.t.Context(), podLimit, s.namespace))
 }
 
@@ -163,22 +163,22 @@ func (s shop) deployOther(kind otherKind, name string, fields map[string]any) {
 	object.SetNamespace(s.namespace)
 	object.SetName(name)
 	// Webhooks answer late after the installation of their controllers.
-	lab.Must(s.t, lab.Until(s.t.Context(), time.Minute, "the API server accepts "+name, func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(s.t, time.Minute, "the API server accepts "+name, func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Create(ctx, object)
 		if apierrors.IsInternalError(err) {
 			return false, err.Error(), nil
 		}
 		return err == nil, "", err
-	}))
+	})
 }
 
 // awaitPhaseOf waits for a phase of a Rollout.
 func (s shop) awaitPhaseOf(name, phase string) {
 	s.t.Helper()
-	lab.Must(s.t, lab.Until(s.t.Context(), podLimit, "the Rollout "+name+" is "+phase, func(context.Context) (bool, string, error) {
+	lab.Eventually(s.t, podLimit, "the Rollout "+name+" is "+phase, func(context.Context) (bool, string, error) {
 		now, _, err := unstructured.NestedString(s.other(rolloutKind, name).Object, "status", "phase")
 		return now == phase, now, err
-	}))
+	})
 }
 
 // startHalfway begins a canary of an application, which pauses with one pod of two.
@@ -196,10 +196,10 @@ func (s shop) finishHalfway() {
 	patch := client.RawPatch("application/merge-patch+json", []byte(`{"status":{"promoteFull":true}}`))
 	lab.Must(s.t, cluster.Client.Status().Patch(s.t.Context(), s.other(rolloutKind, halfway), patch))
 	want := s.mesh.revision(cluster.Version)
-	lab.Must(s.t, lab.Until(s.t.Context(), promotionLimit, "the promoted pods have the sidecars of the new version", func(context.Context) (bool, string, error) {
+	lab.Eventually(s.t, promotionLimit, "the promoted pods have the sidecars of the new version", func(context.Context) (bool, string, error) {
 		revisions := s.revisionsOf(halfway)
 		return slices.Equal(revisions, []string{want, want}), strings.Join(revisions, ", ") + "; " + s.describeRollout(halfway), nil
-	}))
+	})
 	s.awaitPhaseOf(halfway, "Healthy")
 }
 
@@ -248,12 +248,12 @@ func (s shop) checkRestarted(apps ...string) {
 // awaitNamed waits until the conditions of the Mesh name workloads that were not restarted.
 func (s shop) awaitNamed(workloads ...string) {
 	s.t.Helper()
-	lab.Must(s.t, lab.Until(s.t.Context(), time.Minute, "the conditions name the workloads that were not restarted", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(s.t, time.Minute, "the conditions name the workloads that were not restarted", func(ctx context.Context) (bool, string, error) {
 		live, err := s.mesh.read(ctx)
 		if err != nil {
 			return false, "", err
 		}
 		text := lab.Conditions(live.Status.Conditions)
 		return !slices.ContainsFunc(workloads, func(name string) bool { return !strings.Contains(text, name) }), text, nil
-	}))
+	})
 }

@@ -39,14 +39,14 @@ func TestPodsOfTheRecordedVersionGetSlots(t *testing.T) {
 	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Earlier, cluster.Version)
 	restarted := s.podsOf(store)
 	m.change(fmt.Sprintf(`{"sidecar":{"image":%q}}`, second))
-	lab.Must(t, lab.Until(t.Context(), upgradeLimit, "the new Envoy serves in all pods that were restarted", func(context.Context) (bool, string, error) {
+	lab.Eventually(t, upgradeLimit, "the new Envoy serves in all pods that were restarted", func(context.Context) (bool, string, error) {
 		var images []string
 		for _, pod := range s.podsOf(store) {
 			images = append(images, slotImages(pod)...)
 		}
 		done := len(images) == 2*len(restarted) && !slices.ContainsFunc(images, func(image string) bool { return image != second })
 		return done, strings.Join(images, ", "), nil
-	}))
+	})
 	for i, pod := range s.podsOf(store) {
 		if pod.UID != restarted[i].UID || lab.ContainerStatus(pod, pod.Spec.Containers[0].Name).RestartCount > 0 {
 			t.Errorf("the pod %s was replaced, or its application restarted", pod.Name)

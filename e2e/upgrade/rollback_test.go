@@ -66,7 +66,7 @@ const observationTime = 10 * time.Second
 // awaitControlPlane waits until the Deployments of the control plane have a version.
 func (s shop) awaitControlPlane(t *testing.T, version string) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), podLimit, "the control plane has version "+version, func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, podLimit, "the control plane has version "+version, func(ctx context.Context) (bool, string, error) {
 		for _, component := range []string{names.Controller, names.Injector} {
 			d := &appsv1.Deployment{}
 			if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: s.mesh.namespace(), Name: component}, d); err != nil {
@@ -77,5 +77,5 @@ func (s shop) awaitControlPlane(t *testing.T, version string) {
 			}
 		}
 		return true, "", nil
-	}))
+	})
 }

@@ -204,7 +204,7 @@ func deployCart(t *testing.T, m mesh) shop {
 // awaitInjector waits until the injector of a mesh runs with an option only.
 func (m mesh) awaitInjector(option string) {
 	m.t.Helper()
-	lab.Must(m.t, lab.Until(m.t.Context(), podLimit, "the injector has the option "+option, func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(m.t, podLimit, "the injector has the option "+option, func(ctx context.Context) (bool, string, error) {
 		d := &appsv1.Deployment{}
 		if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: m.namespace(), Name: names.Injector}, d); err != nil {
 			return false, "", err
@@ -213,7 +213,7 @@ func (m mesh) awaitInjector(option string) {
 			d.Status.Replicas == *d.Spec.Replicas
 		arguments := d.Spec.Template.Spec.Containers[0].Args
 		return rolledOut && slices.Contains(arguments, option), strings.Join(arguments, " "), nil
-	}))
+	})
 }
 
 // slots returns the images of the slots of an app's pod.
@@ -233,7 +233,7 @@ func (s shop) awaitSlots(what, image string, atLeast int) {
 	s.t.Helper()
 	start := time.Now()
 	defer func() { s.t.Logf("%5.1fs: %s", time.Since(start).Seconds(), what) }()
-	lab.Must(s.t, lab.Until(s.t.Context(), upgradeLimit, what, func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(s.t, upgradeLimit, what, func(ctx context.Context) (bool, string, error) {
 		live, err := s.mesh.read(ctx)
 		if err != nil || live.Status.Proxies == nil {
 			return false, "no sidecars are counted", err
@@ -243,7 +243,7 @@ func (s shop) awaitSlots(what, image string, atLeast int) {
 			done = done && len(slices.DeleteFunc(s.slots(ctx, app), func(i string) bool { return i != image })) >= atLeast
 		}
 		return done, fmt.Sprintf("%+v; %s", *live.Status.Proxies, lab.Conditions(live.Status.Conditions)), nil
-	}))
+	})
 }
 
 // checkNotRestarted requires that the applications of the shop were never restarted.

@@ -45,14 +45,14 @@ func testRollbackAfterWave(t *testing.T, s shop) {
 // awaitFirstRestart waits until a workload of the shop was restarted for a revision and has its sidecar.
 func (s shop) awaitFirstRestart(t *testing.T, revision string) {
 	t.Helper()
-	lab.Must(t, lab.Until(t.Context(), upgradeLimit, "a sidecar of "+revision, func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(t, upgradeLimit, "a sidecar of "+revision, func(ctx context.Context) (bool, string, error) {
 		now, _, err := s.sidecars(ctx)
 		if err != nil {
 			return false, "", err
 		}
 		live, err := s.mesh.read(ctx)
 		return now[revision] > 0, upgradeStatus(live), err
-	}))
+	})
 }
 
 // watchInjectors records when an injector of a version was last ready. The returned function stops that and returns the
