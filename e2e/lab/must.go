@@ -12,7 +12,7 @@ type Test interface {
 	Fatal(args ...any)
 }
 
-// Must ends a test with an error.
+// Must ends a test that has an error.
 func Must(t Test, err error) {
 	t.Helper()
 	if err != nil {
@@ -20,7 +20,7 @@ func Must(t Test, err error) {
 	}
 }
 
-// Eventually ends a test if Until has not observed in time what it waits for.
+// Eventually waits like Until, and ends the test if that fails.
 func Eventually(t Test, limit time.Duration, what string, check func(context.Context) (done bool, observed string, err error)) {
 	t.Helper()
 	Must(t, Until(t.Context(), limit, what, check))

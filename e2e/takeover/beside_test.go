@@ -33,7 +33,8 @@ const (
 const rollback = "rollback"
 
 // maxShares are the shares of the requests of a class that may fail on the way to the Mesh, and maxSharesBack on the way back to OSM. Callers that restart
-// lose none. Others lose those that a sidecar of OSM had when its pod ended, and the bookbuyer those that it sends before its own sidecar of OSM is ready.
+// lose none. Others lose requests that were in a sidecar of OSM when its pod ended. The bookbuyer also loses those that it sends before its own sidecar of
+// OSM is ready.
 var (
 	maxShares     = map[string]float64{restartable: 0, ingress: 0.005, bare: 0.005, purchaser: 0.005}
 	maxSharesBack = map[string]float64{restartable: 0, ingress: 0.01, bare: 0.005, purchaser: 0.05}

@@ -150,7 +150,7 @@ func reportWhole(ctx context.Context, c checkout, b budget, out io.Writer) error
 	return errors.Join(errors.New("the recorded shards are no whole run of this checkout"), err)
 }
 
-// productChanges lists the product files that differ between a commit and another one, or the checkout.
+// productChanges lists the product files that differ between two commits, or between one commit and the checkout.
 func productChanges(ctx context.Context, root string, commits ...string) ([]string, error) {
 	text, err := build.Output(ctx, build.Command{Dir: root, Args: append([]string{"git", "diff", "--name-only"}, commits...)})
 	return slices.DeleteFunc(strings.Fields(text), func(file string) bool { return !isProduct(file) }), err

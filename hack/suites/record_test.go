@@ -80,11 +80,11 @@ func TestWholeRunOfAnEarlierCommit(t *testing.T) {
 		changed []string
 		want    string
 	}{
-		"a whole run":             {[]record{first, second}, nil, "two"},
-		"of two products":         {[]record{first, second}, []string{"internal/mesh/scope/build.go"}, ""},
-		"a part":                  {[]record{second}, nil, ""},
-		"one part of it failed":   {[]record{first, failed}, nil, ""},
-		"no part that is written": {nil, nil, ""},
+		"a whole run":           {[]record{first, second}, nil, "two"},
+		"of two products":       {[]record{first, second}, []string{"internal/mesh/scope/build.go"}, ""},
+		"a part":                {[]record{second}, nil, ""},
+		"one part of it failed": {[]record{first, failed}, nil, ""},
+		"no parts":              {nil, nil, ""},
 	} {
 		got, err := records{test.shards}.wholeOf(units, func(from, to string) ([]string, error) {
 			if from == to {

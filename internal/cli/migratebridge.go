@@ -77,7 +77,8 @@ func (a *app) openBridge(ctx context.Context, c client.Client, m *v1alpha1.Mesh,
 	return true, nil
 }
 
-// recommendBridge says why the user may want the bridge for the restarts. A command that goes on with a takeover has not printed the plan.
+// recommendBridge tells the user why the restarts should have the flag --bridge. The plan has these reasons too, but a command that resumes a takeover does
+// not print it.
 func (a *app) recommendBridge(ctx context.Context, c client.Client, mesh, from string) {
 	reasons, err := takeover.BridgeReasons(ctx, checks.Subject{Client: c, Mesh: mesh}, from)
 	switch {

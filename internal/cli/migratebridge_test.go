@@ -151,10 +151,10 @@ func TestRestartsSayWhyTheyNeedTheBridge(t *testing.T) {
 		objects []client.Object
 		told    bool
 	}{
-		"a bare pod":               {step: v1alpha1.AdoptionInjecting, objects: []client.Object{member, bare}, told: true},
-		"no pod":                   {step: v1alpha1.AdoptionInjecting, objects: []client.Object{member}},
-		"the bridge is open":       {step: v1alpha1.AdoptionInjecting, serves: true, objects: []client.Object{member, bare}},
-		"workloads restart so far": {step: v1alpha1.AdoptionRestarting, objects: []client.Object{member, bare}},
+		"a bare pod":              {step: v1alpha1.AdoptionInjecting, objects: []client.Object{member, bare}, told: true},
+		"no pod":                  {step: v1alpha1.AdoptionInjecting, objects: []client.Object{member}},
+		"the bridge is open":      {step: v1alpha1.AdoptionInjecting, serves: true, objects: []client.Object{member, bare}},
+		"while workloads restart": {step: v1alpha1.AdoptionRestarting, objects: []client.Object{member, bare}},
 	} {
 		mesh := adopting(test.step)
 		if test.serves {

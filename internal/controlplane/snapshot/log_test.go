@@ -10,7 +10,7 @@ import (
 // logLines are lines of the Store's log.
 type logLines []string
 
-// recordLog returns the lines with a text that the Store logs from now on; all lines with the empty text.
+// recordLog returns the lines with a text that the Store logs from now on. With an empty text, it returns all lines.
 func (h *harness) recordLog(about string) *logLines {
 	lines := &logLines{}
 	h.store.config.Log = funcr.New(func(_, line string) {

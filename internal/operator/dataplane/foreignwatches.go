@@ -23,8 +23,8 @@ import (
 const (
 	// discoveryPeriod is how long the answer is used whether a kind is served.
 	discoveryPeriod = time.Minute
-	// absencePeriod is how long the answer is used that a kind is not served of which there are pods. Something has made them, so the answer is probably
-	// from before the kind was installed, and an upgrade does not wait for workloads that cannot be read.
+	// absencePeriod is how long the answer is used that a kind is not served, if workloads of the kind have pods. Their controller knows the kind, so the
+	// answer is probably from before its installation. An upgrade would end without them: it does not wait for workloads that cannot be read.
 	absencePeriod = 2 * time.Second
 	// syncTimeout is how long the first look at a kind waits for its objects.
 	syncTimeout = 5 * time.Second
@@ -81,7 +81,7 @@ var (
 )
 
 // ensure watches a kind, and returns an *unreadError if its objects cannot be read. Without the permission to list them, a read of the cache would
-// wait for ever. The answer of discovery that a kind is not served is used for absence.
+// wait for ever. An answer of discovery that the kind is not served is used again until it is older than absence.
 func (w *foreignWatches) ensure(ctx context.Context, kind schema.GroupVersionKind, absence time.Duration) error {
 	informer, started, err := w.informer(ctx, kind, absence)
 	if err != nil {
