@@ -122,8 +122,7 @@ type SidecarSpec struct {
 	// +kubebuilder:validation:Enum=trace;debug;info;warning;warn;error;critical;off
 	LogLevel *string `json:"logLevel,omitempty"`
 
-	// resources are the compute resources of the Envoy container. Default: the resources in the MeshConfig,
-	// initially none.
+	// resources are the compute resources of the Envoy container and of the init containers of the mesh. Default: the resources in the MeshConfig.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
 	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -29,8 +28,8 @@ const (
 	startupFailures = 24 * 60 * 60
 )
 
-// initContainer returns osm-init, which prepares the pod's network and the sidecar's bootstrap and then exits.
-func initContainer(image string, args []string, privileged bool) corev1.Container {
+// initContainer returns osm-init, which prepares the pod's network and the sidecar's bootstrap and then exits. It has the resources of the sidecar.
+func initContainer(image string, args []string, resources corev1.ResourceRequirements, privileged bool) corev1.Container {
 	security := hardened()
 	security.RunAsUser, security.RunAsGroup, security.RunAsNonRoot = new(int64(0)), new(int64(0)), new(false)
 	// Kubernetes gives effective capabilities to root only.
@@ -39,25 +38,29 @@ func initContainer(image string, args []string, privileged bool) corev1.Containe
 		security.Privileged, security.AllowPrivilegeEscalation = new(true), nil
 	}
 	return corev1.Container{
-		Name:            names.InitContainer,
-		Image:           image,
-		ImagePullPolicy: corev1.PullIfNotPresent,
-		Command:         []string{"/osm-init"},
-		Args:            args,
-		Env:             slices.Concat(podEnv(), []corev1.EnvVar{fieldEnv("POD_IPS", "status.podIPs")}, topologyEnv()),
-		// A ResourceQuota can require requests and limits on every container.
-		Resources: corev1.ResourceRequirements{
-			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("32Mi")},
-			Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("500m"), corev1.ResourceMemory: resource.MustParse("64Mi")},
-		},
+		Name:                     names.InitContainer,
+		Image:                    image,
+		ImagePullPolicy:          corev1.PullIfNotPresent,
+		Command:                  []string{"/osm-init"},
+		Args:                     args,
+		Env:                      slices.Concat(podEnv(), []corev1.EnvVar{fieldEnv("POD_IPS", "status.podIPs")}, topologyEnv()),
+		Resources:                *resources.DeepCopy(),
 		SecurityContext:          security,
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 		VolumeMounts:             []corev1.VolumeMount{{Name: names.BootstrapVolume, MountPath: names.BootstrapDir}},
 	}
 }
 
+// sidecarSettings are the settings of an Envoy that its pod decides.
+type sidecarSettings struct {
+	logLevel  string
+	resources corev1.ResourceRequirements
+	// cpu is how much CPU it may use; zero is no limit.
+	cpu resource.Quantity
+}
+
 // sidecarContainer returns Envoy as a native sidecar. It starts before the application, stops after it, and does not keep a Job running.
-func sidecarContainer(image, cluster string, owner workload.Reference, probes []bootstrap.Probe, settings configv1alpha2.SidecarSpec) corev1.Container {
+func sidecarContainer(image, cluster string, owner workload.Reference, probes []bootstrap.Probe, settings sidecarSettings) corev1.Container {
 	security := hardened()
 	security.RunAsUser, security.RunAsGroup, security.RunAsNonRoot = new(int64(names.ProxyUID)), new(int64(names.ProxyUID)), new(true)
 	return corev1.Container{
@@ -66,10 +69,10 @@ func sidecarContainer(image, cluster string, owner workload.Reference, probes []
 		ImagePullPolicy: corev1.PullIfNotPresent,
 		Command:         []string{"/usr/local/bin/envoy"},
 		Args: []string{
-			"--log-level", cmp.Or(settings.LogLevel, defaultLogLevel),
+			"--log-level", cmp.Or(settings.logLevel, defaultLogLevel),
 			"--config-path", names.BootstrapDir + "/" + bootstrap.BootstrapFile,
 			"--service-cluster", cluster,
-			"--concurrency", concurrency(settings.Resources),
+			"--concurrency", concurrency(settings.cpu),
 			"--drain-time-s", drainSeconds,
 			"--drain-strategy", "immediate",
 			hotRestartOption,
@@ -78,7 +81,7 @@ func sidecarContainer(image, cluster string, owner workload.Reference, probes []
 		},
 		Env:             slices.Concat(podEnv(), workloadEnv(owner), resourceEnv(cluster)),
 		Ports:           sidecarPorts(probes),
-		Resources:       settings.Resources,
+		Resources:       settings.resources,
 		RestartPolicy:   new(corev1.ContainerRestartPolicyAlways),
 		SecurityContext: security,
 		StartupProbe: &corev1.Probe{
@@ -108,9 +111,8 @@ func hardened() *corev1.SecurityContext {
 }
 
 // concurrency returns one worker thread for each whole CPU of the limit, and at least one.
-func concurrency(resources corev1.ResourceRequirements) string {
-	limit, limited := resources.Limits[corev1.ResourceCPU]
-	if !limited {
+func concurrency(limit resource.Quantity) string {
+	if limit.IsZero() {
 		return strconv.Itoa(defaultConcurrency)
 	}
 	return strconv.FormatInt(max(limit.Value(), 1), 10)

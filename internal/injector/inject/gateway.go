@@ -46,7 +46,7 @@ func GatewayPod(c GatewayConfig) (corev1.PodSpec, error) {
 	if err != nil {
 		return corev1.PodSpec{}, err
 	}
-	envoy := sidecarContainer(c.EnvoyImage, c.ServiceAccount+"."+c.Namespace, workload.Reference{Kind: "Deployment", Name: c.Name}, nil, configv1alpha2.SidecarSpec{Resources: c.Resources})
+	envoy := sidecarContainer(c.EnvoyImage, c.ServiceAccount+"."+c.Namespace, workload.Reference{Kind: "Deployment", Name: c.Name}, nil, sidecarSettings{resources: c.Resources, cpu: c.Resources.Limits[corev1.ResourceCPU]})
 	envoy.ReadinessProbe = &corev1.Probe{
 		ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
 			Path: bootstrap.ReadyPath, Port: intstr.FromInt32(names.ReadyPort), Scheme: corev1.URISchemeHTTP,
@@ -55,7 +55,7 @@ func GatewayPod(c GatewayConfig) (corev1.PodSpec, error) {
 	}
 	// Those of a sidecar have no meaning here. The component declares the ports of listeners in the Service.
 	envoy.Ports = nil
-	preparation := withoutPrivileges(initContainer(c.InitImage, args, false))
+	preparation := withoutPrivileges(initContainer(c.InitImage, args, c.Resources, false))
 	preparation.Env = append(preparation.Env, c.limitsEnv()...)
 	pod := &corev1.Pod{Spec: corev1.PodSpec{
 		ServiceAccountName:           c.ServiceAccount,
@@ -136,6 +136,8 @@ type Namespace struct {
 	Name        string
 	Labels      map[string]string
 	Annotations map[string]string
+	// LimitedResources are the resources for which a LimitRange gives containers without values their defaults.
+	LimitedResources []corev1.ResourceName
 }
 
 // images returns the images of the sidecar and of osm-init.

@@ -16,9 +16,12 @@ import (
 )
 
 // Mutate returns a copy of the pod with a sidecar. It replaces the parts of an earlier injection, so a copied or restored
-// pod gets its own sidecar. The uuid must be unique for each call. Errors are written for the pod's user.
+// pod gets its own sidecar. In a repeated review of one request, it keeps what other admission steps wrote on the injected parts.
+// The uuid must be unique for each call. Errors are written for the pod's user.
 func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, error) {
 	pod = pod.DeepCopy()
+	earlier := earlierInjection(pod)
+	uuid = cmp.Or(earlier.uuid, uuid)
 	if err := removeInjection(pod); err != nil {
 		return nil, err
 	}
@@ -32,12 +35,15 @@ func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, 
 	if err != nil {
 		return nil, err
 	}
-	if err := addContainers(pod, ns, c, document); err != nil {
+	if err := addContainers(pod, ns, c, document, earlier); err != nil {
 		return nil, err
 	}
 	addVolumes(pod, c)
 	if c.InPlace {
 		addSlotVolumes(pod)
+	}
+	earlier.keepVolumes(pod.Spec.Volumes)
+	if c.InPlace {
 		setKey(&pod.Annotations, names.SlotsLevelAnnotation, strconv.Itoa(c.SlotsLevel))
 	}
 	setKey(&pod.Labels, names.ProxyUUIDLabel, uuid)
@@ -93,7 +99,7 @@ func annotateMetrics(pod *corev1.Pod, ns Namespace) error {
 }
 
 // addContainers inserts osm-init and the sidecar first, so that all other containers start with a working network.
-func addContainers(pod *corev1.Pod, ns Namespace, c Config, document initconfig.Document) error {
+func addContainers(pod *corev1.Pod, ns Namespace, c Config, document initconfig.Document, earlier injection) error {
 	envoyImage, initImage, err := c.images()
 	if err != nil {
 		return err
@@ -107,14 +113,16 @@ func addContainers(pod *corev1.Pod, ns Namespace, c Config, document initconfig.
 		return err
 	}
 	cluster := cmp.Or(pod.Spec.ServiceAccountName, "default") + "." + ns.Name
-	envoy := sidecarContainer(envoyImage, cluster, workload.Of(pod), document.Bootstrap.Probes, c.Settings.Sidecar)
+	resources := earlier.resources(pod, names.SidecarContainer, sidecarResources(pod, ns, c.Settings.Sidecar.Resources))
+	envoy := sidecarContainer(envoyImage, cluster, workload.Of(pod), document.Bootstrap.Probes, sidecarSettings{
+		logLevel: c.Settings.Sidecar.LogLevel, resources: resources, cpu: cpuLimit(pod, resources),
+	})
 	envoy.Env = append(envoy.Env, destinations...)
-	added := []corev1.Container{initContainer(initImage, args, c.Settings.Sidecar.EnablePrivilegedInitContainer), envoy}
+	added := []corev1.Container{initContainer(initImage, args, resources, c.Settings.Sidecar.EnablePrivilegedInitContainer), envoy}
 	if c.InPlace {
 		added = addSlots(added, initImage, c.DrainBound)
 	}
-	keepGuaranteed(pod, added)
-	pod.Spec.InitContainers = slices.Concat(added, pod.Spec.InitContainers)
+	pod.Spec.InitContainers = slices.Concat(earlier.keepContainers(pod, added), pod.Spec.InitContainers)
 	return nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
-	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
 )
 
@@ -35,8 +34,8 @@ func TestConstraintPermitsInjectedContainers(t *testing.T) {
 		t.Errorf("the constraint permits privileged containers, or not the users of injected ones: %+v", constraint)
 	}
 	for _, c := range []corev1.Container{
-		initContainer("init", nil, false),
-		sidecarContainer("envoy", "cluster", workload.Reference{}, nil, configv1alpha2.SidecarSpec{}),
+		initContainer("init", nil, corev1.ResourceRequirements{}, false),
+		sidecarContainer("envoy", "cluster", workload.Reference{}, nil, sidecarSettings{}),
 	} {
 		security := c.SecurityContext
 		if ptr.Deref(security.Privileged, true) || ptr.Deref(security.AllowPrivilegeEscalation, true) {

@@ -21,7 +21,7 @@ func addSlots(list []corev1.Container, initImage string, drainBound time.Duratio
 	second := slot(list[at], names.StandbyContainer, drainBound)
 	second.Ports = nil // a pod declares a port once
 	list[0].VolumeMounts = append(list[0].VolumeMounts, corev1.VolumeMount{Name: names.LauncherVolume, MountPath: names.LauncherDir})
-	return slices.Replace(list, at, at+1, first, second, waitContainer(initImage))
+	return slices.Replace(list, at, at+1, first, second, waitContainer(initImage, first.Resources))
 }
 
 // slot returns a sidecar that its launcher starts.
@@ -42,18 +42,15 @@ func slot(sidecar corev1.Container, name string, drainBound time.Duration) corev
 	return c
 }
 
-// waitContainer ends once a slot serves. It takes no part in the requests of the pod, as osm-init has larger ones.
-func waitContainer(image string) corev1.Container {
+// waitContainer ends once a slot serves. It has the resources of a slot, so that it fits wherever the slots fit.
+func waitContainer(image string, resources corev1.ResourceRequirements) corev1.Container {
 	return withoutPrivileges(corev1.Container{
-		Name:            names.WaitContainer,
-		Image:           image,
-		ImagePullPolicy: corev1.PullIfNotPresent,
-		Command:         []string{"/" + names.LauncherFile},
-		Args:            []string{names.LauncherWait},
-		Resources: corev1.ResourceRequirements{
-			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("16Mi")},
-			Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("500m"), corev1.ResourceMemory: resource.MustParse("32Mi")},
-		},
+		Name:                     names.WaitContainer,
+		Image:                    image,
+		ImagePullPolicy:          corev1.PullIfNotPresent,
+		Command:                  []string{"/" + names.LauncherFile},
+		Args:                     []string{names.LauncherWait},
+		Resources:                *resources.DeepCopy(),
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 	})
 }

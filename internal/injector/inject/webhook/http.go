@@ -128,7 +128,7 @@ func CacheOptions(mesh, meshNamespace string) cache.Options {
 
 // Cached returns the kinds that the cache must have synced before the server becomes ready.
 func Cached() []client.Object {
-	return []client.Object{namespaceMetadata(), &configv1alpha2.MeshConfig{}, &corev1.ConfigMap{}}
+	return []client.Object{namespaceMetadata(), &configv1alpha2.MeshConfig{}, &corev1.ConfigMap{}, &corev1.LimitRange{}}
 }
 
 func namespaceMetadata() *metav1.PartialObjectMetadata {
@@ -151,7 +151,11 @@ func (o *Objects) Namespace(ctx context.Context, name string, fresh bool) (injec
 	if err != nil {
 		return inject.Namespace{}, fmt.Errorf("namespace %s cannot be read: %w", name, err)
 	}
-	return inject.Namespace{Name: name, Labels: object.Labels, Annotations: object.Annotations}, nil
+	limited, err := limitedResources(ctx, reader, name)
+	if err != nil {
+		return inject.Namespace{}, err
+	}
+	return inject.Namespace{Name: name, Labels: object.Labels, Annotations: object.Annotations, LimitedResources: limited}, nil
 }
 
 // Settings returns the spec of the MeshConfig, or the defaults if it does not exist.
