@@ -70,6 +70,7 @@ const (
 	codeSplitReplaced   = "OSM0308"
 	codeRouteConflict   = "OSM0309"
 	codeTLSConflict     = "OSM0310"
+	codePortConflict    = "OSM0311"
 
 	codeRetriesOff   = "OSM0401"
 	codeOutsideMesh  = "OSM0402"
@@ -163,6 +164,7 @@ var meshCodes = []Code{
 	{codeSplitReplaced, diagnosis.Error, "A route replaces a TrafficSplit", "A route of the Gateway API in the namespace of a Service has precedence over the TrafficSplits of the Service, whatever their age.", "Delete one of them, or limit the route to other ports of the Service."},
 	{codeRouteConflict, diagnosis.Error, "Another route has the connections of a TLSRoute or TCPRoute", "One TCPRoute of a namespace applies to a port: the oldest. TLSRoutes have precedence over TCPRoutes, and of equal hostnames, that of the older TLSRoute applies. The route has no effect on any port of its parent.", "Delete one of the routes, or limit it to other ports or hostnames."},
 	{codeTLSConflict, diagnosis.Error, "BackendTLSPolicies conflict", "Two BackendTLSPolicies have the same target. The older one applies, and the other has no effect.", "Delete one of them."},
+	{codePortConflict, diagnosis.Warning, "Two protocols for one container port", "Ports of the same or of two Services lead to one container port and have different protocols. Sidecars of servers use one for both: a declared HTTP, otherwise a declared TCP protocol. A protocol counts as declared if the port has an appProtocol, or a name that implies one.", "Set the same appProtocol for both ports."},
 
 	{codeRetriesOff, diagnosis.Warning, "Retry policies are disabled", "A Retry only has an effect if the MeshConfig enables retry policies.", "Set spec.featureFlags.enableRetryPolicy to true in the MeshConfig."},
 	{codeOutsideMesh, diagnosis.Warning, "A policy is in a namespace outside the mesh", "Pods in this namespace have no sidecar of the mesh, so the policy has no effect.", "Add the namespace with osm namespace add NAMESPACE, or move the policy."},

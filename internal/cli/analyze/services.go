@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
@@ -152,9 +153,22 @@ func (a *analysis) services() {
 			continue
 		}
 		a.leftOut(service)
+		a.protocolConflicts(service)
 		if service.HasSelector() && len(a.view.ServiceIdentities(service.Name)) == 0 {
 			a.add(codeNobodySelected, a.subject(catalog.KindService, service.Name), "No pod matches its selector (%s), so requests to it fail: correct the selector, or start the workload.", selectorText(service.Selector))
 		}
+	}
+}
+
+// protocolConflicts reports ports whose clients use another protocol than the sidecars of the servers, because of another port for the same container port.
+func (a *analysis) protocolConflicts(service *catalog.Service) {
+	for _, c := range authz.ProtocolConflicts(a.view, service) {
+		effect := "connections with another protocol than HTTP fail"
+		if !c.Effective.IsHTTP() {
+			effect = "a TCPRoute is needed instead of an HTTPRouteGroup, and requests are not authorized one by one"
+		}
+		a.add(codePortConflict, a.subject(catalog.KindService, service.Name), "Port %d has the protocol %s, and a port of Service %s for the same container port declares %s, which has precedence: %s. Set the same appProtocol for both.",
+			c.Port.Number, c.Port.Protocol, c.By, c.Effective, effect)
 	}
 }
 

@@ -130,6 +130,7 @@ func (p *Plan) Print(w io.Writer, form *output.Flag) error {
 		}
 	}
 	p.printEncryptions(w)
+	p.printProtocols(w)
 	if len(p.Unavailable) > 0 {
 		fmt.Fprint(w, "\nUnavailable:\n\n")
 		for _, sentence := range p.Unavailable {
@@ -153,6 +154,16 @@ func (p *Plan) printEncryptions(w io.Writer) {
 		if e.Before != "" {
 			fmt.Fprintf(w, "    previously by: BackendTLSPolicy %s\n", e.Before)
 		}
+	}
+}
+
+func (p *Plan) printProtocols(w io.Writer) {
+	if len(p.Protocols) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\nPorts whose clients and servers would use different protocols:\n\n")
+	for _, c := range p.Protocols {
+		fmt.Fprintf(w, "  %s  clients use %s, and the sidecars of servers %s, as Service %s declares for the same container port\n", c.Port, c.Client, c.Server, c.By)
 	}
 }
 

@@ -26,6 +26,9 @@ func TestEffectiveProtocol(t *testing.T) {
 	of := func(number, target uint16, protocol catalog.Protocol) catalog.Port {
 		return catalog.Port{Number: number, TargetPort: target, Protocol: protocol}
 	}
+	assumed := func(number, target uint16) catalog.Port {
+		return catalog.Port{Number: number, TargetPort: target, Protocol: catalog.ProtocolHTTP, Assumed: true}
+	}
 	pod := Pod("shop", "web-1", "web", "one", "10.0.0.1")
 	for name, test := range map[string]struct {
 		services []catalog.Entry
@@ -38,12 +41,39 @@ func TestEffectiveProtocol(t *testing.T) {
 		"after a port of bytes":            {[]catalog.Entry{ports("a", tcp(80, 8080), tcp(81, 8080), of(82, 8080, catalog.ProtocolHTTP))}, catalog.ProtocolHTTP},
 		"another Service of the pods":      {[]catalog.Entry{ports("a", tcp(80, 8080)), ports("b", tcp(1, 1), of(80, 8080, catalog.ProtocolHTTP))}, catalog.ProtocolHTTP},
 		"another Service for another port": {[]catalog.Entry{ports("a", tcp(80, 8080)), ports("b", of(80, 9090, catalog.ProtocolHTTP))}, catalog.ProtocolTCP},
+		"nothing declared":                 {[]catalog.Entry{ports("a", assumed(80, 8080))}, catalog.ProtocolHTTP},
+		"declared, and assumed by another": {[]catalog.Entry{ports("a", of(80, 8080, catalog.ProtocolTCPServerFirst)), ports("b", assumed(80, 8080))}, catalog.ProtocolTCPServerFirst},
+		"assumed, and declared by another": {[]catalog.Entry{ports("a", assumed(80, 8080)), ports("b", of(80, 8080, catalog.ProtocolTCPServerFirst))}, catalog.ProtocolTCPServerFirst},
+		"assumed, and another port":        {[]catalog.Entry{ports("a", assumed(80, 8080)), ports("b", tcp(80, 9090))}, catalog.ProtocolHTTP},
+		"assumed twice":                    {[]catalog.Entry{ports("a", assumed(80, 8080)), ports("b", assumed(80, 8080))}, catalog.ProtocolHTTP},
+		"assumed, and both declared":       {[]catalog.Entry{ports("a", assumed(80, 8080)), ports("b", tcp(80, 8080), of(81, 8080, catalog.ProtocolHTTP))}, catalog.ProtocolHTTP},
 	} {
 		entries := append([]catalog.Entry{&catalog.Namespace{Name: "shop", Monitored: true}, pod, Slice(Name("shop", "a"), pod), Slice(Name("shop", "b"), pod)}, test.services...)
 		v := Apply(entries...).View()
 		service := v.Service(Name("shop", "a"))
 		if got := authz.EffectiveProtocol(v, service, service.Ports[0]); got != test.want {
 			t.Errorf("%s: the protocol is %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+// TestProtocolConflictsNameTheDecidingService has ports whose clients speak another protocol than the server's sidecar expects.
+func TestProtocolConflictsNameTheDecidingService(t *testing.T) {
+	pod := Pod("shop", "web-1", "web", "one", "10.0.0.1")
+	tcp, other := Service("shop", "tcp", "web", "10.96.0.1", 80, catalog.ProtocolTCP), Service("shop", "other", "web", "10.96.0.2", 80, catalog.ProtocolHTTP)
+	for assumed, want := range map[bool]map[string]string{
+		false: {"tcp": "80 is http by shop/other"}, true: {"other": "80 is tcp by shop/tcp"},
+	} {
+		other.Ports[0].Assumed = assumed
+		v := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, pod, Slice(tcp.Name, pod), Slice(other.Name, pod), tcp, other).View()
+		for _, service := range []*catalog.Service{tcp, other} {
+			var got string
+			for _, c := range authz.ProtocolConflicts(v, service) {
+				got += fmt.Sprintf("%d is %s by %s", c.Port.Number, c.Effective, c.By)
+			}
+			if got != want[service.Name.Name] {
+				t.Errorf("assumed %t: conflicts of %s are %q, want %q", assumed, service.Name, got, want[service.Name.Name])
+			}
 		}
 	}
 }

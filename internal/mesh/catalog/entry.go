@@ -238,6 +238,8 @@ type Port struct {
 	TLS bool
 	// HTTP2 is true if the application has HTTP/2 without TLS, and maybe nothing else. Its protocol is ProtocolHTTP or ProtocolGRPC.
 	HTTP2 bool
+	// Assumed is true if neither an appProtocol nor the name of the port declares its protocol, which then is ProtocolHTTP.
+	Assumed bool
 }
 
 // EndpointSlice is part of the endpoints of a Service.

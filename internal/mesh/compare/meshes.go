@@ -47,12 +47,16 @@ type Changes struct {
 	Flows []Flow `json:"flows"`
 	// Encryptions are requests to hosts outside the mesh that sidecars would encrypt in another way.
 	Encryptions []Encryption `json:"encryptions,omitempty"`
+	// Protocols are ports whose clients and servers would use different protocols.
+	Protocols []Protocol `json:"protocols,omitempty"`
 	// Unavailable describes effects that could not be computed.
 	Unavailable []string `json:"unavailable,omitempty"`
 }
 
 // Empty returns true if neither sidecars nor flows change.
-func (c *Changes) Empty() bool { return len(c.Proxies) == 0 && len(c.Flows) == 0 }
+func (c *Changes) Empty() bool {
+	return len(c.Proxies) == 0 && len(c.Flows) == 0 && len(c.Protocols) == 0
+}
 
 // Meshes returns the differences between two meshes. touched are the changed dependencies; if there are none, nothing differs.
 func Meshes(s Subject, before, after Mesh, touched []catalog.Dep) (*Changes, error) {
@@ -71,6 +75,7 @@ func Meshes(s Subject, before, after Mesh, touched []catalog.Dep) (*Changes, err
 	group.Go(func() {
 		flows = newFlows(before, after)
 		found.Flows = append(found.Flows, flows.compare()...)
+		found.Protocols = compareProtocols(flows.before.view, flows.after.view)
 	})
 	proxies, all, err := c.proxies(before, after, s.Workloads)
 	group.Wait()

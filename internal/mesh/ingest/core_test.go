@@ -243,8 +243,8 @@ spec:
 		Name: x, Selector: map[string]string{"app": "x"},
 		ClusterIPs: []netip.Addr{netip.MustParseAddr("10.1.0.1"), netip.MustParseAddr("fd00::1")},
 		Ports: []catalog.Port{
-			{Number: 80, TargetPort: 8080, Protocol: "http"},
-			{Name: "same", Number: 90, TargetPort: 90, Protocol: "http"},
+			{Number: 80, TargetPort: 8080, Protocol: "http", Assumed: true},
+			{Name: "same", Number: 90, TargetPort: 90, Protocol: "http", Assumed: true},
 			{Name: "tcp-db", Number: 3306, TargetName: "db", Protocol: "tcp"},
 		},
 	}, entry, []string{"?NotCaptured: Port 53 has the protocol UDP"}, problems)

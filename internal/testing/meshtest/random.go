@@ -84,6 +84,7 @@ func drawServiceRanges(t *rapid.T) *catalog.ServiceCIDR {
 func drawService(t *rapid.T) *catalog.Service {
 	name := drawName(t)
 	service := Service(name.Namespace, name.Name, rapid.SampledFrom(words).Draw(t, "app"), "", 80, rapid.SampledFrom(protocols).Draw(t, "protocol"))
+	service.Ports[0].Assumed = service.Ports[0].Protocol == catalog.ProtocolHTTP && rapid.Bool().Draw(t, "assumed")
 	if rapid.Bool().Draw(t, "virtual") {
 		service.ClusterIPs = []netip.Addr{netip.AddrFrom4([4]byte{10, 96, 0, rapid.ByteRange(1, 3).Draw(t, "ip")})}
 	}
