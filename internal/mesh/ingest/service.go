@@ -42,6 +42,7 @@ func Service(service *corev1.Service) (*catalog.Service, []Problem) {
 			entry.Ports = append(entry.Ports, read)
 		}
 	}
+	warnAboutIgnoredFields(service, &found)
 	slices.SortFunc(entry.Ports, func(a, b catalog.Port) int { return cmp.Compare(a.Number, b.Number) })
 	if len(entry.Ports) > maxServicePorts {
 		found.reject(ReasonUnsupported, "The Service has %d ports, and only the first %d by number are part of the mesh: divide it into several Services.", len(entry.Ports), maxServicePorts)
@@ -78,8 +79,9 @@ func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) 
 		return read, false
 	}
 	if port.AppProtocol == nil || *port.AppProtocol == "" {
-		read.Protocol, read.TLS = protocolOfName(port.Name), namesTLS(port.Name)
-		read.HTTP2 = namesHTTP2(port.Name)
+		protocol, declared := protocolOfName(port.Name)
+		read.Protocol, read.Assumed = protocol, !declared
+		read.TLS, read.HTTP2 = namesTLS(port.Name), namesHTTP2(port.Name)
 		warnAboutGuess(port, read, found)
 		return read, true
 	}
@@ -219,15 +221,15 @@ func namesHTTP2(port string) bool {
 // isNamed reports whether a port has a name, or a name with this prefix.
 func isNamed(port, name string) bool { return port == name || strings.HasPrefix(port, name+"-") }
 
-// protocolOfName returns the protocol that a port name implies without appProtocol; HTTP by default.
-func protocolOfName(name string) catalog.Protocol {
+// protocolOfName returns the protocol that a port name declares without appProtocol. It is HTTP if the name declares none.
+func protocolOfName(name string) (protocol catalog.Protocol, declared bool) {
 	for _, known := range namedProtocols {
 		if isNamed(name, known.name) {
-			return known.protocol
+			return known.protocol, true
 		}
 	}
 	if protocol, ok := byteProtocols[name]; ok {
-		return protocol
+		return protocol, true
 	}
-	return catalog.ProtocolHTTP
+	return catalog.ProtocolHTTP, false
 }
