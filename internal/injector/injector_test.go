@@ -27,6 +27,7 @@ func TestInjector(t *testing.T) {
 	t.Run("injects right after a namespace is labelled", h.injectsAfterLabelling)
 	t.Run("writes nothing in a dry run", h.writesNothingInDryRun)
 	t.Run("denies with a message", h.deniesWithMessage)
+	t.Run("gives pods the address of the control plane", h.givesAddressOfControlPlane)
 	t.Run("keeps what policies of others write", h.keepsPoliciesOfOthers)
 	t.Run("keeps the defaults of LimitRanges", h.keepsDefaultsOfLimitRanges)
 	t.Run("replaces sidecars that a requester submits", h.replacesSubmittedSidecars)
@@ -76,6 +77,25 @@ func (h *harness) injectsAfterLabelling(t *testing.T) {
 			t.Errorf("trust of %s is %v, %v", namespace, trust.Data, err)
 		}
 	}
+}
+
+// givesAddressOfControlPlane creates the Service of the control plane while the injector runs.
+func (h *harness) givesAddressOfControlPlane(t *testing.T) {
+	h.createMember(t, "verified")
+	service := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: "osm-controller-v0-1-0", Namespace: h.config.Namespace},
+		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: names.ADSPort}}},
+	}
+	h.create(t, service)
+	eventually.Succeeds(t, timeout, "new pods verify their redirection with the address", func() error {
+		pod := newPod("verified", "app")
+		h.create(t, pod, client.DryRunAll)
+		want := fmt.Sprintf(`"verify":"%s:%d"`, service.Spec.ClusterIP, names.ADSPort)
+		if arguments := strings.Join(pod.Spec.InitContainers[0].Args, " "); !strings.Contains(arguments, want) {
+			return fmt.Errorf("%s is not in %s", want, arguments)
+		}
+		return nil
+	})
 }
 
 func (h *harness) writesNothingInDryRun(t *testing.T) {

@@ -57,6 +57,7 @@ func (i *Injector) Run(ctx context.Context) error {
 	group.Go(func() error { return objects.cluster.Start(running) })
 	group.Go(func() error { return i.watcher.Start(running) })
 	group.Go(func() error { return objects.sync(running) })
+	group.Go(func() error { return objects.followControlPlane(running, i.config.xdsHost()) })
 	group.Go(func() error { return i.serveHealth(running, func() error { return objects.notReady(stopping) }) })
 	group.Go(func() error {
 		defer stopDependencies()

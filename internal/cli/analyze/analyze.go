@@ -76,6 +76,7 @@ func Cluster(ctx context.Context, c client.Client, m Mesh) *Report {
 	a.mesh.Others = append(a.mesh.Others, a.foreign(ctx, c)...)
 	a.look()
 	a.declared(ctx, c)
+	a.network(ctx, c)
 	a.trust(ctx, c)
 	a.admission(ctx, c)
 	return a.result()

@@ -367,6 +367,14 @@ func configMap(namespace, certificates string) *unstructured.Unstructured {
 	}}
 }
 
+// cilium returns the settings of a network that replaces addresses of Services in pods.
+func cilium() *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"namespace": "kube-system", "name": "cilium-config"},
+		"data": map[string]any{"kube-proxy-replacement": "true"},
+	}}
+}
+
 // What only a cluster has.
 func TestCluster(t *testing.T) {
 	namespaces := ""
@@ -378,7 +386,7 @@ func TestCluster(t *testing.T) {
 	ended, good := root(t, now.Add(-time.Hour)), root(t, now.Add(1000*time.Hour))
 	for _, object := range append(decode(t, `
 {apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: osm}, status: {conditions: [{type: Ready, status: "False", reason: ApplyFailed, message: it is bad.}]}}
-`), configMap("ended", ended), configMap("ends", root(t, now.Add(time.Hour))), configMap("empty", ""), configMap("both", ended+good)) {
+`), configMap("ended", ended), configMap("ends", root(t, now.Add(time.Hour))), configMap("empty", ""), configMap("both", ended+good), cilium()) {
 		builder.WithObjects(client.Object(object))
 	}
 	var got []string
@@ -387,7 +395,7 @@ func TestCluster(t *testing.T) {
 	}
 	want := []string{
 		"OSM0701 ConfigMap empty/osm-trust-osm", "OSM0702 ConfigMap ended/osm-trust-osm", "OSM0701 ConfigMap shop/osm-trust-osm",
-		"OSM0707 Mesh osm", "OSM0708 Mesh osm", "OSM0704 MutatingWebhookConfiguration osm-webhook-osm",
+		"OSM0707 Mesh osm", "OSM0708 Mesh osm", "OSM0710 Mesh osm", "OSM0704 MutatingWebhookConfiguration osm-webhook-osm",
 		"OSM0703 ConfigMap ends/osm-trust-osm", "OSM0706 ValidatingAdmissionPolicy traffictarget-namespace.openservicemesh.io",
 		"OSM0705 ValidatingWebhookConfiguration osm-validator-mesh-osm",
 	}

@@ -112,6 +112,7 @@ const (
 	codeNoAdmission  = "OSM0706"
 	codeMeshNotReady = "OSM0707"
 	codeNoMeshConfig = "OSM0708"
+	codeSocketLB     = "OSM0710"
 )
 
 // Codes returns all codes, sorted.
@@ -206,6 +207,7 @@ var meshCodes = []Code{
 	{codeNoAdmission, diagnosis.Warning, "An admission policy is missing", "The cluster accepts TrafficTargets for workloads in other namespaces. The mesh ignores them.", "The operator recreates it. If it does not, see the operator's log."},
 	{codeMeshNotReady, diagnosis.Error, "The mesh is not ready", "The operator could not reconcile the mesh.", "See the reason in the message, and run `osm check` for details."},
 	{codeNoMeshConfig, diagnosis.Error, "The MeshConfig is missing", "Without a MeshConfig all optional features are disabled, and traffic is denied unless a policy allows it.", "The operator creates it for a Mesh. Without a Mesh, apply a MeshConfig named osm-mesh-config in the namespace of the mesh."},
+	{codeSocketLB, diagnosis.Error, "The network replaces addresses of Services", "The network of the cluster replaces the address of a Service by that of a pod when an application connects, before the redirection. Sidecars then see no Service, and pods with sidecars do not start: osm-init says so.", "Change the setting in the message. docs/platforms.md has a section about Cilium and Calico."},
 }
 
 // ownReasons lists the reasons of problems with single objects, in the order of their codes from OSM0101. Append new reasons at the end

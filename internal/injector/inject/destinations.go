@@ -3,6 +3,7 @@ package inject
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -18,8 +19,10 @@ import (
 // configuration.
 const AutoServices = 50
 
-// Reach is what the state of the cluster contributes to the choice of destinations.
+// Reach is what the state of the cluster contributes to a sidecar: to the choice of its destinations, and the address of the control plane.
 type Reach struct {
+	// ControlPlane is the address and port of the Service of the control plane; not valid if it is not known.
+	ControlPlane netip.AddrPort
 	// HasServiceRanges is true if the cluster has ServiceCIDRs. The control plane sends nothing on demand for addresses outside of their ranges.
 	HasServiceRanges bool
 	// PermissiveServices is the number of Services in namespaces of the mesh with permissive mode, which every workload may call. It is 0 unless the

@@ -37,6 +37,7 @@ func redirection(pod *corev1.Pod, ns Namespace, c Config) (redirect.Config, erro
 		ExcludeInterfaces:     traffic.NetworkInterfaceExclusionList,
 		RedirectDNS:           dns,
 		ToPodIP:               c.Settings.Sidecar.LocalProxyMode == configv1alpha2.LocalProxyModePodIP,
+		Verify:                c.Reach.ControlPlane,
 	}
 	for _, name := range rules.ExcludeInterfaces {
 		if err := redirect.ValidateInterface(name); err != nil {

@@ -50,7 +50,19 @@ func Prepare(args []string, getenv func(string) string, dirs bootstrap.Dirs, res
 	if err := redirect.Apply(rules); err != nil {
 		return err
 	}
-	return printRules(rules)
+	if err := printRules(rules); err != nil {
+		return err
+	}
+	return verify(rules)
+}
+
+// verify fails in a network in which the sidecar would not see the addresses of Services.
+func verify(rules redirect.Config) error {
+	reached, err := redirect.Verify(rules)
+	if err == nil && !reached {
+		fmt.Println("the redirection was not verified: no address of the control plane is known, its address is excluded, or it has no pod now")
+	}
+	return err
 }
 
 // gatewayLimits reads the limits of a gateway.

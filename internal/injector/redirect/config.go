@@ -29,10 +29,12 @@ type Config struct {
 	ToPodIP bool `json:"toPodIP,omitempty"`
 	// RedirectDNS redirects connections to Resolvers too.
 	RedirectDNS bool `json:"redirectDNS,omitempty"`
+	// Verify is the address and a port of a Service of the control plane, for the function of the same name. Without one, nothing is verified.
+	Verify netip.AddrPort `json:"verify,omitzero"`
 	// Resolvers are the name servers of the pod. The application reaches their port 53 directly, as it does over UDP, which is not
 	// redirected: clients repeat a query over TCP if the answer was truncated.
 	Resolvers []netip.Addr `json:"-"`
-	// PodIPs are the addresses of the pod; only needed with ToPodIP.
+	// PodIPs are the addresses of the pod; only needed with ToPodIP and Verify.
 	PodIPs []netip.Addr `json:"-"`
 }
 

@@ -6,12 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
@@ -33,7 +29,7 @@ func newNetwork(t *testing.T, config Config) network {
 	nstest.Connect(t, "eth0", n.pod, []string{pod4 + "/24", pod6 + "/64"}, n.peer, []string{peer4 + "/24", peer6 + "/64"})
 	apply(t, n.pod, config)
 	for port, name := range map[uint16]string{names.OutboundPort: "outbound", names.InboundPort: "inbound"} {
-		serve(n.pod.Listen(t, fmt.Sprintf(":%d", port)), func(conn *net.TCPConn) string { return name + " " + originalDestination(conn) })
+		serve(n.pod.Listen(t, fmt.Sprintf(":%d", port)), func(conn *net.TCPConn) string { return name + " " + describeDestination(conn) })
 	}
 	for _, port := range []uint16{8080, 9090, 15901, 15905, 15906} {
 		serve(n.pod.Listen(t, fmt.Sprintf(":%d", port)), func(*net.TCPConn) string { return "application" })
@@ -57,33 +53,13 @@ func serve(listener net.Listener, answer func(*net.TCPConn) string) {
 	}()
 }
 
-// originalDestination reads the original destination of a redirected connection from the kernel, as Envoy does.
-func originalDestination(conn *net.TCPConn) string {
-	const soOriginalDst = 80
-	local := conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
-	level, buffer := unix.SOL_IP, make([]byte, unix.SizeofSockaddrInet6)
-	if local.Is6() {
-		level = unix.SOL_IPV6
-	}
-	raw, err := conn.SyscallConn()
+// describeDestination returns the original destination of a redirected connection.
+func describeDestination(conn *net.TCPConn) string {
+	destination, err := originalDestination(conn)
 	if err != nil {
 		return err.Error()
 	}
-	var errno syscall.Errno
-	size := uint32(len(buffer))
-	err = raw.Control(func(fd uintptr) {
-		_, _, errno = unix.Syscall6(unix.SYS_GETSOCKOPT, fd, uintptr(level), soOriginalDst,
-			uintptr(unsafe.Pointer(&buffer[0])), uintptr(unsafe.Pointer(&size)), 0)
-	})
-	if err != nil || errno != 0 {
-		return fmt.Sprint(err, errno)
-	}
-	port := uint16(buffer[2])<<8 | uint16(buffer[3])
-	address, _ := netip.AddrFromSlice(buffer[4:8])
-	if local.Is6() {
-		address, _ = netip.AddrFromSlice(buffer[8:24])
-	}
-	return netip.AddrPortFrom(address, port).String()
+	return destination.String()
 }
 
 // dialAndRead connects and returns the text that the peer sends, or the error.

@@ -22,6 +22,7 @@ func full() Document {
 		Redirect: redirect.Config{
 			ExcludeInboundPorts: []uint16{22}, ExcludeOutboundPorts: []uint16{6379}, ExcludeInterfaces: []string{"net1"}, ProbePorts: []uint16{15906},
 			ExcludeOutboundRanges: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, IncludeOutboundRanges: []netip.Prefix{netip.MustParsePrefix("fd00::/8")}, ToPodIP: true,
+			Verify: netip.MustParseAddrPort("10.96.0.5:15128"),
 		},
 	}
 }
@@ -32,7 +33,7 @@ func TestArguments_KeepFormat(t *testing.T) {
 		`"bootstrap":{"proxyUUID":"7f7c1f0e","trustDomain":"cluster.local","revision":"osm-v0-1-0","xdsHost":"osm-controller","xdsPort":15128,"metrics":true,` +
 		`"probes":[{"kind":"liveness","container":"app","handler":"http","listenPort":15901,"port":80,"path":"/","timeoutSeconds":1,"periodSeconds":10}]},` +
 		`"redirect":{"excludeInboundPorts":[22],"excludeOutboundPorts":[6379],"excludeOutboundRanges":["10.0.0.0/8"],"includeOutboundRanges":["fd00::/8"],` +
-		`"excludeInterfaces":["net1"],"probePorts":[15906],"toPodIP":true}}`
+		`"excludeInterfaces":["net1"],"probePorts":[15906],"toPodIP":true,"verify":"10.96.0.5:15128"}}`
 	args, err := Arguments(full())
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +45,7 @@ func TestArguments_KeepFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(full(), back, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+	if diff := cmp.Diff(full(), back, cmpopts.EquateComparable(netip.Prefix{}, netip.AddrPort{})); diff != "" {
 		t.Errorf("the document was read differently than written (-want +got):\n%s", diff)
 	}
 }

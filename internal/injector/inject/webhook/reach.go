@@ -3,7 +3,9 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,11 +16,23 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/injector/inject"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// Network counts the ServiceCIDRs and the Services of a cluster. Without informers that feed it, it has none.
+// Network counts the ServiceCIDRs and the Services of a cluster, and has the address of the control plane. Without informers that feed it, it has none.
 type Network struct {
 	ServiceCIDRs, Services Counter
+	// ControlPlane is the address of the Service of the control plane; nil as long as it is not known.
+	ControlPlane atomic.Pointer[netip.Addr]
+}
+
+// controlPlane returns the address and port of the control plane, if it is known.
+func (n *Network) controlPlane() netip.AddrPort {
+	address := n.ControlPlane.Load()
+	if address == nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(*address, names.ADSPort)
 }
 
 // Counter counts the objects of an informer. It is safe for concurrent use.
@@ -82,9 +96,9 @@ func stripMetadata(object any) (any, error) {
 	return object, nil
 }
 
-// Reach returns what the state of the cluster contributes to the choice of destinations.
+// Reach returns what the state of the cluster contributes to a sidecar.
 func (o *Objects) Reach(ctx context.Context, settings configv1alpha2.MeshConfigSpec) (inject.Reach, error) {
-	reach := inject.Reach{HasServiceRanges: o.Network.ServiceCIDRs.Count("") > 0}
+	reach := inject.Reach{HasServiceRanges: o.Network.ServiceCIDRs.Count("") > 0, ControlPlane: o.Network.controlPlane()}
 	if !reach.HasServiceRanges || settings.Sidecar.Destinations != configv1alpha2.DestinationsAuto {
 		return reach, nil
 	}
