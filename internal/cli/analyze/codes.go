@@ -218,7 +218,7 @@ var ownReasons = []struct{ reason, title, meaning, remedy string }{
 	{ingest.ReasonForeignNamespace, "An object refers to another namespace", "An object may only refer to workloads in its own namespace.", "Move the object to that namespace."},
 	{ingest.ReasonInvalidName, "Invalid name", "The part of the object with this name is ignored.", "Correct the name."},
 	{ingest.ReasonInvalidRegex, "Invalid regular expression", "The expression is not valid RE2, too long or too large. The match is ignored.", "Use a shorter expression in RE2 syntax."},
-	{ingest.ReasonInvalidHeader, "Invalid header", "The match is ignored.", "Follow the message."},
+	{ingest.ReasonInvalidHeader, "Invalid header", "The header is left out, or the match is ignored.", "Follow the message."},
 	{ingest.ReasonInvalidMethod, "Invalid HTTP method", "The match is ignored.", "Use a method such as GET, or * for any method."},
 	{ingest.ReasonDuplicateMatch, "Duplicate match name", "Two matches of a group have the same name. The first one is used.", "Use a unique name for each match."},
 	{ingest.ReasonInvalidPort, "Port out of range", "The port is ignored.", "Use a number from 1 to 65535."},

@@ -25,7 +25,7 @@ func (a *analysis) serviceRoutes() {
 		case len(parents) == 0:
 		case a.view.InMesh(route.Name.Namespace):
 			a.serviceParents(route, parents)
-			a.routeBackends(route)
+			a.routeBackends(route, parents)
 			a.rejectedRoute(a.subject(route.Kind, route.Name))
 		default:
 			a.routeOutside(route, parents)
@@ -72,13 +72,16 @@ func (a *analysis) serviceParents(route *catalog.HTTPRoute, parents []gateway.Pa
 	}
 }
 
-// routeBackends reports backends that sidecars cannot use.
-func (a *analysis) routeBackends(route *catalog.HTTPRoute) {
+// routeBackends reports backends that sidecars cannot use for requests to one of the parents. Most problems are the same for all of them.
+func (a *analysis) routeBackends(route *catalog.HTTPRoute, parents []gateway.ParentStatus) {
 	for i := range route.Rules {
 		for _, ref := range route.Rules[i].References() {
-			problem := gateway.ServiceBackend(a.view, route, ref)
-			if !problem.OK && !a.isElsewhere(route, ref) {
-				a.add(codeRouteBackend, a.subject(route.Kind, route.Name), "%s", problem.Message)
+			for _, parent := range parents {
+				problem := gateway.ServiceBackend(a.view, parent.Parent.Service, route, ref)
+				if !problem.OK && !a.isElsewhere(route, ref) {
+					a.add(codeRouteBackend, a.subject(route.Kind, route.Name), "%s", problem.Message)
+					break
+				}
 			}
 		}
 	}

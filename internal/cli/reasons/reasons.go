@@ -43,7 +43,7 @@ func ofPolicies() []Reason {
 		{ingest.ReasonForeignNamespace, policies, "The object refers to another namespace than its own: move it to that namespace."},
 		{ingest.ReasonInvalidName, policies, "A name is not a valid Kubernetes name."},
 		{ingest.ReasonInvalidRegex, policies, "A regular expression is not valid RE2 or too long: the match is ignored."},
-		{ingest.ReasonInvalidHeader, policies, "A header cannot be matched: the match is ignored."},
+		{ingest.ReasonInvalidHeader, policies, "A header cannot be matched, added or copied: it is left out, or the match is ignored."},
 		{ingest.ReasonInvalidMethod, policies, "A method is not a valid HTTP method: the match is ignored."},
 		{ingest.ReasonDuplicateMatch, policies, "Two matches of a group have the same name: the first one is used."},
 		{ingest.ReasonInvalidPort, policies, "A port is not between 1 and 65535."},

@@ -135,7 +135,7 @@ func (t *toSMI) clientPolicy(r *catalog.HTTPRoute, service *catalog.Service, fou
 		}
 		rule := &r.Rules[0]
 		self := []catalog.SplitBackend{{Service: service.Name, Weight: 1}}
-		backends := t.ownBackends(r, rule, port)
+		backends := t.ownBackends(service.Name, r, rule, port)
 		if len(r.Rules) != 1 || !slices.ContainsFunc(rule.Matches, isCatchAll) || !slices.Equal(backends, self) {
 			found.fail(ref, "It routes only the requests of clients in its own namespace, and TrafficSplits apply to all clients.")
 		}
@@ -148,10 +148,10 @@ func (t *toSMI) clientPolicy(r *catalog.HTTPRoute, service *catalog.Service, fou
 	return policy
 }
 
-// ownBackends returns the backends of a rule, with a weight of 1 for a single one.
-func (t *toSMI) ownBackends(r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, port catalog.Port) []catalog.SplitBackend {
+// ownBackends returns the backends of a rule for requests to the Service called, with a weight of 1 for a single one.
+func (t *toSMI) ownBackends(called catalog.Name, r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, port catalog.Port) []catalog.SplitBackend {
 	var ignored obstacles
-	list := t.backendsOf(r, rule, port, &ignored)
+	list := t.backendsOf(called, r, rule, port, &ignored)
 	for _, o := range ignored {
 		if o.fatal {
 			continue // the Service itself is in another namespace

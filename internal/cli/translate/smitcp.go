@@ -68,7 +68,7 @@ func (t *toSMI) connectionBackends(r *catalog.HTTPRoute, name catalog.Name, foun
 		if problem := r.Rules[0].Unsupported; problem != "" {
 			found.fail(r.Ref(), "Its rule is not supported: %s.", problem)
 		}
-		backends = t.backendsOf(r, &r.Rules[0], port, found)
+		backends = t.backendsOf(name, r, &r.Rules[0], port, found)
 	}
 	if len(backends) == 0 {
 		found.fail(r.Ref(), "It has no backends, or no TCP port of Service %s.", name.Name)

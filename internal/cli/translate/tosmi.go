@@ -254,7 +254,7 @@ func (t *toSMI) rulesOfPort(service *catalog.Service, port catalog.Port, found *
 			found.add(routed.Route.Ref(), "Its rules have different retries or timeouts, and a Retry applies to all requests to a Service.")
 		}
 		result.retry = retry
-		one := splitRule{backends: t.backendsOf(routed.Route, routed.Rule, port, found)}
+		one := splitRule{backends: t.backendsOf(service.Name, routed.Route, routed.Rule, port, found)}
 		if isCatchAll(*routed.Match) {
 			result.append(one)
 			break
@@ -311,12 +311,12 @@ func (t *toSMI) checkRule(r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, fou
 }
 
 // backendsOf returns the backends of a rule as those of a TrafficSplit, whose port is that of the Service.
-func (t *toSMI) backendsOf(r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, port catalog.Port, found *obstacles) []catalog.SplitBackend {
+func (t *toSMI) backendsOf(called catalog.Name, r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, port catalog.Port, found *obstacles) []catalog.SplitBackend {
 	weights := map[catalog.Name]uint32{}
 	total := uint64(0)
 	for _, backend := range rule.Backends {
 		ref := r.Ref()
-		_, problem := authz.ResolveBackend(t.view, r, backend)
+		_, problem := authz.ResolveBackend(t.view, called, r, backend)
 		switch {
 		case problem != "":
 			found.add(ref, "%s", unusableBackend(backend.Service, problem, port))

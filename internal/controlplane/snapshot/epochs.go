@@ -136,10 +136,14 @@ func (s *Store) removeFromPod(stream *Stream) bool {
 	return true
 }
 
-// loadUsedByPod sends to a new Envoy the destinations that an earlier one of its pod uses.
+// loadUsedByPod sends to a new Envoy the destinations that an earlier one of its pod uses: those that exist, and of many the first by name. The new Envoy asks
+// for the others at its first connections.
 func (s *Store) loadUsedByPod(stream *Stream) {
+	n := stream.scope.Load()
 	for _, other := range s.streams[stream.peer.PodUID] {
-		stream.delta.Load(other.delta.Destinations())
+		used := slices.DeleteFunc(other.delta.Destinations(), func(name string) bool { return !n.HasEndpoints(name) })
+		slices.Sort(used)
+		stream.delta.Load(used[:min(len(used), maxUsedDestinations)])
 	}
 }
 

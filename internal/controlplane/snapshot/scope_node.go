@@ -130,6 +130,9 @@ func (n *scopeNode) HasEndpoints(cluster string) bool {
 	return n.endpointsOf(cluster) != nil
 }
 
+// LoadsOnDemand implements delta.Snapshot.
+func (n *scopeNode) LoadsOnDemand() bool { return n.key.Class.OnDemand }
+
 // endpointsOf returns the endpoints of a cluster; nil without any. The caller holds the read lock.
 func (n *scopeNode) endpointsOf(cluster string) *endpointsNode {
 	if e := n.own.endpoints[cluster]; e != nil || n.shared == nil {

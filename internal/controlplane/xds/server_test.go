@@ -105,8 +105,9 @@ func startWith(t testing.TB, listener net.Listener, options controlOptions, entr
 	t.Helper()
 	root := pki.New(t)
 	c := &control{tokens: &tokens{}, metrics: prometheus.NewRegistry(), rootPEM: root.RootPEM, root: root}
+	now := func() time.Time { return time.Now().Add(time.Duration(c.later.Load())) }
 	c.store = snapshot.NewStore(snapshot.Config{
-		Certificates: authority{t, root}, Log: logr.Discard(), Metrics: c.metrics, Now: time.Now,
+		Certificates: authority{t, root}, Log: logr.Discard(), Metrics: c.metrics, Now: now,
 		StartupPeriod: options.settling,
 	})
 	ads := meshtest.SA("control", "ads")
@@ -115,7 +116,6 @@ func startWith(t testing.TB, listener net.Listener, options controlOptions, entr
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := func() time.Time { return time.Now().Add(time.Duration(c.later.Load())) }
 	c.loads, c.denials = loadstats.NewStore(now), denials.NewStore(now)
 	var bridge *Bridge
 	if options.bridge > 0 {

@@ -35,13 +35,13 @@ func routedRules(v *catalog.View, clients string, service *catalog.Service, port
 		return nil
 	}
 	if routes[0].Kind.RoutesConnections() {
-		return connectionRules(v, routes)
+		return connectionRules(v, service.Name, routes)
 	}
 	var list []RouteRule
 	backends := knownBackends{}
 	for _, route := range routes {
 		for i := range route.Rules {
-			list = append(list, backends.matchRules(v, route, &route.Rules[i])...)
+			list = append(list, backends.matchRules(v, service.Name, route, &route.Rules[i])...)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b RouteRule) int { return catalog.CompareRouteMatches(*a.Routed.Match, *b.Routed.Match) })
@@ -67,8 +67,8 @@ func (k knownBackends) get(v *catalog.View, resolved ResolvedBackend) WeightedBa
 }
 
 // matchRules returns one rule for each match. They share their backends.
-func (k knownBackends) matchRules(v *catalog.View, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) []RouteRule {
-	backends, references, unusable := k.usable(v, route, rule)
+func (k knownBackends) matchRules(v *catalog.View, called catalog.Name, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) []RouteRule {
+	backends, references, unusable := k.usable(v, called, route, rule)
 	var list []RouteRule
 	for i := range rule.Matches {
 		routed := &Routed{Route: route, Rule: rule, Match: &rule.Matches[i], References: references, Unusable: unusable}
@@ -78,9 +78,9 @@ func (k knownBackends) matchRules(v *catalog.View, route *catalog.HTTPRoute, rul
 }
 
 // usable returns the backends of a rule with their indexes, and the weight of those that cannot be used.
-func (k knownBackends) usable(v *catalog.View, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) (backends []WeightedBackend, references []int, unusable uint32) {
+func (k knownBackends) usable(v *catalog.View, called catalog.Name, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) (backends []WeightedBackend, references []int, unusable uint32) {
 	for i, ref := range rule.Backends {
-		backend, problem := ResolveBackend(v, route, ref)
+		backend, problem := ResolveBackend(v, called, route, ref)
 		if problem != "" {
 			unusable += ref.Weight
 			continue
@@ -109,9 +109,11 @@ type ResolvedBackend struct {
 	Port    catalog.Port
 }
 
-// ResolveBackend returns what a route for Services refers to. A route needs no ReferenceGrant for its own parents: its clients call them anyway.
-func ResolveBackend(v *catalog.View, route *catalog.HTTPRoute, ref catalog.RouteBackend) (ResolvedBackend, BackendProblem) {
-	return resolveBackend(v, route, ref, route.HasParent(ref.Service))
+// ResolveBackend returns what a route refers to for requests to the Service called, one of its parents. A Service of another namespace than the route needs a
+// ReferenceGrant, also if it is a further parent. Only the Service called needs none: where it is in another namespace, the route applies to clients of the
+// route's namespace only (ServiceRoutes), and these call it themselves.
+func ResolveBackend(v *catalog.View, called catalog.Name, route *catalog.HTTPRoute, ref catalog.RouteBackend) (ResolvedBackend, BackendProblem) {
+	return resolveBackend(v, route, ref, ref.Service == called)
 }
 
 // ResolveGranted is ResolveBackend for the ingress gateway, where other clients use the route: it needs a ReferenceGrant for each other namespace.

@@ -13,10 +13,12 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestResolveBackend checks why a route of shop cannot use a backend. The ingress gateway needs a ReferenceGrant for a parent too.
+// TestResolveBackend checks why a route of shop cannot use a backend for requests to its parent other/far. A further parent needs a ReferenceGrant, and at the
+// ingress gateway the parent itself does too.
 func TestResolveBackend(t *testing.T) {
-	route := routeTo("shop", "r", "/", Name("other", "far"))
-	route.Parents[0].Service = Name("other", "far")
+	called, further := Name("other", "far"), Name("other", "further")
+	route := routeTo("shop", "r", "/", called)
+	route.Parents = []catalog.RouteParent{{Service: called}, {Service: further}}
 	for name, test := range map[string]struct {
 		backend       catalog.RouteBackend
 		want, granted authz.BackendProblem
@@ -25,12 +27,13 @@ func TestResolveBackend(t *testing.T) {
 		"no Service":                       {catalog.RouteBackend{Service: Name("shop", "none"), Port: 80}, authz.BackendNotFound, authz.BackendNotFound},
 		"no such port":                     {catalog.RouteBackend{Service: Name("shop", "new"), Port: 81}, authz.BackendNotFound, authz.BackendNotFound},
 		"another kind":                     {catalog.RouteBackend{Service: Name("shop", "new"), Port: 80, Unsupported: "a Secret"}, authz.InvalidKind, authz.InvalidKind},
-		"a parent in another namespace":    {catalog.RouteBackend{Service: Name("other", "far"), Port: 80}, "", authz.RefNotPermitted},
+		"a parent in another namespace":    {catalog.RouteBackend{Service: called, Port: 80}, "", authz.RefNotPermitted},
+		"a further parent":                 {catalog.RouteBackend{Service: further, Port: 80}, authz.RefNotPermitted, authz.RefNotPermitted},
 		"a Service of another namespace":   {catalog.RouteBackend{Service: Name("other", "near"), Port: 80}, authz.RefNotPermitted, authz.RefNotPermitted},
 		"another kind, in another place":   {catalog.RouteBackend{Service: Name("other", "near"), Unsupported: "a Secret"}, authz.InvalidKind, authz.InvalidKind},
-		"another port of a foreign parent": {catalog.RouteBackend{Service: Name("other", "far"), Port: 81}, authz.BackendNotFound, authz.RefNotPermitted},
+		"another port of a foreign parent": {catalog.RouteBackend{Service: called, Port: 81}, authz.BackendNotFound, authz.RefNotPermitted},
 	} {
-		backend, problem := authz.ResolveBackend(routedMesh(), route, test.backend)
+		backend, problem := authz.ResolveBackend(routedMesh(), called, route, test.backend)
 		_, granted := authz.ResolveGranted(routedMesh(), route, test.backend)
 		if problem != test.want || granted != test.granted {
 			t.Errorf("%s: problems %q, at the ingress gateway %q, want %q, %q", name, problem, granted, test.want, test.granted)

@@ -9,22 +9,22 @@ import (
 
 // connectionRules are the rules of routes of connections: that of a TCPRoute, or one for each TLSRoute, and a last one for the connections that none
 // of them selects, which are closed.
-func connectionRules(v *catalog.View, routes []*catalog.HTTPRoute) []RouteRule {
+func connectionRules(v *catalog.View, called catalog.Name, routes []*catalog.HTTPRoute) []RouteRule {
 	if routes[0].Kind == catalog.KindGatewayTCPRoute {
-		return []RouteRule{connectionRule(v, routes[0], nil)}
+		return []RouteRule{connectionRule(v, called, routes[0], nil)}
 	}
 	var list []RouteRule
 	for i, owned := range ServerNames(routes) {
 		if len(owned) > 0 {
-			list = append(list, connectionRule(v, routes[i], owned))
+			list = append(list, connectionRule(v, called, routes[i], owned))
 		}
 	}
 	return append(list, RouteRule{Routed: &Routed{Route: routes[0]}})
 }
 
-func connectionRule(v *catalog.View, route *catalog.HTTPRoute, serverNames []string) RouteRule {
+func connectionRule(v *catalog.View, called catalog.Name, route *catalog.HTTPRoute, serverNames []string) RouteRule {
 	rule := &route.Rules[0]
-	backends, references, unusable := knownBackends{}.usable(v, route, rule)
+	backends, references, unusable := knownBackends{}.usable(v, called, route, rule)
 	return RouteRule{Routed: &Routed{Route: route, Rule: rule, ServerNames: serverNames, References: references, Unusable: unusable}, Backends: backends}
 }
 

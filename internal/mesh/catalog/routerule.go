@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -102,26 +101,6 @@ type RouteMirror struct {
 type HeaderEdits struct {
 	Set, Add []HeaderValue
 	Remove   []string
-}
-
-// Protected returns a header among the edits that filters cannot change; empty if there is none.
-func (e HeaderEdits) Protected() string {
-	for _, header := range append(slices.Clone(e.Set), e.Add...) {
-		if isProtected(header.Name) {
-			return header.Name
-		}
-	}
-	if i := slices.IndexFunc(e.Remove, isProtected); i >= 0 {
-		return e.Remove[i]
-	}
-	return ""
-}
-
-// isProtected reports whether a header decides how Envoy routes a request, or what others believe about its client. Envoy obeys x-envoy-*, and
-// the gateway writes x-forwarded-*.
-func isProtected(header string) bool {
-	header = strings.ToLower(header)
-	return strings.HasPrefix(header, ":") || header == "host" || strings.HasPrefix(header, "x-envoy-") || strings.HasPrefix(header, "x-forwarded-")
 }
 
 // HeaderValue is a header with its value.

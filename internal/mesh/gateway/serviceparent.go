@@ -15,15 +15,13 @@ import (
 // ServiceParents returns the status of a route for those of its parents that are Services, in their order. The sidecars of clients apply such routes.
 func ServiceParents(v *catalog.View, route *catalog.HTTPRoute) []ParentStatus {
 	var parents []ParentStatus
-	var resolved Verdict
 	for _, parent := range route.Parents {
 		if parent.Service == (catalog.Name{}) {
 			continue
 		}
-		if len(parents) == 0 {
-			resolved = serviceBackends(v, route)
-		}
-		parents = append(parents, ParentStatus{Parent: parent, Accepted: acceptService(v, route, parent), ResolvedRefs: resolved})
+		parents = append(parents, ParentStatus{
+			Parent: parent, Accepted: acceptService(v, route, parent), ResolvedRefs: serviceBackends(v, parent.Service, route),
+		})
 	}
 	return parents
 }
@@ -78,12 +76,12 @@ func ignoredForServices(route *catalog.HTTPRoute) []string {
 	return append([]string{"spec.hostnames"}, route.Ignored...)
 }
 
-// serviceBackends reports whether the sidecars of clients can use all backends of a route.
-func serviceBackends(v *catalog.View, route *catalog.HTTPRoute) Verdict {
+// serviceBackends reports whether the sidecars of clients can use all backends of a route for requests to the Service called.
+func serviceBackends(v *catalog.View, called catalog.Name, route *catalog.HTTPRoute) Verdict {
 	verdict := yes(gatewayv1.RouteReasonResolvedRefs)
 	for i := range route.Rules {
 		for _, ref := range route.Rules[i].References() {
-			if problem := ServiceBackend(v, route, ref); !problem.OK {
+			if problem := ServiceBackend(v, called, route, ref); !problem.OK {
 				verdict = problem
 			}
 		}
@@ -91,9 +89,9 @@ func serviceBackends(v *catalog.View, route *catalog.HTTPRoute) Verdict {
 	return verdict
 }
 
-// ServiceBackend reports whether the sidecars of clients can use one backend of a route.
-func ServiceBackend(v *catalog.View, route *catalog.HTTPRoute, ref catalog.RouteBackend) Verdict {
-	if backend, problem := authz.ResolveBackend(v, route, ref); problem != "" {
+// ServiceBackend reports whether the sidecars of clients can use one backend of a route for requests to the Service called.
+func ServiceBackend(v *catalog.View, called catalog.Name, route *catalog.HTTPRoute, ref catalog.RouteBackend) Verdict {
+	if backend, problem := authz.ResolveBackend(v, called, route, ref); problem != "" {
 		return unusableBackend(route, ref, problem, backend.Service)
 	}
 	return yes(gatewayv1.RouteReasonResolvedRefs)

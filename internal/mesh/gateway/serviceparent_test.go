@@ -83,6 +83,29 @@ func TestServiceParents(t *testing.T) {
 	}
 }
 
+// TestParentsHaveAStatusOfTheirOwn checks a consumer route with two parents, and each of them as its backend: a backend needs a ReferenceGrant for requests to
+// the other parent only.
+func TestParentsHaveAStatusOfTheirOwn(t *testing.T) {
+	web, data := catalog.Name{Namespace: shop, Name: "web"}, catalog.Name{Namespace: shop, Name: "data"}
+	for _, backend := range []catalog.Name{web, data} {
+		for _, isMirror := range []bool{false, true} {
+			ref := catalog.RouteBackend{Service: backend, Port: 80, Weight: 1}
+			r := serviceRoute(other, ref, func(r *catalog.HTTPRoute) {
+				r.Parents = []catalog.RouteParent{{Service: web}, {Service: data, Port: 9}}
+			})
+			if isMirror {
+				r.Rules[0].Backends, r.Rules[0].Filters.Mirrors = nil, []catalog.RouteMirror{{Backend: ref}}
+			}
+			port := catalog.Port{Number: 80, Protocol: catalog.ProtocolHTTP}
+			for _, p := range gateway.ServiceParents(mesh(service(shop, "web", port), service(shop, "data", port)), r) {
+				if want := p.Parent.Service == backend; p.ResolvedRefs.OK != want || !want && p.ResolvedRefs.Reason != "RefNotPermitted" {
+					t.Errorf("backend %s (mirror %t), parent %s: %+v", backend, isMirror, p.Parent.Service, p.ResolvedRefs)
+				}
+			}
+		}
+	}
+}
+
 // TestOnlyServicesAreServiceParents checks a route that has a Gateway too.
 func TestOnlyServicesAreServiceParents(t *testing.T) {
 	r := serviceRoute(shop, catalog.RouteBackend{}, func(r *catalog.HTTPRoute) {

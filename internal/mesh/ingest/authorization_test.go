@@ -19,7 +19,7 @@ func TestAuthorizationFields(t *testing.T) {
 	expect(t, policy, got, []string{
 		"Malformed: spec.requestHeaders[0] is the number 5: expected text. The field counts as absent.",
 		`Malformed: spec.pathPrefix "/a?b" is not the beginning of a URL path and counts as absent: write one that begins with /, for example /check.`,
-		`InvalidHeader: spec.requestHeaders[2] "a b" is not the name of a header, so it is left out.`,
+		`InvalidHeader: spec.requestHeaders[2] "a b" is left out, because it is not the name of a header.`,
 	}, problems)
 	for _, p := range problems {
 		if strings.Contains(p.Message, "..") || strings.Contains(p.Message, "this object is not acted on") || p.Reason == ReasonInvalidHeader && strings.Contains(p.Message, "absent") {
@@ -31,7 +31,7 @@ func TestAuthorizationFields(t *testing.T) {
 // TestEmptyAuthorizationHeader checks that an empty name is a problem where no value has the wrong type.
 func TestEmptyAuthorizationHeader(t *testing.T) {
 	got, problems := ExternalAuthorization(smi(t, "{extensionService: {name: opa}, responseHeaders: ['', X-A]}"))
-	expect(t, []string{"x-a"}, got.ResponseHeaders, []string{`InvalidHeader: spec.responseHeaders[0] "" is not the name of a header`}, problems)
+	expect(t, []string{"x-a"}, got.ResponseHeaders, []string{`InvalidHeader: spec.responseHeaders[0] "" is left out, because it is not the name of a header`}, problems)
 }
 
 // TestAuthorizationPath checks which beginnings of a path are sent to the server.

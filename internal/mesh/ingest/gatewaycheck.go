@@ -35,21 +35,22 @@ func checkFilters(f catalog.RouteFilters) error {
 
 func checkHeaderEdits(edits catalog.HeaderEdits) error {
 	for _, h := range slices.Concat(edits.Set, edits.Add) {
-		if err := checkHeader(h.Name, h.Value); err != nil {
+		if err := checkHeader(headerChanged, h.Name, h.Value); err != nil {
 			return err
 		}
 	}
 	for _, name := range edits.Remove {
-		if err := checkHeader(name, ""); err != nil {
+		if err := checkHeader(headerChanged, name, ""); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func checkHeader(name, value string) error {
-	if !httpguts.ValidHeaderFieldName(name) {
-		return fmt.Errorf("%.60q is not the name of a header", name)
+// checkHeader returns why a header with a value cannot be used. The value may be empty.
+func checkHeader(use headerUse, name, value string) error {
+	if problem := headerNameProblem(use, name); problem != "" {
+		return fmt.Errorf("the header %.60q cannot be %s, because %s: use URLRewrite for the host, and another name for a header of your own", name, use, problem)
 	}
 	if !httpguts.ValidHeaderFieldValue(value) {
 		return fmt.Errorf("the value of the header %s has characters that HTTP does not permit", name)

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/http/httpguts"
 	"k8s.io/utils/ptr"
 
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
@@ -186,8 +185,8 @@ func required(path, value string, found *problems) string {
 
 func headerName(path, name string, found *problems) string {
 	name = strings.ToLower(required(path, name, found))
-	if name != "" && !httpguts.ValidHeaderFieldName(name) && !slices.Contains([]string{":method", ":path", ":authority"}, name) {
-		found.reject(ReasonInvalidHeader, "%s %.80q is not the name of a header, so there is no such limit.", path, name)
+	if problem := headerNameProblem(headerCounted, name); name != "" && problem != "" {
+		found.reject(ReasonInvalidHeader, "%s is %.80q, so there is no such limit: %s.", path, name, problem)
 	}
 	return name
 }

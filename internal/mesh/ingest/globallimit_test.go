@@ -71,7 +71,7 @@ func TestGlobalLimits(t *testing.T) {
 		},
 		"no entries": {"{rateLimit: {global: {http: {" + service + ", descriptors: [{}]}}}}", limits{}, []string{"GrantsNothing: entries is empty"}},
 		"not the name of a header": {
-			"{rateLimit: {global: {http: {" + service + ", descriptors: [{entries: [{requestHeader: {name: 'a b', key: a}}]}]}}}}", limits{}, []string{"InvalidHeader: is not the name of a header"},
+			"{rateLimit: {global: {http: {" + service + ", descriptors: [{entries: [{requestHeader: {name: 'a b', key: a}}]}]}}}}", limits{}, []string{"InvalidHeader: it is not the name of a header"},
 		},
 		"pseudo-header": {
 			"{rateLimit: {global: {http: {" + service + ", descriptors: [{entries: [{requestHeader: {name: ':path', key: a}}]}]}}}}",

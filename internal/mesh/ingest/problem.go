@@ -32,7 +32,7 @@ const (
 	ReasonInvalidName = "InvalidName"
 	// ReasonInvalidRegex: a regular expression that is not RE2, too long or too large.
 	ReasonInvalidRegex = "InvalidRegex"
-	// ReasonInvalidHeader: a header that cannot be matched.
+	// ReasonInvalidHeader: a header that cannot be used as the policy asks.
 	ReasonInvalidHeader = "InvalidHeader"
 	// ReasonInvalidMethod: a method that HTTP does not allow.
 	ReasonInvalidMethod = "InvalidMethod"

@@ -120,11 +120,6 @@ func isResponseStatus(status int64) bool {
 // maxLimitHeaders is the maximum number of headers that a sidecar adds to the response to requests above a limit.
 const maxLimitHeaders = 10
 
-// reservedHeaders belong to the connection or to the message itself.
-var reservedHeaders = []string{
-	"connection", "content-length", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
-}
-
 // limitHeaders reads the response headers, in order, and skips those that cannot be added.
 func limitHeaders(path string, items []policyv1alpha1.HTTPHeaderValue, found *problems) []catalog.Header {
 	var all []catalog.Header
@@ -145,13 +140,10 @@ func limitHeaders(path string, items []policyv1alpha1.HTTPHeaderValue, found *pr
 
 // headerRejection describes why a header cannot be added to a response; empty when it can.
 func headerRejection(header catalog.Header) string {
+	if problem := headerNameProblem(headerChanged, header.Name); problem != "" {
+		return problem + ", so write another header"
+	}
 	switch {
-	case strings.HasPrefix(header.Name, ":"):
-		return "pseudo-headers belong to the answer itself, so write an ordinary header"
-	case !httpguts.ValidHeaderFieldName(header.Name):
-		return "it is not the name of a header"
-	case slices.Contains(reservedHeaders, header.Name):
-		return "it belongs to the connection or to the message itself, so write another header"
 	case !httpguts.ValidHeaderFieldValue(header.Value):
 		return fmt.Sprintf("its value %.40q has characters that headers cannot have", header.Value)
 	case strings.Contains(strings.ReplaceAll(header.Value, "%%", ""), "%"):

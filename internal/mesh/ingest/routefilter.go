@@ -34,11 +34,6 @@ func routeFilters(namespace string, list []gatewayv1.HTTPRouteFilter) (filters c
 	if err := checkFilters(filters); err != nil {
 		unsupported = err.Error()
 	}
-	for _, edits := range []catalog.HeaderEdits{filters.Request, filters.Response} {
-		if name := edits.Protected(); name != "" {
-			unsupported = "filters cannot change the header " + name + ": use URLRewrite for the host, and another name for a header of your own"
-		}
-	}
 	return filters, unsupported
 }
 

@@ -97,7 +97,7 @@ func checkRouteMatch(m catalog.RouteMatch) error {
 		if header.Regex {
 			value = ""
 		}
-		if err := checkHeader(header.Name, value); err != nil {
+		if err := checkHeader(headerMatched, header.Name, value); err != nil {
 			return err
 		}
 	}

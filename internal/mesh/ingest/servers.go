@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/http/httpguts"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
@@ -159,8 +158,8 @@ func headerNames(path string, items []string, decoded bool, found *problems) []s
 		case name == "" && !decoded:
 		case len(name) > maxHeaderName:
 			found.reject(ReasonInvalidHeader, "%s has %d characters, so it is left out: use at most %d.", indexed(path, i), len(name), maxHeaderName)
-		case !httpguts.ValidHeaderFieldName(name):
-			found.reject(ReasonInvalidHeader, "%s %.80q is not the name of a header, so it is left out.", indexed(path, i), name)
+		case headerNameProblem(headerCopied, name) != "":
+			found.reject(ReasonInvalidHeader, "%s %.80q is left out, because %s.", indexed(path, i), name, headerNameProblem(headerCopied, name))
 		default:
 			names = append(names, strings.ToLower(name))
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -75,11 +76,10 @@ func sessionProblem(rule *catalog.HTTPRouteRule, session *catalog.SessionPersist
 	switch {
 	case backends > 1:
 		return "of a rule with several backends"
-	case session.Header && (catalog.HeaderEdits{Remove: []string{session.Name}}).Protected() != "":
-		return "with a header that the mesh sets itself"
-	}
-	if err := checkHeader(session.Name, ""); err != nil {
-		return "its name is not valid"
+	case session.Header && headerNameProblem(headerChanged, session.Name) != "":
+		return "with a header that cannot be changed, because " + headerNameProblem(headerChanged, session.Name)
+	case !session.Header && !httpguts.ValidHeaderFieldName(session.Name): // names of cookies and headers are both tokens
+		return "its name is not that of a cookie"
 	}
 	return ""
 }

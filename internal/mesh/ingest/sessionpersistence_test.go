@@ -21,8 +21,8 @@ func TestSessionPersistence(t *testing.T) {
 		"a header":          {one + ", sessionPersistence: {type: Header, header: {name: x-session}}", &catalog.SessionPersistence{Header: true, Name: "x-session"}, ""},
 		"no name":           {one + ", sessionPersistence: {}", &catalog.SessionPersistence{Name: "osm-session-63235db4"}, ""},
 		"several backends":  {two + ", sessionPersistence: {sessionName: s}", nil, "spec.rules.sessionPersistence (of a rule with several backends)"},
-		"Envoy's own":       {one + ", sessionPersistence: {type: Header, sessionName: x-envoy-original-path}", nil, "spec.rules.sessionPersistence (with a header that the mesh sets itself)"},
-		"not a name":        {one + ", sessionPersistence: {sessionName: 'a b'}", nil, "spec.rules.sessionPersistence (its name is not valid)"},
+		"Envoy's own":       {one + ", sessionPersistence: {type: Header, sessionName: x-envoy-original-path}", nil, "spec.rules.sessionPersistence (with a header that cannot be changed, because sidecars and gateways write it, and obey it)"},
+		"not a name":        {one + ", sessionPersistence: {sessionName: 'a b'}", nil, "spec.rules.sessionPersistence (its name is not that of a cookie)"},
 		"an empty weight":   {"backendRefs: [{name: a, port: 80}, {name: b, port: 80, weight: 0}], sessionPersistence: {sessionName: s}", &catalog.SessionPersistence{Name: "s"}, ""},
 		"no field, nothing": {one, nil, ""},
 	} {

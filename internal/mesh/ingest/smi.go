@@ -261,8 +261,8 @@ func headerMatch(name string, value any) (catalog.HeaderMatch, *headerProblem) {
 	case match.Name == ":authority":
 	case strings.HasPrefix(match.Name, ":"):
 		return match, &headerProblem{ReasonInvalidHeader, "only the pseudo-header :authority can be matched: use pathRegex and methods for the others"}
-	case !httpguts.ValidHeaderFieldName(match.Name):
-		return match, &headerProblem{ReasonInvalidHeader, "it is not the name of a header"}
+	case headerNameProblem(headerMatched, match.Name) != "":
+		return match, &headerProblem{ReasonInvalidHeader, headerNameProblem(headerMatched, match.Name)}
 	case strings.Contains(match.Name, "_"):
 		return match, &headerProblem{ReasonInvalidHeader, "sidecars reject requests that have header names with underscores: use dashes"}
 	}

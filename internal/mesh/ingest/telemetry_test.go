@@ -138,7 +138,7 @@ func TestExternalAuthorizationPolicy(t *testing.T) {
 		"invalid values": {
 			`{extensionService: {name: opa}, timeout: 2h, pathPrefix: check, requestHeaders: ["a b"], maxRequestBytes: 1000000}`,
 			base(func(*catalog.ExternalAuthorizationPolicy) {}),
-			[]string{"InvalidDuration: out of range", "InvalidNumber: maxRequestBytes", "Malformed: begins with /", "InvalidHeader: is not the name of a header"},
+			[]string{"InvalidDuration: out of range", "InvalidNumber: maxRequestBytes", "Malformed: begins with /", "InvalidHeader: it is not the name of a header"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

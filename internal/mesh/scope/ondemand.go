@@ -30,7 +30,8 @@ func ParseOnDemandName(name string) (netip.AddrPort, bool) {
 		return netip.AddrPort{}, false
 	}
 	destination, err := netip.ParseAddrPort(text)
-	return destination, err == nil && destination.String() == text
+	isService := err == nil && destination.Addr().Zone() == "" // a zone can be any text
+	return destination, isService && destination.String() == text
 }
 
 // IsOnDemand reports whether the sidecars of the scope load destinations at the first connection.

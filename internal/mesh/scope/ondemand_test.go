@@ -18,7 +18,7 @@ func TestOnDemandNames(t *testing.T) {
 	if got, ok := ParseOnDemandName(name); !ok || got != destination || !IsOnDemandName(name) {
 		t.Errorf("%s is parsed as %v, %t", name, got, ok)
 	}
-	for _, other := range []string{"shop/web|80", "10.96.0.1:80", "on-demand|web", "on-demand|invalid AddrPort", "on-demand|[::0001]:80"} {
+	for _, other := range []string{"shop/web|80", "10.96.0.1:80", "on-demand|web", "on-demand|invalid AddrPort", "on-demand|[::0001]:80", "on-demand|[fe80::1%a]:80"} {
 		if got, ok := ParseOnDemandName(other); ok {
 			t.Errorf("%s is parsed as %v", other, got)
 		}

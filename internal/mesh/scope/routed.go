@@ -34,7 +34,10 @@ func (o outboundBuilder) addRouted(out *Outbound, rule authz.RouteRule, clusters
 		o.addConnectionRoute(out, rule)
 		return
 	}
-	route := o.newRoute(routed.Route, routed.Rule, *routed.Match, authz.ResolveBackend, o.addCluster)
+	resolve := func(v *catalog.View, route *catalog.HTTPRoute, ref catalog.RouteBackend) (authz.ResolvedBackend, authz.BackendProblem) {
+		return authz.ResolveBackend(v, out.Service, route, ref)
+	}
+	route := o.newRoute(routed.Route, routed.Rule, *routed.Match, resolve, o.addCluster)
 	route.Weight, route.source = weightOfRouted(rule), routed.Match
 	route.Backends = o.routedBackends(rule, clusters)
 	out.HTTPRoutes = append(out.HTTPRoutes, route)

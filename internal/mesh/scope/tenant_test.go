@@ -19,7 +19,7 @@ import (
 const tenant = "b"
 
 // TestTenantChangesOwnDestinationsOnly edits policies of one namespace at random. In the sidecars of other namespaces only the destinations in
-// the edited namespace may change: not what they accept, not how they retry, and no other destination.
+// the edited namespace may change, and those that ReferenceGrants let its routes use: not what they accept, not how they retry, and no other destination.
 func TestTenantChangesOwnDestinationsOnly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := meshtest.Apply(twoTenants()...)
@@ -27,11 +27,12 @@ func TestTenantChangesOwnDestinationsOnly(t *testing.T) {
 			c.Apply([]catalog.Change{withOwnAddress(change)})
 		}
 		key := scope.Key{Identity: meshtest.SA("a", "one"), Services: "a/one,a/three,a/two"}
-		before := withoutTenant(scope.Build(c.View(), trustDomain, key))
+		before := withoutTenant(c.View(), scope.Build(c.View(), trustDomain, key))
 		edits := slices.DeleteFunc(rapid.SliceOfN(meshtest.Change(), 1, 40).Draw(t, "edits"), func(change catalog.Change) bool { return !isPolicyOfTenant(change) })
 		c.Apply(edits)
-		after := withoutTenant(scope.Build(c.View(), trustDomain, key))
-		if diff := cmp.Diff(before, after, cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}, netip.Prefix{}), cmpopts.EquateEmpty()); diff != "" {
+		after := withoutTenant(c.View(), scope.Build(c.View(), trustDomain, key))
+		plain := cmp.Options{cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}, netip.Prefix{}), cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(scope.HTTPRoute{})}
+		if diff := cmp.Diff(before, after, plain); diff != "" {
 			t.Fatalf("edits in %s change a sidecar of another namespace (-before +after):\n%s\nedits: %+v", tenant, diff, edits)
 		}
 	})
@@ -73,10 +74,10 @@ func isPolicyOfTenant(change catalog.Change) bool {
 			catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, catalog.KindRetry,
 			catalog.KindUpstreamTrafficSetting, catalog.KindIngressBackend, catalog.KindEgress, catalog.KindTelemetry, catalog.KindExtensionService,
 			catalog.KindExternalAuthorization,
-		}, change.Ref.Kind)
+		}, change.Ref.Kind) || slices.Contains(catalog.RouteKinds(), change.Ref.Kind)
 	case *catalog.TrafficTarget:
 		return e.Destination.Namespace == tenant
-	case *catalog.HTTPRouteGroup, *catalog.TCPRoute, *catalog.TrafficSplit, *catalog.Telemetry, *catalog.ExtensionService, *catalog.ExternalAuthorizationPolicy:
+	case *catalog.HTTPRouteGroup, *catalog.TCPRoute, *catalog.TrafficSplit, *catalog.Telemetry, *catalog.ExtensionService, *catalog.ExternalAuthorizationPolicy, *catalog.HTTPRoute:
 		return true
 	case *catalog.Retry:
 		return e.Source.Namespace == tenant
@@ -90,10 +91,93 @@ func isPolicyOfTenant(change catalog.Change) bool {
 	return false
 }
 
-// withoutTenant returns a scope without the destinations in the namespace.
-func withoutTenant(s *scope.Scope) *scope.Scope {
+// withoutTenant returns a scope without the destinations in the namespace, and without those that its routes may use.
+func withoutTenant(v *catalog.View, s *scope.Scope) *scope.Scope {
 	rest := *s
 	rest.Outbound = slices.DeleteFunc(slices.Clone(s.Outbound), func(o scope.Outbound) bool { return o.Service.Namespace == tenant })
-	rest.Clusters = slices.DeleteFunc(slices.Clone(s.Clusters), func(c scope.Cluster) bool { return c.Service.Namespace == tenant })
+	rest.Clusters = slices.DeleteFunc(slices.Clone(s.Clusters), func(c scope.Cluster) bool { return mayUse(v, c.Service) })
 	return &rest
+}
+
+// mayUse reports whether routes of the tenant may use a Service: its own, or one with a ReferenceGrant for any kind of route.
+func mayUse(v *catalog.View, service catalog.Name) bool {
+	return service.Namespace == tenant || slices.ContainsFunc(catalog.RouteKinds(), func(kind catalog.Kind) bool {
+		return v.GrantsBackend(catalog.Ref{Kind: kind, Name: meshtest.Name(tenant, "any")}, service)
+	})
+}
+
+// TestTenantSendsToGrantedServicesOnly checks where the sidecars of another namespace send what they receive for Services of the tenant: to Services of the
+// tenant, and to those with a ReferenceGrant for its routes. Neither a further parent of a route nor any other policy is sufficient.
+func TestTenantSendsToGrantedServicesOnly(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := meshtest.Apply(append(twoTenants(), &catalog.Settings{Permissive: true})...)
+		if rapid.Bool().Draw(t, "ports without HTTP") {
+			routeConnections(c)
+		}
+		for _, change := range rapid.SliceOfN(meshtest.Change(), 0, 40).Draw(t, "policies") {
+			if isPolicyOfTenant(change) || change.Ref.Kind == catalog.KindReferenceGrant {
+				c.Apply([]catalog.Change{change})
+			}
+		}
+		for _, route := range rapid.SliceOfN(meshtest.RouteIn(tenant), 1, 4).Draw(t, "routes") {
+			c.Apply([]catalog.Change{catalog.Set(route)})
+		}
+		v := c.View()
+		for _, onDemand := range []bool{false, true} {
+			key := scope.Key{Identity: meshtest.SA("a", "one"), Services: "a/one,a/three,a/two", Class: scope.Class{OnDemand: onDemand}}
+			checkDestinations(t, v, scope.Build(v, trustDomain, key))
+		}
+	})
+}
+
+// routeConnections changes the ports of all Services so that TLSRoutes and TCPRoutes apply to them.
+func routeConnections(c *catalog.Catalog) {
+	for _, entry := range twoTenants() {
+		if service, ok := entry.(*catalog.Service); ok {
+			service.Ports[0].Protocol, service.Ports[0].TLS = catalog.ProtocolTCP, true
+			c.Apply([]catalog.Change{catalog.Set(service)})
+		}
+	}
+}
+
+func checkDestinations(t *rapid.T, v *catalog.View, s *scope.Scope) {
+	services := map[string]catalog.Name{}
+	for i := range s.Clusters {
+		services[s.Clusters[i].Name()] = s.Clusters[i].Service
+	}
+	for i := range s.Outbound {
+		out := &s.Outbound[i]
+		if out.Service.Namespace != tenant {
+			continue
+		}
+		for _, cluster := range destinationsOf(out) {
+			if service := services[cluster]; cluster != "" && !mayUse(v, service) {
+				t.Fatalf("requests to %s:%d go to %s (%s), which no ReferenceGrant permits", out.Service, out.Port, service, cluster)
+			}
+		}
+	}
+}
+
+// destinationsOf returns the clusters of all routes of a destination.
+func destinationsOf(out *scope.Outbound) []string {
+	var clusters []string
+	add := func(backends []scope.Backend) {
+		for _, backend := range backends {
+			clusters = append(clusters, backend.Cluster)
+		}
+	}
+	add(out.Backends)
+	for _, route := range out.Routes {
+		add(route.Backends)
+	}
+	for i := range out.HTTPRoutes {
+		add(out.HTTPRoutes[i].Backends)
+		for _, mirror := range out.HTTPRoutes[i].Mirrors {
+			clusters = append(clusters, mirror.Cluster)
+		}
+	}
+	for _, route := range out.ConnectionRoutes {
+		add(route.Backends)
+	}
+	return clusters
 }

@@ -8,14 +8,16 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
-// drawRoute draws a route of the Gateway API for a Service.
+// drawRoute draws a route of the Gateway API for one or two Services.
 func drawRoute(t *rapid.T) *catalog.HTTPRoute {
 	route := &catalog.HTTPRoute{Kind: rapid.SampledFrom(catalog.RouteKinds()).Draw(t, "kind"), Name: drawName(t)}
-	parent := catalog.RouteParent{Service: drawName(t)}
-	if rapid.IntRange(0, 3).Draw(t, "one port") == 0 {
-		parent.Port = 80
+	for range rapid.IntRange(1, 2).Draw(t, "parents") {
+		parent := catalog.RouteParent{Service: drawName(t)}
+		if rapid.IntRange(0, 3).Draw(t, "one port") == 0 {
+			parent.Port = rapid.SampledFrom([]uint16{80, 9}).Draw(t, "port")
+		}
+		route.Parents = append(route.Parents, parent)
 	}
-	route.Parents = []catalog.RouteParent{parent}
 	fewest, most := 0, 2
 	if route.Kind.RoutesConnections() {
 		fewest, most = 1, 1
@@ -28,9 +30,21 @@ func drawRoute(t *rapid.T) *catalog.HTTPRoute {
 		for range rapid.IntRange(0, 2).Draw(t, "backends") {
 			rule.Backends = append(rule.Backends, catalog.RouteBackend{Service: drawName(t), Port: 80, Weight: uint32(rapid.IntRange(0, 2).Draw(t, "weight"))})
 		}
+		if !route.Kind.RoutesConnections() && rapid.IntRange(0, 2).Draw(t, "mirror") == 0 {
+			rule.Filters.Mirrors = []catalog.RouteMirror{{Backend: catalog.RouteBackend{Service: drawName(t), Port: 80}, Numerator: 1, Denominator: 2}}
+		}
 		route.Rules = append(route.Rules, rule)
 	}
 	return route
+}
+
+// RouteIn draws a route of a namespace, for Services of any namespace.
+func RouteIn(namespace string) *rapid.Generator[*catalog.HTTPRoute] {
+	return rapid.Custom(func(t *rapid.T) *catalog.HTTPRoute {
+		route := drawRoute(t)
+		route.Name.Namespace = namespace
+		return route
+	})
 }
 
 // drawGrant draws what routes of a namespace may refer to.

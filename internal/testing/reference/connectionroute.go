@@ -14,6 +14,7 @@ import (
 // connectionRoute is a TLSRoute or TCPRoute.
 type connectionRoute struct {
 	origin
+	parents   []gatewayv1.ParentReference
 	name      string
 	created   time.Time
 	hostnames []gatewayv1.Hostname
@@ -24,7 +25,7 @@ type connectionRoute struct {
 func (c *Cluster) connectionRoutes() []connectionRoute {
 	var list []connectionRoute
 	add := func(kind, namespace, name string, created time.Time, parents []gatewayv1.ParentReference, hostnames []gatewayv1.Hostname, refs []gatewayv1.BackendRef) {
-		route := connectionRoute{origin: origin{kind, namespace, parents}, name: name, created: created, hostnames: hostnames}
+		route := connectionRoute{origin: origin{kind, namespace}, parents: parents, name: name, created: created, hostnames: hostnames}
 		for _, ref := range refs {
 			route.refs = append(route.refs, gatewayv1.HTTPBackendRef{BackendRef: ref})
 		}
@@ -74,7 +75,7 @@ func (c *Cluster) decideConnection(r Request, service *corev1.Service, port core
 	if !ok {
 		return []Result{{Outcome: Unavailable}}
 	}
-	usable, broken := c.backends(selected.origin, selected.refs)
+	usable, broken := c.backends(selected.origin, service, selected.refs)
 	return c.distribute(r, service, port, usable, broken, Unavailable, func(share) Request { return r })
 }
 

@@ -145,13 +145,13 @@ func (c *Cluster) destinationsOf(source account, service *corev1.Service, port c
 	var list []share
 	for i := range routes {
 		for k := range routes[i].Spec.Rules {
-			usable, _ := c.backends(originOf(&routes[i]), routes[i].Spec.Rules[k].BackendRefs)
+			usable, _ := c.backends(originOf(&routes[i]), service, routes[i].Spec.Rules[k].BackendRefs)
 			list = append(list, usable...)
 		}
 	}
 	ofConnections := c.connectionRoutesFor(source.Namespace, service, port)
 	for _, route := range ofConnections {
-		usable, _ := c.backends(route.origin, route.refs)
+		usable, _ := c.backends(route.origin, service, route.refs)
 		list = append(list, usable...)
 	}
 	if len(routes)+len(ofConnections) > 0 {

@@ -122,7 +122,7 @@ func (c *Cluster) follow(r Request, service *corev1.Service, port corev1.Service
 			return []Result{{Outcome: Redirected}}
 		}
 	}
-	usable, broken := c.backends(originOf(selected.route), selected.rule.BackendRefs)
+	usable, broken := c.backends(originOf(selected.route), service, selected.rule.BackendRefs)
 	return c.distribute(r, service, port, usable, broken, Broken, func(s share) Request { return filtered(r, selected, s.filters) })
 }
 
@@ -152,22 +152,17 @@ func (c *Cluster) distribute(r Request, service *corev1.Service, port corev1.Ser
 }
 
 // origin is what decides which Services a route may use.
-type origin struct {
-	kind, namespace string
-	parents         []gatewayv1.ParentReference
-}
+type origin struct{ kind, namespace string }
 
-func originOf(route *gatewayv1.HTTPRoute) origin {
-	return origin{"HTTPRoute", route.Namespace, route.Spec.ParentRefs}
-}
+func originOf(route *gatewayv1.HTTPRoute) origin { return origin{"HTTPRoute", route.Namespace} }
 
-// backends returns the backends of a rule that exist and that the route may use, and whether a share of the requests has another one.
-func (c *Cluster) backends(route origin, refs []gatewayv1.HTTPBackendRef) (usable []share, broken bool) {
+// backends returns the backends of a rule that exist and that the route may use for requests to a Service, and whether a share of the requests has another one.
+func (c *Cluster) backends(route origin, called *corev1.Service, refs []gatewayv1.HTTPBackendRef) (usable []share, broken bool) {
 	for _, ref := range refs {
 		name := types.NamespacedName{Namespace: string(*ref.Namespace), Name: string(ref.Name)}
 		service := c.service(name)
 		switch {
-		case name.Namespace != route.namespace && !isParent(route.parents, name) && !c.isGranted(route, name), service == nil, portOf(service, *ref.Port) == nil:
+		case service == nil, portOf(service, *ref.Port) == nil, name.Namespace != route.namespace && name != (types.NamespacedName{Namespace: called.Namespace, Name: called.Name}) && !c.isGranted(route, name):
 			broken = broken || *ref.Weight > 0
 		case c.containerPort(service, *portOf(service, *ref.Port)) != 0:
 			usable = append(usable, share{service, *portOf(service, *ref.Port), int(*ref.Weight), ref.Filters})

@@ -18,7 +18,7 @@ func (c *Cluster) Shares(r Request) map[types.NamespacedName]int {
 		}
 	}
 	addRoute := func(route origin, refs []gatewayv1.HTTPBackendRef) {
-		usable, broken := c.backends(route, refs)
+		usable, broken := c.backends(route, service, refs)
 		add(usable)
 		if broken {
 			weights[types.NamespacedName{}] = 1

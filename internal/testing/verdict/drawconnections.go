@@ -38,7 +38,7 @@ func drawConnectionRoute(t *rapid.T, kind catalog.Kind, name catalog.Name) catal
 		parent.Port = 81
 		route.Hostnames = rapid.SliceOfNDistinct(anyHostname, 1, 3, rapid.ID).Draw(t, "hostnames")
 	}
-	route.Parents = []catalog.RouteParent{parent}
+	route.Parents = append([]catalog.RouteParent{parent}, drawFurtherParent(t)...)
 	rule := catalog.HTTPRouteRule{Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}}
 	for range below(t, 4, "backends") {
 		backend := drawRouteBackend(t, name.Namespace)

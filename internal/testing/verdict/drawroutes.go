@@ -28,11 +28,20 @@ func drawServiceRoute(t *rapid.T, name catalog.Name) catalog.Entry {
 	if oneIn(t, 3, "one port") {
 		parent.Port = oneOf([]uint16{80, 83}).Draw(t, "port")
 	}
-	route.Parents = []catalog.RouteParent{parent}
+	route.Parents = append([]catalog.RouteParent{parent}, drawFurtherParent(t)...)
 	for range 1 + below(t, 2, "rules") {
 		route.Rules = append(route.Rules, drawRule(t, name.Namespace))
 	}
 	return route
+}
+
+// drawFurtherParent draws a second parent of a route, sometimes in the other namespace and with a port that does not exist. It permits no backend.
+func drawFurtherParent(t *rapid.T) []catalog.RouteParent {
+	if !oneIn(t, 3, "second parent") {
+		return nil
+	}
+	service := anyServiceOf(oneOf(namespaces).Draw(t, "second parent namespace")).Draw(t, "second parent")
+	return []catalog.RouteParent{{Service: service, Port: oneOf([]uint16{0, 80, 9}).Draw(t, "second port")}}
 }
 
 func drawRule(t *rapid.T, namespace string) catalog.HTTPRouteRule {

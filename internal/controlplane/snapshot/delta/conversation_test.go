@@ -27,6 +27,8 @@ import (
 type fakeSnapshot struct {
 	contents [resourcetype.NumTypes]map[string]*resource.Content
 	pending  string
+	// isEager is true for clients that ask for no destinations.
+	isEager bool
 }
 
 func newFakeSnapshot() *fakeSnapshot {
@@ -53,6 +55,8 @@ func (s *fakeSnapshot) Base(resourcetype.Type) *Base { return nil }
 func (s *fakeSnapshot) HasEndpoints(cluster string) bool {
 	return s.contents[resourcetype.Endpoints][cluster] != nil
 }
+
+func (s *fakeSnapshot) LoadsOnDemand() bool { return !s.isEager }
 
 // bindingListener is the name of the listener that binds a port; put makes no other listener bind one.
 const bindingListener = "port"

@@ -9,7 +9,8 @@ import (
 )
 
 // A sidecar that loads destinations on demand asks for a cluster by name at the first connection, once. So a name that a client has asked for stays subscribed
-// for the life of the client, and it always gets an answer: without a destination, a cluster without endpoints.
+// until the client unsubscribes from it, and it always gets an answer: without a destination, a cluster without endpoints. What a client asks for is bounded by
+// the destinations that exist, and by maxUnknownDestinations: nothing remains of names that are left or refused.
 
 // maxUnknownDestinations is how many names without a destination a client has, at most. An application may try any number of addresses. Others get no
 // answer, and connections to them fail after the timeout of the client, until it starts again.
@@ -25,8 +26,10 @@ type destinations struct {
 	countedAt time.Time
 	// refused is how many names got no answer, and unanswerable how many got a cluster without endpoints, since the last request.
 	refused, unanswerable int
-	// asked receives each name that the client asks for, or has from an earlier stream, and whether it has a destination; nil for nobody.
-	asked func(name string, exists bool)
+	// asked receives each name that the client asks for, or has from an earlier stream, and whether it has a destination. released receives each of them that
+	// the client does not have any more. nil for nobody.
+	asked    func(name string, exists bool)
+	released func(name string)
 }
 
 // isUnknownDestination reports whether a name is one that clients ask for, and has no destination.
@@ -38,6 +41,10 @@ func isUnknownDestination(t resourcetype.Type, name string, snap Snapshot) bool 
 func (q *sequencer) admitDestination(t resourcetype.Type, name string, snap Snapshot, now time.Time) bool {
 	if t != resourcetype.Clusters || !scope.IsOnDemandName(name) {
 		return true
+	}
+	if _, isDestination := scope.ParseOnDemandName(name); !isDestination || !snap.LoadsOnDemand() {
+		q.destinations.refused++
+		return false
 	}
 	_, known := q.types[t].versions.get(name)
 	exists := snap.HasEndpoints(name)
@@ -86,15 +93,26 @@ func (q *sequencer) recountUnknown(snap Snapshot, now time.Time) {
 	}
 }
 
-// load causes destinations to be sent that the client has not asked for. Those that do not exist are left out.
-func (q *sequencer) load(names []string, snap Snapshot, now time.Time) {
+// load causes destinations to be sent that the client has not asked for, and returns their names. Those that do not exist are left out.
+func (q *sequencer) load(names map[string]struct{}, snap Snapshot, now time.Time) (loaded []string) {
 	st := &q.types[resourcetype.Clusters]
-	for _, name := range names {
+	for name := range names {
 		if _, known := st.versions.get(name); known || !snap.HasEndpoints(name) {
 			continue
 		}
-		st.versions.set(canonicalName(resourcetype.Clusters, name, snap), stateUnsent)
+		name = canonicalName(resourcetype.Clusters, name, snap)
+		st.versions.set(name, stateUnsent)
 		st.markDirty(name, now)
+		loaded = append(loaded, name)
+	}
+	return loaded
+}
+
+// forgetName removes a name that the client does not have any more.
+func (q *sequencer) forgetName(t resourcetype.Type, name string) {
+	q.types[t].versions.remove(name)
+	if t == resourcetype.Clusters && scope.IsOnDemandName(name) && q.destinations.released != nil {
+		q.destinations.released(name)
 	}
 }
 

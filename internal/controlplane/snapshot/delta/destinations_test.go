@@ -3,8 +3,10 @@ package delta
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
@@ -20,6 +22,14 @@ func onDemand(n int) string {
 func (c *conversation) addDestination(n int) {
 	c.put(resourcetype.Clusters, onDemand(n), "1")
 	c.put(resourcetype.Endpoints, onDemand(n), "1")
+}
+
+func setOf(names ...string) map[string]struct{} {
+	set := map[string]struct{}{}
+	for _, name := range names {
+		set[name] = struct{}{}
+	}
+	return set
 }
 
 // expectCounts compares what was refused, and what has no destination, since the last call.
@@ -89,6 +99,61 @@ func TestWhatIsAnUnknownDestination(t *testing.T) {
 	}
 }
 
+// TestNothingRemainsOfLeftNames checks a client without a wildcard, which can leave what it has asked for: for some time it asks for as many names as it may, and
+// leaves them. It also removes its wildcard for that.
+func TestNothingRemainsOfLeftNames(t *testing.T) {
+	for _, wildcard := range []bool{false, true} {
+		c := newConversation(t)
+		has := map[string]struct{}{}
+		c.q.destinations.asked = func(name string, _ bool) { has[name] = struct{}{} }
+		c.q.destinations.released = func(name string) { delete(has, name) }
+		c.addDestination(0)
+		for round := range 20 {
+			names := []string{onDemand(0)}
+			for i := range maxUnknownDestinations {
+				names = append(names, onDemand(1+round*maxUnknownDestinations+i))
+			}
+			if wildcard {
+				c.subscribe(resourcetype.Clusters, "*")
+			}
+			c.subscribe(resourcetype.Clusters, names...)
+			if len(has) < 2 || len(has) > maxUnknownDestinations+1 {
+				t.Fatalf("round %d, wildcard %t: the client has %d names", round, wildcard, len(has))
+			}
+			for _, name := range append([]string{"*"}, names...) {
+				c.unsubscribe(resourcetype.Clusters, name)
+			}
+			c.wait(recountInterval)
+		}
+		if st := &c.q.types[resourcetype.Clusters]; len(has) > 0 || st.versions.len() > 0 || len(st.dirty) > 0 {
+			t.Errorf("wildcard %t: of the names that the client has left, %d, %d and %d remain", wildcard, len(has), st.versions.len(), len(st.dirty))
+		}
+	}
+}
+
+// TestNamesOfNoDestinationAreNotRecorded checks names that OnDemandName does not return, and clients that ask for no destinations.
+func TestNamesOfNoDestinationAreNotRecorded(t *testing.T) {
+	for name, test := range map[string]struct {
+		isEager bool
+		asked   string
+	}{
+		"no address": {false, "on-demand|web"}, "a zone": {false, "on-demand|[fe80::1%" + strings.Repeat("x", 700) + "]:80"}, "nothing": {false, "on-demand|"},
+		"a client that asks for none": {true, onDemand(1)}, "one that exists, and a client that asks for none": {true, onDemand(0)},
+	} {
+		c := newConversation(t)
+		c.snapshot.isEager = test.isEager
+		c.addDestination(0)
+		c.q.destinations.asked = func(string, bool) { t.Errorf("%s: the name is recorded", name) }
+		_, err := c.q.handleRequest(&discovery.DeltaDiscoveryRequest{
+			TypeUrl: resourcetype.Clusters.URL(), ResourceNamesSubscribe: []string{test.asked}, InitialResourceVersions: map[string]string{test.asked: "1"},
+		}, c.snapshot, c.now)
+		if known := c.q.types[resourcetype.Clusters].versions.len(); err != nil || known > 0 {
+			t.Errorf("%s: %d names are recorded, error %v", name, known, err)
+		}
+		c.expectCounts(name, 2, 0)
+	}
+}
+
 // TestLoadedDestinations checks that destinations which exist are sent once without a request.
 func TestLoadedDestinations(t *testing.T) {
 	c := newConversation(t)
@@ -98,6 +163,6 @@ func TestLoadedDestinations(t *testing.T) {
 	c.subscribe(resourcetype.Clusters, onDemand(0))
 	c.expect("CDS " + onDemand(0))
 	c.ack(resourcetype.Clusters)
-	c.q.load([]string{onDemand(0), onDemand(9), onDemand(2), onDemand(1)}, c.snapshot, c.now)
+	c.q.load(setOf(onDemand(0), onDemand(9), onDemand(2), onDemand(1)), c.snapshot, c.now)
 	c.expect("CDS " + onDemand(1) + " " + onDemand(2))
 }

@@ -221,7 +221,7 @@ func (q *sequencer) recordSent(t resourcetype.Type, name string, res resource.Ve
 	case res.Content != nil:
 		st.versions.set(name, res.Version)
 	case st.wildcard && version != stateUnsent:
-		st.versions.remove(name)
+		q.forgetName(t, name)
 	case version == stateUnsent:
 		st.versions.set(name, stateAbsent)
 	default:

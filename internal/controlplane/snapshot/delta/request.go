@@ -237,7 +237,7 @@ func (q *sequencer) unsubscribe(t resourcetype.Type, name string, now time.Time)
 		st.markDirty(name, now)
 		return
 	}
-	st.versions.remove(name)
+	q.forgetName(t, name)
 	delete(st.dirty, name)
 	st.bisector.Forget(name)
 }

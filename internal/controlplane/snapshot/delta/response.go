@@ -201,7 +201,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		reconnects:          counter("osm_proxy_reconnect_count", "Streams of sidecars that already had configuration."),
 		foreignCertificates: counter("osm_proxy_foreign_secret_request_count", "Subscriptions of sidecars to certificates of other workloads."),
 		unknownDestinations: counter("osm_proxy_unknown_destination_count", "Destinations that sidecars asked for though they may not call them or none exists."),
-		refusedDestinations: counter("osm_proxy_refused_destination_count", "Unknown destinations that got no answer because a sidecar asked for too many."),
+		refusedDestinations: counter("osm_proxy_refused_destination_count", "Unknown destinations that got no answer because a sidecar asked for too many, or for what is no destination."),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "osm_proxy_config_update_time",
 			Help:    "Seconds from a change to its acknowledgement or rejection by a sidecar.",

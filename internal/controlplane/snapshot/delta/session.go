@@ -65,6 +65,7 @@ func (s *Stream) NewSession(options Options) *Session {
 			options.UseDestination(name)
 		}
 	}
+	session.sequencer.destinations.released = s.removeDestination
 	return session
 }
 

@@ -21,6 +21,8 @@ type Snapshot interface {
 	Base(t resourcetype.Type) *Base
 	// HasEndpoints reports whether a cluster gets its endpoints from EDS.
 	HasEndpoints(cluster string) bool
+	// LoadsOnDemand reports whether clients ask for destinations by name.
+	LoadsOnDemand() bool
 }
 
 // SharedSnapshot is a Snapshot that changes. Its read lock guards the methods of Snapshot.

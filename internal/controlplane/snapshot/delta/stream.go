@@ -66,8 +66,8 @@ type Stream struct {
 	follower            status.Follower
 	// destinations are the names of destinations that the client has; nil for none. Changes of others do not wake the stream.
 	destinations map[string]struct{}
-	// loading are the names of destinations that the client is about to be sent though it has not asked for them.
-	loading []string
+	// loading are the names of destinations that the client is about to be sent though it has not asked for them; nil for none.
+	loading map[string]struct{}
 	// awaitsTakeover is true if the pod of the client may have another Envoy. takeover is what is known about that and is not taken yet; nil for nothing.
 	awaitsTakeover bool
 	takeover       *Takeover
@@ -152,6 +152,13 @@ func (s *Stream) addDestination(name string) {
 	s.hasDestination(name)
 }
 
+// removeDestination records that the client does not have a destination any more.
+func (s *Stream) removeDestination(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.destinations, name)
+}
+
 // hasDestination requires mu.
 func (s *Stream) hasDestination(name string) {
 	if s.destinations == nil {
@@ -166,9 +173,11 @@ func (s *Stream) Load(names []string) {
 		return
 	}
 	s.mu.Lock()
-	s.loading = append(s.loading, names...)
+	if s.loading == nil {
+		s.loading = map[string]struct{}{}
+	}
 	for _, name := range names {
-		s.hasDestination(name)
+		s.loading[name] = struct{}{}
 	}
 	s.mu.Unlock()
 	s.wakeUp()
@@ -289,7 +298,9 @@ func (s *Stream) takePending(q *sequencer, snapshot SharedSnapshot) bool {
 		s.takeover = nil
 	}
 	if len(s.loading) > 0 {
-		q.load(s.loading, snapshot, s.config.Now())
+		for _, name := range q.load(s.loading, snapshot, s.config.Now()) {
+			s.hasDestination(name)
+		}
 		s.loading = nil
 	}
 	clear(s.pending)

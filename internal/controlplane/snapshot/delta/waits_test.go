@@ -124,7 +124,7 @@ func TestRejectedListenersAreNotSynced(t *testing.T) {
 func TestLoadedBeforeTheFirstRequest(t *testing.T) {
 	c := newConversation(t)
 	c.addDestination(1)
-	c.q.load([]string{onDemand(1)}, c.snapshot, c.now)
+	c.q.load(setOf(onDemand(1)), c.snapshot, c.now)
 	c.expect()
 	pending := c.q.pendingSince(c.now.Add(-time.Hour))
 	if got, want := pending[resourcetype.Clusters], c.now.Add(-time.Hour); !got.Equal(want) {

@@ -1,0 +1,50 @@
+package ingest
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// headerUse is what a policy does with a header that it names, as a participle for messages.
+type headerUse string
+
+const (
+	// headerMatched is a header whose value selects requests.
+	headerMatched headerUse = "matched"
+	// headerCounted is a header whose value is a key by which requests are counted.
+	headerCounted headerUse = "counted"
+	// headerCopied is a header that is sent to a server that authorizes requests, or taken from its answer.
+	headerCopied headerUse = "copied"
+	// headerChanged is a header that is set, added or removed, or that carries a session.
+	headerChanged headerUse = "changed"
+)
+
+// messageHeaders belong to a connection, or say where a message ends. Envoy writes them as they are told: with a changed one, the peer reads what is the body of
+// one message as the next message, which on a shared connection belongs to somebody else.
+var messageHeaders = []string{
+	"connection", "content-length", "expect", "host", "http2-settings", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+}
+
+// headerNameProblem describes why a policy cannot use a header in a certain way; empty if it can. Each field that has the name of a header is checked with it:
+// TestEachHeaderNameIsChecked finds the fields.
+func headerNameProblem(use headerUse, name string) string {
+	name = strings.ToLower(name)
+	isRead := use == headerMatched || use == headerCounted
+	switch {
+	case use == headerCounted && slices.Contains([]string{":authority", ":method", ":path"}, name):
+		return ""
+	case strings.HasPrefix(name, ":") && httpguts.ValidHeaderFieldName(name[1:]):
+		return "it is a pseudo-header"
+	case !httpguts.ValidHeaderFieldName(name):
+		return "it is not the name of a header"
+	case isRead:
+		return ""
+	case slices.Contains(messageHeaders, name):
+		return "it belongs to the connection or to the message itself"
+	case strings.HasPrefix(name, "x-envoy-"), strings.HasPrefix(name, "x-osm-"), strings.HasPrefix(name, "x-forwarded-") && use != headerCopied:
+		return "sidecars and gateways write it, and obey it"
+	}
+	return ""
+}
