@@ -61,10 +61,11 @@ func (a *app) installOperator(ctx context.Context, c client.Client, p *progress)
 	return timedOut(err, "the operator is not ready after %s (%s): run `kubectl -n %s describe pods` for details", p.elapsed(), last, names.OperatorNamespace)
 }
 
-// applyWhenServed applies an object. It retries while the API server does not serve the kind yet.
+// applyWhenServed applies an object. It retries while the API server does not serve the kind yet, and until it has established a CRD. Each apply
+// gets a copy, because the client writes the response into what it applied.
 func (a *app) applyWhenServed(ctx context.Context, c client.Client, object *unstructured.Unstructured) error {
 	return wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
-		err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), fieldOwner, client.ForceOwnership)
+		err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(object.DeepCopy()), fieldOwner, client.ForceOwnership)
 		if kube.IsUndefined(err) {
 			return false, nil
 		}

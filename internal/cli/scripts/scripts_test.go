@@ -143,6 +143,17 @@ func TestPods(t *testing.T) {
 
 func TestTeardown(t *testing.T) { stories(t, "teardown") }
 
+// TestFreshCluster runs after TestTeardown, which deletes all definitions.
+func TestFreshCluster(t *testing.T) {
+	late := &lateDefinitions{seen: map[string]bool{}}
+	t.Cleanup(func() {
+		if len(late.seen) == 0 {
+			t.Error("no definition was established late")
+		}
+	})
+	stories(t, "fresh", late.serve)
+}
+
 // playPods lets the files below the script's folder "pods" answer for pods; the report of the control plane (port 9094) is
 // secured by a root whose certificate is the file ca.crt.
 func playPods(t *testing.T, env *testscript.Env, authority *pki.Authority) error {
