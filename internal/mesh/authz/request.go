@@ -139,11 +139,6 @@ func serverMessage(r Request) (message, error) {
 	}
 	m := clientMessage(r)
 	m.path = path
-	for name := range m.headers {
-		if strings.Contains(name, "_") {
-			return message{}, errors.New("header names without underscores: applications may take them for dashes")
-		}
-	}
 	if strings.Contains(m.headers[":authority"], ",") {
 		return message{}, errors.New("one host, not several")
 	}

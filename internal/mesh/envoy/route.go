@@ -87,7 +87,7 @@ func inboundRoutes(s *translation, in inboundPort) *routev3.RouteConfiguration {
 		}
 		routes = append(routes, route)
 	}
-	return serverRoutes(inboundRouteName(in), host, routes)
+	return serverRoutes(s, inboundRouteName(in), host, routes)
 }
 
 func withDescriptors(action *routev3.Route_Route, descriptors []*routev3.RateLimit) *routev3.Route_Route {
@@ -97,9 +97,10 @@ func withDescriptors(action *routev3.Route_Route, descriptors []*routev3.RateLim
 
 // serverRoutes is the route configuration of a port that others call. Whoever calls, ambiguous requests are rejected, and the application
 // receives the address of the connection.
-func serverRoutes(name string, host *routev3.VirtualHost, routes []*routev3.Route) *routev3.RouteConfiguration {
+func serverRoutes(s *translation, name string, host *routev3.VirtualHost, routes []*routev3.Route) *routev3.RouteConfiguration {
 	host.RetryPolicy = localRetryPolicy
 	host.Routes = withFault(append(ambiguousRequestRoutes(), routes...))
+	protectNames(s, host, true)
 	config := routeConfig(name, host)
 	config.RequestHeadersToAdd = forwardedForHeader
 	return config

@@ -108,11 +108,14 @@ func withLifetime(options *httpv3.HttpProtocolOptions, up *scope.Upstream) map[s
 	return map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(options)}
 }
 
+// withTrailers forwards the trailers of HTTP/1.1, as of HTTP/2.
+var withTrailers = &corev3.Http1ProtocolOptions{EnableTrailers: true}
+
 func downstreamHTTPVersion(pings *corev3.KeepaliveSettings) *httpv3.HttpProtocolOptions {
 	return &httpv3.HttpProtocolOptions{
 		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_UseDownstreamProtocolConfig{
 			UseDownstreamProtocolConfig: &httpv3.HttpProtocolOptions_UseDownstreamHttpConfig{
-				HttpProtocolOptions:  &corev3.Http1ProtocolOptions{},
+				HttpProtocolOptions:  withTrailers,
 				Http2ProtocolOptions: &corev3.Http2ProtocolOptions{ConnectionKeepalive: pings},
 			},
 		},
@@ -126,7 +129,7 @@ func explicitHTTPVersion(version scope.HTTPVersion, pings *corev3.KeepaliveSetti
 			Http2ProtocolOptions: &corev3.Http2ProtocolOptions{ConnectionKeepalive: pings},
 		}
 	} else {
-		explicit.ProtocolConfig = &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: &corev3.Http1ProtocolOptions{}}
+		explicit.ProtocolConfig = &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: withTrailers}
 	}
 	return &httpv3.HttpProtocolOptions{UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: explicit}}
 }

@@ -43,9 +43,6 @@ var (
 func asReceived(r Request) request {
 	out := asSent(r)
 	out.valid = !strings.Contains(r.Path, "#") && !ambiguous.MatchString(out.path) && !strings.Contains(out.headers[":authority"], ",")
-	for name := range out.headers {
-		out.valid = out.valid && !strings.Contains(name, "_")
-	}
 	path := encoded.ReplaceAllStringFunc(out.path, func(code string) string {
 		number, _ := strconv.ParseUint(code[1:], 16, 8)
 		if character := string(rune(number)); unreserved.MatchString(character) {

@@ -28,9 +28,9 @@ type Request struct {
 }
 
 // FitsOSM reports whether sidecars of Open Service Mesh handle the request as others do: they know IPv4 only, they balance requests to the pods of headless Services
-// on ports other than those of the pods, and in the expressions of their Envoy a dot matches a character of UTF-8 instead of a byte.
+// on ports other than those of the pods, in the expressions of their Envoy a dot matches a character of UTF-8 instead of a byte, and they reject names with underscores.
 func (r Request) FitsOSM() bool {
-	if slices.ContainsFunc(r.Headers, func(h authz.Header) bool { return !utf8.ValidString(h.Value) }) {
+	if slices.ContainsFunc(r.Headers, func(h authz.Header) bool { return !utf8.ValidString(h.Value) || strings.Contains(h.Name, "_") }) {
 		return false
 	}
 	return r.To.Addr().Is4() && !r.From.Is6() && (r.From.IsValid() || r.Pod%2 == 0 || !slices.ContainsFunc(podIndexes, func(i int) bool { return r.To.Addr() == podAddress(i) }))
@@ -160,6 +160,7 @@ var (
 		{Name: "x-other", Regex: ".*"},
 		{Name: ":authority", Regex: "s1(\\..*)?"},
 		{Name: "x-user", Regex: "alice,bob"},
+		{Name: "x_user", Regex: "alice"},
 	})
 )
 
