@@ -86,6 +86,7 @@ func ingressHTTP(s *translation, in scope.Ingress) *listenerv3.Filter {
 	hcm := serverConnectionManager(s, ingressRouteName(in), in.Service)
 	limitClients(hcm, ingressIdleTimeout, ingressIdleTimeout)
 	hcm.HttpFilters = slices.Concat([]*hcmv3.HttpFilter{requestRBACFilter}, removeSpellings(s), externalAuthorization(s), []*hcmv3.HttpFilter{router})
+	decodeSlashes(hcm, in.DecodeSlashes)
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 
@@ -103,7 +104,7 @@ func ingressRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 		for _, match := range ingressRequests(in) {
 			routes = append(routes, &routev3.Route{Match: match, Action: forward(local, 0, nil)})
 		}
-		out = append(out, serverRoutes(s, ingressRouteName(in), host, routes))
+		out = append(out, serverRoutes(s, ingressRouteName(in), host, routes, in.DecodeSlashes))
 	}
 	return out
 }
@@ -114,7 +115,7 @@ func ingressRequests(in scope.Ingress) []*routev3.RouteMatch {
 	}
 	var out []*routev3.RouteMatch
 	for _, match := range in.Matches {
-		out = append(out, requestMatch(match))
+		out = append(out, decodedMatch(match, in.DecodeSlashes))
 	}
 	return out
 }

@@ -100,6 +100,7 @@ func inboundHTTP(s *translation, routeConfig string, in inboundPort) *listenerv3
 		globalRequestLimit(in.Limits),
 		[]*hcmv3.HttpFilter{router},
 	)
+	decodeSlashes(hcm, in.DecodeSlashes)
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 

@@ -106,8 +106,8 @@ const engineResult = "enforced_engine_result"
 const routePolicy = "rbac-for-route"
 
 // requestRBAC allows requests by source. All routes share one set of rules: where matches overlap, a request is
-// granted to the sources of both, so a new policy never revokes what another one granted.
-func requestRBAC(routes []authz.Route, trustDomains []string) *anypb.Any {
+// granted to the sources of both, so a new policy never revokes what another one granted. Rules match the decoded path if it is decoded.
+func requestRBAC(routes []authz.Route, trustDomains []string, decoded bool) *anypb.Any {
 	groups := groupBySources(routes)
 	policies := map[string]*rbacv3.Policy{}
 	for i, g := range groups {
@@ -117,7 +117,7 @@ func requestRBAC(routes []authz.Route, trustDomains []string) *anypb.Any {
 		}
 		p := newPolicy(who...)
 		if len(groups) > 1 {
-			p.Permissions = g.permissions()
+			p.Permissions = g.permissions(decoded)
 		}
 		name := routePolicy
 		if i > 0 {
@@ -158,10 +158,10 @@ func (g *sourceGroup) principals(trustDomains []string) []*rbacv3.Principal {
 	return principals(g.sources, trustDomains)
 }
 
-func (g *sourceGroup) permissions() []*rbacv3.Permission {
+func (g *sourceGroup) permissions(decoded bool) []*rbacv3.Permission {
 	out := make([]*rbacv3.Permission, 0, len(g.routes))
 	for _, r := range g.routes {
-		out = append(out, permission(requestMatch(r.Match)))
+		out = append(out, permission(decodedMatch(r.Match, decoded)))
 	}
 	return out
 }

@@ -140,7 +140,7 @@ func distinctNames(names []string) []string {
 	for _, name := range names {
 		name = strings.ToLower(name)
 		plain := strings.ReplaceAll(name, "_", "-")
-		if !strings.HasPrefix(name, ":") && !slices.Contains(bySpelling[plain], name) {
+		if !strings.HasPrefix(name, ":") && name != pathHeader && !slices.Contains(bySpelling[plain], name) {
 			bySpelling[plain] = append(bySpelling[plain], name)
 		}
 	}
