@@ -198,9 +198,9 @@ const (
 // AuthorizationDetails is the prefix of the details of responses that an authorization server causes.
 const AuthorizationDetails = "ext_authz_"
 
-// requestDenial is an expression for the name of what denied a request; empty if it was not denied. RBAC denies with 403, the others set a flag: the
-// first condition decides about nearly all requests, because each attribute costs time.
-const requestDenial = "response.flags == 0 && has(response.code) && response.code != 403 || !has(response.code_details) ? '' : " +
+// requestDenial is an expression for the name of what denied a request; empty if it was not denied. The first condition decides about nearly all requests,
+// because each attribute costs time. Statuses and flags do not show that a call of gRPC was denied.
+const requestDenial = "!has(response.code_details) || response.code_details == 'via_upstream' ? '' : " +
 	requestDenied + " || response.code_details == '" + routeNotFound + "' ? '" + noPolicy + "' : " +
 	"response.code_details.startsWith('" + AuthorizationDetails + "') ? '" + externalAuthorizer + "' : " +
 	"response.code_details == '" + localLimitReached + "' || response.code_details == '" + globalLimitReached + "' ? " +
