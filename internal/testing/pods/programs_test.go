@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/injector/redirect"
@@ -196,4 +197,31 @@ func TestDefaultHost(t *testing.T) {
 			t.Errorf("a request without a host is answered with %q", got)
 		}
 	})
+}
+
+// TestResponsesBeyondLimitsAreNotRepeated counts how often an application executes requests whose responses no sidecar forwards, because they have too many headers.
+func TestResponsesBeyondLimitsAreNotRepeated(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	var executed atomic.Int32
+	s.server.ServeHTTP(t, 8082, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		executed.Add(1)
+		for i := range 5000 {
+			w.Header().Set(fmt.Sprintf("x-many-%d", i), "a")
+		}
+	}))
+	server, client := s.serverScope(), s.clientScope()
+	server.Inbound[0].TargetPort = 8082
+	server.Inbound[0].Rules = authz.Rules{Permissive: true, Routes: []authz.Route{{AnySource: true}}}
+	for i := range client.Clusters {
+		if client.Clusters[i].Service == web {
+			client.Clusters[i].TargetPort = 8082
+		}
+	}
+	client.Outbound[0].Backends = []scope.Backend{{Cluster: scope.ClusterName(web, 8082), Weight: 1}}
+	s.configure(t, client, server)
+	got := s.client.Get(t, "http://10.96.0.1/")
+	if times := executed.Load(); got.Status != http.StatusBadGateway || times != 1 {
+		t.Errorf("the application has executed the request %d times, and the answer is %d %q, want once and 502", times, got.Status, got.Body)
+	}
 }
