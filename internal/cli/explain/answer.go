@@ -153,7 +153,7 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	m.addHints(v, a.Ways)
 	a.setVerdict()
 	speaksHTTP := slices.ContainsFunc(all, func(p servicePort) bool { return p.port.Protocol.IsHTTP() })
-	if !a.Allowed && !q.WithoutRemedy && (!speaksHTTP || !isRejected(q)) {
+	if !a.Allowed && !q.WithoutRemedy && (!speaksHTTP || !isRejected(v, q, all)) {
 		a.Remedy, a.RemedySuffices = m.remedy(e, all)
 	}
 	return a, nil

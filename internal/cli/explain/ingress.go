@@ -41,7 +41,7 @@ func (m Mesh) askFromOutside(ctx context.Context, v *catalog.View, q Question, f
 	// A client chooses its way, so one is enough. Its pods do not choose their addresses.
 	a.Allowed, a.Partly = (a.Allowed || a.Partly) && everyAddress, (a.Allowed || a.Partly) && !everyAddress
 	if !a.Allowed && len(a.Missing) == 0 {
-		if !q.WithoutRemedy && !isRejected(q) {
+		if !q.WithoutRemedy && !isRejected(v, q, ports) {
 			a.Remedy, a.RemedySuffices = m.remedyFromOutside(v, q, from, ports)
 		}
 		a.Missing = append(a.Missing, from.missing...)
@@ -50,9 +50,11 @@ func (m Mesh) askFromOutside(ctx context.Context, v *catalog.View, q Question, f
 }
 
 // isRejected returns true for a request that the gateway and sidecars reject whatever policies allow.
-func isRejected(q Question) bool {
-	_, err := authz.NormalizePath(authz.Request{Path: q.Path, Headers: q.Headers})
-	return q.asksRequest() && err != nil
+func isRejected(v *catalog.View, q Question, ports []servicePort) bool {
+	return q.asksRequest() && !slices.ContainsFunc(ports, func(p servicePort) bool {
+		_, err := authz.NormalizePath(authz.Request{Path: q.Path, Headers: q.Headers}, v.DecodesSlashes(p.service.Name))
+		return err == nil
+	})
 }
 
 // addWaysFromOutside adds the ways to the ports. It returns false if a way that is allowed for one address of the client is denied for another,
@@ -164,7 +166,7 @@ func seenFromOutside(a authz.IngressAnswer) string {
 func (m Mesh) gatewayWays(v *catalog.View, q Question, p servicePort) []Way {
 	var ways []Way
 	p.leftOut = matchingSplits(v, p)
-	path, rejected := authz.NormalizePath(authz.Request{Path: q.Path, Headers: q.Headers})
+	path, rejected := authz.NormalizePath(authz.Request{Path: q.Path, Headers: q.Headers}, false)
 	for _, l := range gateway.Resolve(v).Listeners {
 		for _, host := range l.Hosts {
 			if q.asksRequest() && rejected != nil {

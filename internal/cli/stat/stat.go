@@ -178,7 +178,7 @@ func (q Query) denied() string {
 
 // success is computed by Prometheus, so that both numbers of the ratio are of one moment. Without failures there is no series of them.
 func (q Query) success(requests string) string {
-	all, failed := q.sum(q.rate(requests)), q.sum(q.rate(requests, `response_code=~"5..|0"`))
+	all, failed := q.sum(q.rate(requests)), q.sum(prometheus.Failed(func(matchers string) string { return q.rate(requests, matchers) }))
 	return fmt.Sprintf("1 - ((%s or 0 * %s) / %s)", failed, all, all)
 }
 

@@ -50,7 +50,8 @@ func samples() string {
 	}
 	for _, m := range []struct{ prefix, labels string }{{"osm_request", from + "," + to + buyerPod}, {"osm_inbound_request", to + identified + storePod}} {
 		counter(m.prefix+"_total", m.labels+`,response_code="200"`, 0.9)
-		counter(m.prefix+"_total", m.labels+`,response_code="503"`, 0.1)
+		counter(m.prefix+"_total", m.labels+`,response_code="503"`, 0.05)
+		counter(m.prefix+"_total", m.labels+`,response_code="200",grpc_status="14"`, 0.05)
 		for le, rate := range map[string]float64{"10": 0.5, "25": 0.9, "+Inf": 1} {
 			counter(m.prefix+"_duration_ms_bucket", m.labels+fmt.Sprintf(`,le=%q`, le), rate)
 		}

@@ -192,8 +192,9 @@ func (q query) promQL() []string {
 	quantile := func(share float64) string {
 		return fmt.Sprintf("histogram_quantile(%g, %s)", share, sum(over("rate", "_duration_ms_bucket"), "le"))
 	}
+	increase := func(matchers string) string { return over("increase", "_total", matchers) }
 	return []string{
 		quantile(0.99), quantile(0.9), quantile(0.5),
-		sum(over("increase", "_total", `response_code!~"5..|0"`)), sum(over("increase", "_total", `response_code=~"5..|0"`)),
+		sum(prometheus.Succeeded(increase)), sum(prometheus.Failed(increase)),
 	}
 }

@@ -210,7 +210,7 @@ func (p candidate) evaluate(v *catalog.View, r Request) Answer {
 
 // evaluateRequest authorizes a request to an HTTP port.
 func (a *Answer) evaluateRequest(v *catalog.View, p candidate, r Request) {
-	m, err := serverMessage(r)
+	m, err := serverMessage(r, v.DecodesSlashes(p.service))
 	if err != nil {
 		a.Outcome, a.Missing = BadRequest, err.Error()
 		return

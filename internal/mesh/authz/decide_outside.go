@@ -262,7 +262,7 @@ func admits(v *catalog.View, policy *catalog.IngressBackend, address netip.Addr)
 }
 
 func (a *IngressAnswer) evaluateRequest(v *catalog.View, r IngressRequest) {
-	m, err := serverMessage(Request{Method: r.Method, Path: r.Path, Headers: r.Headers})
+	m, err := serverMessage(Request{Method: r.Method, Path: r.Path, Headers: r.Headers}, v.DecodesSlashes(r.Service))
 	if err != nil {
 		a.Outcome, a.Missing = BadRequest, err.Error()
 		return

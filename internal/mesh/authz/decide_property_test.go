@@ -121,7 +121,7 @@ func enforced(rules Rules, protocol catalog.Protocol, r Request) Outcome {
 	if !protocol.IsHTTP() {
 		return Allowed
 	}
-	m, err := serverMessage(r)
+	m, err := serverMessage(r, false)
 	if err != nil {
 		return BadRequest
 	}

@@ -130,7 +130,8 @@ func TestHeaders(t *testing.T) {
 		{"another method", "PUT", []authz.Header{{":authority", "web.shop"}, {"user", "alice"}}, authz.NotFound},
 		{"bytes that are not UTF-8", "GET", []authz.Header{{":authority", "web\xff"}, {"user", "alice"}}, authz.Allowed},
 		{"one additional byte", "GET", []authz.Header{{":authority", "web"}, {"user", "alice\xff"}}, authz.NotFound},
-		{"underscore", "GET", []authz.Header{{":authority", "web.shop"}, {"user", "alice"}, {"a_b", ""}}, authz.BadRequest},
+		{"underscore", "GET", []authz.Header{{":authority", "web.shop"}, {"user", "alice"}, {"a_b", ""}}, authz.Allowed},
+		{"another spelling", "GET", []authz.Header{{":authority", "web.shop"}, {"us_er", "alice"}}, authz.NotFound},
 		{"two hosts", "GET", []authz.Header{{":authority", "web"}, {":authority", "web"}, {"user", "alice"}}, authz.BadRequest},
 		{"two hosts in one", "GET", []authz.Header{{":authority", "a,web"}, {"user", "alice"}}, authz.BadRequest},
 	} {

@@ -131,19 +131,15 @@ func clientMessage(r Request) message {
 	return m
 }
 
-// serverMessage is the request as the server's sidecar matches it, or an error that says why the sidecar rejects it.
-func serverMessage(r Request) (message, error) {
-	path, err := normalizePath(r.Path)
+// serverMessage is the request as the server's sidecar matches it, or an error that says why the sidecar rejects it. Escaped slashes count as slashes if they are
+// decoded.
+func serverMessage(r Request, decoded bool) (message, error) {
+	path, err := normalizePath(r.Path, decoded)
 	if err != nil {
 		return message{}, err
 	}
 	m := clientMessage(r)
 	m.path = path
-	for name := range m.headers {
-		if strings.Contains(name, "_") {
-			return message{}, errors.New("header names without underscores: applications may take them for dashes")
-		}
-	}
 	if strings.Contains(m.headers[":authority"], ",") {
 		return message{}, errors.New("one host, not several")
 	}
@@ -151,9 +147,9 @@ func serverMessage(r Request) (message, error) {
 }
 
 // NormalizePath returns the path of a request, without its query, as servers' sidecars and the ingress gateway match it. An error says why they
-// reject the request with status 400.
-func NormalizePath(r Request) (string, error) {
-	m, err := serverMessage(r)
+// reject the request with status 400. Escaped slashes count as slashes if they are decoded.
+func NormalizePath(r Request, decoded bool) (string, error) {
+	m, err := serverMessage(r, decoded)
 	return m.path, err
 }
 
@@ -193,14 +189,14 @@ func bytesAsRunes(text string) string {
 // normalizePath is the path without its query in the form in which sidecars match it: unreserved characters decoded,
 // backslashes as slashes, dot segments resolved, repeated slashes merged. An ambiguous path is an error that names the
 // ambiguous part.
-func normalizePath(raw string) (string, error) {
+func normalizePath(raw string, decoded bool) (string, error) {
 	if strings.Contains(raw, "#") {
 		return "", errors.New("a path without a fragment (#)")
 	}
 	path, _, _ := strings.Cut(raw, "?")
 	lower := strings.ToLower(path)
 	for _, encoded := range []string{"%2f", "%5c", "%00"} {
-		if strings.Contains(lower, encoded) {
+		if strings.Contains(lower, encoded) && (!decoded || encoded == "%00") {
 			return "", errors.New("a path without " + encoded + ": applications differ in what they take it for")
 		}
 	}
@@ -208,8 +204,24 @@ func normalizePath(raw string) (string, error) {
 	for strings.Contains(path, "//") {
 		path = strings.ReplaceAll(path, "//", "/")
 	}
-	return path, nil
+	if !decoded {
+		return path, nil
+	}
+	if fullMatch(DotSegmentByEscape, path) {
+		return "", errors.New("a path without dot segments next to an escaped slash: applications differ in what they take them for")
+	}
+	return slashes.ReplaceAllString(path, "/"), nil
 }
+
+const (
+	// Slashes matches what counts as one slash where escaped slashes are decoded, in a normalized path.
+	Slashes = `(?i)(?:/|%2f|%5c)+`
+	// DotSegmentByEscape matches normalized paths with a dot segment that ends or begins with an escaped slash. An application that decodes such a path resolves
+	// the segment, and others do not: each would see another path than the policy.
+	DotSegmentByEscape = `(?i:.*(?:%2f|%5c)\.\.?(?:(?:[/;]|%2f|%5c).*)?|.*/\.\.?(?:%2f|%5c).*)`
+)
+
+var slashes = regexp.MustCompile(Slashes)
 
 // decodeUnreserved decodes percent-encoded unreserved characters (RFC 3986, 2.3) and leaves all others encoded.
 func decodeUnreserved(path string) string {

@@ -52,6 +52,8 @@ const (
 	DepGrantsIn
 	// DepPermissive: whether a namespace overrides permissive mode. Name.Namespace is the namespace.
 	DepPermissive
+	// DepEscapedSlashes: what becomes of escaped slashes in requests to Services and of Egresses of a namespace. Name.Namespace is the namespace.
+	DepEscapedSlashes
 	// DepPermissiveOverrides: the namespaces that override permissive mode. No name.
 	DepPermissiveOverrides
 	// DepClientPolicies: the policies that configure the requests of a client. Name is the service account's.

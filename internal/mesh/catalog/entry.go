@@ -108,6 +108,8 @@ type Namespace struct {
 	Permissive *bool
 	// EgressGateway is true if everything that Egresses of this namespace allow goes through the egress gateway.
 	EgressGateway bool
+	// DecodeSlashes is true if escaped slashes in paths count as slashes, unless a Service says otherwise.
+	DecodeSlashes bool
 }
 
 // Ref identifies one entry.
@@ -118,7 +120,7 @@ func (n *Namespace) Deps(list []Dep) []Dep {
 	own := Name{Namespace: n.Name}
 	list = append(list,
 		Dep{Kind: DepServices}, Dep{Kind: DepEgressGateway},
-		Dep{DepNamespaceServices, own}, Dep{DepPermissive, own}, Dep{DepRequiresEgressGateway, own},
+		Dep{DepNamespaceServices, own}, Dep{DepPermissive, own}, Dep{DepRequiresEgressGateway, own}, Dep{DepEscapedSlashes, own},
 	)
 	if n.Permissive != nil {
 		list = append(list, Dep{Kind: DepPermissiveOverrides})
@@ -213,6 +215,8 @@ type Service struct {
 	Ports []Port
 	// AllowedNamespaces are those to which the egress gateway forwards, if this is its Service.
 	AllowedNamespaces []string
+	// DecodeSlashes overrides that of the namespace; nil does not.
+	DecodeSlashes *bool
 }
 
 // Ref implements Entry.

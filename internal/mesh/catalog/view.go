@@ -205,6 +205,19 @@ func (v *View) Permissive(namespace string) bool {
 	return v.Settings().Permissive
 }
 
+// DecodesSlashes reports whether escaped slashes in the paths of requests to a Service count as slashes. Otherwise such requests are rejected. An empty name
+// of the Service is that of the namespace's Egresses.
+func (v *View) DecodesSlashes(name Name) bool {
+	if name.Name != "" {
+		if service := v.Service(name); service != nil && service.DecodeSlashes != nil {
+			return *service.DecodeSlashes
+		}
+	}
+	v.deps.add(DepEscapedSlashes, Name{Namespace: name.Namespace})
+	ns, ok := get[*Namespace](v.catalog, KindNamespace, Name{Namespace: name.Namespace})
+	return ok && ns.DecodeSlashes
+}
+
 // PermissiveOverrides returns the namespaces that override permissive mode, sorted. Permissive returns their setting.
 func (v *View) PermissiveOverrides() []string {
 	var list []string

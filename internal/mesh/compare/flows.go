@@ -106,6 +106,7 @@ func (f *flows) compare() []Flow {
 	for _, id := range slices.SortedFunc(maps.Keys(ids), portID.compare) {
 		before, after := f.before.ports[id], f.after.ports[id]
 		f.compareIngress(id)
+		f.compareEscapedSlashes(id, before, after)
 		if before.equal(after) {
 			continue
 		}

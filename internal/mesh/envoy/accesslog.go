@@ -157,13 +157,13 @@ func textLogs(log *scope.AccessLog, filter *accesslogv3.AccessLogFilter, standar
 	return out
 }
 
-// requestLogs are textLogs of requests that are denied with a status of 400 or more. For the others the format has no expression, which would cost as
+// requestLogs are textLogs of requests that are denied with a status of 400 or more, or with a status of gRPC. For the others the format has no expression, which would cost as
 // much as all other keys.
 func requestLogs(log *scope.AccessLog, withDenials map[string]string) []*accesslogv3.AccessLog {
 	if log != nil && (log.Text != "" || len(log.Fields) > 0) {
 		return textLogs(log, noHealthCheck, withDenials)
 	}
-	return append(textLogs(log, both(noHealthCheck, below400), inboundFormat("")), textLogs(log, both(noHealthCheck, atLeast400), withDenials)...)
+	return append(textLogs(log, both(noHealthCheck, fulfilled), inboundFormat("")), textLogs(log, both(noHealthCheck, unfulfilled), withDenials)...)
 }
 
 // logFormat is a line of text, or else fields of JSON.

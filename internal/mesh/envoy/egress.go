@@ -14,6 +14,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -136,9 +137,14 @@ func (c egressCell) chains() []*listenerv3.FilterChain {
 	if c.http {
 		// A TLS client may offer the same protocols.
 		match := &listenerv3.FilterChainMatch{TransportProtocol: "raw_buffer", ApplicationProtocols: []string{"http/1.0", "http/1.1", "h2c"}}
-		out = append(out, c.chain("http", "", match, outboundHTTP(c.scope, egressRouteName(c.number))))
+		out = append(out, c.chain("http", "", match, egressHTTP(c.scope, c.number)))
 	}
 	return out
+}
+
+// egressHTTP handles requests to hosts outside the mesh.
+func egressHTTP(s *translation, port uint16) *listenerv3.Filter {
+	return message.NetworkFilter(hcmFilter, outboundHTTP(s, egressRouteName(port), removeSpellings(s)...))
 }
 
 // tlsChain forwards TLS connections that request a server name; empty for any.
@@ -198,16 +204,16 @@ func egressVirtualHost(s *translation, port uint16, h authz.EgressHost) *routev3
 	cluster := hostClusterName(h.HTTPGateway, catalog.ProtocolHTTP, h.Host, port)
 	if h.BackendTLS != nil {
 		if h.BackendTLS.Unusable {
-			return outsideHost(h.Host, port, h.Restricted, h.Matches, unencryptable())
+			return outsideHost(s, h.Host, port, h.Restricted, h.Matches, unencryptable())
 		}
 		cluster = encryptedClusterName(h.Host, port)
 	}
 	forwarded := forward([]weightedCluster{{cluster: cluster, weight: 1}}, requestTimeout(s.EgressUpstreams[h.Setting]), retryPolicy(nil))
-	return outsideHost(h.Host, port, h.Restricted, h.Matches, &routev3.Route{Action: forwarded})
+	return outsideHost(s, h.Host, port, h.Restricted, h.Matches, &routev3.Route{Action: forwarded})
 }
 
 // outsideHost handles the requests to a host with the action of a route, and rejects those that no policy allows.
-func outsideHost(name string, port uint16, restricted bool, matches []catalog.HTTPMatch, allowed *routev3.Route) *routev3.VirtualHost {
+func outsideHost(s *translation, name string, port uint16, restricted bool, matches []catalog.HTTPMatch, allowed *routev3.Route) *routev3.VirtualHost {
 	domain := name
 	if address, err := netip.ParseAddr(name); err == nil && address.Is6() {
 		domain = "[" + name + "]"
@@ -224,6 +230,7 @@ func outsideHost(name string, port uint16, restricted bool, matches []catalog.HT
 		host.Routes = append(host.Routes, &routev3.Route{Match: requestMatch(match), Action: allowed.GetAction()})
 	}
 	host.Routes = append(host.Routes, &routev3.Route{Match: anyRequest(), Action: directResponse(404, "no Egress allows this request to this host\n")})
+	protectNames(s, host, false)
 	return host
 }
 

@@ -62,12 +62,15 @@ func skipUnusedAuthorization(s *translation, host *routev3.VirtualHost) {
 	for _, a := range s.Authorizations {
 		used[policyAuthorizationFilter(a.MeshWide)] = true
 	}
-	for _, name := range []string{extAuthzFilter, policyAuthorizationFilter(true), policyAuthorizationFilter(false)} {
+	for _, name := range authorizationFilters {
 		if !used[name] {
 			host.TypedPerFilterConfig[name] = noAuthorization
 		}
 	}
 }
+
+// authorizationFilters are the names of the filters for authorization servers.
+var authorizationFilters = []string{extAuthzFilter, policyAuthorizationFilter(true), policyAuthorizationFilter(false)}
 
 var noAuthorization = message.Any(&extauthzv3.ExtAuthzPerRoute{Override: &extauthzv3.ExtAuthzPerRoute_Disabled{Disabled: true}})
 

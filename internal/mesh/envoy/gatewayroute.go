@@ -29,7 +29,7 @@ func gatewayRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 			out = append(out, config)
 		}
 		for _, host := range l.Hosts {
-			if built := gatewayVirtualHost(l, host); isValidHost(built) {
+			if built := gatewayVirtualHost(s, l, host); isValidHost(built) {
 				config.VirtualHosts = append(config.VirtualHosts, built)
 			}
 		}
@@ -40,13 +40,14 @@ func gatewayRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 	return out
 }
 
-func gatewayVirtualHost(l *scope.GatewayListener, h scope.GatewayHost) *routev3.VirtualHost {
+func gatewayVirtualHost(s *translation, l *scope.GatewayListener, h scope.GatewayHost) *routev3.VirtualHost {
 	host := &routev3.VirtualHost{Name: fmt.Sprintf("%s|%s", l.Name, h.Domain), Domains: []string{h.Domain}, Routes: ambiguousRequestRoutes()}
 	for i := range h.Routes {
 		if route := validRoute(routeOf(l.Port, &h.Routes[i], nil)); route != nil {
 			host.Routes = append(host.Routes, route)
 		}
 	}
+	protectNames(s, host, false)
 	return host
 }
 

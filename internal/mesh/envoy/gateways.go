@@ -3,6 +3,7 @@ package envoy
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -91,12 +92,12 @@ func gatewayTLS(l *scope.GatewayListener) *corev3.TransportSocket {
 // gatewayHTTP handles requests of clients outside the mesh. Nothing that they claim about themselves is trusted: the address of the
 // connection is the last entry of x-forwarded-for, and x-forwarded-proto is that of the connection.
 func gatewayHTTP(s *translation, routeConfig string) *listenerv3.Filter {
-	hcm := serverConnectionManager(s, routeConfig)
+	hcm := serverConnectionManager(s, routeConfig, catalog.Name{})
 	hcm.AccessLog = s.logs().outboundRequests
 	hcm.UseRemoteAddress = wrapperspb.Bool(true)
 	limitClients(hcm, gatewayIdleTimeout, gatewayStreamIdleTimeout)
 	// Gateways have the filter for sessions always: an HTTPRoute that begins to need it must not replace the listener of others.
-	hcm.HttpFilters = []*hcmv3.HttpFilter{keepSessions, router}
+	hcm.HttpFilters = slices.Concat([]*hcmv3.HttpFilter{keepSessions}, removeSpellings(s), []*hcmv3.HttpFilter{router})
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 
@@ -161,7 +162,7 @@ func egressGatewayProxy(s *translation, d *scope.EgressDestination) *listenerv3.
 	hcm := connectionManager(s, egressGatewayRouteName(d))
 	hcm.AccessLog = s.logs().inboundRequests
 	limitClients(hcm, egressGatewayIdleTimeout, egressGatewayIdleTimeout)
-	hcm.HttpFilters = []*hcmv3.HttpFilter{requestRBACFilter, router}
+	hcm.HttpFilters = slices.Concat([]*hcmv3.HttpFilter{requestRBACFilter}, removeSpellings(s), []*hcmv3.HttpFilter{router})
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 
@@ -177,8 +178,11 @@ func egressGatewayRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 		if d.Protocol != catalog.ProtocolHTTP {
 			continue
 		}
-		host := outsideHost(d.Host, d.Port, d.Restricted, d.Matches, egressGatewayRoute(d))
-		host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC([]authz.Route{{Sources: d.Sources}}, s.AcceptedClientDomains())}
+		host := outsideHost(s, d.Host, d.Port, d.Restricted, d.Matches, egressGatewayRoute(d))
+		if host.TypedPerFilterConfig == nil {
+			host.TypedPerFilterConfig = map[string]*anypb.Any{}
+		}
+		host.TypedPerFilterConfig[httpRBACFilter] = requestRBAC([]authz.Route{{Sources: d.Sources}}, s.AcceptedClientDomains(), false)
 		out = append(out, &routev3.RouteConfiguration{
 			Name: egressGatewayRouteName(d), VirtualHosts: []*routev3.VirtualHost{host}, ValidateClusters: wrapperspb.Bool(false),
 		})

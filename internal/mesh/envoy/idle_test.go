@@ -9,6 +9,7 @@ import (
 	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -23,7 +24,7 @@ func decode[M proto.Message](t *testing.T, filter *listenerv3.Filter, into M) M 
 
 // TestQuietStreamsLive checks both directions: without a value Envoy ends a request after five quiet minutes.
 func TestQuietStreamsLive(t *testing.T) {
-	for name, filter := range map[string]*listenerv3.Filter{"inbound": inboundHTTP(translationOf(&scope.Scope{}), "r", nil), "outbound": outboundHTTP(translationOf(&scope.Scope{}), "r")} {
+	for name, filter := range map[string]*listenerv3.Filter{"inbound": inboundHTTP(translationOf(&scope.Scope{}), "r", inboundPort{}), "outbound": egressHTTP(translationOf(&scope.Scope{}), 80)} {
 		idle := decode(t, filter, &hcmv3.HttpConnectionManager{}).GetStreamIdleTimeout()
 		if idle == nil || idle.AsDuration() != 0 {
 			t.Errorf("%s: the stream idle timeout is %v, want 0s", name, idle)
@@ -33,7 +34,7 @@ func TestQuietStreamsLive(t *testing.T) {
 
 // TestIngressLimitsItsClients checks that strangers cannot occupy a sidecar with slow requests, and that quiet streams live for an hour.
 func TestIngressLimitsItsClients(t *testing.T) {
-	hcm := decode(t, ingressHTTP(translationOf(&scope.Scope{}), "r"), &hcmv3.HttpConnectionManager{})
+	hcm := decode(t, ingressHTTP(translationOf(&scope.Scope{}), scope.Ingress{}), &hcmv3.HttpConnectionManager{})
 	http2 := hcm.GetHttp2ProtocolOptions()
 	if hcm.GetRequestHeadersTimeout().AsDuration() != 10*time.Second || http2.GetMaxConcurrentStreams().GetValue() != 100 || http2.GetInitialConnectionWindowSize().GetValue() != 1<<20 {
 		t.Errorf("the limits are %v and %v", hcm.GetRequestHeadersTimeout(), http2)
@@ -52,6 +53,19 @@ func TestIdleTimeoutOfTheServer(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("the idle timeout for %s is %s, want %s", idle, got, want)
+		}
+	}
+}
+
+// TestExpectationWaitsForNoServerThatReadsBodies: an authorization server gets the body before the application is asked, so the sidecar itself must tell the client
+// to send it.
+func TestExpectationWaitsForNoServerThatReadsBodies(t *testing.T) {
+	for bytes, want := range map[uint32]bool{0: true, 100: false} {
+		s := &scope.Scope{Sidecar: scope.Sidecar{Authorizations: []scope.Authorization{{Policy: &catalog.ExternalAuthorizationPolicy{MaxRequestBytes: bytes}}}}}
+		for name, filter := range map[string]*listenerv3.Filter{"inbound": inboundHTTP(translationOf(s), "r", inboundPort{}), "ingress": ingressHTTP(translationOf(s), scope.Ingress{})} {
+			if got := decode(t, filter, &hcmv3.HttpConnectionManager{}).GetProxy_100Continue(); got != want {
+				t.Errorf("%s: with %d bytes of bodies for the server, the expectation reaches the application: %t, want %t", name, bytes, got, want)
+			}
 		}
 	}
 }

@@ -128,7 +128,7 @@ func discoveredFilter(name, typeURL string) *listenerv3.Filter {
 
 func inboundProxy(s *translation, in inboundPort) *listenerv3.Filter {
 	if in.Protocol.IsHTTP() {
-		return inboundHTTP(s, inboundRouteName(in), in.Limits)
+		return inboundHTTP(s, inboundRouteName(in), in)
 	}
 	local := localClusterName(in.Service, in.TargetPort)
 	return tcpToApplication(s.logs().inboundConnections, "inbound-mesh-tcp-proxy."+local, local, in.IdleTimeout, connectMode(in))

@@ -30,7 +30,7 @@ func addIngressChains(listener *listenerv3.Listener, s *translation, inbound []i
 		for i, match := range ingressMatches(in, inbound) {
 			chain := &listenerv3.FilterChain{
 				Name: ingressChainName(in), FilterChainMatch: match,
-				Filters: []*listenerv3.Filter{discoveredFilter(ingressRBACName(in), networkRBACType), ingressHTTP(s, ingressRouteName(in))},
+				Filters: []*listenerv3.Filter{discoveredFilter(ingressRBACName(in), networkRBACType), ingressHTTP(s, in)},
 			}
 			if in.TLS {
 				chain.TransportSocket, chain.TransportSocketConnectTimeout = ingressTLS(s, in), handshakeTimeout
@@ -82,10 +82,11 @@ func ingressTLS(s *translation, in scope.Ingress) *corev3.TransportSocket {
 
 // ingressHTTP is inboundHTTP without health checks and limits of the mesh's clients, as in OSM. Its clients can be anybody, so it has the limits of
 // gateways.
-func ingressHTTP(s *translation, routeConfig string) *listenerv3.Filter {
-	hcm := serverConnectionManager(s, routeConfig)
+func ingressHTTP(s *translation, in scope.Ingress) *listenerv3.Filter {
+	hcm := serverConnectionManager(s, ingressRouteName(in), in.Service)
 	limitClients(hcm, ingressIdleTimeout, ingressIdleTimeout)
-	hcm.HttpFilters = slices.Concat([]*hcmv3.HttpFilter{requestRBACFilter}, externalAuthorization(s), []*hcmv3.HttpFilter{router})
+	hcm.HttpFilters = slices.Concat([]*hcmv3.HttpFilter{requestRBACFilter}, removeSpellings(s), externalAuthorization(s), []*hcmv3.HttpFilter{router})
+	decodeSlashes(hcm, in.DecodeSlashes)
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 
@@ -103,7 +104,7 @@ func ingressRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 		for _, match := range ingressRequests(in) {
 			routes = append(routes, &routev3.Route{Match: match, Action: forward(local, 0, nil)})
 		}
-		out = append(out, serverRoutes(ingressRouteName(in), host, routes))
+		out = append(out, serverRoutes(s, ingressRouteName(in), host, routes, in.DecodeSlashes))
 	}
 	return out
 }
@@ -114,7 +115,7 @@ func ingressRequests(in scope.Ingress) []*routev3.RouteMatch {
 	}
 	var out []*routev3.RouteMatch
 	for _, match := range in.Matches {
-		out = append(out, requestMatch(match))
+		out = append(out, decodedMatch(match, in.DecodeSlashes))
 	}
 	return out
 }

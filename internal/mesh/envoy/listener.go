@@ -20,6 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // boundListeners are the listeners that bind ports of the pod, and those for ports outside the mesh, which belong to this client.
@@ -85,41 +86,52 @@ var (
 )
 
 // inboundHTTP handles requests from other workloads.
-func inboundHTTP(s *translation, routeConfig string, limits *scope.Limits) *listenerv3.Filter {
-	hcm := serverConnectionManager(s, routeConfig)
+func inboundHTTP(s *translation, routeConfig string, in inboundPort) *listenerv3.Filter {
+	hcm := serverConnectionManager(s, routeConfig, in.Service)
 	hcm.HttpFilters = slices.Concat(
 		// The rules of RBAC come with the virtual host, so a path without a route is answered with 404 instead of 403.
 		[]*hcmv3.HttpFilter{healthCheckFilter, requestRBACFilter},
+		// After RBAC, which matches the headers as the client sent them.
+		removeSpellings(s),
 		// After RBAC: requests that policies deny cost the authorization server nothing.
 		externalAuthorization(s),
 		// Last, so that denied requests do not use up the limit.
 		[]*hcmv3.HttpFilter{requestLimitFilter},
-		globalRequestLimit(limits),
+		globalRequestLimit(in.Limits),
 		[]*hcmv3.HttpFilter{router},
 	)
+	decodeSlashes(hcm, in.DecodeSlashes)
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 
 // serverConnectionManager normalizes paths before matching and rejects ambiguous ones: "/public/..%2Fadmin" could be one path for the
-// policy and another for the application.
-func serverConnectionManager(s *translation, routeConfig string) *hcmv3.HttpConnectionManager {
+// policy and another for the application. An empty Service is that of a gateway, whose clients must name a host.
+func serverConnectionManager(s *translation, routeConfig string, service catalog.Name) *hcmv3.HttpConnectionManager {
 	hcm := connectionManager(s, routeConfig)
+	if service != (catalog.Name{}) {
+		defaultHost(hcm, service)
+	}
+	// A server that needs the body for its decision gets it only if the client need not wait for the application.
+	hcm.Proxy_100Continue = !slices.ContainsFunc(s.Authorizations, func(a scope.Authorization) bool { return a.Policy.MaxRequestBytes > 0 })
 	hcm.NormalizePath = wrapperspb.Bool(true)
 	hcm.MergeSlashes = true
 	hcm.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_REJECT_REQUEST
-	hcm.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
-		HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
-	}
+	hcm.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{HeadersWithUnderscoresAction: underscores(s)}
 	hcm.AccessLog = inboundRequestLoggers(s)
 	return hcm
 }
 
 // outboundHTTP handles requests of the local application. It leaves paths unchanged, because the server's sidecar
 // authorizes them.
-func outboundHTTP(s *translation, routeConfig string, filters ...*hcmv3.HttpFilter) *listenerv3.Filter {
+func outboundHTTP(s *translation, routeConfig string, filters ...*hcmv3.HttpFilter) *hcmv3.HttpConnectionManager {
 	hcm := connectionManager(s, routeConfig)
 	hcm.HttpFilters = append(filters, router)
-	return message.NetworkFilter(hcmFilter, hcm)
+	return hcm
+}
+
+// defaultHost names the Service to the application if a client of HTTP/1.0 names no host.
+func defaultHost(hcm *hcmv3.HttpConnectionManager, service catalog.Name) {
+	hcm.HttpProtocolOptions.DefaultHostForHttp_10 = names.ServiceHost(service.Name, service.Namespace)
 }
 
 // noInternalAddress has a range that no client is in. A configuration without a range makes Envoy trust clients with private addresses, and those that claim one in
@@ -140,6 +152,10 @@ func connectionManager(s *translation, routeConfig string) *hcmv3.HttpConnection
 		GenerateRequestId:        wrapperspb.Bool(true),
 		// Envoy's default ends a request after five minutes without data: quiet gRPC streams and WebSockets, slow answers.
 		StreamIdleTimeout: durationpb.New(0),
+		// Clients of HTTP/1.0 are served too, such as nginx by default.
+		HttpProtocolOptions: &corev3.Http1ProtocolOptions{AcceptHttp_10: true, EnableTrailers: true},
+		// The application decides whether the client sends its body.
+		Proxy_100Continue: true,
 		AccessLog:         s.logs().outboundRequests,
 		Tracing:           tracing(s.Tracing),
 		UpgradeConfigs:    []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},

@@ -22,6 +22,11 @@ var (
 	// below400 also selects requests without a response.
 	below400   = withStatus(accesslogv3.ComparisonFilter_LE, 399)
 	atLeast400 = withStatus(accesslogv3.ComparisonFilter_GE, 400)
+	// fulfilled selects what unfulfilled does not: requests whose responses have a status of 400 or more, or a status of gRPC other than OK.
+	fulfilled   = both(below400, either(ofHTTP, withGRPCStatus(false)))
+	unfulfilled = either(atLeast400, both(ofGRPC, withGRPCStatus(true)))
+	// ofGRPC selects the calls of gRPC. Envoy infers a status of gRPC for other requests too.
+	ofGRPC, ofHTTP = withContent(false), withContent(true)
 	// unmatched selects connections that match no filter chain.
 	unmatched = withFlags("NR")
 	denied    = matching("denied", connectionDenied)
@@ -32,6 +37,20 @@ func withStatus(op accesslogv3.ComparisonFilter_Op, status uint32) *accesslogv3.
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_StatusCodeFilter{StatusCodeFilter: &accesslogv3.StatusCodeFilter{
 		Comparison: &accesslogv3.ComparisonFilter{Op: op, Value: &corev3.RuntimeUInt32{DefaultValue: status}},
 	}}}
+}
+
+// withGRPCStatus selects calls by the status of their responses: OK, or any other.
+func withGRPCStatus(failed bool) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_GrpcStatusFilter{GrpcStatusFilter: &accesslogv3.GrpcStatusFilter{
+		Statuses: []accesslogv3.GrpcStatusFilter_Status{accesslogv3.GrpcStatusFilter_OK}, Exclude: failed,
+	}}}
+}
+
+// withContent selects requests of gRPC, or all others, by their content type.
+func withContent(others bool) *accesslogv3.AccessLogFilter {
+	header := headerMatcher("content-type", hasPrefix("application/grpc"))
+	header.InvertMatch, header.TreatMissingHeaderAsEmpty = others, true
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_HeaderFilter{HeaderFilter: &accesslogv3.HeaderFilter{Header: header}}}
 }
 
 // withFlags selects what has any of the flags.

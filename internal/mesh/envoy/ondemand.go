@@ -47,10 +47,14 @@ var loadDestination = message.HTTPFilter("envoy.filters.http.on_demand", &ondema
 	Odcds: &ondemandv3.OnDemandCds{Source: ads, Timeout: durationpb.New(loadTimeout)},
 })
 
+// anyHost is the host that an application receives if a client of HTTP/1.0 names none: all Services on a port number share this configuration.
+const anyHost = "localhost"
+
 // onDemandHTTP handles the requests of the local application to all Services with HTTP on a port number.
 func onDemandHTTP(s *translation, port uint16) *listenerv3.Filter {
 	hcm := connectionManager(s, portRouteName(port))
 	hcm.AccessLog = append(slices.Clip(hcm.GetAccessLog()), denialLog(toUnknownDestination))
+	hcm.HttpProtocolOptions.DefaultHostForHttp_10 = anyHost
 	hcm.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{nameDestination}
 	hcm.HttpFilters = []*hcmv3.HttpFilter{keepSessions, loadDestination, router}
 	return message.NetworkFilter(hcmFilter, hcm)

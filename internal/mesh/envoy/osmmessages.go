@@ -62,6 +62,8 @@ func reduce(m protoreflect.Message) {
 		reduceConnections(m)
 	case *routev3.Route:
 		reduceRoute(m)
+	case *corev3.HttpProtocolOptions:
+		m.MaxResponseHeadersKb = nil
 	case *routev3.RouteAction_RequestMirrorPolicy:
 		m.DisableShadowHostSuffixAppend = false
 	case *matcherv3.RegexMatcher:

@@ -1,6 +1,8 @@
 package envoy
 
 import (
+	"slices"
+
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -21,6 +23,13 @@ func osmScope(s *scope.Scope) *scope.Scope {
 	reduced.Authorizations = nil
 	for _, a := range s.Authorizations {
 		reduced.Authorizations = append(reduced.Authorizations, osmAuthorization(a))
+	}
+	reduced.Inbound, reduced.Ingress = slices.Clone(s.Inbound), slices.Clone(s.Ingress)
+	for i := range reduced.Inbound {
+		reduced.Inbound[i].DecodeSlashes = false
+	}
+	for i := range reduced.Ingress {
+		reduced.Ingress[i].DecodeSlashes = false
 	}
 	reduced.Outbound = make([]scope.Outbound, 0, len(s.Outbound))
 	for i := range s.Outbound {

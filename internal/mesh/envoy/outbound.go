@@ -10,6 +10,7 @@ import (
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -160,7 +161,9 @@ func outboundChain(s *translation, o scope.Outbound) *listenerv3.FilterChain {
 		if hasSessions(&o) {
 			filters = append(filters, keepSessions)
 		}
-		chain.Filters = []*listenerv3.Filter{outboundHTTP(s, outboundRouteName(o), filters...)}
+		hcm := outboundHTTP(s, outboundRouteName(o), filters...)
+		defaultHost(hcm, o.Service)
+		chain.Filters = []*listenerv3.Filter{message.NetworkFilter(hcmFilter, hcm)}
 	} else {
 		chain.Filters = outboundTCP(s, o, weightedClusters(o, o.Backends))
 		if s.LoadsOnDemand(&o) {

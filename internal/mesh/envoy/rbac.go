@@ -106,8 +106,8 @@ const engineResult = "enforced_engine_result"
 const routePolicy = "rbac-for-route"
 
 // requestRBAC allows requests by source. All routes share one set of rules: where matches overlap, a request is
-// granted to the sources of both, so a new policy never revokes what another one granted.
-func requestRBAC(routes []authz.Route, trustDomains []string) *anypb.Any {
+// granted to the sources of both, so a new policy never revokes what another one granted. Rules match the decoded path if it is decoded.
+func requestRBAC(routes []authz.Route, trustDomains []string, decoded bool) *anypb.Any {
 	groups := groupBySources(routes)
 	policies := map[string]*rbacv3.Policy{}
 	for i, g := range groups {
@@ -117,7 +117,7 @@ func requestRBAC(routes []authz.Route, trustDomains []string) *anypb.Any {
 		}
 		p := newPolicy(who...)
 		if len(groups) > 1 {
-			p.Permissions = g.permissions()
+			p.Permissions = g.permissions(decoded)
 		}
 		name := routePolicy
 		if i > 0 {
@@ -158,10 +158,10 @@ func (g *sourceGroup) principals(trustDomains []string) []*rbacv3.Principal {
 	return principals(g.sources, trustDomains)
 }
 
-func (g *sourceGroup) permissions() []*rbacv3.Permission {
+func (g *sourceGroup) permissions(decoded bool) []*rbacv3.Permission {
 	out := make([]*rbacv3.Permission, 0, len(g.routes))
 	for _, r := range g.routes {
-		out = append(out, permission(requestMatch(r.Match)))
+		out = append(out, permission(decodedMatch(r.Match, decoded)))
 	}
 	return out
 }
@@ -198,9 +198,9 @@ const (
 // AuthorizationDetails is the prefix of the details of responses that an authorization server causes.
 const AuthorizationDetails = "ext_authz_"
 
-// requestDenial is an expression for the name of what denied a request; empty if it was not denied. RBAC denies with 403, the others set a flag: the
-// first condition decides about nearly all requests, because each attribute costs time.
-const requestDenial = "response.flags == 0 && has(response.code) && response.code != 403 || !has(response.code_details) ? '' : " +
+// requestDenial is an expression for the name of what denied a request; empty if it was not denied. The first condition decides about nearly all requests,
+// because each attribute costs time. Statuses and flags do not show that a call of gRPC was denied.
+const requestDenial = "!has(response.code_details) || response.code_details == 'via_upstream' ? '' : " +
 	requestDenied + " || response.code_details == '" + routeNotFound + "' ? '" + noPolicy + "' : " +
 	"response.code_details.startsWith('" + AuthorizationDetails + "') ? '" + externalAuthorizer + "' : " +
 	"response.code_details == '" + localLimitReached + "' || response.code_details == '" + globalLimitReached + "' ? " +

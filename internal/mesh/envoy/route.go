@@ -68,7 +68,7 @@ func hasClientPolicies(s *translation, service catalog.Name) bool { return s.Ret
 // change later than the server.
 func inboundRoutes(s *translation, in inboundPort) *routev3.RouteConfiguration {
 	host := virtualHost("inbound", in.Service, in.ports...)
-	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(in.Rules.Routes, s.AcceptedClientDomains())}
+	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(in.Rules.Routes, s.AcceptedClientDomains(), in.DecodeSlashes)}
 	skipUnusedAuthorization(s, host)
 	if limit := portRequestLimit(in.Limits); limit != nil {
 		host.TypedPerFilterConfig[httpLimitFilter] = limitRequests(limit)
@@ -79,7 +79,7 @@ func inboundRoutes(s *translation, in inboundPort) *routev3.RouteConfiguration {
 	limit := limitMetadata(in.Limits)
 	for _, r := range in.Rules.Routes {
 		route := &routev3.Route{
-			Name: routeName(r.Match), Metadata: limit, Match: requestMatch(r.Match),
+			Name: routeName(r.Match), Metadata: limit, Match: decodedMatch(r.Match, in.DecodeSlashes),
 			Action: withDescriptors(forward(local, 0, nil), routeDescriptors(in.Limits, r.Match.PathRegex)),
 		}
 		if limit := routeLimit(in.Limits, r.Match.PathRegex); limit != nil {
@@ -87,7 +87,7 @@ func inboundRoutes(s *translation, in inboundPort) *routev3.RouteConfiguration {
 		}
 		routes = append(routes, route)
 	}
-	return serverRoutes(inboundRouteName(in), host, routes)
+	return serverRoutes(s, inboundRouteName(in), host, routes, in.DecodeSlashes)
 }
 
 func withDescriptors(action *routev3.Route_Route, descriptors []*routev3.RateLimit) *routev3.Route_Route {
@@ -97,10 +97,15 @@ func withDescriptors(action *routev3.Route_Route, descriptors []*routev3.RateLim
 
 // serverRoutes is the route configuration of a port that others call. Whoever calls, ambiguous requests are rejected, and the application
 // receives the address of the connection.
-func serverRoutes(name string, host *routev3.VirtualHost, routes []*routev3.Route) *routev3.RouteConfiguration {
+func serverRoutes(s *translation, name string, host *routev3.VirtualHost, routes []*routev3.Route, decoded bool) *routev3.RouteConfiguration {
 	host.RetryPolicy = localRetryPolicy
 	host.Routes = withFault(append(ambiguousRequestRoutes(), routes...))
+	protectNames(s, host, true)
 	config := routeConfig(name, host)
+	if decoded {
+		host.Routes = append([]*routev3.Route{hiddenDots(host.GetTypedPerFilterConfig())}, host.GetRoutes()...)
+		config.RequestHeadersToRemove = []string{pathHeader}
+	}
 	config.RequestHeadersToAdd = forwardedForHeader
 	return config
 }

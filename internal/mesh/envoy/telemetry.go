@@ -143,14 +143,15 @@ var (
 	outboundLabels    = slices.Concat(ownSource, selectedDestination)
 	proven            = []label{{"source_identity", "%UPSTREAM_LOCAL_DNS_SAN%"}, {"destination_identity", "%UPSTREAM_PEER_DNS_SAN%"}}
 	responseCode      = label{"response_code", "%RESPONSE_CODE%"}
+	grpcStatus        = label{"grpc_status", "%GRPC_STATUS_NUMBER%"} // empty for requests of other protocols
 	requestVerdict    = label{"verdict", "%DYNAMIC_METADATA(" + httpRBACFilter + ":" + engineResult + ")%"}
 	connectionVerdict = label{"verdict", "%CEL(" + connectionDenied + " ? 'denied' : 'allowed')%"}
 )
 
 // The statistics of each kind of listener. The server's have other names, so a sum over one name counts each request once.
 var (
-	outboundRequestStats = requestStats("", outboundLabels, append(slices.Clone(proven), responseCode))
-	inboundRequestStats  = requestStats("inbound_", ownDestination, []label{responseCode, requestVerdict})
+	outboundRequestStats = requestStats("", outboundLabels, append(slices.Clone(proven), responseCode, grpcStatus))
+	inboundRequestStats  = requestStats("inbound_", ownDestination, []label{responseCode, grpcStatus, requestVerdict})
 	outboundOpenedStats  = openedStats("", outboundLabels)
 	outboundClosedStats  = closedStats("", outboundLabels, proven)
 	inboundRouteStats    = routeStats()
@@ -171,7 +172,7 @@ func requestStats(prefix string, labels, more []label) []stat {
 func routeStats() []stat {
 	labels := append(slices.DeleteFunc(slices.Clone(ownDestination), isIdentity), label{"route", "%ROUTE_NAME%"})
 	return []stat{
-		{name: "inbound_route_request_total", labels: append(slices.Clone(labels), responseCode, requestVerdict)},
+		{name: "inbound_route_request_total", labels: append(slices.Clone(labels), responseCode, grpcStatus, requestVerdict)},
 		{name: "inbound_route_request_duration_ms", value: "%DURATION%", unit: statsv3.Config_Histogram_Milliseconds, labels: labels},
 	}
 }

@@ -93,9 +93,25 @@ func sidecarHTTP(p catalog.Protocol, version scope.HTTPVersion, up *scope.Upstre
 // the next request arrives, and only requests without side effects can be repeated then.
 const applicationIdleTimeout = 1500 * time.Millisecond
 
+// The sidecar of an application accepts all headers of its responses that Envoy can. A response that it refused would look like a connection that the application
+// has closed, and the sidecar would make the application execute a request without side effects again. Clients refuse what is too much for them.
+const (
+	maxApplicationHeaders   = 100_000
+	maxApplicationHeadersKB = 8192
+)
+
 // applicationHTTP is upstreamHTTP for the application of the pod.
 func applicationHTTP(p catalog.Protocol) map[string]*anypb.Any {
-	return upstreamHTTP(p, &scope.Upstream{Connections: catalog.ConnectionSettings{HTTPIdleTimeout: applicationIdleTimeout}})
+	if !p.IsHTTP() {
+		return nil
+	}
+	options := downstreamHTTPVersion(nil)
+	options.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
+		IdleTimeout:          durationpb.New(applicationIdleTimeout),
+		MaxHeadersCount:      wrapperspb.UInt32(maxApplicationHeaders),
+		MaxResponseHeadersKb: wrapperspb.UInt32(maxApplicationHeadersKB),
+	}
+	return map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(options)}
 }
 
 func withLifetime(options *httpv3.HttpProtocolOptions, up *scope.Upstream) map[string]*anypb.Any {
@@ -108,11 +124,14 @@ func withLifetime(options *httpv3.HttpProtocolOptions, up *scope.Upstream) map[s
 	return map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(options)}
 }
 
+// withTrailers forwards the trailers of HTTP/1.1, as of HTTP/2.
+var withTrailers = &corev3.Http1ProtocolOptions{EnableTrailers: true}
+
 func downstreamHTTPVersion(pings *corev3.KeepaliveSettings) *httpv3.HttpProtocolOptions {
 	return &httpv3.HttpProtocolOptions{
 		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_UseDownstreamProtocolConfig{
 			UseDownstreamProtocolConfig: &httpv3.HttpProtocolOptions_UseDownstreamHttpConfig{
-				HttpProtocolOptions:  &corev3.Http1ProtocolOptions{},
+				HttpProtocolOptions:  withTrailers,
 				Http2ProtocolOptions: &corev3.Http2ProtocolOptions{ConnectionKeepalive: pings},
 			},
 		},
@@ -126,7 +145,7 @@ func explicitHTTPVersion(version scope.HTTPVersion, pings *corev3.KeepaliveSetti
 			Http2ProtocolOptions: &corev3.Http2ProtocolOptions{ConnectionKeepalive: pings},
 		}
 	} else {
-		explicit.ProtocolConfig = &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: &corev3.Http1ProtocolOptions{}}
+		explicit.ProtocolConfig = &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: withTrailers}
 	}
 	return &httpv3.HttpProtocolOptions{UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: explicit}}
 }

@@ -31,6 +31,7 @@ var messageHeaders = []string{
 // TestEachHeaderNameIsChecked finds the fields.
 func headerNameProblem(use headerUse, name string) string {
 	name = strings.ToLower(name)
+	plain := strings.ReplaceAll(name, "_", "-") // applications that have headers as variables cannot tell these apart
 	isRead := use == headerMatched || use == headerCounted
 	switch {
 	case use == headerCounted && slices.Contains([]string{":authority", ":method", ":path"}, name):
@@ -41,9 +42,9 @@ func headerNameProblem(use headerUse, name string) string {
 		return "it is not the name of a header"
 	case isRead:
 		return ""
-	case slices.Contains(messageHeaders, name):
+	case slices.Contains(messageHeaders, plain):
 		return "it belongs to the connection or to the message itself"
-	case strings.HasPrefix(name, "x-envoy-"), strings.HasPrefix(name, "x-osm-"), strings.HasPrefix(name, "x-forwarded-") && use != headerCopied:
+	case strings.HasPrefix(plain, "x-envoy-"), strings.HasPrefix(plain, "x-osm-"), strings.HasPrefix(plain, "x-forwarded-") && use != headerCopied:
 		return "sidecars and gateways write it, and obey it"
 	}
 	return ""

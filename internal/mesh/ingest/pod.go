@@ -202,8 +202,8 @@ func NewPodFields(spec *configv1alpha2.MeshConfigSpec) []string {
 	return paths
 }
 
-// Namespace reads whether a namespace belongs to a mesh, by its labels, its override of permissive mode, and whether it requires the egress
-// gateway. An invalid override is ignored. Another invalid annotation requires the gateway, because somebody wrote it to restrict traffic.
+// Namespace reads whether a namespace belongs to a mesh, by its labels, its override of permissive mode, whether it requires the egress
+// gateway, and what becomes of escaped slashes. An invalid override is ignored. Another invalid annotation requires the gateway, because somebody wrote it to restrict traffic.
 func Namespace(ns *corev1.Namespace, mesh string) (*catalog.Namespace, []Problem) {
 	var found problems
 	_, ignored := ns.Labels[names.IgnoreLabel]
@@ -226,6 +226,9 @@ func Namespace(ns *corev1.Namespace, mesh string) (*catalog.Namespace, []Problem
 		if entry.EgressGateway = exists; exists {
 			found.reject(ReasonInvalidAnnotation, "The annotation %s of this namespace is %.40q, which is read as enabled: write enabled or disabled.", names.EgressGatewayAnnotation, value)
 		}
+	}
+	if decoded := decodesSlashes(ns.Annotations, "namespace", &found); decoded != nil {
+		entry.DecodeSlashes = *decoded
 	}
 	return entry, found
 }

@@ -31,6 +31,7 @@ func Service(service *corev1.Service) (*catalog.Service, []Problem) {
 	if allowed := service.Annotations[names.AllowedNamespacesAnnotation]; allowed != "" && service.Name == names.EgressGateway {
 		entry.AllowedNamespaces = strings.Split(allowed, ",")
 	}
+	entry.DecodeSlashes = decodesSlashes(service.Annotations, "Service", &found)
 	for _, ip := range clusterIPs(service) {
 		if address, err := netip.ParseAddr(ip); err == nil {
 			entry.ClusterIPs = append(entry.ClusterIPs, address.Unmap())
@@ -49,6 +50,21 @@ func Service(service *corev1.Service) (*catalog.Service, []Problem) {
 		entry.Ports = slices.Clone(entry.Ports[:maxServicePorts])
 	}
 	return entry, found
+}
+
+// decodesSlashes reads what becomes of requests with escaped slashes; nil without an annotation. A value that cannot be read rejects them, because that is the
+// restriction.
+func decodesSlashes(annotations map[string]string, kind string, found *problems) *bool {
+	value, exists := annotations[names.EscapedSlashesAnnotation]
+	switch {
+	case !exists:
+		return nil
+	case value == names.EscapedSlashesReject || value == names.EscapedSlashesDecode:
+		return new(value == names.EscapedSlashesDecode)
+	}
+	found.reject(ReasonInvalidAnnotation, "The annotation %s of this %s is %.40q, which is read as %s: write %s or %s.",
+		names.EscapedSlashesAnnotation, kind, value, names.EscapedSlashesReject, names.EscapedSlashesReject, names.EscapedSlashesDecode)
+	return new(false)
 }
 
 // clusterIPs are the virtual addresses as text, or "None" for a headless Service.

@@ -263,8 +263,6 @@ func headerMatch(name string, value any) (catalog.HeaderMatch, *headerProblem) {
 		return match, &headerProblem{ReasonInvalidHeader, "only the pseudo-header :authority can be matched: use pathRegex and methods for the others"}
 	case headerNameProblem(headerMatched, match.Name) != "":
 		return match, &headerProblem{ReasonInvalidHeader, headerNameProblem(headerMatched, match.Name)}
-	case strings.Contains(match.Name, "_"):
-		return match, &headerProblem{ReasonInvalidHeader, "sidecars reject requests that have header names with underscores: use dashes"}
 	}
 	if err := checkRegex(regex); err != nil {
 		return match, &headerProblem{ReasonInvalidRegex, err.Error()}

@@ -188,7 +188,7 @@ func stripNamespace(obj any) (any, error) {
 	if ns, ok := obj.(*corev1.Namespace); ok {
 		ns.ManagedFields = nil
 		maps.DeleteFunc(ns.Annotations, func(key, _ string) bool {
-			return key != names.PermissiveAnnotation && key != names.EgressGatewayAnnotation
+			return key != names.PermissiveAnnotation && key != names.EgressGatewayAnnotation && key != names.EscapedSlashesAnnotation
 		})
 	}
 	return obj, nil

@@ -167,7 +167,8 @@ func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
 				Rules:      authz.InboundRules(v, key.Identity, target, protocol),
 				Limits:     limits,
 				// An HTTP connection is closed by the client's sidecar.
-				IdleTimeout: longIdleTimeout(setting, protocol),
+				IdleTimeout:   longIdleTimeout(setting, protocol),
+				DecodeSlashes: protocol.IsHTTP() && v.DecodesSlashes(service.Name),
 			})
 		}
 	}

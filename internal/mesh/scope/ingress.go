@@ -26,6 +26,8 @@ type Ingress struct {
 	// AnyRequest admits every request. Otherwise a request must match one of Matches.
 	AnyRequest bool
 	Matches    []catalog.HTTPMatch
+	// DecodeSlashes is that of an Inbound.
+	DecodeSlashes bool
 }
 
 // VerifiesClients reports whether clients need a certificate of the mesh.
@@ -61,6 +63,7 @@ func ingressOf(v *catalog.View, policy *catalog.IngressBackend, port catalog.Ing
 		Policy: policy.Name, Service: port.Service, TargetPort: port.TargetPort,
 		TLS: port.TLS, SkipClientCertificate: port.SkipClientCertificate, ServerNames: port.ServerNames,
 		AnyAddress: policy.AnyAddress(), Principals: policy.Principals, AnyRequest: len(policy.RouteGroups) == 0,
+		DecodeSlashes: v.DecodesSlashes(port.Service),
 	}
 	out.Prefixes, out.Matches = ingressPrefixes(v, policy), ingressMatches(v, policy)
 	return out

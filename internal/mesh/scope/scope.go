@@ -149,6 +149,8 @@ type Inbound struct {
 	Limits *Limits
 	// IdleTimeout is after what time without data a connection to a TCP port is closed; 0 is Envoy's default of an hour.
 	IdleTimeout time.Duration
+	// DecodeSlashes is true if escaped slashes in paths count as slashes when requests are matched. Otherwise such requests are rejected.
+	DecodeSlashes bool
 }
 
 // Outbound is one port of a Service that the identity may call.

@@ -1,5 +1,7 @@
 package dashboards
 
+import "github.com/openservicemesh/osm-operator/internal/platform/prometheus"
+
 // meshVariable is the first variable of dashboards about a whole mesh.
 var meshVariable = Variable{Name: "mesh", Label: "mesh", Selector: "osm_version_info"}
 
@@ -123,7 +125,7 @@ func rollout() Dashboard {
 				"sum by (kind) (increase(osm_operator_drift_repairs_total"+m+"[$__rate_interval]))", "{{kind}}"),
 			failures("Rollbacks", "", Count, "sum(increase(osm_operator_rollbacks_total"+m+"[$__range])) > 0", "rollbacks"),
 		}}, {Title: "Traffic meanwhile", Panels: []Panel{
-			lines("Failed requests", Ratio, `(sum(rate(osm_request_total{mesh="$mesh", response_code=~"5.."}[$__rate_interval])) or vector(0)) / sum(rate(osm_request_total`+m+"[$__rate_interval]))", "status 500 and more"),
+			lines("Failed requests", Ratio, "(sum("+prometheus.Failed(requestRate)+") or vector(0)) / sum(rate(osm_request_total"+m+"[$__rate_interval]))", "failed requests"),
 		}}},
 	}
 }

@@ -1,5 +1,12 @@
 package dashboards
 
+import "github.com/openservicemesh/osm-operator/internal/platform/prometheus"
+
+// requestRate is the rate of the requests of a mesh that matchers select.
+func requestRate(matchers string) string {
+	return `rate(osm_request_total{mesh="$mesh",` + matchers + "}[$__rate_interval])"
+}
+
 func overview() Dashboard {
 	const m = `{mesh="$mesh"}`
 	const by = "destination_namespace, destination_service"
@@ -15,11 +22,11 @@ func overview() Dashboard {
 			number("Connected sidecars", Count, "sum(osm_proxy_connect_count"+m+")"),
 			number("Namespaces", Count, "max(osm_resource_namespace_count"+m+")"),
 			number("Requests", PerSecond, "sum(rate(osm_request_total"+m+"[$__rate_interval]))"),
-			number("Success", Ratio, `sum(rate(osm_request_total{mesh="$mesh", response_code!~"5.."}[$__rate_interval])) / sum(rate(osm_request_total`+m+"[$__rate_interval]))"),
+			number("Success", Ratio, "sum("+prometheus.Succeeded(requestRate)+") / sum(rate(osm_request_total"+m+"[$__rate_interval]))"),
 			number("Quarantined policies", Count, "max(osm_policy_quarantined_count"+m+")"),
 		}}, {Title: "Services", Panels: []Panel{
 			lines("Requests", PerSecond, rate("osm_request_total", m, by), service),
-			failures("Failed requests", "Status 500 and more.", PerSecond, rate("osm_request_total", `{mesh="$mesh", response_code=~"5.."}`, by), service),
+			failures("Failed requests", "Status 500 and more, no response, or a failure of gRPC.", PerSecond, "sum by ("+by+") ("+prometheus.Failed(requestRate)+")", service),
 			lines("Latency (p99)", Milliseconds, "histogram_quantile(0.99, "+rate("osm_request_duration_ms_bucket", m, "le, "+by)+")", service),
 			{Title: "Data", Description: "Of HTTP and TCP.", Unit: BytesPerSecond, Queries: []Query{
 				{Expr: `sum(rate(envoy_cluster_upstream_cx_tx_bytes_total{mesh="$mesh", ` + destinations + "}[$__rate_interval]))", Legend: "requests"},
@@ -33,7 +40,7 @@ func overview() Dashboard {
 			}},
 		}}, {Title: "Edges", Panels: []Panel{{
 			Title: "Who calls whom", Kind: Table, Unit: PerSecond,
-			Queries: []Query{{Expr: rate("osm_request_total", m, "source_namespace, source_name, "+by+", response_code") + " > 0"}},
+			Queries: []Query{{Expr: rate("osm_request_total", m, "source_namespace, source_name, "+by+", response_code, grpc_status") + " > 0"}},
 		}}}},
 	}
 }

@@ -18,6 +18,13 @@ const (
 	// EgressGatewayAnnotation on a namespace sends everything that its Egresses allow through the egress gateway: enabled, yes, true or
 	// disabled, no, false. OSM did not have it.
 	EgressGatewayAnnotation = "openservicemesh.io/egress-gateway"
+	// EscapedSlashesAnnotation on a Service, or on a namespace for its Services and Egresses, is EscapedSlashesReject or EscapedSlashesDecode: what becomes of
+	// requests with %2F or %5C in their paths. The default is to reject them. OSM did not have it.
+	EscapedSlashesAnnotation = "openservicemesh.io/escaped-slashes"
+	// EscapedSlashesReject answers such requests with status 400.
+	EscapedSlashesReject = "reject"
+	// EscapedSlashesDecode matches them with slashes in their place, and forwards their paths as they were sent.
+	EscapedSlashesDecode = "decode"
 	// OutboundPortExclusionAnnotation on a pod lists destination ports that are not redirected, separated by commas.
 	OutboundPortExclusionAnnotation = "openservicemesh.io/outbound-port-exclusion-list"
 	// InboundPortExclusionAnnotation on a pod lists its own ports that are not redirected, separated by commas.

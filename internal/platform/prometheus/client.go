@@ -157,7 +157,7 @@ const window = "2m"
 // Query returns a query for the ratio of failed requests between workloads, from the metrics of sidecars in the given namespaces.
 //
 // It uses the metrics of client sidecars, which include requests that never arrived. As in load reports, a status of 500 and above is a
-// failure. Without requests, the ratio is 0 if at least one sidecar is scraped. Without scraped sidecars, or with a single scrape, there
+// failure, and so are the failures of gRPC, which Envoy's own counters take for successes: the larger of both ratios counts. Without requests, the ratio is 0 if at least one sidecar is scraped. Without scraped sidecars, or with a single scrape, there
 // is no result. Without namespaces, the query only checks that Prometheus responds.
 func Query(namespaces []string) string {
 	if len(namespaces) == 0 {
@@ -168,5 +168,16 @@ func Query(namespaces []string) string {
 	all := fmt.Sprintf(`envoy_cluster_upstream_rq_xx{%s}`, upstream)
 	failed := fmt.Sprintf(`envoy_cluster_upstream_rq_xx{envoy_response_code_class="5",%s}`, upstream)
 	idle := fmt.Sprintf(`(0 * count(envoy_server_live) unless sum(%s))`, all)
-	return fmt.Sprintf(`(sum(rate(%s[%s])) or vector(0)) / clamp_min(sum(rate(%s[%s])) or %s, 1e-9)`, failed, window, all, window, idle)
+	responses := fmt.Sprintf(`(sum(rate(%s[%s])) or vector(0)) / clamp_min(sum(rate(%s[%s])) or %s, 1e-9)`, failed, window, all, window, idle)
+	return fmt.Sprintf(`max(label_replace(%s, "of", "responses", "", "") or label_replace(%s, "of", "requests", "", ""))`, responses, failedRequests(namespaces))
+}
+
+// failedRequests is the ratio of failed requests to workloads in the given namespaces, by the metrics with labels. There is none without requests. A
+// Prometheus that does not rename metrics has them with the prefix of Envoy.
+func failedRequests(namespaces []string) string {
+	rate := func(matchers string) string {
+		return fmt.Sprintf(`rate({__name__=~"(envoy_)?osm_request_total",destination_namespace=~"%s",destination_service!=""%s}[%s])`, strings.Join(slices.Sorted(slices.Values(namespaces)), "|"), matchers, window)
+	}
+	failed := Failed(func(matchers string) string { return rate("," + matchers) })
+	return fmt.Sprintf(`(sum(%s) / (sum(%s) > 0))`, failed, rate(""))
 }

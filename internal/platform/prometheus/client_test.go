@@ -129,9 +129,12 @@ func TestQuery(t *testing.T) {
 	if got := Query(nil); got != "vector(0)" {
 		t.Errorf("without namespaces: %s", got)
 	}
-	want := `(sum(rate(envoy_cluster_upstream_rq_xx{envoy_response_code_class="5",envoy_cluster_name=~"(bank|shop)/.+[|][0-9]+([|]h2)?"}[2m])) or vector(0))` +
+	want := `max(label_replace((sum(rate(envoy_cluster_upstream_rq_xx{envoy_response_code_class="5",envoy_cluster_name=~"(bank|shop)/.+[|][0-9]+([|]h2)?"}[2m])) or vector(0))` +
 		` / clamp_min(sum(rate(envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"(bank|shop)/.+[|][0-9]+([|]h2)?"}[2m]))` +
-		` or (0 * count(envoy_server_live) unless sum(envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"(bank|shop)/.+[|][0-9]+([|]h2)?"})), 1e-9)`
+		` or (0 * count(envoy_server_live) unless sum(envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"(bank|shop)/.+[|][0-9]+([|]h2)?"})), 1e-9), "of", "responses", "", "")` +
+		` or label_replace((sum((rate({__name__=~"(envoy_)?osm_request_total",destination_namespace=~"bank|shop",destination_service!="",response_code=~"5..|0"}[2m])` +
+		` or rate({__name__=~"(envoy_)?osm_request_total",destination_namespace=~"bank|shop",destination_service!="",grpc_status=~"2|4|8|12|13|14|15"}[2m])))` +
+		` / (sum(rate({__name__=~"(envoy_)?osm_request_total",destination_namespace=~"bank|shop",destination_service!=""}[2m])) > 0)), "of", "requests", "", ""))`
 	if got := Query([]string{"shop", "bank"}); got != want {
 		t.Errorf("the query is\n%s, want\n%s", got, want)
 	}

@@ -48,6 +48,7 @@ func drawNamespace(t *rapid.T) *catalog.Namespace {
 		permissive := rapid.Bool().Draw(t, "permissive namespace")
 		ns.Permissive = &permissive
 	}
+	ns.DecodeSlashes = rapid.IntRange(0, 3).Draw(t, "decodes escaped slashes") == 0
 	ns.EgressGateway = rapid.IntRange(0, 3).Draw(t, "requires the egress gateway") == 0
 	return ns
 }
@@ -93,6 +94,10 @@ func drawService(t *rapid.T) *catalog.Service {
 	}
 	if rapid.IntRange(0, 3).Draw(t, "without a selector") == 0 {
 		service.Selector = nil
+	}
+	if rapid.IntRange(0, 3).Draw(t, "says what becomes of escaped slashes") == 0 {
+		decode := rapid.Bool().Draw(t, "decodes escaped slashes")
+		service.DecodeSlashes = &decode
 	}
 	return service
 }

@@ -51,6 +51,9 @@ func Pod(p *catalog.Pod) corev1.Pod {
 // Service returns a Service.
 func Service(s *catalog.Service) corev1.Service {
 	service := corev1.Service{ObjectMeta: Meta(s.Name)}
+	if s.DecodeSlashes != nil {
+		service.Annotations = map[string]string{names.EscapedSlashesAnnotation: map[bool]string{true: names.EscapedSlashesDecode, false: names.EscapedSlashesReject}[*s.DecodeSlashes]}
+	}
 	service.Spec.Selector = s.Selector
 	service.Spec.ClusterIPs = addressTexts(s.ClusterIPs)
 	if s.Headless() {

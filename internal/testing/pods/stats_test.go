@@ -58,23 +58,23 @@ func testWorkloadMetrics(t *testing.T, binary string) {
 		want map[string]int
 	}{
 		{s.client, map[string]int{
-			`request_total{` + toWeb + "," + byClient + `,destination_identity="books.shop.cluster.local",response_code="200"}`: 1,
-			`request_total{` + toWeb + "," + byClient + `,destination_identity="books.shop.cluster.local",response_code="403"}`: 1,
-			`request_total{` + toWeb + "," + byClient + `,destination_identity="books.shop.cluster.local",response_code="500"}`: 1,
+			`request_total{` + toWeb + "," + byClient + `,destination_identity="books.shop.cluster.local",response_code="200",grpc_status=""}`: 1,
+			`request_total{` + toWeb + "," + byClient + `,destination_identity="books.shop.cluster.local",response_code="403",grpc_status=""}`: 1,
+			`request_total{` + toWeb + "," + byClient + `,destination_identity="books.shop.cluster.local",response_code="500",grpc_status=""}`: 1,
 			`request_duration_ms_count{` + toWeb + `}`:                                                 4,
 			`tcp_connections_opened_total{` + ofClient + "," + fmt.Sprintf(toServer, "database") + `}`: 1,
 			`tcp_request_bytes_total{` + ofClient + "," + fmt.Sprintf(toServer, "database") + `}`:      6,
 		}},
 		{s.server, map[string]int{
-			`inbound_request_total{` + server + `,response_code="200",verdict="allowed"}`:                                        1,
-			`inbound_request_total{` + server + `,response_code="500",verdict="allowed"}`:                                        1,
-			`inbound_request_total{` + server + `,response_code="403",verdict="denied"}`:                                         1,
-			`inbound_request_total{` + fmt.Sprintf(toServer, "") + "," + byClient + `,response_code="404",verdict="allowed"}`:    1,
-			`inbound_request_duration_ms_count{` + server + `}`:                                                                  3,
-			`inbound_route_request_total{` + web + `,route="GET /books/.*",response_code="500",verdict="allowed"}`:               1,
-			`inbound_route_request_duration_ms_count{` + web + `,route="GET /books/.*"}`:                                         2,
-			`inbound_tcp_request_bytes_total{` + fmt.Sprintf(toServer, "database") + "," + byClient + `}`:                        6,
-			`inbound_tcp_connections_closed_total{` + fmt.Sprintf(toServer, "database") + "," + byClient + `,verdict="allowed"}`: 1,
+			`inbound_request_total{` + server + `,response_code="200",grpc_status="",verdict="allowed"}`:                                     1,
+			`inbound_request_total{` + server + `,response_code="500",grpc_status="",verdict="allowed"}`:                                     1,
+			`inbound_request_total{` + server + `,response_code="403",grpc_status="",verdict="denied"}`:                                      1,
+			`inbound_request_total{` + fmt.Sprintf(toServer, "") + "," + byClient + `,response_code="404",grpc_status="",verdict="allowed"}`: 1,
+			`inbound_request_duration_ms_count{` + server + `}`:                                                                              3,
+			`inbound_route_request_total{` + web + `,route="GET /books/.*",response_code="500",grpc_status="",verdict="allowed"}`:            1,
+			`inbound_route_request_duration_ms_count{` + web + `,route="GET /books/.*"}`:                                                     2,
+			`inbound_tcp_request_bytes_total{` + fmt.Sprintf(toServer, "database") + "," + byClient + `}`:                                    6,
+			`inbound_tcp_connections_closed_total{` + fmt.Sprintf(toServer, "database") + "," + byClient + `,verdict="allowed"}`:             1,
 		}},
 	} {
 		awaitSeries(t, side.pod, side.want)

@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
@@ -138,7 +141,7 @@ func (s *shop) hosts(t *testing.T) {
 }
 
 func (s *shop) headerNames(t *testing.T) {
-	s.check(t, []raw{{"/books/1", "user_id: 1\r\n", "400"}})
+	s.check(t, []raw{{"/books/1", "user_id: 1\r\n", "200"}})
 	server := s.serverScope()
 	server.Inbound[0].Rules.Routes[0].Match.Headers = []catalog.HeaderMatch{{Name: "user", Regex: "alice"}}
 	s.server.Configure(t, server)
@@ -151,6 +154,36 @@ func (s *shop) headerNames(t *testing.T) {
 		{"/books/1", "user: bob\r\nuser: alice\r\n", "404"},
 		{"/books/1", "user: alice,bob\r\n", "404"},
 	})
+	s.otherSpellings(t, server)
+}
+
+// otherSpellings sends the header that a rule reads together with other spellings of its name, for which an application may take it.
+func (s *shop) otherSpellings(t *testing.T, server *scope.Scope) {
+	for _, test := range []struct{ read, removed, kept []string }{
+		{[]string{"x-user"}, []string{"x_user", "X_User"}, []string{"user_id"}},
+		{[]string{"x_user"}, []string{"x-user"}, []string{"user_id"}},
+		{[]string{"x-user-id"}, []string{"x_user_id", "x-user_id", "x_user-id"}, []string{"x_user"}},
+		{[]string{"x-user", "x_user"}, nil, nil},
+	} {
+		var matches []catalog.HeaderMatch
+		headers := []string{}
+		for _, name := range test.read {
+			matches = append(matches, catalog.HeaderMatch{Name: name, Regex: "alice"})
+			headers = append(headers, name+": alice")
+		}
+		server.Inbound[0].Rules.Routes[0].Match.Headers = matches
+		s.server.Configure(t, server)
+		for _, name := range slices.Concat(test.removed, test.kept) {
+			headers = append(headers, name+": mallory")
+		}
+		got := s.client.Get(t, "http://10.96.0.1/books/1", headers...)
+		for _, name := range slices.Concat(test.read, test.kept, test.removed) {
+			saw := got.Header.Get("Saw-" + http.CanonicalHeaderKey(name))
+			if want := !slices.Contains(test.removed, name); got.Status != http.StatusOK || (saw != "") != want {
+				t.Errorf("a rule reads %q, and the application sees %s: %q with status %d, want it: %t", test.read, name, saw, got.Status, want)
+			}
+		}
+	}
 }
 
 // headerBytes: bytes that are not UTF-8 must not slip through an expression. To Envoy each byte is a character.

@@ -271,7 +271,7 @@ func (c *Cluster) at(r Request, s share, direct bool) []Result {
 		switch {
 		case !slices.Contains(reachable, e.account):
 		case c.servesHTTP(s):
-			result.Outcome = c.authorize(r.Source, e.account, c.containerPort(s.service, s.port), asReceived(r))
+			result.Outcome = c.authorize(r.Source, e.account, c.containerPort(s.service, s.port), asReceived(r, c.decodes(s.service)))
 		default:
 			result.Outcome = Allowed
 		}

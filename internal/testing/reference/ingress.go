@@ -24,11 +24,12 @@ type IngressCall struct {
 
 // DecideIngress returns the outcome of a call.
 func (c *Cluster) DecideIngress(r IngressCall) Outcome {
-	policy, protocol := c.backendOf(r)
-	if policy == nil || protocol != "http" || !c.admits(policy, r.Address) {
+	policy, backend := c.backendOf(r)
+	if policy == nil || backend.Port.Protocol != "http" || !c.admits(policy, r.Address) {
 		return Reset
 	}
-	received := asReceived(Request{Method: r.Method, Path: r.Path, Headers: r.Headers})
+	service := c.service(types.NamespacedName{Namespace: r.Pod.Namespace, Name: backend.Name})
+	received := asReceived(Request{Method: r.Method, Path: r.Path, Headers: r.Headers}, c.decodes(service))
 	if !received.valid {
 		return BadRequest
 	}
@@ -43,21 +44,21 @@ func (c *Cluster) DecideIngress(r IngressCall) Outcome {
 	return Allowed
 }
 
-// backendOf returns the oldest IngressBackend for a port of a pod, and the protocol of its clients; nil without any.
-func (c *Cluster) backendOf(r IngressCall) (policy *policyv1alpha1.IngressBackend, protocol string) {
+// backendOf returns the oldest IngressBackend for a port of a pod, and its backend for the port; nil without any.
+func (c *Cluster) backendOf(r IngressCall) (policy *policyv1alpha1.IngressBackend, backend *policyv1alpha1.BackendSpec) {
 	if !c.MeshConfig.Spec.FeatureFlags.EnableIngressBackendPolicy {
-		return nil, ""
+		return nil, nil
 	}
 	for i := range c.IngressBackends {
 		candidate := &c.IngressBackends[i]
 		if candidate.Namespace != r.Pod.Namespace || policy != nil && !older(candidate, policy) {
 			continue
 		}
-		if backend := c.backendFor(candidate, r); backend != nil {
-			policy, protocol = candidate, backend.Port.Protocol
+		if found := c.backendFor(candidate, r); found != nil {
+			policy, backend = candidate, found
 		}
 	}
-	return policy, protocol
+	return policy, backend
 }
 
 // backendFor returns the backend of a policy for a port of a pod; nil without any. The pod can have several of its Services, of which the first by

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	specsv1alpha4 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/specs/v1alpha4"
+	corev1 "k8s.io/api/core/v1"
 )
 
 // request is an HTTP request as a sidecar matches it.
@@ -32,20 +33,18 @@ func asSent(r Request) request {
 }
 
 var (
-	ambiguous = regexp.MustCompile(`(?i)%2f|%5c|%00`)
-	encoded   = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
+	escapedSlash = regexp.MustCompile(`(?i)%2f|%5c`)
+	encoded      = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 	// unreserved are the characters of RFC 3986, section 2.3.
 	unreserved = regexp.MustCompile(`^[A-Za-z0-9._~-]$`)
 	slashes    = regexp.MustCompile(`/+`)
 )
 
-// asReceived returns the request as the server's sidecar matches it: with a normalized path.
-func asReceived(r Request) request {
+// asReceived returns the request as the server's sidecar matches it: with a normalized path, in which escaped slashes are slashes if the Service decodes them.
+func asReceived(r Request, decodes bool) request {
 	out := asSent(r)
-	out.valid = !strings.Contains(r.Path, "#") && !ambiguous.MatchString(out.path) && !strings.Contains(out.headers[":authority"], ",")
-	for name := range out.headers {
-		out.valid = out.valid && !strings.Contains(name, "_")
-	}
+	out.valid = !strings.Contains(r.Path, "#") && !strings.Contains(out.path, "%00") && !strings.Contains(out.headers[":authority"], ",")
+	out.valid = out.valid && (decodes || !escapedSlash.MatchString(out.path))
 	path := encoded.ReplaceAllStringFunc(out.path, func(code string) string {
 		number, _ := strconv.ParseUint(code[1:], 16, 8)
 		if character := string(rune(number)); unreserved.MatchString(character) {
@@ -54,7 +53,25 @@ func asReceived(r Request) request {
 		return code
 	})
 	out.path = slashes.ReplaceAllString(removeDotSegments(strings.ReplaceAll(path, `\`, "/")), "/")
+	if escapedSlash.MatchString(out.path) {
+		out.path = slashes.ReplaceAllString(escapedSlash.ReplaceAllString(out.path, "/"), "/")
+		for _, segment := range strings.FieldsFunc(out.path, func(c rune) bool { return c == '/' }) {
+			bare, _, _ := strings.Cut(segment, ";")
+			out.valid = out.valid && bare != "." && bare != ".."
+		}
+	}
 	return out
+}
+
+// decodes reports whether a Service, or else its namespace, takes escaped slashes for slashes.
+func (c *Cluster) decodes(service *corev1.Service) bool {
+	const annotation = "openservicemesh.io/escaped-slashes"
+	if value, exists := service.Annotations[annotation]; exists {
+		return value == "decode"
+	}
+	return slices.ContainsFunc(c.Namespaces, func(ns corev1.Namespace) bool {
+		return ns.Name == service.Namespace && ns.Annotations[annotation] == "decode"
+	})
 }
 
 // removeDotSegments is the algorithm of RFC 3986, section 5.2.4, for absolute paths.

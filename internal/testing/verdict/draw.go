@@ -173,6 +173,7 @@ func drawNamespace(t *rapid.T, name string) catalog.Entry {
 		permissive := oneIn(t, 2, "permissive namespace")
 		ns.Permissive = &permissive
 	}
+	ns.DecodeSlashes = oneIn(t, 3, "decodes escaped slashes")
 	return ns
 }
 
@@ -185,6 +186,9 @@ func drawService(t *rapid.T, i int) catalog.Entry {
 	s := &catalog.Service{Name: services[i].name, Selector: map[string]string{appLabel: oneOf([]string{"x", "y"}).Draw(t, "selector")}}
 	if services[i].mayBeHandwritten && oneIn(t, 2, "without a selector") {
 		s.Selector = nil
+	}
+	if oneIn(t, 3, "says what becomes of escaped slashes") {
+		s.DecodeSlashes = new(!oneIn(t, 3, "rejects them"))
 	}
 	if !oneIn(t, 4, "headless") {
 		s.ClusterIPs = []netip.Addr{virtualAddress(services[i].address)}

@@ -28,9 +28,13 @@ type Request struct {
 }
 
 // FitsOSM reports whether sidecars of Open Service Mesh handle the request as others do: they know IPv4 only, they balance requests to the pods of headless Services
-// on ports other than those of the pods, and in the expressions of their Envoy a dot matches a character of UTF-8 instead of a byte.
+// on ports other than those of the pods, in the expressions of their Envoy a dot matches a character of UTF-8 instead of a byte, and they reject names with underscores and
+// paths with escaped slashes.
 func (r Request) FitsOSM() bool {
-	if slices.ContainsFunc(r.Headers, func(h authz.Header) bool { return !utf8.ValidString(h.Value) }) {
+	if slices.ContainsFunc(r.Headers, func(h authz.Header) bool { return !utf8.ValidString(h.Value) || strings.Contains(h.Name, "_") }) {
+		return false
+	}
+	if escaped := strings.ToLower(r.Path); strings.Contains(escaped, "%2f") || strings.Contains(escaped, "%5c") {
 		return false
 	}
 	return r.To.Addr().Is4() && !r.From.Is6() && (r.From.IsValid() || r.Pod%2 == 0 || !slices.ContainsFunc(podIndexes, func(i int) bool { return r.To.Addr() == podAddress(i) }))
@@ -160,6 +164,7 @@ var (
 		{Name: "x-other", Regex: ".*"},
 		{Name: ":authority", Regex: "s1(\\..*)?"},
 		{Name: "x-user", Regex: "alice,bob"},
+		{Name: "x_user", Regex: "alice"},
 	})
 )
 
@@ -191,7 +196,7 @@ var (
 // obfuscatePath inserts text that hides the meaning of a path.
 func obfuscatePath(t *rapid.T, path string) string {
 	dirt := oneOf([]string{
-		"/", "/.", "/./.", "/c/..", "/..", "/%2e%2e", "/c/%2E%2e", "%2F", "%5c", `\`, `/c\..`, "/%61", "%00", ";x", "//c/..", "#/", "/../..", "/%2e", "/A",
+		"/", "/.", "/./.", "/c/..", "/..", "/%2e%2e", "/c/%2E%2e", "%2F", "%5c", "%2F..", "/..%2f", `\`, `/c\..`, "/%61", "%00", ";x", "//c/..", "#/", "/../..", "/%2e", "/A",
 	}).Draw(t, "dirt")
 	at := below(t, strings.Count(path, "/")+1, "at")
 	segments := strings.SplitAfterN(path, "/", at+1)

@@ -120,6 +120,9 @@ func namespaceObject(name string, namespace *catalog.Namespace) corev1.Namespace
 	}
 	value := map[bool]string{false: "disabled", true: "enabled"}
 	object.Annotations = map[string]string{names.EgressGatewayAnnotation: value[namespace.EgressGateway]}
+	if namespace.DecodeSlashes {
+		object.Annotations[names.EscapedSlashesAnnotation] = names.EscapedSlashesDecode
+	}
 	if namespace.Permissive != nil {
 		object.Annotations[names.PermissiveAnnotation] = value[*namespace.Permissive]
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 )
 
 // content has MESH for the name of the mesh.
@@ -41,7 +43,9 @@ type Rule struct {
 // ForMesh returns the rules of a mesh. Every alert has the address of its runbook.
 func ForMesh(mesh string) (File, error) {
 	var file File
-	if err := yaml.UnmarshalStrict([]byte(strings.ReplaceAll(content, "MESH", mesh)), &file); err != nil {
+	failed := prometheus.Failed(func(matchers string) string { return `rate(osm_request_total{mesh="MESH",` + matchers + `}[5m])` })
+	text := strings.ReplaceAll(strings.ReplaceAll(content, "FAILED_REQUESTS_5M", failed), "MESH", mesh)
+	if err := yaml.UnmarshalStrict([]byte(text), &file); err != nil {
 		return File{}, fmt.Errorf("the rules of Prometheus cannot be read: %w", err)
 	}
 	for _, group := range file.Groups {

@@ -80,6 +80,13 @@ var alertCases = []alertCase{
 		`osm_request_total{mesh="osm", destination_namespace="shop", destination_service="cart", response_code="200"}`: "0+540x30",
 		`osm_request_total{mesh="osm", destination_namespace="shop", destination_service="cart", response_code="503"}`: "0+60x30",
 	}, "20m", true},
+	{"OSMServiceErrorRateHigh", "a tenth of the calls of gRPC fails", series{
+		`osm_request_total{mesh="osm", destination_namespace="shop", destination_service="cart", response_code="200", grpc_status="0"}`:  "0+540x30",
+		`osm_request_total{mesh="osm", destination_namespace="shop", destination_service="cart", response_code="200", grpc_status="14"}`: "0+60x30",
+	}, "20m", true},
+	{"OSMServiceErrorRateHigh", "calls of gRPC are denied", series{
+		`osm_request_total{mesh="osm", destination_namespace="shop", destination_service="cart", response_code="200", grpc_status="7"}`: "0+60x30",
+	}, "20m", false},
 	{"OSMServiceErrorRateHigh", "requests are denied", series{
 		`osm_request_total{mesh="osm", destination_namespace="shop", destination_service="cart", response_code="403"}`: "0+60x30",
 	}, "20m", false},

@@ -1,0 +1,109 @@
+package envoy
+
+import (
+	"slices"
+
+	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	setfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/common/set_filter_state/v3"
+	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
+	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
+	httprbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+	httpfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+)
+
+// Where escaped slashes are decoded, policies match a copy of the path with slashes in their place, and the path itself is forwarded as it was sent. Envoy can
+// decode the path only for both. So the copy is a header, which a client cannot set: it is replaced before any route is selected, and removed before the request
+// is forwarded.
+
+// pathHeader has the path that policies match, without its query.
+const pathHeader = "x-osm-path"
+
+// decodedPath is the key of the path in the metadata of a request.
+const decodedPath = "path"
+
+// copyPath replaces the header by the normalized path.
+var copyPath = message.Extension("envoy.http.early_header_mutation.header_mutation", &earlyv3.HeaderMutation{
+	Mutations: []*mutationv3.HeaderMutation{setPathHeader("%PATH(NQ:PATH)%")},
+})
+
+// decodePath are the filters that decode the header. The first one replaces text, which only metadata can be the result of. The last one makes Envoy select the route
+// again.
+var decodePath = []*hcmv3.HttpFilter{
+	message.HTTPFilter("envoy.filters.http.header_to_metadata", &headertometadatav3.Config{RequestRules: []*headertometadatav3.Config_Rule{{
+		Header: pathHeader, Remove: true,
+		OnHeaderPresent: &headertometadatav3.Config_KeyValuePair{
+			MetadataNamespace: metadataNamespace, Key: decodedPath,
+			RegexValueRewrite: &matcherv3.RegexMatchAndSubstitute{Pattern: regexMatcher(authz.Slashes), Substitution: "/"},
+		},
+	}}}),
+	message.HTTPFilter("decoded-path", &headermutationv3.HeaderMutation{Mutations: &headermutationv3.Mutations{
+		RequestMutations: []*mutationv3.HeaderMutation{setPathHeader("%DYNAMIC_METADATA(" + metadataNamespace + ":" + decodedPath + ")%")},
+	}}),
+	message.HTTPFilter("envoy.filters.http.set_filter_state", &httpfilterstatev3.Config{
+		ClearRouteCache: true,
+		OnRequestHeaders: []*setfilterstatev3.FilterStateValue{{
+			Key: &setfilterstatev3.FilterStateValue_ObjectKey{ObjectKey: "osm.decoded"}, FactoryKey: "envoy.string",
+			Value: &setfilterstatev3.FilterStateValue_FormatString{FormatString: &corev3.SubstitutionFormatString{Format: &corev3.SubstitutionFormatString_TextFormatSource{
+				TextFormatSource: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: "true"}},
+			}}},
+		}},
+	}),
+}
+
+func setPathHeader(value string) *mutationv3.HeaderMutation {
+	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
+		Header: &corev3.HeaderValue{Key: pathHeader, Value: value}, AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+	}}}
+}
+
+// decodeSlashes makes a connection manager decode escaped slashes for its routes and filters. Otherwise it rejects them.
+func decodeSlashes(hcm *hcmv3.HttpConnectionManager, decoded bool) {
+	if !decoded {
+		return
+	}
+	hcm.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_KEEP_UNCHANGED
+	hcm.EarlyHeaderMutationExtensions = append(hcm.GetEarlyHeaderMutationExtensions(), copyPath)
+	hcm.HttpFilters = slices.Concat(decodePath, hcm.GetHttpFilters())
+}
+
+// decodedMatch is requestMatch for the decoded path, if it is decoded.
+func decodedMatch(m catalog.HTTPMatch, decoded bool) *routev3.RouteMatch {
+	if !decoded {
+		return requestMatch(m)
+	}
+	expression := m.PathRegex
+	m.PathRegex = ""
+	out := requestMatch(m)
+	if text, prefix, ok := literal(expression); expression != "" && (!ok || !prefix || text != "") {
+		out.Headers = append(out.GetHeaders(), headerMatcher(pathHeader, regexValue(expression)))
+	}
+	return out
+}
+
+// hiddenDots rejects requests with dot segments next to escaped slashes. No filter decides about them: for whatever path a policy takes them, it may be another one
+// for the application.
+func hiddenDots(filters map[string]*anypb.Any) *routev3.Route {
+	match := anyRequest()
+	match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: regexMatcher(authz.DotSegmentByEscape)}
+	match.Headers = []*routev3.HeaderMatcher{headerMatcher(":path", contains("%"))} // few paths have one, and Envoy compares headers before it runs the expression
+	route := &routev3.Route{
+		Match: match, Action: directResponse(400, "a dot segment next to an escaped slash is ambiguous\n"),
+		TypedPerFilterConfig: map[string]*anypb.Any{httpRBACFilter: message.Any(&httprbacv3.RBACPerRoute{Rbac: &httprbacv3.RBAC{Rules: withoutRoute}})},
+	}
+	for _, name := range authorizationFilters {
+		if filters[name] == nil {
+			route.TypedPerFilterConfig[name] = noAuthorization
+		}
+	}
+	return route
+}
