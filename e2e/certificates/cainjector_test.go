@@ -20,6 +20,11 @@ import (
 // injectedWebhooks are a certificate below a root of its own, and a configuration whose two webhooks cert-manager's injector maintains. Their
 // kind does not exist, so they are never called.
 const injectedWebhooks = `apiVersion: cert-manager.io/v1
+kind: Issuer
+metadata: {name: injected, namespace: cert-manager}
+spec: {selfSigned: {}}
+---
+apiVersion: cert-manager.io/v1
 kind: Certificate
 metadata: {name: injected, namespace: cert-manager}
 spec:
@@ -27,7 +32,7 @@ spec:
   commonName: injected
   secretName: injected
   privateKey: {algorithm: ECDSA, size: 256, rotationPolicy: Always}
-  issuerRef: {name: self-signed, kind: ClusterIssuer}
+  issuerRef: {name: injected, kind: Issuer}
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration
@@ -49,7 +54,6 @@ webhooks:
 // of a configuration the same trust, also that of a canary.
 func TestInjectorOfCertManagerWithdrawsNothing(t *testing.T) {
 	lab.RequireFull(t)
-	lab.Must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
 	t.Cleanup(func() { lab.Must(t, cluster.Delete(context.Background(), injectedWebhooks)) })
 	lab.Must(t, cluster.Apply(t.Context(), injectedWebhooks))
 	first := awaitInjected(t, nil)

@@ -111,17 +111,17 @@ func writeBundle(ctx context.Context, content map[string][]byte) error {
 // replacedIssuer is another root of cert-manager with its issuer.
 const replacedIssuer = `apiVersion: cert-manager.io/v1
 kind: Certificate
-metadata: {name: second-root, namespace: cert-manager}
+metadata: {name: second-root, namespace: osm-system}
 spec:
   isCA: true
   commonName: second root
   secretName: second-root
   privateKey: {algorithm: ECDSA, size: 256}
-  issuerRef: {name: self-signed, kind: ClusterIssuer}
+  issuerRef: {name: self-signed, kind: Issuer}
 ---
 apiVersion: cert-manager.io/v1
-kind: ClusterIssuer
-metadata: {name: second}
+kind: Issuer
+metadata: {name: second, namespace: osm-system}
 spec: {ca: {secretName: second-root}}
 `
 
@@ -137,7 +137,7 @@ func TestIssuerIsReplacedWhileCertManagerIsDown(t *testing.T) {
 	first := awaitRotation(t, before, func(string) {})
 	s.underLoad(t, func() {
 		scaleCertManager(t, 0)
-		changeCertificates(t, `{"issuerRef":{"name":"second","kind":"ClusterIssuer"}}`)
+		changeCertificates(t, `{"issuerRef":{"name":"second","kind":"Issuer"}}`)
 		requireNotIssued(t)
 		kept, err := activeAuthority(t.Context())
 		lab.Must(t, err)

@@ -21,8 +21,28 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// annotatedGateway is a Gateway whose certificate cert-manager makes, and the permission of the control plane to get it.
-const annotatedGateway = `apiVersion: rbac.authorization.k8s.io/v1
+// annotatedGateway is a Gateway whose certificate cert-manager makes, its issuer, and the permission of the control plane to get the certificate.
+const annotatedGateway = `apiVersion: cert-manager.io/v1
+kind: Issuer
+metadata: {name: self-signed, namespace: %[1]s}
+spec: {selfSigned: {}}
+---
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata: {name: web-root, namespace: %[1]s}
+spec:
+  isCA: true
+  commonName: web root
+  secretName: web-root
+  privateKey: {algorithm: ECDSA, size: 256}
+  issuerRef: {name: self-signed, kind: Issuer}
+---
+apiVersion: cert-manager.io/v1
+kind: Issuer
+metadata: {name: web, namespace: %[1]s}
+spec: {ca: {secretName: web-root}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {name: gateway-certificates, namespace: %[1]s}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: osm-gateway-certificate-reader}
@@ -30,7 +50,7 @@ subjects: [{kind: ServiceAccount, name: osm-controller, namespace: osm-system}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
-metadata: {name: web, namespace: %[1]s, annotations: {cert-manager.io/cluster-issuer: corporate}}
+metadata: {name: web, namespace: %[1]s, annotations: {cert-manager.io/issuer: web}}
 spec:
   gatewayClassName: osm
   listeners:
@@ -47,7 +67,6 @@ const gatewayHTTPS = 10443
 // cert-manager makes the certificate of an annotated Gateway, and the ingress gateway serves with it, also after its renewal.
 func TestCertManagerServesGateways(t *testing.T) {
 	lab.RequireFull(t)
-	lab.Must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
 	lab.Must(t, cluster.InstallGatewayAPI(t.Context()))
 	setCertManagerArguments(t, `["controller","--enable-gateway-api"]`)
 	t.Cleanup(func() { setCertManagerArguments(t, `["controller"]`) })
@@ -58,21 +77,21 @@ func TestCertManagerServesGateways(t *testing.T) {
 	t.Cleanup(func() { lab.Must(t, cluster.DeleteNamespace(context.WithoutCancel(t.Context()), namespace)) })
 	lab.Must(t, cluster.Apply(t.Context(), fmt.Sprintf(annotatedGateway, namespace)))
 
-	first := awaitServed(t, "")
+	first := awaitServed(t, namespace, "")
 	lab.Must(t, cluster.Client.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "books-tls"}}))
-	if second := awaitServed(t, first); second == first {
+	if second := awaitServed(t, namespace, first); second == first {
 		t.Errorf("the gateway still presents the certificate %s", first)
 	}
 }
 
-// awaitServed connects to the gateway until it presents a certificate of the issuer with another serial number, and returns that.
-func awaitServed(t *testing.T, earlier string) string {
+// awaitServed connects to the gateway until it presents a certificate of the issuer of a namespace with another serial number, and returns that.
+func awaitServed(t *testing.T, namespace, earlier string) string {
 	t.Helper()
 	var serial string
 	lab.Eventually(t, podLimit, "the gateway presents a certificate of cert-manager", func(ctx context.Context) (bool, string, error) {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
-		got, err := servedSerial(ctx)
+		got, err := servedSerial(ctx, namespace)
 		if err != nil {
 			return false, err.Error(), nil
 		}
@@ -83,9 +102,9 @@ func awaitServed(t *testing.T, earlier string) string {
 }
 
 // servedSerial sends a request to the gateway, verifies its certificate with the root of the issuer, and returns its serial number.
-func servedSerial(ctx context.Context) (string, error) {
+func servedSerial(ctx context.Context, namespace string) (string, error) {
 	var root corev1.Secret
-	if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: "cert-manager", Name: "corporate-root"}, &root); err != nil {
+	if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "web-root"}, &root); err != nil {
 		return "", err
 	}
 	roots := x509.NewCertPool()

@@ -31,7 +31,7 @@ spec:
       values: ["spiffe://*"]
       validations: [{rule: "!self.contains('/%[1]s/')", message: "the account %[1]s gets no certificate"}]
     usages: [digital signature, key encipherment, client auth, server auth]
-  selector: {issuerRef: {name: corporate, kind: ClusterIssuer, group: cert-manager.io}, namespace: {matchNames: [osm-system]}}
+  selector: {issuerRef: {name: corporate, kind: Issuer, group: cert-manager.io}, namespace: {matchNames: [osm-system]}}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole

@@ -38,7 +38,7 @@ func TestLimitedAuthorityIsRejected(t *testing.T) {
 
 	lab.Must(t, cluster.Shell(t.Context(), checkCommand))
 	lab.Eventually(t, time.Minute, "the issuer can be used", func(ctx context.Context) (bool, string, error) {
-		err := cluster.Shell(ctx, checkCommand+"--issuer ClusterIssuer/corporate")
+		err := cluster.Shell(ctx, checkCommand+"--issuer Issuer/corporate")
 		return err == nil, "", nil
 	})
 	if err := cluster.Shell(t.Context(), checkCommand+"--ca-file "+file); err == nil || !strings.Contains(err.Error(), "the sidecar of "+s.inside+"/server cannot use") {

@@ -55,7 +55,7 @@ func useCertManager(t *testing.T) {
 }
 
 // corporateIssuer refers to the issuer of the sample.
-const corporateIssuer = `{"name":"corporate","kind":"ClusterIssuer"}`
+const corporateIssuer = `{"name":"corporate","kind":"Issuer"}`
 
 // holdAndKill returns a function that deletes the pod of the operator without grace in the waiting steps of a rotation. A sidecar is
 // stopped before the rotation. The first waiting step must report it, and does not end before it continues.
@@ -82,7 +82,7 @@ func killOperator(t *testing.T, reason string) {
 // requireCorporateRoot requires that the mesh trusts the root of cert-manager, and that the condition reports its issuance.
 func requireCorporateRoot(t *testing.T, authority *certificate.Root) {
 	var secret corev1.Secret
-	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: "cert-manager", Name: "corporate-root"}, &secret))
+	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: names.DefaultNamespace, Name: "corporate-root"}, &secret))
 	if got, want := string(authority.CertPEM()), string(secret.Data[corev1.TLSCertKey]); got != want {
 		t.Errorf("the trust of the mesh is\n%s\nwant the root of cert-manager\n%s", got, want)
 	}

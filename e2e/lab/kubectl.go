@@ -132,7 +132,7 @@ const (
 	// InstallCertManager installs cert-manager and an issuer.
 	InstallCertManager = "go run -C hack ./cluster cert-manager up && kubectl apply -f config/samples/cert-manager/issuer.yaml"
 	// UseCertManager makes the issuer provide the certificate authority of the sample mesh.
-	UseCertManager = `kubectl patch mesh osm --type merge -p '{"spec":{"certificates":{"provider":"CertManager","issuerRef":{"name":"corporate","kind":"ClusterIssuer"}}}}'`
+	UseCertManager = `kubectl patch mesh osm --type merge -p '{"spec":{"certificates":{"provider":"CertManager","issuerRef":{"name":"corporate","kind":"Issuer"}}}}'`
 )
 
 // Shell runs a command in the root of the repository, with the kubectl and the kubeconfig of the cluster.

@@ -62,7 +62,7 @@ namespaces without the present root.
 The exit code is 0 if nothing would break, 2 if something would, and 1 on errors.`,
 		Example: `  osm certificates check
   osm certificates check -f mesh.yaml
-  osm certificates check --issuer ClusterIssuer/corporate
+  osm certificates check --issuer Issuer/corporate
   osm certificates check --ca-file chain.pem -o json`,
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.checkAuthority(ctx, &o) }),
 	}

@@ -33,6 +33,11 @@ const (
 	// authority, and False with the reason while it does not. The message has the authority in use and its end. It does not affect Ready.
 	ConditionCertificatesDelegated = "CertificatesDelegated"
 
+	// ConditionIssuerShared is True while the mesh uses an issuer of cert-manager that objects of all namespaces can refer to, such as a ClusterIssuer, and no
+	// policy of approver-policy selects it. Whoever may request certificates in any namespace can then have any identity. It does not exist otherwise, and
+	// does not affect Ready.
+	ConditionIssuerShared = "IssuerShared"
+
 	// ConditionIngressCertificateReady exists when the MeshConfig requests a certificate for an ingress gateway. It is False with the reason
 	// while the certificate cannot be kept. It does not affect Ready.
 	ConditionIngressCertificateReady = "IngressCertificateReady"
@@ -133,6 +138,9 @@ const (
 	// ReasonNotIssued means that the provider has not issued the certificate authority, or that it cannot be used.
 	ReasonNotIssued = "NotIssued"
 )
+
+// ReasonNoApproverPolicy is the reason of IssuerShared: no CertificateRequestPolicy that the operator can read selects the issuer.
+const ReasonNoApproverPolicy = "NoApproverPolicy"
 
 // Reasons of the conditions of a MeshRootCertificate.
 const (

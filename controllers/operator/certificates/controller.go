@@ -82,6 +82,8 @@ type scope struct {
 	declared []declared
 	// notes are sentences for the condition.
 	notes []string
+	// shared is why all namespaces can get certificates of an issuer of the mesh; empty if they cannot.
+	shared string
 }
 
 // SetupWithManager watches Meshes, their Secrets, and what the certificates depend on.
@@ -134,7 +136,7 @@ func (r *Reconciler) renew(ctx context.Context, s *scope) error {
 		return err
 	}
 	for _, step := range []func(context.Context, *scope) error{
-		r.reconcileRoot, r.observeIssuance, r.reconcileServing, r.reconcileCanary, r.widenTrust, r.reconcileGateway, r.collectWarnings,
+		r.reconcileRoot, r.observeIssuance, r.observeSharing, r.reconcileServing, r.reconcileCanary, r.widenTrust, r.reconcileGateway, r.collectWarnings,
 	} {
 		if err := step(ctx, s); err != nil {
 			return err
@@ -205,6 +207,9 @@ func (r *Reconciler) writeCondition(ctx context.Context, s *scope, maintained bo
 		editor.SetStatus(v1alpha1.ConditionCertificatesDelegated, metav1.ConditionTrue, v1alpha1.ReasonIssued, d.by+" issues the certificate authority")
 	} else if failed == nil {
 		editor.SetOrRemove(false, v1alpha1.ConditionCertificatesDelegated, "", "")
+	}
+	if failed == nil || s.shared != "" {
+		editor.SetOrRemove(s.shared != "", v1alpha1.ConditionIssuerShared, v1alpha1.ReasonNoApproverPolicy, s.shared)
 	}
 	if g := s.gateway; g != nil && g.problem != nil {
 		editor.SetStatus(v1alpha1.ConditionIngressCertificateReady, metav1.ConditionFalse, v1alpha1.ReasonCertificatesFailed, g.problem.Error())

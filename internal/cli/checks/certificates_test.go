@@ -29,6 +29,7 @@ func TestCertificatesOfAMesh(t *testing.T) {
 		"short":                {mesh(2 * day), "warning: the certificate authority abc expires on"},
 		"expired":              {mesh(-day), "error: the certificate authority abc expired on"},
 		"not delegated":        {mesh(60*day, condition("CertificatesDelegated", "False", "NotIssued")), "warning: CertificatesDelegated is False, NotIssued: why"},
+		"a shared issuer":      {mesh(60*day, condition("IssuerShared", "True", "NoApproverPolicy")), "warning: IssuerShared is True, NoApproverPolicy: why"},
 		"no gateway":           {mesh(60*day, condition("IngressCertificateReady", "False", "CertificatesFailed")), "warning: IngressCertificateReady is False"},
 		"rotation in progress": {mesh(60*day, condition("RotatingAuthority", "True", "WaitingForTrust")), "warning: a rotation is in progress, in step WaitingForTrust: why"},
 	} {

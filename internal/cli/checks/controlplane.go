@@ -266,6 +266,9 @@ func (s Subject) certificates(m *v1alpha1.Mesh) []diagnosis.Finding {
 			results = append(results, diagnosis.Warn("", "%s is False, %s: %s", kind, c.Reason, c.Message))
 		}
 	}
+	if c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionIssuerShared); c != nil {
+		results = append(results, diagnosis.Warn("use an Issuer in the namespace of the mesh, or a policy of approver-policy", "%s is %s, %s: %s", c.Type, c.Status, c.Reason, c.Message))
+	}
 	if c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionRotatingAuthority); c != nil {
 		results = append(results, diagnosis.Warn("see `osm certificates`", "a rotation is in progress, in step %s: %s", c.Reason, c.Message))
 	}

@@ -33,6 +33,7 @@ func Conditions() []Condition {
 		{v1alpha1.ConditionCertificatesReady, good, "False: a certificate of the control plane does not exist or is not valid."},
 		{v1alpha1.ConditionRotatingAuthority, absent, "True: the mesh moves to another certificate authority, and the reason is the step."},
 		{v1alpha1.ConditionCertificatesDelegated, "True, or absent with the provider BuiltIn", "False: the provider does not issue, and the mesh keeps its certificate authority."},
+		{v1alpha1.ConditionIssuerShared, absent, "True: whoever may request certificates in any namespace can have any identity of the mesh. The message has the issuer and what to do."},
 		{v1alpha1.ConditionIngressCertificateReady, "True, or absent if the MeshConfig requests no certificate", "False: the certificate for the ingress gateway cannot be kept."},
 		{v1alpha1.ConditionControlPlaneReady, good, "Unknown: pods of the control plane start. False: they fail."},
 		{v1alpha1.ConditionConfigurationAccepted, good, "False: the MeshConfig has fields without effect. The mesh works without them."},

@@ -93,6 +93,7 @@ func ofMeshes() []Reason {
 		{v1alpha1.ReasonWaitingForSidecars, meshes, "The Mesh is being deleted, and pods still have its sidecar: restart or delete them."},
 		{v1alpha1.ReasonRemovingSidecars, meshes, "The Mesh is being deleted, and the operator restarts workloads without sidecars: see status.removal for the progress."},
 		{v1alpha1.ReasonIssued, meshes, "cert-manager or Vault has issued the certificate authority of the mesh."},
+		{v1alpha1.ReasonNoApproverPolicy, meshes, "The mesh uses a ClusterIssuer, and no CertificateRequestPolicy selects it: use an Issuer in the namespace of the mesh, or install approver-policy with a policy for the issuer."},
 		{v1alpha1.ReasonNotIssued, meshes, "cert-manager or Vault has not issued the certificate authority, or a certificate of a workload, or it cannot be used: see the message. With cert-manager, see also the status of the Certificate and its issuer."},
 		{v1alpha1.ReasonInvalidRoot, roots, "The root cannot be used: the message contains the reason. The mesh keeps its certificate authority."},
 		{v1alpha1.ReasonRoleInEffect, roots, "The root has its role in the whole mesh."},

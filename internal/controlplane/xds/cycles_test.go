@@ -50,7 +50,7 @@ func long(i int) string { return fmt.Sprint(strings.Repeat("x", 600), i) }
 // subscriptions subscribes to names and unsubscribes from them.
 func subscriptions(url string, nameOf func(int) string) cycle {
 	return func(round int) []*discovery.DeltaDiscoveryRequest {
-		names := make([]string, 32)
+		names := make([]string, 12)
 		for i := range names {
 			names[i] = nameOf(round*len(names) + i)
 		}
