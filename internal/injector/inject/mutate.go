@@ -19,6 +19,7 @@ import (
 // pod gets its own sidecar. The uuid must be unique for each call. Errors are written for the pod's user.
 func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, error) {
 	pod = pod.DeepCopy()
+	c.InPlace = c.hasSlots(pod)
 	if err := removeInjection(pod); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -20,6 +21,7 @@ import (
 func slottedPod(pod *corev1.Pod) (rollout.SlottedPod, bool) {
 	p := rollout.SlottedPod{
 		Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName, Revision: revisionOf(pod), Level: pod.Annotations[names.SlotsLevelAnnotation],
+		Fixed: workload.CountedRestarts(pod),
 	}
 	if patched := patchedAt(&pod.ObjectMeta); patched != nil {
 		p.Patched = patched.Time

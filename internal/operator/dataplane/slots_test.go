@@ -80,3 +80,23 @@ func TestPodWithoutWorkloadOptsOut(t *testing.T) {
 		}
 	}
 }
+
+// TestPodsWhoseRestartsAreCountedAreFixed reads the pod and the cached one. Slots of such pods were injected by earlier versions.
+func TestPodsWhoseRestartsAreCountedAreFixed(t *testing.T) {
+	for policy, fixed := range map[corev1.RestartPolicy]bool{
+		"": false, corev1.RestartPolicyAlways: false, corev1.RestartPolicyOnFailure: true, corev1.RestartPolicyNever: true,
+	} {
+		full := pod("etl", "old", "Job", "etl", withSlots, func(p *corev1.Pod) { p.Spec.RestartPolicy = policy })
+		stripped, err := strip(full.DeepCopy())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, workload := range (observation{pods: []corev1.Pod{full, *stripped.(*corev1.Pod)}, now: noon}).workloads() {
+			for _, p := range workload.Slotted {
+				if (p.Fixed != "") != fixed {
+					t.Errorf("the restartPolicy %q: %q", policy, p.Fixed)
+				}
+			}
+		}
+	}
+}

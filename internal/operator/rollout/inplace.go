@@ -122,11 +122,11 @@ func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, avai
 // align prepares slots that do not serve for the way back. No limit applies, because it changes no Envoy that serves.
 func (w *Wave) align(load Workload, limits Limits, now time.Time) {
 	image := limits.Slots[w.Target]
-	if !limits.InPlace || !limits.Align || load.OptedOut {
+	if !limits.Align || load.OptedOut {
 		return
 	}
 	for _, pod := range load.Slotted {
-		if !pod.suits(image, limits) {
+		if !pod.isPatchedFor(image, limits) {
 			continue
 		}
 		step := pod.Next(image.Image, now)
@@ -148,7 +148,7 @@ func (w Workload) ReadyFor(target string, limits Limits) time.Time {
 	}
 	image := limits.Slots[target]
 	for _, pod := range w.Slotted {
-		if serving, _, _ := pod.serving(); limits.InPlace && pod.suits(image, limits) && pod.hasImage(image.Image) && !pod.Patched.IsZero() && serving.Started.After(latest) {
+		if serving, _, _ := pod.serving(); pod.isPatchedFor(image, limits) && pod.hasImage(image.Image) && !pod.Patched.IsZero() && serving.Started.After(latest) {
 			latest = serving.Started
 		}
 	}
@@ -180,7 +180,7 @@ func CountTakeOvers(workloads []Workload, target string, limits Limits, now time
 	var broken []string
 	for _, load := range workloads {
 		for _, pod := range load.Slotted {
-			if !limits.InPlace || !pod.suits(image, limits) || !pod.isBegun(image.Image) {
+			if !pod.isPatchedFor(image, limits) || !pod.isBegun(image.Image) {
 				continue
 			}
 			result.Begun++

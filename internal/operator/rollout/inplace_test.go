@@ -37,6 +37,8 @@ var (
 	stuckPod    = slottedPod(noon.Add(-5*time.Minute), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: noon.Add(-4 * time.Minute), Role: report.Starting})
 	idlePod     = slottedPod(noon.Add(-5*time.Minute), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: noon.Add(-4 * time.Minute)})
 	donePod     = slottedPod(noon.Add(-time.Minute), Slot{Image: oldEnvoy, Role: report.Draining, Started: hourAgo}, Slot{Image: newEnvoy, Role: report.Serving, Started: noon.Add(-time.Minute)})
+	// drainedPod has taken over, and its earlier Envoy has drained.
+	drainedPod = slottedPod(hourAgo, Slot{Image: oldEnvoy, Started: noon.Add(-2 * time.Hour)}, Slot{Image: newEnvoy, Started: hourAgo, Role: report.Serving})
 )
 
 func patchesOf(patches []PodPatch) []string {
@@ -51,6 +53,8 @@ func patchesOf(patches []PodPatch) []string {
 func TestWaveInPlace(t *testing.T) {
 	with := func(w Workload, change func(*Workload)) Workload { change(&w); return w }
 	ref := Ref{"Deployment", "shop", "web"}
+	job, asJob := Ref{"Job", "shop", "web"}, func(w *Workload) { w.Ref.Kind = "Job" }
+	fixed := func(p SlottedPod) SlottedPod { p.Fixed = "restarts are counted"; return p }
 	begin := []string{"shop/web-0 envoy-standby=" + newEnvoy}
 	for name, test := range map[string]struct {
 		load               []Workload
@@ -72,13 +76,19 @@ func TestWaveInPlace(t *testing.T) {
 		"one stays idle, no upgrade": {load: []Workload{slotted("shop", "web", idlePod, outdatedPod)}, blocked: []Ref{ref}, isDone: true},
 		"not ready":                  {load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Ready = false })}, blocked: []Ref{ref}, isDone: true},
 		"a budget does not matter":   {load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Blocked = "budget" })}, patches: begin, upgrading: []Ref{ref}},
-		"a Job": {
-			load:    []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Ref.Kind = "Job" })},
-			patches: begin, upgrading: []Ref{{"Job", "shop", "web"}},
+		"a kind that is not restarted": {
+			load:    []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Ref.Kind = "Cluster.postgresql.cnpg.io" })},
+			patches: begin, upgrading: []Ref{{"Cluster.postgresql.cnpg.io", "shop", "web"}},
 		},
-		"opted out": {load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.OptedOut = true })}, manual: []Ref{ref}, isDone: true},
-		"manual":    {load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.Manual = true }, manual: []Ref{ref}, isDone: true},
-		"rolling":   {load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.InPlace = false }, restart: []Ref{ref}},
+		"a Job": {load: []Workload{with(slotted("shop", "web", fixed(outdatedPod)), asJob)}, manual: []Ref{job}, isDone: true},
+		"a Job that was upgraded in place before": {load: []Workload{with(slotted("shop", "web", fixed(donePod)), asJob)}, isDone: true},
+		"a Job with a slot that is not aligned": {
+			load: []Workload{with(slotted("shop", "web", fixed(drainedPod)), asJob)}, limits: func(l *Limits) { l.Align = true }, isDone: true,
+		},
+		"a pod that must not be changed": {load: []Workload{slotted("shop", "web", outdatedPod, fixed(outdatedPod))}, restart: []Ref{ref}},
+		"opted out":                      {load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.OptedOut = true })}, manual: []Ref{ref}, isDone: true},
+		"manual":                         {load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.Manual = true }, manual: []Ref{ref}, isDone: true},
+		"rolling":                        {load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.InPlace = false }, restart: []Ref{ref}},
 		"rolling, and it has the image": {
 			load: []Workload{slotted("shop", "web", donePod)}, limits: func(l *Limits) { l.InPlace = false }, isDone: true,
 		},
@@ -103,7 +113,7 @@ func TestWaveInPlace(t *testing.T) {
 			blocked: []Ref{ref}, isDone: true,
 		},
 		"aligned": {
-			load:   []Workload{slotted("shop", "web", slottedPod(hourAgo, Slot{Image: oldEnvoy, Started: noon.Add(-2 * time.Hour)}, Slot{Image: newEnvoy, Started: hourAgo, Role: report.Serving}))},
+			load:   []Workload{slotted("shop", "web", drainedPod)},
 			limits: func(l *Limits) { l.Align = true }, aligned: []string{"shop/web-0 envoy=" + newEnvoy}, isDone: true,
 		},
 	} {
@@ -179,6 +189,7 @@ func TestTakeOversThatCount(t *testing.T) {
 	unknown := slottedPod(hourAgo, Slot{Image: oldEnvoy}, Slot{Image: newEnvoy})
 	other := stuckPod
 	other.Level = "2"
+	fixed := func(p SlottedPod) SlottedPod { p.Fixed = "restarts are counted"; return p }
 	three := []Workload{slotted("a", "a", donePod), slotted("b", "b", donePod), slotted("c", "c", donePod)}
 	for name, test := range map[string]struct {
 		load []Workload
@@ -196,6 +207,9 @@ func TestTakeOversThatCount(t *testing.T) {
 		},
 		"slow": {
 			[]Workload{slotted("shop", "web", slow), slotted("bank", "web", slow)}, TakeOvers{Begun: 2, Slow: []string{"bank/web-0", "shop/web-0"}}, Waiting,
+		},
+		"a pod that must not be changed": {
+			[]Workload{slotted("shop", "web", fixed(stuckPod), fixed(donePod), fixed(takingOver))}, TakeOvers{}, Passed,
 		},
 		"another level":          {[]Workload{slotted("shop", "web", other, donePod)}, TakeOvers{Begun: 1, Done: 1}, Passed},
 		"nobody knows":           {[]Workload{slotted("shop", "web", unknown)}, TakeOvers{Begun: 1}, Passed},

@@ -36,6 +36,8 @@ type SlottedPod struct {
 	Node string
 	// Revision is the revision that injected the pod. Level is that of what new images of the slots do not change.
 	Revision, Level string
+	// Fixed is why the images of the slots must not be changed, although there are two; empty if they may.
+	Fixed string
 	// Patched is when the operator changed an image of the pod last; zero if it never did.
 	Patched time.Time
 	// Slots are the two slots, by name.
@@ -196,6 +198,11 @@ func (p SlottedPod) suits(target SlotTarget, limits Limits) bool {
 	return target.Level != "" && p.Level == target.Level && (limits.RejectedRevision == "" || p.Revision != limits.RejectedRevision)
 }
 
+// isPatchedFor reports whether images of the slots may be changed to make the pod one of a revision.
+func (p SlottedPod) isPatchedFor(target SlotTarget, limits Limits) bool {
+	return limits.InPlace && p.Fixed == "" && p.suits(target, limits)
+}
+
 // Outdated returns how many sidecars of the workload need new pods for a target, and the pods that need another image only.
 func (w Workload) Outdated(target string, limits Limits) (restart int, inPlace []SlottedPod) {
 	for revision, n := range w.Sidecars {
@@ -208,10 +215,11 @@ func (w Workload) Outdated(target string, limits Limits) (restart int, inPlace [
 		if !pod.suits(image, limits) {
 			continue
 		}
-		if pod.Revision != target && (limits.InPlace || pod.mayHaveImage(image.Image)) {
+		patched := pod.isPatchedFor(image, limits)
+		if pod.Revision != target && (patched || pod.mayHaveImage(image.Image)) {
 			restart--
 		}
-		if limits.InPlace && !pod.hasImage(image.Image) {
+		if patched && !pod.hasImage(image.Image) {
 			inPlace = append(inPlace, pod)
 		}
 	}
@@ -226,7 +234,7 @@ func (w Workload) ChangedAt(target string, limits Limits) time.Time {
 	}
 	image := limits.Slots[target]
 	for _, pod := range w.Slotted {
-		if limits.InPlace && pod.suits(image, limits) && pod.isBegun(image.Image) && pod.Patched.After(latest) {
+		if pod.isPatchedFor(image, limits) && pod.isBegun(image.Image) && pod.Patched.After(latest) {
 			latest = pod.Patched
 		}
 	}
@@ -236,9 +244,9 @@ func (w Workload) ChangedAt(target string, limits Limits) time.Time {
 // needsRoles reports whether it matters for a target which slots of the workload serve.
 func (w Workload) needsRoles(target string, limits Limits) bool {
 	image := limits.Slots[target]
-	mayChange := limits.InPlace && !limits.Manual && !w.OptedOut
+	mayChange := !limits.Manual && !w.OptedOut
 	return slices.ContainsFunc(w.Slotted, func(pod SlottedPod) bool {
-		return pod.suits(image, limits) && (pod.Slots[0].Image != pod.Slots[1].Image || mayChange && pod.Slots[0].Image != image.Image)
+		return pod.suits(image, limits) && (pod.Slots[0].Image != pod.Slots[1].Image || mayChange && pod.isPatchedFor(image, limits) && pod.Slots[0].Image != image.Image)
 	})
 }
 
