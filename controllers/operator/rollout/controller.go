@@ -218,6 +218,7 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 		s.plan = rollout.WaitingPlan(s.situation, "noting how many requests fail with the version that runs")
 	}
 	s.goBack(r.Now())
+	s.plan.Wave.TakeBacks = rollout.TakeBacks(s.situation.Workloads, s.situation.Now)
 	s.RequeueAfter(s.plan.Wave.RequeueAfter)
 	if !s.plan.Wave.Done() {
 		s.RequeueAfter(pollInterval)

@@ -19,7 +19,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
-	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -127,16 +126,14 @@ func stripMeta(meta *metav1.ObjectMeta) {
 	meta.ManagedFields, meta.Annotations = nil, nil
 }
 
-// stripPodMeta keeps the level of the slots, and when the operator changed their images last.
+// stripPodMeta keeps the level of the slots, and the operator's changes of their images.
 func stripPodMeta(meta *metav1.ObjectMeta) {
-	level, patched := meta.Annotations[names.SlotsLevelAnnotation], patchedAt(meta)
+	level, changes := meta.Annotations[names.SlotsLevelAnnotation], slotChanges(meta)
 	stripMeta(meta)
 	if level != "" {
 		meta.Annotations = map[string]string{names.SlotsLevelAnnotation: level}
 	}
-	if patched != nil {
-		meta.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: apply.FieldManager, Time: patched}}
-	}
+	meta.ManagedFields = changes
 }
 
 // stripTemplate keeps the labels, which PodDisruptionBudgets select by, and the operator's annotation.

@@ -19,7 +19,7 @@ const confirmation = 20 * time.Second
 // observed again; 0 means that nothing asks for it. A denied patch of a slot that does not serve is tried again with the next observation.
 func (r *Restarter) PatchSlots(ctx context.Context, mesh *v1alpha1.Mesh, wave rollout.Wave) (time.Duration, error) {
 	again, denied := time.Duration(0), r.Denied(ctx, mesh)
-	for _, patch := range r.confirmed(mesh, slices.Concat(wave.Align, wave.Patches, wave.RetryPatches)) {
+	for _, patch := range r.confirmed(mesh, slices.Concat(wave.TakeBacks, wave.Align, wave.Patches, wave.RetryPatches)) {
 		if message, due := denied(patch.Workload, wave.Target); message != "" && !due {
 			continue
 		}

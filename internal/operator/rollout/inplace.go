@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -153,99 +152,4 @@ func (w Workload) ReadyFor(target string, limits Limits) time.Time {
 		}
 	}
 	return latest
-}
-
-// TakeOvers counts the pods whose Envoys are to take over for a revision.
-type TakeOvers struct {
-	// Begun counts the pods that have been given the image of the revision. Done are those of them that it serves.
-	Begun, Done int
-	// Failed are the reasons of those that did not take over in time, sorted by pod. Slow are those whose image is not on the node yet.
-	Failed, Slow []string
-	// Unusable is why the Envoy of the image does not run at all; empty if it does.
-	Unusable string
-	// Excused is a namespace whose failures do not count; empty without one.
-	Excused string
-}
-
-// CountTakeOvers counts the pods whose Envoys are to take over for a target. Pods of one namespace do not decide alone: if Envoys of at least
-// otherNamespaces others have taken over, its failures are excused. That a container cannot start counts only if none has started, because the
-// image is the cause then.
-func CountTakeOvers(workloads []Workload, target string, limits Limits, now time.Time) TakeOvers {
-	var result TakeOvers
-	image := limits.Slots[target]
-	if limits.InPlace {
-		result.Unusable = image.Unusable
-	}
-	done, failed := map[string]bool{}, map[string]bool{}
-	var broken []string
-	for _, load := range workloads {
-		for _, pod := range load.Slotted {
-			if !pod.isPatchedFor(image, limits) || !pod.isBegun(image.Image) {
-				continue
-			}
-			result.Begun++
-			step := pod.Next(image.Image, now)
-			described := pod.Namespace + "/" + pod.Pod + ": " + step.Reason
-			switch {
-			case step.State == Current:
-				result.Done++
-				done[pod.Namespace] = true
-			case step.State == Fails && pod.cannotStart(image.Image):
-				broken = append(broken, described)
-			case step.State == Fails:
-				result.Failed = append(result.Failed, described)
-				failed[pod.Namespace] = true
-			case step.State == Proceeds && now.Sub(pod.Patched) >= takeOverTimeout:
-				result.Slow = append(result.Slow, described)
-			}
-		}
-	}
-	if result.Done == 0 && len(result.Failed) == 0 {
-		result.Failed = broken
-	}
-	slices.Sort(result.Failed)
-	slices.Sort(result.Slow)
-	for namespace := range failed {
-		others := len(done)
-		if done[namespace] {
-			others--
-		}
-		if len(failed) == 1 && others >= otherNamespaces {
-			result.Excused, result.Failed = namespace, nil
-		}
-	}
-	return result
-}
-
-// cannotStart reports whether the container with an image has never started, for a reason that the kubelet reports.
-func (p SlottedPod) cannotStart(image string) bool {
-	return slices.ContainsFunc(p.Slots[:], func(s Slot) bool { return s.Image == image && s.Problem != "" && !p.hasStarted(s) })
-}
-
-// sidecarsTakenOver is the gate of sidecars that are upgraded in place. Those that are about to take over do not hold it.
-func sidecarsTakenOver(o Observation, b Bounds) Verdict {
-	v := Verdict{Gate: "SidecarsTakenOver", Message: "no sidecar is upgraded in place"}
-	t := o.TakeOvers
-	if t.Unusable != "" {
-		v.State, v.Message = Failed, t.Unusable
-		return v
-	}
-	if t.Begun == 0 {
-		return v
-	}
-	v.Message = fmt.Sprintf("%d of %d sidecars that are upgraded in place have taken over", t.Done, t.Begun)
-	limit, named := tolerated(b.MaxDisconnected, t.Begun), t.Failed
-	switch {
-	case len(t.Failed) > limit:
-		v.State = Failed
-	case len(t.Slow) > limit:
-		v.State, named = Waiting, t.Slow
-	}
-	if len(named) > 0 {
-		v.Message += "; " + namePods(named, "; ")
-	}
-	if t.Excused != "" {
-		v.Message += fmt.Sprintf(" (sidecars of the namespace %s have not, which does not count alone)", t.Excused)
-	}
-	return v
 }

@@ -179,62 +179,6 @@ func TestDeniedPatchesAreTriedAgain(t *testing.T) {
 	}
 }
 
-// TestTakeOversThatCount has workloads in four namespaces. One namespace alone does not decide.
-func TestTakeOversThatCount(t *testing.T) {
-	pulling := stuckPod
-	pulling.Slots[1] = Slot{Name: "envoy-standby", Image: newEnvoy, Problem: "ImagePullBackOff"}
-	awaited := pulling
-	awaited.Patched = noon.Add(-time.Minute)
-	slow := slottedPod(noon.Add(-takeOverTimeout), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy})
-	unknown := slottedPod(hourAgo, Slot{Image: oldEnvoy}, Slot{Image: newEnvoy})
-	other := stuckPod
-	other.Level = "2"
-	fixed := func(p SlottedPod) SlottedPod { p.Fixed = "restarts are counted"; return p }
-	three := []Workload{slotted("a", "a", donePod), slotted("b", "b", donePod), slotted("c", "c", donePod)}
-	for name, test := range map[string]struct {
-		load []Workload
-		want TakeOvers
-		gate State
-	}{
-		"none":          {[]Workload{slotted("shop", "web", outdatedPod)}, TakeOvers{}, Passed},
-		"in progress":   {[]Workload{slotted("shop", "web", takingOver)}, TakeOvers{Begun: 1}, Passed},
-		"all":           {three, TakeOvers{Begun: 3, Done: 3}, Passed},
-		"one fails":     {[]Workload{slotted("shop", "web", stuckPod)}, TakeOvers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
-		"one of two":    {[]Workload{slotted("shop", "web", stuckPod, donePod)}, TakeOvers{Begun: 2, Done: 1, Failed: []string{"shop/web-0"}}, Failed},
-		"one namespace": {append([]Workload{slotted("shop", "web", stuckPod)}, three...), TakeOvers{Begun: 4, Done: 3, Excused: "shop"}, Passed},
-		"one namespace, in part": {
-			[]Workload{slotted("shop", "web", stuckPod, donePod), three[0], three[1]}, TakeOvers{Begun: 4, Done: 3, Failed: []string{"shop/web-0"}}, Failed,
-		},
-		"slow": {
-			[]Workload{slotted("shop", "web", slow), slotted("bank", "web", slow)}, TakeOvers{Begun: 2, Slow: []string{"bank/web-0", "shop/web-0"}}, Waiting,
-		},
-		"a pod that must not be changed": {
-			[]Workload{slotted("shop", "web", fixed(stuckPod), fixed(donePod), fixed(takingOver))}, TakeOvers{}, Passed,
-		},
-		"another level":          {[]Workload{slotted("shop", "web", other, donePod)}, TakeOvers{Begun: 1, Done: 1}, Passed},
-		"nobody knows":           {[]Workload{slotted("shop", "web", unknown)}, TakeOvers{Begun: 1}, Passed},
-		"two namespaces":         {append([]Workload{slotted("shop", "web", stuckPod), slotted("bank", "web", stuckPod)}, three...), TakeOvers{Begun: 5, Done: 3, Failed: []string{"bank/web-0", "shop/web-0"}}, Failed},
-		"one stays idle":         {[]Workload{slotted("shop", "web", idlePod)}, TakeOvers{Begun: 1}, Passed},
-		"no image":               {[]Workload{slotted("shop", "web", pulling)}, TakeOvers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
-		"no image, for a moment": {[]Workload{slotted("shop", "web", awaited)}, TakeOvers{Begun: 1}, Passed},
-		"an image of one":        {[]Workload{slotted("shop", "web", pulling, donePod)}, TakeOvers{Begun: 2, Done: 1}, Passed},
-	} {
-		got := CountTakeOvers(test.load, "new", inPlace(), noon)
-		verdict := sidecarsTakenOver(Observation{TakeOvers: got}, Bounds{MaxDisconnected: intstr.FromString("1%")})
-		if verdict.State != test.gate || len(got.Failed) > 0 && !strings.Contains(verdict.Message, got.Failed[0]) {
-			t.Errorf("%s: the verdict is %+v", name, verdict)
-		}
-		for _, reasons := range [][]string{got.Failed, got.Slow} {
-			for i := range reasons {
-				reasons[i], _, _ = strings.Cut(reasons[i], ":")
-			}
-		}
-		if diff := cmp.Diff(test.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
-	}
-}
-
 // A mesh whose sidecars are not upgraded in place has no takeovers, also of pods whose images were changed before.
 func TestNoTakeOversWithoutUpgradesInPlace(t *testing.T) {
 	limits := inPlace()

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -56,6 +57,8 @@ type Wave struct {
 	// Patches are the images of slots to change now, for sidecars that are upgraded in place. Align are those of slots that do not serve.
 	// Both are sorted by workload and pod.
 	Patches, Align []PodPatch
+	// TakeBacks are the slots that get their earlier image back, because they do not start with the one that they have. Sorted by pod.
+	TakeBacks []PodPatch
 	// Upgrading are the workloads whose sidecars are being upgraded in place, each with what a pod waits for, sorted by workload.
 	Upgrading []Note
 	// InProgress are restarted workloads that are not ready yet, sorted.
@@ -101,12 +104,13 @@ func (w Wave) Done() bool {
 // NextWave chooses the workloads to restart so that their sidecars become those of the target revision.
 func NextWave(workloads []Workload, target string, limits Limits, now time.Time) Wave {
 	byNamespace, inPlace := map[string][]Workload{}, map[Ref]slotsPlan{}
-	late := findOverdue(workloads, target, limits, now)
+	late, stopped := findOverdue(workloads, target, limits, now), stoppedNamespaces(workloads, target, limits, now)
 	slots := limits.slots() - late.slots(limits)
 	for _, w := range workloads {
 		byNamespace[w.Ref.Namespace] = append(byNamespace[w.Ref.Namespace], w)
 		plan, ok := limits.planInPlace(w, target, now)
 		if ok {
+			plan.blocked = cmp.Or(plan.blocked, stopped[w.Ref.Namespace])
 			inPlace[w.Ref] = plan
 		}
 		if w.isRestarting(target, now) && !late.refs[w.Ref] || plan.isInProgress() {
