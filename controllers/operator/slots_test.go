@@ -11,6 +11,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -355,4 +356,37 @@ func TestSlotThatCannotStartIsTakenBack(t *testing.T) {
 	}
 	change(t, meshConfig(name), func(c *configv1alpha2.MeshConfig) { c.Spec.Sidecar.EnvoyImage = present })
 	s.wait(present)
+}
+
+// TestOldKubeletsAreNoted has a node that joins, whose kubelet does not restart sidecars with another image, and that leaves again.
+func TestOldKubeletsAreNoted(t *testing.T) {
+	t.Parallel()
+	const name = "kubelets"
+	mesh := readyMesh(t, name, inPlaceUpgrades)
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "old-kubelet"}}
+	create(t, node)
+	node.Status.NodeInfo = corev1.NodeSystemInfo{KubeletVersion: "v1.31.14", OperatingSystem: "linux"}
+	if err := cluster.client.Status().Update(t.Context(), node); err != nil {
+		t.Fatal(err)
+	}
+	const named = "old-kubelet (v1.31.14)"
+	note := func(want string) {
+		t.Helper()
+		eventually(t, func() error {
+			config := meshConfig(name)
+			get(t, config)
+			get(t, mesh)
+			condition := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionDataPlaneUpToDate)
+			if got := config.Annotations[names.OldKubeletsAnnotation]; got != want || condition == nil || strings.Contains(condition.Message, named) != (want != "") {
+				return fmt.Errorf("the annotation is %q, want %q, and the condition %+v", got, want, condition)
+			}
+			return nil
+		})
+	}
+	note(named)
+	change(t, node, func(n *corev1.Node) { n.Spec.Unschedulable = true })
+	note("")
+	if err := cluster.client.Delete(t.Context(), node); err != nil {
+		t.Fatal(err)
+	}
 }

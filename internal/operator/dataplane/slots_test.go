@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +9,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
@@ -99,4 +103,55 @@ func TestPodsWhoseRestartsAreCountedAreFixed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPodsOnOldKubeletsAreFixed has a node of each kind.
+func TestPodsOnOldKubeletsAreFixed(t *testing.T) {
+	node := func(name, kubelet string, change ...func(*corev1.Node)) *corev1.Node {
+		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: corev1.NodeStatus{
+			NodeInfo:   corev1.NodeSystemInfo{KubeletVersion: kubelet, OperatingSystem: "linux", KernelVersion: "6"},
+			Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}, {Type: corev1.NodeDiskPressure}},
+		}}
+		for _, c := range change {
+			c(n)
+		}
+		stripped, err := strip(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stripped.(*corev1.Node)
+	}
+	taint := func(key string) func(*corev1.Node) {
+		return func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: key, Effect: corev1.TaintEffectNoSchedule}} }
+	}
+	nodes := []client.Object{
+		node("new", "v1.32.0"), node("old", "v1.31.14-eks-1"), node("unknown", ""), node("dedicated", "v1.30.1", taint("team")),
+		node("cordoned", "v1.30.1", func(n *corev1.Node) { n.Spec.Unschedulable = true }),
+		node("virtual", "v1.19.10-vk-azure-aci-1.4.5", taint(virtualNodeTaint)),
+		node("windows", "v1.31.1", func(n *corev1.Node) { n.Status.NodeInfo.OperatingSystem = "windows" }),
+	}
+	if kept := nodes[3].(*corev1.Node); kept.Status.NodeInfo.KernelVersion != "" || len(kept.Status.Conditions) != 1 || len(kept.Spec.Taints) != 0 {
+		t.Errorf("the cache keeps %+v", kept)
+	}
+	p := &Plane{cache: cacheOf{Reader: fake.NewClientBuilder().WithObjects(nodes...).Build()}}
+	old, err := p.OldKubelets(t.Context())
+	if diff := cmp.Diff([]string{"dedicated (v1.30.1)", "old (v1.31.14-eks-1)"}, old); diff != "" || err != nil {
+		t.Errorf("old kubelets, %v (-want +got):\n%s", err, diff)
+	}
+	o := observation{now: noon}
+	if err := p.readNodes(t.Context(), &o); err != nil {
+		t.Fatal(err)
+	}
+	for name, fixed := range map[string]bool{"new": false, "old": true, "unknown": false, "dedicated": true, "cordoned": true, "virtual": true, "gone": false} {
+		o.pods = []corev1.Pod{pod("web", "old", "", "", withSlots, func(p *corev1.Pod) { p.Spec.NodeName = name })}
+		if got := o.workloads()[0].Slotted[0].Fixed; (got != "") != fixed || fixed && !strings.Contains(got, name) {
+			t.Errorf("on the node %s: %q", name, got)
+		}
+	}
+}
+
+// cacheOf is a cache that reads from a client.
+type cacheOf struct {
+	client.Reader
+	cache.Informers
 }

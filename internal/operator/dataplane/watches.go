@@ -31,7 +31,7 @@ func (p *Plane) Sources() []source.Source {
 			mesh, _ := desired.MeshOf(pod.Labels[names.RevisionLabel])
 			return requests(mesh, p.meshOf(ctx, pod.Namespace))
 		})),
-		watchWorkloads(p, &appsv1.Deployment{}), watchWorkloads(p, &appsv1.StatefulSet{}), watchWorkloads(p, &appsv1.DaemonSet{}), p.foreign.source(),
+		watchWorkloads(p, &appsv1.Deployment{}), watchWorkloads(p, &appsv1.StatefulSet{}), watchWorkloads(p, &appsv1.DaemonSet{}), p.foreign.source(), watchKubelets(p),
 	}
 }
 
@@ -98,9 +98,7 @@ func strip(object any) (any, error) {
 		}
 		o.Status = corev1.PodStatus{Phase: o.Status.Phase, Conditions: readyOnly(o.Status.Conditions), InitContainerStatuses: startOnly(o.Status)}
 	case *corev1.Node:
-		stripMeta(&o.ObjectMeta)
-		o.Spec, o.Labels = corev1.NodeSpec{}, nil
-		o.Status = corev1.NodeStatus{Conditions: slices.DeleteFunc(o.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type != corev1.NodeReady })}
+		stripNode(o)
 	case *appsv1.Deployment:
 		stripMeta(&o.ObjectMeta)
 		stripTemplate(&o.Spec.Template)
