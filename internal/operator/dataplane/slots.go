@@ -22,7 +22,7 @@ import (
 func slottedPod(pod *corev1.Pod) (rollout.SlottedPod, bool) {
 	p := rollout.SlottedPod{
 		Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName, Revision: revisionOf(pod), Level: pod.Annotations[names.SlotsLevelAnnotation],
-		Fixed: workload.CountedRestarts(pod),
+		Fixed: workload.CountedRestarts(pod), PullSecrets: pullSecrets(pod),
 	}
 	if changes := slotChanges(&pod.ObjectMeta); len(changes) > 0 {
 		latest := changes[len(changes)-1]
@@ -39,6 +39,16 @@ func slottedPod(pod *corev1.Pod) (rollout.SlottedPod, bool) {
 		}
 	}
 	return p, found == len(p.Slots)
+}
+
+// pullSecrets are the names of the pull secrets of a pod, sorted.
+func pullSecrets(pod *corev1.Pod) string {
+	var list []string
+	for _, secret := range pod.Spec.ImagePullSecrets {
+		list = append(list, secret.Name)
+	}
+	slices.Sort(list)
+	return strings.Join(slices.Compact(list), ",")
 }
 
 // startStates are the reasons of a container that waits as long as nothing is wrong. Runtimes and later versions of the kubelet have further reasons for what is.

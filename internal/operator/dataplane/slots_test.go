@@ -22,6 +22,7 @@ import (
 func withSlots(p *corev1.Pod) {
 	always := ptr.To(corev1.ContainerRestartPolicyAlways)
 	p.UID = "1"
+	p.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "quay"}, {Name: "ecr"}, {Name: "quay"}}
 	p.Annotations = map[string]string{names.SlotsLevelAnnotation: "1", "other": "annotation"}
 	p.ManagedFields = []metav1.ManagedFieldsEntry{
 		{Manager: "kubelet", Subresource: "status", Time: &metav1.Time{Time: noon}}, {Manager: apply.FieldManager, Time: &metav1.Time{Time: noon.Add(-time.Minute)}},
@@ -40,7 +41,7 @@ func withSlots(p *corev1.Pod) {
 // TestPodWithSlots is read from the cache, which keeps what it needs only.
 func TestPodWithSlots(t *testing.T) {
 	want := rollout.SlottedPod{
-		Namespace: "shop", Pod: "web", UID: "1", Revision: "old", Level: "1", Patched: noon.Add(-time.Minute),
+		Namespace: "shop", Pod: "web", UID: "1", Revision: "old", Level: "1", Patched: noon.Add(-time.Minute), PullSecrets: "ecr,quay",
 		Slots: [2]rollout.Slot{
 			{Name: names.SidecarContainer, Image: "envoy:1", Started: noon.Add(-time.Hour)},
 			{Name: names.StandbyContainer, Image: "envoy:2", Problem: "ImagePullBackOff"},
@@ -154,4 +155,55 @@ func TestPodsOnOldKubeletsAreFixed(t *testing.T) {
 type cacheOf struct {
 	client.Reader
 	cache.Informers
+}
+
+// TestChangesOfSlotsAreReadFromTheirManagers has the order in which the API server keeps managers, which is not that of their changes.
+func TestChangesOfSlotsAreReadFromTheirManagers(t *testing.T) {
+	entry := func(manager string, minutes int) metav1.ManagedFieldsEntry {
+		return metav1.ManagedFieldsEntry{Manager: manager, Time: &metav1.Time{Time: noon.Add(time.Duration(minutes) * time.Minute)}}
+	}
+	absent, back := rollout.ImageKey("envoy:absent"), rollout.PodPatch{TakesBack: "envoy:absent"}
+	if slotManager(back) == slotManager(rollout.PodPatch{}) || slotManager(back) == slotManager(rollout.PodPatch{TakesBack: "envoy:other"}) {
+		t.Error("a slot that gets its image back is not told from others")
+	}
+	for name, test := range map[string]struct {
+		fields    []metav1.ManagedFieldsEntry
+		patched   int
+		takenBack string
+	}{
+		"changed":                       {[]metav1.ManagedFieldsEntry{entry(apply.FieldManager, 1), entry("kubelet", 9)}, 1, ""},
+		"taken back":                    {[]metav1.ManagedFieldsEntry{entry(string(slotManager(back)), 3), entry("kubelet", 9)}, 3, absent},
+		"taken back, and another slot":  {[]metav1.ManagedFieldsEntry{entry(string(slotManager(back)), 3), entry(apply.FieldManager, 5)}, 5, absent},
+		"taken back in different slots": {[]metav1.ManagedFieldsEntry{entry(string(slotManager(back)), 5), entry(takeBackManager+"0", 3)}, 5, absent},
+		"a manager of another name":     {[]metav1.ManagedFieldsEntry{entry(apply.FieldManager+"-adoption", 3)}, 0, ""},
+	} {
+		full := pod("web", "old", "", "", withSlots, func(p *corev1.Pod) { p.ManagedFields = test.fields })
+		stripped, err := strip(full.DeepCopy())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []*corev1.Pod{&full, stripped.(*corev1.Pod)} {
+			got, _ := slottedPod(p)
+			want := noon.Add(time.Duration(test.patched) * time.Minute)
+			if test.patched == 0 {
+				want = time.Time{}
+			}
+			if !got.Patched.Equal(want) || got.TakenBack != test.takenBack {
+				t.Errorf("%s: patched %s, taken back from %q", name, got.Patched, got.TakenBack)
+			}
+		}
+	}
+}
+
+// TestProblemsOfSlots has reasons of kubelets and runtimes. All but those of a container that is about to start are problems.
+func TestProblemsOfSlots(t *testing.T) {
+	for reason, isProblem := range map[string]bool{
+		"": false, "ContainerCreating": false, "PodInitializing": false, "ErrImagePull": true, "ImagePullBackOff": true, "CrashLoopBackOff": true, "StartError": true,
+		"CreateContainerConfigError": true, "RunContainerError": true, "SignatureValidationFailed": true, "RegistryUnavailable": true, "ImageInspectError": true,
+	} {
+		full := pod("web", "old", "", "", withSlots, func(p *corev1.Pod) { p.Status.InitContainerStatuses[0].State.Waiting.Reason = reason })
+		if got, _ := slottedPod(&full); (got.Slots[1].Problem != "") != isProblem {
+			t.Errorf("the problem of a slot that waits for the reason %q is %q", reason, got.Slots[1].Problem)
+		}
+	}
 }

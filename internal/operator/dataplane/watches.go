@@ -93,7 +93,7 @@ func strip(object any) (any, error) {
 	case *corev1.Pod:
 		stripPodMeta(&o.ObjectMeta)
 		o.Spec = corev1.PodSpec{
-			NodeName: o.Spec.NodeName, RestartPolicy: o.Spec.RestartPolicy, ServiceAccountName: o.Spec.ServiceAccountName,
+			NodeName: o.Spec.NodeName, RestartPolicy: o.Spec.RestartPolicy, ImagePullSecrets: o.Spec.ImagePullSecrets, ServiceAccountName: o.Spec.ServiceAccountName,
 			Containers: sidecarOnly(o.Spec.Containers), InitContainers: sidecarOnly(o.Spec.InitContainers),
 		}
 		o.Status = corev1.PodStatus{Phase: o.Status.Phase, Conditions: readyOnly(o.Status.Conditions), InitContainerStatuses: startOnly(o.Status)}

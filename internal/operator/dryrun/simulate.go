@@ -200,9 +200,12 @@ func (Health) ErrorRate(context.Context, prometheus.Target, string, time.Time) (
 type Pulls struct{}
 
 // Nodes returns all nodes.
-func (Pulls) Nodes(context.Context, *v1alpha1.Mesh, pull.Image) (rollout.Nodes, error) {
-	return nil, nil
+func (Pulls) Nodes(context.Context, *v1alpha1.Mesh, pull.Image) (rollout.Pulled, error) {
+	return rollout.Pulled{}, nil
 }
+
+// Pulled returns all nodes.
+func (Pulls) Pulled(*v1alpha1.Mesh, string) rollout.Pulled { return rollout.Pulled{} }
 
 // Unusable returns nothing: all images can be used.
 func (Pulls) Unusable(string) string { return "" }

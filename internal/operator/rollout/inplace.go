@@ -23,14 +23,22 @@ type slotsPlan struct {
 	inProgress int
 	// waiting is why a pod is waited for. blocked is why one is not waited for.
 	waiting, blocked string
+	// unproven is why a pod does not begin, and holds nothing up. awaitsNode is true if a node is the reason.
+	unproven   string
+	awaitsNode bool
 }
 
 // planSlots plans the way of the outdated pods of a workload to an image.
-func planSlots(load Workload, outdated []SlottedPod, image string, limits Limits, now time.Time) slotsPlan {
+func planSlots(load Workload, outdated []SlottedPod, known *proofs, limits Limits, now time.Time) slotsPlan {
+	image := known.target.Image
 	plan := slotsPlan{isBegun: slices.ContainsFunc(load.Slotted, func(p SlottedPod) bool { return p.hasImage(image) && p.isBegun(image) })}
 	for _, pod := range outdated {
 		switch step := pod.Next(image, now); step.State {
 		case Begins:
+			if reason, ofNode := known.missing(pod); reason != "" {
+				plan.unproven, plan.awaitsNode = cmp.Or(plan.unproven, reason), plan.awaitsNode || ofNode
+				continue
+			}
 			step.Patch.Workload = load.Ref
 			plan.patches = append(plan.patches, *step.Patch)
 		case Proceeds:
@@ -48,7 +56,12 @@ func planSlots(load Workload, outdated []SlottedPod, image string, limits Limits
 		case Current:
 		}
 	}
-	slices.SortFunc(plan.patches, func(a, b PodPatch) int { return cmp.Compare(a.Pod, b.Pod) })
+	slices.SortFunc(plan.patches, func(a, b PodPatch) int {
+		if first := known.hasNode(a.Node); first != known.hasNode(b.Node) {
+			return map[bool]int{true: -1, false: 1}[first]
+		}
+		return cmp.Compare(a.Pod, b.Pod)
+	})
 	plan.isBegun = plan.isBegun || plan.inProgress > 0
 	if most := (len(load.Slotted)+share-1)/share - plan.inProgress; len(plan.patches) > most {
 		plan.patches = plan.patches[:max(most, 0)]
@@ -62,7 +75,7 @@ func (p slotsPlan) isInProgress() bool {
 }
 
 // planInPlace plans a workload whose sidecars are upgraded in place. It is false for other workloads.
-func (l Limits) planInPlace(load Workload, target string, now time.Time) (slotsPlan, bool) {
+func (l Limits) planInPlace(load Workload, target string, known *proofs, now time.Time) (slotsPlan, bool) {
 	restart, outdated := load.Outdated(target, l)
 	if l.Manual || load.OptedOut || restart > 0 || len(outdated) == 0 || l.Include != nil && !l.Include(load) {
 		return slotsPlan{}, false
@@ -72,25 +85,26 @@ func (l Limits) planInPlace(load Workload, target string, now time.Time) (slotsP
 	if l.RestartIdle && l.Slots[target].Unusable == "" && load.Ref.Restartable() && slices.ContainsFunc(outdated, stays) {
 		return slotsPlan{}, false
 	}
-	return planSlots(load, outdated, image, l, now), true
+	return planSlots(load, outdated, known, l, now), true
 }
 
 // upgradeInPlace changes images of slots of a workload. It returns how many more workloads of the namespace may be unavailable.
 func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, available int, pause time.Duration) int {
 	denied, due := limits.denied(load.Ref, w.Target)
 	stopped := cmp.Or(limits.Slots[w.Target].Unusable, limits.Stopped)
+	w.AwaitsNodes = w.AwaitsNodes || plan.awaitsNode
 	switch {
 	case plan.isInProgress() && denied == "":
 		// It has its place in the limits already.
 		w.Upgrading = append(w.Upgrading, Note{load.Ref, plan.waiting})
-		w.Patches = append(w.Patches, plan.patches...)
+		w.Patches = append(w.Patches, w.proofs.admit(plan.patches)...)
 	case plan.blocked != "":
 		w.requeueAfter(blockedRetry)
 		w.Blocked = append(w.Blocked, Note{load.Ref, plan.blocked})
 	case denied != "":
 		w.Blocked = append(w.Blocked, Note{load.Ref, denied})
 		if due && load.Ready && available > 0 && w.slots > 0 && pause <= 0 {
-			w.RetryPatches = append(w.RetryPatches, plan.patches...)
+			w.RetryPatches = append(w.RetryPatches, w.proofs.admit(plan.patches)...)
 			w.slots--
 			return available - 1
 		}
@@ -99,6 +113,9 @@ func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, avai
 	case stopped != "":
 		w.requeueAfter(blockedRetry)
 		w.Blocked = append(w.Blocked, Note{load.Ref, stopped})
+	case len(plan.patches) == 0 && plan.waiting == "" && plan.unproven != "":
+		w.requeueAfter(blockedRetry)
+		w.Blocked = append(w.Blocked, Note{load.Ref, plan.unproven})
 	case len(plan.patches) == 0:
 		w.addWaiting(load, plan.waiting)
 		w.requeueAfter(drainRetry)
@@ -110,7 +127,12 @@ func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, avai
 	case w.slots < 1:
 		w.addWaiting(load, "as many workloads of the mesh as maxConcurrentRestarts allows are upgraded or restarting")
 	default:
-		w.Patches = append(w.Patches, plan.patches...)
+		patches := w.proofs.admit(plan.patches)
+		if len(patches) == 0 {
+			w.addWaiting(load, "the first pod of the namespace with the same pull secrets has to start with the image")
+			return available
+		}
+		w.Patches = append(w.Patches, patches...)
 		w.Upgrading = append(w.Upgrading, Note{load.Ref, plan.waiting})
 		w.slots--
 		return available - 1

@@ -38,6 +38,8 @@ type SlottedPod struct {
 	Revision, Level string
 	// Fixed is why the images of the slots must not be changed, although there are two; empty if they may.
 	Fixed string
+	// PullSecrets are the names of its pull secrets, sorted and separated by commas; empty without any.
+	PullSecrets string
 	// Patched is when the operator changed an image of the pod last; zero if it never did.
 	Patched time.Time
 	// TakenBack is the ImageKey of the image that a slot could not start with, if that was the last change of the slot; empty otherwise.
@@ -53,6 +55,7 @@ type SlotTarget struct {
 	Image, Init, Level string
 	// Unusable is why the Envoy of the image does not run; empty if it does, and before it was tried.
 	Unusable string
+	Pulled
 }
 
 // PodPatch changes the image of a slot.
@@ -63,6 +66,8 @@ type PodPatch struct {
 	Slot, Image         string
 	// Node is where the pod runs.
 	Node string
+	// PullSecrets are those of the pod.
+	PullSecrets string
 	// TakesBack is the image that the slot could not start with; empty for other changes.
 	TakesBack string
 	// Unconfirmed is true if the Envoy of the slot may still drain connections, although it is not connected to the control plane at the moment.
@@ -158,7 +163,7 @@ func (p SlottedPod) align(serving, other Slot, image string, now time.Time) Step
 // patch changes the image of the other slot. While the last change was that of the serving one, the other may drain.
 func (p SlottedPod) patch(serving, other Slot, image string) *PodPatch {
 	return &PodPatch{
-		Namespace: p.Namespace, Pod: p.Pod, UID: p.UID, Node: p.Node, Slot: other.Name, Image: image,
+		Namespace: p.Namespace, Pod: p.Pod, UID: p.UID, Node: p.Node, PullSecrets: p.PullSecrets, Slot: other.Name, Image: image,
 		Unconfirmed: other.Role == "" && other.Image != serving.Image && p.hasStarted(serving),
 	}
 }
