@@ -28,8 +28,7 @@ func (r *Restarter) PatchSlots(ctx context.Context, mesh *v1alpha1.Mesh, wave ro
 		case err == nil:
 			r.forget(mesh, patch.Workload)
 			r.metrics.RecordSlotChange(mesh.Name)
-			r.recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "SlotChanged", "Patch "+patch.Namespace+"/"+patch.Pod+" "+patch.Slot,
-				"gave the slot %s of pod %s/%s the image %s", patch.Slot, patch.Namespace, patch.Pod, patch.Image)
+			r.recordChange(mesh, patch)
 		case ctx.Err() != nil:
 			return again, err
 		default:
@@ -37,6 +36,17 @@ func (r *Restarter) PatchSlots(ctx context.Context, mesh *v1alpha1.Mesh, wave ro
 		}
 	}
 	return again, nil
+}
+
+// recordChange records an Event about a change of a slot.
+func (r *Restarter) recordChange(mesh *v1alpha1.Mesh, patch rollout.PodPatch) {
+	action := "Patch " + patch.Namespace + "/" + patch.Pod + " " + patch.Slot
+	if patch.TakesBack != "" {
+		r.recorder.Eventf(mesh, nil, corev1.EventTypeWarning, "SlotTakenBack", action,
+			"the slot %s of pod %s/%s could not start with the image %s, and has got %s back", patch.Slot, patch.Namespace, patch.Pod, patch.TakesBack, patch.Image)
+		return
+	}
+	r.recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "SlotChanged", action, "gave the slot %s of pod %s/%s the image %s", patch.Slot, patch.Namespace, patch.Pod, patch.Image)
 }
 
 // confirmed returns the patches that are due. One that is not confirmed must have been due in all observations for a while.

@@ -79,7 +79,9 @@ func (p SlottedPod) comesBack(image string, now time.Time) Step {
 }
 
 // isTakenBack reports whether a slot of the pod could not start with an image, and has its earlier one since.
-func (p SlottedPod) isTakenBack(image string) bool { return p.TakenBack == ImageKey(image) }
+func (p SlottedPod) isTakenBack(image string) bool {
+	return p.TakenBack != "" && p.TakenBack == ImageKey(image)
+}
 
 func (p SlottedPod) takenBackText(image string) string {
 	return fmt.Sprintf("a slot of %s could not start with the image %s, and has got its earlier one back: the pod gets another image, or the same after it is replaced", p.Pod, image)
