@@ -63,7 +63,8 @@ func TestNextStepOfAPod(t *testing.T) {
 			ago(time.Minute), Slot{Image: oldEnvoy, Started: before}, Slot{Image: newEnvoy, Problem: crashLoop}, Step{State: Proceeds, Reason: unknown},
 		},
 		"it does not start with the image that serves": {
-			ago(time.Hour), serving(oldEnvoy, before), Slot{Image: oldEnvoy, Problem: "RunContainerError"},
+			ago(time.Hour), serving(oldEnvoy, before),
+			Slot{Image: oldEnvoy, Problem: "RunContainerError"},
 			Step{State: Fails, Reason: "the slot envoy-standby of web does not start with the image that serves: RunContainerError"},
 		},
 		"it has had the image, and was never changed": {
@@ -125,7 +126,8 @@ func TestNextStepOfAPod(t *testing.T) {
 			ago(time.Minute), Slot{Image: oldEnvoy, Started: ago(time.Minute)}, serving(oldEnvoy, ago(time.Hour)), Step{State: Begins, Patch: patch("envoy", newEnvoy)},
 		},
 		"further, from an image that does not start": {
-			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: "envoy:1.38", Problem: "ErrImagePull"},
+			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)),
+			Slot{Image: "envoy:1.38", Problem: "ErrImagePull"},
 			Step{State: Proceeds, Reason: "the slot envoy-standby of web gets the image back that serves"},
 		},
 		"back, from an image that does not start": {
