@@ -51,16 +51,17 @@ func (p SlottedPod) takeBack(now time.Time) *PodPatch {
 }
 
 // cannotStart reports whether a slot does not start with its image, while the other one runs. The kubelet reports why, or reports nothing for takeOverTimeout
-// after the change. A slot that has run may have the role, so it must be known that the other one serves.
+// after the change. A slot that has run may have the role, so it must be known that the other one serves: all containers start again with the node.
 func (p SlottedPod) cannotStart(slot, running Slot, now time.Time) bool {
 	switch {
 	case running.Started.IsZero() || slot.Role == report.Serving || slot.Role == report.Draining:
 		return false
-	case slot.Problem != "" && slot.Problem != crashLoop:
+	case running.Role != report.Serving:
+		return slot.Problem != "" && slot.Problem != crashLoop && !p.hasStarted(running)
+	case slot.Problem != "":
 		return true
 	}
-	late := p.isPatched(running, slot) && now.Sub(p.Patched) >= takeOverTimeout
-	return running.Role == report.Serving && (slot.Problem == crashLoop || late)
+	return p.isPatched(running, slot) && now.Sub(p.Patched) >= takeOverTimeout
 }
 
 // comesBack is the step of a pod with a slot that gets its earlier image back.

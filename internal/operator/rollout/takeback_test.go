@@ -104,6 +104,9 @@ func TestSlotsAreTakenBack(t *testing.T) {
 	fixed, hung := pullingPod, takingOver
 	fixed.Fixed, hung.Patched = "restarts are counted", noon.Add(-takeOverTimeout)
 	hung.Slots[1].Started = hourAgo
+	rebooted := slottedPod(hourAgo, Slot{Image: oldEnvoy, Started: noon.Add(-time.Minute)}, Slot{Image: newEnvoy, Problem: "CreateContainerError"})
+	rebootedOther := rebooted
+	rebootedOther.Slots[0].Role = report.Serving
 	neither := pullingPod
 	neither.Slots[0] = Slot{Name: "envoy", Image: oldEnvoy, Problem: "ErrImagePull"}
 	aligning := slottedPod(noon.Add(-time.Hour), Slot{Image: oldEnvoy, Started: noon.Add(-2 * time.Hour)}, Slot{Image: newEnvoy, Role: report.Serving, Started: noon.Add(-time.Hour)})
@@ -112,17 +115,19 @@ func TestSlotsAreTakenBack(t *testing.T) {
 		pod  SlottedPod
 		want []string
 	}{
-		"the image cannot be pulled":         {pullingPod, back},
-		"the container ends again and again": {crashingPod, back},
-		"nothing happens for three minutes":  {hung, back},
-		"it is about to take over":           {takingOver, nil},
-		"it has taken over":                  {donePod, nil},
-		"the earlier one is not aligned":     {aligning, nil},
-		"it has got its image back":          {takenBackPod, nil},
-		"neither slot runs":                  {neither, nil},
-		"its restarts are counted":           {fixed, nil},
-		"an Envoy without configuration":     {stuckPod, nil},
-		"nothing was changed":                {outdatedPod, nil},
+		"the image cannot be pulled":                        {pullingPod, back},
+		"the container ends again and again":                {crashingPod, back},
+		"nothing happens for three minutes":                 {hung, back},
+		"it is about to take over":                          {takingOver, nil},
+		"it has taken over":                                 {donePod, nil},
+		"the earlier one is not aligned":                    {aligning, nil},
+		"it has got its image back":                         {takenBackPod, nil},
+		"neither slot runs":                                 {neither, nil},
+		"its restarts are counted":                          {fixed, nil},
+		"an Envoy without configuration":                    {stuckPod, nil},
+		"after a restart of the node, the slot may serve":   {rebooted, nil},
+		"after a restart of the node, the other one serves": {rebootedOther, back},
+		"nothing was changed":                               {outdatedPod, nil},
 	} {
 		if diff := cmp.Diff(test.want, patchesOf(TakeBacks([]Workload{slotted("shop", "web", test.pod)}, noon))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
