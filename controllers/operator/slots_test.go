@@ -3,6 +3,7 @@ package operator_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,8 +38,8 @@ type slottedPods struct {
 	mesh, namespace string
 
 	mu sync.Mutex
-	// stuck is an image whose Envoy never takes over.
-	stuck string
+	// stuck is an image whose Envoy never takes over, and absent one that pods cannot pull.
+	stuck, absent string
 	// running has the images of the containers, by pod and slot. serving is the slot that serves in each pod, and drained when the other one is idle.
 	running map[string]map[string]string
 	serving map[string]string
@@ -136,7 +138,7 @@ func (s *slottedPods) startContainers(ctx context.Context, pod *corev1.Pod) {
 		s.running[pod.Name], s.serving[pod.Name] = map[string]string{}, names.SidecarContainer
 		pod.Status.InitContainerStatuses = make([]corev1.ContainerStatus, 2)
 	}
-	changed := false
+	changed, ready := false, corev1.ConditionTrue
 	for i, c := range pod.Spec.InitContainers {
 		if s.running[pod.Name][c.Name] == c.Image {
 			continue
@@ -148,16 +150,18 @@ func (s *slottedPods) startContainers(ctx context.Context, pod *corev1.Pod) {
 		if isNew {
 			started = metav1.NewTime(time.Now().Add(-time.Hour))
 		}
-		pod.Status.InitContainerStatuses[i] = corev1.ContainerStatus{
-			Name: c.Name, Image: c.Image, Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: started}},
+		state := corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: started}}
+		if c.Image == s.absent {
+			state, ready = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "unauthorized"}}, corev1.ConditionFalse
 		}
+		pod.Status.InitContainerStatuses[i] = corev1.ContainerStatus{Name: c.Name, Image: c.Image, Ready: state.Running != nil, State: state}
 		changed = true
 	}
 	if !changed {
 		return
 	}
 	pod.Status.Phase = corev1.PodRunning
-	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(time.Now().Add(-time.Minute))}}
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: ready, LastTransitionTime: metav1.NewTime(time.Now().Add(-time.Minute))}}
 	if cluster.client.Status().Update(ctx, pod) != nil {
 		if isNew {
 			delete(s.running, pod.Name)
@@ -173,7 +177,7 @@ func (s *slottedPods) startContainers(ctx context.Context, pod *corev1.Pod) {
 			continue
 		}
 		s.patched = append(s.patched, pod.Name+" "+c.Name+"="+c.Image)
-		if serving := s.serving[pod.Name]; s.running[pod.Name][serving] != c.Image && c.Image != s.stuck {
+		if serving := s.serving[pod.Name]; s.running[pod.Name][serving] != c.Image && c.Image != s.stuck && c.Image != s.absent {
 			s.serving[pod.Name], s.drained[pod.Name] = c.Name, time.Now().Add(drainTime)
 		}
 	}
@@ -314,4 +318,75 @@ func TestImageOfTheMeshConfigIsUsedInPlace(t *testing.T) {
 	change(t, meshConfig(name), func(c *configv1alpha2.MeshConfig) { c.Spec.Sidecar.EnvoyImage = patched })
 	s.wait(patched)
 	waitCondition(t, mesh, v1alpha1.ConditionDataPlaneUpToDate, metav1.ConditionTrue, v1alpha1.ReasonUpToDate)
+}
+
+// TestSlotThatCannotStartIsTakenBack has an image that the nodes can pull, and the pod cannot, as with an expired pull secret. Its slot gets the earlier image
+// back at once, and the absent one only once. Another image is tried again.
+func TestSlotThatCannotStartIsTakenBack(t *testing.T) {
+	t.Parallel()
+	const name, absent, present = "takenback", "example/envoy:absent", "example/envoy:present"
+	mesh := readyMesh(t, name, inPlaceUpgrades)
+	s := newSlottedPods(t, name, "1", "cart")
+	s.mu.Lock()
+	s.absent = absent
+	s.mu.Unlock()
+	change(t, meshConfig(name), func(c *configv1alpha2.MeshConfig) { c.Spec.Sidecar.EnvoyImage = absent })
+	patched := func() []string {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return slices.Clone(s.patched)
+	}
+	eventually(t, func() error {
+		if got := patched(); len(got) < 2 {
+			return fmt.Errorf("the slots got %q, want the absent image and the earlier one", got)
+		}
+		return nil
+	})
+	s.wait(olderEnvoy)
+	waitCondition(t, mesh, v1alpha1.ConditionDataPlaneUpToDate, metav1.ConditionFalse, v1alpha1.ReasonSidecarsOutdated)
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "cart"}}
+	get(t, pod)
+	if !slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }) {
+		t.Errorf("the pod has the conditions %+v", pod.Status.Conditions)
+	}
+	time.Sleep(5 * time.Second) // the mesh is observed several times
+	standby := "cart " + names.StandbyContainer + "="
+	if got, want := patched(), []string{standby + absent, standby + olderEnvoy}; !slices.Equal(got, want) {
+		t.Errorf("the slots got %q, want %q", got, want)
+	}
+	change(t, meshConfig(name), func(c *configv1alpha2.MeshConfig) { c.Spec.Sidecar.EnvoyImage = present })
+	s.wait(present)
+}
+
+// TestOldKubeletsAreNoted has a node that joins, whose kubelet does not restart sidecars with another image, and that leaves again.
+func TestOldKubeletsAreNoted(t *testing.T) {
+	t.Parallel()
+	const name = "kubelets"
+	mesh := readyMesh(t, name, inPlaceUpgrades)
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "old-kubelet"}}
+	create(t, node)
+	node.Status.NodeInfo = corev1.NodeSystemInfo{KubeletVersion: "v1.31.14", OperatingSystem: "linux"}
+	if err := cluster.client.Status().Update(t.Context(), node); err != nil {
+		t.Fatal(err)
+	}
+	const named = "old-kubelet (v1.31.14)"
+	note := func(want string) {
+		t.Helper()
+		eventually(t, func() error {
+			config := meshConfig(name)
+			get(t, config)
+			get(t, mesh)
+			condition := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionDataPlaneUpToDate)
+			if got := config.Annotations[names.OldKubeletsAnnotation]; got != want || condition == nil || strings.Contains(condition.Message, named) != (want != "") {
+				return fmt.Errorf("the annotation is %q, want %q, and the condition %+v", got, want, condition)
+			}
+			return nil
+		})
+	}
+	note(named)
+	change(t, node, func(n *corev1.Node) { n.Spec.Unschedulable = true })
+	note("")
+	if err := cluster.client.Delete(t.Context(), node); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -85,7 +85,8 @@ func fullUpgrade(t *testing.T) inPlaceUpgrade {
 }
 
 // The sidecars of a mesh get another Envoy, and go back, while one of its pods sends requests to the only replica of a Service, through kube-proxy, and holds
-// connections and streams. No request fails, the connections stay open, the pods stay ready, and no application is restarted.
+// connections and streams. No request fails, the connections stay open, the pods stay ready, and no application is restarted. A Job that may not restart
+// stays alive beside them. Before that, a slot with an image that cannot be pulled has got its earlier one back.
 func TestSidecarIsUpgradedInPlace(t *testing.T) {
 	if lab.IsCurrent() {
 		t.Skip("an image that no registry has can be loaded into the local cluster only")
@@ -101,6 +102,11 @@ func TestSidecarIsUpgradedInPlace(t *testing.T) {
 	m.awaitInjector("--in-place=true")
 	s := deployCart(t, m)
 	s.awaitSlots("both slots have the first image", u.first, 2)
+	s.checkSlotIsTakenBack(cart, u.first)
+	checkJob := func() {}
+	if u.version == cluster.Version {
+		checkJob = m.startJob() // its sidecar would be outdated in another version
+	}
 	requests, err := s.agent(buyer).StartRequests(t.Context(), s.url(cart), "--rate", u.rate, "--most", "100", "--timeout", requestTimeout)
 	lab.Must(t, err)
 	unready := watchReady(t, s.namespace)
@@ -129,6 +135,7 @@ func TestSidecarIsUpgradedInPlace(t *testing.T) {
 		t.Error(text)
 	}
 	s.checkNotRestarted()
+	checkJob()
 }
 
 // logHandover logs what the launchers say about their takeovers.

@@ -76,7 +76,8 @@ type GatesSpec struct {
 type DataPlaneSpec struct {
 	// restart is Rolling, InPlace or Manual. Rolling restarts workloads with outdated sidecars in waves: Deployments, StatefulSets and DaemonSets,
 	// and those of Argo Rollouts, OpenKruise and OpenShift. InPlace upgrades sidecars while their applications run, in the same waves: new pods
-	// get two containers for Envoy, one of which is idle. Pods without them, and those that need more than another Envoy, are restarted. Manual
+	// get two containers for Envoy, one of which is idle. Pods without them, and those that need more than another Envoy, are restarted. It
+	// needs kubelets of version 1.32 or later: while a node has an older one, new pods get one container. Manual
 	// only reports outdated sidecars. Workloads and namespaces with the label operator.openservicemesh.io/restart: disabled are left alone.
 	// Default: Rolling.
 	// +optional

@@ -36,6 +36,8 @@ type DataPlane interface {
 	// Workloads are all that carry sidecars of a mesh.
 	Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error)
 	adopt.Calls
+	// OldKubelets are the nodes for new pods whose kubelets do not restart a sidecar with another image, sorted.
+	OldKubelets(ctx context.Context) ([]string, error)
 	// Sources are watches of them, as requests for a mesh.
 	Sources() []source.Source
 }

@@ -118,6 +118,9 @@ func assessDataPlane(s *scope, proxies *v1alpha1.ProxyCounts) conditions.Assessm
 		assessment.Reason = v1alpha1.ReasonRestartsDenied
 		assessment.Message = fmt.Sprintf("restarts of %d workloads were denied; %s", denied, assessment.Message)
 	}
+	if note := s.kubeletsNote(); note != "" {
+		assessment.Message += "; " + note
+	}
 	for _, note := range foreignSidecars(s) {
 		assessment.Message += "; " + note
 	}

@@ -40,6 +40,8 @@ type DataPlane interface {
 	// Workloads are all that carry sidecars of a mesh.
 	Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error)
 	adopt.Calls
+	// OldKubelets are the nodes for new pods whose kubelets do not restart a sidecar with another image, sorted.
+	OldKubelets(ctx context.Context) ([]string, error)
 	// Sources are watches of them, as requests for a mesh.
 	Sources() []source.Source
 }
@@ -92,6 +94,8 @@ type scope struct {
 	applied bool
 	// bridge is the time in which sidecars of Open Service Mesh are served; nil if the Mesh declares none, or the MeshRevision is not applied yet.
 	bridge *v1alpha1.BridgeStatus
+	// oldKubelets names nodes on which sidecars cannot be upgraded in place; empty for none, and for a Mesh that does not ask for it.
+	oldKubelets string
 	// waiting describes what the rollout waits for before it may begin.
 	waiting string
 }
@@ -174,7 +178,7 @@ func (r *Reconciler) run(ctx context.Context, s *scope) error {
 		return err
 	}
 	for _, step := range []func(context.Context, *scope) error{
-		r.decide, r.waitForCanaryCertificate, r.findActive, r.withdrawCanary, r.reconcileRevisions, r.reconcileWebhooks, r.restart, r.retire,
+		r.decide, r.noteKubelets, r.waitForCanaryCertificate, r.findActive, r.withdrawCanary, r.reconcileRevisions, r.reconcileWebhooks, r.restart, r.retire,
 	} {
 		if err := step(ctx, s); err != nil {
 			return err
@@ -218,6 +222,7 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 		s.plan = rollout.WaitingPlan(s.situation, "noting how many requests fail with the version that runs")
 	}
 	s.goBack(r.Now())
+	s.plan.Wave.TakeBacks = rollout.TakeBacks(s.situation.Workloads, s.situation.Now)
 	s.RequeueAfter(s.plan.Wave.RequeueAfter)
 	if !s.plan.Wave.Done() {
 		s.RequeueAfter(pollInterval)

@@ -13,42 +13,44 @@ import (
 
 // Images brings images to nodes.
 type Images interface {
-	// Nodes returns the nodes that have an image, after it has asked all to pull it. nil stands for all nodes.
-	Nodes(ctx context.Context, mesh *v1alpha1.Mesh, image pull.Image) (rollout.Nodes, error)
+	// Nodes returns the nodes that have an image, after it has asked all to pull it.
+	Nodes(ctx context.Context, mesh *v1alpha1.Mesh, image pull.Image) (rollout.Pulled, error)
+	// Pulled returns what Nodes returned last for an image of a mesh.
+	Pulled(mesh *v1alpha1.Mesh, reference string) rollout.Pulled
 	// Unusable returns why the Envoy of an image does not run; empty if it does, and before it was tried.
 	Unusable(reference string) string
 	// End removes what pulls images for a mesh.
 	End(ctx context.Context, mesh *v1alpha1.Mesh, namespace string) error
 }
 
-// observeImages adds which images cannot be used.
+// observeImages adds which images cannot be used, and which nodes have them.
 func (r *Reconciler) observeImages(s *scope) {
 	for name, target := range s.situation.Limits.Slots {
-		target.Unusable = r.Images.Unusable(target.Image)
+		target.Unusable, target.Pulled = r.Images.Unusable(target.Image), r.Images.Pulled(s.mesh, target.Image)
 		s.situation.Limits.Slots[name] = target
 	}
 }
 
-// pullImage leaves out the slots of the wave whose nodes do not have their image yet. If nodes cannot be asked, the slots get it at once. Nothing is pulled any
-// more when the upgrade is complete, rolled back or halted.
+// pullImage leaves out the slots of the wave whose nodes do not have their image yet. Nothing is pulled any more when the upgrade is complete, rolled back or
+// halted, unless pods wait for their nodes: these get the image when their nodes can pull it.
 func (r *Reconciler) pullImage(ctx context.Context, s *scope) error {
 	wave := s.plan.Wave
 	target := s.situation.Limits.Slots[wave.Target]
-	if !wave.NeedsImage(target.Image) {
+	if !wave.NeedsImage(target.Image) && !wave.AwaitsNodes {
 		if wave.Done() && slices.Contains([]rollout.Phase{rollout.Idle, rollout.RolledBack, rollout.Halted}, s.plan.Phase) {
 			return r.Images.End(ctx, s.mesh, s.desired.Namespace)
 		}
 		return nil
 	}
-	nodes, err := r.Images.Nodes(ctx, s.mesh, pull.Image{Namespace: s.desired.Namespace, Reference: target.Image, Init: target.Init})
+	pulled, err := r.Images.Nodes(ctx, s.mesh, pull.Image{Namespace: s.desired.Namespace, Reference: target.Image, Init: target.Init})
 	if err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "ImageNotPulled", "Pull", "slots get their image before nodes have pulled it: %s", err)
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "ImageNotPulled", "Pull", "no slot gets its image, because no node is known to have pulled it: %s", err)
 	}
 	var missing string
-	if s.plan.Wave, missing = wave.OnNodes(nodes, target.Image); missing != "" {
+	if s.plan.Wave, missing = wave.OnNodes(pulled.Nodes, target.Image); missing != "" {
 		s.RequeueAfter(pollInterval)
 	}
 	return nil

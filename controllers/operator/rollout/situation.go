@@ -18,6 +18,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
+	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
@@ -41,6 +42,7 @@ func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Si
 		Strategy: rollout.Strategy(observe.Strategy(s.mesh)), Now: r.Now(), Desired: desired.RevisionName(s.desired.Name, s.desired.Version), Workloads: workloads, Limits: observe.Limits(s.mesh),
 		AutomaticRollback: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
 	}
+	situation.Limits.PullsWithSecrets = len(component.Scheduling(s.mesh, v1alpha1.SchedulingSpec{}).PullSecrets) > 0
 	situation.Limits.Denied = r.Restarter.Denied(ctx, s.mesh)
 	if !situation.Limits.Manual {
 		ordering := adopt.Ordering{Reader: r.Client, Calls: r.DataPlane}

@@ -116,9 +116,14 @@ func TestPreInstallFindsWhatIsInTheWay(t *testing.T) {
 	s := subject(t,
 		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "osm-controller", Namespace: "old", Labels: map[string]string{"app": "osm-controller", "meshName": "older"}}},
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "strict", Labels: map[string]string{"openservicemesh.io/monitored-by": "osm", "pod-security.kubernetes.io/enforce": "restricted"}}},
+		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "pool-1"}, Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{KubeletVersion: "v1.31.2"}}},
+		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "pool-2"}, Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{KubeletVersion: "v1.32.0"}}},
 		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "win"}, Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{OperatingSystem: "windows"}}},
 	)
 	contains(t, s.PreInstall(t.Context()),
+		"warning: upgrades of sidecars in place (spec.upgrade.dataPlane.restart: InPlace): kubelets of version 1.32 or later are required, and these nodes have older ones: pool-1 (v1.31.2). Until then, new pods get one sidecar",
+		"warning: destinations on demand (spec.sidecar.destinations: OnDemand): Kubernetes 1.33 or later is required, and this is v1.28.4. With an older one, sidecars load all",
+		"warning: zones of sidecars: Kubernetes 1.35 or later is required",
 		"error: Kubernetes v1.28.4 is not supported", "warning: sidecars require Linux, and these nodes run another operating system: win",
 		"error: namespace old runs the control plane of mesh older, which has no Mesh object",
 		"error: namespace strict enforces the pod security level restricted")
@@ -207,4 +212,17 @@ func TestControlPlaneOfACanaryIsChecked(t *testing.T) {
 	contains(t, s.ControlPlane(t.Context()),
 		"error: Deployment osm-controller-v0-2-0 not found", "error: Deployment osm-injector-v0-2-0 not found",
 		"error: no pod of osm-injector-v0-2-0 is running", "error: Service osm-system/osm-controller-v0-2-0 has no ready endpoints")
+}
+
+// TestOldKubeletsMatterForUpgradesInPlace checks a mesh that asks for them, and one that does not.
+func TestOldKubeletsMatterForUpgradesInPlace(t *testing.T) {
+	for restart, want := range map[v1alpha1.RestartMode]bool{v1alpha1.RestartInPlace: true, v1alpha1.RestartRolling: false} {
+		mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}
+		mesh.Spec.Upgrade = &v1alpha1.UpgradeSpec{DataPlane: &v1alpha1.DataPlaneSpec{Restart: &restart}}
+		s := subject(t, mesh, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "pool-1"}, Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{KubeletVersion: "v1.31.2"}}})
+		got := strings.Join(lines(s.ControlPlane(t.Context())), "\n")
+		if strings.Contains(got, "pool-1 (v1.31.2)") != want {
+			t.Errorf("restart %s:\n%s", restart, got)
+		}
+	}
 }

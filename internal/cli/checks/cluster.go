@@ -19,7 +19,7 @@ import (
 // PreInstall checks whether a mesh can be installed.
 func (s Subject) PreInstall(ctx context.Context) []diagnosis.Finding {
 	return []diagnosis.Finding{
-		diagnosis.Group("Cluster", s.kubernetes(), s.nodes(ctx), s.network(ctx)),
+		diagnosis.Group("Cluster", append([]diagnosis.Finding{s.kubernetes(), s.nodes(ctx), s.network(ctx)}, s.features(ctx)...)...),
 		diagnosis.Group("Permissions", s.permissions(ctx)...),
 		diagnosis.Group("Conflicts", slices.Concat(s.conflictingMeshes(ctx), s.podSecurity(ctx))...),
 		diagnosis.Group("Existing OSM resources", s.existingResources(ctx)...),

@@ -119,6 +119,9 @@ func (s Subject) mesh(ctx context.Context) []diagnosis.Finding {
 			results = append(results, diagnosis.Fail("", "%s is %s, %s: %s", kind, c.Status, c.Reason, c.Message))
 		}
 	}
+	if upgradesInPlace(m) {
+		results = append(results, s.kubelets(ctx)...)
+	}
 	return append(append(append(results, bridge(m)...), components(m)...), s.certificates(m)...)
 }
 

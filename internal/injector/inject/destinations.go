@@ -12,6 +12,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -112,6 +113,6 @@ func destinationsWarnings(pod *corev1.Pod, ns Namespace, c Config) []string {
 	if err != nil || declared != configv1alpha2.DestinationsOnDemand || c.Reach.HasServiceRanges {
 		return nil
 	}
-	return []string{fmt.Sprintf("the annotation %s=%s of the %s has no effect, because the cluster has no ServiceCIDRs: they exist since Kubernetes 1.33",
-		names.DestinationsAnnotation, declared, where)}
+	return []string{fmt.Sprintf("the annotation %s=%s of the %s has no effect, because the cluster has no ServiceCIDRs: they exist since Kubernetes %s",
+		names.DestinationsAnnotation, declared, where, compatibility.FeatureOf(compatibility.DestinationsOnDemand).APIServer)}
 }

@@ -22,6 +22,7 @@ func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, 
 	pod = pod.DeepCopy()
 	earlier := earlierInjection(pod)
 	uuid = cmp.Or(earlier.uuid, uuid)
+	c.InPlace = c.hasSlots(pod)
 	if err := removeInjection(pod); err != nil {
 		return nil, err
 	}

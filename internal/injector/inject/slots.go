@@ -7,11 +7,17 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // hotRestartOption turns off what slots need. A sidecar without slots has it.
 const hotRestartOption = "--disable-hot-restart"
+
+// hasSlots reports whether a pod gets two slots. The operator never changes those of a pod whose restarts are counted, so two of them gain nothing there.
+func (c Config) hasSlots(pod *corev1.Pod) bool {
+	return c.InPlace && workload.CountedRestarts(pod) == ""
+}
 
 // addSlots replaces the sidecar by two slots and the container that waits for one of them. The slots have equal resources, because each of them may serve.
 // They have no startup probe: the kubelet would call the pod unready while a restarted slot has not passed it, although the other one serves.

@@ -65,3 +65,34 @@ func TestSlotsHaveTheSettings(t *testing.T) {
 		t.Errorf("the slots differ: %+v and %+v", first, second)
 	}
 }
+
+// TestPodsWhoseRestartsAreCountedHaveOneSlot has pods with an end. Their slots would never be changed, so two of them gain nothing.
+func TestPodsWhoseRestartsAreCountedHaveOneSlot(t *testing.T) {
+	for policy, want := range map[corev1.RestartPolicy]int{corev1.RestartPolicyAlways: 2, corev1.RestartPolicyOnFailure: 1, corev1.RestartPolicyNever: 1} {
+		config := testConfig()
+		config.InPlace, config.SlotsLevel = true, 1
+		pod := readPod(t, filepath.Join("testdata", "settings.in.yaml"))
+		pod.Spec.RestartPolicy = policy
+		injected, err := Mutate(pod, testNamespace(), config, testUUID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		assertSlots(t, injected, want)
+	}
+}
+
+// assertSlots fails unless a pod has a number of slots, and everything that belongs to them or nothing of it.
+func assertSlots(t *testing.T, pod *corev1.Pod, want int) {
+	t.Helper()
+	slots := 0
+	for c := range containers(pod) {
+		if names.IsSlot(c.Name) {
+			slots++
+		}
+	}
+	_, annotated := pod.Annotations[names.SlotsLevelAnnotation]
+	hasVolume := slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == names.SlotsVolume })
+	if slots != want || annotated != (want == 2) || hasVolume != (want == 2) {
+		t.Errorf("a pod with the restartPolicy %s has %d slots, want %d; level %t, volume %t", pod.Spec.RestartPolicy, slots, want, annotated, hasVolume)
+	}
+}

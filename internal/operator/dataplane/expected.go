@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -70,16 +71,20 @@ func (o observation) running(pod *corev1.Pod) (rollout.Sidecar, bool) {
 	return s, hasStarted(status) && !isStarting(pod, o.now)
 }
 
-// readNodes reads which nodes are not ready.
+// readNodes reads which nodes are not ready, and whose kubelets cannot restart a sidecar with another image.
 func (p *Plane) readNodes(ctx context.Context, o *observation) error {
 	var list corev1.NodeList
 	if err := p.cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("the nodes cannot be listed: %w", err)
 	}
-	o.lostNodes = map[string]bool{}
+	o.lostNodes, o.oldKubelets = map[string]bool{}, map[string]string{}
+	inPlace := compatibility.FeatureOf(compatibility.SidecarsInPlace)
 	for i := range list.Items {
 		if !isNodeReady(&list.Items[i]) {
 			o.lostNodes[list.Items[i].Name] = true
+		}
+		if kubelet := list.Items[i].Status.NodeInfo.KubeletVersion; inPlace.LacksKubelet(kubelet) {
+			o.oldKubelets[list.Items[i].Name] = kubelet
 		}
 	}
 	return nil

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -20,9 +22,12 @@ import (
 func slottedPod(pod *corev1.Pod) (rollout.SlottedPod, bool) {
 	p := rollout.SlottedPod{
 		Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName, Revision: revisionOf(pod), Level: pod.Annotations[names.SlotsLevelAnnotation],
+		Fixed: workload.CountedRestarts(pod), PullSecrets: pullSecrets(pod),
 	}
-	if patched := patchedAt(&pod.ObjectMeta); patched != nil {
-		p.Patched = patched.Time
+	if changes := slotChanges(&pod.ObjectMeta); len(changes) > 0 {
+		latest := changes[len(changes)-1]
+		p.Patched = latest.Time.Time
+		p.TakenBack = takenBack(changes)
 	}
 	found := 0
 	for i, name := range []string{names.SidecarContainer, names.StandbyContainer} {
@@ -36,6 +41,19 @@ func slottedPod(pod *corev1.Pod) (rollout.SlottedPod, bool) {
 	return p, found == len(p.Slots)
 }
 
+// pullSecrets are the names of the pull secrets of a pod, sorted.
+func pullSecrets(pod *corev1.Pod) string {
+	var list []string
+	for _, secret := range pod.Spec.ImagePullSecrets {
+		list = append(list, secret.Name)
+	}
+	slices.Sort(list)
+	return strings.Join(slices.Compact(list), ",")
+}
+
+// startStates are the reasons of a container that waits as long as nothing is wrong. Runtimes and later versions of the kubelet have further reasons for what is.
+var startStates = []string{"", "ContainerCreating", "PodInitializing"}
+
 // slotOf describes a slot by its container and its status.
 func slotOf(c corev1.Container, statuses []corev1.ContainerStatus) rollout.Slot {
 	slot := rollout.Slot{Name: c.Name, Image: c.Image}
@@ -46,22 +64,45 @@ func slotOf(c corev1.Container, statuses []corev1.ContainerStatus) rollout.Slot 
 		if running := status.State.Running; running != nil {
 			slot.Started = running.StartedAt.Time
 		}
-		if waiting := status.State.Waiting; waiting != nil && slices.Contains(startProblems, waiting.Reason) {
+		if waiting := status.State.Waiting; waiting != nil && !slices.Contains(startStates, waiting.Reason) {
 			slot.Problem = waiting.Reason
 		}
 	}
 	return slot
 }
 
-// patchedAt is when the operator changed a pod last; nil if it never did. It changes nothing but the images of slots.
-func patchedAt(meta *metav1.ObjectMeta) *metav1.Time {
-	var latest *metav1.Time
+// takeBackManager is the beginning of the field managers that give slots their earlier image back. The ImageKey of the one that did not start follows. The API
+// server removes such a manager when the image of the slot is changed by another one, so it stands for the last change, without a field of its own.
+const takeBackManager = apply.FieldManager + "-take-back-"
+
+// slotChanges are the operator's changes of a pod, sorted by time. It changes nothing but the images of slots.
+func slotChanges(meta *metav1.ObjectMeta) []metav1.ManagedFieldsEntry {
+	var changes []metav1.ManagedFieldsEntry
 	for _, entry := range meta.ManagedFields {
-		if entry.Manager == apply.FieldManager && entry.Subresource == "" && entry.Time != nil && (latest == nil || latest.Before(entry.Time)) {
-			latest = entry.Time
+		if isOwn := entry.Manager == apply.FieldManager || strings.HasPrefix(entry.Manager, takeBackManager); isOwn && entry.Subresource == "" && entry.Time != nil {
+			changes = append(changes, metav1.ManagedFieldsEntry{Manager: entry.Manager, Time: entry.Time})
 		}
 	}
-	return latest
+	slices.SortStableFunc(changes, func(a, b metav1.ManagedFieldsEntry) int { return a.Time.Compare(b.Time.Time) })
+	return changes
+}
+
+// takenBack is the ImageKey of the image that was taken back last; empty for none.
+func takenBack(changes []metav1.ManagedFieldsEntry) string {
+	for _, change := range slices.Backward(changes) {
+		if key, found := strings.CutPrefix(change.Manager, takeBackManager); found {
+			return key
+		}
+	}
+	return ""
+}
+
+// slotManager is the field manager of a change of a slot.
+func slotManager(patch rollout.PodPatch) client.FieldOwner {
+	if patch.TakesBack == "" {
+		return client.FieldOwner(apply.FieldManager)
+	}
+	return client.FieldOwner(takeBackManager + rollout.ImageKey(patch.TakesBack))
 }
 
 // PatchSlot changes the image of a slot of a pod. The UID of the patch makes it fail for another pod of the same name.
@@ -79,7 +120,7 @@ func (p *Plane) PatchSlot(ctx context.Context, patch rollout.PodPatch) error {
 		return fmt.Errorf("the patch of a slot cannot be written: %w", err)
 	}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: patch.Namespace, Name: patch.Pod}}
-	if err := p.writer.Patch(ctx, pod, client.RawPatch("application/strategic-merge-patch+json", text), client.FieldOwner(apply.FieldManager)); err != nil {
+	if err := p.writer.Patch(ctx, pod, client.RawPatch("application/strategic-merge-patch+json", text), slotManager(patch)); err != nil {
 		return fmt.Errorf("the image of the slot %s of the pod %s/%s cannot be changed: %w", patch.Slot, patch.Namespace, patch.Pod, err)
 	}
 	for _, c := range pod.Spec.InitContainers {

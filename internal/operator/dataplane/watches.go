@@ -19,7 +19,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
-	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -32,7 +31,7 @@ func (p *Plane) Sources() []source.Source {
 			mesh, _ := desired.MeshOf(pod.Labels[names.RevisionLabel])
 			return requests(mesh, p.meshOf(ctx, pod.Namespace))
 		})),
-		watchWorkloads(p, &appsv1.Deployment{}), watchWorkloads(p, &appsv1.StatefulSet{}), watchWorkloads(p, &appsv1.DaemonSet{}), p.foreign.source(),
+		watchWorkloads(p, &appsv1.Deployment{}), watchWorkloads(p, &appsv1.StatefulSet{}), watchWorkloads(p, &appsv1.DaemonSet{}), p.foreign.source(), watchKubelets(p),
 	}
 }
 
@@ -94,14 +93,12 @@ func strip(object any) (any, error) {
 	case *corev1.Pod:
 		stripPodMeta(&o.ObjectMeta)
 		o.Spec = corev1.PodSpec{
-			NodeName: o.Spec.NodeName, ServiceAccountName: o.Spec.ServiceAccountName,
+			NodeName: o.Spec.NodeName, RestartPolicy: o.Spec.RestartPolicy, ImagePullSecrets: o.Spec.ImagePullSecrets, ServiceAccountName: o.Spec.ServiceAccountName,
 			Containers: sidecarOnly(o.Spec.Containers), InitContainers: sidecarOnly(o.Spec.InitContainers),
 		}
 		o.Status = corev1.PodStatus{Phase: o.Status.Phase, Conditions: readyOnly(o.Status.Conditions), InitContainerStatuses: startOnly(o.Status)}
 	case *corev1.Node:
-		stripMeta(&o.ObjectMeta)
-		o.Spec, o.Labels = corev1.NodeSpec{}, nil
-		o.Status = corev1.NodeStatus{Conditions: slices.DeleteFunc(o.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type != corev1.NodeReady })}
+		stripNode(o)
 	case *appsv1.Deployment:
 		stripMeta(&o.ObjectMeta)
 		stripTemplate(&o.Spec.Template)
@@ -127,16 +124,14 @@ func stripMeta(meta *metav1.ObjectMeta) {
 	meta.ManagedFields, meta.Annotations = nil, nil
 }
 
-// stripPodMeta keeps the level of the slots, and when the operator changed their images last.
+// stripPodMeta keeps the level of the slots, and the operator's changes of their images.
 func stripPodMeta(meta *metav1.ObjectMeta) {
-	level, patched := meta.Annotations[names.SlotsLevelAnnotation], patchedAt(meta)
+	level, changes := meta.Annotations[names.SlotsLevelAnnotation], slotChanges(meta)
 	stripMeta(meta)
 	if level != "" {
 		meta.Annotations = map[string]string{names.SlotsLevelAnnotation: level}
 	}
-	if patched != nil {
-		meta.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: apply.FieldManager, Time: patched}}
-	}
+	meta.ManagedFields = changes
 }
 
 // stripTemplate keeps the labels, which PodDisruptionBudgets select by, and the operator's annotation.

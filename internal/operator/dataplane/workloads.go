@@ -42,7 +42,9 @@ type observation struct {
 	optedOut map[string]bool
 	// lostNodes holds the nodes that are not ready.
 	lostNodes map[string]bool
-	now       time.Time
+	// oldKubelets holds the versions of the kubelets that do not restart a sidecar with another image, by node.
+	oldKubelets map[string]string
+	now         time.Time
 }
 
 // workloads returns one workload for each owner of pods, sorted.
@@ -65,6 +67,7 @@ func (o observation) workloads() []rollout.Workload {
 			w.Accounts = append(w.Accounts, account)
 		}
 		if slotted, ok := slottedPod(pod); ok {
+			slotted.Fixed = cmp.Or(slotted.Fixed, o.fixedByKubelet(pod.Spec.NodeName))
 			w.Slotted = append(w.Slotted, slotted)
 		}
 		if !ref.Restartable() && pod.Labels[names.RestartLabel] == restartDisabled {

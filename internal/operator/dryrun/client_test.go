@@ -210,6 +210,8 @@ type staticWorkloads []rollout.Workload
 
 func (w staticWorkloads) Calls(context.Context) ([]rollout.Call, error) { return nil, nil }
 
+func (w staticWorkloads) OldKubelets(context.Context) ([]string, error) { return nil, nil }
+
 func (w staticWorkloads) Workloads(context.Context, string) ([]rollout.Workload, error) {
 	return append([]rollout.Workload(nil), w...), nil
 }

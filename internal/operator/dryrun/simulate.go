@@ -72,6 +72,7 @@ func (c *Client) deleteOutdatedPods(ctx context.Context, d *appsv1.Deployment) e
 type Workloads interface {
 	Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error)
 	Calls(ctx context.Context) ([]rollout.Call, error)
+	OldKubelets(ctx context.Context) ([]string, error)
 }
 
 // DataPlane simulates restarts: a restarted workload has new sidecars and is ready at once.
@@ -121,6 +122,11 @@ func (p *DataPlane) Workloads(ctx context.Context, mesh string) ([]rollout.Workl
 
 // Calls returns the real calls.
 func (p *DataPlane) Calls(ctx context.Context) ([]rollout.Call, error) { return p.base.Calls(ctx) }
+
+// OldKubelets returns the real nodes.
+func (p *DataPlane) OldKubelets(ctx context.Context) ([]string, error) {
+	return p.base.OldKubelets(ctx)
+}
 
 // RunningSidecars returns nothing: no sidecar delays a simulated rotation.
 func (p *DataPlane) RunningSidecars(context.Context, string) ([]preflight.Sidecar, error) {
@@ -194,9 +200,12 @@ func (Health) ErrorRate(context.Context, prometheus.Target, string, time.Time) (
 type Pulls struct{}
 
 // Nodes returns all nodes.
-func (Pulls) Nodes(context.Context, *v1alpha1.Mesh, pull.Image) (rollout.Nodes, error) {
-	return nil, nil
+func (Pulls) Nodes(context.Context, *v1alpha1.Mesh, pull.Image) (rollout.Pulled, error) {
+	return rollout.Pulled{}, nil
 }
+
+// Pulled returns all nodes.
+func (Pulls) Pulled(*v1alpha1.Mesh, string) rollout.Pulled { return rollout.Pulled{} }
 
 // Unusable returns nothing: all images can be used.
 func (Pulls) Unusable(string) string { return "" }

@@ -19,8 +19,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// Timeout is how long the nodes may take. After that, slots get the image on all of them, and what keeps them from starting is seen there.
+// Timeout is how long the nodes are waited for. After that, an upgrade goes on without the pods of those that do not have the image. These get it when their
+// node has it.
 const Timeout = 2 * time.Minute
+
+// poll is how often late nodes are observed.
+const poll = 30 * time.Second
 
 // Memory is how long an image counts as unusable. After that it is tried again, because a tag can get another content.
 const Memory = 10 * time.Minute
@@ -36,67 +40,106 @@ type Puller struct {
 	ended map[types.UID]bool
 	// trials are those of the images.
 	trials map[string]trial
+	// pulled is what was observed last for each mesh.
+	pulled map[types.UID]observation
+}
+
+// observation is what the nodes have of an image.
+type observation struct {
+	image Image
+	rollout.Pulled
+	at time.Time
 }
 
 // trial is what became of the Envoy of an image.
 type trial struct {
-	// runs is true if it runs on a node. reason is why it does not run on any; empty while that is not known.
-	runs   bool
+	// reason is why it does not run on any node; empty if it does on one, and while that is not known.
 	reason string
 	at     time.Time
 }
 
 // New returns a Puller that writes with a client, and reads live.
 func New(c client.Client, live client.Reader, now func() time.Time) *Puller {
-	return &Puller{client: c, live: live, now: now, ended: map[types.UID]bool{}, trials: map[string]trial{}}
+	return &Puller{client: c, live: live, now: now, ended: map[types.UID]bool{}, trials: map[string]trial{}, pulled: map[types.UID]observation{}}
 }
 
-// Nodes returns the nodes that have an image whose Envoy runs, after it has asked all to pull it. nil stands for all nodes: their time is over, and Envoy does
-// not fail on each that has tried it.
-func (p *Puller) Nodes(ctx context.Context, mesh *v1alpha1.Mesh, image Image) (rollout.Nodes, error) {
+// Nodes returns the nodes that have an image whose Envoy runs, after it has asked all to pull it. With an error, no node is known to have it, and none is
+// waited for.
+func (p *Puller) Nodes(ctx context.Context, mesh *v1alpha1.Mesh, image Image) (rollout.Pulled, error) {
+	if o := p.observation(mesh); o.image == image && o.Overdue != "" && p.now().Sub(o.at) < poll {
+		return o.Pulled, nil
+	}
 	p.setEnded(mesh, false)
+	pulled, err := p.observe(ctx, mesh, image)
+	if err != nil {
+		pulled = rollout.Pulled{Nodes: rollout.Nodes{}, Overdue: err.Error()}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pulled[mesh.UID] = observation{image: image, Pulled: pulled, at: p.now()}
+	return pulled, err
+}
+
+// Pulled returns what Nodes returned last for an image; nothing is known without a call.
+func (p *Puller) Pulled(mesh *v1alpha1.Mesh, reference string) rollout.Pulled {
+	if o := p.observation(mesh); o.image.Reference == reference {
+		return o.Pulled
+	}
+	return rollout.Pulled{}
+}
+
+func (p *Puller) observation(mesh *v1alpha1.Mesh) observation {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pulled[mesh.UID]
+}
+
+// observe creates the DaemonSet of an image, or reads what its pods have pulled.
+func (p *Puller) observe(ctx context.Context, mesh *v1alpha1.Mesh, image Image) (rollout.Pulled, error) {
 	desired := image.daemonSet(mesh)
 	live := &appsv1.DaemonSet{}
 	err := p.live.Get(ctx, client.ObjectKeyFromObject(desired), live)
 	if apierrors.IsNotFound(err) {
 		if err := p.deleteOthers(ctx, mesh, image.Namespace, desired.Name); err != nil {
-			return nil, err
+			return rollout.Pulled{}, err
 		}
 		if err := p.client.Create(ctx, desired); err != nil {
-			return nil, fmt.Errorf("the DaemonSet %s/%s, which pulls the image %s, cannot be created: %w", desired.Namespace, desired.Name, image.Reference, err)
+			return rollout.Pulled{}, fmt.Errorf("the DaemonSet %s/%s, which pulls the image %s, cannot be created: %w", desired.Namespace, desired.Name, image.Reference, err)
 		}
-		return rollout.Nodes{}, nil
+		return rollout.Pulled{Nodes: rollout.Nodes{}}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the DaemonSet %s/%s cannot be read: %w", desired.Namespace, desired.Name, err)
-	}
-	isLate := p.now().Sub(live.CreationTimestamp.Time) > Timeout
-	if isLate && p.trial(image.Reference).runs {
-		return nil, nil
+		return rollout.Pulled{}, fmt.Errorf("the DaemonSet %s/%s cannot be read: %w", desired.Namespace, desired.Name, err)
 	}
 	var pods corev1.PodList
 	if err := p.live.List(ctx, &pods, client.InNamespace(image.Namespace), client.MatchingLabels(desired.Spec.Selector.MatchLabels)); err != nil {
-		return nil, fmt.Errorf("the pods of the DaemonSet %s/%s cannot be listed: %w", desired.Namespace, desired.Name, err)
+		return rollout.Pulled{}, fmt.Errorf("the pods of the DaemonSet %s/%s cannot be listed: %w", desired.Namespace, desired.Name, err)
 	}
+	pulled := rollout.Pulled{Nodes: p.tryOut(image, pods.Items)}
+	if p.now().Sub(live.CreationTimestamp.Time) > Timeout {
+		pulled.Overdue = fmt.Sprintf("the DaemonSet %s/%s has not pulled the image %s there within %s", desired.Namespace, desired.Name, image.Reference, Timeout)
+	}
+	return pulled, nil
+}
+
+// tryOut returns the nodes on which the Envoy of the image has run, and remembers whether it runs at all.
+func (p *Puller) tryOut(image Image, pods []corev1.Pod) rollout.Nodes {
 	nodes, reason := rollout.Nodes{}, ""
-	for i := range pods.Items {
-		switch ended := endOf(&pods.Items[i]); {
+	for i := range pods {
+		switch ended := endOf(&pods[i]); {
 		case ended == nil:
 		case ended.ExitCode == 0:
-			nodes[pods.Items[i].Spec.NodeName] = true
+			nodes[pods[i].Spec.NodeName] = true
 		default:
 			reason = fmt.Sprintf("the Envoy of the image %s does not run: `%s --version` ended with the exit code %d on the node %s",
-				image.Reference, envoyProgram, ended.ExitCode, pods.Items[i].Spec.NodeName)
+				image.Reference, envoyProgram, ended.ExitCode, pods[i].Spec.NodeName)
 		}
 	}
 	if len(nodes) > 0 {
 		reason = "" // the cause is the other node
 	}
-	p.setTrial(image.Reference, trial{runs: len(nodes) > 0, reason: reason, at: p.now()})
-	if isLate && reason == "" {
-		return nil, nil
-	}
-	return nodes, nil
+	p.setTrial(image.Reference, trial{reason: reason, at: p.now()})
+	return nodes
 }
 
 // endOf returns how Envoy of a pod's image ended; nil while the image is pulled, and while Envoy runs for the first time.
@@ -141,6 +184,9 @@ func (p *Puller) End(ctx context.Context, mesh *v1alpha1.Mesh, namespace string)
 		return err
 	}
 	p.setEnded(mesh, true)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.pulled, mesh.UID)
 	return nil
 }
 

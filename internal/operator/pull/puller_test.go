@@ -72,11 +72,14 @@ func TestNodesWithTheImageAreKnown(t *testing.T) {
 	c, p := newCluster(t, interceptor.Funcs{})
 	nodes := func(i Image) rollout.Nodes {
 		t.Helper()
-		nodes, err := p.Nodes(t.Context(), osm, i)
+		pulled, err := p.Nodes(t.Context(), osm, i)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return nodes
+		if diff := cmp.Diff(pulled, p.Pulled(osm, i.Reference)); diff != "" {
+			t.Errorf("known about the image (-want +got): %s", diff)
+		}
+		return pulled.Nodes
 	}
 	if got := nodes(image); got == nil || len(got) > 0 {
 		t.Errorf("before anything is pulled: %v, want no node", got)
@@ -97,9 +100,18 @@ func TestNodesWithTheImageAreKnown(t *testing.T) {
 	if reason := p.Unusable(image.Reference); reason != "" {
 		t.Errorf("an image that runs on a node is unusable: %s", reason)
 	}
+	if overdue := p.Pulled(osm, image.Reference).Overdue; overdue != "" {
+		t.Errorf("before its time, the other nodes are not waited for: %s", overdue)
+	}
+	// A node that has not pulled the image gets no slot with it, however long that takes. It may pull it later.
 	c.now = noon.Add(Timeout + time.Second)
-	if got := nodes(image); got != nil {
-		t.Errorf("after its time: %v, want all nodes", got)
+	if diff := cmp.Diff(rollout.Nodes{"one": true}, nodes(image)); diff != "" || !strings.Contains(p.Pulled(osm, image.Reference).Overdue, "within 2m0s") {
+		t.Errorf("after its time, %q (-want +got): %s", p.Pulled(osm, image.Reference).Overdue, diff)
+	}
+	c.run(t, sets[0], "four", &corev1.ContainerStateTerminated{})
+	c.now = c.now.Add(poll)
+	if diff := cmp.Diff(rollout.Nodes{"one": true, "four": true}, nodes(image)); diff != "" {
+		t.Errorf("later (-want +got): %s", diff)
 	}
 	// Another image has its own time.
 	other := image
@@ -121,7 +133,7 @@ func TestFailingImageIsNotUsedAfterItsTime(t *testing.T) {
 	c.run(t, c.daemonSets(t)[0], "one", &corev1.ContainerStateTerminated{ExitCode: 132})
 	c.now = noon.Add(Timeout + time.Second)
 	restarted := New(c, c, func() time.Time { return c.now })
-	if nodes, err := restarted.Nodes(t.Context(), osm, image); err != nil || nodes == nil || len(nodes) > 0 || restarted.Unusable(image.Reference) == "" {
+	if nodes, err := restarted.Nodes(t.Context(), osm, image); err != nil || nodes.Nodes == nil || len(nodes.Nodes) > 0 || restarted.Unusable(image.Reference) == "" {
 		t.Errorf("nodes %v (%v), unusable because %q", nodes, err, restarted.Unusable(image.Reference))
 	}
 }
@@ -144,6 +156,9 @@ func TestEndDeletesDaemonSets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if got := p.Pulled(osm, image.Reference); got.Nodes != nil {
+		t.Errorf("after the end, %+v is known", got)
+	}
 	if lists != 2 {
 		t.Errorf("%d lists, want one for each change", lists)
 	}
@@ -156,8 +171,8 @@ func TestDeniedDaemonSetIsReported(t *testing.T) {
 	denied := errors.New("denied by a policy")
 	_, p := newCluster(t, interceptor.Funcs{Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return denied }})
 	nodes, err := p.Nodes(t.Context(), osm, image)
-	if !errors.Is(err, denied) || nodes != nil {
-		t.Errorf("%v, %v, want all nodes and the denial", nodes, err)
+	if !errors.Is(err, denied) || nodes.Nodes == nil || len(nodes.Nodes) > 0 || !strings.Contains(nodes.Overdue, "denied by a policy") {
+		t.Errorf("%+v, %v, want no node and the denial", nodes, err)
 	}
 }
 
@@ -172,5 +187,30 @@ func TestPodsThatPullNeedNoPrivileges(t *testing.T) {
 	}
 	if other := (Image{Namespace: image.Namespace, Reference: image.Reference, Init: "init:3"}).daemonSet(osm); other.Name == set.Name {
 		t.Error("other images have the same name")
+	}
+}
+
+// TestLateNodesAreObservedRarely keeps a mesh that waits for a node from listing the pods in each of its reconciliations.
+func TestLateNodesAreObservedRarely(t *testing.T) {
+	lists := 0
+	c, p := newCluster(t, interceptor.Funcs{List: func(ctx context.Context, w client.WithWatch, list client.ObjectList, o ...client.ListOption) error {
+		lists++
+		return w.List(ctx, list, o...)
+	}})
+	for range 2 {
+		if _, err := p.Nodes(t.Context(), osm, image); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.now = noon.Add(Timeout + time.Second)
+	before := lists
+	for range 29 {
+		if pulled, err := p.Nodes(t.Context(), osm, image); err != nil || pulled.Overdue == "" {
+			t.Fatal(pulled, err)
+		}
+		c.now = c.now.Add(time.Second)
+	}
+	if got := lists - before; got != 1 {
+		t.Errorf("the pods were listed %d times in 29 seconds, want once", got)
 	}
 }

@@ -19,7 +19,7 @@ const confirmation = 20 * time.Second
 // observed again; 0 means that nothing asks for it. A denied patch of a slot that does not serve is tried again with the next observation.
 func (r *Restarter) PatchSlots(ctx context.Context, mesh *v1alpha1.Mesh, wave rollout.Wave) (time.Duration, error) {
 	again, denied := time.Duration(0), r.Denied(ctx, mesh)
-	for _, patch := range r.confirmed(mesh, slices.Concat(wave.Align, wave.Patches, wave.RetryPatches)) {
+	for _, patch := range r.confirmed(mesh, slices.Concat(wave.TakeBacks, wave.Align, wave.Patches, wave.RetryPatches)) {
 		if message, due := denied(patch.Workload, wave.Target); message != "" && !due {
 			continue
 		}
@@ -28,8 +28,7 @@ func (r *Restarter) PatchSlots(ctx context.Context, mesh *v1alpha1.Mesh, wave ro
 		case err == nil:
 			r.forget(mesh, patch.Workload)
 			r.metrics.RecordSlotChange(mesh.Name)
-			r.recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "SlotChanged", "Patch "+patch.Namespace+"/"+patch.Pod+" "+patch.Slot,
-				"gave the slot %s of pod %s/%s the image %s", patch.Slot, patch.Namespace, patch.Pod, patch.Image)
+			r.recordChange(mesh, patch)
 		case ctx.Err() != nil:
 			return again, err
 		default:
@@ -37,6 +36,17 @@ func (r *Restarter) PatchSlots(ctx context.Context, mesh *v1alpha1.Mesh, wave ro
 		}
 	}
 	return again, nil
+}
+
+// recordChange records an Event about a change of a slot.
+func (r *Restarter) recordChange(mesh *v1alpha1.Mesh, patch rollout.PodPatch) {
+	action := "Patch " + patch.Namespace + "/" + patch.Pod + " " + patch.Slot
+	if patch.TakesBack != "" {
+		r.recorder.Eventf(mesh, nil, corev1.EventTypeWarning, "SlotTakenBack", action,
+			"the slot %s of pod %s/%s could not start with the image %s, and has got %s back", patch.Slot, patch.Namespace, patch.Pod, patch.TakesBack, patch.Image)
+		return
+	}
+	r.recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "SlotChanged", action, "gave the slot %s of pod %s/%s the image %s", patch.Slot, patch.Namespace, patch.Pod, patch.Image)
 }
 
 // confirmed returns the patches that are due. One that is not confirmed must have been due in all observations for a while.

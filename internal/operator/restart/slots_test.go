@@ -73,3 +73,19 @@ func TestDeniedSlotPatch(t *testing.T) {
 		t.Errorf("after a success the denial is %q", message)
 	}
 }
+
+// TestTakenBackSlotIsReported has an Event of its own, and comes before all other changes.
+func TestTakenBackSlotIsReported(t *testing.T) {
+	f := newFixture()
+	back := slotPatch("broken", false)
+	back.TakesBack, back.Image = "envoy:2", "envoy:1"
+	if _, err := f.PatchSlots(t.Context(), f.mesh, rollout.Wave{Target: "new", TakeBacks: []rollout.PodPatch{back}, Patches: []rollout.PodPatch{slotPatch("idle", false)}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"broken", "idle"}; !slices.Equal(f.plane.patched, want) {
+		t.Errorf("patched %v, want %v", f.plane.patched, want)
+	}
+	if event := <-f.events.Events; !strings.Contains(event, "Warning SlotTakenBack the slot envoy of pod shop/broken could not start with the image envoy:2, and has got envoy:1 back") {
+		t.Errorf("the Event is %q", event)
+	}
+}

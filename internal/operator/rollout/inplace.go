@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -24,14 +23,22 @@ type slotsPlan struct {
 	inProgress int
 	// waiting is why a pod is waited for. blocked is why one is not waited for.
 	waiting, blocked string
+	// unproven is why a pod does not begin, and holds nothing up. awaitsNode is true if a node is the reason.
+	unproven   string
+	awaitsNode bool
 }
 
 // planSlots plans the way of the outdated pods of a workload to an image.
-func planSlots(load Workload, outdated []SlottedPod, image string, limits Limits, now time.Time) slotsPlan {
+func planSlots(load Workload, outdated []SlottedPod, known *proofs, limits Limits, now time.Time) slotsPlan {
+	image := known.target.Image
 	plan := slotsPlan{isBegun: slices.ContainsFunc(load.Slotted, func(p SlottedPod) bool { return p.hasImage(image) && p.isBegun(image) })}
 	for _, pod := range outdated {
 		switch step := pod.Next(image, now); step.State {
 		case Begins:
+			if reason, ofNode := known.missing(pod); reason != "" {
+				plan.unproven, plan.awaitsNode = cmp.Or(plan.unproven, reason), plan.awaitsNode || ofNode
+				continue
+			}
 			step.Patch.Workload = load.Ref
 			plan.patches = append(plan.patches, *step.Patch)
 		case Proceeds:
@@ -49,7 +56,12 @@ func planSlots(load Workload, outdated []SlottedPod, image string, limits Limits
 		case Current:
 		}
 	}
-	slices.SortFunc(plan.patches, func(a, b PodPatch) int { return cmp.Compare(a.Pod, b.Pod) })
+	slices.SortFunc(plan.patches, func(a, b PodPatch) int {
+		if first := known.hasNode(a.Node); first != known.hasNode(b.Node) {
+			return map[bool]int{true: -1, false: 1}[first]
+		}
+		return cmp.Compare(a.Pod, b.Pod)
+	})
 	plan.isBegun = plan.isBegun || plan.inProgress > 0
 	if most := (len(load.Slotted)+share-1)/share - plan.inProgress; len(plan.patches) > most {
 		plan.patches = plan.patches[:max(most, 0)]
@@ -63,7 +75,7 @@ func (p slotsPlan) isInProgress() bool {
 }
 
 // planInPlace plans a workload whose sidecars are upgraded in place. It is false for other workloads.
-func (l Limits) planInPlace(load Workload, target string, now time.Time) (slotsPlan, bool) {
+func (l Limits) planInPlace(load Workload, target string, known *proofs, now time.Time) (slotsPlan, bool) {
 	restart, outdated := load.Outdated(target, l)
 	if l.Manual || load.OptedOut || restart > 0 || len(outdated) == 0 || l.Include != nil && !l.Include(load) {
 		return slotsPlan{}, false
@@ -73,25 +85,26 @@ func (l Limits) planInPlace(load Workload, target string, now time.Time) (slotsP
 	if l.RestartIdle && l.Slots[target].Unusable == "" && load.Ref.Restartable() && slices.ContainsFunc(outdated, stays) {
 		return slotsPlan{}, false
 	}
-	return planSlots(load, outdated, image, l, now), true
+	return planSlots(load, outdated, known, l, now), true
 }
 
 // upgradeInPlace changes images of slots of a workload. It returns how many more workloads of the namespace may be unavailable.
 func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, available int, pause time.Duration) int {
 	denied, due := limits.denied(load.Ref, w.Target)
 	stopped := cmp.Or(limits.Slots[w.Target].Unusable, limits.Stopped)
+	w.AwaitsNodes = w.AwaitsNodes || plan.awaitsNode
 	switch {
 	case plan.isInProgress() && denied == "":
 		// It has its place in the limits already.
 		w.Upgrading = append(w.Upgrading, Note{load.Ref, plan.waiting})
-		w.Patches = append(w.Patches, plan.patches...)
+		w.Patches = append(w.Patches, w.proofs.admit(plan.patches)...)
 	case plan.blocked != "":
 		w.requeueAfter(blockedRetry)
 		w.Blocked = append(w.Blocked, Note{load.Ref, plan.blocked})
 	case denied != "":
 		w.Blocked = append(w.Blocked, Note{load.Ref, denied})
 		if due && load.Ready && available > 0 && w.slots > 0 && pause <= 0 {
-			w.RetryPatches = append(w.RetryPatches, plan.patches...)
+			w.RetryPatches = append(w.RetryPatches, w.proofs.admit(plan.patches)...)
 			w.slots--
 			return available - 1
 		}
@@ -100,6 +113,9 @@ func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, avai
 	case stopped != "":
 		w.requeueAfter(blockedRetry)
 		w.Blocked = append(w.Blocked, Note{load.Ref, stopped})
+	case len(plan.patches) == 0 && plan.waiting == "" && plan.unproven != "":
+		w.requeueAfter(blockedRetry)
+		w.Blocked = append(w.Blocked, Note{load.Ref, plan.unproven})
 	case len(plan.patches) == 0:
 		w.addWaiting(load, plan.waiting)
 		w.requeueAfter(drainRetry)
@@ -111,7 +127,12 @@ func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, avai
 	case w.slots < 1:
 		w.addWaiting(load, "as many workloads of the mesh as maxConcurrentRestarts allows are upgraded or restarting")
 	default:
-		w.Patches = append(w.Patches, plan.patches...)
+		patches := w.proofs.admit(plan.patches)
+		if len(patches) == 0 {
+			w.addWaiting(load, "the first pod of the namespace with the same pull secrets has to start with the image")
+			return available
+		}
+		w.Patches = append(w.Patches, patches...)
 		w.Upgrading = append(w.Upgrading, Note{load.Ref, plan.waiting})
 		w.slots--
 		return available - 1
@@ -122,11 +143,11 @@ func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, avai
 // align prepares slots that do not serve for the way back. No limit applies, because it changes no Envoy that serves.
 func (w *Wave) align(load Workload, limits Limits, now time.Time) {
 	image := limits.Slots[w.Target]
-	if !limits.InPlace || !limits.Align || load.OptedOut {
+	if !limits.Align || load.OptedOut {
 		return
 	}
 	for _, pod := range load.Slotted {
-		if !pod.suits(image, limits) {
+		if !pod.isPatchedFor(image, limits) {
 			continue
 		}
 		step := pod.Next(image.Image, now)
@@ -148,104 +169,9 @@ func (w Workload) ReadyFor(target string, limits Limits) time.Time {
 	}
 	image := limits.Slots[target]
 	for _, pod := range w.Slotted {
-		if serving, _, _ := pod.serving(); limits.InPlace && pod.suits(image, limits) && pod.hasImage(image.Image) && !pod.Patched.IsZero() && serving.Started.After(latest) {
+		if serving, _, _ := pod.serving(); pod.isPatchedFor(image, limits) && pod.hasImage(image.Image) && !pod.Patched.IsZero() && serving.Started.After(latest) {
 			latest = serving.Started
 		}
 	}
 	return latest
-}
-
-// TakeOvers counts the pods whose Envoys are to take over for a revision.
-type TakeOvers struct {
-	// Begun counts the pods that have been given the image of the revision. Done are those of them that it serves.
-	Begun, Done int
-	// Failed are the reasons of those that did not take over in time, sorted by pod. Slow are those whose image is not on the node yet.
-	Failed, Slow []string
-	// Unusable is why the Envoy of the image does not run at all; empty if it does.
-	Unusable string
-	// Excused is a namespace whose failures do not count; empty without one.
-	Excused string
-}
-
-// CountTakeOvers counts the pods whose Envoys are to take over for a target. Pods of one namespace do not decide alone: if Envoys of at least
-// otherNamespaces others have taken over, its failures are excused. That a container cannot start counts only if none has started, because the
-// image is the cause then.
-func CountTakeOvers(workloads []Workload, target string, limits Limits, now time.Time) TakeOvers {
-	var result TakeOvers
-	image := limits.Slots[target]
-	if limits.InPlace {
-		result.Unusable = image.Unusable
-	}
-	done, failed := map[string]bool{}, map[string]bool{}
-	var broken []string
-	for _, load := range workloads {
-		for _, pod := range load.Slotted {
-			if !limits.InPlace || !pod.suits(image, limits) || !pod.isBegun(image.Image) {
-				continue
-			}
-			result.Begun++
-			step := pod.Next(image.Image, now)
-			described := pod.Namespace + "/" + pod.Pod + ": " + step.Reason
-			switch {
-			case step.State == Current:
-				result.Done++
-				done[pod.Namespace] = true
-			case step.State == Fails && pod.cannotStart(image.Image):
-				broken = append(broken, described)
-			case step.State == Fails:
-				result.Failed = append(result.Failed, described)
-				failed[pod.Namespace] = true
-			case step.State == Proceeds && now.Sub(pod.Patched) >= takeOverTimeout:
-				result.Slow = append(result.Slow, described)
-			}
-		}
-	}
-	if result.Done == 0 && len(result.Failed) == 0 {
-		result.Failed = broken
-	}
-	slices.Sort(result.Failed)
-	slices.Sort(result.Slow)
-	for namespace := range failed {
-		others := len(done)
-		if done[namespace] {
-			others--
-		}
-		if len(failed) == 1 && others >= otherNamespaces {
-			result.Excused, result.Failed = namespace, nil
-		}
-	}
-	return result
-}
-
-// cannotStart reports whether the container with an image has never started, for a reason that the kubelet reports.
-func (p SlottedPod) cannotStart(image string) bool {
-	return slices.ContainsFunc(p.Slots[:], func(s Slot) bool { return s.Image == image && s.Problem != "" && !p.hasStarted(s) })
-}
-
-// sidecarsTakenOver is the gate of sidecars that are upgraded in place. Those that are about to take over do not hold it.
-func sidecarsTakenOver(o Observation, b Bounds) Verdict {
-	v := Verdict{Gate: "SidecarsTakenOver", Message: "no sidecar is upgraded in place"}
-	t := o.TakeOvers
-	if t.Unusable != "" {
-		v.State, v.Message = Failed, t.Unusable
-		return v
-	}
-	if t.Begun == 0 {
-		return v
-	}
-	v.Message = fmt.Sprintf("%d of %d sidecars that are upgraded in place have taken over", t.Done, t.Begun)
-	limit, named := tolerated(b.MaxDisconnected, t.Begun), t.Failed
-	switch {
-	case len(t.Failed) > limit:
-		v.State = Failed
-	case len(t.Slow) > limit:
-		v.State, named = Waiting, t.Slow
-	}
-	if len(named) > 0 {
-		v.Message += "; " + namePods(named, "; ")
-	}
-	if t.Excused != "" {
-		v.Message += fmt.Sprintf(" (sidecars of the namespace %s have not, which does not count alone)", t.Excused)
-	}
-	return v
 }

@@ -121,7 +121,7 @@ func TestWhoIsUpgradedInPlace(t *testing.T) {
 		if test.limits != nil {
 			test.limits(&limits)
 		}
-		if _, got := limits.planInPlace(test.load, "new", noon); got != test.want {
+		if _, got := limits.planInPlace(test.load, "new", newProofs(nil, "new", limits, noon), noon); got != test.want {
 			t.Errorf("%s: upgraded in place is %t", name, got)
 		}
 	}
@@ -146,7 +146,7 @@ func TestPlanSlots(t *testing.T) {
 		"one drains too long":       {[]SlottedPod{late}, 0, slotsPlan{blocked: waiting}},
 	} {
 		load := slotted("a", "x", test.pods...)
-		plan := planSlots(load, load.Slotted[test.done:], newEnvoy, inPlace(), noon)
+		plan := planSlots(load, load.Slotted[test.done:], proofsOf(newEnvoy), inPlace(), noon)
 		patches := len(plan.patches)
 		plan.patches = nil
 		if diff := cmp.Diff(test.want, plan, cmp.AllowUnexported(slotsPlan{})); diff != "" || patches > 1 {
@@ -154,15 +154,17 @@ func TestPlanSlots(t *testing.T) {
 		}
 	}
 	late.Slots[1].Started = noon.Add(-time.Hour - takeOverTimeout)
-	if plan := planSlots(slotted("a", "x", late), []SlottedPod{late}, newEnvoy, inPlace(), noon); plan.blocked != "" || plan.waiting == "" {
+	if plan := planSlots(slotted("a", "x", late), []SlottedPod{late}, proofsOf(newEnvoy), inPlace(), noon); plan.blocked != "" || plan.waiting == "" {
 		t.Errorf("at the end of the time to drain, the plan is %+v", plan)
 	}
 	load := slotted("a", "x", outdatedPod, outdatedPod, outdatedPod, outdatedPod, outdatedPod)
 	slices.Reverse(load.Slotted)
-	if got, want := patchesOf(planSlots(load, load.Slotted, newEnvoy, inPlace(), noon).patches), []string{"a/x-0 envoy-standby=" + newEnvoy, "a/x-1 envoy-standby=" + newEnvoy}; !slices.Equal(got, want) {
+	if got, want := patchesOf(planSlots(load, load.Slotted, proofsOf(newEnvoy), inPlace(), noon).patches), []string{"a/x-0 envoy-standby=" + newEnvoy, "a/x-1 envoy-standby=" + newEnvoy}; !slices.Equal(got, want) {
 		t.Errorf("the first pods are %v, want %v", got, want)
 	}
 }
+
+func proofsOf(image string) *proofs { return &proofs{target: SlotTarget{Image: image, Level: "1"}} }
 
 func TestPlanIsInProgress(t *testing.T) {
 	patch := []PodPatch{{}}

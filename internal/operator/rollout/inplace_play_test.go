@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +15,9 @@ type play struct {
 	s Situation
 	// broken is an image whose Envoy never has its whole configuration.
 	broken string
+	// cannotPull reports whether a pod cannot pull the image of the revision new; nil if all can. attempts counts how often each has tried.
+	cannotPull func(SlottedPod) bool
+	attempts   map[string]int
 	// drain is how long connections of an earlier Envoy last.
 	drain time.Duration
 	// changed is when the image of a slot changed, and ends when its Envoy has drained, by pod and slot.
@@ -21,7 +25,7 @@ type play struct {
 }
 
 func newPlay(t *testing.T, workloads, pods int) *play {
-	p := &play{t: t, drain: 10 * time.Minute, changed: map[string]time.Time{}, ends: map[string]time.Time{}}
+	p := &play{t: t, drain: 10 * time.Minute, changed: map[string]time.Time{}, ends: map[string]time.Time{}, attempts: map[string]int{}}
 	p.s = Situation{
 		Now: noon, Strategy: InPlace, AutomaticRollback: true, Desired: "new", Active: "new", ReadySince: hourAgo, Limits: inPlace(),
 		Revisions: []Revision{{Name: "old", Verified: hourAgo, Serving: true}, {Name: "new", Serving: true}},
@@ -55,7 +59,13 @@ func (p *play) pass() {
 				if p.changed[key].IsZero() {
 					continue
 				}
-				slot.Started = p.changed[key].Add(time.Second)
+				if p.cannotPull != nil && slot.Image == newEnvoy && p.cannotPull(*pod) {
+					slot.Started, slot.Problem = time.Time{}, "ErrImagePull"
+					p.attempts[pod.UID]++
+					delete(p.changed, key)
+					continue
+				}
+				slot.Started, slot.Problem = p.changed[key].Add(time.Second), ""
 				switch slot.Image {
 				case other.Image:
 					slot.Role = ""
@@ -72,7 +82,7 @@ func (p *play) pass() {
 
 // patch changes images as a plan says, and checks that no slot that serves or drains is changed.
 func (p *play) patch(wave Wave) {
-	for _, patch := range append(append([]PodPatch{}, wave.Patches...), wave.Align...) {
+	for _, patch := range slices.Concat(TakeBacks(p.s.Workloads, p.s.Now), wave.Patches, wave.Align) {
 		for i := range p.s.Workloads {
 			for j := range p.s.Workloads[i].Slotted {
 				pod := &p.s.Workloads[i].Slotted[j]
@@ -84,7 +94,10 @@ func (p *play) patch(wave Wave) {
 					if slot.Role == report.Serving || slot.Role == report.Draining {
 						p.t.Fatalf("%+v changes a slot that is %s", patch, slot.Role)
 					}
-					slot.Image, pod.Patched = patch.Image, p.s.Now
+					slot.Image, pod.Patched, pod.TakenBack = patch.Image, p.s.Now, ""
+					if patch.TakesBack != "" {
+						pod.TakenBack = ImageKey(patch.TakesBack)
+					}
 					p.changed[pod.UID+slot.Name] = p.s.Now
 				}
 			}
@@ -163,4 +176,60 @@ func TestPlayOfARollbackAfterTakeOvers(t *testing.T) {
 	})
 	p.s.Revisions[1].Rejected, p.s.Active = "requests fail", "old"
 	p.run(2*time.Hour, func(plan Plan) bool { return plan.Phase == RolledBack && p.haveImages(oldEnvoy) })
+}
+
+// unready returns the pods with a slot that does not start.
+func (p *play) unready() []string {
+	var found []string
+	for _, load := range p.s.Workloads {
+		for _, pod := range load.Slotted {
+			if pod.Slots[0].Problem != "" || pod.Slots[1].Problem != "" {
+				found = append(found, pod.UID)
+			}
+		}
+	}
+	return found
+}
+
+// TestPlayOfPodsThatCannotPull has namespaces with pull secrets that have expired. Each pod tries once at most, and one for each set of pull secrets. It is
+// not ready for one pass at most. A single namespace does not stop the others; several do.
+func TestPlayOfPodsThatCannotPull(t *testing.T) {
+	for expired := 1; expired <= 2; expired++ {
+		p := newPlay(t, 0, 0)
+		p.s.Limits.MaxConcurrent = 100
+		for i := range 12 {
+			namespace := fmt.Sprint("n", i%6)
+			load := slotted(namespace, fmt.Sprint("w", i))
+			for j := range 5 {
+				pod := outdatedPod
+				pod.Namespace, pod.Pod, pod.UID = namespace, fmt.Sprintf("w%d-%d", i, j), fmt.Sprintf("w%d-%d", i, j)
+				pod.PullSecrets = "ecr"
+				load.Slotted = append(load.Slotted, pod)
+			}
+			load.Sidecars["old"] = 5
+			p.s.Workloads = append(p.s.Workloads, load)
+		}
+		p.cannotPull = func(pod SlottedPod) bool { return pod.Namespace < fmt.Sprint("n", expired) }
+		var before []string
+		p.run(time.Hour, func(plan Plan) bool {
+			for _, pod := range p.unready() {
+				if slices.Contains(before, pod) {
+					t.Fatalf("%s is not ready for longer than one pass", pod)
+				}
+			}
+			before = p.unready()
+			return plan.Verify || plan.Phase == RolledBack && p.haveImages(oldEnvoy)
+		})
+		if len(p.attempts) != expired {
+			t.Errorf("%d expired: the pods %v tried, want one of each namespace", expired, p.attempts)
+		}
+		for pod, n := range p.attempts {
+			if n > 1 {
+				t.Errorf("%d expired: %s tried %d times", expired, pod, n)
+			}
+		}
+		if isVerified := !p.s.Revisions[1].Verified.IsZero(); isVerified != (expired == 1) {
+			t.Errorf("%d expired: the upgrade is verified: %t", expired, isVerified)
+		}
+	}
 }

@@ -37,6 +37,8 @@ var (
 	stuckPod    = slottedPod(noon.Add(-5*time.Minute), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: noon.Add(-4 * time.Minute), Role: report.Starting})
 	idlePod     = slottedPod(noon.Add(-5*time.Minute), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: noon.Add(-4 * time.Minute)})
 	donePod     = slottedPod(noon.Add(-time.Minute), Slot{Image: oldEnvoy, Role: report.Draining, Started: hourAgo}, Slot{Image: newEnvoy, Role: report.Serving, Started: noon.Add(-time.Minute)})
+	// drainedPod has taken over, and its earlier Envoy has drained.
+	drainedPod = slottedPod(hourAgo, Slot{Image: oldEnvoy, Started: noon.Add(-2 * time.Hour)}, Slot{Image: newEnvoy, Started: hourAgo, Role: report.Serving})
 )
 
 func patchesOf(patches []PodPatch) []string {
@@ -51,6 +53,8 @@ func patchesOf(patches []PodPatch) []string {
 func TestWaveInPlace(t *testing.T) {
 	with := func(w Workload, change func(*Workload)) Workload { change(&w); return w }
 	ref := Ref{"Deployment", "shop", "web"}
+	job, asJob := Ref{"Job", "shop", "web"}, func(w *Workload) { w.Ref.Kind = "Job" }
+	fixed := func(p SlottedPod) SlottedPod { p.Fixed = "restarts are counted"; return p }
 	begin := []string{"shop/web-0 envoy-standby=" + newEnvoy}
 	for name, test := range map[string]struct {
 		load               []Workload
@@ -72,13 +76,19 @@ func TestWaveInPlace(t *testing.T) {
 		"one stays idle, no upgrade": {load: []Workload{slotted("shop", "web", idlePod, outdatedPod)}, blocked: []Ref{ref}, isDone: true},
 		"not ready":                  {load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Ready = false })}, blocked: []Ref{ref}, isDone: true},
 		"a budget does not matter":   {load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Blocked = "budget" })}, patches: begin, upgrading: []Ref{ref}},
-		"a Job": {
-			load:    []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Ref.Kind = "Job" })},
-			patches: begin, upgrading: []Ref{{"Job", "shop", "web"}},
+		"a kind that is not restarted": {
+			load:    []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Ref.Kind = "Cluster.postgresql.cnpg.io" })},
+			patches: begin, upgrading: []Ref{{"Cluster.postgresql.cnpg.io", "shop", "web"}},
 		},
-		"opted out": {load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.OptedOut = true })}, manual: []Ref{ref}, isDone: true},
-		"manual":    {load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.Manual = true }, manual: []Ref{ref}, isDone: true},
-		"rolling":   {load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.InPlace = false }, restart: []Ref{ref}},
+		"a Job": {load: []Workload{with(slotted("shop", "web", fixed(outdatedPod)), asJob)}, manual: []Ref{job}, isDone: true},
+		"a Job that was upgraded in place before": {load: []Workload{with(slotted("shop", "web", fixed(donePod)), asJob)}, isDone: true},
+		"a Job with a slot that is not aligned": {
+			load: []Workload{with(slotted("shop", "web", fixed(drainedPod)), asJob)}, limits: func(l *Limits) { l.Align = true }, isDone: true,
+		},
+		"a pod that must not be changed": {load: []Workload{slotted("shop", "web", outdatedPod, fixed(outdatedPod))}, restart: []Ref{ref}},
+		"opted out":                      {load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.OptedOut = true })}, manual: []Ref{ref}, isDone: true},
+		"manual":                         {load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.Manual = true }, manual: []Ref{ref}, isDone: true},
+		"rolling":                        {load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.InPlace = false }, restart: []Ref{ref}},
 		"rolling, and it has the image": {
 			load: []Workload{slotted("shop", "web", donePod)}, limits: func(l *Limits) { l.InPlace = false }, isDone: true,
 		},
@@ -103,7 +113,7 @@ func TestWaveInPlace(t *testing.T) {
 			blocked: []Ref{ref}, isDone: true,
 		},
 		"aligned": {
-			load:   []Workload{slotted("shop", "web", slottedPod(hourAgo, Slot{Image: oldEnvoy, Started: noon.Add(-2 * time.Hour)}, Slot{Image: newEnvoy, Started: hourAgo, Role: report.Serving}))},
+			load:   []Workload{slotted("shop", "web", drainedPod)},
 			limits: func(l *Limits) { l.Align = true }, aligned: []string{"shop/web-0 envoy=" + newEnvoy}, isDone: true,
 		},
 	} {
@@ -166,58 +176,6 @@ func TestDeniedPatchesAreTriedAgain(t *testing.T) {
 	wave := NextWave([]Workload{slotted("shop", "web", outdatedPod)}, "new", limits, noon)
 	if len(wave.RetryPatches) != 1 || len(wave.Blocked) != 1 || wave.Blocked[0].Reason != "the quota is exceeded" || !wave.Done() {
 		t.Errorf("the wave is %+v", wave)
-	}
-}
-
-// TestTakeOversThatCount has workloads in four namespaces. One namespace alone does not decide.
-func TestTakeOversThatCount(t *testing.T) {
-	pulling := stuckPod
-	pulling.Slots[1] = Slot{Name: "envoy-standby", Image: newEnvoy, Problem: "ImagePullBackOff"}
-	awaited := pulling
-	awaited.Patched = noon.Add(-time.Minute)
-	slow := slottedPod(noon.Add(-takeOverTimeout), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy})
-	unknown := slottedPod(hourAgo, Slot{Image: oldEnvoy}, Slot{Image: newEnvoy})
-	other := stuckPod
-	other.Level = "2"
-	three := []Workload{slotted("a", "a", donePod), slotted("b", "b", donePod), slotted("c", "c", donePod)}
-	for name, test := range map[string]struct {
-		load []Workload
-		want TakeOvers
-		gate State
-	}{
-		"none":          {[]Workload{slotted("shop", "web", outdatedPod)}, TakeOvers{}, Passed},
-		"in progress":   {[]Workload{slotted("shop", "web", takingOver)}, TakeOvers{Begun: 1}, Passed},
-		"all":           {three, TakeOvers{Begun: 3, Done: 3}, Passed},
-		"one fails":     {[]Workload{slotted("shop", "web", stuckPod)}, TakeOvers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
-		"one of two":    {[]Workload{slotted("shop", "web", stuckPod, donePod)}, TakeOvers{Begun: 2, Done: 1, Failed: []string{"shop/web-0"}}, Failed},
-		"one namespace": {append([]Workload{slotted("shop", "web", stuckPod)}, three...), TakeOvers{Begun: 4, Done: 3, Excused: "shop"}, Passed},
-		"one namespace, in part": {
-			[]Workload{slotted("shop", "web", stuckPod, donePod), three[0], three[1]}, TakeOvers{Begun: 4, Done: 3, Failed: []string{"shop/web-0"}}, Failed,
-		},
-		"slow": {
-			[]Workload{slotted("shop", "web", slow), slotted("bank", "web", slow)}, TakeOvers{Begun: 2, Slow: []string{"bank/web-0", "shop/web-0"}}, Waiting,
-		},
-		"another level":          {[]Workload{slotted("shop", "web", other, donePod)}, TakeOvers{Begun: 1, Done: 1}, Passed},
-		"nobody knows":           {[]Workload{slotted("shop", "web", unknown)}, TakeOvers{Begun: 1}, Passed},
-		"two namespaces":         {append([]Workload{slotted("shop", "web", stuckPod), slotted("bank", "web", stuckPod)}, three...), TakeOvers{Begun: 5, Done: 3, Failed: []string{"bank/web-0", "shop/web-0"}}, Failed},
-		"one stays idle":         {[]Workload{slotted("shop", "web", idlePod)}, TakeOvers{Begun: 1}, Passed},
-		"no image":               {[]Workload{slotted("shop", "web", pulling)}, TakeOvers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
-		"no image, for a moment": {[]Workload{slotted("shop", "web", awaited)}, TakeOvers{Begun: 1}, Passed},
-		"an image of one":        {[]Workload{slotted("shop", "web", pulling, donePod)}, TakeOvers{Begun: 2, Done: 1}, Passed},
-	} {
-		got := CountTakeOvers(test.load, "new", inPlace(), noon)
-		verdict := sidecarsTakenOver(Observation{TakeOvers: got}, Bounds{MaxDisconnected: intstr.FromString("1%")})
-		if verdict.State != test.gate || len(got.Failed) > 0 && !strings.Contains(verdict.Message, got.Failed[0]) {
-			t.Errorf("%s: the verdict is %+v", name, verdict)
-		}
-		for _, reasons := range [][]string{got.Failed, got.Slow} {
-			for i := range reasons {
-				reasons[i], _, _ = strings.Cut(reasons[i], ":")
-			}
-		}
-		if diff := cmp.Diff(test.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
 	}
 }
 

@@ -77,7 +77,8 @@ func (s Situation) planReplacement(desired Revision) Plan {
 	limits.RestartIdle, limits.AwaitLast = true, true
 	p.Phase = Workloads
 	p.Wave = NextWave(s.Workloads, s.Desired, limits, s.Now)
-	if p.Wave.Done() && Worst(s.Verdicts) == Passed {
+	undecided := CountTakeOvers(s.Workloads, s.Desired, limits, s.Now).IsUndecided
+	if p.Wave.Done() && Worst(s.Verdicts) == Passed && !undecided {
 		p.Phase, p.Verify = Idle, true
 	}
 	return p

@@ -5,6 +5,14 @@ import "slices"
 // Nodes are those that have an image. nil stands for all.
 type Nodes map[string]bool
 
+// Pulled is what is known about an image on nodes.
+type Pulled struct {
+	// Nodes are those that have the image, and on which its Envoy runs. nil stands for all: nobody has asked the nodes yet.
+	Nodes Nodes
+	// Overdue is why the others are no longer waited for, as the end of a sentence; empty as long as they are.
+	Overdue string
+}
+
 // NeedsImage reports whether slots that are changed now get an image that no slot of their pods had.
 func (w Wave) NeedsImage(image string) bool {
 	return slices.ContainsFunc(slices.Concat(w.Patches, w.RetryPatches), func(p PodPatch) bool { return p.isPulled(image) })

@@ -23,7 +23,7 @@ type Slot struct {
 	Image string
 	// Started is when the container started last; zero while it does not run.
 	Started time.Time
-	// Problem is why the container cannot start, such as ImagePullBackOff.
+	// Problem is why the container does not start, such as ImagePullBackOff or CrashLoopBackOff; empty if it runs, and while it is about to.
 	Problem string
 	// Role is that of the Envoy in the slot; empty if none is connected.
 	Role report.Role
@@ -36,8 +36,14 @@ type SlottedPod struct {
 	Node string
 	// Revision is the revision that injected the pod. Level is that of what new images of the slots do not change.
 	Revision, Level string
+	// Fixed is why the images of the slots must not be changed, although there are two; empty if they may.
+	Fixed string
+	// PullSecrets are the names of its pull secrets, sorted and separated by commas; empty without any.
+	PullSecrets string
 	// Patched is when the operator changed an image of the pod last; zero if it never did.
 	Patched time.Time
+	// TakenBack is the ImageKey of the image that a slot could not start with, if that was the last change of the slot; empty otherwise.
+	TakenBack string
 	// Slots are the two slots, by name.
 	Slots [2]Slot
 }
@@ -49,6 +55,7 @@ type SlotTarget struct {
 	Image, Init, Level string
 	// Unusable is why the Envoy of the image does not run; empty if it does, and before it was tried.
 	Unusable string
+	Pulled
 }
 
 // PodPatch changes the image of a slot.
@@ -59,6 +66,10 @@ type PodPatch struct {
 	Slot, Image         string
 	// Node is where the pod runs.
 	Node string
+	// PullSecrets are those of the pod.
+	PullSecrets string
+	// TakesBack is the image that the slot could not start with; empty for other changes.
+	TakesBack string
 	// Unconfirmed is true if the Envoy of the slot may still drain connections, although it is not connected to the control plane at the moment.
 	Unconfirmed bool
 }
@@ -100,16 +111,22 @@ func (p SlottedPod) Next(image string, now time.Time) Step {
 	switch {
 	case p.Slots[0].Image == image && p.Slots[1].Image == image:
 		return Step{State: Current}
+	case !p.hasImage(image) && p.isTakenBack(image):
+		return Step{State: Fails, Reason: p.takenBackText(image)}
+	case !p.hasImage(image) && p.takeBack(now) != nil:
+		return p.comesBack(image, now)
 	case !known && now.Sub(p.Patched) < takeOverTimeout:
 		return Step{State: Proceeds, Reason: "the control plane does not report which slot of " + p.Pod + " serves"}
 	case !known:
 		return Step{State: Unknown, Reason: "the control plane does not report which slot of " + p.Pod + " serves"}
 	case serving.Image == image:
-		return p.align(serving, other, image)
+		return p.align(serving, other, image, now)
 	case other.Role == report.Draining:
 		return Step{State: Drains, Reason: "connections of the earlier Envoy of " + p.Pod + " are drained"}
 	case other.Image == serving.Image && p.isPatched(serving, other) && now.Sub(p.Patched) < takeOverTimeout:
 		return Step{State: Proceeds, Reason: "the slot " + other.Name + " of " + p.Pod + " is prepared"}
+	case other.Problem != "":
+		return Step{State: Fails, Reason: fmt.Sprintf("the slot %s of %s does not start with the image that serves: %s", other.Name, p.Pod, other.Problem)}
 	case other.Image != image:
 		return Step{State: Begins, Patch: p.patch(serving, other, image)}
 	case p.Patched.IsZero() || p.hasStarted(serving):
@@ -121,24 +138,22 @@ func (p SlottedPod) Next(image string, now time.Time) Step {
 
 // takeOver is the step of a pod whose other slot has got the image.
 func (p SlottedPod) takeOver(other Slot, now time.Time) Step {
-	step := Step{State: Proceeds, Reason: fmt.Sprintf("the Envoy of the slot %s of %s is about to take over", other.Name, p.Pod)}
-	failed := fmt.Sprintf("the Envoy of the slot %s of %s did not take over within %s: ", other.Name, p.Pod, takeOverTimeout)
 	switch {
-	case !p.hasStarted(other) && other.Problem == "":
-		return step // the image is pulled
-	case !p.hasStarted(other) && now.Sub(p.Patched) >= takeOverTimeout:
-		return Step{State: Fails, Reason: failed + "its container cannot start: " + other.Problem}
 	case !p.hasStarted(other) || now.Sub(other.Started) < takeOverTimeout:
-		return step
+		return Step{State: Proceeds, Reason: fmt.Sprintf("the Envoy of the slot %s of %s is about to take over", other.Name, p.Pod)}
 	case other.Role == report.Starting:
-		return Step{State: Fails, Reason: failed + "it has not got and accepted its whole configuration"}
+		return Step{State: Fails, Reason: fmt.Sprintf("the Envoy of the slot %s of %s did not take over within %s: it has not got and accepted its whole configuration",
+			other.Name, p.Pod, takeOverTimeout)}
 	}
 	return Step{State: Stays, Reason: fmt.Sprintf("the slot %s of %s has got its image and stays idle, its log has the reason: the Envoy is the same, or cannot take over", other.Name, p.Pod)}
 }
 
 // align gives the other slot the image of the serving one as well, so that the way back is a change again. Connections that drain are waited for. An
 // Envoy of another image that is about to take over is ended.
-func (p SlottedPod) align(serving, other Slot, image string) Step {
+func (p SlottedPod) align(serving, other Slot, image string, now time.Time) Step {
+	if p.takeBack(now) != nil {
+		return Step{State: Current, Reason: "the slot " + other.Name + " of " + p.Pod + " gets the image back that serves"}
+	}
 	if other.Role == report.Draining {
 		return Step{State: Current, Reason: "connections of the earlier Envoy of " + p.Pod + " are drained"}
 	}
@@ -148,7 +163,7 @@ func (p SlottedPod) align(serving, other Slot, image string) Step {
 // patch changes the image of the other slot. While the last change was that of the serving one, the other may drain.
 func (p SlottedPod) patch(serving, other Slot, image string) *PodPatch {
 	return &PodPatch{
-		Namespace: p.Namespace, Pod: p.Pod, UID: p.UID, Node: p.Node, Slot: other.Name, Image: image,
+		Namespace: p.Namespace, Pod: p.Pod, UID: p.UID, Node: p.Node, PullSecrets: p.PullSecrets, Slot: other.Name, Image: image,
 		Unconfirmed: other.Role == "" && other.Image != serving.Image && p.hasStarted(serving),
 	}
 }
@@ -196,6 +211,11 @@ func (p SlottedPod) suits(target SlotTarget, limits Limits) bool {
 	return target.Level != "" && p.Level == target.Level && (limits.RejectedRevision == "" || p.Revision != limits.RejectedRevision)
 }
 
+// isPatchedFor reports whether images of the slots may be changed to make the pod one of a revision.
+func (p SlottedPod) isPatchedFor(target SlotTarget, limits Limits) bool {
+	return limits.InPlace && p.Fixed == "" && p.suits(target, limits)
+}
+
 // Outdated returns how many sidecars of the workload need new pods for a target, and the pods that need another image only.
 func (w Workload) Outdated(target string, limits Limits) (restart int, inPlace []SlottedPod) {
 	for revision, n := range w.Sidecars {
@@ -208,10 +228,11 @@ func (w Workload) Outdated(target string, limits Limits) (restart int, inPlace [
 		if !pod.suits(image, limits) {
 			continue
 		}
-		if pod.Revision != target && (limits.InPlace || pod.mayHaveImage(image.Image)) {
+		patched := pod.isPatchedFor(image, limits)
+		if pod.Revision != target && (patched || pod.mayHaveImage(image.Image)) {
 			restart--
 		}
-		if limits.InPlace && !pod.hasImage(image.Image) {
+		if patched && !pod.hasImage(image.Image) {
 			inPlace = append(inPlace, pod)
 		}
 	}
@@ -226,7 +247,7 @@ func (w Workload) ChangedAt(target string, limits Limits) time.Time {
 	}
 	image := limits.Slots[target]
 	for _, pod := range w.Slotted {
-		if limits.InPlace && pod.suits(image, limits) && pod.isBegun(image.Image) && pod.Patched.After(latest) {
+		if pod.isPatchedFor(image, limits) && pod.isBegun(image.Image) && pod.Patched.After(latest) {
 			latest = pod.Patched
 		}
 	}
@@ -236,9 +257,9 @@ func (w Workload) ChangedAt(target string, limits Limits) time.Time {
 // needsRoles reports whether it matters for a target which slots of the workload serve.
 func (w Workload) needsRoles(target string, limits Limits) bool {
 	image := limits.Slots[target]
-	mayChange := limits.InPlace && !limits.Manual && !w.OptedOut
+	mayChange := !limits.Manual && !w.OptedOut
 	return slices.ContainsFunc(w.Slotted, func(pod SlottedPod) bool {
-		return pod.suits(image, limits) && (pod.Slots[0].Image != pod.Slots[1].Image || mayChange && pod.Slots[0].Image != image.Image)
+		return pod.suits(image, limits) && (pod.Slots[0].Image != pod.Slots[1].Image || mayChange && pod.isPatchedFor(image, limits) && pod.Slots[0].Image != image.Image)
 	})
 }
 

@@ -31,25 +31,6 @@ func TestImagesOfAPod(t *testing.T) {
 	}
 }
 
-func TestContainerCannotStart(t *testing.T) {
-	broken := Slot{Image: newEnvoy, Problem: "ErrImagePull"}
-	crashed := broken
-	crashed.Started = noon
-	for name, test := range map[string]struct {
-		first, second Slot
-		want          bool
-	}{
-		"its image cannot be pulled":  {Slot{Image: oldEnvoy}, broken, true},
-		"it waits":                    {Slot{Image: oldEnvoy}, Slot{Image: newEnvoy}, false},
-		"it has started":              {Slot{Image: oldEnvoy}, crashed, false},
-		"the other one cannot either": {Slot{Image: oldEnvoy, Problem: "ErrImagePull"}, Slot{Image: newEnvoy}, false},
-	} {
-		if got := slottedPod(noon.Add(-time.Minute), test.first, test.second).cannotStart(newEnvoy); got != test.want {
-			t.Errorf("%s: cannotStart is %t", name, got)
-		}
-	}
-}
-
 // TestPodSuitsARevision checks whether images alone decide, and how many pods must be replaced.
 func TestPodSuitsARevision(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -29,6 +29,7 @@ func TestNextStepOfAPod(t *testing.T) {
 	unconfirmed := func(p *PodPatch) *PodPatch { p.Unconfirmed = true; return p }
 	const drained, unknown = "connections of the earlier Envoy of web are drained", "the control plane does not report which slot of web serves"
 	const next, failed = "the Envoy of the slot envoy-standby of web is about to take over", "the Envoy of the slot envoy-standby of web did not take over within 3m0s: "
+	const noStart = "the container of the slot envoy-standby of web cannot start with the image " + newEnvoy + ": "
 	serving := func(image string, started time.Time) Slot {
 		return Slot{Image: image, Started: started, Role: report.Serving}
 	}
@@ -44,19 +45,27 @@ func TestNextStepOfAPod(t *testing.T) {
 		"one slot has the image":        {never, Slot{Image: newEnvoy}, Slot{Image: oldEnvoy}, Step{State: Unknown, Reason: unknown}},
 		"outdated":                      {never, serving(oldEnvoy, before), Slot{Image: oldEnvoy, Started: before}, Step{State: Begins, Patch: patch("envoy-standby", newEnvoy)}},
 		"the standby serves":            {never, Slot{Image: oldEnvoy, Started: before}, serving(oldEnvoy, before), Step{State: Begins, Patch: patch("envoy", newEnvoy)}},
-		"the image is pulled":           {ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy}, Step{State: Proceeds, Reason: next}},
+		"the image is pulled":           {ago(takeOverTimeout - 1), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy}, Step{State: Proceeds, Reason: next}},
+		"nothing is known of the pull":  {ago(takeOverTimeout), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy}, Step{State: Fails, Reason: noStart + "it has not started within 3m0s"}},
+		"the kubelet does not act":      {ago(takeOverTimeout), serving(oldEnvoy, before), Slot{Image: newEnvoy, Started: before}, Step{State: Fails, Reason: noStart + "it has not started within 3m0s"}},
 		"the kubelet has not acted yet": {ago(time.Second), serving(oldEnvoy, before), Slot{Image: newEnvoy, Started: before}, Step{State: Proceeds, Reason: next}},
 		"it has just started":           {ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Started: ago(time.Second)}, Step{State: Proceeds, Reason: next}},
 		"the image cannot be pulled": {
-			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)),
-			Slot{Image: newEnvoy, Problem: "ImagePullBackOff"},
-			Step{State: Fails, Reason: failed + "its container cannot start: ImagePullBackOff"},
+			ago(time.Second), serving(oldEnvoy, before), Slot{Image: newEnvoy, Problem: "ErrImagePull"}, Step{State: Fails, Reason: noStart + "ErrImagePull"},
 		},
-		"the image cannot be pulled for a moment": {
-			ago(takeOverTimeout - 1), serving(oldEnvoy, before), Slot{Image: newEnvoy, Problem: "ErrImagePull"}, Step{State: Proceeds, Reason: next},
+		"the image cannot be pulled, and nothing else is known": {
+			ago(time.Second), Slot{Image: oldEnvoy, Started: before}, Slot{Image: newEnvoy, Problem: "ImagePullBackOff"}, Step{State: Fails, Reason: noStart + "ImagePullBackOff"},
 		},
-		"the image cannot be pulled until the timeout": {
-			ago(takeOverTimeout), serving(oldEnvoy, before), Slot{Image: newEnvoy, Problem: "ErrImagePull"}, Step{State: Fails, Reason: failed + "its container cannot start: ErrImagePull"},
+		"it ends again and again": {
+			ago(time.Minute), serving(oldEnvoy, before), Slot{Image: newEnvoy, Problem: crashLoop}, Step{State: Fails, Reason: noStart + "CrashLoopBackOff"},
+		},
+		"it ends again and again, and it may serve": {
+			ago(time.Minute), Slot{Image: oldEnvoy, Started: before}, Slot{Image: newEnvoy, Problem: crashLoop}, Step{State: Proceeds, Reason: unknown},
+		},
+		"it does not start with the image that serves": {
+			ago(time.Hour), serving(oldEnvoy, before),
+			Slot{Image: oldEnvoy, Problem: "RunContainerError"},
+			Step{State: Fails, Reason: "the slot envoy-standby of web does not start with the image that serves: RunContainerError"},
 		},
 		"it has had the image, and was never changed": {
 			never, serving(oldEnvoy, before), Slot{Image: newEnvoy, Started: before}, Step{State: Begins, Patch: patch("envoy-standby", oldEnvoy)},
@@ -116,8 +125,13 @@ func TestNextStepOfAPod(t *testing.T) {
 		"back, once the slot is prepared": {
 			ago(time.Minute), Slot{Image: oldEnvoy, Started: ago(time.Minute)}, serving(oldEnvoy, ago(time.Hour)), Step{State: Begins, Patch: patch("envoy", newEnvoy)},
 		},
-		"further, from an image that did not start": {
-			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: "envoy:1.38", Problem: "ErrImagePull"}, Step{State: Begins, Patch: patch("envoy-standby", newEnvoy)},
+		"further, from an image that does not start": {
+			ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)),
+			Slot{Image: "envoy:1.38", Problem: "ErrImagePull"},
+			Step{State: Proceeds, Reason: "the slot envoy-standby of web gets the image back that serves"},
+		},
+		"back, from an image that does not start": {
+			ago(time.Second), serving(newEnvoy, before), Slot{Image: oldEnvoy, Problem: "ErrImagePull"}, Step{State: Current, Reason: "the slot envoy-standby of web gets the image back that serves"},
 		},
 	} {
 		got := slottedPod(test.patched, test.first, test.second).Next(newEnvoy, noon)
@@ -134,6 +148,9 @@ func TestTheServingSlotIsNeverChanged(t *testing.T) {
 		for _, role := range []report.Role{"", report.Serving, report.Starting, report.Draining} {
 			for _, started := range []time.Time{{}, noon.Add(-time.Hour), noon.Add(-time.Second)} {
 				slots = append(slots, Slot{Image: image, Role: role, Started: started})
+				if started.IsZero() {
+					slots = append(slots, Slot{Image: image, Role: role, Problem: "ErrImagePull"}, Slot{Image: image, Role: role, Problem: crashLoop})
+				}
 			}
 		}
 	}
@@ -142,7 +159,15 @@ func TestTheServingSlotIsNeverChanged(t *testing.T) {
 			for _, patched := range []time.Time{{}, noon.Add(-time.Minute), noon.Add(-2 * time.Hour)} {
 				pod := slottedPod(patched, first, second)
 				step := pod.Next(newEnvoy, noon)
-				for _, slot := range pod.Slots {
+				if back := pod.takeBack(noon); back != nil && step.Patch != nil {
+					t.Errorf("%+v: the patches are %+v and %+v", pod.Slots, *step.Patch, *back)
+				} else if back != nil {
+					step.Patch = back
+				}
+				for i, slot := range pod.Slots {
+					if step.Patch != nil && step.Patch.TakesBack != "" && step.Patch.Slot == slot.Name && (slot.Image != step.Patch.TakesBack || pod.Slots[1-i].Started.IsZero()) {
+						t.Errorf("%+v: %s is taken back from an image that runs nowhere", pod.Slots, step.Patch.Slot)
+					}
 					if step.Patch != nil && step.Patch.Slot == slot.Name && (slot.Role == report.Serving || slot.Role == report.Draining || slot.Image == step.Patch.Image) {
 						t.Errorf("%+v: the patch is %+v", pod.Slots, *step.Patch)
 					}

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -34,6 +35,8 @@ type Limits struct {
 	AwaitLast bool
 	// RestartIdle restarts workloads with a slot that stays idle with its new image.
 	RestartIdle bool
+	// PullsWithSecrets is true if nodes pull images with pull secrets of the mesh.
+	PullsWithSecrets bool
 	// Stopped is why no workload begins to be upgraded in place; empty if they may.
 	Stopped string
 	// Slots is what pods with two slots have in each revision. Pods are evaluated by their revision alone without it.
@@ -56,6 +59,10 @@ type Wave struct {
 	// Patches are the images of slots to change now, for sidecars that are upgraded in place. Align are those of slots that do not serve.
 	// Both are sorted by workload and pod.
 	Patches, Align []PodPatch
+	// AwaitsNodes is true if pods wait until their nodes have an image. The upgrade does not wait for them.
+	AwaitsNodes bool
+	// TakeBacks are the slots that get their earlier image back, because they do not start with the one that they have. Sorted by pod.
+	TakeBacks []PodPatch
 	// Upgrading are the workloads whose sidecars are being upgraded in place, each with what a pod waits for, sorted by workload.
 	Upgrading []Note
 	// InProgress are restarted workloads that are not ready yet, sorted.
@@ -78,6 +85,8 @@ type Wave struct {
 	slots int
 	// late are restarted workloads that are not ready in time.
 	late overdue
+	// proofs are what is known about pulls of the image of the target.
+	proofs *proofs
 	// isStuck is true if the namespace has no room because of workloads that nothing waits for.
 	isStuck bool
 	// pending are the workloads that others may wait for, by the order of the limits.
@@ -101,19 +110,21 @@ func (w Wave) Done() bool {
 // NextWave chooses the workloads to restart so that their sidecars become those of the target revision.
 func NextWave(workloads []Workload, target string, limits Limits, now time.Time) Wave {
 	byNamespace, inPlace := map[string][]Workload{}, map[Ref]slotsPlan{}
-	late := findOverdue(workloads, target, limits, now)
+	known := newProofs(workloads, target, limits, now)
+	late, stopped := findOverdue(workloads, target, limits, now), stoppedNamespaces(workloads, target, limits, now)
 	slots := limits.slots() - late.slots(limits)
 	for _, w := range workloads {
 		byNamespace[w.Ref.Namespace] = append(byNamespace[w.Ref.Namespace], w)
-		plan, ok := limits.planInPlace(w, target, now)
+		plan, ok := limits.planInPlace(w, target, known, now)
 		if ok {
+			plan.blocked = cmp.Or(plan.blocked, stopped[w.Ref.Namespace])
 			inPlace[w.Ref] = plan
 		}
 		if w.isRestarting(target, now) && !late.refs[w.Ref] || plan.isInProgress() {
 			slots--
 		}
 	}
-	wave := Wave{Target: target, slots: slots, late: late, pending: limits.pending(workloads, target, now)}
+	wave := Wave{Target: target, slots: slots, late: late, proofs: known, pending: limits.pending(workloads, target, now)}
 	if limits.Order != nil {
 		wave.Unordered = limits.Order.unknown
 	}
@@ -219,6 +230,7 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 	pause := lastReady.Add(limits.Pause).Sub(now)
 	w.isStuck = unawaited >= limits.Unavailable(restartable)
 	available := limits.Unavailable(restartable) - unavailable
+	slices.SortStableFunc(inPlace, w.proofs.compare)
 	for _, load := range inPlace {
 		available = w.upgradeInPlace(load, plans[load.Ref], limits, available, pause)
 	}

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // testObjects is a cluster that holds the given objects, all of them seen already.
@@ -98,6 +99,15 @@ func TestNamespaceAndSettings(t *testing.T) {
 	settings, err := objects.Settings(context.Background())
 	if err != nil || settings.Sidecar.LogLevel != "debug" {
 		t.Errorf("settings are %+v, %v", settings, err)
+	}
+	if old, err := objects.HasOldKubelets(context.Background()); err != nil || old {
+		t.Errorf("old kubelets: %t, %v", old, err)
+	}
+	annotated, _ := testObjects(t, &configv1alpha2.MeshConfig{ObjectMeta: metav1.ObjectMeta{
+		Name: "osm-mesh-config", Namespace: "osm-system", Annotations: map[string]string{names.OldKubeletsAnnotation: "pool-1 (v1.31.2)"},
+	}})
+	if old, err := annotated.HasOldKubelets(context.Background()); err != nil || !old {
+		t.Errorf("with the annotation, old kubelets: %t, %v", old, err)
 	}
 	empty, _ := testObjects(t)
 	if _, err := empty.Settings(context.Background()); err != nil {

@@ -25,6 +25,7 @@ type fakeCluster struct {
 	freshReads   int
 	trustErr     error
 	takesOver    bool
+	oldKubelets  bool
 }
 
 func (f *fakeCluster) Namespace(_ context.Context, name string, fresh bool) (inject.Namespace, error) {
@@ -40,6 +41,8 @@ func (f *fakeCluster) Namespace(_ context.Context, name string, fresh bool) (inj
 func (f *fakeCluster) Settings(context.Context) (configv1alpha2.MeshConfigSpec, error) {
 	return f.settings, nil
 }
+
+func (f *fakeCluster) HasOldKubelets(context.Context) (bool, error) { return f.oldKubelets, nil }
 
 func (f *fakeCluster) TakesOver(context.Context) (bool, error) { return f.takesOver, nil }
 

@@ -25,6 +25,8 @@ type Cluster interface {
 	Settings(ctx context.Context) (configv1alpha2.MeshConfigSpec, error)
 	// TakesOver reports whether the mesh takes over a running Open Service Mesh.
 	TakesOver(ctx context.Context) (bool, error)
+	// HasOldKubelets reports whether nodes cannot restart a sidecar with another image.
+	HasOldKubelets(ctx context.Context) (bool, error)
 	// Reach returns what the state of the cluster contributes to the choice of destinations, from the cache.
 	Reach(ctx context.Context, settings configv1alpha2.MeshConfigSpec) (inject.Reach, error)
 	// EnsureTrust creates the trust ConfigMap in a namespace that does not have it.
@@ -93,6 +95,9 @@ func (h *Handler) reviewCreate(ctx context.Context, log logr.Logger, pod *corev1
 	if config.Reach, err = h.Cluster.Reach(ctx, config.Settings); err != nil {
 		return respond(log, pod, internalError{err})
 	}
+	if config.InPlace, err = h.hasSlots(ctx, config); err != nil {
+		return respond(log, pod, internalError{err})
+	}
 	injected, err := inject.Mutate(pod, ns, config, h.NewUUID())
 	if err != nil {
 		return respond(log, pod, err)
@@ -109,6 +114,15 @@ func (h *Handler) reviewCreate(ctx context.Context, log logr.Logger, pod *corev1
 	log.V(1).Info("sidecar injected", "revision", config.Revision)
 	response.AuditAnnotations = auditAnnotations(pod)
 	return response.WithWarnings(inject.Warnings(pod, ns, config)...)
+}
+
+// hasSlots reports whether pods get two slots. They get one while the kubelet of any node cannot upgrade them.
+func (h *Handler) hasSlots(ctx context.Context, config inject.Config) (bool, error) {
+	if !config.InPlace {
+		return false, nil
+	}
+	old, err := h.Cluster.HasOldKubelets(ctx)
+	return !old, err
 }
 
 // auditAnnotations records the traffic exclusions of a pod in the API server's audit log, where the user's name is known.

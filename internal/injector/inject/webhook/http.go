@@ -168,14 +168,24 @@ func (o *Objects) Settings(ctx context.Context) (configv1alpha2.MeshConfigSpec, 
 	return object.Spec, nil
 }
 
+// HasOldKubelets reports whether the operator has found nodes that cannot restart a sidecar with another image.
+func (o *Objects) HasOldKubelets(ctx context.Context) (bool, error) {
+	return o.isAnnotated(ctx, names.OldKubeletsAnnotation)
+}
+
 // TakesOver reports whether the mesh takes over a running Open Service Mesh.
 func (o *Objects) TakesOver(ctx context.Context) (bool, error) {
+	return o.isAnnotated(ctx, names.AdoptsAnnotation)
+}
+
+// isAnnotated reports whether the MeshConfig has an annotation of the operator.
+func (o *Objects) isAnnotated(ctx context.Context, annotation string) (bool, error) {
 	object := &configv1alpha2.MeshConfig{}
 	err := o.Cached.Get(ctx, client.ObjectKey{Namespace: o.MeshNamespace, Name: names.MeshConfig}, object)
 	if client.IgnoreNotFound(err) != nil {
 		return false, fmt.Errorf("the MeshConfig %s/%s cannot be read: %w", o.MeshNamespace, names.MeshConfig, err)
 	}
-	return object.Annotations[names.AdoptsAnnotation] != "", nil
+	return object.Annotations[annotation] != "", nil
 }
 
 // EnsureTrust creates the trust ConfigMap of a namespace as a copy of the one in the mesh's own namespace. It never
