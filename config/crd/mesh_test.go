@@ -36,7 +36,7 @@ const completeMesh = `
     tolerations: [{key: example.com/infrastructure, operator: Exists, effect: NoSchedule}]
     affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname}]}}
     topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}]
-  sidecar: {image: "example.com/envoy:v1", logLevel: "off", statistics: All, destinations: Auto, resources: {limits: {memory: 64Mi}}}
+  sidecar: {image: "example.com/envoy:v1", logLevel: "off", statistics: All, destinations: Auto, drainTimeout: 10m, resources: {limits: {memory: 64Mi}}}
   traffic: {permissive: false, egress: true}
   observability:
     prometheus:

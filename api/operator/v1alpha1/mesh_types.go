@@ -126,6 +126,12 @@ type SidecarSpec struct {
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
+	// drainTimeout is how long connections of an earlier Envoy may last after a later one has taken over in its pod. Then they are closed.
+	// It concerns new pods, with upgrade.dataPlane.restart InPlace. It is between 1m and 24h. Default: 1h.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') || duration(self) >= duration('1m') && duration(self) <= duration('24h')",messageExpression="'spec.sidecar.drainTimeout is ' + self + ': use 1m to 24h'"
+	DrainTimeout *Duration `json:"drainTimeout,omitempty"`
+
 	// statistics are the statistics of Envoy that a sidecar keeps: Essential, what dashboards, alerts and upgrades use, or All.
 	// Metrics with labels of workloads do not depend on it. Default: the value in the MeshConfig, initially Essential.
 	// +optional

@@ -83,12 +83,6 @@ type DataPlaneSpec struct {
 	// +optional
 	Restart *RestartMode `json:"restart,omitempty"`
 
-	// drainTimeout is how long connections of an earlier Envoy may last after a later one has taken over in its pod. Then they are closed.
-	// It concerns new pods, with restart InPlace. It is between 1m and 24h. Default: 1h.
-	// +optional
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') || duration(self) >= duration('1m') && duration(self) <= duration('24h')",messageExpression="'spec.upgrade.dataPlane.drainTimeout is ' + self + ': use 1m to 24h'"
-	DrainTimeout *Duration `json:"drainTimeout,omitempty"`
-
 	// maxUnavailable is the number of workloads of one namespace that may be restarting or unready at the same time. It is a number, or a
 	// percentage of the namespace's workloads, rounded up. Default: 25%.
 	// +optional

@@ -129,7 +129,8 @@ func slots(mesh *v1alpha1.Mesh) *v1alpha1.RevisionSlots {
 	if ptr.Deref(plane.Restart, v1alpha1.RestartRolling) != v1alpha1.RestartInPlace {
 		return nil
 	}
-	return &v1alpha1.RevisionSlots{DrainTimeout: v1alpha1.NewDuration(plane.DrainTimeout.ValueOr(v1alpha1.DefaultDrainTimeout))}
+	drain := ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{}).DrainTimeout
+	return &v1alpha1.RevisionSlots{DrainTimeout: v1alpha1.NewDuration(drain.ValueOr(v1alpha1.DefaultDrainTimeout))}
 }
 
 // Parameters returns the parameters for rendering a revision.

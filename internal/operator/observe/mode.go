@@ -120,6 +120,6 @@ func Limits(mesh *v1alpha1.Mesh) rollout.Limits {
 		Manual:         restart == v1alpha1.RestartManual,
 		InPlace:        restart == v1alpha1.RestartInPlace,
 		Timeout:        Bounds(mesh).Timeout,
-		DrainTimeout:   plane.DrainTimeout.ValueOr(v1alpha1.DefaultDrainTimeout),
+		DrainTimeout:   ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{}).DrainTimeout.ValueOr(v1alpha1.DefaultDrainTimeout),
 	}
 }
