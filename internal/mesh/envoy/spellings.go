@@ -17,7 +17,7 @@ import (
 )
 
 // Many applications receive the names of headers as variables, in which "_" and "-" are the same. A client could send x_user next to the x-user that a policy
-// reads, and the application could read the former. So requests lose the other spellings of each name that a policy or the mesh reads or sets. All other
+// reads, and the application could read that one. So requests lose the other spellings of each name that a policy or the mesh reads or sets. All other
 // names with underscores pass.
 
 // spellingFilter removes headers after policies have matched the request. Virtual hosts have the names that their policies read.
