@@ -58,8 +58,8 @@ func protectNames(s *translation, host *routev3.VirtualHost, decided bool) {
 	var mutations []*mutationv3.HeaderMutation
 	names := namesOfHost(host)
 	if decided {
-		set, any := s.authorizedNames()
-		if any {
+		set, unknown := s.authorizedNames()
+		if unknown {
 			mutations = append(mutations, removeMatching(`.*_.*`))
 		}
 		names = append(names, set...)
@@ -79,16 +79,16 @@ func protectNames(s *translation, host *routev3.VirtualHost, decided bool) {
 }
 
 // authorizedNames are the headers that authorization servers set, and whether one of the servers may set any.
-func (s *translation) authorizedNames() (names []string, any bool) {
-	any = s.ExternalAuthorization != nil
+func (s *translation) authorizedNames() (names []string, unknown bool) {
+	unknown = s.ExternalAuthorization != nil
 	for _, a := range s.Authorizations {
 		if a.Service != nil && a.Service.HTTP1 {
 			names = append(names, a.Policy.ResponseHeaders...)
 		} else {
-			any = true
+			unknown = true
 		}
 	}
-	return names, any
+	return names, unknown
 }
 
 // namesOfHost are the names of the request headers that the routes of a virtual host read, set or remove.
