@@ -166,15 +166,21 @@ func seenFromOutside(a authz.IngressAnswer) string {
 func (m Mesh) gatewayWays(v *catalog.View, q Question, p servicePort) []Way {
 	var ways []Way
 	p.leftOut = matchingSplits(v, p)
-	path, rejected := authz.NormalizePath(authz.Request{Path: q.Path, Headers: q.Headers}, false)
+	path, ambiguous := authz.PathAsSent(authz.Request{Path: q.Path, Headers: q.Headers})
+	_, rejected := authz.NormalizePath(authz.Request{Path: q.Path, Headers: q.Headers}, false)
 	for _, l := range gateway.Resolve(v).Listeners {
 		for _, host := range l.Hosts {
-			if q.asksRequest() && rejected != nil {
+			forwards := ambiguous == nil && slices.ContainsFunc(host.Rules, func(r gateway.Rule) bool { return r.DecodesSlashes(v) })
+			if q.asksRequest() && rejected != nil && !forwards {
 				ways = append(ways, m.rejectedWay(l, host, p, rejected)...)
 				continue
 			}
 			for _, rule := range rulesFor(host.Rules, q, path) {
 				if !leadsTo(rule, p) {
+					continue
+				}
+				if q.asksRequest() && rejected != nil && !rule.DecodesSlashes(v) {
+					ways = append(ways, m.rejectedWay(l, gateway.Host{Rules: []gateway.Rule{rule}}, p, rejected)...)
 					continue
 				}
 				e := evaluator{catalog: m.Catalog, v: v, question: q, caller: v.GatewayAccount(names.IngressGateway)}

@@ -200,10 +200,7 @@ func normalizePath(raw string, decoded bool) (string, error) {
 			return "", errors.New("a path without " + encoded + ": applications differ in what they take it for")
 		}
 	}
-	path = resolveDotSegments(strings.ReplaceAll(decodeUnreserved(path), `\`, "/"))
-	for strings.Contains(path, "//") {
-		path = strings.ReplaceAll(path, "//", "/")
-	}
+	path = plainPath(path)
 	if !decoded {
 		return path, nil
 	}
@@ -214,6 +211,8 @@ func normalizePath(raw string, decoded bool) (string, error) {
 }
 
 const (
+	// EscapedSlash matches paths, also with a query, that have an escaped slash in the path.
+	EscapedSlash = `[^?]*%(?:2[fF]|5[cC]).*`
 	// Slashes matches what counts as one slash where escaped slashes are decoded, in a normalized path.
 	Slashes = `(?i)(?:/|%2f|%5c)+`
 	// DotSegmentByEscape matches normalized paths with a dot segment that ends or begins with an escaped slash. An application that decodes such a path resolves
@@ -222,6 +221,24 @@ const (
 )
 
 var slashes = regexp.MustCompile(Slashes)
+
+// PathAsSent is NormalizePath for the ingress gateway where it forwards escaped slashes to a Service that decodes them: they are no slashes for its routes.
+func PathAsSent(r Request) (string, error) {
+	if _, err := NormalizePath(r, true); err != nil {
+		return "", err
+	}
+	path, _, _ := strings.Cut(r.Path, "?")
+	return plainPath(path), nil
+}
+
+// plainPath is a path with unreserved characters decoded, backslashes as slashes, dot segments resolved, and repeated slashes merged.
+func plainPath(path string) string {
+	path = resolveDotSegments(strings.ReplaceAll(decodeUnreserved(path), `\`, "/"))
+	for strings.Contains(path, "//") {
+		path = strings.ReplaceAll(path, "//", "/")
+	}
+	return path
+}
 
 // decodeUnreserved decodes percent-encoded unreserved characters (RFC 3986, 2.3) and leaves all others encoded.
 func decodeUnreserved(path string) string {

@@ -14,6 +14,7 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
@@ -90,16 +91,30 @@ func decodedMatch(m catalog.HTTPMatch, decoded bool) *routev3.RouteMatch {
 	return out
 }
 
-// hiddenDots rejects requests with dot segments next to escaped slashes. No filter decides about them: for whatever path a policy takes them, it may be another one
-// for the application.
-func hiddenDots(filters map[string]*anypb.Any) *routev3.Route {
+// rejectSlashes rejects the requests of a match that have an escaped slash in their path.
+func rejectSlashes(match *routev3.RouteMatch) *routev3.Route {
+	match = proto.CloneOf(match)
+	match.Headers = append(match.GetHeaders(), hasEscape, headerMatcher(":path", &matcherv3.StringMatcher{
+		MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: regexMatcher(authz.EscapedSlash)},
+	}))
+	return &routev3.Route{Match: match, Action: directResponse(400, "the Service of this path rejects escaped slashes\n")}
+}
+
+// hasEscape selects the few requests for which an expression has to run.
+var hasEscape = headerMatcher(":path", contains("%"))
+
+// hiddenDots rejects requests with dot segments next to escaped slashes.
+func hiddenDots() *routev3.Route {
 	match := anyRequest()
 	match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: regexMatcher(authz.DotSegmentByEscape)}
-	match.Headers = []*routev3.HeaderMatcher{headerMatcher(":path", contains("%"))} // few paths have one, and Envoy compares headers before it runs the expression
-	route := &routev3.Route{
-		Match: match, Action: directResponse(400, "a dot segment next to an escaped slash is ambiguous\n"),
-		TypedPerFilterConfig: map[string]*anypb.Any{httpRBACFilter: message.Any(&httprbacv3.RBACPerRoute{Rbac: &httprbacv3.RBAC{Rules: withoutRoute}})},
-	}
+	match.Headers = []*routev3.HeaderMatcher{hasEscape}
+	return &routev3.Route{Match: match, Action: directResponse(400, "a dot segment next to an escaped slash is ambiguous\n")}
+}
+
+// hiddenDotsAtServer is hiddenDots without the decisions of filters: for whatever path a policy takes the request, it may be another one for the application.
+func hiddenDotsAtServer(filters map[string]*anypb.Any) *routev3.Route {
+	route := hiddenDots()
+	route.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: message.Any(&httprbacv3.RBACPerRoute{Rbac: &httprbacv3.RBAC{Rules: withoutRoute}})}
 	for _, name := range authorizationFilters {
 		if filters[name] == nil {
 			route.TypedPerFilterConfig[name] = noAuthorization

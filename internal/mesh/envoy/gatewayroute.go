@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"fmt"
+	"slices"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -42,8 +43,17 @@ func gatewayRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 
 func gatewayVirtualHost(s *translation, l *scope.GatewayListener, h scope.GatewayHost) *routev3.VirtualHost {
 	host := &routev3.VirtualHost{Name: fmt.Sprintf("%s|%s", l.Name, h.Domain), Domains: []string{h.Domain}, Routes: ambiguousRequestRoutes()}
+	forwards := slices.ContainsFunc(h.Routes, func(r scope.HTTPRoute) bool { return r.DecodeSlashes })
+	if forwards {
+		host.Routes = append(host.Routes, hiddenDots())
+	} else {
+		host.Routes = append(host.Routes, rejectSlashes(anyRequest()))
+	}
 	for i := range h.Routes {
 		if route := validRoute(routeOf(l.Port, &h.Routes[i], nil)); route != nil {
+			if forwards && !h.Routes[i].DecodeSlashes {
+				host.Routes = append(host.Routes, rejectSlashes(route.GetMatch()))
+			}
 			host.Routes = append(host.Routes, route)
 		}
 	}

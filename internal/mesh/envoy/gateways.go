@@ -94,6 +94,7 @@ func gatewayTLS(l *scope.GatewayListener) *corev3.TransportSocket {
 func gatewayHTTP(s *translation, routeConfig string) *listenerv3.Filter {
 	hcm := serverConnectionManager(s, routeConfig, catalog.Name{})
 	hcm.AccessLog = s.logs().outboundRequests
+	hcm.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_KEEP_UNCHANGED // routes reject them, or Services decode them
 	hcm.UseRemoteAddress = wrapperspb.Bool(true)
 	limitClients(hcm, gatewayIdleTimeout, gatewayStreamIdleTimeout)
 	// Gateways have the filter for sessions always: an HTTPRoute that begins to need it must not replace the listener of others.

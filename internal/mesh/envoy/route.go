@@ -103,7 +103,7 @@ func serverRoutes(s *translation, name string, host *routev3.VirtualHost, routes
 	protectNames(s, host, true)
 	config := routeConfig(name, host)
 	if decoded {
-		host.Routes = append([]*routev3.Route{hiddenDots(host.GetTypedPerFilterConfig())}, host.GetRoutes()...)
+		host.Routes = append([]*routev3.Route{hiddenDotsAtServer(host.GetTypedPerFilterConfig())}, host.GetRoutes()...)
 		config.RequestHeadersToRemove = []string{pathHeader}
 	}
 	config.RequestHeadersToAdd = forwardedForHeader

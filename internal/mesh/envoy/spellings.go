@@ -17,7 +17,7 @@ import (
 )
 
 // Many applications receive the names of headers as variables, in which "_" and "-" are the same. A client could send x_user next to the x-user that a policy
-// reads, and the application could read the former. So requests lose the other spellings of each name that a policy or the mesh reads or sets. All other
+// reads, and the application could read that one. So requests lose the other spellings of each name that a policy or the mesh reads or sets. All other
 // names with underscores pass.
 
 // spellingFilter removes headers after policies have matched the request. Virtual hosts have the names that their policies read.
@@ -58,8 +58,8 @@ func protectNames(s *translation, host *routev3.VirtualHost, decided bool) {
 	var mutations []*mutationv3.HeaderMutation
 	names := namesOfHost(host)
 	if decided {
-		set, any := s.authorizedNames()
-		if any {
+		set, unknown := s.authorizedNames()
+		if unknown {
 			mutations = append(mutations, removeMatching(`.*_.*`))
 		}
 		names = append(names, set...)
@@ -79,16 +79,16 @@ func protectNames(s *translation, host *routev3.VirtualHost, decided bool) {
 }
 
 // authorizedNames are the headers that authorization servers set, and whether one of the servers may set any.
-func (s *translation) authorizedNames() (names []string, any bool) {
-	any = s.ExternalAuthorization != nil
+func (s *translation) authorizedNames() (names []string, unknown bool) {
+	unknown = s.ExternalAuthorization != nil
 	for _, a := range s.Authorizations {
 		if a.Service != nil && a.Service.HTTP1 {
 			names = append(names, a.Policy.ResponseHeaders...)
 		} else {
-			any = true
+			unknown = true
 		}
 	}
-	return names, any
+	return names, unknown
 }
 
 // namesOfHost are the names of the request headers that the routes of a virtual host read, set or remove.

@@ -70,6 +70,13 @@ type Rule struct {
 	Backends []Backend
 }
 
+// DecodesSlashes reports whether the gateway forwards requests with escaped slashes by the rule: all its Services decode them. A regular expression could match another
+// path than the one that the Service decodes, and does not apply to them.
+func (r Rule) DecodesSlashes(v *catalog.View) bool {
+	return len(r.Backends) > 0 && r.Match.PathType != "RegularExpression" &&
+		!slices.ContainsFunc(r.Backends, func(b Backend) bool { return b.Service == nil || !v.DecodesSlashes(b.Service.Name) })
+}
+
 // Backend is a backend of a rule. Service is nil if the reference cannot be used.
 type Backend struct {
 	Service *catalog.Service

@@ -148,6 +148,7 @@ func (o gatewayBuilder) gatewayRoute(rule gateway.Rule) HTTPRoute {
 		route.Backends = append(route.Backends, backends...)
 	}
 	route.Denied = exists && !allowed
+	route.DecodeSlashes = rule.DecodesSlashes(o.view)
 	return route
 }
 

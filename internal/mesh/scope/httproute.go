@@ -17,6 +17,8 @@ type HTTPRoute struct {
 	Unsupported bool
 	// Denied is true if no policy allows the gateway to call any of the backends: it answers 403.
 	Denied bool
+	// DecodeSlashes is true if a gateway forwards requests with escaped slashes in their paths. Only routes of gateways have it.
+	DecodeSlashes bool
 	// Timeout bounds a request, and TryTimeout each attempt; 0 means no limit.
 	Timeout, TryTimeout time.Duration
 	// Repeat says which requests are repeated; nil means the default.

@@ -157,7 +157,8 @@ const window = "2m"
 // Query returns a query for the ratio of failed requests between workloads, from the metrics of sidecars in the given namespaces.
 //
 // It uses the metrics of client sidecars, which include requests that never arrived. As in load reports, a status of 500 and above is a
-// failure, and so are the failures of gRPC, which Envoy's own counters take for successes: the larger of both ratios counts. Without requests, the ratio is 0 if at least one sidecar is scraped. Without scraped sidecars, or with a single scrape, there
+// failure, and so are the failures of gRPC, which Envoy's own counters take for successes: the larger of both ratios counts. Without requests,
+// the ratio is 0 if at least one sidecar is scraped. Without scraped sidecars, or with a single scrape, there
 // is no result. Without namespaces, the query only checks that Prometheus responds.
 func Query(namespaces []string) string {
 	if len(namespaces) == 0 {

@@ -97,6 +97,9 @@ func (n *gatewayNetwork) draw(t *rapid.T) []catalog.Entry {
 	service := func(name, app string, address byte) *catalog.Service {
 		s := Service("shop", name, app, virtualAddress(address).String(), 80, catalog.ProtocolHTTP)
 		s.Ports[0].TargetPort = webPort
+		if oneIn(t, 2, "decodes escaped slashes") {
+			s.DecodeSlashes = new(true)
+		}
 		return s
 	}
 	web, api := Pod("shop", "web-0", "web", "web", n.web.IP.String()), Pod("shop", "api-0", "api", "api", n.api.IP.String())
