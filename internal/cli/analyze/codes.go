@@ -91,6 +91,9 @@ const (
 	codeOldSidecar     = "OSM0504"
 	codeNobodySelected = "OSM0505"
 	codeLeftOut        = "OSM0506"
+	codeRemaining      = "OSM0507"
+	codeUncreated      = "OSM0508"
+	codeKeptSidecar    = "OSM0509"
 
 	codeNoSuchMesh  = "OSM0601"
 	codeIgnored     = "OSM0602"
@@ -184,6 +187,9 @@ var meshCodes = []Code{
 	{codeOldSidecar, diagnosis.Warning, "Sidecars have another version than the control plane", "The sidecars keep working, without the features of newer versions.", "Restart the workload with kubectl rollout restart."},
 	{codeNobodySelected, diagnosis.Info, "A Service selects no pod", "Requests to the Service fail until its selector matches a pod.", "Correct the selector, or start the workload."},
 	{codeLeftOut, diagnosis.Warning, "Handwritten endpoints of a Service get no traffic", "An address in an EndpointSlice of a Service without a selector gets traffic only if exactly one running pod has it, and this pod is of the namespace of the Service and has a sidecar. A targetRef must name this pod. An endpoint of a Service with a selector must name a pod that the selector matches. Nothing can prove who answers at other addresses.", "Correct the EndpointSlice. For servers outside the mesh, write an Egress instead of the Service."},
+	{codeRemaining, diagnosis.Warning, "Sidecars remained after their namespace left the mesh", "The namespace left the mesh, moved to another one, or its mesh was removed. The sidecars still intercept the traffic of their pods, without updates of their configuration and certificate, so ever more calls fail.", "Restart the workload with kubectl rollout restart, or add the namespace to the mesh again with osm namespace add NAMESPACE."},
+	{codeUncreated, diagnosis.Error, "Pods cannot be created", "The API server, a quota or an admission webhook rejects the pods of a workload. The message is in the status of its ReplicaSet or in Events, and is repeated here.", "Follow the message. docs/help/pod-does-not-start.md has a table of messages. To fit a quota, add a LimitRange with defaults to the namespace, or set spec.sidecar.resources of the Mesh."},
+	{codeKeptSidecar, diagnosis.Info, "Pods keep a sidecar although injection is disabled", "An annotation disables injection, or none enables it, and the pods are older. Policies apply to them until they are restarted. After that no policy protects them.", "Restart the workload if it is intended. Otherwise set the annotation openservicemesh.io/sidecar-injection to enabled."},
 
 	{codeNoSuchMesh, diagnosis.Error, "A namespace belongs to a mesh that does not exist", "The mesh in the label openservicemesh.io/monitored-by does not exist in this cluster: no sidecars are injected, and policies have no effect.", "Remove the label, or correct it with osm namespace add NAMESPACE --mesh-name MESH."},
 	{codeIgnored, diagnosis.Warning, "A namespace is added to the mesh and ignored", "The label openservicemesh.io/ignore takes precedence: the namespace is not part of the mesh.", "Remove one of the labels."},

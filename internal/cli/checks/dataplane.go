@@ -31,14 +31,14 @@ func (s Subject) DataPlane(ctx context.Context) []diagnosis.Finding {
 	if err := s.Client.List(ctx, &members, client.MatchingLabels{names.MonitoredByLabel: s.Mesh}); err != nil {
 		return []diagnosis.Finding{diagnosis.Group("Namespaces", diagnosis.Unread("namespaces", err))}
 	}
-	if len(members.Items) == 0 {
-		return []diagnosis.Finding{diagnosis.Group("Namespaces", diagnosis.Warn("osm namespace add NAMESPACE", "mesh %s has no namespaces", s.Mesh))}
-	}
 	groups := []diagnosis.Finding{}
+	if len(members.Items) == 0 {
+		groups = append(groups, diagnosis.Group("Namespaces", diagnosis.Warn("osm namespace add NAMESPACE", "mesh %s has no namespaces", s.Mesh)))
+	}
 	for i := range members.Items {
 		groups = append(groups, diagnosis.Group("Namespace "+members.Items[i].Name, s.namespace(ctx, &members.Items[i])...))
 	}
-	return groups
+	return append(groups, s.remainingSidecars(ctx)...)
 }
 
 func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosis.Finding {
@@ -84,6 +84,7 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosi
 	if len(withoutSidecar) > 0 && enabled(ns.Annotations[names.InjectionAnnotation]) {
 		results = append(results, diagnosis.Warn(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset", ns.Name), "pods without a sidecar, to which no policies apply: %s", firstThree(withoutSidecar)))
 	}
+	results = append(results, s.uncreated(ctx, ns.Name)...)
 	if len(withoutSidecar) > 0 && !said {
 		results = append(results, diagnosis.Warn(fmt.Sprintf("run osm namespace add %s, and restart the pods", ns.Name), "pods without a sidecar, because the namespace has no annotation %s: %s", names.InjectionAnnotation, firstThree(withoutSidecar)))
 	}
