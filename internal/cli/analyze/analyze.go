@@ -55,6 +55,8 @@ type analysis struct {
 	// members are the meshes of namespaces, uncreated the workloads whose pods cannot be created.
 	members   map[string]string
 	uncreated []creation.Failure
+	// gatewayOff is true if the mesh has no ingress gateway.
+	gatewayOff bool
 	// current holds the storage versions of policies and settings, idle the unsupported kinds, and policies the policy kinds.
 	current  map[schema.GroupKind]string
 	idle     []schema.GroupKind
@@ -82,6 +84,7 @@ func Cluster(ctx context.Context, c client.Client, m Mesh) *Report {
 	a := newAnalysis(m)
 	a.mesh.Others = append(a.mesh.Others, a.foreign(ctx, c)...)
 	a.readUncreated(ctx, c)
+	a.readGateway(ctx, c)
 	a.look()
 	a.declared(ctx, c)
 	a.trust(ctx, c)

@@ -388,12 +388,13 @@ func TestCluster(t *testing.T) {
 `), configMap("ended", ended), configMap("ends", root(t, now.Add(time.Hour))), configMap("empty", ""), configMap("both", ended+good)) {
 		builder.WithObjects(client.Object(object))
 	}
+	objects = append(objects, decode(t, `{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: entry, namespace: shop}, spec: {gatewayClassName: osm}}`)...)
 	var got []string
 	for _, f := range analyze.Cluster(t.Context(), builder.Build(), mesh(t, objects)).Findings {
 		got = append(got, f.Code+" "+f.Object())
 	}
 	want := []string{
-		"OSM0701 ConfigMap empty/osm-trust-osm", "OSM0702 ConfigMap ended/osm-trust-osm", "OSM0701 ConfigMap shop/osm-trust-osm",
+		"OSM0701 ConfigMap empty/osm-trust-osm", "OSM0702 ConfigMap ended/osm-trust-osm", "OSM0701 ConfigMap shop/osm-trust-osm", "OSM0236 Gateway shop/entry",
 		"OSM0707 Mesh osm", "OSM0708 Mesh osm", "OSM0704 MutatingWebhookConfiguration osm-webhook-osm",
 		"OSM0703 ConfigMap ends/osm-trust-osm", "OSM0706 ValidatingAdmissionPolicy traffictarget-namespace.openservicemesh.io",
 		"OSM0705 ValidatingWebhookConfiguration osm-validator-mesh-osm",

@@ -59,6 +59,7 @@ const (
 	codeConnectionRoute  = "OSM0233"
 	codeNoTLSTarget      = "OSM0234"
 	codeUnusableTLS      = "OSM0235"
+	codeGatewayOff       = "OSM0236"
 
 	codeSplitConflict   = "OSM0301"
 	codeRetryConflict   = "OSM0302"
@@ -151,10 +152,11 @@ var meshCodes = []Code{
 	{codeNoServer, diagnosis.Warning, "The address of a server is a Service that does not exist", "Sidecars send traces, logs, or requests for decisions to a Service of the cluster that does not exist.", "Correct the address: <service>.<namespace>.svc.cluster.local, or create the Service."},
 	{codeNoPrincipal, diagnosis.Warning, "A principal is not in the trust domain of the mesh", "An IngressBackend admits a client certificate with the name of a service account in another trust domain, which the certificate authority of the mesh does not issue.", "Correct the name: <service account>.<namespace>.<trust domain>."},
 	{codeNoServiceParent, diagnosis.Error, "A route does not apply to the Service that it names", "A parent of a route is a Service that is not in the mesh, or that has no such port with a protocol of the route: HTTP for HTTPRoutes and GRPCRoutes, TLS of the application for TLSRoutes, anything but HTTP for TCPRoutes. Requests and connections to it are not routed.", "Correct spec.parentRefs, or appProtocol of the port."},
-	{codeRouteBackend, diagnosis.Error, "A backend of a route for a Service cannot be used", "A backendRef of a route is not a port of a Service in the mesh, or no ReferenceGrant permits it. Its share of the requests gets status 500, and its share of the connections of a TLSRoute or TCPRoute is closed.", "Follow the message."},
+	{codeRouteBackend, diagnosis.Error, "A backend of a route for a Service cannot be used", "A backendRef of a route is not a port of a Service in the mesh, or no ReferenceGrant permits it. Its share of the requests gets status 500, and its share of the connections of a TLSRoute or TCPRoute is closed.", "Correct spec.rules[].backendRefs of the route, or create the Service or the ReferenceGrant that it needs."},
 	{codeConnectionRoute, diagnosis.Error, "A Gateway has no listener for a TLSRoute or TCPRoute", "TLSRoutes need a listener with the protocol TLS, and TCPRoutes one with TCP. SMI's TCPRoute is another kind, and has no parents.", "Add a listener, make a Service the parent, or write an HTTPRoute."},
 	{codeNoTLSTarget, diagnosis.Error, "The target of a BackendTLSPolicy does not exist", "A BackendTLSPolicy encrypts the requests of Egresses, and connections to ExtensionServices and to Services that are servers of the mesh, of its own namespace. This one has no effect on a target that does not exist or is invalid.", "Create the target, or correct spec.targetRefs."},
 	{codeUnusableTLS, diagnosis.Error, "A BackendTLSPolicy cannot be used", "Sidecars cannot encrypt the requests of an Egress, or connections to a server, as the policy demands. Requests then get status 503, or go through the egress gateway with its own settings; sidecars do not connect to the server. Nothing is sent in plaintext.", "Follow the message."},
+	{codeGatewayOff, diagnosis.Error, "A Gateway of the mesh without an ingress gateway", "The Gateway has the class of the mesh, but the mesh runs no ingress gateway, so nothing listens and no condition is written.", "Set spec.ingressGateway.mode of the Mesh to Managed, or delete the Gateway."},
 
 	{codeSplitConflict, diagnosis.Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},
 	{codeRetryConflict, diagnosis.Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
+	"github.com/openservicemesh/osm-operator/internal/cli/gatewaystatus"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
@@ -162,11 +163,36 @@ func (s Subject) Policies(ctx context.Context) []diagnosis.Finding {
 			findings = append(findings, found...)
 		}
 	}
+	ofGateways, found := s.gatewayAPI(ctx)
+	count += ofGateways
+	findings = append(findings, found...)
 	findings = append(findings, s.withoutEffect(ctx)...)
 	if len(findings) == 0 {
 		findings = append(findings, diagnosis.Pass("%d policies, all in force", count))
 	}
 	return []diagnosis.Finding{diagnosis.Group("Policies", findings...)}
+}
+
+// gatewayAPI counts the objects of the Gateway API that concern the mesh, and returns a finding for each of their problems.
+func (s Subject) gatewayAPI(ctx context.Context) (count int, findings []diagnosis.Finding) {
+	var members []string
+	var namespaces corev1.NamespaceList
+	if err := s.Client.List(ctx, &namespaces, client.MatchingLabels{names.MonitoredByLabel: s.Mesh}); err != nil {
+		return 0, []diagnosis.Finding{diagnosis.Unread("namespaces", err)}
+	}
+	for i := range namespaces.Items {
+		members = append(members, namespaces.Items[i].Name)
+	}
+	objects, errs := gatewaystatus.Read(ctx, s.Client, s.Mesh, members)
+	for _, err := range errs {
+		findings = append(findings, diagnosis.Unread("objects of the Gateway API", err))
+	}
+	for _, object := range objects {
+		for _, problem := range object.Problems {
+			findings = append(findings, diagnosis.Fail("", "%s", problem).About(object.Unstructured))
+		}
+	}
+	return len(objects), findings
 }
 
 // policyFindings reports the False conditions of a policy. Without conditions, it applies the admission rules.

@@ -222,12 +222,12 @@ func (m Mesh) outsideNamespace(p party, namespace string) []diagnosis.Finding {
 	if left := m.remainingSidecars(p); len(left) > 0 {
 		return left
 	}
-	do := "restart the pods"
+	do := "kubectl -n " + namespace + " rollout restart deployment"
 	if pods := m.podsOf(p); len(pods) > 0 {
 		do = restart(pods)
 	}
 	return []diagnosis.Finding{diagnosis.Fail(
-		fmt.Sprintf("run osm namespace add %s --mesh-name %s, then %s", namespace, m.Name, do), "namespace %s of %s is not part of mesh %s", namespace, p.what, m.Name,
+		fmt.Sprintf("run osm namespace add %s --mesh-name %s and restart the pods: %s", namespace, m.Name, do), "namespace %s of %s is not part of mesh %s", namespace, p.what, m.Name,
 	)}
 }
 

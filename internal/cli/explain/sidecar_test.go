@@ -48,10 +48,10 @@ func TestExplainSaysRestart(t *testing.T) {
 		"front/sa/till to shop/deploy/old":   restart,
 		"front/sa/till to shop/old-0":        restart,
 		"outside to shop/svc/old GET /":      restart,
-		"out/deploy/old to shop/web GET /a":  "do: run osm namespace add out --mesh-name osm, then kubectl -n out rollout restart deployment/old",
-		"out/sa/old to shop/web GET /a":      "do: run osm namespace add out --mesh-name osm, then kubectl -n out rollout restart deployment/old",
-		"front/sa/till to out/deploy/old":    "do: run osm namespace add out --mesh-name osm, then kubectl -n out rollout restart deployment/old",
-		"front/sa/till to out/svc/old":       "do: run osm namespace add out --mesh-name osm, then kubectl -n out rollout restart deployment/old",
+		"out/deploy/old to shop/web GET /a":  "do: run osm namespace add out --mesh-name osm and restart the pods: kubectl -n out rollout restart deployment/old",
+		"out/sa/old to shop/web GET /a":      "do: run osm namespace add out --mesh-name osm and restart the pods: kubectl -n out rollout restart deployment/old",
+		"front/sa/till to out/deploy/old":    "do: run osm namespace add out --mesh-name osm and restart the pods: kubectl -n out rollout restart deployment/old",
+		"front/sa/till to out/svc/old":       "do: run osm namespace add out --mesh-name osm and restart the pods: kubectl -n out rollout restart deployment/old",
 	} {
 		var text strings.Builder
 		answer := askMesh(t, older(t), question)
