@@ -68,10 +68,16 @@ func (b *tab) shown(t *testing.T) []string {
 	return names
 }
 
-// TestGraphIsFiltered selects a namespace, whose neighbours remain, and hides idle edges.
+// TestGraphIsFiltered begins without idle edges, shows them, and selects a namespace, whose neighbours remain.
 func TestGraphIsFiltered(t *testing.T) {
 	b := open(t, recorded)
 	b.run(t, ready())
+	idle := `document.querySelectorAll('#graph .edge.idle').length`
+	before := value(t, b, chromedp.Evaluate[int](idle))
+	b.run(t, chromedp.Click("#graph-idle"))
+	if after := value(t, b, chromedp.Evaluate[int](idle)); before != 0 || after != 1 {
+		t.Errorf("%d idle edges, and %d after they were selected", before, after)
+	}
 	if all := b.shown(t); len(all) != 8 {
 		t.Fatalf("%q are drawn", all)
 	}
@@ -83,14 +89,21 @@ func TestGraphIsFiltered(t *testing.T) {
 		t.Errorf("the graph of bookthief has %s", got)
 	}
 	set(`Object.assign(document.getElementById('graph-namespace'), {value: ''})`)
-	idle := `document.querySelectorAll('#graph .edge.idle').length`
-	before := value(t, b, chromedp.Evaluate[int](idle))
 	b.run(t, chromedp.Click("#graph-idle"))
-	if after := value(t, b, chromedp.Evaluate[int](idle)); before != 1 || after != 0 {
-		t.Errorf("%d idle edges, and %d after they were hidden", before, after)
-	}
 	if class := value(t, b, chromedp.Evaluate[string](`document.querySelector('[data-id="workload:bookthief/bookthief"]').getAttribute('class')`)); !strings.Contains(class, "denied") {
 		t.Errorf("bookthief has the class %q, want it in red", class)
+	}
+}
+
+// TestFrameIsAsHighAsTheGraph switches idle edges on and off, and fits: each time no node is outside the frame.
+func TestFrameIsAsHighAsTheGraph(t *testing.T) {
+	b := open(t, recorded)
+	b.run(t, chromedp.EmulateViewport(1400, 900), chromedp.Reload(), ready())
+	for _, step := range []string{"#graph-idle", "#graph-idle", "#zoom-fit"} {
+		b.run(t, chromedp.Click(step))
+		if got := value(t, b, chromedp.Evaluate[measured](measure)); got.Outside > 0 {
+			t.Errorf("after %s, %d nodes are outside the frame", step, got.Outside)
+		}
 	}
 }
 

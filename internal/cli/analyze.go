@@ -130,7 +130,7 @@ func (a *app) analyzeCluster(ctx context.Context, o *analyzeOptions) (*analyze.R
 	}
 	m := analyze.Mesh{Name: found.Name, Namespace: found.Namespace, Loaded: loaded, Objects: objects, Meshes: []string{}, TrustDomain: found.trustDomain, Now: a.now()}
 	for _, one := range all {
-		m.Meshes = append(m.Meshes, one.Name)
+		m.Meshes, m.Systems = append(m.Meshes, one.Name), append(m.Systems, one.Namespace)
 	}
 	if found.Declared && found.Version != "" {
 		m.Revision = desired.RevisionName(found.Name, found.Version)

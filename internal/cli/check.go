@@ -112,6 +112,7 @@ func (a *app) subject(ctx context.Context, meshName string, existing bool) (chec
 		}
 	}
 	subject.Mesh = cmp.Or(subject.Mesh, names.DefaultMesh)
+	subject.Meshes = siblingsOf(subject.Mesh, all)
 	return subject, nil
 }
 

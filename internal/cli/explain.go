@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,11 +15,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
+	"github.com/openservicemesh/osm-operator/internal/cli/creation"
 	"github.com/openservicemesh/osm-operator/internal/cli/describe"
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
@@ -85,10 +89,21 @@ func (a *app) explain(ctx context.Context, q explain.Question, meshName string, 
 	case remedyOnly && len(answer.Remedy) == 0 && !answer.Allowed:
 		return errors.New("no policy would allow this call: run the command without --remedy to see the reason")
 	case remedyOnly:
+		a.noteBeyondRemedy(answer)
 		return answer.PrintRemedy(a.Out)
 	}
 	err = form.Print(a.Out, output.Result{Data: answer, Names: policyNames(answer), Text: answer.Print})
 	return exitIf(!answer.Allowed, exitNo, err)
+}
+
+// noteBeyondRemedy says what the remedy does not do: nothing is missing, or more than policies.
+func (a *app) noteBeyondRemedy(answer *explain.Answer) {
+	if answer.Allowed {
+		a.note("Note: the call is already allowed.")
+	}
+	for _, f := range answer.Missing {
+		a.note("Note: the policies do not suffice: %s: %s", f.Message, cmp.Or(f.Remedy, "run the command without --remedy"))
+	}
 }
 
 func policyNames(answer *explain.Answer) []string {
@@ -143,6 +158,9 @@ func (a *app) fromCluster(ctx context.Context, c client.Client, found mesh) (exp
 	}
 	m := meshOf(found.Name, loaded)
 	addStatus(&m, objects)
+	members := remaining.Members(objects)
+	m.Remaining = func(pod *catalog.Pod) bool { return found.siblings.Sidecar(pod, members[pod.Name.Namespace]) }
+	m.NotInjected = func(pod catalog.Name) string { return analyze.NotInjected(objects, pod) }
 	m.Undeclared = func(service *catalog.Service, port uint16) string {
 		return analyze.UndeclaredPort(objects, service, port)
 	}
@@ -255,8 +273,14 @@ For one call, with the reason and what is missing, use "osm explain".`,
 				return err
 			}
 			name, err := podIn(m.Catalog, namespace, args[0])
+			if err != nil && len(files) == 0 {
+				return a.withWhyNoPod(ctx, err, namespace, args[0])
+			}
 			if err != nil {
 				return err
+			}
+			if pod := m.Catalog.View().Pod(name); pod != nil && m.Remaining != nil && m.Remaining(pod) {
+				return fmt.Errorf("pod %s has a sidecar, but namespace %s is not part of mesh %s any more: %s: %s", name, name.Namespace, m.Name, remaining.Effect, remaining.RestartAll(name.Namespace))
 			}
 			described, err := describe.Pod(m.Catalog, name, m.Problems)
 			if err != nil {
@@ -270,6 +294,25 @@ For one call, with the reason and what is missing, use "osm explain".`,
 	f.StringSliceVarP(&files, "filename", "f", nil, "evaluate these files or directories instead of a cluster, separated by commas")
 	form.AddTo(f)
 	return cmd
+}
+
+// withWhyNoPod adds to an error about a workload without pods why its pods cannot be created.
+func (a *app) withWhyNoPod(ctx context.Context, cause error, namespace, text string) error {
+	kind, name := parseKindName(namespace, text)
+	c, err := a.kube.Client()
+	if err != nil {
+		return cause
+	}
+	failures, err := creation.Find(ctx, c, name.Namespace, a.now())
+	if err != nil {
+		return cause // a restricted role does not grant access to all kinds of workloads
+	}
+	for _, f := range failures {
+		if strings.EqualFold(f.Kind, kind) && f.Name == name.Name {
+			return fmt.Errorf("%w: %s: %s", cause, f.Message(), f.Remedy())
+		}
+	}
+	return cause
 }
 
 // readMesh loads the mesh from files, or from the cluster without any.

@@ -18,6 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -49,6 +50,8 @@ type mesh struct {
 	trustDomain string
 	// canarySuffix is the name suffix of the canary's Deployments.
 	canarySuffix string
+	// siblings are all meshes of the cluster.
+	siblings remaining.Meshes
 }
 
 // componentProblem is a component that is not ready.
@@ -84,7 +87,19 @@ func (a *app) meshes(ctx context.Context, c client.Client) ([]mesh, error) {
 		}
 	}
 	slices.SortFunc(found, func(x, y mesh) int { return strings.Compare(x.Name, y.Name) })
+	for i := range found {
+		found[i].siblings = siblingsOf(found[i].Name, found)
+	}
 	return found, a.addMembers(ctx, c, found)
+}
+
+// siblingsOf returns all meshes of a cluster, for a mesh that may not exist.
+func siblingsOf(name string, all []mesh) remaining.Meshes {
+	m := remaining.Meshes{Name: name, All: []string{}}
+	for _, one := range all {
+		m.All, m.Systems = append(m.All, one.Name), append(m.Systems, one.Namespace)
+	}
+	return m
 }
 
 func fromDeclared(m *v1alpha1.Mesh) mesh {

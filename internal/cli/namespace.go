@@ -14,6 +14,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -129,11 +132,17 @@ func (a *app) addNamespace(ctx context.Context, c client.Client, meshName string
 	if before != meshName || withoutInjection {
 		a.line("Namespace [%s] successfully added to mesh [%s]", name, meshName)
 	}
-	return a.hintRestart(ctx, c, name, withoutInjection)
+	return a.hintRestart(ctx, c, meshName, name, withoutInjection)
 }
 
-// hintRestart prints how to restart existing pods that have no sidecar.
-func (a *app) hintRestart(ctx context.Context, c client.Client, namespace string, withoutInjection bool) error {
+// isOfMesh reports whether the sidecar of a pod is of a mesh, unless its revision is unknown.
+func isOfMesh(pod *corev1.Pod, meshName string) bool {
+	made, known := desired.MeshOf(pod.Labels[names.RevisionLabel])
+	return !known || made == meshName
+}
+
+// hintRestart prints how to restart existing pods that have no sidecar of the mesh.
+func (a *app) hintRestart(ctx context.Context, c client.Client, meshName, namespace string, withoutInjection bool) error {
 	if withoutInjection {
 		return nil
 	}
@@ -143,7 +152,8 @@ func (a *app) hintRestart(ctx context.Context, c client.Client, namespace string
 	}
 	withoutSidecar := 0
 	for i := range pods.Items {
-		if pods.Items[i].Labels[names.ProxyUUIDLabel] == "" && !kube.IsGone(&pods.Items[i]) {
+		hasSidecar := pods.Items[i].Labels[names.ProxyUUIDLabel] != "" && isOfMesh(&pods.Items[i], meshName)
+		if !hasSidecar && !kube.IsGone(&pods.Items[i]) {
 			withoutSidecar++
 		}
 	}
@@ -152,7 +162,7 @@ func (a *app) hintRestart(ctx context.Context, c client.Client, namespace string
 		if withoutSidecar == 1 {
 			pods, have, they = "pod", "has", "it is"
 		}
-		a.note("%d %s in namespace %s %s no sidecar until %s restarted: kubectl -n %s rollout restart deployment,statefulset,daemonset", withoutSidecar, pods, namespace, have, they, namespace)
+		a.note("%d %s in namespace %s %s no sidecar of mesh %s until %s restarted: %s", withoutSidecar, pods, namespace, have, meshName, they, remaining.RestartAll(namespace))
 	}
 	return nil
 }
@@ -163,7 +173,8 @@ func (a *app) namespaceRemoveCommand() *cobra.Command {
 		Use:   "remove NAMESPACE",
 		Short: "Remove a namespace from a mesh",
 		Long: `Remove a namespace from a mesh. The command removes the label and annotations of the namespace. New pods get no sidecar. Existing
-sidecars run until their pods are restarted, without further configuration updates.`,
+sidecars run until their pods are restarted, without further updates of their configuration and certificate. The command prints how many
+there are, and the command that restarts them.`,
 		Args: exactly(1, "NAMESPACE"),
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			c, err := a.kube.Client()
@@ -186,7 +197,7 @@ func (a *app) removeNamespace(ctx context.Context, c client.Client, meshName, na
 	current, belongs := ns.Labels[names.MonitoredByLabel]
 	if !belongs {
 		a.line("Namespace [%s] already does not belong to any mesh", name)
-		return nil
+		return a.hintRemaining(ctx, c, meshName, name)
 	}
 	if current != meshName {
 		return fmt.Errorf("Namespace belongs to mesh [%s], not mesh [%s]. Please specify the correct mesh", current, meshName) //nolint:staticcheck // same message as OSM
@@ -195,6 +206,24 @@ func (a *app) removeNamespace(ctx context.Context, c client.Client, meshName, na
 		return fmt.Errorf("Could not remove namespace [%s] from mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // same message as OSM
 	}
 	a.line("Namespace [%s] successfully removed from mesh [%s]", name, meshName)
+	return a.hintRemaining(ctx, c, meshName, name)
+}
+
+// hintRemaining prints how to restart the pods that keep a sidecar after their namespace left a mesh.
+func (a *app) hintRemaining(ctx context.Context, c client.Client, meshName, namespace string) error {
+	var pods corev1.PodList
+	if err := c.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
+		return err
+	}
+	kept := 0
+	for i := range pods.Items {
+		if (remaining.Meshes{Name: meshName}).Sidecar(ingest.Pod(&pods.Items[i]), "") {
+			kept++
+		}
+	}
+	if kept > 0 {
+		a.note("%s in namespace %s with a sidecar that gets no updates any more: %s: %s", output.Count(kept, "pod"), namespace, remaining.Effect, remaining.RestartAll(namespace))
+	}
 	return nil
 }
 
@@ -219,6 +248,11 @@ func (a *app) namespaceIgnoreCommand() *cobra.Command {
 					return fmt.Errorf("Failed to configure namespace [%s] to be ignored: %w", name, err) //nolint:staticcheck // same message as OSM
 				}
 				a.line("Successfully configured namespace [%s] to be ignored", name)
+				if mesh := ns.Labels[names.MonitoredByLabel]; mesh != "" {
+					if err := a.hintRemaining(ctx, c, mesh, name); err != nil {
+						return err
+					}
+				}
 			}
 			return nil
 		}),

@@ -61,14 +61,20 @@ func TestTerminatingPodsAreNotCounted(t *testing.T) {
 		pod  *corev1.Pod
 		want string
 	}{
-		"running":     {pods(func(*corev1.Pod) {}), "1 pod in namespace shop has no sidecar until it is restarted: "},
+		"running": {pods(func(*corev1.Pod) {}), "1 pod in namespace shop has no sidecar of mesh osm until it is restarted: "},
+		"of another mesh": {pods(func(p *corev1.Pod) {
+			p.Labels = map[string]string{names.ProxyUUIDLabel: "a", names.RevisionLabel: "two-v0-5-0"}
+		}), "1 pod in namespace shop has no sidecar of mesh osm until it is restarted: "},
+		"of the mesh": {pods(func(p *corev1.Pod) {
+			p.Labels = map[string]string{names.ProxyUUIDLabel: "a", names.RevisionLabel: "osm-v0-5-0"}
+		}), ""},
 		"terminating": {pods(func(p *corev1.Pod) { p.DeletionTimestamp = &now }), ""},
 		"failed":      {pods(func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }), ""},
 		"succeeded":   {pods(func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }), ""},
 	} {
 		var notes strings.Builder
 		a := &app{Streams: Streams{Out: &strings.Builder{}, Err: &notes}}
-		if err := a.hintRestart(t.Context(), fake.NewClientBuilder().WithObjects(test.pod).Build(), "shop", false); err != nil {
+		if err := a.hintRestart(t.Context(), fake.NewClientBuilder().WithObjects(test.pod).Build(), "osm", "shop", false); err != nil {
 			t.Fatal(err)
 		}
 		if got := notes.String(); !strings.HasPrefix(got, test.want) || (got == "") != (test.want == "") {

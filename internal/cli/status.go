@@ -32,6 +32,9 @@ type summary struct {
 	Permissive         bool        `json:"permissive"`
 	Egress             bool        `json:"egress"`
 	Pods               podCounts   `json:"pods"`
+	// Uncreated lists the workloads whose pods cannot be created, Remaining the sidecars that no control plane configures any more, by namespace.
+	Uncreated []diagnosis.Finding `json:"uncreated,omitempty"`
+	Remaining []diagnosis.Finding `json:"remaining,omitempty"`
 	// Problems lists the policies that are not fully in force.
 	Problems []diagnosis.Finding `json:"problems"`
 }
@@ -98,7 +101,8 @@ func (a *app) summarize(ctx context.Context, c client.Client, m mesh) (*summary,
 			return nil, err
 		}
 	}
-	subject := checks.Subject{Client: c, Mesh: m.Name, Namespace: m.Namespace}
+	subject := checks.Subject{Client: c, Mesh: m.Name, Namespace: m.Namespace, Meshes: m.siblings, Now: a.now()}
+	found.Uncreated, found.Remaining = subject.Uncreated(ctx, m.Members), subject.Remaining(ctx)
 	for _, group := range subject.Policies(ctx) {
 		for _, f := range group.Parts {
 			if f.Severity != diagnosis.OK {
@@ -186,6 +190,9 @@ func (g *summary) print(w io.Writer) error {
 		formatSetting(g.Egress, "egress to all destinations", "egress only by Egress policies"))
 	line("Namespaces", "%d: %s", len(g.Members), strings.Join(g.Members, ", "))
 	line("Pods", "%d with a sidecar%s, %d without", g.Pods.Meshed, g.Pods.revisions(), g.Pods.Bare)
+	for _, p := range slices.Concat(g.Uncreated, g.Remaining) {
+		line("Pods", "%s %s: %s", p.Severity.Tag(), p.Text(), p.Remedy)
+	}
 	if len(g.Problems) == 0 {
 		line("Policies", "all in force")
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
 	"github.com/openservicemesh/osm-operator/internal/cli/tap"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -159,15 +160,24 @@ func (a *app) tappedPods(ctx context.Context, selected string, o *tapOptions) (m
 		return nil, tap.Logs{}, err
 	}
 	pods, err := podsWithSidecars(ctx, c, m, namespaces, selects)
+	var outside error
+	if len(namespaces) == 1 {
+		outside = m.checkMember(namespaces[0])
+	}
 	switch {
 	case err != nil:
 		return nil, tap.Logs{}, err
+	case len(pods) == 0 && outside != nil:
+		return nil, tap.Logs{}, outside
 	case len(pods) == 0 && selected != "":
 		return nil, tap.Logs{}, fmt.Errorf("no running pod with a sidecar belongs to %s in namespace %s: use pod/NAME, deploy/NAME or sa/NAME", selected, namespaces[0])
 	case len(pods) == 0:
 		return nil, tap.Logs{}, fmt.Errorf("no running pod has a sidecar in %s", formatPlace(a.kube.OnlyNamespace(), m))
 	case len(pods) > maxTapped:
 		return nil, tap.Logs{}, fmt.Errorf("%d pods are selected, at most %d logs are read at once: select a namespace by -n, or a workload", len(pods), maxTapped)
+	}
+	if outside != nil && o.form.ForPeople() {
+		a.note("[!] Namespace %s is not part of mesh %s, and %s with a sidecar remained: %s: %s", namespaces[0], m.Name, podsInWords(pods), remaining.Effect, remaining.RestartAll(namespaces[0]))
 	}
 	view := meshView(ctx, c, m)
 	if o.form.ForPeople() {
@@ -235,13 +245,13 @@ func (a *app) tapSelection(m mesh, selected string) ([]string, func(*corev1.Pod)
 		return nil, nil, err
 	}
 	if selected == "" {
-		return []string{namespace}, everything, m.checkMember(namespace)
+		return []string{namespace}, everything, nil
 	}
 	reference, err := explain.ParseReference(selected, namespace)
 	if err != nil {
 		return nil, nil, err
 	}
-	return []string{reference.Namespace}, func(p *corev1.Pod) bool { return isSelected(p, reference) }, m.checkMember(reference.Namespace)
+	return []string{reference.Namespace}, func(p *corev1.Pod) bool { return isSelected(p, reference) }, nil
 }
 
 func podsWithSidecars(ctx context.Context, c client.Client, m mesh, namespaces []string, selects func(*corev1.Pod) bool) (map[tap.Pod]*corev1.Pod, error) {

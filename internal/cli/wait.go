@@ -179,7 +179,7 @@ func (a *app) waits(ctx context.Context, c client.Client, meshName string, objec
 		case waitMesh:
 			return &meshWait{name: o.name, reader: c}
 		case waitDeployment:
-			return &deploymentWait{namespace: o.namespace, name: o.name, mesh: m, reader: c, reports: replicas}
+			return &deploymentWait{namespace: o.namespace, name: o.name, mesh: m, reader: c, reports: replicas, now: a.now}
 		}
 		if o.kind == kinds.Gateway.Kind || isRouteKind(o.kind) {
 			return &gatewayWait{policyRef: o, mesh: m, reader: c, reports: replicas}

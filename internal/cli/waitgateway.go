@@ -4,15 +4,18 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/gatewaystatus"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
@@ -53,6 +56,12 @@ func (w *gatewayWait) poll(ctx context.Context) (bool, error) {
 			}
 		}
 	}
+	if failure == "" && !done {
+		failure, err = w.unserved(ctx)
+	}
+	if err != nil {
+		return false, err
+	}
 	if failure == "" {
 		w.failed, w.last = 0, "the control plane has not written the conditions of its newest version"
 		if !done || w.sidecars == nil {
@@ -69,6 +78,28 @@ func (w *gatewayWait) poll(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("%s is not in force: %s", w, failure)
 	}
 	return false, nil
+}
+
+// unserved returns why nothing writes the status of the object: its Gateway does not exist, or the mesh has no ingress gateway; empty if something does.
+func (w *gatewayWait) unserved(ctx context.Context) (string, error) {
+	parents, _, err := gatewaystatus.ReadParents(ctx, w.reader, w.mesh.Name, append(slices.Clone(w.mesh.Members), w.namespace))
+	if err != nil {
+		return "", err
+	}
+	kind, isRoute := routeKinds()[w.kind]
+	if !isRoute {
+		if parents.IsOff {
+			return gatewaystatus.Off(w.mesh.Name), nil
+		}
+		return "", nil
+	}
+	object := kinds.Object(kind)
+	if err := w.reader.Get(ctx, client.ObjectKey{Namespace: w.namespace, Name: w.name}, object); err != nil {
+		return "", err
+	}
+	unstructured.RemoveNestedField(object.Object, "status")
+	route, _ := parents.Of(object)
+	return strings.Join(route.Problems, "; "), nil
 }
 
 // gatewayPart are conditions in the status of a Gateway or a route, and those that must be True.

@@ -35,8 +35,13 @@ func TestWaitForGatewayAPI(t *testing.T) {
 			"TCPRoute.gateway.networking.k8s.io", strings.Replace(serviceRoute, "HTTPRoute", "TCPRoute", 1), `{parentRef: {group: "", kind: Service, name: web, namespace: shop}, controllerName: a/b, conditions: [{type: Accepted, status: "False", reason: Conflicted, message: an older one}]}`,
 			false, "Accepted is False (Conflicted): an older one", "",
 		},
-		"outside the mesh": {"GRPCRoute", strings.NewReplacer("HTTPRoute", "GRPCRoute", "namespace: shop", "namespace: other").Replace(serviceRoute), "", false, "", "namespace other is not part of mesh osm"},
-		"no such object":   {"Gateway", "", "", false, "", "Gateway shop/x not found"},
+		"outside the mesh":    {"GRPCRoute", strings.NewReplacer("HTTPRoute", "GRPCRoute", "namespace: shop", "namespace: other").Replace(serviceRoute), "", false, "", "namespace other is not part of mesh osm"},
+		"without its Gateway": {"HTTPRoute", `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: x, namespace: shop}, spec: {parentRefs: [{name: web}]}}`, "", false, "Gateway web not found in namespace shop: create it", ""},
+		"no ingress gateway": {
+			"Gateway", "{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: x, namespace: shop}, spec: {gatewayClassName: osm}}\n---\n{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: osm}}", "", false,
+			"spec.ingressGateway.mode of Mesh osm is not Managed", "",
+		},
+		"no such object": {"Gateway", "", "", false, "", "Gateway shop/x not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var objects []*unstructured.Unstructured

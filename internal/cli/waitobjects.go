@@ -17,6 +17,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/creation"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -32,6 +33,9 @@ type deploymentWait struct {
 
 	last string
 	pods int
+	// now is the clock. failed counts the consecutive polls in which its pods cannot be created, and a change is needed.
+	now    func() time.Time
+	failed int
 }
 
 func (w *deploymentWait) String() string { return "Deployment " + w.namespace + "/" + w.name }
@@ -54,13 +58,35 @@ func (w *deploymentWait) poll(ctx context.Context) (bool, error) {
 	s := d.Status
 	if s.ObservedGeneration < d.Generation || s.UpdatedReplicas < desired || s.AvailableReplicas < desired || s.Replicas > s.UpdatedReplicas {
 		w.last = fmt.Sprintf("%d of %d pods are updated, %d of %d pods are available", s.UpdatedReplicas, desired, s.AvailableReplicas, s.Replicas)
-		return false, nil
+		return false, w.pollCreation(ctx)
 	}
 	pods, err := w.podNames(ctx, d)
 	if err != nil {
 		return false, err
 	}
 	return w.pollSidecars(ctx, pods)
+}
+
+// pollCreation adds why pods of the Deployment cannot be created. It returns an error if they cannot without a change.
+func (w *deploymentWait) pollCreation(ctx context.Context) error {
+	failures, err := creation.Find(ctx, w.reader, w.namespace, w.now())
+	if err != nil {
+		return nil // a restricted role does not grant access to all kinds of workloads
+	}
+	at := slices.IndexFunc(failures, func(f creation.Failure) bool { return f.Kind == "Deployment" && f.Name == w.name })
+	if at < 0 {
+		w.failed = 0
+		return nil
+	}
+	w.last = failures[at].Message() + ": " + failures[at].Remedy()
+	if !failures[at].IsLasting() {
+		w.failed = 0
+		return nil
+	}
+	if w.failed++; w.failed < failedPolls {
+		return nil
+	}
+	return fmt.Errorf("%s is not rolled out: %s", w, w.last)
 }
 
 // podNames returns the names of the running pods of a Deployment.

@@ -105,7 +105,7 @@ func TestWaitForDeployment(t *testing.T) {
 		"outside":         {[]client.Object{deployment(2, 2), first, second}, nil, "other", false, "", "namespace shop does not exist or is not part of mesh osm: list its namespaces with `osm namespace list --mesh-name osm`"},
 		"missing":         {nil, nil, "shop", false, "", "Deployment shop/web not found: specify its namespace with -n"},
 	} {
-		w := &deploymentWait{namespace: "shop", name: "web", mesh: mesh{Name: "osm", Members: []string{test.members}}, reader: readerOf(t, test.objects...), reports: test.proxies}
+		w := &deploymentWait{namespace: "shop", name: "web", mesh: mesh{Name: "osm", Members: []string{test.members}}, reader: readerOf(t, test.objects...), reports: test.proxies, now: time.Now}
 		done, err := w.poll(t.Context())
 		if done != test.done || errorText(err) != test.err || !strings.Contains(w.pending(), test.pending) {
 			t.Errorf("%s: done is %v, pending %q, error %v", name, done, w.pending(), err)

@@ -385,11 +385,6 @@ func (in *DataPlaneSpec) DeepCopyInto(out *DataPlaneSpec) {
 		*out = new(RestartMode)
 		**out = **in
 	}
-	if in.DrainTimeout != nil {
-		in, out := &in.DrainTimeout, &out.DrainTimeout
-		*out = new(Duration)
-		**out = **in
-	}
 	if in.MaxUnavailable != nil {
 		in, out := &in.MaxUnavailable, &out.MaxUnavailable
 		*out = new(intstr.IntOrString)
@@ -1944,6 +1939,11 @@ func (in *SidecarSpec) DeepCopyInto(out *SidecarSpec) {
 		in, out := &in.Resources, &out.Resources
 		*out = new(v1.ResourceRequirements)
 		(*in).DeepCopyInto(*out)
+	}
+	if in.DrainTimeout != nil {
+		in, out := &in.DrainTimeout, &out.DrainTimeout
+		*out = new(Duration)
+		**out = **in
 	}
 	if in.Statistics != nil {
 		in, out := &in.Statistics, &out.Statistics

@@ -11,7 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/creation"
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
+	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -30,6 +32,8 @@ type Mesh struct {
 	Others []*unstructured.Unstructured
 	// Meshes are the names of all meshes. It is nil if they are unknown.
 	Meshes []string
+	// Systems are the namespaces of the control planes of other meshes.
+	Systems []string
 	// Revision is the active MeshRevision, or empty if it is unknown.
 	Revision string
 	// Partial is true for files, which may be incomplete. A missing object is only reported if its namespace has others of that kind.
@@ -48,6 +52,11 @@ type analysis struct {
 	// objects maps catalog references to objects.
 	objects map[catalog.Ref]*unstructured.Unstructured
 	unread  []string
+	// members are the meshes of namespaces, uncreated the workloads whose pods cannot be created.
+	members   map[string]string
+	uncreated []creation.Failure
+	// gatewayOff is true if the mesh has no ingress gateway.
+	gatewayOff bool
 	// current holds the storage versions of policies and settings, idle the unsupported kinds, and policies the policy kinds.
 	current  map[schema.GroupKind]string
 	idle     []schema.GroupKind
@@ -74,6 +83,8 @@ func Run(m Mesh) *Report {
 func Cluster(ctx context.Context, c client.Client, m Mesh) *Report {
 	a := newAnalysis(m)
 	a.mesh.Others = append(a.mesh.Others, a.foreign(ctx, c)...)
+	a.readUncreated(ctx, c)
+	a.readGateway(ctx, c)
 	a.look()
 	a.declared(ctx, c)
 	a.network(ctx, c)
@@ -85,7 +96,7 @@ func Cluster(ctx context.Context, c client.Client, m Mesh) *Report {
 func (a *analysis) look() {
 	for _, look := range []func(){
 		a.own, a.unknownFields, a.targets, a.routes, a.splits, a.retries, a.settings, a.ingress, a.egress, a.telemetries, a.authorizations,
-		a.conflicts, a.gateways, a.serviceRoutes, a.backendTLSPolicies, a.acting, a.workloads, a.services, a.namespaces, a.declaredPorts, a.servers, a.selectors, a.keys,
+		a.conflicts, a.gateways, a.serviceRoutes, a.backendTLSPolicies, a.acting, a.workloads, a.reportUncreated, a.services, a.namespaces, a.declaredPorts, a.servers, a.selectors, a.keys,
 	} {
 		look()
 	}
@@ -93,7 +104,7 @@ func (a *analysis) look() {
 
 func newAnalysis(m Mesh) *analysis {
 	a := &analysis{
-		mesh: m, view: m.Loaded.Catalog.View(), codes: map[string]Code{},
+		mesh: m, members: remaining.Members(m.Objects), view: m.Loaded.Catalog.View(), codes: map[string]Code{},
 		objects: map[catalog.Ref]*unstructured.Unstructured{},
 		current: currentVersions(), idle: NotActedOn(), policies: map[catalog.Kind]bool{}, anywhere: map[string]bool{},
 	}
@@ -152,6 +163,9 @@ func (a *analysis) report(code string, severity diagnosis.Severity, s subject, m
 // belong to another mesh.
 func (a *analysis) concerns(code string, s subject) bool {
 	if s.namespace == "" || s.namespace == a.mesh.Namespace || a.view.InMesh(s.namespace) {
+		return true
+	}
+	if code == codeRemaining {
 		return true
 	}
 	if mesh := a.meshOf(s.namespace); mesh != a.mesh.Name && slices.Contains(a.mesh.Meshes, mesh) {

@@ -299,7 +299,20 @@ var findings = map[string]struct {
 		`{apiVersion: v1, kind: Namespace, metadata: {name: strict, labels: {openservicemesh.io/monitored-by: osm, pod-security.kubernetes.io/enforce: restricted}}}`,
 		[]string{"OSM0604 Namespace strict"},
 	},
-	"no namespace": {`{apiVersion: v1, kind: Namespace, metadata: {name: shop}}`, []string{"OSM0402 HTTPRouteGroup shop/paths", "OSM0603 Mesh osm", "OSM0402 TrafficTarget shop/in"}},
+	"no namespace": {`{apiVersion: v1, kind: Namespace, metadata: {name: shop}}`, []string{"OSM0402 HTTPRouteGroup shop/paths", "OSM0603 Mesh osm", "OSM0402 TrafficTarget shop/in", "OSM0507 Pod shop/web-0"}},
+	"a namespace that moved": {
+		`{apiVersion: v1, kind: Namespace, metadata: {name: away, labels: {openservicemesh.io/monitored-by: other}}}` + "\n---\n" + meshedPod("away", "osm-v0-2-0"), []string{"OSM0507 Pod away/p"},
+	},
+	"sidecars of another mesh, which looks at them": {`{apiVersion: v1, kind: Namespace, metadata: {name: away}}` + "\n---\n" + meshedPod("away", "other-v0-2-0"), nil},
+	"sidecars of a mesh that was removed":           {`{apiVersion: v1, kind: Namespace, metadata: {name: away}}` + "\n---\n" + meshedPod("away", "gone-v0-2-0"), []string{"OSM0507 Pod away/p"}},
+	"injection was turned off later": {
+		`{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {openservicemesh.io/monitored-by: osm}, annotations: {openservicemesh.io/sidecar-injection: disabled}}}`, []string{"OSM0509 Pod shop/web-0"},
+	},
+}
+
+// meshedPod is a pod with a sidecar of a revision.
+func meshedPod(namespace, revision string) string {
+	return fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: %s, labels: {operator.openservicemesh.io/revision: %s}}, spec: {initContainers: [{name: envoy, restartPolicy: Always}]}}`, namespace, revision)
 }
 
 // with replaces those objects of the shop that have the same names.
@@ -389,12 +402,13 @@ func TestCluster(t *testing.T) {
 `), configMap("ended", ended), configMap("ends", root(t, now.Add(time.Hour))), configMap("empty", ""), configMap("both", ended+good), cilium()) {
 		builder.WithObjects(client.Object(object))
 	}
+	objects = append(objects, decode(t, `{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: entry, namespace: shop}, spec: {gatewayClassName: osm}}`)...)
 	var got []string
 	for _, f := range analyze.Cluster(t.Context(), builder.Build(), mesh(t, objects)).Findings {
 		got = append(got, f.Code+" "+f.Object())
 	}
 	want := []string{
-		"OSM0701 ConfigMap empty/osm-trust-osm", "OSM0702 ConfigMap ended/osm-trust-osm", "OSM0701 ConfigMap shop/osm-trust-osm",
+		"OSM0701 ConfigMap empty/osm-trust-osm", "OSM0702 ConfigMap ended/osm-trust-osm", "OSM0701 ConfigMap shop/osm-trust-osm", "OSM0236 Gateway shop/entry",
 		"OSM0707 Mesh osm", "OSM0708 Mesh osm", "OSM0710 Mesh osm", "OSM0704 MutatingWebhookConfiguration osm-webhook-osm",
 		"OSM0703 ConfigMap ends/osm-trust-osm", "OSM0706 ValidatingAdmissionPolicy traffictarget-namespace.openservicemesh.io",
 		"OSM0705 ValidatingWebhookConfiguration osm-validator-mesh-osm",

@@ -59,6 +59,7 @@ const (
 	codeConnectionRoute  = "OSM0233"
 	codeNoTLSTarget      = "OSM0234"
 	codeUnusableTLS      = "OSM0235"
+	codeGatewayOff       = "OSM0236"
 
 	codeSplitConflict   = "OSM0301"
 	codeRetryConflict   = "OSM0302"
@@ -92,6 +93,9 @@ const (
 	codeOldSidecar     = "OSM0504"
 	codeNobodySelected = "OSM0505"
 	codeLeftOut        = "OSM0506"
+	codeRemaining      = "OSM0507"
+	codeUncreated      = "OSM0508"
+	codeKeptSidecar    = "OSM0509"
 
 	codeNoSuchMesh  = "OSM0601"
 	codeIgnored     = "OSM0602"
@@ -150,10 +154,11 @@ var meshCodes = []Code{
 	{codeNoServer, diagnosis.Warning, "The address of a server is a Service that does not exist", "Sidecars send traces, logs, or requests for decisions to a Service of the cluster that does not exist.", "Correct the address: <service>.<namespace>.svc.cluster.local, or create the Service."},
 	{codeNoPrincipal, diagnosis.Warning, "A principal is not in the trust domain of the mesh", "An IngressBackend admits a client certificate with the name of a service account in another trust domain, which the certificate authority of the mesh does not issue.", "Correct the name: <service account>.<namespace>.<trust domain>."},
 	{codeNoServiceParent, diagnosis.Error, "A route does not apply to the Service that it names", "A parent of a route is a Service that is not in the mesh, or that has no such port with a protocol of the route: HTTP for HTTPRoutes and GRPCRoutes, TLS of the application for TLSRoutes, anything but HTTP for TCPRoutes. Requests and connections to it are not routed.", "Correct spec.parentRefs, or appProtocol of the port."},
-	{codeRouteBackend, diagnosis.Error, "A backend of a route for a Service cannot be used", "A backendRef of a route is not a port of a Service in the mesh, or no ReferenceGrant permits it. Its share of the requests gets status 500, and its share of the connections of a TLSRoute or TCPRoute is closed.", "Follow the message."},
+	{codeRouteBackend, diagnosis.Error, "A backend of a route for a Service cannot be used", "A backendRef of a route is not a port of a Service in the mesh, or no ReferenceGrant permits it. Its share of the requests gets status 500, and its share of the connections of a TLSRoute or TCPRoute is closed.", "Correct spec.rules[].backendRefs of the route, or create the Service or the ReferenceGrant that it needs."},
 	{codeConnectionRoute, diagnosis.Error, "A Gateway has no listener for a TLSRoute or TCPRoute", "TLSRoutes need a listener with the protocol TLS, and TCPRoutes one with TCP. SMI's TCPRoute is another kind, and has no parents.", "Add a listener, make a Service the parent, or write an HTTPRoute."},
 	{codeNoTLSTarget, diagnosis.Error, "The target of a BackendTLSPolicy does not exist", "A BackendTLSPolicy encrypts the requests of Egresses, and connections to ExtensionServices and to Services that are servers of the mesh, of its own namespace. This one has no effect on a target that does not exist or is invalid.", "Create the target, or correct spec.targetRefs."},
 	{codeUnusableTLS, diagnosis.Error, "A BackendTLSPolicy cannot be used", "Sidecars cannot encrypt the requests of an Egress, or connections to a server, as the policy demands. Requests then get status 503, or go through the egress gateway with its own settings; sidecars do not connect to the server. Nothing is sent in plaintext.", "Follow the message."},
+	{codeGatewayOff, diagnosis.Error, "A Gateway of the mesh without an ingress gateway", "The Gateway has the class of the mesh, but the mesh runs no ingress gateway, so nothing listens and no condition is written.", "Set spec.ingressGateway.mode of the Mesh to Managed, or delete the Gateway."},
 
 	{codeSplitConflict, diagnosis.Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},
 	{codeRetryConflict, diagnosis.Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},
@@ -187,6 +192,9 @@ var meshCodes = []Code{
 	{codeOldSidecar, diagnosis.Warning, "Sidecars have another version than the control plane", "The sidecars keep working, without the features of newer versions.", "Restart the workload with kubectl rollout restart."},
 	{codeNobodySelected, diagnosis.Info, "A Service selects no pod", "Requests to the Service fail until its selector matches a pod.", "Correct the selector, or start the workload."},
 	{codeLeftOut, diagnosis.Warning, "Handwritten endpoints of a Service get no traffic", "An address in an EndpointSlice of a Service without a selector gets traffic only if exactly one running pod has it, and this pod is of the namespace of the Service and has a sidecar. A targetRef must name this pod. An endpoint of a Service with a selector must name a pod that the selector matches. Nothing can prove who answers at other addresses.", "Correct the EndpointSlice. For servers outside the mesh, write an Egress instead of the Service."},
+	{codeRemaining, diagnosis.Warning, "Sidecars remained after their namespace left the mesh", "The namespace left the mesh, moved to another one, or its mesh was removed. The sidecars still intercept the traffic of their pods, without updates of their configuration and certificate, so ever more calls fail.", "Restart the workload with kubectl rollout restart, or add the namespace to the mesh again with osm namespace add NAMESPACE."},
+	{codeUncreated, diagnosis.Error, "Pods cannot be created", "The API server, a quota or an admission webhook rejects the pods of a workload. The message is in the status of its ReplicaSet or in Events, and is repeated here.", "Follow the message. docs/help/pod-does-not-start.md has a table of messages. To fit a quota, add a LimitRange with defaults to the namespace, or set spec.sidecar.resources of the Mesh."},
+	{codeKeptSidecar, diagnosis.Info, "Pods keep a sidecar although injection is disabled", "An annotation disables injection, or none enables it, and the pods are older. Policies apply to them until they are restarted. After that no policy protects them.", "Restart the workload if it is intended. Otherwise set the annotation openservicemesh.io/sidecar-injection to enabled."},
 
 	{codeNoSuchMesh, diagnosis.Error, "A namespace belongs to a mesh that does not exist", "The mesh in the label openservicemesh.io/monitored-by does not exist in this cluster: no sidecars are injected, and policies have no effect.", "Remove the label, or correct it with osm namespace add NAMESPACE --mesh-name MESH."},
 	{codeIgnored, diagnosis.Warning, "A namespace is added to the mesh and ignored", "The label openservicemesh.io/ignore takes precedence: the namespace is not part of the mesh.", "Remove one of the labels."},

@@ -64,7 +64,7 @@ func TestEveryReasonHasACode(t *testing.T) {
 // Every code beyond those of single objects is found by a test.
 func TestEveryCodeIsTried(t *testing.T) {
 	tried := map[string]bool{"OSM0100": true}
-	for _, file := range []string{"analyze_test.go", "testdata/mistakes.txtar", "../scripts/testdata/offline/analyze.txtar", "../scripts/testdata/mesh/analyze.txtar"} {
+	for _, file := range []string{"analyze_test.go", "testdata/mistakes.txtar", "../scripts/testdata/offline/analyze.txtar", "../scripts/testdata/mesh/analyze.txtar", "../scripts/testdata/mesh/uncreated.txtar"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

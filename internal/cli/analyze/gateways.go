@@ -1,13 +1,16 @@
 package analyze
 
 import (
+	"context"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/gatewaystatus"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
@@ -37,6 +40,10 @@ func (a *analysis) gateway(object *unstructured.Unstructured) {
 		if a.view.InMesh(object.GetNamespace()) && a.missing(catalog.KindGatewayClass, catalog.Name{Name: class}) {
 			a.add(codeNoClass, s, "GatewayClass %s not found, so nothing serves the Gateway: the ingress gateway of the mesh has the class %s.", class, a.mesh.Name)
 		}
+		return
+	}
+	if a.gatewayOff {
+		a.add(codeGatewayOff, s, "The mesh has no ingress gateway: %s.", gatewaystatus.Off(a.mesh.Name))
 		return
 	}
 	a.falseConditions(s, "", g.Generation, g.Status.Conditions)
@@ -71,6 +78,15 @@ func (a *analysis) isGatewayOfMesh(namespace string, ref gatewayv1.ParentReferen
 	}
 	class, _, _ := unstructured.NestedString(gateway.Object, "spec", "gatewayClassName")
 	return class == a.mesh.Name
+}
+
+// readGateway reads whether the mesh has an ingress gateway.
+func (a *analysis) readGateway(ctx context.Context, c client.Reader) {
+	parents, _, err := gatewaystatus.ReadParents(ctx, c, a.mesh.Name, nil)
+	if err != nil {
+		a.gap("the ingress gateway of the mesh", err)
+	}
+	a.gatewayOff = parents.IsOff
 }
 
 // falseConditions reports conditions of the current generation that are False, once for each message. Conflicted and Programmed repeat others.

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -65,7 +66,7 @@ func (a *analysis) serviceParents(route *catalog.HTTPRoute, parents []gateway.Pa
 		case p.Accepted.Reason == gateway.ReasonConflicted:
 			a.add(codeRouteConflict, a.subject(route.Kind, route.Name), "%s", p.Accepted.Message)
 		case p.Accepted.Reason == string(gatewayv1.RouteReasonNoMatchingParent):
-			a.add(codeNoServiceParent, a.subject(route.Kind, route.Name), "%s", p.Accepted.Message)
+			a.add(codeNoServiceParent, a.subject(route.Kind, route.Name), "%s Correct spec.parentRefs, or the ports of the Service.", p.Accepted.Message)
 		default:
 			a.add(codeGatewayAPI, a.subject(route.Kind, route.Name), "Accepted is False, %s: %s", p.Accepted.Reason, p.Accepted.Message)
 		}
@@ -79,12 +80,23 @@ func (a *analysis) routeBackends(route *catalog.HTTPRoute, parents []gateway.Par
 			for _, parent := range parents {
 				problem := gateway.ServiceBackend(a.view, parent.Parent.Service, route, ref)
 				if !problem.OK && !a.isElsewhere(route, ref) {
-					a.add(codeRouteBackend, a.subject(route.Kind, route.Name), "%s", problem.Message)
+					a.add(codeRouteBackend, a.subject(route.Kind, route.Name), "%s %s", problem.Message, backendRemedy(problem.Reason, route.Name.Namespace, ref.Service))
 					break
 				}
 			}
 		}
 	}
+}
+
+// backendRemedy says what to do about a backend that sidecars cannot use.
+func backendRemedy(reason, namespace string, service catalog.Name) string {
+	switch {
+	case reason == string(gatewayv1.RouteReasonRefNotPermitted):
+		return fmt.Sprintf("Create a ReferenceGrant in namespace %s for routes of namespace %s, or name a Service of namespace %s.", service.Namespace, namespace, namespace)
+	case service.Name != "":
+		return fmt.Sprintf("Correct spec.rules[].backendRefs, or create Service %s with this port in a namespace of the mesh.", service)
+	}
+	return "Correct spec.rules[].backendRefs."
 }
 
 // isElsewhere reports whether files may lack what makes a backend usable.

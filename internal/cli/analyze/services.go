@@ -154,7 +154,12 @@ func (a *analysis) services() {
 		}
 		a.leftOut(service)
 		a.protocolConflicts(service)
-		if service.HasSelector() && len(a.view.ServiceIdentities(service.Name)) == 0 {
+		if !service.HasSelector() || len(a.view.ServiceIdentities(service.Name)) > 0 {
+			continue
+		}
+		if f, found := a.uncreatedBehind(service); found {
+			a.add(codeNobodySelected, a.subject(catalog.KindService, service.Name), "Requests to it fail, because %s %s has no pod: %s: %s.", f.Kind, f.Name, f.Message(), f.Remedy())
+		} else {
 			a.add(codeNobodySelected, a.subject(catalog.KindService, service.Name), "No pod matches its selector (%s), so requests to it fail: correct the selector, or start the workload.", selectorText(service.Selector))
 		}
 	}

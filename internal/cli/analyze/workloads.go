@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -36,10 +37,7 @@ func (a *analysis) workloads() {
 		// Pods have the annotations of their pod template.
 		s := subject{kind: f.workload.Kind, namespace: f.workload.Namespace, name: f.workload.Name, object: list[0]}
 		n := output.Count(len(list), "pod")
-		restart := fmt.Sprintf("kubectl -n %s rollout restart %s/%s", s.namespace, strings.ToLower(s.kind), s.name)
-		if s.kind == "Pod" {
-			restart = "delete it and create it again"
-		}
+		restart := f.workload.Restart()
 		switch f.code {
 		case codeHostNetwork:
 			a.add(f.code, s, "%s on the host network: without a sidecar, and rejected by workloads in the mesh. Disable hostNetwork.", n)
@@ -47,6 +45,10 @@ func (a *analysis) workloads() {
 			a.notInjected(s, list[0], n)
 		case codeMadeBefore:
 			a.add(f.code, s, "%s without a sidecar, although injection is enabled: %s.", n, restart)
+		case codeRemaining:
+			a.add(f.code, s, "%s with a sidecar, although namespace %s is not part of mesh %s any more: %s: %s.", n, s.namespace, a.mesh.Name, remaining.Effect, restart)
+		case codeKeptSidecar:
+			a.add(f.code, s, "%s with a sidecar, although %s: policies apply until a restart, which removes the sidecar.", n, a.whyNot(list[0]))
 		case codeOldSidecar:
 			a.add(f.code, s, "%s with a sidecar of %s, while the control plane is %s: %s.", n, cmp.Or(list[0].GetLabels()[names.RevisionLabel], "an unknown version"), a.mesh.Revision, restart)
 		}
@@ -67,6 +69,11 @@ func (a *analysis) notInjected(s subject, pod *unstructured.Unstructured, pods s
 	a.reportf(codeNotInjected, severity, s, "%s without a sidecar, because %s.%s", pods, a.whyNot(pod), effect)
 }
 
+// meshes are all meshes, for the question which sidecars remained.
+func (a *analysis) meshes() remaining.Meshes {
+	return remaining.Meshes{Name: a.mesh.Name, All: a.mesh.Meshes, Systems: append(slices.Clone(a.mesh.Systems), a.mesh.Namespace)}
+}
+
 func podRef(pod *unstructured.Unstructured) catalog.Ref {
 	return catalog.Ref{Kind: catalog.KindPod, Name: catalog.Name{Namespace: pod.GetNamespace(), Name: pod.GetName()}}
 }
@@ -79,16 +86,22 @@ func isSwitch(word string) bool {
 // sidecar returns the code for a problem with the sidecar of a pod, or "".
 func (a *analysis) sidecar(pod *unstructured.Unstructured) string {
 	entry, _ := a.mesh.Loaded.Entries[podRef(pod)].(*catalog.Pod)
-	if entry == nil || entry.Finished || pod.GetDeletionTimestamp() != nil || !a.view.InMesh(pod.GetNamespace()) || names.IsSystemNamespace(pod.GetNamespace()) {
+	if entry == nil || entry.Finished || pod.GetDeletionTimestamp() != nil {
 		return ""
 	}
-	host, _, _ := unstructured.NestedBool(pod.Object, "spec", "hostNetwork")
-	_, mirror := pod.GetAnnotations()[corev1.MirrorPodAnnotationKey]
+	if a.meshes().Sidecar(entry, a.members[pod.GetNamespace()]) {
+		return codeRemaining
+	}
+	if !a.view.InMesh(pod.GetNamespace()) || names.IsSystemNamespace(pod.GetNamespace()) {
+		return ""
+	}
 	switch {
-	case host || mirror:
+	case onHost(pod):
 		return codeHostNetwork
 	case entry.OSMSidecar, entry.Injected && a.mesh.Revision != "" && entry.Revision != a.mesh.Revision:
 		return codeOldSidecar
+	case entry.Injected && !a.mesh.Partial && a.whyNot(pod) != "":
+		return codeKeptSidecar
 	case entry.Injected:
 		return ""
 	case a.whyNot(pod) != "":
@@ -99,13 +112,44 @@ func (a *analysis) sidecar(pod *unstructured.Unstructured) string {
 
 // whyNot returns why a pod should have no sidecar, or "".
 func (a *analysis) whyNot(pod *unstructured.Unstructured) string {
+	return whyNot(pod, a.objects[catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Name: pod.GetNamespace()}}])
+}
+
+// NotInjected returns why a pod among objects gets no sidecar when it is created again; empty if it gets one.
+func NotInjected(objects []*unstructured.Unstructured, name catalog.Name) string {
+	var pod, namespace *unstructured.Unstructured
+	for _, object := range objects {
+		switch {
+		case object.GetKind() == "Pod" && object.GetNamespace() == name.Namespace && object.GetName() == name.Name:
+			pod = object
+		case object.GetKind() == "Namespace" && object.GetName() == name.Namespace:
+			namespace = object
+		}
+	}
+	switch {
+	case pod == nil:
+		return ""
+	case onHost(pod):
+		return "it is on the host network"
+	}
+	return whyNot(pod, namespace)
+}
+
+// onHost reports whether a pod is on the host network, or one of the node itself.
+func onHost(pod *unstructured.Unstructured) bool {
+	host, _, _ := unstructured.NestedBool(pod.Object, "spec", "hostNetwork")
+	_, mirror := pod.GetAnnotations()[corev1.MirrorPodAnnotationKey]
+	return host || mirror
+}
+
+// whyNot returns why a pod of a namespace should have no sidecar, or "". The namespace may be nil.
+func whyNot(pod, namespace *unstructured.Unstructured) string {
 	if word, said := pod.GetAnnotations()[names.InjectionAnnotation]; said {
 		if enabled(word) {
 			return ""
 		}
 		return fmt.Sprintf("its annotation %s is %q", names.InjectionAnnotation, word)
 	}
-	namespace := a.objects[catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Name: pod.GetNamespace()}}]
 	if namespace == nil {
 		return ""
 	}

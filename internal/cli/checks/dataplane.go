@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
+	"github.com/openservicemesh/osm-operator/internal/cli/gatewaystatus"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
@@ -31,14 +32,14 @@ func (s Subject) DataPlane(ctx context.Context) []diagnosis.Finding {
 	if err := s.Client.List(ctx, &members, client.MatchingLabels{names.MonitoredByLabel: s.Mesh}); err != nil {
 		return []diagnosis.Finding{diagnosis.Group("Namespaces", diagnosis.Unread("namespaces", err))}
 	}
-	if len(members.Items) == 0 {
-		return []diagnosis.Finding{diagnosis.Group("Namespaces", diagnosis.Warn("osm namespace add NAMESPACE", "mesh %s has no namespaces", s.Mesh))}
-	}
 	groups := []diagnosis.Finding{}
+	if len(members.Items) == 0 {
+		groups = append(groups, diagnosis.Group("Namespaces", diagnosis.Warn("osm namespace add NAMESPACE", "mesh %s has no namespaces", s.Mesh)))
+	}
 	for i := range members.Items {
 		groups = append(groups, diagnosis.Group("Namespace "+members.Items[i].Name, s.namespace(ctx, &members.Items[i])...))
 	}
-	return groups
+	return append(groups, s.remainingSidecars(ctx)...)
 }
 
 func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosis.Finding {
@@ -84,6 +85,7 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosi
 	if len(withoutSidecar) > 0 && enabled(ns.Annotations[names.InjectionAnnotation]) {
 		results = append(results, diagnosis.Warn(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset", ns.Name), "pods without a sidecar, to which no policies apply: %s", firstThree(withoutSidecar)))
 	}
+	results = append(results, s.uncreated(ctx, ns.Name)...)
 	if len(withoutSidecar) > 0 && !said {
 		results = append(results, diagnosis.Warn(fmt.Sprintf("run osm namespace add %s, and restart the pods", ns.Name), "pods without a sidecar, because the namespace has no annotation %s: %s", names.InjectionAnnotation, firstThree(withoutSidecar)))
 	}
@@ -161,11 +163,36 @@ func (s Subject) Policies(ctx context.Context) []diagnosis.Finding {
 			findings = append(findings, found...)
 		}
 	}
+	ofGateways, found := s.gatewayAPI(ctx)
+	count += ofGateways
+	findings = append(findings, found...)
 	findings = append(findings, s.withoutEffect(ctx)...)
 	if len(findings) == 0 {
 		findings = append(findings, diagnosis.Pass("%d policies, all in force", count))
 	}
 	return []diagnosis.Finding{diagnosis.Group("Policies", findings...)}
+}
+
+// gatewayAPI counts the objects of the Gateway API that concern the mesh, and returns a finding for each of their problems.
+func (s Subject) gatewayAPI(ctx context.Context) (count int, findings []diagnosis.Finding) {
+	var members []string
+	var namespaces corev1.NamespaceList
+	if err := s.Client.List(ctx, &namespaces, client.MatchingLabels{names.MonitoredByLabel: s.Mesh}); err != nil {
+		return 0, []diagnosis.Finding{diagnosis.Unread("namespaces", err)}
+	}
+	for i := range namespaces.Items {
+		members = append(members, namespaces.Items[i].Name)
+	}
+	objects, errs := gatewaystatus.Read(ctx, s.Client, s.Mesh, members)
+	for _, err := range errs {
+		findings = append(findings, diagnosis.Unread("objects of the Gateway API", err))
+	}
+	for _, object := range objects {
+		for _, problem := range object.Problems {
+			findings = append(findings, diagnosis.Fail("", "%s", problem).About(object.Unstructured))
+		}
+	}
+	return len(objects), findings
 }
 
 // policyFindings reports the False conditions of a policy. Without conditions, it applies the admission rules.

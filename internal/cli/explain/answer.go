@@ -207,20 +207,28 @@ func (m Mesh) membership(v *catalog.View, from, to party) []diagnosis.Finding {
 		case names.IsSystemNamespace(namespace):
 			missing = append(missing, diagnosis.Fail("", "namespace %s of %s belongs to Kubernetes, so its pods never get a sidecar", namespace, p.what))
 		case !v.InMesh(namespace):
-			missing = append(missing, diagnosis.Fail(
-				fmt.Sprintf("run osm namespace add %s --mesh-name %s and restart the pods", namespace, m.Name),
-				"namespace %s of %s is not part of mesh %s", namespace, p.what, m.Name,
-			))
-		case p.pod != nil && !p.pod.Injected:
-			missing = append(missing, diagnosis.Fail(
-				"restart it; if it still has no sidecar, check the annotation openservicemesh.io/sidecar-injection of the pod and its namespace",
-				"%s has no sidecar, so it has no identity in the mesh", p.what,
-			))
+			missing = append(missing, m.outsideNamespace(p, namespace)...)
 		case p.pod != nil && p.pod.Finished:
 			missing = append(missing, diagnosis.Fail("", "%s has terminated", p.what))
+		default:
+			missing = append(missing, m.withoutSidecar(p)...)
 		}
 	}
 	return slices.CompactFunc(missing, diagnosis.Finding.Equal)
+}
+
+// outsideNamespace returns that a namespace is not part of the mesh, and which sidecars remained there.
+func (m Mesh) outsideNamespace(p party, namespace string) []diagnosis.Finding {
+	if left := m.remainingSidecars(p); len(left) > 0 {
+		return left
+	}
+	do := "kubectl -n " + namespace + " rollout restart deployment"
+	if pods := m.podsOf(p); len(pods) > 0 {
+		do = restart(pods)
+	}
+	return []diagnosis.Finding{diagnosis.Fail(
+		fmt.Sprintf("run osm namespace add %s --mesh-name %s and restart the pods: %s", namespace, m.Name, do), "namespace %s of %s is not part of mesh %s", namespace, p.what, m.Name,
+	)}
 }
 
 // missingPort describes why no port leads to a destination of the mesh.

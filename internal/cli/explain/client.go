@@ -6,8 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/labels"
+
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -23,8 +26,13 @@ type client struct {
 	gateway   catalog.Name
 	// gatewayPods is true for the ingress gateway of the mesh, which calls what HTTPRoutes name.
 	gatewayPods bool
+	// isPods is true for pods without a sidecar, whose identity would be account. Their addresses are nobody's identity: another pod can get them.
+	isPods  bool
+	account identity.ServiceAccount
 	// missing is what would give the client an identity, if it is denied.
 	missing []diagnosis.Finding
+	// remaining are the findings about sidecars of the client that no control plane configures any more.
+	remaining []diagnosis.Finding
 }
 
 // addressesOrAny returns the addresses of the client; one that is invalid if they are unknown.
@@ -52,7 +60,10 @@ func (m Mesh) clientOutside(v *catalog.View, q Question, from party, resolveErr 
 	case from.service != nil && !v.InMesh(from.service.Name.Namespace):
 		return client{what: from.what + ", outside the mesh", gateway: from.service.Name}, true
 	case m.isOutside(v, from):
-		c := client{what: from.what + ", without a sidecar", missing: m.membership(v, from, from)}
+		c := client{what: from.what + ", without a sidecar", isPods: true, account: from.identity, missing: m.membership(v, from, from)}
+		if c.remaining = m.remainingSidecars(from); len(c.remaining) > 0 {
+			c.what = from.what
+		}
 		for _, pod := range m.podsOf(from) {
 			c.addresses = append(c.addresses, pod.IPs...)
 		}
@@ -78,19 +89,37 @@ func (m Mesh) isOutside(v *catalog.View, p party) bool {
 	return !slices.ContainsFunc(pods, func(pod *catalog.Pod) bool { return v.IsServed(pod) || pod.OSMSidecar || pod.Finished })
 }
 
-// podsOf returns the pods of a party that is not a Service.
+// podsOf returns the pods of a party: of a Service, those that its selector matches.
 func (m Mesh) podsOf(p party) []*catalog.Pod {
 	if p.pod != nil {
 		return []*catalog.Pod{p.pod}
 	}
+	isMeant := func(pod *catalog.Pod) bool {
+		return pod.Identity() == p.identity && (p.workload == catalog.Workload{} || isOwnedBy(pod, p.workload))
+	}
+	if p.service != nil {
+		selector := m.selectorOf(p.service.Name)
+		isMeant = func(pod *catalog.Pod) bool {
+			return selector != nil && pod.Name.Namespace == p.service.Name.Namespace && selector.Matches(labels.Set(pod.Labels))
+		}
+	}
 	var all []*catalog.Pod
 	for _, entry := range m.Catalog.Entries(catalog.KindPod) {
-		pod := entry.(*catalog.Pod)
-		if !pod.Finished && pod.Identity() == p.identity && (p.workload == catalog.Workload{} || isOwnedBy(pod, p.workload)) {
+		if pod := entry.(*catalog.Pod); !pod.Finished && isMeant(pod) {
 			all = append(all, pod)
 		}
 	}
 	return all
+}
+
+// selectorOf returns the selector of a Service, which may be outside the mesh; nil without one.
+func (m Mesh) selectorOf(name catalog.Name) labels.Selector {
+	for _, entry := range m.Catalog.Entries(catalog.KindService) {
+		if service := entry.(*catalog.Service); service.Name == name && service.HasSelector() {
+			return labels.SelectorFromSet(service.Selector)
+		}
+	}
+	return nil
 }
 
 // isOwnedBy reports whether a pod belongs to a workload. The kinds are compared without case.

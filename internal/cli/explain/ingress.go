@@ -23,6 +23,10 @@ func (m Mesh) askFromOutside(ctx context.Context, v *catalog.View, q Question, f
 	if q.asksRequest() {
 		a.Request = q.Method + " " + q.Path
 	}
+	if left := slices.Concat(from.remaining, m.remainingSidecars(to)); len(left) > 0 {
+		a.Missing = left
+		return a, nil
+	}
 	if !from.gatewayPods && m.isOutside(v, to) {
 		a.Note, a.Allowed = "Neither of them has a sidecar of mesh "+m.Name+", so its policies do not apply.", true
 		return a, nil
@@ -45,8 +49,20 @@ func (m Mesh) askFromOutside(ctx context.Context, v *catalog.View, q Question, f
 			a.Remedy, a.RemedySuffices = m.remedyFromOutside(v, q, from, ports)
 		}
 		a.Missing = append(a.Missing, from.missing...)
+		if from.isPods && !a.Partly {
+			a.requireSidecar()
+		}
 	}
 	return a, nil
+}
+
+// requireSidecar makes a sidecar of the client what the ways to sidecars lack.
+func (a *Answer) requireSidecar() {
+	for i := range a.Ways {
+		if a.Ways[i].Gateway == "" {
+			a.Ways[i].Missing = "a sidecar of the client"
+		}
+	}
 }
 
 // isRejected returns true for a request that the gateway and sidecars reject whatever policies allow.

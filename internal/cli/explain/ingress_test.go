@@ -44,9 +44,9 @@ func TestAskFromPodsWithoutSidecar(t *testing.T) {
 		"only one of its pods is admitted":  {"out/deploy/guests to shop/web GET /a", shop(on, guest, second, backend("10.0.0.4/32")), []string{"PARTLY ALLOWED", "the address 10.0.0.5 among the sources"}},
 		"a namespace of the mesh":           {"shop/bare to shop/web GET /a", shop(on, bare, backend("10.0.0.6/32")), []string{"ALLOWED", "by: IngressBackend shop/open"}},
 		"permissive mode admits no client":  {"out/guest to shop/web GET /a", shop(&catalog.Settings{Permissive: true}, guest), []string{"DENIED", "the connection is closed"}},
-		"a TrafficTarget admits no client":  {"out/guest to shop/web GET /a", shop(append(granted, on, guest)...), []string{"DENIED", "an IngressBackend in namespace shop"}},
+		"a TrafficTarget admits no client":  {"out/guest to shop/web GET /a", shop(append(granted, on, guest)...), []string{"DENIED", "namespace out of pod out/guest is not part of mesh osm"}},
 		"the same without a sidecar inside": {"shop/bare to shop/web GET /a", shop(append(granted, on, bare)...), []string{"DENIED", "pod shop/bare has no sidecar"}},
-		"the remedy admits its address":     {"out/guest to shop/web GET /a", shop(on, guest), []string{"DENIED", "kind: IngressBackend", "name: 10.0.0.4/32"}},
+		"an address is no identity":         {"out/guest to shop/web GET /a", shop(on, guest), []string{"DENIED", "missing: a sidecar of the client", "run osm namespace add out --mesh-name osm and restart the pods: kubectl -n out rollout restart deployment/guests"}},
 		"both are outside":                  {"out/guest to out/svc/plain GET /", shop(on, guest, Service("out", "plain", "guest", "10.96.0.9", 80, catalog.ProtocolHTTP)), []string{"ALLOWED", "Neither of them has a sidecar"}},
 	} {
 		t.Run(name, func(t *testing.T) {

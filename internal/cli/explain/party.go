@@ -30,6 +30,10 @@ type Mesh struct {
 	Unprogrammed func(gateway catalog.Name, listener string) string
 	// Unavailable returns why what a policy allows cannot be reached, by its conditions; empty if it can. It may be nil.
 	Unavailable func(catalog.Ref) string
+	// Remaining reports whether a pod has a sidecar that no control plane configures any more. It may be nil.
+	Remaining func(*catalog.Pod) bool
+	// NotInjected returns why new pods like a pod get no sidecar; empty if they get one. It may be nil.
+	NotInjected func(catalog.Name) string
 	// Undeclared returns why the application may not listen on a port of a Service; empty if nothing is known. It may be nil.
 	Undeclared func(service *catalog.Service, port uint16) string
 	// Account returns the service account of a workload's pods. found is false if the workload does not exist.

@@ -12,8 +12,15 @@ import (
 )
 
 // remedyFromOutside finds policies that would allow the question of a client without a sidecar: TrafficTargets of the ingress gateway if a route
-// leads to the destination, or else an IngressBackend for the addresses of the client.
+// leads to the destination, or else an IngressBackend for the client. Pods need a sidecar instead, and in the mesh the policies of their identity.
 func (m Mesh) remedyFromOutside(v *catalog.View, q Question, from client, ports []servicePort) (objects []*unstructured.Unstructured, suffices bool) {
+	if from.isPods && !v.InMesh(from.account.Namespace) {
+		return nil, false
+	}
+	if from.isPods {
+		objects, _ = m.remedy(evaluator{catalog: m.Catalog, v: v, caller: from.account, question: q}, ports)
+		return objects, false
+	}
 	var routed []servicePort
 	for _, p := range ports {
 		if len(m.gatewayWays(v, q, p)) > 0 {

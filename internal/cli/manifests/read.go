@@ -145,6 +145,17 @@ type Workload struct{ Kind, Namespace, Name string }
 // String returns "<kind> <namespace>/<name>" with the kind in lower case.
 func (w Workload) String() string { return strings.ToLower(w.Kind) + " " + w.Namespace + "/" + w.Name }
 
+// Restart returns what restarts the pods of a workload: a command, or a sentence for kinds that have none.
+func (w Workload) Restart() string {
+	switch kind := strings.ToLower(w.Kind); kind {
+	case "deployment", "statefulset", "daemonset":
+		return fmt.Sprintf("kubectl -n %s rollout restart %s/%s", w.Namespace, kind, w.Name)
+	case "pod":
+		return "delete it and create it again"
+	}
+	return "delete its pods, so that it creates them again"
+}
+
 // OwnerOf returns the workload of a pod: its controller, or the Deployment of its ReplicaSet. A pod without a controller owns itself.
 func OwnerOf(pod *unstructured.Unstructured) Workload {
 	owner := workload.Of(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: pod.GetName(), Labels: pod.GetLabels(), OwnerReferences: pod.GetOwnerReferences()}})

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/cli/gatewaystatus"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
@@ -96,7 +97,7 @@ const (
 )
 
 // policies returns the policies in the namespaces of a mesh, and a problem for each kind that cannot be read.
-func policies(ctx context.Context, c client.Client, members []string) (all []Policy, objects []*unstructured.Unstructured, problems []string) {
+func policies(ctx context.Context, c client.Client, mesh string, members []string) (all []Policy, objects []*unstructured.Unstructured, problems []string) {
 	all = []Policy{}
 	for _, source := range kinds.Policies() {
 		kind := source.Object.GetObjectKind().GroupVersionKind()
@@ -114,7 +115,26 @@ func policies(ctx context.Context, c client.Client, members []string) (all []Pol
 			}
 		}
 	}
+	ofGateways, errs := gatewaystatus.Read(ctx, c, mesh, members)
+	for _, object := range ofGateways {
+		all, objects = append(all, gatewayObjectOf(object)), append(objects, object.Unstructured)
+	}
+	for _, err := range errs {
+		problems = append(problems, fmt.Sprintf("Objects of the Gateway API cannot be read: %v", err))
+	}
 	return all, objects, problems
+}
+
+// gatewayObjectOf summarizes an object of the Gateway API.
+func gatewayObjectOf(object gatewaystatus.Object) Policy {
+	p := Policy{Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName(), State: inForce, Message: strings.Join(object.Problems, "; ")}
+	switch {
+	case len(object.Problems) > 0:
+		p.State = notInForce
+	case !object.IsKnown:
+		p.State, p.Message = unknownState, "the control plane has not reported about it yet"
+	}
+	return p
 }
 
 // policyOf summarizes the conditions of a policy. The control plane writes them, so a policy without conditions is not known yet, unless its kind

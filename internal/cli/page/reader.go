@@ -61,7 +61,7 @@ func (r Reader) Read(ctx context.Context) (*State, error) {
 	} else {
 		s.describe(live)
 	}
-	list, objects, problems := policies(ctx, r.Client, mesh.Members)
+	list, objects, problems := policies(ctx, r.Client, mesh.Name, mesh.Members)
 	s.Policies = list
 	s.Problems = append(s.Problems, problems...)
 	s.addRates(objects, backing)

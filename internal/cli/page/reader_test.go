@@ -154,6 +154,18 @@ func TestStatesOfPolicies(t *testing.T) {
 	}
 }
 
+// TestGatewayAPICountsAsPolicies has a route whose Gateway does not exist.
+func TestGatewayAPICountsAsPolicies(t *testing.T) {
+	route := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": map[string]any{"name": "r", "namespace": "shop"},
+		"spec": map[string]any{"parentRefs": []any{map[string]any{"name": "web"}}},
+	}}
+	all := read(t, shop(t, nil, route)).Policies
+	if len(all) != 1 || all[0].Kind != "HTTPRoute" || all[0].State != "not in force" || !strings.Contains(all[0].Message, "Gateway web not found in namespace shop") {
+		t.Errorf("the policies are %+v", all)
+	}
+}
+
 // TestEachPartFailsAlone lets one part after the other fail. The others remain, and a problem names the failed one.
 func TestEachPartFailsAlone(t *testing.T) {
 	away := errors.New("away")

@@ -84,17 +84,17 @@ export class Graph {
     return hidden;
   }
 
-  /** Fits the graph into its place, but not below a scale. */
+  /** Fits the graph into its place, but not below a scale. The frame is as high as what is drawn: with letters that can be read, higher than a whole fit needs. */
   fit(least = 0.15) {
     const {width, height} = this.placed;
     if (!(width > 0)) {
       this.view.style.height = '6rem';
       return;
     }
-    const room = Math.max(280, Math.min(0.72 * innerHeight, 620));
+    const room = Math.max(280, Math.min(0.72 * innerHeight, 620)) * (least < minScale ? 1 : 1.5);
     const tall = this.view.clientWidth < narrow ? Infinity : room;
     const scale = Math.max(least, Math.min(1.15, this.view.clientWidth / width, tall / height));
-    this.view.style.height = `${Math.min(height * scale, least < minScale ? Math.min(tall, height) : tall) + 8}px`;
+    this.view.style.height = `${Math.min(height * scale, tall) + 8}px`;
     this.panzoom.zoom(scale, {animate: false});
     this.panzoom.pan(Math.max(0, (this.view.clientWidth / scale - width) / 2), 0, {animate: false});
   }
