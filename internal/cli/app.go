@@ -63,8 +63,8 @@ func New(streams Streams, now func() time.Time, env func(string) string) *cobra.
 	a := &app{Streams: streams, kube: kube.NewFlags(streams.Err), now: now, env: env}
 	root := &cobra.Command{
 		Use:   "osm",
-		Short: "Install, manage and debug Open Service Mesh",
-		Long: `osm installs Open Service Mesh, manages the namespaces of a mesh, and explains which workloads may call each other.
+		Short: "Install, manage and debug a service mesh with the API of Open Service Mesh",
+		Long: `osm installs a service mesh with the API of Open Service Mesh, manages its namespaces, and explains which workloads may call each other.
 
 osm uses your kubeconfig, like kubectl. To use it as "kubectl osm", add it to the PATH as kubectl-osm.
 Data is printed to standard output; notes, progress and errors to standard error. Exit codes:

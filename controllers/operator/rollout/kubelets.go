@@ -16,7 +16,7 @@ import (
 // maxNamedNodes is how many nodes an annotation and a condition name.
 const maxNamedNodes = 3
 
-// noteKubelets finds nodes whose kubelets are too old for upgrades in place. An annotation of the MeshConfig tells the injector, which then gives pods one
+// noteKubelets finds nodes whose kubelets are too old for upgrades in place. The injector reads the annotation of the MeshConfig, and then gives pods one
 // slot. A flag of the injector would restart it for each such node that joins or leaves.
 func (r *Reconciler) noteKubelets(ctx context.Context, s *scope) error {
 	if s.situation.Limits.InPlace {

@@ -164,7 +164,6 @@ var (
 		{Name: "x-other", Regex: ".*"},
 		{Name: ":authority", Regex: "s1(\\..*)?"},
 		{Name: "x-user", Regex: "alice,bob"},
-		{Name: "x_user", Regex: "alice"},
 	})
 )
 
