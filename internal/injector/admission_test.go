@@ -54,13 +54,15 @@ func otherPolicies() map[string]struct {
 		"resources": {apply(`resources: Object.spec.initContainers.resources{requests: {"cpu": "25m"}, limits: {"memory": "200Mi"}}`), func(c corev1.Container) error {
 			return expect([]string{c.Resources.Requests.Cpu().String(), c.Resources.Limits.Memory().String()}, []string{"25m", "200Mi"})
 		}},
-		"security context": {apply(`securityContext: Object.spec.initContainers.securityContext{appArmorProfile: Object.spec.initContainers.securityContext.appArmorProfile{type: "RuntimeDefault"}}`),
+		"security context": {
+			apply(`securityContext: Object.spec.initContainers.securityContext{appArmorProfile: Object.spec.initContainers.securityContext.appArmorProfile{type: "RuntimeDefault"}}`),
 			func(c corev1.Container) error {
 				if c.SecurityContext.AppArmorProfile == nil {
 					return fmt.Errorf("the AppArmor profile is missing")
 				}
 				return nil
-			}},
+			},
+		},
 		"mounts": {apply(`volumeMounts: [Object.spec.initContainers.volumeMounts{name: "data", mountPath: "/corporate"}]`), func(c corev1.Container) error {
 			for _, m := range c.VolumeMounts {
 				if m.MountPath == "/corporate" {
@@ -203,7 +205,7 @@ func (h *harness) replacesSubmittedSidecars(t *testing.T) {
 		"with a forged record": func(p *corev1.Pod) {
 			p.ManagedFields = []metav1.ManagedFieldsEntry{{
 				Manager: "forged", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1", FieldsType: "FieldsV1",
-				FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:labels":{}}}`)},
+				FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{}}}`),
 			}}
 		},
 	} {

@@ -14,7 +14,7 @@ import (
 
 // ofRequester is the record that the API server makes of a request for a pod with the given lists, in the format of managedFields.
 func ofRequester(fields string) []metav1.ManagedFieldsEntry {
-	return []metav1.ManagedFieldsEntry{{Manager: "kubectl", Operation: metav1.ManagedFieldsOperationUpdate, FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}}
+	return []metav1.ManagedFieldsEntry{{Manager: "kubectl", Operation: metav1.ManagedFieldsOperationUpdate, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fields)}}
 }
 
 const onlyApp = `{"f:spec":{"f:containers":{".":{},"k:{\"name\":\"app\"}":{".":{},"f:name":{}}},"f:initContainers":{".":{},"k:{\"name\":\"own\"}":{".":{},"f:name":{}}}}}`

@@ -1,7 +1,6 @@
 package inject
 
 import (
-	"bytes"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,7 +20,7 @@ func readSubmission(pod *corev1.Pod) submission {
 	var s submission
 	for _, entry := range pod.ManagedFields {
 		set := &fieldpath.Set{}
-		if entry.FieldsV1 == nil || set.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)) != nil {
+		if entry.FieldsV1 == nil || set.FromJSON(entry.FieldsV1.GetRawReader()) != nil {
 			return submission{}
 		}
 		s.fields = append(s.fields, set)

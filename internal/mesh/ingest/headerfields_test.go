@@ -11,6 +11,7 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
@@ -214,7 +215,7 @@ func fieldsOfTheGatewayAPI(t *testing.T) []foundField {
 		t.Fatal(err)
 	}
 	var found []foundField
-	for kind, object := range scheme.KnownTypes(gatewayv1.SchemeGroupVersion) {
+	for kind, object := range scheme.KnownTypes(schema.GroupVersion(gatewayv1.GroupVersion)) {
 		if spec, ok := object.FieldByName("Spec"); ok {
 			eachTextOfType(spec.Type, "spec", func(path string, text reflect.Type) {
 				if field := (foundField{kind, path}); takesHeader(path, text.Name()) && !slices.Contains(found, field) {

@@ -215,9 +215,12 @@ var (
 		},
 	}
 	Certificates = Owner{
-		Manager:    "osm-operator-certificates",
-		Fields:     []string{"certificates"},
-		Conditions: []string{v1alpha1.ConditionCertificatesReady, v1alpha1.ConditionRotatingAuthority, v1alpha1.ConditionCertificatesDelegated, v1alpha1.ConditionIssuerShared, v1alpha1.ConditionIngressCertificateReady},
+		Manager: "osm-operator-certificates",
+		Fields:  []string{"certificates"},
+		Conditions: []string{
+			v1alpha1.ConditionCertificatesReady, v1alpha1.ConditionRotatingAuthority, v1alpha1.ConditionCertificatesDelegated, v1alpha1.ConditionIssuerShared,
+			v1alpha1.ConditionIngressCertificateReady,
+		},
 	}
 	Trust   = Owner{Manager: "osm-operator-trust", Conditions: []string{v1alpha1.ConditionTrustDistributed}}
 	Rollout = Owner{

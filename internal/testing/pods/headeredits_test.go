@@ -125,6 +125,7 @@ func twoAnswers(t *testing.T, client *pods.Pod, path string) (status int, next s
 		return 0, err.Error()
 	}
 	_, _ = io.Copy(io.Discard, first.Body)
+	first.Body.Close()
 	if first.Close {
 		conn.Close()
 		conn = dialWeb(t, client)
@@ -135,6 +136,7 @@ func twoAnswers(t *testing.T, client *pods.Pod, path string) (status int, next s
 	if err != nil {
 		return first.StatusCode, err.Error()
 	}
+	defer second.Body.Close()
 	body, _ := io.ReadAll(second.Body)
 	return first.StatusCode, string(body)
 }

@@ -162,7 +162,8 @@ func (c *Cluster) backends(route origin, called *corev1.Service, refs []gatewayv
 		name := types.NamespacedName{Namespace: string(*ref.Namespace), Name: string(ref.Name)}
 		service := c.service(name)
 		switch {
-		case service == nil, portOf(service, *ref.Port) == nil, name.Namespace != route.namespace && name != (types.NamespacedName{Namespace: called.Namespace, Name: called.Name}) && !c.isGranted(route, name):
+		case service == nil, portOf(service, *ref.Port) == nil,
+			name.Namespace != route.namespace && name != (types.NamespacedName{Namespace: called.Namespace, Name: called.Name}) && !c.isGranted(route, name):
 			broken = broken || *ref.Weight > 0
 		case c.containerPort(service, *portOf(service, *ref.Port)) != 0:
 			usable = append(usable, share{service, *portOf(service, *ref.Port), int(*ref.Weight), ref.Filters})
