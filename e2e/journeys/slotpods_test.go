@@ -16,7 +16,7 @@ import (
 )
 
 // A pod of a Job has two slots. Its first request succeeds, both slots end after the application, and the Job completes.
-func TestJobWithSlotsCompletes(t *testing.T) {
+func TestJobHasOneSlotAndCompletes(t *testing.T) {
 	t.Parallel()
 	s := sharedFixture(t)
 	ns := createNamespace(t, "slotjob", names.DefaultMesh)
