@@ -132,8 +132,8 @@ func isGuaranteed(r corev1.ResourceRequirements) bool {
 	return true
 }
 
-// TestAutoscalersSeeTheUtilizationOfTheApplication computes what a HorizontalPodAutoscaler does, with the CPU that a sidecar was measured to use:
-// nearly none when idle, and about a tenth of what a busy application uses for its requests.
+// TestAutoscalersSeeTheUtilizationOfTheApplication computes what a HorizontalPodAutoscaler does, with an assumed use of CPU by the
+// sidecar: nearly none when idle, and about a tenth of what a busy application uses for its requests.
 func TestAutoscalersSeeTheUtilizationOfTheApplication(t *testing.T) {
 	sidecar := sidecarResources(&corev1.Pod{}, testNamespace(), corev1.ResourceRequirements{})
 	request := sidecar.Requests[corev1.ResourceCPU]
