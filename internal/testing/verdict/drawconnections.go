@@ -27,7 +27,7 @@ var (
 	anyHostname   = oneOf([]string{"x.example", "y.example", "*.example", "*.y.example"})
 )
 
-// drawConnectionRoute draws a TCPRoute or TLSRoute. Its backends speak the protocol of the port of its parent.
+// drawConnectionRoute draws a TCPRoute or TLSRoute. Its backends speak the protocol of its parents' port.
 func drawConnectionRoute(t *rapid.T, kind catalog.Kind, name catalog.Name) catalog.Entry {
 	route := &catalog.HTTPRoute{Kind: kind, Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0)}
 	parent := catalog.RouteParent{
@@ -38,7 +38,12 @@ func drawConnectionRoute(t *rapid.T, kind catalog.Kind, name catalog.Name) catal
 		parent.Port = 81
 		route.Hostnames = rapid.SliceOfNDistinct(anyHostname, 1, 3, rapid.ID).Draw(t, "hostnames")
 	}
-	route.Parents = append([]catalog.RouteParent{parent}, drawFurtherParent(t)...)
+	route.Parents = []catalog.RouteParent{parent}
+	for _, further := range drawFurtherParent(t) {
+		if further.Port = parent.Port; further != parent {
+			route.Parents = append(route.Parents, further)
+		}
+	}
 	rule := catalog.HTTPRouteRule{Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}}
 	for range below(t, 4, "backends") {
 		backend := drawRouteBackend(t, name.Namespace)

@@ -164,6 +164,7 @@ var (
 		{Name: "x-other", Regex: ".*"},
 		{Name: ":authority", Regex: "s1(\\..*)?"},
 		{Name: "x-user", Regex: "alice,bob"},
+		{Name: "x_user", Regex: "alice"},
 	})
 )
 

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -49,6 +50,31 @@ func (o *oracle) authorizersOf(pod catalog.Name) []reference.Authorizer {
 		}
 	}
 	return list
+}
+
+// refusals returns the statuses with which authorization servers of a pod may deny a request; empty if all allow it. They may receive the request without
+// x-user, because sidecars remove the other spellings of a header that a policy for the server reads.
+func (o *oracle) refusals(pod catalog.Name, r Request) []string {
+	list := []string{o.refusal(pod, r)}
+	if o.readsUnderscores() || o.authorizing != nil && o.authorizing.readsUnderscores() {
+		r.Headers = slices.DeleteFunc(slices.Clone(r.Headers), func(h authz.Header) bool { return strings.EqualFold(h.Name, "x-user") })
+		if without := o.refusal(pod, r); without != list[0] {
+			list = append(list, without)
+		}
+	}
+	return list
+}
+
+// readsUnderscores reports whether a policy reads a header whose name has an underscore.
+func (o *oracle) readsUnderscores() bool {
+	for _, e := range o.state {
+		if group, ok := e.(*catalog.HTTPRouteGroup); ok && slices.ContainsFunc(group.Matches, func(m catalog.HTTPMatch) bool {
+			return slices.ContainsFunc(m.Headers, func(h catalog.HeaderMatch) bool { return strings.Contains(h.Name, "_") })
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // refusal returns the status with which authorization servers of a pod deny a request; empty if all allow it.
@@ -162,21 +188,26 @@ func (o *oracle) expectIngress(r Request) expectation {
 	if !o.isServed(pod) {
 		seen = refused // its sidecar has no inbound listener
 	}
-	refusal := o.refusal(pod.Name, r)
-	if answer.Outcome == authz.Allowed && refusal != "" {
-		seen = refusal
+	e := expectation{seen: map[string]bool{}, direction: ingress}
+	for _, refusal := range o.refusals(pod.Name, r) {
+		switch {
+		case answer.Outcome == authz.Allowed && refusal != "":
+			e.seen[refusal] = true
+		case answer.Outcome == authz.BadRequest && refusal != "":
+			e.seen[refusal], e.seen[seen] = true, true
+		default:
+			e.seen[seen] = true
+		}
 	}
-	e := expectation{seen: map[string]bool{seen: true}, servers: map[string]bool{seen: true}, direction: ingress}
+	e.servers = maps.Clone(e.seen)
 	e.verdict.Answers = []authz.Answer{{Outcome: answer.Outcome, Missing: answer.Missing}}
 	if result := o.reference.DecideIngress(referenceIngress(pod.Name, call)); result != outcomes[answer.Outcome] {
 		e.disagreement = fmt.Sprintf("the policy engine decides %s, the reference %s", outcomes[answer.Outcome], result)
 	}
-	if answer.Outcome == authz.BadRequest && refusal != "" {
-		e.seen[refusal] = true
-	}
 	e.authorizers = map[catalog.Name][]reference.Authorizer{pod.Name: o.authorizersOf(pod.Name)}
 	// An edit that changes only which policy or Service admits a request must not fail it.
-	e.route, e.listener = "ingress: "+seen, "ingress: "+seen
+	e.route = "ingress: " + joined(slices.Collect(maps.Keys(e.servers)))
+	e.listener = e.route
 	return e
 }
 

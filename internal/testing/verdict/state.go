@@ -297,18 +297,21 @@ func (o *oracle) ends(a authz.Answer) []end {
 // observationsAt returns the possible observations of a request that arrives at an application or its sidecar. Authorization servers are asked
 // about requests that policies allow, and about some that routes reject as ambiguous.
 func (o *oracle) observationsAt(e end, a authz.Answer, r Request) []string {
-	refusal := ""
+	refusals := []string{""}
 	if e.http {
 		if a.Headers != nil {
 			r.Headers = a.Headers
 		}
-		refusal = o.refusal(e.pod, r)
+		refusals = o.refusals(e.pod, r)
 	}
-	switch {
-	case a.Outcome == authz.Allowed && refusal == "":
-		return []string{e.String()}
-	case a.Outcome == authz.Allowed, a.Outcome == authz.BadRequest && refusal != "":
-		return []string{refusal}
+	var list []string
+	for _, refusal := range refusals {
+		switch {
+		case a.Outcome == authz.Allowed && refusal == "":
+			list = append(list, e.String())
+		case a.Outcome == authz.Allowed, a.Outcome == authz.BadRequest && refusal != "":
+			list = append(list, refusal)
+		}
 	}
-	return nil
+	return list
 }
