@@ -112,13 +112,20 @@ var testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
 type testPackage struct {
 	// dir is the folder relative to the module, such as ./internal/mesh/catalog.
 	dir string
+	// tested is true if it has a test file.
+	tested bool
 	// envtest is true if a test file imports a package named envtest.
 	envtest bool
 	// golden is true if a test has Golden in its name, unit if another test exists.
 	golden, unit bool
 	// fuzz are the names of the fuzz tests.
 	fuzz []string
+	// concurrent is true if a file of the package, with or without tests, starts goroutines or guards something against them.
+	concurrent bool
 }
+
+// concurrency matches what a package writes only if several goroutines run it.
+var concurrency = regexp.MustCompile(`(?m)^\s*go \w|<-|\bsync\.(?:Mutex|RWMutex|WaitGroup|Map|Cond)\b|"sync/atomic"|"golang\.org/x/sync/|\bt\.Parallel\(\)`)
 
 // findPackages returns the packages with tests below a module's root, sorted, without nested modules.
 func findPackages(root string) ([]testPackage, error) {
@@ -130,7 +137,7 @@ func findPackages(root string) ([]testPackage, error) {
 		if entry.IsDir() {
 			return skipFolder(root, file, entry.Name())
 		}
-		if !strings.HasSuffix(file, "_test.go") {
+		if !strings.HasSuffix(file, ".go") {
 			return nil
 		}
 		relative, err := filepath.Rel(root, filepath.Dir(file))
@@ -146,6 +153,7 @@ func findPackages(root string) ([]testPackage, error) {
 	if err != nil {
 		return nil, err
 	}
+	maps.DeleteFunc(found, func(_ string, p testPackage) bool { return !p.tested })
 	return slices.SortedFunc(maps.Values(found), func(a, b testPackage) int { return strings.Compare(a.dir, b.dir) }), nil
 }
 
@@ -163,12 +171,17 @@ func skipFolder(root, dir, name string) error {
 	return nil
 }
 
-// classify updates what is known about a package from one test file.
+// classify updates what is known about a package from one file.
 func classify(p testPackage, file string) (testPackage, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return p, err
 	}
+	p.concurrent = p.concurrent || concurrency.Match(content)
+	if !strings.HasSuffix(file, "_test.go") {
+		return p, nil
+	}
+	p.tested = true
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, content, parser.ImportsOnly)
 	if err != nil {
 		return p, err

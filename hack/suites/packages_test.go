@@ -30,9 +30,11 @@ func TestFindPackages(t *testing.T) {
 	root := writeTree(t, map[string]string{
 		"go.mod":                "module m\n",
 		"a/a.go":                "package a\n",
+		"b/b.go":                "package b\n\nimport \"sync\"\n\nvar X = sync.OnceValue(func() int { return 1 })\n",
 		"b/b_test.go":           plain,
 		"c/c_test.go":           "package c\n\nimport \"testing\"\n\nfunc TestGoldenRoutes(t *testing.T) {}\n",
 		"c/more_test.go":        plain,
+		"c/c.go":                "package c\n\nfunc Start(f func()) {\n\tgo f()\n}\n",
 		"d/d_test.go":           "package d\n\nimport \"testing\"\n\nfunc TestOnlyGolden(t *testing.T) {}\n",
 		"k/k_test.go":           "package k\n\nimport \"sigs.k8s.io/controller-runtime/pkg/envtest\"\n\nvar _ = envtest.Environment{}\n\nfunc TestY() {}\n",
 		"e2e/flow/flow_test.go": plain,
@@ -47,12 +49,12 @@ func TestFindPackages(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []testPackage{
-		{dir: "./b", unit: true},
-		{dir: "./c", golden: true, unit: true},
-		{dir: "./d", golden: true},
-		{dir: "./e2e/flow", unit: true},
-		{dir: "./k", envtest: true, unit: true},
-		{dir: "./m", golden: true},
+		{dir: "./b", tested: true, unit: true},
+		{dir: "./c", tested: true, golden: true, unit: true, concurrent: true},
+		{dir: "./d", tested: true, golden: true},
+		{dir: "./e2e/flow", tested: true, unit: true},
+		{dir: "./k", tested: true, envtest: true, unit: true},
+		{dir: "./m", tested: true, golden: true},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(testPackage{})); diff != "" {
 		t.Errorf("packages (-want +got):\n%s", diff)
@@ -95,7 +97,7 @@ func TestEachPackageBelongsToOneSuite(t *testing.T) {
 	})
 	c := checkout{root: root}
 	want := map[string][]string{
-		"unit":    {"go test -json -vet=off -timeout=0 -race -ldflags=-linkmode=internal -skip Golden -count=1 ./a", "go test -json -vet=off -timeout=0 -skip Golden -count=1 ./config/rbac", "go test -json -vet=off -timeout=0 ./t"},
+		"unit":    {"go test -json -vet=off -timeout=0 -skip Golden -count=1 ./a", "go test -json -vet=off -timeout=0 -skip Golden -count=1 ./config/rbac", "go test -json -vet=off -timeout=0 ./t"},
 		"golden":  {"go test -json -vet=off -timeout=0 -run Golden ./g"},
 		"envtest": {"go test -json -vet=off -timeout=0 -count=1 -p=2 -skip Golden ./k"},
 		"e2e":     {"go test -json -vet=off -timeout=0 -count=1 -p=1 ./e2e", "go run ./permissions -unused"},

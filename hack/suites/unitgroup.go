@@ -9,28 +9,23 @@ import (
 type unitGroup int
 
 const (
-	// concurrent are all other packages. They run with the race detector.
+	// concurrent are packages with goroutines. They run with the race detector.
 	concurrent unitGroup = iota
 	// realTime are packages whose tests have deadlines for real programs. No others run at the same time. Only `make test-full` adds the race detector,
 	// which slows down the control plane in the test.
 	realTime
-	// pure are packages of functions without goroutines, where the race detector finds nothing either. Tests may have goroutines, so `make test-full` adds it.
+	// pure are packages that start no goroutine and guard nothing against one, where the race detector finds little. What they call may have goroutines, so
+	// `make test-full` adds it.
 	pure
 	// sequential are packages that calculate in one goroutine. The race detector finds nothing there, and makes them up to ten times slower.
 	sequential
 )
 
-// folders are the packages of a group, with those below them. The concurrent ones are all others.
+// folders are the packages of a group that is chosen by name, with those below them.
 func (g unitGroup) folders() []string {
 	switch g {
 	case realTime:
 		return []string{"./internal/testing/limits", "./internal/testing/neighbour", "./internal/testing/pods", "./internal/testing/verdict"}
-	case pure:
-		var folders []string
-		for _, name := range []string{"authz", "catalog", "envoy", "gateway", "ingest", "kinds", "scope", "validate", "workload"} {
-			folders = append(folders, "./internal/mesh/"+name)
-		}
-		return folders
 	case sequential:
 		return []string{"./config", "./internal/packaging", "./internal/testing/bench/mesh", "./internal/testing/layout", "./internal/testing/words"}
 	}
@@ -43,10 +38,13 @@ func (p testPackage) isBelow(folder string) bool {
 
 // groupOf returns the group of a package.
 func groupOf(p testPackage) unitGroup {
-	for _, group := range []unitGroup{realTime, pure, sequential} {
+	for _, group := range []unitGroup{realTime, sequential} {
 		if slices.ContainsFunc(group.folders(), p.isBelow) {
 			return group
 		}
+	}
+	if !p.concurrent {
+		return pure
 	}
 	return concurrent
 }

@@ -10,7 +10,7 @@ func TestGroupsNamePackages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, group := range []unitGroup{realTime, pure, sequential} {
+	for _, group := range []unitGroup{realTime, sequential} {
 		for _, folder := range group.folders() {
 			if !slices.ContainsFunc(packages, func(p testPackage) bool { return p.isBelow(folder) }) {
 				t.Errorf("%s has no test, or does not exist", folder)
@@ -26,6 +26,7 @@ func TestUnitTestsDrawAnew(t *testing.T) {
 		"go.mod":                                "module m\n",
 		"hack/go.mod":                           "module h\n",
 		"hack/a/a_test.go":                      test,
+		"random/r.go":                           "package p\n\nvar X sync.Mutex\n",
 		"random/r_test.go":                      test,
 		"internal/testing/verdict/v_test.go":    test,
 		"internal/testing/bench/mesh/m_test.go": test,
@@ -35,6 +36,11 @@ func TestUnitTestsDrawAnew(t *testing.T) {
 		"./random": {true, true}, "./internal/testing/verdict": {false, true}, "./internal/mesh/scope": {false, true}, "./internal/testing/bench/mesh": {false, false},
 	} {
 		for _, full := range []bool{false, true} {
+			packages, err := findPackages(root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := packages[slices.IndexFunc(packages, func(p testPackage) bool { return p.dir == dir })]
 			var commands []command
 			for _, of := range []func(checkout) ([]command, error){realTimeTests, unit} {
 				list, err := of(checkout{root: root, full: full})
@@ -54,7 +60,7 @@ func TestUnitTestsDrawAnew(t *testing.T) {
 			if full {
 				isRace = want.raceInFull
 			}
-			if got := (checkout{full: full}).races(testPackage{dir: dir, unit: true}); got != isRace {
+			if got := (checkout{full: full}).races(p); got != isRace {
 				t.Errorf("%s is compiled for the race detector: %t, want %t (full: %t)", dir, got, isRace, full)
 			}
 			if got := slices.Contains(commands[i].flags, "-race"); got != isRace {
