@@ -206,6 +206,7 @@ func Objects(services int) []*unstructured.Unstructured {
 	for i := 0; i < services; i += perNamespace {
 		ns := object("v1", "Namespace", "", namespaceOf(i), nil)
 		ns.SetLabels(map[string]string{names.MonitoredByLabel: "osm"})
+		ns.SetAnnotations(map[string]string{names.InjectionAnnotation: "enabled"})
 		all = append(all, ns)
 	}
 	for i := range services {
