@@ -49,7 +49,7 @@ func (s shop) checkSlotIsTakenBack(app, image string) {
 }
 
 // breakStandby gives the idle slot of an app the absent image while the operator pauses, with its account, because no other may. It returns when the pod is not
-// ready for that reason.
+// ready for that reason. The container of an idle slot ends with exit code 0, and the kubelet reports nothing else of it while it cannot pull the image.
 func (s shop) breakStandby(app string) {
 	s.t.Helper()
 	s.mesh.change(`{"paused":true}`)
@@ -68,14 +68,13 @@ func (s shop) breakStandby(app string) {
 	lab.Must(s.t, err)
 	patch := fmt.Sprintf(`{"spec":{"initContainers":[{"name":%q,"image":%q}]}}`, names.StandbyContainer, absentImage)
 	lab.Must(s.t, operator.Patch(s.t.Context(), pod, client.RawPatch("application/strategic-merge-patch+json", []byte(patch))))
-	lab.Eventually(s.t, podLimit, "the kubelet cannot pull the image, and reports the pod as not ready", func(ctx context.Context) (bool, string, error) {
+	lab.Eventually(s.t, podLimit, "the container of the slot has ended, and the pod is not ready", func(ctx context.Context) (bool, string, error) {
 		pod, err := cluster.Pod(ctx, s.namespace, lab.AppLabel, app)
 		if err != nil {
 			return false, "", err
 		}
 		status := lab.ContainerStatus(*pod, names.StandbyContainer)
-		waiting := status.State.Waiting
-		return !isPodReady(pod) && waiting != nil && strings.Contains(waiting.Reason, "Image"), fmt.Sprintf("%+v", status), nil
+		return !isPodReady(pod) && status.State.Running == nil, fmt.Sprintf("%+v", status), nil
 	})
 }
 

@@ -67,6 +67,7 @@ func slotOf(c corev1.Container, statuses []corev1.ContainerStatus) rollout.Slot 
 		if waiting := status.State.Waiting; waiting != nil && !slices.Contains(startStates, waiting.Reason) {
 			slot.Problem = waiting.Reason
 		}
+		slot.Ended = status.State.Terminated != nil
 	}
 	return slot
 }

@@ -75,6 +75,22 @@ func TestPodWithSlots(t *testing.T) {
 	}
 }
 
+// TestEndedSlot reads the pod and the cached one. The kubelet reports no reason while it cannot start a container that has ended with exit code 0.
+func TestEndedSlot(t *testing.T) {
+	full := pod("web", "old", "ReplicaSet", "web-5c", hash("5c"), withSlots, func(p *corev1.Pod) {
+		p.Status.InitContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{FinishedAt: metav1.NewTime(noon)}}
+	})
+	stripped, err := strip(full.DeepCopy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range map[string]*corev1.Pod{"the pod": &full, "the cached pod": stripped.(*corev1.Pod)} {
+		if got, ok := slottedPod(p); !ok || got.Slots[0].Ended || !got.Slots[1].Ended || got.Slots[1].Problem != "" {
+			t.Errorf("%s has the slots %+v", name, got.Slots)
+		}
+	}
+}
+
 // TestPodWithoutWorkloadOptsOut has a bare pod with the label of workloads.
 func TestPodWithoutWorkloadOptsOut(t *testing.T) {
 	bare := pod("web", "old", "", "", withSlots, func(p *corev1.Pod) { p.Labels[names.RestartLabel] = restartDisabled })

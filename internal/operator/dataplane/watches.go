@@ -151,7 +151,7 @@ func sidecarOnly(containers []corev1.Container) []corev1.Container {
 	return kept
 }
 
-// startOnly keeps whether and when the containers of the sidecar started, or why they do not.
+// startOnly keeps whether and when the containers of the sidecar started, or why they do not, and whether they have ended.
 func startOnly(pod corev1.PodStatus) []corev1.ContainerStatus {
 	var all []corev1.ContainerStatus
 	for _, status := range slices.Concat(pod.InitContainerStatuses, pod.ContainerStatuses) {
@@ -164,6 +164,9 @@ func startOnly(pod corev1.PodStatus) []corev1.ContainerStatus {
 		kept := corev1.ContainerStatus{Name: status.Name, RestartCount: status.RestartCount, State: corev1.ContainerState{Running: status.State.Running}}
 		if waiting := status.State.Waiting; waiting != nil {
 			kept.State.Waiting = &corev1.ContainerStateWaiting{Reason: waiting.Reason}
+		}
+		if status.State.Terminated != nil {
+			kept.State.Terminated = &corev1.ContainerStateTerminated{}
 		}
 		all = append(all, kept)
 	}

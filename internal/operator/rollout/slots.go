@@ -11,6 +11,9 @@ import (
 const (
 	// takeOverTimeout is how long an Envoy may take to take over from the other one of its pod. The launcher ends an attempt earlier.
 	takeOverTimeout = 3 * time.Minute
+	// restartTimeout is how long the container of a slot may take to start again after it has ended for another image, which its node has pulled. The kubelet does
+	// not report why it cannot start one that ended with exit code 0.
+	restartTimeout = 30 * time.Second
 	// clockSkew is how much the clocks of a node and of the API server may differ.
 	clockSkew = 5 * time.Second
 )
@@ -25,6 +28,8 @@ type Slot struct {
 	Started time.Time
 	// Problem is why the container does not start, such as ImagePullBackOff or CrashLoopBackOff; empty if it runs, and while it is about to.
 	Problem string
+	// Ended is true from the end of the container until it waits or runs again.
+	Ended bool
 	// Role is that of the Envoy in the slot; empty if none is connected.
 	Role report.Role
 }

@@ -47,6 +47,8 @@ func TestNextStepOfAPod(t *testing.T) {
 		"the standby serves":            {never, Slot{Image: oldEnvoy, Started: before}, serving(oldEnvoy, before), Step{State: Begins, Patch: patch("envoy", newEnvoy)}},
 		"the image is pulled":           {ago(takeOverTimeout - 1), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy}, Step{State: Proceeds, Reason: next}},
 		"nothing is known of the pull":  {ago(takeOverTimeout), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy}, Step{State: Fails, Reason: noStart + "it has not started within 3m0s"}},
+		"it has ended to start again":   {ago(restartTimeout - 1), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Ended: true}, Step{State: Proceeds, Reason: next}},
+		"it does not start again":       {ago(restartTimeout), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Ended: true}, Step{State: Fails, Reason: noStart + "it has not started within 30s"}},
 		"the kubelet does not act":      {ago(takeOverTimeout), serving(oldEnvoy, before), Slot{Image: newEnvoy, Started: before}, Step{State: Fails, Reason: noStart + "it has not started within 3m0s"}},
 		"the kubelet has not acted yet": {ago(time.Second), serving(oldEnvoy, before), Slot{Image: newEnvoy, Started: before}, Step{State: Proceeds, Reason: next}},
 		"it has just started":           {ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Started: ago(time.Second)}, Step{State: Proceeds, Reason: next}},

@@ -50,8 +50,8 @@ func (p SlottedPod) takeBack(now time.Time) *PodPatch {
 	return nil
 }
 
-// cannotStart reports whether a slot does not start with its image, while the other one runs. The kubelet reports why, or reports nothing for takeOverTimeout
-// after the change. A slot that has run may have the role, so it must be known that the other one serves: all containers start again with the node.
+// cannotStart reports whether a slot does not start with its image, while the other one runs. The kubelet reports why, or the container has
+// not started for too long after the change. A slot that has run may have the role, so it must be known that the other one serves: all containers start again with the node.
 func (p SlottedPod) cannotStart(slot, running Slot, now time.Time) bool {
 	switch {
 	case running.Started.IsZero() || slot.Role == report.Serving || slot.Role == report.Draining:
@@ -61,7 +61,15 @@ func (p SlottedPod) cannotStart(slot, running Slot, now time.Time) bool {
 	case slot.Problem != "":
 		return true
 	}
-	return p.isPatched(running, slot) && now.Sub(p.Patched) >= takeOverTimeout
+	return p.isPatched(running, slot) && now.Sub(p.Patched) >= slot.startTimeout()
+}
+
+// startTimeout is how long a slot may take to start with another image while the kubelet reports no problem.
+func (s Slot) startTimeout() time.Duration {
+	if s.Ended {
+		return restartTimeout
+	}
+	return takeOverTimeout
 }
 
 // comesBack is the step of a pod with a slot that gets its earlier image back.
@@ -70,10 +78,10 @@ func (p SlottedPod) comesBack(image string, now time.Time) Step {
 	if patch.TakesBack != image {
 		return Step{State: Proceeds, Reason: fmt.Sprintf("the slot %s of %s gets the image back that serves", patch.Slot, p.Pod)}
 	}
-	problem := fmt.Sprintf("it has not started within %s", takeOverTimeout)
+	var problem string
 	for _, slot := range p.Slots {
-		if slot.Name == patch.Slot && slot.Problem != "" {
-			problem = slot.Problem
+		if slot.Name == patch.Slot {
+			problem = cmp.Or(slot.Problem, fmt.Sprintf("it has not started within %s", slot.startTimeout()))
 		}
 	}
 	return Step{State: Fails, Reason: fmt.Sprintf("the container of the slot %s of %s cannot start with the image %s: %s", patch.Slot, p.Pod, image, problem)}
