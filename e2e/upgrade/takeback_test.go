@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -48,6 +49,9 @@ func (s shop) checkSlotIsTakenBack(app, image string) {
 	s.awaitReachable(s.agent(buyer), app)
 }
 
+// restartTimeout is a second more than the operator waits for a container that has ended.
+const restartTimeout = 31 * time.Second
+
 // breakStandby gives the idle slot of an app the absent image while the operator pauses, with its account, because no other may. It returns when the pod is not
 // ready for that reason. The container of an idle slot ends with exit code 0, and the kubelet reports nothing else of it while it cannot pull the image.
 func (s shop) breakStandby(app string) {
@@ -60,21 +64,29 @@ func (s shop) breakStandby(app string) {
 		}
 		return meta.IsStatusConditionTrue(live.Status.Conditions, v1alpha1.ConditionPaused), lab.Conditions(live.Status.Conditions), nil
 	})
-	pod, err := cluster.Pod(s.t.Context(), s.namespace, lab.AppLabel, app)
-	lab.Must(s.t, err)
+	var pod *corev1.Pod
+	lab.Eventually(s.t, podLimit, "the sidecar has started before the change for longer than clocks may differ", func(ctx context.Context) (bool, string, error) {
+		var err error
+		if pod, err = cluster.Pod(ctx, s.namespace, lab.AppLabel, app); err != nil {
+			return false, "", err
+		}
+		running := lab.ContainerStatus(*pod, names.SidecarContainer).State.Running
+		return running != nil && time.Since(running.StartedAt.Time) > 10*time.Second, fmt.Sprintf("%+v", running), nil
+	})
 	config := rest.CopyConfig(cluster.Config)
 	config.Impersonate.UserName = "system:serviceaccount:" + names.OperatorNamespace + ":" + names.Operator
 	operator, err := client.New(config, client.Options{Scheme: cluster.Client.Scheme()})
 	lab.Must(s.t, err)
 	patch := fmt.Sprintf(`{"spec":{"initContainers":[{"name":%q,"image":%q}]}}`, names.StandbyContainer, absentImage)
-	lab.Must(s.t, operator.Patch(s.t.Context(), pod, client.RawPatch("application/strategic-merge-patch+json", []byte(patch))))
-	lab.Eventually(s.t, podLimit, "the container of the slot has ended, and the pod is not ready", func(ctx context.Context) (bool, string, error) {
+	lab.Must(s.t, operator.Patch(s.t.Context(), pod, client.RawPatch("application/strategic-merge-patch+json", []byte(patch)), client.FieldOwner(names.Operator)))
+	changed := time.Now()
+	lab.Eventually(s.t, podLimit, "the container of the slot has ended, and does not start for so long that the operator gives its image back", func(ctx context.Context) (bool, string, error) {
 		pod, err := cluster.Pod(ctx, s.namespace, lab.AppLabel, app)
 		if err != nil {
 			return false, "", err
 		}
 		status := lab.ContainerStatus(*pod, names.StandbyContainer)
-		return !isPodReady(pod) && status.State.Running == nil, fmt.Sprintf("%+v", status), nil
+		return !isPodReady(pod) && status.State.Running == nil && time.Since(changed) > restartTimeout, fmt.Sprintf("%+v", status), nil
 	})
 }
 
