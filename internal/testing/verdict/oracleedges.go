@@ -188,18 +188,16 @@ func (o *oracle) expectIngress(r Request) expectation {
 	if !o.isServed(pod) {
 		seen = refused // its sidecar has no inbound listener
 	}
-	e := expectation{seen: map[string]bool{}, direction: ingress}
+	e := expectation{seen: map[string]bool{}, servers: map[string]bool{}, direction: ingress}
 	for _, refusal := range o.refusals(pod.Name, r) {
-		switch {
-		case answer.Outcome == authz.Allowed && refusal != "":
+		if answer.Outcome == authz.BadRequest && refusal != "" {
 			e.seen[refusal] = true
-		case answer.Outcome == authz.BadRequest && refusal != "":
-			e.seen[refusal], e.seen[seen] = true, true
-		default:
-			e.seen[seen] = true
 		}
+		if answer.Outcome != authz.Allowed || refusal == "" {
+			refusal = seen
+		}
+		e.seen[refusal], e.servers[refusal] = true, true
 	}
-	e.servers = maps.Clone(e.seen)
 	e.verdict.Answers = []authz.Answer{{Outcome: answer.Outcome, Missing: answer.Missing}}
 	if result := o.reference.DecideIngress(referenceIngress(pod.Name, call)); result != outcomes[answer.Outcome] {
 		e.disagreement = fmt.Sprintf("the policy engine decides %s, the reference %s", outcomes[answer.Outcome], result)
