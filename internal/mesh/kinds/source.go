@@ -34,13 +34,15 @@ type Source struct {
 }
 
 // RefOf returns the catalog reference of an object with the given name. The entry of a namespace has its name in the
-// Namespace field, and settings have no name.
+// Namespace field, and the settings have no name. No other MeshConfig has an entry.
 func RefOf(kind catalog.Kind, name catalog.Name) catalog.Ref {
 	switch kind {
 	case catalog.KindNamespace:
 		return catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: name.Name}}
 	case catalog.KindSettings:
-		return catalog.Ref{Kind: kind}
+		if name.Name == names.MeshConfig {
+			return catalog.Ref{Kind: kind}
+		}
 	}
 	return catalog.Ref{Kind: kind, Name: name}
 }

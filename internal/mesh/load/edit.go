@@ -11,7 +11,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Kinds returns the kinds of objects that define a mesh, with their catalog kinds.
@@ -84,9 +83,6 @@ func (l *Loaded) remove(source kinds.Source, object namedObject, touched map[cat
 	name := object.Name
 	l.dropFindings(source.Kind, name)
 	delete(l.Names, catalog.Ref{Kind: source.Kind, Name: name})
-	if source.Kind == catalog.KindSettings && name.Name != names.MeshConfig {
-		return // only the MeshConfig of that name has an entry
-	}
 	ref := kinds.RefOf(source.Kind, name)
 	delete(l.Entries, ref)
 	l.apply(catalog.Change{Ref: ref}, touched)
