@@ -41,8 +41,8 @@ const (
 )
 
 var slotFaultList = []slotFault{
-	// The only pod of the Service is not ready until the slot has its image back: half a minute after its container has ended.
-	{name: "the image of the idle slot cannot be pulled", down: 40 * time.Second, cuts: true, cause: func(f slotFaults) { f.checkSlotIsTakenBack(cart, f.first) }},
+	// The only pod of the Service is not ready until the slot has its image back. The operator pauses for restartTimeout before that.
+	{name: "the image of the idle slot cannot be pulled", down: restartTimeout + 9*time.Second, cuts: true, cause: func(f slotFaults) { f.checkSlotIsTakenBack(cart, f.first) }},
 	{name: "a new Envoy rejects its configuration", cause: func(f slotFaults) { f.rollBack(rejectingFault, "ConfigurationAccepted") }},
 	{name: "a new Envoy ends at once", cause: func(f slotFaults) { f.rollBack(endingFault, "SidecarsTakenOver") }},
 	{name: "the serving Envoy: kill -9 after it took over", down: 5 * time.Second, cause: func(f slotFaults) {

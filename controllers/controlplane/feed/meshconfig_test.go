@@ -25,6 +25,7 @@ func TestOtherMeshConfigsLeaveTheSettings(t *testing.T) {
 	}
 	feed.set(source, guard, named(names.MeshConfig))
 	feed.set(source, guard, named("backup"))
+	feed.set(source, guard, named("backup"))
 	feed.remove(t.Context(), source, guard, named("backup"))
 	mesh := catalog.New()
 	mesh.Apply(got)
