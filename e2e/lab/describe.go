@@ -148,21 +148,38 @@ func (c *Cluster) ControlPlaneLogs(ctx context.Context, namespace string) string
 			fmt.Fprintf(&b, "== log of %s/%s %s\n%s\n", namespace, pod.Name, errorText(err), indent(withoutStartup(logs)))
 		}
 		b.WriteString(c.unreadyContainers(ctx, namespace))
+		b.WriteString(startsOf(pods.Items))
+		b.WriteString(c.events(ctx, namespace, ""))
 	}
-	b.WriteString(c.nodeEvents(ctx))
+	// Pods of a node that is marked lost are not among the endpoints.
+	b.WriteString(c.events(ctx, metav1.NamespaceDefault, "Node"))
 	return b.String()
 }
 
-// nodeEvents describes Events about nodes. Pods of a node that is marked lost are not among the endpoints.
-func (c *Cluster) nodeEvents(ctx context.Context) string {
+// startsOf describes when pods were created, and when their conditions changed last.
+func startsOf(pods []corev1.Pod) string {
+	text := ""
+	for _, pod := range pods {
+		text += fmt.Sprintf("pod %s created at %s", pod.Name, pod.CreationTimestamp.Format(time.TimeOnly))
+		for _, condition := range pod.Status.Conditions {
+			text += fmt.Sprintf(", %s=%s at %s", condition.Type, condition.Status, condition.LastTransitionTime.Format(time.TimeOnly))
+		}
+		text += "\n"
+	}
+	return text
+}
+
+// events describes the Events of a namespace about objects of a kind; empty for all kinds.
+func (c *Cluster) events(ctx context.Context, namespace, kind string) string {
 	var events corev1.EventList
-	if err := c.Client.List(ctx, &events, client.InNamespace(metav1.NamespaceDefault)); err != nil {
+	if err := c.Client.List(ctx, &events, client.InNamespace(namespace)); err != nil {
 		return err.Error()
 	}
+	slices.SortFunc(events.Items, func(a, b corev1.Event) int { return a.LastTimestamp.Compare(b.LastTimestamp.Time) })
 	text := ""
 	for _, e := range events.Items {
-		if e.InvolvedObject.Kind == "Node" {
-			text += fmt.Sprintf("node %s at %s: %s: %s\n", e.InvolvedObject.Name, e.LastTimestamp.Format(time.TimeOnly), e.Reason, e.Message)
+		if kind == "" || e.InvolvedObject.Kind == kind {
+			text += fmt.Sprintf("%s %s at %s, %d times: %s: %s\n", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.LastTimestamp.Format(time.TimeOnly), e.Count, e.Reason, e.Message)
 		}
 	}
 	return text
