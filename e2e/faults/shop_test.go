@@ -154,6 +154,26 @@ func awaitWell(ctx context.Context) error {
 	return awaitOutcome(ctx, guest, report.Reset)
 }
 
+// nodeLimit is the time limit for Kubernetes to let a node have new pods again. Where the API server rejects the removal of a taint, it is removed at the next
+// report of the node, five minutes later.
+const nodeLimit = 6 * time.Minute
+
+// awaitSchedulable waits until no node has a taint of a fault. New pods of the next fault would wait for it, and not for the mesh.
+func awaitSchedulable(ctx context.Context) error {
+	return lab.Until(ctx, nodeLimit, "nodes have new pods", func(ctx context.Context) (bool, string, error) {
+		var nodes corev1.NodeList
+		if err := cluster.Client.List(ctx, &nodes); err != nil {
+			return false, "", err
+		}
+		for _, node := range nodes.Items {
+			if len(node.Spec.Taints) > 0 {
+				return false, fmt.Sprintf("node %s has the taints %v", node.Name, node.Spec.Taints), nil
+			}
+		}
+		return true, "", nil
+	})
+}
+
 // podsOf returns the running pods of an app.
 func podsOf(t *testing.T, namespace, app string) []corev1.Pod {
 	t.Helper()
