@@ -207,6 +207,13 @@ func TestRootIsRotatedByDeclaration(t *testing.T) {
 	declare(ptr.To("2026-12"))
 	waitActive(t, name, second.Generation(), 2)
 	declare(ptr.To("2026-11"))
+	// Once all sidecars trust the new root, the rotation may end before the operator sees the value, which then is a new one.
+	waitFor(t, desired, func(s *corev1.Secret) error {
+		if got := rootOf(t, s); got.Generation() != second.Generation() {
+			return fmt.Errorf("the desired root is %s", got.Generation())
+		}
+		return nil
+	})
 	cluster.health.lag(meshNamespace(name), "")
 	waitActive(t, name, second.Generation(), 1)
 	waitRotated(t, mesh)
