@@ -41,6 +41,8 @@ func (c *Cluster) readLog(ctx context.Context, namespace, pod string, options *c
 // Describe describes the pods of a namespace and the control plane, for the report of a failed test.
 func (c *Cluster) Describe(ctx context.Context, namespace string) string {
 	var b strings.Builder
+	// The Services come first: what cannot be reached now may be reached a moment later.
+	b.WriteString(c.reach(ctx, names.DefaultNamespace))
 	var pods corev1.PodList
 	if err := c.Client.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
 		return err.Error()
