@@ -33,7 +33,11 @@ func Recorded() Table {
 		},
 		{
 			Minor: "v0.5", Bootstrap: "2", Envoy: "1.40", Bootstraps: []string{"2"}, Envoys: []string{"1.39", "1.40"},
-			TestedBy: "golden configurations validated by both Envoy versions; random policies between sidecars of both; upgrade from v0.4.0 on a real cluster",
+			TestedBy: "end-to-end tests of v0.5.0",
+		},
+		{
+			Minor: "v0.6", Bootstrap: "2", Envoy: "1.40", Bootstraps: []string{"2"}, Envoys: []string{"1.39", "1.40"},
+			TestedBy: "golden configurations validated by both Envoy versions; random policies between sidecars of both; upgrade from v0.5.0 on a real cluster",
 		},
 	}
 }
