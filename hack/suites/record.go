@@ -169,29 +169,24 @@ func (r records) wholeOf(units []string, changed func(from, to string) ([]string
 	return last, nil
 }
 
-// missing lists what the records lack to be a whole run: units that no passed shard ran, and product files that changed since a shard ran.
+// missing lists what the records lack to be a whole run: units that no passed shard ran, and why shards that ran them do not count.
 func (r records) missing(units []string, changed func(commit string) ([]string, error)) ([]string, error) {
 	var problems []string
-	ran := map[string]bool{}
+	ran, reasons := map[string]bool{}, map[string]string{}
 	for _, one := range r.Shards {
-		switch {
-		case len(one.Failed) > 0:
-			problems = append(problems, fmt.Sprintf("shard %s failed: %s", one.Shard, strings.Join(one.Failed, ", ")))
-			continue
-		case one.Commit == unknownCommit || strings.HasSuffix(one.Commit, dirtySuffix):
-			problems = append(problems, fmt.Sprintf("shard %s ran with files that are in no commit: %s", one.Shard, one.Commit))
-			continue
-		}
-		files, err := changed(one.Commit)
+		reason, err := one.doesNotCount(changed)
 		if err != nil {
 			return nil, err
 		}
-		if len(files) > 0 {
-			problems = append(problems, fmt.Sprintf("since shard %s ran, the product changed: %s", one.Shard, shortened(files)))
-			continue
-		}
+		reasons[one.Shard] = reason
 		for _, unit := range one.Units {
-			ran[unit] = true
+			ran[unit] = ran[unit] || reason == ""
+		}
+	}
+	isLacking := func(unit string) bool { return slices.Contains(units, unit) && !ran[unit] }
+	for _, one := range r.Shards { // one of an earlier division may have run again under another name
+		if reason := reasons[one.Shard]; reason != "" && slices.ContainsFunc(one.Units, isLacking) {
+			problems = append(problems, reason)
 		}
 	}
 	lacking := slices.DeleteFunc(slices.Clone(units), func(unit string) bool { return ran[unit] })
@@ -199,6 +194,21 @@ func (r records) missing(units []string, changed func(commit string) ([]string, 
 		problems = append(problems, fmt.Sprintf("no shard that counts ran %s of %d: %s", pluralize(len(lacking), "unit"), len(units), shortened(lacking)))
 	}
 	return problems, nil
+}
+
+// doesNotCount returns why a shard is no part of a whole run; empty if it is one.
+func (r record) doesNotCount(changed func(commit string) ([]string, error)) (string, error) {
+	switch {
+	case len(r.Failed) > 0:
+		return fmt.Sprintf("shard %s failed: %s", r.Shard, strings.Join(r.Failed, ", ")), nil
+	case r.Commit == unknownCommit || strings.HasSuffix(r.Commit, dirtySuffix):
+		return fmt.Sprintf("shard %s ran with files that are in no commit: %s", r.Shard, r.Commit), nil
+	}
+	files, err := changed(r.Commit)
+	if err != nil || len(files) == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("since shard %s ran, the product changed: %s", r.Shard, shortened(files)), nil
 }
 
 // shortened lists the first of many names.

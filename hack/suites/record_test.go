@@ -53,6 +53,7 @@ func TestShardsAreAWholeRun(t *testing.T) {
 		"dirty":       {[]record{edited(first, func(r *record) { r.Commit = "one-dirty" }), second}, "shard 1/2 ran with files that are in no commit: one-dirty"},
 		"no commit":   {[]record{edited(first, func(r *record) { r.Commit = unknownCommit }), second}, "shard 1/2 ran with files that are in no commit: unknown"},
 		"old product": {[]record{first, edited(second, func(r *record) { r.Commit = "old" })}, "since shard 2/2 ran, the product changed: internal/mesh/scope/build.go"},
+		"an earlier division whose units ran again": {[]record{edited(first, func(r *record) { r.Shard, r.Commit, r.Units = "1/1", "old", units }), first, second}, ""},
 	} {
 		got, err := records{test.shards}.missing(units, func(commit string) ([]string, error) {
 			if commit == "old" {
