@@ -1,0 +1,29 @@
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+const (
+	// maxSubject is how many characters the first line of a commit has at most: what git log prints on one line of a terminal.
+	maxSubject = 71
+	// subjectsSince is when the rule began. Earlier commits are longer.
+	subjectsSince = "2026-11-29T02:00:00Z"
+)
+
+// TestSubjectsAreShort checks the first lines of commits. Details belong into the body.
+func TestSubjectsAreShort(t *testing.T) {
+	out, err := exec.Command("git", "log", "--no-merges", "--since", subjectsSince, "--format=%h %s").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		hash, subject, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if length := utf8.RuneCountInString(subject); length > maxSubject {
+			t.Errorf("the subject of commit %s has %d characters, want at most %d: %s", hash, length, maxSubject, subject)
+		}
+	}
+}
