@@ -155,7 +155,7 @@ func awaitWell(ctx context.Context) error {
 }
 
 // nodeLimit is the time limit for Kubernetes to let a node have new pods again. Where the API server rejects the removal of a taint, it is removed at the next
-// report of the node, five minutes later.
+// report of the node (nodeStatusReportFrequency of the kubelet), five minutes later.
 const nodeLimit = 6 * time.Minute
 
 // awaitSchedulable waits until no node has a taint of a fault. New pods of the next fault would wait for it, and not for the mesh.
