@@ -75,12 +75,14 @@ func (c *Cluster) describeSidecar(ctx context.Context, b *strings.Builder, pod *
 	}
 }
 
-// notable returns the last lines of a log, and before them the latest requests that failed in a server or on the way to it.
+// notable returns the last lines of a log, and before them the latest requests that failed in a server or on the way to it, and the latest WebSockets.
 func notable(logs string) string {
 	const last, failed = 15, 10
 	lines := strings.Split(strings.TrimSpace(logs), "\n")
 	end := max(len(lines)-last, 0)
-	earlier := slices.DeleteFunc(slices.Clone(lines[:end]), func(line string) bool { return !strings.Contains(line, `"response_code":5`) })
+	earlier := slices.DeleteFunc(slices.Clone(lines[:end]), func(line string) bool {
+		return !strings.Contains(line, `"response_code":5`) && !strings.Contains(line, `"response_code":101`)
+	})
 	return strings.Join(slices.Concat(earlier[max(len(earlier)-failed, 0):], lines[end:]), "\n")
 }
 

@@ -85,6 +85,8 @@ type Session struct {
 	// Failure is the reason of an early end; empty otherwise.
 	Failure string `json:"failure,omitempty"`
 	Error   string `json:"error,omitempty"`
+	// FailedAt is the time of an early end.
+	FailedAt time.Time `json:"failedAt,omitzero"`
 }
 
 // Handshake is the report of a TLS handshake without a client certificate.

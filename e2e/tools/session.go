@@ -57,7 +57,7 @@ func sessionCommand() *cobra.Command {
 func session(ctx context.Context, address, over string, duration, every time.Duration, greeted bool) report.Session {
 	var result report.Session
 	fail := func(err error) report.Session {
-		result.Failure, result.Error = outcomeOf(err), err.Error()
+		result.Failure, result.Error, result.FailedAt = outcomeOf(err), err.Error(), time.Now().UTC()
 		return result
 	}
 	l, err := openLines(ctx, address, over)

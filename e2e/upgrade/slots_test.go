@@ -184,7 +184,8 @@ func (s shop) stopSessions(sessions []*lab.Running[report.Session]) []string {
 		result, err := session.Stop(s.t.Context())
 		lab.Must(s.t, err)
 		if result.Failure != "" {
-			failed = append(failed, fmt.Sprintf("over %s, after %d lines: %s", sessionKinds[i%len(sessionKinds)].over, result.Exchanges, result.Error))
+			failed = append(failed, fmt.Sprintf("over %s at %s, after %d lines: %s",
+				sessionKinds[i%len(sessionKinds)].over, result.FailedAt.Format(time.TimeOnly), result.Exchanges, result.Error))
 		}
 	}
 	return failed
