@@ -16,16 +16,16 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
-// settleLimit is the time limit for Kubernetes to follow changes again. After the API server was away for long, kube-proxy and the controllers of Kubernetes
+// followLimit is the time limit for Kubernetes to follow changes again. After the API server was away for long, kube-proxy and the controllers of Kubernetes
 // read it again with pauses of up to a minute, and repeat failed work with pauses of more. Meanwhile nodes connect clients to pods that are gone.
-const settleLimit = 5 * time.Minute
+const followLimit = 5 * time.Minute
 
 // probe is a Service that gets an endpoint and loses it.
 const probe = "probe"
 
-// awaitSettled waits until the node follows the endpoints of a Service in both directions. What the next fault replaces would be searched at its old
+// awaitEndpoints waits until the node follows the endpoints of a Service in both directions. What the next fault replaces would be searched at its old
 // address otherwise.
-func awaitSettled(t *testing.T) error {
+func awaitEndpoints(t *testing.T) error {
 	t.Helper()
 	ctx := t.Context()
 	service := lab.TestService(outside, probe)
@@ -40,7 +40,7 @@ func awaitSettled(t *testing.T) error {
 		if err := cluster.Patch(ctx, service.DeepCopy(), fmt.Sprintf(`{"spec":{"selector":{%q:%q}}}`, lab.AppLabel, step.selected)); err != nil {
 			return err
 		}
-		if err := lab.Until(ctx, settleLimit, "the node follows the endpoints of a Service", func(ctx context.Context) (bool, string, error) {
+		if err := lab.Until(ctx, followLimit, "the node follows the endpoints of a Service", func(ctx context.Context) (bool, string, error) {
 			accepted, err := accepts(ctx, service)
 			return accepted == step.hasPod, fmt.Sprintf("connections to Service %s are accepted: %t, want %t", probe, accepted, step.hasPod), err
 		}); err != nil {
