@@ -169,46 +169,42 @@ func (r records) wholeOf(units []string, changed func(from, to string) ([]string
 	return last, nil
 }
 
-// missing lists what the records lack to be a whole run: units that no passed shard ran, and why shards that ran them do not count.
+// missing lists what the records lack to be a whole run: units that no passed shard ran, and product files that changed since a shard ran. A shard of an earlier
+// product is no problem if all its units ran again, as in another division.
 func (r records) missing(units []string, changed func(commit string) ([]string, error)) ([]string, error) {
 	var problems []string
-	ran, reasons := map[string]bool{}, map[string]string{}
+	ran, stale := map[string]bool{}, map[string][]string{} // units, and the changed files of shards
 	for _, one := range r.Shards {
-		reason, err := one.doesNotCount(changed)
+		if one.Commit == unknownCommit || strings.HasSuffix(one.Commit, dirtySuffix) {
+			problems = append(problems, fmt.Sprintf("shard %s ran with files that are in no commit: %s", one.Shard, one.Commit))
+			continue
+		}
+		files, err := changed(one.Commit)
 		if err != nil {
 			return nil, err
 		}
-		reasons[one.Shard] = reason
-		for _, unit := range one.Units {
-			ran[unit] = ran[unit] || reason == ""
-		}
-	}
-	isLacking := func(unit string) bool { return slices.Contains(units, unit) && !ran[unit] }
-	for _, one := range r.Shards { // one of an earlier division may have run again under another name
-		if reason := reasons[one.Shard]; reason != "" && slices.ContainsFunc(one.Units, isLacking) {
-			problems = append(problems, reason)
+		switch {
+		case len(files) > 0:
+			stale[one.Shard] = files
+		case len(one.Failed) > 0:
+			problems = append(problems, fmt.Sprintf("shard %s failed: %s", one.Shard, strings.Join(one.Failed, ", ")))
+		default:
+			for _, unit := range one.Units {
+				ran[unit] = true
+			}
 		}
 	}
 	lacking := slices.DeleteFunc(slices.Clone(units), func(unit string) bool { return ran[unit] })
+	isLacking := func(unit string) bool { return slices.Contains(lacking, unit) }
+	for _, one := range r.Shards {
+		if files := stale[one.Shard]; len(files) > 0 && slices.ContainsFunc(one.Units, isLacking) {
+			problems = append(problems, fmt.Sprintf("since shard %s ran, the product changed: %s", one.Shard, shortened(files)))
+		}
+	}
 	if len(lacking) > 0 {
 		problems = append(problems, fmt.Sprintf("no shard that counts ran %s of %d: %s", pluralize(len(lacking), "unit"), len(units), shortened(lacking)))
 	}
 	return problems, nil
-}
-
-// doesNotCount returns why a shard is no part of a whole run; empty if it is one.
-func (r record) doesNotCount(changed func(commit string) ([]string, error)) (string, error) {
-	switch {
-	case len(r.Failed) > 0:
-		return fmt.Sprintf("shard %s failed: %s", r.Shard, strings.Join(r.Failed, ", ")), nil
-	case r.Commit == unknownCommit || strings.HasSuffix(r.Commit, dirtySuffix):
-		return fmt.Sprintf("shard %s ran with files that are in no commit: %s", r.Shard, r.Commit), nil
-	}
-	files, err := changed(r.Commit)
-	if err != nil || len(files) == 0 {
-		return "", err
-	}
-	return fmt.Sprintf("since shard %s ran, the product changed: %s", r.Shard, shortened(files)), nil
 }
 
 // shortened lists the first of many names.

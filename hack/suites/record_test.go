@@ -54,6 +54,10 @@ func TestShardsAreAWholeRun(t *testing.T) {
 		"no commit":   {[]record{edited(first, func(r *record) { r.Commit = unknownCommit }), second}, "shard 1/2 ran with files that are in no commit: unknown"},
 		"old product": {[]record{first, edited(second, func(r *record) { r.Commit = "old" })}, "since shard 2/2 ran, the product changed: internal/mesh/scope/build.go"},
 		"an earlier division whose units ran again": {[]record{edited(first, func(r *record) { r.Shard, r.Commit, r.Units = "1/1", "old", units }), first, second}, ""},
+		"a failure with an old product": {
+			[]record{edited(first, func(r *record) { r.Shard, r.Commit, r.Failed = "1/1", "old", []string{"e2e"} }), first, second}, "",
+		},
+		"a failure beside a success": {[]record{edited(first, func(r *record) { r.Shard, r.Failed = "1/1", []string{"e2e"} }), first, second}, "shard 1/1 failed: e2e"},
 	} {
 		got, err := records{test.shards}.missing(units, func(commit string) ([]string, error) {
 			if commit == "old" {

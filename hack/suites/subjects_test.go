@@ -1,10 +1,11 @@
 package main
 
 import (
-	"os/exec"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/build"
 )
 
 const (
@@ -16,11 +17,11 @@ const (
 
 // TestSubjectsAreShort checks the first lines of commits. Details belong into the body.
 func TestSubjectsAreShort(t *testing.T) {
-	out, err := exec.Command("git", "log", "--no-merges", "--since", subjectsSince, "--format=%h %s").Output()
+	text, err := build.Output(t.Context(), build.Command{Dir: ".", Args: []string{"git", "log", "--no-merges", "--since", subjectsSince, "--format=%h %s"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(text) {
 		hash, subject, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if length := utf8.RuneCountInString(subject); length > maxSubject {
 			t.Errorf("the subject of commit %s has %d characters, want at most %d: %s", hash, length, maxSubject, subject)
