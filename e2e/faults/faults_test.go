@@ -183,7 +183,7 @@ func TestFaults(t *testing.T) {
 // measure causes a fault under load, and returns its row.
 func (f fault) measure(t *testing.T) string {
 	lab.Must(t, awaitSchedulable(t.Context()))
-	lab.Must(t, awaitEndpoints(t))
+	lab.Must(t, awaitEndpoints(t.Context()))
 	lab.Must(t, awaitWell(t.Context()))
 	l := startLoad(t)
 	// The fault begins under load.

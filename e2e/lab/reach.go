@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +28,7 @@ func (c *Cluster) reach(ctx context.Context, namespace string) string {
 	for _, service := range services.Items {
 		for _, port := range service.Spec.Ports {
 			if net.ParseIP(service.Spec.ClusterIP) != nil && port.Protocol == corev1.ProtocolTCP {
-				text += fmt.Sprintf("Service %s: %s\n", service.Name, dial(ctx, service.Spec.ClusterIP, port.Port))
+				text += fmt.Sprintf("Service %s: %s\n", service.Name, connections(ctx, service.Spec.ClusterIP, port.Port))
 			}
 		}
 		text += c.reachEndpoints(ctx, &service)
@@ -46,13 +45,18 @@ func (c *Cluster) reachEndpoints(ctx context.Context, service *corev1.Service) s
 	for _, slice := range list.Items {
 		changed := time.Time{}
 		for _, fields := range slice.ManagedFields {
-			changed = slices.MaxFunc([]time.Time{changed, fields.Time.UTC()}, time.Time.Compare)
+			if fields.Time != nil && fields.Time.After(changed) {
+				changed = fields.Time.UTC()
+			}
 		}
 		text += fmt.Sprintf("  EndpointSlice %s changed at %s\n", slice.Name, changed.Format(time.TimeOnly))
 		for _, endpoint := range slice.Endpoints {
 			var results []string
 			for _, port := range slice.Ports {
-				results = append(results, dial(ctx, endpoint.Addresses[0], ptr.Deref(port.Port, 0)))
+				if ptr.Deref(port.Protocol, corev1.ProtocolTCP) != corev1.ProtocolTCP {
+					continue
+				}
+				results = append(results, connections(ctx, endpoint.Addresses[0], ptr.Deref(port.Port, 0)))
 			}
 			text += fmt.Sprintf("    ready=%t terminating=%t %s\n", ptr.Deref(endpoint.Conditions.Ready, true), ptr.Deref(endpoint.Conditions.Terminating, false), strings.Join(results, ", "))
 		}
@@ -60,16 +64,23 @@ func (c *Cluster) reachEndpoints(ctx context.Context, service *corev1.Service) s
 	return text
 }
 
-// dial connects three times, because a Service selects one of its endpoints each time.
-func dial(ctx context.Context, host string, port int32) string {
+// connections describes three connections, because a Service selects one of its endpoints each time.
+func connections(ctx context.Context, host string, port int32) string {
 	address := net.JoinHostPort(host, strconv.Itoa(int(port)))
 	for range 3 {
-		dialer := net.Dialer{Timeout: reachTimeout}
-		conn, err := dialer.DialContext(ctx, "tcp", address)
-		if err != nil {
+		if err := Dial(ctx, address); err != nil {
 			return fmt.Sprintf("%s cannot be reached at %s: %v", address, time.Now().UTC().Format(time.TimeOnly), err)
 		}
-		_ = conn.Close()
 	}
 	return address + " accepts connections"
+}
+
+// Dial connects from this machine to a TCP server, and closes the connection.
+func Dial(ctx context.Context, address string) error {
+	dialer := net.Dialer{Timeout: reachTimeout}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }

@@ -22,14 +22,14 @@ func TestSessionOverEachProtocol(t *testing.T) {
 	go acceptAll(plain, "")
 	for over, address := range map[string]string{"tcp": plain.Addr().String(), "websocket": web.Addr().String(), "grpc": web.Addr().String()} {
 		result := session(t.Context(), address, over, 50*time.Millisecond, time.Millisecond, false)
-		if result.Failure != "" || result.Exchanges < 2 {
+		if result.Failure != "" || result.Exchanges < 2 || !result.FailedAt.IsZero() {
 			t.Errorf("over %s: %+v, want several exchanges", over, result)
 		}
 	}
 	_ = server.Close()
 	for _, over := range []string{"websocket", "grpc", "mail"} {
-		if result := session(t.Context(), web.Addr().String(), over, 0, time.Millisecond, false); result.Failure == "" {
-			t.Errorf("over %s: no failure without a server", over)
+		if result := session(t.Context(), web.Addr().String(), over, 0, time.Millisecond, false); result.Failure == "" || result.FailedAt.IsZero() {
+			t.Errorf("over %s: %+v, want a failure and its time without a server", over, result)
 		}
 	}
 }

@@ -145,7 +145,7 @@ func (s shop) logHandover() {
 		pod, err := cluster.Pod(s.t.Context(), s.namespace, lab.AppLabel, app)
 		lab.Must(s.t, err)
 		for _, slot := range []string{names.SidecarContainer, names.StandbyContainer} {
-			text, err := cluster.Kubectl(s.t.Context(), "logs", "-n", s.namespace, pod.Name, "-c", slot)
+			text, err := cluster.Kubectl(s.t.Context(), "logs", "--timestamps", "-n", s.namespace, pod.Name, "-c", slot)
 			lab.Must(s.t, err)
 			for line := range strings.Lines(text) {
 				if strings.Contains(line, "handed over") {
