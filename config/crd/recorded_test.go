@@ -13,6 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/config/crd"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
@@ -96,7 +97,7 @@ func checkRecordedParameters(t *testing.T, mesh, revision *unstructured.Unstruct
 	declared, stored := &v1alpha1.Mesh{}, &v1alpha1.MeshRevision{}
 	fromUnstructured(t, mesh, declared)
 	fromUnstructured(t, revision, stored)
-	fresh := desired.Revision(declared, desired.StateOf(declared, "v0.6.0"), operand.Images{Controller: "controller:v1", Injector: "injector:v1", Init: "init:v1", Sidecar: "envoy:v1"})
+	fresh := desired.Revision(declared, desired.StateOf(declared, compatibility.Current().Minor+".0"), operand.Images{Controller: "controller:v1", Injector: "injector:v1", Init: "init:v1", Sidecar: "envoy:v1"})
 	want := desired.Parameters(stored, "osm-operator-system")
 	if diff := cmp.Diff(want, desired.Parameters(fresh, "osm-operator-system")); diff != "" {
 		t.Errorf("parameters of the Mesh differ from those of its stored MeshRevision (-stored +fresh):\n%s", diff)

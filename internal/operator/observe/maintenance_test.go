@@ -59,7 +59,7 @@ func clusterOf(t *testing.T, objects ...client.Object) *Cluster {
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	catalogue, err := operand.NewCatalogue("v0.6.0", operand.Images{})
+	catalogue, err := operand.NewCatalogue(compatibility.Current().Minor+".0", operand.Images{})
 	if err != nil {
 		t.Fatal(err)
 	}
