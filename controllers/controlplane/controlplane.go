@@ -18,6 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/denials"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/xds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
@@ -35,8 +36,10 @@ type ControlPlane struct {
 	api       apiServer
 	authority *authority
 	store     *snapshot.Store
-	loads     *loadstats.Store
-	denials   *denials.Store
+	// mirror is the mesh for what people are told about policies.
+	mirror  *mirror.Mirror
+	loads   *loadstats.Store
+	denials *denials.Store
 	// bridge is nil if sidecars of Open Service Mesh are not served.
 	bridge   *xds.Bridge
 	settings *settings
@@ -71,7 +74,7 @@ func New(config Config) (*ControlPlane, error) {
 	denied := denials.NewStore(time.Now)
 	metrics.registry.MustRegister(denials.NewCollector(denied, store.View))
 	return &ControlPlane{
-		config: config, log: log, metrics: metrics, api: api, store: store, loads: loadstats.NewStore(time.Now), denials: denied,
+		config: config, log: log, metrics: metrics, api: api, store: store, mirror: mirror.New(), loads: loadstats.NewStore(time.Now), denials: denied,
 		bridge:    newBridge(config, until, certificates, store, metrics.registry),
 		authority: &authority{directory: directory, requester: requester, manager: certificates},
 		settings: &settings{
@@ -139,7 +142,7 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	validator, err := c.newValidator(mgr.GetClient())
+	validator, err := c.newValidator()
 	if err != nil {
 		return err
 	}
@@ -153,6 +156,7 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 	defer cancel()
 	return runAll(drainCtx,
 		c.store.Run,
+		c.mirror.Run,
 		c.settings.resync.Run,
 		func(running context.Context) error { return c.authority.run(running, c.log.WithName("certificates")) },
 		mgr.Start,

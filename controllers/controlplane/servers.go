@@ -47,9 +47,9 @@ type validator struct {
 	watcher *certwatcher.CertWatcher
 }
 
-// newValidator returns the webhook of the control plane. It finds problems of policies with other objects by reader.
-func (c *ControlPlane) newValidator(reader client.Reader) (*validator, error) {
-	reviews, err := validate.NewHTTPHandler(c.log.WithName("validator"), status.CheckRelated(reader, c.config.Namespace), c.metrics.registry)
+// newValidator returns the webhook of the control plane. It finds problems of policies with other objects in the mirror of the mesh.
+func (c *ControlPlane) newValidator() (*validator, error) {
+	reviews, err := validate.NewHTTPHandler(c.log.WithName("validator"), status.CheckRelated(c.mirror, c.config.Namespace), c.metrics.registry)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (c *ControlPlane) newStatusWriter(mgr manager.Manager, definitions *traffic
 	}
 	err := status.Writers{
 		Leader: leader, Rejections: rejections, Mesh: c.config.Mesh, Namespace: c.config.Namespace, LookupHost: net.DefaultResolver.LookupHost,
-		Secrets: mgr.GetAPIReader(), Definitions: definitions,
+		Mirror: c.mirror, Definitions: definitions,
 	}.Setup(mgr)
 	return &statusWriter{config: c.config, clients: c.api.clients, log: c.log, leader: leader, rejections: rejections, events: events}, err
 }
@@ -50,20 +50,20 @@ func (c *ControlPlane) newStatusWriter(mgr manager.Manager, definitions *traffic
 // addGateways adds the controllers of gateways and of BackendTLSPolicies, which read Secrets and ConfigMaps for the store too.
 func (c *ControlPlane) addGateways(mgr manager.Manager, definitions *traffic.Definitions, leader *status.Leader, rejections *status.Rejections) error {
 	gateways := &gateway.Reconciler{
-		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Leading: leader.Leading, Sink: c.store, Mesh: c.config.Mesh, Namespace: c.config.Namespace,
+		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Leading: leader.Leading, Sink: c.sink(), Mesh: c.config.Mesh, Namespace: c.config.Namespace,
 		Now: time.Now, Rejected: rejections.Of, RejectedRoutes: rejections.Watch,
 	}
 	if err := gateways.Setup(mgr, definitions); err != nil {
 		return err
 	}
 	credentials := &egressgateway.Reconciler{
-		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Sink: c.store, Mesh: c.config.Mesh, Namespace: c.config.Namespace, Now: time.Now,
+		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Sink: c.sink(), Mesh: c.config.Mesh, Namespace: c.config.Namespace, Now: time.Now,
 	}
 	if err := credentials.Setup(mgr, definitions); err != nil {
 		return err
 	}
 	encryption := &backendtls.Reconciler{
-		Client: mgr.GetClient(), ConfigMaps: mgr.GetAPIReader(), Leading: leader.Leading, Sink: c.store, Mesh: c.config.Mesh, Namespace: c.config.Namespace,
+		Client: mgr.GetClient(), ConfigMaps: mgr.GetAPIReader(), Leading: leader.Leading, Sink: c.sink(), Mesh: c.config.Mesh, Namespace: c.config.Namespace,
 		Now: time.Now, Rejected: rejections.Of, RejectedPolicies: rejections.Watch,
 	}
 	return encryption.Setup(mgr, definitions)

@@ -173,22 +173,22 @@ func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
 			return fmt.Errorf("namespace %s not found: list namespaces with `kubectl get namespaces`", namespace)
 		}
 	}
-	return a.reportConflicts(analyze.Conflicts(loaded), conflicting, namespaces)
+	return a.reportConflicts(analyze.Conflicts(loaded, found.Namespace), conflicting, namespaces)
 }
 
 // reportConflicts prints the conflicts between policies of the given kinds, in OSM's format.
 func (a *app) reportConflicts(all []analyze.Conflict, conflicting []catalog.Kind, namespaces []string) error {
 	found := false
 	for _, c := range all {
-		if !slices.Contains(conflicting, c.Kind) || len(namespaces) > 0 && !slices.Contains(namespaces, c.Name.Namespace) {
+		if !slices.Contains(conflicting, c.Policy.Kind) || len(namespaces) > 0 && !slices.Contains(namespaces, c.Policy.Name.Namespace) {
 			continue
 		}
 		found = true
-		winner := c.WinnerName.String()
-		if c.WinnerKind != c.Kind {
-			winner = c.Winner()
+		winner := c.Winner.Name.String()
+		if c.Winner.Kind != c.Policy.Kind {
+			winner = string(c.Winner.Kind) + " " + winner
 		}
-		a.line("[+] %s %s conflicts with %s:\n %s\n", c.Kind, c.Name, winner, c.About)
+		a.line("[+] %s %s conflicts with %s:\n %s\n", c.Policy.Kind, c.Policy.Name, winner, c.About)
 	}
 	if found {
 		return silent{exitFailed}

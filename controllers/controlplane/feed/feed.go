@@ -27,6 +27,16 @@ type Sink interface {
 	Apply(changes []catalog.Change)
 }
 
+// Sinks are several Sinks that receive the same changes, in this order.
+type Sinks []Sink
+
+// Apply implements Sink.
+func (s Sinks) Apply(changes []catalog.Change) {
+	for _, sink := range s {
+		sink.Apply(changes)
+	}
+}
+
 // Config configures a Feed. Events and Problems are optional.
 type Config struct {
 	// Cache has the watches.
@@ -99,8 +109,12 @@ func (f *Feed) set(source kinds.Source, guard *deletionGuard, obj any) {
 	f.config.Problems(source.Kind, object, problems)
 	entryRef := ref(source.Kind, object)
 	guard.observe(client.ObjectKeyFromObject(object), entryRef)
+	problem := ""
+	if len(problems) > 0 {
+		problem = problems[0].Message
+	}
 	f.config.Sink.Apply([]catalog.Change{{
-		Ref: entryRef, Entry: entry, Created: object.GetCreationTimestamp().Time, Generation: generation(object), Received: received,
+		Ref: entryRef, Entry: entry, Exists: true, Problem: problem, Created: object.GetCreationTimestamp().Time, Generation: generation(object), Received: received,
 	}})
 }
 

@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -63,43 +62,42 @@ func TestEvaluateEgress(t *testing.T) {
 	protected := through(1, map[string]any{})
 	protected.Object["spec"].(map[string]any)["hosts"] = []any{"osm-prometheus.osm-system.svc.cluster.local"}
 	requiring := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Annotations: map[string]string{names.EgressGatewayAnnotation: "enabled"}}}
-	gateway := slices.Clip(append(all, gatewayObjects(true)...))
 	both := map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}
 	missing := map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}
 	conflicted := map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved}
 	usable := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "usable"}, Data: map[string][]byte{"ca.crt": pki.New(t).RootPEM}}
 	unusable := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "unusable"}}
-	evaluate := EvaluateEgress("osm-system", lookup, fake.NewClientBuilder().WithObjects(usable, unusable).Build())
+	gateway := slices.Clip(append(append(all, gatewayObjects(true)...), usable, unusable))
 	group := map[string]any{"kind": "HTTPRouteGroup", "name": "get"}
 	setting := map[string]any{"kind": "UpstreamTrafficSetting", "name": "slow"}
 	for _, test := range []evaluateCase{
-		{"everything exists", evaluate, egress("b", 1, "http"), all, both, "in force"},
-		{"policies are off", evaluate, egress("b", 1, "http"), []client.Object{off}, map[string]string{kinds.ConditionAccepted: "False Disabled", kinds.ConditionResolvedRefs: resolved}, "enableEgressPolicy"},
-		{"nothing is allowed", evaluate, object(kinds.Egress, "b", 1, map[string]any{}), all, map[string]string{kinds.ConditionAccepted: "False GrantsNothing"}, "spec.sources is empty"},
-		{"no account", evaluate, stranger, all, missing, "ServiceAccount shop/nobody of spec.sources does not exist"},
-		{"no group", evaluate, egress("b", 1, "http", group), all, missing, "HTTPRouteGroup shop/get does not exist"},
-		{"no setting", evaluate, egress("b", 1, "http", setting), all, missing, "UpstreamTrafficSetting shop/slow does not exist"},
-		{"a host without an address", evaluate, to("api.example.com", "none.example.com"), all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False HostNotResolved"}, "The host none.example.com of spec.hosts has no address"},
-		{"a query without an answer", evaluate, to("slow.example.com"), all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "True HostNotResolved"}, "cannot look up the host slow.example.com"},
-		{"an address needs no query", evaluate, to("192.0.2.7"), all, both, "in force"},
-		{"an older one for servers that speak first", evaluate, egress("b", 2, "http"), append(all, egress("a", 1, "tcp-server-first")), conflicted, "Egress shop/a is older and has port 80"},
-		{"servers speak first, and an older one for http", evaluate, egress("b", 2, "tcp-server-first"), append(all, egress("a", 1, "http")), map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved}, "excludes tcp-server-first"},
-		{"a younger one excludes nothing", evaluate, egress("a", 1, "http"), append(all, egress("b", 2, "tcp-server-first")), both, "in force"},
-		{"through the gateway", evaluate, through(1, map[string]any{}), gateway, both, "in force"},
-		{"a part of the mesh through the gateway", evaluate, protected, gateway, map[string]string{kinds.ConditionAccepted: "False RejectedAddress", kinds.ConditionResolvedRefs: "False HostNotResolved"}, "is or can be in the cluster"},
-		{"no gateway", evaluate, through(1, map[string]any{}), all, missing, "set spec.egressGateway.mode of the Mesh to Managed"},
-		{"no pod of the gateway", evaluate, through(1, map[string]any{}), append(all, gatewayObjects(false)...), missing, "No pod of the egress gateway is ready"},
-		{"encrypted by the gateway", evaluate, encrypted("usable"), gateway, both, "in force"},
-		{"an unusable Secret", evaluate, encrypted("unusable"), gateway, missing, "The Secret shop/unusable lacks ca.crt"},
-		{"no Secret", evaluate, encrypted("none"), gateway, missing, "The Secret shop/none does not exist"},
-		{"another one decides about requests", evaluate, egress("a", 1, "http"), append(gateway, through(2, map[string]any{})), conflicted, "through the egress gateway and decides alone"},
-		{"the older of two with the gateway decides", evaluate, through(2, map[string]any{}), append(gateway, named("a", through(1, map[string]any{}))), conflicted, "Egress shop/a sends requests to api.example.com on port 80"},
-		{"the older of two with the gateway", evaluate, through(1, map[string]any{}), append(gateway, named("a", through(2, map[string]any{}))), both, "in force"},
-		{"the namespace requires the gateway", evaluate, egress("b", 1, "http"), append(gateway, requiring), both, "in force"},
-		{"the namespace requires a gateway that is not there", evaluate, egress("b", 1, "http"), append(all, requiring), missing, "The mesh has no egress gateway"},
-		{"the namespace requires the gateway for tcp", evaluate, egress("b", 1, "tcp"), append(gateway, requiring), map[string]string{kinds.ConditionAccepted: "False Unsupported", kinds.ConditionResolvedRefs: resolved}, "The namespace shop requires the egress gateway"},
-		{"another one through the required gateway", evaluate, egress("b", 2, "http"), append(gateway, requiring, egress("a", 1, "http")), conflicted, "decides alone"},
-		{"tcp excludes nothing", evaluate, egress("b", 2, "http"), append(all, egress("a", 1, "tcp")), both, "in force"},
+		{"everything exists", egress("b", 1, "http"), all, both, "in force"},
+		{"policies are off", egress("b", 1, "http"), []client.Object{off}, map[string]string{kinds.ConditionAccepted: "False Disabled", kinds.ConditionResolvedRefs: resolved}, "enableEgressPolicy"},
+		{"nothing is allowed", object(kinds.Egress, "b", 1, map[string]any{}), all, map[string]string{kinds.ConditionAccepted: "False GrantsNothing"}, "spec.sources is empty"},
+		{"no account", stranger, all, missing, "ServiceAccount shop/nobody of spec.sources does not exist"},
+		{"no group", egress("b", 1, "http", group), all, missing, "HTTPRouteGroup shop/get does not exist"},
+		{"no setting", egress("b", 1, "http", setting), all, missing, "UpstreamTrafficSetting shop/slow does not exist"},
+		{"a host without an address", to("api.example.com", "none.example.com"), all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False HostNotResolved"}, "The host none.example.com of spec.hosts has no address"},
+		{"a query without an answer", to("slow.example.com"), all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "True HostNotResolved"}, "cannot look up the host slow.example.com"},
+		{"an address needs no query", to("192.0.2.7"), all, both, "in force"},
+		{"an older one for servers that speak first", egress("b", 2, "http"), append(all, egress("a", 1, "tcp-server-first")), conflicted, "Egress shop/a is older and has port 80"},
+		{"servers speak first, and an older one for http", egress("b", 2, "tcp-server-first"), append(all, egress("a", 1, "http")), map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved}, "excludes tcp-server-first"},
+		{"a younger one excludes nothing", egress("a", 1, "http"), append(all, egress("b", 2, "tcp-server-first")), both, "in force"},
+		{"through the gateway", through(1, map[string]any{}), gateway, both, "in force"},
+		{"a part of the mesh through the gateway", protected, gateway, map[string]string{kinds.ConditionAccepted: "False RejectedAddress", kinds.ConditionResolvedRefs: "False HostNotResolved"}, "is or can be in the cluster"},
+		{"no gateway", through(1, map[string]any{}), all, missing, "set spec.egressGateway.mode of the Mesh to Managed"},
+		{"no pod of the gateway", through(1, map[string]any{}), append(all, gatewayObjects(false)...), missing, "No pod of the egress gateway is ready"},
+		{"encrypted by the gateway", encrypted("usable"), gateway, both, "in force"},
+		{"an unusable Secret", encrypted("unusable"), gateway, missing, "The Secret shop/unusable lacks ca.crt"},
+		{"no Secret", encrypted("none"), gateway, missing, "The Secret shop/none does not exist"},
+		{"another one decides about requests", egress("a", 1, "http"), append(gateway, through(2, map[string]any{})), conflicted, "through the egress gateway and decides alone"},
+		{"the older of two with the gateway decides", through(2, map[string]any{}), append(gateway, named("a", through(1, map[string]any{}))), conflicted, "Egress shop/a sends requests to api.example.com on port 80"},
+		{"the older of two with the gateway", through(1, map[string]any{}), append(gateway, named("a", through(2, map[string]any{}))), both, "in force"},
+		{"the namespace requires the gateway", egress("b", 1, "http"), append(gateway, requiring), both, "in force"},
+		{"the namespace requires a gateway that is not there", egress("b", 1, "http"), append(all, requiring), missing, "The mesh has no egress gateway"},
+		{"the namespace requires the gateway for tcp", egress("b", 1, "tcp"), append(gateway, requiring), map[string]string{kinds.ConditionAccepted: "False Unsupported", kinds.ConditionResolvedRefs: resolved}, "The namespace shop requires the egress gateway"},
+		{"another one through the required gateway", egress("b", 2, "http"), append(gateway, requiring, egress("a", 1, "http")), conflicted, "decides alone"},
+		{"tcp excludes nothing", egress("b", 2, "http"), append(all, egress("a", 1, "tcp")), both, "in force"},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
 	}
@@ -110,8 +108,9 @@ func gatewayObjects(ready bool) []client.Object {
 	return []client.Object{
 		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: names.EgressGateway}},
 		&discoveryv1.EndpointSlice{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "g", Labels: map[string]string{discoveryv1.LabelServiceName: names.EgressGateway}},
-			Endpoints:  []discoveryv1.Endpoint{{Conditions: discoveryv1.EndpointConditions{Ready: &ready}}},
+			ObjectMeta:  metav1.ObjectMeta{Namespace: "osm-system", Name: "g", Labels: map[string]string{discoveryv1.LabelServiceName: names.EgressGateway}},
+			AddressType: discoveryv1.AddressTypeIPv4,
+			Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}, Conditions: discoveryv1.EndpointConditions{Ready: &ready}}},
 		},
 	}
 }
@@ -129,9 +128,9 @@ func TestEvaluateOutsideSetting(t *testing.T) {
 	user := egress("b", 1, "http", map[string]any{"kind": "UpstreamTrafficSetting", "name": "slow"})
 	limited := map[string]any{"healthCheck": map[string]any{}}
 	for _, test := range []evaluateCase{
-		{"an Egress names it", EvaluateSetting, setting(map[string]any{}), []client.Object{user}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
-		{"no Egress names it", EvaluateSetting, setting(map[string]any{}), []client.Object{egress("b", 1, "http")}, map[string]string{kinds.ConditionAccepted: "False NotUsed"}, "only where an Egress names it"},
-		{"parts without effect", EvaluateSetting, setting(limited), []client.Object{user}, map[string]string{kinds.ConditionAccepted: "True NotUsed", kinds.ConditionResolvedRefs: resolved}, "Rate limits and health checks have no effect"},
+		{"an Egress names it", setting(map[string]any{}), []client.Object{user}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
+		{"no Egress names it", setting(map[string]any{}), []client.Object{egress("b", 1, "http")}, map[string]string{kinds.ConditionAccepted: "False NotUsed"}, "only where an Egress names it"},
+		{"parts without effect", setting(limited), []client.Object{user}, map[string]string{kinds.ConditionAccepted: "True NotUsed", kinds.ConditionResolvedRefs: resolved}, "Rate limits and health checks have no effect"},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
 	}

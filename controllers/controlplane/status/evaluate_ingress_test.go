@@ -39,31 +39,20 @@ func TestEvaluateIngress(t *testing.T) {
 		t.Fatal(err)
 	}
 	empty := object(kinds.IngressBackend, "b", 1, map[string]any{"backends": []any{}, "sources": []any{}})
-	evaluate := EvaluateIngress("osm-system")
 	all := []client.Object{on, web, nginx}
 	for _, test := range []evaluateCase{
-		{"everything exists", evaluate, ingressBackend("b", 1, 8080), all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
-		{"a named target port", evaluate, ingressBackend("b", 1, 8080), []client.Object{on, named, nginx}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
-		{"a Service without a selector", evaluate, ingressBackend("b", 1, 8081), []client.Object{on, handwritten, nginx}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
-		{"policies are off", evaluate, ingressBackend("b", 1, 8080), []client.Object{off, web, nginx}, map[string]string{kinds.ConditionAccepted: "False Disabled", kinds.ConditionResolvedRefs: resolved}, "enableIngressBackendPolicy"},
-		{"no source", evaluate, empty, all, map[string]string{kinds.ConditionAccepted: "False GrantsNothing"}, "admits nobody"},
-		{"an older one", evaluate, ingressBackend("b", 2, 8080), append(all, ingressBackend("a", 1, 8080)), map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved}, "IngressBackend shop/a is older"},
-		{"a younger one", evaluate, ingressBackend("b", 1, 8080), append(all, ingressBackend("a", 2, 8080)), map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, ""},
-		{"no Service", evaluate, ingressBackend("b", 1, 8080), []client.Object{on, nginx}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}, "Service shop/web does not exist"},
-		{"the port of the Service", evaluate, ingressBackend("b", 1, 80), all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}, "no targetPort 80, so nobody is admitted to it: write one of its target ports, 8080"},
-		{"no gateway", evaluate, ingressBackend("b", 1, 8080), []client.Object{on, web}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}, "Service ingress/nginx of spec.sources does not exist"},
-		{"no group", evaluate, routed, all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}, "HTTPRouteGroup shop/front does not exist"},
+		{"everything exists", ingressBackend("b", 1, 8080), all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
+		{"a named target port", ingressBackend("b", 1, 8080), []client.Object{on, named, nginx}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
+		{"a Service without a selector", ingressBackend("b", 1, 8081), []client.Object{on, handwritten, nginx}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
+		{"policies are off", ingressBackend("b", 1, 8080), []client.Object{off, web, nginx}, map[string]string{kinds.ConditionAccepted: "False Disabled", kinds.ConditionResolvedRefs: resolved}, "enableIngressBackendPolicy"},
+		{"no source", empty, all, map[string]string{kinds.ConditionAccepted: "False GrantsNothing"}, "admits nobody"},
+		{"an older one", ingressBackend("b", 2, 8080), append(all, ingressBackend("a", 1, 8080)), map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved}, "IngressBackend shop/a is older"},
+		{"a younger one", ingressBackend("b", 1, 8080), append(all, ingressBackend("a", 2, 8080)), map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, ""},
+		{"no Service", ingressBackend("b", 1, 8080), []client.Object{on, nginx}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}, "Service shop/web does not exist"},
+		{"the port of the Service", ingressBackend("b", 1, 80), all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}, "no targetPort 80, so nobody is admitted to it: write one of its target ports, 8080"},
+		{"no gateway", ingressBackend("b", 1, 8080), []client.Object{on, web}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}, "Service ingress/nginx of spec.sources does not exist"},
+		{"no group", routed, all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}, "HTTPRouteGroup shop/front does not exist"},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
-	}
-}
-
-func TestFromGateway(t *testing.T) {
-	policy := ingressBackend("b", 1, 8080)
-	for name, want := range map[string]bool{"nginx": true, "other": false} {
-		service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "ingress", Name: name}}
-		if got := fromGateway(service)(policy); got != want {
-			t.Errorf("a change of Service %s affects the policy: %v, want %v", name, got, want)
-		}
 	}
 }

@@ -24,22 +24,21 @@ func exportTo(namespace, name string) map[string]any {
 }
 
 func TestEvaluateTelemetry(t *testing.T) {
-	evaluate := EvaluateTelemetry("osm-system")
 	both := map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}
 	missing := map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}
 	format := map[string]any{"format": "%RESPONSE_CODE%"}
 	for _, test := range []evaluateCase{
-		{"a format", evaluate, telemetry("log", 1, format), nil, both, "in force"},
-		{"nothing", evaluate, telemetry("log", 1, nil), nil, map[string]string{kinds.ConditionAccepted: "False GrantsNothing"}, "changes nothing"},
-		{"an unknown operator", evaluate, telemetry("log", 1, map[string]any{"format": "%FILE_CONTENT(/x)%"}), nil, map[string]string{kinds.ConditionAccepted: "False InvalidFormat", kinds.ConditionResolvedRefs: resolved}, "default format"},
-		{"an invalid filter", evaluate, telemetry("log", 1, map[string]any{"filter": "response.code >"}), nil, map[string]string{kinds.ConditionAccepted: "False InvalidExpression", kinds.ConditionResolvedRefs: resolved}, "Everything is logged"},
-		{"an older one", evaluate, telemetry("b", 2, format), []client.Object{telemetry("a", 1, format)}, map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved}, "Telemetry shop/a is older"},
-		{"a collector of its namespace", evaluate, telemetry("log", 1, exportTo("", "c")), []client.Object{extension("shop", "c", "otel.example.com", "h2c")}, both, "in force"},
-		{"a collector of the mesh", evaluate, telemetry("log", 1, exportTo("osm-system", "c")), []client.Object{extension("osm-system", "c", "otel.example.com", "")}, both, "in force"},
-		{"a collector of others", evaluate, telemetry("log", 1, exportTo("other", "c")), []client.Object{extension("other", "c", "otel.example.com", "")}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False ForeignNamespace"}, "is in another namespace"},
-		{"no collector", evaluate, telemetry("log", 1, exportTo("shop", "c")), nil, missing, "ExtensionService shop/c does not exist"},
-		{"a collector that cannot be used", evaluate, telemetry("log", 1, exportTo("shop", "c")), []client.Object{extension("shop", "c", "localhost", "")}, missing, "is the pod of each sidecar"},
-		{"a collector without gRPC", evaluate, telemetry("log", 1, exportTo("shop", "c")), []client.Object{extension("shop", "c", "otel.example.com", "http")}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False UnknownProtocol"}, "over gRPC"},
+		{"a format", telemetry("log", 1, format), nil, both, "in force"},
+		{"nothing", telemetry("log", 1, nil), nil, map[string]string{kinds.ConditionAccepted: "False GrantsNothing"}, "changes nothing"},
+		{"an unknown operator", telemetry("log", 1, map[string]any{"format": "%FILE_CONTENT(/x)%"}), nil, map[string]string{kinds.ConditionAccepted: "False InvalidFormat", kinds.ConditionResolvedRefs: resolved}, "default format"},
+		{"an invalid filter", telemetry("log", 1, map[string]any{"filter": "response.code >"}), nil, map[string]string{kinds.ConditionAccepted: "False InvalidExpression", kinds.ConditionResolvedRefs: resolved}, "Everything is logged"},
+		{"an older one", telemetry("b", 2, format), []client.Object{telemetry("a", 1, format)}, map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved}, "Telemetry shop/a is older"},
+		{"a collector of its namespace", telemetry("log", 1, exportTo("", "c")), []client.Object{extension("shop", "c", "otel.example.com", "h2c")}, both, "in force"},
+		{"a collector of the mesh", telemetry("log", 1, exportTo("osm-system", "c")), []client.Object{meshConfigObject(), extension("osm-system", "c", "otel.example.com", "")}, both, "in force"},
+		{"a collector of others", telemetry("log", 1, exportTo("other", "c")), []client.Object{extension("other", "c", "otel.example.com", "")}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False ForeignNamespace"}, "is in another namespace"},
+		{"no collector", telemetry("log", 1, exportTo("shop", "c")), nil, missing, "ExtensionService shop/c does not exist"},
+		{"a collector that cannot be used", telemetry("log", 1, exportTo("shop", "c")), []client.Object{extension("shop", "c", "localhost", "")}, missing, "is the pod of each sidecar"},
+		{"a collector without gRPC", telemetry("log", 1, exportTo("shop", "c")), []client.Object{extension("shop", "c", "otel.example.com", "http")}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False UnknownProtocol"}, "over gRPC"},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
 	}

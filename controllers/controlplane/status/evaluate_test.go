@@ -1,6 +1,7 @@
 package status
 
 import (
+	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
 	"slices"
 	"strings"
 	"testing"
@@ -15,10 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
@@ -46,10 +45,9 @@ func rule(kind, name string, matches ...any) map[string]any {
 
 // evaluateCase is an object with other objects, and its expected conditions.
 type evaluateCase struct {
-	name     string
-	evaluate Evaluate
-	object   *unstructured.Unstructured
-	others   []client.Object
+	name   string
+	object *unstructured.Unstructured
+	others []client.Object
 	// want maps condition types to "status reason".
 	want map[string]string
 	// message is part of a condition message.
@@ -75,14 +73,17 @@ func builtin(t *testing.T) *runtime.Scheme {
 	return scheme
 }
 
+// evaluatorOf returns an Evaluator in a mesh.
+func evaluatorOf(mesh *mirror.Mirror) Evaluator {
+	return Evaluator{Mirror: mesh, Namespace: meshNamespace, LookupHost: lookup}
+}
+
 // checkAlone evaluates the object in a cluster with the other objects only.
 func (j evaluateCase) checkAlone(t *testing.T) {
 	t.Helper()
-	reader := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(append(j.others, j.object)...).Build()
-	conditions, err := j.evaluate(t.Context(), reader, j.object)
-	if err != nil {
-		t.Fatal(err)
-	}
+	mesh := meshOf(t, append(j.others, j.object)...)
+	readCredentials(t, mesh, j.object, j.others)
+	conditions := evaluatorOf(mesh).evaluate(t.Context(), j.object).conditions
 	got, said := map[string]string{}, ""
 	for _, c := range conditions {
 		got[c.Type] = string(c.Status) + " " + c.Reason
@@ -126,59 +127,59 @@ func TestEvaluateTarget(t *testing.T) {
 	group := object(kinds.HTTPRouteGroup, "paths", 1, map[string]any{"matches": []any{map[string]any{"name": "all", "pathRegex": "/.*"}}})
 	tests := []evaluateCase{
 		{
-			"a target whose routes exist", EvaluateTarget, target(rule("HTTPRouteGroup", "paths", "all")),
+			"a target whose routes exist", target(rule("HTTPRouteGroup", "paths", "all")),
 			[]client.Object{group},
 			map[string]string{kinds.ConditionAccepted: "True Accepted", kinds.ConditionResolvedRefs: "True ResolvedRefs"},
 			"in force",
 		},
 		{
-			"a target whose group is missing", EvaluateTarget, target(rule("HTTPRouteGroup", "none")),
+			"a target whose group is missing", target(rule("HTTPRouteGroup", "none")),
 			nil,
 			map[string]string{kinds.ConditionAccepted: "True Accepted", kinds.ConditionResolvedRefs: "False RefNotFound"},
 			"HTTPRouteGroup shop/none does not exist",
 		},
 		{
-			"a target that names a match which does not exist", EvaluateTarget, target(rule("HTTPRouteGroup", "paths", "typo")),
+			"a target that names a match which does not exist", target(rule("HTTPRouteGroup", "paths", "typo")),
 			[]client.Object{group},
 			map[string]string{kinds.ConditionAccepted: "True Accepted", kinds.ConditionResolvedRefs: "False RefNotFound"},
 			`no usable match named "typo"`,
 		},
 		{
-			"a target whose TCP route is missing", EvaluateTarget, target(rule("TCPRoute", "none")),
+			"a target whose TCP route is missing", target(rule("TCPRoute", "none")),
 			nil,
 			map[string]string{kinds.ConditionAccepted: "True Accepted", kinds.ConditionResolvedRefs: "False RefNotFound"},
 			"TCPRoute shop/none does not exist",
 		},
 		{
-			"a target without rules grants nothing", EvaluateTarget, target(), nil,
+			"a target without rules grants nothing", target(), nil,
 			map[string]string{kinds.ConditionAccepted: "False GrantsNothing"},
 			"spec.rules is empty",
 		},
 		{
-			"a group without matches", EvaluateRoutes(ingest.HTTPRouteGroup), object(kinds.HTTPRouteGroup, "paths", 1, map[string]any{}), nil,
+			"a group without matches", object(kinds.HTTPRouteGroup, "paths", 1, map[string]any{}), nil,
 			map[string]string{kinds.ConditionAccepted: "False GrantsNothing"},
 			"spec.matches is empty",
 		},
 		{
-			"a port that no Service leads to", EvaluateTarget, target(rule("TCPRoute", "sql")),
+			"a port that no Service leads to", target(rule("TCPRoute", "sql")),
 			[]client.Object{tcpRouteWith(80), serviceWithTarget(8080)},
 			map[string]string{kinds.ConditionAccepted: "True Accepted", kinds.ConditionResolvedRefs: "False RefNotFound"},
 			"TCPRoute shop/sql has the ports 80, but the Services of the namespace have the target ports 8080",
 		},
 		{
-			"one of the ports is that of a Service", EvaluateTarget, target(rule("TCPRoute", "sql")),
+			"one of the ports is that of a Service", target(rule("TCPRoute", "sql")),
 			[]client.Object{tcpRouteWith(80, 8080), serviceWithTarget(8080)},
 			map[string]string{kinds.ConditionAccepted: "True Accepted", kinds.ConditionResolvedRefs: "True ResolvedRefs"},
 			"in force",
 		},
 		{
-			"a target with a rule about UDP", EvaluateTarget, target(rule("UDPRoute", "dns"), rule("HTTPRouteGroup", "paths")),
+			"a target with a rule about UDP", target(rule("UDPRoute", "dns"), rule("HTTPRouteGroup", "paths")),
 			[]client.Object{group},
 			map[string]string{kinds.ConditionAccepted: "True NotCaptured", kinds.ConditionResolvedRefs: "True ResolvedRefs"},
 			"sidecars do not intercept UDP",
 		},
 		{
-			"a UDP route", EvaluateUnenforced(ingest.UDPRoute), object(kinds.UDPRoute, "dns", 1, map[string]any{}),
+			"a UDP route", object(kinds.UDPRoute, "dns", 1, map[string]any{}),
 			nil,
 			map[string]string{kinds.ConditionAccepted: "True NotCaptured"},
 			"this UDPRoute is not enforced",

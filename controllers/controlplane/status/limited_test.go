@@ -1,7 +1,6 @@
 package status
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -27,8 +26,8 @@ func TestLimitedPoliciesHaveACondition(t *testing.T) {
 	stored := target(rule("HTTPRouteGroup", "none"))
 	writer := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(stored, account("shop", "web"), account("shop", "client")).WithStatusSubresource(stored).Build()
 	r := &Reconciler{
-		Client: writer, Recorder: events.NewFakeRecorder(10), Leader: &Leader{}, Kind: kinds.Object(kinds.TrafficTarget), Evaluate: EvaluateTarget,
-		Rejections: noRejections(), InMesh: func(context.Context, string) (bool, error) { return true, nil },
+		Client: writer, Recorder: events.NewFakeRecorder(10), Leader: &Leader{}, Kind: kinds.Object(kinds.TrafficTarget), Rejections: noRejections(), InMesh: always,
+		Evaluate: evaluatorOf(meshOf(t, stored, account("shop", "web"), account("shop", "client"))).evaluate,
 	}
 	r.Leader.leading.Store(true)
 	request := ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "target"}}

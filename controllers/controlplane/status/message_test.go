@@ -1,7 +1,6 @@
 package status
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"unicode/utf8"
@@ -28,8 +27,8 @@ func TestReconcile_CutsMessagesOfManyProblems(t *testing.T) {
 	writer := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(stored).WithStatusSubresource(stored).Build()
 	recorder := events.NewFakeRecorder(10)
 	r := &Reconciler{
-		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: kinds.Object(kinds.TrafficTarget), Evaluate: EvaluateTarget,
-		Rejections: noRejections(), InMesh: func(context.Context, string) (bool, error) { return true, nil },
+		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: kinds.Object(kinds.TrafficTarget), Evaluate: evaluatorOf(meshOf(t, stored)).evaluate,
+		Rejections: noRejections(), InMesh: always,
 	}
 	r.Leader.leading.Store(true)
 	if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(stored)}); err != nil {

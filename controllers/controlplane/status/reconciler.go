@@ -4,10 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,10 +17,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
@@ -31,21 +29,22 @@ type Reconciler struct {
 	Recorder events.EventRecorder
 	Leader   *Leader
 	// Kind is an empty object of the kind.
-	Kind     *unstructured.Unstructured
-	Evaluate Evaluate
+	Kind *unstructured.Unstructured
+	// Evaluate evaluates an object, and Forget is called for one that no longer exists.
+	Evaluate func(context.Context, *unstructured.Unstructured) evaluation
+	Forget   func(catalog.Ref)
+	// LookupHost resolves the names of servers.
+	LookupHost HostLookup
 	// OSMSummary adds OSM's status fields currentStatus and reason.
 	OSMSummary bool
 	// Quiet keeps the status of objects without problems empty, see kinds.Facts.
 	Quiet bool
 	// Recheck is the interval at which objects are evaluated without a change; 0 for never.
 	Recheck time.Duration
-	// Servers returns the servers that decide for sidecars because of an object; nil for a kind without any. LookupHost resolves their names.
-	Servers    decisionServers
-	LookupHost HostLookup
 	// Rejections provides the rejections of sidecars, and the servers that do not answer them.
 	Rejections *Rejections
-	// InMesh reports whether a namespace is part of the mesh. The status of objects elsewhere is never written.
-	InMesh func(ctx context.Context, namespace string) (bool, error)
+	// InMesh reports whether an object is part of the mesh. The status of others is never written.
+	InMesh func(ctx context.Context, object *unstructured.Unstructured) (bool, error)
 }
 
 // Reconcile evaluates one object and writes changed conditions. A replica without the Lease writes nothing.
@@ -60,15 +59,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	object := kinds.Object(kind)
 	if err := r.Client.Get(ctx, request.NamespacedName, object); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.Forget(refOf(kind, request))
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if member, err := r.InMesh(ctx, object.GetNamespace()); err != nil || !member {
+	if member, err := r.InMesh(ctx, object); err != nil || !member {
 		return ctrl.Result{}, err
 	}
-	conditions, err := r.Evaluate(ctx, r.Client, object)
-	if err != nil {
-		return ctrl.Result{}, fmt.Errorf("evaluate %s %s: %w", object.GetKind(), request, err)
-	}
+	evaluated := r.Evaluate(ctx, object)
+	conditions := evaluated.conditions
 	limited := r.Rejections.limitedIn(kind.Kind, request.Namespace, request.Name)
 	for i := range conditions {
 		if conditions[i].Type == kinds.ConditionAccepted && limited != "" {
@@ -78,9 +78,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			conditions[i] = rejectedCondition(rejected, conditions[i])
 		}
 	}
-	answers, err := r.answers(ctx, object)
+	answers, err := r.answers(ctx, object, evaluated.servers)
 	if err != nil {
-		return ctrl.Result{}, fmt.Errorf("find the servers of %s %s: %w", object.GetKind(), request, err)
+		return ctrl.Result{}, err
 	}
 	recheck := r.Recheck
 	if answers != nil {
@@ -90,13 +90,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 }
 
 // answers returns the condition ServiceAnswers; nil for an object without a server.
-func (r *Reconciler) answers(ctx context.Context, object *unstructured.Unstructured) (*metav1.Condition, error) {
-	if r.Servers == nil {
+func (r *Reconciler) answers(ctx context.Context, object *unstructured.Unstructured, servers []decisionServer) (*metav1.Condition, error) {
+	if len(servers) == 0 {
 		return nil, nil
-	}
-	servers, err := r.Servers(ctx, r.Client, object)
-	if err != nil || len(servers) == 0 {
-		return nil, err
 	}
 	before, err := kinds.ConditionsOf(object)
 	if err != nil {
@@ -104,6 +100,11 @@ func (r *Reconciler) answers(ctx context.Context, object *unstructured.Unstructu
 	}
 	c := answersCondition(ctx, servers, &r.Rejections.servers, r.LookupHost, before)
 	return &c, nil
+}
+
+// refOf returns the catalog reference of a requested object.
+func refOf(kind schema.GroupVersionKind, request ctrl.Request) catalog.Ref {
+	return kinds.RefOf(kinds.EntryKind(kind), catalog.Name{Namespace: request.Namespace, Name: request.Name})
 }
 
 // write patches changed conditions, and records an Event for each transition, except those of the summary.
@@ -185,44 +186,6 @@ func (r *Reconciler) recordEvent(object *unstructured.Unstructured, condition me
 	}
 	note := fmt.Sprintf("%s is %s: %s", condition.Type, condition.Status, condition.Message)
 	r.Recorder.Eventf(object, nil, kind, condition.Reason, "Evaluate", "%s", message.ForEvent(note))
-}
-
-// relatedWatch is a watch of a kind whose objects affect the conditions of those of another kind.
-type relatedWatch struct {
-	kind       schema.GroupVersionKind
-	handler    handler.EventHandler
-	predicates []predicate.Predicate
-}
-
-// relatedWatches returns the watches for objects of a kind, except those of kinds that every cluster defines.
-func relatedWatches(reader client.Reader, k policyKind) []relatedWatch {
-	var list []relatedWatch
-	specs := []predicate.Predicate{predicate.GenerationChangedPredicate{}}
-	for _, other := range k.related {
-		list = append(list, relatedWatch{other, enqueueSameNamespace(reader, k.kind), specs})
-	}
-	for _, other := range k.named {
-		list = append(list, relatedWatch{other, enqueueNaming(reader, k.kind), specs})
-	}
-	if k.extension != nil {
-		list = append(list, relatedWatch{kinds.ExtensionService, enqueueConflicting(reader, k.kind, k.extension), nil})
-	}
-	if k.routed != nil {
-		for _, source := range routeSources("") {
-			list = append(list, relatedWatch{source.Object.GetObjectKind().GroupVersionKind(), enqueueRouted(reader, k.kind, k.routed), specs})
-		}
-	}
-	return list
-}
-
-// startWatches starts each watch once the cluster defines its kind. It returns when all have started, or when ctx ends. A kind can be defined
-// later than the one that it affects, and the first discovery can fail.
-func startWatches(ctx context.Context, definitions *traffic.Definitions, list []relatedWatch, start func(relatedWatch) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, w := range list {
-		group.Go(func() error { return definitions.WhenDefined(ctx, func() error { return start(w) }, w.kind) })
-	}
-	return group.Wait()
 }
 
 // condition returns a condition for problems. It is True without problems, or if all are about an object that

@@ -35,11 +35,10 @@ func TestReconcile_WritesChangesOnce(t *testing.T) {
 	verdict := metav1.ConditionFalse
 	r := &Reconciler{
 		Client: reader, Recorder: recorder, Leader: &Leader{}, Kind: kinds.Object(kinds.TrafficTarget),
-		Evaluate: func(context.Context, client.Reader, *unstructured.Unstructured) ([]metav1.Condition, error) {
-			return []metav1.Condition{{Type: kinds.ConditionAccepted, Status: verdict, Reason: "Test", Message: "because"}}, nil
+		Evaluate: func(context.Context, *unstructured.Unstructured) evaluation {
+			return evaluation{conditions: []metav1.Condition{{Type: kinds.ConditionAccepted, Status: verdict, Reason: "Test", Message: "because"}}}
 		},
-		Rejections: noRejections(),
-		InMesh:     func(context.Context, string) (bool, error) { return true, nil },
+		Rejections: noRejections(), InMesh: always,
 	}
 	request := ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "target"}}
 	steps := []struct {
@@ -70,9 +69,8 @@ func TestReconcile_ReportsRejection(t *testing.T) {
 	writer := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(stored, account("shop", "web"), account("shop", "client")).WithStatusSubresource(stored).Build()
 	recorder := events.NewFakeRecorder(10)
 	r := &Reconciler{
-		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: kinds.Object(kinds.TrafficTarget), Evaluate: EvaluateTarget,
-		Rejections: (&fakeReplicas{}).rejections(),
-		InMesh:     func(context.Context, string) (bool, error) { return true, nil },
+		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: kinds.Object(kinds.TrafficTarget), Rejections: (&fakeReplicas{}).rejections(), InMesh: always,
+		Evaluate: evaluatorOf(meshOf(t, stored, account("shop", "web"), account("shop", "client"))).evaluate,
 	}
 	r.Leader.leading.Store(true)
 	request := ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "target"}}
@@ -126,11 +124,10 @@ func TestReconcile_KeepsQuietStatusEmpty(t *testing.T) {
 	var verdict metav1.Condition
 	r := &Reconciler{
 		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: kinds.Object(kinds.UpstreamTrafficSetting), OSMSummary: true, Quiet: true,
-		Evaluate: func(context.Context, client.Reader, *unstructured.Unstructured) ([]metav1.Condition, error) {
-			return []metav1.Condition{verdict}, nil
+		Evaluate: func(context.Context, *unstructured.Unstructured) evaluation {
+			return evaluation{conditions: []metav1.Condition{verdict}}
 		},
-		Rejections: noRejections(),
-		InMesh:     func(context.Context, string) (bool, error) { return true, nil },
+		Rejections: noRejections(), InMesh: always,
 	}
 	r.Leader.leading.Store(true)
 	plain := metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionTrue, Reason: kinds.ReasonAccepted, Message: "in force"}
@@ -170,11 +167,10 @@ func TestReconcile_WritesOSMSummary(t *testing.T) {
 	verdict := metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionFalse, Reason: "Test", Message: "because"}
 	r := &Reconciler{
 		Client: writer, Recorder: events.NewFakeRecorder(10), Leader: &Leader{}, Kind: kinds.Object(kinds.UpstreamTrafficSetting), OSMSummary: true,
-		Evaluate: func(context.Context, client.Reader, *unstructured.Unstructured) ([]metav1.Condition, error) {
-			return []metav1.Condition{verdict}, nil
+		Evaluate: func(context.Context, *unstructured.Unstructured) evaluation {
+			return evaluation{conditions: []metav1.Condition{verdict}}
 		},
-		Rejections: noRejections(),
-		InMesh:     func(context.Context, string) (bool, error) { return true, nil },
+		Rejections: noRejections(), InMesh: always,
 	}
 	r.Leader.leading.Store(true)
 	for _, want := range []struct{ word, reason string }{{"error", "because"}, {"committed", "successfully committed by the system"}} {

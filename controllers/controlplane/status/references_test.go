@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
@@ -19,7 +18,7 @@ func TestMissingReferencesAreWarnings(t *testing.T) {
 	web := &corev1.Service{ObjectMeta: meta("web"), Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web"}, Ports: []corev1.ServicePort{{Port: 80}}}}
 	config := object(kinds.MeshConfigs, "osm-mesh-config", 1, map[string]any{"featureFlags": map[string]any{"enableRetryPolicy": true, "enableEgressPolicy": true, "enableIngressBackendPolicy": true}})
 	config.SetNamespace("osm-system")
-	reader := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(web, config).Build()
+	mesh := meshOf(t, web, config)
 	for name, test := range map[string]struct {
 		object   *unstructured.Unstructured
 		messages []string
@@ -47,7 +46,7 @@ func TestMissingReferencesAreWarnings(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			problems := CheckRelated(reader, "osm-system")(t.Context(), test.object)
+			problems := CheckRelated(mesh, meshNamespace)(t.Context(), test.object)
 			var messages []string
 			for _, problem := range problems {
 				messages = append(messages, problem.Message)

@@ -2,6 +2,8 @@ package status
 
 import (
 	"context"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -21,6 +23,7 @@ type routeReconciler struct {
 	client     client.Client
 	leader     *Leader
 	rejections *Rejections
+	mirror     *mirror.Mirror
 	mesh       string
 	// source reads the objects of the kind.
 	source kinds.Source
@@ -38,6 +41,9 @@ func (r *routeReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	}
 	object := kinds.Object(kind)
 	if err := r.client.Get(ctx, request.NamespacedName, object); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.mirror.Forget(refOf(kind, request))
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	parents, err := r.evaluate(ctx, object)
@@ -59,7 +65,7 @@ func (r *routeReconciler) writer() gatewayapi.RouteWriter {
 
 // evaluate returns the status for the Services among the parents; none for a route outside the mesh, which another mesh may apply.
 func (r *routeReconciler) evaluate(ctx context.Context, object *unstructured.Unstructured) ([]gateway.ParentStatus, error) {
-	if member, err := inMesh(r.client, r.mesh)(ctx, object.GetNamespace()); err != nil || !member {
+	if concerned, err := isConcerned(ctx, r.client, r.mirror, object); err != nil || !concerned {
 		return nil, err
 	}
 	entry, problems := r.source.Ingest(object)
@@ -70,11 +76,12 @@ func (r *routeReconciler) evaluate(ctx context.Context, object *unstructured.Uns
 	if !ok {
 		return nil, nil
 	}
-	view, err := routeView(ctx, r.client, r.mesh, route)
-	if err != nil {
-		return nil, err
-	}
-	return gatewayapi.Validated(route, gateway.ServiceParents(view, route)), nil
+	var parents []gateway.ParentStatus
+	r.mirror.Read(route.Ref(), func(v *catalog.View) {
+		v.IsMember(object.GetNamespace())
+		parents = gateway.ServiceParents(v, route)
+	})
+	return gatewayapi.Validated(route, parents), nil
 }
 
 // unreadableParents returns the Services that a route refers to whose other fields cannot be read.

@@ -50,7 +50,7 @@ func newRouteFixture(t *testing.T, objects ...client.Object) *routeFixture {
 				return c.SubResource(name).Patch(ctx, o, p, opts...)
 			},
 		}).Build()
-	f.routeReconciler = &routeReconciler{client: c, leader: &Leader{}, rejections: noRejections(), mesh: "osm", source: routeSources("osm")[0]}
+	f.routeReconciler = &routeReconciler{client: c, mirror: meshOf(t, append(all, objects...)...), leader: &Leader{}, rejections: noRejections(), mesh: "osm", source: routeSources("osm")[0]}
 	f.leader.leading.Store(true)
 	return f
 }
@@ -132,9 +132,7 @@ func TestRouteStatusOfNobody(t *testing.T) {
 	expectEntries(t, nil, f.entries(t, "r"))
 	f.leader.leading.Store(true)
 	expectEntries(t, []string{"osm web: Accepted=Accepted ResolvedRefs=ResolvedRefs"}, f.entries(t, "r"))
-	if err := f.client.Update(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}); err != nil {
-		t.Fatal(err)
-	}
+	changeMesh(t, f.mirror, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}})
 	expectEntries(t, nil, f.entries(t, "r"))
 }
 
@@ -152,37 +150,6 @@ func TestRoutesThatAreNotAccepted(t *testing.T) {
 	expectEntries(t, []string{"osm web: Accepted=TooManyRoutes ResolvedRefs=ResolvedRefs"}, f.entries(t, "r"))
 }
 
-// Only the routes that a changed object can affect are evaluated again.
-func TestRoutesConcernedByAChange(t *testing.T) {
-	far := httpRoute("far", map[string]any{"name": "books", "namespace": "bank", "port": int64(80)}, "web")
-	routes := []client.Object{httpRoute("web", backend("new"), "web"), httpRoute("cart", backend("cart"), "cart"), far}
-	service := func(namespace, name string) client.Object {
-		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	}
-	for name, test := range map[string]struct {
-		of      func(client.Object) func(*unstructured.Unstructured) bool
-		changed client.Object
-		want    string
-	}{
-		"a parent":                {namingService, service("shop", "web"), "far web"},
-		"a backend":               {namingService, service("shop", "new"), "web"},
-		"a Service elsewhere":     {namingService, service("bank", "new"), ""},
-		"a backend elsewhere":     {namingService, service("bank", "books"), "far"},
-		"a grant":                 {namingNamespace, service("bank", "grant"), "far"},
-		"their namespace":         {inOrNamingNamespace, service("", "shop"), "cart far web"},
-		"a namespace that is not": {inOrNamingNamespace, service("", "none"), ""},
-	} {
-		reader := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(routes...).Build()
-		var got []string
-		for _, request := range listMatchingRequests(t.Context(), reader, kinds.HTTPRoute, "", test.of(test.changed)) {
-			got = append(got, request.Name)
-		}
-		if strings.Join(got, " ") != test.want {
-			t.Errorf("%s: %q, want %q", name, got, test.want)
-		}
-	}
-}
-
 // A route of the Service's namespace replaces its TrafficSplits.
 func TestSplitReplacedByRoute(t *testing.T) {
 	split := object(kinds.TrafficSplit, "split", 1, map[string]any{"service": "web", "backends": []any{map[string]any{"service": "new", "weight": int64(1)}}})
@@ -190,20 +157,17 @@ func TestSplitReplacedByRoute(t *testing.T) {
 	route := httpRoute("r", backend("new"), "web")
 	services := servicesNamed("web", "new", "cart")
 	for _, j := range []evaluateCase{
-		{"replaced", EvaluateSplit, split, append(services, route), map[string]string{"Accepted": "False Conflicted", "ResolvedRefs": "True ResolvedRefs"}, "HTTPRoute shop/r routes all requests to Service shop/web, so this split has no effect"},
-		{"another root", EvaluateSplit, other, append(services, route), map[string]string{"Accepted": "True Accepted", "ResolvedRefs": "True ResolvedRefs"}, "in force"},
+		{"replaced", split, append(services, route), map[string]string{"Accepted": "False Conflicted", "ResolvedRefs": "True ResolvedRefs"}, "HTTPRoute shop/r routes all requests to Service shop/web, so this split has no effect"},
+		{"another root", other, append(services, route), map[string]string{"Accepted": "True Accepted", "ResolvedRefs": "True ResolvedRefs"}, "in force"},
 	} {
 		t.Run(j.name, j.check)
 	}
 	tcp := object(kinds.GatewayTCPRoute, "r", 1, route.Object["spec"].(map[string]any))
 	t.Run("a TCPRoute", evaluateCase{
-		"replaced", EvaluateSplit, split, append(databases("web", "new"), tcp),
+		"replaced", split, append(databases("web", "new"), tcp),
 		map[string]string{"Accepted": "False Conflicted", "ResolvedRefs": "True ResolvedRefs"},
 		"TCPRoute.gateway.networking.k8s.io shop/r routes all connections to Service shop/web, so this split has no effect",
 	}.check)
-	if !splitBy(route)(split) || splitBy(route)(other) {
-		t.Error("the route does not concern exactly the splits of its parents")
-	}
 }
 
 // Gateways and Services have different controllers of the same kind of route, and both receive its rejections.

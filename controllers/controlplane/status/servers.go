@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/openservicemesh/osm-operator/internal/mesh/assess"
 	"net"
 	"net/netip"
 	"slices"
@@ -47,22 +48,27 @@ type decisionServer struct {
 	effect string
 }
 
-// decisionServers returns the servers of an object. It only reads.
-type decisionServers func(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]decisionServer, error)
+// serversOf returns the servers that decide for sidecars because of a policy.
+func (e Evaluator) serversOf(mesh assess.Mesh, entry catalog.Entry) []decisionServer {
+	switch policy := entry.(type) {
+	case *catalog.ExternalAuthorizationPolicy:
+		return e.authorizationServer(mesh, policy)
+	case *catalog.UpstreamTrafficSetting:
+		return rateLimitServers(policy)
+	}
+	return nil
+}
 
 // authorizationServer returns the server of an ExternalAuthorization; none if its ExtensionService cannot be used.
-func authorizationServer(meshNamespace string) decisionServers {
-	return func(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]decisionServer, error) {
-		policy, _ := ingest.ExternalAuthorization(object)
-		service, _, err := extensionService(ctx, reader, policy.Name.Namespace, meshNamespace, policy.Service, "")
-		if err != nil || service == nil {
-			return nil, err
-		}
-		return []decisionServer{{
-			cluster: envoy.PolicyAuthorizationCluster(policy.Name.Namespace == meshNamespace), policy: policy.Name.String(), kind: "authorization server",
-			host: service.Address, port: service.Port, timeout: policy.Timeout, effect: authorizationEffect(policy.FailureModeAllow),
-		}}, nil
+func (e Evaluator) authorizationServer(mesh assess.Mesh, policy *catalog.ExternalAuthorizationPolicy) []decisionServer {
+	service := mesh.ExtensionService(policy.Name.Namespace, policy.Service)
+	if service == nil {
+		return nil
 	}
+	return []decisionServer{{
+		cluster: envoy.PolicyAuthorizationCluster(policy.Name.Namespace == e.Namespace), policy: policy.Name.String(), kind: "authorization server",
+		host: service.Address, port: service.Port, timeout: policy.Timeout, effect: authorizationEffect(policy.FailureModeAllow),
+	}}
 }
 
 func authorizationEffect(allow bool) string {
@@ -73,10 +79,9 @@ func authorizationEffect(allow bool) string {
 }
 
 // rateLimitServers returns the rate limit services of an UpstreamTrafficSetting.
-func rateLimitServers(_ context.Context, _ client.Reader, object *unstructured.Unstructured) ([]decisionServer, error) {
-	setting, _ := ingest.UpstreamTrafficSetting(object)
-	if setting == nil || setting.Service == (catalog.Name{}) {
-		return nil, nil
+func rateLimitServers(setting *catalog.UpstreamTrafficSetting) []decisionServer {
+	if setting.Service == (catalog.Name{}) {
+		return nil
 	}
 	var servers []decisionServer
 	add := func(limit catalog.GlobalLimit, open, closed string) {
@@ -95,7 +100,7 @@ func rateLimitServers(_ context.Context, _ client.Reader, object *unstructured.U
 	if setting.GlobalConnections != nil {
 		add(setting.GlobalConnections.GlobalLimit, "their connections are not limited", "connections to them are closed")
 	}
-	return servers, nil
+	return servers
 }
 
 // concerns reports whether a failure is one of this server and policy.

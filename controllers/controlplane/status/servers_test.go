@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	"errors"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"net"
 	"slices"
 	"strings"
@@ -56,7 +57,7 @@ func globalLimit(host string, failOpen bool) map[string]any {
 }
 
 func TestServersOfPolicies(t *testing.T) {
-	reader := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(extension("shop", "opa", "opa.example.com", "h2c"), extension("osm-system", "opa", "opa.example.com", "h2c")).Build()
+	mesh := meshOf(t, meshConfigObject(), extension("shop", "opa", "opa.example.com", "h2c"), extension("osm-system", "opa", "opa.example.com", "h2c"))
 	meshWide := authorization("a", 1, "osm-system", "opa", map[string]any{"failureModeAllow": true})
 	meshWide.SetNamespace("osm-system")
 	const mine, ofMesh, limit = "external-authorization|namespace", "external-authorization|mesh", "ratelimit|limits.example.com:8081"
@@ -64,37 +65,33 @@ func TestServersOfPolicies(t *testing.T) {
 	noAnswer := func(context.Context, string) ([]string, error) { return nil, errors.New("timeout") }
 	for _, test := range []struct {
 		name     string
-		servers  decisionServers
 		object   *unstructured.Unstructured
 		failures []report.ServerFailure
 		lookup   HostLookup
 		want     string
 		message  string
 	}{
-		{"no failure", authorizationServer("osm-system"), authorization("a", 1, "shop", "opa", nil), nil, resolvable, "True ServiceAnswers", "no sidecar reports"},
-		{"other policies fail", authorizationServer("osm-system"), authorization("a", 1, "shop", "opa", nil), []report.ServerFailure{
+		{"no failure", authorization("a", 1, "shop", "opa", nil), nil, resolvable, "True ServiceAnswers", "no sidecar reports"},
+		{"other policies fail", authorization("a", 1, "shop", "opa", nil), []report.ServerFailure{
 			failure(mine, "shop/b", "shop/web", 1, noon), failure(ofMesh, "shop/a", "shop/web", 1, noon), failure("external-authorization", "", "shop/web", 1, noon),
 		}, resolvable, "True ServiceAnswers", "no sidecar reports"},
-		{"its server fails", authorizationServer("osm-system"), authorization("a", 1, "shop", "opa", nil), []report.ServerFailure{
+		{"its server fails", authorization("a", 1, "shop", "opa", nil), []report.ServerFailure{
 			failure(mine, "shop/a", "shop/web", 2, noon.Add(time.Minute)), failure(mine, "shop/a", "shop/api", 1, noon),
 		}, resolvable, "False ServiceNotAnswering", "3 sidecars (service accounts shop/api, shop/web) get no answer from the authorization server opa.example.com:4317 since 2026-01-02T12:00:00Z, so their requests get status 503."},
-		{"one of the mesh", authorizationServer("osm-system"), meshWide, []report.ServerFailure{
+		{"one of the mesh", meshWide, []report.ServerFailure{
 			failure(ofMesh, "osm-system/a", "a/a", 1, noon), failure(ofMesh, "osm-system/a", "b/b", 1, noon), failure(ofMesh, "osm-system/a", "c/c", 1, noon), failure(ofMesh, "osm-system/a", "d/d", 1, noon),
 		}, resolvable, "False ServiceNotAnswering", "4 sidecars (service accounts a/a, b/b, c/c and 1 more) get no answer"},
-		{"failures allow", authorizationServer("osm-system"), meshWide, []report.ServerFailure{failure(ofMesh, "osm-system/a", "a/a", 1, noon)}, resolvable, "False ServiceNotAnswering", "all their requests are allowed"},
-		{"a host without an address", authorizationServer("osm-system"), authorization("a", 1, "shop", "opa", nil), nil, noAddress, "False HostNotResolved", "The host opa.example.com of the authorization server has no address"},
-		{"a host that cannot be looked up", authorizationServer("osm-system"), authorization("a", 1, "shop", "opa", nil), nil, noAnswer, "True ServiceAnswers", ""},
-		{"no server", authorizationServer("osm-system"), authorization("a", 1, "shop", "none", nil), nil, resolvable, "", ""},
-		{"no limit", rateLimitServers, setting("s", 1, "web.shop.svc.cluster.local"), nil, resolvable, "", ""},
-		{"a closed limit of requests", rateLimitServers, settingWithLimits(globalLimit("limits.example.com", false), nil), []report.ServerFailure{failure(limit, "", "shop/web", 1, noon)}, resolvable, "False ServiceNotAnswering", "get no answer from the rate limit service limits.example.com:8081 since 2026-01-02T12:00:00Z, so requests to them get status 503"},
-		{"an open limit of connections", rateLimitServers, settingWithLimits(nil, globalLimit("limits.example.com", true)), []report.ServerFailure{failure(limit, "", "shop/web", 1, noon)}, resolvable, "False ServiceNotAnswering", "their connections are not limited"},
-		{"a failure in another namespace", rateLimitServers, settingWithLimits(globalLimit("limits.example.com", false), nil), []report.ServerFailure{failure(limit, "", "shopping/web", 1, noon)}, resolvable, "True ServiceAnswers", ""},
+		{"failures allow", meshWide, []report.ServerFailure{failure(ofMesh, "osm-system/a", "a/a", 1, noon)}, resolvable, "False ServiceNotAnswering", "all their requests are allowed"},
+		{"a host without an address", authorization("a", 1, "shop", "opa", nil), nil, noAddress, "False HostNotResolved", "The host opa.example.com of the authorization server has no address"},
+		{"a host that cannot be looked up", authorization("a", 1, "shop", "opa", nil), nil, noAnswer, "True ServiceAnswers", ""},
+		{"no server", authorization("a", 1, "shop", "none", nil), nil, resolvable, "", ""},
+		{"no limit", setting("s", 1, "web.shop.svc.cluster.local"), nil, resolvable, "", ""},
+		{"a closed limit of requests", settingWithLimits(globalLimit("limits.example.com", false), nil), []report.ServerFailure{failure(limit, "", "shop/web", 1, noon)}, resolvable, "False ServiceNotAnswering", "get no answer from the rate limit service limits.example.com:8081 since 2026-01-02T12:00:00Z, so requests to them get status 503"},
+		{"an open limit of connections", settingWithLimits(nil, globalLimit("limits.example.com", true)), []report.ServerFailure{failure(limit, "", "shop/web", 1, noon)}, resolvable, "False ServiceNotAnswering", "their connections are not limited"},
+		{"a failure in another namespace", settingWithLimits(globalLimit("limits.example.com", false), nil), []report.ServerFailure{failure(limit, "", "shopping/web", 1, noon)}, resolvable, "True ServiceAnswers", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			servers, err := test.servers(t.Context(), reader, test.object)
-			if err != nil {
-				t.Fatal(err)
-			}
+			servers := evaluatorOf(mesh).evaluate(t.Context(), test.object).servers
 			if test.want == "" {
 				if len(servers) > 0 {
 					t.Errorf("servers %+v, want none", servers)
@@ -172,10 +169,10 @@ func TestReconcile_ServiceAnswers(t *testing.T) {
 	newRejections := func() *Rejections {
 		return NewRejections(func() report.Rejections { return report.Rejections{} }, nil, func() time.Time { return now })
 	}
+	mesh := meshOf(t, stored, server)
 	r := &Reconciler{
-		Client: writer, Recorder: events.NewFakeRecorder(20), Leader: &Leader{}, Kind: kinds.Object(kinds.ExternalAuthorization), Evaluate: EvaluateAuthorization("osm-system"),
-		Servers: authorizationServer("osm-system"), LookupHost: resolvable, Rejections: newRejections(),
-		InMesh: func(context.Context, string) (bool, error) { return true, nil },
+		Client: writer, Recorder: events.NewFakeRecorder(20), Leader: &Leader{}, Kind: kinds.Object(kinds.ExternalAuthorization), LookupHost: resolvable, Rejections: newRejections(), InMesh: always,
+		Evaluate: evaluatorOf(mesh).evaluate,
 	}
 	r.Leader.leading.Store(true)
 	step := func(name, want string, wantWrites int) {
@@ -220,9 +217,8 @@ func TestReconcile_ServiceAnswers(t *testing.T) {
 	step("no report by then", "True", 3)
 	report(broken)
 	step("again", "False", 4)
-	if err := writer.Delete(t.Context(), server); err != nil {
-		t.Fatal(err)
-	}
+	mesh.Apply([]catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindExtensionService, Name: catalog.Name{Namespace: server.GetNamespace(), Name: server.GetName()}}}})
+	mesh.Update(t.Context())
 	step("no server", "", 5)
 }
 

@@ -35,11 +35,11 @@ func TestBoundIsReported(t *testing.T) {
 	}
 	for _, test := range []evaluateCase{
 		{
-			"clients of another namespace", EvaluateTarget, from("bank"), others,
+			"clients of another namespace", from("bank"), others,
 			map[string]string{kinds.ConditionAccepted: "False TooManyServices", kinds.ConditionResolvedRefs: resolved},
 			"its sidecars lack 1 of the Services of shop/server, such as shop/s01000",
 		},
-		{"clients of the namespace", EvaluateTarget, from("shop"), others, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
+		{"clients of the namespace", from("shop"), others, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
 	}
@@ -74,9 +74,9 @@ func TestEndpointsBeyondTheBoundAreReported(t *testing.T) {
 	}
 	const lacks = "more than 1000 ports, 5000 backends or 20000 endpoints of Services to bank/client, so its sidecars lack 1 of the Services of shop/server, such as shop/web"
 	for _, test := range []evaluateCase{
-		{"few pods", EvaluateTarget, target, with(63, 25), map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
-		{"many pods", EvaluateTarget, target, with(64, 0), map[string]string{kinds.ConditionAccepted: "False TooManyServices", kinds.ConditionResolvedRefs: resolved}, lacks},
-		{"many backends", EvaluateTarget, target, with(1, 26), map[string]string{kinds.ConditionAccepted: "False TooManyServices", kinds.ConditionResolvedRefs: resolved}, lacks},
+		{"few pods", target, with(63, 25), map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
+		{"many pods", target, with(64, 0), map[string]string{kinds.ConditionAccepted: "False TooManyServices", kinds.ConditionResolvedRefs: resolved}, lacks},
+		{"many backends", target, with(1, 26), map[string]string{kinds.ConditionAccepted: "False TooManyServices", kinds.ConditionResolvedRefs: resolved}, lacks},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
 	}

@@ -2,13 +2,11 @@ package status
 
 import (
 	"context"
-	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -16,16 +14,15 @@ import (
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
@@ -42,8 +39,8 @@ type Writers struct {
 	Namespace string
 	// LookupHost resolves hosts outside the mesh.
 	LookupHost HostLookup
-	// Secrets reads Secrets from the API server.
-	Secrets client.Reader
+	// Mirror is the mesh that policies are evaluated in.
+	Mirror *mirror.Mirror
 	// Definitions finds out which kinds the cluster defines.
 	Definitions *traffic.Definitions
 }
@@ -63,7 +60,7 @@ func (w Writers) Setup(mgr manager.Manager) error {
 
 // addPolicies adds a controller for each policy kind, once the cluster defines the kind.
 func (w Writers) addPolicies(mgr manager.Manager) error {
-	for _, k := range w.policyKinds() {
+	for _, k := range policyKinds() {
 		acquired := make(chan struct{}, 1)
 		w.Leader.Notify(acquired)
 		if w.Definitions.IsDefined(k.kind) {
@@ -84,54 +81,40 @@ func (w Writers) addPolicies(mgr manager.Manager) error {
 
 func (w Writers) add(mgr manager.Manager, k policyKind, acquired <-chan struct{}) error {
 	reader := mgr.GetClient()
+	evaluator := Evaluator{Mirror: w.Mirror, Namespace: w.Namespace, LookupHost: w.LookupHost}
 	r := &Reconciler{
 		Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, OSMSummary: k.osmSummary, Quiet: kinds.HasQuietStatus(k.kind.Kind),
-		Kind: kinds.Object(k.kind), Evaluate: k.evaluate, Rejections: w.Rejections, InMesh: w.concerned(reader, k), Recheck: k.recheck,
-		Servers: k.servers, LookupHost: w.LookupHost,
+		Kind: kinds.Object(k.kind), Rejections: w.Rejections, InMesh: w.concerned(reader, k), Recheck: k.recheck,
+		Evaluate: evaluator.evaluate, Forget: w.Mirror.Forget, LookupHost: w.LookupHost,
 	}
 	resync := make(chan event.GenericEvent)
-	b := ctrl.NewControllerManagedBy(mgr).Named("status-"+k.kind.Kind).For(kinds.Object(k.kind)).
+	b := ctrl.NewControllerManagedBy(mgr).Named("status-" + k.kind.Kind).For(kinds.Object(k.kind)).
 		WithOptions(backoff.Options(1)).
-		WatchesRawSource(source.Channel(resync, enqueueAll(reader, k.kind, ""))).
+		WatchesRawSource(source.Channel(resync, enqueueAll(reader, k.kind))).
 		WatchesRawSource(source.Channel(w.Rejections.Watch(k.kind), &handler.EnqueueRequestForObject{})).
-		// A namespace can join the mesh after an object was created, or arrive in the cache after it. Its annotations concern Egresses.
-		Watches(&corev1.Namespace{}, enqueueInNamespace(reader, k.kind), builder.WithPredicates(predicate.Or(predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{})))
-	if k.servers != nil {
+		WatchesRawSource(source.Channel(watchMirror(w.Mirror, k.kind), &handler.EnqueueRequestForObject{}))
+	if k.decided {
 		b = b.WatchesRawSource(source.Channel(w.Rejections.servers.watch(k.kind), enqueueSameNamespace(reader, k.kind)))
 	}
-	if k.conflicting != nil {
-		b = b.Watches(kinds.Object(k.kind), enqueueConflicting(reader, k.kind, k.conflicting))
-	}
-	if k.services {
-		b = b.Watches(&corev1.Service{}, enqueueSameNamespace(reader, k.kind), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
-	}
-	if k.referring != nil {
-		b = b.Watches(&corev1.Service{}, enqueueConflicting(reader, k.kind, k.referring), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
-	}
-	if k.ready != nil {
-		b = b.Watches(&discoveryv1.EndpointSlice{}, enqueueAll(reader, k.kind, ""), builder.WithPredicates(predicate.NewPredicateFuncs(k.ready)))
-	}
-	if k.account != nil {
-		b = b.Watches(&corev1.ServiceAccount{}, enqueueConflicting(reader, k.kind, k.account), builder.WithPredicates(accountExistenceChanged()))
-	}
-	if k.config {
-		b = b.Watches(&configv1alpha2.MeshConfig{}, enqueueAll(reader, k.kind, ""), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
-	}
-	controller, err := b.Build(r)
-	if err != nil {
-		return err
-	}
-	start := func(watch relatedWatch) error {
-		var object client.Object = kinds.Object(watch.kind)
-		return controller.Watch(source.Kind(mgr.GetCache(), object, watch.handler, watch.predicates...))
-	}
-	err = mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		return startWatches(ctx, w.Definitions, relatedWatches(reader, k), start)
-	}))
-	if err != nil {
+	if err := b.Complete(r); err != nil {
 		return err
 	}
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return forward(ctx, acquired, resync) }))
+}
+
+// watchMirror returns a channel of the objects of a kind that were evaluated, and would be evaluated otherwise now. A controller must start to read it soon.
+func watchMirror(mesh *mirror.Mirror, kind schema.GroupVersionKind) <-chan event.GenericEvent {
+	changed := make(chan event.GenericEvent)
+	mesh.Watch(kinds.EntryKind(kind), func(ctx context.Context, name catalog.Name) {
+		object := kinds.Object(kind)
+		object.SetNamespace(name.Namespace)
+		object.SetName(name.Name)
+		select {
+		case changed <- event.GenericEvent{Object: object}:
+		case <-ctx.Done():
+		}
+	})
+	return changed
 }
 
 // forward sends an event each time this replica acquires the Lease.
@@ -150,13 +133,6 @@ func forward(ctx context.Context, acquired <-chan struct{}, resync chan<- event.
 	}
 }
 
-// enqueueConflicting enqueues the objects of the kind, in all namespaces, that the changed object can affect.
-func enqueueConflicting(reader client.Reader, kind schema.GroupVersionKind, of func(client.Object) func(*unstructured.Unstructured) bool) handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []ctrl.Request {
-		return listMatchingRequests(ctx, reader, kind, "", of(object))
-	})
-}
-
 // enqueueSameNamespace enqueues the objects of the kind in the namespace of the changed object.
 func enqueueSameNamespace(reader client.Reader, kind schema.GroupVersionKind) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []ctrl.Request {
@@ -164,77 +140,50 @@ func enqueueSameNamespace(reader client.Reader, kind schema.GroupVersionKind) ha
 	})
 }
 
-// enqueueNaming enqueues the objects of the kind in the namespace of the changed object that name it.
-func enqueueNaming(reader client.Reader, kind schema.GroupVersionKind) handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []ctrl.Request {
-		return listMatchingRequests(ctx, reader, kind, object.GetNamespace(), func(o *unstructured.Unstructured) bool {
-			return contains(o.Object["spec"], object.GetName())
-		})
-	})
-}
-
-// contains reports whether a text is anywhere in decoded JSON. It finds names in every field, so that no list of fields has to be complete.
-func contains(tree any, text string) bool {
-	switch node := tree.(type) {
-	case string:
-		return node == text
-	case []any:
-		return slices.ContainsFunc(node, func(child any) bool { return contains(child, text) })
-	case map[string]any:
-		for _, child := range node {
-			if contains(child, text) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// enqueueInNamespace enqueues the objects of the kind in the changed namespace.
-func enqueueInNamespace(reader client.Reader, kind schema.GroupVersionKind) handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, namespace client.Object) []ctrl.Request {
-		return listRequests(ctx, reader, kind, namespace.GetName())
-	})
-}
-
 // enqueueAll enqueues the objects of the kind in all namespaces.
-func enqueueAll(reader client.Reader, kind schema.GroupVersionKind, namespace string) handler.EventHandler {
+func enqueueAll(reader client.Reader, kind schema.GroupVersionKind) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, _ client.Object) []ctrl.Request {
-		return listRequests(ctx, reader, kind, namespace)
+		return listRequests(ctx, reader, kind, "")
 	})
 }
 
 func listRequests(ctx context.Context, reader client.Reader, kind schema.GroupVersionKind, namespace string) []ctrl.Request {
-	return listMatchingRequests(ctx, reader, kind, namespace, func(*unstructured.Unstructured) bool { return true })
-}
-
-func listMatchingRequests(
-	ctx context.Context, reader client.Reader, kind schema.GroupVersionKind, namespace string, matches func(*unstructured.Unstructured) bool,
-) []ctrl.Request {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kind)
 	if err := reader.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "cannot list", "kind", kind.Kind)
 		return nil
 	}
-	var result []ctrl.Request
+	result := make([]ctrl.Request, len(list.Items))
 	for i := range list.Items {
-		if matches(&list.Items[i]) {
-			result = append(result, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-		}
+		result[i] = ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])}
 	}
 	return result
 }
 
-// concerned returns a function that reports whether the mesh writes the status of objects of the kind in a namespace.
-func (w Writers) concerned(reader client.Reader, k policyKind) func(context.Context, string) (bool, error) {
-	member := inMesh(reader, w.Mesh)
-	return func(ctx context.Context, namespace string) (bool, error) {
-		if k.meshWide && namespace == w.Namespace {
+// concerned returns a function that reports whether the mesh writes the status of an object of the kind. The object is evaluated again once its namespace
+// joins or leaves the mesh.
+func (w Writers) concerned(reader client.Reader, k policyKind) func(context.Context, *unstructured.Unstructured) (bool, error) {
+	return func(ctx context.Context, object *unstructured.Unstructured) (bool, error) {
+		if k.meshWide && object.GetNamespace() == w.Namespace {
 			return true, nil
 		}
-		return member(ctx, namespace)
+		return isConcerned(ctx, reader, w.Mirror, object)
 	}
+}
+
+// isConcerned reports whether an object is in a namespace of the mesh that is not being deleted: no Event can be created in such a namespace.
+func isConcerned(ctx context.Context, reader client.Reader, mesh *mirror.Mirror, object *unstructured.Unstructured) (member bool, err error) {
+	request := ctrl.Request{NamespacedName: client.ObjectKeyFromObject(object)}
+	mesh.Read(refOf(object.GroupVersionKind(), request), func(v *catalog.View) { member = v.IsMember(object.GetNamespace()) })
+	var namespace corev1.Namespace
+	if !member {
+		return false, nil
+	}
+	if err := reader.Get(ctx, client.ObjectKey{Name: object.GetNamespace()}, &namespace); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	return namespace.DeletionTimestamp == nil, nil
 }
 
 // inMesh returns a function that reports whether a namespace is part of the mesh. A namespace in deletion does not count,

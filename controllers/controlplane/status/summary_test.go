@@ -1,7 +1,6 @@
 package status
 
 import (
-	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -43,8 +42,8 @@ func TestReadyIsWritten(t *testing.T) {
 	writer := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(stored, account("shop", "web"), account("shop", "client")).WithStatusSubresource(stored).Build()
 	recorder := events.NewFakeRecorder(10)
 	r := &Reconciler{
-		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: kinds.Object(kinds.TrafficTarget), Evaluate: EvaluateTarget, Rejections: noRejections(),
-		InMesh: func(context.Context, string) (bool, error) { return true, nil },
+		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: kinds.Object(kinds.TrafficTarget), Rejections: noRejections(), InMesh: always,
+		Evaluate: evaluatorOf(meshOf(t, stored, account("shop", "web"), account("shop", "client"))).evaluate,
 	}
 	r.Leader.leading.Store(true)
 	request := ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "target"}}

@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // acting finds policies that have no effect, or use deprecated versions.
@@ -130,14 +131,13 @@ func (a *analysis) permissive() {
 	}
 }
 
-// config returns the MeshConfig in use.
+// config returns the MeshConfig in use. Others, of another name or namespace, have no effect.
 func (a *analysis) config() subject {
-	for ref, object := range a.objects {
-		if ref.Kind == catalog.KindSettings {
-			return subjectOf(object)
-		}
+	name := catalog.Name{Namespace: a.mesh.Namespace, Name: names.MeshConfig}
+	if object := a.objects[catalog.Ref{Kind: catalog.KindSettings, Name: name}]; object != nil {
+		return subjectOf(object)
 	}
-	return subject{kind: "MeshConfig", namespace: a.mesh.Namespace, name: "osm-mesh-config"}
+	return subject{kind: "MeshConfig", namespace: name.Namespace, name: name.Name}
 }
 
 // unknownFields reports fields of objects in files that their kind does not have. The API server drops such fields of stored objects.

@@ -95,8 +95,7 @@ func Cluster(ctx context.Context, c client.Client, m Mesh) *Report {
 
 func (a *analysis) look() {
 	for _, look := range []func(){
-		a.own, a.unknownFields, a.targets, a.routes, a.splits, a.retries, a.settings, a.ingress, a.egress, a.telemetries, a.authorizations,
-		a.conflicts, a.gateways, a.serviceRoutes, a.backendTLSPolicies, a.acting, a.workloads, a.reportUncreated, a.services, a.namespaces, a.declaredPorts, a.servers, a.selectors, a.keys,
+		a.own, a.unknownFields, a.assessed, a.targets, a.routes, a.splits, a.ingress, a.gateways, a.serviceRoutes, a.backendTLSPolicies, a.acting, a.workloads, a.reportUncreated, a.services, a.namespaces, a.declaredPorts, a.servers, a.selectors, a.keys,
 	} {
 		look()
 	}

@@ -21,8 +21,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 var now = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
@@ -114,8 +116,9 @@ const gatewayAccounts = `
 const tcpService = `{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {clusterIP: 10.0.0.1, selector: {app: web}, ports: [{port: 80, targetPort: 8080, appProtocol: tcp}]}}`
 
 const (
-	egressEnabled = `{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: osm-system}, spec: {certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048}, featureFlags: {enableEgressPolicy: true}}}`
-	outsideEgress = `{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Egress, metadata: {name: a, namespace: shop}, spec: {sources: [{kind: ServiceAccount, namespace: shop, name: till}], hosts: [a.example.com], ports: [{number: 80, protocol: http}]}}`
+	permissiveMesh = `{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: osm-system}, spec: {certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048}, traffic: {enablePermissiveTrafficPolicyMode: true}}}`
+	egressEnabled  = `{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: osm-system}, spec: {certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048}, featureFlags: {enableEgressPolicy: true}}}`
+	outsideEgress  = `{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Egress, metadata: {name: a, namespace: shop}, spec: {sources: [{kind: ServiceAccount, namespace: shop, name: till}], hosts: [a.example.com], ports: [{number: 80, protocol: http}]}}`
 )
 
 // encryption returns a BackendTLSPolicy of an Egress with a condition in its status. Other validation replaces the ConfigMap.
@@ -125,6 +128,16 @@ func encryption(name, created, egress, condition, validation string) string {
 	}
 	return fmt.Sprintf(`{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {name: %s, namespace: shop, creationTimestamp: "%s"}, spec: {targetRefs: [{group: policy.openservicemesh.io, kind: Egress, name: %s}], `+
 		`validation: {hostname: a.example.com, %s}}, status: {ancestors: [{controllerName: gateway.openservicemesh.io/osm, ancestorRef: {name: %s}, conditions: [%s]}]}}`, name, created, egress, validation, egress, condition)
+}
+
+// manyServices returns a number of Services of one workload, and a TrafficTarget for a client of another namespace.
+func manyServices(number int) string {
+	text := `{apiVersion: v1, kind: Namespace, metadata: {name: bank, labels: {openservicemesh.io/monitored-by: osm}, annotations: {openservicemesh.io/sidecar-injection: enabled}}}` +
+		"\n---\n{apiVersion: v1, kind: ServiceAccount, metadata: {name: till, namespace: bank}}\n---\n" + target("many", "sources=[{kind: ServiceAccount, name: till, namespace: bank}]")
+	for i := range number {
+		text += fmt.Sprintf("\n---\n{apiVersion: v1, kind: Service, metadata: {name: s%d, namespace: shop}, spec: {clusterIP: 10.0.%d.%d, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}}", i, 1+i/250, i%250)
+	}
+	return text
 }
 
 // manyEncryptions returns a number of BackendTLSPolicies for Egresses of their own, each with a ConfigMap.
@@ -154,13 +167,14 @@ var findings = map[string]struct {
 	"the gateways": {
 		gatewayAccounts + target("t", "sources=[{kind: ServiceAccount, name: osm-ingress-gateway, namespace: osm-system}, {kind: ServiceAccount, name: osm-egress-gateway, namespace: osm-system}]"), nil,
 	},
-	"the control plane":        {gatewayAccounts + target("t", "sources=[{kind: ServiceAccount, name: osm-controller, namespace: osm-system}]"), []string{"OSM0204 TrafficTarget shop/t"}},
-	"no route":                 {target("t", "rules=[{kind: HTTPRouteGroup, name: none}]"), []string{"OSM0205 TrafficTarget shop/t"}},
-	"no match":                 {target("t", "rules=[{kind: HTTPRouteGroup, name: paths, matches: [none]}]"), []string{"OSM0206 TrafficTarget shop/t"}},
-	"unused routes":            {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: TCPRoute, metadata: {name: r, namespace: shop}, spec: {}}`, []string{"OSM0207 TCPRoute shop/r"}},
-	"a split of nothing":       {`{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: none, backends: [{service: web, weight: 1}]}}`, []string{"OSM0208 TrafficSplit shop/s"}},
-	"a split into nothing":     {`{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: web, backends: [{service: none, weight: 1}]}}`, []string{"OSM0209 TrafficSplit shop/s"}},
-	"a backend without a port": {`{apiVersion: v1, kind: Service, metadata: {name: v2, namespace: shop}, spec: {clusterIP: 10.0.0.2, selector: {app: web}, ports: [{port: 81, targetPort: 8080}]}}` + "\n---\n" + `{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: web, backends: [{service: v2, weight: 1}]}}`, []string{"OSM0210 TrafficSplit shop/s", "OSM0222 TrafficSplit shop/s"}},
+	"the control plane":                    {gatewayAccounts + target("t", "sources=[{kind: ServiceAccount, name: osm-controller, namespace: osm-system}]"), []string{"OSM0204 TrafficTarget shop/t"}},
+	"no route":                             {target("t", "rules=[{kind: HTTPRouteGroup, name: none}]"), []string{"OSM0205 TrafficTarget shop/t"}},
+	"no match":                             {target("t", "rules=[{kind: HTTPRouteGroup, name: paths, matches: [none]}]"), []string{"OSM0206 TrafficTarget shop/t"}},
+	"unused routes":                        {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: TCPRoute, metadata: {name: r, namespace: shop}, spec: {}}`, []string{"OSM0207 TCPRoute shop/r"}},
+	"a split of nothing":                   {`{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: none, backends: [{service: web, weight: 1}]}}`, []string{"OSM0208 TrafficSplit shop/s"}},
+	"a split into nothing":                 {`{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: web, backends: [{service: none, weight: 1}]}}`, []string{"OSM0209 TrafficSplit shop/s", "OSM0238 TrafficSplit shop/s"}},
+	"a backend without a port":             {`{apiVersion: v1, kind: Service, metadata: {name: v2, namespace: shop}, spec: {clusterIP: 10.0.0.2, selector: {app: web}, ports: [{port: 81, targetPort: 8080}]}}` + "\n---\n" + `{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: web, backends: [{service: v2, weight: 1}]}}`, []string{"OSM0210 TrafficSplit shop/s", "OSM0222 TrafficSplit shop/s", "OSM0238 TrafficSplit shop/s"}},
+	"more Services than a client receives": {manyServices(authz.MaxForeignPorts + 1), []string{"OSM0237 TrafficTarget shop/many"}},
 	"a path of no group": {
 		`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: UpstreamTrafficSetting, metadata: {name: u, namespace: shop}, spec: {host: web.shop.svc.cluster.local, httpRoutes: [{path: "/a(", rateLimit: {local: {requests: 1, unit: second}}}, {path: "/.*", rateLimit: {local: {requests: 1, unit: second}}}]}}`,
 		[]string{"OSM0221 UpstreamTrafficSetting shop/u"},
@@ -257,8 +271,12 @@ var findings = map[string]struct {
 		egressEnabled + manyEncryptions(gateway.MaxAuthorities+1),
 		[]string{"OSM0235 BackendTLSPolicy shop/p64"},
 	},
-	"a policy outside":    {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: TCPRoute, metadata: {name: r, namespace: out}, spec: {}}`, []string{"OSM0402 TCPRoute out/r"}},
-	"a permissive mesh":   {`{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: osm-system}, spec: {certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048}, traffic: {enablePermissiveTrafficPolicyMode: true}}}`, []string{"OSM0403 MeshConfig osm-system/osm-mesh-config"}},
+	"a policy outside":  {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: TCPRoute, metadata: {name: r, namespace: out}, spec: {}}`, []string{"OSM0402 TCPRoute out/r"}},
+	"a permissive mesh": {permissiveMesh, []string{"OSM0403 MeshConfig osm-system/osm-mesh-config"}},
+	"copies of the settings": {
+		permissiveMesh + "\n---\n" + strings.ReplaceAll(permissiveMesh, names.MeshConfig, "a-copy") + "\n---\n" + strings.ReplaceAll(permissiveMesh, names.MeshConfig, "z-copy"),
+		[]string{"OSM0102 MeshConfig osm-system/a-copy", "OSM0102 MeshConfig osm-system/z-copy", "OSM0403 MeshConfig osm-system/osm-mesh-config"},
+	},
 	"an old version":      {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, metadata: {name: paths, namespace: shop, annotations: {kubectl.kubernetes.io/last-applied-configuration: '{"apiVersion": "specs.smi-spec.io/v1alpha3"}'}}, spec: {matches: [{name: all, pathRegex: "/.*"}]}}`, []string{"OSM0404 HTTPRouteGroup shop/paths"}},
 	"a rejected policy":   {strings.Replace(target("in", "="), "spec:", "status: {conditions: [{type: Accepted, status: 'False', reason: RejectedByProxy, message: it is bad.}]}, spec:", 1), []string{"OSM0406 TrafficTarget shop/in"}},
 	"a silent authorizer": {`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: ExternalAuthorization, metadata: {name: a, namespace: shop}, spec: {extensionService: {name: none}}, status: {conditions: [{type: ServiceAnswers, status: 'False', reason: ServiceNotAnswering, message: 2 sidecars get no answer.}]}}`, []string{"OSM0218 ExternalAuthorization shop/a", "OSM0409 ExternalAuthorization shop/a"}},

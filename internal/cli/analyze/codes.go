@@ -60,6 +60,8 @@ const (
 	codeNoTLSTarget      = "OSM0234"
 	codeUnusableTLS      = "OSM0235"
 	codeGatewayOff       = "OSM0236"
+	codeTooManyServices  = "OSM0237"
+	codeNoUsableBackend  = "OSM0238"
 
 	codeSplitConflict   = "OSM0301"
 	codeRetryConflict   = "OSM0302"
@@ -159,6 +161,8 @@ var meshCodes = []Code{
 	{codeNoTLSTarget, diagnosis.Error, "The target of a BackendTLSPolicy does not exist", "A BackendTLSPolicy encrypts the requests of Egresses, and connections to ExtensionServices and to Services that are servers of the mesh, of its own namespace. This one has no effect on a target that does not exist or is invalid.", "Create the target, or correct spec.targetRefs."},
 	{codeUnusableTLS, diagnosis.Error, "A BackendTLSPolicy cannot be used", "Sidecars cannot encrypt the requests of an Egress, or connections to a server, as the policy demands. Requests then get status 503, or go through the egress gateway with its own settings; sidecars do not connect to the server. Nothing is sent in plaintext.", "Follow the message."},
 	{codeGatewayOff, diagnosis.Error, "A Gateway of the mesh without an ingress gateway", "The Gateway has the class of the mesh, but the mesh runs no ingress gateway, so nothing listens and no condition is written.", "Set spec.ingressGateway.mode of the Mesh to Managed, or delete the Gateway."},
+	{codeTooManyServices, diagnosis.Error, "A client does not receive all Services of a TrafficTarget", "The TrafficTargets of a namespace offer a client more Services, backends or endpoints than its sidecar accepts from one namespace. It has the first Services by name.", "Grant access to fewer service accounts, or delete Services or ports."},
+	{codeNoUsableBackend, diagnosis.Error, "A TrafficSplit without a usable backend", "No backend of the TrafficSplit exists, has a port of the root Service, and has a weight above 0, so all requests that it selects fail.", "Correct a backend with a weight above 0, or delete the TrafficSplit."},
 
 	{codeSplitConflict, diagnosis.Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},
 	{codeRetryConflict, diagnosis.Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},

@@ -18,8 +18,7 @@ import (
 // serviceRoutes reports routes of the Gateway API that do not apply to the Services among their parents as they should. Files have no status, so the
 // findings do not depend on it.
 func (a *analysis) serviceRoutes() {
-	routes := entries[*catalog.HTTPRoute](a)
-	for _, route := range routes {
+	for _, route := range entries[*catalog.HTTPRoute](a) {
 		a.connectionsOfGateways(route)
 		parents := gateway.ServiceParents(a.view, route)
 		switch {
@@ -30,15 +29,6 @@ func (a *analysis) serviceRoutes() {
 			a.rejectedRoute(a.subject(route.Kind, route.Name))
 		default:
 			a.routeOutside(route, parents)
-		}
-	}
-	for _, split := range entries[*catalog.TrafficSplit](a) {
-		service := a.view.Service(split.Root)
-		if service == nil {
-			continue
-		}
-		if found, replaced := gateway.SplitReplacement(service, routes); replaced {
-			a.add(codeSplitReplaced, a.subject(catalog.KindTrafficSplit, split.Name), "%s", found.Message(split.Root))
 		}
 	}
 }

@@ -7,56 +7,38 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// splits analyzes the Services and route objects of TrafficSplits.
+// splits analyzes the backends of TrafficSplits.
 func (a *analysis) splits() {
 	for _, split := range entries[*catalog.TrafficSplit](a) {
 		s := a.subject(catalog.KindTrafficSplit, split.Name)
-		if a.missing(catalog.KindService, split.Root) {
-			a.add(codeNoRoot, s, "Root Service %s not found in namespace %s: create it, or correct spec.service.", split.Root.Name, split.Root.Namespace)
-		}
+		root := a.view.Service(split.Root)
 		for _, backend := range split.Backends {
-			a.backend(s, split, backend.Service)
-		}
-		for _, group := range split.Matches {
-			if !a.exists(catalog.KindHTTPRouteGroup, catalog.Name{Namespace: split.Name.Namespace, Name: group}) {
-				a.add(codeNoRoute, s, "HTTPRouteGroup %s not found, so the split does not apply to its requests: create it in namespace %s, or correct the name.", group, split.Name.Namespace)
+			if service := a.view.Service(backend.Service); root != nil && service != nil {
+				a.idleBackend(s, split, service)
+				a.otherPorts(s, root, service)
 			}
 		}
 	}
 }
 
-func (a *analysis) backend(s subject, split *catalog.TrafficSplit, name catalog.Name) {
-	if a.missing(catalog.KindService, name) {
-		a.add(codeNoBackend, s, "Backend %s not found in namespace %s, so it gets no requests: create the Service, or correct the name.", name.Name, name.Namespace)
+// otherPorts reports the ports of a root that a backend does not have. Without any of them the backend gets no requests at all.
+func (a *analysis) otherPorts(s subject, root, backend *catalog.Service) {
+	has := func(port catalog.Port) bool {
+		return slices.ContainsFunc(backend.Ports, func(p catalog.Port) bool { return p.Number == port.Number })
+	}
+	if !slices.ContainsFunc(root.Ports, has) {
 		return
 	}
-	root, service := a.view.Service(split.Root), a.view.Service(name)
-	if root == nil || service == nil {
-		return
-	}
-	a.idleBackend(s, split, service)
-	a.nestedSplit(s, split, service)
 	for _, port := range root.Ports {
-		if !slices.ContainsFunc(service.Ports, func(p catalog.Port) bool { return p.Number == port.Number }) {
-			a.add(codeBackendPort, s, "Backend %s has no port %d of the root %s, so it gets no requests to this port: add a port with this number.", name.Name, port.Number, split.Root.Name)
-		}
-	}
-}
-
-// nestedSplit reports a backend that is the root of another TrafficSplit.
-func (a *analysis) nestedSplit(s subject, split *catalog.TrafficSplit, service *catalog.Service) {
-	for _, other := range entries[*catalog.TrafficSplit](a) {
-		if other.Root == service.Name && other.Root != split.Root {
-			a.add(codeNestedSplit, s, "TrafficSplit %s also splits the backend %s, but it does not apply to the requests of this one: name its backends here.", other.Name.Name, service.Name.Name)
+		if !has(port) {
+			a.add(codeBackendPort, s, "Backend %s has no port %d of the root %s, so it gets no requests to this port: add a port with this number.", backend.Name.Name, port.Number, root.Name.Name)
 		}
 	}
 }
@@ -77,73 +59,11 @@ func (a *analysis) idleBackend(s subject, split *catalog.TrafficSplit, service *
 	a.add(codeIdleBackend, s, "Backend %s gets %d%% of the requests and has no ready pod with a sidecar, so they get status 503: start its workload, or set its weight to 0.", service.Name.Name, 100*weight/total)
 }
 
-// retries analyzes the clients and Services of Retries.
-func (a *analysis) retries() {
-	for _, retry := range entries[*catalog.Retry](a) {
-		s := a.subject(catalog.KindRetry, retry.Name)
-		if a.noAccount(retry.Source) {
-			a.add(codeNoSource, s, "Source service account %s not found in namespace %s: correct spec.source, or create it.", retry.Source.Name, retry.Source.Namespace)
-		}
-		for _, destination := range retry.Destinations {
-			if a.missing(catalog.KindService, destination) {
-				a.add(codeNoRetryTarget, s, "Destination Service %s not found in namespace %s, so requests to it are not retried: correct spec.destinations.", destination.Name, destination.Namespace)
-			}
-		}
-		if !a.view.Settings().RetryPolicies && (!a.mesh.Partial || a.configured()) {
-			a.add(codeRetriesOff, s, "Retry policies are disabled: set spec.featureFlags.enableRetryPolicy to true in the MeshConfig.")
-		}
-	}
-}
-
-// configured returns true if the mesh has a MeshConfig.
-func (a *analysis) configured() bool {
-	_, found := a.mesh.Loaded.Entries[catalog.Ref{Kind: catalog.KindSettings}]
-	return found
-}
-
-// settings analyzes the Services of UpstreamTrafficSettings and Backpressures.
-func (a *analysis) settings() {
-	for _, setting := range entries[*catalog.UpstreamTrafficSetting](a) {
-		if setting.Service != (catalog.Name{}) && a.missing(catalog.KindService, setting.Service) {
-			a.add(codeNoHost, a.subject(setting.Kind, setting.Name), "Service %s not found in namespace %s, so the settings have no effect: correct the name.", setting.Service.Name, setting.Service.Namespace)
-		}
-		a.limitedRoutes(setting)
-	}
-}
-
-// limitedRoutes reports limits for a path that no HTTPRouteGroup has.
-func (a *analysis) limitedRoutes(setting *catalog.UpstreamTrafficSetting) {
-	if a.mesh.Partial && !a.has(catalog.KindHTTPRouteGroup, setting.Name.Namespace) {
-		return
-	}
-	for _, route := range setting.Routes {
-		has := func(g *catalog.HTTPRouteGroup) bool {
-			return g.Name.Namespace == setting.Name.Namespace && slices.ContainsFunc(g.Matches, func(m catalog.HTTPMatch) bool { return m.PathRegex == route.Path })
-		}
-		if route.Path != ".*" && !slices.ContainsFunc(entries[*catalog.HTTPRouteGroup](a), has) {
-			a.add(codeNoRouteOfLimit, a.subject(setting.Kind, setting.Name), "No HTTPRouteGroup of namespace %s has exactly the pathRegex %q, so this limit in spec.httpRoutes has no effect: use an existing one.", setting.Name.Namespace, route.Path)
-		}
-	}
-}
-
 // isUsedByEgress returns true for an UpstreamTrafficSetting that an Egress names.
 func (a *analysis) isUsedByEgress(kind catalog.Kind, name catalog.Name) bool {
 	return kind == catalog.KindUpstreamTrafficSetting && slices.ContainsFunc(entries[*catalog.Egress](a), func(e *catalog.Egress) bool {
 		return e.Name.Namespace == name.Namespace && e.Setting == name.Name
 	})
-}
-
-// conflicts reports overridden policies.
-func (a *analysis) conflicts() {
-	codes := map[catalog.Kind]string{
-		catalog.KindTrafficSplit: codeSplitConflict, catalog.KindRetry: codeRetryConflict,
-		catalog.KindUpstreamTrafficSetting: codeSettingConflict, catalog.KindBackpressure: codeSettingConflict,
-		catalog.KindIngressBackend: codeIngressConflict, catalog.KindEgress: codeEgressConflict, catalog.KindTelemetry: codeLogConflict,
-		catalog.KindExternalAuthorization: codeAuthConflict,
-	}
-	for _, c := range Conflicts(a.mesh.Loaded) {
-		a.add(codes[c.Kind], a.subject(c.Kind, c.Name), "%s takes precedence: %s", c.Winner(), c.About)
-	}
 }
 
 // services reports Services that select no pod, and addresses in their EndpointSlices that get no traffic.
@@ -206,127 +126,10 @@ func selectorText(selector map[string]string) string {
 	return strings.Join(pairs, ",")
 }
 
-// Conflict is a policy without effect, or with less effect, because another policy takes precedence.
-type Conflict struct {
-	// Kind and Name identify the overridden policy.
-	Kind catalog.Kind
-	Name catalog.Name
-	// WinnerKind and WinnerName identify the policy that takes precedence.
-	WinnerKind catalog.Kind
-	WinnerName catalog.Name
-	// About describes the subject of both policies and the remedy.
-	About string
-}
-
-// Winner returns "<kind> <namespace>/<name>" of the policy that takes precedence.
-func (c Conflict) Winner() string { return string(c.WinnerKind) + " " + c.WinnerName.String() }
-
-// claim is the configuration of a subject by a policy.
-type claim struct {
-	ref     catalog.Ref
-	created time.Time
-	about   string
-}
-
-// compare sorts the claim with precedence first: UpstreamTrafficSettings before Backpressures, then by age, then by name.
-func (c claim) compare(other claim) int {
-	last := func(x claim) int {
-		if x.ref.Kind == catalog.KindBackpressure {
-			return 1
-		}
-		return 0
-	}
-	return cmp.Or(last(c)-last(other), c.created.Compare(other.created), c.ref.Name.Compare(other.ref.Name))
-}
-
-// Conflicts returns the conflicts among policies, sorted by the overridden policy.
-func Conflicts(l *load.Loaded) []Conflict {
-	claims := map[string][]claim{}
-	for ref, entry := range l.Entries {
-		policy, exclusive := entry.(catalog.Claimant)
-		if !exclusive {
-			continue
-		}
-		for _, c := range policy.Claims() {
-			claims[c.Subject] = append(claims[c.Subject], claim{ref, policy.Age(), c.About})
-		}
-	}
-	var list []Conflict
-	for _, subject := range slices.Sorted(maps.Keys(claims)) {
-		all := claims[subject]
-		slices.SortFunc(all, claim.compare)
-		for _, c := range all[1:] {
-			list = append(list, Conflict{Kind: c.ref.Kind, Name: c.ref.Name, WinnerKind: all[0].ref.Kind, WinnerName: all[0].ref.Name, About: c.about})
-		}
-	}
-	list = append(list, egressConflicts(l)...)
-	slices.SortStableFunc(list, func(a, b Conflict) int {
-		return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), a.Name.Compare(b.Name), a.WinnerName.Compare(b.WinnerName), strings.Compare(a.About, b.About))
-	})
-	return list
-}
-
-// telemetries analyzes the references of Telemetries.
-func (a *analysis) telemetries() {
-	for _, policy := range entries[*catalog.Telemetry](a) {
-		if policy.Export != (catalog.Name{}) {
-			a.extension(a.subject(catalog.KindTelemetry, policy.Name), policy.Name.Namespace, policy.Export, "logs are not exported")
-		}
-	}
-}
-
-// authorizations analyzes the references of ExternalAuthorizations.
-func (a *analysis) authorizations() {
-	for _, policy := range entries[*catalog.ExternalAuthorizationPolicy](a) {
-		effect := "requests get status 503"
-		if policy.FailureModeAllow {
-			effect = "all requests are allowed, because failureModeAllow is true"
-		}
-		a.extension(a.subject(catalog.KindExternalAuthorization, policy.Name), policy.Name.Namespace, policy.Service, effect)
-	}
-}
-
-// extension reports an ExtensionService that a policy cannot use.
-func (a *analysis) extension(s subject, namespace string, name catalog.Name, effect string) {
-	if a.view.ExtensionService(namespace, name) == nil && (!a.mesh.Partial || a.configured()) {
-		a.add(codeNoExtension, s, "ExtensionService %s cannot be used by this object, so %s: create it in namespace %s or in the namespace of the mesh, or correct the reference.", name, effect, namespace)
-	}
-}
-
-// ingress analyzes the backends and gateways of IngressBackends.
+// ingress analyzes the clients of IngressBackends.
 func (a *analysis) ingress() {
 	for _, policy := range entries[*catalog.IngressBackend](a) {
-		s := a.subject(catalog.KindIngressBackend, policy.Name)
-		for _, port := range policy.Backends {
-			a.ingressPort(s, port)
-		}
-		for _, gateway := range policy.Gateways {
-			if a.missing(catalog.KindService, gateway) {
-				a.add(codeNoGateway, s, "Service %s not found in namespace %s, so connections from its pods are rejected: correct spec.sources.", gateway.Name, gateway.Namespace)
-			}
-		}
-		a.principals(s, policy)
-		if !a.view.Settings().IngressBackends && (!a.mesh.Partial || a.configured()) {
-			a.add(codeIngressOff, s, "IngressBackend policies are disabled: set spec.featureFlags.enableIngressBackendPolicy to true in the MeshConfig.")
-		}
-	}
-}
-
-func (a *analysis) ingressPort(s subject, port catalog.IngressPort) {
-	if a.missing(catalog.KindService, port.Service) {
-		a.add(codeNoIngressPort, s, "Service %s not found in namespace %s: correct spec.backends.", port.Service.Name, port.Service.Namespace)
-		return
-	}
-	service := a.view.Service(port.Service)
-	if service == nil {
-		return
-	}
-	hasPort := slices.ContainsFunc(service.Ports, func(p catalog.Port) bool {
-		target := a.view.TargetPort(service, p)
-		return target == port.TargetPort || target == 0
-	})
-	if !hasPort {
-		a.add(codeNoIngressPort, s, "Service %s has no targetPort %d: set port.number to the port of the pods, not of the Service.", service.Name.Name, port.TargetPort)
+		a.principals(a.subject(catalog.KindIngressBackend, policy.Name), policy)
 	}
 }
 

@@ -5,23 +5,17 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
-	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// targets analyzes the references of TrafficTargets.
+// targets analyzes what TrafficTargets select.
 func (a *analysis) targets() {
 	for _, target := range entries[*catalog.TrafficTarget](a) {
 		s := a.subject(catalog.KindTrafficTarget, target.Name)
 		a.destination(s, target)
 		a.sources(s, target)
-		for _, rule := range target.Rules {
-			a.rule(s, target, rule)
-		}
 		a.openings(s, target)
 	}
 }
@@ -30,7 +24,6 @@ func (a *analysis) destination(s subject, target *catalog.TrafficTarget) {
 	sa := target.Destination
 	switch {
 	case a.noAccount(sa):
-		a.add(codeNoDestination, s, "Destination service account %s not found in namespace %s: correct spec.destination, or create it.", sa.Name, sa.Namespace)
 	case !a.view.InMesh(sa.Namespace) || a.mesh.Partial && !a.has(catalog.KindService, sa.Namespace):
 	case len(a.view.ServicesOf(sa)) == 0:
 		a.add(codeNotBehindService, s, "No Service selects a pod with service account %s, the destination: create a Service, or start the pods.", sa.Name)
@@ -41,30 +34,11 @@ func (a *analysis) sources(s subject, target *catalog.TrafficTarget) {
 	for _, sa := range target.Sources {
 		switch {
 		case a.noAccount(sa):
-			a.add(codeNoSource, s, "Source service account %s not found in namespace %s: correct spec.sources, or create it.", sa.Name, sa.Namespace)
 		case a.view.IsGatewayAccount(sa, names.IngressGateway, names.EgressGateway):
 		case sa.Namespace == a.mesh.Namespace:
 			a.add(codeSourceOutside, s, "Namespace %s of source %s has the control plane, so it cannot be part of the mesh: correct spec.sources.", sa.Namespace, sa.Name)
 		case !a.view.InMesh(sa.Namespace) && !a.mesh.Partial:
 			a.add(codeSourceOutside, s, "Namespace %s of source %s is not part of the mesh: add it with `osm namespace add %s`.", sa.Namespace, sa.Name, sa.Namespace)
-		}
-	}
-}
-
-// rule analyzes the route object of a rule.
-func (a *analysis) rule(s subject, target *catalog.TrafficTarget, rule catalog.TargetRule) {
-	name := catalog.Name{Namespace: target.Name.Namespace, Name: rule.Name}
-	if !a.exists(rule.Kind, name) {
-		a.add(codeNoRoute, s, "%s %s not found, so the rule grants nothing: create it in namespace %s, or correct the name.", rule.Kind, rule.Name, name.Namespace)
-		return
-	}
-	group := a.view.HTTPRouteGroup(name)
-	if rule.Kind != catalog.KindHTTPRouteGroup || group == nil {
-		return
-	}
-	for _, desired := range rule.Matches {
-		if !slices.ContainsFunc(group.Matches, func(m catalog.HTTPMatch) bool { return m.Name == desired }) {
-			a.add(codeNoMatch, s, "HTTPRouteGroup %s has no valid match %q, so this part of the rule grants nothing: add the match, or correct the name.", rule.Name, desired)
 		}
 	}
 }
@@ -85,13 +59,12 @@ func (a *analysis) openings(s subject, target *catalog.TrafficTarget) {
 		if route == nil {
 			continue
 		}
-		severity := diagnosis.Error // the rule grants nothing
-		if slices.ContainsFunc(route.Ports, func(port uint16) bool { return slices.Contains(known, port) }) {
-			severity = a.codes[codeUnknownPort].Severity
+		if !slices.ContainsFunc(route.Ports, func(port uint16) bool { return slices.Contains(known, port) }) {
+			continue // the rule grants nothing
 		}
 		for _, port := range route.Ports {
 			if !slices.Contains(known, port) {
-				a.reportf(codeUnknownPort, severity, s, "TCPRoute %s has port %d, but the Services of %s have target ports %s: use the targetPort of a Service.", rule.Name, port, target.Destination.Name, numbers(known))
+				a.add(codeUnknownPort, s, "TCPRoute %s has port %d, but the Services of %s have target ports %s: use the targetPort of a Service.", rule.Name, port, target.Destination.Name, numbers(known))
 			}
 		}
 	}
@@ -145,59 +118,4 @@ func (a *analysis) routes() {
 			a.add(codeUnusedRoute, a.subject(ref.Kind, ref.Name), "No TrafficTarget or TrafficSplit uses it: add a reference, or delete it.")
 		}
 	}
-}
-
-// egress analyzes the references of Egresses.
-func (a *analysis) egress() {
-	for _, policy := range entries[*catalog.Egress](a) {
-		s := a.subject(catalog.KindEgress, policy.Name)
-		for _, source := range policy.Sources {
-			if a.noAccount(source) {
-				a.add(codeNoSource, s, "Source service account %s not found in namespace %s: correct spec.sources, or create it.", source.Name, source.Namespace)
-			}
-		}
-		for _, name := range policy.RouteGroups {
-			if !a.exists(catalog.KindHTTPRouteGroup, catalog.Name{Namespace: policy.Name.Namespace, Name: name}) {
-				a.add(codeNoRoute, s, "HTTPRouteGroup %s not found, so it allows nothing: create it in namespace %s, or correct the name.", name, policy.Name.Namespace)
-			}
-		}
-		if policy.Setting != "" && !a.exists(catalog.KindUpstreamTrafficSetting, catalog.Name{Namespace: policy.Name.Namespace, Name: policy.Setting}) {
-			a.add(codeNoSetting, s, "UpstreamTrafficSetting %s not found in namespace %s, so connections have no limits: create it, or correct the name.", policy.Setting, policy.Name.Namespace)
-		}
-		if a.view.InForce(policy).Gateway != nil && !a.mesh.Partial && len(a.view.EgressGatewayAddresses()) == 0 {
-			a.add(codeNoEgressGateway, s, "The mesh has no egress gateway, so requests fail with status 503: set spec.egressGateway.mode of the Mesh to Managed.")
-		}
-		if a.view.RequiresEgressGateway(policy.Name.Namespace) {
-			for _, problem := range ingest.RequiredGateway(policy) {
-				a.add(codeOutsideGateway, s, "%s", problem.StatusMessage())
-			}
-		}
-		if !a.view.Settings().EgressPolicies && (!a.mesh.Partial || a.configured()) {
-			a.add(codeEgressOff, s, "Egress policies are disabled: set spec.featureFlags.enableEgressPolicy to true in the MeshConfig.")
-		}
-	}
-}
-
-// egressConflicts returns the Egresses with a port on which an older one of the same client has a protocol that excludes theirs.
-func egressConflicts(l *load.Loaded) []Conflict {
-	var list []Conflict
-	var all []*catalog.Egress
-	for _, entry := range l.Catalog.Entries(catalog.KindEgress) {
-		if policy, ok := entry.(*catalog.Egress); ok {
-			all = append(all, policy)
-		}
-	}
-	for _, policy := range all {
-		for _, other := range all {
-			for _, port := range policy.Ports {
-				if other.Precedes(policy) && other.Excludes(port) && other.SharesSource(policy) {
-					list = append(list, Conflict{
-						Kind: catalog.KindEgress, Name: policy.Name, WinnerKind: catalog.KindEgress, WinnerName: other.Name,
-						About: fmt.Sprintf("both have port %d, with protocols that exclude each other. Use one of them.", port.Number),
-					})
-				}
-			}
-		}
-	}
-	return list
 }

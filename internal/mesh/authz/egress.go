@@ -83,23 +83,23 @@ func EgressPortsWithin(v *catalog.View, source identity.ServiceAccount, limit *R
 	return ports
 }
 
-// waitsForServer reports whether servers speak first on a port. Sidecars then cannot read the host of a connection, so http and https
-// exclude tcp-server-first: the oldest policy with one of them applies.
-func waitsForServer(policies []*catalog.Egress, number uint16) bool {
+// speaksFirst returns the Egress that decides whether servers speak first on a port, or nil. Sidecars then cannot read the host of a connection, so http and
+// https exclude tcp-server-first: the oldest policy with one of them decides.
+func speaksFirst(policies []*catalog.Egress, number uint16) (decider *catalog.Egress, serverFirst bool) {
 	for _, policy := range policies {
 		if policy.HasPort(number, catalog.ProtocolTCPServerFirst) {
-			return true
+			return policy, true
 		}
 		if policy.HasPort(number, catalog.ProtocolHTTP, catalog.ProtocolHTTPS) {
-			return false
+			return policy, false
 		}
 	}
-	return false
+	return nil, false
 }
 
 func egressPort(v *catalog.View, policies []*catalog.Egress, number uint16, limit *RouteLimit) EgressPort {
 	b := egressBuilder{view: v, limit: limit, port: EgressPort{Number: number}, hosts: map[string]int{}, ranges: map[netip.Prefix]int{}}
-	serverFirst := waitsForServer(policies, number)
+	_, serverFirst := speaksFirst(policies, number)
 	for _, policy := range policies {
 		if policy.HasPort(number, catalog.ProtocolTCP) || serverFirst && policy.HasPort(number, catalog.ProtocolTCPServerFirst) {
 			b.addRanges(policy, 1, func(r *EgressRange) { r.Any = true })

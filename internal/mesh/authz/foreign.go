@@ -32,6 +32,15 @@ func OfferBound(client identity.ServiceAccount, namespace string) string {
 	return fmt.Sprintf("%d ports, %d backends or %d endpoints", MaxForeignPorts, MaxForeignBackends, MaxForeignEndpoints)
 }
 
+// OffersFit reports whether the Services of a namespace are within the bounds even if each of them selects all pods of the namespace. isForeign is true for
+// clients in other namespaces.
+func OffersFit(v *catalog.View, namespace string, isForeign bool) bool {
+	selected := v.Selected(namespace)
+	sum := offer{ports: selected.Ports, backends: selected.MostPorts * v.SplitBackends(namespace)}
+	sum.endpoints = (sum.ports + sum.backends) * 2 * selected.Pods
+	return !sum.exceeds(!isForeign)
+}
+
 // GrantedServices are the Services of identities that TrafficTargets let a client call, and the roots of splits to those,
 // sorted. It leaves out permissive namespaces. Of each namespace it returns the first Services by name that fit: into MaxOwnPorts and
 // MaxOwnBackends for the client's own, else into MaxForeignPorts, MaxForeignBackends and MaxForeignEndpoints.

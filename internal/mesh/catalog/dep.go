@@ -98,10 +98,20 @@ const (
 	DepServiceRanges
 	// DepServicesOutside: the virtual addresses and ports of Services that are not in the mesh. No name.
 	DepServicesOutside
+	// DepMember: whether a namespace is part of the mesh. Name.Namespace is the namespace.
+	DepMember
+	// DepRouteGroupsIn: the HTTPRouteGroups of a namespace. Name.Namespace is the namespace.
+	DepRouteGroupsIn
+	// DepSettingUsers: the Egresses that name an UpstreamTrafficSetting. Name is the UpstreamTrafficSetting's.
+	DepSettingUsers
+	// DepSplitsIn: the TrafficSplits of a namespace. Name.Namespace is the namespace.
+	DepSplitsIn
 )
 
-// isSelection reports whether the data selects one of several policies. What is built from the selected one depends on it by name.
-func (k DepKind) isSelection() bool { return k == DepTelemetriesIn || k == DepAuthorizationsIn }
+// isSelection reports whether the data selects one of several policies, or is only told to people. What is built from the selected one depends on it by name.
+func (k DepKind) isSelection() bool {
+	return k == DepTelemetriesIn || k == DepAuthorizationsIn || k == DepRouteGroupsIn || k == DepSettingUsers || k == DepSplitsIn
+}
 
 // isIndexed reports whether entries are found by such dependencies. These kinds have one entry, which is found by its name, and there are many
 // of them.

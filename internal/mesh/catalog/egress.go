@@ -53,6 +53,9 @@ func (e *Egress) Deps(list []Dep) []Dep {
 	for _, source := range e.Sources {
 		list = append(list, Dep{DepEgressesFrom, Name(source)})
 	}
+	if e.Setting != "" {
+		list = append(list, Dep{DepSettingUsers, Name{e.Name.Namespace, e.Setting}})
+	}
 	return append(list, Dep{Kind: DepEgressGateway})
 }
 
@@ -68,28 +71,6 @@ func (e *Egress) HasPort(number uint16, protocols ...Protocol) bool {
 		}
 	}
 	return false
-}
-
-// SharesSource reports whether both policies have a client in common.
-func (e *Egress) SharesSource(other *Egress) bool {
-	return slices.ContainsFunc(e.Sources, func(source identity.ServiceAccount) bool { return slices.Contains(other.Sources, source) })
-}
-
-// Excludes reports whether the policy has the port with a protocol that excludes that of another policy. Sidecars wait for the first
-// bytes of the client on ports with HTTP or TLS, and of the server on ports with ProtocolTCPServerFirst.
-func (e *Egress) Excludes(port EgressPort) bool {
-	switch port.Protocol {
-	case ProtocolHTTP, ProtocolHTTPS:
-		return e.HasPort(port.Number, ProtocolTCPServerFirst)
-	case ProtocolTCPServerFirst:
-		return e.HasPort(port.Number, ProtocolHTTP, ProtocolHTTPS)
-	}
-	return false
-}
-
-// Precedes reports whether this policy applies before another one where they exclude each other: the older one, then the first by name.
-func (e *Egress) Precedes(other *Egress) bool {
-	return cmp.Or(e.Created.Compare(other.Created), e.Name.Compare(other.Name)) < 0
 }
 
 // EgressesFrom returns the Egresses of a client: the oldest first, then by name.

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -87,6 +86,9 @@ type Entry interface {
 type Change struct {
 	Ref   Ref
 	Entry Entry
+	// Exists is true if the object exists, although nothing of it can be used and Entry is nil. Problem is why, a sentence; empty if it is not known.
+	Exists  bool
+	Problem string
 	// Created is when the object was created; zero when unknown. It only determines which of two policies is newer.
 	Created time.Time
 	// Generation is the object's metadata.generation, or its numeric resourceVersion when its kind has no generations;
@@ -120,7 +122,7 @@ func (n *Namespace) Deps(list []Dep) []Dep {
 	own := Name{Namespace: n.Name}
 	list = append(list,
 		Dep{Kind: DepServices}, Dep{Kind: DepEgressGateway},
-		Dep{DepNamespaceServices, own}, Dep{DepPermissive, own}, Dep{DepRequiresEgressGateway, own}, Dep{DepEscapedSlashes, own},
+		Dep{DepNamespaceServices, own}, Dep{DepPermissive, own}, Dep{DepRequiresEgressGateway, own}, Dep{DepEscapedSlashes, own}, Dep{DepMember, own},
 	)
 	if n.Permissive != nil {
 		list = append(list, Dep{Kind: DepPermissiveOverrides})
@@ -313,7 +315,7 @@ func (g *HTTPRouteGroup) Ref() Ref { return Ref{KindHTTPRouteGroup, g.Name} }
 
 // Deps implements Entry.
 func (g *HTTPRouteGroup) Deps(list []Dep) []Dep {
-	return append(list, Dep{DepHTTPRouteGroup, g.Name})
+	return append(list, Dep{DepHTTPRouteGroup, g.Name}, Dep{DepRouteGroupsIn, Name{Namespace: g.Name.Namespace}})
 }
 
 // HTTPMatch selects requests. Every part that is set must match.
@@ -364,24 +366,9 @@ func (s *TrafficSplit) Ref() Ref { return Ref{KindTrafficSplit, s.Name} }
 // Age implements Aged.
 func (s *TrafficSplit) Age() time.Time { return s.Created }
 
-// Claims implements Claimant.
-func (s *TrafficSplit) Claims() []Claim {
-	if len(s.Matches) == 0 {
-		return []Claim{{"split " + s.Root.String(), fmt.Sprintf("both split the requests to Service %s. Delete one of them.", s.Root)}}
-	}
-	var claims []Claim
-	for _, group := range s.Matches {
-		claims = append(claims, Claim{
-			"split " + s.Root.String() + " " + group,
-			fmt.Sprintf("both split the requests to Service %s that HTTPRouteGroup %s selects. Delete one of them, or use another group.", s.Root, group),
-		})
-	}
-	return claims
-}
-
 // Deps implements Entry.
 func (s *TrafficSplit) Deps(list []Dep) []Dep {
-	list = append(list, Dep{DepSplit, s.Root})
+	list = append(list, Dep{DepSplit, s.Root}, Dep{DepSplitsIn, Name{Namespace: s.Name.Namespace}})
 	for _, backend := range s.Backends {
 		list = append(list, Dep{DepSplitsWith, backend.Service})
 	}

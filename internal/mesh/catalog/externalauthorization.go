@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"fmt"
 	"time"
 )
 
@@ -31,11 +30,6 @@ func (p *ExternalAuthorizationPolicy) Ref() Ref { return Ref{KindExternalAuthori
 
 // Age implements Aged.
 func (p *ExternalAuthorizationPolicy) Age() time.Time { return p.Created }
-
-// Claims implements Claimant.
-func (p *ExternalAuthorizationPolicy) Claims() []Claim {
-	return []Claim{{fmt.Sprintf("authorization %s %v", p.Name.Namespace, p.Selector), "both select the same pods. Merge them into one object."}}
-}
 
 // Deps implements Entry.
 func (p *ExternalAuthorizationPolicy) Deps(list []Dep) []Dep {

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -30,18 +29,6 @@ func (b *IngressBackend) Ref() Ref { return Ref{KindIngressBackend, b.Name} }
 
 // Age implements Aged.
 func (b *IngressBackend) Age() time.Time { return b.Created }
-
-// Claims implements Claimant.
-func (b *IngressBackend) Claims() []Claim {
-	var claims []Claim
-	for _, port := range b.Backends {
-		claims = append(claims, Claim{
-			fmt.Sprintf("ingress %s %d", port.Service, port.TargetPort),
-			fmt.Sprintf("both open port %d of Service %s. Merge them into one object.", port.TargetPort, port.Service),
-		})
-	}
-	return claims
-}
 
 // Deps implements Entry.
 func (b *IngressBackend) Deps(list []Dep) []Dep {

@@ -37,6 +37,11 @@ func (c *Catalog) ViewWithout(excluded map[Ref]struct{}) *View {
 	return &View{catalog: c, deps: depSet{}, excluded: excluded}
 }
 
+// ViewWith returns a view with another version of a policy, or with one that does not exist yet. It is for what people are told before they store it.
+func (c *Catalog) ViewWith(policy Entry) *View {
+	return &View{catalog: c, deps: depSet{}, instead: policy}
+}
+
 func (v *View) isHidden(ref Ref) bool {
 	_, hidden := v.excluded[ref]
 	return hidden
@@ -53,6 +58,9 @@ func visible[E Entry](v *View, list []E) []E {
 // visibleEntry records a dependency on an entry and returns it, or the zero value if it does not exist or is not visible in the view.
 func visibleEntry[E Entry](v *View, kind Kind, dep DepKind, name Name) E {
 	v.deps.add(dep, name)
+	if entry, ok := v.instead.(E); ok && v.instead.Ref() == (Ref{kind, name}) {
+		return entry
+	}
 	entry, ok := get[E](v.catalog, kind, name)
 	if !ok || v.isHidden(Ref{kind, name}) {
 		var none E
@@ -64,7 +72,15 @@ func visibleEntry[E Entry](v *View, kind Kind, dep DepKind, name Name) E {
 // find records a dependency and returns the visible entries of a kind that have it, in order of their names.
 func find[E Entry](v *View, kind Kind, dep Dep) []E {
 	v.deps[dep] = struct{}{}
-	return visible(v, sorted[E](v.catalog, kind, dep))
+	list := visible(v, sorted[E](v.catalog, kind, dep))
+	if entry, ok := v.instead.(E); ok && v.instead.Ref().Kind == kind {
+		list = slices.DeleteFunc(list, func(e E) bool { return e.Ref() == entry.Ref() })
+		if slices.Contains(entry.Deps(nil), dep) {
+			list = append(list, entry)
+			slices.SortFunc(list, func(a, b E) int { return a.Ref().Name.Compare(b.Ref().Name) })
+		}
+	}
+	return list
 }
 
 // Policies returns the existing policies that any of the dependencies refer to, sorted, without those that are never excluded.
@@ -99,21 +115,6 @@ type Aged interface {
 	Entry
 	// Age returns the time of creation.
 	Age() time.Time
-}
-
-// Claimant is a policy that takes precedence over newer ones with an equal claim.
-type Claimant interface {
-	Aged
-	// Claims returns what the policy configures alone.
-	Claims() []Claim
-}
-
-// Claim is what only one policy can configure.
-type Claim struct {
-	// Subject is equal for policies that exclude each other.
-	Subject string
-	// About describes to users what both policies do, and the remedy.
-	About string
 }
 
 // oldestOf records a dependency and returns the oldest selected policy that has it and is visible in the view, the first by name among those of equal age;

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -28,18 +27,6 @@ func (r *Retry) Ref() Ref { return Ref{KindRetry, r.Name} }
 
 // Age implements Aged.
 func (r *Retry) Age() time.Time { return r.Created }
-
-// Claims implements Claimant.
-func (r *Retry) Claims() []Claim {
-	var claims []Claim
-	for _, destination := range r.Destinations {
-		claims = append(claims, Claim{
-			fmt.Sprintf("retry %s/%s %s", r.Source.Namespace, r.Source.Name, destination),
-			fmt.Sprintf("both configure requests of %s/%s to Service %s. Remove the destination from one of them.", r.Source.Namespace, r.Source.Name, destination),
-		})
-	}
-	return claims
-}
 
 // Deps implements Entry.
 func (r *Retry) Deps(list []Dep) []Dep {

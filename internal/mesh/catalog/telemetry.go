@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -41,11 +40,6 @@ func (t *Telemetry) Ref() Ref { return Ref{KindTelemetry, t.Name} }
 
 // Age implements Aged.
 func (t *Telemetry) Age() time.Time { return t.Created }
-
-// Claims implements Claimant.
-func (t *Telemetry) Claims() []Claim {
-	return []Claim{{fmt.Sprintf("telemetry %s %v", t.Name.Namespace, t.Selector), "both select the same pods. Merge them into one object."}}
-}
 
 // Deps implements Entry.
 func (t *Telemetry) Deps(list []Dep) []Dep {

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"cmp"
-	"fmt"
 	"time"
 )
 
@@ -34,14 +33,6 @@ func (u *UpstreamTrafficSetting) Ref() Ref { return Ref{u.Kind, u.Name} }
 
 // Age implements Aged.
 func (u *UpstreamTrafficSetting) Age() time.Time { return u.Created }
-
-// Claims implements Claimant.
-func (u *UpstreamTrafficSetting) Claims() []Claim {
-	if u.Service == (Name{}) {
-		return nil // only Egresses use it, by its name
-	}
-	return []Claim{{"setting " + u.Service.String(), fmt.Sprintf("both configure the traffic to Service %s. Merge them into one object.", u.Service)}}
-}
 
 // Deps implements Entry.
 func (u *UpstreamTrafficSetting) Deps(list []Dep) []Dep {

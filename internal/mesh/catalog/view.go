@@ -15,6 +15,8 @@ type View struct {
 	deps    depSet
 	// excluded are policies that the view does not contain.
 	excluded map[Ref]struct{}
+	// instead is a policy that replaces its stored version, or nil.
+	instead Entry
 	// targetsFrom caches results of TargetsFrom, which is called once per Service that a client may call.
 	targetsFrom map[identity.ServiceAccount][]*TrafficTarget
 	// memo has the results of Memo.

@@ -121,27 +121,26 @@ func (r Replacement) Message(root catalog.Name) string {
 		r.Route.Kind, r.Route.Name, what, strings.Join(ports, " and "), root)
 }
 
-// SplitReplacement returns the first of the routes, in order of their age, that replaces the TrafficSplits of a Service. It returns false if none does.
-func SplitReplacement(service *catalog.Service, routes []*catalog.HTTPRoute) (Replacement, bool) {
-	routes = slices.Clone(routes)
-	slices.SortStableFunc(routes, func(a, b *catalog.HTTPRoute) int { return a.Created.Compare(b.Created) })
-	for _, route := range routes {
-		if route.Name.Namespace != service.Name.Namespace {
+// SplitReplacements returns the routes of the namespace of a Service that replace its TrafficSplits, in the order of the ports: the first one of each port.
+// everywhere is true if they do so on all ports.
+func SplitReplacements(v *catalog.View, service *catalog.Service) (found []Replacement, everywhere bool) {
+	replaced := 0
+	for _, port := range service.Ports {
+		routes := v.RoutesOf(service.Name, port)
+		at := slices.IndexFunc(routes, func(r *catalog.HTTPRoute) bool { return r.Name.Namespace == service.Name.Namespace })
+		if at < 0 {
 			continue
 		}
-		found := Replacement{Route: route}
-		for _, port := range service.Ports {
-			if route.Attaches(service.Name, port) {
-				found.Ports = append(found.Ports, port.Number)
-			}
+		replaced++
+		known := slices.IndexFunc(found, func(r Replacement) bool { return r.Route == routes[at] })
+		if known < 0 {
+			known = len(found)
+			found = append(found, Replacement{Route: routes[at]})
 		}
-		if len(found.Ports) == 0 {
-			continue
-		}
-		if len(found.Ports) == len(service.Ports) {
-			found.Ports = nil
-		}
-		return found, true
+		found[known].Ports = append(found[known].Ports, port.Number)
 	}
-	return Replacement{}, false
+	if len(found) == 1 && replaced == len(service.Ports) {
+		found[0].Ports = nil
+	}
+	return found, len(found) > 0 && replaced == len(service.Ports)
 }

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -137,20 +138,30 @@ func TestRoutesReplaceSplits(t *testing.T) {
 		routes  []*catalog.HTTPRoute
 		want    string
 	}{
-		"no route":            {web, nil, "none"},
-		"all ports":           {web, []*catalog.HTTPRoute{named("a", 1, 0)}, "a []"},
-		"the oldest":          {web, []*catalog.HTTPRoute{named("a", 2, 0), named("b", 1, 0)}, "b []"},
-		"one port":            {web, []*catalog.HTTPRoute{named("a", 1, 81)}, "a [81]"},
-		"a port without HTTP": {mixed, []*catalog.HTTPRoute{named("a", 1, 90)}, "none"},
-		"the HTTP ports":      {mixed, []*catalog.HTTPRoute{named("a", 1, 0)}, "a [80]"},
-		"a TCPRoute":          {mixed, []*catalog.HTTPRoute{ofConnections(named("a", 1, 0))}, "a [90]"},
-		"consumers":           {web, []*catalog.HTTPRoute{serviceRoute(other, catalog.RouteBackend{}, nil)}, "none"},
+		"no route":              {web, nil, "none"},
+		"all ports":             {web, []*catalog.HTTPRoute{named("a", 1, 0)}, "a [] everywhere"},
+		"the oldest":            {web, []*catalog.HTTPRoute{named("a", 2, 0), named("b", 1, 0)}, "b [] everywhere"},
+		"one port":              {web, []*catalog.HTTPRoute{named("a", 1, 81)}, "a [81]"},
+		"a route for each port": {web, []*catalog.HTTPRoute{named("a", 1, 80), named("b", 1, 81)}, "a [80] b [81] everywhere"},
+		"one of them older":     {web, []*catalog.HTTPRoute{named("a", 2, 0), named("b", 1, 81)}, "a [80] b [81] everywhere"},
+		"a port without HTTP":   {mixed, []*catalog.HTTPRoute{named("a", 1, 90)}, "none"},
+		"the HTTP ports":        {mixed, []*catalog.HTTPRoute{named("a", 1, 0)}, "a [80]"},
+		"a TCPRoute":            {mixed, []*catalog.HTTPRoute{ofConnections(named("a", 1, 0))}, "a [90]"},
+		"consumers":             {web, []*catalog.HTTPRoute{serviceRoute(other, catalog.RouteBackend{}, nil)}, "none"},
 	} {
-		got := "none"
-		if found, ok := gateway.SplitReplacement(test.service, test.routes); ok {
-			got = fmt.Sprintf("%s %v", found.Route.Name.Name, found.Ports)
+		entries := []catalog.Entry{test.service}
+		for _, route := range test.routes {
+			entries = append(entries, route)
 		}
-		if got != test.want {
+		var parts []string
+		found, everywhere := gateway.SplitReplacements(mesh(entries...), test.service)
+		for _, replacement := range found {
+			parts = append(parts, fmt.Sprintf("%s %v", replacement.Route.Name.Name, replacement.Ports))
+		}
+		if everywhere {
+			parts = append(parts, "everywhere")
+		}
+		if got := cmp.Or(strings.Join(parts, " "), "none"); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}

@@ -84,16 +84,21 @@ func (k Kind) AffectsTraffic() bool { return k.source != nil }
 // IsPolicy reports whether admission validates objects of the kind, and the control plane writes their status.
 func (k Kind) IsPolicy() bool { return k.source != nil || k.check != nil }
 
-// Validate returns the problems of an object of any version of the kind.
-func (k Kind) Validate(object *unstructured.Unstructured) []ingest.Problem {
+// Read returns the entry of an object of any version of the kind, and its problems. The entry is nil if the object is not part of the mesh.
+func (k Kind) Read(object *unstructured.Unstructured) (catalog.Entry, []ingest.Problem) {
 	switch {
 	case k.source != nil:
-		_, problems := k.source.Ingest(object)
-		return problems
+		return k.source.Ingest(object)
 	case k.check != nil:
-		return k.check(object)
+		return nil, k.check(object)
 	}
-	return nil
+	return nil, nil
+}
+
+// Validate returns the problems of an object of any version of the kind.
+func (k Kind) Validate(object *unstructured.Unstructured) []ingest.Problem {
+	_, problems := k.Read(object)
+	return problems
 }
 
 // Lookup returns the row of a kind, whatever its version.

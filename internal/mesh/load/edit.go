@@ -31,12 +31,25 @@ func (l *Loaded) Clone() *Loaded {
 	copied := &Loaded{
 		Catalog: catalog.New(), Names: maps.Clone(l.Names), Entries: maps.Clone(l.Entries), Findings: slices.Clone(l.Findings),
 	}
-	changes := make([]catalog.Change, 0, len(l.Entries))
+	changes := make([]catalog.Change, 0, len(l.Names))
+	for object := range l.Names {
+		changes = append(changes, catalog.Set(l.unread(object)))
+	}
 	for _, entry := range l.Entries {
 		changes = append(changes, catalog.Set(entry))
 	}
 	copied.Catalog.Apply(changes)
 	return copied
+}
+
+// unread returns the entry of an object without a usable part.
+func (l *Loaded) unread(object catalog.Ref) *catalog.Unread {
+	unread := &catalog.Unread{Object: kinds.RefOf(object.Kind, object.Name)}
+	at := slices.IndexFunc(l.Findings, func(f Finding) bool { return f.Kind == object.Kind && f.Name == object.Name })
+	if at >= 0 {
+		unread.Problem = l.Findings[at].Message
+	}
+	return unread
 }
 
 // Edit adds or replaces the objects in put and deletes those in remove. It returns the dependencies that changed. Objects

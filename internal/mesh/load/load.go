@@ -186,7 +186,9 @@ func (l *Loaded) add(kind catalog.Kind, name catalog.Name, r conversion) {
 	if r.entry != nil {
 		l.Entries[r.entry.Ref()] = r.entry
 		l.Catalog.Apply([]catalog.Change{catalog.Set(r.entry)})
+		return
 	}
+	l.Catalog.Apply([]catalog.Change{catalog.Set(l.unread(catalog.Ref{Kind: kind, Name: name}))})
 }
 
 // assumedCertificate replaces the content of Secrets and ConfigMaps.

@@ -92,6 +92,16 @@ func drawSwitches(t *rapid.T, s *catalog.Settings) {
 	s.EgressPolicies, s.ActiveHealthChecks = rapid.IntRange(0, 3).Draw(t, "egress policies") > 0, rapid.IntRange(0, 3).Draw(t, "checks") == 0
 }
 
+// Exclusive draws policies of one kind of which one object can make another one ineffective. An UpstreamTrafficSetting and a Backpressure count as one kind.
+func Exclusive() *rapid.Generator[[]catalog.Entry] {
+	return rapid.Custom(func(t *rapid.T) []catalog.Entry {
+		kind := rapid.SampledFrom([]*rapid.Generator[catalog.Entry]{
+			entry(drawSplit), entry(drawRetry), entry(drawUpstream), entry(drawIngressBackend), entry(drawEgress), entry(drawTelemetry), entry(drawAuthorization),
+		}).Draw(t, "kind")
+		return rapid.SliceOfN(kind, 2, 8).Draw(t, "policies")
+	})
+}
+
 func drawRetry(t *rapid.T) *catalog.Retry {
 	source := drawAccount(t)
 	name := Name(source.Namespace, rapid.SampledFrom(words).Draw(t, "retry"))
@@ -156,12 +166,25 @@ func drawIngressBackend(t *rapid.T) *catalog.IngressBackend {
 	return b
 }
 
+// drawSelector draws labels that Services select pods by, alone or with another label; sometimes none.
+func drawSelector(t *rapid.T) map[string]string {
+	selector := map[string]string{}
+	if rapid.Bool().Draw(t, "selective") {
+		selector["app"] = rapid.SampledFrom(words).Draw(t, "app")
+	}
+	if rapid.IntRange(0, 2).Draw(t, "of a tier") == 0 {
+		selector["tier"] = "web"
+	}
+	if len(selector) == 0 {
+		return nil
+	}
+	return selector
+}
+
 // drawTelemetry selects pods by the label that Services select them by. It may refer to an ExtensionService of any namespace.
 func drawTelemetry(t *rapid.T) *catalog.Telemetry {
 	policy := &catalog.Telemetry{Name: drawName(t), Created: created.Draw(t, "created")}
-	if rapid.Bool().Draw(t, "selective") {
-		policy.Selector = map[string]string{"app": rapid.SampledFrom(words).Draw(t, "app")}
-	}
+	policy.Selector = drawSelector(t)
 	if rapid.Bool().Draw(t, "text") {
 		policy.Text = rapid.SampledFrom([]string{"%RESPONSE_CODE%", "%REQ(:PATH)% %PROTOCOL%"}).Draw(t, "format")
 	} else {
@@ -187,9 +210,7 @@ func drawAuthorization(t *rapid.T) *catalog.ExternalAuthorizationPolicy {
 	policy := &catalog.ExternalAuthorizationPolicy{
 		Name: drawName(t), Created: created.Draw(t, "created"), Service: drawName(t), Timeout: time.Second, FailureModeAllow: rapid.Bool().Draw(t, "failures allow"),
 	}
-	if rapid.Bool().Draw(t, "selective") {
-		policy.Selector = map[string]string{"app": rapid.SampledFrom(words).Draw(t, "app")}
-	}
+	policy.Selector = drawSelector(t)
 	return policy
 }
 

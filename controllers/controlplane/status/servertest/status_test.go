@@ -28,8 +28,11 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/config/crd"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
@@ -97,10 +100,10 @@ func (w *statusTest) run(t *testing.T, scheme *runtime.Scheme) {
 		rejected.Store(&list)
 		rejections.Changed()
 	}
-	definitions := traffic.NewDefinitions(mgr.GetRESTMapper(), mgr.GetAPIReader())
+	definitions, mesh := traffic.NewDefinitions(mgr.GetRESTMapper(), mgr.GetAPIReader()), mirror.New()
 	err = status.Writers{
 		Leader: leader, Rejections: rejections, Mesh: "osm", Namespace: "osm-system",
-		LookupHost: func(context.Context, string) ([]string, error) { return nil, nil }, Secrets: mgr.GetAPIReader(), Definitions: definitions,
+		LookupHost: func(context.Context, string) ([]string, error) { return nil, nil }, Mirror: mesh, Definitions: definitions,
 	}.Setup(mgr)
 	if err != nil {
 		t.Fatal(err)
@@ -108,9 +111,11 @@ func (w *statusTest) run(t *testing.T, scheme *runtime.Scheme) {
 	addEncryption(t, mgr, definitions, leader, rejections)
 	clients := kubernetes.NewForConfigOrDie(w.config)
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan struct{}, 3)
+	ended := make(chan struct{}, 5)
 	for _, part := range []manager.RunnableFunc{
 		mgr.Start,
+		mesh.Run,
+		func(ctx context.Context) error { return feedMirror(ctx, mgr, definitions, mesh) },
 		func(ctx context.Context) error { return leader.Run(ctx, clients, "osm-system", "one", logr.Discard()) },
 		func(ctx context.Context) error { return rejections.Run(ctx, leader.Leading, logr.Discard()) },
 	} {
@@ -127,6 +132,23 @@ func (w *statusTest) run(t *testing.T, scheme *runtime.Scheme) {
 			<-ended
 		}
 	})
+}
+
+// feedMirror feeds all objects of the API server into a mirror.
+func feedMirror(ctx context.Context, mgr manager.Manager, definitions *traffic.Definitions, mesh *mirror.Mirror) error {
+	objects := feed.New(feed.Config{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Scheme: mgr.GetScheme(), Sink: mesh, Log: logr.Discard(), Now: time.Now})
+	settings := kinds.MeshConfig(func(*configv1alpha2.MeshConfig) {})
+	settings.Namespace = "osm-system"
+	for _, source := range append(kinds.Workloads("osm"), settings) {
+		if _, err := objects.Watch(ctx, source); err != nil {
+			return err
+		}
+	}
+	watcher := traffic.Watcher{Feed: objects, Definitions: definitions, Log: logr.Discard()}
+	if _, err := watcher.Start(ctx, slices.Concat(kinds.Policies(), kinds.GatewayAPI("osm"))); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 // create creates the objects of a YAML text.

@@ -1,0 +1,39 @@
+package status
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
+	"github.com/openservicemesh/osm-operator/internal/mesh/assess"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+)
+
+// passing are the causes of findings that the next object of the same author, or time, often resolves. Admission does not warn about them.
+var passing = []assess.Cause{assess.NoUsableBackend, assess.TooManyServices, assess.NoEgressGateway, assess.IdleEgressGateway, assess.NoCredential, assess.OutsideLimits}
+
+// CheckRelated returns a function that finds why a new object will have no effect, or only a part of it: policies with precedence, a switch of the
+// MeshConfig in the namespace of the mesh that disables its kind, or references to what does not exist. It provides warnings for admission. It waits for
+// no sidecar and no status.
+func CheckRelated(mesh *mirror.Mirror, namespace string) func(context.Context, *unstructured.Unstructured) []ingest.Problem {
+	return func(_ context.Context, object *unstructured.Unstructured) []ingest.Problem {
+		kind, _ := kinds.Lookup(object.GroupVersionKind().GroupKind())
+		entry, _ := kind.Read(object)
+		var problems []ingest.Problem
+		mesh.ReadWith(entry, func(v *catalog.View) {
+			for _, finding := range (assess.Mesh{View: v, Namespace: namespace}).Object(catalog.Kind(kind.Kind), entry) {
+				if !slices.Contains(passing, finding.Cause) {
+					// What people apply together exists a moment later.
+					finding.Message = strings.Replace(finding.Message, " does not exist, ", " does not exist yet, ", 1)
+					problems = append(problems, finding.Problem)
+				}
+			}
+		})
+		return problems
+	}
+}

@@ -1,0 +1,155 @@
+package mirror
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// Mirror is a second catalog. It is safe for concurrent use.
+type Mirror struct {
+	// reading guards catalog, dependence guards readers, and arrived guards the other fields. Apply takes only arrived, and nobody holds it for long.
+	reading sync.RWMutex
+	catalog *catalog.Catalog
+
+	dependence sync.Mutex
+	readers    readers
+
+	arrived  sync.Mutex
+	pending  []catalog.Change
+	wake     chan struct{}
+	watchers map[catalog.Kind]func(context.Context, catalog.Name)
+}
+
+// New returns an empty mirror.
+func New() *Mirror {
+	return &Mirror{
+		catalog: catalog.New(), readers: readers{deps: map[catalog.Ref][]catalog.Dep{}, of: map[catalog.Dep]map[catalog.Ref]struct{}{}},
+		wake: make(chan struct{}, 1), watchers: map[catalog.Kind]func(context.Context, catalog.Name){},
+	}
+}
+
+// Apply queues changes. It does not wait.
+func (m *Mirror) Apply(changes []catalog.Change) {
+	m.arrived.Lock()
+	defer m.arrived.Unlock()
+	m.pending = append(m.pending, changes...)
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Watch makes Run call notify for each object of a kind whose view would read something else now.
+func (m *Mirror) Watch(kind catalog.Kind, notify func(context.Context, catalog.Name)) {
+	m.arrived.Lock()
+	defer m.arrived.Unlock()
+	m.watchers[kind] = notify
+}
+
+// Read calls read with a view of the mesh, which must not be kept. What the view records are the dependencies of the object until its next Read.
+func (m *Mirror) Read(object catalog.Ref, read func(*catalog.View)) {
+	m.reading.RLock()
+	defer m.reading.RUnlock()
+	view := m.catalog.View()
+	read(view)
+	m.depend(object, view.Deps())
+}
+
+// ReadWith calls read with a view of the mesh in which a policy is stored, and depends on nothing.
+func (m *Mirror) ReadWith(policy catalog.Entry, read func(*catalog.View)) {
+	m.reading.RLock()
+	defer m.reading.RUnlock()
+	read(m.catalog.ViewWith(policy))
+}
+
+// Forget drops the dependencies of an object that no longer exists.
+func (m *Mirror) Forget(object catalog.Ref) { m.depend(object, nil) }
+
+func (m *Mirror) depend(object catalog.Ref, deps []catalog.Dep) {
+	m.dependence.Lock()
+	defer m.dependence.Unlock()
+	m.readers.set(object, deps)
+}
+
+// Run applies queued changes until ctx ends.
+func (m *Mirror) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-m.wake:
+			m.Update(ctx)
+		}
+	}
+}
+
+// Update applies the queued changes, and notifies the watchers of the objects that they affect.
+func (m *Mirror) Update(ctx context.Context) {
+	for _, ref := range m.apply(m.take()) {
+		m.arrived.Lock()
+		notify := m.watchers[ref.Kind]
+		m.arrived.Unlock()
+		if notify != nil {
+			notify(ctx, ref.Name)
+		}
+	}
+}
+
+func (m *Mirror) take() []catalog.Change {
+	m.arrived.Lock()
+	defer m.arrived.Unlock()
+	changes := m.pending
+	m.pending = nil
+	return changes
+}
+
+// apply makes changes and returns the affected objects, sorted. An object without an entry still exists for those that refer to it.
+func (m *Mirror) apply(changes []catalog.Change) []catalog.Ref {
+	for i, change := range changes {
+		if change.Entry == nil && change.Exists {
+			changes[i].Entry = &catalog.Unread{Object: change.Ref, Problem: change.Problem}
+		}
+	}
+	m.reading.Lock()
+	defer m.reading.Unlock()
+	affected := m.catalog.Apply(changes)
+	m.dependence.Lock()
+	defer m.dependence.Unlock()
+	return m.readers.affected(affected)
+}
+
+// readers are the objects that depend on something.
+type readers struct {
+	deps map[catalog.Ref][]catalog.Dep
+	of   map[catalog.Dep]map[catalog.Ref]struct{}
+}
+
+func (r readers) set(object catalog.Ref, deps []catalog.Dep) {
+	for _, dep := range r.deps[object] {
+		if delete(r.of[dep], object); len(r.of[dep]) == 0 {
+			delete(r.of, dep)
+		}
+	}
+	delete(r.deps, object)
+	if len(deps) > 0 {
+		r.deps[object] = deps
+	}
+	for _, dep := range deps {
+		if r.of[dep] == nil {
+			r.of[dep] = map[catalog.Ref]struct{}{}
+		}
+		r.of[dep][object] = struct{}{}
+	}
+}
+
+func (r readers) affected(deps []catalog.Dep) []catalog.Ref {
+	found := map[catalog.Ref]struct{}{}
+	for _, dep := range deps {
+		maps.Copy(found, r.of[dep])
+	}
+	return slices.SortedFunc(maps.Keys(found), catalog.Ref.Compare)
+}

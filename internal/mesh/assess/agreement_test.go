@@ -1,0 +1,252 @@
+package assess
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/compare"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
+)
+
+const meshNamespace = "osm-system"
+
+// words are the names of Services, pods and their labels and accounts.
+var words = []string{"one", "two", "three"}
+
+// entries are the entries of a mesh.
+type entries map[catalog.Ref]catalog.Entry
+
+// drawPolicies draws a mesh in which every client may call every Service, so that each policy is about existing traffic.
+func drawPolicies(t *rapid.T) entries {
+	m := entries{}
+	add := func(entry catalog.Entry) { m[entry.Ref()] = entry }
+	add(&catalog.Settings{Namespace: meshNamespace, Permissive: true, RetryPolicies: true, IngressBackends: true, EgressPolicies: true})
+	for _, namespace := range []string{"a", "b"} {
+		add(&catalog.Namespace{Name: namespace, Monitored: true, EgressGateway: rapid.IntRange(0, 4).Draw(t, "requires the egress gateway") == 0})
+		for i, name := range words {
+			address := map[string]string{"a": "10.0.1.", "b": "10.0.2."}[namespace] + string(rune('1'+i))
+			pod := Pod(namespace, name, name, name, address)
+			pod.Labels["tier"] = "web"
+			app := rapid.SampledFrom([]string{name, name, "one"}).Draw(t, "selected")
+			service := Service(namespace, name, app, strings.Replace(address, "10.0.", "10.96.", 1), 80, catalog.ProtocolHTTP)
+			add(pod)
+			add(service)
+			add(Slice(service.Name, Pod(namespace, app, app, app, strings.TrimSuffix(address, address[len(address)-1:])+string(rune('1'+slices.Index(words, app))))))
+			add(&catalog.ServiceAccount{Name: pod.Name, UID: "uid"})
+			add(Group(namespace, name, "/"+name))
+		}
+	}
+	for _, policy := range Exclusive().Draw(t, "policies") {
+		add(policy)
+	}
+	return m
+}
+
+// without returns the mesh without some policies.
+func (m entries) without(refs ...catalog.Ref) entries {
+	left := maps.Clone(m)
+	for _, ref := range refs {
+		delete(left, ref)
+	}
+	return left
+}
+
+func (m entries) catalog() *catalog.Catalog {
+	return Apply(slices.Collect(maps.Values(m))...)
+}
+
+// exclusive returns the policies of which one can make another one ineffective, sorted.
+func (m entries) exclusive() []catalog.Ref {
+	var refs []catalog.Ref
+	for ref, entry := range m {
+		if _, aged := entry.(catalog.Aged); aged {
+			refs = append(refs, ref)
+		}
+	}
+	slices.SortFunc(refs, catalog.Ref.Compare)
+	return refs
+}
+
+// needs reports whether a sidecar or a flow would change without a policy.
+func (m entries) needs(t *rapid.T, ref catalog.Ref) bool {
+	before, after := m.catalog(), m.catalog()
+	touched := after.Apply([]catalog.Change{{Ref: ref}})
+	changes, err := compare.Meshes(compare.Subject{TrustDomain: "cluster.local", Workloads: map[catalog.Name]string{}},
+		compare.Mesh{Catalog: before, Entries: m}, compare.Mesh{Catalog: after, Entries: m.without(ref)}, touched)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return !changes.Empty()
+}
+
+// conflicts returns the findings about other policies that decide instead of a policy.
+func (m entries) conflicts(ref catalog.Ref) (found []Finding) {
+	for _, finding := range (Mesh{View: m.catalog().View(), Namespace: meshNamespace}).Policy(m[ref]) {
+		if finding.Cause == Conflict && !finding.Warning {
+			found = append(found, finding)
+		}
+	}
+	return found
+}
+
+func hasWinner(winner catalog.Ref, found []Finding) bool {
+	return slices.ContainsFunc(found, func(f Finding) bool { return f.Winner == winner })
+}
+
+// TestPoliciesInConflictHaveNoEffect checks that removing a policy changes nothing if others decide about all that it says.
+func TestPoliciesInConflictHaveNoEffect(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawPolicies(t)
+		for _, ref := range m.exclusive() {
+			found := slices.DeleteFunc(m.conflicts(ref), func(f Finding) bool { return strings.Contains(f.Message, "in common") }) // on some pods
+			if len(found) > 0 && len(found) == claims(m[ref]) && m.needs(t, ref) {
+				t.Errorf("%v has an effect, and the findings are %v", ref, found)
+			}
+		}
+	})
+}
+
+// claims returns about how many things only one policy can decide; 0 if that is not counted. Sidecars have the routes of TrafficSplits with matches, even
+// if no request gets to them.
+func claims(entry catalog.Entry) int {
+	switch policy := entry.(type) {
+	case *catalog.TrafficSplit:
+		if len(policy.Matches) == 0 {
+			return 1
+		}
+	case *catalog.Retry:
+		return len(policy.Destinations)
+	case *catalog.IngressBackend:
+		return len(policy.Backends)
+	case *catalog.UpstreamTrafficSetting, *catalog.Telemetry, *catalog.ExternalAuthorizationPolicy:
+		return 1
+	}
+	return 0
+}
+
+// TestWinnersAreNamed checks that a policy without effect names the policy without which it would have one.
+func TestWinnersAreNamed(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawPolicies(t)
+		for _, ref := range m.exclusive() {
+			if m.needs(t, ref) {
+				continue
+			}
+			for _, winner := range m.exclusive() {
+				displaces := winner != ref && displaces(m[winner], m[ref]) && m.needs(t, winner) && m.without(winner).needs(t, ref)
+				if found := m.conflicts(ref); displaces && !hasWinner(winner, found) {
+					t.Errorf("%v has no effect because of %v, and the findings are %v: %+v %+v", ref, winner, found, m[ref], m[winner])
+				}
+			}
+		}
+	})
+}
+
+// displaces reports whether a policy can make another one ineffective by its precedence. Other reasons are no conflicts: both allow the same, or a
+// selector is more specific, or expressions of a path match the same requests.
+func displaces(winner, loser catalog.Entry) bool {
+	if !precedes(winner, loser) {
+		return false
+	}
+	switch policy := loser.(type) {
+	case *catalog.Egress:
+		return false // TestEgressesNameTheirWinners
+	case *catalog.Telemetry:
+		return includes(policy.Selector, winner.(*catalog.Telemetry).Selector)
+	case *catalog.ExternalAuthorizationPolicy:
+		return includes(policy.Selector, winner.(*catalog.ExternalAuthorizationPolicy).Selector)
+	case *catalog.TrafficSplit:
+		other := winner.(*catalog.TrafficSplit)
+		return len(policy.Matches) == 0 && len(other.Matches) == 0 ||
+			slices.ContainsFunc(policy.Matches, func(group string) bool { return slices.Contains(other.Matches, group) })
+	}
+	return true
+}
+
+// precedes reports whether a policy applies before another one of its kind.
+func precedes(winner, loser catalog.Entry) bool {
+	first, second := winner.(catalog.Aged), loser.(catalog.Aged)
+	if winner.Ref().Kind != loser.Ref().Kind {
+		return loser.Ref().Kind == catalog.KindBackpressure
+	}
+	return cmp.Or(first.Age().Compare(second.Age()), winner.Ref().Compare(loser.Ref())) < 0
+}
+
+// includes reports whether a selector has all labels of another one, and both or none have any.
+func includes(selector, other map[string]string) bool {
+	for key, value := range other {
+		if selector[key] != value {
+			return false
+		}
+	}
+	return (len(selector) > 0) == (len(other) > 0)
+}
+
+// TestEgressesNameTheirWinners checks that an Egress which would allow more without another one names it.
+func TestEgressesNameTheirWinners(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawPolicies(t)
+		for ref, entry := range m {
+			policy, isEgress := entry.(*catalog.Egress)
+			if !isEgress {
+				continue
+			}
+			before := allowedBy(m.catalog(), policy)
+			for _, winner := range m.exclusive() {
+				if winner == ref {
+					continue
+				}
+				for what, allowed := range allowedBy(m.without(winner).catalog(), policy) {
+					if found := m.conflicts(ref); allowed && !before[what] && !hasWinner(winner, found) {
+						t.Errorf("%v would allow %v without %v, and the findings are %v: %+v %+v", ref, what, winner, found, m[ref], m[winner])
+					}
+				}
+			}
+		}
+	})
+}
+
+// allowance is something that an Egress allows to one of its clients.
+type allowance struct {
+	client      identity.ServiceAccount
+	port        uint16
+	destination string
+}
+
+// allowedBy returns what sidecars allow because of an Egress.
+func allowedBy(c *catalog.Catalog, policy *catalog.Egress) map[allowance]bool {
+	all := map[allowance]bool{}
+	for _, client := range policy.Sources {
+		for _, port := range authz.EgressPorts(c.View(), client) {
+			for _, host := range port.Hosts {
+				decides := host.HTTPGateway == (catalog.Name{}) || host.HTTPGateway == policy.Name
+				if host.HTTP && decides && slices.Contains(host.Policies, policy.Name.String()) && policy.HasPort(port.Number, catalog.ProtocolHTTP) {
+					all[allowance{client, port.Number, "requests to " + host.Host}] = true
+				}
+				if host.TLS && slices.Contains(host.Policies, policy.Name.String()) && policy.HasPort(port.Number, catalog.ProtocolHTTPS) {
+					all[allowance{client, port.Number, "TLS to " + host.Host}] = true
+				}
+			}
+			for _, r := range port.Ranges {
+				if r.Any && r.Prefix.Bits() == 0 { // hosts are left out then
+					for _, host := range policy.Hosts {
+						all[allowance{client, port.Number, "requests to " + host}] = policy.HasPort(port.Number, catalog.ProtocolHTTP)
+						all[allowance{client, port.Number, "TLS to " + host}] = policy.HasPort(port.Number, catalog.ProtocolHTTPS)
+					}
+				}
+				if slices.Contains(r.Policies, policy.Name.String()) {
+					all[allowance{client, port.Number, r.Prefix.String()}] = true
+				}
+			}
+		}
+	}
+	return all
+}
