@@ -10,14 +10,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
-	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -40,9 +37,6 @@ func (m Mesh) VerifyOutside(ctx context.Context, o Outside) diagnosis.Finding {
 	v := m.Catalog.View()
 	return diagnosis.Group(title, m.sidecar(ctx, v, "source", o.From), m.verifyEgress(ctx, v, o))
 }
-
-// passthroughResources lists the resources that pass connections to external hosts that no Egress is about.
-var passthroughResources = []item{{listeners, "outbound-listener"}, {chains, "outbound-egress-filter-chain"}, {clusters, "passthrough-outbound"}}
 
 // verifyEgress verifies that a connection to an external host bypasses the sidecar or is allowed by it.
 func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) diagnosis.Finding {
@@ -77,16 +71,10 @@ func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) diag
 		return unknown(title, err, "")
 	}
 	var by []string
-	var desired []item
 	for _, way := range ways {
 		by = append(by, way.by)
-		for _, i := range way.desired {
-			if !slices.Contains(desired, i) {
-				desired = append(desired, i)
-			}
-		}
 	}
-	return diagnosis.Group(title+": "+strings.Join(slices.Compact(by), "; "), sidecar.verifyResources(outbound, desired))
+	return diagnosis.Group(title+": "+strings.Join(slices.Compact(by), "; "), sidecar.verifyResources(m.expected(v, source)))
 }
 
 // bypassReason returns why a connection bypasses the sidecar, or "".
@@ -120,9 +108,8 @@ func split(list string) []string {
 
 // outsideWay is a way to an external host that is allowed.
 type outsideWay struct {
-	// by is what allows it, and desired what the sidecar needs for it.
-	by      string
-	desired []item
+	// by is what allows it.
+	by string
 	// gateway is true if the connection goes through the egress gateway.
 	gateway bool
 }
@@ -134,14 +121,13 @@ func (m Mesh) waysOut(v *catalog.View, source *catalog.Pod, o Outside) []outside
 		got, host := authz.DecideEgress(v, call), hostOf(v, call)
 		switch {
 		case got.Outcome == authz.PassedThrough:
-			ways = append(ways, outsideWay{by: "egress is enabled in mesh " + m.Name, desired: passthroughResources})
+			ways = append(ways, outsideWay{by: "egress is enabled in mesh " + m.Name})
 		case got.Outcome == authz.Allowed:
-			by := fmt.Sprintf("Egress %s allows %s", strings.Join(got.Policies, ", "), call.Protocol)
-			ways = append(ways, outsideWay{by: by, desired: m.egressItems(v, source, o), gateway: got.Gateway})
+			ways = append(ways, outsideWay{by: fmt.Sprintf("Egress %s allows %s", strings.Join(got.Policies, ", "), call.Protocol), gateway: got.Gateway})
 		case got.Outcome == authz.Unavailable: // its BackendTLSPolicy cannot be used
 		case call.Protocol == catalog.ProtocolHTTP && host.HTTP:
 			by := fmt.Sprintf("Egress %s allows the http requests that match its HTTPRouteGroups", strings.Join(host.Policies, ", "))
-			ways = append(ways, outsideWay{by: by, desired: m.egressItems(v, source, o), gateway: host.HTTPGateway != (catalog.Name{})})
+			ways = append(ways, outsideWay{by: by, gateway: host.HTTPGateway != (catalog.Name{})})
 		}
 	}
 	return ways
@@ -171,20 +157,6 @@ func (o Outside) calls(source *catalog.Pod) []authz.EgressRequest {
 		list = append(list, call)
 	}
 	return list
-}
-
-// egressItems returns the resources for the port of an external host.
-func (m Mesh) egressItems(v *catalog.View, source *catalog.Pod, o Outside) []item {
-	listener, config := fmt.Sprintf("egress_%d", o.Port), fmt.Sprintf("rds-egress.%d", o.Port)
-	of := map[string]part{resource.ListenerType: listeners, resource.RouteType: routes, resource.ClusterType: clusters}
-	desired := []string{listener, config, fmt.Sprint(o.Port), fmt.Sprintf("%s:%d", strings.ToLower(o.Host), o.Port)}
-	var all []item
-	for _, r := range envoy.Build(scope.Build(v, m.TrustDomain, scope.KeyFor(v, source))) {
-		if kind, known := of[r.TypeURL]; known && slices.Contains(desired, r.Name) {
-			all = append(all, item{kind, r.Name})
-		}
-	}
-	return all
 }
 
 func (o Outside) remedy() string {

@@ -27,7 +27,6 @@ const (
 	chains    part = "filter chain"
 	clusters  part = "cluster"
 	routes    part = "route configuration"
-	secrets   part = "secret"
 )
 
 // certificate is a workload certificate of the sidecar.
@@ -64,7 +63,6 @@ type section struct {
 		RouteConfig named       `json:"route_config"`
 		Error       *errorState `json:"error_state"`
 	} `json:"dynamic_route_configs"`
-	DynamicSecrets []named `json:"dynamic_active_secrets"`
 }
 
 type listener struct {
@@ -108,9 +106,6 @@ func (s *Sidecar) addSection(one section) {
 	for _, r := range one.DynamicRoutes {
 		s.add(routes, r.RouteConfig.Name)
 		s.addError(r.RouteConfig.Name, r.Error)
-	}
-	for _, secret := range one.DynamicSecrets {
-		s.add(secrets, secret.Name)
 	}
 }
 

@@ -13,7 +13,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -55,8 +57,7 @@ func (m Mesh) Verify(ctx context.Context, q Question) diagnosis.Finding {
 	verdict := m.verdict(ctx, v, q, services)
 	all := append(parts, verdict)
 	if verdict.Severity == diagnosis.OK {
-		by := backendServices(v, q.From.Namespace, services)
-		all = append(all, m.verifyConfiguration(ctx, v, "source", q.From, outbound, by), m.verifyConfiguration(ctx, v, "destination", q.To, inbound, m.servicesSelecting(v, q.To, by)))
+		all = append(all, m.verifyConfiguration(ctx, v, "source", q.From), m.verifyConfiguration(ctx, v, "destination", q.To))
 	}
 	return diagnosis.Group(title, all...)
 }
@@ -141,12 +142,21 @@ func (m Mesh) services(v *catalog.View, q Question) ([]*catalog.Service, diagnos
 		}
 	}
 	switch {
-	case len(matching) > 0 && len(m.servicesSelecting(v, q.To, backendServices(v, q.From.Namespace, matching))) == 0:
+	case len(matching) > 0 && !slices.ContainsFunc(matching, func(service *catalog.Service) bool { return leadsTo(v, q.From.Namespace, service, pod) }):
 		return nil, failure(title, fmt.Sprintf("Service %s does not select the pod", q.Service), "compare the Service's selector with the pod's labels")
 	case len(matching) == 0:
 		return nil, failure(title, "the ports are "+strings.Join(others, ", "), "set --app-protocol, or set the protocol with the appProtocol or the name prefix of the port")
 	}
 	return matching, success(title, "")
+}
+
+// leadsTo reports whether a Service, or a backend of its TrafficSplits and routes for the clients of a namespace, selects a pod.
+func leadsTo(v *catalog.View, clients string, service *catalog.Service, pod *catalog.Pod) bool {
+	of := v.ServicesOfPod(pod)
+	return slices.Contains(of, service.Name) || slices.ContainsFunc(service.Ports, func(port catalog.Port) bool {
+		destinations := authz.Destinations(v, authz.Request{Source: identity.ServiceAccount{Namespace: clients}, Service: service.Name, Port: port.Number})
+		return slices.ContainsFunc(destinations, func(d authz.Destination) bool { return slices.Contains(of, d.Service) })
+	})
 }
 
 // verdict evaluates the policies.

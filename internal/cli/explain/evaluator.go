@@ -29,86 +29,64 @@ func (e evaluator) at(p servicePort) []Way {
 }
 
 func (e evaluator) waysTo(p servicePort) []Way {
-	if p.port.Protocol.IsHTTP() && !e.question.asksRequest() {
-		return e.anyRequest(p)
+	r := e.request(p)
+	if e.isGeneral(p) {
+		return e.waysOf(p, authz.DecideAny(e.viewOf(p), r))
 	}
 	var ways []Way
-	for _, name := range e.serverNames(p) {
-		one := e
-		one.question.ServerName = name
-		ways = append(ways, one.waysOf(p)...)
+	serverNames := []string{r.ServerName}
+	if r.ServerName == "" {
+		serverNames = authz.SampleServerNames(e.viewOf(p), r)
+	}
+	for _, r.ServerName = range serverNames {
+		some := e.waysOf(p, authz.Decide(e.viewOf(p), r))
+		slices.SortFunc(some, func(x, y Way) int { return strings.Compare(x.At+x.Destination, y.At+y.Destination) })
+		ways = append(ways, some...)
 	}
 	return ways
 }
 
-// serverNames returns the server name of the question. If it is about all connections to a port with TLSRoutes, it returns a name of each of them.
-func (e evaluator) serverNames(p servicePort) []string {
-	if e.question.ServerName != "" {
-		return []string{e.question.ServerName}
-	}
-	var names []string
-	for _, rule := range authz.RouteRules(e.viewOf(p), e.caller.Namespace, p.service, p.port) {
-		if rule.Routed != nil && len(rule.Routed.ServerNames) > 0 {
-			names = append(names, rule.Routed.ServerNames[0])
-		}
-	}
-	if len(names) == 0 {
-		return []string{""}
-	}
-	return names
+// isGeneral reports whether the question is about any request to an HTTP port.
+func (e evaluator) isGeneral(p servicePort) bool {
+	return p.port.Protocol.IsHTTP() && !e.question.asksRequest()
 }
 
-// waysOf evaluates one request or connection.
-func (e evaluator) waysOf(p servicePort) []Way {
-	verdict := e.decide(p)
+// waysOf describes the answers of a verdict.
+func (e evaluator) waysOf(p servicePort, verdict authz.Verdict) []Way {
 	var ways []Way
 	for _, answer := range verdict.Answers {
-		if answer.Destination != (identity.ServiceAccount{}) && p.only != (identity.ServiceAccount{}) && answer.Destination != p.only {
-			continue
+		if answer.Destination == (identity.ServiceAccount{}) || p.includes(answer.Destination) {
+			ways = append(ways, e.wayOf(p, answer))
 		}
-		w := e.way(p)
-		w.Outcome, w.Seen = string(answer.Outcome), seenBy(answer, p.port.Protocol)
-		w.Policies, w.Missing, w.Split, w.Match, w.Route = answer.Policies, answer.Missing, answer.Split, answer.Match, answer.Route
-		if answer.Permissive {
-			w.Permissive = e.permissive(answer.Destination.Namespace)
-		}
-		if answer.Service != p.service.Name && answer.Service != (catalog.Name{}) {
-			w.At = answer.Service.String()
-		}
-		w.Share = e.share(p, answer)
-		if answer.Destination != (identity.ServiceAccount{}) {
-			w.Destination = answer.Destination.Namespace + "/" + answer.Destination.Name
-			w.Logs = logs(e.v, answer.Destination)
-			if answer.Outcome != authz.Allowed {
-				w.Granted = e.granted(p, answer.Service, answer.Destination)
-			} else {
-				w.Limits = limits(e.v, cmp.Or(answer.Service, p.service.Name), p.port.Protocol)
-				w.Authorizer, w.Authorizers = e.authorizer(p.port.Protocol), e.authorizers(answer.Destination, p.port.Protocol)
-			}
-		}
-		ways = append(ways, w)
 	}
-	slices.SortFunc(ways, func(x, y Way) int { return strings.Compare(x.At+x.Destination, y.At+y.Destination) })
 	return ways
 }
 
-// share returns the part of the requests that a TrafficSplit or route sends to the Service of an answer; empty for all.
-func (e evaluator) share(p servicePort, answer authz.Answer) string {
-	rule := authz.MatchRule(authz.RouteRules(e.viewOf(p), e.caller.Namespace, p.service, p.port), e.request(p))
-	total, weight := uint64(0), uint64(0)
-	if rule.Routed != nil {
-		total = uint64(rule.Routed.Unusable)
+func (e evaluator) wayOf(p servicePort, answer authz.Answer) Way {
+	w := e.way(p)
+	w.Outcome, w.Seen = string(answer.Outcome), e.seen(p, answer)
+	w.Policies, w.Missing, w.Split, w.Match, w.Route = answer.Policies, answer.Missing, answer.Split, answer.Match, answer.Route
+	if answer.Weight < answer.TotalWeight {
+		w.Share = fmt.Sprintf("%d%%", 100*answer.Weight/answer.TotalWeight)
 	}
-	for _, b := range rule.Backends {
-		total += uint64(b.Weight)
-		if b.Service.Name == answer.Service {
-			weight += uint64(b.Weight)
-		}
+	if answer.Service != p.service.Name && answer.Service != (catalog.Name{}) {
+		w.At = answer.Service.String()
 	}
-	if answer.Split == "" && answer.Route == "" || answer.Service == (catalog.Name{}) || total == 0 || weight == total {
-		return ""
+	if answer.Permissive {
+		w.Permissive = e.permissive(answer.Destination.Namespace)
 	}
-	return fmt.Sprintf("%d%%", 100*weight/total)
+	if answer.Destination == (identity.ServiceAccount{}) {
+		return w
+	}
+	w.Destination, w.Logs = answer.Destination.String(), logs(authz.AccessLogs(e.v, answer.Destination))
+	if e.isGeneral(p) || p.port.Protocol.IsHTTP() && answer.Outcome != authz.Allowed {
+		w.Granted = grants(answer.Granted(e.v, e.caller))
+	}
+	if answer.Outcome == authz.Allowed {
+		w.Limits = limits(authz.UpstreamSetting(e.v, answer.Service), p.port.Protocol)
+		w.Authorizer, w.Authorizers = e.authorizer(p.port.Protocol), authorizers(authz.Authorizers(e.v, answer.Destination), p.port.Protocol)
+	}
+	return w
 }
 
 func (e evaluator) way(p servicePort) Way {
@@ -124,11 +102,6 @@ func (e evaluator) permissive(namespace string) string {
 		return "the namespace " + namespace
 	}
 	return "the mesh"
-}
-
-// decide evaluates the request with the policy engine.
-func (e evaluator) decide(p servicePort) authz.Verdict {
-	return authz.Decide(e.viewOf(p), e.request(p))
 }
 
 // request converts the question to a request to one port.
@@ -154,36 +127,9 @@ func withHost(headers []authz.Header, host string) []authz.Header {
 	return all
 }
 
-// anyRequest evaluates, for each identity behind a port, whether the caller may send it any request.
-func (e evaluator) anyRequest(p servicePort) []Way {
-	var ways []Way
-	for _, b := range p.destinations(e) {
-		w := e.way(p)
-		w.Split, w.Match, w.Route = b.split, b.matches, b.route
-		w.Destination, w.Logs = b.identity.Namespace+"/"+b.identity.Name, logs(e.v, b.identity)
-		if b.service != p.service.Name {
-			w.At = b.service.String()
-		}
-		w.Granted = e.granted(p, b.service, b.identity)
-		if w.Permissive = e.permissive(b.identity.Namespace); w.Permissive == "" {
-			w.Policies = authz.GrantingTargets(e.v, e.caller, b.identity, b.port, b.protocol)
-		}
-		if len(w.Granted) > 0 {
-			w.Outcome, w.Seen = string(authz.Allowed), "the requests listed here reach the application"
-			w.Limits = limits(e.v, b.service, p.port.Protocol)
-			w.Authorizer, w.Authorizers = e.authorizer(p.port.Protocol), e.authorizers(b.identity, p.port.Protocol)
-		} else {
-			w.Outcome, w.Seen = string(authz.Unavailable), "no request is allowed; add METHOD and PATH to see the response"
-			w.Missing = fmt.Sprintf("a TrafficTarget in namespace %s from %s/%s to %s", b.identity.Namespace, e.caller.Namespace, e.caller.Name, w.Destination)
-		}
-		ways = append(ways, w)
-	}
-	if len(ways) == 0 {
-		w := e.way(p)
-		w.Outcome, w.Seen, w.Missing = string(authz.Unavailable), seen(authz.Unavailable, p.port.Protocol), "a pod with a sidecar behind "+p.service.Name.String()
-		ways = append(ways, w)
-	}
-	return ways
+// destinations returns the destinations of the request of the question, or of any request.
+func (e evaluator) destinations(p servicePort) []authz.Destination {
+	return slices.DeleteFunc(authz.Destinations(e.viewOf(p), e.request(p)), func(d authz.Destination) bool { return !p.includes(d.Identity) })
 }
 
 // authorizer describes the authorization server that decides about requests in addition to policies.
@@ -207,27 +153,13 @@ func withoutAnswer(allow bool) string {
 	return "gets status 503"
 }
 
-// granted lists the requests that the caller may send to an identity behind a Service.
-func (e evaluator) granted(p servicePort, service catalog.Name, to identity.ServiceAccount) []Grant {
-	if !p.port.Protocol.IsHTTP() {
-		return nil
+// grants describes the requests that the caller may send.
+func grants(routes []authz.Route) []Grant {
+	var list []Grant
+	for _, route := range routes {
+		list = append(list, Grant{Request: describe(route.Match), Policies: route.Policies})
 	}
-	var grants []Grant
-	all := p.destinations(e)
-	for i, b := range all {
-		same := func(o destination) bool {
-			return o.service == b.service && o.identity == b.identity && o.port == b.port
-		}
-		if b.service != service || b.identity != to || slices.ContainsFunc(all[:i], same) {
-			continue
-		}
-		for _, route := range authz.InboundRules(e.v, to, b.port, b.protocol).Routes {
-			if route.AnySource || slices.Contains(route.Sources, e.caller) {
-				grants = append(grants, Grant{Request: describe(route.Match), Policies: route.Policies})
-			}
-		}
-	}
-	return grants
+	return list
 }
 
 // describe formats a match as text.
@@ -239,15 +171,20 @@ func describe(m catalog.HTTPMatch) string {
 	return strings.Join(parts, " ")
 }
 
-// seenBy describes the response that the client gets. A route can answer in its sidecar.
-func seenBy(answer authz.Answer, protocol catalog.Protocol) string {
+// seen describes the response that the client gets. A route can answer in its sidecar.
+func (e evaluator) seen(p servicePort, answer authz.Answer) string {
+	hasDestination := answer.Destination != (identity.ServiceAccount{})
 	switch {
+	case e.isGeneral(p) && answer.Outcome == authz.Allowed:
+		return "the requests listed here reach the application"
+	case e.isGeneral(p) && hasDestination:
+		return "no request is allowed; add METHOD and PATH to see the response"
 	case answer.Outcome == authz.Redirected:
 		return fmt.Sprintf("status %d, a redirect by the route", answer.Status)
-	case answer.Outcome == authz.NotFound && answer.Destination == (identity.ServiceAccount{}):
+	case answer.Outcome == authz.NotFound && !hasDestination:
 		return "status 404 of the client's sidecar: no rule of the Service's routes matches"
 	}
-	return seen(answer.Outcome, protocol)
+	return seen(answer.Outcome, p.port.Protocol)
 }
 
 // seen describes the response that the client gets.

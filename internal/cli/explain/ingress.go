@@ -3,7 +3,6 @@ package explain
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -133,9 +132,8 @@ func ingressWay(v *catalog.View, q Question, from client, p servicePort) Way {
 		return way
 	}
 	for _, account := range v.ServiceIdentities(p.service.Name) {
-		e := evaluator{v: v, question: q}
-		way.Authorizer = e.authorizer(catalog.ProtocolHTTP)
-		way.Authorizers = append(way.Authorizers, e.authorizers(account, catalog.ProtocolHTTP)...)
+		way.Authorizer = evaluator{v: v}.authorizer(catalog.ProtocolHTTP)
+		way.Authorizers = append(way.Authorizers, authorizers(authz.Authorizers(v, account), catalog.ProtocolHTTP)...)
 	}
 	slices.Sort(way.Authorizers)
 	way.Authorizers = slices.Compact(way.Authorizers)
@@ -286,7 +284,7 @@ func rulesFor(rules []gateway.Rule, q Question, path string) []gateway.Rule {
 	}
 	var found []gateway.Rule
 	for _, rule := range rules {
-		if rule.Match.Method != "" && rule.Match.Method != q.Method || !matchesPath(rule.Match, path) {
+		if rule.Match.Method != "" && rule.Match.Method != q.Method || !authz.MatchesPath(rule.Match, path) {
 			continue
 		}
 		found = append(found, rule)
@@ -295,18 +293,6 @@ func rulesFor(rules []gateway.Rule, q Question, path string) []gateway.Rule {
 		}
 	}
 	return found
-}
-
-func matchesPath(m catalog.RouteMatch, path string) bool {
-	switch m.PathType {
-	case "Exact":
-		return path == m.Path
-	case "RegularExpression":
-		expression, err := regexp.Compile("^(?:" + m.Path + ")$")
-		return err == nil && expression.MatchString(path)
-	}
-	prefix := strings.TrimSuffix(m.Path, "/")
-	return path == prefix || strings.HasPrefix(path, prefix+"/")
 }
 
 // describeRule describes the entry of a way: the address that clients use, and the Gateway.

@@ -12,9 +12,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
-// limits describes the rate limits of a Service that apply to a protocol.
-func limits(v *catalog.View, service catalog.Name, protocol catalog.Protocol) []string {
-	setting := scope.UpstreamSetting(v, service)
+// limits describes the rate limits of a setting that apply to a protocol.
+func limits(setting *catalog.UpstreamTrafficSetting, protocol catalog.Protocol) []string {
 	if setting == nil {
 		return nil
 	}
@@ -61,45 +60,37 @@ func rate(r catalog.RateLimit, noun string) string {
 	return text
 }
 
-// authorizers describes the servers of ExternalAuthorizations that decide about requests to an identity in addition to policies.
-func (e evaluator) authorizers(destination identity.ServiceAccount, protocol catalog.Protocol) []string {
+// authorizers describes the servers of ExternalAuthorizations that decide about requests in addition to policies.
+func authorizers(list []authz.Authorizer, protocol catalog.Protocol) []string {
 	if !protocol.IsHTTP() {
 		return nil
 	}
 	var all []string
-	for _, name := range e.v.AuthorizationsTo(destination) {
-		policy := e.v.Authorization(name)
-		if policy == nil {
-			continue
-		}
-		otherwise := withoutAnswer(policy.FailureModeAllow)
-		if e.v.ExtensionService(name.Namespace, policy.Service) == nil {
-			all = append(all, fmt.Sprintf("the ExtensionService %s of ExternalAuthorization %s cannot be used, so the request %s", policy.Service, name, otherwise))
+	for _, a := range list {
+		otherwise := withoutAnswer(a.Policy.FailureModeAllow)
+		if a.Service == nil {
+			all = append(all, fmt.Sprintf("the ExtensionService %s of ExternalAuthorization %s cannot be used, so the request %s", a.Policy.Service, a.Policy.Name, otherwise))
 			continue
 		}
 		all = append(all, fmt.Sprintf("the ExtensionService %s must allow the request too; without its answer within %s the request %s (ExternalAuthorization %s)",
-			policy.Service, policy.Timeout, otherwise, name))
+			a.Policy.Service, a.Policy.Timeout, otherwise, a.Policy.Name))
 	}
 	return all
 }
 
-// logs describes the Telemetries of the sidecars behind an identity. Without one, their access log has the default format.
-func logs(v *catalog.View, destination identity.ServiceAccount) []string {
+// logs describes the Telemetries of sidecars. Without one, their access log has the default format.
+func logs(list []authz.AccessLog) []string {
 	var all []string
-	for _, name := range v.TelemetriesOf(destination) {
-		policy := v.Telemetry(name)
-		if policy == nil {
-			continue
+	for _, log := range list {
+		text := "by Telemetry " + log.Policy.Name.String()
+		if log.Policy.Filter != "" {
+			text += ", if " + log.Policy.Filter
 		}
-		text := "by Telemetry " + name.String()
-		if policy.Filter != "" {
-			text += ", if " + policy.Filter
+		if log.Policy.Export != (catalog.Name{}) {
+			text += ", exported to ExtensionService " + log.Policy.Export.String()
 		}
-		if policy.Export != (catalog.Name{}) {
-			text += ", exported to ExtensionService " + policy.Export.String()
-			if v.ExtensionService(name.Namespace, policy.Export) == nil {
-				text += ", which cannot be used"
-			}
+		if log.Lost {
+			text += ", which cannot be used"
 		}
 		all = append(all, text)
 	}
@@ -116,22 +107,22 @@ const remedyOfSplits = "use fewer ports, matches or backends in those whose cond
 func (m Mesh) deniedPorts(e evaluator, ports []servicePort) []diagnosis.Finding {
 	var missing []diagnosis.Finding
 	for _, p := range ports {
-		for _, d := range p.destinations(e) {
-			rules := authz.InboundRules(e.v, d.identity, d.port, d.protocol)
+		for _, d := range e.destinations(p) {
+			rules := authz.InboundRules(e.v, d.Identity, d.Port, d.Protocol)
 			denied := func(s *scope.Scope) bool {
-				i := slices.IndexFunc(s.Inbound, func(in scope.Inbound) bool { return in.Service == d.service && in.TargetPort == d.port })
+				i := slices.IndexFunc(s.Inbound, func(in scope.Inbound) bool { return in.Service == d.Service && in.TargetPort == d.Port })
 				if i < 0 { // it is beyond the ports that a sidecar has, or the pod has another number for its name
-					return admitsAny(rules) && s.Key.IsBehind(d.service) && len(s.Inbound) == authz.MaxOwnPorts
+					return admitsAny(rules) && s.Key.IsBehind(d.Service) && len(s.Inbound) == authz.MaxOwnPorts
 				}
 				return admitsAny(rules) && !admitsAny(s.Inbound[i].Rules)
 			}
-			if m.anyLimited(e.v, d.identity, denied) {
-				do := fmt.Sprintf(remedyOfLimit, d.identity.Namespace)
+			if m.anyLimited(e.v, d.Identity, denied) {
+				do := fmt.Sprintf(remedyOfLimit, d.Identity.Namespace)
 				if rules.Permissive {
 					do = "use fewer ports in the Services of these pods"
 				}
 				missing = append(missing, diagnosis.Fail(do, "port %d of pods of %s denies all requests of the mesh, because all ports have more than %d routes and clients",
-					d.port, d.identity, authz.MaxRoutes))
+					d.Port, d.Identity, authz.MaxRoutes))
 			}
 		}
 	}

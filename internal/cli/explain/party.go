@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
-	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
@@ -286,56 +285,9 @@ func headlessAddress(v *catalog.View, service *catalog.Service, port catalog.Por
 	return netip.Addr{}
 }
 
-// destination is an identity that receives requests to a port, after a TrafficSplit.
-type destination struct {
-	service  catalog.Name
-	identity identity.ServiceAccount
-	// port is the container port.
-	port     uint16
-	protocol catalog.Protocol
-	// split is the TrafficSplit in use, matches the requests that it selects. Both are empty without a split.
-	split, matches string
-	// route is the route of the Gateway API in use; empty without one.
-	route string
-}
-
-// destinations lists the identities that receive the request of the question, or any request.
-func (p servicePort) destinations(e evaluator) []destination {
-	rules := authz.RouteRules(e.viewOf(p), e.caller.Namespace, p.service, p.port)
-	if p.port.Protocol.IsHTTP() && e.question.asksRequest() {
-		rules = []authz.RouteRule{authz.MatchRule(rules, e.request(p))}
-	}
-	var all []destination
-	for _, rule := range rules {
-		for _, backend := range rule.Backends {
-			if backend.Weight == 0 {
-				continue
-			}
-			for _, sa := range e.v.ServiceIdentities(backend.Service.Name) {
-				if p.only == (identity.ServiceAccount{}) || p.only == sa {
-					b := destination{service: backend.Service.Name, identity: sa, port: backend.TargetPort, protocol: authz.EffectiveProtocol(e.v, backend.Service, backend.Port)}
-					b.split, b.matches = splitOf(rule)
-					if rule.Routed != nil {
-						b.route = rule.Routed.Name()
-					}
-					all = append(all, b)
-				}
-			}
-		}
-	}
-	return all
-}
-
-// splitOf returns the TrafficSplit of a route and its matches.
-func splitOf(rule authz.RouteRule) (split, matches string) {
-	if rule.Split != nil {
-		split = rule.Split.Name.String()
-	}
-	var list []string
-	for _, match := range rule.Matches {
-		list = append(list, match.String())
-	}
-	return split, strings.Join(list, ", or ")
+// includes reports whether the question is about an identity.
+func (p servicePort) includes(account identity.ServiceAccount) bool {
+	return p.only == (identity.ServiceAccount{}) || p.only == account
 }
 
 // host returns the Host header of clients.

@@ -202,8 +202,8 @@ func (l Live) String() string {
 func parties(e evaluator, all []servicePort) []identity.ServiceAccount {
 	found := []identity.ServiceAccount{e.caller}
 	for _, p := range all {
-		for _, b := range p.destinations(e) {
-			found = append(found, b.identity)
+		for _, d := range e.destinations(p) {
+			found = append(found, d.Identity)
 		}
 	}
 	slices.SortFunc(found[1:], func(a, b identity.ServiceAccount) int { return catalog.Name(a).Compare(catalog.Name(b)) })

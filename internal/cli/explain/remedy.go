@@ -20,7 +20,7 @@ func (m Mesh) remedy(e evaluator, ports []servicePort) (objects []*unstructured.
 	t := &trial{mesh: m, evaluator: e, made: map[catalog.Ref]bool{}}
 	defer t.undo()
 	for _, p := range ports {
-		for _, b := range p.destinations(t.now()) {
+		for _, b := range t.now().destinations(p) {
 			if !t.allows(p, b) {
 				t.grant(p, b)
 			}
@@ -52,16 +52,17 @@ func (t *trial) now() evaluator {
 }
 
 // allows returns true if policies allow the caller to reach an identity, whether or not its pods are ready.
-func (t *trial) allows(p servicePort, b destination) bool {
+func (t *trial) allows(p servicePort, b authz.Destination) bool {
 	e := t.now()
 	if !p.port.Protocol.IsHTTP() {
-		return authz.MayConnect(e.v, e.caller, b.identity, b.port, b.protocol)
+		return authz.MayConnect(e.v, e.caller, b.Identity, b.Port, b.Protocol)
 	}
-	if !e.question.asksRequest() {
-		return len(e.granted(p, b.service, b.identity)) > 0
+	verdict := authz.DecideAny(e.viewOf(p), e.request(p))
+	if e.question.asksRequest() {
+		verdict = authz.Decide(e.viewOf(p), e.request(p))
 	}
-	for _, answer := range e.decide(p).Answers {
-		if answer.Service == b.service && answer.Destination == b.identity {
+	for _, answer := range verdict.Answers {
+		if answer.Service == b.Service && answer.Destination == b.Identity && answer.Port == b.Port {
 			return answer.Outcome == authz.Allowed
 		}
 	}
@@ -69,21 +70,21 @@ func (t *trial) allows(p servicePort, b destination) bool {
 }
 
 // grant adds a TrafficTarget for an identity, with the required routes.
-func (t *trial) grant(p servicePort, b destination) {
+func (t *trial) grant(p servicePort, b authz.Destination) {
 	rule := t.existing(p, b)
 	if rule == nil {
 		rule = t.route(p, b)
 	}
-	t.add(t.target(b.identity, rule))
+	t.add(t.target(b.Identity, rule))
 }
 
 // existing returns a rule for an existing match that allows the request, so that matches are not duplicated.
-func (t *trial) existing(p servicePort, b destination) map[string]any {
+func (t *trial) existing(p servicePort, b authz.Destination) map[string]any {
 	if !p.port.Protocol.IsHTTP() || !t.evaluator.question.asksRequest() {
 		return nil
 	}
 	v := t.mesh.Catalog.View()
-	for _, target := range v.TargetsTo(b.identity) {
+	for _, target := range v.TargetsTo(b.Identity) {
 		for _, r := range target.Rules {
 			group := v.HTTPRouteGroup(catalog.Name{Namespace: target.Name.Namespace, Name: r.Name})
 			if r.Kind != catalog.KindHTTPRouteGroup || group == nil {
@@ -101,8 +102,8 @@ func (t *trial) existing(p servicePort, b destination) map[string]any {
 }
 
 // fits returns true if a rule allows the request. It restores the catalog.
-func (t *trial) fits(p servicePort, b destination, rule map[string]any) bool {
-	entry, _ := ingest.TrafficTarget(t.target(b.identity, rule))
+func (t *trial) fits(p servicePort, b authz.Destination, rule map[string]any) bool {
+	entry, _ := ingest.TrafficTarget(t.target(b.Identity, rule))
 	if entry == nil {
 		return false
 	}
@@ -112,20 +113,20 @@ func (t *trial) fits(p servicePort, b destination, rule map[string]any) bool {
 }
 
 // route returns a rule for a route object, which it adds unless this trial already has one.
-func (t *trial) route(p servicePort, b destination) map[string]any {
+func (t *trial) route(p servicePort, b authz.Destination) map[string]any {
 	if !p.port.Protocol.IsHTTP() {
-		name := fmt.Sprintf("port-%d", b.port)
-		object := t.object(catalog.KindTCPRoute, b.identity.Namespace, name, map[string]any{"matches": map[string]any{"ports": []any{int64(b.port)}}})
+		name := fmt.Sprintf("port-%d", b.Port)
+		object := t.object(catalog.KindTCPRoute, b.Identity.Namespace, name, map[string]any{"matches": map[string]any{"ports": []any{int64(b.Port)}}})
 		t.add(object)
 		return map[string]any{"kind": "TCPRoute", "name": object.GetName()}
 	}
 	match := t.match()
 	for _, made := range t.objects {
-		if made.GetKind() == "HTTPRouteGroup" && made.GetNamespace() == b.identity.Namespace {
+		if made.GetKind() == "HTTPRouteGroup" && made.GetNamespace() == b.Identity.Namespace {
 			return map[string]any{"kind": "HTTPRouteGroup", "name": made.GetName(), "matches": []any{match["name"]}}
 		}
 	}
-	object := t.object(catalog.KindHTTPRouteGroup, b.identity.Namespace, label(t.evaluator.caller.Name+"-to-"+p.service.Name.Name), map[string]any{"matches": []any{match}})
+	object := t.object(catalog.KindHTTPRouteGroup, b.Identity.Namespace, label(t.evaluator.caller.Name+"-to-"+p.service.Name.Name), map[string]any{"matches": []any{match}})
 	t.add(object)
 	return map[string]any{"kind": "HTTPRouteGroup", "name": object.GetName(), "matches": []any{match["name"]}}
 }

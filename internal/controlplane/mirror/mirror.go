@@ -16,7 +16,7 @@ type Mirror struct {
 	catalog *catalog.Catalog
 
 	dependence sync.Mutex
-	readers    readers
+	readers    *catalog.Index[catalog.Ref]
 
 	arrived  sync.Mutex
 	pending  []catalog.Change
@@ -27,7 +27,7 @@ type Mirror struct {
 // New returns an empty mirror.
 func New() *Mirror {
 	return &Mirror{
-		catalog: catalog.New(), readers: readers{deps: map[catalog.Ref][]catalog.Dep{}, of: map[catalog.Dep]map[catalog.Ref]struct{}{}},
+		catalog: catalog.New(), readers: catalog.NewIndex[catalog.Ref](),
 		wake: make(chan struct{}, 1), watchers: map[catalog.Kind]func(context.Context, catalog.Name){},
 	}
 }
@@ -56,7 +56,9 @@ func (m *Mirror) Read(object catalog.Ref, read func(*catalog.View)) {
 	defer m.reading.RUnlock()
 	view := m.catalog.View()
 	read(view)
-	m.depend(object, view.Deps())
+	m.dependence.Lock()
+	defer m.dependence.Unlock()
+	m.readers.Set(object, view.Deps())
 }
 
 // ReadWith calls read with a view of the mesh in which a policy is stored, and depends on nothing.
@@ -67,12 +69,10 @@ func (m *Mirror) ReadWith(policy catalog.Entry, read func(*catalog.View)) {
 }
 
 // Forget drops the dependencies of an object that no longer exists.
-func (m *Mirror) Forget(object catalog.Ref) { m.depend(object, nil) }
-
-func (m *Mirror) depend(object catalog.Ref, deps []catalog.Dep) {
+func (m *Mirror) Forget(object catalog.Ref) {
 	m.dependence.Lock()
 	defer m.dependence.Unlock()
-	m.readers.set(object, deps)
+	m.readers.Remove(object)
 }
 
 // Run applies queued changes until ctx ends.
@@ -119,37 +119,5 @@ func (m *Mirror) apply(changes []catalog.Change) []catalog.Ref {
 	affected := m.catalog.Apply(changes)
 	m.dependence.Lock()
 	defer m.dependence.Unlock()
-	return m.readers.affected(affected)
-}
-
-// readers are the objects that depend on something.
-type readers struct {
-	deps map[catalog.Ref][]catalog.Dep
-	of   map[catalog.Dep]map[catalog.Ref]struct{}
-}
-
-func (r readers) set(object catalog.Ref, deps []catalog.Dep) {
-	for _, dep := range r.deps[object] {
-		if delete(r.of[dep], object); len(r.of[dep]) == 0 {
-			delete(r.of, dep)
-		}
-	}
-	delete(r.deps, object)
-	if len(deps) > 0 {
-		r.deps[object] = deps
-	}
-	for _, dep := range deps {
-		if r.of[dep] == nil {
-			r.of[dep] = map[catalog.Ref]struct{}{}
-		}
-		r.of[dep][object] = struct{}{}
-	}
-}
-
-func (r readers) affected(deps []catalog.Dep) []catalog.Ref {
-	found := map[catalog.Ref]struct{}{}
-	for _, dep := range deps {
-		maps.Copy(found, r.of[dep])
-	}
-	return slices.SortedFunc(maps.Keys(found), catalog.Ref.Compare)
+	return slices.SortedFunc(maps.Keys(m.readers.Affected(affected)), catalog.Ref.Compare)
 }

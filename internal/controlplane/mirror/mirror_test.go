@@ -48,8 +48,8 @@ func TestReadersLearnOfChanges(t *testing.T) {
 	m.Forget(grant)
 	notified = nil
 	m.Apply([]catalog.Change{catalog.Set(&catalog.ServiceAccount{Name: web, UID: "2"})})
-	if m.Update(t.Context()); len(notified) > 0 || len(m.readers.of) > 0 {
-		t.Errorf("after it was forgotten: %v, and the readers %v", notified, m.readers)
+	if m.Update(t.Context()); len(notified) > 0 || len(m.readers.Dependents) > 0 {
+		t.Errorf("after it was forgotten: %v, and the readers %v", notified, m.readers.Dependencies)
 	}
 }
 

@@ -83,11 +83,11 @@ func TestSharedPartsAreRecorded(t *testing.T) {
 	one, two := meshtest.Name("a", "one"), meshtest.Name("a", "two")
 	recorded := func() string {
 		var names []string
-		for name := range parts.index.dependencies {
+		for name := range parts.index.Dependencies {
 			names = append(names, name.Name)
 		}
 		slices.Sort(names)
-		return fmt.Sprint(names, len(parts.built), len(parts.index.dependents))
+		return fmt.Sprint(names, len(parts.built), len(parts.index.Dependents))
 	}
 	for _, step := range []struct {
 		name, want string
@@ -114,7 +114,7 @@ func TestSharedPartsAreRecorded(t *testing.T) {
 
 // TestSharedSetsKnowTheirDependencies checks what shared destinations depend on: what all clients have in common, and their parts.
 func TestSharedSetsKnowTheirDependencies(t *testing.T) {
-	sets := sharedSets{index: newIndex[*sharedDestinations]()}
+	sets := sharedSets{index: catalog.NewIndex[*sharedDestinations]()}
 	for i, name := range []string{"one", "two"} {
 		d := &sharedDestinations{parts: newSharedParts(), without: map[catalog.Ref]struct{}{}}
 		for n := range 2 - i { // the second set has fewer policies
@@ -123,7 +123,7 @@ func TestSharedSetsKnowTheirDependencies(t *testing.T) {
 		d.parts.built[meshtest.Name("a", name)] = &scope.Part{Deps: []catalog.Dep{depOn("part of " + name)}}
 		d.parts.recordDeps()
 		sets.add(d)
-		sets.index.set(d, []catalog.Dep{depOn("common of " + name)})
+		sets.index.Set(d, []catalog.Dep{depOn("common of " + name)})
 	}
 	d := sets.list[1] // it has more policies
 	all := map[string]bool{}
@@ -148,7 +148,7 @@ func TestSharedSetsKnowTheirDependencies(t *testing.T) {
 	}
 	other := sets.list[0]
 	sets.remove(d)
-	if len(sets.list) != 1 || sets.list[0] != other || len(sets.index.dependencies) != 1 {
-		t.Errorf("after the removal of one of two sets, %d are left, and %d have dependencies; want the other one", len(sets.list), len(sets.index.dependencies))
+	if len(sets.list) != 1 || sets.list[0] != other || len(sets.index.Dependencies) != 1 {
+		t.Errorf("after the removal of one of two sets, %d are left, and %d have dependencies; want the other one", len(sets.list), len(sets.index.Dependencies))
 	}
 }

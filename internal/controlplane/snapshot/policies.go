@@ -149,7 +149,7 @@ func (q quarantineScopes) Answers(key scope.Key, rejecting []quarantine.Proxy) (
 // Policies implements quarantine.Scopes.
 func (q quarantineScopes) Policies(key scope.Key) []catalog.Ref {
 	s, n := q.store, q.store.scopes[key]
-	policies := s.catalog.Policies(s.scopeIndex.dependencies[n])
+	policies := s.catalog.Policies(s.scopeIndex.Dependencies[n])
 	if n.shared == nil {
 		return policies
 	}

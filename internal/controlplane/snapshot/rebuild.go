@@ -20,11 +20,11 @@ func (s *Store) rebuildAffected(touched []catalog.Dep) {
 	s.trials.drop()
 	defer clear(s.same)
 	// Endpoints come before scopes: a scope that drops a cluster also drops its endpoints.
-	for e := range s.endpointsIndex.affected(touched) {
+	for e := range s.endpointsIndex.Affected(touched) {
 		s.rebuildEndpoints(e)
 	}
 	// Scopes that get destinations of their own come before shared destinations, which may lose some that these scopes keep.
-	scopes := s.scopeIndex.affected(touched)
+	scopes := s.scopeIndex.Affected(touched)
 	dropParts(scopes, touched)
 	s.running.setRemaining(scopes)
 	for n := range scopes {
@@ -35,7 +35,7 @@ func (s *Store) rebuildAffected(touched []catalog.Dep) {
 	}
 	// Shared destinations come before streams: a stream that moves to a new scope needs them.
 	dependents := s.rebuildShared(touched)
-	for stream := range s.streamIndex.affected(touched) {
+	for stream := range s.streamIndex.Affected(touched) {
 		s.rebind(stream)
 	}
 	for _, n := range dependents {
@@ -62,9 +62,9 @@ func (s *Store) rebuildAll() {
 		n.stale = true
 	}
 	s.shared.setAllStale()
-	touched := slices.Collect(maps.Keys(s.scopeIndex.dependents))
-	touched = slices.AppendSeq(touched, maps.Keys(s.endpointsIndex.dependents))
-	touched = slices.AppendSeq(touched, maps.Keys(s.streamIndex.dependents))
+	touched := slices.Collect(maps.Keys(s.scopeIndex.Dependents))
+	touched = slices.AppendSeq(touched, maps.Keys(s.endpointsIndex.Dependents))
+	touched = slices.AppendSeq(touched, maps.Keys(s.streamIndex.Dependents))
 	touched = append(touched, s.shared.allDependencies()...)
 	s.rebuildAffected(touched)
 }
@@ -103,7 +103,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 		}
 	}
 	built := s.buildFrom(view, n, quarantined, destinations)
-	s.scopeIndex.set(n, view.Deps())
+	s.scopeIndex.Set(n, view.Deps())
 	scope.CarryCertificates(n.built, built)
 	own := built
 	if shared != nil {
@@ -226,7 +226,7 @@ func (s *Store) dropScope(n *scopeNode) {
 	s.countRefused()
 	s.quarantine.CloseScope(n.key)
 	s.quarantine.DropScope(n.key)
-	s.scopeIndex.remove(n)
+	s.scopeIndex.Remove(n)
 	s.recordLimited(n, nil)
 	s.releaseShared(n.shared, n)
 	for _, e := range n.own.endpoints {
@@ -257,7 +257,7 @@ func (s *Store) rebuildEndpoints(e *endpointsNode) {
 	began := s.config.Now()
 	view := s.catalog.View()
 	built := scope.BuildEndpoints(view, e.key)
-	s.endpointsIndex.set(e, view.Deps())
+	s.endpointsIndex.Set(e, view.Deps())
 	began = s.addStage(status.StageScope, began)
 	defer func() { s.addStage(status.StageEnvoy, began) }()
 	c, err := resource.New(envoy.Endpoints(e.cluster, built))
@@ -281,6 +281,6 @@ func (s *Store) releaseEndpoints(e *endpointsNode, user endpointsUser) {
 	delete(e.users, user)
 	if len(e.users) == 0 && s.endpoints[e.key] == e {
 		delete(s.endpoints, e.key)
-		s.endpointsIndex.remove(e)
+		s.endpointsIndex.Remove(e)
 	}
 }

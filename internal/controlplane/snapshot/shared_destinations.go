@@ -116,7 +116,7 @@ func (s *Store) buildShared(d *sharedDestinations) {
 		d.separable = isSeparable(d.current.Outbound)
 	}
 	d.parts.recordDeps()
-	s.shared.index.set(d, view.Deps())
+	s.shared.index.Set(d, view.Deps())
 	s.limited.replace(identity.ServiceAccount{}, before, limitedOf(d.current))
 }
 

@@ -97,14 +97,14 @@ func TestSharedDestinations_AreDroppedWithTheLastScope(t *testing.T) {
 		t.Error("the shared destinations were dropped while a scope used them")
 	}
 	h.apply(&catalog.Settings{})
-	if len(h.store.shared.list)+len(h.store.shared.index.dependents) > 0 || second.scope.Load().shared != nil {
+	if len(h.store.shared.list)+len(h.store.shared.index.Dependents) > 0 || second.scope.Load().shared != nil {
 		t.Error("the shared destinations exist after permissive mode")
 	}
 	h.apply(&catalog.Settings{Permissive: true})
 	second.Close()
 	h.run()
 	h.advance(idleTime)
-	if len(h.store.shared.list)+len(h.store.shared.index.dependents) > 0 {
+	if len(h.store.shared.list)+len(h.store.shared.index.Dependents) > 0 {
 		t.Error("the shared destinations exist after the last scope")
 	}
 }

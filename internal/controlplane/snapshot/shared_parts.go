@@ -12,41 +12,41 @@ import (
 type sharedParts struct {
 	built map[catalog.Name]*scope.Part
 	// index has what the parts were built from.
-	index *index[catalog.Name]
+	index *catalog.Index[catalog.Name]
 }
 
 func newSharedParts() sharedParts {
-	return sharedParts{built: map[catalog.Name]*scope.Part{}, index: newIndex[catalog.Name]()}
+	return sharedParts{built: map[catalog.Name]*scope.Part{}, index: catalog.NewIndex[catalog.Name]()}
 }
 
 // drop removes the parts that depend on touched.
 func (p *sharedParts) drop(touched []catalog.Dep) {
-	for name := range p.index.affected(touched) {
+	for name := range p.index.Affected(touched) {
 		delete(p.built, name)
-		p.index.remove(name)
+		p.index.Remove(name)
 	}
 }
 
 // recordDeps records what new parts were built from, and forgets those that are gone.
 func (p *sharedParts) recordDeps() {
 	for name, part := range p.built {
-		if _, known := p.index.dependencies[name]; !known {
-			p.index.set(name, part.Deps)
+		if _, known := p.index.Dependencies[name]; !known {
+			p.index.Set(name, part.Deps)
 		}
 	}
-	if len(p.index.dependencies) == len(p.built) {
+	if len(p.index.Dependencies) == len(p.built) {
 		return
 	}
-	for name := range p.index.dependencies {
+	for name := range p.index.Dependencies {
 		if _, exists := p.built[name]; !exists {
-			p.index.remove(name)
+			p.index.Remove(name)
 		}
 	}
 }
 
 // dependencies returns what shared destinations were built from. Some may occur twice.
 func (x *sharedSets) dependencies(d *sharedDestinations) []catalog.Dep {
-	return slices.AppendSeq(slices.Clone(x.index.dependencies[d]), maps.Keys(d.parts.index.dependents))
+	return slices.AppendSeq(slices.Clone(x.index.Dependencies[d]), maps.Keys(d.parts.index.Dependents))
 }
 
 // allDependencies returns what any shared destinations were built from. Some may occur twice.
@@ -60,5 +60,5 @@ func (x *sharedSets) allDependencies() []catalog.Dep {
 
 // dependsOnAny reports whether shared destinations depend on any of deps.
 func (x *sharedSets) dependsOnAny(d *sharedDestinations, deps []catalog.Dep) bool {
-	return x.index.dependsOnAny(d, deps) || d.parts.index.hasDependents(deps)
+	return x.index.DependsOnAny(d, deps) || d.parts.index.HasDependents(deps)
 }

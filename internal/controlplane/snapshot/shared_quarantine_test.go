@@ -195,7 +195,7 @@ func TestQuarantinedPolicies_CauseFewSets(t *testing.T) {
 	}
 	m.run()
 	m.advance(idleTime)
-	if len(m.store.shared.list)+len(m.store.shared.index.dependents) > 0 {
+	if len(m.store.shared.list)+len(m.store.shared.index.Dependents) > 0 {
 		t.Error("shared destinations exist without scopes")
 	}
 }

@@ -21,15 +21,15 @@ const (
 type sharedSets struct {
 	// list is sorted by the number of quarantined policies. Nearly always there is one element, without any.
 	list  []*sharedDestinations
-	index *index[*sharedDestinations]
+	index *catalog.Index[*sharedDestinations]
 }
 
 // affected returns the shared destinations that depend on any of deps, in the order of the list.
 func (x *sharedSets) affected(deps []catalog.Dep) []*sharedDestinations {
-	nodes := x.index.affected(deps)
+	nodes := x.index.Affected(deps)
 	var affected []*sharedDestinations
 	for _, d := range x.list {
-		if _, isAffected := nodes[d]; isAffected || d.parts.index.hasDependents(deps) {
+		if _, isAffected := nodes[d]; isAffected || d.parts.index.HasDependents(deps) {
 			affected = append(affected, d)
 		}
 	}
@@ -43,7 +43,7 @@ func (x *sharedSets) add(d *sharedDestinations) {
 
 func (x *sharedSets) remove(d *sharedDestinations) {
 	x.list = slices.DeleteFunc(x.list, func(other *sharedDestinations) bool { return other == d })
-	x.index.remove(d)
+	x.index.Remove(d)
 }
 
 // hasRoomFor reports whether a scope of a namespace may cause shared destinations without some policies.
@@ -73,7 +73,7 @@ func (s *Store) sharedFor(n *scopeNode, quarantined map[catalog.Ref]struct{}) *s
 	}
 	d := &sharedDestinations{without: quarantined, cause: namespace, layers: map[sharedKey]*sharedLayer{}, parts: newSharedParts()}
 	if s.buildShared(d); d.current == nil {
-		s.shared.index.remove(d)
+		s.shared.index.Remove(d)
 		return nil
 	}
 	s.shared.add(d)
@@ -147,9 +147,9 @@ func (x *sharedSets) setAllStale() {
 // dependencies returns what a scope was built from, including its shared destinations.
 func (s *Store) dependencies(n *scopeNode) []catalog.Dep {
 	if n.shared != nil {
-		return slices.Concat(s.scopeIndex.dependencies[n], s.shared.dependencies(n.shared.of))
+		return slices.Concat(s.scopeIndex.Dependencies[n], s.shared.dependencies(n.shared.of))
 	}
-	return s.scopeIndex.dependencies[n]
+	return s.scopeIndex.Dependencies[n]
 }
 
 // policiesOf returns the policies that shared destinations depend on, sorted. There are many dependencies, so the list is kept for all scopes.
@@ -162,7 +162,7 @@ func (s *Store) policiesOf(d *sharedDestinations) []catalog.Ref {
 
 // scopesDependingOn returns the scopes that were built from any of deps, including shared destinations.
 func (s *Store) scopesDependingOn(deps []catalog.Dep) map[*scopeNode]struct{} {
-	scopes := maps.Clone(s.scopeIndex.affected(deps))
+	scopes := maps.Clone(s.scopeIndex.Affected(deps))
 	for _, d := range s.shared.affected(deps) {
 		for _, n := range d.scopes() {
 			scopes[n] = struct{}{}

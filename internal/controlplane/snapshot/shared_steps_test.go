@@ -117,11 +117,11 @@ func TestReleasedSetsLeaveNothing(t *testing.T) {
 	split, group := m.splitOf(0, "/rejected")
 	m.apply(split, group)
 	m.quarantine(2, group.Ref())
-	if got := [2]int{len(m.store.shared.list), len(m.store.shared.index.dependencies)}; got != [2]int{2, 2} {
+	if got := [2]int{len(m.store.shared.list), len(m.store.shared.index.Dependencies)}; got != [2]int{2, 2} {
 		t.Fatalf("there are %v sets of destinations, and in the index, want two", got)
 	}
 	m.apply(meshtest.Group("a", "s0", "/corrected"))
-	if got := [2]int{len(m.store.shared.list), len(m.store.shared.index.dependencies)}; got != [2]int{1, 1} {
+	if got := [2]int{len(m.store.shared.list), len(m.store.shared.index.Dependencies)}; got != [2]int{1, 1} {
 		t.Errorf("after the correction there are %v sets of destinations, and in the index, want one", got)
 	}
 }
@@ -131,7 +131,7 @@ func TestSetsWithoutScopesAreNotBuilt(t *testing.T) {
 	m := newPermissiveMesh(t, "a")
 	unused := &sharedDestinations{without: map[catalog.Ref]struct{}{}, parts: newSharedParts(), layers: map[sharedKey]*sharedLayer{}}
 	m.store.shared.add(unused)
-	m.store.shared.index.set(unused, []catalog.Dep{{Kind: catalog.DepSettings}})
+	m.store.shared.index.Set(unused, []catalog.Dep{{Kind: catalog.DepSettings}})
 	if m.apply(&catalog.Settings{Permissive: true, Egress: true}); unused.current != nil {
 		t.Error("shared destinations that no scope uses are built")
 	}

@@ -136,7 +136,7 @@ func TestExchangedDestinationsNotifyDifferences(t *testing.T) {
 func TestRemovedServicesLeaveNoEndpoints(t *testing.T) {
 	m := newPermissiveMesh(t, "a", "a")
 	for _, want := range []int{2, 1} {
-		if got := [2]int{len(m.store.endpoints), len(m.store.endpointsIndex.dependencies)}; got != [2]int{want, want} {
+		if got := [2]int{len(m.store.endpoints), len(m.store.endpointsIndex.Dependencies)}; got != [2]int{want, want} {
 			t.Errorf("there are endpoints of %v clusters, and in the index, want %d", got, want)
 		}
 		m.remove(&catalog.Service{Name: meshtest.Name("a", "s1")})
@@ -150,7 +150,7 @@ func TestLostDestinationsLeaveNoEndpoints(t *testing.T) {
 	h := newSyncedHarness(entries...)
 	stream := h.connect(t, client)
 	target := entries[len(entries)-1]
-	count := func() [2]int { return [2]int{len(h.store.endpoints), len(h.store.endpointsIndex.dependencies)} }
+	count := func() [2]int { return [2]int{len(h.store.endpoints), len(h.store.endpointsIndex.Dependencies)} }
 	for _, step := range []struct {
 		name string
 		do   func()

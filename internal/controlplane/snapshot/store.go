@@ -77,9 +77,9 @@ type Store struct {
 	// trace is the trace of the batch that is being applied; nil otherwise.
 	trace *status.BatchTrace
 
-	streamIndex    *index[*Stream]
-	scopeIndex     *index[*scopeNode]
-	endpointsIndex *index[*endpointsNode]
+	streamIndex    *catalog.Index[*Stream]
+	scopeIndex     *catalog.Index[*scopeNode]
+	endpointsIndex *catalog.Index[*endpointsNode]
 }
 
 // NewStore returns an empty Store. It processes changes while Run runs.
@@ -102,15 +102,15 @@ func NewStore(config Config) *Store {
 		streams:          map[string][]*Stream{},
 		pendingStreams:   map[*pendingStream]struct{}{},
 		secretsRead:      map[scope.Proxy]bool{},
-		shared:           sharedSets{index: newIndex[*sharedDestinations]()},
+		shared:           sharedSets{index: catalog.NewIndex[*sharedDestinations]()},
 		policies:         status.NewPolicies(),
 		same:             sameDestinations{},
 		budgets:          newBudgets(),
 		changeShares:     newChangeShares(),
 		running:          newRunning(),
-		streamIndex:      newIndex[*Stream](),
-		scopeIndex:       newIndex[*scopeNode](),
-		endpointsIndex:   newIndex[*endpointsNode](),
+		streamIndex:      catalog.NewIndex[*Stream](),
+		scopeIndex:       catalog.NewIndex[*scopeNode](),
+		endpointsIndex:   catalog.NewIndex[*endpointsNode](),
 	}
 	s.metrics = newMetrics(config.Metrics, &s.registry, s.queue)
 	s.quarantine = quarantine.New(quarantine.Config{

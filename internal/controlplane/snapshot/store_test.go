@@ -117,7 +117,7 @@ func TestScopesAndContentsAreShared(t *testing.T) {
 	h.advance(idleTime)
 	left := []int{
 		len(h.store.scopes), len(h.store.endpoints), len(h.store.identities), len(h.store.streams), len(h.store.Proxies()),
-		len(h.store.scopeIndex.dependents), len(h.store.endpointsIndex.dependents), len(h.store.streamIndex.dependents),
+		len(h.store.scopeIndex.Dependents), len(h.store.endpointsIndex.Dependents), len(h.store.streamIndex.Dependents),
 	}
 	if slices.Max(left) > 0 {
 		t.Errorf("the Store still has nodes of ended streams: %v", left)

@@ -100,7 +100,7 @@ func (s *Store) bind(p *pendingStream, view *catalog.View, pod *catalog.Pod) *St
 	n.streams[stream] = struct{}{}
 	s.streams[peer.PodUID] = append(s.streams[peer.PodUID], stream)
 	s.endUnannounced(stream) // after the new stream is added, so that a scope of both stays
-	s.streamIndex.set(stream, view.Deps())
+	s.streamIndex.Set(stream, view.Deps())
 	s.registry.add(stream)
 	return stream
 }
@@ -118,7 +118,7 @@ func (s *Store) rebind(stream *Stream) {
 		return
 	}
 	key := scope.KeyFor(view, pod)
-	s.streamIndex.set(stream, view.Deps())
+	s.streamIndex.Set(stream, view.Deps())
 	old := stream.scope.Load()
 	if key == old.key {
 		return
@@ -148,7 +148,7 @@ func (s *Store) remove(stream *Stream) {
 	}
 	s.releaseStream(n, stream)
 	close(stream.removed)
-	s.streamIndex.remove(stream)
+	s.streamIndex.Remove(stream)
 	hasOthers := s.removeFromPod(stream)
 	s.registry.remove(stream)
 	stream.delta.CloseTraces()

@@ -276,7 +276,7 @@ func TestEndedStreamsAreNotBoundAgain(t *testing.T) {
 	stream.Close()
 	h.run()
 	h.store.rebind(stream)
-	if got := len(h.store.streamIndex.dependencies); got != 0 {
+	if got := len(h.store.streamIndex.Dependencies); got != 0 {
 		t.Errorf("%d streams have dependencies, want none", got)
 	}
 }

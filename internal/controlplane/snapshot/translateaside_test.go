@@ -122,7 +122,7 @@ func TestDroppedScopesAreNotEdited(t *testing.T) {
 	m.during(t, meshtest.Pod("hostile", "pod", "x", "another", "10.1.0.1"))
 	m.apply(egressOf("hostile", "one.example.com"))
 	m.advanceIdle()
-	if m.store.scopes[n.key] == n || len(m.store.scopeIndex.dependencies[n]) > 0 {
+	if m.store.scopes[n.key] == n || len(m.store.scopeIndex.Dependencies[n]) > 0 {
 		t.Error("the scope is still in use")
 	}
 	if size := len(n.own.contents[resourcetype.Routes]); size > 1 {

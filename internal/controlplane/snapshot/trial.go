@@ -106,7 +106,7 @@ func (s *Store) hashNamed(n *scopeNode, resources []envoy.Resource, name string)
 func (s *Store) affectsOwn(n *scopeNode, policies map[catalog.Ref]struct{}) bool {
 	quarantined := s.quarantine.Policies(n.key)
 	for policy := range policies {
-		if _, already := quarantined[policy]; !already && s.scopeIndex.dependsOnAny(n, s.catalog.PolicyDeps(policy)) {
+		if _, already := quarantined[policy]; !already && s.scopeIndex.DependsOnAny(n, s.catalog.PolicyDeps(policy)) {
 			return true
 		}
 	}

@@ -41,7 +41,7 @@ func Decide(v *catalog.View, r Request) Verdict {
 		verdict = singleAnswer(Answer{Outcome: Unavailable, Missing: rule.missing(r.Service)})
 	}
 	for i := range verdict.Answers {
-		verdict.Answers[i].setRule(rule.Split, matched)
+		verdict.Answers[i].setRule(rule, matched)
 	}
 	return verdict
 }
@@ -66,7 +66,7 @@ func DecideForwarded(v *catalog.View, r Request) Verdict {
 		verdict = singleAnswer(Answer{Outcome: Unavailable, Missing: rule.missing(r.Service)})
 	}
 	for i := range verdict.Answers {
-		verdict.Answers[i].setRule(rule.Split, nil)
+		verdict.Answers[i].setRule(rule, nil)
 	}
 	return verdict
 }
@@ -79,13 +79,19 @@ func (r RouteRule) missing(service catalog.Name) string {
 	return fmt.Sprintf("a backend in the TrafficSplit %s of %s that has this port and a weight", r.Split.Name, service)
 }
 
-// setRule records the TrafficSplit and the match that selected the destination.
-func (a *Answer) setRule(split *catalog.TrafficSplit, matched *SplitMatch) {
-	if split != nil {
-		a.Split = split.Name.String()
+// setRule records the rule and the match that selected the destination.
+func (a *Answer) setRule(rule RouteRule, matched *SplitMatch) {
+	if rule.Split != nil {
+		a.Split = rule.Split.Name.String()
 	}
 	if matched != nil {
 		a.Match = matched.String()
+	}
+	if rule.Routed != nil {
+		a.Route = rule.Routed.Name()
+	}
+	if (rule.Split != nil || rule.Routed != nil) && a.Service != (catalog.Name{}) {
+		a.Weight, a.TotalWeight = rule.weightOf(a.Service), rule.totalWeight()
 	}
 }
 
@@ -189,7 +195,7 @@ type candidate struct {
 
 // evaluate returns the decision of the server's sidecar.
 func (p candidate) evaluate(v *catalog.View, r Request) Answer {
-	a := Answer{Service: p.service, Destination: p.identity}
+	a := Answer{Service: p.service, Destination: p.identity, Port: p.port, Protocol: p.protocol}
 	permissive := v.Permissive(p.identity.Namespace)
 	connecting := GrantingTargets(v, r.Source, p.identity, p.port, p.protocol)
 	switch {

@@ -75,6 +75,11 @@ type Answer struct {
 	// pods; empty when the request does not get that far.
 	Service     catalog.Name
 	Destination identity.ServiceAccount
+	// Port is the container's port, and Protocol the one that the server's sidecar uses for it, with a Destination.
+	Port     uint16
+	Protocol catalog.Protocol
+	// Weight is the weight of Service among TotalWeight of all backends of the TrafficSplit or route; both are 0 without one.
+	Weight, TotalWeight uint64
 	// Split is the TrafficSplit ("<namespace>/<name>") and Match the HTTPRouteGroup match that selected this
 	// destination; empty without one.
 	Split, Match string

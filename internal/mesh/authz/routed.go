@@ -162,7 +162,7 @@ func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catal
 	direct := r.ClientChoosesPod(service) && routed.Unusable == 0 && r.Backends[0].TargetPort == v.TargetPort(service, port)
 	for i, b := range r.Backends {
 		if b.Weight > 0 {
-			edited := editRequest(request, routed.Match, routed.Rule.Filters)
+			edited := EditRequest(request, routed.Match, routed.Rule.Filters)
 			if own := routed.Rule.Backends[routed.References[i]].Filters; own != nil {
 				edited.Headers = editHeaders(edited.Headers, own.Request)
 			}
@@ -175,17 +175,31 @@ func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catal
 		}
 	}
 	for i := range verdict.Answers {
-		verdict.Answers[i].Route = name
+		verdict.Answers[i].setRule(r, nil)
 	}
 	return verdict
 }
 
+// totalWeight is the weight of all backends, usable or not.
 func (r RouteRule) totalWeight() uint64 {
-	total := uint64(r.Routed.Unusable)
+	total := uint64(0)
+	if r.Routed != nil {
+		total = uint64(r.Routed.Unusable)
+	}
 	for _, b := range r.Backends {
 		total += uint64(b.Weight)
 	}
 	return total
+}
+
+func (r RouteRule) weightOf(service catalog.Name) uint64 {
+	weight := uint64(0)
+	for _, b := range r.Backends {
+		if b.Service.Name == service {
+			weight += uint64(b.Weight)
+		}
+	}
+	return weight
 }
 
 // answer returns what the client's sidecar answers itself; nil if it forwards the request.

@@ -7,6 +7,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
+// SelectsRequest reports whether a match of a route selects a request, as the client sends it.
+func SelectsRequest(match *catalog.RouteMatch, r Request) bool {
+	return clientMessage(r).matchesRoute(match)
+}
+
 // matchesRoute reports whether every part of a match of a route applies.
 func (m message) matchesRoute(match *catalog.RouteMatch) bool {
 	if match.Method != "" && match.Method != m.method || !MatchesPath(*match, m.path) {
@@ -57,8 +62,8 @@ func matchesValue(m catalog.ValueMatch, value string) bool {
 	return value == m.Value
 }
 
-// editRequest returns the request as the server receives it after the filters of a rule.
-func editRequest(r Request, match *catalog.RouteMatch, filters catalog.RouteFilters) Request {
+// EditRequest returns the request as the server receives it after the filters of a rule.
+func EditRequest(r Request, match *catalog.RouteMatch, filters catalog.RouteFilters) Request {
 	r.Headers = editHeaders(r.Headers, filters.Request)
 	if rewrite := filters.Rewrite; rewrite != nil {
 		if rewrite.Hostname != "" {

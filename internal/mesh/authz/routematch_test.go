@@ -103,7 +103,7 @@ func TestRewritePath(t *testing.T) {
 		{"/", "/", prefix("/new"), "/new/"},
 	} {
 		filters := catalog.RouteFilters{Rewrite: &catalog.RouteRewrite{Path: test.edit}}
-		if got := editRequest(Request{Path: test.path}, &catalog.RouteMatch{Path: test.matched}, filters).Path; got != test.want {
+		if got := EditRequest(Request{Path: test.path}, &catalog.RouteMatch{Path: test.matched}, filters).Path; got != test.want {
 			t.Errorf("the path %s of a match of %s becomes %s by %+v, want %s", test.path, test.matched, got, test.edit, test.want)
 		}
 	}
@@ -129,7 +129,7 @@ func TestEditRequest(t *testing.T) {
 		"another host":               {catalog.RouteFilters{Rewrite: &catalog.RouteRewrite{Hostname: "new"}}, []Header{sent[1], sent[2], {":authority", "new"}}},
 		"a rewrite without the host": {catalog.RouteFilters{Rewrite: &catalog.RouteRewrite{}}, sent},
 	} {
-		if got := editRequest(Request{Path: "/", Headers: sent}, &catalog.RouteMatch{}, test.filters).Headers; !slices.Equal(got, test.want) {
+		if got := EditRequest(Request{Path: "/", Headers: sent}, &catalog.RouteMatch{}, test.filters).Headers; !slices.Equal(got, test.want) {
 			t.Errorf("%s: the headers become %v, want %v", name, got, test.want)
 		}
 	}

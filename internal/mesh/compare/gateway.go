@@ -159,44 +159,26 @@ func (h *gatewayHost) ask(s sample, hasCertificate bool) reply {
 	case h.demandsCertificate() && !hasCertificate:
 		return reply{access: Denied, seen: "the listener demands a client certificate"}
 	}
+	r := authz.Request{Method: s.method, Path: s.path, Headers: append([]authz.Header{{Name: ":authority", Value: h.host.Domain}}, s.headers...)}
 	for _, rule := range h.host.Rules {
-		if len(rule.Match.Query) == 0 && s.matches(requestMatch(rule.Match)) {
-			return h.forward(rule, s)
+		if len(rule.Match.Query) == 0 && authz.SelectsRequest(&rule.Match, r) {
+			return h.forward(rule, r)
 		}
 	}
 	return denial(authz.NotFound)
 }
 
-// matches reports whether an example matches.
-func (s sample) matches(m catalog.HTTPMatch) bool {
-	if len(m.Methods) > 0 && !slices.Contains(m.Methods, s.method) || !matchesWhole(m.PathRegex, s.path) {
-		return false
-	}
-	return !slices.ContainsFunc(m.Headers, func(want catalog.HeaderMatch) bool {
-		return !slices.ContainsFunc(s.headers, func(h authz.Header) bool {
-			return strings.EqualFold(h.Name, want.Name) && matchesWhole(want.Regex, h.Value)
-		})
-	})
-}
-
-func matchesWhole(expression, text string) bool {
-	re, err := regexp.Compile(`\A(?:` + expression + `)\z`)
-	return err == nil && re.MatchString(text)
-}
-
 // forward evaluates a request that a rule selects: the sidecars of its backends authorize the gateway.
-func (h *gatewayHost) forward(rule gateway.Rule, s sample) reply {
+func (h *gatewayHost) forward(rule gateway.Rule, r authz.Request) reply {
 	switch {
 	case rule.Rule.Unsupported != "":
 		return reply{access: Denied, seen: "status 500"}
 	case rule.Rule.Filters.Redirect != nil:
 		return reply{access: Allowed, policies: []string{h.owner()}}
-	}
-	if rule.IsDenied(h.view) && slices.ContainsFunc(rule.Backends, func(b gateway.Backend) bool { return b.Service != nil }) {
+	case rule.IsDenied(h.view) && slices.ContainsFunc(rule.Backends, func(b gateway.Backend) bool { return b.Service != nil }):
 		return reply{access: Denied, seen: "status 403"}
 	}
-	s = rewrite(rule, s)
-	return h.send(rule, authz.Request{Method: s.method, Path: s.path, Headers: append(s.headers, authz.Header{Name: ":authority", Value: h.host.Domain})})
+	return h.send(rule, authz.EditRequest(r, &rule.Match, rule.Rule.Filters))
 }
 
 // connect evaluates a connection: that of the only rule, or it is closed.
@@ -229,27 +211,4 @@ func (h *gatewayHost) send(rule gateway.Rule, r authz.Request) reply {
 // owner names the listener.
 func (h *gatewayHost) owner() string {
 	return fmt.Sprintf("listener %s of Gateway %s", h.listener.Name, h.listener.Gateway)
-}
-
-// rewrite returns a request as the filters of a rule change it.
-func rewrite(rule gateway.Rule, s sample) sample {
-	filters := rule.Rule.Filters
-	if r := filters.Rewrite; r != nil && r.Path != nil {
-		rest, _ := strings.CutPrefix(s.path, strings.TrimSuffix(rule.Match.Path, "/"))
-		switch {
-		case !r.Path.Prefix:
-			s.path = r.Path.Value
-		default:
-			s.path = "/" + strings.TrimPrefix(strings.TrimSuffix(r.Path.Value, "/")+rest, "/")
-		}
-	}
-	edited := slices.DeleteFunc(slices.Clone(s.headers), func(h authz.Header) bool {
-		return slices.ContainsFunc(filters.Request.Remove, func(name string) bool { return strings.EqualFold(name, h.Name) }) ||
-			slices.ContainsFunc(filters.Request.Set, func(set catalog.HeaderValue) bool { return strings.EqualFold(set.Name, h.Name) })
-	})
-	for _, h := range slices.Concat(filters.Request.Set, filters.Request.Add) {
-		edited = append(edited, authz.Header{Name: h.Name, Value: h.Value})
-	}
-	s.headers = edited
-	return s
 }

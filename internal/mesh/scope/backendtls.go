@@ -103,7 +103,7 @@ func HasUnreadAuthorities(v *catalog.View, key Key) bool {
 	settings := v.Settings()
 	var limits []*Limits
 	for _, service := range parseNames(key.Services) {
-		limits = append(limits, limitsOf(UpstreamSetting(v, service)))
+		limits = append(limits, limitsOf(authz.UpstreamSetting(v, service)))
 	}
 	return slices.ContainsFunc(v.EgressesFrom(key.Identity), func(egress *catalog.Egress) bool { return isUnread(v.BackendTLSOf(egress)) }) ||
 		slices.ContainsFunc(extensionServices(AccessLogOf(v, key), authorizations(v, key)), func(s *catalog.ExtensionService) bool {

@@ -145,7 +145,7 @@ func (o outboundBuilder) destinations() Destinations {
 func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
 	var list []Inbound
 	seen := map[uint16]bool{}
-	setting := UpstreamSetting(v, service.Name)
+	setting := authz.UpstreamSetting(v, service.Name)
 	limits := limitsOf(setting)
 	own := key.namedPorts()
 	for _, port := range service.Ports {

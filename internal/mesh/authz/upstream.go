@@ -1,0 +1,41 @@
+package authz
+
+import (
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// UpstreamSetting returns the setting in force for a Service: its own, or else that of the first root, by name, of the
+// TrafficSplits to it. Clients of a split know its root only, and so do authors of limits.
+func UpstreamSetting(v *catalog.View, service catalog.Name) *catalog.UpstreamTrafficSetting {
+	return catalog.Memo(v, upstreamKey{service}, func() *catalog.UpstreamTrafficSetting { return findUpstreamSetting(v, service) })
+}
+
+// upstreamKey identifies the setting of a Service. Each of its routes asks for it, and the answer depends on all of them.
+type upstreamKey struct{ service catalog.Name }
+
+func findUpstreamSetting(v *catalog.View, service catalog.Name) *catalog.UpstreamTrafficSetting {
+	if setting := v.UpstreamSetting(service); setting != nil {
+		return setting
+	}
+	for _, root := range v.RootsOf(service) {
+		if !splitsTo(v, root, service) {
+			continue
+		}
+		if setting := v.UpstreamSetting(root); setting != nil {
+			return setting
+		}
+	}
+	return nil
+}
+
+// splitsTo reports whether a TrafficSplit in force sends requests for root to the Service. A split that lost to an
+// older one does not.
+func splitsTo(v *catalog.View, root, service catalog.Name) bool {
+	sends := func(split *catalog.TrafficSplit) bool {
+		return slices.ContainsFunc(split.Backends, func(b catalog.SplitBackend) bool { return b.Service == service })
+	}
+	split := v.Split(root)
+	return split != nil && sends(split) || slices.ContainsFunc(v.MatchingSplits(root), sends)
+}
