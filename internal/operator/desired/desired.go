@@ -3,6 +3,7 @@ package desired
 import (
 	"regexp"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -129,8 +130,12 @@ func slots(mesh *v1alpha1.Mesh) *v1alpha1.RevisionSlots {
 	if ptr.Deref(plane.Restart, v1alpha1.RestartRolling) != v1alpha1.RestartInPlace {
 		return nil
 	}
-	drain := ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{}).DrainTimeout
-	return &v1alpha1.RevisionSlots{DrainTimeout: v1alpha1.NewDuration(drain.ValueOr(v1alpha1.DefaultDrainTimeout))}
+	return &v1alpha1.RevisionSlots{DrainTimeout: v1alpha1.NewDuration(DrainTimeout(mesh))}
+}
+
+// DrainTimeout returns how long the sidecar that another one replaces in its pod serves open connections.
+func DrainTimeout(mesh *v1alpha1.Mesh) time.Duration {
+	return ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{}).DrainTimeout.ValueOr(v1alpha1.DefaultDrainTimeout)
 }
 
 // Parameters returns the parameters for rendering a revision.

@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 )
 
@@ -67,8 +68,8 @@ func IsStalled(mesh *v1alpha1.Mesh) bool {
 // whatever has become of the spec or the namespace since. Nothing is kept where another mesh claims the namespace before this one has a control
 // plane there, nor once the control plane is being deleted.
 func (c *Cluster) NeedsMaintenance(ctx context.Context, mesh *v1alpha1.Mesh) (bool, error) {
-	desired := c.Desired(mesh)
-	namespace, err := c.Namespace(ctx, desired.Namespace)
+	declared := c.Desired(mesh)
+	namespace, err := c.Namespace(ctx, declared.Namespace)
 	if err != nil || namespace == nil || namespace.DeletionTimestamp != nil {
 		return false, err
 	}
@@ -82,7 +83,7 @@ func (c *Cluster) NeedsMaintenance(ctx context.Context, mesh *v1alpha1.Mesh) (bo
 	if claimed == nil && IsAccepted(mesh) {
 		return true, nil
 	}
-	return c.IsDeployed(ctx, mesh.Name, desired.Namespace)
+	return c.IsDeployed(ctx, mesh.Name, declared.Namespace)
 }
 
 // UpgradeSettings is what a Mesh declares about upgrades, with nothing nil in between.
@@ -120,6 +121,6 @@ func Limits(mesh *v1alpha1.Mesh) rollout.Limits {
 		Manual:         restart == v1alpha1.RestartManual,
 		InPlace:        restart == v1alpha1.RestartInPlace,
 		Timeout:        Bounds(mesh).Timeout,
-		DrainTimeout:   ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{}).DrainTimeout.ValueOr(v1alpha1.DefaultDrainTimeout),
+		DrainTimeout:   desired.DrainTimeout(mesh),
 	}
 }
