@@ -119,7 +119,8 @@ func (c *ControlPlane) serveReport(ctx context.Context) error {
 		Mesh: c.config.Mesh, Unknown: unknown, Known: known, Now: time.Now,
 	})
 	return server.Serve(ctx, server.Config{
-		Listener: listener, Certificate: own.Get, Handler: server.Handler(c.store, c.loads, c.denials, c.authority.manager, access), OnClosed: c.metrics.limits.CountClosed,
+		Listener: listener, Certificate: own.Get, Handler: server.Handler(c.store, c.loads, c.denials, c.authority.manager, access),
+		OnClosed: c.metrics.limits.CountClosed,
 	})
 }
 

@@ -145,7 +145,8 @@ func newDependencies(mgr ctrl.Manager, o Options, server discovery.ServerVersion
 func newCluster(mgr ctrl.Manager, o Options) (*observe.Cluster, error) {
 	store, err := secrets.New(mgr)
 	return &observe.Cluster{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Catalogue: o.Catalogue, Compatibility: o.Compatibility, OperatorNamespace: o.Namespace, Now: o.Now,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Catalogue: o.Catalogue, Compatibility: o.Compatibility,
+		OperatorNamespace: o.Namespace, Now: o.Now,
 	}, err
 }
 
@@ -170,7 +171,8 @@ func newControllers(d Dependencies) controllers {
 			Cluster: c, Applier: meshConfigs.Applier, Recorder: d.Recorder, MeshConfigs: meshConfigs, Status: d.Status,
 			Definitions: d.Definitions, Conversions: conversions, Kubernetes: d.Kubernetes, Metrics: d.Metrics,
 		},
-		adoption: &adoption.Reconciler{Cluster: c, Recorder: d.Recorder, MeshConfigs: meshConfigs, Status: d.Status, DataPlane: d.DataPlane, Conversions: conversions},
+		adoption: &adoption.Reconciler{Cluster: c, Recorder: d.Recorder, MeshConfigs: meshConfigs, Status: d.Status,
+			DataPlane: d.DataPlane, Conversions: conversions},
 		certificates: &certificates.Reconciler{
 			Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, Replicas: d.Health, Sidecars: d.DataPlane,
 			MountDelay: d.MountDelay, Jitter: rand.Float64, Vault: d.Vault, Tokens: d.Tokens,
@@ -182,7 +184,8 @@ func newControllers(d Dependencies) controllers {
 		},
 		revision: &revision.Reconciler{Cluster: c, Applier: d.applier(c.Client)},
 		components: &components.Reconciler{
-			Cluster: c, Status: d.Status, Objects: d.Objects, Applier: d.applier(d.Objects), Components: d.Components, Kinds: d.Kinds, Gateways: d.Gateways, Images: d.Images,
+			Cluster: c, Status: d.Status, Objects: d.Objects, Applier: d.applier(d.Objects), Components: d.Components, Kinds: d.Kinds,
+			Gateways: d.Gateways, Images: d.Images,
 			MetricsAuthorities: d.MetricsAuthorities,
 		},
 	}

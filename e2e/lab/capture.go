@@ -47,7 +47,8 @@ func StartCapture(isPod func(netip.Addr) bool, marker string) (*Capture, error) 
 	}
 	// Reads end, so that a stop is noticed.
 	timeout := unix.NsecToTimeval((100 * time.Millisecond).Nanoseconds())
-	if err := errors.Join(unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout), unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20)); err != nil {
+	if err := errors.Join(unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout),
+		unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20)); err != nil {
 		_ = unix.Close(socket)
 		return nil, fmt.Errorf("the capture cannot be configured: %w", err)
 	}

@@ -98,7 +98,8 @@ func (c *Cluster) available(ctx context.Context, namespace string) (bool, string
 	}
 	for _, d := range deployments.Items {
 		s := d.Status
-		if s.ObservedGeneration != d.Generation || s.UpdatedReplicas != *d.Spec.Replicas || s.ReadyReplicas != *d.Spec.Replicas || s.Replicas != *d.Spec.Replicas {
+		if s.ObservedGeneration != d.Generation || s.UpdatedReplicas != *d.Spec.Replicas || s.ReadyReplicas != *d.Spec.Replicas ||
+			s.Replicas != *d.Spec.Replicas {
 			return false, fmt.Sprintf("deployment %s: %d of %d ready, %d updated", d.Name, s.ReadyReplicas, *d.Spec.Replicas, s.UpdatedReplicas), nil
 		}
 	}

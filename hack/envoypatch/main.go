@@ -52,8 +52,8 @@ func run(ctx context.Context, arguments []string, out io.Writer) error {
 	return p.build(ctx)
 }
 
-// isPatch returns an error unless the next version is a later one of the same minor. Another minor needs more than this command: its settings, its place among the
-// supported versions, and a pinned release of the minor before.
+// isPatch returns an error unless the next version is a later one of the same minor. Another minor needs more than this command: its settings, its
+// place among the supported versions, and a pinned release of the minor before.
 func isPatch(present, next string) error {
 	a, b := "v"+present, "v"+next
 	switch {

@@ -76,7 +76,8 @@ func steps() []step {
 				if _, err := g.output(ctx, "go", "run", "./internal/packaging/crdreference/gendocs", "docs/reference"); err != nil {
 					return err
 				}
-				_, err := g.output(ctx, "go", "run", "./internal/cli/gendocs", "docs/cli", "docs/analysis.md", "docs/reasons.md", "docs/reference/conditions.md")
+				_, err := g.output(ctx, "go", "run", "./internal/cli/gendocs", "docs/cli", "docs/analysis.md", "docs/reasons.md",
+					"docs/reference/conditions.md")
 				return err
 			},
 		},

@@ -170,7 +170,8 @@ func (r *release) writeBundle(ctx context.Context) error {
 	}
 	defer os.RemoveAll(scratch)
 	folder := filepath.Join(scratch, "bundle")
-	if err := runVisibly(ctx, r.Root, "go", "run", "./internal/packaging/bundle/generate", "-images", filepath.Join(r.folder, "images", lock.File), folder); err != nil {
+	if err := runVisibly(ctx, r.Root, "go", "run", "./internal/packaging/bundle/generate", "-images",
+		filepath.Join(r.folder, "images", lock.File), folder); err != nil {
 		return err
 	}
 	packed, err := pack(os.DirFS(folder), "bundle", nil, r.Time)

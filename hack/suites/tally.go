@@ -187,6 +187,8 @@ type budget struct {
 	Shard int `json:"shard"`
 	// Seconds are the measured times of long packages in make test-full, by suite and folder. They divide a run into shards of about the same length.
 	Seconds map[string]int `json:"seconds,omitempty"`
+	// Lines are how many lines of code the folders of the product may have, without tests, comments, empty lines and generated files.
+	Lines map[string]int `json:"lines,omitempty"`
 	// Skips are the tests that may be skipped.
 	Skips []skip `json:"skips,omitempty"`
 }

@@ -91,9 +91,10 @@ func (a *app) analyze(ctx context.Context, o *analyzeOptions) error {
 
 func (a *app) listCodes(form *output.Flag) error {
 	all := analyze.Codes()
-	return form.Print(a.Out, output.List(map[string]any{"items": all}, all, output.Columns("CODE", "SEVERITY", "WHAT"), func(code analyze.Code) (string, []string) {
-		return code.ID, []string{code.ID, string(code.Severity), code.Title}
-	}))
+	return form.Print(a.Out, output.List(map[string]any{"items": all}, all, output.Columns("CODE", "SEVERITY", "WHAT"),
+		func(code analyze.Code) (string, []string) {
+			return code.ID, []string{code.ID, string(code.Severity), code.Title}
+		}))
 }
 
 func (a *app) analyzeFiles(o *analyzeOptions) (*analyze.Report, error) {
@@ -128,7 +129,8 @@ func (a *app) analyzeCluster(ctx context.Context, o *analyzeOptions) (*analyze.R
 	if err != nil {
 		return nil, err
 	}
-	m := analyze.Mesh{Name: found.Name, Namespace: found.Namespace, Loaded: loaded, Objects: objects, Meshes: []string{}, TrustDomain: found.trustDomain, Now: a.now()}
+	m := analyze.Mesh{Name: found.Name, Namespace: found.Namespace, Loaded: loaded, Objects: objects, Meshes: []string{},
+		TrustDomain: found.trustDomain, Now: a.now()}
 	for _, one := range all {
 		m.Meshes, m.Systems = append(m.Meshes, one.Name), append(m.Systems, one.Namespace)
 	}

@@ -38,7 +38,7 @@ func (a *app) connectivityCommand() *cobra.Command {
 		Short: "Verify that a pod can connect to another pod or an external host",
 		Long: `Verify step by step whether a pod can connect to another pod of the mesh, or to a host outside the mesh. The steps check that both
 sidecars are connected and have valid certificates, and that policies allow the connection. They also check that each sidecar has
-the required listener, filter chain, route configuration, clusters and secrets. For a host outside the mesh, the policies are
+all its listeners, filter chains, clusters and route configurations. For a host outside the mesh, the policies are
 Egresses; without --app-protocol, any protocol that they allow is enough. The result of a step is Success, Failure or Unknown,
 with a suggestion. "osm explain" evaluates only the policies, for a single request.
 

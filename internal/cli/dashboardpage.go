@@ -31,8 +31,9 @@ func (a *app) servePage(ctx context.Context, c client.Client, m mesh, local int,
 	defer source.disconnect()
 	reader := page.Reader{
 		Client: c, Now: a.now, Metrics: prometheus.New(nil),
-		Mesh: source.summary, Sidecars: source.sidecars, Loads: source.loads, Changes: source.changes, Prometheus: source.prometheus, Disconnect: source.disconnect,
-		Denials: source.denials, Logs: source.log, Samples: &page.Sampler{Logs: source.log, Now: a.now},
+		Mesh: source.summary, Sidecars: source.sidecars, Loads: source.loads, Changes: source.changes, Prometheus: source.prometheus,
+		Disconnect: source.disconnect,
+		Denials:    source.denials, Logs: source.log, Samples: &page.Sampler{Logs: source.log, Now: a.now},
 	}
 	handler, err := page.New(page.Source{Read: reader.Read, Requests: reader.Requests, Trace: reader.Trace, Now: a.now})
 	if err != nil {
@@ -44,7 +45,8 @@ func (a *app) servePage(ctx context.Context, c client.Client, m mesh, local int,
 		return fmt.Errorf("port %d cannot be opened: %w: select another one by -p, 0 for any", local, err)
 	}
 	secret := page.NewSecret()
-	server := &http.Server{Handler: page.RequireSecret(handler, secret), ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	server := &http.Server{Handler: page.RequireSecret(handler, secret), ReadHeaderTimeout: 10 * time.Second,
+		BaseContext: func(net.Listener) context.Context { return ctx }}
 	stopped := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stopped()
 	a.announce(ctx, page.Address("http://"+listener.Addr().String(), secret), browser)

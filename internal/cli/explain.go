@@ -234,7 +234,8 @@ func meshOfObjects(meshName string, objects []*unstructured.Unstructured) (expla
 	}
 	m.Account = func(_ context.Context, kind, namespace, name string) (string, bool, error) {
 		for _, object := range objects {
-			if object.GroupVersionKind().GroupKind() == manifests.WorkloadKinds[kind].GroupKind() && object.GetNamespace() == namespace && object.GetName() == name {
+			if object.GroupVersionKind().GroupKind() == manifests.WorkloadKinds[kind].GroupKind() &&
+				object.GetNamespace() == namespace && object.GetName() == name {
 				return manifests.AccountOf(object), true, nil
 			}
 		}

@@ -64,7 +64,8 @@ func unavailable(object *unstructured.Unstructured) string {
 		return ""
 	}
 	refs := meta.FindStatusCondition(conditions, kinds.ConditionResolvedRefs)
-	if refs == nil || refs.Status != metav1.ConditionFalse || refs.ObservedGeneration != object.GetGeneration() || !strings.Contains(refs.Message, answered503) {
+	if refs == nil || refs.Status != metav1.ConditionFalse || refs.ObservedGeneration != object.GetGeneration() ||
+		!strings.Contains(refs.Message, answered503) {
 		return ""
 	}
 	return refs.Message

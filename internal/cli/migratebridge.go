@@ -67,7 +67,8 @@ func (a *app) openBridge(ctx context.Context, c client.Client, m *v1alpha1.Mesh,
 	if err != nil || !yes {
 		return false, err
 	}
-	opener := bridgeOpener{app: a, client: c, mesh: m, duration: o.bridge, unserved: func(ctx context.Context) (int, error) { return a.unservedOSMSidecars(ctx, c, m.Name) }}
+	opener := bridgeOpener{app: a, client: c, mesh: m, duration: o.bridge,
+		unserved: func(ctx context.Context) (int, error) { return a.unservedOSMSidecars(ctx, c, m.Name) }}
 	limited, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	if err := opener.open(limited); err != nil {
@@ -122,7 +123,8 @@ func bridgeState(m *v1alpha1.Mesh) (done bool, text string) {
 	return adopt.IsRedirected(m), fmt.Sprintf("the Service %s of the Open Service Mesh does not lead to the Mesh yet", names.Controller)
 }
 
-// restartController restarts the controller of the Open Service Mesh as kubectl does, and waits until its pods are replaced. One that is removed has no connections.
+// restartController restarts the controller of the Open Service Mesh as kubectl does, and waits until its pods are replaced. One that is removed has
+// no connections.
 func (o bridgeOpener) restartController(ctx context.Context) error {
 	key := types.NamespacedName{Namespace: declaredTakeover(o.mesh).From, Name: names.Controller}
 	controller := &appsv1.Deployment{}

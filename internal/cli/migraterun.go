@@ -43,8 +43,9 @@ Before the last step it waits until you have removed the Open Service Mesh with 
 completes the takeover and removes spec.adoption from the Mesh.
 
 With --bridge, the Mesh also serves the sidecars of the Open Service Mesh, from before the restarts until the Open Service Mesh is removed
-or the time is over: those of bare pods, of Jobs, and of callers that have not restarted yet. They then know at once when a pod that they call restarts. The command
-leads the Service osm-controller to the Mesh and restarts the Deployment osm-controller of the Open Service Mesh.`,
+or the time is over: those of bare pods, of Jobs, and of callers that have not restarted yet. They then know at once when a pod that
+they call restarts. The command leads the Service osm-controller to the Mesh and restarts the Deployment osm-controller of the Open
+Service Mesh.`,
 		Example: `  osm migrate run
   osm migrate run --bridge 72h
   osm migrate run --to injecting
@@ -172,7 +173,8 @@ var stepQuestions = map[v1alpha1.AdoptionStep]string{
 }
 
 // prepareStep does what a step needs. It returns false if the user does not want it.
-func (a *app) prepareStep(ctx context.Context, c client.Client, m *v1alpha1.Mesh, step v1alpha1.AdoptionStep, o migrateRunOptions, answers *bufio.Reader) (bool, error) {
+func (a *app) prepareStep(ctx context.Context, c client.Client, m *v1alpha1.Mesh, step v1alpha1.AdoptionStep, o migrateRunOptions,
+	answers *bufio.Reader) (bool, error) {
 	if step != v1alpha1.AdoptionRestarting {
 		return true, nil
 	}
@@ -180,7 +182,8 @@ func (a *app) prepareStep(ctx context.Context, c client.Client, m *v1alpha1.Mesh
 }
 
 // takeStep declares a step, unless the Mesh is at it or beyond, and waits until it is in effect. It returns false if the user does not want it.
-func (a *app) takeStep(ctx context.Context, c client.Client, m *v1alpha1.Mesh, step v1alpha1.AdoptionStep, o migrateRunOptions, answers *bufio.Reader) (bool, error) {
+func (a *app) takeStep(ctx context.Context, c client.Client, m *v1alpha1.Mesh, step v1alpha1.AdoptionStep, o migrateRunOptions,
+	answers *bufio.Reader) (bool, error) {
 	limited, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	declared, _ := parseStep(string(declaredTakeover(m).Declared))

@@ -202,7 +202,8 @@ func (a *app) removeNamespace(ctx context.Context, c client.Client, meshName, na
 	if current != meshName {
 		return fmt.Errorf("Namespace belongs to mesh [%s], not mesh [%s]. Please specify the correct mesh", current, meshName) //nolint:staticcheck // same message as OSM
 	}
-	if err := patchMeta(ctx, c, ns, map[string]any{names.MonitoredByLabel: nil}, map[string]any{names.InjectionAnnotation: nil, names.MetricsAnnotation: nil}); err != nil {
+	if err := patchMeta(ctx, c, ns, map[string]any{names.MonitoredByLabel: nil},
+		map[string]any{names.InjectionAnnotation: nil, names.MetricsAnnotation: nil}); err != nil {
 		return fmt.Errorf("Could not remove namespace [%s] from mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // same message as OSM
 	}
 	a.line("Namespace [%s] successfully removed from mesh [%s]", name, meshName)

@@ -67,9 +67,10 @@ func (a *app) namespaceList(ctx context.Context, c client.Client, meshName strin
 	for i := range namespaces.Items {
 		found = append(found, memberOf(&namespaces.Items[i]))
 	}
-	return form.Print(a.Out, output.List(map[string]any{"items": found}, found, output.Columns("NAMESPACE", "MESH", "SIDECAR-INJECTION"), func(m membership) (string, []string) {
-		return "namespace/" + m.Namespace, []string{m.Namespace, m.Mesh, m.Injection}
-	}))
+	return form.Print(a.Out, output.List(map[string]any{"items": found}, found, output.Columns("NAMESPACE", "MESH", "SIDECAR-INJECTION"),
+		func(m membership) (string, []string) {
+			return "namespace/" + m.Namespace, []string{m.Namespace, m.Mesh, m.Injection}
+		}))
 }
 
 func memberOf(ns *corev1.Namespace) membership {

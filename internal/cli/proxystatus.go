@@ -254,7 +254,8 @@ func stateOf(p report.Proxy, replica string) connected {
 
 func (a *app) proxyTable(found []connected) output.Result {
 	columns := append(output.Columns("NAMESPACE", "POD", "SERVICE ACCOUNT", "STATE", "CONNECTED", "CERTIFICATE ENDS", "REVISION", "REPLICA"),
-		output.Column{Name: "ENVOY", Wide: true}, output.Column{Name: "SLOT", Wide: true}, output.Column{Name: "DESTINATIONS", Wide: true}, output.Column{Name: "TEXT", Wide: true})
+		output.Column{Name: "ENVOY", Wide: true}, output.Column{Name: "SLOT", Wide: true}, output.Column{Name: "DESTINATIONS", Wide: true},
+		output.Column{Name: "TEXT", Wide: true})
 	return output.List(map[string]any{"items": found}, found, columns, func(p connected) (string, []string) {
 		return "pod/" + p.Pod, []string{
 			p.Namespace, p.Pod, p.ServiceAccount, stateText(p), a.since(p.Connected), a.until(p.CertificateEnd),
@@ -271,7 +272,8 @@ func stateText(p connected) string {
 	return p.State + ", " + string(p.Role)
 }
 
-// revisionText returns the revision of a sidecar. One of Open Service Mesh has none. The operator updates gateways with the control plane, and their pods have none.
+// revisionText returns the revision of a sidecar. One of Open Service Mesh has none. The operator updates gateways with the control plane, and their
+// pods have none.
 func revisionText(p connected) string {
 	if p.Revision == "" && slices.Contains([]string{names.IngressGateway, names.EgressGateway}, p.ServiceAccount) {
 		return "-"

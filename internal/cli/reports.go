@@ -157,7 +157,8 @@ func liveAnswer(ctx context.Context, c client.Client, replicas interface {
 		all = append(all, livePolicy(ctx, c, replicas, answer.PolicyKind(), policy))
 	}
 	// A policy counts all its sidecars. Those of the destination do not show whether the caller has one.
-	if caller := liveParties(ctx, replicas, answer.Parties[:min(len(answer.Parties), 1)]); len(answer.Parties) > 0 && caller.Sidecars == 0 && caller.Unknown == "" {
+	if caller := liveParties(ctx, replicas, answer.Parties[:min(len(answer.Parties), 1)]); len(answer.Parties) > 0 &&
+		caller.Sidecars == 0 && caller.Unknown == "" {
 		all = append(all, caller)
 	}
 	return all

@@ -60,7 +60,8 @@ The numbers come from the Prometheus that the Mesh runs (spec.observability.prom
 
 // statGroups maps the words of kubectl to the groups of statistics.
 var statGroups = map[string]stat.Group{
-	"workload": stat.Workloads, "deploy": stat.Workloads, "deployment": stat.Workloads, "sts": stat.Workloads, "statefulset": stat.Workloads, "ds": stat.Workloads, "daemonset": stat.Workloads,
+	"workload": stat.Workloads, "deploy": stat.Workloads, "deployment": stat.Workloads, "sts": stat.Workloads, "statefulset": stat.Workloads,
+	"ds": stat.Workloads, "daemonset": stat.Workloads,
 	"svc": stat.Services, "service": stat.Services, "route": stat.Routes, "httproutegroup": stat.Routes, "htr": stat.Routes,
 }
 

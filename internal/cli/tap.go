@@ -315,7 +315,8 @@ func lineOf(e tap.Event) string {
 }
 
 func topTable(rows []tap.Row) output.Table {
-	table := output.Table{Columns: output.Columns("NAMESPACE", "WORKLOAD", "DIRECTION", "PEER", "METHOD", "PATH", "COUNT", "RPS", "SUCCESS", "DENIED", "DENIED BY", "BEST", "MEDIAN", "WORST")}
+	table := output.Table{Columns: output.Columns("NAMESPACE", "WORKLOAD", "DIRECTION", "PEER", "METHOD", "PATH", "COUNT", "RPS", "SUCCESS", "DENIED",
+		"DENIED BY", "BEST", "MEDIAN", "WORST")}
 	for _, r := range rows {
 		table.Rows = append(table.Rows, []string{
 			r.Namespace, r.Workload, r.Direction, orDash(r.Peer), orDash(r.Method), orDash(r.Path), fmt.Sprint(r.Count), fmt.Sprintf("%.1f", r.Rate),

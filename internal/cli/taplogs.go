@@ -87,7 +87,8 @@ func followSlot(ctx context.Context, logs kubernetes.Interface, s tap.Sidecar, p
 	return slotLog{reader, cancel}
 }
 
-// nextLog waits until a slot has another container, or still has the same one after some time: then only the connection was lost. It returns nil at the end of the pod.
+// nextLog waits until a slot has another container, or still has the same one after some time: then only the connection was lost. It returns nil at
+// the end of the pod.
 func nextLog(ctx context.Context, logs kubernetes.Interface, s tap.Sidecar, poll time.Duration, before string) (io.ReadCloser, string) {
 	const lost = 5
 	for tries := 1; ; tries++ {

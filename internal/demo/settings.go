@@ -92,7 +92,8 @@ func ParseSettings(app string, args []string, getenv func(string) string) (Setti
 	flags.DurationVar(&s.Timeout, "timeout", 3*time.Second, "timeout of one request")
 	flags.DurationVar(&s.Linger, "linger", 5*time.Second, "time to continue serving after a signal to stop")
 	flags.StringVar(&s.Bookstore, "bookstore", env.service("BOOKSTORE_SVC", "bookstore", "BOOKSTORE_NAMESPACE", "bookstore"), "base URL of the bookstore")
-	flags.StringVar(&s.Warehouse, "warehouse", env.service("WAREHOUSE_SVC", "bookwarehouse", "BOOKWAREHOUSE_NAMESPACE", "bookwarehouse"), "base URL of the bookwarehouse")
+	flags.StringVar(&s.Warehouse, "warehouse", env.service("WAREHOUSE_SVC", "bookwarehouse", "BOOKWAREHOUSE_NAMESPACE", "bookwarehouse"),
+		"base URL of the bookwarehouse")
 	flags.StringVar(&s.Database.Addr, "database", env.text("MYSQL_HOST", "mysql.bookwarehouse")+":3306", "host and port of MySQL")
 	if err := flags.Parse(args); err != nil {
 		return Settings{}, err

@@ -12,7 +12,8 @@ var GroupVersion = schema.GroupVersion{Group: "config.openservicemesh.io", Versi
 // AddToScheme registers the kinds of this package in a scheme. It always returns nil. The signature is that of runtime.SchemeBuilder
 // functions.
 func AddToScheme(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &MeshConfig{}, &MeshConfigList{}, &MeshRootCertificate{}, &MeshRootCertificateList{}, &ExtensionService{}, &ExtensionServiceList{})
+	scheme.AddKnownTypes(GroupVersion, &MeshConfig{}, &MeshConfigList{}, &MeshRootCertificate{}, &MeshRootCertificateList{},
+		&ExtensionService{}, &ExtensionServiceList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

@@ -39,8 +39,8 @@ type SidecarSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|ms|s|m|h))+)$')",messageExpression="'spec.sidecar.configResyncInterval \"' + self + '\" is not a duration: write a number with a unit, for example 24h or 90m'"
 	ConfigResyncInterval string `json:"configResyncInterval,omitempty"`
 
-	// resources are the compute resources of the Envoy container, and of the init containers of the mesh. Applies to new pods. A resource without a value has the
-	// default of a LimitRange of the namespace, or else a request of 10m CPU or 64Mi memory.
+	// resources are the compute resources of the Envoy container, and of the init containers of the mesh. Applies to new pods. A resource without a
+	// value has the default of a LimitRange of the namespace, or else a request of 10m CPU or 64Mi memory.
 	// +optional
 	Resources corev1.ResourceRequirements `json:"resources,omitzero"`
 

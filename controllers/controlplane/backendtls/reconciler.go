@@ -140,7 +140,8 @@ func (r *Reconciler) readNamespaces(ctx context.Context, mesh *catalog.Catalog) 
 func list[E interface {
 	comparable
 	catalog.Entry
-}](ctx context.Context, reader client.Reader, kind schema.GroupVersionKind, mesh *catalog.Catalog, read func(*unstructured.Unstructured) (E, []ingest.Problem)) ([]unstructured.Unstructured, error) {
+}](ctx context.Context, reader client.Reader, kind schema.GroupVersionKind, mesh *catalog.Catalog, read func(*unstructured.Unstructured) (E,
+	[]ingest.Problem)) ([]unstructured.Unstructured, error) {
 	objects := &unstructured.UnstructuredList{}
 	objects.SetGroupVersionKind(kind)
 	if err := reader.List(ctx, objects, client.UnsafeDisableDeepCopy); err != nil {
@@ -158,7 +159,8 @@ func list[E interface {
 // Setup adds the controller to mgr once the cluster defines its kinds.
 func (r *Reconciler) Setup(mgr manager.Manager, definitions *traffic.Definitions) error {
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		return definitions.WhenDefined(ctx, func() error { return r.add(mgr) }, kinds.Egress, kinds.ExtensionService, kinds.UpstreamTrafficSetting, kinds.BackendTLSPolicy)
+		return definitions.WhenDefined(ctx, func() error { return r.add(mgr) }, kinds.Egress, kinds.ExtensionService,
+			kinds.UpstreamTrafficSetting, kinds.BackendTLSPolicy)
 	}))
 }
 
@@ -166,7 +168,8 @@ func (r *Reconciler) add(mgr manager.Manager) error {
 	all := traffic.EnqueueOne()
 	specs := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).Named("backend-tls").WithOptions(backoff.Options(1)).
-		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.Or[client.Object](predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.Or[client.Object](predicate.LabelChangedPredicate{},
+			predicate.AnnotationChangedPredicate{}))).
 		Watches(kinds.Object(kinds.Egress), all, specs).
 		Watches(&configv1alpha2.MeshConfig{}, all, specs).
 		Watches(kinds.Object(kinds.ExtensionService), all, specs).

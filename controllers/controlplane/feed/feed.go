@@ -114,7 +114,8 @@ func (f *Feed) set(source kinds.Source, guard *deletionGuard, obj any) {
 		problem = problems[0].Message
 	}
 	f.config.Sink.Apply([]catalog.Change{{
-		Ref: entryRef, Entry: entry, Exists: true, Problem: problem, Created: object.GetCreationTimestamp().Time, Generation: generation(object), Received: received,
+		Ref: entryRef, Entry: entry, Exists: true, Problem: problem, Created: object.GetCreationTimestamp().Time,
+		Generation: generation(object), Received: received,
 	}})
 }
 

@@ -89,7 +89,8 @@ func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.Gatew
 		}
 		r.setClaim(&listener.Conditions, before.Generation, l.Claim, g.Gateway.Listeners[i].Claimed)
 		gatewayapi.SetConditions(&listener.Conditions, before.Generation,
-			gatewayapi.Condition(string(gatewayv1.ListenerConditionAccepted), l.Accepted), gatewayapi.Condition(string(gatewayv1.ListenerConditionResolvedRefs), l.ResolvedRefs),
+			gatewayapi.Condition(string(gatewayv1.ListenerConditionAccepted), l.Accepted),
+			gatewayapi.Condition(string(gatewayv1.ListenerConditionResolvedRefs), l.ResolvedRefs),
 			conflictedCondition(l.Accepted), programmedCondition(pods, l.Served))
 		status.Listeners = append(status.Listeners, listener)
 	}
@@ -212,7 +213,8 @@ func programmedCondition(p pods, served bool) metav1.Condition {
 	case p.service == nil:
 		c.Reason, c.Message = string(gatewayv1.GatewayReasonPending), "The mesh has no ingress gateway: set spec.ingressGateway.mode of the Mesh to Managed."
 	case !p.ready && p.perGateway:
-		c.Reason, c.Message = string(gatewayv1.GatewayReasonPending), fmt.Sprintf("No pod of the Deployment %s/%s is ready.", p.service.Namespace, p.service.Name)
+		c.Reason, c.Message = string(gatewayv1.GatewayReasonPending), fmt.Sprintf("No pod of the Deployment %s/%s is ready.",
+			p.service.Namespace, p.service.Name)
 	case !p.ready:
 		c.Reason, c.Message = string(gatewayv1.GatewayReasonPending), "No pod of the ingress gateway is ready."
 	default:
@@ -223,7 +225,8 @@ func programmedCondition(p pods, served bool) metav1.Condition {
 
 // conflictedCondition describes whether an older listener has the same port and host.
 func conflictedCondition(accepted gateway.Verdict) metav1.Condition {
-	c := metav1.Condition{Type: string(gatewayv1.ListenerConditionConflicted), Status: metav1.ConditionFalse, Reason: string(gatewayv1.ListenerReasonNoConflicts)}
+	c := metav1.Condition{Type: string(gatewayv1.ListenerConditionConflicted), Status: metav1.ConditionFalse,
+		Reason: string(gatewayv1.ListenerReasonNoConflicts)}
 	switch gatewayv1.ListenerConditionReason(accepted.Reason) {
 	case gatewayv1.ListenerReasonHostnameConflict, gatewayv1.ListenerReasonProtocolConflict:
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, accepted.Reason, accepted.Message

@@ -42,7 +42,8 @@ func (r *Reconciler) writeUnreadableGateway(ctx context.Context, s *state, u unr
 			return err
 		}
 		after := before.Status.DeepCopy()
-		accepted := gatewayapi.Condition(string(gatewayv1.GatewayConditionAccepted), gateway.Verdict{Reason: string(gatewayv1.GatewayReasonInvalid), Message: u.problem})
+		accepted := gatewayapi.Condition(string(gatewayv1.GatewayConditionAccepted),
+			gateway.Verdict{Reason: string(gatewayv1.GatewayReasonInvalid), Message: u.problem})
 		gatewayapi.SetConditions(&after.Conditions, before.Generation, accepted, programmedCondition(pods{}, false))
 		return gatewayapi.Patch(ctx, r.Client, u.object, before.Status, after)
 	}

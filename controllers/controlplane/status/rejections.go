@@ -33,8 +33,8 @@ const (
 	ownReplica = ""
 )
 
-// Rejections collects the policies that sidecars of any replica rejected, and the servers that do not answer them. The leader polls the other replicas. The last
-// answer of an unreachable replica is kept until its pod is deleted.
+// Rejections collects the policies that sidecars of any replica rejected, and the servers that do not answer them. The leader polls the other
+// replicas. The last answer of an unreachable replica is kept until its pod is deleted.
 type Rejections struct {
 	own    func() report.Rejections
 	others func(context.Context) ([]client.Answer[report.Rejections], error)
@@ -212,7 +212,8 @@ func rejectedCondition(list []report.Rejection, before metav1.Condition) metav1.
 	if before.Status == metav1.ConditionFalse {
 		text += " " + before.Message
 	}
-	return metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionFalse, Reason: kinds.ReasonRejectedByProxy, Message: message.ForCondition(text)}
+	return metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionFalse, Reason: kinds.ReasonRejectedByProxy,
+		Message: message.ForCondition(text)}
 }
 
 // RejectionMessage describes which sidecars rejected an object, and why.

@@ -89,7 +89,8 @@ func unreadableParents(object *unstructured.Unstructured, problem string) []gate
 	var parents []gateway.ParentStatus
 	for _, parent := range gatewayapi.ReadableParents(object) {
 		if parent.Service != (catalog.Name{}) {
-			parents = append(parents, gateway.ParentStatus{Parent: parent, Accepted: gateway.Verdict{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: problem}})
+			parents = append(parents, gateway.ParentStatus{Parent: parent,
+				Accepted: gateway.Verdict{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: problem}})
 		}
 	}
 	return parents

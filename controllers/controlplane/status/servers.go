@@ -168,7 +168,8 @@ func answersCondition(ctx context.Context, servers []decisionServer, failures *s
 			problems = append(problems, p)
 		}
 	}
-	if earlier := meta.FindStatusCondition(before, kinds.ConditionServiceAnswers); earlier != nil && earlier.Reason == kinds.ReasonServiceNotAnswering && len(problems) == 0 && !complete {
+	if earlier := meta.FindStatusCondition(before, kinds.ConditionServiceAnswers); earlier != nil && earlier.Reason == kinds.ReasonServiceNotAnswering &&
+		len(problems) == 0 && !complete {
 		return *earlier
 	}
 	result := condition(kinds.ConditionServiceAnswers, kinds.ReasonServiceAnswers, problems)
@@ -210,7 +211,8 @@ func configuredServers(settings *catalog.Settings) []decisionServer {
 	}
 	if tracing := settings.Tracing; tracing != nil && tracing.Address != "" {
 		servers = append(servers, decisionServer{
-			cluster: tracingServer, kind: "tracing server of spec.observability.tracing.address", host: tracing.Address, port: tracing.Port, effect: "their spans are lost",
+			cluster: tracingServer, kind: "tracing server of spec.observability.tracing.address", host: tracing.Address, port: tracing.Port,
+			effect: "their spans are lost",
 		})
 	}
 	return servers

@@ -87,7 +87,8 @@ func (r *Reconciler) completeKind(ctx context.Context, s *scope, h adopt.Handove
 			if err := apply.Delete(ctx, r.Client, object); err != nil {
 				return err
 			}
-			r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Delete "+object.GetName(), "deleted the %s %s, which the Open Service Mesh has left", h.Kind, object.GetName())
+			r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Delete "+object.GetName(),
+				"deleted the %s %s, which the Open Service Mesh has left", h.Kind, object.GetName())
 		case object.GetAnnotations()[adopt.ReplacedAnnotation] != "":
 			patch := client.MergeFromWithOptions(object, client.MergeFromWithOptimisticLock{})
 			if err := r.Client.Patch(ctx, adopt.Forgotten(object), patch, client.FieldOwner(fieldManager)); err != nil {

@@ -86,10 +86,12 @@ func (r *Reconciler) takeService(ctx context.Context, s *scope, live *corev1.Ser
 	}
 	metav1.SetMetaDataAnnotation(&changed.ObjectMeta, adopt.ReplacedAnnotation, string(record))
 	changed.Spec.Selector = map[string]string{nobodyLabel: s.mesh.Name}
-	if err := r.Client.Patch(ctx, changed, client.MergeFromWithOptions(live, client.MergeFromWithOptimisticLock{}), client.FieldOwner(fieldManager)); err != nil {
+	if err := r.Client.Patch(ctx, changed, client.MergeFromWithOptions(live, client.MergeFromWithOptimisticLock{}),
+		client.FieldOwner(fieldManager)); err != nil {
 		return fmt.Errorf("the Service %s/%s cannot be led to this mesh: %w", live.Namespace, live.Name, err)
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "TakeService", "the Service %s/%s leads to the controllers of this mesh", live.Namespace, live.Name)
+	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "TakeService",
+		"the Service %s/%s leads to the controllers of this mesh", live.Namespace, live.Name)
 	return nil
 }
 
@@ -120,10 +122,12 @@ func (r *Reconciler) giveBackService(ctx context.Context, s *scope, service *cor
 		changed := service.DeepCopy()
 		changed.Spec.Selector = record.Selector
 		delete(changed.Annotations, adopt.ReplacedAnnotation)
-		if err := r.Client.Patch(ctx, changed, client.MergeFromWithOptions(service, client.MergeFromWithOptimisticLock{}), client.FieldOwner(fieldManager)); err != nil {
+		if err := r.Client.Patch(ctx, changed, client.MergeFromWithOptions(service, client.MergeFromWithOptimisticLock{}),
+			client.FieldOwner(fieldManager)); err != nil {
 			return fmt.Errorf("the Service %s/%s cannot be led back to the Open Service Mesh: %w", service.Namespace, service.Name, err)
 		}
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "GiveBackService", "the Service %s/%s leads to the Open Service Mesh again", service.Namespace, service.Name)
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "GiveBackService", "the Service %s/%s leads to the Open Service Mesh again",
+			service.Namespace, service.Name)
 		s.serving = "waiting until the Service of the Open Service Mesh has its own endpoints"
 		return nil
 	}

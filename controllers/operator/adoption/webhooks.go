@@ -87,7 +87,8 @@ func (r *Reconciler) handOverKinds(ctx context.Context, s *scope, forward bool, 
 
 // handover is the change of one kind.
 func (r *Reconciler) handover(s *scope, kind string, forward bool, own *unstructured.Unstructured) adopt.Handover {
-	h := adopt.Handover{Mesh: s.mesh.Name, Namespace: s.desired.Namespace, From: s.takeover.From, Kind: kind, Own: own, OwnName: names.MutatingWebhook(s.mesh.Name), Forward: forward}
+	h := adopt.Handover{Mesh: s.mesh.Name, Namespace: s.desired.Namespace, From: s.takeover.From, Kind: kind, Own: own,
+		OwnName: names.MutatingWebhook(s.mesh.Name), Forward: forward}
 	if kind == validating {
 		h.OwnName, h.Optional = names.ValidatingWebhook(s.mesh.Name), true
 	}
@@ -139,7 +140,8 @@ func (r *Reconciler) take(ctx context.Context, s *scope, h adopt.Handover, step 
 		}
 		// Reading what follows from the change takes another reconciliation.
 		s.waiting = "changing the webhooks"
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Change "+step.Before.GetName(), "%s %s: %s", h.Kind, step.Before.GetName(), describe(h, step.After))
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Change "+step.Before.GetName(), "%s %s: %s", h.Kind,
+			step.Before.GetName(), describe(h, step.After))
 	case adopt.Remove:
 		s.waiting = "changing the webhooks"
 		if err := apply.Delete(ctx, r.Client, step.Before); err != nil {

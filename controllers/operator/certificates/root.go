@@ -110,7 +110,8 @@ func (r *Reconciler) createRoot(ctx context.Context, s *scope, name string) (*ce
 		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "AuthorityReplaced", "ReplaceAuthority",
 			"the Secret %s/%s was gone: a new certificate authority was created, and the mesh moves to it step by step", secret.Namespace, secret.Name)
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Created", "CreateAuthority", "created the certificate authority in Secret %s/%s", secret.Namespace, secret.Name)
+	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Created", "CreateAuthority", "created the certificate authority in Secret %s/%s",
+		secret.Namespace, secret.Name)
 	return root, nil
 }
 

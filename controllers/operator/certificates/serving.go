@@ -43,7 +43,8 @@ func (r *Reconciler) renewServing(ctx context.Context, s *scope, name, host stri
 			}
 			return r.restoreServing(ctx, s, live)
 		}
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CertificateRenewed", "Renew "+name, "renewing the certificate in Secret %s/%s: %v", live.Namespace, name, problem)
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CertificateRenewed", "Renew "+name, "renewing the certificate in Secret %s/%s: %v",
+			live.Namespace, name, problem)
 	}
 	issued, err := certificate.NewIssuer(s.root, certificate.KeySpec{}, r.Now).Server([]string{host}, servingLifetime)
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/certificate/certmanager"
 )
 
-// observeSharing reports an issuer of the mesh that objects of all namespaces can use, without a policy about who may. Peers trust the root of the issuer and know
-// each other by the names in certificates, so whoever gets a certificate of it can have any identity. The operator sees policies of approver-policy; whether
-// cert-manager approves all requests by itself is an argument of its program, which the API does not have.
+// observeSharing reports an issuer of the mesh that objects of all namespaces can use, without a policy about who may. Peers trust the root of the
+// issuer and know each other by the names in certificates, so whoever gets a certificate of it can have any identity. The operator sees policies of
+// approver-policy; whether cert-manager approves all requests by itself is an argument of its program, which the API does not have.
 func (r *Reconciler) observeSharing(ctx context.Context, s *scope) error {
 	for _, issuer := range s.issuers() {
 		if !certmanager.IsShared(issuer) {

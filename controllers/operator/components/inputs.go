@@ -36,7 +36,8 @@ func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component
 		return inputs, err
 	}
 	active, canary := observe.ActiveRevision(revisions), observe.CanaryRevision(revisions)
-	if i := slices.IndexFunc(revisions, func(r v1alpha1.MeshRevision) bool { return r.DeletionTimestamp == nil && r.Spec.Role == "" }); active == nil && i >= 0 {
+	if i := slices.IndexFunc(revisions, func(r v1alpha1.MeshRevision) bool { return r.DeletionTimestamp == nil && r.Spec.Role == "" }); active == nil &&
+		i >= 0 {
 		// An operator without roles has stored it.
 		active = &revisions[i]
 	}

@@ -137,7 +137,8 @@ func (r *Reconciler) prune(
 			}
 			existed, err := r.deleteObject(ctx, mesh, reference)
 			if err != nil {
-				failed = append(failed, fmt.Errorf("%s %s cannot be deleted: %w", reference.Kind, strings.TrimPrefix(reference.Namespace+"/"+reference.Name, "/"), err))
+				failed = append(failed, fmt.Errorf("%s %s cannot be deleted: %w", reference.Kind,
+					strings.TrimPrefix(reference.Namespace+"/"+reference.Name, "/"), err))
 			}
 			exists = exists || existed || err != nil
 		}

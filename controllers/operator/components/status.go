@@ -73,7 +73,8 @@ func readyCondition(statuses []v1alpha1.ComponentStatus) metav1.Condition {
 		condition.Status, condition.Reason = metav1.ConditionFalse, v1alpha1.ReasonComponentFailed
 		condition.Message = strings.Join(append(failed, missing...), "; ")
 	case len(missing) > 0:
-		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonKindNotServed, "all other components are ready; "+strings.Join(append(missing, pending...), "; ")
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonKindNotServed,
+			"all other components are ready; "+strings.Join(append(missing, pending...), "; ")
 	case len(pending) > 0:
 		condition.Reason, condition.Message = v1alpha1.ReasonComponentsReady, "all components are ready; "+strings.Join(pending, "; ")
 	default:

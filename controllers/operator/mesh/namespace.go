@@ -43,7 +43,8 @@ func (r *Reconciler) reconcileNamespace(ctx context.Context, s *scope) error {
 		return nil
 	}
 	// The servers of the webhooks end with the namespace, which may take long to be deleted. No pod shall wait for them.
-	if _, err := apply.DeleteLabelled(ctx, r.Client, s.mesh.Name, &admissionv1.MutatingWebhookConfigurationList{}, &admissionv1.ValidatingWebhookConfigurationList{}); err != nil {
+	if _, err := apply.DeleteLabelled(ctx, r.Client, s.mesh.Name, &admissionv1.MutatingWebhookConfigurationList{},
+		&admissionv1.ValidatingWebhookConfigurationList{}); err != nil {
 		return err
 	}
 	return fmt.Errorf("the namespace %s is being deleted: the mesh is installed again when it is gone", namespace.Name)

@@ -82,7 +82,8 @@ func cachedLists() []client.ObjectList {
 
 // cachedKinds are the kinds of components among cachedLists.
 var cachedKinds = []string{
-	"ConfigMap", "Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Service", "ServiceAccount", "RoleBinding", "Role", "ClusterRoleBinding", "ClusterRole",
+	"ConfigMap", "Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Service", "ServiceAccount", "RoleBinding", "Role",
+	"ClusterRoleBinding", "ClusterRole",
 }
 
 // releaseSecrets releases the Secrets that were made for a mesh in its namespace.

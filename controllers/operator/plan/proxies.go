@@ -91,7 +91,8 @@ func (r *Reconciler) compareSidecars(ctx context.Context, active *v1alpha1.MeshR
 		}}
 		subject.Workloads[catalog.Name{Namespace: pod.Namespace, Name: pod.Name}] = dataplane.WorkloadOf(pod).String()
 	}
-	return compare.Meshes(subject, compare.Mesh{Catalog: before.Catalog, Entries: before.Entries}, compare.Mesh{Catalog: after.Catalog, Entries: after.Entries}, touched)
+	return compare.Meshes(subject, compare.Mesh{Catalog: before.Catalog, Entries: before.Entries},
+		compare.Mesh{Catalog: after.Catalog, Entries: after.Entries}, touched)
 }
 
 // plannedProxies counts and lists sidecars.

@@ -16,8 +16,8 @@ import (
 // maxNamedWorkloads is how many workloads the condition about sidecars of Open Service Mesh names.
 const maxNamedWorkloads = 5
 
-// bridgeOf returns the time of the bridge for sidecars of Open Service Mesh that a Mesh declares; nil if it declares none. It begins once: the status remembers when, and
-// until that is written, so does the end in the MeshRevision.
+// bridgeOf returns the time of the bridge for sidecars of Open Service Mesh that a Mesh declares; nil if it declares none. It begins once: the status
+// remembers when, and until that is written, so does the end in the MeshRevision.
 func bridgeOf(mesh *v1alpha1.Mesh, current *v1alpha1.MeshRevision, now time.Time) *v1alpha1.BridgeStatus {
 	if mesh.Spec.Adoption == nil || mesh.Spec.Adoption.Bridge == nil {
 		return nil
@@ -64,8 +64,9 @@ func assessBridge(closes, now time.Time, workloads []rollout.Workload) condition
 	users, pods := osmWorkloads(workloads)
 	switch {
 	case !now.Before(closes) && pods == 0:
-		return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonBridgeClosed, Message: "sidecars of Open Service Mesh were served until " + at +
-			", and no workload has one: remove spec.adoption.bridge"}
+		return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonBridgeClosed,
+			Message: "sidecars of Open Service Mesh were served until " + at +
+				", and no workload has one: remove spec.adoption.bridge"}
 	case !now.Before(closes):
 		return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonBridgeClosed, Message: fmt.Sprintf(
 			"sidecars of Open Service Mesh were served until %s; %d pods still have one: %s", at, pods, users)}

@@ -108,7 +108,8 @@ func assessDataPlane(s *scope, proxies *v1alpha1.ProxyCounts) conditions.Assessm
 	assessment := conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonUpToDate, Message: "no sidecar is outdated"}
 	if proxies.Outdated > 0 {
 		assessment = conditions.Assessment{
-			State: conditions.Failing, Reason: v1alpha1.ReasonSidecarsOutdated, Message: fmt.Sprintf("%d of %d sidecars are outdated", proxies.Outdated, proxies.Total),
+			State: conditions.Failing, Reason: v1alpha1.ReasonSidecarsOutdated,
+			Message: fmt.Sprintf("%d of %d sidecars are outdated", proxies.Outdated, proxies.Total),
 		}
 		if wave := restart.Describe(s.plan.Wave); wave != "" {
 			assessment.Message += "; " + wave

@@ -124,7 +124,8 @@ func (r *Reconciler) recordConclusions(ctx context.Context, s *scope) error {
 	case s.plan.Verify:
 		return r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.VerificationTime, status.Rejected = &now, nil })
 	case s.plan.Reject != "":
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "RollingBack", "GiveUp "+s.current.Name, "version %s is given up: %s", s.current.Spec.Version, s.plan.Reject)
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "RollingBack", "GiveUp "+s.current.Name, "version %s is given up: %s",
+			s.current.Spec.Version, s.plan.Reject)
 		images := observe.EffectiveImages(s.mesh, s.current)
 		rejection := &v1alpha1.RevisionRejection{MeshGeneration: s.mesh.Generation, Images: &images, Reason: s.plan.Reject, Time: now}
 		return r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.Rejected = rejection })
@@ -167,7 +168,8 @@ func (r *Reconciler) retire(ctx context.Context, s *scope) error {
 		if err := client.IgnoreNotFound(r.Client.Delete(ctx, old)); err != nil {
 			return fmt.Errorf("the MeshRevision %s, which is replaced, cannot be deleted: %w", old.Name, err)
 		}
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Replaced", "Retire "+old.Name, "version %s has replaced version %s", current.Spec.Version, old.Spec.Version)
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Replaced", "Retire "+old.Name, "version %s has replaced version %s",
+			current.Spec.Version, old.Spec.Version)
 	}
 	return nil
 }

@@ -39,7 +39,8 @@ func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Si
 	}
 	upgrade, _, _ := observe.UpgradeSettings(s.mesh)
 	situation := rollout.Situation{
-		Strategy: rollout.Strategy(observe.Strategy(s.mesh)), Now: r.Now(), Desired: desired.RevisionName(s.desired.Name, s.desired.Version), Workloads: workloads, Limits: observe.Limits(s.mesh),
+		Strategy: rollout.Strategy(observe.Strategy(s.mesh)), Now: r.Now(), Desired: desired.RevisionName(s.desired.Name, s.desired.Version),
+		Workloads: workloads, Limits: observe.Limits(s.mesh),
 		AutomaticRollback: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
 	}
 	situation.Limits.PullsWithSecrets = len(component.Scheduling(s.mesh, v1alpha1.SchedulingSpec{}).PullSecrets) > 0

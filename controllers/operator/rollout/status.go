@@ -132,7 +132,8 @@ func recordAbandoned(status *v1alpha1.MeshStatus, desired string, now time.Time)
 		reason += ": " + tried.Message
 	}
 	addToHistory(status, v1alpha1.HistoryEntry{
-		Version: tried.To, From: tried.From, StartTime: &tried.StartTime, CompletionTime: metav1.NewTime(now), Result: v1alpha1.ResultRolledBack, Reason: reason,
+		Version: tried.To, From: tried.From, StartTime: &tried.StartTime, CompletionTime: metav1.NewTime(now),
+		Result: v1alpha1.ResultRolledBack, Reason: reason,
 	})
 }
 

@@ -105,7 +105,8 @@ func (r *Reconciler) reconcileWebhooks(ctx context.Context, s *scope) error {
 		}
 	}
 	if s.plan.CanaryInjector != "" && s.plan.CanaryInjector != s.situation.CanaryInjector {
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CanaryInjects", "Inject "+s.plan.CanaryInjector, "new pods of %s get the sidecars of %s from now on",
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CanaryInjects", "Inject "+s.plan.CanaryInjector,
+			"new pods of %s get the sidecars of %s from now on",
 			strings.Join(s.situation.CanaryNamespaces, ", "), s.plan.CanaryInjector)
 	}
 	return nil

@@ -97,7 +97,8 @@ func (r *Reconciler) deleteWebhooksWithoutServers(ctx context.Context, s *scope)
 	if err != nil || namespace != nil && namespace.DeletionTimestamp == nil {
 		return err
 	}
-	_, err = apply.DeleteLabelled(ctx, r.Client, s.mesh.Name, &admissionv1.MutatingWebhookConfigurationList{}, &admissionv1.ValidatingWebhookConfigurationList{})
+	_, err = apply.DeleteLabelled(ctx, r.Client, s.mesh.Name, &admissionv1.MutatingWebhookConfigurationList{},
+		&admissionv1.ValidatingWebhookConfigurationList{})
 	return err
 }
 

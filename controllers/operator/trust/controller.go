@@ -150,7 +150,8 @@ func (r *Reconciler) distributeTo(ctx context.Context, session *apply.Session, m
 	object := configMap(mesh.Name, namespace, root)
 	_, err := session.Apply(ctx, object)
 	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
-		r.Recorder.Eventf(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, mesh, corev1.EventTypeWarning, v1alpha1.ReasonNamespacesRejected, "DistributeTrust",
+		r.Recorder.Eventf(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, mesh, corev1.EventTypeWarning,
+			v1alpha1.ReasonNamespacesRejected, "DistributeTrust",
 			"new pods of this namespace cannot join the mesh %s, because it rejects the ConfigMap %s: %v", mesh.Name, object.GetName(), err)
 	}
 	return err

@@ -61,7 +61,8 @@ func osmInit() debianFiles {
 
 // osmSidecar is what Envoy needs from Debian.
 func osmSidecar() debianFiles {
-	return debianFiles{packages: []string{"libc6"}, files: []string{"lib/x86_64-linux-gnu/*.so*", "lib64/ld-linux-x86-64.so.2", "usr/share/doc/libc6/copyright"}}
+	return debianFiles{packages: []string{"libc6"}, files: []string{"lib/x86_64-linux-gnu/*.so*", "lib64/ld-linux-x86-64.so.2",
+		"usr/share/doc/libc6/copyright"}}
 }
 
 // OSM builds Open Service Mesh and returns the folder with its images, one *.tar for each, and its chart.
@@ -119,14 +120,15 @@ func buildOSM(ctx context.Context, module, work, flags, programs string) (string
 // writeOSM writes the images of OSM's programs, of its init containers and of its sidecars.
 func (b Builder) writeOSM(ctx context.Context, dir, source, programs string, sidecar fetch.Pin) error {
 	for _, program := range osmPrograms {
-		err := writeTree(dir, program, program+".tar", archive.Process{Entrypoint: []string{"/" + program}, User: nonrootUser, WorkingDir: "/"}, func(tree *rootfs.Tree) error {
-			if program == "osm-bootstrap" {
-				if err := addFiles(tree, filepath.Join(source, "cmd", program, "crds", "*.yaml"), "/osm-crds/"); err != nil {
-					return err
+		err := writeTree(dir, program, program+".tar", archive.Process{Entrypoint: []string{"/" + program}, User: nonrootUser, WorkingDir: "/"},
+			func(tree *rootfs.Tree) error {
+				if program == "osm-bootstrap" {
+					if err := addFiles(tree, filepath.Join(source, "cmd", program, "crds", "*.yaml"), "/osm-crds/"); err != nil {
+						return err
+					}
 				}
-			}
-			return addProgram(tree, "/"+program, programs+program)
-		})
+				return addProgram(tree, "/"+program, programs+program)
+			})
 		if err != nil {
 			return err
 		}
@@ -138,16 +140,17 @@ func (b Builder) writeOSM(ctx context.Context, dir, source, programs string, sid
 	if err != nil {
 		return err
 	}
-	return writeTree(dir, "envoy", "envoy.tar", archive.Process{Entrypoint: []string{"/usr/local/bin/envoy"}, User: envoyUser, WorkingDir: "/"}, func(tree *rootfs.Tree) error {
-		program, err := sidecar.Local(ctx, b.Cache.Dir)
-		if err != nil {
-			return err
-		}
-		if err := addProgram(tree, "/usr/local/bin/envoy", program); err != nil {
-			return err
-		}
-		return osmSidecar().add(ctx, b.Cache.Dir, tree)
-	})
+	return writeTree(dir, "envoy", "envoy.tar", archive.Process{Entrypoint: []string{"/usr/local/bin/envoy"}, User: envoyUser, WorkingDir: "/"},
+		func(tree *rootfs.Tree) error {
+			program, err := sidecar.Local(ctx, b.Cache.Dir)
+			if err != nil {
+				return err
+			}
+			if err := addProgram(tree, "/usr/local/bin/envoy", program); err != nil {
+				return err
+			}
+			return osmSidecar().add(ctx, b.Cache.Dir, tree)
+		})
 }
 
 // addFiles adds the files of a pattern to a folder of a tree.

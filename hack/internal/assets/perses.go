@@ -115,7 +115,8 @@ func writePersesPlugin(ctx context.Context, module, plugin, dir string) error {
 		return err
 	}
 	for from, to := range map[string]string{
-		filepath.Join(source, "schemas"): "schemas", filepath.Join(source, "cue.mod"): "cue.mod", filepath.Join(server, "cue"): "cue.mod/pkg/" + persesModule + "/cue",
+		filepath.Join(source, "schemas"): "schemas", filepath.Join(source, "cue.mod"): "cue.mod",
+		filepath.Join(server, "cue"): "cue.mod/pkg/" + persesModule + "/cue",
 	} {
 		if err := os.CopyFS(filepath.Join(dir, filepath.FromSlash(to)), os.DirFS(from)); err != nil {
 			return err
@@ -136,7 +137,8 @@ func writePersesPlugin(ctx context.Context, module, plugin, dir string) error {
 	}
 	manifest := fmt.Sprintf(`{"id":%q,"name":%[1]q,"metaData":{"name":%[1]q,"buildInfo":{"buildName":%[1]q,"buildVersion":%q}}}`, described.Name, strings.TrimSpace(described.Version))
 	for path, content := range map[string][]byte{
-		file: dependencies.ReplaceAll(definition, nil), filepath.Join(dir, "package.json"): description, filepath.Join(dir, "mf-manifest.json"): []byte(manifest),
+		file: dependencies.ReplaceAll(definition, nil), filepath.Join(dir, "package.json"): description,
+		filepath.Join(dir, "mf-manifest.json"): []byte(manifest),
 	} {
 		if err := os.WriteFile(path, content, 0o644); err != nil {
 			return err

@@ -65,7 +65,8 @@ func (r *Requester) Request(issuer certificate.ExternalIssuer, workload identity
 	defer cancel()
 	request := r.newRequest(issuer, workload, csr, lifetime)
 	// The watch begins before the object exists, so that no event is missed.
-	events, err := r.config.Client.Watch(ctx, &cmapi.CertificateRequestList{}, client.InNamespace(request.Namespace), client.MatchingFields{"metadata.name": request.Name})
+	events, err := r.config.Client.Watch(ctx, &cmapi.CertificateRequestList{}, client.InNamespace(request.Namespace),
+		client.MatchingFields{"metadata.name": request.Name})
 	if err != nil {
 		return nil, describe(fmt.Errorf("the CertificateRequest of %s cannot be watched: %w", workload, err))
 	}
@@ -82,7 +83,8 @@ func (r *Requester) Request(issuer certificate.ExternalIssuer, workload identity
 	return chain, nil
 }
 
-func (r *Requester) newRequest(issuer certificate.ExternalIssuer, workload identity.ServiceAccount, csr []byte, lifetime time.Duration) *cmapi.CertificateRequest {
+func (r *Requester) newRequest(issuer certificate.ExternalIssuer, workload identity.ServiceAccount, csr []byte,
+	lifetime time.Duration) *cmapi.CertificateRequest {
 	return &cmapi.CertificateRequest{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: r.config.Namespace, Name: namePrefix + uuid.NewString(), Labels: r.config.Labels,

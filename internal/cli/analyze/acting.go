@@ -35,7 +35,8 @@ func (a *analysis) acting() {
 			a.add(codeNotActedOn, s, "This version does not support kind %s, so the object has no effect: see docs/compatibility.md for alternatives.", kind.Kind)
 		}
 		_, acted := a.current[kind]
-		if acted && a.policies[catalog.Kind(kind.Kind)] && !a.anywhere[kind.Kind] && !a.view.InMesh(object.GetNamespace()) && !a.mesh.Partial && !a.isMeshWide(object) {
+		if acted && a.policies[catalog.Kind(kind.Kind)] && !a.anywhere[kind.Kind] && !a.view.InMesh(object.GetNamespace()) &&
+			!a.mesh.Partial && !a.isMeshWide(object) {
 			a.add(codeOutsideMesh, s, "Namespace %s is not part of mesh %s, so the object has no effect: add the namespace with `osm namespace add %s`, or move the object.", object.GetNamespace(), a.mesh.Name, object.GetNamespace())
 		}
 	}

@@ -95,7 +95,8 @@ func Cluster(ctx context.Context, c client.Client, m Mesh) *Report {
 
 func (a *analysis) look() {
 	for _, look := range []func(){
-		a.own, a.unknownFields, a.assessed, a.targets, a.routes, a.splits, a.ingress, a.gateways, a.serviceRoutes, a.backendTLSPolicies, a.acting, a.workloads, a.reportUncreated, a.services, a.namespaces, a.declaredPorts, a.servers, a.selectors, a.keys,
+		a.own, a.unknownFields, a.assessed, a.targets, a.routes, a.splits, a.ingress, a.gateways, a.serviceRoutes, a.backendTLSPolicies, a.acting,
+		a.workloads, a.reportUncreated, a.services, a.namespaces, a.declaredPorts, a.servers, a.selectors, a.keys,
 	} {
 		look()
 	}
@@ -127,7 +128,8 @@ func newAnalysis(m Mesh) *analysis {
 }
 
 func (a *analysis) result() *Report {
-	r := &Report{Findings: withoutDuplicates(a.found), Suppressed: len(withoutDuplicates(a.hidden)), Unread: a.unread, Objects: len(a.mesh.Objects) + len(a.mesh.Others)}
+	r := &Report{Findings: withoutDuplicates(a.found), Suppressed: len(withoutDuplicates(a.hidden)), Unread: a.unread,
+		Objects: len(a.mesh.Objects) + len(a.mesh.Others)}
 	r.namespaces = map[string]bool{}
 	for _, object := range a.mesh.Objects {
 		name := object.GetNamespace()

@@ -27,10 +27,13 @@ var codesOfSwitches = map[catalog.Kind]string{
 
 // codesOfCauses are the codes of all other findings of package assess. Without one, the reason decides.
 var codesOfCauses = map[assess.Cause]string{
-	assess.Replaced: codeSplitReplaced, assess.NotFollowed: codeNestedSplit, assess.OutsideGateway: codeOutsideGateway, assess.NoUsableBackend: codeNoUsableBackend,
+	assess.Replaced: codeSplitReplaced, assess.NotFollowed: codeNestedSplit, assess.OutsideGateway: codeOutsideGateway,
+	assess.NoUsableBackend: codeNoUsableBackend,
 	assess.TooManyServices: codeTooManyServices, assess.NoRouteOfLimit: codeNoRouteOfLimit,
-	assess.NoDestination: codeNoDestination, assess.NoSource: codeNoSource, assess.NoRoute: codeNoRoute, assess.NoMatch: codeNoMatch, assess.UnknownPort: codeUnknownPort,
-	assess.NoRoot: codeNoRoot, assess.NoBackend: codeNoBackend, assess.NoBackendPort: codeBackendPort, assess.NoRetryTarget: codeNoRetryTarget, assess.NoHost: codeNoHost,
+	assess.NoDestination: codeNoDestination, assess.NoSource: codeNoSource, assess.NoRoute: codeNoRoute, assess.NoMatch: codeNoMatch,
+	assess.UnknownPort: codeUnknownPort,
+	assess.NoRoot:      codeNoRoot, assess.NoBackend: codeNoBackend, assess.NoBackendPort: codeBackendPort,
+	assess.NoRetryTarget: codeNoRetryTarget, assess.NoHost: codeNoHost,
 	assess.NoIngressPort: codeNoIngressPort, assess.NoGateway: codeNoGateway, assess.NoSetting: codeNoSetting, assess.NoExtension: codeNoExtension,
 	assess.NoEgressGateway: codeNoEgressGateway, assess.IdleEgressGateway: codeNoEgressGateway,
 }

@@ -15,6 +15,7 @@ func (a *analysis) network(ctx context.Context, c client.Client) {
 		a.gap("the settings of the network", err)
 	}
 	for _, setting := range found {
-		a.add(codeSocketLB, subject{kind: "Mesh", name: a.mesh.Name}, "%s, so sidecars cannot apply policies: %s (%s).", setting.Problem, setting.Remedy, setting.Where)
+		a.add(codeSocketLB, subject{kind: "Mesh", name: a.mesh.Name}, "%s, so sidecars cannot apply policies: %s (%s).", setting.Problem,
+			setting.Remedy, setting.Where)
 	}
 }

@@ -121,7 +121,8 @@ func (a *analysis) rejectedRoute(s subject) {
 	for _, parent := range route.Status.Parents {
 		accepted := meta.FindStatusCondition(parent.Conditions, string(gatewayv1.RouteConditionAccepted))
 		isService := parent.ParentRef.Kind != nil && *parent.ParentRef.Kind == "Service"
-		if !isService || accepted == nil || accepted.ObservedGeneration != route.Generation || string(parent.ControllerName) != names.GatewayController(a.mesh.Name) {
+		if !isService || accepted == nil || accepted.ObservedGeneration != route.Generation ||
+			string(parent.ControllerName) != names.GatewayController(a.mesh.Name) {
 			continue
 		}
 		switch accepted.Reason {

@@ -78,7 +78,8 @@ func (a *analysis) services() {
 			continue
 		}
 		if f, found := a.uncreatedBehind(service); found {
-			a.add(codeNobodySelected, a.subject(catalog.KindService, service.Name), "Requests to it fail, because %s %s has no pod: %s: %s.", f.Kind, f.Name, f.Message(), f.Remedy())
+			a.add(codeNobodySelected, a.subject(catalog.KindService, service.Name), "Requests to it fail, because %s %s has no pod: %s: %s.", f.Kind,
+				f.Name, f.Message(), f.Remedy())
 		} else {
 			a.add(codeNobodySelected, a.subject(catalog.KindService, service.Name), "No pod matches its selector (%s), so requests to it fail: correct the selector, or start the workload.", selectorText(service.Selector))
 		}

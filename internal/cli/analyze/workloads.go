@@ -50,7 +50,8 @@ func (a *analysis) workloads() {
 		case codeKeptSidecar:
 			a.add(f.code, s, "%s with a sidecar, although %s: policies apply until a restart, which removes the sidecar.", n, a.whyNot(list[0]))
 		case codeOldSidecar:
-			a.add(f.code, s, "%s with a sidecar of %s, while the control plane is %s: %s.", n, cmp.Or(list[0].GetLabels()[names.RevisionLabel], "an unknown version"), a.mesh.Revision, restart)
+			a.add(f.code, s, "%s with a sidecar of %s, while the control plane is %s: %s.", n,
+				cmp.Or(list[0].GetLabels()[names.RevisionLabel], "an unknown version"), a.mesh.Revision, restart)
 		}
 	}
 }

@@ -113,7 +113,8 @@ func (s Source) ownRoot() (Candidate, error) {
 // find returns an object among the manifests; nil without one. An empty namespace in a manifest is that of the mesh.
 func (s Source) find(kind schema.GroupKind, namespace, name string) *unstructured.Unstructured {
 	for _, object := range s.Manifests {
-		if object.GroupVersionKind().GroupKind() == kind && object.GetName() == name && cmp.Or(object.GetNamespace(), s.Namespace) == cmp.Or(namespace, s.Namespace) {
+		if object.GroupVersionKind().GroupKind() == kind && object.GetName() == name &&
+			cmp.Or(object.GetNamespace(), s.Namespace) == cmp.Or(namespace, s.Namespace) {
 			return object
 		}
 	}

@@ -179,7 +179,8 @@ func (s Subject) meshConfig(ctx context.Context) diagnosis.Finding {
 		}
 		return diagnosis.Unread("MeshConfig", err)
 	}
-	if c := meta.FindStatusCondition(m.Status.Conditions, kinds.ConditionServiceAnswers); c != nil && c.Status == metav1.ConditionFalse && c.ObservedGeneration == m.Generation {
+	if c := meta.FindStatusCondition(m.Status.Conditions, kinds.ConditionServiceAnswers); c != nil && c.Status == metav1.ConditionFalse &&
+		c.ObservedGeneration == m.Generation {
 		return diagnosis.Fail("", "MeshConfig %s/%s: %s: %s", s.Namespace, names.MeshConfig, c.Reason, c.Message)
 	}
 	mode := "traffic is denied unless a policy allows it"

@@ -72,7 +72,8 @@ func (s Subject) conflictingWebhook(ctx context.Context) []diagnosis.Finding {
 	if !answered {
 		return nil
 	}
-	return []diagnosis.Finding{diagnosis.Fail("remove the mesh that owns it, or choose another --mesh-name", "webhook %s exists and is served by another injector", webhook.Name)}
+	return []diagnosis.Finding{diagnosis.Fail("remove the mesh that owns it, or choose another --mesh-name",
+		"webhook %s exists and is served by another injector", webhook.Name)}
 }
 
 // existingResources finds resources of a removed OSM and reports how the new mesh treats them.
@@ -85,7 +86,8 @@ func (s Subject) existingResources(ctx context.Context) []diagnosis.Finding {
 			config.Spec.Traffic.EnablePermissiveTrafficPolicyMode, config.Spec.Traffic.EnableEgress))
 	}
 	secret := &corev1.Secret{}
-	if err := s.Client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: names.CABundleSecret}, secret); err == nil && secret.Labels[names.MeshLabel] == "" {
+	if err := s.Client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: names.CABundleSecret}, secret); err == nil &&
+		secret.Labels[names.MeshLabel] == "" {
 		results = append(results, diagnosis.Pass("the certificate authority in Secret %s/%s will be reused", s.Namespace, secret.Name))
 	}
 	dead, err := adopt.DeadWebhooks(ctx, s.Client, s.Mesh)
@@ -120,7 +122,8 @@ func (s Subject) widenedRules(ctx context.Context, config *configv1alpha2.MeshCo
 
 // find returns the names of the objects of a kind that fulfill a condition; none if the API server does not serve the kind. what describes them
 // in the problem that they cannot be read.
-func (s Subject) find(ctx context.Context, kind schema.GroupVersionKind, what string, condition func(*unstructured.Unstructured) bool) (found []string, problems []diagnosis.Finding) {
+func (s Subject) find(ctx context.Context, kind schema.GroupVersionKind, what string, condition func(*unstructured.Unstructured) bool) (found []string,
+	problems []diagnosis.Finding) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kind)
 	err := s.Client.List(ctx, list)

@@ -6,23 +6,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
-
-func TestAboutServices(t *testing.T) {
-	mentions := namesContaining([]catalog.Name{{Namespace: "shop", Name: "web"}, {Namespace: "shop", Name: "a.b"}})
-	for name, want := range map[string]bool{
-		"outbound_shop/web_80_http": true, "shop/web|80": true, "rds-outbound.80|shop/web": true, "root-cert-for-mtls-outbound:shop/web": true,
-		"shop/web-2|80": false, "outbound_old-shop/web_80": false, "shop/axb|80": false, "shop/a.b|80": true,
-	} {
-		if got := mentions(name); got != want {
-			t.Errorf("%s: %t", name, got)
-		}
-	}
-	if namesContaining(nil)("shop/web|80") {
-		t.Error("no Service at all has that name")
-	}
-}
 
 func TestCertificates(t *testing.T) {
 	now := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -48,8 +49,10 @@ func (m Mesh) expected(v *catalog.View, pod *catalog.Pod) []item {
 			all = append(all, item{kind, r.Name})
 		}
 		if l, isListener := r.Message.(*listenerv3.Listener); isListener {
-			for _, chain := range l.GetFilterChains() {
-				all = append(all, item{chains, chain.GetName()})
+			for _, chain := range append(slices.Clone(l.GetFilterChains()), l.GetDefaultFilterChain()) {
+				if chain != nil {
+					all = append(all, item{chains, chain.GetName()})
+				}
 			}
 		}
 	}

@@ -66,22 +66,13 @@ func TestVerifyEgressPolicies(t *testing.T) {
 			m := Mesh{
 				Mesh: explain.Mesh{Name: "osm", Catalog: meshtest.Apply(entries...)}, TrustDomain: "cluster.local",
 				Pod: func(context.Context, catalog.Name) (*corev1.Pod, error) { return &corev1.Pod{}, nil },
-				Sidecar: func(context.Context, catalog.Name) (*Sidecar, error) {
-					s := &Sidecar{active: map[part]map[string]bool{listeners: {}, chains: {}, clusters: {}, routes: {}}}
-					for _, i := range append([]item{
-						{listeners, "egress_80"},
-						{listeners, "egress_443"},
-						{listeners, "egress_5432"},
-						{routes, "rds-egress.80"},
-						{clusters, "api.example.com:80"},
-						{clusters, "api.example.com:443"},
-						{clusters, "5432"},
-						{clusters, "80"},
-					}, passthroughResources...) {
-						s.active[i.part][i.name] = i.name != test.lacks
-					}
-					return s, nil
-				},
+			}
+			m.Sidecar = func(context.Context, catalog.Name) (*Sidecar, error) {
+				s := &Sidecar{active: map[part]map[string]bool{listeners: {}, chains: {}, clusters: {}, routes: {}}}
+				for _, i := range m.expected(m.Catalog.View(), pod) {
+					s.active[i.part][i.name] = i.name != test.lacks
+				}
+				return s, nil
 			}
 			check := m.verifyEgress(t.Context(), m.Catalog.View(), Outside{From: pod.Name, Host: test.host, Port: test.port, Protocols: test.protocols})
 			var text strings.Builder

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// remedies are what to do about sentences that contain a text, the first that applies. docs/help/pod-does-not-start.md has the same texts. A lasting failure does not
-// end without a change: others end when the cluster has room, or when a server responds again.
+// remedies are what to do about sentences that contain a text, the first that applies. docs/help/pod-does-not-start.md has the same texts. A lasting
+// failure does not end without a change: others end when the cluster has room, or when a server responds again.
 var remedies = []struct {
 	contains string
 	do       string

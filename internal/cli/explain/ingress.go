@@ -111,7 +111,8 @@ func (m Mesh) directWays(v *catalog.View, q Question, from client, p servicePort
 // unroutedWay is the way of the ingress gateway to a port that no HTTPRoute names.
 func unroutedWay(p servicePort) Way {
 	return Way{
-		Service: p.service.Name.String(), Port: p.port.Number, Protocol: string(p.port.Protocol), Outcome: string(authz.NotFound), Seen: "status 404 of the ingress gateway",
+		Service: p.service.Name.String(), Port: p.port.Number, Protocol: string(p.port.Protocol), Outcome: string(authz.NotFound),
+		Seen:    "status 404 of the ingress gateway",
 		Missing: fmt.Sprintf("an HTTPRoute of a Gateway of the mesh with the backend %s port %d", p.service.Name, p.port.Number),
 	}
 }
@@ -120,7 +121,8 @@ func unroutedWay(p servicePort) Way {
 func ingressWay(v *catalog.View, q Question, from client, p servicePort) Way {
 	target := v.TargetPort(p.service, p.port)
 	got := authz.DecideIngress(v, authz.IngressRequest{
-		Service: p.service.Name, TargetPort: target, Address: from.address, Gateway: from.gateway, Method: q.Method, Path: q.Path, Headers: withHost(q.Headers, p.host()),
+		Service: p.service.Name, TargetPort: target, Address: from.address, Gateway: from.gateway, Method: q.Method, Path: q.Path,
+		Headers: withHost(q.Headers, p.host()),
 	})
 	way := Way{Service: p.service.Name.String(), Port: p.port.Number, Protocol: string(p.port.Protocol), Outcome: string(got.Outcome), Missing: got.Missing}
 	way.Seen = seenFromOutside(got)

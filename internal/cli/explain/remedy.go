@@ -126,7 +126,8 @@ func (t *trial) route(p servicePort, b authz.Destination) map[string]any {
 			return map[string]any{"kind": "HTTPRouteGroup", "name": made.GetName(), "matches": []any{match["name"]}}
 		}
 	}
-	object := t.object(catalog.KindHTTPRouteGroup, b.Identity.Namespace, label(t.evaluator.caller.Name+"-to-"+p.service.Name.Name), map[string]any{"matches": []any{match}})
+	object := t.object(catalog.KindHTTPRouteGroup, b.Identity.Namespace, label(t.evaluator.caller.Name+"-to-"+p.service.Name.Name),
+		map[string]any{"matches": []any{match}})
 	t.add(object)
 	return map[string]any{"kind": "HTTPRouteGroup", "name": object.GetName(), "matches": []any{match["name"]}}
 }

@@ -60,7 +60,8 @@ func (m Mesh) ingressBackendFor(v *catalog.View, from client, ports []servicePor
 	}
 	t := &trial{mesh: m, made: map[catalog.Ref]bool{}}
 	service := ports[0].service.Name
-	return t.object(catalog.KindIngressBackend, service.Namespace, label(service.Name+"-from-outside"), map[string]any{"backends": backends, "sources": sources})
+	return t.object(catalog.KindIngressBackend, service.Namespace, label(service.Name+"-from-outside"),
+		map[string]any{"backends": backends, "sources": sources})
 }
 
 // admits returns true if a policy admits the client to a port. It restores the catalog. The switch of the MeshConfig is not considered.

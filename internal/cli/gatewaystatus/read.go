@@ -45,8 +45,8 @@ func routes() []schema.GroupVersionKind {
 	return []schema.GroupVersionKind{kinds.HTTPRoute, kinds.GRPCRoute, kinds.TLSRoute, kinds.GatewayTCPRoute}
 }
 
-// Read returns the objects that concern a mesh, by kind and name. It returns an error for each kind that cannot be read; a kind that the cluster does not define
-// has no objects.
+// Read returns the objects that concern a mesh, by kind and name. It returns an error for each kind that cannot be read; a kind that the cluster does
+// not define has no objects.
 func Read(ctx context.Context, c client.Reader, mesh string, members []string) (all []Object, errs []error) {
 	parents, gateways, err := ReadParents(ctx, c, mesh, members)
 	if err != nil {

@@ -22,8 +22,8 @@ import (
 // ErrIdle means that a slot runs no Envoy.
 var ErrIdle = errors.New("the slot is idle, it runs no Envoy")
 
-// SlotAnswer sends a request to the admin interface of the Envoy in a slot of a pod, and returns the response. The path begins with a slash. It runs the launcher in
-// the slot, like kubectl exec.
+// SlotAnswer sends a request to the admin interface of the Envoy in a slot of a pod, and returns the response. The path begins with a slash. It runs
+// the launcher in the slot, like kubectl exec.
 func (f *Flags) SlotAnswer(ctx context.Context, namespace, pod, slot, method, path string) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, f.podTimeout)
 	defer cancel()

@@ -194,7 +194,8 @@ func (f *Flags) sentence(err error) string {
 		return "no cluster is configured: set KUBECONFIG or use --kubeconfig"
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Sprintf("kubeconfig %s not found: check --kubeconfig or KUBECONFIG", f.kubeconfig())
-	case clientcmd.IsContextNotFound(err) || clientcmd.IsConfigurationInvalid(err) || strings.Contains(err.Error(), "context \"") && strings.Contains(err.Error(), "does not exist"):
+	case clientcmd.IsContextNotFound(err) || clientcmd.IsConfigurationInvalid(err) || strings.Contains(err.Error(), "context \"") &&
+		strings.Contains(err.Error(), "does not exist"):
 		return fmt.Sprintf("invalid kubeconfig %s (%s): list contexts with `kubectl config get-contexts` and select one with --context", f.kubeconfig(), err)
 	case IsUndefined(err):
 		return undefined(err)

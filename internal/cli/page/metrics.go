@@ -22,7 +22,8 @@ const (
 )
 
 // addMetrics adds latencies to edges, and the counters of verdicts to TrafficTargets.
-func (s *State) addMetrics(ctx context.Context, client *prometheus.Client, server prometheus.Target, objects []*unstructured.Unstructured, backing Backing) error {
+func (s *State) addMetrics(ctx context.Context, client *prometheus.Client, server prometheus.Target,
+	objects []*unstructured.Unstructured, backing Backing) error {
 	latencies, err := client.Vector(ctx, server, latencyQuery, s.At)
 	if err != nil {
 		return err
@@ -54,7 +55,8 @@ func (s *State) addLatencies(latencies model.Vector) {
 	}
 }
 
-// addVerdicts counts the requests from the sources of each TrafficTarget to its destination, and adds the denials of other clients. Objects are in the order of policies.
+// addVerdicts counts the requests from the sources of each TrafficTarget to its destination, and adds the denials of other clients. Objects are in
+// the order of policies.
 func (s *State) addVerdicts(verdicts model.Vector, objects []*unstructured.Unstructured, backing Backing) {
 	accounts := map[string]string{}
 	for _, sidecar := range s.Sidecars {

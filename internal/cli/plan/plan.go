@@ -188,7 +188,8 @@ func (p *Plan) proxyTable() output.Table {
 	for _, one := range p.Proxies {
 		table.Rows = append(table.Rows, []string{
 			one.Workload, strconv.Itoa(one.Sidecars), string(one.State),
-			compare.CountsText(one.Resources.Added), compare.CountsText(one.Resources.Changed), compare.CountsText(one.Resources.Removed), strconv.Itoa(one.Bytes),
+			compare.CountsText(one.Resources.Added), compare.CountsText(one.Resources.Changed),
+			compare.CountsText(one.Resources.Removed), strconv.Itoa(one.Bytes),
 		})
 	}
 	return table

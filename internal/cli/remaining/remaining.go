@@ -26,8 +26,9 @@ type Meshes struct {
 	Systems []string
 }
 
-// Sidecar reports whether a pod has a sidecar that no control plane configures any more. member is the mesh of its namespace; empty without one. Sidecars of a mesh
-// that still exists concern only that mesh. A pod in a namespace of its mesh is served, or has a sidecar of another mesh, which is outdated.
+// Sidecar reports whether a pod has a sidecar that no control plane configures any more. member is the mesh of its namespace; empty without one.
+// Sidecars of a mesh that still exists concern only that mesh. A pod in a namespace of its mesh is served, or has a sidecar of another mesh, which is
+// outdated.
 func (m Meshes) Sidecar(pod *catalog.Pod, member string) bool {
 	isMeshed := pod.Injected || pod.OSMSidecar
 	if !isMeshed || pod.Finished || pod.Terminating || member == m.Name || slices.Contains(m.Systems, pod.Name.Namespace) {

@@ -120,7 +120,8 @@ func (p *printer) steps(r *Report) {
 	namespace := r.Mesh.Spec.Namespace
 	p.line("  Prepared    the control plane of Mesh %s runs in namespace %s, with the authority and the settings of the Open Service Mesh, and serves nobody", r.Mesh.Name, *namespace)
 	p.line("  Injecting   its webhooks answer for new pods and for policies; no pod restarts")
-	p.line("  Restarting  %s in %s restart in waves, in about %s", output.Count(r.Workloads.Restarted, "workload"), output.Count(r.Workloads.Pods, "pod"), r.Workloads.Duration.Round(time.Minute))
+	p.line("  Restarting  %s in %s restart in waves, in about %s", output.Count(r.Workloads.Restarted, "workload"), output.Count(r.Workloads.Pods, "pod"),
+		r.Workloads.Duration.Round(time.Minute))
 	p.line("  (you)       %s", r.Removal)
 	p.line("  Complete    what the Open Service Mesh has left is cleaned up")
 	p.line("Each step but the last two can be taken back with `osm migrate rollback`.")

@@ -90,7 +90,8 @@ func summarize(all []workload) Workloads {
 			restarted[w.namespace] = append(restarted[w.namespace], w)
 			continue
 		}
-		result.Yours = append(result.Yours, fmt.Sprintf("%s %s/%s (%s): restart or delete its pods yourself", w.kind, w.namespace, w.name, output.Count(w.pods, "pod")))
+		result.Yours = append(result.Yours, fmt.Sprintf("%s %s/%s (%s): restart or delete its pods yourself", w.kind, w.namespace,
+			w.name, output.Count(w.pods, "pod")))
 	}
 	for _, group := range restarted {
 		result.Duration = max(result.Duration, estimate(group))

@@ -92,8 +92,10 @@ func Parse(sidecar Sidecar, line []byte) (Event, bool) {
 		return Event{}, false
 	}
 	event := Event{
-		Time: at, Namespace: sidecar.Namespace, Pod: sidecar.Name, Slot: sidecar.Slot, Direction: Outbound, Peer: e.Cluster, Method: e.Method, Path: e.Path, Host: e.Authority,
-		RequestID: dashless(e.RequestID), Protocol: e.Protocol, Status: e.Code, DeniedBy: dashless(e.DeniedBy), Flags: dashless(e.Flags), Details: dashless(e.Details),
+		Time: at, Namespace: sidecar.Namespace, Pod: sidecar.Name, Slot: sidecar.Slot, Direction: Outbound, Peer: e.Cluster, Method: e.Method,
+		Path: e.Path, Host: e.Authority,
+		RequestID: dashless(e.RequestID), Protocol: e.Protocol, Status: e.Code, DeniedBy: dashless(e.DeniedBy),
+		Flags: dashless(e.Flags), Details: dashless(e.Details),
 		Milliseconds: e.Duration, Received: e.Received, Sent: e.Sent,
 	}
 	if identity := dashless(e.Identity); identity != "" || strings.HasSuffix(e.Cluster, "|local") {

@@ -109,7 +109,8 @@ func matchesAnyPath(parts []*syntax.Regexp) bool {
 		return isSlash(parts[0]) && isAnything(parts[1])
 	}
 	part := ungrouped(parts[0])
-	return len(parts) == 1 && (isAnything(part) || isOptionalSubpath(part) || part.Op == syntax.OpPlus && isAnyCharacter(part.Sub[0]) || part.Op == syntax.OpConcat && matchesAnyPath(part.Sub))
+	return len(parts) == 1 && (isAnything(part) || isOptionalSubpath(part) || part.Op == syntax.OpPlus && isAnyCharacter(part.Sub[0]) ||
+		part.Op == syntax.OpConcat && matchesAnyPath(part.Sub))
 }
 
 // isOptionalSubpath reports whether an expression matches nothing, or a slash and anything: (/.*)? and (/.*|$).

@@ -76,7 +76,8 @@ func (r *route) backendRefs(rule routeRule) []gatewayv1.BackendRef {
 	var refs []gatewayv1.BackendRef
 	for _, backend := range rule.backends {
 		ref := gatewayv1.BackendRef{}
-		ref.Name, ref.Namespace, ref.Port = gatewayv1.ObjectName(backend.Service.Name), r.namespaceOf(backend.Service), ptr.To(gatewayv1.PortNumber(backend.Port))
+		ref.Name, ref.Namespace, ref.Port = gatewayv1.ObjectName(backend.Service.Name), r.namespaceOf(backend.Service),
+			ptr.To(gatewayv1.PortNumber(backend.Port))
 		if len(rule.backends) > 1 || backend.Weight != 1 {
 			ref.Weight = ptr.To(int32(backend.Weight)) //nolint:gosec // at most maxWeight
 		}

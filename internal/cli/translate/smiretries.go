@@ -29,7 +29,8 @@ func retryOf(rule *catalog.HTTPRouteRule) (*catalog.RetryPolicy, error) {
 		// A Retry with 0 retries leaves the default in force, as the route does.
 		return &catalog.RetryPolicy{}, nil
 	}
-	policy := &catalog.RetryPolicy{Count: cmp.Or(rule.Repeat.Attempts, catalog.DefaultRetryCount), PerTryTimeout: rule.TryTimeout, BackoffBase: rule.Repeat.Backoff}
+	policy := &catalog.RetryPolicy{Count: cmp.Or(rule.Repeat.Attempts, catalog.DefaultRetryCount), PerTryTimeout: rule.TryTimeout,
+		BackoffBase: rule.Repeat.Backoff}
 	if policy.Count > ingest.MaxRetries {
 		return nil, fmt.Errorf("attempts is %d, and a Retry has at most %d", policy.Count, ingest.MaxRetries)
 	}
@@ -49,7 +50,8 @@ func (t *toSMI) clientsOf(service catalog.Name) []identity.ServiceAccount {
 func (t *toSMI) hasOwnRoutes(namespace string, service catalog.Name) bool {
 	s := t.view.Service(service)
 	return s != nil && slices.ContainsFunc(s.Ports, func(port catalog.Port) bool {
-		return port.Protocol.IsHTTP() && slices.ContainsFunc(t.view.ServiceRoutes(namespace, service, port), func(r *catalog.HTTPRoute) bool { return r.Name.Namespace != service.Namespace })
+		return port.Protocol.IsHTTP() && slices.ContainsFunc(t.view.ServiceRoutes(namespace, service, port),
+			func(r *catalog.HTTPRoute) bool { return r.Name.Namespace != service.Namespace })
 	})
 }
 
@@ -73,7 +75,8 @@ func (t *toSMI) checkMixedClients(service *catalog.Service, found *obstacles) {
 	for _, account := range accountsOf(t.loaded.Entries, t.view) {
 		for _, port := range service.Ports {
 			routes := t.view.ServiceRoutes(account.Namespace, service.Name, port)
-			if port.Protocol.IsHTTP() && len(routes) > 0 && routes[0].Name.Namespace == service.Name.Namespace && t.hasOwnRoutes(account.Namespace, service.Name) {
+			if port.Protocol.IsHTTP() && len(routes) > 0 && routes[0].Name.Namespace == service.Name.Namespace &&
+				t.hasOwnRoutes(account.Namespace, service.Name) {
 				found.fail(catalog.Ref{}, "The clients in namespace %s have routes of their own for other ports, and a Retry applies to all ports.", account.Namespace)
 			}
 		}
@@ -130,7 +133,8 @@ func (t *toSMI) clientPolicy(r *catalog.HTTPRoute, service *catalog.Service, fou
 			found.fail(ref, "It does not apply alone to port %d, and a Retry applies to all ports of a Service.", port.Number)
 			continue
 		}
-		if len(t.view.ServiceRoutes(service.Name.Namespace, service.Name, port)) > 0 || t.view.Split(service.Name) != nil || len(t.view.MatchingSplits(service.Name)) > 0 {
+		if len(t.view.ServiceRoutes(service.Name.Namespace, service.Name, port)) > 0 || t.view.Split(service.Name) != nil ||
+			len(t.view.MatchingSplits(service.Name)) > 0 {
 			found.fail(ref, "It replaces the routes or TrafficSplits in the namespace of the Service for its own clients, and TrafficSplits apply to all clients.")
 		}
 		rule := &r.Rules[0]

@@ -45,7 +45,8 @@ func (d *Declaration) setProvider() error {
 	case p.kind == "cert-manager":
 		d.certificates().Provider = ptr.To(v1alpha1.ProviderCertManager)
 		d.certificates().IssuerRef = &v1alpha1.IssuerReference{
-			Name: ptr.Deref(p.name, defaultIssuerName), Kind: ptr.To(ptr.Deref(p.issuer, defaultIssuerKind)), Group: ptr.To(ptr.Deref(p.group, defaultIssuerGroup)),
+			Name: ptr.Deref(p.name, defaultIssuerName), Kind: ptr.To(ptr.Deref(p.issuer, defaultIssuerKind)),
+			Group: ptr.To(ptr.Deref(p.group, defaultIssuerGroup)),
 		}
 		d.Notes = append(d.Notes, "cert-manager issues an intermediate certificate authority for the mesh: its issuer must allow that")
 	case hasIssuer:

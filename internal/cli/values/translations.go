@@ -161,7 +161,8 @@ func requests(r *corev1.ResourceRequirements) *corev1.ResourceList { return &r.R
 func limits(r *corev1.ResourceRequirements) *corev1.ResourceList   { return &r.Limits }
 
 // quantity sets a compute resource of a workload.
-func quantity(of func(*Declaration) *v1alpha1.WorkloadSpec, name corev1.ResourceName, side func(*corev1.ResourceRequirements) *corev1.ResourceList) func(*Declaration, string) error {
+func quantity(of func(*Declaration) *v1alpha1.WorkloadSpec, name corev1.ResourceName,
+	side func(*corev1.ResourceRequirements) *corev1.ResourceList) func(*Declaration, string) error {
 	return func(d *Declaration, text string) error {
 		amount, err := resource.ParseQuantity(text)
 		if err != nil {

@@ -81,7 +81,8 @@ func (k Key) compare(other Key) int {
 	}
 	return cmp.Or(
 		k.Client.Compare(other.Client), cmp.Compare(k.Workload.Kind, other.Workload.Kind), cmp.Compare(k.Workload.Name, other.Workload.Name),
-		k.Server.Compare(other.Server), k.Service.Compare(other.Service), k.Address.Compare(other.Address), cmp.Compare(k.Reason, other.Reason), rank(k)-rank(other),
+		k.Server.Compare(other.Server), k.Service.Compare(other.Service), k.Address.Compare(other.Address),
+		cmp.Compare(k.Reason, other.Reason), rank(k)-rank(other),
 	)
 }
 

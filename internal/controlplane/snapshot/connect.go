@@ -24,7 +24,8 @@ type Peer struct {
 	Address netip.Addr
 	// OSMProxy is what the certificate of a sidecar of Open Service Mesh says; nil for a client with a token. Such a peer has no UIDs before it is connected.
 	OSMProxy *osmproxy.Identity
-	// Expiry is when the token expires, or when sidecars of Open Service Mesh are not served any more. The stream ends at that time, unless Extend returns a later one.
+	// Expiry is when the token expires, or when sidecars of Open Service Mesh are not served any more. The stream ends at that time, unless Extend
+	// returns a later one.
 	Expiry time.Time
 	// Extend returns until when an expired token may be used, the zero time if it may not. nil extends nothing.
 	Extend func(context.Context) time.Time

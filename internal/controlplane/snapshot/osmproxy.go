@@ -6,8 +6,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
-// livePodOfOSM returns the pod of a sidecar of Open Service Mesh, and completes its peer. The connection must come from the address of the pod, also where the address of
-// another client would be accepted: the certificate is in a Secret of the namespace, and is valid for years.
+// livePodOfOSM returns the pod of a sidecar of Open Service Mesh, and completes its peer. The connection must come from the address of the pod, also
+// where the address of another client would be accepted: the certificate is in a Secret of the namespace, and is valid for years.
 func (s *Store) livePodOfOSM(view *catalog.View, peer *Peer) (*catalog.Pod, error) {
 	if view.ServiceAccountUID(peer.OSMProxy.AmbiguousAccount()) != "" {
 		return nil, fmt.Errorf("%w: a service account has the name in the certificate", ErrNoSidecar)

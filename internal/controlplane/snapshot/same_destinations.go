@@ -11,8 +11,8 @@ import (
 // maxSameDestinations is how many versions of the destinations of one Service are kept during a batch. Nearly all clients have the same one.
 const maxSameDestinations = 4
 
-// sameDestinations has what was translated during a batch, by the first Service among the destinations: a change of a Service changes the destinations of all its
-// clients, usually in the same way.
+// sameDestinations has what was translated during a batch, by the first Service among the destinations: a change of a Service changes the
+// destinations of all its clients, usually in the same way.
 type sameDestinations map[catalog.Name][]translatedDestinations
 
 type translatedDestinations struct {

@@ -241,7 +241,8 @@ func equalHTTPRoute(a, b *scope.HTTPRoute) bool { return a.IsSame(b) || reflect.
 func equalRoutes(a, b scope.OutboundRoutes) bool { return reflect.DeepEqual(a, b) }
 
 func equalCluster(a, b *scope.Cluster) bool {
-	return a.Service == b.Service && a.TargetPort == b.TargetPort && a.Protocol == b.Protocol && a.HTTP == b.HTTP && a.Destination == b.Destination && a.Endpoints == b.Endpoints &&
+	return a.Service == b.Service && a.TargetPort == b.TargetPort && a.Protocol == b.Protocol && a.HTTP == b.HTTP &&
+		a.Destination == b.Destination && a.Endpoints == b.Endpoints &&
 		slices.Equal(a.Identities, b.Identities) && equalUpstream(a.Upstream, b.Upstream)
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
-// scopeParts has what Services with many routes add to the destinations of a scope. A change of one route then costs the routes of its Service, and not those of
-// all Services that the client may call.
+// scopeParts has what Services with many routes add to the destinations of a scope. A change of one route then costs the routes of its Service, and
+// not those of all Services that the client may call.
 type scopeParts struct {
 	built map[catalog.Name]*scope.Part
 	// quarantined are the policies that they are built without. The map does not change.

@@ -189,10 +189,10 @@ func (s *Store) intern(r encoded) *resource.Content {
 	return s.interner.Intern(r.content)
 }
 
-// The scope of a client that may call the whole mesh has thousands of resources, and most changes affect few of them. The
-// resources of one destination Service do not depend on the other destinations. So a scope is compared with its earlier version
-// Service by Service, and only the differences are translated. A property test compares the result with a full translation. Sidecars of Open Service Mesh, whose
-// outbound listener depends on all destinations, always get a full one.
+// The scope of a client that may call the whole mesh has thousands of resources, and most changes affect few of them. The resources of one
+// destination Service do not depend on the other destinations. So a scope is compared with its earlier version Service by Service, and only the
+// differences are translated. A property test compares the result with a full translation. Sidecars of Open Service Mesh, whose outbound listener
+// depends on all destinations, always get a full one.
 
 // isSeparable reports whether the destinations of a scope can be translated one by one. They cannot if two of them claim one
 // address, because then their order decides.

@@ -64,7 +64,8 @@ func (h *Handler) answer(r *http.Request) (any, error) {
 	}
 	of, known := resourceOf(info.Resource)
 	if !known || info.APIGroup != Version.Group || info.APIVersion != Version.Version || info.Subresource != "" && info.Subresource != edgesResource {
-		return nil, apierrors.NewGenericServerResponse(http.StatusNotFound, info.Verb, Version.WithResource(info.Resource).GroupResource(), info.Name, "there is no such resource", 0, false)
+		return nil, apierrors.NewGenericServerResponse(http.StatusNotFound, info.Verb, Version.WithResource(info.Resource).GroupResource(), info.Name,
+			"there is no such resource", 0, false)
 	}
 	namespace := info.Namespace
 	if of.clusterScoped {

@@ -17,7 +17,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity/osmproxy"
 )
 
-// Bridge lets sidecars of Open Service Mesh v1.2 connect until a time. They prove their identity by a client certificate of the authority that the mesh has adopted.
+// Bridge lets sidecars of Open Service Mesh v1.2 connect until a time. They prove their identity by a client certificate of the authority that the
+// mesh has adopted.
 type Bridge struct {
 	// Until is when their streams end, and no others begin.
 	Until time.Time
@@ -33,8 +34,8 @@ func (b *Bridge) isOpen(now time.Time) bool { return b != nil && now.Before(b.Un
 // errBridgeClosed means that a client has a certificate, and the bridge has ended.
 var errBridgeClosed = errors.New("sidecars of Open Service Mesh are not served any more: restart the workload")
 
-// requestCertificates makes the server request a certificate of clients while the bridge is open. It verifies none during the handshake: clients with a token need
-// no certificate, whatever they present.
+// requestCertificates makes the server request a certificate of clients while the bridge is open. It verifies none during the handshake: clients with
+// a token need no certificate, whatever they present.
 func (s *Server) requestCertificates(config *tls.Config) {
 	if s.config.Bridge == nil {
 		return
@@ -49,7 +50,8 @@ func (s *Server) requestCertificates(config *tls.Config) {
 	}
 }
 
-// authenticateDiscovery returns the peer of a discovery stream: that of its token, or without a token that of the client certificate. Other streams need a token.
+// authenticateDiscovery returns the peer of a discovery stream: that of its token, or without a token that of the client certificate. Other streams
+// need a token.
 func (s *Server) authenticateDiscovery(ctx context.Context) (Peer, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	certificate := clientCertificate(ctx)

@@ -196,7 +196,8 @@ func clientOf(principals string, trustDomains []string) identity.ServiceAccount 
 // serviceOf returns the Service that a client of the mesh names in its TLS handshake, or zero.
 func serviceOf(host string) catalog.Name {
 	parts := strings.Split(host, ".")
-	if len(parts) < 2 || names.ServiceHost(parts[0], parts[1]) != host || slices.ContainsFunc(parts[:2], func(p string) bool { return len(validation.IsDNS1123Label(p)) > 0 }) {
+	if len(parts) < 2 || names.ServiceHost(parts[0], parts[1]) != host ||
+		slices.ContainsFunc(parts[:2], func(p string) bool { return len(validation.IsDNS1123Label(p)) > 0 }) {
 		return catalog.Name{}
 	}
 	return catalog.Name{Namespace: parts[1], Name: parts[0]}

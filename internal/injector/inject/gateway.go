@@ -80,7 +80,8 @@ func (c GatewayConfig) limitsEnv() []corev1.EnvVar {
 
 func withoutPrivileges(c corev1.Container) corev1.Container {
 	c.SecurityContext = hardened()
-	c.SecurityContext.RunAsUser, c.SecurityContext.RunAsGroup, c.SecurityContext.RunAsNonRoot = new(int64(names.ProxyUID)), new(int64(names.ProxyUID)), new(true)
+	c.SecurityContext.RunAsUser, c.SecurityContext.RunAsGroup, c.SecurityContext.RunAsNonRoot = new(int64(names.ProxyUID)),
+		new(int64(names.ProxyUID)), new(true)
 	return c
 }
 

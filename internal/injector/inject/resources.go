@@ -32,7 +32,8 @@ func sidecarResources(pod *corev1.Pod, ns Namespace, declared corev1.ResourceReq
 	return fitResources(pod, out)
 }
 
-// fitResources omits resources that the pod declares for all its containers together, and lowers requests above their limits. A LimitRange may have added the limits.
+// fitResources omits resources that the pod declares for all its containers together, and lowers requests above their limits. A LimitRange may have
+// added the limits.
 func fitResources(pod *corev1.Pod, r corev1.ResourceRequirements) corev1.ResourceRequirements {
 	out := *r.DeepCopy()
 	maps.DeleteFunc(out.Requests, func(name corev1.ResourceName, _ resource.Quantity) bool { return isOfPod(pod, name) })

@@ -125,8 +125,9 @@ func (a admin) connections() (int, error) {
 	return values["server.total_connections"], err
 }
 
-// inUse reports whether Envoy has requests in progress, or connections that are neither HTTP nor to its admin interface. Clients keep idle HTTP connections for as
-// long as they like: only a response of Envoy says that they should close one. After a probe or a request for metrics, Envoy itself keeps one to its admin interface.
+// inUse reports whether Envoy has requests in progress, or connections that are neither HTTP nor to its admin interface. Clients keep idle HTTP
+// connections for as long as they like: only a response of Envoy says that they should close one. After a probe or a request for metrics, Envoy
+// itself keeps one to its admin interface.
 func (a admin) inUse() (bool, error) {
 	values, err := a.statistics("^" + drainPattern + "$")
 	if err != nil {

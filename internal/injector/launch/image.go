@@ -16,8 +16,8 @@ import (
 // releaseSuffix is the suffix of an optional file next to the program. Images with the same program have different files.
 const releaseSuffix = ".release"
 
-// buildOf identifies the Envoy of an image: its program, and what the image says about its release. A slot that gets a new release takes over also if the program is
-// the same, so that the image of the slot that serves is the one that was asked for.
+// buildOf identifies the Envoy of an image: its program, and what the image says about its release. A slot that gets a new release takes over also if
+// the program is the same, so that the image of the slot that serves is the one that was asked for.
 func buildOf(program string) (string, error) {
 	build, err := programOf(program)
 	if err != nil {

@@ -60,8 +60,8 @@ func (e *process) end() {
 	}
 }
 
-// hotRestartArgs are the options of Envoy for its sockets. Each Envoy has a base ID of its own, so no two share memory: one that is killed while it starts marks
-// its memory as being initialized for ever.
+// hotRestartArgs are the options of Envoy for its sockets. Each Envoy has a base ID of its own, so no two share memory: one that is killed while it
+// starts marks its memory as being initialized for ever.
 func (s state) hotRestartArgs(prefix string, epoch, restart int) []string {
 	return []string{
 		"--base-id", strconv.Itoa(epoch),

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// relay stands between the Envoy of this slot and the one that serves. Envoy's protocol of hot restart takes the admin interface and the statistics of the parent
-// away when the child starts, and a child aborts when its parent has died. The relay passes only two messages on: requests for listening sockets, and the order
-// to drain, when the launcher has recorded that this slot serves. It answers the others itself.
+// relay stands between the Envoy of this slot and the one that serves. Envoy's protocol of hot restart takes the admin interface and the statistics
+// of the parent away when the child starts, and a child aborts when its parent has died. The relay passes only two messages on: requests for
+// listening sockets, and the order to drain, when the launcher has recorded that this slot serves. It answers the others itself.
 type relay struct {
 	// child is the socket that the own Envoy takes for its parent. parent is the one that the serving Envoy takes for its child.
 	child, parent           *net.UnixConn

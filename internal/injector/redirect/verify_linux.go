@@ -16,9 +16,10 @@ import (
 // verifyTimeout limits the connection of Verify, which does not leave the pod.
 const verifyTimeout = 2 * time.Second
 
-// Verify connects to the address in c.Verify, which the rules redirect to the port of the sidecar, and compares the destination that the kernel reports there. Some
-// networks replace the address of a Service by that of a pod when an application connects, before the rules apply: the sidecar then never sees a Service. Nothing
-// may listen at the port of the sidecar yet, and the caller must not be its user. reached is false if no connection arrived, which proves nothing.
+// Verify connects to the address in c.Verify, which the rules redirect to the port of the sidecar, and compares the destination that the kernel
+// reports there. Some networks replace the address of a Service by that of a pod when an application connects, before the rules apply: the sidecar
+// then never sees a Service. Nothing may listen at the port of the sidecar yet, and the caller must not be its user. reached is false if no
+// connection arrived, which proves nothing.
 func Verify(c Config) (reached bool, err error) {
 	if !c.redirectsOutbound(c.Verify) {
 		return false, nil

@@ -17,8 +17,9 @@ func (m Mesh) telemetry(policy *catalog.Telemetry) []Finding {
 	}
 	service, missing := m.extension(policy.Name.Namespace, policy.Export, "logs are not exported")
 	if service != nil && service.HTTP1 {
-		missing = []Finding{{Cause: NoExtension, Problem: ingest.Problem{Reason: ingest.ReasonUnknownProtocol, Message: "ExtensionService " + service.Name.String() +
-			" has the protocol http, and logs are exported over gRPC, so they are lost: write the protocol h2c, and the port for OTLP over gRPC."}}}
+		missing = []Finding{{Cause: NoExtension, Problem: ingest.Problem{Reason: ingest.ReasonUnknownProtocol,
+			Message: "ExtensionService " + service.Name.String() +
+				" has the protocol http, and logs are exported over gRPC, so they are lost: write the protocol h2c, and the port for OTLP over gRPC."}}}
 	}
 	return append(found, missing...)
 }

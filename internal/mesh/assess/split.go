@@ -33,7 +33,8 @@ func (m Mesh) replaced(policy *catalog.TrafficSplit) (found []Finding, everywher
 	replacements, everywhere := gateway.SplitReplacements(m.View, service)
 	for _, replacement := range replacements {
 		found = append(found, Finding{
-			Cause: Replaced, Winner: replacement.Route.Ref(), Problem: ingest.Problem{Reason: kinds.ReasonConflicted, Message: replacement.Message(policy.Root)},
+			Cause: Replaced, Winner: replacement.Route.Ref(), Problem: ingest.Problem{Reason: kinds.ReasonConflicted,
+				Message: replacement.Message(policy.Root)},
 		})
 	}
 	return found, everywhere

@@ -39,8 +39,8 @@ func ServerTLS(v *catalog.View, service *catalog.ExtensionService) *BackendTLS {
 	return encryptedBy(v, ServerPolicy(v, service))
 }
 
-// ServerPolicy returns the policy by which connections to an ExtensionService are encrypted; nil for none. One for the ExtensionService precedes one for the Service that
-// it names.
+// ServerPolicy returns the policy by which connections to an ExtensionService are encrypted; nil for none. One for the ExtensionService precedes one
+// for the Service that it names.
 func ServerPolicy(v *catalog.View, service *catalog.ExtensionService) *catalog.BackendTLSPolicy {
 	if policy := v.BackendTLSOfServer(service.Name); policy != nil {
 		return policy

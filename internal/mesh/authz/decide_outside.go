@@ -94,7 +94,8 @@ func (e EgressRange) contains(r EgressRequest) bool {
 	if !r.Address.IsValid() || !e.Prefix.Contains(r.Address.Unmap()) {
 		return false
 	}
-	return e.Any || r.Protocol == catalog.ProtocolHTTPS && (e.AnyTLS || slices.ContainsFunc(e.ServerNames, func(name string) bool { return matchesServerName(name, r.Host) }))
+	return e.Any || r.Protocol == catalog.ProtocolHTTPS && (e.AnyTLS ||
+		slices.ContainsFunc(e.ServerNames, func(name string) bool { return matchesServerName(name, r.Host) }))
 }
 
 // matchesServerName reports whether a server name is the name, or in the domain of a wildcard.

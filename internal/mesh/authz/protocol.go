@@ -6,9 +6,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
-// EffectiveProtocol is the protocol that the sidecars of servers use for the container port behind a Service port. Several ports, also of different Services, may
-// target one container port. A declared HTTP has precedence, because only HTTP requests are authorized: a second Service with the protocol tcp must not bypass
-// the rules for requests. A declared TCP protocol has precedence over one that is HTTP only because nothing declares it.
+// EffectiveProtocol is the protocol that the sidecars of servers use for the container port behind a Service port. Several ports, also of different
+// Services, may target one container port. A declared HTTP has precedence, because only HTTP requests are authorized: a second Service with the
+// protocol tcp must not bypass the rules for requests. A declared TCP protocol has precedence over one that is HTTP only because nothing declares it.
 func EffectiveProtocol(v *catalog.View, service *catalog.Service, port catalog.Port) catalog.Protocol {
 	protocol, _ := decidingPort(v, service, port)
 	return protocol

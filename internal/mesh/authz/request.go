@@ -136,8 +136,8 @@ func clientMessage(r Request) message {
 	return m
 }
 
-// serverMessage is the request as the server's sidecar matches it, or an error that says why the sidecar rejects it. Escaped slashes count as slashes if they are
-// decoded.
+// serverMessage is the request as the server's sidecar matches it, or an error that says why the sidecar rejects it. Escaped slashes count as slashes
+// if they are decoded.
 func serverMessage(r Request, decoded bool) (message, error) {
 	path, err := normalizePath(r.Path, decoded)
 	if err != nil {
@@ -220,8 +220,8 @@ const (
 	EscapedSlash = `[^?]*%(?:2[fF]|5[cC]).*`
 	// Slashes matches what counts as one slash where escaped slashes are decoded, in a normalized path.
 	Slashes = `(?i)(?:/|%2f|%5c)+`
-	// DotSegmentByEscape matches normalized paths with a dot segment that ends or begins with an escaped slash. An application that decodes such a path resolves
-	// the segment, and others do not: each would see another path than the policy.
+	// DotSegmentByEscape matches normalized paths with a dot segment that ends or begins with an escaped slash. An application that decodes such a
+	// path resolves the segment, and others do not: each would see another path than the policy.
 	DotSegmentByEscape = `(?i:.*(?:%2f|%5c)\.\.?(?:(?:[/;]|%2f|%5c).*)?|.*/\.\.?(?:%2f|%5c).*)`
 )
 

@@ -78,7 +78,8 @@ func (k knownBackends) matchRules(v *catalog.View, called catalog.Name, route *c
 }
 
 // usable returns the backends of a rule with their indexes, and the weight of those that cannot be used.
-func (k knownBackends) usable(v *catalog.View, called catalog.Name, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) (backends []WeightedBackend, references []int, unusable uint32) {
+func (k knownBackends) usable(v *catalog.View, called catalog.Name, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) (backends []WeightedBackend,
+	references []int, unusable uint32) {
 	for i, ref := range rule.Backends {
 		backend, problem := ResolveBackend(v, called, route, ref)
 		if problem != "" {
@@ -157,7 +158,8 @@ func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catal
 	}
 	verdict := Verdict{}
 	if routed.Unusable > 0 || r.totalWeight() == 0 {
-		verdict.Answers = append(verdict.Answers, Answer{Outcome: routed.unusable(), Missing: "backends of the " + name + " that exist and that it may use: see its status"})
+		verdict.Answers = append(verdict.Answers, Answer{Outcome: routed.unusable(),
+			Missing: "backends of the " + name + " that exist and that it may use: see its status"})
 	}
 	direct := r.ClientChoosesPod(service) && routed.Unusable == 0 && r.Backends[0].TargetPort == v.TargetPort(service, port)
 	for i, b := range r.Backends {
@@ -208,7 +210,8 @@ func (r *Routed) answer(name string, request Request) *Answer {
 	case r.Rule == nil && r.Route.Kind.RoutesConnections():
 		return &Answer{Outcome: Unavailable, Route: name, Missing: fmt.Sprintf("the server name %.100q among the hostnames of a TLSRoute of the Service, such as %s", request.ServerName, name)}
 	case r.Rule == nil:
-		return &Answer{Outcome: NotFound, Route: name, Missing: fmt.Sprintf("a rule for %s %.100s in a route of the Service, such as %s", request.Method, request.Path, name)}
+		return &Answer{Outcome: NotFound, Route: name, Missing: fmt.Sprintf("a rule for %s %.100s in a route of the Service, such as %s",
+			request.Method, request.Path, name)}
 	case r.Rule.Unsupported != "":
 		return &Answer{Outcome: Misrouted, Route: name, Missing: "a rule that sidecars support: " + r.Rule.Unsupported}
 	case r.Rule.Filters.Redirect != nil:

@@ -95,8 +95,8 @@ func (v *View) BackendTLSOfServer(service Name) *BackendTLSPolicy {
 	return v.oldestBackendTLS(Dep{DepServerTLS, service})
 }
 
-// BackendTLSOfService returns the policy that decides how connections to a port of a Service are encrypted, if the Service is a server of the mesh; nil for none. A policy
-// for the name of the port precedes those for the whole Service. Policies of namespaces outside the mesh do not count.
+// BackendTLSOfService returns the policy that decides how connections to a port of a Service are encrypted, if the Service is a server of the mesh;
+// nil for none. A policy for the name of the port precedes those for the whole Service. Policies of namespaces outside the mesh do not count.
 func (v *View) BackendTLSOfService(service Name, port uint16) *BackendTLSPolicy {
 	dep := Dep{DepServiceTLS, service}
 	if !v.HasBackendTLS(service.Namespace) {

@@ -98,8 +98,8 @@ func (c *Catalog) handwrittenPorts(service *Service, port Port) (numbers []uint1
 	return slices.Compact(numbers), known
 }
 
-// LeftOut returns the addresses of a Service that get no traffic for good, sorted. With a selector these are the endpoints that name no pod. Others appear for a
-// moment whenever a pod ends.
+// LeftOut returns the addresses of a Service that get no traffic for good, sorted. With a selector these are the endpoints that name no pod. Others
+// appear for a moment whenever a pod ends.
 func (v *View) LeftOut(service *Service) []netip.Addr {
 	v.deps.add(DepEndpoints, service.Name)
 	addresses := map[netip.Addr]struct{}{}

@@ -272,15 +272,15 @@ type Backend struct {
 	Identity identity.ServiceAccount
 	Workload Workload
 	Ready    bool
-	// Serving is true for an endpoint that is ready, terminates and still serves, or is not ready only because its node does not report. Only the clients of a headless Service reach others, by their
-	// own choice.
+	// Serving is true for an endpoint that is ready, terminates and still serves, or is not ready only because its node does not report. Only the
+	// clients of a headless Service reach others, by their own choice.
 	Serving bool
 }
 
-// Backends returns the addresses behind a port of a Service: ready ones, terminating ones that still serve, and ones whose node does not report. Of a headless Service it returns
-// all, because its clients choose the pod, and their sessions must outlive a failed readiness probe. An
-// address counts only if it belongs to an existing pod that the Service selects and that has a sidecar, possibly one of Open Service Mesh. No other
-// endpoint can prove an identity that clients expect. podBehind has the rule for Services without a selector.
+// Backends returns the addresses behind a port of a Service: ready ones, terminating ones that still serve, and ones whose node does not report. Of a
+// headless Service it returns all, because its clients choose the pod, and their sessions must outlive a failed readiness probe. An address counts
+// only if it belongs to an existing pod that the Service selects and that has a sidecar, possibly one of Open Service Mesh. No other endpoint can
+// prove an identity that clients expect. podBehind has the rule for Services without a selector.
 func (v *View) Backends(service *Service, port Port) []Backend {
 	var backends []Backend
 	for _, slice := range find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service.Name}) {
@@ -317,7 +317,8 @@ func (v *View) backend(service *Service, endpoint Endpoint, port uint16) (Backen
 	if pod == nil || port == 0 {
 		return Backend{}, false
 	}
-	// Kubernetes marks pods whose node does not report. If that concerns all pods of a Service, it is likelier that the API server was away than that all have ended.
+	// Kubernetes marks pods whose node does not report. If that concerns all pods of a Service, it is likelier that the API server was away than that
+	// all have ended.
 	serving := endpoint.Ready || endpoint.Terminating || pod.NodeUnreachable && service.HasSelector()
 	if !serving && !service.Headless() {
 		return Backend{}, false

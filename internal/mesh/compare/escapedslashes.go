@@ -2,8 +2,8 @@ package compare
 
 import "github.com/openservicemesh/osm-operator/internal/platform/names"
 
-// compareEscapedSlashes adds a flow for a port with HTTP whose Service begins or ceases to decode escaped slashes in paths. Policies decide about such requests as
-// about others then.
+// compareEscapedSlashes adds a flow for a port with HTTP whose Service begins or ceases to decode escaped slashes in paths. Policies decide about
+// such requests as about others then.
 func (f *flows) compareEscapedSlashes(id portID, before, after *servicePort) {
 	if before == nil || after == nil || !before.http || !after.http {
 		return

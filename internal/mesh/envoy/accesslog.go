@@ -157,8 +157,8 @@ func textLogs(log *scope.AccessLog, filter *accesslogv3.AccessLogFilter, standar
 	return out
 }
 
-// requestLogs are textLogs of requests that are denied with a status of 400 or more, or with a status of gRPC. For the others the format has no expression, which would cost as
-// much as all other keys.
+// requestLogs are textLogs of requests that are denied with a status of 400 or more, or with a status of gRPC. For the others the format has no
+// expression, which would cost as much as all other keys.
 func requestLogs(log *scope.AccessLog, withDenials map[string]string) []*accesslogv3.AccessLog {
 	if log != nil && (log.Text != "" || len(log.Fields) > 0) {
 		return textLogs(log, noHealthCheck, withDenials)

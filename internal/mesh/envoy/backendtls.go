@@ -20,13 +20,14 @@ func encryptedCluster(s *translation, port uint16, host authz.EgressHost) *clust
 	out := outsideCluster(s, encryptedClusterName(host.Host, port), host.Host, port)
 	// The sidecar presents no certificate: servers outside the mesh need not know who the client is.
 	out.TransportSocket = tlsSocket(&tlsv3.UpstreamTlsContext{
-		CommonTlsContext: verifyOutside(egressAuthoritiesName(host.BackendTLS.Policy), subjectMatchers(host.BackendTLS.Names)...), Sni: host.BackendTLS.ServerName,
+		CommonTlsContext: verifyOutside(egressAuthoritiesName(host.BackendTLS.Policy), subjectMatchers(host.BackendTLS.Names)...),
+		Sni:              host.BackendTLS.ServerName,
 	})
 	return withEgressSettings(out, true, s.EgressUpstreams[host.Setting])
 }
 
-// toServerTLS encrypts connections to a server of the mesh. The authorities are part of the cluster, because gateways, which have no SDS secrets of a namespace, use
-// such servers too.
+// toServerTLS encrypts connections to a server of the mesh. The authorities are part of the cluster, because gateways, which have no SDS secrets of a
+// namespace, use such servers too.
 func toServerTLS(tls *authz.BackendTLS, http1 bool) *corev3.TransportSocket {
 	validation := &tlsv3.CertificateValidationContext{
 		TrustedCa:                 &corev3.DataSource{Specifier: &corev3.DataSource_InlineBytes{InlineBytes: tls.AuthoritiesPEM}},

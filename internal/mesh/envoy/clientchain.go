@@ -65,8 +65,8 @@ func clientChainName(in inboundPort, client identity.ServiceAccount) string {
 	return fmt.Sprintf(clientChainPrefix+"%s_%s_%d_%s", client, in.Service, in.TargetPort, in.Protocol)
 }
 
-// clientChainTLS admits one account. Its names are part of the chain and not of a secret, so connections end if the account loses one of them, as after a change
-// of the trust domain.
+// clientChainTLS admits one account. Its names are part of the chain and not of a secret, so connections end if the account loses one of them, as
+// after a change of the trust domain.
 func clientChainTLS(s *translation, client identity.ServiceAccount) *corev3.TransportSocket {
 	common := commonTLS(s, InboundTrustName(s.Key.Identity))
 	admitOnly(common, allowedPrincipals([]identity.ServiceAccount{client}, s.AcceptedClientDomains()))

@@ -241,8 +241,8 @@ func needsPodsCluster(o scope.Outbound) bool {
 		slices.ContainsFunc(o.Routes, func(r scope.OutboundRoutes) bool { return clientChoosesPod(o, r.Backends) })
 }
 
-// DrainingCluster is the cluster that marks an Envoy as one from which another one of its pod has taken over. A control plane recognizes the Envoy by it when it
-// connects again. Nothing refers to it.
+// DrainingCluster is the cluster that marks an Envoy as one from which another one of its pod has taken over. A control plane recognizes the Envoy by
+// it when it connects again. Nothing refers to it.
 func DrainingCluster() Resource {
 	out := newCluster(names.DrainingCluster, clusterv3.Cluster_STATIC)
 	return Resource{TypeURL: ClusterType, Name: out.GetName(), Message: out}

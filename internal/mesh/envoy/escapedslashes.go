@@ -22,9 +22,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 )
 
-// Where escaped slashes are decoded, policies match a copy of the path with slashes in their place, and the path itself is forwarded as it was sent. Envoy can
-// decode the path only for both. So the copy is a header, which a client cannot set: it is replaced before any route is selected, and removed before the request
-// is forwarded.
+// Where escaped slashes are decoded, policies match a copy of the path with slashes in their place, and the path itself is forwarded as it was sent.
+// Envoy can decode the path only for both. So the copy is a header, which a client cannot set: it is replaced before any route is selected, and
+// removed before the request is forwarded.
 
 // pathHeader has the path that policies match, without its query.
 const pathHeader = "x-osm-path"
@@ -37,8 +37,8 @@ var copyPath = message.Extension("envoy.http.early_header_mutation.header_mutati
 	Mutations: []*mutationv3.HeaderMutation{setPathHeader("%PATH(NQ:PATH)%")},
 })
 
-// decodePath are the filters that decode the header. The first one replaces text, which only metadata can be the result of. The last one makes Envoy select the route
-// again.
+// decodePath are the filters that decode the header. The first one replaces text, which only metadata can be the result of. The last one makes Envoy
+// select the route again.
 var decodePath = []*hcmv3.HttpFilter{
 	message.HTTPFilter("envoy.filters.http.header_to_metadata", &headertometadatav3.Config{RequestRules: []*headertometadatav3.Config_Rule{{
 		Header: pathHeader, Remove: true,
@@ -54,9 +54,11 @@ var decodePath = []*hcmv3.HttpFilter{
 		ClearRouteCache: true,
 		OnRequestHeaders: []*setfilterstatev3.FilterStateValue{{
 			Key: &setfilterstatev3.FilterStateValue_ObjectKey{ObjectKey: "osm.decoded"}, FactoryKey: "envoy.string",
-			Value: &setfilterstatev3.FilterStateValue_FormatString{FormatString: &corev3.SubstitutionFormatString{Format: &corev3.SubstitutionFormatString_TextFormatSource{
-				TextFormatSource: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: "true"}},
-			}}},
+			Value: &setfilterstatev3.FilterStateValue_FormatString{FormatString: &corev3.SubstitutionFormatString{
+				Format: &corev3.SubstitutionFormatString_TextFormatSource{
+					TextFormatSource: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: "true"}},
+				},
+			}},
 		}},
 	}),
 }

@@ -49,7 +49,8 @@ func gatewayListeners(s *translation) []*listenerv3.Listener {
 			listener.FilterChains = append(listener.FilterChains, gatewayTLSChain(s, l))
 		} else if len(listener.FilterChains) == 0 {
 			// Listeners of one port without TLS share a route configuration: only the host of a request distinguishes them.
-			listener.FilterChains = []*listenerv3.FilterChain{{Name: names.GatewayListener(l.Port), Filters: []*listenerv3.Filter{gatewayHTTP(s, gatewayRouteName(l))}}}
+			listener.FilterChains = []*listenerv3.FilterChain{{Name: names.GatewayListener(l.Port),
+				Filters: []*listenerv3.Filter{gatewayHTTP(s, gatewayRouteName(l))}}}
 		}
 	}
 	for _, listener := range out {
@@ -80,7 +81,8 @@ func gatewayTLS(l *scope.GatewayListener) *corev3.TransportSocket {
 		AlpnProtocols: []string{"h2", "http/1.1"},
 	}
 	for _, name := range l.Certificates {
-		common.TlsCertificateSdsSecretConfigs = append(common.TlsCertificateSdsSecretConfigs, &tlsv3.SdsSecretConfig{Name: gatewaySecretName(name), SdsConfig: ads})
+		common.TlsCertificateSdsSecretConfigs = append(common.TlsCertificateSdsSecretConfigs,
+			&tlsv3.SdsSecretConfig{Name: gatewaySecretName(name), SdsConfig: ads})
 	}
 	context := &tlsv3.DownstreamTlsContext{CommonTlsContext: common}
 	if l.Clients != nil {
@@ -158,7 +160,8 @@ func egressGatewayListeners(s *translation) []*listenerv3.Listener {
 func egressGatewayProxy(s *translation, d *scope.EgressDestination) *listenerv3.Filter {
 	cluster := gatewayClusterName(d.GatewayDestination)
 	if d.Protocol == catalog.ProtocolHTTPS {
-		return tcpToApplication(s.logs().inboundConnections, cluster, cluster, tcpIdleTimeout(d.Upstream), tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE)
+		return tcpToApplication(s.logs().inboundConnections, cluster, cluster, tcpIdleTimeout(d.Upstream),
+			tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE)
 	}
 	hcm := connectionManager(s, egressGatewayRouteName(d))
 	hcm.AccessLog = s.logs().inboundRequests

@@ -9,8 +9,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
-// All namespaces share the route configurations of a gateway, and Envoy rejects a whole resource for one invalid field. So each part that belongs to one namespace is
-// validated by Envoy's rules before it becomes part of a resource. What ingest has checked is valid; this holds for fields that it does not know.
+// All namespaces share the route configurations of a gateway, and Envoy rejects a whole resource for one invalid field. So each part that belongs to
+// one namespace is validated by Envoy's rules before it becomes part of a resource. What ingest has checked is valid; this holds for fields that it
+// does not know.
 
 // invalidRoute is the answer to requests of a rule that Envoy would reject.
 const invalidRoute = "Envoy does not accept the HTTPRoute: see its status\n"

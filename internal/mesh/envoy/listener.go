@@ -134,8 +134,8 @@ func defaultHost(hcm *hcmv3.HttpConnectionManager, service catalog.Name) {
 	hcm.HttpProtocolOptions.DefaultHostForHttp_10 = names.ServiceHost(service.Name, service.Namespace)
 }
 
-// noInternalAddress has a range that no client is in. A configuration without a range makes Envoy trust clients with private addresses, and those that claim one in
-// x-forwarded-for.
+// noInternalAddress has a range that no client is in. A configuration without a range makes Envoy trust clients with private addresses, and those
+// that claim one in x-forwarded-for.
 var noInternalAddress = &hcmv3.HttpConnectionManager_InternalAddressConfig{
 	CidrRanges: []*corev3.CidrRange{{AddressPrefix: "::", PrefixLen: wrapperspb.UInt32(128)}},
 }

@@ -21,8 +21,9 @@ type Grant [16]byte
 // ListenerGrants returns what a listener allows its open connections, sorted: to be there under the demands of their filter chain, for each address of the
 // listener, and for each match and each cluster of a filter chain. A listener whose successor has all of its grants takes nothing away from them.
 //
-// What does not concern rights is not part of a grant: logs, traces, statistics, timeouts, weights, the order of chains, and what only new connections pass, such as
-// listener filters and limits of connections. Everything else is, whatever it means, so a grant that is unknown here is never kept by mistake.
+// What does not concern rights is not part of a grant: logs, traces, statistics, timeouts, weights, the order of chains, and what only new
+// connections pass, such as listener filters and limits of connections. Everything else is, whatever it means, so a grant that is unknown here is
+// never kept by mistake.
 func ListenerGrants(listener *listenerv3.Listener) []Grant {
 	grants := &grantSet{}
 	rest := proto.CloneOf(listener)

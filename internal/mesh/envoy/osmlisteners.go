@@ -13,17 +13,18 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// A sidecar of Open Service Mesh has one outbound listener, whose filter chains match the addresses of destinations, as its own control plane made it. Envoy exchanges
-// the listener once it has the routes and certificates of all its chains. With a listener for each destination, the outbound one would be exchanged before
-// those that it hands connections to are warm, and the connections of that time would be closed.
+// A sidecar of Open Service Mesh has one outbound listener, whose filter chains match the addresses of destinations, as its own control plane made
+// it. Envoy exchanges the listener once it has the routes and certificates of all its chains. With a listener for each destination, the outbound one
+// would be exchanged before those that it hands connections to are warm, and the connections of that time would be closed.
 
-// osmListeners returns the listeners that bind ports. The outbound one has the filter chains of all others. They have everything in them that other sidecars discover,
-// because Envoy 1.22 discovers no network filters. It may change the given listeners.
+// osmListeners returns the listeners that bind ports. The outbound one has the filter chains of all others. They have everything in them that other
+// sidecars discover, because Envoy 1.22 discovers no network filters. It may change the given listeners.
 func (p *parts) osmListeners(listeners []*listenerv3.Listener) []*listenerv3.Listener {
 	var bound, unbound []*listenerv3.Listener
 	for _, listener := range listeners {
 		// Chains for single accounts are not there: all clients use the common chain. That Envoy drains the connections of a chain that changes.
-		listener.FilterChains = slices.DeleteFunc(listener.GetFilterChains(), func(c *listenerv3.FilterChain) bool { return strings.HasPrefix(c.GetName(), clientChainPrefix) })
+		listener.FilterChains = slices.DeleteFunc(listener.GetFilterChains(),
+			func(c *listenerv3.FilterChain) bool { return strings.HasPrefix(c.GetName(), clientChainPrefix) })
 		p.inlineFilters(listener)
 		if listener.GetBindToPort() != nil {
 			unbound = append(unbound, listener)
@@ -159,9 +160,9 @@ func withoutClosed(chains []*listenerv3.FilterChain) []*listenerv3.FilterChain {
 	return slices.DeleteFunc(slices.Clone(chains), func(c *listenerv3.FilterChain) bool { return c.GetName() == closedChain })
 }
 
-// inspectPorts gives the outbound listener the filters that read the first bytes, for the ports of those listeners that have them. They read on such a port whatever the
-// address is. A client that sends nothing reaches its destination after a time, a short one if servers on such a port may send the first bytes. The filter
-// for ports of the sidecar is not needed: connections are not handed over to other listeners.
+// inspectPorts gives the outbound listener the filters that read the first bytes, for the ports of those listeners that have them. They read on such
+// a port whatever the address is. A client that sends nothing reaches its destination after a time, a short one if servers on such a port may send
+// the first bytes. The filter for ports of the sidecar is not needed: connections are not handed over to other listeners.
 func inspectPorts(outbound *listenerv3.Listener, unbound []*listenerv3.Listener) {
 	outbound.ListenerFilters = []*listenerv3.ListenerFilter{originalDestination}
 	inspected := map[uint16]bool{}

@@ -58,7 +58,8 @@ func reduce(m protoreflect.Message) {
 		return
 	case *clusterv3.Cluster:
 		reduceCluster(m)
-	case *listenerv3.Listener, *tlsinspectorv3.TlsInspector, *hcmv3.HttpConnectionManager, *tcpv3.TcpProxy, *extauthzv3.ExtAuthz, *httpglobalv3.RateLimit, *tracev3.ZipkinConfig:
+	case *listenerv3.Listener, *tlsinspectorv3.TlsInspector, *hcmv3.HttpConnectionManager, *tcpv3.TcpProxy, *extauthzv3.ExtAuthz,
+		*httpglobalv3.RateLimit, *tracev3.ZipkinConfig:
 		reduceConnections(m)
 	case *routev3.Route:
 		reduceRoute(m)

@@ -8,9 +8,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
-// Sidecars of Open Service Mesh v1.2 run Envoy 1.22, with a bootstrap that has no tags of statistics and no logs of ours. They get the resources of other sidecars
-// with two differences: the scope lacks what that Envoy cannot do, and messages lack the fields that it does not know. Where a policy needs such a feature, requests
-// are denied. The module hack/envoy122 compares the result with the protocol buffers of that time.
+// Sidecars of Open Service Mesh v1.2 run Envoy 1.22, with a bootstrap that has no tags of statistics and no logs of ours. They get the resources of
+// other sidecars with two differences: the scope lacks what that Envoy cannot do, and messages lack the fields that it does not know. Where a policy
+// needs such a feature, requests are denied. The module hack/envoy122 compares the result with the protocol buffers of that time.
 
 // osmScope returns the scope of a sidecar of Open Service Mesh without what it cannot do.
 func osmScope(s *scope.Scope) *scope.Scope {

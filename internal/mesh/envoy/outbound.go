@@ -39,7 +39,8 @@ func noFilterChains() []*listenerv3.FilterChain {
 
 // passthroughFilterChain forwards connections unchanged.
 func passthroughFilterChain(s *translation) *listenerv3.FilterChain {
-	return &listenerv3.FilterChain{Name: passthroughChain, Filters: []*listenerv3.Filter{tcpToCluster(s.logs().outboundConnections, PassthroughCluster, PassthroughCluster)}}
+	return &listenerv3.FilterChain{Name: passthroughChain, Filters: []*listenerv3.Filter{tcpToCluster(s.logs().outboundConnections,
+		PassthroughCluster, PassthroughCluster)}}
 }
 
 // rejectSidecarPorts closes plaintext connections to the ports that the sidecar itself listens on, whatever their

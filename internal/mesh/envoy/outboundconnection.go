@@ -8,8 +8,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
-// routeConnections adds the filter chains of routes of the Gateway API for a port. Envoy closes and logs the connections that match none. The chains of TLSRoutes
-// have the names of the routes, so a change of one leaves the connections of others alone.
+// routeConnections adds the filter chains of routes of the Gateway API for a port. Envoy closes and logs the connections that match none. The chains
+// of TLSRoutes have the names of the routes, so a change of one leaves the connections of others alone.
 func routeConnections(out *listenerv3.Listener, s *translation, o scope.Outbound) {
 	out.AccessLog = s.logs().unroutedConnections
 	for i := range o.ConnectionRoutes {

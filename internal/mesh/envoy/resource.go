@@ -175,7 +175,8 @@ func (p *parts) buildOwn(typeURL string) []Resource {
 		return listenerResources(append(boundListeners(s, inbound), portListeners(s, p.ports)...))
 	case RouteType:
 		return routeResources(slices.Concat(
-			inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), clientRouteConfigs(s, p.reachable), clientPortRouteConfigs(s, p.ports),
+			inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), clientRouteConfigs(s, p.reachable),
+			clientPortRouteConfigs(s, p.ports),
 		))
 	case ExtensionType:
 		return discoveredFilters(s, inbound)

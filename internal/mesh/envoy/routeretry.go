@@ -23,7 +23,8 @@ func routeRetry(r *scope.HTTPRoute, policy *catalog.RetryPolicy) *routev3.RetryP
 	case r.Repeat.Never:
 		out = defaultRetryPolicy
 	default:
-		out = newRetryPolicy(catalog.RetryPolicy{On: ownRetryOn(r.Repeat), Count: cmp.Or(r.Repeat.Attempts, catalog.DefaultRetryCount), BackoffBase: r.Repeat.Backoff})
+		out = newRetryPolicy(catalog.RetryPolicy{On: ownRetryOn(r.Repeat), Count: cmp.Or(r.Repeat.Attempts, catalog.DefaultRetryCount),
+			BackoffBase: r.Repeat.Backoff})
 		out.RetriableStatusCodes = r.Repeat.Codes
 	}
 	if r.TryTimeout > 0 {

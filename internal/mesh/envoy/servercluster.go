@@ -36,8 +36,8 @@ func serverCluster(s *translation, name, host string, port uint16) *clusterv3.Cl
 	return out
 }
 
-// configuredCluster is serverCluster for a server that is no ExtensionService. If connections to it cannot be encrypted as the BackendTLSPolicy of its Service demands, it
-// has no endpoint.
+// configuredCluster is serverCluster for a server that is no ExtensionService. If connections to it cannot be encrypted as the BackendTLSPolicy of
+// its Service demands, it has no endpoint.
 func configuredCluster(s *translation, name, host string, port uint16, http1 bool) *clusterv3.Cluster {
 	tls := s.HostTLS[catalog.Server{Host: host, Port: port}.String()]
 	if tls != nil && tls.Unusable {
@@ -84,7 +84,8 @@ func resolveByDNS(c *clusterv3.Cluster, host string, class scope.Class) {
 	if needsSearchList(host) {
 		dns.TypedDnsResolverConfig = searchingResolver
 	}
-	c.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{Name: "envoy.cluster.dns", TypedConfig: message.Any(dns)}}
+	c.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{Name: "envoy.cluster.dns",
+		TypedConfig: message.Any(dns)}}
 	c.WaitForWarmOnInit = wrapperspb.Bool(false)
 }
 

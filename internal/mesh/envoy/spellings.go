@@ -49,8 +49,8 @@ func underscores(s *translation) corev3.HttpProtocolOptions_HeadersWithUnderscor
 	return corev3.HttpProtocolOptions_ALLOW
 }
 
-// protectNames removes the other spellings of the names that a virtual host reads or sets, and of the headers that authorization servers set. A server of gRPC may
-// set any header, so all names with underscores are removed then.
+// protectNames removes the other spellings of the names that a virtual host reads or sets, and of the headers that authorization servers set. A
+// server of gRPC may set any header, so all names with underscores are removed then.
 func protectNames(s *translation, host *routev3.VirtualHost, decided bool) {
 	if s.Key.Class.OSM {
 		return

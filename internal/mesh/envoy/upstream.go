@@ -93,8 +93,9 @@ func sidecarHTTP(p catalog.Protocol, version scope.HTTPVersion, up *scope.Upstre
 // the next request arrives, and only requests without side effects can be repeated then.
 const applicationIdleTimeout = 1500 * time.Millisecond
 
-// The sidecar of an application accepts all headers of its responses that Envoy can. A response that it refused would look like a connection that the application
-// has closed, and the sidecar would make the application execute a request without side effects again. Clients refuse what is too much for them.
+// The sidecar of an application accepts all headers of its responses that Envoy can. A response that it refused would look like a connection that the
+// application has closed, and the sidecar would make the application execute a request without side effects again. Clients refuse what is too much
+// for them.
 const (
 	maxApplicationHeaders   = 100_000
 	maxApplicationHeadersKB = 8192

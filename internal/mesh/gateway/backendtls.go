@@ -26,8 +26,8 @@ func EffectOf(target catalog.PolicyTarget) string {
 
 const noRequests = "Requests to the http ports of the Egress get 503."
 
-// BackendTLSStatus returns the status of a policy of the mesh for each target. A Service that is no server of the mesh has none: the policy is for another controller,
-// such as an ingress controller in front of the mesh.
+// BackendTLSStatus returns the status of a policy of the mesh for each target. A Service that is no server of the mesh has none: the policy is for
+// another controller, such as an ingress controller in front of the mesh.
 func BackendTLSStatus(v *catalog.View, policy *catalog.BackendTLSPolicy) []AncestorStatus {
 	_, problem := authz.BackendAuthorities(v, policy)
 	resolved := yes(gatewayv1.BackendTLSPolicyReasonResolvedRefs)
@@ -62,8 +62,8 @@ func concernsMesh(v *catalog.View, policy *catalog.BackendTLSPolicy, target cata
 	return target.Group == catalog.PolicyGroup || target.Group == catalog.ConfigGroup
 }
 
-// ServerAuthorities returns the ConfigMaps to which policies refer that concern the mesh, those of older policies first, and an entry with a problem for each one beyond
-// MaxAuthorities of its namespace.
+// ServerAuthorities returns the ConfigMaps to which policies refer that concern the mesh, those of older policies first, and an entry with a problem
+// for each one beyond MaxAuthorities of its namespace.
 func ServerAuthorities(v *catalog.View) (names []catalog.Name, excess map[catalog.Name]*catalog.BackendAuthorities) {
 	excess = map[catalog.Name]*catalog.BackendAuthorities{}
 	known, count := nameSet{}, map[string]int{}
@@ -132,7 +132,8 @@ func acceptServer(v *catalog.View, policy *catalog.BackendTLSPolicy, target cata
 	if policy.Problem != "" {
 		return no(gatewayv1.PolicyReasonInvalid, "%s %s", policy.Problem, EffectOf(target))
 	}
-	return Verdict{OK: true, Reason: string(gatewayv1.PolicyReasonAccepted), Message: fmt.Sprintf("Sidecars encrypt connections to the ExtensionService %s.", target.Name)}
+	return Verdict{OK: true, Reason: string(gatewayv1.PolicyReasonAccepted),
+		Message: fmt.Sprintf("Sidecars encrypt connections to the ExtensionService %s.", target.Name)}
 }
 
 // acceptServingService is acceptTarget for a Service that is a server of the mesh. It is accepted if it applies to one of the ports.

@@ -30,9 +30,9 @@ func indexRoutes(routes []attachedRoute) routeIndex {
 	return x
 }
 
-// rules returns the rules for a domain in order of precedence: the most specific hostname, then those of GRPCRoutes, then the most
-// specific match, then the oldest route, then the first by name, then the first in the route. The routes are sorted by age and name. Without inheritance, only the rules of
-// routes with exactly this hostname are returned.
+// rules returns the rules for a domain in order of precedence: the most specific hostname, then those of GRPCRoutes, then the most specific match,
+// then the oldest route, then the first by name, then the first in the route. The routes are sorted by age and name. Without inheritance, only the
+// rules of routes with exactly this hostname are returned.
 func (x routeIndex) rules(domain string, inherits bool) []Rule {
 	type candidate struct {
 		Rule
@@ -58,7 +58,8 @@ func (x routeIndex) rules(domain string, inherits bool) []Rule {
 		for k := range attached.route.Rules {
 			rule := &attached.route.Rules[k]
 			for _, match := range rule.Matches {
-				candidates = append(candidates, candidate{Rule{ofKind(attached.route.Kind, match), attached.route, rule, attached.backends[k]}, ranks[i], match})
+				candidates = append(candidates, candidate{Rule{ofKind(attached.route.Kind, match), attached.route, rule, attached.backends[k]}, ranks[i],
+					match})
 			}
 		}
 	}

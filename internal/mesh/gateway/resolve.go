@@ -70,8 +70,8 @@ type Rule struct {
 	Backends []Backend
 }
 
-// DecodesSlashes reports whether the gateway forwards requests with escaped slashes by the rule: all its Services decode them. A regular expression could match another
-// path than the one that the Service decodes, and does not apply to them.
+// DecodesSlashes reports whether the gateway forwards requests with escaped slashes by the rule: all its Services decode them. A regular expression
+// could match another path than the one that the Service decodes, and does not apply to them.
 func (r Rule) DecodesSlashes(v *catalog.View) bool {
 	return len(r.Backends) > 0 && r.Match.PathType != "RegularExpression" &&
 		!slices.ContainsFunc(r.Backends, func(b Backend) bool { return b.Service == nil || !v.DecodesSlashes(b.Service.Name) })
@@ -127,7 +127,8 @@ func newResolver(v *catalog.View) *resolver {
 	return &resolver{
 		view: v, byName: map[catalog.Name]*gatewayState{},
 		accepted: map[hostPort]claimant{}, first: map[uint16]claimant{}, narrowed: map[*catalog.HTTPRoute]struct{}{},
-		shadowed: map[*catalog.HTTPRoute]string{}, listeners: map[string]int{}, references: map[string]int{}, notAdmitted: map[int]*references{}, services: map[catalog.Name]struct{}{},
+		shadowed: map[*catalog.HTTPRoute]string{}, listeners: map[string]int{}, references: map[string]int{}, notAdmitted: map[int]*references{},
+		services: map[catalog.Name]struct{}{},
 	}
 }
 

@@ -62,7 +62,8 @@ func Gateway(u *unstructured.Unstructured) (*catalog.Gateway, []Problem) {
 			return nil, found
 		}
 	}
-	gateway := &catalog.Gateway{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName), Ignored: setFields(u, ignoredByGateways())}
+	gateway := &catalog.Gateway{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName),
+		Ignored: setFields(u, ignoredByGateways())}
 	if infrastructure := object.Spec.Infrastructure; infrastructure != nil && infrastructure.ParametersRef != nil {
 		gateway.Parameters = fmt.Sprintf("%s %s", infrastructure.ParametersRef.Kind, infrastructure.ParametersRef.Name)
 	}
@@ -91,7 +92,8 @@ func gatewayListener(namespace string, l *gatewayv1.Listener) catalog.GatewayLis
 				listener.OtherCertificate = fmt.Sprintf("%s %s", kind, ref.Name)
 				continue
 			}
-			listener.Certificates = append(listener.Certificates, catalog.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), Name: string(ref.Name)})
+			listener.Certificates = append(listener.Certificates, catalog.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))),
+				Name: string(ref.Name)})
 		}
 	}
 	if l.AllowedRoutes == nil {
@@ -156,7 +158,8 @@ func ReferenceGrant(u *unstructured.Unstructured) (*catalog.ReferenceGrant, []Pr
 func convert[T any](u *unstructured.Unstructured) (*T, []Problem) {
 	object := new(T)
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, object); err != nil {
-		return nil, []Problem{{Reason: ReasonMalformed, Message: fmt.Sprintf("This %s cannot be read, so it has no effect: %v.", cmp.Or(u.GetKind(), "object"), err)}}
+		return nil, []Problem{{Reason: ReasonMalformed, Message: fmt.Sprintf("This %s cannot be read, so it has no effect: %v.",
+			cmp.Or(u.GetKind(), "object"), err)}}
 	}
 	return object, nil
 }

@@ -29,7 +29,8 @@ func globalLimits(spec *policyv1alpha1.UpstreamTrafficSettingSpec, setting *cata
 	if tcp := global.TCP; tcp != nil {
 		const path = "spec.rateLimit.global.tcp"
 		before := len(*found)
-		limit := &catalog.GlobalConnectionLimit{GlobalLimit: globalLimit(path, &tcp.GlobalLimitSpec, found), Descriptors: connectionDescriptors(path+".descriptors", tcp.Descriptors, found)}
+		limit := &catalog.GlobalConnectionLimit{GlobalLimit: globalLimit(path, &tcp.GlobalLimitSpec, found),
+			Descriptors: connectionDescriptors(path+".descriptors", tcp.Descriptors, found)}
 		if len(*found) == before {
 			setting.GlobalConnections = limit
 		}

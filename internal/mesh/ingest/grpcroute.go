@@ -30,7 +30,8 @@ func grpcRule(r *gatewayv1.GRPCRouteRule) gatewayv1.HTTPRouteRule {
 		match := gatewayv1.HTTPRouteMatch{Path: grpcPath(m.Method)}
 		for _, h := range m.Headers {
 			match.Headers = append(match.Headers, gatewayv1.HTTPHeaderMatch{
-				Type: ptr.To(gatewayv1.HeaderMatchType(ptr.Deref(h.Type, gatewayv1.GRPCHeaderMatchExact))), Name: gatewayv1.HTTPHeaderName(h.Name), Value: h.Value,
+				Type: ptr.To(gatewayv1.HeaderMatchType(ptr.Deref(h.Type, gatewayv1.GRPCHeaderMatchExact))),
+				Name: gatewayv1.HTTPHeaderName(h.Name), Value: h.Value,
 			})
 		}
 		rule.Matches = append(rule.Matches, match)

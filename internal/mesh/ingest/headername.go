@@ -21,10 +21,11 @@ const (
 	headerChanged headerUse = "changed"
 )
 
-// messageHeaders belong to a connection, or say where a message ends. Envoy writes them as they are told: with a changed one, the peer reads what is the body of
-// one message as the next message, which on a shared connection belongs to somebody else.
+// messageHeaders belong to a connection, or say where a message ends. Envoy writes them as they are told: with a changed one, the peer reads what is
+// the body of one message as the next message, which on a shared connection belongs to somebody else.
 var messageHeaders = []string{
-	"connection", "content-length", "expect", "host", "http2-settings", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+	"connection", "content-length", "expect", "host", "http2-settings", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer",
+	"transfer-encoding", "upgrade",
 }
 
 // headerNameProblem describes why a policy cannot use a header in a certain way; empty if it can. Each field that has the name of a header is checked with it:

@@ -44,8 +44,9 @@ func Pod(pod *corev1.Pod) *catalog.Pod {
 	return entry
 }
 
-// isNodeUnreachable reports whether Kubernetes has marked a pod as not ready because its node does not report. The controller of nodes then changes the status of
-// the condition Ready and nothing else. A kubelet that sets this status also gives a reason, and usually reports containers that are not ready.
+// isNodeUnreachable reports whether Kubernetes has marked a pod as not ready because its node does not report. The controller of nodes then changes
+// the status of the condition Ready and nothing else. A kubelet that sets this status also gives a reason, and usually reports containers that are
+// not ready.
 func isNodeUnreachable(pod *corev1.Pod) bool {
 	if pod.DeletionTimestamp != nil || len(pod.Spec.ReadinessGates) > 0 {
 		return false
@@ -202,8 +203,9 @@ func NewPodFields(spec *configv1alpha2.MeshConfigSpec) []string {
 	return paths
 }
 
-// Namespace reads whether a namespace belongs to a mesh, by its labels, its override of permissive mode, whether it requires the egress
-// gateway, and what becomes of escaped slashes. An invalid override is ignored. Another invalid annotation requires the gateway, because somebody wrote it to restrict traffic.
+// Namespace reads whether a namespace belongs to a mesh, by its labels, its override of permissive mode, whether it requires the egress gateway, and
+// what becomes of escaped slashes. An invalid override is ignored. Another invalid annotation requires the gateway, because somebody wrote it to
+// restrict traffic.
 func Namespace(ns *corev1.Namespace, mesh string) (*catalog.Namespace, []Problem) {
 	var found problems
 	_, ignored := ns.Labels[names.IgnoreLabel]

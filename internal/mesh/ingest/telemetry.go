@@ -50,7 +50,8 @@ func Telemetry(u *unstructured.Unstructured) (*catalog.Telemetry, []Problem) {
 
 // workloadMetrics has the metrics by their names in a Telemetry. The schema permits no others.
 var workloadMetrics = map[policyv1alpha1.WorkloadMetrics]catalog.WorkloadMetrics{
-	policyv1alpha1.MetricsAll: catalog.AllMetrics, policyv1alpha1.MetricsWithoutRoutes: catalog.MetricsWithoutRoutes, policyv1alpha1.MetricsNone: catalog.NoMetrics,
+	policyv1alpha1.MetricsAll: catalog.AllMetrics, policyv1alpha1.MetricsWithoutRoutes: catalog.MetricsWithoutRoutes,
+	policyv1alpha1.MetricsNone: catalog.NoMetrics,
 }
 
 // podSelector reads labels of pods. The effect describes an object with an invalid label.
@@ -181,7 +182,8 @@ var logOperators = []string{
 	"DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", "DOWNSTREAM_REMOTE_PORT", "DOWNSTREAM_TLS_CIPHER", "DOWNSTREAM_TLS_SESSION_ID",
 	"DOWNSTREAM_TLS_VERSION", "DOWNSTREAM_TRANSPORT_FAILURE_REASON", "DOWNSTREAM_WIRE_BYTES_RECEIVED", "DOWNSTREAM_WIRE_BYTES_SENT",
 	"DURATION", "DYNAMIC_METADATA", "EMIT_TIME", "ENVIRONMENT", "FILTER_CHAIN_NAME", "GRPC_STATUS", "GRPC_STATUS_NUMBER", "HOSTNAME",
-	"LOCAL_REPLY_BODY", "METADATA", "PATH", "PROTOCOL", "QUERY_PARAM", "QUERY_PARAMS", "REQ", "REQUESTED_SERVER_NAME", "REQUEST_DURATION", "REQUEST_HEADERS_BYTES",
+	"LOCAL_REPLY_BODY", "METADATA", "PATH", "PROTOCOL", "QUERY_PARAM", "QUERY_PARAMS", "REQ", "REQUESTED_SERVER_NAME",
+	"REQUEST_DURATION", "REQUEST_HEADERS_BYTES",
 	"REQUEST_TX_DURATION", "RESP", "RESPONSE_CODE", "RESPONSE_CODE_DETAILS", "RESPONSE_DURATION", "RESPONSE_FLAGS",
 	"RESPONSE_FLAGS_LONG", "RESPONSE_HEADERS_BYTES", "RESPONSE_TRAILERS_BYTES", "RESPONSE_TX_DURATION", "ROUNDTRIP_DURATION", "ROUTE_NAME",
 	"START_TIME", "STREAM_ID", "TLS_JA3_FINGERPRINT", "TRACE_ID", "TRAILER", "UNIQUE_ID", "UPSTREAM_CLUSTER", "UPSTREAM_CLUSTER_RAW", "UPSTREAM_CONNECTION_ID",
@@ -195,7 +197,8 @@ var logOperators = []string{
 
 // withParameter are the operators that need a parameter in parentheses. Others that may have one are in mayHaveParameter.
 var (
-	withParameter    = []string{"CEL", "CLUSTER_METADATA", "DYNAMIC_METADATA", "ENVIRONMENT", "METADATA", "QUERY_PARAM", "REQ", "RESP", "TRAILER", "UPSTREAM_METADATA"}
+	withParameter = []string{"CEL", "CLUSTER_METADATA", "DYNAMIC_METADATA", "ENVIRONMENT", "METADATA", "QUERY_PARAM", "REQ", "RESP",
+		"TRAILER", "UPSTREAM_METADATA"}
 	mayHaveParameter = []string{"DOWNSTREAM_PEER_CERT_V_END", "DOWNSTREAM_PEER_CERT_V_START", "EMIT_TIME", "GRPC_STATUS", "PATH", "QUERY_PARAMS", "START_TIME"}
 )
 
@@ -279,7 +282,8 @@ func closingParenthesis(text string) int {
 
 // LogOperators returns every command operator that a format may have, with an example of its parameter if it needs one.
 func LogOperators() []string {
-	examples := map[string]string{"CEL": "response.code", "DYNAMIC_METADATA": "a:b", "CLUSTER_METADATA": "a:b", "UPSTREAM_METADATA": "a:b", "METADATA": "ROUTE:a:b"}
+	examples := map[string]string{"CEL": "response.code", "DYNAMIC_METADATA": "a:b", "CLUSTER_METADATA": "a:b",
+		"UPSTREAM_METADATA": "a:b", "METADATA": "ROUTE:a:b"}
 	var all []string
 	for _, name := range logOperators {
 		if slices.Contains(withParameter, name) {

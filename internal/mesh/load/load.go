@@ -42,7 +42,8 @@ type Finding struct {
 
 // sources returns the Sources of all kinds that define a mesh, MeshConfig last.
 func sources(mesh string) []kinds.Source {
-	return slices.Concat(kinds.Workloads(mesh), kinds.Policies(), kinds.GatewayAPI(mesh), kinds.Network(), []kinds.Source{kinds.MeshConfig(func(*configv1alpha2.MeshConfig) {})})
+	return slices.Concat(kinds.Workloads(mesh), kinds.Policies(), kinds.GatewayAPI(mesh), kinds.Network(),
+		[]kinds.Source{kinds.MeshConfig(func(*configv1alpha2.MeshConfig) {})})
 }
 
 // FromCluster reads the mesh whose control plane runs in namespace. Kinds that the cluster does not define are empty.
@@ -200,7 +201,8 @@ func (l *Loaded) assumeCertificates() []catalog.Dep {
 	used := l.assumedEntries()
 	var changes []catalog.Change
 	for ref := range l.Entries {
-		isSecret := slices.Contains([]catalog.Kind{catalog.KindGatewayCertificate, catalog.KindGatewayAuthorities, catalog.KindEgressCredential, catalog.KindBackendAuthorities}, ref.Kind)
+		isSecret := slices.Contains([]catalog.Kind{catalog.KindGatewayCertificate, catalog.KindGatewayAuthorities, catalog.KindEgressCredential,
+			catalog.KindBackendAuthorities}, ref.Kind)
 		if isSecret && !slices.ContainsFunc(used, func(entry catalog.Entry) bool { return entry.Ref() == ref }) {
 			changes = append(changes, catalog.Change{Ref: ref})
 			delete(l.Entries, ref)

@@ -11,13 +11,13 @@ const (
 	MaxClientChains = 64
 	// MaxPodClientChains is how many such chains all ports of a sidecar have. Ports beyond it have none.
 	MaxPodClientChains = 4 * MaxClientChains
-	// MaxClientName bounds the name of a service account with a filter chain. Names of application protocols have at most 255 bytes, and that of a chain has the
-	// namespace too.
+	// MaxClientName bounds the name of a service account with a filter chain. Names of application protocols have at most 255 bytes, and that of a
+	// chain has the namespace too.
 	MaxClientName = 180
 )
 
-// ClientChains returns the accounts whose connections to a TCP port have a filter chain of their own, sorted. Revoking one of them ends the connections of no other.
-// The rest share a chain.
+// ClientChains returns the accounts whose connections to a TCP port have a filter chain of their own, sorted. Revoking one of them ends the
+// connections of no other. The rest share a chain.
 func (in *Inbound) ClientChains() []identity.ServiceAccount {
 	if in.Protocol.IsHTTP() || in.Rules.Permissive {
 		return nil

@@ -69,8 +69,8 @@ type GatewayAuthorities struct {
 	PEM  []byte
 }
 
-// addIngressGateway adds the listeners of the Gateways that the pods serve, and the destinations of their routes. The ingress gateway is a client of the mesh: it
-// connects with its own identity, and servers apply their policies to it.
+// addIngressGateway adds the listeners of the Gateways that the pods serve, and the destinations of their routes. The ingress gateway is a client of
+// the mesh: it connects with its own identity, and servers apply their policies to it.
 func (s *Scope) addIngressGateway(v *catalog.View) {
 	o := gatewayBuilder{outboundBuilder{view: v, client: s.Key.Identity, clusters: map[string]Cluster{}}, map[gatewayPort]gatewayShares{}}
 	s.IngressGateway = &IngressGateway{}

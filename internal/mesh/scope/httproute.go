@@ -33,8 +33,8 @@ type HTTPRoute struct {
 	source *catalog.RouteMatch
 }
 
-// IsSame reports whether two routes of sidecars are equal, without a comparison of what they have from one match of the catalog. If it returns false they may be
-// equal too.
+// IsSame reports whether two routes of sidecars are equal, without a comparison of what they have from one match of the catalog. If it returns false
+// they may be equal too.
 func (r *HTTPRoute) IsSame(other *HTTPRoute) bool {
 	return r.source != nil && r.source == other.source && r.Denied == other.Denied && r.Weight == other.Weight &&
 		slices.Equal(r.Backends, other.Backends) && slices.Equal(r.Mirrors, other.Mirrors)

@@ -28,8 +28,8 @@ func (p *Part) DependsOnAny(deps map[catalog.Dep]struct{}) bool {
 	})
 }
 
-// SharedDestinationsFrom is SharedDestinations with the parts of an earlier call that have not changed. It adds those that it builds, and removes those of Services
-// that clients may not call any more. The view does not record what parts depend on.
+// SharedDestinationsFrom is SharedDestinations with the parts of an earlier call that have not changed. It adds those that it builds, and removes
+// those of Services that clients may not call any more. The view does not record what parts depend on.
 func SharedDestinationsFrom(v *catalog.View, parts map[catalog.Name]*Part) *Destinations {
 	if !permissiveAnywhere(v) {
 		clear(parts)

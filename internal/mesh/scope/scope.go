@@ -121,8 +121,8 @@ type Sidecar struct {
 	Divided []Cluster
 	// ServiceRanges are the ranges of virtual addresses, sorted, if Class.OnDemand. A sidecar loads destinations within them at the first connection.
 	ServiceRanges []netip.Prefix
-	// ServicesOutside are the virtual addresses and ports of Services that are not in the mesh, sorted, if the sidecar may call destinations outside the mesh and
-	// loads those in the mesh by their addresses.
+	// ServicesOutside are the virtual addresses and ports of Services that are not in the mesh, sorted, if the sidecar may call destinations outside
+	// the mesh and loads those in the mesh by their addresses.
 	ServicesOutside []netip.AddrPort
 	// EagerDestinations are the names of clusters that the sidecar has without asking for them, sorted. Some may not exist.
 	EagerDestinations []string

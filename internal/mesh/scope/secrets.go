@@ -44,7 +44,8 @@ func CarryCertificates(earlier, next *Scope) {
 	contents := newGatewayContents(next.IngressGateway)
 	for _, l := range unread {
 		i := slices.IndexFunc(earlier.IngressGateway.Listeners, func(was GatewayListener) bool {
-			return was.Name == l.Name && was.Port == l.Port && was.Hostname == l.Hostname && len(was.Certificates) > 0 && (l.Clients == nil || was.Clients != nil)
+			return was.Name == l.Name && was.Port == l.Port && was.Hostname == l.Hostname && len(was.Certificates) > 0 &&
+				(l.Clients == nil || was.Clients != nil)
 		})
 		if i >= 0 {
 			contents.carry(earlier.IngressGateway, l, earlier.IngressGateway.Listeners[i])

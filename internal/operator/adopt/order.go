@@ -24,9 +24,9 @@ type Ordering struct {
 	Calls  Calls
 }
 
-// Order returns the order in which the workloads of a Mesh restart that have sidecars of the Open Service Mesh, or go back to them; nil for none. namespace is that of the Mesh. A
-// sidecar of the Open Service Mesh loses requests while a workload that it calls restarts. So callers have sidecars of this mesh first, and keep them
-// until what they call has gone back. In permissive mode nothing declares who calls whom.
+// Order returns the order in which the workloads of a Mesh restart that have sidecars of the Open Service Mesh, or go back to them; nil for none.
+// namespace is that of the Mesh. A sidecar of the Open Service Mesh loses requests while a workload that it calls restarts. So callers have sidecars
+// of this mesh first, and keep them until what they call has gone back. In permissive mode nothing declares who calls whom.
 func (r Ordering) Order(ctx context.Context, mesh *v1alpha1.Mesh, namespace string, workloads []rollout.Workload) (*rollout.Order, error) {
 	t := TakeoverOf(mesh)
 	isBack := t != nil && t.goesBack()

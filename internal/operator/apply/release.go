@@ -117,7 +117,8 @@ func Held(kind string, object client.Object) string {
 	if object.GetDeletionTimestamp() == nil || len(object.GetFinalizers()) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s %s (finalizer %s)", kind, strings.TrimPrefix(object.GetNamespace()+"/"+object.GetName(), "/"), strings.Join(object.GetFinalizers(), ", "))
+	return fmt.Sprintf("%s %s (finalizer %s)", kind, strings.TrimPrefix(object.GetNamespace()+"/"+object.GetName(), "/"),
+		strings.Join(object.GetFinalizers(), ", "))
 }
 
 // Remains are objects that a deletion found.

@@ -83,7 +83,8 @@ func (s Server) Deployment(mesh *v1alpha1.Mesh, configs ...*corev1.ConfigMap) (*
 	return s.overlaid(&appsv1.Deployment{
 		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: Meta(mesh, s.Name),
 		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To(int32(1)), Strategy: s.Strategy, ProgressDeadlineSeconds: ptr.To(int32(startSeconds)), Selector: &metav1.LabelSelector{MatchLabels: s.Selector},
+			Replicas: ptr.To(int32(1)), Strategy: s.Strategy, ProgressDeadlineSeconds: ptr.To(int32(startSeconds)),
+			Selector: &metav1.LabelSelector{MatchLabels: s.Selector},
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: s.Selector, Annotations: annotations}, Spec: pod},
 		},
 	})

@@ -104,7 +104,8 @@ func Lint(generation, observed int64, conditions []metav1.Condition) []string {
 		report("observedGeneration %d is later than generation %d", observed, generation)
 	}
 	for _, c := range conditions {
-		if isSummary := slices.Contains([]string{v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, c.Type); isSummary && c.ObservedGeneration != observed {
+		if isSummary := slices.Contains([]string{v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, c.Type); isSummary &&
+			c.ObservedGeneration != observed {
 			report("%s has observedGeneration %d, the status %d", c.Type, c.ObservedGeneration, observed)
 		}
 		if c.ObservedGeneration > generation {

@@ -125,7 +125,8 @@ func rollout() Dashboard {
 				"sum by (kind) (increase(osm_operator_drift_repairs_total"+m+"[$__rate_interval]))", "{{kind}}"),
 			failures("Rollbacks", "", Count, "sum(increase(osm_operator_rollbacks_total"+m+"[$__range])) > 0", "rollbacks"),
 		}}, {Title: "Traffic meanwhile", Panels: []Panel{
-			lines("Failed requests", Ratio, "(sum("+prometheus.Failed(requestRate)+") or vector(0)) / sum(rate(osm_request_total"+m+"[$__rate_interval]))", "failed requests"),
+			lines("Failed requests", Ratio, "(sum("+prometheus.Failed(requestRate)+") or vector(0)) / sum(rate(osm_request_total"+m+"[$__rate_interval]))",
+				"failed requests"),
 		}}},
 	}
 }

@@ -139,7 +139,8 @@ func workloadToWorkload() Dashboard {
 	const matchers = `{source_namespace="$source_namespace", source_kind=~"$source_workload_kind", source_name=~"$source_workload_name"}`
 	const by = "destination_namespace, destination_kind, destination_name"
 	latency := func(title, quantile string) Panel {
-		return lines(title, Milliseconds, "histogram_quantile("+quantile+", sum by (le, "+by+") (rate(osm_request_duration_ms_bucket"+matchers+"[$__rate_interval])))",
+		buckets := "rate(osm_request_duration_ms_bucket" + matchers + "[$__rate_interval])"
+		return lines(title, Milliseconds, "histogram_quantile("+quantile+", sum by (le, "+by+") ("+buckets+"))",
 			"{{destination_namespace}}/{{destination_name}}")
 	}
 	return Dashboard{
@@ -153,8 +154,10 @@ func workloadToWorkload() Dashboard {
 		Rows: []Row{{Title: "Latency", Panels: []Panel{
 			latency("Request latency (P99)", "0.99"), latency("Request latency (P90)", "0.9"), latency("Request latency (P50)", "0.5"),
 		}}, {Title: "Requests", Panels: []Panel{
-			lines("Requests", PerSecond, "sum by ("+by+") (rate(osm_request_total"+matchers+"[$__rate_interval]))", "{{destination_namespace}}/{{destination_name}}"),
-			lines("Requests by response code", PerSecond, "sum by (response_code) (rate(osm_request_total"+matchers+"[$__rate_interval]))", "{{response_code}}"),
+			lines("Requests", PerSecond, "sum by ("+by+") (rate(osm_request_total"+matchers+"[$__rate_interval]))",
+				"{{destination_namespace}}/{{destination_name}}"),
+			lines("Requests by response code", PerSecond, "sum by (response_code) (rate(osm_request_total"+matchers+"[$__rate_interval]))",
+				"{{response_code}}"),
 		}}},
 	}
 }

@@ -26,7 +26,8 @@ func overview() Dashboard {
 			number("Quarantined policies", Count, "max(osm_policy_quarantined_count"+m+")"),
 		}}, {Title: "Services", Panels: []Panel{
 			lines("Requests", PerSecond, rate("osm_request_total", m, by), service),
-			failures("Failed requests", "Status 500 and more, no response, or a failure of gRPC.", PerSecond, "sum by ("+by+") ("+prometheus.Failed(requestRate)+")", service),
+			failures("Failed requests", "Status 500 and more, no response, or a failure of gRPC.", PerSecond,
+				"sum by ("+by+") ("+prometheus.Failed(requestRate)+")", service),
 			lines("Latency (p99)", Milliseconds, "histogram_quantile(0.99, "+rate("osm_request_duration_ms_bucket", m, "le, "+by)+")", service),
 			{Title: "Data", Description: "Of HTTP and TCP.", Unit: BytesPerSecond, Queries: []Query{
 				{Expr: `sum(rate(envoy_cluster_upstream_cx_tx_bytes_total{mesh="$mesh", ` + destinations + "}[$__rate_interval]))", Legend: "requests"},

@@ -21,7 +21,8 @@ import (
 // slottedPod describes a pod whose sidecar has two slots; false for other pods. The roles of the slots are not in the API.
 func slottedPod(pod *corev1.Pod) (rollout.SlottedPod, bool) {
 	p := rollout.SlottedPod{
-		Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName, Revision: revisionOf(pod), Level: pod.Annotations[names.SlotsLevelAnnotation],
+		Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName, Revision: revisionOf(pod),
+		Level: pod.Annotations[names.SlotsLevelAnnotation],
 		Fixed: workload.CountedRestarts(pod), PullSecrets: pullSecrets(pod),
 	}
 	if changes := slotChanges(&pod.ObjectMeta); len(changes) > 0 {
@@ -51,7 +52,8 @@ func pullSecrets(pod *corev1.Pod) string {
 	return strings.Join(slices.Compact(list), ",")
 }
 
-// startStates are the reasons of a container that waits as long as nothing is wrong. Runtimes and later versions of the kubelet have further reasons for what is.
+// startStates are the reasons of a container that waits as long as nothing is wrong. Runtimes and later versions of the kubelet have further reasons
+// for what is.
 var startStates = []string{"", "ContainerCreating", "PodInitializing"}
 
 // slotOf describes a slot by its container and its status.
@@ -80,7 +82,8 @@ const takeBackManager = apply.FieldManager + "-take-back-"
 func slotChanges(meta *metav1.ObjectMeta) []metav1.ManagedFieldsEntry {
 	var changes []metav1.ManagedFieldsEntry
 	for _, entry := range meta.ManagedFields {
-		if isOwn := entry.Manager == apply.FieldManager || strings.HasPrefix(entry.Manager, takeBackManager); isOwn && entry.Subresource == "" && entry.Time != nil {
+		if isOwn := entry.Manager == apply.FieldManager || strings.HasPrefix(entry.Manager, takeBackManager); isOwn &&
+			entry.Subresource == "" && entry.Time != nil {
 			changes = append(changes, metav1.ManagedFieldsEntry{Manager: entry.Manager, Time: entry.Time})
 		}
 	}

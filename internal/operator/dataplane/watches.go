@@ -31,7 +31,8 @@ func (p *Plane) Sources() []source.Source {
 			mesh, _ := desired.MeshOf(pod.Labels[names.RevisionLabel])
 			return requests(mesh, p.meshOf(ctx, pod.Namespace))
 		})),
-		watchWorkloads(p, &appsv1.Deployment{}), watchWorkloads(p, &appsv1.StatefulSet{}), watchWorkloads(p, &appsv1.DaemonSet{}), p.foreign.source(), watchKubelets(p),
+		watchWorkloads(p, &appsv1.Deployment{}), watchWorkloads(p, &appsv1.StatefulSet{}), watchWorkloads(p, &appsv1.DaemonSet{}),
+		p.foreign.source(), watchKubelets(p),
 	}
 }
 
@@ -93,8 +94,9 @@ func strip(object any) (any, error) {
 	case *corev1.Pod:
 		stripPodMeta(&o.ObjectMeta)
 		o.Spec = corev1.PodSpec{
-			NodeName: o.Spec.NodeName, RestartPolicy: o.Spec.RestartPolicy, ImagePullSecrets: o.Spec.ImagePullSecrets, ServiceAccountName: o.Spec.ServiceAccountName,
-			Containers: sidecarOnly(o.Spec.Containers), InitContainers: sidecarOnly(o.Spec.InitContainers),
+			NodeName: o.Spec.NodeName, RestartPolicy: o.Spec.RestartPolicy, ImagePullSecrets: o.Spec.ImagePullSecrets,
+			ServiceAccountName: o.Spec.ServiceAccountName,
+			Containers:         sidecarOnly(o.Spec.Containers), InitContainers: sidecarOnly(o.Spec.InitContainers),
 		}
 		o.Status = corev1.PodStatus{Phase: o.Status.Phase, Conditions: readyOnly(o.Status.Conditions), InitContainerStatuses: startOnly(o.Status)}
 	case *corev1.Node:

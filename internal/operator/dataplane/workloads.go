@@ -62,33 +62,7 @@ func (o observation) workloads() []rollout.Workload {
 			w = &added
 			found[ref] = w
 		}
-		w.Sidecars[revisionOf(pod)]++
-		if account := accountOf(pod); !slices.Contains(w.Accounts, account) {
-			w.Accounts = append(w.Accounts, account)
-		}
-		if slotted, ok := slottedPod(pod); ok {
-			slotted.Fixed = cmp.Or(slotted.Fixed, o.fixedByKubelet(pod.Spec.NodeName))
-			w.Slotted = append(w.Slotted, slotted)
-		}
-		if !ref.Restartable() && pod.Labels[names.RestartLabel] == restartDisabled {
-			w.OptedOut = true
-		}
-		ready, since := readiness(pod)
-		if sidecar, ok := o.running(pod); ok {
-			w.Running = append(w.Running, sidecar)
-		}
-		w.Ready = w.Ready && ready
-		if !ready {
-			w.Held = ""
-		}
-		if since.After(w.ReadySince) {
-			w.ReadySince = since
-		}
-		for _, event := range []time.Time{pod.CreationTimestamp.Time, since} {
-			if event.After(w.Progressed) {
-				w.Progressed = event
-			}
-		}
+		o.addPod(w, pod)
 	}
 	for _, ref := range o.restarted {
 		if found[ref] == nil {
@@ -111,6 +85,37 @@ func (o observation) workloads() []rollout.Workload {
 		slices.SortFunc(w.Slotted, func(a, b rollout.SlottedPod) int { return cmp.Compare(a.Pod, b.Pod) })
 	}
 	return list
+}
+
+// addPod adds what a pod says about its workload.
+func (o observation) addPod(w *rollout.Workload, pod *corev1.Pod) {
+	w.Sidecars[revisionOf(pod)]++
+	if account := accountOf(pod); !slices.Contains(w.Accounts, account) {
+		w.Accounts = append(w.Accounts, account)
+	}
+	if slotted, ok := slottedPod(pod); ok {
+		slotted.Fixed = cmp.Or(slotted.Fixed, o.fixedByKubelet(pod.Spec.NodeName))
+		w.Slotted = append(w.Slotted, slotted)
+	}
+	if !w.Ref.Restartable() && pod.Labels[names.RestartLabel] == restartDisabled {
+		w.OptedOut = true
+	}
+	ready, since := readiness(pod)
+	if sidecar, ok := o.running(pod); ok {
+		w.Running = append(w.Running, sidecar)
+	}
+	w.Ready = w.Ready && ready
+	if !ready {
+		w.Held = ""
+	}
+	if since.After(w.ReadySince) {
+		w.ReadySince = since
+	}
+	for _, event := range []time.Time{pod.CreationTimestamp.Time, since} {
+		if event.After(w.Progressed) {
+			w.Progressed = event
+		}
+	}
 }
 
 // workload returns a workload as its own object describes it. A workload that cannot be restarted is described by its pods alone.

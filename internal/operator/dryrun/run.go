@@ -33,7 +33,8 @@ type Controller struct {
 // Run reconciles the controllers in turn, completes a round with finish, and repeats until a round changes nothing and no controller
 // has a requeue. stop, which is called after a round without changes, ends the run earlier. The first returned error joins the
 // failures of the last round, which a controller would retry; the second one is a failure of the dry run itself.
-func (c *Cluster) Run(ctx context.Context, finish func(context.Context) error, stop func(context.Context) (bool, error), controllers ...Controller) (failed, err error) {
+func (c *Cluster) Run(ctx context.Context, finish func(context.Context) error, stop func(context.Context) (bool, error),
+	controllers ...Controller) (failed, err error) {
 	idle, wait := 0, time.Second
 	for range maxRounds {
 		before := c.writes

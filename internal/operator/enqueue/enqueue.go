@@ -120,7 +120,8 @@ func MeshChanges(conditions ...string) predicate.Predicate {
 		if !isMesh || !isMeshToo || before.ResourceVersion == after.ResourceVersion {
 			return true
 		}
-		if before.Generation != after.Generation || !before.DeletionTimestamp.Equal(after.DeletionTimestamp) || len(before.Finalizers) != len(after.Finalizers) {
+		if before.Generation != after.Generation || !before.DeletionTimestamp.Equal(after.DeletionTimestamp) ||
+			len(before.Finalizers) != len(after.Finalizers) {
 			return true
 		}
 		if !maps.Equal(before.Labels, after.Labels) || !maps.Equal(before.Annotations, after.Annotations) {

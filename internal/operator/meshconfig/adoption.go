@@ -52,7 +52,8 @@ func (r *Reconciler) Follow(ctx context.Context, mesh *v1alpha1.Mesh, from strin
 	if err == nil && len(apply.Differences(object.Object, live.Object)) == 0 {
 		return false, nil
 	}
-	if err := r.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(names.AdoptionManager), client.ForceOwnership); err != nil {
+	if err := r.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(names.AdoptionManager),
+		client.ForceOwnership); err != nil {
 		return false, fmt.Errorf("the settings of the Open Service Mesh cannot be copied into MeshConfig %s/%s: %w", object.GetNamespace(), object.GetName(), err)
 	}
 	return true, nil

@@ -113,7 +113,8 @@ func (r *Reconciler) applyDeclared(ctx context.Context, session *apply.Session, 
 		r.Recorder.Eventf(mesh, nil, corev1.EventTypeWarning, "Reverted", "Revert", "%s of MeshConfig %s/%s was changed by somebody else and put back, because the Mesh declares it in %s: change it there",
 			strings.Join(fields, ", "), live.Namespace, names.MeshConfig, strings.Join(fieldsOf(declared, fields), ", "))
 	case outcome != apply.Unchanged:
-		r.Recorder.Eventf(mesh, nil, corev1.EventTypeNormal, string(outcome), "Declare", "wrote what the Mesh declares into MeshConfig %s/%s", live.Namespace, names.MeshConfig)
+		r.Recorder.Eventf(mesh, nil, corev1.EventTypeNormal, string(outcome), "Declare", "wrote what the Mesh declares into MeshConfig %s/%s",
+			live.Namespace, names.MeshConfig)
 	}
 	return nil
 }

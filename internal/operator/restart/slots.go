@@ -46,7 +46,8 @@ func (r *Restarter) recordChange(mesh *v1alpha1.Mesh, patch rollout.PodPatch) {
 			"the slot %s of pod %s/%s could not start with the image %s, and has got %s back", patch.Slot, patch.Namespace, patch.Pod, patch.TakesBack, patch.Image)
 		return
 	}
-	r.recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "SlotChanged", action, "gave the slot %s of pod %s/%s the image %s", patch.Slot, patch.Namespace, patch.Pod, patch.Image)
+	r.recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "SlotChanged", action, "gave the slot %s of pod %s/%s the image %s", patch.Slot,
+		patch.Namespace, patch.Pod, patch.Image)
 }
 
 // confirmed returns the patches that are due. One that is not confirmed must have been due in all observations for a while.

@@ -169,7 +169,8 @@ func (w Workload) ReadyFor(target string, limits Limits) time.Time {
 	}
 	image := limits.Slots[target]
 	for _, pod := range w.Slotted {
-		if serving, _, _ := pod.serving(); pod.isPatchedFor(image, limits) && pod.hasImage(image.Image) && !pod.Patched.IsZero() && serving.Started.After(latest) {
+		if serving, _, _ := pod.serving(); pod.isPatchedFor(image, limits) && pod.hasImage(image.Image) && !pod.Patched.IsZero() &&
+			serving.Started.After(latest) {
 			latest = serving.Started
 		}
 	}

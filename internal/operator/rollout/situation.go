@@ -161,7 +161,8 @@ func (r Ref) Compare(other Ref) int {
 // Restartable reports whether the operator knows how to make a workload of this kind replace its pods.
 func (r Ref) Restartable() bool {
 	switch r.Kind {
-	case "Deployment", "StatefulSet", "DaemonSet", "Rollout.argoproj.io", "CloneSet.apps.kruise.io", "StatefulSet.apps.kruise.io", "DeploymentConfig.apps.openshift.io":
+	case "Deployment", "StatefulSet", "DaemonSet", "Rollout.argoproj.io", "CloneSet.apps.kruise.io", "StatefulSet.apps.kruise.io",
+		"DeploymentConfig.apps.openshift.io":
 		return true
 	}
 	return false

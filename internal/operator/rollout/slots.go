@@ -11,8 +11,8 @@ import (
 const (
 	// takeOverTimeout is how long an Envoy may take to take over from the other one of its pod. The launcher ends an attempt earlier.
 	takeOverTimeout = 3 * time.Minute
-	// restartTimeout is how long the container of a slot may take to start again after it has ended for another image, which its node has pulled. The kubelet does
-	// not report why it cannot start one that ended with exit code 0.
+	// restartTimeout is how long the container of a slot may take to start again after it has ended for another image, which its node has pulled. The
+	// kubelet does not report why it cannot start one that ended with exit code 0.
 	restartTimeout = 30 * time.Second
 	// clockSkew is how much the clocks of a node and of the API server may differ.
 	clockSkew = 5 * time.Second
@@ -264,7 +264,8 @@ func (w Workload) needsRoles(target string, limits Limits) bool {
 	image := limits.Slots[target]
 	mayChange := !limits.Manual && !w.OptedOut
 	return slices.ContainsFunc(w.Slotted, func(pod SlottedPod) bool {
-		return pod.suits(image, limits) && (pod.Slots[0].Image != pod.Slots[1].Image || mayChange && pod.isPatchedFor(image, limits) && pod.Slots[0].Image != image.Image)
+		return pod.suits(image, limits) && (pod.Slots[0].Image != pod.Slots[1].Image || mayChange && pod.isPatchedFor(image, limits) &&
+			pod.Slots[0].Image != image.Image)
 	})
 }
 

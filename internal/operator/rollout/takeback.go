@@ -43,15 +43,17 @@ func (p SlottedPod) takeBack(now time.Time) *PodPatch {
 	for i, slot := range p.Slots {
 		if running := p.Slots[1-i]; p.Fixed == "" && slot.Image != running.Image && p.cannotStart(slot, running, now) {
 			return &PodPatch{
-				Namespace: p.Namespace, Pod: p.Pod, UID: p.UID, Node: p.Node, PullSecrets: p.PullSecrets, Slot: slot.Name, Image: running.Image, TakesBack: slot.Image,
+				Namespace: p.Namespace, Pod: p.Pod, UID: p.UID, Node: p.Node, PullSecrets: p.PullSecrets, Slot: slot.Name,
+				Image: running.Image, TakesBack: slot.Image,
 			}
 		}
 	}
 	return nil
 }
 
-// cannotStart reports whether a slot does not start with its image, while the other one runs. The kubelet reports why, or the container has
-// not started for too long after the change. A slot that has run may have the role, so it must be known that the other one serves: all containers start again with the node.
+// cannotStart reports whether a slot does not start with its image, while the other one runs. The kubelet reports why, or the container has not
+// started for too long after the change. A slot that has run may have the role, so it must be known that the other one serves: all containers start
+// again with the node.
 func (p SlottedPod) cannotStart(slot, running Slot, now time.Time) bool {
 	switch {
 	case running.Started.IsZero() || slot.Role == report.Serving || slot.Role == report.Draining:

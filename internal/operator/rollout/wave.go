@@ -161,81 +161,89 @@ func (l Limits) pending(workloads []Workload, target string, now time.Time) map[
 
 // addNamespace adds the workloads of one namespace. plans are those of the workloads whose sidecars are upgraded in place.
 func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Limits, now time.Time) {
-	target := w.Target
 	slices.SortFunc(group, func(a, b Workload) int { return a.Ref.Compare(b.Ref) })
 	restartable, unavailable, unawaited := 0, 0, 0
 	var lastReady time.Time
-	var outdated, retries, inPlace []Workload
+	var due dueWorkloads
 	for _, load := range group {
 		w.align(load, limits, now)
 		plan, isInPlace := plans[load.Ref]
-		denied, due := limits.denied(load.Ref, target)
-		if load.isAbsent() && load.Restart.Revision != target {
+		if load.isAbsent() && load.Restart.Revision != w.Target {
 			continue
 		}
 		if load.Ref.Restartable() && load.Unread == "" || isInPlace {
 			restartable++
-			if load.isUnavailable(target, now) || plan.isInProgress() {
+			if load.isUnavailable(w.Target, now) || plan.isInProgress() {
 				unavailable++
 				if w.isUnawaited(load, limits, now) {
 					unawaited++
 				}
 			}
 		}
-		if ready := load.ReadyFor(target, limits); ready.After(lastReady) {
+		if ready := load.ReadyFor(w.Target, limits); ready.After(lastReady) {
 			lastReady = ready
 		}
-		switch {
-		case load.isAbsent() && !load.Ready:
-			w.addInProgress(load, limits, false)
-		case limits.AwaitLast && load.isReplacingLastPod(target, limits, now):
-			w.addInProgress(load, limits, true)
-		case !load.isOutdated(target, limits) || limits.Include != nil && !limits.Include(load):
-		case isInPlace:
-			inPlace = append(inPlace, load)
-		case !load.Ref.Restartable():
-			w.addManual(load, "is of a kind that the operator does not restart: delete its pods, or let them end")
-		case limits.Manual:
-			w.addManual(load, "is outdated, and restarts are manual: "+load.Ref.restartHint())
-		case load.OptedOut:
-			w.addManual(load, "opted out of restarts: "+load.Ref.restartHint())
-		case load.Unread != "":
-			w.requeueAfter(blockedRetry)
-			w.Blocked = append(w.Blocked, Note{load.Ref, load.Unread})
-		case load.OnDelete:
-			w.addManual(load, "does not replace its pods by itself, because of its update strategy or because it is paused: delete its pods one by one")
-		case denied != "":
-			w.Blocked = append(w.Blocked, Note{load.Ref, denied})
-			if due {
-				retries = append(retries, load)
-			}
-		case limits.RejectedRevision != "" && load.Restart.Revision == limits.RejectedRevision && !load.Ready:
-			w.add(&w.Restart, load.Ref)
-		case load.Restart.Revision == target && load.isMissed(now):
-			// It has its slot already.
-			w.Restart = append(w.Restart, load.Ref)
-		case load.Restart.Revision == target && load.isAbandoned(now):
-			w.Blocked = append(w.Blocked, Note{load.Ref, "it was restarted without effect: " + load.notReadyReason()})
-		case load.Restart.Revision == target && !load.Ready:
-			w.addInProgress(load, limits, false)
-		case load.Restart.Revision == target && load.Restart.Retry:
-			w.addManual(load, "was restarted twice and still has outdated sidecars: check whether its pods are injected")
-		case load.Restart.Revision == target && load.confirmationLeft(now) > 0:
-			w.addWaiting(load, "it was restarted and still has outdated sidecars: it is restarted once more if they remain")
-			w.requeueAfter(load.confirmationLeft(now))
-		default:
-			outdated = append(outdated, load)
-		}
+		w.addWorkload(load, isInPlace, limits, now, &due)
 	}
 	pause := lastReady.Add(limits.Pause).Sub(now)
 	w.isStuck = unawaited >= limits.Unavailable(restartable)
 	available := limits.Unavailable(restartable) - unavailable
-	slices.SortStableFunc(inPlace, w.proofs.compare)
-	for _, load := range inPlace {
+	slices.SortStableFunc(due.inPlace, w.proofs.compare)
+	for _, load := range due.inPlace {
 		available = w.upgradeInPlace(load, plans[load.Ref], limits, available, pause)
 	}
-	available = w.choose(outdated, limits, available, pause)
-	w.retry(retries, limits, available, pause)
+	available = w.choose(due.outdated, limits, available, pause)
+	w.retry(due.denied, limits, available, pause)
+}
+
+// dueWorkloads are the outdated workloads of a namespace that are upgraded if there is room: by a restart, after a denied restart, and in place.
+type dueWorkloads struct{ outdated, denied, inPlace []Workload }
+
+// addWorkload adds a workload by its own state. What depends on the room of the namespace is due.
+func (w *Wave) addWorkload(load Workload, isInPlace bool, limits Limits, now time.Time, due *dueWorkloads) {
+	target := w.Target
+	denied, isDue := limits.denied(load.Ref, target)
+	switch {
+	case load.isAbsent() && !load.Ready:
+		w.addInProgress(load, limits, false)
+	case limits.AwaitLast && load.isReplacingLastPod(target, limits, now):
+		w.addInProgress(load, limits, true)
+	case !load.isOutdated(target, limits) || limits.Include != nil && !limits.Include(load):
+	case isInPlace:
+		due.inPlace = append(due.inPlace, load)
+	case !load.Ref.Restartable():
+		w.addManual(load, "is of a kind that the operator does not restart: delete its pods, or let them end")
+	case limits.Manual:
+		w.addManual(load, "is outdated, and restarts are manual: "+load.Ref.restartHint())
+	case load.OptedOut:
+		w.addManual(load, "opted out of restarts: "+load.Ref.restartHint())
+	case load.Unread != "":
+		w.requeueAfter(blockedRetry)
+		w.Blocked = append(w.Blocked, Note{load.Ref, load.Unread})
+	case load.OnDelete:
+		w.addManual(load, "does not replace its pods by itself, because of its update strategy or because it is paused: delete its pods one by one")
+	case denied != "":
+		w.Blocked = append(w.Blocked, Note{load.Ref, denied})
+		if isDue {
+			due.denied = append(due.denied, load)
+		}
+	case limits.RejectedRevision != "" && load.Restart.Revision == limits.RejectedRevision && !load.Ready:
+		w.add(&w.Restart, load.Ref)
+	case load.Restart.Revision == target && load.isMissed(now):
+		// It has its slot already.
+		w.Restart = append(w.Restart, load.Ref)
+	case load.Restart.Revision == target && load.isAbandoned(now):
+		w.Blocked = append(w.Blocked, Note{load.Ref, "it was restarted without effect: " + load.notReadyReason()})
+	case load.Restart.Revision == target && !load.Ready:
+		w.addInProgress(load, limits, false)
+	case load.Restart.Revision == target && load.Restart.Retry:
+		w.addManual(load, "was restarted twice and still has outdated sidecars: check whether its pods are injected")
+	case load.Restart.Revision == target && load.confirmationLeft(now) > 0:
+		w.addWaiting(load, "it was restarted and still has outdated sidecars: it is restarted once more if they remain")
+		w.requeueAfter(load.confirmationLeft(now))
+	default:
+		due.outdated = append(due.outdated, load)
+	}
 }
 
 // retry restarts denied workloads again, within the same limits.

@@ -35,7 +35,8 @@ type Writer struct {
 func NewWriter(c client.Client) Writer { return Writer{Client: c, latest: newLatest()} }
 
 // Write applies the owner's part of desired to the status of mesh, which is as it was read or written. It returns the Mesh with its new status, or
-// nil when nothing was written: the part has not changed, or the Mesh is gone. A Mesh that is older than the owner's last write is a conflict. What others own in desired is not read.
+// nil when nothing was written: the part has not changed, or the Mesh is gone. A Mesh that is older than the owner's last write is a conflict. What
+// others own in desired is not read.
 func (w Writer) Write(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, desired *v1alpha1.MeshStatus) (*v1alpha1.Mesh, error) {
 	if !slices.Contains(owner.Conditions, v1alpha1.ConditionReady) && meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady) == nil {
 		// Conditions without a summary would mislead tools. The first summary is an event for every controller.

@@ -187,7 +187,8 @@ func changes() [][2]string {
 	const resources = "        resources:\n          limits:\n            memory: 512Mi\n          requests:\n            cpu: 20m\n            memory: 64Mi\n"
 	return [][2]string{
 		{"  replicas: 1\n", "  replicas: {{ .Values.replicas }}\n"},
-		{"name: " + operand.RegistryVariable + "\n          value: \"\"\n", "name: " + operand.RegistryVariable + "\n          value: {{ .Values.imageRegistry | quote }}\n"},
+		{"name: " + operand.RegistryVariable + "\n          value: \"\"\n",
+			"name: " + operand.RegistryVariable + "\n          value: {{ .Values.imageRegistry | quote }}\n"},
 		{"imagePullPolicy: IfNotPresent\n", "imagePullPolicy: {{ .Values.imagePullPolicy }}\n"},
 		{"        - --leader-elect\n", "        - --leader-elect\n        {{- if ne .Values.logLevel \"info\" }}\n        - --log-level={{ .Values.logLevel }}\n        {{- end }}\n"},
 		{resources, "        resources:\n          {{- toYaml .Values.resources | nindent 10 }}\n"},
@@ -196,7 +197,8 @@ func changes() [][2]string {
 		{"        - --metrics-bind-address=:8443\n", "        - --metrics-bind-address=:8443\n        {{- range .Values.extraArgs }}\n        - {{ . | quote }}\n        {{- end }}\n"},
 		{"        image: ", "        {{- with .Values.env }}\n        {{- toYaml . | nindent 8 }}\n        {{- end }}\n        image: "},
 		{"      labels:\n        app: osm-operator\n", "      labels:\n        app: osm-operator\n        {{- with .Values.podLabels }}\n        {{- toYaml . | nindent 8 }}\n        {{- end }}\n"},
-		{"    spec:\n      affinity:\n", "    spec:\n" + block("imagePullSecrets", "imagePullSecrets", "      ") + block("nodeSelector", "nodeSelector", "      ") +
+		{"    spec:\n      affinity:\n", "    spec:\n" + block("imagePullSecrets", "imagePullSecrets",
+			"      ") + block("nodeSelector", "nodeSelector", "      ") +
 			block("tolerations", "tolerations", "      ") + "      affinity:\n        {{- if .Values.affinity }}\n        {{- toYaml .Values.affinity | nindent 8 }}\n        {{- else }}\n"},
 		{"      containers:\n", "        {{- end }}\n      containers:\n"},
 		{"        kubectl.kubernetes.io/default-container: operator\n", "        kubectl.kubernetes.io/default-container: operator\n        {{- with .Values.podAnnotations }}\n        {{- toYaml . | nindent 8 }}\n        {{- end }}\n"},

@@ -59,8 +59,8 @@ const (
 	AdoptionManager = "osm-operator-adoption"
 	// AdoptsAnnotation on a MeshConfig is the namespace of the Open Service Mesh that the mesh takes over. The injector then leaves the sidecars of that alone.
 	AdoptsAnnotation = "operator.openservicemesh.io/adopts"
-	// OldKubeletsAnnotation on a MeshConfig names nodes whose kubelets do not restart a sidecar with another image. The injector then gives pods one slot, because
-	// nobody knows yet on which node they will run. Only the operator writes it.
+	// OldKubeletsAnnotation on a MeshConfig names nodes whose kubelets do not restart a sidecar with another image. The injector then gives pods one
+	// slot, because nobody knows yet on which node they will run. Only the operator writes it.
 	OldKubeletsAnnotation = "operator.openservicemesh.io/old-kubelets"
 	// TeardownAnnotation on a MeshConfig is the teardown step of a mesh that is being removed: TeardownOpen, then
 	// TeardownPassthrough. Only the operator writes it. Other values have no effect.

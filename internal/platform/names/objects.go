@@ -278,7 +278,8 @@ const (
 	TrustDir = "/var/run/secrets/osm/trust"
 )
 
-// Names of a pod whose sidecar is upgraded in place. It has two slots, each a container that can run Envoy: SidecarContainer and StandbyContainer. Exactly one serves.
+// Names of a pod whose sidecar is upgraded in place. It has two slots, each a container that can run Envoy: SidecarContainer and StandbyContainer.
+// Exactly one serves.
 const (
 	// StandbyContainer is the second slot. It has the same image, arguments and user as SidecarContainer.
 	StandbyContainer = "envoy-standby"
@@ -293,8 +294,8 @@ const (
 	LauncherDir = "/var/run/osm/launcher"
 	// LauncherFile is the name of the program in LauncherDir, and in the root of the image of osm-init.
 	LauncherFile = "osm-launcher"
-	// LauncherAdmin is the command of the launcher that asks the Envoy of a slot. Its arguments are the slot, the method and the path. Tools run it in a slot, as
-	// only slots have the admin interface of an Envoy that does not serve.
+	// LauncherAdmin is the command of the launcher that asks the Envoy of a slot. Its arguments are the slot, the method and the path. Tools run it
+	// in a slot, as only slots have the admin interface of an Envoy that does not serve.
 	LauncherAdmin = "admin"
 	// LauncherIdle is its exit code for a slot that runs no Envoy.
 	LauncherIdle = 3

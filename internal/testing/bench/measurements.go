@@ -185,7 +185,8 @@ func writeEndToEnd(out io.Writer, mode mesh.Mode, sidecars int, r *endtoend.Resu
 			return sorted[min(int(share*float64(len(sorted))), len(sorted)-1)].Round(10 * time.Microsecond)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%.1f kB\t%.1f\t%.1f\t%d\n",
-			c.Kind, at(c.Times, 0.5), at(c.Times, 0.99), at(c.Delivered, 0.5), at(c.Delivered, 0.99), c.CPU.Round(10*time.Microsecond), c.Bytes/1e3, c.Status, c.Events, c.Needless)
+			c.Kind, at(c.Times, 0.5), at(c.Times, 0.99), at(c.Delivered, 0.5), at(c.Delivered, 0.99), c.CPU.Round(10*time.Microsecond), c.Bytes/1e3,
+			c.Status, c.Events, c.Needless)
 	}
 	return w.Flush()
 }

@@ -82,7 +82,8 @@ func TakeOver(t testing.TB, ns *nstest.Namespace, program, dir, name string, dra
 	if err != nil {
 		t.Fatal(err)
 	}
-	start(t, ns, program, dir, name+"-later", drain, config, env, "--base-id", strings.TrimSpace(string(base)), "--restart-epoch", "1", "--parent-shutdown-time-s", "3600")
+	start(t, ns, program, dir, name+"-later", drain, config, env, "--base-id", strings.TrimSpace(string(base)), "--restart-epoch", "1",
+		"--parent-shutdown-time-s", "3600")
 }
 
 // baseFile has the number by which Envoys of one pod find each other.
@@ -100,7 +101,8 @@ func removeMemory(t testing.TB, base string) {
 	}
 }
 
-func start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap, env []string, args ...string) int {
+func start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap,
+	env []string, args ...string) int {
 	t.Helper()
 	text, err := protojson.Marshal(config)
 	if err != nil {

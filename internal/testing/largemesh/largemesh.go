@@ -61,7 +61,8 @@ func Questions(services int) ([]Question, error) {
 	caller := source[0].(map[string]any)
 	return []Question{
 		{"load the mesh", func(context.Context) error { _, err := m.load(); return err }},
-		{"explain an allowed request", m.explain(fmt.Sprintf("%s/sa/%s to %s/svc/%s GET /items/1", caller["namespace"], caller["name"], namespaceOf(called), nameOf(called)), true)},
+		{"explain an allowed request", m.explain(fmt.Sprintf("%s/sa/%s to %s/svc/%s GET /items/1", caller["namespace"], caller["name"],
+			namespaceOf(called), nameOf(called)), true)},
 		{"explain a denied request, with remedy", m.explain(fmt.Sprintf("%s/sa/%s to %s/svc/%s GET /items/1", namespaceOf(denied), nameOf(denied), namespaceOf(called), nameOf(called)), false)},
 		{"plan 20 objects and 10 deletions", m.plan(few)},
 		{"plan all policies, of which 20 differ", m.plan(repository)},

@@ -34,7 +34,8 @@ func CommonName(uuid string, account identity.ServiceAccount, trustDomain string
 // bootstrapLifetime is how long the certificate of a bootstrap is valid.
 const bootstrapLifetime = 10 * 365 * 24 * time.Hour
 
-// ClientCertificate returns a certificate as OSM's injector issues it for a bootstrap, and its key, both PEM. Changes are for tests of certificates that OSM would not issue.
+// ClientCertificate returns a certificate as OSM's injector issues it for a bootstrap, and its key, both PEM. Changes are for tests of certificates
+// that OSM would not issue.
 func ClientCertificate(t testing.TB, authority *pki.Authority, commonName string, changes ...func(*x509.Certificate)) (chainPEM, keyPEM []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -59,7 +60,8 @@ func ClientCertificate(t testing.TB, authority *pki.Authority, commonName string
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Sign(t, template, key)}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})
 }
 
-// Bootstrap is the bootstrap of OSM's sidecar. Its certificates are inline, where OSM's are in files, and it has the cluster of the node, which OSM gives as an argument.
+// Bootstrap is the bootstrap of OSM's sidecar. Its certificates are inline, where OSM's are in files, and it has the cluster of the node, which OSM
+// gives as an argument.
 func Bootstrap(nodeID, host string, rootPEM, chainPEM, keyPEM []byte) *bootstrapv3.Bootstrap {
 	inline := func(content []byte) *corev3.DataSource {
 		return &corev3.DataSource{Specifier: &corev3.DataSource_InlineBytes{InlineBytes: content}}
@@ -79,7 +81,8 @@ func Bootstrap(nodeID, host string, rootPEM, chainPEM, keyPEM []byte) *bootstrap
 			ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{},
 		},
 	}}
-	ads := &corev3.ConfigSource{ResourceApiVersion: corev3.ApiVersion_V3, ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}}}
+	ads := &corev3.ConfigSource{ResourceApiVersion: corev3.ApiVersion_V3,
+		ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}}}
 	return &bootstrapv3.Bootstrap{
 		Node:  &corev3.Node{Id: nodeID, Cluster: "osm"},
 		Admin: &bootstrapv3.Admin{Address: message.SocketAddress("127.0.0.1", names.AdminPort)},

@@ -41,8 +41,8 @@ type Proxy struct {
 //go:embed manifests/resources.yaml
 var resources string
 
-// ControlPlane serves constant configuration to sidecars, as OSM's control plane does: over the state of the world protocol, with one outbound listener. It ends with the
-// test, or when Stop is called.
+// ControlPlane serves constant configuration to sidecars, as OSM's control plane does: over the state of the world protocol, with one outbound
+// listener. It ends with the test, or when Stop is called.
 type ControlPlane struct {
 	*grpc.Server
 	cache cache.SnapshotCache

@@ -17,7 +17,8 @@ var EgressHosts = []string{"api.example.com", "db.example.com", "192.0.2.1"}
 
 // EgressPrefixes are the ranges of random Egresses. They overlap.
 var EgressPrefixes = []netip.Prefix{
-	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.0.2.0/28"), netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::/32"),
+	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.0.2.0/28"), netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("2001:db8::/32"),
 }
 
 // EgressPorts are the ports of random Egresses.
@@ -96,7 +97,8 @@ func drawSwitches(t *rapid.T, s *catalog.Settings) {
 func Exclusive() *rapid.Generator[[]catalog.Entry] {
 	return rapid.Custom(func(t *rapid.T) []catalog.Entry {
 		kind := rapid.SampledFrom([]*rapid.Generator[catalog.Entry]{
-			entry(drawSplit), entry(drawRetry), entry(drawUpstream), entry(drawIngressBackend), entry(drawEgress), entry(drawTelemetry), entry(drawAuthorization),
+			entry(drawSplit), entry(drawRetry), entry(drawUpstream), entry(drawIngressBackend), entry(drawEgress),
+			entry(drawTelemetry), entry(drawAuthorization),
 		}).Draw(t, "kind")
 		return rapid.SliceOfN(kind, 2, 8).Draw(t, "policies")
 	})

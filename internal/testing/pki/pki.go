@@ -185,7 +185,8 @@ func Unusual(t testing.TB) map[string]Pair {
 		"words":                            after("the end\n"),
 		"headers":                          {bytes.Replace(usual.Chain, []byte("-----BEGIN CERTIFICATE-----\n"), []byte("-----BEGIN CERTIFICATE-----\nOwner: shop\n\n"), 1), usual.Key},
 		"the key first":                    {append(bytes.Clone(usual.Key), usual.Chain...), usual.Key},
-		"lines of Windows":                 {bytes.ReplaceAll(usual.Chain, []byte("\n"), []byte("\r\n")), bytes.ReplaceAll(usual.Key, []byte("\n"), []byte("\r\n"))},
+		"lines of Windows": {bytes.ReplaceAll(usual.Chain, []byte("\n"), []byte("\r\n")),
+			bytes.ReplaceAll(usual.Key, []byte("\n"), []byte("\r\n"))},
 		"a key to agree on keys": SelfSigned(t, key, func(c *x509.Certificate) {
 			c.KeyUsage = x509.KeyUsageKeyAgreement
 		}),
@@ -241,8 +242,9 @@ func (a *Corporate) SignRequest(t *testing.T, request []byte) []byte {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: parsed.Subject, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(90 * 24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: parsed.Subject, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(90 * 24 * time.Hour),
+		IsCA:     true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, parsed.PublicKey, a.key)
 	if err != nil {

@@ -41,8 +41,8 @@ func targets(policy *gatewayv1.BackendTLSPolicy, e policyv1alpha1.Egress) bool {
 	})
 }
 
-// encryptingServer returns the policy by which connections to an ExtensionService must be encrypted: the oldest one about it, or else that about its Service. It is nil for
-// none.
+// encryptingServer returns the policy by which connections to an ExtensionService must be encrypted: the oldest one about it, or else that about its
+// Service. It is nil for none.
 func (c *Cluster) encryptingServer(service configv1alpha2.ExtensionService) *gatewayv1.BackendTLSPolicy {
 	policy := c.oldestTLS(service.Namespace, func(ref gatewayv1.LocalPolicyTargetReferenceWithSectionName) bool {
 		return ref.Group == "config.openservicemesh.io" && ref.Kind == "ExtensionService" && string(ref.Name) == service.Name
@@ -53,8 +53,8 @@ func (c *Cluster) encryptingServer(service configv1alpha2.ExtensionService) *gat
 	return policy
 }
 
-// encryptingHost returns the policy by which connections to a port of a Service must be encrypted: one about the name of the port, or else one about the whole Service. A
-// host with another form has none.
+// encryptingHost returns the policy by which connections to a port of a Service must be encrypted: one about the name of the port, or else one about
+// the whole Service. A host with another form has none.
 func (c *Cluster) encryptingHost(host string, port int32) *gatewayv1.BackendTLSPolicy {
 	parts := strings.Split(strings.TrimSuffix(host, ".cluster.local"), ".")
 	if len(parts) != 3 || parts[2] != "svc" {

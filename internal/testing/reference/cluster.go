@@ -161,7 +161,8 @@ func (c *Cluster) containerPort(service *corev1.Service, port corev1.ServicePort
 type endpoint struct {
 	account account
 	address string
-	// ready is false for a terminating pod that still serves, and for one whose node does not report. serving is true for all of them. Other pods have only clients that chose them.
+	// ready is false for a terminating pod that still serves, and for one whose node does not report. serving is true for all of them. Other pods
+	// have only clients that chose them.
 	ready, serving bool
 }
 
@@ -177,7 +178,8 @@ func (c *Cluster) endpoints(service *corev1.Service, port corev1.ServicePort) []
 			serving := *e.Conditions.Ready || *e.Conditions.Terminating && *e.Conditions.Serving ||
 				pod != nil && len(service.Spec.Selector) > 0 && isMarkedByNodeController(pod)
 			if pod != nil && (serving || headless(service)) {
-				list = append(list, endpoint{account: accountOf(pod), address: e.Addresses[0], ready: *e.Conditions.Ready && pod.DeletionTimestamp == nil, serving: serving})
+				list = append(list, endpoint{account: accountOf(pod), address: e.Addresses[0], ready: *e.Conditions.Ready &&
+					pod.DeletionTimestamp == nil, serving: serving})
 			}
 		}
 	}

@@ -24,7 +24,8 @@ type connectionRoute struct {
 // connectionRoutes returns all routes of connections, the oldest first.
 func (c *Cluster) connectionRoutes() []connectionRoute {
 	var list []connectionRoute
-	add := func(kind, namespace, name string, created time.Time, parents []gatewayv1.ParentReference, hostnames []gatewayv1.Hostname, refs []gatewayv1.BackendRef) {
+	add := func(kind, namespace, name string, created time.Time, parents []gatewayv1.ParentReference, hostnames []gatewayv1.Hostname,
+		refs []gatewayv1.BackendRef) {
 		route := connectionRoute{origin: origin{kind, namespace}, parents: parents, name: name, created: created, hostnames: hostnames}
 		for _, ref := range refs {
 			route.refs = append(route.refs, gatewayv1.HTTPBackendRef{BackendRef: ref})
@@ -53,7 +54,8 @@ func (c *Cluster) connectionRoutesFor(clients string, service *corev1.Service, p
 		found := map[string][]connectionRoute{}
 		for _, route := range c.connectionRoutes() {
 			applies := slices.ContainsFunc(route.parents, func(ref gatewayv1.ParentReference) bool {
-				return isParent([]gatewayv1.ParentReference{ref}, types.NamespacedName{Namespace: service.Namespace, Name: service.Name}) && (ref.Port == nil || *ref.Port == port.Port)
+				return isParent([]gatewayv1.ParentReference{ref}, types.NamespacedName{Namespace: service.Namespace, Name: service.Name}) &&
+					(ref.Port == nil || *ref.Port == port.Port)
 			})
 			if route.namespace == namespace && applies && (route.kind == "TCPRoute" || *port.AppProtocol == "https") {
 				found[route.kind] = append(found[route.kind], route)

@@ -339,7 +339,8 @@ func (c *Cluster) authorizationIn(namespace string, labels map[string]string) *p
 		if candidate.Namespace != namespace || !hasAll(labels, candidate.Spec.Selector) {
 			continue
 		}
-		if found == nil || cmp.Or(cmp.Compare(rank(found), rank(candidate)), candidate.CreationTimestamp.Compare(found.CreationTimestamp.Time), cmp.Compare(candidate.Name, found.Name)) < 0 {
+		if found == nil || cmp.Or(cmp.Compare(rank(found), rank(candidate)), candidate.CreationTimestamp.Compare(found.CreationTimestamp.Time),
+			cmp.Compare(candidate.Name, found.Name)) < 0 {
 			found = candidate
 		}
 	}

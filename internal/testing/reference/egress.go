@@ -79,7 +79,8 @@ func (c *Cluster) DecideEgress(r EgressCall) EgressResult {
 func (c *Cluster) egressesOf(source account, port int32) []policyv1alpha1.Egress {
 	var list []policyv1alpha1.Egress
 	for _, policy := range c.Egresses {
-		if policy.Namespace != source.Namespace || !slices.ContainsFunc(policy.Spec.Sources, func(s policyv1alpha1.EgressSourceSpec) bool { return s.Name == source.Name }) {
+		if policy.Namespace != source.Namespace || !slices.ContainsFunc(policy.Spec.Sources,
+			func(s policyv1alpha1.EgressSourceSpec) bool { return s.Name == source.Name }) {
 			continue
 		}
 		if port == 0 || slices.ContainsFunc(policy.Spec.Ports, func(p policyv1alpha1.EgressPortSpec) bool { return p.Number == port }) {

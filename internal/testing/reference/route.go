@@ -127,7 +127,8 @@ func (c *Cluster) follow(r Request, service *corev1.Service, port corev1.Service
 }
 
 // distribute returns the results of a request at the shares of a route. Its outcome is unusable without a backend, and for the share of a broken one.
-func (c *Cluster) distribute(r Request, service *corev1.Service, port corev1.ServicePort, usable []share, broken bool, unusable Outcome, edited func(share) Request) []Result {
+func (c *Cluster) distribute(r Request, service *corev1.Service, port corev1.ServicePort, usable []share, broken bool, unusable Outcome,
+	edited func(share) Request) []Result {
 	var results []Result
 	total := 0
 	for _, s := range usable {
@@ -136,7 +137,8 @@ func (c *Cluster) distribute(r Request, service *corev1.Service, port corev1.Ser
 	if broken || total == 0 {
 		results = append(results, Result{Outcome: unusable})
 	}
-	direct := headless(service) && len(usable) == 1 && !broken && usable[0].service.Name == service.Name && usable[0].service.Namespace == service.Namespace && usable[0].weight > 0 &&
+	direct := headless(service) && len(usable) == 1 && !broken && usable[0].service.Name == service.Name &&
+		usable[0].service.Namespace == service.Namespace && usable[0].weight > 0 &&
 		c.containerPort(service, usable[0].port) == c.containerPort(service, port)
 	for _, s := range usable {
 		if s.weight == 0 {
@@ -184,7 +186,8 @@ func (c *Cluster) isGranted(route origin, service types.NamespacedName) bool {
 	for _, grant := range c.ReferenceGrants {
 		for _, from := range grant.Spec.From {
 			for _, to := range grant.Spec.To {
-				if grant.Namespace == service.Namespace && string(from.Kind) == route.kind && string(from.Namespace) == route.namespace && to.Kind == "Service" &&
+				if grant.Namespace == service.Namespace && string(from.Kind) == route.kind &&
+					string(from.Namespace) == route.namespace && to.Kind == "Service" &&
 					(to.Name == nil || string(*to.Name) == service.Name) {
 					return true
 				}

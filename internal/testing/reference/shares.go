@@ -5,7 +5,8 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// Shares returns the weights of the Services among which a request, or a connection, is divided. The empty name has the weight of backends that a route cannot use.
+// Shares returns the weights of the Services among which a request, or a connection, is divided. The empty name has the weight of backends that a
+// route cannot use.
 func (c *Cluster) Shares(r Request) map[types.NamespacedName]int {
 	service := c.service(r.Service)
 	port := *portOf(service, r.Port)

@@ -77,7 +77,8 @@ func serve(t testing.TB, listener net.Listener) *control {
 		t.Fatal(err)
 	}
 	c := &control{
-		gate: newGate(listener), root: root, rootPEM: root.CertPEM(), loads: loadstats.NewStore(time.Now), denials: denials.NewStore(time.Now), outside: pki.New(t),
+		gate: newGate(listener), root: root, rootPEM: root.CertPEM(), loads: loadstats.NewStore(time.Now),
+		denials: denials.NewStore(time.Now), outside: pki.New(t),
 	}
 	manager := certificate.NewManager(certificate.Options{
 		Root: root, TrustDomain: trustDomain, Lifetime: 24 * time.Hour, Now: time.Now, Jitter: rand.Float64,

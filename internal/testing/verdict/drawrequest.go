@@ -27,9 +27,9 @@ type Request struct {
 	Headers []authz.Header
 }
 
-// FitsOSM reports whether sidecars of Open Service Mesh handle the request as others do: they know IPv4 only, they balance requests to the pods of headless Services
-// on ports other than those of the pods, in the expressions of their Envoy a dot matches a character of UTF-8 instead of a byte, and they reject names with underscores and
-// paths with escaped slashes.
+// FitsOSM reports whether sidecars of Open Service Mesh handle the request as others do: they know IPv4 only, they balance requests to the pods of
+// headless Services on ports other than those of the pods, in the expressions of their Envoy a dot matches a character of UTF-8 instead of a byte,
+// and they reject names with underscores and paths with escaped slashes.
 func (r Request) FitsOSM() bool {
 	if slices.ContainsFunc(r.Headers, func(h authz.Header) bool { return !utf8.ValidString(h.Value) || strings.Contains(h.Name, "_") }) {
 		return false
@@ -37,7 +37,8 @@ func (r Request) FitsOSM() bool {
 	if escaped := strings.ToLower(r.Path); strings.Contains(escaped, "%2f") || strings.Contains(escaped, "%5c") {
 		return false
 	}
-	return r.To.Addr().Is4() && !r.From.Is6() && (r.From.IsValid() || r.Pod%2 == 0 || !slices.ContainsFunc(podIndexes, func(i int) bool { return r.To.Addr() == podAddress(i) }))
+	return r.To.Addr().Is4() && !r.From.Is6() && (r.From.IsValid() || r.Pod%2 == 0 ||
+		!slices.ContainsFunc(podIndexes, func(i int) bool { return r.To.Addr() == podAddress(i) }))
 }
 
 // podIndexes are the indexes of pods.

@@ -142,7 +142,8 @@ func egressObject(e *catalog.Egress) policyv1alpha1.Egress {
 	object.CreationTimestamp = metav1.NewTime(e.Created)
 	object.Spec.Hosts = e.Hosts
 	for _, source := range e.Sources {
-		object.Spec.Sources = append(object.Spec.Sources, policyv1alpha1.EgressSourceSpec{Kind: "ServiceAccount", Namespace: source.Namespace, Name: source.Name})
+		object.Spec.Sources = append(object.Spec.Sources, policyv1alpha1.EgressSourceSpec{Kind: "ServiceAccount",
+			Namespace: source.Namespace, Name: source.Name})
 	}
 	for _, prefix := range e.Prefixes {
 		object.Spec.IPAddresses = append(object.Spec.IPAddresses, prefix.String())
@@ -169,7 +170,8 @@ func backendTLSObject(p *catalog.BackendTLSPolicy) gatewayv1.BackendTLSPolicy {
 		object.Spec.TargetRefs = append(object.Spec.TargetRefs, ref)
 	}
 	for _, name := range p.Authorities {
-		object.Spec.Validation.CACertificateRefs = append(object.Spec.Validation.CACertificateRefs, gatewayv1.LocalObjectReference{Kind: "ConfigMap", Name: gatewayv1.ObjectName(name)})
+		object.Spec.Validation.CACertificateRefs = append(object.Spec.Validation.CACertificateRefs,
+			gatewayv1.LocalObjectReference{Kind: "ConfigMap", Name: gatewayv1.ObjectName(name)})
 	}
 	return object
 }
@@ -222,7 +224,8 @@ func trafficSplit(s *catalog.TrafficSplit) splitv1alpha4.TrafficSplit {
 		split.Spec.Backends = append(split.Spec.Backends, splitv1alpha4.TrafficSplitBackend{Service: b.Service.Name, Weight: int(b.Weight)})
 	}
 	for _, name := range s.Matches {
-		split.Spec.Matches = append(split.Spec.Matches, corev1.TypedLocalObjectReference{APIGroup: ptr.To("specs.smi-spec.io"), Kind: "HTTPRouteGroup", Name: name})
+		split.Spec.Matches = append(split.Spec.Matches, corev1.TypedLocalObjectReference{APIGroup: ptr.To("specs.smi-spec.io"),
+			Kind: "HTTPRouteGroup", Name: name})
 	}
 	return split
 }

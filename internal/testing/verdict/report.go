@@ -140,7 +140,8 @@ var outcomes = map[authz.Outcome]reference.Outcome{
 // referenceRequest returns a request in the form of the reference.
 func referenceRequest(r authz.Request) reference.Request {
 	out := reference.Request{
-		Source: types.NamespacedName(r.Source), Service: types.NamespacedName(r.Service), Port: int32(r.Port), Pod: r.Pod.String(), Method: r.Method, Path: r.Path,
+		Source: types.NamespacedName(r.Source), Service: types.NamespacedName(r.Service), Port: int32(r.Port), Pod: r.Pod.String(),
+		Method: r.Method, Path: r.Path,
 		ServerName: r.ServerName,
 	}
 	for _, h := range r.Headers {
@@ -153,7 +154,8 @@ func referenceRequest(r authz.Request) reference.Request {
 func disagreement(verdict authz.Verdict, results []reference.Result) string {
 	engine, expected := map[string]bool{}, map[string]bool{}
 	for _, a := range verdict.Answers {
-		engine[fmt.Sprint(reference.Result{Outcome: outcomes[a.Outcome], Service: types.NamespacedName(a.Service), Account: types.NamespacedName(a.Destination)})] = true
+		engine[fmt.Sprint(reference.Result{Outcome: outcomes[a.Outcome], Service: types.NamespacedName(a.Service),
+			Account: types.NamespacedName(a.Destination)})] = true
 	}
 	for _, r := range results {
 		expected[fmt.Sprint(r)] = true

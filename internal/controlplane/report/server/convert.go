@@ -63,7 +63,8 @@ func proxy(p status.Proxy) report.Proxy {
 func object(s status.Policy) report.Object {
 	result := report.Object{
 		Kind: string(s.Policy.Kind), Namespace: s.Policy.Name.Namespace, Name: s.Policy.Name.Name,
-		Generation: s.Generation, Changed: s.ChangedAt.UTC(), Sidecars: s.Proxies, Acknowledged: s.Acknowledged, Rejected: s.Rejected, RespondedAt: optional(s.CompletedAt),
+		Generation: s.Generation, Changed: s.ChangedAt.UTC(), Sidecars: s.Proxies, Acknowledged: s.Acknowledged, Rejected: s.Rejected,
+		RespondedAt: optional(s.CompletedAt),
 	}
 	for _, pod := range s.Pending {
 		result.Laggards = append(result.Laggards, pod.String())
@@ -149,7 +150,8 @@ func loads(l loadstats.Loads) report.Loads {
 	}
 	for _, p := range l.Pairs {
 		load := report.Load{
-			Client: p.Client.String(), Cluster: p.Cluster, Revision: p.Revision, LoadCounts: report.LoadCounts(p.Counts), Seconds: p.Over.Seconds(), Rate: p.Rate(), Average: p.IsAverage,
+			Client: p.Client.String(), Cluster: p.Cluster, Revision: p.Revision, LoadCounts: report.LoadCounts(p.Counts), Seconds: p.Over.Seconds(),
+			Rate: p.Rate(), Average: p.IsAverage,
 		}
 		for _, r := range p.Recent {
 			load.Recent = append(load.Recent, report.LoadInterval{Start: r.Start, LoadCounts: report.LoadCounts(r.Counts)})

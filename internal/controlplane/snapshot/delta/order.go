@@ -56,8 +56,9 @@ func (q *sequencer) canRemove(t resourcetype.Type, snap Snapshot, now time.Time)
 	}
 }
 
-// holdsClusters reports whether the client may wait for an answer of the type before it acknowledges its clusters. Envoy does so, and asks for no other clusters,
-// until all of them are warm, with their endpoints and secrets. Those of a cluster that is gone already must not wait for the acknowledgement.
+// holdsClusters reports whether the client may wait for an answer of the type before it acknowledges its clusters. Envoy does so, and asks for no
+// other clusters, until all of them are warm, with their endpoints and secrets. Those of a cluster that is gone already must not wait for the
+// acknowledgement.
 func (q *sequencer) holdsClusters(t resourcetype.Type) bool {
 	return (t == resourcetype.Endpoints || t == resourcetype.Secrets) && q.types[resourcetype.Clusters].inFlight != ""
 }

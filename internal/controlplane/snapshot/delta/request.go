@@ -81,7 +81,8 @@ func checkLimits(t resourcetype.Type, req *discovery.DeltaDiscoveryRequest) erro
 		return fmt.Errorf("the nonce of a %s request has %d bytes, the limit is %d", t, len(req.GetResponseNonce()), maxNonceLength)
 	}
 	subscribe, unsubscribe := req.GetResourceNamesSubscribe(), req.GetResourceNamesUnsubscribe()
-	if n := countOthers(slices.Values(subscribe)) + countOthers(slices.Values(unsubscribe)) + countOthers(maps.Keys(req.GetInitialResourceVersions())); n > MaxNames {
+	n := countOthers(slices.Values(subscribe)) + countOthers(slices.Values(unsubscribe)) + countOthers(maps.Keys(req.GetInitialResourceVersions()))
+	if n > MaxNames {
 		return fmt.Errorf("a %s request has %d names, the limit is %d", t, n, MaxNames)
 	}
 	for _, names := range [][]string{subscribe, unsubscribe} {

@@ -8,10 +8,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
 
-// While an Envoy drains because another one of its pod has taken over, it acknowledges a changed listener and does not apply it. It applies the removal of one,
-// which ends the connections of the listener after its drain time. So a listener that takes something away from open connections is removed instead of
-// updated, and is not sent again. Other updates are sent, so that the version that the client has always grants at least what is in force. A later comparison with
-// that version finds all that is lost.
+// While an Envoy drains because another one of its pod has taken over, it acknowledges a changed listener and does not apply it. It applies the
+// removal of one, which ends the connections of the listener after its drain time. So a listener that takes something away from open connections is
+// removed instead of updated, and is not sent again. Other updates are sent, so that the version that the client has always grants at least what is
+// in force. A later comparison with that version finds all that is lost.
 
 // Takeover is what is known about another Envoy of the pod that takes over from the client.
 type Takeover struct {
@@ -46,7 +46,8 @@ type takeover struct {
 	endsAt time.Time
 	// held has the listeners that the client has while another Envoy is there, if they are known.
 	held map[string]*resource.Content
-	// inbound is the inbound listener that the client has, also while no other Envoy is there; nil if it is not known. Each client that gets a permission changes it.
+	// inbound is the inbound listener that the client has, also while no other Envoy is there; nil if it is not known. Each client that gets a
+	// permission changes it.
 	inbound *resource.Content
 	// updates has the listeners whose latest update may take something away, and when it was answered; zero while it is in flight.
 	updates map[string]time.Time

@@ -99,11 +99,13 @@ func retryUntilRead(ctx context.Context, read func(context.Context) error, log l
 // requestHeaders follows which certificate the API server forwards requests with, and which headers name their users.
 func requestHeaders(ctx context.Context, clients kubernetes.Interface, log logr.Logger) (*authenticatorfactory.RequestHeaderConfig, error) {
 	names := headerrequest.NewRequestHeaderAuthRequestController(authenticationConfig, authenticationNamespace, clients,
-		"requestheader-username-headers", "requestheader-uid-headers", "requestheader-group-headers", "requestheader-extra-headers-prefix", "requestheader-allowed-names")
+		"requestheader-username-headers", "requestheader-uid-headers", "requestheader-group-headers", "requestheader-extra-headers-prefix",
+		"requestheader-allowed-names")
 	if err := retryUntilRead(ctx, names.RunOnce, log); err != nil {
 		return nil, fmt.Errorf("read how the API server forwards requests: %w", err)
 	}
-	proxy, err := dynamiccertificates.NewDynamicCAFromConfigMapController("request-header", authenticationNamespace, authenticationConfig, "requestheader-client-ca-file", clients)
+	proxy, err := dynamiccertificates.NewDynamicCAFromConfigMapController("request-header", authenticationNamespace, authenticationConfig,
+		"requestheader-client-ca-file", clients)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,8 @@ var (
 	namespacePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 )
 
-// Verify returns the identity in a certificate of the mesh. It uses no intermediate certificates, which Open Service Mesh does not issue and which a client could choose.
+// Verify returns the identity in a certificate of the mesh. It uses no intermediate certificates, which Open Service Mesh does not issue and which a
+// client could choose.
 func Verify(certificate *x509.Certificate, roots Roots) (Identity, error) {
 	name := certificate.Subject.CommonName
 	found, err := Parse(name, roots.TrustDomain)
@@ -64,7 +65,8 @@ func Verify(certificate *x509.Certificate, roots Roots) (Identity, error) {
 	if !pool.AppendCertsFromPEM(roots.PEM) {
 		return Identity{}, errors.New("the trust bundle of the mesh has no certificate")
 	}
-	if _, err := certificate.Verify(x509.VerifyOptions{Roots: pool, CurrentTime: roots.Now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+	if _, err := certificate.Verify(x509.VerifyOptions{Roots: pool, CurrentTime: roots.Now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
 		return Identity{}, fmt.Errorf("the client certificate is not valid: %w", err)
 	}
 	found.Expiry = certificate.NotAfter

@@ -191,7 +191,8 @@ func (a *APIServer) Review(ctx context.Context, token, audience string) (Reviewe
 	if err != nil {
 		return Reviewed{}, err
 	}
-	answer, err := a.client.Post().AbsPath(reviewPath).SetHeader("Content-Type", "application/json").SetHeader("Accept", "application/json").Body(body).DoRaw(ctx)
+	answer, err := a.client.Post().AbsPath(reviewPath).SetHeader("Content-Type", "application/json").SetHeader("Accept",
+		"application/json").Body(body).DoRaw(ctx)
 	if err != nil {
 		return Reviewed{}, fmt.Errorf("the API server does not review the token: %w", err)
 	}

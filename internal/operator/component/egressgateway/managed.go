@@ -45,7 +45,8 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 		return nil, nil
 	}
 	pods := gatewaypods.Settings{
-		Name: names.EgressGateway, ServiceAccount: names.EgressGateway, Listeners: []string{names.EgressGatewayListener}, Pods: settings(inputs.Mesh).GatewayPodsSpec,
+		Name: names.EgressGateway, ServiceAccount: names.EgressGateway, Listeners: []string{names.EgressGatewayListener},
+		Pods: settings(inputs.Mesh).GatewayPodsSpec,
 	}
 	return pods.Objects(inputs, service(inputs.Mesh, pods))
 }

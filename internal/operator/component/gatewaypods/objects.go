@@ -176,7 +176,8 @@ func (s Settings) deployment(inputs component.Inputs) (*appsv1.Deployment, error
 func (s Settings) pod(inputs component.Inputs) (corev1.PodSpec, error) {
 	parameters := inputs.ControlPlanes[0].Parameters
 	pod, err := inject.GatewayPod(inject.GatewayConfig{
-		Mesh: inputs.Mesh.Name, Namespace: parameters.Namespace, TrustDomain: parameters.TrustDomain, Name: s.Name, ServiceAccount: s.ServiceAccount, Listeners: s.Listeners,
+		Mesh: inputs.Mesh.Name, Namespace: parameters.Namespace, TrustDomain: parameters.TrustDomain, Name: s.Name,
+		ServiceAccount: s.ServiceAccount, Listeners: s.Listeners,
 		DrainDelay: s.drainDelay(),
 		Resources:  ptr.Deref(s.Pods.Resources, defaultResources()),
 		EnvoyImage: cmp.Or(inputs.EnvoyImage, parameters.Images.Sidecar), InitImage: cmp.Or(inputs.InitImage, parameters.Images.Init),

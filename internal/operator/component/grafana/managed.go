@@ -32,7 +32,8 @@ func (Managed) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1
 // Requires implements component.Component.
 func (Managed) Requires() []component.Kind {
 	return []component.Kind{
-		component.V1("", "ServiceAccount", "serviceaccounts"), configMaps, component.V1("", "Service", "services"), component.V1("apps", "Deployment", "deployments"),
+		component.V1("", "ServiceAccount", "serviceaccounts"), configMaps, component.V1("", "Service", "services"),
+		component.V1("apps", "Deployment", "deployments"),
 	}
 }
 

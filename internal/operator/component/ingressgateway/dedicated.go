@@ -48,7 +48,8 @@ func dedicatedObjects(inputs component.Inputs, class *unstructured.Unstructured)
 func dedicatedGateway(inputs component.Inputs, d gateway.Dedicated, object *unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
 	name := d.Gateway.Name
 	pods := gatewaypods.Settings{
-		Name: names.DedicatedGateway(name.Namespace, name.Name), ServiceAccount: names.IngressGateway, Pods: settings(inputs.Mesh).GatewayPodsSpec, DrainDelay: drainDelay,
+		Name: names.DedicatedGateway(name.Namespace, name.Name), ServiceAccount: names.IngressGateway,
+		Pods: settings(inputs.Mesh).GatewayPodsSpec, DrainDelay: drainDelay,
 		Labels: map[string]string{names.GatewayNamespaceLabel: name.Namespace, names.GatewayNameLabel: names.LabelValue(name.Name)},
 	}
 	var ports []int32

@@ -98,7 +98,8 @@ func startOperator(program, dir, kubeconfig string) (*controller, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &controller{log: log, command: exec.Command(program, "--namespace="+names.OperatorNamespace, "--health-probe-bind-address=0", "--metrics-bind-address=0")}
+	c := &controller{log: log, command: exec.Command(program, "--namespace="+names.OperatorNamespace,
+		"--health-probe-bind-address=0", "--metrics-bind-address=0")}
 	c.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 	for _, variable := range imageVariables {
 		c.command.Env = append(c.command.Env, variable+"=example.com/any:v1") // nothing pulls it
@@ -125,7 +126,8 @@ func (o *operatorBench) measure(ctx context.Context) (*OperatorResult, error) {
 		{fmt.Sprintf("%d namespaces with %d pods are created", o.size.Namespaces, o.size.Pods), people.create},
 		{"one pod becomes not ready", func(ctx context.Context) error { return people.change(ctx, o.size.Pods-1, false) }},
 		{fmt.Sprintf("a node with %d pods is lost", lost), func(ctx context.Context) error {
-			return errors.Join(people.node(ctx, 0, false), people.each(ctx, lost, func(ctx context.Context, i int) error { return people.change(ctx, i, false) }))
+			return errors.Join(people.node(ctx, 0, false), people.each(ctx, lost,
+				func(ctx context.Context, i int) error { return people.change(ctx, i, false) }))
 		}},
 		{fmt.Sprintf("%d namespaces leave", joined), func(ctx context.Context) error {
 			return people.each(ctx, joined, func(ctx context.Context, i int) error { return people.join(ctx, i, false) })
