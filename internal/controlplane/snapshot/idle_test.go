@@ -99,3 +99,29 @@ func (h *harness) advance(d time.Duration) {
 	h.store.dropIdleScopes()
 	h.run()
 }
+
+// TestRevisionsOfAPodAreOneScope gives one pod many values of the label of its revision, before and after it connects, as its owner can. The stream has the
+// latest one, and nothing else is built for it.
+func TestRevisionsOfAPodAreOneScope(t *testing.T) {
+	entries := twoServices()
+	h := newSyncedHarness(entries...)
+	client, _ := podsOf(entries)
+	for _, revision := range []string{"r1", "r2", "r3"} {
+		before, after := *client, *client
+		before.Revision, after.Revision = revision+"-before", revision
+		h.apply(&before)
+		stream := h.connect(t, &before)
+		if got := stream.Revision(); got != before.Revision {
+			t.Errorf("a new stream has the revision %q, want %q", got, before.Revision)
+		}
+		h.apply(&after)
+		if got := stream.Revision(); got != revision {
+			t.Errorf("after a change, the stream has the revision %q, want %q", got, revision)
+		}
+		stream.Close()
+		h.run()
+	}
+	if got := len(h.store.scopes); got != 1 {
+		t.Errorf("one pod has caused %d scopes, want 1", got)
+	}
+}

@@ -20,7 +20,9 @@ type Stream struct {
 	abort func()
 	// scope is set by the Store's goroutine alone.
 	scope atomic.Pointer[scopeNode]
-	delta delta.Stream
+	// revision is the label of the pod. It is no part of the key of the scope: whoever may label a pod must not choose how many scopes there are.
+	revision atomic.Pointer[string]
+	delta    delta.Stream
 	// epoch is what the Envoy claims; it is known once announced. Both are set by the Store's goroutine alone.
 	epoch     uint64
 	announced bool
@@ -37,7 +39,7 @@ type Stream struct {
 func (s *Stream) Removed() <-chan struct{} { return s.removed }
 
 // Revision is the MeshRevision whose injector added the proxy; empty if unknown.
-func (s *Stream) Revision() string { return s.scope.Load().key.Class.Revision }
+func (s *Stream) Revision() string { return *s.revision.Load() }
 
 // Serve processes requests until the stream ends. The error is one of this package, delta.ErrExpired, delta.ErrUnanswered, a
 // *delta.InvalidRequestError, or that of ctx or send; nil after the end of requests.
@@ -93,6 +95,7 @@ func (s *Store) bind(p *pendingStream, view *catalog.View, pod *catalog.Pod) *St
 	n := s.scopeFor(scope.KeyFor(view, pod))
 	stream := &Stream{store: s, peer: peer, abort: p.abort, removed: make(chan struct{})}
 	stream.scope.Store(n)
+	stream.revision.Store(&pod.Revision)
 	stream.delta.Init(&s.streamConfig, stream, peer.Pod, n)
 	stream.delta.Load(s.used.of(peer.ServiceAccount))
 	stream.delta.Load(n.built.EagerDestinations)
@@ -117,6 +120,7 @@ func (s *Store) rebind(stream *Stream) {
 		s.end(stream, ErrGone)
 		return
 	}
+	stream.revision.Store(&pod.Revision)
 	key := scope.KeyFor(view, pod)
 	s.streamIndex.Set(stream, view.Deps())
 	old := stream.scope.Load()

@@ -24,10 +24,9 @@ func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
 		Proxy:   proxy,
 		Gateway: v.DedicatedGateway(pod),
 		Class: Class{
-			Revision: pod.Revision,
-			IPv6:     !pod.OSMSidecar && slices.ContainsFunc(pod.IPs, netip.Addr.Is6),
-			Metrics:  pod.Metrics,
-			OSM:      pod.OSMSidecar,
+			IPv6:    !pod.OSMSidecar && slices.ContainsFunc(pod.IPs, netip.Addr.Is6),
+			Metrics: pod.Metrics,
+			OSM:     pod.OSMSidecar,
 		},
 	}
 	if proxy == ProxySidecar && pod.OnDemand && !pod.OSMSidecar {

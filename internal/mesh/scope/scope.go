@@ -41,8 +41,6 @@ const (
 
 // Class has the other properties in which sidecars of one identity may differ.
 type Class struct {
-	// Revision is the MeshRevision whose injector added the sidecar.
-	Revision string
 	// OnDemand is true when the sidecar loads its destinations at first use. Only the pod decides it, so it never changes while the sidecar runs: ranges
 	// of Services that are not known, or not any more, leave it without destinations to load. Gateways always have all destinations.
 	OnDemand bool

@@ -329,11 +329,11 @@ var reported = book{Since: moment, Sidecars: 2, Reporting: 1, Pairs: []loadstats
 	Recent: []loadstats.Recent{{Start: moment, Counts: loadstats.Counts{Issued: 30, Succeeded: 20, Failed: 10}}},
 }}}
 
-var key = scope.Key{Identity: identity.ServiceAccount{Namespace: "a", Name: "sa"}, Class: scope.Class{Revision: "osm", OnDemand: true}}
+var key = scope.Key{Identity: identity.ServiceAccount{Namespace: "a", Name: "sa"}, Class: scope.Class{OnDemand: true}}
 
 func sidecar(pod string, routes status.TypeStatus) status.Proxy {
 	return status.Proxy{
-		Pod: catalog.Name{Namespace: "a", Name: pod}, PodUID: "uid of " + pod, Scope: key, ConnectedSince: moment, CertificateExpiry: moment, CertificateIssuer: "g0",
+		Pod: catalog.Name{Namespace: "a", Name: pod}, PodUID: "uid of " + pod, Revision: "osm", Scope: key, ConnectedSince: moment, CertificateExpiry: moment, CertificateIssuer: "g0",
 		Types: map[resourcetype.Type]status.TypeStatus{resourcetype.Routes: routes}, ScopeVersions: map[resourcetype.Type]string{resourcetype.Routes: "v"},
 	}
 }

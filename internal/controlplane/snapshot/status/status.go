@@ -114,7 +114,9 @@ func (p *Policies) UpdateCompleted(now time.Time, count Counter) {
 type Proxy struct {
 	Pod    catalog.Name
 	PodUID string
-	Scope  scope.Key
+	// Revision is the MeshRevision whose injector added the sidecar; empty if unknown.
+	Revision string
+	Scope    scope.Key
 	// ConnectedSince is when the stream began.
 	ConnectedSince time.Time
 	// Types has the status of each resource type of which something was sent or is pending.
